@@ -1,0 +1,68 @@
+# The three verbs of this project's build: module(), process(), policy(). The root CMakeLists.txt
+# uses nothing else, so that its rows are the architecture.
+
+# module(NAME USES a b THIRD x): lib/NAME, a static library. Its headers are visible only to those
+# that name it (links are PRIVATE), NAME/*_test.c become tests, NAME/*_fuzz.c become fuzzers.
+function(module name)
+	cmake_parse_arguments(M "" "" "USES;THIRD" ${ARGN})
+	set(dir ${CMAKE_SOURCE_DIR}/lib/${name})
+	file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.c)
+	file(GLOB tests CONFIGURE_DEPENDS ${dir}/*_test.c)
+	file(GLOB fuzzers CONFIGURE_DEPENDS ${dir}/*_fuzz.c)
+	list(REMOVE_ITEM sources ${tests} ${fuzzers})
+	if(sources)
+		add_library(${name} STATIC ${sources})
+		target_include_directories(${name} PUBLIC ${dir})
+		target_link_libraries(${name} PRIVATE ${M_USES} ${M_THIRD})
+	else()
+		add_library(${name} INTERFACE)
+		target_include_directories(${name} INTERFACE ${dir})
+	endif()
+	_tests(${name} "${tests}" "${name};${M_USES}" "${M_THIRD}")
+	_fuzzers(${name} "${fuzzers}" "${name};${M_USES}" "${M_THIRD}")
+endfunction()
+
+# process(NAME USES a b THIRD x): proc/NAME, one executable in build/bin/claviger-NAME.
+function(process name)
+	cmake_parse_arguments(P "" "" "USES;THIRD" ${ARGN})
+	set(dir ${CMAKE_SOURCE_DIR}/proc/${name})
+	file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.c)
+	file(GLOB tests CONFIGURE_DEPENDS ${dir}/*_test.c)
+	list(REMOVE_ITEM sources ${tests})
+	add_executable(claviger-${name} ${sources})
+	target_include_directories(claviger-${name} PRIVATE ${dir} ${CMAKE_SOURCE_DIR}/proc)
+	target_link_libraries(claviger-${name} PRIVATE ${P_USES} ${P_THIRD})
+	_shipped(claviger-${name})
+	_tests(${name} "${tests}" "${P_USES}" "${P_THIRD}")
+endfunction()
+
+# _shipped: what runs at users is a glibc static-pie executable (structure tests look at the ELF).
+function(_shipped target)
+	set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+	if(NOT CLAVIGER_SANITIZE)
+		target_link_options(${target} PRIVATE -static-pie)
+	endif()
+endfunction()
+
+function(_tests name files uses third)
+	foreach(file ${files})
+		get_filename_component(stem ${file} NAME_WE)
+		add_executable(${stem} ${file})
+		target_include_directories(${stem} PRIVATE ${CMAKE_SOURCE_DIR}/lib/base)
+		target_link_libraries(${stem} PRIVATE ${uses} ${third} base)
+		target_compile_definitions(${stem} PRIVATE
+			SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_DIR}")
+		add_test(NAME ${stem} COMMAND ${stem})
+	endforeach()
+endfunction()
+
+function(_fuzzers name files uses third)
+	if(NOT CLAVIGER_FUZZ)
+		return()
+	endif()
+	foreach(file ${files})
+		get_filename_component(stem ${file} NAME_WE)
+		add_executable(${stem} ${file})
+		target_link_libraries(${stem} PRIVATE ${uses} ${third} base -fsanitize=fuzzer)
+	endforeach()
+endfunction()

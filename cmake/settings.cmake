@@ -1,0 +1,34 @@
+# Compiler and linker settings, one place. Warnings are errors with gcc and with clang.
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_C_FLAGS_RELEASE "-O2") # never NDEBUG: CHECK and assertions stay on
+if(NOT CMAKE_BUILD_TYPE)
+	set(CMAKE_BUILD_TYPE Release)
+endif()
+option(CLAVIGER_SANITIZE "address and undefined behaviour sanitizers" OFF)
+option(CLAVIGER_FUZZ "build the libFuzzer targets (clang)" OFF)
+
+add_compile_options(-g -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes
+	-Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wcast-qual -Wswitch-enum
+	-fstack-protector-strong -ftrivial-auto-var-init=zero -fno-strict-aliasing
+	-ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -include ${CMAKE_SOURCE_DIR}/lib/base/base_banned.h)
+add_compile_definitions(_GNU_SOURCE)
+add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none)
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+	add_compile_options(-enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang)
+else()
+	add_compile_options(-fzero-call-used-regs=used-gpr -fstack-clash-protection
+		-fcf-protection=full)
+endif()
+if(CLAVIGER_SANITIZE)
+	add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all
+		-fno-omit-frame-pointer)
+	add_link_options(-fsanitize=address,undefined)
+else()
+	add_compile_options(-fPIE -D_FORTIFY_SOURCE=2)
+endif()
+if(CLAVIGER_FUZZ)
+	add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

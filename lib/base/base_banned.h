@@ -1,0 +1,16 @@
+/* base_banned: calls that have no safe use here become compile errors. Included before every file.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_BANNED_H
+#define BASE_BANNED_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Unbounded writes, hidden state, or a locale: use buffer_put, snprintf, strtoull with checks. */
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok rand srand atoi atol
+#pragma GCC poison asctime ctime gmtime localtime alloca system popen tmpnam mktemp
+
+#endif

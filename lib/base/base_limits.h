@@ -1,0 +1,29 @@
+/* base_limits: every bound on what comes from outside, once: name, value, why.
+ * A module's own fixed sizes (key lengths ...) stand in its header. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#define LIMIT_TX_LEGACY_MAX   1232 /* bytes on the wire of legacy and v0: one IPv6 packet (Solana) \
+	                            */
+#define LIMIT_TX_V1_MAX       4096 /* bytes on the wire of v1 (SIMD-0296) */
+#define LIMIT_MESSAGE_MAX     4096 /* longest message that is ever signed: v1 less its signatures */
+#define LIMIT_MODULE_MAX      262144 /* bytes of a WASM module (spec/policy-abi.md) */
+#define LIMIT_PARAMETERS_MAX  8192   /* bytes of a grant's parameters, as CBOR and as record */
+#define LIMIT_SCHEMA_MAX      8192   /* bytes of a module's parameter schema */
+#define LIMIT_DESCRIPTION_MAX 16384  /* bytes of a text shown to a person */
+#define LIMIT_CHANGE_MAX                                                                           \
+	65536 /* bytes of one sealed change (a bulk of wallets under one signature) */
+#define LIMIT_CHANGE_WALLETS_MAX    64  /* wallets under one signature */
+#define LIMIT_USER_KEYS_MAX         8   /* user keys of one wallet */
+#define LIMIT_GRANTS_PER_CLIENT_MAX 16  /* live grants per wallet and client: all are tried (A25)  \
+	                                 */
+#define LIMIT_GRANTS_PER_WALLET_MAX 64  /* live grants per wallet over all clients */
+#define LIMIT_COUNTERS_MAX          16  /* counters of one grant, and of one wallet */
+#define LIMIT_NAME_MAX              64  /* bytes of a wallet's or client's name [A-Za-z0-9_-]+ */
+#define LIMIT_TOKEN_MAX             128 /* bytes of a client's token as text */
+#define LIMIT_TABLE_PINS_MAX        8   /* lookup tables pinned by one grant */
+#define LIMIT_FUEL_PER_CHECK        500000  /* fuel of one policy check: 0.25-0.5 ms (S13) */
+#define LIMIT_FUEL_PER_REQUEST      1000000 /* fuel of all grants tried for one request */
+
+#endif

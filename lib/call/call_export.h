@@ -1,0 +1,88 @@
+/* call_export: what a client may read: wallets, decisions, receipts, the signer's state.
+ * Bridge asks, signer answers.
+ *
+ * One request and one answer shape for all topics; what a topic does not use is zero or empty. The
+ * signer answers NOT_FOUND alike for what does not exist and what this client may not see (U6). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CALL_EXPORT_H
+#define CALL_EXPORT_H
+
+#include "call_sign.h"
+
+#define CALL_EXPORT_BODY_MAX    8192 /* bytes of receipts or of one decision in an answer */
+#define CALL_EXPORT_GRANTS_MAX  LIMIT_GRANTS_PER_CLIENT_MAX
+#define CALL_EXPORT_REQUEST_MAX (256 + LIMIT_TOKEN_MAX + LIMIT_NAME_MAX)
+#define CALL_EXPORT_ANSWER_MAX  (1024 + CALL_EXPORT_GRANTS_MAX * 128 + CALL_EXPORT_BODY_MAX)
+
+enum call_export_topic {
+	CALL_EXPORT_WALLET = 1,   /* wallet -> wallet fields and this client's grants */
+	CALL_EXPORT_DECISION = 2, /* key (decision id or message hash) -> body: one receipt, CBOR */
+	CALL_EXPORT_RECEIPTS = 3, /* wallet, cursor -> body: receipts, each u32 length + CBOR;
+	                           * next_cursor */
+	CALL_EXPORT_STATUS = 4,   /* no token needed -> status fields */
+};
+
+struct call_export_request {
+	uint64_t request;
+	uint64_t connection;
+	uint8_t topic;             /* enum call_export_topic */
+	struct bytes token;        /* empty only for CALL_EXPORT_STATUS */
+	struct call_wallet wallet; /* kind 0 when the topic takes none */
+	uint8_t key[32];
+	uint64_t cursor; /* 0: from the first one kept */
+};
+
+struct call_export_grant {
+	uint8_t grant[32];
+	uint8_t module[32];
+	uint64_t not_before; /* seconds since 1970; 0: none */
+	uint64_t expires;    /* 0: never */
+	uint64_t uses_left;  /* UINT64_MAX: no limit */
+	bool frozen;
+};
+
+struct call_export_status {
+	uint64_t boot;
+	uint64_t wallets;
+	uint64_t clients;
+	uint64_t grants;
+	uint64_t signatures; /* since start */
+	uint64_t refusals;
+	uint64_t time_low; /* seconds since 1970 (architecture section 5) */
+	uint64_t time_high;
+	uint64_t receipts_behind; /* receipts not yet on disk */
+	bool unsealed;
+	bool frozen;   /* an operator froze everything */
+	bool hardware; /* false: software TPM */
+};
+
+struct call_export_answer {
+	uint64_t request;
+	enum call_result result; /* DONE, or why not */
+	uint32_t retry_after_ms;
+	/* CALL_EXPORT_WALLET */
+	uint8_t wallet_id[32];
+	uint8_t address[32];
+	struct bytes name;
+	bool imported;
+	bool frozen;
+	uint64_t version;
+	size_t grant_count;
+	struct call_export_grant grants[CALL_EXPORT_GRANTS_MAX];
+	/* CALL_EXPORT_DECISION, CALL_EXPORT_RECEIPTS */
+	uint64_t next_cursor; /* 0: nothing follows */
+	struct bytes body;
+	/* CALL_EXPORT_STATUS */
+	struct call_export_status status;
+};
+
+MUST_USE enum status call_export_put_request(const struct call_export_request *request,
+                                             struct buffer *message);
+MUST_USE enum status call_export_take_request(struct bytes message,
+                                              struct call_export_request *ret_request);
+MUST_USE enum status call_export_put_answer(const struct call_export_answer *answer,
+                                            struct buffer *message);
+MUST_USE enum status call_export_take_answer(struct bytes message,
+                                             struct call_export_answer *ret_answer);
+
+#endif

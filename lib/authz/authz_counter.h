@@ -1,0 +1,101 @@
+/* authz_counter: stateful limits (B4): what a grant or a wallet may still spend.
+ *
+ * A counter adds up one unit (lamports, one mint's raw amount, or uses) over one window: all time,
+ * or the last hour or day. Rolling windows are 60 buckets; a bucket leaves only when it lies wholly
+ * in the past, so a window is never shorter than it says (T1).
+ *
+ * Leases keep the disk out of the signing path. Durable state says: "spent so far, and at most
+ * `lease` more". The signer spends inside the lease without a write; a crash counts the whole lease
+ * as spent (A11, C4: at least once, never less). A lease may be spent only once its durable state
+ * was acknowledged: authz_counter_lease_prepare makes the state to write, _lease_commit activates
+ * it. Spending between the two must fit both leases, since either state may be the last one
+ * written.
+ *
+ * Pure: no clock (the caller gives time_low, seconds), no allocation. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AUTHZ_COUNTER_H
+#define AUTHZ_COUNTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base_status.h"
+
+#define AUTHZ_COUNTER_BUCKETS 60
+
+enum authz_unit {
+	AUTHZ_UNIT_LAMPORTS = 1, /* the native mint is counted here too */
+	AUTHZ_UNIT_MINT = 2,     /* raw units of one mint */
+	AUTHZ_UNIT_USES = 3,     /* signatures */
+};
+
+enum authz_window {
+	AUTHZ_WINDOW_TOTAL = 1,
+	AUTHZ_WINDOW_HOUR = 2,
+	AUTHZ_WINDOW_DAY = 3,
+};
+
+/* What the user signed. */
+struct authz_counter_rule {
+	uint8_t id;       /* the user's number for it, unique in its grant */
+	uint8_t unit;     /* enum authz_unit */
+	uint8_t window;   /* enum authz_window */
+	uint8_t mint[32]; /* UNIT_MINT only, else zero */
+	uint64_t cap;
+};
+
+/* The state of one counter. `bucket` is the number of the newest bucket (time / bucket width);
+ * WINDOW_TOTAL uses spent[0] alone. */
+struct authz_counter {
+	uint64_t spent[AUTHZ_COUNTER_BUCKETS];
+	uint64_t bucket;
+	uint64_t lease_left;    /* may be spent before the next durable state */
+	uint64_t lease_pending; /* of a prepared state that is not yet durable */
+	uint64_t since_prepare; /* spent since that state was prepared */
+	bool preparing;         /* a prepared state is being written */
+	uint64_t last_interval; /* spent since the last lease, to size the next */
+};
+
+/* authz_counter_width_s is the width of a rolling window's bucket: 59 of them cover the window. */
+uint64_t authz_counter_width_s(uint8_t window);
+
+/* authz_counter_spent is what counts against the cap at `time_low_s`; saturates. */
+uint64_t authz_counter_spent(const struct authz_counter_rule *rule,
+                             const struct authz_counter *counter, uint64_t time_low_s);
+
+/* authz_counter_left is cap - spent, 0 when passed. */
+uint64_t authz_counter_left(const struct authz_counter_rule *rule,
+                            const struct authz_counter *counter, uint64_t time_low_s);
+
+/* authz_counter_covers: STATUS_OK when `amount` may be charged now; STATUS_REFUSED above the cap;
+ * STATUS_BUSY when the cap allows it and the lease does not: renew, then ask again. */
+MUST_USE enum status authz_counter_covers(const struct authz_counter_rule *rule,
+                                          const struct authz_counter *counter, uint64_t amount,
+                                          uint64_t time_low_s);
+
+/* authz_counter_charge adds `amount`; the caller has just seen authz_counter_covers say OK. */
+void authz_counter_charge(const struct authz_counter_rule *rule, struct authz_counter *counter,
+                          uint64_t amount, uint64_t time_low_s);
+
+/* authz_counter_lease_due: the lease should be renewed before it runs dry. */
+bool authz_counter_lease_due(const struct authz_counter_rule *rule,
+                             const struct authz_counter *counter, uint64_t time_low_s);
+
+/* authz_counter_lease_prepare sizes the next lease (a twentieth of the cap, twice the last
+ * interval's spend, or four times `wanted`, whichever is most; never above what the cap leaves)
+ * and returns in `ret_durable` the state to write. Only one state is in flight at a time. */
+void authz_counter_lease_prepare(const struct authz_counter_rule *rule,
+                                 struct authz_counter *counter, uint64_t wanted,
+                                 uint64_t time_low_s, struct authz_counter *ret_durable);
+
+/* authz_counter_lease_commit: the prepared state is durable; its lease may be spent. */
+void authz_counter_lease_commit(struct authz_counter *counter);
+/* authz_counter_lease_abandon: the prepared state was not written; the old lease stands. */
+void authz_counter_lease_abandon(struct authz_counter *counter);
+
+/* authz_counter_recover turns a durable state read at start into a live one: its lease counts as
+ * spent at `time_low_s`, since nobody knows how much of it was. */
+void authz_counter_recover(const struct authz_counter_rule *rule, struct authz_counter *counter,
+                           uint64_t time_low_s);
+
+#endif

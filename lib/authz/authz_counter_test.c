@@ -1,0 +1,195 @@
+/* Counters: B4, A11 (spent <= cap over any crash), C4, T1. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_counter.h"
+#include "base_test.h"
+
+#include <stddef.h>
+
+#define HOUR 3600
+
+static uint64_t random_state = 88172645463325252u;
+
+static uint64_t random_below(uint64_t bound)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state % bound;
+}
+
+static void grant_lease(const struct authz_counter_rule *rule, struct authz_counter *counter,
+                        uint64_t wanted, uint64_t now)
+{
+	struct authz_counter durable;
+
+	authz_counter_lease_prepare(rule, counter, wanted, now, &durable);
+	authz_counter_lease_commit(counter);
+}
+
+static void test_nothing_is_spent_before_its_lease_is_durable(void)
+{
+	struct authz_counter_rule rule = {.window = AUTHZ_WINDOW_TOTAL, .cap = 100};
+	struct authz_counter counter = {0}, durable;
+
+	EXPECT(authz_counter_covers(&rule, &counter, 1, 0) == STATUS_BUSY);
+	authz_counter_lease_prepare(&rule, &counter, 1, 0, &durable);
+	EXPECT(authz_counter_covers(&rule, &counter, 1, 0) == STATUS_BUSY);
+	authz_counter_lease_commit(&counter);
+	EXPECT(authz_counter_covers(&rule, &counter, 1, 0) == STATUS_OK);
+	EXPECT(durable.lease_left == 5);
+}
+
+static void test_one_above_the_cap_is_refused_whatever_the_lease(void)
+{
+	struct authz_counter_rule rule = {.window = AUTHZ_WINDOW_TOTAL, .cap = 100};
+	struct authz_counter counter = {0};
+
+	grant_lease(&rule, &counter, 100, 0);
+	EXPECT(authz_counter_covers(&rule, &counter, 101, 0) == STATUS_REFUSED);
+	EXPECT(authz_counter_covers(&rule, &counter, 100, 0) == STATUS_OK);
+	authz_counter_charge(&rule, &counter, 100, 0);
+	EXPECT(authz_counter_left(&rule, &counter, 0) == 0);
+	EXPECT(authz_counter_covers(&rule, &counter, 1, 0) == STATUS_REFUSED);
+	EXPECT(authz_counter_covers(&rule, &counter, 0, 0) == STATUS_OK);
+}
+
+static void test_amounts_near_the_top_do_not_wrap(void)
+{
+	struct authz_counter_rule rule = {.window = AUTHZ_WINDOW_TOTAL, .cap = UINT64_MAX};
+	struct authz_counter counter = {0};
+
+	grant_lease(&rule, &counter, UINT64_MAX, 0);
+	authz_counter_charge(&rule, &counter, UINT64_MAX, 0);
+	EXPECT(authz_counter_spent(&rule, &counter, 0) == UINT64_MAX);
+	EXPECT(authz_counter_covers(&rule, &counter, 1, 0) == STATUS_REFUSED);
+}
+
+/* T1: an hour's spend still counts one second before the hour is over, wherever buckets begin. */
+static void test_a_rolling_window_is_never_shorter_than_it_says(void)
+{
+	struct authz_counter_rule rule = {.window = AUTHZ_WINDOW_HOUR, .cap = 100};
+
+	for (uint64_t start = 1000000; start < 1000130; start++) {
+		struct authz_counter counter = {0};
+
+		grant_lease(&rule, &counter, 100, start);
+		authz_counter_charge(&rule, &counter, 100, start);
+		EXPECT(authz_counter_spent(&rule, &counter, start + HOUR - 1) == 100);
+		EXPECT(authz_counter_spent(&rule, &counter, start + HOUR + 61) +
+		           authz_counter_spent(&rule, &counter, start + HOUR + 124) <=
+		       100);
+		EXPECT(authz_counter_spent(&rule, &counter, start + HOUR + 124) == 0);
+	}
+}
+
+/* A history of what was really signed, to judge the counter from outside. */
+struct history {
+	uint64_t at[4096], amount[4096];
+	size_t count;
+};
+
+static uint64_t signed_within(const struct history *history, uint64_t now, uint64_t window_s)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < history->count; i++)
+		if (window_s == 0 || history->at[i] + window_s > now)
+			sum += history->amount[i];
+	return sum;
+}
+
+/* One random life of a counter: spend, lease, lose writes, crash, recover. Returns crashes seen. */
+static unsigned live_randomly(struct authz_counter_rule rule, uint64_t window_s)
+{
+	struct authz_counter counter = {0}, durable = {0}, prepared = {0};
+	struct history history = {.count = 0};
+	uint64_t now = 5000000 + random_below(100000);
+	unsigned crashes = 0;
+
+	for (unsigned step = 0; step < 3000; step++) {
+		uint64_t amount = random_below(rule.cap / 10 + 1);
+
+		switch (random_below(8)) {
+		case 0:
+			if (!counter.preparing)
+				authz_counter_lease_prepare(&rule, &counter, amount, now,
+				                            &prepared);
+			break;
+		case 1:
+			if (counter.preparing) {
+				durable = prepared;
+				authz_counter_lease_commit(&counter);
+			}
+			break;
+		case 2:
+			if (random_below(4) != 0)
+				break;
+			/* A crash; the write in flight reached the disk or it did not. */
+			if (counter.preparing && random_below(2) == 0)
+				durable = prepared;
+			counter = durable;
+			authz_counter_recover(&rule, &counter, now);
+			durable = counter;
+			crashes++;
+			break;
+		case 3:
+			now += random_below(900);
+			break;
+		default:
+			if (authz_counter_covers(&rule, &counter, amount, now) != STATUS_OK)
+				break;
+			authz_counter_charge(&rule, &counter, amount, now);
+			history.at[history.count] = now;
+			history.amount[history.count++] = amount;
+		}
+		EXPECT(signed_within(&history, now, window_s) <= rule.cap);
+		EXPECT(signed_within(&history, now, window_s) <=
+		       authz_counter_spent(&rule, &counter, now));
+	}
+	EXPECT(history.count > 0);
+	return crashes;
+}
+
+/* A11, C4: whatever crashes when, what was signed never exceeds the cap and is never forgotten. */
+static void test_no_history_of_crashes_passes_the_cap(void)
+{
+	unsigned crashes = 0;
+
+	for (unsigned life = 0; life < 60; life++) {
+		crashes += live_randomly(
+		    (struct authz_counter_rule){.window = AUTHZ_WINDOW_TOTAL, .cap = 5000 + life},
+		    0);
+		crashes += live_randomly(
+		    (struct authz_counter_rule){.window = AUTHZ_WINDOW_HOUR, .cap = 1000}, HOUR);
+		crashes += live_randomly(
+		    (struct authz_counter_rule){.window = AUTHZ_WINDOW_DAY, .cap = 1000000},
+		    24 * HOUR);
+	}
+	EXPECT(crashes > 5000);
+}
+
+static void test_a_lease_is_due_before_it_is_dry_and_not_at_the_cap(void)
+{
+	struct authz_counter_rule rule = {.window = AUTHZ_WINDOW_TOTAL, .cap = 1000};
+	struct authz_counter counter = {0};
+
+	EXPECT(authz_counter_lease_due(&rule, &counter, 0));
+	grant_lease(&rule, &counter, 0, 0);
+	EXPECT(!authz_counter_lease_due(&rule, &counter, 0));
+	authz_counter_charge(&rule, &counter, 45, 0);
+	EXPECT(authz_counter_lease_due(&rule, &counter, 0));
+	grant_lease(&rule, &counter, 1000, 0);
+	authz_counter_charge(&rule, &counter, 955, 0);
+	EXPECT(!authz_counter_lease_due(&rule, &counter, 0));
+}
+
+int main(void)
+{
+	RUN(test_nothing_is_spent_before_its_lease_is_durable);
+	RUN(test_one_above_the_cap_is_refused_whatever_the_lease);
+	RUN(test_amounts_near_the_top_do_not_wrap);
+	RUN(test_a_rolling_window_is_never_shorter_than_it_says);
+	RUN(test_no_history_of_crashes_passes_the_cap);
+	RUN(test_a_lease_is_due_before_it_is_dry_and_not_at_the_cap);
+	return test_summary();
+}

@@ -19,23 +19,24 @@
 
 #include <stdint.h>
 
-#define POLICY_ABI_VERSION    1
-#define POLICY_REQUEST_MAGIC  UINT32_C(0x51525643) /* "CVRQ" */
-#define POLICY_ANSWER_MAGIC   UINT32_C(0x4e415643) /* "CVAN" */
-#define POLICY_REQUEST_MAX    49152                /* bytes of a request */
-#define POLICY_ANSWER_OFFSET  49152                /* of the answer in the exchange area */
-#define POLICY_TAIL_MAX       16384 /* bytes of explain records and text behind the answer */
-#define POLICY_AREA_BYTES     (POLICY_ANSWER_OFFSET + 984 + POLICY_TAIL_MAX)
-#define POLICY_ACCOUNTS_MAX   256 /* static and looked-up accounts of one message */
-#define POLICY_DERIVED_MAX    64
-#define POLICY_COUNTERS_MAX   16
-#define POLICY_TABLES_MAX     64
-#define POLICY_TOKENS_MAX     16 /* mints that one transaction may move out of the wallet */
-#define POLICY_EXPLAIN_MAX    64
-#define POLICY_PARAMETERS_MAX 8192
-#define POLICY_FIELDS_MAX     32 /* parameters of one module */
-#define POLICY_LIST_MAX       64 /* entries of one list parameter */
-#define POLICY_TEXT_MAX       64 /* bytes of one text parameter */
+#define POLICY_ABI_VERSION     1
+#define POLICY_REQUEST_MAGIC   UINT32_C(0x51525643) /* "CVRQ" */
+#define POLICY_ANSWER_MAGIC    UINT32_C(0x4e415643) /* "CVAN" */
+#define POLICY_REQUEST_MAX     49152                /* bytes of a request */
+#define POLICY_ANSWER_OFFSET   49152                /* of the answer in the exchange area */
+#define POLICY_TAIL_MAX        25088 /* bytes of explain records and text behind the answer */
+#define POLICY_DESCRIPTION_MAX 8192  /* of these: text */
+#define POLICY_AREA_BYTES      (POLICY_ANSWER_OFFSET + 984 + POLICY_TAIL_MAX)
+#define POLICY_ACCOUNTS_MAX    256 /* static and looked-up accounts of one message */
+#define POLICY_DERIVED_MAX     64
+#define POLICY_COUNTERS_MAX    16
+#define POLICY_TABLES_MAX      64
+#define POLICY_TOKENS_MAX      16 /* mints that one transaction may move out of the wallet */
+#define POLICY_EXPLAIN_MAX     96
+#define POLICY_PARAMETERS_MAX  8192
+#define POLICY_FIELDS_MAX      32 /* parameters of one module */
+#define POLICY_LIST_MAX        64 /* entries of one list parameter */
+#define POLICY_TEXT_MAX        64 /* bytes of one text parameter */
 
 /* struct policy_request.mode */
 #define POLICY_MODE_CHECK                1
@@ -160,6 +161,11 @@ struct policy_request {
 	struct policy_range parameters;   /* bytes of the parameter record */
 	struct policy_range text;         /* bytes of an off-chain message's text */
 };
+
+/* What a pubkey parameter names, so that the host derives its associated token accounts. */
+#define POLICY_ROLE_NONE  0
+#define POLICY_ROLE_OWNER 1
+#define POLICY_ROLE_MINT  2
 
 /* A parameter record, version 1, is a u64 whose bit i says that field i was given or has a default,
  * then the fields in schema order, each at a multiple of 8: bool and u64 are u64, pubkey is 32

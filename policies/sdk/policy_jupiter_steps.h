@@ -1,0 +1,207 @@
+/* policy_jupiter_steps: how long one route step of Jupiter v6 is, by its Swap tag.
+ *
+ * X(tag, name, layout). Layout, one character a field, in order: 1 2 4 8 = that many bytes; b = bool;
+ * s, h, t = enum of 2, 8, 3 values; o = Option<u8>; R = Vec of 2-byte entries; r = Option of R;
+ * v = Vec<u8>; Z = a u64 that is a fee share and must be 0 (A14).
+ *
+ * Source: the Anchor IDLs that Jupiter published on chain up to 2026-10-08, compared with public
+ * decoders of the same program. Left out, so refused: 111 DynamicV1 and 146 DynamicV2, whose layout
+ * was changed in place; 191 to 196, seen in one source only; everything newer. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef POLICY_JUPITER_STEPS_H
+#define POLICY_JUPITER_STEPS_H
+
+/* clang-format off */
+#define POLICY_JUPITER_STEPS(X) \
+	X(0, Saber, "") \
+	X(1, SaberAddDecimalsDeposit, "") \
+	X(2, SaberAddDecimalsWithdraw, "") \
+	X(3, TokenSwap, "") \
+	X(4, Sencha, "") \
+	X(5, Step, "") \
+	X(6, Cropper, "") \
+	X(7, Raydium, "") \
+	X(8, Crema, "b") \
+	X(9, Lifinity, "") \
+	X(10, Mercurial, "") \
+	X(11, Cykura, "") \
+	X(12, Serum, "s") \
+	X(13, MarinadeDeposit, "") \
+	X(14, MarinadeUnstake, "") \
+	X(15, Aldrin, "s") \
+	X(16, AldrinV2, "s") \
+	X(17, Whirlpool, "b") \
+	X(18, Invariant, "b") \
+	X(19, Meteora, "") \
+	X(20, GooseFX, "") \
+	X(21, DeltaFi, "b") \
+	X(22, Balansol, "") \
+	X(23, MarcoPolo, "b") \
+	X(24, Dradex, "s") \
+	X(25, LifinityV2, "") \
+	X(26, RaydiumClmm, "") \
+	X(27, Openbook, "s") \
+	X(28, Phoenix, "s") \
+	X(29, Symmetry, "88") \
+	X(30, TokenSwapV2, "") \
+	X(31, HeliumTreasuryManagementRedeemV0, "") \
+	X(32, StakeDexStakeWrappedSol, "") \
+	X(33, StakeDexSwapViaStake, "4") \
+	X(34, GooseFXV2, "") \
+	X(35, Perps, "") \
+	X(36, PerpsAddLiquidity, "") \
+	X(37, PerpsRemoveLiquidity, "") \
+	X(38, MeteoraDlmm, "") \
+	X(39, OpenBookV2, "s") \
+	X(40, RaydiumClmmV2, "") \
+	X(41, StakeDexPrefundWithdrawStakeAndDepositStake, "4") \
+	X(42, Clone, "1bb") \
+	X(43, SanctumS, "1144") \
+	X(44, SanctumSAddLiquidity, "14") \
+	X(45, SanctumSRemoveLiquidity, "14") \
+	X(46, RaydiumCP, "") \
+	X(47, WhirlpoolSwapV2, "br") \
+	X(48, OneIntro, "") \
+	X(49, PumpWrappedBuy, "") \
+	X(50, PumpWrappedSell, "") \
+	X(51, PerpsV2, "") \
+	X(52, PerpsV2AddLiquidity, "") \
+	X(53, PerpsV2RemoveLiquidity, "") \
+	X(54, MoonshotWrappedBuy, "") \
+	X(55, MoonshotWrappedSell, "") \
+	X(56, StabbleStableSwap, "") \
+	X(57, StabbleWeightedSwap, "") \
+	X(58, Obric, "b") \
+	X(59, FoxBuyFromEstimatedCost, "") \
+	X(60, FoxClaimPartial, "b") \
+	X(61, SolFi, "b") \
+	X(62, SolayerDelegateNoInit, "") \
+	X(63, SolayerUndelegateNoInit, "") \
+	X(64, TokenMill, "s") \
+	X(65, DaosFunBuy, "") \
+	X(66, DaosFunSell, "") \
+	X(67, ZeroFi, "") \
+	X(68, StakeDexWithdrawWrappedSol, "") \
+	X(69, VirtualsBuy, "") \
+	X(70, VirtualsSell, "") \
+	X(71, Perena, "11") \
+	X(72, PumpSwapBuy, "") \
+	X(73, PumpSwapSell, "") \
+	X(74, Gamma, "") \
+	X(75, MeteoraDlmmSwapV2, "R") \
+	X(76, Woofi, "") \
+	X(77, MeteoraDammV2, "") \
+	X(78, MeteoraDynamicBondingCurveSwap, "") \
+	X(79, StabbleStableSwapV2, "") \
+	X(80, StabbleWeightedSwapV2, "") \
+	X(81, RaydiumLaunchlabBuy, "Z") \
+	X(82, RaydiumLaunchlabSell, "Z") \
+	X(83, BoopdotfunWrappedBuy, "") \
+	X(84, BoopdotfunWrappedSell, "") \
+	X(85, Plasma, "s") \
+	X(86, GoonFi, "b1") \
+	X(87, HumidiFi, "8b") \
+	X(88, MeteoraDynamicBondingCurveSwapWithRemainingAccounts, "") \
+	X(89, TesseraV, "s") \
+	X(90, PumpWrappedBuyV2, "") \
+	X(91, PumpWrappedSellV2, "") \
+	X(92, PumpSwapBuyV2, "") \
+	X(93, PumpSwapSellV2, "") \
+	X(94, Heaven, "b") \
+	X(95, SolFiV2, "b") \
+	X(96, Aquifer, "") \
+	X(97, PumpWrappedBuyV3, "") \
+	X(98, PumpWrappedSellV3, "") \
+	X(99, PumpSwapBuyV3, "") \
+	X(100, PumpSwapSellV3, "") \
+	X(101, JupiterLendDeposit, "") \
+	X(102, JupiterLendRedeem, "") \
+	X(103, DefiTuna, "br") \
+	X(104, AlphaQ, "b") \
+	X(105, RaydiumV2, "") \
+	X(106, SarosDlmm, "b") \
+	X(107, Futarchy, "s") \
+	X(108, MeteoraDammV2WithRemainingAccounts, "") \
+	X(109, Obsidian, "") \
+	X(110, WhaleStreet, "s") \
+	X(112, PumpWrappedBuyV4, "") \
+	X(113, PumpWrappedSellV4, "") \
+	X(114, CarrotIssue, "") \
+	X(115, CarrotRedeem, "") \
+	X(116, Manifest, "s") \
+	X(117, BisonFi, "b") \
+	X(118, HumidiFiV2, "8b") \
+	X(119, PerenaStar, "b") \
+	X(120, JupiterRfqV2, "sv") \
+	X(121, GoonFiV2, "b") \
+	X(122, Scorch, "88") \
+	X(123, VaultLiquidUnstake, "888888") \
+	X(124, XOrca, "") \
+	X(125, Quantum, "s") \
+	X(126, WhaleStreetV2, "s88") \
+	X(127, Riptide, "b") \
+	X(128, RunnerRodeo, "") \
+	X(129, TaurusFi, "b") \
+	X(130, Omnipair, "") \
+	X(131, MSwap, "") \
+	X(132, Hylo, "h") \
+	X(133, VoltrDeposit, "") \
+	X(134, VoltrWithdraw, "") \
+	X(135, SanctumSV2, "1144") \
+	X(136, LemmingsFi, "b") \
+	X(137, ScaleVmmBuy, "") \
+	X(138, ScaleVmmSell, "") \
+	X(139, ScaleAmmBuy, "") \
+	X(140, ScaleAmmSell, "") \
+	X(141, BisonFiV2, "b") \
+	X(142, Trends, "") \
+	X(143, HumaDeposit, "") \
+	X(144, HumaInstantWithdraw, "") \
+	X(145, Kipseli, "b") \
+	X(147, PumpSwapBuyV3WithCashbackClaim, "") \
+	X(148, PumpSwapSellV3WithCashbackClaim, "") \
+	X(149, PumpWrappedBuyV4WithCashbackClaim, "") \
+	X(150, PumpWrappedSellV4WithCashbackClaim, "") \
+	X(151, GoonFiV3, "b") \
+	X(152, PumpWrappedBuyV5, "b") \
+	X(153, PumpWrappedSellV5, "b") \
+	X(154, ZeroFiSwapV2, "") \
+	X(155, BisonFiPredict, "sb") \
+	X(156, ByrealDynamicV3, "") \
+	X(157, Flux, "8b") \
+	X(158, VaultLiquidSellLst, "") \
+	X(159, VaultLiquidBuyLst, "8") \
+	X(160, KipseliV2, "b") \
+	X(161, Deriverse, "s4") \
+	X(162, Hadron, "b") \
+	X(163, BinaryFi, "") \
+	X(164, Metric, "b") \
+	X(165, JupiterLendDexSwap, "b") \
+	X(166, Gatorswap, "b") \
+	X(167, Flint, "bb") \
+	X(168, Denali, "b") \
+	X(169, PerenaStarV2Deposit, "") \
+	X(170, PerenaStarV2WithdrawFromExternal, "1") \
+	X(171, SanctumSols, "t") \
+	X(172, HyloV2, "h") \
+	X(173, SanctumPamm, "") \
+	X(174, Archer, "s") \
+	X(175, TrenchWrappedBuy, "") \
+	X(176, TrenchWrappedSell, "") \
+	X(177, BisonFiMarketBacked, "b") \
+	X(178, TesseraVV2, "s") \
+	X(179, Stableswap, "") \
+	X(180, BinaryFiV2, "") \
+	X(181, KipseliV3, "b") \
+	X(182, PerenaStarV2TrancheDeposit, "s") \
+	X(183, PerenaStarV2TrancheWithdrawFromExternal, "so") \
+	X(184, Quay, "b") \
+	X(185, HumidiFiRouter, "8888888b") \
+	X(186, HumidiFiRouterV2, "88888888b") \
+	X(187, PumpWrappedBuyV6, "bb") \
+	X(188, HyloRouter, "") \
+	X(189, Memefun, "b") \
+	X(190, HumidiFiRouterV3, "8888888888b")
+/* clang-format on */
+
+#endif

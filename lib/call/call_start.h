@@ -1,0 +1,86 @@
+/* call_start: what the signer learns at its start, once, from the unsealer and nobody else.
+ *
+ *   unsealer -> signer  START: call_start_facts, one message, then the unsealer exits
+ *
+ * The node share is in this message in clear; ring pages of this channel lie in memory that only
+ * these two processes map, the signer copies the share out once and wipes the slot
+ * (start_wipe_message), and the supervisor unmaps nothing else onto it. The reader checks the
+ * whole message with start_take_facts. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CALL_START_H
+#define CALL_START_H
+
+#include <stdint.h>
+
+#include "base_bytes.h"
+
+#define CALL_START_SLOT_BYTES 4096u
+#define CALL_START_PCR_COUNT  24u
+#define CALL_START_NAME_MAX   34u /* TPM2B_NAME of a SHA-256 object: algorithm and digest */
+
+enum call_start_kind {
+	CALL_START_FACTS = 1,
+	CALL_START_FAILED = 2, /* call_start_failed: no share; the signer stays sealed */
+};
+
+/* Why the share could not be had: the exit the operator takes differs for each. */
+enum call_start_reason {
+	CALL_START_NO_TPM = 1,      /* the TPM does not answer, or fails its self-test */
+	CALL_START_NO_BLOB = 2,     /* no sealed share here: genesis was never run */
+	CALL_START_BAD_BLOB = 3,    /* not a sealed blob of this version, or damaged */
+	CALL_START_OTHER_TPM = 4,   /* the TPM's primary is not the one this share was sealed to */
+	CALL_START_BAD_POLICY = 5,  /* PCRs differ from those it was sealed to */
+	CALL_START_CAPPED = 6,      /* the share was already taken in this boot */
+	CALL_START_LOCKOUT = 7,     /* dictionary attack lockout */
+	CALL_START_UNSAFE_BLOB = 8, /* the object's attributes would let others unseal it */
+	CALL_START_OTHER = 9,
+};
+
+enum call_start_mode {
+	CALL_START_UNSEAL = 1,
+	CALL_START_GENESIS = 2, /* the share was made and sealed just now */
+};
+
+struct call_start_facts {
+	uint8_t node_share[32];
+	uint8_t pcrs[CALL_START_PCR_COUNT][32]; /* SHA-256 bank, as read after unsealing and before
+	                                           the cap; zero where not in pcr_mask */
+	uint32_t pcr_mask;                      /* bit n: pcrs[n] was read */
+	uint32_t sealed_mask;                   /* bit n: the share is sealed to PCR n */
+	uint32_t mode;                          /* enum call_start_mode */
+	uint32_t is_software;                   /* 1: the TPM says that it is swtpm */
+	uint64_t clock_ms;                      /* TPM2_ReadClock */
+	uint32_t reset_count;
+	uint32_t restart_count;
+	uint32_t clock_safe; /* 1: clock_ms never went back */
+	uint32_t ak_name_len;
+	uint8_t ak_name[CALL_START_NAME_MAX];
+	uint8_t primary_name[CALL_START_NAME_MAX];
+	uint32_t primary_name_len;
+	uint32_t has_checkpoint; /* 1: nv_checkpoint was read from the NV extend index */
+	uint8_t nv_checkpoint[32];
+	uint32_t has_counter; /* 1: counter was read (and raised for this boot) */
+	uint64_t counter;
+	uint32_t firmware_version_high;
+	uint32_t firmware_version_low;
+	uint8_t manufacturer[4]; /* TPM_PT_MANUFACTURER as text */
+	uint32_t reserved;
+};
+
+struct call_start_failed {
+	uint32_t reason;   /* enum call_start_reason */
+	uint32_t tpm_rc;   /* TPM or TSS response code; 0 when there was none */
+	uint8_t what[120]; /* what was being done, text, NUL-terminated */
+};
+
+_Static_assert(sizeof(struct call_start_facts) == 976, "fixed layout");
+_Static_assert(sizeof(struct call_start_failed) == 128, "fixed layout");
+
+/* start_take_facts checks a FACTS message: length, mode, masks, name lengths, flags 0 or 1. The
+ * caller keeps the share in guarded memory: ret_facts lies there. */
+MUST_USE enum status start_take_facts(struct bytes message, struct call_start_facts *ret_facts);
+MUST_USE enum status start_take_failed(struct bytes message, struct call_start_failed *ret_failed);
+/* start_reason_text says in a sentence what happened and what the operator can do; never NULL. */
+const char *start_reason_text(uint32_t reason);
+
+#endif

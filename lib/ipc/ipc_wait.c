@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ipc_wait.h"
+
+#include <sched.h>
+
+#include "base_check.h"
+#include "ipc_futex.h"
+#include "ipc_layout.h"
+
+_Static_assert(2 * IPC_WAITER_CHANNELS_MAX <= IPC_FUTEX_WORDS_MAX, "one futex_waitv is enough");
+
+void ipc_waiter_init(struct ipc_waiter *waiter, unsigned spins)
+{
+	cpu_set_t set;
+
+	*waiter = (struct ipc_waiter){.spins = spins};
+	if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) == 1)
+		waiter->spins = 0;
+}
+
+void ipc_waiter_add(struct ipc_waiter *waiter, struct ipc_channel *channel)
+{
+	CHECK(waiter->count < IPC_WAITER_CHANNELS_MAX);
+	waiter->channels[waiter->count++] = channel;
+}
+
+static bool any_ready(const struct ipc_waiter *waiter)
+{
+	for (size_t i = 0; i < waiter->count; i++)
+		if (ipc_ready(waiter->channels[i]))
+			return true;
+	return false;
+}
+
+/* Only this side writes `sleeping`, so load and store need not be one step. */
+static void step_sleeping(struct ipc_waiter *waiter)
+{
+	for (size_t i = 0; i < waiter->count; i++) {
+		_Atomic uint32_t *sleeping = &waiter->channels[i]->own->sleeping;
+
+		atomic_store_explicit(sleeping,
+		                      atomic_load_explicit(sleeping, memory_order_relaxed) + 1,
+		                      memory_order_relaxed);
+	}
+}
+
+bool ipc_doze_begin(struct ipc_waiter *waiter)
+{
+	step_sleeping(waiter);
+	atomic_thread_fence(memory_order_seq_cst); /* pairs with wake_peer: sleeping before head */
+	return any_ready(waiter);
+}
+
+void ipc_doze_end(struct ipc_waiter *waiter)
+{
+	step_sleeping(waiter);
+}
+
+/* A channel that is down has only its generation to wait for. */
+static size_t collect(const struct ipc_waiter *waiter, struct ipc_futex *words)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < waiter->count; i++) {
+		const struct ipc_channel *channel = waiter->channels[i];
+
+		if (ipc_is_up(channel))
+			words[count++] = (struct ipc_futex){&channel->peer->head, channel->tail};
+		words[count++] =
+		    (struct ipc_futex){&channel->page->generation, channel->generation};
+	}
+	return count;
+}
+
+bool ipc_wait(struct ipc_waiter *waiter, int64_t timeout_us)
+{
+	struct ipc_futex words[IPC_FUTEX_WORDS_MAX];
+	bool ready = any_ready(waiter);
+
+	for (unsigned i = 0; !ready && i < waiter->spins; i++) {
+		__builtin_ia32_pause();
+		ready = any_ready(waiter);
+	}
+	if (ready || timeout_us == 0)
+		return ready;
+	if (!ipc_doze_begin(waiter))
+		ipc_futex_wait(words, collect(waiter, words), timeout_us);
+	ipc_doze_end(waiter);
+	return any_ready(waiter);
+}

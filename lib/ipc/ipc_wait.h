@@ -1,0 +1,39 @@
+/* ipc_wait: one process waits for messages on all its channels at once.
+ *
+ * It looks, spins briefly, then sleeps in the kernel; a peer's ipc_put wakes it. On one processor
+ * it never spins: the peer could not run. Borrows the channels for as long as it is used. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IPC_WAIT_H
+#define IPC_WAIT_H
+
+#include "ipc_channel.h"
+
+#define IPC_WAITER_CHANNELS_MAX 60 /* two futex words each, of 128, and some for the caller */
+
+/* How often to look before sleeping when nothing else is said: about 5 us. Spinning pays only
+ * while each busy process has a processor of its own. */
+#define IPC_SPINS_DEFAULT 150
+
+struct ipc_waiter {
+	struct ipc_channel *channels[IPC_WAITER_CHANNELS_MAX];
+	size_t count;
+	unsigned spins;
+};
+
+/* ipc_waiter_init makes an empty waiter. `spins` looks before each sleep; 0 on one processor. */
+void ipc_waiter_init(struct ipc_waiter *waiter, unsigned spins);
+
+/* ipc_waiter_add adds a channel. */
+void ipc_waiter_add(struct ipc_waiter *waiter, struct ipc_channel *channel);
+
+/* ipc_wait returns true when a channel is ready (ipc_ready), false when `timeout_us` passed
+ * (negative: no limit) or a signal came. */
+bool ipc_wait(struct ipc_waiter *waiter, int64_t timeout_us);
+
+/* ipc_doze_begin announces sleep to all peers, so that they wake this process by a futex on their
+ * head, and returns true when something is ready already. For a process that sleeps elsewhere for
+ * a bounded time. ipc_doze_end takes it back. ipc_wait calls both itself. */
+bool ipc_doze_begin(struct ipc_waiter *waiter);
+void ipc_doze_end(struct ipc_waiter *waiter);
+
+#endif

@@ -31,3 +31,5 @@ third(awslc_ssl PACKAGE awslc ARCHIVES libssl.a NEEDS awslc_crypto)
 third(sqlite3 PACKAGE sqlite3 ARCHIVES libsqlite3.a)
 third(llhttp PACKAGE llhttp ARCHIVES libllhttp.a)
 third(yyjson PACKAGE yyjson ARCHIVES libyyjson.a)
+third(tss2 PACKAGE tss2 NEEDS awslc_crypto ARCHIVES libtss2-esys.a libtss2-sys.a
+	libtss2-tcti-device.a libtss2-tcti-swtpm.a libtss2-mu.a)

@@ -19,7 +19,7 @@
 #undef strncpy
 #undef strncat
 /* Unbounded writes, hidden state, or a locale: use buffer_put, snprintf, strtoull with checks. */
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok rand srand atoi atol
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok rand srand atoi atol
 #pragma GCC poison asctime ctime gmtime localtime alloca popen tmpnam mktemp
 
 #endif

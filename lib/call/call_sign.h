@@ -134,6 +134,7 @@ struct call_sign_answer {
 	uint64_t boot;    /* receipt sequence {boot, number}; number 0: no receipt */
 	uint64_t number;
 	uint32_t retry_after_ms; /* 0: unknown */
+	uint32_t check_ns;       /* time of all policy checks together, for metrics; 0: none ran */
 	uint64_t lamports_out;
 	uint64_t fee_lamports;
 	size_t token_count;

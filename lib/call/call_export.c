@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "call_export.h"
+
+#include "base_check.h"
+#include "call_field.h"
+
+_Static_assert(CALL_EXPORT_ANSWER_MAX + 256 <= CALL_BRIDGE_SLOT_BYTES, "an answer fits a slot");
+
+enum status call_export_put_request(const struct call_export_request *request,
+                                    struct buffer *message)
+{
+	struct wire_writer w = wire_write(message);
+	size_t begin = message->len;
+
+	CHECK(request->token.len <= LIMIT_TOKEN_MAX);
+	wire_put_u64(&w, request->request);
+	wire_put_u64(&w, request->connection);
+	wire_put_u8(&w, request->topic);
+	wire_put_run(&w, request->token);
+	call_put_wallet(&w, &request->wallet);
+	wire_put_fixed(&w, request->key, sizeof(request->key));
+	wire_put_u64(&w, request->cursor);
+	return call_finish(message, begin, &w);
+}
+
+/* A topic's fields: what it needs is there, so that a signer never looks up an empty key. */
+static void take_topic(struct wire_reader *r, const struct call_export_request *request)
+{
+	bool needs_wallet =
+	    request->topic == CALL_EXPORT_WALLET || request->topic == CALL_EXPORT_RECEIPTS;
+
+	if (request->topic < CALL_EXPORT_WALLET || request->topic > CALL_EXPORT_STATUS)
+		wire_fail(r);
+	if (needs_wallet != (request->wallet.kind != 0))
+		wire_fail(r);
+	if (request->token.len == 0 && request->topic != CALL_EXPORT_STATUS)
+		wire_fail(r);
+}
+
+enum status call_export_take_request(struct bytes message, struct call_export_request *ret_request)
+{
+	struct wire_reader r = wire_read(message);
+	struct call_export_request request = {0};
+	enum status status;
+
+	request.request = wire_take_u64(&r);
+	request.connection = wire_take_u64(&r);
+	request.topic = wire_take_u8(&r);
+	request.token = wire_take_run(&r, LIMIT_TOKEN_MAX);
+	call_take_wallet(&r, true, &request.wallet);
+	wire_take_fixed(&r, request.key, sizeof(request.key));
+	request.cursor = wire_take_u64(&r);
+	take_topic(&r, &request);
+	status = wire_done(&r);
+	if (status == STATUS_OK)
+		*ret_request = request;
+	return status;
+}
+
+static void put_status(struct wire_writer *w, const struct call_export_status *status)
+{
+	wire_put_u64(w, status->boot);
+	wire_put_u64(w, status->wallets);
+	wire_put_u64(w, status->clients);
+	wire_put_u64(w, status->grants);
+	wire_put_u64(w, status->signatures);
+	wire_put_u64(w, status->refusals);
+	wire_put_u64(w, status->time_low);
+	wire_put_u64(w, status->time_high);
+	wire_put_u64(w, status->receipts_behind);
+	wire_put_bool(w, status->unsealed);
+	wire_put_bool(w, status->frozen);
+	wire_put_bool(w, status->hardware);
+}
+
+static void take_status(struct wire_reader *r, struct call_export_status *status)
+{
+	status->boot = wire_take_u64(r);
+	status->wallets = wire_take_u64(r);
+	status->clients = wire_take_u64(r);
+	status->grants = wire_take_u64(r);
+	status->signatures = wire_take_u64(r);
+	status->refusals = wire_take_u64(r);
+	status->time_low = wire_take_u64(r);
+	status->time_high = wire_take_u64(r);
+	status->receipts_behind = wire_take_u64(r);
+	status->unsealed = wire_take_bool(r);
+	status->frozen = wire_take_bool(r);
+	status->hardware = wire_take_bool(r);
+}
+
+static void put_grants(struct wire_writer *w, const struct call_export_answer *answer)
+{
+	wire_put_u32(w, (uint32_t)answer->grant_count);
+	for (size_t i = 0; i < answer->grant_count; i++) {
+		const struct call_export_grant *grant = &answer->grants[i];
+
+		wire_put_fixed(w, grant->grant, 32);
+		wire_put_fixed(w, grant->module, 32);
+		wire_put_u64(w, grant->not_before);
+		wire_put_u64(w, grant->expires);
+		wire_put_u64(w, grant->uses_left);
+		wire_put_bool(w, grant->frozen);
+	}
+}
+
+static void take_grants(struct wire_reader *r, struct call_export_answer *answer)
+{
+	answer->grant_count = call_take_count(r, CALL_EXPORT_GRANTS_MAX);
+	for (size_t i = 0; i < answer->grant_count; i++) {
+		struct call_export_grant *grant = &answer->grants[i];
+
+		wire_take_fixed(r, grant->grant, 32);
+		wire_take_fixed(r, grant->module, 32);
+		grant->not_before = wire_take_u64(r);
+		grant->expires = wire_take_u64(r);
+		grant->uses_left = wire_take_u64(r);
+		grant->frozen = wire_take_bool(r);
+	}
+}
+
+enum status call_export_put_answer(const struct call_export_answer *answer, struct buffer *message)
+{
+	struct wire_writer w = wire_write(message);
+	size_t begin = message->len;
+
+	CHECK(answer->grant_count <= CALL_EXPORT_GRANTS_MAX);
+	CHECK(answer->body.len <= CALL_EXPORT_BODY_MAX && answer->name.len <= LIMIT_NAME_MAX);
+	wire_put_u64(&w, answer->request);
+	wire_put_u16(&w, (uint16_t)answer->result);
+	wire_put_u32(&w, answer->retry_after_ms);
+	wire_put_fixed(&w, answer->wallet_id, 32);
+	wire_put_fixed(&w, answer->address, 32);
+	wire_put_run(&w, answer->name);
+	wire_put_bool(&w, answer->imported);
+	wire_put_bool(&w, answer->frozen);
+	wire_put_u64(&w, answer->version);
+	put_grants(&w, answer);
+	wire_put_u64(&w, answer->next_cursor);
+	wire_put_run(&w, answer->body);
+	put_status(&w, &answer->status);
+	return call_finish(message, begin, &w);
+}
+
+enum status call_export_take_answer(struct bytes message, struct call_export_answer *ret_answer)
+{
+	struct wire_reader r = wire_read(message);
+	struct call_export_answer answer = {0};
+	enum status status;
+
+	answer.request = wire_take_u64(&r);
+	answer.result = call_take_result(&r);
+	answer.retry_after_ms = wire_take_u32(&r);
+	wire_take_fixed(&r, answer.wallet_id, 32);
+	wire_take_fixed(&r, answer.address, 32);
+	answer.name = wire_take_run(&r, LIMIT_NAME_MAX);
+	answer.imported = wire_take_bool(&r);
+	answer.frozen = wire_take_bool(&r);
+	answer.version = wire_take_u64(&r);
+	take_grants(&r, &answer);
+	answer.next_cursor = wire_take_u64(&r);
+	answer.body = wire_take_run(&r, CALL_EXPORT_BODY_MAX);
+	take_status(&r, &answer.status);
+	status = wire_done(&r);
+	if (status == STATUS_OK)
+		*ret_answer = answer;
+	return status;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http_tls.h"
+
+#include <openssl/ssl.h>
+
+#include "base_check.h"
+
+/* SEC 1 ECPrivateKey of a P-256 scalar without its public key, which libcrypto computes:
+ * SEQUENCE {1, OCTET STRING, [0] prime256v1}. */
+static const uint8_t der_head[] = {0x30, 0x31, 0x02, 0x01, 0x01, 0x04, 0x20};
+static const uint8_t der_tail[] = {0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48,
+                                   0xce, 0x3d, 0x03, 0x01, 0x07};
+
+static BIO_METHOD *bio_method;
+
+static int bio_read(BIO *bio, char *to, int len)
+{
+	struct http_tls_session *session = BIO_get_data(bio);
+	size_t count = (size_t)len < session->in.len ? (size_t)len : session->in.len;
+
+	BIO_clear_retry_flags(bio);
+	if (count == 0) {
+		BIO_set_retry_read(bio);
+		return -1;
+	}
+	memcpy(to, session->in.data, count);
+	session->in.data += count;
+	session->in.len -= count;
+	return (int)count;
+}
+
+static int bio_write(BIO *bio, const char *from, int len)
+{
+	struct http_tls_session *session = BIO_get_data(bio);
+	size_t room = session->out == NULL ? 0 : session->out->cap - session->out->len;
+	size_t count = (size_t)len < room ? (size_t)len : room;
+
+	BIO_clear_retry_flags(bio);
+	if (count == 0) {
+		BIO_set_retry_write(bio);
+		return -1;
+	}
+	CHECK(buffer_put(session->out, bytes_of(from, count)) == STATUS_OK);
+	return (int)count;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+	(void)bio;
+	(void)number;
+	(void)pointer;
+	return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+static BIO_METHOD *make_bio_method(void)
+{
+	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "memory");
+
+	if (method == NULL)
+		return NULL;
+	if (BIO_meth_set_read(method, bio_read) != 1 || BIO_meth_set_write(method, bio_write) != 1 ||
+	    BIO_meth_set_ctrl(method, bio_ctrl) != 1) {
+		BIO_meth_free(method);
+		return NULL;
+	}
+	return method;
+}
+
+static bool use_key(SSL_CTX *context, const uint8_t key[HTTP_TLS_KEY_LEN])
+{
+	uint8_t space[sizeof(der_head) + HTTP_TLS_KEY_LEN + sizeof(der_tail)];
+	bool good;
+
+	memcpy(space, der_head, sizeof(der_head));
+	memcpy(space + sizeof(der_head), key, HTTP_TLS_KEY_LEN);
+	memcpy(space + sizeof(der_head) + HTTP_TLS_KEY_LEN, der_tail, sizeof(der_tail));
+	good = SSL_CTX_use_PrivateKey_ASN1(EVP_PKEY_EC, context, space, sizeof(space)) == 1;
+	explicit_bzero(space, sizeof(space));
+	return good;
+}
+
+static bool use_chain(SSL_CTX *context, const struct bytes *chain, size_t count)
+{
+	if (SSL_CTX_use_certificate_ASN1(context, chain[0].len, chain[0].data) != 1)
+		return false;
+	for (size_t i = 1; i < count; i++) {
+		const uint8_t *at = chain[i].data;
+		X509 *certificate = d2i_X509(NULL, &at, (long)chain[i].len);
+
+		if (certificate == NULL)
+			return false;
+		/* Takes the reference on success only. */
+		if (SSL_CTX_add0_chain_cert(context, certificate) != 1) {
+			X509_free(certificate);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool configure(SSL_CTX *context)
+{
+	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+	SSL_CTX_set_early_data_enabled(context, 0);
+	SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_mode(context,
+	                 SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	return SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1 &&
+	       SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
+	       SSL_CTX_set_num_tickets(context, 0) == 1 &&
+	       SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1;
+}
+
+enum status http_tls_open(const uint8_t key[HTTP_TLS_KEY_LEN], const struct bytes *chain,
+                          size_t chain_count, struct http_tls **ret_tls)
+{
+	SSL_CTX *context;
+
+	CHECK(chain_count >= 1 && chain_count <= HTTP_TLS_CHAIN_MAX);
+	if (bio_method == NULL)
+		bio_method = make_bio_method();
+	context = SSL_CTX_new(TLS_server_method());
+	if (context == NULL || bio_method == NULL)
+		return STATUS_BUSY;
+	if (!configure(context) || !use_chain(context, chain, chain_count) ||
+	    !use_key(context, key) || SSL_CTX_check_private_key(context) != 1) {
+		SSL_CTX_free(context);
+		ERR_clear_error();
+		return STATUS_CRYPTO;
+	}
+	*ret_tls = (struct http_tls *)context;
+	return STATUS_OK;
+}
+
+void http_tls_close(struct http_tls *tls)
+{
+	SSL_CTX_free((SSL_CTX *)tls);
+}
+
+enum status http_tls_begin(struct http_tls *tls, struct http_tls_session *session)
+{
+	SSL *ssl = SSL_new((SSL_CTX *)tls);
+	BIO *bio = ssl == NULL ? NULL : BIO_new(bio_method);
+
+	if (bio == NULL) {
+		SSL_free(ssl);
+		ERR_clear_error();
+		return STATUS_BUSY;
+	}
+	*session = (struct http_tls_session){.ssl = ssl};
+	BIO_set_data(bio, session);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(ssl, bio, bio);
+	/* The handshake's configuration is dropped when it is over: less memory when idle. */
+	SSL_set_shed_handshake_config(ssl, 1);
+	SSL_set_accept_state(ssl);
+	return STATUS_OK;
+}
+
+void http_tls_end(struct http_tls_session *session)
+{
+	SSL_free(session->ssl);
+	*session = (struct http_tls_session){0};
+}
+
+static enum http_tls_progress progress_of(SSL *ssl, int result)
+{
+	int error = SSL_get_error(ssl, result);
+
+	switch (error) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return HTTP_TLS_OPEN;
+	case SSL_ERROR_ZERO_RETURN:
+		return HTTP_TLS_CLOSED;
+	default:
+		ERR_clear_error();
+		return HTTP_TLS_BROKEN;
+	}
+}
+
+enum http_tls_progress http_tls_read(struct http_tls_session *session, struct bytes in,
+                                     struct buffer *plain, struct buffer *out)
+{
+	enum http_tls_progress progress = HTTP_TLS_OPEN;
+	int got;
+
+	session->in = in;
+	session->out = out;
+	while (plain->len < plain->cap) {
+		size_t room = plain->cap - plain->len;
+
+		got = SSL_read(session->ssl, plain->data + plain->len,
+		               room > INT32_MAX ? INT32_MAX : (int)room);
+		if (got <= 0) {
+			progress = progress_of(session->ssl, got);
+			break;
+		}
+		plain->len += (size_t)got;
+	}
+	session->in = bytes_of(NULL, 0);
+	session->out = NULL;
+	return progress;
+}
+
+enum http_tls_progress http_tls_write(struct http_tls_session *session, struct bytes plain,
+                                      struct buffer *out, size_t *ret_used)
+{
+	enum http_tls_progress progress = HTTP_TLS_OPEN;
+	size_t count = plain.len < HTTP_TLS_RECORD ? plain.len : HTTP_TLS_RECORD;
+	int put;
+
+	*ret_used = 0;
+	if (count == 0 || out->cap - out->len < count + HTTP_TLS_OVERHEAD)
+		return HTTP_TLS_OPEN;
+	session->out = out;
+	put = SSL_write(session->ssl, plain.data, (int)count);
+	if (put <= 0)
+		progress = progress_of(session->ssl, put);
+	else
+		*ret_used = (size_t)put;
+	session->out = NULL;
+	return progress;
+}
+
+void http_tls_finish(struct http_tls_session *session, struct buffer *out)
+{
+	if (session->ssl == NULL || !SSL_is_init_finished(session->ssl))
+		return;
+	session->out = out;
+	(void)SSL_shutdown(session->ssl);
+	ERR_clear_error();
+	session->out = NULL;
+}
+
+bool http_tls_is_ready(const struct http_tls_session *session)
+{
+	return session->ssl != NULL && SSL_is_init_finished(session->ssl) == 1;
+}

@@ -43,8 +43,9 @@ static enum solana_error_code take_setting(const struct solana_view *view,
 	unsigned tag = data.len == 0 ? 0 : data.data[0];
 	uint64_t value;
 
-	if (instruction->accounts.len != 0 || tag < TAG_HEAP || tag > TAG_LOADED_DATA ||
-	    data.len != (tag == TAG_UNIT_PRICE ? 9 : 5))
+	if (instruction->accounts.len != 0)
+		facts->compute_budget_accounts = true;
+	if (tag < TAG_HEAP || tag > TAG_LOADED_DATA || data.len != (tag == TAG_UNIT_PRICE ? 9 : 5))
 		return SOLANA_ERROR_COMPUTE_BUDGET;
 	if ((*seen & 1u << tag) != 0)
 		return SOLANA_ERROR_COMPUTE_BUDGET_TWICE;

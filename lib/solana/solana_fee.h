@@ -20,6 +20,9 @@ struct solana_fee_facts {
 	uint32_t precompile_signatures; /* claimed by precompile instructions */
 	bool cu_limit_set;
 	bool cu_price_set; /* legacy and v0 only */
+	/* A ComputeBudget instruction names accounts: the runtime ignores them, so the fee is sure,
+	 * and real bots do it; whether they may stand there is for the policy to say. */
+	bool compute_budget_accounts;
 	/* As written, at most 1,400,000; not set: 1,400,000, in v1 0. */
 	uint32_t cu_limit;
 	uint32_t loaded_data_limit_bytes; /* 0: not set */
@@ -31,8 +34,8 @@ struct solana_fee_facts {
 };
 
 /* solana_fee_facts works out the facts of a transaction or message. ComputeBudget data that the
- * runtime would refuse or read past (another length, an unknown tag, an account, a setting twice)
- * is STATUS_REFUSED with the error's offset in the message; an off-chain message too. */
+ * runtime would refuse or read past (another length, an unknown tag, a setting twice) is
+ * STATUS_REFUSED with the error's offset in the message; an off-chain message too. */
 MUST_USE enum status solana_fee_facts(const struct solana_view *view,
                                       struct solana_fee_facts *ret_facts,
                                       struct solana_error *ret_error);

@@ -130,7 +130,7 @@ const char *solana_error_text(enum solana_error_code code)
 	case SOLANA_ERROR_OFFCHAIN_UTF8:
 		return "the off-chain message's text is not UTF-8";
 	case SOLANA_ERROR_COMPUTE_BUDGET:
-		return "a ComputeBudget instruction has odd data, an account or a value that the "
+		return "a ComputeBudget instruction has odd data or a value that the "
 		       "network refuses, so the fee is not sure";
 	case SOLANA_ERROR_COMPUTE_BUDGET_TWICE:
 		return "a ComputeBudget setting is made twice; the network refuses it";

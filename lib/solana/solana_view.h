@@ -65,7 +65,7 @@ enum solana_error_code {
 	SOLANA_ERROR_OFFCHAIN_SIGNERS,  /* none, not sorted, or not unique */
 	SOLANA_ERROR_OFFCHAIN_TEXT,     /* empty text */
 	SOLANA_ERROR_OFFCHAIN_UTF8,     /* text is not strict UTF-8 */
-	SOLANA_ERROR_COMPUTE_BUDGET,    /* fee facts: odd data, accounts, or a value refused by the
+	SOLANA_ERROR_COMPUTE_BUDGET,    /* fee facts: odd data, or a value refused by the
 	                                   runtime */
 	SOLANA_ERROR_COMPUTE_BUDGET_TWICE, /* fee facts: the same setting twice */
 	SOLANA_ERROR_COUNT

@@ -1,0 +1,124 @@
+/* Secret pages: S21, A22 (nothing leaves by fork, dump or neighbouring access). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "secret.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base_test.h"
+
+/* dies tells whether touching `at` in a child ends it. */
+static bool dies(volatile uint8_t *at, bool by_writing)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct rlimit none = {0, 0};
+
+		setrlimit(RLIMIT_CORE, &none);
+		signal(SIGSEGV, SIG_DFL);
+		signal(SIGBUS, SIG_DFL);
+		if (by_writing)
+			*at = 1;
+		_exit(*at == 0x5a ? 99 : 0);
+	}
+	waitpid(child, &status, 0);
+	return !(WIFEXITED(status) && (WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 99));
+}
+
+/* child_reads tells whether a child sees the parent's 0x5a at `at`. */
+static bool child_reads(volatile uint8_t *at)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		signal(SIGSEGV, SIG_DFL);
+		_exit(*at == 0x5a ? 99 : 0);
+	}
+	waitpid(child, &status, 0);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 99;
+}
+
+static void test_page_is_zero_guarded_and_read_only_outside_its_bracket(void)
+{
+	struct secret_page page = {0};
+	uint8_t *data;
+
+	EXPECT(secret_page_open(100, &page) == STATUS_OK);
+	data = page.data;
+	EXPECT(page.len >= 100 && page.guard != SECRET_GUARD_NONE);
+	EXPECT(data[0] == 0 && data[page.len - 1] == 0);
+	data[0] = 0x5a;
+	secret_close_write(&page);
+	EXPECT(data[0] == 0x5a);
+	EXPECT(dies(data - 1, false));
+	EXPECT(dies(data + page.len, false));
+	EXPECT(dies(data, true));
+	secret_open_write(&page);
+	data[0] = 7;
+	EXPECT(data[0] == 7);
+	secret_page_close(&page);
+	EXPECT(page.data == NULL);
+	secret_page_close(&page);
+}
+
+static void test_child_does_not_inherit_a_secret(void)
+{
+	struct secret_page page = {0};
+	uint8_t plain[1] = {0x5a};
+
+	EXPECT(secret_page_open(1, &page) == STATUS_OK);
+	*(uint8_t *)page.data = 0x5a;
+	EXPECT(!child_reads(page.data));
+	EXPECT(child_reads(plain)); /* the probe itself can see */
+	secret_page_close(&page);
+}
+
+static void test_page_that_cannot_be_locked_is_refused(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct rlimit little = {0, 0};
+		struct secret_page page = {0};
+
+		/* Root may lock whatever the limit says. */
+		if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+			_exit(2);
+		setrlimit(RLIMIT_MEMLOCK, &little);
+		_exit(secret_page_open(1, &page) == STATUS_IO && page.data == NULL ? 0 : 1);
+	}
+	waitpid(child, &status, 0);
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void test_wipe_and_equal(void)
+{
+	uint8_t a[33], b[33];
+
+	memset(a, 3, sizeof(a));
+	memset(b, 3, sizeof(b));
+	EXPECT(secret_equal(a, b, sizeof(a)));
+	for (size_t i = 0; i < sizeof(a); i++) {
+		b[i] ^= 0x80;
+		EXPECT(!secret_equal(a, b, sizeof(a)));
+		b[i] ^= 0x80;
+	}
+	SECRET_WIPE(a);
+	memset(b, 0, sizeof(b));
+	EXPECT(memcmp(a, b, sizeof(a)) == 0);
+}
+
+int main(void)
+{
+	RUN(test_page_is_zero_guarded_and_read_only_outside_its_bracket);
+	RUN(test_child_does_not_inherit_a_secret);
+	RUN(test_page_that_cannot_be_locked_is_refused);
+	RUN(test_wipe_and_equal);
+	return test_summary();
+}

@@ -1,15 +1,19 @@
-# The three verbs of this project's build: module(), process(), policy(). The root CMakeLists.txt
-# uses nothing else, so that its rows are the architecture.
+# The verbs of this project's build: module(), process(), tool(), policy(), script_test(). The root
+# CMakeLists.txt uses nothing else, so that its rows are the architecture.
+# Links are PRIVATE: a header is visible only to those whose row names its module; the linker still
+# gets the whole closure. Every row is also written to build/rows.txt, which tests/structure compares
+# with the executables' symbols and the documents' tables.
 
-# module(NAME USES a b THIRD x): lib/NAME, a static library. Its headers are visible only to those
-# that name it (links are PRIVATE), NAME/*_test.c become tests, NAME/*_fuzz.c become fuzzers.
+file(WRITE ${CMAKE_BINARY_DIR}/rows.txt "")
+set(TEST_DEFINITIONS SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_DIR}")
+
+# module(NAME USES a b THIRD x): lib/NAME, a static library. NAME/*_test.c become tests of the group
+# NAME, NAME/*_fuzz.c fuzzers.
 function(module name)
 	cmake_parse_arguments(M "" "" "USES;THIRD" ${ARGN})
 	set(dir ${CMAKE_SOURCE_DIR}/lib/${name})
-	file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.c)
-	file(GLOB tests CONFIGURE_DEPENDS ${dir}/*_test.c)
-	file(GLOB fuzzers CONFIGURE_DEPENDS ${dir}/*_fuzz.c)
-	list(REMOVE_ITEM sources ${tests} ${fuzzers})
+	_row(module ${name} "${M_USES}" "${M_THIRD}")
+	_sources(${dir} sources tests fuzzers)
 	if(sources)
 		add_library(${name} STATIC ${sources})
 		target_include_directories(${name} PUBLIC ${dir})
@@ -18,51 +22,204 @@ function(module name)
 		add_library(${name} INTERFACE)
 		target_include_directories(${name} INTERFACE ${dir})
 	endif()
-	_tests(${name} "${tests}" "${name};${M_USES}" "${M_THIRD}")
-	_fuzzers(${name} "${fuzzers}" "${name};${M_USES}" "${M_THIRD}")
+	_tests(${name} "${tests}" "${name};${M_USES};${M_THIRD}")
+	_fuzzers(${name} "${fuzzers}" "${name};${M_USES};${M_THIRD}")
 endfunction()
 
-# process(NAME USES a b THIRD x): proc/NAME, one executable in build/bin/claviger-NAME.
+# process(NAME USES a b THIRD x): proc/NAME, one executable build/bin/claviger-NAME. NAME.c holds main;
+# what the other files define is also in reach of proc/NAME/*_test.c and *_fuzz.c. A NAME.seccomp
+# beside it is compiled to generated/NAME_seccomp.h.
 function(process name)
 	cmake_parse_arguments(P "" "" "USES;THIRD" ${ARGN})
-	set(dir ${CMAKE_SOURCE_DIR}/proc/${name})
-	file(GLOB sources CONFIGURE_DEPENDS ${dir}/*.c)
-	file(GLOB tests CONFIGURE_DEPENDS ${dir}/*_test.c)
-	list(REMOVE_ITEM sources ${tests})
-	add_executable(claviger-${name} ${sources})
-	target_include_directories(claviger-${name} PRIVATE ${dir} ${CMAKE_SOURCE_DIR}/proc)
-	target_link_libraries(claviger-${name} PRIVATE ${P_USES} ${P_THIRD})
-	_shipped(claviger-${name})
-	_tests(${name} "${tests}" "${P_USES}" "${P_THIRD}")
-endfunction()
-
-# _shipped: what runs at users is a glibc static-pie executable (structure tests look at the ELF).
-function(_shipped target)
-	set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
-	if(NOT CLAVIGER_SANITIZE)
-		target_link_options(${target} PRIVATE -static-pie)
+	_row(process ${name} "${P_USES}" "${P_THIRD}")
+	_program(claviger-${name} ${name} ${CMAKE_SOURCE_DIR}/proc/${name} "${P_USES}" "${P_THIRD}")
+	file(GLOB shared CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/proc/*.c)
+	if(shared)
+		_process_library(${shared})
+		target_link_libraries(${name}_parts PRIVATE process_parts)
+		target_link_libraries(claviger-${name} PRIVATE process_parts)
 	endif()
+	_seccomp(${name})
 endfunction()
 
-function(_tests name files uses third)
+# tool(NAME DIR d USES a b THIRD x): folder d, one executable build/bin/NAME for people.
+function(tool name)
+	cmake_parse_arguments(P "" "DIR" "USES;THIRD" ${ARGN})
+	_row(tool ${name} "${P_USES}" "${P_THIRD}")
+	_program(${name} ${P_DIR} ${CMAKE_SOURCE_DIR}/${P_DIR} "${P_USES}" "${P_THIRD}")
+endfunction()
+
+# policy(NAME [DIR d] [SOURCES a.c b.c] [FLAGS f]): policies/NAME (or policies/d), freestanding C with
+# the SDK to build/share/policies/NAME.wasm. The profile of spec/policy-abi.md: no imports, memory that
+# cannot grow, integers only; exports are exactly the ABI's names. A custom section is written with
+# module-level asm: __asm__(".section .custom_section.NAME,\"\",@\n.byte 1,2\n.text\n").
+function(policy name)
+	cmake_parse_arguments(P "" "DIR;PAGES" "SOURCES;FLAGS" ${ARGN})
+	if(NOT P_DIR)
+		set(P_DIR ${name})
+	endif()
+	if(NOT P_PAGES)
+		set(P_PAGES 4) # of 64 KiB: exchange area, stack, data
+	endif()
+	set(dir ${CMAKE_SOURCE_DIR}/policies/${P_DIR})
+	if(P_SOURCES)
+		list(TRANSFORM P_SOURCES PREPEND ${dir}/)
+	else()
+		file(GLOB P_SOURCES CONFIGURE_DEPENDS ${dir}/*.c)
+		list(FILTER P_SOURCES EXCLUDE REGEX "_(test|fuzz)\\.c$")
+	endif()
+	file(GLOB headers CONFIGURE_DEPENDS ${dir}/*.h ${CMAKE_SOURCE_DIR}/policies/sdk/*.h
+		${CMAKE_SOURCE_DIR}/abi/*.h)
+	math(EXPR bytes "${P_PAGES} * 65536")
+	set(wasm ${CMAKE_BINARY_DIR}/share/policies/${name}.wasm)
+	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/share/policies)
+	# The linker is called itself: clang's driver would run wasm-opt where it happens to be installed,
+	# and the module's hash, which is its identity, would differ between machines.
+	set(objects "")
+	foreach(source ${P_SOURCES})
+		get_filename_component(stem ${source} NAME_WE)
+		set(object ${CMAKE_BINARY_DIR}/policies/${name}/${stem}.o)
+		list(APPEND objects ${object})
+		add_custom_command(OUTPUT ${object} DEPENDS ${source} ${headers}
+			COMMAND ${WASM_CLANG} --target=wasm32-unknown-unknown -std=c17 -O2 -ffreestanding
+				-Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes -Wvla
+				-mbulk-memory -msign-ext -mmutable-globals -mno-simd128 -fvisibility=hidden
+				-ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -I${CMAKE_SOURCE_DIR}/abi
+				-I${CMAKE_SOURCE_DIR}/policies/sdk -I${dir} ${P_FLAGS} -c ${source} -o ${object}
+			COMMENT "policy ${name}: ${stem}.c" VERBATIM)
+	endforeach()
+	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/policies/${name})
+	add_custom_command(OUTPUT ${wasm} DEPENDS ${objects}
+		COMMAND ${WASM_LD} --no-entry --strip-all --stack-first -z stack-size=32768 -O2
+			--initial-memory=${bytes} --max-memory=${bytes} --fatal-warnings
+			--export=policy_abi --export=policy_io --export=policy_check --export=policy_describe
+			${objects} -o ${wasm}
+		COMMENT "policy ${name}.wasm" VERBATIM)
+	add_custom_target(policy_${name} ALL DEPENDS ${wasm})
+	set_property(GLOBAL APPEND PROPERTY POLICY_TARGETS policy_${name})
+endfunction()
+
+# script_test(NAME GROUP g COMMAND c...): a test that is no C program. It ends 0 (passed), 77 (this
+# machine cannot run it: listed, with its last line as the reason) or anything else (failed); it may
+# close with "N passed, N failed", which is then what it counts for.
+function(script_test name)
+	cmake_parse_arguments(S "SERIAL" "GROUP;TIMEOUT" "COMMAND" ${ARGN})
+	if(CLAVIGER_SANITIZE OR CLAVIGER_FUZZ)
+		return()
+	endif()
+	if(NOT S_TIMEOUT)
+		set(S_TIMEOUT 300)
+	endif()
+	add_test(NAME ${name} COMMAND ${S_COMMAND} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+	set_tests_properties(${name} PROPERTIES LABELS ${S_GROUP} TIMEOUT ${S_TIMEOUT}
+		SKIP_RETURN_CODE 77 RUN_SERIAL "${S_SERIAL}"
+		ENVIRONMENT "SOURCE_DIR=${CMAKE_SOURCE_DIR};BUILD_DIR=${CMAKE_BINARY_DIR}")
+endfunction()
+
+# What follows serves the verbs above.
+
+function(_row kind name uses third)
+	file(APPEND ${CMAKE_BINARY_DIR}/rows.txt "${kind} ${name} uses ${uses} third ${third}\n")
+endfunction()
+
+# _sources: a folder's C files, apart: what ships, its tests, its fuzzers.
+function(_sources dir ret_sources ret_tests ret_fuzzers)
+	file(GLOB all CONFIGURE_DEPENDS ${dir}/*.c)
+	set(tests ${all})
+	set(fuzzers ${all})
+	list(FILTER tests INCLUDE REGEX "_test\\.c$")
+	list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.c$")
+	list(FILTER all EXCLUDE REGEX "_(test|fuzz)\\.c$")
+	set(${ret_sources} ${all} PARENT_SCOPE)
+	set(${ret_tests} ${tests} PARENT_SCOPE)
+	set(${ret_fuzzers} ${fuzzers} PARENT_SCOPE)
+endfunction()
+
+# _program: an executable whose parts, all but the file with main, tests can link too.
+function(_program target stem dir uses third)
+	_sources(${dir} sources tests fuzzers)
+	set(main ${dir}/${stem}.c)
+	list(REMOVE_ITEM sources ${main})
+	add_library(${stem}_parts STATIC ${sources} ${CMAKE_SOURCE_DIR}/cmake/empty.c)
+	target_include_directories(${stem}_parts PUBLIC ${dir} ${CMAKE_SOURCE_DIR}/proc
+		${CMAKE_BINARY_DIR}/generated)
+	target_link_libraries(${stem}_parts PRIVATE ${uses} ${third})
+	add_executable(${target} ${main})
+	target_link_libraries(${target} PRIVATE ${stem}_parts ${uses} ${third})
+	set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+	if(NOT CLAVIGER_SANITIZE AND NOT CLAVIGER_FUZZ)
+		# What runs at users is a glibc static-pie executable (structure tests look at the ELF).
+		target_link_options(${target} PRIVATE -static-pie -Wl,--gc-sections)
+	endif()
+	_tests(${stem} "${tests}" "${stem}_parts;${uses};${third}")
+	_fuzzers(${stem} "${fuzzers}" "${stem}_parts;${uses};${third}")
+endfunction()
+
+# _process_library: proc/*.c, what every process does in the same way (start phases, topology).
+function(_process_library)
+	if(TARGET process_parts)
+		return()
+	endif()
+	set(sources ${ARGN})
+	set(tests ${ARGN})
+	list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.c$")
+	list(FILTER tests INCLUDE REGEX "_test\\.c$")
+	add_library(process_parts STATIC ${sources} ${CMAKE_SOURCE_DIR}/cmake/empty.c)
+	target_include_directories(process_parts PUBLIC ${CMAKE_SOURCE_DIR}/proc)
+	target_link_libraries(process_parts PRIVATE ${PROCESS_PARTS_USES})
+	_tests(proc "${tests}" "process_parts;${PROCESS_PARTS_USES}")
+endfunction()
+
+# _seccomp: proc/NAME/NAME.seccomp to a header with the filter's BPF, by a tool that runs here.
+function(_seccomp name)
+	set(policy ${CMAKE_SOURCE_DIR}/proc/${name}/${name}.seccomp)
+	if(NOT EXISTS ${policy})
+		return()
+	endif()
+	if(NOT TARGET seccomp_compile)
+		add_executable(seccomp_compile ${CMAKE_SOURCE_DIR}/tools/seccomp_compile.c)
+		target_link_libraries(seccomp_compile PRIVATE seccomp)
+	endif()
+	set(header ${CMAKE_BINARY_DIR}/generated/${name}_seccomp.h)
+	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
+	add_custom_command(OUTPUT ${header} DEPENDS ${policy} seccomp_compile
+		COMMAND seccomp_compile ${policy} ${header} ${name} COMMENT "seccomp ${name}" VERBATIM)
+	add_custom_target(seccomp_${name} DEPENDS ${header})
+	add_dependencies(${name}_parts seccomp_${name})
+	add_dependencies(claviger-${name} seccomp_${name})
+endfunction()
+
+function(_tests group files links)
 	foreach(file ${files})
 		get_filename_component(stem ${file} NAME_WE)
 		add_executable(${stem} ${file})
 		target_include_directories(${stem} PRIVATE ${CMAKE_SOURCE_DIR}/lib/base)
-		target_link_libraries(${stem} PRIVATE ${uses} ${third} base)
-		target_compile_definitions(${stem} PRIVATE
-			SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_DIR}")
-		add_test(NAME ${stem} COMMAND ${stem})
+		target_link_libraries(${stem} PRIVATE ${links} base)
+		target_compile_definitions(${stem} PRIVATE ${TEST_DEFINITIONS})
+		set_target_properties(${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+		add_test(NAME ${stem} COMMAND ${stem} WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
+		set_tests_properties(${stem} PROPERTIES LABELS ${group} TIMEOUT 300 SKIP_RETURN_CODE 77)
 	endforeach()
 endfunction()
 
-function(_fuzzers name files uses third)
-	if(NOT CLAVIGER_FUZZ)
-		return()
-	endif()
+# _fuzzers: with CLAVIGER_FUZZ libFuzzer programs; else the same property over the seeds beside the
+# fuzzer (x_fuzz.seeds: one input a line, in hex), every prefix of them and many mutations.
+function(_fuzzers group files links)
 	foreach(file ${files})
 		get_filename_component(stem ${file} NAME_WE)
+		get_filename_component(dir ${file} DIRECTORY)
 		add_executable(${stem} ${file})
-		target_link_libraries(${stem} PRIVATE ${uses} ${third} base -fsanitize=fuzzer)
+		target_include_directories(${stem} PRIVATE ${CMAKE_SOURCE_DIR}/lib/base)
+		target_link_libraries(${stem} PRIVATE ${links} base)
+		target_compile_definitions(${stem} PRIVATE ${TEST_DEFINITIONS})
+		set_target_properties(${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+		if(CLAVIGER_FUZZ)
+			target_link_options(${stem} PRIVATE -fsanitize=fuzzer)
+		else()
+			target_sources(${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_replay.c)
+			add_test(NAME ${stem} COMMAND ${stem} ${dir}/${stem}.seeds
+				WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
+			set_tests_properties(${stem} PROPERTIES LABELS fuzz TIMEOUT 300)
+		endif()
 	endforeach()
 endfunction()

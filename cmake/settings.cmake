@@ -32,3 +32,7 @@ endif()
 if(CLAVIGER_FUZZ)
 	add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
+
+# Policies are WebAssembly: clang's own back end, whatever compiles the rest.
+find_program(WASM_CLANG NAMES clang-14 clang clang-16 clang-19 REQUIRED)
+find_program(WASM_LD NAMES wasm-ld-14 wasm-ld wasm-ld-16 wasm-ld-19 REQUIRED)

@@ -2,10 +2,9 @@
  *
  *   unsealer -> signer  START: call_start_facts, one message, then the unsealer exits
  *
- * The node share is in this message in clear; ring pages of this channel lie in memory that only
- * these two processes map, the signer copies the share out once and wipes the slot
- * (start_wipe_message), and the supervisor unmaps nothing else onto it. The reader checks the
- * whole message with start_take_facts. */
+ * The node share is in this message in clear. The channel's memory is mapped by these two processes
+ * only; the signer copies the message once into guarded memory, and the supervisor wipes and drops
+ * the channel when the unsealer has ended. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CALL_START_H
 #define CALL_START_H

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "call_start.h"
+
+#define NAME_MIN 3u /* an algorithm and at least a byte */
+#define PCR_MASK ((1u << CALL_START_PCR_COUNT) - 1u)
+
+static bool facts_hold(const struct call_start_facts *facts)
+{
+	return (facts->pcr_mask & ~PCR_MASK) == 0 && (facts->sealed_mask & ~facts->pcr_mask) == 0 &&
+	       (facts->mode == CALL_START_UNSEAL || facts->mode == CALL_START_GENESIS) &&
+	       facts->is_software <= 1 && facts->clock_safe <= 1 && facts->has_checkpoint <= 1 &&
+	       facts->has_counter <= 1 && facts->reserved == 0 && facts->ak_name_len >= NAME_MIN &&
+	       facts->ak_name_len <= CALL_START_NAME_MAX && facts->primary_name_len >= NAME_MIN &&
+	       facts->primary_name_len <= CALL_START_NAME_MAX;
+}
+
+enum status start_take_facts(struct bytes message, struct call_start_facts *ret_facts)
+{
+	/* Checked where it lies: a copy on the stack would be one more place to wipe. */
+	if (message.len != sizeof(*ret_facts))
+		return STATUS_MALFORMED;
+	memmove(ret_facts, message.data, sizeof(*ret_facts));
+	if (facts_hold(ret_facts))
+		return STATUS_OK;
+	memset(ret_facts, 0, sizeof(*ret_facts));
+	return STATUS_MALFORMED;
+}
+
+enum status start_take_failed(struct bytes message, struct call_start_failed *ret_failed)
+{
+	struct call_start_failed failed;
+
+	if (message.len != sizeof(failed))
+		return STATUS_MALFORMED;
+	memcpy(&failed, message.data, sizeof(failed));
+	if (failed.reason < CALL_START_NO_TPM || failed.reason > CALL_START_OTHER ||
+	    memchr(failed.what, 0, sizeof(failed.what)) == NULL)
+		return STATUS_MALFORMED;
+	*ret_failed = failed;
+	return STATUS_OK;
+}
+
+const char *start_reason_text(uint32_t reason)
+{
+	switch (reason) {
+	case CALL_START_NO_TPM:
+		return "the TPM does not answer: check that the device or swtpm socket is there";
+	case CALL_START_NO_BLOB:
+		return "there is no sealed node share here: run genesis first, or point to the "
+		       "folder where it was run";
+	case CALL_START_BAD_BLOB:
+		return "the sealed node share is damaged or of another version: restore the file "
+		       "from a backup";
+	case CALL_START_OTHER_TPM:
+		return "this TPM is not the one the node share was sealed to, or it was cleared: "
+		       "use that TPM, or recover";
+	case CALL_START_BAD_POLICY:
+		return "the PCRs differ from those the node share was sealed to: this machine "
+		       "started something else";
+	case CALL_START_CAPPED:
+		return "the node share was already taken since the TPM's last reset: restart the "
+		       "machine";
+	case CALL_START_LOCKOUT:
+		return "the TPM is in dictionary attack lockout: wait for its recovery time";
+	case CALL_START_UNSAFE_BLOB:
+		return "the sealed object's attributes would let others unseal it: it is not used";
+	default:
+		return "the TPM refused; the response code says why";
+	}
+}

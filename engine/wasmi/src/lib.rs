@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+//! claviger_engine: the table of C functions through which lib/wasm drives wasmi.
+//!
+//! Its C side is lib/wasm/wasm_engine.h; the two change together. Nothing of the policy's meaning
+//! is known here: bytes in, functions called under fuel, memory shown. The caller (lib/wasm) has
+//! refused what breaks the module profile before anything arrives here, and still this side assumes
+//! nothing of it: wasmi validates the module again and every address is checked.
+//!
+//! Trust: all pointers come from lib/wasm, the module's bytes from an attacker. A panic aborts the
+//! process; the verifier's death is a refusal (architecture: processes).
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ffi::{c_char, c_int};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::alloc::System;
+
+use wasmi::{
+    CompilationMode, Config, EnforcedLimits, Engine, Error, Extern, Func, Global, Instance, Linker,
+    Memory, Module, Store, TrapCode, Val, ValType,
+};
+
+/// Counts what lives on the heap and stops at the cap that `open` set, so that no module makes the
+/// verifier grow: an allocation above it fails, and Rust ends the process.
+struct CappedHeap;
+
+static HEAP_USED: AtomicUsize = AtomicUsize::new(0);
+static HEAP_CAP: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+impl CappedHeap {
+    fn fits(&self, more: usize) -> bool {
+        HEAP_USED.load(Ordering::Relaxed).saturating_add(more) <= HEAP_CAP.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, pointer: *mut u8, more: usize) -> *mut u8 {
+        if !pointer.is_null() {
+            // Load and store instead of an atomic add: the process has one thread, and this is hot.
+            HEAP_USED.store(HEAP_USED.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+        }
+        pointer
+    }
+}
+
+// SAFETY: every call goes to the system allocator unchanged; only counting is added.
+unsafe impl GlobalAlloc for CappedHeap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if !self.fits(layout.size()) {
+            return core::ptr::null_mut();
+        }
+        self.count(System.alloc(layout), layout.size())
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if !self.fits(layout.size()) {
+            return core::ptr::null_mut();
+        }
+        self.count(System.alloc_zeroed(layout), layout.size())
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HEAP_USED.store(HEAP_USED.load(Ordering::Relaxed) - layout.size(), Ordering::Relaxed);
+        System.dealloc(pointer, layout)
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if size > layout.size() && !self.fits(size - layout.size()) {
+            return core::ptr::null_mut();
+        }
+        let moved = System.realloc(pointer, layout, size);
+        if !moved.is_null() {
+            let used = HEAP_USED.load(Ordering::Relaxed) - layout.size() + size;
+            HEAP_USED.store(used, Ordering::Relaxed);
+        }
+        moved
+    }
+}
+
+#[global_allocator]
+static HEAP: CappedHeap = CappedHeap;
+
+#[repr(C)]
+pub struct WasmEngineLimits {
+    heap_bytes_max: u64,
+    stack_bytes_max: u32,
+    recursion_max: u32,
+}
+
+/// Results of the table's functions; the numbers are those of enum wasm_engine_result.
+const RAN: c_int = 0;
+const TRAP: c_int = 1;
+const FUEL: c_int = 2;
+const FAILED: c_int = 3;
+
+/// The unit in which a dirtied memory is found and restored.
+const BLOCK_BYTES: usize = 1024;
+
+pub struct EngineBox {
+    engine: Engine,
+}
+
+pub struct ModuleBox {
+    engine: Engine,
+    module: Module,
+}
+
+/// What an instance is set back to: one entry per block of memory, and all exported mutable globals.
+struct Snapshot {
+    memory: Vec<u8>,
+    /// Whether a block is all zero: then the memory alone is read to find out if it changed.
+    zero: Vec<bool>,
+    globals: Vec<(Global, Val)>,
+}
+
+pub struct InstanceBox {
+    store: Store<()>,
+    instance: Instance,
+    memory: Option<Memory>,
+    funcs: Vec<Func>,
+    snapshot: Option<Snapshot>,
+    outputs: [Val; 1],
+}
+
+#[repr(C)]
+pub struct WasmEngineOps {
+    name: *const c_char,
+    abi: u32,
+    open: unsafe extern "C" fn(*const WasmEngineLimits, *mut *mut EngineBox) -> c_int,
+    load: unsafe extern "C" fn(
+        *mut EngineBox,
+        *const u8,
+        usize,
+        *mut *mut ModuleBox,
+        *mut c_char,
+        usize,
+    ) -> c_int,
+    spawn: unsafe extern "C" fn(*mut ModuleBox, *mut *mut InstanceBox) -> c_int,
+    find: unsafe extern "C" fn(*mut InstanceBox, *const c_char, *mut u32) -> c_int,
+    memory: unsafe extern "C" fn(*mut InstanceBox, *mut *mut u8, *mut usize) -> c_int,
+    call: unsafe extern "C" fn(*mut InstanceBox, u32, *mut u64, *mut u32, *mut u32) -> c_int,
+    snapshot: unsafe extern "C" fn(*mut InstanceBox, *mut u32) -> c_int,
+    restore: unsafe extern "C" fn(*mut InstanceBox) -> c_int,
+    drop_instance: unsafe extern "C" fn(*mut InstanceBox),
+    drop_module: unsafe extern "C" fn(*mut ModuleBox),
+    close: unsafe extern "C" fn(*mut EngineBox),
+    heap_used: unsafe extern "C" fn() -> u64,
+}
+
+// SAFETY: the table is constant; its name is a static text.
+unsafe impl Sync for WasmEngineOps {}
+
+#[no_mangle]
+pub static wasm_engine_wasmi: WasmEngineOps = WasmEngineOps {
+    name: b"wasmi 2.0.0\0".as_ptr() as *const c_char,
+    abi: 1,
+    open,
+    load,
+    spawn,
+    find,
+    memory,
+    call,
+    snapshot,
+    restore,
+    drop_instance,
+    drop_module,
+    close,
+    heap_used,
+};
+
+/// The module profile as far as wasmi can be told; lib/wasm's own check is narrower.
+fn config_of(limits: &WasmEngineLimits) -> Config {
+    let mut enforced = EnforcedLimits::strict();
+    let _ = &mut enforced;
+    let mut config = Config::default();
+    config
+        .consume_fuel(true)
+        .compilation_mode(CompilationMode::Eager)
+        .ignore_custom_sections(true)
+        .allow_start_fn(false)
+        .floats(false)
+        .wasm_mutable_global(true)
+        .wasm_sign_extension(true)
+        .wasm_bulk_memory(true)
+        .wasm_saturating_float_to_int(false)
+        .wasm_multi_value(false)
+        .wasm_multi_memory(false)
+        .wasm_reference_types(false)
+        .wasm_tail_call(false)
+        .wasm_extended_const(false)
+        .wasm_custom_page_sizes(false)
+        .wasm_wide_arithmetic(false)
+        .set_min_stack_height(4096)
+        .set_max_stack_height(limits.stack_bytes_max as usize)
+        .set_max_recursion_depth(limits.recursion_max as usize)
+        .set_max_cached_stacks(1);
+    config
+}
+
+unsafe extern "C" fn open(limits: *const WasmEngineLimits, ret: *mut *mut EngineBox) -> c_int {
+    let limits = &*limits;
+    HEAP_CAP.store(limits.heap_bytes_max as usize, Ordering::Relaxed);
+    let engine = Engine::new(&config_of(limits));
+    *ret = Box::into_raw(Box::new(EngineBox { engine }));
+    RAN
+}
+
+/// Puts a text for people into the caller's buffer, cut at its end, always with a NUL.
+unsafe fn put_text(text: &str, at: *mut c_char, cap: usize) {
+    if cap == 0 {
+        return;
+    }
+    let mut len = text.len().min(cap - 1);
+    while !text.is_char_boundary(len) {
+        len -= 1;
+    }
+    core::ptr::copy_nonoverlapping(text.as_ptr(), at as *mut u8, len);
+    *at.add(len) = 0;
+}
+
+unsafe extern "C" fn load(
+    engine: *mut EngineBox,
+    bytes: *const u8,
+    len: usize,
+    ret: *mut *mut ModuleBox,
+    text: *mut c_char,
+    text_cap: usize,
+) -> c_int {
+    let engine = &(*engine).engine;
+    match Module::new(engine, core::slice::from_raw_parts(bytes, len)) {
+        Ok(module) => {
+            let engine = engine.clone();
+            *ret = Box::into_raw(Box::new(ModuleBox { engine, module }));
+            RAN
+        }
+        Err(error) => {
+            put_text(&error.to_string(), text, text_cap);
+            FAILED
+        }
+    }
+}
+
+unsafe extern "C" fn spawn(module: *mut ModuleBox, ret: *mut *mut InstanceBox) -> c_int {
+    let module = &*module;
+    let mut store = Store::new(&module.engine, ());
+    // Copying data segments is charged too; a module's size bounds it.
+    if store.set_fuel(u64::MAX / 2).is_err() {
+        return FAILED;
+    }
+    let instance = match Linker::new(&module.engine)
+        .instantiate_and_start(&mut store, &module.module)
+    {
+        Ok(instance) => instance,
+        Err(error) => return outcome_of(&error).0,
+    };
+    let memory = instance.get_memory(&store, "memory");
+    *ret = Box::into_raw(Box::new(InstanceBox {
+        store,
+        instance,
+        memory,
+        funcs: Vec::new(),
+        snapshot: None,
+        outputs: [Val::I32(0)],
+    }));
+    RAN
+}
+
+/// Looks up an exported function without parameters that returns nothing or one i32.
+unsafe extern "C" fn find(instance: *mut InstanceBox, name: *const c_char, ret: *mut u32) -> c_int {
+    let this = &mut *instance;
+    let Ok(name) = core::ffi::CStr::from_ptr(name).to_str() else {
+        return FAILED;
+    };
+    let Some(func) = this.instance.get_func(&this.store, name) else {
+        return FAILED;
+    };
+    let of = func.ty(&this.store);
+    if !of.params().is_empty() || !matches!(of.results(), [] | [ValType::I32]) {
+        return FAILED;
+    }
+    *ret = this.funcs.len() as u32;
+    this.funcs.push(func);
+    RAN
+}
+
+unsafe extern "C" fn memory(
+    instance: *mut InstanceBox,
+    ret_data: *mut *mut u8,
+    ret_len: *mut usize,
+) -> c_int {
+    let this = &mut *instance;
+    let Some(memory) = this.memory else {
+        return FAILED;
+    };
+    *ret_data = memory.data_ptr(&this.store);
+    *ret_len = memory.data_size(&this.store);
+    RAN
+}
+
+fn outcome_of(error: &Error) -> (c_int, u32) {
+    match error.as_trap_code() {
+        Some(TrapCode::OutOfFuel) => (FUEL, 0),
+        Some(code) => (TRAP, u8::from(code) as u32),
+        None => (FAILED, 0),
+    }
+}
+
+/// Runs a function: `fuel` goes in as what may be used and comes out as what was used.
+unsafe extern "C" fn call(
+    instance: *mut InstanceBox,
+    func: u32,
+    fuel: *mut u64,
+    ret_value: *mut u32,
+    ret_trap: *mut u32,
+) -> c_int {
+    let this = &mut *instance;
+    let Some(&func) = this.funcs.get(func as usize) else {
+        return FAILED;
+    };
+    let allowed = *fuel;
+    if this.store.set_fuel(allowed).is_err() {
+        return FAILED;
+    }
+    let outputs = func.ty(&this.store).results().len().min(1);
+    let outcome = func.call(&mut this.store, &[], &mut this.outputs[..outputs]);
+    let left = this.store.get_fuel().unwrap_or(0);
+    match outcome {
+        Ok(()) => {
+            *fuel = allowed.saturating_sub(left);
+            *ret_value = match (outputs, &this.outputs[0]) {
+                (1, Val::I32(value)) => *value as u32,
+                _ => 0,
+            };
+            RAN
+        }
+        Err(error) => {
+            let (result, trap) = outcome_of(&error);
+            *fuel = if result == FUEL { allowed } else { allowed.saturating_sub(left) };
+            *ret_trap = trap;
+            result
+        }
+    }
+}
+
+fn is_zero(block: &[u8]) -> bool {
+    block.iter().fold(0u8, |all, byte| all | byte) == 0
+}
+
+/// Keeps the instance's present state as the one that `restore` brings back, and says how many
+/// mutable globals it holds: the caller knows how many the module has.
+unsafe extern "C" fn snapshot(instance: *mut InstanceBox, ret_globals: *mut u32) -> c_int {
+    let this = &mut *instance;
+    let mut globals = Vec::new();
+    for export in this.instance.exports(&this.store) {
+        if let Extern::Global(global) = export.into_extern() {
+            if global.ty(&this.store).mutability().is_mut() {
+                globals.push((global, global.get(&this.store)));
+            }
+        }
+    }
+    let memory = match this.memory {
+        Some(memory) => memory.data(&this.store).to_vec(),
+        None => Vec::new(),
+    };
+    let zero = memory.chunks(BLOCK_BYTES).map(is_zero).collect();
+    *ret_globals = globals.len() as u32;
+    this.snapshot = Some(Snapshot { memory, zero, globals });
+    RAN
+}
+
+/// Brings every block that differs, and every global, back to the snapshot.
+unsafe extern "C" fn restore(instance: *mut InstanceBox) -> c_int {
+    let this = &mut *instance;
+    let Some(snapshot) = &this.snapshot else {
+        return FAILED;
+    };
+    if let Some(memory) = this.memory {
+        let data = memory.data_mut(&mut this.store);
+        if data.len() != snapshot.memory.len() {
+            return FAILED;
+        }
+        let blocks = data.chunks_mut(BLOCK_BYTES).zip(snapshot.memory.chunks(BLOCK_BYTES));
+        for ((now, then), &zero) in blocks.zip(&snapshot.zero) {
+            if zero {
+                if !is_zero(now) {
+                    now.fill(0);
+                }
+            } else if now != then {
+                now.copy_from_slice(then);
+            }
+        }
+    }
+    for (global, value) in &snapshot.globals {
+        if global.set(&mut this.store, value.clone()).is_err() {
+            return FAILED;
+        }
+    }
+    RAN
+}
+
+unsafe extern "C" fn drop_instance(instance: *mut InstanceBox) {
+    if !instance.is_null() {
+        drop(Box::from_raw(instance));
+    }
+}
+
+unsafe extern "C" fn drop_module(module: *mut ModuleBox) {
+    if !module.is_null() {
+        drop(Box::from_raw(module));
+    }
+}
+
+unsafe extern "C" fn close(engine: *mut EngineBox) {
+    if !engine.is_null() {
+        drop(Box::from_raw(engine));
+    }
+}
+
+unsafe extern "C" fn heap_used() -> u64 {
+    HEAP_USED.load(Ordering::Relaxed) as u64
+}

@@ -53,10 +53,17 @@ pub unsafe extern "C" fn claviger_toml_to_json(
 
 fn put_error(bytes: &[u8], wrong: &Wrong, error: &mut ClavigerTomlError) {
     let before = &bytes[..wrong.0.min(bytes.len())];
-    let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+    let start = before
+        .iter()
+        .rposition(|&b| b == b'\n')
+        .map_or(0, |at| at + 1);
     error.line = before.iter().filter(|&&b| b == b'\n').count() as u32 + 1;
     // In characters: every byte that does not continue one.
-    error.column = before[start..].iter().filter(|&&b| b & 0xc0 != 0x80).count() as u32 + 1;
+    error.column = before[start..]
+        .iter()
+        .filter(|&&b| b & 0xc0 != 0x80)
+        .count() as u32
+        + 1;
     let mut end = wrong.1.len().min(error.text.len() - 1);
     while !wrong.1.is_char_boundary(end) {
         end -= 1;
@@ -68,8 +75,8 @@ fn put_error(bytes: &[u8], wrong: &Wrong, error: &mut ClavigerTomlError) {
 }
 
 fn convert(bytes: &[u8]) -> Result<String, Wrong> {
-    let text = core::str::from_utf8(bytes)
-        .map_err(|e| Wrong(e.valid_up_to(), "not UTF-8 text".into()))?;
+    let text =
+        core::str::from_utf8(bytes).map_err(|e| Wrong(e.valid_up_to(), "not UTF-8 text".into()))?;
     let table = DeTable::parse(text).map_err(|e| {
         let at = e.span().map_or(0, |span| span.start);
         Wrong(at, e.message().lines().collect::<Vec<_>>().join("; "))

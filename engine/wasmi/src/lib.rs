@@ -15,8 +15,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::alloc::System;
 
 use wasmi::{
-    CompilationMode, Config, EnforcedLimits, Engine, Error, Extern, Func, Global, Instance, Linker,
-    Memory, Module, Store, TrapCode, Val, ValType,
+    CompilationMode, Config, Engine, Error, Extern, Func, Global, Instance, Linker, Memory, Module,
+    Store, TrapCode, Val, ValType,
 };
 
 /// Counts what lives on the heap and stops at the cap that `open` set, so that no module makes the
@@ -57,7 +57,10 @@ unsafe impl GlobalAlloc for CappedHeap {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HEAP_USED.store(HEAP_USED.load(Ordering::Relaxed) - layout.size(), Ordering::Relaxed);
+        HEAP_USED.store(
+            HEAP_USED.load(Ordering::Relaxed) - layout.size(),
+            Ordering::Relaxed,
+        );
         System.dealloc(pointer, layout)
     }
 
@@ -93,8 +96,10 @@ const FAILED: c_int = 3;
 /// The unit in which a dirtied memory is found and restored.
 const BLOCK_BYTES: usize = 1024;
 
+/// wasmi's Engine keeps the code of every module it ever translated until it is dropped itself, so
+/// each module gets an Engine of its own and this only keeps their settings.
 pub struct EngineBox {
-    engine: Engine,
+    config: Config,
 }
 
 pub struct ModuleBox {
@@ -167,8 +172,6 @@ pub static wasm_engine_wasmi: WasmEngineOps = WasmEngineOps {
 
 /// The module profile as far as wasmi can be told; lib/wasm's own check is narrower.
 fn config_of(limits: &WasmEngineLimits) -> Config {
-    let mut enforced = EnforcedLimits::strict();
-    let _ = &mut enforced;
     let mut config = Config::default();
     config
         .consume_fuel(true)
@@ -197,8 +200,8 @@ fn config_of(limits: &WasmEngineLimits) -> Config {
 unsafe extern "C" fn open(limits: *const WasmEngineLimits, ret: *mut *mut EngineBox) -> c_int {
     let limits = &*limits;
     HEAP_CAP.store(limits.heap_bytes_max as usize, Ordering::Relaxed);
-    let engine = Engine::new(&config_of(limits));
-    *ret = Box::into_raw(Box::new(EngineBox { engine }));
+    let config = config_of(limits);
+    *ret = Box::into_raw(Box::new(EngineBox { config }));
     RAN
 }
 
@@ -223,10 +226,9 @@ unsafe extern "C" fn load(
     text: *mut c_char,
     text_cap: usize,
 ) -> c_int {
-    let engine = &(*engine).engine;
-    match Module::new(engine, core::slice::from_raw_parts(bytes, len)) {
+    let engine = Engine::new(&(*engine).config);
+    match Module::new(&engine, core::slice::from_raw_parts(bytes, len)) {
         Ok(module) => {
-            let engine = engine.clone();
             *ret = Box::into_raw(Box::new(ModuleBox { engine, module }));
             RAN
         }
@@ -244,12 +246,11 @@ unsafe extern "C" fn spawn(module: *mut ModuleBox, ret: *mut *mut InstanceBox) -
     if store.set_fuel(u64::MAX / 2).is_err() {
         return FAILED;
     }
-    let instance = match Linker::new(&module.engine)
-        .instantiate_and_start(&mut store, &module.module)
-    {
-        Ok(instance) => instance,
-        Err(error) => return outcome_of(&error).0,
-    };
+    let instance =
+        match Linker::new(&module.engine).instantiate_and_start(&mut store, &module.module) {
+            Ok(instance) => instance,
+            Err(error) => return outcome_of(&error).0,
+        };
     let memory = instance.get_memory(&store, "memory");
     *ret = Box::into_raw(Box::new(InstanceBox {
         store,
@@ -332,7 +333,11 @@ unsafe extern "C" fn call(
         }
         Err(error) => {
             let (result, trap) = outcome_of(&error);
-            *fuel = if result == FUEL { allowed } else { allowed.saturating_sub(left) };
+            *fuel = if result == FUEL {
+                allowed
+            } else {
+                allowed.saturating_sub(left)
+            };
             *ret_trap = trap;
             result
         }
@@ -361,7 +366,11 @@ unsafe extern "C" fn snapshot(instance: *mut InstanceBox, ret_globals: *mut u32)
     };
     let zero = memory.chunks(BLOCK_BYTES).map(is_zero).collect();
     *ret_globals = globals.len() as u32;
-    this.snapshot = Some(Snapshot { memory, zero, globals });
+    this.snapshot = Some(Snapshot {
+        memory,
+        zero,
+        globals,
+    });
     RAN
 }
 
@@ -376,7 +385,9 @@ unsafe extern "C" fn restore(instance: *mut InstanceBox) -> c_int {
         if data.len() != snapshot.memory.len() {
             return FAILED;
         }
-        let blocks = data.chunks_mut(BLOCK_BYTES).zip(snapshot.memory.chunks(BLOCK_BYTES));
+        let blocks = data
+            .chunks_mut(BLOCK_BYTES)
+            .zip(snapshot.memory.chunks(BLOCK_BYTES));
         for ((now, then), &zero) in blocks.zip(&snapshot.zero) {
             if zero {
                 if !is_zero(now) {

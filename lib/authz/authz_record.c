@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_record.h"
+
+#include "base_check.h"
+#include "cbor_reader.h"
+#include "cbor_writer.h"
+
+static enum status taken(const struct cbor_reader *r)
+{
+	return cbor_done(r) == STATUS_OK ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static void put_hash(struct cbor_writer *w, uint64_t key, const uint8_t hash[32])
+{
+	cbor_put_key(w, key);
+	cbor_put_bytes_n(w, hash, 32);
+}
+
+static void put_number(struct cbor_writer *w, uint64_t key, uint64_t value)
+{
+	cbor_put_key(w, key);
+	cbor_put_uint(w, value);
+}
+
+static void put_flag(struct cbor_writer *w, uint64_t key, bool value)
+{
+	cbor_put_key(w, key);
+	cbor_put_bool(w, value);
+}
+
+static void put_run(struct cbor_writer *w, uint64_t key, const void *data, size_t len)
+{
+	cbor_put_key(w, key);
+	cbor_put_bytes_n(w, data, len);
+}
+
+static void take_hash(struct cbor_reader *r, uint64_t key, uint8_t ret_hash[32])
+{
+	cbor_take_key(r, key);
+	cbor_take_bytes_n(r, ret_hash, 32);
+}
+
+static uint64_t take_number(struct cbor_reader *r, uint64_t key, uint64_t max)
+{
+	cbor_take_key(r, key);
+	return cbor_take_uint(r, max);
+}
+
+static bool take_flag(struct cbor_reader *r, uint64_t key)
+{
+	cbor_take_key(r, key);
+	return cbor_take_bool(r);
+}
+
+/* Copies a byte string of at most `max` bytes and returns its length. */
+static size_t take_run(struct cbor_reader *r, uint64_t key, void *ret_data, size_t max)
+{
+	struct bytes run;
+
+	cbor_take_key(r, key);
+	run = cbor_take_bytes(r, max);
+	if (run.len != 0)
+		memcpy(ret_data, run.data, run.len);
+	return run.len;
+}
+
+/* ---- wallet ---- */
+
+enum {
+	WALLET_ID = 1,
+	WALLET_ADDRESS,
+	WALLET_NAME,
+	WALLET_ORIGIN,
+	WALLET_FROZEN,
+	WALLET_OWNERSHIP_LOST,
+	WALLET_RECOVERY,
+	WALLET_USER_KEYS,
+	WALLET_AUTHORITY,
+	WALLET_VERSION,
+	WALLET_SEALED_KEY,
+	WALLET_GRANTS,
+	WALLET_FIELDS = WALLET_GRANTS
+};
+
+enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(wallet->name_len <= LIMIT_NAME_MAX && wallet->user_key_count >= 1 &&
+	      wallet->user_key_count <= LIMIT_USER_KEYS_MAX &&
+	      wallet->sealed_key_len <= AUTHZ_SEALED_KEY_MAX &&
+	      wallet->grant_count <= LIMIT_GRANTS_PER_WALLET_MAX);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, WALLET_FIELDS - (wallet->has_recovery ? 0 : 1));
+	put_hash(&w, WALLET_ID, wallet->id);
+	put_hash(&w, WALLET_ADDRESS, wallet->address);
+	cbor_put_key(&w, WALLET_NAME);
+	cbor_put_text(&w, bytes_of(wallet->name, wallet->name_len));
+	put_number(&w, WALLET_ORIGIN, wallet->origin);
+	put_flag(&w, WALLET_FROZEN, wallet->frozen);
+	put_flag(&w, WALLET_OWNERSHIP_LOST, wallet->ownership_lost);
+	if (wallet->has_recovery)
+		put_hash(&w, WALLET_RECOVERY, wallet->recovery);
+	cbor_put_key(&w, WALLET_USER_KEYS);
+	cbor_put_array(&w, wallet->user_key_count);
+	for (size_t i = 0; i < wallet->user_key_count; i++) {
+		cbor_put_map(&w, 2);
+		put_number(&w, 1, wallet->user_keys[i].kind);
+		put_hash(&w, 2, wallet->user_keys[i].key);
+		cbor_put_end(&w);
+	}
+	cbor_put_end(&w);
+	put_hash(&w, WALLET_AUTHORITY, wallet->authority);
+	put_number(&w, WALLET_VERSION, wallet->version);
+	put_run(&w, WALLET_SEALED_KEY, wallet->sealed_key, wallet->sealed_key_len);
+	cbor_put_key(&w, WALLET_GRANTS);
+	cbor_put_array(&w, wallet->grant_count);
+	for (size_t i = 0; i < wallet->grant_count; i++) {
+		const struct authz_grant_entry *entry = &wallet->grants[i];
+
+		cbor_put_map(&w, 4);
+		put_hash(&w, 1, entry->grant);
+		put_hash(&w, 2, entry->client);
+		put_number(&w, 3, entry->created);
+		put_flag(&w, 4, entry->live);
+		cbor_put_end(&w);
+	}
+	cbor_put_end(&w);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+static void take_user_keys(struct cbor_reader *r, struct authz_wallet_record *wallet)
+{
+	cbor_take_key(r, WALLET_USER_KEYS);
+	wallet->user_key_count = (uint8_t)cbor_take_array(r, LIMIT_USER_KEYS_MAX);
+	for (size_t i = 0; i < wallet->user_key_count; i++) {
+		cbor_take_map(r, 2);
+		wallet->user_keys[i].kind = (uint8_t)take_number(r, 1, AUTHZ_KEY_ED25519);
+		take_hash(r, 2, wallet->user_keys[i].key);
+		cbor_take_end(r);
+		if (wallet->user_keys[i].kind != AUTHZ_KEY_ED25519)
+			cbor_fail(r, STATUS_CORRUPT);
+	}
+	cbor_take_end(r);
+	if (wallet->user_key_count == 0)
+		cbor_fail(r, STATUS_CORRUPT);
+}
+
+static void take_grant_entries(struct cbor_reader *r, struct authz_wallet_record *wallet)
+{
+	cbor_take_key(r, WALLET_GRANTS);
+	wallet->grant_count = (uint8_t)cbor_take_array(r, LIMIT_GRANTS_PER_WALLET_MAX);
+	for (size_t i = 0; i < wallet->grant_count; i++) {
+		struct authz_grant_entry *entry = &wallet->grants[i];
+
+		cbor_take_map(r, 4);
+		take_hash(r, 1, entry->grant);
+		take_hash(r, 2, entry->client);
+		entry->created = take_number(r, 3, UINT64_MAX);
+		entry->live = take_flag(r, 4);
+		cbor_take_end(r);
+	}
+	cbor_take_end(r);
+}
+
+enum status authz_wallet_take(struct bytes bytes, struct authz_wallet_record *ret_wallet)
+{
+	struct authz_wallet_record wallet = {.name_len = 0};
+	struct cbor_reader r;
+	struct bytes name;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, WALLET_FIELDS);
+	take_hash(&r, WALLET_ID, wallet.id);
+	take_hash(&r, WALLET_ADDRESS, wallet.address);
+	cbor_take_key(&r, WALLET_NAME);
+	name = cbor_take_text(&r, LIMIT_NAME_MAX);
+	wallet.name_len = (uint8_t)name.len;
+	if (name.len != 0)
+		memcpy(wallet.name, name.data, name.len);
+	wallet.origin = (uint8_t)take_number(&r, WALLET_ORIGIN, AUTHZ_ORIGIN_IMPORTED);
+	wallet.frozen = take_flag(&r, WALLET_FROZEN);
+	wallet.ownership_lost = take_flag(&r, WALLET_OWNERSHIP_LOST);
+	wallet.has_recovery = cbor_take_key_if(&r, WALLET_RECOVERY);
+	if (wallet.has_recovery)
+		cbor_take_bytes_n(&r, wallet.recovery, 32);
+	take_user_keys(&r, &wallet);
+	take_hash(&r, WALLET_AUTHORITY, wallet.authority);
+	wallet.version = take_number(&r, WALLET_VERSION, UINT64_MAX);
+	wallet.sealed_key_len =
+	    (uint8_t)take_run(&r, WALLET_SEALED_KEY, wallet.sealed_key, AUTHZ_SEALED_KEY_MAX);
+	take_grant_entries(&r, &wallet);
+	cbor_take_end(&r);
+	if (wallet.origin == 0)
+		cbor_fail(&r, STATUS_CORRUPT);
+	status = taken(&r);
+	if (status == STATUS_OK)
+		*ret_wallet = wallet;
+	return status;
+}
+
+/* ---- grant ---- */
+
+enum {
+	GRANT_ID = 1,
+	GRANT_WALLET,
+	GRANT_CLIENT,
+	GRANT_MODULE,
+	GRANT_KNOWN,
+	GRANT_NOT_BEFORE,
+	GRANT_EXPIRES,
+	GRANT_USES,
+	GRANT_CREATED,
+	GRANT_COUNTERS,
+	GRANT_NONCE_ACCOUNTS,
+	GRANT_PINS,
+	GRANT_SCHEMA,
+	GRANT_PARAMETERS,
+	GRANT_FIELDS = GRANT_PARAMETERS
+};
+
+static void put_rule(struct cbor_writer *w, const struct authz_counter_rule *rule)
+{
+	bool has_mint = rule->unit == AUTHZ_UNIT_MINT;
+
+	cbor_put_map(w, has_mint ? 5 : 4);
+	put_number(w, 1, rule->id);
+	put_number(w, 2, rule->unit);
+	put_number(w, 3, rule->window);
+	put_number(w, 4, rule->cap);
+	if (has_mint)
+		put_hash(w, 5, rule->mint);
+	cbor_put_end(w);
+}
+
+static void take_rule(struct cbor_reader *r, struct authz_counter_rule *rule)
+{
+	cbor_take_map(r, 5);
+	rule->id = (uint8_t)take_number(r, 1, UINT8_MAX);
+	rule->unit = (uint8_t)take_number(r, 2, AUTHZ_UNIT_USES);
+	rule->window = (uint8_t)take_number(r, 3, AUTHZ_WINDOW_DAY);
+	rule->cap = take_number(r, 4, UINT64_MAX);
+	if (rule->unit == AUTHZ_UNIT_MINT)
+		take_hash(r, 5, rule->mint);
+	cbor_take_end(r);
+	if (rule->unit == 0 || rule->window == 0)
+		cbor_fail(r, STATUS_CORRUPT);
+}
+
+enum status authz_grant_record_put(const struct authz_grant_record *grant, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(grant->counter_count <= LIMIT_COUNTERS_MAX &&
+	      grant->nonce_account_count <= AUTHZ_NONCE_ACCOUNTS_MAX &&
+	      grant->pin_count <= LIMIT_TABLE_PINS_MAX && grant->schema_len <= LIMIT_SCHEMA_MAX &&
+	      grant->parameters_len <= LIMIT_PARAMETERS_MAX);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, GRANT_FIELDS);
+	put_hash(&w, GRANT_ID, grant->id);
+	put_hash(&w, GRANT_WALLET, grant->wallet);
+	put_hash(&w, GRANT_CLIENT, grant->client);
+	put_hash(&w, GRANT_MODULE, grant->module);
+	put_flag(&w, GRANT_KNOWN, grant->known_module);
+	put_number(&w, GRANT_NOT_BEFORE, grant->not_before_s);
+	put_number(&w, GRANT_EXPIRES, grant->expires_s);
+	put_number(&w, GRANT_USES, grant->uses_max);
+	put_number(&w, GRANT_CREATED, grant->created);
+	cbor_put_key(&w, GRANT_COUNTERS);
+	cbor_put_array(&w, grant->counter_count);
+	for (size_t i = 0; i < grant->counter_count; i++)
+		put_rule(&w, &grant->counters[i]);
+	cbor_put_end(&w);
+	cbor_put_key(&w, GRANT_NONCE_ACCOUNTS);
+	cbor_put_array(&w, grant->nonce_account_count);
+	for (size_t i = 0; i < grant->nonce_account_count; i++)
+		cbor_put_bytes_n(&w, grant->nonce_accounts[i], 32);
+	cbor_put_end(&w);
+	cbor_put_key(&w, GRANT_PINS);
+	cbor_put_array(&w, grant->pin_count);
+	for (size_t i = 0; i < grant->pin_count; i++) {
+		cbor_put_map(&w, 3);
+		put_hash(&w, 1, grant->pins[i].table);
+		put_number(&w, 2, grant->pins[i].count);
+		put_hash(&w, 3, grant->pins[i].hash);
+		cbor_put_end(&w);
+	}
+	cbor_put_end(&w);
+	put_run(&w, GRANT_SCHEMA, grant->schema, grant->schema_len);
+	put_run(&w, GRANT_PARAMETERS, grant->parameters, grant->parameters_len);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+static void take_grant_lists(struct cbor_reader *r, struct authz_grant_record *grant)
+{
+	cbor_take_key(r, GRANT_COUNTERS);
+	grant->counter_count = (uint8_t)cbor_take_array(r, LIMIT_COUNTERS_MAX);
+	for (size_t i = 0; i < grant->counter_count; i++)
+		take_rule(r, &grant->counters[i]);
+	cbor_take_end(r);
+	cbor_take_key(r, GRANT_NONCE_ACCOUNTS);
+	grant->nonce_account_count = (uint8_t)cbor_take_array(r, AUTHZ_NONCE_ACCOUNTS_MAX);
+	for (size_t i = 0; i < grant->nonce_account_count; i++)
+		cbor_take_bytes_n(r, grant->nonce_accounts[i], 32);
+	cbor_take_end(r);
+	cbor_take_key(r, GRANT_PINS);
+	grant->pin_count = (uint8_t)cbor_take_array(r, LIMIT_TABLE_PINS_MAX);
+	for (size_t i = 0; i < grant->pin_count; i++) {
+		cbor_take_map(r, 3);
+		take_hash(r, 1, grant->pins[i].table);
+		grant->pins[i].count = (uint32_t)take_number(r, 2, 256);
+		take_hash(r, 3, grant->pins[i].hash);
+		cbor_take_end(r);
+	}
+	cbor_take_end(r);
+}
+
+enum status authz_grant_record_take(struct bytes bytes, struct authz_grant_record *ret_grant)
+{
+	struct authz_grant_record grant = {.counter_count = 0};
+	struct cbor_reader r;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, GRANT_FIELDS);
+	take_hash(&r, GRANT_ID, grant.id);
+	take_hash(&r, GRANT_WALLET, grant.wallet);
+	take_hash(&r, GRANT_CLIENT, grant.client);
+	take_hash(&r, GRANT_MODULE, grant.module);
+	grant.known_module = take_flag(&r, GRANT_KNOWN);
+	grant.not_before_s = take_number(&r, GRANT_NOT_BEFORE, UINT64_MAX);
+	grant.expires_s = take_number(&r, GRANT_EXPIRES, UINT64_MAX);
+	grant.uses_max = take_number(&r, GRANT_USES, UINT64_MAX);
+	grant.created = take_number(&r, GRANT_CREATED, UINT64_MAX);
+	take_grant_lists(&r, &grant);
+	grant.schema_len = (uint16_t)take_run(&r, GRANT_SCHEMA, grant.schema, LIMIT_SCHEMA_MAX);
+	grant.parameters_len =
+	    (uint16_t)take_run(&r, GRANT_PARAMETERS, grant.parameters, LIMIT_PARAMETERS_MAX);
+	cbor_take_end(&r);
+	status = taken(&r);
+	if (status == STATUS_OK)
+		*ret_grant = grant;
+	return status;
+}
+
+/* ---- counters ---- */
+
+/* Only a durable state is written: lease_left, and the window. Buckets go out oldest first, so that
+ * an idle counter costs few bytes: runs of zeros are left out by storing {age: amount}. */
+enum status authz_lease_put(const struct authz_lease_record *lease, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(lease->count <= LIMIT_COUNTERS_MAX + 1);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 2);
+	put_hash(&w, 1, lease->grant);
+	cbor_put_key(&w, 2);
+	cbor_put_array(&w, lease->count);
+	for (size_t i = 0; i < lease->count; i++) {
+		const struct authz_counter *counter = &lease->counters[i];
+		size_t used = 0;
+
+		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
+			used += counter->spent[j] != 0;
+		cbor_put_map(&w, 3);
+		put_number(&w, 1, counter->bucket);
+		put_number(&w, 2, counter->lease_left);
+		cbor_put_key(&w, 3);
+		cbor_put_map(&w, used);
+		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
+			if (counter->spent[j] != 0)
+				put_number(&w, j, counter->spent[j]);
+		cbor_put_end(&w);
+		cbor_put_end(&w);
+	}
+	cbor_put_end(&w);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_lease)
+{
+	struct authz_lease_record lease = {.count = 0};
+	struct cbor_reader r;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 2);
+	take_hash(&r, 1, lease.grant);
+	cbor_take_key(&r, 2);
+	lease.count = (uint8_t)cbor_take_array(&r, LIMIT_COUNTERS_MAX + 1);
+	for (size_t i = 0; i < lease.count; i++) {
+		struct authz_counter *counter = &lease.counters[i];
+
+		cbor_take_map(&r, 3);
+		counter->bucket = take_number(&r, 1, UINT64_MAX);
+		counter->lease_left = take_number(&r, 2, UINT64_MAX);
+		cbor_take_key(&r, 3);
+		cbor_take_map(&r, AUTHZ_COUNTER_BUCKETS);
+		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
+			if (cbor_take_key_if(&r, j))
+				counter->spent[j] = cbor_take_uint(&r, UINT64_MAX);
+		cbor_take_end(&r);
+		cbor_take_end(&r);
+	}
+	cbor_take_end(&r);
+	cbor_take_end(&r);
+	status = taken(&r);
+	if (status == STATUS_OK)
+		*ret_lease = lease;
+	return status;
+}
+
+/* ---- client ---- */
+
+enum status authz_client_put(const struct authz_client_record *client, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 6);
+	put_hash(&w, 1, client->id);
+	put_hash(&w, 2, client->root_key);
+	put_number(&w, 3, client->serial);
+	put_hash(&w, 4, client->token_hash);
+	put_number(&w, 5, client->expires_s);
+	put_flag(&w, 6, client->frozen);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_client_take(struct bytes bytes, struct authz_client_record *ret_client)
+{
+	struct authz_client_record client = {.serial = 0};
+	struct cbor_reader r;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 6);
+	take_hash(&r, 1, client.id);
+	take_hash(&r, 2, client.root_key);
+	client.serial = take_number(&r, 3, UINT64_MAX);
+	take_hash(&r, 4, client.token_hash);
+	client.expires_s = take_number(&r, 5, UINT64_MAX);
+	client.frozen = take_flag(&r, 6);
+	cbor_take_end(&r);
+	status = taken(&r);
+	if (status == STATUS_OK)
+		*ret_client = client;
+	return status;
+}
+
+/* ---- checkpoint ---- */
+
+#define CHECKPOINT_FIELDS  17
+#define CHECKPOINT_MAC_LEN (1 + 2 + 32) /* key 17, head of 32 bytes, the MAC */
+
+enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, CHECKPOINT_FIELDS);
+	put_hash(&w, 1, checkpoint->deployment);
+	put_number(&w, 2, checkpoint->seq);
+	put_hash(&w, 3, checkpoint->root);
+	put_hash(&w, 4, checkpoint->previous);
+	put_number(&w, 5, checkpoint->boot);
+	put_number(&w, 6, checkpoint->time_low_s);
+	put_number(&w, 7, checkpoint->time_high_s);
+	put_number(&w, 8, checkpoint->receipts_from);
+	put_flag(&w, 9, checkpoint->clean);
+	put_flag(&w, 10, checkpoint->frozen);
+	put_number(&w, 11, checkpoint->operator_serial);
+	put_hash(&w, 12, checkpoint->operator_key);
+	put_number(&w, 13, checkpoint->wallets);
+	put_number(&w, 14, checkpoint->grants);
+	put_number(&w, 15, checkpoint->clients);
+	put_run(&w, 16, checkpoint->sealed_master, checkpoint->sealed_master_len);
+	put_hash(&w, 17, checkpoint->mac);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *ret_checkpoint)
+{
+	struct authz_checkpoint checkpoint = {.seq = 0};
+	struct cbor_reader r;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, CHECKPOINT_FIELDS);
+	take_hash(&r, 1, checkpoint.deployment);
+	checkpoint.seq = take_number(&r, 2, UINT64_MAX);
+	take_hash(&r, 3, checkpoint.root);
+	take_hash(&r, 4, checkpoint.previous);
+	checkpoint.boot = take_number(&r, 5, UINT64_MAX);
+	checkpoint.time_low_s = take_number(&r, 6, UINT64_MAX);
+	checkpoint.time_high_s = take_number(&r, 7, UINT64_MAX);
+	checkpoint.receipts_from = take_number(&r, 8, UINT64_MAX);
+	checkpoint.clean = take_flag(&r, 9);
+	checkpoint.frozen = take_flag(&r, 10);
+	checkpoint.operator_serial = take_number(&r, 11, UINT64_MAX);
+	take_hash(&r, 12, checkpoint.operator_key);
+	checkpoint.wallets = take_number(&r, 13, UINT64_MAX);
+	checkpoint.grants = take_number(&r, 14, UINT64_MAX);
+	checkpoint.clients = take_number(&r, 15, UINT64_MAX);
+	checkpoint.sealed_master_len =
+	    (uint8_t)take_run(&r, 16, checkpoint.sealed_master, AUTHZ_SEALED_KEY_MAX);
+	take_hash(&r, 17, checkpoint.mac);
+	cbor_take_end(&r);
+	status = taken(&r);
+	if (status == STATUS_OK)
+		*ret_checkpoint = checkpoint;
+	return status;
+}
+
+struct bytes authz_checkpoint_signed(struct bytes encoded)
+{
+	CHECK(encoded.len > CHECKPOINT_MAC_LEN);
+	return bytes_of(encoded.data, encoded.len - CHECKPOINT_MAC_LEN);
+}

@@ -1,0 +1,154 @@
+/* authz_record: what the signer keeps about wallets, grants, clients and itself: records that are
+ * sealed and put into the Merkle map (spec/store.md), as deterministic CBOR (spec/records.cddl).
+ *
+ * Only the signer writes and reads them. They are decoded strictly all the same: what cannot be
+ * what we wrote is STATUS_CORRUPT, and the wallet is refused while others go on. Decoded structs
+ * own their bytes (fixed arrays), so they can live in a cache. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AUTHZ_RECORD_H
+#define AUTHZ_RECORD_H
+
+#include "authz_counter.h"
+#include "base_bytes.h"
+#include "base_limits.h"
+
+#define AUTHZ_NONCE_ACCOUNTS_MAX 8
+#define AUTHZ_SEALED_KEY_MAX     128 /* bytes: 64 of key and the AEAD's overhead */
+/* Encoded sizes, at most. */
+#define AUTHZ_WALLET_RECORD_MAX  8192
+#define AUTHZ_GRANT_RECORD_MAX   32768
+#define AUTHZ_LEASE_RECORD_MAX   16384
+#define AUTHZ_CLIENT_RECORD_MAX  512
+#define AUTHZ_CHECKPOINT_MAX     1024
+
+enum authz_origin {
+	AUTHZ_ORIGIN_CREATED = 1,
+	AUTHZ_ORIGIN_IMPORTED = 2, /* someone else may know the key (A20) */
+};
+
+/* A user's key: ed25519 (CLI, hardware wallet); passkeys come with their own kind. */
+enum authz_key_kind {
+	AUTHZ_KEY_ED25519 = 1,
+};
+
+struct authz_user_key {
+	uint8_t kind; /* enum authz_key_kind */
+	uint8_t key[32];
+};
+
+/* One grant as its wallet lists it: enough to choose without loading the grant itself. */
+struct authz_grant_entry {
+	uint8_t grant[32];
+	uint8_t client[32];
+	uint64_t created; /* the wallet's version at creation: oldest first */
+	bool
+	    live; /* false: revoked; kept until it would have expired, so that revocation is told */
+};
+
+struct authz_wallet_record {
+	uint8_t id[32];
+	uint8_t address[32]; /* ed25519 public key */
+	uint8_t name_len;
+	char name[LIMIT_NAME_MAX];
+	uint8_t origin; /* enum authz_origin */
+	bool frozen;
+	bool ownership_lost; /* exported, escape copy, or setAuthority was once allowed (A20) */
+	bool has_recovery;
+	uint8_t recovery[32];
+	uint8_t user_key_count;
+	struct authz_user_key user_keys[LIMIT_USER_KEYS_MAX];
+	uint8_t authority[32]; /* authority hash: H(previous || signed bytes) */
+	uint64_t version;      /* +1 with every change */
+	uint8_t sealed_key_len;
+	uint8_t sealed_key[AUTHZ_SEALED_KEY_MAX];
+	uint8_t grant_count;
+	struct authz_grant_entry grants[LIMIT_GRANTS_PER_WALLET_MAX];
+};
+
+struct authz_table_pin {
+	uint8_t table[32];
+	uint32_t count;   /* first entries that are vouched for */
+	uint8_t hash[32]; /* SHA-256 of these entries' 32-byte addresses */
+};
+
+/* A grant as it was authorized; `parameters` is the CBOR map, `record` what the module sees. */
+struct authz_grant_record {
+	uint8_t id[32];
+	uint8_t wallet[32];
+	uint8_t client[32];
+	uint8_t module[32];
+	bool known_module;     /* a compiled-in or shipped module (architecture) */
+	uint64_t not_before_s; /* 0: none */
+	uint64_t expires_s;    /* 0: never */
+	uint64_t uses_max;     /* 0: no limit */
+	uint64_t created;      /* the wallet's version at creation */
+	uint8_t counter_count;
+	struct authz_counter_rule counters[LIMIT_COUNTERS_MAX];
+	uint8_t nonce_account_count;
+	uint8_t nonce_accounts[AUTHZ_NONCE_ACCOUNTS_MAX][32];
+	uint8_t pin_count;
+	struct authz_table_pin pins[LIMIT_TABLE_PINS_MAX];
+	uint16_t schema_len;
+	uint8_t schema[LIMIT_SCHEMA_MAX];
+	uint16_t parameters_len;
+	uint8_t parameters[LIMIT_PARAMETERS_MAX];
+};
+
+/* Counters of one grant: its rules' states in order, then the uses counter when uses_max is set. */
+struct authz_lease_record {
+	uint8_t grant[32];
+	uint8_t count;
+	struct authz_counter counters[LIMIT_COUNTERS_MAX + 1];
+};
+
+struct authz_client_record {
+	uint8_t id[32];       /* SHA-256 of the root key */
+	uint8_t root_key[32]; /* ed25519 */
+	uint64_t serial;      /* a credential with a higher one replaces it */
+	uint8_t token_hash[32];
+	uint64_t expires_s; /* 0: never */
+	bool frozen;
+};
+
+/* authz_checkpoint is what the store keeps beside the map: where the signer stood at a commit. The
+ * MAC is over everything before it, with a key that derives from the master key; `master` is the
+ * master key sealed under the node share and the second share. */
+struct authz_checkpoint {
+	uint8_t deployment[32];
+	uint64_t seq;
+	uint8_t root[32];
+	uint8_t previous[32]; /* SHA-256 of the checkpoint before it; zero at genesis */
+	uint64_t boot;        /* boot number */
+	uint64_t time_low_s, time_high_s;
+	uint64_t receipts_from;   /* cursor: wallets' chain heads in the map are as of this blob */
+	bool clean;               /* the last one before an orderly stop */
+	bool frozen;              /* an operator froze everything */
+	uint64_t operator_serial; /* highest serial of an operator's command */
+	uint8_t operator_key[32];
+	uint64_t wallets, grants, clients; /* how many there are, for status */
+	uint8_t sealed_master_len;
+	uint8_t sealed_master[AUTHZ_SEALED_KEY_MAX];
+	uint8_t mac[32];
+};
+
+/* Each _put appends the record's one encoding, each _take accepts nothing else (STATUS_CORRUPT).
+ * A _put whose bounds do not hold is a CHECK; STATUS_TOO_LARGE when `out` is too small. */
+MUST_USE enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct buffer *out);
+MUST_USE enum status authz_wallet_take(struct bytes bytes, struct authz_wallet_record *ret_wallet);
+MUST_USE enum status authz_grant_record_put(const struct authz_grant_record *grant,
+                                            struct buffer *out);
+MUST_USE enum status authz_grant_record_take(struct bytes bytes,
+                                             struct authz_grant_record *ret_grant);
+MUST_USE enum status authz_lease_put(const struct authz_lease_record *lease, struct buffer *out);
+MUST_USE enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_lease);
+MUST_USE enum status authz_client_put(const struct authz_client_record *client, struct buffer *out);
+MUST_USE enum status authz_client_take(struct bytes bytes, struct authz_client_record *ret_client);
+/* authz_checkpoint_put appends the checkpoint, its `mac` field last: compute the MAC over the
+ * bytes that authz_checkpoint_signed returns, of an encoding with any mac. */
+MUST_USE enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint,
+                                          struct buffer *out);
+MUST_USE enum status authz_checkpoint_take(struct bytes bytes,
+                                           struct authz_checkpoint *ret_checkpoint);
+struct bytes authz_checkpoint_signed(struct bytes encoded);
+
+#endif

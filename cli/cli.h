@@ -1,0 +1,56 @@
+/* cli: what every subcommand of `claviger` shares: the table's row, the call, the exit status.
+ *
+ * One file per subcommand, `cli_NAME.c`; its functions stand in cli_commands.h and cli.c's table.
+ * Results go to standard output, complaints to standard error. The CLI may allocate; what it does
+ * not free, the end of the process frees. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Exit status, the same for every subcommand. */
+#define CLI_YES    0 /* done, allowed, verified */
+#define CLI_NO     1 /* a clear no: denied, unverified, a refused line */
+#define CLI_USAGE  2 /* the command line is wrong */
+#define CLI_UNSURE 3 /* could not tell: a file, a server, memory */
+
+struct cli_call {
+	const struct cli_command *command;
+	char **arguments; /* what follows the command's words; cli_take_options leaves the rest */
+	int count;
+	bool json; /* --json was given, anywhere: standard output is JSON for programs */
+};
+
+struct cli_command {
+	const char *name;                  /* its words: "tx decode" */
+	const char *arguments;             /* for the usage line: "[--tables FILE] [FILE]" */
+	const char *sentence;              /* what it does, for the list */
+	int (*run)(struct cli_call *call); /* returns an exit status */
+	const char *help;                  /* whole paragraphs for --help, or NULL */
+};
+
+/* One option a subcommand takes: with `value` the next word is stored, with `flag` it is set. */
+struct cli_option {
+	const char *name; /* "--tables" */
+	const char **value;
+	bool *flag;
+};
+
+/* cli_take_options stores the options (`--name value`, `--name=value`, anywhere before `--`) and
+ * leaves the other words in call->arguments. False: it has said what is wrong; return CLI_USAGE. */
+bool cli_take_options(struct cli_call *call, const struct cli_option *options, size_t count);
+
+/* cli_complain writes "claviger WORDS: text" and a line end to standard error. */
+void cli_complain(const struct cli_call *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* cli_usage complains, shows the usage line and returns CLI_USAGE. */
+int cli_usage(const struct cli_call *call, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* cli_finish returns `result`, or CLI_UNSURE when standard output could not be written. */
+int cli_finish(const struct cli_call *call, int result);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void cli_complain(const struct cli_call *call, const char *format, ...)
+{
+	va_list list;
+
+	fprintf(stderr, "claviger %s: ", call->command->name);
+	va_start(list, format);
+	vfprintf(stderr, format, list);
+	va_end(list);
+	fputc('\n', stderr);
+}
+
+int cli_usage(const struct cli_call *call, const char *format, ...)
+{
+	va_list list;
+
+	fprintf(stderr, "claviger %s: ", call->command->name);
+	va_start(list, format);
+	vfprintf(stderr, format, list);
+	va_end(list);
+	fprintf(stderr, "\nusage: claviger %s %s\n", call->command->name, call->command->arguments);
+	return CLI_USAGE;
+}
+
+int cli_finish(const struct cli_call *call, int result)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return result;
+	cli_complain(call, "cannot write to standard output: %s", strerror(errno));
+	return CLI_UNSURE;
+}
+
+/* match returns how `word` names the option: 0 not, 1 exactly, 2 as --name=value. */
+static int match(const char *word, const char *name, const char **ret_value)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(word, name, len) != 0)
+		return 0;
+	*ret_value = word + len + 1;
+	return word[len] == '\0' ? 1 : word[len] == '=' ? 2 : 0;
+}
+
+/* take_option stores one option and moves *at to its last word; false when it complained. */
+static bool take_option(struct cli_call *call, const struct cli_option *option, int how,
+                        const char *value, int *at)
+{
+	if (option->flag != NULL) {
+		if (how == 2) {
+			(void)cli_usage(call, "%s takes no value", option->name);
+			return false;
+		}
+		*option->flag = true;
+		return true;
+	}
+	if (how == 1) {
+		if (*at + 1 >= call->count) {
+			(void)cli_usage(call, "%s needs a value", option->name);
+			return false;
+		}
+		value = call->arguments[++*at];
+	}
+	if (*option->value != NULL) {
+		(void)cli_usage(call, "%s is given twice", option->name);
+		return false;
+	}
+	*option->value = value;
+	return true;
+}
+
+bool cli_take_options(struct cli_call *call, const struct cli_option *options, size_t count)
+{
+	int kept = 0;
+	bool words_only = false;
+
+	for (int at = 0; at < call->count; at++) {
+		char *word = call->arguments[at];
+		const char *value = NULL;
+		size_t i = 0;
+		int how = 0;
+
+		if (words_only || word[0] != '-' || word[1] == '\0') {
+			call->arguments[kept++] = word;
+			continue;
+		}
+		if (strcmp(word, "--") == 0) {
+			words_only = true;
+			continue;
+		}
+		while (i < count && (how = match(word, options[i].name, &value)) == 0)
+			i++;
+		if (i == count) {
+			(void)cli_usage(call, "unknown option %s", word);
+			return false;
+		}
+		if (!take_option(call, &options[i], how, value, &at))
+			return false;
+	}
+	call->count = kept;
+	return true;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_json.h"
+
+#include <errno.h>
+#include <yyjson.h>
+
+static yyjson_val *value_of(const struct cli_json_node *node)
+{
+	return (yyjson_val *)(uintptr_t)node;
+}
+
+static enum status read_file(const char *path, char **ret_data, size_t *ret_len, char *message,
+                             size_t cap)
+{
+	FILE *file = fopen(path, "rb");
+	char *data = NULL;
+	size_t len = 0, room = 0;
+
+	if (file == NULL) {
+		snprintf(message, cap, "cannot open %s: %s", path, strerror(errno));
+		return STATUS_IO;
+	}
+	while (len <= CLI_JSON_FILE_MAX && !feof(file) && !ferror(file)) {
+		if (len == room) {
+			char *more = realloc(data, room = room * 2 + 65536);
+
+			if (more == NULL)
+				break;
+			data = more;
+		}
+		len += fread(data + len, 1, room - len, file);
+	}
+	if (feof(file) && !ferror(file) && len <= CLI_JSON_FILE_MAX) {
+		fclose(file);
+		*ret_data = data;
+		*ret_len = len;
+		return STATUS_OK;
+	}
+	snprintf(message, cap,
+	         len > CLI_JSON_FILE_MAX ? "%s is longer than 64 MiB" : "cannot read %s", path);
+	fclose(file);
+	free(data);
+	return len > CLI_JSON_FILE_MAX ? STATUS_TOO_LARGE : STATUS_IO;
+}
+
+enum status cli_json_open(const char *path, struct cli_json_file *ret_file, char *ret_message,
+                          size_t message_cap)
+{
+	yyjson_read_err error = {0};
+	yyjson_doc *document;
+	char *data = NULL;
+	size_t len = 0;
+	enum status status = read_file(path, &data, &len, ret_message, message_cap);
+
+	if (status != STATUS_OK)
+		return status;
+	document = yyjson_read_opts(data, len, 0, NULL, &error);
+	free(data);
+	if (document == NULL) {
+		snprintf(ret_message, message_cap, "%s is not JSON: %s at byte %zu", path,
+		         error.msg, error.pos);
+		return STATUS_MALFORMED;
+	}
+	ret_file->document = document;
+	ret_file->root = (const struct cli_json_node *)yyjson_doc_get_root(document);
+	return STATUS_OK;
+}
+
+void cli_json_close(struct cli_json_file *file)
+{
+	yyjson_doc_free(file->document);
+	*file = (struct cli_json_file){0};
+}
+
+bool cli_json_is_object(const struct cli_json_node *node)
+{
+	return yyjson_is_obj(value_of(node));
+}
+
+const struct cli_json_node *cli_json_member(const struct cli_json_node *node, const char *name)
+{
+	return (const struct cli_json_node *)yyjson_obj_get(value_of(node), name);
+}
+
+bool cli_json_text(const struct cli_json_node *node, struct bytes *ret_text)
+{
+	yyjson_val *value = value_of(node);
+
+	if (!yyjson_is_str(value))
+		return false;
+	*ret_text = bytes_of(yyjson_get_str(value), yyjson_get_len(value));
+	return true;
+}
+
+bool cli_json_u64(const struct cli_json_node *node, uint64_t *ret_number)
+{
+	yyjson_val *value = value_of(node);
+
+	if (!yyjson_is_uint(value))
+		return false;
+	*ret_number = yyjson_get_uint(value);
+	return true;
+}
+
+enum status cli_json_each(const struct cli_json_node *object,
+                          enum status (*visit)(void *context, struct bytes name,
+                                               const struct cli_json_node *value),
+                          void *context)
+{
+	yyjson_val *name;
+	yyjson_obj_iter walk;
+
+	if (!yyjson_obj_iter_init(value_of(object), &walk))
+		return yyjson_is_obj(value_of(object)) ? STATUS_OK : STATUS_MALFORMED;
+	while ((name = yyjson_obj_iter_next(&walk)) != NULL) {
+		enum status status =
+		    visit(context, bytes_of(yyjson_get_str(name), yyjson_get_len(name)),
+		          (const struct cli_json_node *)yyjson_obj_iter_get_val(name));
+
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
+}

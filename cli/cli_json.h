@@ -1,0 +1,42 @@
+/* cli_json: reads a JSON file through yyjson; the CLI's only user of that library.
+ *
+ * Strict RFC 8259; a file over its bound is refused. Nodes live as long as the file is open. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_JSON_H
+#define CLI_JSON_H
+
+#include <stdio.h>
+
+#include "base_bytes.h"
+
+#define CLI_JSON_FILE_MAX (64u * 1024 * 1024) /* bytes: lookup tables of a whole site */
+
+struct cli_json_node; /* a value inside an open file */
+
+struct cli_json_file {
+	void *document;
+	const struct cli_json_node *root;
+};
+
+/* cli_json_open reads and parses a file. STATUS_IO, STATUS_TOO_LARGE or STATUS_MALFORMED, and then
+ * a sentence for people in `ret_message`. */
+MUST_USE enum status cli_json_open(const char *path, struct cli_json_file *ret_file,
+                                   char *ret_message, size_t message_cap);
+void cli_json_close(struct cli_json_file *file);
+
+/* cli_json_is_object says whether cli_json_next may walk the node. */
+bool cli_json_is_object(const struct cli_json_node *node);
+/* cli_json_member finds an object's member; NULL when there is none or the node is no object. */
+const struct cli_json_node *cli_json_member(const struct cli_json_node *node, const char *name);
+/* cli_json_text and cli_json_u64 take a string or a whole number; false for any other value. */
+bool cli_json_text(const struct cli_json_node *node, struct bytes *ret_text);
+bool cli_json_u64(const struct cli_json_node *node, uint64_t *ret_number);
+
+/* cli_json_each calls `visit` for each member of an object, in the file's order, until one returns
+ * other than STATUS_OK, and returns that. STATUS_MALFORMED when the node is no object. */
+MUST_USE enum status cli_json_each(const struct cli_json_node *object,
+                                   enum status (*visit)(void *context, struct bytes name,
+                                                        const struct cli_json_node *value),
+                                   void *context);
+
+#endif

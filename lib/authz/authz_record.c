@@ -402,8 +402,11 @@ enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_
 		cbor_take_key(&r, 3);
 		cbor_take_map(&r, AUTHZ_COUNTER_BUCKETS);
 		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
-			if (cbor_take_key_if(&r, j))
+			if (cbor_take_key_if(&r, j)) {
 				counter->spent[j] = cbor_take_uint(&r, UINT64_MAX);
+				if (counter->spent[j] == 0)
+					cbor_fail(&r, STATUS_CORRUPT);
+			}
 		cbor_take_end(&r);
 		cbor_take_end(&r);
 	}

@@ -1,10 +1,11 @@
-# The verbs of this project's build: module(), process(), tool(), policy(), script_test(). The root
+# The verbs of this project's build: module(), process(), tool(), policy(), script_test(), soak_test(). The root
 # CMakeLists.txt uses nothing else, so that its rows are the architecture.
 # Links are PRIVATE: a header is visible only to those whose row names its module; the linker still
 # gets the whole closure. Every row is also written to build/rows.txt, which tests/structure compares
 # with the executables' symbols and the documents' tables.
 
 file(WRITE ${CMAKE_BINARY_DIR}/rows.txt "")
+file(WRITE ${CMAKE_BINARY_DIR}/soak.txt "")
 set(TEST_DEFINITIONS SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_DIR}")
 
 # module(NAME USES a b THIRD x): lib/NAME, a static library. NAME/*_test.c become tests of the group
@@ -114,6 +115,13 @@ function(script_test name)
 	set_tests_properties(${name} PROPERTIES LABELS ${S_GROUP} TIMEOUT ${S_TIMEOUT}
 		SKIP_RETURN_CODE 77 RUN_SERIAL "${S_SERIAL}"
 		ENVIRONMENT "SOURCE_DIR=${CMAKE_SOURCE_DIR};BUILD_DIR=${CMAKE_BINARY_DIR}")
+endfunction()
+
+# soak_test(NAME COMMAND c...): a long run for `make soak`; keeps its progress in $SOAK_STATE.
+function(soak_test name)
+	cmake_parse_arguments(S "" "" "COMMAND" ${ARGN})
+	list(JOIN S_COMMAND " " command)
+	file(APPEND ${CMAKE_BINARY_DIR}/soak.txt "${name}\t${command}\n")
 endfunction()
 
 # What follows serves the verbs above.

@@ -1,0 +1,42 @@
+# The developer's menu. What a word does stands in tools/; `make help` lists the words.
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check fuzz soak bench fmt tidy coverage map clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
+
+build: ## the programs, the tool at build/bin/claviger; APT=no installs no packages
+	@tools/build
+
+demo: ## the whole sign path on this machine: a bot, policies, attacks, receipts
+	@tools/demo
+
+test: ## everything that CI runs; T=name only tests whose name or group contains name
+	@tools/test-all $(T)
+
+check: ## format, house rules, structure, warnings of gcc and clang: what a commit must pass
+	@tools/check
+
+fuzz: ## libFuzzer, S=seconds each (60); T=name only fuzzers whose name contains name
+	@tools/fuzz "$(T)" "$(S)"
+
+soak: ## the long runs, resumable; T=name only those whose name contains name
+	@tools/soak "$(T)"
+
+bench: ## the figures of spec/performance.md, and one line of JSON at the end
+	@tools/build && build/bin/claviger bench
+
+fmt: ## clang-format everything in place
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+tidy: ## clang-tidy with .clang-tidy; slow
+	@tools/build && git ls-files 'lib/*.c' 'proc/*.c' 'cli/*.c' | xargs -P 2 -n 8 clang-tidy -p build --quiet
+
+coverage: ## line coverage of the tests, by folder
+	@tools/coverage
+
+map: ## which module uses which, which program links what
+	@tools/build >/dev/null && tools/map
+
+clean: ## remove build/ (the cache of libraries stays)
+	@rm -rf build

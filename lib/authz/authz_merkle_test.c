@@ -12,7 +12,7 @@ struct naive {
 	size_t count;
 	struct {
 		uint8_t id[32], key[32], value;
-	} items[IDS_MAX];
+	} items[IDS_MAX + 1]; /* one more: what is looked for and absent */
 };
 
 static unsigned bit_at(const uint8_t key[32], size_t at)

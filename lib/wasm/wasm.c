@@ -16,6 +16,8 @@ static enum status take_heap(uint64_t bytes)
 {
 	void *all;
 
+	if (CLAVIGER_SANITIZED) /* the sanitizer's malloc has no options */
+		return STATUS_OK;
 	if (mallopt(M_MMAP_MAX, 0) != 1 || mallopt(M_TRIM_THRESHOLD, INT32_MAX) != 1 ||
 	    mallopt(M_TOP_PAD, 1 << 20) != 1 || mallopt(M_ARENA_MAX, 1) != 1)
 		return STATUS_IO;

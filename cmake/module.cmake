@@ -8,16 +8,19 @@ file(WRITE ${CMAKE_BINARY_DIR}/rows.txt "")
 file(WRITE ${CMAKE_BINARY_DIR}/soak.txt "")
 set(TEST_DEFINITIONS SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_DIR}")
 
-# module(NAME USES a b THIRD x): lib/NAME, a static library. NAME/*_test.c become tests of the group
-# NAME, NAME/*_fuzz.c fuzzers.
+# module(NAME USES a b THIRD x [SHARES d]): lib/NAME, a static library. NAME/*_test.c become tests of the
+# group NAME, NAME/*_fuzz.c fuzzers. SHARES: a folder whose headers belong to its own.
 function(module name)
-	cmake_parse_arguments(M "" "" "USES;THIRD" ${ARGN})
+	cmake_parse_arguments(M "" "SHARES" "USES;THIRD" ${ARGN})
 	set(dir ${CMAKE_SOURCE_DIR}/lib/${name})
 	_row(module ${name} "${M_USES}" "${M_THIRD}")
 	_sources(${dir} sources tests fuzzers)
 	if(sources)
 		add_library(${name} STATIC ${sources})
 		target_include_directories(${name} PUBLIC ${dir})
+		if(M_SHARES)
+			target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/${M_SHARES})
+		endif()
 		target_link_libraries(${name} PRIVATE ${M_USES} ${M_THIRD})
 	else()
 		add_library(${name} INTERFACE)
@@ -90,11 +93,26 @@ function(policy name)
 			COMMENT "policy ${name}: ${stem}.c" VERBATIM)
 	endforeach()
 	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/policies/${name})
-	add_custom_command(OUTPUT ${wasm} DEPENDS ${objects}
+	# NAME_parameters.h: the linked module gets its parameter schema as a custom section behind it.
+	set(linked ${wasm})
+	if(EXISTS ${dir}/${name}_parameters.h)
+		set(linked ${CMAKE_BINARY_DIR}/policies/${name}/${name}.bare.wasm)
+		set(sdk ${CMAKE_SOURCE_DIR}/policies/sdk)
+		add_executable(policy_schema_${name} ${sdk}/policy_schema_write.c)
+		target_include_directories(policy_schema_${name} PRIVATE ${dir} ${CMAKE_SOURCE_DIR}/abi)
+		target_compile_definitions(policy_schema_${name} PRIVATE
+			POLICY_PARAMETERS_HEADER="${name}_parameters.h")
+		target_link_libraries(policy_schema_${name} PRIVATE base cbor)
+		set_target_properties(policy_schema_${name} PROPERTIES
+			RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/policies/${name})
+		add_custom_command(OUTPUT ${wasm} DEPENDS ${linked} policy_schema_${name}
+			COMMAND policy_schema_${name} ${linked} ${wasm} COMMENT "schema of ${name}" VERBATIM)
+	endif()
+	add_custom_command(OUTPUT ${linked} DEPENDS ${objects}
 		COMMAND ${WASM_LD} --no-entry --strip-all --stack-first -z stack-size=32768 -O2
 			--initial-memory=${bytes} --max-memory=${bytes} --fatal-warnings
 			--export=policy_abi --export=policy_io --export=policy_check --export=policy_describe
-			${objects} -o ${wasm}
+			${objects} -o ${linked}
 		COMMENT "policy ${name}.wasm" VERBATIM)
 	add_custom_target(policy_${name} ALL DEPENDS ${wasm})
 	set_property(GLOBAL APPEND PROPERTY POLICY_TARGETS policy_${name})

@@ -1,8 +1,8 @@
 /* policy_jupiter_steps: how long one route step of Jupiter v6 is, by its Swap tag.
  *
- * X(tag, name, layout). Layout, one character a field, in order: 1 2 4 8 = that many bytes; b = bool;
- * s, h, t = enum of 2, 8, 3 values; o = Option<u8>; R = Vec of 2-byte entries; r = Option of R;
- * v = Vec<u8>; Z = a u64 that is a fee share and must be 0 (A14).
+ * X(tag, name, layout). Layout, one character a field, in order: 1 2 4 8 = that many bytes; b =
+ * bool; s, h, t = enum of 2, 8, 3 values; o = Option<u8>; R = Vec of 2-byte entries; r = Option of
+ * R; v = Vec<u8>; Z = a u64 that is a fee share and must be 0 (A14).
  *
  * Source: the Anchor IDLs that Jupiter published on chain up to 2026-10-08, compared with public
  * decoders of the same program. Left out, so refused: 111 DynamicV1 and 146 DynamicV2, whose layout

@@ -30,9 +30,10 @@ function(module name)
 	_fuzzers(${name} "${fuzzers}" "${name};${M_USES};${M_THIRD}")
 endfunction()
 
-# process(NAME USES a b THIRD x): proc/NAME, one executable build/bin/claviger-NAME. NAME.c holds main;
-# what the other files define is also in reach of proc/NAME/*_test.c and *_fuzz.c. A NAME.seccomp
-# beside it is compiled to generated/NAME_seccomp.h.
+# process(NAME USES a b THIRD x): proc/NAME, one executable build/bin/claviger-NAME. NAME.c holds its
+# proc_body (the supervisor's: main); what the other files define is also in reach of
+# proc/NAME/*_test.c and *_fuzz.c. main and the start phases come from proc/*.c, the system calls that
+# it may make from proc/NAME/NAME.seccomp.
 function(process name)
 	cmake_parse_arguments(P "" "" "USES;THIRD" ${ARGN})
 	_row(process ${name} "${P_USES}" "${P_THIRD}")
@@ -43,7 +44,9 @@ function(process name)
 		target_link_libraries(${name}_parts PRIVATE process_parts)
 		target_link_libraries(claviger-${name} PRIVATE process_parts)
 	endif()
-	_seccomp(${name})
+	if(NOT name STREQUAL supervisor) # which starts the others, and so cannot have less than they
+		_seccomp(${name} claviger-${name})
+	endif()
 endfunction()
 
 # tool(NAME DIR d USES a b THIRD x): folder d, one executable build/bin/NAME for people.
@@ -196,23 +199,29 @@ function(_process_library)
 	_tests(proc "${tests}" "process_parts;${PROCESS_PARTS_USES}")
 endfunction()
 
-# _seccomp: proc/NAME/NAME.seccomp to a header with the filter's BPF, by a tool that runs here.
-function(_seccomp name)
-	set(policy ${CMAKE_SOURCE_DIR}/proc/${name}/${name}.seccomp)
-	if(NOT EXISTS ${policy})
-		return()
-	endif()
+# _seccomp: the filter of executable TARGET from proc/proc.seccomp and proc/NAME/NAME.seccomp, as C by a
+# tool that runs here. A process without a policy gets the common one alone.
+function(_seccomp name target)
 	if(NOT TARGET seccomp_compile)
 		add_executable(seccomp_compile ${CMAKE_SOURCE_DIR}/tools/seccomp_compile.c)
 		target_link_libraries(seccomp_compile PRIVATE seccomp)
 	endif()
-	set(header ${CMAKE_BINARY_DIR}/generated/${name}_seccomp.h)
-	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
-	add_custom_command(OUTPUT ${header} DEPENDS ${policy} seccomp_compile
-		COMMAND seccomp_compile ${policy} ${header} ${name} COMMENT "seccomp ${name}" VERBATIM)
-	add_custom_target(seccomp_${name} DEPENDS ${header})
-	add_dependencies(${name}_parts seccomp_${name})
-	add_dependencies(claviger-${name} seccomp_${name})
+	set(policies ${CMAKE_SOURCE_DIR}/proc/proc.seccomp)
+	if(EXISTS ${CMAKE_SOURCE_DIR}/proc/${name}/${name}.seccomp)
+		list(APPEND policies ${CMAKE_SOURCE_DIR}/proc/${name}/${name}.seccomp)
+	endif()
+	if(CLAVIGER_SANITIZE OR CLAVIGER_FUZZ)
+		list(APPEND policies ${CMAKE_SOURCE_DIR}/proc/proc_sanitize.seccomp)
+	endif()
+	set(source ${CMAKE_BINARY_DIR}/generated/${name}_filter.c)
+	if(NOT TARGET filter_${name})
+		file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
+		add_custom_command(OUTPUT ${source} DEPENDS ${policies} seccomp_compile
+			COMMAND seccomp_compile ${source} ${policies} COMMENT "seccomp ${name}" VERBATIM)
+		add_library(filter_${name} OBJECT ${source})
+		target_include_directories(filter_${name} PRIVATE ${CMAKE_SOURCE_DIR}/proc)
+	endif()
+	target_link_libraries(${target} PRIVATE $<TARGET_OBJECTS:filter_${name}>)
 endfunction()
 
 function(_tests group files links)

@@ -11,6 +11,8 @@
 
 #define SIDE_BYTES(shape) (IPC_SLOTS_AT + (size_t)(shape)->slot_bytes * (shape)->slots)
 
+#define LOCKED_BYTES_MAX (64 * 1024)
+
 enum status ipc_shape_check(const struct ipc_shape *shape)
 {
 	if (shape->slot_bytes < 64 || shape->slot_bytes > IPC_SLOT_BYTES_MAX ||
@@ -85,10 +87,15 @@ enum status ipc_channel_open(struct ipc_channel *channel, const struct ipc_shape
 		ipc_channel_close(&opened);
 		return STATUS_IO;
 	}
+	/* A small channel may carry a secret (the node share): out of swap where the limit allows.
+	 */
+	if (SIDE_BYTES(shape) <= LOCKED_BYTES_MAX) {
+		(void)mlock(opened.own, SIDE_BYTES(shape));
+		(void)mlock(opened.peer, SIDE_BYTES(shape));
+	}
 	opened.own_slots = (uint8_t *)opened.own + IPC_SLOTS_AT;
 	opened.peer_slots = (const uint8_t *)opened.peer + IPC_SLOTS_AT;
 	opened.generation = atomic_load(&opened.page->generation);
-	/* Not touched when nothing happened to this side yet: a peer may already have sent. */
 	atomic_store(&opened.own->acknowledged, opened.generation);
 	*channel = opened;
 	return STATUS_OK;
@@ -248,6 +255,13 @@ void ipc_complain(struct ipc_channel *channel, enum ipc_complaint why)
 	ipc_futex_wake(&channel->own->complaint);
 }
 
+/* Slots from `high` on were never used. */
+static void wipe_slots(struct ipc_channel *channel)
+{
+	memset(channel->own_slots, 0, (size_t)channel->high * channel->shape.slot_bytes);
+	__asm__ volatile("" : : "r"(channel->own_slots) : "memory");
+}
+
 void ipc_acknowledge(struct ipc_channel *channel)
 {
 	uint32_t generation = atomic_load(&channel->page->generation);
@@ -257,8 +271,7 @@ void ipc_acknowledge(struct ipc_channel *channel)
 	atomic_store(&channel->own->tail, 0);
 	atomic_store(&channel->own->complaint, 0);
 	channel->complained = false;
-	memset(channel->own_slots, 0, (size_t)channel->high * channel->shape.slot_bytes);
-	channel->high = 0;
+	wipe_slots(channel);
 	if (channel->window_own != NULL)
 		memset(channel->window_own, 0, channel->shape.window_bytes);
 	channel->generation = generation;
@@ -272,6 +285,14 @@ bool ipc_ready(const struct ipc_channel *channel)
 		return true;
 	return ipc_is_up(channel) &&
 	       atomic_load_explicit(&channel->peer->head, memory_order_acquire) != channel->tail;
+}
+
+bool ipc_wipe(struct ipc_channel *channel)
+{
+	if (ipc_pending(channel) != 0)
+		return false;
+	wipe_slots(channel);
+	return true;
 }
 
 struct buffer ipc_window_write(struct ipc_channel *channel)

@@ -124,6 +124,11 @@ bool ipc_ready(const struct ipc_channel *channel);
 /* ipc_pending counts own messages that the peer has not taken yet. */
 uint32_t ipc_pending(const struct ipc_channel *channel);
 
+/* ipc_wipe zeroes this side's slots once the peer has taken everything (true), for messages that
+ * carried a secret; false, and nothing done, while it has not. Only the writer can wipe: the peer
+ * maps the slots read-only. */
+MUST_USE bool ipc_wipe(struct ipc_channel *channel);
+
 /* ipc_window_write returns the window's space (cap) for side 0; ipc_window_read its bytes for side
  * 1, which may change at any time: copy out first. Empty without a window. */
 struct buffer ipc_window_write(struct ipc_channel *channel);

@@ -272,7 +272,7 @@ static void test_a_peers_end_and_return_are_both_acknowledged(void)
 	EXPECT(ipc_take(&pair.a, &message) == STATUS_IO && !ipc_ready(&pair.a));
 	EXPECT(ipc_put(&pair.a, 1, bytes_of("x", 1)) == STATUS_IO);
 
-	ipc_memory_reset_side(&pair.memory, 1);
+	EXPECT(ipc_memory_reset_side(&pair.memory, 1) == STATUS_OK);
 	ipc_memory_raise(&pair.memory);
 	EXPECT(ipc_take(&pair.a, &message) == STATUS_CONFLICT);
 	ipc_acknowledge(&pair.a);
@@ -330,8 +330,28 @@ static void test_waiting_ends_in_time_when_nothing_comes(void)
 	pair_close(&pair);
 }
 
+/* A22: a secret sent once does not stay behind in the ring. */
+static void test_own_slots_are_wiped_once_the_peer_took_them(void)
+{
+	struct ipc_message message = room(sizeof(space));
+	struct pair pair;
+
+	pair_open(&pair, &small);
+	EXPECT(ipc_put(&pair.a, 1, bytes_of("share", 5)) == STATUS_OK);
+	EXPECT(!ipc_wipe(&pair.a));
+	EXPECT(memcmp(pair.b.peer_slots + 8, "share", 5) == 0);
+	EXPECT(ipc_take(&pair.b, &message) == STATUS_OK);
+	EXPECT(ipc_wipe(&pair.a));
+	for (size_t i = 0; i < 4 * 256; i++)
+		EXPECT(pair.b.peer_slots[i] == 0);
+	EXPECT(ipc_put(&pair.a, 2, bytes_of("next", 4)) == STATUS_OK);
+	EXPECT(ipc_take(&pair.b, &message) == STATUS_OK && message.kind == 2);
+	pair_close(&pair);
+}
+
 int main(void)
 {
+	RUN(test_own_slots_are_wiped_once_the_peer_took_them);
 	RUN(test_messages_arrive_in_order_and_a_full_ring_says_busy);
 	RUN(test_a_slot_holds_its_payload_and_not_one_byte_more);
 	RUN(test_a_message_is_filled_in_place);

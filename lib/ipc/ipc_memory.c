@@ -46,7 +46,7 @@ enum status ipc_memory_make(struct ipc_memory *memory, const struct ipc_shape *s
 	for (unsigned side = 0; side < 2; side++) {
 		made.side_fd[side] = make_sealed(SIDE_BYTES(shape));
 		if (made.side_fd[side] >= 0)
-			made.side[side] = map(made.side_fd[side], SIDE_BYTES(shape));
+			made.side[side] = map(made.side_fd[side], IPC_SLOTS_AT);
 	}
 	made.page_fd = make_sealed(IPC_PAGE_BYTES);
 	if (made.page_fd >= 0)
@@ -73,7 +73,7 @@ void ipc_memory_close(struct ipc_memory *memory)
 {
 	for (unsigned side = 0; side < 2; side++) {
 		if (memory->side[side] != NULL)
-			munmap(memory->side[side], SIDE_BYTES(&memory->shape));
+			munmap(memory->side[side], IPC_SLOTS_AT);
 		memory->side[side] = NULL;
 		shut(&memory->side_fd[side]);
 	}
@@ -120,14 +120,13 @@ void ipc_memory_raise(struct ipc_memory *memory)
 	ipc_futex_wake(&memory->page->generation);
 }
 
-void ipc_memory_reset_side(struct ipc_memory *memory, unsigned side)
+enum status ipc_memory_reset_side(struct ipc_memory *memory, unsigned side)
 {
-	struct ipc_side *marks = memory->side[side];
-
-	/* Gives the pages back as well, so that restarts leave nothing behind. */
+	/* Gives the pages back: all reads as zero, and restarts leave nothing behind. */
 	if (fallocate(memory->side_fd[side], FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
 	              (off_t)SIDE_BYTES(&memory->shape)) != 0)
-		memset(marks, 0, SIDE_BYTES(&memory->shape));
+		return STATUS_IO;
+	return STATUS_OK;
 }
 
 bool ipc_memory_is_acknowledged(const struct ipc_memory *memory, unsigned side)

@@ -1,7 +1,7 @@
 /* ipc_memory: makes the shared memory of a channel and keeps the supervisor's half of its protocol.
  *
  * For the supervisor (and tests). It maps both sides' marks, to read complaints and
- * acknowledgements and to reset the side of a process that ended; it never looks at messages. */
+ * acknowledgements; it never maps messages. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef IPC_MEMORY_H
 #define IPC_MEMORY_H
@@ -35,7 +35,7 @@ MUST_USE enum status ipc_memory_lend(const struct ipc_memory *memory, unsigned s
 void ipc_memory_raise(struct ipc_memory *memory);
 
 /* ipc_memory_reset_side clears the marks and slots of a process that has ended (after waitpid). */
-void ipc_memory_reset_side(struct ipc_memory *memory, unsigned side);
+MUST_USE enum status ipc_memory_reset_side(struct ipc_memory *memory, unsigned side);
 
 /* ipc_memory_is_acknowledged is true when `side` has accepted the present generation. */
 bool ipc_memory_is_acknowledged(const struct ipc_memory *memory, unsigned side);

@@ -7,7 +7,7 @@
 #include "ipc_futex.h"
 #include "ipc_layout.h"
 
-_Static_assert(2 * IPC_WAITER_CHANNELS_MAX <= IPC_FUTEX_WORDS_MAX, "one futex_waitv is enough");
+_Static_assert(2 * IPC_WAITER_CHANNELS_MAX + 1 <= IPC_FUTEX_WORDS_MAX, "one futex_waitv is enough");
 
 void ipc_waiter_init(struct ipc_waiter *waiter, unsigned spins)
 {
@@ -22,6 +22,22 @@ void ipc_waiter_add(struct ipc_waiter *waiter, struct ipc_channel *channel)
 {
 	CHECK(waiter->count < IPC_WAITER_CHANNELS_MAX);
 	waiter->channels[waiter->count++] = channel;
+}
+
+void ipc_waiter_watch(struct ipc_waiter *waiter, const _Atomic uint32_t *event)
+{
+	waiter->event = event;
+	waiter->event_seen = atomic_load(event);
+}
+
+static bool has_event(struct ipc_waiter *waiter)
+{
+	uint32_t seen = waiter->event_seen;
+
+	if (waiter->event == NULL)
+		return false;
+	waiter->event_seen = atomic_load_explicit(waiter->event, memory_order_relaxed);
+	return waiter->event_seen != seen;
 }
 
 static bool any_ready(const struct ipc_waiter *waiter)
@@ -69,6 +85,8 @@ static size_t collect(const struct ipc_waiter *waiter, struct ipc_futex *words)
 		words[count++] =
 		    (struct ipc_futex){&channel->page->generation, channel->generation};
 	}
+	if (waiter->event != NULL)
+		words[count++] = (struct ipc_futex){waiter->event, waiter->event_seen};
 	return count;
 }
 
@@ -81,7 +99,7 @@ bool ipc_wait(struct ipc_waiter *waiter, int64_t timeout_us)
 		__builtin_ia32_pause();
 		ready = any_ready(waiter);
 	}
-	if (ready || timeout_us == 0)
+	if (ready || timeout_us == 0 || has_event(waiter))
 		return ready;
 	if (!ipc_doze_begin(waiter))
 		ipc_futex_wait(words, collect(waiter, words), timeout_us);

@@ -6,6 +6,8 @@
 #ifndef IPC_WAIT_H
 #define IPC_WAIT_H
 
+#include <stdatomic.h>
+
 #include "ipc_channel.h"
 
 #define IPC_WAITER_CHANNELS_MAX 60 /* two futex words each, of 128, and some for the caller */
@@ -18,6 +20,8 @@ struct ipc_waiter {
 	struct ipc_channel *channels[IPC_WAITER_CHANNELS_MAX];
 	size_t count;
 	unsigned spins;
+	const _Atomic uint32_t *event; /* NULL, or a word whose changes end a wait */
+	uint32_t event_seen;
 };
 
 /* ipc_waiter_init makes an empty waiter. `spins` looks before each sleep; 0 on one processor. */
@@ -25,6 +29,10 @@ void ipc_waiter_init(struct ipc_waiter *waiter, unsigned spins);
 
 /* ipc_waiter_add adds a channel. */
 void ipc_waiter_add(struct ipc_waiter *waiter, struct ipc_channel *channel);
+
+/* ipc_waiter_watch makes each change of `event` (by a signal handler) end one wait early, also when
+ * the change came before the wait began. */
+void ipc_waiter_watch(struct ipc_waiter *waiter, const _Atomic uint32_t *event);
 
 /* ipc_wait returns true when a channel is ready (ipc_ready), false when `timeout_us` passed
  * (negative: no limit) or a signal came. */

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox_landlock.h"
+
+/* Descriptors are looked for one by one below this number, and closed unseen from it on. */
+#define DESCRIPTORS_SEEN 1024
+
+static bool is_listed(const struct sandbox_rules *rules, int fd)
+{
+	for (size_t i = 0; i < rules->descriptor_count; i++)
+		if (rules->descriptors[i] == fd)
+			return true;
+	return false;
+}
+
+static bool check_descriptors(const struct sandbox_rules *rules)
+{
+	for (size_t i = 0; i < rules->descriptor_count; i++)
+		if (rules->descriptors[i] < 0 || rules->descriptors[i] >= DESCRIPTORS_SEEN)
+			return false;
+	for (int fd = 0; fd < DESCRIPTORS_SEEN; fd++)
+		if ((fcntl(fd, F_GETFD) >= 0) != is_listed(rules, fd))
+			return false;
+	return syscall(SYS_close_range, DESCRIPTORS_SEEN, ~0U, 0) == 0;
+}
+
+static void enter_namespaces(struct sandbox_report *report)
+{
+	static const struct {
+		int flag;
+		enum sandbox_layer layer;
+	} spaces[] = {
+	    {CLONE_NEWNET,    SANDBOX_LAYER_NET_NS   },
+            {CLONE_NEWIPC,    SANDBOX_LAYER_IPC_NS   },
+	    {CLONE_NEWUTS,    SANDBOX_LAYER_UTS_NS   },
+            {CLONE_NEWCGROUP, SANDBOX_LAYER_CGROUP_NS},
+	    {CLONE_NEWNS,     SANDBOX_LAYER_MOUNT_NS },
+	};
+
+	if (geteuid() != 0 && unshare(CLONE_NEWUSER) == 0)
+		report->layers |= SANDBOX_LAYER_USER_NS;
+	for (size_t i = 0; i < sizeof(spaces) / sizeof(spaces[0]); i++)
+		if (unshare(spaces[i].flag) == 0)
+			report->layers |= spaces[i].layer;
+}
+
+/* The root becomes an empty, read-only tmpfs; nothing of the old tree stays reachable. */
+static void enter_empty_root(struct sandbox_report *report)
+{
+	if ((report->layers & SANDBOX_LAYER_MOUNT_NS) == 0)
+		return;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", "/proc", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+	          "size=4k,nr_inodes=1,mode=0555") != 0 ||
+	    chdir("/proc") != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
+	    umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
+		return;
+	report->layers |= SANDBOX_LAYER_EMPTY_ROOT;
+}
+
+static bool take_uid(uint32_t uid, struct sandbox_report *report)
+{
+	if (uid == 0 || geteuid() != 0)
+		return true;
+	if (setgroups(0, NULL) != 0 || setresgid(uid, uid, uid) != 0 ||
+	    setresuid(uid, uid, uid) != 0)
+		return false;
+	report->layers |= SANDBOX_LAYER_OWN_UID;
+	return true;
+}
+
+/* The bounding set can only be emptied with CAP_SETPCAP, which take_uid gives away; so it comes
+ * before, and its refusal (not root, no user namespace) is fine: there is nothing to bound. */
+static void empty_bounding_set(void)
+{
+	for (int cap = 0; cap <= 63; cap++)
+		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	(void)prctl(PR_SET_SECUREBITS,
+	            SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |
+	                SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+	                SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+	            0, 0, 0);
+}
+
+static bool drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct none[2] = {{0}, {0}};
+
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	return syscall(SYS_capset, &header, none) == 0;
+}
+
+static bool limit(__rlimit_resource_t resource, rlim_t value)
+{
+	struct rlimit both = {value, value};
+
+	return setrlimit(resource, &both) == 0;
+}
+
+static bool set_limits(const struct sandbox_rules *rules)
+{
+	rlim_t descriptors = rules->descriptors_max;
+	int highest = 0;
+
+	for (size_t i = 0; i < rules->descriptor_count; i++)
+		if (rules->descriptors[i] > highest)
+			highest = rules->descriptors[i];
+	if (descriptors < (rlim_t)highest + 1)
+		descriptors = (rlim_t)highest + 1;
+	return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NPROC, 0) &&
+	       limit(RLIMIT_FSIZE, rules->file_bytes_max) && limit(RLIMIT_NOFILE, descriptors) &&
+	       limit(RLIMIT_MSGQUEUE, 0);
+}
+
+/* A change of uid has cleared the parent-death signal and may have set dumpable again. */
+static bool set_process_flags(pid_t parent)
+{
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == parent &&
+	       prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+}
+
+static bool enter_seccomp(const struct sandbox_rules *rules, struct sandbox_report *report)
+{
+	/* The kernel's interface is not const; it only reads. */
+	struct sock_fprog program = {(unsigned short)rules->filter_count,
+	                             (struct sock_filter *)(uintptr_t)rules->filter};
+
+	if (rules->filter_count == 0 || rules->filter_count > BPF_MAXINSNS)
+		return false;
+	report->layers |= SANDBOX_LAYER_SECCOMP;
+	return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) ==
+	       0;
+}
+
+static const char *enter(const struct sandbox_rules *rules, struct sandbox_report *report)
+{
+	pid_t parent = getppid();
+	int landlock;
+
+	if (!check_descriptors(rules))
+		return "descriptors";
+	(void)setsid();
+	(void)umask(077);
+	landlock = sandbox_landlock_prepare(rules, &report->landlock_abi);
+	if (landlock == SANDBOX_LANDLOCK_FAILED)
+		return "landlock paths";
+	enter_namespaces(report);
+	if (rules->path_count == 0)
+		enter_empty_root(report);
+	empty_bounding_set();
+	if (!take_uid(rules->uid, report))
+		return "uid";
+	if (!drop_capabilities())
+		return "capabilities";
+	if (!set_limits(rules))
+		return "limits";
+	if (!set_process_flags(parent))
+		return "process flags";
+	if (landlock >= 0) {
+		if (!sandbox_landlock_enter(landlock))
+			return "landlock";
+		report->layers |= SANDBOX_LAYER_LANDLOCK;
+	}
+	return enter_seccomp(rules, report) ? NULL : "seccomp";
+}
+
+enum status sandbox_enter(const struct sandbox_rules *rules, struct sandbox_report *ret_report)
+{
+	*ret_report = (struct sandbox_report){0};
+	ret_report->failed = enter(rules, ret_report);
+	return ret_report->failed == NULL ? STATUS_OK : STATUS_REFUSED;
+}
+
+void sandbox_report_text(const struct sandbox_report *report, char text[SANDBOX_REPORT_TEXT_MAX])
+{
+	static const char *const names[] = {
+	    "user-namespace",   "network-namespace", "ipc-namespace", "uts-namespace",
+	    "cgroup-namespace", "mount-namespace",   "empty-root",    "own-uid",
+	    "landlock",         "seccomp",
+	};
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if ((report->layers & 1U << i) != 0 && len < SANDBOX_REPORT_TEXT_MAX)
+			len += (size_t)snprintf(text + len, SANDBOX_REPORT_TEXT_MAX - len, "%s%s",
+			                        len != 0 ? " " : "", names[i]);
+}

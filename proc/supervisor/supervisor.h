@@ -1,0 +1,93 @@
+/* supervisor: starts every process of topology.def with exactly its channels, watches, restarts,
+ * halts. Holds nothing: it makes the shared memory and never maps a message.
+ * If compromised: everything. So it stays under 500 lines, and parses nothing but name=value. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SUPERVISOR_H
+#define SUPERVISOR_H
+
+#include <sys/types.h>
+
+#include "ipc_memory.h"
+#include "proc_topology.h"
+
+enum supervisor_end { END_RESTART, END_HALT, END_ONCE };
+
+struct supervisor_role {
+	const char *name;
+	unsigned instances;
+	enum supervisor_end end;
+	uint32_t uid_offset;
+	unsigned order;
+	uint32_t descriptors_max;
+};
+
+struct supervisor_channel {
+	enum proc_role a, b;
+	uint32_t slot_bytes, slots, window_bytes;
+};
+
+enum supervisor_state {
+	CHILD_WAITS, /* for its start order, its peers' acknowledgement, or its pause */
+	CHILD_RUNS,
+	CHILD_DONE, /* ended and will not come again */
+};
+
+struct supervisor_child {
+	enum proc_role role;
+	unsigned number;
+	enum supervisor_state state;
+	pid_t pid;
+	int report_fd;
+	struct proc_report *report;
+	int64_t started_us;
+	int64_t not_before_us; /* pause before the next start, when it keeps failing */
+	int64_t ended_us;
+	unsigned failures; /* quick ends in a row */
+	bool killed;       /* at a peer's request: not a failure of its own */
+};
+
+/* One channel between two children. */
+struct supervisor_link {
+	enum proc_channel_id id;
+	struct supervisor_child *child[2];
+	struct ipc_memory memory;
+};
+
+#define SUPERVISOR_CHILDREN_MAX (PROC_COUNT - 1 + PROC_VERIFIERS_MAX)
+#define SUPERVISOR_LINKS_MAX    (PROC_CHANNEL_COUNT - 1 + PROC_VERIFIERS_MAX)
+
+struct supervisor {
+	struct supervisor_child children[SUPERVISOR_CHILDREN_MAX];
+	size_t child_count;
+	struct supervisor_link links[SUPERVISOR_LINKS_MAX];
+	size_t link_count;
+	struct proc_start_setting settings[PROC_COUNT][PROC_SETTINGS_MAX];
+	size_t setting_count[PROC_COUNT];
+	unsigned verifiers;
+	uint32_t uid_base; /* 0: not root, all keep our own */
+	uint32_t log_level;
+	int ready_fd; /* -1: nobody waits */
+	bool was_ready;
+	bool stopping;
+	bool stop_forced;
+	int64_t stop_deadline_us;
+	char folder[256]; /* of our own executable, and so of the others */
+};
+
+extern const struct supervisor_role supervisor_roles[PROC_COUNT];
+extern const struct supervisor_channel supervisor_channels[PROC_CHANNEL_COUNT];
+
+/* supervisor_configure takes the command line's name=value settings; prints what is wrong. */
+MUST_USE enum status supervisor_configure(struct supervisor *supervisor, int count, char **args);
+
+/* supervisor_make makes children and channels of the topology; starts nothing. */
+MUST_USE enum status supervisor_make(struct supervisor *supervisor);
+
+/* supervisor_spawn starts a child with the descriptors of its channels and its settings. */
+MUST_USE enum status supervisor_spawn(struct supervisor *supervisor,
+                                      struct supervisor_child *child);
+
+/* supervisor_now_us is CLOCK_MONOTONIC in microseconds. */
+int64_t supervisor_now_us(void);
+
+#endif

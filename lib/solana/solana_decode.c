@@ -113,7 +113,8 @@ enum status solana_decode_transaction(struct bytes wire, struct solana_view *ret
 }
 
 /* likeliest_is_wire guesses, for the error's sake only, what bytes that are nothing were meant to
- * be: the byte behind the signatures of a wire form is the header's count or v0's prefix. */
+ * be. In a wire form a signature follows the first byte, and a header follows the signatures; in a
+ * legacy message the second byte counts read-only signers, fewer than the first says. */
 static bool likeliest_is_wire(struct bytes bytes, const struct solana_error *message_error)
 {
 	size_t count = bytes.len == 0 ? 0 : bytes.data[0];
@@ -125,7 +126,7 @@ static bool likeliest_is_wire(struct bytes bytes, const struct solana_error *mes
 		return message_error->code == SOLANA_ERROR_TRAILING_BYTES;
 	if (count == 0 || count > SOLANA_SIGNERS_MAX || behind >= bytes.len)
 		return false;
-	return bytes.data[behind] == count || bytes.data[behind] >= 0x80;
+	return bytes.data[1] >= count || bytes.data[behind] == count || bytes.data[behind] >= 0x80;
 }
 
 enum status solana_classify(struct bytes bytes, struct solana_view *ret_view,

@@ -93,7 +93,7 @@ const TRAP: c_int = 1;
 const FUEL: c_int = 2;
 const FAILED: c_int = 3;
 
-/// The unit in which a dirtied memory is found and restored.
+/// The unit in which a dirtied memory is found and restored; WebAssembly's pages are multiples.
 const BLOCK_BYTES: usize = 1024;
 
 /// wasmi's Engine keeps the code of every module it ever translated until it is dropped itself, so
@@ -107,11 +107,14 @@ pub struct ModuleBox {
     module: Module,
 }
 
-/// What an instance is set back to: one entry per block of memory, and all exported mutable globals.
+/// What an instance is set back to: the blocks that are not all zero, and all exported mutable
+/// globals. Most of a module's memory is zero after its start, and is found changed by reading it
+/// alone.
 struct Snapshot {
-    memory: Vec<u8>,
-    /// Whether a block is all zero: then the memory alone is read to find out if it changed.
-    zero: Vec<bool>,
+    memory_len: usize,
+    /// Where each kept block begins.
+    offsets: Vec<usize>,
+    blocks: Vec<u8>,
     globals: Vec<(Global, Val)>,
 }
 
@@ -344,8 +347,29 @@ unsafe extern "C" fn call(
     }
 }
 
-fn is_zero(block: &[u8]) -> bool {
-    block.iter().fold(0u8, |all, byte| all | byte) == 0
+#[inline(always)]
+fn is_zero(bytes: &[u8]) -> bool {
+    // In wide steps: this reads a module's whole memory for each check.
+    let mut wide = bytes.chunks_exact(64);
+    let any = wide.by_ref().fold([0u64; 8], |mut all, chunk| {
+        for (word, eight) in all.iter_mut().zip(chunk.chunks_exact(8)) {
+            *word |= u64::from_le_bytes([
+                eight[0], eight[1], eight[2], eight[3], eight[4], eight[5], eight[6], eight[7],
+            ]);
+        }
+        all
+    });
+    any.iter().all(|&word| word == 0) && wide.remainder().iter().all(|&byte| byte == 0)
+}
+
+/// Zeroes what is not zero.
+#[inline(always)]
+fn clear(bytes: &mut [u8]) {
+    for block in bytes.chunks_mut(BLOCK_BYTES) {
+        if !is_zero(block) {
+            block.fill(0);
+        }
+    }
 }
 
 /// Keeps the instance's present state as the one that `restore` brings back, and says how many
@@ -361,17 +385,56 @@ unsafe extern "C" fn snapshot(instance: *mut InstanceBox, ret_globals: *mut u32)
         }
     }
     let memory = match this.memory {
-        Some(memory) => memory.data(&this.store).to_vec(),
-        None => Vec::new(),
+        Some(memory) => memory.data(&this.store),
+        None => &[],
     };
-    let zero = memory.chunks(BLOCK_BYTES).map(is_zero).collect();
+    let kept = memory
+        .chunks(BLOCK_BYTES)
+        .enumerate()
+        .filter(|(_, block)| !is_zero(block));
+    let offsets: Vec<usize> = kept.map(|(at, _)| at * BLOCK_BYTES).collect();
+    let mut blocks = Vec::with_capacity(offsets.len() * BLOCK_BYTES);
+    for &at in &offsets {
+        blocks.extend_from_slice(&memory[at..at + BLOCK_BYTES]);
+    }
     *ret_globals = globals.len() as u32;
     this.snapshot = Some(Snapshot {
-        memory,
-        zero,
+        memory_len: memory.len(),
+        offsets,
+        blocks,
         globals,
     });
     RAN
+}
+
+#[inline(always)]
+fn restore_blocks(data: &mut [u8], snapshot: &Snapshot) {
+    let mut clean = 0;
+    let kept = snapshot.blocks.chunks(BLOCK_BYTES);
+    for (&at, then) in snapshot.offsets.iter().zip(kept) {
+        clear(&mut data[clean..at]);
+        let now = &mut data[at..at + BLOCK_BYTES];
+        if now != then {
+            now.copy_from_slice(then);
+        }
+        clean = at + BLOCK_BYTES;
+    }
+    clear(&mut data[clean..]);
+}
+
+/// The same code for processors with wider registers: twice as fast.
+#[target_feature(enable = "avx2")]
+unsafe fn restore_blocks_avx2(data: &mut [u8], snapshot: &Snapshot) {
+    restore_blocks(data, snapshot)
+}
+
+fn restore_memory(data: &mut [u8], snapshot: &Snapshot) {
+    if std::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has it.
+        unsafe { restore_blocks_avx2(data, snapshot) }
+    } else {
+        restore_blocks(data, snapshot)
+    }
 }
 
 /// Brings every block that differs, and every global, back to the snapshot.
@@ -382,21 +445,10 @@ unsafe extern "C" fn restore(instance: *mut InstanceBox) -> c_int {
     };
     if let Some(memory) = this.memory {
         let data = memory.data_mut(&mut this.store);
-        if data.len() != snapshot.memory.len() {
+        if data.len() != snapshot.memory_len {
             return FAILED;
         }
-        let blocks = data
-            .chunks_mut(BLOCK_BYTES)
-            .zip(snapshot.memory.chunks(BLOCK_BYTES));
-        for ((now, then), &zero) in blocks.zip(&snapshot.zero) {
-            if zero {
-                if !is_zero(now) {
-                    now.fill(0);
-                }
-            } else if now != then {
-                now.copy_from_slice(then);
-            }
-        }
+        restore_memory(data, snapshot);
     }
     for (global, value) in &snapshot.globals {
         if global.set(&mut this.store, value.clone()).is_err() {

@@ -8,6 +8,7 @@
 
 #include "base_bytes.h"
 #include "base_check.h"
+#include "base_limits.h"
 
 struct make {
 	uint8_t bytes[LIMIT_MODULE_MAX + 4096];

@@ -91,7 +91,7 @@ static bool take_condition(char *text, struct scmp_arg_cmp *ret_condition)
 		if (!value_of(equal + 2, &value))
 			return false;
 		if (mask == NULL) {
-			*ret_condition = SCMP_CMP64(arg, SCMP_CMP_EQ, value);
+			*ret_condition = SCMP_CMP64(arg, SCMP_CMP_EQ, value, 0);
 			return text[4] == '\0';
 		}
 		if (mask != text + 4 || !value_of(mask + 1, &bits))
@@ -101,7 +101,7 @@ static bool take_condition(char *text, struct scmp_arg_cmp *ret_condition)
 	}
 	if (at_most != text + 4 || !value_of(at_most + 2, &value))
 		return false;
-	*ret_condition = SCMP_CMP64(arg, SCMP_CMP_LE, value);
+	*ret_condition = SCMP_CMP64(arg, SCMP_CMP_LE, value, 0);
 	return true;
 }
 

@@ -4,9 +4,9 @@
 #ifndef BASE_BANNED_H
 #define BASE_BANNED_H
 
+#include <alloca.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <alloca.h>
 #include <string.h>
 #include <time.h>
 

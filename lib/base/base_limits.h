@@ -4,7 +4,8 @@
 #ifndef BASE_LIMITS_H
 #define BASE_LIMITS_H
 
-#define LIMIT_TX_LEGACY_MAX   1232 /* bytes on the wire of legacy and v0: one IPv6 packet (Solana) \
+#define LIMIT_TX_LEGACY_MAX                                                                        \
+	1232                       /* bytes on the wire of legacy and v0: one IPv6 packet (Solana) \
 	                            */
 #define LIMIT_TX_V1_MAX       4096 /* bytes on the wire of v1 (SIMD-0296) */
 #define LIMIT_MESSAGE_MAX     4096 /* longest message that is ever signed: v1 less its signatures */
@@ -14,9 +15,10 @@
 #define LIMIT_DESCRIPTION_MAX 16384  /* bytes of a text shown to a person */
 #define LIMIT_CHANGE_MAX                                                                           \
 	65536 /* bytes of one sealed change (a bulk of wallets under one signature) */
-#define LIMIT_CHANGE_WALLETS_MAX    64  /* wallets under one signature */
-#define LIMIT_USER_KEYS_MAX         8   /* user keys of one wallet */
-#define LIMIT_GRANTS_PER_CLIENT_MAX 16  /* live grants per wallet and client: all are tried (A25)  \
+#define LIMIT_CHANGE_WALLETS_MAX 64 /* wallets under one signature */
+#define LIMIT_USER_KEYS_MAX      8  /* user keys of one wallet */
+#define LIMIT_GRANTS_PER_CLIENT_MAX                                                                \
+	16                              /* live grants per wallet and client: all are tried (A25)  \
 	                                 */
 #define LIMIT_GRANTS_PER_WALLET_MAX 64  /* live grants per wallet over all clients */
 #define LIMIT_COUNTERS_MAX          16  /* counters of one grant, and of one wallet */

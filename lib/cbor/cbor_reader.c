@@ -128,15 +128,17 @@ bool cbor_take_bool(struct cbor_reader *r)
 	return take_head(r, CBOR_BOOL, &head) && head.argument == 21;
 }
 
-/* utf8_len returns the length of the well-formed character at `at` (RFC 3629), or 0. */
-static size_t utf8_len(const uint8_t *at, size_t left)
+size_t cbor_utf8_next(struct bytes text, uint32_t *ret_code)
 {
+	const uint8_t *at = text.data;
 	uint32_t least, code;
 	size_t len;
 
+	if (text.len == 0)
+		return 0;
 	if (at[0] < 0x80)
-		return 1;
-	if (at[0] >= 0xc2 && at[0] <= 0xdf)
+		len = 1, least = 0, code = at[0];
+	else if (at[0] >= 0xc2 && at[0] <= 0xdf)
 		len = 2, least = 0x80, code = at[0] & 0x1f;
 	else if (at[0] >= 0xe0 && at[0] <= 0xef)
 		len = 3, least = 0x800, code = at[0] & 0x0f;
@@ -144,22 +146,29 @@ static size_t utf8_len(const uint8_t *at, size_t left)
 		len = 4, least = 0x10000, code = at[0] & 0x07;
 	else
 		return 0;
-	if (left < len)
+	if (text.len < len)
 		return 0;
 	for (size_t i = 1; i < len; i++) {
 		if ((at[i] & 0xc0) != 0x80)
 			return 0;
 		code = code << 6 | (at[i] & 0x3f);
 	}
-	return code < least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? 0 : len;
+	if (code < least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+		return 0;
+	*ret_code = code;
+	return len;
 }
 
 static bool is_utf8(struct bytes text)
 {
-	for (size_t at = 0, len; at < text.len; at += len) {
-		len = utf8_len(text.data + at, text.len - at);
+	uint32_t code;
+
+	while (text.len != 0) {
+		size_t len = cbor_utf8_next(text, &code);
+
 		if (len == 0)
 			return false;
+		text = bytes_of(text.data + len, text.len - len);
 	}
 	return true;
 }

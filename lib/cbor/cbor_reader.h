@@ -80,6 +80,10 @@ struct bytes cbor_take_text_key(struct cbor_reader *r, size_t len_max);
 /* cbor_take_end closes the innermost container, all of whose items must have been taken. */
 void cbor_take_end(struct cbor_reader *r);
 
+/* cbor_utf8_next returns the length of the well-formed UTF-8 character (RFC 3629) at the start of
+ * `text` and its code point; 0 when there is none. */
+size_t cbor_utf8_next(struct bytes text, uint32_t *ret_code);
+
 /* cbor_done ends decoding: STATUS_OK only when every take succeeded, all is closed, none is left.
  */
 MUST_USE enum status cbor_done(const struct cbor_reader *r);

@@ -1,0 +1,261 @@
+/* authz_body: the bodies of changes, one map per action; that of grants is in authz_grant.c. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_change.h"
+#include "base_check.h"
+#include "call_sign.h"
+#include "cbor_writer.h"
+
+static void put_user_key(const struct authz_user_key *key, struct cbor_writer *w)
+{
+	cbor_put_map(w, 2);
+	cbor_put_key(w, 1);
+	cbor_put_uint(w, key->kind);
+	cbor_put_key(w, 2);
+	cbor_put_bytes_n(w, key->key, 32);
+	cbor_put_end(w);
+}
+
+/* take_strong takes an ed25519 public key that one may rely on (U8). */
+static void take_strong(struct cbor_reader *r, uint8_t ret_key[32])
+{
+	cbor_take_bytes_n(r, ret_key, 32);
+	if (r->status == STATUS_OK && !keys_public_is_strong(ret_key))
+		cbor_fail(r, STATUS_CRYPTO);
+}
+
+static void put_user_keys(const struct authz_user_key *keys, size_t count, struct cbor_writer *w)
+{
+	CHECK(count <= LIMIT_USER_KEYS_MAX);
+	cbor_put_array(w, count);
+	for (size_t i = 0; i < count; i++)
+		put_user_key(&keys[i], w);
+	cbor_put_end(w);
+}
+
+/* take_user_keys takes a list in which each key stands once. */
+static size_t take_user_keys(struct cbor_reader *r, struct authz_user_key *keys)
+{
+	size_t count = cbor_take_array(r, LIMIT_USER_KEYS_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		cbor_take_map(r, 2);
+		cbor_take_key(r, 1);
+		keys[i].kind = (uint8_t)cbor_take_uint(r, UINT8_MAX);
+		if (keys[i].kind != AUTHZ_KEY_ED25519)
+			cbor_fail(r, STATUS_UNSUPPORTED);
+		cbor_take_key(r, 2);
+		take_strong(r, keys[i].key);
+		cbor_take_end(r);
+		for (size_t j = 0; j < i; j++) {
+			if (memcmp(keys[i].key, keys[j].key, 32) == 0)
+				cbor_fail(r, STATUS_MALFORMED);
+		}
+	}
+	cbor_take_end(r);
+	return count;
+}
+
+enum status authz_birth_put(const struct authz_birth_body *body, bool is_import, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(body->user_key_count != 0);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, (size_t)2 + body->has_recovery + body->has_escape + is_import);
+	cbor_put_key(&w, 1);
+	cbor_put_text(&w, body->name);
+	cbor_put_key(&w, 2);
+	put_user_keys(body->user_keys, body->user_key_count, &w);
+	if (body->has_recovery) {
+		cbor_put_key(&w, 3);
+		cbor_put_bytes_n(&w, body->recovery, 32);
+	}
+	if (body->has_escape) {
+		cbor_put_key(&w, 4);
+		cbor_put_bytes_n(&w, body->escape, 32);
+	}
+	if (is_import) {
+		cbor_put_key(&w, 5);
+		cbor_put_bytes_n(&w, body->address, 32);
+	}
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+/* is_name: nothing that could be taken for an address or an id. */
+static bool is_name(struct bytes text)
+{
+	struct call_wallet wallet;
+
+	return call_wallet_parse(text, &wallet) == STATUS_OK && wallet.kind == CALL_WALLET_NAME;
+}
+
+/* has_key tells whether `key` is among the body's user keys, or its recovery key. */
+static bool has_key(const struct authz_birth_body *body, const uint8_t key[32])
+{
+	for (size_t i = 0; i < body->user_key_count; i++) {
+		if (memcmp(body->user_keys[i].key, key, 32) == 0)
+			return true;
+	}
+	return body->has_recovery && memcmp(body->recovery, key, 32) == 0;
+}
+
+enum status authz_birth_take(struct bytes bytes, bool is_import, struct authz_birth_body *ret_body)
+{
+	struct authz_birth_body body = {0};
+	struct cbor_reader r;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 5);
+	cbor_take_key(&r, 1);
+	body.name = cbor_take_text(&r, LIMIT_NAME_MAX);
+	if (r.status == STATUS_OK && !is_name(body.name))
+		cbor_fail(&r, STATUS_MALFORMED);
+	cbor_take_key(&r, 2);
+	body.user_key_count = take_user_keys(&r, body.user_keys);
+	if (body.user_key_count == 0)
+		cbor_fail(&r, STATUS_MALFORMED);
+	body.has_recovery = cbor_take_key_if(&r, 3);
+	if (body.has_recovery)
+		take_strong(&r, body.recovery);
+	body.has_escape = cbor_take_key_if(&r, 4);
+	if (body.has_escape)
+		cbor_take_bytes_n(&r, body.escape, 32);
+	if (is_import) {
+		cbor_take_key(&r, 5);
+		take_strong(&r, body.address);
+		/* A6: a wallet is nobody's user key. */
+		if (r.status == STATUS_OK && has_key(&body, body.address))
+			cbor_fail(&r, STATUS_REFUSED);
+	}
+	cbor_take_end(&r);
+	if (cbor_done(&r) == STATUS_OK)
+		*ret_body = body;
+	return cbor_done(&r);
+}
+
+enum status authz_limit_put(const struct authz_limit_body *body, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(body->count != 0 && body->count <= LIMIT_COUNTERS_MAX);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 2);
+	cbor_put_key(&w, 1);
+	cbor_put_bytes_n(&w, body->grant, 32);
+	cbor_put_key(&w, 2);
+	cbor_put_map(&w, body->count);
+	for (size_t i = 0; i < body->count; i++) {
+		cbor_put_key(&w, body->caps[i].id);
+		cbor_put_uint(&w, body->caps[i].cap);
+	}
+	cbor_put_end(&w);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_limit_take(struct bytes bytes, struct authz_limit_body *ret_body)
+{
+	struct authz_limit_body body = {0};
+	unsigned id = 0;
+	struct cbor_reader r;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 2);
+	cbor_take_key(&r, 1);
+	cbor_take_bytes_n(&r, body.grant, 32);
+	cbor_take_key(&r, 2);
+	body.count = cbor_take_map(&r, LIMIT_COUNTERS_MAX);
+	if (body.count == 0)
+		cbor_fail(&r, STATUS_MALFORMED);
+	for (size_t i = 0; i < body.count; i++, id++) {
+		while (id < UINT8_MAX && !cbor_take_key_if(&r, id))
+			id++;
+		if (id == UINT8_MAX)
+			cbor_take_key(&r, id);
+		body.caps[i].id = (uint8_t)id;
+		body.caps[i].cap = cbor_take_uint(&r, UINT64_MAX);
+	}
+	cbor_take_end(&r);
+	cbor_take_end(&r);
+	if (cbor_done(&r) == STATUS_OK)
+		*ret_body = body;
+	return cbor_done(&r);
+}
+
+enum status authz_factor_put(const struct authz_factor_body *body, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(body->add_count + body->remove_count != 0);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 2);
+	cbor_put_key(&w, 1);
+	put_user_keys(body->add, body->add_count, &w);
+	cbor_put_key(&w, 2);
+	put_user_keys(body->remove, body->remove_count, &w);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_factor_take(struct bytes bytes, struct authz_factor_body *ret_body)
+{
+	struct authz_factor_body body = {0};
+	struct cbor_reader r;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 2);
+	cbor_take_key(&r, 1);
+	body.add_count = take_user_keys(&r, body.add);
+	cbor_take_key(&r, 2);
+	body.remove_count = take_user_keys(&r, body.remove);
+	cbor_take_end(&r);
+	if (body.add_count + body.remove_count == 0)
+		cbor_fail(&r, STATUS_MALFORMED);
+	for (size_t i = 0; i < body.add_count; i++) {
+		for (size_t j = 0; j < body.remove_count; j++) {
+			if (memcmp(body.add[i].key, body.remove[j].key, 32) == 0)
+				cbor_fail(&r, STATUS_MALFORMED);
+		}
+	}
+	if (cbor_done(&r) == STATUS_OK)
+		*ret_body = body;
+	return cbor_done(&r);
+}
+
+enum status authz_id_put(const uint8_t id[32], struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 1);
+	cbor_put_key(&w, 1);
+	cbor_put_bytes_n(&w, id, 32);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_id_take(struct bytes bytes, uint8_t ret_id[32])
+{
+	struct cbor_reader r;
+	uint8_t id[32];
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 1);
+	cbor_take_key(&r, 1);
+	cbor_take_bytes_n(&r, id, 32);
+	cbor_take_end(&r);
+	if (cbor_done(&r) == STATUS_OK)
+		memcpy(ret_id, id, 32);
+	return cbor_done(&r);
+}
+
+enum status authz_empty_put(struct buffer *out)
+{
+	return buffer_put(out, bytes_of("\xa0", 1));
+}
+
+enum status authz_empty_take(struct bytes bytes)
+{
+	return bytes_equal(bytes, bytes_of("\xa0", 1)) ? STATUS_OK : STATUS_MALFORMED;
+}

@@ -34,8 +34,9 @@ endfunction()
 # proc_body (the supervisor's: main); what the other files define is also in reach of
 # proc/NAME/*_test.c and *_fuzz.c. main and the start phases come from proc/*.c, the system calls that
 # it may make from proc/NAME/NAME.seccomp.
+# What only NAME_test.c links stands in TESTS_USE.
 function(process name)
-	cmake_parse_arguments(P "" "" "USES;THIRD" ${ARGN})
+	cmake_parse_arguments(P "" "" "USES;THIRD;TESTS_USE" ${ARGN})
 	_row(process ${name} "${P_USES}" "${P_THIRD}")
 	_program(claviger-${name} ${name} ${CMAKE_SOURCE_DIR}/proc/${name} "${P_USES}" "${P_THIRD}")
 	file(GLOB shared CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/proc/*.c)
@@ -43,6 +44,9 @@ function(process name)
 		_process_library(${shared})
 		target_link_libraries(${name}_parts PRIVATE process_parts)
 		target_link_libraries(claviger-${name} PRIVATE process_parts)
+	endif()
+	if(TARGET ${name}_test)
+		target_link_libraries(${name}_test PRIVATE ${P_TESTS_USE})
 	endif()
 	if(NOT name STREQUAL supervisor) # which starts the others, and so cannot have less than they
 		_seccomp(${name} claviger-${name})

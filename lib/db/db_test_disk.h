@@ -20,6 +20,8 @@
 struct disk_file {
 	uint8_t *now, *durable;
 	size_t now_len, durable_len;
+	bool was_cut; /* shortened since the last sync, at its shortest to `cut_len` */
+	size_t cut_len;
 };
 
 static struct disk_file disk_files[DISK_FILES];
@@ -90,13 +92,19 @@ static int disk_sync(int fd)
 	}
 	memcpy(f->durable, f->now, f->now_len);
 	f->durable_len = f->now_len;
+	f->was_cut = false;
 	return 0;
 }
 
 static int disk_truncate(int fd, off_t len)
 {
-	if ((size_t)len < disk_files[fd].now_len)
-		disk_files[fd].now_len = (size_t)len;
+	struct disk_file *f = &disk_files[fd];
+
+	if ((size_t)len >= f->now_len)
+		return 0;
+	f->cut_len = f->was_cut && f->cut_len < (size_t)len ? f->cut_len : (size_t)len;
+	f->was_cut = true;
+	f->now_len = (size_t)len;
 	return 0;
 }
 
@@ -137,7 +145,8 @@ static inline void disk_heal(void)
 static inline void disk_erase(void)
 {
 	for (int i = 0; i < DISK_FILES; i++)
-		disk_files[i].now_len = disk_files[i].durable_len = 0;
+		disk_files[i] =
+		    (struct disk_file){disk_files[i].now, disk_files[i].durable, 0, 0, false, 0};
 	disk_heal();
 }
 
@@ -172,6 +181,7 @@ static inline void disk_restore(const struct disk_image *image)
 			memcpy(f->durable, image->data[i], image->len[i]);
 		}
 		f->now_len = f->durable_len = image->len[i];
+		f->was_cut = false;
 	}
 	disk_heal();
 }
@@ -184,9 +194,21 @@ static inline void disk_discard(struct disk_image *image)
 
 static inline void disk_cut_file(struct disk_file *f)
 {
-	size_t longer = f->now_len > f->durable_len ? f->now_len : f->durable_len;
-	size_t len = disk_random() % 2 == 0 ? f->durable_len : f->now_len;
+	size_t longer, len;
 
+	/* Shortening is one change of the file system: it happened, with all after it perhaps, or
+	 * neither did. */
+	if (f->was_cut && disk_random() % 2 == 0) {
+		memcpy(f->now, f->durable, f->durable_len);
+		f->now_len = f->durable_len;
+		f->was_cut = false;
+		return;
+	}
+	if (f->was_cut && f->cut_len < f->durable_len)
+		f->durable_len = f->cut_len;
+	f->was_cut = false;
+	longer = f->now_len > f->durable_len ? f->now_len : f->durable_len;
+	len = disk_random() % 2 == 0 ? f->durable_len : f->now_len;
 	memset(f->now + f->now_len, 0, longer - f->now_len);
 	memset(f->durable + f->durable_len, 0, longer - f->durable_len);
 	for (size_t at = 0; at < longer; at += DISK_SECTOR)

@@ -1,0 +1,150 @@
+/* store: keeps ciphertext and gives it back with proof; believed in nothing.
+ * Talks to: signer. Opens: its four plus four files in phase 1, nothing after; reads them only in
+ * the sandbox, since a damaged file is hostile input. If compromised: old or missing data is
+ * offered, and refused by the signer (freshness). If it dies: the supervisor starts it again; what
+ * was acknowledged is on the disk. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base_check.h"
+#include "log_line.h"
+#include "proc_start.h"
+#include "store_core.h"
+
+#define FILE_BYTES_MAX (UINT64_C(1) << 42)
+#define ROOM_WAIT_US   200
+#define IDLE_WAIT_US   100000
+#define EXIT_BROKEN    74
+
+static struct db_files state_files, segment_files;
+static struct store store;
+static uint8_t request_bytes[CALL_STORE_SLOT_BYTES], answer_bytes[CALL_STORE_MESSAGE_MAX];
+
+static void complain(enum log_level level, const char *event, const char *what)
+{
+	struct log_line line;
+
+	log_begin(&line, level, event);
+	log_text(&line, "what", what);
+	log_end(&line);
+}
+
+static enum status open_one(struct proc *proc, int directory, const char *name,
+                            struct db_files *files)
+{
+	enum status status = db_files_open(directory, name, files);
+
+	if (status == STATUS_BUSY)
+		complain(LOG_ERROR, "store.locked", "another process has these files open");
+	else if (status != STATUS_OK)
+		complain(LOG_ERROR, "store.files", strerror(errno));
+	for (int i = 0; status == STATUS_OK && i < DB_FILE_COUNT; i++)
+		proc_keep_descriptor(proc, files->fds[i]);
+	return status;
+}
+
+static enum status store_open_files(struct proc *proc)
+{
+	const char *path = proc_setting(proc, "state_dir");
+	enum status status;
+	int directory;
+
+	if (path[0] == '\0') {
+		complain(LOG_ERROR, "store.files", "the setting state_dir is missing");
+		return STATUS_REFUSED;
+	}
+	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
+		complain(LOG_ERROR, "store.files", strerror(errno));
+		return STATUS_IO;
+	}
+	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (directory < 0) {
+		complain(LOG_ERROR, "store.files", strerror(errno));
+		return STATUS_IO;
+	}
+	status = open_one(proc, directory, "state", &state_files);
+	if (status == STATUS_OK)
+		status = open_one(proc, directory, "segments", &segment_files);
+	close(directory);
+	proc->file_bytes_max = FILE_BYTES_MAX;
+	return status;
+}
+
+/* send_answer waits for room: an answer is never dropped while the peer is there. */
+static void send_answer(void *context, uint32_t kind, struct bytes message)
+{
+	struct proc *proc = context;
+	struct ipc_channel *signer = proc_channel(proc, PROC_signer, 0);
+	enum status status;
+
+	while ((status = ipc_put(signer, kind, message)) == STATUS_BUSY && !proc_stopping())
+		ipc_wait(&proc->waiter, ROOM_WAIT_US);
+	CHECK(status != STATUS_TOO_LARGE && status != STATUS_MALFORMED);
+}
+
+/* take_one serves one message; false when there was none. */
+static bool take_one(struct ipc_channel *signer, struct store_sink *sink)
+{
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
+	enum status status = ipc_take(signer, &message);
+
+	if (status == STATUS_CONFLICT) {
+		ipc_acknowledge(signer);
+		return false;
+	}
+	if (status != STATUS_OK)
+		return false;
+	if (store_serve(&store, message.kind, buffer_bytes(&message.payload), sink) != STATUS_OK) {
+		complain(LOG_ERROR, "store.bad_request", "the signer sent what no signer sends");
+		ipc_complain(signer, IPC_COMPLAINT_BROKEN);
+	}
+	return true;
+}
+
+static void open_databases(void)
+{
+	store_open(&store, &state_files, &segment_files);
+	if (store.opened != STATUS_OK) {
+		/* It stays to say so: every request is answered with this status. */
+		complain(LOG_ERROR, "store.refused", store_trouble(&store));
+		return;
+	}
+	struct log_line line;
+
+	log_begin(&line, LOG_INFO, "store.opened");
+	log_number(&line, "seq", (int64_t)store.head.seq);
+	log_number(&line, "values", (int64_t)store.head.value_count);
+	log_end(&line);
+}
+
+static int store_run(struct proc *proc)
+{
+	struct ipc_channel *signer = proc_channel(proc, PROC_signer, 0);
+	struct store_sink sink = {
+	    .answer = send_answer, .context = proc, .message = BUFFER_OF_ARRAY(answer_bytes)};
+
+	CHECK(signer != NULL);
+	open_databases();
+	proc_report_ready(proc);
+	while (!store_is_broken(&store)) {
+		if (take_one(signer, &sink))
+			continue;
+		store_flush(&store, &sink); /* all that came together share one sync */
+		if (ipc_ready(signer))
+			continue;
+		if (proc_stopping())
+			break;
+		ipc_wait(&proc->waiter, IDLE_WAIT_US);
+	}
+	if (store_is_broken(&store)) {
+		complain(LOG_ERROR, "store.broken", store_trouble(&store));
+		return EXIT_BROKEN;
+	}
+	store_close(&store);
+	return 0;
+}
+
+const struct proc_body proc_body = {.open = store_open_files, .serve = store_run};

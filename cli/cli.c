@@ -10,17 +10,15 @@
 #define CLI_VERSION   "0.1.0"
 #define ARGUMENTS_MAX 4096
 
-/* clang-format off: one row a command, in the order of the list */
-static const struct cli_command commands[] = {
-    {"tx decode", "[--tables FILE] [--fees] [FILE]",
-     "show exactly what transactions and messages say, as JSON",          cli_tx_decode, cli_tx_decode_help},
-    {"version",   "",                                "print the version", cli_version,   NULL              },
+/* In the order of the list; each command's row stands in its own file. */
+static const struct cli_command *const commands[] = {
+    &cli_tx_decode,
+    &cli_version,
 };
-/* clang-format on */
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
-int cli_version(struct cli_call *call)
+static int run_version(struct cli_call *call)
 {
 	if (!cli_take_options(call, NULL, 0))
 		return CLI_USAGE;
@@ -30,13 +28,20 @@ int cli_version(struct cli_call *call)
 	return cli_finish(call, CLI_YES);
 }
 
+const struct cli_command cli_version = {
+    .name = "version",
+    .arguments = "",
+    .sentence = "print the version",
+    .run = run_version,
+};
+
 static int list_commands(FILE *to)
 {
 	fputs("claviger: sign Solana transactions, as far as the user's policies allow.\n\n"
 	      "usage: claviger COMMAND [--json] [--help] ...\n\n",
 	      to);
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
-		fprintf(to, "  %-18s %s\n", commands[i].name, commands[i].sentence);
+		fprintf(to, "  %-18s %s\n", commands[i]->name, commands[i]->sentence);
 	fputs("\nExit status: 0 yes, 1 a clear no, 2 wrong usage, 3 could not tell.\n", to);
 	return to == stdout ? CLI_YES : CLI_USAGE;
 }
@@ -95,10 +100,10 @@ static int unknown(char **arguments)
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		size_t len = strlen(first);
 
-		if (strncmp(commands[i].name, first, len) != 0)
+		if (strncmp(commands[i]->name, first, len) != 0)
 			continue;
 		fprintf(stderr, "%s  claviger %s %s\n", group ? "" : "did you mean\n",
-		        commands[i].name, commands[i].arguments);
+		        commands[i]->name, commands[i]->arguments);
 		group = true;
 	}
 	if (!group)
@@ -125,16 +130,16 @@ int main(int argc, char **argv)
 	if (strcmp(arguments[0], "--version") == 0)
 		arguments[0] += 2;
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		int words = words_of(&commands[i], arguments, count);
+		int words = words_of(commands[i], arguments, count);
 
 		if (words == 0)
 			continue;
 		if (help)
-			return show_help(&commands[i]);
-		call.command = &commands[i];
+			return show_help(commands[i]);
+		call.command = commands[i];
 		call.arguments = arguments + words;
 		call.count = count - words;
-		return commands[i].run(&call);
+		return commands[i]->run(&call);
 	}
 	return unknown(arguments);
 }

@@ -1,13 +1,11 @@
-/* cli_commands: the subcommands' functions, one line each; cli.c's table gives them their words. */
+/* cli_commands: every subcommand's row; each is defined in its command's own file. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
 #include "cli.h"
 
-int cli_tx_decode(struct cli_call *call);
-int cli_version(struct cli_call *call);
-
-extern const char cli_tx_decode_help[];
+extern const struct cli_command cli_tx_decode;
+extern const struct cli_command cli_version;
 
 #endif

@@ -9,7 +9,7 @@
 #include "solana_fee.h"
 #include "solana_view.h"
 
-const char cli_tx_decode_help[] =
+static const char help[] =
     "Reads base64, one transaction (wire form), message or off-chain message a line, from FILE\n"
     "or standard input, and writes one JSON object a line: exactly what the bytes say. Bytes\n"
     "that are no transaction, or have a second reading, give {\"error\":{code,offset,message}}\n"
@@ -23,7 +23,11 @@ const char cli_tx_decode_help[] =
 /* A line of a longer transaction than any is refused without keeping it. */
 #define LINE_MAX_LEN (BASE64_LEN(LIMIT_TX_V1_MAX) + 64)
 
+typedef enum status decode_fn(struct bytes bytes, struct solana_view *ret_view,
+                              struct solana_error *ret_error);
+
 struct decoding {
+	decode_fn *decode;
 	struct cli_out out;
 	const struct cli_tables *tables;
 	bool fees;
@@ -251,7 +255,7 @@ static void decode_line(struct decoding *d, struct bytes line, bool whole)
 		put_error(d, "base64", base64_fault(line),
 		          "not base64 (RFC 4648 section 4, with padding); one transaction a line");
 		d->refused = true;
-	} else if (!whole || solana_classify(buffer_bytes(&bytes), &view, &error) != STATUS_OK) {
+	} else if (!whole || d->decode(buffer_bytes(&bytes), &view, &error) != STATUS_OK) {
 		put_error(d, solana_error_code(error.code), error.offset,
 		          solana_error_text(error.code));
 		d->refused = true;
@@ -314,22 +318,38 @@ static int decode_input(struct cli_call *call, struct decoding *d)
 	return cli_finish(call, d->refused ? CLI_NO : CLI_YES);
 }
 
-int cli_tx_decode(struct cli_call *call)
+/* find_kind returns what reads the kind of that name; any kind without a name; NULL: unknown. */
+static decode_fn *find_kind(const char *name)
+{
+	if (name == NULL)
+		return solana_classify;
+	if (strcmp(name, "transaction") == 0)
+		return solana_decode_transaction;
+	if (strcmp(name, "message") == 0)
+		return solana_decode_message;
+	return strcmp(name, "offchain") == 0 ? solana_decode_offchain : NULL;
+}
+
+static int run_decode(struct cli_call *call)
 {
 	struct decoding d = {.out = {.file = stdout}};
 	struct cli_tables tables = {0};
-	const char *path = NULL;
+	const char *path = NULL, *kind = NULL;
 	const struct cli_option options[] = {
 	    {"--tables", &path, NULL   },
-            {"--fees",   NULL,  &d.fees}
-        };
+	    {"--as",     &kind, NULL   },
+	    {"--fees",   NULL,  &d.fees},
+	};
 	char message[256];
 	int result;
 
-	if (!cli_take_options(call, options, 2))
+	if (!cli_take_options(call, options, sizeof(options) / sizeof(options[0])))
 		return CLI_USAGE;
 	if (call->count > 1)
 		return cli_usage(call, "one file at a time");
+	d.decode = find_kind(kind);
+	if (d.decode == NULL)
+		return cli_usage(call, "--as takes transaction, message or offchain");
 	if (path != NULL && cli_tables_open(path, &tables, message, sizeof(message)) != STATUS_OK) {
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
@@ -339,3 +359,11 @@ int cli_tx_decode(struct cli_call *call)
 	cli_tables_close(&tables);
 	return result;
 }
+
+const struct cli_command cli_tx_decode = {
+    .name = "tx decode",
+    .arguments = "[--tables FILE] [--as KIND] [--fees] [FILE]",
+    .sentence = "show exactly what transactions and messages say, as JSON",
+    .run = run_decode,
+    .help = help,
+};

@@ -71,20 +71,30 @@ static void put_two(struct log_line *line, int value, char after)
 	put(line, text, after != '\0' ? 3 : 2);
 }
 
+/* Date of a day since 1970, by whole 400-year cycles that begin on 1 March of year 0. Not gmtime_r:
+ * that reads the time zone's file, which a sandboxed process must not open. */
+static void put_date(struct log_line *line, int64_t days)
+{
+	int64_t cycle = (days + 719468) / 146097, day = days + 719468 - cycle * 146097;
+	int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	int64_t in_year = day - (365 * year + year / 4 - year / 100);
+	int64_t month = (5 * in_year + 2) / 153; /* 0 is March */
+
+	put_number(line, cycle * 400 + year + (month >= 10));
+	put(line, "-", 1);
+	put_two(line, (int)(month < 10 ? month + 3 : month - 9), '-');
+	put_two(line, (int)(in_year - (153 * month + 2) / 5 + 1), 'T');
+}
+
 /* RFC 3339 in UTC with microseconds. */
 static void put_time(struct log_line *line, const struct timespec *now)
 {
-	struct tm utc = {0};
-	int64_t us = now->tv_nsec / 1000;
+	int64_t us = now->tv_nsec / 1000, second = now->tv_sec > 0 ? now->tv_sec : 0;
 
-	gmtime_r(&now->tv_sec, &utc);
-	put_number(line, utc.tm_year + 1900);
-	put(line, "-", 1);
-	put_two(line, utc.tm_mon + 1, '-');
-	put_two(line, utc.tm_mday, 'T');
-	put_two(line, utc.tm_hour, ':');
-	put_two(line, utc.tm_min, ':');
-	put_two(line, utc.tm_sec, '.');
+	put_date(line, second / 86400);
+	put_two(line, (int)(second / 3600 % 24), ':');
+	put_two(line, (int)(second / 60 % 60), ':');
+	put_two(line, (int)(second % 60), '.');
 	for (int64_t unit = 100000; unit > 0; unit /= 10) {
 		char digit = (char)('0' + us / unit % 10);
 
@@ -113,19 +123,17 @@ static void put_key(struct log_line *line, const char *key)
 	put(line, "\":", 2);
 }
 
-void log_begin(struct log_line *line, enum log_level level, const char *event)
+void log_begin_at(struct log_line *line, enum log_level level, const char *event,
+                  const struct timespec *now)
 {
-	struct timespec now;
-
 	line->len = 0;
 	line->cut = false;
 	line->dropped = level < state.lowest;
 	if (line->dropped)
 		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	line->dropped = over_the_rate(&now);
+	line->dropped = over_the_rate(now);
 	put_text(line, "{\"time\":\"");
-	put_time(line, &now);
+	put_time(line, now);
 	put_text(line, "\",\"level\":\"");
 	put_text(line, level_names[level < LOG_LEVEL_COUNT ? level : LOG_ERROR]);
 	put(line, "\"", 1);
@@ -135,6 +143,14 @@ void log_begin(struct log_line *line, enum log_level level, const char *event)
 		log_number(line, "lines_left_out", state.left_out);
 		state.left_out = 0;
 	}
+}
+
+void log_begin(struct log_line *line, enum log_level level, const char *event)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	log_begin_at(line, level, event, &now);
 }
 
 static void put_escaped(struct log_line *line, uint8_t byte)

@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base_bytes.h"
 
@@ -40,6 +41,10 @@ void log_open(const char *process, enum log_level lowest);
 
 /* log_begin starts a line; `event` is a constant like "sandbox.entered". */
 void log_begin(struct log_line *line, enum log_level level, const char *event);
+
+/* log_begin_at is log_begin with a time of the caller's. */
+void log_begin_at(struct log_line *line, enum log_level level, const char *event,
+                  const struct timespec *now);
 
 /* log_text and its like add one value; `key` is a constant of lower-case letters and _. Bytes that
  * are not printable ASCII are written as \u00XX. */

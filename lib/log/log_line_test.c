@@ -103,6 +103,28 @@ static void test_no_line_is_longer_than_its_bound_and_all_stay_json(void)
 	EXPECT(cut > 50);
 }
 
+/* Against the C library, over every kind of year; our own needs no time zone file. */
+static void test_dates_are_those_of_the_calendar(void)
+{
+	unsigned compared = 0;
+
+	log_open("tester", LOG_INFO);
+	for (int64_t second = 0; second < 9 * INT64_C(1000000000); second += 86400 * 13 + 3607) {
+		struct timespec now = {second, 123456000};
+		struct log_line line;
+		struct tm utc;
+		char text[64];
+
+		CHECK(gmtime_r(&now.tv_sec, &utc) != NULL);
+		CHECK(strftime(text, sizeof(text), "{\"time\":\"%Y-%m-%dT%H:%M:%S.123456Z\"",
+		               &utc) > 0);
+		log_begin_at(&line, LOG_INFO, "x", &now);
+		EXPECT(memcmp(line.text, text, strlen(text)) == 0);
+		compared++;
+	}
+	EXPECT(compared > 7000);
+}
+
 static void test_levels_below_the_lowest_are_not_written(void)
 {
 	enum log_level level;
@@ -138,6 +160,7 @@ int main(void)
 {
 	RUN(test_an_event_is_one_line_of_json);
 	RUN(test_no_line_is_longer_than_its_bound_and_all_stay_json);
+	RUN(test_dates_are_those_of_the_calendar);
 	RUN(test_levels_below_the_lowest_are_not_written);
 	RUN(test_a_flood_is_bounded_and_counted);
 	return test_summary();

@@ -94,7 +94,7 @@ static void count_failure(struct supervisor_child *child)
 {
 	int64_t pause = 0;
 
-	if (child->killed || child->ended_us - child->started_us > QUICK_END_US)
+	if (child->killed || atomic_load(&child->report->phase) == PROC_PHASE_READY)
 		child->failures = 0;
 	else
 		child->failures++;

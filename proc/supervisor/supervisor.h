@@ -39,10 +39,9 @@ struct supervisor_child {
 	pid_t pid;
 	int report_fd;
 	struct proc_report *report;
-	int64_t started_us;
 	int64_t not_before_us; /* pause before the next start, when it keeps failing */
 	int64_t ended_us;
-	unsigned failures; /* quick ends in a row */
+	unsigned failures; /* in a row, before it was ready */
 	bool killed;       /* at a peer's request: not a failure of its own */
 };
 

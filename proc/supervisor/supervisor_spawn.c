@@ -32,8 +32,7 @@ const struct supervisor_role supervisor_roles[PROC_COUNT] = {
 #undef PROCESS
 #undef CHANNEL
 #define PROCESS(name, instances, end, uid, order, descriptors)
-#define CHANNEL(a, b, slot_bytes, slots, window)                                                   \
-	{PROC_##a, PROC_##b, slot_bytes, slots, window},
+#define CHANNEL(a, b, slot_bytes, slots, window) {PROC_##a, PROC_##b, slot_bytes, slots, window},
 const struct supervisor_channel supervisor_channels[PROC_CHANNEL_COUNT] = {
 #include "topology.def"
 };
@@ -234,6 +233,5 @@ enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_ch
 		return status;
 	child->state = CHILD_RUNS;
 	child->killed = false;
-	child->started_us = supervisor_now_us();
 	return STATUS_OK;
 }

@@ -1,0 +1,7 @@
+# What happens at the borders between processes: the supervisor's rules with stubs in all places.
+add_executable(stub tests/boundary/stub.c)
+target_link_libraries(stub PRIVATE process_parts ${PROCESS_PARTS_USES})
+_seccomp(stub stub)
+set_target_properties(stub PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/supervisor_test.c "")
+add_dependencies(supervisor_test stub claviger-supervisor)

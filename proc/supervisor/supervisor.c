@@ -117,7 +117,8 @@ static void note_end(struct supervisor *supervisor, struct supervisor_child *chi
 	child->state = CHILD_DONE;
 	lower_links(supervisor, child);
 	if (supervisor->stopping) {
-		supervisor->stop_forced = supervisor->stop_forced || !well;
+		if (!well && atomic_load(&child->report->phase) != PROC_PHASE_STARTED)
+			supervisor->stop_forced = true;
 		return;
 	}
 	if (role->end == END_HALT || (role->end == END_ONCE && !well))

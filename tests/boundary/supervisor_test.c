@@ -210,6 +210,11 @@ static int run_end(int signal)
 	for (int64_t deadline = now_ms() + PATIENCE_MS; now_ms() < deadline; usleep(1000))
 		if (waitpid(run.pid, &status, WNOHANG) == run.pid)
 			break;
+	if (getenv("VERBOSE") != NULL) {
+		while (next_line(now_ms()) != NULL)
+			;
+		fprintf(stderr, "%.*s", (int)run.len, run.text);
+	}
 	close(run.log_fd);
 	close(run.ready_fd);
 	return status;
@@ -386,6 +391,7 @@ static void test_complaints_end_the_right_process(void)
 	kill(bridge, SIGUSR2);
 	EXPECT(await("process.complaint", "\"bridge\"", NULL) != NULL);
 	EXPECT(await("process.started", "\"bridge\"", NULL) != NULL);
+	EXPECT(await("\"pong\"", "\"signer\"", "\"bridge\"") != NULL); /* it serves again */
 	bridge = pid_of("bridge", 0);
 	mark();
 	kill(bridge, SIGUSR1);

@@ -13,6 +13,7 @@
 #include "base_check.h"
 #include "base_sha256.h"
 #include "ipc_wait.h"
+#include "log_line.h"
 #include "proc_topology.h"
 
 #define REPORT_BYTES   4096
@@ -78,6 +79,7 @@ static enum status start(struct cli_verifier *verifier, const char *executable, 
 {
 	struct proc_start start = {.magic = PROC_START_MAGIC,
 	                           .role = PROC_verifier,
+	                           .log_level = LOG_WARN,
 	                           .report_fd = PROC_START_FD + PASS_REPORT,
 	                           .channel_count = 1};
 	int fds[PASS_COUNT] = {-1, report_fd, -1, -1, -1, -1};

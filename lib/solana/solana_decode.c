@@ -115,7 +115,8 @@ enum status solana_decode_transaction(struct bytes wire, struct solana_view *ret
 /* likeliest_is_wire guesses, for the error's sake only, what bytes that are nothing were meant to
  * be. In a wire form a signature follows the first byte, and a header follows the signatures; in a
  * legacy message the second byte counts read-only signers, fewer than the first says. */
-static bool likeliest_is_wire(struct bytes bytes, const struct solana_error *message_error)
+static bool likeliest_is_wire(struct bytes bytes, const struct solana_error *wire_error,
+                              const struct solana_error *message_error)
 {
 	size_t count = bytes.len == 0 ? 0 : bytes.data[0];
 	size_t behind = 1 + count * SOLANA_SIGNATURE_LEN;
@@ -126,6 +127,9 @@ static bool likeliest_is_wire(struct bytes bytes, const struct solana_error *mes
 		return message_error->code == SOLANA_ERROR_TRAILING_BYTES;
 	if (count == 0 || count > SOLANA_SIGNERS_MAX || behind >= bytes.len)
 		return false;
+	/* Found only when a whole message stands behind the signatures. */
+	if (wire_error->code == SOLANA_ERROR_SIGNATURE_COUNT)
+		return true;
 	return bytes.data[1] >= count || bytes.data[behind] == count || bytes.data[behind] >= 0x80;
 }
 
@@ -143,7 +147,8 @@ enum status solana_classify(struct bytes bytes, struct solana_view *ret_view,
 		message = solana_decode_message(bytes, ret_view, &message_error);
 		if (message == STATUS_OK)
 			return STATUS_OK;
-		*ret_error = likeliest_is_wire(bytes, &message_error) ? wire_error : message_error;
+		*ret_error = likeliest_is_wire(bytes, &wire_error, &message_error) ? wire_error
+		                                                                   : message_error;
 		return ret_error->code == SOLANA_ERROR_TOO_LONG ? STATUS_TOO_LARGE
 		                                                : STATUS_MALFORMED;
 	}

@@ -190,8 +190,8 @@ static void test_birth_answer_with_anything_swapped_is_refused(void)
 
 static void test_escape_copy_opens_for_its_owner_wallet_and_address(void)
 {
-	uint8_t secret[32] = {[1] = 5}, other[32] = {[1] = 6}, deployment[32] = {1}, wallet[32] = {2},
-	        sealed_space[AUTHZ_ESCAPE_LEN];
+	uint8_t secret[32] = {[1] = 5}, other[32] = {[1] = 6}, deployment[32] = {1},
+	        wallet[32] = {2}, sealed_space[AUTHZ_ESCAPE_LEN];
 	struct keys_sign_key key = key_of(3), found;
 	struct buffer sealed = BUFFER_OF_ARRAY(sealed_space);
 	struct keys_hpke_key pair;

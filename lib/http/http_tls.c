@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http_tls.h"
 
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 
 #include "base_check.h"
@@ -8,8 +9,8 @@
 /* SEC 1 ECPrivateKey of a P-256 scalar without its public key, which libcrypto computes:
  * SEQUENCE {1, OCTET STRING, [0] prime256v1}. */
 static const uint8_t der_head[] = {0x30, 0x31, 0x02, 0x01, 0x01, 0x04, 0x20};
-static const uint8_t der_tail[] = {0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48,
-                                   0xce, 0x3d, 0x03, 0x01, 0x07};
+static const uint8_t der_tail[] = {0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86,
+                                   0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 
 static BIO_METHOD *bio_method;
 
@@ -58,7 +59,8 @@ static BIO_METHOD *make_bio_method(void)
 
 	if (method == NULL)
 		return NULL;
-	if (BIO_meth_set_read(method, bio_read) != 1 || BIO_meth_set_write(method, bio_write) != 1 ||
+	if (BIO_meth_set_read(method, bio_read) != 1 ||
+	    BIO_meth_set_write(method, bio_write) != 1 ||
 	    BIO_meth_set_ctrl(method, bio_ctrl) != 1) {
 		BIO_meth_free(method);
 		return NULL;
@@ -110,6 +112,21 @@ static bool configure(SSL_CTX *context)
 	       SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
 	       SSL_CTX_set_num_tickets(context, 0) == 1 &&
 	       SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1;
+}
+
+enum status http_tls_prepare(void)
+{
+	uint8_t scrap[32];
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	SSL *ssl = context == NULL ? NULL : SSL_new(context);
+	bool good = ssl != NULL && RAND_bytes(scrap, sizeof(scrap)) == 1 && configure(context);
+
+	SSL_free(ssl);
+	SSL_CTX_free(context);
+	if (bio_method == NULL)
+		bio_method = make_bio_method();
+	ERR_clear_error();
+	return good && bio_method != NULL ? STATUS_OK : STATUS_CRYPTO;
 }
 
 enum status http_tls_open(const uint8_t key[HTTP_TLS_KEY_LEN], const struct bytes *chain,

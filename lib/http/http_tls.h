@@ -31,6 +31,10 @@ enum http_tls_progress {
 	HTTP_TLS_BROKEN,   /* refused: not TLS 1.3, damaged, out of memory; send what is in `out` */
 };
 
+/* http_tls_prepare makes libssl do now, before a sandbox, what it does only once: seeding, tables.
+ */
+MUST_USE enum status http_tls_prepare(void);
+
 /* http_tls_open makes a server from its key and certificates (DER, leaf first); the caller wipes
  * its copy of the key. STATUS_CRYPTO when they do not belong together. */
 MUST_USE enum status http_tls_open(const uint8_t key[HTTP_TLS_KEY_LEN], const struct bytes *chain,
@@ -51,9 +55,8 @@ MUST_USE enum http_tls_progress http_tls_read(struct http_tls_session *session, 
 
 /* http_tls_write encrypts at most one record's worth of `plain` into `out`; *ret_used says how
  * much; 0 when `out` has no room for a record. */
-MUST_USE enum http_tls_progress http_tls_write(struct http_tls_session *session,
-                                               struct bytes plain, struct buffer *out,
-                                               size_t *ret_used);
+MUST_USE enum http_tls_progress http_tls_write(struct http_tls_session *session, struct bytes plain,
+                                               struct buffer *out, size_t *ret_used);
 
 /* http_tls_finish appends the close_notify alert, when the session is far enough for one. */
 void http_tls_finish(struct http_tls_session *session, struct buffer *out);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http_response.h"
+
+#include "base_check.h"
+
+struct phrase {
+	unsigned status;
+	const char *text;
+};
+
+static const char *phrase_of(unsigned status)
+{
+	static const struct phrase phrases[] = {
+	    {200, "OK"	                     },
+	    {400, "Bad Request"                    },
+	    {401, "Unauthorized"                   },
+	    {403, "Forbidden"                      },
+	    {404, "Not Found"                      },
+	    {405, "Method Not Allowed"             },
+	    {408, "Request Timeout"                },
+	    {409, "Conflict"                       },
+	    {413, "Content Too Large"              },
+	    {415, "Unsupported Media Type"         },
+	    {417, "Expectation Failed"             },
+	    {422, "Unprocessable Content"          },
+	    {429, "Too Many Requests"              },
+	    {431, "Request Header Fields Too Large"},
+	    {500, "Internal Server Error"          },
+	    {503, "Service Unavailable"            },
+	    {504, "Gateway Timeout"                },
+	};
+
+	for (size_t i = 0; i < sizeof(phrases) / sizeof(phrases[0]); i++)
+		if (phrases[i].status == status)
+			return phrases[i].text;
+	return "Status";
+}
+
+static void put_text(struct buffer *out, const char *text)
+{
+	/* The room was checked once for all, in http_response_put_head. */
+	CHECK(buffer_put(out, bytes_of_text(text)) == STATUS_OK);
+}
+
+static void put_number(struct buffer *out, size_t number)
+{
+	char text[24];
+	size_t at = sizeof(text);
+
+	text[--at] = 0;
+	do {
+		text[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number != 0);
+	put_text(out, text + at);
+}
+
+enum status http_response_put_head(const struct http_response *response, struct buffer *out)
+{
+	if (out->cap - out->len < HTTP_RESPONSE_HEAD_MAX)
+		return STATUS_TOO_LARGE;
+	put_text(out, "HTTP/1.1 ");
+	put_number(out, response->status);
+	put_text(out, " ");
+	put_text(out, phrase_of(response->status));
+	if (response->content_type != NULL) {
+		put_text(out, "\r\nContent-Type: ");
+		put_text(out, response->content_type);
+	}
+	put_text(out, "\r\nContent-Length: ");
+	put_number(out, response->body_len);
+	put_text(out, "\r\nCache-Control: no-store");
+	if (response->retry_after_seconds != 0) {
+		put_text(out, "\r\nRetry-After: ");
+		put_number(out, response->retry_after_seconds);
+	}
+	if (response->allow != NULL) {
+		put_text(out, "\r\nAllow: ");
+		put_text(out, response->allow);
+	}
+	if (response->ask_for_token)
+		put_text(out, "\r\nWWW-Authenticate: Bearer");
+	if (!response->keep_alive)
+		put_text(out, "\r\nConnection: close");
+	put_text(out, "\r\n\r\n");
+	return STATUS_OK;
+}

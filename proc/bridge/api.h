@@ -1,0 +1,178 @@
+/* api: what the bridge's HTTP paths mean: from a request to calls, from their answers to a
+ * response.
+ *
+ * Pure: no socket, ring, clock or allocation; the caller (bridge_*.c) brings bytes and time. One
+ * struct api_exchange carries one request through:
+ *   api_route      after the headers: which path, how large a body, or an early refusal;
+ *   api_begin      after the body: the response is there (API_ASK_NOTHING), or questions are to be
+ *                  put with api_fill_*;
+ *   api_take_*     one answer; when all are there the response is complete;
+ *   api_refuse     instead of any of these: the response says why not.
+ * Two dialects share all of it: /api/v1 (problem documents, RFC 9457) and Vault's /v1. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef API_H
+#define API_H
+
+#include "api_json.h"
+#include "api_metrics.h"
+#include "api_text.h"
+#include "call_change.h"
+#include "call_channel.h"
+#include "call_export.h"
+#include "call_sign.h"
+#include "http_request.h"
+#include "http_response.h"
+#include "solana_view.h"
+
+#define API_DETAIL_MAX       160
+#define API_OUT_MAX          32768 /* bytes of a small response, head included */
+#define API_BODY_SPACE       (LIMIT_HTTP_BODY_MAX + API_JSON_PADDING)
+#define API_LARGE_BODY_SPACE (LIMIT_HTTP_LARGE_BODY_MAX + API_JSON_PADDING)
+#define API_LARGE_OUT_MAX    (LIMIT_HTTP_LARGE_BODY_MAX + API_OUT_MAX)
+#define API_ENVELOPE_MAX     (CALL_CHANGE_SLOT_BYTES - 64) /* bytes of a sealed change */
+
+enum api_dialect { API_DIALECT_NATIVE = 0, API_DIALECT_VAULT, API_DIALECT_PLAIN };
+
+enum api_path {
+	API_PATH_SIGN = 0,
+	API_PATH_CHECK,
+	API_PATH_BATCH,
+	API_PATH_WALLET,
+	API_PATH_CHANGES,
+	API_PATH_CHANNEL,
+	API_PATH_DECISION,
+	API_PATH_RECEIPTS,
+	API_PATH_STATUS,
+	API_PATH_OPENAPI,
+	API_PATH_ECHO,
+	API_PATH_VAULT_SIGN,
+	API_PATH_VAULT_KEY,
+	API_PATH_VAULT_HEALTH,
+	API_PATH_LIVE,
+	API_PATH_READY,
+	API_PATH_METRICS,
+	API_PATH_COUNT
+};
+
+enum api_ask {
+	API_ASK_NOTHING = 0, /* the response is complete */
+	API_ASK_SIGN,        /* item_count questions: api_fill_sign */
+	API_ASK_EXPORT,      /* one: api_fill_export */
+	API_ASK_ENVELOPE,    /* one: api_envelope */
+};
+
+/* Facts of this process that responses show; the bridge keeps them up to date. */
+struct api_context {
+	bool has_channel; /* the signer has handed over keys: it is unsealed */
+	bool stopping;
+	bool echo; /* the benchmark's /api/v1/echo is offered */
+	uint8_t deployment[32];
+	uint8_t deployment_key[32];
+	uint64_t boot;
+	bool hardware;
+	uint8_t certificates[2][CALL_CHANNEL_CERT_MAX]; /* authority, signer */
+	size_t certificate_lens[2];
+	uint64_t now_seconds; /* wall clock as the host says it; shown, never decided on */
+	struct api_metrics metrics;
+	struct json_pool pool;
+	/* Scratch during one call. */
+	uint8_t message_space[LIMIT_MESSAGE_MAX];
+	uint8_t wire_space[LIMIT_MESSAGE_MAX + 1 + SOLANA_SIGNERS_MAX * SOLANA_SIGNATURE_LEN];
+	uint8_t *envelope_space; /* API_ENVELOPE_MAX bytes */
+	struct solana_view view;
+};
+
+/* One signature that is asked for. Texts borrow from the exchange's body. */
+struct api_item {
+	struct call_wallet wallet;
+	struct bytes bytes_text; /* base64 */
+	uint8_t constraint;      /* enum call_constraint */
+	bool has_grant;
+	bool wants_wire;
+	uint32_t flags; /* CALL_SIGN_* */
+	uint8_t grant[32];
+	struct json_value hints; /* an array, or not there; valid during the pass of api_begin */
+	struct bytes reference;  /* Vault's batch items: given back as it came */
+	/* where its answer lies in `out` until all are there */
+	size_t answer_at;
+	size_t answer_len;
+	unsigned answer_status;
+	bool answered;
+};
+
+struct api_exchange {
+	struct http_request http;
+	enum api_path path;
+	enum api_dialect dialect;
+	bool is_large; /* body and out are of the large size */
+	bool atomic;
+	bool batch;
+	unsigned partial_status; /* Vault's batch: status when only some failed */
+	enum api_ask ask;
+	struct buffer out;  /* response; head and body */
+	size_t response_at; /* where it begins in out */
+	struct bytes extra; /* static bytes that follow `out` */
+	enum call_result result;
+	unsigned status;
+	bool keep_alive;
+	uint64_t begun_us; /* the caller's clock; for metrics */
+	struct bytes token;
+	struct call_wallet wallet;
+	uint8_t key[32];
+	uint64_t cursor;
+	struct bytes envelope_text;
+	bool has_idempotency;
+	size_t item_count;
+	size_t answered_count;
+	struct api_item items[CALL_BATCH_MAX];
+	char detail[API_DETAIL_MAX];
+};
+
+/* api_reset prepares an exchange for a new request; `out` is the response's space. */
+void api_reset(struct api_exchange *exchange);
+
+/* api_route finds the path of a request whose headers are read. DONE: *ret_large says which size of
+ * body and response space it needs. Anything else: refuse with it. `health` is true on the listener
+ * for health and metrics, which offers those and nothing else. */
+enum call_result api_route(struct api_exchange *exchange, const struct api_context *context,
+                           bool health, bool *ret_large);
+
+/* api_begin reads the whole request and says what to ask; exchange->ask. */
+void api_begin(struct api_exchange *exchange, struct api_context *context);
+
+/* api_fill_sign writes the question of item `index` (api_begin has checked its form); borrows from
+ * context and exchange until the next call. DONE, or the result that the item ends with. */
+enum call_result api_fill_sign(struct api_exchange *exchange, struct api_context *context,
+                               size_t index, struct call_sign_request *ret_request);
+void api_fill_export(const struct api_exchange *exchange, struct call_export_request *ret_request);
+/* api_envelope decodes the sealed change into context->envelope_space. */
+enum call_result api_envelope(const struct api_exchange *exchange, struct api_context *context,
+                              struct bytes *ret_envelope);
+
+/* api_take_sign takes item `index`'s answer; true when that was the last one and the response is
+ * complete. `detail` says more about a refusal of our own; NULL for the signer's answers. */
+bool api_take_sign(struct api_exchange *exchange, struct api_context *context, size_t index,
+                   const struct call_sign_answer *answer, const char *detail);
+void api_take_export(struct api_exchange *exchange, struct api_context *context,
+                     const struct call_export_answer *answer);
+void api_take_envelope(struct api_exchange *exchange, struct api_context *context,
+                       struct bytes envelope);
+/* api_refuse_envelope answers for an envelope that the authority could not open; `text` says why.
+ */
+void api_refuse_envelope(struct api_exchange *exchange, struct api_context *context,
+                         uint32_t status, struct bytes text);
+
+/* api_refuse makes the whole response a refusal. `detail` may be NULL. */
+void api_refuse(struct api_exchange *exchange, struct api_context *context, enum call_result result,
+                const char *detail);
+
+/* api_refuse_http refuses what http_request_feed found bad; the connection ends after it. */
+void api_refuse_http(struct api_exchange *exchange, struct api_context *context);
+
+/* api_response returns the complete response's own bytes; exchange->extra follows it. */
+struct bytes api_response(const struct api_exchange *exchange);
+
+/* api_overload is the ready-made answer for a request that nobody has room to read. */
+struct bytes api_overload(void);
+
+#endif

@@ -1,0 +1,290 @@
+/* What a client may read, and sealed changes on their way through. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api_parts.h"
+#include "base_check.h"
+#include "base_encode.h"
+
+static bool take_query(struct api_exchange *exchange, struct api_context *context)
+{
+	struct bytes query = http_request_query(&exchange->http);
+	struct bytes wallet = http_query_value(query, "wallet");
+	struct bytes cursor = http_query_value(query, "cursor");
+
+	if (exchange->path != API_PATH_RECEIPTS) {
+		if (query.len == 0)
+			return true;
+		api_refuse(exchange, context, CALL_RESULT_FIELD_UNKNOWN,
+		           "this path takes no query");
+		return false;
+	}
+	if (call_wallet_parse(wallet, &exchange->wallet) != STATUS_OK) {
+		api_refuse(exchange, context, CALL_RESULT_NAME_REFUSED,
+		           "?wallet= a name, an address or an id is needed");
+		return false;
+	}
+	exchange->cursor = 0;
+	for (size_t i = 0; i < cursor.len; i++) {
+		if (cursor.len > 19 || cursor.data[i] < '0' || cursor.data[i] > '9') {
+			api_refuse(exchange, context, CALL_RESULT_REQUEST_MALFORMED,
+			           "cursor is the decimal number that the last answer gave");
+			return false;
+		}
+		exchange->cursor = exchange->cursor * 10 + (uint64_t)(cursor.data[i] - '0');
+	}
+	return true;
+}
+
+void api_begin_export(struct api_exchange *exchange, struct api_context *context)
+{
+	if (take_query(exchange, context))
+		exchange->ask = API_ASK_EXPORT;
+}
+
+void api_fill_export(const struct api_exchange *exchange, struct call_export_request *ret_request)
+{
+	*ret_request = (struct call_export_request){
+	    .token = exchange->token,
+	    .wallet = exchange->wallet,
+	    .cursor = exchange->cursor,
+	};
+	switch (exchange->path) {
+	case API_PATH_WALLET:
+	case API_PATH_VAULT_KEY:
+		ret_request->topic = CALL_EXPORT_WALLET;
+		break;
+	case API_PATH_DECISION:
+		ret_request->topic = CALL_EXPORT_DECISION;
+		memcpy(ret_request->key, exchange->key, sizeof(ret_request->key));
+		break;
+	case API_PATH_RECEIPTS:
+		ret_request->topic = CALL_EXPORT_RECEIPTS;
+		break;
+	case API_PATH_STATUS:
+		ret_request->topic = CALL_EXPORT_STATUS;
+		ret_request->token = bytes_of(NULL, 0);
+		break;
+	case API_PATH_SIGN:
+	case API_PATH_CHECK:
+	case API_PATH_BATCH:
+	case API_PATH_CHANGES:
+	case API_PATH_CHANNEL:
+	case API_PATH_OPENAPI:
+	case API_PATH_ECHO:
+	case API_PATH_VAULT_SIGN:
+	case API_PATH_VAULT_HEALTH:
+	case API_PATH_LIVE:
+	case API_PATH_READY:
+	case API_PATH_METRICS:
+	case API_PATH_COUNT:
+	default:
+		CHECK(false);
+	}
+}
+
+static void put_time(struct api_text *text, uint64_t seconds)
+{
+	if (seconds == 0)
+		text_put(text, "null");
+	else
+		text_put_u64_string(text, seconds);
+}
+
+static void put_wallet(struct api_text *text, const struct call_export_answer *answer)
+{
+	text_put(text, "{\"id\":");
+	text_put_hex(text, BYTES_OF_ARRAY(answer->wallet_id));
+	text_put(text, ",\"address\":");
+	text_put_base58(text, BYTES_OF_ARRAY(answer->address));
+	text_put(text, ",\"name\":");
+	text_put_string(text, answer->name);
+	text_put(text, answer->imported ? ",\"origin\":\"imported\"" : ",\"origin\":\"created\"");
+	text_put(text, ",\"frozen\":");
+	text_put_bool(text, answer->frozen);
+	text_put(text, ",\"version\":");
+	text_put_u64_string(text, answer->version);
+	text_put(text, ",\"grants\":[");
+	for (size_t i = 0; i < answer->grant_count; i++) {
+		const struct call_export_grant *grant = &answer->grants[i];
+
+		text_put(text, i == 0 ? "{\"id\":" : ",{\"id\":");
+		text_put_hex(text, BYTES_OF_ARRAY(grant->grant));
+		text_put(text, ",\"module\":");
+		text_put_hex(text, BYTES_OF_ARRAY(grant->module));
+		text_put(text, ",\"not_before\":");
+		put_time(text, grant->not_before);
+		text_put(text, ",\"expires\":");
+		put_time(text, grant->expires);
+		text_put(text, ",\"uses_left\":");
+		if (grant->uses_left == UINT64_MAX)
+			text_put(text, "null");
+		else
+			text_put_u64_string(text, grant->uses_left);
+		text_put(text, ",\"frozen\":");
+		text_put_bool(text, grant->frozen);
+		text_put(text, "}");
+	}
+	text_put(text, "]}");
+}
+
+/* Members that Vault's clients read: type, supports_signing, latest_version, keys["1"]. */
+static void put_vault_key(struct api_text *text, const struct call_export_answer *answer)
+{
+	api_put_vault_head(text);
+	text_put(text, "{\"type\":\"ed25519\",\"name\":");
+	text_put_string(text, answer->name);
+	text_put(text, ",\"latest_version\":1,\"min_available_version\":0,"
+	               "\"min_decryption_version\":1,\"min_encryption_version\":0,"
+	               "\"supports_signing\":true,\"supports_encryption\":false,"
+	               "\"supports_decryption\":false,\"supports_derivation\":false,"
+	               "\"derived\":false,\"exportable\":false,\"allow_plaintext_backup\":false,"
+	               "\"deletion_allowed\":false,\"imported_key\":");
+	text_put_bool(text, answer->imported);
+	text_put(text, ",\"keys\":{\"1\":{\"name\":\"ed25519\",\"public_key\":");
+	text_put_base64(text, BYTES_OF_ARRAY(answer->address));
+	text_put(text, "}}}");
+	api_put_vault_tail(text);
+}
+
+/* The body of CALL_EXPORT_RECEIPTS is a row of u32 length and CBOR. */
+static void put_receipts(struct api_text *text, const struct call_export_answer *answer)
+{
+	struct bytes rest = answer->body;
+	bool first = true;
+
+	text_put(text, "{\"receipts\":[");
+	while (rest.len >= 4) {
+		uint32_t len = load_le32(rest.data);
+
+		if (len > rest.len - 4)
+			break;
+		text_put(text, first ? "" : ",");
+		text_put_base64(text, bytes_of(rest.data + 4, len));
+		rest = bytes_of(rest.data + 4 + len, rest.len - 4 - len);
+		first = false;
+	}
+	if (rest.len != 0)
+		text->failed = true;
+	text_put(text, "],\"next_cursor\":");
+	if (answer->next_cursor == 0)
+		text_put(text, "null}");
+	else {
+		text_put_u64_string(text, answer->next_cursor);
+		text_put(text, "}");
+	}
+}
+
+static void put_status(struct api_text *text, const struct api_context *context,
+                       const struct call_export_status *status)
+{
+	text_put(text, "{\"deployment\":");
+	text_put_hex(text, BYTES_OF_ARRAY(context->deployment));
+	text_put(text, status->hardware ? ",\"tpm\":\"hardware\"" : ",\"tpm\":\"software\"");
+	text_put(text, ",\"unsealed\":");
+	text_put_bool(text, status->unsealed);
+	text_put(text, ",\"frozen\":");
+	text_put_bool(text, status->frozen);
+	text_put(text, ",\"boot\":");
+	text_put_u64_string(text, status->boot);
+	text_put(text, ",\"wallets\":");
+	text_put_u64_string(text, status->wallets);
+	text_put(text, ",\"clients\":");
+	text_put_u64_string(text, status->clients);
+	text_put(text, ",\"grants\":");
+	text_put_u64_string(text, status->grants);
+	text_put(text, ",\"signatures\":");
+	text_put_u64_string(text, status->signatures);
+	text_put(text, ",\"refusals\":");
+	text_put_u64_string(text, status->refusals);
+	text_put(text, ",\"time_low\":");
+	text_put_u64_string(text, status->time_low);
+	text_put(text, ",\"time_high\":");
+	text_put_u64_string(text, status->time_high);
+	text_put(text, ",\"receipts_behind\":");
+	text_put_u64_string(text, status->receipts_behind);
+	text_put(text, "}");
+}
+
+void api_take_export(struct api_exchange *exchange, struct api_context *context,
+                     const struct call_export_answer *answer)
+{
+	struct api_text text;
+
+	if (answer->result != CALL_RESULT_DONE) {
+		api_refuse(exchange, context, answer->result, NULL);
+		return;
+	}
+	text = api_body_begin(exchange);
+	if (exchange->path == API_PATH_VAULT_KEY)
+		put_vault_key(&text, answer);
+	else if (exchange->path == API_PATH_WALLET)
+		put_wallet(&text, answer);
+	else if (exchange->path == API_PATH_STATUS)
+		put_status(&text, context, &answer->status);
+	else if (exchange->path == API_PATH_RECEIPTS)
+		put_receipts(&text, answer);
+	else {
+		text_put(&text, "{\"receipt\":");
+		text_put_base64(&text, answer->body);
+		text_put(&text, "}");
+	}
+	exchange->result = CALL_RESULT_DONE;
+	api_body_end(exchange, context, &text, 200, API_JSON, 0);
+}
+
+void api_begin_changes(struct api_exchange *exchange, struct api_context *context)
+{
+	static const char *const names[] = {"envelope"};
+	struct json_value root, member;
+
+	if (!api_parse_body(exchange, context, &root) ||
+	    !api_take_members(exchange, context, root, names, 1, &member))
+		return;
+	if (!json_take_text(member, &exchange->envelope_text) || exchange->envelope_text.len == 0) {
+		api_refuse(exchange, context, CALL_RESULT_REQUEST_MALFORMED,
+		           "\"envelope\" is base64 text");
+		return;
+	}
+	exchange->ask = API_ASK_ENVELOPE;
+}
+
+enum call_result api_envelope(const struct api_exchange *exchange, struct api_context *context,
+                              struct bytes *ret_envelope)
+{
+	struct buffer space = {context->envelope_space, API_ENVELOPE_MAX, 0};
+
+	enum status status = base64_decode(exchange->envelope_text, &space);
+
+	if (status == STATUS_TOO_LARGE)
+		return CALL_RESULT_BODY_TOO_LARGE;
+	if (status != STATUS_OK)
+		return CALL_RESULT_REQUEST_MALFORMED;
+	*ret_envelope = buffer_bytes(&space);
+	return CALL_RESULT_DONE;
+}
+
+void api_take_envelope(struct api_exchange *exchange, struct api_context *context,
+                       struct bytes envelope)
+{
+	struct api_text text = api_body_begin(exchange);
+
+	text_put(&text, "{\"envelope\":");
+	text_put_base64(&text, envelope);
+	text_put(&text, "}");
+	exchange->result = CALL_RESULT_DONE;
+	api_body_end(exchange, context, &text, 200, API_JSON, 0);
+}
+
+void api_refuse_envelope(struct api_exchange *exchange, struct api_context *context,
+                         uint32_t status, struct bytes text)
+{
+	enum call_result result = CALL_RESULT_CHANGE_REFUSED;
+
+	if (status == STATUS_BUSY)
+		result = CALL_RESULT_OVERLOADED;
+	else if (status == STATUS_MALFORMED || status == STATUS_CRYPTO)
+		result = CALL_RESULT_REQUEST_MALFORMED;
+	else if (status == STATUS_CONFLICT)
+		result = CALL_RESULT_CONFLICT;
+	api_refuse(exchange, context, result,
+	           text.len == 0 ? NULL : api_detail(exchange, "%s", text));
+}

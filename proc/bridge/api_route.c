@@ -1,0 +1,278 @@
+/* Which path a request is for, and what can be said about it before its body is read. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <strings.h>
+
+#include "api_parts.h"
+#include "base_check.h"
+#include "base_encode.h"
+
+/* What a path takes. */
+#define TAKES_GET    1u
+#define TAKES_POST   2u
+#define TAKES_PUT    4u
+#define TAKES_TOKEN  8u  /* a client's token must be there */
+#define TAKES_LARGE  16u /* body or response of the large size */
+#define TAKES_REST   32u /* `text` is a prefix; one segment follows */
+#define TAKES_HEALTH 64u /* offered on the health listener, and only there */
+
+struct route {
+	const char *text;
+	enum api_path path;
+	enum api_dialect dialect;
+	unsigned takes;
+};
+
+static const struct route routes[] = {
+    {"/api/v1/sign",         API_PATH_SIGN,         API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
+    {"/api/v1/check",        API_PATH_CHECK,        API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
+    {"/api/v1/batch",        API_PATH_BATCH,        API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN | TAKES_LARGE},
+    {"/api/v1/wallets/",     API_PATH_WALLET,       API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST  },
+    {"/api/v1/changes",      API_PATH_CHANGES,      API_DIALECT_NATIVE, TAKES_POST | TAKES_LARGE              },
+    {"/api/v1/channel",      API_PATH_CHANNEL,      API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/decisions/",   API_PATH_DECISION,     API_DIALECT_NATIVE,
+     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                     },
+    {"/api/v1/receipts",     API_PATH_RECEIPTS,     API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN               },
+    {"/api/v1/status",       API_PATH_STATUS,       API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/openapi.json", API_PATH_OPENAPI,      API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/echo",         API_PATH_ECHO,         API_DIALECT_NATIVE, TAKES_POST                            },
+    {"/v1/transit/sign/",    API_PATH_VAULT_SIGN,   API_DIALECT_VAULT,
+     TAKES_POST | TAKES_PUT | TAKES_TOKEN | TAKES_REST                                                        },
+    {"/v1/transit/keys/",    API_PATH_VAULT_KEY,    API_DIALECT_VAULT,
+     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                     },
+    {"/v1/sys/health",       API_PATH_VAULT_HEALTH, API_DIALECT_VAULT,  TAKES_GET                             },
+    {"/livez",               API_PATH_LIVE,         API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
+    {"/readyz",              API_PATH_READY,        API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
+    {"/metrics",             API_PATH_METRICS,      API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
+};
+
+void api_reset(struct api_exchange *exchange)
+{
+	struct buffer out = exchange->out;
+
+	http_request_init(&exchange->http);
+	memset((uint8_t *)exchange + sizeof(exchange->http), 0,
+	       offsetof(struct api_exchange, items) - sizeof(exchange->http));
+	exchange->out = out;
+	exchange->out.len = 0;
+	exchange->detail[0] = 0;
+	exchange->path = API_PATH_COUNT;
+}
+
+static bool matches(const struct route *route, struct bytes path, struct bytes *ret_rest)
+{
+	size_t len = strlen(route->text);
+
+	if (path.len < len || memcmp(path.data, route->text, len) != 0)
+		return false;
+	*ret_rest = bytes_of(path.data + len, path.len - len);
+	if ((route->takes & TAKES_REST) == 0)
+		return ret_rest->len == 0;
+	return ret_rest->len != 0 && memchr(ret_rest->data, '/', ret_rest->len) == NULL;
+}
+
+static const struct route *find_route(struct bytes path, bool health, bool echo,
+                                      struct bytes *ret_rest)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		const struct route *route = &routes[i];
+
+		if (((route->takes & TAKES_HEALTH) != 0) != health)
+			continue;
+		if (route->path == API_PATH_ECHO && !echo)
+			continue;
+		if (matches(route, path, ret_rest))
+			return route;
+	}
+	return NULL;
+}
+
+/* The dialect of a path that does not exist: whoever asks /v1 reads Vault's errors. */
+static enum api_dialect dialect_of(struct bytes path, bool health)
+{
+	if (health)
+		return API_DIALECT_PLAIN;
+	if (path.len >= 4 && memcmp(path.data, "/v1/", 4) == 0)
+		return API_DIALECT_VAULT;
+	return API_DIALECT_NATIVE;
+}
+
+static bool takes_method(const struct route *route, enum http_method method)
+{
+	switch (method) {
+	case HTTP_METHOD_GET:
+	case HTTP_METHOD_HEAD:
+		return (route->takes & TAKES_GET) != 0;
+	case HTTP_METHOD_POST:
+		return (route->takes & TAKES_POST) != 0;
+	case HTTP_METHOD_PUT:
+		return (route->takes & TAKES_PUT) != 0;
+	case HTTP_METHOD_OTHER:
+	default:
+		return false;
+	}
+}
+
+static bool is_json(struct bytes type)
+{
+	static const char json[] = "application/json";
+	size_t len = sizeof(json) - 1;
+
+	return type.len >= len && strncasecmp((const char *)type.data, json, len) == 0 &&
+	       (type.len == len || type.data[len] == ';' || type.data[len] == ' ');
+}
+
+static bool is_token(struct bytes token)
+{
+	if (token.len == 0 || token.len > LIMIT_TOKEN_MAX)
+		return false;
+	for (size_t i = 0; i < token.len; i++)
+		if (token.data[i] <= ' ' || token.data[i] > '~')
+			return false;
+	return true;
+}
+
+static enum call_result check_token(struct api_exchange *exchange, const struct route *route)
+{
+	if (http_request_token(&exchange->http, &exchange->token) != STATUS_OK)
+		return CALL_RESULT_TOKEN_REFUSED;
+	if ((route->takes & TAKES_TOKEN) == 0)
+		return CALL_RESULT_DONE;
+	if (exchange->token.len == 0)
+		return CALL_RESULT_TOKEN_MISSING;
+	return is_token(exchange->token) ? CALL_RESULT_DONE : CALL_RESULT_TOKEN_REFUSED;
+}
+
+static enum call_result check_body(const struct api_exchange *exchange, const struct route *route)
+{
+	const struct http_request *http = &exchange->http;
+	size_t max = (route->takes & TAKES_LARGE) != 0 || route->path == API_PATH_VAULT_SIGN
+	                 ? LIMIT_HTTP_LARGE_BODY_MAX
+	                 : LIMIT_HTTP_BODY_MAX;
+
+	if ((route->takes & TAKES_GET) != 0)
+		return http_request_has_body(http) ? CALL_RESULT_REQUEST_MALFORMED
+		                                   : CALL_RESULT_DONE;
+	if (http->content_length > max)
+		return CALL_RESULT_BODY_TOO_LARGE;
+	if (route->dialect == API_DIALECT_NATIVE &&
+	    !is_json(http_request_value(http, HTTP_FIELD_CONTENT_TYPE)))
+		return CALL_RESULT_MEDIA_REFUSED;
+	return CALL_RESULT_DONE;
+}
+
+/* The last segment of a path: a wallet, or a decision's number. */
+static enum call_result take_rest(struct api_exchange *exchange, const struct route *route,
+                                  struct bytes rest)
+{
+	struct buffer key = BUFFER_OF_ARRAY(exchange->key);
+
+	if ((route->takes & TAKES_REST) == 0)
+		return CALL_RESULT_DONE;
+	if (route->path != API_PATH_DECISION)
+		return call_wallet_parse(rest, &exchange->wallet) == STATUS_OK
+		           ? CALL_RESULT_DONE
+		           : CALL_RESULT_NAME_REFUSED;
+	if (rest.len != HEX_LEN(32) || hex_decode(rest, &key) != STATUS_OK)
+		return CALL_RESULT_NOT_FOUND;
+	return CALL_RESULT_DONE;
+}
+
+enum call_result api_route(struct api_exchange *exchange, const struct api_context *context,
+                           bool health, bool *ret_large)
+{
+	struct bytes path = http_request_path(&exchange->http);
+	struct bytes rest = bytes_of(NULL, 0);
+	const struct route *route = find_route(path, health, context->echo, &rest);
+	enum call_result result;
+
+	exchange->keep_alive = exchange->http.keep_alive && !context->stopping;
+	exchange->dialect = dialect_of(path, health);
+	if (route == NULL)
+		return CALL_RESULT_PATH_UNKNOWN;
+	exchange->path = route->path;
+	if (!takes_method(route, exchange->http.method))
+		return CALL_RESULT_METHOD_REFUSED;
+	result = check_token(exchange, route);
+	if (result == CALL_RESULT_DONE)
+		result = check_body(exchange, route);
+	if (result == CALL_RESULT_DONE)
+		result = take_rest(exchange, route, rest);
+	if (result != CALL_RESULT_DONE)
+		return result;
+	exchange->is_large = (route->takes & TAKES_LARGE) != 0 ||
+	                     exchange->http.content_length > LIMIT_HTTP_BODY_MAX;
+	*ret_large = exchange->is_large;
+	return CALL_RESULT_DONE;
+}
+
+void api_begin(struct api_exchange *exchange, struct api_context *context)
+{
+	CHECK(exchange->http.complete);
+	switch (exchange->path) {
+	case API_PATH_SIGN:
+	case API_PATH_CHECK:
+		api_begin_sign(exchange, context);
+		break;
+	case API_PATH_BATCH:
+		api_begin_batch(exchange, context);
+		break;
+	case API_PATH_VAULT_SIGN:
+		api_begin_vault_sign(exchange, context);
+		break;
+	case API_PATH_WALLET:
+	case API_PATH_DECISION:
+	case API_PATH_RECEIPTS:
+	case API_PATH_STATUS:
+	case API_PATH_VAULT_KEY:
+		api_begin_export(exchange, context);
+		break;
+	case API_PATH_CHANGES:
+		api_begin_changes(exchange, context);
+		break;
+	case API_PATH_CHANNEL:
+	case API_PATH_OPENAPI:
+	case API_PATH_ECHO:
+	case API_PATH_VAULT_HEALTH:
+	case API_PATH_LIVE:
+	case API_PATH_READY:
+	case API_PATH_METRICS:
+		api_begin_local(exchange, context);
+		break;
+	case API_PATH_COUNT:
+	default:
+		api_refuse(exchange, context, CALL_RESULT_PATH_UNKNOWN, NULL);
+		break;
+	}
+}
+
+bool api_parse_body(struct api_exchange *exchange, struct api_context *context,
+                    struct json_value *ret_root)
+{
+	enum status status = json_parse(&context->pool, &exchange->http.body, ret_root);
+
+	if (status == STATUS_OK)
+		return true;
+	api_refuse(exchange, context, CALL_RESULT_REQUEST_MALFORMED,
+	           status == STATUS_TOO_LARGE ? "the JSON is nested too deeply"
+	                                      : "the body is not JSON (RFC 8259)");
+	return false;
+}
+
+bool api_take_members(struct api_exchange *exchange, struct api_context *context,
+                      struct json_value object, const char *const *names, size_t count,
+                      struct json_value *ret_values)
+{
+	struct bytes odd;
+	enum status status = json_take_members(object, names, count, ret_values, &odd);
+
+	if (status == STATUS_OK)
+		return true;
+	if (status == STATUS_REFUSED)
+		api_refuse(
+		    exchange, context, CALL_RESULT_FIELD_UNKNOWN,
+		    api_detail(exchange, "field \"%s\" is not known here, or sent twice", odd));
+	else
+		api_refuse(exchange, context, CALL_RESULT_REQUEST_MALFORMED,
+		           "a JSON object is needed");
+	return false;
+}

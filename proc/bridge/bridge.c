@@ -1,0 +1,238 @@
+/* bridge: the only process with the network; it holds no key of a wallet.
+ *
+ * Talks to: anyone who connects (TLS 1.3; health and metrics in clear on their own listener),
+ *   signer (signatures, what clients may read, start data), authority (sealed changes, unread).
+ * Holds: the TLS key; clients' tokens in passing. Opens: nothing after phase 1.
+ * If compromised: what its clients' grants allow, no more; service denied (A7).
+ * If it dies: the supervisor starts a new one; the signer sends its start data again. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bridge.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base_check.h"
+#include "log_line.h"
+
+/* Marks in epoll data; connections have numbers from 1 << 32 on. */
+#define EVENT_LISTEN 1
+#define EVENT_HEALTH 2
+
+#define ASK_WAIT_US 200 /* longest sleep on the rings while sockets may have something, too */
+
+static struct bridge the_bridge;
+
+static void complain(const char *event, const char *value)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, event);
+	log_text(&line, "value", value);
+	log_end(&line);
+}
+
+/* parse_address reads "127.0.0.1:8200", "[::1]:8200" or "*:8200" (all IPv4). */
+static bool parse_address(const char *text, struct sockaddr_storage *ret_address,
+                          socklen_t *ret_len)
+{
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	const char *colon = strrchr(text, ':');
+	char host[64];
+	size_t len = colon == NULL ? 0 : (size_t)(colon - text);
+	unsigned long port;
+	char *end;
+
+	if (len == 0 || len >= sizeof(host) || colon[1] < '0' || colon[1] > '9')
+		return false;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end != '\0' || port > UINT16_MAX)
+		return false;
+	memcpy(host, text, len);
+	host[len] = 0;
+	v4.sin_port = v6.sin6_port = htons((uint16_t)port);
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = 0;
+		memcpy(ret_address, &v6, sizeof(v6));
+		*ret_len = sizeof(v6);
+		return inet_pton(AF_INET6, host + 1,
+		                 &((struct sockaddr_in6 *)ret_address)->sin6_addr) == 1;
+	}
+	if (strcmp(host, "*") != 0 && inet_pton(AF_INET, host, &v4.sin_addr) != 1)
+		return false;
+	memcpy(ret_address, &v4, sizeof(v4));
+	*ret_len = sizeof(v4);
+	return true;
+}
+
+static enum status open_listener(struct proc *proc, const char *setting, int *ret_fd)
+{
+	const char *text = proc_setting(proc, setting);
+	struct sockaddr_storage address;
+	socklen_t len;
+	int one = 1, fd;
+
+	if (!parse_address(text, &address, &len)) {
+		complain("listen.malformed", text);
+		return STATUS_MALFORMED;
+	}
+	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	/* Accepted sockets inherit both. */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
+	    bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 4096) != 0) {
+		complain("listen.failed", text);
+		if (fd >= 0)
+			close(fd);
+		return STATUS_IO;
+	}
+	proc_keep_descriptor(proc, fd);
+	*ret_fd = fd;
+	return STATUS_OK;
+}
+
+static bool watch(const struct bridge *bridge, int fd, uint64_t mark)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = mark};
+
+	return epoll_ctl(bridge->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static enum status bridge_open(struct proc *proc)
+{
+	struct bridge *bridge = &the_bridge;
+	uint64_t conn_max;
+	enum status status;
+
+	bridge->proc = proc;
+	bridge->signer = proc_channel(proc, PROC_signer, 0);
+	bridge->authority = proc_channel(proc, PROC_authority, 0);
+	CHECK(bridge->signer != NULL && bridge->authority != NULL);
+	bridge->api.echo = strcmp(proc_setting(proc, "echo"), "yes") == 0;
+	api_metrics_init(&bridge->api.metrics);
+	if (proc_setting_number(proc, "connections_max", 10000, 16000, &conn_max) != STATUS_OK ||
+	    conn_max == 0) {
+		complain("connections_max.malformed", proc_setting(proc, "connections_max"));
+		return STATUS_MALFORMED;
+	}
+	status = bridge_allocate(bridge, (uint32_t)conn_max);
+	if (status != STATUS_OK) {
+		complain("memory.refused", proc_setting(proc, "connections_max"));
+		return status;
+	}
+	status = open_listener(proc, "listen", &bridge->listen_fd);
+	if (status == STATUS_OK)
+		status = open_listener(proc, "metrics_listen", &bridge->health_fd);
+	if (status != STATUS_OK)
+		return status;
+	bridge->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (bridge->epoll_fd < 0 || !watch(bridge, bridge->health_fd, EVENT_HEALTH))
+		return STATUS_IO;
+	proc_keep_descriptor(proc, bridge->epoll_fd);
+	return http_tls_prepare();
+}
+
+static void read_clocks(struct bridge *bridge)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	bridge->now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* The listener for clients opens with the TLS key: until then connections wait in the kernel. */
+static void open_doors(struct bridge *bridge)
+{
+	if (bridge->listening || !bridge->api.has_channel || bridge->api.stopping)
+		return;
+	if (!watch(bridge, bridge->listen_fd, EVENT_LISTEN)) {
+		complain("listen.failed", proc_setting(bridge->proc, "listen"));
+		return;
+	}
+	bridge->listening = true;
+	proc_report_ready(bridge->proc);
+}
+
+static void take_event(struct bridge *bridge, const struct epoll_event *event)
+{
+	uint32_t index = (uint32_t)event->data.u64;
+	struct bridge_conn *conn;
+
+	if (event->data.u64 == EVENT_LISTEN) {
+		bridge_accept(bridge, bridge->listen_fd, false);
+		return;
+	}
+	if (event->data.u64 == EVENT_HEALTH) {
+		bridge_accept(bridge, bridge->health_fd, true);
+		return;
+	}
+	/* An earlier event of the same pass may have closed it, and the slot may serve another. */
+	conn = &bridge->conns[index];
+	if (conn->state != BRIDGE_FREE && conn->id == event->data.u64)
+		bridge_event(bridge, conn, event->events);
+}
+
+static void begin_stop(struct bridge *bridge)
+{
+	log_event(LOG_INFO, "stopping");
+	bridge->api.stopping = true;
+	if (bridge->listening)
+		(void)epoll_ctl(bridge->epoll_fd, EPOLL_CTL_DEL, bridge->listen_fd, NULL);
+	bridge->listening = false;
+}
+
+/* pass does everything that is to be done now; true when there was something. */
+static bool pass(struct bridge *bridge, int timeout_ms)
+{
+	static struct epoll_event events[BRIDGE_EVENTS];
+	int count = epoll_wait(bridge->epoll_fd, events, BRIDGE_EVENTS, timeout_ms);
+	bool heard;
+
+	read_clocks(bridge);
+	for (int i = 0; i < count; i++)
+		take_event(bridge, &events[i]);
+	heard = bridge_hear(bridge);
+	open_doors(bridge);
+	bridge_tick(bridge);
+	return count > 0 || heard;
+}
+
+static int bridge_serve(struct proc *proc)
+{
+	struct bridge *bridge = &the_bridge;
+	uint64_t stop_ms = 0;
+	struct timespec wall;
+
+	(void)proc;
+	for (;;) {
+		bool waiting = bridge->signer_open + bridge->authority_open != 0;
+		/* Nothing asked: sleep on the sockets, and look at the rings at every tick. */
+		bool worked = pass(bridge, waiting || !bridge->listening ? 0 : BRIDGE_TICK_MS);
+
+		clock_gettime(CLOCK_REALTIME, &wall);
+		bridge->api.now_seconds = (uint64_t)wall.tv_sec;
+		if (proc_stopping() && !bridge->api.stopping) {
+			begin_stop(bridge);
+			stop_ms = bridge_now_ms(bridge) + BRIDGE_STOP_MS;
+		}
+		if (bridge->api.stopping &&
+		    (bridge->api.metrics.exchanges_busy == 0 || bridge_now_ms(bridge) >= stop_ms))
+			return 0;
+		if (worked)
+			continue;
+		/* Asked and nothing to do: sleep on the rings, look at the sockets soon. */
+		waiting = bridge->signer_open + bridge->authority_open != 0;
+		if (waiting)
+			(void)ipc_wait(&bridge->proc->waiter, ASK_WAIT_US);
+		else if (!bridge->listening)
+			(void)ipc_wait(&bridge->proc->waiter, 1000);
+	}
+}
+
+const struct proc_body proc_body = {bridge_open, bridge_serve};

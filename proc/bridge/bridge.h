@@ -1,0 +1,154 @@
+/* bridge: state of the one process that has the network. bridge.c says what it may do.
+ *
+ * Everything is allocated in phase 1 and reused: connections are small slots, and only a
+ * connection in the middle of a request borrows an exchange, which has its buffers. libssl alone
+ * allocates later, a few KB per open connection. One thread; nothing here blocks but the wait. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef BRIDGE_H
+#define BRIDGE_H
+
+#include "api.h"
+#include "http_tls.h"
+#include "proc_start.h"
+
+#define BRIDGE_NONE UINT32_MAX
+
+#define BRIDGE_RECEIVE_BYTES 16384 /* read from a socket at once */
+/* Plaintext of one receive: that much, and one record that was incomplete before. */
+#define BRIDGE_PLAIN_BYTES   (BRIDGE_RECEIVE_BYTES + HTTP_TLS_RECORD)
+#define BRIDGE_CIPHER_BYTES  (HTTP_TLS_RECORD + HTTP_TLS_OVERHEAD)
+#define BRIDGE_EVENTS        256
+#define BRIDGE_EXCHANGES_MAX 1024 /* requests being read or answered at once */
+#define BRIDGE_LARGE_MAX     8    /* of them with a body or response of the large size */
+
+/* Limits of time, in milliseconds (N2: slowloris). */
+#define BRIDGE_HANDSHAKE_MS  5000
+#define BRIDGE_HEADERS_MS    5000  /* from a request's first byte to the end of its headers */
+#define BRIDGE_BODY_MS       10000 /* from there to the end of its body */
+#define BRIDGE_LARGE_BODY_MS 30000
+#define BRIDGE_IDLE_MS       120000 /* between two requests */
+#define BRIDGE_WRITE_MS      10000  /* for a response to be taken */
+#define BRIDGE_ANSWER_MS     5000   /* for the signer; also for the authority */
+#define BRIDGE_LINGER_MS     1000   /* reading on after a refusal, so that it arrives */
+#define BRIDGE_STALL_MS      200 /* signer silent that long with questions open: refuse new ones */
+#define BRIDGE_STEAL_MS      250 /* a request being read that long may lose its exchange */
+#define BRIDGE_STOP_MS       5000
+#define BRIDGE_TICK_MS       100
+#define BRIDGE_LINGER_BYTES  1048576
+
+enum bridge_state {
+	BRIDGE_FREE = 0,
+	BRIDGE_READ,   /* handshake, between requests, or reading one */
+	BRIDGE_WAIT,   /* asked; the answer is to come */
+	BRIDGE_WRITE,  /* sending a response */
+	BRIDGE_LINGER, /* response sent, throwing away what still comes */
+};
+
+struct bridge_conn {
+	uint64_t id; /* never reused: slot and a running number */
+	uint64_t deadline_ms;
+	struct http_tls_session tls; /* ssl NULL: plain, on the health listener */
+	int fd;
+	uint32_t exchange;     /* BRIDGE_NONE: none borrowed */
+	uint32_t newer, older; /* list of connections without an exchange */
+	uint32_t lingered;     /* bytes thrown away */
+	uint8_t state;         /* enum bridge_state */
+	bool health;
+	bool ready; /* handshake done */
+	bool readable;
+	bool writable;
+	bool hung_up; /* the peer has sent its last byte */
+};
+
+struct bridge_exchange {
+	struct api_exchange api;
+	uint32_t generation; /* tells late answers from those of this request */
+	uint32_t conn;       /* index */
+	uint32_t large;      /* large slot, or BRIDGE_NONE */
+	bool fresh;          /* no byte of the next request was read yet */
+	uint64_t begun_ms;
+	struct buffer in;      /* plaintext that was read */
+	size_t in_at;          /* of which this much was used */
+	struct buffer pending; /* ciphertext to be sent */
+	size_t pending_at;
+	size_t sent;             /* of response and extra */
+	struct buffer body, out; /* the small ones */
+};
+
+struct bridge_list {
+	uint32_t oldest, newest;
+};
+
+struct bridge {
+	struct proc *proc;
+	struct ipc_channel *signer, *authority;
+	int epoll_fd;
+	int listen_fd, health_fd;
+	bool listening;
+	struct http_tls *tls;
+	struct api_context api;
+	uint64_t now_us;
+	uint64_t tick_ms;     /* next look at deadlines */
+	uint64_t heard_us;    /* last answer of the signer, or first question since */
+	uint64_t next_conn;   /* running number of connections */
+	uint32_t signer_open; /* questions without answer */
+	uint32_t authority_open;
+	uint32_t conn_count, conn_high;
+	struct bridge_conn *conns;
+	uint32_t *free_conns;
+	uint32_t free_conn_count;
+	struct bridge_list idle;
+	struct bridge_exchange *exchanges;
+	uint32_t *free_exchanges;
+	uint32_t free_exchange_count;
+	struct buffer large_body[BRIDGE_LARGE_MAX], large_out[BRIDGE_LARGE_MAX];
+	uint32_t free_large[BRIDGE_LARGE_MAX];
+	uint32_t free_large_count;
+	uint8_t *receive;        /* BRIDGE_RECEIVE_BYTES */
+	struct buffer plain;     /* BRIDGE_PLAIN_BYTES: what a connection without exchange sent */
+	struct buffer handshake; /* BRIDGE_CIPHER_BYTES */
+	uint8_t *signer_slot;    /* one message of the signer's ring */
+	uint8_t *authority_slot;
+	struct call_sign_request sign_request;
+	struct call_sign_answer sign_answer;
+	struct call_export_answer export_answer;
+};
+
+static inline uint64_t bridge_now_ms(const struct bridge *bridge)
+{
+	return bridge->now_us / 1000;
+}
+
+/* bridge_memory.c: allocates everything; STATUS_BUSY when there is not enough. */
+MUST_USE enum status bridge_allocate(struct bridge *bridge, uint32_t conn_max);
+/* bridge_take_conn lends a free slot, evicting the longest idle connection when none is left;
+ * NULL when all are busy. */
+struct bridge_conn *bridge_take_conn(struct bridge *bridge);
+void bridge_free_conn(struct bridge *bridge, struct bridge_conn *conn);
+/* bridge_borrow gives a connection its exchange; false when there is none to be had. */
+bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn);
+void bridge_give_back(struct bridge *bridge, struct bridge_conn *conn);
+/* bridge_grow gives an exchange the large buffers; false when all are lent. */
+bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange);
+/* bridge_renew prepares an exchange for the connection's next request. */
+void bridge_renew(struct bridge *bridge, struct bridge_exchange *exchange);
+struct bridge_exchange *bridge_exchange_of(struct bridge *bridge, const struct bridge_conn *conn);
+
+/* bridge_conn.c: one connection. */
+void bridge_accept(struct bridge *bridge, int listen_fd, bool health);
+void bridge_advance(struct bridge *bridge, struct bridge_conn *conn);
+void bridge_event(struct bridge *bridge, struct bridge_conn *conn, uint32_t events);
+void bridge_drop(struct bridge *bridge, struct bridge_conn *conn);
+/* bridge_tick closes what is too slow; called every BRIDGE_TICK_MS. */
+void bridge_tick(struct bridge *bridge);
+
+/* bridge_ask.c: questions to signer and authority. */
+/* bridge_ask puts the questions of a request that api_begin has read; the response may be complete
+ * afterwards (a refusal). */
+void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange);
+/* bridge_hear takes every message that is there; true when there was one. */
+bool bridge_hear(struct bridge *bridge);
+/* bridge_forget stops waiting for answers to this exchange. */
+void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange);
+
+#endif

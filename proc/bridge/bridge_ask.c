@@ -1,0 +1,388 @@
+/* Questions to signer and authority, and their answers. A question's number says which exchange,
+ * which of its requests (generation) and which item it is for, so late answers fall nowhere. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base_check.h"
+#include "bridge.h"
+#include "log_line.h"
+
+static uint64_t number_of(const struct bridge *bridge, const struct bridge_exchange *exchange,
+                          size_t item)
+{
+	uint64_t index = (uint64_t)(exchange - bridge->exchanges);
+
+	return (uint64_t)exchange->generation << 32 | index << 16 | item;
+}
+
+/* find returns the exchange that waits for this answer; NULL when nobody does any more. */
+static struct bridge_exchange *find(struct bridge *bridge, uint64_t number, enum api_ask ask)
+{
+	uint64_t index = number >> 16 & 0xffff;
+	struct bridge_exchange *exchange;
+
+	if (index >= BRIDGE_EXCHANGES_MAX)
+		return NULL;
+	exchange = &bridge->exchanges[index];
+	if (exchange->conn == BRIDGE_NONE || exchange->generation != (uint32_t)(number >> 32) ||
+	    exchange->api.ask != ask || bridge->conns[exchange->conn].state != BRIDGE_WAIT)
+		return NULL;
+	return exchange;
+}
+
+static void count_open(struct bridge *bridge)
+{
+	bridge->api.metrics.questions_open = bridge->signer_open + bridge->authority_open;
+}
+
+void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	uint32_t open = 0;
+
+	if (exchange->conn == BRIDGE_NONE || bridge->conns[exchange->conn].state != BRIDGE_WAIT)
+		return;
+	if (exchange->api.ask == API_ASK_SIGN)
+		open = (uint32_t)(exchange->api.item_count - exchange->api.answered_count);
+	else if (exchange->api.ask == API_ASK_EXPORT)
+		open = 1;
+	bridge->signer_open -= open;
+	if (exchange->api.ask == API_ASK_ENVELOPE)
+		bridge->authority_open--;
+	exchange->generation++;
+	count_open(bridge);
+}
+
+static void note_asked(struct bridge *bridge, uint32_t count)
+{
+	if (bridge->signer_open == 0)
+		bridge->heard_us = bridge->now_us;
+	bridge->signer_open += count;
+	count_open(bridge);
+}
+
+/* is_stalled: with questions open and nothing heard for a while, a new one would wait longer than
+ * a client that has other places to go to wants to. */
+static bool is_stalled(const struct bridge *bridge)
+{
+	return bridge->signer_open != 0 &&
+	       bridge->now_us - bridge->heard_us > (uint64_t)BRIDGE_STALL_MS * 1000;
+}
+
+static void refuse(struct bridge *bridge, struct bridge_exchange *exchange, enum call_result result,
+                   const char *detail)
+{
+	api_refuse(&exchange->api, &bridge->api, result, detail);
+}
+
+/* put_sign encodes one question into the ring. */
+static enum status put_sign(struct bridge *bridge, struct bridge_exchange *exchange, size_t item)
+{
+	struct buffer payload;
+	enum status status = ipc_reserve(bridge->signer, &payload);
+
+	if (status != STATUS_OK)
+		return status;
+	bridge->sign_request.request = number_of(bridge, exchange, item);
+	bridge->sign_request.connection = bridge->conns[exchange->conn].id;
+	status = call_sign_put_request(&bridge->sign_request, &payload);
+	CHECK(status == STATUS_OK); /* a question fits a slot: call_sign.c asserts it */
+	ipc_commit(bridge->signer, CALL_BRIDGE_SIGN_REQUEST, &payload);
+	return STATUS_OK;
+}
+
+/* answer_self ends one item without the signer. */
+static void answer_self(struct bridge *bridge, struct bridge_exchange *exchange, size_t item,
+                        enum call_result result)
+{
+	const char *detail = exchange->api.detail[0] == 0 ? NULL : exchange->api.detail;
+
+	bridge->sign_answer = (struct call_sign_answer){.result = result};
+	(void)api_take_sign(&exchange->api, &bridge->api, item, &bridge->sign_answer, detail);
+}
+
+static bool has_room(struct bridge *bridge, size_t count)
+{
+	return ipc_pending(bridge->signer) + count <= bridge->signer->shape.slots;
+}
+
+/* check_atomic refuses an atomic batch as a whole when one item is not even well-formed. */
+static bool check_atomic(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	for (size_t i = 0; i < exchange->api.item_count; i++) {
+		enum call_result result =
+		    api_fill_sign(&exchange->api, &bridge->api, i, &bridge->sign_request);
+
+		if (result != CALL_RESULT_DONE) {
+			refuse(bridge, exchange, result,
+			       exchange->api.detail[0] == 0 ? NULL : exchange->api.detail);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void ask_sign(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	struct api_exchange *api = &exchange->api;
+	size_t count = api->item_count;
+	uint32_t asked = 0;
+
+	if (!has_room(bridge, count)) {
+		refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
+		return;
+	}
+	if (api->atomic && !check_atomic(bridge, exchange))
+		return;
+	for (size_t i = 0; i < count && api->ask == API_ASK_SIGN; i++) {
+		enum call_result result =
+		    api_fill_sign(api, &bridge->api, i, &bridge->sign_request);
+
+		if (result == CALL_RESULT_DONE) {
+			if (put_sign(bridge, exchange, i) == STATUS_OK) {
+				asked++;
+				continue;
+			}
+			result = CALL_RESULT_OVERLOADED;
+		}
+		answer_self(bridge, exchange, i, result);
+	}
+	if (asked != 0)
+		note_asked(bridge, asked);
+}
+
+static void ask_export(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	struct call_export_request request;
+	struct buffer payload;
+
+	if (ipc_reserve(bridge->signer, &payload) != STATUS_OK) {
+		refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
+		return;
+	}
+	api_fill_export(&exchange->api, &request);
+	request.request = number_of(bridge, exchange, 0);
+	request.connection = bridge->conns[exchange->conn].id;
+	CHECK(call_export_put_request(&request, &payload) == STATUS_OK);
+	ipc_commit(bridge->signer, CALL_BRIDGE_EXPORT_REQUEST, &payload);
+	note_asked(bridge, 1);
+}
+
+static void ask_envelope(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	struct call_change_envelope head = {
+	    .connection = bridge->conns[exchange->conn].id,
+	    .request = number_of(bridge, exchange, 0),
+	};
+	struct bytes envelope;
+	struct buffer payload;
+	enum call_result result = api_envelope(&exchange->api, &bridge->api, &envelope);
+
+	if (result != CALL_RESULT_DONE) {
+		refuse(bridge, exchange, result, "\"envelope\" is base64 of a sealed change");
+		return;
+	}
+	if (ipc_reserve(bridge->authority, &payload) != STATUS_OK) {
+		refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
+		return;
+	}
+	CHECK(buffer_put(&payload, bytes_of(&head, sizeof(head))) == STATUS_OK);
+	CHECK(buffer_put(&payload, envelope) == STATUS_OK);
+	ipc_commit(bridge->authority, CALL_CHANGE_ENVELOPE, &payload);
+	bridge->authority_open++;
+	count_open(bridge);
+}
+
+void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	if (bridge->api.stopping) {
+		refuse(bridge, exchange, CALL_RESULT_STOPPING, NULL);
+	} else if (!bridge->api.has_channel) {
+		refuse(bridge, exchange, CALL_RESULT_SEALED, NULL);
+	} else if (exchange->api.ask == API_ASK_ENVELOPE) {
+		ask_envelope(bridge, exchange);
+	} else if (is_stalled(bridge)) {
+		refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
+	} else if (exchange->api.ask == API_ASK_SIGN) {
+		ask_sign(bridge, exchange);
+	} else {
+		ask_export(bridge, exchange);
+	}
+}
+
+/* reply sends a response that an answer has completed. */
+static void reply(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	struct bridge_conn *conn = &bridge->conns[exchange->conn];
+
+	exchange->sent = 0;
+	conn->state = BRIDGE_WRITE;
+	conn->deadline_ms = bridge_now_ms(bridge) + BRIDGE_WRITE_MS;
+	bridge_advance(bridge, conn);
+}
+
+static bool hear_sign(struct bridge *bridge, struct bytes message)
+{
+	struct bridge_exchange *exchange;
+	size_t item;
+
+	if (call_sign_take_answer(message, &bridge->sign_answer) != STATUS_OK)
+		return false;
+	exchange = find(bridge, bridge->sign_answer.request, API_ASK_SIGN);
+	item = bridge->sign_answer.request & 0xffff;
+	if (exchange == NULL)
+		return true;
+	if (item >= exchange->api.item_count || exchange->api.items[item].answered)
+		return false;
+	bridge->signer_open--;
+	count_open(bridge);
+	if (api_take_sign(&exchange->api, &bridge->api, item, &bridge->sign_answer, NULL))
+		reply(bridge, exchange);
+	return true;
+}
+
+static bool hear_export(struct bridge *bridge, struct bytes message)
+{
+	struct bridge_exchange *exchange;
+
+	if (call_export_take_answer(message, &bridge->export_answer) != STATUS_OK)
+		return false;
+	exchange = find(bridge, bridge->export_answer.request, API_ASK_EXPORT);
+	if (exchange == NULL)
+		return true;
+	bridge->signer_open--;
+	count_open(bridge);
+	api_take_export(&exchange->api, &bridge->api, &bridge->export_answer);
+	reply(bridge, exchange);
+	return true;
+}
+
+static void keep_certificate(struct api_context *context, size_t which, struct bytes certificate)
+{
+	memcpy(context->certificates[which], certificate.data, certificate.len);
+	context->certificate_lens[which] = certificate.len;
+}
+
+/* hear_start takes over TLS key and certificates; the message's copy of the key is wiped. */
+static bool hear_start(struct bridge *bridge, struct buffer *message)
+{
+	struct call_channel_start start;
+	struct http_tls *tls;
+	enum status status = call_channel_take_start(buffer_bytes(message), &start);
+
+	if (status == STATUS_OK)
+		status = http_tls_open(start.tls_key, start.tls_chain, start.tls_chain_count, &tls);
+	explicit_bzero(start.tls_key, sizeof(start.tls_key));
+	if (status != STATUS_OK) {
+		explicit_bzero(message->data, message->len);
+		log_event(LOG_ERROR, "tls.key_refused");
+		return status != STATUS_MALFORMED;
+	}
+	http_tls_close(bridge->tls);
+	bridge->tls = tls;
+	memcpy(bridge->api.deployment, start.deployment, sizeof(start.deployment));
+	memcpy(bridge->api.deployment_key, start.deployment_key, sizeof(start.deployment_key));
+	bridge->api.boot = start.boot;
+	bridge->api.hardware = start.hardware;
+	keep_certificate(&bridge->api, 0, start.authority_certificate);
+	keep_certificate(&bridge->api, 1, start.signer_certificate);
+	explicit_bzero(message->data, message->len);
+	if (!bridge->api.has_channel)
+		log_event(LOG_INFO, "tls.ready");
+	bridge->api.has_channel = true;
+	return true;
+}
+
+/* lose refuses every request that waits for a process that has ended. */
+static void lose(struct bridge *bridge, bool authority)
+{
+	for (uint32_t i = 0; i < BRIDGE_EXCHANGES_MAX; i++) {
+		struct bridge_exchange *exchange = &bridge->exchanges[i];
+
+		if (exchange->conn == BRIDGE_NONE ||
+		    bridge->conns[exchange->conn].state != BRIDGE_WAIT ||
+		    (exchange->api.ask == API_ASK_ENVELOPE) != authority)
+			continue;
+		bridge->api.metrics.questions_lost++;
+		bridge_forget(bridge, exchange);
+		refuse(bridge, exchange, CALL_RESULT_NO_ANSWER, NULL);
+		reply(bridge, exchange);
+	}
+}
+
+static bool hear_signer(struct bridge *bridge, struct ipc_message *message)
+{
+	bridge->heard_us = bridge->now_us;
+	switch (message->kind) {
+	case CALL_BRIDGE_SIGN_ANSWER:
+		return hear_sign(bridge, buffer_bytes(&message->payload));
+	case CALL_BRIDGE_EXPORT_ANSWER:
+		return hear_export(bridge, buffer_bytes(&message->payload));
+	case CALL_BRIDGE_CHANNEL_START:
+		return hear_start(bridge, &message->payload);
+	default:
+		return false;
+	}
+}
+
+static bool hear_authority(struct bridge *bridge, struct ipc_message *message)
+{
+	struct call_change_envelope_answer head;
+	struct bridge_exchange *exchange;
+	struct bytes rest = buffer_bytes(&message->payload);
+
+	if (message->kind != CALL_CHANGE_ENVELOPE_ANSWER || rest.len < sizeof(head))
+		return false;
+	memcpy(&head, rest.data, sizeof(head));
+	rest = bytes_of(rest.data + sizeof(head), rest.len - sizeof(head));
+	exchange = find(bridge, head.request, API_ASK_ENVELOPE);
+	if (exchange == NULL)
+		return true;
+	bridge->authority_open--;
+	count_open(bridge);
+	if (head.status == STATUS_OK)
+		api_take_envelope(&exchange->api, &bridge->api, rest);
+	else
+		api_refuse_envelope(&exchange->api, &bridge->api, head.status, rest);
+	reply(bridge, exchange);
+	return true;
+}
+
+/* hear_channel takes what is there on one channel; a message that its row does not permit is the
+ * peer's crime. */
+static bool hear_channel(struct bridge *bridge, struct ipc_channel *channel, uint8_t *slot,
+                         size_t slot_len, bool authority)
+{
+	struct ipc_message message = {
+	    .payload = {slot, slot_len, 0}
+        };
+	bool heard = false;
+
+	for (;;) {
+		enum status status = ipc_take(channel, &message);
+		bool permitted;
+
+		if (status == STATUS_CONFLICT) {
+			ipc_acknowledge(channel);
+			lose(bridge, authority);
+			continue;
+		}
+		if (status != STATUS_OK)
+			return heard;
+		heard = true;
+		permitted =
+		    authority ? hear_authority(bridge, &message) : hear_signer(bridge, &message);
+		if (!permitted) {
+			log_event(LOG_ERROR, "peer.broken");
+			ipc_complain(channel, IPC_COMPLAINT_BROKEN);
+		}
+	}
+}
+
+bool bridge_hear(struct bridge *bridge)
+{
+	bool heard = hear_channel(bridge, bridge->signer, bridge->signer_slot,
+	                          IPC_PAYLOAD(CALL_BRIDGE_SLOT_BYTES), false);
+
+	if (hear_channel(bridge, bridge->authority, bridge->authority_slot,
+	                 IPC_PAYLOAD(CALL_CHANGE_SLOT_BYTES), true))
+		heard = true;
+	return heard;
+}

@@ -1,0 +1,222 @@
+/* Slots and buffers: all of them made at start, lent and given back. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/mman.h>
+
+#include "base_check.h"
+#include "bridge.h"
+
+/* map reserves zeroed memory; pages that are never touched cost nothing. */
+static void *map(size_t len)
+{
+	void *at = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static bool map_buffer(struct buffer *buffer, size_t cap)
+{
+	*buffer = (struct buffer){map(cap), cap, 0};
+	return buffer->data != NULL;
+}
+
+static bool map_exchange(struct bridge_exchange *exchange)
+{
+	*exchange = (struct bridge_exchange){.conn = BRIDGE_NONE, .large = BRIDGE_NONE};
+	return map_buffer(&exchange->in, BRIDGE_PLAIN_BYTES) &&
+	       map_buffer(&exchange->pending, BRIDGE_CIPHER_BYTES) &&
+	       map_buffer(&exchange->body, API_BODY_SPACE) &&
+	       map_buffer(&exchange->out, API_OUT_MAX);
+}
+
+static bool map_scratch(struct bridge *bridge)
+{
+	bridge->receive = map(BRIDGE_RECEIVE_BYTES);
+	bridge->signer_slot = map(CALL_BRIDGE_SLOT_BYTES);
+	bridge->authority_slot = map(CALL_CHANGE_SLOT_BYTES);
+	bridge->api.envelope_space = map(API_ENVELOPE_MAX);
+	bridge->api.pool.cap = API_JSON_POOL(LIMIT_HTTP_LARGE_BODY_MAX);
+	bridge->api.pool.memory = map(bridge->api.pool.cap);
+	return bridge->receive != NULL && bridge->signer_slot != NULL &&
+	       bridge->authority_slot != NULL && bridge->api.envelope_space != NULL &&
+	       bridge->api.pool.memory != NULL && map_buffer(&bridge->plain, BRIDGE_PLAIN_BYTES) &&
+	       map_buffer(&bridge->handshake, BRIDGE_CIPHER_BYTES);
+}
+
+enum status bridge_allocate(struct bridge *bridge, uint32_t conn_max)
+{
+	bridge->conns = map(conn_max * sizeof(bridge->conns[0]));
+	bridge->free_conns = map(conn_max * sizeof(bridge->free_conns[0]));
+	bridge->exchanges = map(BRIDGE_EXCHANGES_MAX * sizeof(bridge->exchanges[0]));
+	bridge->free_exchanges = map(BRIDGE_EXCHANGES_MAX * sizeof(bridge->free_exchanges[0]));
+	if (bridge->conns == NULL || bridge->free_conns == NULL || bridge->exchanges == NULL ||
+	    bridge->free_exchanges == NULL || !map_scratch(bridge))
+		return STATUS_BUSY;
+	/* Stacks: the slot given back last is lent first, its memory is warm. */
+	for (uint32_t i = conn_max; i-- > 0;)
+		bridge->free_conns[bridge->free_conn_count++] = i;
+	for (uint32_t i = BRIDGE_EXCHANGES_MAX; i-- > 0;) {
+		if (!map_exchange(&bridge->exchanges[i]))
+			return STATUS_BUSY;
+		bridge->free_exchanges[bridge->free_exchange_count++] = i;
+	}
+	for (uint32_t i = 0; i < BRIDGE_LARGE_MAX; i++) {
+		if (!map_buffer(&bridge->large_body[i], API_LARGE_BODY_SPACE) ||
+		    !map_buffer(&bridge->large_out[i], API_LARGE_OUT_MAX))
+			return STATUS_BUSY;
+		bridge->free_large[bridge->free_large_count++] = i;
+	}
+	bridge->conn_count = conn_max;
+	bridge->idle = (struct bridge_list){BRIDGE_NONE, BRIDGE_NONE};
+	return STATUS_OK;
+}
+
+static uint32_t index_of(const struct bridge *bridge, const struct bridge_conn *conn)
+{
+	return (uint32_t)(conn - bridge->conns);
+}
+
+static void list_add(struct bridge *bridge, struct bridge_conn *conn)
+{
+	uint32_t index = index_of(bridge, conn);
+
+	conn->newer = BRIDGE_NONE;
+	conn->older = bridge->idle.newest;
+	if (conn->older == BRIDGE_NONE)
+		bridge->idle.oldest = index;
+	else
+		bridge->conns[conn->older].newer = index;
+	bridge->idle.newest = index;
+}
+
+static void list_remove(struct bridge *bridge, struct bridge_conn *conn)
+{
+	if (conn->newer == BRIDGE_NONE)
+		bridge->idle.newest = conn->older;
+	else
+		bridge->conns[conn->newer].older = conn->older;
+	if (conn->older == BRIDGE_NONE)
+		bridge->idle.oldest = conn->newer;
+	else
+		bridge->conns[conn->older].newer = conn->newer;
+}
+
+struct bridge_conn *bridge_take_conn(struct bridge *bridge)
+{
+	struct bridge_conn *conn;
+	uint32_t index;
+
+	if (bridge->free_conn_count == 0 && bridge->idle.oldest != BRIDGE_NONE) {
+		bridge->api.metrics.connections_evicted++;
+		bridge_drop(bridge, &bridge->conns[bridge->idle.oldest]);
+	}
+	if (bridge->free_conn_count == 0)
+		return NULL;
+	index = bridge->free_conns[--bridge->free_conn_count];
+	if (index >= bridge->conn_high)
+		bridge->conn_high = index + 1;
+	conn = &bridge->conns[index];
+	*conn = (struct bridge_conn){
+	    .id = ++bridge->next_conn << 32 | index,
+	    .fd = -1,
+	    .exchange = BRIDGE_NONE,
+	    .state = BRIDGE_READ,
+	};
+	list_add(bridge, conn);
+	bridge->api.metrics.connections_open++;
+	return conn;
+}
+
+void bridge_free_conn(struct bridge *bridge, struct bridge_conn *conn)
+{
+	if (conn->exchange != BRIDGE_NONE)
+		bridge_give_back(bridge, conn);
+	list_remove(bridge, conn);
+	conn->state = BRIDGE_FREE;
+	bridge->free_conns[bridge->free_conn_count++] = index_of(bridge, conn);
+	bridge->api.metrics.connections_open--;
+}
+
+/* steal ends the connection that has been reading one request for longest: somebody who sends
+ * slowly on purpose must not keep others out. */
+static bool steal(struct bridge *bridge)
+{
+	struct bridge_conn *slowest = NULL;
+	uint64_t begun_ms = bridge_now_ms(bridge) - BRIDGE_STEAL_MS;
+
+	for (uint32_t i = 0; i < BRIDGE_EXCHANGES_MAX; i++) {
+		struct bridge_exchange *exchange = &bridge->exchanges[i];
+
+		if (exchange->conn == BRIDGE_NONE ||
+		    bridge->conns[exchange->conn].state != BRIDGE_READ ||
+		    exchange->begun_ms > begun_ms)
+			continue;
+		begun_ms = exchange->begun_ms;
+		slowest = &bridge->conns[exchange->conn];
+	}
+	if (slowest == NULL)
+		return false;
+	bridge->api.metrics.connections_evicted++;
+	bridge_drop(bridge, slowest);
+	return true;
+}
+
+void bridge_renew(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	exchange->generation++;
+	exchange->fresh = true;
+	exchange->begun_ms = bridge_now_ms(bridge);
+	exchange->pending.len = exchange->pending_at = exchange->sent = 0;
+	if (exchange->large != BRIDGE_NONE) {
+		bridge->free_large[bridge->free_large_count++] = exchange->large;
+		exchange->large = BRIDGE_NONE;
+	}
+	exchange->api.out = exchange->out;
+	api_reset(&exchange->api);
+}
+
+bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn)
+{
+	struct bridge_exchange *exchange;
+	uint32_t index;
+
+	CHECK(conn->exchange == BRIDGE_NONE);
+	if (bridge->free_exchange_count == 0 && !steal(bridge))
+		return false;
+	index = bridge->free_exchanges[--bridge->free_exchange_count];
+	exchange = &bridge->exchanges[index];
+	list_remove(bridge, conn);
+	conn->exchange = index;
+	exchange->conn = index_of(bridge, conn);
+	exchange->in.len = exchange->in_at = 0;
+	bridge_renew(bridge, exchange);
+	bridge->api.metrics.exchanges_busy++;
+	return true;
+}
+
+void bridge_give_back(struct bridge *bridge, struct bridge_conn *conn)
+{
+	struct bridge_exchange *exchange = &bridge->exchanges[conn->exchange];
+
+	bridge_forget(bridge, exchange);
+	bridge_renew(bridge, exchange);
+	exchange->conn = BRIDGE_NONE;
+	bridge->free_exchanges[bridge->free_exchange_count++] = conn->exchange;
+	conn->exchange = BRIDGE_NONE;
+	list_add(bridge, conn);
+	bridge->api.metrics.exchanges_busy--;
+}
+
+bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	if (bridge->free_large_count == 0)
+		return false;
+	exchange->large = bridge->free_large[--bridge->free_large_count];
+	exchange->api.out = bridge->large_out[exchange->large];
+	exchange->api.out.len = 0;
+	return true;
+}
+
+struct bridge_exchange *bridge_exchange_of(struct bridge *bridge, const struct bridge_conn *conn)
+{
+	return conn->exchange == BRIDGE_NONE ? NULL : &bridge->exchanges[conn->exchange];
+}

@@ -236,12 +236,12 @@ static void look_for_ready(struct supervisor *supervisor)
 			return;
 	}
 	supervisor->was_ready = true;
-	log_event(LOG_INFO, "ready");
 	if (supervisor->ready_fd >= 0) {
 		if (write(supervisor->ready_fd, text, sizeof(text) - 1) < 0)
 			log_event(LOG_WARN, "ready.unheard");
 		close(supervisor->ready_fd);
 	}
+	log_event(LOG_INFO, "ready");
 }
 
 /* One role after the other is asked to end, in the order of topology.def; true when all are gone.

@@ -195,6 +195,24 @@ static _Noreturn void become(const struct supervisor *supervisor,
 	_exit(71);
 }
 
+/* Signals stay blocked until the new program has its handlers (proc_main): a SIGTERM in between
+ * would run our handler in the child, and be lost. */
+static enum status fork_child(const struct supervisor *supervisor, struct supervisor_child *child,
+                              const struct passed *passed)
+{
+	pid_t parent = getpid();
+	sigset_t all, before;
+
+	sigfillset(&all);
+	if (sigprocmask(SIG_SETMASK, &all, &before) != 0)
+		return STATUS_IO;
+	child->pid = fork();
+	if (child->pid == 0)
+		become(supervisor, child, passed, parent);
+	CHECK(sigprocmask(SIG_SETMASK, &before, NULL) == 0);
+	return child->pid > 0 ? STATUS_OK : STATUS_IO;
+}
+
 enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_child *child)
 {
 	const struct supervisor_role *role = &supervisor_roles[child->role];
@@ -210,7 +228,6 @@ enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_ch
 	    .setting_count = (uint32_t)supervisor->setting_count[child->role],
 	};
 	struct passed passed = {{-1}, 1}; /* the first is the start data itself, made last */
-	pid_t parent = getpid();
 	enum status status;
 
 	memcpy(start.settings, supervisor->settings[child->role], sizeof(start.settings));
@@ -220,12 +237,8 @@ enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_ch
 	passed.fds[0] = make_start_fd(&start);
 	if (passed.fds[0] < 0)
 		status = STATUS_IO;
-	if (status == STATUS_OK) {
-		child->pid = fork();
-		if (child->pid == 0)
-			become(supervisor, child, &passed, parent);
-		status = child->pid > 0 ? STATUS_OK : STATUS_IO;
-	}
+	if (status == STATUS_OK)
+		status = fork_child(supervisor, child, &passed);
 	for (size_t i = 0; i < passed.count; i++)
 		if (passed.fds[i] >= 0)
 			close(passed.fds[i]);

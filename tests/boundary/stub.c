@@ -99,7 +99,7 @@ static int stub_serve(struct proc *proc)
 	if (proc->start.role != PROC_signer)
 		proc_report_ready(proc);
 	while (!proc_stopping()) {
-		(void)ipc_wait(&proc->waiter, -1);
+		(void)ipc_wait(&proc->waiter, 20000); /* a signal may come just before it */
 		misbehave(proc);
 		for (size_t i = 0; i < proc->start.channel_count; i++)
 			take_all(proc, i);

@@ -123,7 +123,7 @@ static char *next_line(int64_t deadline)
 			run.seen += (size_t)(end - begin) + 1;
 			return line;
 		}
-		if (left <= 0 || poll(&poll_fd, 1, (int)left) <= 0)
+		if (poll(&poll_fd, 1, left > 0 ? (int)left : 0) <= 0)
 			return NULL;
 		CHECK(run.len < sizeof(run.text));
 		len = read(run.log_fd, run.text + run.len, sizeof(run.text) - run.len);

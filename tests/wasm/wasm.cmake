@@ -3,3 +3,28 @@ _tests(wasm ${CMAKE_SOURCE_DIR}/tests/wasm/verifier_process_test.c
 	"cli_parts;base;call;ipc;log;wasm")
 target_include_directories(verifier_process_test PRIVATE ${CMAKE_SOURCE_DIR}/proc)
 add_dependencies(verifier_process_test claviger-verifier)
+
+# policies/hostile: modules that attack, to build/tests/hostile. Not made with policy(): they must break
+# its rules, and they must not lie among what ships.
+file(GLOB hostile_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/policies/hostile/*.c)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tests/hostile)
+foreach(source ${hostile_sources})
+	get_filename_component(stem ${source} NAME_WE)
+	set(object ${CMAKE_BINARY_DIR}/tests/hostile/${stem}.o)
+	set(wasm ${CMAKE_BINARY_DIR}/tests/hostile/${stem}.wasm)
+	add_custom_command(OUTPUT ${wasm}
+		DEPENDS ${source} ${CMAKE_SOURCE_DIR}/policies/hostile/hostile.h
+			${CMAKE_SOURCE_DIR}/abi/policy_abi.h
+		COMMAND ${WASM_CLANG} --target=wasm32-unknown-unknown -std=c17 -O1 -ffreestanding -Wall
+			-Werror -Wno-infinite-recursion -mbulk-memory -msign-ext -mmutable-globals
+			-fvisibility=hidden -I${CMAKE_SOURCE_DIR}/abi -c ${source} -o ${object}
+		COMMAND ${WASM_LD} --no-entry --strip-all --stack-first -z stack-size=16384 --allow-undefined
+			--initial-memory=131072 --max-memory=131072 ${object} -o ${wasm}
+		COMMENT "hostile ${stem}.wasm" VERBATIM)
+	list(APPEND hostile_modules ${wasm})
+endforeach()
+add_custom_target(hostile ALL DEPENDS ${hostile_modules})
+
+_tests(wasm ${CMAKE_SOURCE_DIR}/tests/wasm/hostile_test.c "cli_parts;base;call;ipc;log;wasm")
+target_include_directories(hostile_test PRIVATE ${CMAKE_SOURCE_DIR}/proc)
+add_dependencies(hostile_test claviger-verifier hostile)

@@ -11,7 +11,7 @@ set(TEST_DEFINITIONS SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_
 # module(NAME USES a b THIRD x [SHARES d]): lib/NAME, a static library. NAME/*_test.c become tests of the
 # group NAME, NAME/*_fuzz.c fuzzers. SHARES: a folder whose headers belong to its own.
 function(module name)
-	cmake_parse_arguments(M "" "SHARES" "USES;THIRD" ${ARGN})
+	cmake_parse_arguments(M "" "SHARES" "USES;THIRD;TESTS_USE" ${ARGN})
 	set(dir ${CMAKE_SOURCE_DIR}/lib/${name})
 	_row(module ${name} "${M_USES}" "${M_THIRD}")
 	_sources(${dir} sources tests fuzzers)
@@ -26,7 +26,7 @@ function(module name)
 		add_library(${name} INTERFACE)
 		target_include_directories(${name} INTERFACE ${dir})
 	endif()
-	_tests(${name} "${tests}" "${name};${M_USES};${M_THIRD}")
+	_tests(${name} "${tests}" "${name};${M_USES};${M_TESTS_USE};${M_THIRD}")
 	_fuzzers(${name} "${fuzzers}" "${name};${M_USES};${M_THIRD}")
 endfunction()
 

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base_check.h"
+#include "base_sha256.h"
+#include "tpm_esys.h"
+
+#define SEALED_ATTRIBUTES (TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_NODA)
+#define PRIMARY_ATTRIBUTES                                                                         \
+	(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |        \
+	 TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED |                    \
+	 TPMA_OBJECT_DECRYPT)
+
+/* TCG EK Credential Profile's storage template of ECC P-256, with noDA. */
+static const TPM2B_PUBLIC primary_template = {
+    .publicArea = {
+                   .type = TPM2_ALG_ECC,
+                   .nameAlg = TPM2_ALG_SHA256,
+                   .objectAttributes = PRIMARY_ATTRIBUTES,
+                   .parameters.eccDetail = {
+            .symmetric = {.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB},
+            .scheme.scheme = TPM2_ALG_NULL,
+            .curveID = TPM2_ECC_NIST_P256,
+            .kdf.scheme = TPM2_ALG_NULL}}
+};
+
+void tpm_name_take(const TPM2B_NAME *name, struct tpm_name *ret_name)
+{
+	CHECK(name->size <= TPM_NAME_MAX);
+	*ret_name = (struct tpm_name){.len = name->size};
+	memcpy(ret_name->bytes, name->name, name->size);
+}
+
+static bool name_equal(const struct tpm_name *a, const struct tpm_name *b)
+{
+	return bytes_equal(bytes_of(a->bytes, a->len), bytes_of(b->bytes, b->len));
+}
+
+/* ---- the primary ---- */
+
+static enum status create_primary(struct tpm *tpm, ESYS_TR *ret_persistent)
+{
+	static const TPM2B_SENSITIVE_CREATE no_secret;
+	static const TPM2B_DATA no_data;
+	static const TPML_PCR_SELECTION no_pcrs;
+	ESYS_TR transient = ESYS_TR_NONE;
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_CreatePrimary(tpm_context(tpm), ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD,
+	                                  ESYS_TR_NONE, ESYS_TR_NONE, &no_secret, &primary_template,
+	                                  &no_data, &no_pcrs, &transient, NULL, NULL, NULL, NULL),
+	               "making the storage primary");
+
+	if (status != STATUS_OK)
+		return status;
+	status = tpm_status(tpm,
+	                    Esys_EvictControl(tpm_context(tpm), ESYS_TR_RH_OWNER, transient,
+	                                      ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+	                                      TPM_HANDLE_PRIMARY, ret_persistent),
+	                    "keeping the storage primary");
+	tpm_flush(tpm, &transient);
+	return status;
+}
+
+/* name_of computes a name itself: a name that the TPM (or who stands between) says is no proof of
+ * the public area beside it. */
+static enum status name_of(const TPM2B_PUBLIC *public, struct tpm_name *ret_name)
+{
+	uint8_t raw[sizeof(TPMT_PUBLIC)];
+	size_t len = 0;
+
+	if (public->publicArea.nameAlg != TPM2_ALG_SHA256 ||
+	    Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, raw, sizeof(raw), &len) !=
+	        TSS2_RC_SUCCESS)
+		return STATUS_MALFORMED;
+	*ret_name = (struct tpm_name){
+	    .len = 2 + SHA256_LEN, .bytes = {0x00, 0x0b}
+        };
+	sha256_of(bytes_of(raw, len), ret_name->bytes + 2);
+	return STATUS_OK;
+}
+
+/* public_is_primary compares every field but the key itself with the template. */
+static bool public_is_primary(const TPM2B_PUBLIC *public)
+{
+	const TPMT_PUBLIC *p = &public->publicArea, *t = &primary_template.publicArea;
+	const TPMS_ECC_PARMS *ecc = &p->parameters.eccDetail;
+
+	return p->type == t->type && p->nameAlg == t->nameAlg &&
+	       p->objectAttributes == t->objectAttributes && p->authPolicy.size == 0 &&
+	       ecc->symmetric.algorithm == TPM2_ALG_AES && ecc->symmetric.keyBits.aes == 128 &&
+	       ecc->symmetric.mode.aes == TPM2_ALG_CFB && ecc->scheme.scheme == TPM2_ALG_NULL &&
+	       ecc->curveID == TPM2_ECC_NIST_P256;
+}
+
+/* check_primary: the object behind the handle is a storage primary of ours, and ESYS holds that
+ * very public area, to which it will encrypt salts. */
+static enum status check_primary(struct tpm *tpm, ESYS_TR primary, const struct tpm_name *pinned,
+                                 struct tpm_name *ret_name)
+{
+	TPM2B_PUBLIC *public = NULL;
+	TPM2B_NAME *esys_name = NULL;
+	struct tpm_name name, held = {0};
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_ReadPublic(tpm_context(tpm), primary, ESYS_TR_NONE, ESYS_TR_NONE,
+	                               ESYS_TR_NONE, &public, NULL, NULL),
+	               "reading the storage primary");
+
+	if (status != STATUS_OK)
+		return status;
+	status = name_of(public, &name);
+	if (status == STATUS_OK && !public_is_primary(public))
+		status = STATUS_REFUSED;
+	Esys_Free(public);
+	if (status == STATUS_OK)
+		status = tpm_status(tpm, Esys_TR_GetName(tpm_context(tpm), primary, &esys_name),
+		                    "naming the storage primary");
+	if (status == STATUS_OK) {
+		if (esys_name->size <= TPM_NAME_MAX)
+			tpm_name_take(esys_name, &held);
+		Esys_Free(esys_name);
+		if (!name_equal(&held, &name) || (pinned != NULL && !name_equal(&name, pinned)))
+			status = STATUS_REFUSED;
+	}
+	if (status == STATUS_REFUSED)
+		tpm->what = "comparing the storage primary with the pinned one";
+	if (status == STATUS_OK)
+		*ret_name = name;
+	return status;
+}
+
+enum status tpm_salted(struct tpm *tpm, TPM2_SE kind, ESYS_TR *ret_session)
+{
+	ESYS_TR session = ESYS_TR_NONE;
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_StartAuthSession(tpm_context(tpm), tpm->primary, ESYS_TR_NONE,
+	                                     ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, kind,
+	                                     &tpm_session_cipher, TPM2_ALG_SHA256, &session),
+	               "starting a salted session");
+
+	if (status != STATUS_OK)
+		return status;
+	status = tpm_status(
+	    tpm,
+	    Esys_TRSess_SetAttributes(
+	        tpm_context(tpm), session,
+	        TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT, 0xff),
+	    "setting session attributes");
+	if (status != STATUS_OK)
+		tpm_flush(tpm, &session);
+	else
+		*ret_session = session;
+	return status;
+}
+
+enum status tpm_primary_open(struct tpm *tpm, bool create, const struct tpm_name *pinned,
+                             struct tpm_name *ret_name)
+{
+	ESYS_TR primary = ESYS_TR_NONE;
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_TR_FromTPMPublic(tpm_context(tpm), TPM_HANDLE_PRIMARY, ESYS_TR_NONE,
+	                                     ESYS_TR_NONE, ESYS_TR_NONE, &primary),
+	               "finding the storage primary");
+
+	if (status == STATUS_NOT_FOUND && create)
+		status = create_primary(tpm, &primary);
+	if (status == STATUS_OK)
+		status = check_primary(tpm, primary, pinned, ret_name);
+	if (status != STATUS_OK) {
+		if (primary != ESYS_TR_NONE)
+			(void)Esys_TR_Close(tpm_context(tpm), &primary);
+		return status;
+	}
+	tpm->primary = primary;
+	return tpm_salted(tpm, TPM2_SE_HMAC, &tpm->session);
+}
+
+/* ---- sealing ---- */
+
+/* policy_of_now computes the digest of PolicyPCR over the present values. */
+static enum status policy_of_now(struct tpm *tpm, uint32_t pcr_mask, TPM2B_DIGEST *ret_policy)
+{
+	static const TPM2B_DIGEST as_they_are;
+	TPML_PCR_SELECTION selection;
+	TPM2B_DIGEST *digest = NULL;
+	ESYS_TR trial = ESYS_TR_NONE;
+	enum status status = tpm_salted(tpm, TPM2_SE_TRIAL, &trial);
+
+	if (status != STATUS_OK)
+		return status;
+	tpm_selection(pcr_mask, &selection);
+	status = tpm_status(tpm,
+	                    Esys_PolicyPCR(tpm_context(tpm), trial, ESYS_TR_NONE, ESYS_TR_NONE,
+	                                   ESYS_TR_NONE, &as_they_are, &selection),
+	                    "computing the PCR policy");
+	if (status == STATUS_OK)
+		status = tpm_status(tpm,
+		                    Esys_PolicyGetDigest(tpm_context(tpm), trial, ESYS_TR_NONE,
+		                                         ESYS_TR_NONE, ESYS_TR_NONE, &digest),
+		                    "computing the PCR policy");
+	tpm_flush(tpm, &trial);
+	if (status == STATUS_OK) {
+		*ret_policy = *digest;
+		Esys_Free(digest);
+	}
+	return status;
+}
+
+static bool public_is_sealed(const TPM2B_PUBLIC *public)
+{
+	const TPMT_PUBLIC *p = &public->publicArea;
+
+	return p->type == TPM2_ALG_KEYEDHASH && p->nameAlg == TPM2_ALG_SHA256 &&
+	       p->objectAttributes == SEALED_ATTRIBUTES && p->authPolicy.size == SHA256_LEN &&
+	       p->parameters.keyedHashDetail.scheme.scheme == TPM2_ALG_NULL;
+}
+
+static enum status fill_blob(const TPM2B_PUBLIC *public, const TPM2B_PRIVATE *private,
+                             struct tpm_blob *blob)
+{
+	if (Tss2_MU_TPM2B_PUBLIC_Marshal(public, blob->public_area, sizeof(blob->public_area),
+	                                 &blob->public_len) != TSS2_RC_SUCCESS ||
+	    Tss2_MU_TPM2B_PRIVATE_Marshal(private, blob->private_area, sizeof(blob->private_area),
+	                                  &blob->private_len) != TSS2_RC_SUCCESS)
+		return STATUS_TOO_LARGE;
+	return public_is_sealed(public) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+enum status tpm_seal(struct tpm *tpm, uint32_t pcr_mask, const uint8_t share[TPM_SHARE_LEN],
+                     struct tpm_blob *ret_blob)
+{
+	static const TPM2B_DATA no_data;
+	static const TPML_PCR_SELECTION no_pcrs;
+	struct tpm_blob blob = {.pcr_mask = pcr_mask};
+	TPM2B_SENSITIVE_CREATE secret = {.sensitive.data.size = TPM_SHARE_LEN};
+	TPM2B_PUBLIC template = {
+	    .publicArea = {.type = TPM2_ALG_KEYEDHASH,
+	                   .nameAlg = TPM2_ALG_SHA256,
+	                   .objectAttributes = SEALED_ATTRIBUTES,
+	                   .parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL}
+        };
+	TPM2B_PUBLIC *public = NULL;
+	TPM2B_PRIVATE *private = NULL;
+	TPM2B_NAME *name = NULL;
+	enum status status = policy_of_now(tpm, pcr_mask, &template.publicArea.authPolicy);
+
+	if (status != STATUS_OK)
+		return status;
+	memcpy(secret.sensitive.data.buffer, share, TPM_SHARE_LEN);
+	status = tpm_status(tpm,
+	                    Esys_Create(tpm_context(tpm), tpm->primary, tpm->session, ESYS_TR_NONE,
+	                                ESYS_TR_NONE, &secret, &template, &no_data, &no_pcrs,
+	                                &private, &public, NULL, NULL, NULL),
+	                    "sealing");
+	explicit_bzero(&secret, sizeof(secret));
+	if (status != STATUS_OK)
+		return status;
+	status = fill_blob(public, private, &blob);
+	Esys_Free(public);
+	Esys_Free(private);
+	if (status == STATUS_OK)
+		status = tpm_status(tpm, Esys_TR_GetName(tpm_context(tpm), tpm->primary, &name),
+		                    "naming the storage primary");
+	if (status == STATUS_OK) {
+		tpm_name_take(name, &blob.primary);
+		Esys_Free(name);
+		*ret_blob = blob;
+	}
+	return status;
+}
+
+static enum status load_blob(struct tpm *tpm, const struct tpm_blob *blob, ESYS_TR *ret_object)
+{
+	TPM2B_PUBLIC public = {0};
+	TPM2B_PRIVATE private = {0};
+	size_t at = 0, private_at = 0;
+
+	if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(blob->public_area, blob->public_len, &at, &public) !=
+	        TSS2_RC_SUCCESS ||
+	    at != blob->public_len ||
+	    Tss2_MU_TPM2B_PRIVATE_Unmarshal(blob->private_area, blob->private_len, &private_at,
+	                                    &private) != TSS2_RC_SUCCESS ||
+	    private_at != blob->private_len || !public_is_sealed(&public)) {
+		tpm->what = "checking the sealed object's attributes";
+		tpm->rc = 0;
+		return STATUS_CORRUPT;
+	}
+	return tpm_status(tpm,
+	                  Esys_Load(tpm_context(tpm), tpm->primary, tpm->session, ESYS_TR_NONE,
+	                            ESYS_TR_NONE, &private, &public, ret_object),
+	                  "loading the sealed share");
+}
+
+/* overwrite makes ESYS's buffer, in which the share was decrypted, hold something longer. */
+static void overwrite(struct tpm *tpm)
+{
+	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN];
+
+	(void)!tpm_pcr_read(tpm, 0xff, values);
+}
+
+static enum status unseal_object(struct tpm *tpm, const struct tpm_blob *blob, ESYS_TR object,
+                                 uint8_t ret_share[TPM_SHARE_LEN])
+{
+	static const TPM2B_DIGEST as_they_are;
+	TPM2B_SENSITIVE_DATA *data = NULL;
+	TPML_PCR_SELECTION selection;
+	ESYS_TR policy = ESYS_TR_NONE;
+	enum status status = tpm_salted(tpm, TPM2_SE_POLICY, &policy);
+
+	if (status != STATUS_OK)
+		return status;
+	tpm_selection(blob->pcr_mask, &selection);
+	status = tpm_status(tpm,
+	                    Esys_PolicyPCR(tpm_context(tpm), policy, ESYS_TR_NONE, ESYS_TR_NONE,
+	                                   ESYS_TR_NONE, &as_they_are, &selection),
+	                    "evaluating the PCR policy");
+	if (status == STATUS_OK)
+		status = tpm_status(tpm,
+		                    Esys_Unseal(tpm_context(tpm), object, policy, ESYS_TR_NONE,
+		                                ESYS_TR_NONE, &data),
+		                    "unsealing the share");
+	tpm_flush(tpm, &policy);
+	if (status != STATUS_OK)
+		return status;
+	if (data->size == TPM_SHARE_LEN)
+		memcpy(ret_share, data->buffer, TPM_SHARE_LEN);
+	else
+		status = STATUS_CORRUPT;
+	explicit_bzero(data, sizeof(*data));
+	Esys_Free(data);
+	overwrite(tpm);
+	return status;
+}
+
+enum status tpm_unseal(struct tpm *tpm, const struct tpm_blob *blob,
+                       uint8_t ret_share[TPM_SHARE_LEN])
+{
+	ESYS_TR object = ESYS_TR_NONE;
+	enum status status = load_blob(tpm, blob, &object);
+
+	if (status != STATUS_OK)
+		return status;
+	status = unseal_object(tpm, blob, object, ret_share);
+	tpm_flush(tpm, &object);
+	return status;
+}

@@ -12,6 +12,9 @@
 
 /* In the order of the list; each command's row stands in its own file. */
 static const struct cli_command *const commands[] = {
+    &cli_policy_check,
+    &cli_policy_describe,
+    &cli_policy_inspect,
     &cli_tx_decode,
     &cli_version,
 };

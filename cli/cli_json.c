@@ -66,6 +66,23 @@ enum status cli_json_open(const char *path, struct cli_json_file *ret_file, char
 	return STATUS_OK;
 }
 
+enum status cli_json_parse(struct bytes text, struct cli_json_file *ret_file, char *ret_message,
+                           size_t message_cap)
+{
+	yyjson_read_err error = {0};
+	yyjson_doc *document =
+	    yyjson_read_opts((char *)(uintptr_t)text.data, text.len, 0, NULL, &error);
+
+	if (document == NULL) {
+		snprintf(ret_message, message_cap, "not JSON: %s at byte %zu", error.msg,
+		         error.pos);
+		return STATUS_MALFORMED;
+	}
+	ret_file->document = document;
+	ret_file->root = (const struct cli_json_node *)yyjson_doc_get_root(document);
+	return STATUS_OK;
+}
+
 void cli_json_close(struct cli_json_file *file)
 {
 	yyjson_doc_free(file->document);
@@ -100,6 +117,31 @@ bool cli_json_u64(const struct cli_json_node *node, uint64_t *ret_number)
 		return false;
 	*ret_number = yyjson_get_uint(value);
 	return true;
+}
+
+bool cli_json_bool(const struct cli_json_node *node, bool *ret_value)
+{
+	yyjson_val *value = value_of(node);
+
+	if (!yyjson_is_bool(value))
+		return false;
+	*ret_value = yyjson_get_bool(value);
+	return true;
+}
+
+bool cli_json_count(const struct cli_json_node *node, size_t *ret_count)
+{
+	yyjson_val *value = value_of(node);
+
+	if (!yyjson_is_arr(value))
+		return false;
+	*ret_count = yyjson_arr_size(value);
+	return true;
+}
+
+const struct cli_json_node *cli_json_item(const struct cli_json_node *node, size_t index)
+{
+	return (const struct cli_json_node *)yyjson_arr_get(value_of(node), index);
 }
 
 enum status cli_json_each(const struct cli_json_node *object,

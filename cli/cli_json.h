@@ -22,6 +22,9 @@ struct cli_json_file {
  * a sentence for people in `ret_message`. */
 MUST_USE enum status cli_json_open(const char *path, struct cli_json_file *ret_file,
                                    char *ret_message, size_t message_cap);
+/* cli_json_parse is cli_json_open for text in memory, which may go afterwards. */
+MUST_USE enum status cli_json_parse(struct bytes text, struct cli_json_file *ret_file,
+                                    char *ret_message, size_t message_cap);
 void cli_json_close(struct cli_json_file *file);
 
 /* cli_json_is_object says whether cli_json_next may walk the node. */
@@ -31,6 +34,11 @@ const struct cli_json_node *cli_json_member(const struct cli_json_node *node, co
 /* cli_json_text and cli_json_u64 take a string or a whole number; false for any other value. */
 bool cli_json_text(const struct cli_json_node *node, struct bytes *ret_text);
 bool cli_json_u64(const struct cli_json_node *node, uint64_t *ret_number);
+bool cli_json_bool(const struct cli_json_node *node, bool *ret_value);
+/* cli_json_count says how many items an array has; false for any other value. */
+bool cli_json_count(const struct cli_json_node *node, size_t *ret_count);
+/* cli_json_item returns an item of an array; NULL beyond its end. */
+const struct cli_json_node *cli_json_item(const struct cli_json_node *node, size_t index);
 
 /* cli_json_each calls `visit` for each member of an object, in the file's order, until one returns
  * other than STATUS_OK, and returns that. STATUS_MALFORMED when the node is no object. */

@@ -57,7 +57,8 @@ endfunction()
 function(tool name)
 	cmake_parse_arguments(P "" "DIR" "USES;THIRD" ${ARGN})
 	_row(tool ${name} "${P_USES}" "${P_THIRD}")
-	_program(${name} ${P_DIR} ${CMAKE_SOURCE_DIR}/${P_DIR} "${P_USES}" "${P_THIRD}")
+	get_filename_component(stem ${P_DIR} NAME)
+	_program(${name} ${stem} ${CMAKE_SOURCE_DIR}/${P_DIR} "${P_USES}" "${P_THIRD}")
 endfunction()
 
 # policy(NAME [DIR d] [SOURCES a.c b.c] [FLAGS f]): policies/NAME (or policies/d), freestanding C with
@@ -123,6 +124,20 @@ function(policy name)
 		COMMENT "policy ${name}.wasm" VERBATIM)
 	add_custom_target(policy_${name} ALL DEPENDS ${wasm})
 	set_property(GLOBAL APPEND PROPERTY POLICY_TARGETS policy_${name})
+	set_property(GLOBAL APPEND PROPERTY POLICY_MODULES ${wasm})
+endfunction()
+
+# known_policies(MODULE): the policies named so far ship: MODULE gets the table of their hashes.
+function(known_policies module)
+	get_property(modules GLOBAL PROPERTY POLICY_MODULES)
+	get_property(targets GLOBAL PROPERTY POLICY_TARGETS)
+	set(table ${CMAKE_BINARY_DIR}/generated/policy_known_table.c)
+	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
+	add_custom_command(OUTPUT ${table} DEPENDS ${modules} ${targets} ${CMAKE_SOURCE_DIR}/cmake/known.cmake
+		COMMAND ${CMAKE_COMMAND} -DOUT=${table} "-DMODULES=${modules}"
+			-P ${CMAKE_SOURCE_DIR}/cmake/known.cmake
+		COMMENT "table of known policies" VERBATIM)
+	target_sources(${module} PRIVATE ${table})
 endfunction()
 
 # script_test(NAME GROUP g COMMAND c...): a test that is no C program. It ends 0 (passed), 77 (this

@@ -43,6 +43,10 @@ struct policy_error {
 	char text[160];
 };
 
+/* policy_module_schema finds the contents of the section claviger.parameters in a module that has
+ * passed the profile's check (lib/wasm); empty when there is none. Borrowed from the module. */
+MUST_USE enum status policy_module_schema(struct bytes module, struct bytes *ret_schema);
+
 /* policy_schema_decode decodes the contents of the section claviger.parameters; no bytes are a
  * schema without fields. */
 MUST_USE enum status policy_schema_decode(struct bytes cbor, struct policy_schema *ret_schema,

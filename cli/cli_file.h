@@ -1,0 +1,13 @@
+/* cli_file: reads a whole file that the person named, up to a bound. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_FILE_H
+#define CLI_FILE_H
+
+#include "base_bytes.h"
+
+/* cli_file_read reads at most `cap` bytes into a buffer that the caller frees; a longer file is
+ * STATUS_TOO_LARGE. On failure `ret_message` has a sentence for people. "-" is standard input. */
+MUST_USE enum status cli_file_read(const char *path, size_t cap, struct buffer *ret_file,
+                                   char *ret_message, size_t message_cap);
+
+#endif

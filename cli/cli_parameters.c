@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_parameters.h"
+
+#include <claviger_toml.h>
+
+#include "base_encode.h"
+#include "cbor_writer.h"
+#include "cli_file.h"
+#include "cli_json.h"
+
+#define TOML_FILE_MAX (256u * 1024)
+
+struct reading {
+	const struct policy_schema *schema;
+	const struct cli_json_node *given[POLICY_FIELDS_MAX];
+	char *message;
+	size_t cap;
+};
+
+static enum status take_name(void *context, struct bytes name, const struct cli_json_node *value)
+{
+	struct reading *r = context;
+	int index = policy_schema_find(r->schema, name);
+
+	if (index < 0) {
+		snprintf(r->message, r->cap, "the module has no parameter \"%.*s\"",
+		         name.len > 64 ? 64 : (int)name.len, (const char *)name.data);
+		return STATUS_REFUSED;
+	}
+	r->given[index] = value;
+	return STATUS_OK;
+}
+
+/* put_one writes a value that is no list; false when it has another type. */
+static bool put_one(struct cbor_writer *w, unsigned type, const struct cli_json_node *value)
+{
+	uint64_t number;
+	bool truth;
+	struct bytes text;
+	uint8_t key[32];
+
+	switch (type) {
+	case POLICY_TYPE_BOOL:
+		if (!cli_json_bool(value, &truth))
+			return false;
+		cbor_put_bool(w, truth);
+		return true;
+	case POLICY_TYPE_U64:
+	case POLICY_TYPE_U64_LIST:
+		if (!cli_json_u64(value, &number))
+			return false;
+		cbor_put_uint(w, number);
+		return true;
+	case POLICY_TYPE_PUBKEY:
+	case POLICY_TYPE_PUBKEY_LIST:
+		if (!cli_json_text(value, &text) || base58_decode_32(text, key) != STATUS_OK)
+			return false;
+		cbor_put_bytes_n(w, key, sizeof(key));
+		return true;
+	default:
+		if (!cli_json_text(value, &text))
+			return false;
+		cbor_put_text(w, text);
+		return true;
+	}
+}
+
+static bool put_value(struct cbor_writer *w, unsigned type, const struct cli_json_node *value)
+{
+	size_t count;
+
+	if (type != POLICY_TYPE_U64_LIST && type != POLICY_TYPE_PUBKEY_LIST)
+		return put_one(w, type, value);
+	if (!cli_json_count(value, &count) || count > POLICY_LIST_MAX)
+		return false;
+	cbor_put_array(w, count);
+	for (size_t i = 0; i < count; i++)
+		if (!put_one(w, type, cli_json_item(value, i)))
+			return false;
+	cbor_put_end(w);
+	return true;
+}
+
+static enum status put_values(struct reading *r, struct buffer *ret_values)
+{
+	struct cbor_writer w;
+	size_t count = 0;
+
+	for (size_t i = 0; i < r->schema->count; i++)
+		count += r->given[i] != NULL;
+	cbor_writer_init(&w, ret_values);
+	cbor_put_map(&w, count);
+	for (size_t i = 0; i < r->schema->count; i++) {
+		const struct policy_field *field = &r->schema->fields[i];
+
+		if (r->given[i] == NULL)
+			continue;
+		cbor_put_key(&w, i);
+		if (!put_value(&w, field->type, r->given[i])) {
+			snprintf(r->message, r->cap, "parameter \"%.*s\" must be a %s: %.*s",
+			         (int)field->name.len, (const char *)field->name.data,
+			         policy_type_name(field->type), (int)field->text.len,
+			         (const char *)field->text.data);
+			return STATUS_REFUSED;
+		}
+	}
+	cbor_put_end(&w);
+	if (cbor_finish(&w) == STATUS_OK)
+		return STATUS_OK;
+	snprintf(r->message, r->cap, "the parameters take more than %u bytes",
+	         LIMIT_PARAMETERS_MAX);
+	return STATUS_TOO_LARGE;
+}
+
+static enum status read_json(const char *path, struct buffer *toml, struct cli_json_file *ret_file,
+                             char *message, size_t cap)
+{
+	struct claviger_toml_error error;
+	size_t len = 0, room = 8 * toml->len + 4096;
+	char *json = malloc(room);
+	int result = json == NULL ? CLAVIGER_TOML_TOO_LARGE
+	                          : claviger_toml_to_json((const char *)toml->data, toml->len, json,
+	                                                  room, &len, &error);
+	enum status status = STATUS_TOO_LARGE;
+
+	if (result == CLAVIGER_TOML_MALFORMED) {
+		snprintf(message, cap, "%s, line %u, column %u: %s", path, error.line, error.column,
+		         error.text);
+		status = STATUS_MALFORMED;
+	} else if (result != CLAVIGER_TOML_DONE) {
+		snprintf(message, cap, "%s is too long", path);
+	} else {
+		status = cli_json_parse(bytes_of(json, len), ret_file, message, cap);
+	}
+	free(json);
+	return status;
+}
+
+enum status cli_parameters_read(const char *path, const struct policy_schema *schema,
+                                struct buffer *ret_values, char *ret_message, size_t message_cap)
+{
+	struct reading r = {.schema = schema, .message = ret_message, .cap = message_cap};
+	struct buffer toml;
+	struct cli_json_file file;
+	enum status status = cli_file_read(path, TOML_FILE_MAX, &toml, ret_message, message_cap);
+
+	if (status != STATUS_OK)
+		return status;
+	status = read_json(path, &toml, &file, ret_message, message_cap);
+	free(toml.data);
+	if (status != STATUS_OK)
+		return status;
+	status = cli_json_each(file.root, take_name, &r);
+	if (status == STATUS_OK)
+		status = put_values(&r, ret_values);
+	cli_json_close(&file);
+	return status;
+}

@@ -1,0 +1,70 @@
+/* cli_policy: what the subcommands of `claviger policy` share: a module with its parameters, loaded
+ * as a grant would load it, and requests made from transactions. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_POLICY_H
+#define CLI_POLICY_H
+
+#include "cli.h"
+#include "cli_check.h"
+#include "cli_tables.h"
+#include "policy_answer.h"
+#include "policy_request.h"
+
+#define CLI_POLICY_PINS_MAX 1024
+
+struct cli_policy {
+	const struct cli_call *call;
+	struct buffer module;
+	uint8_t hash[32];  /* of the module */
+	const char *known; /* its name when it ships with this build; NULL: custom code */
+	struct bytes schema_cbor;
+	struct policy_schema schema;
+	struct bytes record;
+	struct policy_atas atas;
+	uint8_t wallet[32];
+	struct policy_counter counters[POLICY_COUNTERS_MAX];
+	size_t counter_count;
+	struct policy_pin pins[CLI_POLICY_PINS_MAX];
+	size_t pin_count;
+	uint8_t nonce[32];
+	bool has_nonce;
+	bool unproven; /* the wallet was imported or exported (A20) */
+	bool hinted;   /* --tables was given: shown in the text, never believed */
+	uint64_t time_low, time_high;
+	struct policy_mint_cache mints;
+};
+
+/* What the person named. */
+struct cli_policy_options {
+	const char *module, *params, *wallet, *tables, *pins, *counters, *now, *nonce;
+	bool unproven;
+};
+
+/* cli_policy_open loads everything. CLI_YES, or an exit status after it has complained. */
+int cli_policy_open(struct cli_policy *p, const struct cli_call *call,
+                    const struct cli_policy_options *options);
+
+/* cli_policy_load loads only the module and its schema. */
+int cli_policy_load(struct cli_policy *p, const struct cli_call *call, const char *path);
+
+/* What a policy said about one message, or what was said before it was asked. */
+struct cli_policy_result {
+	struct policy_decision decision;
+	const char *code;  /* reason for machines */
+	char own_code[24]; /* where `code` may lie */
+	uint64_t fuel;
+	struct bytes answer; /* empty when the module gave none */
+};
+
+/* cli_policy_ask checks (or describes) one message; `view` NULL describes the grant. */
+void cli_policy_ask(struct cli_policy *p, const struct solana_view *view, unsigned mode,
+                    bool explain, struct cli_policy_result *ret_result);
+
+/* cli_policy_each decodes base64 lines of a file (NULL or "-": standard input) and calls `visit`
+ * for each; view is NULL and `error` set when the line is refused. False: it has complained. */
+bool cli_policy_each(const struct cli_call *call, const char *path,
+                     void (*visit)(void *context, const struct solana_view *view,
+                                   const struct solana_error *error),
+                     void *context);
+
+#endif

@@ -1,0 +1,267 @@
+/* cli_policy_open: loads a module, its parameters and what a grant would know. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <time.h>
+
+#include "base_encode.h"
+#include "cli_file.h"
+#include "cli_json.h"
+#include "cli_parameters.h"
+#include "cli_policy.h"
+#include "keys.h"
+#include "policy_known.h"
+
+static _Alignas(8) uint8_t record_space[POLICY_PARAMETERS_MAX];
+
+int cli_policy_load(struct cli_policy *p, const struct cli_call *call, const char *path)
+{
+	struct policy_error error = {""};
+	char message[512];
+
+	p->call = call;
+	if (cli_file_read(path, LIMIT_MODULE_MAX, &p->module, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	struct bytes module = buffer_bytes(&p->module);
+	keys_sha256(&module, 1, p->hash);
+	p->known = policy_known_name(p->hash);
+	enum status status = cli_check_load(module, message, sizeof(message));
+	if (status != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return status == STATUS_REFUSED ? CLI_NO : CLI_UNSURE;
+	}
+	if (policy_module_schema(module, &p->schema_cbor) != STATUS_OK ||
+	    policy_schema_decode(p->schema_cbor, &p->schema, &error) != STATUS_OK) {
+		cli_complain(call, "%s: %s", path, error.text);
+		return CLI_NO;
+	}
+	return CLI_YES;
+}
+
+static int load_record(struct cli_policy *p, const char *path)
+{
+	static uint8_t space[LIMIT_PARAMETERS_MAX];
+	struct buffer values = BUFFER_OF_ARRAY(space), record = BUFFER_OF_ARRAY(record_space);
+	struct policy_error error = {""};
+	char message[512];
+
+	if (path == NULL) {
+		values.data[0] = 0xa0; /* no values: an empty map */
+		values.len = 1;
+	} else if (cli_parameters_read(path, &p->schema, &values, message, sizeof(message)) !=
+	           STATUS_OK) {
+		cli_complain(p->call, "%s", message);
+		return CLI_NO;
+	}
+	if (policy_record_encode(&p->schema, buffer_bytes(&values), &record, &error) != STATUS_OK) {
+		cli_complain(p->call, "%s", error.text);
+		return CLI_NO;
+	}
+	p->record = buffer_bytes(&record);
+	if (policy_derive(&p->schema, p->record, p->wallet, keys_sha256, &p->atas) != STATUS_OK) {
+		cli_complain(p->call, "cannot derive token accounts from the parameters");
+		return CLI_NO;
+	}
+	return CLI_YES;
+}
+
+/* --- counters: {"NAME": {"unit", "mint", "window", "cap", "left"}}
+ * ----------------------------------------- */
+
+static bool take_amount(const struct cli_json_node *node, uint64_t *ret_amount)
+{
+	struct bytes text;
+	uint64_t value = 0;
+
+	if (cli_json_u64(node, ret_amount))
+		return true;
+	if (node == NULL || !cli_json_text(node, &text) || text.len == 0 || text.len > 20)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned digit = (unsigned)text.data[i] - '0';
+
+		if (digit > 9 || value > (UINT64_MAX - digit) / 10)
+			return false;
+		value = value * 10 + digit;
+	}
+	*ret_amount = value;
+	return true;
+}
+
+static bool take_word(const struct cli_json_node *node, const char *const *words, size_t count,
+                      uint32_t *ret_index)
+{
+	struct bytes text;
+
+	if (node == NULL || !cli_json_text(node, &text))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (bytes_equal(text, bytes_of_text(words[i]))) {
+			*ret_index = (uint32_t)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum status take_counter(void *context, struct bytes name, const struct cli_json_node *value)
+{
+	static const char *const units[] = {"", "lamports", "mint", "uses"};
+	static const char *const windows[] = {"total", "1h", "24h"};
+	struct cli_policy *p = context;
+	struct policy_counter *c = &p->counters[p->counter_count];
+	struct bytes mint;
+
+	(void)name;
+	if (p->counter_count == POLICY_COUNTERS_MAX)
+		return STATUS_TOO_LARGE;
+	*c = (struct policy_counter){0};
+	if (!take_word(cli_json_member(value, "unit"), units, 4, &c->unit) || c->unit == 0)
+		return STATUS_MALFORMED;
+	if (cli_json_member(value, "window") != NULL &&
+	    !take_word(cli_json_member(value, "window"), windows, 3, &c->window))
+		return STATUS_MALFORMED;
+	if (c->unit == POLICY_UNIT_MINT && (cli_json_member(value, "mint") == NULL ||
+	                                    !cli_json_text(cli_json_member(value, "mint"), &mint) ||
+	                                    base58_decode_32(mint, c->mint) != STATUS_OK))
+		return STATUS_MALFORMED;
+	if (!take_amount(cli_json_member(value, "left"), &c->left))
+		return STATUS_MALFORMED;
+	c->cap = c->left;
+	if (cli_json_member(value, "cap") != NULL &&
+	    !take_amount(cli_json_member(value, "cap"), &c->cap))
+		return STATUS_MALFORMED;
+	p->counter_count++;
+	return STATUS_OK;
+}
+
+static int load_counters(struct cli_policy *p, const char *path)
+{
+	struct cli_json_file file;
+	char message[512];
+
+	if (path == NULL)
+		return CLI_YES;
+	if (cli_json_open(path, &file, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(p->call, "%s", message);
+		return CLI_UNSURE;
+	}
+	enum status status = cli_json_each(file.root, take_counter, p);
+	cli_json_close(&file);
+	if (status == STATUS_OK)
+		return CLI_YES;
+	cli_complain(p->call,
+	             "%s: counter %zu: expected {\"NAME\":{\"unit\":\"lamports|mint|uses\","
+	             "\"mint\":ADDRESS,\"window\":\"total|1h|24h\",\"cap\":\"N\",\"left\":\"N\"}}, "
+	             "at most %d",
+	             path, p->counter_count + 1, POLICY_COUNTERS_MAX);
+	return CLI_USAGE;
+}
+
+/* --- lookup tables that the grant would pin
+ * ----------------------------------------------------------------- */
+
+/* Only entries from 0 on without a gap are pinned, as a grant names "the first n". */
+static int load_pins(struct cli_policy *p, const char *path)
+{
+	struct cli_tables tables;
+	char message[512];
+
+	if (path == NULL)
+		return CLI_YES;
+	if (cli_tables_open(path, &tables, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(p->call, "%s", message);
+		return CLI_UNSURE;
+	}
+	uint8_t(*keys)[32] = malloc(tables.count == 0 ? 1 : tables.count * 32);
+	if (keys == NULL)
+		return CLI_UNSURE;
+	for (size_t i = 0; i < tables.count; i++) {
+		const struct cli_table_entry *e = &tables.entries[i];
+		struct policy_pin *pin = p->pin_count == 0 ? NULL : &p->pins[p->pin_count - 1];
+
+		memcpy(keys[i], e->address, 32);
+		if (pin == NULL || memcmp(pin->table, e->table, 32) != 0) {
+			if (p->pin_count == CLI_POLICY_PINS_MAX)
+				break;
+			pin = &p->pins[p->pin_count++];
+			*pin = (struct policy_pin){.entries = (const uint8_t(*)[32])(keys + i)};
+			memcpy(pin->table, e->table, 32);
+		}
+		if (e->index == pin->known)
+			pin->known++;
+	}
+	cli_tables_close(&tables);
+	return CLI_YES;
+}
+
+static int load_hints(struct cli_policy *p, const char *path)
+{
+	struct cli_tables tables;
+	char message[512];
+
+	if (path == NULL)
+		return CLI_YES;
+	if (cli_tables_open(path, &tables, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(p->call, "%s", message);
+		return CLI_UNSURE;
+	}
+	cli_tables_close(&tables);
+	p->hinted = true;
+	return CLI_YES;
+}
+
+static int take_key(struct cli_policy *p, const char *option, const char *text, uint8_t ret_key[32])
+{
+	if (base58_decode_32(bytes_of_text(text), ret_key) == STATUS_OK)
+		return CLI_YES;
+	cli_complain(p->call, "%s must be an address in base58", option);
+	return CLI_USAGE;
+}
+
+static int take_time(struct cli_policy *p, const char *text)
+{
+	char *end = NULL;
+	struct timespec now;
+
+	if (text == NULL) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		p->time_low = p->time_high = (uint64_t)now.tv_sec;
+		return CLI_YES;
+	}
+	p->time_low = p->time_high = strtoull(text, &end, 10);
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0')
+		return CLI_YES;
+	cli_complain(p->call, "--now must be seconds since 1970");
+	return CLI_USAGE;
+}
+
+int cli_policy_open(struct cli_policy *p, const struct cli_call *call,
+                    const struct cli_policy_options *o)
+{
+	int result = CLI_YES;
+
+	if (o->module == NULL)
+		return cli_usage(call, "--module is missing");
+	p->call = call;
+	p->unproven = o->unproven;
+	if (o->wallet != NULL)
+		result = take_key(p, "--wallet", o->wallet, p->wallet);
+	if (result == CLI_YES && o->nonce != NULL) {
+		result = take_key(p, "--nonce", o->nonce, p->nonce);
+		p->has_nonce = true;
+	}
+	if (result == CLI_YES)
+		result = take_time(p, o->now);
+	if (result == CLI_YES)
+		result = cli_policy_load(p, call, o->module);
+	if (result == CLI_YES)
+		result = load_record(p, o->params);
+	if (result == CLI_YES)
+		result = load_counters(p, o->counters);
+	if (result == CLI_YES)
+		result = load_pins(p, o->pins);
+	return result == CLI_YES ? load_hints(p, o->tables) : result;
+}

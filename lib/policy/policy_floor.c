@@ -1,0 +1,96 @@
+/* policy_floor: see the header. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_floor.h"
+
+#include "policy_derive.h"
+
+#define SYSTEM_ASSIGN             1
+#define SYSTEM_ALLOCATE           8
+#define SYSTEM_ALLOCATE_WITH_SEED 9
+#define SYSTEM_ASSIGN_WITH_SEED   10
+#define TOKEN_BATCH               255
+
+static const uint8_t system_program[32];
+
+static bool key_is(const struct solana_view *view, unsigned account, const uint8_t key[32])
+{
+	const uint8_t *found = solana_account_key(view, account);
+	return found != NULL && memcmp(found, key, 32) == 0;
+}
+
+/* The first account is the one that would change its owner or size. One that a table hides cannot
+ * be the wallet where a signature of it is needed; with a seed it could not sign, so it counts. */
+static bool takes_wallet(const struct solana_view *view, struct bytes data, struct bytes accounts,
+                         const uint8_t *wallet)
+{
+	uint32_t tag = data.len < 4 ? UINT32_MAX : load_le32(data.data);
+	if (tag != SYSTEM_ASSIGN && tag != SYSTEM_ALLOCATE && tag != SYSTEM_ALLOCATE_WITH_SEED &&
+	    tag != SYSTEM_ASSIGN_WITH_SEED)
+		return false;
+	return accounts.len != 0 && key_is(view, accounts.data[0], wallet);
+}
+
+static struct policy_floor check_instruction(const struct solana_view *view, unsigned number,
+                                             const uint8_t *wallet)
+{
+	const struct solana_instruction *ix = &view->instructions[number];
+	struct bytes data = solana_range_bytes(view, ix->data);
+	struct bytes accounts = solana_range_bytes(view, ix->accounts);
+	if (key_is(view, ix->program, system_program) && takes_wallet(view, data, accounts, wallet))
+		return (struct policy_floor){
+		    POLICY_REASON_FLOOR, number,
+		    "System assign or allocate would give the wallet's account away; no policy can "
+		    "allow it"};
+	if ((key_is(view, ix->program, policy_token_program) ||
+	     key_is(view, ix->program, policy_token_2022_program)) &&
+	    data.len != 0 && data.data[0] == TOKEN_BATCH)
+		return (struct policy_floor){
+		    POLICY_REASON_FLOOR, number,
+		    "a token batch hides instructions inside one; no policy can allow it"};
+	return (struct policy_floor){POLICY_REASON_NONE, POLICY_NO_INSTRUCTION, ""};
+}
+
+static bool nonce_is_named(const struct solana_view *view, const uint8_t (*nonces)[32],
+                           size_t nonce_count)
+{
+	int account = solana_nonce_account(view);
+	for (size_t i = 0; i < nonce_count && account != SOLANA_ABSENT; i++)
+		if (key_is(view, (unsigned)account, nonces[i]))
+			return true;
+	return false;
+}
+
+static bool text_is_ours(const struct solana_view *view)
+{
+	static const char ours[] = "Claviger ";
+	struct bytes text = solana_range_bytes(view, view->text);
+	return text.len >= sizeof(ours) - 1 && memcmp(text.data, ours, sizeof(ours) - 1) == 0;
+}
+
+struct policy_floor policy_floor(const struct solana_view *view, const uint8_t wallet[32],
+                                 const uint8_t (*nonces)[32], size_t nonce_count)
+{
+	const struct policy_floor passes = {POLICY_REASON_NONE, POLICY_NO_INSTRUCTION, ""};
+	if (solana_find_signer(view, wallet) == SOLANA_ABSENT)
+		return (struct policy_floor){POLICY_REASON_SIGNER, POLICY_NO_INSTRUCTION,
+		                             "the wallet is no signer of this message"};
+	if (view->kind == SOLANA_KIND_OFFCHAIN) {
+		if (text_is_ours(view))
+			return (struct policy_floor){
+			    POLICY_REASON_FLOOR, POLICY_NO_INSTRUCTION,
+			    "a text that begins \"Claviger \" authorizes changes of wallets; a "
+			    "wallet never signs one"};
+		return passes;
+	}
+	if (solana_uses_nonce(view) && !nonce_is_named(view, nonces, nonce_count))
+		return (struct policy_floor){
+		    POLICY_REASON_NONCE, 0,
+		    "a durable nonce: the signature would not expire; the grant does not name this "
+		    "nonce account"};
+	for (unsigned i = 0; i < view->instruction_count; i++) {
+		struct policy_floor found = check_instruction(view, i, wallet);
+		if (found.reason != POLICY_REASON_NONE)
+			return found;
+	}
+	return passes;
+}

@@ -1,0 +1,25 @@
+/* policy_floor: what no policy can allow, and what it can only allow when the grant names it.
+ *
+ * For the signer, before any module runs, and the command line, which must say the same. Pure. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef POLICY_FLOOR_H
+#define POLICY_FLOOR_H
+
+#include "policy_abi.h"
+#include "solana_view.h"
+
+/* Why the floor refuses: reason and instruction as in struct policy_answer, words for people. */
+struct policy_floor {
+	uint32_t reason; /* POLICY_REASON_NONE: it does not */
+	uint32_t instruction;
+	const char *text;
+};
+
+/* policy_floor checks: System assign and allocate of the wallet (also with seed, when the wallet is
+ * the account), `batch` of SPL Token and Token-2022, a durable nonce whose account is not among
+ * `nonces` (32 bytes each) or hides in a lookup table (L6), an off-chain text that begins "Claviger
+ * " (A6), and messages that the wallet does not sign. */
+struct policy_floor policy_floor(const struct solana_view *view, const uint8_t wallet[32],
+                                 const uint8_t (*nonces)[32], size_t nonce_count);
+
+#endif

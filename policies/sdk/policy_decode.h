@@ -279,6 +279,14 @@ struct policy_ata {
 	uint32_t payer, account, owner, mint, system, token_program;
 };
 
+static bool policy_may_be_rent(const struct policy *p, uint32_t account)
+{
+	const struct policy_account *a = &p->accounts[account];
+	if (a->source == POLICY_SOURCE_UNKNOWN)
+		return !a->writable && !a->signer;
+	return policy_key_equal(a->key, policy_key_rent.bytes);
+}
+
 static POLICY_MAYBE uint32_t policy_decode_ata(const struct policy *p, const struct policy_ix *ix,
                                                struct policy_ata *ret)
 {
@@ -286,10 +294,10 @@ static POLICY_MAYBE uint32_t policy_decode_ata(const struct policy *p, const str
 		return POLICY_REASON_TRAILING;
 	if (ix->len == 1 && ix->data[0] > 1)
 		return POLICY_REASON_INSTRUCTION;
-	/* Old builders add the rent sysvar, which the program does not read. */
+	/* Old builders add the rent sysvar, which the program does not read; it may hide in a
+	 * table. */
 	if (ix->account_count != 6 &&
-	    (ix->account_count != 7 ||
-	     !policy_key_equal(p->accounts[ix->accounts[6]].key, policy_key_rent.bytes)))
+	    (ix->account_count != 7 || !policy_may_be_rent(p, ix->accounts[6])))
 		return POLICY_REASON_ACCOUNT_COUNT;
 	const uint8_t *a = ix->accounts;
 	*ret = (struct policy_ata){
@@ -324,13 +332,55 @@ static inline bool policy_is_key(const struct policy *p, uint32_t account, const
 	return policy_known(p, account) && policy_key_equal(p->accounts[account].key, key);
 }
 
-/* policy_is_tip says whether an account is one of the tip accounts of policy_keys.h. */
-static POLICY_MAYBE bool policy_is_tip(const struct policy *p, uint32_t account)
+/* policy_token_program_of says whether a new associated account (of `owner`; NULL: the wallet) will
+ * belong to SPL Token or Token-2022. Another program could ask for any rent. The program account
+ * may hide in a table when the new account's address is one that the host derived: the address is
+ * made from the token program, and the Associated Token Account program refuses any other. */
+static POLICY_MAYBE bool policy_token_program_of(const struct policy *p,
+                                                 const struct policy_ata *ata, const uint8_t *owner,
+                                                 bool *ret_token_2022)
 {
+	const struct policy_derived *own = policy_own(p, ata->account, owner);
+	if (own != NULL) {
+		*ret_token_2022 = own->token_2022 != 0;
+		return !policy_known(p, ata->token_program) ||
+		       policy_is_key(p, ata->token_program, own->token_program);
+	}
+	*ret_token_2022 = policy_is_key(p, ata->token_program,
+	                                policy_program_keys[POLICY_PROGRAM_TOKEN_2022].bytes);
+	return *ret_token_2022 || policy_is_key(p, ata->token_program,
+	                                        policy_program_keys[POLICY_PROGRAM_TOKEN].bytes);
+}
+
+/* policy_is_tip says whether an account is one of the tip accounts of policy_keys.h, or of `more`.
+ */
+static POLICY_MAYBE bool policy_is_tip(const struct policy *p, uint32_t account,
+                                       struct policy_range more)
+{
+	if (!policy_known(p, account))
+		return false;
+	if (policy_list_find(p, more, p->accounts[account].key) >= 0)
+		return true;
 	for (uint32_t i = 0; i < POLICY_TIPS; i++)
 		if (policy_is_key(p, account, policy_tip_keys[i].bytes))
 			return true;
 	return false;
+}
+
+/* policy_check_nonce takes advanceNonceAccount as first instruction, under the wallet's authority,
+ * where the grant allows it; the signer has checked which nonce account it is. */
+static POLICY_MAYBE bool policy_check_nonce(struct policy *p, const struct policy_ix *ix,
+                                            const struct policy_system *s, bool allowed)
+{
+	if (p->says)
+		policy_put(&p->text, "Use a durable nonce: this signature does not expire.\n");
+	return POLICY_LIMIT(p, allowed && ix->number == 0 && p->request->nonce != 0,
+	                    POLICY_REASON_LIFETIME, ix->number, "durable nonce",
+	                    v_words("a blockhash: signatures that expire"),
+	                    v_words("advanceNonceAccount")) &&
+	       POLICY_LIMIT(p, p->accounts[s->authority].wallet != 0, POLICY_REASON_ACCOUNT,
+	                    ix->number, "nonce authority", v_words("the wallet"),
+	                    v_account(p, s->authority));
 }
 
 /* policy_decoded reports how a decoder fared. */

@@ -513,7 +513,9 @@ static void policy_run(struct policy *p)
 {
 	if (!POLICY_NEED(p, p->request->kind == POLICY_KIND_TRANSACTION, POLICY_REASON_KIND,
 	                 POLICY_NO_INSTRUCTION, "kind", v_words("a transaction"),
-	                 v_words("an off-chain message")))
+	                 v_words(p->request->kind == POLICY_KIND_TRANSACTION
+	                             ? "a transaction"
+	                             : "an off-chain message")))
 		return;
 	if (p->accounts[0].wallet) {
 		p->facts->fee_lamports = p->request->fee.worst_lamports;

@@ -63,12 +63,14 @@ static bool check_destination(struct policy *p, const struct policy_ix *ix, uint
 	    check_own(p, ix, account, POLICY_REASON_DESTINATION, name);
 	if (to == NULL)
 		return p->explain;
+	/* The same token on both sides (a closed loop) only when the grant names it as bought. */
+	bool same = policy_key_equal(to->mint, r->input_mint.bytes);
 	bool listed =
 	    r->output_mints.count == 0 || policy_list_find(p, r->output_mints, to->mint) >= 0;
 	return POLICY_LIMIT(p, listed, POLICY_REASON_MINT, ix->number, "mint bought",
 	                    v_words("one of the allowed mints"), v_key(to->mint)) &&
-	       POLICY_LIMIT(p, !policy_key_equal(to->mint, r->input_mint.bytes), POLICY_REASON_MINT,
-	                    ix->number, "mint bought", v_words("another than the mint sold"),
+	       POLICY_LIMIT(p, r->output_mints.count != 0 || !same, POLICY_REASON_MINT, ix->number,
+	                    "mint bought", v_words("another than the mint sold, or one named"),
 	                    v_key(to->mint)) &&
 	       check_mint(p, ix, mint, to->mint, "destination mint");
 }
@@ -175,22 +177,21 @@ static bool rule_system(struct policy *p, const struct policy_ix *ix)
 	const struct policy_record *r = policy_record(p);
 	struct policy_facts *f = p->facts;
 	struct policy_system s;
-	uint32_t reason = policy_decode_system(ix, &s);
-	if (reason == POLICY_REASON_NONE && s.tag != POLICY_SYSTEM_TRANSFER)
-		reason = POLICY_REASON_INSTRUCTION;
-	if (!policy_decoded(p, ix, reason))
+	if (!policy_decoded(p, ix, policy_decode_system(ix, &s)))
 		return p->explain;
+	if (s.tag != POLICY_SYSTEM_TRANSFER)
+		return policy_check_nonce(p, ix, &s, r->allow_nonce != 0);
 	if (!check_wallet(p, ix->number, s.from, POLICY_REASON_SOURCE, "sender"))
 		return p->explain;
 	f->lamports_out = policy_add(f->lamports_out, s.lamports);
 	if (p->says) {
-		policy_put(&p->text, policy_is_tip(p, s.to) ? "Tip " : "Wrap ");
+		policy_put(&p->text, policy_is_tip(p, s.to, r->tip_accounts) ? "Tip " : "Wrap ");
 		policy_put_sol(&p->text, s.lamports);
 		policy_put(&p->text, " to ");
 		policy_put_value(&p->text, v_account(p, s.to));
 		policy_put(&p->text, "\n");
 	}
-	if (policy_is_tip(p, s.to)) {
+	if (policy_is_tip(p, s.to, r->tip_accounts)) {
 		f->tip_lamports = policy_add(f->tip_lamports, s.lamports);
 		return POLICY_LIMIT(p, f->tip_lamports <= r->max_tip_lamports, POLICY_REASON_TIP,
 		                    ix->number, "tips", v_lamports_at_most(r->max_tip_lamports),
@@ -253,12 +254,10 @@ static bool rule_create(struct policy *p, const struct policy_ix *ix)
 	if (!check_wallet(p, ix->number, a.owner, POLICY_REASON_DESTINATION,
 	                  "owner of the new account"))
 		return p->explain;
-	bool token =
-	    policy_is_key(p, a.token_program, policy_program_keys[POLICY_PROGRAM_TOKEN].bytes);
-	bool token_2022 =
-	    policy_is_key(p, a.token_program, policy_program_keys[POLICY_PROGRAM_TOKEN_2022].bytes);
+	bool token_2022 = false;
+	bool token = policy_token_program_of(p, &a, NULL, &token_2022);
 	if (p->accounts[a.payer].wallet) {
-		uint64_t rent = token ? POLICY_RENT_TOKEN : POLICY_RENT_TOKEN_2022;
+		uint64_t rent = token_2022 ? POLICY_RENT_TOKEN_2022 : POLICY_RENT_TOKEN;
 		f->rent_lamports = policy_add(f->rent_lamports, rent);
 		f->lamports_out = policy_add(f->lamports_out, rent);
 	}
@@ -267,9 +266,8 @@ static bool rule_create(struct policy *p, const struct policy_ix *ix)
 		policy_put_value(&p->text, v_account(p, a.account));
 		policy_put(&p->text, "\n");
 	}
-	return POLICY_LIMIT(p, token || token_2022, POLICY_REASON_ACCOUNT, ix->number,
-	                    "token program", v_words("SPL Token or Token-2022"),
-	                    v_account(p, a.token_program)) &&
+	return POLICY_LIMIT(p, token, POLICY_REASON_ACCOUNT, ix->number, "token program",
+	                    v_words("SPL Token or Token-2022"), v_account(p, a.token_program)) &&
 	       POLICY_LIMIT(p, f->rent_lamports <= r->max_rent_lamports, POLICY_REASON_RENT,
 	                    ix->number, "rent of new accounts",
 	                    v_lamports_at_most(r->max_rent_lamports), v_lamports(f->rent_lamports));
@@ -323,8 +321,8 @@ static bool rule_frame(struct policy *p)
 {
 	const struct policy_record *r = policy_record(p);
 	const struct policy_account *wallet = &p->accounts[p->request->wallet_account];
-	return POLICY_LIMIT(p, p->request->nonce == 0, POLICY_REASON_LIFETIME,
-	                    POLICY_NO_INSTRUCTION, "lifetime",
+	return POLICY_LIMIT(p, p->request->nonce == 0 || r->allow_nonce != 0,
+	                    POLICY_REASON_LIFETIME, POLICY_NO_INSTRUCTION, "lifetime",
 	                    v_words("a blockhash: signatures that expire"),
 	                    v_words(p->request->nonce ? "a durable nonce" : "a blockhash")) &&
 	       POLICY_LIMIT(p, p->facts->fee_lamports <= r->max_fee_lamports, POLICY_REASON_FEE,
@@ -419,6 +417,15 @@ static void grant_costs(struct policy *p)
 	policy_put_sol(&p->text, r->max_fee_lamports);
 	policy_put(&p->text, ", tips at most ");
 	policy_put_sol(&p->text, r->max_tip_lamports);
+	if (r->max_tip_lamports != 0 && r->tip_accounts.count != 0) {
+		const uint8_t *keys = policy_list_keys(p, r->tip_accounts);
+		policy_put(&p->text, " (to Jito's tip accounts, and to");
+		for (uint32_t i = 0; i < r->tip_accounts.count; i++) {
+			policy_put(&p->text, " ");
+			policy_put_key(&p->text, keys + 32 * (size_t)i);
+		}
+		policy_put(&p->text, ")");
+	}
 	policy_put(&p->text, ", rent of the wallet's own new token accounts at most ");
 	policy_put_sol(&p->text, r->max_rent_lamports);
 	policy_put(&p->text, ". Platform, host and referral fees: ");
@@ -454,6 +461,9 @@ static void grant_trust(struct policy *p)
 		           "place.\n");
 	if (r->allow_memo != 0)
 		policy_put(&p->text, "Memos of any text may be written on chain.\n");
+	if (r->allow_nonce != 0)
+		policy_put(&p->text, "WARNING: durable nonces may be used: such signatures do not "
+		                     "expire and can be sent later, at another price.\n");
 	if (r->accept_unproven != 0)
 		policy_put(&p->text,
 		           "WARNING: the wallet's token accounts are accepted by address; "

@@ -47,7 +47,7 @@ static bool rule_sol(struct policy *p, struct transfer *t, const struct policy_i
 		return p->explain;
 	p->facts->lamports_out = policy_add(p->facts->lamports_out, s->lamports);
 	t->moved = true;
-	if (r->max_tip_lamports != 0 && policy_is_tip(p, s->to)) {
+	if (r->max_tip_lamports != 0 && policy_is_tip(p, s->to, r->tip_accounts)) {
 		p->facts->tip_lamports = policy_add(p->facts->tip_lamports, s->lamports);
 		say_sent(p, "Tip ", s->lamports, s->to);
 		return POLICY_LIMIT(p, p->facts->tip_lamports <= r->max_tip_lamports,
@@ -66,22 +66,14 @@ static bool rule_sol(struct policy *p, struct transfer *t, const struct policy_i
 	                    v_lamports(t->sent));
 }
 
-static bool rule_nonce(struct policy *p, const struct policy_ix *ix, const struct policy_system *s)
-{
-	const struct policy_record *r = policy_record(p);
-	return POLICY_LIMIT(p, r->allow_nonce != 0 && ix->number == 0 && p->request->nonce != 0,
-	                    POLICY_REASON_LIFETIME, ix->number, "durable nonce",
-	                    v_words("a blockhash: signatures that expire"),
-	                    v_words("advanceNonceAccount")) &&
-	       check_wallet(p, ix->number, s->authority, POLICY_REASON_ACCOUNT, "nonce authority");
-}
-
 static bool rule_system(struct policy *p, struct transfer *t, const struct policy_ix *ix)
 {
 	struct policy_system s;
 	if (!policy_decoded(p, ix, policy_decode_system(ix, &s)))
 		return p->explain;
-	return s.tag == POLICY_SYSTEM_TRANSFER ? rule_sol(p, t, ix, &s) : rule_nonce(p, ix, &s);
+	return s.tag == POLICY_SYSTEM_TRANSFER
+	           ? rule_sol(p, t, ix, &s)
+	           : policy_check_nonce(p, ix, &s, policy_record(p)->allow_nonce != 0);
 }
 
 /* own_source finds the wallet's own token account for `mint`; refuses any other. */
@@ -188,14 +180,11 @@ static bool rule_create(struct policy *p, const struct policy_ix *ix)
 		return p->explain;
 	if (!check_wallet(p, ix->number, a.payer, POLICY_REASON_ACCOUNT, "rent payer") ||
 	    !check_known(p, ix->number, a.owner, "owner of the new account") ||
-	    !check_known(p, ix->number, a.mint, "mint of the new account") ||
-	    !check_known(p, ix->number, a.token_program, "token program"))
+	    !check_known(p, ix->number, a.mint, "mint of the new account"))
 		return p->explain;
-	bool token =
-	    policy_is_key(p, a.token_program, policy_program_keys[POLICY_PROGRAM_TOKEN].bytes);
-	bool token_2022 =
-	    policy_is_key(p, a.token_program, policy_program_keys[POLICY_PROGRAM_TOKEN_2022].bytes);
-	uint64_t rent = token ? POLICY_RENT_TOKEN : POLICY_RENT_TOKEN_2022;
+	bool token_2022 = false;
+	bool token = policy_token_program_of(p, &a, p->accounts[a.owner].key, &token_2022);
+	uint64_t rent = token_2022 ? POLICY_RENT_TOKEN_2022 : POLICY_RENT_TOKEN;
 	p->facts->rent_lamports = policy_add(p->facts->rent_lamports, rent);
 	p->facts->lamports_out = policy_add(p->facts->lamports_out, rent);
 	if (p->says) {
@@ -214,9 +203,8 @@ static bool rule_create(struct policy *p, const struct policy_ix *ix)
 	       POLICY_LIMIT(p, policy_list_find(p, r->mints, p->accounts[a.mint].key) >= 0,
 	                    POLICY_REASON_MINT, ix->number, "mint of the new account",
 	                    v_words("one of the allowed mints"), v_account(p, a.mint)) &&
-	       POLICY_LIMIT(p, token || token_2022, POLICY_REASON_ACCOUNT, ix->number,
-	                    "token program", v_words("SPL Token or Token-2022"),
-	                    v_account(p, a.token_program));
+	       POLICY_LIMIT(p, token, POLICY_REASON_ACCOUNT, ix->number, "token program",
+	                    v_words("SPL Token or Token-2022"), v_account(p, a.token_program));
 }
 
 static bool rule_memo(struct policy *p, const struct policy_ix *ix)
@@ -326,7 +314,13 @@ static void grant_limits(struct policy *p)
 	if (r->max_tip_lamports != 0) {
 		policy_put(&p->text, "Tips to block engines at most ");
 		policy_put_sol(&p->text, r->max_tip_lamports);
-		policy_put(&p->text, " per transaction, on top.\n");
+		policy_put(&p->text, " per transaction, on top, to Jito's tip accounts");
+		if (r->tip_accounts.count != 0) {
+			policy_put(&p->text, " and to:");
+			say_keys(p, r->tip_accounts, "\n  ");
+		} else {
+			policy_put(&p->text, ".\n");
+		}
 	}
 }
 

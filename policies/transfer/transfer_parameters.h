@@ -14,6 +14,7 @@
 	X(max_amounts, U64_LIST, NONE, OPTIONAL, 0, 16, "raw units of each of the mints sent in one transaction at most, in their order") \
 	X(max_fee_lamports, U64, NONE, REQUIRED, 0, 0, "network fee of one transaction at most, base and priority") \
 	X(max_tip_lamports, U64, NONE, DEFAULTS, 0, 0, "tips to block engines in one transaction at most") \
+	X(tip_accounts, PUBKEY_LIST, NONE, OPTIONAL, 0, 16, "addresses besides the eight of the Jito block engine that take tips") \
 	X(create_accounts, BOOL, NONE, DEFAULTS, 0, 0, "the recipients' token accounts may be created, the wallet pays the rent") \
 	X(allow_memo, BOOL, NONE, DEFAULTS, 0, 0, "memos may be written on chain") \
 	X(allow_nonce, BOOL, NONE, DEFAULTS, 0, 0, "durable nonces that the grant names may be used") \

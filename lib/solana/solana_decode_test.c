@@ -316,6 +316,17 @@ static void test_header_counts_that_contradict_are_refused(void)
 	EXPECT(refuses(&m, SOLANA_ERROR_HEADER, m.header));
 }
 
+static void test_a_read_only_signer_is_not_writable(void)
+{
+	struct made m;
+
+	make_old(&m, false, false);
+	memcpy(m.space + m.header, "\x02\x01\x01", 3);
+	EXPECT(accepts(&m));
+	EXPECT(view.accounts[0].flags == (SOLANA_ACCOUNT_SIGNER | SOLANA_ACCOUNT_WRITABLE));
+	EXPECT(view.accounts[1].flags == SOLANA_ACCOUNT_SIGNER && view.accounts[2].flags == 0);
+}
+
 static void test_unknown_versions_are_refused(void)
 {
 	struct made m;
@@ -655,6 +666,7 @@ int main(void)
 	RUN(test_every_shorter_run_is_refused);
 	RUN(test_an_account_listed_twice_is_refused);
 	RUN(test_header_counts_that_contradict_are_refused);
+	RUN(test_a_read_only_signer_is_not_writable);
 	RUN(test_unknown_versions_are_refused);
 	RUN(test_a_program_is_a_static_account_and_not_the_payer);
 	RUN(test_an_account_index_behind_the_accounts_is_refused);

@@ -60,6 +60,8 @@ void api_body_end(struct api_exchange *exchange, struct api_context *context,
 	    .ask_for_token = status == 401,
 	};
 
+	if (context->stopping)
+		response.keep_alive = exchange->keep_alive = false;
 	if (text_end(text) != STATUS_OK) {
 		/* Every shape's bound was counted; a body that does not fit is our mistake, and a
 		 * signature must not be lost in a broken document. */

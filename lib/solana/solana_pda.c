@@ -4,7 +4,7 @@
 #include "solana_ids.h"
 
 /* Numbers modulo p = 2^255 - 19 as five limbs of 51 bits, little end first. Inputs of a product may
- * have limbs up to 2^54; its result has limbs below 2^52. Not constant-time: all of it is public.
+ * have limbs below 2^53; its result has limbs below 2^52. Not constant-time: all of it is public.
  */
 struct field {
 	uint64_t limb[5];
@@ -13,32 +13,45 @@ struct field {
 #define LIMB_BITS 51
 #define LIMB_MASK ((UINT64_C(1) << LIMB_BITS) - 1)
 
+typedef unsigned __int128 wide;
+
 static struct field multiply(const struct field *a, const struct field *b)
 {
 	const uint64_t *x = a->limb, *y = b->limb;
-	unsigned __int128 sum[5];
+	/* What passes 2^255 comes round times 19. */
+	uint64_t y1 = y[1] * 19, y2 = y[2] * 19, y3 = y[3] * 19, y4 = y[4] * 19;
+	wide sum0 = (wide)x[0] * y[0] + (wide)x[1] * y4 + (wide)x[2] * y3 + (wide)x[3] * y2 +
+	            (wide)x[4] * y1;
+	wide sum1 = (wide)x[0] * y[1] + (wide)x[1] * y[0] + (wide)x[2] * y4 + (wide)x[3] * y3 +
+	            (wide)x[4] * y2;
+	wide sum2 = (wide)x[0] * y[2] + (wide)x[1] * y[1] + (wide)x[2] * y[0] + (wide)x[3] * y4 +
+	            (wide)x[4] * y3;
+	wide sum3 = (wide)x[0] * y[3] + (wide)x[1] * y[2] + (wide)x[2] * y[1] + (wide)x[3] * y[0] +
+	            (wide)x[4] * y4;
+	wide sum4 = (wide)x[0] * y[4] + (wide)x[1] * y[3] + (wide)x[2] * y[2] + (wide)x[3] * y[1] +
+	            (wide)x[4] * y[0];
 	struct field product;
-	uint64_t carry;
+	uint64_t low;
 
-	for (unsigned i = 0; i < 5; i++) {
-		sum[i] = 0;
-		for (unsigned j = 0; j < 5; j++) {
-			/* Limbs that pass 2^255 come round times 19. */
-			if (j <= i)
-				sum[i] += (unsigned __int128)x[j] * y[i - j];
-			else
-				sum[i] += (unsigned __int128)(x[j] * 19) * y[5 + i - j];
-		}
-	}
-	for (unsigned i = 0; i < 4; i++) {
-		sum[i + 1] += sum[i] >> LIMB_BITS;
-		product.limb[i] = (uint64_t)sum[i] & LIMB_MASK;
-	}
-	product.limb[4] = (uint64_t)sum[4] & LIMB_MASK;
-	carry = (uint64_t)(sum[4] >> LIMB_BITS) * 19 + product.limb[0];
-	product.limb[0] = carry & LIMB_MASK;
-	product.limb[1] += carry >> LIMB_BITS;
+	sum1 += (uint64_t)(sum0 >> LIMB_BITS);
+	sum2 += (uint64_t)(sum1 >> LIMB_BITS);
+	sum3 += (uint64_t)(sum2 >> LIMB_BITS);
+	sum4 += (uint64_t)(sum3 >> LIMB_BITS);
+	low = ((uint64_t)sum0 & LIMB_MASK) + (uint64_t)(sum4 >> LIMB_BITS) * 19;
+	product.limb[0] = low & LIMB_MASK;
+	product.limb[1] = ((uint64_t)sum1 & LIMB_MASK) + (low >> LIMB_BITS);
+	product.limb[2] = (uint64_t)sum2 & LIMB_MASK;
+	product.limb[3] = (uint64_t)sum3 & LIMB_MASK;
+	product.limb[4] = (uint64_t)sum4 & LIMB_MASK;
 	return product;
+}
+
+/* raise_times returns a^(2^squarings) * b. */
+static struct field raise_times(struct field a, unsigned squarings, const struct field *b)
+{
+	while (squarings-- > 0)
+		a = multiply(&a, &a);
+	return multiply(&a, b);
 }
 
 static struct field add_small(struct field a, uint64_t small)
@@ -70,17 +83,24 @@ static bool is_value(struct field a, uint64_t value)
 	return a.limb[0] == value && (a.limb[1] | a.limb[2] | a.limb[3] | a.limb[4]) == 0;
 }
 
-/* is_square_or_zero is Euler's criterion: a^((p-1)/2) is 1 for squares. (p-1)/2 = 2^254 - 10, in
- * binary 244+ ones: bits 253..0 are all one but bits 0 and 3 (2^254 - 1 - 9). */
+/* is_square_or_zero is Euler's criterion: a^((p-1)/2) is 1 for squares and 0 for zero. The exponent
+ * 2^254 - 10 is (2^250 - 1) * 16 + 6; onesN is a raised to N one bits. */
 static bool is_square_or_zero(const struct field *a)
 {
-	struct field power = *a; /* bit 253 */
+	struct field two = multiply(a, a);
+	struct field six = raise_times(two, 1, &two);
+	struct field ones2 = multiply(&two, a);
+	struct field ones4 = raise_times(ones2, 2, &ones2);
+	struct field ones5 = raise_times(ones4, 1, a);
+	struct field ones10 = raise_times(ones5, 5, &ones5);
+	struct field ones20 = raise_times(ones10, 10, &ones10);
+	struct field ones40 = raise_times(ones20, 20, &ones20);
+	struct field ones50 = raise_times(ones40, 10, &ones10);
+	struct field ones100 = raise_times(ones50, 50, &ones50);
+	struct field ones200 = raise_times(ones100, 100, &ones100);
+	struct field ones250 = raise_times(ones200, 50, &ones50);
+	struct field power = raise_times(ones250, 4, &six);
 
-	for (int bit = 252; bit >= 0; bit--) {
-		power = multiply(&power, &power);
-		if (bit != 0 && bit != 3)
-			power = multiply(&power, a);
-	}
 	return is_value(power, 1) || is_value(power, 0);
 }
 

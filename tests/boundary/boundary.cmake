@@ -5,3 +5,10 @@ _seccomp(stub stub)
 set_target_properties(stub PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 _tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/supervisor_test.c "")
 add_dependencies(supervisor_test stub claviger-supervisor)
+
+soak_test(ipc-hostile-writer COMMAND build/tests/ipc_stress_test 100000000)
+
+# The figures of a hop; `claviger bench` measures the whole.
+add_executable(ipc_bench bench/ipc_bench.c)
+target_link_libraries(ipc_bench PRIVATE base ipc)
+set_target_properties(ipc_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)

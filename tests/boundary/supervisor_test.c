@@ -2,12 +2,12 @@
  * nothing outlives it. Events are read from the log lines, so nothing sleeps for luck. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -194,10 +194,12 @@ static bool run_is_ready(void)
 
 static bool has_ended(pid_t pid)
 {
-	for (int64_t deadline = now_ms() + PATIENCE_MS; now_ms() < deadline; usleep(1000))
-		if (kill(pid, 0) != 0 && errno == ESRCH)
-			return true;
-	return false;
+	struct pollfd poll_fd = {(int)syscall(SYS_pidfd_open, pid, 0), POLLIN, 0};
+	bool ended = poll_fd.fd < 0 || poll(&poll_fd, 1, PATIENCE_MS) == 1;
+
+	if (poll_fd.fd >= 0)
+		close(poll_fd.fd);
+	return ended;
 }
 
 /* Ends the run if it has not ended itself; returns the supervisor's wait status. */
@@ -207,9 +209,8 @@ static int run_end(int signal)
 
 	if (signal != 0)
 		kill(run.pid, signal);
-	for (int64_t deadline = now_ms() + PATIENCE_MS; now_ms() < deadline; usleep(1000))
-		if (waitpid(run.pid, &status, WNOHANG) == run.pid)
-			break;
+	if (!has_ended(run.pid) || waitpid(run.pid, &status, WNOHANG) != run.pid)
+		status = -1;
 	if (getenv("VERBOSE") != NULL) {
 		while (next_line(now_ms()) != NULL)
 			;

@@ -479,7 +479,7 @@ enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, stru
 	put_flag(&w, 9, checkpoint->clean);
 	put_flag(&w, 10, checkpoint->frozen);
 	put_number(&w, 11, checkpoint->operator_serial);
-	put_hash(&w, 12, checkpoint->operator_key);
+	put_hash(&w, 12, checkpoint->boot_record);
 	put_number(&w, 13, checkpoint->wallets);
 	put_number(&w, 14, checkpoint->grants);
 	put_number(&w, 15, checkpoint->clients);
@@ -508,7 +508,7 @@ enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *r
 	checkpoint.clean = take_flag(&r, 9);
 	checkpoint.frozen = take_flag(&r, 10);
 	checkpoint.operator_serial = take_number(&r, 11, UINT64_MAX);
-	take_hash(&r, 12, checkpoint.operator_key);
+	take_hash(&r, 12, checkpoint.boot_record);
 	checkpoint.wallets = take_number(&r, 13, UINT64_MAX);
 	checkpoint.grants = take_number(&r, 14, UINT64_MAX);
 	checkpoint.clients = take_number(&r, 15, UINT64_MAX);

@@ -124,7 +124,7 @@ struct authz_checkpoint {
 	bool clean;               /* the last one before an orderly stop */
 	bool frozen;              /* an operator froze everything */
 	uint64_t operator_serial; /* highest serial of an operator's command */
-	uint8_t operator_key[32];
+	uint8_t boot_record[32];  /* hash of this boot's record */
 	uint64_t wallets, grants, clients; /* how many there are, for status */
 	uint8_t sealed_master_len;
 	uint8_t sealed_master[AUTHZ_SEALED_KEY_MAX];

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_answer.h"
+
+#include "base_check.h"
+#include "cbor_reader.h"
+#include "cbor_writer.h"
+
+enum status authz_nonce_answer_put(const struct authz_nonce_answer *answer, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 2);
+	cbor_put_key(&w, 1);
+	cbor_put_bytes_n(&w, answer->nonce, 32);
+	cbor_put_key(&w, 2);
+	cbor_put_uint(&w, answer->valid_s);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_nonce_answer_take(struct bytes bytes, struct authz_nonce_answer *ret_answer)
+{
+	struct authz_nonce_answer answer;
+	struct cbor_reader r;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 2);
+	cbor_take_key(&r, 1);
+	cbor_take_bytes_n(&r, answer.nonce, 32);
+	cbor_take_key(&r, 2);
+	answer.valid_s = cbor_take_uint(&r, UINT32_MAX);
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	if (status == STATUS_OK)
+		*ret_answer = answer;
+	return status;
+}
+
+enum status authz_prepare_answer_put(struct bytes description, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 1);
+	cbor_put_key(&w, 1);
+	cbor_put_text(&w, description);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_prepare_answer_take(struct bytes bytes, struct bytes *ret_description)
+{
+	struct cbor_reader r;
+	struct bytes description;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 1);
+	cbor_take_key(&r, 1);
+	description = cbor_take_text(&r, LIMIT_DESCRIPTION_MAX);
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	if (status == STATUS_OK)
+		*ret_description = description;
+	return status;
+}
+
+enum status authz_submit_answer_put(const struct authz_submit_answer *answer, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, answer->birth.len != 0 ? 2 : 1);
+	cbor_put_key(&w, 1);
+	cbor_put_uint(&w, answer->seq);
+	if (answer->birth.len != 0) {
+		cbor_put_key(&w, 2);
+		cbor_put_bytes(&w, answer->birth);
+	}
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_submit_answer_take(struct bytes bytes, struct authz_submit_answer *ret_answer)
+{
+	struct authz_submit_answer answer = {.seq = 0};
+	struct cbor_reader r;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 2);
+	cbor_take_key(&r, 1);
+	answer.seq = cbor_take_uint(&r, UINT64_MAX);
+	if (cbor_take_key_if(&r, 2))
+		answer.birth = cbor_take_bytes(&r, AUTHZ_ANSWER_MAX * 2);
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	if (status == STATUS_OK)
+		*ret_answer = answer;
+	return status;
+}
+
+enum status authz_module_answer_put(const struct authz_module_answer *answer, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 4);
+	cbor_put_key(&w, 1);
+	cbor_put_bytes_n(&w, answer->hash, 32);
+	cbor_put_key(&w, 2);
+	cbor_put_bool(&w, answer->known);
+	cbor_put_key(&w, 3);
+	cbor_put_text(&w, answer->name);
+	cbor_put_key(&w, 4);
+	cbor_put_bytes(&w, answer->schema);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_module_answer_take(struct bytes bytes, struct authz_module_answer *ret_answer)
+{
+	struct authz_module_answer answer;
+	struct cbor_reader r;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 4);
+	cbor_take_key(&r, 1);
+	cbor_take_bytes_n(&r, answer.hash, 32);
+	cbor_take_key(&r, 2);
+	answer.known = cbor_take_bool(&r);
+	cbor_take_key(&r, 3);
+	answer.name = cbor_take_text(&r, LIMIT_NAME_MAX);
+	cbor_take_key(&r, 4);
+	answer.schema = cbor_take_bytes(&r, LIMIT_SCHEMA_MAX);
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	if (status == STATUS_OK)
+		*ret_answer = answer;
+	return status;
+}
+
+enum status authz_grant_answer_put(const struct authz_grant_answer *answer, struct buffer *out)
+{
+	uint8_t space[AUTHZ_GRANT_RECORD_MAX];
+	struct buffer record = BUFFER_OF_ARRAY(space);
+	struct cbor_writer w;
+	enum status status = authz_grant_record_put(&answer->grant, &record);
+
+	if (status != STATUS_OK)
+		return status;
+	CHECK(answer->left_count <= LIMIT_COUNTERS_MAX + 1);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 3);
+	cbor_put_key(&w, 1);
+	cbor_put_bytes(&w, buffer_bytes(&record));
+	cbor_put_key(&w, 2);
+	cbor_put_array(&w, answer->left_count);
+	for (size_t i = 0; i < answer->left_count; i++)
+		cbor_put_uint(&w, answer->left[i]);
+	cbor_put_end(&w);
+	cbor_put_key(&w, 3);
+	cbor_put_bool(&w, answer->live);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_grant_answer_take(struct bytes bytes, struct authz_grant_answer *ret_answer)
+{
+	struct authz_grant_answer answer = {.left_count = 0};
+	struct cbor_reader r;
+	struct bytes record;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 3);
+	cbor_take_key(&r, 1);
+	record = cbor_take_bytes(&r, AUTHZ_GRANT_RECORD_MAX);
+	cbor_take_key(&r, 2);
+	answer.left_count = cbor_take_array(&r, LIMIT_COUNTERS_MAX + 1);
+	for (size_t i = 0; i < answer.left_count; i++)
+		answer.left[i] = cbor_take_uint(&r, UINT64_MAX);
+	cbor_take_end(&r);
+	cbor_take_key(&r, 3);
+	answer.live = cbor_take_bool(&r);
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	if (status == STATUS_OK)
+		status = authz_grant_record_take(record, &answer.grant);
+	if (status == STATUS_OK)
+		*ret_answer = answer;
+	return status;
+}
+
+enum status authz_list_answer_put(const struct authz_list_answer *answer, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(answer->ids.len % 32 == 0);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 2);
+	cbor_put_key(&w, 1);
+	cbor_put_bytes(&w, answer->ids);
+	cbor_put_key(&w, 2);
+	cbor_put_bool(&w, answer->more);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_list_answer_take(struct bytes bytes, struct authz_list_answer *ret_answer)
+{
+	struct authz_list_answer answer;
+	struct cbor_reader r;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 2);
+	cbor_take_key(&r, 1);
+	answer.ids = cbor_take_bytes(&r, (size_t)AUTHZ_LISTED_MAX * 32);
+	if (answer.ids.len % 32 != 0)
+		cbor_fail(&r, STATUS_MALFORMED);
+	cbor_take_key(&r, 2);
+	answer.more = cbor_take_bool(&r);
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	if (status == STATUS_OK)
+		*ret_answer = answer;
+	return status;
+}

@@ -1,0 +1,80 @@
+/* authz_answer: what the signer answers through the authority (call_change.h), apart from births,
+ * which have a statement of their own. Made by the signer, read by the command line; deterministic
+ * CBOR (spec/authorization.cddl). Taken runs borrow. Pure.
+ *
+ * A client believes these as far as the channel that carried them: what matters it checks itself
+ * (the description that it signs, the birth statement, the ids that it computes). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef AUTHZ_ANSWER_H
+#define AUTHZ_ANSWER_H
+
+#include "authz_record.h"
+
+#define AUTHZ_ANSWER_MAX 65536
+#define AUTHZ_LISTED_MAX 1024 /* wallets in one page of a list */
+
+/* NONCE: {1: nonce, 2: seconds that it is good for} */
+struct authz_nonce_answer {
+	uint8_t nonce[32];
+	uint64_t valid_s;
+};
+
+/* PREPARE: {1: description} ; SUBMIT: {1: seq, ? 2: birth statement} */
+struct authz_submit_answer {
+	uint64_t seq; /* commit that made it durable */
+	struct bytes birth;
+};
+
+/* MODULE_ADD: {1: hash, 2: known, 3: name, 4: schema} */
+struct authz_module_answer {
+	uint8_t hash[32];
+	bool known;
+	struct bytes name;   /* of a known module */
+	struct bytes schema; /* the module's parameters, CBOR */
+};
+
+/* QUERY of a wallet: its record without the key. */
+struct authz_wallet_answer {
+	struct authz_wallet_record wallet; /* sealed_key_len 0 */
+};
+
+/* QUERY of a grant: {1: record, 2: [left of each counter, uses last], 3: live} */
+struct authz_grant_answer {
+	struct authz_grant_record grant;
+	size_t left_count;
+	uint64_t left[LIMIT_COUNTERS_MAX + 1];
+	bool live;
+};
+
+/* QUERY of wallets: {1: ids, 2: more} */
+struct authz_list_answer {
+	struct bytes ids; /* a multiple of 32 bytes */
+	bool more;
+};
+
+MUST_USE enum status authz_nonce_answer_put(const struct authz_nonce_answer *answer,
+                                            struct buffer *out);
+MUST_USE enum status authz_nonce_answer_take(struct bytes bytes,
+                                             struct authz_nonce_answer *ret_answer);
+MUST_USE enum status authz_prepare_answer_put(struct bytes description, struct buffer *out);
+MUST_USE enum status authz_prepare_answer_take(struct bytes bytes, struct bytes *ret_description);
+MUST_USE enum status authz_submit_answer_put(const struct authz_submit_answer *answer,
+                                             struct buffer *out);
+MUST_USE enum status authz_submit_answer_take(struct bytes bytes,
+                                              struct authz_submit_answer *ret_answer);
+MUST_USE enum status authz_module_answer_put(const struct authz_module_answer *answer,
+                                             struct buffer *out);
+MUST_USE enum status authz_module_answer_take(struct bytes bytes,
+                                              struct authz_module_answer *ret_answer);
+MUST_USE enum status authz_grant_answer_put(const struct authz_grant_answer *answer,
+                                            struct buffer *out);
+MUST_USE enum status authz_grant_answer_take(struct bytes bytes,
+                                             struct authz_grant_answer *ret_answer);
+MUST_USE enum status authz_list_answer_put(const struct authz_list_answer *answer,
+                                           struct buffer *out);
+MUST_USE enum status authz_list_answer_take(struct bytes bytes,
+                                            struct authz_list_answer *ret_answer);
+/* A wallet's answer is authz_wallet_put with no sealed key; a client's is authz_client_put with a
+ * token hash of zero. */
+
+#endif

@@ -1,0 +1,411 @@
+/* authority: opens what clients sealed, keeps nonces, passes requests on to the signer.
+ * Talks to: bridge (envelopes), signer (requests). Opens: nothing after phase 1.
+ * If it is taken over: changes are refused, delayed or read; it adds no power, for the signer
+ * verifies every user's signature and every state itself (A4). If it dies: it is restarted with a
+ * new channel key, and what was in flight is answered with an error. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_answer.h"
+#include "authz_change.h"
+#include "authz_envelope.h"
+#include "base_check.h"
+#include "call_change.h"
+#include "call_result.h"
+#include "log_line.h"
+#include "proc_start.h"
+#include "secret.h"
+
+#include <time.h>
+
+#define PENDING_MAX    16 /* requests that the signer has not answered */
+#define NONCES_MAX     4096
+#define NONCE_VALID_S  120
+#define WAIT_US        100000
+#define ANSWER_LATE_MS 15000
+
+/* One envelope whose request is with the signer. */
+struct pending {
+	bool used;
+	uint64_t id; /* towards the signer */
+	uint64_t connection, request;
+	uint64_t asked_ms;
+	struct keys_hpke_answer key; /* of the answer */
+};
+
+struct nonce {
+	uint8_t bytes[32];
+	uint64_t made_ms;
+	bool open;
+};
+
+/* Keys lie in a guarded page. */
+struct secrets {
+	struct keys_hpke_key channel;
+	struct pending pending[PENDING_MAX];
+};
+
+struct authority {
+	struct ipc_channel *bridge, *signer;
+	struct secrets *secrets;
+	bool named; /* the signer has told deployment and boot */
+	bool greeted;
+	uint8_t deployment[32];
+	struct nonce nonces[NONCES_MAX];
+	size_t nonce_next;
+	uint64_t next_id;
+	struct ipc_message in;
+	struct buffer plain, out, message;
+	uint64_t now_ms;
+};
+
+static struct authority the_authority;
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	CHECK(clock_gettime(CLOCK_BOOTTIME, &now) == 0);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* ---- answers to the bridge ---- */
+
+static void send(struct authority *authority, const struct call_change_envelope_answer *head,
+                 struct bytes sealed)
+{
+	authority->message.len = 0;
+	if (buffer_put(&authority->message, bytes_of(head, sizeof(*head))) != STATUS_OK ||
+	    buffer_put(&authority->message, sealed) != STATUS_OK)
+		return;
+	/* A full ring or a gone bridge loses the answer; the client asks again. */
+	(void)!ipc_put(authority->bridge, CALL_CHANGE_ENVELOPE_ANSWER,
+	               buffer_bytes(&authority->message));
+}
+
+static void send_unopened(struct authority *authority, const struct call_change_envelope *to,
+                          enum status status)
+{
+	struct call_change_envelope_answer head = {
+	    .connection = to->connection, .request = to->request, .status = status};
+
+	send(authority, &head, bytes_of(NULL, 0));
+}
+
+/* Seals (status, payload) for who sealed the request, and sends it. */
+static void send_sealed(struct authority *authority, const struct pending *pending,
+                        enum status status, struct bytes payload)
+{
+	struct call_change_envelope_answer head = {
+	    .connection = pending->connection, .request = pending->request, .status = STATUS_OK};
+	struct authz_envelope envelope = {.kind = status, .payload = payload};
+
+	authority->plain.len = authority->out.len = 0;
+	if (authz_answer_seal(&pending->key, &envelope, &authority->plain, &authority->out) !=
+	    STATUS_OK)
+		head.status = STATUS_TOO_LARGE;
+	send(authority, &head, buffer_bytes(&authority->out));
+	secret_wipe(authority->plain.data, authority->plain.len);
+}
+
+static void send_refusal(struct authority *authority, const struct pending *pending,
+                         enum call_result result, const char *text)
+{
+	uint8_t space[512];
+	struct buffer refusal = BUFFER_OF_ARRAY(space);
+
+	CHECK(authz_refusal_put(bytes_of_text(call_result_code(result)), bytes_of_text(text),
+	                        &refusal) == STATUS_OK);
+	send_sealed(authority, pending, STATUS_REFUSED, buffer_bytes(&refusal));
+}
+
+/* ---- nonces ---- */
+
+static void answer_nonce(struct authority *authority, const struct pending *pending)
+{
+	struct nonce *nonce = &authority->nonces[authority->nonce_next];
+	struct authz_nonce_answer answer = {.valid_s = NONCE_VALID_S};
+	uint8_t space[64];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	/* The oldest gives way: a flood of questions makes nonces short-lived, and costs others a
+	 * second try, no more. */
+	authority->nonce_next = (authority->nonce_next + 1) % NONCES_MAX;
+	keys_random(nonce->bytes, sizeof(nonce->bytes));
+	nonce->made_ms = authority->now_ms;
+	nonce->open = true;
+	memcpy(answer.nonce, nonce->bytes, sizeof(answer.nonce));
+	CHECK(authz_nonce_answer_put(&answer, &out) == STATUS_OK);
+	send_sealed(authority, pending, STATUS_OK, buffer_bytes(&out));
+}
+
+/* A change is taken once for each nonce (H1); preparing does not use it up. */
+static bool nonce_fits(struct authority *authority, const uint8_t bytes[32], bool use)
+{
+	for (size_t i = 0; i < NONCES_MAX; i++) {
+		struct nonce *nonce = &authority->nonces[i];
+
+		if (!nonce->open || memcmp(nonce->bytes, bytes, sizeof(nonce->bytes)) != 0)
+			continue;
+		if (authority->now_ms - nonce->made_ms > NONCE_VALID_S * UINT64_C(1000))
+			return false;
+		nonce->open = !use;
+		return true;
+	}
+	return false;
+}
+
+static enum call_result check_nonce(struct authority *authority,
+                                    const struct authz_envelope *envelope)
+{
+	static struct authz_signed_change given;
+	static struct authz_change change;
+	bool submits = envelope->kind == CALL_CHANGE_SUBMIT;
+
+	if (!submits && envelope->kind != CALL_CHANGE_PREPARE)
+		return CALL_RESULT_DONE;
+	if (authz_signed_change_take(envelope->payload, &given) != STATUS_OK ||
+	    authz_change_take(given.change, &change) != STATUS_OK)
+		return CALL_RESULT_REQUEST_MALFORMED;
+	return nonce_fits(authority, change.nonce, submits) ? CALL_RESULT_DONE
+	                                                    : CALL_RESULT_CONFLICT;
+}
+
+/* ---- requests ---- */
+
+static struct pending *free_pending(struct authority *authority)
+{
+	for (size_t i = 0; i < PENDING_MAX; i++)
+		if (!authority->secrets->pending[i].used)
+			return &authority->secrets->pending[i];
+	return NULL;
+}
+
+static void drop_pending(struct pending *pending)
+{
+	secret_wipe(pending, sizeof(*pending));
+}
+
+static bool pass_on(struct authority *authority, struct pending *pending,
+                    const struct authz_envelope *envelope)
+{
+	struct call_change_request head = {.id = ++authority->next_id, .kind = envelope->kind};
+
+	pending->id = head.id;
+	pending->asked_ms = authority->now_ms;
+	authority->message.len = 0;
+	return buffer_put(&authority->message, bytes_of(&head, sizeof(head))) == STATUS_OK &&
+	       buffer_put(&authority->message, envelope->payload) == STATUS_OK &&
+	       ipc_put(authority->signer, CALL_CHANGE_REQUEST, buffer_bytes(&authority->message)) ==
+	           STATUS_OK;
+}
+
+static void take_opened(struct authority *authority, struct pending *pending,
+                        const struct authz_envelope *envelope)
+{
+	enum call_result result;
+
+	if (envelope->kind == CALL_CHANGE_NONCE) {
+		answer_nonce(authority, pending);
+		return;
+	}
+	if (envelope->kind > CALL_CHANGE_QUERY || envelope->kind == 0) {
+		send_refusal(authority, pending, CALL_RESULT_UNSUPPORTED,
+		             "this kind of request is not known here");
+		return;
+	}
+	result = check_nonce(authority, envelope);
+	if (result == CALL_RESULT_CONFLICT)
+		send_refusal(authority, pending, result,
+		             "the nonce is unknown, used or older than 120 s; prepare the change "
+		             "anew");
+	else if (result != CALL_RESULT_DONE)
+		send_refusal(authority, pending, result, "not a well-formed change");
+	else if (!pass_on(authority, pending, envelope))
+		send_refusal(authority, pending, CALL_RESULT_OVERLOADED,
+		             "too many changes at once; try again");
+	else
+		pending->used = true;
+}
+
+static enum status take_envelope(struct authority *authority, struct bytes message)
+{
+	struct call_change_envelope head;
+	struct pending *pending = free_pending(authority);
+	struct authz_envelope envelope;
+	enum status status;
+
+	if (message.len < sizeof(head))
+		return STATUS_MALFORMED;
+	memcpy(&head, message.data, sizeof(head));
+	if (!authority->named || pending == NULL) {
+		send_unopened(authority, &head, STATUS_BUSY);
+		return STATUS_OK;
+	}
+	authority->plain.len = 0;
+	status =
+	    authz_envelope_open(authority->deployment, &authority->secrets->channel,
+	                        bytes_of(message.data + sizeof(head), message.len - sizeof(head)),
+	                        &authority->plain, &envelope, &pending->key);
+	if (status != STATUS_OK) {
+		send_unopened(authority, &head, STATUS_CRYPTO);
+	} else {
+		pending->connection = head.connection;
+		pending->request = head.request;
+		take_opened(authority, pending, &envelope);
+	}
+	if (!pending->used)
+		drop_pending(pending);
+	secret_wipe(authority->plain.data, authority->plain.len);
+	secret_wipe(authority->message.data, authority->message.len);
+	return STATUS_OK;
+}
+
+static enum status take_answer(struct authority *authority, struct bytes message)
+{
+	struct call_change_answer head;
+
+	if (message.len < sizeof(head))
+		return STATUS_MALFORMED;
+	memcpy(&head, message.data, sizeof(head));
+	for (size_t i = 0; i < PENDING_MAX; i++) {
+		struct pending *pending = &authority->secrets->pending[i];
+
+		if (!pending->used || pending->id != head.id)
+			continue;
+		send_sealed(authority, pending, (enum status)head.result,
+		            bytes_of(message.data + sizeof(head), message.len - sizeof(head)));
+		drop_pending(pending);
+	}
+	return STATUS_OK;
+}
+
+static enum status take_channel(struct authority *authority, struct bytes message)
+{
+	struct call_change_channel head;
+
+	if (message.len < sizeof(head))
+		return STATUS_MALFORMED;
+	memcpy(&head, message.data, sizeof(head));
+	memcpy(authority->deployment, head.deployment, sizeof(authority->deployment));
+	authority->named = true;
+	return STATUS_OK;
+}
+
+/* ---- the loop ---- */
+
+static void greet_signer(struct authority *authority)
+{
+	struct call_change_hello hello;
+
+	memcpy(hello.key, authority->secrets->channel.public, sizeof(hello.key));
+	authority->greeted = ipc_put(authority->signer, CALL_CHANGE_AUTHORITY_HELLO,
+	                             bytes_of(&hello, sizeof(hello))) == STATUS_OK;
+}
+
+static void pump_signer(struct authority *authority)
+{
+	for (;;) {
+		enum status status = ipc_take(authority->signer, &authority->in);
+		struct bytes message = buffer_bytes(&authority->in.payload);
+
+		if (status == STATUS_CONFLICT) {
+			ipc_acknowledge(authority->signer);
+			authority->greeted = authority->named = false;
+			continue;
+		}
+		if (status != STATUS_OK)
+			return;
+		if (authority->in.kind == CALL_CHANGE_ANSWER)
+			status = take_answer(authority, message);
+		else if (authority->in.kind == CALL_CHANGE_CHANNEL)
+			status = take_channel(authority, message);
+		else
+			status = STATUS_MALFORMED;
+		if (status != STATUS_OK)
+			ipc_complain(authority->signer, IPC_COMPLAINT_BROKEN);
+	}
+}
+
+static void pump_bridge(struct authority *authority)
+{
+	for (;;) {
+		enum status status = ipc_take(authority->bridge, &authority->in);
+
+		if (status == STATUS_CONFLICT) {
+			/* Answers of what is pending go nowhere; the signer's work stands. */
+			ipc_acknowledge(authority->bridge);
+			for (size_t i = 0; i < PENDING_MAX; i++)
+				drop_pending(&authority->secrets->pending[i]);
+			continue;
+		}
+		if (status != STATUS_OK)
+			return;
+		if (authority->in.kind != CALL_CHANGE_ENVELOPE ||
+		    take_envelope(authority, buffer_bytes(&authority->in.payload)) != STATUS_OK)
+			ipc_complain(authority->bridge, IPC_COMPLAINT_BROKEN);
+	}
+}
+
+static void end_late(struct authority *authority)
+{
+	for (size_t i = 0; i < PENDING_MAX; i++) {
+		struct pending *pending = &authority->secrets->pending[i];
+
+		if (!pending->used || authority->now_ms - pending->asked_ms < ANSWER_LATE_MS)
+			continue;
+		send_refusal(authority, pending, CALL_RESULT_NO_ANSWER,
+		             "the signer did not answer in time; ask for the state before trying "
+		             "again");
+		drop_pending(pending);
+	}
+}
+
+static int serve(struct proc *proc)
+{
+	struct authority *authority = &the_authority;
+	bool reported = false;
+
+	while (!proc_stopping()) {
+		authority->now_ms = now_ms();
+		pump_signer(authority);
+		if (!authority->greeted)
+			greet_signer(authority);
+		pump_bridge(authority);
+		end_late(authority);
+		if (authority->named && !reported) {
+			proc_report_ready(proc);
+			reported = true;
+		}
+		ipc_wait(&proc->waiter, WAIT_US);
+	}
+	return 0;
+}
+
+static struct buffer new_buffer(size_t cap)
+{
+	uint8_t *data = malloc(cap);
+
+	CHECK(data != NULL);
+	return (struct buffer){data, cap, 0};
+}
+
+static enum status open_authority(struct proc *proc)
+{
+	struct authority *authority = &the_authority;
+	static struct secret_page page;
+
+	authority->bridge = proc_channel(proc, PROC_bridge, 0);
+	authority->signer = proc_channel(proc, PROC_signer, 0);
+	if (secret_page_open(sizeof(struct secrets), &page) != STATUS_OK) {
+		log_event(LOG_ERROR, "start.memory_not_lockable");
+		return STATUS_IO;
+	}
+	authority->secrets = (struct secrets *)page.data;
+	keys_hpke_random(&authority->secrets->channel);
+	authority->in.payload = new_buffer(CALL_CHANGE_SLOT_BYTES);
+	authority->message = new_buffer(CALL_CHANGE_SLOT_BYTES);
+	authority->plain = new_buffer(CALL_CHANGE_SLOT_BYTES);
+	authority->out = new_buffer(CALL_CHANGE_SLOT_BYTES);
+	return STATUS_OK;
+}
+
+const struct proc_body proc_body = {.open = open_authority, .serve = serve};

@@ -1,0 +1,372 @@
+/* signer: holds the master key; signs what a policy allowed and nothing else.
+ * Talks to: bridge (sign, export), authority (changes), verifiers (check), store (ciphertext),
+ * unsealer (once), attestor. Opens: nothing after phase 1.
+ * If it is taken over: all keys of this machine. If it dies: everything halts. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer.h"
+
+#include "base_check.h"
+#include "base_encode.h"
+#include "log_line.h"
+#include "secret.h"
+#include "signer_boot.h"
+#include "signer_change.h"
+#include "signer_export.h"
+
+#define TURN_US     20000 /* nothing is to do: look at the clock again after this */
+#define BUSY_US     1000  /* something waits for a clock (a lease, a late verifier) */
+#define TAG_READS   50    /* tags below are appends (signer_receipt.c) */
+#define TAG_EXPORTS 100
+
+static struct signer the_signer;
+
+/* ---- hooks of the store ---- */
+
+static void loaded(void *context, uint32_t kind, const uint8_t id[32], enum status status,
+                   struct bytes sealed)
+{
+	struct signer *signer = (struct signer *)context;
+
+	if (kind == CALL_STORE_VALUE_CHAIN)
+		signer_receipts_loaded(signer->receipts, id, status, sealed);
+	else
+		signer_state_loaded(&signer->state, kind, id, status, sealed);
+}
+
+static enum status checkpoint(void *context, uint64_t seq, const uint8_t root[32],
+                              struct buffer *ret_checkpoint)
+{
+	return signer_boot_checkpoint((struct signer *)context, seq, root, ret_checkpoint);
+}
+
+static void segment(void *context, uint64_t tag, enum status status,
+                    const struct call_store_segment_state *state, struct bytes blob)
+{
+	struct signer *signer = (struct signer *)context;
+
+	if (tag < TAG_READS)
+		signer_receipts_segment(signer->receipts, tag, status, state);
+	else if (tag < TAG_EXPORTS)
+		signer_boot_blob(signer, status, state, blob);
+	else
+		signer_export_blob(signer->export, tag, status, state, blob);
+}
+
+static uint64_t time_low_s(void *context)
+{
+	return signer_time_read(&((struct signer *)context)->time).low_s;
+}
+
+/* ---- what others are told ---- */
+
+static size_t put_certificate(const struct signer *signer, uint8_t role, const uint8_t key[32],
+                              uint8_t *space, size_t cap)
+{
+	struct authz_certificate certificate = {.boot = signer->boot, .role = role};
+	struct buffer out = {space, cap, 0};
+
+	memcpy(certificate.deployment, signer->deployment, 32);
+	memcpy(certificate.key, key, 32);
+	CHECK(authz_certificate_put(&certificate, signer_vault_deployment(signer->vault), &out) ==
+	      STATUS_OK);
+	return out.len;
+}
+
+void signer_tell_bridge(struct signer *signer)
+{
+	static uint8_t space[CALL_CHANNEL_START_MAX];
+	uint8_t authority[CALL_CHANNEL_CERT_MAX], own[CALL_CHANNEL_CERT_MAX];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_channel_start start = {.boot = signer->boot,
+	                                   .hardware = signer->facts->is_software == 0,
+	                                   .tls_chain_count = 1};
+	struct keys_tls_key key;
+
+	signer_vault_tls(signer->vault, &key);
+	memcpy(start.tls_key, key.bytes, sizeof(start.tls_key));
+	memcpy(start.deployment, signer->deployment, 32);
+	memcpy(start.deployment_key, signer_vault_deployment_key(signer->vault), 32);
+	start.tls_chain[0] = bytes_of(signer->certificate, signer->certificate_len);
+	if (signer->has_authority)
+		start.authority_certificate = bytes_of(
+		    authority, put_certificate(signer, AUTHZ_ROLE_AUTHORITY, signer->authority_key,
+		                               authority, sizeof(authority)));
+	start.signer_certificate =
+	    bytes_of(own, put_certificate(signer, AUTHZ_ROLE_SIGNER,
+	                                  signer_vault_channel(signer->vault), own, sizeof(own)));
+	CHECK(call_channel_put_start(&start, &message) == STATUS_OK);
+	if (ipc_put(signer->bridge, CALL_BRIDGE_CHANNEL_START, buffer_bytes(&message)) == STATUS_OK)
+		signer->bridge_told = true;
+	secret_wipe(space, sizeof(space));
+	SECRET_WIPE(key);
+	SECRET_WIPE(start);
+}
+
+void signer_tell_authority(struct signer *signer)
+{
+	uint8_t space[sizeof(struct call_change_channel) + AUTHZ_STATEMENT_MAX];
+	struct call_change_channel head = {.boot = signer->boot};
+	size_t len;
+
+	memcpy(head.deployment, signer->deployment, 32);
+	memcpy(space, &head, sizeof(head));
+	len = put_certificate(signer, AUTHZ_ROLE_AUTHORITY, signer->authority_key,
+	                      space + sizeof(head), sizeof(space) - sizeof(head));
+	(void)!ipc_put(signer->authority, CALL_CHANGE_CHANNEL, bytes_of(space, sizeof(head) + len));
+}
+
+/* ---- messages ---- */
+
+/* What a request gets before the signer is ready, or while it stops. */
+static void answer_closed(struct signer *signer, uint32_t kind, struct bytes message)
+{
+	static struct call_sign_request request;
+	static struct call_export_request export;
+	static uint8_t space[CALL_BRIDGE_SLOT_BYTES];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	enum call_result result = signer->stopping ? CALL_RESULT_STOPPING : CALL_RESULT_SEALED;
+
+	if (kind == CALL_BRIDGE_SIGN_REQUEST &&
+	    call_sign_take_request(message, &request) == STATUS_OK) {
+		struct call_sign_answer said = {
+		    .request = request.request, .result = result, .retry_after_ms = 1000};
+
+		CHECK(call_sign_put_answer(&said, &out) == STATUS_OK);
+		(void)!ipc_put(signer->bridge, CALL_BRIDGE_SIGN_ANSWER, buffer_bytes(&out));
+	} else if (kind == CALL_BRIDGE_EXPORT_REQUEST &&
+	           call_export_take_request(message, &export) == STATUS_OK) {
+		static struct call_export_answer said;
+
+		said = (struct call_export_answer){.request = export.request, .result = result};
+		if (export.topic == CALL_EXPORT_STATUS)
+			said.result = CALL_RESULT_DONE; /* status: not unsealed */
+		CHECK(call_export_put_answer(&said, &out) == STATUS_OK);
+		(void)!ipc_put(signer->bridge, CALL_BRIDGE_EXPORT_ANSWER, buffer_bytes(&out));
+	}
+}
+
+static enum status take_bridge(struct signer *signer, struct bytes message)
+{
+	uint32_t kind = signer->bridge_in.kind;
+
+	if (kind != CALL_BRIDGE_SIGN_REQUEST && kind != CALL_BRIDGE_EXPORT_REQUEST)
+		return STATUS_MALFORMED;
+	if (!signer->ready || signer->stopping) {
+		answer_closed(signer, kind, message);
+		return STATUS_OK;
+	}
+	return kind == CALL_BRIDGE_SIGN_REQUEST
+	           ? signer_sign_request(signer->sign, message, signer->now_ms)
+	           : signer_export_request(signer->export, message);
+}
+
+static void pump_bridge(struct signer *signer)
+{
+	while (signer_sign_has_room(signer->sign) && signer_export_has_room(signer->export)) {
+		enum status status = ipc_take(signer->bridge, &signer->bridge_in);
+
+		if (status == STATUS_CONFLICT) {
+			signer_sign_drop_bridge(signer->sign);
+			signer_export_drop_bridge(signer->export);
+			ipc_acknowledge(signer->bridge);
+			signer->bridge_told = false;
+			continue;
+		}
+		if (status != STATUS_OK)
+			break;
+		if (take_bridge(signer, buffer_bytes(&signer->bridge_in.payload)) ==
+		    STATUS_MALFORMED) {
+			ipc_complain(signer->bridge, IPC_COMPLAINT_BROKEN);
+			break;
+		}
+	}
+	if (signer->ready && !signer->bridge_told && ipc_is_up(signer->bridge))
+		signer_tell_bridge(signer);
+}
+
+static enum status take_authority(struct signer *signer, struct bytes message)
+{
+	struct call_change_hello hello;
+
+	switch (signer->authority_in.kind) {
+	case CALL_CHANGE_AUTHORITY_HELLO:
+		if (message.len != sizeof(hello))
+			return STATUS_MALFORMED;
+		memcpy(&hello, message.data, sizeof(hello));
+		memcpy(signer->authority_key, hello.key, 32);
+		signer->has_authority = true;
+		signer_tell_authority(signer);
+		signer->bridge_told = false; /* the bridge gets the new certificate */
+		return STATUS_OK;
+	case CALL_CHANGE_REQUEST:
+		if (signer->stopping)
+			return STATUS_OK; /* unanswered; the bridge says so */
+		return signer_change_request(signer, message);
+	default:
+		return STATUS_MALFORMED;
+	}
+}
+
+static void pump_authority(struct signer *signer)
+{
+	enum status status;
+
+	/* Before it is ready the signer has no certificate to give; the hello waits in the ring. */
+	if (!signer->ready)
+		return;
+	status = ipc_take(signer->authority, &signer->authority_in);
+	if (status == STATUS_CONFLICT) {
+		ipc_acknowledge(signer->authority);
+		signer->has_authority = false;
+	}
+	if (status == STATUS_OK &&
+	    take_authority(signer, buffer_bytes(&signer->authority_in.payload)) != STATUS_OK)
+		ipc_complain(signer->authority, IPC_COMPLAINT_BROKEN);
+}
+
+static void acknowledge(struct ipc_channel *channel)
+{
+	struct ipc_message none = {.kind = 0};
+
+	if (channel != NULL && ipc_take(channel, &none) == STATUS_CONFLICT)
+		ipc_acknowledge(channel);
+}
+
+/* ---- the loop ---- */
+
+static void pump(struct signer *signer)
+{
+	signer->now_ms = signer_time_ms();
+	if (signer_store_pump(signer->store) == STATUS_CORRUPT) {
+		log_event(LOG_ERROR, "store.of_another_time");
+		CHECK(!"the store came back with a state that this signer does not know");
+	}
+	signer_check_pump(signer->check, signer->now_ms);
+	pump_bridge(signer);
+	if (signer->unsealed) {
+		signer_state_pump(&signer->state);
+		signer_receipts_pump(signer->receipts, signer->now_ms, false);
+	}
+	signer_sign_pump(signer->sign, signer->now_ms);
+	signer_export_pump(signer->export);
+	acknowledge(signer->attestor);
+}
+
+static void wait_for_work(struct signer *signer)
+{
+	bool busy = !signer_sign_idle(signer->sign) || signer_check_busy(signer->check) ||
+	            signer_receipts_behind(signer->receipts) != 0;
+
+	/* A request that could not be taken leaves its channel ready: do not spin on it. */
+	ipc_wait(&signer->proc->waiter, busy ? BUSY_US : TURN_US);
+}
+
+void signer_turn(struct signer *signer)
+{
+	pump(signer);
+	wait_for_work(signer);
+}
+
+static int serve(struct proc *proc)
+{
+	struct signer *signer = &the_signer;
+
+	for (;;) {
+		pump(signer);
+		if (!signer->ready) {
+			enum status status = signer_boot_step(signer);
+
+			if (status != STATUS_OK && status != STATUS_BUSY)
+				return PROC_EXIT_FAILED;
+			if (signer->ready)
+				proc_report_ready(proc);
+		}
+		pump_authority(signer);
+		signer->stopping = proc_stopping();
+		if (signer->stopping && signer_boot_stop(signer) == STATUS_OK)
+			return 0;
+		wait_for_work(signer);
+	}
+}
+
+/* The setting `operators`: base58 ed25519 keys separated by commas. */
+static enum status take_operators(struct signer *signer)
+{
+	const char *at = proc_setting(signer->proc, "operators");
+
+	while (*at != '\0') {
+		size_t len = strcspn(at, ",");
+
+		if (signer->operator_count == SIGNER_OPERATORS_MAX ||
+		    base58_decode_32(bytes_of(at, len),
+		                     signer->operators[signer->operator_count]) != STATUS_OK)
+			return STATUS_MALFORMED;
+		signer->operator_count++;
+		at += len + (at[len] == ',');
+	}
+	return STATUS_OK;
+}
+
+static struct buffer new_buffer(size_t cap)
+{
+	uint8_t *data = malloc(cap);
+
+	CHECK(data != NULL);
+	return (struct buffer){data, cap, 0};
+}
+
+static enum status open_parts(struct signer *signer)
+{
+	struct proc *proc = signer->proc;
+	struct ipc_channel *verifiers[SIGNER_VERIFIERS_MAX];
+	unsigned verifier_count = proc_peer_count(proc, PROC_verifier);
+
+	CHECK(verifier_count <= SIGNER_VERIFIERS_MAX);
+	if (signer_vault_new(&signer->vault) != STATUS_OK) {
+		log_event(LOG_ERROR, "start.memory_not_lockable");
+		return STATUS_IO;
+	}
+	signer_state_init(&signer->state, signer->vault);
+	signer->state.time_low_s = time_low_s;
+	signer->state.context = signer;
+	signer->store = signer_store_new(
+	    signer->store_channel,
+	    (struct signer_store_hooks){
+	        .context = signer, .loaded = loaded, .checkpoint = checkpoint, .segment = segment});
+	signer->state.store = signer->store;
+	for (unsigned i = 0; i < verifier_count; i++)
+		verifiers[i] = proc_channel(proc, PROC_verifier, i);
+	signer->check = signer_check_new(verifiers, verifier_count);
+	signer->receipts = signer_receipts_new(&signer->state, signer->vault);
+	signer->sign = signer_sign_new((struct signer_sign_parts){.bridge = signer->bridge,
+	                                                          .state = &signer->state,
+	                                                          .check = signer->check,
+	                                                          .receipts = signer->receipts,
+	                                                          .vault = signer->vault,
+	                                                          .time = &signer->time,
+	                                                          .frozen = &signer->frozen});
+	signer->change = signer_change_new(signer);
+	signer->export = signer_export_new(signer);
+	signer->bridge_in.payload = new_buffer(CALL_BRIDGE_SLOT_BYTES);
+	signer->authority_in.payload = new_buffer(CALL_CHANGE_SLOT_BYTES);
+	return STATUS_OK;
+}
+
+static enum status open_signer(struct proc *proc)
+{
+	struct signer *signer = &the_signer;
+
+	signer->proc = proc;
+	signer->bridge = proc_channel(proc, PROC_bridge, 0);
+	signer->authority = proc_channel(proc, PROC_authority, 0);
+	signer->store_channel = proc_channel(proc, PROC_store, 0);
+	signer->unsealer = proc_channel(proc, PROC_unsealer, 0);
+	signer->attestor = proc_channel(proc, PROC_attestor, 0);
+	if (take_operators(signer) != STATUS_OK) {
+		log_event(LOG_ERROR, "start.operators_malformed");
+		return STATUS_MALFORMED;
+	}
+	return open_parts(signer);
+}
+
+const struct proc_body proc_body = {.open = open_signer, .serve = serve};

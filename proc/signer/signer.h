@@ -1,0 +1,73 @@
+/* signer: the process's parts, put together. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIGNER_H
+#define SIGNER_H
+
+#include "call_change.h"
+#include "call_channel.h"
+#include "call_export.h"
+#include "call_start.h"
+#include "proc_start.h"
+#include "signer_check.h"
+#include "signer_receipt.h"
+#include "signer_sign.h"
+#include "signer_state.h"
+#include "signer_store.h"
+#include "signer_time.h"
+#include "signer_vault.h"
+
+#define SIGNER_OPERATORS_MAX 16
+
+struct signer_change;
+struct signer_export;
+
+struct signer {
+	struct proc *proc;
+	struct ipc_channel *bridge, *authority, *store_channel, *unsealer, *attestor;
+	struct signer_vault *vault;
+	struct signer_store *store;
+	struct signer_state state;
+	struct signer_check *check;
+	struct signer_receipts *receipts;
+	struct signer_sign *sign;
+	struct signer_time time;
+	struct signer_change *change;
+	struct signer_export *export;
+	struct call_start_facts *facts; /* in a guarded page; the share is wiped after use */
+
+	bool unsealed; /* keys are there, the store is verified */
+	bool ready;    /* the boot record is durable: serving */
+	bool stopping;
+	bool frozen; /* an operator froze everything */
+	uint64_t operator_serial;
+	size_t operator_count;
+	uint8_t operators[SIGNER_OPERATORS_MAX][32];
+	uint8_t deployment[32];
+	uint64_t boot;
+	struct authz_checkpoint checkpoint; /* as last written */
+	uint64_t wallets, grants, clients;
+	uint8_t certificate[CALL_TLS_CERTIFICATE_MAX]; /* of the bridge's TLS, DER */
+	size_t certificate_len;
+	uint8_t authority_key[32];
+	bool has_authority;
+	struct ipc_message bridge_in, authority_in;
+	bool bridge_told;
+	uint64_t now_ms;
+	/* The start and the stop (signer_boot.c). */
+	uint64_t recover_at, recover_end; /* cursors of receipts' blobs */
+	bool recovering, recover_failed;
+	uint64_t boot_batch, stop_batch, stop_ms;
+	bool checkpoint_hashed;
+	uint8_t checkpoint_hash[32];
+};
+
+/* signer_turn is one pass over everything but the authority's requests, then a short wait when
+ * nothing is there: what a change in progress calls while it waits for store or verifier. */
+void signer_turn(struct signer *signer);
+
+/* signer_tell_bridge hands the bridge its TLS key, certificate and the channel certificates. */
+void signer_tell_bridge(struct signer *signer);
+/* signer_tell_authority answers an authority's hello. */
+void signer_tell_authority(struct signer *signer);
+
+#endif

@@ -1,0 +1,318 @@
+/* signer_admin: what comes through the authority besides changes: modules, credentials of clients,
+ * operators' commands, questions. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base_check.h"
+#include "policy_known.h"
+#include "signer_change.h"
+
+#define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
+
+enum status signer_add_module(struct signer_change *job, struct bytes module)
+{
+	struct signer *signer = job->signer;
+	struct authz_module_answer answer = {.known = false};
+	const char *name;
+	uint64_t batch;
+	enum status status;
+
+	if (module.len == 0 || module.len > LIMIT_MODULE_MAX - KEYS_AEAD_OVERHEAD_LEN)
+		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE,
+		                     "a module has 1 to %d bytes, this one %zu",
+		                     LIMIT_MODULE_MAX - KEYS_AEAD_OVERHEAD_LEN, module.len);
+	keys_sha256(&module, 1, answer.hash);
+	CHECK(buffer_put(&job->module, module) == STATUS_OK);
+	status = signer_learn_module(job, answer.hash);
+	job->module.len = 0;
+	if (status != STATUS_OK)
+		return status;
+	status = signer_await_room(job, 1, RECORD_ROOM(module.len));
+	if (status != STATUS_OK)
+		return status;
+	batch = signer_state_put(&signer->state, CALL_STORE_VALUE_MODULE, answer.hash, module);
+	status = signer_await_commit(job, batch);
+	if (status != STATUS_OK)
+		return status;
+	signer_state_forget(&signer->state, CALL_STORE_VALUE_MODULE, answer.hash);
+	name = policy_known_name(answer.hash);
+	answer.known = name != NULL;
+	answer.name = bytes_of_text(name != NULL ? name : "");
+	answer.schema = bytes_of(job->learned, job->learned_len);
+	return authz_module_answer_put(&answer, &job->answer);
+}
+
+/* ---- clients ---- */
+
+enum status signer_add_credential(struct signer_change *job, struct bytes payload)
+{
+	struct signer *signer = job->signer;
+	struct authz_credential given;
+	struct authz_submit_answer answer = {.seq = 0};
+	struct signer_client *known;
+	uint8_t owner[32];
+	uint64_t batch;
+	enum status status;
+
+	if (authz_credential_open(payload, &given) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not a credential signed by the root key that it names");
+	if (memcmp(given.deployment, signer->deployment, 32) != 0)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the credential is for another deployment");
+	if (given.kind != AUTHZ_CREDENTIAL_TOKEN)
+		return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
+		                     "only tokens are taken as credentials");
+	authz_client_id(given.root_key, job->client.id);
+	status = signer_await_client(job, job->client.id, &known);
+	if (status == STATUS_OK && known->record.serial >= given.serial)
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "a credential with serial %llu is in force; a new one needs a "
+		                     "higher serial",
+		                     (unsigned long long)known->record.serial);
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
+	job->client.frozen = status == STATUS_OK && known->record.frozen;
+	signer->clients += status == STATUS_NOT_FOUND;
+	status = signer_await_index(job, CALL_STORE_VALUE_TOKEN, given.hash, owner);
+	if (status == STATUS_OK && memcmp(owner, job->client.id, 32) != 0)
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "this token is another client's; make a random one");
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
+	memcpy(job->client.root_key, given.root_key, 32);
+	job->client.serial = given.serial;
+	memcpy(job->client.token_hash, given.hash, 32);
+	job->client.expires_s = given.expires_s;
+	status = signer_await_room(job, 2, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX) + 128);
+	if (status != STATUS_OK)
+		return status;
+	signer_state_put(&signer->state, CALL_STORE_VALUE_TOKEN, given.hash,
+	                 bytes_of(job->client.id, 32));
+	batch = signer_state_put_client(&signer->state, &job->client);
+	status = signer_await_commit(job, batch);
+	if (status != STATUS_OK)
+		return status;
+	signer_state_install_client(&signer->state, &job->client);
+	signer_state_install_index(&signer->state, CALL_STORE_VALUE_TOKEN, given.hash,
+	                           job->client.id);
+	answer.seq = signer_store_seq(signer->store);
+	return authz_submit_answer_put(&answer, &job->answer);
+}
+
+/* ---- operators ---- */
+
+static bool is_operator(const struct signer *signer, const uint8_t key[32])
+{
+	for (size_t i = 0; i < signer->operator_count; i++)
+		if (memcmp(signer->operators[i], key, 32) == 0)
+			return true;
+	return false;
+}
+
+static enum status freeze_client(struct signer_change *job, const struct authz_command *command,
+                                 uint64_t *ret_batch)
+{
+	struct signer_state *state = &job->signer->state;
+	struct signer_client *client;
+	enum status status = signer_await_client(job, command->target, &client);
+
+	if (status == STATUS_NOT_FOUND)
+		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "no such client");
+	if (status != STATUS_OK)
+		return status;
+	job->client = client->record;
+	job->client.frozen = command->action == AUTHZ_COMMAND_FREEZE_CLIENT;
+	status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX));
+	if (status != STATUS_OK)
+		return status;
+	if (job->client.frozen)
+		signer_state_install_client(state, &job->client);
+	*ret_batch = signer_state_put_client(state, &job->client);
+	return STATUS_OK;
+}
+
+enum status signer_obey_operator(struct signer_change *job, struct bytes payload)
+{
+	struct signer *signer = job->signer;
+	struct authz_submit_answer answer = {.seq = 0};
+	struct authz_command command;
+	uint64_t batch = 0;
+	enum status status = STATUS_OK;
+
+	if (authz_command_open(payload, &command) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not a command signed by the key that it names");
+	if (memcmp(command.deployment, signer->deployment, 32) != 0 ||
+	    !is_operator(signer, command.operator_key))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "not an operator of this deployment");
+	if (command.serial <= signer->operator_serial)
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "serial %llu was used; the next command needs a higher one",
+		                     (unsigned long long)signer->operator_serial);
+	if (command.expires_s <= signer_time_read(&signer->time).high_s)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "the command has expired");
+	signer->operator_serial = command.serial;
+	switch ((enum authz_command_action)command.action) {
+	case AUTHZ_COMMAND_FREEZE_CLIENT:
+	case AUTHZ_COMMAND_UNFREEZE_CLIENT:
+		status = freeze_client(job, &command, &batch);
+		break;
+	case AUTHZ_COMMAND_FREEZE_ALL:
+	case AUTHZ_COMMAND_UNFREEZE_ALL:
+		signer->frozen = command.action == AUTHZ_COMMAND_FREEZE_ALL;
+		batch = signer_store_touch(signer->store);
+		break;
+	case AUTHZ_COMMAND_COUNT:
+		status = signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown command");
+		break;
+	}
+	if (status == STATUS_OK)
+		status = signer_await_commit(job, batch);
+	if (status != STATUS_OK)
+		return status;
+	if (command.action == AUTHZ_COMMAND_UNFREEZE_CLIENT)
+		signer_state_install_client(&signer->state, &job->client);
+	answer.seq = signer_store_seq(signer->store);
+	return authz_submit_answer_put(&answer, &job->answer);
+}
+
+/* ---- questions ---- */
+
+/* One answer for what does not exist and what this key may not see (U6). */
+static enum status not_visible(struct signer_change *job)
+{
+	return signer_refuse(job, CALL_RESULT_NOT_FOUND, "nothing of that id is visible to you");
+}
+
+static bool may_see(const struct signer_change *job, const struct authz_wallet_record *wallet,
+                    const uint8_t key[32])
+{
+	for (size_t i = 0; i < wallet->user_key_count; i++)
+		if (memcmp(wallet->user_keys[i].key, key, 32) == 0)
+			return true;
+	return is_operator(job->signer, key);
+}
+
+static enum status query_wallet(struct signer_change *job, const struct authz_query *query)
+{
+	struct signer_wallet *wallet;
+	enum status status = signer_await_wallet(job, query->target, &wallet);
+
+	if (status == STATUS_NOT_FOUND)
+		return not_visible(job);
+	if (status != STATUS_OK)
+		return status;
+	if (!may_see(job, &wallet->record, query->key))
+		return not_visible(job);
+	job->wallets[0] = wallet->record;
+	job->wallets[0].sealed_key_len = 0;
+	memset(job->wallets[0].sealed_key, 0, sizeof(job->wallets[0].sealed_key));
+	return authz_wallet_put(&job->wallets[0], &job->answer);
+}
+
+static enum status query_grant(struct signer_change *job, const struct authz_query *query)
+{
+	static struct authz_grant_answer answer;
+	struct signer *signer = job->signer;
+	struct signer_wallet *wallet;
+	struct signer_grant *grant;
+	uint64_t now = signer_time_read(&signer->time).low_s;
+	enum status status;
+
+	/* The wallet first: a grant is only ever loaded beside its wallet. `after` names it. */
+	status = signer_await_wallet(job, query->after, &wallet);
+	if (status == STATUS_OK && !may_see(job, &wallet->record, query->key))
+		status = STATUS_NOT_FOUND;
+	if (status == STATUS_OK) {
+		wallet->head.pins++;
+		status = signer_await_grant(job, query->target, &grant);
+		wallet->head.pins--;
+	}
+	if (status == STATUS_NOT_FOUND)
+		return not_visible(job);
+	if (status != STATUS_OK)
+		return status;
+	if (memcmp(grant->record.wallet, query->after, 32) != 0)
+		return not_visible(job);
+	answer =
+	    (struct authz_grant_answer){.grant = grant->record, .left_count = grant->lease.count};
+	for (size_t i = 0; i < grant->lease.count; i++)
+		answer.left[i] =
+		    authz_counter_left(&grant->rules[i], &grant->lease.counters[i], now);
+	for (size_t i = 0; i < wallet->record.grant_count; i++)
+		if (memcmp(wallet->record.grants[i].grant, grant->record.id, 32) == 0)
+			answer.live = wallet->record.grants[i].live;
+	return authz_grant_answer_put(&answer, &job->answer);
+}
+
+static enum status query_wallets(struct signer_change *job, const struct authz_query *query)
+{
+	static const uint8_t from_start[32];
+	struct authz_user_key key = {.kind = AUTHZ_KEY_ED25519};
+	struct authz_list_answer answer = {.more = false};
+	struct signer_blob *list = NULL;
+	uint8_t hash[32];
+	size_t at = 0;
+	enum status status;
+
+	memcpy(key.key, query->key, 32);
+	signer_state_user_hash(&key, hash);
+	while ((status = signer_state_user(&job->signer->state, hash, &list)) == STATUS_BUSY)
+		signer_turn(job->signer);
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE, "the store is away");
+	if (status == STATUS_NOT_FOUND)
+		return authz_list_answer_put(&answer, &job->answer);
+	if (memcmp(query->after, from_start, 32) != 0)
+		while (at + 32 <= list->len && memcmp(list->bytes + at, query->after, 32) != 0)
+			at += 32;
+	if (memcmp(query->after, from_start, 32) != 0)
+		at += 32;
+	if (at > list->len)
+		at = list->len;
+	answer.ids = bytes_of(list->bytes + at, list->len - at);
+	if (answer.ids.len > (size_t)AUTHZ_LISTED_MAX * 32) {
+		answer.ids.len = (size_t)AUTHZ_LISTED_MAX * 32;
+		answer.more = true;
+	}
+	return authz_list_answer_put(&answer, &job->answer);
+}
+
+static enum status query_client(struct signer_change *job, const struct authz_query *query)
+{
+	struct signer_client *client;
+	enum status status = signer_await_client(job, query->target, &client);
+
+	if (status == STATUS_NOT_FOUND ||
+	    (status == STATUS_OK && memcmp(client->record.root_key, query->key, 32) != 0 &&
+	     !is_operator(job->signer, query->key)))
+		return not_visible(job);
+	if (status != STATUS_OK)
+		return status;
+	job->client = client->record;
+	memset(job->client.token_hash, 0, sizeof(job->client.token_hash));
+	return authz_client_put(&job->client, &job->answer);
+}
+
+enum status signer_answer_query(struct signer_change *job, struct bytes payload)
+{
+	struct authz_query query;
+
+	if (authz_query_open(payload, &query) != STATUS_OK ||
+	    memcmp(query.deployment, job->signer->deployment, 32) != 0)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not a question to this deployment signed by its key");
+	switch ((enum authz_query_topic)query.topic) {
+	case AUTHZ_QUERY_WALLETS:
+		return query_wallets(job, &query);
+	case AUTHZ_QUERY_WALLET:
+		return query_wallet(job, &query);
+	case AUTHZ_QUERY_GRANT:
+		return query_grant(job, &query);
+	case AUTHZ_QUERY_CLIENT:
+		return query_client(job, &query);
+	case AUTHZ_QUERY_COUNT:
+		break;
+	}
+	return signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown topic");
+}

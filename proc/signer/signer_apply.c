@@ -1,0 +1,511 @@
+/* signer_apply: carries out a change whose signature, text and state were checked. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "base_check.h"
+#include "cbor_reader.h"
+#include "secret.h"
+#include "signer_change.h"
+
+#define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
+
+/* The wallet's next version, bound to what its user signed. */
+static void advance(struct signer_change *job, struct authz_wallet_record *wallet)
+{
+	authz_authority_next(wallet->authority, buffer_bytes(&job->signed_text), wallet->authority);
+	wallet->version++;
+}
+
+static enum status answer_done(struct signer_change *job, uint64_t batch, struct bytes birth)
+{
+	enum status status = signer_await_commit(job, batch);
+	struct authz_submit_answer answer = {.birth = birth};
+
+	if (status != STATUS_OK)
+		return status;
+	answer.seq = signer_store_seq(job->signer->store);
+	return authz_submit_answer_put(&answer, &job->answer);
+}
+
+/* ---- births ---- */
+
+/* Name, address and user keys must be new in their roles: no wallet of this deployment is a user
+ * key, and no user key a wallet (A6). */
+static enum status check_birth(struct signer_change *job, const struct authz_birth_body *body)
+{
+	uint8_t hash[32], id[32];
+	enum status status;
+
+	signer_state_name_hash(body->name, hash);
+	status = signer_await_index(job, CALL_STORE_VALUE_NAME, hash, id);
+	if (status == STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "a wallet named %.*s exists already; choose another name",
+		                     (int)body->name.len, (const char *)body->name.data);
+	if (status != STATUS_NOT_FOUND)
+		return status;
+	for (size_t i = 0; i < body->user_key_count; i++) {
+		if (!keys_public_is_strong(body->user_keys[i].key))
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "user key %zu is not a sound ed25519 key", i + 1);
+		status =
+		    signer_await_index(job, CALL_STORE_VALUE_ADDRESS, body->user_keys[i].key, id);
+		if (status == STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "user key %zu is a wallet of this deployment", i + 1);
+		if (status != STATUS_NOT_FOUND)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+/* The names within one change must differ too: what is not committed yet is in no index. */
+static bool name_repeats(const struct signer_change *job, size_t at, struct bytes name)
+{
+	for (size_t i = 0; i < at; i++)
+		if (bytes_equal(bytes_of(job->wallets[i].name, job->wallets[i].name_len), name))
+			return true;
+	return false;
+}
+
+/* Opens the sealed seeds of an import and takes the one for entry `at`. */
+static SENSITIVE enum status take_seed(struct signer_change *job, size_t at, uint8_t ret_seed[32])
+{
+	const struct signer *signer = job->signer;
+	uint8_t info_space[128], hash[32];
+	/* Seeds lie in the guarded page's neighbour only while they are taken apart. */
+	static uint8_t plain_space[LIMIT_CHANGE_WALLETS_MAX * 34 + 16];
+	struct buffer info = BUFFER_OF_ARRAY(info_space), plain = BUFFER_OF_ARRAY(plain_space);
+	struct cbor_reader r;
+	size_t count;
+	enum status status;
+
+	authz_change_hash(job->given.change, hash);
+	status = keys_hpke_info(signer->deployment, signer_vault_channel(signer->vault), &info);
+	if (status == STATUS_OK)
+		status = signer_vault_open_envelope(signer->vault, buffer_bytes(&info),
+		                                    BYTES_OF_ARRAY(hash), job->given.sealed_seeds,
+		                                    &plain);
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the sealed keys were not sealed to this signer and change");
+	cbor_reader_init(&r, buffer_bytes(&plain));
+	count = cbor_take_array(&r, LIMIT_CHANGE_WALLETS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		uint8_t seed[32];
+
+		cbor_take_bytes_n(&r, seed, 32);
+		if (i == at)
+			memcpy(ret_seed, seed, 32);
+		SECRET_WIPE(seed);
+	}
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	secret_wipe(plain_space, sizeof(plain_space));
+	if (status != STATUS_OK || count != job->change.entry_count)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "sealed keys: one 32-byte seed for each wallet is needed");
+	return STATUS_OK;
+}
+
+static enum status make_key(struct signer_change *job, size_t at,
+                            const struct authz_birth_body *body, struct authz_wallet_record *wallet)
+{
+	struct signer_vault *vault = job->signer->vault;
+	struct buffer sealed = BUFFER_OF_ARRAY(wallet->sealed_key);
+	uint8_t seed[32], id[32];
+	enum status status;
+
+	if (job->change.action == AUTHZ_ACTION_CREATE) {
+		status = signer_vault_create_key(vault, wallet->id, wallet->address, &sealed);
+	} else {
+		status = take_seed(job, at, seed);
+		if (status != STATUS_OK)
+			return status;
+		status = signer_vault_import_key(vault, wallet->id, seed, wallet->address, &sealed);
+		SECRET_WIPE(seed);
+		if (status == STATUS_OK && memcmp(wallet->address, body->address, 32) != 0)
+			return signer_refuse(
+			    job, CALL_RESULT_CHANGE_REFUSED,
+			    "the key of wallet %zu has another address than the one "
+			    "that was signed for",
+			    at + 1);
+	}
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_INTERNAL, "the key could not be sealed");
+	wallet->sealed_key_len = (uint8_t)sealed.len;
+	status = signer_await_index(job, CALL_STORE_VALUE_ADDRESS, wallet->address, id);
+	if (status == STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "a wallet of this address exists already");
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+static enum status make_wallet(struct signer_change *job, size_t at)
+{
+	static struct authz_birth_body body;
+	struct authz_wallet_record *wallet = &job->wallets[at];
+	struct authz_birth_row *row = &job->birth.rows[at];
+	size_t start = job->texts.len;
+	enum status status = authz_birth_take(job->change.entries[at].body,
+	                                      job->change.action == AUTHZ_ACTION_IMPORT, &body);
+
+	if (status == STATUS_OK)
+		status = check_birth(job, &body);
+	if (status != STATUS_OK)
+		return status;
+	if (name_repeats(job, at, body.name))
+		return signer_refuse(job, CALL_RESULT_CONFLICT, "two wallets of one name");
+	*wallet = (struct authz_wallet_record){.name_len = (uint8_t)body.name.len,
+	                                       .origin = job->change.action == AUTHZ_ACTION_CREATE
+	                                                     ? AUTHZ_ORIGIN_CREATED
+	                                                     : AUTHZ_ORIGIN_IMPORTED,
+	                                       .has_recovery = body.has_recovery,
+	                                       .user_key_count = (uint8_t)body.user_key_count};
+	/* Whoever holds a copy of the key may have given the wallet's accounts away (A20). */
+	wallet->ownership_lost = wallet->origin == AUTHZ_ORIGIN_IMPORTED || body.has_escape;
+	memcpy(wallet->id, job->change.entries[at].wallet, 32);
+	memcpy(wallet->name, body.name.data, body.name.len);
+	memcpy(wallet->recovery, body.recovery, 32);
+	memcpy(wallet->user_keys, body.user_keys, sizeof(wallet->user_keys));
+	for (size_t i = body.user_key_count; i < LIMIT_USER_KEYS_MAX; i++)
+		memset(&wallet->user_keys[i], 0, sizeof(wallet->user_keys[i]));
+	status = make_key(job, at, &body, wallet);
+	if (status != STATUS_OK)
+		return status;
+	advance(job, wallet);
+	*row = (struct authz_birth_row){.imported = wallet->origin == AUTHZ_ORIGIN_IMPORTED,
+	                                .user_key_count = wallet->user_key_count,
+	                                .has_recovery = wallet->has_recovery};
+	memcpy(row->wallet, wallet->id, 32);
+	memcpy(row->address, wallet->address, 32);
+	memcpy(row->user_keys, wallet->user_keys, sizeof(row->user_keys));
+	memcpy(row->recovery, wallet->recovery, 32);
+	if (!body.has_escape)
+		return STATUS_OK;
+	status = signer_vault_escape(job->signer->vault, wallet->id,
+	                             bytes_of(wallet->sealed_key, wallet->sealed_key_len),
+	                             body.escape, &job->texts);
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the escape key is not a sound X25519 key");
+	row->escape_copy = bytes_of(job->texts.data + start, job->texts.len - start);
+	return STATUS_OK;
+}
+
+/* Who wants to list his wallets finds them under his key: rows of 32-byte ids. */
+static enum status put_user_index(struct signer_change *job, uint64_t *ret_batch)
+{
+	struct signer *signer = job->signer;
+	uint8_t hash[32];
+	struct signer_blob *list = NULL;
+	struct buffer ids = {job->area, sizeof(job->area), 0};
+	enum status status;
+
+	signer_state_user_hash(&job->wallets[0].user_keys[0], hash);
+	while ((status = signer_state_user(&signer->state, hash, &list)) == STATUS_BUSY)
+		signer_turn(signer);
+	if (status == STATUS_OK && buffer_put(&ids, bytes_of(list->bytes, list->len)) != STATUS_OK)
+		return STATUS_OK; /* a very long list stays as it is; wallets are found by name */
+	for (size_t i = 0; i < job->change.entry_count; i++)
+		if (buffer_put(&ids, bytes_of(job->wallets[i].id, 32)) != STATUS_OK)
+			break;
+	*ret_batch =
+	    signer_state_put(&signer->state, CALL_STORE_VALUE_USER, hash, buffer_bytes(&ids));
+	signer_state_forget(&signer->state, CALL_STORE_VALUE_USER, hash);
+	return STATUS_OK;
+}
+
+static enum status apply_birth(struct signer_change *job)
+{
+	struct signer *signer = job->signer;
+	size_t count = job->change.entry_count;
+	uint64_t batch = 0;
+	enum status status;
+	static uint8_t statement[AUTHZ_BIRTH_MAX];
+	struct buffer birth = BUFFER_OF_ARRAY(statement);
+
+	job->texts.len = 0;
+	job->birth = (struct authz_birth){.count = count};
+	memcpy(job->birth.deployment, signer->deployment, 32);
+	authz_change_hash(job->given.change, job->birth.change_hash);
+	for (size_t i = 0; i < count; i++) {
+		status = make_wallet(job, i);
+		if (status != STATUS_OK)
+			return status;
+	}
+	status = signer_await_room(job, 3 * count + 1,
+	                           count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX + 128) +
+	                               RECORD_ROOM(sizeof(job->area)));
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < count; i++) {
+		const struct authz_wallet_record *wallet = &job->wallets[i];
+		uint8_t hash[32];
+
+		signer_state_name_hash(bytes_of(wallet->name, wallet->name_len), hash);
+		signer_state_put_wallet(&signer->state, wallet);
+		signer_state_put(&signer->state, CALL_STORE_VALUE_NAME, hash,
+		                 bytes_of(wallet->id, 32));
+		batch = signer_state_put(&signer->state, CALL_STORE_VALUE_ADDRESS, wallet->address,
+		                         bytes_of(wallet->id, 32));
+	}
+	signer->wallets += count;
+	status = put_user_index(job, &batch);
+	if (status == STATUS_OK)
+		status = signer_await_commit(job, batch);
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < count; i++) {
+		const struct authz_wallet_record *wallet = &job->wallets[i];
+		uint8_t hash[32];
+
+		signer_state_name_hash(bytes_of(wallet->name, wallet->name_len), hash);
+		signer_state_install_wallet(&signer->state, wallet);
+		signer_state_install_index(&signer->state, CALL_STORE_VALUE_NAME, hash, wallet->id);
+		signer_state_install_index(&signer->state, CALL_STORE_VALUE_ADDRESS,
+		                           wallet->address, wallet->id);
+	}
+	status =
+	    authz_birth_answer_put(&job->birth, signer_vault_deployment(signer->vault), &birth);
+	CHECK(status == STATUS_OK);
+	return answer_done(job, batch, buffer_bytes(&birth));
+}
+
+/* ---- grants ---- */
+
+/* A dead entry gives its place to a new grant; live ones are never dropped. */
+static enum status add_entry(struct signer_change *job, struct authz_wallet_record *wallet,
+                             const struct authz_grant_record *grant)
+{
+	size_t of_client = 0, place = wallet->grant_count;
+
+	for (size_t i = 0; i < wallet->grant_count; i++) {
+		if (memcmp(wallet->grants[i].grant, grant->id, 32) == 0)
+			return signer_refuse(job, CALL_RESULT_CONFLICT,
+			                     "this grant was made before");
+		of_client += wallet->grants[i].live &&
+		             memcmp(wallet->grants[i].client, grant->client, 32) == 0;
+	}
+	if (of_client == LIMIT_GRANTS_PER_CLIENT_MAX)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "this client has %d live grants for the wallet; revoke one",
+		                     LIMIT_GRANTS_PER_CLIENT_MAX);
+	if (place == LIMIT_GRANTS_PER_WALLET_MAX) {
+		for (place = 0; place < wallet->grant_count && wallet->grants[place].live;)
+			place++;
+		if (place == wallet->grant_count)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "the wallet has %d live grants; revoke one",
+			                     LIMIT_GRANTS_PER_WALLET_MAX);
+		/* Keep the rows in order of creation. */
+		memmove(&wallet->grants[place], &wallet->grants[place + 1],
+		        (wallet->grant_count - place - 1) * sizeof(wallet->grants[0]));
+		place = --wallet->grant_count;
+	}
+	wallet->grants[place] = (struct authz_grant_entry){.created = grant->created, .live = true};
+	memcpy(wallet->grants[place].grant, grant->id, 32);
+	memcpy(wallet->grants[place].client, grant->client, 32);
+	wallet->grant_count++;
+	return STATUS_OK;
+}
+
+static void fill_grant(struct signer_change *job, size_t at, const struct authz_grant_body *body)
+{
+	struct authz_grant_record *grant = &job->grant;
+
+	*grant =
+	    (struct authz_grant_record){.known_module = policy_known_name(body->module) != NULL,
+	                                .not_before_s = body->not_before_s,
+	                                .expires_s = body->expires_s,
+	                                .uses_max = body->uses_max,
+	                                .created = job->wallets[at].version + 1,
+	                                .counter_count = (uint8_t)body->counter_count,
+	                                .nonce_account_count = (uint8_t)body->nonce_account_count,
+	                                .pin_count = (uint8_t)body->pin_count,
+	                                .schema_len = (uint16_t)body->schema.len,
+	                                .parameters_len = (uint16_t)body->parameters.len};
+	authz_grant_id(job->given.change, job->wallets[at].id, grant->id);
+	memcpy(grant->wallet, job->wallets[at].id, 32);
+	memcpy(grant->client, body->client, 32);
+	memcpy(grant->module, body->module, 32);
+	for (size_t i = 0; i < body->counter_count; i++)
+		grant->counters[i] = body->counters[i];
+	memcpy(grant->nonce_accounts, body->nonce_accounts, sizeof(grant->nonce_accounts));
+	for (size_t i = 0; i < body->pin_count; i++) {
+		memcpy(grant->pins[i].table, body->pins[i].table, 32);
+		memcpy(grant->pins[i].hash, body->pins[i].hash, 32);
+		grant->pins[i].count = body->pins[i].count;
+	}
+	if (body->schema.len != 0)
+		memcpy(grant->schema, body->schema.data, body->schema.len);
+	memcpy(grant->parameters, body->parameters.data, body->parameters.len);
+}
+
+static enum status check_grant(struct signer_change *job, const struct authz_grant_body *body)
+{
+	struct signer_client *client;
+	enum status status;
+
+	status = signer_await_client(job, body->client, &client);
+	if (status == STATUS_NOT_FOUND)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "no such client; register it first (claviger client new)");
+	if (status != STATUS_OK)
+		return status;
+	if (body->extra_account_count != 0)
+		return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
+		                     "named extra accounts come with intents; leave them out");
+	if (body->expires_s != 0 && body->expires_s <= signer_time_read(&job->signer->time).high_s)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the grant would have expired already");
+	for (size_t i = 0; i < body->pin_count; i++)
+		if (authz_table_find(&job->given, &body->pins[i]) == NULL)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "the contents of pinned table %zu are missing, or do "
+			                     "not have the hash that was signed",
+			                     i + 1);
+	return STATUS_OK;
+}
+
+/* The first lease of every counter is part of the grant's own commit. */
+static void first_leases(struct signer_change *job)
+{
+	struct authz_counter_rule rules[LIMIT_COUNTERS_MAX + 1];
+	uint64_t now = signer_time_read(&job->signer->time).low_s;
+
+	job->lease =
+	    (struct authz_lease_record){.count = (uint8_t)signer_state_rules(&job->grant, rules)};
+	memcpy(job->lease.grant, job->grant.id, 32);
+	for (size_t i = 0; i < job->lease.count; i++) {
+		struct authz_counter live = {.bucket = 0};
+
+		authz_counter_lease_prepare(&rules[i], &live, 0, now, &job->lease.counters[i]);
+	}
+}
+
+static enum status apply_grant(struct signer_change *job)
+{
+	struct signer *signer = job->signer;
+	static struct authz_grant_body body;
+	size_t count = job->change.entry_count;
+	size_t pins = 0;
+	uint64_t batch = 0;
+	enum status status;
+
+	/* All or none: everything that can be refused is refused before the first write. */
+	for (size_t i = 0; i < count; i++) {
+		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
+		status = check_grant(job, &body);
+		if (status != STATUS_OK)
+			return status;
+		pins += body.pin_count;
+		fill_grant(job, i, &body);
+		status = add_entry(job, &job->wallets[i], &job->grant);
+		if (status != STATUS_OK)
+			return status;
+	}
+	/* All records share one batch, so that a crash leaves all of them or none. */
+	status = signer_await_room(job, count * (3 + LIMIT_TABLE_PINS_MAX),
+	                           count * (RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX) +
+	                                    RECORD_ROOM(AUTHZ_LEASE_RECORD_MAX) +
+	                                    RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX)) +
+	                               pins * RECORD_ROOM(AUTHZ_TABLE_ENTRIES_MAX * 32));
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < count; i++) {
+		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
+		fill_grant(job, i, &body);
+		first_leases(job);
+		advance(job, &job->wallets[i]);
+		for (size_t j = 0; j < body.pin_count; j++)
+			signer_state_put(&signer->state, CALL_STORE_VALUE_TABLE, body.pins[j].hash,
+			                 authz_table_find(&job->given, &body.pins[j])->addresses);
+		signer_state_put_grant(&signer->state, &job->grant);
+		signer_state_put_lease(&signer->state, &job->lease);
+		batch = signer_state_put_wallet(&signer->state, &job->wallets[i]);
+	}
+	signer->grants += count;
+	status = signer_await_commit(job, batch);
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < count; i++) {
+		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
+		fill_grant(job, i, &body);
+		signer_state_forget(&signer->state, CALL_STORE_VALUE_GRANT, job->grant.id);
+		for (size_t j = 0; j < body.pin_count; j++)
+			signer_state_forget(&signer->state, CALL_STORE_VALUE_TABLE,
+			                    body.pins[j].hash);
+		signer_state_install_wallet(&signer->state, &job->wallets[i]);
+	}
+	return answer_done(job, batch, bytes_of(NULL, 0));
+}
+
+/* ---- less power ---- */
+
+/* Revoke and freeze act at once, on the cached record that tickets look at; then durably. */
+static enum status apply_at_once(struct signer_change *job)
+{
+	struct signer *signer = job->signer;
+	uint64_t batch = 0;
+	enum status status;
+
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		struct authz_wallet_record *wallet = &job->wallets[i];
+		uint8_t grant[32];
+		bool found = false;
+
+		if (job->change.action != AUTHZ_ACTION_REVOKE) {
+			wallet->frozen = job->change.action == AUTHZ_ACTION_FREEZE;
+			continue;
+		}
+		CHECK(authz_id_take(job->change.entries[i].body, grant) == STATUS_OK);
+		for (size_t j = 0; j < wallet->grant_count; j++)
+			if (memcmp(wallet->grants[j].grant, grant, 32) == 0) {
+				found = true;
+				wallet->grants[j].live = false;
+			}
+		if (!found)
+			return signer_refuse(job, CALL_RESULT_NOT_FOUND,
+			                     "wallet %zu has no such grant", i + 1);
+	}
+	status = signer_await_room(job, job->change.entry_count,
+	                           job->change.entry_count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX));
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		advance(job, &job->wallets[i]);
+		if (job->change.action != AUTHZ_ACTION_UNFREEZE)
+			signer_state_install_wallet(&signer->state, &job->wallets[i]);
+		batch = signer_state_put_wallet(&signer->state, &job->wallets[i]);
+	}
+	status = signer_await_commit(job, batch);
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < job->change.entry_count; i++)
+		signer_state_install_wallet(&signer->state, &job->wallets[i]);
+	return answer_done(job, batch, bytes_of(NULL, 0));
+}
+
+enum status signer_apply(struct signer_change *job)
+{
+	switch ((enum authz_action)job->change.action) {
+	case AUTHZ_ACTION_CREATE:
+	case AUTHZ_ACTION_IMPORT:
+		return apply_birth(job);
+	case AUTHZ_ACTION_GRANT:
+		return apply_grant(job);
+	case AUTHZ_ACTION_REVOKE:
+	case AUTHZ_ACTION_FREEZE:
+	case AUTHZ_ACTION_UNFREEZE:
+		return apply_at_once(job);
+	case AUTHZ_ACTION_LIMIT:
+	case AUTHZ_ACTION_FACTOR:
+	case AUTHZ_ACTION_EXPORT:
+	case AUTHZ_ACTION_CANCEL:
+	case AUTHZ_ACTION_COUNT:
+		break;
+	}
+	return signer_refuse(job, CALL_RESULT_UNSUPPORTED, "%s is not offered by this version",
+	                     authz_action_word(job->change.action));
+}

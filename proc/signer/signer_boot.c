@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_boot.h"
+
+#include <stdio.h>
+
+#include "base_check.h"
+#include "base_encode.h"
+#include "log_line.h"
+#include "secret.h"
+
+#define META_CERTIFICATE    1 /* id of the TLS certificate's record */
+#define CERTIFICATE_YEARS_S (UINT64_C(10) * 365 * 86400)
+#define STOP_DEADLINE_MS    5000
+#define TAG_RECOVERY        50
+
+static enum status give_up(const char *event, const char *text)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, event);
+	log_text(&line, "text", text);
+	log_end(&line);
+	return STATUS_CORRUPT;
+}
+
+/* ---- 1. the unsealer ---- */
+
+static enum status take_facts(struct signer *signer)
+{
+	static struct secret_page page;
+	struct ipc_message message = {.kind = 0};
+	struct call_start_failed failed;
+	enum status status;
+
+	if (page.data == NULL && secret_page_open(2 * CALL_START_SLOT_BYTES, &page) != STATUS_OK)
+		return give_up("start.memory", "cannot lock memory for keys: raise RLIMIT_MEMLOCK");
+	message.payload =
+	    (struct buffer){(uint8_t *)page.data + CALL_START_SLOT_BYTES, CALL_START_SLOT_BYTES, 0};
+	status = ipc_take(signer->unsealer, &message);
+	if (status == STATUS_CONFLICT) {
+		ipc_acknowledge(signer->unsealer);
+		return STATUS_BUSY;
+	}
+	if (status != STATUS_OK)
+		return status == STATUS_MALFORMED ? status : STATUS_BUSY;
+	if (message.kind == CALL_START_FAILED &&
+	    start_take_failed(buffer_bytes(&message.payload), &failed) == STATUS_OK)
+		return give_up("start.sealed", start_reason_text(failed.reason));
+	signer->facts = (struct call_start_facts *)page.data;
+	if (message.kind != CALL_START_FACTS ||
+	    start_take_facts(buffer_bytes(&message.payload), signer->facts) != STATUS_OK)
+		return give_up("start.facts", "the unsealer's message is not well-formed");
+	secret_wipe(message.payload.data, message.payload.cap);
+	signer_store_ask_state(signer->store);
+	return STATUS_OK;
+}
+
+/* ---- 2. the checkpoint ---- */
+
+static enum status start_anew(struct signer *signer)
+{
+	static const uint8_t second_share[32], empty_root[32];
+	struct authz_checkpoint *checkpoint = &signer->checkpoint;
+	struct buffer sealed = BUFFER_OF_ARRAY(checkpoint->sealed_master);
+	enum status status;
+
+	status = signer_vault_genesis(signer->vault, signer->facts->node_share, second_share,
+	                              signer->deployment, &sealed);
+	if (status != STATUS_OK)
+		return give_up("start.genesis", "the master key could not be sealed");
+	checkpoint->sealed_master_len = (uint8_t)sealed.len;
+	memcpy(checkpoint->deployment, signer->deployment, 32);
+	signer_store_begin(signer->store, 0, empty_root);
+	log_event(LOG_INFO, "start.genesis");
+	return STATUS_OK;
+}
+
+static enum status check_mac(const struct signer *signer, struct bytes encoded,
+                             const struct authz_checkpoint *checkpoint)
+{
+	uint8_t mac[KEYS_MAC_LEN];
+
+	signer_vault_mac(signer->vault, authz_checkpoint_signed(encoded), mac);
+	return secret_equal(mac, checkpoint->mac, sizeof(mac)) ? STATUS_OK : STATUS_CORRUPT;
+}
+
+static enum status resume(struct signer *signer, const struct call_store_state *state,
+                          struct bytes encoded)
+{
+	static const uint8_t second_share[32];
+	struct authz_checkpoint *checkpoint = &signer->checkpoint;
+	enum status status = authz_checkpoint_take(encoded, checkpoint);
+
+	if (status != STATUS_OK)
+		return give_up("start.checkpoint",
+		               "the store's checkpoint is damaged: restore it from a backup");
+	status = signer_vault_open(
+	    signer->vault, signer->facts->node_share, second_share, checkpoint->deployment,
+	    bytes_of(checkpoint->sealed_master, checkpoint->sealed_master_len));
+	if (status != STATUS_OK)
+		return give_up("start.master",
+		               "the master key does not open: the store belongs to another TPM or "
+		               "node share, or is damaged");
+	if (check_mac(signer, encoded, checkpoint) != STATUS_OK || checkpoint->seq != state->seq ||
+	    memcmp(checkpoint->root, state->root, 32) != 0)
+		return give_up(
+		    "start.checkpoint",
+		    "the checkpoint's MAC or its root does not fit the store: restore it "
+		    "from a backup");
+	memcpy(signer->deployment, checkpoint->deployment, 32);
+	signer->boot = checkpoint->boot;
+	signer->frozen = checkpoint->frozen;
+	signer->operator_serial = checkpoint->operator_serial;
+	signer->wallets = checkpoint->wallets;
+	signer->grants = checkpoint->grants;
+	signer->clients = checkpoint->clients;
+	signer_receipts_set_from(signer->receipts, checkpoint->receipts_from);
+	signer_store_begin(signer->store, state->seq, state->root);
+	return STATUS_OK;
+}
+
+static enum status open_store(struct signer *signer)
+{
+	struct call_store_state state;
+	struct bytes checkpoint;
+	bool accept = proc_setting(signer->proc, "accept_time")[0] != '\0';
+	enum status status;
+
+	if (!signer_store_state(signer->store, &state, &checkpoint))
+		return STATUS_BUSY;
+	if (state.seq == 0 && checkpoint.len == 0) {
+		status = start_anew(signer);
+	} else {
+		status = resume(signer, &state, checkpoint);
+	}
+	secret_wipe(signer->facts->node_share, sizeof(signer->facts->node_share));
+	if (status != STATUS_OK)
+		return status;
+	signer_time_start(&signer->time, signer->checkpoint.time_low_s,
+	                  signer->checkpoint.time_high_s, accept);
+	if (signer->time.jumped)
+		log_event(LOG_WARN, "time.jumped_back");
+	signer->recover_end = state.streams[CALL_STORE_STREAM_RECEIPTS].next;
+	signer->recover_at = signer->checkpoint.receipts_from;
+	if (signer->recover_at < state.streams[CALL_STORE_STREAM_RECEIPTS].first)
+		signer->recover_at = state.streams[CALL_STORE_STREAM_RECEIPTS].first;
+	signer_receipts_set_from(signer->receipts, signer->recover_at);
+	signer->unsealed = true;
+	return STATUS_OK;
+}
+
+/* ---- 3. receipts newer than the heads ---- */
+
+void signer_boot_blob(struct signer *signer, enum status status,
+                      const struct call_store_segment_state *state, struct bytes blob)
+{
+	signer->recovering = false;
+	if (status == STATUS_OK)
+		status = signer_receipts_recover(signer->receipts, state->cursor, blob);
+	if (status == STATUS_OK)
+		signer->recover_at = state->cursor + 1;
+	else if (status == STATUS_NOT_FOUND)
+		signer->recover_at = signer->recover_end;
+	else if (status != STATUS_IO)
+		signer->recover_failed = true;
+}
+
+static enum status recover_receipts(struct signer *signer)
+{
+	if (signer->recover_failed)
+		return give_up("start.receipts", "a blob of receipts is damaged: restore the store "
+		                                 "from a backup, or delete what was exported");
+	if (signer->recover_at >= signer->recover_end)
+		return STATUS_OK;
+	if (!signer->recovering)
+		signer->recovering =
+		    signer_store_segment(signer->store, CALL_STORE_SEGMENT_READ,
+		                         CALL_STORE_STREAM_RECEIPTS, signer->recover_at,
+		                         TAG_RECOVERY) == STATUS_OK;
+	return STATUS_BUSY;
+}
+
+/* ---- 4. serving ---- */
+
+/* Names of the certificate: the setting's, separated by commas, and this machine's own. */
+static enum status make_certificate(struct signer *signer)
+{
+	static const uint8_t ipv4[4] = {127, 0, 0, 1};
+	static const uint8_t ipv6[16] = {[15] = 1};
+	struct keys_tls_name names[KEYS_TLS_NAMES_MAX] = {
+	    {.is_address = true, .name = bytes_of(ipv4, sizeof(ipv4))},
+	    {.is_address = true, .name = bytes_of(ipv6, sizeof(ipv6))}
+        };
+	struct buffer out = BUFFER_OF_ARRAY(signer->certificate);
+	const char *at = proc_setting(signer->proc, "tls_name");
+	uint64_t now = signer_time_read(&signer->time).low_s;
+	struct keys_tls_key key;
+	size_t count = 2;
+	enum status status;
+
+	while (*at != '\0' && count < KEYS_TLS_NAMES_MAX) {
+		size_t len = strcspn(at, ",");
+
+		if (len > 0 && len <= KEYS_TLS_NAME_MAX)
+			names[count++].name = bytes_of(at, len);
+		at += len + (at[len] == ',');
+	}
+	signer_vault_tls(signer->vault, &key);
+	status = keys_tls_certify(&key, names, count, now > 3600 ? now - 3600 : 0,
+	                          now + CERTIFICATE_YEARS_S, &out);
+	SECRET_WIPE(key);
+	signer->certificate_len = out.len;
+	return status;
+}
+
+static enum status find_certificate(struct signer *signer)
+{
+	uint8_t id[32] = {META_CERTIFICATE};
+	struct signer_blob *known;
+	enum status status = signer_state_meta(&signer->state, id, &known);
+
+	if (status == STATUS_BUSY)
+		return status;
+	if (status == STATUS_OK && known->len <= sizeof(signer->certificate)) {
+		memcpy(signer->certificate, known->bytes, known->len);
+		signer->certificate_len = known->len;
+		return STATUS_OK;
+	}
+	if (status != STATUS_NOT_FOUND)
+		return give_up("start.certificate", "the certificate's record is damaged");
+	if (make_certificate(signer) != STATUS_OK)
+		return give_up("start.certificate",
+		               "the TLS certificate could not be made: look at "
+		               "the setting tls_name");
+	signer_state_put(&signer->state, CALL_STORE_VALUE_META, id,
+	                 bytes_of(signer->certificate, signer->certificate_len));
+	return STATUS_OK;
+}
+
+/* The boot record: what ran, on which TPM, with which clock. */
+static void begin_boot(struct signer *signer)
+{
+	static uint8_t space[AUTHZ_BOOT_RECORD_MAX];
+	struct buffer encoded = BUFFER_OF_ARRAY(space);
+	struct signer_time_now now = signer_time_read(&signer->time);
+	const struct call_start_facts *facts = signer->facts;
+	static struct authz_boot_record record;
+
+	signer->boot++;
+	record = (struct authz_boot_record){.boot = signer->boot,
+	                                    .mode = 'A',
+	                                    .hardware = facts->is_software == 0,
+	                                    .ak_name = bytes_of(facts->ak_name, facts->ak_name_len),
+	                                    .reset_count = facts->reset_count,
+	                                    .time_source = AUTHZ_TIME_SYSTEM,
+	                                    .time_low_s = now.low_s,
+	                                    .time_high_s = now.high_s,
+	                                    .clean = signer->checkpoint.clean,
+	                                    .build = bytes_of_text("claviger 0.1")};
+	memcpy(record.deployment, signer->deployment, 32);
+	memcpy(record.previous, signer->checkpoint.boot_record, 32);
+	for (uint8_t i = 0; i < CALL_START_PCR_COUNT; i++) {
+		if ((facts->pcr_mask >> i & 1) == 0)
+			continue;
+		record.pcrs[record.pcr_count].index = i;
+		memcpy(record.pcrs[record.pcr_count++].value, facts->pcrs[i], 32);
+	}
+	CHECK(authz_boot_put(&record, &encoded) == STATUS_OK);
+	authz_boot_hash(buffer_bytes(&encoded), signer->checkpoint.boot_record);
+	signer_receipts_begin(signer->receipts, signer->deployment, signer->boot,
+	                      buffer_bytes(&encoded));
+	signer->checkpoint.clean = false;
+	signer->boot_batch = signer_store_touch(signer->store);
+}
+
+enum status signer_boot_step(struct signer *signer)
+{
+	enum status status = STATUS_OK;
+	struct log_line line;
+
+	if (signer->facts == NULL)
+		status = take_facts(signer);
+	if (status == STATUS_OK && !signer->unsealed)
+		status = open_store(signer);
+	if (status == STATUS_OK)
+		status = recover_receipts(signer);
+	if (status == STATUS_OK && signer->certificate_len == 0)
+		status = find_certificate(signer);
+	if (status != STATUS_OK)
+		return status;
+	if (signer->boot_batch == 0)
+		begin_boot(signer);
+	if (signer_store_committed(signer->store) < signer->boot_batch)
+		return STATUS_BUSY;
+	signer->ready = true;
+	log_begin(&line, LOG_INFO, "signer.ready");
+	log_number(&line, "boot", (int64_t)signer->boot);
+	log_hex(&line, "deployment", BYTES_OF_ARRAY(signer->deployment));
+	log_bool(&line, "hardware_tpm", signer->facts->is_software == 0);
+	log_end(&line);
+	return STATUS_OK;
+}
+
+enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const uint8_t root[32],
+                                   struct buffer *ret_checkpoint)
+{
+	struct authz_checkpoint *checkpoint = &signer->checkpoint;
+	struct signer_time_now now = signer_time_read(&signer->time);
+	enum status status;
+
+	if (signer->checkpoint_hashed)
+		memcpy(checkpoint->previous, signer->checkpoint_hash, 32);
+	checkpoint->seq = seq;
+	memcpy(checkpoint->root, root, 32);
+	checkpoint->boot = signer->boot;
+	checkpoint->time_low_s = now.low_s;
+	checkpoint->time_high_s = now.high_s;
+	checkpoint->receipts_from =
+	    signer_receipts_from(signer->receipts, signer_store_gathering(signer->store) - 1);
+	checkpoint->frozen = signer->frozen;
+	checkpoint->operator_serial = signer->operator_serial;
+	checkpoint->wallets = signer->wallets;
+	checkpoint->grants = signer->grants;
+	checkpoint->clients = signer->clients;
+	memset(checkpoint->mac, 0, sizeof(checkpoint->mac));
+	ret_checkpoint->len = 0;
+	status = authz_checkpoint_put(checkpoint, ret_checkpoint);
+	if (status != STATUS_OK)
+		return status;
+	signer_vault_mac(signer->vault, authz_checkpoint_signed(buffer_bytes(ret_checkpoint)),
+	                 checkpoint->mac);
+	ret_checkpoint->len = 0;
+	status = authz_checkpoint_put(checkpoint, ret_checkpoint);
+	if (status == STATUS_OK) {
+		struct bytes encoded = buffer_bytes(ret_checkpoint);
+
+		keys_sha256(&encoded, 1, signer->checkpoint_hash);
+		signer->checkpoint_hashed = true;
+	}
+	return status;
+}
+
+/* An orderly stop loses no lease: what was not spent is given back. */
+enum status signer_boot_stop(struct signer *signer)
+{
+	if (signer->stop_ms == 0)
+		signer->stop_ms = signer->now_ms;
+	if (signer->now_ms - signer->stop_ms > STOP_DEADLINE_MS)
+		return STATUS_OK; /* not clean, and nothing acknowledged is lost */
+	if (!signer->ready || !signer_sign_idle(signer->sign))
+		return signer->ready ? STATUS_BUSY : STATUS_OK;
+	signer_receipts_pump(signer->receipts, signer->now_ms, true);
+	if (signer_receipts_behind(signer->receipts) != 0)
+		return STATUS_BUSY;
+	if (signer->stop_batch == 0) {
+		if (!signer_state_return_leases(&signer->state))
+			return STATUS_BUSY;
+		signer->checkpoint.clean = true;
+		signer->stop_batch = signer_store_touch(signer->store);
+	}
+	return signer_store_committed(signer->store) < signer->stop_batch ? STATUS_BUSY : STATUS_OK;
+}

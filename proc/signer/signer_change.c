@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_change.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base_check.h"
+#include "secret.h"
+
+static struct buffer new_buffer(size_t cap)
+{
+	uint8_t *data = malloc(cap);
+
+	CHECK(data != NULL);
+	return (struct buffer){data, cap, 0};
+}
+
+struct signer_change *signer_change_new(struct signer *signer)
+{
+	struct signer_change *job = calloc(1, sizeof(*job));
+
+	CHECK(job != NULL);
+	job->signer = signer;
+	job->module = new_buffer(LIMIT_MODULE_MAX);
+	job->texts = new_buffer(LIMIT_CHANGE_WALLETS_MAX * 1024 + LIMIT_DESCRIPTION_MAX);
+	job->description = new_buffer(LIMIT_DESCRIPTION_MAX);
+	job->signed_text = new_buffer(AUTHZ_SIGNED_TEXT_MAX);
+	job->answer = new_buffer(2 * AUTHZ_BIRTH_MAX);
+	job->message = new_buffer(CALL_CHANGE_SLOT_BYTES);
+	return job;
+}
+
+enum status signer_refuse(struct signer_change *job, enum call_result result, const char *format,
+                          ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	job->refusal.result = result;
+	vsnprintf(job->refusal.text, sizeof(job->refusal.text), format, arguments);
+	va_end(arguments);
+	return STATUS_REFUSED;
+}
+
+/* ---- waiting ---- */
+
+/* One turn of everything else; false when this job has taken too long. */
+static bool turn(struct signer_change *job)
+{
+	if (job->signer->now_ms - job->began_ms > SIGNER_CHANGE_DEADLINE_MS) {
+		signer_refuse(job, CALL_RESULT_OVERLOADED,
+		              "store or verifier did not answer in "
+		              "time; nothing was changed, try again");
+		return false;
+	}
+	signer_turn(job->signer);
+	return true;
+}
+
+/* A look-up that found damage or no store is a refusal in words. */
+static enum status settle(struct signer_change *job, enum status status)
+{
+	if (status == STATUS_CORRUPT)
+		return signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
+		                     "a record fails its check; restore the store from a backup");
+	if (status == STATUS_IO)
+		return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE, "the store is away");
+	return status;
+}
+
+enum status signer_await_wallet(struct signer_change *job, const uint8_t id[32],
+                                struct signer_wallet **ret_wallet)
+{
+	enum status status;
+
+	while ((status = signer_state_wallet(&job->signer->state, id, ret_wallet)) == STATUS_BUSY)
+		if (!turn(job))
+			return STATUS_REFUSED;
+	return settle(job, status);
+}
+
+enum status signer_await_client(struct signer_change *job, const uint8_t id[32],
+                                struct signer_client **ret_client)
+{
+	enum status status;
+
+	while ((status = signer_state_client(&job->signer->state, id, ret_client)) == STATUS_BUSY)
+		if (!turn(job))
+			return STATUS_REFUSED;
+	return settle(job, status);
+}
+
+enum status signer_await_grant(struct signer_change *job, const uint8_t id[32],
+                               struct signer_grant **ret_grant)
+{
+	enum status status;
+
+	while ((status = signer_state_grant(&job->signer->state, id, ret_grant)) == STATUS_BUSY)
+		if (!turn(job))
+			return STATUS_REFUSED;
+	return settle(job, status);
+}
+
+enum status signer_await_index(struct signer_change *job, uint32_t kind, const uint8_t key[32],
+                               uint8_t ret_id[32])
+{
+	struct signer_state *state = &job->signer->state;
+	enum status status;
+
+	for (;;) {
+		if (kind == CALL_STORE_VALUE_NAME)
+			status = signer_state_by_name(state, key, ret_id);
+		else if (kind == CALL_STORE_VALUE_ADDRESS)
+			status = signer_state_by_address(state, key, ret_id);
+		else
+			status = signer_state_by_token(state, key, ret_id);
+		if (status != STATUS_BUSY)
+			return settle(job, status);
+		if (!turn(job))
+			return STATUS_REFUSED;
+	}
+}
+
+enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes)
+{
+	while (!signer_store_room(job->signer->store, ops, bytes))
+		if (!turn(job))
+			return STATUS_REFUSED;
+	return STATUS_OK;
+}
+
+enum status signer_await_commit(struct signer_change *job, uint64_t batch)
+{
+	while (signer_store_committed(job->signer->store) < batch)
+		if (!turn(job))
+			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
+			                     "the store has not confirmed the change; ask for its "
+			                     "state before trying again");
+	return STATUS_OK;
+}
+
+/* ---- running a module for a change ---- */
+
+static void run_done(void *owner, const struct signer_check_result *result)
+{
+	struct signer_change *job = (struct signer_change *)owner;
+	struct bytes learned = result->end == SIGNER_CHECK_REFUSED ? result->text : result->schema;
+
+	job->run_done = true;
+	job->run_end = result->end;
+	job->learned_len = learned.len < sizeof(job->learned) ? learned.len : sizeof(job->learned);
+	if (job->learned_len != 0)
+		memcpy(job->learned, learned.data, job->learned_len);
+	if (result->end == SIGNER_CHECK_ANSWERED && !job->run.learn &&
+	    policy_answer_decode(result->answer, job->run.request, &job->decision) != STATUS_OK)
+		job->run_end = SIGNER_CHECK_LOST;
+}
+
+/* The module is the one being added, or a stored one. */
+static enum status run_module(void *owner, const uint8_t hash[32], struct buffer *window)
+{
+	struct signer_change *job = (struct signer_change *)owner;
+	struct signer_blob *blob;
+	enum status status;
+
+	if (job->module.len != 0)
+		return buffer_put(window, buffer_bytes(&job->module));
+	status = signer_state_module(&job->signer->state, hash, &blob);
+	return status == STATUS_OK ? buffer_put(window, bytes_of(blob->bytes, blob->len)) : status;
+}
+
+/* Runs job->run and waits for its end. Changes run before the module's hash is on any grant, so
+ * what runs here counts as custom code of whoever asked, unless it is known. */
+static enum status run(struct signer_change *job, const uint8_t hash[32])
+{
+	struct signer *signer = job->signer;
+
+	job->run.owner = job;
+	job->run.done = run_done;
+	job->run.module = run_module;
+	job->run.custom = policy_known_name(hash) == NULL;
+	memcpy(job->run.module_hash, hash, 32);
+	keys_random(job->run.ticket, sizeof(job->run.ticket));
+	job->run_done = false;
+	while (signer_check_begin(signer->check, &job->run, signer->now_ms) != STATUS_OK)
+		if (!turn(job))
+			return STATUS_REFUSED;
+	while (!job->run_done) /* bounded by the verifier's own deadline */
+		signer_turn(signer);
+	switch (job->run_end) {
+	case SIGNER_CHECK_ANSWERED:
+		return STATUS_OK;
+	case SIGNER_CHECK_REFUSED:
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "the module is refused: %.*s",
+		                     (int)job->learned_len, (const char *)job->learned);
+	case SIGNER_CHECK_TRAPPED:
+		return signer_refuse(job, CALL_RESULT_POLICY_TRAPPED,
+		                     "the module trapped while it described its parameters");
+	case SIGNER_CHECK_OUT_OF_FUEL:
+		return signer_refuse(job, CALL_RESULT_POLICY_OUT_OF_FUEL,
+		                     "the module ran out of fuel while it described its "
+		                     "parameters");
+	case SIGNER_CHECK_LOST:
+		break;
+	}
+	return signer_refuse(job, CALL_RESULT_VERIFIER_FAILED,
+	                     "the verifier was lost, or the module's answer breaks the ABI");
+}
+
+enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32])
+{
+	job->run = (struct signer_check_run){.learn = true};
+	return run(job, hash);
+}
+
+static void hash_parts(const struct bytes *parts, size_t count, uint8_t ret_hash[32])
+{
+	keys_sha256(parts, count, ret_hash);
+}
+
+/* What the module says about the parameters of one grant body, for one wallet. */
+static enum status describe_grant(struct signer_change *job, const struct authz_grant_body *body,
+                                  const struct authz_wallet_record *wallet, struct bytes *ret_text)
+{
+	struct policy_counter counters[LIMIT_COUNTERS_MAX];
+	struct buffer record = BUFFER_OF_ARRAY(job->record), area = BUFFER_OF_ARRAY(job->area);
+	struct policy_input input = {.mode = POLICY_MODE_DESCRIBE_GRANT,
+	                             .wallet = wallet->address,
+	                             .counters = counters,
+	                             .counter_count = body->counter_count,
+	                             .atas = &job->atas,
+	                             .ownership_proven = !wallet->ownership_lost,
+	                             .sha256 = hash_parts};
+	struct policy_error error;
+	uint32_t derivations;
+	size_t start = job->texts.len;
+	enum status status = signer_learn_module(job, body->module);
+
+	if (status != STATUS_OK)
+		return status;
+	if (!bytes_equal(body->schema, bytes_of(job->learned, job->learned_len)))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the schema in the grant is not the module's own");
+	if (policy_schema_decode(body->schema, &job->schema, &error) != STATUS_OK ||
+	    policy_record_encode(&job->schema, body->parameters, &record, &error) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "parameters: %s", error.text);
+	if (policy_derive(&job->schema, buffer_bytes(&record), wallet->address, hash_parts,
+	                  &job->atas) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the parameters name too many token accounts");
+	for (size_t i = 0; i < body->counter_count; i++) {
+		const struct authz_counter_rule *rule = &body->counters[i];
+
+		counters[i] =
+		    (struct policy_counter){.unit = rule->unit,
+		                            .window = (uint32_t)rule->window - AUTHZ_WINDOW_TOTAL,
+		                            .cap = rule->cap,
+		                            .left = rule->cap};
+		memcpy(counters[i].mint, rule->mint, 32);
+	}
+	input.record = buffer_bytes(&record);
+	status = policy_request_encode(&input, &area, &derivations);
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the grant is too large to be shown to the module");
+	job->run = (struct signer_check_run){.what = CALL_CHECK_WHAT_DESCRIBE,
+	                                     .fuel = LIMIT_FUEL_PER_CHECK,
+	                                     .request = buffer_bytes(&area)};
+	keys_sha256(&job->run.request, 1, job->run.request_hash);
+	status = run(job, body->module);
+	if (status != STATUS_OK)
+		return status;
+	if (!verdict_allows(job->decision.verdict))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the module refuses these parameters: %s", job->decision.text);
+	status = buffer_put(&job->texts, bytes_of(job->decision.text, job->decision.text_len));
+	*ret_text = bytes_of(job->texts.data + start, job->texts.len - start);
+	return status;
+}
+
+enum status signer_describe(struct signer_change *job)
+{
+	const struct authz_change *change = &job->change;
+	enum status status = STATUS_OK;
+
+	job->texts.len = 0;
+	job->description.len = 0;
+	for (size_t at = 0; at < change->entry_count; at++) {
+		struct authz_shown *shown = &job->shown[at];
+		const struct authz_wallet_record *wallet = &job->wallets[at];
+
+		*shown = (struct authz_shown){.name = bytes_of(wallet->name, wallet->name_len)};
+		memcpy(shown->address, wallet->address, 32);
+	}
+	for (size_t at = 0; change->action == AUTHZ_ACTION_GRANT && at < change->entry_count;
+	     at = authz_same_body_end(change, at)) {
+		static struct authz_grant_body body;
+		const char *name;
+
+		if (authz_grant_take(change->entries[at].body, &body) != STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED, "bad grant");
+		name = policy_known_name(body.module);
+		status = describe_grant(job, &body, &job->wallets[at], &job->shown[at].module_text);
+		if (status != STATUS_OK)
+			return status;
+		job->shown[at].known_module = name != NULL;
+		job->shown[at].module_name = bytes_of_text(name != NULL ? name : "");
+	}
+	status = authz_describe(change, job->shown, &job->description);
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the description is longer than a person would read; grant "
+		                     "fewer wallets at a time");
+	return STATUS_OK;
+}
+
+/* ---- one change ---- */
+
+/* Loads the wallets of the change; those that are to be born must not be there. */
+static enum status load_wallets(struct signer_change *job)
+{
+	bool is_birth = authz_action_is_birth(job->change.action);
+
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		struct signer_wallet *wallet;
+		enum status status =
+		    signer_await_wallet(job, job->change.entries[i].wallet, &wallet);
+
+		if (status == STATUS_REFUSED)
+			return status;
+		if (is_birth != (status == STATUS_NOT_FOUND))
+			return signer_refuse(job, CALL_RESULT_CONFLICT,
+			                     is_birth ? "a wallet of this id exists already"
+			                              : "no such wallet");
+		memset(&job->wallets[i], 0, sizeof(job->wallets[i]));
+		if (status == STATUS_OK)
+			job->wallets[i] = wallet->record;
+	}
+	return STATUS_OK;
+}
+
+static enum status take_change(struct signer_change *job, struct bytes payload)
+{
+	struct signer *signer = job->signer;
+
+	if (authz_signed_change_take(payload, &job->given) != STATUS_OK ||
+	    authz_change_take(job->given.change, &job->change) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not a well-formed change of a version known here");
+	if (memcmp(job->change.deployment, signer->deployment, 32) != 0)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the change is for another deployment");
+	if (job->change.expires_s <= signer_time_read(&signer->time).high_s)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the change has expired; prepare it anew");
+	return load_wallets(job);
+}
+
+static enum status prepare(struct signer_change *job, struct bytes payload)
+{
+	enum status status = take_change(job, payload);
+
+	if (status == STATUS_OK)
+		status = signer_describe(job);
+	if (status == STATUS_OK)
+		status = authz_prepare_answer_put(buffer_bytes(&job->description), &job->answer);
+	return status;
+}
+
+static bool is_user_key(const struct authz_wallet_record *wallet, const struct authz_user_key *key)
+{
+	for (size_t i = 0; i < wallet->user_key_count; i++)
+		if (wallet->user_keys[i].kind == key->kind &&
+		    memcmp(wallet->user_keys[i].key, key->key, 32) == 0)
+			return true;
+	return false;
+}
+
+/* Who signed may sign for every wallet in the list, and the state is the one it was made for. */
+static enum status check_authority(struct signer_change *job)
+{
+	const struct authz_change *change = &job->change;
+	const struct authz_user_key *key = &job->given.signatures[0].key;
+
+	for (size_t i = 0; i < change->entry_count; i++) {
+		const struct authz_change_entry *entry = &change->entries[i];
+		struct authz_birth_body body;
+
+		if (authz_action_is_birth(change->action)) {
+			if (authz_birth_take(entry->body, change->action == AUTHZ_ACTION_IMPORT,
+			                     &body) != STATUS_OK)
+				return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+				                     "bad body");
+			if (body.user_keys[0].kind != key->kind ||
+			    memcmp(body.user_keys[0].key, key->key, 32) != 0)
+				return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+				                     "a new wallet's first user key must sign");
+			continue;
+		}
+		if (!is_user_key(&job->wallets[i], key))
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "this key is not a user key of wallet %zu", i + 1);
+		if (entry->has_previous &&
+		    memcmp(entry->previous, job->wallets[i].authority, 32) != 0)
+			return signer_refuse(
+			    job, CALL_RESULT_CONFLICT,
+			    "wallet %zu has changed since; prepare the change anew", i + 1);
+		if (!entry->has_previous && !authz_action_reduces(change->action) &&
+		    change->action != AUTHZ_ACTION_LIMIT)
+			return signer_refuse(
+			    job, CALL_RESULT_REQUEST_MALFORMED,
+			    "a change that raises power names the state it is for");
+	}
+	return STATUS_OK;
+}
+
+static enum status submit(struct signer_change *job, struct bytes payload)
+{
+	enum status status = take_change(job, payload);
+
+	if (status != STATUS_OK)
+		return status;
+	if (job->given.signature_count != 1)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "exactly one user signature is taken");
+	status = check_authority(job);
+	if (status == STATUS_OK)
+		status = signer_describe(job);
+	if (status != STATUS_OK)
+		return status;
+	job->signed_text.len = 0;
+	status = authz_text_verify(&job->change, job->given.change, buffer_bytes(&job->description),
+	                           &job->given.signatures[0], &job->signed_text);
+	if (status == STATUS_REFUSED)
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "the text that was signed is not the one that is true now; "
+		                     "prepare the change anew");
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the signature does not fit key, change and text");
+	/* Rendering the text took turns; nothing else changes wallets meanwhile, for changes are
+	 * worked on one at a time. */
+	return signer_apply(job);
+}
+
+/* ---- requests ---- */
+
+static enum status dispatch(struct signer_change *job, uint32_t kind, struct bytes payload)
+{
+	switch (kind) {
+	case CALL_CHANGE_PREPARE:
+		return prepare(job, payload);
+	case CALL_CHANGE_SUBMIT:
+		return submit(job, payload);
+	case CALL_CHANGE_MODULE_ADD:
+		return signer_add_module(job, payload);
+	case CALL_CHANGE_CREDENTIAL:
+		return signer_add_credential(job, payload);
+	case CALL_CHANGE_OPERATOR:
+		return signer_obey_operator(job, payload);
+	case CALL_CHANGE_QUERY:
+		return signer_answer_query(job, payload);
+	default:
+		return signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown request");
+	}
+}
+
+enum status signer_change_request(struct signer *signer, struct bytes message)
+{
+	struct signer_change *job = signer->change;
+	struct call_change_request head;
+	struct call_change_answer reply = {.reserved = 0};
+	enum status status;
+
+	if (message.len < sizeof(head))
+		return STATUS_MALFORMED;
+	memcpy(&head, message.data, sizeof(head));
+	job->began_ms = signer->now_ms;
+	job->answer.len = job->module.len = 0;
+	job->refusal = (struct signer_refusal){.result = CALL_RESULT_INTERNAL};
+	status = dispatch(job, head.kind,
+	                  bytes_of(message.data + sizeof(head), message.len - sizeof(head)));
+	reply.id = head.id;
+	reply.result = (uint32_t)(status == STATUS_OK ? STATUS_OK : STATUS_REFUSED);
+	if (status != STATUS_OK) {
+		job->answer.len = 0;
+		CHECK(authz_refusal_put(bytes_of_text(call_result_code(job->refusal.result)),
+		                        bytes_of_text(job->refusal.text[0] != '\0'
+		                                          ? job->refusal.text
+		                                          : call_result_text(job->refusal.result)),
+		                        &job->answer) == STATUS_OK);
+	}
+	job->message.len = 0;
+	CHECK(buffer_put(&job->message, bytes_of(&reply, sizeof(reply))) == STATUS_OK &&
+	      buffer_put(&job->message, buffer_bytes(&job->answer)) == STATUS_OK);
+	/* A full ring or a gone authority loses the answer, not the change. */
+	(void)!ipc_put(signer->authority, CALL_CHANGE_ANSWER, buffer_bytes(&job->message));
+	return STATUS_OK;
+}

@@ -1,0 +1,87 @@
+/* signer_change: what comes through the authority: changes, credentials, commands, questions.
+ *
+ * The signer verifies every signature itself and renders every text itself; the authority adds
+ * nothing (A4). One request is worked on at a time, in plain sequence: where it has to wait it
+ * calls signer_turn, so signing goes on. What raises power takes effect after its commit is
+ * durable; what lowers it takes effect at once and is acknowledged when durable. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIGNER_CHANGE_H
+#define SIGNER_CHANGE_H
+
+#include "authz_answer.h"
+#include "authz_change.h"
+#include "authz_envelope.h"
+#include "authz_statement.h"
+#include "authz_text.h"
+#include "policy_known.h"
+#include "signer.h"
+
+#define SIGNER_CHANGE_DEADLINE_MS 10000
+
+/* Why a request was refused: a code of call_result and a sentence. */
+struct signer_refusal {
+	enum call_result result;
+	char text[240];
+};
+
+struct signer_change {
+	uint64_t began_ms;
+	struct signer_refusal refusal;
+	struct authz_signed_change given;
+	struct authz_change change;
+	struct authz_wallet_record wallets[LIMIT_CHANGE_WALLETS_MAX];
+	struct authz_shown shown[LIMIT_CHANGE_WALLETS_MAX];
+	struct authz_grant_record grant; /* being made or changed */
+	struct authz_lease_record lease;
+	struct authz_client_record client;
+	struct authz_birth birth;
+	struct policy_schema schema;
+	struct policy_atas atas;
+	_Alignas(8) uint8_t record[LIMIT_PARAMETERS_MAX];
+	_Alignas(8) uint8_t area[POLICY_REQUEST_MAX];
+	struct policy_decision decision;
+	struct signer_check_run run;
+	bool run_done;
+	enum signer_check_end run_end;
+	uint8_t learned[LIMIT_SCHEMA_MAX]; /* schema of a module, or text of its refusal */
+	size_t learned_len;
+	struct buffer module; /* bytes of a module being added */
+	struct buffer texts;  /* module texts of this change, and escape copies */
+	struct buffer description, signed_text, answer, message;
+	struct signer *signer;
+};
+
+struct signer_change *signer_change_new(struct signer *signer);
+
+/* signer_change_request works one REQUEST message off and answers it. STATUS_MALFORMED: the
+ * authority is broken. */
+MUST_USE enum status signer_change_request(struct signer *signer, struct bytes message);
+
+/* Parts, in their own files. Each returns OK with `job->answer` filled, or a status with
+ * `job->refusal` set. */
+enum status signer_refuse(struct signer_change *job, enum call_result result, const char *format,
+                          ...) __attribute__((format(printf, 3, 4)));
+enum status signer_await_wallet(struct signer_change *job, const uint8_t id[32],
+                                struct signer_wallet **ret_wallet);
+enum status signer_await_client(struct signer_change *job, const uint8_t id[32],
+                                struct signer_client **ret_client);
+enum status signer_await_grant(struct signer_change *job, const uint8_t id[32],
+                               struct signer_grant **ret_grant);
+enum status signer_await_index(struct signer_change *job, uint32_t kind, const uint8_t key[32],
+                               uint8_t ret_id[32]);
+/* signer_await_room waits until the gathering batch takes this; signer_await_commit until it is
+ * durable. */
+enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes);
+enum status signer_await_commit(struct signer_change *job, uint64_t batch);
+/* signer_learn_module runs the pre-check on a stored or given module and learns its schema. */
+enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32]);
+/* signer_describe renders the description of job->change; wallets must be loaded. */
+enum status signer_describe(struct signer_change *job);
+/* signer_apply carries out a verified change and fills the answer. */
+enum status signer_apply(struct signer_change *job);
+enum status signer_add_module(struct signer_change *job, struct bytes module);
+enum status signer_add_credential(struct signer_change *job, struct bytes payload);
+enum status signer_obey_operator(struct signer_change *job, struct bytes payload);
+enum status signer_answer_query(struct signer_change *job, struct bytes payload);
+
+#endif

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_check.h"
+
+#include "base_check.h"
+
+struct verifier {
+	struct ipc_channel *channel;
+	struct signer_check_run *runs[SIGNER_CHECK_DEPTH]; /* oldest first */
+	size_t count;
+	uint8_t user[32]; /* whose custom code has run here */
+	bool tainted;     /* custom code has run here */
+};
+
+struct signer_check {
+	struct verifier verifiers[SIGNER_VERIFIERS_MAX];
+	size_t count;
+	struct ipc_message in;
+	struct buffer out;
+};
+
+struct signer_check *signer_check_new(struct ipc_channel *const *channels, size_t count)
+{
+	struct signer_check *pool = calloc(1, sizeof(*pool));
+	uint8_t *space = calloc(2, CALL_CHECK_SLOT_BYTES);
+
+	CHECK(pool != NULL && space != NULL && count <= SIGNER_VERIFIERS_MAX);
+	pool->count = count;
+	pool->in.payload = (struct buffer){space, CALL_CHECK_SLOT_BYTES, 0};
+	pool->out = (struct buffer){space + CALL_CHECK_SLOT_BYTES, CALL_CHECK_SLOT_BYTES, 0};
+	for (size_t i = 0; i < count; i++)
+		pool->verifiers[i].channel = channels[i];
+	return pool;
+}
+
+static enum status send_run(struct signer_check *pool, struct verifier *verifier,
+                            struct signer_check_run *run)
+{
+	struct call_check_run head = {
+	    .fuel = run->fuel, .what = run->what, .request_len = (uint32_t)run->request.len};
+
+	memcpy(head.ticket, run->ticket, 32);
+	memcpy(head.module, run->module_hash, 32);
+	pool->out.len = 0;
+	if (buffer_put(&pool->out, bytes_of(&head, sizeof(head))) != STATUS_OK ||
+	    buffer_put(&pool->out, run->request) != STATUS_OK)
+		return STATUS_TOO_LARGE;
+	return ipc_put(verifier->channel, CALL_CHECK_RUN, buffer_bytes(&pool->out));
+}
+
+/* Writes the module's bytes into the window and says so. */
+static enum status send_module(struct verifier *verifier, struct signer_check_run *run)
+{
+	struct buffer window = ipc_window_write(verifier->channel);
+	struct call_check_module head = {.custom = run->custom};
+	enum status status = run->module(run->owner, run->module_hash, &window);
+
+	if (status != STATUS_OK)
+		return status;
+	memcpy(head.ticket, run->ticket, 32);
+	memcpy(head.module, run->module_hash, 32);
+	head.len = (uint32_t)window.len;
+	return ipc_put(verifier->channel, CALL_CHECK_MODULE, bytes_of(&head, sizeof(head)));
+}
+
+/* A verifier may take a run when it has room, is up, and is clean for this user. */
+static bool may_take(const struct verifier *verifier, const struct signer_check_run *run)
+{
+	if (verifier->count == SIGNER_CHECK_DEPTH || !ipc_is_up(verifier->channel))
+		return false;
+	/* Delivering a module uses the one window; nothing else is begun meanwhile. */
+	for (size_t i = 0; i < verifier->count; i++)
+		if (verifier->runs[i]->wants_module || verifier->runs[i]->learn)
+			return false;
+	if (run->learn && verifier->count != 0)
+		return false;
+	if (!verifier->tainted)
+		return true;
+	return run->custom && memcmp(verifier->user, run->user, 32) == 0;
+}
+
+static struct verifier *choose(struct signer_check *pool, const struct signer_check_run *run)
+{
+	struct verifier *best = NULL;
+
+	for (size_t i = 0; i < pool->count; i++) {
+		struct verifier *verifier = &pool->verifiers[i];
+
+		if (may_take(verifier, run) && (best == NULL || verifier->count < best->count))
+			best = verifier;
+	}
+	return best;
+}
+
+/* All are taken by custom code of others: replace an idle one. */
+static void free_tainted(struct signer_check *pool)
+{
+	for (size_t i = 0; i < pool->count; i++) {
+		struct verifier *verifier = &pool->verifiers[i];
+
+		if (verifier->tainted && verifier->count == 0 && ipc_is_up(verifier->channel)) {
+			ipc_complain(verifier->channel, IPC_COMPLAINT_REPLACE);
+			return;
+		}
+	}
+}
+
+enum status signer_check_begin(struct signer_check *pool, struct signer_check_run *run,
+                               uint64_t now_ms)
+{
+	struct verifier *verifier = choose(pool, run);
+	enum status status;
+
+	if (verifier == NULL) {
+		free_tainted(pool);
+		return STATUS_BUSY;
+	}
+	run->wants_module = run->learn;
+	run->sent_module = false;
+	run->started_ms = now_ms;
+	if (!run->learn) {
+		status = send_run(pool, verifier, run);
+		if (status != STATUS_OK)
+			return status == STATUS_TOO_LARGE ? status : STATUS_BUSY;
+	}
+	if (run->custom) {
+		verifier->tainted = true;
+		memcpy(verifier->user, run->user, 32);
+	}
+	verifier->runs[verifier->count++] = run;
+	return STATUS_OK;
+}
+
+static void finish(struct verifier *verifier, size_t at, const struct signer_check_result *result)
+{
+	struct signer_check_run *run = verifier->runs[at];
+
+	for (size_t i = at + 1; i < verifier->count; i++)
+		verifier->runs[i - 1] = verifier->runs[i];
+	verifier->count--;
+	run->done(run->owner, result);
+}
+
+static void finish_all(struct verifier *verifier)
+{
+	static const struct signer_check_result lost = {.end = SIGNER_CHECK_LOST};
+
+	while (verifier->count > 0)
+		finish(verifier, 0, &lost);
+}
+
+/* The peer broke the protocol, was late, or is gone: nothing that it still says counts. */
+static void lose(struct verifier *verifier, enum ipc_complaint why)
+{
+	ipc_complain(verifier->channel, why);
+	finish_all(verifier);
+}
+
+static bool find_run(const struct verifier *verifier, const uint8_t ticket[32],
+                     const uint8_t module[32], size_t *ret_at)
+{
+	for (size_t i = 0; i < verifier->count; i++)
+		if (memcmp(verifier->runs[i]->ticket, ticket, 32) == 0 &&
+		    memcmp(verifier->runs[i]->module_hash, module, 32) == 0) {
+			*ret_at = i;
+			return true;
+		}
+	return false;
+}
+
+static enum status take_verdict(struct verifier *verifier, struct bytes message)
+{
+	struct call_check_verdict head;
+	struct signer_check_result result = {.end = SIGNER_CHECK_LOST};
+	size_t at;
+
+	if (message.len < sizeof(head))
+		return STATUS_MALFORMED;
+	memcpy(&head, message.data, sizeof(head));
+	if (head.answer_len != message.len - sizeof(head) ||
+	    !find_run(verifier, head.ticket, head.module, &at) ||
+	    memcmp(head.request_hash, verifier->runs[at]->request_hash, 32) != 0)
+		return STATUS_MALFORMED;
+	result.fuel = head.fuel_used;
+	switch (head.outcome) {
+	case CALL_CHECK_RAN:
+		result.end = SIGNER_CHECK_ANSWERED;
+		result.answer = bytes_of(message.data + sizeof(head), head.answer_len);
+		break;
+	case CALL_CHECK_TRAP:
+		result.end = SIGNER_CHECK_TRAPPED;
+		break;
+	case CALL_CHECK_FUEL:
+		result.end = SIGNER_CHECK_OUT_OF_FUEL;
+		break;
+	case CALL_CHECK_BAD:
+		result.end = SIGNER_CHECK_REFUSED;
+		result.text = bytes_of_text("the module's exchange area does not hold the request");
+		break;
+	default:
+		return STATUS_MALFORMED;
+	}
+	finish(verifier, at, &result);
+	return STATUS_OK;
+}
+
+static enum status take_need(struct verifier *verifier, struct bytes message)
+{
+	struct call_check_need_module head;
+	size_t at;
+
+	if (message.len != sizeof(head))
+		return STATUS_MALFORMED;
+	memcpy(&head, message.data, sizeof(head));
+	/* Asking twice for one run would be a way to keep the signer busy. */
+	if (!find_run(verifier, head.ticket, head.module, &at) || verifier->runs[at]->sent_module)
+		return STATUS_MALFORMED;
+	verifier->runs[at]->wants_module = true;
+	return STATUS_OK;
+}
+
+static enum status take_module_state(struct signer_check *pool, struct verifier *verifier,
+                                     struct bytes message)
+{
+	struct call_check_module_state_reply head;
+	struct signer_check_result result = {.end = SIGNER_CHECK_REFUSED};
+	size_t at;
+
+	if (message.len < sizeof(head))
+		return STATUS_MALFORMED;
+	memcpy(&head, message.data, sizeof(head));
+	if ((uint64_t)head.schema_len + head.text_len != message.len - sizeof(head) ||
+	    !find_run(verifier, head.ticket, head.module, &at) || !verifier->runs[at]->sent_module)
+		return STATUS_MALFORMED;
+	result.schema = bytes_of(message.data + sizeof(head), head.schema_len);
+	result.text = bytes_of(message.data + sizeof(head) + head.schema_len, head.text_len);
+	if (head.state == CALL_CHECK_MODULE_MISMATCH)
+		return STATUS_MALFORMED; /* we hashed these bytes when they were added */
+	if (head.state == CALL_CHECK_MODULE_LOADED && !verifier->runs[at]->learn) {
+		if (send_run(pool, verifier, verifier->runs[at]) != STATUS_OK)
+			return STATUS_MALFORMED;
+		return STATUS_OK;
+	}
+	if (head.state == CALL_CHECK_MODULE_LOADED)
+		result.end = SIGNER_CHECK_ANSWERED;
+	finish(verifier, at, &result);
+	return STATUS_OK;
+}
+
+static enum status take_message(struct signer_check *pool, struct verifier *verifier)
+{
+	struct bytes message = buffer_bytes(&pool->in.payload);
+
+	switch (pool->in.kind) {
+	case CALL_CHECK_VERDICT:
+		return take_verdict(verifier, message);
+	case CALL_CHECK_NEED_MODULE:
+		return take_need(verifier, message);
+	case CALL_CHECK_MODULE_STATE:
+		return take_module_state(pool, verifier, message);
+	default:
+		return STATUS_MALFORMED;
+	}
+}
+
+static void pump_messages(struct signer_check *pool, struct verifier *verifier)
+{
+	for (;;) {
+		enum status status = ipc_take(verifier->channel, &pool->in);
+
+		if (status == STATUS_CONFLICT) {
+			finish_all(verifier);
+			ipc_acknowledge(verifier->channel);
+			verifier->tainted = false;
+			continue;
+		}
+		if (status == STATUS_MALFORMED)
+			finish_all(verifier);
+		if (status != STATUS_OK)
+			return;
+		if (take_message(pool, verifier) != STATUS_OK) {
+			lose(verifier, IPC_COMPLAINT_BROKEN);
+			return;
+		}
+	}
+}
+
+static void deliver_modules(struct verifier *verifier)
+{
+	for (size_t i = 0; i < verifier->count; i++) {
+		struct signer_check_run *run = verifier->runs[i];
+		enum status status;
+
+		if (!run->wants_module)
+			continue;
+		status = send_module(verifier, run);
+		if (status == STATUS_BUSY)
+			return;
+		run->wants_module = false;
+		run->sent_module = true;
+		if (status != STATUS_OK) {
+			const struct signer_check_result lost = {.end = SIGNER_CHECK_LOST};
+
+			finish(verifier, i, &lost);
+		}
+		return;
+	}
+}
+
+void signer_check_pump(struct signer_check *pool, uint64_t now_ms)
+{
+	for (size_t i = 0; i < pool->count; i++) {
+		struct verifier *verifier = &pool->verifiers[i];
+
+		pump_messages(pool, verifier);
+		deliver_modules(verifier);
+		if (verifier->count > 0 &&
+		    now_ms - verifier->runs[0]->started_ms > SIGNER_CHECK_LATE_MS)
+			lose(verifier, IPC_COMPLAINT_LATE);
+	}
+}
+
+bool signer_check_busy(const struct signer_check *pool)
+{
+	for (size_t i = 0; i < pool->count; i++)
+		if (pool->verifiers[i].count > 0)
+			return true;
+	return false;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_export.h"
+
+#include "base_check.h"
+
+/* A cursor of the API is the cursor of a blob and the number of an item in it. */
+#define ITEMS_BITS     16
+#define BLOBS_PER_TURN 64  /* blobs without one of the wallet's receipts that are passed over */
+#define TAG_FIRST      100 /* of reads; appends use the streams' numbers */
+
+enum export_step { EXPORT_FREE = 0, EXPORT_FIND, EXPORT_READ, EXPORT_READING, EXPORT_ANSWER };
+
+struct export
+{
+	enum export_step step;
+	struct call_export_request request;
+	char name[LIMIT_NAME_MAX];
+	uint8_t token[LIMIT_TOKEN_MAX];
+	uint64_t began_ms, cursor;
+	unsigned passed;
+	uint8_t wallet[32];
+	struct call_export_answer answer;
+	uint8_t body[CALL_EXPORT_BODY_MAX];
+	struct buffer out;
+};
+
+struct signer_export {
+	struct signer *signer;
+	struct export exports[SIGNER_EXPORTS_MAX];
+	struct buffer plain, message;
+};
+
+struct signer_export *signer_export_new(struct signer *signer)
+{
+	struct signer_export *exports = calloc(1, sizeof(*exports));
+
+	CHECK(exports != NULL);
+	exports->signer = signer;
+	exports->plain = (struct buffer){malloc(SIGNER_BLOB_MAX), SIGNER_BLOB_MAX, 0};
+	exports->message =
+	    (struct buffer){malloc(CALL_BRIDGE_SLOT_BYTES), CALL_BRIDGE_SLOT_BYTES, 0};
+	CHECK(exports->plain.data != NULL && exports->message.data != NULL);
+	return exports;
+}
+
+static struct export *free_export(struct signer_export *exports)
+{
+	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++)
+		if (exports->exports[i].step == EXPORT_FREE)
+			return &exports->exports[i];
+	return NULL;
+}
+
+bool signer_export_has_room(const struct signer_export *exports)
+{
+	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++)
+		if (exports->exports[i].step == EXPORT_FREE)
+			return true;
+	return false;
+}
+
+enum status signer_export_request(struct signer_export *exports, struct bytes message)
+{
+	struct export *export = free_export(exports);
+
+	if (export == NULL)
+		return STATUS_BUSY;
+	if (call_export_take_request(message, &export->request) != STATUS_OK)
+		return STATUS_MALFORMED;
+	if (export->request.token.len != 0)
+		memcpy(export->token, export->request.token.data, export->request.token.len);
+	export->request.token.data = export->token;
+	if (export->request.wallet.name.len != 0)
+		memcpy(export->name, export->request.wallet.name.data,
+		       export->request.wallet.name.len);
+	export->request.wallet.name.data = (const uint8_t *)export->name;
+	export->answer = (struct call_export_answer){.request = export->request.request};
+	export->out = BUFFER_OF_ARRAY(export->body);
+	export->cursor = export->request.cursor;
+	export->passed = 0;
+	export->began_ms = exports->signer->now_ms;
+	export->step = EXPORT_FIND;
+	return STATUS_OK;
+}
+
+static void answer(struct export *export, enum call_result result)
+{
+	export->answer.result = result;
+	export->step = EXPORT_ANSWER;
+}
+
+static void show_status(const struct signer *signer, struct export *export)
+{
+	struct signer_time_now now = {.low_s = 0};
+
+	if (signer->unsealed)
+		now = signer_time_read((struct signer_time *)(uintptr_t)&signer->time);
+	export->answer.status = (struct call_export_status){
+	    .boot = signer->boot,
+	    .wallets = signer->wallets,
+	    .clients = signer->clients,
+	    .grants = signer->grants,
+	    .signatures = signer_sign_signed(signer->sign),
+	    .refusals = signer_sign_refused(signer->sign),
+	    .time_low = now.low_s,
+	    .time_high = now.high_s,
+	    .receipts_behind = signer_receipts_behind(signer->receipts),
+	    .unsealed = signer->ready,
+	    .frozen = signer->frozen,
+	    .hardware = signer->facts != NULL && signer->facts->is_software == 0};
+	answer(export, CALL_RESULT_DONE);
+}
+
+/* The wallet that is asked about, if this client has or had a grant for it. */
+static enum status find_wallet(struct signer *signer, struct export *export,
+                               const struct signer_client *client,
+                               struct signer_wallet **ret_wallet)
+{
+	enum status status =
+	    signer_sign_wallet(&signer->state, &export->request.wallet, ret_wallet);
+
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < (*ret_wallet)->record.grant_count; i++)
+		if (memcmp((*ret_wallet)->record.grants[i].client, client->record.id, 32) == 0)
+			return STATUS_OK;
+	return STATUS_NOT_FOUND;
+}
+
+/* Fills in one grant; BUSY while it is being loaded. */
+static enum status show_grant(struct signer *signer, const struct signer_wallet *wallet, size_t at,
+                              struct call_export_answer *said)
+{
+	struct call_export_grant *row = &said->grants[said->grant_count];
+	struct signer_grant *grant;
+	uint64_t now = signer_time_read(&signer->time).low_s;
+	enum status status =
+	    signer_state_grant(&signer->state, wallet->record.grants[at].grant, &grant);
+
+	if (status != STATUS_OK)
+		return status;
+	*row = (struct call_export_grant){.not_before = grant->record.not_before_s,
+	                                  .expires = grant->record.expires_s,
+	                                  .uses_left = UINT64_MAX,
+	                                  .frozen = wallet->record.frozen};
+	memcpy(row->grant, grant->record.id, 32);
+	memcpy(row->module, grant->record.module, 32);
+	if (grant->record.uses_max != 0) {
+		size_t uses = grant->record.counter_count;
+
+		row->uses_left =
+		    authz_counter_left(&grant->rules[uses], &grant->lease.counters[uses], now);
+	}
+	said->grant_count++;
+	return STATUS_OK;
+}
+
+static void show_wallet(struct signer *signer, struct export *export,
+                        const struct signer_client *client, struct signer_wallet *wallet)
+{
+	const struct authz_wallet_record *record = &wallet->record;
+	struct call_export_answer *said = &export->answer;
+
+	said->grant_count = 0;
+	memcpy(said->wallet_id, record->id, 32);
+	memcpy(said->address, record->address, 32);
+	memcpy(export->name, record->name, record->name_len);
+	said->name = bytes_of(export->name, record->name_len);
+	said->imported = record->origin == AUTHZ_ORIGIN_IMPORTED;
+	said->frozen = record->frozen;
+	said->version = record->version;
+	for (size_t i = 0; i < record->grant_count; i++) {
+		enum status status;
+
+		if (!record->grants[i].live || said->grant_count == CALL_EXPORT_GRANTS_MAX ||
+		    memcmp(record->grants[i].client, client->record.id, 32) != 0)
+			continue;
+		status = show_grant(signer, wallet, i, said);
+		if (status == STATUS_BUSY)
+			return; /* this step is taken again */
+		if (status != STATUS_OK) {
+			answer(export, CALL_RESULT_STORE_CORRUPT);
+			return;
+		}
+	}
+	answer(export, CALL_RESULT_DONE);
+}
+
+static void show_decision(struct signer *signer, struct export *export,
+                          const struct signer_client *client)
+{
+	const struct signer_recent *recent =
+	    signer_receipts_find(signer->receipts, export->request.key);
+
+	if (recent == NULL || memcmp(recent->client, client->record.id, 32) != 0) {
+		answer(export, CALL_RESULT_NOT_FOUND);
+		return;
+	}
+	CHECK(buffer_put(&export->out, signer_receipts_bytes(signer->receipts, recent)) ==
+	      STATUS_OK);
+	export->answer.body = buffer_bytes(&export->out);
+	answer(export, CALL_RESULT_DONE);
+}
+
+static void step_find(struct signer *signer, struct export *export)
+{
+	struct signer_client *client;
+	struct signer_wallet *wallet;
+	enum status status;
+
+	if (export->request.topic == CALL_EXPORT_STATUS) {
+		show_status(signer, export);
+		return;
+	}
+	status =
+	    signer_sign_credential(&signer->state, &signer->time, export->request.token, &client);
+	if (status == STATUS_BUSY)
+		return;
+	if (status != STATUS_OK) {
+		answer(export, status == STATUS_REFUSED ? CALL_RESULT_TOKEN_REFUSED
+		                                        : CALL_RESULT_STORE_UNAVAILABLE);
+		return;
+	}
+	if (export->request.topic == CALL_EXPORT_DECISION) {
+		show_decision(signer, export, client);
+		return;
+	}
+	status = find_wallet(signer, export, client, &wallet);
+	if (status == STATUS_BUSY)
+		return;
+	if (status != STATUS_OK) {
+		answer(export, status == STATUS_NOT_FOUND ? CALL_RESULT_NOT_FOUND
+		                                          : CALL_RESULT_STORE_UNAVAILABLE);
+		return;
+	}
+	memcpy(export->wallet, wallet->record.id, 32);
+	if (export->request.topic == CALL_EXPORT_WALLET)
+		show_wallet(signer, export, client, wallet);
+	else
+		export->step = EXPORT_READ;
+}
+
+/* ---- receipts ---- */
+
+/* All that is kept was read: the signed head and this wallet's place in it end the export. */
+static void end_receipts(struct signer *signer, struct export *export)
+{
+	enum status status = signer_receipts_ready(signer->receipts, export->wallet);
+
+	if (status == STATUS_BUSY)
+		return;
+	if (status == STATUS_OK)
+		status = signer_receipts_head(signer->receipts, export->wallet,
+		                              signer_time_read(&signer->time).high_s, &export->out);
+	if (status == STATUS_TOO_LARGE) {
+		/* No room behind the receipts: an answer of its own. */
+		export->answer.next_cursor = export->cursor;
+	}
+	export->answer.body = buffer_bytes(&export->out);
+	answer(export, CALL_RESULT_DONE);
+}
+
+/* Takes this wallet's receipts, and every boot record, out of a blob from item `first` on. Returns
+ * the item at which the answer was full, or the count of items. */
+static size_t pick_items(struct export *export, struct bytes plain, size_t first, bool *ret_full)
+{
+	static struct authz_receipt receipt;
+	enum signer_item kind;
+	struct bytes item, left = plain;
+	size_t at = 0;
+
+	*ret_full = false;
+	for (; signer_item_take(&left, &kind, &item); at++) {
+		uint8_t head[5] = {(uint8_t)kind};
+		uint32_t len = (uint32_t)item.len;
+
+		if (at < first)
+			continue;
+		if (kind == SIGNER_ITEM_RECEIPT &&
+		    (authz_receipt_take(item, &receipt) != STATUS_OK ||
+		     memcmp(receipt.wallet, export->wallet, 32) != 0))
+			continue;
+		if (export->out.len + sizeof(head) + item.len > export->out.cap) {
+			*ret_full = true;
+			return at;
+		}
+		memcpy(head + 1, &len, sizeof(len));
+		CHECK(buffer_put(&export->out, BYTES_OF_ARRAY(head)) == STATUS_OK &&
+		      buffer_put(&export->out, item) == STATUS_OK);
+	}
+	return at;
+}
+
+void signer_export_blob(struct signer_export *exports, uint64_t tag, enum status status,
+                        const struct call_store_segment_state *state, struct bytes blob)
+{
+	struct export *export;
+	bool full;
+	size_t at;
+
+	if (tag < TAG_FIRST || tag - TAG_FIRST >= SIGNER_EXPORTS_MAX)
+		return;
+	export = &exports->exports[tag - TAG_FIRST];
+	if (export->step != EXPORT_READING)
+		return;
+	if (status == STATUS_NOT_FOUND) {
+		export->step = EXPORT_READ;
+		export->passed = UINT32_MAX; /* the end */
+		return;
+	}
+	exports->plain.len = 0;
+	if (status != STATUS_OK ||
+	    signer_receipts_open(exports->signer->receipts, blob, &exports->plain) != STATUS_OK) {
+		answer(export, status == STATUS_IO ? CALL_RESULT_STORE_UNAVAILABLE
+		                                   : CALL_RESULT_STORE_CORRUPT);
+		return;
+	}
+	if (state->cursor != export->cursor >> ITEMS_BITS)
+		export->cursor = state->cursor << ITEMS_BITS; /* older blobs were deleted */
+	at = pick_items(export, buffer_bytes(&exports->plain),
+	                export->cursor & ((1u << ITEMS_BITS) - 1), &full);
+	if (full || ++export->passed == BLOBS_PER_TURN) {
+		export->answer.next_cursor =
+		    full ? (state->cursor << ITEMS_BITS) + at : (state->cursor + 1) << ITEMS_BITS;
+		export->answer.body = buffer_bytes(&export->out);
+		answer(export, CALL_RESULT_DONE);
+		return;
+	}
+	export->cursor = (state->cursor + 1) << ITEMS_BITS;
+	export->step = EXPORT_READ;
+}
+
+static void step_read(struct signer_export *exports, struct export *export)
+{
+	uint64_t tag = TAG_FIRST + (uint64_t)(export - exports->exports);
+
+	if (export->passed == UINT32_MAX) {
+		end_receipts(exports->signer, export);
+		return;
+	}
+	if (signer_store_segment(exports->signer->store, CALL_STORE_SEGMENT_READ,
+	                         CALL_STORE_STREAM_RECEIPTS, export->cursor >> ITEMS_BITS,
+	                         tag) == STATUS_OK)
+		export->step = EXPORT_READING;
+}
+
+static void send_answer(struct signer_export *exports, struct export *export)
+{
+	exports->message.len = 0;
+	CHECK(call_export_put_answer(&export->answer, &exports->message) == STATUS_OK);
+	if (ipc_put(exports->signer->bridge, CALL_BRIDGE_EXPORT_ANSWER,
+	            buffer_bytes(&exports->message)) != STATUS_BUSY)
+		export->step = EXPORT_FREE;
+}
+
+void signer_export_pump(struct signer_export *exports)
+{
+	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++) {
+		struct export *export = &exports->exports[i];
+
+		if (export->step != EXPORT_FREE && export->step != EXPORT_ANSWER &&
+		    exports->signer->now_ms - export->began_ms > SIGNER_DEADLINE_MS)
+			answer(export, CALL_RESULT_STORE_UNAVAILABLE);
+		if (export->step == EXPORT_FIND)
+			step_find(exports->signer, export);
+		if (export->step == EXPORT_READ)
+			step_read(exports, export);
+		if (export->step == EXPORT_ANSWER)
+			send_answer(exports, export);
+	}
+}
+
+void signer_export_drop_bridge(struct signer_export *exports)
+{
+	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++)
+		exports->exports[i].step = EXPORT_FREE;
+}

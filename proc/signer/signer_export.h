@@ -1,0 +1,22 @@
+/* signer_export: what a client may read: its wallets, decisions, receipts; the signer's state.
+ *
+ * An export never signs or changes anything. What does not exist and what a client may not see get
+ * one answer (U6): a client sees a wallet for which it has, or had, a grant. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIGNER_EXPORT_H
+#define SIGNER_EXPORT_H
+
+#include "signer.h"
+
+#define SIGNER_EXPORTS_MAX 16
+
+struct signer_export *signer_export_new(struct signer *signer);
+bool signer_export_has_room(const struct signer_export *exports);
+MUST_USE enum status signer_export_request(struct signer_export *exports, struct bytes message);
+void signer_export_pump(struct signer_export *exports);
+/* signer_export_blob is the store's hook for reads of the receipts stream. */
+void signer_export_blob(struct signer_export *exports, uint64_t tag, enum status status,
+                        const struct call_store_segment_state *state, struct bytes blob);
+void signer_export_drop_bridge(struct signer_export *exports);
+
+#endif

@@ -1,0 +1,89 @@
+/* signer_receipt: a receipt for every decision (B2), one chain per wallet, synced at most 100 ms
+ * behind.
+ *
+ * Receipts gather in a buffer that is sealed and appended to the store as one blob; a second one
+ * fills meanwhile, and when both are full the signer refuses rather than sign without a receipt.
+ * Beside it goes a blob of replay inputs (the check request's bytes), as far as they fit.
+ * A wallet's chain head is kept in the map; blobs newer than the heads there are read again at
+ * start, so a chain goes on without a gap after a crash (A24 is for the holder to prove).
+ *
+ * A blob's plain form is a row of items {u8 kind, u32 length, bytes}. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIGNER_RECEIPT_H
+#define SIGNER_RECEIPT_H
+
+#include "authz_receipt.h"
+#include "call_sign.h"
+#include "signer_state.h"
+
+#define SIGNER_SYNC_MS       100
+#define SIGNER_BLOB_MAX      320000u /* plain; fits one message of the store */
+#define SIGNER_SYNC_BYTES    65536u  /* sync earlier when so much has gathered */
+#define SIGNER_RECENT_MAX    4096    /* decisions that can be shown from memory */
+#define SIGNER_RECENT_BYTES  (4u << 20)
+#define SIGNER_CHAINS_CACHED 16384
+
+enum signer_item {
+	SIGNER_ITEM_BOOT = 1,    /* boot record */
+	SIGNER_ITEM_RECEIPT = 2, /* receipt */
+	SIGNER_ITEM_INPUT = 3,   /* inputs stream: ticket (32), index of the grant tried, request */
+	SIGNER_ITEM_HEAD = 4,    /* in exports: signed head */
+	SIGNER_ITEM_PATH = 5,    /* in exports: the wallet's path to that head */
+};
+
+struct signer_receipts;
+
+/* One decision that can still be shown from memory. */
+struct signer_recent {
+	uint8_t ticket[32], message_hash[32], wallet[32], client[32];
+	size_t at, len;
+};
+
+struct signer_receipts *signer_receipts_new(struct signer_state *state,
+                                            const struct signer_vault *vault);
+
+/* signer_receipts_begin starts a boot with its boot record. */
+void signer_receipts_begin(struct signer_receipts *receipts, const uint8_t deployment[32],
+                           uint64_t boot, struct bytes boot_record);
+/* signer_receipts_recover takes a blob that is newer than the heads in the map. */
+MUST_USE enum status signer_receipts_recover(struct signer_receipts *receipts, uint64_t cursor,
+                                             struct bytes sealed);
+
+/* signer_receipts_ready: OK when the wallet's chain is known and there is room for the receipts of
+ * a whole batch; BUSY while the chain is being loaded or the last sync is still on its way. */
+MUST_USE enum status signer_receipts_ready(struct signer_receipts *receipts,
+                                           const uint8_t wallet[32]);
+/* signer_receipts_add completes the receipt (deployment, boot, number, previous), chains it and
+ * keeps it. `inputs` is the check request of its last grant tried; may be empty. */
+void signer_receipts_add(struct signer_receipts *receipts, struct authz_receipt *receipt,
+                         struct bytes input);
+/* signer_receipts_loaded is the store's hook for a chain's head. */
+void signer_receipts_loaded(struct signer_receipts *receipts, const uint8_t wallet[32],
+                            enum status status, struct bytes sealed);
+/* signer_receipts_pump syncs when it is time; `now` true: at once (orderly stop). */
+void signer_receipts_pump(struct signer_receipts *receipts, uint64_t now_ms, bool now);
+/* signer_receipts_segment is the store's hook for appends. */
+void signer_receipts_segment(struct signer_receipts *receipts, uint64_t stream, enum status status,
+                             const struct call_store_segment_state *state);
+
+uint64_t signer_receipts_behind(const struct signer_receipts *receipts);
+/* signer_receipts_from is the cursor for the checkpoint of commit batch `batch`. */
+uint64_t signer_receipts_from(const struct signer_receipts *receipts, uint64_t batch);
+void signer_receipts_set_from(struct signer_receipts *receipts, uint64_t cursor);
+
+/* signer_receipts_find looks for a decision in memory, newest first, by ticket or message hash. */
+const struct signer_recent *signer_receipts_find(const struct signer_receipts *receipts,
+                                                 const uint8_t key[32]);
+struct bytes signer_receipts_bytes(const struct signer_receipts *receipts,
+                                   const struct signer_recent *recent);
+/* signer_receipts_open unseals a blob of the receipts stream for an export. */
+MUST_USE enum status signer_receipts_open(const struct signer_receipts *receipts,
+                                          struct bytes sealed, struct buffer *ret_plain);
+/* signer_receipts_head appends the items HEAD and PATH of a wallet whose chain is known. */
+MUST_USE enum status signer_receipts_head(struct signer_receipts *receipts,
+                                          const uint8_t wallet[32], uint64_t time_high_s,
+                                          struct buffer *out);
+/* signer_item_take takes the next item off a blob's plain form; false at its end. */
+bool signer_item_take(struct bytes *plain, enum signer_item *ret_kind, struct bytes *ret_bytes);
+
+#endif

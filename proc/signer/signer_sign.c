@@ -1,0 +1,1242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_sign.h"
+
+#include "base_check.h"
+#include "policy_floor.h"
+
+/* A signature that was given out: the same bytes get it back and count once. */
+struct remembered {
+	struct signer_cache_head head; /* key: SHA-256 of wallet and message hash */
+	uint8_t client[32], grant[32], decision[32];
+	uint8_t signature[64];
+	uint64_t boot, number;
+};
+
+/* An Idempotency-Key that was used: SHA-256 of client and key -> what it stood for. */
+struct idempotent {
+	struct signer_cache_head head;
+	uint8_t wallet_and_message[32];
+};
+
+#define IDEMPOTENT_MAX 16384
+
+struct signer_sign {
+	struct signer_sign_parts parts;
+	struct signer_ticket *tickets;
+	uint64_t order;
+	uint32_t batch; /* of the atomic batch that is being taken */
+	struct signer_cache remembered, idempotents;
+	uint64_t signed_count, refused_count;
+	struct buffer out;
+	uint64_t now_ms;
+};
+
+static void hash_parts(const struct bytes *parts, size_t count, uint8_t ret_hash[32])
+{
+	keys_sha256(parts, count, ret_hash);
+}
+
+struct signer_sign *signer_sign_new(struct signer_sign_parts parts)
+{
+	struct signer_sign *sign = calloc(1, sizeof(*sign));
+
+	CHECK(sign != NULL);
+	sign->parts = parts;
+	sign->tickets = calloc(SIGNER_TICKETS_MAX, sizeof(*sign->tickets));
+	CHECK(sign->tickets != NULL);
+	signer_cache_init(&sign->remembered, SIGNER_REMEMBERED_MAX, sizeof(struct remembered));
+	signer_cache_init(&sign->idempotents, IDEMPOTENT_MAX, sizeof(struct idempotent));
+	sign->out = (struct buffer){malloc(CALL_BRIDGE_SLOT_BYTES), CALL_BRIDGE_SLOT_BYTES, 0};
+	CHECK(sign->out.data != NULL);
+	return sign;
+}
+
+/* ---- ending a ticket ---- */
+
+static void unpin(void *entry)
+{
+	if (entry != NULL)
+		((struct signer_cache_head *)entry)->pins--;
+}
+
+static void free_ticket(struct signer_ticket *ticket)
+{
+	unpin(ticket->client);
+	unpin(ticket->wallet);
+	unpin(ticket->grant);
+	ticket->client = NULL;
+	ticket->wallet = NULL;
+	ticket->grant = NULL;
+	ticket->step = SIGNER_STEP_FREE;
+}
+
+static void answer(struct signer_ticket *ticket, enum call_result result)
+{
+	ticket->answer.result = result;
+	ticket->step = SIGNER_STEP_ANSWER;
+}
+
+/* Notes how one grant fared; the texts are the ticket's own. */
+static struct call_reason *note_reason(struct signer_ticket *ticket, enum call_result result,
+                                       uint32_t code, uint32_t instruction, struct bytes text)
+{
+	size_t at = ticket->answer.reason_count;
+	struct call_reason *reason = &ticket->answer.reasons[at];
+	size_t len = text.len < CALL_REASON_TEXT_MAX ? text.len : CALL_REASON_TEXT_MAX;
+
+	CHECK(at < CALL_REASONS_MAX);
+	/* Cut between characters, never inside one. */
+	while (len < text.len && len > 0 && (text.data[len] & 0xc0) == 0x80)
+		len--;
+	if (len != 0)
+		memcpy(ticket->texts[at], text.data, len);
+	*reason = (struct call_reason){.result = (uint16_t)result,
+	                               .code = code,
+	                               .instruction = instruction < CALL_NO_INSTRUCTION
+	                                                  ? (uint16_t)instruction
+	                                                  : CALL_NO_INSTRUCTION,
+	                               .text = bytes_of(ticket->texts[at], len)};
+	if (ticket->grant != NULL)
+		memcpy(reason->grant, ticket->grant->record.id, 32);
+	ticket->answer.reason_count++;
+	return reason;
+}
+
+static void fill_facts(struct authz_facts *facts, const struct policy_facts *from)
+{
+	*facts = (struct authz_facts){.lamports_out = from->lamports_out,
+	                              .fee_lamports = from->fee_lamports,
+	                              .tip_lamports = from->tip_lamports,
+	                              .rent_lamports = from->rent_lamports,
+	                              .wrapped_lamports = from->wrapped_lamports,
+	                              .delegations = from->delegations,
+	                              .authority_changes = from->authority_changes,
+	                              .token_count = from->token_count};
+	for (size_t i = 0; i < from->token_count; i++) {
+		memcpy(facts->tokens[i].mint, from->tokens[i].mint, 32);
+		facts->tokens[i].amount = from->tokens[i].amount;
+	}
+}
+
+/* The receipt of a decision. Needs signer_receipts_ready to have said OK in this very step. */
+static void write_receipt(struct signer_sign *sign, struct signer_ticket *ticket, bool allowed)
+{
+	static struct authz_receipt receipt;
+	struct signer_time_now now = signer_time_read(sign->parts.time);
+	const struct call_sign_answer *said = &ticket->answer;
+
+	receipt = (struct authz_receipt){
+	    .decision = allowed ? AUTHZ_DECISION_ALLOW : AUTHZ_DECISION_DENY,
+	    .result = (uint16_t)said->result,
+	    .time_low_s = now.low_s,
+	    .time_high_s = now.high_s,
+	    .fuel_limit = LIMIT_FUEL_PER_REQUEST,
+	    .engine = bytes_of_text("wasmi 2.0.0"),
+	    .tried_count = said->reason_count,
+	    .has_facts = ticket->decision.facts.lamports_out != 0 || allowed,
+	};
+	/* Today every client shows its token to the bridge; a native session will not (A7). */
+	receipt.flags = AUTHZ_RECEIPT_BRIDGE_TRUSTED;
+	if (ticket->wallet->record.origin == AUTHZ_ORIGIN_IMPORTED)
+		receipt.flags |= AUTHZ_RECEIPT_IMPORTED;
+	if (ticket->uses_nonce)
+		receipt.flags |= AUTHZ_RECEIPT_NONCE;
+	memcpy(receipt.wallet, ticket->wallet->record.id, 32);
+	memcpy(receipt.client, ticket->client->record.id, 32);
+	memcpy(receipt.ticket, ticket->id, 32);
+	memcpy(receipt.message_hash, ticket->message_hash, 32);
+	for (size_t i = 0; i < said->reason_count; i++) {
+		struct authz_tried *tried = &receipt.tried[i];
+		const struct call_reason *reason = &said->reasons[i];
+
+		tried->result = reason->result;
+		tried->reason = reason->code;
+		tried->instruction = reason->instruction == CALL_NO_INSTRUCTION
+		                         ? AUTHZ_NO_INSTRUCTION
+		                         : reason->instruction;
+		tried->fuel = reason->fuel;
+		tried->text = reason->text;
+		memcpy(tried->grant, reason->grant, 32);
+		memcpy(tried->module, ticket->tried[i].module, 32);
+		memcpy(tried->parameters_hash, ticket->tried[i].parameters_hash, 32);
+		memcpy(tried->request_hash, ticket->tried[i].request_hash, 32);
+	}
+	if (receipt.has_facts)
+		fill_facts(&receipt.facts, &ticket->decision.facts);
+	if (allowed) {
+		const struct signer_grant *grant = ticket->grant;
+
+		for (size_t i = 0; i < grant->record.counter_count; i++)
+			if (ticket->amounts[i] != 0)
+				receipt.charges[receipt.charge_count++] =
+				    (struct authz_charge){.counter = grant->record.counters[i].id,
+				                          .amount = ticket->amounts[i]};
+	}
+	signer_receipts_add(sign->parts.receipts, &receipt,
+	                    bytes_of(ticket->area, ticket->area_len));
+	memcpy(ticket->answer.decision, ticket->id, 32);
+	ticket->answer.boot = receipt.boot;
+	ticket->answer.number = receipt.number;
+}
+
+/* A decision to refuse: its receipt comes first. */
+static void refuse(struct signer_ticket *ticket, enum call_result result)
+{
+	ticket->answer.result = result;
+	ticket->step = SIGNER_STEP_REFUSE;
+}
+
+/* A dry run decides nothing and leaves no receipt. */
+static void step_refuse(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	enum call_result result = ticket->answer.result;
+	enum status ready;
+
+	if ((ticket->request.flags & CALL_SIGN_DRY_RUN) == 0) {
+		ready = signer_receipts_ready(sign->parts.receipts, ticket->wallet->record.id);
+		if (ready == STATUS_BUSY)
+			return;
+		if (ready == STATUS_OK)
+			write_receipt(sign, ticket, false);
+		else
+			result = CALL_RESULT_RECEIPTS_FULL;
+	}
+	sign->refused_count++;
+	answer(ticket, result);
+}
+
+/* ---- taking a request ---- */
+
+bool signer_sign_has_room(const struct signer_sign *sign)
+{
+	size_t room = 0;
+
+	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++)
+		room += sign->tickets[i].step == SIGNER_STEP_FREE;
+	return room > 0;
+}
+
+/* What the bytes are decides what may be done with them; no client can say otherwise (L8). */
+static enum call_result classify(struct signer_ticket *ticket)
+{
+	struct solana_error error;
+	struct bytes message = ticket->request.message;
+	enum status status = solana_classify_signable(message, &ticket->view, &error);
+
+	if (status != STATUS_OK) {
+		note_reason(ticket, CALL_RESULT_BYTES_MALFORMED, error.code, UINT32_MAX,
+		            bytes_of_text(solana_error_text(error.code)));
+		return error.code == SOLANA_ERROR_AMBIGUOUS ? CALL_RESULT_BYTES_AMBIGUOUS
+		                                            : CALL_RESULT_BYTES_MALFORMED;
+	}
+	ticket->is_transaction = ticket->view.kind == SOLANA_KIND_MESSAGE;
+	if (ticket->request.constraint ==
+	    (ticket->is_transaction ? CALL_CONSTRAINT_MESSAGE : CALL_CONSTRAINT_TRANSACTION))
+		return CALL_RESULT_KIND_MISMATCH;
+	if (!ticket->is_transaction)
+		return CALL_RESULT_DONE;
+	ticket->uses_nonce = solana_uses_nonce(&ticket->view);
+	if (solana_fee_facts(&ticket->view, &ticket->fee, &error) == STATUS_OK)
+		return CALL_RESULT_DONE;
+	note_reason(ticket, CALL_RESULT_BYTES_MALFORMED, error.code, UINT32_MAX,
+	            bytes_of_text(solana_error_text(error.code)));
+	return CALL_RESULT_BYTES_MALFORMED;
+}
+
+/* Copies what borrows from the ring's copy into the ticket. */
+static void own_request(struct signer_ticket *ticket)
+{
+	struct call_sign_request *request = &ticket->request;
+
+	memcpy(ticket->message, request->message.data, request->message.len);
+	request->message.data = ticket->message;
+	if (request->wallet.name.len != 0)
+		memcpy(ticket->name, request->wallet.name.data, request->wallet.name.len);
+	request->wallet.name.data = (const uint8_t *)ticket->name;
+	keys_sha256(&request->token, 1, ticket->token_hash);
+	request->token = bytes_of(NULL, 0);
+	keys_sha256(&request->message, 1, ticket->message_hash);
+}
+
+enum status signer_sign_request(struct signer_sign *sign, struct bytes message, uint64_t now_ms)
+{
+	struct signer_ticket *ticket = NULL;
+	enum call_result result;
+
+	for (size_t i = 0; i < SIGNER_TICKETS_MAX && ticket == NULL; i++)
+		if (sign->tickets[i].step == SIGNER_STEP_FREE)
+			ticket = &sign->tickets[i];
+	if (ticket == NULL)
+		return STATUS_BUSY;
+	if (call_sign_take_request(message, &ticket->request) != STATUS_OK ||
+	    ticket->request.message.len == 0 || ticket->request.message.len > LIMIT_MESSAGE_MAX)
+		return STATUS_MALFORMED;
+	own_request(ticket);
+	ticket->answer = (struct call_sign_answer){.request = ticket->request.request};
+	memcpy(ticket->answer.message_hash, ticket->message_hash, 32);
+	ticket->decision.facts = (struct policy_facts){.lamports_out = 0};
+	ticket->began_ms = now_ms;
+	ticket->order = ++sign->order;
+	ticket->area_len = ticket->grant_count = ticket->grant_at = 0;
+	ticket->fuel_left = LIMIT_FUEL_PER_REQUEST;
+	ticket->is_transaction = ticket->uses_nonce = false;
+	ticket->batch = 0;
+	keys_random(ticket->id, sizeof(ticket->id));
+	if ((ticket->request.flags & CALL_SIGN_ATOMIC) != 0 && ticket->request.batch_count > 1) {
+		if (ticket->request.batch_index == 0)
+			sign->batch++;
+		ticket->batch = sign->batch;
+		ticket->batch_count = ticket->request.batch_count;
+	}
+	ticket->step = SIGNER_STEP_CLIENT;
+	result = classify(ticket);
+	if (result != CALL_RESULT_DONE)
+		answer(ticket, result);
+	return STATUS_OK;
+}
+
+/* ---- who asks, and for what ---- */
+
+/* A look-up that is neither OK nor BUSY: what the client is told. */
+static enum call_result lost_result(enum status status, enum call_result absent)
+{
+	if (status == STATUS_NOT_FOUND)
+		return absent;
+	return status == STATUS_CORRUPT ? CALL_RESULT_STORE_CORRUPT : CALL_RESULT_STORE_UNAVAILABLE;
+}
+
+static bool expired(uint64_t expires_s, const struct signer_time_now *now)
+{
+	return expires_s != 0 && now->high_s >= expires_s;
+}
+
+/* The live client of a token hash; REFUSED when there is none. */
+static enum status find_client(struct signer_state *state, struct signer_time *time,
+                               const uint8_t token_hash[32], struct signer_client **ret_client)
+{
+	struct signer_time_now now = signer_time_read(time);
+	struct signer_client *client;
+	uint8_t id[32];
+	enum status status = signer_state_by_token(state, token_hash, id);
+
+	if (status == STATUS_OK)
+		status = signer_state_client(state, id, &client);
+	if (status == STATUS_NOT_FOUND)
+		return STATUS_REFUSED;
+	if (status != STATUS_OK)
+		return status;
+	/* A rotated token is still in the index and no longer in its client's record. */
+	if (memcmp(client->record.token_hash, token_hash, 32) != 0 ||
+	    expired(client->record.expires_s, &now))
+		return STATUS_REFUSED;
+	*ret_client = client;
+	return STATUS_OK;
+}
+
+enum status signer_sign_credential(struct signer_state *state, struct signer_time *time,
+                                   struct bytes token, struct signer_client **ret_client)
+{
+	uint8_t hash[32];
+
+	keys_sha256(&token, 1, hash);
+	return find_client(state, time, hash, ret_client);
+}
+
+static void step_client(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	struct signer_client *client;
+	enum status status =
+	    find_client(sign->parts.state, sign->parts.time, ticket->token_hash, &client);
+
+	if (status == STATUS_BUSY)
+		return;
+	if (status == STATUS_REFUSED) {
+		answer(ticket, CALL_RESULT_TOKEN_REFUSED);
+		return;
+	}
+	if (status != STATUS_OK) {
+		answer(ticket, lost_result(status, CALL_RESULT_TOKEN_REFUSED));
+		return;
+	}
+	ticket->client = client;
+	client->head.pins++;
+	if (client->record.frozen || *sign->parts.frozen)
+		answer(ticket, CALL_RESULT_CLIENT_FROZEN);
+	else
+		ticket->step = SIGNER_STEP_WALLET;
+}
+
+enum status signer_sign_wallet(struct signer_state *state, const struct call_wallet *ref,
+                               struct signer_wallet **ret_wallet)
+{
+	uint8_t id[32], hash[32];
+	enum status status = STATUS_OK;
+
+	switch (ref->kind) {
+	case CALL_WALLET_NAME:
+		signer_state_name_hash(ref->name, hash);
+		status = signer_state_by_name(state, hash, id);
+		break;
+	case CALL_WALLET_ADDRESS:
+		status = signer_state_by_address(state, ref->key, id);
+		break;
+	case CALL_WALLET_ID:
+		memcpy(id, ref->key, 32);
+		break;
+	default:
+		return STATUS_NOT_FOUND;
+	}
+	return status == STATUS_OK ? signer_state_wallet(state, id, ret_wallet) : status;
+}
+
+/* The wallet's live grants for this client, oldest first, or the one that was named. */
+static void choose_grants(struct signer_ticket *ticket)
+{
+	const struct authz_wallet_record *wallet = &ticket->wallet->record;
+
+	for (size_t i = 0; i < wallet->grant_count; i++) {
+		const struct authz_grant_entry *entry = &wallet->grants[i];
+
+		if (memcmp(entry->client, ticket->client->record.id, 32) != 0)
+			continue;
+		if (ticket->request.has_grant) {
+			if (memcmp(entry->grant, ticket->request.grant, 32) != 0)
+				continue;
+			if (!entry->live) {
+				ticket->answer.result = CALL_RESULT_GRANT_REVOKED;
+				continue;
+			}
+		}
+		if (entry->live && ticket->grant_count < LIMIT_GRANTS_PER_CLIENT_MAX)
+			memcpy(ticket->grants[ticket->grant_count++], entry->grant, 32);
+	}
+}
+
+static void step_wallet(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	struct signer_wallet *wallet;
+	enum status status =
+	    signer_sign_wallet(sign->parts.state, &ticket->request.wallet, &wallet);
+	int signer;
+
+	if (status == STATUS_BUSY)
+		return;
+	if (status != STATUS_OK) {
+		answer(ticket, lost_result(status, CALL_RESULT_NO_GRANT));
+		return;
+	}
+	ticket->wallet = wallet;
+	wallet->head.pins++;
+	choose_grants(ticket);
+	if (ticket->grant_count == 0) {
+		bool revoked = ticket->answer.result == CALL_RESULT_GRANT_REVOKED;
+		bool ever = false;
+
+		for (size_t i = 0; i < wallet->record.grant_count; i++)
+			ever |= memcmp(wallet->record.grants[i].client, ticket->client->record.id,
+			               32) == 0;
+		/* Who never had a grant learns nothing, not even that the wallet exists (U6). */
+		if (!ever)
+			answer(ticket, CALL_RESULT_NO_GRANT);
+		else
+			refuse(ticket, revoked || !ticket->request.has_grant
+			                   ? CALL_RESULT_GRANT_REVOKED
+			                   : CALL_RESULT_NO_GRANT);
+		return;
+	}
+	memcpy(ticket->answer.address, wallet->record.address, 32);
+	ticket->answer.signer_count = ticket->view.required_signatures;
+	signer = solana_find_signer(&ticket->view, wallet->record.address);
+	if (signer == SOLANA_ABSENT) {
+		answer(ticket, CALL_RESULT_NOT_A_SIGNER);
+		return;
+	}
+	ticket->answer.signer_index = (uint8_t)signer;
+	ticket->step = SIGNER_STEP_GRANT;
+}
+
+/* ---- one grant ---- */
+
+static void drop_grant(struct signer_ticket *ticket)
+{
+	unpin(ticket->grant);
+	ticket->grant = NULL;
+}
+
+/* This grant does not allow it: on to the next, or to the end. */
+static void next_grant(struct signer_ticket *ticket)
+{
+	drop_grant(ticket);
+	ticket->grant_at++;
+	ticket->step = SIGNER_STEP_GRANT;
+}
+
+static void grant_fails(struct signer_ticket *ticket, enum call_result result, uint32_t code,
+                        uint32_t instruction, struct bytes text, uint64_t fuel)
+{
+	size_t at = ticket->answer.reason_count;
+
+	note_reason(ticket, result, code, instruction, text)->fuel = fuel;
+	memcpy(ticket->tried[at].module, ticket->grant->record.module, 32);
+	memcpy(ticket->tried[at].parameters_hash, ticket->grant->parameters_hash, 32);
+	memcpy(ticket->tried[at].request_hash, ticket->run.request_hash, 32);
+	next_grant(ticket);
+}
+
+/* All grants were tried: the one reason when they agree or when a grant was named, else the
+ * general one; every reason is in the answer. */
+static void no_grant_left(struct signer_ticket *ticket)
+{
+	enum call_result result = CALL_RESULT_POLICY_DENIED;
+	const struct call_sign_answer *said = &ticket->answer;
+
+	if (said->reason_count != 0) {
+		result = (enum call_result)said->reasons[0].result;
+		for (size_t i = 1; i < said->reason_count; i++)
+			if (said->reasons[i].result != said->reasons[0].result)
+				result = CALL_RESULT_POLICY_DENIED;
+	}
+	refuse(ticket, result);
+}
+
+/* What is never signed whatever a policy says, and durable nonces unless the grant names their
+ * account (B8). */
+static enum call_result floor_result(const struct signer_ticket *ticket, struct policy_floor *floor)
+{
+	const struct authz_grant_record *grant = &ticket->grant->record;
+
+	*floor = policy_floor(&ticket->view, ticket->wallet->record.address, grant->nonce_accounts,
+	                      grant->nonce_account_count);
+	if (floor->reason == POLICY_REASON_NONE)
+		return CALL_RESULT_DONE;
+	if (!ticket->is_transaction)
+		return CALL_RESULT_TEXT_RESERVED;
+	return floor->reason == POLICY_REASON_NONCE ? CALL_RESULT_NONCE_REFUSED
+	                                            : CALL_RESULT_FLOOR_REFUSED;
+}
+
+/* What the signer itself demands of a grant; read at the first look and again at commit. */
+static enum call_result grant_state(struct signer_sign *sign, const struct signer_ticket *ticket)
+{
+	const struct authz_wallet_record *wallet = &ticket->wallet->record;
+	const struct authz_grant_record *grant = &ticket->grant->record;
+	struct signer_time_now now = signer_time_read(sign->parts.time);
+	bool live = false;
+
+	if (ticket->client->record.frozen || *sign->parts.frozen)
+		return CALL_RESULT_CLIENT_FROZEN;
+	if (wallet->frozen)
+		return CALL_RESULT_WALLET_FROZEN;
+	for (size_t i = 0; i < wallet->grant_count; i++)
+		if (memcmp(wallet->grants[i].grant, grant->id, 32) == 0)
+			live = wallet->grants[i].live;
+	if (!live)
+		return CALL_RESULT_GRANT_REVOKED;
+	if (expired(grant->expires_s, &now))
+		return CALL_RESULT_GRANT_EXPIRED;
+	if (now.low_s < grant->not_before_s)
+		return CALL_RESULT_GRANT_NOT_YET;
+	return CALL_RESULT_DONE;
+}
+
+/* Contents of the pinned tables; BUSY while they are being loaded. */
+static enum status gather_pins(struct signer_sign *sign, const struct signer_ticket *ticket,
+                               struct policy_pin pins[LIMIT_TABLE_PINS_MAX])
+{
+	const struct authz_grant_record *grant = &ticket->grant->record;
+
+	for (size_t i = 0; i < grant->pin_count; i++) {
+		struct signer_blob *blob;
+		enum status status =
+		    signer_state_table(sign->parts.state, grant->pins[i].hash, &blob);
+
+		if (status != STATUS_OK)
+			return status;
+		if (blob->len != (size_t)grant->pins[i].count * 32)
+			return STATUS_CORRUPT;
+		memcpy(pins[i].table, grant->pins[i].table, 32);
+		pins[i].known = grant->pins[i].count;
+		pins[i].entries = (const uint8_t(*)[32])blob->bytes;
+	}
+	return STATUS_OK;
+}
+
+static size_t fill_counters(const struct signer_grant *grant, uint64_t time_low_s,
+                            struct policy_counter counters[LIMIT_COUNTERS_MAX])
+{
+	for (size_t i = 0; i < grant->record.counter_count; i++) {
+		const struct authz_counter_rule *rule = &grant->rules[i];
+
+		counters[i] = (struct policy_counter){
+		    .unit = rule->unit,
+		    .window = (uint32_t)rule->window - AUTHZ_WINDOW_TOTAL,
+		    .cap = rule->cap,
+		    .left = authz_counter_left(rule, &grant->lease.counters[i], time_low_s)};
+		memcpy(counters[i].mint, rule->mint, 32);
+	}
+	return grant->record.counter_count;
+}
+
+_Static_assert(AUTHZ_WINDOW_HOUR - AUTHZ_WINDOW_TOTAL == POLICY_WINDOW_1H &&
+                   AUTHZ_WINDOW_DAY - AUTHZ_WINDOW_TOTAL == POLICY_WINDOW_24H &&
+                   (int)AUTHZ_UNIT_LAMPORTS == POLICY_UNIT_LAMPORTS &&
+                   (int)AUTHZ_UNIT_MINT == POLICY_UNIT_MINT &&
+                   (int)AUTHZ_UNIT_USES == POLICY_UNIT_USES,
+               "a grant's counters are what the module is shown");
+
+static void check_done(void *owner, const struct signer_check_result *result);
+static enum status module_bytes(void *owner, const uint8_t hash[32], struct buffer *window);
+
+/* Writes the check request of this ticket and grant; BUSY while something is being loaded. */
+static enum status write_request(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	struct signer_grant *grant = ticket->grant;
+	struct signer_time_now now = signer_time_read(sign->parts.time);
+	struct policy_counter counters[LIMIT_COUNTERS_MAX];
+	struct policy_pin pins[LIMIT_TABLE_PINS_MAX];
+	struct policy_input input = {
+	    .mode = POLICY_MODE_CHECK,
+	    .wallet = ticket->wallet->record.address,
+	    .view = &ticket->view,
+	    .fee = ticket->is_transaction ? &ticket->fee : NULL,
+	    .record = bytes_of(grant->parameters, grant->parameters_len),
+	    .counters = counters,
+	    .counter_count = fill_counters(grant, now.low_s, counters),
+	    .pins = pins,
+	    .pin_count = grant->record.pin_count,
+	    .time_low = now.low_s,
+	    .time_high = now.high_s,
+	    .atas = &grant->atas,
+	    .ownership_proven = !ticket->wallet->record.ownership_lost,
+	    .mints = &ticket->wallet->mints,
+	    .sha256 = hash_parts,
+	};
+	struct buffer area = BUFFER_OF_ARRAY(ticket->area);
+	uint32_t derivations = 0;
+	enum status status = gather_pins(sign, ticket, pins);
+
+	if (status != STATUS_OK)
+		return status;
+	status = policy_request_encode(&input, &area, &derivations);
+	if (status != STATUS_OK)
+		return status;
+	ticket->area_len = area.len;
+	ticket->run = (struct signer_check_run){.owner = ticket,
+	                                        .done = check_done,
+	                                        .module = module_bytes,
+	                                        .custom = !grant->record.known_module,
+	                                        .what = CALL_CHECK_WHAT_CHECK,
+	                                        .request = buffer_bytes(&area)};
+	memcpy(ticket->run.ticket, ticket->id, 32);
+	ticket->run.ticket[0] ^= (uint8_t)ticket->grant_at; /* one ticket, several grants */
+	memcpy(ticket->run.module_hash, grant->record.module, 32);
+	authz_user_id(&ticket->wallet->record.user_keys[0], ticket->run.user);
+	ticket->run.fuel =
+	    ticket->fuel_left < LIMIT_FUEL_PER_CHECK ? ticket->fuel_left : LIMIT_FUEL_PER_CHECK;
+	keys_sha256(&ticket->run.request, 1, ticket->run.request_hash);
+	ticket->sign = sign;
+	return STATUS_OK;
+}
+
+static void step_grant(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	struct signer_grant *grant;
+	enum call_result result;
+	struct policy_floor floor;
+	enum status status;
+
+	if (ticket->grant_at == ticket->grant_count || ticket->fuel_left == 0) {
+		no_grant_left(ticket);
+		return;
+	}
+	status = signer_state_grant(sign->parts.state, ticket->grants[ticket->grant_at], &grant);
+	if (status == STATUS_BUSY)
+		return;
+	if (status != STATUS_OK) {
+		answer(ticket, lost_result(status, CALL_RESULT_STORE_CORRUPT));
+		return;
+	}
+	drop_grant(ticket);
+	ticket->grant = grant;
+	grant->head.pins++;
+	memset(ticket->run.request_hash, 0, 32);
+	result = grant_state(sign, ticket);
+	if (result == CALL_RESULT_CLIENT_FROZEN || result == CALL_RESULT_WALLET_FROZEN) {
+		refuse(ticket, result);
+		return;
+	}
+	if (result != CALL_RESULT_DONE) {
+		grant_fails(ticket, result, 0, UINT32_MAX, bytes_of_text(call_result_text(result)),
+		            0);
+		return;
+	}
+	result = floor_result(ticket, &floor);
+	if (result != CALL_RESULT_DONE) {
+		grant_fails(ticket, result, floor.reason, floor.instruction,
+		            bytes_of_text(floor.text), 0);
+		return;
+	}
+	status = write_request(sign, ticket);
+	if (status == STATUS_OK)
+		ticket->step = SIGNER_STEP_CHECK;
+	else if (status == STATUS_REFUSED || status == STATUS_TOO_LARGE)
+		grant_fails(ticket, CALL_RESULT_POLICY_DENIED, POLICY_REASON_TOO_MANY, UINT32_MAX,
+		            bytes_of_text("too large for a policy to be shown"), 0);
+	else if (status != STATUS_BUSY)
+		answer(ticket, lost_result(status, CALL_RESULT_STORE_CORRUPT));
+}
+
+static void step_check(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	/* Until a verifier has room the ticket waits; its deadline bounds that. */
+	if (signer_check_begin(sign->parts.check, &ticket->run, sign->now_ms) == STATUS_OK)
+		ticket->step = SIGNER_STEP_RUNNING;
+}
+
+static enum status module_bytes(void *owner, const uint8_t hash[32], struct buffer *window)
+{
+	const struct signer_ticket *ticket = (const struct signer_ticket *)owner;
+	struct signer_blob *blob;
+	enum status status = signer_state_module(ticket->sign->parts.state, hash, &blob);
+
+	return status == STATUS_OK ? buffer_put(window, bytes_of(blob->bytes, blob->len)) : status;
+}
+
+/* ---- the verdict ---- */
+
+/* How much of each counter this transaction takes: what the module charges, and never less than the
+ * facts say; a use for each counter of uses. STATUS_REFUSED: facts below what the fee alone is. */
+static enum status count_charges(struct signer_ticket *ticket)
+{
+	const struct signer_grant *grant = ticket->grant;
+	const struct policy_decision *decision = &ticket->decision;
+	bool pays_fee = ticket->is_transaction && ticket->answer.signer_index == 0;
+
+	if (pays_fee && (decision->facts.lamports_out < ticket->fee.worst_fee_lamports ||
+	                 decision->facts.fee_lamports < ticket->fee.worst_fee_lamports))
+		return STATUS_REFUSED;
+	memset(ticket->amounts, 0, sizeof(ticket->amounts));
+	for (size_t i = 0; i < decision->charge_count; i++)
+		ticket->amounts[decision->charges[i].counter] = decision->charges[i].amount;
+	for (size_t i = 0; i < grant->lease.count; i++) {
+		const struct authz_counter_rule *rule = &grant->rules[i];
+		uint64_t least = 0;
+
+		if (rule->unit == AUTHZ_UNIT_USES)
+			least = ticket->amounts[i] = 1;
+		else if (rule->unit == AUTHZ_UNIT_LAMPORTS)
+			least = decision->facts.lamports_out;
+		else
+			for (size_t j = 0; j < decision->facts.token_count; j++)
+				if (memcmp(decision->facts.tokens[j].mint, rule->mint, 32) == 0)
+					least = decision->facts.tokens[j].amount;
+		if (ticket->amounts[i] < least)
+			ticket->amounts[i] = least;
+	}
+	return STATUS_OK;
+}
+
+static void take_answer(struct signer_ticket *ticket, const struct signer_check_result *result)
+{
+	enum status status = policy_answer_decode(
+	    result->answer, bytes_of(ticket->area, ticket->area_len), &ticket->decision);
+
+	if (status == STATUS_OK && verdict_allows(ticket->decision.verdict))
+		status = count_charges(ticket);
+	if (status != STATUS_OK) {
+		ticket->decision = (struct policy_decision){.reason = POLICY_REASON_BAD_ANSWER};
+		grant_fails(ticket, CALL_RESULT_POLICY_DENIED, POLICY_REASON_BAD_ANSWER, UINT32_MAX,
+		            bytes_of_text("the module's answer breaks the rules of the ABI"),
+		            result->fuel);
+		return;
+	}
+	if (verdict_allows(ticket->decision.verdict)) {
+		ticket->check_fuel = result->fuel;
+		ticket->step = SIGNER_STEP_COMMIT;
+		return;
+	}
+	grant_fails(ticket, CALL_RESULT_POLICY_DENIED, ticket->decision.reason,
+	            ticket->decision.instruction,
+	            bytes_of(ticket->decision.text, ticket->decision.text_len), result->fuel);
+}
+
+static void check_done(void *owner, const struct signer_check_result *result)
+{
+	struct signer_ticket *ticket = (struct signer_ticket *)owner;
+	struct signer_sign *sign = ticket->sign;
+
+	if (ticket->abandoned) {
+		ticket->abandoned = false;
+		free_ticket(ticket);
+		return;
+	}
+	ticket->fuel_left -= result->fuel < ticket->fuel_left ? result->fuel : ticket->fuel_left;
+	switch (result->end) {
+	case SIGNER_CHECK_ANSWERED:
+		take_answer(ticket, result);
+		return;
+	case SIGNER_CHECK_TRAPPED:
+		grant_fails(ticket, CALL_RESULT_POLICY_TRAPPED, POLICY_REASON_TRAP, UINT32_MAX,
+		            bytes_of_text(call_result_text(CALL_RESULT_POLICY_TRAPPED)),
+		            result->fuel);
+		return;
+	case SIGNER_CHECK_OUT_OF_FUEL:
+		grant_fails(
+		    ticket, CALL_RESULT_POLICY_OUT_OF_FUEL, POLICY_REASON_OUT_OF_FUEL, UINT32_MAX,
+		    bytes_of_text(call_result_text(CALL_RESULT_POLICY_OUT_OF_FUEL)), result->fuel);
+		return;
+	case SIGNER_CHECK_REFUSED:
+		grant_fails(ticket, CALL_RESULT_POLICY_DENIED, POLICY_REASON_BAD_MODULE, UINT32_MAX,
+		            result->text, result->fuel);
+		return;
+	case SIGNER_CHECK_LOST:
+		/* The verifier died in the middle: refused, and safe to ask again (C5). */
+		sign->refused_count++;
+		answer(ticket, CALL_RESULT_VERIFIER_FAILED);
+		return;
+	}
+}
+
+/* ---- commit ---- */
+
+static void remember_key(const struct signer_ticket *ticket, uint8_t ret_key[32])
+{
+	struct bytes parts[2] = {bytes_of(ticket->wallet->record.id, 32),
+	                         bytes_of(ticket->message_hash, 32)};
+
+	keys_sha256(parts, 2, ret_key);
+}
+
+/* The same bytes for the same wallet by the same client: the same signature, counted once. Freeze,
+ * revocation and expiry of the grant that gave it were just read again. */
+static bool give_again(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	uint8_t key[32];
+	const struct remembered *known;
+
+	remember_key(ticket, key);
+	known = (const struct remembered *)signer_cache_find(&sign->remembered, key);
+	if (known == NULL || memcmp(known->client, ticket->client->record.id, 32) != 0 ||
+	    memcmp(known->grant, ticket->grant->record.id, 32) != 0)
+		return false;
+	memcpy(ticket->answer.signature, known->signature, 64);
+	memcpy(ticket->answer.decision, known->decision, 32);
+	ticket->answer.boot = known->boot;
+	ticket->answer.number = known->number;
+	ticket->answer.repeated = true;
+	answer(ticket, CALL_RESULT_SIGNED);
+	return true;
+}
+
+static void remember(struct signer_sign *sign, const struct signer_ticket *ticket)
+{
+	uint8_t key[32];
+	struct remembered *known;
+
+	remember_key(ticket, key);
+	known = (struct remembered *)signer_cache_claim(&sign->remembered, key);
+	if (known == NULL)
+		return;
+	known->head.state = SIGNER_CACHED_READY;
+	memcpy(known->client, ticket->client->record.id, 32);
+	memcpy(known->grant, ticket->grant->record.id, 32);
+	memcpy(known->decision, ticket->id, 32);
+	memcpy(known->signature, ticket->answer.signature, 64);
+	known->boot = ticket->answer.boot;
+	known->number = ticket->answer.number;
+}
+
+/* An Idempotency-Key names one request of one client; other bytes under it are a mistake. */
+static bool idempotency_fits(struct signer_sign *sign, const struct signer_ticket *ticket)
+{
+	struct bytes parts[2] = {bytes_of(ticket->client->record.id, 32),
+	                         bytes_of(ticket->request.idempotency, 32)};
+	uint8_t key[32], what[32];
+	struct idempotent *used;
+
+	if (!ticket->request.has_idempotency)
+		return true;
+	keys_sha256(parts, 2, key);
+	remember_key(ticket, what);
+	used = (struct idempotent *)signer_cache_claim(&sign->idempotents, key);
+	if (used == NULL)
+		return true;
+	if (used->head.state == SIGNER_CACHED_READY)
+		return memcmp(used->wallet_and_message, what, 32) == 0;
+	used->head.state = SIGNER_CACHED_READY;
+	memcpy(used->wallet_and_message, what, 32);
+	return true;
+}
+
+/* Whether every counter takes its charge: DONE; a result that refuses; or LEASE_DRY: wait. */
+static enum call_result counters_cover(struct signer_ticket *ticket, uint64_t time_low_s)
+{
+	struct signer_grant *grant = ticket->grant;
+	enum call_result result = CALL_RESULT_DONE;
+
+	for (size_t i = 0; i < grant->lease.count; i++) {
+		const struct authz_counter_rule *rule = &grant->rules[i];
+		enum status status = authz_counter_covers(rule, &grant->lease.counters[i],
+		                                          ticket->amounts[i], time_low_s);
+
+		if (status == STATUS_REFUSED) {
+			if (i == grant->record.counter_count)
+				return CALL_RESULT_GRANT_USED_UP;
+			/* What fits an empty window will fit again; what does not never will. */
+			return rule->window == AUTHZ_WINDOW_TOTAL || ticket->amounts[i] > rule->cap
+			           ? CALL_RESULT_CAP_EXCEEDED
+			           : CALL_RESULT_WINDOW_SPENT;
+		}
+		if (status != STATUS_OK)
+			result = CALL_RESULT_LEASE_DRY;
+	}
+	return result;
+}
+
+static void charge(struct signer_sign *sign, struct signer_ticket *ticket, uint64_t time_low_s)
+{
+	struct signer_grant *grant = ticket->grant;
+	bool due = false;
+
+	for (size_t i = 0; i < grant->lease.count; i++) {
+		authz_counter_charge(&grant->rules[i], &grant->lease.counters[i],
+		                     ticket->amounts[i], time_low_s);
+		due |= authz_counter_lease_due(&grant->rules[i], &grant->lease.counters[i],
+		                               time_low_s);
+	}
+	if (due)
+		signer_state_renew(sign->parts.state, grant, NULL);
+}
+
+static void finish_facts(struct signer_ticket *ticket)
+{
+	const struct policy_facts *facts = &ticket->decision.facts;
+	struct call_sign_answer *said = &ticket->answer;
+
+	said->lamports_out = facts->lamports_out;
+	said->fee_lamports = facts->fee_lamports;
+	said->token_count =
+	    facts->token_count < CALL_FACT_TOKENS_MAX ? facts->token_count : CALL_FACT_TOKENS_MAX;
+	for (size_t i = 0; i < said->token_count; i++) {
+		memcpy(said->tokens[i].mint, facts->tokens[i].mint, 32);
+		said->tokens[i].amount = facts->tokens[i].amount;
+	}
+}
+
+/* Charged and signed, in this one step; then the receipt. */
+static void sign_it(struct signer_sign *sign, struct signer_ticket *ticket, uint64_t time_low_s)
+{
+	const struct authz_wallet_record *wallet = &ticket->wallet->record;
+	size_t at = ticket->answer.reason_count;
+
+	charge(sign, ticket, time_low_s);
+	if (signer_vault_sign(sign->parts.vault, wallet->id,
+	                      bytes_of(wallet->sealed_key, wallet->sealed_key_len),
+	                      ticket->request.message, ticket->answer.signature) != STATUS_OK) {
+		/* The charge stands: counted at least once, never less. */
+		memset(ticket->answer.signature, 0, 64);
+		answer(ticket, CALL_RESULT_STORE_CORRUPT);
+		return;
+	}
+	note_reason(ticket, CALL_RESULT_SIGNED, 0, UINT32_MAX, bytes_of(NULL, 0))->fuel =
+	    ticket->check_fuel;
+	memcpy(ticket->tried[at].module, ticket->grant->record.module, 32);
+	memcpy(ticket->tried[at].parameters_hash, ticket->grant->parameters_hash, 32);
+	memcpy(ticket->tried[at].request_hash, ticket->run.request_hash, 32);
+	finish_facts(ticket);
+	ticket->answer.result = CALL_RESULT_SIGNED;
+	write_receipt(sign, ticket, true);
+	remember(sign, ticket);
+	sign->signed_count++;
+	answer(ticket, CALL_RESULT_SIGNED);
+}
+
+/* Whether this ticket could be signed now; everything that decides is read again (A12). DONE;
+ * SIGNED when the ticket was ended or moved on; LEASE_DRY when it must wait. */
+static enum call_result ready_to_sign(struct signer_sign *sign, struct signer_ticket *ticket,
+                                      uint64_t time_low_s)
+{
+	enum call_result result = grant_state(sign, ticket);
+	enum status receipts;
+
+	if (result == CALL_RESULT_CLIENT_FROZEN || result == CALL_RESULT_WALLET_FROZEN) {
+		refuse(ticket, result);
+		return CALL_RESULT_SIGNED;
+	}
+	if (result == CALL_RESULT_DONE && !idempotency_fits(sign, ticket)) {
+		answer(ticket, CALL_RESULT_IDEMPOTENCY_MISMATCH);
+		return CALL_RESULT_SIGNED;
+	}
+	if (result == CALL_RESULT_DONE && (ticket->request.flags & CALL_SIGN_DRY_RUN) == 0 &&
+	    give_again(sign, ticket))
+		return CALL_RESULT_SIGNED;
+	if (result == CALL_RESULT_DONE)
+		result = counters_cover(ticket, time_low_s);
+	if (result == CALL_RESULT_LEASE_DRY && (ticket->request.flags & CALL_SIGN_DRY_RUN) != 0)
+		result = CALL_RESULT_DONE; /* the caps cover it; nothing is spent */
+	if (result == CALL_RESULT_LEASE_DRY) {
+		signer_state_renew(sign->parts.state, ticket->grant, ticket->amounts);
+		return CALL_RESULT_LEASE_DRY;
+	}
+	if (result != CALL_RESULT_DONE) {
+		grant_fails(ticket, result, POLICY_REASON_COUNTER, UINT32_MAX,
+		            bytes_of_text(call_result_text(result)), ticket->check_fuel);
+		return CALL_RESULT_SIGNED;
+	}
+	if ((ticket->request.flags & CALL_SIGN_DRY_RUN) != 0)
+		return CALL_RESULT_DONE;
+	receipts = signer_receipts_ready(sign->parts.receipts, ticket->wallet->record.id);
+	if (receipts == STATUS_BUSY)
+		return CALL_RESULT_LEASE_DRY;
+	if (receipts != STATUS_OK) {
+		answer(ticket, CALL_RESULT_RECEIPTS_FULL);
+		return CALL_RESULT_SIGNED;
+	}
+	return CALL_RESULT_DONE;
+}
+
+static void step_commit(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	uint64_t time_low_s = signer_time_read(sign->parts.time).low_s;
+
+	if (ready_to_sign(sign, ticket, time_low_s) != CALL_RESULT_DONE)
+		return;
+	if ((ticket->request.flags & CALL_SIGN_DRY_RUN) != 0) {
+		note_reason(ticket, CALL_RESULT_ALLOWED, 0, UINT32_MAX, bytes_of(NULL, 0))->fuel =
+		    ticket->check_fuel;
+		finish_facts(ticket);
+		answer(ticket, CALL_RESULT_ALLOWED);
+		return;
+	}
+	sign_it(sign, ticket, time_low_s);
+}
+
+/* ---- atomic batches ---- */
+
+/* Counters of the batch's grants as they were, to take charges back when one does not fit. */
+static void undo_charges(struct signer_ticket **tickets, size_t count,
+                         const struct authz_lease_record *before)
+{
+	for (size_t i = count; i-- > 0;)
+		for (size_t j = 0; j < before[i].count; j++) {
+			struct authz_counter *now = &tickets[i]->grant->lease.counters[j];
+
+			/* Only what a charge changes; a lease being written stays as it is. */
+			memcpy(now->spent, before[i].counters[j].spent, sizeof(now->spent));
+			now->bucket = before[i].counters[j].bucket;
+			now->lease_left = before[i].counters[j].lease_left;
+			now->since_prepare = before[i].counters[j].since_prepare;
+			now->last_interval = before[i].counters[j].last_interval;
+		}
+}
+
+/* All of an atomic batch stand at commit: all are charged and signed, or none. */
+static void commit_batch(struct signer_sign *sign, struct signer_ticket **tickets, size_t count)
+{
+	static struct authz_lease_record before[CALL_BATCH_MAX];
+	uint64_t time_low_s = signer_time_read(sign->parts.time).low_s;
+	size_t charged = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (ready_to_sign(sign, tickets[i], time_low_s) != CALL_RESULT_DONE)
+			return; /* it waits, or it ended and the others are aborted by the pump */
+	for (; charged < count; charged++) {
+		struct signer_ticket *ticket = tickets[charged];
+
+		if (counters_cover(ticket, time_low_s) != CALL_RESULT_DONE)
+			break;
+		before[charged] = ticket->grant->lease;
+		for (size_t j = 0; j < ticket->grant->lease.count; j++)
+			authz_counter_charge(&ticket->grant->rules[j],
+			                     &ticket->grant->lease.counters[j], ticket->amounts[j],
+			                     time_low_s);
+	}
+	undo_charges(tickets, charged, before);
+	if (charged < count) {
+		uint64_t together[LIMIT_COUNTERS_MAX + 1] = {0};
+		struct signer_grant *grant = tickets[charged]->grant;
+
+		/* Each fits and together they do not: within the lease, or within the cap? */
+		for (size_t i = 0; i < count; i++)
+			for (size_t j = 0; j < grant->lease.count; j++)
+				if (tickets[i]->grant == grant &&
+				    __builtin_add_overflow(together[j], tickets[i]->amounts[j],
+				                           &together[j]))
+					together[j] = UINT64_MAX;
+		for (size_t j = 0; j < grant->lease.count; j++)
+			if (authz_counter_covers(&grant->rules[j], &grant->lease.counters[j],
+			                         together[j], time_low_s) == STATUS_REFUSED) {
+				refuse(tickets[charged], CALL_RESULT_CAP_EXCEEDED);
+				return;
+			}
+		signer_state_renew(sign->parts.state, grant, together);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		if ((tickets[i]->request.flags & CALL_SIGN_DRY_RUN) != 0)
+			step_commit(sign, tickets[i]);
+		else
+			sign_it(sign, tickets[i], time_low_s);
+	}
+}
+
+/* Gathers a batch: commits it when all of it stand at commit, aborts it when one was refused. */
+static void pump_batch(struct signer_sign *sign, uint32_t batch)
+{
+	struct signer_ticket *members[CALL_BATCH_MAX];
+	size_t count = 0, at_commit = 0, signed_ones = 0;
+	uint16_t expected = 0;
+	bool refused = false;
+
+	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++) {
+		struct signer_ticket *ticket = &sign->tickets[i];
+
+		if (ticket->step == SIGNER_STEP_FREE || ticket->batch != batch)
+			continue;
+		if (count == CALL_BATCH_MAX)
+			return;
+		members[count++] = ticket;
+		expected = ticket->batch_count;
+		at_commit += ticket->step == SIGNER_STEP_COMMIT;
+		if (ticket->step == SIGNER_STEP_ANSWER) {
+			bool ok = ticket->answer.result == CALL_RESULT_SIGNED ||
+			          ticket->answer.result == CALL_RESULT_ALLOWED;
+
+			signed_ones += ok;
+			refused |= !ok;
+		}
+	}
+	if (refused && signed_ones == 0) {
+		for (size_t i = 0; i < count; i++)
+			if (members[i]->step == SIGNER_STEP_COMMIT ||
+			    members[i]->step == SIGNER_STEP_CHECK ||
+			    members[i]->step == SIGNER_STEP_GRANT)
+				answer(members[i], CALL_RESULT_BATCH_ABORTED);
+		return;
+	}
+	if (count == expected && at_commit + signed_ones == count && at_commit > 0)
+		commit_batch(sign, members, count);
+}
+
+/* ---- the pump ---- */
+
+static bool send_answer(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	sign->out.len = 0;
+	CHECK(call_sign_put_answer(&ticket->answer, &sign->out) == STATUS_OK);
+	return ipc_put(sign->parts.bridge, CALL_BRIDGE_SIGN_ANSWER, buffer_bytes(&sign->out)) !=
+	       STATUS_BUSY;
+}
+
+static void late(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	/* A run in flight ends by itself; its ticket must stay until then. */
+	if (sign->now_ms - ticket->began_ms < SIGNER_DEADLINE_MS ||
+	    ticket->step == SIGNER_STEP_RUNNING || ticket->step == SIGNER_STEP_REFUSE ||
+	    ticket->step == SIGNER_STEP_ANSWER)
+		return;
+	ticket->answer.retry_after_ms = 1000;
+	answer(ticket, ticket->step == SIGNER_STEP_COMMIT  ? CALL_RESULT_LEASE_DRY
+	               : ticket->step == SIGNER_STEP_CHECK ? CALL_RESULT_OVERLOADED
+	                                                   : CALL_RESULT_STORE_UNAVAILABLE);
+}
+
+static void advance(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	enum signer_step before;
+
+	do {
+		before = ticket->step;
+		switch (ticket->step) {
+		case SIGNER_STEP_CLIENT:
+			step_client(sign, ticket);
+			break;
+		case SIGNER_STEP_WALLET:
+			step_wallet(sign, ticket);
+			break;
+		case SIGNER_STEP_GRANT: {
+			size_t at = ticket->grant_at;
+
+			step_grant(sign, ticket);
+			if (ticket->step == SIGNER_STEP_GRANT && ticket->grant_at != at)
+				before = SIGNER_STEP_FREE; /* another grant: go on */
+			break;
+		}
+		case SIGNER_STEP_CHECK:
+			step_check(sign, ticket);
+			break;
+		case SIGNER_STEP_COMMIT:
+			if (ticket->batch != 0)
+				pump_batch(sign, ticket->batch);
+			else
+				step_commit(sign, ticket);
+			break;
+		case SIGNER_STEP_REFUSE:
+			step_refuse(sign, ticket);
+			break;
+		case SIGNER_STEP_ANSWER:
+			if (ticket->batch != 0)
+				pump_batch(sign, ticket->batch);
+			if (send_answer(sign, ticket))
+				free_ticket(ticket);
+			break;
+		case SIGNER_STEP_RUNNING:
+		case SIGNER_STEP_FREE:
+			break;
+		}
+		if (ticket->step != SIGNER_STEP_FREE)
+			late(sign, ticket);
+	} while (ticket->step != before && ticket->step != SIGNER_STEP_FREE);
+}
+
+/* Oldest first, so that nobody waits for ever behind others. */
+void signer_sign_pump(struct signer_sign *sign, uint64_t now_ms)
+{
+	struct signer_ticket *active[SIGNER_TICKETS_MAX];
+	size_t count = 0;
+
+	sign->now_ms = now_ms;
+	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++) {
+		struct signer_ticket *ticket = &sign->tickets[i];
+		size_t at = count;
+
+		if (ticket->step == SIGNER_STEP_FREE)
+			continue;
+		for (; at > 0 && active[at - 1]->order > ticket->order; at--)
+			active[at] = active[at - 1];
+		active[at] = ticket;
+		count++;
+	}
+	for (size_t i = 0; i < count; i++)
+		advance(sign, active[i]);
+}
+
+void signer_sign_drop_bridge(struct signer_sign *sign)
+{
+	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++) {
+		struct signer_ticket *ticket = &sign->tickets[i];
+
+		if (ticket->step == SIGNER_STEP_RUNNING)
+			ticket->abandoned = true;
+		else if (ticket->step != SIGNER_STEP_FREE)
+			free_ticket(ticket);
+	}
+}
+
+bool signer_sign_idle(const struct signer_sign *sign)
+{
+	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++)
+		if (sign->tickets[i].step != SIGNER_STEP_FREE)
+			return false;
+	return true;
+}
+
+uint64_t signer_sign_signed(const struct signer_sign *sign)
+{
+	return sign->signed_count;
+}
+
+uint64_t signer_sign_refused(const struct signer_sign *sign)
+{
+	return sign->refused_count;
+}

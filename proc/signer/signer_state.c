@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_state.h"
+
+#include "base_check.h"
+
+static void hash_parts(const struct bytes *parts, size_t count, uint8_t ret_hash[32])
+{
+	keys_sha256(parts, count, ret_hash);
+}
+
+void signer_state_name_hash(struct bytes name, uint8_t ret_hash[32])
+{
+	keys_sha256_label("claviger/name/v1", name, ret_hash);
+}
+
+void signer_state_user_hash(const struct authz_user_key *key, uint8_t ret_hash[32])
+{
+	struct bytes parts[3] = {bytes_of_text("claviger/user-index/v1"), bytes_of(&key->kind, 1),
+	                         bytes_of(key->key, 32)};
+
+	keys_sha256(parts, 3, ret_hash);
+}
+
+static struct buffer new_buffer(size_t cap)
+{
+	uint8_t *data = malloc(cap);
+
+	CHECK(data != NULL);
+	return (struct buffer){data, cap, 0};
+}
+
+void signer_state_init(struct signer_state *state, const struct signer_vault *vault)
+{
+	*state = (struct signer_state){.vault = vault};
+	signer_cache_init(&state->wallets, SIGNER_WALLETS_CACHED, sizeof(struct signer_wallet));
+	signer_cache_init(&state->grants, SIGNER_GRANTS_CACHED, sizeof(struct signer_grant));
+	signer_cache_init(&state->clients, SIGNER_CLIENTS_CACHED, sizeof(struct signer_client));
+	signer_cache_init(&state->names, SIGNER_INDEXES_CACHED, sizeof(struct signer_index));
+	signer_cache_init(&state->addresses, SIGNER_INDEXES_CACHED, sizeof(struct signer_index));
+	signer_cache_init(&state->tokens, SIGNER_INDEXES_CACHED, sizeof(struct signer_index));
+	signer_cache_init(&state->modules, SIGNER_MODULES_CACHED, sizeof(struct signer_blob));
+	signer_cache_init(&state->tables, SIGNER_MODULES_CACHED, sizeof(struct signer_blob));
+	signer_cache_init(&state->users, SIGNER_USERS_CACHED, sizeof(struct signer_blob));
+	signer_cache_init(&state->metas, 4, sizeof(struct signer_blob));
+	state->plain = new_buffer(SIGNER_RECORD_MAX);
+	state->sealed = new_buffer(SIGNER_RECORD_MAX + KEYS_AEAD_OVERHEAD_LEN);
+}
+
+/* ---- loading ---- */
+
+static enum status status_of(const struct signer_cache_head *head)
+{
+	switch (head->state) {
+	case SIGNER_CACHED_READY:
+		return STATUS_OK;
+	case SIGNER_CACHED_ABSENT:
+		return STATUS_NOT_FOUND;
+	case SIGNER_CACHED_CORRUPT:
+		return STATUS_CORRUPT;
+	case SIGNER_CACHED_EMPTY:
+	case SIGNER_CACHED_LOADING:
+		break;
+	}
+	return STATUS_BUSY;
+}
+
+/* Finds an entry, asking the store for what is not there. */
+static enum status look_up(struct signer_state *state, struct signer_cache *cache, uint32_t kind,
+                           const uint8_t key[32], void **ret_entry)
+{
+	struct signer_cache_head *head = (struct signer_cache_head *)signer_cache_claim(cache, key);
+	enum status status;
+
+	if (head == NULL)
+		return STATUS_BUSY;
+	*ret_entry = head;
+	if (head->state != SIGNER_CACHED_EMPTY)
+		return status_of(head);
+	status = signer_store_load(state->store, kind, key);
+	if (status == STATUS_OK && kind == CALL_STORE_VALUE_GRANT)
+		status = signer_store_load(state->store, CALL_STORE_VALUE_LEASE, key);
+	if (status == STATUS_OK)
+		head->state = SIGNER_CACHED_LOADING;
+	return status == STATUS_OK ? STATUS_BUSY : status;
+}
+
+enum status signer_state_wallet(struct signer_state *state, const uint8_t id[32],
+                                struct signer_wallet **ret_wallet)
+{
+	void *entry = NULL;
+	enum status status = look_up(state, &state->wallets, CALL_STORE_VALUE_WALLET, id, &entry);
+
+	if (status == STATUS_OK)
+		*ret_wallet = (struct signer_wallet *)entry;
+	return status;
+}
+
+enum status signer_state_grant(struct signer_state *state, const uint8_t id[32],
+                               struct signer_grant **ret_grant)
+{
+	void *entry = NULL;
+	enum status status = look_up(state, &state->grants, CALL_STORE_VALUE_GRANT, id, &entry);
+
+	if (status == STATUS_OK)
+		*ret_grant = (struct signer_grant *)entry;
+	return status;
+}
+
+enum status signer_state_client(struct signer_state *state, const uint8_t id[32],
+                                struct signer_client **ret_client)
+{
+	void *entry = NULL;
+	enum status status =
+	    look_up(state, &state->clients, CALL_STORE_VALUE_CREDENTIAL, id, &entry);
+
+	if (status == STATUS_OK)
+		*ret_client = (struct signer_client *)entry;
+	return status;
+}
+
+static enum status look_up_index(struct signer_state *state, struct signer_cache *cache,
+                                 uint32_t kind, const uint8_t key[32], uint8_t ret_id[32])
+{
+	void *entry = NULL;
+	enum status status = look_up(state, cache, kind, key, &entry);
+
+	if (status == STATUS_OK)
+		memcpy(ret_id, ((struct signer_index *)entry)->id, 32);
+	return status;
+}
+
+enum status signer_state_by_name(struct signer_state *state, const uint8_t name_hash[32],
+                                 uint8_t ret_wallet[32])
+{
+	return look_up_index(state, &state->names, CALL_STORE_VALUE_NAME, name_hash, ret_wallet);
+}
+
+enum status signer_state_by_address(struct signer_state *state, const uint8_t address[32],
+                                    uint8_t ret_wallet[32])
+{
+	return look_up_index(state, &state->addresses, CALL_STORE_VALUE_ADDRESS, address,
+	                     ret_wallet);
+}
+
+enum status signer_state_by_token(struct signer_state *state, const uint8_t hash[32],
+                                  uint8_t ret_client[32])
+{
+	return look_up_index(state, &state->tokens, CALL_STORE_VALUE_TOKEN, hash, ret_client);
+}
+
+static enum status look_up_blob(struct signer_state *state, struct signer_cache *cache,
+                                uint32_t kind, const uint8_t hash[32],
+                                struct signer_blob **ret_blob)
+{
+	void *entry = NULL;
+	enum status status = look_up(state, cache, kind, hash, &entry);
+
+	if (status == STATUS_OK)
+		*ret_blob = (struct signer_blob *)entry;
+	return status;
+}
+
+enum status signer_state_module(struct signer_state *state, const uint8_t hash[32],
+                                struct signer_blob **ret_module)
+{
+	return look_up_blob(state, &state->modules, CALL_STORE_VALUE_MODULE, hash, ret_module);
+}
+
+enum status signer_state_user(struct signer_state *state, const uint8_t hash[32],
+                              struct signer_blob **ret_list)
+{
+	return look_up_blob(state, &state->users, CALL_STORE_VALUE_USER, hash, ret_list);
+}
+
+enum status signer_state_meta(struct signer_state *state, const uint8_t id[32],
+                              struct signer_blob **ret_meta)
+{
+	return look_up_blob(state, &state->metas, CALL_STORE_VALUE_META, id, ret_meta);
+}
+
+enum status signer_state_table(struct signer_state *state, const uint8_t hash[32],
+                               struct signer_blob **ret_table)
+{
+	return look_up_blob(state, &state->tables, CALL_STORE_VALUE_TABLE, hash, ret_table);
+}
+
+/* ---- what was loaded ---- */
+
+static struct signer_cache *cache_of(struct signer_state *state, uint32_t kind)
+{
+	switch (kind) {
+	case CALL_STORE_VALUE_WALLET:
+		return &state->wallets;
+	case CALL_STORE_VALUE_GRANT:
+	case CALL_STORE_VALUE_LEASE:
+		return &state->grants;
+	case CALL_STORE_VALUE_CREDENTIAL:
+		return &state->clients;
+	case CALL_STORE_VALUE_NAME:
+		return &state->names;
+	case CALL_STORE_VALUE_ADDRESS:
+		return &state->addresses;
+	case CALL_STORE_VALUE_TOKEN:
+		return &state->tokens;
+	case CALL_STORE_VALUE_MODULE:
+		return &state->modules;
+	case CALL_STORE_VALUE_TABLE:
+		return &state->tables;
+	case CALL_STORE_VALUE_USER:
+		return &state->users;
+	case CALL_STORE_VALUE_META:
+		return &state->metas;
+	default:
+		return NULL;
+	}
+}
+
+size_t signer_state_rules(const struct authz_grant_record *grant,
+                          struct authz_counter_rule ret_rules[LIMIT_COUNTERS_MAX + 1])
+{
+	size_t count = grant->counter_count;
+
+	memcpy(ret_rules, grant->counters, count * sizeof(ret_rules[0]));
+	if (grant->uses_max != 0)
+		ret_rules[count++] = (struct authz_counter_rule){
+		    .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_TOTAL, .cap = grant->uses_max};
+	return count;
+}
+
+/* Makes a loaded grant ready for checks: what the module sees of it never changes. */
+static enum status prepare_grant(struct signer_state *state, struct signer_grant *grant)
+{
+	struct buffer record = BUFFER_OF_ARRAY(grant->parameters);
+	struct bytes parameters = bytes_of(grant->record.parameters, grant->record.parameters_len);
+	struct policy_error error;
+	struct signer_wallet *wallet;
+	enum status status;
+
+	status = policy_schema_decode(bytes_of(grant->record.schema, grant->record.schema_len),
+	                              &grant->schema, &error);
+	if (status == STATUS_OK)
+		status = policy_record_encode(&grant->schema, parameters, &record, &error);
+	if (status != STATUS_OK)
+		return STATUS_CORRUPT;
+	grant->parameters_len = record.len;
+	keys_sha256(&parameters, 1, grant->parameters_hash);
+	/* A grant is only ever looked up through its wallet, which is therefore here. */
+	wallet = (struct signer_wallet *)signer_cache_find(&state->wallets, grant->record.wallet);
+	if (wallet == NULL || wallet->head.state != SIGNER_CACHED_READY)
+		return STATUS_BUSY;
+	return policy_derive(&grant->schema, buffer_bytes(&record), wallet->record.address,
+	                     hash_parts, &grant->atas) == STATUS_OK
+	           ? STATUS_OK
+	           : STATUS_CORRUPT;
+}
+
+static enum status load_grant(struct signer_state *state, uint32_t kind, const uint8_t id[32],
+                              struct bytes plain, struct signer_grant *grant)
+{
+	enum status status;
+	size_t count;
+
+	if (kind == CALL_STORE_VALUE_GRANT) {
+		status = authz_grant_record_take(plain, &grant->record);
+		grant->record_ready = status == STATUS_OK && memcmp(grant->record.id, id, 32) == 0;
+		if (!grant->record_ready)
+			return STATUS_CORRUPT;
+	} else {
+		status = authz_lease_take(plain, &grant->lease);
+		grant->lease_ready = status == STATUS_OK && memcmp(grant->lease.grant, id, 32) == 0;
+		if (!grant->lease_ready)
+			return STATUS_CORRUPT;
+	}
+	if (!grant->record_ready || !grant->lease_ready)
+		return STATUS_BUSY;
+	count = signer_state_rules(&grant->record, grant->rules);
+	if (count != grant->lease.count)
+		return STATUS_CORRUPT;
+	/* The state on the disk is older than this process, or was dropped from the cache with its
+	 * lease: either way nobody knows how much of the lease was spent. */
+	for (size_t i = 0; i < count; i++)
+		authz_counter_recover(&grant->rules[i], &grant->lease.counters[i],
+		                      state->time_low_s(state->context));
+	return prepare_grant(state, grant);
+}
+
+/* Decodes an unsealed record into its entry. BUSY: another record is awaited. */
+static enum status load_entry(struct signer_state *state, uint32_t kind, const uint8_t id[32],
+                              struct bytes plain, struct signer_cache_head *head)
+{
+	struct signer_wallet *wallet = (struct signer_wallet *)head;
+	struct signer_client *client = (struct signer_client *)head;
+	struct signer_blob *blob = (struct signer_blob *)head;
+	uint8_t hash[32];
+	enum status status;
+
+	switch (kind) {
+	case CALL_STORE_VALUE_WALLET:
+		status = authz_wallet_take(plain, &wallet->record);
+		return status == STATUS_OK && memcmp(wallet->record.id, id, 32) == 0
+		           ? STATUS_OK
+		           : STATUS_CORRUPT;
+	case CALL_STORE_VALUE_CREDENTIAL:
+		status = authz_client_take(plain, &client->record);
+		return status == STATUS_OK && memcmp(client->record.id, id, 32) == 0
+		           ? STATUS_OK
+		           : STATUS_CORRUPT;
+	case CALL_STORE_VALUE_GRANT:
+	case CALL_STORE_VALUE_LEASE:
+		return load_grant(state, kind, id, plain, (struct signer_grant *)head);
+	case CALL_STORE_VALUE_MODULE:
+	case CALL_STORE_VALUE_TABLE:
+	case CALL_STORE_VALUE_USER:
+	case CALL_STORE_VALUE_META:
+		keys_sha256(&plain, 1, hash);
+		if (plain.len > sizeof(blob->bytes) ||
+		    (kind != CALL_STORE_VALUE_USER && kind != CALL_STORE_VALUE_META &&
+		     memcmp(hash, id, 32) != 0))
+			return STATUS_CORRUPT;
+		memcpy(blob->bytes, plain.data, plain.len);
+		blob->len = plain.len;
+		return STATUS_OK;
+	default:
+		if (plain.len != 32)
+			return STATUS_CORRUPT;
+		memcpy(((struct signer_index *)head)->id, plain.data, 32);
+		return STATUS_OK;
+	}
+}
+
+void signer_state_loaded(struct signer_state *state, uint32_t kind, const uint8_t id[32],
+                         enum status status, struct bytes sealed)
+{
+	struct signer_cache *cache = cache_of(state, kind);
+	struct signer_cache_head *head;
+
+	state->loads++;
+	if (cache == NULL)
+		return;
+	head = (struct signer_cache_head *)signer_cache_find(cache, id);
+	if (head == NULL || head->state != SIGNER_CACHED_LOADING)
+		return;
+	state->plain.len = 0;
+	if (status == STATUS_OK &&
+	    signer_vault_unseal(state->vault, kind, id, sealed, &state->plain) != STATUS_OK)
+		status = STATUS_CORRUPT;
+	if (status == STATUS_OK)
+		status = load_entry(state, kind, id, buffer_bytes(&state->plain), head);
+	if (status == STATUS_OK)
+		head->state = SIGNER_CACHED_READY;
+	else if (status == STATUS_NOT_FOUND)
+		head->state = SIGNER_CACHED_ABSENT;
+	else if (status == STATUS_IO) /* the store went away: asked again when it is back */
+		signer_cache_drop(cache, head);
+	else if (status != STATUS_BUSY)
+		head->state = SIGNER_CACHED_CORRUPT;
+}
+
+/* ---- writing ---- */
+
+uint64_t signer_state_put(struct signer_state *state, uint32_t kind, const uint8_t id[32],
+                          struct bytes plain)
+{
+	uint64_t batch = 0;
+
+	state->sealed.len = 0;
+	CHECK(signer_vault_seal(state->vault, kind, id, plain, &state->sealed) == STATUS_OK);
+	CHECK(signer_store_put(state->store, kind, id, buffer_bytes(&state->sealed), &batch) ==
+	      STATUS_OK);
+	return batch;
+}
+
+uint64_t signer_state_put_wallet(struct signer_state *state,
+                                 const struct authz_wallet_record *wallet)
+{
+	state->plain.len = 0;
+	CHECK(authz_wallet_put(wallet, &state->plain) == STATUS_OK);
+	return signer_state_put(state, CALL_STORE_VALUE_WALLET, wallet->id,
+	                        buffer_bytes(&state->plain));
+}
+
+uint64_t signer_state_put_grant(struct signer_state *state, const struct authz_grant_record *grant)
+{
+	state->plain.len = 0;
+	CHECK(authz_grant_record_put(grant, &state->plain) == STATUS_OK);
+	return signer_state_put(state, CALL_STORE_VALUE_GRANT, grant->id,
+	                        buffer_bytes(&state->plain));
+}
+
+uint64_t signer_state_put_lease(struct signer_state *state, const struct authz_lease_record *lease)
+{
+	state->plain.len = 0;
+	CHECK(authz_lease_put(lease, &state->plain) == STATUS_OK);
+	return signer_state_put(state, CALL_STORE_VALUE_LEASE, lease->grant,
+	                        buffer_bytes(&state->plain));
+}
+
+uint64_t signer_state_put_client(struct signer_state *state,
+                                 const struct authz_client_record *client)
+{
+	state->plain.len = 0;
+	CHECK(authz_client_put(client, &state->plain) == STATUS_OK);
+	return signer_state_put(state, CALL_STORE_VALUE_CREDENTIAL, client->id,
+	                        buffer_bytes(&state->plain));
+}
+
+/* A changed record takes its place in the cache if there is room; else it is loaded when needed. */
+void signer_state_install_wallet(struct signer_state *state,
+                                 const struct authz_wallet_record *record)
+{
+	struct signer_wallet *wallet =
+	    (struct signer_wallet *)signer_cache_claim(&state->wallets, record->id);
+
+	if (wallet == NULL)
+		return;
+	wallet->record = *record;
+	wallet->head.state = SIGNER_CACHED_READY;
+}
+
+void signer_state_install_client(struct signer_state *state,
+                                 const struct authz_client_record *record)
+{
+	struct signer_client *client =
+	    (struct signer_client *)signer_cache_claim(&state->clients, record->id);
+
+	if (client == NULL)
+		return;
+	client->record = *record;
+	client->head.state = SIGNER_CACHED_READY;
+}
+
+void signer_state_install_index(struct signer_state *state, uint32_t kind, const uint8_t key[32],
+                                const uint8_t id[32])
+{
+	struct signer_index *index =
+	    (struct signer_index *)signer_cache_claim(cache_of(state, kind), key);
+
+	if (index == NULL)
+		return;
+	memcpy(index->id, id, 32);
+	index->head.state = SIGNER_CACHED_READY;
+}
+
+void signer_state_forget(struct signer_state *state, uint32_t kind, const uint8_t id[32])
+{
+	struct signer_cache *cache = cache_of(state, kind);
+	struct signer_cache_head *head = (struct signer_cache_head *)signer_cache_find(cache, id);
+
+	if (head != NULL && head->pins == 0)
+		signer_cache_drop(cache, head);
+}
+
+/* ---- leases ---- */
+
+void signer_state_renew(struct signer_state *state, struct signer_grant *grant,
+                        const uint64_t *wanted)
+{
+	struct authz_lease_record durable = {.count = grant->lease.count};
+	uint64_t now = state->time_low_s(state->context);
+
+	if (grant->lease_batch != 0 ||
+	    state->leasing_count == sizeof(state->leasing) / sizeof(state->leasing[0]) ||
+	    !signer_store_room(state->store, 1, AUTHZ_LEASE_RECORD_MAX))
+		return;
+	memcpy(durable.grant, grant->record.id, 32);
+	for (size_t i = 0; i < durable.count; i++)
+		authz_counter_lease_prepare(&grant->rules[i], &grant->lease.counters[i],
+		                            wanted != NULL ? wanted[i] : 0, now,
+		                            &durable.counters[i]);
+	grant->lease_batch = signer_state_put_lease(state, &durable);
+	grant->head.pins++;
+	state->leasing[state->leasing_count++] = grant;
+}
+
+bool signer_state_return_leases(struct signer_state *state)
+{
+	struct signer_cache *cache = &state->grants;
+
+	if (state->leasing_count != 0)
+		return false;
+	for (size_t i = 0; i < cache->filled; i++) {
+		struct signer_grant *grant =
+		    (struct signer_grant *)(void *)(cache->entries + i * cache->entry_bytes);
+		bool holds = false;
+
+		if (!grant->head.taken || grant->head.state != SIGNER_CACHED_READY)
+			continue;
+		for (size_t j = 0; j < grant->lease.count; j++) {
+			holds |= grant->lease.counters[j].lease_left != 0;
+			grant->lease.counters[j].lease_left = 0;
+		}
+		if (!holds)
+			continue;
+		if (!signer_store_room(state->store, 1, AUTHZ_LEASE_RECORD_MAX))
+			return false;
+		signer_state_put_lease(state, &grant->lease);
+	}
+	return true;
+}
+
+void signer_state_pump(struct signer_state *state)
+{
+	uint64_t committed = signer_store_committed(state->store);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < state->leasing_count; i++) {
+		struct signer_grant *grant = state->leasing[i];
+
+		if (grant->lease_batch > committed) {
+			state->leasing[kept++] = grant;
+			continue;
+		}
+		for (size_t j = 0; j < grant->lease.count; j++)
+			authz_counter_lease_commit(&grant->lease.counters[j]);
+		grant->lease_batch = 0;
+		grant->head.pins--;
+		state->loads++;
+	}
+	state->leasing_count = kept;
+}

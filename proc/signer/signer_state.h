@@ -1,0 +1,150 @@
+/* signer_state: what the signer knows: wallets, grants, clients, names, modules, tables.
+ *
+ * All of it lies in the store, sealed; here are bounded caches of it, filled on demand with proofs.
+ * A look-up returns OK with an entry, NOT_FOUND when proven absent, BUSY while the store was asked
+ * (ask again after the next pump), CORRUPT when the record is damaged, IO when the store is away.
+ * Entries stay valid until the next look-up of their kind unless pinned. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIGNER_STATE_H
+#define SIGNER_STATE_H
+
+#include "authz_record.h"
+#include "policy_request.h"
+#include "signer_cache.h"
+#include "signer_store.h"
+#include "signer_vault.h"
+
+#define SIGNER_WALLETS_CACHED 4096
+#define SIGNER_GRANTS_CACHED  1024
+#define SIGNER_CLIENTS_CACHED 4096
+#define SIGNER_INDEXES_CACHED 16384
+#define SIGNER_MODULES_CACHED 32
+#define SIGNER_USERS_CACHED   16
+#define SIGNER_RECORD_MAX     LIMIT_MODULE_MAX
+
+/* Where a wallet's chain of receipts stands. */
+struct signer_chain {
+	uint8_t hash[32]; /* of its last receipt; zero before the first */
+	uint64_t boot, number;
+};
+
+struct signer_wallet {
+	struct signer_cache_head head;
+	struct authz_wallet_record record;
+	struct policy_mint_cache mints;
+};
+
+struct signer_grant {
+	struct signer_cache_head head;
+	bool record_ready, lease_ready; /* two records make one grant */
+	struct authz_grant_record record;
+	struct policy_schema schema; /* borrows from record.schema */
+	_Alignas(8) uint8_t parameters[LIMIT_PARAMETERS_MAX];
+	size_t parameters_len;
+	uint8_t parameters_hash[32];
+	struct policy_atas atas;
+	struct authz_lease_record lease;
+	struct authz_counter_rule rules[LIMIT_COUNTERS_MAX + 1]; /* the record's, then the uses */
+	uint64_t lease_batch; /* commit that makes the prepared leases durable; 0: none */
+};
+
+struct signer_client {
+	struct signer_cache_head head;
+	struct authz_client_record record;
+};
+
+/* SHA-256 of a name, an address or a token -> id. */
+struct signer_index {
+	struct signer_cache_head head;
+	uint8_t id[32];
+};
+
+/* A module or the entries of a pinned table. */
+struct signer_blob {
+	struct signer_cache_head head;
+	size_t len;
+	uint8_t bytes[LIMIT_MODULE_MAX];
+};
+
+struct signer_state {
+	const struct signer_vault *vault;
+	struct signer_store *store;
+	struct signer_cache wallets, grants, clients, names, addresses, tokens, modules, tables,
+	    users, metas;
+	struct buffer plain;              /* a record as it was unsealed */
+	struct buffer sealed;             /* a record to be written */
+	struct signer_grant *leasing[64]; /* grants whose leases are being written */
+	size_t leasing_count;
+	uint64_t (*time_low_s)(void *context);
+	void *context;
+	uint64_t loads; /* grows when something came: those who wait look again */
+};
+
+/* The hash under which a wallet's name is found. */
+void signer_state_name_hash(struct bytes name, uint8_t ret_hash[32]);
+
+void signer_state_user_hash(const struct authz_user_key *key, uint8_t ret_hash[32]);
+
+void signer_state_init(struct signer_state *state, const struct signer_vault *vault);
+/* signer_state_loaded is the store's hook. */
+void signer_state_loaded(struct signer_state *state, uint32_t kind, const uint8_t id[32],
+                         enum status status, struct bytes sealed);
+
+MUST_USE enum status signer_state_wallet(struct signer_state *state, const uint8_t id[32],
+                                         struct signer_wallet **ret_wallet);
+MUST_USE enum status signer_state_grant(struct signer_state *state, const uint8_t id[32],
+                                        struct signer_grant **ret_grant);
+MUST_USE enum status signer_state_client(struct signer_state *state, const uint8_t id[32],
+                                         struct signer_client **ret_client);
+MUST_USE enum status signer_state_by_name(struct signer_state *state, const uint8_t name_hash[32],
+                                          uint8_t ret_wallet[32]);
+MUST_USE enum status signer_state_by_address(struct signer_state *state, const uint8_t address[32],
+                                             uint8_t ret_wallet[32]);
+MUST_USE enum status signer_state_by_token(struct signer_state *state, const uint8_t hash[32],
+                                           uint8_t ret_client[32]);
+MUST_USE enum status signer_state_module(struct signer_state *state, const uint8_t hash[32],
+                                         struct signer_blob **ret_module);
+/* signer_state_user finds the list of wallets of a user key: rows of 32-byte ids. */
+MUST_USE enum status signer_state_user(struct signer_state *state, const uint8_t hash[32],
+                                       struct signer_blob **ret_list);
+MUST_USE enum status signer_state_meta(struct signer_state *state, const uint8_t id[32],
+                                       struct signer_blob **ret_meta);
+MUST_USE enum status signer_state_table(struct signer_state *state, const uint8_t hash[32],
+                                        struct signer_blob **ret_table);
+
+/* Writes: seal and add to the gathering batch; `ret_batch` says when they are durable. The caller
+ * has made room (signer_store_room), so they do not fail half-way. They do not touch the caches:
+ * what raises power becomes visible with signer_state_install_* after its commit, what lowers it
+ * is installed first. */
+uint64_t signer_state_put(struct signer_state *state, uint32_t kind, const uint8_t id[32],
+                          struct bytes plain);
+uint64_t signer_state_put_wallet(struct signer_state *state,
+                                 const struct authz_wallet_record *wallet);
+uint64_t signer_state_put_grant(struct signer_state *state, const struct authz_grant_record *grant);
+uint64_t signer_state_put_lease(struct signer_state *state, const struct authz_lease_record *lease);
+uint64_t signer_state_put_client(struct signer_state *state,
+                                 const struct authz_client_record *client);
+void signer_state_install_wallet(struct signer_state *state,
+                                 const struct authz_wallet_record *wallet);
+void signer_state_install_client(struct signer_state *state,
+                                 const struct authz_client_record *client);
+void signer_state_install_index(struct signer_state *state, uint32_t kind, const uint8_t key[32],
+                                const uint8_t id[32]);
+/* signer_state_forget drops a cached entry, so that the next look-up loads what was committed. */
+void signer_state_forget(struct signer_state *state, uint32_t kind, const uint8_t id[32]);
+
+/* signer_state_rules gives the counters of a grant record: its own, then the uses as one more. */
+size_t signer_state_rules(const struct authz_grant_record *grant,
+                          struct authz_counter_rule ret_rules[LIMIT_COUNTERS_MAX + 1]);
+
+/* signer_state_renew writes new leases of all counters of a grant, at least `wanted[i]` each (NULL:
+ * as usual), unless they are being written already. */
+void signer_state_renew(struct signer_state *state, struct signer_grant *grant,
+                        const uint64_t *wanted);
+/* signer_state_return_leases writes the true state of every cached grant without a lease, for an
+ * orderly stop; false while leases are being written or room is missing: call again. */
+bool signer_state_return_leases(struct signer_state *state);
+/* signer_state_pump makes leases spendable whose state became durable. */
+void signer_state_pump(struct signer_state *state);
+
+#endif

@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_store.h"
+
+#include "base_check.h"
+
+/* What answers are awaited, in the order in which they were asked for: the store answers in order.
+ */
+enum awaited_kind {
+	AWAIT_STATE,
+	AWAIT_LOAD,
+	AWAIT_STAGE,
+	AWAIT_COMMIT,
+	AWAIT_SEGMENT,
+};
+
+struct awaited {
+	enum awaited_kind what;
+	uint32_t kind; /* of the value (LOAD), or of the expected answer (SEGMENT) */
+	uint8_t id[32];
+	uint64_t tag;
+};
+
+#define AWAITED_MAX 128 /* at least LOADS_MAX + APPENDS_MAX + 2 */
+
+struct batch {
+	uint8_t *ops; /* call_store_op and value, one after the other */
+	size_t len;
+	size_t count;
+	uint64_t number;
+	bool touched; /* commit even without an operation */
+};
+
+enum commit_state { COMMIT_IDLE, COMMIT_STAGING, COMMIT_WRITING };
+
+struct signer_store {
+	struct ipc_channel *channel;
+	struct signer_store_hooks hooks;
+
+	bool begun;
+	uint64_t seq;       /* committed */
+	uint8_t root[32];   /* committed */
+	uint8_t staged[32]; /* root that the next answer's path is against */
+
+	struct batch flying, gathering;
+	enum commit_state commit;
+	size_t staged_len; /* bytes of flying.ops that were staged and checked */
+	size_t asked_len;  /* bytes that the STAGE in flight reaches to */
+	uint64_t committed;
+
+	struct awaited queue[AWAITED_MAX];
+	size_t queue_first, queue_count;
+	size_t loads, segments;
+	uint64_t request;
+
+	bool have_state;
+	bool rejoining; /* the store is away, or has not said where it stands */
+	struct call_store_state state;
+	struct buffer state_checkpoint;
+
+	struct buffer out, checkpoint;
+	struct ipc_message in;
+};
+
+static uint8_t *allocate(size_t len)
+{
+	uint8_t *data = calloc(1, len);
+
+	CHECK(data != NULL);
+	return data;
+}
+
+struct signer_store *signer_store_new(struct ipc_channel *channel, struct signer_store_hooks hooks)
+{
+	struct signer_store *store = (struct signer_store *)allocate(sizeof(*store));
+
+	store->channel = channel;
+	store->hooks = hooks;
+	store->flying.ops = allocate(SIGNER_STORE_BATCH_MAX);
+	store->gathering.ops = allocate(SIGNER_STORE_BATCH_MAX);
+	store->gathering.number = 1;
+	store->out = (struct buffer){allocate(CALL_STORE_MESSAGE_MAX), CALL_STORE_MESSAGE_MAX, 0};
+	store->in.payload =
+	    (struct buffer){allocate(CALL_STORE_SLOT_BYTES), CALL_STORE_SLOT_BYTES, 0};
+	store->checkpoint =
+	    (struct buffer){allocate(CALL_STORE_CHECKPOINT_MAX), CALL_STORE_CHECKPOINT_MAX, 0};
+	store->state_checkpoint =
+	    (struct buffer){allocate(CALL_STORE_CHECKPOINT_MAX), CALL_STORE_CHECKPOINT_MAX, 0};
+	return store;
+}
+
+/* Sends `out` and notes what will come back; nothing changes when the ring is full. */
+static enum status ask(struct signer_store *store, uint32_t message_kind, struct awaited awaited)
+{
+	enum status status;
+
+	if (store->queue_count == AWAITED_MAX)
+		return STATUS_BUSY;
+	status = ipc_put(store->channel, message_kind, buffer_bytes(&store->out));
+	if (status != STATUS_OK)
+		return status == STATUS_BUSY ? STATUS_BUSY : STATUS_IO;
+	store->queue[(store->queue_first + store->queue_count++) % AWAITED_MAX] = awaited;
+	return STATUS_OK;
+}
+
+static uint64_t next_request(struct signer_store *store)
+{
+	store->out.len = 0;
+	return ++store->request;
+}
+
+void signer_store_ask_state(struct signer_store *store)
+{
+	store->have_state = false;
+	CHECK(store_ask_plain(next_request(store), &store->out) == STATUS_OK);
+	/* A ring that has just been opened or reset is empty. */
+	(void)!ask(store, CALL_STORE_STATE, (struct awaited){.what = AWAIT_STATE});
+}
+
+bool signer_store_state(const struct signer_store *store, struct call_store_state *ret_state,
+                        struct bytes *ret_checkpoint)
+{
+	if (!store->have_state)
+		return false;
+	*ret_state = store->state;
+	*ret_checkpoint = buffer_bytes(&store->state_checkpoint);
+	return true;
+}
+
+void signer_store_begin(struct signer_store *store, uint64_t seq, const uint8_t root[32])
+{
+	store->seq = seq;
+	memcpy(store->root, root, 32);
+	memcpy(store->staged, root, 32);
+	store->begun = true;
+}
+
+enum status signer_store_load(struct signer_store *store, uint32_t kind, const uint8_t id[32])
+{
+	struct awaited awaited = {.what = AWAIT_LOAD, .kind = kind};
+	enum status status;
+
+	memcpy(awaited.id, id, 32);
+	for (size_t i = 0; i < store->queue_count; i++) {
+		const struct awaited *other = &store->queue[(store->queue_first + i) % AWAITED_MAX];
+
+		if (other->what == AWAIT_LOAD && other->kind == kind &&
+		    memcmp(other->id, id, 32) == 0)
+			return STATUS_OK;
+	}
+	if (store->loads == SIGNER_STORE_LOADS_MAX)
+		return STATUS_BUSY;
+	CHECK(store_ask_load(next_request(store), kind, id, &store->out) == STATUS_OK);
+	status = ask(store, CALL_STORE_LOAD, awaited);
+	store->loads += status == STATUS_OK;
+	return status;
+}
+
+bool signer_store_room(const struct signer_store *store, size_t ops, size_t bytes)
+{
+	return bytes + ops * sizeof(struct call_store_op) <=
+	       SIGNER_STORE_BATCH_MAX - store->gathering.len;
+}
+
+enum status signer_store_put(struct signer_store *store, uint32_t kind, const uint8_t id[32],
+                             struct bytes sealed, uint64_t *ret_batch)
+{
+	struct batch *batch = &store->gathering;
+	struct call_store_op op = {.kind = kind, .action = CALL_STORE_PUT};
+
+	if (sealed.len > CALL_STORE_VALUE_LEN_MAX || !signer_store_room(store, 1, sealed.len))
+		return STATUS_BUSY;
+	memcpy(op.id, id, 32);
+	op.value_len = (uint32_t)sealed.len;
+	memcpy(batch->ops + batch->len, &op, sizeof(op));
+	memcpy(batch->ops + batch->len + sizeof(op), sealed.data, sealed.len);
+	batch->len += sizeof(op) + sealed.len;
+	batch->count++;
+	*ret_batch = batch->number;
+	return STATUS_OK;
+}
+
+uint64_t signer_store_touch(struct signer_store *store)
+{
+	store->gathering.touched = true;
+	return store->gathering.number;
+}
+
+uint64_t signer_store_gathering(const struct signer_store *store)
+{
+	return store->gathering.number;
+}
+
+uint64_t signer_store_committed(const struct signer_store *store)
+{
+	return store->committed;
+}
+
+uint64_t signer_store_seq(const struct signer_store *store)
+{
+	return store->seq;
+}
+
+const uint8_t *signer_store_root(const struct signer_store *store)
+{
+	return store->root;
+}
+
+bool signer_store_stream_next(const struct signer_store *store, uint32_t stream, uint64_t *ret_next)
+{
+	if (store->rejoining || stream >= CALL_STORE_STREAM_COUNT)
+		return false;
+	*ret_next = store->state.streams[stream].next;
+	return true;
+}
+
+static enum status ask_segment(struct signer_store *store, uint32_t kind, uint32_t stream,
+                               uint64_t cursor, struct bytes blob, uint64_t tag)
+{
+	struct awaited awaited = {.what = AWAIT_SEGMENT, .kind = kind, .tag = tag};
+	enum status status;
+
+	if (store->segments == SIGNER_STORE_APPENDS_MAX)
+		return STATUS_BUSY;
+	status = store_ask_segment(next_request(store), stream, cursor, blob, &store->out);
+	if (status != STATUS_OK)
+		return status;
+	status = ask(store, kind, awaited);
+	store->segments += status == STATUS_OK;
+	return status;
+}
+
+enum status signer_store_append(struct signer_store *store, uint32_t stream, struct bytes blob,
+                                uint64_t tag)
+{
+	return ask_segment(store, CALL_STORE_SEGMENT_APPEND, stream, 0, blob, tag);
+}
+
+enum status signer_store_segment(struct signer_store *store, uint32_t kind, uint32_t stream,
+                                 uint64_t cursor, uint64_t tag)
+{
+	return ask_segment(store, kind, stream, cursor, bytes_of(NULL, 0), tag);
+}
+
+/* One operation of the flying batch at `at`; its value is borrowed from the batch. */
+static struct store_op op_at(const struct batch *batch, size_t at)
+{
+	struct store_op op;
+
+	memcpy(&op.fixed, batch->ops + at, sizeof(op.fixed));
+	op.value = bytes_of(batch->ops + at + sizeof(op.fixed), op.fixed.value_len);
+	return op;
+}
+
+/* Sends the next STAGE message: as many operations as fit. */
+static void ask_stage(struct signer_store *store)
+{
+	size_t at = store->staged_len;
+
+	CHECK(store_ask_stage(next_request(store), &store->out) == STATUS_OK);
+	while (at < store->flying.len) {
+		struct store_op op = op_at(&store->flying, at);
+
+		if (store_ask_stage_put(&store->out, op.fixed.kind, op.fixed.id, op.value) !=
+		    STATUS_OK)
+			break;
+		at += sizeof(op.fixed) + op.value.len;
+	}
+	CHECK(at > store->staged_len);
+	if (ask(store, CALL_STORE_STAGE, (struct awaited){.what = AWAIT_STAGE}) == STATUS_OK) {
+		store->asked_len = at;
+		store->commit = COMMIT_STAGING;
+	}
+}
+
+static void ask_commit(struct signer_store *store)
+{
+	store->checkpoint.len = 0;
+	CHECK(store->hooks.checkpoint(store->hooks.context, store->seq + 1, store->staged,
+	                              &store->checkpoint) == STATUS_OK);
+	CHECK(store_ask_commit(next_request(store), store->seq + 1, store->staged,
+	                       buffer_bytes(&store->checkpoint), &store->out) == STATUS_OK);
+	if (ask(store, CALL_STORE_COMMIT, (struct awaited){.what = AWAIT_COMMIT}) == STATUS_OK)
+		store->commit = COMMIT_WRITING;
+}
+
+/* Starts or continues the batch in flight when nothing of it is awaited. */
+static void move_commit(struct signer_store *store)
+{
+	if (!store->begun)
+		return;
+	if (store->commit == COMMIT_IDLE) {
+		struct batch empty = store->flying;
+
+		if (store->gathering.len == 0 && !store->gathering.touched)
+			return;
+		store->flying = store->gathering;
+		empty.len = empty.count = 0;
+		empty.touched = false;
+		empty.number = store->flying.number + 1;
+		store->gathering = empty;
+		store->staged_len = store->asked_len = 0;
+		store->commit = COMMIT_STAGING;
+	}
+	if (store->commit != COMMIT_STAGING || store->asked_len != store->staged_len)
+		return;
+	if (store->staged_len < store->flying.len)
+		ask_stage(store);
+	else
+		ask_commit(store);
+}
+
+static enum status take_state(struct signer_store *store, struct bytes message)
+{
+	struct bytes checkpoint;
+	enum status status = store_take_state(message, &store->state, &checkpoint);
+
+	if (status != STATUS_OK)
+		return status;
+	store->state_checkpoint.len = 0;
+	status = buffer_put(&store->state_checkpoint, checkpoint);
+	store->have_state = status == STATUS_OK;
+	return status;
+}
+
+static enum status take_loaded(struct signer_store *store, const struct awaited *awaited,
+                               struct bytes message)
+{
+	struct call_store_loaded loaded;
+	struct store_path path;
+	struct bytes value;
+	enum status status = store_take_loaded(message, &loaded, &path, &value);
+	enum status result;
+
+	if (status != STATUS_OK)
+		return status;
+	store->loads--;
+	result = (enum status)loaded.head.status;
+	if (result == STATUS_OK || result == STATUS_NOT_FOUND)
+		if (authz_merkle_check(store->staged, awaited->kind, awaited->id, &path,
+		                       result == STATUS_OK, value) != STATUS_OK)
+			result = STATUS_CORRUPT;
+	if (result != STATUS_OK)
+		value = bytes_of(NULL, 0);
+	store->hooks.loaded(store->hooks.context, awaited->kind, awaited->id, result, value);
+	return STATUS_OK;
+}
+
+/* Goes over the staged operations with their paths from root to root. */
+static enum status take_staged(struct signer_store *store, struct bytes message)
+{
+	struct call_store_staged staged;
+	struct bytes paths;
+	enum status status = store_take_staged(message, &staged, &paths);
+
+	if (status != STATUS_OK)
+		return status;
+	if (staged.head.status != STATUS_OK)
+		return (enum status)staged.head.status;
+	while (store->staged_len < store->asked_len) {
+		struct store_op op = op_at(&store->flying, store->staged_len);
+		struct store_path path;
+
+		status = store_take_path(&paths, &path);
+		if (status == STATUS_OK)
+			status = authz_merkle_put(store->staged, op.fixed.kind, op.fixed.id, &path,
+			                          op.value, store->staged);
+		if (status != STATUS_OK)
+			return STATUS_MALFORMED;
+		store->staged_len += sizeof(op.fixed) + op.value.len;
+	}
+	return STATUS_OK;
+}
+
+static enum status take_committed(struct signer_store *store, struct bytes message)
+{
+	struct call_store_committed committed;
+	enum status status = store_take_committed(message, &committed);
+
+	if (status != STATUS_OK)
+		return status;
+	if (committed.head.status != STATUS_OK)
+		return (enum status)committed.head.status;
+	if (committed.seq != store->seq + 1 || memcmp(committed.root, store->staged, 32) != 0)
+		return STATUS_MALFORMED;
+	store->seq++;
+	memcpy(store->root, store->staged, 32);
+	store->committed = store->flying.number;
+	store->commit = COMMIT_IDLE;
+	return STATUS_OK;
+}
+
+static enum status take_segment(struct signer_store *store, const struct awaited *awaited,
+                                struct bytes message)
+{
+	struct call_store_segment_state state;
+	struct bytes blob;
+	enum status status = store_take_segment(message, &state, &blob);
+
+	if (status != STATUS_OK)
+		return status;
+	store->segments--;
+	store->hooks.segment(store->hooks.context, awaited->tag, (enum status)state.head.status,
+	                     &state, blob);
+	return STATUS_OK;
+}
+
+static uint32_t answer_kind(const struct awaited *awaited)
+{
+	switch (awaited->what) {
+	case AWAIT_STATE:
+		return CALL_STORE_STATE_ANSWER;
+	case AWAIT_LOAD:
+		return CALL_STORE_LOAD_ANSWER;
+	case AWAIT_STAGE:
+		return CALL_STORE_STAGE_ANSWER;
+	case AWAIT_COMMIT:
+		return CALL_STORE_COMMIT_ANSWER;
+	case AWAIT_SEGMENT:
+		return store_answer_kind(awaited->kind);
+	}
+	return 0;
+}
+
+/* An answer out of order or out of form is a broken peer's. A store that could not commit ends by
+ * itself and comes back from its disk; the batch is then staged again. */
+static enum status take_answer(struct signer_store *store)
+{
+	struct awaited awaited;
+	struct bytes message = buffer_bytes(&store->in.payload);
+
+	if (store->queue_count == 0)
+		return STATUS_MALFORMED;
+	awaited = store->queue[store->queue_first];
+	if (store->in.kind != answer_kind(&awaited))
+		return STATUS_MALFORMED;
+	store->queue_first = (store->queue_first + 1) % AWAITED_MAX;
+	store->queue_count--;
+	switch (awaited.what) {
+	case AWAIT_STATE:
+		return take_state(store, message);
+	case AWAIT_LOAD:
+		return take_loaded(store, &awaited, message);
+	case AWAIT_STAGE:
+		return take_staged(store, message);
+	case AWAIT_COMMIT:
+		return take_committed(store, message);
+	case AWAIT_SEGMENT:
+		return take_segment(store, &awaited, message);
+	}
+	return STATUS_MALFORMED;
+}
+
+/* The store went away: what was asked is answered here, and the batch in flight begins anew. */
+static void forget_peer(struct signer_store *store)
+{
+	static const struct call_store_segment_state nowhere;
+
+	ipc_acknowledge(store->channel);
+	while (store->queue_count > 0) {
+		struct awaited awaited = store->queue[store->queue_first];
+
+		store->queue_first = (store->queue_first + 1) % AWAITED_MAX;
+		store->queue_count--;
+		if (awaited.what == AWAIT_LOAD)
+			store->hooks.loaded(store->hooks.context, awaited.kind, awaited.id,
+			                    STATUS_IO, bytes_of(NULL, 0));
+		if (awaited.what == AWAIT_SEGMENT)
+			store->hooks.segment(store->hooks.context, awaited.tag, STATUS_IO, &nowhere,
+			                     bytes_of(NULL, 0));
+	}
+	store->loads = store->segments = 0;
+	store->staged_len = store->asked_len = 0;
+	store->have_state = false;
+	store->rejoining = true;
+	if (ipc_is_up(store->channel))
+		signer_store_ask_state(store);
+}
+
+/* After a restart the store must stand where the signer does, or one commit further: the one whose
+ * answer was lost. Anything else is a store of another time. */
+static enum status rejoin(struct signer_store *store)
+{
+	if (store->state.seq == store->seq && memcmp(store->state.root, store->root, 32) == 0) {
+		memcpy(store->staged, store->root, 32);
+		if (store->commit == COMMIT_WRITING)
+			store->commit = COMMIT_STAGING;
+		return STATUS_OK;
+	}
+	if (store->commit == COMMIT_WRITING && store->state.seq == store->seq + 1 &&
+	    memcmp(store->state.root, store->staged, 32) == 0) {
+		store->seq++;
+		memcpy(store->root, store->staged, 32);
+		store->committed = store->flying.number;
+		store->commit = COMMIT_IDLE;
+		return STATUS_OK;
+	}
+	return STATUS_CORRUPT;
+}
+
+enum status signer_store_pump(struct signer_store *store)
+{
+	for (;;) {
+		enum status status = ipc_take(store->channel, &store->in);
+
+		if (status == STATUS_BUSY)
+			break;
+		if (status == STATUS_CONFLICT) {
+			forget_peer(store);
+			continue;
+		}
+		if (status != STATUS_OK)
+			return STATUS_IO;
+		status = take_answer(store);
+		if (status != STATUS_OK) {
+			ipc_complain(store->channel, IPC_COMPLAINT_BROKEN);
+			return STATUS_IO;
+		}
+		if (store->begun && store->have_state) {
+			if (rejoin(store) != STATUS_OK)
+				return STATUS_CORRUPT;
+			store->have_state = store->rejoining = false;
+		}
+	}
+	move_commit(store);
+	return STATUS_OK;
+}

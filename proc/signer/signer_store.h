@@ -1,0 +1,94 @@
+/* signer_store: the signer's side of the store: loads with proofs, commits with checkpoints.
+ *
+ * The store is believed in nothing. The signer holds the root of the Merkle map; a loaded value
+ * counts only with a path to that root, "not found" only with a path that proves it. A commit goes
+ * op by op from the old root to the new one over paths that are checked the same way, and is
+ * durable when its answer came. One batch is in flight; what comes meanwhile gathers in the next.
+ *
+ * Nothing here blocks: signer_store_pump moves things on when messages came. The caller asks with
+ * signer_store_load and hears through `loaded`; it learns that batch N is durable when
+ * signer_store_committed() >= N. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIGNER_STORE_H
+#define SIGNER_STORE_H
+
+#include "authz_merkle.h"
+#include "call_store.h"
+#include "ipc_channel.h"
+
+#define SIGNER_STORE_LOADS_MAX 64
+#define SIGNER_STORE_BATCH_MAX                                                                     \
+	(8u << 20)                 /* bytes of one batch: the largest bulk of grants fits          \
+	                            */
+#define SIGNER_STORE_APPENDS_MAX 8 /* segment appends in flight */
+
+struct signer_store;
+
+/* Called for every load that was asked for: OK with the sealed value, NOT_FOUND when proven absent,
+ * else CORRUPT or IO. The value dies when the call returns. */
+typedef void signer_store_loaded_fn(void *context, uint32_t kind, const uint8_t id[32],
+                                    enum status status, struct bytes sealed);
+/* Writes the checkpoint over (seq, root); part of the same commit. */
+typedef enum status signer_store_checkpoint_fn(void *context, uint64_t seq, const uint8_t root[32],
+                                               struct buffer *ret_checkpoint);
+/* Called when a segment append became durable (or a read came: blob not empty). */
+typedef void signer_store_segment_fn(void *context, uint64_t tag, enum status status,
+                                     const struct call_store_segment_state *state,
+                                     struct bytes blob);
+
+struct signer_store_hooks {
+	void *context;
+	signer_store_loaded_fn *loaded;
+	signer_store_checkpoint_fn *checkpoint;
+	signer_store_segment_fn *segment;
+};
+
+/* signer_store_new allocates (phase 1; never again). The channel is borrowed for ever. */
+struct signer_store *signer_store_new(struct ipc_channel *channel, struct signer_store_hooks hooks);
+
+/* signer_store_ask_state asks where the store stands; signer_store_state returns true when the
+ * answer is there. `ret_checkpoint` is borrowed until the next pump. */
+void signer_store_ask_state(struct signer_store *store);
+bool signer_store_state(const struct signer_store *store, struct call_store_state *ret_state,
+                        struct bytes *ret_checkpoint);
+/* signer_store_begin takes (seq, root) of a checkpoint whose MAC was verified as the truth. */
+void signer_store_begin(struct signer_store *store, uint64_t seq, const uint8_t root[32]);
+
+/* signer_store_load asks for a value, unless the same load is already in flight. STATUS_BUSY: too
+ * many loads; ask again later. */
+MUST_USE enum status signer_store_load(struct signer_store *store, uint32_t kind,
+                                       const uint8_t id[32]);
+
+/* signer_store_put and _delete add to the gathering batch; STATUS_BUSY when it is full. They return
+ * the batch's number: durable when signer_store_committed() reaches it. */
+MUST_USE enum status signer_store_put(struct signer_store *store, uint32_t kind,
+                                      const uint8_t id[32], struct bytes sealed,
+                                      uint64_t *ret_batch);
+/* signer_store_room tells whether the gathering batch still takes `bytes` in `ops` operations:
+ * what must be committed together is asked for together. */
+bool signer_store_room(const struct signer_store *store, size_t ops, size_t bytes);
+uint64_t signer_store_gathering(const struct signer_store *store);
+uint64_t signer_store_committed(const struct signer_store *store);
+/* signer_store_touch makes the gathering batch commit even if it has no operation: a checkpoint. */
+uint64_t signer_store_touch(struct signer_store *store);
+uint64_t signer_store_seq(const struct signer_store *store);
+const uint8_t *signer_store_root(const struct signer_store *store);
+
+/* signer_store_append appends a sealed blob to a stream; `tag` comes back to the hook. */
+MUST_USE enum status signer_store_append(struct signer_store *store, uint32_t stream,
+                                         struct bytes blob, uint64_t tag);
+/* signer_store_segment asks READ, EXPORTED or DELETE of a stream at a cursor. */
+MUST_USE enum status signer_store_segment(struct signer_store *store, uint32_t kind,
+                                          uint32_t stream, uint64_t cursor, uint64_t tag);
+
+/* signer_store_stream_next says which cursor the next append to a stream gets, as the store's last
+ * STATE told; false while one is awaited after a restart. */
+bool signer_store_stream_next(const struct signer_store *store, uint32_t stream,
+                              uint64_t *ret_next);
+
+/* signer_store_pump takes answers and sends what can be sent. STATUS_OK; STATUS_IO while the store
+ * is away (it is being restarted; loads in flight were answered IO); STATUS_CORRUPT when the store
+ * came back with a state that the signer does not know: halt. */
+MUST_USE enum status signer_store_pump(struct signer_store *store);
+
+#endif

@@ -1,0 +1,79 @@
+/* signer_vault: every key of this machine, in one guarded page, and what is done with them.
+ *
+ * The master key is random, made once (genesis) and kept sealed under HKDF(node share || second
+ * share); the node share comes from the TPM, the second share is 32 zero bytes in unattended mode.
+ * All else derives from the master (spec/keys.md); wallet keys are random and sealed under it. A
+ * wallet key is in clear only inside signer_vault_sign and signer_vault_seal_key (S21).
+ *
+ * Nothing here leaves the page but signatures, MACs, sealed bytes, public keys and the TLS key that
+ * the bridge needs. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIGNER_VAULT_H
+#define SIGNER_VAULT_H
+
+#include "keys.h"
+#include "keys_hpke.h"
+#include "keys_tls.h"
+
+struct signer_vault;
+
+/* signer_vault_new opens the guarded page (phase 1); STATUS_IO when memory cannot be locked. */
+MUST_USE enum status signer_vault_new(struct signer_vault **ret_vault);
+
+/* signer_vault_genesis makes deployment id and master key and returns the master sealed under the
+ * shares (appended to `ret_sealed_master`). */
+MUST_USE enum status signer_vault_genesis(struct signer_vault *vault, const uint8_t share[32],
+                                          const uint8_t second[32], uint8_t ret_deployment[32],
+                                          struct buffer *ret_sealed_master);
+/* signer_vault_open opens the sealed master; STATUS_CORRUPT when it was not sealed under these
+ * shares for this deployment: then nothing is known and the signer stays shut. */
+MUST_USE enum status signer_vault_open(struct signer_vault *vault, const uint8_t share[32],
+                                       const uint8_t second[32], const uint8_t deployment[32],
+                                       struct bytes sealed_master);
+
+const uint8_t *signer_vault_deployment_key(const struct signer_vault *vault);
+/* signer_vault_deployment lends the deployment key to the codecs that sign with it; it stays in the
+ * guarded page. */
+const struct keys_sign_key *signer_vault_deployment(const struct signer_vault *vault);
+void signer_vault_mac(const struct signer_vault *vault, struct bytes bytes,
+                      uint8_t ret_mac[KEYS_MAC_LEN]);
+
+/* Records: sealed for (kind, id), so that no record can stand in another's place (U2). */
+MUST_USE enum status signer_vault_seal(const struct signer_vault *vault, uint32_t kind,
+                                       const uint8_t id[32], struct bytes plain,
+                                       struct buffer *ret_sealed);
+MUST_USE enum status signer_vault_unseal(const struct signer_vault *vault, uint32_t kind,
+                                         const uint8_t id[32], struct bytes sealed,
+                                         struct buffer *ret_plain);
+
+/* signer_vault_create_key makes a wallet key and appends it sealed for that wallet. */
+MUST_USE enum status signer_vault_create_key(const struct signer_vault *vault,
+                                             const uint8_t wallet[32],
+                                             uint8_t ret_address[KEYS_PUBLIC_LEN],
+                                             struct buffer *ret_sealed);
+/* signer_vault_import_key seals the key of a seed that came in an envelope; the seed is wiped. */
+MUST_USE enum status signer_vault_import_key(const struct signer_vault *vault,
+                                             const uint8_t wallet[32], uint8_t seed[32],
+                                             uint8_t ret_address[KEYS_PUBLIC_LEN],
+                                             struct buffer *ret_sealed);
+/* signer_vault_escape appends a new wallet's key, HPKE-sealed to the user's own X25519 key (B13).
+ */
+MUST_USE enum status signer_vault_escape(const struct signer_vault *vault, const uint8_t wallet[32],
+                                         struct bytes sealed, const uint8_t to[KEYS_PUBLIC_LEN],
+                                         struct buffer *ret_copy);
+/* signer_vault_sign opens the wallet's key, signs exactly these bytes, wipes. STATUS_CORRUPT when
+ * the sealed key is not this wallet's. */
+MUST_USE enum status signer_vault_sign(const struct signer_vault *vault, const uint8_t wallet[32],
+                                       struct bytes sealed, struct bytes message,
+                                       uint8_t ret_signature[KEYS_SIGNATURE_LEN]);
+
+/* signer_vault_tls returns the bridge's TLS key. */
+void signer_vault_tls(const struct signer_vault *vault, struct keys_tls_key *ret_key);
+/* signer_vault_channel returns the public key of this boot's channel (import, export). */
+const uint8_t *signer_vault_channel(const struct signer_vault *vault);
+/* signer_vault_open_envelope opens what was sealed to that channel. */
+MUST_USE enum status signer_vault_open_envelope(const struct signer_vault *vault, struct bytes info,
+                                                struct bytes associated, struct bytes sealed,
+                                                struct buffer *ret_plain);
+
+#endif

@@ -7,6 +7,16 @@ set(CMAKE_C_FLAGS_RELEASE "-O2") # never NDEBUG: CHECK and assertions stay on
 if(NOT CMAKE_BUILD_TYPE)
 	set(CMAKE_BUILD_TYPE Release)
 endif()
+# A second clone compiles little: the same file with the same flags is taken from the compiler cache.
+find_program(CCACHE ccache)
+if(CCACHE)
+	set(cache_dir $ENV{CLAVIGER_CACHE})
+	if(NOT cache_dir)
+		set(cache_dir $ENV{HOME}/.cache/claviger)
+	endif()
+	set(CMAKE_C_COMPILER_LAUNCHER env CCACHE_DIR=${cache_dir}/ccache
+		CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=2G ${CCACHE})
+endif()
 option(CLAVIGER_SANITIZE "address and undefined behaviour sanitizers" OFF)
 option(CLAVIGER_COVERAGE "source coverage (clang)" OFF)
 option(CLAVIGER_FUZZ "build the libFuzzer targets (clang)" OFF)

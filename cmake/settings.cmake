@@ -21,10 +21,12 @@ option(CLAVIGER_SANITIZE "address and undefined behaviour sanitizers" OFF)
 option(CLAVIGER_COVERAGE "source coverage (clang)" OFF)
 option(CLAVIGER_FUZZ "build the libFuzzer targets (clang)" OFF)
 
+# ccache hands the compiler paths relative to the build folder: __FILE__ is cut for both kinds.
+file(RELATIVE_PATH up ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR})
 add_compile_options(-g -Wall -Wextra -Werror -Wshadow -Wconversion -Wstrict-prototypes
 	-Wmissing-prototypes -Wvla -Wformat=2 -Wundef -Wcast-qual -Wswitch-enum
 	-fstack-protector-strong -ftrivial-auto-var-init=zero -fno-strict-aliasing
-	-ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -include ${CMAKE_SOURCE_DIR}/lib/base/base_banned.h)
+	-ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${up}= -include ${CMAKE_SOURCE_DIR}/lib/base/base_banned.h)
 add_compile_definitions(_GNU_SOURCE)
 add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=none)
 if(CMAKE_C_COMPILER_ID STREQUAL "Clang")

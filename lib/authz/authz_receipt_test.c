@@ -220,6 +220,18 @@ static void test_changed_and_foreign_receipts_are_refused(void)
 		EXPECT(authz_chain_next(&chain, buffer_bytes(&out), NULL) == STATUS_OK);
 	}
 	EXPECT(authz_chain_next(&chain, chain_bytes[2], NULL) == STATUS_CORRUPT);
+	/* The right predecessor, and a number left out: the deployment itself hides one. */
+	chain = new_chain();
+	EXPECT(follow(&chain, 0, 1, SIZE_MAX) == STATUS_OK);
+	EXPECT(authz_receipt_take(chain_bytes[1], &receipt) == STATUS_OK);
+	receipt.number++;
+	{
+		static uint8_t space[AUTHZ_RECEIPT_MAX];
+		struct buffer out = BUFFER_OF_ARRAY(space);
+
+		EXPECT(authz_receipt_put(&receipt, &out) == STATUS_OK);
+		EXPECT(authz_chain_next(&chain, buffer_bytes(&out), NULL) == STATUS_CORRUPT);
+	}
 	/* Another boot record than the one the receipts name. */
 	boots[0][boot_bytes[0].len - 1] ^= 1;
 	chain = new_chain();

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tpm.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
-#include <tss2/tss2_tcti_device.h>
-#include <tss2/tss2_tcti_swtpm.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "base_check.h"
 #include "base_sha256.h"
 #include "tpm_esys.h"
+#include "tpm_tcti.h"
 
 const TPMT_SYM_DEF tpm_session_cipher = {
     .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB};
@@ -55,47 +58,52 @@ enum status tpm_status(struct tpm *tpm, TSS2_RC rc, const char *what)
 
 /* ---- connecting ---- */
 
-typedef TSS2_RC tcti_init_function(TSS2_TCTI_CONTEXT *context, size_t *size, const char *conf);
-
-static enum status open_tcti(struct tpm *tpm, tcti_init_function *init, const char *conf)
+static int connect_socket(const char *path)
 {
-	TSS2_TCTI_CONTEXT *tcti;
-	size_t size = 0;
-	TSS2_RC rc = init(NULL, &size, conf);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
 
-	if (rc != TSS2_RC_SUCCESS)
-		return tpm_status(tpm, rc, "connecting to the TPM");
-	tcti = calloc(1, size);
-	if (tcti == NULL)
-		return STATUS_IO;
-	rc = init(tcti, &size, conf);
-	if (rc != TSS2_RC_SUCCESS) {
-		free(tcti);
-		return tpm_status(tpm, rc, "connecting to the TPM");
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -1;
+	memcpy(address.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+		close(fd);
+		return -1;
 	}
-	tpm->tcti = tcti;
-	return STATUS_OK;
+	return fd;
 }
 
 enum status tpm_open(const char *where, struct tpm *ret_tpm)
 {
-	static const char device[] = "device:", swtpm[] = "swtpm:";
+	static const char device[] = "device:", swtpm[] = "swtpm:path=";
+	struct tpm_tcti *tcti;
 	ESYS_CONTEXT *esys = NULL;
 	enum status status;
+	int fd;
 
 	*ret_tpm = (struct tpm){.primary = ESYS_TR_NONE,
 	                        .session = ESYS_TR_NONE,
 	                        .ak = ESYS_TR_NONE,
-	                        .what = "nothing"};
+	                        .what = "connecting to the TPM"};
 	if (strncmp(where, device, sizeof(device) - 1) == 0)
-		status = open_tcti(ret_tpm, Tss2_Tcti_Device_Init, where + sizeof(device) - 1);
+		fd = open(where + sizeof(device) - 1, O_RDWR | O_CLOEXEC | O_NOCTTY);
 	else if (strncmp(where, swtpm, sizeof(swtpm) - 1) == 0)
-		status = open_tcti(ret_tpm, Tss2_Tcti_Swtpm_Init, where + sizeof(swtpm) - 1);
+		fd = connect_socket(where + sizeof(swtpm) - 1);
 	else
 		return STATUS_MALFORMED;
-	if (status != STATUS_OK)
-		return status;
-	status = tpm_status(ret_tpm, Esys_Initialize(&esys, ret_tpm->tcti, NULL), "initializing");
+	if (fd < 0)
+		return STATUS_IO;
+	tcti = calloc(1, sizeof(*tcti));
+	if (tcti == NULL) {
+		close(fd);
+		return STATUS_IO;
+	}
+	tpm_tcti_init(fd, tcti);
+	ret_tpm->tcti = tcti;
+	status =
+	    tpm_status(ret_tpm, Esys_Initialize(&esys, (TSS2_TCTI_CONTEXT *)(void *)tcti, NULL),
+	               "initializing");
 	ret_tpm->esys = esys;
 	if (status != STATUS_OK)
 		tpm_close(ret_tpm);
@@ -114,7 +122,7 @@ void tpm_flush(struct tpm *tpm, uint32_t *handle)
 void tpm_close(struct tpm *tpm)
 {
 	ESYS_CONTEXT *esys = tpm->esys;
-	TSS2_TCTI_CONTEXT *tcti = tpm->tcti;
+	struct tpm_tcti *tcti = tpm->tcti;
 
 	if (esys != NULL) {
 		ESYS_TR primary = tpm->primary;
@@ -126,11 +134,18 @@ void tpm_close(struct tpm *tpm)
 		Esys_Finalize(&esys);
 	}
 	if (tcti != NULL) {
-		Tss2_Tcti_Finalize(tcti);
+		Tss2_Tcti_Finalize((TSS2_TCTI_CONTEXT *)(void *)tcti);
 		free(tcti);
 	}
 	tpm->esys = tpm->tcti = NULL;
 	tpm->primary = ESYS_TR_NONE;
+}
+
+int tpm_descriptor(const struct tpm *tpm)
+{
+	const struct tpm_tcti *tcti = tpm->tcti;
+
+	return tcti != NULL ? tcti->fd : -1;
 }
 
 enum status tpm_startup(struct tpm *tpm)

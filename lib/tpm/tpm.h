@@ -74,10 +74,13 @@ struct tpm_blob {
 MUST_USE enum status tpm_blob_put(const struct tpm_blob *blob, struct buffer *ret_bytes);
 MUST_USE enum status tpm_blob_take(struct bytes bytes, struct tpm_blob *ret_blob);
 
-/* tpm_open connects: "device:/dev/tpmrm0", "swtpm:path=/dir/socket" or "swtpm:host=H,port=P". */
+/* tpm_open connects: "device:/dev/tpmrm0", "swtpm:path=/dir/socket"; the descriptor stays
+ * open until tpm_close, and nothing is opened later. */
 MUST_USE enum status tpm_open(const char *where, struct tpm *ret_tpm);
 /* tpm_close forgets loaded objects and disconnects; the TPM goes on. */
 void tpm_close(struct tpm *tpm);
+/* tpm_descriptor is the open device or socket, for a sandbox; -1 when there is none. */
+int tpm_descriptor(const struct tpm *tpm);
 /* tpm_startup sends TPM2_Startup(CLEAR); a TPM that was started already is fine. */
 MUST_USE enum status tpm_startup(struct tpm *tpm);
 /* tpm_shutdown sends TPM2_Shutdown(CLEAR): the last command before the power goes. */

@@ -111,17 +111,13 @@ static _Noreturn void tap_run(int listener, const char *tpm_path)
 
 static void tap_start(void)
 {
-	char path[80], tpm_path[80], control[90];
+	char path[80], tpm_path[80];
 	int listener;
 
 	snprintf(path, sizeof(path), "%s/tap.sock", folder);
 	snprintf(tpm_path, sizeof(tpm_path), "%s/tpm.sock", folder);
 	snprintf(tap_where, sizeof(tap_where), "swtpm:path=%s", path);
 	unlink(path);
-	/* the control socket needs no tap */
-	snprintf(control, sizeof(control), "%s.ctrl", path);
-	unlink(control);
-	CHECK(symlink("tpm.sock.ctrl", control) == 0);
 	listener = unix_socket(path, true);
 	memset(tap, 0, offsetof(struct tap, bytes));
 	tap_pid = fork();

@@ -1,0 +1,108 @@
+/* attestor: holds the TPM after the start: quotes for the bridge, NV extends for the signer.
+ * Talks to: bridge (info, quote), signer (info, NV extend). Opens: the TPM in phase 1.
+ * If compromised: false evidence; no share (the cap is set before it starts) and no keys.
+ * If it dies: everything halts. At its end it sends TPM2_Shutdown. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attestor_answer.h"
+#include "base_check.h"
+#include "log_line.h"
+#include "proc_start.h"
+
+#define IDLE_WAIT_US 100000
+#define EXIT_TPM     74
+
+static struct tpm tpm;
+static struct attestor attestor = {.tpm = &tpm};
+
+/* Everything the attestor answers, and to whom. */
+static const struct {
+	enum proc_role peer;
+	uint32_t kind;
+} permits[] = {
+    {PROC_bridge, CALL_ATTEST_INFO     },
+    {PROC_bridge, CALL_ATTEST_QUOTE    },
+    {PROC_signer, CALL_ATTEST_INFO     },
+    {PROC_signer, CALL_ATTEST_NV_EXTEND},
+};
+
+static bool is_permitted(enum proc_role peer, uint32_t kind)
+{
+	for (size_t i = 0; i < sizeof(permits) / sizeof(permits[0]); i++)
+		if (permits[i].peer == peer && permits[i].kind == kind)
+			return true;
+	return false;
+}
+
+static void complain(const char *event, const char *what, uint32_t rc)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, event);
+	log_text(&line, "what", what);
+	log_number(&line, "tpm_rc", rc);
+	log_end(&line);
+}
+
+static enum status attestor_open(struct proc *proc)
+{
+	enum status status = tpm_open(proc_setting(proc, "tpm"), &tpm);
+
+	if (status != STATUS_OK) {
+		complain("attestor.no_tpm", "the TPM cannot be reached", tpm.rc);
+		return status;
+	}
+	proc_keep_descriptor(proc, tpm_descriptor(&tpm));
+	return STATUS_OK;
+}
+
+static bool take_one(struct proc *proc, enum proc_role peer)
+{
+	static uint8_t request_bytes[CALL_ATTEST_BRIDGE_SLOT_BYTES];
+	static uint8_t answer_bytes[CALL_ATTEST_MESSAGE_MAX];
+	struct ipc_channel *channel = proc_channel(proc, peer, 0);
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
+	struct buffer answer = BUFFER_OF_ARRAY(answer_bytes);
+	union call_attest_request request;
+	enum status status = ipc_take(channel, &message);
+
+	if (status == STATUS_CONFLICT)
+		ipc_acknowledge(channel);
+	if (status != STATUS_OK)
+		return false;
+	if (!is_permitted(peer, message.kind) ||
+	    attest_take_request(message.kind, buffer_bytes(&message.payload), &request) !=
+	        STATUS_OK) {
+		complain("attestor.bad_request", proc_name(peer), 0);
+		ipc_complain(channel, IPC_COMPLAINT_BROKEN);
+		return true;
+	}
+	attestor_answer(&attestor, message.kind, &request, &answer);
+	/* A peer that asks more than it takes loses answers, nobody else does. */
+	(void)!ipc_put(channel, message.kind + 1, buffer_bytes(&answer));
+	return true;
+}
+
+static int attestor_run(struct proc *proc)
+{
+	enum status status = attestor_start(&attestor);
+
+	if (status != STATUS_OK) {
+		complain("attestor.no_tpm", tpm.what, tpm.rc);
+		return EXIT_TPM;
+	}
+	proc_report_ready(proc);
+	while (!proc_stopping()) {
+		bool worked = take_one(proc, PROC_signer);
+
+		worked |= take_one(proc, PROC_bridge);
+		if (!worked)
+			ipc_wait(&proc->waiter, IDLE_WAIT_US);
+	}
+	status = tpm_shutdown(&tpm);
+	if (status != STATUS_OK)
+		complain("attestor.shutdown", tpm.what, tpm.rc);
+	tpm_close(&tpm);
+	return 0;
+}
+
+const struct proc_body proc_body = {.open = attestor_open, .serve = attestor_run};

@@ -1,0 +1,21 @@
+/* attestor_answer: what the attestor does with a request, without the rings around it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATTESTOR_ANSWER_H
+#define ATTESTOR_ANSWER_H
+
+#include "call_attest.h"
+#include "tpm.h"
+
+struct attestor {
+	struct tpm *tpm;
+	struct tpm_name ak;
+};
+
+/* attestor_start makes the attestation key; the TPM is open. */
+MUST_USE enum status attestor_start(struct attestor *attestor);
+/* attestor_answer appends the answer, of kind + 1, to `ret_answer` (CALL_ATTEST_MESSAGE_MAX bytes).
+ */
+void attestor_answer(struct attestor *attestor, uint32_t kind,
+                     const union call_attest_request *request, struct buffer *ret_answer);
+
+#endif

@@ -1,0 +1,145 @@
+/* unsealer: has the TPM unseal the node share and hands it to the signer, once; then it caps the
+ * PCRs and ends, so that nothing that runs later can unseal again before the next reset (P7).
+ * In its second mode, genesis, it makes the share first and seals it to this TPM.
+ * Talks to: signer (one message). Opens: TPM and sealed file in phase 1, nothing after.
+ * If compromised: the node share; no ciphertext. If it fails: everything halts, sealed. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "call_start.h"
+#include "log_line.h"
+#include "proc_start.h"
+#include "secret.h"
+#include "tpm.h"
+#include "unsealer_share.h"
+
+#define TIME_LIMIT_S                                                                               \
+	120 /* a TPM that hangs must not hold up the start for ever: SIGALRM ends us               \
+	     */
+#define SEND_TRIES   500
+#define SEND_WAIT_US 10000
+#define PATH_BYTES   600
+
+static struct tpm tpm;
+static int sealed_fd = -1;
+static bool is_genesis;
+static struct secret_page page;
+
+static void complain(const char *event, const char *what)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, event);
+	log_text(&line, "what", what);
+	log_end(&line);
+}
+
+static enum status open_sealed_file(const struct proc *proc)
+{
+	const char *folder = proc_setting(proc, "state_dir");
+	char path[PATH_BYTES];
+
+	if (folder[0] == '\0') {
+		complain("unsealer.refused", "the setting state_dir is missing");
+		return STATUS_REFUSED;
+	}
+	if (is_genesis && mkdir(folder, 0700) != 0 && errno != EEXIST) {
+		complain("unsealer.refused", strerror(errno));
+		return STATUS_IO;
+	}
+	snprintf(path, sizeof(path), "%s/" UNSEALER_FILE, folder);
+	sealed_fd =
+	    open(path, (is_genesis ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return STATUS_OK; /* when it is not there, the signer is told why it stays sealed */
+}
+
+static enum status unsealer_open(struct proc *proc)
+{
+	const char *mode = proc_setting(proc, "mode");
+	enum status status;
+
+	is_genesis = strcmp(mode, "genesis") == 0;
+	if (!is_genesis && strcmp(mode, "unseal") != 0) {
+		complain("unsealer.refused", "the setting mode must be `unseal` or `genesis`");
+		return STATUS_REFUSED;
+	}
+	status = open_sealed_file(proc);
+	if (status != STATUS_OK)
+		return status;
+	if (sealed_fd >= 0)
+		proc_keep_descriptor(proc, sealed_fd);
+	if (secret_page_open(sizeof(struct call_start_facts), &page) != STATUS_OK) {
+		complain("unsealer.refused", "no memory can be locked for the node share");
+		return STATUS_IO;
+	}
+	(void)mlockall(MCL_CURRENT | MCL_FUTURE); /* the TPM library's buffers, where allowed */
+	if (tpm_open(proc_setting(proc, "tpm"), &tpm) == STATUS_OK)
+		proc_keep_descriptor(proc, tpm_descriptor(&tpm));
+	proc->file_bytes_max = TPM_BLOB_MAX;
+	alarm(TIME_LIMIT_S);
+	return STATUS_OK;
+}
+
+/* send waits until the signer has taken the message, so that this end does not drop it. */
+static bool send(struct proc *proc, uint32_t kind, struct bytes message)
+{
+	struct ipc_channel *signer = proc_channel(proc, PROC_signer, 0);
+	bool sent = false;
+
+	for (int i = 0; i < SEND_TRIES && !proc_stopping(); i++) {
+		if (!sent) {
+			enum status status = ipc_put(signer, kind, message);
+
+			if (status == STATUS_CONFLICT)
+				ipc_acknowledge(signer);
+			sent = status == STATUS_OK;
+		}
+		if (sent && ipc_pending(signer) == 0)
+			return true;
+		ipc_wait(&proc->waiter, SEND_WAIT_US);
+	}
+	return false;
+}
+
+static int report_failure(struct proc *proc, const struct call_start_failed *failed)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, "unsealer.failed");
+	log_text(&line, "what", (const char *)failed->what);
+	log_text(&line, "reason", start_reason_text(failed->reason));
+	log_number(&line, "tpm_rc", failed->tpm_rc);
+	log_end(&line);
+	(void)send(proc, CALL_START_FAILED, bytes_of(failed, sizeof(*failed)));
+	return 1;
+}
+
+static int unsealer_run(struct proc *proc)
+{
+	struct call_start_facts *facts = page.data;
+	struct call_start_failed failed = {0};
+	bool sent;
+
+	if (!unsealer_take_share(&tpm, sealed_fd, is_genesis, facts, &failed)) {
+		secret_page_close(&page);
+		tpm_close(&tpm);
+		return report_failure(proc, &failed);
+	}
+	sent = send(proc, CALL_START_FACTS, bytes_of(facts, sizeof(*facts)));
+	secret_page_close(&page);
+	tpm_close(&tpm);
+	if (!sent) {
+		complain("unsealer.failed", "the signer did not take the node share");
+		return 1;
+	}
+	log_event(LOG_INFO, is_genesis ? "unsealer.genesis" : "unsealer.unsealed");
+	proc_report_ready(proc);
+	return 0;
+}
+
+const struct proc_body proc_body = {.open = unsealer_open, .serve = unsealer_run};

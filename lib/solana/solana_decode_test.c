@@ -570,6 +570,12 @@ static void test_an_offchain_message_is_read_strictly(void)
 		make_offchain(&m, bad[i]);
 		EXPECT(refuses(&m, SOLANA_ERROR_OFFCHAIN_UTF8, i == 6 ? 84 : 82));
 	}
+	make_offchain(&m, "\xef\xbb\xbfx");
+	EXPECT(refuses(&m, SOLANA_ERROR_OFFCHAIN_HIDDEN, 82));
+	make_offchain(&m, "x\xef\xbb\xbf");
+	EXPECT(accepts(&m));
+	put(&m, "\0x", 2);
+	EXPECT(refuses(&m, SOLANA_ERROR_OFFCHAIN_HIDDEN, 86));
 	make_offchain(&m, "");
 	EXPECT(refuses(&m, SOLANA_ERROR_OFFCHAIN_TEXT, 82));
 	make_offchain(&m, "x");

@@ -40,8 +40,11 @@ static size_t sequence_len(const uint8_t *at, size_t left)
 	return len;
 }
 
+/* check_text: common decoders drop NULs and a byte order mark in front, so that a person would be
+ * shown another text than the one that is signed. */
 static void check_text(struct solana_reader *r, struct solana_range text)
 {
+	static const uint8_t mark[3] = {0xef, 0xbb, 0xbf};
 	size_t at = text.offset, end = at + text.len;
 
 	if (solana_failed(r))
@@ -55,6 +58,9 @@ static void check_text(struct solana_reader *r, struct solana_range text)
 			solana_fail(r, SOLANA_ERROR_OFFCHAIN_UTF8, at);
 			return;
 		}
+		if (r->bytes.data[at] == 0 ||
+		    (at == text.offset && len == 3 && memcmp(r->bytes.data + at, mark, 3) == 0))
+			solana_fail(r, SOLANA_ERROR_OFFCHAIN_HIDDEN, at);
 		at += len;
 	}
 }

@@ -58,6 +58,8 @@ const char *solana_error_code(enum solana_error_code code)
 		return "offchain-empty";
 	case SOLANA_ERROR_OFFCHAIN_UTF8:
 		return "offchain-utf8";
+	case SOLANA_ERROR_OFFCHAIN_HIDDEN:
+		return "offchain-hidden";
 	case SOLANA_ERROR_COMPUTE_BUDGET:
 		return "compute-budget";
 	case SOLANA_ERROR_COMPUTE_BUDGET_TWICE:
@@ -124,11 +126,15 @@ const char *solana_error_text(enum solana_error_code code)
 	case SOLANA_ERROR_OFFCHAIN_VERSION:
 		return "only off-chain messages of version 1 are understood";
 	case SOLANA_ERROR_OFFCHAIN_SIGNERS:
-		return "an off-chain message needs at least one signer, sorted and none twice";
+		return "an off-chain message needs 1 to 64 signers, sorted and none twice";
 	case SOLANA_ERROR_OFFCHAIN_TEXT:
 		return "the off-chain message has no text";
 	case SOLANA_ERROR_OFFCHAIN_UTF8:
 		return "the off-chain message's text is not UTF-8";
+	case SOLANA_ERROR_OFFCHAIN_HIDDEN:
+		return "the off-chain text holds a NUL or begins with a byte order mark, which "
+		       "others "
+		       "would not show";
 	case SOLANA_ERROR_COMPUTE_BUDGET:
 		return "a ComputeBudget instruction has odd data or a value that the "
 		       "network refuses, so the fee is not sure";

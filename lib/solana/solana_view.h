@@ -62,9 +62,10 @@ enum solana_error_code {
 	SOLANA_ERROR_AMBIGUOUS,         /* a wire transaction and a message at once */
 	SOLANA_ERROR_NOT_MESSAGE,       /* a wire transaction where a message is signed */
 	SOLANA_ERROR_OFFCHAIN_VERSION,  /* off-chain message of another version than 1 */
-	SOLANA_ERROR_OFFCHAIN_SIGNERS,  /* none, not sorted, or not unique */
+	SOLANA_ERROR_OFFCHAIN_SIGNERS,  /* none, over 64, not sorted, or not unique */
 	SOLANA_ERROR_OFFCHAIN_TEXT,     /* empty text */
 	SOLANA_ERROR_OFFCHAIN_UTF8,     /* text is not strict UTF-8 */
+	SOLANA_ERROR_OFFCHAIN_HIDDEN,   /* a NUL, or a byte order mark in front: peers drop them */
 	SOLANA_ERROR_COMPUTE_BUDGET,    /* fee facts: odd data, or a value refused by the
 	                                   runtime */
 	SOLANA_ERROR_COMPUTE_BUDGET_TWICE, /* fee facts: the same setting twice */

@@ -168,8 +168,25 @@ function cross(r, a, b) {
   return Uint8Array.from([...a.slice(0, r.below(a.length)), ...b.slice(r.below(b.length))]);
 }
 
+const TEXTS = ['hello', 'Grüße, 世界 🚀', '\u0000', 'a\u0000b', '\ufeffx', '\u202e"\\', 'é'.normalize('NFD'), '', 'x'.repeat(4000)];
+
+// offchain makes an off-chain message, mostly right, with its signers sorted or nearly so.
+function offchain(r) {
+  const count = r.pick([0, 1, 1, 2, 2, 3, 12, 64, 65]);
+  const signers = Array.from({ length: count }, () => r.bytes(32));
+  if (r.below(4) > 0) signers.sort(Buffer.compare);
+  if (r.below(8) === 0 && count > 1) signers[1] = signers[0];
+  const text = Buffer.concat(Array.from({ length: 1 + r.below(3) }, () => Buffer.from(r.pick(TEXTS))));
+  const out = Uint8Array.from([...Buffer.from('\xffsolana offchain', 'latin1'), r.below(10) > 0 ? 1 : r.below(3),
+    count, ...signers.flatMap((key) => [...key]), ...text]);
+  const how = r.below(8);
+  if (how > 3) return out;
+  return [bytes.flipBit, bytes.setByte, bytes.truncate, bytes.append][how](r, out);
+}
+
 export function bend(number, sources) {
   const r = new Random(number);
+  if (number % 16 === 15) return offchain(r);
   const model = copy(r.pick(sources));
   const how = r.below(20);
   if (how < 11) {

@@ -32,7 +32,9 @@ const total = state && existsSync(state) ? JSON.parse(readFileSync(state, 'utf8'
 function checkAccepted(number, bytes, line) {
   const said = JSON.parse(line);
   total.accepted++;
-  expect(line === peer('kit', said.kind, bytes), number, 'kit differs:', base64Of(bytes));
+  // The tool escapes active characters of a text; the value is the same.
+  const plain = said.kind === 'offchain' ? JSON.stringify(said) : line;
+  expect(plain === peer('kit', said.kind, bytes), number, 'kit differs:', base64Of(bytes));
   if (said.format === 'legacy' || said.format === 'v0')
     expect(line === peer('web3.js', said.kind, bytes), number, 'web3.js differs:', base64Of(bytes));
   if (said.kind !== 'transaction') return;

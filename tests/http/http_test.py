@@ -10,7 +10,7 @@ N2, H11, R2 (bridge's part) and the interface's promises (B12, architecture sect
 import base64
 import json
 import os
-import select
+import re
 import shutil
 import socket
 import ssl
@@ -657,6 +657,87 @@ def a_lost_authority_is_told_to_those_who_wait_for_it(stage):
     expect(status == 504 and time.time() - begun < 1, "%s %s" % (status, body))
     expect(call(stage, "POST", "/api/v1/changes",
                 {"envelope": base64.b64encode(b"\x42").decode()})[0] == 200, "not back")
+
+
+# The OpenAPI document
+
+def faults(document, schema, value, where="$"):
+    """What of a value breaks a schema; knows the words that our document uses and no others."""
+    known = {"$ref", "type", "properties", "required", "additionalProperties", "items", "enum",
+             "const", "pattern", "anyOf", "oneOf", "description", "contentEncoding", "minimum",
+             "maximum", "minItems", "maxItems", "minLength", "maxLength"}
+    if set(schema) - known:
+        return ["%s: unknown words %s" % (where, set(schema) - known)]
+    if "$ref" in schema:
+        target = document
+        for step in schema["$ref"].lstrip("#/").split("/"):
+            target = target[step]
+        return faults(document, target, value, where)
+    found = []
+    types = {"string": str, "object": dict, "array": list, "boolean": bool, "integer": int,
+             "null": type(None)}
+    if "type" in schema:
+        names = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        if not any(isinstance(value, types[n]) and (n != "integer" or value is not True and
+                                                    value is not False) for n in names):
+            return ["%s: %r is no %s" % (where, value, names)]
+    if "enum" in schema and value not in schema["enum"]:
+        found.append("%s: %r is not listed" % (where, value))
+    if "const" in schema and value != schema["const"]:
+        found.append("%s: %r" % (where, value))
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        found.append("%s: %r does not match" % (where, value))
+    if "anyOf" in schema and all(faults(document, s, value, where) for s in schema["anyOf"]):
+        found.append("%s: fits none of anyOf" % where)
+    if isinstance(value, dict) and "properties" in schema:
+        found += ["%s: no %s" % (where, n) for n in schema["required"] if n not in value]
+        for name, inner in value.items():
+            if name not in schema["properties"]:
+                found.append("%s: %s is not described" % (where, name))
+            else:
+                found += faults(document, schema["properties"][name], inner, where + "." + name)
+    if isinstance(value, list) and "items" in schema:
+        for i, inner in enumerate(value):
+            found += faults(document, schema["items"], inner, "%s[%d]" % (where, i))
+    return found
+
+
+@test
+def the_openapi_document_says_what_the_bridge_does(stage):
+    with open(os.path.join(SOURCE, "proc", "bridge", "openapi.json")) as f:
+        document = json.load(f)
+    expect(call(stage, "GET", "/api/v1/openapi.json", token=None)[2] == document, "another one")
+    expect(document["openapi"] == "3.1.0")
+    with open(os.path.join(SOURCE, "proc", "bridge", "api_route.c")) as f:
+        routes = set(re.findall(r'\{"(/api/v1/[a-z./]+)"', f.read())) - {"/api/v1/echo"}
+    described = {re.sub(r"\{[a-z]+\}$", "", path) for path in document["paths"]}
+    expect(routes == described, routes ^ described)
+    with open(os.path.join(SOURCE, "lib", "call", "call_result.h")) as f:
+        codes = re.findall(r'ROW\(\s*[A-Z_]+,\s*"([a-z_]+)"', f.read().replace("\\\n", ""))
+    expect(document["components"]["schemas"]["Code"]["enum"] == codes, "codes differ")
+
+    wire = base64.b64encode(transfer(2)[0]).decode()
+    answers = [
+        ("Signed", sign(stage)), ("Problem", sign(stage, "deny")),
+        ("Problem", sign(stage, "window")), ("Problem", sign(stage, x=1)),
+        ("Signed", call(stage, "POST", "/api/v1/sign", {
+            "wallet": "two-signers", "transaction": wire, "wire": True, "describe": True})),
+        ("Checked", sign(stage, path="/api/v1/check", describe=True)),
+        ("Checked", sign(stage, "largest", path="/api/v1/check")),
+        ("BatchAnswer", batch(stage, ["bot", "deny"])),
+        ("Problem", batch(stage, ["deny-second"] * 2, atomic=True)),
+        ("Wallet", call(stage, "GET", "/api/v1/wallets/bot")),
+        ("Receipt", call(stage, "GET", "/api/v1/decisions/" + "ab" * 32)),
+        ("Receipts", call(stage, "GET", "/api/v1/receipts?wallet=bot")),
+        ("Envelope", call(stage, "POST", "/api/v1/changes", {"envelope": MESSAGE})),
+        ("Channel", call(stage, "GET", "/api/v1/channel")),
+        ("Status", call(stage, "GET", "/api/v1/status")),
+    ]
+    for name, (_, _, body) in answers:
+        found = faults(document, {"$ref": "#/components/schemas/" + name}, body)
+        expect(not found, "%s: %s" % (name, found))
+    spoiled = dict(answers[0][1][2], signature=7)
+    expect(faults(document, {"$ref": "#/components/schemas/Signed"}, spoiled), "checks nothing")
 
 
 # Vault's dialect (B12)

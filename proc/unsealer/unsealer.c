@@ -60,12 +60,12 @@ static enum status open_sealed_file(const struct proc *proc)
 
 static enum status unsealer_open(struct proc *proc)
 {
-	const char *mode = proc_setting(proc, "mode");
+	const char *mode = proc_setting(proc, "start");
 	enum status status;
 
 	is_genesis = strcmp(mode, "genesis") == 0;
 	if (!is_genesis && strcmp(mode, "unseal") != 0) {
-		complain("unsealer.refused", "the setting mode must be `unseal` or `genesis`");
+		complain("unsealer.refused", "the setting start must be `unseal` or `genesis`");
 		return STATUS_REFUSED;
 	}
 	status = open_sealed_file(proc);

@@ -1,4 +1,4 @@
-/* claviger: the tool of users and operators. Its table is the list of what it can do. */
+/* claviger: the tool of users and operators. cli_commands.def is the list of what it can do. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli.h"
 
@@ -10,12 +10,11 @@
 #define CLI_VERSION   "0.1.0"
 #define ARGUMENTS_MAX 4096
 
-/* In the order of the list; each command's row stands in its own file. */
-/* clang-format off: one a line, so that two new commands do not meet in one */
+#define COMMAND(name) &name,
 static const struct cli_command *const commands[] = {
-    &cli_policy_check, &cli_policy_describe, &cli_policy_inspect, &cli_tx_decode, &cli_version,
+#include "cli_commands.def"
 };
-/* clang-format on */
+#undef COMMAND
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 

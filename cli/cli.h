@@ -1,7 +1,6 @@
 /* cli: what every subcommand of `claviger` shares: the table's row, the call, the exit status.
  *
- * One file per subcommand, `cli_NAME.c`, which defines its row; cli_commands.h and cli.c's table
- * name it.
+ * One file per subcommand, `cli_NAME.c`, which defines its row; cli_commands.def names it.
  * Results go to standard output, complaints to standard error. The CLI may allocate; what it does
  * not free, the end of the process frees. */
 /* SPDX-License-Identifier: Apache-2.0 */

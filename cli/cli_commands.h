@@ -5,10 +5,8 @@
 
 #include "cli.h"
 
-extern const struct cli_command cli_policy_check;
-extern const struct cli_command cli_policy_describe;
-extern const struct cli_command cli_policy_inspect;
-extern const struct cli_command cli_tx_decode;
-extern const struct cli_command cli_version;
+#define COMMAND(name) extern const struct cli_command name;
+#include "cli_commands.def"
+#undef COMMAND
 
 #endif

@@ -1,0 +1,330 @@
+/* The server half of TLS against libssl's own client, both in memory. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http_tls.h"
+
+#include <openssl/bytestring.h>
+#include <openssl/ssl.h>
+
+#include "base_test.h"
+
+/* AWS-LC asks these (weak symbols of libcrypto) for all of its memory: here they can fail at a
+ * chosen call and count what is out (R1). */
+void *OPENSSL_memory_alloc(size_t size);
+void OPENSSL_memory_free(void *pointer);
+size_t OPENSSL_memory_get_size(void *pointer);
+void *OPENSSL_memory_realloc(void *pointer, size_t size);
+
+static long fail_at = -1; /* -1: never; else this many more calls succeed */
+static bool counting;
+static long alloc_count, alive_count;
+
+void *OPENSSL_memory_alloc(size_t size)
+{
+	size_t *at;
+
+	if (counting) {
+		alloc_count++;
+		if (fail_at >= 0 && fail_at-- == 0)
+			return NULL;
+	}
+	at = malloc(size + 16);
+	if (at == NULL)
+		return NULL;
+	alive_count++;
+	at[0] = size;
+	return at + 2;
+}
+
+void OPENSSL_memory_free(void *pointer)
+{
+	if (pointer == NULL)
+		return;
+	alive_count--;
+	free((size_t *)pointer - 2);
+}
+
+size_t OPENSSL_memory_get_size(void *pointer)
+{
+	return ((size_t *)pointer)[-2];
+}
+
+void *OPENSSL_memory_realloc(void *pointer, size_t size)
+{
+	void *grown = OPENSSL_memory_alloc(size);
+	size_t old = pointer == NULL ? 0 : OPENSSL_memory_get_size(pointer);
+
+	if (grown == NULL || pointer == NULL)
+		return grown;
+	memcpy(grown, pointer, old < size ? old : size);
+	OPENSSL_memory_free(pointer);
+	return grown;
+}
+
+static uint8_t scalar[32];
+static uint8_t certificate[2048];
+static size_t certificate_len;
+
+/* A key and a self-signed certificate, by libcrypto directly: lib/keys is no module of ours. */
+static void make_certificate(void)
+{
+	EC_KEY *ec = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+	EVP_PKEY *key = EVP_PKEY_new();
+	X509 *x509 = X509_new();
+	X509_NAME *name;
+	uint8_t *at = certificate;
+
+	EXPECT(ec != NULL && key != NULL && x509 != NULL && EC_KEY_generate_key(ec) == 1);
+	EXPECT(BN_bn2bin_padded(scalar, 32, EC_KEY_get0_private_key(ec)) == 1);
+	EXPECT(EVP_PKEY_assign_EC_KEY(key, ec) == 1);
+	EXPECT(X509_set_version(x509, 2) == 1);
+	name = X509_get_subject_name(x509);
+	EXPECT(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const uint8_t *)"localhost",
+	                                  -1, -1, 0) == 1);
+	EXPECT(X509_set_issuer_name(x509, name) == 1 && X509_set_pubkey(x509, key) == 1);
+	EXPECT(X509_gmtime_adj(X509_get_notBefore(x509), 0) != NULL);
+	EXPECT(X509_gmtime_adj(X509_get_notAfter(x509), 3600) != NULL);
+	EXPECT(X509_sign(x509, key, EVP_sha256()) != 0);
+	certificate_len = (size_t)i2d_X509(x509, &at);
+	X509_free(x509);
+	EVP_PKEY_free(key);
+}
+
+static struct http_tls *open_server(void)
+{
+	struct bytes chain = bytes_of(certificate, certificate_len);
+	struct http_tls *tls = NULL;
+
+	EXPECT(http_tls_open(scalar, &chain, 1, &tls) == STATUS_OK);
+	return tls;
+}
+
+static SSL_CTX *open_client(uint16_t version)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+
+	EXPECT(context != NULL && SSL_CTX_set_min_proto_version(context, TLS1_VERSION) == 1);
+	EXPECT(SSL_CTX_set_max_proto_version(context, version) == 1);
+	return context;
+}
+
+static SSL *begin_client(SSL_CTX *context)
+{
+	SSL *ssl = SSL_new(context);
+
+	SSL_set_connect_state(ssl);
+	SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+	return ssl;
+}
+
+static uint8_t plain_space[65536], out_space[HTTP_TLS_RECORD + HTTP_TLS_OVERHEAD];
+static struct buffer plain;
+
+/* carry moves what the client has written to the server in pieces of `step` bytes, and what the
+ * server answers back; plaintext gathers in `plain`. */
+static enum http_tls_progress carry(SSL *client, struct http_tls_session *session, size_t step)
+{
+	enum http_tls_progress progress = HTTP_TLS_OPEN;
+	uint8_t piece[4096];
+	int got;
+
+	while (progress == HTTP_TLS_OPEN &&
+	       (got = BIO_read(SSL_get_wbio(client), piece, (int)step)) > 0) {
+		struct buffer out = BUFFER_OF_ARRAY(out_space);
+
+		progress = http_tls_read(session, bytes_of(piece, (size_t)got), &plain, &out);
+		if (out.len != 0 &&
+		    BIO_write(SSL_get_rbio(client), out.data, (int)out.len) != (int)out.len)
+			return HTTP_TLS_BROKEN;
+	}
+	return progress;
+}
+
+static bool shake(SSL *client, struct http_tls_session *session, size_t step)
+{
+	for (int i = 0; i < 10 && !SSL_is_init_finished(client); i++) {
+		(void)SSL_do_handshake(client);
+		ERR_clear_error();
+		if (carry(client, session, step) != HTTP_TLS_OPEN)
+			return false;
+	}
+	return SSL_is_init_finished(client) && http_tls_is_ready(session);
+}
+
+static bool echoes(SSL *client, struct http_tls_session *session, size_t step)
+{
+	static const char text[] = "GET / HTTP/1.1\r\n\r\n";
+	struct buffer out = BUFFER_OF_ARRAY(out_space);
+	char back[64];
+	size_t used;
+
+	plain = BUFFER_OF_ARRAY(plain_space);
+	if (SSL_write(client, text, sizeof(text)) != (int)sizeof(text) ||
+	    carry(client, session, step) != HTTP_TLS_OPEN ||
+	    !bytes_equal(buffer_bytes(&plain), bytes_of(text, sizeof(text))))
+		return false;
+	if (http_tls_write(session, buffer_bytes(&plain), &out, &used) != HTTP_TLS_OPEN ||
+	    used != sizeof(text))
+		return false;
+	if (BIO_write(SSL_get_rbio(client), out.data, (int)out.len) != (int)out.len)
+		return false;
+	return SSL_read(client, back, sizeof(back)) == (int)sizeof(text) &&
+	       memcmp(back, text, sizeof(text)) == 0;
+}
+
+static void test_bytes_pass_in_pieces_of_any_size(void)
+{
+	static const size_t steps[] = {1, 7, 600, 4096};
+	struct http_tls *tls = open_server();
+	SSL_CTX *context = open_client(TLS1_3_VERSION);
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct http_tls_session session = {0};
+		SSL *client = begin_client(context);
+		struct buffer out = BUFFER_OF_ARRAY(out_space);
+		char byte;
+
+		plain = BUFFER_OF_ARRAY(plain_space);
+		EXPECT(http_tls_begin(tls, &session) == STATUS_OK);
+		EXPECT(shake(client, &session, steps[i]));
+		EXPECT(SSL_version(client) == TLS1_3_VERSION);
+		EXPECT(echoes(client, &session, steps[i]));
+		http_tls_finish(&session, &out);
+		EXPECT(out.len != 0 &&
+		       BIO_write(SSL_get_rbio(client), out.data, (int)out.len) == (int)out.len);
+		EXPECT(SSL_read(client, &byte, 1) == 0 &&
+		       SSL_get_error(client, 0) == SSL_ERROR_ZERO_RETURN);
+		http_tls_end(&session);
+		SSL_free(client);
+	}
+	SSL_CTX_free(context);
+	http_tls_close(tls);
+}
+
+/* N1 */
+static void test_older_versions_are_refused(void)
+{
+	struct http_tls *tls = open_server();
+
+	for (uint16_t version = TLS1_VERSION; version < TLS1_3_VERSION; version++) {
+		SSL_CTX *context = open_client(version);
+		struct http_tls_session session = {0};
+		SSL *client = begin_client(context);
+
+		plain = BUFFER_OF_ARRAY(plain_space);
+		EXPECT(http_tls_begin(tls, &session) == STATUS_OK);
+		EXPECT(!shake(client, &session, 4096));
+		EXPECT(!http_tls_is_ready(&session) && plain.len == 0);
+		http_tls_end(&session);
+		SSL_free(client);
+		SSL_CTX_free(context);
+	}
+	http_tls_close(tls);
+}
+
+static void test_a_key_that_is_not_the_certificates_is_refused(void)
+{
+	struct bytes chain = bytes_of(certificate, certificate_len);
+	struct bytes cut = bytes_of(certificate, certificate_len - 1);
+	struct http_tls *tls = NULL;
+	uint8_t other[32] = {0};
+
+	other[31] = 2;
+	EXPECT(http_tls_open(other, &chain, 1, &tls) == STATUS_CRYPTO);
+	memset(other, 0, sizeof(other));
+	EXPECT(http_tls_open(other, &chain, 1, &tls) == STATUS_CRYPTO);
+	memset(other, 0xff, sizeof(other));
+	EXPECT(http_tls_open(other, &chain, 1, &tls) == STATUS_CRYPTO);
+	EXPECT(http_tls_open(scalar, &cut, 1, &tls) == STATUS_CRYPTO);
+	EXPECT(tls == NULL);
+}
+
+static void test_a_damaged_record_breaks_the_session(void)
+{
+	struct http_tls *tls = open_server();
+	SSL_CTX *context = open_client(TLS1_3_VERSION);
+	struct http_tls_session session = {0};
+	SSL *client = begin_client(context);
+	struct buffer out = BUFFER_OF_ARRAY(out_space);
+	uint8_t record[256];
+	int len;
+
+	plain = BUFFER_OF_ARRAY(plain_space);
+	EXPECT(http_tls_begin(tls, &session) == STATUS_OK);
+	EXPECT(shake(client, &session, 4096));
+	EXPECT(SSL_write(client, "secret", 6) == 6);
+	len = BIO_read(SSL_get_wbio(client), record, sizeof(record));
+	EXPECT(len > 6);
+	record[len - 1] ^= 1;
+	EXPECT(http_tls_read(&session, bytes_of(record, (size_t)len), &plain, &out) ==
+	       HTTP_TLS_BROKEN);
+	EXPECT(plain.len == 0 && out.len != 0);
+	http_tls_end(&session);
+	SSL_free(client);
+	SSL_CTX_free(context);
+	http_tls_close(tls);
+}
+
+/* One connection from its beginning to its end; only the server's allocations are counted. */
+static bool whole_session(struct http_tls *tls, SSL_CTX *context)
+{
+	struct http_tls_session session = {0};
+	SSL *client = begin_client(context);
+	bool good;
+
+	plain = BUFFER_OF_ARRAY(plain_space);
+	counting = true;
+	good = http_tls_begin(tls, &session) == STATUS_OK;
+	for (int i = 0; good && i < 10 && !SSL_is_init_finished(client); i++) {
+		counting = false;
+		(void)SSL_do_handshake(client);
+		ERR_clear_error();
+		counting = true;
+		good = carry(client, &session, 4096) == HTTP_TLS_OPEN;
+	}
+	counting = false;
+	good = good && SSL_is_init_finished(client) && http_tls_is_ready(&session) &&
+	       echoes(client, &session, 4096);
+	http_tls_end(&session);
+	SSL_free(client);
+	ERR_clear_error();
+	return good;
+}
+
+/* R1: memory that fails at any one call ends that session and leaves nothing behind. */
+static void test_every_failing_allocation_ends_the_session_cleanly(void)
+{
+	struct http_tls *tls = open_server();
+	SSL_CTX *context = open_client(TLS1_3_VERSION);
+	long count, before, ended = 0;
+
+	EXPECT(whole_session(tls, context)); /* what is made once is made now */
+	alloc_count = 0;
+	EXPECT(whole_session(tls, context));
+	count = alloc_count;
+	EXPECT(count > 50);
+	for (long i = 0; i < count; i++) {
+		before = alive_count;
+		fail_at = i;
+		if (!whole_session(tls, context))
+			ended++;
+		fail_at = -1;
+		EXPECT(alive_count == before);
+	}
+	EXPECT(ended > count / 2);
+	EXPECT(whole_session(tls, context));
+	SSL_CTX_free(context);
+	http_tls_close(tls);
+}
+
+int main(void)
+{
+	if (http_tls_prepare() != STATUS_OK)
+		return 1;
+	make_certificate();
+	RUN(test_bytes_pass_in_pieces_of_any_size);
+	RUN(test_older_versions_are_refused);
+	RUN(test_a_key_that_is_not_the_certificates_is_refused);
+	RUN(test_a_damaged_record_breaks_the_session);
+	RUN(test_every_failing_allocation_ends_the_session_cleanly);
+	return test_summary();
+}

@@ -68,6 +68,28 @@ static bool name_repeats(const struct signer_change *job, size_t at, struct byte
 	return false;
 }
 
+/* So must the addresses, and none may be a user key of another entry (A6). */
+static bool address_repeats(const struct signer_change *job, size_t at)
+{
+	const struct authz_wallet_record *made = &job->wallets[at];
+
+	for (size_t i = 0; i < at; i++) {
+		const struct authz_wallet_record *other = &job->wallets[i];
+
+		if (memcmp(other->address, made->address, 32) == 0)
+			return true;
+		for (size_t j = 0; j < LIMIT_USER_KEYS_MAX; j++) {
+			if (j < other->user_key_count &&
+			    memcmp(other->user_keys[j].key, made->address, 32) == 0)
+				return true;
+			if (j < made->user_key_count &&
+			    memcmp(made->user_keys[j].key, other->address, 32) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Opens the sealed seeds of an import and takes the one for entry `at`. */
 static SENSITIVE enum status take_seed(struct signer_change *job, size_t at, uint8_t ret_seed[32])
 {
@@ -120,8 +142,10 @@ static enum status make_key(struct signer_change *job, size_t at,
 		status = signer_vault_create_key(vault, wallet->id, wallet->address, &sealed);
 	} else {
 		status = take_seed(job, at, seed);
-		if (status != STATUS_OK)
+		if (status != STATUS_OK) {
+			SECRET_WIPE(seed);
 			return status;
+		}
 		status = signer_vault_import_key(vault, wallet->id, seed, wallet->address, &sealed);
 		SECRET_WIPE(seed);
 		if (status == STATUS_OK && memcmp(wallet->address, body->address, 32) != 0)
@@ -173,6 +197,11 @@ static enum status make_wallet(struct signer_change *job, size_t at)
 	status = make_key(job, at, &body, wallet);
 	if (status != STATUS_OK)
 		return status;
+	if (address_repeats(job, at))
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "wallet %zu has the address of another one of this change, "
+		                     "or one of its user keys",
+		                     at + 1);
 	advance(job, wallet);
 	*row = (struct authz_birth_row){.imported = wallet->origin == AUTHZ_ORIGIN_IMPORTED,
 	                                .user_key_count = wallet->user_key_count,

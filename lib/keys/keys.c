@@ -7,7 +7,9 @@
 #include <openssl/aead.h>
 #include <openssl/curve25519.h>
 #include <openssl/hkdf.h>
+#include <openssl/mem.h>
 #include <openssl/hmac.h>
+#include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include "base_check.h"
@@ -19,6 +21,14 @@ _Static_assert(ED25519_PRIVATE_KEY_LEN == sizeof(struct keys_sign_key), "seed ||
 
 /* AWS-LC exports this and keeps it in an internal header: the key decodes to a point. */
 int ED25519_check_public_key(const uint8_t public_key[ED25519_PUBLIC_KEY_LEN]);
+
+void keys_open(void)
+{
+	uint8_t scrap[16];
+
+	CHECK(RAND_bytes(scrap, sizeof(scrap)) == 1);
+	OPENSSL_cleanse(scrap, sizeof(scrap));
+}
 
 void keys_random(void *ret_bytes, size_t len)
 {

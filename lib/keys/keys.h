@@ -32,6 +32,10 @@ struct keys_sign_key {
 	uint8_t bytes[64];
 };
 
+/* keys_open lets AWS-LC do what it does once, on its first use (looking at files, making its
+ * generator): phase 1 of every process that uses this module, before the sandbox forbids it. */
+void keys_open(void);
+
 /* keys_random fills with bytes of the kernel's generator. */
 void keys_random(void *ret_bytes, size_t len);
 

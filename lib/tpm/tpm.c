@@ -7,6 +7,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <openssl/rand.h>
+
 #include "base_check.h"
 #include "base_sha256.h"
 #include "tpm_esys.h"
@@ -80,8 +82,11 @@ enum status tpm_open(const char *where, struct tpm *ret_tpm)
 	struct tpm_tcti *tcti;
 	ESYS_CONTEXT *esys = NULL;
 	enum status status;
+	uint8_t scrap[16];
 	int fd;
 
+	/* The crypto library's generator looks at files when it is first used: let that be now. */
+	(void)!RAND_bytes(scrap, sizeof(scrap));
 	*ret_tpm = (struct tpm){.primary = ESYS_TR_NONE,
 	                        .session = ESYS_TR_NONE,
 	                        .ak = ESYS_TR_NONE,

@@ -393,6 +393,7 @@ static enum status open_authority(struct proc *proc)
 	struct authority *authority = &the_authority;
 	static struct secret_page page;
 
+	keys_open();
 	authority->bridge = proc_channel(proc, PROC_bridge, 0);
 	authority->signer = proc_channel(proc, PROC_signer, 0);
 	if (secret_page_open(sizeof(struct secrets), &page) != STATUS_OK) {

@@ -322,7 +322,8 @@ static enum status open_parts(struct signer *signer)
 	unsigned verifier_count = proc_peer_count(proc, PROC_verifier);
 
 	CHECK(verifier_count <= SIGNER_VERIFIERS_MAX);
-	if (signer_vault_new(&signer->vault) != STATUS_OK) {
+	if (signer_vault_new(&signer->vault) != STATUS_OK ||
+	    secret_page_open(2 * CALL_START_SLOT_BYTES, &signer->facts_page) != STATUS_OK) {
 		log_event(LOG_ERROR, "start.memory_not_lockable");
 		return STATUS_IO;
 	}
@@ -356,6 +357,7 @@ static enum status open_signer(struct proc *proc)
 {
 	struct signer *signer = &the_signer;
 
+	keys_open();
 	signer->proc = proc;
 	signer->bridge = proc_channel(proc, PROC_bridge, 0);
 	signer->authority = proc_channel(proc, PROC_authority, 0);

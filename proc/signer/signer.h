@@ -8,6 +8,7 @@
 #include "call_export.h"
 #include "call_start.h"
 #include "proc_start.h"
+#include "secret.h"
 #include "signer_check.h"
 #include "signer_receipt.h"
 #include "signer_sign.h"
@@ -33,7 +34,8 @@ struct signer {
 	struct signer_time time;
 	struct signer_change *change;
 	struct signer_export *export;
-	struct call_start_facts *facts; /* in a guarded page; the share is wiped after use */
+	struct secret_page facts_page;
+	struct call_start_facts *facts; /* in that page; the share is wiped after use */
 
 	bool unsealed; /* keys are there, the store is verified */
 	bool ready;    /* the boot record is durable: serving */

@@ -27,15 +27,13 @@ static enum status give_up(const char *event, const char *text)
 
 static enum status take_facts(struct signer *signer)
 {
-	static struct secret_page page;
 	struct ipc_message message = {.kind = 0};
 	struct call_start_failed failed;
 	enum status status;
 
-	if (page.data == NULL && secret_page_open(2 * CALL_START_SLOT_BYTES, &page) != STATUS_OK)
-		return give_up("start.memory", "cannot lock memory for keys: raise RLIMIT_MEMLOCK");
-	message.payload =
-	    (struct buffer){(uint8_t *)page.data + CALL_START_SLOT_BYTES, CALL_START_SLOT_BYTES, 0};
+	/* Facts and the message that brings them lie in one guarded page, opened in phase 1. */
+	message.payload = (struct buffer){
+	    (uint8_t *)signer->facts_page.data + CALL_START_SLOT_BYTES, CALL_START_SLOT_BYTES, 0};
 	status = ipc_take(signer->unsealer, &message);
 	if (status == STATUS_CONFLICT) {
 		ipc_acknowledge(signer->unsealer);
@@ -46,7 +44,7 @@ static enum status take_facts(struct signer *signer)
 	if (message.kind == CALL_START_FAILED &&
 	    start_take_failed(buffer_bytes(&message.payload), &failed) == STATUS_OK)
 		return give_up("start.sealed", start_reason_text(failed.reason));
-	signer->facts = (struct call_start_facts *)page.data;
+	signer->facts = (struct call_start_facts *)signer->facts_page.data;
 	if (message.kind != CALL_START_FACTS ||
 	    start_take_facts(buffer_bytes(&message.payload), signer->facts) != STATUS_OK)
 		return give_up("start.facts", "the unsealer's message is not well-formed");

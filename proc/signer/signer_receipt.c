@@ -467,10 +467,42 @@ enum status signer_receipts_open(const struct signer_receipts *receipts, struct 
 	return signer_vault_unseal(receipts->vault, SEAL_RECEIPTS, stream_id, sealed, ret_plain);
 }
 
-static int compare_entries(const void *a, const void *b)
+static bool is_before(const struct authz_merkle_entry *a, const struct authz_merkle_entry *b)
 {
-	return memcmp(((const struct authz_merkle_entry *)a)->key,
-	              ((const struct authz_merkle_entry *)b)->key, 32);
+	return memcmp(a->key, b->key, 32) < 0;
+}
+
+/* Heap sort: the library's qsort may allocate, which this process no longer can. */
+static void sift_down(struct authz_merkle_entry *entries, size_t root, size_t count)
+{
+	for (;;) {
+		size_t child = 2 * root + 1;
+		struct authz_merkle_entry swap;
+
+		if (child >= count)
+			return;
+		if (child + 1 < count && is_before(&entries[child], &entries[child + 1]))
+			child++;
+		if (!is_before(&entries[root], &entries[child]))
+			return;
+		swap = entries[root];
+		entries[root] = entries[child];
+		entries[child] = swap;
+		root = child;
+	}
+}
+
+static void sort_entries(struct authz_merkle_entry *entries, size_t count)
+{
+	for (size_t i = count / 2; i-- > 0;)
+		sift_down(entries, i, count);
+	for (size_t end = count; end > 1; end--) {
+		struct authz_merkle_entry swap = entries[0];
+
+		entries[0] = entries[end - 1];
+		entries[end - 1] = swap;
+		sift_down(entries, 0, end - 1);
+	}
 }
 
 /* The leaves of a head: every wallet that has a receipt of this boot, and the one asked for. */
@@ -493,7 +525,7 @@ static size_t gather_entries(struct signer_receipts *receipts, const uint8_t wal
 		keys_sha256(&bytes, 1, receipts->entries[count].value_hash);
 		count++;
 	}
-	qsort(receipts->entries, count, sizeof(receipts->entries[0]), compare_entries);
+	sort_entries(receipts->entries, count);
 	return count;
 }
 

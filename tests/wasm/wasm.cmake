@@ -28,3 +28,6 @@ add_custom_target(hostile ALL DEPENDS ${hostile_modules})
 _tests(wasm ${CMAKE_SOURCE_DIR}/tests/wasm/hostile_test.c "cli_parts;base;call;ipc;log;wasm")
 target_include_directories(hostile_test PRIVATE ${CMAKE_SOURCE_DIR}/proc)
 add_dependencies(hostile_test claviger-verifier hostile)
+
+# The official tests; the first run builds them (half a minute), later ones find them in the cache.
+script_test(wasm_spec GROUP wasm TIMEOUT 600 COMMAND ${CMAKE_SOURCE_DIR}/tests/wasm/wasm_spec)

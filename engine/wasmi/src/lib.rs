@@ -82,9 +82,9 @@ static HEAP: CappedHeap = CappedHeap;
 
 #[repr(C)]
 pub struct WasmEngineLimits {
-    heap_bytes_max: u64,
-    stack_bytes_max: u32,
-    recursion_max: u32,
+    pub heap_bytes_max: u64,
+    pub stack_bytes_max: u32,
+    pub recursion_max: u32,
 }
 
 /// Results of the table's functions; the numbers are those of enum wasm_engine_result.
@@ -129,10 +129,10 @@ pub struct InstanceBox {
 
 #[repr(C)]
 pub struct WasmEngineOps {
-    name: *const c_char,
-    abi: u32,
-    open: unsafe extern "C" fn(*const WasmEngineLimits, *mut *mut EngineBox) -> c_int,
-    load: unsafe extern "C" fn(
+    pub name: *const c_char,
+    pub abi: u32,
+    pub open: unsafe extern "C" fn(*const WasmEngineLimits, *mut *mut EngineBox) -> c_int,
+    pub load: unsafe extern "C" fn(
         *mut EngineBox,
         *const u8,
         usize,
@@ -140,16 +140,16 @@ pub struct WasmEngineOps {
         *mut c_char,
         usize,
     ) -> c_int,
-    spawn: unsafe extern "C" fn(*mut ModuleBox, *mut *mut InstanceBox) -> c_int,
-    find: unsafe extern "C" fn(*mut InstanceBox, *const c_char, *mut u32) -> c_int,
-    memory: unsafe extern "C" fn(*mut InstanceBox, *mut *mut u8, *mut usize) -> c_int,
-    call: unsafe extern "C" fn(*mut InstanceBox, u32, *mut u64, *mut u32, *mut u32) -> c_int,
-    snapshot: unsafe extern "C" fn(*mut InstanceBox, *mut u32) -> c_int,
-    restore: unsafe extern "C" fn(*mut InstanceBox) -> c_int,
-    drop_instance: unsafe extern "C" fn(*mut InstanceBox),
-    drop_module: unsafe extern "C" fn(*mut ModuleBox),
-    close: unsafe extern "C" fn(*mut EngineBox),
-    heap_used: unsafe extern "C" fn() -> u64,
+    pub spawn: unsafe extern "C" fn(*mut ModuleBox, *mut *mut InstanceBox) -> c_int,
+    pub find: unsafe extern "C" fn(*mut InstanceBox, *const c_char, *mut u32) -> c_int,
+    pub memory: unsafe extern "C" fn(*mut InstanceBox, *mut *mut u8, *mut usize) -> c_int,
+    pub call: unsafe extern "C" fn(*mut InstanceBox, u32, *mut u64, *mut u32, *mut u32) -> c_int,
+    pub snapshot: unsafe extern "C" fn(*mut InstanceBox, *mut u32) -> c_int,
+    pub restore: unsafe extern "C" fn(*mut InstanceBox) -> c_int,
+    pub drop_instance: unsafe extern "C" fn(*mut InstanceBox),
+    pub drop_module: unsafe extern "C" fn(*mut ModuleBox),
+    pub close: unsafe extern "C" fn(*mut EngineBox),
+    pub heap_used: unsafe extern "C" fn() -> u64,
 }
 
 // SAFETY: the table is constant; its name is a static text.
@@ -197,6 +197,9 @@ fn config_of(limits: &WasmEngineLimits) -> Config {
         .set_max_stack_height(limits.stack_bytes_max as usize)
         .set_max_recursion_depth(limits.recursion_max as usize)
         .set_max_cached_stacks(1);
+    // The official tests mix integers with floats, start functions and host imports in one module.
+    #[cfg(feature = "spec")]
+    config.floats(true).allow_start_fn(true);
     config
 }
 
@@ -249,11 +252,13 @@ unsafe extern "C" fn spawn(module: *mut ModuleBox, ret: *mut *mut InstanceBox) -
     if store.set_fuel(u64::MAX / 2).is_err() {
         return FAILED;
     }
-    let instance =
-        match Linker::new(&module.engine).instantiate_and_start(&mut store, &module.module) {
-            Ok(instance) => instance,
-            Err(error) => return outcome_of(&error).0,
-        };
+    let linker = Linker::new(&module.engine);
+    #[cfg(feature = "spec")]
+    let linker = spec::link(linker, &mut store);
+    let instance = match linker.instantiate_and_start(&mut store, &module.module) {
+        Ok(instance) => instance,
+        Err(error) => return outcome_of(&error).0,
+    };
     let memory = instance.get_memory(&store, "memory");
     *ret = Box::into_raw(Box::new(InstanceBox {
         store,
@@ -478,4 +483,89 @@ unsafe extern "C" fn close(engine: *mut EngineBox) {
 
 unsafe extern "C" fn heap_used() -> u64 {
     HEAP_USED.load(Ordering::Relaxed) as u64
+}
+
+/// For engine/spec only, which runs the official tests: calls with arguments, and the host module
+/// "spectest". Not compiled into what ships.
+#[cfg(feature = "spec")]
+pub mod spec {
+    use super::*;
+    use wasmi::{MemoryType, Mutability, RefType, Table, TableType};
+
+    pub fn link(mut linker: Linker<()>, store: &mut Store<()>) -> Linker<()> {
+        let globals = [
+            ("global_i32", Val::I32(666)),
+            ("global_i64", Val::I64(666)),
+            ("global_f32", Val::F32(666.6f32.into())),
+            ("global_f64", Val::F64(666.6f64.into())),
+        ];
+        for (name, value) in globals {
+            let global = Global::new(&mut *store, value, Mutability::Const);
+            linker.define("spectest", name, global).unwrap();
+        }
+        let memory = Memory::new(&mut *store, MemoryType::new(1, Some(2))).unwrap();
+        linker.define("spectest", "memory", memory).unwrap();
+        let table = TableType::new(RefType::Func, 10, Some(20));
+        let table =
+            Table::new(&mut *store, table, wasmi::Ref::Func(wasmi::Nullable::Null)).unwrap();
+        linker.define("spectest", "table", table).unwrap();
+        linker.func_wrap("spectest", "print", || {}).unwrap();
+        linker
+            .func_wrap("spectest", "print_i32", |_: i32| {})
+            .unwrap();
+        linker
+            .func_wrap("spectest", "print_i64", |_: i64| {})
+            .unwrap();
+        linker
+            .func_wrap("spectest", "print_f32", |_: wasmi::F32| {})
+            .unwrap();
+        linker
+            .func_wrap("spectest", "print_f64", |_: wasmi::F64| {})
+            .unwrap();
+        linker
+            .func_wrap("spectest", "print_i32_f32", |_: i32, _: wasmi::F32| {})
+            .unwrap();
+        linker
+            .func_wrap(
+                "spectest",
+                "print_f64_f64",
+                |_: wasmi::F64, _: wasmi::F64| {},
+            )
+            .unwrap();
+        linker
+    }
+
+    /// Calls an export; the error is the table's result code and trap number.
+    ///
+    /// # Safety
+    /// `instance` comes from the table's spawn and was not dropped.
+    pub unsafe fn invoke(
+        instance: *mut InstanceBox,
+        name: &str,
+        inputs: &[Val],
+        fuel: u64,
+    ) -> Result<Vec<Val>, (c_int, u32)> {
+        let this = &mut *instance;
+        let func = this
+            .instance
+            .get_func(&this.store, name)
+            .ok_or((FAILED, 0))?;
+        this.store.set_fuel(fuel).map_err(|_| (FAILED, 0))?;
+        let results = func.ty(&this.store).results().len();
+        let mut outputs = vec![Val::I32(0); results];
+        match func.call(&mut this.store, inputs, &mut outputs) {
+            Ok(()) => Ok(outputs),
+            Err(error) => Err(outcome_of(&error)),
+        }
+    }
+
+    /// Reads an exported global.
+    ///
+    /// # Safety
+    /// As `invoke`.
+    pub unsafe fn global(instance: *mut InstanceBox, name: &str) -> Option<Val> {
+        let this = &mut *instance;
+        let global = this.instance.get_global(&this.store, name)?;
+        Some(global.get(&this.store))
+    }
 }

@@ -197,26 +197,31 @@ static POLICY_COLD void policy_put_sol(struct policy_text *text, uint64_t lampor
 	policy_put(text, " SOL");
 }
 
-/* policy_put_key writes an address in base58. */
+/* policy_put_key writes an address in base58, five digits at a time: descriptions hold many. */
 static POLICY_COLD void policy_put_key(struct policy_text *text, const uint8_t *key)
 {
 	static const char alphabet[] = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+	uint32_t limbs[8];
 	uint8_t digits[45];
-	uint32_t count = 0, zeros = 0;
-	while (zeros < 32 && key[zeros] == 0)
-		zeros++;
-	for (uint32_t i = zeros; i < 32; i++) {
-		uint32_t carry = key[i];
-		for (uint32_t j = 0; j < count; j++) {
-			carry += (uint32_t)digits[j] << 8;
-			digits[j] = (uint8_t)(carry % 58);
-			carry /= 58;
-		}
-		for (; carry != 0; carry /= 58)
-			digits[count++] = (uint8_t)(carry % 58);
+	for (uint32_t i = 0; i < 8; i++) {
+		__builtin_memcpy(&limbs[i], key + 4 * i, 4);
+		limbs[i] = __builtin_bswap32(limbs[i]);
 	}
-	for (uint32_t i = 0; i < zeros; i++)
+	for (uint32_t group = 0; group < 45; group += 5) {
+		uint64_t rest = 0;
+		for (uint32_t i = 0; i < 8; i++) {
+			rest = rest << 32 | limbs[i];
+			limbs[i] = (uint32_t)(rest / 656356768u); /* 58^5 */
+			rest %= 656356768u;
+		}
+		for (uint32_t i = 0; i < 5; i++, rest /= 58)
+			digits[group + i] = (uint8_t)(rest % 58);
+	}
+	for (uint32_t i = 0; i < 32 && key[i] == 0; i++)
 		policy_put_byte(text, '1');
+	uint32_t count = 45;
+	while (count != 0 && digits[count - 1] == 0)
+		count--;
 	while (count != 0)
 		policy_put_byte(text, (uint8_t)alphabet[digits[--count]]);
 }
@@ -351,8 +356,11 @@ static POLICY_COLD bool policy_report(struct policy *p, bool holds, uint32_t rea
 
 /* POLICY_NEED is true when `holds`; what follows it may rely on it. */
 #define POLICY_NEED(p, holds, reason, instruction, name, expected, actual)                         \
-	(((holds) && !(p)->explain) ||                                                             \
-	 policy_report((p), (holds), (reason), (instruction), (name), (expected), (actual)))
+	({                                                                                         \
+		bool holds_ = (holds);                                                             \
+		(holds_ && !(p)->explain) || policy_report((p), holds_, (reason), (instruction),   \
+		                                           (name), (expected), (actual));          \
+	})
 
 /* POLICY_LIMIT is true when `holds`, and in explain and describe modes, which list what else fails.
  */

@@ -2,9 +2,9 @@
 #include "tpm.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <tss2/tss2_esys.h>
 #include <unistd.h>
 
 #include <openssl/rand.h>
@@ -13,9 +13,6 @@
 #include "base_sha256.h"
 #include "tpm_esys.h"
 #include "tpm_tcti.h"
-
-const TPMT_SYM_DEF tpm_session_cipher = {
-    .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB};
 
 /* base_code drops the layer and the parameter, handle or session number of format-one codes. */
 static TSS2_RC base_code(TSS2_RC rc)
@@ -79,7 +76,6 @@ static int connect_socket(const char *path)
 enum status tpm_open(const char *where, struct tpm *ret_tpm)
 {
 	static const char device[] = "device:", swtpm[] = "swtpm:path=";
-	struct tpm_tcti *tcti;
 	ESYS_CONTEXT *esys = NULL;
 	enum status status;
 	uint8_t scrap[16];
@@ -99,16 +95,10 @@ enum status tpm_open(const char *where, struct tpm *ret_tpm)
 		return STATUS_MALFORMED;
 	if (fd < 0)
 		return STATUS_IO;
-	tcti = calloc(1, sizeof(*tcti));
-	if (tcti == NULL) {
-		close(fd);
+	ret_tpm->tcti = tpm_tcti_open(fd);
+	if (ret_tpm->tcti == NULL)
 		return STATUS_IO;
-	}
-	tpm_tcti_init(fd, tcti);
-	ret_tpm->tcti = tcti;
-	status =
-	    tpm_status(ret_tpm, Esys_Initialize(&esys, (TSS2_TCTI_CONTEXT *)(void *)tcti, NULL),
-	               "initializing");
+	status = tpm_status(ret_tpm, Esys_Initialize(&esys, ret_tpm->tcti, NULL), "initializing");
 	ret_tpm->esys = esys;
 	if (status != STATUS_OK)
 		tpm_close(ret_tpm);
@@ -127,7 +117,6 @@ void tpm_flush(struct tpm *tpm, uint32_t *handle)
 void tpm_close(struct tpm *tpm)
 {
 	ESYS_CONTEXT *esys = tpm->esys;
-	struct tpm_tcti *tcti = tpm->tcti;
 
 	if (esys != NULL) {
 		ESYS_TR primary = tpm->primary;
@@ -138,19 +127,14 @@ void tpm_close(struct tpm *tpm)
 			(void)Esys_TR_Close(esys, &primary);
 		Esys_Finalize(&esys);
 	}
-	if (tcti != NULL) {
-		Tss2_Tcti_Finalize((TSS2_TCTI_CONTEXT *)(void *)tcti);
-		free(tcti);
-	}
+	tpm_tcti_close(tpm->tcti);
 	tpm->esys = tpm->tcti = NULL;
 	tpm->primary = ESYS_TR_NONE;
 }
 
 int tpm_descriptor(const struct tpm *tpm)
 {
-	const struct tpm_tcti *tcti = tpm->tcti;
-
-	return tcti != NULL ? tcti->fd : -1;
+	return tpm_tcti_descriptor(tpm->tcti);
 }
 
 enum status tpm_startup(struct tpm *tpm)

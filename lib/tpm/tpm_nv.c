@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <tss2/tss2_esys.h>
+
 #include "base_check.h"
 #include "tpm_esys.h"
 

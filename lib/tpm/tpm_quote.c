@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <tss2/tss2_esys.h>
+#include <tss2/tss2_mu.h>
+
 #include "tpm_esys.h"
 
 /* Restricted: signs only what the TPM itself says. */

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <tss2/tss2_esys.h>
+#include <tss2/tss2_mu.h>
+
 #include "base_check.h"
 #include "base_sha256.h"
 #include "tpm_esys.h"
@@ -8,6 +11,9 @@
 	(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |        \
 	 TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED |                    \
 	 TPMA_OBJECT_DECRYPT)
+
+static const TPMT_SYM_DEF session_cipher = {
+    .algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB};
 
 /* TCG EK Credential Profile's storage template of ECC P-256, with noDA. */
 static const TPM2B_PUBLIC primary_template = {
@@ -128,14 +134,14 @@ static enum status check_primary(struct tpm *tpm, ESYS_TR primary, const struct 
 	return status;
 }
 
-enum status tpm_salted(struct tpm *tpm, TPM2_SE kind, ESYS_TR *ret_session)
+enum status tpm_salted(struct tpm *tpm, uint8_t kind, uint32_t *ret_session)
 {
 	ESYS_TR session = ESYS_TR_NONE;
 	enum status status =
 	    tpm_status(tpm,
 	               Esys_StartAuthSession(tpm_context(tpm), tpm->primary, ESYS_TR_NONE,
 	                                     ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL, kind,
-	                                     &tpm_session_cipher, TPM2_ALG_SHA256, &session),
+	                                     &session_cipher, TPM2_ALG_SHA256, &session),
 	               "starting a salted session");
 
 	if (status != STATUS_OK)

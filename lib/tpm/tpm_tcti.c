@@ -3,10 +3,23 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <tss2/tss2_tcti.h>
 #include <unistd.h>
 
-#define MAGIC      UINT64_C(0x434c56544350554d)
-#define HEADER_LEN 10u /* tag 2, size 4, response code 4 */
+#include "base_bytes.h"
+
+#define RESPONSE_MAX  4096u /* the TPM's own bound (TPM_PT_MAX_RESPONSE_SIZE) */
+#define TIME_LIMIT_MS 60000 /* making a key takes a hardware TPM seconds */
+#define MAGIC         UINT64_C(0x434c56544350554d)
+#define HEADER_LEN    10u /* tag 2, size 4, response code 4 */
+
+struct tpm_tcti {
+	TSS2_TCTI_CONTEXT_COMMON_V1 common; /* first: ESYS sees only this */
+	int fd;
+	uint8_t response[RESPONSE_MAX];
+	size_t response_len;
+};
 
 static struct tpm_tcti *tcti_of(TSS2_TCTI_CONTEXT *context)
 {
@@ -39,7 +52,7 @@ static bool read_more(struct tpm_tcti *tcti)
 	int ready;
 
 	do {
-		ready = poll(&fd, 1, TPM_TCTI_TIME_LIMIT_MS);
+		ready = poll(&fd, 1, TIME_LIMIT_MS);
 	} while (ready < 0 && errno == EINTR);
 	if (ready <= 0)
 		return false;
@@ -117,8 +130,14 @@ static TSS2_RC set_locality(TSS2_TCTI_CONTEXT *context, uint8_t locality)
 	return locality == 0 ? TSS2_RC_SUCCESS : TSS2_TCTI_RC_NOT_IMPLEMENTED;
 }
 
-void tpm_tcti_init(int fd, struct tpm_tcti *tcti)
+void *tpm_tcti_open(int fd)
 {
+	struct tpm_tcti *tcti = calloc(1, sizeof(*tcti));
+
+	if (tcti == NULL) {
+		close(fd);
+		return NULL;
+	}
 	*tcti = (struct tpm_tcti){
 	    .common = {.magic = MAGIC,
 	               .version = 1,
@@ -130,4 +149,18 @@ void tpm_tcti_init(int fd, struct tpm_tcti *tcti)
 	               .setLocality = set_locality},
 	    .fd = fd
         };
+	return tcti;
+}
+
+int tpm_tcti_descriptor(const void *tcti)
+{
+	return tcti != NULL ? ((const struct tpm_tcti *)tcti)->fd : -1;
+}
+
+void tpm_tcti_close(void *tcti)
+{
+	if (tcti == NULL)
+		return;
+	finalize(tcti);
+	free(tcti);
 }

@@ -43,6 +43,7 @@ static bool set_signals(void)
 
 	sigemptyset(&none);
 	return sigaction(SIGTERM, &stop, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
+	       sigaction(SIGXFSZ, &ignore, NULL) == 0 && /* a full file is an error, no end */
 	       sigaction(SIGHUP, &ignore, NULL) == 0 && sigaction(SIGINT, &ignore, NULL) == 0 &&
 	       sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }

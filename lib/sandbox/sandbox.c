@@ -23,6 +23,9 @@
 /* Descriptors are looked for one by one below this number, and closed unseen from it on. */
 #define DESCRIPTORS_SEEN 1024
 
+/* Standard error may be a file, and a process must not end because its log grew. */
+#define LOG_FILE_BYTES_MAX (UINT64_C(1) << 40)
+
 static bool is_listed(const struct sandbox_rules *rules, int fd)
 {
 	for (size_t i = 0; i < rules->descriptor_count; i++)
@@ -118,17 +121,19 @@ static bool limit(__rlimit_resource_t resource, rlim_t value)
 
 static bool set_limits(const struct sandbox_rules *rules)
 {
-	rlim_t descriptors = rules->descriptors_max;
+	rlim_t descriptors = rules->descriptors_max, bytes = rules->file_bytes_max;
 	int highest = 0;
+
+	if (bytes < LOG_FILE_BYTES_MAX)
+		bytes = LOG_FILE_BYTES_MAX;
 
 	for (size_t i = 0; i < rules->descriptor_count; i++)
 		if (rules->descriptors[i] > highest)
 			highest = rules->descriptors[i];
 	if (descriptors < (rlim_t)highest + 1)
 		descriptors = (rlim_t)highest + 1;
-	return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NPROC, 0) &&
-	       limit(RLIMIT_FSIZE, rules->file_bytes_max) && limit(RLIMIT_NOFILE, descriptors) &&
-	       limit(RLIMIT_MSGQUEUE, 0);
+	return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NPROC, 0) && limit(RLIMIT_FSIZE, bytes) &&
+	       limit(RLIMIT_NOFILE, descriptors) && limit(RLIMIT_MSGQUEUE, 0);
 }
 
 /* A change of uid has cleared the parent-death signal and may have set dumpable again. */

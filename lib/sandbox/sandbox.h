@@ -9,8 +9,8 @@
  *   5. User and group id of its own, no supplementary groups.                     [when root]
  *   6. No capabilities: bounding, ambient, permitted, effective and inheritable sets are empty, and
  *      securebits are locked.
- *   7. Resource limits: no core dump, no new processes, no file growth unless asked for, at most
- *      `descriptors_max` descriptors.
+ *   7. Resource limits: no core dump, no new processes, no message queues, files (standard error may
+ *      be one) of at most 1 TiB or `file_bytes_max`, at most `descriptors_max` descriptors.
  *   8. Not dumpable (no ptrace, no /proc/PID/mem by others of its uid); dies with the supervisor.
  *   9. No new privileges.
  *  10. Landlock at the best level of the kernel: no path except `paths`, no TCP bind or connect, no
@@ -53,7 +53,7 @@ struct sandbox_rules {
 	size_t path_count;
 	uint32_t uid;             /* 0: keep; also used as group id */
 	uint32_t descriptors_max; /* later, for a process that accepts connections */
-	uint64_t file_bytes_max;  /* 0: no file may be written to beyond its size */
+	uint64_t file_bytes_max;  /* no file grows beyond it */
 };
 
 /* What is in force, one bit for a layer that depends on the host. */

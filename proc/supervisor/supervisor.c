@@ -142,8 +142,8 @@ static void reap(struct supervisor *supervisor)
 				note_end(supervisor, &supervisor->children[i], status);
 }
 
-/* A complaint ends the peer; a complaint about a process whose end halts everything ends the
- * complainer instead, so that nobody but itself can halt the signer. */
+/* A complaint ends the peer. About a process whose end halts everything only another such process
+ * is believed; else it ends the complainer, so that a hostile bridge cannot halt the signer. */
 static void judge_complaints(struct supervisor *supervisor)
 {
 	for (size_t i = 0; i < 2 * supervisor->link_count; i++) {
@@ -153,10 +153,10 @@ static void judge_complaints(struct supervisor *supervisor)
 
 		if (why == IPC_COMPLAINT_NONE || !ipc_memory_is_up(&link->memory))
 			continue;
-		if (supervisor_roles[about->role].end != END_RESTART)
+		if (supervisor_roles[about->role].end != END_RESTART &&
+		    supervisor_roles[from->role].end == END_RESTART)
 			about = from;
-		if (supervisor_roles[about->role].end != END_RESTART || about->killed ||
-		    about->state != CHILD_RUNS)
+		if (about->killed || about->state != CHILD_RUNS)
 			continue;
 		log_child(why == IPC_COMPLAINT_REPLACE ? LOG_INFO : LOG_WARN, "process.complaint",
 		          about, "complaint", why);

@@ -9,6 +9,13 @@ set_target_properties(stub PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DI
 _tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/supervisor_test.c "")
 add_dependencies(supervisor_test stub claviger-supervisor)
 
+# The real processes, one at a time, with a hostile other end.
+if(NOT CLAVIGER_SANITIZE)
+	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/channel_test.c "supervisor_parts;base;ipc;call")
+	target_include_directories(channel_test PRIVATE proc proc/supervisor)
+	add_dependencies(channel_test claviger-store claviger-verifier claviger-bridge)
+endif()
+
 soak_test(ipc-hostile-writer COMMAND build/tests/ipc_stress_test 100000000)
 
 # The figures of a hop; `claviger bench` measures the whole.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "attack_acts.h"
+#include "log_line.h"
 #include "proc_start.h"
 
 static enum status attack_open(struct proc *proc)
@@ -27,8 +28,10 @@ static int attack_serve(struct proc *proc)
 {
 	const char *act = proc_setting(proc, "act");
 
-	if (strcmp(act, "idle") == 0)
+	if (strcmp(act, "idle") == 0) {
+		log_event(LOG_ERROR, "idle"); /* also when standard error is a file */
 		return ATTACK_IDLE;
+	}
 	for (size_t i = 0; i < attack_act_count; i++)
 		if (strcmp(act, attack_acts[i].name) == 0)
 			return attack_acts[i].act() ? ATTACK_SUCCEEDED : ATTACK_REFUSED;

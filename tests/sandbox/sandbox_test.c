@@ -23,6 +23,7 @@
 static char state_dir[] = "/tmp/sandbox_test_XXXXXX";
 static bool plain; /* run the attack program as an unprivileged user */
 static unsigned tried, killed, refused;
+static off_t last_log_bytes; /* what the last attack program logged */
 
 static void put_setting(struct proc_start *start, const char *name, const char *value)
 {
@@ -48,10 +49,11 @@ static int start_fd_for(enum proc_role role, const char *act)
 	return fd;
 }
 
-/* Runs attack-ROLE and returns its wait status. */
+/* Runs attack-ROLE and returns its wait status. Its standard error is a file. */
 static int attack(enum proc_role role, const char *act)
 {
 	int start = start_fd_for(role, act), report = memfd_create("report", 0), status;
+	int log = memfd_create("log", MFD_CLOEXEC);
 	char path[512];
 	pid_t pid;
 
@@ -62,8 +64,8 @@ static int attack(enum proc_role role, const char *act)
 		char *const args[] = {path, NULL};
 		int one = fcntl(start, F_DUPFD, 100), two = fcntl(report, F_DUPFD, 100);
 
-		if (dup2(one, PROC_START_FD) < 0 || dup2(two, PROC_FIRST_FD) < 0 ||
-		    close_range(PROC_FIRST_FD + 1, ~0U, 0) != 0)
+		if (dup2(log, STDERR_FILENO) < 0 || dup2(one, PROC_START_FD) < 0 ||
+		    dup2(two, PROC_FIRST_FD) < 0 || close_range(PROC_FIRST_FD + 1, ~0U, 0) != 0)
 			_exit(99);
 		if (plain &&
 		    (setgroups(0, NULL) != 0 || setgid(PLAIN_UID) != 0 || setuid(PLAIN_UID) != 0))
@@ -72,6 +74,8 @@ static int attack(enum proc_role role, const char *act)
 		_exit(97);
 	}
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	last_log_bytes = lseek(log, 0, SEEK_END);
+	close(log);
 	close(start);
 	close(report);
 	return status;
@@ -98,6 +102,7 @@ static void test_every_process_serves_when_it_does_nothing_forbidden(void)
 		int status = attack((enum proc_role)role, "idle");
 
 		EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == ATTACK_IDLE);
+		EXPECT(last_log_bytes > 0);
 	}
 }
 

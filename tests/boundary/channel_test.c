@@ -1,0 +1,264 @@
+/* Every process x every channel x messages that no honest peer sends: unknown kinds, every kind
+ * with nothing, one byte, a slot full of zeros or noise, a length over the slot, cursors that
+ * cannot be (H9). The real executables run in their sandbox, made by the supervisor's own code; the
+ * test holds the other end of all their channels. None may die; what is forbidden must be
+ * complained about. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base_check.h"
+#include "base_test.h"
+#include "ipc_layout.h"
+#include "supervisor.h"
+
+#define KINDS         20
+#define SENTINEL_KIND 0xdead0001u
+#define PATIENCE_US   5000000 /* for a process to judge what lies in its ring */
+#define IGNORED_US    300000  /* for one that does not look at it in this state */
+
+enum outcome { OUTCOME_COMPLAINED, OUTCOME_NOT_READ, OUTCOME_DIED, OUTCOME_COUNT };
+
+static char state_dir[] = "/tmp/channel_test_XXXXXX";
+static char state_setting[64];
+static uint8_t noise[IPC_SLOT_BYTES_MAX];
+static uint64_t random_state = 0x9e3779b97f4a7c15;
+
+static uint32_t random_next(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return (uint32_t)(random_state >> 16);
+}
+
+/* The process under test, and the far end of one of its channels. */
+struct subject {
+	struct supervisor supervisor;
+	struct supervisor_child *child;
+	struct supervisor_link *link;
+	unsigned side; /* of the child */
+	struct ipc_channel far;
+};
+static struct subject subject;
+
+static void make_topology(void)
+{
+	char arguments[6][64] = {"",
+	                         "",
+	                         "listen=127.0.0.1:0",
+	                         "metrics_listen=127.0.0.1:0",
+	                         "connections_max=16",
+	                         "log_level=error"};
+	char *args[6];
+
+	for (int i = 0; i < 6; i++)
+		args[i] = arguments[i];
+	snprintf(arguments[1], sizeof(arguments[1]), "%s", state_setting);
+	CHECK(supervisor_configure(&subject.supervisor, 6, args) == STATUS_OK);
+	snprintf(subject.supervisor.folder, sizeof(subject.supervisor.folder), "%s/bin", BUILD_DIR);
+	subject.supervisor.verifiers = 1;
+	CHECK(supervisor_make(&subject.supervisor) == STATUS_OK);
+}
+
+static bool select_channel(enum proc_role role, enum proc_channel_id id)
+{
+	for (size_t i = 0; i < subject.supervisor.link_count; i++) {
+		struct supervisor_link *link = &subject.supervisor.links[i];
+
+		if (link->id != id)
+			continue;
+		for (unsigned side = 0; side < 2; side++) {
+			if (link->child[side]->role != role)
+				continue;
+			subject.link = link;
+			subject.side = side;
+			subject.child = link->child[side];
+			return true;
+		}
+	}
+	return false;
+}
+
+static void reset_all(void)
+{
+	for (size_t i = 0; i < subject.supervisor.link_count; i++)
+		for (unsigned side = 0; side < 2; side++)
+			CHECK(ipc_memory_reset_side(&subject.supervisor.links[i].memory, side) ==
+			      STATUS_OK);
+}
+
+static void start_subject(void)
+{
+	struct ipc_fds fds;
+
+	reset_all();
+	CHECK(ipc_memory_lend(&subject.link->memory, 1 - subject.side, &fds) == STATUS_OK);
+	CHECK(ipc_channel_open(&subject.far, &subject.link->memory.shape, &fds, 1 - subject.side) ==
+	      STATUS_OK);
+	CHECK(supervisor_spawn(&subject.supervisor, subject.child) == STATUS_OK);
+}
+
+static void end_subject(void)
+{
+	kill(subject.child->pid, SIGKILL);
+	(void)waitpid(subject.child->pid, NULL, 0);
+	ipc_channel_close(&subject.far);
+}
+
+struct row {
+	enum proc_role role;
+	enum proc_channel_id id;
+	bool reads; /* false: in its first state it does not look at this channel yet */
+};
+
+static const struct row rows[] = {
+    {PROC_store,    PROC_CHANNEL_signer_store,     true},
+    {PROC_verifier, PROC_CHANNEL_signer_verifier,  true},
+    {PROC_bridge,   PROC_CHANNEL_bridge_signer,    true},
+    {PROC_bridge,   PROC_CHANNEL_bridge_authority, true},
+};
+#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+
+static int64_t patience_for(const struct row *row)
+{
+	return row->reads ? PATIENCE_US : IGNORED_US;
+}
+
+/* Waits until the process has judged what lies in its ring. */
+static enum outcome await_outcome(int64_t patience_us)
+{
+	const struct ipc_side *marks = subject.link->memory.side[subject.side];
+	const _Atomic uint32_t *phase = &subject.child->report->phase;
+	int64_t deadline = supervisor_now_us() + patience_us;
+	uint32_t tail = atomic_load(&marks->tail);
+
+	for (;;) {
+		struct ipc_futex words[] = {
+		    {&marks->complaint, 0                 },
+                    {phase,             atomic_load(phase)}
+                };
+		int status;
+
+		if (waitpid(subject.child->pid, &status, WNOHANG) != 0) {
+			fprintf(stderr, "died: wait status %#x\n", (unsigned)status);
+			return OUTCOME_DIED;
+		}
+		if (atomic_load(&marks->complaint) != IPC_COMPLAINT_NONE)
+			return OUTCOME_COMPLAINED;
+		if (atomic_load(&marks->tail) != tail) { /* it moves: give it time */
+			tail = atomic_load(&marks->tail);
+			deadline = supervisor_now_us() + patience_us;
+		}
+		if (supervisor_now_us() > deadline)
+			return OUTCOME_NOT_READ;
+		ipc_futex_wait(words, 2, 20000);
+	}
+}
+
+/* After the message in question comes one that nobody may send: once that was complained about, the
+ * first one was judged too, and survived. */
+static enum outcome try_message(const struct row *row, uint32_t kind, struct bytes payload)
+{
+	enum outcome outcome;
+
+	start_subject();
+	CHECK(ipc_put(&subject.far, kind, payload) == STATUS_OK);
+	if (subject.far.shape.slots > 1)
+		CHECK(ipc_put(&subject.far, SENTINEL_KIND, bytes_of("end", 3)) == STATUS_OK);
+	outcome = await_outcome(patience_for(row));
+	end_subject();
+	return outcome;
+}
+
+static bool is_right(const struct row *row, enum outcome outcome, const char *what, uint32_t kind)
+{
+	bool right = row->reads ? outcome == OUTCOME_COMPLAINED : outcome == OUTCOME_NOT_READ;
+
+	if (!right)
+		fprintf(stderr, "%s: channel %d: %s of kind %u: outcome %d\n",
+		        supervisor_roles[row->role].name, (int)row->id, what, kind, (int)outcome);
+	return right;
+}
+
+static unsigned tried;
+
+static void test_no_message_of_any_kind_ends_a_process(void)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		int64_t begin = supervisor_now_us();
+
+		CHECK(select_channel(rows[i].role, rows[i].id));
+		for (uint32_t kind = 0; kind < KINDS; kind++) {
+			size_t full = IPC_PAYLOAD(subject.link->memory.shape.slot_bytes);
+			size_t lens[] = {0, 1, full, random_next() % full, 8 + random_next() % 200};
+
+			for (size_t j = 0; j < sizeof(lens) / sizeof(lens[0]); j++, tried++) {
+				for (size_t at = 0; at < lens[j]; at++)
+					noise[at] = j == 2 ? 0 : (uint8_t)random_next();
+				EXPECT(is_right(
+				    &rows[i], try_message(&rows[i], kind, bytes_of(noise, lens[j])),
+				    "a message", kind));
+			}
+		}
+		printf("%s, channel %d: %.1f s\n", supervisor_roles[rows[i].role].name,
+		       (int)rows[i].id, (double)(supervisor_now_us() - begin) / 1e6);
+	}
+	EXPECT(tried == ROW_COUNT * KINDS * 5);
+}
+
+static void test_unknown_kinds_are_complained_about(void)
+{
+	static const uint32_t kinds[] = {999, 0x80000000u, UINT32_MAX};
+
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		CHECK(select_channel(rows[i].role, rows[i].id));
+		for (size_t j = 0; j < sizeof(kinds) / sizeof(kinds[0]); j++) {
+			enum outcome outcome;
+
+			start_subject();
+			CHECK(ipc_put(&subject.far, kinds[j], bytes_of("x", 1)) == STATUS_OK);
+			outcome = await_outcome(patience_for(&rows[i]));
+			EXPECT(is_right(&rows[i], outcome, "unknown", kinds[j]));
+			end_subject();
+		}
+	}
+}
+
+static void test_lengths_and_cursors_that_cannot_be_are_complained_about(void)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		CHECK(select_channel(rows[i].role, rows[i].id));
+		for (uint32_t j = 0; j < 4; j++) {
+			uint32_t slot_bytes = subject.link->memory.shape.slot_bytes;
+			const uint32_t lens[] = {slot_bytes - 7, UINT32_MAX};
+			enum outcome outcome;
+
+			start_subject();
+			if (j < 2) {
+				memcpy(subject.far.own_slots + 4, &lens[j], 4);
+				atomic_store(&subject.far.own->head, 1);
+			} else {
+				atomic_store(&subject.far.own->head, j == 2 ? 5000 : UINT32_MAX);
+			}
+			ipc_futex_wake(&subject.far.own->head);
+			outcome = await_outcome(patience_for(&rows[i]));
+			EXPECT(is_right(&rows[i], outcome, "a lie", j));
+			end_subject();
+		}
+	}
+}
+
+int main(void)
+{
+	CHECK(mkdtemp(state_dir) != NULL);
+	snprintf(state_setting, sizeof(state_setting), "state_dir=%s/state", state_dir);
+	make_topology();
+	RUN(test_no_message_of_any_kind_ends_a_process);
+	RUN(test_unknown_kinds_are_complained_about);
+	RUN(test_lengths_and_cursors_that_cannot_be_are_complained_about);
+	printf("%u messages tried\n", tried);
+	return test_summary();
+}

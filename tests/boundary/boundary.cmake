@@ -13,7 +13,8 @@ add_dependencies(supervisor_test stub claviger-supervisor)
 if(NOT CLAVIGER_SANITIZE)
 	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/channel_test.c "supervisor_parts;base;ipc;call")
 	target_include_directories(channel_test PRIVATE proc proc/supervisor)
-	add_dependencies(channel_test claviger-store claviger-verifier claviger-bridge)
+	add_dependencies(channel_test claviger-store claviger-verifier claviger-bridge claviger-authority
+		claviger-signer)
 endif()
 
 soak_test(ipc-hostile-writer COMMAND build/tests/ipc_stress_test 100000000)

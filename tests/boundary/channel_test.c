@@ -84,10 +84,13 @@ static bool select_channel(enum proc_role role, enum proc_channel_id id)
 
 static void reset_all(void)
 {
-	for (size_t i = 0; i < subject.supervisor.link_count; i++)
+	for (size_t i = 0; i < subject.supervisor.link_count; i++) {
+		if (!ipc_memory_is_up(&subject.supervisor.links[i].memory))
+			ipc_memory_raise(&subject.supervisor.links[i].memory);
 		for (unsigned side = 0; side < 2; side++)
 			CHECK(ipc_memory_reset_side(&subject.supervisor.links[i].memory, side) ==
 			      STATUS_OK);
+	}
 }
 
 static void start_subject(void)
@@ -108,17 +111,58 @@ static void end_subject(void)
 	ipc_channel_close(&subject.far);
 }
 
+static void await_acknowledged(void)
+{
+	struct ipc_memory *memory = &subject.link->memory;
+	int64_t deadline = supervisor_now_us() + PATIENCE_US;
+
+	while (!ipc_memory_is_acknowledged(memory, subject.side) &&
+	       supervisor_now_us() < deadline) {
+		struct ipc_futex words[2];
+
+		ipc_memory_watch(memory, subject.side, words);
+		if (!ipc_memory_is_acknowledged(memory, subject.side))
+			ipc_futex_wait(words, 2, 20000);
+	}
+	EXPECT(ipc_memory_is_acknowledged(memory, subject.side));
+}
+
+/* The hostile peer was killed and a new one comes, as the supervisor does it: the process under
+ * test lives through all of its peers. */
+static void renew_peer(void)
+{
+	struct ipc_memory *memory = &subject.link->memory;
+	struct ipc_fds fds;
+
+	ipc_memory_raise(memory);
+	await_acknowledged();
+	ipc_channel_close(&subject.far);
+	CHECK(ipc_memory_reset_side(memory, 1 - subject.side) == STATUS_OK);
+	ipc_memory_raise(memory);
+	CHECK(ipc_memory_lend(memory, 1 - subject.side, &fds) == STATUS_OK);
+	CHECK(ipc_channel_open(&subject.far, &memory->shape, &fds, 1 - subject.side) == STATUS_OK);
+	await_acknowledged();
+}
+
 struct row {
 	enum proc_role role;
 	enum proc_channel_id id;
 	bool reads; /* false: in its first state it does not look at this channel yet */
 };
 
+/* The signer and the authority are seen as they start: sealed. */
 static const struct row rows[] = {
-    {PROC_store,    PROC_CHANNEL_signer_store,     true},
-    {PROC_verifier, PROC_CHANNEL_signer_verifier,  true},
-    {PROC_bridge,   PROC_CHANNEL_bridge_signer,    true},
-    {PROC_bridge,   PROC_CHANNEL_bridge_authority, true},
+    {PROC_store,     PROC_CHANNEL_signer_store,     true },
+    {PROC_verifier,  PROC_CHANNEL_signer_verifier,  true },
+    {PROC_bridge,    PROC_CHANNEL_bridge_signer,    true },
+    {PROC_bridge,    PROC_CHANNEL_bridge_authority, true },
+    {PROC_authority, PROC_CHANNEL_bridge_authority, true },
+    {PROC_authority, PROC_CHANNEL_authority_signer, true },
+    {PROC_signer,    PROC_CHANNEL_bridge_signer,    true },
+    {PROC_signer,    PROC_CHANNEL_authority_signer, false},
+    {PROC_signer,    PROC_CHANNEL_signer_store,     true },
+    {PROC_signer,    PROC_CHANNEL_signer_verifier,  true },
+    {PROC_signer,    PROC_CHANNEL_signer_attestor,  true },
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 
@@ -158,18 +202,28 @@ static enum outcome await_outcome(int64_t patience_us)
 	}
 }
 
+/* Makes ready for the next message. */
+static void settle(enum outcome outcome)
+{
+	if (outcome == OUTCOME_COMPLAINED) {
+		renew_peer();
+		return;
+	}
+	end_subject();
+	start_subject();
+}
+
 /* After the message in question comes one that nobody may send: once that was complained about, the
  * first one was judged too, and survived. */
 static enum outcome try_message(const struct row *row, uint32_t kind, struct bytes payload)
 {
 	enum outcome outcome;
 
-	start_subject();
 	CHECK(ipc_put(&subject.far, kind, payload) == STATUS_OK);
 	if (subject.far.shape.slots > 1)
 		CHECK(ipc_put(&subject.far, SENTINEL_KIND, bytes_of("end", 3)) == STATUS_OK);
 	outcome = await_outcome(patience_for(row));
-	end_subject();
+	settle(outcome);
 	return outcome;
 }
 
@@ -191,7 +245,8 @@ static void test_no_message_of_any_kind_ends_a_process(void)
 		int64_t begin = supervisor_now_us();
 
 		CHECK(select_channel(rows[i].role, rows[i].id));
-		for (uint32_t kind = 0; kind < KINDS; kind++) {
+		start_subject();
+		for (uint32_t kind = 0; kind < (rows[i].reads ? KINDS : 2); kind++) {
 			size_t full = IPC_PAYLOAD(subject.link->memory.shape.slot_bytes);
 			size_t lens[] = {0, 1, full, random_next() % full, 8 + random_next() % 200};
 
@@ -203,10 +258,11 @@ static void test_no_message_of_any_kind_ends_a_process(void)
 				    "a message", kind));
 			}
 		}
+		end_subject();
 		printf("%s, channel %d: %.1f s\n", supervisor_roles[rows[i].role].name,
 		       (int)rows[i].id, (double)(supervisor_now_us() - begin) / 1e6);
 	}
-	EXPECT(tried == ROW_COUNT * KINDS * 5);
+	EXPECT(tried >= (ROW_COUNT - 1) * KINDS * 5);
 }
 
 static void test_unknown_kinds_are_complained_about(void)
@@ -215,15 +271,16 @@ static void test_unknown_kinds_are_complained_about(void)
 
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		CHECK(select_channel(rows[i].role, rows[i].id));
+		start_subject();
 		for (size_t j = 0; j < sizeof(kinds) / sizeof(kinds[0]); j++) {
 			enum outcome outcome;
 
-			start_subject();
 			CHECK(ipc_put(&subject.far, kinds[j], bytes_of("x", 1)) == STATUS_OK);
 			outcome = await_outcome(patience_for(&rows[i]));
 			EXPECT(is_right(&rows[i], outcome, "unknown", kinds[j]));
-			end_subject();
+			settle(outcome);
 		}
+		end_subject();
 	}
 }
 
@@ -231,12 +288,12 @@ static void test_lengths_and_cursors_that_cannot_be_are_complained_about(void)
 {
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		CHECK(select_channel(rows[i].role, rows[i].id));
+		start_subject();
 		for (uint32_t j = 0; j < 4; j++) {
 			uint32_t slot_bytes = subject.link->memory.shape.slot_bytes;
 			const uint32_t lens[] = {slot_bytes - 7, UINT32_MAX};
 			enum outcome outcome;
 
-			start_subject();
 			if (j < 2) {
 				memcpy(subject.far.own_slots + 4, &lens[j], 4);
 				atomic_store(&subject.far.own->head, 1);
@@ -246,8 +303,9 @@ static void test_lengths_and_cursors_that_cannot_be_are_complained_about(void)
 			ipc_futex_wake(&subject.far.own->head);
 			outcome = await_outcome(patience_for(&rows[i]));
 			EXPECT(is_right(&rows[i], outcome, "a lie", j));
-			end_subject();
+			settle(outcome);
 		}
+		end_subject();
 	}
 }
 

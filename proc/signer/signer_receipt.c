@@ -52,6 +52,7 @@ struct signer_receipts {
 	size_t recent_next, recent_count;
 	uint8_t *recent_bytes;
 	size_t recent_at;
+	uint64_t recent_kept; /* bytes kept in all, those skipped at the end included */
 	struct buffer sealed;
 	struct authz_merkle_entry *entries; /* for heads */
 };
@@ -250,8 +251,10 @@ static void remember(struct signer_receipts *receipts, const struct authz_receip
 {
 	struct signer_recent *recent = &receipts->recent[receipts->recent_next];
 
-	if (receipts->recent_at + encoded.len > SIGNER_RECENT_BYTES)
+	if (receipts->recent_at + encoded.len > SIGNER_RECENT_BYTES) {
+		receipts->recent_kept += SIGNER_RECENT_BYTES - receipts->recent_at;
 		receipts->recent_at = 0;
+	}
 	memcpy(receipts->recent_bytes + receipts->recent_at, encoded.data, encoded.len);
 	memcpy(recent->ticket, receipt->ticket, 32);
 	memcpy(recent->message_hash, receipt->message_hash, 32);
@@ -259,7 +262,9 @@ static void remember(struct signer_receipts *receipts, const struct authz_receip
 	memcpy(recent->client, receipt->client, 32);
 	recent->at = receipts->recent_at;
 	recent->len = encoded.len;
+	recent->kept = receipts->recent_kept;
 	receipts->recent_at += encoded.len;
+	receipts->recent_kept += encoded.len;
 	receipts->recent_next = (receipts->recent_next + 1) % SIGNER_RECENT_MAX;
 	if (receipts->recent_count < SIGNER_RECENT_MAX)
 		receipts->recent_count++;
@@ -448,6 +453,9 @@ const struct signer_recent *signer_receipts_find(const struct signer_receipts *r
 		    &receipts->recent[(receipts->recent_next + SIGNER_RECENT_MAX - 1 - i) %
 		                      SIGNER_RECENT_MAX];
 
+		/* Older ones' bytes may be another client's decision by now. */
+		if (receipts->recent_kept - recent->kept > SIGNER_RECENT_BYTES)
+			return NULL;
 		if (memcmp(recent->ticket, key, 32) == 0 ||
 		    memcmp(recent->message_hash, key, 32) == 0)
 			return recent;

@@ -37,6 +37,7 @@ struct signer_receipts;
 struct signer_recent {
 	uint8_t ticket[32], message_hash[32], wallet[32], client[32];
 	size_t at, len;
+	uint64_t kept; /* bytes kept in all before it: says whether its own were overwritten */
 };
 
 struct signer_receipts *signer_receipts_new(struct signer_state *state,

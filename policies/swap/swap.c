@@ -321,11 +321,7 @@ static bool rule_frame(struct policy *p)
 {
 	const struct policy_record *r = policy_record(p);
 	const struct policy_account *wallet = &p->accounts[p->request->wallet_account];
-	return POLICY_LIMIT(p, p->request->nonce == 0 || r->allow_nonce != 0,
-	                    POLICY_REASON_LIFETIME, POLICY_NO_INSTRUCTION, "lifetime",
-	                    v_words("a blockhash: signatures that expire"),
-	                    v_words(p->request->nonce ? "a durable nonce" : "a blockhash")) &&
-	       POLICY_LIMIT(p, p->facts->fee_lamports <= r->max_fee_lamports, POLICY_REASON_FEE,
+	return POLICY_LIMIT(p, p->facts->fee_lamports <= r->max_fee_lamports, POLICY_REASON_FEE,
 	                    POLICY_NO_INSTRUCTION, "network fee",
 	                    v_lamports_at_most(r->max_fee_lamports),
 	                    v_lamports(p->facts->fee_lamports)) &&

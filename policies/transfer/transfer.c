@@ -254,11 +254,6 @@ static void policy_rules(struct policy *p)
 {
 	const struct policy_record *r = policy_record(p);
 	struct transfer t = {0, false};
-	if (!POLICY_LIMIT(p, p->request->nonce == 0 || r->allow_nonce != 0, POLICY_REASON_LIFETIME,
-	                  POLICY_NO_INSTRUCTION, "lifetime",
-	                  v_words("a blockhash: signatures that expire"),
-	                  v_words(p->request->nonce ? "a durable nonce" : "a blockhash")))
-		return;
 	if (!POLICY_LIMIT(p, p->facts->fee_lamports <= r->max_fee_lamports, POLICY_REASON_FEE,
 	                  POLICY_NO_INSTRUCTION, "network fee",
 	                  v_lamports_at_most(r->max_fee_lamports),

@@ -860,8 +860,8 @@ static void test_explain_gives_the_same_reason(void)
 		uint32_t reason = decision.reason;
 		run_attack(&attacks[i], POLICY_FLAG_EXPLAIN);
 		if (decision.reason != reason)
-			fprintf(stderr, "case \"%s\": reason %u (%s), not %u\n",
-			        attacks[i].name, decision.reason, decision.text, reason);
+			fprintf(stderr, "case \"%s\": reason %u (%s), not %u\n", attacks[i].name,
+			        decision.reason, decision.text, reason);
 		EXPECT(decision.reason == reason);
 	}
 }

@@ -316,6 +316,35 @@ static void nonce_later(struct make_tx *tx)
 	tx->ix[0] = tx->ix[1];
 	tx->ix[1] = tx->ix[2];
 }
+static void nonce_extra(struct make_tx *tx)
+{
+	add_nonce(tx, nonce, wallet);
+	make_use(&tx->ix[0], stranger, "");
+}
+static void system_no_data(struct make_tx *tx)
+{
+	sol(tx, wallet, friends[0], 1000, "w")->len = 3;
+}
+static void token_no_data(struct make_tx *tx)
+{
+	tokens(tx, friends[0], 60, mints[0], false)->len = 0;
+}
+/* In v1 the compute budget program's instructions set nothing, so the host lets them be. */
+static void budget_unknown(struct make_tx *tx)
+{
+	budget(tx, 9, 1);
+	sol_ok(tx);
+}
+static void budget_no_data(struct make_tx *tx)
+{
+	budget(tx, 2, 1)->len = 0;
+	sol_ok(tx);
+}
+static void budget_trailing(struct make_tx *tx)
+{
+	make_data(budget(tx, 2, 1), 0, 1);
+	sol_ok(tx);
+}
 static void memo(struct make_tx *tx)
 {
 	sol_ok(tx);
@@ -555,6 +584,12 @@ static const struct attack attacks[] = {
 	{"another nonce account", GENEROUS, V0, nonce_other, R(NONCE), 0},
 	{"nonce of another authority", GENEROUS, V0, nonce_authority, R(ACCOUNT), 0},
 	{"nonce advanced later", GENEROUS, V0, nonce_later, R(LIFETIME), 0},
+	{"nonce with one more account", GENEROUS, V0, nonce_extra, R(ACCOUNT_COUNT), 0},
+	{"System without a tag", STRICT, V0, system_no_data, R(DATA), 0},
+	{"Token without a tag", STRICT, V0, token_no_data, R(DATA), 0},
+	{"compute budget, unknown tag, v1", STRICT, V1, budget_unknown, R(INSTRUCTION), 0},
+	{"compute budget without a tag, v1", STRICT, V1, budget_no_data, R(DATA), 0},
+	{"compute budget, trailing byte, v1", STRICT, V1, budget_trailing, R(TRAILING), 0},
 	{"memo", GENEROUS, V0, memo, R(NONE), 6200},
 	{"memo that is not named", STRICT, V0, memo, R(MEMO), 0},
 	{"memo with another signer", GENEROUS, V0, memo_other_signer, R(ACCOUNT), 0},

@@ -18,7 +18,7 @@
 #define CALL_BATCH_MAX       16     /* requests of one batch */
 #define CALL_HINTS_MAX       64     /* table hints of one request */
 #define CALL_REASONS_MAX     16     /* grants tried for one request */
-#define CALL_REASON_TEXT_MAX 256    /* bytes of one reason's text */
+#define CALL_REASON_TEXT_MAX 240    /* bytes of one reason's text; a receipt holds it too */
 #define CALL_FACT_TOKENS_MAX 16     /* mints in one answer's facts */
 #define CALL_DESCRIPTION_MAX 2048   /* bytes of a transaction's description in an answer */
 #define CALL_NO_INSTRUCTION  0xffff /* a reason that is about no single instruction */

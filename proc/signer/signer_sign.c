@@ -3,6 +3,12 @@
 
 #include "base_check.h"
 #include "policy_floor.h"
+#include "policy_text.h"
+
+_Static_assert(CALL_REASON_TEXT_MAX <= AUTHZ_RECEIPT_TEXT_MAX &&
+                   CALL_REASONS_MAX <= AUTHZ_RECEIPT_TRIED_MAX &&
+                   CALL_FACT_TOKENS_MAX <= AUTHZ_RECEIPT_TOKENS_MAX,
+               "what an answer says, its receipt holds");
 
 /* A signature that was given out: the same bytes get it back and count once. */
 struct remembered {
@@ -88,8 +94,9 @@ static struct call_reason *note_reason(struct signer_ticket *ticket, enum call_r
 	/* Cut between characters, never inside one. */
 	while (len < text.len && len > 0 && (text.data[len] & 0xc0) == 0x80)
 		len--;
-	if (len != 0)
-		memcpy(ticket->texts[at], text.data, len);
+	/* Why a module was refused is told by a verifier, which is believed in nothing: a receipt
+	 * with bytes that are no text could not be read again. */
+	len = policy_text_clean(bytes_of(text.data, len), false, (uint8_t *)ticket->texts[at]);
 	*reason = (struct call_reason){.result = (uint16_t)result,
 	                               .code = code,
 	                               .instruction = instruction < CALL_NO_INSTRUCTION

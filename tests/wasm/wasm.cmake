@@ -31,3 +31,11 @@ add_dependencies(hostile_test claviger-verifier hostile)
 
 # The official tests; the first run builds them (half a minute), later ones find them in the cache.
 script_test(wasm_spec GROUP wasm TIMEOUT 600 COMMAND ${CMAKE_SOURCE_DIR}/tests/wasm/wasm_spec)
+
+# The same modules on V8 (another engine, another code base).
+add_executable(wasm_differ ${CMAKE_SOURCE_DIR}/tests/wasm/wasm_differ.c
+	${CMAKE_SOURCE_DIR}/tests/wasm/wasm_random.c)
+target_link_libraries(wasm_differ PRIVATE base wasm)
+set_target_properties(wasm_differ PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+script_test(wasm_differ GROUP wasm COMMAND node tests/wasm/wasm_differ.mjs 1000)
+soak_test(wasm-differ COMMAND node tests/wasm/wasm_differ.mjs 50000 1000000)

@@ -1,0 +1,22 @@
+/* wasm_random: modules with random but valid code that keeps to the profile, for comparing engines.
+ *
+ * A seed gives one module, the same everywhere. The code is made so that it ends: loops count down,
+ * calls go only to later functions. It may trap (division, unreachable, addresses outside). All
+ * locals and globals are stored to memory at the end, so that memory holds the whole result. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WASM_RANDOM_H
+#define WASM_RANDOM_H
+
+#include "base_bytes.h"
+
+/* Where policy_io says that the area begins: nearly all of the two pages are it. */
+#define WASM_RANDOM_AREA     64
+#define WASM_RANDOM_AREA_LEN (131072 - WASM_RANDOM_AREA)
+
+/* wasm_random_make returns the module of a seed; it lies in static memory until the next call. */
+struct bytes wasm_random_make(uint64_t seed);
+
+/* wasm_random_next gives the next number of a sequence (splitmix64). */
+uint64_t wasm_random_next(uint64_t *state);
+
+#endif

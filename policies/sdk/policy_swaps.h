@@ -105,8 +105,6 @@ static uint32_t policy_take_plan(struct policy_cursor *c, uint32_t weight, uint3
 		return POLICY_REASON_ROUTE;
 	for (uint64_t i = 0; i < steps; i++) {
 		uint64_t tag = policy_take(c, 1);
-		if (c->bad)
-			return POLICY_REASON_DATA;
 		if (tag > last_tag || policy_jupiter_layouts[tag] == NULL)
 			return POLICY_REASON_ROUTE;
 		for (const char *field = policy_jupiter_layouts[tag]; *field != 0; field++)

@@ -171,7 +171,8 @@ static bool rule_swap(struct policy *p, struct swap *state, const struct policy_
 	return check_accounts(p, ix, &s) && check_amounts(p, ix, &s);
 }
 
-/* rule_system: SOL may go into the wallet's own wrapped-SOL account, and to tip accounts. */
+/* rule_system: SOL may go into the wallet's own wrapped-SOL account, and to tip accounts. That the
+ * account is proven own is checked where the swap takes the SOL from it. */
 static bool rule_system(struct policy *p, const struct policy_ix *ix)
 {
 	const struct policy_record *r = policy_record(p);
@@ -207,9 +208,6 @@ static bool rule_system(struct policy *p, const struct policy_ix *ix)
 	       POLICY_LIMIT(p, sells_sol(r), POLICY_REASON_WRAP, ix->number, "wrapping of SOL",
 	                    v_words("only when SOL is sold"),
 	                    v_words(sells_sol(r) ? "SOL is sold" : "another token is sold")) &&
-	       POLICY_LIMIT(p, !own || to->ownership_proven || r->accept_unproven,
-	                    POLICY_REASON_OWNERSHIP, ix->number, "ownership", v_words("proven"),
-	                    v_words("not proven: the key was known elsewhere")) &&
 	       POLICY_LIMIT(p, f->wrapped_lamports <= r->max_in, POLICY_REASON_AMOUNT, ix->number,
 	                    "SOL wrapped", v_lamports_at_most(r->max_in),
 	                    v_lamports(f->wrapped_lamports));

@@ -15,6 +15,8 @@ SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 SDK = os.path.join(SOURCE, "policies", "sdk")
 
+SHARED = {"transfer": ["policy_decode.h", "policy_sdk.h"], "swap": ["policy_swaps.h"]}
+
 # Checks that no input can make fail, with the reason.
 UNREACHABLE = {
     "policy_count_token(": "a policy of one or few mints cannot pass sixteen mints in 64 accounts",
@@ -116,10 +118,9 @@ def main():
     killed, survivors, excused = 0, [], 0
     for name in names:
         folder = os.path.join(SOURCE, "policies", name)
-        files = [os.path.join(folder, name + ".c"), os.path.join(SDK, "policy_decode.h"),
-                 os.path.join(SDK, "policy_sdk.h")]
-        if name == "swap":
-            files.append(os.path.join(SDK, "policy_swaps.h"))
+        files = [os.path.join(folder, name + ".c")]
+        # What both policies use is taken away once, under the policy whose cases look at it.
+        files += [os.path.join(SDK, file) for file in SHARED[name]]
         out = os.path.join(tempfile.gettempdir(), "mutant_%s_%d.wasm" % (name, os.getpid()))
         for path in files:
             for line, condition, content in mutants_of(path):

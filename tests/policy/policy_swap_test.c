@@ -519,6 +519,23 @@ static void r_exact_out_over(struct make_tx *tx)
 	r_exact_out(tx, 990100);
 }
 
+static void r_no_discriminator(struct make_tx *tx)
+{
+	route(tx)->len = 7;
+}
+static void r_no_plan(struct make_tx *tx)
+{
+	route(tx)->len = 10;
+}
+static void r_ends_in_plan(struct make_tx *tx)
+{
+	route(tx)->len = 13;
+}
+
+static void y_no_tag(struct make_tx *tx)
+{
+	raydium(tx)->len = 0;
+}
 static void y_ok(struct make_tx *tx)
 {
 	raydium(tx);
@@ -734,6 +751,10 @@ static const struct attack attacks[] = {
 	{"second forged tail", SELL_SOL, r_forged_tail, R(TRAILING), 0},
 	{"trailing byte, v2", SELL_SOL, r_v2_trailing, R(TRAILING), 0},
 	{"missing byte", SELL_SOL, r_short, R(DATA), 0},
+	{"no discriminator", SELL_SOL, r_no_discriminator, R(DATA), 0},
+	{"no route plan", SELL_SOL, r_no_plan, R(DATA), 0},
+	{"data that ends in the route plan", SELL_SOL, r_ends_in_plan, R(DATA), 0},
+	{"Raydium without a tag", SELL_SOL, y_no_tag, R(DATA), 0},
 	{"unknown route step", SELL_SOL, r_unknown_step, R(ROUTE), 0},
 	{"route step that was changed in place", SELL_SOL, r_changed_step, R(ROUTE), 0},
 	{"newer route step before the amounts", SELL_SOL, r_new_step_in_v1, R(ROUTE), 0},

@@ -17,6 +17,7 @@ struct export
 	char name[LIMIT_NAME_MAX];
 	uint8_t token[LIMIT_TOKEN_MAX];
 	uint64_t began_ms, cursor;
+	uint64_t read_to; /* the stream's next cursor when the last read was asked for */
 	unsigned passed;
 	uint8_t wallet[32];
 	struct call_export_answer answer;
@@ -249,6 +250,12 @@ static void end_receipts(struct signer *signer, struct export *export)
 
 	if (status == STATUS_BUSY)
 		return;
+	if (export->read_to != signer_receipts_next(signer->receipts)) {
+		/* More became durable meanwhile; the head below would tell of it. */
+		export->passed = 0;
+		export->step = EXPORT_READ;
+		return;
+	}
 	if (status == STATUS_OK)
 		status = signer_receipts_head(signer->receipts, export->wallet,
 		                              signer_time_read(&signer->time).high_s, &export->out);
@@ -340,8 +347,10 @@ static void step_read(struct signer_export *exports, struct export *export)
 	}
 	if (signer_store_segment(exports->signer->store, CALL_STORE_SEGMENT_READ,
 	                         CALL_STORE_STREAM_RECEIPTS, export->cursor >> ITEMS_BITS,
-	                         tag) == STATUS_OK)
-		export->step = EXPORT_READING;
+	                         tag) != STATUS_OK)
+		return;
+	export->step = EXPORT_READING;
+	export->read_to = signer_receipts_next(exports->signer->receipts);
 }
 
 static void send_answer(struct signer_export *exports, struct export *export)

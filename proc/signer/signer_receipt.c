@@ -17,8 +17,10 @@ struct chain_entry {
 	struct signer_cache_head head;
 	uint8_t hash[32]; /* of the last receipt; zero before the first */
 	uint64_t boot, number;
-	bool dirty;     /* not yet in the map */
-	bool this_boot; /* has a receipt of this boot: part of signed heads */
+	bool dirty; /* not yet in the map */
+	/* As far as its blobs are durable: what signed heads tell, and exports hold. */
+	bool has_durable;
+	uint8_t durable[AUTHZ_CHAIN_VALUE_LEN];
 };
 
 struct blob {
@@ -189,6 +191,8 @@ void signer_receipts_loaded(struct signer_receipts *receipts, const uint8_t wall
 		chain->boot = __builtin_bswap64(load_le64(value));
 		chain->number = __builtin_bswap64(load_le64(value + 8));
 		memcpy(chain->hash, value + 16, 32);
+		memcpy(chain->durable, value, sizeof(value));
+		chain->has_durable = true;
 		chain->head.state = SIGNER_CACHED_READY;
 	} else if (status == STATUS_NOT_FOUND) {
 		chain->head.state = SIGNER_CACHED_ABSENT;
@@ -225,6 +229,8 @@ enum status signer_receipts_recover(struct signer_receipts *receipts, uint64_t c
 		chain->boot = receipt.boot;
 		chain->number = receipt.number;
 		authz_receipt_hash(item, chain->hash);
+		authz_chain_value(chain->boot, chain->number, chain->hash, chain->durable);
+		chain->has_durable = true;
 		mark_dirty(receipts, chain);
 	}
 	plain->len = 0;
@@ -291,7 +297,6 @@ void signer_receipts_add(struct signer_receipts *receipts, struct authz_receipt 
 	authz_receipt_hash(buffer_bytes(&encoded), chain->hash);
 	chain->boot = receipt->boot;
 	chain->number = receipt->number;
-	chain->this_boot = true;
 	chain->head.state = SIGNER_CACHED_READY;
 	mark_dirty(receipts, chain);
 	remember(receipts, receipt, buffer_bytes(&encoded));
@@ -324,6 +329,28 @@ static void freeze_heads(struct signer_receipts *receipts, struct blob *blob)
 		chain->dirty = false;
 		chain->head.pins--;
 	}
+}
+
+/* The flying blob is durable: so are the chains up to what it holds. */
+static void note_durable(struct signer_receipts *receipts, uint64_t next_cursor)
+{
+	const struct blob *blob = &receipts->flying;
+
+	receipts->next_cursor = next_cursor;
+	for (size_t i = 0; i < blob->dirty_count; i++) {
+		struct chain_entry *chain = (struct chain_entry *)signer_cache_find(
+		    &receipts->chains, blob->dirty[i].wallet);
+
+		if (chain == NULL)
+			continue;
+		memcpy(chain->durable, blob->dirty[i].value, sizeof(chain->durable));
+		chain->has_durable = true;
+	}
+}
+
+uint64_t signer_receipts_next(const struct signer_receipts *receipts)
+{
+	return receipts->next_cursor;
 }
 
 /* The blob is durable: its wallets' heads go into the map with the next commit. */
@@ -372,7 +399,7 @@ void signer_receipts_segment(struct signer_receipts *receipts, uint64_t stream, 
 		return;
 	}
 	if (stream == CALL_STORE_STREAM_RECEIPTS)
-		receipts->next_cursor = state->cursor + 1;
+		note_durable(receipts, state->cursor + 1);
 	receipts->awaited--;
 }
 
@@ -389,7 +416,7 @@ static bool must_append(struct signer_receipts *receipts)
 	receipts->lost = false;
 	if (next != receipts->next_cursor + 1)
 		return true;
-	receipts->next_cursor = next;
+	note_durable(receipts, next);
 	receipts->append_receipts = false;
 	receipts->awaited--;
 	return false;
@@ -513,7 +540,9 @@ static void sort_entries(struct authz_merkle_entry *entries, size_t count)
 	}
 }
 
-/* The leaves of a head: every wallet that has a receipt of this boot, and the one asked for. */
+/* The leaves of a head: every wallet that has a durable receipt of this boot, and the one asked
+ * for.
+ */
 static size_t gather_entries(struct signer_receipts *receipts, const uint8_t wallet[32])
 {
 	size_t count = 0;
@@ -522,13 +551,12 @@ static size_t gather_entries(struct signer_receipts *receipts, const uint8_t wal
 		const struct chain_entry *chain =
 		    (const struct chain_entry *)(const void *)(receipts->chains.entries +
 		                                               i * receipts->chains.entry_bytes);
-		uint8_t value[AUTHZ_CHAIN_VALUE_LEN];
-		struct bytes bytes = BYTES_OF_ARRAY(value);
+		struct bytes bytes = BYTES_OF_ARRAY(chain->durable);
 
-		if (!chain->head.taken || chain->head.state != SIGNER_CACHED_READY ||
-		    (!chain->this_boot && memcmp(chain->head.key, wallet, 32) != 0))
+		if (!chain->head.taken || !chain->has_durable ||
+		    (__builtin_bswap64(load_le64(chain->durable)) != receipts->boot &&
+		     memcmp(chain->head.key, wallet, 32) != 0))
 			continue;
-		authz_chain_value(chain->boot, chain->number, chain->hash, value);
 		authz_merkle_key(AUTHZ_HEAD_KIND, chain->head.key, receipts->entries[count].key);
 		keys_sha256(&bytes, 1, receipts->entries[count].value_hash);
 		count++;

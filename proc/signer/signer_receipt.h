@@ -80,7 +80,10 @@ struct bytes signer_receipts_bytes(const struct signer_receipts *receipts,
 /* signer_receipts_open unseals a blob of the receipts stream for an export. */
 MUST_USE enum status signer_receipts_open(const struct signer_receipts *receipts,
                                           struct bytes sealed, struct buffer *ret_plain);
-/* signer_receipts_head appends the items HEAD and PATH of a wallet whose chain is known. */
+/* signer_receipts_next is the cursor that the next durable blob gets. */
+uint64_t signer_receipts_next(const struct signer_receipts *receipts);
+/* signer_receipts_head appends the items HEAD and PATH of a wallet whose chain is known, as far as
+ * it is durable: an export that read all blobs before signer_receipts_next ends where it says. */
 MUST_USE enum status signer_receipts_head(struct signer_receipts *receipts,
                                           const uint8_t wallet[32], uint64_t time_high_s,
                                           struct buffer *out);

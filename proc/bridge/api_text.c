@@ -74,7 +74,8 @@ void text_put_string(struct api_text *text, struct bytes string)
 		put_escaped(text, len == 0 ? '?' : c);
 		plain = ++at;
 	}
-	put_bytes(text, bytes_of(string.data + plain, at - plain));
+	if (at > plain)
+		put_bytes(text, bytes_of(string.data + plain, at - plain));
 	text_put(text, "\"");
 }
 

@@ -297,6 +297,8 @@ static struct bytes next_piece(const struct bridge_exchange *exchange)
 	if (at < own.len)
 		return bytes_of(own.data + at, own.len - at);
 	at -= own.len;
+	if (at == exchange->api.extra.len)
+		return bytes_of(NULL, 0);
 	return bytes_of(exchange->api.extra.data + at, exchange->api.extra.len - at);
 }
 

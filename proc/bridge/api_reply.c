@@ -93,7 +93,8 @@ const char *api_detail(struct api_exchange *exchange, const char *format, struct
 	char shown[65];
 	size_t len = text.len < sizeof(shown) - 1 ? text.len : sizeof(shown) - 1;
 
-	memcpy(shown, text.data, len);
+	if (len != 0)
+		memcpy(shown, text.data, len);
 	shown[len] = 0;
 	for (size_t i = 0; i < len; i++)
 		if (shown[i] < ' ' || shown[i] > '~')

@@ -196,8 +196,8 @@ static enum call_result fill_hints(struct api_exchange *exchange, struct json_va
 		    !json_take_text(members[2], &address) || index > UINT8_MAX ||
 		    base58_decode_32(table, hint->table) != STATUS_OK ||
 		    base58_decode_32(address, hint->address) != STATUS_OK) {
-			api_detail(exchange, "a hint is {\"table\", \"index\", \"address\"}%s",
-			           bytes_of(NULL, 0));
+			snprintf(exchange->detail, sizeof(exchange->detail),
+			         "a hint is {\"table\", \"index\", \"address\"}");
 			return CALL_RESULT_REQUEST_MALFORMED;
 		}
 		hint->index = (uint8_t)index;

@@ -9,7 +9,7 @@
 #include "bridge.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -26,6 +26,23 @@
 #define ASK_WAIT_US 200 /* longest sleep on the rings while sockets may have something, too */
 
 static struct bridge the_bridge;
+
+/* libcrypto has a helper that resolves names; nothing here calls it. These two keep the C library's
+ * resolver, which opens files and loads plugins, out of the one process that faces the network. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret_list)
+{
+	(void)name;
+	(void)service;
+	(void)hints;
+	(void)ret_list;
+	return EAI_FAIL;
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+	(void)list;
+}
 
 static void complain(const char *event, const char *value)
 {
@@ -187,6 +204,26 @@ static void begin_stop(struct bridge *bridge)
 	bridge->listening = false;
 }
 
+/* note_trouble logs, at most once a second, that requests were refused for load or went unanswered:
+ * an operator must see it without a metrics server. */
+static void note_trouble(struct bridge *bridge)
+{
+	struct api_metrics *metrics = &bridge->api.metrics;
+	struct log_line line;
+
+	if (bridge->now_us < bridge->noted_us + 1000000 ||
+	    (metrics->overloads == bridge->noted_overloads &&
+	     metrics->questions_lost == bridge->noted_lost))
+		return;
+	log_begin(&line, LOG_WARN, "requests.refused");
+	log_number(&line, "overloaded", (int64_t)(metrics->overloads - bridge->noted_overloads));
+	log_number(&line, "unanswered", (int64_t)(metrics->questions_lost - bridge->noted_lost));
+	log_end(&line);
+	bridge->noted_us = bridge->now_us;
+	bridge->noted_overloads = metrics->overloads;
+	bridge->noted_lost = metrics->questions_lost;
+}
+
 /* pass does everything that is to be done now; true when there was something. */
 static bool pass(struct bridge *bridge, int timeout_ms)
 {
@@ -200,6 +237,7 @@ static bool pass(struct bridge *bridge, int timeout_ms)
 	heard = bridge_hear(bridge);
 	open_doors(bridge);
 	bridge_tick(bridge);
+	note_trouble(bridge);
 	return count > 0 || heard;
 }
 

@@ -88,10 +88,11 @@ struct bridge {
 	struct http_tls *tls;
 	struct api_context api;
 	uint64_t now_us;
-	uint64_t tick_ms;     /* next look at deadlines */
-	uint64_t heard_us;    /* last answer of the signer, or first question since */
-	uint64_t next_conn;   /* running number of connections */
-	uint32_t signer_open; /* questions without answer */
+	uint64_t tick_ms;  /* next look at deadlines */
+	uint64_t heard_us; /* last answer of the signer, or first question since */
+	uint64_t noted_us, noted_overloads, noted_lost; /* what was logged last */
+	uint64_t next_conn;                             /* running number of connections */
+	uint32_t signer_open;                           /* questions without answer */
 	uint32_t authority_open;
 	uint32_t conn_count, conn_high;
 	struct bridge_conn *conns;

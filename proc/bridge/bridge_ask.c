@@ -256,7 +256,8 @@ static bool hear_export(struct bridge *bridge, struct bytes message)
 
 static void keep_certificate(struct api_context *context, size_t which, struct bytes certificate)
 {
-	memcpy(context->certificates[which], certificate.data, certificate.len);
+	if (certificate.len != 0)
+		memcpy(context->certificates[which], certificate.data, certificate.len);
 	context->certificate_lens[which] = certificate.len;
 }
 

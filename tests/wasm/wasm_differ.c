@@ -1,7 +1,8 @@
 /* wasm_differ: runs modules and writes what came out, for wasm_differ.mjs to compare with V8.
  *
- * usage: wasm_differ OUT SEED COUNT [POLICY.wasm...]   COUNT random modules from SEED on, and each
- * named module on COUNT random requests. One record each: 8 little-endian u32 {module length,
+ * usage: wasm_differ OUT SEED COUNT [POLICY.wasm REQUESTS]...   COUNT random modules from SEED on,
+ * and each named policy on COUNT random requests and on those of the file, which policy tests wrote
+ * (tests/policy/policy_run.c). One record each: 8 little-endian u32 {module length,
  * request length, area length, outcome, value, 0, 0, 0}, the SHA-256 of the area after a run that
  * ended well, module, request. A record whose module is the same as the one before has length 0. */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -122,7 +123,22 @@ static size_t make_request(uint8_t *space, uint64_t *state)
 	return at;
 }
 
-static void run_policy(const char *path, uint64_t state, unsigned count)
+/* Requests that the policies' own tests made: swaps and attacks as the host really shows them. */
+static void run_requests(struct wasm_policy *policy, const char *path)
+{
+	static uint8_t request[POLICY_REQUEST_MAX];
+	FILE *in = fopen(path, "rb");
+	uint32_t len;
+
+	CHECK(in != NULL);
+	while (fread(&len, sizeof(len), 1, in) == 1) {
+		CHECK(len <= sizeof(request) && fread(request, 1, len, in) == len);
+		run(policy, bytes_of(NULL, 0), bytes_of(request, len), POLICY_AREA_BYTES);
+	}
+	fclose(in);
+}
+
+static void run_policy(const char *path, const char *requests, uint64_t state, unsigned count)
 {
 	static uint8_t module[LIMIT_MODULE_MAX], request[POLICY_REQUEST_MAX];
 	FILE *in = fopen(path, "rb");
@@ -138,6 +154,7 @@ static void run_policy(const char *path, uint64_t state, unsigned count)
 	for (unsigned i = 0; i < count; i++)
 		run(&policy, bytes_of(module, i == 0 ? len : 0),
 		    bytes_of(request, make_request(request, &state)), POLICY_AREA_BYTES);
+	run_requests(&policy, requests);
 	wasm_policy_unload(&policy);
 }
 
@@ -153,8 +170,8 @@ int main(int argc, char **argv)
 	CHECK(out != NULL && wasm_host_open(WASM_HEAP_DEFAULT, &host) == STATUS_OK);
 	for (unsigned i = 0; i < count; i++)
 		run_random(seed + i);
-	for (int i = 4; i < argc; i++)
-		run_policy(argv[i], seed, count);
+	for (int i = 4; i + 1 < argc; i += 2)
+		run_policy(argv[i], argv[i + 1], seed, count);
 	CHECK(fclose(out) == 0);
 	printf("wasmi: %u ran, %u trapped\n", counts[WASM_OUTCOME_RAN], counts[WASM_OUTCOME_TRAP]);
 	return 0;

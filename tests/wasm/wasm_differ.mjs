@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Compares our engine with V8: random modules of the profile and the policies that ship, on random
-// requests, must end the same way: same value and same memory, or a trap in both.
+// Compares our engine with V8: random modules of the profile, and the policies that ship on random
+// requests and on those of their own tests, must end the same way: same value and same memory, or a trap in both.
 // usage: node tests/wasm/wasm_differ.mjs COUNT [FIRST_SEED]
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
-const build = process.env.BUILD_DIR ?? "build";
+const build = resolve(process.env.BUILD_DIR ?? "build");
 const count = Number(process.argv[2] ?? 500);
 const seed = process.argv[3] ?? "1";
 const RAN = 1;
@@ -21,8 +21,13 @@ let traps = 0;
 const values = new Set();
 try {
   const file = join(folder, "records");
-  const policies = ["transfer", "swap"].map((name) => join(build, "share/policies", `${name}.wasm`));
-  const args = [file, seed, String(count), ...policies];
+  const args = [file, seed, String(count)];
+  for (const name of ["transfer", "swap"]) {
+    const requests = join(folder, name);
+    execFileSync(join(build, `tests/policy_${name}_test`),
+      { env: { ...process.env, RUN_REQUESTS: requests }, cwd: build, stdio: "ignore" });
+    args.push(join(build, "share/policies", `${name}.wasm`), requests);
+  }
   process.stdout.write(execFileSync(join(build, "tests/wasm_differ"), args));
   const records = readFileSync(file);
   let module = null;

@@ -20,6 +20,15 @@ static struct bytes take_run(struct bytes *message, size_t len)
 	return run;
 }
 
+static size_t count_pcrs(uint32_t mask)
+{
+	size_t count = 0;
+
+	for (; mask != 0; mask &= mask - 1)
+		count++;
+	return count;
+}
+
 enum status attest_take_info(struct bytes message, struct call_attest_info *ret_info,
                              struct bytes *ret_ak_public)
 {
@@ -44,7 +53,7 @@ enum status attest_take_quoted(struct bytes message, struct call_attest_quoted *
 	if (take_fixed(&message, &quoted, sizeof(quoted)) != STATUS_OK ||
 	    (quoted.pcr_mask & ~PCR_MASK_ALL) != 0)
 		return STATUS_MALFORMED;
-	pcrs_len = 32u * (size_t)__builtin_popcount(quoted.pcr_mask);
+	pcrs_len = 32u * count_pcrs(quoted.pcr_mask);
 	if (message.len != (size_t)quoted.attest_len + quoted.signature_len + pcrs_len)
 		return STATUS_MALFORMED;
 	*ret_attest = take_run(&message, quoted.attest_len);

@@ -21,6 +21,9 @@
 #define ARGUMENT_MAX   (SWTPM_PATH_MAX + 64)
 #define EXIT_NO_SWTPM  127
 
+/* Not looked for in PATH: what is started here answers for keys. */
+static const char *const programs[] = {"/usr/local/bin/swtpm", "/usr/bin/swtpm"};
+
 /* take_folder locks the folder; the descriptor is inherited by swtpm, so the lock lives as long. */
 static enum status take_folder(struct swtpm *swtpm, int *ret_lock)
 {
@@ -69,7 +72,8 @@ static _Noreturn void run_swtpm(const char *folder, int lock, pid_t parent)
 	    dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
 	    fcntl(lock, F_SETFD, 0) != 0)
 		_exit(1);
-	execvp(arguments[0], arguments);
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		execv(programs[i], arguments);
 	_exit(errno == ENOENT ? EXIT_NO_SWTPM : 1);
 }
 

@@ -25,6 +25,17 @@
 #define SEND_WAIT_US 10000
 #define PATH_BYTES   600
 
+/* Slots of the channel to the signer, out of topology.def. */
+enum {
+#define PROCESS(name, instances, end, uid, order, descriptors)
+#define SETTING(process, name, value)
+#define CHANNEL(a, b, slot_bytes, slots, window) SLOTS_##a##_##b = slots,
+#include "topology.def"
+#undef PROCESS
+#undef SETTING
+#undef CHANNEL
+};
+
 static struct tpm tpm;
 static int sealed_fd = -1;
 static bool is_genesis;
@@ -106,6 +117,17 @@ static bool send(struct proc *proc, uint32_t kind, struct bytes message)
 	return false;
 }
 
+/* wipe_ring zeroes the one slot that the share went through: the signer cannot write it, and keeps
+ * this memory mapped as long as it lives (A22). */
+static void wipe_ring(struct proc *proc)
+{
+	struct buffer slot;
+
+	_Static_assert(SLOTS_unsealer_signer == 1, "the next slot is the one that was used");
+	if (ipc_reserve(proc_channel(proc, PROC_signer, 0), &slot) == STATUS_OK)
+		secret_wipe(slot.data, slot.cap);
+}
+
 static int report_failure(struct proc *proc, const struct call_start_failed *failed)
 {
 	struct log_line line;
@@ -131,6 +153,7 @@ static int unsealer_run(struct proc *proc)
 		return report_failure(proc, &failed);
 	}
 	sent = send(proc, CALL_START_FACTS, bytes_of(facts, sizeof(*facts)));
+	wipe_ring(proc);
 	secret_page_close(&page);
 	tpm_close(&tpm);
 	if (!sent) {

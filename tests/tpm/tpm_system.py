@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The whole system on a software TPM, seen with other people's tools.
+
+usage: tpm_system.py          (BUILD_DIR names the build; needs swtpm, tpm2-tools and root)
+
+- tpm2-tools read what genesis made: attributes, policy, NV indices (S1-S3, C3);
+- they unseal the node share too, so the test knows it, and then looks for it in every process's
+  memory, every file and the logs of a running system (A22);
+- after the start nobody can unseal, not even with every blob in hand (P7); a TPM whose socket is
+  cut, a damaged blob and a second start without reset are refused in words.
+"""
+import hashlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+
+BUILD = os.environ.get("BUILD_DIR", "build")
+PRIMARY, CHECKPOINT, COUNTER = "0x81434c01", "0x1434c01", "0x1434c02"
+PCRS = (0, 2, 4, 7, 9, 11, 12, 14)
+START_LIMIT_S = 60
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LOADER = importlib.machinery.SourceFileLoader("canary_scan", os.path.join(HERE, "canary_scan"))
+SPEC = importlib.util.spec_from_loader("canary_scan", LOADER)
+canary_scan = importlib.util.module_from_spec(SPEC)
+sys.dont_write_bytecode = True
+LOADER.exec_module(canary_scan)
+
+passed = failed = 0
+
+
+def expect(what, condition, detail=""):
+    global passed, failed
+    if condition:
+        passed += 1
+    else:
+        failed += 1
+        print("FAIL %s %s" % (what, detail), file=sys.stderr)
+
+
+def skip(why):
+    print(why)
+    sys.exit(77)
+
+
+class Tpm:
+    """One software TPM; `power_on` is a reset."""
+
+    def __init__(self, folder):
+        self.folder, self.process = folder, None
+        self.socket = os.path.join(folder, "tpm.sock")
+
+    def power_on(self):
+        self.power_off()
+        for name in (self.socket, self.socket + ".ctrl"):
+            if os.path.exists(name):
+                os.unlink(name)
+        self.process = subprocess.Popen(
+            ["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.folder,
+             "--server", "type=unixio,path=" + self.socket,
+             "--ctrl", "type=unixio,path=%s.ctrl" % self.socket, "--flags", "startup-clear",
+             "--log", "file=%s/swtpm.log" % self.folder], stdin=subprocess.DEVNULL)
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            try:
+                with socket.socket(socket.AF_UNIX) as s:
+                    s.connect(self.socket)
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise SystemExit("swtpm did not start")
+
+    def power_off(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def tool(self, *command, check=True, binary=False):
+        """Runs a tpm2-tools command on this TPM; returns its output, None when it was refused."""
+        for context in ("-t", "-s", "-l"):  # swtpm has no resource manager
+            subprocess.run(["tpm2_flushcontext", context], env=self.env(), capture_output=True)
+        done = subprocess.run(command, env=self.env(), capture_output=True, cwd=self.folder)
+        if done.returncode:
+            if check:
+                print(" ".join(command), done.stderr.decode(), file=sys.stderr)
+            return None
+        return done.stdout if binary else done.stdout.decode()
+
+    def env(self):
+        return dict(os.environ, TPM2TOOLS_TCTI="swtpm:path=" + self.socket)
+
+
+class System:
+    """One run of the supervisor and its processes."""
+
+    def __init__(self, tpm, state, start):
+        self.log_path = os.path.join(os.path.dirname(state), "log.%d" % time.monotonic_ns())
+        self.log = open(self.log_path, "wb")
+        ports = [free_port() for _ in range(2)]
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "bin/claviger-supervisor"), "tpm=swtpm:path=" + tpm.socket,
+             "state_dir=" + state, "start=" + start, "listen=127.0.0.1:%d" % ports[0],
+             "metrics_listen=127.0.0.1:%d" % ports[1]], stderr=self.log, stdin=subprocess.DEVNULL)
+
+    def events(self):
+        with open(self.log_path) as f:
+            lines = f.read().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def event(self, process, name):
+        return next((e for e in self.events()
+                     if e["process"] == process and e["event"] == name), None)
+
+    def wait_ready(self):
+        until = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < until and self.process.poll() is None:
+            if self.event("supervisor", "ready"):
+                return True
+            time.sleep(0.1)
+        return False
+
+    def wait_end(self):
+        try:
+            return self.process.wait(START_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return None
+
+    def pids(self):
+        """name -> pid of everything that runs."""
+        pids = {"supervisor": self.process.pid}
+        for e in self.events():
+            if e["event"] == "process.started":
+                pids["%s.%d" % (e["name"], e["number"])] = e["pid"]
+        return {name: pid for name, pid in pids.items() if os.path.exists("/proc/%d" % pid)}
+
+    def stop(self):
+        self.process.terminate()
+        status = self.wait_end()
+        self.log.close()
+        return status
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def take_blob(path):
+    """The sealed file of spec/sealing.md: (PCR mask, primary name, TPM2B_PUBLIC, TPM2B_PRIVATE)."""
+    with open(path, "rb") as f:
+        data = f.read()
+    magic, mask, name_len, public_len, private_len, zero = struct.unpack_from("<8sIHHHH", data)
+    expect("the sealed file's frame", magic == b"CLVSEAL1" and zero == 0 and
+           hashlib.sha256(data[:-32]).digest() == data[-32:])
+    at = 20
+    name = data[at:at + name_len]
+    public = data[at + name_len:at + name_len + public_len]
+    private = data[at + name_len + public_len:-32]
+    expect("the sealed file's length", len(private) == private_len)
+    return mask, name, public, private
+
+
+def policy_of_zero_pcrs():
+    """PolicyPCR's digest by the TPM 2.0 Library, part 3, over PCRs that are all zero."""
+    mask = sum(1 << pcr for pcr in PCRS)
+    selection = struct.pack(">IHB", 1, 0x000b, 3) + struct.pack("<I", mask)[:3]
+    values = hashlib.sha256(bytes(32) * len(PCRS)).digest()
+    return hashlib.sha256(bytes(32) + struct.pack(">I", 0x17f) + selection + values).digest()
+
+
+def check_objects(tpm, state):
+    mask, name, public, private = take_blob(os.path.join(state, "sealed-share"))
+    expect("sealed to the PCRs of the specification", mask == sum(1 << p for p in PCRS))
+    read = tpm.tool("tpm2_readpublic", "-c", PRIMARY)
+    expect("the primary's name is the pinned one", read and "name: " + name.hex() in read, read)
+    expect("the primary's attributes", read and
+           "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt" in read)
+    with open(tpm.folder + "/share.pub", "wb") as f:
+        f.write(public)
+    with open(tpm.folder + "/share.priv", "wb") as f:
+        f.write(private)
+    shown = tpm.tool("tpm2_print", "-t", "TPM2B_PUBLIC", "share.pub")
+    expect("the sealed object's attributes", shown and "value: fixedtpm|fixedparent|noda\n" in shown,
+           shown)
+    expect("the sealed object's policy", shown and policy_of_zero_pcrs().hex() in shown, shown)
+    indices = tpm.tool("tpm2_nvreadpublic")
+    expect("NV indices", indices and CHECKPOINT in indices and COUNTER in indices, indices)
+    counters = tpm.tool("tpm2_getcap", "properties-variable") or ""
+    expect("no dictionary attack failure", "TPM2_PT_LOCKOUT_COUNTER: 0x0" in counters, counters)
+
+
+def load_share(tpm):
+    return tpm.tool("tpm2_load", "-C", PRIMARY, "-u", "share.pub", "-r", "share.priv", "-c",
+                    "share.ctx") is not None
+
+
+def unseal_with_tools(tpm):
+    """The share by tpm2-tools, None when the TPM refuses."""
+    if not load_share(tpm):
+        return None
+    tpm.tool("tpm2_startauthsession", "--policy-session", "-S", "policy.ctx")
+    # These must follow without a flush in between: the session lives in the TPM.
+    run = lambda *c: subprocess.run(c, env=tpm.env(), capture_output=True, cwd=tpm.folder)
+    run("tpm2_flushcontext", "-t")
+    if run("tpm2_policypcr", "-S", "policy.ctx", "-l",
+           "sha256:" + ",".join(map(str, PCRS))).returncode:
+        return None
+    run("tpm2_flushcontext", "-t")
+    done = run("tpm2_unseal", "-c", "share.ctx", "-p", "session:policy.ctx")
+    run("tpm2_flushcontext", "-s")
+    return done.stdout if done.returncode == 0 else None
+
+
+def check_canary(tpm, system, state, share):
+    """A22: the share is nowhere, and the search would find it."""
+    pids = system.pids()
+    expect("nine processes run", len(pids) >= 8, str(pids))
+    expect("the unsealer is gone", not any(n.startswith("unsealer") for n in pids), str(pids))
+    files = [os.path.join(d, f) for d, _, fs in os.walk(os.path.dirname(state)) for f in fs
+             if not d.startswith(tpm.folder)]
+    found, read, unreadable = canary_scan.scan({"node share": share}, pids.values(), files)
+    expect("the node share is in no process, file or log", not found, str(found))
+    print("canary: read %d bytes of %d processes and %d files, %d bytes unreadable" % (
+        read, len(pids), len(files), unreadable))
+    expect("memory was read", read > 10_000_000)
+    deployment = bytes.fromhex(system.event("signer", "signer.ready")["deployment"])
+    found, _, _ = canary_scan.scan({"deployment": deployment}, [pids["signer.0"]], [])
+    expect("the scan finds what is there", found)
+
+
+def check_capped(tpm):
+    """P7: the data connection is the attestor's; who takes it over after its end still gets nothing."""
+    expect("nobody unseals after the cap", load_share(tpm) and unseal_with_tools(tpm) is None)
+    capped = hashlib.sha256(bytes(32) + hashlib.sha256(b"claviger/cap/v1").digest()).hexdigest()
+    read = (tpm.tool("tpm2_pcrread", "sha256:11") or "").lower()
+    expect("PCR 11 is the capped one", capped in read, read)
+
+
+def main():
+    for program in ("swtpm", "tpm2_unseal"):
+        if not shutil.which(program):
+            skip(program + " is not installed")
+    if os.geteuid() != 0:
+        skip("reading other processes' memory takes root")
+    base = tempfile.mkdtemp(prefix="tpm_system.")
+    state = os.path.join(base, "state")
+    os.mkdir(os.path.join(base, "tpm"), 0o700)
+    tpm = Tpm(os.path.join(base, "tpm"))
+    system = None
+    try:
+        tpm.power_on()
+        system = System(tpm, state, "genesis")
+        expect("genesis becomes ready", system.wait_ready(), str(system.events()[-3:]))
+        expect("and stops in order", system.stop() == 0)
+
+        tpm.power_on()
+        check_objects(tpm, state)
+        share = unseal_with_tools(tpm)
+        expect("tpm2-tools unseal before the start", share is not None and len(share) == 32)
+        load_share(tpm)
+        expect("an empty password does not", tpm.tool("tpm2_unseal", "-c", "share.ctx",
+                                                      check=False) is None)
+
+        tpm.power_on()
+        system = System(tpm, state, "unseal")
+        expect("a later start becomes ready", system.wait_ready(), str(system.events()[-3:]))
+        if share and system.event("signer", "signer.ready"):
+            check_canary(tpm, system, state, share)
+        expect("and stops in order", system.stop() == 0)
+        check_capped(tpm)
+
+        system = System(tpm, state, "unseal")  # no reset in between
+        expect("a start without a reset fails", system.wait_end() not in (0, None))
+        why = system.event("unsealer", "unsealer.failed")
+        expect("and says why", why and "already taken" in why["reason"], str(why))
+
+        tpm.power_on()
+        with open(os.path.join(state, "sealed-share"), "r+b") as f:
+            f.seek(150)
+            byte = f.read(1)
+            f.seek(150)
+            f.write(bytes([byte[0] ^ 4]))
+        system = System(tpm, state, "unseal")
+        expect("a damaged share fails", system.wait_end() not in (0, None))
+        why = system.event("unsealer", "unsealer.failed")
+        expect("and says why", why and "damaged" in why["reason"], str(why))
+        tpm.power_off()
+        system = System(tpm, state, "unseal")
+        expect("no TPM fails", system.wait_end() not in (0, None))
+    finally:
+        if system and system.process.poll() is None:
+            system.process.kill()
+            system.process.wait()
+        tpm.power_off()
+        shutil.rmtree(base, ignore_errors=True)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,11 +1,12 @@
 /* authz_receipt_fuzz: what is accepted as a receipt or boot record, encoded again, is the same
  * bytes; and no bytes that the fuzzer finds continue a chain to a receipt nobody made. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "authz_receipt.h"
+#include "authz_bundle.h"
 #include "base_check.h"
 
 static struct authz_receipt receipt;
 static struct authz_boot_record boot;
+static struct authz_bundle_report report;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -30,6 +31,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		CHECK(authz_chain_next(&chain, input, NULL) ==
 		      (follows ? STATUS_OK : STATUS_CORRUPT));
 	}
+	/* Nobody signed a head for the fuzzer. */
+	CHECK(authz_bundle_verify(input, receipt.wallet, receipt.wallet, &report) != STATUS_OK);
 	again.len = 0;
 	if (authz_boot_take(input, &boot) == STATUS_OK) {
 		CHECK(authz_boot_put(&boot, &again) == STATUS_OK);

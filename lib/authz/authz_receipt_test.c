@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authz_receipt.h"
 
+#include "authz_bundle.h"
 #include "authz_merkle.h"
 #include "base_test.h"
 
@@ -286,6 +287,72 @@ static void test_dropped_tail_shows_against_a_signed_head(void)
 	EXPECT(authz_chain_end(&chain, &head, &path) == STATUS_CORRUPT);
 }
 
+/* make_bundle makes an export of the sample chain without receipt `without`; returns the key. */
+static struct bytes make_bundle(size_t without, bool with_head, struct keys_sign_key *ret_key)
+{
+	static uint8_t space[RECEIPTS * 1024 + 8192];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct authz_head head = {.deployment = {1}, .boot = 2, .wallet_count = 1};
+	struct authz_merkle_entry entry;
+	uint8_t value[AUTHZ_CHAIN_VALUE_LEN], hash[32], seed[32] = {9}, head_space[AUTHZ_HEAD_MAX];
+	struct buffer head_out = BUFFER_OF_ARRAY(head_space), siblings = {head_space, 0, 0};
+	struct authz_chain chain = new_chain();
+	struct bytes run = BYTES_OF_ARRAY(value);
+	struct store_path path;
+
+	make_chain();
+	for (size_t i = 0; i < RECEIPTS; i++) {
+		if (i == 0 || i == 4)
+			EXPECT(authz_item_put(AUTHZ_ITEM_BOOT, boot_bytes[i / 4], &out) ==
+			       STATUS_OK);
+		if (i != without)
+			EXPECT(authz_item_put(AUTHZ_ITEM_RECEIPT, chain_bytes[i], &out) ==
+			       STATUS_OK);
+	}
+	authz_receipt_hash(chain_bytes[RECEIPTS - 1], hash);
+	authz_chain_value(2, 2, hash, value);
+	authz_merkle_key(AUTHZ_HEAD_KIND, chain.wallet, entry.key);
+	keys_sha256(&run, 1, entry.value_hash);
+	authz_merkle_root(&entry, 1, head.root);
+	EXPECT(authz_merkle_path(&entry, 1, 0, &siblings, &path) == STATUS_OK);
+	keys_sign_from_seed(seed, ret_key);
+	EXPECT(authz_head_put(&head, ret_key, &head_out) == STATUS_OK);
+	if (with_head) {
+		EXPECT(authz_item_put(AUTHZ_ITEM_HEAD, buffer_bytes(&head_out), &out) == STATUS_OK);
+		EXPECT(authz_item_put(AUTHZ_ITEM_PATH, bytes_of(&path.fixed, sizeof(path.fixed)),
+		                      &out) == STATUS_OK);
+	}
+	return buffer_bytes(&out);
+}
+
+/* B2, B3, A24: one file and one public key are enough. */
+static void test_bundle_verifies_whole_and_shows_what_is_missing(void)
+{
+	static struct authz_bundle_report report;
+	uint8_t wallet[32] = {2}, other[32] = {3};
+	struct keys_sign_key key;
+	struct bytes bundle = make_bundle(SIZE_MAX, true, &key);
+
+	EXPECT(authz_bundle_verify(bundle, keys_sign_public(&key), wallet, &report) == STATUS_OK);
+	EXPECT(report.chain.count == RECEIPTS && report.allowed == RECEIPTS &&
+	       report.item_count == RECEIPTS + 4 && report.head.boot == 2);
+	EXPECT(authz_bundle_verify(bundle, keys_sign_public(&key), other, &report) ==
+	       STATUS_REFUSED);
+	EXPECT(report.item_count == 1);
+	EXPECT(authz_bundle_verify(bundle, other, wallet, &report) == STATUS_CRYPTO);
+	for (size_t len = 1; len < bundle.len; len++)
+		EXPECT(authz_bundle_verify(bytes_of(bundle.data, len), keys_sign_public(&key),
+		                           wallet, &report) != STATUS_OK);
+	for (size_t without = 1; without < RECEIPTS; without++) {
+		bundle = make_bundle(without, true, &key);
+		EXPECT(authz_bundle_verify(bundle, keys_sign_public(&key), wallet, &report) ==
+		       STATUS_CORRUPT);
+	}
+	bundle = make_bundle(SIZE_MAX, false, &key);
+	EXPECT(authz_bundle_verify(bundle, keys_sign_public(&key), wallet, &report) ==
+	       STATUS_NOT_FOUND);
+}
+
 int main(void)
 {
 	RUN(test_receipts_and_boot_records_come_back_as_they_were);
@@ -293,5 +360,6 @@ int main(void)
 	RUN(test_chain_over_two_boots_verifies_and_any_gap_shows);
 	RUN(test_changed_and_foreign_receipts_are_refused);
 	RUN(test_dropped_tail_shows_against_a_signed_head);
+	RUN(test_bundle_verifies_whole_and_shows_what_is_missing);
 	return test_summary();
 }

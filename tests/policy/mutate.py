@@ -105,7 +105,7 @@ def build(name, folder, changed, content, out):
              "-O1", "-ffreestanding", "-fno-inline-functions", "-mbulk-memory", "-msign-ext", "-w",
              "-fvisibility=hidden", *include, "-c", source, "-o", object_],
             ["wasm-ld", "--no-entry", "--strip-all", "--stack-first", "-z", "stack-size=32768",
-             "--initial-memory=262144", "--max-memory=262144", "--export=policy_abi",
+             "--initial-memory=131072", "--max-memory=131072", "--export=policy_abi",
              "--export=policy_io", "--export=policy_check", "--export=policy_describe", object_,
              "-o", bare],
             [os.path.join(BUILD, "policies", name, "policy_schema_" + name), bare, out],

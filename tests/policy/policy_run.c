@@ -130,6 +130,7 @@ static void run_request(struct run_grant *grant, struct bytes request, unsigned 
 	keep_request(request);
 	CHECK(wasm_policy_fresh(&policies[grant->module], &area) == STATUS_OK);
 	memcpy(area, request.data, request.len);
+	memset(area + POLICY_ANSWER_OFFSET, 0, sizeof(struct policy_answer));
 	CHECK(wasm_policy_run(&policies[grant->module],
 	                      mode == POLICY_MODE_CHECK ? WASM_ENTRY_CHECK : WASM_ENTRY_DESCRIBE,
 	                      LIMIT_FUEL_PER_CHECK, &run) == STATUS_OK);

@@ -39,3 +39,8 @@ target_link_libraries(wasm_differ PRIVATE base wasm)
 set_target_properties(wasm_differ PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 script_test(wasm_differ GROUP wasm COMMAND node tests/wasm/wasm_differ.mjs 1000)
 soak_test(wasm-differ COMMAND node tests/wasm/wasm_differ.mjs 50000 1000000)
+
+# The figures of the verifier alone, for the bench.
+add_executable(bench_wasm ${CMAKE_SOURCE_DIR}/bench/bench_wasm.c)
+target_link_libraries(bench_wasm PRIVATE verifier_parts base call ipc wasm)
+set_target_properties(bench_wasm PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

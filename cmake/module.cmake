@@ -71,7 +71,7 @@ function(policy name)
 		set(P_DIR ${name})
 	endif()
 	if(NOT P_PAGES)
-		set(P_PAGES 4) # of 64 KiB: exchange area, stack, data
+		set(P_PAGES 2) # of 64 KiB: exchange area, stack, data; each costs time at every check
 	endif()
 	set(dir ${CMAKE_SOURCE_DIR}/policies/${P_DIR})
 	if(P_SOURCES)

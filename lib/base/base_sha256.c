@@ -75,6 +75,7 @@ blocks_extension(uint32_t state[8], const uint8_t *at, size_t count)
 		for (unsigned i = 0; i < 4; i++)
 			w[i] = _mm_shuffle_epi8(
 			    _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * i)), swap);
+#pragma GCC unroll 16
 		for (unsigned group = 0; group < 16; group++) {
 			__m128i now = w[group % 4];
 			__m128i sum = _mm_add_epi32(

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <signal.h>
@@ -161,6 +162,36 @@ enum status http_client_open(const char *host, const char *port, const char *ca_
 	}
 	*ret_client = client;
 	return STATUS_OK;
+}
+
+enum status http_client_certificate(const char *host, const char *port, struct buffer *ret_pem,
+                                    char *ret_error)
+{
+	struct http_client client = {.fd = -1};
+	enum status status = STATUS_CRYPTO;
+	const uint8_t *pem;
+	size_t len;
+	X509 *certificate;
+	BIO *out = BIO_new(BIO_s_mem());
+
+	snprintf(client.host, sizeof(client.host), "%s", host);
+	snprintf(client.port, sizeof(client.port), "%s", port);
+	client.context = SSL_CTX_new(TLS_client_method());
+	if (client.context != NULL && out != NULL)
+		status = dial(&client, ret_error);
+	if (status == STATUS_OK) {
+		certificate = SSL_get_peer_certificate(client.tls);
+		if (certificate == NULL || PEM_write_bio_X509(out, certificate) != 1 ||
+		    BIO_mem_contents(out, &pem, &len) != 1)
+			status = fail(ret_error, STATUS_CRYPTO, "no certificate from %s", host);
+		else
+			status = buffer_put(ret_pem, bytes_of(pem, len));
+		X509_free(certificate);
+	}
+	hang_up(&client);
+	SSL_CTX_free(client.context);
+	BIO_free(out);
+	return status;
 }
 
 static bool send_all(const struct http_client *client, const char *data, size_t len)

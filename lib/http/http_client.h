@@ -32,6 +32,11 @@ MUST_USE enum status http_client_call(struct http_client *client, const struct h
                                       unsigned *ret_status, struct buffer *ret_body,
                                       char *ret_error);
 
+/* http_client_certificate connects and appends the server's own certificate as PEM, unverified: for
+ * whoever has just started that server on this machine and writes what others then pin. */
+MUST_USE enum status http_client_certificate(const char *host, const char *port,
+                                             struct buffer *ret_pem, char *ret_error);
+
 /* http_client_close takes NULL too. */
 void http_client_close(struct http_client *client);
 

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_change.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base_encode.h"
+#include "call_sign.h"
+
+static struct buffer new_buffer(size_t cap)
+{
+	uint8_t *data = malloc(cap);
+
+	if (data == NULL)
+		abort();
+	return (struct buffer){data, cap, 0};
+}
+
+int cli_change_begin(struct cli_change *change, struct cli_server *server, uint8_t action,
+                     const struct keys_sign_key *key)
+{
+	*change = (struct cli_change){.server = server, .key = key};
+	change->change.action = action;
+	memcpy(change->change.deployment, server->deployment, 32);
+	change->change.expires_s = (uint64_t)time(NULL) + CLI_CHANGE_VALID_S;
+	change->bytes = new_buffer(AUTHZ_ENVELOPE_PAYLOAD_MAX);
+	change->text = new_buffer(LIMIT_DESCRIPTION_MAX);
+	change->request = new_buffer(AUTHZ_ENVELOPE_PAYLOAD_MAX);
+	return cli_server_nonce(server, change->change.nonce);
+}
+
+void cli_change_end(struct cli_change *change)
+{
+	free(change->bytes.data);
+	free(change->text.data);
+	free(change->request.data);
+}
+
+int cli_change_add(struct cli_change *change, const uint8_t wallet[32], const uint8_t *previous,
+                   struct bytes body)
+{
+	struct authz_change *to = &change->change;
+	size_t at = to->entry_count;
+
+	if (at == LIMIT_CHANGE_WALLETS_MAX)
+		return cli_usage(change->server->call, "at most %d wallets under one signature",
+		                 LIMIT_CHANGE_WALLETS_MAX);
+	while (at > 0 && memcmp(to->entries[at - 1].wallet, wallet, 32) > 0) {
+		to->entries[at] = to->entries[at - 1];
+		at--;
+	}
+	if (at > 0 && memcmp(to->entries[at - 1].wallet, wallet, 32) == 0)
+		return cli_usage(change->server->call, "a wallet is named twice");
+	to->entries[at] =
+	    (struct authz_change_entry){.has_previous = previous != NULL, .body = body};
+	memcpy(to->entries[at].wallet, wallet, 32);
+	if (previous != NULL)
+		memcpy(to->entries[at].previous, previous, 32);
+	to->entry_count++;
+	return CLI_YES;
+}
+
+static int encode(struct cli_change *change)
+{
+	change->bytes.len = change->request.len = 0;
+	if (authz_change_put(&change->change, &change->bytes) != STATUS_OK)
+		return cli_usage(change->server->call, "the change is too large");
+	change->given.change = buffer_bytes(&change->bytes);
+	return CLI_YES;
+}
+
+/* Asks the signer for the text, with the description's hash still zero. */
+static int prepare(struct cli_change *change)
+{
+	struct bytes answer, text;
+	int result = encode(change);
+
+	if (result != CLI_YES)
+		return result;
+	if (authz_signed_change_put(&change->given, &change->request) != STATUS_OK)
+		return cli_usage(change->server->call, "the change is too large");
+	result = cli_server_ask(change->server, CALL_CHANGE_PREPARE, buffer_bytes(&change->request),
+	                        &answer);
+	if (result != CLI_YES)
+		return result;
+	if (authz_prepare_answer_take(answer, &text) != STATUS_OK ||
+	    buffer_put(&change->text, text) != STATUS_OK) {
+		cli_complain(change->server->call, "the answer holds no text");
+		return CLI_UNSURE;
+	}
+	return CLI_YES;
+}
+
+static int confirm(const struct cli_change *change)
+{
+	char line[16];
+
+	if (!change->quiet)
+		fprintf(stderr, "%.*s\n", (int)change->text.len, (const char *)change->text.data);
+	if (change->yes)
+		return CLI_YES;
+	if (!isatty(STDIN_FILENO))
+		return cli_usage(
+		    change->server->call,
+		    "read the text above and give --yes: there is no terminal to ask on");
+	fputs("\nSign this? Type yes: ", stderr);
+	if (fgets(line, sizeof(line), stdin) == NULL || strcmp(line, "yes\n") != 0) {
+		cli_complain(change->server->call, "not signed");
+		return CLI_NO;
+	}
+	return CLI_YES;
+}
+
+static int sign(struct cli_change *change)
+{
+	struct bytes text = buffer_bytes(&change->text);
+	int result;
+
+	keys_sha256(&text, 1, change->change.description_hash);
+	result = encode(change);
+	if (result != CLI_YES)
+		return result;
+	change->given.signature_count = 1;
+	if (authz_text_sign(change->key, &change->change, buffer_bytes(&change->bytes), text,
+	                    &change->given.signatures[0]) != STATUS_OK) {
+		cli_complain(change->server->call, "the text cannot be signed");
+		return CLI_UNSURE;
+	}
+	return CLI_YES;
+}
+
+int cli_change_run(struct cli_change *change,
+                   int (*seal)(struct cli_change *change, const uint8_t hash[32], void *context),
+                   void *context, struct authz_submit_answer *ret_answer)
+{
+	uint8_t hash[32];
+	struct bytes answer;
+	int result = prepare(change);
+
+	if (result == CLI_YES)
+		result = confirm(change);
+	if (result == CLI_YES)
+		result = sign(change);
+	if (result == CLI_YES && seal != NULL) {
+		authz_change_hash(buffer_bytes(&change->bytes), hash);
+		result = seal(change, hash, context);
+	}
+	if (result != CLI_YES)
+		return result;
+	if (authz_signed_change_put(&change->given, &change->request) != STATUS_OK)
+		return cli_usage(change->server->call, "the change is too large");
+	if (change->keep != NULL) {
+		result = cli_home_write(change->server->call, change->keep,
+		                        buffer_bytes(&change->request), true);
+		if (result != CLI_YES)
+			return result;
+	}
+	result = cli_server_ask(change->server, CALL_CHANGE_SUBMIT, buffer_bytes(&change->request),
+	                        &answer);
+	if (result != CLI_YES)
+		return result;
+	if (authz_submit_answer_take(answer, ret_answer) != STATUS_OK) {
+		cli_complain(change->server->call, "the answer is not well-formed");
+		return CLI_UNSURE;
+	}
+	return CLI_YES;
+}
+
+int cli_query(struct cli_server *server, const struct keys_sign_key *key, uint8_t topic,
+              const uint8_t target[32], const uint8_t after[32], struct bytes *ret_answer)
+{
+	struct authz_query query = {.topic = topic};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	memcpy(query.deployment, server->deployment, 32);
+	memcpy(query.key, keys_sign_public(key), 32);
+	memcpy(query.target, target, 32);
+	memcpy(query.after, after, 32);
+	keys_random(query.nonce, sizeof(query.nonce));
+	if (authz_query_put(&query, key, &out) != STATUS_OK)
+		return CLI_UNSURE;
+	return cli_server_ask(server, CALL_CHANGE_QUERY, buffer_bytes(&out), ret_answer);
+}
+
+int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, const char *text,
+                    struct authz_wallet_record *ret_wallet)
+{
+	static const uint8_t none[32];
+	struct authz_list_answer list;
+	struct call_wallet wanted;
+	struct bytes answer;
+	uint8_t *ids;
+	size_t count;
+	int result;
+
+	if (call_wallet_parse(bytes_of_text(text), &wanted) != STATUS_OK)
+		return cli_usage(server->call, "%s is no wallet name, address or id", text);
+	if (wanted.kind == CALL_WALLET_ID) {
+		result = cli_query(server, key, AUTHZ_QUERY_WALLET, wanted.key, none, &answer);
+		if (result == CLI_YES && authz_wallet_take(answer, ret_wallet) != STATUS_OK)
+			result = CLI_UNSURE;
+		return result;
+	}
+	result = cli_query(server, key, AUTHZ_QUERY_WALLETS, none, none, &answer);
+	if (result != CLI_YES)
+		return result;
+	if (authz_list_answer_take(answer, &list) != STATUS_OK)
+		return CLI_UNSURE;
+	count = list.ids.len / 32;
+	ids = malloc(list.ids.len + 1);
+	if (ids == NULL)
+		abort();
+	memcpy(ids, list.ids.data, list.ids.len);
+	result = CLI_NO;
+	for (size_t i = 0; i < count && result == CLI_NO; i++) {
+		int asked = cli_query(server, key, AUTHZ_QUERY_WALLET, ids + i * 32, none, &answer);
+
+		if (asked != CLI_YES || authz_wallet_take(answer, ret_wallet) != STATUS_OK)
+			continue;
+		if (wanted.kind == CALL_WALLET_ADDRESS
+		        ? memcmp(ret_wallet->address, wanted.key, 32) == 0
+		        : bytes_equal(bytes_of(ret_wallet->name, ret_wallet->name_len),
+		                      wanted.name))
+			result = CLI_YES;
+	}
+	free(ids);
+	if (result == CLI_NO)
+		cli_complain(server->call, "this key has no wallet %s", text);
+	return result;
+}

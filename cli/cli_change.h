@@ -1,0 +1,51 @@
+/* cli_change: a change from the person's wish to a signed, durable one.
+ *
+ * The signer renders the text; what the person is shown is what he signs, and the command checks
+ * that the text is about what he asked for. Key material stays in this process. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_CHANGE_H
+#define CLI_CHANGE_H
+
+#include "authz_answer.h"
+#include "authz_text.h"
+#include "cli_server.h"
+
+#define CLI_CHANGE_VALID_S 600
+
+struct cli_change {
+	struct cli_server *server;
+	const struct keys_sign_key *key; /* of the user */
+	bool yes;                        /* do not ask */
+	bool quiet;                      /* do not show the text (--json, --dev) */
+	const char *keep;                /* file that the signed change is written to, or NULL */
+	struct authz_change change;      /* action, entries; the rest is filled in */
+	struct authz_signed_change given;
+	struct buffer bytes;   /* the encoded change */
+	struct buffer text;    /* its description */
+	struct buffer request; /* the signed change */
+};
+
+/* cli_change_begin sets an empty change of an action up; cli_change_end frees. */
+int cli_change_begin(struct cli_change *change, struct cli_server *server, uint8_t action,
+                     const struct keys_sign_key *key);
+void cli_change_end(struct cli_change *change);
+
+/* cli_change_add appends an entry, kept in order of wallets; for what raises power `previous` is
+ * the wallet's authority hash, else NULL. Bodies must live until the end. */
+int cli_change_add(struct cli_change *change, const uint8_t wallet[32], const uint8_t *previous,
+                   struct bytes body);
+
+/* cli_change_run prepares, shows, asks, signs and submits. `seal` may be NULL; it is called with
+ * the final change's hash to fill change->given.sealed_seeds (imports). */
+int cli_change_run(struct cli_change *change,
+                   int (*seal)(struct cli_change *change, const uint8_t hash[32], void *context),
+                   void *context, struct authz_submit_answer *ret_answer);
+
+/* cli_wallet_find turns a name, address or id into a wallet that this key may see. */
+int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, const char *text,
+                    struct authz_wallet_record *ret_wallet);
+/* cli_query asks one question signed by `key`; the payload is borrowed. */
+int cli_query(struct cli_server *server, const struct keys_sign_key *key, uint8_t topic,
+              const uint8_t target[32], const uint8_t after[32], struct bytes *ret_answer);
+
+#endif

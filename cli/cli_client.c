@@ -1,0 +1,343 @@
+/* claviger client new|token|list|freeze|unfreeze. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_client.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base_encode.h"
+#include "cli_commands.h"
+#include "cli_file.h"
+#include "cli_out.h"
+#include "secret.h"
+
+#define COMMAND_VALID_S 300
+
+int cli_token_read(const struct cli_call *call, const char *path,
+                   char ret_token[LIMIT_TOKEN_MAX + 1])
+{
+	struct buffer file;
+	char message[256];
+
+	if (cli_file_read(path, LIMIT_TOKEN_MAX + 1, &file, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	while (file.len > 0 && file.data[file.len - 1] == '\n')
+		file.len--;
+	if (file.len == 0 || file.len > LIMIT_TOKEN_MAX) {
+		cli_complain(call, "%s holds no token", path);
+		return CLI_UNSURE;
+	}
+	memcpy(ret_token, file.data, file.len);
+	ret_token[file.len] = '\0';
+	secret_wipe(file.data, file.len);
+	free(file.data);
+	return CLI_YES;
+}
+
+/* Serials are seconds: a later token always has a higher one, on whichever machine it was made. */
+static uint64_t next_serial(void)
+{
+	return (uint64_t)time(NULL);
+}
+
+static int put_credential(struct cli_server *server, const struct keys_sign_key *root,
+                          uint64_t serial, const char *token)
+{
+	struct authz_credential credential = {.serial = serial, .kind = AUTHZ_CREDENTIAL_TOKEN};
+	struct bytes text = bytes_of_text(token), answer;
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	memcpy(credential.deployment, server->deployment, 32);
+	memcpy(credential.root_key, keys_sign_public(root), 32);
+	keys_sha256(&text, 1, credential.hash);
+	if (authz_credential_put(&credential, root, &out) != STATUS_OK)
+		return CLI_UNSURE;
+	return cli_server_ask(server, CALL_CHANGE_CREDENTIAL, buffer_bytes(&out), &answer);
+}
+
+/* The server may know a newer credential than this machine's clock would make. */
+static uint64_t serial_after(struct cli_server *server, const struct keys_sign_key *root,
+                             const uint8_t id[32])
+{
+	struct authz_query query = {.topic = AUTHZ_QUERY_CLIENT};
+	struct authz_client_record known;
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct bytes answer;
+	uint64_t serial = next_serial();
+
+	memcpy(query.deployment, server->deployment, 32);
+	memcpy(query.key, keys_sign_public(root), 32);
+	memcpy(query.target, id, 32);
+	keys_random(query.nonce, sizeof(query.nonce));
+	if (authz_query_put(&query, root, &out) == STATUS_OK &&
+	    cli_server_ask(server, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == CLI_YES &&
+	    authz_client_take(answer, &known) == STATUS_OK && known.serial >= serial)
+		serial = known.serial + 1;
+	return serial;
+}
+
+int cli_client_make(struct cli_server *server, const char *name, bool rotate, uint8_t ret_id[32],
+                    char ret_token_path[CLI_PATH_MAX])
+{
+	char path[CLI_PATH_MAX], token[CLI_TOKEN_LEN + 2];
+	struct keys_sign_key root;
+	uint8_t random[32];
+	uint64_t serial;
+	int result;
+
+	if (!cli_name_is_good(name))
+		return cli_usage(server->call, "a client's name has letters, digits, '_' and '-'");
+	result = cli_home_path(server->call, server->home, "clients", name, ".json", path);
+	if (result == CLI_YES)
+		result = cli_home_path(server->call, server->home, "clients", name, ".token",
+		                       ret_token_path);
+	if (result != CLI_YES)
+		return result;
+	if (rotate) {
+		result = cli_key_read(server->call, path, &root);
+	} else {
+		keys_sign_random(&root);
+		result = cli_key_write(server->call, path, &root);
+	}
+	if (result != CLI_YES)
+		return result;
+	authz_client_id(keys_sign_public(&root), ret_id);
+	keys_random(random, sizeof(random));
+	hex_encode(BYTES_OF_ARRAY(random), token);
+	serial = rotate ? serial_after(server, &root, ret_id) : next_serial();
+	result = put_credential(server, &root, serial, token);
+	SECRET_WIPE(root);
+	SECRET_WIPE(random);
+	if (result != CLI_YES && !rotate)
+		(void)unlink(path); /* nobody knows this client: the name stays free */
+	if (result == CLI_YES) {
+		token[CLI_TOKEN_LEN] = '\n';
+		result = cli_home_write(server->call, ret_token_path,
+		                        bytes_of(token, CLI_TOKEN_LEN + 1), true);
+	}
+	SECRET_WIPE(token);
+	return result;
+}
+
+int cli_client_id(struct cli_server *server, const char *text, uint8_t ret_id[32])
+{
+	struct buffer out = {ret_id, 32, 0};
+	struct keys_sign_key root;
+	char path[CLI_PATH_MAX];
+	int result;
+
+	if (strlen(text) == 64 && hex_decode(bytes_of_text(text), &out) == STATUS_OK)
+		return CLI_YES;
+	if (!cli_name_is_good(text))
+		return cli_usage(server->call, "%s is no client name and no client id", text);
+	result = cli_home_path(server->call, server->home, "clients", text, ".json", path);
+	if (result == CLI_YES)
+		result = cli_key_read(server->call, path, &root);
+	if (result != CLI_YES)
+		return result;
+	authz_client_id(keys_sign_public(&root), ret_id);
+	SECRET_WIPE(root);
+	return CLI_YES;
+}
+
+static int make(struct cli_call *call, bool rotate)
+{
+	struct cli_server_options options = {.server = NULL};
+	bool show_token = false;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options), {"--show-token", NULL, &show_token}
+        };
+	char path[CLI_PATH_MAX], id[HEX_LEN(32) + 1], token[LIMIT_TOKEN_MAX + 1] = "";
+	struct cli_out out = {.file = stdout};
+	struct cli_server server;
+	uint8_t client[32];
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes the client's name");
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_client_make(&server, call->arguments[0], rotate, client, path);
+	if (result == CLI_YES && show_token)
+		result = cli_token_read(call, path, token);
+	if (result != CLI_YES)
+		return result;
+	hex_encode(BYTES_OF_ARRAY(client), id);
+	if (call->json) {
+		cli_out_open(&out, '{');
+		cli_out_name(&out, "client");
+		cli_out_text(&out, bytes_of_text(id));
+		cli_out_name(&out, "token_file");
+		cli_out_text(&out, bytes_of_text(path));
+		if (show_token) {
+			cli_out_name(&out, "token");
+			cli_out_text(&out, bytes_of_text(token));
+		}
+		cli_out_close(&out, '}');
+		cli_out_line(&out);
+	} else {
+		printf("client %s\ntoken in %s\n", id, path);
+		if (show_token)
+			printf("token %s\n", token);
+	}
+	SECRET_WIPE(token);
+	return cli_finish(call, CLI_YES);
+}
+
+static int run_new(struct cli_call *call)
+{
+	return make(call, false);
+}
+
+static int run_token(struct cli_call *call)
+{
+	return make(call, true);
+}
+
+static int run_list(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const struct cli_option table[] = {CLI_SERVER_OPTIONS(options)};
+	char home[CLI_PATH_MAX], folder[CLI_PATH_MAX + 16];
+	struct dirent *entry;
+	DIR *clients;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	result = cli_home_open(call, options.home, home);
+	if (result != CLI_YES)
+		return result;
+	keys_open();
+	snprintf(folder, sizeof(folder), "%s/clients", home);
+	clients = opendir(folder);
+	while (clients != NULL && (entry = readdir(clients)) != NULL) {
+		size_t len = strlen(entry->d_name);
+		struct cli_server server = {.call = call};
+		char name[LIMIT_NAME_MAX + 1], id[HEX_LEN(32) + 1];
+		uint8_t client[32];
+
+		if (len < 6 || len - 5 > LIMIT_NAME_MAX ||
+		    strcmp(entry->d_name + len - 5, ".json") != 0)
+			continue;
+		snprintf(name, sizeof(name), "%.*s", (int)(len - 5), entry->d_name);
+		snprintf(server.home, sizeof(server.home), "%s", home);
+		if (cli_client_id(&server, name, client) != CLI_YES)
+			continue;
+		hex_encode(BYTES_OF_ARRAY(client), id);
+		printf(call->json ? "{\"name\":\"%s\",\"client\":\"%s\"}\n" : "%-20s %s\n", name,
+		       id);
+	}
+	if (clients != NULL)
+		closedir(clients);
+	return cli_finish(call, CLI_YES);
+}
+
+/* ---- operators ---- */
+
+static int command(struct cli_call *call, enum authz_command_action one,
+                   enum authz_command_action all)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *operator_file = NULL;
+	bool everything = false;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--operator", &operator_file, NULL       },
+	    {"--all",      NULL,           &everything},
+	};
+	struct authz_command order = {.serial = (uint64_t)time(NULL)};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct keys_sign_key key;
+	struct cli_server server;
+	struct timespec now;
+	struct bytes answer;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (operator_file == NULL || call->count != (everything ? 0 : 1))
+		return cli_usage(call, "needs --operator FILE, and a client or --all");
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_key_read(call, operator_file, &key);
+	if (result == CLI_YES && !everything)
+		result = cli_client_id(&server, call->arguments[0], order.target);
+	if (result != CLI_YES)
+		return result;
+	/* Two commands in one second still have their order. */
+	clock_gettime(CLOCK_REALTIME, &now);
+	order.serial = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	order.expires_s = (uint64_t)now.tv_sec + COMMAND_VALID_S;
+	order.action = (uint8_t)(everything ? all : one);
+	memcpy(order.deployment, server.deployment, 32);
+	memcpy(order.operator_key, keys_sign_public(&key), 32);
+	if (authz_command_put(&order, &key, &out) != STATUS_OK)
+		return CLI_UNSURE;
+	SECRET_WIPE(key);
+	result = cli_server_ask(&server, CALL_CHANGE_OPERATOR, buffer_bytes(&out), &answer);
+	if (result != CLI_YES)
+		return result;
+	printf(call->json ? "{\"done\":true}\n" : "done\n");
+	return cli_finish(call, CLI_YES);
+}
+
+static int run_freeze(struct cli_call *call)
+{
+	return command(call, AUTHZ_COMMAND_FREEZE_CLIENT, AUTHZ_COMMAND_FREEZE_ALL);
+}
+
+static int run_unfreeze(struct cli_call *call)
+{
+	return command(call, AUTHZ_COMMAND_UNFREEZE_CLIENT, AUTHZ_COMMAND_UNFREEZE_ALL);
+}
+
+const struct cli_command cli_client_new = {
+    .name = "client new",
+    .arguments = "NAME [--show-token]",
+    .sentence = "make a client (a bot): its root key, its token, and register it",
+    .run = run_new,
+    .help = "The root key stays in the home folder (clients/NAME.json) and signs the client's\n"
+            "credentials; the bot only needs the token (clients/NAME.token). A client can do\n"
+            "nothing until a wallet's user grants it something.\n",
+};
+
+const struct cli_command cli_client_token = {
+    .name = "client token",
+    .arguments = "NAME [--show-token]",
+    .sentence = "make a new token for a client; the old one ends at once",
+    .run = run_token,
+};
+
+const struct cli_command cli_client_list = {
+    .name = "client list",
+    .arguments = "",
+    .sentence = "list the clients whose root keys are in the home folder",
+    .run = run_list,
+};
+
+const struct cli_command cli_client_freeze = {
+    .name = "client freeze",
+    .arguments = "NAME|ID|--all --operator FILE",
+    .sentence = "as operator, stop a client (or all) from signing at once",
+    .run = run_freeze,
+};
+
+const struct cli_command cli_client_unfreeze = {
+    .name = "client unfreeze",
+    .arguments = "NAME|ID|--all --operator FILE",
+    .sentence = "as operator, lift an operator's freeze",
+    .run = run_unfreeze,
+};

@@ -1,0 +1,637 @@
+/* claviger grant create|list|revoke, change submit, policy add. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_grant.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base_encode.h"
+#include "cli_client.h"
+#include "cli_commands.h"
+#include "cli_file.h"
+#include "cli_out.h"
+#include "cli_parameters.h"
+#include "cli_tables.h"
+#include "secret.h"
+
+#define WALLETS_MAX LIMIT_CHANGE_WALLETS_MAX
+#define PINS_MAX    LIMIT_TABLE_PINS_MAX
+
+int cli_module_add(struct cli_server *server, struct bytes module,
+                   struct authz_module_answer *ret_answer)
+{
+	struct bytes answer;
+	int result = cli_server_ask(server, CALL_CHANGE_MODULE_ADD, module, &answer);
+
+	if (result == CLI_YES && authz_module_answer_take(answer, ret_answer) != STATUS_OK)
+		result = CLI_UNSURE;
+	return result;
+}
+
+static int run_policy_add(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const struct cli_option table[] = {CLI_SERVER_OPTIONS(options)};
+	struct authz_module_answer answer;
+	char message[256], hash[HEX_LEN(32) + 1];
+	struct cli_server server;
+	struct buffer module;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes a module (WASM file)");
+	if (cli_file_read(call->arguments[0], LIMIT_MODULE_MAX, &module, message,
+	                  sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_module_add(&server, buffer_bytes(&module), &answer);
+	if (result != CLI_YES)
+		return result;
+	hex_encode(BYTES_OF_ARRAY(answer.hash), hash);
+	if (call->json)
+		printf("{\"module\":\"%s\",\"known\":%s,\"name\":\"%.*s\"}\n", hash,
+		       answer.known ? "true" : "false", (int)answer.name.len,
+		       (const char *)answer.name.data);
+	else
+		printf("%s %s\n", hash, answer.known ? "known" : "custom");
+	return cli_finish(call, CLI_YES);
+}
+
+/* ---- what a grant says ---- */
+
+/* "30s", "15m", "12h", "30d" from now, or seconds since 1970. */
+static bool take_time(const char *text, uint64_t *ret_time)
+{
+	char *end;
+	uint64_t number, unit;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (errno != 0 || end == text || text[0] == '-')
+		return false;
+	if (*end == '\0') {
+		*ret_time = number;
+		return true;
+	}
+	unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : 0;
+	if (unit == 0 || end[1] != '\0' || number > UINT32_MAX)
+		return false;
+	*ret_time = (uint64_t)time(NULL) + number * unit;
+	return true;
+}
+
+/* UNIT:WINDOW:CAP, UNIT lamports, uses, or mint=ADDRESS; WINDOW total, 1h or 24h. */
+static bool take_cap(const char *text, struct authz_counter_rule *ret_rule)
+{
+	const char *window = strchr(text, ':'),
+	           *cap = window != NULL ? strchr(window + 1, ':') : NULL;
+	size_t unit_len, window_len;
+	char *end;
+
+	if (cap == NULL)
+		return false;
+	unit_len = (size_t)(window - text);
+	window_len = (size_t)(cap - window - 1);
+	if (unit_len == 8 && memcmp(text, "lamports", 8) == 0)
+		ret_rule->unit = AUTHZ_UNIT_LAMPORTS;
+	else if (unit_len == 4 && memcmp(text, "uses", 4) == 0)
+		ret_rule->unit = AUTHZ_UNIT_USES;
+	else if (unit_len > 5 && memcmp(text, "mint=", 5) == 0 &&
+	         base58_decode_32(bytes_of(text + 5, unit_len - 5), ret_rule->mint) == STATUS_OK)
+		ret_rule->unit = AUTHZ_UNIT_MINT;
+	else
+		return false;
+	if (window_len == 5 && memcmp(window + 1, "total", 5) == 0)
+		ret_rule->window = AUTHZ_WINDOW_TOTAL;
+	else if (window_len == 2 && memcmp(window + 1, "1h", 2) == 0)
+		ret_rule->window = AUTHZ_WINDOW_HOUR;
+	else if (window_len == 3 && memcmp(window + 1, "24h", 3) == 0)
+		ret_rule->window = AUTHZ_WINDOW_DAY;
+	else
+		return false;
+	errno = 0;
+	ret_rule->cap = strtoull(cap + 1, &end, 10);
+	return errno == 0 && end != cap + 1 && *end == '\0' && cap[1] != '-' && ret_rule->cap > 0;
+}
+
+/* A list of words separated by commas; calls `take` for each. */
+static bool each_word(const char *text, bool (*take)(void *context, const char *word),
+                      void *context)
+{
+	char word[256];
+
+	while (text != NULL && *text != '\0') {
+		size_t len = strcspn(text, ",");
+
+		if (len == 0 || len >= sizeof(word))
+			return false;
+		snprintf(word, sizeof(word), "%.*s", (int)len, text);
+		if (!take(context, word))
+			return false;
+		text += len + (text[len] == ',');
+	}
+	return true;
+}
+
+static bool add_cap(void *context, const char *word)
+{
+	struct authz_grant_body *body = (struct authz_grant_body *)context;
+	struct authz_counter_rule *rule = &body->counters[body->counter_count];
+
+	if (body->counter_count == LIMIT_COUNTERS_MAX)
+		return false;
+	*rule = (struct authz_counter_rule){.id = (uint8_t)(body->counter_count + 1)};
+	if (!take_cap(word, rule))
+		return false;
+	body->counter_count++;
+	return true;
+}
+
+static bool add_nonce(void *context, const char *word)
+{
+	struct authz_grant_body *body = (struct authz_grant_body *)context;
+	size_t at = body->nonce_account_count;
+	uint8_t key[32];
+
+	if (at == AUTHZ_NONCE_ACCOUNTS_MAX ||
+	    base58_decode_32(bytes_of_text(word), key) != STATUS_OK)
+		return false;
+	/* Lists of keys stand in order. */
+	for (; at > 0 && memcmp(body->nonce_accounts[at - 1], key, 32) > 0; at--)
+		memcpy(body->nonce_accounts[at], body->nonce_accounts[at - 1], 32);
+	memcpy(body->nonce_accounts[at], key, 32);
+	body->nonce_account_count++;
+	return true;
+}
+
+struct pins {
+	const struct cli_tables *from;
+	struct authz_grant_body *body;
+	struct authz_table_contents contents[PINS_MAX];
+	size_t count;
+};
+
+/* TABLE:N, the first N entries of that table as the file has them. */
+static bool add_pin(void *context, const char *word)
+{
+	struct pins *pins = (struct pins *)context;
+	const char *colon = strchr(word, ':');
+	struct authz_pin_body *pin;
+	uint8_t *addresses, table[32];
+	unsigned long count;
+	char *end;
+
+	if (colon == NULL || pins->count == PINS_MAX ||
+	    base58_decode_32(bytes_of(word, (size_t)(colon - word)), table) != STATUS_OK)
+		return false;
+	count = strtoul(colon + 1, &end, 10);
+	if (*end != '\0' || count == 0 || count > AUTHZ_TABLE_ENTRIES_MAX)
+		return false;
+	addresses = malloc(count * 32);
+	for (size_t i = 0; addresses != NULL && i < count; i++) {
+		const uint8_t *address = cli_tables_find(pins->from, table, (uint8_t)i);
+
+		if (address == NULL)
+			return false;
+		memcpy(addresses + i * 32, address, 32);
+	}
+	pin = &pins->body->pins[pins->count];
+	memcpy(pin->table, table, 32);
+	pin->count = (uint16_t)count;
+	memcpy(pins->contents[pins->count].table, table, 32);
+	pins->contents[pins->count].addresses = bytes_of(addresses, count * 32);
+	keys_sha256(&pins->contents[pins->count].addresses, 1, pin->hash);
+	pins->body->pin_count = ++pins->count;
+	return true;
+}
+
+int cli_grant_create(struct cli_server *server, const struct keys_sign_key *key,
+                     const struct authz_wallet_record *wallets, size_t count,
+                     const struct cli_grant *grant, const struct authz_table_contents *tables,
+                     size_t table_count, uint8_t (*ret_ids)[32])
+{
+	static uint8_t encoded[AUTHZ_GRANT_BODY_MAX];
+	static struct cli_change change;
+	struct buffer body = BUFFER_OF_ARRAY(encoded);
+	struct authz_submit_answer answer;
+	int result;
+
+	if (authz_grant_put(&grant->body, &body) != STATUS_OK)
+		return cli_usage(server->call, "the grant is too large");
+	result = cli_change_begin(&change, server, AUTHZ_ACTION_GRANT, key);
+	change.yes = grant->yes;
+	change.quiet = grant->quiet;
+	change.keep = grant->keep;
+	for (size_t i = 0; result == CLI_YES && i < table_count; i++)
+		change.given.tables[change.given.table_count++] = tables[i];
+	for (size_t i = 0; result == CLI_YES && i < count; i++)
+		result = cli_change_add(&change, wallets[i].id, wallets[i].authority,
+		                        buffer_bytes(&body));
+	if (result == CLI_YES)
+		result = cli_change_run(&change, NULL, NULL, &answer);
+	for (size_t i = 0; result == CLI_YES && i < count; i++)
+		authz_grant_id(buffer_bytes(&change.bytes), wallets[i].id, ret_ids[i]);
+	cli_change_end(&change);
+	return result;
+}
+
+/* ---- grant create ---- */
+
+struct create {
+	struct cli_server_options options;
+	const char *wallets, *client, *policy, *params, *key_file, *uses, *expires, *not_before,
+	    *caps, *nonces, *tables, *pins;
+	struct cli_grant grant;
+	struct cli_server server;
+	struct keys_sign_key key;
+	struct authz_wallet_record found[WALLETS_MAX];
+	size_t found_count;
+	struct policy_schema schema;
+	uint8_t schema_bytes[LIMIT_SCHEMA_MAX], parameters[LIMIT_PARAMETERS_MAX];
+	uint8_t ids[WALLETS_MAX][32];
+	struct pins pins_taken;
+};
+
+static bool add_wallet(void *context, const char *word)
+{
+	struct create *create = (struct create *)context;
+
+	if (create->found_count == WALLETS_MAX ||
+	    cli_wallet_find(&create->server, &create->key, word,
+	                    &create->found[create->found_count]) != CLI_YES)
+		return false;
+	create->found_count++;
+	return true;
+}
+
+static int take_terms(struct cli_call *call, struct create *create)
+{
+	struct authz_grant_body *body = &create->grant.body;
+	char *end;
+
+	if (create->uses != NULL) {
+		body->uses_max = strtoull(create->uses, &end, 10);
+		if (*end != '\0' || body->uses_max == 0)
+			return cli_usage(call, "--uses takes a number above 0");
+	}
+	if (create->expires != NULL && !take_time(create->expires, &body->expires_s))
+		return cli_usage(call, "--expires takes 30s, 15m, 12h, 30d, or seconds since 1970");
+	if (create->not_before != NULL && !take_time(create->not_before, &body->not_before_s))
+		return cli_usage(call,
+		                 "--not-before takes 30s, 15m, 12h, 30d, or seconds since 1970");
+	if (!each_word(create->caps, add_cap, body))
+		return cli_usage(call, "--cap takes UNIT:WINDOW:CAP[,...], UNIT lamports, uses or "
+		                       "mint=ADDRESS, WINDOW total, 1h or 24h");
+	if (!each_word(create->nonces, add_nonce, body))
+		return cli_usage(call, "--nonce-account takes addresses separated by commas");
+	return CLI_YES;
+}
+
+static int take_policy(struct cli_call *call, struct create *create)
+{
+	struct authz_grant_body *body = &create->grant.body;
+	struct buffer module, values = BUFFER_OF_ARRAY(create->parameters);
+	struct authz_module_answer answer;
+	struct policy_error error;
+	char message[256];
+	int result;
+
+	if (cli_file_read(create->policy, LIMIT_MODULE_MAX, &module, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	result = cli_module_add(&create->server, buffer_bytes(&module), &answer);
+	free(module.data);
+	if (result != CLI_YES)
+		return result;
+	memcpy(body->module, answer.hash, 32);
+	memcpy(create->schema_bytes, answer.schema.data, answer.schema.len);
+	body->schema = bytes_of(create->schema_bytes, answer.schema.len);
+	if (policy_schema_decode(body->schema, &create->schema, &error) != STATUS_OK) {
+		cli_complain(call, "the module's parameters: %s", error.text);
+		return CLI_NO;
+	}
+	if (cli_parameters_read(create->params, &create->schema, &values, message,
+	                        sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_USAGE;
+	}
+	body->parameters = buffer_bytes(&values);
+	return CLI_YES;
+}
+
+static int take_pins(struct cli_call *call, struct create *create)
+{
+	struct cli_tables tables;
+	char message[256];
+	bool good;
+
+	if (create->pins == NULL)
+		return CLI_YES;
+	if (create->tables == NULL)
+		return cli_usage(call, "--pin needs --tables FILE with the tables' contents");
+	if (cli_tables_open(create->tables, &tables, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	create->pins_taken = (struct pins){.from = &tables, .body = &create->grant.body};
+	good = each_word(create->pins, add_pin, &create->pins_taken);
+	cli_tables_close(&tables);
+	return good ? CLI_YES
+	            : cli_usage(call, "--pin takes TABLE:N[,...], and FILE must have entries 0 to "
+	                              "N - 1 of each");
+}
+
+static void show_ids(const struct cli_call *call, const struct create *create)
+{
+	struct cli_out out = {.file = stdout};
+	char id[HEX_LEN(32) + 1];
+
+	if (!call->json) {
+		for (size_t i = 0; i < create->found_count; i++) {
+			hex_encode(BYTES_OF_ARRAY(create->ids[i]), id);
+			printf("%s\n", id);
+		}
+		return;
+	}
+	cli_out_open(&out, '{');
+	cli_out_name(&out, "grants");
+	cli_out_open(&out, '[');
+	for (size_t i = 0; i < create->found_count; i++) {
+		cli_out_open(&out, '{');
+		cli_out_name(&out, "wallet");
+		cli_out_hex(&out, BYTES_OF_ARRAY(create->found[i].id));
+		cli_out_name(&out, "grant");
+		cli_out_hex(&out, BYTES_OF_ARRAY(create->ids[i]));
+		cli_out_close(&out, '}');
+	}
+	cli_out_close(&out, ']');
+	cli_out_close(&out, '}');
+	cli_out_line(&out);
+}
+
+static int run_create(struct cli_call *call)
+{
+	static struct create create;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(create.options),
+	    {"--wallet",        &create.wallets,    NULL             },
+	    {"--client",        &create.client,     NULL             },
+	    {"--policy",        &create.policy,     NULL             },
+	    {"--params",        &create.params,     NULL             },
+	    {"--key",           &create.key_file,   NULL             },
+	    {"--uses",          &create.uses,       NULL             },
+	    {"--expires",       &create.expires,    NULL             },
+	    {"--not-before",    &create.not_before, NULL             },
+	    {"--cap",           &create.caps,       NULL             },
+	    {"--nonce-account", &create.nonces,     NULL             },
+	    {"--tables",        &create.tables,     NULL             },
+	    {"--pin",           &create.pins,       NULL             },
+	    {"--keep",          &create.grant.keep, NULL             },
+	    {"--yes",           NULL,               &create.grant.yes},
+	};
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0 || create.wallets == NULL || create.client == NULL ||
+	    create.policy == NULL || create.params == NULL || create.key_file == NULL)
+		return cli_usage(call, "needs --wallet, --client, --policy, --params and --key");
+	result = take_terms(call, &create);
+	if (result == CLI_YES)
+		result = cli_server_open(&create.server, call, &create.options);
+	if (result == CLI_YES)
+		result = cli_key_read(call, create.key_file, &create.key);
+	if (result == CLI_YES)
+		result = cli_client_id(&create.server, create.client, create.grant.body.client);
+	if (result == CLI_YES && !each_word(create.wallets, add_wallet, &create))
+		result = CLI_NO;
+	if (result == CLI_YES)
+		result = take_policy(call, &create);
+	if (result == CLI_YES)
+		result = take_pins(call, &create);
+	if (result == CLI_YES)
+		result = cli_grant_create(
+		    &create.server, &create.key, create.found, create.found_count, &create.grant,
+		    create.pins_taken.contents, create.pins_taken.count, create.ids);
+	SECRET_WIPE(create.key);
+	if (result != CLI_YES)
+		return result;
+	show_ids(call, &create);
+	return cli_finish(call, CLI_YES);
+}
+
+/* ---- grant revoke and list ---- */
+
+static int run_revoke(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *wallet_name = NULL, *key_file = NULL;
+	bool yes = false;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--wallet", &wallet_name, NULL},
+	    {"--key",    &key_file,    NULL},
+	    {"--yes",    NULL,         &yes},
+	};
+	static struct authz_wallet_record wallet;
+	static struct cli_change change;
+	struct authz_submit_answer answer;
+	uint8_t grant[32], space[64];
+	struct buffer id = BUFFER_OF_ARRAY(grant), body = BUFFER_OF_ARRAY(space);
+	struct keys_sign_key key;
+	struct cli_server server;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1 || wallet_name == NULL || key_file == NULL ||
+	    hex_decode(bytes_of_text(call->arguments[0]), &id) != STATUS_OK || id.len != 32)
+		return cli_usage(call, "needs a grant's id, --wallet and --key");
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_key_read(call, key_file, &key);
+	if (result == CLI_YES)
+		result = cli_wallet_find(&server, &key, wallet_name, &wallet);
+	if (result != CLI_YES)
+		return result;
+	if (authz_id_put(grant, &body) != STATUS_OK)
+		return CLI_UNSURE;
+	result = cli_change_begin(&change, &server, AUTHZ_ACTION_REVOKE, &key);
+	change.yes = true; /* less power needs no second thought */
+	change.quiet = call->json;
+	if (result == CLI_YES)
+		result = cli_change_add(&change, wallet.id, NULL, buffer_bytes(&body));
+	if (result == CLI_YES)
+		result = cli_change_run(&change, NULL, NULL, &answer);
+	SECRET_WIPE(key);
+	if (result != CLI_YES)
+		return result;
+	printf(call->json ? "{\"revoked\":true}\n" : "revoked\n");
+	return cli_finish(call, CLI_YES);
+}
+
+static void show_grant(const struct authz_grant_answer *answer)
+{
+	struct cli_out out = {.file = stdout};
+	const struct authz_grant_record *grant = &answer->grant;
+
+	cli_out_open(&out, '{');
+	cli_out_name(&out, "grant");
+	cli_out_hex(&out, BYTES_OF_ARRAY(grant->id));
+	cli_out_name(&out, "client");
+	cli_out_hex(&out, BYTES_OF_ARRAY(grant->client));
+	cli_out_name(&out, "module");
+	cli_out_hex(&out, BYTES_OF_ARRAY(grant->module));
+	cli_out_name(&out, "known_module");
+	cli_out_bool(&out, grant->known_module);
+	cli_out_name(&out, "live");
+	cli_out_bool(&out, answer->live);
+	cli_out_name(&out, "not_before");
+	cli_out_number(&out, grant->not_before_s);
+	cli_out_name(&out, "expires");
+	cli_out_number(&out, grant->expires_s);
+	cli_out_name(&out, "counters");
+	cli_out_open(&out, '[');
+	for (size_t i = 0; i < answer->left_count; i++) {
+		bool is_uses = i == grant->counter_count;
+
+		cli_out_open(&out, '{');
+		cli_out_name(&out, "unit");
+		cli_out_text(
+		    &out,
+		    bytes_of_text(is_uses || grant->counters[i].unit == AUTHZ_UNIT_USES ? "uses"
+		                  : grant->counters[i].unit == AUTHZ_UNIT_MINT          ? "mint"
+		                                                               : "lamports"));
+		cli_out_name(&out, "cap");
+		cli_out_decimal(&out, is_uses ? grant->uses_max : grant->counters[i].cap);
+		cli_out_name(&out, "left");
+		cli_out_decimal(&out, answer->left[i]);
+		cli_out_close(&out, '}');
+	}
+	cli_out_close(&out, ']');
+	cli_out_close(&out, '}');
+	cli_out_line(&out);
+}
+
+static int run_list(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *wallet_name = NULL, *key_file = NULL;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--wallet", &wallet_name, NULL},
+	    {"--key",    &key_file,    NULL},
+	};
+	static struct authz_wallet_record wallet;
+	static struct authz_grant_answer grant;
+	struct keys_sign_key key;
+	struct cli_server server;
+	struct bytes answer;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0 || wallet_name == NULL || key_file == NULL)
+		return cli_usage(call, "needs --wallet and --key");
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_key_read(call, key_file, &key);
+	if (result == CLI_YES)
+		result = cli_wallet_find(&server, &key, wallet_name, &wallet);
+	for (size_t i = 0; result == CLI_YES && i < wallet.grant_count; i++) {
+		result = cli_query(&server, &key, AUTHZ_QUERY_GRANT, wallet.grants[i].grant,
+		                   wallet.id, &answer);
+		if (result == CLI_YES && authz_grant_answer_take(answer, &grant) != STATUS_OK)
+			result = CLI_UNSURE;
+		if (result == CLI_YES)
+			show_grant(&grant);
+	}
+	SECRET_WIPE(key);
+	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+}
+
+/* ---- change submit ---- */
+
+static int run_submit(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const struct cli_option table[] = {CLI_SERVER_OPTIONS(options)};
+	struct cli_server server;
+	struct buffer file;
+	struct bytes answer;
+	char message[256];
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes a file that --keep wrote");
+	if (cli_file_read(call->arguments[0], AUTHZ_ENVELOPE_PAYLOAD_MAX, &file, message,
+	                  sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_server_ask(&server, CALL_CHANGE_SUBMIT, buffer_bytes(&file), &answer);
+	if (result != CLI_YES)
+		return result;
+	printf(call->json ? "{\"done\":true}\n" : "done\n");
+	return cli_finish(call, CLI_YES);
+}
+
+const struct cli_command cli_policy_add = {
+    .name = "policy add",
+    .arguments = "MODULE.wasm",
+    .sentence = "store a policy module on the signer and print its hash",
+    .run = run_policy_add,
+};
+
+const struct cli_command cli_grant_new = {
+    .name = "grant create",
+    .arguments =
+        "--wallet W[,W...] --client C --policy MODULE.wasm --params P.toml --key USER.json "
+        "[--uses N] [--expires T] [--not-before T] [--cap UNIT:WINDOW:CAP[,...]] "
+        "[--nonce-account A[,...]] [--tables FILE --pin TABLE:N[,...]] [--keep FILE] "
+        "[--yes]",
+    .sentence = "let a client use wallets, as far as a policy allows",
+    .run = run_create,
+    .help =
+        "Shows the text that the signer and the module wrote, asks, signs it with the user's key\n"
+        "and submits it. Several wallets under one signature: all or none.\n\n"
+        "--cap    what may leave under this grant: lamports:total:10000000000,uses:1h:100,\n"
+        "         mint=ADDRESS:24h:5000000. Fees and tips count as lamports.\n"
+        "--pin    believe the first N entries of a lookup table as FILE has them\n"
+        "--keep   write the signed change to a file (claviger change submit)\n",
+};
+
+const struct cli_command cli_grant_list = {
+    .name = "grant list",
+    .arguments = "--wallet W --key USER.json",
+    .sentence = "list a wallet's grants and what is left of their limits",
+    .run = run_list,
+};
+
+const struct cli_command cli_grant_revoke = {
+    .name = "grant revoke",
+    .arguments = "GRANT --wallet W --key USER.json",
+    .sentence = "end a grant at once",
+    .run = run_revoke,
+};
+
+const struct cli_command cli_change_submit = {
+    .name = "change submit",
+    .arguments = "FILE",
+    .sentence = "submit a change that was signed before",
+    .run = run_submit,
+};

@@ -1,0 +1,32 @@
+/* cli_home: the client's own folder: keys of clients, tokens, pinned deployments; and key files.
+ *
+ * Default ~/.claviger, else --home or CLAVIGER_HOME. Folders are 0700, files 0600; a file is
+ * written whole under another name and renamed, so an interrupted run leaves the old one. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_HOME_H
+#define CLI_HOME_H
+
+#include "cli.h"
+#include "keys.h"
+
+#define CLI_PATH_MAX 1024
+
+/* cli_home_open makes the folder where needed. `option` may be NULL. Exit status. */
+int cli_home_open(const struct cli_call *call, const char *option, char ret_home[CLI_PATH_MAX]);
+/* cli_home_path joins home, a sub-folder (made where needed) and a name that was checked. */
+int cli_home_path(const struct cli_call *call, const char *home, const char *folder,
+                  const char *name, const char *ending, char ret_path[CLI_PATH_MAX]);
+/* cli_home_write replaces a file's content; mode 0600 when secret. Exit status. */
+int cli_home_write(const struct cli_call *call, const char *path, struct bytes content,
+                   bool secret);
+
+/* cli_name_is_good: [A-Za-z0-9_-]{1,64}. */
+bool cli_name_is_good(const char *name);
+
+/* cli_key_read reads an ed25519 key: a Solana keypair file (64 numbers in JSON), or base58 of 64
+ * bytes. Exit status; the caller wipes the key. */
+int cli_key_read(const struct cli_call *call, const char *path, struct keys_sign_key *ret_key);
+/* cli_key_write writes a Solana keypair file; refuses to replace one. */
+int cli_key_write(const struct cli_call *call, const char *path, const struct keys_sign_key *key);
+
+#endif

@@ -1,0 +1,330 @@
+/* claviger serve: the whole signer on this machine, in workstation mode: a software TPM, the
+ * supervisor and its processes, until a signal comes. The supervisor does the work; this command
+ * makes the folder, starts TPM and supervisor, and writes what clients need. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base_encode.h"
+#include "cli_commands.h"
+#include "cli_dev.h"
+#include "cli_home.h"
+#include "cli_serve.h"
+#include "http_client.h"
+#include "secret.h"
+#include "swtpm.h"
+
+#define READY_MAX_MS 60000
+
+static volatile sig_atomic_t stop_signal;
+
+static void note_signal(int signal)
+{
+	stop_signal = signal;
+}
+
+static int make_folder(const struct cli_call *call, const char *path)
+{
+	char part[CLI_PATH_MAX];
+
+	for (size_t i = 1;; i++) {
+		if (path[i] != '/' && path[i] != '\0')
+			continue;
+		snprintf(part, sizeof(part), "%.*s", (int)i, path);
+		if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+			cli_complain(call, "cannot make %s: %s", part, strerror(errno));
+			return CLI_UNSURE;
+		}
+		if (path[i] == '\0')
+			return CLI_YES;
+	}
+}
+
+static int choose_state(const struct cli_call *call, const char *option,
+                        char ret_path[CLI_PATH_MAX])
+{
+	const char *home = getenv("HOME");
+	char folder[CLI_PATH_MAX];
+	int len;
+
+	if (option != NULL && option[0] == '/')
+		len = snprintf(folder, sizeof(folder), "%s", option);
+	else if (option != NULL && getcwd(ret_path, CLI_PATH_MAX) != NULL)
+		len = snprintf(folder, sizeof(folder), "%.500s/%.500s", ret_path, option);
+	else if (geteuid() == 0)
+		len = snprintf(folder, sizeof(folder), "/var/lib/claviger");
+	else
+		len = snprintf(folder, sizeof(folder), "%s/.local/share/claviger",
+		               home != NULL ? home : "");
+	if (len <= 0 || len > SWTPM_PATH_MAX - 4)
+		return cli_usage(call,
+		                 "the state folder's path is longer than %d bytes (a socket of "
+		                 "the software TPM lies in it); choose another with --state",
+		                 SWTPM_PATH_MAX - 4);
+	snprintf(ret_path, CLI_PATH_MAX, "%s", folder);
+	return make_folder(call, ret_path);
+}
+
+/* One signer on one folder: the lock lives as long as this process. */
+static int lock_state(const struct cli_call *call, const char *state)
+{
+	char path[CLI_PATH_MAX + 32];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/lock", state);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return CLI_YES;
+	cli_complain(call, "%s is in use by another `claviger serve`", state);
+	return CLI_UNSURE;
+}
+
+/* The first start makes the operator's key; its public half is the supervisor's setting. */
+static int find_operator(const struct cli_call *call, const char *state, char ret_public[64])
+{
+	char path[CLI_PATH_MAX + 32];
+	struct keys_sign_key key;
+	int result;
+
+	snprintf(path, sizeof(path), "%s/operator.json", state);
+	if (access(path, F_OK) == 0) {
+		result = cli_key_read(call, path, &key);
+	} else {
+		keys_sign_random(&key);
+		result = cli_key_write(call, path, &key);
+	}
+	if (result == CLI_YES &&
+	    base58_encode(bytes_of(keys_sign_public(&key), 32), ret_public, 64) != STATUS_OK)
+		result = CLI_UNSURE;
+	SECRET_WIPE(key);
+	return result;
+}
+
+static bool find_program(char ret_path[CLI_PATH_MAX])
+{
+	ssize_t len = readlink("/proc/self/exe", ret_path, CLI_PATH_MAX - 32);
+
+	if (len <= 0)
+		return false;
+	ret_path[len] = '\0';
+	snprintf(strrchr(ret_path, '/'), 32, "/claviger-supervisor");
+	return access(ret_path, X_OK) == 0;
+}
+
+/* Becomes the supervisor. Settings are name=value words. */
+static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char *operators,
+                                      const char *where, int ready_fd)
+{
+	char program[CLI_PATH_MAX], words[10][CLI_PATH_MAX + 64];
+	char *arguments[12];
+	size_t count = 0;
+
+	if (!find_program(program))
+		_exit(127);
+	snprintf(words[count++], sizeof(words[0]), "%s", program);
+	snprintf(words[count++], sizeof(words[0]), "state_dir=%s/store", serve->state);
+	snprintf(words[count++], sizeof(words[0]), "tpm=%s", where);
+	snprintf(words[count++], sizeof(words[0]), "start=%s",
+	         serve->is_genesis ? "genesis" : "unseal");
+	snprintf(words[count++], sizeof(words[0]), "listen=%s", serve->listen);
+	snprintf(words[count++], sizeof(words[0]), "metrics_listen=%s", serve->metrics);
+	snprintf(words[count++], sizeof(words[0]), "operators=%s", operators);
+	snprintf(words[count++], sizeof(words[0]), "ready_fd=%d", ready_fd);
+	if (serve->verifiers != NULL)
+		snprintf(words[count++], sizeof(words[0]), "verifiers=%s", serve->verifiers);
+	if (serve->echo)
+		snprintf(words[count++], sizeof(words[0]), "echo=yes");
+	if (serve->accept_time)
+		snprintf(words[count++], sizeof(words[0]), "accept_time=yes");
+	for (size_t i = 0; i < count; i++)
+		arguments[i] = words[i];
+	arguments[count] = NULL;
+	/* Its log lines go where ours do; standard output stays ours. */
+	dup2(STDERR_FILENO, STDOUT_FILENO);
+	execv(program, arguments);
+	_exit(127);
+}
+
+/* Waits for the supervisor's byte on `fd`; false when it ended first or a signal came. */
+static bool await_ready(int fd)
+{
+	char byte;
+
+	for (int waited_ms = 0; waited_ms < READY_MAX_MS && stop_signal == 0; waited_ms += 100) {
+		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+		if (poll(&poll_fd, 1, 100) > 0)
+			return read(fd, &byte, 1) == 1;
+	}
+	return false;
+}
+
+/* What clients pin: the certificate that this very process group serves on its own address. */
+static int write_ca(const struct cli_call *call, const struct cli_serve *serve)
+{
+	char host[256], port[16], path[CLI_PATH_MAX + 32], pem[8192], error[HTTP_CLIENT_ERROR_MAX];
+	const char *colon = strrchr(serve->listen, ':');
+	struct buffer out = BUFFER_OF_ARRAY(pem);
+	size_t len = colon != NULL ? (size_t)(colon - serve->listen) : 0;
+	const char *start = serve->listen;
+
+	if (len > 1 && start[0] == '[') {
+		start++;
+		len -= 2;
+	}
+	if (len == 0 || len >= sizeof(host))
+		return cli_usage(call, "%s is not ADDRESS:PORT", serve->listen);
+	snprintf(host, sizeof(host), "%.*s", (int)len, start);
+	snprintf(port, sizeof(port), "%s", colon + 1);
+	if (strcmp(host, "0.0.0.0") == 0)
+		snprintf(host, sizeof(host), "127.0.0.1");
+	if (http_client_certificate(host, port, &out, error) != STATUS_OK) {
+		cli_complain(call, "%s", error);
+		return CLI_UNSURE;
+	}
+	snprintf(path, sizeof(path), "%s/ca.pem", serve->state);
+	return cli_home_write(call, path, buffer_bytes(&out), false);
+}
+
+static int wait_for_end(struct cli_serve *serve)
+{
+	int status = 0;
+	bool told = false;
+
+	for (;;) {
+		pid_t pid = waitpid(serve->supervisor, &status, told ? 0 : WNOHANG);
+
+		if (pid == serve->supervisor)
+			break;
+		if (pid < 0 && errno != EINTR)
+			return CLI_UNSURE;
+		if (stop_signal != 0 && !told) {
+			kill(serve->supervisor, SIGTERM);
+			told = true;
+		} else if (!told) {
+			(void)poll(NULL, 0, 100);
+		}
+	}
+	return told && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_YES : CLI_UNSURE;
+}
+
+static int run_signer(struct cli_call *call, struct cli_serve *serve)
+{
+	char operators[64], path[CLI_PATH_MAX + 32];
+	struct sigaction action = {.sa_handler = note_signal};
+	struct swtpm tpm;
+	enum status status;
+	int ready[2], result;
+
+	keys_open();
+	result = lock_state(call, serve->state);
+	if (result == CLI_YES)
+		result = find_operator(call, serve->state, operators);
+	if (result != CLI_YES)
+		return result;
+	snprintf(path, sizeof(path), "%s/store/" CLI_SERVE_SEALED, serve->state);
+	serve->is_genesis = access(path, F_OK) != 0;
+	snprintf(path, sizeof(path), "%s/store", serve->state);
+	result = make_folder(call, path);
+	snprintf(path, sizeof(path), "%s/tpm", serve->state);
+	status = swtpm_start(path, &tpm);
+	if (status != STATUS_OK) {
+		cli_complain(call, "the software TPM does not start: %s", tpm.trouble);
+		return CLI_UNSURE;
+	}
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	fflush(NULL);
+	if (pipe(ready) != 0)
+		return CLI_UNSURE;
+	serve->supervisor = fork();
+	if (serve->supervisor == 0) {
+		close(ready[0]);
+		exec_supervisor(serve, operators, tpm.where, ready[1]);
+	}
+	close(ready[1]);
+	if (serve->supervisor < 0 || !await_ready(ready[0])) {
+		if (stop_signal == 0)
+			cli_complain(call, "the signer did not start; its last lines say why");
+		stop_signal = SIGTERM;
+		result = CLI_UNSURE;
+	}
+	if (stop_signal == 0)
+		result = write_ca(call, serve);
+	if (stop_signal == 0 && result == CLI_YES && serve->dev)
+		result = cli_dev_prepare(call, serve);
+	if (stop_signal == 0 && result == CLI_YES) {
+		printf("ready\n");
+		fflush(stdout);
+	}
+	if (result != CLI_YES)
+		stop_signal = SIGTERM;
+	if (serve->supervisor > 0) {
+		int ended = wait_for_end(serve);
+
+		result = result == CLI_YES ? ended : result;
+	}
+	swtpm_stop(&tpm);
+	return result;
+}
+
+static int run_serve(struct cli_call *call)
+{
+	struct cli_serve serve = {.listen = "127.0.0.1:8200", .metrics = "127.0.0.1:9200"};
+	const char *state = NULL;
+	const struct cli_option options[] = {
+	    {"--state",       &state,           NULL              },
+	    {"--listen",      &serve.listen,    NULL              },
+	    {"--metrics",     &serve.metrics,   NULL              },
+	    {"--verifiers",   &serve.verifiers, NULL              },
+	    {"--accept-time", NULL,             &serve.accept_time},
+	    {"--echo",        NULL,             &serve.echo       },
+	    {"--dev",         NULL,             &serve.dev        },
+	};
+	int result;
+
+	if (!cli_take_options(call, options, sizeof(options) / sizeof(options[0])))
+		return CLI_USAGE;
+	if (call->count != 0)
+		return cli_usage(call, "takes no arguments");
+	if (serve.dev && state == NULL) {
+		result = cli_dev_folder(call, &serve);
+		if (result == CLI_YES)
+			result = run_signer(call, &serve);
+		cli_dev_clean(&serve);
+		return result;
+	}
+	result = choose_state(call, state, serve.state);
+	return result == CLI_YES ? run_signer(call, &serve) : result;
+}
+
+const struct cli_command cli_serve = {
+    .name = "serve",
+    .arguments = "[--state DIR] [--listen ADDR:PORT] [--metrics ADDR:PORT] [--verifiers N] "
+                 "[--accept-time] [--dev]",
+    .sentence = "run the signer on this machine, with a software TPM",
+    .run = run_serve,
+    .help =
+        "Runs until SIGINT or SIGTERM; prints `ready` when it serves. Log lines go to standard\n"
+        "error, one line of JSON each.\n\n"
+        "--state DIR     where everything is kept (default ~/.local/share/claviger, as root\n"
+        "                /var/lib/claviger): the store, the software TPM, ca.pem for clients,\n"
+        "                operator.json, the operator's key\n"
+        "--listen        HTTPS for bots and users (default 127.0.0.1:8200)\n"
+        "--metrics       /livez, /readyz and /metrics (default 127.0.0.1:9200)\n"
+        "--accept-time   believe the system clock after a jump of more than an hour\n"
+        "--dev           a throw-away signer on free ports with a wallet, a client and a grant "
+        "for\n"
+        "                SOL transfers to anyone (1 SOL each, 10 SOL in total); prints what a bot\n"
+        "                needs as `export NAME=value`, then `ready`\n",
+};

@@ -1,0 +1,20 @@
+/* cli_serve: what `claviger serve` and its --dev share. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_SERVE_H
+#define CLI_SERVE_H
+
+#include <sys/types.h>
+
+#include "cli_home.h"
+
+#define CLI_SERVE_SEALED "sealed-share" /* the unsealer's file: its absence means genesis */
+
+struct cli_serve {
+	char state[CLI_PATH_MAX];
+	const char *listen, *metrics, *verifiers;
+	bool accept_time, echo, dev, is_genesis;
+	pid_t supervisor;
+	char listen_space[64], metrics_space[64];
+};
+
+#endif

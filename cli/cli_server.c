@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_server.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "authz_answer.h"
+#include "base_encode.h"
+#include "cli_file.h"
+
+#define DEFAULT_SERVER "https://127.0.0.1:8200"
+#define PIN_LEN        HEX_LEN(64)
+
+static struct buffer new_buffer(size_t cap)
+{
+	uint8_t *data = malloc(cap);
+
+	if (data == NULL)
+		abort();
+	return (struct buffer){data, cap, 0};
+}
+
+/* https://HOST[:PORT], with an IPv6 address in brackets. */
+static bool take_url(struct cli_server *server, const char *url)
+{
+	const char *host = url + 8, *end;
+	size_t len;
+
+	if (strncmp(url, "https://", 8) != 0)
+		return false;
+	if (host[0] == '[') {
+		host++;
+		end = strchr(host, ']');
+		if (end == NULL)
+			return false;
+		len = (size_t)(end - host);
+		end++;
+	} else {
+		len = strcspn(host, ":/");
+		end = host + len;
+	}
+	if (len == 0 || len >= sizeof(server->host))
+		return false;
+	memcpy(server->host, host, len);
+	server->host[len] = '\0';
+	snprintf(server->port, sizeof(server->port), "443");
+	if (*end == ':') {
+		size_t digits = strspn(++end, "0123456789");
+
+		if (digits == 0 || digits > 5)
+			return false;
+		memcpy(server->port, end, digits);
+		server->port[digits] = '\0';
+		end += digits;
+	}
+	return *end == '\0' || strcmp(end, "/") == 0;
+}
+
+static const char *choose(const char *option, const char *variable, const char *fallback)
+{
+	const char *value = option != NULL ? option : getenv(variable);
+
+	return value != NULL && value[0] != '\0' ? value : fallback;
+}
+
+/* Without --ca: what `claviger serve` of this user wrote. */
+static const char *find_ca(char space[CLI_PATH_MAX])
+{
+	const char *user = getenv("HOME");
+
+	if (geteuid() == 0 && access("/var/lib/claviger/ca.pem", R_OK) == 0)
+		return "/var/lib/claviger/ca.pem";
+	snprintf(space, CLI_PATH_MAX, "%s/.local/share/claviger/ca.pem", user != NULL ? user : "");
+	return space;
+}
+
+int cli_server_connect(struct cli_server *server, const struct cli_call *call,
+                       const struct cli_server_options *options)
+{
+	const char *url = choose(options->server, "CLAVIGER_SERVER", DEFAULT_SERVER);
+	char error[HTTP_CLIENT_ERROR_MAX], space[CLI_PATH_MAX];
+	const char *ca = choose(options->ca, "CLAVIGER_CA", NULL);
+	int result;
+
+	*server = (struct cli_server){.call = call};
+	keys_open();
+	result = cli_home_open(call, options->home, server->home);
+	if (result != CLI_YES)
+		return result;
+	if (!take_url(server, url))
+		return cli_usage(call, "%s is not https://HOST:PORT", url);
+	if (http_client_open(server->host, server->port, ca != NULL ? ca : find_ca(space),
+	                     &server->http, error) != STATUS_OK) {
+		cli_complain(call, "%s", error);
+		return CLI_UNSURE;
+	}
+	server->body = new_buffer(CLI_ANSWER_MAX);
+	server->plain = new_buffer(CLI_ANSWER_MAX);
+	server->sealed = new_buffer(AUTHZ_ENVELOPE_MAX);
+	server->scratch = new_buffer(AUTHZ_ENVELOPE_MAX);
+	return CLI_YES;
+}
+
+void cli_server_close(struct cli_server *server)
+{
+	http_client_close(server->http);
+	free(server->body.data);
+	free(server->plain.data);
+	free(server->sealed.data);
+	free(server->scratch.data);
+}
+
+/* Shows an RFC 9457 problem, whatever of it is there. */
+static void show_problem(const struct cli_server *server, unsigned status)
+{
+	struct cli_json_file file;
+	char message[128];
+	struct bytes code = bytes_of_text("no code"), detail = bytes_of_text("no details");
+
+	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(server->call, "the server answered %u", status);
+		return;
+	}
+	(void)!cli_json_text(cli_json_member(file.root, "code"), &code);
+	(void)!cli_json_text(cli_json_member(file.root, "detail"), &detail);
+	cli_complain(server->call, "%.*s: %.*s", (int)code.len, (const char *)code.data,
+	             (int)detail.len, (const char *)detail.data);
+	cli_json_close(&file);
+}
+
+int cli_server_http(struct cli_server *server, const char *method, const char *path,
+                    const char *token, struct bytes body, unsigned *ret_status)
+{
+	struct http_call call = {.method = method, .path = path, .token = token, .body = body};
+	char error[HTTP_CLIENT_ERROR_MAX];
+
+	server->body.len = 0;
+	if (http_client_call(server->http, &call, ret_status, &server->body, error) != STATUS_OK) {
+		cli_complain(server->call, "%s", error);
+		return CLI_UNSURE;
+	}
+	if (*ret_status / 100 == 2)
+		return CLI_YES;
+	show_problem(server, *ret_status);
+	return *ret_status / 100 == 4 ? CLI_NO : CLI_UNSURE;
+}
+
+/* The deployment is pinned at first use: id and key, by host and port. */
+static int check_pin(struct cli_server *server)
+{
+	char name[300], path[CLI_PATH_MAX], text[PIN_LEN + 2], message[256];
+	uint8_t both[64];
+	struct buffer file;
+	int result;
+
+	snprintf(name, sizeof(name), "%s_%s", server->host, server->port);
+	result = cli_home_path(server->call, server->home, "deployments", name, "", path);
+	if (result != CLI_YES)
+		return result;
+	memcpy(both, server->deployment, 32);
+	memcpy(both + 32, server->deployment_key, 32);
+	hex_encode(BYTES_OF_ARRAY(both), text);
+	text[PIN_LEN] = '\n';
+	if (access(path, F_OK) != 0)
+		return cli_home_write(server->call, path, bytes_of(text, PIN_LEN + 1), false);
+	if (cli_file_read(path, PIN_LEN + 1, &file, message, sizeof(message)) != STATUS_OK ||
+	    !bytes_equal(buffer_bytes(&file), bytes_of(text, PIN_LEN + 1))) {
+		cli_complain(
+		    server->call,
+		    "%s:%s is another deployment than the one that was used before (%s). If "
+		    "that is right, remove that file.",
+		    server->host, server->port, path);
+		return CLI_NO;
+	}
+	free(file.data);
+	return CLI_YES;
+}
+
+static bool take_hex(const struct cli_json_node *node, uint8_t ret_bytes[32])
+{
+	struct buffer out = {ret_bytes, 32, 0};
+	struct bytes text;
+
+	return cli_json_text(node, &text) && hex_decode(text, &out) == STATUS_OK && out.len == 32;
+}
+
+static bool take_certificate(const struct cli_server *server, const struct cli_json_node *node,
+                             uint8_t role, struct authz_certificate *ret_certificate)
+{
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct bytes text;
+
+	return cli_json_text(node, &text) && base64_decode(text, &out) == STATUS_OK &&
+	       authz_certificate_open(buffer_bytes(&out), server->deployment_key,
+	                              ret_certificate) == STATUS_OK &&
+	       ret_certificate->role == role &&
+	       memcmp(ret_certificate->deployment, server->deployment, 32) == 0;
+}
+
+int cli_server_open(struct cli_server *server, const struct cli_call *call,
+                    const struct cli_server_options *options)
+{
+	const struct cli_json_node *certificates;
+	struct cli_json_file file;
+	char message[256];
+	unsigned status;
+	int result = cli_server_connect(server, call, options);
+	bool good;
+
+	if (result == CLI_YES)
+		result = cli_server_http(server, "GET", "/api/v1/channel", NULL, bytes_of(NULL, 0),
+		                         &status);
+	if (result != CLI_YES)
+		return result;
+	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(call, "the server's channel answer is no JSON: %s", message);
+		return CLI_UNSURE;
+	}
+	good = take_hex(cli_json_member(file.root, "deployment"), server->deployment) &&
+	       take_hex(cli_json_member(file.root, "deployment_key"), server->deployment_key);
+	certificates = cli_json_member(file.root, "certificates");
+	result = good ? check_pin(server) : CLI_UNSURE;
+	if (result == CLI_YES) {
+		good = take_certificate(server, cli_json_member(certificates, "authority"),
+		                        AUTHZ_ROLE_AUTHORITY, &server->authority) &&
+		       take_certificate(server, cli_json_member(certificates, "signer"),
+		                        AUTHZ_ROLE_SIGNER, &server->signer);
+		result = good ? CLI_YES : CLI_NO;
+	}
+	if (!good)
+		cli_complain(call,
+		             "the server's channel keys are not certified by its deployment key; "
+		             "try again, and do not go on if it stays so");
+	cli_json_close(&file);
+	return result;
+}
+
+static void show_refusal(const struct cli_server *server, struct bytes payload)
+{
+	struct bytes code, text;
+
+	if (authz_refusal_take(payload, &code, &text) == STATUS_OK)
+		cli_complain(server->call, "%.*s: %.*s", (int)code.len, (const char *)code.data,
+		             (int)text.len, (const char *)text.data);
+	else
+		cli_complain(server->call, "refused without a reason");
+}
+
+int cli_server_ask(struct cli_server *server, enum call_change_request_kind kind,
+                   struct bytes payload, struct bytes *ret_answer)
+{
+	struct authz_envelope envelope = {.kind = kind, .payload = payload}, answer;
+	struct keys_hpke_answer key;
+	struct cli_json_file file;
+	struct bytes text;
+	char message[256];
+	unsigned status;
+	char *body;
+	int result, len;
+
+	server->sealed.len = server->scratch.len = 0;
+	if (authz_envelope_seal(server->deployment, server->authority.key, &envelope,
+	                        &server->scratch, &server->sealed, &key) != STATUS_OK) {
+		cli_complain(server->call, "too large to be sent");
+		return CLI_USAGE;
+	}
+	body = malloc(BASE64_LEN(server->sealed.len) + 32);
+	if (body == NULL)
+		abort();
+	len = snprintf(body, 32, "{\"envelope\":\"");
+	base64_encode(buffer_bytes(&server->sealed), body + len);
+	len += (int)BASE64_LEN(server->sealed.len);
+	memcpy(body + len, "\"}", 3);
+	result = cli_server_http(server, "POST", "/api/v1/changes", NULL,
+	                         bytes_of(body, (size_t)len + 2), &status);
+	free(body);
+	if (result != CLI_YES)
+		return result;
+	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
+	        STATUS_OK ||
+	    !cli_json_text(cli_json_member(file.root, "envelope"), &text)) {
+		cli_complain(server->call, "the server's answer is not a sealed one");
+		return CLI_UNSURE;
+	}
+	server->sealed.len = server->plain.len = 0;
+	if (base64_decode(text, &server->sealed) != STATUS_OK ||
+	    authz_answer_open(&key, buffer_bytes(&server->sealed), &server->plain, &answer) !=
+	        STATUS_OK) {
+		cli_complain(server->call, "the answer was not sealed to this request");
+		result = CLI_UNSURE;
+	}
+	cli_json_close(&file);
+	if (result != CLI_YES)
+		return result;
+	if (answer.kind != STATUS_OK) {
+		show_refusal(server, answer.payload);
+		return CLI_NO;
+	}
+	*ret_answer = answer.payload;
+	return CLI_YES;
+}
+
+int cli_server_nonce(struct cli_server *server, uint8_t ret_nonce[32])
+{
+	struct authz_nonce_answer nonce;
+	struct bytes answer;
+	int result = cli_server_ask(server, CALL_CHANGE_NONCE, bytes_of(NULL, 0), &answer);
+
+	if (result != CLI_YES)
+		return result;
+	if (authz_nonce_answer_take(answer, &nonce) != STATUS_OK) {
+		cli_complain(server->call, "the answer is not a nonce");
+		return CLI_UNSURE;
+	}
+	memcpy(ret_nonce, nonce.nonce, 32);
+	return CLI_YES;
+}

@@ -1,0 +1,64 @@
+/* cli_server: a running signer, seen from the command line: HTTPS with a pinned CA, the deployment
+ * pinned at first use, and sealed requests to its authority.
+ *
+ * The server named is believed in nothing that matters: channel keys come with a certificate of the
+ * deployment key that was pinned; answers are sealed to this call. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_SERVER_H
+#define CLI_SERVER_H
+
+#include "authz_envelope.h"
+#include "authz_statement.h"
+#include "call_change.h"
+#include "cli.h"
+#include "cli_home.h"
+#include "cli_json.h"
+#include "http_client.h"
+
+#define CLI_ANSWER_MAX (1024 * 1024)
+
+struct cli_server_options {
+	const char *server, *ca, *home;
+};
+
+/* The options that every command with a server takes, for a cli_option table. */
+#define CLI_SERVER_OPTIONS(options)                                                                \
+	{"--server", &(options).server, NULL}, {"--ca", &(options).ca, NULL},                      \
+	{                                                                                          \
+		"--home", &(options).home, NULL                                                    \
+	}
+
+struct cli_server {
+	const struct cli_call *call;
+	char home[CLI_PATH_MAX];
+	char host[256], port[16];
+	struct http_client *http;
+	uint8_t deployment[32], deployment_key[32];
+	struct authz_certificate authority, signer;
+	struct buffer body;  /* of the last HTTP answer */
+	struct buffer plain; /* of the last sealed answer */
+	struct buffer sealed, scratch;
+};
+
+/* cli_server_connect only connects (sign, status); cli_server_open also gets and checks the channel
+ * certificates. Exit status after complaining. */
+int cli_server_connect(struct cli_server *server, const struct cli_call *call,
+                       const struct cli_server_options *options);
+int cli_server_open(struct cli_server *server, const struct cli_call *call,
+                    const struct cli_server_options *options);
+void cli_server_close(struct cli_server *server);
+
+/* cli_server_http makes one HTTPS call; CLI_YES for 2xx, CLI_NO for 4xx with the problem shown,
+ * CLI_UNSURE else. The body stays in server->body until the next call. */
+int cli_server_http(struct cli_server *server, const char *method, const char *path,
+                    const char *token, struct bytes body, unsigned *ret_status);
+
+/* cli_server_ask seals one request to the authority and opens the answer: CLI_YES with the payload
+ * (borrowed until the next call), CLI_NO after it showed the refusal. */
+int cli_server_ask(struct cli_server *server, enum call_change_request_kind kind,
+                   struct bytes payload, struct bytes *ret_answer);
+
+/* cli_server_nonce gets a nonce for one change. */
+int cli_server_nonce(struct cli_server *server, uint8_t ret_nonce[32]);
+
+#endif

@@ -1,0 +1,417 @@
+/* claviger wallet create|list|show|freeze|unfreeze. Import and recovery are in files of their own.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_wallet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base_encode.h"
+#include "cli_commands.h"
+#include "cli_out.h"
+#include "secret.h"
+
+int cli_wallet_create(struct cli_server *server, const struct keys_sign_key *key,
+                      const struct cli_birth *birth, struct buffer *space,
+                      struct authz_birth *ret_birth)
+{
+	static struct authz_birth_body body;
+	static struct cli_change change;
+	uint8_t encoded[2048], wallet[32];
+	struct buffer out = BUFFER_OF_ARRAY(encoded);
+	struct authz_submit_answer answer;
+	int result;
+
+	body = (struct authz_birth_body){.name = bytes_of_text(birth->name),
+	                                 .user_key_count = birth->user_key_count,
+	                                 .has_recovery = birth->has_recovery,
+	                                 .has_escape = birth->has_escape};
+	memcpy(body.user_keys, birth->user_keys, sizeof(body.user_keys));
+	memcpy(body.recovery, birth->recovery, 32);
+	memcpy(body.escape, birth->escape, 32);
+	if (authz_birth_put(&body, false, &out) != STATUS_OK)
+		return cli_usage(server->call, "the wallet's data is too long");
+	keys_random(wallet, sizeof(wallet));
+	result = cli_change_begin(&change, server, AUTHZ_ACTION_CREATE, key);
+	change.yes = birth->yes;
+	change.quiet = birth->quiet;
+	if (result == CLI_YES)
+		result = cli_change_add(&change, wallet, NULL, buffer_bytes(&out));
+	if (result == CLI_YES)
+		result = cli_change_run(&change, NULL, NULL, &answer);
+	if (result == CLI_YES &&
+	    (buffer_put(space, answer.birth) != STATUS_OK ||
+	     authz_birth_answer_open(buffer_bytes(space), server->deployment_key, ret_birth) !=
+	         STATUS_OK ||
+	     authz_birth_matches(ret_birth, &change.change, buffer_bytes(&change.bytes)) !=
+	         STATUS_OK)) {
+		cli_complain(
+		    server->call,
+		    "the signer's answer is not about the wallet that was asked for: somebody "
+		    "changed it on its way. Do not use this wallet.");
+		result = CLI_NO;
+	}
+	cli_change_end(&change);
+	return result;
+}
+
+static int take_keys(struct cli_call *call, const char *first, struct cli_birth *birth,
+                     struct keys_sign_key *ret_key)
+{
+	int result = cli_key_read(call, first, ret_key);
+
+	if (result != CLI_YES)
+		return result;
+	birth->user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth->user_keys[0].key, keys_sign_public(ret_key), 32);
+	birth->user_key_count = 1;
+	/* Further user keys are words after the name: public keys. */
+	for (int i = 1; i < call->count; i++) {
+		struct authz_user_key *key = &birth->user_keys[birth->user_key_count];
+
+		if (birth->user_key_count == LIMIT_USER_KEYS_MAX)
+			return cli_usage(call, "at most %d user keys", LIMIT_USER_KEYS_MAX);
+		key->kind = AUTHZ_KEY_ED25519;
+		if (base58_decode_32(bytes_of_text(call->arguments[i]), key->key) != STATUS_OK)
+			return cli_usage(call, "%s is no public key", call->arguments[i]);
+		birth->user_key_count++;
+	}
+	return CLI_YES;
+}
+
+static void show_birth(const struct cli_call *call, const struct authz_birth *birth,
+                       const char *name)
+{
+	struct cli_out out = {.file = stdout};
+
+	cli_out_open(&out, '{');
+	cli_out_name(&out, "name");
+	cli_out_text(&out, bytes_of_text(name));
+	cli_out_name(&out, "wallet");
+	cli_out_hex(&out, BYTES_OF_ARRAY(birth->rows[0].wallet));
+	cli_out_name(&out, "address");
+	cli_out_base58(&out, BYTES_OF_ARRAY(birth->rows[0].address));
+	cli_out_close(&out, '}');
+	cli_out_line(&out);
+	(void)call;
+}
+
+/* An escape copy with what is needed to open it: {deployment, wallet, address, sealed}, in JSON. */
+static int write_escape(struct cli_call *call, const char *path, const struct authz_birth *birth)
+{
+	FILE *file = fopen(path, "wx");
+	struct cli_out out = {.file = file};
+
+	if (file == NULL) {
+		cli_complain(call, "cannot write %s (it must not exist)", path);
+		return CLI_UNSURE;
+	}
+	cli_out_open(&out, '{');
+	cli_out_name(&out, "claviger_escape");
+	cli_out_number(&out, 1);
+	cli_out_name(&out, "deployment");
+	cli_out_hex(&out, BYTES_OF_ARRAY(birth->deployment));
+	cli_out_name(&out, "wallet");
+	cli_out_hex(&out, BYTES_OF_ARRAY(birth->rows[0].wallet));
+	cli_out_name(&out, "address");
+	cli_out_base58(&out, BYTES_OF_ARRAY(birth->rows[0].address));
+	cli_out_name(&out, "sealed");
+	cli_out_hex(&out, birth->rows[0].escape_copy);
+	cli_out_close(&out, '}');
+	cli_out_line(&out);
+	return fclose(file) == 0 ? CLI_YES : CLI_UNSURE;
+}
+
+static int run_create(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *key_file = NULL, *recovery = NULL, *escape = NULL, *escape_file = NULL;
+	struct cli_birth birth = {.quiet = call->json};
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),           {"--key",         &key_file,    NULL      },
+	    {"--recovery",    &recovery,    NULL      },
+                       {"--escape-to",   &escape,      NULL      },
+	    {"--escape-file", &escape_file, NULL      },
+                       {"--yes",         NULL,         &birth.yes},
+	};
+	static uint8_t space[AUTHZ_BIRTH_MAX];
+	struct buffer buffer = BUFFER_OF_ARRAY(space);
+	static struct authz_birth answer;
+	char path[CLI_PATH_MAX], address[BASE58_LEN(32) + 1];
+	struct keys_sign_key key;
+	struct cli_server server;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count < 1 || key_file == NULL || !cli_name_is_good(call->arguments[0]))
+		return cli_usage(call, "needs a name ([A-Za-z0-9_-]) and --key FILE");
+	birth.name = call->arguments[0];
+	birth.has_recovery = recovery != NULL;
+	birth.has_escape = escape != NULL;
+	if (birth.has_recovery &&
+	    base58_decode_32(bytes_of_text(recovery), birth.recovery) != STATUS_OK)
+		return cli_usage(call, "--recovery takes an ed25519 public key");
+	if (birth.has_escape && base58_decode_32(bytes_of_text(escape), birth.escape) != STATUS_OK)
+		return cli_usage(call,
+		                 "--escape-to takes an X25519 public key (claviger key escape)");
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = take_keys(call, key_file, &birth, &key);
+	if (result == CLI_YES)
+		result = cli_wallet_create(&server, &key, &birth, &buffer, &answer);
+	SECRET_WIPE(key);
+	if (result != CLI_YES)
+		return result;
+	if (birth.has_escape) {
+		snprintf(path, sizeof(path), "%s.escape", birth.name);
+		result = write_escape(call, escape_file != NULL ? escape_file : path, &answer);
+		if (result != CLI_YES)
+			return result;
+	}
+	if (call->json) {
+		show_birth(call, &answer, birth.name);
+		return cli_finish(call, CLI_YES);
+	}
+	if (base58_encode(BYTES_OF_ARRAY(answer.rows[0].address), address, sizeof(address)) !=
+	    STATUS_OK)
+		return CLI_UNSURE;
+	printf("%s\n", address);
+	return cli_finish(call, CLI_YES);
+}
+
+/* ---- list and show ---- */
+
+static void show_wallet(const struct authz_wallet_record *wallet)
+{
+	struct cli_out out = {.file = stdout};
+
+	cli_out_open(&out, '{');
+	cli_out_name(&out, "name");
+	cli_out_text(&out, bytes_of(wallet->name, wallet->name_len));
+	cli_out_name(&out, "wallet");
+	cli_out_hex(&out, BYTES_OF_ARRAY(wallet->id));
+	cli_out_name(&out, "address");
+	cli_out_base58(&out, BYTES_OF_ARRAY(wallet->address));
+	cli_out_name(&out, "origin");
+	cli_out_text(
+	    &out, bytes_of_text(wallet->origin == AUTHZ_ORIGIN_CREATED ? "created" : "imported"));
+	cli_out_name(&out, "frozen");
+	cli_out_bool(&out, wallet->frozen);
+	cli_out_name(&out, "ownership_proven");
+	cli_out_bool(&out, !wallet->ownership_lost);
+	cli_out_name(&out, "version");
+	cli_out_decimal(&out, wallet->version);
+	cli_out_name(&out, "authority");
+	cli_out_hex(&out, BYTES_OF_ARRAY(wallet->authority));
+	cli_out_name(&out, "user_keys");
+	cli_out_open(&out, '[');
+	for (size_t i = 0; i < wallet->user_key_count; i++)
+		cli_out_base58(&out, BYTES_OF_ARRAY(wallet->user_keys[i].key));
+	cli_out_close(&out, ']');
+	cli_out_name(&out, "grants");
+	cli_out_open(&out, '[');
+	for (size_t i = 0; i < wallet->grant_count; i++) {
+		cli_out_open(&out, '{');
+		cli_out_name(&out, "grant");
+		cli_out_hex(&out, BYTES_OF_ARRAY(wallet->grants[i].grant));
+		cli_out_name(&out, "client");
+		cli_out_hex(&out, BYTES_OF_ARRAY(wallet->grants[i].client));
+		cli_out_name(&out, "live");
+		cli_out_bool(&out, wallet->grants[i].live);
+		cli_out_close(&out, '}');
+	}
+	cli_out_close(&out, ']');
+	cli_out_close(&out, '}');
+	cli_out_line(&out);
+}
+
+static int run_show(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *key_file = NULL;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options), {"--key", &key_file, NULL}
+        };
+	static struct authz_wallet_record wallet;
+	struct keys_sign_key key;
+	struct cli_server server;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1 || key_file == NULL)
+		return cli_usage(call, "needs a wallet and --key FILE");
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_key_read(call, key_file, &key);
+	if (result == CLI_YES)
+		result = cli_wallet_find(&server, &key, call->arguments[0], &wallet);
+	if (result != CLI_YES)
+		return result;
+	show_wallet(&wallet);
+	return cli_finish(call, CLI_YES);
+}
+
+static int run_list(struct cli_call *call)
+{
+	static const uint8_t none[32];
+	struct cli_server_options options = {.server = NULL};
+	const char *key_file = NULL;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options), {"--key", &key_file, NULL}
+        };
+	static struct authz_wallet_record wallet;
+	uint8_t after[32] = {0}, *ids;
+	struct authz_list_answer list;
+	struct keys_sign_key key;
+	struct cli_server server;
+	struct bytes answer;
+	bool more = true;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0 || key_file == NULL)
+		return cli_usage(call, "needs --key FILE");
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_key_read(call, key_file, &key);
+	while (result == CLI_YES && more) {
+		size_t count;
+
+		result = cli_query(&server, &key, AUTHZ_QUERY_WALLETS, none, after, &answer);
+		if (result != CLI_YES || authz_list_answer_take(answer, &list) != STATUS_OK)
+			return CLI_UNSURE;
+		more = list.more;
+		count = list.ids.len / 32;
+		ids = malloc(list.ids.len + 1);
+		if (ids == NULL)
+			return CLI_UNSURE;
+		memcpy(ids, list.ids.data, list.ids.len);
+		for (size_t i = 0; i < count; i++) {
+			char address[BASE58_LEN(32) + 1];
+
+			if (cli_query(&server, &key, AUTHZ_QUERY_WALLET, ids + i * 32, none,
+			              &answer) != CLI_YES ||
+			    authz_wallet_take(answer, &wallet) != STATUS_OK)
+				continue;
+			if (call->json) {
+				show_wallet(&wallet);
+				continue;
+			}
+			if (base58_encode(BYTES_OF_ARRAY(wallet.address), address,
+			                  sizeof(address)) != STATUS_OK)
+				continue;
+			printf("%-20.*s %s%s\n", wallet.name_len, wallet.name, address,
+			       wallet.frozen ? "  frozen" : "");
+		}
+		if (count > 0)
+			memcpy(after, ids + (count - 1) * 32, 32);
+		free(ids);
+	}
+	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+}
+
+/* ---- freeze ---- */
+
+static int freeze(struct cli_call *call, bool on)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *key_file = NULL;
+	bool yes = false;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--key", &key_file, NULL},
+	    {"--yes", NULL,      &yes},
+	};
+	static struct authz_wallet_record wallet;
+	static struct cli_change change;
+	struct authz_submit_answer answer;
+	uint8_t space[16];
+	struct buffer body = BUFFER_OF_ARRAY(space);
+	struct keys_sign_key key;
+	struct cli_server server;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1 || key_file == NULL)
+		return cli_usage(call, "needs a wallet and --key FILE");
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_key_read(call, key_file, &key);
+	if (result == CLI_YES)
+		result = cli_wallet_find(&server, &key, call->arguments[0], &wallet);
+	if (result != CLI_YES)
+		return result;
+	if (authz_empty_put(&body) != STATUS_OK)
+		return CLI_UNSURE;
+	result = cli_change_begin(&change, &server,
+	                          on ? AUTHZ_ACTION_FREEZE : AUTHZ_ACTION_UNFREEZE, &key);
+	change.yes = yes || on; /* stopping needs no second thought */
+	change.quiet = call->json;
+	if (result == CLI_YES)
+		result = cli_change_add(&change, wallet.id, on ? NULL : wallet.authority,
+		                        buffer_bytes(&body));
+	if (result == CLI_YES)
+		result = cli_change_run(&change, NULL, NULL, &answer);
+	SECRET_WIPE(key);
+	if (result != CLI_YES)
+		return result;
+	printf(call->json ? "{\"frozen\":%s}\n" : "%s\n",
+	       call->json ? (on ? "true" : "false") : (on ? "frozen" : "unfrozen"));
+	return cli_finish(call, CLI_YES);
+}
+
+static int run_freeze(struct cli_call *call)
+{
+	return freeze(call, true);
+}
+
+static int run_unfreeze(struct cli_call *call)
+{
+	return freeze(call, false);
+}
+
+const struct cli_command cli_wallet_new = {
+    .name = "wallet create",
+    .arguments = "NAME [MORE-PUBLIC-KEYS...] --key USER.json [--recovery KEY] "
+                 "[--escape-to KEY [--escape-file FILE]] [--yes]",
+    .sentence = "create a wallet and print its address, once the signer's answer was checked",
+    .run = run_create,
+    .help =
+        "The first user key signs; more public keys may follow the name. Nothing but these keys\n"
+        "can later authorize anything for the wallet.\n\n"
+        "--escape-to KEY   an X25519 public key of yours: the wallet's key is sealed to it, so\n"
+        "                  that you can leave without the operator (claviger wallet recover)\n",
+};
+
+const struct cli_command cli_wallet_list = {
+    .name = "wallet list",
+    .arguments = "--key USER.json",
+    .sentence = "list the wallets of a user key",
+    .run = run_list,
+};
+
+const struct cli_command cli_wallet_show = {
+    .name = "wallet show",
+    .arguments = "WALLET --key USER.json",
+    .sentence = "show a wallet, its user keys and grants",
+    .run = run_show,
+};
+
+const struct cli_command cli_wallet_freeze = {
+    .name = "wallet freeze",
+    .arguments = "WALLET --key USER.json",
+    .sentence = "stop all signing for a wallet at once",
+    .run = run_freeze,
+};
+
+const struct cli_command cli_wallet_unfreeze = {
+    .name = "wallet unfreeze",
+    .arguments = "WALLET --key USER.json [--yes]",
+    .sentence = "lift a freeze",
+    .run = run_unfreeze,
+};

@@ -44,3 +44,6 @@ soak_test(wasm-differ COMMAND node tests/wasm/wasm_differ.mjs 50000 1000000)
 add_executable(bench_wasm ${CMAKE_SOURCE_DIR}/bench/bench_wasm.c)
 target_link_libraries(bench_wasm PRIVATE verifier_parts base call ipc wasm)
 set_target_properties(bench_wasm PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+# The other Rust library: TOML for the command line tool.
+_tests(toml ${CMAKE_SOURCE_DIR}/tests/toml/toml_test.c "base;toml")

@@ -561,7 +561,9 @@ def a_dry_run_is_a_verdict_and_not_an_error(stage):
 def the_largest_answer_fits(stage):
     status, _, body = sign(stage, "largest", path="/api/v1/check", describe=True)
     expect(status == 200 and len(body["reasons"]) == 16 and len(body["description"]) == 2048, status)
-    expect(len(body["facts"]["tokens"]) == 16 and body["reasons"][15]["text"] == '"' * 256)
+    with open(os.path.join(SOURCE, "lib", "call", "call_sign.h")) as f:
+        longest = int(re.search(r"CALL_REASON_TEXT_MAX +([0-9]+)", f.read()).group(1))
+    expect(len(body["facts"]["tokens"]) == 16 and body["reasons"][15]["text"] == '"' * longest)
     requests = [{"wallet": "largest", "message": MESSAGE}] * 16
     status, _, body = call(stage, "POST", "/api/v1/batch", {"requests": requests})
     expect(status == 200 and [r["status"] for r in body["results"]] == [422] * 16, status)

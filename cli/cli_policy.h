@@ -47,6 +47,10 @@ int cli_policy_open(struct cli_policy *p, const struct cli_call *call,
 /* cli_policy_load loads only the module and its schema. */
 int cli_policy_load(struct cli_policy *p, const struct cli_call *call, const char *path);
 
+/* cli_policy_grant sets wallet and parameters of a loaded module, as another grant would. */
+int cli_policy_grant(struct cli_policy *p, const struct cli_call *call, const char *params,
+                     const char *wallet);
+
 /* What a policy said about one message, or what was said before it was asked. */
 struct cli_policy_result {
 	struct policy_decision decision;

@@ -265,3 +265,12 @@ int cli_policy_open(struct cli_policy *p, const struct cli_call *call,
 		result = load_pins(p, o->pins);
 	return result == CLI_YES ? load_hints(p, o->tables) : result;
 }
+
+int cli_policy_grant(struct cli_policy *p, const struct cli_call *call, const char *params,
+                     const char *wallet)
+{
+	p->call = call;
+	memset(&p->mints, 0, sizeof(p->mints));
+	int result = take_key(p, "wallet", wallet, p->wallet);
+	return result == CLI_YES ? load_record(p, params) : result;
+}

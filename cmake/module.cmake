@@ -53,12 +53,27 @@ function(process name)
 	endif()
 endfunction()
 
-# tool(NAME DIR d USES a b THIRD x): folder d, one executable build/bin/NAME for people.
+# tool(NAME DIR d USES a b THIRD x [EMBEDS f]): folder d, one executable build/bin/NAME for people. EMBEDS:
+# files that it carries inside (cmake/embed.cmake).
 function(tool name)
-	cmake_parse_arguments(P "" "DIR" "USES;THIRD" ${ARGN})
+	cmake_parse_arguments(P "" "DIR" "USES;THIRD;EMBEDS" ${ARGN})
 	_row(tool ${name} "${P_USES}" "${P_THIRD}")
 	get_filename_component(stem ${P_DIR} NAME)
 	_program(${name} ${stem} ${CMAKE_SOURCE_DIR}/${P_DIR} "${P_USES}" "${P_THIRD}")
+	if(P_EMBEDS)
+		set(files "")
+		foreach(pattern ${P_EMBEDS})
+			file(GLOB found CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${pattern})
+			list(APPEND files ${found})
+		endforeach()
+		set(table ${CMAKE_BINARY_DIR}/generated/${name}_files.c)
+		file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
+		add_custom_command(OUTPUT ${table} DEPENDS ${files} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+			COMMAND ${CMAKE_COMMAND} -DOUT=${table} "-DFILES=${files}"
+				-P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+			COMMENT "files inside ${name}" VERBATIM)
+		target_sources(${stem}_parts PRIVATE ${table})
+	endif()
 endfunction()
 
 # policy(NAME [DIR d] [SOURCES a.c b.c] [FLAGS f]): policies/NAME (or policies/d), freestanding C with

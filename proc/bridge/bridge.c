@@ -23,7 +23,12 @@
 #define EVENT_LISTEN 1
 #define EVENT_HEALTH 2
 
-#define ASK_WAIT_US 200 /* longest sleep on the rings while sockets may have something, too */
+/* Sleep on the rings while sockets may have something, too: short at first, since an answer is due
+ * within 50 us, then longer, so that a slow signer is not waited for at full speed. */
+#define ASK_WAIT_US       100
+#define ASK_WAIT_MAX_US   1000
+/* Before unsealing, when only health is asked for. */
+#define START_WAIT_MAX_US 20000
 
 static struct bridge the_bridge;
 
@@ -241,10 +246,18 @@ static bool pass(struct bridge *bridge, int timeout_ms)
 	return count > 0 || heard;
 }
 
+static void wait_on_rings(struct bridge *bridge, int64_t max_us, int64_t *wait_us)
+{
+	(void)ipc_wait(&bridge->proc->waiter, *wait_us);
+	if (*wait_us * 2 <= max_us)
+		*wait_us *= 2;
+}
+
 static int bridge_serve(struct proc *proc)
 {
 	struct bridge *bridge = &the_bridge;
 	uint64_t stop_ms = 0;
+	int64_t wait_us = ASK_WAIT_US;
 	struct timespec wall;
 
 	(void)proc;
@@ -262,14 +275,16 @@ static int bridge_serve(struct proc *proc)
 		if (bridge->api.stopping &&
 		    (bridge->api.metrics.exchanges_busy == 0 || bridge_now_ms(bridge) >= stop_ms))
 			return 0;
-		if (worked)
+		if (worked) {
+			wait_us = ASK_WAIT_US;
 			continue;
+		}
 		/* Asked and nothing to do: sleep on the rings, look at the sockets soon. */
 		waiting = bridge->signer_open + bridge->authority_open != 0;
 		if (waiting)
-			(void)ipc_wait(&bridge->proc->waiter, ASK_WAIT_US);
+			wait_on_rings(bridge, ASK_WAIT_MAX_US, &wait_us);
 		else if (!bridge->listening)
-			(void)ipc_wait(&bridge->proc->waiter, 1000);
+			wait_on_rings(bridge, START_WAIT_MAX_US, &wait_us);
 	}
 }
 

@@ -15,8 +15,18 @@ if(NOT CLAVIGER_SANITIZE)
 	target_include_directories(channel_test PRIVATE proc proc/supervisor)
 	add_dependencies(channel_test claviger-store claviger-verifier claviger-bridge claviger-authority
 		claviger-signer)
+
+	# The test as bridge and authority before a real signer, store and verifier.
+	add_library(rig STATIC tests/boundary/rig.c)
+	set(RIG_USES base ipc call wire cbor secret keys authz)
+	target_include_directories(rig PUBLIC tests/boundary proc proc/supervisor)
+	target_link_libraries(rig PRIVATE supervisor_parts ${RIG_USES})
+	target_compile_definitions(rig PRIVATE ${TEST_DEFINITIONS})
+	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/power_test.c "rig;supervisor_parts;${RIG_USES}")
+	add_dependencies(power_test claviger-store claviger-verifier claviger-signer policy_transfer)
 endif()
 
+soak_test(signer-bent-frames COMMAND build/tests/power_test 10000000)
 soak_test(ipc-hostile-writer COMMAND build/tests/ipc_stress_test 100000000)
 
 # The figures of a hop; `claviger bench` measures the whole.

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rig.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "authz_answer.h"
+#include "authz_counter.h"
+#include "authz_envelope.h"
+#include "authz_text.h"
+#include "base_check.h"
+#include "base_encode.h"
+#include "call_channel.h"
+#include "call_start.h"
+#include "cbor_writer.h"
+#include "ipc_wait.h"
+
+#define PATIENCE_US 20000000
+#define TURN_US     1000
+
+static uint8_t taken[IPC_SLOT_BYTES_MAX];
+
+struct supervisor_link *rig_link(struct rig *rig, enum proc_channel_id id)
+{
+	for (size_t i = 0; i < rig->supervisor.link_count; i++)
+		if (rig->supervisor.links[i].id == id)
+			return &rig->supervisor.links[i];
+	CHECK(!"a channel of the topology");
+	return NULL;
+}
+
+struct supervisor_child *rig_child(struct rig *rig, enum proc_role role)
+{
+	for (size_t i = 0; i < rig->supervisor.child_count; i++)
+		if (rig->supervisor.children[i].role == role)
+			return &rig->supervisor.children[i];
+	CHECK(!"a process of the topology");
+	return NULL;
+}
+
+bool rig_is_alive(struct rig *rig, enum proc_role role)
+{
+	return waitpid(rig_child(rig, role)->pid, NULL, WNOHANG) == 0;
+}
+
+static void hold_end(struct rig *rig, enum proc_channel_id id, struct ipc_channel *end)
+{
+	struct supervisor_link *link = rig_link(rig, id);
+	struct ipc_fds fds;
+
+	CHECK(ipc_memory_lend(&link->memory, 0, &fds) == STATUS_OK);
+	CHECK(ipc_channel_open(end, &link->memory.shape, &fds, 0) == STATUS_OK);
+}
+
+static void await_acknowledged(struct supervisor_link *link, unsigned side)
+{
+	int64_t deadline = supervisor_now_us() + PATIENCE_US;
+
+	while (!ipc_memory_is_acknowledged(&link->memory, side)) {
+		struct ipc_futex words[2];
+
+		CHECK(supervisor_now_us() < deadline);
+		ipc_memory_watch(&link->memory, side, words);
+		if (!ipc_memory_is_acknowledged(&link->memory, side))
+			ipc_futex_wait(words, 2, 20000);
+	}
+}
+
+void rig_renew(struct rig *rig, enum proc_channel_id id, struct ipc_channel *far)
+{
+	struct supervisor_link *link = rig_link(rig, id);
+
+	ipc_memory_raise(&link->memory);
+	await_acknowledged(link, 1);
+	ipc_channel_close(far);
+	CHECK(ipc_memory_reset_side(&link->memory, 0) == STATUS_OK);
+	ipc_memory_raise(&link->memory);
+	hold_end(rig, id, far);
+	await_acknowledged(link, 1);
+}
+
+void rig_replace_verifier(struct rig *rig)
+{
+	struct supervisor_link *link = rig_link(rig, PROC_CHANNEL_signer_verifier);
+	struct supervisor_child *verifier = rig_child(rig, PROC_verifier);
+
+	kill(verifier->pid, SIGKILL);
+	CHECK(waitpid(verifier->pid, NULL, 0) == verifier->pid);
+	ipc_memory_raise(&link->memory);
+	await_acknowledged(link, 0);
+	CHECK(ipc_memory_reset_side(&link->memory, 1) == STATUS_OK);
+	ipc_memory_raise(&link->memory);
+	CHECK(supervisor_spawn(&rig->supervisor, verifier) == STATUS_OK);
+}
+
+/* What the supervisor does when the signer asks for another verifier (A17). */
+static void supervise(struct rig *rig)
+{
+	struct supervisor_link *link = rig_link(rig, PROC_CHANNEL_signer_verifier);
+
+	if (ipc_memory_complaint(&link->memory, 0) != IPC_COMPLAINT_NONE)
+		rig_replace_verifier(rig);
+}
+
+enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_message *message,
+                     int64_t timeout_us)
+{
+	int64_t deadline = supervisor_now_us() + timeout_us;
+	struct ipc_waiter waiter;
+
+	ipc_waiter_init(&waiter, 0);
+	ipc_waiter_add(&waiter, channel);
+	message->payload = (struct buffer){taken, sizeof(taken), 0};
+	for (;;) {
+		enum status status = ipc_take(channel, message);
+		int64_t left = deadline - supervisor_now_us();
+
+		if (status != STATUS_BUSY || left <= 0)
+			return status;
+		(void)ipc_wait(&waiter, left < TURN_US ? left : TURN_US);
+		supervise(rig);
+	}
+}
+
+static void send_facts(struct rig *rig, bool genesis)
+{
+	struct call_start_facts facts = {
+	    .mode = genesis ? CALL_START_GENESIS : CALL_START_UNSEAL,
+	    .is_software = 1,
+	    .ak_name_len = CALL_START_NAME_MAX,
+	    .primary_name_len = CALL_START_NAME_MAX,
+	    .clock_safe = 1,
+	};
+
+	memcpy(facts.node_share, rig->node_share, sizeof(facts.node_share));
+	CHECK(ipc_put(&rig->unsealer, CALL_START_FACTS, bytes_of(&facts, sizeof(facts))) ==
+	      STATUS_OK);
+}
+
+static void greet(struct rig *rig)
+{
+	struct call_change_hello hello;
+	struct call_channel_start start;
+	struct call_change_channel channel;
+	struct ipc_message message = {.kind = 0};
+
+	keys_random(&hello, sizeof(hello));
+	CHECK(ipc_put(&rig->authority, CALL_CHANGE_AUTHORITY_HELLO,
+	              bytes_of(&hello, sizeof(hello))) == STATUS_OK);
+	CHECK(rig_take(rig, &rig->authority, &message, PATIENCE_US) == STATUS_OK);
+	CHECK(message.kind == CALL_CHANGE_CHANNEL && message.payload.len >= sizeof(channel));
+	memcpy(&channel, message.payload.data, sizeof(channel));
+	memcpy(rig->deployment, channel.deployment, 32);
+	rig->boot = channel.boot;
+	CHECK(rig_take(rig, &rig->bridge, &message, PATIENCE_US) == STATUS_OK);
+	CHECK(message.kind == CALL_BRIDGE_CHANNEL_START);
+	CHECK(call_channel_take_start(buffer_bytes(&message.payload), &start) == STATUS_OK);
+	memcpy(rig->deployment_key, start.deployment_key, 32);
+}
+
+void rig_start(struct rig *rig, const char *state_dir, bool genesis)
+{
+	static const enum proc_role roles[] = {PROC_store, PROC_verifier, PROC_signer};
+	char name[] = "", state[256], level[] = "log_level=error", verifiers[] = "verifiers=1";
+	char *args[] = {name, state, level, verifiers};
+
+	snprintf(state, sizeof(state), "state_dir=%s", state_dir);
+	rig->supervisor = (struct supervisor){.child_count = 0};
+	CHECK(supervisor_configure(&rig->supervisor, 4, args) == STATUS_OK);
+	snprintf(rig->supervisor.folder, sizeof(rig->supervisor.folder), "%s/bin", BUILD_DIR);
+	CHECK(supervisor_make(&rig->supervisor) == STATUS_OK);
+	hold_end(rig, PROC_CHANNEL_bridge_signer, &rig->bridge);
+	hold_end(rig, PROC_CHANNEL_authority_signer, &rig->authority);
+	hold_end(rig, PROC_CHANNEL_unsealer_signer, &rig->unsealer);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		CHECK(supervisor_spawn(&rig->supervisor, rig_child(rig, roles[i])) == STATUS_OK);
+	send_facts(rig, genesis);
+	greet(rig);
+}
+
+void rig_stop(struct rig *rig)
+{
+	for (size_t i = 0; i < rig->supervisor.child_count; i++) {
+		struct supervisor_child *child = &rig->supervisor.children[i];
+
+		if (child->state != CHILD_RUNS)
+			continue;
+		kill(child->pid, SIGKILL);
+		(void)waitpid(child->pid, NULL, 0);
+	}
+	ipc_channel_close(&rig->bridge);
+	ipc_channel_close(&rig->authority);
+	ipc_channel_close(&rig->unsealer);
+	for (size_t i = 0; i < rig->supervisor.link_count; i++)
+		ipc_memory_close(&rig->supervisor.links[i].memory);
+}
+
+/* ---- as the authority ---- */
+
+static void keep_refusal(struct rig *rig, struct bytes payload)
+{
+	struct bytes code, text;
+
+	rig->refusal[0] = '\0';
+	if (authz_refusal_take(payload, &code, &text) == STATUS_OK)
+		snprintf(rig->refusal, sizeof(rig->refusal), "%.*s: %.*s", (int)code.len,
+		         (const char *)code.data, (int)text.len, (const char *)text.data);
+}
+
+enum status rig_ask(struct rig *rig, uint32_t kind, struct bytes payload, struct buffer *ret_answer)
+{
+	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct call_change_request head = {.id = ++rig->next_id, .kind = kind};
+	struct ipc_message message = {.kind = 0};
+	struct call_change_answer answer;
+	enum status status;
+
+	CHECK(buffer_put(&out, bytes_of(&head, sizeof(head))) == STATUS_OK &&
+	      buffer_put(&out, payload) == STATUS_OK);
+	CHECK(ipc_put(&rig->authority, CALL_CHANGE_REQUEST, buffer_bytes(&out)) == STATUS_OK);
+	do
+		status = rig_take(rig, &rig->authority, &message, PATIENCE_US);
+	while (status == STATUS_OK && message.kind != CALL_CHANGE_ANSWER);
+	if (status != STATUS_OK)
+		return status;
+	CHECK(message.payload.len >= sizeof(answer));
+	memcpy(&answer, message.payload.data, sizeof(answer));
+	CHECK(answer.id == head.id);
+	payload =
+	    bytes_of(message.payload.data + sizeof(answer), message.payload.len - sizeof(answer));
+	if (answer.result != STATUS_OK) {
+		keep_refusal(rig, payload);
+		return STATUS_REFUSED;
+	}
+	ret_answer->len = 0;
+	return buffer_put(ret_answer, payload);
+}
+
+struct authz_change rig_change_begin(const struct rig *rig, const struct rig_world *world,
+                                     enum authz_action action, struct bytes body)
+{
+	struct authz_change change = {.action = (uint8_t)action, .entry_count = 1};
+	struct authz_change_entry *entry = &change.entries[0];
+
+	memcpy(change.deployment, rig->deployment, 32);
+	keys_random(change.nonce, sizeof(change.nonce));
+	change.expires_s = (uint64_t)time(NULL) + 600;
+	memcpy(entry->wallet, world->wallet, 32);
+	entry->has_previous =
+	    !authz_action_is_birth((uint8_t)action) && !authz_action_reduces((uint8_t)action);
+	memcpy(entry->previous, world->authority, entry->has_previous ? 32 : 0);
+	entry->body = body;
+	return change;
+}
+
+static void put_signed(const struct buffer *change, const struct authz_signature *signature,
+                       struct buffer *out)
+{
+	static struct authz_signed_change given;
+
+	given = (struct authz_signed_change){.change = buffer_bytes(change)};
+	if (signature != NULL) {
+		given.signature_count = 1;
+		given.signatures[0] = *signature;
+	}
+	out->len = 0;
+	CHECK(authz_signed_change_put(&given, out) == STATUS_OK);
+}
+
+enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buffer *ret_change,
+                        struct buffer *ret_description)
+{
+	static uint8_t space[LIMIT_CHANGE_MAX + 4096], answer_space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer sent = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
+	struct bytes description;
+	enum status status;
+
+	ret_change->len = ret_description->len = 0;
+	memset(change->description_hash, 0, 32);
+	CHECK(authz_change_put(change, ret_change) == STATUS_OK);
+	put_signed(ret_change, NULL, &sent);
+	status = rig_ask(rig, CALL_CHANGE_PREPARE, buffer_bytes(&sent), &answer);
+	if (status != STATUS_OK)
+		return status;
+	CHECK(authz_prepare_answer_take(buffer_bytes(&answer), &description) == STATUS_OK);
+	CHECK(buffer_put(ret_description, description) == STATUS_OK);
+	keys_sha256(&description, 1, change->description_hash);
+	ret_change->len = 0;
+	CHECK(authz_change_put(change, ret_change) == STATUS_OK);
+	return STATUS_OK;
+}
+
+enum status rig_change(struct rig *rig, struct authz_change *change,
+                       const struct keys_sign_key *key, struct buffer *ret_answer)
+{
+	static uint8_t change_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX],
+	    sent_space[LIMIT_CHANGE_MAX + 4096];
+	struct buffer bytes = BUFFER_OF_ARRAY(change_space), text = BUFFER_OF_ARRAY(text_space),
+	              sent = BUFFER_OF_ARRAY(sent_space);
+	struct authz_signature signature;
+	enum status status = rig_prepare(rig, change, &bytes, &text);
+
+	if (status != STATUS_OK)
+		return status;
+	CHECK(authz_text_sign(key, change, buffer_bytes(&bytes), buffer_bytes(&text), &signature) ==
+	      STATUS_OK);
+	put_signed(&bytes, &signature, &sent);
+	return rig_ask(rig, CALL_CHANGE_SUBMIT, buffer_bytes(&sent), ret_answer);
+}
+
+bool rig_wallet_refresh(struct rig *rig, struct rig_world *world)
+{
+	static uint8_t space[8192], answer_space[CALL_CHANGE_SLOT_BYTES];
+	static struct authz_wallet_record record;
+	struct buffer out = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
+
+	memcpy(query.deployment, rig->deployment, 32);
+	memcpy(query.key, keys_sign_public(&world->user), 32);
+	memcpy(query.target, world->wallet, 32);
+	keys_random(query.nonce, sizeof(query.nonce));
+	CHECK(authz_query_put(&query, &world->user, &out) == STATUS_OK);
+	if (rig_ask(rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) != STATUS_OK ||
+	    authz_wallet_take(buffer_bytes(&answer), &record) != STATUS_OK)
+		return false;
+	memcpy(world->authority, record.authority, 32);
+	memcpy(world->address, record.address, 32);
+	return true;
+}
+
+/* ---- the world ---- */
+
+static void add_module(struct rig *rig, struct rig_world *world)
+{
+	static uint8_t module[LIMIT_MODULE_MAX], answer_space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_module_answer learned;
+	int fd = open(BUILD_DIR "/share/policies/transfer.wasm", O_RDONLY | O_CLOEXEC);
+	ssize_t len = read(fd, module, sizeof(module));
+
+	CHECK(fd >= 0 && len > 0);
+	close(fd);
+	CHECK(rig_ask(rig, CALL_CHANGE_MODULE_ADD, bytes_of(module, (size_t)len), &answer) ==
+	      STATUS_OK);
+	CHECK(authz_module_answer_take(buffer_bytes(&answer), &learned) == STATUS_OK);
+	memcpy(world->module, learned.hash, 32);
+	CHECK(learned.schema.len <= sizeof(world->schema));
+	memcpy(world->schema, learned.schema.data, learned.schema.len);
+	world->schema_len = learned.schema.len;
+}
+
+void rig_credential(struct rig *rig, const struct keys_sign_key *client,
+                    char token[RIG_TOKEN_LEN + 1])
+{
+	struct authz_credential credential = {.serial = 1, .kind = AUTHZ_CREDENTIAL_TOKEN};
+	uint8_t random[32], space[1024], answer_space[1024];
+	struct buffer out = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
+	struct bytes text;
+
+	keys_random(random, sizeof(random));
+	hex_encode(BYTES_OF_ARRAY(random), token);
+	text = bytes_of(token, RIG_TOKEN_LEN);
+	memcpy(credential.deployment, rig->deployment, 32);
+	memcpy(credential.root_key, keys_sign_public(client), 32);
+	keys_sha256(&text, 1, credential.hash);
+	CHECK(authz_credential_put(&credential, client, &out) == STATUS_OK);
+	CHECK(rig_ask(rig, CALL_CHANGE_CREDENTIAL, buffer_bytes(&out), &answer) == STATUS_OK);
+}
+
+void rig_grant_body(const struct rig_world *world, const uint8_t client[32], struct buffer *out)
+{
+	static struct authz_grant_body body;
+	uint8_t space[256];
+	struct buffer parameters = BUFFER_OF_ARRAY(space);
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, &parameters);
+	cbor_put_map(&w, 3);
+	cbor_put_key(&w, 0); /* recipients */
+	cbor_put_array(&w, 1);
+	cbor_put_bytes_n(&w, world->recipient, 32);
+	cbor_put_end(&w);
+	cbor_put_key(&w, 2); /* max_lamports */
+	cbor_put_uint(&w, 1000000);
+	cbor_put_key(&w, 5); /* max_fee_lamports */
+	cbor_put_uint(&w, 10000);
+	cbor_put_end(&w);
+	CHECK(cbor_finish(&w) == STATUS_OK);
+	body = (struct authz_grant_body){
+	    .parameters = buffer_bytes(&parameters),
+	    .schema = bytes_of(world->schema, world->schema_len),
+	    .counter_count = 1,
+	    .counters = {{.id = 1,
+	                  .unit = AUTHZ_UNIT_LAMPORTS,
+	                  .window = AUTHZ_WINDOW_TOTAL,
+	                  .cap = 3000000}},
+	};
+	memcpy(body.client, client, 32);
+	memcpy(body.module, world->module, 32);
+	CHECK(authz_grant_put(&body, out) == STATUS_OK);
+}
+
+static void make_wallet(struct rig *rig, struct rig_world *world, const char *name)
+{
+	static uint8_t body_space[1024], answer_space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_birth_body birth = {.name = bytes_of_text(name), .user_key_count = 1};
+	static struct authz_change change;
+
+	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&world->user), 32);
+	keys_random(world->wallet, sizeof(world->wallet));
+	CHECK(authz_birth_put(&birth, false, &body) == STATUS_OK);
+	change = rig_change_begin(rig, world, AUTHZ_ACTION_CREATE, buffer_bytes(&body));
+	CHECK(rig_change(rig, &change, &world->user, &answer) == STATUS_OK);
+	CHECK(rig_wallet_refresh(rig, world));
+}
+
+void rig_world_make(struct rig *rig, struct rig_world *world, const char *name)
+{
+	static uint8_t body_space[AUTHZ_GRANT_BODY_MAX], answer_space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change change;
+
+	keys_sign_random(&world->user);
+	keys_sign_random(&world->client);
+	keys_random(world->recipient, sizeof(world->recipient));
+	authz_client_id(keys_sign_public(&world->client), world->client_id);
+	add_module(rig, world);
+	make_wallet(rig, world, name);
+	rig_credential(rig, &world->client, world->token);
+	rig_grant_body(world, world->client_id, &body);
+	change = rig_change_begin(rig, world, AUTHZ_ACTION_GRANT, buffer_bytes(&body));
+	if (rig_change(rig, &change, &world->user, &answer) != STATUS_OK) {
+		fprintf(stderr, "the grant was refused: %s\n", rig->refusal);
+		CHECK(!"the honest grant");
+	}
+	CHECK(rig_wallet_refresh(rig, world));
+}
+
+/* ---- as the bridge ---- */
+
+void rig_transfer_message(const uint8_t from[32], const uint8_t to[32], uint64_t lamports,
+                          uint8_t tag, struct buffer *out)
+{
+	static const uint8_t head[] = {1, 0, 1, 3}, system[32];
+	static const uint8_t instruction[] = {1, 2, 2, 0, 1, 12, 2, 0, 0, 0};
+	uint8_t blockhash[32];
+
+	memset(blockhash, tag, sizeof(blockhash));
+	out->len = 0;
+	CHECK(buffer_put(out, BYTES_OF_ARRAY(head)) == STATUS_OK &&
+	      buffer_put(out, bytes_of(from, 32)) == STATUS_OK &&
+	      buffer_put(out, bytes_of(to, 32)) == STATUS_OK &&
+	      buffer_put(out, BYTES_OF_ARRAY(system)) == STATUS_OK &&
+	      buffer_put(out, BYTES_OF_ARRAY(blockhash)) == STATUS_OK &&
+	      buffer_put(out, BYTES_OF_ARRAY(instruction)) == STATUS_OK &&
+	      buffer_put(out, bytes_of(&lamports, 8)) == STATUS_OK);
+}
+
+struct call_sign_request rig_sign_request(const struct rig_world *world, struct bytes message)
+{
+	struct call_sign_request request = {.connection = 1,
+	                                    .source = CALL_SOURCE_API,
+	                                    .constraint = CALL_CONSTRAINT_ANY,
+	                                    .batch_count = 1,
+	                                    .token = bytes_of(world->token, RIG_TOKEN_LEN),
+	                                    .message = message};
+
+	request.wallet.kind = CALL_WALLET_ADDRESS;
+	memcpy(request.wallet.key, world->address, 32);
+	return request;
+}
+
+bool rig_sign(struct rig *rig, struct call_sign_request *request,
+              struct call_sign_answer *ret_answer)
+{
+	static uint8_t space[CALL_BRIDGE_SLOT_BYTES];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct ipc_message message = {.kind = 0};
+	int64_t deadline = supervisor_now_us() + PATIENCE_US;
+
+	request->request = ++rig->next_id;
+	CHECK(call_sign_put_request(request, &out) == STATUS_OK);
+	CHECK(ipc_put(&rig->bridge, CALL_BRIDGE_SIGN_REQUEST, buffer_bytes(&out)) == STATUS_OK);
+	while (rig_take(rig, &rig->bridge, &message, deadline - supervisor_now_us()) == STATUS_OK) {
+		if (message.kind != CALL_BRIDGE_SIGN_ANSWER)
+			continue;
+		CHECK(call_sign_take_answer(buffer_bytes(&message.payload), ret_answer) ==
+		      STATUS_OK);
+		if (ret_answer->request == request->request)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,106 @@
+/* rig: real signer, store and verifier in their sandboxes, started by the supervisor's own code;
+ * the test is bridge, authority and unsealer, honest or not. No TPM: it brings the node share
+ * itself. One rig per test program. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RIG_H
+#define RIG_H
+
+#include "authz_change.h"
+#include "authz_statement.h"
+#include "call_change.h"
+#include "call_sign.h"
+#include "supervisor.h"
+
+#define RIG_TOKEN_LEN 64
+
+struct rig {
+	struct supervisor supervisor;
+	struct ipc_channel bridge, authority, unsealer; /* the ends that the test holds */
+	uint8_t node_share[32];
+	uint8_t deployment[32];
+	uint8_t deployment_key[32];
+	uint64_t boot;
+	uint64_t next_id;
+	char refusal[256]; /* code and text of the last refused change */
+};
+
+/* A user with a wallet, a client that may use it, and what was signed to get there. */
+struct rig_world {
+	struct keys_sign_key user, client;
+	uint8_t wallet[32], address[32], authority[32]; /* authority: the wallet's hash now */
+	uint8_t module[32];
+	uint8_t client_id[32];
+	uint8_t schema[LIMIT_SCHEMA_MAX];
+	size_t schema_len;
+	char token[RIG_TOKEN_LEN + 1];
+	uint8_t recipient[32];
+};
+
+/* rig_start starts all on a state folder; `genesis` for an empty one. CHECKs. */
+void rig_start(struct rig *rig, const char *state_dir, bool genesis);
+/* rig_stop kills all of it. */
+void rig_stop(struct rig *rig);
+
+/* rig_child finds a process of it. */
+struct supervisor_child *rig_child(struct rig *rig, enum proc_role role);
+/* rig_link finds a channel's memory. */
+struct supervisor_link *rig_link(struct rig *rig, enum proc_channel_id id);
+/* rig_is_alive is true while the process has not ended. */
+bool rig_is_alive(struct rig *rig, enum proc_role role);
+
+/* rig_renew lets the far end that the test holds be replaced, after a complaint, as the supervisor
+ * does; `far` is the end of the channel `id`. */
+void rig_renew(struct rig *rig, enum proc_channel_id id, struct ipc_channel *far);
+
+/* rig_replace_verifier kills the verifier and starts the next one, as the supervisor does. */
+void rig_replace_verifier(struct rig *rig);
+
+/* rig_take waits for one message, at most `timeout_us`; STATUS_BUSY when none came. Meanwhile it
+ * replaces the verifier when the signer asks for that. */
+enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_message *message,
+                     int64_t timeout_us);
+
+/* rig_ask sends one request as the authority and takes its answer. STATUS_OK or STATUS_REFUSED as
+ * the signer says (rig->refusal), STATUS_BUSY without an answer, STATUS_IO when it complained. */
+enum status rig_ask(struct rig *rig, uint32_t kind, struct bytes payload,
+                    struct buffer *ret_answer);
+
+/* rig_sign sends one request as the bridge and takes its answer; false without one. The answer's
+ * runs borrow from the rig until the next call. */
+bool rig_sign(struct rig *rig, struct call_sign_request *request,
+              struct call_sign_answer *ret_answer);
+
+/* rig_sign_request fills a request for the world's wallet and client. */
+struct call_sign_request rig_sign_request(const struct rig_world *world, struct bytes message);
+
+/* rig_transfer_message writes a legacy message: `from` pays `to`. */
+void rig_transfer_message(const uint8_t from[32], const uint8_t to[32], uint64_t lamports,
+                          uint8_t tag, struct buffer *out);
+
+/* rig_prepare fills in the change's text: asks for it, and puts its hash into the change. */
+enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buffer *ret_change,
+                        struct buffer *ret_description);
+
+/* rig_change makes a change honestly: prepares it, signs it with `key`, submits it. */
+enum status rig_change(struct rig *rig, struct authz_change *change,
+                       const struct keys_sign_key *key, struct buffer *ret_answer);
+
+/* rig_change_begin fills a change of one entry. */
+struct authz_change rig_change_begin(const struct rig *rig, const struct rig_world *world,
+                                     enum authz_action action, struct bytes body);
+
+/* rig_wallet_refresh asks for the wallet's authority hash; false when the query is refused. */
+bool rig_wallet_refresh(struct rig *rig, struct rig_world *world);
+
+/* rig_grant_body writes a grant of the transfer policy for a client: at most 1,000,000 lamports a
+ * transaction to the world's recipient, 3,000,000 in total. */
+void rig_grant_body(const struct rig_world *world, const uint8_t client[32], struct buffer *out);
+
+/* rig_credential adds a client of its own with a token. */
+void rig_credential(struct rig *rig, const struct keys_sign_key *client,
+                    char token[RIG_TOKEN_LEN + 1]);
+
+/* rig_world_make makes module, wallet, client and grant, all as an honest user would. CHECKs. */
+void rig_world_make(struct rig *rig, struct rig_world *world, const char *name);
+
+#endif

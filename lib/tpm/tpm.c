@@ -7,8 +7,6 @@
 #include <tss2/tss2_esys.h>
 #include <unistd.h>
 
-#include <openssl/rand.h>
-
 #include "base_check.h"
 #include "base_sha256.h"
 #include "tpm_esys.h"
@@ -78,11 +76,8 @@ enum status tpm_open(const char *where, struct tpm *ret_tpm)
 	static const char device[] = "device:", swtpm[] = "swtpm:path=";
 	ESYS_CONTEXT *esys = NULL;
 	enum status status;
-	uint8_t scrap[16];
 	int fd;
 
-	/* The crypto library's generator looks at files when it is first used: let that be now. */
-	(void)!RAND_bytes(scrap, sizeof(scrap));
 	*ret_tpm = (struct tpm){.primary = ESYS_TR_NONE,
 	                        .session = ESYS_TR_NONE,
 	                        .ak = ESYS_TR_NONE,

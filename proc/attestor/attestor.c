@@ -5,6 +5,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attestor_answer.h"
 #include "base_check.h"
+#include "keys.h"
 #include "log_line.h"
 #include "proc_start.h"
 
@@ -45,7 +46,10 @@ static void complain(const char *event, const char *what, uint32_t rc)
 
 static enum status attestor_open(struct proc *proc)
 {
-	enum status status = tpm_open(proc_setting(proc, "tpm"), &tpm);
+	enum status status;
+
+	keys_open(); /* the TPM library draws from the same generator */
+	status = tpm_open(proc_setting(proc, "tpm"), &tpm);
 
 	if (status != STATUS_OK) {
 		complain("attestor.no_tpm", "the TPM cannot be reached", tpm.rc);

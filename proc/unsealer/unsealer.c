@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "call_start.h"
+#include "keys.h"
 #include "log_line.h"
 #include "proc_start.h"
 #include "secret.h"
@@ -89,6 +90,7 @@ static enum status unsealer_open(struct proc *proc)
 		return STATUS_IO;
 	}
 	(void)mlockall(MCL_CURRENT | MCL_FUTURE); /* the TPM library's buffers, where allowed */
+	keys_open();
 	if (tpm_open(proc_setting(proc, "tpm"), &tpm) == STATUS_OK)
 		proc_keep_descriptor(proc, tpm_descriptor(&tpm));
 	proc->file_bytes_max = TPM_BLOB_MAX;

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy_answer.h"
 
+#include <stdio.h>
+
 #include "base_check.h"
 #include "policy_text.h"
 

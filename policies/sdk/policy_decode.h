@@ -90,6 +90,7 @@ static POLICY_MAYBE const char *policy_program_name(enum policy_program program)
 	                                    "Associated Token Account",
 	                                    "Memo",
 	                                    "Memo v1",
+	                                    "Memo v4",
 	                                    "Jupiter v6",
 	                                    "Raydium AMM v4",
 	                                    "a program that is not known"};

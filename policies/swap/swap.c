@@ -302,6 +302,7 @@ static bool rule_instruction(struct policy *p, struct swap *state, const struct 
 		return rule_create(p, ix);
 	case POLICY_PROGRAM_MEMO:
 	case POLICY_PROGRAM_MEMO_V1:
+	case POLICY_PROGRAM_MEMO_V4:
 		return rule_memo(p, ix);
 	case POLICY_PROGRAM_JUPITER_V6:
 	case POLICY_PROGRAM_RAYDIUM_V4:

@@ -350,6 +350,11 @@ static void memo(struct make_tx *tx)
 	sol_ok(tx);
 	make_data_bytes(make_add(tx, MEMO), "hello", 5);
 }
+static void memo_v4(struct make_tx *tx)
+{
+	sol_ok(tx);
+	make_data_bytes(make_add(tx, "Memo4c2pN8afCj432Lb7RMVKi9PbQnnW7ewFFaV3oAH"), "hello", 5);
+}
 static void memo_other_signer(struct make_tx *tx)
 {
 	memo(tx);
@@ -591,6 +596,7 @@ static const struct attack attacks[] = {
 	{"compute budget without a tag, v1", STRICT, V1, budget_no_data, R(DATA), 0},
 	{"compute budget, trailing byte, v1", STRICT, V1, budget_trailing, R(TRAILING), 0},
 	{"memo", GENEROUS, V0, memo, R(NONE), 6200},
+	{"memo of the newest program", GENEROUS, V0, memo_v4, R(NONE), 6200},
 	{"memo that is not named", STRICT, V0, memo, R(MEMO), 0},
 	{"memo with another signer", GENEROUS, V0, memo_other_signer, R(ACCOUNT), 0},
 	{"tokens", STRICT, V0, tokens_ok, R(NONE), 5200},

@@ -280,7 +280,7 @@ static int run_signer(struct cli_call *call, struct cli_serve *serve)
 
 static int run_serve(struct cli_call *call)
 {
-	struct cli_serve serve = {.listen = "127.0.0.1:8200", .metrics = "127.0.0.1:9200"};
+	struct cli_serve serve = {.listen = NULL};
 	const char *state = NULL;
 	const struct cli_option options[] = {
 	    {"--state",       &state,           NULL              },
@@ -297,6 +297,10 @@ static int run_serve(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
+	if (serve.listen == NULL)
+		serve.listen = "127.0.0.1:8200";
+	if (serve.metrics == NULL)
+		serve.metrics = "127.0.0.1:9200";
 	if (serve.dev && state == NULL) {
 		result = cli_dev_folder(call, &serve);
 		if (result == CLI_YES)

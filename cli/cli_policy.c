@@ -47,6 +47,7 @@ struct checking {
 	bool explain;
 	bool json;
 	bool denied;
+	const struct solana_view *view; /* of this line; NULL: it was refused */
 	struct cli_policy_result result;
 };
 
@@ -134,6 +135,36 @@ static void put_constraints(struct cli_out *out, const struct cli_policy_result 
 	cli_out_close(out, ']');
 }
 
+/* What the client says about looked-up accounts; nothing in the verdict rests on it. */
+static void put_hints(struct cli_out *out, const struct cli_tables *hints,
+                      const struct solana_view *view)
+{
+	cli_out_name(out, "hints");
+	cli_out_open(out, '[');
+	for (unsigned i = 0; view != NULL && i < view->account_count; i++) {
+		const struct solana_account *a = &view->accounts[i];
+		if (a->lookup == SOLANA_NOT_LOOKED_UP)
+			continue;
+		const uint8_t *table = solana_table_key(view, a->lookup);
+		const uint8_t *key = cli_tables_find(hints, table, a->index);
+		if (key == NULL)
+			continue;
+		cli_out_open(out, '{');
+		cli_out_name(out, "account");
+		cli_out_number(out, i);
+		cli_out_name(out, "table");
+		cli_out_base58(out, bytes_of(table, 32));
+		cli_out_name(out, "index");
+		cli_out_number(out, a->index);
+		cli_out_name(out, "address");
+		cli_out_base58(out, bytes_of(key, 32));
+		cli_out_name(out, "verified");
+		cli_out_bool(out, false);
+		cli_out_close(out, '}');
+	}
+	cli_out_close(out, ']');
+}
+
 static void show_json(struct checking *c)
 {
 	const struct policy_decision *d = &c->result.decision;
@@ -154,6 +185,8 @@ static void show_json(struct checking *c)
 	cli_out_number(out, c->result.fuel);
 	if (c->explain)
 		put_constraints(out, &c->result);
+	if (c->policy->hints.count != 0)
+		put_hints(out, &c->policy->hints, c->view);
 	cli_out_close(out, '}');
 	cli_out_line(out);
 }
@@ -185,6 +218,7 @@ static void check_one(void *context, const struct solana_view *view,
 {
 	struct checking *c = context;
 
+	c->view = view;
 	if (view != NULL) {
 		cli_policy_ask(c->policy, view, POLICY_MODE_CHECK, c->explain, &c->result);
 	} else {

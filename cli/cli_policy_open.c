@@ -199,18 +199,14 @@ static int load_pins(struct cli_policy *p, const char *path)
 
 static int load_hints(struct cli_policy *p, const char *path)
 {
-	struct cli_tables tables;
 	char message[512];
 
 	if (path == NULL)
 		return CLI_YES;
-	if (cli_tables_open(path, &tables, message, sizeof(message)) != STATUS_OK) {
-		cli_complain(p->call, "%s", message);
-		return CLI_UNSURE;
-	}
-	cli_tables_close(&tables);
-	p->hinted = true;
-	return CLI_YES;
+	if (cli_tables_open(path, &p->hints, message, sizeof(message)) == STATUS_OK)
+		return CLI_YES;
+	cli_complain(p->call, "%s", message);
+	return CLI_UNSURE;
 }
 
 static int take_key(struct cli_policy *p, const char *option, const char *text, uint8_t ret_key[32])

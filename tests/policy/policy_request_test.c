@@ -1,0 +1,271 @@
+/* The check request: what goes in decides every byte, tables count only as far as the grant vouches
+ * for them, derived accounts are found and counted (B3, B5, A2, A20); and the floor under all
+ * policies. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_request.h"
+
+#include "base_test.h"
+#include "keys.h"
+#include "policy_floor.h"
+#include "policy_known.h"
+#include "policy_make.h"
+
+#define SYSTEM "11111111111111111111111111111111"
+#define TOKEN  "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+
+static const uint8_t wallet[32] = {1, 'w'};
+static const uint8_t other[32] = {2, 'o'};
+static const uint8_t mint[32] = {3, 'm'};
+static struct make_tx tx;
+static struct make_message message;
+static struct solana_view view;
+static struct solana_fee_facts fee;
+static struct policy_atas atas;
+static struct policy_mint_cache mints;
+static _Alignas(8) uint8_t space[2][POLICY_REQUEST_MAX];
+
+static struct make_ix *begin(const char *program)
+{
+	memset(&tx, 0, sizeof(tx));
+	memset(&mints, 0, sizeof(mints));
+	memset(&atas, 0, sizeof(atas));
+	tx.format = SOLANA_FORMAT_V0;
+	memcpy(tx.payer, wallet, 32);
+	return make_add(&tx, program);
+}
+
+static struct policy_input input_of(void)
+{
+	struct solana_error error;
+	make_transaction_message(&tx, &message);
+	EXPECT(solana_decode_message(bytes_of(message.bytes, message.len), &view, &error) ==
+	       STATUS_OK);
+	EXPECT(solana_fee_facts(&view, &fee, &error) == STATUS_OK);
+	return (struct policy_input){
+	    .mode = POLICY_MODE_CHECK,
+	    .wallet = wallet,
+	    .view = &view,
+	    .fee = &fee,
+	    .time_low = 100,
+	    .time_high = 200,
+	    .atas = &atas,
+	    .ownership_proven = true,
+	    .mints = &mints,
+	    .sha256 = keys_sha256,
+	};
+}
+
+static const struct policy_request *encode(const struct policy_input *input, uint32_t *derivations)
+{
+	struct buffer out = {space[0], POLICY_REQUEST_MAX, 0};
+	EXPECT(policy_request_encode(input, &out, derivations) == STATUS_OK);
+	return (const void *)space[0];
+}
+
+static void own_account(bool second, uint8_t ret[32])
+{
+	EXPECT(solana_associated_token_address(
+	           wallet, mint, second ? policy_token_2022_program : policy_token_program,
+	           keys_sha256, ret) == STATUS_OK);
+}
+
+static void test_the_same_input_gives_the_same_bytes_in_any_memory(void)
+{
+	uint8_t own[32], record[40] = {1};
+	struct policy_counter counters[2] = {
+	    {.unit = 1, .left = 5},
+            {.unit = 3, .left = 1}
+        };
+	struct make_ix *ix = begin(TOKEN);
+	uint32_t derivations;
+	own_account(false, own);
+	make_use(ix, own, "w");
+	make_use(ix, mint, "");
+	make_use(ix, other, "wh");
+	make_data(ix, 12, 3); /* odd lengths, so that there is padding */
+	struct policy_input input = input_of();
+	input.record = bytes_of(record, sizeof(record));
+	input.counters = counters;
+	input.counter_count = 2;
+	for (int i = 0; i < 2; i++) {
+		struct buffer out = {space[i], POLICY_REQUEST_MAX, 0};
+		memset(space[i], i == 0 ? 0xaa : 0x55, POLICY_REQUEST_MAX);
+		EXPECT(policy_request_encode(&input, &out, &derivations) == STATUS_OK);
+		EXPECT(out.len == ((struct policy_request *)(void *)space[i])->len);
+		EXPECT(out.len % 8 == 0);
+	}
+	const struct policy_request *r = (const void *)space[0];
+	EXPECT(memcmp(space[0], space[1], r->len) == 0);
+	EXPECT(r->counters.count == 2 && r->parameters.count == 40 && r->time_high == 200);
+	EXPECT(r->derived.count == 1 && derivations == 0); /* cached by the first */
+	const struct policy_derived *d = (const void *)(space[0] + r->derived.off);
+	EXPECT(d->owner_is_wallet && d->ownership_proven && !d->token_2022 &&
+	       !d->mint_is_parameter);
+	EXPECT(memcmp(d->mint, mint, 32) == 0);
+}
+
+static void test_an_imported_wallet_owns_by_address_only(void)
+{
+	uint8_t own[32];
+	uint32_t derivations;
+	struct make_ix *ix = begin(TOKEN);
+	own_account(true, own);
+	make_use(ix, own, "w");
+	make_use(ix, mint, "");
+	struct policy_input input = input_of();
+	input.ownership_proven = false;
+	const struct policy_request *r = encode(&input, &derivations);
+	const struct policy_derived *d = (const void *)(space[0] + r->derived.off);
+	EXPECT(r->derived.count == 1 && d->token_2022 && !d->ownership_proven);
+	EXPECT(derivations == 2);
+}
+
+static void test_more_mints_than_are_tried_are_said(void)
+{
+	uint32_t derivations;
+	struct make_ix *ix = begin(TOKEN);
+	for (uint8_t i = 0; i < 9; i++) {
+		uint8_t key[32] = {40, i};
+		make_use(ix, key, i == 8 ? "h" : "");
+	}
+	struct policy_input input = input_of();
+	EXPECT(!encode(&input, &derivations)->derived_truncated && derivations == 16);
+	ix->accounts[8].hidden = false;
+	input = input_of();
+	EXPECT(encode(&input, &derivations)->derived_truncated && derivations == 0);
+	make_use(ix, policy_token_2022_program, ""); /* a known program is no mint */
+	ix->account_count = 8;
+	make_use(ix, policy_token_2022_program, "");
+	input = input_of();
+	EXPECT(!encode(&input, &derivations)->derived_truncated);
+}
+
+static void test_pins_reach_as_far_as_the_grant_vouches(void)
+{
+	static const uint8_t entries[2][32] = {
+	    {2, 'o'},
+            {9, 'z'}
+        };
+	struct policy_pin pin = {
+	    {'t', 'a', 'b', 'l', 'e'},
+            1, entries
+        };
+	uint32_t derivations;
+	struct make_ix *ix = begin(TOKEN);
+	make_use(ix, other, "wh");
+	make_use(ix, mint, "wh");
+	struct policy_input input = input_of();
+	input.pins = &pin;
+	input.pin_count = 1;
+	const struct policy_request *r = encode(&input, &derivations);
+	const struct policy_account *a = (const void *)(space[0] + r->accounts.off);
+	uint32_t statics = view.static_count;
+	EXPECT(a[statics].source == POLICY_SOURCE_PINNED && memcmp(a[statics].key, other, 32) == 0);
+	EXPECT(a[statics + 1].source == POLICY_SOURCE_UNKNOWN && a[statics + 1].writable);
+	EXPECT(a[statics + 1].key[0] == 0 &&
+	       memcmp(a[statics + 1].key, a[statics + 1].key + 1, 31) == 0);
+	const struct policy_table *t = (const void *)(space[0] + r->tables.off);
+	EXPECT(r->tables.count == 1 && t->pinned && t->known == 1);
+	pin.table[0] = 'x';
+	r = encode(&input, &derivations);
+	a = (const void *)(space[0] + r->accounts.off);
+	EXPECT(a[statics].source == POLICY_SOURCE_UNKNOWN);
+}
+
+static void test_a_wallet_that_does_not_sign_gets_no_request(void)
+{
+	struct make_ix *ix = begin(SYSTEM);
+	struct buffer out = {space[0], POLICY_REQUEST_MAX, 0};
+	uint32_t derivations;
+	make_use(ix, other, "w");
+	struct policy_input input = input_of();
+	input.wallet = other;
+	EXPECT(policy_request_encode(&input, &out, &derivations) == STATUS_REFUSED);
+	EXPECT(out.len == 0);
+}
+
+static uint32_t floor_of(uint32_t tag, const uint8_t *account, bool hidden)
+{
+	uint8_t base[32] = {77};
+	struct make_ix *ix = begin(SYSTEM);
+	make_use(ix, account, hidden ? "wh" : "w");
+	make_use(ix, base, "");
+	make_data(ix, tag, 4);
+	make_data(ix, 1, 5);
+	input_of();
+	return policy_floor(&view, wallet, NULL, 0).reason;
+}
+
+static void test_the_floor_keeps_the_wallet_an_account_of_its_own(void)
+{
+	EXPECT(floor_of(1, wallet, false) == POLICY_REASON_FLOOR);
+	EXPECT(floor_of(8, wallet, false) == POLICY_REASON_FLOOR);
+	EXPECT(floor_of(9, wallet, false) == POLICY_REASON_FLOOR);
+	EXPECT(floor_of(10, wallet, false) == POLICY_REASON_FLOOR);
+	EXPECT(floor_of(2, wallet, false) == POLICY_REASON_NONE);
+	EXPECT(floor_of(1, other, false) == POLICY_REASON_NONE);
+	EXPECT(floor_of(4, other, false) == POLICY_REASON_NONCE);
+	EXPECT(floor_of(4, other, true) == POLICY_REASON_NONCE);
+}
+
+/* B8, L6: whatever its length and accounts, advanceNonceAccount first makes a nonce transaction. */
+static void test_the_floor_knows_nonces_by_name_only(void)
+{
+	const uint8_t names[1][32] = {
+	    {2, 'o'}
+        };
+	for (int extra = 0; extra < 3; extra++) {
+		struct make_ix *ix = begin(SYSTEM);
+		make_use(ix, other, "w");
+		make_data(ix, 4, 4);
+		make_data(ix, 0, (size_t)extra);
+		input_of();
+		EXPECT(policy_floor(&view, wallet, names, 1).reason == POLICY_REASON_NONE);
+		EXPECT(policy_floor(&view, wallet, names, 0).reason == POLICY_REASON_NONCE);
+		ix->accounts[0].hidden = true;
+		input_of();
+		EXPECT(policy_floor(&view, wallet, names, 1).reason == POLICY_REASON_NONCE);
+		ix->account_count = 0;
+		input_of();
+		EXPECT(policy_floor(&view, wallet, names, 1).reason == POLICY_REASON_NONCE);
+	}
+}
+
+static void test_the_floor_refuses_batches_of_both_token_programs(void)
+{
+	static const uint8_t token_2022[] = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb";
+	for (int second = 0; second < 2; second++) {
+		struct make_ix *ix = begin(second ? (const char *)token_2022 : TOKEN);
+		make_data(ix, 255, 1);
+		input_of();
+		struct policy_floor found = policy_floor(&view, wallet, NULL, 0);
+		EXPECT(found.reason == POLICY_REASON_FLOOR && found.instruction == 0);
+		ix->data[0] = 12;
+		input_of();
+		EXPECT(policy_floor(&view, wallet, NULL, 0).reason == POLICY_REASON_NONE);
+	}
+}
+
+static void test_shipped_modules_are_known_and_others_are_not(void)
+{
+	uint8_t hash[32];
+	EXPECT(policy_known_count >= 2);
+	memcpy(hash, policy_known_modules[0].hash, 32);
+	EXPECT(policy_known_name(hash) == policy_known_modules[0].name);
+	hash[31] ^= 1;
+	EXPECT(policy_known_name(hash) == NULL);
+}
+
+int main(void)
+{
+	RUN(test_the_same_input_gives_the_same_bytes_in_any_memory);
+	RUN(test_an_imported_wallet_owns_by_address_only);
+	RUN(test_more_mints_than_are_tried_are_said);
+	RUN(test_pins_reach_as_far_as_the_grant_vouches);
+	RUN(test_a_wallet_that_does_not_sign_gets_no_request);
+	RUN(test_the_floor_keeps_the_wallet_an_account_of_its_own);
+	RUN(test_the_floor_knows_nonces_by_name_only);
+	RUN(test_the_floor_refuses_batches_of_both_token_programs);
+	RUN(test_shipped_modules_are_known_and_others_are_not);
+	return test_summary();
+}

@@ -6,6 +6,7 @@
 
 file(WRITE ${CMAKE_BINARY_DIR}/rows.txt "")
 file(WRITE ${CMAKE_BINARY_DIR}/soak.txt "")
+add_custom_target(programs) # what `make build` makes: all that ships, no tests
 set(TEST_DEFINITIONS SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_DIR}")
 
 # module(NAME USES a b THIRD x [SHARES d]): lib/NAME, a static library. NAME/*_test.c become tests of the
@@ -141,6 +142,7 @@ function(policy name)
 			${objects} -o ${linked}
 		COMMENT "policy ${name}.wasm" VERBATIM)
 	add_custom_target(policy_${name} ALL DEPENDS ${wasm})
+	add_dependencies(programs policy_${name})
 	set_property(GLOBAL APPEND PROPERTY POLICY_TARGETS policy_${name})
 	set_property(GLOBAL APPEND PROPERTY POLICY_MODULES ${wasm})
 endfunction()
@@ -212,6 +214,7 @@ function(_program target stem dir uses third)
 	target_link_libraries(${stem}_parts PRIVATE ${uses} ${third})
 	add_executable(${target} ${main})
 	target_link_libraries(${target} PRIVATE ${stem}_parts ${uses} ${third})
+	add_dependencies(programs ${target})
 	set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 	if(NOT CLAVIGER_SANITIZE AND NOT CLAVIGER_FUZZ)
 		# What runs at users is a glibc static-pie executable (structure tests look at the ELF).

@@ -250,6 +250,10 @@ static void pump(struct signer *signer)
 	signer_sign_pump(signer->sign, signer->now_ms);
 	signer_export_pump(signer->export);
 	acknowledge(signer->attestor);
+	/* The unsealer has ended by now; its channel would count as ready for ever, and every wait
+	 * return at once. */
+	if (signer->unsealed)
+		acknowledge(signer->unsealer);
 }
 
 static void wait_for_work(struct signer *signer)

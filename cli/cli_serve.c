@@ -223,6 +223,7 @@ static int run_signer(struct cli_call *call, struct cli_serve *serve)
 	struct sigaction action = {.sa_handler = note_signal};
 	struct swtpm tpm;
 	enum status status;
+	struct stat sealed;
 	int ready[2], result;
 
 	keys_open();
@@ -232,7 +233,8 @@ static int run_signer(struct cli_call *call, struct cli_serve *serve)
 	if (result != CLI_YES)
 		return result;
 	snprintf(path, sizeof(path), "%s/store/" CLI_SERVE_SEALED, serve->state);
-	serve->is_genesis = access(path, F_OK) != 0;
+	/* Empty when a first start was interrupted before anything was sealed. */
+	serve->is_genesis = stat(path, &sealed) != 0 || sealed.st_size == 0;
 	snprintf(path, sizeof(path), "%s/store", serve->state);
 	result = make_folder(call, path);
 	snprintf(path, sizeof(path), "%s/tpm", serve->state);

@@ -1,0 +1,6 @@
+# The system on a software TPM: tpm2-tools' view of it, and canaries in memory (A22).
+add_executable(open_store tests/tpm/open_store.c)
+target_link_libraries(open_store PRIVATE base call authz db keys secret)
+set_target_properties(open_store PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+script_test(tpm_system GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_system.py)
+script_test(tpm_canary GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_canary.py)

@@ -19,7 +19,7 @@
 #define BRIDGE_CIPHER_BYTES  (HTTP_TLS_RECORD + HTTP_TLS_OVERHEAD)
 #define BRIDGE_EVENTS        256
 #define BRIDGE_EXCHANGES_MAX 1024 /* requests being read or answered at once */
-#define BRIDGE_LARGE_MAX     8    /* of them with a body or response of the large size */
+#define BRIDGE_LARGE_MAX     64   /* of them with a body or response of the large size */
 
 /* Limits of time, in milliseconds (N2: slowloris). */
 #define BRIDGE_HANDSHAKE_MS  5000
@@ -81,7 +81,7 @@ struct bridge_list {
 
 struct bridge {
 	struct proc *proc;
-	struct ipc_channel *signer, *authority;
+	struct ipc_channel *signer, *authority, *attestor;
 	int epoll_fd;
 	int listen_fd, health_fd;
 	bool listening;

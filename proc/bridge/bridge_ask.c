@@ -377,6 +377,22 @@ static bool hear_channel(struct bridge *bridge, struct ipc_channel *channel, uin
 	}
 }
 
+/* The attestor is asked nothing yet, so it has nothing to say; but a channel whose new generation
+ * is not acknowledged counts as ready for ever, and every wait would return at once. */
+static void hear_attestor(struct bridge *bridge)
+{
+	struct ipc_message message = {
+	    .payload = {bridge->signer_slot, 0, 0}
+        };
+
+	if (!ipc_ready(bridge->attestor))
+		return;
+	if (ipc_take(bridge->attestor, &message) == STATUS_CONFLICT)
+		ipc_acknowledge(bridge->attestor);
+	else
+		ipc_complain(bridge->attestor, IPC_COMPLAINT_BROKEN);
+}
+
 bool bridge_hear(struct bridge *bridge)
 {
 	bool heard = hear_channel(bridge, bridge->signer, bridge->signer_slot,
@@ -385,5 +401,6 @@ bool bridge_hear(struct bridge *bridge)
 	if (hear_channel(bridge, bridge->authority, bridge->authority_slot,
 	                 IPC_PAYLOAD(CALL_CHANGE_SLOT_BYTES), true))
 		heard = true;
+	hear_attestor(bridge);
 	return heard;
 }

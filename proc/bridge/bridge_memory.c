@@ -136,9 +136,9 @@ void bridge_free_conn(struct bridge *bridge, struct bridge_conn *conn)
 	bridge->api.metrics.connections_open--;
 }
 
-/* steal ends the connection that has been reading one request for longest: somebody who sends
- * slowly on purpose must not keep others out. */
-static bool steal(struct bridge *bridge)
+/* steal ends the connection that has been reading one request (with `large`: one of the large size)
+ * for longest: somebody who sends slowly on purpose must not keep others out. */
+static bool steal(struct bridge *bridge, bool large)
 {
 	struct bridge_conn *slowest = NULL;
 	uint64_t begun_ms = bridge_now_ms(bridge) - BRIDGE_STEAL_MS;
@@ -148,7 +148,7 @@ static bool steal(struct bridge *bridge)
 
 		if (exchange->conn == BRIDGE_NONE ||
 		    bridge->conns[exchange->conn].state != BRIDGE_READ ||
-		    exchange->begun_ms > begun_ms)
+		    exchange->begun_ms > begun_ms || (large && exchange->large == BRIDGE_NONE))
 			continue;
 		begun_ms = exchange->begun_ms;
 		slowest = &bridge->conns[exchange->conn];
@@ -180,7 +180,7 @@ bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn)
 	uint32_t index;
 
 	CHECK(conn->exchange == BRIDGE_NONE);
-	if (bridge->free_exchange_count == 0 && !steal(bridge))
+	if (bridge->free_exchange_count == 0 && !steal(bridge, false))
 		return false;
 	index = bridge->free_exchanges[--bridge->free_exchange_count];
 	exchange = &bridge->exchanges[index];
@@ -208,7 +208,7 @@ void bridge_give_back(struct bridge *bridge, struct bridge_conn *conn)
 
 bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange)
 {
-	if (bridge->free_large_count == 0)
+	if (bridge->free_large_count == 0 && !steal(bridge, true))
 		return false;
 	exchange->large = bridge->free_large[--bridge->free_large_count];
 	exchange->api.out = bridge->large_out[exchange->large];

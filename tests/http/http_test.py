@@ -368,6 +368,20 @@ def slow_senders_lose_their_connection_and_others_are_served(stage):
 
 
 @test
+def slow_senders_of_large_bodies_do_not_keep_batches_out(stage):
+    slow = []
+    for _ in range(80):
+        s = stage.connect()
+        s.sendall(b"POST /api/v1/changes HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+                  b"Content-Length: 500000\r\n\r\n{")
+        slow.append(s)
+    time.sleep(0.5)  # until they count as slow
+    for _ in range(5):
+        status, _, body = batch(stage, ["bot", "bot"])
+        expect(status == 200, body)
+
+
+@test
 def a_signer_that_never_answers_is_a_504_that_is_safe_to_repeat(stage):
     begun = time.time()
     body = expect_problem(sign(stage, "never"), 504, "no_answer")

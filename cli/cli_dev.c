@@ -52,11 +52,9 @@ int cli_dev_folder(const struct cli_call *call, struct cli_serve *serve)
 		return CLI_UNSURE;
 	}
 	/* Ports that were named stay. */
-	if (strcmp(serve->listen, "127.0.0.1:8200") == 0 &&
-	    find_port(serve->listen_space, sizeof(serve->listen_space)))
+	if (serve->listen == NULL && find_port(serve->listen_space, sizeof(serve->listen_space)))
 		serve->listen = serve->listen_space;
-	if (strcmp(serve->metrics, "127.0.0.1:9200") == 0 &&
-	    find_port(serve->metrics_space, sizeof(serve->metrics_space)))
+	if (serve->metrics == NULL && find_port(serve->metrics_space, sizeof(serve->metrics_space)))
 		serve->metrics = serve->metrics_space;
 	return CLI_YES;
 }

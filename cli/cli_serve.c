@@ -280,6 +280,14 @@ static int run_signer(struct cli_call *call, struct cli_serve *serve)
 	return result;
 }
 
+static void choose_addresses(struct cli_serve *serve)
+{
+	if (serve->listen == NULL)
+		serve->listen = "127.0.0.1:8200";
+	if (serve->metrics == NULL)
+		serve->metrics = "127.0.0.1:9200";
+}
+
 static int run_serve(struct cli_call *call)
 {
 	struct cli_serve serve = {.listen = NULL};
@@ -305,11 +313,13 @@ static int run_serve(struct cli_call *call)
 		serve.metrics = "127.0.0.1:9200";
 	if (serve.dev && state == NULL) {
 		result = cli_dev_folder(call, &serve);
+		choose_addresses(&serve);
 		if (result == CLI_YES)
 			result = run_signer(call, &serve);
 		cli_dev_clean(&serve);
 		return result;
 	}
+	choose_addresses(&serve);
 	result = choose_state(call, state, serve.state);
 	return result == CLI_YES ? run_signer(call, &serve) : result;
 }

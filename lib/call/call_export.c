@@ -26,10 +26,11 @@ enum status call_export_put_request(const struct call_export_request *request,
 /* A topic's fields: what it needs is there, so that a signer never looks up an empty key. */
 static void take_topic(struct wire_reader *r, const struct call_export_request *request)
 {
-	bool needs_wallet =
-	    request->topic == CALL_EXPORT_WALLET || request->topic == CALL_EXPORT_RECEIPTS;
+	bool needs_wallet = request->topic == CALL_EXPORT_WALLET ||
+	                    request->topic == CALL_EXPORT_RECEIPTS ||
+	                    request->topic == CALL_EXPORT_INPUTS;
 
-	if (request->topic < CALL_EXPORT_WALLET || request->topic > CALL_EXPORT_STATUS)
+	if (request->topic < CALL_EXPORT_WALLET || request->topic > CALL_EXPORT_INPUTS)
 		wire_fail(r);
 	if (needs_wallet != (request->wallet.kind != 0))
 		wire_fail(r);

@@ -17,9 +17,9 @@
 enum call_export_topic {
 	CALL_EXPORT_WALLET = 1,   /* wallet -> wallet fields and this client's grants */
 	CALL_EXPORT_DECISION = 2, /* key (decision id or message hash) -> body: one receipt, CBOR */
-	CALL_EXPORT_RECEIPTS = 3, /* wallet, cursor -> body: receipts, each u32 length + CBOR;
-	                           * next_cursor */
+	CALL_EXPORT_RECEIPTS = 3, /* wallet, cursor -> body: items of authz_bundle.h */
 	CALL_EXPORT_STATUS = 4,   /* no token needed -> status fields */
+	CALL_EXPORT_INPUTS = 5,   /* wallet, cursor -> body: what `receipt replay` runs again */
 };
 
 struct call_export_request {

@@ -119,6 +119,7 @@ struct api_exchange {
 	struct bytes token;
 	struct call_wallet wallet;
 	uint8_t key[32];
+	bool inputs; /* of receipts: the replay inputs instead */
 	uint64_t cursor;
 	struct bytes envelope_text;
 	bool has_idempotency;

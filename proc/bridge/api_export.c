@@ -9,6 +9,7 @@ static bool take_query(struct api_exchange *exchange, struct api_context *contex
 	struct bytes query = http_request_query(&exchange->http);
 	struct bytes wallet = http_query_value(query, "wallet");
 	struct bytes cursor = http_query_value(query, "cursor");
+	struct bytes inputs = http_query_value(query, "inputs");
 
 	if (exchange->path != API_PATH_RECEIPTS) {
 		if (query.len == 0)
@@ -22,6 +23,12 @@ static bool take_query(struct api_exchange *exchange, struct api_context *contex
 		           "?wallet= a name, an address or an id is needed");
 		return false;
 	}
+	if (inputs.len != 0 && !bytes_equal(inputs, bytes_of_text("true"))) {
+		api_refuse(exchange, context, CALL_RESULT_REQUEST_MALFORMED,
+		           "inputs is true, or left out");
+		return false;
+	}
+	exchange->inputs = inputs.len != 0;
 	exchange->cursor = 0;
 	for (size_t i = 0; i < cursor.len; i++) {
 		if (cursor.len > 19 || cursor.data[i] < '0' || cursor.data[i] > '9') {
@@ -57,7 +64,7 @@ void api_fill_export(const struct api_exchange *exchange, struct call_export_req
 		memcpy(ret_request->key, exchange->key, sizeof(ret_request->key));
 		break;
 	case API_PATH_RECEIPTS:
-		ret_request->topic = CALL_EXPORT_RECEIPTS;
+		ret_request->topic = exchange->inputs ? CALL_EXPORT_INPUTS : CALL_EXPORT_RECEIPTS;
 		break;
 	case API_PATH_STATUS:
 		ret_request->topic = CALL_EXPORT_STATUS;
@@ -145,26 +152,12 @@ static void put_vault_key(struct api_text *text, const struct call_export_answer
 	api_put_vault_tail(text);
 }
 
-/* The body of CALL_EXPORT_RECEIPTS is a row of u32 length and CBOR. */
+/* A part of a bundle (lib/authz/authz_bundle.h): parts are put one behind the other. */
 static void put_receipts(struct api_text *text, const struct call_export_answer *answer)
 {
-	struct bytes rest = answer->body;
-	bool first = true;
-
-	text_put(text, "{\"receipts\":[");
-	while (rest.len >= 4) {
-		uint32_t len = load_le32(rest.data);
-
-		if (len > rest.len - 4)
-			break;
-		text_put(text, first ? "" : ",");
-		text_put_base64(text, bytes_of(rest.data + 4, len));
-		rest = bytes_of(rest.data + 4 + len, rest.len - 4 - len);
-		first = false;
-	}
-	if (rest.len != 0)
-		text->failed = true;
-	text_put(text, "],\"next_cursor\":");
+	text_put(text, "{\"bundle\":");
+	text_put_base64(text, answer->body);
+	text_put(text, ",\"next_cursor\":");
 	if (answer->next_cursor == 0)
 		text_put(text, "null}");
 	else {

@@ -19,7 +19,7 @@ struct export
 	uint64_t began_ms, cursor;
 	uint64_t read_to; /* the stream's next cursor when the last read was asked for */
 	unsigned passed;
-	uint8_t wallet[32];
+	uint8_t wallet[32], address[32];
 	struct call_export_answer answer;
 	uint8_t body[CALL_EXPORT_BODY_MAX];
 	struct buffer out;
@@ -235,6 +235,7 @@ static void step_find(struct signer *signer, struct export *export)
 		return;
 	}
 	memcpy(export->wallet, wallet->record.id, 32);
+	memcpy(export->address, wallet->record.address, 32);
 	if (export->request.topic == CALL_EXPORT_WALLET)
 		show_wallet(signer, export, client, wallet);
 	else
@@ -243,13 +244,25 @@ static void step_find(struct signer *signer, struct export *export)
 
 /* ---- receipts ---- */
 
+static uint32_t stream_of(const struct export *export)
+{
+	return export->request.topic == CALL_EXPORT_INPUTS ? CALL_STORE_STREAM_INPUTS
+	                                                   : CALL_STORE_STREAM_RECEIPTS;
+}
+
 /* All that is kept was read: the signed head and this wallet's place in it end the export. */
 static void end_receipts(struct signer *signer, struct export *export)
 {
 	enum status status = signer_receipts_ready(signer->receipts, export->wallet);
+	size_t start = export->out.len;
 
 	if (status == STATUS_BUSY)
 		return;
+	if (export->request.topic == CALL_EXPORT_INPUTS) {
+		export->answer.body = buffer_bytes(&export->out);
+		answer(export, CALL_RESULT_DONE);
+		return;
+	}
 	if (export->read_to != signer_receipts_next(signer->receipts)) {
 		/* More became durable meanwhile; the head below would tell of it. */
 		export->passed = 0;
@@ -261,10 +274,19 @@ static void end_receipts(struct signer *signer, struct export *export)
 		                              signer_time_read(&signer->time).high_s, &export->out);
 	if (status == STATUS_TOO_LARGE) {
 		/* No room behind the receipts: an answer of its own. */
+		export->out.len = start;
 		export->answer.next_cursor = export->cursor;
 	}
 	export->answer.body = buffer_bytes(&export->out);
 	answer(export, CALL_RESULT_DONE);
+}
+
+/* An input is a ticket and a check request, which names the wallet's address. */
+static bool is_input_of(struct bytes item, const uint8_t address[32])
+{
+	const size_t at = 32 + offsetof(struct policy_request, wallet);
+
+	return item.len >= at + 32 && memcmp(item.data + at, address, 32) == 0;
 }
 
 /* Takes this wallet's receipts, and every boot record, out of a blob from item `first` on. Returns
@@ -282,6 +304,8 @@ static size_t pick_items(struct export *export, struct bytes plain, size_t first
 		uint32_t len = (uint32_t)item.len;
 
 		if (at < first)
+			continue;
+		if (kind == SIGNER_ITEM_INPUT && !is_input_of(item, export->address))
 			continue;
 		if (kind == SIGNER_ITEM_RECEIPT &&
 		    (authz_receipt_take(item, &receipt) != STATUS_OK ||
@@ -317,7 +341,8 @@ void signer_export_blob(struct signer_export *exports, uint64_t tag, enum status
 	}
 	exports->plain.len = 0;
 	if (status != STATUS_OK ||
-	    signer_receipts_open(exports->signer->receipts, blob, &exports->plain) != STATUS_OK) {
+	    signer_receipts_open(exports->signer->receipts, stream_of(export), blob,
+	                         &exports->plain) != STATUS_OK) {
 		answer(export, status == STATUS_IO ? CALL_RESULT_STORE_UNAVAILABLE
 		                                   : CALL_RESULT_STORE_CORRUPT);
 		return;
@@ -345,9 +370,8 @@ static void step_read(struct signer_export *exports, struct export *export)
 		end_receipts(exports->signer, export);
 		return;
 	}
-	if (signer_store_segment(exports->signer->store, CALL_STORE_SEGMENT_READ,
-	                         CALL_STORE_STREAM_RECEIPTS, export->cursor >> ITEMS_BITS,
-	                         tag) != STATUS_OK)
+	if (signer_store_segment(exports->signer->store, CALL_STORE_SEGMENT_READ, stream_of(export),
+	                         export->cursor >> ITEMS_BITS, tag) != STATUS_OK)
 		return;
 	export->step = EXPORT_READING;
 	export->read_to = signer_receipts_next(exports->signer->receipts);

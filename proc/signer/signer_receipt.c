@@ -211,7 +211,7 @@ enum status signer_receipts_recover(struct signer_receipts *receipts, uint64_t c
 	struct bytes left, item;
 
 	plain->len = 0;
-	if (signer_receipts_open(receipts, sealed, plain) != STATUS_OK)
+	if (signer_receipts_open(receipts, CALL_STORE_STREAM_RECEIPTS, sealed, plain) != STATUS_OK)
 		return STATUS_CORRUPT;
 	left = buffer_bytes(plain);
 	while (signer_item_take(&left, &kind, &item)) {
@@ -496,10 +496,12 @@ struct bytes signer_receipts_bytes(const struct signer_receipts *receipts,
 	return bytes_of(receipts->recent_bytes + recent->at, recent->len);
 }
 
-enum status signer_receipts_open(const struct signer_receipts *receipts, struct bytes sealed,
-                                 struct buffer *ret_plain)
+enum status signer_receipts_open(const struct signer_receipts *receipts, uint32_t stream,
+                                 struct bytes sealed, struct buffer *ret_plain)
 {
-	return signer_vault_unseal(receipts->vault, SEAL_RECEIPTS, stream_id, sealed, ret_plain);
+	return signer_vault_unseal(
+	    receipts->vault, stream == CALL_STORE_STREAM_RECEIPTS ? SEAL_RECEIPTS : SEAL_INPUTS,
+	    stream_id, sealed, ret_plain);
 }
 
 static bool is_before(const struct authz_merkle_entry *a, const struct authz_merkle_entry *b)

@@ -77,8 +77,8 @@ const struct signer_recent *signer_receipts_find(const struct signer_receipts *r
                                                  const uint8_t key[32]);
 struct bytes signer_receipts_bytes(const struct signer_receipts *receipts,
                                    const struct signer_recent *recent);
-/* signer_receipts_open unseals a blob of the receipts stream for an export. */
-MUST_USE enum status signer_receipts_open(const struct signer_receipts *receipts,
+/* signer_receipts_open unseals a blob of a stream (enum call_store_stream) for an export. */
+MUST_USE enum status signer_receipts_open(const struct signer_receipts *receipts, uint32_t stream,
                                           struct bytes sealed, struct buffer *ret_plain);
 /* signer_receipts_next is the cursor that the next durable blob gets. */
 uint64_t signer_receipts_next(const struct signer_receipts *receipts);

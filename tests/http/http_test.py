@@ -630,12 +630,14 @@ def what_a_client_may_read(stage):
     body = call(stage, "GET", "/api/v1/decisions/" + "ab" * 32)[2]
     expect(base64.b64decode(body["receipt"]) == b"\xab" * 32, body)
     expect_problem(call(stage, "GET", "/api/v1/decisions/xyz"), 404, "not_found")
-    seen, cursor = [], "0"
+    seen, cursor = b"", "0"
     while cursor is not None:
         body = call(stage, "GET", "/api/v1/receipts?wallet=bot&cursor=" + cursor)[2]
-        seen += [base64.b64decode(r) for r in body["receipts"]]
+        seen += base64.b64decode(body["bundle"])
         cursor = body["next_cursor"]
-    expect(seen == [b"first", b"second", b"third", b"fourth"], seen)
+    items = [bytes([2]) + len(t).to_bytes(4, "little") + t
+             for t in (b"first", b"second", b"third", b"fourth")]
+    expect(seen == b"".join(items), seen)
     expect_problem(call(stage, "GET", "/api/v1/receipts"), 400, "name_refused")
     expect_problem(call(stage, "GET", "/api/v1/receipts?wallet=bot&cursor=x"), 400,
                    "request_malformed")

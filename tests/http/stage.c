@@ -205,10 +205,12 @@ static void answer_sign(const struct call_sign_request *request)
 
 static void put_receipt(struct buffer *body, const char *text)
 {
+	uint8_t head[5] = {2}; /* an item of authz_bundle.h: a receipt */
 	uint32_t len = (uint32_t)strlen(text);
 
-	must(buffer_put(body, bytes_of(&len, 4)) == STATUS_OK, "body");
-	must(buffer_put(body, bytes_of_text(text)) == STATUS_OK, "body");
+	memcpy(head + 1, &len, sizeof(len));
+	must(buffer_put(body, BYTES_OF_ARRAY(head)) == STATUS_OK, "body");
+	must(buffer_put(body, bytes_of(text, len)) == STATUS_OK, "body");
 }
 
 static void answer_export(const struct call_export_request *request)

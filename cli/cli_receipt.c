@@ -1,0 +1,480 @@
+/* claviger receipt export|verify|replay, decision show. Verify and replay work without a server. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "authz_bundle.h"
+#include "base_encode.h"
+#include "call_result.h"
+#include "cli_check.h"
+#include "cli_client.h"
+#include "cli_commands.h"
+#include "cli_file.h"
+#include "cli_out.h"
+#include "policy_answer.h"
+
+#define BUNDLE_MAX (256u * 1024 * 1024)
+#define FILE_MAGIC "claviger-receipts-1\n" /* then deployment key, wallet id, bundle */
+#define MAGIC_LEN  (sizeof(FILE_MAGIC) - 1)
+#define FILE_HEAD  (MAGIC_LEN + 64)
+
+/* ---- export ---- */
+
+static int take_wallet_id(struct cli_server *server, const char *wallet, const char *token,
+                          uint8_t ret_id[32])
+{
+	char path[256];
+	struct cli_json_file file;
+	struct buffer out = {ret_id, 32, 0};
+	struct bytes text;
+	char message[128];
+	unsigned status;
+	int result;
+
+	snprintf(path, sizeof(path), "/api/v1/wallets/%.128s", wallet);
+	result = cli_server_http(server, "GET", path, token, bytes_of(NULL, 0), &status);
+	if (result != CLI_YES)
+		return result;
+	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
+	        STATUS_OK ||
+	    !cli_json_text(cli_json_member(file.root, "id"), &text) ||
+	    hex_decode(text, &out) != STATUS_OK || out.len != 32)
+		return CLI_UNSURE;
+	cli_json_close(&file);
+	return CLI_YES;
+}
+
+/* Reads page after page of a bundle into a file. */
+static int read_pages(struct cli_server *server, const char *wallet, const char *token, bool inputs,
+                      FILE *to)
+{
+	static uint8_t space[CLI_ANSWER_MAX];
+	char path[320], cursor[24] = "0", message[128];
+
+	for (;;) {
+		struct buffer part = BUFFER_OF_ARRAY(space);
+		struct cli_json_file file;
+		struct bytes text;
+		unsigned status;
+		bool more;
+		int result;
+
+		snprintf(path, sizeof(path), "/api/v1/receipts?wallet=%.128s&cursor=%s%s", wallet,
+		         cursor, inputs ? "&inputs=true" : "");
+		result = cli_server_http(server, "GET", path, token, bytes_of(NULL, 0), &status);
+		if (result != CLI_YES)
+			return result;
+		if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
+		        STATUS_OK ||
+		    !cli_json_text(cli_json_member(file.root, "bundle"), &text) ||
+		    base64_decode(text, &part) != STATUS_OK) {
+			cli_complain(server->call, "the answer holds no bundle");
+			return CLI_UNSURE;
+		}
+		if (fwrite(space, 1, part.len, to) != part.len)
+			return CLI_UNSURE;
+		more = cli_json_text(cli_json_member(file.root, "next_cursor"), &text);
+		if (more)
+			snprintf(cursor, sizeof(cursor), "%.*s", (int)text.len,
+			         (const char *)text.data);
+		cli_json_close(&file);
+		if (!more)
+			return CLI_YES;
+	}
+}
+
+static int run_export(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *wallet = NULL, *token_file = NULL, *to = NULL;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--wallet",     &wallet,     NULL},
+	    {"--token-file", &token_file, NULL},
+	    {"--out",        &to,         NULL},
+	};
+	char token[LIMIT_TOKEN_MAX + 1];
+	struct cli_server server;
+	uint8_t id[32];
+	FILE *file;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0 || wallet == NULL || token_file == NULL || to == NULL)
+		return cli_usage(call, "needs --wallet, --token-file and --out");
+	result = cli_token_read(call, token_file, token);
+	if (result == CLI_YES)
+		result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = take_wallet_id(&server, wallet, token, id);
+	if (result != CLI_YES)
+		return result;
+	file = fopen(to, "wb");
+	if (file == NULL) {
+		cli_complain(call, "cannot write %s", to);
+		return CLI_UNSURE;
+	}
+	fwrite(FILE_MAGIC, 1, MAGIC_LEN, file);
+	fwrite(server.deployment_key, 1, 32, file);
+	fwrite(id, 1, 32, file);
+	/* Inputs first: the receipts' head then covers everything that stands before it. */
+	result = read_pages(&server, wallet, token, true, file);
+	if (result == CLI_YES)
+		result = read_pages(&server, wallet, token, false, file);
+	if (fclose(file) != 0 && result == CLI_YES)
+		result = CLI_UNSURE;
+	return result;
+}
+
+/* ---- verify ---- */
+
+struct receipts_file {
+	struct buffer file;
+	const uint8_t *deployment_key, *wallet;
+	struct bytes bundle;
+};
+
+static int open_receipts(struct cli_call *call, const char *path, const char *key_text,
+                         struct receipts_file *ret_file, uint8_t key_space[32])
+{
+	struct buffer key = {key_space, 32, 0};
+	char message[256];
+
+	if (cli_file_read(path, BUNDLE_MAX, &ret_file->file, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	if (ret_file->file.len < FILE_HEAD ||
+	    memcmp(ret_file->file.data, FILE_MAGIC, MAGIC_LEN) != 0) {
+		cli_complain(call, "%s is no file of `claviger receipt export`", path);
+		return CLI_NO;
+	}
+	ret_file->deployment_key = ret_file->file.data + MAGIC_LEN;
+	ret_file->wallet = ret_file->deployment_key + 32;
+	ret_file->bundle =
+	    bytes_of(ret_file->file.data + FILE_HEAD, ret_file->file.len - FILE_HEAD);
+	if (key_text == NULL)
+		return CLI_YES;
+	if (hex_decode(bytes_of_text(key_text), &key) != STATUS_OK || key.len != 32)
+		return cli_usage(call, "--deployment-key takes 64 hex digits");
+	ret_file->deployment_key = key_space;
+	return CLI_YES;
+}
+
+static int run_verify(struct cli_call *call)
+{
+	const char *key = NULL;
+	const struct cli_option table[] = {
+	    {"--deployment-key", &key, NULL}
+        };
+	static struct authz_bundle_report report;
+	struct cli_out out = {.file = stdout};
+	struct receipts_file file;
+	uint8_t key_space[32];
+	enum status status;
+	int result;
+
+	if (!cli_take_options(call, table, 1))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes a file of `claviger receipt export`");
+	result = open_receipts(call, call->arguments[0], key, &file, key_space);
+	if (result != CLI_YES)
+		return result;
+	status = authz_bundle_verify(file.bundle, file.deployment_key, file.wallet, &report);
+	if (call->json) {
+		cli_out_open(&out, '{');
+		cli_out_name(&out, "verified");
+		cli_out_bool(&out, status == STATUS_OK);
+		cli_out_name(&out, "receipts");
+		cli_out_number(&out, report.chain.count);
+		cli_out_name(&out, "allowed");
+		cli_out_number(&out, report.allowed);
+		cli_out_name(&out, "text");
+		cli_out_text(&out, bytes_of_text(report.text != NULL ? report.text : ""));
+		cli_out_close(&out, '}');
+		cli_out_line(&out);
+	} else {
+		printf("%s: %llu receipts, %zu allowed%s%s\n",
+		       status == STATUS_OK ? "verified" : "NOT VERIFIED",
+		       (unsigned long long)report.chain.count, report.allowed,
+		       report.text != NULL ? ": " : "", report.text != NULL ? report.text : "");
+		if (key == NULL && status == STATUS_OK)
+			puts(
+			    "with the deployment key in the file; give --deployment-key to compare "
+			    "it with the one that you know");
+	}
+	return cli_finish(call, status == STATUS_OK ? CLI_YES : CLI_NO);
+}
+
+/* ---- replay ---- */
+
+/* The kept input of a decision: the check request of the last grant that was tried. */
+static bool find_input(struct bytes bundle, const uint8_t ticket[32], struct bytes *ret_request)
+{
+	struct bytes item;
+	uint8_t kind;
+
+	while (authz_item_take(&bundle, &kind, &item))
+		if (kind == AUTHZ_ITEM_INPUT && item.len > 32 &&
+		    memcmp(item.data, ticket, 32) == 0) {
+			*ret_request = bytes_of(item.data + 32, item.len - 32);
+			return true;
+		}
+	return false;
+}
+
+enum replay { REPLAY_SAME, REPLAY_DIFFERS, REPLAY_NOT_KEPT, REPLAY_OTHER_MODULE };
+
+/* Runs one decision again: the same request must give the same verdict, reason and fuel (B3). */
+static enum replay replay_one(struct bytes bundle, const struct authz_receipt *receipt,
+                              const uint8_t module_hash[32])
+{
+	const struct authz_tried *tried = &receipt->tried[receipt->tried_count - 1];
+	static uint8_t area[POLICY_REQUEST_MAX] __attribute__((aligned(8)));
+	struct cli_check_result run;
+	static struct policy_decision decision;
+	struct bytes request;
+	uint8_t hash[32];
+	bool allowed;
+
+	if (receipt->tried_count == 0 || !find_input(bundle, receipt->ticket, &request))
+		return REPLAY_NOT_KEPT;
+	keys_sha256(&request, 1, hash);
+	if (memcmp(hash, tried->request_hash, 32) != 0 || request.len > sizeof(area))
+		return REPLAY_NOT_KEPT; /* the last grant tried was refused before it was asked */
+	if (memcmp(tried->module, module_hash, 32) != 0)
+		return REPLAY_OTHER_MODULE;
+	memcpy(area, request.data, request.len);
+	request.data = area;
+	cli_check_run(request, false, &run);
+	if (!run.ran)
+		return run.reason == tried->reason && run.fuel_used == tried->fuel ? REPLAY_SAME
+		                                                                   : REPLAY_DIFFERS;
+	if (policy_answer_decode(run.answer, request, &decision) != STATUS_OK)
+		return REPLAY_DIFFERS;
+	allowed = verdict_allows(decision.verdict);
+	if (run.fuel_used != tried->fuel)
+		return REPLAY_DIFFERS;
+	if (tried->result == CALL_RESULT_POLICY_DENIED)
+		return !allowed && decision.reason == tried->reason ? REPLAY_SAME : REPLAY_DIFFERS;
+	/* Signed, or allowed by the module and refused by a cap, an expiry ... at commit. */
+	return allowed && decision.facts.lamports_out == receipt->facts.lamports_out
+	           ? REPLAY_SAME
+	           : REPLAY_DIFFERS;
+}
+
+static int run_replay(struct cli_call *call)
+{
+	const char *module_path = NULL;
+	const struct cli_option table[] = {
+	    {"--module", &module_path, NULL}
+        };
+	static struct authz_receipt receipt;
+	size_t counts[REPLAY_OTHER_MODULE + 1] = {0};
+	struct receipts_file file;
+	struct buffer module;
+	struct bytes left, item, whole;
+	uint8_t kind, hash[32], key_space[32];
+	char message[256];
+	int result;
+
+	if (!cli_take_options(call, table, 1))
+		return CLI_USAGE;
+	if (call->count != 1 || module_path == NULL)
+		return cli_usage(call,
+		                 "takes a file of `claviger receipt export` and --module FILE");
+	result = open_receipts(call, call->arguments[0], NULL, &file, key_space);
+	if (result != CLI_YES)
+		return result;
+	keys_open();
+	if (cli_file_read(module_path, LIMIT_MODULE_MAX, &module, message, sizeof(message)) !=
+	        STATUS_OK ||
+	    cli_check_load(buffer_bytes(&module), message, sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	whole = buffer_bytes(&module);
+	keys_sha256(&whole, 1, hash);
+	left = file.bundle;
+	while (authz_item_take(&left, &kind, &item))
+		if (kind == AUTHZ_ITEM_RECEIPT && authz_receipt_take(item, &receipt) == STATUS_OK) {
+			enum replay replay = replay_one(file.bundle, &receipt, hash);
+			char ticket[HEX_LEN(32) + 1];
+
+			counts[replay]++;
+			if (replay != REPLAY_DIFFERS)
+				continue;
+			hex_encode(BYTES_OF_ARRAY(receipt.ticket), ticket);
+			cli_complain(call,
+			             "decision %s does not replay: another verdict, reason or fuel",
+			             ticket);
+		}
+	printf(call->json
+	           ? "{\"same\":%zu,\"different\":%zu,\"input_not_kept\":%zu,"
+	             "\"other_module\":%zu}\n"
+	           : "%zu the same, %zu different, %zu input not kept, %zu of another module\n",
+	       counts[REPLAY_SAME], counts[REPLAY_DIFFERS], counts[REPLAY_NOT_KEPT],
+	       counts[REPLAY_OTHER_MODULE]);
+	if (counts[REPLAY_DIFFERS] != 0)
+		return cli_finish(call, CLI_NO);
+	return cli_finish(call, counts[REPLAY_SAME] != 0 ? CLI_YES : CLI_UNSURE);
+}
+
+/* ---- decision show, status ---- */
+
+static const char *result_code(uint16_t result)
+{
+	return call_result_code((enum call_result)result);
+}
+
+static void show_receipt(const struct authz_receipt *receipt)
+{
+	struct cli_out out = {.file = stdout};
+
+	cli_out_open(&out, '{');
+	cli_out_name(&out, "decision");
+	cli_out_hex(&out, BYTES_OF_ARRAY(receipt->ticket));
+	cli_out_name(&out, "result");
+	cli_out_text(&out, bytes_of_text(result_code(receipt->result)));
+	cli_out_name(&out, "wallet");
+	cli_out_hex(&out, BYTES_OF_ARRAY(receipt->wallet));
+	cli_out_name(&out, "client");
+	cli_out_hex(&out, BYTES_OF_ARRAY(receipt->client));
+	cli_out_name(&out, "message_hash");
+	cli_out_hex(&out, BYTES_OF_ARRAY(receipt->message_hash));
+	cli_out_name(&out, "boot");
+	cli_out_decimal(&out, receipt->boot);
+	cli_out_name(&out, "number");
+	cli_out_decimal(&out, receipt->number);
+	cli_out_name(&out, "bridge_trusted");
+	cli_out_bool(&out, (receipt->flags & AUTHZ_RECEIPT_BRIDGE_TRUSTED) != 0);
+	cli_out_name(&out, "tried");
+	cli_out_open(&out, '[');
+	for (size_t i = 0; i < receipt->tried_count; i++) {
+		const struct authz_tried *tried = &receipt->tried[i];
+
+		cli_out_open(&out, '{');
+		cli_out_name(&out, "grant");
+		cli_out_hex(&out, BYTES_OF_ARRAY(tried->grant));
+		cli_out_name(&out, "module");
+		cli_out_hex(&out, BYTES_OF_ARRAY(tried->module));
+		cli_out_name(&out, "result");
+		cli_out_text(&out, bytes_of_text(result_code(tried->result)));
+		cli_out_name(&out, "instruction");
+		if (tried->instruction == AUTHZ_NO_INSTRUCTION)
+			cli_out_null(&out);
+		else
+			cli_out_number(&out, tried->instruction);
+		cli_out_name(&out, "fuel");
+		cli_out_number(&out, tried->fuel);
+		cli_out_name(&out, "text");
+		cli_out_text(&out, tried->text);
+		cli_out_close(&out, '}');
+	}
+	cli_out_close(&out, ']');
+	cli_out_close(&out, '}');
+	cli_out_line(&out);
+}
+
+static int run_decision(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *message = NULL, *id = NULL, *token_file = NULL;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--message",    &message,    NULL},
+	    {"--id",         &id,         NULL},
+	    {"--token-file", &token_file, NULL},
+	};
+	static struct authz_receipt receipt;
+	static uint8_t space[AUTHZ_RECEIPT_MAX];
+	struct buffer encoded = BUFFER_OF_ARRAY(space);
+	char token[LIMIT_TOKEN_MAX + 1], path[256], error[128];
+	struct cli_json_file file;
+	struct cli_server server;
+	struct bytes text;
+	unsigned status;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0 || token_file == NULL || (message == NULL) == (id == NULL))
+		return cli_usage(call, "needs --token-file, and --message HASH or --id DECISION");
+	snprintf(path, sizeof(path), "/api/v1/decisions/%.64s", message != NULL ? message : id);
+	result = cli_token_read(call, token_file, token);
+	if (result == CLI_YES)
+		result = cli_server_connect(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_server_http(&server, "GET", path, token, bytes_of(NULL, 0), &status);
+	if (result != CLI_YES)
+		return result;
+	if (cli_json_parse(buffer_bytes(&server.body), &file, error, sizeof(error)) != STATUS_OK ||
+	    !cli_json_text(cli_json_member(file.root, "receipt"), &text) ||
+	    base64_decode(text, &encoded) != STATUS_OK ||
+	    authz_receipt_take(buffer_bytes(&encoded), &receipt) != STATUS_OK) {
+		cli_complain(call, "the answer is no receipt");
+		return CLI_UNSURE;
+	}
+	show_receipt(&receipt);
+	cli_json_close(&file);
+	return cli_finish(call, CLI_YES);
+}
+
+static int run_status(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const struct cli_option table[] = {CLI_SERVER_OPTIONS(options)};
+	struct cli_server server;
+	unsigned status;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	result = cli_server_connect(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_server_http(&server, "GET", "/api/v1/status", NULL, bytes_of(NULL, 0),
+		                         &status);
+	if (result != CLI_YES)
+		return result;
+	printf("%.*s\n", (int)server.body.len, (const char *)server.body.data);
+	return cli_finish(call, CLI_YES);
+}
+
+const struct cli_command cli_receipt_export = {
+    .name = "receipt export",
+    .arguments = "--wallet W --token-file F --out FILE",
+    .sentence = "write a wallet's receipts, with what a replay needs, to a file",
+    .run = run_export,
+};
+
+const struct cli_command cli_receipt_verify = {
+    .name = "receipt verify",
+    .arguments = "FILE [--deployment-key HEX]",
+    .sentence = "check the chain of exported receipts, offline",
+    .run = run_verify,
+};
+
+const struct cli_command cli_receipt_replay = {
+    .name = "receipt replay",
+    .arguments = "FILE --module MODULE.wasm",
+    .sentence = "decide again what exported receipts say was decided, offline",
+    .run = run_replay,
+};
+
+const struct cli_command cli_decision_show = {
+    .name = "decision show",
+    .arguments = "--token-file F (--message HASH|--id DECISION)",
+    .sentence = "show why a transaction was signed or refused",
+    .run = run_decision,
+};
+
+const struct cli_command cli_status = {
+    .name = "status",
+    .arguments = "",
+    .sentence = "show the state of a running signer",
+    .run = run_status,
+};

@@ -25,7 +25,10 @@ struct make_policy {
 	struct bytes initialize; /* body of _initialize; NULL: no such export */
 	struct bytes function;   /* body of a further function () -> i32, index 5 or 4 */
 	struct bytes more;       /* a whole section put behind the last one */
-	struct bytes imports;    /* contents of an import section */
+	struct bytes types;   /* contents of the type section; 0 is used by the policy_ functions */
+	struct bytes imports; /* contents of an import section */
+	struct bytes exports; /* contents of the export section */
+	struct bytes data_count; /* contents of a data count section */
 	struct bytes start;      /* contents of a start section */
 	struct bytes tables;
 	struct bytes memories; /* default: one of 2 pages, 2 at most */
@@ -150,7 +153,7 @@ static inline struct bytes make_policy(struct make *m, const struct make_policy 
 	m->len = 0;
 	make_put(m, "\0asm\1\0\0\0", 8);
 	/* types: 0 is () -> i32, 1 is () -> () */
-	make_section(m, 1, CODE(2, 0x60, 0, 1, 0x7f, 0x60, 0, 0));
+	make_optional(m, 1, p->types, CODE(2, 0x60, 0, 1, 0x7f, 0x60, 0, 0));
 	make_optional(m, 2, p->imports, NOTHING);
 	part.len = 0;
 	make_leb(&part, 4u + initialize + function);
@@ -165,9 +168,10 @@ static inline struct bytes make_policy(struct make *m, const struct make_policy 
 	make_optional(m, 6, p->globals, CODE(1, 0x7f, 1, 0x41, 7, 0x0b));
 	part.len = 0;
 	make_exports(&part, initialize);
-	make_section(m, 7, (struct bytes){part.bytes, part.len});
+	make_optional(m, 7, p->exports, (struct bytes){part.bytes, part.len});
 	make_optional(m, 8, p->start, NOTHING);
 	make_optional(m, 9, p->elements, NOTHING);
+	make_optional(m, 12, p->data_count, NOTHING);
 	part.len = 0;
 	make_code(&part, p);
 	make_section(m, 10, (struct bytes){part.bytes, part.len});

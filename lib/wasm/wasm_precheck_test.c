@@ -300,6 +300,55 @@ static void test_exports_are_exactly_the_abis(void)
 	EXPECT(!passes(good) && error.code == WASM_REFUSAL_EXPORT_TYPE);
 }
 
+static void test_an_export_that_is_given_twice_is_refused(void)
+{
+	static struct make exports;
+
+	exports.len = 0;
+	make_exports(&exports, false);
+	exports.bytes[0] = 6;
+	make_name(&exports, "policy_abi");
+	make_put(&exports, "\0\0", 2);
+	EXPECT(refuses_as(
+	    &(struct make_policy){
+	        .exports = {exports.bytes, exports.len}
+        },
+	    WASM_REFUSAL_EXPORT));
+	exports.len = 0; /* and one that is left out */
+	make_exports(&exports, false);
+	exports.bytes[0] = 4;
+	EXPECT(refuses_as(
+	    &(struct make_policy){
+	        .exports = {exports.bytes, exports.len - sizeof("policy_describe") - 2}
+        },
+	    WASM_REFUSAL_EXPORT_MISSING));
+	EXPECT(strstr(error.text, "policy_describe") != NULL);
+}
+
+static void test_the_abis_functions_take_nothing(void)
+{
+	EXPECT(
+	    refuses_as(&(struct make_policy){.types = CODE(2, 0x60, 1, 0x7f, 1, 0x7f, 0x60, 0, 0)},
+	               WASM_REFUSAL_EXPORT_TYPE));
+	EXPECT(refuses_as(&(struct make_policy){.types = CODE(2, 0x60, 0, 0, 0x60, 0, 0)},
+	                  WASM_REFUSAL_EXPORT_TYPE));
+	EXPECT(refuses_as(&(struct make_policy){.types = CODE(1, 0x60, 0, 2, 0x7f, 0x7f)},
+	                  WASM_REFUSAL_TYPE));
+	EXPECT(refuses_as(&(struct make_policy){.types = CODE(1, 0x60, 1, 0x7d, 1, 0x7f)},
+	                  WASM_REFUSAL_VALUE_TYPE));
+}
+
+static void test_the_data_count_must_match(void)
+{
+	const struct bytes data = CODE(1, 0, 0x41, 8, 0x0b, 1, 1);
+
+	EXPECT(
+	    passes(make_policy(&made, &(struct make_policy){.data_count = CODE(1), .data = data})));
+	EXPECT(refuses_as(&(struct make_policy){.data_count = CODE(2), .data = data},
+	                  WASM_REFUSAL_DATA_COUNT));
+	EXPECT(refuses_as(&(struct make_policy){.data_count = CODE(1)}, WASM_REFUSAL_DATA_COUNT));
+}
+
 static void test_one_parameters_section_is_found(void)
 {
 	static struct make section;
@@ -404,6 +453,9 @@ int main(void)
 	RUN(test_sections_come_once_and_in_order);
 	RUN(test_wrong_magic_and_size_are_refused);
 	RUN(test_exports_are_exactly_the_abis);
+	RUN(test_an_export_that_is_given_twice_is_refused);
+	RUN(test_the_abis_functions_take_nothing);
+	RUN(test_the_data_count_must_match);
 	RUN(test_one_parameters_section_is_found);
 	RUN(test_deep_nesting_many_locals_and_large_bodies_are_refused);
 	RUN(test_every_single_byte_change_is_answered);

@@ -175,8 +175,11 @@ static void test_lying_lengths_in_the_answer_give_no_answer(void)
 	const struct make_policy liars[] = {
 	    {.check = CODE(STORE(ANSWER + 24, 0x7f), ALLOW_CODE)}, /* text_len -1 */
 	    {.check = CODE(STORE(ANSWER + 20, 0x7f), ALLOW_CODE)}, /* explain_count -1 */
+	    /* each fits, both together do not */
+	    {.check = CODE(STORE(ANSWER + 20, 0x3f), 0x41, AT(ANSWER + 24), 0x41,
+	                   AT(POLICY_TAIL_MAX - 1000), 0x36, 2, 0, ALLOW_CODE)},
 	    {.check = CODE(0x41, AT(ANSWER + 24), 0x41, AT(POLICY_TAIL_MAX + 1), 0x36, 2, 0,
-                   ALLOW_CODE)},
+	                   ALLOW_CODE)},
 	};
 
 	for (size_t i = 0; i < sizeof(liars) / sizeof(liars[0]); i++) {

@@ -5,6 +5,7 @@ A mutant is the policy with one condition of POLICY_NEED or POLICY_LIMIT made tr
 return of a decoder taken out. It is killed when the policy's cases (policy_NAME_test) fail on it.
 usage: mutate.py [transfer|swap ...]; BUILD_DIR and SOURCE_DIR as ctest gives them."""
 # SPDX-License-Identifier: Apache-2.0
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -113,37 +114,40 @@ def build(name, folder, changed, content, out):
         return all(subprocess.run(step, capture_output=True).returncode == 0 for step in steps)
 
 
+def judge(job):
+    """Builds one mutant and runs its policy's cases; gives (what became of it, where)."""
+    name, path, line, condition, content = job
+    folder = os.path.join(SOURCE, "policies", name)
+    where = "%s:%d: %s" % (os.path.relpath(path, SOURCE), line, " ".join(condition.split()))
+    with tempfile.TemporaryDirectory() as scratch:
+        out = os.path.join(scratch, "mutant.wasm")
+        if not build(name, folder, path, content, out):
+            return "survived (it is no C)", where
+        test = os.path.join(BUILD, "tests", "policy_%s_test" % name)
+        if subprocess.run([test, out], capture_output=True).returncode != 0:
+            return "noticed", where
+    if any(key in condition for key in UNREACHABLE):
+        return "unreachable", where
+    return "survived", where
+
+
 def main():
-    names = sys.argv[1:] or ["transfer", "swap"]
-    killed, survivors, excused = 0, [], 0
-    for name in names:
-        folder = os.path.join(SOURCE, "policies", name)
-        files = [os.path.join(folder, name + ".c")]
+    jobs = []
+    for name in sys.argv[1:] or ["transfer", "swap"]:
         # What both policies use is taken away once, under the policy whose cases look at it.
+        files = [os.path.join(SOURCE, "policies", name, name + ".c")]
         files += [os.path.join(SDK, file) for file in SHARED[name]]
-        out = os.path.join(tempfile.gettempdir(), "mutant_%s_%d.wasm" % (name, os.getpid()))
-        for path in files:
-            for line, condition, content in mutants_of(path):
-                where = "%s of %s:%d: %s" % (name, os.path.relpath(path, SOURCE), line,
-                                             " ".join(condition.split()))
-                if not build(name, folder, path, content, out):
-                    print("not C:", where)
-                    survivors.append(where)
-                    continue
-                test = os.path.join(BUILD, "tests", "policy_%s_test" % name)
-                if subprocess.run([test, out], capture_output=True).returncode != 0:
-                    killed += 1
-                elif any(key in condition for key in UNREACHABLE):
-                    excused += 1
-                else:
-                    survivors.append(where)
-        if os.path.exists(out):
-            os.unlink(out)
-    for where in survivors:
-        print("survived:", where)
-    print("%d mutants noticed, %d that no input reaches" % (killed, excused))
-    print("%d passed, %d failed" % (killed, len(survivors)))
-    return 1 if survivors or killed < 20 else 0
+        jobs += [(name, path, *mutant) for path in files for mutant in mutants_of(path)]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        results = list(pool.map(judge, jobs))
+    survivors = [(what, where) for what, where in results if what.startswith("survived")]
+    noticed = sum(what == "noticed" for what, _ in results)
+    for what, where in survivors:
+        print("%s: %s" % (what, where))
+    print("%d checks taken away, %d noticed, %d that no input reaches"
+          % (len(jobs), noticed, sum(what == "unreachable" for what, _ in results)))
+    print("%d passed, %d failed" % (noticed, len(survivors)))
+    return 1 if survivors or noticed < 20 else 0
 
 
 sys.exit(main())

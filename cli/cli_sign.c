@@ -31,27 +31,44 @@ static int read_input(struct cli_call *call, const char *path, struct buffer *re
 	return CLI_YES;
 }
 
+static void show_verdict(const struct cli_json_file *file, bool allowed)
+{
+	const struct cli_json_node *reasons = cli_json_member(file->root, "reasons");
+	struct bytes text;
+	size_t count = 0;
+
+	puts(allowed ? "allowed" : "denied");
+	(void)!cli_json_count(reasons, &count);
+	for (size_t i = 0; i < count; i++)
+		if (cli_json_text(cli_json_member(cli_json_item(reasons, i), "text"), &text) &&
+		    text.len != 0)
+			printf("  %.*s\n", (int)text.len, (const char *)text.data);
+}
+
 static int show_answer(struct cli_call *call, const struct cli_server *server)
 {
 	struct cli_json_file file;
-	struct bytes signature;
+	struct bytes signature, verdict;
 	char message[256];
+	int result = CLI_YES;
 
-	if (call->json) {
-		printf("%.*s\n", (int)server->body.len, (const char *)server->body.data);
-		return cli_finish(call, CLI_YES);
-	}
 	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
 	    STATUS_OK) {
 		cli_complain(call, "the answer is no JSON: %s", message);
 		return CLI_UNSURE;
 	}
-	if (cli_json_text(cli_json_member(file.root, "signature"), &signature))
+	/* A dry run that was decided is an answer, and its no is a clear no. */
+	if (cli_json_text(cli_json_member(file.root, "verdict"), &verdict) &&
+	    !bytes_equal(verdict, bytes_of_text("allow")))
+		result = CLI_NO;
+	if (call->json)
+		printf("%.*s\n", (int)server->body.len, (const char *)server->body.data);
+	else if (cli_json_text(cli_json_member(file.root, "signature"), &signature))
 		printf("%.*s\n", (int)signature.len, (const char *)signature.data);
 	else
-		printf("allowed\n");
+		show_verdict(&file, result == CLI_YES);
 	cli_json_close(&file);
-	return cli_finish(call, CLI_YES);
+	return cli_finish(call, result);
 }
 
 static int run_sign(struct cli_call *call)

@@ -1,0 +1,210 @@
+/* claviger doctor: what this machine offers, what is missing, and what that costs. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cli_commands.h"
+#include "cli_out.h"
+#include "cli_server.h"
+
+struct finding {
+	const char *name;
+	bool good;
+	bool needed; /* without it the signer does not start, or does not answer */
+	char text[200];
+};
+
+static void look_at_kernel(struct finding *finding)
+{
+	struct utsname name;
+
+	(void)uname(&name);
+	snprintf(finding->text, sizeof(finding->text), "%.60s %.60s", name.sysname, name.release);
+	finding->good = true;
+}
+
+static void look_at_landlock(struct finding *finding)
+{
+	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	finding->good = abi > 0;
+	if (abi > 0)
+		snprintf(finding->text, sizeof(finding->text), "ABI %ld", abi);
+	else
+		snprintf(
+		    finding->text, sizeof(finding->text),
+		    "not offered: files are kept from the processes by seccomp and an empty root "
+		    "only");
+}
+
+static void look_at_secret_memory(struct finding *finding)
+{
+	long fd = syscall(SYS_memfd_secret, 0);
+
+	finding->good = fd >= 0;
+	if (fd >= 0)
+		close((int)fd);
+	snprintf(finding->text, sizeof(finding->text), "%s",
+	         fd >= 0 ? "offered: keys are not in the kernel's own map either"
+	                 : "not offered (secretmem.enable=1 on older kernels): keys lie in locked, "
+	                   "guarded memory");
+}
+
+static void look_at_locked_memory(struct finding *finding)
+{
+	struct rlimit limit = {0};
+
+	(void)getrlimit(RLIMIT_MEMLOCK, &limit);
+	finding->good = geteuid() == 0 || limit.rlim_cur >= 65536;
+	snprintf(finding->text, sizeof(finding->text), "RLIMIT_MEMLOCK %llu bytes%s",
+	         (unsigned long long)limit.rlim_cur,
+	         finding->good ? "" : ": keys cannot be locked into memory; raise it to 64 KiB");
+}
+
+static void look_at_user(struct finding *finding)
+{
+	finding->good = geteuid() == 0;
+	snprintf(finding->text, sizeof(finding->text), "%s",
+	         finding->good
+	             ? "root: every process gets a user id of its own"
+	             : "not root: the processes share your user id; seccomp, Landlock and "
+	               "namespaces still hold, but kill(2) among them is not the "
+	               "kernel's to refuse by id");
+}
+
+static void look_at_namespaces(struct finding *finding)
+{
+	FILE *file = fopen("/proc/sys/user/max_user_namespaces", "r");
+	long count = 0;
+
+	if (file != NULL) {
+		if (fscanf(file, "%ld", &count) != 1)
+			count = 0;
+		fclose(file);
+	}
+	finding->good = count > 0 || geteuid() == 0;
+	snprintf(finding->text, sizeof(finding->text), "%s",
+	         finding->good ? "offered: network, ipc and mounts of their own"
+	                       : "not offered: no network namespace of their own; seccomp refuses "
+	                         "sockets all the same");
+}
+
+static void look_at_seccomp(struct finding *finding)
+{
+	finding->good = prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+	snprintf(finding->text, sizeof(finding->text), "%s",
+	         finding->good ? "offered" : "not offered: the processes refuse to start");
+}
+
+static bool find_in_path(const char *program)
+{
+	const char *path = getenv("PATH");
+	char candidate[1024];
+
+	while (path != NULL && *path != '\0') {
+		size_t len = strcspn(path, ":");
+
+		snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)len, path, program);
+		if (access(candidate, X_OK) == 0)
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}
+
+static void look_at_swtpm(struct finding *finding)
+{
+	finding->good = find_in_path("swtpm");
+	snprintf(finding->text, sizeof(finding->text), "%s",
+	         finding->good ? "installed"
+	                       : "not installed: `claviger serve` needs it (apt install "
+	                         "swtpm)");
+}
+
+static void look_at_tpm(struct finding *finding)
+{
+	finding->good = access("/dev/tpmrm0", R_OK | W_OK) == 0;
+	snprintf(finding->text, sizeof(finding->text), "%s",
+	         finding->good
+	             ? "/dev/tpmrm0 is there (workstation mode does not use it)"
+	             : "no hardware TPM is accessible; workstation mode uses a software TPM, "
+	               "and says so in all its evidence");
+}
+
+static const struct {
+	const char *name;
+	void (*look)(struct finding *finding);
+	bool needed;
+} looks[] = {
+    {"kernel",        look_at_kernel,        false},
+    {"seccomp",       look_at_seccomp,       true },
+    {"landlock",      look_at_landlock,      false},
+    {"namespaces",    look_at_namespaces,    false},
+    {"user ids",      look_at_user,          false},
+    {"locked memory", look_at_locked_memory, true },
+    {"secret memory", look_at_secret_memory, false},
+    {"software TPM",  look_at_swtpm,         true },
+    {"hardware TPM",  look_at_tpm,           false},
+};
+
+#define LOOKS (sizeof(looks) / sizeof(looks[0]))
+
+static int run_doctor(struct cli_call *call)
+{
+	struct cli_out out = {.file = stdout};
+	int result = CLI_YES;
+
+	if (!cli_take_options(call, NULL, 0))
+		return CLI_USAGE;
+	if (call->count != 0)
+		return cli_usage(call, "takes no arguments");
+	if (call->json)
+		cli_out_open(&out, '[');
+	for (size_t i = 0; i < LOOKS; i++) {
+		struct finding finding = {.name = looks[i].name, .needed = looks[i].needed};
+
+		looks[i].look(&finding);
+		if (!finding.good && finding.needed)
+			result = CLI_NO;
+		if (!call->json) {
+			printf("%-8s %-14s %s\n",
+			       finding.good     ? "ok"
+			       : finding.needed ? "MISSING"
+			                        : "reduced",
+			       finding.name, finding.text);
+			continue;
+		}
+		cli_out_open(&out, '{');
+		cli_out_name(&out, "name");
+		cli_out_text(&out, bytes_of_text(finding.name));
+		cli_out_name(&out, "ok");
+		cli_out_bool(&out, finding.good);
+		cli_out_name(&out, "needed");
+		cli_out_bool(&out, finding.needed);
+		cli_out_name(&out, "text");
+		cli_out_text(&out, bytes_of_text(finding.text));
+		cli_out_close(&out, '}');
+	}
+	if (call->json) {
+		cli_out_close(&out, ']');
+		cli_out_line(&out);
+	}
+	return cli_finish(call, result);
+}
+
+const struct cli_command cli_doctor = {
+    .name = "doctor",
+    .arguments = "",
+    .sentence = "look at what this machine offers the signer, and what is reduced",
+    .run = run_doctor,
+};

@@ -28,7 +28,7 @@
 #define LIMIT_FUEL_PER_CHECK        500000  /* fuel of one policy check: 0.25-0.5 ms (S13) */
 #define LIMIT_FUEL_PER_REQUEST      1000000 /* fuel of all grants tried for one request */
 
-#define LIMIT_HTTP_BODY_MAX       24576   /* bytes of a request for one signature, hints included */
-#define LIMIT_HTTP_LARGE_BODY_MAX 557056  /* bytes of a batch, or of a sealed change as base64 */
+#define LIMIT_HTTP_BODY_MAX       24576  /* bytes of a request for one signature, hints included */
+#define LIMIT_HTTP_LARGE_BODY_MAX 557056 /* bytes of a batch, or of a sealed change as base64 */
 
 #endif

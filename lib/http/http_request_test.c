@@ -173,14 +173,13 @@ static void test_bad_chunks_are_refused(void)
 static void test_request_lines_are_strict(void)
 {
 	static const char *const bad[] = {
-	    "GET /x HTTP/2.0",    "GET /x HTTP/1.2",
-	    "GET /x HTTP/0.9",    "GET /x",
-	   "get /x HTTP/1.1",
-	    "GET x HTTP/1.1",     "GET http://h/x HTTP/1.1",
-	    "GET /x#f HTTP/1.1",  "CONNECT h:1 HTTP/1.1",
-	    "OPTIONS * HTTP/1.1", "GET /\x80 HTTP/1.1",
-	    "FOO /x HTTP/1.1",    "GET /x HTTP/1.1 ",
-	    "GET /x ICE/1.0",
+	    "GET /x HTTP/2.0",         "GET /x HTTP/1.2",
+	    "GET /x HTTP/0.9",         "GET /x",
+	    "get /x HTTP/1.1",         "GET x HTTP/1.1",
+	    "GET http://h/x HTTP/1.1", "GET /x#f HTTP/1.1",
+	    "CONNECT h:1 HTTP/1.1",    "OPTIONS * HTTP/1.1",
+	    "GET /\x80 HTTP/1.1",      "FOO /x HTTP/1.1",
+	    "GET /x HTTP/1.1 ",        "GET /x ICE/1.0",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

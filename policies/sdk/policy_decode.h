@@ -27,6 +27,7 @@ struct policy_cursor {
 	bool bad;
 };
 
+/* policy_take takes an integer of 1, 2, 4 or 8 bytes. */
 static inline uint64_t policy_take(struct policy_cursor *c, uint32_t bytes)
 {
 	uint64_t value = 0;
@@ -34,8 +35,7 @@ static inline uint64_t policy_take(struct policy_cursor *c, uint32_t bytes)
 		c->bad = true;
 		return 0;
 	}
-	for (uint32_t i = 0; i < bytes; i++)
-		value |= (uint64_t)c->at[i] << (8 * i);
+	__builtin_memcpy(&value, c->at, bytes);
 	c->at += bytes;
 	c->left -= bytes;
 	return value;
@@ -164,7 +164,7 @@ static POLICY_MAYBE uint32_t policy_decode_compute_budget(const struct policy_ix
 		return POLICY_REASON_DATA;
 	if (tag < 1 || tag > 4)
 		return POLICY_REASON_INSTRUCTION;
-	policy_take(&c, tag == 3 ? 8 : 4);
+	policy_skip(&c, tag == 3 ? 8 : 4);
 	if (ix->account_count != 0)
 		return POLICY_REASON_ACCOUNT_COUNT;
 	return policy_taken(&c);

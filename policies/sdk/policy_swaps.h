@@ -152,7 +152,7 @@ static void policy_take_amounts(struct policy_cursor *c, const struct policy_jup
 {
 	uint64_t first = policy_take(c, 8), quoted = policy_take(c, 8);
 	ret->slippage_bps = (uint32_t)policy_take(c, 2);
-	ret->fee_bps = (uint32_t)policy_take(c, form->v2 ? 2 : 1);
+	ret->fee_bps = (uint32_t)(form->v2 ? policy_take(c, 2) : policy_take(c, 1));
 	if (form->v2)
 		ret->fee_bps += (uint32_t)policy_take(c, 2);
 	if (ret->slippage_bps > 10000 || ret->fee_bps > 10000)

@@ -22,11 +22,15 @@ if(NOT CLAVIGER_SANITIZE)
 	target_include_directories(rig PUBLIC tests/boundary proc proc/supervisor)
 	target_link_libraries(rig PRIVATE supervisor_parts ${RIG_USES})
 	target_compile_definitions(rig PRIVATE ${TEST_DEFINITIONS})
-	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/power_test.c "rig;supervisor_parts;${RIG_USES}")
-	add_dependencies(power_test claviger-store claviger-verifier claviger-signer policy_transfer)
+	foreach(test power_test crash_test)
+		_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/${test}.c
+			"rig;supervisor_parts;${RIG_USES}")
+		add_dependencies(${test} claviger-store claviger-verifier claviger-signer policy_transfer)
+	endforeach()
 endif()
 
 soak_test(signer-bent-frames COMMAND build/tests/power_test 10000000)
+soak_test(crash COMMAND build/tests/crash_test 1000)
 soak_test(ipc-hostile-writer COMMAND build/tests/ipc_stress_test 100000000)
 
 # The figures of a hop; `claviger bench` measures the whole.

@@ -382,7 +382,7 @@ static void test_a_verifier_killed_mid_check_means_refusal_and_a_new_one(void)
 		       atomic_load(&link->memory.side[1]->tail))
 			sched_yield(); /* until the signer has asked */
 		begin = supervisor_now_us();
-		rig_replace_verifier(&rig);
+		rig_replace(&rig, PROC_verifier);
 		EXPECT(rig_take(&rig, &rig.bridge, &message, 5000000) == STATUS_OK);
 		CHECK(call_sign_take_answer(buffer_bytes(&message.payload), &answer) == STATUS_OK);
 		EXPECT(answer.request == request.request && answer.result != CALL_RESULT_SIGNED);

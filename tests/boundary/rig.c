@@ -82,18 +82,19 @@ void rig_renew(struct rig *rig, enum proc_channel_id id, struct ipc_channel *far
 	await_acknowledged(link, 1);
 }
 
-void rig_replace_verifier(struct rig *rig)
+void rig_replace(struct rig *rig, enum proc_role role)
 {
-	struct supervisor_link *link = rig_link(rig, PROC_CHANNEL_signer_verifier);
-	struct supervisor_child *verifier = rig_child(rig, PROC_verifier);
+	struct supervisor_link *link = rig_link(
+	    rig, role == PROC_store ? PROC_CHANNEL_signer_store : PROC_CHANNEL_signer_verifier);
+	struct supervisor_child *child = rig_child(rig, role);
 
-	kill(verifier->pid, SIGKILL);
-	CHECK(waitpid(verifier->pid, NULL, 0) == verifier->pid);
+	kill(child->pid, SIGKILL);
+	CHECK(waitpid(child->pid, NULL, 0) == child->pid);
 	ipc_memory_raise(&link->memory);
 	await_acknowledged(link, 0);
 	CHECK(ipc_memory_reset_side(&link->memory, 1) == STATUS_OK);
 	ipc_memory_raise(&link->memory);
-	CHECK(supervisor_spawn(&rig->supervisor, verifier) == STATUS_OK);
+	CHECK(supervisor_spawn(&rig->supervisor, child) == STATUS_OK);
 }
 
 /* What the supervisor does when the signer asks for another verifier (A17). */
@@ -102,7 +103,7 @@ static void supervise(struct rig *rig)
 	struct supervisor_link *link = rig_link(rig, PROC_CHANNEL_signer_verifier);
 
 	if (ipc_memory_complaint(&link->memory, 0) != IPC_COMPLAINT_NONE)
-		rig_replace_verifier(rig);
+		rig_replace(rig, PROC_verifier);
 }
 
 enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_message *message,
@@ -393,11 +394,11 @@ void rig_grant_body(const struct rig_world *world, const uint8_t client[32], str
 	body = (struct authz_grant_body){
 	    .parameters = buffer_bytes(&parameters),
 	    .schema = bytes_of(world->schema, world->schema_len),
-	    .counter_count = 1,
+	    .counter_count = world->cap == RIG_NO_CAP ? 0 : 1,
 	    .counters = {{.id = 1,
 	                  .unit = AUTHZ_UNIT_LAMPORTS,
 	                  .window = AUTHZ_WINDOW_TOTAL,
-	                  .cap = 3000000}},
+	                  .cap = world->cap != 0 ? world->cap : 3000000}},
 	};
 	memcpy(body.client, client, 32);
 	memcpy(body.module, world->module, 32);

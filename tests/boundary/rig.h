@@ -12,6 +12,7 @@
 #include "supervisor.h"
 
 #define RIG_TOKEN_LEN 64
+#define RIG_NO_CAP    UINT64_MAX /* a grant without counter */
 
 struct rig {
 	struct supervisor supervisor;
@@ -34,6 +35,7 @@ struct rig_world {
 	size_t schema_len;
 	char token[RIG_TOKEN_LEN + 1];
 	uint8_t recipient[32];
+	uint64_t cap; /* of its grant, lamports in total; 0: 3,000,000 */
 };
 
 /* rig_start starts all on a state folder; `genesis` for an empty one. CHECKs. */
@@ -52,8 +54,8 @@ bool rig_is_alive(struct rig *rig, enum proc_role role);
  * does; `far` is the end of the channel `id`. */
 void rig_renew(struct rig *rig, enum proc_channel_id id, struct ipc_channel *far);
 
-/* rig_replace_verifier kills the verifier and starts the next one, as the supervisor does. */
-void rig_replace_verifier(struct rig *rig);
+/* rig_replace kills store or verifier and starts the next one, as the supervisor does. */
+void rig_replace(struct rig *rig, enum proc_role role);
 
 /* rig_take waits for one message, at most `timeout_us`; STATUS_BUSY when none came. Meanwhile it
  * replaces the verifier when the signer asks for that. */
@@ -93,7 +95,7 @@ struct authz_change rig_change_begin(const struct rig *rig, const struct rig_wor
 bool rig_wallet_refresh(struct rig *rig, struct rig_world *world);
 
 /* rig_grant_body writes a grant of the transfer policy for a client: at most 1,000,000 lamports a
- * transaction to the world's recipient, 3,000,000 in total. */
+ * transaction to the world's recipient, the world's cap in total. */
 void rig_grant_body(const struct rig_world *world, const uint8_t client[32], struct buffer *out);
 
 /* rig_credential adds a client of its own with a token. */

@@ -409,6 +409,20 @@ def a_client_that_leaves_in_the_middle_leaves_nothing_behind(stage):
     expect(sign(stage)[0] == 200)
 
 
+@test
+def a_late_answer_goes_to_nobody_else(stage):
+    other = base64.b64encode(b"what the second client asked").decode()
+    right = sign(stage, message=other)[2]["signature"]
+    for _ in range(5):
+        gone = stage.connect()
+        gone.sendall(request("POST", "/api/v1/sign", {"wallet": "slow", "message": MESSAGE}))
+        time.sleep(0.05)  # until it has been asked
+        gone.close()
+        time.sleep(0.05)  # until its place is free; the next client gets the same one
+        body = sign(stage, "slow", message=other)[2]
+        expect(body["signature"] == right, "another client's signature")
+
+
 # What the paths say
 
 @test
@@ -872,6 +886,20 @@ def an_overloaded_signer_is_a_503_within_250_ms(stage):
         full += http.read()[0] == 503
     expect(full >= 90 - 64, "only %d of 90 were refused with a ring of 64" % full)
     expect(sign(stage)[0] == 200, "not back to work")
+
+
+@test
+def a_silent_signer_is_noticed_before_its_ring_is_full(stage):
+    stage.tell("hold")
+    ask = request("POST", "/api/v1/sign", {"wallet": "bot", "message": MESSAGE})
+    first = Http(stage.connect())
+    first.send(ask)
+    time.sleep(0.4)  # longer than a working signer is ever silent
+    begun = time.time()
+    expect_problem(sign(stage), 503, "overloaded")
+    expect(time.time() - begun < 0.25, "%.3f s" % (time.time() - begun))
+    stage.tell("go")
+    expect(first.read()[0] == 200, "the first one is answered all the same")
 
 
 @test

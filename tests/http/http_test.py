@@ -14,6 +14,7 @@ import re
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -417,7 +418,8 @@ def a_late_answer_goes_to_nobody_else(stage):
         gone = stage.connect()
         gone.sendall(request("POST", "/api/v1/sign", {"wallet": "slow", "message": MESSAGE}))
         time.sleep(0.05)  # until it has been asked
-        gone.close()
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.close()  # with a reset
         time.sleep(0.05)  # until its place is free; the next client gets the same one
         body = sign(stage, "slow", message=other)[2]
         expect(body["signature"] == right, "another client's signature")

@@ -33,6 +33,9 @@ soak_test(signer-bent-frames COMMAND build/tests/power_test 10000000)
 soak_test(crash COMMAND build/tests/crash_test 1000)
 soak_test(ipc-hostile-writer COMMAND build/tests/ipc_stress_test 100000000)
 
+# All real processes with a software TPM, as the kernel sees them.
+script_test(whole GROUP boundary COMMAND ${CMAKE_SOURCE_DIR}/tests/boundary/whole.py)
+
 # The figures of a hop; `claviger bench` measures the whole.
 add_executable(ipc_bench bench/ipc_bench.c)
 target_link_libraries(ipc_bench PRIVATE base ipc)

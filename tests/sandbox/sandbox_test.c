@@ -2,13 +2,19 @@
  * programs that have the real processes' skeleton and seccomp policy, as root with user ids of
  * their own and, when the test itself runs as root, a second time as one unprivileged user. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +28,7 @@
 
 static char state_dir[] = "/tmp/sandbox_test_XXXXXX";
 static bool plain; /* run the attack program as an unprivileged user */
+static bool poor;  /* and as on a kernel without user namespaces, mounts and Landlock */
 static unsigned tried, killed, refused;
 static off_t last_log_bytes; /* what the last attack program logged */
 
@@ -49,6 +56,24 @@ static int start_fd_for(enum proc_role role, const char *act)
 	return fd;
 }
 
+/* From here on unshare and mount are not permitted, Landlock does not exist. */
+static bool become_poor(void)
+{
+	static struct sock_filter code[] = {
+	    {BPF_LD | BPF_W | BPF_ABS, 0, 0,                        offsetof(struct seccomp_data, nr)},
+	    {BPF_JMP | BPF_JEQ | BPF_K,                        4, 0, SYS_unshare                           },
+	    {BPF_JMP | BPF_JEQ | BPF_K,                        3, 0, SYS_mount},
+	    {BPF_JMP | BPF_JEQ | BPF_K,                        1, 0, SYS_landlock_create_ruleset                           },
+	    {BPF_RET | BPF_K,                        0,           0,           SECCOMP_RET_ALLOW},
+	    {BPF_RET | BPF_K,                        0,           0,           SECCOMP_RET_ERRNO | ENOSYS                           },
+	    {BPF_RET | BPF_K,                        0,           0,           SECCOMP_RET_ERRNO | EPERM},
+	};
+	struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
 /* Runs attack-ROLE and returns its wait status. Its standard error is a file. */
 static int attack(enum proc_role role, const char *act)
 {
@@ -70,6 +95,8 @@ static int attack(enum proc_role role, const char *act)
 		if (plain &&
 		    (setgroups(0, NULL) != 0 || setgid(PLAIN_UID) != 0 || setuid(PLAIN_UID) != 0))
 			_exit(98);
+		if (poor && !become_poor())
+			_exit(96);
 		execv(path, args);
 		_exit(97);
 	}
@@ -173,6 +200,17 @@ static void test_the_same_holds_for_an_unprivileged_user(void)
 	plain = false;
 }
 
+/* What is left then: exact descriptors, limits, no capabilities, seccomp. */
+static void test_the_same_holds_on_a_kernel_that_has_only_seccomp(void)
+{
+	plain = geteuid() == 0;
+	poor = true;
+	test_every_process_serves_when_it_does_nothing_forbidden();
+	test_every_act_is_refused_in_every_process();
+	test_a_descriptor_too_many_or_too_few_is_refused();
+	plain = poor = false;
+}
+
 int main(void)
 {
 	struct stat stat_before;
@@ -184,6 +222,7 @@ int main(void)
 	RUN(test_a_descriptor_too_many_or_too_few_is_refused);
 	if (geteuid() == 0)
 		RUN(test_the_same_holds_for_an_unprivileged_user);
+	RUN(test_the_same_holds_on_a_kernel_that_has_only_seccomp);
 	CHECK(stat(state_dir, &stat_before) == 0 && rmdir(state_dir) == 0);
 	unlink("/tmp/claviger-attack");
 	printf("%u acts tried, %u killed by seccomp, %u refused\n", tried, killed, refused);

@@ -158,6 +158,10 @@ int cli_change_run(struct cli_change *change,
 		if (result != CLI_YES)
 			return result;
 	}
+	if (change->hold) {
+		*ret_answer = (struct authz_submit_answer){.seq = 0};
+		return CLI_YES;
+	}
 	result = cli_server_ask(change->server, CALL_CHANGE_SUBMIT, buffer_bytes(&change->request),
 	                        &answer);
 	if (result != CLI_YES)

@@ -18,6 +18,7 @@ struct cli_change {
 	bool yes;                        /* do not ask */
 	bool quiet;                      /* do not show the text (--json, --dev) */
 	const char *keep;                /* file that the signed change is written to, or NULL */
+	bool hold;                       /* only keep it: somebody submits it later */
 	struct authz_change change;      /* action, entries; the rest is filled in */
 	struct authz_signed_change given;
 	struct buffer bytes;   /* the encoded change */

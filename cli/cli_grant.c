@@ -230,6 +230,7 @@ int cli_grant_create(struct cli_server *server, const struct keys_sign_key *key,
 	change.yes = grant->yes;
 	change.quiet = grant->quiet;
 	change.keep = grant->keep;
+	change.hold = grant->hold;
 	for (size_t i = 0; result == CLI_YES && i < table_count; i++)
 		change.given.tables[change.given.table_count++] = tables[i];
 	for (size_t i = 0; result == CLI_YES && i < count; i++)
@@ -384,20 +385,21 @@ static int run_create(struct cli_call *call)
 	static struct create create;
 	const struct cli_option table[] = {
 	    CLI_SERVER_OPTIONS(create.options),
-	    {"--wallet",        &create.wallets,    NULL             },
-	    {"--client",        &create.client,     NULL             },
-	    {"--policy",        &create.policy,     NULL             },
-	    {"--params",        &create.params,     NULL             },
-	    {"--key",           &create.key_file,   NULL             },
-	    {"--uses",          &create.uses,       NULL             },
-	    {"--expires",       &create.expires,    NULL             },
-	    {"--not-before",    &create.not_before, NULL             },
-	    {"--cap",           &create.caps,       NULL             },
-	    {"--nonce-account", &create.nonces,     NULL             },
-	    {"--tables",        &create.tables,     NULL             },
-	    {"--pin",           &create.pins,       NULL             },
-	    {"--keep",          &create.grant.keep, NULL             },
-	    {"--yes",           NULL,               &create.grant.yes},
+	    {"--wallet",        &create.wallets,    NULL              },
+	    {"--client",        &create.client,     NULL              },
+	    {"--policy",        &create.policy,     NULL              },
+	    {"--params",        &create.params,     NULL              },
+	    {"--key",           &create.key_file,   NULL              },
+	    {"--uses",          &create.uses,       NULL              },
+	    {"--expires",       &create.expires,    NULL              },
+	    {"--not-before",    &create.not_before, NULL              },
+	    {"--cap",           &create.caps,       NULL              },
+	    {"--nonce-account", &create.nonces,     NULL              },
+	    {"--tables",        &create.tables,     NULL              },
+	    {"--pin",           &create.pins,       NULL              },
+	    {"--keep",          &create.grant.keep, NULL              },
+	    {"--hold",          NULL,               &create.grant.hold},
+	    {"--yes",           NULL,               &create.grant.yes },
 	};
 	int result;
 
@@ -406,6 +408,8 @@ static int run_create(struct cli_call *call)
 	if (call->count != 0 || create.wallets == NULL || create.client == NULL ||
 	    create.policy == NULL || create.params == NULL || create.key_file == NULL)
 		return cli_usage(call, "needs --wallet, --client, --policy, --params and --key");
+	if (create.grant.hold && create.grant.keep == NULL)
+		return cli_usage(call, "--hold needs --keep FILE");
 	result = take_terms(call, &create);
 	if (result == CLI_YES)
 		result = cli_server_open(&create.server, call, &create.options);
@@ -602,7 +606,7 @@ const struct cli_command cli_grant_new = {
     .arguments =
         "--wallet W[,W...] --client C --policy MODULE.wasm --params P.toml --key USER.json "
         "[--uses N] [--expires T] [--not-before T] [--cap UNIT:WINDOW:CAP[,...]] "
-        "[--nonce-account A[,...]] [--tables FILE --pin TABLE:N[,...]] [--keep FILE] "
+        "[--nonce-account A[,...]] [--tables FILE --pin TABLE:N[,...]] [--keep FILE [--hold]] "
         "[--yes]",
     .sentence = "let a client use wallets, as far as a policy allows",
     .run = run_create,
@@ -612,7 +616,8 @@ const struct cli_command cli_grant_new = {
         "--cap    what may leave under this grant: lamports:total:10000000000,uses:1h:100,\n"
         "         mint=ADDRESS:24h:5000000. Fees and tips count as lamports.\n"
         "--pin    believe the first N entries of a lookup table as FILE has them\n"
-        "--keep   write the signed change to a file (claviger change submit)\n",
+        "--keep   write the signed change to a file (claviger change submit)\n"
+        "--hold   only keep it, to submit within 120 s; whoever has the file may\n",
 };
 
 const struct cli_command cli_grant_list = {

@@ -13,6 +13,7 @@ int cli_module_add(struct cli_server *server, struct bytes module,
 struct cli_grant {
 	struct authz_grant_body body;
 	const char *keep;
+	bool hold; /* only kept, not submitted */
 	bool yes, quiet;
 };
 

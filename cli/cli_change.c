@@ -198,7 +198,7 @@ int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, 
 	struct call_wallet wanted;
 	struct bytes answer;
 	uint8_t *ids;
-	size_t count;
+	size_t count, untold = 0; /* wallets that could not be looked at: others go on */
 	int result;
 
 	if (call_wallet_parse(bytes_of_text(text), &wanted) != STATUS_OK)
@@ -223,8 +223,10 @@ int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, 
 	for (size_t i = 0; i < count && result == CLI_NO; i++) {
 		int asked = cli_query(server, key, AUTHZ_QUERY_WALLET, ids + i * 32, none, &answer);
 
-		if (asked != CLI_YES || authz_wallet_take(answer, ret_wallet) != STATUS_OK)
+		if (asked != CLI_YES || authz_wallet_take(answer, ret_wallet) != STATUS_OK) {
+			untold++;
 			continue;
+		}
 		if (wanted.kind == CALL_WALLET_ADDRESS
 		        ? memcmp(ret_wallet->address, wanted.key, 32) == 0
 		        : bytes_equal(bytes_of(ret_wallet->name, ret_wallet->name_len),
@@ -232,7 +234,12 @@ int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, 
 			result = CLI_YES;
 	}
 	free(ids);
-	if (result == CLI_NO)
+	if (result == CLI_NO && untold > 0) {
+		cli_complain(server->call, "no wallet %s among those that could be looked at",
+		             text);
+		result = CLI_UNSURE;
+	} else if (result == CLI_NO) {
 		cli_complain(server->call, "this key has no wallet %s", text);
+	}
 	return result;
 }

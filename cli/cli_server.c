@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_server.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,8 @@
 
 #define DEFAULT_SERVER "https://127.0.0.1:8200"
 #define PIN_LEN        HEX_LEN(64)
+#define BUSY_ATTEMPTS  6
+#define BUSY_WAIT_MS   50
 
 static struct buffer new_buffer(size_t cap)
 {
@@ -239,6 +242,14 @@ int cli_server_open(struct cli_server *server, const struct cli_call *call,
 	return result;
 }
 
+static bool is_load(struct bytes payload)
+{
+	struct bytes code, text;
+
+	return authz_refusal_take(payload, &code, &text) == STATUS_OK &&
+	       bytes_equal(code, bytes_of_text("overloaded"));
+}
+
 static void show_refusal(const struct cli_server *server, struct bytes payload)
 {
 	struct bytes code, text;
@@ -250,8 +261,9 @@ static void show_refusal(const struct cli_server *server, struct bytes payload)
 		cli_complain(server->call, "refused without a reason");
 }
 
-int cli_server_ask(struct cli_server *server, enum call_change_request_kind kind,
-                   struct bytes payload, struct bytes *ret_answer)
+/* ask makes one attempt; with `may_wait` a refusal for load is only told by *ret_busy. */
+static int ask(struct cli_server *server, enum call_change_request_kind kind, struct bytes payload,
+               bool may_wait, bool *ret_busy, struct bytes *ret_answer)
 {
 	struct authz_envelope envelope = {.kind = kind, .payload = payload}, answer;
 	struct keys_hpke_answer key;
@@ -297,11 +309,28 @@ int cli_server_ask(struct cli_server *server, enum call_change_request_kind kind
 	if (result != CLI_YES)
 		return result;
 	if (answer.kind != STATUS_OK) {
-		show_refusal(server, answer.payload);
+		*ret_busy = may_wait && is_load(answer.payload);
+		if (!*ret_busy)
+			show_refusal(server, answer.payload);
 		return CLI_NO;
 	}
 	*ret_answer = answer.payload;
 	return CLI_YES;
+}
+
+int cli_server_ask(struct cli_server *server, enum call_change_request_kind kind,
+                   struct bytes payload, struct bytes *ret_answer)
+{
+	bool busy = false;
+	int result = ask(server, kind, payload, true, &busy, ret_answer);
+
+	/* Nothing was begun, so that asking again changes nothing twice. */
+	for (int attempt = 1; busy && attempt <= BUSY_ATTEMPTS; attempt++) {
+		(void)poll(NULL, 0, attempt * BUSY_WAIT_MS);
+		busy = false;
+		result = ask(server, kind, payload, attempt < BUSY_ATTEMPTS, &busy, ret_answer);
+	}
+	return result;
 }
 
 int cli_server_nonce(struct cli_server *server, uint8_t ret_nonce[32])

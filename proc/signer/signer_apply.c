@@ -397,7 +397,8 @@ static enum status check_grant(struct signer_change *job, const struct authz_gra
 	return STATUS_OK;
 }
 
-/* The first lease of every counter is part of the grant's own commit. */
+/* The counters' first durable state is part of the grant's own commit. It leases nothing: whoever
+ * loads it counts its lease as spent, and the grant would begin with less than the user gave. */
 static void first_leases(struct signer_change *job)
 {
 	struct authz_counter_rule rules[LIMIT_COUNTERS_MAX + 1];
@@ -410,6 +411,7 @@ static void first_leases(struct signer_change *job)
 		struct authz_counter live = {.bucket = 0};
 
 		authz_counter_lease_prepare(&rules[i], &live, 0, now, &job->lease.counters[i]);
+		job->lease.counters[i].lease_left = 0;
 	}
 }
 

@@ -7,6 +7,7 @@
 file(WRITE ${CMAKE_BINARY_DIR}/rows.txt "")
 file(WRITE ${CMAKE_BINARY_DIR}/soak.txt "")
 add_custom_target(programs) # what `make build` makes: all that ships, no tests
+add_dependencies(programs licenses)
 set(TEST_DEFINITIONS SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_DIR}")
 
 # module(NAME USES a b THIRD x [SHARES d]): lib/NAME, a static library. NAME/*_test.c become tests of the

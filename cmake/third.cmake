@@ -22,6 +22,7 @@ string(REGEX MATCHALL "[^\n]+" third_lines "${third_lines}")
 foreach(line ${third_lines})
 	string(REGEX REPLACE " .*" "" package "${line}")
 	string(REGEX REPLACE "^[^ ]* " "" THIRD_PREFIX_${package} "${line}")
+	list(APPEND third_prefixes ${package}=${THIRD_PREFIX_${package}})
 endforeach()
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
 	${CMAKE_SOURCE_DIR}/deps.lock ${CMAKE_SOURCE_DIR}/tools/deps)
@@ -33,3 +34,12 @@ third(llhttp PACKAGE llhttp ARCHIVES libllhttp.a)
 third(yyjson PACKAGE yyjson ARCHIVES libyyjson.a)
 third(tss2 PACKAGE tss2 NEEDS awslc_crypto ARCHIVES libtss2-esys.a libtss2-sys.a
 	libtss2-tcti-device.a libtss2-tcti-swtpm.a libtss2-mu.a)
+
+# Their licences travel with the programs.
+add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/share/licenses/LICENSE
+	DEPENDS ${CMAKE_SOURCE_DIR}/tools/licenses ${CMAKE_SOURCE_DIR}/THIRD_PARTY.md
+		${CMAKE_SOURCE_DIR}/deps.lock ${CMAKE_SOURCE_DIR}/engine/Cargo.lock
+		${CMAKE_SOURCE_DIR}/LICENSE ${CMAKE_SOURCE_DIR}/NOTICE
+	COMMAND ${CMAKE_SOURCE_DIR}/tools/licenses ${CMAKE_BINARY_DIR}/share/licenses ${third_prefixes}
+	COMMENT "licences" VERBATIM)
+add_custom_target(licenses ALL DEPENDS ${CMAKE_BINARY_DIR}/share/licenses/LICENSE)

@@ -88,16 +88,19 @@ static int attack(enum proc_role role, const char *act)
 	if (pid == 0) {
 		char *const args[] = {path, NULL};
 		int one = fcntl(start, F_DUPFD, 100), two = fcntl(report, F_DUPFD, 100);
+		/* Opened by who runs the test: another user may not reach the build's folder. */
+		int opened = open(path, O_PATH), program = fcntl(opened, F_DUPFD, 100);
 
-		if (dup2(log, STDERR_FILENO) < 0 || dup2(one, PROC_START_FD) < 0 ||
-		    dup2(two, PROC_FIRST_FD) < 0 || close_range(PROC_FIRST_FD + 1, ~0U, 0) != 0)
+		if (program < 0 || dup2(log, STDERR_FILENO) < 0 || dup2(one, PROC_START_FD) < 0 ||
+		    dup2(two, PROC_FIRST_FD) < 0 ||
+		    close_range(PROC_FIRST_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0)
 			_exit(99);
 		if (plain &&
 		    (setgroups(0, NULL) != 0 || setgid(PLAIN_UID) != 0 || setuid(PLAIN_UID) != 0))
 			_exit(98);
 		if (poor && !become_poor())
 			_exit(96);
-		execv(path, args);
+		execveat(program, "", args, environ, AT_EMPTY_PATH);
 		_exit(97);
 	}
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);

@@ -23,7 +23,7 @@ export function makeFolder(prefix) {
   return mkdtempSync(join(base, `claviger-${prefix}-`));
 }
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
     server.on('error', reject);

@@ -1,3 +1,4 @@
 # The whole signer, real processes and a software TPM: what a user, a bot and a power cut see of it.
 script_test(system_thread GROUP system TIMEOUT 300 COMMAND node tests/system/thread.mjs)
 script_test(demo GROUP system TIMEOUT 300 COMMAND node tools/demo.mjs)
+script_test(system_readme GROUP system TIMEOUT 120 COMMAND node tests/system/readme.mjs)

@@ -7,6 +7,10 @@
 #define DIRTY_MAX   2048
 #define STREAM_TAGS 2 /* appends in flight of one sync: receipts, inputs */
 
+_Static_assert(CALL_BATCH_MAX *(AUTHZ_RECEIPT_MAX + ITEM_HEAD) + SIGNER_SYNC_BYTES <
+                   SIGNER_BLOB_MAX,
+               "a whole batch's receipts fit beside those that make a sync");
+
 /* Streams are sealed as records of these kinds, id = zero: their order is the store's to keep, and
  * the chains inside prove it. */
 static const uint8_t stream_id[32];
@@ -311,11 +315,15 @@ void signer_receipts_add(struct signer_receipts *receipts, struct authz_receipt 
 static bool append(struct signer_receipts *receipts, uint32_t stream, uint32_t kind,
                    const struct buffer *plain)
 {
+	enum status status;
+
 	receipts->sealed.len = 0;
 	CHECK(signer_vault_seal(receipts->vault, kind, stream_id, buffer_bytes(plain),
 	                        &receipts->sealed) == STATUS_OK);
-	return signer_store_append(receipts->state->store, stream, buffer_bytes(&receipts->sealed),
-	                           stream) == STATUS_OK;
+	status = signer_store_append(receipts->state->store, stream,
+	                             buffer_bytes(&receipts->sealed), stream);
+	CHECK(status != STATUS_TOO_LARGE); /* it never would fit, and nothing more be signed */
+	return status == STATUS_OK;
 }
 
 /* Sets the blob going: what its receipts make of each chain is what may be written once it is

@@ -17,9 +17,9 @@
 #include "signer_state.h"
 
 #define SIGNER_SYNC_MS       100
-#define SIGNER_BLOB_MAX      320000u /* plain; fits one message of the store */
-#define SIGNER_SYNC_BYTES    65536u  /* sync earlier when so much has gathered */
-#define SIGNER_RECENT_MAX    4096    /* decisions that can be shown from memory */
+#define SIGNER_BLOB_MAX      (CALL_STORE_VALUE_LEN_MAX - KEYS_AEAD_OVERHEAD_LEN) /* plain */
+#define SIGNER_SYNC_BYTES    65536u /* sync earlier when so much has gathered */
+#define SIGNER_RECENT_MAX    4096   /* decisions that can be shown from memory */
 #define SIGNER_RECENT_BYTES  (4u << 20)
 #define SIGNER_CHAINS_CACHED 16384
 

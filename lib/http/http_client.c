@@ -20,11 +20,13 @@
 
 #define TIMEOUT_DEFAULT_MS 30000u
 #define HEAD_MAX           4096
+#define JOINED_MAX         8192 /* a body up to this is sent in one piece with its head */
 
 struct http_client {
 	char host[256], port[16], ca_file[1024];
 	SSL_CTX *context;
 	SSL *tls;
+	unsigned timeout_ms; /* that the socket has now; 0: none yet */
 	int fd;
 };
 
@@ -50,11 +52,14 @@ static void hang_up(struct http_client *client)
 	client->fd = -1;
 }
 
-static void set_timeout(const struct http_client *client, unsigned timeout_ms)
+static void set_timeout(struct http_client *client, unsigned timeout_ms)
 {
 	struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = (timeout_ms % 1000) * 1000};
 	int on = 1;
 
+	if (client->timeout_ms == timeout_ms)
+		return;
+	client->timeout_ms = timeout_ms;
 	setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -73,6 +78,7 @@ static enum status connect_tcp(struct http_client *client, char *ret_error)
 		client->fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, 0);
 		if (client->fd < 0)
 			continue;
+		client->timeout_ms = 0;
 		set_timeout(client, TIMEOUT_DEFAULT_MS);
 		if (connect(client->fd, at->ai_addr, at->ai_addrlen) != 0) {
 			last = errno;
@@ -210,10 +216,10 @@ static bool send_all(const struct http_client *client, const char *data, size_t 
 static enum status send_call(const struct http_client *client, const struct http_call *call,
                              char *ret_error)
 {
-	char head[HEAD_MAX];
+	char head[HEAD_MAX + JOINED_MAX];
 	bool is_v6 = strchr(client->host, ':') != NULL;
 	int len = snprintf(
-	    head, sizeof(head),
+	    head, HEAD_MAX,
 	    "%s %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nAccept: application/json\r\n"
 	    "%s%s%s%sContent-Length: %zu\r\n\r\n",
 	    call->method, call->path, is_v6 ? "[" : "", client->host, is_v6 ? "]" : "",
@@ -221,8 +227,16 @@ static enum status send_call(const struct http_client *client, const struct http
 	    call->token != NULL ? call->token : "", call->token != NULL ? "\r\n" : "",
 	    call->body.len != 0 ? "Content-Type: application/json\r\n" : "", call->body.len);
 
-	if (len < 0 || (size_t)len >= sizeof(head))
+	if (len < 0 || (size_t)len >= HEAD_MAX)
 		return fail(ret_error, STATUS_TOO_LARGE, "the request's head is too long");
+	/* A short body goes with its head: one record, one packet, one wake-up over there. */
+	if (call->body.len != 0 && call->body.len <= JOINED_MAX) {
+		memcpy(head + len, call->body.data, call->body.len);
+		len += (int)call->body.len;
+		if (!send_all(client, head, (size_t)len))
+			return fail(ret_error, STATUS_IO, "%s closed the connection", client->host);
+		return STATUS_OK;
+	}
 	if (!send_all(client, head, (size_t)len) ||
 	    !send_all(client, (const char *)call->body.data, call->body.len))
 		return fail(ret_error, STATUS_IO, "%s closed the connection", client->host);

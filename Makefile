@@ -24,7 +24,7 @@ soak: ## the long runs, resumable; T=name only those whose name contains name
 	@tools/soak "$(T)"
 
 bench: ## the figures of spec/performance.md, and one line of JSON at the end
-	@tools/build && build/bin/claviger bench
+	@tools/bench
 
 fmt: ## clang-format everything in place
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

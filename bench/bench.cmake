@@ -1,0 +1,12 @@
+# What `make bench` runs. R needs Debian's libsodium-dev, which tools/bench installs.
+find_path(SODIUM_INCLUDE sodium.h)
+find_library(SODIUM_LIBRARY sodium)
+add_executable(bench_sign EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/bench_sign.c ${CMAKE_SOURCE_DIR}/bench/bench_load.c
+	${CMAKE_SOURCE_DIR}/bench/bench_message.c)
+target_link_libraries(bench_sign PRIVATE base http keys solana)
+set_target_properties(bench_sign PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+if(SODIUM_INCLUDE AND SODIUM_LIBRARY)
+	target_compile_definitions(bench_sign PRIVATE BENCH_LIBSODIUM=1)
+	target_link_libraries(bench_sign PRIVATE ${SODIUM_LIBRARY})
+endif()
+add_custom_target(bench DEPENDS bench_sign bench_wasm policy_swap_test)

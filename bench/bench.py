@@ -1,0 +1,332 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The figures of a signature over the full path, on this machine, in units of its own speed.
+
+usage: bench/bench.py [--rounds N] [--wallets N] [--connections N] [--verifiers N] [--json]
+                      [--profile FILE] [--no-swap]
+
+Starts a signer of its own in a temporary folder (`claviger serve`), makes wallets, a client and
+grants through the command line as a user would, and drives it with 64 TLS 1.3 connections, one
+request in flight each. All server processes are pinned to the last processor, the clients to the
+first. Prints a table, then one JSON object as the last line. A round whose base (R) drifts by more
+than 15 % is left out. Ends with 0 when figures were taken; goals that were missed are named.
+"""
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
+TOOL = os.path.join(BUILD, "bin", "claviger")
+DRIFT_MAX = 0.15
+
+TRANSFER = """any_recipient = true
+max_lamports = 1000000000
+max_fee_lamports = 1000000
+"""
+SWAP = """input_mint = "%s"
+max_in = 9000000000000000000
+output_mints = ["%s"]
+min_out = 0
+max_slippage_bps = 10000
+max_fee_lamports = 100000000
+max_tip_lamports = 100000000
+max_platform_fee_bps = 200
+"""
+
+
+def fail(sentence):
+    print("bench: " + sentence, file=sys.stderr)
+    sys.exit(3)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """A signer of its own on free ports; what it needs goes with it."""
+
+    def __init__(self, cpus, verifiers):
+        self.folder = tempfile.mkdtemp(prefix="claviger-bench-", dir="/tmp")
+        self.port = free_port()
+        self.state = os.path.join(self.folder, "state")
+        self.ca = os.path.join(self.state, "ca.pem")
+        self.log = open(os.path.join(self.folder, "log"), "w", encoding="utf-8")
+        command = [TOOL, "serve", "--state", self.state, "--echo", "--verifiers", str(verifiers),
+                   "--listen", "127.0.0.1:%d" % self.port,
+                   "--metrics", "127.0.0.1:%d" % free_port()]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True,
+                                        preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+        for line in self.process.stdout:
+            if line.strip() == "ready":
+                return
+        self.stop()
+        fail("the signer did not start")
+
+    def run(self, *words):
+        env = dict(os.environ, CLAVIGER_SERVER="https://127.0.0.1:%d" % self.port,
+                   CLAVIGER_CA=self.ca, CLAVIGER_HOME=os.path.join(self.folder, "home"))
+        done = subprocess.run([TOOL, *words], env=env, cwd=self.folder, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self.stop()
+            fail("claviger %s: %s" % (" ".join(words[:2]), done.stderr.strip()[-500:]))
+        return done.stdout
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+        return path
+
+    def processes(self):
+        """NAME:PID of every process that serves: the supervisor and its children."""
+        parents = {}
+        for entry in os.listdir("/proc"):
+            if entry.isdigit():
+                try:
+                    with open("/proc/%s/stat" % entry, encoding="utf-8") as f:
+                        stat = f.read()
+                    path = os.readlink("/proc/%s/exe" % entry)
+                except OSError:
+                    continue
+                name = os.path.basename(path).replace("claviger-", "")
+                parents[int(entry)] = (int(stat.rsplit(")", 1)[1].split()[1]), name)
+        mine = {self.process.pid}
+        for _ in range(3):
+            mine |= {pid for pid, (parent, _) in parents.items() if parent in mine}
+        return ["%s:%d" % (parents[pid][1], pid) for pid in sorted(mine)
+                if pid != self.process.pid and pid in parents]
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def policy(name):
+    return os.path.join(BUILD, "share", "policies", name + ".wasm")
+
+
+def real_swaps(count):
+    rows = []
+    with open(os.path.join(SOURCE, "tests", "policy", "real_swaps.txt"), encoding="utf-8") as f:
+        rows = [line.split() for line in f if line.strip() and not line.startswith("#")]
+    rows.sort(key=lambda row: -len(row[2]))  # the largest: many accounts
+    return rows[:count]
+
+
+def prepare(server, wallets, swaps):
+    """Wallets, a client and grants; returns the path of the plan for bench_sign."""
+    server.run("key", "new", "user.json")
+    server.run("client", "new", "bot")
+    token = os.path.join(server.folder, "home", "clients", "bot.token")
+    plan, names = [], []
+
+    def wallet(name):
+        said = json.loads(server.run("wallet", "create", name, "--key", "user.json", "--yes",
+                                     "--json"))
+        names.append(name)
+        return said["address"]
+
+    def grant(wallets_named, module, parameters):
+        server.run("grant", "create", "--wallet", ",".join(wallets_named), "--client", "bot",
+                   "--policy", policy(module), "--params", parameters, "--key", "user.json",
+                   "--yes")
+
+    for i in range(wallets):
+        plan.append("transfer %s t%d %s" % (token, i, wallet("t%d" % i)))
+    parameters = server.write("transfer.toml", TRANSFER)
+    for at in range(0, len(names), 8):
+        grant(names[at:at + 8], "transfer", parameters)
+    for i, (mint_in, mint_out, wire) in enumerate(real_swaps(swaps)):
+        address = wallet("s%d" % i)
+        grant(["s%d" % i], "swap", server.write("swap%d.toml" % i, SWAP % (mint_in, mint_out)))
+        plan.append("swap %s s%d %s %s %s %s" % (token, i, address, mint_in, mint_out, wire))
+    return server.write("plan", "\n".join(plan) + "\n")
+
+
+def swap_requests(folder):
+    """What a verifier is handed for real swaps, as the policy's own test writes it."""
+    path = os.path.join(folder, "requests")
+    subprocess.run([os.path.join(BUILD, "tests", "policy_swap_test")], cwd=BUILD, check=False,
+                   env=dict(os.environ, RUN_REQUESTS=path), stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    return path if os.path.exists(path) else fail("policy_swap_test wrote no requests")
+
+
+def run_check(requests, cpu):
+    """One run of bench_wasm beside the load, on the servers' processor."""
+    out = subprocess.run([os.path.join(BUILD, "tests", "bench_wasm"), policy("swap"), requests, "-",
+                          "3000"], capture_output=True, text=True, check=False,
+                         preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+    if out.returncode != 0:
+        fail("bench_wasm: " + out.stderr.strip()[-300:])
+    return json.loads(out.stdout.splitlines()[-1])["wasm_check"]
+
+
+def middle(values):
+    return statistics.median(values)
+
+
+def core_rate(result):
+    """Signatures in a second of processor time of all server processes."""
+    return result["calls"] / (sum(result["cpu_us"].values()) / 1e6)
+
+
+def steady(rounds):
+    """The rounds whose base, before and after, is within DRIFT_MAX of the others' middle."""
+    base = middle([r["R"] for r in rounds] + [r["R_before"] for r in rounds])
+    kept = [r for r in rounds
+            if all(abs(r[k] - base) <= DRIFT_MAX * base for k in ("R", "R_before"))]
+    return kept
+
+
+class Table:
+    def __init__(self):
+        self.figures = {}
+
+    def add(self, name, words, values, unit, ratios, ratio_unit, goal, reached, better=max):
+        value, ratio = middle(values), middle(ratios)
+        figure = {"value": round(value, 2), "unit": unit, "ratio": round(ratio, 3),
+                  "ratio_unit": ratio_unit, "best": round(better(ratios), 3), "goal": goal}
+        verdict = ""
+        if goal is not None:
+            figure["ok"] = reached(ratio)
+            verdict = "reached" if figure["ok"] else "MISSED"
+        self.figures[name] = figure
+        print("%-9s %-46s %10.1f %-5s %7.2f %-2s best %6.2f  %-10s %s" % (
+            name, words, value, unit, ratio, ratio_unit, figure["best"],
+            "" if goal is None else "goal %s" % goal, verdict))
+
+    def note(self, name, words, value, unit):
+        self.figures[name] = {"value": round(value, 3), "unit": unit}
+        print("%-9s %-46s %10.1f %s" % (name, words, value, unit))
+
+
+def split(rounds, key):
+    """Microseconds of processor time for each call, by process."""
+    names = {}
+    for r in rounds:
+        for name, us in r[key]["cpu_us"].items():
+            names.setdefault(re.sub(r"\d+$", "", name), []).append(us / r[key]["calls"])
+    return {name: middle(v) for name, v in names.items()}
+
+
+def show(rounds, checks, arguments):
+    r_us, s_us = middle([r["R"] for r in rounds]), middle([r["S"] for r in rounds])
+    table = Table()
+    table.note("R", "libsodium crypto_sign_detached of 1 KB", r_us, "us")
+    table.note("S", "the signer's own signature of 1 KB", s_us, "us")
+    table.note("E", "null call through bridge and TLS, processor time",
+               middle([1e6 / core_rate(r["echo"]) for r in rounds]), "us")
+
+    def rates(key):
+        return [core_rate(r[key]) for r in rounds], [core_rate(r[key]) * r["R"] / 1e6 for r in rounds]
+
+    p1, ratios = rates("transfer")
+    table.add("P1", "transfers signed per core, %d connections" % arguments.connections, p1, "/s",
+              ratios, "R", 0.5, lambda x: x >= 0.5)
+    if "swap" in rounds[0]:
+        p1, ratios = rates("swap")
+        table.add("P1_swap", "real swaps signed per core", p1, "/s", ratios, "R", None, None)
+    table.add("P3", "raw signing", [1e6 / r["S"] for r in rounds], "/s",
+              [r["R"] / r["S"] for r in rounds], "R", 1.7, lambda x: x >= 1.7)
+    added = [r["idle"]["p50_us"] - r["idle_echo"]["p50_us"] for r in rounds]
+    table.add("P4", "latency added to E at idle, p50", added, "us",
+              [a / r["S"] for a, r in zip(added, rounds)], "S", 3, lambda x: x <= 3, min)
+    table.add("P5", "p99 to E's p99, at half load", [r["half"]["p99_us"] for r in rounds], "us",
+              [r["half"]["p99_us"] / r["half_echo"]["p99_us"] for r in rounds], "E", 1.5,
+              lambda x: x <= 1.5, min)
+    table.add("P6", "check of a real swap, p50 (reset included)", [c["p50"] for c in checks], "us",
+              [c["p50"] / s_us for c in checks], "S", 0.7, lambda x: x <= 0.7, min)
+    table.add("P6_p99", "check of a real swap, p99", [c["p99"] for c in checks], "us",
+              [c["p99"] / s_us for c in checks], "S", "20 us",
+              lambda x: x * s_us <= 20, min)
+    for key in ("echo", "transfer", "swap"):
+        if key in rounds[0]:
+            parts = split(rounds, key)
+            print("          %-8s us of each process: %s" % (key, ", ".join(
+                "%s %.2f" % (n, us) for n, us in sorted(parts.items(), key=lambda p: -p[1])
+                if us >= 0.005)))
+            table.figures["split_" + key] = {n: round(us, 2) for n, us in parts.items()}
+    return table.figures
+
+
+def measure(server, plan, arguments, cpus):
+    requests = swap_requests(server.folder)
+    words = [os.path.join(BUILD, "bench", "bench_sign"), "127.0.0.1", str(server.port), server.ca,
+             plan, str(arguments.rounds), str(arguments.connections)]
+    names = {}
+    for process in server.processes():
+        name, pid = process.split(":")
+        names[name] = names.get(name, 0) + 1
+        words.append("%s%d:%s" % (name, names[name], pid) if names[name] > 1 else process)
+    rounds, checks = [], []
+    load = subprocess.Popen(words, stdout=subprocess.PIPE, text=True,
+                            preexec_fn=lambda: os.sched_setaffinity(0, {cpus[0]}))
+    for line in load.stdout:
+        if not line.endswith("}\n"):
+            break
+        rounds.append(json.loads(line))
+        print("round %d of %d" % (len(rounds), arguments.rounds), file=sys.stderr)
+        time.sleep(0.8)  # into the next round's load
+        if load.poll() is None:
+            checks.append(run_check(requests, cpus[-1]))
+    if load.wait() != 0:
+        with open(os.path.join(server.folder, "log"), encoding="utf-8") as f:
+            sys.stderr.write("".join(f.readlines()[-5:]))
+        fail("the load ended early")
+    return rounds, checks or [run_check(requests, cpus[-1])]
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="claviger bench")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--wallets", type=int, default=64)
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--verifiers", type=int, default=1)
+    parser.add_argument("--swaps", type=int, default=4)
+    arguments = parser.parse_args()
+    cpus = sorted(os.sched_getaffinity(0))
+    server = Server({cpus[-1]}, arguments.verifiers)
+    try:
+        plan = prepare(server, arguments.wallets, arguments.swaps)
+        rounds, checks = measure(server, plan, arguments, cpus)
+    finally:
+        server.stop()
+    if rounds[0]["R"] == 0:
+        fail("built without libsodium: install libsodium-dev and build again")
+    kept = steady(rounds)
+    print("%d processors, %d of %d rounds kept (base within 15 %%), %d signatures verified" % (
+        len(cpus), len(kept), len(rounds), sum(
+            r[k]["verified"] for r in rounds for k in r if isinstance(r[k], dict))))
+    away = sum(r[k]["turned_away"] for r in rounds for k in r if isinstance(r[k], dict))
+    if away:
+        print("%d requests were answered \"overloaded\" and tried again" % away)
+    if not kept:
+        fail("the base drifts: this machine is too busy to measure on")
+    figures = show(kept, checks, arguments)
+    figures["rounds"] = {"kept": len(kept), "taken": len(rounds)}
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -30,7 +30,7 @@ fmt: ## clang-format everything in place
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 tidy: ## clang-tidy with .clang-tidy; slow
-	@tools/build all && git ls-files 'lib/*.c' 'proc/*.c' 'cli/*.c' | xargs -P 2 -n 8 clang-tidy -p build --quiet
+	@tools/build asan && git ls-files 'lib/*.c' 'proc/*.c' 'cli/*.c' | xargs -P 2 -n 8 clang-tidy -p build/asan --quiet
 
 coverage: ## line coverage of the tests, by folder
 	@tools/coverage

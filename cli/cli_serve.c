@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -122,13 +123,15 @@ static bool find_program(char ret_path[CLI_PATH_MAX])
 
 /* Becomes the supervisor. Settings are name=value words. */
 static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char *operators,
-                                      const char *where, int ready_fd)
+                                      const char *where, int ready_fd, pid_t parent)
 {
 	char program[CLI_PATH_MAX], words[10][CLI_PATH_MAX + 64];
 	char *arguments[12];
 	size_t count = 0;
 
-	if (!find_program(program))
+	/* When this command dies without a word, the signer stops in order, and the next can start.
+	 */
+	if (!find_program(program) || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || getppid() != parent)
 		_exit(127);
 	snprintf(words[count++], sizeof(words[0]), "%s", program);
 	snprintf(words[count++], sizeof(words[0]), "state_dir=%s/store", serve->state);
@@ -224,6 +227,7 @@ static int run_signer(struct cli_call *call, struct cli_serve *serve)
 	struct swtpm tpm;
 	enum status status;
 	struct stat sealed;
+	pid_t parent;
 	int ready[2], result;
 
 	keys_open();
@@ -249,10 +253,11 @@ static int run_signer(struct cli_call *call, struct cli_serve *serve)
 	fflush(NULL);
 	if (pipe(ready) != 0)
 		return CLI_UNSURE;
+	parent = getpid();
 	serve->supervisor = fork();
 	if (serve->supervisor == 0) {
 		close(ready[0]);
-		exec_supervisor(serve, operators, tpm.where, ready[1]);
+		exec_supervisor(serve, operators, tpm.where, ready[1], parent);
 	}
 	close(ready[1]);
 	if (serve->supervisor < 0 || !await_ready(ready[0])) {

@@ -178,7 +178,10 @@ static void test_every_act_is_refused_in_every_process(void)
 			EXPECT(stopped);
 		}
 	}
-	EXPECT(tried % (PROC_COUNT * attack_act_count) == 0 && killed > tried / 2);
+	EXPECT(tried % (PROC_COUNT * attack_act_count) == 0);
+	/* Other layers refuse much as well; but no policy lists any of these calls, and one that
+	 * begins to must be seen here. */
+	EXPECT(killed == tried);
 }
 
 static void test_a_descriptor_too_many_or_too_few_is_refused(void)

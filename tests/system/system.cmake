@@ -3,3 +3,4 @@ script_test(system_thread GROUP system TIMEOUT 300 COMMAND node tests/system/thr
 script_test(demo GROUP system TIMEOUT 300 COMMAND node tools/demo.mjs)
 script_test(system_readme GROUP system TIMEOUT 120 COMMAND node tests/system/readme.mjs)
 script_test(system_failures GROUP system TIMEOUT 300 COMMAND node tests/system/failures.mjs)
+script_test(system_store GROUP system TIMEOUT 300 COMMAND node tests/system/store.mjs)

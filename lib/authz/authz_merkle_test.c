@@ -1,4 +1,4 @@
-/* The Merkle map against a naive tree that is built anew each time: S1-S4, U2 (freshness). */
+/* The Merkle map against a naive tree that is built anew each time: DS1, DS4, U2 (freshness). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authz_merkle.h"
 
@@ -170,7 +170,7 @@ static void fill(struct naive *map, size_t count)
 	}
 }
 
-/* S4, U2: whatever a store changes about its answer, it proves nothing. */
+/* DS4, U2: whatever a store changes about its answer, it proves nothing. */
 static void test_paths_that_were_tampered_with_prove_nothing(void)
 {
 	static struct naive map;

@@ -1,4 +1,4 @@
-/* Records: S4 (what cannot be what we wrote is refused). */
+/* Records: DS4 (what cannot be what we wrote is refused). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authz_record.h"
 #include "base_test.h"

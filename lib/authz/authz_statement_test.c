@@ -1,4 +1,5 @@
-/* Statements: one key, one label, one meaning; births that a bridge cannot swap (A8); B13. */
+/* Statements: one key, one label, one meaning; births that a bridge cannot swap (A8); B13,
+ * S18, DS7: an escape copy opens with its owner's key alone. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authz_statement.h"
 

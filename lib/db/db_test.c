@@ -149,7 +149,7 @@ static void test_blobs_of_a_stream_are_read_in_order_and_deleted_from_the_front(
 	db_close(&segments);
 }
 
-/* S5, acknowledged means durable */
+/* DS5, acknowledged means durable */
 static void test_every_commit_is_synced_before_it_returns(void)
 {
 	disk_erase();
@@ -163,7 +163,7 @@ static void test_every_commit_is_synced_before_it_returns(void)
 	db_close(&db);
 }
 
-/* S5, C1: 300 power cuts at random writes, unsynced sectors lost at random. */
+/* DS5, C1: 300 power cuts at random writes, unsynced sectors lost at random. */
 static void test_acknowledged_commits_survive_power_cuts(void)
 {
 	uint64_t acknowledged = 0, cuts = 0;
@@ -192,7 +192,7 @@ static void test_acknowledged_commits_survive_power_cuts(void)
 	db_close(&db);
 }
 
-/* S5: after EIO on sync nothing is acknowledged any more, and no sync is tried again. */
+/* DS5: after EIO on sync nothing is acknowledged any more, and no sync is tried again. */
 static void test_a_failed_sync_ends_the_database_and_is_never_retried(void)
 {
 	bool same;
@@ -215,7 +215,7 @@ static void test_a_failed_sync_ends_the_database_and_is_never_retried(void)
 	db_close(&db);
 }
 
-/* S5: a full disk refuses the batch, loses nothing, and goes on when there is room. */
+/* DS5: a full disk refuses the batch, loses nothing, and goes on when there is room. */
 static void test_a_full_disk_refuses_and_recovers(void)
 {
 	bool same;
@@ -237,7 +237,7 @@ static void test_a_full_disk_refuses_and_recovers(void)
 	db_close(&db);
 }
 
-/* S4: a flipped bit in the log would silently take back what was acknowledged. */
+/* DS4: a flipped bit in the log would silently take back what was acknowledged. */
 static void test_a_damaged_log_is_found_by_the_mark(void)
 {
 	struct disk_image image;
@@ -298,7 +298,7 @@ static struct disk_image make_folded(uint64_t count)
 	return image;
 }
 
-/* S4, S5 at this level: never a crash. That no answer is wrong is the map's part (store_test). */
+/* DS4, DS5 at this level: never a crash. That no answer is wrong is the map's part (store_test). */
 static void test_flipped_bits_truncation_and_garbage_never_crash(void)
 {
 	struct disk_image image = make_folded(60);

@@ -221,7 +221,7 @@ static void test_a_share_is_unsealed_after_a_restart(void)
 	EXPECT(try_unseal(&again) == STATUS_OK);
 }
 
-/* P6 in little: other software gives other PCRs. */
+/* PH6 in little: other software gives other PCRs. */
 static void test_unsealing_is_refused_after_a_pcr_changed(void)
 {
 	static const uint8_t digest[32] = {1};
@@ -241,7 +241,7 @@ static void test_unsealing_is_refused_after_a_pcr_changed(void)
 	EXPECT(try_unseal(&blob) == STATUS_OK);
 }
 
-/* P7 */
+/* PH7 */
 static void test_unsealing_is_refused_after_the_cap_until_a_reset(void)
 {
 	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN], expected[32], whole[64] = {0};
@@ -304,6 +304,7 @@ static void test_power_cuts_do_not_lead_to_lockout(void)
 	}
 }
 
+/* PH10 */
 static void test_another_tpms_share_is_refused_by_the_primarys_name(void)
 {
 	struct tpm_blob blob;
@@ -318,7 +319,7 @@ static void test_another_tpms_share_is_refused_by_the_primarys_name(void)
 	EXPECT(try_unseal(&blob) == STATUS_REFUSED && !tpm_is_policy(&tpm));
 }
 
-/* P3 */
+/* PH3 */
 static void test_the_share_never_crosses_the_socket_in_clear(void)
 {
 	struct tpm_blob blob;
@@ -339,7 +340,7 @@ static void test_the_share_never_crosses_the_socket_in_clear(void)
 	tap_stop();
 }
 
-/* P4: a bit flipped in any response gives an error or the right share, never another one. */
+/* PH4: a bit flipped in any response gives an error or the right share, never another one. */
 static void test_altered_responses_never_give_another_share(void)
 {
 	struct tpm_blob blob;

@@ -1,4 +1,4 @@
-/* The attestor's answers on a real swtpm; skipped (77) where it is not installed. */
+/* The attestor's answers on a real swtpm (S7); skipped (77) where it is not installed. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <stdio.h>

@@ -263,7 +263,7 @@ static void test_an_aborted_batch_is_forgotten(void)
 	store_close(&store);
 }
 
-/* C1, S5: power cut at a random write; what was acknowledged is there, the rest is whole. */
+/* C1, DS5: power cut at a random write; what was acknowledged is there, the rest is whole. */
 static void test_power_cuts_lose_nothing_acknowledged(void)
 {
 	struct bytes checkpoint;
@@ -324,7 +324,7 @@ static void damage_and_read(unsigned *good, unsigned *refused)
 	store_close(&store);
 }
 
-/* S4, S5: never a wrong answer; the undamaged goes on. */
+/* DS4, DS5: never a wrong answer; the undamaged goes on. */
 static void test_damage_is_refused_and_other_values_go_on(void)
 {
 	unsigned good = 0, refused = 0;
@@ -367,7 +367,7 @@ static void test_damage_is_refused_and_other_values_go_on(void)
 	disk_discard(&image);
 }
 
-/* S4: records swapped, deleted or replaced by older ones below the map are found. */
+/* DS4: records swapped, deleted or replaced by older ones below the map are found. */
 static void test_swapped_deleted_and_old_records_are_refused_alone(void)
 {
 	size_t a = 0, b = 5, c = 10; /* one kind */

@@ -1,5 +1,5 @@
 /* unsealer: has the TPM unseal the node share and hands it to the signer, once; then it caps the
- * PCRs and ends, so that nothing that runs later can unseal again before the next reset (P7).
+ * PCRs and ends, so that nothing that runs later can unseal again before the next reset (PH7).
  * In its second mode, genesis, it makes the share first and seals it to this TPM.
  * Talks to: signer (one message). Opens: TPM and sealed file in phase 1, nothing after.
  * If compromised: the node share; no ciphertext. If it fails: everything halts, sealed. */

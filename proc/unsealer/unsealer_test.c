@@ -80,7 +80,7 @@ static void test_genesis_and_every_later_start_give_the_same_share(void)
 	}
 }
 
-/* P7 */
+/* PH7 */
 static void test_a_second_unsealer_in_the_same_boot_gets_nothing(void)
 {
 	start_fresh();

@@ -1,5 +1,5 @@
-/* What a taken-over bridge or authority can do: nothing that a user did not sign (A4, A7). The test
- * is both of them, with all their powers, before a real signer, store and verifier.
+/* What a taken-over bridge or authority can do: nothing that a user did not sign (A4, A7, S17). The
+ * test is both of them, with all their powers, before a real signer, store and verifier.
  *
  *   power_test [FRAMES]    `make soak` runs it with more bent frames */
 /* SPDX-License-Identifier: Apache-2.0 */

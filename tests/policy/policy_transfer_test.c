@@ -1,7 +1,7 @@
 /* policy_transfer: every attack on the transfer policy is refused with its own reason, in the real
- * engine; and what the user allowed is allowed. Mission S12, B4, B5, B6, B8; threats A1, A2, A15,
- * A20, A21. `policy_transfer_test MODULE` runs the cases on another module: tests/policy/mutate.py
- * takes one check away and expects a case here to notice. */
+ * engine; and what the user allowed is allowed. Mission S11, S12, B4, B5, B6, B8; threats L7, A1,
+ * A2, A15, A20, A21. `policy_transfer_test MODULE` runs the cases on another module:
+ * tests/policy/mutate.py takes one check away and expects a case here to notice. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_test.h"
 #include "keys.h"
@@ -737,8 +737,8 @@ static void test_charges_name_every_counter_once(void)
 	EXPECT(decision.facts.token_count == 1 && decision.facts.tokens[0].amount == 60);
 }
 
-/* A2: what the client says about a table never reaches the module, and a pin counts only up to the
- * entries that the grant vouches for. */
+/* A2, L1, L3: what the client says about a table never reaches the module, and a pin counts only up
+ * to the entries that the grant vouches for. */
 static void test_a_pinned_entry_is_known_and_one_beyond_is_not(void)
 {
 	static struct make_message message;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The whole thread on real processes and a software TPM: who may sign what, how often, until when, and
-// what a restart keeps. Each test's comment names the threat or promise that it proves.
+// what a restart keeps (S11, S12, B1). Each test's comment names the threat or promise that it proves.
 // usage: node tests/system/thread.mjs [WORD...]   only the tests whose name contains one of the words
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, fresh, play, refusedAs, signed, test } from './cases.mjs';

@@ -1,6 +1,6 @@
 /* open_store: opens a store offline with a known node share, written from spec/store.md and not
  * from the signer's code; for the canary test (A22), and proof that the store's keys hang on the
- * share.
+ * share (PH1).
  *
  * usage: open_store FOLDER < 64 hex digits of the node share
  * FOLDER holds a copy of the state database. Prints "master HEX", "deployment HEX" and for each

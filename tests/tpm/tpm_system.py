@@ -4,10 +4,10 @@
 
 usage: tpm_system.py          (BUILD_DIR names the build; needs swtpm, tpm2-tools and root)
 
-- tpm2-tools read what genesis made: attributes, policy, NV indices (S1-S3, C3);
+- tpm2-tools read what genesis made: attributes, policy, NV indices (S1, S2, C3);
 - they unseal the node share too, so the test knows it, and then looks for it in every process's
   memory, every file and the logs of a running system (A22);
-- after the start nobody can unseal, not even with every blob in hand (P7); a TPM whose socket is
+- after the start nobody can unseal, not even with every blob in hand (PH7); a TPM whose socket is
   cut, a damaged blob and a second start without reset are refused in words.
 """
 import hashlib
@@ -241,7 +241,7 @@ def check_canary(tpm, system, state, share):
 
 
 def check_capped(tpm):
-    """P7: the data connection is the attestor's; who takes it over after its end still gets nothing."""
+    """PH7: the data connection is the attestor's; who takes it over after its end still gets nothing."""
     expect("nobody unseals after the cap", load_share(tpm) and unseal_with_tools(tpm) is None)
     capped = hashlib.sha256(bytes(32) + hashlib.sha256(b"claviger/cap/v1").digest()).hexdigest()
     read = (tpm.tool("tpm2_pcrread", "sha256:11") or "").lower()

@@ -1,5 +1,6 @@
 /* verifier_process_test: the real claviger-verifier over a real ring, as the command line tool and
- * (with the signer in the tool's place) the product run it. */
+ * (with the signer in the tool's place) the product run it: shared memory is all it is given (S14).
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_verifier.h"
 

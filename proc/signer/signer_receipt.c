@@ -3,9 +3,10 @@
 
 #include "base_check.h"
 
-#define ITEM_HEAD   5 /* kind and length */
-#define DIRTY_MAX   2048
-#define STREAM_TAGS 2 /* appends in flight of one sync: receipts, inputs */
+#define ITEM_HEAD   5                    /* kind and length */
+#define DIRTY_MAX   SIGNER_CHAINS_CACHED /* what a start may find; see signer_receipts_ready */
+#define DIRTY_USUAL 2048                 /* wallets of one blob */
+#define STREAM_TAGS 2                    /* appends in flight of one sync: receipts, inputs */
 
 _Static_assert(CALL_BATCH_MAX *(AUTHZ_RECEIPT_MAX + ITEM_HEAD) + SIGNER_SYNC_BYTES <
                    SIGNER_BLOB_MAX,
@@ -21,7 +22,10 @@ struct chain_entry {
 	struct signer_cache_head head;
 	uint8_t hash[32]; /* of the last receipt; zero before the first */
 	uint64_t boot, number;
-	bool dirty; /* not yet in the map */
+	bool dirty; /* has receipts that are in no blob that flies; pinned for it */
+	/* Pinned as well until its head is in the map, or a reload would find the one before. */
+	bool held;
+	uint64_t head_batch; /* commit that brings the newest head; UINT64_MAX: not put yet */
 	/* As far as its blobs are durable: what signed heads tell, and exports hold. */
 	bool has_durable;
 	uint8_t durable[AUTHZ_CHAIN_VALUE_LEN];
@@ -35,7 +39,7 @@ struct blob {
 		uint8_t wallet[32];
 		uint8_t
 		    value[AUTHZ_CHAIN_VALUE_LEN]; /* its head after this blob, set when it flies */
-	} dirty[DIRTY_MAX];
+	} * dirty;                                /* DIRTY_MAX */
 };
 
 struct signer_receipts {
@@ -58,7 +62,10 @@ struct signer_receipts {
 	size_t recent_next, recent_count;
 	uint8_t *recent_bytes;
 	size_t recent_at;
-	uint64_t recent_kept; /* bytes kept in all, those skipped at the end included */
+	uint64_t recent_kept;      /* bytes kept in all, those skipped at the end included */
+	struct chain_entry **held; /* each once */
+	size_t held_count;
+	uint64_t released; /* commits up to here were looked at */
 	struct buffer sealed;
 	struct authz_merkle_entry *entries; /* for heads */
 };
@@ -88,6 +95,11 @@ struct signer_receipts *signer_receipts_new(struct signer_state *state,
 	receipts->recent = calloc(SIGNER_RECENT_MAX, sizeof(*receipts->recent));
 	receipts->recent_bytes = malloc(SIGNER_RECENT_BYTES);
 	receipts->entries = calloc(SIGNER_CHAINS_CACHED, sizeof(*receipts->entries));
+	receipts->held = calloc(SIGNER_CHAINS_CACHED, sizeof(*receipts->held));
+	receipts->filling.dirty = calloc(DIRTY_MAX, sizeof(*receipts->filling.dirty));
+	receipts->flying.dirty = calloc(DIRTY_MAX, sizeof(*receipts->flying.dirty));
+	CHECK(receipts->held != NULL && receipts->filling.dirty != NULL &&
+	      receipts->flying.dirty != NULL);
 	CHECK(receipts->recent != NULL && receipts->recent_bytes != NULL &&
 	      receipts->entries != NULL);
 	return receipts;
@@ -250,7 +262,7 @@ enum status signer_receipts_ready(struct signer_receipts *receipts, const uint8_
 
 	if (blob->receipts.cap - blob->receipts.len <
 	        CALL_BATCH_MAX * (AUTHZ_RECEIPT_MAX + ITEM_HEAD) ||
-	    blob->dirty_count > DIRTY_MAX - CALL_BATCH_MAX)
+	    blob->dirty_count > DIRTY_USUAL - CALL_BATCH_MAX)
 		return STATUS_BUSY;
 	return chain_ready(receipts, wallet);
 }
@@ -288,7 +300,10 @@ void signer_receipts_add(struct signer_receipts *receipts, struct authz_receipt 
 	static uint8_t space[AUTHZ_RECEIPT_MAX];
 	struct buffer encoded = BUFFER_OF_ARRAY(space);
 
-	CHECK(chain != NULL && signer_receipts_ready(receipts, receipt->wallet) == STATUS_OK);
+	/* Room for a whole batch was there before its first: here it is one of them. */
+	CHECK(chain != NULL && blob->dirty_count < DIRTY_MAX &&
+	      (chain->head.state == SIGNER_CACHED_READY ||
+	       chain->head.state == SIGNER_CACHED_ABSENT));
 	memcpy(receipt->deployment, receipts->deployment, 32);
 	memcpy(receipt->boot_record, receipts->boot_record, 32);
 	memcpy(receipt->previous, chain->hash, 32);
@@ -335,7 +350,13 @@ static void freeze_heads(struct signer_receipts *receipts, struct blob *blob)
 
 		authz_chain_value(chain->boot, chain->number, chain->hash, blob->dirty[i].value);
 		chain->dirty = false;
-		chain->head.pins--;
+		chain->head_batch = UINT64_MAX;
+		/* The pin for being dirty becomes the one for a head that is not in the map. */
+		if (chain->held)
+			chain->head.pins--;
+		else
+			receipts->held[receipts->held_count++] = chain;
+		chain->held = true;
 	}
 }
 
@@ -374,12 +395,35 @@ static void put_heads(struct signer_receipts *receipts)
 		signer_state_put(receipts->state, CALL_STORE_VALUE_CHAIN,
 		                 blob->dirty[blob->dirty_count - 1].wallet,
 		                 BYTES_OF_ARRAY(blob->dirty[blob->dirty_count - 1].value));
+		chain_of(receipts, blob->dirty[blob->dirty_count - 1].wallet)->head_batch = batch;
 	}
 	if (receipts->from_batch != batch) {
 		receipts->from_before = receipts->from;
 		receipts->from_batch = batch;
 	}
 	receipts->from = receipts->next_cursor;
+}
+
+/* Lets go of chains whose head is in the map. */
+static void release_heads(struct signer_receipts *receipts)
+{
+	uint64_t committed = signer_store_committed(receipts->state->store);
+	size_t kept = 0;
+
+	if (committed == receipts->released)
+		return;
+	receipts->released = committed;
+	for (size_t i = 0; i < receipts->held_count; i++) {
+		struct chain_entry *chain = receipts->held[i];
+
+		if (chain->head_batch > committed) {
+			receipts->held[kept++] = chain;
+			continue;
+		}
+		chain->held = false;
+		chain->head.pins--;
+	}
+	receipts->held_count = kept;
 }
 
 uint64_t signer_receipts_from(const struct signer_receipts *receipts, uint64_t batch)
@@ -434,6 +478,7 @@ void signer_receipts_pump(struct signer_receipts *receipts, uint64_t now_ms, boo
 {
 	struct blob *flying = &receipts->flying;
 
+	release_heads(receipts);
 	if (must_append(receipts) &&
 	    append(receipts, CALL_STORE_STREAM_RECEIPTS, SEAL_RECEIPTS, &flying->receipts))
 		receipts->append_receipts = false;

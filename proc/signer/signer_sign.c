@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer_sign.h"
 
+#include <stdio.h>
+
 #include "base_check.h"
 #include "policy_floor.h"
 #include "policy_text.h"
@@ -25,12 +27,14 @@ struct idempotent {
 };
 
 #define IDEMPOTENT_MAX 16384
+#define SHARE_RETRY_MS 20
 
 struct signer_sign {
 	struct signer_sign_parts parts;
 	struct signer_ticket *tickets;
 	uint64_t order;
-	uint32_t batch; /* of the atomic batch that is being taken */
+	struct signer_batch batches[SIGNER_TICKETS_MAX];
+	struct signer_batch *taking; /* the atomic batch whose requests are coming in */
 	struct signer_cache remembered, idempotents;
 	uint64_t signed_count, refused_count;
 	struct buffer out;
@@ -67,6 +71,11 @@ static void unpin(void *entry)
 
 static void free_ticket(struct signer_ticket *ticket)
 {
+	if (ticket->batch != NULL && --ticket->batch->live == 0 &&
+	    (ticket->batch->seen == ticket->batch->expected || ticket->batch->aborted) &&
+	    ticket->sign->taking != ticket->batch)
+		ticket->batch->expected = 0;
+	ticket->batch = NULL;
 	unpin(ticket->client);
 	unpin(ticket->wallet);
 	unpin(ticket->grant);
@@ -76,8 +85,11 @@ static void free_ticket(struct signer_ticket *ticket)
 	ticket->step = SIGNER_STEP_FREE;
 }
 
+/* What the client is told. In an atomic batch one refusal is everybody's. */
 static void answer(struct signer_ticket *ticket, enum call_result result)
 {
+	if (ticket->batch != NULL && result != CALL_RESULT_SIGNED && result != CALL_RESULT_ALLOWED)
+		ticket->batch->aborted = true;
 	ticket->answer.result = result;
 	ticket->step = SIGNER_STEP_ANSWER;
 }
@@ -189,6 +201,8 @@ static void write_receipt(struct signer_sign *sign, struct signer_ticket *ticket
 /* A decision to refuse: its receipt comes first. */
 static void refuse(struct signer_ticket *ticket, enum call_result result)
 {
+	if (ticket->batch != NULL)
+		ticket->batch->aborted = true;
 	ticket->answer.result = result;
 	ticket->step = SIGNER_STEP_REFUSE;
 }
@@ -265,6 +279,76 @@ static void own_request(struct signer_ticket *ticket)
 	keys_sha256(&request->message, 1, ticket->message_hash);
 }
 
+/* Requests of a batch follow each other. One that comes without those before it (they came to a
+ * signer that was not ready yet) belongs to nothing that could be signed as a whole: false. */
+static bool join_batch(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	const struct call_sign_request *request = &ticket->request;
+	struct signer_batch *left = sign->taking;
+
+	ticket->batch = NULL;
+	if ((request->flags & CALL_SIGN_ATOMIC) == 0 || request->batch_count < 2)
+		return true;
+	if (request->batch_index == 0) {
+		sign->taking = NULL;
+		/* The one before was never completed: the rest of it cannot come any more. */
+		if (left != NULL) {
+			left->aborted = true;
+			if (left->live == 0)
+				left->expected = 0;
+		}
+		for (size_t i = 0; sign->taking == NULL; i++) {
+			CHECK(i <
+			      SIGNER_TICKETS_MAX); /* each has a live ticket, and this is free */
+			if (sign->batches[i].expected == 0)
+				sign->taking = &sign->batches[i];
+		}
+		*sign->taking = (struct signer_batch){.expected = request->batch_count};
+	}
+	if (sign->taking == NULL || request->batch_index != sign->taking->seen ||
+	    request->batch_count != sign->taking->expected)
+		return false;
+	ticket->batch = sign->taking;
+	ticket->batch->live++;
+	if (++ticket->batch->seen == ticket->batch->expected)
+		sign->taking = NULL;
+	return true;
+}
+
+/* What cannot be given is refused, not left out without a word. */
+static enum call_result check_flags(struct signer_ticket *ticket)
+{
+	uint32_t flags = ticket->request.flags;
+
+	if ((flags & CALL_SIGN_DESCRIBE) != 0) {
+		note_reason(ticket, CALL_RESULT_UNSUPPORTED, 0, UINT32_MAX,
+		            bytes_of_text("descriptions come from `claviger policy describe`, not "
+		                          "from the signer"));
+		return CALL_RESULT_UNSUPPORTED;
+	}
+	if ((flags & CALL_SIGN_EXPLAIN) != 0 && (flags & CALL_SIGN_DRY_RUN) == 0) {
+		note_reason(ticket, CALL_RESULT_UNSUPPORTED, 0, UINT32_MAX,
+		            bytes_of_text("only a dry run is explained: ask /api/v1/check"));
+		return CALL_RESULT_UNSUPPORTED;
+	}
+	return CALL_RESULT_DONE;
+}
+
+/* One client's requests leave tickets for the others' (A25). Whoever sends its token is it. */
+static bool share_is_spent(const struct signer_sign *sign, const struct signer_ticket *ticket)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++) {
+		const struct signer_ticket *other = &sign->tickets[i];
+
+		count += other != ticket && other->step != SIGNER_STEP_FREE &&
+		         other->step != SIGNER_STEP_ANSWER &&
+		         memcmp(other->token_hash, ticket->token_hash, 32) == 0;
+	}
+	return count >= SIGNER_TICKETS_PER_CLIENT;
+}
+
 enum status signer_sign_request(struct signer_sign *sign, struct bytes message, uint64_t now_ms)
 {
 	struct signer_ticket *ticket = NULL;
@@ -287,16 +371,22 @@ enum status signer_sign_request(struct signer_sign *sign, struct bytes message, 
 	ticket->area_len = ticket->grant_count = ticket->grant_at = 0;
 	ticket->fuel_left = LIMIT_FUEL_PER_REQUEST;
 	ticket->is_transaction = ticket->uses_nonce = false;
-	ticket->batch = 0;
+	ticket->again = false;
+	ticket->check_fuel = 0;
+	ticket->sign = sign;
 	keys_random(ticket->id, sizeof(ticket->id));
-	if ((ticket->request.flags & CALL_SIGN_ATOMIC) != 0 && ticket->request.batch_count > 1) {
-		if (ticket->request.batch_index == 0)
-			sign->batch++;
-		ticket->batch = sign->batch;
-		ticket->batch_count = ticket->request.batch_count;
-	}
 	ticket->step = SIGNER_STEP_CLIENT;
+	if (!join_batch(sign, ticket)) {
+		answer(ticket, CALL_RESULT_BATCH_ABORTED);
+		return STATUS_OK;
+	}
 	result = classify(ticket);
+	if (result == CALL_RESULT_DONE)
+		result = check_flags(ticket);
+	if (result == CALL_RESULT_DONE && share_is_spent(sign, ticket)) {
+		ticket->answer.retry_after_ms = SHARE_RETRY_MS;
+		result = CALL_RESULT_SHARE_SPENT;
+	}
 	if (result != CALL_RESULT_DONE)
 		answer(ticket, result);
 	return STATUS_OK;
@@ -419,6 +509,35 @@ static void choose_grants(struct signer_ticket *ticket)
 	}
 }
 
+static void remember_key(const struct signer_ticket *ticket, uint8_t ret_key[32])
+{
+	struct bytes parts[2] = {bytes_of(ticket->wallet->record.id, 32),
+	                         bytes_of(ticket->message_hash, 32)};
+
+	keys_sha256(parts, 2, ret_key);
+}
+
+/* The grant under which these bytes were signed before is looked at first: while it stands, they
+ * get their signature back and count once, whatever is left of its limits. */
+static void remembered_first(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	uint8_t key[32], grant[32];
+	const struct remembered *known;
+	size_t at = 0;
+
+	remember_key(ticket, key);
+	known = (const struct remembered *)signer_cache_find(&sign->remembered, key);
+	if (known == NULL || memcmp(known->client, ticket->client->record.id, 32) != 0)
+		return;
+	while (at < ticket->grant_count && memcmp(ticket->grants[at], known->grant, 32) != 0)
+		at++;
+	if (at == ticket->grant_count)
+		return;
+	memcpy(grant, ticket->grants[at], 32);
+	memmove(ticket->grants[1], ticket->grants[0], at * 32);
+	memcpy(ticket->grants[0], grant, 32);
+}
+
 static void step_wallet(struct signer_sign *sign, struct signer_ticket *ticket)
 {
 	struct signer_wallet *wallet;
@@ -435,6 +554,7 @@ static void step_wallet(struct signer_sign *sign, struct signer_ticket *ticket)
 	ticket->wallet = wallet;
 	wallet->head.pins++;
 	choose_grants(ticket);
+	remembered_first(sign, ticket);
 	if (ticket->grant_count == 0) {
 		bool revoked = ticket->answer.result == CALL_RESULT_GRANT_REVOKED;
 		bool ever = false;
@@ -546,12 +666,15 @@ static enum call_result grant_state(struct signer_sign *sign, const struct signe
 	return CALL_RESULT_DONE;
 }
 
-/* Contents of the pinned tables; BUSY while they are being loaded. */
+/* Contents of the pinned tables; BUSY while they are being loaded. The `*ret_held` entries are held
+ * in the cache, whatever the status: the look-up of one must not drop another. */
 static enum status gather_pins(struct signer_sign *sign, const struct signer_ticket *ticket,
-                               struct policy_pin pins[LIMIT_TABLE_PINS_MAX])
+                               struct policy_pin pins[LIMIT_TABLE_PINS_MAX],
+                               struct signer_blob *held[LIMIT_TABLE_PINS_MAX], size_t *ret_held)
 {
 	const struct authz_grant_record *grant = &ticket->grant->record;
 
+	*ret_held = 0;
 	for (size_t i = 0; i < grant->pin_count; i++) {
 		struct signer_blob *blob;
 		enum status status =
@@ -559,6 +682,8 @@ static enum status gather_pins(struct signer_sign *sign, const struct signer_tic
 
 		if (status != STATUS_OK)
 			return status;
+		blob->head.pins++;
+		held[(*ret_held)++] = blob;
 		if (blob->len != (size_t)grant->pins[i].count * 32)
 			return STATUS_CORRUPT;
 		memcpy(pins[i].table, grant->pins[i].table, 32);
@@ -591,6 +716,14 @@ _Static_assert(AUTHZ_WINDOW_HOUR - AUTHZ_WINDOW_TOTAL == POLICY_WINDOW_1H &&
                    (int)AUTHZ_UNIT_USES == POLICY_UNIT_USES,
                "a grant's counters are what the module is shown");
 
+/* An answer with explain records cannot become a signature: only a dry run asks for them. */
+static bool explains(const struct signer_ticket *ticket)
+{
+	const uint32_t both = CALL_SIGN_DRY_RUN | CALL_SIGN_EXPLAIN;
+
+	return (ticket->request.flags & both) == both;
+}
+
 static void check_done(void *owner, const struct signer_check_result *result);
 static enum status module_bytes(void *owner, const uint8_t hash[32], struct buffer *window);
 
@@ -603,6 +736,7 @@ static enum status write_request(struct signer_sign *sign, struct signer_ticket 
 	struct policy_pin pins[LIMIT_TABLE_PINS_MAX];
 	struct policy_input input = {
 	    .mode = POLICY_MODE_CHECK,
+	    .flags = explains(ticket) ? POLICY_FLAG_EXPLAIN : 0,
 	    .wallet = ticket->wallet->record.address,
 	    .view = &ticket->view,
 	    .fee = ticket->is_transaction ? &ticket->fee : NULL,
@@ -620,11 +754,14 @@ static enum status write_request(struct signer_sign *sign, struct signer_ticket 
 	};
 	struct buffer area = BUFFER_OF_ARRAY(ticket->area);
 	uint32_t derivations = 0;
-	enum status status = gather_pins(sign, ticket, pins);
+	struct signer_blob *held[LIMIT_TABLE_PINS_MAX];
+	size_t held_count;
+	enum status status = gather_pins(sign, ticket, pins, held, &held_count);
 
-	if (status != STATUS_OK)
-		return status;
-	status = policy_request_encode(&input, &area, &derivations);
+	if (status == STATUS_OK)
+		status = policy_request_encode(&input, &area, &derivations);
+	while (held_count > 0)
+		unpin(held[--held_count]);
 	if (status != STATUS_OK)
 		return status;
 	ticket->area_len = area.len;
@@ -643,6 +780,40 @@ static enum status write_request(struct signer_sign *sign, struct signer_ticket 
 	keys_sha256(&ticket->run.request, 1, ticket->run.request_hash);
 	ticket->sign = sign;
 	return STATUS_OK;
+}
+
+/* What the same client got for the same bytes under the grant that is being tried, or NULL. */
+static const struct remembered *find_remembered(struct signer_sign *sign,
+                                                const struct signer_ticket *ticket)
+{
+	uint8_t key[32];
+	const struct remembered *known;
+
+	if ((ticket->request.flags & CALL_SIGN_DRY_RUN) != 0)
+		return NULL;
+	remember_key(ticket, key);
+	known = (const struct remembered *)signer_cache_find(&sign->remembered, key);
+	if (known == NULL || memcmp(known->client, ticket->client->record.id, 32) != 0 ||
+	    memcmp(known->grant, ticket->grant->record.id, 32) != 0)
+		return NULL;
+	return known;
+}
+
+/* The same bytes for the same wallet by the same client: the same signature, counted once. Freeze,
+ * revocation and expiry of the grant that gave it were just read again. */
+static bool give_again(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	const struct remembered *known = find_remembered(sign, ticket);
+
+	if (known == NULL)
+		return false;
+	memcpy(ticket->answer.signature, known->signature, 64);
+	memcpy(ticket->answer.decision, known->decision, 32);
+	ticket->answer.boot = known->boot;
+	ticket->answer.number = known->number;
+	ticket->answer.repeated = true;
+	answer(ticket, CALL_RESULT_SIGNED);
+	return true;
 }
 
 static void step_grant(struct signer_sign *sign, struct signer_ticket *ticket)
@@ -675,6 +846,11 @@ static void step_grant(struct signer_sign *sign, struct signer_ticket *ticket)
 	if (result != CALL_RESULT_DONE) {
 		grant_fails(ticket, result, 0, UINT32_MAX, bytes_of_text(call_result_text(result)),
 		            0);
+		return;
+	}
+	ticket->again = find_remembered(sign, ticket) != NULL;
+	if (ticket->again) {
+		ticket->step = SIGNER_STEP_COMMIT;
 		return;
 	}
 	result = floor_result(ticket, &floor);
@@ -711,6 +887,38 @@ static enum status module_bytes(void *owner, const uint8_t hash[32], struct buff
 
 /* ---- the verdict ---- */
 
+static uint64_t add_saturating(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+/* Lamports and the native mint share one counter: SOL that is wrapped and then sold out of the
+ * wallet's own account counts once, SOL that lay there already counts too (spec/policy-abi.md). */
+uint64_t signer_least_charge(const struct policy_facts *facts,
+                             const struct authz_counter_rule *rule)
+{
+	/* So11111111111111111111111111111111111111112 */
+	static const uint8_t native_mint[32] = {0x06, 0x9b, 0x88, 0x57, 0xfe, 0xab, 0x81, 0x84,
+	                                        0xfb, 0x68, 0x7f, 0x63, 0x46, 0x18, 0xc0, 0x35,
+	                                        0xda, 0xc4, 0x39, 0xdc, 0x1a, 0xeb, 0x3b, 0x55,
+	                                        0x98, 0xa0, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x01};
+	bool is_native = rule->unit == AUTHZ_UNIT_LAMPORTS ||
+	                 memcmp(rule->mint, native_mint, sizeof(native_mint)) == 0;
+	const uint8_t *mint = is_native ? native_mint : rule->mint;
+	uint64_t amount = 0;
+
+	for (size_t i = 0; i < facts->token_count; i++)
+		if (memcmp(facts->tokens[i].mint, mint, 32) == 0)
+			amount = add_saturating(amount, facts->tokens[i].amount);
+	if (rule->unit != AUTHZ_UNIT_LAMPORTS || facts->lamports_out == UINT64_MAX)
+		return rule->unit == AUTHZ_UNIT_LAMPORTS ? UINT64_MAX : amount;
+	return add_saturating(facts->lamports_out, amount > facts->wrapped_lamports
+	                                               ? amount - facts->wrapped_lamports
+	                                               : 0);
+}
+
 /* How much of each counter this transaction takes: what the module charges, and never less than the
  * facts say; a use for each counter of uses. STATUS_REFUSED: facts below what the fee alone is. */
 static enum status count_charges(struct signer_ticket *ticket)
@@ -731,20 +939,41 @@ static enum status count_charges(struct signer_ticket *ticket)
 
 		if (rule->unit == AUTHZ_UNIT_USES)
 			least = ticket->amounts[i] = 1;
-		else if (rule->unit == AUTHZ_UNIT_LAMPORTS)
-			least = decision->facts.lamports_out;
 		else
-			for (size_t j = 0; j < decision->facts.token_count; j++)
-				if (memcmp(decision->facts.tokens[j].mint, rule->mint, 32) == 0)
-					least = decision->facts.tokens[j].amount;
+			least = signer_least_charge(&decision->facts, rule);
 		if (ticket->amounts[i] < least)
 			ticket->amounts[i] = least;
 	}
 	return STATUS_OK;
 }
 
+/* The module's text; of an explained denial, then every constraint that failed, as far as a
+ * reason's text reaches. */
+static size_t explain_text(const struct policy_decision *decision, struct bytes answer, char *text,
+                           size_t cap)
+{
+	size_t len = decision->text_len < cap ? decision->text_len : cap - 1;
+
+	memcpy(text, decision->text, len);
+	for (uint32_t i = 0; i < decision->explain_count; i++) {
+		struct policy_constraint failed;
+		int more;
+
+		policy_answer_explain(answer, i, &failed);
+		if (failed.holds)
+			continue;
+		more = snprintf(text + len, cap - len, "%s%s: expected %s, found %s",
+		                len == 0 ? "" : "; ", failed.name, failed.expected, failed.actual);
+		if (more < 0 || (size_t)more >= cap - len)
+			break; /* whole constraints or none */
+		len += (size_t)more;
+	}
+	return len;
+}
+
 static void take_answer(struct signer_ticket *ticket, const struct signer_check_result *result)
 {
+	static char text[CALL_REASON_TEXT_MAX + 1];
 	enum status status = policy_answer_decode(
 	    result->answer, bytes_of(ticket->area, ticket->area_len), &ticket->decision);
 
@@ -762,9 +991,9 @@ static void take_answer(struct signer_ticket *ticket, const struct signer_check_
 		ticket->step = SIGNER_STEP_COMMIT;
 		return;
 	}
+	size_t len = explain_text(&ticket->decision, result->answer, text, sizeof(text));
 	grant_fails(ticket, CALL_RESULT_POLICY_DENIED, ticket->decision.reason,
-	            ticket->decision.instruction,
-	            bytes_of(ticket->decision.text, ticket->decision.text_len), result->fuel);
+	            ticket->decision.instruction, bytes_of(text, len), result->fuel);
 }
 
 static void check_done(void *owner, const struct signer_check_result *result)
@@ -805,35 +1034,6 @@ static void check_done(void *owner, const struct signer_check_result *result)
 }
 
 /* ---- commit ---- */
-
-static void remember_key(const struct signer_ticket *ticket, uint8_t ret_key[32])
-{
-	struct bytes parts[2] = {bytes_of(ticket->wallet->record.id, 32),
-	                         bytes_of(ticket->message_hash, 32)};
-
-	keys_sha256(parts, 2, ret_key);
-}
-
-/* The same bytes for the same wallet by the same client: the same signature, counted once. Freeze,
- * revocation and expiry of the grant that gave it were just read again. */
-static bool give_again(struct signer_sign *sign, struct signer_ticket *ticket)
-{
-	uint8_t key[32];
-	const struct remembered *known;
-
-	remember_key(ticket, key);
-	known = (const struct remembered *)signer_cache_find(&sign->remembered, key);
-	if (known == NULL || memcmp(known->client, ticket->client->record.id, 32) != 0 ||
-	    memcmp(known->grant, ticket->grant->record.id, 32) != 0)
-		return false;
-	memcpy(ticket->answer.signature, known->signature, 64);
-	memcpy(ticket->answer.decision, known->decision, 32);
-	ticket->answer.boot = known->boot;
-	ticket->answer.number = known->number;
-	ticket->answer.repeated = true;
-	answer(ticket, CALL_RESULT_SIGNED);
-	return true;
-}
 
 static void remember(struct signer_sign *sign, const struct signer_ticket *ticket)
 {
@@ -900,17 +1100,24 @@ static enum call_result counters_cover(struct signer_ticket *ticket, uint64_t ti
 	return result;
 }
 
-static void charge(struct signer_sign *sign, struct signer_ticket *ticket, uint64_t time_low_s)
+static void charge(struct signer_ticket *ticket, uint64_t time_low_s)
 {
 	struct signer_grant *grant = ticket->grant;
-	bool due = false;
 
-	for (size_t i = 0; i < grant->lease.count; i++) {
+	for (size_t i = 0; i < grant->lease.count; i++)
 		authz_counter_charge(&grant->rules[i], &grant->lease.counters[i],
 		                     ticket->amounts[i], time_low_s);
+}
+
+/* Renews the leases that begin to run dry. Never between the charges of one batch: a state that is
+ * being written may cover less than the lease that they were measured against. */
+static void renew_if_due(struct signer_sign *sign, struct signer_grant *grant, uint64_t time_low_s)
+{
+	bool due = false;
+
+	for (size_t i = 0; i < grant->lease.count; i++)
 		due |= authz_counter_lease_due(&grant->rules[i], &grant->lease.counters[i],
 		                               time_low_s);
-	}
 	if (due)
 		signer_state_renew(sign->parts.state, grant, NULL);
 }
@@ -930,21 +1137,24 @@ static void finish_facts(struct signer_ticket *ticket)
 	}
 }
 
-/* Charged and signed, in this one step; then the receipt. */
-static void sign_it(struct signer_sign *sign, struct signer_ticket *ticket, uint64_t time_low_s)
+/* Signs into the answer; what was charged stays charged: at least once, never less. */
+static enum status make_signature(struct signer_sign *sign, struct signer_ticket *ticket)
 {
 	const struct authz_wallet_record *wallet = &ticket->wallet->record;
+	enum status status = signer_vault_sign(sign->parts.vault, wallet->id,
+	                                       bytes_of(wallet->sealed_key, wallet->sealed_key_len),
+	                                       ticket->request.message, ticket->answer.signature);
+
+	if (status != STATUS_OK)
+		memset(ticket->answer.signature, 0, sizeof(ticket->answer.signature));
+	return status;
+}
+
+/* The receipt of a signature that was made, and the answer that hands it out. */
+static void hand_out(struct signer_sign *sign, struct signer_ticket *ticket)
+{
 	size_t at = ticket->answer.reason_count;
 
-	charge(sign, ticket, time_low_s);
-	if (signer_vault_sign(sign->parts.vault, wallet->id,
-	                      bytes_of(wallet->sealed_key, wallet->sealed_key_len),
-	                      ticket->request.message, ticket->answer.signature) != STATUS_OK) {
-		/* The charge stands: counted at least once, never less. */
-		memset(ticket->answer.signature, 0, 64);
-		answer(ticket, CALL_RESULT_STORE_CORRUPT);
-		return;
-	}
 	note_reason(ticket, CALL_RESULT_SIGNED, 0, UINT32_MAX, bytes_of(NULL, 0))->fuel =
 	    ticket->check_fuel;
 	memcpy(ticket->tried[at].module, ticket->grant->record.module, 32);
@@ -956,6 +1166,17 @@ static void sign_it(struct signer_sign *sign, struct signer_ticket *ticket, uint
 	remember(sign, ticket);
 	sign->signed_count++;
 	answer(ticket, CALL_RESULT_SIGNED);
+}
+
+/* Charged and signed, in this one step; then the receipt. */
+static void sign_it(struct signer_sign *sign, struct signer_ticket *ticket, uint64_t time_low_s)
+{
+	charge(ticket, time_low_s);
+	if (make_signature(sign, ticket) == STATUS_OK)
+		hand_out(sign, ticket);
+	else
+		answer(ticket, CALL_RESULT_STORE_CORRUPT);
+	renew_if_due(sign, ticket->grant, time_low_s);
 }
 
 /* Whether this ticket could be signed now; everything that decides is read again (A12). DONE;
@@ -974,9 +1195,17 @@ static enum call_result ready_to_sign(struct signer_sign *sign, struct signer_ti
 		answer(ticket, CALL_RESULT_IDEMPOTENCY_MISMATCH);
 		return CALL_RESULT_SIGNED;
 	}
-	if (result == CALL_RESULT_DONE && (ticket->request.flags & CALL_SIGN_DRY_RUN) == 0 &&
-	    give_again(sign, ticket))
+	if (result == CALL_RESULT_DONE && find_remembered(sign, ticket) != NULL) {
+		ticket->again = true; /* signed meanwhile, or before: nothing is charged */
+		return CALL_RESULT_DONE;
+	}
+	if (result == CALL_RESULT_DONE && ticket->again) {
+		/* Remembered when the ticket came here and forgotten since: from the beginning. */
+		ticket->again = false;
+		drop_grant(ticket);
+		ticket->step = SIGNER_STEP_GRANT;
 		return CALL_RESULT_SIGNED;
+	}
 	if (result == CALL_RESULT_DONE)
 		result = counters_cover(ticket, time_low_s);
 	if (result == CALL_RESULT_LEASE_DRY && (ticket->request.flags & CALL_SIGN_DRY_RUN) != 0)
@@ -1008,6 +1237,10 @@ static void step_commit(struct signer_sign *sign, struct signer_ticket *ticket)
 
 	if (ready_to_sign(sign, ticket, time_low_s) != CALL_RESULT_DONE)
 		return;
+	if (ticket->again) {
+		CHECK(give_again(sign, ticket));
+		return;
+	}
 	if ((ticket->request.flags & CALL_SIGN_DRY_RUN) != 0) {
 		note_reason(ticket, CALL_RESULT_ALLOWED, 0, UINT32_MAX, bytes_of(NULL, 0))->fuel =
 		    ticket->check_fuel;
@@ -1037,91 +1270,118 @@ static void undo_charges(struct signer_ticket **tickets, size_t count,
 		}
 }
 
+/* Each of these fits and together they do not: within the lease, or within the cap? */
+static void batch_does_not_fit(struct signer_sign *sign, struct signer_ticket **tickets,
+                               size_t count, struct signer_ticket *last, uint64_t time_low_s)
+{
+	uint64_t together[LIMIT_COUNTERS_MAX + 1] = {0};
+	struct signer_grant *grant = last->grant;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < grant->lease.count; j++)
+			if (tickets[i]->grant == grant &&
+			    __builtin_add_overflow(together[j], tickets[i]->amounts[j],
+			                           &together[j]))
+				together[j] = UINT64_MAX;
+	for (size_t j = 0; j < grant->lease.count; j++)
+		if (authz_counter_covers(&grant->rules[j], &grant->lease.counters[j], together[j],
+		                         time_low_s) == STATUS_REFUSED) {
+			refuse(last, CALL_RESULT_CAP_EXCEEDED);
+			return;
+		}
+	signer_state_renew(sign->parts.state, grant, together);
+}
+
+/* Charges all, or none: the one that did not fit is returned. */
+static struct signer_ticket *charge_batch(struct signer_ticket **tickets, size_t count,
+                                          uint64_t time_low_s)
+{
+	static struct authz_lease_record before[CALL_BATCH_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		if (counters_cover(tickets[i], time_low_s) != CALL_RESULT_DONE) {
+			undo_charges(tickets, i, before);
+			return tickets[i];
+		}
+		before[i] = tickets[i]->grant->lease;
+		charge(tickets[i], time_low_s);
+	}
+	return NULL;
+}
+
 /* All of an atomic batch stand at commit: all are charged and signed, or none. */
 static void commit_batch(struct signer_sign *sign, struct signer_ticket **tickets, size_t count)
 {
-	static struct authz_lease_record before[CALL_BATCH_MAX];
+	struct signer_ticket *fresh[CALL_BATCH_MAX], *unfit;
 	uint64_t time_low_s = signer_time_read(sign->parts.time).low_s;
-	size_t charged = 0;
+	bool is_dry = (tickets[0]->request.flags & CALL_SIGN_DRY_RUN) != 0;
+	size_t fresh_count = 0, made = 0;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		if (ready_to_sign(sign, tickets[i], time_low_s) != CALL_RESULT_DONE)
 			return; /* it waits, or it ended and the others are aborted by the pump */
-	for (; charged < count; charged++) {
-		struct signer_ticket *ticket = tickets[charged];
-
-		if (counters_cover(ticket, time_low_s) != CALL_RESULT_DONE)
-			break;
-		before[charged] = ticket->grant->lease;
-		for (size_t j = 0; j < ticket->grant->lease.count; j++)
-			authz_counter_charge(&ticket->grant->rules[j],
-			                     &ticket->grant->lease.counters[j], ticket->amounts[j],
-			                     time_low_s);
+		if (!tickets[i]->again)
+			fresh[fresh_count++] = tickets[i];
 	}
-	undo_charges(tickets, charged, before);
-	if (charged < count) {
-		uint64_t together[LIMIT_COUNTERS_MAX + 1] = {0};
-		struct signer_grant *grant = tickets[charged]->grant;
-
-		/* Each fits and together they do not: within the lease, or within the cap? */
-		for (size_t i = 0; i < count; i++)
-			for (size_t j = 0; j < grant->lease.count; j++)
-				if (tickets[i]->grant == grant &&
-				    __builtin_add_overflow(together[j], tickets[i]->amounts[j],
-				                           &together[j]))
-					together[j] = UINT64_MAX;
-		for (size_t j = 0; j < grant->lease.count; j++)
-			if (authz_counter_covers(&grant->rules[j], &grant->lease.counters[j],
-			                         together[j], time_low_s) == STATUS_REFUSED) {
-				refuse(tickets[charged], CALL_RESULT_CAP_EXCEEDED);
-				return;
-			}
-		signer_state_renew(sign->parts.state, grant, together);
+	unfit = is_dry ? NULL : charge_batch(fresh, fresh_count, time_low_s);
+	if (unfit != NULL) {
+		batch_does_not_fit(sign, fresh, fresh_count, unfit, time_low_s);
+		return;
+	}
+	/* All signatures are made before the first is handed out. */
+	while (!is_dry && made < fresh_count && make_signature(sign, fresh[made]) == STATUS_OK)
+		made++;
+	if (!is_dry && made < fresh_count) {
+		for (size_t i = 0; i < made; i++)
+			memset(fresh[i]->answer.signature, 0, sizeof(fresh[i]->answer.signature));
+		answer(fresh[made], CALL_RESULT_STORE_CORRUPT);
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		if ((tickets[i]->request.flags & CALL_SIGN_DRY_RUN) != 0)
+		if (tickets[i]->again)
+			CHECK(give_again(sign, tickets[i]));
+		else if (is_dry)
 			step_commit(sign, tickets[i]);
 		else
-			sign_it(sign, tickets[i], time_low_s);
+			hand_out(sign, tickets[i]);
 	}
+	for (size_t i = 0; i < fresh_count && !is_dry; i++)
+		renew_if_due(sign, fresh[i]->grant, time_low_s);
 }
 
-/* Gathers a batch: commits it when all of it stand at commit, aborts it when one was refused. */
-static void pump_batch(struct signer_sign *sign, uint32_t batch)
+/* One of its batch was refused, so this one is not signed. Who had no wallet yet gets no receipt.
+ */
+static void abort_ticket(struct signer_ticket *ticket)
+{
+	if (ticket->wallet == NULL)
+		answer(ticket, CALL_RESULT_BATCH_ABORTED);
+	else
+		refuse(ticket, CALL_RESULT_BATCH_ABORTED);
+}
+
+/* Gathers a batch: commits it when all of it stand at commit. */
+static void pump_batch(struct signer_sign *sign, struct signer_batch *batch)
 {
 	struct signer_ticket *members[CALL_BATCH_MAX];
-	size_t count = 0, at_commit = 0, signed_ones = 0;
-	uint16_t expected = 0;
-	bool refused = false;
+	size_t count = 0;
 
+	if (batch->expected > CALL_BATCH_MAX) {
+		batch->aborted = true;
+		return;
+	}
 	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++) {
 		struct signer_ticket *ticket = &sign->tickets[i];
 
-		if (ticket->step == SIGNER_STEP_FREE || ticket->batch != batch)
+		if (ticket->step != SIGNER_STEP_COMMIT || ticket->batch != batch)
 			continue;
-		if (count == CALL_BATCH_MAX)
-			return;
+		CHECK(count < CALL_BATCH_MAX);
 		members[count++] = ticket;
-		expected = ticket->batch_count;
-		at_commit += ticket->step == SIGNER_STEP_COMMIT;
-		if (ticket->step == SIGNER_STEP_ANSWER) {
-			bool ok = ticket->answer.result == CALL_RESULT_SIGNED ||
-			          ticket->answer.result == CALL_RESULT_ALLOWED;
-
-			signed_ones += ok;
-			refused |= !ok;
-		}
 	}
-	if (refused && signed_ones == 0) {
-		for (size_t i = 0; i < count; i++)
-			if (members[i]->step == SIGNER_STEP_COMMIT ||
-			    members[i]->step == SIGNER_STEP_CHECK ||
-			    members[i]->step == SIGNER_STEP_GRANT)
-				answer(members[i], CALL_RESULT_BATCH_ABORTED);
-		return;
-	}
-	if (count == expected && at_commit + signed_ones == count && at_commit > 0)
+	/* All of one kind: a dry run beside the real thing is no batch. */
+	for (size_t i = 1; i < count; i++)
+		batch->aborted |= ((members[i]->request.flags ^ members[0]->request.flags) &
+		                   CALL_SIGN_DRY_RUN) != 0;
+	if (count == batch->expected && !batch->aborted)
 		commit_batch(sign, members, count);
 }
 
@@ -1139,13 +1399,13 @@ static void late(struct signer_sign *sign, struct signer_ticket *ticket)
 {
 	/* A run in flight ends by itself; its ticket must stay until then. */
 	if (sign->now_ms - ticket->began_ms < SIGNER_DEADLINE_MS ||
-	    ticket->step == SIGNER_STEP_RUNNING || ticket->step == SIGNER_STEP_REFUSE ||
-	    ticket->step == SIGNER_STEP_ANSWER)
+	    ticket->step == SIGNER_STEP_RUNNING || ticket->step == SIGNER_STEP_ANSWER)
 		return;
 	ticket->answer.retry_after_ms = 1000;
-	answer(ticket, ticket->step == SIGNER_STEP_COMMIT  ? CALL_RESULT_LEASE_DRY
-	               : ticket->step == SIGNER_STEP_CHECK ? CALL_RESULT_OVERLOADED
-	                                                   : CALL_RESULT_STORE_UNAVAILABLE);
+	answer(ticket, ticket->step == SIGNER_STEP_COMMIT   ? CALL_RESULT_LEASE_DRY
+	               : ticket->step == SIGNER_STEP_REFUSE ? CALL_RESULT_RECEIPTS_FULL
+	               : ticket->step == SIGNER_STEP_CHECK  ? CALL_RESULT_OVERLOADED
+	                                                    : CALL_RESULT_STORE_UNAVAILABLE);
 }
 
 static void advance(struct signer_sign *sign, struct signer_ticket *ticket)
@@ -1153,6 +1413,10 @@ static void advance(struct signer_sign *sign, struct signer_ticket *ticket)
 	enum signer_step before;
 
 	do {
+		if (ticket->batch != NULL && ticket->batch->aborted &&
+		    ticket->step != SIGNER_STEP_RUNNING && ticket->step != SIGNER_STEP_REFUSE &&
+		    ticket->step != SIGNER_STEP_ANSWER)
+			abort_ticket(ticket);
 		before = ticket->step;
 		switch (ticket->step) {
 		case SIGNER_STEP_CLIENT:
@@ -1173,7 +1437,7 @@ static void advance(struct signer_sign *sign, struct signer_ticket *ticket)
 			step_check(sign, ticket);
 			break;
 		case SIGNER_STEP_COMMIT:
-			if (ticket->batch != 0)
+			if (ticket->batch != NULL)
 				pump_batch(sign, ticket->batch);
 			else
 				step_commit(sign, ticket);
@@ -1182,8 +1446,6 @@ static void advance(struct signer_sign *sign, struct signer_ticket *ticket)
 			step_refuse(sign, ticket);
 			break;
 		case SIGNER_STEP_ANSWER:
-			if (ticket->batch != 0)
-				pump_batch(sign, ticket->batch);
 			if (send_answer(sign, ticket))
 				free_ticket(ticket);
 			break;
@@ -1216,6 +1478,10 @@ void signer_sign_pump(struct signer_sign *sign, uint64_t now_ms)
 	}
 	for (size_t i = 0; i < count; i++)
 		advance(sign, active[i]);
+	/* The last of a batch signs for those that waited for it. */
+	for (size_t i = 0; i < count; i++)
+		if (active[i]->step == SIGNER_STEP_ANSWER)
+			advance(sign, active[i]);
 }
 
 void signer_sign_drop_bridge(struct signer_sign *sign)

@@ -16,9 +16,10 @@
 #include "signer_state.h"
 #include "signer_time.h"
 
-#define SIGNER_TICKETS_MAX    64
-#define SIGNER_REMEMBERED_MAX 32768 /* signatures that a repeated request gets back */
-#define SIGNER_DEADLINE_MS    5000  /* a ticket older than this is answered 503 or 429 */
+#define SIGNER_TICKETS_MAX        96
+#define SIGNER_TICKETS_PER_CLIENT 64    /* of these: one client cannot take all (A25) */
+#define SIGNER_REMEMBERED_MAX     32768 /* signatures that a repeated request gets back */
+#define SIGNER_DEADLINE_MS        5000  /* a ticket older than this is answered 503 or 429 */
 
 enum signer_step {
 	SIGNER_STEP_FREE = 0,
@@ -34,13 +35,21 @@ enum signer_step {
 
 struct signer_sign;
 
+/* An atomic batch: all of its requests are signed, or none. */
+struct signer_batch {
+	uint16_t expected; /* requests; 0: this place is free */
+	uint16_t seen;     /* that were taken */
+	uint16_t live;     /* whose ticket is not free */
+	bool aborted;      /* one was refused, so all are */
+};
+
 struct signer_ticket {
 	enum signer_step step;
 	uint64_t began_ms;
-	uint64_t order;       /* oldest first */
-	uint8_t id[32];       /* random: binds the verdict, and is the decision id */
-	uint32_t batch;       /* 0: none; else tickets of one atomic batch share it */
-	uint16_t batch_count; /* of that batch */
+	uint64_t order;             /* oldest first */
+	uint8_t id[32];             /* random: binds the verdict, and is the decision id */
+	struct signer_batch *batch; /* NULL: none; else tickets of one atomic batch share it */
+	bool again; /* the signature of these bytes is remembered: given again at commit */
 
 	struct call_sign_request request;
 	uint8_t message[LIMIT_MESSAGE_MAX];
@@ -87,6 +96,10 @@ struct signer_sign_parts {
 	struct signer_time *time;
 	const bool *frozen; /* an operator froze everything */
 };
+
+/* signer_least_charge is what a counter is charged at least, by what a verdict's facts say (B4). */
+uint64_t signer_least_charge(const struct policy_facts *facts,
+                             const struct authz_counter_rule *rule);
 
 struct signer_sign *signer_sign_new(struct signer_sign_parts parts);
 

@@ -9,8 +9,8 @@
  *   5. User and group id of its own, no supplementary groups.                     [when root]
  *   6. No capabilities: bounding, ambient, permitted, effective and inheritable sets are empty, and
  *      securebits are locked.
- *   7. Resource limits: no core dump, no new processes, no message queues, files (standard error may
- *      be one) of at most 1 TiB or `file_bytes_max`, at most `descriptors_max` descriptors.
+ *   7. Resource limits: no core dump, no new processes, no message queues, files (standard error
+ * may be one) of at most 1 TiB or `file_bytes_max`, at most `descriptors_max` descriptors.
  *   8. Not dumpable (no ptrace, no /proc/PID/mem by others of its uid); dies with the supervisor.
  *   9. No new privileges.
  *  10. Landlock at the best level of the kernel: no path except `paths`, no TCP bind or connect, no

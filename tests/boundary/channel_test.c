@@ -4,6 +4,7 @@
  * test holds the other end of all their channels. None may die; what is forbidden must be
  * complained about. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ftw.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -309,6 +310,15 @@ static void test_lengths_and_cursors_that_cannot_be_are_complained_about(void)
 	}
 }
 
+/* The folder of this run goes with it. */
+static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *where)
+{
+	(void)stat;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(state_dir) != NULL);
@@ -318,5 +328,6 @@ int main(void)
 	RUN(test_unknown_kinds_are_complained_about);
 	RUN(test_lengths_and_cursors_that_cannot_be_are_complained_about);
 	printf("%u messages tried\n", tried);
+	(void)nftw(state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return test_summary();
 }

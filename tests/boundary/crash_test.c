@@ -3,6 +3,7 @@
  *
  *   crash_test [KILLS]    50 in `make test`, 1,000 in `make soak` */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ftw.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -213,6 +214,15 @@ static void test_nothing_acknowledged_is_lost_and_no_cap_is_passed(void)
 	EXPECT(signed_count >= kills && spent_poor > 0);
 }
 
+/* The folder of this run goes with it. */
+static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *where)
+{
+	(void)stat;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
 int main(int count, char **args)
 {
 	if (count > 1)
@@ -228,5 +238,6 @@ int main(int count, char **args)
 	rig_world_make(&rig, &poor, "poor");
 	RUN(test_nothing_acknowledged_is_lost_and_no_cap_is_passed);
 	rig_stop(&rig);
+	(void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return test_summary();
 }

@@ -3,6 +3,7 @@
  *
  *   power_test [FRAMES]    `make soak` runs it with more bent frames */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ftw.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -395,6 +396,15 @@ static void test_a_verifier_killed_mid_check_means_refusal_and_a_new_one(void)
 	EXPECT(worst_us < 500000);
 }
 
+/* The folder of this run goes with it. */
+static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *where)
+{
+	(void)stat;
+	(void)kind;
+	(void)where;
+	return remove(path);
+}
+
 int main(int count, char **args)
 {
 	if (count > 1)
@@ -415,5 +425,6 @@ int main(int count, char **args)
 	RUN(test_bent_frames_neither_end_the_signer_nor_get_a_signature);
 	RUN(test_a_verifier_killed_mid_check_means_refusal_and_a_new_one);
 	rig_stop(&rig);
+	(void)nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return test_summary();
 }

@@ -82,10 +82,14 @@ int cli_home_write(const struct cli_call *call, const char *path, struct bytes c
 bool cli_name_is_good(const char *name)
 {
 	size_t len = strlen(name);
+	uint8_t id[32];
 
+	/* A name that reads as an id or an address would be taken for one where both may stand. */
 	return len > 0 && len <= LIMIT_NAME_MAX &&
 	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-	           len;
+	           len &&
+	       strspn(name, "0123456789abcdefABCDEF") < HEX_LEN(sizeof(id)) &&
+	       base58_decode_32(bytes_of(name, len), id) != STATUS_OK;
 }
 
 /* Takes the 64 numbers of a keypair file. */

@@ -20,7 +20,7 @@ int cli_home_path(const struct cli_call *call, const char *home, const char *fol
 int cli_home_write(const struct cli_call *call, const char *path, struct bytes content,
                    bool secret);
 
-/* cli_name_is_good: [A-Za-z0-9_-]{1,64}. */
+/* cli_name_is_good: [A-Za-z0-9_-]{1,64}, and neither 64 hex digits (an id) nor an address. */
 bool cli_name_is_good(const char *name);
 
 /* cli_key_read reads an ed25519 key: a Solana keypair file (64 numbers in JSON), or base58 of 64

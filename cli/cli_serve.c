@@ -2,6 +2,7 @@
  * supervisor and its processes, until a signal comes. The supervisor does the work; this command
  * makes the folder, starts TPM and supervisor, and writes what clients need. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,6 +38,7 @@ static void note_signal(int signal)
 static int make_folder(const struct cli_call *call, const char *path)
 {
 	char part[CLI_PATH_MAX];
+	struct stat info;
 
 	for (size_t i = 1;; i++) {
 		if (path[i] != '/' && path[i] != '\0')
@@ -45,8 +48,12 @@ static int make_folder(const struct cli_call *call, const char *path)
 			cli_complain(call, "cannot make %s: %s", part, strerror(errno));
 			return CLI_UNSURE;
 		}
-		if (path[i] == '\0')
+		if (path[i] != '\0')
+			continue;
+		if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
 			return CLI_YES;
+		cli_complain(call, "%s is not a folder; choose another with --state", path);
+		return CLI_UNSURE;
 	}
 }
 
@@ -85,8 +92,65 @@ static int lock_state(const struct cli_call *call, const char *state)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return CLI_YES;
-	cli_complain(call, "%s is in use by another `claviger serve`", state);
+	if (fd < 0)
+		cli_complain(call, "cannot write %s: %s; choose another folder with --state", path,
+		             strerror(errno));
+	else
+		cli_complain(call, "%s is in use by another `claviger serve`", state);
 	return CLI_UNSURE;
+}
+
+/* take_address reads ADDRESS:PORT, IPv6 in brackets; false when it is none. */
+static bool take_address(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_len)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
+	const char *colon = strrchr(text, ':');
+	size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+	char host[64], *end;
+	unsigned long port;
+
+	if (len == 0 || len >= sizeof(host) || colon[1] < '0' || colon[1] > '9')
+		return false;
+	port = strtoul(colon + 1, &end, 10);
+	if (*end != '\0' || port < 1 || port > 65535)
+		return false;
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
+		snprintf(host, sizeof(host), "%.*s", (int)len - 2, text + 1);
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = htons((uint16_t)port);
+		*ret_len = sizeof(*v6);
+		return inet_pton(AF_INET6, host, &v6->sin6_addr) == 1;
+	}
+	snprintf(host, sizeof(host), "%.*s", (int)len, text);
+	v4->sin_family = AF_INET;
+	v4->sin_port = htons((uint16_t)port);
+	*ret_len = sizeof(*v4);
+	return inet_pton(AF_INET, host, &v4->sin_addr) == 1;
+}
+
+/* check_address says early and in words what the bridge would only log: an address that is none,
+ * or that another program listens on. Until the bridge's own bind it may still be taken. */
+static int check_address(const struct cli_call *call, const char *option, const char *text)
+{
+	struct sockaddr_storage address;
+	socklen_t len;
+	int fd, yes = 1;
+	bool bound;
+
+	if (!take_address(text, &address, &len))
+		return cli_usage(call, "%s %s: expected ADDRESS:PORT, as in 127.0.0.1:8200", option,
+		                 text);
+	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bound = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
+	        bind(fd, (const struct sockaddr *)&address, len) == 0;
+	if (!bound)
+		cli_complain(call, "cannot listen on %s: %s; choose another with %s", text,
+		             strerror(errno), option);
+	if (fd >= 0)
+		close(fd);
+	return bound ? CLI_YES : CLI_UNSURE;
 }
 
 /* The first start makes the operator's key; its public half is the supervisor's setting. */
@@ -233,6 +297,10 @@ static int run_signer(struct cli_call *call, struct cli_serve *serve)
 	keys_open();
 	result = lock_state(call, serve->state);
 	if (result == CLI_YES)
+		result = check_address(call, "--listen", serve->listen);
+	if (result == CLI_YES)
+		result = check_address(call, "--metrics", serve->metrics);
+	if (result == CLI_YES)
 		result = find_operator(call, serve->state, operators);
 	if (result != CLI_YES)
 		return result;
@@ -241,6 +309,8 @@ static int run_signer(struct cli_call *call, struct cli_serve *serve)
 	serve->is_genesis = stat(path, &sealed) != 0 || sealed.st_size == 0;
 	snprintf(path, sizeof(path), "%s/store", serve->state);
 	result = make_folder(call, path);
+	if (result != CLI_YES)
+		return result;
 	snprintf(path, sizeof(path), "%s/tpm", serve->state);
 	status = swtpm_start(path, &tpm);
 	if (status != STATUS_OK) {
@@ -312,10 +382,6 @@ static int run_serve(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
-	if (serve.listen == NULL)
-		serve.listen = "127.0.0.1:8200";
-	if (serve.metrics == NULL)
-		serve.metrics = "127.0.0.1:9200";
 	if (serve.dev && state == NULL) {
 		result = cli_dev_folder(call, &serve);
 		choose_addresses(&serve);

@@ -100,9 +100,11 @@ static enum status wait_until_up(struct swtpm *swtpm)
 			    WIFEXITED(exit_status) && WEXITSTATUS(exit_status) == EXIT_NO_SWTPM;
 
 			swtpm->pid = 0;
-			swtpm->trouble = missing ? "the program swtpm is not installed"
-			                         : "swtpm ended at its start: see swtpm.log in "
-			                           "its folder";
+			swtpm->trouble =
+			    missing
+			        ? "the program swtpm is not installed (Debian: apt install swtpm)"
+			        : "swtpm ended at its start: see swtpm.log in "
+			          "its folder";
 			return missing ? STATUS_NOT_FOUND : STATUS_IO;
 		}
 		if (accepts(swtpm->folder, SOCKET_NAME ".ctrl") &&

@@ -5,3 +5,5 @@ script_test(system_readme GROUP system TIMEOUT 120 COMMAND node tests/system/rea
 script_test(system_failures GROUP system TIMEOUT 300 COMMAND node tests/system/failures.mjs)
 script_test(system_store GROUP system TIMEOUT 300 COMMAND node tests/system/store.mjs)
 script_test(system_serve GROUP system TIMEOUT 120 COMMAND python3 tests/system/serve.py)
+script_test(system_kills GROUP system TIMEOUT 600 COMMAND node tests/system/kills.mjs 50)
+soak_test(kills COMMAND node tests/system/kills.mjs 1000)

@@ -3,7 +3,7 @@ find_path(SODIUM_INCLUDE sodium.h)
 find_library(SODIUM_LIBRARY sodium)
 add_executable(bench_sign EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/bench_sign.c ${CMAKE_SOURCE_DIR}/bench/bench_load.c
 	${CMAKE_SOURCE_DIR}/bench/bench_message.c)
-target_link_libraries(bench_sign PRIVATE base http keys solana)
+target_link_libraries(bench_sign PRIVATE awslc_ssl base keys solana)
 set_target_properties(bench_sign PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
 if(SODIUM_INCLUDE AND SODIUM_LIBRARY)
 	target_compile_definitions(bench_sign PRIVATE BENCH_LIBSODIUM=1)

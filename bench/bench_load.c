@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench_load.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <sys/prctl.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base_check.h"
 #include "base_encode.h"
-#include "http_client.h"
 #include "keys.h"
 
 #define BODY_MAX    16384
 #define KEPT_MAX    40000 /* answers of one connection in one phase */
-#define WARM_S      0.3
+#define WARM_S      0.2
 #define RETRY_US    20000 /* after "overloaded", as a client would */
-#define STACK_BYTES (256 * 1024)
+#define DRAIN_MAX_S 15
 
 struct kept {
 	uint64_t number;
@@ -25,11 +28,15 @@ struct kept {
 };
 
 struct client {
-	struct http_client *http;
-	pthread_t thread;
+	int fd;
+	SSL *tls;
 	size_t index;
-	uint64_t next; /* number of the next message */
-	_Atomic uint64_t done;
+	uint64_t next, number; /* of the next message, of the one in flight */
+	bool busy;             /* a request is in flight */
+	bool echo;             /* and it is a null call */
+	double sent_us, due_us;
+	char answer[BODY_MAX];
+	size_t answer_len;
 	struct kept *kept;
 	size_t kept_count;
 	const struct bench_plan *plan;
@@ -39,9 +46,9 @@ static struct client clients[BENCH_CONNECTIONS_MAX];
 static size_t client_count;
 static struct bench_server server;
 static struct bench_phase phase;
-static pthread_barrier_t gate;
-static atomic_bool running, measuring;
-static _Atomic uint64_t turned_away;
+static int epoll_fd;
+static bool measuring;
+static uint64_t done, turned_away;
 
 static _Noreturn void give_up(const char *what, const char *why, size_t why_len)
 {
@@ -57,118 +64,166 @@ static double now_us(void)
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-static void sleep_until(double us)
-{
-	struct timespec at = {.tv_sec = (time_t)(us / 1e6)};
-
-	at.tv_nsec = (long)((us - (double)at.tv_sec * 1e6) * 1e3);
-	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
-}
-
 /* ---- one call ---- */
 
 /* keep notes a call's number and time, and what was signed (a null call answers with no signature
  * of ours). */
-static void keep(struct client *client, bool echo, struct bytes answer, uint64_t number, double us)
+static void keep(struct client *client, double us)
 {
 	static const char mark[] = "\"signature\":\"";
-	const char *at = memmem(answer.data, answer.len, mark, sizeof(mark) - 1);
-	const char *end = (const char *)answer.data + answer.len;
+	const char *at = memmem(client->answer, client->answer_len, mark, sizeof(mark) - 1);
+	const char *end = client->answer + client->answer_len;
 	struct kept *kept;
 	size_t len = 0;
 
-	if (at == NULL && !echo)
-		give_up("no signature in the answer", (const char *)answer.data, answer.len);
+	if (at == NULL)
+		give_up("no signature in the answer", client->answer, client->answer_len);
 	if (client->kept_count == KEPT_MAX)
 		give_up("more answers than can be kept", "shorten the phase", 17);
 	kept = &client->kept[client->kept_count++];
-	*kept = (struct kept){.number = number, .us = us};
-	if (echo)
+	*kept = (struct kept){.number = client->number, .us = us};
+	if (client->echo)
 		return;
 	for (at += sizeof(mark) - 1; at + len < end && at[len] != '"'; len++)
 		if (len == sizeof(kept->signature) - 1)
-			give_up("overlong signature", (const char *)answer.data, answer.len);
+			give_up("overlong signature", client->answer, client->answer_len);
 	memcpy(kept->signature, at, len);
 }
 
-static void call(struct client *client, bool echo)
+/* Head and body go in one record, as one write. */
+static void ask(struct client *client, bool echo)
 {
-	char body[BODY_MAX], space[BODY_MAX], error[HTTP_CLIENT_ERROR_MAX];
-	struct buffer answer = BUFFER_OF_ARRAY(space);
-	uint64_t number = client->next++ * BENCH_CONNECTIONS_MAX + client->index;
-	struct http_call http = {.method = "POST",
-	                         .path = echo ? "/api/v1/echo" : "/api/v1/sign",
-	                         .token = client->plan->token};
-	unsigned status;
-	double before;
+	static char body[BODY_MAX], text[BODY_MAX + 2048];
+	size_t len;
+	int head;
 
-	http.body = bytes_of(body, bench_body(client->plan, number, body, sizeof(body)));
-	before = now_us();
-	if (http_client_call(client->http, &http, &status, &answer, error) != STATUS_OK)
-		give_up("call failed", error, strlen(error));
+	client->number = client->next++ * BENCH_CONNECTIONS_MAX + client->index;
+	client->echo = echo;
+	client->busy = true;
+	client->answer_len = 0;
+	len = bench_body(client->plan, client->number, body, sizeof(body));
+	head = snprintf(text, sizeof(text),
+	                "POST /api/v1/%s HTTP/1.1\r\nHost: %s:%s\r\nAccept: application/json\r\n"
+	                "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
+	                "Content-Length: %zu\r\n\r\n",
+	                echo ? "echo" : "sign", server.host, server.port, client->plan->token, len);
+	CHECK(head > 0 && (size_t)head + len <= sizeof(text));
+	memcpy(text + head, body, len);
+	client->sent_us = now_us();
+	if (SSL_write(client->tls, text, head + (int)len) != head + (int)len)
+		give_up("cannot send", "the connection is full or gone", 30);
+}
+
+/* Whether the answer is whole: its head and as much as Content-Length says. */
+static bool is_whole(const struct client *client, size_t *ret_body)
+{
+	static const char field[] = "content-length:";
+	const char *end = memmem(client->answer, client->answer_len, "\r\n\r\n", 4);
+
+	if (end == NULL)
+		return false;
+	for (const char *at = client->answer; at < end; at++)
+		if (strncasecmp(at, field, sizeof(field) - 1) == 0) {
+			size_t len = strtoul(at + sizeof(field) - 1, NULL, 10);
+
+			*ret_body = (size_t)(end + 4 - client->answer);
+			return client->answer_len >= *ret_body + len;
+		}
+	give_up("an answer without Content-Length", client->answer, client->answer_len);
+}
+
+static void settle_call(struct client *client)
+{
+	double now = now_us();
+	unsigned status = 0;
+
+	client->answer[client->answer_len < BODY_MAX ? client->answer_len : BODY_MAX - 1] = '\0';
+	(void)sscanf(client->answer, "HTTP/1.1 %u", &status);
+	client->busy = false;
+	client->due_us = 0;
+	if (phase.rate != 0) /* the next one an interval after this one was sent, or at once */
+		client->due_us = client->sent_us + 1e6 * (double)client_count / phase.rate;
 	if (status == 503 || status == 429) {
-		atomic_fetch_add_explicit(&turned_away, 1, memory_order_relaxed);
-		sleep_until(now_us() + RETRY_US);
+		turned_away++;
+		client->due_us = now + RETRY_US;
 		return;
 	}
 	if (status != 200)
-		give_up("refused", space, answer.len);
-	keep(client, echo, buffer_bytes(&answer), number,
-	     atomic_load(&measuring) ? now_us() - before : 0);
-	atomic_fetch_add_explicit(&client->done, 1, memory_order_relaxed);
+		give_up("refused", client->answer, client->answer_len);
+	keep(client, measuring ? now - client->sent_us : 0);
+	done++;
 }
 
-static void pace(double *due, double interval)
+static void hear(struct client *client)
 {
-	if (*due == 0)
-		return;
-	sleep_until(*due);
-	*due += interval;
-}
+	size_t body;
 
-static void *drive(void *argument)
-{
-	struct client *client = (struct client *)argument;
-
-	prctl(PR_SET_TIMERSLACK, 1);
 	for (;;) {
-		double interval = 0, due = 0;
+		int got = SSL_read(client->tls, client->answer + client->answer_len,
+		                   (int)(BODY_MAX - 1 - client->answer_len));
 
-		pthread_barrier_wait(&gate);
-		if (phase.rate != 0) {
-			interval = 1e6 * (double)client_count / phase.rate;
-			due = now_us() + interval * (double)client->index / (double)client_count;
+		if (got <= 0) {
+			if (SSL_get_error(client->tls, got) == SSL_ERROR_WANT_READ)
+				return;
+			give_up("no answer", "the server closed the connection", 32);
 		}
-		while (atomic_load(&running)) {
-			pace(&due, interval);
-			call(client, phase.echo);
+		client->answer_len += (size_t)got;
+		if (client->busy && is_whole(client, &body)) {
+			settle_call(client);
+			return;
 		}
-		pthread_barrier_wait(&gate);
 	}
-	return NULL;
+}
+
+/* hear_all takes what has come. It never sleeps: a client that did would have to be woken, and the
+ * server's processor would pay for it, which a distant client's does not. */
+static void hear_all(void)
+{
+	struct epoll_event events[BENCH_CONNECTIONS_MAX];
+	int count = epoll_wait(epoll_fd, events, BENCH_CONNECTIONS_MAX, 0);
+
+	for (int i = 0; i < count; i++)
+		hear(&clients[events[i].data.u32]);
+}
+
+/* One connection with its handshake; blocking until then. */
+static void dial(struct client *client, SSL_CTX *context)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+	                              .sin_port = htons((uint16_t)strtoul(server.port, NULL, 10))};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET,
+	                            .data.u32 = (uint32_t)client->index};
+	int on = 1;
+
+	client->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	client->tls = SSL_new(context);
+	CHECK(client->fd >= 0 && client->tls != NULL);
+	if (inet_pton(AF_INET, server.host, &address.sin_addr) != 1 ||
+	    connect(client->fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    SSL_set_fd(client->tls, client->fd) != 1 || SSL_connect(client->tls) != 1)
+		give_up("cannot connect", server.port, strlen(server.port));
+	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	CHECK(fcntl(client->fd, F_SETFL, O_NONBLOCK) == 0 &&
+	      epoll_ctl(epoll_fd, EPOLL_CTL_ADD, client->fd, &event) == 0);
 }
 
 void bench_load_open(const struct bench_server *to, size_t count)
 {
-	char error[HTTP_CLIENT_ERROR_MAX];
-	pthread_attr_t attributes;
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
 	server = *to;
 	client_count = count;
-	CHECK(count <= BENCH_CONNECTIONS_MAX);
-	CHECK(pthread_barrier_init(&gate, NULL, (unsigned)count + 1) == 0);
-	CHECK(pthread_attr_init(&attributes) == 0 &&
-	      pthread_attr_setstacksize(&attributes, STACK_BYTES) == 0);
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	CHECK(count <= BENCH_CONNECTIONS_MAX && context != NULL && epoll_fd >= 0);
+	CHECK(SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) == 1);
+	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+	if (SSL_CTX_load_verify_locations(context, server.ca_file, NULL) != 1)
+		give_up("cannot read the CA file", server.ca_file, strlen(server.ca_file));
 	for (size_t i = 0; i < count; i++) {
-		struct client *client = &clients[i];
-
-		client->index = i;
-		client->kept = calloc(KEPT_MAX, sizeof(*client->kept));
-		CHECK(client->kept != NULL);
-		if (http_client_open(server.host, server.port, server.ca_file, &client->http,
-		                     error) != STATUS_OK)
-			give_up("cannot connect", error, strlen(error));
-		CHECK(pthread_create(&client->thread, &attributes, drive, client) == 0);
+		clients[i].index = i;
+		clients[i].kept = calloc(KEPT_MAX, sizeof(*clients[i].kept));
+		CHECK(clients[i].kept != NULL);
+		dial(&clients[i], context);
 	}
 }
 
@@ -204,8 +259,7 @@ static double cpu_us(int pid)
 
 static void snapshot(struct bench_result *result, int sign)
 {
-	for (size_t i = 0; i < client_count; i++)
-		result->calls += (uint64_t)sign * atomic_load(&clients[i].done);
+	result->calls += (uint64_t)sign * done;
 	result->seconds += sign * now_us() / 1e6;
 	for (size_t i = 0; i < server.process_count; i++)
 		result->cpu_us[i] += sign * cpu_us(server.processes[i].pid);
@@ -258,13 +312,40 @@ static void settle(struct bench_result *result)
 		}
 	spread(us, count, result);
 	free(us);
-	result->turned_away = atomic_exchange(&turned_away, 0);
+	result->turned_away = turned_away;
+	turned_away = 0;
 }
 
 static void begin(struct client *client, const struct bench_phase *of)
 {
 	client->kept_count = 0;
 	client->plan = &of->plans[client->index % of->plan_count];
+	client->due_us = 0;
+	if (of->rate != 0)
+		client->due_us = now_us() + 1e6 * (double)client->index / of->rate;
+}
+
+/* Asks wherever no request is in flight and one is due, and takes what came, until `until`. */
+static void drive(double until_us)
+{
+	for (double now = now_us(); now < until_us; now = now_us()) {
+		for (size_t i = 0; i < client_count; i++)
+			if (!clients[i].busy && clients[i].due_us <= now)
+				ask(&clients[i], phase.echo);
+		hear_all();
+	}
+}
+
+static void drain(void)
+{
+	double late_us = now_us() + DRAIN_MAX_S * 1e6;
+
+	for (size_t i = 0; i < client_count; i++)
+		while (clients[i].busy) {
+			hear_all();
+			if (now_us() > late_us)
+				give_up("no answer", "a request was left unanswered", 29);
+		}
 }
 
 void bench_load_run(const struct bench_phase *what, struct bench_result *ret_result)
@@ -274,16 +355,13 @@ void bench_load_run(const struct bench_phase *what, struct bench_result *ret_res
 	phase = *what;
 	for (size_t i = 0; i < client_count; i++)
 		begin(&clients[i], what);
-	atomic_store(&running, true);
-	pthread_barrier_wait(&gate);
-	sleep_until(now_us() + WARM_S * 1e6);
+	drive(now_us() + WARM_S * 1e6);
 	snapshot(&result, -1);
-	atomic_store(&measuring, true);
-	sleep_until(now_us() + what->seconds * 1e6);
-	atomic_store(&measuring, false);
+	measuring = true;
+	drive(now_us() + what->seconds * 1e6);
+	measuring = false;
 	snapshot(&result, 1);
-	atomic_store(&running, false);
-	pthread_barrier_wait(&gate);
+	drain();
 	settle(&result);
 	*ret_result = result;
 }
@@ -298,10 +376,13 @@ void bench_load_idle(const struct bench_plan *plan, size_t pairs, struct bench_r
 	CHECK(us != NULL && 2 * pairs <= KEPT_MAX);
 	phase = idle;
 	begin(client, &idle);
-	atomic_store(&measuring, true);
-	while (client->kept_count < 2 * pairs)
-		call(client, client->kept_count % 2 == 0);
-	atomic_store(&measuring, false);
+	measuring = true;
+	while (client->kept_count < 2 * pairs) {
+		ask(client, client->kept_count % 2 == 0);
+		while (client->busy)
+			hear_all();
+	}
+	measuring = false;
 	for (size_t i = 0; i < pairs; i++) {
 		us[i] = client->kept[2 * i].us;
 		us[pairs + i] = client->kept[2 * i + 1].us;

@@ -1,7 +1,7 @@
 /* bench_load: clients with a keep-alive TLS 1.3 connection each and one request in flight, and what
  * the server's processes took meanwhile.
  *
- * One thread for each connection, all on the processor that the caller has pinned this program to.
+ * One thread, which never sleeps, on the processor that the caller has pinned this program to.
  * Every signature is verified after its phase, outside of what is timed. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BENCH_LOAD_H
@@ -37,7 +37,7 @@ struct bench_result {
 	double p50_us, p99_us;
 };
 
-/* bench_load_open connects `count` clients and starts their threads; ends the program with a
+/* bench_load_open connects `count` clients and shakes hands; ends the program with a
  * sentence when that fails, as all here do: a benchmark with errors has no figures. */
 void bench_load_open(const struct bench_server *server, size_t count);
 

@@ -15,7 +15,7 @@
 
 #define RAW_CALLS  10000
 #define RAW_BYTES  1024
-#define IDLE_PAIRS 2000
+#define IDLE_PAIRS 1000
 
 static struct bench_plan plans[BENCH_PLANS_MAX];
 static struct bench_server server;
@@ -86,9 +86,9 @@ static void run(const char *name, const struct bench_phase *phase, struct bench_
 static void run_round(unsigned round, size_t transfers, size_t swaps)
 {
 	struct bench_phase echo = {
-	    .echo = true, .plans = plans, .plan_count = transfers, .seconds = 0.7};
-	struct bench_phase full = {.plans = plans, .plan_count = transfers, .seconds = 1.5};
-	struct bench_phase swap = {.plans = plans + transfers, .plan_count = swaps, .seconds = 1.0};
+	    .echo = true, .plans = plans, .plan_count = transfers, .seconds = 0.5};
+	struct bench_phase full = {.plans = plans, .plan_count = transfers, .seconds = 0.8};
+	struct bench_phase swap = {.plans = plans + transfers, .plan_count = swaps, .seconds = 0.8};
 	struct bench_phase half = full;
 	struct bench_result result, other;
 	double before_us = base_us();
@@ -97,7 +97,7 @@ static void run_round(unsigned round, size_t transfers, size_t swaps)
 	run("echo", &echo, &result);
 	run("transfer", &full, &result);
 	half.rate = (double)result.calls / result.seconds / 2;
-	half.seconds = 0.7;
+	half.seconds = 0.5;
 	run("half", &half, &result);
 	half.echo = true;
 	run("half_echo", &half, &result);

@@ -46,10 +46,15 @@ class System:
         deadline = time.monotonic() + 10
         while not os.path.exists(f"{tpm}/sock") and time.monotonic() < deadline:
             select.select([], [], [], 0.01)
+        programs = BIN
+        if user:  # who may not reach the folder of the build
+            programs = os.path.join(folder, "bin")
+            if not os.path.exists(programs):
+                shutil.copytree(BIN, programs)
         state = os.path.join(folder, "state")
         start = "unseal" if os.path.exists(state) else "genesis"
         self.process = subprocess.Popen(
-            [os.path.join(BIN, "claviger-supervisor"), f"state_dir={state}",
+            [os.path.join(programs, "claviger-supervisor"), f"state_dir={state}",
              f"tpm=swtpm:path={tpm}/sock", f"start={start}", "listen=127.0.0.1:0",
              "metrics_listen=127.0.0.1:0", "connections_max=16", "verifiers=2"],
             stderr=subprocess.PIPE, text=True, **as_user)

@@ -37,7 +37,7 @@ try {
   console.log(`ready in ${((Date.now() - began) / 1000).toFixed(1)} s`);
   // The bot's HTTP client takes the signer's certificate only from this variable, at its start.
   play = spawn(process.execPath, [join(root, 'tools/demo_play.mjs'), folder, signer.url], {
-    stdio: 'inherit',
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
     env: { ...process.env, NODE_EXTRA_CA_CERTS: signer.ca },
   });
   const [code] = await once(play, 'exit');

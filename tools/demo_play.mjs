@@ -10,11 +10,15 @@ import * as budget from '@solana-program/compute-budget';
 import * as system from '@solana-program/system';
 import * as token from '@solana-program/token';
 import { FailedTransactionMetadata, LiteSVM } from 'litesvm';
-import { policy, root, Signer, sleep, someone, toToml, unbase58, verifies } from '../tests/system/stage.mjs';
+import { policy, remove, root, Signer, sleep, someone, toToml, unbase58, verifies } from '../tests/system/stage.mjs';
 
 const [folder, url] = process.argv.slice(2);
 const signer = new Signer(folder);
 signer.attach(url);
+process.on('disconnect', () => { // demo.mjs was killed outright
+  remove(folder);
+  process.exit(1);
+});
 
 // ---- how a step is told ----
 
@@ -409,4 +413,4 @@ heading('Summary');
 for (const { title, ok, mark } of steps) console.log(`  ${ok ? 'ok    ' : 'NOT OK'}  ${title}: ${mark}`);
 const bad = steps.filter((s) => !s.ok).length;
 console.log(`\n${steps.length - bad} of ${steps.length} steps held, ${((Date.now() - began) / 1000).toFixed(1)} s.`);
-process.exitCode = bad > 0 || steps.length < 20 ? 1 : 0;
+process.exit(bad > 0 || steps.length < 20 ? 1 : 0);

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Somebody owns the machine's network side: a bridge with a certificate that the user was made to
+// trust, between the command line and a real signer. It may stop things, and change nothing (A4, A8).
+// usage: node tests/system/hostile.mjs [WORD...]
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import https from 'node:https';
+import { expect, fresh, play, test } from './cases.mjs';
+import { build, run } from './stage.mjs';
+
+const honest = { request: (body) => body, answer: (body) => body, channel: (body) => body };
+let way = honest; // what the bridge does now
+const seen = [];
+let proxy;
+
+async function openProxy(s) {
+  const [key, cert] = [s.signer.file('proxy.key'), s.signer.file('proxy.pem')];
+  const made = await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2',
+    '-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost', '-keyout', key, '-out', cert]);
+  expect(made.code === 0, made.err);
+  proxy = https.createServer({ key: readFileSync(key), cert: readFileSync(cert), minVersion: 'TLSv1.3' }, async (request, response) => {
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    const answer = await s.signer.api(request.method, request.url, parts.length === 0 ? {}
+      : { body: way.request(JSON.parse(Buffer.concat(parts))) });
+    const change = request.url.endsWith('/channel') ? way.channel : way.answer;
+    const text = Buffer.from(JSON.stringify(answer.status === 200 ? change(answer.body) : answer.body));
+    response.writeHead(answer.status, { 'content-type': answer.headers['content-type'], 'content-length': text.length });
+    response.end(text);
+  });
+  await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  proxy.unref();
+  s.through = (home, ...words) => run(`${build}/bin/claviger`, words, { env: { CLAVIGER_SERVER: `https://127.0.0.1:${proxy.address().port}`, CLAVIGER_CA: cert, CLAVIGER_HOME: home } });
+}
+
+const bent = (text, at) => {
+  const bytes = Buffer.from(text, 'base64');
+  bytes[at % bytes.length] ^= 1;
+  return bytes.toString('base64');
+};
+// birth(s, name, way) makes a wallet through a bridge that does so.
+async function birth(s, name, does, home = s.signer.home) {
+  way = { ...honest, ...does };
+  const result = await s.through(home, 'wallet', 'create', name, '--key', s.key('user'), '--yes');
+  way = honest;
+  return result;
+}
+const wallets = async (s) => (await s.signer.must('wallet', 'list', '--key', s.key('user'))).out;
+
+async function refused(s, what, does, home) {
+  const { code, out, err } = await birth(s, `w${fresh()}`, does, home);
+  expect(code !== 0, `${what}: taken: ${out}`);
+  expect(out === '' && err.length > 10, `${what}: an address was shown: ${out}`);
+}
+
+test('an honest bridge in the middle is no trouble', async (s) => {
+  const { code, out, err } = await birth(s, 'honest', { answer: (body) => { seen.push(body); return body; } });
+  expect(code === 0 && out.trim().length >= 32, code, err);
+  expect((await wallets(s)).includes(out.trim()), 'the wallet is not there');
+});
+
+// A8
+test('an answer that was changed, anywhere, shows no address', async (s) => {
+  for (const at of [0, 1, 17, 33, 60, 100]) await refused(s, `byte ${at}`, { answer: ({ envelope }) => ({ envelope: bent(envelope, at) }) });
+  await refused(s, 'empty', { answer: () => ({ envelope: '' }) });
+  await refused(s, 'random', { answer: () => ({ envelope: randomBytes(300).toString('base64') }) });
+});
+
+test('an answer to an earlier call shows no address', async (s) => {
+  for (const old of seen) await refused(s, 'an old answer', { answer: () => old });
+});
+
+test('a request that was changed does nothing', async (s) => {
+  const before = await wallets(s);
+  for (const at of [0, 40, 70, 100]) await refused(s, `byte ${at}`, { request: ({ envelope }) => ({ envelope: bent(envelope, at) }) });
+  expect(await wallets(s) === before, 'a wallet was made');
+});
+
+test('other channel keys are refused, by who knows the deployment and by who does not', async (s) => {
+  const other = randomBytes(32).toString('hex');
+  const cases = [
+    ['another deployment', (body) => ({ ...body, deployment: other })],
+    ['another deployment key', (body) => ({ ...body, deployment_key: other })],
+    ['certificates exchanged', (body) => ({ ...body, certificates: { authority: body.certificates.signer, signer: body.certificates.authority } })],
+    ['a bent certificate', (body) => ({ ...body, certificates: { ...body.certificates, authority: bent(body.certificates.authority, 50) } })],
+    ['no certificate', (body) => ({ ...body, certificates: { authority: null, signer: null } })],
+  ];
+  for (const [what, channel] of cases) {
+    await refused(s, what, { channel });
+    await refused(s, `${what}, at the first meeting`, { channel }, s.signer.file(`home-${fresh()}`));
+  }
+});
+
+play(async (s) => {
+  await s.signer.start();
+  await s.user('user');
+  await openProxy(s);
+});

@@ -11,6 +11,7 @@
 #define TOML_FILE_MAX (256u * 1024)
 
 struct reading {
+	const char *path;
 	const struct policy_schema *schema;
 	const struct cli_json_node *given[POLICY_FIELDS_MAX];
 	char *message;
@@ -23,8 +24,10 @@ static enum status take_name(void *context, struct bytes name, const struct cli_
 	int index = policy_schema_find(r->schema, name);
 
 	if (index < 0) {
-		snprintf(r->message, r->cap, "the module has no parameter \"%.*s\"",
-		         name.len > 64 ? 64 : (int)name.len, (const char *)name.data);
+		snprintf(r->message, r->cap,
+		         "%s: the module has no parameter \"%.*s\"; `claviger "
+		         "policy inspect` lists them",
+		         r->path, name.len > 64 ? 64 : (int)name.len, (const char *)name.data);
 		return STATUS_REFUSED;
 	}
 	r->given[index] = value;
@@ -97,8 +100,8 @@ static enum status put_values(struct reading *r, struct buffer *ret_values)
 			continue;
 		cbor_put_key(&w, i);
 		if (!put_value(&w, field->type, r->given[i])) {
-			snprintf(r->message, r->cap, "parameter \"%.*s\" must be a %s: %.*s",
-			         (int)field->name.len, (const char *)field->name.data,
+			snprintf(r->message, r->cap, "%s: parameter \"%.*s\" must be a %s: %.*s",
+			         r->path, (int)field->name.len, (const char *)field->name.data,
 			         policy_type_name(field->type), (int)field->text.len,
 			         (const char *)field->text.data);
 			return STATUS_REFUSED;
@@ -107,7 +110,7 @@ static enum status put_values(struct reading *r, struct buffer *ret_values)
 	cbor_put_end(&w);
 	if (cbor_finish(&w) == STATUS_OK)
 		return STATUS_OK;
-	snprintf(r->message, r->cap, "the parameters take more than %u bytes",
+	snprintf(r->message, r->cap, "%s: the parameters take more than %u bytes", r->path,
 	         LIMIT_PARAMETERS_MAX);
 	return STATUS_TOO_LARGE;
 }
@@ -139,7 +142,8 @@ static enum status read_json(const char *path, struct buffer *toml, struct cli_j
 enum status cli_parameters_read(const char *path, const struct policy_schema *schema,
                                 struct buffer *ret_values, char *ret_message, size_t message_cap)
 {
-	struct reading r = {.schema = schema, .message = ret_message, .cap = message_cap};
+	struct reading r = {
+	    .path = path, .schema = schema, .message = ret_message, .cap = message_cap};
 	struct buffer toml;
 	struct cli_json_file file;
 	enum status status = cli_file_read(path, TOML_FILE_MAX, &toml, ret_message, message_cap);

@@ -132,6 +132,7 @@ bool cli_policy_each(const struct cli_call *call, const char *path,
 {
 	struct buffer file;
 	char message[512];
+	bool any = false;
 
 	if (cli_file_read(path == NULL ? "-" : path, INPUT_MAX, &file, message, sizeof(message)) !=
 	    STATUS_OK) {
@@ -147,8 +148,13 @@ bool cli_policy_each(const struct cli_call *call, const char *path,
 			len--;
 		if (len > 0)
 			visit_line(bytes_of(file.data + at, len), visit, context);
+		any |= len > 0;
 		at = next + 1;
 	}
 	free(file.data);
-	return true;
+	/* Nothing asked is nothing allowed: a script must not take it for a yes. */
+	if (!any)
+		cli_complain(call, "%s holds no transaction; expected base64, one a line",
+		             path == NULL ? "the input" : path);
+	return any;
 }

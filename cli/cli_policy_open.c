@@ -50,19 +50,25 @@ static int load_record(struct cli_policy *p, const char *path)
 	if (path == NULL) {
 		values.data[0] = 0xa0; /* no values: an empty map */
 		values.len = 1;
-	} else if (cli_parameters_read(path, &p->schema, &values, message, sizeof(message)) !=
-	           STATUS_OK) {
-		cli_complain(p->call, "%s", message);
-		return CLI_NO;
+	} else {
+		enum status status =
+		    cli_parameters_read(path, &p->schema, &values, message, sizeof(message));
+
+		if (status != STATUS_OK) {
+			cli_complain(p->call, "%s", message);
+			return status == STATUS_IO ? CLI_UNSURE : CLI_USAGE;
+		}
 	}
+	/* Wrong parameters are no denial: nothing was looked at. */
 	if (policy_record_encode(&p->schema, buffer_bytes(&values), &record, &error) != STATUS_OK) {
-		cli_complain(p->call, "%s", error.text);
-		return CLI_NO;
+		cli_complain(p->call, "%s%s%s", path != NULL ? path : "", path != NULL ? ": " : "",
+		             error.text);
+		return CLI_USAGE;
 	}
 	p->record = buffer_bytes(&record);
 	if (policy_derive(&p->schema, p->record, p->wallet, keys_sha256, &p->atas) != STATUS_OK) {
 		cli_complain(p->call, "cannot derive token accounts from the parameters");
-		return CLI_NO;
+		return CLI_USAGE;
 	}
 	return CLI_YES;
 }

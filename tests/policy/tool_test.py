@@ -99,7 +99,17 @@ def test_bad_input(folder):
                         (RIGHT.replace(RECIPIENT, RECIPIENT + "1"), "recipients"),
                         (RIGHT + "x = = 1\n", "line 4")):
         code, out, error = check(folder, text)
-        expect("parameters: " + words, code != 0 and out == "" and words in error, error)
+        expect("parameters: " + words, code == 2 and out == "" and words in error and
+               "p.toml" in error, error)
+    code, out, error = claviger("policy", "check", "--module", TRANSFER, "--params",
+                                os.path.join(folder, "none.toml"), "--wallet", GOOD["wallet"])
+    expect("no parameters' file", code == 3 and out == "" and "none.toml" in error, error)
+    for nothing in ("", "\n", "\r\n\n"):
+        code, out, error = claviger("policy", "check", "--module", TRANSFER, "--params",
+                                    parameters(folder, RIGHT), "--wallet", GOOD["wallet"],
+                                    stdin=nothing)
+        expect("no transaction is no yes", code == 3 and out == "" and "no transaction" in error,
+               error)
     code, out, _ = check(folder, RIGHT, "--json", transaction="AAAA")
     expect("bytes that are nothing", code == 1 and json.loads(out)["verdict"] == "deny", out)
     code, out, _ = check(folder, RIGHT, "--json", transaction="no base64")

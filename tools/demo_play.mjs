@@ -2,7 +2,7 @@
 // The play of `make demo`: a user, a bot that is unmodified @solana/kit and @solana/keychain-vault, an
 // attacker who holds the bot's token, and litesvm as the chain. Each step says what held.
 // usage: node tools/demo_play.mjs FOLDER URL   (demo.mjs starts it)
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as kit from '@solana/kit';
 import { VaultSigner } from '@solana/keychain-vault';
@@ -57,6 +57,8 @@ const NATIVE = 'So11111111111111111111111111111111111111112';
 let wallet; // the address, once it may be shown
 let bot; // the keychain's signer
 let svm;
+const decisions = []; // of refusals that named theirs
+const tokenFile = join(signer.home, 'clients/bot.token');
 
 const open = (client, name = 'main') =>
   new VaultSigner({ vaultAddr: url, vaultToken: signer.token(client), keyName: name, publicKey: wallet });
@@ -111,6 +113,8 @@ async function refused(act, ...words) {
     answer = await act();
   } catch (error) {
     const text = error.context?.message ?? error.message;
+    const [, decision] = text.match(/\(decision ([0-9a-f]{64})\)/) ?? [];
+    if (decision) decisions.push(decision);
     const why = text.replace(/^.*Vault API error: /s, '');
     demand(!/^\d+$/.test(why) && !/network request failed|Multiple distinct/.test(why), `no refusal, but: ${why}`);
     for (const word of words) demand(why.includes(word), `refused for another reason than "${word}": ${why}`);
@@ -381,17 +385,49 @@ async function resist() {
 
 // ---- 6: receipts ----
 
+// The receipts of a bot's own decisions, one a line.
+async function showReceipts(of) {
+  const lines = [];
+  for (const id of of) {
+    const { code, out } = await signer.cli('decision', 'show', '--id', id, '--token-file', tokenFile, '--json');
+    if (code === 1) continue; // the guest's: none of the bot's business
+    const { boot, number, result, message_hash: message, tried } = JSON.parse(out);
+    lines.push(`receipt ${boot}.${number}: message ${message.slice(0, 16)}... ${result}; ${tried.length} grant(s) tried, fuel ${tried.map((t) => t.fuel).join(' + ')}`);
+  }
+  return lines.join('\n');
+}
+
 async function receipts() {
   heading('6. Receipts: every decision above, signed, in one chain');
   const file = signer.file('receipts');
+  await step('some of them', async () => ['done', await showReceipts(decisions.slice(-7))]);
   await step('receipts are exported', async () => {
-    const { out } = await signer.must('receipt', 'export', '--wallet', 'main', '--token-file', join(signer.home, 'clients/bot.token'), '--out', file);
-    demand(existsSync(file), 'no file');
-    return ['done', out.trim()];
+    await sleep(500); // they are durable 100 ms after their decision at the latest
+    await signer.must('receipt', 'export', '--wallet', 'main', '--token-file', tokenFile, '--out', file);
+    return ['done', `${statSync(file).size} bytes`];
   });
   await step('their chain is verified offline', async () => {
-    const { out } = await signer.must('receipt', 'verify', file);
+    const { body } = await signer.api('GET', '/api/v1/channel');
+    const { out } = await signer.must('receipt', 'verify', file, '--deployment-key', body.deployment_key);
+    const all = JSON.parse((await signer.must('receipt', 'verify', file, '--json')).out).receipts;
+    demand(all > decisions.length, `only ${all} receipts for more than ${decisions.length} decisions`);
     return ['signature verified', out.trim()];
+  });
+  await step('one changed bit in one receipt is noticed', async () => {
+    const bytes = readFileSync(file);
+    bytes[bytes.indexOf(Buffer.from(decisions[0], 'hex'))] ^= 1;
+    const { code, err } = await signer.cli('receipt', 'verify', signer.file('bent', bytes));
+    demand(code === 1, `status ${code}`);
+    return ['refused', err.trim()];
+  });
+  await step('decided again offline, by the same modules on the same input', async () => {
+    const said = [];
+    for (const module of ['transfer', 'swap']) {
+      const { same, different } = await signer.json('receipt', 'replay', file, '--module', policy(module));
+      demand(same > 0 && different === 0, `${module}: ${same} the same, ${different} different`);
+      said.push(`${module}: ${same} verdicts, all the same, to the unit of fuel`);
+    }
+    return ['verified', said.join('\n')];
   });
 }
 

@@ -112,6 +112,18 @@ enum status solana_decode_transaction(struct bytes wire, struct solana_view *ret
 	return finish(&r, &view, ret_view, ret_error);
 }
 
+/* has_message_head is true when the first bytes are a legacy message's header with room for the
+ * keys that it counts; a signature's random bytes, or its zeros before it is signed, seldom look
+ * so. */
+static bool has_message_head(struct bytes bytes)
+{
+	size_t keys = bytes.len < 4 ? 0 : bytes.data[3];
+
+	return keys > 0 && keys < 0x80 && bytes.len > 4 + (keys + 1) * SOLANA_KEY_LEN &&
+	       bytes.data[0] <= keys && bytes.data[1] < bytes.data[0] &&
+	       bytes.data[2] <= keys - bytes.data[0];
+}
+
 /* likeliest_is_wire guesses, for the error's sake only, what bytes that are nothing were meant to
  * be. In a wire form a signature follows the first byte, and a header follows the signatures; in a
  * legacy message the second byte counts read-only signers, fewer than the first says. */
@@ -126,6 +138,8 @@ static bool likeliest_is_wire(struct bytes bytes, const struct solana_error *wir
 	if (count == SOLANA_V1_PREFIX)
 		return message_error->code == SOLANA_ERROR_TRAILING_BYTES;
 	if (count == 0 || count > SOLANA_SIGNERS_MAX || behind >= bytes.len)
+		return false;
+	if (has_message_head(bytes))
 		return false;
 	/* Found only when a whole message stands behind the signatures. */
 	if (wire_error->code == SOLANA_ERROR_SIGNATURE_COUNT)

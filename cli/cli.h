@@ -16,11 +16,23 @@
 #define CLI_USAGE  2 /* the command line is wrong */
 #define CLI_UNSURE 3 /* could not tell: a file, a server, memory */
 
+#define CLI_OPTIONS_MAX 32
+
+/* What a subcommand's own table of options says; help and completion are made from it. */
+struct cli_probe {
+	struct {
+		const char *name;
+		bool takes_value;
+	} options[CLI_OPTIONS_MAX];
+	size_t count;
+};
+
 struct cli_call {
 	const struct cli_command *command;
 	char **arguments; /* what follows the command's words; cli_take_options leaves the rest */
 	int count;
 	bool json; /* --json was given, anywhere: standard output is JSON for programs */
+	struct cli_probe *probe; /* not NULL: only cli_take_options' table is asked for */
 };
 
 struct cli_command {
@@ -39,7 +51,8 @@ struct cli_option {
 };
 
 /* cli_take_options stores the options (`--name value`, `--name=value`, anywhere before `--`) and
- * leaves the other words in call->arguments. False: it has said what is wrong; return CLI_USAGE. */
+ * leaves the other words in call->arguments. False: it has said what is wrong, or the call is a
+ * probe; return CLI_USAGE. A subcommand does nothing before it has called this. */
 bool cli_take_options(struct cli_call *call, const struct cli_option *options, size_t count);
 
 /* cli_complain writes "claviger WORDS: text" and a line end to standard error. */

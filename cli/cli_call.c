@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base_check.h"
+
 void cli_complain(const struct cli_call *call, const char *format, ...)
 {
 	va_list list;
@@ -80,6 +82,15 @@ bool cli_take_options(struct cli_call *call, const struct cli_option *options, s
 	int kept = 0;
 	bool words_only = false;
 
+	if (call->probe != NULL) {
+		CHECK(count <= CLI_OPTIONS_MAX);
+		call->probe->count = count;
+		for (size_t i = 0; i < count; i++) {
+			call->probe->options[i].name = options[i].name;
+			call->probe->options[i].takes_value = options[i].value != NULL;
+		}
+		return false;
+	}
 	for (int at = 0; at < call->count; at++) {
 		char *word = call->arguments[at];
 		const char *value = NULL;

@@ -9,4 +9,9 @@
 #include "cli_commands.def"
 #undef COMMAND
 
+/* cli_command_at returns the row of that number, in the list's order; NULL behind the last. */
+const struct cli_command *cli_command_at(size_t index);
+/* cli_command_probe asks a subcommand for its options; nothing is done. */
+void cli_command_probe(const struct cli_command *command, struct cli_probe *ret_probe);
+
 #endif

@@ -11,6 +11,7 @@
 
 #include "base_encode.h"
 #include "base_limits.h"
+#include "cli_config.h"
 #include "cli_file.h"
 #include "cli_json.h"
 #include "secret.h"
@@ -27,11 +28,13 @@ static int make_folder(const struct cli_call *call, const char *path)
 
 int cli_home_open(const struct cli_call *call, const char *option, char ret_home[CLI_PATH_MAX])
 {
-	const char *from = option != NULL ? option : getenv("CLAVIGER_HOME");
-	const char *user = getenv("HOME");
-	int len;
+	const char *user = getenv("HOME"), *from;
+	int len, result = cli_config_load(call);
 
-	if (from != NULL && from[0] != '\0')
+	if (result != CLI_YES)
+		return result;
+	from = cli_config_choose(CLI_CLIENT_HOME, option, NULL);
+	if (from != NULL)
 		len = snprintf(ret_home, CLI_PATH_MAX, "%s", from);
 	else
 		len = snprintf(ret_home, CLI_PATH_MAX, "%s/.claviger", user != NULL ? user : "/");

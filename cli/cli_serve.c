@@ -19,6 +19,7 @@
 
 #include "base_encode.h"
 #include "cli_commands.h"
+#include "cli_config.h"
 #include "cli_dev.h"
 #include "cli_home.h"
 #include "cli_serve.h"
@@ -26,7 +27,10 @@
 #include "secret.h"
 #include "swtpm.h"
 
-#define READY_MAX_MS 60000
+#define READY_MAX_MS    60000
+#define LIST_MAX        400 /* of a setting: the supervisor takes 487, our own operator included */
+#define DEFAULT_LISTEN  "127.0.0.1:8200"
+#define DEFAULT_METRICS "127.0.0.1:9200"
 
 static volatile sig_atomic_t stop_signal;
 
@@ -189,8 +193,8 @@ static bool find_program(char ret_path[CLI_PATH_MAX])
 static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char *operators,
                                       const char *where, int ready_fd, pid_t parent)
 {
-	char program[CLI_PATH_MAX], words[10][CLI_PATH_MAX + 64];
-	char *arguments[12];
+	char program[CLI_PATH_MAX], words[12][CLI_PATH_MAX + 64];
+	char *arguments[14];
 	size_t count = 0;
 
 	/* When this command dies without a word, the signer stops in order, and the next can start.
@@ -204,10 +208,14 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 	         serve->is_genesis ? "genesis" : "unseal");
 	snprintf(words[count++], sizeof(words[0]), "listen=%s", serve->listen);
 	snprintf(words[count++], sizeof(words[0]), "metrics_listen=%s", serve->metrics);
-	snprintf(words[count++], sizeof(words[0]), "operators=%s", operators);
+	snprintf(words[count++], sizeof(words[0]), "operators=%s%s%s", operators,
+	         serve->operators != NULL ? "," : "",
+	         serve->operators != NULL ? serve->operators : "");
 	snprintf(words[count++], sizeof(words[0]), "ready_fd=%d", ready_fd);
 	if (serve->verifiers != NULL)
 		snprintf(words[count++], sizeof(words[0]), "verifiers=%s", serve->verifiers);
+	if (serve->tls_name != NULL)
+		snprintf(words[count++], sizeof(words[0]), "tls_name=%s", serve->tls_name);
 	if (serve->echo)
 		snprintf(words[count++], sizeof(words[0]), "echo=yes");
 	if (serve->accept_time)
@@ -284,7 +292,7 @@ static int wait_for_end(struct cli_serve *serve)
 	return told && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_YES : CLI_UNSURE;
 }
 
-static int run_signer(struct cli_call *call, struct cli_serve *serve)
+static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 {
 	char operators[64], path[CLI_PATH_MAX + 32];
 	struct sigaction action = {.sa_handler = note_signal};
@@ -355,12 +363,23 @@ static int run_signer(struct cli_call *call, struct cli_serve *serve)
 	return result;
 }
 
-static void choose_addresses(struct cli_serve *serve)
+/* Lists that the supervisor takes as one word. */
+static int check_list(const struct cli_call *call, const char *name, const char *list)
 {
-	if (serve->listen == NULL)
-		serve->listen = "127.0.0.1:8200";
-	if (serve->metrics == NULL)
-		serve->metrics = "127.0.0.1:9200";
+	if (list == NULL || strlen(list) <= LIST_MAX)
+		return CLI_YES;
+	return cli_usage(call, "%s is longer than %d bytes", name, LIST_MAX);
+}
+
+/* A throw-away signer takes nothing that says where the real one is. */
+static int run_dev(const struct cli_call *call, struct cli_serve *serve)
+{
+	int result = cli_dev_folder(call, serve);
+
+	if (result == CLI_YES)
+		result = run_signer(call, serve);
+	cli_dev_clean(serve);
+	return result;
 }
 
 static int run_serve(struct cli_call *call)
@@ -372,6 +391,7 @@ static int run_serve(struct cli_call *call)
 	    {"--listen",      &serve.listen,    NULL              },
 	    {"--metrics",     &serve.metrics,   NULL              },
 	    {"--verifiers",   &serve.verifiers, NULL              },
+	    {"--tls-name",    &serve.tls_name,  NULL              },
 	    {"--accept-time", NULL,             &serve.accept_time},
 	    {"--echo",        NULL,             &serve.echo       },
 	    {"--dev",         NULL,             &serve.dev        },
@@ -382,23 +402,29 @@ static int run_serve(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
-	if (serve.dev && state == NULL) {
-		result = cli_dev_folder(call, &serve);
-		choose_addresses(&serve);
-		if (result == CLI_YES)
-			result = run_signer(call, &serve);
-		cli_dev_clean(&serve);
+	result = cli_config_load(call);
+	if (result != CLI_YES)
 		return result;
-	}
-	choose_addresses(&serve);
-	result = choose_state(call, state, serve.state);
+	serve.verifiers = cli_config_choose(CLI_SERVE_VERIFIERS, serve.verifiers, NULL);
+	serve.tls_name = cli_config_choose(CLI_SERVE_TLS_NAME, serve.tls_name, NULL);
+	result = check_list(call, "--tls-name", serve.tls_name);
+	if (result == CLI_YES && serve.dev && state == NULL)
+		return run_dev(call, &serve);
+	serve.listen = cli_config_choose(CLI_SERVE_LISTEN, serve.listen, DEFAULT_LISTEN);
+	serve.metrics = cli_config_choose(CLI_SERVE_METRICS, serve.metrics, DEFAULT_METRICS);
+	serve.operators = cli_config_choose(CLI_SERVE_OPERATORS, NULL, NULL);
+	if (result == CLI_YES)
+		result = check_list(call, "the list of operators", serve.operators);
+	if (result == CLI_YES)
+		result = choose_state(call, cli_config_choose(CLI_SERVE_STATE, state, NULL),
+		                      serve.state);
 	return result == CLI_YES ? run_signer(call, &serve) : result;
 }
 
 const struct cli_command cli_serve = {
     .name = "serve",
     .arguments = "[--state DIR] [--listen ADDR:PORT] [--metrics ADDR:PORT] [--verifiers N] "
-                 "[--accept-time] [--dev]",
+                 "[--tls-name NAME[,NAME]] [--accept-time] [--dev]",
     .sentence = "run the signer on this machine, with a software TPM",
     .run = run_serve,
     .help =
@@ -409,9 +435,14 @@ const struct cli_command cli_serve = {
         "                operator.json, the operator's key\n"
         "--listen        HTTPS for bots and users (default 127.0.0.1:8200)\n"
         "--metrics       /livez, /readyz and /metrics (default 127.0.0.1:9200)\n"
+        "--verifiers N   how many processes check policies at the same time (default 3)\n"
+        "--tls-name      names of this host in the certificate, which is made at the first start\n"
+        "                (default localhost; 127.0.0.1 and ::1 are always in it)\n"
         "--accept-time   believe the system clock after a jump of more than an hour\n"
         "--dev           a throw-away signer on free ports with a wallet, a client and a grant "
         "for\n"
         "                SOL transfers to anyone (1 SOL each, 10 SOL in total); prints what a bot\n"
-        "                needs as `export NAME=value`, then `ready`\n",
+        "                needs as `export NAME=value`, then `ready`\n"
+        "--echo          offer /api/v1/echo, the null call of `make bench`\n\n"
+        "Settings may stand in the configuration file too (claviger config check --help).\n",
 };

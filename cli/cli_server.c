@@ -8,6 +8,7 @@
 
 #include "authz_answer.h"
 #include "base_encode.h"
+#include "cli_config.h"
 #include "cli_file.h"
 
 #define DEFAULT_SERVER "https://127.0.0.1:8200"
@@ -60,13 +61,6 @@ static bool take_url(struct cli_server *server, const char *url)
 	return *end == '\0' || strcmp(end, "/") == 0;
 }
 
-static const char *choose(const char *option, const char *variable, const char *fallback)
-{
-	const char *value = option != NULL ? option : getenv(variable);
-
-	return value != NULL && value[0] != '\0' ? value : fallback;
-}
-
 /* Without --ca: what `claviger serve` of this user wrote. */
 static const char *find_ca(char space[CLI_PATH_MAX])
 {
@@ -81,9 +75,8 @@ static const char *find_ca(char space[CLI_PATH_MAX])
 int cli_server_connect(struct cli_server *server, const struct cli_call *call,
                        const struct cli_server_options *options)
 {
-	const char *url = choose(options->server, "CLAVIGER_SERVER", DEFAULT_SERVER);
 	char error[HTTP_CLIENT_ERROR_MAX], space[CLI_PATH_MAX];
-	const char *ca = choose(options->ca, "CLAVIGER_CA", NULL);
+	const char *url, *ca;
 	int result;
 
 	*server = (struct cli_server){.call = call};
@@ -91,6 +84,8 @@ int cli_server_connect(struct cli_server *server, const struct cli_call *call,
 	result = cli_home_open(call, options->home, server->home);
 	if (result != CLI_YES)
 		return result;
+	url = cli_config_choose(CLI_CLIENT_SERVER, options->server, DEFAULT_SERVER);
+	ca = cli_config_choose(CLI_CLIENT_CA, options->ca, NULL);
 	if (!take_url(server, url))
 		return cli_usage(call, "%s is not https://HOST:PORT", url);
 	if (http_client_open(server->host, server->port, ca != NULL ? ca : find_ca(space),

@@ -129,6 +129,7 @@ const struct cli_command cli_sign = {
     .sentence = "ask for a signature, as a bot does",
     .run = run_sign,
     .help = "FILE holds base64: a transaction (wire form or message), or an off-chain message.\n"
+            "--grant ID  ask this grant only (hex, as `grant list` shows it); else all are tried\n"
             "--dry-run   decide only: nothing is signed or counted\n"
             "--wire      answer with the signed transaction too\n",
 };

@@ -385,7 +385,11 @@ const struct cli_command cli_wallet_new = {
         "The first user key signs; more public keys may follow the name. Nothing but these keys\n"
         "can later authorize anything for the wallet.\n\n"
         "--escape-to KEY   an X25519 public key of yours: the wallet's key is sealed to it, so\n"
-        "                  that you can leave without the operator (claviger wallet recover)\n",
+        "                  that you can leave without the operator (claviger wallet recover)\n"
+        "--escape-file F   where the copy goes (default NAME.escape)\n"
+        "--recovery KEY    an ed25519 public key of yours, written into the wallet's record; this\n"
+        "                  version asks nothing of it\n"
+        "--yes             do not ask\n",
 };
 
 const struct cli_command cli_wallet_list = {

@@ -1,0 +1,33 @@
+/* cli_config: settings that may come from an option, the environment or the configuration file, in
+ * this order: /etc/claviger/claviger.toml for root, else claviger/claviger.toml below
+ * XDG_CONFIG_HOME (~/.config); CLAVIGER_CONFIG names another one.
+ *
+ * The file is optional unless it was named. What it does not know it refuses, with line and column,
+ * so that a misspelt setting is no missing setting. Values live as long as the process. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_CONFIG_H
+#define CLI_CONFIG_H
+
+#include "cli.h"
+
+enum cli_setting {
+	CLI_SERVE_STATE,
+	CLI_SERVE_LISTEN,
+	CLI_SERVE_METRICS,
+	CLI_SERVE_VERIFIERS,
+	CLI_SERVE_TLS_NAME,
+	CLI_SERVE_OPERATORS,
+	CLI_CLIENT_SERVER,
+	CLI_CLIENT_CA,
+	CLI_CLIENT_HOME,
+	CLI_SETTING_COUNT
+};
+
+/* cli_config_load reads the file, once. CLI_USAGE when it is refused, CLI_UNSURE when it cannot be
+ * read, after complaining. */
+int cli_config_load(const struct cli_call *call);
+/* cli_config_choose returns the option's value, else the environment's, else the file's, else
+ * `fallback`; an empty one counts as none. */
+const char *cli_config_choose(enum cli_setting setting, const char *option, const char *fallback);
+
+#endif

@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as a whole: help that is true, exit statuses, completion, the configuration file,
+and that the documents name commands and options that exist.
+
+usage: BUILD_DIR=build SOURCE_DIR=. tests/cli/cli_test.py
+"""
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+
+SOURCE = os.environ.get("SOURCE_DIR") or os.getcwd()
+BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
+TOOL = os.path.abspath(os.path.join(BUILD, "bin", "claviger"))
+FOLDER = tempfile.mkdtemp(prefix="claviger-cli-")
+EVERYWHERE = {"--json", "--help", "--version"}
+passed = failed = 0
+
+
+def expect(what, holds, shown=""):
+    global passed, failed
+    passed, failed = passed + bool(holds), failed + (not holds)
+    if not holds:
+        print("FAIL", what, str(shown)[:600])
+
+
+def claviger(*words, stdin="", **env):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("CLAVIGER_", "XDG_CONFIG"))}
+    clean.update({"HOME": FOLDER, "CLAVIGER_HOME": os.path.join(FOLDER, "home"), **env})
+    clean = {k: v for k, v in clean.items() if v is not None}
+    run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=60,
+                         env=clean, cwd=FOLDER)
+    return run.returncode, run.stdout, run.stderr
+
+
+def write(name, text):
+    path = os.path.join(FOLDER, name)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+    return path
+
+
+COMMANDS = {c["name"]: c for c in json.loads(claviger("help", "--json")[1])["commands"]}
+OPTIONS = {n: {o["name"] for o in c["options"]} for n, c in COMMANDS.items()}
+
+
+def find(words):
+    """The command that the words begin with."""
+    for name in COMMANDS:
+        if words[:len(name.split())] == name.split():
+            return name
+    return None
+
+
+def test_every_help_is_whole_and_true():
+    expect("there are commands", len(COMMANDS) > 30)
+    for name, command in COMMANDS.items():
+        code, out, error = claviger(*name.split(), "--help")
+        expect("%s --help" % name, code == 0 and error == "" and
+               out.startswith("usage: claviger " + name), out + error)
+        expect("help %s is the same" % name, claviger("help", *name.split())[1] == out)
+        for option in OPTIONS[name]:
+            expect("%s --help tells of %s" % (name, option), re.search(re.escape(option) + r"\b", out))
+        # Options in the usage line, and those that begin a line of the text, are its own.
+        told = set(re.findall(r"--[a-z][a-z-]*", out.splitlines()[0]))
+        told |= {m for m in re.findall(r"^\s*(--[a-z][a-z-]*)", out, re.M)}
+        expect("%s takes what its help tells" % name, told <= OPTIONS[name] | EVERYWHERE,
+               told - OPTIONS[name])
+    for word, status in ((("help", "wallet"), 0), (("wallet", "--help"), 0), (("help", "nothing"), 2),
+                         (("help",), 0), (("--help",), 0), ((), 2), (("nothing",), 2), (("wall",), 2)):
+        expect("%s ends with %d" % (word, status), claviger(*word)[0] == status)
+
+
+def test_wrong_usage_ends_with_2_and_says_what_is_right():
+    for name, command in COMMANDS.items():
+        code, out, error = claviger(*name.split(), "--no-such-option")
+        expect("%s with an unknown option" % name, code == 2 and out == "" and
+               "unknown option --no-such-option" in error and "usage: claviger" in error, error)
+        if command["arguments"] and not command["arguments"].startswith("["):
+            code, out, error = claviger(*name.split())
+            expect("%s without what it needs" % name, code == 2 and out == "" and error, error)
+        for option in command["options"]:
+            if option["takes_value"]:
+                code, _, error = claviger(*name.split(), option["name"])
+                expect("%s %s without a value" % (name, option["name"]),
+                       code == 2 and "needs a value" in error, error)
+                break
+
+
+def test_the_other_exit_statuses():
+    key = os.path.join(FOLDER, "k.json")
+    garbage = write("garbage", "no receipts\n")
+    for words, stdin, status in (
+            (("version",), "", 0),
+            (("key", "new", key), "", 0),
+            (("key", "show", key), "", 0),
+            (("key", "new", key), "", 3),  # is never replaced
+            (("key", "show", os.path.join(FOLDER, "none.json")), "", 3),
+            (("tx", "decode"), "AAAA\n", 1),
+            (("tx", "decode", os.path.join(FOLDER, "none")), "", 3),
+            (("policy", "inspect", garbage), "", 1),
+            (("policy", "inspect", os.path.join(FOLDER, "none")), "", 3),
+            (("receipt", "verify", garbage), "", 1),
+            (("receipt", "verify", os.path.join(FOLDER, "none")), "", 3),
+            (("status", "--server", "https://127.0.0.1:1", "--ca", os.path.join(FOLDER, "none")), "", 3),
+            (("wallet", "list", "--key", key, "--server", "https://127.0.0.1:1", "--ca", garbage), "", 3),
+            (("status", "--server", "http://127.0.0.1"), "", 2)):
+        code, out, error = claviger(*words, stdin=stdin)
+        expect("%s ends with %d" % (" ".join(words), status), code == status, (code, out, error))
+        expect("%s complains when it should" % " ".join(words),
+               code == 0 or error != "" or out != "", error)
+
+
+def test_documents_name_what_exists():
+    seen = 0
+    for path in glob.glob(os.path.join(SOURCE, "*.md")) + glob.glob(os.path.join(SOURCE, "spec", "*.md")) + \
+            glob.glob(os.path.join(SOURCE, "policies", "*", "*.md")):
+        text = open(path, encoding="utf-8").read().replace("\\\n", " ")
+        lines = re.findall(r"`(?:build/bin/)?claviger ([a-z][^`]*)`", text)
+        for block in re.findall(r"^```[a-z]*\n(.*?)^```", text, re.M | re.S):
+            lines += re.findall(r"(?:^|;)\s*(?:build/bin/)?claviger ([a-z][^;#&\n]*)", block, re.M)
+        for line in lines:
+            words = line.split()
+            name = find(words)
+            seen += 1
+            expect("%s: claviger %s is a command" % (os.path.basename(path), line),
+                   name is not None or words[0] in {n.split()[0] for n in COMMANDS} and len(words) == 1)
+            for option in re.findall(r"(?<=\s)--[a-z][a-z-]*", " " + line) if name else []:
+                expect("%s: claviger %s takes %s" % (os.path.basename(path), name, option),
+                       option in OPTIONS[name] | EVERYWHERE)
+    expect("documents show commands", seen > 10, seen)
+
+
+COMPLETE = """source "$1"
+COMP_WORDS=("${@:2}")
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+_claviger
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def complete(script, *words):
+    out = subprocess.run(["bash", "-c", COMPLETE, "bash", script, "claviger", *words],
+                         capture_output=True, text=True)
+    expect("completion writes no errors", out.stderr == "", out.stderr)
+    return out.stdout.split()
+
+
+def test_completion_knows_every_command_and_option():
+    script = write("bash", claviger("completion", "bash")[1])
+    expect("first words", set(complete(script, "")) == {n.split()[0] for n in COMMANDS})
+    expect("a beginning", complete(script, "wal") == ["wallet"])
+    expect("second words", complete(script, "wallet", "un") == ["unfreeze"])
+    for name in sorted(set(COMMANDS) - {"help", "completion"}):
+        expect("options of " + name, set(complete(script, *name.split(), "--")) ==
+               OPTIONS[name] | {"--json", "--help"})
+    expect("what is explained", "wallet" in complete(script, "help", ""))
+    expect("shells", complete(script, "completion", "") == ["bash", "zsh", "fish"])
+    expect("values are files", complete(script, "tx", "decode", "") == [])
+    for shell in ("zsh", "fish"):
+        code, out, _ = claviger("completion", shell)
+        expect(shell, code == 0 and all(n.split()[-1] in out for n in COMMANDS))
+        if shutil.which(shell):
+            path = write(shell, out)
+            run = subprocess.run([shell, "-n", path], capture_output=True, text=True)
+            expect(shell + " can read it", run.returncode == 0, run.stderr)
+    expect("another shell", claviger("completion", "tcsh")[0] == 2)
+
+
+def test_a_configuration_is_taken_whole_or_refused_with_its_place():
+    good = write("good.toml", '[serve]\nstate = "/s"\nlisten = "127.0.0.1:1"\nmetrics = "127.0.0.1:2"\n'
+                 'verifiers = 2\ntls_name = ["a", "b"]\noperators = "k"\n[client]\n'
+                 'server = "https://127.0.0.1:3"\nca = "/c"\nhome = "/h"\n')
+    code, out, _ = claviger("config", "check", good, "--json", CLAVIGER_HOME=None)
+    expect("every setting", code == 0 and json.loads(out)["settings"] == {
+        "serve.state": "/s", "serve.listen": "127.0.0.1:1", "serve.metrics": "127.0.0.1:2",
+        "serve.verifiers": "2", "serve.tls_name": "a,b", "serve.operators": "k",
+        "client.server": "https://127.0.0.1:3", "client.ca": "/c", "client.home": "/h"}, out)
+    for text, place in (
+            ("[serve]\nstate = '/s'\n  stat = '/s'\n", "line 3, column 3: serve.stat is no setting"),
+            ("serve.listen = 'x'\nserve.lisen = 'y'\n", "line 2, column 1: serve.lisen is no setting"),
+            ("[client]\n[ served ]\nlisten = 'x'\n", "line 2, column 3: served is no table"),
+            ("[client]\nserver = 5\n", "line 2, column 1: client.server must be a text"),
+            ("[client]\nhome = ''\n", "line 2, column 1: client.home must be a text"),
+            ("[serve]\n\"verifiers\" = -1\n", "line 2, column 1: serve.verifiers must be a whole number"),
+            ("[serve]\ntls_name = [1]\n", "line 2, column 1: serve.tls_name must be a text or a list"),
+            ("client = 1\n", "line 1, column 1: client must be a table"),
+            ("[serve]\nlisten = \n", "line 2, column 10: "),
+            ("[serve]\nlisten = '1'\nlisten = '2'\n", "line 3, column 1: ")):
+        bad = write("bad.toml", text)
+        code, out, error = claviger("config", "check", bad)
+        expect("refused: " + text, code == 1 and out == "" and "bad.toml, " + place in error, error)
+        code, out, error = claviger("status", CLAVIGER_CONFIG=bad)
+        expect("nothing runs on it", code == 2 and place in error, error)
+    expect("a missing file is not a refused one", claviger("config", "check", FOLDER + "/none")[0] == 3)
+    expect("a named file must be there", claviger("status", CLAVIGER_CONFIG=FOLDER + "/none")[0] == 3)
+
+
+def test_options_win_over_environment_over_file():
+    file = write("order.toml", '[client]\nserver = "file"\n[serve]\nlisten = "file"\n')
+    for words, env, wins in (((), {}, "file"), ((), {"CLAVIGER_SERVER": "environment"}, "environment"),
+                             (("--server", "option"), {"CLAVIGER_SERVER": "environment"}, "option"),
+                             ((), {"CLAVIGER_SERVER": ""}, "file")):
+        code, _, error = claviger("status", *words, CLAVIGER_CONFIG=file, **env)
+        expect("the server is of the " + wins, code == 2 and error.startswith(
+            "claviger status: %s is not https" % wins), error)
+    for words, env, wins in (((), {}, "file"), ((), {"CLAVIGER_LISTEN": "environment"}, "environment"),
+                             (("--listen", "option"), {"CLAVIGER_LISTEN": "environment"}, "option")):
+        code, _, error = claviger("serve", "--state", FOLDER + "/state", *words, CLAVIGER_CONFIG=file, **env)
+        expect("the address is of the " + wins, code == 2 and wins in error, (code, error))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def test_the_file_starts_a_signer_whose_certificate_has_its_names():
+    if not shutil.which("swtpm"):
+        return
+    ports = free_port(), free_port()
+    state = os.path.join(FOLDER, "real")
+    file = write("serve.toml", '[serve]\nstate = "%s"\nlisten = "127.0.0.1:%d"\nmetrics = "127.0.0.1:%d"\n'
+                 'verifiers = 1\n[client]\nserver = "https://localhost:%d"\nca = "%s/ca.pem"\n' % (
+                     state, *ports, ports[0], state))
+    env = {k: v for k, v in os.environ.items() if not k.startswith("CLAVIGER_")}
+    env["CLAVIGER_CONFIG"] = file
+    with subprocess.Popen([TOOL, "serve", "--tls-name", "localhost,signer.example"], env=env, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+        try:
+            expect("it is ready", run.stdout.readline().strip() == "ready")
+            names = ssl._ssl._test_decode_cert(state + "/ca.pem")["subjectAltName"]
+            expect("the names", ("DNS", "signer.example") in names and ("DNS", "localhost") in names, names)
+            code, out, error = claviger("status", CLAVIGER_CONFIG=file)
+            expect("the client finds it", code == 0 and json.loads(out), error)
+        finally:
+            run.send_signal(signal.SIGTERM)
+            run.wait(30)
+
+
+def main():
+    for name, function in sorted(globals().items()):
+        if name.startswith("test_") and (len(sys.argv) < 2 or sys.argv[1] in name):
+            function()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    print("%d passed, %d failed" % (passed, failed))
+    sys.exit(1 if failed or not passed else 0)
+
+
+main()

@@ -320,7 +320,7 @@ static void show_settings(const struct cli_call *call)
 	} else {
 		printf("there is no configuration file; every setting has its default\n");
 	}
-	for (size_t i = 0; i < CLI_SETTING_COUNT; i++) {
+	for (enum cli_setting i = 0; i < CLI_SETTING_COUNT; i++) {
 		const char *value = cli_config_choose(i, NULL, NULL);
 		char name[64];
 

@@ -415,7 +415,10 @@ async function receipts() {
   });
   await step('one changed bit in one receipt is noticed', async () => {
     const bytes = readFileSync(file);
-    bytes[bytes.indexOf(Buffer.from(decisions[0], 'hex'))] ^= 1;
+    const field = Buffer.concat([Buffer.from([9, 0x58, 32]), Buffer.from(decisions[0], 'hex')]); // its decision
+    const at = bytes.indexOf(field);
+    demand(at > 0, 'the receipt of the first refusal is not there');
+    bytes[at + 3] ^= 1;
     const { code, err } = await signer.cli('receipt', 'verify', signer.file('bent', bytes));
     demand(code === 1, `status ${code}`);
     return ['refused', err.trim()];

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Exit status, the same for every subcommand. */
 #define CLI_YES    0 /* done, allowed, verified */
@@ -54,6 +55,10 @@ struct cli_option {
  * leaves the other words in call->arguments. False: it has said what is wrong, or the call is a
  * probe; return CLI_USAGE. A subcommand does nothing before it has called this. */
 bool cli_take_options(struct cli_call *call, const struct cli_option *options, size_t count);
+
+/* cli_take_number takes the decimal digits that *text begins with and moves it behind them; false
+ * without a digit (a sign and spaces are none) and above 2^64 - 1. */
+bool cli_take_number(const char **text, uint64_t *ret_number);
 
 /* cli_complain writes "claviger WORDS: text" and a line end to standard error. */
 void cli_complain(const struct cli_call *call, const char *format, ...)

@@ -117,3 +117,22 @@ bool cli_take_options(struct cli_call *call, const struct cli_option *options, s
 	call->count = kept;
 	return true;
 }
+
+bool cli_take_number(const char **text, uint64_t *ret_number)
+{
+	const char *at = *text;
+	uint64_t number = 0;
+
+	for (; *at >= '0' && *at <= '9'; at++) {
+		unsigned digit = (unsigned)(*at - '0');
+
+		if (number > (UINT64_MAX - digit) / 10)
+			return false;
+		number = number * 10 + digit;
+	}
+	if (at == *text)
+		return false;
+	*text = at;
+	*ret_number = number;
+	return true;
+}

@@ -95,7 +95,7 @@ int cli_client_make(struct cli_server *server, const char *name, bool rotate, ui
 	int result;
 
 	if (!cli_name_is_good(name))
-		return cli_usage(server->call, "a client's name has letters, digits, '_' and '-'");
+		return cli_usage(server->call, CLI_NAME_WRONG, name, LIMIT_NAME_MAX);
 	result = cli_home_path(server->call, server->home, "clients", name, ".json", path);
 	if (result == CLI_YES)
 		result = cli_home_path(server->call, server->home, "clients", name, ".token",

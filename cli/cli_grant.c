@@ -70,12 +70,10 @@ static int run_policy_add(struct cli_call *call)
 /* "30s", "15m", "12h", "30d" from now, or seconds since 1970. */
 static bool take_time(const char *text, uint64_t *ret_time)
 {
-	char *end;
+	const char *end = text;
 	uint64_t number, unit;
 
-	errno = 0;
-	number = strtoull(text, &end, 10);
-	if (errno != 0 || end == text || text[0] == '-')
+	if (!cli_take_number(&end, &number))
 		return false;
 	if (*end == '\0') {
 		*ret_time = number;
@@ -94,7 +92,6 @@ static bool take_cap(const char *text, struct authz_counter_rule *ret_rule)
 	const char *window = strchr(text, ':'),
 	           *cap = window != NULL ? strchr(window + 1, ':') : NULL;
 	size_t unit_len, window_len;
-	char *end;
 
 	if (cap == NULL)
 		return false;
@@ -117,9 +114,8 @@ static bool take_cap(const char *text, struct authz_counter_rule *ret_rule)
 		ret_rule->window = AUTHZ_WINDOW_DAY;
 	else
 		return false;
-	errno = 0;
-	ret_rule->cap = strtoull(cap + 1, &end, 10);
-	return errno == 0 && end != cap + 1 && *end == '\0' && cap[1] != '-' && ret_rule->cap > 0;
+	cap++;
+	return cli_take_number(&cap, &ret_rule->cap) && *cap == '\0' && ret_rule->cap > 0;
 }
 
 /* A list of words separated by commas; calls `take` for each. */
@@ -128,7 +124,8 @@ static bool each_word(const char *text, bool (*take)(void *context, const char *
 {
 	char word[256];
 
-	while (text != NULL && *text != '\0') {
+	/* An empty word is wrong: a script's unset variable must not make a grant without caps. */
+	while (text != NULL) {
 		size_t len = strcspn(text, ",");
 
 		if (len == 0 || len >= sizeof(word))
@@ -136,7 +133,7 @@ static bool each_word(const char *text, bool (*take)(void *context, const char *
 		snprintf(word, sizeof(word), "%.*s", (int)len, text);
 		if (!take(context, word))
 			return false;
-		text += len + (text[len] == ',');
+		text = text[len] == ',' ? text + len + 1 : NULL;
 	}
 	return true;
 }
@@ -186,14 +183,15 @@ static bool add_pin(void *context, const char *word)
 	const char *colon = strchr(word, ':');
 	struct authz_pin_body *pin;
 	uint8_t *addresses, table[32];
-	unsigned long count;
-	char *end;
+	const char *end;
+	uint64_t count;
 
 	if (colon == NULL || pins->count == PINS_MAX ||
 	    base58_decode_32(bytes_of(word, (size_t)(colon - word)), table) != STATUS_OK)
 		return false;
-	count = strtoul(colon + 1, &end, 10);
-	if (*end != '\0' || count == 0 || count > AUTHZ_TABLE_ENTRIES_MAX)
+	end = colon + 1;
+	if (!cli_take_number(&end, &count) || *end != '\0' || count == 0 ||
+	    count > AUTHZ_TABLE_ENTRIES_MAX)
 		return false;
 	addresses = malloc(count * 32);
 	for (size_t i = 0; addresses != NULL && i < count; i++) {
@@ -276,15 +274,17 @@ static bool add_wallet(void *context, const char *word)
 static int take_terms(struct cli_call *call, struct create *create)
 {
 	struct authz_grant_body *body = &create->grant.body;
-	char *end;
+	const char *end = create->uses;
 
-	if (create->uses != NULL) {
-		body->uses_max = strtoull(create->uses, &end, 10);
-		if (*end != '\0' || body->uses_max == 0)
-			return cli_usage(call, "--uses takes a number above 0");
-	}
+	if (end != NULL &&
+	    (!cli_take_number(&end, &body->uses_max) || *end != '\0' || body->uses_max == 0))
+		return cli_usage(call, "--uses takes a number above 0");
 	if (create->expires != NULL && !take_time(create->expires, &body->expires_s))
 		return cli_usage(call, "--expires takes 30s, 15m, 12h, 30d, or seconds since 1970");
+	/* 0 would mean: never. */
+	if (create->expires != NULL && body->expires_s <= (uint64_t)time(NULL))
+		return cli_usage(call, "--expires %s lies in the past; 30d means in 30 days",
+		                 create->expires);
 	if (create->not_before != NULL && !take_time(create->not_before, &body->not_before_s))
 		return cli_usage(call,
 		                 "--not-before takes 30s, 15m, 12h, 30d, or seconds since 1970");
@@ -302,6 +302,7 @@ static int take_policy(struct cli_call *call, struct create *create)
 	struct buffer module, values = BUFFER_OF_ARRAY(create->parameters);
 	struct authz_module_answer answer;
 	struct policy_error error;
+	enum status status;
 	char message[256];
 	int result;
 
@@ -321,10 +322,11 @@ static int take_policy(struct cli_call *call, struct create *create)
 		cli_complain(call, "the module's parameters: %s", error.text);
 		return CLI_NO;
 	}
-	if (cli_parameters_read(create->params, &create->schema, &values, message,
-	                        sizeof(message)) != STATUS_OK) {
+	status =
+	    cli_parameters_read(create->params, &create->schema, &values, message, sizeof(message));
+	if (status != STATUS_OK) {
 		cli_complain(call, "%s", message);
-		return CLI_USAGE;
+		return status == STATUS_IO ? CLI_UNSURE : CLI_USAGE;
 	}
 	body->parameters = buffer_bytes(&values);
 	return CLI_YES;

@@ -23,6 +23,11 @@ int cli_home_write(const struct cli_call *call, const char *path, struct bytes c
 /* cli_name_is_good: [A-Za-z0-9_-]{1,64}, and neither 64 hex digits (an id) nor an address. */
 bool cli_name_is_good(const char *name);
 
+/* What a complaint says about a name that is not: the name, LIMIT_NAME_MAX. */
+#define CLI_NAME_WRONG                                                                             \
+	"\"%s\" is no name: letters, digits, '_' and '-', at most %u, and neither an address nor " \
+	"64 hex digits"
+
 /* cli_key_read reads an ed25519 key: a Solana keypair file (64 numbers in JSON), or base58 of 64
  * bytes. Exit status; the caller wipes the key. */
 int cli_key_read(const struct cli_call *call, const char *path, struct keys_sign_key *ret_key);

@@ -21,6 +21,8 @@ struct import {
 	struct cli_server server;
 	struct keys_sign_key user;
 	bool yes, quiet;
+	uint8_t (*known)[32]; /* addresses of the wallets that are there, of a bulk */
+	size_t known_count;
 	size_t count;
 	struct {
 		char name[LIMIT_NAME_MAX + 1];
@@ -129,17 +131,17 @@ static int flush_batch(struct import *import)
 	return result;
 }
 
+/* add_key reads one key into the batch, which has room. */
 static int add_key(struct import *import, const char *name, const char *path)
 {
-	int result = CLI_YES;
+	int result;
 
-	if (import->count == BATCH_MAX)
-		result = flush_batch(import);
-	if (result != CLI_YES)
-		return result;
 	if (!cli_name_is_good(name))
-		return cli_usage(import->server.call, "%s: a name has letters, digits, '_' and '-'",
-		                 name);
+		return cli_usage(
+		    import->server.call,
+		    "%s: a name has letters, digits, '_' and '-', at most %d, and is no "
+		    "address and no id",
+		    name, LIMIT_NAME_MAX);
 	result = cli_key_read(import->server.call, path, &import->items[import->count].key);
 	if (result != CLI_YES)
 		return result;
@@ -148,36 +150,116 @@ static int add_key(struct import *import, const char *name, const char *path)
 	return CLI_YES;
 }
 
-/* Whether this key's wallet is there already: a bulk that was interrupted goes on behind it. */
-static bool is_imported(struct import *import, const char *path)
+/* take_page adds the addresses of one page of the user's wallets. */
+static int take_page(struct import *import, const uint8_t *ids, size_t count)
 {
 	static struct authz_wallet_record wallet;
 	static const uint8_t none[32];
-	struct authz_list_answer list;
-	struct keys_sign_key key;
 	struct bytes answer;
-	bool found = false;
-	uint8_t *ids;
-	size_t count;
+	void *more = realloc(import->known, (import->known_count + count) * 32 + 1);
 
-	if (cli_key_read(import->server.call, path, &key) != CLI_YES)
-		return false;
-	if (cli_query(&import->server, &import->user, AUTHZ_QUERY_WALLETS, none, none, &answer) ==
-	        CLI_YES &&
-	    authz_list_answer_take(answer, &list) == STATUS_OK) {
-		count = list.ids.len / 32;
+	if (more == NULL)
+		return CLI_UNSURE;
+	import->known = more;
+	for (size_t i = 0; i < count; i++) {
+		if (cli_query(&import->server, &import->user, AUTHZ_QUERY_WALLET, ids + i * 32,
+		              none, &answer) != CLI_YES ||
+		    authz_wallet_take(answer, &wallet) != STATUS_OK)
+			return CLI_UNSURE;
+		memcpy(import->known[import->known_count++], wallet.address, 32);
+	}
+	return CLI_YES;
+}
+
+/* find_known asks once which wallets are there: a bulk that was interrupted goes on behind them. */
+static int find_known(struct import *import)
+{
+	static const uint8_t none[32];
+	uint8_t after[32] = {0};
+	struct authz_list_answer list = {.more = true};
+	int result = CLI_YES;
+
+	while (result == CLI_YES && list.more) {
+		struct bytes answer;
+		uint8_t *ids;
+
+		result = cli_query(&import->server, &import->user, AUTHZ_QUERY_WALLETS, none, after,
+		                   &answer);
+		if (result != CLI_YES || authz_list_answer_take(answer, &list) != STATUS_OK)
+			return CLI_UNSURE;
+		/* The next question takes the answer's place. */
 		ids = malloc(list.ids.len + 1);
-		for (size_t i = 0; ids != NULL && i < count; i++)
-			memcpy(ids + i * 32, list.ids.data + i * 32, 32);
-		for (size_t i = 0; ids != NULL && i < count && !found; i++)
-			found = cli_query(&import->server, &import->user, AUTHZ_QUERY_WALLET,
-			                  ids + i * 32, none, &answer) == CLI_YES &&
-			        authz_wallet_take(answer, &wallet) == STATUS_OK &&
-			        memcmp(wallet.address, keys_sign_public(&key), 32) == 0;
+		if (ids == NULL)
+			return CLI_UNSURE;
+		memcpy(ids, list.ids.data, list.ids.len);
+		if (list.ids.len >= 32)
+			memcpy(after, ids + list.ids.len - 32, 32);
+		else
+			list.more = false;
+		result = take_page(import, ids, list.ids.len / 32);
 		free(ids);
 	}
-	SECRET_WIPE(key);
-	return found;
+	return result;
+}
+
+/* last_is_known says whether the key read last has its wallet, or is in this batch already. */
+static bool last_is_known(const struct import *import)
+{
+	const uint8_t *address = keys_sign_public(&import->items[import->count - 1].key);
+
+	for (size_t i = 0; i < import->known_count; i++)
+		if (memcmp(import->known[i], address, 32) == 0)
+			return true;
+	for (size_t i = 0; i + 1 < import->count; i++)
+		if (memcmp(keys_sign_public(&import->items[i].key), address, 32) == 0)
+			return true;
+	return false;
+}
+
+/* name_of_file is the file's name without .json; one that is an address, as many tools name keypair
+ * files, or an id would be taken for what it names, so it is led in. */
+static void name_of_file(const char *file, char ret_name[300])
+{
+	snprintf(ret_name, 300, "%.*s", (int)strlen(file) - 5, file);
+	if (strlen(ret_name) >= 32 && !cli_name_is_good(ret_name))
+		snprintf(ret_name, 300, "key-%.*s", (int)strlen(file) - 5, file);
+}
+
+/* import_file adds one file of a bulk; what is wrong with it is said, and the others go on. */
+static bool import_file(struct import *import, const char *folder, const char *file)
+{
+	char path[CLI_PATH_MAX + 300], name[300];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	name_of_file(file, name);
+	if (add_key(import, name, path) != CLI_YES)
+		return false;
+	if (last_is_known(import)) {
+		SECRET_WIPE(import->items[--import->count].key);
+		printf(import->server.call->json ? "{\"name\":\"%s\",\"skipped\":true}\n"
+		                                 : "%s is there already\n",
+		       name);
+	}
+	return true;
+}
+
+/* flush_bulk imports the batch and remembers its addresses: a copy of a file may come later. */
+static int flush_bulk(struct import *import)
+{
+	void *more = realloc(import->known, (import->known_count + import->count) * 32 + 1);
+	size_t count = import->count;
+	int result;
+
+	if (more == NULL)
+		return CLI_UNSURE;
+	import->known = more;
+	for (size_t i = 0; i < count; i++)
+		memcpy(import->known[import->known_count + i],
+		       keys_sign_public(&import->items[i].key), 32);
+	result = flush_batch(import);
+	if (result == CLI_YES)
+		import->known_count += count;
+	return result;
 }
 
 /* Every *.json of a folder; the wallet's name is the file's. */
@@ -185,30 +267,36 @@ static int import_folder(struct import *import, const char *folder)
 {
 	DIR *files = opendir(folder);
 	struct dirent *entry;
-	int result = CLI_YES;
+	size_t bad = 0;
+	int result;
 
 	if (files == NULL) {
 		cli_complain(import->server.call, "cannot open %s: %s", folder, strerror(errno));
 		return CLI_UNSURE;
 	}
+	result = find_known(import);
 	while (result == CLI_YES && (entry = readdir(files)) != NULL) {
-		char path[CLI_PATH_MAX + 300], name[300];
 		size_t len = strlen(entry->d_name);
 
 		if (len < 6 || strcmp(entry->d_name + len - 5, ".json") != 0)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
-		snprintf(name, sizeof(name), "%.*s", (int)(len - 5), entry->d_name);
-		if (is_imported(import, path)) {
-			printf(import->server.call->json ? "{\"name\":\"%s\",\"skipped\":true}\n"
-			                                 : "%s is there already\n",
-			       name);
-			continue;
-		}
-		result = add_key(import, name, path);
+		if (!import_file(import, folder, entry->d_name))
+			bad++;
+		if (import->count == BATCH_MAX)
+			result = flush_bulk(import);
 	}
 	closedir(files);
-	return result == CLI_YES ? flush_batch(import) : result;
+	if (result == CLI_YES)
+		result = flush_bulk(import);
+	if (result == CLI_YES && bad != 0) {
+		cli_complain(
+		    import->server.call,
+		    "%zu files of %s were not imported, the others were; mend them and run "
+		    "this again",
+		    bad, folder);
+		result = CLI_NO;
+	}
+	return result;
 }
 
 static int run_import(struct cli_call *call)

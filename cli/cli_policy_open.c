@@ -225,7 +225,7 @@ static int take_key(struct cli_policy *p, const char *option, const char *text, 
 
 static int take_time(struct cli_policy *p, const char *text)
 {
-	char *end = NULL;
+	const char *end = text;
 	struct timespec now;
 
 	if (text == NULL) {
@@ -233,9 +233,10 @@ static int take_time(struct cli_policy *p, const char *text)
 		p->time_low = p->time_high = (uint64_t)now.tv_sec;
 		return CLI_YES;
 	}
-	p->time_low = p->time_high = strtoull(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && *end == '\0')
+	if (cli_take_number(&end, &p->time_low) && *end == '\0') {
+		p->time_high = p->time_low;
 		return CLI_YES;
+	}
 	cli_complain(p->call, "--now must be seconds since 1970");
 	return CLI_USAGE;
 }

@@ -111,13 +111,14 @@ static bool take_address(const char *text, struct sockaddr_storage *ret_address,
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
 	const char *colon = strrchr(text, ':');
 	size_t len = colon != NULL ? (size_t)(colon - text) : 0;
-	char host[64], *end;
-	unsigned long port;
+	char host[64];
+	const char *end;
+	uint64_t port;
 
-	if (len == 0 || len >= sizeof(host) || colon[1] < '0' || colon[1] > '9')
+	if (len == 0 || len >= sizeof(host))
 		return false;
-	port = strtoul(colon + 1, &end, 10);
-	if (*end != '\0' || port < 1 || port > 65535)
+	end = colon + 1;
+	if (!cli_take_number(&end, &port) || *end != '\0' || port < 1 || port > 65535)
 		return false;
 	memset(ret_address, 0, sizeof(*ret_address));
 	if (len > 2 && text[0] == '[' && text[len - 1] == ']') {

@@ -145,8 +145,10 @@ static int run_create(struct cli_call *call)
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
 		return CLI_USAGE;
-	if (call->count < 1 || key_file == NULL || !cli_name_is_good(call->arguments[0]))
-		return cli_usage(call, "needs a name ([A-Za-z0-9_-]) and --key FILE");
+	if (call->count < 1 || key_file == NULL)
+		return cli_usage(call, "needs a name and --key FILE");
+	if (!cli_name_is_good(call->arguments[0]))
+		return cli_usage(call, CLI_NAME_WRONG, call->arguments[0], LIMIT_NAME_MAX);
 	birth.name = call->arguments[0];
 	birth.has_recovery = recovery != NULL;
 	birth.has_escape = escape != NULL;

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What `claviger serve` says when it cannot start, and that two throw-away signers live side by side."""
+"""What `claviger serve` says when it cannot start, that two throw-away signers live side by side, and
+what the client's commands do with wrong words and with a folder of keys (B13)."""
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -53,6 +55,90 @@ def free_address():
         return "127.0.0.1:%d" % s.getsockname()[1]
 
 
+def misuse(folder, state, listen):
+    """Words of the client's commands that are wrong: said so, and nothing is made."""
+    environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen,
+                   "CLAVIGER_CA": state + "/ca.pem", "CLAVIGER_HOME": folder + "/home"}
+    key, other, terms = (os.path.join(folder, n) for n in ("user.json", "other.json", "terms.toml"))
+
+    def run(*words):
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60,
+                              env=environment, stdin=subprocess.DEVNULL)
+        said = [line for line in done.stderr.splitlines() if line.startswith("claviger ")]
+        return done.returncode, done.stdout.strip(), said[0] if said else ""
+
+    expect("a key", run("key", "new", key)[0] == 0)
+    address = run("key", "new", other)[1]
+    for name in (address, "ab" * 32, "AB" * 32, "", "a/b", "x" * 65, "a b"):
+        for words in (["wallet", "create", name, "--key", key, "--yes"], ["client", "new", name]):
+            code, out, said = run(*words)
+            expect(f"{words[0]} named {name!r}", (code, out) == (2, "") and "is no name" in said, said)
+    expect("no trace of a refused client", not os.path.exists(folder + "/home/clients") or
+           os.listdir(folder + "/home/clients") == [])
+    expect("a wallet", run("wallet", "create", "one", "--key", key, "--yes")[0] == 0)
+    code, _, said = run("wallet", "create", "one", "--key", key, "--yes")
+    expect("the same name again", code == 1 and "another name" in said, said)
+    expect("a client", run("client", "new", "bot")[0] == 0)
+
+    with open(terms, "w") as f:
+        f.write("any_recipient = true\nmax_lamports = 1\nmax_fee_lamports = 1\n")
+    grant = ["grant", "create", "--wallet", "one", "--client", "bot", "--policy",
+             os.path.join(BUILD, "share/policies/transfer.wasm"), "--key", key, "--yes"]
+    for option, values in (
+            ("--uses", ("-1", " 1", "0", "", "x", "1x", "18446744073709551616")),
+            ("--cap", ("", "lamports:total:-1", "lamports:total: -1", "lamports:total:0",
+                       "lamports:7h:1", "lamports:total:1,", "mint=x:1h:1",
+                       "uses:1h:18446744073709551616")),
+            ("--expires", ("-1", " -1", "0", "5", "1x", "", "2020-01-01")),
+            ("--nonce-account", ("", "x"))):
+        for value in values:
+            code, out, said = run(*grant, "--params", terms, option, value)
+            expect(f"{option} {value!r}", (code, out) == (2, "") and option in said, (code, said))
+    code, _, said = run(*grant, "--params", folder + "/none.toml")
+    expect("no file of parameters", code == 3 and "none.toml" in said, said)
+    code, out, _ = run("grant", "list", "--wallet", "one", "--key", key, "--json")
+    expect("no grant was made", code == 0 and out == "", out)
+    expect("a grant", run(*grant, "--params", terms, "--uses", "1", "--expires", "1d")[0] == 0)
+
+
+def bulk(folder, state, listen):
+    """A folder of keys goes in as far as its files are keys; again, it goes on with the rest."""
+    environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen,
+                   "CLAVIGER_CA": state + "/ca.pem", "CLAVIGER_HOME": folder + "/home"}
+    user, keys = os.path.join(folder, "bulk-user.json"), os.path.join(folder, "bulk")
+
+    def run(*words):
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=120,
+                              env=environment, stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout.splitlines(), done.stderr
+
+    run("key", "new", user)
+    os.mkdir(keys)
+    addresses = {run("key", "new", f"{keys}/k{i}.json")[1][0] for i in range(40)}
+    named = run("key", "new", f"{keys}/x.json")[1][0]
+    os.rename(f"{keys}/x.json", f"{keys}/{named}.json")
+    shutil.copy(f"{keys}/k0.json", f"{keys}/again.json")
+    shutil.copy(f"{keys}/k1.json", f"{keys}/a space.json")
+    with open(f"{keys}/bad.json", "w") as f:
+        f.write("[1,2,3]")
+    words = ("wallet", "import", "--bulk", keys, "--key", user, "--yes")
+    code, out, said = run(*words)
+    made = {line.split()[1]: line.split()[0] for line in out if len(line.split()) == 2}
+    expect("every key has its wallet", set(made) == addresses | {named}, sorted(made))
+    expect("a file named by its address", made.get(named) == "key-" + named)
+    expect("what is wrong is said", code == 1 and "bad.json is not" in said and
+           "2 files" in said and "a space" in said, said[-400:])
+    code, out, _ = run(*words)
+    expect("again: all is there", code == 1 and len(out) == 42 and
+           all(line.endswith("is there already") for line in out), out[:3])
+    os.remove(f"{keys}/bad.json")
+    os.remove(f"{keys}/a space.json")
+    run("key", "new", f"{keys}/late.json")
+    code, out, _ = run(*words)
+    expect("one more", code == 0 and [line for line in out if line.startswith("late ")], out[:3])
+    expect("42 wallets", len(run("wallet", "list", "--key", user)[1]) == 42)
+
+
 def main(folder):
     state = os.path.join(folder, "with space", "state")
     listen, metrics, other = free_address(), free_address(), free_address()
@@ -77,6 +163,9 @@ def main(folder):
     refuse("the metrics port that is taken", 3, "choose another with --metrics",
            "--state", folder + "/second", "--listen", other, "--metrics", metrics)
 
+    misuse(folder, state, listen)
+    bulk(folder, state, listen)
+
     # The issue's words: one `export NAME=value` a line, then `ready`; ports are found free.
     names = ["VAULT_ADDR", "VAULT_TOKEN", "NODE_EXTRA_CA_CERTS", "CLAVIGER_WALLET",
              "CLAVIGER_ADDRESS"]
@@ -97,4 +186,4 @@ def main(folder):
 with tempfile.TemporaryDirectory() as place:
     main(place)
 print(f"{checked} checks, {failed} failed")
-sys.exit(1 if failed or checked < 20 else 0)
+sys.exit(1 if failed or checked < 60 else 0)

@@ -24,6 +24,7 @@
 #include "cli_home.h"
 #include "cli_serve.h"
 #include "http_client.h"
+#include "proc_topology.h"
 #include "secret.h"
 #include "swtpm.h"
 
@@ -364,6 +365,22 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 	return result;
 }
 
+static int check_verifiers(const struct cli_call *call, const char *text)
+{
+	char *end;
+	unsigned long count;
+
+	if (text == NULL)
+		return CLI_YES;
+	errno = 0;
+	count = strtoul(text, &end, 10);
+	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && count > 0 &&
+	    count <= PROC_VERIFIERS_MAX)
+		return CLI_YES;
+	return cli_usage(call, "--verifiers takes a number from 1 to %d, not %s",
+	                 PROC_VERIFIERS_MAX, text);
+}
+
 /* Lists that the supervisor takes as one word. */
 static int check_list(const struct cli_call *call, const char *name, const char *list)
 {
@@ -408,7 +425,9 @@ static int run_serve(struct cli_call *call)
 		return result;
 	serve.verifiers = cli_config_choose(CLI_SERVE_VERIFIERS, serve.verifiers, NULL);
 	serve.tls_name = cli_config_choose(CLI_SERVE_TLS_NAME, serve.tls_name, NULL);
-	result = check_list(call, "--tls-name", serve.tls_name);
+	result = check_verifiers(call, serve.verifiers);
+	if (result == CLI_YES)
+		result = check_list(call, "--tls-name", serve.tls_name);
 	if (result == CLI_YES && serve.dev && state == NULL)
 		return run_dev(call, &serve);
 	serve.listen = cli_config_choose(CLI_SERVE_LISTEN, serve.listen, DEFAULT_LISTEN);
@@ -437,8 +456,9 @@ const struct cli_command cli_serve = {
         "--listen        HTTPS for bots and users (default 127.0.0.1:8200)\n"
         "--metrics       /livez, /readyz and /metrics (default 127.0.0.1:9200)\n"
         "--verifiers N   how many processes check policies at the same time (default 3)\n"
-        "--tls-name      names of this host in the certificate, which is made at the first start\n"
-        "                (default localhost; 127.0.0.1 and ::1 are always in it)\n"
+        "--tls-name      names and addresses of this host in the certificate, which is made at "
+        "the\n"
+        "                first start (default localhost; 127.0.0.1 and ::1 are always in it)\n"
         "--accept-time   believe the system clock after a jump of more than an hour\n"
         "--dev           a throw-away signer on free ports with a wallet, a client and a grant "
         "for\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer_boot.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base_check.h"
@@ -180,6 +181,22 @@ static enum status recover_receipts(struct signer *signer)
 
 /* ---- 4. serving ---- */
 
+/* A name of the setting: a host's, or an address, for which `space` keeps the bytes. */
+static struct keys_tls_name certificate_name(const char *text, size_t len, uint8_t space[16])
+{
+	char address[INET6_ADDRSTRLEN];
+
+	if (len < sizeof(address)) {
+		memcpy(address, text, len);
+		address[len] = '\0';
+		if (inet_pton(AF_INET, address, space) == 1)
+			return (struct keys_tls_name){true, bytes_of(space, 4)};
+		if (inet_pton(AF_INET6, address, space) == 1)
+			return (struct keys_tls_name){true, bytes_of(space, 16)};
+	}
+	return (struct keys_tls_name){false, bytes_of(text, len)};
+}
+
 /* Names of the certificate: the setting's, separated by commas, and this machine's own. */
 static enum status make_certificate(struct signer *signer)
 {
@@ -189,6 +206,7 @@ static enum status make_certificate(struct signer *signer)
 	    {.is_address = true, .name = bytes_of(ipv4, sizeof(ipv4))},
 	    {.is_address = true, .name = bytes_of(ipv6, sizeof(ipv6))}
         };
+	uint8_t addresses[KEYS_TLS_NAMES_MAX][16];
 	struct buffer out = BUFFER_OF_ARRAY(signer->certificate);
 	const char *at = proc_setting(signer->proc, "tls_name");
 	uint64_t now = signer_time_read(&signer->time).low_s;
@@ -199,8 +217,10 @@ static enum status make_certificate(struct signer *signer)
 	while (*at != '\0' && count < KEYS_TLS_NAMES_MAX) {
 		size_t len = strcspn(at, ",");
 
-		if (len > 0 && len <= KEYS_TLS_NAME_MAX)
-			names[count++].name = bytes_of(at, len);
+		if (len > 0 && len <= KEYS_TLS_NAME_MAX) {
+			names[count] = certificate_name(at, len, addresses[count]);
+			count++;
+		}
 		at += len + (at[len] == ',');
 	}
 	signer_vault_tls(signer->vault, &key);

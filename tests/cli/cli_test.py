@@ -112,6 +112,10 @@ def test_the_other_exit_statuses():
             (("receipt", "verify", os.path.join(FOLDER, "none")), "", 3),
             (("status", "--server", "https://127.0.0.1:1", "--ca", os.path.join(FOLDER, "none")), "", 3),
             (("wallet", "list", "--key", key, "--server", "https://127.0.0.1:1", "--ca", garbage), "", 3),
+            (("serve", "--verifiers", "0"), "", 2),
+            (("serve", "--verifiers", "17"), "", 2),
+            (("serve", "--verifiers", "1x"), "", 2),
+            (("serve", "--tls-name", "a" * 401), "", 2),
             (("status", "--server", "http://127.0.0.1"), "", 2)):
         code, out, error = claviger(*words, stdin=stdin)
         expect("%s ends with %d" % (" ".join(words), status), code == status, (code, out, error))
@@ -234,12 +238,13 @@ def test_the_file_starts_a_signer_whose_certificate_has_its_names():
                      state, *ports, ports[0], state))
     env = {k: v for k, v in os.environ.items() if not k.startswith("CLAVIGER_")}
     env["CLAVIGER_CONFIG"] = file
-    with subprocess.Popen([TOOL, "serve", "--tls-name", "localhost,signer.example"], env=env, text=True,
+    with subprocess.Popen([TOOL, "serve", "--tls-name", "localhost,signer.example,192.0.2.7,2001:db8::7"], env=env, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         try:
             expect("it is ready", run.stdout.readline().strip() == "ready")
             names = ssl._ssl._test_decode_cert(state + "/ca.pem")["subjectAltName"]
-            expect("the names", ("DNS", "signer.example") in names and ("DNS", "localhost") in names, names)
+            expect("the names", {("DNS", "signer.example"), ("DNS", "localhost"), ("IP Address", "192.0.2.7"),
+                                 ("IP Address", "2001:DB8:0:0:0:0:0:7")} <= set(names), names)
             code, out, error = claviger("status", CLAVIGER_CONFIG=file)
             expect("the client finds it", code == 0 and json.loads(out), error)
         finally:

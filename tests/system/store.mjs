@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Damage to the stored state while nobody looked (S4, S5): flipped bits, truncated, deleted and swapped
+// Damage to the stored state while nobody looked (DS4, DS5): flipped bits, truncated, deleted and swapped
 // data. Each time: a clear refusal or the right answer; never a crash, never more than was left.
 // usage: node tests/system/store.mjs [WORD...]   FLIPS=n flipped bits (12)
 import { execFileSync } from 'node:child_process';

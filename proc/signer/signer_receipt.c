@@ -3,10 +3,11 @@
 
 #include "base_check.h"
 
-#define ITEM_HEAD   5                    /* kind and length */
-#define DIRTY_MAX   SIGNER_CHAINS_CACHED /* what a start may find; see signer_receipts_ready */
-#define DIRTY_USUAL 2048                 /* wallets of one blob */
-#define STREAM_TAGS 2                    /* appends in flight of one sync: receipts, inputs */
+#define ITEM_HEAD      5                    /* kind and length */
+#define DIRTY_MAX      SIGNER_CHAINS_CACHED /* what a start may find; see signer_receipts_ready */
+#define HEADS_HELD_MAX 1024 /* chains whose heads wait for the map; more are written early */
+#define DIRTY_USUAL    2048 /* wallets of one blob */
+#define STREAM_TAGS    2    /* appends in flight of one sync: receipts, inputs */
 
 _Static_assert(CALL_BATCH_MAX *(AUTHZ_RECEIPT_MAX + ITEM_HEAD) + SIGNER_SYNC_BYTES <
                    SIGNER_BLOB_MAX,
@@ -53,7 +54,7 @@ struct signer_receipts {
 	unsigned awaited;                    /* appends of `flying` that are not durable yet */
 	bool append_receipts, append_inputs; /* still to be sent */
 	bool lost;                           /* whether it was appended is not known */
-	uint64_t synced_ms, inputs_ms;
+	uint64_t synced_ms, inputs_ms, heads_ms;
 	uint64_t next_cursor; /* after the last durable blob of receipts */
 	/* Cursor for checkpoints: `from` up to batch `from_batch`, `from_before` for older ones. */
 	uint64_t from, from_batch, from_before;
@@ -382,26 +383,38 @@ uint64_t signer_receipts_next(const struct signer_receipts *receipts)
 	return receipts->next_cursor;
 }
 
-/* The blob is durable: its wallets' heads go into the map with the next commit. */
-static void put_heads(struct signer_receipts *receipts)
+/* Heads of chains whose receipts are durable go into the map, at most once a second: what the map
+ * does not have yet a start reads from the blobs again. Nothing flies when this is called, so what
+ * is durable is all there is. False: there was no room; go on later. */
+static bool put_heads(struct signer_receipts *receipts)
 {
-	struct blob *blob = &receipts->flying;
 	uint64_t batch = signer_store_gathering(receipts->state->store);
 
-	for (; blob->dirty_count > 0; blob->dirty_count--) {
+	for (size_t i = 0; i < receipts->held_count; i++) {
+		struct chain_entry *chain = receipts->held[i];
+
+		if (chain->head_batch != UINT64_MAX)
+			continue;
 		if (!signer_store_room(receipts->state->store, 1,
 		                       AUTHZ_CHAIN_VALUE_LEN + KEYS_AEAD_OVERHEAD_LEN))
-			return;
-		signer_state_put(receipts->state, CALL_STORE_VALUE_CHAIN,
-		                 blob->dirty[blob->dirty_count - 1].wallet,
-		                 BYTES_OF_ARRAY(blob->dirty[blob->dirty_count - 1].value));
-		chain_of(receipts, blob->dirty[blob->dirty_count - 1].wallet)->head_batch = batch;
+			return false;
+		signer_state_put(receipts->state, CALL_STORE_VALUE_CHAIN, chain->head.key,
+		                 BYTES_OF_ARRAY(chain->durable));
+		chain->head_batch = batch;
 	}
 	if (receipts->from_batch != batch) {
 		receipts->from_before = receipts->from;
 		receipts->from_batch = batch;
 	}
 	receipts->from = receipts->next_cursor;
+	return true;
+}
+
+static bool heads_are_due(const struct signer_receipts *receipts, uint64_t now_ms, bool now)
+{
+	return receipts->from != receipts->next_cursor &&
+	       (now || now_ms - receipts->heads_ms >= SIGNER_HEADS_MS ||
+	        receipts->held_count > HEADS_HELD_MAX);
 }
 
 /* Lets go of chains whose head is in the map. */
@@ -487,11 +500,11 @@ void signer_receipts_pump(struct signer_receipts *receipts, uint64_t now_ms, boo
 		receipts->append_inputs = false;
 	if (receipts->awaited != 0)
 		return;
-	if (flying->count != 0) {
-		put_heads(receipts);
-		if (flying->dirty_count != 0)
+	flying->count = flying->dirty_count = 0;
+	if (heads_are_due(receipts, now_ms, now)) {
+		if (!put_heads(receipts))
 			return;
-		flying->count = 0;
+		receipts->heads_ms = now_ms;
 	}
 	if (receipts->filling.count == 0 ||
 	    (!now && now_ms - receipts->synced_ms < SIGNER_SYNC_MS &&

@@ -74,6 +74,8 @@ static struct signer_cache_head *victim(struct signer_cache *cache)
 		if (looked >= SAMPLE && oldest != NULL)
 			break;
 	}
+	if (oldest != NULL && cache->may_go != NULL && !cache->may_go(cache->context, oldest))
+		return NULL;
 	if (oldest != NULL)
 		signer_cache_drop(cache, oldest);
 	return oldest;

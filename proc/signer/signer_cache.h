@@ -33,6 +33,10 @@ struct signer_cache {
 	size_t bucket_count;
 	uint64_t tick;
 	size_t hand; /* of the clock that looks for a victim */
+	/* Asked before an entry gives way; NULL: any may. After a no the claim gets nothing, and
+	 * the entry goes once it may. */
+	bool (*may_go)(void *context, void *entry);
+	void *context;
 };
 
 /* signer_cache_init allocates `count` entries of `entry_bytes` (phase 1). */

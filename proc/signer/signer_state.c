@@ -29,11 +29,15 @@ static struct buffer new_buffer(size_t cap)
 	return (struct buffer){data, cap, 0};
 }
 
+static bool grant_may_go(void *context, void *entry);
+
 void signer_state_init(struct signer_state *state, const struct signer_vault *vault)
 {
 	*state = (struct signer_state){.vault = vault};
 	signer_cache_init(&state->wallets, SIGNER_WALLETS_CACHED, sizeof(struct signer_wallet));
 	signer_cache_init(&state->grants, SIGNER_GRANTS_CACHED, sizeof(struct signer_grant));
+	state->grants.may_go = grant_may_go;
+	state->grants.context = state;
 	signer_cache_init(&state->clients, SIGNER_CLIENTS_CACHED, sizeof(struct signer_client));
 	signer_cache_init(&state->names, SIGNER_INDEXES_CACHED, sizeof(struct signer_index));
 	signer_cache_init(&state->addresses, SIGNER_INDEXES_CACHED, sizeof(struct signer_index));
@@ -496,6 +500,38 @@ bool signer_state_return_leases(struct signer_state *state)
 		signer_state_put_lease(state, &grant->lease);
 	}
 	return true;
+}
+
+/* A grant that gives way gives its lease back first: read again, a lease counts as spent, and a cap
+ * would melt away by being looked at. The write pins the grant until it is durable. */
+static bool grant_may_go(void *context, void *entry)
+{
+	struct signer_state *state = (struct signer_state *)context;
+	struct signer_grant *grant = (struct signer_grant *)entry;
+	bool holds = false;
+
+	if (grant->head.state != SIGNER_CACHED_READY)
+		return true;
+	for (size_t i = 0; i < grant->lease.count; i++)
+		holds |= grant->lease.counters[i].lease_left != 0;
+	if (!holds)
+		return true;
+	if (grant->lease_batch != 0 ||
+	    state->leasing_count == sizeof(state->leasing) / sizeof(state->leasing[0]) ||
+	    !signer_store_room(state->store, 1, AUTHZ_LEASE_RECORD_MAX))
+		return false;
+	for (size_t i = 0; i < grant->lease.count; i++)
+		grant->lease.counters[i].lease_left = 0;
+	grant->lease_batch = signer_state_put_lease(state, &grant->lease);
+	/* What becomes durable leases nothing. */
+	for (size_t i = 0; i < grant->lease.count; i++) {
+		grant->lease.counters[i].preparing = true;
+		grant->lease.counters[i].lease_pending = 0;
+		grant->lease.counters[i].since_prepare = 0;
+	}
+	grant->head.pins++;
+	state->leasing[state->leasing_count++] = grant;
+	return false;
 }
 
 void signer_state_pump(struct signer_state *state)

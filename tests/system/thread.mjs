@@ -25,6 +25,18 @@ test('another recipient, another wallet and another client are refused', async (
   refusedAs(await s.signer.sign(undefined, 'own1', s.message(one)), 401, 'token_missing');
 });
 
+// U6, in words: how long an answer takes is not compared
+test('who has no grant for a wallet cannot tell whether it exists', async (s) => {
+  const [one, two] = [await s.party('seen1'), await s.party('seen2')];
+  const ask = async (wallet) => {
+    const { status, body } = await s.signer.sign(one.token, wallet, s.message(two));
+    return JSON.stringify([status, body.code, body.title, body.detail, Object.keys(body)]);
+  };
+  const [there, nowhere] = [await ask('seen2'), await ask('seen3')];
+  expect(there.startsWith('[4') && there === nowhere, there, nowhere);
+  expect(await ask(two.address) === await ask(someone('nobody')), 'addresses are told apart');
+});
+
 // U1
 test('another user\'s key changes nothing of a wallet', async (s) => {
   const party = await s.party('mine');

@@ -28,6 +28,14 @@
 #define LIMIT_FUEL_PER_CHECK        500000  /* fuel of one policy check: 0.25-0.5 ms (S13) */
 #define LIMIT_FUEL_PER_REQUEST      1000000 /* fuel of all grants tried for one request */
 
+#define LIMIT_MODULES_MAX        1024  /* modules stored by one deployment: 256 MiB (A25) */
+#define LIMIT_CLIENTS_MAX        65536 /* clients of one deployment */
+#define LIMIT_MODULES_PER_MINUTE 60    /* new modules over all users; twice that at once */
+#define LIMIT_CREDENTIALS_PER_MINUTE                                                               \
+	240 /* clients' credentials, new and rotated; twice that at once */
+#define LIMIT_BIRTHS_PER_MINUTE                                                                    \
+	600 /* changes that create or import, of 64 wallets each; twice that at once */
+
 #define LIMIT_HTTP_BODY_MAX       24576  /* bytes of a request for one signature, hints included */
 #define LIMIT_HTTP_LARGE_BODY_MAX 557056 /* bytes of a batch, or of a sealed change as base64 */
 

@@ -47,13 +47,14 @@ enum call_store_value_kind {
 	CALL_STORE_VALUE_LEASE = 5,      /* grant id -> leased and spent amounts */
 	CALL_STORE_VALUE_NAME = 6,       /* SHA-256 of a name -> wallet id */
 	CALL_STORE_VALUE_OTHER = 7,
-	CALL_STORE_VALUE_GRANT = 8,    /* grant id -> record of a grant */
-	CALL_STORE_VALUE_TOKEN = 9,    /* SHA-256 of a token -> client id */
-	CALL_STORE_VALUE_ADDRESS = 10, /* wallet address -> wallet id */
-	CALL_STORE_VALUE_TABLE = 11,   /* SHA-256 -> entries of a pinned lookup table */
-	CALL_STORE_VALUE_CHAIN = 12,   /* wallet id -> head of its receipt chain */
-	CALL_STORE_VALUE_USER = 13,    /* SHA-256 of a user key -> ids of its wallets */
-	CALL_STORE_VALUE_MAX = 255,    /* kinds are 1 to this */
+	CALL_STORE_VALUE_GRANT = 8,     /* grant id -> record of a grant */
+	CALL_STORE_VALUE_TOKEN = 9,     /* SHA-256 of a token -> client id */
+	CALL_STORE_VALUE_ADDRESS = 10,  /* wallet address -> wallet id */
+	CALL_STORE_VALUE_TABLE = 11,    /* SHA-256 -> entries of a pinned lookup table */
+	CALL_STORE_VALUE_CHAIN = 12,    /* wallet id -> head of its receipt chain */
+	CALL_STORE_VALUE_USER = 13,     /* SHA-256 of a user key -> ids of its wallets */
+	CALL_STORE_VALUE_USER_KEY = 14, /* public key of a user -> a wallet that it may change */
+	CALL_STORE_VALUE_MAX = 255,     /* kinds are 1 to this */
 };
 
 enum call_store_kind {

@@ -247,6 +247,7 @@ static void pump(struct signer *signer)
 		signer_state_pump(&signer->state);
 		signer_receipts_pump(signer->receipts, signer->now_ms, false);
 	}
+	signer_settle(signer->change);
 	signer_sign_pump(signer->sign, signer->now_ms);
 	signer_export_pump(signer->export);
 	acknowledge(signer->attestor);

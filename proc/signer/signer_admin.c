@@ -7,12 +7,61 @@
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
 
+#define META_MODULES 2 /* id of the record that holds how many modules there are */
+
+/* Stores a module that is not there yet, and counts it. */
+static enum status store_module(struct signer_change *job, const uint8_t hash[32],
+                                struct bytes module)
+{
+	struct signer_state *state = &job->signer->state;
+	uint8_t id[32] = {META_MODULES}, bytes[8];
+	struct signer_blob *found = NULL;
+	uint64_t count = 0, batch;
+	enum status status;
+
+	while ((status = signer_state_module(state, hash, &found)) == STATUS_BUSY)
+		if (job->signer->now_ms - job->began_ms > SIGNER_CHANGE_DEADLINE_MS)
+			return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE,
+			                     "the store is away");
+		else
+			signer_turn(job->signer);
+	if (status == STATUS_OK)
+		return STATUS_OK;
+	if (status == STATUS_IO)
+		return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE, "the store is away");
+	status = signer_await_meta(job, id, &found);
+	if (status == STATUS_OK && found->len == sizeof(count))
+		count = load_le64(found->bytes);
+	else if (status != STATUS_NOT_FOUND)
+		return status == STATUS_REFUSED ? status
+		                                : signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
+		                                                "the number of modules is damaged");
+	if (count >= LIMIT_MODULES_MAX)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "%d modules are stored, as many as one deployment takes",
+		                     LIMIT_MODULES_MAX);
+	if (!signer_budget_take(&job->modules, LIMIT_MODULES_PER_MINUTE, job->signer->now_ms))
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many modules are added at once; try again in a minute");
+	status = signer_await_room(job, 2, RECORD_ROOM(module.len) + RECORD_ROOM(sizeof(bytes)));
+	if (status != STATUS_OK)
+		return status;
+	count++;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(count >> 8 * i);
+	signer_state_put(state, CALL_STORE_VALUE_META, id, BYTES_OF_ARRAY(bytes));
+	batch = signer_state_put(state, CALL_STORE_VALUE_MODULE, hash, module);
+	status = signer_await_commit(job, batch);
+	/* Not before: a look-up now would find the number as it was. */
+	signer_state_forget(state, CALL_STORE_VALUE_META, id);
+	signer_state_forget(state, CALL_STORE_VALUE_MODULE, hash);
+	return status;
+}
+
 enum status signer_add_module(struct signer_change *job, struct bytes module)
 {
-	struct signer *signer = job->signer;
 	struct authz_module_answer answer = {.known = false};
 	const char *name;
-	uint64_t batch;
 	enum status status;
 
 	if (module.len == 0 || module.len > LIMIT_MODULE_MAX - KEYS_AEAD_OVERHEAD_LEN)
@@ -25,14 +74,9 @@ enum status signer_add_module(struct signer_change *job, struct bytes module)
 	job->module.len = 0;
 	if (status != STATUS_OK)
 		return status;
-	status = signer_await_room(job, 1, RECORD_ROOM(module.len));
+	status = store_module(job, answer.hash, module);
 	if (status != STATUS_OK)
 		return status;
-	batch = signer_state_put(&signer->state, CALL_STORE_VALUE_MODULE, answer.hash, module);
-	status = signer_await_commit(job, batch);
-	if (status != STATUS_OK)
-		return status;
-	signer_state_forget(&signer->state, CALL_STORE_VALUE_MODULE, answer.hash);
 	name = policy_known_name(answer.hash);
 	answer.known = name != NULL;
 	answer.name = bytes_of_text(name != NULL ? name : "");
@@ -50,6 +94,7 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 	struct signer_client *known;
 	uint8_t owner[32];
 	uint64_t batch;
+	bool is_new;
 	enum status status;
 
 	if (authz_credential_open(payload, &given) != STATUS_OK)
@@ -62,6 +107,10 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 		return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
 		                     "only tokens are taken as credentials");
 	authz_client_id(given.root_key, job->client.id);
+	/* A freeze that is not written yet would be written over this. */
+	status = signer_await_held(job);
+	if (status != STATUS_OK)
+		return status;
 	status = signer_await_client(job, job->client.id, &known);
 	if (status == STATUS_OK && known->record.serial >= given.serial)
 		return signer_refuse(job, CALL_RESULT_CONFLICT,
@@ -71,7 +120,14 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
 	job->client.frozen = status == STATUS_OK && known->record.frozen;
-	signer->clients += status == STATUS_NOT_FOUND;
+	is_new = status == STATUS_NOT_FOUND;
+	if (is_new && signer->clients >= LIMIT_CLIENTS_MAX)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "%d clients are registered, as many as one deployment takes",
+		                     LIMIT_CLIENTS_MAX);
+	if (!signer_budget_take(&job->credentials, LIMIT_CREDENTIALS_PER_MINUTE, signer->now_ms))
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many credentials at once; try again in a minute");
 	status = signer_await_index(job, CALL_STORE_VALUE_TOKEN, given.hash, owner);
 	if (status == STATUS_OK && memcmp(owner, job->client.id, 32) != 0)
 		return signer_refuse(job, CALL_RESULT_CONFLICT,
@@ -88,12 +144,11 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 	signer_state_put(&signer->state, CALL_STORE_VALUE_TOKEN, given.hash,
 	                 bytes_of(job->client.id, 32));
 	batch = signer_state_put_client(&signer->state, &job->client);
+	signer->clients += is_new;
+	job->unsettled = (struct signer_unsettled){.batch = batch, .client = true};
 	status = signer_await_commit(job, batch);
 	if (status != STATUS_OK)
 		return status;
-	signer_state_install_client(&signer->state, &job->client);
-	signer_state_install_index(&signer->state, CALL_STORE_VALUE_TOKEN, given.hash,
-	                           job->client.id);
 	answer.seq = signer_store_seq(signer->store);
 	return authz_submit_answer_put(&answer, &job->answer);
 }
@@ -119,14 +174,33 @@ static enum status freeze_client(struct signer_change *job, const struct authz_c
 		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "no such client");
 	if (status != STATUS_OK)
 		return status;
+	if (command->action == AUTHZ_COMMAND_FREEZE_CLIENT) {
+		struct authz_client_record frozen = client->record;
+
+		frozen.frozen = true;
+		if (job->unsettled.client && memcmp(job->client.id, frozen.id, 32) == 0)
+			job->client.frozen = true; /* its new credential will be frozen too */
+		return signer_state_lower_client(state, &frozen) == STATUS_OK
+		           ? signer_await_held(job)
+		           : signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                           "too many such changes wait for the store");
+	}
+	/* What was lowered is written first, or would be written over this. */
+	status = signer_await_held(job);
+	if (status == STATUS_OK && !signer_settle(job))
+		status = signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                       "the store has not confirmed an earlier change");
+	if (status == STATUS_OK)
+		status = signer_await_client(job, command->target, &client);
+	if (status != STATUS_OK)
+		return status;
 	job->client = client->record;
-	job->client.frozen = command->action == AUTHZ_COMMAND_FREEZE_CLIENT;
+	job->client.frozen = false;
 	status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX));
 	if (status != STATUS_OK)
 		return status;
-	if (job->client.frozen)
-		signer_state_install_client(state, &job->client);
 	*ret_batch = signer_state_put_client(state, &job->client);
+	job->unsettled = (struct signer_unsettled){.batch = *ret_batch, .client = true};
 	return STATUS_OK;
 }
 
@@ -170,8 +244,6 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 		status = signer_await_commit(job, batch);
 	if (status != STATUS_OK)
 		return status;
-	if (command.action == AUTHZ_COMMAND_UNFREEZE_CLIENT)
-		signer_state_install_client(&signer->state, &job->client);
 	answer.seq = signer_store_seq(signer->store);
 	return authz_submit_answer_put(&answer, &job->answer);
 }
@@ -257,10 +329,11 @@ static enum status query_wallets(struct signer_change *job, const struct authz_q
 
 	memcpy(key.key, query->key, 32);
 	signer_state_user_hash(&key, hash);
-	while ((status = signer_state_user(&job->signer->state, hash, &list)) == STATUS_BUSY)
-		signer_turn(job->signer);
+	status = signer_await_user(job, hash, &list);
+	if (status == STATUS_CORRUPT)
+		return signer_refuse(job, CALL_RESULT_STORE_CORRUPT, "the list is damaged");
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-		return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE, "the store is away");
+		return status;
 	if (status == STATUS_NOT_FOUND)
 		return authz_list_answer_put(&answer, &job->answer);
 	if (memcmp(query->after, from_start, 32) != 0)

@@ -3,8 +3,6 @@
 #include <stdio.h>
 
 #include "base_check.h"
-#include "cbor_reader.h"
-#include "secret.h"
 #include "signer_change.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
@@ -90,71 +88,55 @@ static bool address_repeats(const struct signer_change *job, size_t at)
 	return false;
 }
 
-/* Opens the sealed seeds of an import and takes the one for entry `at`. */
-static SENSITIVE enum status take_seed(struct signer_change *job, size_t at, uint8_t ret_seed[32])
+/* Seals the key that came for entry `at` of an import. */
+static enum status import_key(struct signer_change *job, size_t at,
+                              const struct authz_birth_body *body,
+                              struct authz_wallet_record *wallet, struct buffer *sealed)
 {
-	const struct signer *signer = job->signer;
-	uint8_t info_space[128], hash[32];
-	/* Seeds lie in the guarded page's neighbour only while they are taken apart. */
-	static uint8_t plain_space[LIMIT_CHANGE_WALLETS_MAX * 34 + 16];
-	struct buffer info = BUFFER_OF_ARRAY(info_space), plain = BUFFER_OF_ARRAY(plain_space);
-	struct cbor_reader r;
-	size_t count;
+	struct signer_seeds seeds = {.sealed = job->given.sealed_seeds,
+	                             .count = job->change.entry_count};
+	uint8_t id[32];
 	enum status status;
 
-	authz_change_hash(job->given.change, hash);
-	status = keys_hpke_info(signer->deployment, signer_vault_channel(signer->vault), &info);
-	if (status == STATUS_OK)
-		status = signer_vault_open_envelope(signer->vault, buffer_bytes(&info),
-		                                    BYTES_OF_ARRAY(hash), job->given.sealed_seeds,
-		                                    &plain);
-	if (status != STATUS_OK)
+	authz_change_hash(job->given.change, seeds.associated);
+	status = signer_vault_import_key(job->signer->vault, wallet->id, &seeds, at,
+	                                 wallet->address, sealed);
+	if (status == STATUS_CRYPTO)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the sealed keys were not sealed to this signer and change");
-	cbor_reader_init(&r, buffer_bytes(&plain));
-	count = cbor_take_array(&r, LIMIT_CHANGE_WALLETS_MAX);
-	for (size_t i = 0; i < count; i++) {
-		uint8_t seed[32];
-
-		cbor_take_bytes_n(&r, seed, 32);
-		if (i == at)
-			memcpy(ret_seed, seed, 32);
-		SECRET_WIPE(seed);
-	}
-	cbor_take_end(&r);
-	status = cbor_done(&r);
-	secret_wipe(plain_space, sizeof(plain_space));
-	if (status != STATUS_OK || count != job->change.entry_count)
+	if (status == STATUS_MALFORMED)
 		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
 		                     "sealed keys: one 32-byte seed for each wallet is needed");
-	return STATUS_OK;
+	if (status != STATUS_OK)
+		return status;
+	if (memcmp(wallet->address, body->address, 32) != 0)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the key of wallet %zu has another address than the one "
+		                     "that was signed for",
+		                     at + 1);
+	/* Whoever may sign with a user's key would give himself any grant (A6). */
+	status = signer_await_index(job, CALL_STORE_VALUE_USER_KEY, wallet->address, id);
+	if (status == STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the key of wallet %zu is a user key of this deployment",
+		                     at + 1);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 static enum status make_key(struct signer_change *job, size_t at,
                             const struct authz_birth_body *body, struct authz_wallet_record *wallet)
 {
-	struct signer_vault *vault = job->signer->vault;
 	struct buffer sealed = BUFFER_OF_ARRAY(wallet->sealed_key);
-	uint8_t seed[32], id[32];
+	uint8_t id[32];
 	enum status status;
 
-	if (job->change.action == AUTHZ_ACTION_CREATE) {
-		status = signer_vault_create_key(vault, wallet->id, wallet->address, &sealed);
-	} else {
-		status = take_seed(job, at, seed);
-		if (status != STATUS_OK) {
-			SECRET_WIPE(seed);
-			return status;
-		}
-		status = signer_vault_import_key(vault, wallet->id, seed, wallet->address, &sealed);
-		SECRET_WIPE(seed);
-		if (status == STATUS_OK && memcmp(wallet->address, body->address, 32) != 0)
-			return signer_refuse(
-			    job, CALL_RESULT_CHANGE_REFUSED,
-			    "the key of wallet %zu has another address than the one "
-			    "that was signed for",
-			    at + 1);
-	}
+	if (job->change.action == AUTHZ_ACTION_CREATE)
+		status = signer_vault_create_key(job->signer->vault, wallet->id, wallet->address,
+		                                 &sealed);
+	else
+		status = import_key(job, at, body, wallet, &sealed);
+	if (status == STATUS_REFUSED)
+		return status;
 	if (status != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_INTERNAL, "the key could not be sealed");
 	wallet->sealed_key_len = (uint8_t)sealed.len;
@@ -222,27 +204,56 @@ static enum status make_wallet(struct signer_change *job, size_t at)
 	return STATUS_OK;
 }
 
-/* Who wants to list his wallets finds them under his key: rows of 32-byte ids. */
-static enum status put_user_index(struct signer_change *job, uint64_t *ret_batch)
+/* Who wants to list his wallets finds them under his key: rows of 32-byte ids. Makes the new list;
+ * `*ret_ids` stays empty when there is none to write (a damaged or very long one stays as it is;
+ * wallets are found by name). */
+static enum status make_user_list(struct signer_change *job, uint8_t ret_hash[32],
+                                  struct bytes *ret_ids)
 {
 	struct signer *signer = job->signer;
-	uint8_t hash[32];
 	struct signer_blob *list = NULL;
 	struct buffer ids = {job->area, sizeof(job->area), 0};
 	enum status status;
 
-	signer_state_user_hash(&job->wallets[0].user_keys[0], hash);
-	while ((status = signer_state_user(&signer->state, hash, &list)) == STATUS_BUSY)
-		signer_turn(signer);
+	signer_state_user_hash(&job->wallets[0].user_keys[0], ret_hash);
+	status = signer_await_user(job, ret_hash, &list);
+	if (status == STATUS_CORRUPT)
+		return STATUS_OK;
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
 	if (status == STATUS_OK && buffer_put(&ids, bytes_of(list->bytes, list->len)) != STATUS_OK)
-		return STATUS_OK; /* a very long list stays as it is; wallets are found by name */
+		return STATUS_OK;
 	for (size_t i = 0; i < job->change.entry_count; i++)
 		if (buffer_put(&ids, bytes_of(job->wallets[i].id, 32)) != STATUS_OK)
 			break;
-	*ret_batch =
-	    signer_state_put(&signer->state, CALL_STORE_VALUE_USER, hash, buffer_bytes(&ids));
-	signer_state_forget(&signer->state, CALL_STORE_VALUE_USER, hash);
+	signer_state_forget(&signer->state, CALL_STORE_VALUE_USER, ret_hash);
+	*ret_ids = buffer_bytes(&ids);
 	return STATUS_OK;
+}
+
+/* All records of the new wallets, in one batch. */
+static uint64_t put_births(struct signer_change *job, const uint8_t list_hash[32],
+                           struct bytes list)
+{
+	struct signer_state *state = &job->signer->state;
+	uint64_t batch = 0;
+
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		const struct authz_wallet_record *wallet = &job->wallets[i];
+		struct bytes id = bytes_of(wallet->id, 32);
+		uint8_t hash[32];
+
+		signer_state_name_hash(bytes_of(wallet->name, wallet->name_len), hash);
+		signer_state_put(state, CALL_STORE_VALUE_NAME, hash, id);
+		signer_state_put(state, CALL_STORE_VALUE_ADDRESS, wallet->address, id);
+		for (size_t j = 0; j < wallet->user_key_count; j++)
+			signer_state_put(state, CALL_STORE_VALUE_USER_KEY, wallet->user_keys[j].key,
+			                 id);
+		batch = signer_state_put_wallet(state, wallet);
+	}
+	if (list.len != 0)
+		batch = signer_state_put(state, CALL_STORE_VALUE_USER, list_hash, list);
+	return batch;
 }
 
 static enum status apply_birth(struct signer_change *job)
@@ -253,7 +264,12 @@ static enum status apply_birth(struct signer_change *job)
 	enum status status;
 	static uint8_t statement[AUTHZ_BIRTH_MAX];
 	struct buffer birth = BUFFER_OF_ARRAY(statement);
+	struct bytes list = bytes_of(NULL, 0);
+	uint8_t list_hash[32];
 
+	if (!signer_budget_take(&job->births, LIMIT_BIRTHS_PER_MINUTE, signer->now_ms))
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many wallets are made at once; try again in a minute");
 	job->texts.len = 0;
 	job->birth = (struct authz_birth){.count = count};
 	memcpy(job->birth.deployment, signer->deployment, 32);
@@ -263,38 +279,22 @@ static enum status apply_birth(struct signer_change *job)
 		if (status != STATUS_OK)
 			return status;
 	}
-	status = signer_await_room(job, 3 * count + 1,
-	                           count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX + 128) +
+	status = make_user_list(job, list_hash, &list);
+	if (status != STATUS_OK)
+		return status;
+	status = signer_await_room(job, (3 + LIMIT_USER_KEYS_MAX) * count + 1,
+	                           count * (RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
+	                                    (2 + LIMIT_USER_KEYS_MAX) * RECORD_ROOM(32)) +
 	                               RECORD_ROOM(sizeof(job->area)));
 	if (status != STATUS_OK)
 		return status;
-	for (size_t i = 0; i < count; i++) {
-		const struct authz_wallet_record *wallet = &job->wallets[i];
-		uint8_t hash[32];
-
-		signer_state_name_hash(bytes_of(wallet->name, wallet->name_len), hash);
-		signer_state_put_wallet(&signer->state, wallet);
-		signer_state_put(&signer->state, CALL_STORE_VALUE_NAME, hash,
-		                 bytes_of(wallet->id, 32));
-		batch = signer_state_put(&signer->state, CALL_STORE_VALUE_ADDRESS, wallet->address,
-		                         bytes_of(wallet->id, 32));
-	}
+	batch = put_births(job, list_hash, list);
 	signer->wallets += count;
-	status = put_user_index(job, &batch);
-	if (status == STATUS_OK)
-		status = signer_await_commit(job, batch);
+	job->unsettled =
+	    (struct signer_unsettled){.batch = batch, .wallets = count, .births = true};
+	status = signer_await_commit(job, batch);
 	if (status != STATUS_OK)
 		return status;
-	for (size_t i = 0; i < count; i++) {
-		const struct authz_wallet_record *wallet = &job->wallets[i];
-		uint8_t hash[32];
-
-		signer_state_name_hash(bytes_of(wallet->name, wallet->name_len), hash);
-		signer_state_install_wallet(&signer->state, wallet);
-		signer_state_install_index(&signer->state, CALL_STORE_VALUE_NAME, hash, wallet->id);
-		signer_state_install_index(&signer->state, CALL_STORE_VALUE_ADDRESS,
-		                           wallet->address, wallet->id);
-	}
 	status =
 	    authz_birth_answer_put(&job->birth, signer_vault_deployment(signer->vault), &birth);
 	CHECK(status == STATUS_OK);
@@ -457,65 +457,176 @@ static enum status apply_grant(struct signer_change *job)
 		batch = signer_state_put_wallet(&signer->state, &job->wallets[i]);
 	}
 	signer->grants += count;
+	job->unsettled =
+	    (struct signer_unsettled){.batch = batch, .wallets = count, .grants = true};
 	status = signer_await_commit(job, batch);
 	if (status != STATUS_OK)
 		return status;
 	for (size_t i = 0; i < count; i++) {
 		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
-		fill_grant(job, i, &body);
-		signer_state_forget(&signer->state, CALL_STORE_VALUE_GRANT, job->grant.id);
 		for (size_t j = 0; j < body.pin_count; j++)
 			signer_state_forget(&signer->state, CALL_STORE_VALUE_TABLE,
 			                    body.pins[j].hash);
-		signer_state_install_wallet(&signer->state, &job->wallets[i]);
 	}
 	return answer_done(job, batch, bytes_of(NULL, 0));
 }
 
 /* ---- less power ---- */
 
+/* Marks the grant that a revocation names. */
+static enum status revoke(struct signer_change *job, size_t at)
+{
+	struct authz_wallet_record *wallet = &job->wallets[at];
+	uint8_t grant[32];
+
+	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
+	for (size_t i = 0; i < wallet->grant_count; i++)
+		if (memcmp(wallet->grants[i].grant, grant, 32) == 0) {
+			wallet->grants[i].live = false;
+			return STATUS_OK;
+		}
+	return signer_refuse(job, CALL_RESULT_NOT_FOUND, "wallet %zu has no such grant", at + 1);
+}
+
+/* In force in memory now, written by itself, answered when durable. */
+static enum status lower_wallets(struct signer_change *job)
+{
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		advance(job, &job->wallets[i]);
+		if (signer_state_lower_wallet(&job->signer->state, &job->wallets[i]) != STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_OVERLOADED,
+			                     "too many such changes wait for the store");
+	}
+	if (signer_await_held(job) != STATUS_OK)
+		return STATUS_REFUSED;
+	return answer_done(job, 0, bytes_of(NULL, 0));
+}
+
 /* Revoke and freeze act at once, on the cached record that tickets look at; then durably. */
-static enum status apply_at_once(struct signer_change *job)
+static enum status apply_less(struct signer_change *job)
+{
+	/* All or none: what can be refused is refused before the first takes effect. */
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		if (job->change.action == AUTHZ_ACTION_FREEZE)
+			job->wallets[i].frozen = true;
+		else if (revoke(job, i) != STATUS_OK)
+			return STATUS_REFUSED;
+	}
+	return lower_wallets(job);
+}
+
+/* Writes the wallets of the change, and shows them to tickets once that is durable. */
+static enum status apply_more(struct signer_change *job, bool limit)
 {
 	struct signer *signer = job->signer;
+	size_t count = job->change.entry_count;
 	uint64_t batch = 0;
 	enum status status;
 
-	for (size_t i = 0; i < job->change.entry_count; i++) {
-		struct authz_wallet_record *wallet = &job->wallets[i];
-		uint8_t grant[32];
-		bool found = false;
-
-		if (job->change.action != AUTHZ_ACTION_REVOKE) {
-			wallet->frozen = job->change.action == AUTHZ_ACTION_FREEZE;
-			continue;
-		}
-		CHECK(authz_id_take(job->change.entries[i].body, grant) == STATUS_OK);
-		for (size_t j = 0; j < wallet->grant_count; j++)
-			if (memcmp(wallet->grants[j].grant, grant, 32) == 0) {
-				found = true;
-				wallet->grants[j].live = false;
-			}
-		if (!found)
-			return signer_refuse(job, CALL_RESULT_NOT_FOUND,
-			                     "wallet %zu has no such grant", i + 1);
-	}
-	status = signer_await_room(job, job->change.entry_count,
-	                           job->change.entry_count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX));
+	status = signer_await_room(job, count + 1,
+	                           count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
+	                               RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX));
 	if (status != STATUS_OK)
 		return status;
-	for (size_t i = 0; i < job->change.entry_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		advance(job, &job->wallets[i]);
-		if (job->change.action != AUTHZ_ACTION_UNFREEZE)
-			signer_state_install_wallet(&signer->state, &job->wallets[i]);
 		batch = signer_state_put_wallet(&signer->state, &job->wallets[i]);
 	}
+	if (limit)
+		batch = signer_state_put_grant(&signer->state, &job->grant);
+	job->unsettled =
+	    (struct signer_unsettled){.batch = batch, .wallets = count, .limit = limit};
 	status = signer_await_commit(job, batch);
-	if (status != STATUS_OK)
-		return status;
+	return status == STATUS_OK ? answer_done(job, batch, bytes_of(NULL, 0)) : status;
+}
+
+static enum status apply_unfreeze(struct signer_change *job)
+{
 	for (size_t i = 0; i < job->change.entry_count; i++)
-		signer_state_install_wallet(&signer->state, &job->wallets[i]);
-	return answer_done(job, batch, bytes_of(NULL, 0));
+		job->wallets[i].frozen = false;
+	return apply_more(job, false);
+}
+
+/* ---- limits ---- */
+
+/* Finds a live grant of the wallet; it is cached beside its wallet. */
+static enum status find_limited(struct signer_change *job, size_t at,
+                                const struct authz_limit_body *body,
+                                struct signer_grant **ret_grant)
+{
+	const struct authz_wallet_record *wallet = &job->wallets[at];
+	struct signer_wallet *cached;
+	bool live = false;
+	enum status status;
+
+	for (size_t i = 0; i < wallet->grant_count; i++)
+		live |=
+		    wallet->grants[i].live && memcmp(wallet->grants[i].grant, body->grant, 32) == 0;
+	if (!live)
+		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "wallet %zu has no such grant",
+		                     at + 1);
+	status = signer_await_wallet(job, wallet->id, &cached);
+	if (status == STATUS_OK) {
+		cached->head.pins++;
+		status = signer_await_grant(job, body->grant, ret_grant);
+		cached->head.pins--;
+	}
+	if (status == STATUS_NOT_FOUND)
+		return signer_refuse(job, CALL_RESULT_STORE_CORRUPT, "the grant's record is lost");
+	return status;
+}
+
+/* Gives the counters other caps; `*ret_grows` when one becomes larger. */
+static enum status set_caps(struct signer_change *job, const struct authz_limit_body *body,
+                            struct authz_grant_record *grant, bool *ret_grows)
+{
+	for (size_t i = 0; i < body->count; i++) {
+		size_t at = 0;
+
+		while (at < grant->counter_count && grant->counters[at].id != body->caps[i].id)
+			at++;
+		if (at == grant->counter_count)
+			return signer_refuse(job, CALL_RESULT_NOT_FOUND,
+			                     "the grant has no counter %u", body->caps[i].id);
+		*ret_grows |= body->caps[i].cap > grant->counters[at].cap;
+		grant->counters[at].cap = body->caps[i].cap;
+	}
+	return STATUS_OK;
+}
+
+/* Lower caps are in force at once; a higher one is a new promise of the user: for the state that he
+ * saw, one wallet at a time, and only when durable. */
+static enum status apply_limit(struct signer_change *job)
+{
+	static struct authz_limit_body body;
+	size_t count = job->change.entry_count;
+	struct signer_grant *grant;
+	bool grows = false;
+
+	for (size_t i = 0; i < count; i++) {
+		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
+		if (find_limited(job, i, &body, &grant) != STATUS_OK)
+			return STATUS_REFUSED;
+		job->grant = grant->record;
+		if (set_caps(job, &body, &job->grant, &grows) != STATUS_OK)
+			return STATUS_REFUSED;
+	}
+	if (grows && (count != 1 || !job->change.entries[0].has_previous))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "a limit that grows is changed alone, and names the state it "
+		                     "is for");
+	if (grows)
+		return apply_more(job, true);
+	for (size_t i = 0; i < count; i++) {
+		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
+		if (find_limited(job, i, &body, &grant) != STATUS_OK ||
+		    set_caps(job, &body, &grant->record, &grows) != STATUS_OK)
+			return STATUS_REFUSED;
+		if (signer_state_lower_grant(&job->signer->state, grant) != STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_OVERLOADED,
+			                     "too many such changes wait for the store");
+	}
+	return lower_wallets(job);
 }
 
 enum status signer_apply(struct signer_change *job)
@@ -528,9 +639,11 @@ enum status signer_apply(struct signer_change *job)
 		return apply_grant(job);
 	case AUTHZ_ACTION_REVOKE:
 	case AUTHZ_ACTION_FREEZE:
+		return apply_less(job);
 	case AUTHZ_ACTION_UNFREEZE:
-		return apply_at_once(job);
+		return apply_unfreeze(job);
 	case AUTHZ_ACTION_LIMIT:
+		return apply_limit(job);
 	case AUTHZ_ACTION_FACTOR:
 	case AUTHZ_ACTION_EXPORT:
 	case AUTHZ_ACTION_CANCEL:

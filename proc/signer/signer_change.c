@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base_check.h"
+#include "policy_text.h"
 #include "secret.h"
 
 static struct buffer new_buffer(size_t cap)
@@ -33,12 +34,20 @@ struct signer_change *signer_change_new(struct signer *signer)
 enum status signer_refuse(struct signer_change *job, enum call_result result, const char *format,
                           ...)
 {
+	char text[sizeof(job->refusal.text)];
 	va_list arguments;
+	size_t len;
 
 	va_start(arguments, format);
 	job->refusal.result = result;
-	vsnprintf(job->refusal.text, sizeof(job->refusal.text), format, arguments);
+	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	/* Parts of it may come from a module or verifier, and be no text. */
+	len = strlen(text);
+	while (len > 0 && len == sizeof(text) - 1 && ((uint8_t)text[len - 1] & 0x80) != 0)
+		len--; /* perhaps cut inside a character */
+	len = policy_text_clean(bytes_of(text, len), false, (uint8_t *)job->refusal.text);
+	job->refusal.text[len] = '\0';
 	return STATUS_REFUSED;
 }
 
@@ -112,6 +121,8 @@ enum status signer_await_index(struct signer_change *job, uint32_t kind, const u
 			status = signer_state_by_name(state, key, ret_id);
 		else if (kind == CALL_STORE_VALUE_ADDRESS)
 			status = signer_state_by_address(state, key, ret_id);
+		else if (kind == CALL_STORE_VALUE_USER_KEY)
+			status = signer_state_by_user_key(state, key, ret_id);
 		else
 			status = signer_state_by_token(state, key, ret_id);
 		if (status != STATUS_BUSY)
@@ -119,6 +130,28 @@ enum status signer_await_index(struct signer_change *job, uint32_t kind, const u
 		if (!turn(job))
 			return STATUS_REFUSED;
 	}
+}
+
+enum status signer_await_user(struct signer_change *job, const uint8_t hash[32],
+                              struct signer_blob **ret_list)
+{
+	enum status status;
+
+	while ((status = signer_state_user(&job->signer->state, hash, ret_list)) == STATUS_BUSY)
+		if (!turn(job))
+			return STATUS_REFUSED;
+	return status == STATUS_CORRUPT ? status : settle(job, status);
+}
+
+enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
+                              struct signer_blob **ret_meta)
+{
+	enum status status;
+
+	while ((status = signer_state_meta(&job->signer->state, id, ret_meta)) == STATUS_BUSY)
+		if (!turn(job))
+			return STATUS_REFUSED;
+	return settle(job, status);
 }
 
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes)
@@ -136,7 +169,89 @@ enum status signer_await_commit(struct signer_change *job, uint64_t batch)
 			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
 			                     "the store has not confirmed the change; ask for its "
 			                     "state before trying again");
+	signer_settle(job);
 	return STATUS_OK;
+}
+
+enum status signer_await_held(struct signer_change *job)
+{
+	while (signer_state_held(&job->signer->state) != 0)
+		if (!turn(job))
+			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
+			                     "it is in force; the store has not confirmed it, so "
+			                     "a stop of the machine now could lose it");
+	return STATUS_OK;
+}
+
+static void settle_births(struct signer_change *job)
+{
+	struct signer_state *state = &job->signer->state;
+
+	for (size_t i = 0; i < job->unsettled.wallets; i++) {
+		const struct authz_wallet_record *wallet = &job->wallets[i];
+		uint8_t hash[32];
+
+		signer_state_name_hash(bytes_of(wallet->name, wallet->name_len), hash);
+		signer_state_install_index(state, CALL_STORE_VALUE_NAME, hash, wallet->id);
+		signer_state_install_index(state, CALL_STORE_VALUE_ADDRESS, wallet->address,
+		                           wallet->id);
+		for (size_t j = 0; j < wallet->user_key_count; j++)
+			signer_state_install_index(state, CALL_STORE_VALUE_USER_KEY,
+			                           wallet->user_keys[j].key, wallet->id);
+		signer_state_user_hash(&wallet->user_keys[0], hash);
+		signer_state_forget(state, CALL_STORE_VALUE_USER, hash);
+	}
+}
+
+bool signer_settle(struct signer_change *job)
+{
+	struct signer_state *state = &job->signer->state;
+	struct signer_unsettled *open = &job->unsettled;
+
+	if (open->batch == 0)
+		return true;
+	if (signer_store_committed(job->signer->store) < open->batch)
+		return false;
+	if (open->births)
+		settle_births(job);
+	for (size_t i = 0; i < open->wallets; i++) {
+		const struct authz_wallet_record *wallet = &job->wallets[i];
+
+		/* The new grant is the last; a look-up may have found that there was none. */
+		if (open->grants)
+			signer_state_forget(state, CALL_STORE_VALUE_GRANT,
+			                    wallet->grants[wallet->grant_count - 1].grant);
+		signer_state_install_wallet(state, wallet);
+	}
+	if (open->client) {
+		/* An operator may have frozen it meanwhile: then that is written over it. */
+		if (!job->client.frozen ||
+		    signer_state_lower_client(state, &job->client) != STATUS_OK)
+			signer_state_install_client(state, &job->client);
+		signer_state_install_index(state, CALL_STORE_VALUE_TOKEN, job->client.token_hash,
+		                           job->client.id);
+	}
+	if (open->limit)
+		signer_state_install_grant(state, &job->grant);
+	*open = (struct signer_unsettled){.batch = 0};
+	return true;
+}
+
+bool signer_budget_take(struct signer_budget *budget, uint64_t per_minute, uint64_t now_ms)
+{
+	uint64_t back = (now_ms - budget->at_ms) * per_minute / 60000;
+
+	if (back >= budget->spent) {
+		budget->spent = 0;
+		budget->at_ms = now_ms;
+	} else if (back > 0) {
+		budget->spent -= back;
+		budget->at_ms += back * 60000 / per_minute;
+	}
+	if (budget->spent >= 2 * per_minute)
+		return false;
+	budget->spent++;
+	return true;
 }
 
 /* ---- running a module for a change ---- */
@@ -180,6 +295,7 @@ static enum status run(struct signer_change *job, const uint8_t hash[32])
 	job->run.module = run_module;
 	job->run.custom = policy_known_name(hash) == NULL;
 	memcpy(job->run.module_hash, hash, 32);
+	memcpy(job->run.user, job->run_user, sizeof(job->run.user));
 	keys_random(job->run.ticket, sizeof(job->run.ticket));
 	job->run_done = false;
 	while (signer_check_begin(signer->check, &job->run, signer->now_ms) != STATUS_OK)
@@ -274,6 +390,10 @@ static enum status describe_grant(struct signer_change *job, const struct authz_
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the module refuses these parameters: %s", job->decision.text);
 	status = buffer_put(&job->texts, bytes_of(job->decision.text, job->decision.text_len));
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the description is longer than a person would read; grant "
+		                     "fewer wallets at a time");
 	*ret_text = bytes_of(job->texts.data + start, job->texts.len - start);
 	return status;
 }
@@ -321,6 +441,11 @@ static enum status load_wallets(struct signer_change *job)
 {
 	bool is_birth = authz_action_is_birth(job->change.action);
 
+	/* Whole records are made from those in memory: what was lowered there is written first. */
+	while (!authz_action_reduces(job->change.action) &&
+	       signer_state_unwritten(&job->signer->state) != 0)
+		if (!turn(job))
+			return STATUS_REFUSED;
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		struct signer_wallet *wallet;
 		enum status status =
@@ -478,8 +603,16 @@ enum status signer_change_request(struct signer *signer, struct bytes message)
 	job->began_ms = signer->now_ms;
 	job->answer.len = job->module.len = 0;
 	job->refusal = (struct signer_refusal){.result = CALL_RESULT_INTERNAL};
-	status = dispatch(job, head.kind,
-	                  bytes_of(message.data + sizeof(head), message.len - sizeof(head)));
+	keys_random(job->run_user, sizeof(job->run_user));
+	status = STATUS_OK;
+	/* An operator's command takes effect whatever the store does. */
+	while (status == STATUS_OK && head.kind != CALL_CHANGE_OPERATOR && !signer_settle(job))
+		if (!turn(job)) /* an earlier change, whose answer was given up */
+			status = STATUS_REFUSED;
+	if (status == STATUS_OK)
+		status =
+		    dispatch(job, head.kind,
+		             bytes_of(message.data + sizeof(head), message.len - sizeof(head)));
 	reply.id = head.id;
 	reply.result = (uint32_t)(status == STATUS_OK ? STATUS_OK : STATUS_REFUSED);
 	if (status != STATUS_OK) {

@@ -24,8 +24,24 @@ struct signer_refusal {
 	char text[240];
 };
 
+/* A budget that refills with time (A25): `spent` falls by one every 60000 / per_minute ms. */
+struct signer_budget {
+	uint64_t spent, at_ms;
+};
+
+/* What a commit makes true in memory, done when it is durable, even if nobody waits any more: until
+ * then no other change is begun, for it would be made from what is no longer so. */
+struct signer_unsettled {
+	uint64_t batch; /* 0: nothing */
+	size_t wallets; /* of job->wallets */
+	bool births, grants, client, limit;
+};
+
 struct signer_change {
 	uint64_t began_ms;
+	struct signer_unsettled unsettled;
+	struct signer_budget modules, credentials, births;
+	uint8_t run_user[32]; /* of this request: custom code is alone with it (A17) */
 	struct signer_refusal refusal;
 	struct authz_signed_change given;
 	struct authz_change change;
@@ -69,10 +85,21 @@ enum status signer_await_grant(struct signer_change *job, const uint8_t id[32],
                                struct signer_grant **ret_grant);
 enum status signer_await_index(struct signer_change *job, uint32_t kind, const uint8_t key[32],
                                uint8_t ret_id[32]);
+/* signer_await_user finds the list of a user key's wallets; damage is STATUS_CORRUPT. */
+enum status signer_await_user(struct signer_change *job, const uint8_t hash[32],
+                              struct signer_blob **ret_list);
+enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
+                              struct signer_blob **ret_meta);
 /* signer_await_room waits until the gathering batch takes this; signer_await_commit until it is
  * durable. */
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes);
 enum status signer_await_commit(struct signer_change *job, uint64_t batch);
+/* signer_await_held waits until all power that was taken away is so durably. */
+enum status signer_await_held(struct signer_change *job);
+/* signer_settle does what job->unsettled says once its commit is durable; false before. */
+bool signer_settle(struct signer_change *job);
+/* signer_budget_take takes one; false when a minute's worth twice over is spent. */
+bool signer_budget_take(struct signer_budget *budget, uint64_t per_minute, uint64_t now_ms);
 /* signer_learn_module runs the pre-check on a stored or given module and learns its schema. */
 enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32]);
 /* signer_describe renders the description of job->change; wallets must be loaded. */

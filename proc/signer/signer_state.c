@@ -45,6 +45,7 @@ void signer_state_init(struct signer_state *state, const struct signer_vault *va
 	signer_cache_init(&state->modules, SIGNER_MODULES_CACHED, sizeof(struct signer_blob));
 	signer_cache_init(&state->tables, SIGNER_MODULES_CACHED, sizeof(struct signer_blob));
 	signer_cache_init(&state->users, SIGNER_USERS_CACHED, sizeof(struct signer_blob));
+	signer_cache_init(&state->user_keys, SIGNER_CLIENTS_CACHED, sizeof(struct signer_index));
 	signer_cache_init(&state->metas, 4, sizeof(struct signer_blob));
 	state->plain = new_buffer(SIGNER_RECORD_MAX);
 	state->sealed = new_buffer(SIGNER_RECORD_MAX + KEYS_AEAD_OVERHEAD_LEN);
@@ -152,6 +153,12 @@ enum status signer_state_by_token(struct signer_state *state, const uint8_t hash
 	return look_up_index(state, &state->tokens, CALL_STORE_VALUE_TOKEN, hash, ret_client);
 }
 
+enum status signer_state_by_user_key(struct signer_state *state, const uint8_t key[32],
+                                     uint8_t ret_wallet[32])
+{
+	return look_up_index(state, &state->user_keys, CALL_STORE_VALUE_USER_KEY, key, ret_wallet);
+}
+
 static enum status look_up_blob(struct signer_state *state, struct signer_cache *cache,
                                 uint32_t kind, const uint8_t hash[32],
                                 struct signer_blob **ret_blob)
@@ -214,6 +221,8 @@ static struct signer_cache *cache_of(struct signer_state *state, uint32_t kind)
 		return &state->users;
 	case CALL_STORE_VALUE_META:
 		return &state->metas;
+	case CALL_STORE_VALUE_USER_KEY:
+		return &state->user_keys;
 	default:
 		return NULL;
 	}
@@ -285,7 +294,10 @@ static enum status load_grant(struct signer_state *state, uint32_t kind, const u
 	for (size_t i = 0; i < count; i++)
 		authz_counter_recover(&grant->rules[i], &grant->lease.counters[i],
 		                      state->time_low_s(state->context));
-	return prepare_grant(state, grant);
+	status = prepare_grant(state, grant);
+	/* Its wallet was dropped meanwhile: nothing else is awaited, so it is to be asked for anew.
+	 */
+	return status == STATUS_BUSY ? STATUS_IO : status;
 }
 
 /* Decodes an unsealed record into its entry. BUSY: another record is awaited. */
@@ -433,6 +445,135 @@ void signer_state_install_client(struct signer_state *state,
 	client->head.state = SIGNER_CACHED_READY;
 }
 
+/* Pins the entry until what it says is durable. */
+static void hold(struct signer_state *state, uint32_t kind, struct signer_cache_head *head)
+{
+	for (size_t i = 0; i < state->hold_count; i++)
+		if (state->holds[i].head == head) {
+			state->holds[i].batch = UINT64_MAX;
+			return;
+		}
+	head->pins++;
+	state->holds[state->hold_count++] =
+	    (struct signer_hold){.head = head, .kind = kind, .batch = UINT64_MAX};
+}
+
+enum status signer_state_lower_wallet(struct signer_state *state,
+                                      const struct authz_wallet_record *record)
+{
+	struct signer_wallet *wallet;
+
+	if (state->hold_count == SIGNER_HOLDS_MAX)
+		return STATUS_BUSY;
+	wallet = (struct signer_wallet *)signer_cache_claim(&state->wallets, record->id);
+	if (wallet == NULL)
+		return STATUS_BUSY;
+	wallet->record = *record;
+	wallet->head.state = SIGNER_CACHED_READY;
+	hold(state, CALL_STORE_VALUE_WALLET, &wallet->head);
+	return STATUS_OK;
+}
+
+enum status signer_state_lower_client(struct signer_state *state,
+                                      const struct authz_client_record *record)
+{
+	struct signer_client *client;
+
+	if (state->hold_count == SIGNER_HOLDS_MAX)
+		return STATUS_BUSY;
+	client = (struct signer_client *)signer_cache_claim(&state->clients, record->id);
+	if (client == NULL)
+		return STATUS_BUSY;
+	client->record = *record;
+	client->head.state = SIGNER_CACHED_READY;
+	hold(state, CALL_STORE_VALUE_CREDENTIAL, &client->head);
+	return STATUS_OK;
+}
+
+enum status signer_state_lower_grant(struct signer_state *state, struct signer_grant *grant)
+{
+	if (state->hold_count == SIGNER_HOLDS_MAX)
+		return STATUS_BUSY;
+	(void)signer_state_rules(&grant->record, grant->rules);
+	hold(state, CALL_STORE_VALUE_GRANT, &grant->head);
+	return STATUS_OK;
+}
+
+size_t signer_state_held(const struct signer_state *state)
+{
+	return state->hold_count;
+}
+
+size_t signer_state_unwritten(const struct signer_state *state)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < state->hold_count; i++)
+		count += state->holds[i].batch == UINT64_MAX;
+	return count;
+}
+
+/* Writes what is held and unwritten, all in one batch or nothing yet. */
+static void write_holds(struct signer_state *state)
+{
+	/* A grant's record is the longest; the others are not half of it. */
+	const size_t each = AUTHZ_GRANT_RECORD_MAX / 2 + KEYS_AEAD_OVERHEAD_LEN;
+	size_t count = signer_state_unwritten(state), bytes = 0;
+	bool all;
+
+	for (size_t i = 0; i < state->hold_count; i++)
+		if (state->holds[i].batch == UINT64_MAX)
+			bytes += state->holds[i].kind == CALL_STORE_VALUE_GRANT ? 2 * each : each;
+	all = signer_store_room(state->store, count, bytes);
+	/* What never fits one batch goes piece by piece; no single change is so large. */
+	if (count == 0 || (!all && bytes <= SIGNER_STORE_BATCH_MAX / 2))
+		return;
+	for (size_t i = 0; i < state->hold_count; i++) {
+		struct signer_hold *held = &state->holds[i];
+		const void *entry = held->head;
+
+		if (held->batch != UINT64_MAX)
+			continue;
+		if (!all && !signer_store_room(state->store, 1, 2 * each))
+			return;
+		if (held->kind == CALL_STORE_VALUE_WALLET)
+			held->batch = signer_state_put_wallet(
+			    state, &((const struct signer_wallet *)entry)->record);
+		else if (held->kind == CALL_STORE_VALUE_GRANT)
+			held->batch = signer_state_put_grant(
+			    state, &((const struct signer_grant *)entry)->record);
+		else
+			held->batch = signer_state_put_client(
+			    state, &((const struct signer_client *)entry)->record);
+	}
+}
+
+static void pump_holds(struct signer_state *state)
+{
+	uint64_t committed = signer_store_committed(state->store);
+	size_t kept = 0;
+
+	write_holds(state);
+	for (size_t i = 0; i < state->hold_count; i++) {
+		if (state->holds[i].batch <= committed)
+			state->holds[i].head->pins--;
+		else
+			state->holds[kept++] = state->holds[i];
+	}
+	state->hold_count = kept;
+}
+
+void signer_state_install_grant(struct signer_state *state, const struct authz_grant_record *record)
+{
+	struct signer_grant *grant =
+	    (struct signer_grant *)signer_cache_find(&state->grants, record->id);
+
+	if (grant == NULL || grant->head.state != SIGNER_CACHED_READY)
+		return;
+	memcpy(grant->record.counters, record->counters, sizeof(record->counters));
+	(void)signer_state_rules(&grant->record, grant->rules);
+}
+
 void signer_state_install_index(struct signer_state *state, uint32_t kind, const uint8_t key[32],
                                 const uint8_t id[32])
 {
@@ -539,6 +680,7 @@ void signer_state_pump(struct signer_state *state)
 	uint64_t committed = signer_store_committed(state->store);
 	size_t kept = 0;
 
+	pump_holds(state);
 	for (size_t i = 0; i < state->leasing_count; i++) {
 		struct signer_grant *grant = state->leasing[i];
 

@@ -20,6 +20,7 @@
 #define SIGNER_INDEXES_CACHED 16384
 #define SIGNER_MODULES_CACHED 32
 #define SIGNER_USERS_CACHED   16
+#define SIGNER_HOLDS_MAX      512
 #define SIGNER_RECORD_MAX     LIMIT_MODULE_MAX
 
 /* Where a wallet's chain of receipts stands. */
@@ -70,7 +71,15 @@ struct signer_state {
 	const struct signer_vault *vault;
 	struct signer_store *store;
 	struct signer_cache wallets, grants, clients, names, addresses, tokens, modules, tables,
-	    users, metas;
+	    users, metas, user_keys;
+	/* Entries whose power became less: pinned until that is durable, so that the old power can
+	 * never be loaded again; written as soon as a batch has room. */
+	struct signer_hold {
+		struct signer_cache_head *head;
+		uint32_t kind;
+		uint64_t batch; /* UINT64_MAX: not written yet */
+	} holds[SIGNER_HOLDS_MAX];
+	size_t hold_count;
 	struct buffer plain;              /* a record as it was unsealed */
 	struct buffer sealed;             /* a record to be written */
 	struct signer_grant *leasing[64]; /* grants whose leases are being written */
@@ -102,6 +111,8 @@ MUST_USE enum status signer_state_by_address(struct signer_state *state, const u
                                              uint8_t ret_wallet[32]);
 MUST_USE enum status signer_state_by_token(struct signer_state *state, const uint8_t hash[32],
                                            uint8_t ret_client[32]);
+MUST_USE enum status signer_state_by_user_key(struct signer_state *state, const uint8_t key[32],
+                                              uint8_t ret_wallet[32]);
 MUST_USE enum status signer_state_module(struct signer_state *state, const uint8_t hash[32],
                                          struct signer_blob **ret_module);
 /* signer_state_user finds the list of wallets of a user key: rows of 32-byte ids. */
@@ -128,6 +139,21 @@ void signer_state_install_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *wallet);
 void signer_state_install_client(struct signer_state *state,
                                  const struct authz_client_record *client);
+/* signer_state_lower_* install a record with less power now, whatever the store does; it is written
+ * by itself, and acknowledged when signer_state_held says 0. STATUS_BUSY when too many wait. */
+MUST_USE enum status signer_state_lower_wallet(struct signer_state *state,
+                                               const struct authz_wallet_record *wallet);
+MUST_USE enum status signer_state_lower_client(struct signer_state *state,
+                                               const struct authz_client_record *client);
+/* signer_state_lower_grant takes the record of a cached grant whose caps were lowered in place. */
+MUST_USE enum status signer_state_lower_grant(struct signer_state *state,
+                                              struct signer_grant *grant);
+/* signer_state_held is how many of them are not durable yet; _unwritten, in no batch yet: a change
+ * that writes whole records waits for those. */
+size_t signer_state_held(const struct signer_state *state);
+size_t signer_state_unwritten(const struct signer_state *state);
+/* signer_state_install_grant gives a cached grant other caps, after their commit. */
+void signer_state_install_grant(struct signer_state *state, const struct authz_grant_record *grant);
 void signer_state_install_index(struct signer_state *state, uint32_t kind, const uint8_t key[32],
                                 const uint8_t id[32]);
 /* signer_state_forget drops a cached entry, so that the next look-up loads what was committed. */

@@ -3,6 +3,8 @@
 
 #include "authz_statement.h"
 #include "base_check.h"
+#include "base_limits.h"
+#include "cbor_reader.h"
 #include "secret.h"
 
 /* All of it lies in the guarded page. */
@@ -15,7 +17,9 @@ struct signer_vault {
 	struct keys_aead wallet_keys;
 	struct keys_tls_key tls;
 	struct keys_hpke_key channel;
-	struct keys_sign_key scratch; /* a wallet's key while it signs */
+	struct keys_sign_key scratch;                      /* a wallet's key while it signs */
+	uint8_t seeds[LIMIT_CHANGE_WALLETS_MAX * 34 + 16]; /* of an import, while one is taken */
+	uint8_t seed[32], other_seed[32];
 };
 
 enum status signer_vault_new(struct signer_vault **ret_vault)
@@ -204,17 +208,43 @@ SENSITIVE enum status signer_vault_create_key(const struct signer_vault *vault,
 	return status;
 }
 
-SENSITIVE enum status signer_vault_import_key(const struct signer_vault *vault,
-                                              const uint8_t wallet[32], uint8_t seed[32],
+/* Opens the seeds into the page and takes number `at` into the scratch key. */
+static SENSITIVE enum status open_seed(struct signer_vault *vault, const struct signer_seeds *seeds,
+                                       size_t at, struct keys_sign_key *scratch)
+{
+	uint8_t info_space[128];
+	struct buffer info = BUFFER_OF_ARRAY(info_space), plain = BUFFER_OF_ARRAY(vault->seeds);
+	struct cbor_reader r;
+	size_t count;
+
+	if (keys_hpke_info(vault->deployment, vault->channel.public, &info) != STATUS_OK ||
+	    keys_hpke_open(&vault->channel, buffer_bytes(&info), BYTES_OF_ARRAY(seeds->associated),
+	                   seeds->sealed, &plain, NULL) != STATUS_OK)
+		return STATUS_CRYPTO;
+	cbor_reader_init(&r, buffer_bytes(&plain));
+	count = cbor_take_array(&r, LIMIT_CHANGE_WALLETS_MAX);
+	for (size_t i = 0; i < count; i++)
+		cbor_take_bytes_n(&r, i == at ? vault->seed : vault->other_seed, 32);
+	cbor_take_end(&r);
+	if (cbor_done(&r) != STATUS_OK || count != seeds->count || at >= count)
+		return STATUS_MALFORMED;
+	keys_sign_from_seed(vault->seed, scratch);
+	return STATUS_OK;
+}
+
+SENSITIVE enum status signer_vault_import_key(struct signer_vault *vault, const uint8_t wallet[32],
+                                              const struct signer_seeds *seeds, size_t at,
                                               uint8_t ret_address[KEYS_PUBLIC_LEN],
                                               struct buffer *ret_sealed)
 {
 	struct keys_sign_key *scratch = scratch_of(vault);
-	enum status status;
+	enum status status = open_seed(vault, seeds, at, scratch);
 
-	keys_sign_from_seed(seed, scratch);
-	secret_wipe(seed, 32);
-	status = seal_key(vault, wallet, scratch, ret_sealed);
+	SECRET_WIPE(vault->seeds);
+	SECRET_WIPE(vault->seed);
+	SECRET_WIPE(vault->other_seed);
+	if (status == STATUS_OK)
+		status = seal_key(vault, wallet, scratch, ret_sealed);
 	if (status == STATUS_OK)
 		memcpy(ret_address, keys_sign_public(scratch), KEYS_PUBLIC_LEN);
 	secret_wipe(scratch, sizeof(*scratch));
@@ -256,11 +286,4 @@ void signer_vault_tls(const struct signer_vault *vault, struct keys_tls_key *ret
 const uint8_t *signer_vault_channel(const struct signer_vault *vault)
 {
 	return vault->channel.public;
-}
-
-enum status signer_vault_open_envelope(const struct signer_vault *vault, struct bytes info,
-                                       struct bytes associated, struct bytes sealed,
-                                       struct buffer *ret_plain)
-{
-	return keys_hpke_open(&vault->channel, info, associated, sealed, ret_plain, NULL);
 }

@@ -51,9 +51,19 @@ MUST_USE enum status signer_vault_create_key(const struct signer_vault *vault,
                                              const uint8_t wallet[32],
                                              uint8_t ret_address[KEYS_PUBLIC_LEN],
                                              struct buffer *ret_sealed);
-/* signer_vault_import_key seals the key of a seed that came in an envelope; the seed is wiped. */
-MUST_USE enum status signer_vault_import_key(const struct signer_vault *vault,
-                                             const uint8_t wallet[32], uint8_t seed[32],
+/* What a client sealed to this boot's channel: a CBOR array of 32-byte seeds. `associated` is the
+ * hash of the change that it belongs to. */
+struct signer_seeds {
+	struct bytes sealed;
+	uint8_t associated[32];
+	size_t count; /* seeds that must be there */
+};
+
+/* signer_vault_import_key seals the key of seed number `at`. The seeds are open in the guarded page
+ * alone, and wiped before it returns. STATUS_CRYPTO: not sealed to this signer and change;
+ * STATUS_MALFORMED: not that many seeds. */
+MUST_USE enum status signer_vault_import_key(struct signer_vault *vault, const uint8_t wallet[32],
+                                             const struct signer_seeds *seeds, size_t at,
                                              uint8_t ret_address[KEYS_PUBLIC_LEN],
                                              struct buffer *ret_sealed);
 /* signer_vault_escape appends a new wallet's key, HPKE-sealed to the user's own X25519 key (B13).
@@ -71,9 +81,5 @@ MUST_USE enum status signer_vault_sign(const struct signer_vault *vault, const u
 void signer_vault_tls(const struct signer_vault *vault, struct keys_tls_key *ret_key);
 /* signer_vault_channel returns the public key of this boot's channel (import, export). */
 const uint8_t *signer_vault_channel(const struct signer_vault *vault);
-/* signer_vault_open_envelope opens what was sealed to that channel. */
-MUST_USE enum status signer_vault_open_envelope(const struct signer_vault *vault, struct bytes info,
-                                                struct bytes associated, struct bytes sealed,
-                                                struct buffer *ret_plain);
 
 #endif

@@ -146,6 +146,7 @@ static void greet(struct rig *rig)
 	struct call_change_hello hello;
 	struct call_channel_start start;
 	struct call_change_channel channel;
+	struct authz_certificate certificate;
 	struct ipc_message message = {.kind = 0};
 
 	keys_random(&hello, sizeof(hello));
@@ -160,6 +161,9 @@ static void greet(struct rig *rig)
 	CHECK(message.kind == CALL_BRIDGE_CHANNEL_START);
 	CHECK(call_channel_take_start(buffer_bytes(&message.payload), &start) == STATUS_OK);
 	memcpy(rig->deployment_key, start.deployment_key, 32);
+	CHECK(authz_certificate_open(start.signer_certificate, start.deployment_key,
+	                             &certificate) == STATUS_OK);
+	memcpy(rig->channel, certificate.key, 32);
 }
 
 void rig_start(struct rig *rig, const char *state_dir, bool genesis)
@@ -224,7 +228,8 @@ enum status rig_ask(struct rig *rig, uint32_t kind, struct bytes payload, struct
 	      buffer_put(&out, payload) == STATUS_OK);
 	CHECK(ipc_put(&rig->authority, CALL_CHANGE_REQUEST, buffer_bytes(&out)) == STATUS_OK);
 	do
-		status = rig_take(rig, &rig->authority, &message, PATIENCE_US);
+		status = rig_take(rig, &rig->authority, &message,
+		                  rig->patience_us != 0 ? rig->patience_us : PATIENCE_US);
 	while (status == STATUS_OK && message.kind != CALL_CHANGE_ANSWER);
 	if (status != STATUS_OK)
 		return status;
@@ -310,6 +315,39 @@ enum status rig_change(struct rig *rig, struct authz_change *change,
 	CHECK(authz_text_sign(key, change, buffer_bytes(&bytes), buffer_bytes(&text), &signature) ==
 	      STATUS_OK);
 	put_signed(&bytes, &signature, &sent);
+	return rig_ask(rig, CALL_CHANGE_SUBMIT, buffer_bytes(&sent), ret_answer);
+}
+
+enum status rig_import(struct rig *rig, struct authz_change *change,
+                       const struct keys_sign_key *key, const uint8_t seed[32],
+                       struct buffer *ret_answer)
+{
+	static uint8_t change_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX],
+	    sent_space[LIMIT_CHANGE_MAX + 4096];
+	uint8_t plain_space[64], sealed_space[256], info_space[128], hash[32];
+	struct buffer bytes = BUFFER_OF_ARRAY(change_space), text = BUFFER_OF_ARRAY(text_space),
+	              sent = BUFFER_OF_ARRAY(sent_space), plain = BUFFER_OF_ARRAY(plain_space),
+	              sealed = BUFFER_OF_ARRAY(sealed_space), info = BUFFER_OF_ARRAY(info_space);
+	struct authz_signed_change given = {.signature_count = 1};
+	struct cbor_writer w;
+	enum status status = rig_prepare(rig, change, &bytes, &text);
+
+	if (status != STATUS_OK)
+		return status;
+	cbor_writer_init(&w, &plain);
+	cbor_put_array(&w, 1);
+	cbor_put_bytes_n(&w, seed, 32);
+	cbor_put_end(&w);
+	CHECK(cbor_finish(&w) == STATUS_OK);
+	authz_change_hash(buffer_bytes(&bytes), hash);
+	CHECK(keys_hpke_info(rig->deployment, rig->channel, &info) == STATUS_OK);
+	CHECK(keys_hpke_seal(rig->channel, buffer_bytes(&info), BYTES_OF_ARRAY(hash),
+	                     buffer_bytes(&plain), &sealed, NULL) == STATUS_OK);
+	CHECK(authz_text_sign(key, change, buffer_bytes(&bytes), buffer_bytes(&text),
+	                      &given.signatures[0]) == STATUS_OK);
+	given.change = buffer_bytes(&bytes);
+	given.sealed_seeds = buffer_bytes(&sealed);
+	CHECK(authz_signed_change_put(&given, &sent) == STATUS_OK);
 	return rig_ask(rig, CALL_CHANGE_SUBMIT, buffer_bytes(&sent), ret_answer);
 }
 

@@ -20,8 +20,10 @@ struct rig {
 	uint8_t node_share[32];
 	uint8_t deployment[32];
 	uint8_t deployment_key[32];
+	uint8_t channel[32]; /* the signer's, of this boot */
 	uint64_t boot;
 	uint64_t next_id;
+	int64_t patience_us; /* that rig_ask has; 0: the usual one */
 	char refusal[256]; /* code and text of the last refused change */
 };
 
@@ -86,6 +88,12 @@ enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buf
 /* rig_change makes a change honestly: prepares it, signs it with `key`, submits it. */
 enum status rig_change(struct rig *rig, struct authz_change *change,
                        const struct keys_sign_key *key, struct buffer *ret_answer);
+
+/* rig_import makes an IMPORT of one wallet honestly: seals the seed for the signer, signs, submits.
+ */
+enum status rig_import(struct rig *rig, struct authz_change *change,
+                       const struct keys_sign_key *key, const uint8_t seed[32],
+                       struct buffer *ret_answer);
 
 /* rig_change_begin fills a change of one entry. */
 struct authz_change rig_change_begin(const struct rig *rig, const struct rig_world *world,

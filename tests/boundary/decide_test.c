@@ -1,0 +1,545 @@
+/* What the signer itself decides, with a real store and verifier behind it: batches, repeated
+ * bytes, what takes power away, limits, whose key may be a wallet, shares. The test is an honest
+ * bridge and authority, and stops or kills the store where that matters. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "authz_answer.h"
+#include "base_check.h"
+#include "base_test.h"
+#include "rig.h"
+
+static char folder[] = "/tmp/decide_test_XXXXXX";
+static struct rig rig;
+static struct rig_world world;
+static uint8_t body_space[AUTHZ_GRANT_BODY_MAX], answer_space[CALL_CHANGE_SLOT_BYTES];
+static uint8_t next_tag = 1;
+
+static struct authz_change change_of(const struct rig_world *of, enum authz_action action,
+                                     struct buffer *body)
+{
+	return rig_change_begin(&rig, of, action, buffer_bytes(body));
+}
+
+static enum status make(struct rig_world *of, enum authz_action action, struct buffer *body)
+{
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change change;
+
+	CHECK(rig_wallet_refresh(&rig, of));
+	change = change_of(of, action, body);
+	return rig_change(&rig, &change, &of->user, &answer);
+}
+
+static enum status freeze(struct rig_world *of, enum authz_action action)
+{
+	struct buffer body = BUFFER_OF_ARRAY(body_space);
+
+	CHECK(authz_empty_put(&body) == STATUS_OK);
+	return make(of, action, &body);
+}
+
+/* Another grant for the world's client, with its own cap; `ret_id` is what the wallet lists last.
+ */
+static void grant(struct rig_world *of, uint64_t cap, uint8_t ret_id[32])
+{
+	static uint8_t bytes_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX];
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space),
+	              bytes = BUFFER_OF_ARRAY(bytes_space), text = BUFFER_OF_ARRAY(text_space);
+	static struct authz_change change;
+
+	of->cap = cap;
+	rig_grant_body(of, of->client_id, &body);
+	CHECK(rig_wallet_refresh(&rig, of));
+	change = change_of(of, AUTHZ_ACTION_GRANT, &body);
+	CHECK(rig_prepare(&rig, &change, &bytes, &text) == STATUS_OK);
+	authz_grant_id(buffer_bytes(&bytes), of->wallet, ret_id);
+	CHECK(rig_change(&rig, &change, &of->user, &answer) == STATUS_OK);
+}
+
+static enum status take_back(struct rig_world *of, const uint8_t id[32])
+{
+	struct buffer body = BUFFER_OF_ARRAY(body_space);
+
+	CHECK(authz_id_put(id, &body) == STATUS_OK);
+	return make(of, AUTHZ_ACTION_REVOKE, &body);
+}
+
+static enum status limit(struct rig_world *of, const uint8_t id[32], uint64_t cap)
+{
+	struct buffer body = BUFFER_OF_ARRAY(body_space);
+	struct authz_limit_body limit = {.count = 1, .caps = {{.id = 1, .cap = cap}}};
+
+	memcpy(limit.grant, id, 32);
+	CHECK(authz_limit_put(&limit, &body) == STATUS_OK);
+	return make(of, AUTHZ_ACTION_LIMIT, &body);
+}
+
+/* A world of its own for each test: same user's way, another wallet. */
+static void fresh(const char *name, uint64_t cap, uint8_t ret_grant[32])
+{
+	struct rig_world *of = &world;
+	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
+	static struct authz_wallet_record record;
+	struct buffer answer = BUFFER_OF_ARRAY(space);
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
+	uint8_t query_space[1024];
+	struct buffer out = BUFFER_OF_ARRAY(query_space);
+
+	*of = (struct rig_world){.cap = cap};
+	rig_world_make(&rig, of, name);
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&of->user), 32);
+	memcpy(query.target, of->wallet, 32);
+	keys_random(query.nonce, sizeof(query.nonce));
+	CHECK(authz_query_put(&query, &of->user, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
+	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
+	CHECK(record.grant_count == 1);
+	memcpy(ret_grant, record.grants[0].grant, 32);
+}
+
+static void message_of(uint64_t lamports, struct buffer *out)
+{
+	rig_transfer_message(world.address, world.recipient, lamports, next_tag++, out);
+}
+
+static struct call_sign_answer sign_bytes(struct bytes message, uint32_t flags)
+{
+	struct call_sign_request request = rig_sign_request(&world, message);
+	struct call_sign_answer answer = {.result = CALL_RESULT_COUNT};
+
+	request.flags = flags;
+	if (!rig_sign(&rig, &request, &answer))
+		answer.result = CALL_RESULT_COUNT;
+	return answer;
+}
+
+static enum call_result sign(uint64_t lamports)
+{
+	uint8_t space[512];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+
+	message_of(lamports, &message);
+	return sign_bytes(buffer_bytes(&message), 0).result;
+}
+
+/* Sends requests and takes as many answers; results in the order of the requests. */
+static size_t exchange(struct call_sign_request *requests, size_t count,
+                       struct call_sign_answer *ret_answers, int64_t timeout_us)
+{
+	static uint8_t space[CALL_BRIDGE_SLOT_BYTES];
+	uint64_t first = rig.next_id + 1;
+	size_t got = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct buffer out = BUFFER_OF_ARRAY(space);
+
+		requests[i].request = ++rig.next_id;
+		ret_answers[i].result = CALL_RESULT_COUNT;
+		CHECK(call_sign_put_request(&requests[i], &out) == STATUS_OK);
+		while (ipc_put(&rig.bridge, CALL_BRIDGE_SIGN_REQUEST, buffer_bytes(&out)) ==
+		       STATUS_BUSY)
+			usleep(100);
+	}
+	while (got < count) {
+		struct ipc_message message = {.kind = 0};
+		struct call_sign_answer answer;
+
+		if (rig_take(&rig, &rig.bridge, &message, timeout_us) != STATUS_OK)
+			break;
+		if (message.kind != CALL_BRIDGE_SIGN_ANSWER)
+			continue;
+		CHECK(call_sign_take_answer(buffer_bytes(&message.payload), &answer) == STATUS_OK);
+		if (answer.request < first || answer.request >= first + count)
+			continue;
+		ret_answers[answer.request - first] = answer;
+		got++;
+	}
+	return got;
+}
+
+static uint8_t batch_space[CALL_BATCH_MAX][512];
+
+/* An atomic batch of transfers of these amounts. */
+static size_t batch(const uint64_t *lamports, size_t count, struct call_sign_answer *ret_answers)
+{
+	static struct call_sign_request requests[CALL_BATCH_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		struct buffer message = BUFFER_OF_ARRAY(batch_space[i]);
+
+		message_of(lamports[i], &message);
+		requests[i] = rig_sign_request(&world, buffer_bytes(&message));
+		requests[i].flags = CALL_SIGN_ATOMIC;
+		requests[i].batch_index = (uint16_t)i;
+		requests[i].batch_count = (uint16_t)count;
+	}
+	return exchange(requests, count, ret_answers, 1000000);
+}
+
+static size_t signed_of(const struct call_sign_answer *answers, size_t count)
+{
+	static const uint8_t none[64];
+	size_t signed_ones = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		signed_ones += answers[i].result == CALL_RESULT_SIGNED;
+		EXPECT((answers[i].result == CALL_RESULT_SIGNED) ==
+		       (memcmp(answers[i].signature, none, 64) != 0));
+	}
+	return signed_ones;
+}
+
+static void test_an_atomic_batch_is_signed_whole(void)
+{
+	uint64_t lamports[CALL_BATCH_MAX];
+	struct call_sign_answer answers[CALL_BATCH_MAX];
+	uint8_t id[32];
+
+	fresh("batch-whole", 100000000, id);
+	/* Sixteen, again and again: leases are renewed in between and receipts fill their blob. */
+	for (size_t round = 0; round < 12; round++) {
+		for (size_t i = 0; i < CALL_BATCH_MAX; i++)
+			lamports[i] = 1000 + i;
+		EXPECT(batch(lamports, CALL_BATCH_MAX, answers) == CALL_BATCH_MAX);
+		EXPECT(signed_of(answers, CALL_BATCH_MAX) == CALL_BATCH_MAX);
+	}
+	EXPECT(rig_is_alive(&rig, PROC_signer));
+}
+
+static void test_an_atomic_batch_with_one_refused_is_not_signed_at_all(void)
+{
+	struct call_sign_answer answers[CALL_BATCH_MAX];
+	uint8_t id[32];
+
+	fresh("batch-none", 3000000, id);
+	for (size_t bad = 0; bad < 4; bad++) {
+		uint64_t lamports[4] = {1000, 1000, 1000, 1000};
+		int64_t begin = supervisor_now_us();
+
+		lamports[bad] = 1000001; /* above what one transfer may be */
+		EXPECT(batch(lamports, 4, answers) == 4);
+		EXPECT(signed_of(answers, 4) == 0);
+		EXPECT(answers[bad].result == CALL_RESULT_POLICY_DENIED);
+		for (size_t i = 0; i < 4; i++)
+			EXPECT(i == bad || answers[i].result == CALL_RESULT_BATCH_ABORTED);
+		EXPECT(supervisor_now_us() - begin < 500000); /* nobody waits for a deadline */
+	}
+	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
+}
+
+/* B4: each fits, together they do not; and nothing of it was counted. */
+static void test_an_atomic_batch_above_the_cap_counts_nothing(void)
+{
+	uint64_t lamports[4] = {900000, 900000, 900000, 900000};
+	struct call_sign_answer answers[CALL_BATCH_MAX];
+	uint8_t id[32];
+
+	fresh("batch-cap", 3000000, id);
+	EXPECT(batch(lamports, 4, answers) == 4);
+	EXPECT(signed_of(answers, 4) == 0);
+	EXPECT(batch(lamports, 3, answers) == 3); /* the cap is whole */
+	EXPECT(signed_of(answers, 3) == 3);
+	EXPECT(sign(900000) != CALL_RESULT_SIGNED);
+}
+
+/* The head of a batch was lost: its rest is no batch, and nobody waits for it. */
+static void test_the_rest_of_a_batch_alone_is_refused(void)
+{
+	static struct call_sign_request requests[2];
+	struct call_sign_answer answers[2];
+	uint8_t id[32];
+
+	fresh("batch-rest", 3000000, id);
+	for (size_t i = 0; i < 2; i++) {
+		struct buffer message = BUFFER_OF_ARRAY(batch_space[i]);
+
+		message_of(1000, &message);
+		requests[i] = rig_sign_request(&world, buffer_bytes(&message));
+		requests[i].flags = CALL_SIGN_ATOMIC;
+		requests[i].batch_index = (uint16_t)(i + 1);
+		requests[i].batch_count = 3;
+	}
+	EXPECT(exchange(requests, 2, answers, 1000000) == 2);
+	EXPECT(answers[0].result == CALL_RESULT_BATCH_ABORTED &&
+	       answers[1].result == CALL_RESULT_BATCH_ABORTED);
+}
+
+/* The same bytes: the same signature, counted once, even when nothing is left of the cap. */
+static void test_repeated_bytes_get_their_signature_and_count_once(void)
+{
+	uint8_t space[512], id[32];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_answer first, again;
+
+	fresh("again", 1000000, id);
+	message_of(900000, &message);
+	first = sign_bytes(buffer_bytes(&message), 0);
+	EXPECT(first.result == CALL_RESULT_SIGNED && !first.repeated);
+	EXPECT(sign(900000) != CALL_RESULT_SIGNED); /* spent */
+	for (size_t i = 0; i < 3; i++) {
+		again = sign_bytes(buffer_bytes(&message), 0);
+		EXPECT(again.result == CALL_RESULT_SIGNED && again.repeated);
+		EXPECT(memcmp(again.signature, first.signature, 64) == 0);
+		EXPECT(again.number == first.number);
+	}
+	EXPECT(sign(90000) == CALL_RESULT_SIGNED); /* what was left still is */
+}
+
+/* With two grants, the one that gave it stands first; once it is revoked, only another's yes helps.
+ */
+static void test_repeated_bytes_are_refused_after_the_grant_is_revoked(void)
+{
+	uint8_t space[512], first_id[32], second_id[32];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_answer answer;
+
+	fresh("again-revoked", 1000, first_id); /* the oldest covers nothing */
+	grant(&world, 1000000, second_id);
+	message_of(500000, &message);
+	EXPECT(sign_bytes(buffer_bytes(&message), 0).result == CALL_RESULT_SIGNED);
+	answer = sign_bytes(buffer_bytes(&message), 0);
+	EXPECT(answer.result == CALL_RESULT_SIGNED && answer.repeated);
+	EXPECT(freeze(&world, AUTHZ_ACTION_FREEZE) == STATUS_OK);
+	EXPECT(sign_bytes(buffer_bytes(&message), 0).result == CALL_RESULT_WALLET_FROZEN);
+	EXPECT(freeze(&world, AUTHZ_ACTION_UNFREEZE) == STATUS_OK);
+	EXPECT(sign_bytes(buffer_bytes(&message), 0).repeated);
+	EXPECT(take_back(&world, second_id) == STATUS_OK);
+	EXPECT(sign_bytes(buffer_bytes(&message), 0).result != CALL_RESULT_SIGNED);
+}
+
+static void drain_authority(void)
+{
+	struct ipc_message message = {.kind = 0};
+
+	while (rig_take(&rig, &rig.authority, &message, 300000) == STATUS_OK)
+		;
+}
+
+/* H11: effective on the next request although the store does nothing; durable when it is back, be
+ * it the same or the next one; and after a restart of everything. */
+static void test_a_freeze_holds_while_the_store_stands_still(void)
+{
+	uint8_t id[32];
+
+	for (unsigned way = 0; way < 2; way++) {
+		fresh(way == 0 ? "freeze-stopped" : "freeze-killed", 3000000, id);
+		EXPECT(sign(1000) == CALL_RESULT_SIGNED);
+		kill(rig_child(&rig, PROC_store)->pid, SIGSTOP);
+		rig.patience_us = 400000;
+		EXPECT(freeze(&world, AUTHZ_ACTION_FREEZE) == STATUS_BUSY); /* not durable yet */
+		rig.patience_us = 0;
+		EXPECT(sign(1000) == CALL_RESULT_WALLET_FROZEN);
+		if (way == 0)
+			kill(rig_child(&rig, PROC_store)->pid, SIGCONT);
+		else
+			rig_replace(&rig, PROC_store);
+		drain_authority();
+		EXPECT(sign(1000) == CALL_RESULT_WALLET_FROZEN);
+	}
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(sign(1000) == CALL_RESULT_WALLET_FROZEN);
+	EXPECT(freeze(&world, AUTHZ_ACTION_UNFREEZE) == STATUS_OK);
+	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
+}
+
+/* What raises power waits for the disk, and comes true with it, though its answer was given up. */
+static void test_a_grant_is_no_power_before_it_is_durable(void)
+{
+	uint8_t first_id[32];
+	struct buffer body = BUFFER_OF_ARRAY(body_space);
+
+	fresh("grant-stopped", 1000, first_id);
+	EXPECT(sign(500000) != CALL_RESULT_SIGNED);
+	world.cap = 1000000;
+	rig_grant_body(&world, world.client_id, &body);
+	kill(rig_child(&rig, PROC_store)->pid, SIGSTOP);
+	rig.patience_us = 400000;
+	EXPECT(make(&world, AUTHZ_ACTION_GRANT, &body) == STATUS_BUSY);
+	rig.patience_us = 0;
+	EXPECT(sign(500000) != CALL_RESULT_SIGNED);
+	rig_replace(&rig, PROC_store); /* in the middle of the commit */
+	drain_authority();
+	EXPECT(sign(500000) == CALL_RESULT_SIGNED);
+}
+
+static void test_limits_are_lowered_at_once_and_raised_for_the_state_that_was_seen(void)
+{
+	uint8_t id[32];
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_limit_body raise = {.count = 1, .caps = {{.id = 1, .cap = 2000000}}};
+	static struct authz_change change;
+
+	fresh("limits", 1500000, id);
+	EXPECT(sign(400000) == CALL_RESULT_SIGNED);
+	EXPECT(limit(&world, id, 500000) == STATUS_OK);
+	EXPECT(sign(400000) != CALL_RESULT_SIGNED);
+	EXPECT(limit(&world, id, 1400000) == STATUS_OK);
+	EXPECT(sign(400000) == CALL_RESULT_SIGNED);
+	/* Without the state that it is for, it may only fall. */
+	memcpy(raise.grant, id, 32);
+	CHECK(authz_limit_put(&raise, &body) == STATUS_OK);
+	change = change_of(&world, AUTHZ_ACTION_LIMIT, &body);
+	change.entries[0].has_previous = false;
+	memset(change.entries[0].previous, 0, 32);
+	EXPECT(rig_change(&rig, &change, &world.user, &answer) == STATUS_REFUSED);
+	raise.caps[0].cap = 100;
+	body.len = 0;
+	CHECK(authz_limit_put(&raise, &body) == STATUS_OK);
+	change = change_of(&world, AUTHZ_ACTION_LIMIT, &body);
+	change.entries[0].has_previous = false;
+	memset(change.entries[0].previous, 0, 32);
+	EXPECT(rig_change(&rig, &change, &world.user, &answer) == STATUS_OK);
+	EXPECT(sign(1000) != CALL_RESULT_SIGNED);
+	/* As it was written, so it is read. */
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(sign(1000) != CALL_RESULT_SIGNED);
+	EXPECT(limit(&world, id, 3000000) == STATUS_OK);
+	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
+}
+
+/* Imports one key as a wallet of the world's user. */
+static enum status import(const uint8_t seed[32], const char *name)
+{
+	static uint8_t bytes_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX];
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space),
+	              bytes = BUFFER_OF_ARRAY(bytes_space), text = BUFFER_OF_ARRAY(text_space);
+	struct authz_birth_body birth = {.name = bytes_of_text(name), .user_key_count = 1};
+	static struct authz_change change;
+	struct rig_world born = world;
+	struct keys_sign_key key;
+
+	keys_sign_from_seed(seed, &key);
+	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&world.user), 32);
+	memcpy(birth.address, keys_sign_public(&key), 32);
+	keys_random(born.wallet, 32);
+	CHECK(authz_birth_put(&birth, true, &body) == STATUS_OK);
+	change = change_of(&born, AUTHZ_ACTION_IMPORT, &body);
+	CHECK(rig_prepare(&rig, &change, &bytes, &text) == STATUS_OK);
+	return rig_import(&rig, &change, &world.user, seed, &answer);
+}
+
+/* A6, the other way round: the key of a user of an earlier wallet is no wallet, whichever of its
+ * keys it is. */
+static void test_a_users_key_is_not_imported_as_a_wallet(void)
+{
+	static uint8_t body_bytes[1024];
+	struct buffer body = BUFFER_OF_ARRAY(body_bytes), answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_birth_body birth = {.name = bytes_of_text("two-keys"), .user_key_count = 2};
+	static struct authz_change change;
+	uint8_t id[32], seed[32] = {7}, other[32] = {8};
+	struct keys_sign_key second;
+
+	fresh("importer", 3000000, id);
+	keys_sign_from_seed(seed, &second);
+	for (size_t i = 0; i < 2; i++)
+		birth.user_keys[i].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&world.user), 32);
+	memcpy(birth.user_keys[1].key, keys_sign_public(&second), 32);
+	CHECK(authz_birth_put(&birth, false, &body) == STATUS_OK);
+	{
+		struct rig_world born = world;
+
+		keys_random(born.wallet, 32);
+		change = change_of(&born, AUTHZ_ACTION_CREATE, &body);
+		CHECK(rig_change(&rig, &change, &world.user, &answer) == STATUS_OK);
+	}
+	EXPECT(import(other, "honest") == STATUS_OK);
+	EXPECT(import(seed, "stolen") == STATUS_REFUSED);
+	EXPECT(strstr(rig.refusal, "user key") != NULL);
+	EXPECT(import(other, "twice") == STATUS_REFUSED);
+}
+
+/* A25: one client leaves room for others, and is told when to ask again. */
+static void test_one_client_does_not_take_all_tickets(void)
+{
+	static struct call_sign_request requests[90];
+	static struct call_sign_answer answers[90];
+	static uint8_t messages[90][512];
+	struct rig_world other;
+	struct call_sign_request request;
+	size_t spent = 0, got;
+	uint8_t id[32];
+	pid_t verifier = rig_child(&rig, PROC_verifier)->pid;
+
+	fresh("quiet", 3000000, id);
+	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
+	other = world;
+	fresh("flood", 3000000, id);
+	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
+	verifier = rig_child(&rig, PROC_verifier)->pid;
+	kill(verifier, SIGSTOP); /* all wait */
+	for (size_t i = 0; i < 90; i++) {
+		struct buffer message = BUFFER_OF_ARRAY(messages[i]);
+
+		rig_transfer_message(world.address, world.recipient, 10 + i, 99, &message);
+		requests[i] = rig_sign_request(&world, buffer_bytes(&message));
+	}
+	got = exchange(requests, 90, answers, 200000);
+	for (size_t i = 0; i < 90; i++)
+		if (answers[i].result == CALL_RESULT_SHARE_SPENT) {
+			spent++;
+			EXPECT(answers[i].retry_after_ms != 0);
+		}
+	EXPECT(got == 26 && spent == 26);
+	/* Another client's request is taken and, with a verifier, signed. */
+	kill(verifier, SIGCONT);
+	{
+		struct buffer message = BUFFER_OF_ARRAY(messages[0]);
+		struct call_sign_answer answer;
+
+		rig_transfer_message(other.address, other.recipient, 77, 99, &message);
+		request = rig_sign_request(&other, buffer_bytes(&message));
+		EXPECT(exchange(&request, 1, &answer, 3000000) == 1);
+		EXPECT(answer.result == CALL_RESULT_SIGNED);
+	}
+}
+
+static void test_a_dry_run_is_explained_and_what_cannot_be_given_is_refused(void)
+{
+	uint8_t space[512], id[32];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_answer plain, explained;
+
+	fresh("explain", 3000000, id);
+	keys_random(world.recipient, 32); /* not the one of the grant, and too much */
+	message_of(2000000, &message);
+	plain = sign_bytes(buffer_bytes(&message), CALL_SIGN_DRY_RUN);
+	EXPECT(plain.result == CALL_RESULT_POLICY_DENIED && plain.reason_count == 1);
+	explained = sign_bytes(buffer_bytes(&message), CALL_SIGN_DRY_RUN | CALL_SIGN_EXPLAIN);
+	EXPECT(explained.result == CALL_RESULT_POLICY_DENIED && explained.reason_count == 1);
+	EXPECT(memmem(explained.reasons[0].text.data, explained.reasons[0].text.len, "expected",
+	              8) != NULL);
+	EXPECT(sign_bytes(buffer_bytes(&message), CALL_SIGN_EXPLAIN).result ==
+	       CALL_RESULT_UNSUPPORTED);
+	EXPECT(sign_bytes(buffer_bytes(&message), CALL_SIGN_DESCRIBE).result ==
+	       CALL_RESULT_UNSUPPORTED);
+}
+
+int main(void)
+{
+	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
+	keys_random(rig.node_share, sizeof(rig.node_share));
+	rig_start(&rig, folder, true);
+	RUN(test_an_atomic_batch_is_signed_whole);
+	RUN(test_an_atomic_batch_with_one_refused_is_not_signed_at_all);
+	RUN(test_an_atomic_batch_above_the_cap_counts_nothing);
+	RUN(test_the_rest_of_a_batch_alone_is_refused);
+	RUN(test_repeated_bytes_get_their_signature_and_count_once);
+	RUN(test_repeated_bytes_are_refused_after_the_grant_is_revoked);
+	RUN(test_a_freeze_holds_while_the_store_stands_still);
+	RUN(test_a_grant_is_no_power_before_it_is_durable);
+	RUN(test_limits_are_lowered_at_once_and_raised_for_the_state_that_was_seen);
+	RUN(test_a_users_key_is_not_imported_as_a_wallet);
+	RUN(test_a_dry_run_is_explained_and_what_cannot_be_given_is_refused);
+	RUN(test_one_client_does_not_take_all_tickets);
+	rig_stop(&rig);
+	return test_summary();
+}

@@ -10,6 +10,7 @@
 #include "base_check.h"
 #include "call_change.h"
 #include "call_result.h"
+#include "ipc_futex.h"
 #include "log_line.h"
 #include "proc_start.h"
 #include "secret.h"
@@ -21,6 +22,8 @@
 #define NONCE_VALID_S  120
 #define WAIT_US        100000
 #define ANSWER_LATE_MS 15000
+#define SEND_TRIES     200
+#define SEND_PAUSE_US  1000
 
 /* One envelope whose request is with the signer. */
 struct pending {
@@ -67,6 +70,15 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* Waits for nothing but time. */
+static void pause_us(int64_t us)
+{
+	static const _Atomic uint32_t nobody;
+	const struct ipc_futex word = {.word = &nobody, .value = 0};
+
+	ipc_futex_wait(&word, 1, us);
+}
+
 /* ---- answers to the bridge ---- */
 
 static void send(struct authority *authority, const struct call_change_envelope_answer *head,
@@ -76,9 +88,13 @@ static void send(struct authority *authority, const struct call_change_envelope_
 	if (buffer_put(&authority->message, bytes_of(head, sizeof(*head))) != STATUS_OK ||
 	    buffer_put(&authority->message, sealed) != STATUS_OK)
 		return;
-	/* A full ring or a gone bridge loses the answer; the client asks again. */
-	(void)!ipc_put(authority->bridge, CALL_CHANGE_ENVELOPE_ANSWER,
-	               buffer_bytes(&authority->message));
+	/* A bridge that is gone, or takes nothing for so long, loses the answer; the client asks
+	 * again. */
+	for (unsigned tries = 0; ipc_put(authority->bridge, CALL_CHANGE_ENVELOPE_ANSWER,
+	                                 buffer_bytes(&authority->message)) == STATUS_BUSY &&
+	                         tries < SEND_TRIES;
+	     tries++)
+		pause_us(SEND_PAUSE_US);
 }
 
 static void send_unopened(struct authority *authority, const struct call_change_envelope *to,
@@ -327,7 +343,8 @@ static void pump_signer(struct authority *authority)
 
 static void pump_bridge(struct authority *authority)
 {
-	for (;;) {
+	/* One at a time: opening takes long, and the signer's answers are not to pile up. */
+	for (unsigned taken = 0; taken == 0;) {
 		enum status status = ipc_take(authority->bridge, &authority->in);
 
 		if (status == STATUS_CONFLICT) {
@@ -342,6 +359,7 @@ static void pump_bridge(struct authority *authority)
 		if (authority->in.kind != CALL_CHANGE_ENVELOPE ||
 		    take_envelope(authority, buffer_bytes(&authority->in.payload)) != STATUS_OK)
 			ipc_complain(authority->bridge, IPC_COMPLAINT_BROKEN);
+		taken++;
 	}
 }
 

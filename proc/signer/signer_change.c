@@ -590,6 +590,18 @@ static enum status dispatch(struct signer_change *job, uint32_t kind, struct byt
 	}
 }
 
+/* An authority that is busy opening envelopes gets some time to take its answers; one that is gone,
+ * or takes none, loses the answer, not the change. */
+static void send_answer(struct signer *signer, const struct signer_change *job)
+{
+	uint64_t since_ms = signer->now_ms;
+
+	while (ipc_put(signer->authority, CALL_CHANGE_ANSWER, buffer_bytes(&job->message)) ==
+	           STATUS_BUSY &&
+	       signer->now_ms - since_ms < SIGNER_ANSWER_WAIT_MS)
+		signer_turn(signer);
+}
+
 enum status signer_change_request(struct signer *signer, struct bytes message)
 {
 	struct signer_change *job = signer->change;
@@ -626,7 +638,6 @@ enum status signer_change_request(struct signer *signer, struct bytes message)
 	job->message.len = 0;
 	CHECK(buffer_put(&job->message, bytes_of(&reply, sizeof(reply))) == STATUS_OK &&
 	      buffer_put(&job->message, buffer_bytes(&job->answer)) == STATUS_OK);
-	/* A full ring or a gone authority loses the answer, not the change. */
-	(void)!ipc_put(signer->authority, CALL_CHANGE_ANSWER, buffer_bytes(&job->message));
+	send_answer(signer, job);
 	return STATUS_OK;
 }

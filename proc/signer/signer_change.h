@@ -17,6 +17,7 @@
 #include "signer.h"
 
 #define SIGNER_CHANGE_DEADLINE_MS 10000
+#define SIGNER_ANSWER_WAIT_MS     2000 /* for an authority that does not take its answers */
 
 /* Why a request was refused: a code of call_result and a sentence. */
 struct signer_refusal {

@@ -164,6 +164,59 @@ static int open_receipts(struct cli_call *call, const char *path, const char *ke
 	return CLI_YES;
 }
 
+struct kept_input {
+	uint8_t ticket[32], hash[32];
+};
+
+static int compare_inputs(const void *a, const void *b)
+{
+	return memcmp(a, b, 32);
+}
+
+/* input_was_tried says whether a check request of that hash is one that the receipt names. */
+static bool input_was_tried(const struct authz_receipt *receipt, const uint8_t hash[32])
+{
+	for (size_t i = 0; i < receipt->tried_count; i++)
+		if (memcmp(receipt->tried[i].request_hash, hash, 32) == 0)
+			return true;
+	return false;
+}
+
+/* count_changed_inputs counts the inputs kept beside receipts that are not what was asked: nothing
+ * but their hash in the receipt vouches for them. SIZE_MAX: no memory. */
+static size_t count_changed_inputs(struct bytes bundle)
+{
+	static struct authz_receipt receipt;
+	struct kept_input *inputs = malloc((bundle.len / 32 + 1) * sizeof(*inputs));
+	struct bytes left = bundle, item;
+	size_t count = 0, changed = 0;
+	uint8_t kind;
+
+	if (inputs == NULL)
+		return SIZE_MAX;
+	while (authz_item_take(&left, &kind, &item)) {
+		struct bytes request;
+
+		if (kind != AUTHZ_ITEM_INPUT || item.len <= 32)
+			continue;
+		request = bytes_of(item.data + 32, item.len - 32);
+		memcpy(inputs[count].ticket, item.data, 32);
+		keys_sha256(&request, 1, inputs[count++].hash);
+	}
+	qsort(inputs, count, sizeof(*inputs), compare_inputs);
+	left = bundle;
+	while (authz_item_take(&left, &kind, &item)) {
+		const struct kept_input *found;
+
+		if (kind != AUTHZ_ITEM_RECEIPT || authz_receipt_take(item, &receipt) != STATUS_OK)
+			continue;
+		found = bsearch(receipt.ticket, inputs, count, sizeof(*inputs), compare_inputs);
+		changed += found != NULL && !input_was_tried(&receipt, found->hash);
+	}
+	free(inputs);
+	return changed;
+}
+
 static int run_verify(struct cli_call *call)
 {
 	const char *key = NULL;
@@ -184,7 +237,14 @@ static int run_verify(struct cli_call *call)
 	result = open_receipts(call, call->arguments[0], key, &file, key_space);
 	if (result != CLI_YES)
 		return result;
+	keys_open();
 	status = authz_bundle_verify(file.bundle, file.deployment_key, file.wallet, &report);
+	if (status == STATUS_OK && count_changed_inputs(file.bundle) != 0) {
+		status = STATUS_REFUSED;
+		report.text =
+		    "the receipts are unchanged, but a replay input kept beside one is not "
+		    "what was asked";
+	}
 	if (call->json) {
 		cli_out_open(&out, '{');
 		cli_out_name(&out, "verified");
@@ -233,7 +293,7 @@ enum replay { REPLAY_SAME, REPLAY_DIFFERS, REPLAY_NOT_KEPT, REPLAY_OTHER_MODULE 
 static enum replay replay_one(struct bytes bundle, const struct authz_receipt *receipt,
                               const uint8_t module_hash[32])
 {
-	const struct authz_tried *tried = &receipt->tried[receipt->tried_count - 1];
+	const struct authz_tried *tried = receipt->tried;
 	static uint8_t area[POLICY_REQUEST_MAX] __attribute__((aligned(8)));
 	struct cli_check_result run;
 	static struct policy_decision decision;
@@ -244,8 +304,10 @@ static enum replay replay_one(struct bytes bundle, const struct authz_receipt *r
 	if (receipt->tried_count == 0 || !find_input(bundle, receipt->ticket, &request))
 		return REPLAY_NOT_KEPT;
 	keys_sha256(&request, 1, hash);
-	if (memcmp(hash, tried->request_hash, 32) != 0 || request.len > sizeof(area))
-		return REPLAY_NOT_KEPT; /* the last grant tried was refused before it was asked */
+	if (!input_was_tried(receipt, hash) || request.len > sizeof(area))
+		return REPLAY_DIFFERS; /* not what was asked */
+	while (memcmp(tried->request_hash, hash, 32) != 0)
+		tried++;
 	if (memcmp(tried->module, module_hash, 32) != 0)
 		return REPLAY_OTHER_MODULE;
 	memcpy(area, request.data, request.len);
@@ -309,9 +371,10 @@ static int run_replay(struct cli_call *call)
 			if (replay != REPLAY_DIFFERS)
 				continue;
 			hex_encode(BYTES_OF_ARRAY(receipt.ticket), ticket);
-			cli_complain(call,
-			             "decision %s does not replay: another verdict, reason or fuel",
-			             ticket);
+			cli_complain(
+			    call,
+			    "decision %s does not replay: another input, verdict, reason or fuel",
+			    ticket);
 		}
 	printf(call->json
 	           ? "{\"same\":%zu,\"different\":%zu,\"input_not_kept\":%zu,"

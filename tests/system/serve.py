@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `claviger serve` says when it cannot start, that two throw-away signers live side by side, and
 what the client's commands do with wrong words and with a folder of keys (B13)."""
+import base64
+import json
 import os
 import shutil
 import signal
@@ -9,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 BUILD = os.environ.get("BUILD_DIR", os.path.join(os.getcwd(), "build"))
 PROGRAM = os.path.join(BUILD, "bin/claviger")
@@ -101,6 +104,51 @@ def misuse(folder, state, listen):
     expect("a grant", run(*grant, "--params", terms, "--uses", "1", "--expires", "1d")[0] == 0)
 
 
+DIGITS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def receipts(folder, state, listen):
+    """A file of receipts in which the input kept for a replay was changed is not verified (B3)."""
+    environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen,
+                   "CLAVIGER_CA": state + "/ca.pem", "CLAVIGER_HOME": folder + "/home"}
+    token, file, bent = folder + "/home/clients/bot.token", folder + "/r", folder + "/bent"
+    module = os.path.join(BUILD, "share/policies/transfer.wasm")
+
+    def run(*words):
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60,
+                              env=environment, stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout
+
+    address = json.loads(run("wallet", "show", "one", "--key", folder + "/user.json", "--json")[1])["address"]
+    number = 0
+    for digit in address:
+        number = number * 58 + DIGITS.index(digit)
+    message = (bytes([1, 0, 1, 3]) + number.to_bytes(32, "big") + b"\7" * 32 + bytes(32) + b"\5" * 32 +
+               bytes([1, 2, 2, 0, 1, 12, 2, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0]))
+    with open(folder + "/tx", "wb") as f:
+        f.write(base64.b64encode(message))
+    code, _ = run("sign", "--wallet", "one", "--token-file", token, "--transaction", folder + "/tx")
+    expect("nine lamports are denied", code == 1, code)
+    for _ in range(50):  # a receipt is durable a moment later
+        code, _ = run("receipt", "export", "--wallet", "one", "--token-file", token, "--out", file)
+        content = open(file, "rb").read() if code == 0 else b""
+        if message in content:
+            break
+        os.path.exists(file) and os.remove(file)
+        time.sleep(0.1)
+    expect("the input is kept", message in content)
+    expect("verified", run("receipt", "verify", file)[0] == 0)
+    expect("replays", run("receipt", "replay", file, "--module", module)[0] == 0)
+    at = content.index(message)
+    for place in (at, at + 40, at + len(message) - 8, at - 1, at - 100):
+        with open(bent, "wb") as f:
+            f.write(content[:place] + bytes([content[place] ^ 1]) + content[place + 1:])
+        code, out = run("receipt", "verify", bent)
+        expect(f"byte {place} changed", code == 1 and "NOT VERIFIED" in out, out)
+    code, _ = run("receipt", "replay", bent, "--module", module)
+    expect("a changed input does not replay", code == 1, code)
+
+
 def bulk(folder, state, listen):
     """A folder of keys goes in as far as its files are keys; again, it goes on with the rest."""
     environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen,
@@ -164,6 +212,7 @@ def main(folder):
            "--state", folder + "/second", "--listen", other, "--metrics", metrics)
 
     misuse(folder, state, listen)
+    receipts(folder, state, listen)
     bulk(folder, state, listen)
 
     # The issue's words: one `export NAME=value` a line, then `ready`; ports are found free.

@@ -147,6 +147,22 @@ static int make_wallet(struct cli_server *server, const struct keys_sign_key *us
 	return result == CLI_YES ? cli_wallet_find(server, user, DEV_NAME, ret_wallet) : result;
 }
 
+/* put_word writes a word for a shell: as it is, or in quotes where a shell would split it. */
+static void put_word(const char *word)
+{
+	const char *plain =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:=@,";
+
+	if (strspn(word, plain) == strlen(word)) {
+		fputs(word, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *word != '\0'; word++)
+		fputs(*word == '\'' ? "'\\''" : (const char[]){*word, '\0'}, stdout);
+	putchar('\'');
+}
+
 int cli_dev_prepare(const struct cli_call *call, struct cli_serve *serve)
 {
 	char url[96], ca[CLI_PATH_MAX + 16], home[CLI_PATH_MAX + 16], path[CLI_PATH_MAX + 32],
@@ -166,6 +182,14 @@ int cli_dev_prepare(const struct cli_call *call, struct cli_serve *serve)
 	if (result != CLI_YES)
 		return result;
 	snprintf(path, sizeof(path), "%s/user.json", serve->state);
+	if (access(path, F_OK) == 0) {
+		cli_server_close(&server);
+		cli_complain(call,
+		             "%s holds what an earlier --dev made: start it without --dev, or "
+		             "choose another folder",
+		             serve->state);
+		return CLI_UNSURE;
+	}
 	keys_sign_random(&user);
 	result = cli_key_write(call, path, &user);
 	grant.yes = grant.quiet = true;
@@ -184,9 +208,10 @@ int cli_dev_prepare(const struct cli_call *call, struct cli_serve *serve)
 	if (result != CLI_YES ||
 	    base58_encode(BYTES_OF_ARRAY(wallet.address), address, sizeof(address)) != STATUS_OK)
 		return result != CLI_YES ? result : CLI_UNSURE;
-	printf("export VAULT_ADDR=%s\nexport VAULT_TOKEN=%s\nexport NODE_EXTRA_CA_CERTS=%s\n"
-	       "export CLAVIGER_WALLET=%s\nexport CLAVIGER_ADDRESS=%s\n",
-	       url, token, ca, DEV_NAME, address);
+	printf("export VAULT_ADDR=%s\nexport VAULT_TOKEN=%s\nexport NODE_EXTRA_CA_CERTS=", url,
+	       token);
+	put_word(ca);
+	printf("\nexport CLAVIGER_WALLET=%s\nexport CLAVIGER_ADDRESS=%s\n", DEV_NAME, address);
 	SECRET_WIPE(token);
 	return CLI_YES;
 }

@@ -21,13 +21,27 @@ struct signer_time {
 	uint64_t low_mark_s;  /* last proven time ... */
 	uint64_t low_boot_ms; /* ... and CLOCK_BOOTTIME then */
 	uint64_t high_mark_s; /* highest time ever given out as time_high */
-	bool jumped;          /* the system clock is not believed; reported in status */
+	/* The system clock at start, or since when it is believed, and CLOCK_BOOTTIME then: many
+	 * small steps are one jump. */
+	uint64_t anchor_s, anchor_boot_ms;
+	bool jumped; /* the system clock is not believed; reported in status */
 };
 
 struct signer_time_now {
 	uint64_t low_s;
 	uint64_t high_s;
 };
+
+/* What the clocks said at one moment. */
+struct signer_clocks {
+	uint64_t system_s; /* CLOCK_REALTIME */
+	uint64_t boot_ms;  /* CLOCK_BOOTTIME */
+};
+
+/* signer_time_start_at and _read_at are the two below for given clocks. Pure. */
+void signer_time_start_at(struct signer_time *time, struct signer_clocks clocks,
+                          uint64_t low_mark_s, uint64_t high_mark_s, bool accept);
+struct signer_time_now signer_time_read_at(struct signer_time *time, struct signer_clocks clocks);
 
 /* signer_time_start sets the clock from the marks of the last boot (zero at genesis).
  * `accept` is the operator's word that a jump is right. */

@@ -9,6 +9,7 @@ struct verifier {
 	size_t count;
 	uint8_t user[32]; /* whose custom code has run here */
 	bool tainted;     /* custom code has run here */
+	bool draining;    /* takes nothing more, to be replaced when idle: others wait (A25) */
 };
 
 struct signer_check {
@@ -65,7 +66,8 @@ static enum status send_module(struct verifier *verifier, struct signer_check_ru
 /* A verifier may take a run when it has room, is up, and is clean for this user. */
 static bool may_take(const struct verifier *verifier, const struct signer_check_run *run)
 {
-	if (verifier->count == SIGNER_CHECK_DEPTH || !ipc_is_up(verifier->channel))
+	if (verifier->count == SIGNER_CHECK_DEPTH || verifier->draining ||
+	    !ipc_is_up(verifier->channel))
 		return false;
 	/* Delivering a module uses the one window; nothing else is begun meanwhile. */
 	for (size_t i = 0; i < verifier->count; i++)
@@ -73,8 +75,9 @@ static bool may_take(const struct verifier *verifier, const struct signer_check_
 			return false;
 	if (run->learn && verifier->count != 0)
 		return false;
+	/* Custom code comes to an idle one: nobody's run may end after it (A17). */
 	if (!verifier->tainted)
-		return true;
+		return !run->custom || verifier->count == 0;
 	return run->custom && memcmp(verifier->user, run->user, 32) == 0;
 }
 
@@ -91,9 +94,11 @@ static struct verifier *choose(struct signer_check *pool, const struct signer_ch
 	return best;
 }
 
-/* All are taken by custom code of others: replace an idle one. */
+/* All are taken by custom code of others: replace an idle one, or let one become idle. */
 static void free_tainted(struct signer_check *pool)
 {
+	struct verifier *busy = NULL;
+
 	for (size_t i = 0; i < pool->count; i++) {
 		struct verifier *verifier = &pool->verifiers[i];
 
@@ -101,7 +106,14 @@ static void free_tainted(struct signer_check *pool)
 			ipc_complain(verifier->channel, IPC_COMPLAINT_REPLACE);
 			return;
 		}
+		/* One without custom code, or one that is being replaced, will have room. */
+		if (!verifier->tainted || verifier->draining || !ipc_is_up(verifier->channel))
+			return;
+		if (busy == NULL || verifier->count < busy->count)
+			busy = verifier;
 	}
+	if (busy != NULL)
+		busy->draining = true;
 }
 
 enum status signer_check_begin(struct signer_check *pool, struct signer_check_run *run,
@@ -115,7 +127,7 @@ enum status signer_check_begin(struct signer_check *pool, struct signer_check_ru
 		return STATUS_BUSY;
 	}
 	run->wants_module = run->learn;
-	run->sent_module = false;
+	run->sent_module = run->loaded = false;
 	run->started_ms = now_ms;
 	if (!run->learn) {
 		status = send_run(pool, verifier, run);
@@ -177,7 +189,7 @@ static enum status take_verdict(struct verifier *verifier, struct bytes message)
 		return STATUS_MALFORMED;
 	memcpy(&head, message.data, sizeof(head));
 	if (head.answer_len != message.len - sizeof(head) ||
-	    !find_run(verifier, head.ticket, head.module, &at) ||
+	    !find_run(verifier, head.ticket, head.module, &at) || verifier->runs[at]->learn ||
 	    memcmp(head.request_hash, verifier->runs[at]->request_hash, 32) != 0)
 		return STATUS_MALFORMED;
 	result.fuel = head.fuel_used;
@@ -229,8 +241,10 @@ static enum status take_module_state(struct signer_check *pool, struct verifier 
 		return STATUS_MALFORMED;
 	memcpy(&head, message.data, sizeof(head));
 	if ((uint64_t)head.schema_len + head.text_len != message.len - sizeof(head) ||
-	    !find_run(verifier, head.ticket, head.module, &at) || !verifier->runs[at]->sent_module)
+	    !find_run(verifier, head.ticket, head.module, &at) ||
+	    !verifier->runs[at]->sent_module || verifier->runs[at]->loaded)
 		return STATUS_MALFORMED;
+	verifier->runs[at]->loaded = true;
 	result.schema = bytes_of(message.data + sizeof(head), head.schema_len);
 	result.text = bytes_of(message.data + sizeof(head) + head.schema_len, head.text_len);
 	if (head.state == CALL_CHECK_MODULE_MISMATCH)
@@ -270,7 +284,7 @@ static void pump_messages(struct signer_check *pool, struct verifier *verifier)
 		if (status == STATUS_CONFLICT) {
 			finish_all(verifier);
 			ipc_acknowledge(verifier->channel);
-			verifier->tainted = false;
+			verifier->tainted = verifier->draining = false;
 			continue;
 		}
 		if (status == STATUS_MALFORMED)
@@ -313,6 +327,8 @@ void signer_check_pump(struct signer_check *pool, uint64_t now_ms)
 
 		pump_messages(pool, verifier);
 		deliver_modules(verifier);
+		if (verifier->draining && verifier->count == 0 && ipc_is_up(verifier->channel))
+			ipc_complain(verifier->channel, IPC_COMPLAINT_REPLACE);
 		if (verifier->count > 0 &&
 		    now_ms - verifier->runs[0]->started_ms > SIGNER_CHECK_LATE_MS)
 			lose(verifier, IPC_COMPLAINT_LATE);

@@ -15,8 +15,9 @@
 #include "ipc_channel.h"
 
 #define SIGNER_VERIFIERS_MAX 16
-#define SIGNER_CHECK_DEPTH   16 /* runs given to one verifier at a time, as many as its ring holds \
-	                         */
+#define SIGNER_CHECK_DEPTH                                                                         \
+	16 /* runs given to one verifier at a time, as many as its ring holds                      \
+	    */
 #define SIGNER_CHECK_LATE_MS 1000 /* wall clock backstop behind the fuel limit */
 
 /* How a run ended. */
@@ -53,7 +54,7 @@ struct signer_check_run {
 	struct bytes request; /* exchange area */
 	uint8_t request_hash[32];
 	/* private */
-	bool wants_module, sent_module;
+	bool wants_module, sent_module, loaded;
 	uint64_t started_ms;
 };
 

@@ -132,6 +132,8 @@ void signer_store_begin(struct signer_store *store, uint64_t seq, const uint8_t 
 	memcpy(store->root, root, 32);
 	memcpy(store->staged, root, 32);
 	store->begun = true;
+	/* What the store said is used up: only its next word, after a loss, is compared. */
+	store->have_state = store->rejoining = false;
 }
 
 enum status signer_store_load(struct signer_store *store, uint32_t kind, const uint8_t id[32])

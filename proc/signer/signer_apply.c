@@ -32,8 +32,15 @@ static enum status answer_done(struct signer_change *job, uint64_t batch, struct
 static enum status check_birth(struct signer_change *job, const struct authz_birth_body *body)
 {
 	uint8_t hash[32], id[32];
+	struct call_wallet reference;
 	enum status status;
 
+	/* What a request would read as an address or an id can name no wallet. */
+	if (call_wallet_parse(body->name, &reference) != STATUS_OK ||
+	    reference.kind != CALL_WALLET_NAME)
+		return signer_refuse(job, CALL_RESULT_NAME_REFUSED,
+		                     "%.*s reads as an address or an id; choose another name",
+		                     (int)body->name.len, (const char *)body->name.data);
 	signer_state_name_hash(body->name, hash);
 	status = signer_await_index(job, CALL_STORE_VALUE_NAME, hash, id);
 	if (status == STATUS_OK)

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #define PENDING_MAX    16 /* requests that the signer has not answered */
+#define PENDING_URGENT 4  /* of these: for what takes power away, while all else is throttled */
 #define NONCES_MAX     4096
 #define NONCE_VALID_S  120
 #define WAIT_US        100000
@@ -169,8 +170,9 @@ static bool nonce_fits(struct authority *authority, const uint8_t bytes[32], boo
 	return false;
 }
 
+/* `*ret_reduces`: it is a change that can only take power away. */
 static enum call_result check_nonce(struct authority *authority,
-                                    const struct authz_envelope *envelope)
+                                    const struct authz_envelope *envelope, bool *ret_reduces)
 {
 	static struct authz_signed_change given;
 	static struct authz_change change;
@@ -181,6 +183,7 @@ static enum call_result check_nonce(struct authority *authority,
 	if (authz_signed_change_take(envelope->payload, &given) != STATUS_OK ||
 	    authz_change_take(given.change, &change) != STATUS_OK)
 		return CALL_RESULT_REQUEST_MALFORMED;
+	*ret_reduces = authz_action_reduces(change.action);
 	return nonce_fits(authority, change.nonce, submits) ? CALL_RESULT_DONE
 	                                                    : CALL_RESULT_CONFLICT;
 }
@@ -195,29 +198,49 @@ static struct pending *free_pending(struct authority *authority)
 	return NULL;
 }
 
+static size_t count_pending(const struct authority *authority)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < PENDING_MAX; i++)
+		count += authority->secrets->pending[i].used;
+	return count;
+}
+
 static void drop_pending(struct pending *pending)
 {
 	secret_wipe(pending, sizeof(*pending));
 }
 
+/* Passes a request to the signer; what is urgent waits a little for room in the ring. */
 static bool pass_on(struct authority *authority, struct pending *pending,
-                    const struct authz_envelope *envelope)
+                    const struct authz_envelope *envelope, bool urgent)
 {
 	struct call_change_request head = {.id = ++authority->next_id, .kind = envelope->kind};
 
 	pending->id = head.id;
 	pending->asked_ms = authority->now_ms;
 	authority->message.len = 0;
-	return buffer_put(&authority->message, bytes_of(&head, sizeof(head))) == STATUS_OK &&
-	       buffer_put(&authority->message, envelope->payload) == STATUS_OK &&
-	       ipc_put(authority->signer, CALL_CHANGE_REQUEST, buffer_bytes(&authority->message)) ==
-	           STATUS_OK;
+	if (buffer_put(&authority->message, bytes_of(&head, sizeof(head))) != STATUS_OK ||
+	    buffer_put(&authority->message, envelope->payload) != STATUS_OK)
+		return false;
+	for (unsigned tries = 0; tries < (urgent ? SEND_TRIES : 1u); tries++) {
+		enum status status = ipc_put(authority->signer, CALL_CHANGE_REQUEST,
+		                             buffer_bytes(&authority->message));
+
+		if (status != STATUS_BUSY)
+			return status == STATUS_OK;
+		if (urgent)
+			pause_us(SEND_PAUSE_US);
+	}
+	return false;
 }
 
 static void take_opened(struct authority *authority, struct pending *pending,
                         const struct authz_envelope *envelope)
 {
 	enum call_result result;
+	bool urgent = envelope->kind == CALL_CHANGE_OPERATOR;
 
 	if (envelope->kind == CALL_CHANGE_NONCE) {
 		answer_nonce(authority, pending);
@@ -228,14 +251,15 @@ static void take_opened(struct authority *authority, struct pending *pending,
 		             "this kind of request is not known here");
 		return;
 	}
-	result = check_nonce(authority, envelope);
+	result = check_nonce(authority, envelope, &urgent);
 	if (result == CALL_RESULT_CONFLICT)
 		send_refusal(authority, pending, result,
 		             "the nonce is unknown, used or older than 120 s; prepare the change "
 		             "anew");
 	else if (result != CALL_RESULT_DONE)
 		send_refusal(authority, pending, result, "not a well-formed change");
-	else if (!pass_on(authority, pending, envelope))
+	else if ((!urgent && count_pending(authority) >= PENDING_MAX - PENDING_URGENT) ||
+	         !pass_on(authority, pending, envelope, urgent))
 		send_refusal(authority, pending, CALL_RESULT_OVERLOADED,
 		             "too many changes at once; try again");
 	else

@@ -304,6 +304,9 @@ static void test_repeated_bytes_are_refused_after_the_grant_is_revoked(void)
 	EXPECT(sign_bytes(buffer_bytes(&message), 0).result == CALL_RESULT_SIGNED);
 	answer = sign_bytes(buffer_bytes(&message), 0);
 	EXPECT(answer.result == CALL_RESULT_SIGNED && answer.repeated);
+	EXPECT(limit(&world, first_id, 900000) == STATUS_OK); /* now it would: and is not asked */
+	EXPECT(sign_bytes(buffer_bytes(&message), 0).repeated);
+	EXPECT(limit(&world, first_id, 1000) == STATUS_OK);
 	EXPECT(freeze(&world, AUTHZ_ACTION_FREEZE) == STATUS_OK);
 	EXPECT(sign_bytes(buffer_bytes(&message), 0).result == CALL_RESULT_WALLET_FROZEN);
 	EXPECT(freeze(&world, AUTHZ_ACTION_UNFREEZE) == STATUS_OK);

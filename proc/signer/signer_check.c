@@ -16,36 +16,38 @@ struct signer_check {
 	struct verifier verifiers[SIGNER_VERIFIERS_MAX];
 	size_t count;
 	struct ipc_message in;
-	struct buffer out;
 };
 
 struct signer_check *signer_check_new(struct ipc_channel *const *channels, size_t count)
 {
 	struct signer_check *pool = calloc(1, sizeof(*pool));
-	uint8_t *space = calloc(2, CALL_CHECK_SLOT_BYTES);
+	uint8_t *space = calloc(1, CALL_CHECK_SLOT_BYTES);
 
 	CHECK(pool != NULL && space != NULL && count <= SIGNER_VERIFIERS_MAX);
 	pool->count = count;
 	pool->in.payload = (struct buffer){space, CALL_CHECK_SLOT_BYTES, 0};
-	pool->out = (struct buffer){space + CALL_CHECK_SLOT_BYTES, CALL_CHECK_SLOT_BYTES, 0};
 	for (size_t i = 0; i < count; i++)
 		pool->verifiers[i].channel = channels[i];
 	return pool;
 }
 
-static enum status send_run(struct signer_check *pool, struct verifier *verifier,
-                            struct signer_check_run *run)
+static enum status send_run(struct verifier *verifier, const struct signer_check_run *run)
 {
 	struct call_check_run head = {
 	    .fuel = run->fuel, .what = run->what, .request_len = (uint32_t)run->request.len};
+	struct buffer slot;
+	enum status status;
 
 	memcpy(head.ticket, run->ticket, 32);
 	memcpy(head.module, run->module_hash, 32);
-	pool->out.len = 0;
-	if (buffer_put(&pool->out, bytes_of(&head, sizeof(head))) != STATUS_OK ||
-	    buffer_put(&pool->out, run->request) != STATUS_OK)
+	status = ipc_reserve(verifier->channel, &slot);
+	if (status != STATUS_OK)
+		return status;
+	if (buffer_put(&slot, bytes_of(&head, sizeof(head))) != STATUS_OK ||
+	    buffer_put(&slot, run->request) != STATUS_OK)
 		return STATUS_TOO_LARGE;
-	return ipc_put(verifier->channel, CALL_CHECK_RUN, buffer_bytes(&pool->out));
+	ipc_commit(verifier->channel, CALL_CHECK_RUN, &slot);
+	return STATUS_OK;
 }
 
 /* Writes the module's bytes into the window and says so. */
@@ -130,7 +132,7 @@ enum status signer_check_begin(struct signer_check *pool, struct signer_check_ru
 	run->sent_module = run->loaded = false;
 	run->started_ms = now_ms;
 	if (!run->learn) {
-		status = send_run(pool, verifier, run);
+		status = send_run(verifier, run);
 		if (status != STATUS_OK)
 			return status == STATUS_TOO_LARGE ? status : STATUS_BUSY;
 	}
@@ -230,8 +232,7 @@ static enum status take_need(struct verifier *verifier, struct bytes message)
 	return STATUS_OK;
 }
 
-static enum status take_module_state(struct signer_check *pool, struct verifier *verifier,
-                                     struct bytes message)
+static enum status take_module_state(struct verifier *verifier, struct bytes message)
 {
 	struct call_check_module_state_reply head;
 	struct signer_check_result result = {.end = SIGNER_CHECK_REFUSED};
@@ -250,7 +251,7 @@ static enum status take_module_state(struct signer_check *pool, struct verifier 
 	if (head.state == CALL_CHECK_MODULE_MISMATCH)
 		return STATUS_MALFORMED; /* we hashed these bytes when they were added */
 	if (head.state == CALL_CHECK_MODULE_LOADED && !verifier->runs[at]->learn) {
-		if (send_run(pool, verifier, verifier->runs[at]) != STATUS_OK)
+		if (send_run(verifier, verifier->runs[at]) != STATUS_OK)
 			return STATUS_MALFORMED;
 		return STATUS_OK;
 	}
@@ -270,7 +271,7 @@ static enum status take_message(struct signer_check *pool, struct verifier *veri
 	case CALL_CHECK_NEED_MODULE:
 		return take_need(verifier, message);
 	case CALL_CHECK_MODULE_STATE:
-		return take_module_state(pool, verifier, message);
+		return take_module_state(verifier, message);
 	default:
 		return STATUS_MALFORMED;
 	}

@@ -15,9 +15,7 @@
 #include "ipc_channel.h"
 
 #define SIGNER_VERIFIERS_MAX 16
-#define SIGNER_CHECK_DEPTH                                                                         \
-	16 /* runs given to one verifier at a time, as many as its ring holds                      \
-	    */
+#define SIGNER_CHECK_DEPTH   64   /* runs given to one verifier at a time: its ring's slots */
 #define SIGNER_CHECK_LATE_MS 1000 /* wall clock backstop behind the fuel limit */
 
 /* How a run ended. */

@@ -19,7 +19,7 @@
 #define SIGNER_SYNC_MS       100
 #define SIGNER_HEADS_MS      1000 /* chain heads go into the map at most so often */
 #define SIGNER_BLOB_MAX      (CALL_STORE_VALUE_LEN_MAX - KEYS_AEAD_OVERHEAD_LEN) /* plain */
-#define SIGNER_SYNC_BYTES    65536u /* sync earlier when so much has gathered */
+#define SIGNER_SYNC_BYTES    98304u /* sync earlier when so much has gathered */
 #define SIGNER_RECENT_MAX    4096   /* decisions that can be shown from memory */
 #define SIGNER_RECENT_BYTES  (4u << 20)
 #define SIGNER_CHAINS_CACHED 16384

@@ -32,6 +32,7 @@ struct idempotent {
 struct signer_sign {
 	struct signer_sign_parts parts;
 	struct signer_ticket *tickets;
+	size_t in_use; /* tickets that are not free */
 	uint64_t order;
 	struct signer_batch batches[SIGNER_TICKETS_MAX];
 	struct signer_batch *taking; /* the atomic batch whose requests are coming in */
@@ -69,8 +70,10 @@ static void unpin(void *entry)
 		((struct signer_cache_head *)entry)->pins--;
 }
 
-static void free_ticket(struct signer_ticket *ticket)
+static void free_ticket(struct signer_sign *sign, struct signer_ticket *ticket)
 {
+	CHECK(sign->in_use > 0);
+	sign->in_use--;
 	if (ticket->batch != NULL && --ticket->batch->live == 0 &&
 	    (ticket->batch->seen == ticket->batch->expected || ticket->batch->aborted) &&
 	    ticket->sign->taking != ticket->batch)
@@ -230,11 +233,7 @@ static void step_refuse(struct signer_sign *sign, struct signer_ticket *ticket)
 
 bool signer_sign_has_room(const struct signer_sign *sign)
 {
-	size_t room = 0;
-
-	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++)
-		room += sign->tickets[i].step == SIGNER_STEP_FREE;
-	return room > 0;
+	return sign->in_use < SIGNER_TICKETS_MAX;
 }
 
 /* What the bytes are decides what may be done with them; no client can say otherwise (L8). */
@@ -376,6 +375,7 @@ enum status signer_sign_request(struct signer_sign *sign, struct bytes message, 
 	ticket->sign = sign;
 	keys_random(ticket->id, sizeof(ticket->id));
 	ticket->step = SIGNER_STEP_CLIENT;
+	sign->in_use++;
 	if (!join_batch(sign, ticket)) {
 		answer(ticket, CALL_RESULT_BATCH_ABORTED);
 		return STATUS_OK;
@@ -1003,7 +1003,7 @@ static void check_done(void *owner, const struct signer_check_result *result)
 
 	if (ticket->abandoned) {
 		ticket->abandoned = false;
-		free_ticket(ticket);
+		free_ticket(sign, ticket);
 		return;
 	}
 	ticket->fuel_left -= result->fuel < ticket->fuel_left ? result->fuel : ticket->fuel_left;
@@ -1447,7 +1447,7 @@ static void advance(struct signer_sign *sign, struct signer_ticket *ticket)
 			break;
 		case SIGNER_STEP_ANSWER:
 			if (send_answer(sign, ticket))
-				free_ticket(ticket);
+				free_ticket(sign, ticket);
 			break;
 		case SIGNER_STEP_RUNNING:
 		case SIGNER_STEP_FREE:
@@ -1465,7 +1465,7 @@ void signer_sign_pump(struct signer_sign *sign, uint64_t now_ms)
 	size_t count = 0;
 
 	sign->now_ms = now_ms;
-	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++) {
+	for (size_t i = 0; i < SIGNER_TICKETS_MAX && count < sign->in_use; i++) {
 		struct signer_ticket *ticket = &sign->tickets[i];
 		size_t at = count;
 
@@ -1492,16 +1492,13 @@ void signer_sign_drop_bridge(struct signer_sign *sign)
 		if (ticket->step == SIGNER_STEP_RUNNING)
 			ticket->abandoned = true;
 		else if (ticket->step != SIGNER_STEP_FREE)
-			free_ticket(ticket);
+			free_ticket(sign, ticket);
 	}
 }
 
 bool signer_sign_idle(const struct signer_sign *sign)
 {
-	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++)
-		if (sign->tickets[i].step != SIGNER_STEP_FREE)
-			return false;
-	return true;
+	return sign->in_use == 0;
 }
 
 uint64_t signer_sign_signed(const struct signer_sign *sign)

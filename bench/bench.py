@@ -2,19 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures of a signature over the full path, on this machine, in units of its own speed.
 
-usage: bench/bench.py [--rounds N] [--wallets N] [--connections N] [--verifiers N] [--json]
-                      [--profile FILE] [--no-swap]
+usage: bench/bench.py [--rounds N] [--wallets N] [--connections N] [--verifiers N] [--swaps N]
 
 Starts a signer of its own in a temporary folder (`claviger serve`), makes wallets, a client and
 grants through the command line as a user would, and drives it with 64 TLS 1.3 connections, one
 request in flight each. All server processes are pinned to the last processor, the clients to the
-first. Prints a table, then one JSON object as the last line. A round whose base (R) drifts by more
-than 15 % is left out. Ends with 0 when figures were taken; goals that were missed are named.
+first. Prints a table, then one JSON object as the last line. A phase whose base (R) drifts by more
+than 15 % from before it to after it is left out. Ends with 0 when figures were taken; goals that were missed are named.
 """
 import argparse
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -191,12 +189,14 @@ def core_rate(result):
     return result["calls"] / (sum(result["cpu_us"].values()) / 1e6)
 
 
-def steady(rounds):
-    """The rounds whose base, before and after, is within DRIFT_MAX of the others' middle."""
-    base = middle([r["R"] for r in rounds] + [r["R_before"] for r in rounds])
-    kept = [r for r in rounds
-            if all(abs(r[k] - base) <= DRIFT_MAX * base for k in ("R", "R_before"))]
-    return kept
+def unit(result, name):
+    """R or S around one phase, in microseconds."""
+    return sum(result[name]) / 2
+
+
+def steady(results):
+    """The phases whose base did not drift by more than DRIFT_MAX from before them to after them."""
+    return [r for r in results if abs(r["R"][1] - r["R"][0]) <= DRIFT_MAX * min(r["R"])]
 
 
 class Table:
@@ -221,37 +221,42 @@ class Table:
         print("%-9s %-46s %10.1f %s" % (name, words, value, unit))
 
 
-def split(rounds, key):
+def split(results):
     """Microseconds of processor time for each call, by process."""
     names = {}
-    for r in rounds:
-        for name, us in r[key]["cpu_us"].items():
-            names.setdefault(re.sub(r"\d+$", "", name), []).append(us / r[key]["calls"])
+    for r in results:
+        for name, us in r["cpu_us"].items():
+            names.setdefault(name, []).append(us / r["calls"])
     return {name: middle(v) for name, v in names.items()}
 
 
 def show(rounds, checks, arguments):
-    r_us, s_us = middle([r["R"] for r in rounds]), middle([r["S"] for r in rounds])
+    """The table; a phase is kept where its own base stood still."""
+    kept = {key: steady([r[key] for r in rounds if key in r])
+            for key in ("transfer", "swap", "echo", "half", "idle")}
+    every = [r[key] for r in rounds for key in kept if key in r]
+    r_us, s_us = middle([unit(r, "R") for r in every]), middle([unit(r, "S") for r in every])
+    for key in ("transfer", "echo", "idle"):
+        if not kept[key]:
+            fail("the base drifts: this machine is too busy to measure on")
     table = Table()
     table.note("R", "libsodium crypto_sign_detached of 1 KB", r_us, "us")
     table.note("S", "the signer's own signature of 1 KB", s_us, "us")
     table.note("E", "null call through bridge and TLS, processor time",
-               middle([1e6 / core_rate(r["echo"]) for r in rounds]), "us")
-
-    def rates(key):
-        return [core_rate(r[key]) for r in rounds], [core_rate(r[key]) * r["R"] / 1e6 for r in rounds]
-
-    p1, ratios = rates("transfer")
-    table.add("P1", "transfers signed per core, %d connections" % arguments.connections, p1, "/s",
-              ratios, "R", 0.5, lambda x: x >= 0.5)
-    if "swap" in rounds[0]:
-        p1, ratios = rates("swap")
-        table.add("P1_swap", "real swaps signed per core", p1, "/s", ratios, "R", None, None)
-    table.add("P3", "raw signing", [1e6 / r["S"] for r in rounds], "/s",
-              [r["R"] / r["S"] for r in rounds], "R", 1.7, lambda x: x >= 1.7)
-    added = [r["idle"]["p50_us"] - r["idle_echo"]["p50_us"] for r in rounds]
-    table.add("P4", "latency added to E at idle, p50", added, "us",
-              [a / r["S"] for a, r in zip(added, rounds)], "S", 3, lambda x: x <= 3, min)
+               middle([1e6 / core_rate(r) for r in kept["echo"]]), "us")
+    for name, key, words, goal in (
+            ("P1", "transfer", "transfers signed per core, %d connections", 0.5),
+            ("P1_swap", "swap", "real swaps signed per core, %d connections", None)):
+        if kept[key]:
+            table.add(name, words % arguments.connections, [core_rate(r) for r in kept[key]], "/s",
+                      [core_rate(r) * unit(r, "R") / 1e6 for r in kept[key]], "R", goal,
+                      lambda x: x >= 0.5)
+    table.add("P3", "raw signing", [1e6 / unit(r, "S") for r in every], "/s",
+              [unit(r, "R") / unit(r, "S") for r in every], "R", 1.7, lambda x: x >= 1.7)
+    added = [(r["idle"]["p50_us"] - r["idle_echo"]["p50_us"], r["idle"]) for r in rounds
+             if r["idle"] in kept["idle"]]
+    table.add("P4", "latency added to E at idle, p50", [a for a, _ in added], "us",
+              [a / unit(r, "S") for a, r in added], "S", 3, lambda x: x <= 3, min)
     table.add("P5", "p99 to E's p99, at half load", [r["half"]["p99_us"] for r in rounds], "us",
               [r["half"]["p99_us"] / r["half_echo"]["p99_us"] for r in rounds], "E", 1.5,
               lambda x: x <= 1.5, min)
@@ -261,12 +266,13 @@ def show(rounds, checks, arguments):
               [c["p99"] / s_us for c in checks], "S", "20 us",
               lambda x: x * s_us <= 20, min)
     for key in ("echo", "transfer", "swap"):
-        if key in rounds[0]:
-            parts = split(rounds, key)
+        if kept[key]:
+            parts = split(kept[key])
             print("          %-8s us of each process: %s" % (key, ", ".join(
                 "%s %.2f" % (n, us) for n, us in sorted(parts.items(), key=lambda p: -p[1])
                 if us >= 0.005)))
             table.figures["split_" + key] = {n: round(us, 2) for n, us in parts.items()}
+    table.figures["kept"] = {key: "%d of %d" % (len(v), len(rounds)) for key, v in kept.items()}
     return table.figures
 
 
@@ -299,7 +305,7 @@ def measure(server, plan, arguments, cpus):
 
 def main():
     parser = argparse.ArgumentParser(prog="claviger bench")
-    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--wallets", type=int, default=64)
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--verifiers", type=int, default=1)
@@ -312,20 +318,16 @@ def main():
         rounds, checks = measure(server, plan, arguments, cpus)
     finally:
         server.stop()
-    if rounds[0]["R"] == 0:
+    if rounds[0]["echo"]["R"][0] == 0:
         fail("built without libsodium: install libsodium-dev and build again")
-    kept = steady(rounds)
-    print("%d processors, %d of %d rounds kept (base within 15 %%), %d signatures verified" % (
-        len(cpus), len(kept), len(rounds), sum(
-            r[k]["verified"] for r in rounds for k in r if isinstance(r[k], dict))))
-    away = sum(r[k]["turned_away"] for r in rounds for k in r if isinstance(r[k], dict))
+    phases = [r[k] for r in rounds for k in r if isinstance(r[k], dict)]
+    print("%d processors, %d rounds, %d signatures verified; a phase is kept when R right before and "
+          "after it agree within 15 %%" % (len(cpus), len(rounds), sum(
+              p["verified"] for p in phases)))
+    away = sum(p["turned_away"] for p in phases)
     if away:
         print("%d requests were answered \"overloaded\" and tried again" % away)
-    if not kept:
-        fail("the base drifts: this machine is too busy to measure on")
-    figures = show(kept, checks, arguments)
-    figures["rounds"] = {"kept": len(kept), "taken": len(rounds)}
-    print(json.dumps(figures))
+    print(json.dumps(show(rounds, checks, arguments)))
 
 
 if __name__ == "__main__":

@@ -293,7 +293,7 @@ static void verify(const struct client *client, const struct kept *kept)
 		give_up("a signature does not verify", kept->signature, strlen(kept->signature));
 }
 
-static void settle(struct bench_result *result)
+void bench_load_settle(struct bench_result *result)
 {
 	double *us = calloc(client_count * KEPT_MAX, sizeof(*us));
 	size_t count = 0;
@@ -362,7 +362,6 @@ void bench_load_run(const struct bench_phase *what, struct bench_result *ret_res
 	measuring = false;
 	snapshot(&result, 1);
 	drain();
-	settle(&result);
 	*ret_result = result;
 }
 

@@ -41,8 +41,10 @@ struct bench_result {
  * sentence when that fails, as all here do: a benchmark with errors has no figures. */
 void bench_load_open(const struct bench_server *server, size_t count);
 
-/* bench_load_run drives one phase and verifies what came back. */
+/* bench_load_run drives one phase; bench_load_settle, before the next one, verifies what came back
+ * and adds what was seen by clients. */
 void bench_load_run(const struct bench_phase *phase, struct bench_result *ret_result);
+void bench_load_settle(struct bench_result *result);
 
 /* bench_load_idle makes `pairs` calls, by turns a null call and a signature, over one connection,
  * and gives both medians and 99th percentiles. */

@@ -1,10 +1,15 @@
 /* bench_sign: what a signature over the full path costs, in the units of the machine's own speed.
  *
  * usage: bench_sign HOST PORT CA_FILE PLAN ROUNDS CONNECTIONS NAME:PID...
+ *   Run it on the clients' processor; R and S are taken on the last one that it may use, where the
+ *   servers are.
  * One line of JSON for each round, its parts interleaved: R (libsodium's signature of 1 KB), S (the
  * signer's own), E (null calls through bridge and TLS), transfers, swaps, and one request at a
  * time. bench.py starts the server, pins both sides and makes the table. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sched.h>
+#include <sys/sysinfo.h>
+
 #include "base_check.h"
 #include "bench_load.h"
 #include "keys.h"
@@ -13,7 +18,7 @@
 #include <sodium.h>
 #endif
 
-#define RAW_CALLS  10000
+#define RAW_CALLS  4000
 #define RAW_BYTES  1024
 #define IDLE_PAIRS 1000
 
@@ -26,6 +31,21 @@ static double cpu_now_us(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
 	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+/* R and S are taken where the servers run: the processors of a shared machine are not equal. */
+static void move_to(bool servers)
+{
+	static cpu_set_t own;
+	static bool known;
+	cpu_set_t last;
+
+	if (!known)
+		CHECK(sched_getaffinity(0, sizeof(own), &own) == 0);
+	known = true;
+	CPU_ZERO(&last);
+	CPU_SET((size_t)get_nprocs() - 1, &last);
+	CHECK(sched_setaffinity(0, sizeof(last), servers ? &last : &own) == 0);
 }
 
 static double base_us(void)
@@ -64,23 +84,58 @@ static double raw_us(void)
 	return (cpu_now_us() - before) / RAW_CALLS;
 }
 
-static void print_result(const char *name, const struct bench_result *result)
+/* What a signature of 1 KB costs by libsodium (R) and by the signer's own code (S). */
+struct bases {
+	double base_us, raw_us;
+};
+
+static struct bases take_bases(void)
+{
+	struct bases bases;
+
+	move_to(true);
+	bases.base_us = base_us();
+	bases.raw_us = raw_us();
+	move_to(false);
+	return bases;
+}
+
+static void print_result(const char *name, const struct bench_result *result,
+                         const struct bases *before, const struct bases *after)
 {
 	printf(",\"%s\":{\"calls\":%llu,\"verified\":%llu,\"seconds\":%.4f,\"p50_us\":%.2f,"
-	       "\"p99_us\":%.2f,\"turned_away\":%llu,\"cpu_us\":{",
+	       "\"p99_us\":%.2f,\"turned_away\":%llu,\"R\":[%.3f,%.3f],\"S\":[%.3f,%.3f],"
+	       "\"cpu_us\":{",
 	       name, (unsigned long long)result->calls, (unsigned long long)result->verified,
 	       result->seconds, result->p50_us, result->p99_us,
-	       (unsigned long long)result->turned_away);
+	       (unsigned long long)result->turned_away, before->base_us, after->base_us,
+	       before->raw_us, after->raw_us);
 	for (size_t i = 0; i < server.process_count; i++)
 		printf("%s\"%s\":%.1f", i == 0 ? "" : ",", server.processes[i].name,
 		       result->cpu_us[i]);
 	printf("}}");
 }
 
+/* One measured phase with the bases right before and after it. */
 static void run(const char *name, const struct bench_phase *phase, struct bench_result *ret_result)
 {
+	struct bases before = take_bases(), after;
+
 	bench_load_run(phase, ret_result);
-	print_result(name, ret_result);
+	after = take_bases();
+	bench_load_settle(ret_result);
+	print_result(name, ret_result, &before, &after);
+}
+
+static void run_idle(void)
+{
+	struct bases before = take_bases(), after;
+	struct bench_result echo = {.calls = 0}, full = {.calls = 0};
+
+	bench_load_idle(plans, IDLE_PAIRS, &echo, &full);
+	after = take_bases();
+	print_result("idle", &full, &before, &after);
+	print_result("idle_echo", &echo, &before, &after);
 }
 
 static void run_round(unsigned round, size_t transfers, size_t swaps)
@@ -90,23 +145,20 @@ static void run_round(unsigned round, size_t transfers, size_t swaps)
 	struct bench_phase full = {.plans = plans, .plan_count = transfers, .seconds = 0.8};
 	struct bench_phase swap = {.plans = plans + transfers, .plan_count = swaps, .seconds = 0.8};
 	struct bench_phase half = full;
-	struct bench_result result, other;
-	double before_us = base_us();
+	struct bench_result result;
 
-	printf("{\"round\":%u,\"S\":%.3f", round, raw_us());
-	run("echo", &echo, &result);
+	printf("{\"round\":%u", round);
 	run("transfer", &full, &result);
 	half.rate = (double)result.calls / result.seconds / 2;
 	half.seconds = 0.5;
+	if (swaps != 0)
+		run("swap", &swap, &result);
+	run("echo", &echo, &result);
 	run("half", &half, &result);
 	half.echo = true;
 	run("half_echo", &half, &result);
-	if (swaps != 0)
-		run("swap", &swap, &result);
-	bench_load_idle(plans, IDLE_PAIRS, &other, &result);
-	print_result("idle", &result);
-	print_result("idle_echo", &other);
-	printf(",\"R\":%.3f,\"R_before\":%.3f}\n", base_us(), before_us);
+	run_idle();
+	printf("}\n");
 	fflush(stdout);
 }
 

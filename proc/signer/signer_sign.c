@@ -27,12 +27,16 @@ struct idempotent {
 };
 
 #define IDEMPOTENT_MAX 16384
+#define IDS_AT_ONCE    64 /* drawn with one system call */
 #define SHARE_RETRY_MS 20
 
 struct signer_sign {
 	struct signer_sign_parts parts;
 	struct signer_ticket *tickets;
-	size_t in_use; /* tickets that are not free */
+	size_t in_use; /* tickets that are not free; the others stand in `free` */
+	uint8_t free[SIGNER_TICKETS_MAX];
+	uint8_t ids[IDS_AT_ONCE][32]; /* random; `ids_left` of them for tickets to come */
+	size_t ids_left;
 	uint64_t order;
 	struct signer_batch batches[SIGNER_TICKETS_MAX];
 	struct signer_batch *taking; /* the atomic batch whose requests are coming in */
@@ -55,6 +59,8 @@ struct signer_sign *signer_sign_new(struct signer_sign_parts parts)
 	sign->parts = parts;
 	sign->tickets = calloc(SIGNER_TICKETS_MAX, sizeof(*sign->tickets));
 	CHECK(sign->tickets != NULL);
+	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++)
+		sign->free[i] = (uint8_t)(SIGNER_TICKETS_MAX - 1 - i);
 	signer_cache_init(&sign->remembered, SIGNER_REMEMBERED_MAX, sizeof(struct remembered));
 	signer_cache_init(&sign->idempotents, IDEMPOTENT_MAX, sizeof(struct idempotent));
 	sign->out = (struct buffer){malloc(CALL_BRIDGE_SLOT_BYTES), CALL_BRIDGE_SLOT_BYTES, 0};
@@ -74,6 +80,7 @@ static void free_ticket(struct signer_sign *sign, struct signer_ticket *ticket)
 {
 	CHECK(sign->in_use > 0);
 	sign->in_use--;
+	sign->free[SIGNER_TICKETS_MAX - 1 - sign->in_use] = (uint8_t)(ticket - sign->tickets);
 	if (ticket->batch != NULL && --ticket->batch->live == 0 &&
 	    (ticket->batch->seen == ticket->batch->expected || ticket->batch->aborted) &&
 	    ticket->sign->taking != ticket->batch)
@@ -338,6 +345,8 @@ static bool share_is_spent(const struct signer_sign *sign, const struct signer_t
 {
 	size_t count = 0;
 
+	if (sign->in_use <= SIGNER_TICKETS_PER_CLIENT)
+		return false; /* this one and fewer others */
 	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++) {
 		const struct signer_ticket *other = &sign->tickets[i];
 
@@ -348,16 +357,24 @@ static bool share_is_spent(const struct signer_sign *sign, const struct signer_t
 	return count >= SIGNER_TICKETS_PER_CLIENT;
 }
 
+static void take_id(struct signer_sign *sign, uint8_t ret_id[32])
+{
+	if (sign->ids_left == 0) {
+		keys_random(sign->ids, sizeof(sign->ids));
+		sign->ids_left = IDS_AT_ONCE;
+	}
+	memcpy(ret_id, sign->ids[--sign->ids_left], 32);
+}
+
 enum status signer_sign_request(struct signer_sign *sign, struct bytes message, uint64_t now_ms)
 {
-	struct signer_ticket *ticket = NULL;
+	struct signer_ticket *ticket;
 	enum call_result result;
 
-	for (size_t i = 0; i < SIGNER_TICKETS_MAX && ticket == NULL; i++)
-		if (sign->tickets[i].step == SIGNER_STEP_FREE)
-			ticket = &sign->tickets[i];
-	if (ticket == NULL)
+	if (sign->in_use == SIGNER_TICKETS_MAX)
 		return STATUS_BUSY;
+	ticket = &sign->tickets[sign->free[SIGNER_TICKETS_MAX - 1 - sign->in_use]];
+	CHECK(ticket->step == SIGNER_STEP_FREE);
 	if (call_sign_take_request(message, &ticket->request) != STATUS_OK ||
 	    ticket->request.message.len == 0 || ticket->request.message.len > LIMIT_MESSAGE_MAX)
 		return STATUS_MALFORMED;
@@ -373,7 +390,7 @@ enum status signer_sign_request(struct signer_sign *sign, struct bytes message, 
 	ticket->again = false;
 	ticket->check_fuel = 0;
 	ticket->sign = sign;
-	keys_random(ticket->id, sizeof(ticket->id));
+	take_id(sign, ticket->id);
 	ticket->step = SIGNER_STEP_CLIENT;
 	sign->in_use++;
 	if (!join_batch(sign, ticket)) {

@@ -236,6 +236,7 @@ def show(rounds, checks, arguments):
             for key in ("transfer", "swap", "echo", "half", "idle")}
     every = [r[key] for r in rounds for key in kept if key in r]
     r_us, s_us = middle([unit(r, "R") for r in every]), middle([unit(r, "S") for r in every])
+    steady_ones = {key: "%d of %d" % (len(v), len(rounds)) for key, v in kept.items()}
     rough = [key for key in kept if not kept[key] and any(key in r for r in rounds)]
     for key in rough:
         kept[key] = [r[key] for r in rounds if key in r]
@@ -275,7 +276,7 @@ def show(rounds, checks, arguments):
                 "%s %.2f" % (n, us) for n, us in sorted(parts.items(), key=lambda p: -p[1])
                 if us >= 0.005)))
             table.figures["split_" + key] = {n: round(us, 2) for n, us in parts.items()}
-    table.figures["kept"] = {key: "%d of %d" % (len(v), len(rounds)) for key, v in kept.items()}
+    table.figures["kept"] = steady_ones
     table.figures["rough"] = rough
     return table.figures
 

@@ -7,8 +7,8 @@
 #include <openssl/aead.h>
 #include <openssl/curve25519.h>
 #include <openssl/hkdf.h>
-#include <openssl/mem.h>
 #include <openssl/hmac.h>
+#include <openssl/mem.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 

@@ -27,7 +27,8 @@ static void test_both_bounds_follow_a_good_clock(void)
 /* T2: what has expired stays so, wherever the clock goes. */
 static void test_neither_bound_ever_goes_back(void)
 {
-	static const int64_t steps_s[] = {0, 5, -30, -1800, -7200, 60, 86400, -86400, -1800000000, 10};
+	static const int64_t steps_s[] = {0,  5,     -30,    -1800,       -7200,
+	                                  60, 86400, -86400, -1800000000, 10};
 	struct signer_time time;
 	struct signer_time_now before, now;
 	uint64_t system_s = NOW, boot_s = 50;

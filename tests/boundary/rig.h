@@ -24,7 +24,7 @@ struct rig {
 	uint64_t boot;
 	uint64_t next_id;
 	int64_t patience_us; /* that rig_ask has; 0: the usual one */
-	char refusal[256]; /* code and text of the last refused change */
+	char refusal[256];   /* code and text of the last refused change */
 };
 
 /* A user with a wallet, a client that may use it, and what was signed to get there. */

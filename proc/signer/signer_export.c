@@ -294,20 +294,20 @@ static bool is_input_of(struct bytes item, const uint8_t address[32])
 static size_t pick_items(struct export *export, struct bytes plain, size_t first, bool *ret_full)
 {
 	static struct authz_receipt receipt;
-	enum signer_item kind;
+	uint8_t kind;
 	struct bytes item, left = plain;
 	size_t at = 0;
 
 	*ret_full = false;
-	for (; signer_item_take(&left, &kind, &item); at++) {
-		uint8_t head[5] = {(uint8_t)kind};
+	for (; authz_item_take(&left, &kind, &item); at++) {
+		uint8_t head[5] = {kind};
 		uint32_t len = (uint32_t)item.len;
 
 		if (at < first)
 			continue;
-		if (kind == SIGNER_ITEM_INPUT && !is_input_of(item, export->address))
+		if (kind == AUTHZ_ITEM_INPUT && !is_input_of(item, export->address))
 			continue;
-		if (kind == SIGNER_ITEM_RECEIPT &&
+		if (kind == AUTHZ_ITEM_RECEIPT &&
 		    (authz_receipt_take(item, &receipt) != STATUS_OK ||
 		     memcmp(receipt.wallet, export->wallet, 32) != 0))
 			continue;

@@ -106,7 +106,7 @@ struct signer_receipts *signer_receipts_new(struct signer_state *state,
 	return receipts;
 }
 
-static enum status put_item(struct buffer *out, enum signer_item kind, struct bytes first,
+static enum status put_item(struct buffer *out, enum authz_item kind, struct bytes first,
                             struct bytes second)
 {
 	uint8_t head[ITEM_HEAD] = {(uint8_t)kind};
@@ -120,28 +120,13 @@ static enum status put_item(struct buffer *out, enum signer_item kind, struct by
 	return buffer_put(out, second);
 }
 
-bool signer_item_take(struct bytes *plain, enum signer_item *ret_kind, struct bytes *ret_bytes)
-{
-	uint32_t len;
-
-	if (plain->len < ITEM_HEAD)
-		return false;
-	len = load_le32(plain->data + 1);
-	if (len > plain->len - ITEM_HEAD)
-		return false;
-	*ret_kind = (enum signer_item)plain->data[0];
-	*ret_bytes = bytes_of(plain->data + ITEM_HEAD, len);
-	*plain = bytes_of(plain->data + ITEM_HEAD + len, plain->len - ITEM_HEAD - len);
-	return true;
-}
-
 void signer_receipts_begin(struct signer_receipts *receipts, const uint8_t deployment[32],
                            uint64_t boot, struct bytes boot_record)
 {
 	memcpy(receipts->deployment, deployment, 32);
 	receipts->boot = boot;
 	authz_boot_hash(boot_record, receipts->boot_record);
-	CHECK(put_item(&receipts->filling.receipts, SIGNER_ITEM_BOOT, boot_record,
+	CHECK(put_item(&receipts->filling.receipts, AUTHZ_ITEM_BOOT, boot_record,
 	               bytes_of(NULL, 0)) == STATUS_OK);
 	receipts->filling.count++;
 }
@@ -224,18 +209,18 @@ enum status signer_receipts_recover(struct signer_receipts *receipts, uint64_t c
                                     struct bytes sealed)
 {
 	struct buffer *plain = &receipts->flying.inputs; /* nothing flies before the start */
-	enum signer_item kind;
+	uint8_t kind;
 	struct bytes left, item;
 
 	plain->len = 0;
 	if (signer_receipts_open(receipts, CALL_STORE_STREAM_RECEIPTS, sealed, plain) != STATUS_OK)
 		return STATUS_CORRUPT;
 	left = buffer_bytes(plain);
-	while (signer_item_take(&left, &kind, &item)) {
+	while (authz_item_take(&left, &kind, &item)) {
 		static struct authz_receipt receipt;
 		struct chain_entry *chain;
 
-		if (kind != SIGNER_ITEM_RECEIPT)
+		if (kind != AUTHZ_ITEM_RECEIPT)
 			continue;
 		if (authz_receipt_take(item, &receipt) != STATUS_OK)
 			return STATUS_CORRUPT;
@@ -311,7 +296,7 @@ void signer_receipts_add(struct signer_receipts *receipts, struct authz_receipt 
 	receipt->boot = receipts->boot;
 	receipt->number = chain->boot == receipts->boot ? chain->number + 1 : 1;
 	CHECK(authz_receipt_put(receipt, &encoded) == STATUS_OK);
-	CHECK(put_item(&blob->receipts, SIGNER_ITEM_RECEIPT, buffer_bytes(&encoded),
+	CHECK(put_item(&blob->receipts, AUTHZ_ITEM_RECEIPT, buffer_bytes(&encoded),
 	               bytes_of(NULL, 0)) == STATUS_OK);
 	blob->count++;
 	authz_receipt_hash(buffer_bytes(&encoded), chain->hash);
@@ -322,7 +307,7 @@ void signer_receipts_add(struct signer_receipts *receipts, struct authz_receipt 
 	remember(receipts, receipt, buffer_bytes(&encoded));
 	/* Without room the receipt stands alone, and a replay says "input not kept". */
 	if (input.len != 0)
-		(void)!put_item(&blob->inputs, SIGNER_ITEM_INPUT, bytes_of(receipt->ticket, 32),
+		(void)!put_item(&blob->inputs, AUTHZ_ITEM_INPUT, bytes_of(receipt->ticket, 32),
 		                input);
 }
 
@@ -658,9 +643,9 @@ enum status signer_receipts_head(struct signer_receipts *receipts, const uint8_t
 	if (status == STATUS_OK)
 		status = authz_head_put(&head, signer_vault_deployment(receipts->vault), &encoded);
 	if (status == STATUS_OK)
-		status = put_item(out, SIGNER_ITEM_HEAD, buffer_bytes(&encoded), bytes_of(NULL, 0));
+		status = put_item(out, AUTHZ_ITEM_HEAD, buffer_bytes(&encoded), bytes_of(NULL, 0));
 	if (status == STATUS_OK)
-		status = put_item(out, SIGNER_ITEM_PATH, bytes_of(&path.fixed, sizeof(path.fixed)),
+		status = put_item(out, AUTHZ_ITEM_PATH, bytes_of(&path.fixed, sizeof(path.fixed)),
 		                  path.siblings);
 	return status;
 }

@@ -7,12 +7,12 @@
  * A wallet's chain head is kept in the map; blobs newer than the heads there are read again at
  * start, so a chain goes on without a gap after a crash (A24 is for the holder to prove).
  *
- * A blob's plain form is a row of items {u8 kind, u32 length, bytes}. */
+ * A blob's plain form is a row of items (authz_bundle.h). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SIGNER_RECEIPT_H
 #define SIGNER_RECEIPT_H
 
-#include "authz_receipt.h"
+#include "authz_bundle.h"
 #include "call_sign.h"
 #include "signer_state.h"
 
@@ -23,14 +23,6 @@
 #define SIGNER_RECENT_MAX    4096   /* decisions that can be shown from memory */
 #define SIGNER_RECENT_BYTES  (4u << 20)
 #define SIGNER_CHAINS_CACHED 16384
-
-enum signer_item {
-	SIGNER_ITEM_BOOT = 1,    /* boot record */
-	SIGNER_ITEM_RECEIPT = 2, /* receipt */
-	SIGNER_ITEM_INPUT = 3,   /* inputs stream: ticket (32), index of the grant tried, request */
-	SIGNER_ITEM_HEAD = 4,    /* in exports: signed head */
-	SIGNER_ITEM_PATH = 5,    /* in exports: the wallet's path to that head */
-};
 
 struct signer_receipts;
 
@@ -88,7 +80,5 @@ uint64_t signer_receipts_next(const struct signer_receipts *receipts);
 MUST_USE enum status signer_receipts_head(struct signer_receipts *receipts,
                                           const uint8_t wallet[32], uint64_t time_high_s,
                                           struct buffer *out);
-/* signer_item_take takes the next item off a blob's plain form; false at its end. */
-bool signer_item_take(struct bytes *plain, enum signer_item *ret_kind, struct bytes *ret_bytes);
 
 #endif

@@ -261,20 +261,18 @@ void cli_verifier_load(struct cli_verifier *verifier, struct bytes module,
 }
 
 /* The verdict must be about what was sent. */
-static bool take_verdict(struct bytes reply, const struct call_check_run *run, struct bytes request,
+static bool take_verdict(struct bytes reply, const struct call_check_run *run,
                          struct cli_verifier_result *result)
 {
 	struct call_check_verdict *verdict = &result->verdict;
-	uint8_t hash[SHA256_LEN];
 
 	if (reply.len < sizeof(*verdict))
 		return false;
 	memcpy(verdict, reply.data, sizeof(*verdict));
-	sha256_of(request, hash);
 	if (verdict->answer_len != reply.len - sizeof(*verdict) ||
 	    memcmp(verdict->ticket, run->ticket, sizeof(run->ticket)) != 0 ||
 	    memcmp(verdict->module, run->module, sizeof(run->module)) != 0 ||
-	    memcmp(verdict->request_hash, hash, sizeof(hash)) != 0 ||
+	    memcmp(verdict->request_hash, run->request_hash, sizeof(run->request_hash)) != 0 ||
 	    verdict->fuel_used > run->fuel)
 		return false;
 	result->answer = bytes_of(reply.data + sizeof(*verdict), verdict->answer_len);
@@ -294,7 +292,9 @@ void cli_verifier_run(struct cli_verifier *verifier, struct bytes module, struct
 
 	*ret_result = (struct cli_verifier_result){.state = CLI_VERIFIER_DIED};
 	sha256_of(module, run.module);
-	sha256_of(request, run.ticket); /* any bytes do: there is one question at a time */
+	sha256_of(request, run.request_hash);
+	/* Any bytes do as a ticket: there is one question at a time. */
+	memcpy(run.ticket, run.request_hash, sizeof(run.ticket));
 	if (buffer_put(&message, bytes_of(&run, sizeof(run))) != STATUS_OK ||
 	    buffer_put(&message, request) != STATUS_OK)
 		return;
@@ -302,7 +302,7 @@ void cli_verifier_run(struct cli_verifier *verifier, struct bytes module, struct
 		if (!ask(verifier, CALL_CHECK_RUN, buffer_bytes(&message), &kind, &reply))
 			return;
 		if (kind == CALL_CHECK_VERDICT) {
-			if (!take_verdict(reply, &run, request, ret_result))
+			if (!take_verdict(reply, &run, ret_result))
 				ret_result->state = CLI_VERIFIER_DIED;
 			return;
 		}

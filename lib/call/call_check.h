@@ -1,6 +1,7 @@
 /* call_check: the signer asks a verifier to run one policy on one request.
  *
- *   signer -> verifier  RUN {ticket, module, fuel, what} + exchange area (abi/policy_abi.h)
+ *   signer -> verifier  RUN {ticket, module, hash of the request, fuel, what} + exchange area
+ *                       (abi/policy_abi.h)
  *   verifier -> signer  VERDICT {ticket, module, hash of the request, outcome, fuel} + answer area
  *                       or NEED_MODULE {ticket, module}: the module is not in its cache
  *   signer -> verifier  MODULE {ticket, module, len, custom}: its bytes lie in the module window
@@ -8,7 +9,9 @@
  *                       the refusal; after LOADED the signer sends the RUN again
  *
  * The verifier is trusted with nothing: the signer compares ticket, module and request hash with
- * what it sent and decodes the answer strictly (M6). Fixed layout, little-endian, each message in
+ * what it sent and decodes the answer strictly (M6). It made the hash from its own copy of the
+ * request; the verifier gives it back and does not compute it, which would prove nothing of a
+ * verifier that was taken over and take a quarter of a check. Fixed layout, little-endian, each message in
  * one slot; the payload follows its struct directly and fills the rest of the slot's length. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CALL_CHECK_H
@@ -52,8 +55,9 @@ enum call_check_module_state {
 
 struct call_check_run {
 	uint8_t ticket[32];
-	uint8_t module[32]; /* SHA-256 of the module's bytes */
-	uint64_t fuel;      /* of this run; at most LIMIT_FUEL_PER_CHECK */
+	uint8_t module[32];       /* SHA-256 of the module's bytes */
+	uint8_t request_hash[32]; /* SHA-256 of the request bytes, which the verdict names again */
+	uint64_t fuel;            /* of this run; at most LIMIT_FUEL_PER_CHECK */
 	uint32_t what;      /* enum call_check_what */
 	uint32_t request_len;
 };
@@ -61,7 +65,7 @@ struct call_check_run {
 struct call_check_verdict {
 	uint8_t ticket[32];
 	uint8_t module[32];
-	uint8_t request_hash[32]; /* SHA-256 of the request bytes as the verifier saw them */
+	uint8_t request_hash[32]; /* as the run named it */
 	uint64_t fuel_used;
 	uint32_t outcome; /* enum call_check_outcome */
 	uint32_t answer_len;
@@ -89,7 +93,7 @@ struct call_check_module_state_reply {
 	uint32_t text_len; /* REFUSED: text for people follows */
 };
 
-_Static_assert(sizeof(struct call_check_run) == 80, "fixed layout");
+_Static_assert(sizeof(struct call_check_run) == 112, "fixed layout");
 _Static_assert(sizeof(struct call_check_verdict) == 112, "fixed layout");
 _Static_assert(sizeof(struct call_check_need_module) == 64, "fixed layout");
 _Static_assert(sizeof(struct call_check_module) == 72, "fixed layout");

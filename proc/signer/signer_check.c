@@ -40,6 +40,7 @@ static enum status send_run(struct verifier *verifier, const struct signer_check
 
 	memcpy(head.ticket, run->ticket, 32);
 	memcpy(head.module, run->module_hash, 32);
+	memcpy(head.request_hash, run->request_hash, 32);
 	status = ipc_reserve(verifier->channel, &slot);
 	if (status != STATUS_OK)
 		return status;

@@ -56,7 +56,7 @@ static void answer_verdict(struct verifier_module *module, const struct call_che
 
 	memcpy(verdict.ticket, request->ticket, sizeof(verdict.ticket));
 	memcpy(verdict.module, request->module, sizeof(verdict.module));
-	sha256_of(bytes, verdict.request_hash);
+	memcpy(verdict.request_hash, request->request_hash, sizeof(verdict.request_hash));
 	if (bytes.len <= POLICY_REQUEST_MAX &&
 	    wasm_policy_fresh(&module->policy, &area) == STATUS_OK) {
 		memcpy(area, bytes.data, bytes.len);

@@ -49,9 +49,9 @@ static struct call_check_verdict run_what(const uint8_t hash[32], struct bytes r
 	                             .request_len = (uint32_t)request.len,
 	                             .ticket = {9}};
 	struct call_check_verdict verdict = {0};
-	uint8_t request_hash[32];
 
 	memcpy(run.module, hash, 32);
+	sha256_of(request, run.request_hash);
 	memcpy(message, &run, sizeof(run));
 	memcpy(message + sizeof(run), request.data, request.len);
 	EXPECT(ask(CALL_CHECK_RUN, bytes_of(message, sizeof(run) + request.len), NOTHING) ==
@@ -59,8 +59,7 @@ static struct call_check_verdict run_what(const uint8_t hash[32], struct bytes r
 	if (reply_kind != CALL_CHECK_VERDICT)
 		return verdict;
 	memcpy(&verdict, reply.data, sizeof(verdict));
-	sha256_of(request, request_hash);
-	EXPECT(memcmp(verdict.request_hash, request_hash, 32) == 0);
+	EXPECT(memcmp(verdict.request_hash, run.request_hash, 32) == 0);
 	EXPECT(memcmp(verdict.module, hash, 32) == 0 && verdict.ticket[0] == 9);
 	EXPECT(reply.len == sizeof(verdict) + verdict.answer_len);
 	return verdict;

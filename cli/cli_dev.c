@@ -166,7 +166,8 @@ static void put_word(const char *word)
 int cli_dev_prepare(const struct cli_call *call, struct cli_serve *serve)
 {
 	char url[96], ca[CLI_PATH_MAX + 16], home[CLI_PATH_MAX + 16], path[CLI_PATH_MAX + 32],
-	    token_path[CLI_PATH_MAX], token[LIMIT_TOKEN_MAX + 1], address[BASE58_LEN(32) + 1];
+	    token_path[CLI_PATH_MAX], token[LIMIT_TOKEN_MAX + 1], address[BASE58_LEN(32) + 1],
+	    hex[HEX_LEN(32) + 1];
 	struct cli_server_options options = {.server = url, .ca = ca, .home = home};
 	static struct authz_wallet_record wallet;
 	static struct cli_grant grant;
@@ -204,6 +205,7 @@ int cli_dev_prepare(const struct cli_call *call, struct cli_serve *serve)
 	if (result == CLI_YES)
 		result = cli_token_read(call, token_path, token);
 	SECRET_WIPE(user);
+	hex_encode(BYTES_OF_ARRAY(server.deployment_key), hex);
 	cli_server_close(&server);
 	if (result != CLI_YES ||
 	    base58_encode(BYTES_OF_ARRAY(wallet.address), address, sizeof(address)) != STATUS_OK)
@@ -212,6 +214,9 @@ int cli_dev_prepare(const struct cli_call *call, struct cli_serve *serve)
 	       token);
 	put_word(ca);
 	printf("\nexport CLAVIGER_WALLET=%s\nexport CLAVIGER_ADDRESS=%s\n", DEV_NAME, address);
+	printf("export CLAVIGER_SERVER=%s\nexport CLAVIGER_TOKEN=%s\nexport CLAVIGER_CA=", url, token);
+	put_word(ca);
+	printf("\nexport CLAVIGER_DEPLOYMENT_KEY=%s\n", hex);
 	SECRET_WIPE(token);
 	return CLI_YES;
 }

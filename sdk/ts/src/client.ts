@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+// The signer's native API, call by call, with the rules of when to try again.
+//
+// A status below 500 promises that nothing was signed or counted. 429 and 503 say "later", with
+// Retry-After; 504, 502 and a lost connection leave open whether it was signed, and then the same bytes
+// under the same Idempotency-Key are safe to send again: they are signed and counted once. Everything
+// else is an answer, and asking again would not change it.
+import { ClavigerError, ownError, SignerErrorCode, type GrantReason, type Refusal } from './errors.js';
+import * as json from './json.js';
+import { defaultTransport, type Answer, type Transport } from './transport.js';
+
+export interface RetryRules {
+  /** How often one request is sent at most. Default 4. */
+  readonly attempts?: number;
+  /** No attempt begins later than this after the first one. Default 20 000: a blockhash lives a minute. */
+  readonly deadlineMs?: number;
+}
+
+export interface ClientConfig {
+  /** `https://host:8200`. */
+  readonly url: string;
+  /** The client's token, or where to get it: asked before every request, so that tokens can rotate. */
+  readonly token: string | (() => string | Promise<string>);
+  /** PEM of the certificate that `claviger serve` writes to ca.pem. Node only; else the system's. */
+  readonly ca?: string | undefined;
+  readonly retry?: RetryRules | undefined;
+  /** For one attempt. Default 10 000. */
+  readonly timeoutMs?: number | undefined;
+  /** For tests and for runtimes of other kinds. */
+  readonly transport?: Transport | undefined;
+  /** Says that a request will be sent again. */
+  readonly onRetry?: ((error: ClavigerError, attempt: number, waitMs: number) => void) | undefined;
+}
+
+export interface CallOptions {
+  readonly abortSignal?: AbortSignal | undefined;
+  /** 1 to 128 printable characters; else one is made for each call. */
+  readonly idempotencyKey?: string | undefined;
+}
+
+export interface TableHint {
+  readonly table: string;
+  readonly index: number;
+  readonly address: string;
+}
+
+/** One signature that is asked for: exactly one of `transaction` and `message`. */
+export interface SignRequest {
+  /** Name, base58 address, or the 64 hex digits of its id. */
+  readonly wallet: string;
+  /** A legacy, v0 or v1 transaction on the wire, or its message alone. */
+  readonly transaction?: Uint8Array;
+  /** The exact bytes of an off-chain message. */
+  readonly message?: Uint8Array;
+  /** Id of the grant to use; else all live ones are tried, oldest first. */
+  readonly grant?: string | undefined;
+  /** What stands in lookup tables, for descriptions only: a hint allows nothing. */
+  readonly tables?: readonly TableHint[] | undefined;
+  /** Give back the transaction with its signature in place. */
+  readonly wire?: boolean;
+  /** Every constraint that fails, not only the first. */
+  readonly explain?: boolean;
+}
+
+export interface Sequence {
+  readonly boot: bigint;
+  readonly number: bigint;
+}
+
+export interface Signed {
+  readonly signature: Uint8Array;
+  readonly decision: string;
+  readonly messageHash: string;
+  readonly sequence: Sequence;
+  readonly signerIndex: number;
+  readonly requiredSigners: number;
+  readonly missingSigners: readonly string[];
+  /** These bytes were signed before, and counted once. */
+  readonly repeated: boolean;
+  readonly transaction?: Uint8Array;
+}
+
+export interface Facts {
+  readonly lamportsOut: bigint;
+  readonly feeLamports: bigint;
+  readonly tokens: readonly { readonly mint: string; readonly amount: bigint }[];
+}
+
+/** A dry run. `verdict` is what a signature would have met just then. */
+export interface Checked {
+  readonly verdict: 'allow' | 'deny';
+  readonly code: string;
+  readonly decision: string;
+  readonly messageHash: string;
+  readonly sequence: Sequence;
+  readonly facts: Facts;
+  readonly reasons: readonly GrantReason[];
+}
+
+export interface Grant {
+  readonly id: string;
+  readonly module: string;
+  readonly notBefore: bigint | null;
+  readonly expires: bigint | null;
+  readonly usesLeft: bigint | null;
+  readonly frozen: boolean;
+}
+
+export interface Wallet {
+  readonly id: string;
+  readonly address: string;
+  readonly name: string;
+  readonly origin: string;
+  readonly frozen: boolean;
+  readonly version: bigint;
+  readonly grants: readonly Grant[];
+}
+
+export interface Channel {
+  readonly deployment: string;
+  readonly deploymentKey: string;
+  readonly boot: bigint;
+  readonly tpm: string;
+  readonly certificates: { readonly authority: Uint8Array | null; readonly signer: Uint8Array | null };
+}
+
+export interface Status {
+  readonly deployment: string;
+  readonly tpm: string;
+  readonly unsealed: boolean;
+  readonly frozen: boolean;
+  readonly boot: bigint;
+}
+
+/** Requests of one batch: the signer's own bound. */
+export const BATCH_MAX = 16;
+
+/** `open` calls carry no token: they are made before it is known who answers. */
+type Kind = 'signs' | 'reads' | 'open';
+
+const FIRST_WAIT_MS = 50;
+const LONGEST_WAIT_MS = 2_000;
+
+const sequenceOf = (from: json.Json): Sequence => {
+  const sequence = json.object(from['sequence'], 'sequence');
+  return { boot: json.u64(sequence, 'boot'), number: json.u64(sequence, 'number') };
+};
+
+function signedOf(from: json.Json): Signed {
+  return {
+    signature: json.bytes(from, 'signature'),
+    decision: json.text(from, 'decision'),
+    messageHash: json.text(from, 'message_hash'),
+    sequence: sequenceOf(from),
+    signerIndex: json.small(from, 'signer_index'),
+    requiredSigners: json.small(from, 'required_signers'),
+    missingSigners: json.texts(from, 'missing_signers'),
+    repeated: from['repeated'] === true,
+    ...(from['transaction'] === undefined ? {} : { transaction: json.bytes(from, 'transaction') }),
+  };
+}
+
+function checkedOf(from: json.Json): Checked {
+  const verdict = json.text(from, 'verdict');
+  if (verdict !== 'allow' && verdict !== 'deny')
+    throw ownError(SignerErrorCode.PARSING_ERROR, 'answer_malformed', `"verdict" is ${verdict}`);
+  const facts = json.object(from['facts'], 'facts');
+  return {
+    verdict,
+    code: json.text(from, 'code'),
+    decision: json.text(from, 'decision'),
+    messageHash: json.text(from, 'message_hash'),
+    sequence: sequenceOf(from),
+    facts: {
+      lamportsOut: json.u64(facts, 'lamports_out'),
+      feeLamports: json.u64(facts, 'fee_lamports'),
+      tokens: json.list(facts, 'tokens', (token) => ({ mint: json.text(token, 'mint'), amount: json.u64(token, 'amount') })),
+    },
+    reasons: json.reasonsOf(from),
+  };
+}
+
+function walletOf(from: json.Json): Wallet {
+  return {
+    id: json.text(from, 'id'),
+    address: json.text(from, 'address'),
+    name: json.text(from, 'name'),
+    origin: json.text(from, 'origin'),
+    frozen: json.flag(from, 'frozen'),
+    version: json.u64(from, 'version'),
+    grants: json.list(from, 'grants', (grant) => ({
+      id: json.text(grant, 'id'),
+      module: json.text(grant, 'module'),
+      notBefore: json.u64OrNull(grant, 'not_before'),
+      expires: json.u64OrNull(grant, 'expires'),
+      usesLeft: json.u64OrNull(grant, 'uses_left'),
+      frozen: json.flag(grant, 'frozen'),
+    })),
+  };
+}
+
+function refusalOf(status: number, problem: json.Json | undefined, retryAfter: string | null): { text: string; refusal: Refusal } {
+  const seconds = retryAfter === null || !/^[0-9]{1,6}$/.test(retryAfter) ? undefined : Number(retryAfter);
+  const later = seconds === undefined ? {} : { retryAfterMs: seconds * 1000 };
+  if (problem === undefined) {
+    const refusal = { status, reason: 'answer_malformed', retryable: [429, 502, 503, 504].includes(status), reasons: [], ...later };
+    return { text: `status ${status} without a reason: is this a signer?`, refusal };
+  }
+  const decision = problem['decision'] === undefined ? {} : { decision: json.text(problem, 'decision') };
+  const hash = problem['message_hash'] === undefined ? {} : { messageHash: json.text(problem, 'message_hash') };
+  const refusal = {
+    status,
+    reason: json.text(problem, 'code'),
+    retryable: json.flag(problem, 'retryable'),
+    reasons: json.reasonsOf(problem),
+    ...later, ...decision, ...hash,
+  };
+  const tail = refusal.decision === undefined ? '' : ` (decision ${refusal.decision})`;
+  return { text: `${refusal.reason}: ${json.text(problem, 'detail')}${tail}`, refusal };
+}
+
+function parse(body: Uint8Array): json.Json | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    return json.isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** May this very request be sent again, by itself, without asking anybody? */
+function triesAgain(error: ClavigerError): boolean {
+  return error.retryable && (error.status === undefined || [429, 502, 503, 504].includes(error.status));
+}
+
+/** Resolves after `ms`; rejects at once, with the signal's reason, when that is aborted. */
+function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal?.reason);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener('abort', stop, { once: true });
+  });
+}
+
+function bodyOf(request: SignRequest): json.Json {
+  if ((request.transaction === undefined) === (request.message === undefined))
+    throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', 'exactly one of "transaction" and "message" is needed');
+  return {
+    wallet: request.wallet,
+    ...(request.transaction === undefined ? {} : { transaction: json.toBase64(request.transaction) }),
+    ...(request.message === undefined ? {} : { message: json.toBase64(request.message) }),
+    ...(request.grant === undefined ? {} : { grant: request.grant }),
+    ...(request.tables === undefined ? {} : { tables: request.tables }),
+    ...(request.wire === undefined ? {} : { wire: request.wire }),
+    ...(request.explain === undefined ? {} : { explain: request.explain }),
+  };
+}
+
+export class ClavigerClient {
+  readonly #base: URL;
+  readonly #config: ClientConfig;
+  readonly #send: Transport;
+  readonly #attempts: number;
+  readonly #deadlineMs: number;
+
+  constructor(config: ClientConfig) {
+    try {
+      this.#base = new URL(config.url);
+    } catch (error) {
+      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"url" is not a URL', error);
+    }
+    if (this.#base.protocol !== 'https:')
+      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"url" must begin with https://: a token travels there');
+    this.#config = config;
+    this.#send = config.transport ?? defaultTransport(config.ca);
+    this.#attempts = Math.max(1, config.retry?.attempts ?? 4);
+    this.#deadlineMs = config.retry?.deadlineMs ?? 20_000;
+  }
+
+  /** Sign one transaction or message. The signature is NOT checked here: createClavigerSigner does. */
+  async sign(request: SignRequest, options: CallOptions = {}): Promise<Signed> {
+    return signedOf(await this.#call('POST', '/api/v1/sign', bodyOf(request), options, 'signs'));
+  }
+
+  /** Dry run: what would the signer say? Signs and counts nothing. */
+  async check(request: SignRequest, options: CallOptions = {}): Promise<Checked> {
+    return checkedOf(await this.#call('POST', '/api/v1/check', bodyOf(request), options, 'reads'));
+  }
+
+  /** Up to 16 at once. With `atomic` all are signed, or none and it rejects; else each has its own result. */
+  async batch(requests: readonly SignRequest[], options: CallOptions & { readonly atomic?: boolean } = {}): Promise<(Signed | ClavigerError)[]> {
+    if (requests.length === 0 || requests.length > BATCH_MAX)
+      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', `a batch has 1 to ${BATCH_MAX} requests`);
+    const body = { requests: requests.map(bodyOf), atomic: options.atomic === true };
+    const answer = await this.#call('POST', '/api/v1/batch', body, options, 'signs');
+    const results = json.list(answer, 'results', (result) => {
+      const status = json.small(result, 'status');
+      if (status === 200) return signedOf(result);
+      const { text, refusal } = refusalOf(status, result, null);
+      return new ClavigerError(SignerErrorCode.REMOTE_API_ERROR, text, refusal);
+    });
+    if (results.length !== requests.length)
+      throw ownError(SignerErrorCode.PARSING_ERROR, 'answer_malformed', 'another number of results than of requests');
+    return results;
+  }
+
+  async wallet(reference: string, options: CallOptions = {}): Promise<Wallet> {
+    return walletOf(await this.#call('GET', `/api/v1/wallets/${encodeURIComponent(reference)}`, undefined, options, 'reads'));
+  }
+
+  /** One receipt, as deterministic CBOR (spec/receipts.md), by decision id or message hash. */
+  async receipt(id: string, options: CallOptions = {}): Promise<Uint8Array> {
+    return json.bytes(await this.#call('GET', `/api/v1/decisions/${encodeURIComponent(id)}`, undefined, options, 'reads'), 'receipt');
+  }
+
+  async channel(options: CallOptions = {}): Promise<Channel> {
+    const from = await this.#call('GET', '/api/v1/channel', undefined, options, 'open');
+    const certificates = json.object(from['certificates'], 'certificates');
+    const certificate = (role: string) => (certificates[role] === null ? null : json.bytes(certificates, role));
+    return {
+      deployment: json.text(from, 'deployment'),
+      deploymentKey: json.text(from, 'deployment_key'),
+      boot: json.u64(from, 'boot'),
+      tpm: json.text(from, 'tpm'),
+      certificates: { authority: certificate('authority'), signer: certificate('signer') },
+    };
+  }
+
+  async status(options: CallOptions = {}): Promise<Status> {
+    const from = await this.#call('GET', '/api/v1/status', undefined, options, 'open');
+    return {
+      deployment: json.text(from, 'deployment'),
+      tpm: json.text(from, 'tpm'),
+      unsealed: json.flag(from, 'unsealed'),
+      frozen: json.flag(from, 'frozen'),
+      boot: json.u64(from, 'boot'),
+    };
+  }
+
+  async #call(method: 'GET' | 'POST', path: string, body: json.Json | undefined, options: CallOptions, kind: Kind): Promise<json.Json> {
+    const url = new URL(path, this.#base);
+    const headers: Record<string, string> = { accept: 'application/json' };
+    if (body !== undefined) headers['content-type'] = 'application/json';
+    // One key for all attempts: they are one request.
+    if (kind === 'signs') headers['idempotency-key'] = options.idempotencyKey ?? crypto.randomUUID();
+    const text = body === undefined ? {} : { body: JSON.stringify(body) };
+    const end = Date.now() + this.#deadlineMs;
+    for (let attempt = 1; ; attempt++) {
+      options.abortSignal?.throwIfAborted();
+      try {
+        if (kind !== 'open') {
+          const token = typeof this.#config.token === 'string' ? this.#config.token : await this.#config.token();
+          headers['authorization'] = `Bearer ${token}`;
+        }
+        return await this.#once({ method, url, headers, ...text }, options.abortSignal);
+      } catch (error) {
+        options.abortSignal?.throwIfAborted();
+        if (!(error instanceof ClavigerError) || !triesAgain(error) || attempt >= this.#attempts) throw error;
+        const backoff = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 4 ** (attempt - 1)) * (0.5 + Math.random() / 2);
+        const waitMs = Math.max(backoff, error.retryAfterMs ?? 0);
+        if (Date.now() + waitMs >= end) throw error;
+        this.#config.onRetry?.(error, attempt, waitMs);
+        await wait(waitMs, options.abortSignal);
+      }
+    }
+  }
+
+  async #once(request: { method: 'GET' | 'POST'; url: URL; headers: Record<string, string>; body?: string }, abort: AbortSignal | undefined): Promise<json.Json> {
+    const timeout = AbortSignal.timeout(this.#config.timeoutMs ?? 10_000);
+    let answer: Answer;
+    try {
+      answer = await this.#send({ ...request, signal: abort === undefined ? timeout : AbortSignal.any([abort, timeout]) });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ClavigerError(SignerErrorCode.HTTP_ERROR, `no answer from ${this.#base.host}: ${why}`,
+        { reason: 'no_connection', retryable: !isCertificateTrouble(error), reasons: [] }, error);
+    }
+    const found = parse(answer.body);
+    if (answer.status === 200 && found !== undefined) return found;
+    if (answer.status === 200)
+      throw ownError(SignerErrorCode.PARSING_ERROR, 'answer_malformed', 'the answer is not a JSON object: is this a signer?');
+    const { text, refusal } = refusalOf(answer.status, found?.['code'] === undefined ? undefined : found, answer.header('retry-after'));
+    throw new ClavigerError(SignerErrorCode.REMOTE_API_ERROR, text, refusal);
+  }
+}
+
+/** A certificate that does not fit today will not fit in a second. */
+function isCertificateTrouble(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /CERT|SIGNATURE|ALTNAME|ISSUER|SELF_SIGNED/.test(code);
+}

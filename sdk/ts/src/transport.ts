@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a request reaches the signer: in Node over node:https with the signer's own certificate and
+// kept connections, elsewhere over fetch. Both read a bounded answer and follow no redirect.
+import type { Agent } from 'node:https';
+import { ownError, SignerErrorCode } from './errors.js';
+
+export interface Request {
+  readonly method: 'GET' | 'POST';
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+export interface Answer {
+  readonly status: number;
+  header(name: string): string | null;
+  readonly body: Uint8Array;
+}
+
+/** Sends one request. Rejects when no whole answer came; must honour `signal`. */
+export type Transport = (request: Request) => Promise<Answer>;
+
+/** Longest answer that is read: the signer's own bound for a page of receipts, and more. */
+export const ANSWER_MAX_BYTES = 2 * 1024 * 1024;
+
+class TooLong extends Error {
+  constructor() {
+    super(`an answer of more than ${ANSWER_MAX_BYTES} bytes`);
+  }
+}
+
+function join(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function isNode(): boolean {
+  return typeof process !== 'undefined' && typeof process.versions?.node === 'string';
+}
+
+/** The transport for where this runs. `ca`: PEM of the certificates to trust, instead of the system's. */
+export function defaultTransport(ca: string | undefined): Transport {
+  if (isNode()) return nodeTransport(ca);
+  if (ca !== undefined) {
+    throw ownError(SignerErrorCode.CONFIG_ERROR, 'config',
+      '"ca" works in Node only: a browser trusts what its system trusts');
+  }
+  return fetchTransport;
+}
+
+export function nodeTransport(ca: string | undefined): Transport {
+  let agent: Promise<{ agent: Agent; https: typeof import('node:https') }> | undefined;
+  const open = async () => {
+    const https = await import('node:https');
+    const options = { keepAlive: true, minVersion: 'TLSv1.3' as const, ...(ca === undefined ? {} : { ca }) };
+    return { agent: new https.Agent(options), https };
+  };
+  return async ({ method, url, headers, body, signal }) => {
+    const { agent: shared, https } = await (agent ??= open());
+    const data = body === undefined ? undefined : new TextEncoder().encode(body);
+    const all = data === undefined ? headers : { ...headers, 'content-length': String(data.length) };
+    return new Promise<Answer>((resolve, reject) => {
+      const request = https.request(url, { method, agent: shared, headers: all, signal }, (response) => {
+        const parts: Uint8Array[] = [];
+        let length = 0;
+        response.on('data', (part: Uint8Array) => {
+          length += part.length;
+          if (length > ANSWER_MAX_BYTES) response.destroy(new TooLong());
+          else parts.push(part);
+        });
+        response.on('error', reject);
+        response.on('end', () => resolve({
+          status: response.statusCode ?? 0,
+          header: (name) => {
+            const value = response.headers[name.toLowerCase()];
+            return value === undefined ? null : String(value);
+          },
+          body: join(parts, length),
+        }));
+      });
+      request.on('error', reject);
+      request.end(data);
+    });
+  };
+}
+
+const fetchTransport: Transport = async ({ method, url, headers, body, signal }) => {
+  const response = await fetch(url, {
+    method, headers, signal, redirect: 'error', credentials: 'omit', cache: 'no-store',
+    ...(body === undefined ? {} : { body }),
+  });
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const reader = response.body?.getReader();
+  for (; reader !== undefined;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > ANSWER_MAX_BYTES) {
+      await reader.cancel();
+      throw new TooLong();
+    }
+    parts.push(value);
+  }
+  return { status: response.status, header: (name) => response.headers.get(name), body: join(parts, length) };
+};

@@ -55,6 +55,28 @@ uint64_t wire_take_u64(struct wire_reader *reader)
 	return at != NULL ? load_le64(at) : 0;
 }
 
+uint16_t wire_take_be16(struct wire_reader *reader)
+{
+	return __builtin_bswap16(wire_take_u16(reader));
+}
+
+uint32_t wire_take_be32(struct wire_reader *reader)
+{
+	return __builtin_bswap32(wire_take_u32(reader));
+}
+
+uint64_t wire_take_be64(struct wire_reader *reader)
+{
+	return __builtin_bswap64(wire_take_u64(reader));
+}
+
+struct bytes wire_take_n(struct wire_reader *reader, size_t len)
+{
+	const uint8_t *at = take(reader, len);
+
+	return bytes_of(at, at != NULL ? len : 0);
+}
+
 bool wire_take_bool(struct wire_reader *reader)
 {
 	uint8_t value = wire_take_u8(reader);

@@ -1,0 +1,243 @@
+/* A real quote of swtpm, and a forgery that tpm2_checkquote 5.4 accepts: a restricted key signed
+ * bytes that differ from a TPM's own statement in the first byte and say other PCRs (H5, H6, S7).
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attest_quote.h"
+
+#include "base_check.h"
+#include "base_test.h"
+
+static const uint8_t key_der[] = {
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04, 0x65, 0x58, 0x64, 0x5d, 0x39,
+    0x28, 0x12, 0xaa, 0x15, 0x0e, 0xd0, 0x4b, 0xfc, 0x3d, 0x34, 0x5c, 0x6c, 0xdc, 0xa0, 0xf1, 0x96,
+    0xd8, 0x10, 0xda, 0x51, 0x6e, 0xd2, 0x66, 0xb3, 0xa2, 0xa0, 0x4d, 0x33, 0x04, 0xaa, 0xfe, 0xcd,
+    0xb2, 0x2a, 0xf3, 0x02, 0x20, 0xb1, 0xa2, 0xf5, 0x35, 0x83, 0x7b, 0x06, 0x9d, 0xb9, 0xf8, 0x41,
+    0xc9, 0xce, 0x5d, 0xa4, 0xf8, 0x6e, 0xd9, 0xba, 0xce, 0x1a, 0xf3};
+static const uint8_t good_statement[] = {
+    0xff, 0x54, 0x43, 0x47, 0x80, 0x18, 0x00, 0x22, 0x00, 0x0b, 0xd8, 0xc6, 0xc1, 0x83, 0xe9,
+    0x60, 0x69, 0x3a, 0x4c, 0xea, 0xaf, 0x12, 0xc1, 0xe3, 0x3c, 0x1a, 0x93, 0x44, 0x0e, 0x4a,
+    0x1d, 0x3a, 0x81, 0xd1, 0x8b, 0xd6, 0xfc, 0x40, 0x03, 0x70, 0xa3, 0xec, 0x00, 0x20, 0x9c,
+    0x01, 0x79, 0x58, 0x1a, 0x0a, 0x9d, 0xb4, 0x90, 0x85, 0x88, 0x14, 0x3b, 0x96, 0x6b, 0x2d,
+    0xf5, 0x06, 0xba, 0x12, 0xe4, 0x52, 0x9b, 0xe5, 0xf7, 0x62, 0x37, 0x97, 0x4c, 0x32, 0x8c,
+    0xb5, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0xb6, 0x1b, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00,
+    0x00, 0x00, 0x01, 0x20, 0x19, 0x10, 0x23, 0x00, 0x16, 0x36, 0x36, 0x00, 0x00, 0x00, 0x01,
+    0x00, 0x0b, 0x03, 0x00, 0x08, 0x00, 0x00, 0x20, 0x70, 0x9f, 0xc0, 0x19, 0xe6, 0x93, 0x0e,
+    0xf9, 0xb0, 0x83, 0x2c, 0x4e, 0x31, 0x8f, 0x79, 0xf9, 0x7f, 0x83, 0x1a, 0xdc, 0x07, 0x76,
+    0x2b, 0xd4, 0xce, 0x31, 0x5b, 0x68, 0x96, 0x5c, 0x48, 0xd1};
+static const uint8_t good_signature[] = {
+    0x00, 0x18, 0x00, 0x0b, 0x00, 0x20, 0x0e, 0x84, 0x04, 0x32, 0x7d, 0xd3, 0xf2, 0x31, 0xaa,
+    0xb7, 0xa6, 0x10, 0x91, 0x0f, 0xdd, 0x99, 0xaa, 0xa2, 0x15, 0x5d, 0x83, 0xd9, 0x4f, 0xc4,
+    0xcf, 0x50, 0xb8, 0x34, 0x8a, 0xe5, 0xc4, 0xaa, 0x00, 0x20, 0xbb, 0xa4, 0xaa, 0xfe, 0x31,
+    0x25, 0x5d, 0xf5, 0x4d, 0x64, 0x28, 0x9e, 0xd4, 0x5b, 0x3f, 0x77, 0xb0, 0x9c, 0xbf, 0x03,
+    0xad, 0xce, 0x2a, 0x44, 0xbb, 0x64, 0x21, 0xbd, 0xcf, 0x1d, 0x0b, 0xe2};
+static const uint8_t forged_statement[] = {
+    0x00, 0x54, 0x43, 0x47, 0x80, 0x18, 0x00, 0x22, 0x00, 0x0b, 0xd8, 0xc6, 0xc1, 0x83, 0xe9,
+    0x60, 0x69, 0x3a, 0x4c, 0xea, 0xaf, 0x12, 0xc1, 0xe3, 0x3c, 0x1a, 0x93, 0x44, 0x0e, 0x4a,
+    0x1d, 0x3a, 0x81, 0xd1, 0x8b, 0xd6, 0xfc, 0x40, 0x03, 0x70, 0xa3, 0xec, 0x00, 0x20, 0x9c,
+    0x01, 0x79, 0x58, 0x1a, 0x0a, 0x9d, 0xb4, 0x90, 0x85, 0x88, 0x14, 0x3b, 0x96, 0x6b, 0x2d,
+    0xf5, 0x06, 0xba, 0x12, 0xe4, 0x52, 0x9b, 0xe5, 0xf7, 0x62, 0x37, 0x97, 0x4c, 0x32, 0x8c,
+    0xb5, 0x00, 0x00, 0x00, 0x00, 0x00, 0x03, 0xb6, 0x1b, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00,
+    0x00, 0x00, 0x01, 0x20, 0x19, 0x10, 0x23, 0x00, 0x16, 0x36, 0x36, 0x00, 0x00, 0x00, 0x01,
+    0x00, 0x0b, 0x03, 0x00, 0x08, 0x00, 0x00, 0x20, 0x38, 0xf2, 0x51, 0x1b, 0x52, 0x26, 0xbe,
+    0xd5, 0x81, 0x1b, 0x5d, 0x0b, 0x02, 0x3f, 0xcf, 0x4f, 0xf9, 0xeb, 0x37, 0xaf, 0x44, 0xc5,
+    0x5a, 0x54, 0x37, 0x3f, 0x8e, 0x91, 0x61, 0x2f, 0x7f, 0xd2};
+static const uint8_t forged_signature[] = {
+    0x00, 0x18, 0x00, 0x0b, 0x00, 0x20, 0x6d, 0x7f, 0xa3, 0xa5, 0x6d, 0x43, 0x47, 0x8f, 0x0f,
+    0xa5, 0x5b, 0x6d, 0xec, 0xb8, 0xee, 0x55, 0xb1, 0xaa, 0x22, 0x4e, 0x93, 0xf0, 0x10, 0x42,
+    0x4e, 0x47, 0xf2, 0x82, 0xf8, 0xf3, 0xb2, 0xd8, 0x00, 0x20, 0xf1, 0x46, 0x57, 0x50, 0xc1,
+    0x7f, 0x24, 0xc7, 0x6b, 0xe7, 0x7c, 0x18, 0xfe, 0x9d, 0x9a, 0x18, 0x46, 0x0a, 0x1e, 0x7d,
+    0xbf, 0xa1, 0xef, 0x82, 0xb4, 0xb9, 0x57, 0x5c, 0xc2, 0x5a, 0x33, 0xf4};
+static const uint8_t good_value[] = {
+    0x14, 0xad, 0xf0, 0x16, 0x3c, 0x3e, 0xba, 0x0e, 0xd3, 0x3a, 0xfd, 0xba, 0xa1, 0x8d, 0x99, 0x16,
+    0x60, 0xd9, 0x8d, 0xbe, 0xb6, 0x7b, 0x5a, 0x7d, 0x40, 0xa6, 0x41, 0x66, 0x3f, 0x29, 0x39, 0x21};
+static const uint8_t forged_value[] = {
+    0xd4, 0x09, 0xa8, 0xbd, 0x09, 0x1e, 0xa5, 0x08, 0x6a, 0xdb, 0x35, 0x99, 0x3e, 0xc6, 0x5d, 0xdb,
+    0xc7, 0xc3, 0xc7, 0x5f, 0x4f, 0xab, 0x7f, 0xf7, 0xbb, 0x1e, 0xc9, 0xea, 0xc6, 0xa5, 0x6d, 0x4d};
+static const uint8_t nonce[] = {0x9c, 0x01, 0x79, 0x58, 0x1a, 0x0a, 0x9d, 0xb4, 0x90, 0x85, 0x88,
+                                0x14, 0x3b, 0x96, 0x6b, 0x2d, 0xf5, 0x06, 0xba, 0x12, 0xe4, 0x52,
+                                0x9b, 0xe5, 0xf7, 0x62, 0x37, 0x97, 0x4c, 0x32, 0x8c, 0xb5};
+
+static struct keys_public key;
+static struct attest_pcrs pcrs;
+
+/* file_of writes the 668 bytes of tpm2_quote -o for one PCR, 11, of the SHA-256 bank. */
+static struct bytes file_of(const uint8_t value[32])
+{
+	static uint8_t file[668];
+
+	memset(file, 0, sizeof(file));
+	file[0] = 1;
+	file[4] = ATTEST_ALG_SHA256;
+	file[6] = 3;
+	file[8] = 1 << 3;
+	file[132] = 1;
+	file[136] = 1;
+	file[140] = 32;
+	memcpy(file + 142, value, 32);
+	return BYTES_OF_ARRAY(file);
+}
+
+static enum attest_verdict check(struct bytes statement, struct bytes signature,
+                                 const uint8_t value[32], struct bytes extra,
+                                 const struct attest_selection *wanted)
+{
+	struct attest_question question = {
+	    .key = &key, .extra = &extra, .pcrs = &pcrs, .wanted = wanted};
+	struct attest_signature taken;
+	struct attest_statement said;
+
+	CHECK(attest_pcrs_take(file_of(value), NULL, &pcrs) == STATUS_OK);
+	if (attest_signature_take(signature, &key, &taken) != STATUS_OK)
+		return ATTEST_REFUSED_SIGNATURE_FORM;
+	return attest_quote_check(&question, statement, &taken, &said);
+}
+
+static enum attest_verdict check_good(struct bytes statement)
+{
+	return check(statement, BYTES_OF_ARRAY(good_signature), good_value, BYTES_OF_ARRAY(nonce),
+	             NULL);
+}
+
+static void test_a_quote_of_a_tpm_is_accepted(void)
+{
+	EXPECT(check_good(BYTES_OF_ARRAY(good_statement)) == ATTEST_ACCEPTED);
+}
+
+static void test_a_signature_over_what_the_tpm_did_not_make_is_refused(void)
+{
+	struct attest_signature signature;
+
+	/* The signature is the key's own, and all else fits: only the magic is not there. */
+	EXPECT(attest_signature_take(BYTES_OF_ARRAY(forged_signature), &key, &signature) ==
+	           STATUS_OK &&
+	       attest_signature_check(&signature, &key, BYTES_OF_ARRAY(forged_statement)) ==
+	           STATUS_OK);
+	EXPECT(check(BYTES_OF_ARRAY(forged_statement), BYTES_OF_ARRAY(forged_signature),
+	             forged_value, BYTES_OF_ARRAY(nonce), NULL) == ATTEST_REFUSED_MAGIC);
+}
+
+static void test_another_question_other_pcrs_and_other_values_are_refused(void)
+{
+	struct attest_selection wanted;
+	uint8_t other[32];
+
+	memcpy(other, nonce, sizeof(other));
+	other[31] ^= 1;
+	EXPECT(check(BYTES_OF_ARRAY(good_statement), BYTES_OF_ARRAY(good_signature), good_value,
+	             BYTES_OF_ARRAY(other), NULL) == ATTEST_REFUSED_EXTRA);
+	EXPECT(check(BYTES_OF_ARRAY(good_statement), BYTES_OF_ARRAY(good_signature), good_value,
+	             bytes_of(nonce, 31), NULL) == ATTEST_REFUSED_EXTRA);
+	EXPECT(check(BYTES_OF_ARRAY(good_statement), BYTES_OF_ARRAY(good_signature), forged_value,
+	             BYTES_OF_ARRAY(nonce), NULL) == ATTEST_REFUSED_PCR_DIGEST);
+	EXPECT(attest_selection_parse("sha256:11", &wanted) == STATUS_OK);
+	EXPECT(check(BYTES_OF_ARRAY(good_statement), BYTES_OF_ARRAY(good_signature), good_value,
+	             BYTES_OF_ARRAY(nonce), &wanted) == ATTEST_ACCEPTED);
+	EXPECT(attest_selection_parse("sha256:0,11", &wanted) == STATUS_OK);
+	EXPECT(check(BYTES_OF_ARRAY(good_statement), BYTES_OF_ARRAY(good_signature), good_value,
+	             BYTES_OF_ARRAY(nonce), &wanted) == ATTEST_REFUSED_PCR_SELECTION);
+	EXPECT(attest_selection_parse("sha1:11", &wanted) == STATUS_OK);
+	EXPECT(check(BYTES_OF_ARRAY(good_statement), BYTES_OF_ARRAY(good_signature), good_value,
+	             BYTES_OF_ARRAY(nonce), &wanted) == ATTEST_REFUSED_PCR_SELECTION);
+}
+
+static void test_every_changed_bit_and_every_cut_is_refused(void)
+{
+	uint8_t bent[sizeof(good_statement) + 1];
+
+	memcpy(bent, good_statement, sizeof(good_statement));
+	bent[sizeof(good_statement)] = 0;
+	for (size_t i = 0; i < 8 * sizeof(good_statement); i++) {
+		bent[i / 8] ^= (uint8_t)(1 << i % 8);
+		EXPECT(check_good(bytes_of(bent, sizeof(good_statement))) ==
+		       ATTEST_REFUSED_SIGNATURE);
+		bent[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+	for (size_t len = 0; len < sizeof(good_statement); len++)
+		EXPECT(check_good(bytes_of(good_statement, len)) == ATTEST_REFUSED_SIGNATURE);
+	EXPECT(check_good(BYTES_OF_ARRAY(bent)) == ATTEST_REFUSED_SIGNATURE);
+}
+
+/* The same without the signature in the way: what an owner of the key could sign. */
+static void test_the_statement_itself_has_one_form(void)
+{
+	struct attest_statement said;
+	uint8_t bent[sizeof(good_statement) + 1];
+
+	EXPECT(attest_statement_take(BYTES_OF_ARRAY(good_statement), ATTEST_TYPE_QUOTE, &said) ==
+	       ATTEST_GOOD);
+	EXPECT(said.reset_count == 1 && said.firmware == UINT64_C(0x2019102300163636));
+	for (size_t len = 0; len < sizeof(good_statement); len++)
+		EXPECT(attest_statement_take(bytes_of(good_statement, len), ATTEST_TYPE_QUOTE,
+		                             &said) == ATTEST_BAD_FORM);
+	memcpy(bent, good_statement, sizeof(good_statement));
+	bent[sizeof(good_statement)] = 0;
+	EXPECT(attest_statement_take(BYTES_OF_ARRAY(bent), ATTEST_TYPE_QUOTE, &said) ==
+	       ATTEST_BAD_TAIL);
+	EXPECT(attest_statement_take(BYTES_OF_ARRAY(good_statement), ATTEST_TYPE_NV, &said) ==
+	       ATTEST_BAD_TYPE);
+	bent[5] = 0x17; /* TPM2_Certify */
+	EXPECT(attest_statement_take(bytes_of(bent, sizeof(good_statement)), ATTEST_TYPE_QUOTE,
+	                             &said) == ATTEST_BAD_TYPE);
+	bent[5] = 0x18;
+	bent[107] = 4; /* four bytes of PCRs: now one byte of the digest is missing */
+	EXPECT(attest_statement_take(bytes_of(bent, sizeof(good_statement)), ATTEST_TYPE_QUOTE,
+	                             &said) == ATTEST_BAD_FORM);
+}
+
+static void test_files_of_pcrs_have_one_form(void)
+{
+	struct bytes file = file_of(good_value);
+	struct attest_selection wanted;
+	uint8_t longer[669] = {0};
+
+	memcpy(longer, file.data, file.len);
+	for (size_t len = 0; len <= 669; len++)
+		EXPECT((attest_pcrs_take(bytes_of(longer, len), NULL, &pcrs) == STATUS_OK) ==
+		       (len == 668));
+	longer[140] = 31; /* a digest that is too short */
+	EXPECT(attest_pcrs_take(bytes_of(longer, 668), NULL, &pcrs) == STATUS_MALFORMED);
+	EXPECT(attest_selection_parse("sha256:11", &wanted) == STATUS_OK);
+	EXPECT(attest_pcrs_take(BYTES_OF_ARRAY(good_value), &wanted, &pcrs) == STATUS_OK &&
+	       pcrs.len == 32);
+	EXPECT(attest_pcrs_take(BYTES_OF_ARRAY(good_value), NULL, &pcrs) == STATUS_MALFORMED);
+}
+
+static void test_selections_have_one_text(void)
+{
+	static const char *const bad[] = {
+	    "",      "sha256",    "sha256:",           "sha256:24", "sha256:1,", "sha256:1,1",
+	    "sm3:1", "sha256:1+", "sha256:1+sha256:2", "sha256: 1", "sha256:-1", "sha256:allx"};
+	struct attest_selection taken;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		EXPECT(attest_selection_parse(bad[i], &taken) == STATUS_MALFORMED);
+	EXPECT(attest_selection_parse("sha256:0,2,4,7,9,11,12,13,14", &taken) == STATUS_OK &&
+	       taken.count == 1 && taken.banks[0].mask == 0x7a95);
+	EXPECT(attest_selection_parse("sha256:all+sha384:0", &taken) == STATUS_OK &&
+	       taken.count == 2 && taken.banks[0].mask == 0xffffff && taken.banks[1].mask == 1);
+}
+
+static void test_every_verdict_has_a_code_and_words(void)
+{
+	for (int verdict = ATTEST_UNDECIDED; verdict < ATTEST_VERDICT_COUNT; verdict++)
+		EXPECT(attest_code((enum attest_verdict)verdict)[0] != '\0' &&
+		       attest_words((enum attest_verdict)verdict)[0] != '\0');
+	EXPECT(strcmp(attest_code(ATTEST_ACCEPTED), "accepted") == 0);
+	EXPECT(strcmp(attest_code((enum attest_verdict)9999), "undecided") == 0);
+}
+
+int main(void)
+{
+	keys_open();
+	CHECK(keys_public_from_der(BYTES_OF_ARRAY(key_der), &key) == STATUS_OK);
+	RUN(test_a_quote_of_a_tpm_is_accepted);
+	RUN(test_a_signature_over_what_the_tpm_did_not_make_is_refused);
+	RUN(test_another_question_other_pcrs_and_other_values_are_refused);
+	RUN(test_every_changed_bit_and_every_cut_is_refused);
+	RUN(test_the_statement_itself_has_one_form);
+	RUN(test_files_of_pcrs_have_one_form);
+	RUN(test_selections_have_one_text);
+	RUN(test_every_verdict_has_a_code_and_words);
+	return test_summary();
+}

@@ -176,9 +176,10 @@ enum status attest_selection_parse(const char *text, struct attest_selection *re
 	struct attest_selection taken = {.count = 0};
 
 	for (;;) {
-		size_t len = strcspn(text, ":");
+		const char *colon = strchr(text, ':');
+		size_t len = colon != NULL ? (size_t)(colon - text) : 0;
 
-		if (taken.count == ATTEST_BANKS_MAX || text[len] != ':' ||
+		if (taken.count == ATTEST_BANKS_MAX || colon == NULL ||
 		    !parse_algorithm(text, len, &taken.banks[taken.count].algorithm))
 			return STATUS_MALFORMED;
 		text += len + 1;

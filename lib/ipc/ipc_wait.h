@@ -16,6 +16,9 @@
  * while each busy process has a processor of its own. */
 #define IPC_SPINS_DEFAULT 150
 
+/* A wait of at most this learns only at its end that a peer was replaced. */
+#define IPC_SHORT_WAIT_US 20000
+
 struct ipc_waiter {
 	struct ipc_channel *channels[IPC_WAITER_CHANNELS_MAX];
 	size_t count;
@@ -35,7 +38,8 @@ void ipc_waiter_add(struct ipc_waiter *waiter, struct ipc_channel *channel);
 void ipc_waiter_watch(struct ipc_waiter *waiter, const _Atomic uint32_t *event);
 
 /* ipc_wait returns true when a channel is ready (ipc_ready), false when `timeout_us` passed
- * (negative: no limit) or a signal came. */
+ * (negative: no limit) or a signal came. A wait of at most IPC_SHORT_WAIT_US does not end early
+ * because a peer was replaced. */
 bool ipc_wait(struct ipc_waiter *waiter, int64_t timeout_us);
 
 /* ipc_doze_begin announces sleep to all peers, so that they wake this process by a futex on their

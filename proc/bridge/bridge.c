@@ -276,15 +276,14 @@ static int bridge_serve(struct proc *proc)
 		if (bridge->api.stopping &&
 		    (bridge->api.metrics.exchanges_busy == 0 || bridge_now_ms(bridge) >= stop_ms))
 			return 0;
-		if (worked) {
+		if (worked)
 			wait_us = ASK_WAIT_US;
-			continue;
-		}
-		/* Asked and nothing to do: sleep on the rings, look at the sockets soon. */
+		/* Asked: sleep on the rings at once, so that a signer on the same processor runs; look
+		 * at the sockets soon. */
 		waiting = bridge->signer_open + bridge->authority_open != 0;
 		if (waiting)
 			wait_on_rings(bridge, ASK_WAIT_MAX_US, &wait_us);
-		else if (!bridge->listening)
+		else if (!worked && !bridge->listening)
 			wait_on_rings(bridge, START_WAIT_MAX_US, &wait_us);
 	}
 }

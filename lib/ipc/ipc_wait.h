@@ -38,7 +38,8 @@ void ipc_waiter_add(struct ipc_waiter *waiter, struct ipc_channel *channel);
 void ipc_waiter_watch(struct ipc_waiter *waiter, const _Atomic uint32_t *event);
 
 /* ipc_wait returns true when a channel is ready (ipc_ready), false when `timeout_us` passed
- * (negative: no limit) or a signal came. A wait of at most IPC_SHORT_WAIT_US does not end early
+ * (negative: no limit), a signal came, or the wake for a message that was taken
+ * before came late. A wait of at most IPC_SHORT_WAIT_US does not end early
  * because a peer was replaced. */
 bool ipc_wait(struct ipc_waiter *waiter, int64_t timeout_us);
 

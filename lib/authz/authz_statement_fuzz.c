@@ -2,6 +2,7 @@
  * behind the signature check is reached: what opens, put again, is the same body. And unsigned
  * input never opens. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_node.h"
 #include "authz_receipt.h"
 #include "authz_signed.h"
 #include "authz_statement.h"
@@ -46,10 +47,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct authz_query query;
 	struct authz_certificate certificate;
 	struct authz_head head;
+	struct authz_node node;
 	struct bytes input = bytes_of(body_space, size);
 
 	/* What is no CBOR at all opens as little; signing it would only take time. */
-	if (size > AUTHZ_STATEMENT_MAX || cbor_check(bytes_of(data, size)) != STATUS_OK)
+	if (size > AUTHZ_NODE_MAX || cbor_check(bytes_of(data, size)) != STATUS_OK)
 		return 0;
 	keys_sign_from_seed(seed, &key);
 	CHECK(authz_credential_open(bytes_of(data, size), &credential) != STATUS_OK);
@@ -62,8 +64,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ROUND_TRIP("claviger/birth/v1", authz_birth_answer_open(spoken, public_key, &birth),
 	           birth.count == 0 ? buffer_put(&again, spoken)
 	                            : authz_birth_answer_put(&birth, &key, &again));
+	CHECK(authz_node_open(bytes_of(data, size), &node) != STATUS_OK);
 	if (size >= SPEAKER_AT + 32)
 		memcpy(body_space + SPEAKER_AT, public_key, 32);
+	ROUND_TRIP("claviger/node/v1", authz_node_open(spoken, &node),
+	           authz_node_put(&node, &key, &again));
 	ROUND_TRIP("claviger/credential/v1", authz_credential_open(spoken, &credential),
 	           authz_credential_put(&credential, &key, &again));
 	ROUND_TRIP("claviger/operator/v1", authz_command_open(spoken, &command),

@@ -36,6 +36,10 @@
 #define LIMIT_BIRTHS_PER_MINUTE                                                                    \
 	600 /* changes that create or import, of 64 wallets each; twice that at once */
 
+#define LIMIT_EVENT_LOG_MAX 131072 /* bytes of the firmware's event log: some boards fill 60 KB */
+#define LIMIT_EVIDENCE_MAX  196608 /* bytes of one piece of evidence, log and certificates in it */
+#define LIMIT_NONCES_MAX    256    /* nonces in one request for evidence */
+
 #define LIMIT_HTTP_BODY_MAX       24576  /* bytes of a request for one signature, hints included */
 #define LIMIT_HTTP_LARGE_BODY_MAX 557056 /* bytes of a batch, or of a sealed change as base64 */
 

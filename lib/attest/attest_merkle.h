@@ -1,4 +1,4 @@
-/* attest_merkle: many nonces under one root, so that one quote answers all of them (B10, P13).
+/* attest_merkle: many nonces under one root, so that one quote answers all of them.
  *
  * The tree of RFC 9162 section 2.1: leaf = SHA-256(0 || nonce), node = SHA-256(1 || left || right),
  * split at the largest power of two below the count. Pure; the caller has the memory. */

@@ -214,7 +214,8 @@ int cli_dev_prepare(const struct cli_call *call, struct cli_serve *serve)
 	       token);
 	put_word(ca);
 	printf("\nexport CLAVIGER_WALLET=%s\nexport CLAVIGER_ADDRESS=%s\n", DEV_NAME, address);
-	printf("export CLAVIGER_SERVER=%s\nexport CLAVIGER_TOKEN=%s\nexport CLAVIGER_CA=", url, token);
+	printf("export CLAVIGER_SERVER=%s\nexport CLAVIGER_TOKEN=%s\nexport CLAVIGER_CA=", url,
+	       token);
 	put_word(ca);
 	printf("\nexport CLAVIGER_DEPLOYMENT_KEY=%s\n", hex);
 	SECRET_WIPE(token);

@@ -12,7 +12,7 @@ import { expect, fresh, friend, play, test } from '../system/cases.mjs';
 import { build, root, run, someone, verifies } from '../system/stage.mjs';
 import { Chain } from './chain.mjs';
 
-const made = await run(join(root, 'tools/sdk'), []);
+const made = await run(join(root, 'tools/sdk'), ['ts']);
 if (made.code !== 0) {
   console.log(`${made.out}${made.err}\n0 passed, 1 failed`);
   process.exit(1);

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One request, sent as often as the rules allow.
+//!
+//! A status below 500 promises that nothing was signed or counted. 429 and 503 say "later"; 502, 504 and
+//! a lost connection leave it open, and then the same bytes under the same Idempotency-Key are safe
+//! to send again. Everything else is an answer.
+use crate::error::{Error, Kind};
+use crate::json;
+use async_trait::async_trait;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+/// Longest answer that is read.
+const ANSWER_MAX_BYTES: usize = 2 * 1024 * 1024;
+
+/// How often, and for how long, one request is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Retry {
+    pub attempts: u32,
+    /// No attempt begins later than this after the first one: a blockhash lives a minute.
+    pub deadline: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 4, deadline: Duration::from_secs(20) }
+    }
+}
+
+/// Where the token comes from; asked before every attempt, so that tokens can rotate.
+pub type TokenSource = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
+
+pub struct Request {
+    pub path: String,
+    pub body: Option<Value>,
+    pub idempotency_key: Option<String>,
+    pub token: Option<String>,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub retry_after: Option<String>,
+    pub body: Vec<u8>,
+}
+
+/// Sends one request; an error when no whole answer came.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    async fn send(&self, request: &Request) -> Result<Answer, String>;
+}
+
+pub struct Https {
+    client: reqwest::Client,
+    base: String,
+}
+
+impl Https {
+    pub fn new(base: &str, ca: Option<&str>, timeout: Duration) -> Result<Self, Error> {
+        let config = |text: String| Error::own(Kind::Config, "config", text);
+        if !base.starts_with("https://") {
+            return Err(config("the URL must begin with https://: a token travels there".into()));
+        }
+        let mut builder = reqwest::Client::builder()
+            .https_only(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(timeout)
+            .min_tls_version(reqwest::tls::Version::TLS_1_3);
+        if let Some(pem) = ca {
+            let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
+                .map_err(|error| config(format!("the certificate is not PEM: {error}")))?;
+            if certificates.is_empty() {
+                return Err(config("the certificate's PEM is empty".into()));
+            }
+            builder = builder.tls_built_in_root_certs(false);
+            for certificate in certificates {
+                builder = builder.add_root_certificate(certificate);
+            }
+        } else {
+            builder = builder.tls_built_in_root_certs(true);
+        }
+        let client = builder.build().map_err(|error| config(format!("no HTTPS client: {error}")))?;
+        Ok(Self { client, base: base.trim_end_matches('/').into() })
+    }
+}
+
+fn whole(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+#[async_trait]
+impl Transport for Https {
+    async fn send(&self, request: &Request) -> Result<Answer, String> {
+        let url = format!("{}{}", self.base, request.path);
+        let mut builder = match &request.body {
+            Some(body) => {
+                self.client.post(url).header("content-type", "application/json").body(body.to_string())
+            }
+            None => self.client.get(url),
+        };
+        if let Some(key) = &request.idempotency_key {
+            builder = builder.header("idempotency-key", key);
+        }
+        if let Some(token) = &request.token {
+            builder = builder.bearer_auth(token);
+        }
+        let mut response = builder.send().await.map_err(|error| whole(&error))?;
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(String::from);
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| whole(&error))? {
+            if body.len() + part.len() > ANSWER_MAX_BYTES {
+                return Err(format!("an answer of more than {ANSWER_MAX_BYTES} bytes"));
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(Answer { status: response.status().as_u16(), retry_after, body })
+    }
+}
+
+/// What a refusal's document says; also one of a batch's results.
+pub fn refusal(status: u16, problem: &Value, retry_after: Option<&str>) -> Result<Error, Error> {
+    Ok(Error {
+        kind: Kind::Refused,
+        reason: json::text(problem, "code")?.into(),
+        text: json::text(problem, "detail")?.into(),
+        status: Some(status),
+        retryable: json::flag(problem, "retryable")?,
+        retry_after: retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs),
+        decision: problem["decision"].as_str().map(String::from),
+        reasons: json::reasons(problem)?,
+    })
+}
+
+pub struct Client {
+    pub transport: Box<dyn Transport>,
+    pub token: TokenSource,
+    pub retry: Retry,
+}
+
+impl Client {
+    /// `open` calls carry no token: they are made before it is known who answers.
+    pub async fn get(&self, path: &str, open: bool) -> Result<Value, Error> {
+        self.call(path, None, false, open).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value, signs: bool) -> Result<Value, Error> {
+        self.call(path, Some(body), signs, false).await
+    }
+
+    async fn call(&self, path: &str, body: Option<Value>, signs: bool, open: bool) -> Result<Value, Error> {
+        let random = random();
+        let mut request = Request {
+            path: path.into(),
+            body,
+            // One key for all attempts: they are one request.
+            idempotency_key: signs.then(|| json::hex(&random)),
+            token: None,
+        };
+        let began = Instant::now();
+        let mut attempt = 1;
+        loop {
+            if !open {
+                request.token = Some((self.token)()?);
+            }
+            let error = match self.once(&request).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let again = error.retryable && matches!(error.status, None | Some(429 | 502 | 503 | 504));
+            if !again || attempt >= self.retry.attempts {
+                return Err(error);
+            }
+            let backoff = LONGEST_WAIT.min(FIRST_WAIT * 4u32.saturating_pow(attempt - 1));
+            let spread = backoff.mul_f64(0.5 + f64::from(random[attempt as usize % 16]) / 512.0);
+            let wait = spread.max(error.retry_after.unwrap_or_default());
+            if began.elapsed() + wait >= self.retry.deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+            attempt += 1;
+        }
+    }
+
+    async fn once(&self, request: &Request) -> Result<Value, Error> {
+        let answer = self.transport.send(request).await.map_err(|why| Error {
+            retryable: !why.contains("certificate"), // which will not fit in a second either
+            ..Error::own(Kind::Connection, "no_connection", format!("no answer: {why}"))
+        })?;
+        let found: Option<Value> = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
+        match (answer.status, found) {
+            (200, Some(found)) => Ok(found),
+            (200, None) => Err(Error::answer("not a JSON object: is this a signer?")),
+            (status, Some(problem)) if !problem["code"].is_null() => {
+                Err(refusal(status, &problem, answer.retry_after.as_deref())?)
+            }
+            (status, _) => Err(Error {
+                status: Some(status),
+                retryable: matches!(status, 429 | 502 | 503 | 504),
+                retry_after: answer.retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs),
+                ..Error::answer(&format!("status {status} without a reason: is this a signer?"))
+            }),
+        }
+    }
+}
+
+fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    getrandom::getrandom(&mut bytes).expect("the system has no random bytes");
+    bytes
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Clients in other languages against a real signer; what they sign is executed by litesvm. The Rust SDK
+// with its examples and its own tests, and solana-keychain's Vault clients, unmodified: Rust and
+// Python here, TypeScript in tools/demo_play.mjs and tests/system/readme.mjs; Go's is not to be had (B12).
+// usage: node tests/people/clients.mjs [WORD...]   only the tests whose name contains one of the words
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import * as kit from '@solana/kit';
+import { expect, friend, play, test } from '../system/cases.mjs';
+import { base58, root, run } from '../system/stage.mjs';
+import { Chain } from './chain.mjs';
+
+const chain = new Chain();
+const rust = (await run(join(root, 'tools/sdk'), ['rust'])).out.trim();
+
+const envOf = (s) => ({
+  CLAVIGER_SERVER: s.signer.url, CLAVIGER_TOKEN: s.one.token, CLAVIGER_WALLET: 'one', CLAVIGER_ADDRESS: s.one.address,
+  CLAVIGER_CA: s.signer.ca, CLAVIGER_DEPLOYMENT_KEY: s.deploymentKey, BLOCKHASH: chain.svm.latestBlockhash(), RECIPIENT: friend,
+});
+
+// Runs a client; its lines as words. Lines "wire WHAT BASE64" are executed.
+async function client(s, command, words = [], more = {}) {
+  const { code, out, err } = await run(command, words, { env: { ...envOf(s), ...more } });
+  expect(code === 0, command, code, out, err);
+  const lines = out.trim().split('\n').map((line) => line.split(' '));
+  const wires = lines.filter(([word]) => word === 'wire');
+  for (const [, , base64] of wires) chain.execute(new Uint8Array(Buffer.from(base64, 'base64')));
+  return { wires: wires.map(([, what]) => what), lines, of: (word) => lines.filter(([first]) => first === word).map((line) => line.slice(1).join(' ')) };
+}
+
+test('Rust SDK: its own tests, of when to try again and whom to believe', async () => {
+  const { code, out, err } = await run(join(root, 'tools/sdk'), ['rust_tests']);
+  expect(code === 0 && /^test result: ok\. [1-9]\d* passed; 0 failed; 0 ignored/m.test(out), out, err);
+});
+
+test('Rust SDK on keychain\'s traits: legacy, v0 and v1 executed, refusals typed, batches', async (s) => {
+  const { wires, of } = await client(s, join(rust, 'debug/examples/bot'));
+  expect(wires.join() === 'legacy,v0,v1', wires);
+  expect(of('asked').length === 3 && of('asked').every((line) => /^(legacy|v0|v1) true \d{7}$/.test(line)), of('asked'));
+  expect(of('refused')[0].startsWith('policy_denied Some(0) ') && of('refused')[0].includes('2000000000'), of('refused'));
+  expect(of('keychain')[0] === 'Remote API error' && of('all')[0] === 'batch_aborted' && of('each')[0] === 'true false', of('all'), of('each'));
+});
+
+test('Rust SDK as a solana_signer::Signer, beside a keypair that pays the fee', async (s) => {
+  const payer = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']);
+  const seed = Buffer.from(await crypto.subtle.exportKey('pkcs8', payer.privateKey)).subarray(-32);
+  const key = Buffer.from(await crypto.subtle.exportKey('raw', payer.publicKey));
+  chain.fund(kit.address(base58(key)));
+  const { wires, of } = await client(s, join(rust, 'debug/examples/sync'), [], { PAYER: base58(Buffer.concat([seed, key])) });
+  expect(wires.join() === 'sponsored' && of('refused')[0].includes('policy_denied') && of('refused')[0].includes('2000000000'), of('refused'));
+});
+
+test('keychain\'s Rust Vault client, unmodified', async (s) => {
+  const { wires, of } = await client(s, join(rust, 'debug/examples/keychain_vault'));
+  expect(of('available')[0] === 'true' && wires.join() === 'vault' && of('refused').length === 1, wires, of('refused'));
+});
+
+test('keychain\'s Python Vault client, unmodified', async (s) => {
+  const [, packages] = (await run(join(root, 'tools/deps'), ['python'])).out.trim().split(' ');
+  expect(packages && existsSync(packages), 'tools/deps python installs it');
+  const { wires, of } = await client(s, 'python3', [join(root, 'tests/people/vault.py')], { PYTHONPATH: packages });
+  expect(of('available')[0] === 'True' && wires.join() === 'vault', wires);
+  expect(of('refused')[0].includes('policy_denied') && of('refused')[0].includes('2000000000'), of('refused'));
+});
+
+await play(async (s) => {
+  expect(rust, 'the Rust SDK does not build: tools/sdk rust');
+  await s.signer.start();
+  await s.user('user');
+  s.one = await s.party('one');
+  chain.fund(s.one.address);
+  s.deploymentKey = (await s.signer.api('GET', '/api/v1/channel')).body.deployment_key;
+});

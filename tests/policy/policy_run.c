@@ -6,23 +6,24 @@
 #include "keys.h"
 #include "wasm.h"
 
-#define KEPT_MAX 3000
+#define KEPT_MAX    3000
+#define MODULES_MAX 48 /* the intents of the library, and a few */
 
 static struct wasm_host host;
-static struct wasm_policy policies[4];
-static uint8_t modules[4][LIMIT_MODULE_MAX];
-static size_t module_lens[4];
+static struct wasm_policy policies[MODULES_MAX];
+static uint8_t modules[MODULES_MAX][LIMIT_MODULE_MAX];
+static size_t module_lens[MODULES_MAX];
 static int module_count;
 static _Alignas(8) uint8_t request_space[POLICY_REQUEST_MAX];
 static _Alignas(8) uint8_t answer_space[POLICY_AREA_BYTES];
-static size_t answer_len;
+static size_t answer_len, request_len;
 static uint64_t fuel_used;
 
 int run_open(const char *path)
 {
 	struct wasm_error error = {0};
 	FILE *file = fopen(path, "rb");
-	CHECK(file != NULL && module_count < 4);
+	CHECK(file != NULL && module_count < MODULES_MAX);
 	size_t len = fread(modules[module_count], 1, LIMIT_MODULE_MAX, file);
 	fclose(file);
 	if (module_count == 0)
@@ -60,20 +61,38 @@ static void put_value(struct cbor_writer *w, unsigned type, const struct run_val
 	}
 }
 
+static void open_schema(struct run_grant *grant, int module)
+{
+	struct policy_error error = {""};
+	struct bytes section;
+	grant->module = module;
+	CHECK(policy_module_schema(bytes_of(modules[module], module_lens[module]), &section) ==
+	      STATUS_OK);
+	CHECK(policy_schema_decode(section, &grant->schema, &error) == STATUS_OK);
+}
+
+enum status run_grant_cbor(struct run_grant *grant, int module, const uint8_t wallet[32],
+                           struct bytes values, struct policy_error *ret_error)
+{
+	struct buffer record = {grant->record, sizeof(grant->record), 0};
+	open_schema(grant, module);
+	memcpy(grant->wallet, wallet, 32);
+	enum status status = policy_record_encode(&grant->schema, values, &record, ret_error);
+	if (status != STATUS_OK)
+		return status;
+	grant->record_len = record.len;
+	return policy_derive(&grant->schema, buffer_bytes(&record), wallet, keys_sha256,
+	                     &grant->atas);
+}
+
 void run_grant(struct run_grant *grant, int module, const uint8_t wallet[32],
                const struct run_value *values, size_t count)
 {
 	static uint8_t space[LIMIT_PARAMETERS_MAX];
 	struct buffer cbor = BUFFER_OF_ARRAY(space);
-	struct buffer record = {grant->record, sizeof(grant->record), 0};
 	struct policy_error error = {""};
-	struct bytes section;
 	struct cbor_writer w;
-	grant->module = module;
-	memcpy(grant->wallet, wallet, 32);
-	CHECK(policy_module_schema(bytes_of(modules[module], module_lens[module]), &section) ==
-	      STATUS_OK);
-	CHECK(policy_schema_decode(section, &grant->schema, &error) == STATUS_OK);
+	open_schema(grant, module);
 	cbor_writer_init(&w, &cbor);
 	cbor_put_map(&w, count);
 	for (size_t f = 0; f < grant->schema.count; f++) {
@@ -87,14 +106,10 @@ void run_grant(struct run_grant *grant, int module, const uint8_t wallet[32],
 	}
 	cbor_put_end(&w);
 	CHECK(cbor_finish(&w) == STATUS_OK);
-	if (policy_record_encode(&grant->schema, buffer_bytes(&cbor), &record, &error) !=
-	    STATUS_OK) {
+	if (run_grant_cbor(grant, module, wallet, buffer_bytes(&cbor), &error) != STATUS_OK) {
 		fprintf(stderr, "%s\n", error.text);
 		CHECK(false);
 	}
-	grant->record_len = record.len;
-	CHECK(policy_derive(&grant->schema, buffer_bytes(&record), wallet, keys_sha256,
-	                    &grant->atas) == STATUS_OK);
 }
 
 static void refuse(struct policy_decision *d, uint32_t reason, uint32_t instruction,
@@ -152,6 +167,11 @@ struct bytes run_answer(void)
 	return bytes_of(answer_space, answer_len);
 }
 
+struct bytes run_request_bytes(void)
+{
+	return bytes_of(request_space, request_len);
+}
+
 uint64_t run_fuel(void)
 {
 	return fuel_used;
@@ -166,6 +186,7 @@ void run_message(struct run_grant *grant, struct bytes message, unsigned mode, u
 	struct solana_fee_facts fee = {0};
 	uint32_t derivations;
 	bool grant_only = message.len == 0;
+	answer_len = request_len = 0;
 	if (!grant_only && solana_classify_signable(message, &view, &error) != STATUS_OK) {
 		refuse(d, 0, POLICY_NO_INSTRUCTION, solana_error_code(error.code));
 		return;
@@ -200,5 +221,6 @@ void run_message(struct run_grant *grant, struct bytes message, unsigned mode, u
 	    .sha256 = keys_sha256,
 	};
 	CHECK(policy_request_encode(&input, &request, &derivations) == STATUS_OK);
+	request_len = request.len;
 	run_request(grant, buffer_bytes(&request), mode, d);
 }

@@ -10,6 +10,7 @@
 #include "policy_request.h"
 
 #define RUN_COUNTERS 4
+#define RUN_PINS     4
 
 /* A module with the parameters of one grant. */
 struct run_grant {
@@ -21,7 +22,7 @@ struct run_grant {
 	bool unproven;
 	struct policy_counter counters[RUN_COUNTERS];
 	size_t counter_count;
-	struct policy_pin pins[1];
+	struct policy_pin pins[RUN_PINS];
 	size_t pin_count;
 	uint8_t nonce[32];
 	bool has_nonce;
@@ -43,11 +44,16 @@ int run_open(const char *path);
 /* run_grant sets up a grant; CHECKs that the values are right. */
 void run_grant(struct run_grant *grant, int module, const uint8_t wallet[32],
                const struct run_value *values, size_t count);
+/* run_grant_cbor does the same with values as a grant carries them; refuses what is wrong. */
+MUST_USE enum status run_grant_cbor(struct run_grant *grant, int module, const uint8_t wallet[32],
+                                    struct bytes values, struct policy_error *ret_error);
 /* run_message checks one message as the signer would: floor, module, strict answer. The answer's
  * bytes stay in run_answer until the next call. */
 void run_message(struct run_grant *grant, struct bytes message, unsigned mode, uint32_t flags,
                  struct policy_decision *ret_decision);
 struct bytes run_answer(void);
+/* run_request_bytes is what the module was shown; empty when it was not asked. */
+struct bytes run_request_bytes(void);
 uint64_t run_fuel(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* claviger grant create|list|revoke, change submit, policy add. */
+/* claviger grant create|list, change submit, policy add. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_grant.h"
 
@@ -86,8 +86,7 @@ static bool take_time(const char *text, uint64_t *ret_time)
 	return true;
 }
 
-/* UNIT:WINDOW:CAP, UNIT lamports, uses, or mint=ADDRESS; WINDOW total, 1h or 24h. */
-static bool take_cap(const char *text, struct authz_counter_rule *ret_rule)
+bool cli_cap_take(const char *text, struct authz_counter_rule *ret_rule)
 {
 	const char *window = strchr(text, ':'),
 	           *cap = window != NULL ? strchr(window + 1, ':') : NULL;
@@ -118,9 +117,7 @@ static bool take_cap(const char *text, struct authz_counter_rule *ret_rule)
 	return cli_take_number(&cap, &ret_rule->cap) && *cap == '\0' && ret_rule->cap > 0;
 }
 
-/* A list of words separated by commas; calls `take` for each. */
-static bool each_word(const char *text, bool (*take)(void *context, const char *word),
-                      void *context)
+bool cli_each_word(const char *text, bool (*take)(void *context, const char *word), void *context)
 {
 	char word[256];
 
@@ -146,7 +143,7 @@ static bool add_cap(void *context, const char *word)
 	if (body->counter_count == LIMIT_COUNTERS_MAX)
 		return false;
 	*rule = (struct authz_counter_rule){.id = (uint8_t)(body->counter_count + 1)};
-	if (!take_cap(word, rule))
+	if (!cli_cap_take(word, rule))
 		return false;
 	body->counter_count++;
 	return true;
@@ -288,10 +285,10 @@ static int take_terms(struct cli_call *call, struct create *create)
 	if (create->not_before != NULL && !take_time(create->not_before, &body->not_before_s))
 		return cli_usage(call,
 		                 "--not-before takes 30s, 15m, 12h, 30d, or seconds since 1970");
-	if (!each_word(create->caps, add_cap, body))
+	if (!cli_each_word(create->caps, add_cap, body))
 		return cli_usage(call, "--cap takes UNIT:WINDOW:CAP[,...], UNIT lamports, uses or "
 		                       "mint=ADDRESS, WINDOW total, 1h or 24h");
-	if (!each_word(create->nonces, add_nonce, body))
+	if (!cli_each_word(create->nonces, add_nonce, body))
 		return cli_usage(call, "--nonce-account takes addresses separated by commas");
 	return CLI_YES;
 }
@@ -347,7 +344,7 @@ static int take_pins(struct cli_call *call, struct create *create)
 		return CLI_UNSURE;
 	}
 	create->pins_taken = (struct pins){.from = &tables, .body = &create->grant.body};
-	good = each_word(create->pins, add_pin, &create->pins_taken);
+	good = cli_each_word(create->pins, add_pin, &create->pins_taken);
 	cli_tables_close(&tables);
 	return good ? CLI_YES
 	            : cli_usage(call, "--pin takes TABLE:N[,...], and FILE must have entries 0 to "
@@ -419,7 +416,7 @@ static int run_create(struct cli_call *call)
 		result = cli_key_read(call, create.key_file, &create.key);
 	if (result == CLI_YES)
 		result = cli_client_id(&create.server, create.client, create.grant.body.client);
-	if (result == CLI_YES && !each_word(create.wallets, add_wallet, &create))
+	if (result == CLI_YES && !cli_each_word(create.wallets, add_wallet, &create))
 		result = CLI_NO;
 	if (result == CLI_YES)
 		result = take_policy(call, &create);
@@ -436,55 +433,7 @@ static int run_create(struct cli_call *call)
 	return cli_finish(call, CLI_YES);
 }
 
-/* ---- grant revoke and list ---- */
-
-static int run_revoke(struct cli_call *call)
-{
-	struct cli_server_options options = {.server = NULL};
-	const char *wallet_name = NULL, *key_file = NULL;
-	bool yes = false;
-	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(options),
-	    {"--wallet", &wallet_name, NULL},
-	    {"--key",    &key_file,    NULL},
-	    {"--yes",    NULL,         &yes},
-	};
-	static struct authz_wallet_record wallet;
-	static struct cli_change change;
-	struct authz_submit_answer answer;
-	uint8_t grant[32], space[64];
-	struct buffer id = BUFFER_OF_ARRAY(grant), body = BUFFER_OF_ARRAY(space);
-	struct keys_sign_key key;
-	struct cli_server server;
-	int result;
-
-	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
-		return CLI_USAGE;
-	if (call->count != 1 || wallet_name == NULL || key_file == NULL ||
-	    hex_decode(bytes_of_text(call->arguments[0]), &id) != STATUS_OK || id.len != 32)
-		return cli_usage(call, "needs a grant's id, --wallet and --key");
-	result = cli_server_open(&server, call, &options);
-	if (result == CLI_YES)
-		result = cli_key_read(call, key_file, &key);
-	if (result == CLI_YES)
-		result = cli_wallet_find(&server, &key, wallet_name, &wallet);
-	if (result != CLI_YES)
-		return result;
-	if (authz_id_put(grant, &body) != STATUS_OK)
-		return CLI_UNSURE;
-	result = cli_change_begin(&change, &server, AUTHZ_ACTION_REVOKE, &key);
-	change.yes = true; /* less power needs no second thought */
-	change.quiet = call->json;
-	if (result == CLI_YES)
-		result = cli_change_add(&change, wallet.id, NULL, buffer_bytes(&body));
-	if (result == CLI_YES)
-		result = cli_change_run(&change, NULL, NULL, &answer);
-	SECRET_WIPE(key);
-	if (result != CLI_YES)
-		return result;
-	printf(call->json ? "{\"revoked\":true}\n" : "revoked\n");
-	return cli_finish(call, CLI_YES);
-}
+/* ---- grant list ---- */
 
 static void show_grant(const struct authz_grant_answer *answer)
 {
@@ -510,14 +459,26 @@ static void show_grant(const struct authz_grant_answer *answer)
 	cli_out_open(&out, '[');
 	for (size_t i = 0; i < answer->left_count; i++) {
 		bool is_uses = i == grant->counter_count;
+		const struct authz_counter_rule *rule = &grant->counters[i];
 
 		cli_out_open(&out, '{');
+		if (!is_uses) {
+			cli_out_name(&out, "id");
+			cli_out_number(&out, rule->id);
+		}
 		cli_out_name(&out, "unit");
-		cli_out_text(
-		    &out,
-		    bytes_of_text(is_uses || grant->counters[i].unit == AUTHZ_UNIT_USES ? "uses"
-		                  : grant->counters[i].unit == AUTHZ_UNIT_MINT          ? "mint"
-		                                                               : "lamports"));
+		cli_out_text(&out, bytes_of_text(is_uses || rule->unit == AUTHZ_UNIT_USES ? "uses"
+		                                 : rule->unit == AUTHZ_UNIT_MINT          ? "mint"
+		                                                                 : "lamports"));
+		if (!is_uses && rule->unit == AUTHZ_UNIT_MINT) {
+			cli_out_name(&out, "mint");
+			cli_out_base58(&out, BYTES_OF_ARRAY(rule->mint));
+		}
+		cli_out_name(&out, "window");
+		cli_out_text(&out,
+		             bytes_of_text(is_uses || rule->window == AUTHZ_WINDOW_TOTAL ? "total"
+		                           : rule->window == AUTHZ_WINDOW_HOUR           ? "1h"
+		                                                                         : "24h"));
 		cli_out_name(&out, "cap");
 		cli_out_decimal(&out, is_uses ? grant->uses_max : grant->counters[i].cap);
 		cli_out_name(&out, "left");
@@ -525,6 +486,8 @@ static void show_grant(const struct authz_grant_answer *answer)
 		cli_out_close(&out, '}');
 	}
 	cli_out_close(&out, ']');
+	cli_out_name(&out, "outstanding");
+	cli_outstanding_out(&out, &answer->outstanding, 1);
 	cli_out_close(&out, '}');
 	cli_out_line(&out);
 }
@@ -627,13 +590,6 @@ const struct cli_command cli_grant_list = {
     .arguments = "--wallet W --key USER.json",
     .sentence = "list a wallet's grants and what is left of their limits",
     .run = run_list,
-};
-
-const struct cli_command cli_grant_revoke = {
-    .name = "grant revoke",
-    .arguments = "GRANT --wallet W --key USER.json",
-    .sentence = "end a grant at once",
-    .run = run_revoke,
 };
 
 const struct cli_command cli_change_submit = {

@@ -75,19 +75,20 @@ static int run_sign(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
 	const char *wallet = NULL, *token_file = NULL, *transaction = NULL, *message = NULL,
-	           *grant = NULL;
+	           *grant = NULL, *origin = NULL;
 	bool dry_run = false, wire = false;
 	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(options),
-	    {"--wallet",      &wallet,      NULL    },
-	    {"--token-file",  &token_file,  NULL    },
-	    {"--transaction", &transaction, NULL    },
-	    {"--message",     &message,     NULL    },
-	    {"--grant",       &grant,       NULL    },
-	    {"--wire",        NULL,         &wire   },
-	    {"--dry-run",     NULL,         &dry_run},
+	    CLI_SERVER_OPTIONS(options),          {"--wallet",          &wallet,      NULL    },
+	    {"--token-file",      &token_file,  NULL    },
+                      {"--transaction",     &transaction, NULL    },
+	    {"--message",         &message,     NULL    },
+                      {"--grant",           &grant,       NULL    },
+	    {"--nonce-blockhash", &origin,      NULL    },
+                      {"--wire",            NULL,         &wire   },
+	    {"--dry-run",         NULL,         &dry_run},
 	};
 	char token[LIMIT_TOKEN_MAX + 1], *body;
+	uint8_t blockhash[32];
 	struct cli_server server;
 	struct buffer input;
 	unsigned status;
@@ -101,6 +102,8 @@ static int run_sign(struct cli_call *call)
 		                 "needs --wallet, --token-file, and --transaction or --message");
 	if (strchr(wallet, '"') != NULL || (grant != NULL && strchr(grant, '"') != NULL))
 		return cli_usage(call, "a name has letters, digits, '_' and '-'");
+	if (origin != NULL && base58_decode_32(bytes_of_text(origin), blockhash) != STATUS_OK)
+		return cli_usage(call, "--nonce-blockhash takes a blockhash in base58");
 	result = read_input(call, transaction != NULL ? transaction : message, &input);
 	if (result == CLI_YES)
 		result = cli_token_read(call, token_file, token);
@@ -111,10 +114,13 @@ static int run_sign(struct cli_call *call)
 	body = malloc(input.len + 1024);
 	if (body == NULL)
 		return CLI_UNSURE;
-	len = snprintf(body, input.len + 1024, "{\"wallet\":\"%.128s\",%s%.80s%s\"%s\":\"%.*s\"%s}",
-	               wallet, grant != NULL ? "\"grant\":\"" : "", grant != NULL ? grant : "",
-	               grant != NULL ? "\"," : "", transaction != NULL ? "transaction" : "message",
-	               (int)input.len, (const char *)input.data, wire ? ",\"wire\":true" : "");
+	len = snprintf(body, input.len + 1024,
+	               "{\"wallet\":\"%.128s\",%s%.80s%s%s%.80s%s\"%s\":\"%.*s\"%s}", wallet,
+	               grant != NULL ? "\"grant\":\"" : "", grant != NULL ? grant : "",
+	               grant != NULL ? "\"," : "", origin != NULL ? "\"nonce_blockhash\":\"" : "",
+	               origin != NULL ? origin : "", origin != NULL ? "\"," : "",
+	               transaction != NULL ? "transaction" : "message", (int)input.len,
+	               (const char *)input.data, wire ? ",\"wire\":true" : "");
 	result = cli_server_http(&server, "POST", dry_run ? "/api/v1/check" : "/api/v1/sign", token,
 	                         bytes_of(body, (size_t)len), &status);
 	free(body);
@@ -124,12 +130,15 @@ static int run_sign(struct cli_call *call)
 
 const struct cli_command cli_sign = {
     .name = "sign",
-    .arguments = "--wallet W --token-file F (--transaction|--message FILE|-) [--grant ID] [--wire] "
-                 "[--dry-run]",
+    .arguments = "--wallet W --token-file F (--transaction|--message FILE|-) [--grant ID] "
+                 "[--nonce-blockhash B] [--wire] [--dry-run]",
     .sentence = "ask for a signature, as a bot does",
     .run = run_sign,
     .help = "FILE holds base64: a transaction (wire form or message), or an off-chain message.\n"
             "--grant ID  ask this grant only (hex, as `grant list` shows it); else all are tried\n"
+            "--nonce-blockhash B  the blockhash of which the transaction's durable nonce is made, "
+            "which\n"
+            "            proves it to be one: then transactions on one nonce count as the largest\n"
             "--dry-run   decide only: nothing is signed or counted\n"
             "--wire      answer with the signed transaction too\n",
 };

@@ -67,17 +67,52 @@ enum status authz_prepare_answer_take(struct bytes bytes, struct bytes *ret_desc
 	return status;
 }
 
+static void put_outstanding(struct cbor_writer *w, const struct authz_outstanding *outstanding)
+{
+	CHECK(outstanding->rows.len % sizeof(struct authz_nonce) == 0);
+	cbor_put_map(w, 3);
+	cbor_put_key(w, 1);
+	cbor_put_bytes_n(w, outstanding->grant, 32);
+	cbor_put_key(w, 2);
+	cbor_put_bytes(w, outstanding->rows);
+	cbor_put_key(w, 3);
+	cbor_put_uint(w, outstanding->before);
+	cbor_put_end(w);
+}
+
+static void take_outstanding(struct cbor_reader *r, struct authz_outstanding *outstanding)
+{
+	cbor_take_map(r, 3);
+	cbor_take_key(r, 1);
+	cbor_take_bytes_n(r, outstanding->grant, 32);
+	cbor_take_key(r, 2);
+	outstanding->rows = cbor_take_bytes(r, AUTHZ_NONCES_MAX * sizeof(struct authz_nonce));
+	if (outstanding->rows.len % sizeof(struct authz_nonce) != 0)
+		cbor_fail(r, STATUS_MALFORMED);
+	cbor_take_key(r, 3);
+	outstanding->before = cbor_take_uint(r, UINT64_MAX);
+	cbor_take_end(r);
+}
+
 enum status authz_submit_answer_put(const struct authz_submit_answer *answer, struct buffer *out)
 {
 	struct cbor_writer w;
 
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, answer->birth.len != 0 ? 2 : 1);
+	CHECK(answer->outstanding_count <= LIMIT_CHANGE_WALLETS_MAX);
+	cbor_put_map(&w, 1 + (size_t)(answer->birth.len != 0) + (answer->outstanding_count != 0));
 	cbor_put_key(&w, 1);
 	cbor_put_uint(&w, answer->seq);
 	if (answer->birth.len != 0) {
 		cbor_put_key(&w, 2);
 		cbor_put_bytes(&w, answer->birth);
+	}
+	if (answer->outstanding_count != 0) {
+		cbor_put_key(&w, 3);
+		cbor_put_array(&w, answer->outstanding_count);
+		for (size_t i = 0; i < answer->outstanding_count; i++)
+			put_outstanding(&w, &answer->outstanding[i]);
+		cbor_put_end(&w);
 	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
@@ -90,11 +125,19 @@ enum status authz_submit_answer_take(struct bytes bytes, struct authz_submit_ans
 	enum status status;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 2);
+	cbor_take_map(&r, 3);
 	cbor_take_key(&r, 1);
 	answer.seq = cbor_take_uint(&r, UINT64_MAX);
 	if (cbor_take_key_if(&r, 2))
 		answer.birth = cbor_take_bytes(&r, AUTHZ_ANSWER_MAX * 2);
+	if (cbor_take_key_if(&r, 3)) {
+		answer.outstanding_count = cbor_take_array(&r, LIMIT_CHANGE_WALLETS_MAX);
+		if (answer.outstanding_count == 0)
+			cbor_fail(&r, STATUS_MALFORMED);
+		for (size_t i = 0; i < answer.outstanding_count; i++)
+			take_outstanding(&r, &answer.outstanding[i]);
+		cbor_take_end(&r);
+	}
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)
@@ -154,7 +197,7 @@ enum status authz_grant_answer_put(const struct authz_grant_answer *answer, stru
 		return status;
 	CHECK(answer->left_count <= LIMIT_COUNTERS_MAX + 1);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, 3);
+	cbor_put_map(&w, answer->outstanding.rows.len != 0 ? 4 : 3);
 	cbor_put_key(&w, 1);
 	cbor_put_bytes(&w, buffer_bytes(&record));
 	cbor_put_key(&w, 2);
@@ -164,6 +207,10 @@ enum status authz_grant_answer_put(const struct authz_grant_answer *answer, stru
 	cbor_put_end(&w);
 	cbor_put_key(&w, 3);
 	cbor_put_bool(&w, answer->live);
+	if (answer->outstanding.rows.len != 0) {
+		cbor_put_key(&w, 4);
+		put_outstanding(&w, &answer->outstanding);
+	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -176,7 +223,7 @@ enum status authz_grant_answer_take(struct bytes bytes, struct authz_grant_answe
 	enum status status;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 3);
+	cbor_take_map(&r, 4);
 	cbor_take_key(&r, 1);
 	record = cbor_take_bytes(&r, AUTHZ_GRANT_RECORD_MAX);
 	cbor_take_key(&r, 2);
@@ -186,6 +233,11 @@ enum status authz_grant_answer_take(struct bytes bytes, struct authz_grant_answe
 	cbor_take_end(&r);
 	cbor_take_key(&r, 3);
 	answer.live = cbor_take_bool(&r);
+	if (cbor_take_key_if(&r, 4)) {
+		take_outstanding(&r, &answer.outstanding);
+		if (answer.outstanding.rows.len == 0)
+			cbor_fail(&r, STATUS_MALFORMED);
+	}
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)

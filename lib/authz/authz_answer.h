@@ -19,10 +19,22 @@ struct authz_nonce_answer {
 	uint64_t valid_s;
 };
 
-/* PREPARE: {1: description} ; SUBMIT: {1: seq, ? 2: birth statement} */
+/* Durable nonces on which a grant has signed: a signature on one can be used, whatever becomes of
+ * the grant, until its nonce account moves on (A18). {1: grant, 2: rows, 3: before} */
+struct authz_outstanding {
+	uint8_t grant[32];
+	struct bytes rows; /* struct authz_nonce each, at most AUTHZ_NONCES_MAX, the latest last */
+	uint64_t before;   /* how many values there were before these, or: */
+};
+#define AUTHZ_OUTSTANDING_UNKNOWN UINT64_MAX /* it could not be read; ask for the grant */
+
+/* PREPARE: {1: description} ; SUBMIT: {1: seq, ? 2: birth statement, ? 3: [outstanding]}. A
+ * revocation lists each of its grants that was made for durable nonces. */
 struct authz_submit_answer {
 	uint64_t seq; /* commit that made it durable */
 	struct bytes birth;
+	size_t outstanding_count;
+	struct authz_outstanding outstanding[LIMIT_CHANGE_WALLETS_MAX];
 };
 
 /* MODULE_ADD: {1: hash, 2: known, 3: name, 4: schema} */
@@ -38,12 +50,13 @@ struct authz_wallet_answer {
 	struct authz_wallet_record wallet; /* sealed_key_len 0 */
 };
 
-/* QUERY of a grant: {1: record, 2: [left of each counter, uses last], 3: live} */
+/* QUERY of a grant: {1: record, 2: [left of each counter, uses last], 3: live, ? 4: outstanding} */
 struct authz_grant_answer {
 	struct authz_grant_record grant;
 	size_t left_count;
 	uint64_t left[LIMIT_COUNTERS_MAX + 1];
 	bool live;
+	struct authz_outstanding outstanding; /* no rows: never signed on a durable nonce */
 };
 
 /* QUERY of wallets: {1: ids, 2: more} */

@@ -355,8 +355,9 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 	struct cbor_writer w;
 
 	CHECK(lease->count <= LIMIT_COUNTERS_MAX + 1);
+	CHECK(lease->nonce_count <= AUTHZ_NONCES_MAX);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, 2);
+	cbor_put_map(&w, 2 + (size_t)(lease->nonce_count != 0) + (lease->nonces_before != 0));
 	put_hash(&w, 1, lease->grant);
 	cbor_put_key(&w, 2);
 	cbor_put_array(&w, lease->count);
@@ -378,8 +379,36 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 		cbor_put_end(&w);
 	}
 	cbor_put_end(&w);
+	if (lease->nonce_count != 0) {
+		cbor_put_key(&w, 3);
+		cbor_put_bytes(
+		    &w, bytes_of(lease->nonces, lease->nonce_count * sizeof(lease->nonces[0])));
+	}
+	if (lease->nonces_before != 0)
+		put_number(&w, 4, lease->nonces_before);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
+}
+
+_Static_assert(sizeof(struct authz_nonce) == 64, "rows of account and value");
+
+static void take_nonces(struct cbor_reader *r, struct authz_lease_record *lease)
+{
+	struct bytes rows = bytes_of(NULL, 0);
+
+	if (cbor_take_key_if(r, 3)) {
+		rows = cbor_take_bytes(r, sizeof(lease->nonces));
+		if (rows.len == 0 || rows.len % sizeof(lease->nonces[0]) != 0)
+			cbor_fail(r, STATUS_CORRUPT);
+	}
+	if (cbor_take_key_if(r, 4)) {
+		lease->nonces_before = cbor_take_uint(r, UINT64_MAX);
+		if (lease->nonces_before == 0)
+			cbor_fail(r, STATUS_CORRUPT);
+	}
+	lease->nonce_count = (uint8_t)(rows.len / sizeof(lease->nonces[0]));
+	if (rows.len != 0)
+		memcpy(lease->nonces, rows.data, rows.len);
 }
 
 enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_lease)
@@ -389,7 +418,7 @@ enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_
 	enum status status;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 2);
+	cbor_take_map(&r, 4);
 	take_hash(&r, 1, lease.grant);
 	cbor_take_key(&r, 2);
 	lease.count = (uint8_t)cbor_take_array(&r, LIMIT_COUNTERS_MAX + 1);
@@ -411,6 +440,7 @@ enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_
 		cbor_take_end(&r);
 	}
 	cbor_take_end(&r);
+	take_nonces(&r, &lease);
 	cbor_take_end(&r);
 	status = taken(&r);
 	if (status == STATUS_OK)

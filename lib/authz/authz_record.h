@@ -13,6 +13,7 @@
 #include "base_limits.h"
 
 #define AUTHZ_NONCE_ACCOUNTS_MAX 8
+#define AUTHZ_NONCES_MAX         32  /* nonce values that a grant remembers having signed on */
 #define AUTHZ_SEALED_KEY_MAX     128 /* bytes: 64 of key and the AEAD's overhead */
 /* Encoded sizes, at most. */
 #define AUTHZ_WALLET_RECORD_MAX  8192
@@ -94,11 +95,21 @@ struct authz_grant_record {
 	uint8_t parameters[LIMIT_PARAMETERS_MAX];
 };
 
-/* Counters of one grant: its rules' states in order, then the uses counter when uses_max is set. */
+/* A durable nonce under which signatures were made: they stay good until the account moves on. */
+struct authz_nonce {
+	uint8_t account[32];
+	uint8_t value[32];
+};
+
+/* Counters of one grant: its rules' states in order, then the uses counter when uses_max is set.
+ * And the durable nonces that it signed on, the latest last, with how many there were before. */
 struct authz_lease_record {
 	uint8_t grant[32];
 	uint8_t count;
 	struct authz_counter counters[LIMIT_COUNTERS_MAX + 1];
+	uint8_t nonce_count;
+	struct authz_nonce nonces[AUTHZ_NONCES_MAX];
+	uint64_t nonces_before;
 };
 
 struct authz_client_record {

@@ -155,6 +155,7 @@ enum status call_sign_put_request(const struct call_sign_request *request, struc
 	wire_put_u16(&w, request->batch_count);
 	put_optional(&w, request->has_grant, request->grant);
 	put_optional(&w, request->has_idempotency, request->idempotency);
+	put_optional(&w, request->has_nonce_origin, request->nonce_origin);
 	wire_put_run(&w, request->token);
 	call_put_wallet(&w, &request->wallet);
 	wire_put_run(&w, request->message);
@@ -197,6 +198,7 @@ enum status call_sign_take_request(struct bytes message, struct call_sign_reques
 	take_enums(&r, &request);
 	request.has_grant = take_optional(&r, request.grant);
 	request.has_idempotency = take_optional(&r, request.idempotency);
+	request.has_nonce_origin = take_optional(&r, request.nonce_origin);
 	request.token = wire_take_run(&r, LIMIT_TOKEN_MAX);
 	call_take_wallet(&r, false, &request.wallet);
 	request.message = wire_take_run(&r, LIMIT_MESSAGE_MAX);

@@ -95,10 +95,14 @@ struct call_sign_request {
 	uint16_t batch_count; /* 1: no batch */
 	bool has_grant;
 	bool has_idempotency;
+	bool has_nonce_origin;
 	uint8_t grant[32]; /* the grant to use, when has_grant; else zero */
 	uint8_t
 	    idempotency[32]; /* SHA-256 of the Idempotency-Key, when has_idempotency; else zero */
-	struct bytes token;  /* 1..LIMIT_TOKEN_MAX bytes, as the client sent it */
+	/* The blockhash of which the durable nonce is made, when has_nonce_origin; else zero. It
+	 * proves that the lifetime is a nonce and no blockhash (spec/solana.md). */
+	uint8_t nonce_origin[32];
+	struct bytes token; /* 1..LIMIT_TOKEN_MAX bytes, as the client sent it */
 	struct call_wallet wallet;
 	struct bytes message; /* 1..LIMIT_MESSAGE_MAX bytes: exactly what will be signed */
 	size_t hint_count;

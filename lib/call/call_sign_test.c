@@ -24,6 +24,7 @@ static struct call_sign_request full_request(void)
 	    .batch_count = 16,
 	    .has_grant = true,
 	    .has_idempotency = true,
+	    .has_nonce_origin = true,
 	    .token = BYTES_OF_ARRAY(token),
 	    .wallet = {.kind = CALL_WALLET_NAME, .name = BYTES_OF_ARRAY(name)},
 	    .message = bytes_of(message, sizeof(message)),
@@ -35,6 +36,7 @@ static struct call_sign_request full_request(void)
 	memset(name, 'n', sizeof(name));
 	memset(request.grant, 1, 32);
 	memset(request.idempotency, 2, 32);
+	memset(request.nonce_origin, 5, 32);
 	for (size_t i = 0; i < CALL_HINTS_MAX; i++) {
 		memset(request.hints[i].table, 3, 32);
 		request.hints[i].index = (uint8_t)i;

@@ -91,8 +91,10 @@ struct api_item {
 	bool wants_wire;
 	uint32_t flags; /* CALL_SIGN_* */
 	uint8_t grant[32];
-	struct json_value hints; /* an array, or not there; valid during the pass of api_begin */
-	struct bytes reference;  /* Vault's batch items: given back as it came */
+	bool has_nonce_origin;
+	uint8_t nonce_origin[32]; /* the blockhash of which the nonce is made */
+	struct json_value hints;  /* an array, or not there; valid during the pass of api_begin */
+	struct bytes reference;   /* Vault's batch items: given back as it came */
 	/* where its answer lies in `out` until all are there */
 	size_t answer_at;
 	size_t answer_len;

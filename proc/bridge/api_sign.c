@@ -10,6 +10,7 @@ enum member {
 	MEMBER_TRANSACTION,
 	MEMBER_MESSAGE,
 	MEMBER_GRANT,
+	MEMBER_NONCE_BLOCKHASH,
 	MEMBER_TABLES,
 	MEMBER_WIRE,
 	MEMBER_EXPLAIN,
@@ -18,7 +19,8 @@ enum member {
 };
 
 static const char *const member_names[MEMBER_COUNT] = {
-    "wallet", "transaction", "message", "grant", "tables", "wire", "explain", "describe",
+    "wallet", "transaction", "message", "grant",    "nonce_blockhash",
+    "tables", "wire",        "explain", "describe",
 };
 
 /* refuse_member refuses with what a member must be. */
@@ -70,6 +72,21 @@ static bool take_grant(struct api_exchange *exchange, struct api_context *contex
 	return true;
 }
 
+static bool take_nonce_blockhash(struct api_exchange *exchange, struct api_context *context,
+                                 struct json_value value, struct api_item *item)
+{
+	struct bytes text;
+
+	if (!json_is_there(value))
+		return true;
+	if (!json_take_text(value, &text) ||
+	    base58_decode_32(text, item->nonce_origin) != STATUS_OK)
+		return refuse_member(exchange, context,
+		                     "\"nonce_blockhash\" is a blockhash in base58");
+	item->has_nonce_origin = true;
+	return true;
+}
+
 static bool take_bytes(struct api_exchange *exchange, struct api_context *context,
                        const struct json_value *members, struct api_item *item)
 {
@@ -98,7 +115,8 @@ static bool take_item(struct api_exchange *exchange, struct api_context *context
 	if (!api_take_members(exchange, context, object, member_names, MEMBER_COUNT, members) ||
 	    !take_wallet(exchange, context, members[MEMBER_WALLET], item) ||
 	    !take_bytes(exchange, context, members, item) ||
-	    !take_grant(exchange, context, members[MEMBER_GRANT], item))
+	    !take_grant(exchange, context, members[MEMBER_GRANT], item) ||
+	    !take_nonce_blockhash(exchange, context, members[MEMBER_NONCE_BLOCKHASH], item))
 		return false;
 	if (!take_flag(members[MEMBER_WIRE], 1, &wire) ||
 	    !take_flag(members[MEMBER_EXPLAIN], CALL_SIGN_EXPLAIN, &item->flags) ||
@@ -274,6 +292,8 @@ enum call_result api_fill_sign(struct api_exchange *exchange, struct api_context
 	ret_request->batch_count = exchange->atomic ? (uint16_t)exchange->item_count : 1;
 	ret_request->has_grant = item->has_grant;
 	memcpy(ret_request->grant, item->grant, sizeof(ret_request->grant));
+	ret_request->has_nonce_origin = item->has_nonce_origin;
+	memcpy(ret_request->nonce_origin, item->nonce_origin, sizeof(ret_request->nonce_origin));
 	ret_request->has_idempotency = false;
 	memset(ret_request->idempotency, 0, sizeof(ret_request->idempotency));
 	fill_idempotency(exchange, index, ret_request);

@@ -314,6 +314,10 @@ static enum status query_grant(struct signer_change *job, const struct authz_que
 	for (size_t i = 0; i < wallet->record.grant_count; i++)
 		if (memcmp(wallet->record.grants[i].grant, grant->record.id, 32) == 0)
 			answer.live = wallet->record.grants[i].live;
+	memcpy(answer.outstanding.grant, grant->record.id, 32);
+	answer.outstanding.rows = bytes_of(grant->lease.nonces, grant->lease.nonce_count *
+	                                                            sizeof(grant->lease.nonces[0]));
+	answer.outstanding.before = grant->lease.nonces_before;
 	return authz_grant_answer_put(&answer, &job->answer);
 }
 

@@ -17,7 +17,9 @@ static void advance(struct signer_change *job, struct authz_wallet_record *walle
 static enum status answer_done(struct signer_change *job, uint64_t batch, struct bytes birth)
 {
 	enum status status = signer_await_commit(job, batch);
-	struct authz_submit_answer answer = {.birth = birth};
+	static struct authz_submit_answer answer;
+
+	answer = (struct authz_submit_answer){.birth = birth};
 
 	if (status != STATUS_OK)
 		return status;
@@ -495,6 +497,44 @@ static enum status revoke(struct signer_change *job, size_t at)
 	return signer_refuse(job, CALL_RESULT_NOT_FOUND, "wallet %zu has no such grant", at + 1);
 }
 
+/* A revocation ends what the grants allow from now on; what they signed on durable nonces stays
+ * good until the nonce moves on, so it is listed (A18). The rows are copied: the next look-up may
+ * drop the grant. */
+static enum status answer_revoked(struct signer_change *job)
+{
+	static struct authz_submit_answer answer;
+	struct signer *signer = job->signer;
+	struct buffer rows = {job->area, sizeof(job->area), 0};
+
+	answer = (struct authz_submit_answer){.seq = signer_store_seq(signer->store)};
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		struct authz_outstanding *row = &answer.outstanding[answer.outstanding_count];
+		struct signer_wallet *wallet;
+		struct signer_grant *grant;
+		enum status status = signer_await_wallet(job, job->wallets[i].id, &wallet);
+
+		CHECK(authz_id_take(job->change.entries[i].body, row->grant) == STATUS_OK);
+		if (status == STATUS_OK) {
+			wallet->head.pins++;
+			status = signer_await_grant(job, row->grant, &grant);
+			wallet->head.pins--;
+		}
+		if (status == STATUS_OK && grant->record.nonce_account_count == 0)
+			continue;
+		answer.outstanding_count++;
+		row->before = AUTHZ_OUTSTANDING_UNKNOWN; /* revoked all the same */
+		if (status != STATUS_OK ||
+		    buffer_put(&rows, bytes_of(grant->lease.nonces,
+		                               grant->lease.nonce_count *
+		                                   sizeof(grant->lease.nonces[0]))) != STATUS_OK)
+			continue;
+		row->before = grant->lease.nonces_before;
+		row->rows.len = grant->lease.nonce_count * sizeof(grant->lease.nonces[0]);
+		row->rows.data = rows.data + rows.len - row->rows.len;
+	}
+	return authz_submit_answer_put(&answer, &job->answer);
+}
+
 /* In force in memory now, written by itself, answered when durable. */
 static enum status lower_wallets(struct signer_change *job)
 {
@@ -506,7 +546,8 @@ static enum status lower_wallets(struct signer_change *job)
 	}
 	if (signer_await_held(job) != STATUS_OK)
 		return STATUS_REFUSED;
-	return answer_done(job, 0, bytes_of(NULL, 0));
+	return job->change.action == AUTHZ_ACTION_REVOKE ? answer_revoked(job)
+	                                                 : answer_done(job, 0, bytes_of(NULL, 0));
 }
 
 /* Revoke and freeze act at once, on the cached record that tickets look at; then durably. */

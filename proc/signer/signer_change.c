@@ -398,6 +398,20 @@ static enum status describe_grant(struct signer_change *job, const struct authz_
 	return status;
 }
 
+/* When a signature on a durable nonce is used nobody here knows: what a window counts would be of
+ * another time (A18). */
+static enum status check_nonces(struct signer_change *job, const struct authz_grant_body *body)
+{
+	for (size_t i = 0; i < body->counter_count && body->nonce_account_count != 0; i++)
+		if (body->counters[i].window != AUTHZ_WINDOW_TOTAL)
+			return signer_refuse(
+			    job, CALL_RESULT_CHANGE_REFUSED,
+			    "a grant with nonce accounts has limits in total only: its "
+			    "signatures do not expire, so an hour or a day says "
+			    "nothing about when they are used");
+	return STATUS_OK;
+}
+
 enum status signer_describe(struct signer_change *job)
 {
 	const struct authz_change *change = &job->change;
@@ -420,7 +434,10 @@ enum status signer_describe(struct signer_change *job)
 		if (authz_grant_take(change->entries[at].body, &body) != STATUS_OK)
 			return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED, "bad grant");
 		name = policy_known_name(body.module);
-		status = describe_grant(job, &body, &job->wallets[at], &job->shown[at].module_text);
+		status = check_nonces(job, &body);
+		if (status == STATUS_OK)
+			status = describe_grant(job, &body, &job->wallets[at],
+			                        &job->shown[at].module_text);
 		if (status != STATUS_OK)
 			return status;
 		job->shown[at].known_module = name != NULL;

@@ -46,6 +46,13 @@ struct signer_sign {
 	uint64_t now_ms;
 };
 
+static uint64_t add_saturating(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
 static void hash_parts(const struct bytes *parts, size_t count, uint8_t ret_hash[32])
 {
 	keys_sha256(parts, count, ret_hash);
@@ -196,10 +203,10 @@ static void write_receipt(struct signer_sign *sign, struct signer_ticket *ticket
 		const struct signer_grant *grant = ticket->grant;
 
 		for (size_t i = 0; i < grant->record.counter_count; i++)
-			if (ticket->amounts[i] != 0)
+			if (ticket->charged[i] != 0)
 				receipt.charges[receipt.charge_count++] =
 				    (struct authz_charge){.counter = grant->record.counters[i].id,
-				                          .amount = ticket->amounts[i]};
+				                          .amount = ticket->charged[i]};
 	}
 	signer_receipts_add(sign->parts.receipts, &receipt,
 	                    bytes_of(ticket->area, ticket->area_len));
@@ -263,6 +270,10 @@ static enum call_result classify(struct signer_ticket *ticket)
 	if (!ticket->is_transaction)
 		return CALL_RESULT_DONE;
 	ticket->uses_nonce = solana_uses_nonce(&ticket->view);
+	if (ticket->uses_nonce && signer_nonce_read(&ticket->view, &ticket->nonce))
+		ticket->nonce_proven =
+		    ticket->request.has_nonce_origin &&
+		    signer_nonce_is_proven(ticket->nonce.value, ticket->request.nonce_origin);
 	if (solana_fee_facts(&ticket->view, &ticket->fee, &error) == STATUS_OK)
 		return CALL_RESULT_DONE;
 	note_reason(ticket, CALL_RESULT_BYTES_MALFORMED, error.code, UINT32_MAX,
@@ -332,6 +343,12 @@ static enum call_result check_flags(struct signer_ticket *ticket)
 		                          "from the signer"));
 		return CALL_RESULT_UNSUPPORTED;
 	}
+	if (ticket->request.has_nonce_origin && !ticket->nonce_proven) {
+		note_reason(ticket, CALL_RESULT_REQUEST_MALFORMED, 0, UINT32_MAX,
+		            bytes_of_text("the nonce is not made of the blockhash that was named; "
+		                          "leave nonce_blockhash out, or find the right one"));
+		return CALL_RESULT_REQUEST_MALFORMED;
+	}
 	if ((flags & CALL_SIGN_EXPLAIN) != 0 && (flags & CALL_SIGN_DRY_RUN) == 0) {
 		note_reason(ticket, CALL_RESULT_UNSUPPORTED, 0, UINT32_MAX,
 		            bytes_of_text("only a dry run is explained: ask /api/v1/check"));
@@ -386,7 +403,7 @@ enum status signer_sign_request(struct signer_sign *sign, struct bytes message, 
 	ticket->order = ++sign->order;
 	ticket->area_len = ticket->grant_count = ticket->grant_at = 0;
 	ticket->fuel_left = LIMIT_FUEL_PER_REQUEST;
-	ticket->is_transaction = ticket->uses_nonce = false;
+	ticket->is_transaction = ticket->uses_nonce = ticket->nonce_proven = false;
 	ticket->again = false;
 	ticket->check_fuel = 0;
 	ticket->sign = sign;
@@ -710,9 +727,50 @@ static enum status gather_pins(struct signer_sign *sign, const struct signer_tic
 	return STATUS_OK;
 }
 
-static size_t fill_counters(const struct signer_grant *grant, uint64_t time_low_s,
+/* ---- durable nonces: of those on one value one is carried out, so they count as the largest ----
+ */
+
+/* The row of the ticket's nonce, when that is proven to be one. */
+static size_t nonce_row(const struct signer_ticket *ticket)
+{
+	size_t row = ticket->uses_nonce ? signer_nonce_find(ticket->grant, &ticket->nonce)
+	                                : SIGNER_NONCE_NONE;
+
+	if (row != SIGNER_NONCE_NONE && !ticket->nonce_proven && !ticket->grant->nonces[row].proven)
+		row = SIGNER_NONCE_NONE;
+	return row;
+}
+
+/* What would be added to a counter now. */
+static uint64_t charge_of(const struct signer_ticket *ticket, size_t counter)
+{
+	uint64_t counted = signer_nonce_counted(ticket->grant, nonce_row(ticket), counter);
+
+	return ticket->amounts[counter] > counted ? ticket->amounts[counter] - counted : 0;
+}
+
+/* Notes in its row, if there is one, what a transaction takes. */
+static void count_nonce(const struct signer_ticket *ticket)
+{
+	size_t row = ticket->uses_nonce ? signer_nonce_find(ticket->grant, &ticket->nonce)
+	                                : SIGNER_NONCE_NONE;
+	struct signer_nonce *nonce;
+
+	if (row == SIGNER_NONCE_NONE)
+		return;
+	nonce = &ticket->grant->nonces[row];
+	nonce->proven |= ticket->nonce_proven;
+	for (size_t i = 0; i < ticket->grant->lease.count; i++)
+		if (nonce->counted[i] < ticket->amounts[i])
+			nonce->counted[i] = ticket->amounts[i];
+}
+
+static size_t fill_counters(const struct signer_ticket *ticket, uint64_t time_low_s,
                             struct policy_counter counters[LIMIT_COUNTERS_MAX])
 {
+	const struct signer_grant *grant = ticket->grant;
+	size_t row = nonce_row(ticket);
+
 	for (size_t i = 0; i < grant->record.counter_count; i++) {
 		const struct authz_counter_rule *rule = &grant->rules[i];
 
@@ -720,7 +778,9 @@ static size_t fill_counters(const struct signer_grant *grant, uint64_t time_low_
 		    .unit = rule->unit,
 		    .window = (uint32_t)rule->window - AUTHZ_WINDOW_TOTAL,
 		    .cap = rule->cap,
-		    .left = authz_counter_left(rule, &grant->lease.counters[i], time_low_s)};
+		    .left = add_saturating(
+		        authz_counter_left(rule, &grant->lease.counters[i], time_low_s),
+		        signer_nonce_counted(grant, row, i))};
 		memcpy(counters[i].mint, rule->mint, 32);
 	}
 	return grant->record.counter_count;
@@ -759,7 +819,7 @@ static enum status write_request(struct signer_sign *sign, struct signer_ticket 
 	    .fee = ticket->is_transaction ? &ticket->fee : NULL,
 	    .record = bytes_of(grant->parameters, grant->parameters_len),
 	    .counters = counters,
-	    .counter_count = fill_counters(grant, now.low_s, counters),
+	    .counter_count = fill_counters(ticket, now.low_s, counters),
 	    .pins = pins,
 	    .pin_count = grant->record.pin_count,
 	    .time_low = now.low_s,
@@ -903,13 +963,6 @@ static enum status module_bytes(void *owner, const uint8_t hash[32], struct buff
 }
 
 /* ---- the verdict ---- */
-
-static uint64_t add_saturating(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
 
 /* Lamports and the native mint share one counter: SOL that is wrapped and then sold out of the
  * wallet's own account counts once, SOL that lay there already counts too (spec/policy-abi.md). */
@@ -1100,14 +1153,15 @@ static enum call_result counters_cover(struct signer_ticket *ticket, uint64_t ti
 
 	for (size_t i = 0; i < grant->lease.count; i++) {
 		const struct authz_counter_rule *rule = &grant->rules[i];
-		enum status status = authz_counter_covers(rule, &grant->lease.counters[i],
-		                                          ticket->amounts[i], time_low_s);
+		uint64_t amount = charge_of(ticket, i);
+		enum status status =
+		    authz_counter_covers(rule, &grant->lease.counters[i], amount, time_low_s);
 
 		if (status == STATUS_REFUSED) {
 			if (i == grant->record.counter_count)
 				return CALL_RESULT_GRANT_USED_UP;
 			/* What fits an empty window will fit again; what does not never will. */
-			return rule->window == AUTHZ_WINDOW_TOTAL || ticket->amounts[i] > rule->cap
+			return rule->window == AUTHZ_WINDOW_TOTAL || amount > rule->cap
 			           ? CALL_RESULT_CAP_EXCEEDED
 			           : CALL_RESULT_WINDOW_SPENT;
 		}
@@ -1122,8 +1176,11 @@ static void charge(struct signer_ticket *ticket, uint64_t time_low_s)
 	struct signer_grant *grant = ticket->grant;
 
 	for (size_t i = 0; i < grant->lease.count; i++)
+		ticket->charged[i] = charge_of(ticket, i);
+	count_nonce(ticket);
+	for (size_t i = 0; i < grant->lease.count; i++)
 		authz_counter_charge(&grant->rules[i], &grant->lease.counters[i],
-		                     ticket->amounts[i], time_low_s);
+		                     ticket->charged[i], time_low_s);
 }
 
 /* Renews the leases that begin to run dry. Never between the charges of one batch: a state that is
@@ -1225,10 +1282,18 @@ static enum call_result ready_to_sign(struct signer_sign *sign, struct signer_ti
 	}
 	if (result == CALL_RESULT_DONE)
 		result = counters_cover(ticket, time_low_s);
+	if (result == CALL_RESULT_DONE && ticket->uses_nonce &&
+	    (ticket->request.flags & CALL_SIGN_DRY_RUN) == 0 &&
+	    !signer_nonce_ready(sign->parts.state, ticket->grant, &ticket->nonce))
+		return CALL_RESULT_LEASE_DRY;
 	if (result == CALL_RESULT_LEASE_DRY && (ticket->request.flags & CALL_SIGN_DRY_RUN) != 0)
 		result = CALL_RESULT_DONE; /* the caps cover it; nothing is spent */
 	if (result == CALL_RESULT_LEASE_DRY) {
-		signer_state_renew(sign->parts.state, ticket->grant, ticket->amounts);
+		uint64_t wanted[LIMIT_COUNTERS_MAX + 1] = {0};
+
+		for (size_t i = 0; i < ticket->grant->lease.count; i++)
+			wanted[i] = charge_of(ticket, i);
+		signer_state_renew(sign->parts.state, ticket->grant, wanted);
 		return CALL_RESULT_LEASE_DRY;
 	}
 	if (result != CALL_RESULT_DONE) {
@@ -1270,36 +1335,59 @@ static void step_commit(struct signer_sign *sign, struct signer_ticket *ticket)
 
 /* ---- atomic batches ---- */
 
-/* Counters of the batch's grants as they were, to take charges back when one does not fit. */
-static void undo_charges(struct signer_ticket **tickets, size_t count,
-                         const struct authz_lease_record *before)
+/* A grant's counters before a member of a batch was charged, to take that back when another one
+ * does not fit. */
+struct before {
+	struct authz_counter counters[LIMIT_COUNTERS_MAX + 1];
+	size_t row; /* of the member's nonce */
+	struct signer_nonce nonce;
+};
+
+static void keep_before(const struct signer_ticket *ticket, struct before *before)
 {
-	for (size_t i = count; i-- > 0;)
-		for (size_t j = 0; j < before[i].count; j++) {
-			struct authz_counter *now = &tickets[i]->grant->lease.counters[j];
+	memcpy(before->counters, ticket->grant->lease.counters, sizeof(before->counters));
+	before->row = ticket->uses_nonce ? signer_nonce_find(ticket->grant, &ticket->nonce)
+	                                 : SIGNER_NONCE_NONE;
+	if (before->row != SIGNER_NONCE_NONE)
+		before->nonce = ticket->grant->nonces[before->row];
+}
+
+static void undo_charges(struct signer_ticket **tickets, size_t count, const struct before *before)
+{
+	for (size_t i = count; i-- > 0;) {
+		struct signer_grant *grant = tickets[i]->grant;
+
+		for (size_t j = 0; j < grant->lease.count; j++) {
+			struct authz_counter *now = &grant->lease.counters[j];
+			const struct authz_counter *then = &before[i].counters[j];
 
 			/* Only what a charge changes; a lease being written stays as it is. */
-			memcpy(now->spent, before[i].counters[j].spent, sizeof(now->spent));
-			now->bucket = before[i].counters[j].bucket;
-			now->lease_left = before[i].counters[j].lease_left;
-			now->since_prepare = before[i].counters[j].since_prepare;
-			now->last_interval = before[i].counters[j].last_interval;
+			memcpy(now->spent, then->spent, sizeof(now->spent));
+			now->bucket = then->bucket;
+			now->lease_left = then->lease_left;
+			now->since_prepare = then->since_prepare;
+			now->last_interval = then->last_interval;
 		}
+		if (before[i].row != SIGNER_NONCE_NONE)
+			grant->nonces[before[i].row] = before[i].nonce;
+	}
 }
 
 /* Each of these fits and together they do not: within the lease, or within the cap? */
 static void batch_does_not_fit(struct signer_sign *sign, struct signer_ticket **tickets,
                                size_t count, struct signer_ticket *last, uint64_t time_low_s)
 {
+	static struct before before[CALL_BATCH_MAX];
 	uint64_t together[LIMIT_COUNTERS_MAX + 1] = {0};
 	struct signer_grant *grant = last->grant;
 
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < grant->lease.count; j++)
-			if (tickets[i]->grant == grant &&
-			    __builtin_add_overflow(together[j], tickets[i]->amounts[j],
-			                           &together[j]))
-				together[j] = UINT64_MAX;
+	for (size_t i = 0; i < count; i++) {
+		keep_before(tickets[i], &before[i]);
+		for (size_t j = 0; j < grant->lease.count && tickets[i]->grant == grant; j++)
+			together[j] = add_saturating(together[j], charge_of(tickets[i], j));
+		count_nonce(tickets[i]);
+	}
+	undo_charges(tickets, count, before);
 	for (size_t j = 0; j < grant->lease.count; j++)
 		if (authz_counter_covers(&grant->rules[j], &grant->lease.counters[j], together[j],
 		                         time_low_s) == STATUS_REFUSED) {
@@ -1313,14 +1401,14 @@ static void batch_does_not_fit(struct signer_sign *sign, struct signer_ticket **
 static struct signer_ticket *charge_batch(struct signer_ticket **tickets, size_t count,
                                           uint64_t time_low_s)
 {
-	static struct authz_lease_record before[CALL_BATCH_MAX];
+	static struct before before[CALL_BATCH_MAX];
 
 	for (size_t i = 0; i < count; i++) {
 		if (counters_cover(tickets[i], time_low_s) != CALL_RESULT_DONE) {
 			undo_charges(tickets, i, before);
 			return tickets[i];
 		}
-		before[i] = tickets[i]->grant->lease;
+		keep_before(tickets[i], &before[i]);
 		charge(tickets[i], time_low_s);
 	}
 	return NULL;

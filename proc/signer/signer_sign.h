@@ -12,6 +12,7 @@
 #include "call_sign.h"
 #include "policy_answer.h"
 #include "signer_check.h"
+#include "signer_nonce.h"
 #include "signer_receipt.h"
 #include "signer_state.h"
 #include "signer_time.h"
@@ -58,6 +59,8 @@ struct signer_ticket {
 	struct solana_view view; /* borrows from `message` */
 	struct solana_fee_facts fee;
 	bool is_transaction, uses_nonce;
+	bool nonce_proven; /* the lifetime is a nonce and no blockhash */
+	struct authz_nonce nonce;
 	uint8_t message_hash[32];
 
 	struct signer_client *client; /* pinned */
@@ -78,7 +81,8 @@ struct signer_ticket {
 	_Alignas(8) uint8_t area[POLICY_REQUEST_MAX];
 	size_t area_len;
 	struct policy_decision decision;
-	uint64_t amounts[LIMIT_COUNTERS_MAX + 1]; /* to charge, per rule of the grant */
+	uint64_t amounts[LIMIT_COUNTERS_MAX + 1]; /* what it takes, per rule of the grant */
+	uint64_t charged[LIMIT_COUNTERS_MAX + 1]; /* what was added to the counters for it */
 
 	struct call_sign_answer answer;
 	char texts[CALL_REASONS_MAX][CALL_REASON_TEXT_MAX];

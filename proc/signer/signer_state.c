@@ -294,6 +294,8 @@ static enum status load_grant(struct signer_state *state, uint32_t kind, const u
 	for (size_t i = 0; i < count; i++)
 		authz_counter_recover(&grant->rules[i], &grant->lease.counters[i],
 		                      state->time_low_s(state->context));
+	for (size_t i = 0; i < grant->lease.nonce_count; i++)
+		grant->nonces[i] = (struct signer_nonce){.state = SIGNER_NONCE_DURABLE};
 	status = prepare_grant(state, grant);
 	/* Its wallet was dropped meanwhile: nothing else is awaited, so it is to be asked for anew.
 	 */
@@ -597,24 +599,34 @@ void signer_state_forget(struct signer_state *state, uint32_t kind, const uint8_
 
 /* ---- leases ---- */
 
+/* Writes a state of the counters, and with it every nonce row as it is now. */
+static void put_lease(struct signer_state *state, struct signer_grant *grant,
+                      const struct authz_lease_record *durable)
+{
+	grant->lease_batch = signer_state_put_lease(state, durable);
+	for (size_t i = 0; i < grant->lease.nonce_count; i++)
+		if (grant->nonces[i].state == SIGNER_NONCE_NEW)
+			grant->nonces[i].state = SIGNER_NONCE_WRITING;
+	grant->head.pins++;
+	state->leasing[state->leasing_count++] = grant;
+}
+
 void signer_state_renew(struct signer_state *state, struct signer_grant *grant,
                         const uint64_t *wanted)
 {
-	struct authz_lease_record durable = {.count = grant->lease.count};
+	struct authz_lease_record durable;
 	uint64_t now = state->time_low_s(state->context);
 
 	if (grant->lease_batch != 0 ||
 	    state->leasing_count == sizeof(state->leasing) / sizeof(state->leasing[0]) ||
 	    !signer_store_room(state->store, 1, AUTHZ_LEASE_RECORD_MAX))
 		return;
-	memcpy(durable.grant, grant->record.id, 32);
+	durable = grant->lease;
 	for (size_t i = 0; i < durable.count; i++)
 		authz_counter_lease_prepare(&grant->rules[i], &grant->lease.counters[i],
 		                            wanted != NULL ? wanted[i] : 0, now,
 		                            &durable.counters[i]);
-	grant->lease_batch = signer_state_put_lease(state, &durable);
-	grant->head.pins++;
-	state->leasing[state->leasing_count++] = grant;
+	put_lease(state, grant, &durable);
 }
 
 bool signer_state_return_leases(struct signer_state *state)
@@ -663,15 +675,13 @@ static bool grant_may_go(void *context, void *entry)
 		return false;
 	for (size_t i = 0; i < grant->lease.count; i++)
 		grant->lease.counters[i].lease_left = 0;
-	grant->lease_batch = signer_state_put_lease(state, &grant->lease);
+	put_lease(state, grant, &grant->lease);
 	/* What becomes durable leases nothing. */
 	for (size_t i = 0; i < grant->lease.count; i++) {
 		grant->lease.counters[i].preparing = true;
 		grant->lease.counters[i].lease_pending = 0;
 		grant->lease.counters[i].since_prepare = 0;
 	}
-	grant->head.pins++;
-	state->leasing[state->leasing_count++] = grant;
 	return false;
 }
 
@@ -690,6 +700,9 @@ void signer_state_pump(struct signer_state *state)
 		}
 		for (size_t j = 0; j < grant->lease.count; j++)
 			authz_counter_lease_commit(&grant->lease.counters[j]);
+		for (size_t j = 0; j < grant->lease.nonce_count; j++)
+			if (grant->nonces[j].state == SIGNER_NONCE_WRITING)
+				grant->nonces[j].state = SIGNER_NONCE_DURABLE;
 		grant->lease_batch = 0;
 		grant->head.pins--;
 		state->loads++;

@@ -35,6 +35,15 @@ struct signer_wallet {
 	struct policy_mint_cache mints;
 };
 
+/* Beside a row of lease.nonces (signer_nonce.h). */
+enum signer_nonce_state { SIGNER_NONCE_NEW, SIGNER_NONCE_WRITING, SIGNER_NONCE_DURABLE };
+
+struct signer_nonce {
+	enum signer_nonce_state state;
+	bool proven;                              /* no blockhash: counts as the largest */
+	uint64_t counted[LIMIT_COUNTERS_MAX + 1]; /* the largest so far, per rule */
+};
+
 struct signer_grant {
 	struct signer_cache_head head;
 	bool record_ready, lease_ready; /* two records make one grant */
@@ -45,6 +54,7 @@ struct signer_grant {
 	uint8_t parameters_hash[32];
 	struct policy_atas atas;
 	struct authz_lease_record lease;
+	struct signer_nonce nonces[AUTHZ_NONCES_MAX];            /* beside lease.nonces */
 	struct authz_counter_rule rules[LIMIT_COUNTERS_MAX + 1]; /* the record's, then the uses */
 	uint64_t lease_batch; /* commit that makes the prepared leases durable; 0: none */
 };

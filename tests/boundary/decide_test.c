@@ -1,6 +1,6 @@
 /* What the signer itself decides, with a real store and verifier behind it: batches, repeated
- * bytes, what takes power away, limits, whose key may be a wallet, shares. The test is an honest
- * bridge and authority, and stops or kills the store where that matters. */
+ * bytes, what takes power away, limits, durable nonces, whose key may be a wallet, shares. The test
+ * is an honest bridge and authority, and stops or kills the store where that matters. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <sys/stat.h>
@@ -526,6 +526,181 @@ static void test_a_dry_run_is_explained_and_what_cannot_be_given_is_refused(void
 	       CALL_RESULT_UNSUPPORTED);
 }
 
+/* ---- durable nonces ---- */
+
+/* A world whose grant names a nonce account; 5,000 of each transaction is its fee. */
+static void fresh_nonce(const char *name, uint64_t cap, uint8_t ret_grant[32])
+{
+	uint8_t first[32];
+	struct buffer body = BUFFER_OF_ARRAY(body_space);
+
+	fresh(name, 1, first);
+	EXPECT(take_back(&world, first) == STATUS_OK);
+	world.uses_nonce = true;
+	keys_random(world.nonce_account, 32);
+	/* What an hour or a day counts says nothing of signatures that do not expire. */
+	for (uint8_t window = AUTHZ_WINDOW_HOUR; window <= AUTHZ_WINDOW_DAY; window++) {
+		world.window = window;
+		world.cap = cap;
+		body.len = 0;
+		rig_grant_body(&world, world.client_id, &body);
+		EXPECT(make(&world, AUTHZ_ACTION_GRANT, &body) == STATUS_REFUSED);
+		EXPECT(strstr(rig.refusal, "in total only") != NULL);
+	}
+	world.window = 0;
+	grant(&world, cap, ret_grant);
+}
+
+/* The nonce that the runtime makes of a blockhash. */
+static void nonce_of(const uint8_t blockhash[32], uint8_t ret_nonce[32])
+{
+	struct bytes parts[2] = {bytes_of_text("DURABLE_NONCE"), bytes_of(blockhash, 32)};
+
+	keys_sha256(parts, 2, ret_nonce);
+}
+
+static struct call_sign_request nonce_request(uint64_t lamports, const uint8_t nonce[32],
+                                              const uint8_t *origin, struct buffer *message)
+{
+	struct call_sign_request request;
+
+	rig_nonce_message(&world, lamports, nonce, message);
+	request = rig_sign_request(&world, buffer_bytes(message));
+	request.has_nonce_origin = origin != NULL;
+	if (origin != NULL)
+		memcpy(request.nonce_origin, origin, 32);
+	return request;
+}
+
+static enum call_result sign_nonce(uint64_t lamports, const uint8_t nonce[32],
+                                   const uint8_t *origin)
+{
+	uint8_t space[512];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_request request = nonce_request(lamports, nonce, origin, &message);
+	struct call_sign_answer answer = {.result = CALL_RESULT_COUNT};
+
+	return rig_sign(&rig, &request, &answer) ? answer.result : CALL_RESULT_COUNT;
+}
+
+/* Revokes, and gives the nonces that the answer lists. */
+static size_t revoke_lists(const uint8_t id[32], struct authz_nonce ret_nonces[AUTHZ_NONCES_MAX],
+                           uint64_t *ret_before)
+{
+	static struct authz_submit_answer said;
+	static struct authz_change change;
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+
+	CHECK(authz_id_put(id, &body) == STATUS_OK && rig_wallet_refresh(&rig, &world));
+	change = change_of(&world, AUTHZ_ACTION_REVOKE, &body);
+	CHECK(rig_change(&rig, &change, &world.user, &answer) == STATUS_OK);
+	CHECK(authz_submit_answer_take(buffer_bytes(&answer), &said) == STATUS_OK);
+	EXPECT(said.outstanding_count == 1 && memcmp(said.outstanding[0].grant, id, 32) == 0);
+	memcpy(ret_nonces, said.outstanding[0].rows.data, said.outstanding[0].rows.len);
+	*ret_before = said.outstanding[0].before;
+	return said.outstanding[0].rows.len / sizeof(struct authz_nonce);
+}
+
+/* A18: at most one on a proven nonce is ever carried out, so they count as the largest. */
+static void test_those_on_one_proven_nonce_count_as_the_largest(void)
+{
+	uint8_t id[32], first[32], second[32], first_nonce[32], second_nonce[32];
+	struct authz_nonce listed[AUTHZ_NONCES_MAX];
+	uint64_t before;
+
+	fresh_nonce("nonce-proven", 1500000, id);
+	keys_random(first, 32);
+	keys_random(second, 32);
+	nonce_of(first, first_nonce);
+	nonce_of(second, second_nonce);
+	EXPECT(sign_nonce(600000, first_nonce, first) == CALL_RESULT_SIGNED);
+	for (uint64_t i = 0; i < 8; i++)
+		EXPECT(sign_nonce(900000 + i, first_nonce, first) == CALL_RESULT_SIGNED);
+	/* Once it is known to be a nonce, nobody has to say it again. */
+	EXPECT(sign_nonce(899999, first_nonce, NULL) == CALL_RESULT_SIGNED);
+	/* 905,007 are spent: another nonce is another transaction. */
+	EXPECT(sign_nonce(600000, second_nonce, second) != CALL_RESULT_SIGNED);
+	EXPECT(sign_nonce(500000, second_nonce, second) == CALL_RESULT_SIGNED);
+	/* 1,410,007: the larger one of a value counts what it is larger by. */
+	EXPECT(sign_nonce(990001, first_nonce, first) != CALL_RESULT_SIGNED);
+	EXPECT(sign_nonce(990000, first_nonce, first) == CALL_RESULT_SIGNED);
+	EXPECT(revoke_lists(id, listed, &before) == 2 && before == 0);
+	EXPECT(memcmp(listed[0].account, world.nonce_account, 32) == 0);
+	EXPECT(memcmp(listed[0].value, first_nonce, 32) == 0);
+	EXPECT(memcmp(listed[1].value, second_nonce, 32) == 0);
+	EXPECT(sign_nonce(1, first_nonce, first) == CALL_RESULT_GRANT_REVOKED);
+}
+
+/* A lifetime that is a blockhash makes transactions that are all carried out, AdvanceNonce in front
+ * or not: what is not proven counts each. A wrong proof is refused. */
+static void test_a_lifetime_that_may_be_a_blockhash_counts_each(void)
+{
+	uint8_t id[32], blockhash[32], other[32];
+
+	fresh_nonce("nonce-unproven", 1500000, id);
+	keys_random(blockhash, 32);
+	keys_random(other, 32);
+	EXPECT(sign_nonce(700000, blockhash, other) == CALL_RESULT_REQUEST_MALFORMED);
+	EXPECT(sign_nonce(700000, blockhash, blockhash) == CALL_RESULT_REQUEST_MALFORMED);
+	EXPECT(sign_nonce(700000, blockhash, NULL) == CALL_RESULT_SIGNED);
+	EXPECT(sign_nonce(700001, blockhash, NULL) == CALL_RESULT_SIGNED);
+	EXPECT(sign_nonce(700002, blockhash, NULL) != CALL_RESULT_SIGNED);
+}
+
+/* In one atomic batch, too; and a batch that does not fit takes nothing. */
+static void test_a_batch_on_one_nonce_counts_as_its_largest(void)
+{
+	static struct call_sign_request requests[CALL_BATCH_MAX];
+	struct call_sign_answer answers[CALL_BATCH_MAX];
+	uint8_t id[32], blockhash[32], nonce[32], fresh_hash[32], fresh_value[32];
+
+	fresh_nonce("nonce-batch", 1000000, id);
+	keys_random(blockhash, 32);
+	nonce_of(blockhash, nonce);
+	keys_random(fresh_hash, 32);
+	nonce_of(fresh_hash, fresh_value);
+	for (unsigned round = 0; round < 2; round++) {
+		size_t count = 5;
+
+		for (size_t i = 0; i < count; i++) {
+			struct buffer message = BUFFER_OF_ARRAY(batch_space[i]);
+			bool other = round == 0 && i == count - 1; /* the one too much */
+
+			requests[i] = nonce_request(700000 + i, other ? fresh_value : nonce,
+			                            other ? fresh_hash : blockhash, &message);
+			requests[i].flags = CALL_SIGN_ATOMIC;
+			requests[i].batch_index = (uint16_t)i;
+			requests[i].batch_count = (uint16_t)count;
+		}
+		EXPECT(exchange(requests, count, answers, 3000000) == count);
+		EXPECT(signed_of(answers, count) == (round == 0 ? 0 : count));
+	}
+	EXPECT(sign_nonce(280000, fresh_value, fresh_hash) == CALL_RESULT_SIGNED);
+	EXPECT(sign_nonce(295000, fresh_value, fresh_hash) != CALL_RESULT_SIGNED);
+}
+
+/* Every nonce is written before something is signed on it; more than are kept are told as a number;
+ * and a start that knows nothing of what was counted counts again, never less. */
+static void test_what_is_outstanding_outlives_a_crash(void)
+{
+	uint8_t id[32], blockhash[32] = {0}, nonce[32];
+	struct authz_nonce listed[AUTHZ_NONCES_MAX];
+	uint64_t before;
+
+	fresh_nonce("nonce-crash", 200000000, id);
+	for (uint8_t i = 0; i < AUTHZ_NONCES_MAX + 3; i++) {
+		blockhash[0] = i;
+		nonce_of(blockhash, nonce);
+		EXPECT(sign_nonce(600000, nonce, blockhash) == CALL_RESULT_SIGNED);
+	}
+	EXPECT(limit(&world, id, 23000000) == STATUS_OK); /* 21,175,000 are spent */
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(sign_nonce(600001, nonce, blockhash) != CALL_RESULT_SIGNED);
+	EXPECT(revoke_lists(id, listed, &before) == AUTHZ_NONCES_MAX && before == 3);
+	EXPECT(memcmp(listed[AUTHZ_NONCES_MAX - 1].value, nonce, 32) == 0);
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
@@ -542,6 +717,10 @@ int main(void)
 	RUN(test_limits_are_lowered_at_once_and_raised_for_the_state_that_was_seen);
 	RUN(test_a_users_key_is_not_imported_as_a_wallet);
 	RUN(test_a_dry_run_is_explained_and_what_cannot_be_given_is_refused);
+	RUN(test_those_on_one_proven_nonce_count_as_the_largest);
+	RUN(test_a_lifetime_that_may_be_a_blockhash_counts_each);
+	RUN(test_a_batch_on_one_nonce_counts_as_its_largest);
+	RUN(test_what_is_outstanding_outlives_a_crash);
 	RUN(test_one_client_does_not_take_all_tickets);
 	rig_stop(&rig);
 	return test_summary();

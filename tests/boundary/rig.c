@@ -418,7 +418,7 @@ void rig_grant_body(const struct rig_world *world, const uint8_t client[32], str
 	struct cbor_writer w;
 
 	cbor_writer_init(&w, &parameters);
-	cbor_put_map(&w, 3);
+	cbor_put_map(&w, world->uses_nonce ? 4 : 3);
 	cbor_put_key(&w, 0); /* recipients */
 	cbor_put_array(&w, 1);
 	cbor_put_bytes_n(&w, world->recipient, 32);
@@ -427,19 +427,25 @@ void rig_grant_body(const struct rig_world *world, const uint8_t client[32], str
 	cbor_put_uint(&w, 1000000);
 	cbor_put_key(&w, 5); /* max_fee_lamports */
 	cbor_put_uint(&w, 10000);
+	if (world->uses_nonce) {
+		cbor_put_key(&w, 10); /* allow_nonce */
+		cbor_put_bool(&w, true);
+	}
 	cbor_put_end(&w);
 	CHECK(cbor_finish(&w) == STATUS_OK);
 	body = (struct authz_grant_body){
 	    .parameters = buffer_bytes(&parameters),
 	    .schema = bytes_of(world->schema, world->schema_len),
 	    .counter_count = world->cap == RIG_NO_CAP ? 0 : 1,
+	    .nonce_account_count = world->uses_nonce ? 1 : 0,
 	    .counters = {{.id = 1,
 	                  .unit = AUTHZ_UNIT_LAMPORTS,
-	                  .window = AUTHZ_WINDOW_TOTAL,
+	                  .window = world->window != 0 ? world->window : AUTHZ_WINDOW_TOTAL,
 	                  .cap = world->cap != 0 ? world->cap : 3000000}},
 	};
 	memcpy(body.client, client, 32);
 	memcpy(body.module, world->module, 32);
+	memcpy(body.nonce_accounts[0], world->nonce_account, world->uses_nonce ? 32 : 0);
 	CHECK(authz_grant_put(&body, out) == STATUS_OK);
 }
 
@@ -498,6 +504,29 @@ void rig_transfer_message(const uint8_t from[32], const uint8_t to[32], uint64_t
 	      buffer_put(out, BYTES_OF_ARRAY(system)) == STATUS_OK &&
 	      buffer_put(out, BYTES_OF_ARRAY(blockhash)) == STATUS_OK &&
 	      buffer_put(out, BYTES_OF_ARRAY(instruction)) == STATUS_OK &&
+	      buffer_put(out, bytes_of(&lamports, 8)) == STATUS_OK);
+}
+
+void rig_nonce_message(const struct rig_world *world, uint64_t lamports, const uint8_t nonce[32],
+                       struct buffer *out)
+{
+	static const uint8_t head[] = {1, 0, 2, 5}, system[32];
+	/* wallet, nonce account, recipient, System, sysvar RecentBlockhashes */
+	static const uint8_t instructions[] = {2, 3, 3, 1, 4, 0,  4, 4, 0, 0,
+	                                       0, 3, 2, 0, 2, 12, 2, 0, 0, 0};
+	static const char sysvar[] = "SysvarRecentB1ockHashes11111111111111111111";
+	uint8_t recent[32];
+
+	CHECK(base58_decode_32(bytes_of(sysvar, sizeof(sysvar) - 1), recent) == STATUS_OK);
+	out->len = 0;
+	CHECK(buffer_put(out, BYTES_OF_ARRAY(head)) == STATUS_OK &&
+	      buffer_put(out, BYTES_OF_ARRAY(world->address)) == STATUS_OK &&
+	      buffer_put(out, BYTES_OF_ARRAY(world->nonce_account)) == STATUS_OK &&
+	      buffer_put(out, BYTES_OF_ARRAY(world->recipient)) == STATUS_OK &&
+	      buffer_put(out, BYTES_OF_ARRAY(system)) == STATUS_OK &&
+	      buffer_put(out, BYTES_OF_ARRAY(recent)) == STATUS_OK &&
+	      buffer_put(out, bytes_of(nonce, 32)) == STATUS_OK &&
+	      buffer_put(out, BYTES_OF_ARRAY(instructions)) == STATUS_OK &&
 	      buffer_put(out, bytes_of(&lamports, 8)) == STATUS_OK);
 }
 

@@ -37,7 +37,10 @@ struct rig_world {
 	size_t schema_len;
 	char token[RIG_TOKEN_LEN + 1];
 	uint8_t recipient[32];
-	uint64_t cap; /* of its grant, lamports in total; 0: 3,000,000 */
+	uint64_t cap;    /* of its grant, lamports in total; 0: 3,000,000 */
+	uint8_t window;  /* of that cap; 0: in total */
+	bool uses_nonce; /* its grant names the nonce account */
+	uint8_t nonce_account[32];
 };
 
 /* rig_start starts all on a state folder; `genesis` for an empty one. CHECKs. */
@@ -80,6 +83,10 @@ struct call_sign_request rig_sign_request(const struct rig_world *world, struct 
 /* rig_transfer_message writes a legacy message: `from` pays `to`. */
 void rig_transfer_message(const uint8_t from[32], const uint8_t to[32], uint64_t lamports,
                           uint8_t tag, struct buffer *out);
+
+/* rig_nonce_message is the same with a durable nonce: the world's wallet advances its account. */
+void rig_nonce_message(const struct rig_world *world, uint64_t lamports, const uint8_t nonce[32],
+                       struct buffer *out);
 
 /* rig_prepare fills in the change's text: asks for it, and puts its hash into the change. */
 enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buffer *ret_change,

@@ -37,7 +37,7 @@ PURE_LIBC = re.compile(
     r"^(mem(cpy|move|set|cmp|chr|mem|rchr)|__mem(cpy|move|set)_chk|str(len|nlen|cmp|ncmp|chr)|"
     r"explicit_bzero|__explicit_bzero_chk|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|bsearch|qsort|"
     r"base_check_failed|__popcount[sdt]i2|(__)?v?snprintf(_chk)?|__(add|sub|mul|div|mod|udiv|umod)[a-z]*[0-9])$")
-PURE = ("wire", "cbor", "solana", "policy", "authz", "attest", "call")
+PURE = ("wire", "cbor", "solana", "policy", "authz", "approval", "attest", "call")
 # Never in our own objects: a shell, a search path, hidden state, unbounded writes.
 BANNED = set("system popen execvp execlp gets strcpy strcat sprintf vsprintf strtok rand srand tmpnam "
              "mktemp tempnam getpass dlopen setjmp longjmp alloca gethostbyname".split())

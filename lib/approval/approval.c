@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "approval.h"
+
+#include "base_check.h"
+#include "cbor_reader.h"
+#include "cbor_writer.h"
+
+#define FILE_VERSION     1
+#define MANIFEST_VERSION 1
+#define SEALED_VERSION   2
+#define STEP_VERSION     1
+#define MANIFEST_PAIRS   11
+#define SEALED_PAIRS     13
+/* Key 11, a head of two bytes, 64 bytes; key 13, the same, 32 bytes. */
+#define MANIFEST_SIGNATURE_LEN (1 + 2 + 64)
+#define SEALED_SUM_LEN         (1 + 2 + 32)
+
+/* item_of cuts the zeros behind the one item in a file or region. The item may end in zeros of its
+ * own (a signature): no more than that are tried. */
+static enum status item_of(struct bytes bytes, struct bytes *ret_item)
+{
+	struct bytes item = bytes;
+
+	while (item.len > 0 && item.data[item.len - 1] == 0)
+		item.len--;
+	for (size_t zeros = 0; zeros <= 64 && item.len <= bytes.len; zeros++, item.len++) {
+		if (cbor_check(item) != STATUS_OK)
+			continue;
+		*ret_item = item;
+		return STATUS_OK;
+	}
+	return STATUS_MALFORMED;
+}
+
+static void put_fixed(struct cbor_writer *w, uint64_t key, const void *bytes, size_t len)
+{
+	cbor_put_key(w, key);
+	cbor_put_bytes_n(w, bytes, len);
+}
+
+static void take_fixed(struct cbor_reader *r, uint64_t key, void *ret_bytes, size_t len)
+{
+	cbor_take_key(r, key);
+	cbor_take_bytes_n(r, ret_bytes, len);
+}
+
+static void take_version(struct cbor_reader *r, uint64_t version)
+{
+	cbor_take_key(r, 1);
+	if (cbor_take_uint(r, UINT32_MAX) != version)
+		cbor_fail(r, STATUS_MALFORMED);
+}
+
+static void put_version(struct cbor_writer *w, uint64_t version)
+{
+	cbor_put_key(w, 1);
+	cbor_put_uint(w, version);
+}
+
+static void put_name(struct cbor_writer *w, uint64_t key, const struct approval_name *name)
+{
+	cbor_put_key(w, key);
+	cbor_put_text(w, bytes_of(name->text, name->len));
+}
+
+static void take_name(struct cbor_reader *r, uint64_t key, struct approval_name *ret_name)
+{
+	struct bytes text;
+
+	cbor_take_key(r, key);
+	text = cbor_take_text(r, APPROVAL_NAME_MAX);
+	ret_name->len = (uint8_t)text.len;
+	if (text.len != 0)
+		memcpy(ret_name->text, text.data, text.len);
+}
+
+static void put_level(struct cbor_writer *w, uint64_t key, uint8_t level)
+{
+	cbor_put_key(w, key);
+	cbor_put_uint(w, level);
+}
+
+/* Levels begin at 1: 0 is below every floor that was ever raised. */
+static uint8_t take_level(struct cbor_reader *r, uint64_t key)
+{
+	uint8_t level;
+
+	cbor_take_key(r, key);
+	level = (uint8_t)cbor_take_uint(r, APPROVAL_LEVEL_MAX);
+	if (level == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+	return level;
+}
+
+static void put_pcrs(struct cbor_writer *w, uint64_t key, const uint8_t (*pcrs)[32], size_t count)
+{
+	cbor_put_key(w, key);
+	cbor_put_array(w, count);
+	for (size_t i = 0; i < count; i++)
+		cbor_put_bytes_n(w, pcrs[i], 32);
+	cbor_put_end(w);
+}
+
+static void take_pcrs(struct cbor_reader *r, uint64_t key, uint8_t (*ret_pcrs)[32], size_t count)
+{
+	cbor_take_key(r, key);
+	if (cbor_take_array(r, count) != count)
+		cbor_fail(r, STATUS_MALFORMED);
+	for (size_t i = 0; i < count; i++)
+		cbor_take_bytes_n(r, ret_pcrs[i], 32);
+	cbor_take_end(r);
+}
+
+/* ---- approvals ---- */
+
+static void put_release(struct cbor_writer *w, const struct approval_release *release)
+{
+	cbor_put_map(w, 5);
+	put_fixed(w, 1, release->key, APPROVAL_KEY_LEN);
+	put_name(w, 2, &release->name);
+	put_level(w, 3, release->level);
+	put_pcrs(w, 4, release->pcrs, APPROVAL_RELEASE_PCRS);
+	put_fixed(w, 5, release->signature, 64);
+	cbor_put_end(w);
+}
+
+static void take_release(struct cbor_reader *r, struct approval_release *release)
+{
+	cbor_take_map(r, 5);
+	take_fixed(r, 1, release->key, APPROVAL_KEY_LEN);
+	take_name(r, 2, &release->name);
+	release->level = take_level(r, 3);
+	take_pcrs(r, 4, release->pcrs, APPROVAL_RELEASE_PCRS);
+	take_fixed(r, 5, release->signature, 64);
+	cbor_take_end(r);
+}
+
+static void put_site(struct cbor_writer *w, const struct approval_site *site)
+{
+	cbor_put_map(w, 5);
+	put_fixed(w, 1, site->release_key, APPROVAL_KEY_LEN);
+	put_name(w, 2, &site->name);
+	put_level(w, 3, site->level);
+	put_pcrs(w, 4, site->pcrs, APPROVAL_SITE_PCRS);
+	put_fixed(w, 5, site->signature, 64);
+	cbor_put_end(w);
+}
+
+static void take_site(struct cbor_reader *r, struct approval_site *site)
+{
+	cbor_take_map(r, 5);
+	take_fixed(r, 1, site->release_key, APPROVAL_KEY_LEN);
+	take_name(r, 2, &site->name);
+	site->level = take_level(r, 3);
+	take_pcrs(r, 4, site->pcrs, APPROVAL_SITE_PCRS);
+	take_fixed(r, 5, site->signature, 64);
+	cbor_take_end(r);
+}
+
+static void put_delegate(struct cbor_writer *w, const struct approval_delegate *delegate)
+{
+	cbor_put_map(w, 3);
+	put_fixed(w, 1, delegate->release_key, APPROVAL_KEY_LEN);
+	put_level(w, 2, delegate->level);
+	put_fixed(w, 3, delegate->signature, 64);
+	cbor_put_end(w);
+}
+
+static void take_delegate(struct cbor_reader *r, struct approval_delegate *delegate)
+{
+	cbor_take_map(r, 3);
+	take_fixed(r, 1, delegate->release_key, APPROVAL_KEY_LEN);
+	delegate->level = take_level(r, 2);
+	take_fixed(r, 3, delegate->signature, 64);
+	cbor_take_end(r);
+}
+
+enum status approval_file_put(const struct approval_file *file, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(file->release_count <= APPROVAL_RELEASES_MAX &&
+	      file->site_count <= APPROVAL_SITES_MAX &&
+	      file->delegate_count <= APPROVAL_DELEGATES_MAX);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 5);
+	put_version(&w, FILE_VERSION);
+	put_fixed(&w, 2, file->site_key, APPROVAL_KEY_LEN);
+	cbor_put_key(&w, 3);
+	cbor_put_array(&w, file->release_count);
+	for (size_t i = 0; i < file->release_count; i++)
+		put_release(&w, &file->releases[i]);
+	cbor_put_end(&w);
+	cbor_put_key(&w, 4);
+	cbor_put_array(&w, file->site_count);
+	for (size_t i = 0; i < file->site_count; i++)
+		put_site(&w, &file->sites[i]);
+	cbor_put_end(&w);
+	cbor_put_key(&w, 5);
+	cbor_put_array(&w, file->delegate_count);
+	for (size_t i = 0; i < file->delegate_count; i++)
+		put_delegate(&w, &file->delegates[i]);
+	cbor_put_end(&w);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status approval_file_take(struct bytes bytes, struct approval_file *ret_file)
+{
+	struct cbor_reader r;
+	struct bytes item;
+	enum status status = item_of(bytes, &item);
+
+	memset(ret_file, 0, sizeof(*ret_file));
+	if (status != STATUS_OK)
+		return status;
+	cbor_reader_init(&r, item);
+	cbor_take_map(&r, 5);
+	take_version(&r, FILE_VERSION);
+	take_fixed(&r, 2, ret_file->site_key, APPROVAL_KEY_LEN);
+	cbor_take_key(&r, 3);
+	ret_file->release_count = cbor_take_array(&r, APPROVAL_RELEASES_MAX);
+	for (size_t i = 0; i < ret_file->release_count; i++)
+		take_release(&r, &ret_file->releases[i]);
+	cbor_take_end(&r);
+	cbor_take_key(&r, 4);
+	ret_file->site_count = cbor_take_array(&r, APPROVAL_SITES_MAX);
+	for (size_t i = 0; i < ret_file->site_count; i++)
+		take_site(&r, &ret_file->sites[i]);
+	cbor_take_end(&r);
+	cbor_take_key(&r, 5);
+	ret_file->delegate_count = cbor_take_array(&r, APPROVAL_DELEGATES_MAX);
+	for (size_t i = 0; i < ret_file->delegate_count; i++)
+		take_delegate(&r, &ret_file->delegates[i]);
+	cbor_take_end(&r);
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	if (status != STATUS_OK)
+		memset(ret_file, 0, sizeof(*ret_file));
+	return status == STATUS_OK ? STATUS_OK : STATUS_MALFORMED;
+}
+
+/* ---- keys of attended mode ---- */
+
+static void put_approvers(struct cbor_writer *w, uint64_t key,
+                          const uint8_t (*approvers)[APPROVAL_KEY_LEN], size_t count)
+{
+	CHECK(count <= APPROVAL_APPROVERS_MAX);
+	cbor_put_key(w, key);
+	cbor_put_array(w, count);
+	for (size_t i = 0; i < count; i++)
+		cbor_put_bytes_n(w, approvers[i], APPROVAL_KEY_LEN);
+	cbor_put_end(w);
+}
+
+static uint8_t take_approvers(struct cbor_reader *r, uint64_t key,
+                              uint8_t (*ret_approvers)[APPROVAL_KEY_LEN])
+{
+	size_t count;
+
+	cbor_take_key(r, key);
+	count = cbor_take_array(r, APPROVAL_APPROVERS_MAX);
+	for (size_t i = 0; i < count; i++)
+		cbor_take_bytes_n(r, ret_approvers[i], APPROVAL_KEY_LEN);
+	cbor_take_end(r);
+	return (uint8_t)count;
+}
+
+/* ---- manifest ---- */
+
+enum status approval_manifest_put(const struct approval_manifest *manifest, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, MANIFEST_PAIRS - 1);
+	put_version(&w, MANIFEST_VERSION);
+	put_fixed(&w, 2, manifest->site_key, APPROVAL_KEY_LEN);
+	cbor_put_key(&w, 3);
+	cbor_put_bool(&w, manifest->is_single);
+	put_approvers(&w, 4, manifest->approvers, manifest->approver_count);
+	put_fixed(&w, 5, manifest->escrow, 32);
+	put_fixed(&w, 6, manifest->recovery, manifest->has_recovery ? 32 : 0);
+	put_fixed(&w, 7, manifest->first_release, 64);
+	put_fixed(&w, 8, manifest->first_site, 64);
+	put_fixed(&w, 9, manifest->id, sizeof(manifest->id));
+	put_fixed(&w, 11, manifest->signature, 64);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status approval_manifest_take(struct bytes bytes, struct approval_manifest *ret_manifest)
+{
+	struct approval_manifest manifest = {.is_single = false};
+	struct bytes item, recovery;
+	struct cbor_reader r;
+	enum status status = item_of(bytes, &item);
+
+	if (status != STATUS_OK)
+		return status;
+	cbor_reader_init(&r, item);
+	cbor_take_map(&r, MANIFEST_PAIRS - 1);
+	take_version(&r, MANIFEST_VERSION);
+	take_fixed(&r, 2, manifest.site_key, APPROVAL_KEY_LEN);
+	cbor_take_key(&r, 3);
+	manifest.is_single = cbor_take_bool(&r);
+	manifest.approver_count = take_approvers(&r, 4, manifest.approvers);
+	take_fixed(&r, 5, manifest.escrow, 32);
+	cbor_take_key(&r, 6);
+	recovery = cbor_take_bytes(&r, 32);
+	manifest.has_recovery = recovery.len == 32;
+	if (recovery.len != 0 && recovery.len != 32)
+		cbor_fail(&r, STATUS_MALFORMED);
+	else if (recovery.len != 0)
+		memcpy(manifest.recovery, recovery.data, 32);
+	take_fixed(&r, 7, manifest.first_release, 64);
+	take_fixed(&r, 8, manifest.first_site, 64);
+	take_fixed(&r, 9, manifest.id, sizeof(manifest.id));
+	take_fixed(&r, 11, manifest.signature, 64);
+	cbor_take_end(&r);
+	if (cbor_done(&r) != STATUS_OK)
+		return STATUS_MALFORMED;
+	*ret_manifest = manifest;
+	return STATUS_OK;
+}
+
+enum status approval_manifest_digest(const struct approval_manifest *manifest,
+                                     uint8_t ret_digest[32])
+{
+	uint8_t raw[APPROVAL_MANIFEST_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(raw);
+	enum status status = approval_manifest_put(manifest, &out);
+
+	if (status != STATUS_OK)
+		return status;
+	CHECK(out.len > MANIFEST_SIGNATURE_LEN);
+	keys_sha256_label("claviger/genesis/v1", bytes_of(raw, out.len - MANIFEST_SIGNATURE_LEN),
+	                  ret_digest);
+	return STATUS_OK;
+}
+
+/* ---- sealed share ---- */
+
+static void sum_of(struct bytes item, uint8_t ret_sum[32])
+{
+	struct bytes body = bytes_of(item.data, item.len - SEALED_SUM_LEN);
+
+	keys_sha256(&body, 1, ret_sum);
+}
+
+enum status approval_sealed_put(const struct approval_sealed *sealed, struct buffer *out)
+{
+	struct cbor_writer w;
+	size_t start = out->len;
+	enum status status;
+
+	CHECK(sealed->public_len <= sizeof(sealed->public_area) &&
+	      sealed->private_len <= sizeof(sealed->private_area));
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, SEALED_PAIRS - 1);
+	put_version(&w, SEALED_VERSION);
+	put_fixed(&w, 2, sealed->primary, sizeof(sealed->primary));
+	put_fixed(&w, 3, sealed->public_area, sealed->public_len);
+	put_fixed(&w, 4, sealed->private_area, sealed->private_len);
+	put_fixed(&w, 5, sealed->site_key, APPROVAL_KEY_LEN);
+	put_fixed(&w, 6, sealed->release_base, APPROVAL_BASE_LEN);
+	put_fixed(&w, 7, sealed->site_base, APPROVAL_BASE_LEN);
+	cbor_put_key(&w, 8);
+	cbor_put_uint(&w, sealed->first_counter);
+	cbor_put_key(&w, 9);
+	cbor_put_bool(&w, sealed->is_single);
+	put_approvers(&w, 10, sealed->approvers, sealed->approver_count);
+	put_fixed(&w, 11, sealed->genesis, 32);
+	put_fixed(&w, 13, (const uint8_t[32]){0}, 32);
+	cbor_put_end(&w);
+	status = cbor_finish(&w);
+	if (status == STATUS_OK)
+		sum_of(bytes_of(out->data + start, out->len - start), out->data + out->len - 32);
+	return status;
+}
+
+static size_t take_area(struct cbor_reader *r, uint64_t key, uint8_t *area, size_t cap)
+{
+	struct bytes taken;
+
+	cbor_take_key(r, key);
+	taken = cbor_take_bytes(r, cap);
+	if (taken.len == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+	else
+		memcpy(area, taken.data, taken.len);
+	return taken.len;
+}
+
+enum status approval_sealed_take(struct bytes bytes, struct approval_sealed *ret_sealed)
+{
+	struct approval_sealed sealed = {.is_single = false};
+	struct cbor_reader r;
+	struct bytes item;
+	uint8_t sum[32], said[32];
+	enum status status = item_of(bytes, &item);
+
+	if (status != STATUS_OK)
+		return status;
+	cbor_reader_init(&r, item);
+	cbor_take_map(&r, SEALED_PAIRS - 1);
+	take_version(&r, SEALED_VERSION);
+	take_fixed(&r, 2, sealed.primary, sizeof(sealed.primary));
+	sealed.public_len =
+	    (uint16_t)take_area(&r, 3, sealed.public_area, sizeof(sealed.public_area));
+	sealed.private_len =
+	    (uint16_t)take_area(&r, 4, sealed.private_area, sizeof(sealed.private_area));
+	take_fixed(&r, 5, sealed.site_key, APPROVAL_KEY_LEN);
+	take_fixed(&r, 6, sealed.release_base, APPROVAL_BASE_LEN);
+	take_fixed(&r, 7, sealed.site_base, APPROVAL_BASE_LEN);
+	cbor_take_key(&r, 8);
+	sealed.first_counter = cbor_take_uint(&r, UINT64_MAX);
+	cbor_take_key(&r, 9);
+	sealed.is_single = cbor_take_bool(&r);
+	sealed.approver_count = take_approvers(&r, 10, sealed.approvers);
+	take_fixed(&r, 11, sealed.genesis, 32);
+	take_fixed(&r, 13, said, 32);
+	cbor_take_end(&r);
+	if (cbor_done(&r) != STATUS_OK)
+		return STATUS_MALFORMED;
+	sum_of(item, sum);
+	if (memcmp(sum, said, sizeof(sum)) != 0)
+		return STATUS_CORRUPT;
+	*ret_sealed = sealed;
+	return STATUS_OK;
+}
+
+/* ---- floor steps ---- */
+
+enum status approval_step_put(const struct approval_step *step, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 5);
+	put_version(&w, STEP_VERSION);
+	cbor_put_key(&w, 2);
+	cbor_put_bool(&w, step->is_site);
+	put_fixed(&w, 3, step->key, APPROVAL_KEY_LEN);
+	put_level(&w, 4, step->from);
+	put_fixed(&w, 5, step->signature, 64);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status approval_step_take(struct bytes bytes, struct approval_step *ret_step)
+{
+	struct approval_step step = {.is_site = false};
+	struct cbor_reader r;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 5);
+	take_version(&r, STEP_VERSION);
+	cbor_take_key(&r, 2);
+	step.is_site = cbor_take_bool(&r);
+	take_fixed(&r, 3, step.key, APPROVAL_KEY_LEN);
+	cbor_take_key(&r, 4);
+	/* From 255 there is no step: the counter's last byte would begin anew at 0. */
+	step.from = (uint8_t)cbor_take_uint(&r, APPROVAL_LEVEL_MAX - 1);
+	take_fixed(&r, 5, step.signature, 64);
+	cbor_take_end(&r);
+	if (cbor_done(&r) != STATUS_OK)
+		return STATUS_MALFORMED;
+	*ret_step = step;
+	return STATUS_OK;
+}

@@ -1,0 +1,194 @@
+/* approval: who may let a machine unseal its node share, in bytes: approvals, genesis manifest,
+ * sealed share, floor steps; and the policy digests that a TPM will compute from them.
+ *
+ * Two authorities, each a P-256 key. The release key approves what was started (PCR 4, 9, 11, 12,
+ * 14) and a level; the site key approves the firmware under it (PCR 0, 2, 7), a level of its own,
+ * and which release key counts. A floor is an NV counter: nothing below it unseals. Each purpose
+ * has a policyRef of its own, so no signature serves another purpose (A23). spec/sealing.md has the
+ * policies, spec/approval.cddl the bytes; both are normative.
+ *
+ * Pure: no TPM, no files. The TPM checks the same digests in lib/tpm. Sources: TCG TPM 2.0 Library,
+ * part 1 (names), part 3 (Policy* commands), part 2 (structures). Decoders accept one encoding;
+ * what follows an item in its file or region may only be zeros. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef APPROVAL_H
+#define APPROVAL_H
+
+#include "keys_p256.h"
+
+#define APPROVAL_KEY_LEN       KEYS_P256_PUBLIC_LEN
+#define APPROVAL_NAME_MAX      64u /* bytes of text that people give */
+#define APPROVAL_LEVEL_MAX     255u
+#define APPROVAL_RELEASE_PCRS  5u
+#define APPROVAL_SITE_PCRS     3u
+#define APPROVAL_RELEASES_MAX  16u
+#define APPROVAL_SITES_MAX     16u
+#define APPROVAL_DELEGATES_MAX 4u
+#define APPROVAL_APPROVERS_MAX 4u
+#define APPROVAL_BASE_LEN      7u /* of a floor: all bytes of the counter but the last */
+#define APPROVAL_FILE_MAX      32768u
+#define APPROVAL_MANIFEST_MAX  2048u
+#define APPROVAL_SEALED_MAX    2048u
+#define APPROVAL_STEP_MAX      256u
+
+/* NV indices and the handle that names the storage primary (spec/sealing.md). */
+#define APPROVAL_NV_RELEASE_FLOOR 0x01434c03u
+#define APPROVAL_NV_SITE_FLOOR    0x01434c04u
+
+/* The PCRs of each, ascending; also as masks. */
+extern const uint8_t approval_release_pcrs[APPROVAL_RELEASE_PCRS];
+extern const uint8_t approval_site_pcrs[APPROVAL_SITE_PCRS];
+#define APPROVAL_RELEASE_MASK (1u << 4 | 1u << 9 | 1u << 11 | 1u << 12 | 1u << 14)
+#define APPROVAL_SITE_MASK    (1u << 0 | 1u << 2 | 1u << 7)
+
+/* What a signature is for: its policyRef. */
+enum approval_purpose {
+	APPROVAL_SEAL_RELEASE = 1,   /* release key: this start unseals */
+	APPROVAL_SEAL_SITE = 2,      /* site key: on this firmware, under that release key */
+	APPROVAL_FLOOR_RELEASE = 3,  /* release key: one step of the release floor */
+	APPROVAL_FLOOR_DELEGATE = 4, /* site key: that release key may step it; the first step */
+	APPROVAL_FLOOR_SITE = 5,     /* site key: one step of the site floor; the first step */
+	APPROVAL_UNSEAL = 6,         /* approver: this very start (attended mode) */
+};
+
+struct approval_name {
+	uint8_t len;
+	char text[APPROVAL_NAME_MAX]; /* UTF-8, for people; signed by nobody */
+};
+
+struct approval_release {
+	uint8_t key[APPROVAL_KEY_LEN];
+	struct approval_name name;
+	uint8_t level; /* 1 to 255 */
+	uint8_t pcrs[APPROVAL_RELEASE_PCRS][32];
+	uint8_t signature[64];
+};
+
+struct approval_site {
+	uint8_t release_key[APPROVAL_KEY_LEN];
+	struct approval_name name;
+	uint8_t level; /* 1 to 255 */
+	uint8_t pcrs[APPROVAL_SITE_PCRS][32];
+	uint8_t signature[64];
+};
+
+struct approval_delegate {
+	uint8_t release_key[APPROVAL_KEY_LEN];
+	uint8_t level; /* the site floor must not be above */
+	uint8_t signature[64];
+};
+
+/* The file `approvals`: everything a start may choose from. */
+struct approval_file {
+	uint8_t site_key[APPROVAL_KEY_LEN];
+	size_t release_count, site_count, delegate_count;
+	struct approval_release releases[APPROVAL_RELEASES_MAX];
+	struct approval_site sites[APPROVAL_SITES_MAX];
+	struct approval_delegate delegates[APPROVAL_DELEGATES_MAX];
+};
+
+/* The file `genesis`: what the unsealer makes of a TPM that has nothing of ours. */
+struct approval_manifest {
+	uint8_t site_key[APPROVAL_KEY_LEN];
+	bool is_single; /* one person holds release and site key (A10) */
+	uint8_t approver_count; /* 0: unattended */
+	uint8_t approvers[APPROVAL_APPROVERS_MAX][APPROVAL_KEY_LEN]; /* any one of them */
+	uint8_t escrow[32]; /* X25519: owner and lockout authorization are returned to it */
+	bool has_recovery;
+	uint8_t recovery[32]; /* X25519: a copy of the node share is returned to it */
+	uint8_t first_release[64]; /* signatures that let the floors be raised from nothing */
+	uint8_t first_site[64];
+	uint8_t id[16]; /* random: tells manifests apart */
+	uint8_t signature[64];
+};
+
+/* The file `sealed-share`: written once by genesis. No secret; the checksum finds damage only. */
+struct approval_sealed {
+	uint8_t primary[34]; /* name of the storage primary */
+	uint16_t public_len, private_len;
+	uint8_t public_area[256]; /* TPM2B_PUBLIC */
+	uint8_t private_area[512]; /* TPM2B_PRIVATE */
+	uint8_t site_key[APPROVAL_KEY_LEN];
+	uint8_t release_base[APPROVAL_BASE_LEN], site_base[APPROVAL_BASE_LEN];
+	uint64_t first_counter; /* of the boot counter at genesis */
+	bool is_single;
+	uint8_t approver_count;
+	uint8_t approvers[APPROVAL_APPROVERS_MAX][APPROVAL_KEY_LEN];
+	uint8_t genesis[32]; /* SHA-256 of the genesis manifest */
+};
+
+/* A floor step, as operators send it: raises one floor from a level to the next. */
+struct approval_step {
+	bool is_site; /* the site floor; else the release floor */
+	uint8_t key[APPROVAL_KEY_LEN];
+	uint8_t from;
+	uint8_t signature[64];
+};
+
+/* Each _put appends the one encoding, each _take accepts nothing else: MALFORMED for what is none
+ * of ours or out of bounds, CORRUPT for a sealed share whose checksum differs. A _take of a file
+ * checks no signature. */
+MUST_USE enum status approval_file_put(const struct approval_file *file, struct buffer *out);
+MUST_USE enum status approval_file_take(struct bytes bytes, struct approval_file *ret_file);
+MUST_USE enum status approval_manifest_put(const struct approval_manifest *manifest,
+                                           struct buffer *out);
+MUST_USE enum status approval_manifest_take(struct bytes bytes,
+                                            struct approval_manifest *ret_manifest);
+MUST_USE enum status approval_sealed_put(const struct approval_sealed *sealed, struct buffer *out);
+MUST_USE enum status approval_sealed_take(struct bytes bytes, struct approval_sealed *ret_sealed);
+MUST_USE enum status approval_step_put(const struct approval_step *step, struct buffer *out);
+MUST_USE enum status approval_step_take(struct bytes bytes, struct approval_step *ret_step);
+
+/* ---- digests ---- */
+
+const char *approval_reference(enum approval_purpose purpose);
+/* approval_key_name is the TPM's name of a public key as lib/tpm loads it (part 1, 16). */
+void approval_key_name(const uint8_t key[APPROVAL_KEY_LEN], uint8_t ret_name[34]);
+/* approval_floor_name is the name of a floor's index once it was written (part 1, 16). */
+void approval_floor_name(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN],
+                         bool written, uint8_t ret_name[34]);
+/* approval_floor_policy is a floor index's authPolicy: PolicyAuthorize of the site key. */
+void approval_floor_policy(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN],
+                           uint8_t ret_policy[32]);
+
+/* What the approvals' signatures approve. `site_key` names the floors' indices. */
+void approval_release_policy(const struct approval_release *release,
+                             const uint8_t site_key[APPROVAL_KEY_LEN], uint8_t ret_policy[32]);
+void approval_site_policy(const struct approval_site *site,
+                          const uint8_t site_key[APPROVAL_KEY_LEN], uint8_t ret_policy[32]);
+void approval_delegate_policy(const struct approval_delegate *delegate,
+                              const uint8_t site_key[APPROVAL_KEY_LEN], uint8_t ret_policy[32]);
+void approval_step_policy(bool is_site, uint8_t from, const uint8_t site_key[APPROVAL_KEY_LEN],
+                          uint8_t ret_policy[32]);
+/* approval_first_policy: a floor that was never written may be raised once. */
+void approval_first_policy(uint8_t ret_policy[32]);
+/* approval_seal_policy is the sealed object's authPolicy; approval_seal_branches are the digests of
+ * its last PolicyOR, one for each approver (none is needed for a single one). */
+void approval_seal_policy(const struct approval_sealed *sealed, uint8_t ret_policy[32]);
+void approval_seal_branches(const struct approval_sealed *sealed,
+                            uint8_t ret_branches[APPROVAL_APPROVERS_MAX][32]);
+
+/* approval_digest is what is signed: SHA-256(policy || policyRef) (part 3, PolicyAuthorize). */
+void approval_digest(enum approval_purpose purpose, const uint8_t policy[32],
+                     uint8_t ret_digest[32]);
+/* approval_unseal_digest is what an approver signs (part 3, PolicySigned): SHA-256(nonce || no
+ * expiration || policyRef). */
+void approval_unseal_digest(const uint8_t nonce[32], uint8_t ret_digest[32]);
+
+/* approval_check_* tell whether the signatures are those keys': OK or CRYPTO. */
+MUST_USE enum status approval_check_release(const struct approval_release *release,
+                                            const uint8_t site_key[APPROVAL_KEY_LEN]);
+MUST_USE enum status approval_check_site(const struct approval_site *site,
+                                         const uint8_t site_key[APPROVAL_KEY_LEN]);
+MUST_USE enum status approval_check_delegate(const struct approval_delegate *delegate,
+                                             const uint8_t site_key[APPROVAL_KEY_LEN]);
+MUST_USE enum status approval_check_step(const struct approval_step *step,
+                                         const uint8_t site_key[APPROVAL_KEY_LEN]);
+/* approval_check_manifest also checks the signatures of the floors' first steps. */
+MUST_USE enum status approval_check_manifest(const struct approval_manifest *manifest);
+/* approval_manifest_digest is what the site key signs: SHA-256("claviger/genesis/v1" || all before
+ * the signature). */
+MUST_USE enum status approval_manifest_digest(const struct approval_manifest *manifest,
+                                              uint8_t ret_digest[32]);
+
+#endif

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base_encode.h"
+#include "cli_authority.h"
 #include "cli_commands.h"
 #include "cli_config.h"
 #include "cli_dev.h"
@@ -294,6 +295,28 @@ static int wait_for_end(struct cli_serve *serve)
 	return told && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_YES : CLI_UNSURE;
 }
 
+/* A software TPM is provisioned by itself, single operator, with keys beside it: nothing measures
+ * this host, so all that its approvals say is zeros. A first start that was interrupted begins
+ * anew, with a new TPM: nothing hangs on the old one. */
+static int provision(const struct cli_call *call, const struct cli_serve *serve)
+{
+	static const uint8_t nothing[APPROVAL_RELEASE_PCRS][32];
+	static const char *const left_over[] = {"store/sealed-share", "store/escrow",
+	                                        "tpm/tpm2-00.permall"};
+	char path[CLI_PATH_MAX + 32], keys[CLI_PATH_MAX + 32];
+
+	for (size_t i = 0; i < sizeof(left_over) / sizeof(left_over[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", serve->state, left_over[i]);
+		if (unlink(path) != 0 && errno != ENOENT) {
+			cli_complain(call, "cannot remove %s: %s", path, strerror(errno));
+			return CLI_UNSURE;
+		}
+	}
+	snprintf(path, sizeof(path), "%s/store", serve->state);
+	snprintf(keys, sizeof(keys), "%s/authority", serve->state);
+	return cli_tpm_single(call, keys, path, nothing, nothing);
+}
+
 static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 {
 	char operators[64], path[CLI_PATH_MAX + 32];
@@ -319,6 +342,8 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 	serve->is_genesis = stat(path, &sealed) != 0 || sealed.st_size == 0;
 	snprintf(path, sizeof(path), "%s/store", serve->state);
 	result = make_folder(call, path);
+	if (result == CLI_YES && serve->is_genesis)
+		result = provision(call, serve);
 	if (result != CLI_YES)
 		return result;
 	snprintf(path, sizeof(path), "%s/tpm", serve->state);

@@ -28,11 +28,21 @@ enum call_start_reason {
 	CALL_START_NO_BLOB = 2,     /* no sealed share here: genesis was never run */
 	CALL_START_BAD_BLOB = 3,    /* not a sealed blob of this version, or damaged */
 	CALL_START_OTHER_TPM = 4,   /* the TPM's primary is not the one this share was sealed to */
-	CALL_START_BAD_POLICY = 5,  /* PCRs differ from those it was sealed to */
+	CALL_START_BAD_POLICY = 5,  /* the TPM found that the policy does not hold */
 	CALL_START_CAPPED = 6,      /* the share was already taken in this boot */
 	CALL_START_LOCKOUT = 7,     /* dictionary attack lockout */
 	CALL_START_UNSAFE_BLOB = 8, /* the object's attributes would let others unseal it */
 	CALL_START_OTHER = 9,
+	CALL_START_NO_RELEASE = 10,   /* no release approval for what was started */
+	CALL_START_BELOW_FLOOR = 11,  /* there is one, of a level below the release floor */
+	CALL_START_NO_SITE = 12,      /* no site approval for this firmware and release key */
+	CALL_START_BELOW_SITE = 13,   /* there is one, of a level below the site floor */
+	CALL_START_NO_APPROVALS = 14, /* the file of approvals is missing, damaged or foreign */
+	CALL_START_BAD_MANIFEST = 15, /* the genesis manifest is missing, damaged or not signed */
+	CALL_START_NOT_FRESH = 16,    /* genesis on a TPM that has an owner or objects of ours */
+	CALL_START_UNPROTECTED =
+	    17, /* owner or lockout authorization is not set, or objects differ */
+	CALL_START_REASON_COUNT
 };
 
 enum call_start_mode {
@@ -63,7 +73,17 @@ struct call_start_facts {
 	uint32_t firmware_version_high;
 	uint32_t firmware_version_low;
 	uint8_t manufacturer[4]; /* TPM_PT_MANUFACTURER as text */
+	uint32_t is_attended;    /* 1: a person approved this start (mode B) */
+	uint32_t is_single;      /* 1: one person holds release and site key (A10) */
+	uint32_t release_level;  /* of the approvals that were used */
+	uint32_t site_level;
 	uint32_t reserved;
+	uint64_t release_floor; /* the counters themselves: the last byte is the floor */
+	uint64_t site_floor;
+	uint64_t first_counter;  /* of the boot counter at genesis */
+	uint8_t release_key[64]; /* P-256, x || y */
+	uint8_t site_key[64];
+	uint8_t genesis[32]; /* SHA-256 of the genesis manifest */
 };
 
 struct call_start_failed {
@@ -72,7 +92,7 @@ struct call_start_failed {
 	uint8_t what[120]; /* what was being done, text, NUL-terminated */
 };
 
-_Static_assert(sizeof(struct call_start_facts) == 976, "fixed layout");
+_Static_assert(sizeof(struct call_start_facts) == 1176, "fixed layout");
 _Static_assert(sizeof(struct call_start_failed) == 128, "fixed layout");
 
 /* start_take_facts checks a FACTS message: length, mode, masks, name lengths, flags 0 or 1. The

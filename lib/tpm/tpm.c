@@ -80,6 +80,8 @@ enum status tpm_open(const char *where, struct tpm *ret_tpm)
 
 	*ret_tpm = (struct tpm){.primary = ESYS_TR_NONE,
 	                        .session = ESYS_TR_NONE,
+	                        .audit = ESYS_TR_NONE,
+	                        .policy = ESYS_TR_NONE,
 	                        .ak = ESYS_TR_NONE,
 	                        .what = "connecting to the TPM"};
 	if (strncmp(where, device, sizeof(device) - 1) == 0)
@@ -100,6 +102,11 @@ enum status tpm_open(const char *where, struct tpm *ret_tpm)
 	return status;
 }
 
+uint32_t tpm_authorizer(const struct tpm *tpm)
+{
+	return tpm->session != ESYS_TR_NONE ? tpm->session : ESYS_TR_PASSWORD;
+}
+
 void tpm_flush(struct tpm *tpm, uint32_t *handle)
 {
 	ESYS_TR object = *handle;
@@ -116,6 +123,8 @@ void tpm_close(struct tpm *tpm)
 	if (esys != NULL) {
 		ESYS_TR primary = tpm->primary;
 
+		tpm_flush(tpm, &tpm->policy);
+		tpm_flush(tpm, &tpm->audit);
 		tpm_flush(tpm, &tpm->session);
 		tpm_flush(tpm, &tpm->ak);
 		if (primary != ESYS_TR_NONE)
@@ -155,7 +164,7 @@ static enum status take_property(struct tpm *tpm, TPM2_PT property, uint32_t *re
 	TPMI_YES_NO more;
 	enum status status = tpm_status(
 	    tpm,
-	    Esys_GetCapability(tpm_context(tpm), ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+	    Esys_GetCapability(tpm_context(tpm), tpm->audit, ESYS_TR_NONE, ESYS_TR_NONE,
 	                       TPM2_CAP_TPM_PROPERTIES, property, 1, &more, &data),
 	    "reading a property");
 
@@ -185,7 +194,7 @@ enum status tpm_info(struct tpm *tpm, struct tpm_info *ret_info)
 		status = take_property(tpm, TPM2_PT_FIRMWARE_VERSION_2, &info.firmware_low);
 	if (status == STATUS_OK)
 		status = tpm_status(tpm,
-		                    Esys_ReadClock(tpm_context(tpm), ESYS_TR_NONE, ESYS_TR_NONE,
+		                    Esys_ReadClock(tpm_context(tpm), tpm->audit, ESYS_TR_NONE,
 		                                   ESYS_TR_NONE, &time),
 		                    "reading the clock");
 	if (status != STATUS_OK)
@@ -250,8 +259,8 @@ enum status tpm_pcr_extend(struct tpm *tpm, uint32_t pcr, const uint8_t digest[3
 	CHECK(pcr < TPM_PCR_COUNT);
 	memcpy(values.digests[0].digest.sha256, digest, 32);
 	return tpm_status(tpm,
-	                  Esys_PCR_Extend(tpm_context(tpm), ESYS_TR_PCR0 + pcr, ESYS_TR_PASSWORD,
-	                                  ESYS_TR_NONE, ESYS_TR_NONE, &values),
+	                  Esys_PCR_Extend(tpm_context(tpm), ESYS_TR_PCR0 + pcr,
+	                                  tpm_authorizer(tpm), ESYS_TR_NONE, ESYS_TR_NONE, &values),
 	                  "extending a PCR");
 }
 
@@ -274,8 +283,8 @@ static enum status read_some(struct tpm *tpm, uint32_t mask,
 
 	tpm_selection(mask, &in);
 	status = tpm_status(tpm,
-	                    Esys_PCR_Read(tpm_context(tpm), ESYS_TR_NONE, ESYS_TR_NONE,
-	                                  ESYS_TR_NONE, &in, &counter, &out, &digests),
+	                    Esys_PCR_Read(tpm_context(tpm), tpm->audit, ESYS_TR_NONE, ESYS_TR_NONE,
+	                                  &in, &counter, &out, &digests),
 	                    "reading PCRs");
 	if (status != STATUS_OK)
 		return status;

@@ -25,14 +25,35 @@
 #define TPM_ATTEST_MAX       1024u
 #define TPM_SIGNATURE_MAX    256u
 #define TPM_PUBLIC_MAX       512u
-#define TPM_BLOB_PUBLIC_MAX  256u
-#define TPM_BLOB_PRIVATE_MAX 512u
-#define TPM_BLOB_MAX         1024u
+#define TPM_OBJECT_PUBLIC_MAX  256u
+#define TPM_OBJECT_PRIVATE_MAX 512u
+#define TPM_AUTH_LEN         32u /* of owner and lockout authorization */
+#define TPM_POLICY_LEN       32u
+#define TPM_KEY_LEN          64u /* P-256, x || y */
+#define TPM_COUNTER_LEN      8u  /* big-endian, as PolicyNV compares it */
 
 #define TPM_PCR_CAP         11u /* extended with SHA-256("claviger/cap/v1") after unsealing */
 #define TPM_HANDLE_PRIMARY  0x81434c01u /* persistent storage primary, owner hierarchy */
-#define TPM_NV_CHECKPOINT   0x01434c01u /* extend index: anchors checkpoints */
-#define TPM_NV_BOOT_COUNTER 0x01434c02u /* counter: one more each boot */
+
+/* What TPM2_PolicyNV may ask (part 2, TPM_EO). */
+#define TPM_NV_IS_EQUAL   0x0000u
+#define TPM_NV_IS_AT_MOST 0x0009u /* unsigned */
+
+enum tpm_nv_kind {
+	TPM_NV_EXTEND,  /* 32 bytes, extended with its empty authorization */
+	TPM_NV_COUNTER, /* raised with its empty authorization */
+	TPM_NV_FLOOR,   /* a counter that only its policy raises */
+};
+
+/* One index as we make it; what the TPM has is compared with this before each use. */
+struct tpm_nv {
+	uint32_t index;
+	enum tpm_nv_kind kind;
+	uint8_t policy[TPM_POLICY_LEN]; /* of a floor */
+};
+
+extern const struct tpm_nv tpm_nv_checkpoint; /* 0x01434c01: anchors checkpoints */
+extern const struct tpm_nv tpm_nv_boots;      /* 0x01434c02: one more each boot */
 
 /* A TPM name: algorithm (big-endian) and SHA-256 of the public area. */
 struct tpm_name {
@@ -44,7 +65,9 @@ struct tpm {
 	void *esys;
 	void *tcti;
 	uint32_t primary; /* ESYS handles; 0 when not there */
-	uint32_t session;
+	uint32_t session; /* salted, for authorizations and encrypted parameters */
+	uint32_t audit;   /* salted, so that answers without authorization are authentic, too */
+	uint32_t policy;  /* the policy session in work */
 	uint32_t ak;
 	uint32_t rc;      /* of the last failure */
 	const char *what; /* what was being done, never NULL */
@@ -59,20 +82,13 @@ struct tpm_info {
 	bool clock_safe;
 };
 
-/* A sealed share as it is kept in a file (spec/sealing.md). */
-struct tpm_blob {
-	uint32_t pcr_mask;
-	struct tpm_name primary;
-	uint8_t public_area[TPM_BLOB_PUBLIC_MAX];
+/* A sealed object as it is kept in a file: TPM2B_PUBLIC, TPM2B_PRIVATE. */
+struct tpm_object {
+	uint8_t public_area[TPM_OBJECT_PUBLIC_MAX];
 	size_t public_len;
-	uint8_t private_area[TPM_BLOB_PRIVATE_MAX];
+	uint8_t private_area[TPM_OBJECT_PRIVATE_MAX];
 	size_t private_len;
 };
-
-/* tpm_blob_put and tpm_blob_take: the file's bytes. Take is strict: CORRUPT when the checksum
- * differs, MALFORMED for anything else. */
-MUST_USE enum status tpm_blob_put(const struct tpm_blob *blob, struct buffer *ret_bytes);
-MUST_USE enum status tpm_blob_take(struct bytes bytes, struct tpm_blob *ret_blob);
 
 /* tpm_open connects: "device:/dev/tpmrm0", "swtpm:path=/dir/socket"; the descriptor stays
  * open until tpm_close, and nothing is opened later. */
@@ -100,13 +116,61 @@ MUST_USE enum status tpm_random(struct tpm *tpm, uint8_t *ret_bytes, size_t len)
 MUST_USE enum status tpm_primary_open(struct tpm *tpm, bool create, const struct tpm_name *pinned,
                                       struct tpm_name *ret_name);
 
-/* tpm_seal seals a share to the present values of the PCRs in `pcr_mask`. */
-MUST_USE enum status tpm_seal(struct tpm *tpm, uint32_t pcr_mask,
-                              const uint8_t share[TPM_SHARE_LEN], struct tpm_blob *ret_blob);
-/* tpm_unseal: REFUSED when PCRs differ (tpm_is_policy), CORRUPT when the blob's object is not
- * one that tpm_seal makes. The primary must be open with blob->primary pinned. */
-MUST_USE enum status tpm_unseal(struct tpm *tpm, const struct tpm_blob *blob,
+/* tpm_primary_is_there tells whether the handle of our primary is taken, by whatever. */
+MUST_USE enum status tpm_primary_is_there(struct tpm *tpm, bool *ret_there);
+
+/* tpm_seal seals a share under a policy digest. */
+MUST_USE enum status tpm_seal(struct tpm *tpm, const uint8_t policy[TPM_POLICY_LEN],
+                              const uint8_t share[TPM_SHARE_LEN], struct tpm_object *ret_object);
+/* tpm_unseal uses up the policy session in work: REFUSED when the policy does not hold
+ * (tpm_is_policy), CORRUPT when the object is not one that tpm_seal makes under `policy`. The
+ * primary must be open and pinned. */
+MUST_USE enum status tpm_unseal(struct tpm *tpm, const struct tpm_object *object,
+                                const uint8_t policy[TPM_POLICY_LEN],
                                 uint8_t ret_share[TPM_SHARE_LEN]);
+
+/* A policy is worked off in a session of its own, salted to the primary: begin, one call for each
+ * term in order, then the command that it allows, or tpm_policy_drop. After a failure of any the
+ * session is dropped. */
+MUST_USE enum status tpm_policy_begin(struct tpm *tpm);
+void tpm_policy_drop(struct tpm *tpm);
+/* tpm_policy_pcr: the PCRs in `mask` as they are. */
+MUST_USE enum status tpm_policy_pcr(struct tpm *tpm, uint32_t mask);
+/* tpm_policy_nv: `len` bytes of the index at `offset` compare so with the operand. */
+MUST_USE enum status tpm_policy_nv(struct tpm *tpm, const struct tpm_nv *nv,
+                                   const uint8_t *operand, size_t len, uint16_t offset,
+                                   uint16_t operation);
+MUST_USE enum status tpm_policy_nv_written(struct tpm *tpm, bool written);
+/* tpm_policy_increments: for TPM2_NV_Increment only. */
+MUST_USE enum status tpm_policy_increments(struct tpm *tpm);
+/* tpm_policy_authorize: the policy so far is `policy`, and the key has signed it for `reference`.
+ */
+MUST_USE enum status tpm_policy_authorize(struct tpm *tpm, const uint8_t key[TPM_KEY_LEN],
+                                          const char *reference,
+                                          const uint8_t policy[TPM_POLICY_LEN],
+                                          const uint8_t signature[64]);
+/* tpm_policy_nonce gives the session's nonce, which tpm_policy_signed's signature is over. */
+MUST_USE enum status tpm_policy_nonce(struct tpm *tpm, uint8_t ret_nonce[32]);
+MUST_USE enum status tpm_policy_signed(struct tpm *tpm, const uint8_t key[TPM_KEY_LEN],
+                                       const char *reference, const uint8_t signature[64]);
+MUST_USE enum status tpm_policy_or(struct tpm *tpm, const uint8_t (*branches)[TPM_POLICY_LEN],
+                                   size_t count);
+/* tpm_policy_digest gives the digest so far. */
+MUST_USE enum status tpm_policy_digest(struct tpm *tpm, uint8_t ret_policy[TPM_POLICY_LEN]);
+
+/* Genesis. tpm_is_owned tells whether owner or lockout authorization is set; tpm_take_over sets the
+ * limits of dictionary attack protection (32 tries, one forgotten each 10 minutes), forbids
+ * TPM2_Clear with lockout authorization, and sets both authorizations, encrypted on the way; after
+ * it nothing can be defined or undefined here without them. */
+MUST_USE enum status tpm_is_owned(struct tpm *tpm, bool *ret_owned);
+MUST_USE enum status tpm_take_over(struct tpm *tpm, const uint8_t owner[TPM_AUTH_LEN],
+                                   const uint8_t lockout[TPM_AUTH_LEN]);
+/* tpm_protections reads what tpm_take_over set. */
+struct tpm_protections {
+	bool owner_set, lockout_set, clear_disabled;
+	uint32_t lockout_tries, lockout_recovery_s, lockout_count;
+};
+MUST_USE enum status tpm_protections(struct tpm *tpm, struct tpm_protections *ret_protections);
 
 MUST_USE enum status tpm_pcr_extend(struct tpm *tpm, uint32_t pcr, const uint8_t digest[32]);
 /* tpm_pcr_cap extends TPM_PCR_CAP so that nothing can be unsealed until the next reset. */
@@ -125,13 +189,21 @@ MUST_USE enum status tpm_quote(struct tpm *tpm, uint32_t mask, const uint8_t ext
                                struct buffer *ret_attest, struct buffer *ret_signature);
 
 /* NV indices. Define needs owner authorization (empty until it is set); extend, increment and read
- * use the index's own empty authorization. NOT_FOUND when the index is not there; define of one
- * that is there: CONFLICT. An extend index reads as NOT_FOUND until it was first extended. */
-MUST_USE enum status tpm_nv_define_extend(struct tpm *tpm, uint32_t index);
-MUST_USE enum status tpm_nv_define_counter(struct tpm *tpm, uint32_t index);
-MUST_USE enum status tpm_nv_extend(struct tpm *tpm, uint32_t index, const uint8_t data[32]);
-MUST_USE enum status tpm_nv_increment(struct tpm *tpm, uint32_t index);
-MUST_USE enum status tpm_nv_read(struct tpm *tpm, uint32_t index, uint8_t *ret_bytes, size_t len);
-MUST_USE enum status tpm_nv_read_counter(struct tpm *tpm, uint32_t index, uint64_t *ret_value);
+ * use the index's own empty authorization, in the salted session when one is open. NOT_FOUND when
+ * the index is not there or (read) was never written; define of one that is there: CONFLICT;
+ * CORRUPT: the index there is not as we make it. */
+MUST_USE enum status tpm_nv_is_there(struct tpm *tpm, uint32_t index, bool *ret_there);
+MUST_USE enum status tpm_nv_define(struct tpm *tpm, const struct tpm_nv *nv);
+/* tpm_nv_undefine takes an index away; a counter defined later begins above what this one had. */
+MUST_USE enum status tpm_nv_undefine(struct tpm *tpm, const struct tpm_nv *nv);
+MUST_USE enum status tpm_nv_extend(struct tpm *tpm, const struct tpm_nv *nv,
+                                   const uint8_t data[32]);
+MUST_USE enum status tpm_nv_increment(struct tpm *tpm, const struct tpm_nv *nv);
+/* tpm_nv_raise increments a floor; it uses up the policy session in work. */
+MUST_USE enum status tpm_nv_raise(struct tpm *tpm, const struct tpm_nv *nv);
+MUST_USE enum status tpm_nv_read(struct tpm *tpm, const struct tpm_nv *nv, uint8_t *ret_bytes,
+                                 size_t len);
+MUST_USE enum status tpm_nv_read_counter(struct tpm *tpm, const struct tpm_nv *nv,
+                                         uint64_t *ret_value);
 
 #endif

@@ -22,6 +22,10 @@ MUST_USE enum status tpm_status(struct tpm *tpm, uint32_t rc, const char *what);
 void tpm_selection(uint32_t mask, struct TPML_PCR_SELECTION *ret_selection);
 /* tpm_salted starts an HMAC, policy or trial session (TPM2_SE) salted to the primary. */
 MUST_USE enum status tpm_salted(struct tpm *tpm, uint8_t kind, uint32_t *ret_session);
+/* tpm_authorizer is the session for empty authorizations: the salted one, else a password. */
+uint32_t tpm_authorizer(const struct tpm *tpm);
+/* tpm_nv_find opens an index that is as we make it; close it with Esys_TR_Close. */
+MUST_USE enum status tpm_nv_find(struct tpm *tpm, const struct tpm_nv *nv, uint32_t *ret_handle);
 void tpm_flush(struct tpm *tpm, uint32_t *handle);
 void tpm_name_take(const struct TPM2B_NAME *name, struct tpm_name *ret_name);
 

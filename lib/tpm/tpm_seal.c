@@ -178,81 +178,83 @@ enum status tpm_primary_open(struct tpm *tpm, bool create, const struct tpm_name
 			(void)Esys_TR_Close(tpm_context(tpm), &primary);
 		return status;
 	}
+	if (tpm->primary != ESYS_TR_NONE && tpm->primary != primary)
+		(void)Esys_TR_Close(tpm_context(tpm), &tpm->primary);
 	tpm->primary = primary;
-	return tpm_salted(tpm, TPM2_SE_HMAC, &tpm->session);
+	tpm_flush(tpm, &tpm->audit);
+	tpm_flush(tpm, &tpm->session);
+	status = tpm_salted(tpm, TPM2_SE_HMAC, &tpm->session);
+	if (status == STATUS_OK)
+		status = tpm_salted(tpm, TPM2_SE_HMAC, &tpm->audit);
+	if (status == STATUS_OK)
+		status = tpm_status(tpm,
+		                    Esys_TRSess_SetAttributes(
+		                        tpm_context(tpm), tpm->audit,
+		                        TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_AUDIT, 0xff),
+		                    "setting session attributes");
+	return status;
+}
+
+enum status tpm_primary_is_there(struct tpm *tpm, bool *ret_there)
+{
+	ESYS_TR primary = ESYS_TR_NONE;
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_TR_FromTPMPublic(tpm_context(tpm), TPM_HANDLE_PRIMARY, ESYS_TR_NONE,
+	                                     ESYS_TR_NONE, ESYS_TR_NONE, &primary),
+	               "finding the storage primary");
+
+	if (status == STATUS_OK)
+		(void)Esys_TR_Close(tpm_context(tpm), &primary);
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+		return status;
+	*ret_there = status == STATUS_OK;
+	return STATUS_OK;
 }
 
 /* ---- sealing ---- */
 
-/* policy_of_now computes the digest of PolicyPCR over the present values. */
-static enum status policy_of_now(struct tpm *tpm, uint32_t pcr_mask, TPM2B_DIGEST *ret_policy)
-{
-	static const TPM2B_DIGEST as_they_are;
-	TPML_PCR_SELECTION selection;
-	TPM2B_DIGEST *digest = NULL;
-	ESYS_TR trial = ESYS_TR_NONE;
-	enum status status = tpm_salted(tpm, TPM2_SE_TRIAL, &trial);
-
-	if (status != STATUS_OK)
-		return status;
-	tpm_selection(pcr_mask, &selection);
-	status = tpm_status(tpm,
-	                    Esys_PolicyPCR(tpm_context(tpm), trial, ESYS_TR_NONE, ESYS_TR_NONE,
-	                                   ESYS_TR_NONE, &as_they_are, &selection),
-	                    "computing the PCR policy");
-	if (status == STATUS_OK)
-		status = tpm_status(tpm,
-		                    Esys_PolicyGetDigest(tpm_context(tpm), trial, ESYS_TR_NONE,
-		                                         ESYS_TR_NONE, ESYS_TR_NONE, &digest),
-		                    "computing the PCR policy");
-	tpm_flush(tpm, &trial);
-	if (status == STATUS_OK) {
-		*ret_policy = *digest;
-		Esys_Free(digest);
-	}
-	return status;
-}
-
-static bool public_is_sealed(const TPM2B_PUBLIC *public)
+static bool public_is_sealed(const TPM2B_PUBLIC *public, const uint8_t policy[TPM_POLICY_LEN])
 {
 	const TPMT_PUBLIC *p = &public->publicArea;
 
 	return p->type == TPM2_ALG_KEYEDHASH && p->nameAlg == TPM2_ALG_SHA256 &&
 	       p->objectAttributes == SEALED_ATTRIBUTES && p->authPolicy.size == SHA256_LEN &&
+	       memcmp(p->authPolicy.buffer, policy, TPM_POLICY_LEN) == 0 &&
 	       p->parameters.keyedHashDetail.scheme.scheme == TPM2_ALG_NULL;
 }
 
-static enum status fill_blob(const TPM2B_PUBLIC *public, const TPM2B_PRIVATE *private,
-                             struct tpm_blob *blob)
+static enum status fill_object(const TPM2B_PUBLIC *public, const TPM2B_PRIVATE *private,
+                               struct tpm_object *object)
 {
-	if (Tss2_MU_TPM2B_PUBLIC_Marshal(public, blob->public_area, sizeof(blob->public_area),
-	                                 &blob->public_len) != TSS2_RC_SUCCESS ||
-	    Tss2_MU_TPM2B_PRIVATE_Marshal(private, blob->private_area, sizeof(blob->private_area),
-	                                  &blob->private_len) != TSS2_RC_SUCCESS)
+	if (Tss2_MU_TPM2B_PUBLIC_Marshal(public, object->public_area, sizeof(object->public_area),
+	                                 &object->public_len) != TSS2_RC_SUCCESS ||
+	    Tss2_MU_TPM2B_PRIVATE_Marshal(private, object->private_area,
+	                                  sizeof(object->private_area),
+	                                  &object->private_len) != TSS2_RC_SUCCESS)
 		return STATUS_TOO_LARGE;
-	return public_is_sealed(public) ? STATUS_OK : STATUS_CORRUPT;
+	return STATUS_OK;
 }
 
-enum status tpm_seal(struct tpm *tpm, uint32_t pcr_mask, const uint8_t share[TPM_SHARE_LEN],
-                     struct tpm_blob *ret_blob)
+enum status tpm_seal(struct tpm *tpm, const uint8_t policy[TPM_POLICY_LEN],
+                     const uint8_t share[TPM_SHARE_LEN], struct tpm_object *ret_object)
 {
 	static const TPM2B_DATA no_data;
 	static const TPML_PCR_SELECTION no_pcrs;
-	struct tpm_blob blob = {.pcr_mask = pcr_mask};
+	struct tpm_object object = {.public_len = 0};
 	TPM2B_SENSITIVE_CREATE secret = {.sensitive.data.size = TPM_SHARE_LEN};
 	TPM2B_PUBLIC template = {
 	    .publicArea = {.type = TPM2_ALG_KEYEDHASH,
 	                   .nameAlg = TPM2_ALG_SHA256,
 	                   .objectAttributes = SEALED_ATTRIBUTES,
+	                   .authPolicy.size = TPM_POLICY_LEN,
 	                   .parameters.keyedHashDetail.scheme.scheme = TPM2_ALG_NULL}
         };
 	TPM2B_PUBLIC *public = NULL;
 	TPM2B_PRIVATE *private = NULL;
-	TPM2B_NAME *name = NULL;
-	enum status status = policy_of_now(tpm, pcr_mask, &template.publicArea.authPolicy);
+	enum status status;
 
-	if (status != STATUS_OK)
-		return status;
+	memcpy(template.publicArea.authPolicy.buffer, policy, TPM_POLICY_LEN);
 	memcpy(secret.sensitive.data.buffer, share, TPM_SHARE_LEN);
 	status = tpm_status(tpm,
 	                    Esys_Create(tpm_context(tpm), tpm->primary, tpm->session, ESYS_TR_NONE,
@@ -262,39 +264,36 @@ enum status tpm_seal(struct tpm *tpm, uint32_t pcr_mask, const uint8_t share[TPM
 	explicit_bzero(&secret, sizeof(secret));
 	if (status != STATUS_OK)
 		return status;
-	status = fill_blob(public, private, &blob);
+	status = fill_object(public, private, &object);
+	if (status == STATUS_OK && !public_is_sealed(public, policy))
+		status = STATUS_CORRUPT;
 	Esys_Free(public);
 	Esys_Free(private);
 	if (status == STATUS_OK)
-		status = tpm_status(tpm, Esys_TR_GetName(tpm_context(tpm), tpm->primary, &name),
-		                    "naming the storage primary");
-	if (status == STATUS_OK) {
-		tpm_name_take(name, &blob.primary);
-		Esys_Free(name);
-		*ret_blob = blob;
-	}
+		*ret_object = object;
 	return status;
 }
 
-static enum status load_blob(struct tpm *tpm, const struct tpm_blob *blob, ESYS_TR *ret_object)
+static enum status load_object(struct tpm *tpm, const struct tpm_object *object,
+                               const uint8_t policy[TPM_POLICY_LEN], ESYS_TR *ret_handle)
 {
 	TPM2B_PUBLIC public = {0};
 	TPM2B_PRIVATE private = {0};
 	size_t at = 0, private_at = 0;
 
-	if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(blob->public_area, blob->public_len, &at, &public) !=
+	if (Tss2_MU_TPM2B_PUBLIC_Unmarshal(object->public_area, object->public_len, &at, &public) !=
 	        TSS2_RC_SUCCESS ||
-	    at != blob->public_len ||
-	    Tss2_MU_TPM2B_PRIVATE_Unmarshal(blob->private_area, blob->private_len, &private_at,
+	    at != object->public_len ||
+	    Tss2_MU_TPM2B_PRIVATE_Unmarshal(object->private_area, object->private_len, &private_at,
 	                                    &private) != TSS2_RC_SUCCESS ||
-	    private_at != blob->private_len || !public_is_sealed(&public)) {
+	    private_at != object->private_len || !public_is_sealed(&public, policy)) {
 		tpm->what = "checking the sealed object's attributes";
 		tpm->rc = 0;
 		return STATUS_CORRUPT;
 	}
 	return tpm_status(tpm,
 	                  Esys_Load(tpm_context(tpm), tpm->primary, tpm->session, ESYS_TR_NONE,
-	                            ESYS_TR_NONE, &private, &public, ret_object),
+	                            ESYS_TR_NONE, &private, &public, ret_handle),
 	                  "loading the sealed share");
 }
 
@@ -306,28 +305,20 @@ static void overwrite(struct tpm *tpm)
 	(void)!tpm_pcr_read(tpm, 0xff, values);
 }
 
-static enum status unseal_object(struct tpm *tpm, const struct tpm_blob *blob, ESYS_TR object,
-                                 uint8_t ret_share[TPM_SHARE_LEN])
+enum status tpm_unseal(struct tpm *tpm, const struct tpm_object *object,
+                       const uint8_t policy[TPM_POLICY_LEN], uint8_t ret_share[TPM_SHARE_LEN])
 {
-	static const TPM2B_DIGEST as_they_are;
 	TPM2B_SENSITIVE_DATA *data = NULL;
-	TPML_PCR_SELECTION selection;
-	ESYS_TR policy = ESYS_TR_NONE;
-	enum status status = tpm_salted(tpm, TPM2_SE_POLICY, &policy);
+	ESYS_TR handle = ESYS_TR_NONE;
+	enum status status = load_object(tpm, object, policy, &handle);
 
-	if (status != STATUS_OK)
-		return status;
-	tpm_selection(blob->pcr_mask, &selection);
-	status = tpm_status(tpm,
-	                    Esys_PolicyPCR(tpm_context(tpm), policy, ESYS_TR_NONE, ESYS_TR_NONE,
-	                                   ESYS_TR_NONE, &as_they_are, &selection),
-	                    "evaluating the PCR policy");
 	if (status == STATUS_OK)
 		status = tpm_status(tpm,
-		                    Esys_Unseal(tpm_context(tpm), object, policy, ESYS_TR_NONE,
+		                    Esys_Unseal(tpm_context(tpm), handle, tpm->policy, ESYS_TR_NONE,
 		                                ESYS_TR_NONE, &data),
 		                    "unsealing the share");
-	tpm_flush(tpm, &policy);
+	tpm_policy_drop(tpm);
+	tpm_flush(tpm, &handle);
 	if (status != STATUS_OK)
 		return status;
 	if (data->size == TPM_SHARE_LEN)
@@ -337,18 +328,5 @@ static enum status unseal_object(struct tpm *tpm, const struct tpm_blob *blob, E
 	explicit_bzero(data, sizeof(*data));
 	Esys_Free(data);
 	overwrite(tpm);
-	return status;
-}
-
-enum status tpm_unseal(struct tpm *tpm, const struct tpm_blob *blob,
-                       uint8_t ret_share[TPM_SHARE_LEN])
-{
-	ESYS_TR object = ESYS_TR_NONE;
-	enum status status = load_blob(tpm, blob, &object);
-
-	if (status != STATUS_OK)
-		return status;
-	status = unseal_object(tpm, blob, object, ret_share);
-	tpm_flush(tpm, &object);
 	return status;
 }

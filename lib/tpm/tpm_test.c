@@ -168,26 +168,40 @@ static void power_cut(void)
 	connect_tpm(swtpm.where);
 }
 
-static struct tpm_blob sealed(void)
-{
-	struct tpm_blob blob = {0};
-	struct tpm_name name;
+/* What is kept of a sealed share: the primary's name, the policy, the object. */
+struct kept {
+	struct tpm_name primary;
+	uint8_t policy[TPM_POLICY_LEN];
+	struct tpm_object object;
+};
 
-	EXPECT(tpm_primary_open(&tpm, true, NULL, &name) == STATUS_OK);
-	EXPECT(tpm_seal(&tpm, SEAL_MASK, share, &blob) == STATUS_OK);
-	return blob;
+static struct kept sealed(void)
+{
+	struct kept kept = {0};
+
+	EXPECT(tpm_primary_open(&tpm, true, NULL, &kept.primary) == STATUS_OK);
+	EXPECT(tpm_policy_begin(&tpm) == STATUS_OK);
+	EXPECT(tpm_policy_pcr(&tpm, SEAL_MASK) == STATUS_OK);
+	EXPECT(tpm_policy_digest(&tpm, kept.policy) == STATUS_OK);
+	tpm_policy_drop(&tpm);
+	EXPECT(tpm_seal(&tpm, kept.policy, share, &kept.object) == STATUS_OK);
+	return kept;
 }
 
-static enum status try_unseal(const struct tpm_blob *blob)
+static enum status try_unseal(const struct kept *kept)
 {
 	uint8_t got[TPM_SHARE_LEN] = {0};
 	struct tpm_name name;
 	enum status status = STATUS_OK;
 
 	if (tpm.session == 0 || tpm.primary == 0xfff)
-		status = tpm_primary_open(&tpm, false, &blob->primary, &name);
+		status = tpm_primary_open(&tpm, false, &kept->primary, &name);
 	if (status == STATUS_OK)
-		status = tpm_unseal(&tpm, blob, got);
+		status = tpm_policy_begin(&tpm);
+	if (status == STATUS_OK)
+		status = tpm_policy_pcr(&tpm, SEAL_MASK);
+	if (status == STATUS_OK)
+		status = tpm_unseal(&tpm, &kept->object, kept->policy, got);
 	if (status == STATUS_OK && memcmp(got, share, sizeof(got)) != 0)
 		return STATUS_COUNT; /* never: a wrong share taken for right */
 	return status;
@@ -207,18 +221,14 @@ static void start_fresh(void)
 
 static void test_a_share_is_unsealed_after_a_restart(void)
 {
-	struct tpm_blob blob, again;
-	uint8_t raw[TPM_BLOB_MAX];
-	struct buffer file = BUFFER_OF_ARRAY(raw);
+	struct kept blob;
 
 	start_fresh();
 	blob = sealed();
 	EXPECT(try_unseal(&blob) == STATUS_OK);
-	EXPECT(tpm_blob_put(&blob, &file) == STATUS_OK);
-	EXPECT(tpm_blob_take(buffer_bytes(&file), &again) == STATUS_OK);
 	EXPECT(tpm_shutdown(&tpm) == STATUS_OK);
 	power_cut();
-	EXPECT(try_unseal(&again) == STATUS_OK);
+	EXPECT(try_unseal(&blob) == STATUS_OK);
 }
 
 /* PH6 in little: other software gives other PCRs. */
@@ -226,7 +236,7 @@ static void test_unsealing_is_refused_after_a_pcr_changed(void)
 {
 	static const uint8_t digest[32] = {1};
 	static const uint32_t pcrs[] = {0, 4, 9, 11, 14};
-	struct tpm_blob blob;
+	struct kept blob;
 
 	start_fresh();
 	blob = sealed();
@@ -245,7 +255,7 @@ static void test_unsealing_is_refused_after_a_pcr_changed(void)
 static void test_unsealing_is_refused_after_the_cap_until_a_reset(void)
 {
 	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN], expected[32], whole[64] = {0};
-	struct tpm_blob blob;
+	struct kept blob;
 
 	start_fresh();
 	blob = sealed();
@@ -264,25 +274,25 @@ static void test_unsealing_is_refused_after_the_cap_until_a_reset(void)
 }
 
 /* attributes_of reads TPMA_OBJECT off TPM2B_PUBLIC: size, type, nameAlg, then attributes. */
-static uint32_t attributes_of(const struct tpm_blob *blob)
+static uint32_t attributes_of(const struct kept *blob)
 {
-	const uint8_t *at = blob->public_area + 6;
+	const uint8_t *at = blob->object.public_area + 6;
 
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
 static void test_the_sealed_object_has_exactly_the_attributes_wanted(void)
 {
-	struct tpm_blob blob;
+	struct kept blob;
 
 	start_fresh();
 	blob = sealed();
 	/* fixedTPM 2, fixedParent 0x10, noDA 0x400; userWithAuth 0x40 stays clear */
 	EXPECT(attributes_of(&blob) == 0x412);
 	for (uint32_t bit = 0; bit < 32; bit++) {
-		struct tpm_blob other = blob;
+		struct kept other = blob;
 
-		other.public_area[6 + (31 - bit) / 8] ^= (uint8_t)(1u << (bit % 8));
+		other.object.public_area[6 + (31 - bit) / 8] ^= (uint8_t)(1u << (bit % 8));
 		EXPECT(try_unseal(&other) == STATUS_CORRUPT);
 	}
 	EXPECT(try_unseal(&blob) == STATUS_OK);
@@ -291,7 +301,7 @@ static void test_the_sealed_object_has_exactly_the_attributes_wanted(void)
 /* C3: the reference code counts a failure when an object without noDA was used and power goes. */
 static void test_power_cuts_do_not_lead_to_lockout(void)
 {
-	struct tpm_blob blob;
+	struct kept blob;
 
 	start_fresh();
 	blob = sealed();
@@ -307,7 +317,7 @@ static void test_power_cuts_do_not_lead_to_lockout(void)
 /* PH10 */
 static void test_another_tpms_share_is_refused_by_the_primarys_name(void)
 {
-	struct tpm_blob blob;
+	struct kept blob;
 	struct tpm_name name;
 
 	start_fresh();
@@ -322,7 +332,7 @@ static void test_another_tpms_share_is_refused_by_the_primarys_name(void)
 /* PH3 */
 static void test_the_share_never_crosses_the_socket_in_clear(void)
 {
-	struct tpm_blob blob;
+	struct kept blob;
 	uint8_t random[32];
 
 	start_fresh();
@@ -333,7 +343,7 @@ static void test_the_share_never_crosses_the_socket_in_clear(void)
 	EXPECT(tpm_random(&tpm, random, sizeof(random)) == STATUS_OK);
 	EXPECT(try_unseal(&blob) == STATUS_OK);
 	/* the log is whole: what goes in clear by design is in it */
-	EXPECT(tap->len > 1000 && tap_has(blob.public_area, blob.public_len));
+	EXPECT(tap->len > 1000 && tap_has(blob.object.public_area, blob.object.public_len));
 	for (size_t at = 0; at + 8 <= sizeof(share); at += 8)
 		EXPECT(!tap_has(share + at, 8));
 	EXPECT(!tap_has(random, 8) && !tap_has(random + 16, 8));
@@ -343,7 +353,7 @@ static void test_the_share_never_crosses_the_socket_in_clear(void)
 /* PH4: a bit flipped in any response gives an error or the right share, never another one. */
 static void test_altered_responses_never_give_another_share(void)
 {
-	struct tpm_blob blob;
+	struct kept blob;
 	unsigned refused = 0, right = 0;
 
 	start_fresh();
@@ -360,7 +370,7 @@ static void test_altered_responses_never_give_another_share(void)
 		}
 		tap->responses = 0;
 		tap->flip_bit = i * 2654435761u >> 7;
-		tap->flip_response = 1 + i % 9;
+		tap->flip_response = 1 + i % 16;
 		status = try_unseal(&blob);
 		EXPECT(status != STATUS_COUNT);
 		*(status == STATUS_OK ? &right : &refused) += 1;
@@ -418,26 +428,77 @@ static void test_nv_extends_and_counts(void)
 	static const uint8_t data[32] = {7};
 	uint8_t value[32], expected[32], whole[64] = {0};
 	uint64_t first = 0, second = 0;
+	bool there = true;
 
 	start_fresh();
-	EXPECT(tpm_nv_read(&tpm, TPM_NV_CHECKPOINT, value, 32) == STATUS_NOT_FOUND);
-	EXPECT(tpm_nv_define_extend(&tpm, TPM_NV_CHECKPOINT) == STATUS_OK);
-	EXPECT(tpm_nv_define_extend(&tpm, TPM_NV_CHECKPOINT) == STATUS_CONFLICT);
-	EXPECT(tpm_nv_read(&tpm, TPM_NV_CHECKPOINT, value, 32) == STATUS_NOT_FOUND);
-	EXPECT(tpm_nv_extend(&tpm, TPM_NV_CHECKPOINT, data) == STATUS_OK);
-	EXPECT(tpm_nv_read(&tpm, TPM_NV_CHECKPOINT, value, 32) == STATUS_OK);
+	EXPECT(tpm_nv_is_there(&tpm, tpm_nv_checkpoint.index, &there) == STATUS_OK && !there);
+	EXPECT(tpm_nv_read(&tpm, &tpm_nv_checkpoint, value, 32) == STATUS_NOT_FOUND);
+	EXPECT(tpm_nv_define(&tpm, &tpm_nv_checkpoint) == STATUS_OK);
+	EXPECT(tpm_nv_define(&tpm, &tpm_nv_checkpoint) == STATUS_CONFLICT);
+	EXPECT(tpm_nv_is_there(&tpm, tpm_nv_checkpoint.index, &there) == STATUS_OK && there);
+	EXPECT(tpm_nv_read(&tpm, &tpm_nv_checkpoint, value, 32) == STATUS_NOT_FOUND);
+	EXPECT(tpm_nv_extend(&tpm, &tpm_nv_checkpoint, data) == STATUS_OK);
+	EXPECT(tpm_nv_read(&tpm, &tpm_nv_checkpoint, value, 32) == STATUS_OK);
 	memcpy(whole + 32, data, 32);
 	sha256_of(BYTES_OF_ARRAY(whole), expected);
 	EXPECT(memcmp(value, expected, 32) == 0);
-	EXPECT(tpm_nv_define_counter(&tpm, TPM_NV_BOOT_COUNTER) == STATUS_OK);
-	EXPECT(tpm_nv_increment(&tpm, TPM_NV_BOOT_COUNTER) == STATUS_OK);
-	EXPECT(tpm_nv_read_counter(&tpm, TPM_NV_BOOT_COUNTER, &first) == STATUS_OK);
+	EXPECT(tpm_nv_define(&tpm, &tpm_nv_boots) == STATUS_OK);
+	EXPECT(tpm_nv_increment(&tpm, &tpm_nv_boots) == STATUS_OK);
+	EXPECT(tpm_nv_read_counter(&tpm, &tpm_nv_boots, &first) == STATUS_OK);
 	power_cut();
-	EXPECT(tpm_nv_increment(&tpm, TPM_NV_BOOT_COUNTER) == STATUS_OK);
-	EXPECT(tpm_nv_read_counter(&tpm, TPM_NV_BOOT_COUNTER, &second) == STATUS_OK);
+	EXPECT(tpm_nv_increment(&tpm, &tpm_nv_boots) == STATUS_OK);
+	EXPECT(tpm_nv_read_counter(&tpm, &tpm_nv_boots, &second) == STATUS_OK);
 	EXPECT(second == first + 1);
-	EXPECT(tpm_nv_read(&tpm, TPM_NV_CHECKPOINT, value, 32) == STATUS_OK &&
+	EXPECT(tpm_nv_read(&tpm, &tpm_nv_checkpoint, value, 32) == STATUS_OK &&
 	       memcmp(value, expected, 32) == 0);
+}
+
+/* An index under our number that is not ours is not used. */
+static void test_an_index_of_another_kind_is_refused(void)
+{
+	static const uint8_t data[32] = {7};
+	struct tpm_nv other = {.index = tpm_nv_checkpoint.index, .kind = TPM_NV_COUNTER};
+	uint8_t value[32];
+	uint64_t count;
+
+	start_fresh();
+	EXPECT(tpm_nv_define(&tpm, &other) == STATUS_OK);
+	EXPECT(tpm_nv_extend(&tpm, &tpm_nv_checkpoint, data) == STATUS_CORRUPT);
+	EXPECT(tpm_nv_read(&tpm, &tpm_nv_checkpoint, value, 32) == STATUS_CORRUPT);
+	other.kind = TPM_NV_FLOOR;
+	EXPECT(tpm_nv_read_counter(&tpm, &other, &count) == STATUS_CORRUPT);
+}
+
+/* PH3, PH9: authorizations are set without being seen, and without them nothing is undone. */
+static void test_a_tpm_that_was_taken_over_lets_nobody_redefine(void)
+{
+	static const uint8_t owner[32] = "owner canary 0123456789 abcdefg";
+	static const uint8_t lockout[32] = "lockout canary 0123456789 abcde";
+	struct tpm_protections found;
+	struct tpm_name name;
+	bool owned = true;
+
+	start_fresh();
+	tpm_close(&tpm);
+	tap_start();
+	connect_tpm(tap_where);
+	EXPECT(tpm_is_owned(&tpm, &owned) == STATUS_OK && !owned);
+	EXPECT(tpm_primary_open(&tpm, true, NULL, &name) == STATUS_OK);
+	EXPECT(tpm_nv_define(&tpm, &tpm_nv_checkpoint) == STATUS_OK);
+	EXPECT(tpm_take_over(&tpm, owner, lockout) == STATUS_OK);
+	for (size_t at = 0; at + 8 <= sizeof(owner); at += 8)
+		EXPECT(!tap_has(owner + at, 8) && !tap_has(lockout + at, 8));
+	tpm_close(&tpm);
+	tap_stop();
+	power_cut();
+	EXPECT(tpm_is_owned(&tpm, &owned) == STATUS_OK && owned);
+	EXPECT(tpm_protections(&tpm, &found) == STATUS_OK);
+	EXPECT(found.owner_set && found.lockout_set && found.clear_disabled);
+	EXPECT(found.lockout_tries == 32 && found.lockout_recovery_s == 600);
+	EXPECT(found.lockout_count == 0);
+	EXPECT(tpm_primary_open(&tpm, false, &name, &name) == STATUS_OK);
+	EXPECT(tpm_nv_define(&tpm, &tpm_nv_boots) == STATUS_REFUSED);
+	EXPECT(tpm_info(&tpm, &(struct tpm_info){0}) == STATUS_OK);
 }
 
 static void test_a_folder_has_one_tpm_and_bad_places_are_refused(void)
@@ -474,6 +535,8 @@ int main(void)
 	RUN(test_a_quote_binds_pcrs_and_extra_data_under_a_stable_key);
 	RUN(test_info_tells_software_and_counts_resets);
 	RUN(test_nv_extends_and_counts);
+	RUN(test_an_index_of_another_kind_is_refused);
+	RUN(test_a_tpm_that_was_taken_over_lets_nobody_redefine);
 	RUN(test_a_folder_has_one_tpm_and_bad_places_are_refused);
 	tpm_close(&tpm);
 	swtpm_stop(&swtpm);

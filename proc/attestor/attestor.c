@@ -3,6 +3,11 @@
  * If compromised: false evidence; no share (the cap is set before it starts) and no keys.
  * If it dies: everything halts. At its end it sends TPM2_Shutdown. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "approval.h"
 #include "attestor_answer.h"
 #include "base_check.h"
 #include "keys.h"
@@ -11,9 +16,11 @@
 
 #define IDLE_WAIT_US 100000
 #define EXIT_TPM     74
+#define PATH_BYTES   600
 
 static struct tpm tpm;
 static struct attestor attestor = {.tpm = &tpm};
+static struct approval_sealed sealed; /* names the primary and the site key */
 
 /* Everything the attestor answers, and to whom. */
 static const struct {
@@ -44,6 +51,28 @@ static void complain(const char *event, const char *what, uint32_t rc)
 	log_end(&line);
 }
 
+/* read_sealed reads the unsealer's file for the names in it; the share in it opens to nobody. */
+static enum status read_sealed(const struct proc *proc)
+{
+	char path[PATH_BYTES];
+	uint8_t raw[APPROVAL_SEALED_MAX];
+	enum status status = STATUS_IO;
+	ssize_t len = -1;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/sealed-share", proc_setting(proc, "state_dir"));
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0) {
+		len = read(fd, raw, sizeof(raw));
+		close(fd);
+	}
+	if (len > 0)
+		status = approval_sealed_take(bytes_of(raw, (size_t)len), &sealed);
+	if (status != STATUS_OK)
+		complain("attestor.no_sealed_share", path, 0);
+	return status;
+}
+
 static enum status attestor_open(struct proc *proc)
 {
 	enum status status;
@@ -56,7 +85,7 @@ static enum status attestor_open(struct proc *proc)
 		return status;
 	}
 	proc_keep_descriptor(proc, tpm_descriptor(&tpm));
-	return STATUS_OK;
+	return read_sealed(proc);
 }
 
 static bool take_one(struct proc *proc, enum proc_role peer)
@@ -88,8 +117,11 @@ static bool take_one(struct proc *proc, enum proc_role peer)
 
 static int attestor_run(struct proc *proc)
 {
-	enum status status = attestor_start(&attestor);
+	struct tpm_name primary = {.len = sizeof(sealed.primary)};
+	enum status status;
 
+	memcpy(primary.bytes, sealed.primary, sizeof(sealed.primary));
+	status = attestor_start(&attestor, &primary);
 	if (status != STATUS_OK) {
 		complain("attestor.no_tpm", tpm.what, tpm.rc);
 		return EXIT_TPM;

@@ -3,10 +3,13 @@
 
 #include "base_check.h"
 
-enum status attestor_start(struct attestor *attestor)
+enum status attestor_start(struct attestor *attestor, const struct tpm_name *primary)
 {
+	struct tpm_name found;
 	enum status status = tpm_startup(attestor->tpm);
 
+	if (status == STATUS_OK)
+		status = tpm_primary_open(attestor->tpm, false, primary, &found);
 	return status == STATUS_OK ? tpm_ak_open(attestor->tpm, &attestor->ak) : status;
 }
 
@@ -90,10 +93,10 @@ static void answer_extend(struct attestor *attestor, const struct call_attest_ex
                           struct buffer *answer)
 {
 	struct call_attest_extended extended = {.head.request = extend->head.request};
-	enum status status = tpm_nv_extend(attestor->tpm, TPM_NV_CHECKPOINT, extend->digest);
+	enum status status = tpm_nv_extend(attestor->tpm, &tpm_nv_checkpoint, extend->digest);
 
 	if (status == STATUS_OK)
-		status = tpm_nv_read(attestor->tpm, TPM_NV_CHECKPOINT, extended.value,
+		status = tpm_nv_read(attestor->tpm, &tpm_nv_checkpoint, extended.value,
 		                     sizeof(extended.value));
 	extended.head.status = (uint32_t)status;
 	CHECK(buffer_put(answer, bytes_of(&extended, sizeof(extended))) == STATUS_OK);

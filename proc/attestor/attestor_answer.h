@@ -11,8 +11,10 @@ struct attestor {
 	struct tpm_name ak;
 };
 
-/* attestor_start makes the attestation key; the TPM is open. */
-MUST_USE enum status attestor_start(struct attestor *attestor);
+/* attestor_start opens the storage primary that genesis pinned, so that from then on the TPM's
+ * answers are authentic and its NV writes cannot be altered or dropped unseen, and makes the
+ * attestation key. The TPM is open. */
+MUST_USE enum status attestor_start(struct attestor *attestor, const struct tpm_name *primary);
 /* attestor_answer appends the answer, of kind + 1, to `ret_answer` (CALL_ATTEST_MESSAGE_MAX bytes).
  */
 void attestor_answer(struct attestor *attestor, uint32_t kind,

@@ -15,6 +15,7 @@ static char folder[64];
 static struct swtpm swtpm;
 static struct tpm tpm;
 static struct attestor attestor = {.tpm = &tpm};
+static struct tpm_name primary;
 static uint8_t answer_bytes[CALL_ATTEST_MESSAGE_MAX];
 
 static struct bytes ask(uint32_t kind, const void *request, size_t len)
@@ -68,7 +69,7 @@ static void test_extending_gives_the_new_value(void)
 	EXPECT(attest_take_extended(ask(CALL_ATTEST_NV_EXTEND, &extend, sizeof(extend)),
 	                            &extended) == STATUS_OK);
 	EXPECT(extended.head.status == STATUS_NOT_FOUND);
-	EXPECT(tpm_nv_define_extend(&tpm, TPM_NV_CHECKPOINT) == STATUS_OK);
+	EXPECT(tpm_nv_define(&tpm, &tpm_nv_checkpoint) == STATUS_OK);
 	EXPECT(attest_take_extended(ask(CALL_ATTEST_NV_EXTEND, &extend, sizeof(extend)),
 	                            &extended) == STATUS_OK);
 	memcpy(whole + 32, extend.digest, 32);
@@ -109,6 +110,17 @@ static void test_a_tpm_that_is_gone_is_an_error_and_no_crash(void)
 	EXPECT(quoted.head.status == STATUS_IO && attest.len == 0);
 }
 
+/* PH4: who stands in between and offers a key of his own gets no session. */
+static void test_another_primary_than_the_pinned_one_is_not_used(void)
+{
+	struct tpm_name other = primary;
+	struct attestor another = {.tpm = &tpm};
+
+	other.bytes[10] ^= 1;
+	EXPECT(attestor_start(&another, &other) == STATUS_REFUSED);
+	EXPECT(attestor_start(&attestor, &primary) == STATUS_OK);
+}
+
 int main(void)
 {
 	char command[128];
@@ -119,7 +131,10 @@ int main(void)
 		printf("swtpm is not installed\n");
 		return 77;
 	}
-	CHECK(tpm_open(swtpm.where, &tpm) == STATUS_OK && attestor_start(&attestor) == STATUS_OK);
+	CHECK(tpm_open(swtpm.where, &tpm) == STATUS_OK);
+	CHECK(tpm_primary_open(&tpm, true, NULL, &primary) == STATUS_OK);
+	CHECK(attestor_start(&attestor, &primary) == STATUS_OK);
+	RUN(test_another_primary_than_the_pinned_one_is_not_used);
 	RUN(test_info_names_the_key_that_signs);
 	RUN(test_a_quote_carries_the_extra_data_and_the_pcrs_it_signs);
 	RUN(test_extending_gives_the_new_value);

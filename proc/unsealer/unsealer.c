@@ -38,7 +38,7 @@ enum {
 };
 
 static struct tpm tpm;
-static int sealed_fd = -1;
+static struct unsealer unsealer = {.tpm = &tpm};
 static bool is_genesis;
 static struct secret_page page;
 
@@ -51,10 +51,23 @@ static void complain(const char *event, const char *what)
 	log_end(&line);
 }
 
-static enum status open_sealed_file(const struct proc *proc)
+static int open_file(struct proc *proc, const char *folder, const char *name, int flags)
+{
+	char path[PATH_BYTES];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd >= 0)
+		proc_keep_descriptor(proc, fd);
+	return fd;
+}
+
+/* open_files opens what is there: of what is not, the signer is told why it stays sealed. */
+static enum status open_files(struct proc *proc)
 {
 	const char *folder = proc_setting(proc, "state_dir");
-	char path[PATH_BYTES];
+	int made = is_genesis ? O_RDWR | O_CREAT : O_RDONLY, directory;
 
 	if (folder[0] == '\0') {
 		complain("unsealer.refused", "the setting state_dir is missing");
@@ -64,10 +77,23 @@ static enum status open_sealed_file(const struct proc *proc)
 		complain("unsealer.refused", strerror(errno));
 		return STATUS_IO;
 	}
-	snprintf(path, sizeof(path), "%s/" UNSEALER_FILE, folder);
-	sealed_fd =
-	    open(path, (is_genesis ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return STATUS_OK; /* when it is not there, the signer is told why it stays sealed */
+	unsealer.files =
+	    (struct unsealer_files){.sealed = open_file(proc, folder, UNSEALER_SEALED, made),
+	                            .approvals = open_file(proc, folder, UNSEALER_APPROVALS, O_RDONLY),
+	                            .manifest = -1,
+	                            .escrow = -1};
+	if (!is_genesis)
+		return STATUS_OK;
+	unsealer.files.manifest = open_file(proc, folder, UNSEALER_MANIFEST, O_RDONLY);
+	unsealer.files.escrow = open_file(proc, folder, UNSEALER_ESCROW, made);
+	/* The names of new files must be as durable as their content will be. */
+	directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (directory < 0 || fsync(directory) != 0) {
+		complain("unsealer.refused", strerror(errno));
+		return STATUS_IO;
+	}
+	close(directory);
+	return STATUS_OK;
 }
 
 static enum status unsealer_open(struct proc *proc)
@@ -80,11 +106,9 @@ static enum status unsealer_open(struct proc *proc)
 		complain("unsealer.refused", "the setting start must be `unseal` or `genesis`");
 		return STATUS_REFUSED;
 	}
-	status = open_sealed_file(proc);
+	status = open_files(proc);
 	if (status != STATUS_OK)
 		return status;
-	if (sealed_fd >= 0)
-		proc_keep_descriptor(proc, sealed_fd);
 	if (secret_page_open(sizeof(struct call_start_facts), &page) != STATUS_OK) {
 		complain("unsealer.refused", "no memory can be locked for the node share");
 		return STATUS_IO;
@@ -93,7 +117,7 @@ static enum status unsealer_open(struct proc *proc)
 	keys_open();
 	if (tpm_open(proc_setting(proc, "tpm"), &tpm) == STATUS_OK)
 		proc_keep_descriptor(proc, tpm_descriptor(&tpm));
-	proc->file_bytes_max = TPM_BLOB_MAX;
+	proc->file_bytes_max = APPROVAL_SEALED_MAX;
 	alarm(TIME_LIMIT_S);
 	return STATUS_OK;
 }
@@ -146,13 +170,13 @@ static int report_failure(struct proc *proc, const struct call_start_failed *fai
 static int unsealer_run(struct proc *proc)
 {
 	struct call_start_facts *facts = page.data;
-	struct call_start_failed failed = {0};
 	bool sent;
 
-	if (!unsealer_take_share(&tpm, sealed_fd, is_genesis, facts, &failed)) {
+	unsealer.facts = facts;
+	if (!unsealer_take_share(&unsealer, is_genesis)) {
 		secret_page_close(&page);
 		tpm_close(&tpm);
-		return report_failure(proc, &failed);
+		return report_failure(proc, &unsealer.failed);
 	}
 	sent = send(proc, CALL_START_FACTS, bytes_of(facts, sizeof(*facts)));
 	wipe_ring(proc);

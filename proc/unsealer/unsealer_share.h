@@ -1,21 +1,59 @@
-/* unsealer_share: from a TPM and a sealed file to the facts for the signer, or the reason why not.
- */
+/* unsealer_share: from a TPM and the files of a site to the facts for the signer, or the reason why
+ * not. Files are descriptors that were opened before; -1 where there is none. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef UNSEALER_SHARE_H
 #define UNSEALER_SHARE_H
 
+#include "approval.h"
 #include "call_start.h"
 #include "tpm.h"
 
-#define UNSEALER_FILE "sealed-share"
-/* What the share is sealed to: code and configuration of this machine's start (spec/sealing.md). */
-#define UNSEALER_PCR_MASK                                                                          \
-	(1u << 0 | 1u << 2 | 1u << 4 | 1u << 7 | 1u << 9 | 1u << 11 | 1u << 12 | 1u << 14)
+#define UNSEALER_SEALED    "sealed-share" /* written by genesis, once */
+#define UNSEALER_APPROVALS "approvals"    /* the operators' */
+#define UNSEALER_MANIFEST  "genesis"      /* for genesis */
+#define UNSEALER_ESCROW    "escrow"       /* out of genesis: for the site's escrow key */
+#define UNSEALER_ESCROW_MAX 512u
 
-/* unsealer_take_share fills `facts` (in guarded memory) and caps the PCRs; with `genesis` it first
- * makes and seals a share into the empty file. False: ret_failed says why, facts is wiped, and the
- * PCRs are capped where the share was out of the TPM. `sealed_fd` -1: there is no file. */
-bool unsealer_take_share(struct tpm *tpm, int sealed_fd, bool genesis,
-                         struct call_start_facts *facts, struct call_start_failed *ret_failed);
+struct unsealer_files {
+	int sealed, approvals, manifest, escrow;
+};
+
+/* Asks a person for the approval of this start; false when none came. */
+typedef bool unsealer_approve_fn(void *context, const uint8_t nonce[32], uint32_t *ret_approver,
+                                 uint8_t ret_signature[64]);
+
+struct unsealer {
+	struct tpm *tpm;
+	struct unsealer_files files;
+	unsealer_approve_fn *approve;
+	void *context;
+	struct call_start_facts *facts; /* in guarded memory */
+	struct call_start_failed failed;
+	struct approval_sealed sealed;
+	struct approval_file approvals;
+};
+
+/* unsealer_take_share fills u->facts and caps the PCRs; with `genesis` it first runs
+ * unsealer_genesis. False: u->failed says why, the facts are wiped, and the PCRs are capped where
+ * the share was out of the TPM. */
+bool unsealer_take_share(struct unsealer *u, bool genesis);
+
+/* The parts, for each other. Each returns false after it filled u->failed. */
+bool unsealer_fail(struct unsealer *u, uint32_t reason, uint32_t rc, const char *what);
+/* unsealer_fail_tpm: `otherwise` is the reason unless the response code names a better one. */
+bool unsealer_fail_tpm(struct unsealer *u, enum status status, uint32_t otherwise);
+/* unsealer_read reads a whole file, at most `cap` bytes (STATUS_TOO_LARGE); empty when there is
+ * none. */
+MUST_USE enum status unsealer_read(int fd, size_t cap, struct buffer *ret_content);
+/* unsealer_write fills a file that is still empty, durably: nothing is ever overwritten. */
+MUST_USE enum status unsealer_write(int fd, struct bytes content);
+/* unsealer_genesis makes primary and indices on a TPM that has none, seals a new share, writes
+ * `sealed-share` and `escrow`, and takes the TPM over. */
+bool unsealer_genesis(struct unsealer *u);
+/* unsealer_policy works off the policy of the sealed share with the approvals that fit what the TPM
+ * says, and leaves the policy session ready for the unsealing. */
+bool unsealer_policy(struct unsealer *u);
+/* unsealer_floor is a floor's index under a site key. */
+struct tpm_nv unsealer_floor(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN]);
 
 #endif

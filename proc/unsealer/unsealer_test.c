@@ -1,4 +1,6 @@
-/* The unsealer's work on a real swtpm; skipped (77) where it is not installed. */
+/* The unsealer's work on a real swtpm: genesis, the sealing policy of two authorities, floors,
+ * attended mode; skipped (77) where swtpm is not installed. PCRs are extended by the test as
+ * firmware and loader would. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <signal.h>
@@ -8,22 +10,140 @@
 
 #include "base_check.h"
 #include "base_test.h"
+#include "cbor_reader.h"
+#include "keys_hpke.h"
 #include "swtpm.h"
 #include "unsealer_share.h"
 
-static char folder[64], other_folder[64], file_path[80];
+static char folder[64], other_folder[64], files_folder[64];
 static struct swtpm swtpm;
 static struct tpm tpm;
 static struct call_start_facts facts;
-static struct call_start_failed failed;
+static struct unsealer unsealer;
 
-static void remove_folder(const char *path)
+/* ---- a site: keys, what it approves, files ---- */
+
+static struct keys_p256_key site_key, release_key, other_release_key, approver_key;
+static struct keys_hpke_key escrow_key;
+static struct approval_file approvals;
+static bool attended;
+
+/* What the test has started: PCRs after one extend of each with these. */
+enum started { RELEASE_A, RELEASE_B, EVIL };
+enum firmware { FIRMWARE_1, FIRMWARE_2 };
+
+static void run_command(const char *program, const char *where, const char *name)
 {
-	char command[128];
+	char command[160];
 
-	snprintf(command, sizeof(command), "rm -rf %s", path);
+	snprintf(command, sizeof(command), "%s %s%s", program, where, name);
 	CHECK(system(command) == 0);
 }
+
+static void digest_of(int number, int pcr, uint8_t ret_digest[32])
+{
+	const uint8_t seed[2] = {(uint8_t)number, (uint8_t)pcr};
+	struct bytes bytes = BYTES_OF_ARRAY(seed);
+
+	keys_sha256(&bytes, 1, ret_digest);
+}
+
+static void value_of(int number, int pcr, uint8_t ret_value[32])
+{
+	uint8_t whole[64] = {0};
+	struct bytes bytes = BYTES_OF_ARRAY(whole);
+
+	digest_of(number, pcr, whole + 32);
+	keys_sha256(&bytes, 1, ret_value);
+}
+
+static void sign(const struct keys_p256_key *key, enum approval_purpose purpose,
+                 const uint8_t policy[32], uint8_t ret_signature[64])
+{
+	uint8_t digest[32];
+
+	approval_digest(purpose, policy, digest);
+	CHECK(keys_p256_sign(key, digest, ret_signature) == STATUS_OK);
+}
+
+static void approve_release(const struct keys_p256_key *key, enum started started, uint8_t level)
+{
+	struct approval_release *made = &approvals.releases[approvals.release_count++];
+	uint8_t policy[32];
+
+	*made = (struct approval_release){.level = level};
+	memcpy(made->key, key->public, 64);
+	for (size_t i = 0; i < APPROVAL_RELEASE_PCRS; i++)
+		value_of((int)started, approval_release_pcrs[i], made->pcrs[i]);
+	approval_release_policy(made, site_key.public, policy);
+	sign(key, APPROVAL_SEAL_RELEASE, policy, made->signature);
+}
+
+static void approve_site(const struct keys_p256_key *release, enum firmware firmware, uint8_t level)
+{
+	struct approval_site *made = &approvals.sites[approvals.site_count++];
+	struct approval_delegate *delegate = &approvals.delegates[approvals.delegate_count++];
+	uint8_t policy[32];
+
+	*made = (struct approval_site){.level = level};
+	memcpy(made->release_key, release->public, 64);
+	for (size_t i = 0; i < APPROVAL_SITE_PCRS; i++)
+		value_of((int)firmware, approval_site_pcrs[i], made->pcrs[i]);
+	approval_site_policy(made, site_key.public, policy);
+	sign(&site_key, APPROVAL_SEAL_SITE, policy, made->signature);
+	*delegate = (struct approval_delegate){.level = level};
+	memcpy(delegate->release_key, release->public, 64);
+	approval_delegate_policy(delegate, site_key.public, policy);
+	sign(&site_key, APPROVAL_FLOOR_DELEGATE, policy, delegate->signature);
+	approvals.delegate_count %= APPROVAL_DELEGATES_MAX;
+}
+
+static void write_file(const char *name, struct bytes content)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", files_folder, name);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	CHECK(fd >= 0 && write(fd, content.data, content.len) == (ssize_t)content.len);
+	close(fd);
+}
+
+static void write_approvals(void)
+{
+	static uint8_t raw[APPROVAL_FILE_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(raw);
+
+	memcpy(approvals.site_key, site_key.public, 64);
+	CHECK(approval_file_put(&approvals, &out) == STATUS_OK);
+	write_file(UNSEALER_APPROVALS, buffer_bytes(&out));
+}
+
+static void write_manifest(void)
+{
+	struct approval_manifest manifest = {.is_single = false};
+	uint8_t raw[APPROVAL_MANIFEST_MAX], policy[32], digest[32];
+	struct buffer out = BUFFER_OF_ARRAY(raw);
+
+	memcpy(manifest.site_key, site_key.public, 64);
+	memcpy(manifest.escrow, escrow_key.public, 32);
+	manifest.has_recovery = true;
+	memcpy(manifest.recovery, escrow_key.public, 32);
+	if (attended) {
+		manifest.approver_count = 2;
+		memcpy(manifest.approvers[0], release_key.public, 64);
+		memcpy(manifest.approvers[1], approver_key.public, 64);
+	}
+	approval_first_policy(policy);
+	sign(&site_key, APPROVAL_FLOOR_DELEGATE, policy, manifest.first_release);
+	sign(&site_key, APPROVAL_FLOOR_SITE, policy, manifest.first_site);
+	CHECK(approval_manifest_digest(&manifest, digest) == STATUS_OK);
+	CHECK(keys_p256_sign(&site_key, digest, manifest.signature) == STATUS_OK);
+	CHECK(approval_manifest_put(&manifest, &out) == STATUS_OK);
+	write_file(UNSEALER_MANIFEST, buffer_bytes(&out));
+}
+
+/* ---- starts ---- */
 
 static void power_on(const char *where)
 {
@@ -31,32 +151,172 @@ static void power_on(const char *where)
 	CHECK(tpm_open(swtpm.where, &tpm) == STATUS_OK);
 }
 
-static void power_cut(const char *where)
+static void power_off(void)
 {
 	tpm_close(&tpm);
 	swtpm_stop(&swtpm);
-	power_on(where);
+}
+
+/* measure extends what firmware and loader would. */
+static void measure(enum started started, enum firmware firmware)
+{
+	uint8_t digest[32];
+
+	CHECK(tpm_startup(&tpm) == STATUS_OK);
+	for (size_t i = 0; i < APPROVAL_RELEASE_PCRS; i++) {
+		digest_of((int)started, approval_release_pcrs[i], digest);
+		CHECK(tpm_pcr_extend(&tpm, approval_release_pcrs[i], digest) == STATUS_OK);
+	}
+	for (size_t i = 0; i < APPROVAL_SITE_PCRS; i++) {
+		digest_of((int)firmware, approval_site_pcrs[i], digest);
+		CHECK(tpm_pcr_extend(&tpm, approval_site_pcrs[i], digest) == STATUS_OK);
+	}
+}
+
+static void boot(enum started started, enum firmware firmware)
+{
+	power_off();
+	power_on(folder);
+	measure(started, firmware);
+}
+
+static int open_file(const char *name, int flags)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/%s", files_folder, name);
+	return open(path, flags | O_CLOEXEC, 0600);
+}
+
+static unsigned asked;
+static const struct keys_p256_key *answers[4];
+static bool old_nonce;
+
+static bool answer(void *context, const uint8_t nonce[32], uint32_t *ret_approver,
+                   uint8_t ret_signature[64])
+{
+	static uint8_t kept[32];
+	uint8_t digest[32];
+
+	(void)context;
+	if (answers[asked] == NULL)
+		return false;
+	if (!old_nonce)
+		memcpy(kept, nonce, 32);
+	approval_unseal_digest(kept, digest);
+	CHECK(keys_p256_sign(answers[asked], digest, ret_signature) == STATUS_OK);
+	*ret_approver = 1;
+	asked++;
+	return true;
 }
 
 static bool take(bool genesis)
 {
-	int fd = open(file_path, (genesis ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0600);
-	bool taken = unsealer_take_share(&tpm, fd, genesis, &facts, &failed);
+	int made = genesis ? O_RDWR | O_CREAT : O_RDONLY;
+	bool taken;
 
-	if (fd >= 0)
-		close(fd);
+	unsealer.tpm = &tpm;
+	unsealer.facts = &facts;
+	unsealer.approve = answer;
+	unsealer.files = (struct unsealer_files){.sealed = open_file(UNSEALER_SEALED, made),
+	                                         .approvals =
+	                                             open_file(UNSEALER_APPROVALS, O_RDONLY),
+	                                         .manifest = open_file(UNSEALER_MANIFEST, O_RDONLY),
+	                                         .escrow = open_file(UNSEALER_ESCROW, made)};
+	asked = 0;
+	taken = unsealer_take_share(&unsealer, genesis);
+	close(unsealer.files.sealed);
+	close(unsealer.files.approvals);
+	close(unsealer.files.manifest);
+	close(unsealer.files.escrow);
 	return taken;
 }
 
+static bool fails(uint32_t reason)
+{
+	static const uint8_t nothing[32];
+	bool taken = take(false);
+
+	if (!taken && unsealer.failed.reason != reason)
+		fprintf(stderr, "reason %u, not %u: %s, 0x%x\n", unsealer.failed.reason, reason,
+		        (const char *)unsealer.failed.what, unsealer.failed.tpm_rc);
+	return !taken && unsealer.failed.reason == reason &&
+	       memcmp(facts.node_share, nothing, 32) == 0;
+}
+
+/* start_fresh: a new TPM after genesis under release A on firmware 1, both of level 1. */
 static void start_fresh(void)
 {
-	tpm_close(&tpm);
-	swtpm_stop(&swtpm);
-	remove_folder(folder);
-	unlink(file_path);
+	power_off();
+	run_command("rm -rf", folder, "");
+	run_command("rm -rf", files_folder, "");
+	run_command("mkdir", files_folder, "");
+	memset(&approvals, 0, sizeof(approvals));
+	memset(answers, 0, sizeof(answers));
+	answers[0] = &approver_key;
+	old_nonce = false;
+	approve_release(&release_key, RELEASE_A, 1);
+	approve_site(&release_key, FIRMWARE_1, 1);
+	write_approvals();
+	write_manifest();
 	power_on(folder);
-	CHECK(take(true));
+	measure(RELEASE_A, FIRMWARE_1);
+	if (!take(true))
+		fprintf(stderr, "genesis: %s, 0x%x\n", (const char *)unsealer.failed.what,
+		        unsealer.failed.tpm_rc);
 }
+
+/* ---- floors, as the attestor raises them ---- */
+
+static enum status step_with(const struct keys_p256_key *key, bool is_site, uint8_t from,
+                             enum approval_purpose purpose)
+{
+	struct tpm_nv nv = unsealer_floor(is_site, site_key.public);
+	struct tpm_name name = {.len = 34}, got;
+	const struct approval_delegate *delegate = &approvals.delegates[0];
+	uint8_t policy[32], signature[64];
+	enum status status = STATUS_OK;
+
+	memcpy(name.bytes, unsealer.sealed.primary, 34);
+	if (tpm.primary == 0xfff)
+		status = tpm_primary_open(&tpm, false, &name, &got);
+	approval_step_policy(is_site, from, site_key.public, policy);
+	sign(key, purpose, policy, signature);
+	if (status == STATUS_OK)
+		status = tpm_policy_begin(&tpm);
+	if (status == STATUS_OK)
+		status = tpm_policy_nv(&tpm, &nv, &from, 1, 7, TPM_NV_IS_EQUAL);
+	if (status == STATUS_OK)
+		status = tpm_policy_increments(&tpm);
+	if (status == STATUS_OK)
+		status =
+		    tpm_policy_authorize(&tpm, is_site ? site_key.public : key->public,
+		                         approval_reference(is_site ? APPROVAL_FLOOR_SITE
+		                                                    : APPROVAL_FLOOR_RELEASE),
+		                         policy, signature);
+	if (status == STATUS_OK && !is_site) {
+		struct tpm_nv site = unsealer_floor(true, site_key.public);
+
+		for (size_t i = 0; i < APPROVAL_DELEGATES_MAX; i++)
+			if (memcmp(approvals.delegates[i].release_key, key->public, 64) == 0)
+				delegate = &approvals.delegates[i];
+		status = tpm_policy_nv(&tpm, &site, &delegate->level, 1, 7, TPM_NV_IS_AT_MOST);
+		approval_delegate_policy(delegate, site_key.public, policy);
+		if (status == STATUS_OK)
+			status = tpm_policy_authorize(&tpm, site_key.public,
+			                              approval_reference(APPROVAL_FLOOR_DELEGATE),
+			                              policy, delegate->signature);
+	}
+	return status == STATUS_OK ? tpm_nv_raise(&tpm, &nv) : status;
+}
+
+static enum status step(const struct keys_p256_key *key, bool is_site, uint8_t from)
+{
+	return step_with(key, is_site, from,
+	                 is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_RELEASE);
+}
+
+/* ---- tests ---- */
 
 static void test_genesis_and_every_later_start_give_the_same_share(void)
 {
@@ -67,16 +327,20 @@ static void test_genesis_and_every_later_start_give_the_same_share(void)
 	EXPECT(first.mode == CALL_START_GENESIS && first.is_software == 1);
 	EXPECT(start_take_facts(bytes_of(&facts, sizeof(facts)), &checked) == STATUS_OK);
 	EXPECT(memcmp(first.node_share, (uint8_t[32]){0}, 32) != 0);
-	for (uint64_t boot = 1; boot <= 3; boot++) {
-		power_cut(folder);
+	EXPECT(first.release_level == 1 && first.site_level == 1 && first.is_single == 0);
+	EXPECT((first.release_floor & 255) == 0 && (first.site_floor & 255) == 0);
+	EXPECT(first.counter == first.first_counter);
+	for (uint64_t start = 1; start <= 3; start++) {
+		boot(RELEASE_A, FIRMWARE_1);
 		EXPECT(take(false));
 		EXPECT(memcmp(facts.node_share, first.node_share, 32) == 0);
 		EXPECT(facts.mode == CALL_START_UNSEAL && facts.has_counter == 1);
-		EXPECT(facts.counter == first.counter + boot);
-		EXPECT(facts.reset_count == first.reset_count + boot);
+		EXPECT(facts.counter == first.counter); /* raised by the signer's first commit */
+		EXPECT(facts.reset_count == first.reset_count + start);
 		EXPECT(memcmp(facts.ak_name, first.ak_name, 34) == 0);
-		EXPECT(facts.sealed_mask == UNSEALER_PCR_MASK && facts.pcr_mask == 0xffffff);
-		EXPECT(facts.pcrs[11][0] == 0 && facts.has_checkpoint == 0);
+		EXPECT(facts.sealed_mask == 0x5a95 && facts.pcr_mask == 0xffffff);
+		EXPECT(facts.has_checkpoint == 0);
+		EXPECT(memcmp(facts.site_key, site_key.public, 64) == 0);
 	}
 }
 
@@ -84,85 +348,394 @@ static void test_genesis_and_every_later_start_give_the_same_share(void)
 static void test_a_second_unsealer_in_the_same_boot_gets_nothing(void)
 {
 	start_fresh();
-	EXPECT(!take(false));
-	EXPECT(failed.reason == CALL_START_CAPPED);
-	EXPECT(memcmp(facts.node_share, (uint8_t[32]){0}, 32) == 0);
-	power_cut(folder);
+	EXPECT(fails(CALL_START_CAPPED));
+	boot(RELEASE_A, FIRMWARE_1);
 	EXPECT(take(false));
-	EXPECT(!take(false) && failed.reason == CALL_START_CAPPED);
+	EXPECT(fails(CALL_START_CAPPED));
 }
 
-static void test_genesis_never_overwrites_a_share(void)
+/* S2, PH6, B11, G1: what was not approved does not open; what is approved later does, and nothing
+ * is sealed anew. O7: neither authority alone. */
+static void test_both_authorities_must_approve_what_was_started(void)
 {
 	uint8_t share[32];
 
 	start_fresh();
+	memcpy(share, facts.node_share, 32);
+	boot(EVIL, FIRMWARE_1);
+	EXPECT(fails(CALL_START_NO_RELEASE));
+	boot(RELEASE_A, FIRMWARE_2);
+	EXPECT(fails(CALL_START_NO_SITE));
+	boot(RELEASE_B, FIRMWARE_1);
+	EXPECT(fails(CALL_START_NO_RELEASE));
+	/* Approved by nobody who counts: another release key, signed by itself. */
+	approve_release(&other_release_key, RELEASE_B, 1);
+	write_approvals();
+	boot(RELEASE_B, FIRMWARE_1);
+	EXPECT(fails(CALL_START_NO_SITE));
+	/* G1: the release key alone brings the next release; no sealing, no site. */
+	approvals.release_count--;
+	approve_release(&release_key, RELEASE_B, 2);
+	write_approvals();
+	boot(RELEASE_B, FIRMWARE_1);
+	EXPECT(take(false) && facts.release_level == 2);
+	EXPECT(memcmp(facts.node_share, share, 32) == 0);
+	boot(RELEASE_A, FIRMWARE_1); /* G4: the one before still starts */
+	EXPECT(take(false) && facts.release_level == 1);
+	/* G6: the site alone brings another firmware. */
+	approve_site(&release_key, FIRMWARE_2, 1);
+	write_approvals();
+	boot(RELEASE_B, FIRMWARE_2);
+	EXPECT(take(false));
+	EXPECT(memcmp(facts.node_share, share, 32) == 0);
+}
+
+/* PH6: the TPM itself decides, not the choice among approvals: forged ones fail in it. */
+static void test_the_tpm_refuses_what_only_looks_approved(void)
+{
+	struct approval_release *release = &approvals.releases[0];
+	static const uint8_t digest[32] = {1};
+
+	start_fresh();
+	release->signature[5] ^= 1;
+	write_approvals();
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_NO_RELEASE));
+	release->signature[5] ^= 1;
+	write_approvals();
+	/* Another PCR after they were read would be seen by the TPM: extend between is simulated by
+	 * every PCR of the policy in turn. */
+	for (uint32_t pcr = 0; pcr < 16; pcr++) {
+		bool sealed = ((APPROVAL_RELEASE_MASK | APPROVAL_SITE_MASK) >> pcr & 1) != 0;
+
+		boot(RELEASE_A, FIRMWARE_1);
+		EXPECT(tpm_pcr_extend(&tpm, pcr, digest) == STATUS_OK);
+		EXPECT(take(false) == !sealed);
+	}
+}
+
+/* G2, G3, A23 */
+static void test_below_the_floor_nothing_opens_and_only_signed_steps_raise_it(void)
+{
+	uint64_t before = 0, after = 0;
+	struct tpm_nv floor;
+
+	start_fresh();
+	floor = unsealer_floor(false, site_key.public);
+	approve_release(&release_key, RELEASE_B, 2);
+	write_approvals();
+	boot(RELEASE_B, FIRMWARE_1);
+	EXPECT(take(false));
+	EXPECT(tpm_nv_read_counter(&tpm, &floor, &before) == STATUS_OK);
+	/* A23: a signature for another purpose, another key, another level: all refused. */
+	EXPECT(step_with(&release_key, false, 1, APPROVAL_SEAL_RELEASE) == STATUS_REFUSED);
+	EXPECT(step_with(&release_key, false, 1, APPROVAL_FLOOR_SITE) == STATUS_REFUSED);
+	EXPECT(step(&other_release_key, false, 1) == STATUS_REFUSED);
+	EXPECT(step(&site_key, false, 1) == STATUS_REFUSED);
+	EXPECT(step(&release_key, false, 0) == STATUS_OK);
+	EXPECT(step(&release_key, false, 2) == STATUS_REFUSED);
+	EXPECT(step(&release_key, true, 0) == STATUS_REFUSED); /* not the site's floor */
+	/* G3: without its policy nobody increments it. */
+	EXPECT(tpm_nv_increment(&tpm, &floor) == STATUS_REFUSED);
+	EXPECT(tpm_nv_read_counter(&tpm, &floor, &after) == STATUS_OK && after == before + 1);
+	EXPECT(step(&release_key, false, 1) == STATUS_OK);
+	EXPECT(step(&release_key, false, 1) == STATUS_REFUSED); /* the same step again */
+	EXPECT(tpm_nv_read_counter(&tpm, &floor, &after) == STATUS_OK && after == before + 2);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_BELOW_FLOOR));
+	boot(RELEASE_B, FIRMWARE_1);
+	EXPECT(take(false) && (facts.release_floor & 255) == 2);
+}
+
+/* A23: a floor's signature does not seal, and no authority's signature serves the other's place. */
+static void test_signatures_of_other_purposes_do_not_unseal(void)
+{
+	uint8_t policy[32];
+
+	start_fresh();
+	approval_release_policy(&approvals.releases[0], site_key.public, policy);
+	sign(&release_key, APPROVAL_FLOOR_RELEASE, policy, approvals.releases[0].signature);
+	write_approvals();
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_NO_RELEASE));
+	sign(&release_key, APPROVAL_SEAL_RELEASE, policy, approvals.releases[0].signature);
+	approval_site_policy(&approvals.sites[0], site_key.public, policy);
+	sign(&site_key, APPROVAL_SEAL_RELEASE, policy, approvals.sites[0].signature);
+	write_approvals();
+	EXPECT(fails(CALL_START_NO_SITE));
+	sign(&release_key, APPROVAL_SEAL_SITE, policy, approvals.sites[0].signature);
+	write_approvals();
+	EXPECT(fails(CALL_START_NO_SITE));
+	sign(&site_key, APPROVAL_SEAL_SITE, policy, approvals.sites[0].signature);
+	write_approvals();
+	EXPECT(take(false));
+}
+
+/* G8: another release key, without sealing anew; the old one's signatures die with the floor. */
+static void test_a_release_key_is_replaced_by_the_site(void)
+{
+	uint8_t share[32];
+
+	start_fresh();
+	memcpy(share, facts.node_share, 32);
+	approve_release(&other_release_key, RELEASE_B, 1);
+	approve_site(&other_release_key, FIRMWARE_1, 2);
+	write_approvals();
+	boot(RELEASE_B, FIRMWARE_1);
+	EXPECT(take(false) && memcmp(facts.release_key, other_release_key.public, 64) == 0);
+	EXPECT(memcmp(facts.node_share, share, 32) == 0);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false)); /* the old key still counts */
+	EXPECT(step(&site_key, true, 0) == STATUS_OK);
+	EXPECT(step(&site_key, true, 1) == STATUS_OK);
+	EXPECT(step(&site_key, true, 1) == STATUS_REFUSED);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_BELOW_SITE));
+	/* Its floor steps die, too; those of the new key count. */
+	boot(RELEASE_B, FIRMWARE_1);
+	EXPECT(take(false));
+	EXPECT(step(&release_key, false, 0) == STATUS_REFUSED);
+	EXPECT(step(&other_release_key, false, 0) == STATUS_OK);
+	EXPECT(step(&other_release_key, false, 1) == STATUS_OK);
+	boot(RELEASE_B, FIRMWARE_1);
+	EXPECT(fails(CALL_START_BELOW_FLOOR)); /* B was level 1 */
+}
+
+/* PH2 in little: without the person's signature over this start's nonce it stays locked. */
+static void test_attended_mode_asks_for_each_start(void)
+{
+	attended = true;
+	start_fresh();
+	attended = false;
+	EXPECT(facts.is_attended == 1 && asked == 1);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false) && asked == 1);
+	old_nonce = true; /* the approval of the start before, once more */
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_OTHER) && asked == 1);
+	old_nonce = false;
+	answers[0] = NULL; /* nobody */
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_OTHER));
+	answers[0] = &other_release_key; /* a stranger, then the right one */
+	answers[1] = &approver_key;
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false) && asked == 2);
+	boot(EVIL, FIRMWARE_1); /* a person does not replace the authorities */
+	EXPECT(fails(CALL_START_NO_RELEASE) && asked == 0);
+}
+
+/* What comes back from genesis opens with the escrow key, and is what the TPM has. */
+static void open_escrow(uint8_t ret_auths[64], uint8_t ret_share[32])
+{
+	uint8_t raw[UNSEALER_ESCROW_MAX], info_space[64];
+	struct buffer info = BUFFER_OF_ARRAY(info_space);
+	struct buffer auths = {ret_auths, 64, 0}, share = {ret_share, 32, 0};
+	int fd = open_file(UNSEALER_ESCROW, O_RDONLY);
+	ssize_t len = read(fd, raw, sizeof(raw));
+	struct bytes sealed, sealed_share;
+	struct cbor_reader r;
+
+	close(fd);
+	CHECK(len > 0);
+	cbor_reader_init(&r, bytes_of(raw, (size_t)len));
+	cbor_take_map(&r, 4);
+	cbor_take_key(&r, 1);
+	EXPECT(cbor_take_uint(&r, 9) == 1);
+	cbor_take_key(&r, 2);
+	sealed = cbor_take_bytes(&r, 128);
+	cbor_take_key(&r, 3);
+	sealed_share = cbor_take_bytes(&r, 128);
+	cbor_take_key(&r, 4);
+	EXPECT(bytes_equal(cbor_take_bytes(&r, 32), bytes_of(unsealer.sealed.genesis, 32)));
+	cbor_take_end(&r);
+	EXPECT(cbor_done(&r) == STATUS_OK);
+	CHECK(buffer_put(&info, bytes_of_text("claviger/escrow/v1")) == STATUS_OK);
+	CHECK(buffer_put(&info, bytes_of(unsealer.sealed.genesis, 32)) == STATUS_OK);
+	EXPECT(keys_hpke_open(&escrow_key, buffer_bytes(&info), bytes_of(NULL, 0), sealed, &auths,
+	                      NULL) == STATUS_OK);
+	info.len = 0;
+	CHECK(buffer_put(&info, bytes_of_text("claviger/recovery/v1")) == STATUS_OK);
+	CHECK(buffer_put(&info, bytes_of(unsealer.sealed.genesis, 32)) == STATUS_OK);
+	EXPECT(keys_hpke_open(&escrow_key, buffer_bytes(&info), bytes_of(NULL, 0), sealed_share,
+	                      &share, NULL) == STATUS_OK);
+}
+
+/* PH9: what tpm2-tools do with the owner's authorization is noticed, and clearing is, too. */
+static void tool(const char *text, const char *auth)
+{
+	char command[400], hex[65];
+
+	for (size_t i = 0; auth != NULL && i < 32; i++)
+		snprintf(hex + 2 * i, 3, "%02x", (uint8_t)auth[i]);
+	hex[64] = '\0';
+	/* Connections to swtpm are one at a time. */
+	tpm_close(&tpm);
+	snprintf(command, sizeof(command),
+	         "TPM2TOOLS_TCTI=swtpm:path=%s/tpm.sock; export TPM2TOOLS_TCTI; AUTH=hex:%s; %s "
+	         ">/dev/null 2>&1",
+	         folder, hex, text);
+	EXPECT(system(command) == 0);
+	CHECK(tpm_open(swtpm.where, &tpm) == STATUS_OK);
+}
+
+static void test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh(void)
+{
+	uint8_t auths[64] = {0}, share[32] = {0}, first[32];
+	static const uint8_t digest[32] = {5};
+
+	start_fresh();
+	memcpy(first, facts.node_share, 32);
+	open_escrow(auths, share);
+	EXPECT(memcmp(share, first, 32) == 0);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false));
+	EXPECT(tpm_nv_extend(&tpm, &tpm_nv_checkpoint, digest) == STATUS_OK);
+	/* The floor undefined and made anew with the owner's authorization: the counter goes on
+	 * above, the first step's signature can be used again, but never for a lower value. */
+	boot(RELEASE_A, FIRMWARE_1);
+	tool("tpm2_nvundefine 0x1434c03 -C o -P $AUTH -Q", (const char *)auths);
+	EXPECT(fails(CALL_START_UNPROTECTED));
+	/* The anchor undefined: the start says that there is none; the signer refuses then. */
+	start_fresh();
+	open_escrow(auths, share);
+	tool("tpm2_nvundefine 0x1434c01 -C o -P $AUTH -Q", (const char *)auths);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false) && facts.has_checkpoint == 0);
+	/* An index of the same number and another kind is refused. */
+	tool("tpm2_nvdefine 0x1434c01 -C o -P $AUTH -s 8 -a 'nt=counter|authread|authwrite' -Q",
+	     (const char *)auths);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(!take(false));
+	/* Without authorization nothing of this; a clear is forbidden to the lockout hierarchy. */
+	start_fresh();
+	open_escrow(auths, share);
+	tool("! tpm2_nvundefine 0x1434c01 -C o -Q 2>&1", NULL);
+	tool("! tpm2_nvdefine 0x1800001 -C o -s 8 -Q 2>&1", NULL);
+	tool("! tpm2_clear -c l $AUTH 2>&1", (const char *)auths + 32);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false));
+	tool("tpm2_clearcontrol -C p c && tpm2_clear -c p", NULL);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_OTHER_TPM));
+	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_BAD_BLOB);
+}
+
+static void test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest(void)
+{
+	struct approval_manifest manifest;
+	uint8_t share[32], raw[APPROVAL_MANIFEST_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(raw);
+	int fd;
+
+	start_fresh();
 	memcpy(share, facts.node_share, sizeof(share));
-	power_cut(folder);
-	EXPECT(!take(true) && failed.reason == CALL_START_BAD_BLOB);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_BAD_BLOB);
 	EXPECT(take(false) && memcmp(facts.node_share, share, 32) == 0);
+	run_command("rm", files_folder, "/" UNSEALER_SEALED);
+	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_NOT_FRESH);
+	power_off();
+	power_on(other_folder); /* a fresh TPM */
+	measure(RELEASE_A, FIRMWARE_1);
+	fd = open_file(UNSEALER_MANIFEST, O_RDONLY);
+	out.len = (size_t)read(fd, raw, sizeof(raw));
+	close(fd);
+	EXPECT(approval_manifest_take(buffer_bytes(&out), &manifest) == STATUS_OK);
+	EXPECT(approval_check_manifest(&manifest) == STATUS_OK);
+	manifest.escrow[3] ^= 1; /* somebody else's escrow key */
+	out.len = 0;
+	EXPECT(approval_manifest_put(&manifest, &out) == STATUS_OK);
+	write_file(UNSEALER_MANIFEST, buffer_bytes(&out));
+	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_BAD_MANIFEST);
+	write_file(UNSEALER_MANIFEST, bytes_of(raw, 0));
+	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_BAD_MANIFEST);
 }
 
 static void test_each_trouble_has_its_own_reason(void)
 {
-	static const uint8_t digest[32] = {9};
-	char raw[TPM_BLOB_MAX];
+	char raw[APPROVAL_SEALED_MAX];
 	ssize_t len;
 	int fd;
 
 	start_fresh();
-	power_cut(folder);
-	EXPECT(tpm_pcr_extend(&tpm, 4, digest) == STATUS_OK);
-	EXPECT(!take(false) && failed.reason == CALL_START_BAD_POLICY);
-	power_cut(other_folder); /* no primary in this TPM */
-	EXPECT(!take(false) && failed.reason == CALL_START_OTHER_TPM);
-	power_cut(folder);
-	fd = open(file_path, O_RDWR | O_CLOEXEC);
+	power_off();
+	power_on(other_folder); /* no primary in this TPM */
+	measure(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_OTHER_TPM));
+	boot(RELEASE_A, FIRMWARE_1);
+	fd = open_file(UNSEALER_SEALED, O_RDWR);
 	len = pread(fd, raw, sizeof(raw), 0);
 	EXPECT(len > 200);
 	raw[100] ^= 1;
 	EXPECT(pwrite(fd, raw, (size_t)len, 0) == len);
-	EXPECT(!take(false) && failed.reason == CALL_START_BAD_BLOB);
+	EXPECT(fails(CALL_START_BAD_BLOB));
 	EXPECT(ftruncate(fd, 0) == 0);
-	EXPECT(!take(false) && failed.reason == CALL_START_NO_BLOB);
+	EXPECT(fails(CALL_START_NO_BLOB));
+	raw[100] ^= 1;
+	EXPECT(pwrite(fd, raw, (size_t)len, 0) == len);
+	EXPECT(ftruncate(fd, 1024) == 0); /* zeros behind it, as in a region of a disk */
 	close(fd);
-	unlink(file_path);
-	EXPECT(!take(false) && failed.reason == CALL_START_NO_BLOB);
+	write_file(UNSEALER_APPROVALS, bytes_of(raw, 20));
+	EXPECT(fails(CALL_START_NO_APPROVALS));
+	approvals.site_key[0] = 0;
+	write_approvals();
+	EXPECT(take(false));
+	run_command("rm", files_folder, "/" UNSEALER_APPROVALS);
+	EXPECT(fails(CALL_START_NO_APPROVALS));
+	run_command("rm", files_folder, "/" UNSEALER_SEALED);
+	EXPECT(fails(CALL_START_NO_BLOB));
 	tpm_close(&tpm);
-	EXPECT(!take(false) && failed.reason == CALL_START_NO_TPM);
+	EXPECT(fails(CALL_START_NO_TPM));
 	EXPECT(tpm_open(swtpm.where, &tpm) == STATUS_OK);
-	EXPECT(strlen(start_reason_text(failed.reason)) > 20);
+	for (uint32_t reason = 1; reason < CALL_START_REASON_COUNT; reason++)
+		EXPECT(strlen(start_reason_text(reason)) > 20);
 }
 
 /* C3, over the whole of a start */
-static void test_power_cuts_in_a_row_never_lock_the_share_up(void)
+static void test_64_power_cuts_in_a_row_never_lock_the_share_up(void)
 {
+	struct tpm_protections found;
+
 	start_fresh();
-	for (int i = 0; i < 24; i++) {
-		power_cut(folder);
+	for (int i = 0; i < 64; i++) {
+		boot(RELEASE_A, FIRMWARE_1);
 		EXPECT(take(false));
 	}
+	EXPECT(tpm_protections(&tpm, &found) == STATUS_OK && found.lockout_count == 0);
 }
 
 int main(void)
 {
 	snprintf(folder, sizeof(folder), "/tmp/unsealer_test.%d", (int)getpid());
 	snprintf(other_folder, sizeof(other_folder), "/tmp/unsealer_test.%d.b", (int)getpid());
-	snprintf(file_path, sizeof(file_path), "/tmp/unsealer_test.%d.sealed", (int)getpid());
+	snprintf(files_folder, sizeof(files_folder), "/tmp/unsealer_test.%d.files", (int)getpid());
 	signal(SIGPIPE, SIG_IGN);
 	if (swtpm_start(folder, &swtpm) == STATUS_NOT_FOUND) {
 		printf("swtpm is not installed\n");
 		return 77;
 	}
+	keys_open();
+	keys_p256_random(&site_key);
+	keys_p256_random(&release_key);
+	keys_p256_random(&other_release_key);
+	keys_p256_random(&approver_key);
+	keys_hpke_random(&escrow_key);
 	RUN(test_genesis_and_every_later_start_give_the_same_share);
 	RUN(test_a_second_unsealer_in_the_same_boot_gets_nothing);
-	RUN(test_genesis_never_overwrites_a_share);
+	RUN(test_both_authorities_must_approve_what_was_started);
+	RUN(test_the_tpm_refuses_what_only_looks_approved);
+	RUN(test_below_the_floor_nothing_opens_and_only_signed_steps_raise_it);
+	RUN(test_signatures_of_other_purposes_do_not_unseal);
+	RUN(test_a_release_key_is_replaced_by_the_site);
+	RUN(test_attended_mode_asks_for_each_start);
+	RUN(test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh);
+	RUN(test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest);
 	RUN(test_each_trouble_has_its_own_reason);
-	RUN(test_power_cuts_in_a_row_never_lock_the_share_up);
-	tpm_close(&tpm);
-	swtpm_stop(&swtpm);
-	remove_folder(folder);
-	remove_folder(other_folder);
-	unlink(file_path);
+	RUN(test_64_power_cuts_in_a_row_never_lock_the_share_up);
+	power_off();
+	run_command("rm -rf", folder, "");
+	run_command("rm -rf", other_folder, "");
+	run_command("rm -rf", files_folder, "");
 	return test_summary();
 }

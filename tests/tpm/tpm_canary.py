@@ -24,7 +24,8 @@ import urllib.request
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tpm_system  # noqa: E402
-from tpm_system import BUILD, Tpm, canary_scan, expect, load_share, skip, take_blob  # noqa: E402
+import tpm_site  # noqa: E402
+from tpm_system import BUILD, Tpm, canary_scan, expect, skip  # noqa: E402
 
 SIGNATURES = 20
 READY_LIMIT_S = 90
@@ -84,11 +85,7 @@ def unseal_copy(base, state):
     tpm = Tpm(folder)
     tpm.power_on()
     try:
-        _, _, public, private = take_blob(os.path.join(state, "store", "sealed-share"))
-        for name, data in (("share.pub", public), ("share.priv", private)):
-            with open(os.path.join(folder, name), "wb") as f:
-                f.write(data)
-        return tpm_system.unseal_with_tools(tpm) if load_share(tpm) else None
+        return tpm_site.unseal(tpm, os.path.join(state, "store"))
     finally:
         tpm.power_off()
         shutil.rmtree(folder)

@@ -4,9 +4,9 @@
 
 usage: tpm_system.py          (BUILD_DIR names the build; needs swtpm, tpm2-tools and root)
 
-- tpm2-tools read what genesis made: attributes, policy, NV indices (S1, S2, C3);
-- they unseal the node share too, so the test knows it, and then looks for it in every process's
-  memory, every file and the logs of a running system (A22);
+- tpm2-tools read what genesis made: attributes, NV indices, authorizations (S1, S2, C3);
+- they unseal the node share too, by the policy of spec/sealing.md, so the test knows it, and then
+  looks for it in every process's memory, every file and the logs of a running system (A22);
 - after the start nobody can unseal, not even with every blob in hand (PH7); a TPM whose socket is
   cut, a damaged blob and a second start without reset are refused in words.
 """
@@ -24,8 +24,8 @@ import tempfile
 import time
 
 BUILD = os.environ.get("BUILD_DIR", "build")
-PRIMARY, CHECKPOINT, COUNTER = "0x81434c01", "0x1434c01", "0x1434c02"
-PCRS = (0, 2, 4, 7, 9, 11, 12, 14)
+PRIMARY = "0x81434c01"
+INDICES = ("0x1434c01", "0x1434c02", "0x1434c03", "0x1434c04")
 START_LIMIT_S = 60
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -34,6 +34,8 @@ SPEC = importlib.util.spec_from_loader("canary_scan", LOADER)
 canary_scan = importlib.util.module_from_spec(SPEC)
 sys.dont_write_bytecode = True
 LOADER.exec_module(canary_scan)
+sys.path.insert(0, HERE)
+import tpm_site  # noqa: E402
 
 passed = failed = 0
 
@@ -157,70 +159,47 @@ def free_port():
         return s.getsockname()[1]
 
 
-def take_blob(path):
-    """The sealed file of spec/sealing.md: (PCR mask, primary name, TPM2B_PUBLIC, TPM2B_PRIVATE)."""
-    with open(path, "rb") as f:
-        data = f.read()
-    magic, mask, name_len, public_len, private_len, zero = struct.unpack_from("<8sIHHHH", data)
-    expect("the sealed file's frame", magic == b"CLVSEAL1" and zero == 0 and
-           hashlib.sha256(data[:-32]).digest() == data[-32:])
-    at = 20
-    name = data[at:at + name_len]
-    public = data[at + name_len:at + name_len + public_len]
-    private = data[at + name_len + public_len:-32]
-    expect("the sealed file's length", len(private) == private_len)
-    return mask, name, public, private
-
-
-def policy_of_zero_pcrs():
-    """PolicyPCR's digest by the TPM 2.0 Library, part 3, over PCRs that are all zero."""
-    mask = sum(1 << pcr for pcr in PCRS)
-    selection = struct.pack(">IHB", 1, 0x000b, 3) + struct.pack("<I", mask)[:3]
-    values = hashlib.sha256(bytes(32) * len(PCRS)).digest()
-    return hashlib.sha256(bytes(32) + struct.pack(">I", 0x17f) + selection + values).digest()
+def provision(state, pcrs=None):
+    """What a single operator needs, by the command line tool; PCRs are zero where not given."""
+    values = {str(p): bytes(32).hex() for p in tpm_site.RELEASE_PCRS + tpm_site.SITE_PCRS}
+    values.update(pcrs or {})
+    path = state + ".pcrs.json"
+    with open(path, "w") as f:
+        json.dump(values, f)
+    subprocess.run([os.path.join(BUILD, "bin/claviger"), "tpm", "provision", "--single-operator",
+                    "--out", state, "--pcrs", path], check=True, stdout=subprocess.DEVNULL)
 
 
 def check_objects(tpm, state):
-    mask, name, public, private = take_blob(os.path.join(state, "sealed-share"))
-    expect("sealed to the PCRs of the specification", mask == sum(1 << p for p in PCRS))
+    sealed = tpm_site.read(os.path.join(state, "sealed-share"))
+    expect("the sealed file's version", sealed[1] == 2)
+    expect("it says that one person holds the keys", sealed[9] is True)
     read = tpm.tool("tpm2_readpublic", "-c", PRIMARY)
-    expect("the primary's name is the pinned one", read and "name: " + name.hex() in read, read)
+    expect("the primary's name is the pinned one",
+           read and "name: " + sealed[2].hex() in read, read)
     expect("the primary's attributes", read and
            "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt" in read)
     with open(tpm.folder + "/share.pub", "wb") as f:
-        f.write(public)
+        f.write(sealed[3])
     with open(tpm.folder + "/share.priv", "wb") as f:
-        f.write(private)
+        f.write(sealed[4])
     shown = tpm.tool("tpm2_print", "-t", "TPM2B_PUBLIC", "share.pub")
     expect("the sealed object's attributes", shown and "value: fixedtpm|fixedparent|noda\n" in shown,
            shown)
-    expect("the sealed object's policy", shown and policy_of_zero_pcrs().hex() in shown, shown)
     indices = tpm.tool("tpm2_nvreadpublic")
-    expect("NV indices", indices and CHECKPOINT in indices and COUNTER in indices, indices)
-    counters = tpm.tool("tpm2_getcap", "properties-variable") or ""
-    expect("no dictionary attack failure", "TPM2_PT_LOCKOUT_COUNTER: 0x0" in counters, counters)
+    expect("NV indices", indices and all(index in indices for index in INDICES), indices)
+    variable = tpm.tool("tpm2_getcap", "properties-variable") or ""
+    expect("no dictionary attack failure", "TPM2_PT_LOCKOUT_COUNTER: 0x0" in variable, variable)
+    for name in ("ownerAuthSet", "lockoutAuthSet", "disableClear"):
+        expect(name, any(line.split() == [name + ":", "1"] for line in variable.splitlines()),
+               variable)
+    expect("the owner's authorization is needed",
+           tpm.tool("tpm2_nvundefine", INDICES[0], "-C", "o", check=False) is None)
 
 
 def load_share(tpm):
     return tpm.tool("tpm2_load", "-C", PRIMARY, "-u", "share.pub", "-r", "share.priv", "-c",
                     "share.ctx") is not None
-
-
-def unseal_with_tools(tpm):
-    """The share by tpm2-tools, None when the TPM refuses."""
-    if not load_share(tpm):
-        return None
-    tpm.tool("tpm2_startauthsession", "--policy-session", "-S", "policy.ctx")
-    # These must follow without a flush in between: the session lives in the TPM.
-    run = lambda *c: subprocess.run(c, env=tpm.env(), capture_output=True, cwd=tpm.folder)
-    run("tpm2_flushcontext", "-t")
-    if run("tpm2_policypcr", "-S", "policy.ctx", "-l",
-           "sha256:" + ",".join(map(str, PCRS))).returncode:
-        return None
-    run("tpm2_flushcontext", "-t")
-    done = run("tpm2_unseal", "-c", "share.ctx", "-p", "session:policy.ctx")
-    run("tpm2_flushcontext", "-s")
-    return done.stdout if done.returncode == 0 else None
 
 
 def check_canary(tpm, system, state, share):
@@ -240,9 +219,9 @@ def check_canary(tpm, system, state, share):
     expect("the scan finds what is there", found)
 
 
-def check_capped(tpm):
+def check_capped(tpm, state):
     """PH7: the data connection is the attestor's; who takes it over after its end still gets nothing."""
-    expect("nobody unseals after the cap", load_share(tpm) and unseal_with_tools(tpm) is None)
+    expect("nobody unseals after the cap", load_share(tpm) and tpm_site.unseal(tpm, state) is None)
     capped = hashlib.sha256(bytes(32) + hashlib.sha256(b"claviger/cap/v1").digest()).hexdigest()
     read = (tpm.tool("tpm2_pcrread", "sha256:11") or "").lower()
     expect("PCR 11 is the capped one", capped in read, read)
@@ -260,6 +239,7 @@ def main():
     tpm = Tpm(os.path.join(base, "tpm"))
     system = None
     try:
+        provision(state)
         tpm.power_on()
         system = System(tpm, state, "genesis")
         expect("genesis becomes ready", system.wait_ready(), str(system.events()[-3:]))
@@ -267,7 +247,7 @@ def main():
 
         tpm.power_on()
         check_objects(tpm, state)
-        share = unseal_with_tools(tpm)
+        share = tpm_site.unseal(tpm, state)
         expect("tpm2-tools unseal before the start", share is not None and len(share) == 32)
         load_share(tpm)
         expect("an empty password does not", tpm.tool("tpm2_unseal", "-c", "share.ctx",
@@ -279,7 +259,7 @@ def main():
         if share and system.event("signer", "signer.ready"):
             check_canary(tpm, system, state, share)
         expect("and stops in order", system.stop() == 0)
-        check_capped(tpm)
+        check_capped(tpm, state)
 
         system = System(tpm, state, "unseal")  # no reset in between
         expect("a start without a reset fails", system.wait_end() not in (0, None))

@@ -1,0 +1,368 @@
+/* claviger image approve|approvals: what may unseal, signed by the release or the site key. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base_encode.h"
+#include "cli_authority.h"
+#include "cli_commands.h"
+#include "cli_pcrs.h"
+#include "secret.h"
+
+struct approve {
+	const char *as, *key, *pcrs, *level, *name, *release_key, *file;
+	bool dry_run;
+	uint8_t level_number;
+	struct approval_name shown;
+	struct keys_p256_key signer;
+};
+
+static void put_hex(const char *label, const uint8_t bytes[32])
+{
+	char text[HEX_LEN(32) + 1];
+
+	hex_encode(bytes_of(bytes, 32), text);
+	printf("  %s %s\n", label, text);
+}
+
+static void show_pcrs(const uint8_t *indices, const uint8_t (*values)[32], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		char label[16];
+
+		snprintf(label, sizeof(label), "PCR %2u", indices[i]);
+		put_hex(label, values[i]);
+	}
+}
+
+static bool same_release(const struct approval_release *a, const struct approval_release *b)
+{
+	return memcmp(a->key, b->key, sizeof(a->key)) == 0 && a->level == b->level &&
+	       memcmp(a->pcrs, b->pcrs, sizeof(a->pcrs)) == 0;
+}
+
+static int add_release(const struct cli_call *call, struct approve *options,
+                       struct approval_file *file)
+{
+	struct approval_release made = {.level = options->level_number, .name = options->shown};
+	bool delegated = false;
+	char text[17];
+	int result = cli_pcrs_read(call, options->pcrs, made.pcrs, NULL);
+
+	if (result != CLI_YES)
+		return result;
+	if (cli_approve_release(&options->signer, file->site_key, &made) != STATUS_OK)
+		return CLI_UNSURE;
+	for (size_t i = 0; i < file->release_count; i++)
+		if (same_release(&file->releases[i], &made)) {
+			cli_complain(call, "this release is approved at this level already");
+			return CLI_NO;
+		}
+	if (file->release_count == APPROVAL_RELEASES_MAX) {
+		cli_complain(call, "the file has %u release approvals, all it takes; drop old ones "
+		                   "with `claviger image drop`",
+		             APPROVAL_RELEASES_MAX);
+		return CLI_NO;
+	}
+	for (size_t i = 0; i < file->site_count; i++)
+		delegated |= memcmp(file->sites[i].release_key, made.key, sizeof(made.key)) == 0;
+	file->releases[file->release_count++] = made;
+	cli_authority_text(made.key, text);
+	printf("Release key %s approves level %u%s%.*s:\n", text, made.level,
+	       made.name.len != 0 ? ", " : "", made.name.len, made.name.text);
+	show_pcrs(approval_release_pcrs, made.pcrs, APPROVAL_RELEASE_PCRS);
+	printf("A machine that starts exactly this may unseal, as long as the release floor is at\n"
+	       "most %u.\n",
+	       made.level);
+	if (!delegated)
+		printf("No site approval names this release key yet: nothing unseals with it "
+		       "before.\n");
+	return CLI_YES;
+}
+
+static int add_delegate(struct approve *options, struct approval_file *file,
+                        const uint8_t release_key[APPROVAL_KEY_LEN])
+{
+	struct approval_delegate made = {.level = options->level_number};
+	size_t at = file->delegate_count;
+
+	memcpy(made.release_key, release_key, APPROVAL_KEY_LEN);
+	if (cli_approve_delegate(&options->signer, &made) != STATUS_OK)
+		return CLI_UNSURE;
+	/* One for each key is enough: the newest. */
+	for (size_t i = 0; i < file->delegate_count; i++)
+		if (memcmp(file->delegates[i].release_key, release_key, APPROVAL_KEY_LEN) == 0)
+			at = i;
+	if (at == APPROVAL_DELEGATES_MAX) {
+		memmove(file->delegates, file->delegates + 1,
+		        sizeof(file->delegates) - sizeof(file->delegates[0]));
+		at--;
+	}
+	file->delegates[at] = made;
+	if (at == file->delegate_count)
+		file->delegate_count++;
+	return CLI_YES;
+}
+
+static int add_site(const struct cli_call *call, struct approve *options,
+                    struct approval_file *file)
+{
+	struct approval_site made = {.level = options->level_number, .name = options->shown};
+	char site[17], release[17];
+	int result;
+
+	if (memcmp(file->site_key, options->signer.public, APPROVAL_KEY_LEN) != 0) {
+		cli_complain(call, "%s is not the site key of %s", options->key, options->file);
+		return CLI_NO;
+	}
+	if (options->release_key != NULL) {
+		result = cli_authority_read_public(call, options->release_key, made.release_key);
+	} else if (file->delegate_count == 1) {
+		memcpy(made.release_key, file->delegates[0].release_key, APPROVAL_KEY_LEN);
+		result = CLI_YES;
+	} else {
+		result = cli_usage(call, "several release keys are known: say which with "
+		                         "--release-key");
+	}
+	if (result == CLI_YES)
+		result = cli_pcrs_read(call, options->pcrs, NULL, made.pcrs);
+	if (result != CLI_YES)
+		return result;
+	if (file->site_count == APPROVAL_SITES_MAX) {
+		cli_complain(call, "the file has %u site approvals, all it takes; drop old ones with "
+		                   "`claviger image drop`",
+		             APPROVAL_SITES_MAX);
+		return CLI_NO;
+	}
+	if (cli_approve_site(&options->signer, &made) != STATUS_OK)
+		return CLI_UNSURE;
+	result = add_delegate(options, file, made.release_key);
+	if (result != CLI_YES)
+		return result;
+	file->sites[file->site_count++] = made;
+	cli_authority_text(file->site_key, site);
+	cli_authority_text(made.release_key, release);
+	printf("Site key %s approves level %u%s%.*s:\n", site, made.level,
+	       made.name.len != 0 ? ", " : "", made.name.len, made.name.text);
+	show_pcrs(approval_site_pcrs, made.pcrs, APPROVAL_SITE_PCRS);
+	printf("On exactly this firmware, what release key %s approves may unseal, and that key\n"
+	       "may raise the release floor, as long as the site floor is at most %u.\n",
+	       release, made.level);
+	return CLI_YES;
+}
+
+static int check_options(const struct cli_call *call, struct approve *options)
+{
+	const char *at = options->level;
+	uint64_t level = 0;
+
+	if (options->as == NULL || options->key == NULL || options->pcrs == NULL ||
+	    options->level == NULL || options->file == NULL)
+		return cli_usage(call, "needs --as, --key, --pcrs, --level and --approvals");
+	if (strcmp(options->as, "release") != 0 && strcmp(options->as, "site") != 0)
+		return cli_usage(call, "--as takes release or site, not %s", options->as);
+	if (!cli_take_number(&at, &level) || *at != '\0' || level < 1 || level > APPROVAL_LEVEL_MAX)
+		return cli_usage(call, "--level takes a number from 1 to %u, not %s",
+		                 APPROVAL_LEVEL_MAX, options->level);
+	options->level_number = (uint8_t)level;
+	if (options->name != NULL) {
+		if (strlen(options->name) > APPROVAL_NAME_MAX)
+			return cli_usage(call, "--name is longer than %u bytes", APPROVAL_NAME_MAX);
+		options->shown.len = (uint8_t)strlen(options->name);
+		memcpy(options->shown.text, options->name, options->shown.len);
+	}
+	return CLI_YES;
+}
+
+static int run_approve(struct cli_call *call)
+{
+	static struct approval_file file;
+	struct approve options = {.as = NULL};
+	const struct cli_option table[] = {
+	    {"--as",          &options.as,          NULL            },
+	    {"--key",         &options.key,         NULL            },
+	    {"--pcrs",        &options.pcrs,        NULL            },
+	    {"--level",       &options.level,       NULL            },
+	    {"--name",        &options.name,        NULL            },
+	    {"--release-key", &options.release_key, NULL            },
+	    {"--approvals",   &options.file,        NULL            },
+	    {"--dry-run",     NULL,                 &options.dry_run},
+	};
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0)
+		return cli_usage(call, "takes no arguments");
+	result = check_options(call, &options);
+	if (result != CLI_YES)
+		return result;
+	keys_open();
+	result = cli_approvals_read(call, options.file, &file);
+	if (result == CLI_YES)
+		result = cli_authority_read(call, options.key, &options.signer);
+	if (result == CLI_YES)
+		result = strcmp(options.as, "release") == 0 ? add_release(call, &options, &file)
+		                                            : add_site(call, &options, &file);
+	SECRET_WIPE(options.signer);
+	if (result != CLI_YES)
+		return result;
+	if (options.dry_run) {
+		printf("Nothing was written (--dry-run).\n");
+		return cli_finish(call, CLI_YES);
+	}
+	result = cli_approvals_write(call, options.file, &file);
+	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+}
+
+/* ---- looking ---- */
+
+static int run_approvals(struct cli_call *call)
+{
+	static struct approval_file file;
+	char text[17], site[17];
+	int result;
+
+	if (!cli_take_options(call, NULL, 0))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes the file of approvals");
+	keys_open();
+	result = cli_approvals_read(call, call->arguments[0], &file);
+	if (result != CLI_YES)
+		return result;
+	cli_authority_text(file.site_key, site);
+	printf("site key %s\n", site);
+	for (size_t i = 0; i < file.release_count; i++) {
+		const struct approval_release *release = &file.releases[i];
+		bool good = approval_check_release(release, file.site_key) == STATUS_OK;
+
+		cli_authority_text(release->key, text);
+		printf("release %u: level %u, key %s, signature %s%s%.*s\n", (unsigned)i + 1,
+		       release->level, text,
+		       good ? "good" : "BAD", release->name.len != 0 ? ", " : "",
+		       release->name.len, release->name.text);
+		show_pcrs(approval_release_pcrs, release->pcrs, APPROVAL_RELEASE_PCRS);
+		result = good ? result : CLI_NO;
+	}
+	for (size_t i = 0; i < file.site_count; i++) {
+		const struct approval_site *approval = &file.sites[i];
+		bool good = approval_check_site(approval, file.site_key) == STATUS_OK;
+
+		cli_authority_text(approval->release_key, text);
+		printf("site %u: level %u, for release key %s, signature %s%s%.*s\n",
+		       (unsigned)i + 1, approval->level, text, good ? "good" : "BAD",
+		       approval->name.len != 0 ? ", " : "", approval->name.len,
+		       approval->name.text);
+		show_pcrs(approval_site_pcrs, approval->pcrs, APPROVAL_SITE_PCRS);
+		result = good ? result : CLI_NO;
+	}
+	return cli_finish(call, result);
+}
+
+/* ---- dropping ---- */
+
+static bool fits_any(const struct approval_file *file, const struct approval_release *release)
+{
+	for (size_t i = 0; i < file->site_count; i++)
+		if (memcmp(file->sites[i].release_key, release->key, APPROVAL_KEY_LEN) == 0)
+			return true;
+	return false;
+}
+
+/* Whether any release approval is left under a site approval: else the next start is the last. */
+static bool opens_something(const struct approval_file *file)
+{
+	for (size_t i = 0; i < file->release_count; i++)
+		if (fits_any(file, &file->releases[i]))
+			return true;
+	return false;
+}
+
+static int run_drop(struct cli_call *call)
+{
+	static struct approval_file file;
+	const char *path = NULL, *as = NULL, *below = NULL, *at;
+	bool dry_run = false;
+	const struct cli_option table[] = {
+	    {"--approvals", &path,  NULL    },
+	    {"--as",        &as,    NULL    },
+	    {"--below",     &below, NULL    },
+	    {"--dry-run",   NULL,   &dry_run},
+	};
+	size_t kept = 0, dropped;
+	uint64_t level = 0;
+	bool release;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	at = below;
+	if (call->count != 0 || path == NULL || as == NULL || below == NULL ||
+	    (strcmp(as, "release") != 0 && strcmp(as, "site") != 0) ||
+	    !cli_take_number(&at, &level) || *at != '\0')
+		return cli_usage(call, "needs --approvals FILE, --as release|site and --below "
+		                       "LEVEL");
+	keys_open();
+	release = strcmp(as, "release") == 0;
+	result = cli_approvals_read(call, path, &file);
+	if (result != CLI_YES)
+		return result;
+	if (release) {
+		for (size_t i = 0; i < file.release_count; i++)
+			if (file.releases[i].level >= level)
+				file.releases[kept++] = file.releases[i];
+		dropped = file.release_count - kept;
+		file.release_count = kept;
+	} else {
+		for (size_t i = 0; i < file.site_count; i++)
+			if (file.sites[i].level >= level)
+				file.sites[kept++] = file.sites[i];
+		dropped = file.site_count - kept;
+		file.site_count = kept;
+	}
+	if (!opens_something(&file)) {
+		cli_complain(call, "refused: after that no release approval is left under a site "
+		                   "approval, and no start would unseal");
+		return CLI_NO;
+	}
+	printf("%zu %s approvals below level %u dropped, %zu kept.%s\n", dropped, as,
+	       (unsigned)level, kept, dry_run ? " Nothing was written (--dry-run)." : "");
+	if (!dry_run)
+		result = cli_approvals_write(call, path, &file);
+	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+}
+
+const struct cli_command cli_image_approve = {
+    .name = "image approve",
+    .arguments = "--as release|site --key FILE --pcrs FILE --level N --approvals FILE [--name TEXT] "
+                 "[--release-key FILE.pub] [--dry-run]",
+    .sentence = "sign that what has these PCRs may unseal",
+    .run = run_approve,
+    .help =
+        "The file of approvals gets one more; none is removed. Put it where the machine reads it\n"
+        "(state_dir/approvals) before the next start; nothing is sealed anew.\n\n"
+        "--as release    the release key signs what was started: PCR 4, 9, 11, 12 and 14\n"
+        "--as site       the site key signs the firmware under it: PCR 0, 2 and 7, and which\n"
+        "                release key counts there; another one with --release-key\n"
+        "--pcrs FILE     {\"4\": \"64 hex digits\", ...}; PCR 11 as it is before the cap\n"
+        "--level N       1 to 255; what is below the floor does not unseal (claviger tpm floor)\n"
+        "--dry-run       only say what would be signed\n",
+};
+
+const struct cli_command cli_image_approvals = {
+    .name = "image approvals",
+    .arguments = "FILE",
+    .sentence = "show a file of approvals and check its signatures",
+    .run = run_approvals,
+};
+
+const struct cli_command cli_image_drop = {
+    .name = "image drop",
+    .arguments = "--approvals FILE --as release|site --below LEVEL [--dry-run]",
+    .sentence = "drop old approvals from a file; refused when nothing would unseal",
+    .run = run_drop,
+    .help = "An approval that was dropped can be added again by whoever has it: to lock a release\n"
+            "out for good, raise the floor (claviger tpm floor raise).\n",
+};

@@ -1,0 +1,46 @@
+/* cli_authority: keys of release, site and approvers as files, and what they sign.
+ *
+ * Private keys are PEM (RFC 5915, also PKCS #8), public ones PEM (RFC 5480): openssl reads and
+ * makes both. Escrow and recovery keys are X25519, in base58, as `claviger key escape` prints. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_AUTHORITY_H
+#define CLI_AUTHORITY_H
+
+#include "approval.h"
+#include "cli_home.h"
+
+/* Each returns an exit status after complaining; the caller wipes private keys. */
+int cli_authority_read(const struct cli_call *call, const char *path,
+                       struct keys_p256_key *ret_key);
+/* cli_authority_read_public takes a public key, or the public half of a private one. */
+int cli_authority_read_public(const struct cli_call *call, const char *path,
+                              uint8_t ret_public[APPROVAL_KEY_LEN]);
+/* cli_authority_write writes `path` and `path`.pub; refuses to replace either. */
+int cli_authority_write(const struct cli_call *call, const char *path,
+                        const struct keys_p256_key *key);
+/* cli_authority_text is how a public key is shown: the first 16 hex digits of its SHA-256. */
+void cli_authority_text(const uint8_t public_key[APPROVAL_KEY_LEN], char ret_text[17]);
+
+/* cli_approvals_read reads a file of approvals. */
+int cli_approvals_read(const struct cli_call *call, const char *path,
+                       struct approval_file *ret_file);
+int cli_approvals_write(const struct cli_call *call, const char *path,
+                        const struct approval_file *file);
+/* cli_approve_* sign; the structs are complete but for key and signature. */
+enum status cli_approve_release(const struct keys_p256_key *release,
+                                const uint8_t site_key[APPROVAL_KEY_LEN],
+                                struct approval_release *approval);
+enum status cli_approve_site(const struct keys_p256_key *site, struct approval_site *approval);
+enum status cli_approve_delegate(const struct keys_p256_key *site,
+                                 struct approval_delegate *approval);
+/* cli_manifest_sign completes a genesis manifest. */
+enum status cli_manifest_sign(const struct keys_p256_key *site, struct approval_manifest *manifest);
+
+/* cli_tpm_single makes everything that one person needs who holds all keys: keys, a signed manifest
+ * and approvals (level 1) for the PCRs given, below `folder`; files of the unsealer go to `state`.
+ * What is there already is kept. `serve` runs it at its first start. */
+int cli_tpm_single(const struct cli_call *call, const char *folder, const char *state,
+                   const uint8_t release_pcrs[APPROVAL_RELEASE_PCRS][32],
+                   const uint8_t site_pcrs[APPROVAL_SITE_PCRS][32]);
+
+#endif

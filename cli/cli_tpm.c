@@ -1,0 +1,371 @@
+/* claviger tpm key|provision: keys of the authorities, and what genesis needs. No TPM is touched
+ * here: the unsealer does that, with the files that are made here. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base_encode.h"
+#include "cli_authority.h"
+#include "cli_commands.h"
+#include "cli_file.h"
+#include "cli_pcrs.h"
+#include "keys_hpke.h"
+#include "secret.h"
+
+static int run_key(struct cli_call *call)
+{
+	struct keys_p256_key key;
+	char text[17];
+	int result;
+
+	if (!cli_take_options(call, NULL, 0))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes the file to write");
+	keys_open();
+	keys_p256_random(&key);
+	result = cli_authority_write(call, call->arguments[0], &key);
+	cli_authority_text(key.public, text);
+	SECRET_WIPE(key);
+	if (result != CLI_YES)
+		return result;
+	printf(call->json ? "{\"key\":\"%s\"}\n" : "%s\n", text);
+	return cli_finish(call, CLI_YES);
+}
+
+static int make_folder(const struct cli_call *call, const char *path)
+{
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return CLI_YES;
+	cli_complain(call, "cannot make %s: %s", path, strerror(errno));
+	return CLI_UNSURE;
+}
+
+/* ---- the plan of a provisioning ---- */
+
+struct plan {
+	const struct cli_call *call;
+	struct approval_manifest manifest;
+	struct approval_file approvals;
+};
+
+static int sign_plan(struct plan *plan, const struct keys_p256_key *site,
+                     const uint8_t release_key[APPROVAL_KEY_LEN])
+{
+	struct approval_delegate *delegate = &plan->approvals.delegates[0];
+
+	memcpy(plan->approvals.site_key, site->public, APPROVAL_KEY_LEN);
+	plan->approvals.delegate_count = 1;
+	*delegate = (struct approval_delegate){.level = 1};
+	memcpy(delegate->release_key, release_key, APPROVAL_KEY_LEN);
+	if (cli_approve_delegate(site, delegate) == STATUS_OK &&
+	    cli_manifest_sign(site, &plan->manifest) == STATUS_OK)
+		return CLI_YES;
+	cli_complain(plan->call, "signing failed");
+	return CLI_UNSURE;
+}
+
+static int write_plan(const struct plan *plan, const char *folder)
+{
+	char path[CLI_PATH_MAX + 32];
+	uint8_t raw[APPROVAL_MANIFEST_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(raw);
+	int result;
+
+	if (approval_manifest_put(&plan->manifest, &out) != STATUS_OK)
+		return CLI_UNSURE;
+	snprintf(path, sizeof(path), "%s/genesis", folder);
+	result = cli_home_write(plan->call, path, buffer_bytes(&out), false);
+	snprintf(path, sizeof(path), "%s/approvals", folder);
+	return result == CLI_YES ? cli_approvals_write(plan->call, path, &plan->approvals) : result;
+}
+
+static void show_plan(const struct plan *plan)
+{
+	char site[17], release[17];
+	bool single = plan->manifest.is_single;
+
+	cli_authority_text(plan->manifest.site_key, site);
+	cli_authority_text(plan->approvals.delegates[0].release_key, release);
+	printf("Genesis will, on a TPM that has no owner and nothing of ours:\n"
+	       "  - make a storage key, four NV indices and a node share sealed to it;\n"
+	       "  - set owner and lockout authorization to random values, which come back sealed to\n"
+	       "    the escrow key in the file `escrow` (keep it: without it the TPM can only be\n"
+	       "    cleared), allow 32 wrong guesses, and forbid TPM2_Clear.\n"
+	       "The share opens only when the release key (%s) has approved what was started\n"
+	       "and the site key (%s) the firmware under it",
+	       release, site);
+	if (plan->manifest.approver_count != 0)
+		printf(",\nand one of %u approvers has signed for that very start",
+		       plan->manifest.approver_count);
+	printf(".\n");
+	if (plan->manifest.has_recovery)
+		printf("A copy of the node share is sealed to the recovery key: whoever has that "
+		       "key and a\ncopy of the store has everything.\n");
+	else
+		printf("There is no recovery key: when this TPM is lost, what the store holds is "
+		       "lost, but\nfor escape copies.\n");
+	if (single)
+		printf("One person holds both keys (single operator): nothing stops that person "
+		       "from starting\nother software. Evidence says so.\n");
+}
+
+/* ---- one person with all keys ---- */
+
+static int find_authority(const struct cli_call *call, const char *folder, const char *name,
+                          struct keys_p256_key *ret_key)
+{
+	char path[CLI_PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (access(path, F_OK) == 0)
+		return cli_authority_read(call, path, ret_key);
+	keys_p256_random(ret_key);
+	return cli_authority_write(call, path, ret_key);
+}
+
+static int find_escrow(const struct cli_call *call, const char *folder, uint8_t ret_public[32])
+{
+	char path[CLI_PATH_MAX + 32];
+	struct keys_sign_key file_key;
+	struct keys_hpke_key key;
+	int result;
+
+	snprintf(path, sizeof(path), "%s/escrow.json", folder);
+	if (access(path, F_OK) == 0) {
+		result = cli_key_read(call, path, &file_key);
+	} else {
+		keys_sign_random(&file_key);
+		result = cli_key_write(call, path, &file_key);
+	}
+	if (result == CLI_YES) {
+		keys_hpke_from_seed(file_key.bytes, &key);
+		memcpy(ret_public, key.public, 32);
+	}
+	SECRET_WIPE(file_key);
+	SECRET_WIPE(key.secret);
+	return result;
+}
+
+static int plan_single(struct plan *plan, const char *folder,
+                       const uint8_t release_pcrs[APPROVAL_RELEASE_PCRS][32],
+                       const uint8_t site_pcrs[APPROVAL_SITE_PCRS][32])
+{
+	const struct cli_call *call = plan->call;
+	struct approval_file *file = &plan->approvals;
+	struct keys_p256_key site, release;
+	int result = make_folder(call, folder);
+
+	plan->manifest.is_single = true;
+	if (result == CLI_YES)
+		result = find_authority(call, folder, "site.pem", &site);
+	if (result == CLI_YES)
+		result = find_authority(call, folder, "release.pem", &release);
+	if (result == CLI_YES)
+		result = find_escrow(call, folder, plan->manifest.escrow);
+	if (result == CLI_YES)
+		result = sign_plan(plan, &site, release.public);
+	if (result == CLI_YES && release_pcrs != NULL) {
+		file->release_count = file->site_count = 1;
+		file->releases[0].level = file->sites[0].level = 1;
+		memcpy(file->releases[0].pcrs, release_pcrs, sizeof(file->releases[0].pcrs));
+		memcpy(file->sites[0].pcrs, site_pcrs, sizeof(file->sites[0].pcrs));
+		memcpy(file->sites[0].release_key, release.public, APPROVAL_KEY_LEN);
+		if (cli_approve_release(&release, site.public, &file->releases[0]) != STATUS_OK ||
+		    cli_approve_site(&site, &file->sites[0]) != STATUS_OK)
+			result = CLI_UNSURE;
+	}
+	SECRET_WIPE(site);
+	SECRET_WIPE(release);
+	return result;
+}
+
+int cli_tpm_single(const struct cli_call *call, const char *folder, const char *state,
+                   const uint8_t release_pcrs[APPROVAL_RELEASE_PCRS][32],
+                   const uint8_t site_pcrs[APPROVAL_SITE_PCRS][32])
+{
+	static struct plan plan;
+	int result;
+
+	plan = (struct plan){.call = call};
+	result = plan_single(&plan, folder, release_pcrs, site_pcrs);
+	return result == CLI_YES ? write_plan(&plan, state) : result;
+}
+
+/* ---- the command ---- */
+
+struct provision {
+	const char *out, *site_key, *release_key, *escrow, *recovery, *approvers, *pcrs;
+	bool single, dry_run;
+};
+
+static int take_x25519(const struct cli_call *call, const char *option, const char *text,
+                       uint8_t ret_key[32])
+{
+	if (base58_decode_32(bytes_of_text(text), ret_key) == STATUS_OK)
+		return CLI_YES;
+	return cli_usage(call, "%s takes a key as `claviger key escape` prints it, not %s", option,
+	                 text);
+}
+
+/* take_approvers reads files separated by commas. */
+static int take_approvers(struct plan *plan, const char *list)
+{
+	struct approval_manifest *manifest = &plan->manifest;
+	int result = CLI_YES;
+
+	while (result == CLI_YES && list != NULL && *list != '\0') {
+		size_t len = strcspn(list, ",");
+		char path[CLI_PATH_MAX];
+
+		if (manifest->approver_count == APPROVAL_APPROVERS_MAX)
+			return cli_usage(plan->call, "at most %u approvers",
+			                 APPROVAL_APPROVERS_MAX);
+		snprintf(path, sizeof(path), "%.*s", (int)len, list);
+		result = cli_authority_read_public(plan->call, path,
+		                                   manifest->approvers[manifest->approver_count]);
+		manifest->approver_count++;
+		list += len + (list[len] == ',');
+	}
+	return result;
+}
+
+static int plan_two(struct plan *plan, const struct provision *options)
+{
+	uint8_t release[APPROVAL_KEY_LEN];
+	struct keys_p256_key site;
+	int result;
+
+	if (options->site_key == NULL || options->release_key == NULL || options->escrow == NULL)
+		return cli_usage(plan->call, "needs --site-key, --release-key and --escrow, or "
+		                             "--single-operator");
+	result = cli_authority_read(plan->call, options->site_key, &site);
+	if (result == CLI_YES)
+		result = cli_authority_read_public(plan->call, options->release_key, release);
+	if (result == CLI_YES)
+		result =
+		    take_x25519(plan->call, "--escrow", options->escrow, plan->manifest.escrow);
+	if (result == CLI_YES && memcmp(release, site.public, sizeof(release)) == 0) {
+		cli_complain(plan->call, "release and site key are the same: one of two locks. "
+		                         "Use two keys, or --single-operator");
+		result = CLI_NO;
+	}
+	if (result == CLI_YES)
+		result = sign_plan(plan, &site, release);
+	SECRET_WIPE(site);
+	return result;
+}
+
+static int run_provision(struct cli_call *call)
+{
+	static uint8_t release_pcrs[APPROVAL_RELEASE_PCRS][32], site_pcrs[APPROVAL_SITE_PCRS][32];
+	static struct plan plan;
+	struct provision options = {.single = false};
+	const struct cli_option table[] = {
+	    {"--out",             &options.out,         NULL            },
+	    {"--site-key",        &options.site_key,    NULL            },
+	    {"--release-key",     &options.release_key, NULL            },
+	    {"--escrow",          &options.escrow,      NULL            },
+	    {"--recovery",        &options.recovery,    NULL            },
+	    {"--approver",        &options.approvers,   NULL            },
+	    {"--pcrs",            &options.pcrs,        NULL            },
+	    {"--single-operator", NULL,                 &options.single },
+	    {"--dry-run",         NULL,                 &options.dry_run},
+	};
+	char keys[CLI_PATH_MAX], path[CLI_PATH_MAX + 32];
+	int result = CLI_YES;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0 || options.out == NULL)
+		return cli_usage(call, "needs --out FOLDER");
+	if (options.single && (options.site_key != NULL || options.release_key != NULL))
+		return cli_usage(call, "--single-operator makes both keys itself");
+	keys_open();
+	plan = (struct plan){.call = call};
+	snprintf(path, sizeof(path), "%s/sealed-share", options.out);
+	if (access(path, F_OK) == 0) {
+		cli_complain(call,
+		             "%s is there: this machine was provisioned already; a second genesis "
+		             "would make what it holds unreadable",
+		             path);
+		return CLI_NO;
+	}
+	if (options.pcrs != NULL)
+		result = cli_pcrs_read(call, options.pcrs, release_pcrs, site_pcrs);
+	if (result == CLI_YES)
+		result = take_approvers(&plan, options.approvers);
+	if (result == CLI_YES && options.recovery != NULL) {
+		plan.manifest.has_recovery = true;
+		result = take_x25519(call, "--recovery", options.recovery, plan.manifest.recovery);
+	}
+	if (result == CLI_YES && !options.dry_run)
+		result = make_folder(call, options.out);
+	snprintf(keys, sizeof(keys), "%s", options.out);
+	if (result == CLI_YES && options.single && options.dry_run) {
+		/* Keys are made by the real run only. */
+		struct keys_p256_key site, release;
+
+		plan.manifest.is_single = true;
+		keys_p256_random(&site);
+		keys_p256_random(&release);
+		result = sign_plan(&plan, &site, release.public);
+	} else if (result == CLI_YES && options.single) {
+		result = plan_single(&plan, keys, options.pcrs != NULL ? release_pcrs : NULL,
+		                     site_pcrs);
+	} else if (result == CLI_YES) {
+		result = plan_two(&plan, &options);
+	}
+	if (result != CLI_YES)
+		return result;
+	show_plan(&plan);
+	if (options.dry_run) {
+		printf("Nothing was written (--dry-run).\n");
+		return cli_finish(call, CLI_YES);
+	}
+	result = write_plan(&plan, options.out);
+	if (result == CLI_YES)
+		printf("Written: %s/genesis and %s/approvals. Start the machine on this folder once\n"
+		       "with start=genesis.%s\n",
+		       options.out, options.out,
+		       plan.approvals.release_count == 0
+		           ? " Before that, approve image and firmware (claviger image approve)."
+		           : "");
+	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+}
+
+const struct cli_command cli_tpm_key = {
+    .name = "tpm key",
+    .arguments = "FILE",
+    .sentence = "make a key of a release, site or approving authority (P-256)",
+    .run = run_key,
+    .help = "Writes FILE (PEM, the private key) and FILE.pub, and prints how the key is shown.\n"
+            "openssl can make such keys, too: openssl ecparam -name prime256v1 -genkey -noout\n",
+};
+
+const struct cli_command cli_tpm_provision = {
+    .name = "tpm provision",
+    .arguments = "--out FOLDER (--single-operator [--pcrs FILE] | --site-key FILE --release-key "
+                 "FILE.pub --escrow KEY) [--approver FILE.pub[,...]] [--recovery KEY] [--dry-run]",
+    .sentence = "prepare a TPM's genesis: the manifest that the site key signs",
+    .run = run_provision,
+    .help =
+        "Touches no TPM: it writes `genesis` and `approvals`, with which the unsealer is started\n"
+        "once, and says what that will do.\n\n"
+        "--out FOLDER       the unsealer's folder (its setting state_dir)\n"
+        "--single-operator  make release, site and escrow key in FOLDER: for one person who holds\n"
+        "                   them all; evidence says that this is so. Move them elsewhere\n"
+        "                   afterwards. With --pcrs the machine's PCRs are approved at once\n"
+        "--site-key         the site's private key; --release-key: the public key of whoever\n"
+        "                   approves releases\n"
+        "--escrow KEY       owner and lockout authorization come back sealed to it (claviger key\n"
+        "                   escape makes one)\n"
+        "--approver         attended mode: each start waits until one of these keys has signed\n"
+        "                   for it (claviger tpm approve)\n"
+        "--recovery KEY     seal a copy of the node share to this key, against the loss of the\n"
+        "                   TPM\n"
+        "--dry-run          only say what would happen\n",
+};

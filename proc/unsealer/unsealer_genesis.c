@@ -1,0 +1,272 @@
+/* Genesis: once in a TPM's life, under a manifest that the site key signed. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/random.h>
+
+#include "base_check.h"
+#include "cbor_writer.h"
+#include "keys_hpke.h"
+#include "secret.h"
+#include "unsealer_share.h"
+
+struct tpm_nv unsealer_floor(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN])
+{
+	struct tpm_nv nv = {.index = is_site ? APPROVAL_NV_SITE_FLOOR : APPROVAL_NV_RELEASE_FLOOR,
+	                    .kind = TPM_NV_FLOOR};
+
+	approval_floor_policy(is_site, site_key, nv.policy);
+	return nv;
+}
+
+static bool take_manifest(struct unsealer *u, struct approval_manifest *ret_manifest,
+                          uint8_t ret_hash[32])
+{
+	uint8_t raw[APPROVAL_MANIFEST_MAX];
+	struct buffer content = BUFFER_OF_ARRAY(raw), exact = BUFFER_OF_ARRAY(raw);
+	struct bytes bytes;
+
+	if (unsealer_read(u->files.manifest, sizeof(raw), &content) != STATUS_OK ||
+	    approval_manifest_take(buffer_bytes(&content), ret_manifest) != STATUS_OK)
+		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0,
+		                     "reading the genesis manifest");
+	if (approval_check_manifest(ret_manifest) != STATUS_OK)
+		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0,
+		                     "checking the genesis manifest's signatures");
+	/* Hashed as the item alone, without zeros behind it. */
+	CHECK(approval_manifest_put(ret_manifest, &exact) == STATUS_OK);
+	bytes = buffer_bytes(&exact);
+	keys_sha256(&bytes, 1, ret_hash);
+	return true;
+}
+
+/* check_fresh: what genesis makes must not be there, in any form. */
+static bool check_fresh(struct unsealer *u)
+{
+	const uint32_t indices[] = {tpm_nv_checkpoint.index, tpm_nv_boots.index,
+	                            APPROVAL_NV_RELEASE_FLOOR, APPROVAL_NV_SITE_FLOOR};
+	uint8_t byte;
+	struct buffer none = {&byte, sizeof(byte), 0};
+	bool owned = true, there = true;
+	enum status status;
+
+	if (u->files.sealed < 0 || unsealer_read(u->files.sealed, 1, &none) != STATUS_OK ||
+	    none.len != 0)
+		return unsealer_fail(u, CALL_START_BAD_BLOB, 0,
+		                     "genesis would overwrite the sealed share that is here");
+	status = tpm_is_owned(u->tpm, &owned);
+	if (status == STATUS_OK && !owned)
+		status = tpm_primary_is_there(u->tpm, &there);
+	for (size_t i = 0;
+	     status == STATUS_OK && !owned && !there && i < sizeof(indices) / sizeof(indices[0]);
+	     i++)
+		status = tpm_nv_is_there(u->tpm, indices[i], &there);
+	if (status != STATUS_OK)
+		return unsealer_fail_tpm(u, status, CALL_START_OTHER);
+	if (owned || there)
+		return unsealer_fail(u, CALL_START_NOT_FRESH, 0,
+		                     owned ? "the TPM has an owner" : "the TPM has our objects");
+	return true;
+}
+
+/* random_secret mixes the TPM's and the kernel's generator: either being good is enough. */
+static enum status random_secret(struct tpm *tpm, uint8_t ret_secret[32])
+{
+	uint8_t random[64];
+	struct bytes both = BYTES_OF_ARRAY(random);
+	enum status status = tpm_random(tpm, random, 32);
+
+	if (status == STATUS_OK && getrandom(random + 32, 32, 0) != 32)
+		status = STATUS_IO;
+	if (status == STATUS_OK)
+		keys_sha256(&both, 1, ret_secret);
+	SECRET_WIPE(random);
+	return status;
+}
+
+static enum status seal_to(const uint8_t public_key[32], const char *label, const uint8_t hash[32],
+                           struct bytes plain, struct buffer *ret_sealed)
+{
+	uint8_t space[80];
+	struct buffer info = BUFFER_OF_ARRAY(space);
+
+	CHECK(buffer_put(&info, bytes_of_text(label)) == STATUS_OK &&
+	      buffer_put(&info, bytes_of(hash, 32)) == STATUS_OK);
+	return keys_hpke_seal(public_key, buffer_bytes(&info), bytes_of(NULL, 0), plain, ret_sealed,
+	                      NULL);
+}
+
+/* put_escrow writes {1: version, 2: owner and lockout authorization, sealed, 3: node share, sealed
+ * to the recovery key, or nothing, 4: hash of the manifest}. */
+static enum status put_escrow(struct unsealer *u, const struct approval_manifest *manifest,
+                              const uint8_t hash[32], const uint8_t auths[64])
+{
+	uint8_t raw[UNSEALER_ESCROW_MAX], auths_raw[128], share_raw[128];
+	struct buffer out = BUFFER_OF_ARRAY(raw), sealed = BUFFER_OF_ARRAY(auths_raw);
+	struct buffer share = BUFFER_OF_ARRAY(share_raw);
+	struct cbor_writer w;
+	enum status status =
+	    seal_to(manifest->escrow, "claviger/escrow/v1", hash, bytes_of(auths, 64), &sealed);
+
+	if (status == STATUS_OK && manifest->has_recovery)
+		status = seal_to(manifest->recovery, "claviger/recovery/v1", hash,
+		                 bytes_of(u->facts->node_share, TPM_SHARE_LEN), &share);
+	if (status != STATUS_OK)
+		return status;
+	cbor_writer_init(&w, &out);
+	cbor_put_map(&w, 4);
+	cbor_put_key(&w, 1);
+	cbor_put_uint(&w, 1);
+	cbor_put_key(&w, 2);
+	cbor_put_bytes(&w, buffer_bytes(&sealed));
+	cbor_put_key(&w, 3);
+	cbor_put_bytes(&w, buffer_bytes(&share));
+	cbor_put_key(&w, 4);
+	cbor_put_bytes_n(&w, hash, 32);
+	cbor_put_end(&w);
+	status = cbor_finish(&w);
+	return status == STATUS_OK ? unsealer_write(u->files.escrow, buffer_bytes(&out)) : status;
+}
+
+/* first_step raises a floor that was never written, as the manifest's signature allows. */
+static enum status first_step(struct unsealer *u, const struct approval_manifest *manifest,
+                              bool is_site, uint64_t *ret_value)
+{
+	struct tpm_nv nv = unsealer_floor(is_site, manifest->site_key);
+	enum approval_purpose purpose = is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_DELEGATE;
+	uint8_t policy[32];
+	enum status status = tpm_nv_define(u->tpm, &nv);
+
+	approval_first_policy(policy);
+	if (status == STATUS_OK)
+		status = tpm_policy_begin(u->tpm);
+	if (status == STATUS_OK)
+		status = tpm_policy_nv_written(u->tpm, false);
+	if (status == STATUS_OK)
+		status = tpm_policy_increments(u->tpm);
+	if (status == STATUS_OK)
+		status = tpm_policy_authorize(
+		    u->tpm, manifest->site_key, approval_reference(purpose), policy,
+		    is_site ? manifest->first_site : manifest->first_release);
+	if (status == STATUS_OK)
+		status = tpm_nv_raise(u->tpm, &nv);
+	return status == STATUS_OK ? tpm_nv_read_counter(u->tpm, &nv, ret_value) : status;
+}
+
+static void base_of(uint64_t value, uint8_t ret_base[APPROVAL_BASE_LEN])
+{
+	for (size_t i = 0; i < APPROVAL_BASE_LEN; i++)
+		ret_base[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+/* align: a new counter begins above every one that was ever taken away from this TPM. So one is
+ * raised to the end of a block of 256 and taken away: the floors begin with 0 in their last byte,
+ * and the bytes before say for ever that it is these very indices. */
+static enum status align(struct tpm *tpm)
+{
+	enum status status = tpm_nv_define(tpm, &tpm_nv_boots);
+	uint64_t value = 0;
+
+	if (status == STATUS_OK)
+		status = tpm_nv_increment(tpm, &tpm_nv_boots);
+	if (status == STATUS_OK)
+		status = tpm_nv_read_counter(tpm, &tpm_nv_boots, &value);
+	for (; status == STATUS_OK && (value & 255) != 255; value++)
+		status = tpm_nv_increment(tpm, &tpm_nv_boots);
+	return status == STATUS_OK ? tpm_nv_undefine(tpm, &tpm_nv_boots) : status;
+}
+
+static enum status make_indices(struct unsealer *u, const struct approval_manifest *manifest)
+{
+	uint64_t site = 0, release = 0;
+	enum status status = align(u->tpm);
+
+	if (status == STATUS_OK)
+		status = first_step(u, manifest, true, &site);
+	if (status == STATUS_OK)
+		status = first_step(u, manifest, false, &release);
+	if (status == STATUS_OK)
+		status = tpm_nv_define(u->tpm, &tpm_nv_boots);
+	if (status == STATUS_OK)
+		status = tpm_nv_increment(u->tpm, &tpm_nv_boots);
+	if (status == STATUS_OK)
+		status = tpm_nv_read_counter(u->tpm, &tpm_nv_boots, &u->sealed.first_counter);
+	if (status == STATUS_OK)
+		status = tpm_nv_define(u->tpm, &tpm_nv_checkpoint);
+	/* A TPM that counts from those still there, too, begins the second one higher. */
+	if (status == STATUS_OK && ((site & 255) > 1 || (release & 255) > 1)) {
+		u->tpm->what = "making the floors: this TPM's counters begin elsewhere";
+		u->tpm->rc = 0;
+		status = STATUS_REFUSED;
+	}
+	if (status != STATUS_OK)
+		return status;
+	base_of(site, u->sealed.site_base);
+	base_of(release, u->sealed.release_base);
+	return STATUS_OK;
+}
+
+static enum status seal_share(struct unsealer *u)
+{
+	struct approval_sealed *sealed = &u->sealed;
+	struct tpm_object object;
+	uint8_t policy[32];
+	enum status status = random_secret(u->tpm, u->facts->node_share);
+
+	approval_seal_policy(sealed, policy);
+	if (status == STATUS_OK)
+		status = tpm_seal(u->tpm, policy, u->facts->node_share, &object);
+	if (status != STATUS_OK)
+		return status;
+	sealed->public_len = (uint16_t)object.public_len;
+	sealed->private_len = (uint16_t)object.private_len;
+	memcpy(sealed->public_area, object.public_area, object.public_len);
+	memcpy(sealed->private_area, object.private_area, object.private_len);
+	return STATUS_OK;
+}
+
+static enum status write_sealed(struct unsealer *u)
+{
+	uint8_t raw[APPROVAL_SEALED_MAX];
+	struct buffer file = BUFFER_OF_ARRAY(raw);
+	enum status status = approval_sealed_put(&u->sealed, &file);
+
+	return status == STATUS_OK ? unsealer_write(u->files.sealed, buffer_bytes(&file)) : status;
+}
+
+bool unsealer_genesis(struct unsealer *u)
+{
+	struct approval_manifest manifest;
+	struct tpm_name name;
+	uint8_t auths[64], hash[32];
+	enum status status;
+
+	if (!take_manifest(u, &manifest, hash) || !check_fresh(u))
+		return false;
+	u->sealed = (struct approval_sealed){.is_single = manifest.is_single,
+	                                     .approver_count = manifest.approver_count};
+	memcpy(u->sealed.site_key, manifest.site_key, sizeof(u->sealed.site_key));
+	memcpy(u->sealed.approvers, manifest.approvers, sizeof(u->sealed.approvers));
+	memcpy(u->sealed.genesis, hash, sizeof(hash));
+	status = tpm_primary_open(u->tpm, true, NULL, &name);
+	if (status == STATUS_OK && name.len != sizeof(u->sealed.primary))
+		status = STATUS_MALFORMED;
+	if (status == STATUS_OK) {
+		memcpy(u->sealed.primary, name.bytes, sizeof(u->sealed.primary));
+		status = make_indices(u, &manifest);
+	}
+	if (status == STATUS_OK)
+		status = random_secret(u->tpm, auths);
+	if (status == STATUS_OK)
+		status = random_secret(u->tpm, auths + 32);
+	if (status == STATUS_OK)
+		status = seal_share(u);
+	/* Nothing is set on the TPM whose opener is not on the disk already. */
+	if (status == STATUS_OK)
+		status = put_escrow(u, &manifest, hash, auths);
+	if (status == STATUS_OK)
+		status = tpm_take_over(u->tpm, auths, auths + 32);
+	if (status == STATUS_OK)
+		status = write_sealed(u);
+	SECRET_WIPE(auths);
+	SECRET_WIPE(u->facts->node_share); /* what is used is what the TPM gives back */
+	return status == STATUS_OK || unsealer_fail_tpm(u, status, CALL_START_OTHER);
+}

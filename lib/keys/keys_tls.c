@@ -12,6 +12,7 @@
 
 #include "base_check.h"
 #include "base_encode.h"
+#include "keys_x509.h"
 #include "secret.h"
 
 /* n, the order of P-256 (SEC 2 section 2.4.2). */
@@ -156,28 +157,14 @@ static bool put_subject(X509 *certificate, EVP_PKEY *key)
 	       X509_set_issuer_name(certificate, name) == 1;
 }
 
-static bool put_serial(X509 *certificate)
-{
-	uint8_t serial[16];
-	BIGNUM *number;
-	bool put;
-
-	keys_random(serial, sizeof(serial));
-	serial[0] = (uint8_t)((serial[0] & 0x7f) | 0x40); /* positive, always 16 bytes */
-	number = BN_bin2bn(serial, sizeof(serial), NULL);
-	put = number != NULL &&
-	      BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL;
-	BN_free(number);
-	return put;
-}
-
 /* fill writes everything but the signature. No keyUsage: some libraries refuse a self-signed server
  * certificate without keyCertSign, others one with it. */
 static bool fill(X509 *certificate, EVP_PKEY *key, const struct keys_tls_name *names,
                  size_t name_count, uint64_t not_before_s, uint64_t not_after_s)
 {
 	return not_before_s < not_after_s && not_after_s <= INT64_MAX &&
-	       X509_set_version(certificate, X509_VERSION_3) == 1 && put_serial(certificate) &&
+	       X509_set_version(certificate, X509_VERSION_3) == 1 &&
+	       keys_x509_put_serial(certificate) &&
 	       ASN1_TIME_set_posix(X509_getm_notBefore(certificate), (int64_t)not_before_s) !=
 	           NULL &&
 	       ASN1_TIME_set_posix(X509_getm_notAfter(certificate), (int64_t)not_after_s) != NULL &&

@@ -116,7 +116,7 @@ void db_files_close(struct db_files *files)
 {
 	int saved = errno;
 
-	for (int i = 0; i < DB_FILE_COUNT; i++)
+	for (int i = 0; files->io == &db_io_system && i < DB_FILE_COUNT; i++)
 		if (files->fds[i] >= 0)
 			close(files->fds[i]);
 	for (int i = 0; i < DB_FILE_COUNT; i++)

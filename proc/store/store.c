@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "base_check.h"
+#include "db_disk.h"
+#include "disk.h"
 #include "log_line.h"
 #include "proc_start.h"
 #include "store_core.h"
@@ -19,7 +21,7 @@
 #define IDLE_WAIT_US   100000
 #define EXIT_BROKEN    74
 
-static struct db_files state_files, segment_files;
+static struct db_files files[DB_ROLE_COUNT];
 static struct store store;
 static uint8_t request_bytes[CALL_STORE_SLOT_BYTES], answer_bytes[CALL_STORE_MESSAGE_MAX];
 
@@ -33,16 +35,38 @@ static void complain(enum log_level level, const char *event, const char *what)
 }
 
 static enum status open_one(struct proc *proc, int directory, const char *name,
-                            struct db_files *files)
+                            struct db_files *one)
 {
-	enum status status = db_files_open(directory, name, files);
+	enum status status = db_files_open(directory, name, one);
 
 	if (status == STATUS_BUSY)
 		complain(LOG_ERROR, "store.locked", "another process has these files open");
 	else if (status != STATUS_OK)
 		complain(LOG_ERROR, "store.files", strerror(errno));
 	for (int i = 0; status == STATUS_OK && i < DB_FILE_COUNT; i++)
-		proc_keep_descriptor(proc, files->fds[i]);
+		proc_keep_descriptor(proc, one->fds[i]);
+	return status;
+}
+
+/* The appliance's data disk takes the place of a folder. */
+static enum status open_disk(struct proc *proc, const char *path)
+{
+	uint64_t bytes;
+	enum status status;
+	int fd;
+
+	status = disk_open(path, &fd, &bytes);
+	if (status == STATUS_OK) {
+		proc_keep_descriptor(proc, fd);
+		status = db_disk_attach(&db_io_system, fd, bytes, files);
+	}
+	if (status == STATUS_TOO_LARGE)
+		complain(LOG_ERROR, "store.files", "the data disk is smaller than 128 MiB");
+	else if (status == STATUS_CORRUPT)
+		complain(LOG_ERROR, "store.files", "the data disk's table of lengths is damaged");
+	else if (status != STATUS_OK)
+		complain(LOG_ERROR, "store.files", strerror(errno));
+	proc->file_bytes_max = FILE_BYTES_MAX;
 	return status;
 }
 
@@ -56,6 +80,8 @@ static enum status store_open_files(struct proc *proc)
 		complain(LOG_ERROR, "store.files", "the setting state_dir is missing");
 		return STATUS_REFUSED;
 	}
+	if (disk_is_device(path))
+		return open_disk(proc, path);
 	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
 		complain(LOG_ERROR, "store.files", strerror(errno));
 		return STATUS_IO;
@@ -65,9 +91,9 @@ static enum status store_open_files(struct proc *proc)
 		complain(LOG_ERROR, "store.files", strerror(errno));
 		return STATUS_IO;
 	}
-	status = open_one(proc, directory, "state", &state_files);
+	status = open_one(proc, directory, "state", &files[DB_ROLE_STATE]);
 	if (status == STATUS_OK)
-		status = open_one(proc, directory, "segments", &segment_files);
+		status = open_one(proc, directory, "segments", &files[DB_ROLE_SEGMENTS]);
 	close(directory);
 	proc->file_bytes_max = FILE_BYTES_MAX;
 	return status;
@@ -106,7 +132,7 @@ static bool take_one(struct ipc_channel *signer, struct store_sink *sink)
 
 static void open_databases(void)
 {
-	store_open(&store, &state_files, &segment_files);
+	store_open(&store, &files[DB_ROLE_STATE], &files[DB_ROLE_SEGMENTS]);
 	if (store.opened != STATUS_OK) {
 		/* It stays to say so: every request is answered with this status. */
 		complain(LOG_ERROR, "store.refused", store_trouble(&store));

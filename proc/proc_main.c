@@ -7,6 +7,7 @@
 
 #include "log_line.h"
 #include "proc_filter.h"
+#include "proc_site.h"
 #include "proc_start.h"
 
 static struct proc this_proc;
@@ -67,6 +68,23 @@ static bool open_channels(struct proc *proc)
 	return true;
 }
 
+/* Setup writes what all others may only read; by then the memory is sealed. */
+static bool open_site(struct proc *proc)
+{
+	bool writes = proc->start.role == PROC_setup;
+	int fd = proc->start.site_fd;
+	void *at;
+
+	if (fd < 0)
+		return true;
+	at = mmap(NULL, PROC_SITE_BYTES, writes ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+	          fd, 0);
+	if (at == MAP_FAILED || close(fd) != 0)
+		return false;
+	proc->site_memory = at;
+	return writes || proc_site_check(proc->site_memory);
+}
+
 static bool open_waiter(struct proc *proc)
 {
 	uint64_t spins = IPC_SPINS_DEFAULT;
@@ -104,6 +122,7 @@ static bool enter_sandbox(struct proc *proc)
 	    .paths = proc->paths,
 	    .path_count = proc->path_count,
 	    .uid = proc->start.uid,
+	    .capabilities = proc->capabilities,
 	    .descriptors_max = proc->start.descriptors_max,
 	    .file_bytes_max = proc->file_bytes_max,
 	};
@@ -143,6 +162,8 @@ int main(void)
 	         (enum log_level)proc->start.log_level);
 	if (!set_signals() || !open_channels(proc))
 		return fail("start.failed", "channels");
+	if (!open_site(proc))
+		return fail("start.failed", "site");
 	run_in_batches();
 	if (!open_waiter(proc))
 		return fail("start.failed", "setting `spin` is not a number");

@@ -6,6 +6,7 @@
 
 #include "base_check.h"
 #include "ipc_futex.h"
+#include "proc_site.h"
 
 _Atomic uint32_t proc_stop_count;
 
@@ -72,6 +73,13 @@ enum status proc_setting_number(const struct proc *proc, const char *name, uint6
 		return STATUS_MALFORMED;
 	*ret_value = value;
 	return STATUS_OK;
+}
+
+struct bytes proc_site(const struct proc *proc)
+{
+	const struct proc_site *site = proc->site_memory;
+
+	return site == NULL ? bytes_of(NULL, 0) : bytes_of(site->manifest, site->manifest_len);
 }
 
 void proc_keep_descriptor(struct proc *proc, int fd)

@@ -32,6 +32,9 @@ struct proc {
 	struct sandbox_path paths[SANDBOX_PATHS_MAX];
 	size_t path_count;
 	uint64_t file_bytes_max;
+	uint64_t capabilities; /* that stay, see sandbox_rules */
+	struct proc_site
+	    *site_memory; /* for setup, which writes it; for others read-only or NULL */
 	struct sandbox_report sandbox; /* after phase 2 */
 };
 
@@ -60,6 +63,9 @@ const char *proc_setting(const struct proc *proc, const char *name);
  * empty, STATUS_MALFORMED when it is no such number. */
 MUST_USE enum status proc_setting_number(const struct proc *proc, const char *name,
                                          uint64_t fallback, uint64_t max, uint64_t *ret_value);
+
+/* proc_site is the site manifest in its signed form; empty in workstation mode. */
+struct bytes proc_site(const struct proc *proc);
 
 /* proc_keep_descriptor (phase 1) keeps an open descriptor over the sandbox; any other one that is
  * open then is fatal. */

@@ -11,6 +11,7 @@
 #define PROC_VERIFIERS_MAX     16
 #define PROC_VERIFIERS_DEFAULT 3 /* one more than is busy: a started spare (A17) */
 #define PROC_VERIFIERS         PROC_VERIFIERS_MAX
+#define PROC_APPLIANCE         0 /* instances of a process that only the appliance has: one there */
 #define PROC_CHANNELS_MAX      32    /* of one process */
 #define PROC_SETTINGS_MAX      16    /* of one process */
 #define PROC_SETTING_NAME_MAX  24    /* with NUL */
@@ -75,6 +76,7 @@ struct proc_start {
 	uint32_t descriptors_max;
 	uint32_t log_level;
 	int32_t report_fd;
+	int32_t site_fd; /* struct proc_site; -1 in workstation mode */
 	uint32_t setting_count;
 	uint32_t channel_count;
 	struct proc_start_channel channels[PROC_CHANNELS_MAX];

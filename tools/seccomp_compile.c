@@ -15,6 +15,7 @@
 #include <seccomp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -48,6 +49,9 @@ static const struct {
     {"MSG_NOSIGNAL",    MSG_NOSIGNAL   },
     {"FUTEX_WAKE",      1              },
     {"STDERR",          STDERR_FILENO  },
+    {"SIOCSIFADDR",     SIOCSIFADDR    },
+    {"SIOCSIFNETMASK",  SIOCSIFNETMASK },
+    {"SIOCADDRT",       SIOCADDRT      },
 };
 
 struct place {

@@ -73,16 +73,25 @@ static void enter_empty_root(struct sandbox_report *report)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 	    mount("none", "/proc", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
 	          "size=4k,nr_inodes=1,mode=0555") != 0 ||
-	    chdir("/proc") != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
-	    umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
+	    chdir("/proc") != 0)
+		return;
+	/* The appliance's root is the kernel's first one, which cannot be pivoted away: there the
+	 * empty one is moved over it. */
+	if (syscall(SYS_pivot_root, ".", ".") == 0
+	        ? umount2(".", MNT_DETACH) != 0
+	        : mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0)
+		return;
+	if (chdir("/") != 0)
 		return;
 	report->layers |= SANDBOX_LAYER_EMPTY_ROOT;
 }
 
-static bool take_uid(uint32_t uid, struct sandbox_report *report)
+static bool take_uid(uint32_t uid, bool keep_capabilities, struct sandbox_report *report)
 {
 	if (uid == 0 || geteuid() != 0)
 		return true;
+	if (keep_capabilities && prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0)
+		return false;
 	if (setgroups(0, NULL) != 0 || setresgid(uid, uid, uid) != 0 ||
 	    setresuid(uid, uid, uid) != 0)
 		return false;
@@ -92,24 +101,28 @@ static bool take_uid(uint32_t uid, struct sandbox_report *report)
 
 /* The bounding set can only be emptied with CAP_SETPCAP, which take_uid gives away; so it comes
  * before, and its refusal (not root, no user namespace) is fine: there is nothing to bound. */
-static void empty_bounding_set(void)
+static void empty_bounding_set(bool keep_capabilities)
 {
 	for (int cap = 0; cap <= 63; cap++)
 		(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	(void)prctl(PR_SET_SECUREBITS,
 	            SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP_LOCKED |
-	                SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-	                SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
+	                (keep_capabilities ? 0 : SECBIT_KEEP_CAPS_LOCKED) |
+	                SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED,
 	            0, 0, 0);
 }
 
-static bool drop_capabilities(void)
+static bool drop_capabilities(uint64_t kept)
 {
 	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-	struct __user_cap_data_struct none[2] = {{0}, {0}};
+	uint32_t low = (uint32_t)kept, high = (uint32_t)(kept >> 32);
+	struct __user_cap_data_struct sets[2] = {
+	    {low,  low,  0},
+            {high, high, 0}
+        };
 
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return syscall(SYS_capset, &header, none) == 0;
+	return syscall(SYS_capset, &header, sets) == 0;
 }
 
 static bool limit(__rlimit_resource_t resource, rlim_t value)
@@ -172,10 +185,10 @@ static const char *enter(const struct sandbox_rules *rules, struct sandbox_repor
 	enter_namespaces(report);
 	if (rules->path_count == 0)
 		enter_empty_root(report);
-	empty_bounding_set();
-	if (!take_uid(rules->uid, report))
+	empty_bounding_set(rules->capabilities != 0);
+	if (!take_uid(rules->uid, rules->capabilities != 0, report))
 		return "uid";
-	if (!drop_capabilities())
+	if (!drop_capabilities(rules->capabilities))
 		return "capabilities";
 	if (!set_limits(rules))
 		return "limits";

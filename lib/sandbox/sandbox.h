@@ -8,7 +8,7 @@
  *   4. An empty, read-only root directory, when the process needs no files.       [where possible]
  *   5. User and group id of its own, no supplementary groups.                     [when root]
  *   6. No capabilities: bounding, ambient, permitted, effective and inheritable sets are empty, and
- *      securebits are locked.
+ *      securebits are locked. What `capabilities` names stays permitted and effective.
  *   7. Resource limits: no core dump, no new processes, no message queues, files (standard error
  * may be one) of at most 1 TiB or `file_bytes_max`, at most `descriptors_max` descriptors.
  *   8. Not dumpable (no ptrace, no /proc/PID/mem by others of its uid); dies with the supervisor.
@@ -52,6 +52,7 @@ struct sandbox_rules {
 	const struct sandbox_path *paths;
 	size_t path_count;
 	uint32_t uid;             /* 0: keep; also used as group id */
+	uint64_t capabilities;    /* bits that stay in force: none, except for `setup` */
 	uint32_t descriptors_max; /* later, for a process that accepts connections */
 	uint64_t file_bytes_max;  /* no file grows beyond it */
 };

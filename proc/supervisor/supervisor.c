@@ -14,6 +14,7 @@
 
 #include "base_check.h"
 #include "log_line.h"
+#include "proc_boot.h"
 
 #define STOP_US      4500000 /* drain for at most 5 s, the rest is for SIGKILL to work */
 #define QUICK_END_US 1000000 /* an end sooner after the start counts as a failure */
@@ -53,7 +54,7 @@ static void kill_child(struct supervisor_child *child, int signal)
 
 /* Everything ends at once: a signer without its peers, or peers without the signer, must not go on.
  */
-static _Noreturn void halt(struct supervisor *supervisor, const char *why)
+static _Noreturn void halt(struct supervisor *supervisor, const char *why, int code)
 {
 	struct log_line line;
 
@@ -64,6 +65,8 @@ static _Noreturn void halt(struct supervisor *supervisor, const char *why)
 		kill_child(&supervisor->children[i], SIGKILL);
 	while (wait(NULL) > 0)
 		;
+	if (supervisor->is_appliance)
+		supervisor_machine_end(code, false);
 	_exit(1);
 }
 
@@ -107,6 +110,7 @@ static void note_end(struct supervisor *supervisor, struct supervisor_child *chi
 {
 	const struct supervisor_role *role = &supervisor_roles[child->role];
 	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 	bool fine = well && (supervisor->stopping || role->end == END_ONCE);
 
 	log_child(fine || child->killed ? LOG_INFO : LOG_WARN, "process.ended", child,
@@ -122,11 +126,11 @@ static void note_end(struct supervisor *supervisor, struct supervisor_child *chi
 		return;
 	}
 	if (role->end == END_HALT || (role->end == END_ONCE && !well))
-		halt(supervisor, role->name);
+		halt(supervisor, role->name, code);
 	if (role->end == END_ONCE)
 		return;
 	if (!supervisor->was_ready && WIFEXITED(status))
-		halt(supervisor, role->name); /* its configuration is wrong: it logged why */
+		halt(supervisor, role->name, code); /* its configuration is wrong: it logged why */
 	count_failure(child);
 	child->state = CHILD_WAITS;
 }
@@ -217,7 +221,7 @@ static void start_waiting(struct supervisor *supervisor)
 			continue;
 		if (raise_links(supervisor, child) != STATUS_OK ||
 		    supervisor_spawn(supervisor, child) != STATUS_OK)
-			halt(supervisor, "a process could not be started");
+			halt(supervisor, "a process could not be started", 0);
 		log_child(LOG_INFO, "process.started", child, "away_us",
 		          child->ended_us != 0 ? away_us : 0);
 	}
@@ -340,9 +344,17 @@ int main(int count, char **args)
 	struct sigaction note = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
 	int result;
 
-	if (supervisor_configure(supervisor, count, args) != STATUS_OK)
+	/* The kernel hands words of its command line on to process 1: none of ours. */
+	supervisor->is_appliance = getpid() == 1;
+	if (supervisor->is_appliance && supervisor_machine_begin(supervisor) != STATUS_OK)
+		supervisor_machine_end(BOOT_MOUNT, false);
+	if (supervisor_configure(supervisor, supervisor->is_appliance ? 1 : count, args) !=
+	    STATUS_OK)
 		return 2;
 	log_open("supervisor", (enum log_level)supervisor->log_level);
+	result = supervisor->is_appliance ? supervisor_machine_setup(supervisor) : 0;
+	if (result != 0)
+		supervisor_machine_end(result, false);
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || sigaction(SIGCHLD, &note, NULL) != 0 ||
 	    sigaction(SIGTERM, &note, NULL) != 0 || sigaction(SIGINT, &note, NULL) != 0 ||
 	    signal(SIGPIPE, SIG_IGN) == SIG_ERR || supervisor_make(supervisor) != STATUS_OK) {
@@ -351,5 +363,7 @@ int main(int count, char **args)
 	}
 	result = serve(supervisor);
 	log_event(result == 0 ? LOG_INFO : LOG_WARN, result == 0 ? "stopped" : "stopped.forced");
+	if (supervisor->is_appliance)
+		supervisor_machine_end(0, false);
 	return result;
 }

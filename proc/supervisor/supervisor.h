@@ -65,7 +65,9 @@ struct supervisor {
 	unsigned verifiers;
 	uint32_t uid_base; /* 0: not root, all keep our own */
 	uint32_t log_level;
-	int ready_fd; /* -1: nobody waits */
+	int ready_fd;      /* -1: nobody waits */
+	bool is_appliance; /* we are process 1 */
+	int site_fd;       /* what setup writes (proc_site.h); -1 in workstation mode */
 	bool was_ready;
 	bool stopping;
 	bool stop_forced;
@@ -78,6 +80,24 @@ extern const struct supervisor_channel supervisor_channels[PROC_CHANNEL_COUNT];
 
 /* supervisor_configure takes the command line's name=value settings; prints what is wrong. */
 MUST_USE enum status supervisor_configure(struct supervisor *supervisor, int count, char **args);
+
+/* supervisor_set gives every process that has a row for it a setting; false: no such row, or too
+ * long. */
+bool supervisor_set(struct supervisor *supervisor, const char *name, const char *value);
+
+/* supervisor_machine_begin (the appliance's process 1, before anything else) mounts the kernel's
+ * own folders, takes the console, and says what this mode's settings are. */
+MUST_USE enum status supervisor_machine_begin(struct supervisor *supervisor);
+/* supervisor_machine_setup runs setup to its end, seals what it wrote and takes its settings; else
+ * the boot failure's number is returned, 0 when all is well. */
+MUST_USE int supervisor_machine_setup(struct supervisor *supervisor);
+/* supervisor_machine_end says how it ended (a boot failure's number, or 0) and starts the machine
+ * anew, or switches it off. */
+_Noreturn void supervisor_machine_end(int code, bool off);
+
+/* supervisor_child_make makes one child of a role, which is not started. */
+MUST_USE enum status supervisor_child_make(struct supervisor *supervisor, enum proc_role role,
+                                           unsigned number);
 
 /* supervisor_make makes children and channels of the topology; starts nothing. */
 MUST_USE enum status supervisor_make(struct supervisor *supervisor);

@@ -85,6 +85,11 @@ static bool take_setting(struct supervisor *supervisor, const char *name, const 
 	return found;
 }
 
+bool supervisor_set(struct supervisor *supervisor, const char *name, const char *value)
+{
+	return take_own(supervisor, name, value) || take_setting(supervisor, name, value);
+}
+
 enum status supervisor_configure(struct supervisor *supervisor, int count, char **args)
 {
 	ssize_t len = readlink("/proc/self/exe", supervisor->folder, sizeof(supervisor->folder));
@@ -92,7 +97,7 @@ enum status supervisor_configure(struct supervisor *supervisor, int count, char 
 	supervisor->verifiers = PROC_VERIFIERS_DEFAULT;
 	supervisor->uid_base = geteuid() == 0 ? PROC_UID_BASE : 0;
 	supervisor->log_level = LOG_INFO;
-	supervisor->ready_fd = -1;
+	supervisor->ready_fd = supervisor->site_fd = -1;
 	if (len <= 0 || (size_t)len >= sizeof(supervisor->folder))
 		return STATUS_IO;
 	supervisor->folder[len] = '\0';
@@ -103,8 +108,7 @@ enum status supervisor_configure(struct supervisor *supervisor, int count, char 
 
 		if (value != NULL)
 			*value++ = '\0';
-		if (value == NULL || (!take_own(supervisor, args[i], value) &&
-		                      !take_setting(supervisor, args[i], value))) {
+		if (value == NULL || !supervisor_set(supervisor, args[i], value)) {
 			fprintf(stderr,
 			        "claviger-supervisor: no setting of this name, or not a value for "
 			        "it: %s\n",

@@ -45,7 +45,8 @@ int64_t supervisor_now_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-static enum status make_child(struct supervisor *supervisor, enum proc_role role, unsigned number)
+enum status supervisor_child_make(struct supervisor *supervisor, enum proc_role role,
+                                  unsigned number)
 {
 	struct supervisor_child *child = &supervisor->children[supervisor->child_count];
 	int fd = memfd_create("claviger-report", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -106,7 +107,7 @@ enum status supervisor_make(struct supervisor *supervisor)
 		if (count == PROC_VERIFIERS)
 			count = supervisor->verifiers;
 		for (unsigned i = 0; i < count && status == STATUS_OK; i++)
-			status = make_child(supervisor, (enum proc_role)role, i);
+			status = supervisor_child_make(supervisor, (enum proc_role)role, i);
 	}
 	for (unsigned id = 0; id < PROC_CHANNEL_COUNT && status == STATUS_OK; id++)
 		status = make_links(supervisor, (enum proc_channel_id)id);
@@ -115,7 +116,7 @@ enum status supervisor_make(struct supervisor *supervisor)
 
 /* The descriptors of a child, in the order of their numbers there from PROC_START_FD on. */
 struct passed {
-	int fds[2 + 4 * PROC_CHANNELS_MAX];
+	int fds[3 + 4 * PROC_CHANNELS_MAX];
 	size_t count;
 };
 
@@ -218,6 +219,7 @@ enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_ch
 	const struct supervisor_role *role = &supervisor_roles[child->role];
 	struct proc_start start = {
 	    .magic = PROC_START_MAGIC,
+	    .site_fd = -1,
 	    .role = child->role,
 	    .number = child->number,
 	    .uid = supervisor->uid_base != 0
@@ -233,6 +235,9 @@ enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_ch
 	memcpy(start.settings, supervisor->settings[child->role], sizeof(start.settings));
 	atomic_store(&child->report->phase, PROC_PHASE_STARTED);
 	start.report_fd = pass(&passed, fcntl(child->report_fd, F_DUPFD_CLOEXEC, 0));
+	start.site_fd = supervisor->site_fd < 0
+	                    ? -1
+	                    : pass(&passed, fcntl(supervisor->site_fd, F_DUPFD_CLOEXEC, 0));
 	status = fill_channels(supervisor, child, &start, &passed);
 	passed.fds[0] = make_start_fd(&start);
 	if (passed.fds[0] < 0)

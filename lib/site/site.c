@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site.h"
+
+#include "cbor_reader.h"
+#include "cbor_writer.h"
+
+/* Keys of the manifest (spec/site.cddl). */
+enum {
+	KEY_VERSION = 1,
+	KEY_SERIAL = 2,
+	KEY_SITE_KEY = 3,
+	KEY_DEPLOYMENT = 4,
+	KEY_NETWORK = 5,
+	KEY_PORT = 6,
+	KEY_METRICS = 7,
+	KEY_VERIFIERS = 8,
+	KEY_NAMES = 9,
+	KEY_OPERATORS = 10,
+	KEY_MACHINES = 11,
+	KEY_UNPROVEN = 12,
+};
+
+#define VERSION       1
+#define KEYS_MAX      12
+#define VERIFIERS_MAX 16
+
+/* Host names and addresses: what a certificate may carry, and no separator of ours. */
+static bool is_name(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		uint8_t c = text.data[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      c == '.' || c == '-' || c == ':'))
+			return false;
+	}
+	return text.len > 0;
+}
+
+static void take_network(struct cbor_reader *r, struct site_network *network)
+{
+	cbor_take_map(r, 3);
+	network->is_static = true;
+	cbor_take_key(r, 1);
+	cbor_take_bytes_n(r, network->address, 4);
+	cbor_take_key(r, 2);
+	network->prefix = (uint8_t)cbor_take_uint(r, 30);
+	if (cbor_take_key_if(r, 3)) {
+		static const uint8_t none[4];
+
+		cbor_take_bytes_n(r, network->router, 4);
+		if (memcmp(network->router, none, 4) == 0)
+			cbor_fail(r, STATUS_MALFORMED);
+	}
+	cbor_take_end(r);
+	if (network->prefix == 0 || network->address[0] == 0 || network->address[0] == 127 ||
+	    network->address[0] >= 224)
+		cbor_fail(r, STATUS_MALFORMED);
+}
+
+static void take_names(struct cbor_reader *r, struct site_manifest *m)
+{
+	m->name_count = (uint8_t)cbor_take_array(r, SITE_NAMES_MAX);
+	for (size_t i = 0; i < m->name_count; i++) {
+		struct bytes name = cbor_take_text(r, SITE_NAME_MAX);
+
+		if (!is_name(name))
+			cbor_fail(r, STATUS_MALFORMED);
+		else
+			memcpy(m->names[i], name.data, name.len);
+	}
+	cbor_take_end(r);
+	if (m->name_count == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+}
+
+/* A list of 32-byte values; an empty one is left out. */
+static uint8_t take_list(struct cbor_reader *r, uint8_t list[][32], size_t max)
+{
+	size_t count = cbor_take_array(r, max);
+
+	for (size_t i = 0; i < count; i++)
+		cbor_take_bytes_n(r, list[i], 32);
+	cbor_take_end(r);
+	if (count == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+	return (uint8_t)count;
+}
+
+static void take_fields(struct cbor_reader *r, struct site_manifest *m)
+{
+	cbor_take_map(r, KEYS_MAX);
+	cbor_take_key(r, KEY_VERSION);
+	if (cbor_take_uint(r, VERSION) != VERSION)
+		cbor_fail(r, STATUS_MALFORMED);
+	cbor_take_key(r, KEY_SERIAL);
+	m->serial = cbor_take_uint(r, UINT64_MAX);
+	cbor_take_key(r, KEY_SITE_KEY);
+	cbor_take_bytes_n(r, m->key, sizeof(m->key));
+	m->has_deployment = cbor_take_key_if(r, KEY_DEPLOYMENT);
+	if (m->has_deployment)
+		cbor_take_bytes_n(r, m->deployment, sizeof(m->deployment));
+	if (cbor_take_key_if(r, KEY_NETWORK))
+		take_network(r, &m->network);
+	cbor_take_key(r, KEY_PORT);
+	m->port = (uint16_t)cbor_take_uint(r, UINT16_MAX);
+	if (cbor_take_key_if(r, KEY_METRICS)) {
+		m->metrics_port = (uint16_t)cbor_take_uint(r, UINT16_MAX);
+		if (m->metrics_port == 0 || m->metrics_port == m->port)
+			cbor_fail(r, STATUS_MALFORMED);
+	}
+	if (cbor_take_key_if(r, KEY_VERIFIERS)) {
+		m->verifiers = (uint8_t)cbor_take_uint(r, VERIFIERS_MAX);
+		if (m->verifiers == 0)
+			cbor_fail(r, STATUS_MALFORMED);
+	}
+	if (cbor_take_key_if(r, KEY_NAMES))
+		take_names(r, m);
+	if (cbor_take_key_if(r, KEY_OPERATORS))
+		m->operator_count = take_list(r, m->operators, SITE_OPERATORS_MAX);
+	if (cbor_take_key_if(r, KEY_MACHINES))
+		m->machine_count = take_list(r, m->machines, SITE_MACHINES_MAX);
+	if (cbor_take_key_if(r, KEY_UNPROVEN)) {
+		m->unproven_max_s = cbor_take_uint(r, SITE_PROVEN_MAX_S);
+		if (m->unproven_max_s == 0)
+			cbor_fail(r, STATUS_MALFORMED);
+	}
+	cbor_take_end(r);
+	if (m->port == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+}
+
+enum status site_take(struct bytes bytes, struct site_manifest *ret_manifest)
+{
+	struct site_manifest manifest = {0};
+	struct cbor_reader outer, inner;
+	struct bytes signed_bytes;
+
+	cbor_reader_init(&outer, bytes);
+	cbor_take_map(&outer, 2);
+	cbor_take_key(&outer, 1);
+	signed_bytes = cbor_take_bytes(&outer, SITE_MANIFEST_MAX);
+	cbor_take_key(&outer, 2);
+	cbor_take_bytes_n(&outer, manifest.signature, sizeof(manifest.signature));
+	cbor_take_end(&outer);
+	if (cbor_done(&outer) != STATUS_OK)
+		return STATUS_MALFORMED;
+	cbor_reader_init(&inner, signed_bytes);
+	take_fields(&inner, &manifest);
+	if (cbor_done(&inner) != STATUS_OK)
+		return STATUS_MALFORMED;
+	*ret_manifest = manifest;
+	return STATUS_OK;
+}
+
+static void put_network(struct cbor_writer *w, const struct site_network *network)
+{
+	static const uint8_t none[4];
+	bool has_router = memcmp(network->router, none, 4) != 0;
+
+	cbor_put_key(w, KEY_NETWORK);
+	cbor_put_map(w, has_router ? 3 : 2);
+	cbor_put_key(w, 1);
+	cbor_put_bytes_n(w, network->address, 4);
+	cbor_put_key(w, 2);
+	cbor_put_uint(w, network->prefix);
+	if (has_router) {
+		cbor_put_key(w, 3);
+		cbor_put_bytes_n(w, network->router, 4);
+	}
+	cbor_put_end(w);
+}
+
+static void put_list(struct cbor_writer *w, uint64_t key, const uint8_t list[][32], size_t count)
+{
+	if (count == 0)
+		return;
+	cbor_put_key(w, key);
+	cbor_put_array(w, count);
+	for (size_t i = 0; i < count; i++)
+		cbor_put_bytes_n(w, list[i], 32);
+	cbor_put_end(w);
+}
+
+static void put_number(struct cbor_writer *w, uint64_t key, uint64_t value)
+{
+	if (value == 0)
+		return;
+	cbor_put_key(w, key);
+	cbor_put_uint(w, value);
+}
+
+enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
+{
+	struct cbor_writer w;
+	size_t count = 4u + m->has_deployment + m->network.is_static + (m->metrics_port != 0) +
+	               (m->verifiers != 0) + (m->name_count != 0) + (m->operator_count != 0) +
+	               (m->machine_count != 0) + (m->unproven_max_s != 0);
+
+	cbor_writer_init(&w, ret_bytes);
+	cbor_put_map(&w, count);
+	cbor_put_key(&w, KEY_VERSION);
+	cbor_put_uint(&w, VERSION);
+	cbor_put_key(&w, KEY_SERIAL);
+	cbor_put_uint(&w, m->serial);
+	cbor_put_key(&w, KEY_SITE_KEY);
+	cbor_put_bytes_n(&w, m->key, sizeof(m->key));
+	if (m->has_deployment) {
+		cbor_put_key(&w, KEY_DEPLOYMENT);
+		cbor_put_bytes_n(&w, m->deployment, sizeof(m->deployment));
+	}
+	if (m->network.is_static)
+		put_network(&w, &m->network);
+	cbor_put_key(&w, KEY_PORT);
+	cbor_put_uint(&w, m->port);
+	put_number(&w, KEY_METRICS, m->metrics_port);
+	put_number(&w, KEY_VERIFIERS, m->verifiers);
+	if (m->name_count != 0) {
+		cbor_put_key(&w, KEY_NAMES);
+		cbor_put_array(&w, m->name_count);
+		for (size_t i = 0; i < m->name_count; i++)
+			cbor_put_text(&w, bytes_of_text(m->names[i]));
+		cbor_put_end(&w);
+	}
+	put_list(&w, KEY_OPERATORS, m->operators, m->operator_count);
+	put_list(&w, KEY_MACHINES, m->machines, m->machine_count);
+	put_number(&w, KEY_UNPROVEN, m->unproven_max_s);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status site_put(const struct site_manifest *manifest, struct buffer *ret_bytes)
+{
+	uint8_t space[SITE_MANIFEST_MAX];
+	struct buffer inner = BUFFER_OF_ARRAY(space);
+	struct cbor_writer w;
+	enum status status = site_signed(manifest, &inner);
+
+	if (status != STATUS_OK)
+		return status;
+	cbor_writer_init(&w, ret_bytes);
+	cbor_put_map(&w, 2);
+	cbor_put_key(&w, 1);
+	cbor_put_bytes(&w, buffer_bytes(&inner));
+	cbor_put_key(&w, 2);
+	cbor_put_bytes_n(&w, manifest->signature, sizeof(manifest->signature));
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}

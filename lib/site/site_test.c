@@ -1,0 +1,112 @@
+/* Tests of the site manifest's form. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site.h"
+
+#include <stdlib.h>
+
+#include "base_encode.h"
+#include "base_test.h"
+
+static struct site_manifest whole(void)
+{
+	struct site_manifest m = {
+	    .serial = 7,
+	    .has_deployment = true,
+	    .network = {true, {192, 0, 2, 9}, {192, 0, 2, 1}, 24},
+	    .port = 8200,
+	    .metrics_port = 9200,
+	    .verifiers = 3,
+	    .name_count = 2,
+	    .operator_count = 1,
+	    .machine_count = 2,
+	    .unproven_max_s = 60
+        };
+
+	memset(m.key, 5, sizeof(m.key));
+	memset(m.deployment, 6, sizeof(m.deployment));
+	memset(m.operators, 7, 32);
+	memset(m.machines, 8, 64);
+	memset(m.signature, 9, sizeof(m.signature));
+	snprintf(m.names[0], sizeof(m.names[0]), "signer.example");
+	snprintf(m.names[1], sizeof(m.names[1]), "192.0.2.9");
+	return m;
+}
+
+static bool same(const struct site_manifest *m)
+{
+	static uint8_t one[SITE_MANIFEST_MAX], two[SITE_MANIFEST_MAX];
+	struct buffer first = BUFFER_OF_ARRAY(one), second = BUFFER_OF_ARRAY(two);
+	static struct site_manifest taken;
+
+	return site_put(m, &first) == STATUS_OK &&
+	       site_take(buffer_bytes(&first), &taken) == STATUS_OK &&
+	       site_put(&taken, &second) == STATUS_OK &&
+	       bytes_equal(buffer_bytes(&first), buffer_bytes(&second)) &&
+	       memcmp(m, &taken, sizeof(taken)) == 0;
+}
+
+static void test_what_is_put_is_taken(void)
+{
+	struct site_manifest m = whole(), least = {.serial = 1, .port = 1};
+
+	EXPECT(same(&m));
+	EXPECT(same(&least));
+	m.has_deployment = false;
+	memset(m.deployment, 0, sizeof(m.deployment));
+	memset(m.network.router, 0, 4);
+	EXPECT(same(&m));
+}
+
+static void test_values_that_no_site_has_are_refused(void)
+{
+	struct site_manifest m;
+	unsigned refused = 0;
+
+	for (unsigned i = 0; i < 11; i++) {
+		m = whole();
+		if (i == 0)
+			m.port = 0;
+		else if (i == 1)
+			m.metrics_port = m.port;
+		else if (i == 2)
+			m.verifiers = 17;
+		else if (i == 3)
+			m.network.prefix = 31;
+		else if (i == 4)
+			m.network.prefix = 0;
+		else if (i == 5)
+			m.network.address[0] = 127;
+		else if (i == 6)
+			m.network.address[0] = 224;
+		else if (i == 7)
+			m.names[0][3] = ',';
+		else if (i == 8)
+			m.names[0][3] = ' ';
+		else if (i == 9)
+			m.unproven_max_s = SITE_PROVEN_MAX_S + 1;
+		else
+			m.names[1][0] = '\0';
+		refused += !same(&m);
+	}
+	EXPECT(refused == 11);
+}
+
+static void test_other_bytes_are_refused(void)
+{
+	static uint8_t space[SITE_MANIFEST_MAX];
+	struct buffer bytes = BUFFER_OF_ARRAY(space);
+	struct site_manifest m = whole(), taken;
+
+	EXPECT(site_put(&m, &bytes) == STATUS_OK);
+	for (size_t len = 0; len < bytes.len; len++)
+		EXPECT(site_take(bytes_of(space, len), &taken) == STATUS_MALFORMED);
+	EXPECT(site_take(bytes_of(space, bytes.len + 1), &taken) == STATUS_MALFORMED);
+}
+
+int main(void)
+{
+	RUN(test_what_is_put_is_taken);
+	RUN(test_values_that_no_site_has_are_refused);
+	RUN(test_other_bytes_are_refused);
+	return test_summary();
+}

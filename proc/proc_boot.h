@@ -1,0 +1,19 @@
+/* proc_boot: boot failures have numbers (boot.def), the same in the log, as exit status and in the
+ * runbook. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PROC_BOOT_H
+#define PROC_BOOT_H
+
+enum {
+#define BOOT(name, code, what, action) BOOT_##name = code,
+#include "boot.def"
+#undef BOOT
+};
+
+/* proc_boot_text says what a number means, and what to do; false for another number. */
+_Bool proc_boot_text(int code, const char **ret_what, const char **ret_action);
+
+/* proc_boot_failed logs it and returns it, to be this process's exit status. */
+int proc_boot_failed(int code);
+
+#endif

@@ -1,0 +1,267 @@
+/* setup: finds the appliance's data disk and its site manifest, and gives the machine its address.
+ * Talks to: nobody; what it found goes into the site memfd (proc_site.h), which the supervisor
+ * seals when this has ended. Opens: block devices and the network's sockets in phase 1, nothing
+ * after. Keeps CAP_NET_ADMIN, and may use it for three ioctls. If compromised: other settings than
+ * the manifest says, which the signer notices and halts; service denied. If it fails: no start. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base_check.h"
+#include "base_encode.h"
+#include "disk.h"
+#include "log_line.h"
+#include "proc_boot.h"
+#include "proc_site.h"
+#include "proc_start.h"
+#include "setup_dhcp.h"
+#include "setup_net.h"
+#include "site.h"
+
+#define DISKS_MAX        16
+#define DISK_TRIES       50
+#define DISK_PAUSE_MS    100
+#define DHCP_TRIES       8
+#define DHCP_WAIT_MS     2000
+#define DHCP_WAIT_MAX_MS 8000
+
+static struct {
+	char path[64];
+	int fd;
+} disks[DISKS_MAX];
+static size_t disk_count;
+static struct setup_net net;
+static enum status net_status;
+static struct site_manifest manifest;
+
+/* ---- phase 1 ---- */
+
+/* Disks and partitions, as the kernel names them; too small ones are not ours. */
+static void open_disks(struct proc *proc)
+{
+	DIR *folder = opendir("/sys/class/block");
+	struct dirent *entry;
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL && disk_count < DISKS_MAX) {
+		char *path = disks[disk_count].path;
+		uint64_t bytes;
+		int len = snprintf(path, sizeof(disks[0].path), "/dev/%s", entry->d_name);
+
+		if (entry->d_name[0] == '.' || len >= (int)sizeof(disks[0].path) ||
+		    disk_open(path, &disks[disk_count].fd, &bytes) != STATUS_OK)
+			continue;
+		proc_keep_descriptor(proc, disks[disk_count].fd);
+		disk_count++;
+	}
+	if (folder != NULL)
+		closedir(folder);
+}
+
+static enum status setup_open(struct proc *proc)
+{
+	for (int i = 0; i < DISK_TRIES && disk_count == 0; i++) {
+		open_disks(proc);
+		if (disk_count == 0) {
+			struct timespec pause = {0, DISK_PAUSE_MS * 1000000};
+
+			(void)nanosleep(&pause, NULL);
+		}
+	}
+	net_status = net_open(&net);
+	if (net_status == STATUS_OK) {
+		proc_keep_descriptor(proc, net.socket);
+		proc_keep_descriptor(proc, net.dhcp);
+	} else if (net.socket > 0) {
+		proc_keep_descriptor(proc, net.socket);
+	}
+	proc->capabilities = UINT64_C(1) << CAP_NET_ADMIN;
+	return STATUS_OK;
+}
+
+/* ---- the manifest ---- */
+
+/* The disk is the one that begins with a manifest; of several, none. */
+static int find_disk(struct proc_site *site, int *ret_code)
+{
+	static uint8_t space[DISK_ITEM_MAX];
+	int found = -1;
+
+	*ret_code = BOOT_NO_DISK;
+	for (size_t i = 0; i < disk_count; i++) {
+		struct buffer item = BUFFER_OF_ARRAY(space);
+		struct site_manifest taken;
+
+		if (disk_item_read(disks[i].fd, DISK_SITE, &item) != STATUS_OK ||
+		    site_take(buffer_bytes(&item), &taken) != STATUS_OK)
+			continue;
+		if (found >= 0) {
+			*ret_code = BOOT_TWO_DISKS;
+			return -1;
+		}
+		found = (int)i;
+		manifest = taken;
+		memcpy(site->manifest, item.data, item.len);
+		site->manifest_len = (uint32_t)item.len;
+	}
+	return found;
+}
+
+static void __attribute__((format(printf, 3, 4)))
+put_setting(struct proc_site *site, const char *name, const char *format, ...)
+{
+	struct proc_start_setting *setting = &site->settings[site->setting_count++];
+	va_list list;
+	int len;
+
+	CHECK(site->setting_count <= PROC_SITE_SETTINGS);
+	snprintf(setting->name, sizeof(setting->name), "%s", name);
+	va_start(list, format);
+	len = vsnprintf(setting->value, sizeof(setting->value), format, list);
+	va_end(list);
+	CHECK(len >= 0 && (size_t)len < sizeof(setting->value));
+}
+
+static void put_settings(struct proc_site *site, const char *disk, const uint8_t address[4])
+{
+	char list[PROC_SETTING_VALUE_MAX] = "", key[BASE58_LEN(32) + 1];
+	size_t len = 0;
+
+	put_setting(site, "state_dir", "%s", disk);
+	put_setting(site, "listen", "*:%u", manifest.port);
+	if (manifest.metrics_port != 0)
+		put_setting(site, "metrics_listen", "*:%u", manifest.metrics_port);
+	if (manifest.verifiers != 0)
+		put_setting(site, "verifiers", "%u", manifest.verifiers);
+	for (size_t i = 0; i < manifest.operator_count; i++) {
+		CHECK(base58_encode(bytes_of(manifest.operators[i], 32), key, sizeof(key)) ==
+		      STATUS_OK);
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i != 0 ? "," : "",
+		                        key);
+	}
+	put_setting(site, "operators", "%s", list);
+	len = (size_t)snprintf(list, sizeof(list), "%u.%u.%u.%u", address[0], address[1],
+	                       address[2], address[3]);
+	for (size_t i = 0; i < manifest.name_count; i++)
+		len += (size_t)snprintf(list + len, sizeof(list) - len, ",%s", manifest.names[i]);
+	put_setting(site, "tls_name", "%s", list);
+}
+
+_Static_assert(SITE_OPERATORS_MAX *(BASE58_LEN(32) + 1) < PROC_SETTING_VALUE_MAX,
+               "list of operators");
+
+/* ---- the address ---- */
+
+static bool ask_dhcp(const struct dhcp_client *client, const struct dhcp_lease *offer,
+                     uint16_t seconds, int wait_ms, struct dhcp_lease *ret_lease)
+{
+	static uint8_t request[DHCP_REQUEST_LEN], space[DHCP_MESSAGE_MAX];
+	struct timespec now;
+	int64_t end_ms;
+
+	dhcp_put(client, offer, seconds, request);
+	if (net_send(&net, BYTES_OF_ARRAY(request)) != STATUS_OK)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	end_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + wait_ms;
+	for (;;) {
+		struct buffer message = BUFFER_OF_ARRAY(space);
+		int64_t left;
+
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		left = end_ms - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+		if (left <= 0 || net_receive(&net, (int)left, &message) != STATUS_OK)
+			return false;
+		if (dhcp_take(client, buffer_bytes(&message), ret_lease) != STATUS_OK)
+			continue;
+		if (offer == NULL && ret_lease->type == DHCP_OFFER)
+			return true;
+		if (offer != NULL && ret_lease->type != DHCP_OFFER)
+			return ret_lease->type == DHCP_ACK;
+	}
+}
+
+static bool take_lease(struct dhcp_lease *ret_lease)
+{
+	struct dhcp_client client;
+	struct dhcp_lease offer;
+	int wait_ms = DHCP_WAIT_MS;
+	uint16_t seconds = 0;
+
+	memcpy(client.hardware, net.hardware, sizeof(client.hardware));
+	if (getrandom(client.transaction, sizeof(client.transaction), 0) !=
+	    (ssize_t)sizeof(client.transaction))
+		return false;
+	for (int i = 0; i < DHCP_TRIES && !proc_stopping(); i++) {
+		if (ask_dhcp(&client, NULL, seconds, wait_ms, &offer) &&
+		    ask_dhcp(&client, &offer, seconds, wait_ms, ret_lease))
+			return true;
+		seconds = (uint16_t)(seconds + wait_ms / 1000);
+		wait_ms = wait_ms * 2 > DHCP_WAIT_MAX_MS ? DHCP_WAIT_MAX_MS : wait_ms * 2;
+	}
+	return false;
+}
+
+static void log_address(const struct dhcp_lease *lease, bool is_static)
+{
+	struct log_line line;
+	char text[32];
+
+	log_begin(&line, LOG_INFO, "network.address");
+	log_text(&line, "card", net.name);
+	snprintf(text, sizeof(text), "%u.%u.%u.%u", lease->address[0], lease->address[1],
+	         lease->address[2], lease->address[3]);
+	log_text(&line, "address", text);
+	log_text(&line, "from", is_static ? "manifest" : "dhcp");
+	log_number(&line, "lease_s", lease->lease_s);
+	log_end(&line);
+}
+
+static int set_address(struct dhcp_lease *lease)
+{
+	bool is_static = manifest.network.is_static;
+
+	if (net_status != STATUS_OK)
+		return BOOT_NO_CARD;
+	if (is_static) {
+		uint32_t mask = ~UINT32_C(0) << (32 - manifest.network.prefix);
+
+		for (int i = 0; i < 4; i++)
+			lease->mask[i] = (uint8_t)(mask >> (24 - 8 * i));
+		memcpy(lease->address, manifest.network.address, 4);
+		memcpy(lease->router, manifest.network.router, 4);
+	} else if (!take_lease(lease)) {
+		return BOOT_NO_LEASE;
+	}
+	if (net_set(&net, lease->address, lease->mask, lease->router) != STATUS_OK)
+		return BOOT_ADDRESS;
+	log_address(lease, is_static);
+	return 0;
+}
+
+static int setup_run(struct proc *proc)
+{
+	struct proc_site *site = proc->site_memory;
+	struct dhcp_lease lease = {0};
+	int code, disk;
+
+	CHECK(site != NULL);
+	disk = find_disk(site, &code);
+	if (disk < 0)
+		return proc_boot_failed(code);
+	code = set_address(&lease);
+	if (code != 0)
+		return proc_boot_failed(code);
+	put_settings(site, disks[disk].path, lease.address);
+	site->lease_s = lease.lease_s;
+	site->magic = PROC_SITE_MAGIC;
+	proc_report_ready(proc);
+	return 0;
+}
+
+const struct proc_body proc_body = {.open = setup_open, .serve = setup_run};

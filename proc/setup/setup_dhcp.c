@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "setup_dhcp.h"
+
+#define OPTIONS_AT 240
+#define LEASE_MIN  60
+
+/* BOOTP's fields (RFC 2131 figure 1). */
+enum {
+	AT_OP = 0,
+	AT_HTYPE = 1,
+	AT_HLEN = 2,
+	AT_XID = 4,
+	AT_SECS = 8,
+	AT_FLAGS = 10,
+	AT_YIADDR = 16,
+	AT_CHADDR = 28,
+	AT_COOKIE = 236
+};
+
+enum {
+	OPTION_PAD = 0,
+	OPTION_MASK = 1,
+	OPTION_ROUTER = 3,
+	OPTION_ADDRESS = 50,
+	OPTION_LEASE = 51,
+	OPTION_TYPE = 53,
+	OPTION_SERVER = 54,
+	OPTION_WANTED = 55,
+	OPTION_END = 255
+};
+
+static const uint8_t cookie[4] = {99, 130, 83, 99};
+
+static uint32_t load_be32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static size_t put_option(uint8_t *message, size_t at, uint8_t code, const void *value, uint8_t len)
+{
+	message[at] = code;
+	message[at + 1] = len;
+	memcpy(message + at + 2, value, len);
+	return at + 2 + len;
+}
+
+void dhcp_put(const struct dhcp_client *client, const struct dhcp_lease *offer, uint16_t seconds,
+              uint8_t ret_message[DHCP_REQUEST_LEN])
+{
+	static const uint8_t wanted[] = {OPTION_MASK, OPTION_ROUTER, OPTION_LEASE};
+	uint8_t type = offer == NULL ? DHCP_DISCOVER : DHCP_REQUEST;
+	size_t at = OPTIONS_AT;
+
+	memset(ret_message, 0, DHCP_REQUEST_LEN);
+	ret_message[AT_OP] = 1;    /* BOOTREQUEST */
+	ret_message[AT_HTYPE] = 1; /* Ethernet */
+	ret_message[AT_HLEN] = sizeof(client->hardware);
+	memcpy(ret_message + AT_XID, client->transaction, 4);
+	ret_message[AT_SECS] = (uint8_t)(seconds >> 8);
+	ret_message[AT_SECS + 1] = (uint8_t)seconds;
+	ret_message[AT_FLAGS] = 0x80; /* answer by broadcast */
+	memcpy(ret_message + AT_CHADDR, client->hardware, sizeof(client->hardware));
+	memcpy(ret_message + AT_COOKIE, cookie, sizeof(cookie));
+	at = put_option(ret_message, at, OPTION_TYPE, &type, 1);
+	if (offer != NULL) {
+		at = put_option(ret_message, at, OPTION_ADDRESS, offer->address, 4);
+		at = put_option(ret_message, at, OPTION_SERVER, offer->server, 4);
+	}
+	at = put_option(ret_message, at, OPTION_WANTED, wanted, sizeof(wanted));
+	ret_message[at] = OPTION_END;
+}
+
+/* Ones, then zeros, and neither all. */
+static bool is_mask(const uint8_t mask[4])
+{
+	uint32_t zeros = ~load_be32(mask);
+
+	return zeros != 0 && zeros != UINT32_MAX && (zeros & (zeros + 1)) == 0;
+}
+
+static bool is_host(const uint8_t address[4], const uint8_t mask[4])
+{
+	uint32_t host = load_be32(address) & ~load_be32(mask);
+
+	return address[0] != 0 && address[0] != 127 && address[0] < 224 && host != 0 &&
+	       host != (uint32_t)~load_be32(mask);
+}
+
+/* A second copy of an option is a refusal, and so is one of another length. */
+static bool take_four(struct bytes value, uint8_t ret_four[4], bool *seen)
+{
+	bool first = !*seen;
+
+	*seen = true;
+	if (!first || value.len != 4)
+		return false;
+	memcpy(ret_four, value.data, 4);
+	return true;
+}
+
+static bool take_options(struct bytes options, struct dhcp_lease *lease)
+{
+	bool mask = false, router = false, server = false, period = false, type = false;
+	uint8_t four[4];
+	size_t at = 0;
+
+	while (at < options.len && options.data[at] != OPTION_END) {
+		uint8_t code = options.data[at++];
+		struct bytes value;
+
+		if (code == OPTION_PAD)
+			continue;
+		if (at == options.len || options.data[at] > options.len - at - 1)
+			return false;
+		value = bytes_of(options.data + at + 1, options.data[at]);
+		at += 1 + value.len;
+		if (code == OPTION_MASK && !take_four(value, lease->mask, &mask))
+			return false;
+		if (code == OPTION_SERVER && !take_four(value, lease->server, &server))
+			return false;
+		if (code == OPTION_ROUTER) { /* a list, the best first */
+			if (value.len < 4 || value.len % 4 != 0 ||
+			    !take_four(bytes_of(value.data, 4), lease->router, &router))
+				return false;
+		}
+		if (code == OPTION_LEASE) {
+			if (!take_four(value, four, &period))
+				return false;
+			lease->lease_s = load_be32(four);
+		}
+		if (code == OPTION_TYPE) {
+			if (type || value.len != 1)
+				return false;
+			type = true;
+			lease->type = value.data[0];
+		}
+	}
+	return at < options.len && type && server && (lease->type == DHCP_NAK || (mask && period));
+}
+
+enum status dhcp_take(const struct dhcp_client *client, struct bytes message,
+                      struct dhcp_lease *ret_lease)
+{
+	struct dhcp_lease lease = {0};
+	const uint8_t *m = message.data;
+
+	if (message.len < OPTIONS_AT + 1 || message.len > DHCP_MESSAGE_MAX || m[AT_OP] != 2 ||
+	    m[AT_HTYPE] != 1 || m[AT_HLEN] != sizeof(client->hardware) ||
+	    memcmp(m + AT_XID, client->transaction, 4) != 0 ||
+	    memcmp(m + AT_CHADDR, client->hardware, sizeof(client->hardware)) != 0 ||
+	    memcmp(m + AT_COOKIE, cookie, sizeof(cookie)) != 0 ||
+	    !take_options(bytes_of(m + OPTIONS_AT, message.len - OPTIONS_AT), &lease))
+		return STATUS_MALFORMED;
+	memcpy(lease.address, m + AT_YIADDR, 4);
+	if (lease.type != DHCP_NAK &&
+	    ((lease.type != DHCP_OFFER && lease.type != DHCP_ACK) || !is_mask(lease.mask) ||
+	     !is_host(lease.address, lease.mask) || lease.lease_s < LEASE_MIN))
+		return STATUS_MALFORMED;
+	*ret_lease = lease;
+	return STATUS_OK;
+}

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A machine for the appliance: QEMU (TCG, q35 with system management mode), OVMF with Secure Boot and
+keys of our own, swtpm, a boot disk with the image, a data disk. Used by the boot tests and `make boot`.
+
+Only TCG: a /dev/kvm that is there may still not run foreign kernels.
+"""
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+FIRMWARE = "/usr/share/OVMF"
+PATIENCE = float(os.environ.get("MACHINE_PATIENCE_S", "300"))  # for any one event; a loaded machine is slow
+
+
+def port():
+    """A free port of this host."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def run(*command, **more):
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, **more)
+    if done.returncode:
+        raise RuntimeError("%s: %s" % (" ".join(command), done.stdout.decode(errors="replace")[-2000:]))
+    return done.stdout.decode(errors="replace")
+
+
+class Machine:
+    """One machine: its folder has firmware variables, TPM state and disks, which outlive the power."""
+
+    def __init__(self, folder, keys=None, data_bytes=256 << 20):
+        self.folder = os.path.abspath(folder)
+        os.makedirs(os.path.join(self.folder, "tpm"), exist_ok=True)
+        self.variables = self.path("variables.fd")
+        self.data = self.path("data.img")
+        if not os.path.exists(self.variables):
+            shutil.copy(os.path.join(FIRMWARE, "OVMF_VARS_4M.fd"), self.variables)
+            for name in ("PK", "KEK", "db") if keys else ():
+                run("flash-var", "-t", "2024-01-01 00:00:00", self.variables, name,
+                    os.path.join(keys, name + ".esl"))
+        if not os.path.exists(self.data):
+            with open(self.data, "wb") as f:
+                f.truncate(data_bytes)
+        self.qemu = self.tpm = None
+        self.lines, self.events, self.more = [], [], threading.Condition()
+        self.ports = {}
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def insert(self, image, extra=()):
+        """Makes the boot disk: a FAT file system with the image as what firmware starts by itself."""
+        disk = self.path("boot.img")
+        if os.path.exists(disk):
+            os.unlink(disk)
+        run("truncate", "-s", "64M", disk)
+        run("mformat", "-i", disk, "-F", "-v", "ESP", "-N", "12345678", "::")
+        run("mmd", "-i", disk, "::/EFI", "::/EFI/BOOT")
+        run("mcopy", "-i", disk, image, "::/EFI/BOOT/BOOTX64.EFI")
+        for source, target in extra:
+            run("mcopy", "-i", disk, source, target)
+
+    def start_tpm(self):
+        control = self.path("tpm/control")
+        for name in (control, self.path("tpm/pid")):
+            if os.path.exists(name):
+                os.unlink(name)
+        # An absolute folder: with --daemon and a relative one every command fails.
+        run("swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.path("tpm"), "--ctrl",
+            "type=unixio,path=" + control, "--terminate", "--daemon", "--pid",
+            "file=" + self.path("tpm/pid"))
+        return control
+
+    def start(self, services=(8200,), smp=1, memory=768, options=(), restarts=False, network=True):
+        """Power on. `services`: ports of the machine that this host reaches at self.ports[port]."""
+        control = self.start_tpm()
+        self.ports = {p: port() for p in services}
+        forwards = "".join(",hostfwd=tcp:127.0.0.1:%d-:%d" % (h, p) for p, h in self.ports.items())
+        command = [
+            "qemu-system-x86_64", "-accel", "tcg,thread=%s" % ("single" if smp == 1 else "multi"),
+            "-cpu", "max", "-machine", "q35,smm=on", "-smp", str(smp), "-m", str(memory),
+            "-nodefaults", "-no-user-config", "-display", "none",
+            "-global", "driver=cfi.pflash01,property=secure,value=on",
+            "-global", "ICH9-LPC.disable_s3=1",
+            "-drive", "if=pflash,format=raw,unit=0,readonly=on,file=%s/OVMF_CODE_4M.secboot.fd" % FIRMWARE,
+            "-drive", "if=pflash,format=raw,unit=1,file=" + self.variables,
+            "-chardev", "socket,id=tpm,path=" + control, "-tpmdev", "emulator,id=tpm0,chardev=tpm",
+            "-device", "tpm-tis,tpmdev=tpm0",
+            "-drive", "if=none,id=boot,format=raw,readonly=on,file=" + self.path("boot.img"),
+            "-device", "virtio-blk-pci,drive=boot,bootindex=0",
+            "-drive", "if=none,id=data,format=raw,cache=writethrough,file=" + self.data,
+            "-device", "virtio-blk-pci,drive=data",
+            "-device", "virtio-rng-pci", "-chardev", "stdio,id=console,signal=off",
+            "-serial", "chardev:console",
+            "-qmp", "unix:%s,server=on,wait=off" % self.path("qmp"), *options]
+        if network:
+            command += ["-netdev", "user,id=net,restrict=on" + forwards, "-device", "virtio-net-pci,netdev=net"]
+        if not restarts:
+            command.append("-no-reboot")
+        self.began = time.monotonic()
+        self.lines, self.events = [], []
+        self.console = open(self.path("console.txt"), "wb")
+        self.qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                     stderr=open(self.path("qemu.err"), "wb"))
+        self.reader = threading.Thread(target=self._read, args=(self.qemu,), daemon=True)
+        self.reader.start()
+
+    def _read(self, qemu):
+        for raw in qemu.stdout:
+            self.console.write(b"%8.2f " % (time.monotonic() - self.began) + raw)
+            self.console.flush()
+            line = raw.decode(errors="replace").strip()
+            event = None
+            if line.startswith("{"):
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    pass
+            with self.more:
+                self.lines.append(line)
+                if event is not None:
+                    self.events.append(dict(event, at=time.monotonic() - self.began))
+                self.more.notify_all()
+        with self.more:
+            self.lines.append(None)
+            self.more.notify_all()
+
+    def wait(self, what, patience=None):
+        """The first event of this name, or line with this text; None when the machine went off before."""
+        end = time.monotonic() + (patience or PATIENCE)
+        with self.more:
+            while True:
+                for event in self.events:
+                    if event.get("event") == what:
+                        return event
+                for line in self.lines:
+                    if line is None:
+                        return None
+                    if what in line and not line.startswith("{"):
+                        return line
+                left = end - time.monotonic()
+                if left <= 0:
+                    raise TimeoutError("no %r on the console within %.0f s; its end:\n%s" % (
+                        what, patience or PATIENCE, "\n".join(str(x) for x in self.lines[-15:])))
+                self.more.wait(left)
+
+    def find(self, name):
+        return [e for e in self.events if e.get("event") == name]
+
+    def qmp(self, *commands):
+        """Commands to QEMU's monitor; their answers."""
+        answers = []
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.path("qmp"))
+            stream = s.makefile("rw")
+            stream.readline()
+            for command in ({"execute": "qmp_capabilities"}, *commands):
+                stream.write(json.dumps(command) + "\n")
+                stream.flush()
+                while True:
+                    answer = json.loads(stream.readline())
+                    if "event" not in answer:
+                        break
+                answers.append(answer)
+        return answers[1:]
+
+    def off(self):
+        """Pulls the plug."""
+        if self.qemu is not None:
+            self.qemu.kill()
+            self.qemu.wait()
+            self.reader.join()
+            self.console.close()
+            self.qemu = None
+        try:
+            with open(self.path("tpm/pid")) as f:
+                os.kill(int(f.read()), signal.SIGTERM)
+        except (OSError, ValueError):
+            pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.off()

@@ -7,6 +7,7 @@
 #include "authz_bundle.h"
 #include "base_encode.h"
 #include "call_result.h"
+#include "call_sign.h"
 #include "cli_check.h"
 #include "cli_client.h"
 #include "cli_commands.h"
@@ -289,7 +290,31 @@ static bool find_input(struct bytes bundle, const uint8_t ticket[32], struct byt
 
 enum replay { REPLAY_SAME, REPLAY_DIFFERS, REPLAY_NOT_KEPT, REPLAY_OTHER_MODULE };
 
-/* Runs one decision again: the same request must give the same verdict, reason and fuel (B3). */
+static bool same_facts(const struct authz_facts *then, const struct policy_facts *now)
+{
+	bool same =
+	    then->lamports_out == now->lamports_out && then->fee_lamports == now->fee_lamports &&
+	    then->tip_lamports == now->tip_lamports && then->rent_lamports == now->rent_lamports &&
+	    then->wrapped_lamports == now->wrapped_lamports &&
+	    then->delegations == now->delegations &&
+	    then->authority_changes == now->authority_changes &&
+	    then->token_count == now->token_count;
+
+	for (size_t i = 0; same && i < then->token_count; i++)
+		same = then->tokens[i].amount == now->tokens[i].amount &&
+		       memcmp(then->tokens[i].mint, now->tokens[i].mint, 32) == 0;
+	return same;
+}
+
+/* A receipt holds the first CALL_REASON_TEXT_MAX bytes of a refusal, in whole characters. */
+static bool same_text(struct bytes then, const struct policy_decision *now)
+{
+	return then.len <= now->text_len && memcmp(then.data, now->text, then.len) == 0 &&
+	       (then.len == now->text_len || then.len + 4 > CALL_REASON_TEXT_MAX);
+}
+
+/* Runs one decision again: the same request must give the same verdict, reason, text, fuel and
+ * facts (B3). */
 static enum replay replay_one(struct bytes bundle, const struct authz_receipt *receipt,
                               const uint8_t module_hash[32])
 {
@@ -321,12 +346,18 @@ static enum replay replay_one(struct bytes bundle, const struct authz_receipt *r
 	allowed = verdict_allows(decision.verdict);
 	if (run.fuel_used != tried->fuel)
 		return REPLAY_DIFFERS;
-	if (tried->result == CALL_RESULT_POLICY_DENIED)
-		return !allowed && decision.reason == tried->reason ? REPLAY_SAME : REPLAY_DIFFERS;
+	/* The facts of a receipt are the last verdict's. */
+	if (receipt->has_facts && tried == &receipt->tried[receipt->tried_count - 1] &&
+	    !same_facts(&receipt->facts, &decision.facts))
+		return REPLAY_DIFFERS;
+	if (!allowed)
+		return (tried->result == CALL_RESULT_POLICY_DENIED ||
+		        tried->result == CALL_RESULT_WINDOW_SPENT) &&
+		               decision.reason == tried->reason && same_text(tried->text, &decision)
+		           ? REPLAY_SAME
+		           : REPLAY_DIFFERS;
 	/* Signed, or allowed by the module and refused by a cap, an expiry ... at commit. */
-	return allowed && decision.facts.lamports_out == receipt->facts.lamports_out
-	           ? REPLAY_SAME
-	           : REPLAY_DIFFERS;
+	return tried->result != CALL_RESULT_POLICY_DENIED ? REPLAY_SAME : REPLAY_DIFFERS;
 }
 
 static int run_replay(struct cli_call *call)
@@ -373,7 +404,8 @@ static int run_replay(struct cli_call *call)
 			hex_encode(BYTES_OF_ARRAY(receipt.ticket), ticket);
 			cli_complain(
 			    call,
-			    "decision %s does not replay: another input, verdict, reason or fuel",
+			    "decision %s does not replay: another input, verdict, reason, text, "
+			    "fuel or facts",
 			    ticket);
 		}
 	printf(call->json

@@ -188,7 +188,16 @@ void api_put_problem_members(struct api_text *text, enum call_result result, con
 		put_answer_members(text, answer);
 }
 
-/* Vault's clients show one line: "code: text (decision ID)"; every grant's words go into it. */
+static bool was_said(const struct call_sign_answer *answer, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (bytes_equal(answer->reasons[i].text, answer->reasons[at].text))
+			return true;
+	return false;
+}
+
+/* Vault's clients show one line: "code: text (decision ID)"; what grants said goes into it, once.
+ */
 void api_put_vault_error(struct api_text *text, enum call_result result, const char *detail,
                          const struct call_sign_answer *answer)
 {
@@ -203,7 +212,7 @@ void api_put_vault_error(struct api_text *text, enum call_result result, const c
 	for (size_t i = 0; answer != NULL && i < answer->reason_count; i++) {
 		struct bytes said = answer->reasons[i].text;
 
-		if (said.len == 0 || line.cap - line.len < said.len + 128)
+		if (said.len == 0 || was_said(answer, i) || line.cap - line.len < said.len + 128)
 			continue;
 		text_put(&plain, "; ");
 		CHECK(buffer_put(&line, said) == STATUS_OK);

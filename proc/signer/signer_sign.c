@@ -657,6 +657,8 @@ static void no_grant_left(struct signer_ticket *ticket)
 			if (said->reasons[i].result != said->reasons[0].result)
 				result = CALL_RESULT_POLICY_DENIED;
 	}
+	if (!call_result_retryable(result))
+		ticket->answer.retry_after_ms = 0;
 	refuse(ticket, result);
 }
 
@@ -990,16 +992,12 @@ uint64_t signer_least_charge(const struct policy_facts *facts,
 }
 
 /* How much of each counter this transaction takes: what the module charges, and never less than the
- * facts say; a use for each counter of uses. STATUS_REFUSED: facts below what the fee alone is. */
-static enum status count_charges(struct signer_ticket *ticket)
+ * facts say; a use for each counter of uses. */
+static void count_charges(struct signer_ticket *ticket)
 {
 	const struct signer_grant *grant = ticket->grant;
 	const struct policy_decision *decision = &ticket->decision;
-	bool pays_fee = ticket->is_transaction && ticket->answer.signer_index == 0;
 
-	if (pays_fee && (decision->facts.lamports_out < ticket->fee.worst_fee_lamports ||
-	                 decision->facts.fee_lamports < ticket->fee.worst_fee_lamports))
-		return STATUS_REFUSED;
 	memset(ticket->amounts, 0, sizeof(ticket->amounts));
 	for (size_t i = 0; i < decision->charge_count; i++)
 		ticket->amounts[decision->charges[i].counter] = decision->charges[i].amount;
@@ -1014,7 +1012,44 @@ static enum status count_charges(struct signer_ticket *ticket)
 		if (ticket->amounts[i] < least)
 			ticket->amounts[i] = least;
 	}
-	return STATUS_OK;
+}
+
+/* Facts below what the fee alone is are no facts (A19). */
+static bool facts_hold_the_fee(const struct signer_ticket *ticket)
+{
+	const struct policy_facts *facts = &ticket->decision.facts;
+	bool pays_fee = ticket->is_transaction && ticket->answer.signer_index == 0;
+
+	return !pays_fee || (facts->lamports_out >= ticket->fee.worst_fee_lamports &&
+	                     facts->fee_lamports >= ticket->fee.worst_fee_lamports);
+}
+
+/* A module sees what is left of each counter and refuses before the signer would. When only windows
+ * are spent, waiting helps, and the client is told so. */
+static enum call_result denied_result(struct signer_ticket *ticket)
+{
+	const struct signer_grant *grant = ticket->grant;
+	uint64_t time_low_s = signer_time_read(ticket->sign->parts.time).low_s;
+	uint64_t wait_s = 0;
+
+	if (ticket->decision.reason != POLICY_REASON_COUNTER)
+		return CALL_RESULT_POLICY_DENIED;
+	count_charges(ticket);
+	for (size_t i = 0; i < grant->lease.count; i++) {
+		const struct authz_counter_rule *rule = &grant->rules[i];
+
+		if (charge_of(ticket, i) <=
+		    authz_counter_left(rule, &grant->lease.counters[i], time_low_s))
+			continue;
+		if (rule->window == AUTHZ_WINDOW_TOTAL || ticket->amounts[i] > rule->cap)
+			return CALL_RESULT_POLICY_DENIED;
+		if (wait_s < authz_counter_width_s(rule->window))
+			wait_s = authz_counter_width_s(rule->window);
+	}
+	if (wait_s == 0)
+		return CALL_RESULT_POLICY_DENIED;
+	ticket->answer.retry_after_ms = (uint32_t)(1000 * wait_s);
+	return CALL_RESULT_WINDOW_SPENT;
 }
 
 /* The module's text; of an explained denial, then every constraint that failed, as far as a
@@ -1047,8 +1082,10 @@ static void take_answer(struct signer_ticket *ticket, const struct signer_check_
 	enum status status = policy_answer_decode(
 	    result->answer, bytes_of(ticket->area, ticket->area_len), &ticket->decision);
 
-	if (status == STATUS_OK && verdict_allows(ticket->decision.verdict))
-		status = count_charges(ticket);
+	if (status == STATUS_OK && verdict_allows(ticket->decision.verdict)) {
+		count_charges(ticket);
+		status = facts_hold_the_fee(ticket) ? STATUS_OK : STATUS_REFUSED;
+	}
 	if (status != STATUS_OK) {
 		ticket->decision = (struct policy_decision){.reason = POLICY_REASON_BAD_ANSWER};
 		grant_fails(ticket, CALL_RESULT_POLICY_DENIED, POLICY_REASON_BAD_ANSWER, UINT32_MAX,
@@ -1062,7 +1099,7 @@ static void take_answer(struct signer_ticket *ticket, const struct signer_check_
 		return;
 	}
 	size_t len = explain_text(&ticket->decision, result->answer, text, sizeof(text));
-	grant_fails(ticket, CALL_RESULT_POLICY_DENIED, ticket->decision.reason,
+	grant_fails(ticket, denied_result(ticket), ticket->decision.reason,
 	            ticket->decision.instruction, bytes_of(text, len), result->fuel);
 }
 

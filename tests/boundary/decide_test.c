@@ -526,6 +526,31 @@ static void test_a_dry_run_is_explained_and_what_cannot_be_given_is_refused(void
 	       CALL_RESULT_UNSUPPORTED);
 }
 
+/* A module refuses what is left of no counter; that waiting helps the signer knows. */
+static void test_a_spent_window_is_told_from_a_spent_total(void)
+{
+	uint8_t id[32], space[512];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_answer answer;
+
+	fresh("windows", 1000000, id);
+	EXPECT(sign(900000) == CALL_RESULT_SIGNED);
+	EXPECT(sign(900000) == CALL_RESULT_POLICY_DENIED);
+	EXPECT(take_back(&world, id) == STATUS_OK);
+	for (uint8_t window = AUTHZ_WINDOW_HOUR; window <= AUTHZ_WINDOW_DAY; window++) {
+		world.window = window;
+		grant(&world, 950000, id);
+		EXPECT(sign(900000) == CALL_RESULT_SIGNED);
+		message_of(900000, &message);
+		answer = sign_bytes(buffer_bytes(&message), 0);
+		EXPECT(answer.result == CALL_RESULT_WINDOW_SPENT && answer.retry_after_ms != 0);
+		EXPECT(sign(960000) == CALL_RESULT_POLICY_DENIED); /* never fits */
+		EXPECT(sign(10000) == CALL_RESULT_SIGNED);
+		EXPECT(take_back(&world, id) == STATUS_OK);
+	}
+	world.window = 0;
+}
+
 /* ---- durable nonces ---- */
 
 /* A world whose grant names a nonce account; 5,000 of each transaction is its fee. */
@@ -717,6 +742,7 @@ int main(void)
 	RUN(test_limits_are_lowered_at_once_and_raised_for_the_state_that_was_seen);
 	RUN(test_a_users_key_is_not_imported_as_a_wallet);
 	RUN(test_a_dry_run_is_explained_and_what_cannot_be_given_is_refused);
+	RUN(test_a_spent_window_is_told_from_a_spent_total);
 	RUN(test_those_on_one_proven_nonce_count_as_the_largest);
 	RUN(test_a_lifetime_that_may_be_a_blockhash_counts_each);
 	RUN(test_a_batch_on_one_nonce_counts_as_its_largest);

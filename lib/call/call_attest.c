@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "call_attest.h"
 
-#define PCR_MASK_ALL ((1u << CALL_ATTEST_PCR_COUNT) - 1u)
-
 static enum status take_fixed(struct bytes *message, void *ret_fixed, size_t len)
 {
 	if (message->len < len)
@@ -20,46 +18,32 @@ static struct bytes take_run(struct bytes *message, size_t len)
 	return run;
 }
 
-static size_t count_pcrs(uint32_t mask)
-{
-	size_t count = 0;
-
-	for (; mask != 0; mask &= mask - 1)
-		count++;
-	return count;
-}
-
 enum status attest_take_info(struct bytes message, struct call_attest_info *ret_info,
-                             struct bytes *ret_ak_public)
+                             struct bytes *ret_ak_public, struct bytes *ret_ek_public)
 {
 	struct call_attest_info info;
 
 	if (take_fixed(&message, &info, sizeof(info)) != STATUS_OK ||
-	    info.ak_name_len > sizeof(info.ak_name) || info.ak_public_len != message.len ||
-	    info.clock_safe > 1 || info.is_software > 1)
+	    info.ak_name_len > sizeof(info.ak_name) || info.reserved != 0 ||
+	    (size_t)info.ak_public_len + info.ek_public_len != message.len || info.clock_safe > 1 ||
+	    info.is_software > 1)
 		return STATUS_MALFORMED;
 	*ret_info = info;
-	*ret_ak_public = message;
+	*ret_ak_public = take_run(&message, info.ak_public_len);
+	*ret_ek_public = message;
 	return STATUS_OK;
 }
 
-enum status attest_take_quoted(struct bytes message, struct call_attest_quoted *ret_quoted,
-                               struct bytes *ret_attest, struct bytes *ret_signature,
-                               struct bytes *ret_pcrs)
+enum status attest_take_answer(struct bytes message, size_t max, struct call_attest_head *ret_head,
+                               struct bytes *ret_rest)
 {
-	struct call_attest_quoted quoted;
-	size_t pcrs_len;
+	struct call_attest_head head;
 
-	if (take_fixed(&message, &quoted, sizeof(quoted)) != STATUS_OK ||
-	    (quoted.pcr_mask & ~PCR_MASK_ALL) != 0)
+	if (take_fixed(&message, &head, sizeof(head)) != STATUS_OK || message.len > max ||
+	    (head.status != STATUS_OK && message.len != 0))
 		return STATUS_MALFORMED;
-	pcrs_len = 32u * count_pcrs(quoted.pcr_mask);
-	if (message.len != (size_t)quoted.attest_len + quoted.signature_len + pcrs_len)
-		return STATUS_MALFORMED;
-	*ret_attest = take_run(&message, quoted.attest_len);
-	*ret_signature = take_run(&message, quoted.signature_len);
-	*ret_pcrs = message;
-	*ret_quoted = quoted;
+	*ret_head = head;
+	*ret_rest = message;
 	return STATUS_OK;
 }
 
@@ -70,24 +54,58 @@ enum status attest_take_extended(struct bytes message, struct call_attest_extend
 	return take_fixed(&message, ret_extended, sizeof(*ret_extended));
 }
 
-enum status attest_take_request(uint32_t kind, struct bytes message,
-                                union call_attest_request *ret_request)
+/* fixed_len is the length of a request's struct; 0: no such request. */
+static size_t fixed_len(uint32_t kind)
 {
-	union call_attest_request request = {0};
-	size_t len = kind == CALL_ATTEST_INFO        ? sizeof(request.head)
-	             : kind == CALL_ATTEST_QUOTE     ? sizeof(request.quote)
-	             : kind == CALL_ATTEST_NV_EXTEND ? sizeof(request.extend)
-	                                             : 0;
+	switch (kind) {
+	case CALL_ATTEST_INFO:
+		return sizeof(struct call_attest_head);
+	case CALL_ATTEST_EVIDENCE:
+		return sizeof(struct call_attest_evidence);
+	case CALL_ATTEST_NV_EXTEND:
+		return sizeof(struct call_attest_extend);
+	case CALL_ATTEST_NODE:
+		return sizeof(struct call_attest_node);
+	case CALL_ATTEST_ACTIVATE:
+		return sizeof(struct call_attest_activate);
+	default:
+		return 0;
+	}
+}
 
-	if (len == 0 || message.len != len)
+static bool take_credential(struct bytes rest, struct call_attest_request *request)
+{
+	const struct call_attest_activate *head = &request->activate;
+
+	if (head->reserved != 0 || head->blob_len == 0 || head->encrypted_len == 0 ||
+	    head->blob_len > CALL_ATTEST_CREDENTIAL_MAX ||
+	    head->encrypted_len > CALL_ATTEST_CREDENTIAL_MAX ||
+	    rest.len != (size_t)head->blob_len + head->encrypted_len)
+		return false;
+	request->blob = take_run(&rest, head->blob_len);
+	request->encrypted = rest;
+	return true;
+}
+
+enum status attest_take_request(uint32_t kind, struct bytes message,
+                                struct call_attest_request *ret_request)
+{
+	struct call_attest_request request = {.head.request = 0};
+	size_t len = fixed_len(kind);
+
+	if (len == 0 || take_fixed(&message, &request.head, len) != STATUS_OK ||
+	    request.head.status != 0 || request.head.reserved != 0)
 		return STATUS_MALFORMED;
-	memcpy(&request, message.data, len);
-	if (request.head.status != 0 || request.head.reserved != 0)
+	if (kind == CALL_ATTEST_NODE) {
+		if (message.len == 0 || message.len > CALL_ATTEST_NODE_MAX)
+			return STATUS_MALFORMED;
+		request.statement = message;
+	} else if (kind == CALL_ATTEST_ACTIVATE) {
+		if (!take_credential(message, &request))
+			return STATUS_MALFORMED;
+	} else if (message.len != 0) {
 		return STATUS_MALFORMED;
-	if (kind == CALL_ATTEST_QUOTE &&
-	    (request.quote.pcr_mask == 0 || (request.quote.pcr_mask & ~PCR_MASK_ALL) != 0 ||
-	     request.quote.reserved != 0))
-		return STATUS_MALFORMED;
+	}
 	*ret_request = request;
 	return STATUS_OK;
 }

@@ -1,7 +1,8 @@
 /* call_attest: what the attestor, which holds the TPM, is asked.
  *
- *   bridge -> attestor  INFO, QUOTE                 signer -> attestor  INFO, NV_EXTEND
- *   attestor -> either  for each exactly one answer, in order, with the asker's request number
+ *   bridge -> attestor  EVIDENCE, ACTIVATE          signer -> attestor  INFO, NV_EXTEND, NODE,
+ * ACTIVATE attestor -> either  for each exactly one answer, in order, with the asker's request
+ * number
  *
  * Nobody asks it for a secret, and it has none. Fixed layout, little-endian; payloads follow their
  * struct. Answers of another status than OK carry no payload. */
@@ -12,19 +13,27 @@
 #include <stdint.h>
 
 #include "base_bytes.h"
+#include "base_limits.h"
 
-#define CALL_ATTEST_BRIDGE_SLOT_BYTES 16384u
+#define CALL_ATTEST_BRIDGE_SLOT_BYTES 200704u
 #define CALL_ATTEST_SIGNER_SLOT_BYTES 4096u
-#define CALL_ATTEST_MESSAGE_MAX       2048u /* of any answer: quote, key and PCRs */
-#define CALL_ATTEST_PCR_COUNT         24u
+#define CALL_ATTEST_MESSAGE_MAX       (LIMIT_EVIDENCE_MAX + 64u) /* of any answer: evidence */
+#define CALL_ATTEST_NODE_MAX          2048u                      /* bytes of a node statement */
+#define CALL_ATTEST_CREDENTIAL_MAX    512u /* bytes of a credential, and of its encrypted seed */
+#define CALL_ATTEST_SECRET_MAX        64u
 
 enum call_attest_kind {
-	CALL_ATTEST_INFO = 1,         /* call_attest_head */
-	CALL_ATTEST_INFO_ANSWER = 2,  /* call_attest_info + TPMT_PUBLIC of the AK */
-	CALL_ATTEST_QUOTE = 3,        /* call_attest_quote */
-	CALL_ATTEST_QUOTE_ANSWER = 4, /* call_attest_quoted + TPMS_ATTEST + TPMT_SIGNATURE + PCRs */
-	CALL_ATTEST_NV_EXTEND = 5,    /* call_attest_extend */
+	CALL_ATTEST_INFO = 1,             /* call_attest_head */
+	CALL_ATTEST_INFO_ANSWER = 2,      /* call_attest_info + TPMT_PUBLIC of the AK */
+	CALL_ATTEST_EVIDENCE = 3,         /* call_attest_evidence */
+	CALL_ATTEST_EVIDENCE_ANSWER = 4,  /* call_attest_head + evidence without proof, CBOR */
+	CALL_ATTEST_NV_EXTEND = 5,        /* call_attest_extend */
 	CALL_ATTEST_NV_EXTEND_ANSWER = 6, /* call_attest_extended */
+	CALL_ATTEST_NODE = 7,             /* call_attest_node + node statement (authz_node.h) */
+	CALL_ATTEST_NODE_ANSWER = 8,      /* call_attest_head */
+	CALL_ATTEST_ACTIVATE =
+	    9, /* call_attest_activate + TPM2B_ID_OBJECT + TPM2B_ENCRYPTED_SECRET */
+	CALL_ATTEST_ACTIVATE_ANSWER = 10, /* call_attest_head + secret */
 };
 
 struct call_attest_head {
@@ -46,24 +55,31 @@ struct call_attest_info {
 	uint32_t ak_name_len;
 	uint8_t ak_name[34];
 	uint16_t ak_public_len;
-	uint32_t reserved;
-	/* then the AK's TPMT_PUBLIC */
+	uint16_t ek_public_len;
+	uint16_t reserved;
+	/* then the AK's TPMT_PUBLIC, then the EK's (none: the TPM has no certificate) */
 };
 
-struct call_attest_quote {
+/* The asker brings a root over nonces and no more: what else the quote commits to comes from the
+ * node statement, which the signer gave. */
+struct call_attest_evidence {
 	struct call_attest_head head;
-	uint8_t extra[32];
-	uint32_t pcr_mask; /* bit n: PCR n, SHA-256 bank; not 0 */
-	uint32_t reserved;
+	uint8_t root[32];
 };
 
-struct call_attest_quoted {
+/* What the signer says of itself in this boot; again when the authority's key is new. PCR 13 takes
+ * the first commit; another one is refused. */
+struct call_attest_node {
 	struct call_attest_head head;
-	uint32_t pcr_mask;
-	uint16_t attest_len;
-	uint16_t signature_len;
-	/* then TPMS_ATTEST, TPMT_SIGNATURE, and 32 bytes for each PCR in the mask, ascending. The
-	 * PCRs are read beside the quote: only their digest in TPMS_ATTEST is signed. */
+	uint8_t commit[32];
+	uint8_t deployment[32]; /* for the certificates of NV indices */
+};
+
+struct call_attest_activate {
+	struct call_attest_head head;
+	uint16_t blob_len;
+	uint16_t encrypted_len;
+	uint32_t reserved;
 };
 
 struct call_attest_extend {
@@ -78,28 +94,37 @@ struct call_attest_extended {
 
 _Static_assert(sizeof(struct call_attest_head) == 16, "fixed layout");
 _Static_assert(sizeof(struct call_attest_info) == 96, "fixed layout");
-_Static_assert(sizeof(struct call_attest_quote) == 56, "fixed layout");
-_Static_assert(sizeof(struct call_attest_quoted) == 24, "fixed layout");
+_Static_assert(sizeof(struct call_attest_evidence) == 48, "fixed layout");
+_Static_assert(sizeof(struct call_attest_node) == 80, "fixed layout");
+_Static_assert(sizeof(struct call_attest_activate) == 24, "fixed layout");
 _Static_assert(sizeof(struct call_attest_extend) == 48, "fixed layout");
 _Static_assert(sizeof(struct call_attest_extended) == 48, "fixed layout");
 
+_Static_assert(CALL_ATTEST_MESSAGE_MAX + 8 <= CALL_ATTEST_BRIDGE_SLOT_BYTES, "fits a slot");
+
 /* The asker's side. attest_take_* check lengths; MALFORMED: the peer is broken. */
 MUST_USE enum status attest_take_info(struct bytes message, struct call_attest_info *ret_info,
-                                      struct bytes *ret_ak_public);
-MUST_USE enum status attest_take_quoted(struct bytes message, struct call_attest_quoted *ret_quoted,
-                                        struct bytes *ret_attest, struct bytes *ret_signature,
-                                        struct bytes *ret_pcrs);
+                                      struct bytes *ret_ak_public, struct bytes *ret_ek_public);
+/* attest_take_answer takes an answer that is a head and at most `max` bytes behind it. */
+MUST_USE enum status attest_take_answer(struct bytes message, size_t max,
+                                        struct call_attest_head *ret_head, struct bytes *ret_rest);
 MUST_USE enum status attest_take_extended(struct bytes message,
                                           struct call_attest_extended *ret_extended);
 
-/* The attestor's side: one request, of the kind given. */
-union call_attest_request {
-	struct call_attest_head head;
-	struct call_attest_quote quote;
-	struct call_attest_extend extend;
+/* The attestor's side: one request, of the kind given. Runs borrow from the message. */
+struct call_attest_request {
+	union {
+		struct call_attest_head head;
+		struct call_attest_evidence evidence;
+		struct call_attest_extend extend;
+		struct call_attest_node node;
+		struct call_attest_activate activate;
+	};
+	struct bytes statement;       /* NODE */
+	struct bytes blob, encrypted; /* ACTIVATE */
 };
 
 MUST_USE enum status attest_take_request(uint32_t kind, struct bytes message,
-                                         union call_attest_request *ret_request);
+                                         struct call_attest_request *ret_request);
 
 #endif

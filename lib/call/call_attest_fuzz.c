@@ -15,24 +15,29 @@ static void inside(struct bytes inner, struct bytes outer)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	union call_attest_request request;
+	struct call_attest_request request;
 	struct call_attest_info info;
-	struct call_attest_quoted quoted;
+	struct call_attest_head head;
 	struct call_attest_extended extended;
-	struct bytes message, a = {0}, b = {0}, c = {0};
+	struct bytes message, a = {0}, b = {0};
 
 	if (size == 0)
 		return 0;
 	message = bytes_of(data + 1, size - 1);
-	if (attest_take_request(data[0], message, &request) == STATUS_OK)
+	if (attest_take_request(data[0], message, &request) == STATUS_OK) {
 		CHECK(request.head.status == 0);
-	if (attest_take_info(message, &info, &a) == STATUS_OK)
-		inside(a, message);
-	if (attest_take_quoted(message, &quoted, &a, &b, &c) == STATUS_OK) {
+		inside(request.statement, message);
+		inside(request.blob, message);
+		inside(request.encrypted, message);
+	}
+	if (attest_take_info(message, &info, &a, &b) == STATUS_OK) {
 		inside(a, message);
 		inside(b, message);
-		inside(c, message);
-		CHECK(sizeof(quoted) + a.len + b.len + c.len == message.len);
+		CHECK(sizeof(info) + a.len + b.len == message.len);
+	}
+	if (attest_take_answer(message, 64, &head, &a) == STATUS_OK) {
+		inside(a, message);
+		CHECK(sizeof(head) + a.len == message.len && a.len <= 64);
 	}
 	if (attest_take_extended(message, &extended) == STATUS_OK)
 		CHECK(message.len == sizeof(extended));

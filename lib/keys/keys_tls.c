@@ -89,6 +89,22 @@ enum status keys_tls_der(const struct keys_tls_key *key, struct buffer *ret_der)
 	return status;
 }
 
+void keys_tls_fingerprint(const struct keys_tls_key *key, uint8_t ret_hash[KEYS_HASH_LEN])
+{
+	EC_KEY *made = key_of(key);
+	uint8_t *der = NULL;
+	struct bytes whole;
+	int len;
+
+	CHECK(made != NULL);
+	len = i2d_EC_PUBKEY(made, &der);
+	CHECK(len > 0);
+	whole = bytes_of(der, (size_t)len);
+	keys_sha256(&whole, 1, ret_hash);
+	OPENSSL_free(der);
+	EC_KEY_free(made);
+}
+
 /* name_of turns one of our names into a subject alternative name; NULL when it is none. */
 static GENERAL_NAME *name_of(const struct keys_tls_name *name)
 {

@@ -31,6 +31,9 @@ void keys_tls_derive(const struct keys_master *master, const uint8_t deployment[
 void keys_tls_random(struct keys_tls_key *ret_key);
 /* keys_tls_der appends the key as RFC 5915 ECPrivateKey, what libssl takes. */
 MUST_USE enum status keys_tls_der(const struct keys_tls_key *key, struct buffer *ret_der);
+/* keys_tls_fingerprint is SHA-256 of the key's SubjectPublicKeyInfo, which every certificate of it
+ * has. */
+void keys_tls_fingerprint(const struct keys_tls_key *key, uint8_t ret_hash[KEYS_HASH_LEN]);
 /* keys_tls_certify appends a self-signed X.509 v3 certificate, DER: ECDSA with SHA-256, the given
  * subject alternative names, validity in seconds since 1970, usable as its own CA file. */
 MUST_USE enum status keys_tls_certify(const struct keys_tls_key *key,

@@ -1,5 +1,6 @@
-/* attestor: holds the TPM after the start: quotes for the bridge, NV extends for the signer.
- * Talks to: bridge (info, quote), signer (info, NV extend). Opens: the TPM in phase 1.
+/* attestor: holds the TPM after the start: evidence for the bridge, NV extends for the signer.
+ * Talks to: bridge (evidence, activation), signer (info, node statement, activation, NV extend).
+ * Opens: the TPM and the firmware's event log in phase 1.
  * If compromised: false evidence; no share (the cap is set before it starts) and no keys.
  * If it dies: everything halts. At its end it sends TPM2_Shutdown. */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -17,9 +18,11 @@
 #define IDLE_WAIT_US 100000
 #define EXIT_TPM     74
 #define PATH_BYTES   600
+#define KERNEL_LOG   "/sys/kernel/security/tpm0/binary_bios_measurements"
 
 static struct tpm tpm;
-static struct attestor attestor = {.tpm = &tpm};
+static struct attestor_evidence evidence;
+static struct attestor attestor = {.tpm = &tpm, .evidence = &evidence};
 static struct approval_sealed sealed; /* names the primary and the site key */
 
 /* Everything the attestor answers, and to whom. */
@@ -27,10 +30,12 @@ static const struct {
 	enum proc_role peer;
 	uint32_t kind;
 } permits[] = {
-    {PROC_bridge, CALL_ATTEST_INFO     },
-    {PROC_bridge, CALL_ATTEST_QUOTE    },
+    {PROC_bridge, CALL_ATTEST_EVIDENCE },
+    {PROC_bridge, CALL_ATTEST_ACTIVATE },
     {PROC_signer, CALL_ATTEST_INFO     },
     {PROC_signer, CALL_ATTEST_NV_EXTEND},
+    {PROC_signer, CALL_ATTEST_NODE     },
+    {PROC_signer, CALL_ATTEST_ACTIVATE },
 };
 
 static bool is_permitted(enum proc_role peer, uint32_t kind)
@@ -73,6 +78,21 @@ static enum status read_sealed(const struct proc *proc)
 	return status;
 }
 
+/* read_log: the setting's file; without one a device's log is where the kernel shows it. */
+static enum status read_log(const struct proc *proc)
+{
+	const char *path = proc_setting(proc, "event_log");
+	enum status status = STATUS_OK;
+
+	if (path[0] == '\0' && strncmp(proc_setting(proc, "tpm"), "device:", 7) == 0)
+		path = KERNEL_LOG;
+	if (path[0] != '\0')
+		status = attestor_evidence_read_log(&evidence, path);
+	if (status != STATUS_OK)
+		complain("attestor.event_log", path, 0);
+	return status;
+}
+
 static enum status attestor_open(struct proc *proc)
 {
 	enum status status;
@@ -85,7 +105,8 @@ static enum status attestor_open(struct proc *proc)
 		return status;
 	}
 	proc_keep_descriptor(proc, tpm_descriptor(&tpm));
-	return read_sealed(proc);
+	status = read_log(proc);
+	return status == STATUS_OK ? read_sealed(proc) : status;
 }
 
 static bool take_one(struct proc *proc, enum proc_role peer)
@@ -95,7 +116,7 @@ static bool take_one(struct proc *proc, enum proc_role peer)
 	struct ipc_channel *channel = proc_channel(proc, peer, 0);
 	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
 	struct buffer answer = BUFFER_OF_ARRAY(answer_bytes);
-	union call_attest_request request;
+	struct call_attest_request request;
 	enum status status = ipc_take(channel, &message);
 
 	if (status == STATUS_CONFLICT)

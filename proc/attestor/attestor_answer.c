@@ -10,10 +10,14 @@ enum status attestor_start(struct attestor *attestor, const struct tpm_name *pri
 
 	if (status == STATUS_OK)
 		status = tpm_primary_open(attestor->tpm, false, primary, &found);
-	return status == STATUS_OK ? tpm_ak_open(attestor->tpm, &attestor->ak) : status;
+	if (status == STATUS_OK)
+		status = tpm_ak_open(attestor->tpm, &attestor->ak);
+	return status == STATUS_OK ? attestor_evidence_start(attestor->evidence, attestor->tpm)
+	                           : status;
 }
 
-/* put_failed makes an answer of the fixed part alone. */
+/* put_failed makes an answer of the fixed part alone; with STATUS_OK that is all there is to say.
+ */
 static void put_failed(struct buffer *answer, size_t fixed_len, uint64_t request,
                        enum status status)
 {
@@ -34,7 +38,9 @@ static void answer_info(struct attestor *attestor, uint64_t request, struct buff
 	if (status == STATUS_OK)
 		status = buffer_put(answer, bytes_of(&info, sizeof(info)));
 	if (status == STATUS_OK)
-		status = tpm_ak_public(attestor->tpm, answer);
+		status = buffer_put(answer, buffer_bytes(&attestor->evidence->ak));
+	if (status == STATUS_OK)
+		status = buffer_put(answer, buffer_bytes(&attestor->evidence->ek));
 	if (status != STATUS_OK) {
 		put_failed(answer, sizeof(info), request, status);
 		return;
@@ -49,44 +55,43 @@ static void answer_info(struct attestor *attestor, uint64_t request, struct buff
 	memcpy(info.manufacturer, tpm_facts.manufacturer, sizeof(info.manufacturer));
 	info.ak_name_len = attestor->ak.len;
 	memcpy(info.ak_name, attestor->ak.bytes, attestor->ak.len);
-	info.ak_public_len = (uint16_t)(answer->len - sizeof(info));
+	info.ak_public_len = (uint16_t)attestor->evidence->ak.len;
+	info.ek_public_len = (uint16_t)attestor->evidence->ek.len;
 	memcpy(answer->data, &info, sizeof(info));
 }
 
-static enum status put_pcrs(struct tpm *tpm, uint32_t mask, struct buffer *answer)
+static void answer_evidence(struct attestor *attestor, const struct call_attest_evidence *asked,
+                            struct buffer *answer)
 {
-	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN];
-	enum status status = tpm_pcr_read(tpm, mask, values);
+	struct call_attest_head head = {.request = asked->head.request};
+	enum status status = buffer_put(answer, bytes_of(&head, sizeof(head)));
 
-	for (uint32_t pcr = 0; status == STATUS_OK && pcr < TPM_PCR_COUNT; pcr++)
-		if ((mask >> pcr & 1) != 0)
-			status = buffer_put(answer, BYTES_OF_ARRAY(values[pcr]));
-	return status;
+	if (status == STATUS_OK)
+		status = attestor_evidence_put(attestor->evidence, asked->root, answer);
+	if (status != STATUS_OK)
+		put_failed(answer, sizeof(head), asked->head.request, status);
 }
 
-static void answer_quote(struct attestor *attestor, const struct call_attest_quote *quote,
-                         struct buffer *answer)
+static void answer_node(struct attestor *attestor, const struct call_attest_request *request,
+                        struct buffer *answer)
 {
-	struct call_attest_quoted quoted = {.head.request = quote->head.request,
-	                                    .pcr_mask = quote->pcr_mask};
-	uint8_t raw_attest[TPM_ATTEST_MAX], raw_signature[TPM_SIGNATURE_MAX];
-	struct buffer attest = BUFFER_OF_ARRAY(raw_attest);
-	struct buffer signature = BUFFER_OF_ARRAY(raw_signature);
-	enum status status =
-	    tpm_quote(attestor->tpm, quote->pcr_mask, quote->extra, &attest, &signature);
+	put_failed(answer, sizeof(request->head), request->head.request,
+	           attestor_evidence_node(attestor->evidence, &request->node, request->statement));
+}
 
-	quoted.attest_len = (uint16_t)attest.len;
-	quoted.signature_len = (uint16_t)signature.len;
+static void answer_activate(struct attestor *attestor, const struct call_attest_request *request,
+                            struct buffer *answer)
+{
+	struct call_attest_head head = {.request = request->head.request};
+	enum status status = buffer_put(answer, bytes_of(&head, sizeof(head)));
+
+	if (status == STATUS_OK && attestor->evidence->kind == TPM_EK_NONE)
+		status = STATUS_NOT_FOUND;
 	if (status == STATUS_OK)
-		status = buffer_put(answer, bytes_of(&quoted, sizeof(quoted)));
-	if (status == STATUS_OK)
-		status = buffer_put(answer, buffer_bytes(&attest));
-	if (status == STATUS_OK)
-		status = buffer_put(answer, buffer_bytes(&signature));
-	if (status == STATUS_OK)
-		status = put_pcrs(attestor->tpm, quote->pcr_mask, answer);
+		status = tpm_activate(attestor->tpm, attestor->evidence->kind, request->blob,
+		                      request->encrypted, answer);
 	if (status != STATUS_OK)
-		put_failed(answer, sizeof(quoted), quote->head.request, status);
+		put_failed(answer, sizeof(head), request->head.request, status);
 }
 
 static void answer_extend(struct attestor *attestor, const struct call_attest_extend *extend,
@@ -103,13 +108,23 @@ static void answer_extend(struct attestor *attestor, const struct call_attest_ex
 }
 
 void attestor_answer(struct attestor *attestor, uint32_t kind,
-                     const union call_attest_request *request, struct buffer *ret_answer)
+                     const struct call_attest_request *request, struct buffer *ret_answer)
 {
 	ret_answer->len = 0;
-	if (kind == CALL_ATTEST_INFO)
+	switch (kind) {
+	case CALL_ATTEST_INFO:
 		answer_info(attestor, request->head.request, ret_answer);
-	else if (kind == CALL_ATTEST_QUOTE)
-		answer_quote(attestor, &request->quote, ret_answer);
-	else
+		return;
+	case CALL_ATTEST_EVIDENCE:
+		answer_evidence(attestor, &request->evidence, ret_answer);
+		return;
+	case CALL_ATTEST_NODE:
+		answer_node(attestor, request, ret_answer);
+		return;
+	case CALL_ATTEST_ACTIVATE:
+		answer_activate(attestor, request, ret_answer);
+		return;
+	default:
 		answer_extend(attestor, &request->extend, ret_answer);
+	}
 }

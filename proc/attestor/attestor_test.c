@@ -1,10 +1,11 @@
-/* The attestor's answers on a real swtpm (S7); skipped (77) where it is not installed. */
+/* The attestor's answers on a real swtpm (S7, H4); skipped (77) where it is not installed. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "attest_verify.h"
 #include "attestor_answer.h"
 #include "base_check.h"
 #include "base_sha256.h"
@@ -14,14 +15,15 @@
 static char folder[64];
 static struct swtpm swtpm;
 static struct tpm tpm;
-static struct attestor attestor = {.tpm = &tpm};
+static struct attestor_evidence evidence;
+static struct attestor attestor = {.tpm = &tpm, .evidence = &evidence};
 static struct tpm_name primary;
 static uint8_t answer_bytes[CALL_ATTEST_MESSAGE_MAX];
 
 static struct bytes ask(uint32_t kind, const void *request, size_t len)
 {
 	struct buffer answer = BUFFER_OF_ARRAY(answer_bytes);
-	union call_attest_request taken;
+	struct call_attest_request taken;
 
 	CHECK(attest_take_request(kind, bytes_of(request, len), &taken) == STATUS_OK);
 	attestor_answer(&attestor, kind, &taken, &answer);
@@ -32,30 +34,127 @@ static void test_info_names_the_key_that_signs(void)
 {
 	struct call_attest_head head = {.request = 5};
 	struct call_attest_info info;
-	struct bytes public;
+	struct bytes public, endorsement;
 	uint8_t hash[32];
 
-	EXPECT(attest_take_info(ask(CALL_ATTEST_INFO, &head, sizeof(head)), &info, &public) ==
-	       STATUS_OK);
+	EXPECT(attest_take_info(ask(CALL_ATTEST_INFO, &head, sizeof(head)), &info, &public,
+	                        &endorsement) == STATUS_OK);
+	EXPECT(endorsement.len == 0); /* nobody gave this TPM a certificate */
 	EXPECT(info.head.request == 5 && info.head.status == STATUS_OK && info.is_software == 1);
 	sha256_of(public, hash);
 	EXPECT(info.ak_name_len == 34 && memcmp(info.ak_name + 2, hash, 32) == 0);
 }
 
-static void test_a_quote_carries_the_extra_data_and_the_pcrs_it_signs(void)
+/* speak is what the signer says of itself, with keys made of a seed. */
+static struct bytes speak(uint8_t seed, struct call_attest_node *ret_head)
 {
-	struct call_attest_quote quote = {.head.request = 6, .pcr_mask = 0x6a95};
-	struct call_attest_quoted quoted;
-	struct bytes attest, signature, pcrs;
-	uint8_t digest[32];
+	static uint8_t message[sizeof(*ret_head) + AUTHZ_NODE_MAX],
+	    channels[2][AUTHZ_STATEMENT_MAX];
+	struct buffer authority = BUFFER_OF_ARRAY(channels[0]), own = BUFFER_OF_ARRAY(channels[1]);
+	struct buffer out = {message, sizeof(message), 0};
+	struct authz_certificate certificate = {
+	    .boot = 5, .role = AUTHZ_ROLE_AUTHORITY, .key = {7}};
+	struct authz_node node = {
+	    .boot = 5, .mode = AUTHZ_MODE_WORKSTATION, .release = bytes_of_text("claviger test")};
+	struct keys_sign_key key;
+	uint8_t bytes[32] = {seed};
 
-	memset(quote.extra, 0x77, sizeof(quote.extra));
-	EXPECT(attest_take_quoted(ask(CALL_ATTEST_QUOTE, &quote, sizeof(quote)), &quoted, &attest,
-	                          &signature, &pcrs) == STATUS_OK);
-	EXPECT(quoted.head.status == STATUS_OK && pcrs.len == 32u * 8);
-	EXPECT(memmem(attest.data, attest.len, quote.extra, 32) != NULL);
-	sha256_of(pcrs, digest);
-	EXPECT(memmem(attest.data, attest.len, digest, 32) != NULL);
+	keys_sign_from_seed(bytes, &key);
+	CHECK(authz_certificate_put(&certificate, &key, &authority) == STATUS_OK);
+	certificate.role = AUTHZ_ROLE_SIGNER;
+	certificate.key[0] = 8;
+	CHECK(authz_certificate_put(&certificate, &key, &own) == STATUS_OK);
+	memcpy(node.deployment_key, keys_sign_public(&key), 32);
+	memcpy(node.ak_name, attestor.ak.bytes, sizeof(node.ak_name));
+	node.authority = buffer_bytes(&authority);
+	node.signer = buffer_bytes(&own);
+	*ret_head = (struct call_attest_node){.head.request = 12};
+	authz_node_commit(node.deployment_key, node.manifest, certificate.key, ret_head->commit);
+	CHECK(buffer_put(&out, bytes_of(ret_head, sizeof(*ret_head))) == STATUS_OK);
+	CHECK(authz_node_put(&node, &key, &out) == STATUS_OK);
+	return buffer_bytes(&out);
+}
+
+/* ask_evidence asks over one nonce and judges the answer as a client does. */
+static enum attest_verdict judge(const uint8_t nonce[32], struct attest_report *ret_report)
+{
+	static uint8_t bytes[LIMIT_EVIDENCE_MAX];
+	static struct attest_evidence taken;
+	struct call_attest_evidence asked = {.head.request = 6};
+	const struct attest_policy policy = {.software_tpm = true};
+	struct buffer whole = BUFFER_OF_ARRAY(bytes);
+	struct call_attest_head head;
+	uint8_t nodes[ATTEST_TREE_NODES(1)][32];
+	uint8_t nonces[1][32];
+	struct bytes rest;
+
+	memcpy(nonces[0], nonce, 32);
+	attest_tree_build(nonces, 1, nodes, asked.root);
+	EXPECT(attest_take_answer(ask(CALL_ATTEST_EVIDENCE, &asked, sizeof(asked)),
+	                          LIMIT_EVIDENCE_MAX, &head, &rest) == STATUS_OK);
+	if (head.status != STATUS_OK || attest_evidence_take(rest, &taken) != STATUS_OK)
+		return ATTEST_UNDECIDED;
+	taken.has_proof = true;
+	attest_tree_prove(nonces, 1, nodes, 0, &taken.proof);
+	CHECK(attest_evidence_put(&taken, &whole) == STATUS_OK);
+	return attest_evidence_check(buffer_bytes(&whole), nonce, &policy, 0, ret_report);
+}
+
+static void test_evidence_waits_for_the_signer_and_holds_what_it_said(void)
+{
+	static struct attest_report report;
+	struct call_attest_node said;
+	struct call_attest_head head;
+	uint8_t nonce[32] = {1, 2, 3};
+	struct bytes message, rest;
+
+	EXPECT(judge(nonce, &report) == ATTEST_UNDECIDED);
+	CHECK(tpm_nv_define(&tpm, &tpm_nv_boots) == STATUS_OK &&
+	      tpm_nv_increment(&tpm, &tpm_nv_boots) == STATUS_OK);
+	EXPECT(tpm_pcr_cap(&tpm) == STATUS_OK);
+	message = speak(1, &said);
+	EXPECT(attest_take_answer(ask(CALL_ATTEST_NODE, message.data, message.len), 0, &head,
+	                          &rest) == STATUS_OK &&
+	       head.status == STATUS_OK);
+	EXPECT(judge(nonce, &report) == ATTEST_ACCEPTED);
+	EXPECT(report.authority.key[0] == 7 && report.signer.key[0] == 8);
+	EXPECT(report.has_counter && report.counter == 1 && !report.has_release_floor);
+	nonce[0] ^= 1;
+	EXPECT(judge(nonce, &report) == ATTEST_ACCEPTED);
+}
+
+/* What PCR 13 holds since the first statement stays until the TPM's reset (H4). */
+static void test_another_deployment_or_channel_key_is_refused_in_the_same_boot(void)
+{
+	static struct attest_report report;
+	struct call_attest_node said;
+	struct call_attest_head head;
+	uint8_t nonce[32] = {9};
+	struct bytes message, rest;
+
+	message = speak(2, &said);
+	EXPECT(attest_take_answer(ask(CALL_ATTEST_NODE, message.data, message.len), 0, &head,
+	                          &rest) == STATUS_OK &&
+	       head.status == STATUS_REFUSED);
+	EXPECT(judge(nonce, &report) == ATTEST_ACCEPTED);
+	message = speak(1, &said);
+	EXPECT(attest_take_answer(ask(CALL_ATTEST_NODE, message.data, message.len), 0, &head,
+	                          &rest) == STATUS_OK &&
+	       head.status == STATUS_OK);
+	EXPECT(judge(nonce, &report) == ATTEST_ACCEPTED);
+}
+
+static void test_a_tpm_without_certificate_activates_nothing(void)
+{
+	uint8_t message[sizeof(struct call_attest_activate) + 2] = {0};
+	struct call_attest_activate head = {.blob_len = 1, .encrypted_len = 1};
+	struct call_attest_head said;
+	struct bytes rest;
+
+	memcpy(message, &head, sizeof(head));
+	EXPECT(attest_take_answer(ask(CALL_ATTEST_ACTIVATE, message, sizeof(message)), 64, &said,
+	                          &rest) == STATUS_OK &&
+	       said.status == STATUS_NOT_FOUND);
 }
 
 static void test_extending_gives_the_new_value(void)
@@ -77,37 +176,16 @@ static void test_extending_gives_the_new_value(void)
 	EXPECT(extended.head.status == STATUS_OK && memcmp(extended.value, expected, 32) == 0);
 }
 
-static void test_malformed_requests_are_refused(void)
-{
-	struct call_attest_quote quote = {.pcr_mask = 1};
-	union call_attest_request taken;
-
-	EXPECT(attest_take_request(CALL_ATTEST_QUOTE, bytes_of(&quote, sizeof(quote)), &taken) ==
-	       STATUS_OK);
-	EXPECT(attest_take_request(CALL_ATTEST_QUOTE, bytes_of(&quote, sizeof(quote) - 1),
-	                           &taken) == STATUS_MALFORMED);
-	EXPECT(attest_take_request(CALL_ATTEST_INFO, bytes_of(&quote, sizeof(quote)), &taken) ==
-	       STATUS_MALFORMED);
-	EXPECT(attest_take_request(77, bytes_of(&quote, sizeof(quote)), &taken) ==
-	       STATUS_MALFORMED);
-	quote.pcr_mask = 0;
-	EXPECT(attest_take_request(CALL_ATTEST_QUOTE, bytes_of(&quote, sizeof(quote)), &taken) ==
-	       STATUS_MALFORMED);
-	quote.pcr_mask = 1u << 24;
-	EXPECT(attest_take_request(CALL_ATTEST_QUOTE, bytes_of(&quote, sizeof(quote)), &taken) ==
-	       STATUS_MALFORMED);
-}
-
 static void test_a_tpm_that_is_gone_is_an_error_and_no_crash(void)
 {
-	struct call_attest_quote quote = {.head.request = 8, .pcr_mask = 1};
-	struct call_attest_quoted quoted;
-	struct bytes attest, signature, pcrs;
+	struct call_attest_evidence asked = {.head.request = 8};
+	struct call_attest_head head;
+	struct bytes rest;
 
 	swtpm_stop(&swtpm);
-	EXPECT(attest_take_quoted(ask(CALL_ATTEST_QUOTE, &quote, sizeof(quote)), &quoted, &attest,
-	                          &signature, &pcrs) == STATUS_OK);
-	EXPECT(quoted.head.status == STATUS_IO && attest.len == 0);
+	EXPECT(attest_take_answer(ask(CALL_ATTEST_EVIDENCE, &asked, sizeof(asked)), 0, &head,
+	                          &rest) == STATUS_OK);
+	EXPECT(head.status == STATUS_IO && head.request == 8 && rest.len == 0);
 }
 
 /* PH4: who stands in between and offers a key of his own gets no session. */
@@ -136,9 +214,10 @@ int main(void)
 	CHECK(attestor_start(&attestor, &primary) == STATUS_OK);
 	RUN(test_another_primary_than_the_pinned_one_is_not_used);
 	RUN(test_info_names_the_key_that_signs);
-	RUN(test_a_quote_carries_the_extra_data_and_the_pcrs_it_signs);
+	RUN(test_evidence_waits_for_the_signer_and_holds_what_it_said);
+	RUN(test_another_deployment_or_channel_key_is_refused_in_the_same_boot);
+	RUN(test_a_tpm_without_certificate_activates_nothing);
 	RUN(test_extending_gives_the_new_value);
-	RUN(test_malformed_requests_are_refused);
 	RUN(test_a_tpm_that_is_gone_is_an_error_and_no_crash);
 	tpm_close(&tpm);
 	snprintf(command, sizeof(command), "rm -rf %s", folder);

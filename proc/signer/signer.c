@@ -59,7 +59,7 @@ static uint64_t time_low_s(void *context)
 
 /* ---- what others are told ---- */
 
-static size_t put_certificate(const struct signer *signer, uint8_t role, const uint8_t key[32],
+size_t signer_put_certificate(const struct signer *signer, uint8_t role, const uint8_t key[32],
                               uint8_t *space, size_t cap)
 {
 	struct authz_certificate certificate = {.boot = signer->boot, .role = role};
@@ -88,12 +88,13 @@ void signer_tell_bridge(struct signer *signer)
 	memcpy(start.deployment_key, signer_vault_deployment_key(signer->vault), 32);
 	start.tls_chain[0] = bytes_of(signer->certificate, signer->certificate_len);
 	if (signer->has_authority)
-		start.authority_certificate = bytes_of(
-		    authority, put_certificate(signer, AUTHZ_ROLE_AUTHORITY, signer->authority_key,
-		                               authority, sizeof(authority)));
-	start.signer_certificate =
-	    bytes_of(own, put_certificate(signer, AUTHZ_ROLE_SIGNER,
-	                                  signer_vault_channel(signer->vault), own, sizeof(own)));
+		start.authority_certificate =
+		    bytes_of(authority, signer_put_certificate(signer, AUTHZ_ROLE_AUTHORITY,
+		                                               signer->authority_key, authority,
+		                                               sizeof(authority)));
+	start.signer_certificate = bytes_of(
+	    own, signer_put_certificate(signer, AUTHZ_ROLE_SIGNER,
+	                                signer_vault_channel(signer->vault), own, sizeof(own)));
 	CHECK(call_channel_put_start(&start, &message) == STATUS_OK);
 	if (ipc_put(signer->bridge, CALL_BRIDGE_CHANNEL_START, buffer_bytes(&message)) == STATUS_OK)
 		signer->bridge_told = true;
@@ -110,8 +111,8 @@ void signer_tell_authority(struct signer *signer)
 
 	memcpy(head.deployment, signer->deployment, 32);
 	memcpy(space, &head, sizeof(head));
-	len = put_certificate(signer, AUTHZ_ROLE_AUTHORITY, signer->authority_key,
-	                      space + sizeof(head), sizeof(space) - sizeof(head));
+	len = signer_put_certificate(signer, AUTHZ_ROLE_AUTHORITY, signer->authority_key,
+	                             space + sizeof(head), sizeof(space) - sizeof(head));
 	(void)!ipc_put(signer->authority, CALL_CHANGE_CHANNEL, bytes_of(space, sizeof(head) + len));
 }
 
@@ -224,6 +225,32 @@ static void pump_authority(struct signer *signer)
 		ipc_complain(signer->authority, IPC_COMPLAINT_BROKEN);
 }
 
+/* take_attestor: every kind of answer has its own owner. */
+static enum status take_attestor(struct signer *signer, struct bytes message)
+{
+	uint32_t kind = signer->attestor_in.kind;
+
+	if (kind == CALL_ATTEST_INFO_ANSWER || kind == CALL_ATTEST_NODE_ANSWER ||
+	    kind == CALL_ATTEST_ACTIVATE_ANSWER)
+		return signer_node_hear(signer, kind, message);
+	return STATUS_MALFORMED;
+}
+
+static void pump_attestor(struct signer *signer)
+{
+	enum status status = ipc_take(signer->attestor, &signer->attestor_in);
+
+	if (status == STATUS_CONFLICT) {
+		ipc_acknowledge(signer->attestor);
+		signer_node_reset(signer);
+	}
+	if (status == STATUS_OK &&
+	    take_attestor(signer, buffer_bytes(&signer->attestor_in.payload)) != STATUS_OK)
+		ipc_complain(signer->attestor, IPC_COMPLAINT_BROKEN);
+	if (signer->ready)
+		signer_node_pump(signer);
+}
+
 static void acknowledge(struct ipc_channel *channel)
 {
 	struct ipc_message none = {.kind = 0};
@@ -250,7 +277,8 @@ static void pump(struct signer *signer)
 	signer_settle(signer->change);
 	signer_sign_pump(signer->sign, signer->now_ms);
 	signer_export_pump(signer->export);
-	acknowledge(signer->attestor);
+	if (signer->attestor != NULL)
+		pump_attestor(signer);
 	/* The unsealer has ended by now; its channel would count as ready for ever, and every wait
 	 * return at once. */
 	if (signer->unsealed)
@@ -355,6 +383,7 @@ static enum status open_parts(struct signer *signer)
 	signer->export = signer_export_new(signer);
 	signer->bridge_in.payload = new_buffer(CALL_BRIDGE_SLOT_BYTES);
 	signer->authority_in.payload = new_buffer(CALL_CHANGE_SLOT_BYTES);
+	signer->attestor_in.payload = new_buffer(CALL_ATTEST_SIGNER_SLOT_BYTES);
 	return STATUS_OK;
 }
 

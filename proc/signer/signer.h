@@ -10,6 +10,7 @@
 #include "proc_start.h"
 #include "secret.h"
 #include "signer_check.h"
+#include "signer_node.h"
 #include "signer_receipt.h"
 #include "signer_sign.h"
 #include "signer_state.h"
@@ -52,7 +53,9 @@ struct signer {
 	size_t certificate_len;
 	uint8_t authority_key[32];
 	bool has_authority;
-	struct ipc_message bridge_in, authority_in;
+	uint8_t manifest[32]; /* SHA-256 of the site manifest; zero: none */
+	struct signer_node node;
+	struct ipc_message bridge_in, authority_in, attestor_in;
 	bool bridge_told;
 	uint64_t now_ms;
 	/* The start and the stop (signer_boot.c). */
@@ -69,6 +72,10 @@ void signer_turn(struct signer *signer);
 
 /* signer_tell_bridge hands the bridge its TLS key, certificate and the channel certificates. */
 void signer_tell_bridge(struct signer *signer);
+/* signer_put_certificate writes a channel certificate of this boot and returns its length; CHECKs
+ * the room. */
+size_t signer_put_certificate(const struct signer *signer, uint8_t role, const uint8_t key[32],
+                              uint8_t *space, size_t cap);
 /* signer_tell_authority answers an authority's hello. */
 void signer_tell_authority(struct signer *signer);
 

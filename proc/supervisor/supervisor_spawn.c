@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base_check.h"
+#include "call_attest.h"
 #include "call_change.h"
 #include "call_check.h"
 #include "call_sign.h"

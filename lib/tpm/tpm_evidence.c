@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tpm_evidence.h"
+
+#include <tss2/tss2_esys.h>
+#include <tss2/tss2_mu.h>
+
+#include "base_check.h"
+#include "tpm_esys.h"
+
+#define NV_CERTIFICATE_RSA  0x01c00002u
+#define NV_CERTIFICATE_P256 0x01c0000au
+#define PERSISTENT_RSA      0x81010001u
+#define PERSISTENT_P256     0x81010002u
+#define NV_CHUNK            512u
+
+#define EK_ATTRIBUTES                                                                              \
+	(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |        \
+	 TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
+
+/* PolicySecret(TPM_RH_ENDORSEMENT) */
+#define EK_POLICY                                                                                  \
+	{                                                                                          \
+		.size = 32, .buffer = {                                                            \
+			0x83,                                                                      \
+			0x71,                                                                      \
+			0x97,                                                                      \
+			0x67,                                                                      \
+			0x44,                                                                      \
+			0x84,                                                                      \
+			0xb3,                                                                      \
+			0xf8,                                                                      \
+			0x1a,                                                                      \
+			0x90,                                                                      \
+			0xcc,                                                                      \
+			0x8d,                                                                      \
+			0x46,                                                                      \
+			0xa5,                                                                      \
+			0xd7,                                                                      \
+			0x24,                                                                      \
+			0xfd,                                                                      \
+			0x52,                                                                      \
+			0xd7,                                                                      \
+			0x6e,                                                                      \
+			0x06,                                                                      \
+			0x52,                                                                      \
+			0x0b,                                                                      \
+			0x64,                                                                      \
+			0xf2,                                                                      \
+			0xa1,                                                                      \
+			0xda,                                                                      \
+			0x1b,                                                                      \
+			0x33,                                                                      \
+			0x14,                                                                      \
+			0x69,                                                                      \
+			0xaa,                                                                      \
+		}                                                                                  \
+	}
+#define EK_SYMMETRIC                                                                               \
+	{                                                                                          \
+		.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB            \
+	}
+
+static const TPM2B_PUBLIC rsa_template = {
+    .publicArea = {.type = TPM2_ALG_RSA,
+                   .nameAlg = TPM2_ALG_SHA256,
+                   .objectAttributes = EK_ATTRIBUTES,
+                   .authPolicy = EK_POLICY,
+                   .parameters.rsaDetail = {.symmetric = EK_SYMMETRIC,
+                                            .scheme.scheme = TPM2_ALG_NULL,
+                                            .keyBits = 2048},
+                   .unique.rsa.size = 256}
+};
+
+static const TPM2B_PUBLIC p256_template = {
+    .publicArea = {.type = TPM2_ALG_ECC,
+                   .nameAlg = TPM2_ALG_SHA256,
+                   .objectAttributes = EK_ATTRIBUTES,
+                   .authPolicy = EK_POLICY,
+                   .parameters.eccDetail = {.symmetric = EK_SYMMETRIC,
+                                            .scheme.scheme = TPM2_ALG_NULL,
+                                            .curveID = TPM2_ECC_NIST_P256,
+                                            .kdf.scheme = TPM2_ALG_NULL},
+                   .unique.ecc = {.x.size = 32, .y.size = 32}}
+};
+
+/* ---- the certificate ---- */
+
+static enum status nv_len(struct tpm *tpm, ESYS_TR handle, size_t *ret_len, struct buffer *ret_area)
+{
+	TPM2B_NV_PUBLIC *public = NULL;
+	uint8_t raw[sizeof(TPMS_NV_PUBLIC)];
+	size_t len = 0;
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_NV_ReadPublic(tpm_context(tpm), handle, ESYS_TR_NONE, ESYS_TR_NONE,
+	                                  ESYS_TR_NONE, &public, NULL),
+	               "reading an NV index's public area");
+
+	if (status != STATUS_OK)
+		return status;
+	*ret_len = public->nvPublic.dataSize;
+	if (ret_area != NULL) {
+		if (Tss2_MU_TPMS_NV_PUBLIC_Marshal(&public->nvPublic, raw, sizeof(raw), &len) !=
+		    TSS2_RC_SUCCESS)
+			status = STATUS_TOO_LARGE;
+		else
+			status = buffer_put(ret_area, bytes_of(raw, len));
+	}
+	Esys_Free(public);
+	return status;
+}
+
+static enum status read_chunk(struct tpm *tpm, ESYS_TR handle, size_t at, size_t len,
+                              struct buffer *ret_bytes)
+{
+	TPM2B_MAX_NV_BUFFER *data = NULL;
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_NV_Read(tpm_context(tpm), handle, handle, ESYS_TR_PASSWORD,
+	                            ESYS_TR_NONE, ESYS_TR_NONE, (uint16_t)len, (uint16_t)at, &data),
+	               "reading a certificate");
+
+	if (status != STATUS_OK)
+		return status;
+	status = data->size == len ? buffer_put(ret_bytes, bytes_of(data->buffer, data->size))
+	                           : STATUS_MALFORMED;
+	Esys_Free(data);
+	return status;
+}
+
+/* trim cuts what stands behind one DER SEQUENCE: makers fill their indices up. */
+static enum status trim(struct buffer *der, size_t start)
+{
+	const uint8_t *at = der->data + start;
+	size_t len = der->len - start, whole;
+
+	if (len < 4 || at[0] != 0x30 || at[1] != 0x82)
+		return STATUS_MALFORMED;
+	whole = 4 + (size_t)(at[2] << 8 | at[3]);
+	if (whole > len)
+		return STATUS_MALFORMED;
+	der->len = start + whole;
+	return STATUS_OK;
+}
+
+static enum status read_certificate(struct tpm *tpm, uint32_t index, struct buffer *ret_der)
+{
+	ESYS_TR handle = ESYS_TR_NONE;
+	size_t len = 0, start = ret_der->len;
+	enum status status = tpm_status(tpm,
+	                                Esys_TR_FromTPMPublic(tpm_context(tpm), index, ESYS_TR_NONE,
+	                                                      ESYS_TR_NONE, ESYS_TR_NONE, &handle),
+	                                "finding a certificate");
+
+	if (status != STATUS_OK)
+		return status;
+	status = nv_len(tpm, handle, &len, NULL);
+	if (status == STATUS_OK && len > TPM_CERTIFICATE_MAX)
+		status = STATUS_TOO_LARGE;
+	for (size_t at = 0; status == STATUS_OK && at < len; at += NV_CHUNK)
+		status =
+		    read_chunk(tpm, handle, at, len - at < NV_CHUNK ? len - at : NV_CHUNK, ret_der);
+	(void)Esys_TR_Close(tpm_context(tpm), &handle);
+	if (status == STATUS_OK)
+		status = trim(ret_der, start);
+	if (status != STATUS_OK)
+		ret_der->len = start;
+	return status;
+}
+
+enum status tpm_ek_certificate(struct tpm *tpm, enum tpm_endorsement *ret_kind,
+                               struct buffer *ret_der)
+{
+	enum status status = read_certificate(tpm, NV_CERTIFICATE_P256, ret_der);
+
+	*ret_kind = TPM_EK_P256;
+	if (status == STATUS_NOT_FOUND) {
+		status = read_certificate(tpm, NV_CERTIFICATE_RSA, ret_der);
+		*ret_kind = TPM_EK_RSA;
+	}
+	if (status == STATUS_OK)
+		return STATUS_OK;
+	*ret_kind = TPM_EK_NONE;
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* ---- the key ---- */
+
+static bool is_of_template(const TPMT_PUBLIC *public, const TPMT_PUBLIC *template)
+{
+	return public->type == template->type && public->nameAlg == template->nameAlg &&
+	       public->objectAttributes == template->objectAttributes &&
+	       public->authPolicy.size == template->authPolicy.size &&
+	       memcmp(public->authPolicy.buffer, template->authPolicy.buffer,
+	              template->authPolicy.size) == 0;
+}
+
+/* open_persistent finds what makers and provisioning tools leave at a fixed handle. */
+static bool open_persistent(struct tpm *tpm, uint32_t at, const TPM2B_PUBLIC *template,
+                            ESYS_TR *ret_ek, TPM2B_PUBLIC **ret_public)
+{
+	ESYS_TR handle = ESYS_TR_NONE;
+
+	if (Esys_TR_FromTPMPublic(tpm_context(tpm), at, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+	                          &handle) != TSS2_RC_SUCCESS)
+		return false;
+	if (Esys_ReadPublic(tpm_context(tpm), handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+	                    ret_public, NULL, NULL) == TSS2_RC_SUCCESS) {
+		if (is_of_template(&(*ret_public)->publicArea, &template->publicArea)) {
+			*ret_ek = handle;
+			return true;
+		}
+		Esys_Free(*ret_public);
+		*ret_public = NULL;
+	}
+	(void)Esys_TR_Close(tpm_context(tpm), &handle);
+	return false;
+}
+
+/* open_ek: the key's handle and public area, which the caller frees; `ret_made`: flush it too. */
+static enum status open_ek(struct tpm *tpm, enum tpm_endorsement kind, ESYS_TR *ret_ek,
+                           bool *ret_made, TPM2B_PUBLIC **ret_public)
+{
+	static const TPM2B_SENSITIVE_CREATE no_secret;
+	static const TPM2B_DATA no_data;
+	static const TPML_PCR_SELECTION no_pcrs;
+	const TPM2B_PUBLIC *template = kind == TPM_EK_RSA ? &rsa_template : &p256_template;
+	uint32_t at = kind == TPM_EK_RSA ? PERSISTENT_RSA : PERSISTENT_P256;
+
+	CHECK(kind != TPM_EK_NONE);
+	*ret_made = false;
+	if (open_persistent(tpm, at, template, ret_ek, ret_public))
+		return STATUS_OK;
+	*ret_made = true;
+	return tpm_status(tpm,
+	                  Esys_CreatePrimary(tpm_context(tpm), ESYS_TR_RH_ENDORSEMENT,
+	                                     ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+	                                     &no_secret, template, &no_data, &no_pcrs, ret_ek,
+	                                     ret_public, NULL, NULL, NULL),
+	                  "making the endorsement key");
+}
+
+static void close_ek(struct tpm *tpm, ESYS_TR ek, bool made)
+{
+	uint32_t handle = ek;
+
+	if (made)
+		tpm_flush(tpm, &handle);
+	else
+		(void)Esys_TR_Close(tpm_context(tpm), &ek);
+}
+
+enum status tpm_ek_public(struct tpm *tpm, enum tpm_endorsement kind, struct buffer *ret_public)
+{
+	TPM2B_PUBLIC *public = NULL;
+	ESYS_TR ek = ESYS_TR_NONE;
+	uint8_t raw[TPM_PUBLIC_MAX];
+	size_t len = 0;
+	bool made;
+	enum status status = open_ek(tpm, kind, &ek, &made, &public);
+
+	if (status != STATUS_OK)
+		return status;
+	if (Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, raw, sizeof(raw), &len) !=
+	    TSS2_RC_SUCCESS)
+		status = STATUS_TOO_LARGE;
+	Esys_Free(public);
+	close_ek(tpm, ek, made);
+	return status == STATUS_OK ? buffer_put(ret_public, bytes_of(raw, len)) : status;
+}
+
+/* endorsement_session is a policy session that PolicySecret(endorsement hierarchy) satisfies. */
+static enum status endorsement_session(struct tpm *tpm, uint32_t *ret_session)
+{
+	static const TPMT_SYM_DEF none = {.algorithm = TPM2_ALG_NULL};
+	ESYS_TR session = ESYS_TR_NONE;
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_StartAuthSession(tpm_context(tpm), ESYS_TR_NONE, ESYS_TR_NONE,
+	                                     ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+	                                     TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, &session),
+	               "starting a policy session");
+
+	if (status != STATUS_OK)
+		return status;
+	*ret_session = session;
+	status = tpm_status(tpm,
+	                    Esys_PolicySecret(tpm_context(tpm), ESYS_TR_RH_ENDORSEMENT, session,
+	                                      ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+	                                      NULL, NULL, 0, NULL, NULL),
+	                    "using the endorsement hierarchy");
+	if (status != STATUS_OK)
+		tpm_flush(tpm, ret_session);
+	return status;
+}
+
+enum status tpm_activate(struct tpm *tpm, enum tpm_endorsement kind, struct bytes blob,
+                         struct bytes encrypted, struct buffer *ret_secret)
+{
+	TPM2B_ID_OBJECT credential = {.size = (uint16_t)blob.len};
+	TPM2B_ENCRYPTED_SECRET sealed = {.size = (uint16_t)encrypted.len};
+	TPM2B_PUBLIC *public = NULL;
+	TPM2B_DIGEST *secret = NULL;
+	ESYS_TR ek = ESYS_TR_NONE;
+	uint32_t session = ESYS_TR_NONE;
+	bool made;
+	enum status status;
+
+	if (blob.len > sizeof(credential.credential) || encrypted.len > sizeof(sealed.secret))
+		return STATUS_TOO_LARGE;
+	memcpy(credential.credential, blob.data, blob.len);
+	memcpy(sealed.secret, encrypted.data, encrypted.len);
+	status = open_ek(tpm, kind, &ek, &made, &public);
+	if (status != STATUS_OK)
+		return status;
+	Esys_Free(public);
+	status = endorsement_session(tpm, &session);
+	if (status == STATUS_OK)
+		status = tpm_status(tpm,
+		                    Esys_ActivateCredential(tpm_context(tpm), tpm->ak, ek,
+		                                            ESYS_TR_PASSWORD, session, ESYS_TR_NONE,
+		                                            &credential, &sealed, &secret),
+		                    "activating a credential");
+	if (status == STATUS_OK) {
+		status = buffer_put(ret_secret, bytes_of(secret->buffer, secret->size));
+		explicit_bzero(secret, sizeof(*secret));
+		Esys_Free(secret);
+	} else {
+		tpm_flush(tpm, &session); /* a used policy session is gone by itself */
+	}
+	close_ek(tpm, ek, made);
+	return status;
+}
+
+/* ---- NV ---- */
+
+static enum status put_certified(const TPM2B_ATTEST *attest, const TPMT_SIGNATURE *signature,
+                                 struct buffer *ret_attest, struct buffer *ret_signature)
+{
+	uint8_t raw[TPM_SIGNATURE_MAX];
+	size_t len = 0;
+	enum status status;
+
+	if (Tss2_MU_TPMT_SIGNATURE_Marshal(signature, raw, sizeof(raw), &len) != TSS2_RC_SUCCESS)
+		return STATUS_TOO_LARGE;
+	status = buffer_put(ret_attest, bytes_of(attest->attestationData, attest->size));
+	return status == STATUS_OK ? buffer_put(ret_signature, bytes_of(raw, len)) : status;
+}
+
+enum status tpm_nv_certify(struct tpm *tpm, uint32_t index, const uint8_t extra[32],
+                           struct buffer *ret_public, struct buffer *ret_attest,
+                           struct buffer *ret_signature)
+{
+	static const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL}; /* the key's own */
+	TPM2B_DATA qualifying = {.size = 32};
+	TPM2B_ATTEST *attest = NULL;
+	TPMT_SIGNATURE *signature = NULL;
+	ESYS_TR handle = ESYS_TR_NONE;
+	size_t len = 0;
+	enum status status = tpm_status(tpm,
+	                                Esys_TR_FromTPMPublic(tpm_context(tpm), index, ESYS_TR_NONE,
+	                                                      ESYS_TR_NONE, ESYS_TR_NONE, &handle),
+	                                "finding an NV index");
+
+	if (status != STATUS_OK)
+		return status;
+	memcpy(qualifying.buffer, extra, 32);
+	status = nv_len(tpm, handle, &len, ret_public);
+	if (status == STATUS_OK && len > NV_CHUNK)
+		status = STATUS_TOO_LARGE;
+	if (status == STATUS_OK)
+		status = tpm_status(tpm,
+		                    Esys_NV_Certify(tpm_context(tpm), tpm->ak, handle, handle,
+		                                    ESYS_TR_PASSWORD, ESYS_TR_PASSWORD,
+		                                    ESYS_TR_NONE, &qualifying, &scheme,
+		                                    (uint16_t)len, 0, &attest, &signature),
+		                    "certifying an NV index");
+	(void)Esys_TR_Close(tpm_context(tpm), &handle);
+	if (status != STATUS_OK)
+		return status;
+	status = put_certified(attest, signature, ret_attest, ret_signature);
+	Esys_Free(attest);
+	Esys_Free(signature);
+	return status;
+}

@@ -447,6 +447,10 @@ static void show_receipt(const struct authz_receipt *receipt)
 	cli_out_decimal(&out, receipt->number);
 	cli_out_name(&out, "bridge_trusted");
 	cli_out_bool(&out, (receipt->flags & AUTHZ_RECEIPT_BRIDGE_TRUSTED) != 0);
+	cli_out_name(&out, "export"); /* the key was handed over; message_hash is of the change */
+	cli_out_bool(&out, (receipt->flags & AUTHZ_RECEIPT_EXPORT) != 0);
+	cli_out_name(&out, "exported");
+	cli_out_bool(&out, (receipt->flags & AUTHZ_RECEIPT_EXPORTED) != 0);
 	cli_out_name(&out, "tried");
 	cli_out_open(&out, '[');
 	for (size_t i = 0; i < receipt->tried_count; i++) {

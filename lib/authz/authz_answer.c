@@ -100,7 +100,8 @@ enum status authz_submit_answer_put(const struct authz_submit_answer *answer, st
 
 	cbor_writer_init(&w, out);
 	CHECK(answer->outstanding_count <= LIMIT_CHANGE_WALLETS_MAX);
-	cbor_put_map(&w, 1 + (size_t)(answer->birth.len != 0) + (answer->outstanding_count != 0));
+	cbor_put_map(&w, 1 + (size_t)(answer->birth.len != 0) + (answer->outstanding_count != 0) +
+	                     (answer->waits_until_s != 0) + (answer->export.len != 0));
 	cbor_put_key(&w, 1);
 	cbor_put_uint(&w, answer->seq);
 	if (answer->birth.len != 0) {
@@ -114,6 +115,14 @@ enum status authz_submit_answer_put(const struct authz_submit_answer *answer, st
 			put_outstanding(&w, &answer->outstanding[i]);
 		cbor_put_end(&w);
 	}
+	if (answer->waits_until_s != 0) {
+		cbor_put_key(&w, 4);
+		cbor_put_uint(&w, answer->waits_until_s);
+	}
+	if (answer->export.len != 0) {
+		cbor_put_key(&w, 5);
+		cbor_put_bytes(&w, answer->export);
+	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -125,7 +134,7 @@ enum status authz_submit_answer_take(struct bytes bytes, struct authz_submit_ans
 	enum status status;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 3);
+	cbor_take_map(&r, 5);
 	cbor_take_key(&r, 1);
 	answer.seq = cbor_take_uint(&r, UINT64_MAX);
 	if (cbor_take_key_if(&r, 2))
@@ -138,6 +147,10 @@ enum status authz_submit_answer_take(struct bytes bytes, struct authz_submit_ans
 			take_outstanding(&r, &answer.outstanding[i]);
 		cbor_take_end(&r);
 	}
+	if (cbor_take_key_if(&r, 4))
+		answer.waits_until_s = cbor_take_uint(&r, INT64_MAX);
+	if (cbor_take_key_if(&r, 5))
+		answer.export = cbor_take_bytes(&r, AUTHZ_ANSWER_MAX);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)

@@ -28,13 +28,16 @@ struct authz_outstanding {
 };
 #define AUTHZ_OUTSTANDING_UNKNOWN UINT64_MAX /* it could not be read; ask for the grant */
 
-/* PREPARE: {1: description} ; SUBMIT: {1: seq, ? 2: birth statement, ? 3: [outstanding]}. A
- * revocation lists each of its grants that was made for durable nonces. */
+/* PREPARE: {1: description} ; SUBMIT, COMPLETE: {1: seq, ? 2: birth statement, ? 3: [outstanding],
+ * ? 4: waits until, ? 5: export}. A revocation lists each of its grants that was made for durable
+ * nonces. */
 struct authz_submit_answer {
 	uint64_t seq; /* commit that made it durable */
 	struct bytes birth;
 	size_t outstanding_count;
 	struct authz_outstanding outstanding[LIMIT_CHANGE_WALLETS_MAX];
+	uint64_t waits_until_s; /* not 0: nothing is done yet; COMPLETE it from then on */
+	struct bytes export;    /* EXPORT: sealed to the recipient (authz_export.h) */
 };
 
 /* MODULE_ADD: {1: hash, 2: known, 3: name, 4: schema} */

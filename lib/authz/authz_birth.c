@@ -89,7 +89,7 @@ static void take_row(struct cbor_reader *r, struct authz_birth_row *row)
 		cbor_take_map(r, 2);
 		cbor_take_key(r, 1);
 		row->user_keys[i].kind = (uint8_t)cbor_take_uint(r, UINT8_MAX);
-		if (row->user_keys[i].kind != AUTHZ_KEY_ED25519)
+		if (row->user_keys[i].kind == 0 || row->user_keys[i].kind >= AUTHZ_KEY_KIND_COUNT)
 			cbor_fail(r, STATUS_UNSUPPORTED);
 		cbor_take_key(r, 2);
 		cbor_take_bytes_n(r, row->user_keys[i].key, 32);

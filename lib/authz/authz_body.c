@@ -1,17 +1,28 @@
 /* authz_body: the bodies of changes, one map per action; that of grants is in authz_grant.c. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "authz_change.h"
+#include "authz_factor.h"
 #include "base_check.h"
 #include "call_sign.h"
 #include "cbor_writer.h"
 
-static void put_user_key(const struct authz_user_key *key, struct cbor_writer *w)
+/* A factor that exists is named; one that is brought says all about itself (`data`). */
+static void put_user_key(const struct authz_user_key *key, const struct authz_key_data *data,
+                         struct cbor_writer *w)
 {
-	cbor_put_map(w, 2);
+	bool brings = data != NULL && key->kind != AUTHZ_KEY_ED25519;
+
+	cbor_put_map(w, brings ? 3 : 2);
 	cbor_put_key(w, 1);
 	cbor_put_uint(w, key->kind);
 	cbor_put_key(w, 2);
-	cbor_put_bytes_n(w, key->key, 32);
+	if (brings && authz_key_is_passkey(key->kind))
+		cbor_put_bytes(w, data->credential);
+	else
+		cbor_put_bytes_n(w, key->key, 32);
+	if (brings) {
+		cbor_put_key(w, 3);
+		cbor_put_bytes(w, key->kind == AUTHZ_KEY_TOTP ? data->sealed : data->public_key);
+	}
 	cbor_put_end(w);
 }
 
@@ -23,28 +34,57 @@ static void take_strong(struct cbor_reader *r, uint8_t ret_key[32])
 		cbor_fail(r, STATUS_CRYPTO);
 }
 
-static void put_user_keys(const struct authz_user_key *keys, size_t count, struct cbor_writer *w)
+static void put_user_keys(const struct authz_user_key *keys, const struct authz_key_data *data,
+                          size_t count, struct cbor_writer *w)
 {
 	CHECK(count <= LIMIT_USER_KEYS_MAX);
 	cbor_put_array(w, count);
 	for (size_t i = 0; i < count; i++)
-		put_user_key(&keys[i], w);
+		put_user_key(&keys[i], data != NULL ? &data[i] : NULL, w);
 	cbor_put_end(w);
 }
 
-/* take_user_keys takes a list in which each key stands once. */
-static size_t take_user_keys(struct cbor_reader *r, struct authz_user_key *keys)
+/* take_brought takes what a new passkey or TOTP secret says about itself. */
+static void take_brought(struct cbor_reader *r, struct authz_user_key *key,
+                         struct authz_key_data *data)
+{
+	struct authz_passkey passkey = {.kind = key->kind};
+
+	if (key->kind == AUTHZ_KEY_TOTP) {
+		cbor_take_bytes_n(r, key->key, 32);
+		cbor_take_key(r, 3);
+		data->sealed = cbor_take_bytes(r, AUTHZ_SEALED_TOTP_LEN);
+		if (data->sealed.len != AUTHZ_SEALED_TOTP_LEN)
+			cbor_fail(r, STATUS_MALFORMED);
+		return;
+	}
+	data->credential = passkey.credential = cbor_take_bytes(r, AUTHZ_CREDENTIAL_MAX);
+	cbor_take_key(r, 3);
+	data->public_key = passkey.public_key = cbor_take_bytes(r, KEYS_P256_PUBLIC_LEN);
+	if (r->status == STATUS_OK && !authz_passkey_is_sound(&passkey))
+		cbor_fail(r, STATUS_CRYPTO);
+	authz_passkey_id(passkey.credential, key->key);
+}
+
+/* take_user_keys takes a list in which each key stands once; `data` NULL: a list of names. */
+static size_t take_user_keys(struct cbor_reader *r, struct authz_user_key *keys,
+                             struct authz_key_data *data)
 {
 	size_t count = cbor_take_array(r, LIMIT_USER_KEYS_MAX);
 
 	for (size_t i = 0; i < count; i++) {
-		cbor_take_map(r, 2);
+		cbor_take_map(r, 3);
 		cbor_take_key(r, 1);
 		keys[i].kind = (uint8_t)cbor_take_uint(r, UINT8_MAX);
-		if (keys[i].kind != AUTHZ_KEY_ED25519)
+		if (keys[i].kind == 0 || keys[i].kind >= AUTHZ_KEY_KIND_COUNT)
 			cbor_fail(r, STATUS_UNSUPPORTED);
 		cbor_take_key(r, 2);
-		take_strong(r, keys[i].key);
+		if (keys[i].kind == AUTHZ_KEY_ED25519)
+			take_strong(r, keys[i].key);
+		else if (data == NULL)
+			cbor_take_bytes_n(r, keys[i].key, 32);
+		else
+			take_brought(r, &keys[i], &data[i]);
 		cbor_take_end(r);
 		for (size_t j = 0; j < i; j++) {
 			if (memcmp(keys[i].key, keys[j].key, 32) == 0)
@@ -55,17 +95,41 @@ static size_t take_user_keys(struct cbor_reader *r, struct authz_user_key *keys)
 	return count;
 }
 
+/* Delays stand in a body's keys `first` and `first` + 1. */
+static void put_delays(const struct authz_delays *delays, uint64_t first, struct cbor_writer *w)
+{
+	if (delays->has_delay) {
+		cbor_put_key(w, first);
+		cbor_put_uint(w, delays->delay_s);
+	}
+	if (delays->has_export_delay) {
+		cbor_put_key(w, first + 1);
+		cbor_put_uint(w, delays->export_delay_s);
+	}
+}
+
+static void take_delays(struct cbor_reader *r, uint64_t first, struct authz_delays *ret_delays)
+{
+	ret_delays->has_delay = cbor_take_key_if(r, first);
+	if (ret_delays->has_delay)
+		ret_delays->delay_s = cbor_take_uint(r, LIMIT_DELAY_MAX_S);
+	ret_delays->has_export_delay = cbor_take_key_if(r, first + 1);
+	if (ret_delays->has_export_delay)
+		ret_delays->export_delay_s = cbor_take_uint(r, LIMIT_DELAY_MAX_S);
+}
+
 enum status authz_birth_put(const struct authz_birth_body *body, bool is_import, struct buffer *out)
 {
 	struct cbor_writer w;
 
 	CHECK(body->user_key_count != 0);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, (size_t)2 + body->has_recovery + body->has_escape + is_import);
+	cbor_put_map(&w, (size_t)2 + body->has_recovery + body->has_escape + is_import +
+	                     body->delays.has_delay + body->delays.has_export_delay);
 	cbor_put_key(&w, 1);
 	cbor_put_text(&w, body->name);
 	cbor_put_key(&w, 2);
-	put_user_keys(body->user_keys, body->user_key_count, &w);
+	put_user_keys(body->user_keys, body->user_key_data, body->user_key_count, &w);
 	if (body->has_recovery) {
 		cbor_put_key(&w, 3);
 		cbor_put_bytes_n(&w, body->recovery, 32);
@@ -78,6 +142,7 @@ enum status authz_birth_put(const struct authz_birth_body *body, bool is_import,
 		cbor_put_key(&w, 5);
 		cbor_put_bytes_n(&w, body->address, 32);
 	}
+	put_delays(&body->delays, 6, &w);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -96,6 +161,8 @@ static bool has_key(const struct authz_birth_body *body, const uint8_t key[32])
 	for (size_t i = 0; i < body->user_key_count; i++) {
 		if (memcmp(body->user_keys[i].key, key, 32) == 0)
 			return true;
+		if (bytes_equal(body->user_key_data[i].public_key, bytes_of(key, 32)))
+			return true;
 	}
 	return body->has_recovery && memcmp(body->recovery, key, 32) == 0;
 }
@@ -106,14 +173,15 @@ enum status authz_birth_take(struct bytes bytes, bool is_import, struct authz_bi
 	struct cbor_reader r;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 5);
+	cbor_take_map(&r, 7);
 	cbor_take_key(&r, 1);
 	body.name = cbor_take_text(&r, LIMIT_NAME_MAX);
 	if (r.status == STATUS_OK && !is_name(body.name))
 		cbor_fail(&r, STATUS_MALFORMED);
 	cbor_take_key(&r, 2);
-	body.user_key_count = take_user_keys(&r, body.user_keys);
-	if (body.user_key_count == 0)
+	body.user_key_count = take_user_keys(&r, body.user_keys, body.user_key_data);
+	/* Somebody must be able to sign. */
+	if (body.user_key_count == 0 || body.user_keys[0].kind == AUTHZ_KEY_TOTP)
 		cbor_fail(&r, STATUS_MALFORMED);
 	body.has_recovery = cbor_take_key_if(&r, 3);
 	if (body.has_recovery)
@@ -128,6 +196,7 @@ enum status authz_birth_take(struct bytes bytes, bool is_import, struct authz_bi
 		if (r.status == STATUS_OK && has_key(&body, body.address))
 			cbor_fail(&r, STATUS_REFUSED);
 	}
+	take_delays(&r, 6, &body.delays);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_body = body;
@@ -187,13 +256,15 @@ enum status authz_factor_put(const struct authz_factor_body *body, struct buffer
 {
 	struct cbor_writer w;
 
-	CHECK(body->add_count + body->remove_count != 0);
+	CHECK(body->add_count + body->remove_count != 0 || body->delays.has_delay ||
+	      body->delays.has_export_delay);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, 2);
+	cbor_put_map(&w, (size_t)2 + body->delays.has_delay + body->delays.has_export_delay);
 	cbor_put_key(&w, 1);
-	put_user_keys(body->add, body->add_count, &w);
+	put_user_keys(body->add, body->add_data, body->add_count, &w);
 	cbor_put_key(&w, 2);
-	put_user_keys(body->remove, body->remove_count, &w);
+	put_user_keys(body->remove, NULL, body->remove_count, &w);
+	put_delays(&body->delays, 3, &w);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -204,13 +275,15 @@ enum status authz_factor_take(struct bytes bytes, struct authz_factor_body *ret_
 	struct cbor_reader r;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 2);
+	cbor_take_map(&r, 4);
 	cbor_take_key(&r, 1);
-	body.add_count = take_user_keys(&r, body.add);
+	body.add_count = take_user_keys(&r, body.add, body.add_data);
 	cbor_take_key(&r, 2);
-	body.remove_count = take_user_keys(&r, body.remove);
+	body.remove_count = take_user_keys(&r, body.remove, NULL);
+	take_delays(&r, 3, &body.delays);
 	cbor_take_end(&r);
-	if (body.add_count + body.remove_count == 0)
+	if (body.add_count + body.remove_count == 0 && !body.delays.has_delay &&
+	    !body.delays.has_export_delay)
 		cbor_fail(&r, STATUS_MALFORMED);
 	for (size_t i = 0; i < body.add_count; i++) {
 		for (size_t j = 0; j < body.remove_count; j++) {
@@ -218,6 +291,40 @@ enum status authz_factor_take(struct bytes bytes, struct authz_factor_body *ret_
 				cbor_fail(&r, STATUS_MALFORMED);
 		}
 	}
+	if (cbor_done(&r) == STATUS_OK)
+		*ret_body = body;
+	return cbor_done(&r);
+}
+
+enum status authz_export_put(const struct authz_export_body *body, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(body->format != 0 && body->format < AUTHZ_EXPORT_FORMAT_COUNT);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 2);
+	cbor_put_key(&w, 1);
+	cbor_put_bytes_n(&w, body->recipient, 32);
+	cbor_put_key(&w, 2);
+	cbor_put_uint(&w, body->format);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_export_take(struct bytes bytes, struct authz_export_body *ret_body)
+{
+	struct authz_export_body body = {.format = 0};
+	struct cbor_reader r;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 2);
+	cbor_take_key(&r, 1);
+	cbor_take_bytes_n(&r, body.recipient, 32);
+	cbor_take_key(&r, 2);
+	body.format = (uint8_t)cbor_take_uint(&r, UINT8_MAX);
+	if (body.format == 0 || body.format >= AUTHZ_EXPORT_FORMAT_COUNT)
+		cbor_fail(&r, STATUS_UNSUPPORTED);
+	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_body = body;
 	return cbor_done(&r);

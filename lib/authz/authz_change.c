@@ -94,6 +94,7 @@ static enum status check_body(uint8_t action, struct bytes body)
 		struct authz_grant_body grant;
 		struct authz_limit_body limit;
 		struct authz_factor_body factor;
+		struct authz_export_body export;
 		uint8_t id[32];
 	} taken;
 
@@ -103,8 +104,9 @@ static enum status check_body(uint8_t action, struct bytes body)
 		return authz_birth_take(body, action == AUTHZ_ACTION_IMPORT, &taken.birth);
 	case AUTHZ_ACTION_GRANT:
 		return authz_grant_take(body, &taken.grant);
-	case AUTHZ_ACTION_REVOKE:
 	case AUTHZ_ACTION_EXPORT:
+		return authz_export_take(body, &taken.export);
+	case AUTHZ_ACTION_REVOKE:
 	case AUTHZ_ACTION_CANCEL:
 		return authz_id_take(body, taken.id);
 	case AUTHZ_ACTION_FREEZE:
@@ -215,13 +217,60 @@ void authz_user_id(const struct authz_user_key *first, uint8_t ret_user[32])
 
 static void put_signature(const struct authz_signature *signature, struct cbor_writer *w)
 {
-	cbor_put_map(w, 3);
+	bool is_passkey = authz_key_is_passkey(signature->key.kind);
+
+	cbor_put_map(w, is_passkey ? 5 : 3);
 	cbor_put_key(w, 1);
 	cbor_put_uint(w, signature->key.kind);
 	cbor_put_key(w, 2);
 	cbor_put_bytes_n(w, signature->key.key, 32);
 	cbor_put_key(w, 3);
-	cbor_put_bytes_n(w, signature->signature, KEYS_SIGNATURE_LEN);
+	if (is_passkey) {
+		cbor_put_bytes(w, signature->assertion.signature);
+		cbor_put_key(w, 4);
+		cbor_put_bytes(w, signature->assertion.authenticator_data);
+		cbor_put_key(w, 5);
+		cbor_put_bytes(w, signature->assertion.client_data);
+	} else {
+		cbor_put_bytes_n(w, signature->signature, KEYS_SIGNATURE_LEN);
+	}
+	cbor_put_end(w);
+}
+
+static void put_codes(const struct authz_signed_change *signed_change, struct cbor_writer *w)
+{
+	CHECK(signed_change->code_count <= AUTHZ_CODES_MAX);
+	cbor_put_key(w, 5);
+	cbor_put_array(w, signed_change->code_count);
+	for (size_t i = 0; i < signed_change->code_count; i++) {
+		cbor_put_map(w, 2);
+		cbor_put_key(w, 1);
+		cbor_put_bytes_n(w, signed_change->codes[i].id, 32);
+		cbor_put_key(w, 2);
+		cbor_put_uint(w, signed_change->codes[i].code);
+		cbor_put_end(w);
+	}
+	cbor_put_end(w);
+}
+
+static void put_registrations(const struct authz_signed_change *signed_change,
+                              struct cbor_writer *w)
+{
+	CHECK(signed_change->registration_count <= LIMIT_USER_KEYS_MAX);
+	cbor_put_key(w, 6);
+	cbor_put_array(w, signed_change->registration_count);
+	for (size_t i = 0; i < signed_change->registration_count; i++) {
+		const struct authz_registration *registration = &signed_change->registrations[i];
+
+		cbor_put_map(w, 3);
+		cbor_put_key(w, 1);
+		cbor_put_bytes_n(w, registration->id, 32);
+		cbor_put_key(w, 2);
+		cbor_put_bytes(w, registration->said.authenticator_data);
+		cbor_put_key(w, 3);
+		cbor_put_bytes(w, registration->said.client_data);
+		cbor_put_end(w);
+	}
 	cbor_put_end(w);
 }
 
@@ -229,12 +278,14 @@ enum status authz_signed_change_put(const struct authz_signed_change *signed_cha
                                     struct buffer *out)
 {
 	bool seeds = signed_change->sealed_seeds.len != 0, tables = signed_change->table_count != 0;
+	bool codes = signed_change->code_count != 0;
+	bool registrations = signed_change->registration_count != 0;
 	struct cbor_writer w;
 
 	CHECK(signed_change->signature_count <= AUTHZ_SIGNATURES_MAX);
 	CHECK(signed_change->table_count <= LIMIT_TABLE_PINS_MAX);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, (size_t)2 + seeds + tables);
+	cbor_put_map(&w, (size_t)2 + seeds + tables + codes + registrations);
 	cbor_put_key(&w, 1);
 	cbor_put_bytes(&w, signed_change->change);
 	cbor_put_key(&w, 2);
@@ -259,22 +310,78 @@ enum status authz_signed_change_put(const struct authz_signed_change *signed_cha
 		}
 		cbor_put_end(&w);
 	}
+	if (codes)
+		put_codes(signed_change, &w);
+	if (registrations)
+		put_registrations(signed_change, &w);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
 
 static void take_signature(struct cbor_reader *r, struct authz_signature *ret_signature)
 {
-	cbor_take_map(r, 3);
+	cbor_take_map(r, 5);
 	cbor_take_key(r, 1);
 	ret_signature->key.kind = (uint8_t)cbor_take_uint(r, UINT8_MAX);
-	if (ret_signature->key.kind != AUTHZ_KEY_ED25519)
+	if (ret_signature->key.kind != AUTHZ_KEY_ED25519 &&
+	    !authz_key_is_passkey(ret_signature->key.kind))
 		cbor_fail(r, STATUS_UNSUPPORTED);
 	cbor_take_key(r, 2);
 	cbor_take_bytes_n(r, ret_signature->key.key, 32);
 	cbor_take_key(r, 3);
-	cbor_take_bytes_n(r, ret_signature->signature, KEYS_SIGNATURE_LEN);
+	if (authz_key_is_passkey(ret_signature->key.kind)) {
+		ret_signature->assertion.signature = cbor_take_bytes(r, KEYS_P256_SIGNATURE_MAX);
+		cbor_take_key(r, 4);
+		ret_signature->assertion.authenticator_data =
+		    cbor_take_bytes(r, AUTHZ_AUTHENTICATOR_DATA_MAX);
+		cbor_take_key(r, 5);
+		ret_signature->assertion.client_data = cbor_take_bytes(r, AUTHZ_CLIENT_DATA_MAX);
+	} else {
+		cbor_take_bytes_n(r, ret_signature->signature, KEYS_SIGNATURE_LEN);
+	}
 	cbor_take_end(r);
+}
+
+static void take_codes(struct cbor_reader *r, struct authz_signed_change *ret_signed)
+{
+	ret_signed->code_count = cbor_take_array(r, AUTHZ_CODES_MAX);
+	for (size_t i = 0; i < ret_signed->code_count; i++) {
+		struct authz_code *code = &ret_signed->codes[i];
+
+		cbor_take_map(r, 2);
+		cbor_take_key(r, 1);
+		cbor_take_bytes_n(r, code->id, 32);
+		cbor_take_key(r, 2);
+		code->code = (uint32_t)cbor_take_uint(r, KEYS_TOTP_CODES - 1);
+		cbor_take_end(r);
+		for (size_t j = 0; j < i; j++)
+			if (memcmp(ret_signed->codes[j].id, code->id, 32) == 0)
+				cbor_fail(r, STATUS_MALFORMED);
+	}
+	cbor_take_end(r);
+	if (ret_signed->code_count == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+}
+
+static void take_registrations(struct cbor_reader *r, struct authz_signed_change *ret_signed)
+{
+	ret_signed->registration_count = cbor_take_array(r, LIMIT_USER_KEYS_MAX);
+	for (size_t i = 0; i < ret_signed->registration_count; i++) {
+		struct authz_registration *registration = &ret_signed->registrations[i];
+
+		cbor_take_map(r, 3);
+		cbor_take_key(r, 1);
+		cbor_take_bytes_n(r, registration->id, 32);
+		cbor_take_key(r, 2);
+		registration->said.authenticator_data =
+		    cbor_take_bytes(r, AUTHZ_AUTHENTICATOR_DATA_MAX);
+		cbor_take_key(r, 3);
+		registration->said.client_data = cbor_take_bytes(r, AUTHZ_CLIENT_DATA_MAX);
+		cbor_take_end(r);
+	}
+	cbor_take_end(r);
+	if (ret_signed->registration_count == 0)
+		cbor_fail(r, STATUS_MALFORMED);
 }
 
 static void take_table(struct cbor_reader *r, struct authz_table_contents *ret_table)
@@ -295,7 +402,7 @@ enum status authz_signed_change_take(struct bytes bytes, struct authz_signed_cha
 	struct cbor_reader r;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 4);
+	cbor_take_map(&r, 6);
 	cbor_take_key(&r, 1);
 	taken.change = cbor_take_bytes(&r, LIMIT_CHANGE_MAX);
 	cbor_take_key(&r, 2);
@@ -316,6 +423,10 @@ enum status authz_signed_change_take(struct bytes bytes, struct authz_signed_cha
 			take_table(&r, &taken.tables[i]);
 		cbor_take_end(&r);
 	}
+	if (cbor_take_key_if(&r, 5))
+		take_codes(&r, &taken);
+	if (cbor_take_key_if(&r, 6))
+		take_registrations(&r, &taken);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_signed = taken;

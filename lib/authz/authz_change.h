@@ -9,11 +9,14 @@
 #ifndef AUTHZ_CHANGE_H
 #define AUTHZ_CHANGE_H
 
+#include "authz_passkey.h"
 #include "authz_record.h"
 #include "keys.h"
+#include "keys_totp.h"
 
 #define AUTHZ_EXTRA_ACCOUNTS_MAX 16  /* named extra accounts of one grant */
 #define AUTHZ_SIGNATURES_MAX     4   /* users' signatures on one change */
+#define AUTHZ_CODES_MAX          2   /* one-time codes beside one change */
 #define AUTHZ_TABLE_ENTRIES_MAX  256 /* addresses of one lookup table */
 #define AUTHZ_GRANT_BODY_MAX     20480
 
@@ -65,11 +68,27 @@ MUST_USE enum status authz_change_take(struct bytes bytes, struct authz_change *
 /* authz_change_hash is SHA-256 of the encoded change: what the signed text ends with. */
 void authz_change_hash(struct bytes change, uint8_t ret_hash[32]);
 
+/* What a body says of a factor that it brings, beside its name. Borrowed; for ed25519 empty. */
+struct authz_key_data {
+	struct bytes credential; /* passkeys: the credential id */
+	struct bytes public_key; /* passkeys: x || y, or the Ed25519 key */
+	struct bytes sealed;     /* TOTP: the secret as ENROLL gave it out, sealed for the signer */
+};
+
+/* What gives power waits so long before it may be completed; a wallet's own brake. */
+struct authz_delays {
+	bool has_delay, has_export_delay;
+	uint64_t delay_s;        /* 0 to LIMIT_DELAY_MAX_S */
+	uint64_t export_delay_s; /* the same, for EXPORT; AUTHZ_EXPORT_DELAY_S when never said */
+};
+
 /* CREATE and IMPORT. The first user key is the one that signs the change. */
 struct authz_birth_body {
 	struct bytes name; /* [A-Za-z0-9_-]+, at most LIMIT_NAME_MAX */
 	size_t user_key_count;
 	struct authz_user_key user_keys[LIMIT_USER_KEYS_MAX]; /* each once */
+	struct authz_key_data user_key_data[LIMIT_USER_KEYS_MAX];
+	struct authz_delays delays;
 	bool has_recovery;
 	uint8_t recovery[32]; /* ed25519 public key */
 	bool has_escape;
@@ -113,13 +132,27 @@ struct authz_limit_body {
 };
 
 struct authz_factor_body {
-	size_t add_count, remove_count; /* at least one key in all */
+	size_t add_count, remove_count; /* at least one key in all, or a delay */
 	struct authz_user_key add[LIMIT_USER_KEYS_MAX], remove[LIMIT_USER_KEYS_MAX];
+	struct authz_key_data add_data[LIMIT_USER_KEYS_MAX];
+	struct authz_delays delays;
+};
+
+/* How an exported key is written; authz_export.h makes it. Numbers are part of the format. */
+enum authz_export_format {
+	AUTHZ_EXPORT_KEYPAIR = 1, /* JSON array of 64 numbers: solana-keygen's file */
+	AUTHZ_EXPORT_BASE58 = 2,  /* base58 of the 64 bytes: what wallets import */
+	AUTHZ_EXPORT_PKCS8 = 3,   /* DER of RFC 8410 */
+	AUTHZ_EXPORT_FORMAT_COUNT
+};
+
+struct authz_export_body {
+	uint8_t recipient[32]; /* X25519 key that the wallet's key is sealed to */
+	uint8_t format;        /* enum authz_export_format */
 };
 
 /* Each _put appends the body's map, each _take takes exactly one. FREEZE and UNFREEZE are the empty
- * map (authz_empty_put). REVOKE and CANCEL name a grant and a change's hash: authz_id_*; EXPORT the
- * X25519 key that the wallet's key is sealed to, likewise. */
+ * map (authz_empty_put). REVOKE and CANCEL name a grant and a change's hash: authz_id_*. */
 MUST_USE enum status authz_birth_put(const struct authz_birth_body *body, bool is_import,
                                      struct buffer *out);
 MUST_USE enum status authz_birth_take(struct bytes bytes, bool is_import,
@@ -130,6 +163,8 @@ MUST_USE enum status authz_limit_put(const struct authz_limit_body *body, struct
 MUST_USE enum status authz_limit_take(struct bytes bytes, struct authz_limit_body *ret_body);
 MUST_USE enum status authz_factor_put(const struct authz_factor_body *body, struct buffer *out);
 MUST_USE enum status authz_factor_take(struct bytes bytes, struct authz_factor_body *ret_body);
+MUST_USE enum status authz_export_put(const struct authz_export_body *body, struct buffer *out);
+MUST_USE enum status authz_export_take(struct bytes bytes, struct authz_export_body *ret_body);
 MUST_USE enum status authz_id_put(const uint8_t id[32], struct buffer *out);
 MUST_USE enum status authz_id_take(struct bytes bytes, uint8_t ret_id[32]);
 MUST_USE enum status authz_empty_put(struct buffer *out);
@@ -146,10 +181,24 @@ void authz_authority_next(const uint8_t previous[32], struct bytes signed_bytes,
 /* authz_user_id is SHA-256 of the first user key at a wallet's birth. */
 void authz_user_id(const struct authz_user_key *first, uint8_t ret_user[32]);
 
-/* One user's signature on a change. */
+/* One user's signature on a change: of an ed25519 key, or what its passkey said. */
 struct authz_signature {
 	struct authz_user_key key;
 	uint8_t signature[KEYS_SIGNATURE_LEN];
+	struct authz_assertion assertion; /* borrowed */
+};
+
+/* A one-time code beside a change. It counts with a signature, or alone for what takes power away.
+ */
+struct authz_code {
+	uint8_t id[32]; /* of the TOTP factor */
+	uint32_t code;
+};
+
+/* What an authenticator said when it made a passkey that the change brings. */
+struct authz_registration {
+	uint8_t id[32];              /* of the passkey */
+	struct authz_assertion said; /* without signature */
 };
 
 /* Contents of a pinned table: `addresses` is a multiple of 32 bytes. */
@@ -166,6 +215,10 @@ struct authz_signed_change {
 	/* IMPORT: HPKE to the signer's channel key, associated data = SHA-256(change), of a CBOR
 	 * array of 32-byte seeds in the entries' order; else empty. */
 	struct bytes sealed_seeds;
+	size_t code_count;
+	struct authz_code codes[AUTHZ_CODES_MAX]; /* each factor once */
+	size_t registration_count; /* one for each passkey that the bodies bring and nobody had */
+	struct authz_registration registrations[LIMIT_USER_KEYS_MAX];
 	size_t table_count; /* contents for all pins of the bodies, each table and length once */
 	struct authz_table_contents tables[LIMIT_TABLE_PINS_MAX];
 };

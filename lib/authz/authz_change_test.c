@@ -1,6 +1,6 @@
 /* Changes: one encoding each, strict bodies, ids both sides agree on (H1, H2, U3, A6). */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "authz_change.h"
+#include "authz_factor.h"
 
 #include "base_encode.h"
 #include "base_test.h"
@@ -144,7 +144,7 @@ static enum status take_with(struct bytes body, uint8_t action, bool has_previou
 static void test_actions_take_their_own_bodies_and_previous_hashes_only(void)
 {
 	struct bytes grant = sample_body(0), empty = bytes_of("\xa0", 1);
-	struct buffer id = room(4);
+	struct buffer id = room(4), export = room(5);
 
 	EXPECT(authz_id_put((const uint8_t[32]){1}, &id) == STATUS_OK);
 	EXPECT(take_with(grant, AUTHZ_ACTION_GRANT, true) == STATUS_OK);
@@ -154,8 +154,13 @@ static void test_actions_take_their_own_bodies_and_previous_hashes_only(void)
 	EXPECT(take_with(empty, AUTHZ_ACTION_UNFREEZE, true) == STATUS_OK);
 	EXPECT(take_with(empty, AUTHZ_ACTION_UNFREEZE, false) == STATUS_MALFORMED);
 	EXPECT(take_with(buffer_bytes(&id), AUTHZ_ACTION_REVOKE, false) == STATUS_OK);
-	EXPECT(take_with(buffer_bytes(&id), AUTHZ_ACTION_EXPORT, true) == STATUS_OK);
-	EXPECT(take_with(buffer_bytes(&id), AUTHZ_ACTION_EXPORT, false) == STATUS_MALFORMED);
+	EXPECT(authz_export_put(&(struct authz_export_body){{1}, AUTHZ_EXPORT_PKCS8}, &export) ==
+	       STATUS_OK);
+	EXPECT(take_with(buffer_bytes(&export), AUTHZ_ACTION_EXPORT, true) == STATUS_OK);
+	EXPECT(take_with(buffer_bytes(&export), AUTHZ_ACTION_EXPORT, false) == STATUS_MALFORMED);
+	EXPECT(take_with(buffer_bytes(&id), AUTHZ_ACTION_EXPORT, true) == STATUS_MALFORMED);
+	export.data[export.len - 1] = AUTHZ_EXPORT_FORMAT_COUNT;
+	EXPECT(take_with(buffer_bytes(&export), AUTHZ_ACTION_EXPORT, true) == STATUS_UNSUPPORTED);
 	EXPECT(take_with(empty, AUTHZ_ACTION_GRANT, true) != STATUS_OK);
 	EXPECT(take_with(grant, AUTHZ_ACTION_FREEZE, false) != STATUS_OK);
 	EXPECT(take_with(grant, 0, true) == STATUS_UNSUPPORTED);
@@ -218,6 +223,7 @@ static void test_births_want_names_strong_keys_and_no_wallet_as_user_key(void)
 	                                .has_escape = true,
 	                                .escape = {9}},
 	                        bad;
+	static const uint8_t sealed[AUTHZ_SEALED_TOTP_LEN] = {1};
 
 	body.user_keys[0].kind = body.user_keys[1].kind = AUTHZ_KEY_ED25519;
 	strong_key(1, body.user_keys[0].key);
@@ -238,8 +244,34 @@ static void test_births_want_names_strong_keys_and_no_wallet_as_user_key(void)
 	memset(bad.user_keys[1].key, 0, 32); /* small order: U8 */
 	EXPECT(birth_of(&bad, false) == STATUS_CRYPTO);
 	bad = body;
-	bad.user_keys[0].kind = 2;
+	bad.user_keys[1].kind = AUTHZ_KEY_KIND_COUNT;
+	bad.user_key_data[1].public_key = bytes_of("x", 1);
 	EXPECT(birth_of(&bad, false) == STATUS_UNSUPPORTED);
+	/* One-time codes sign nothing: they are not the first. */
+	bad = body;
+	bad.user_keys[0].kind = AUTHZ_KEY_TOTP;
+	bad.user_key_data[0].sealed = BYTES_OF_ARRAY(sealed);
+	EXPECT(birth_of(&bad, false) == STATUS_MALFORMED);
+	bad.user_keys[0] = body.user_keys[0];
+	bad.user_keys[1].kind = AUTHZ_KEY_TOTP;
+	bad.user_key_data[1].sealed = BYTES_OF_ARRAY(sealed);
+	EXPECT(birth_of(&bad, false) == STATUS_OK);
+	bad.user_key_data[1].sealed.len--;
+	EXPECT(birth_of(&bad, false) == STATUS_MALFORMED);
+	/* A passkey whose own key is the imported wallet: A6. */
+	bad = body;
+	bad.user_keys[1].kind = AUTHZ_KEY_PASSKEY_ED25519;
+	bad.user_key_data[1] = (struct authz_key_data){.credential = bytes_of(sealed, 16),
+	                                               .public_key = BYTES_OF_ARRAY(bad.address)};
+	EXPECT(birth_of(&bad, false) == STATUS_OK);
+	EXPECT(birth_of(&bad, true) == STATUS_REFUSED);
+	bad.user_key_data[1].credential.len = 15;
+	EXPECT(birth_of(&bad, false) == STATUS_CRYPTO);
+	bad = body;
+	bad.delays = (struct authz_delays){.has_delay = true, .delay_s = LIMIT_DELAY_MAX_S};
+	EXPECT(birth_of(&bad, true) == STATUS_OK);
+	bad.delays.delay_s++;
+	EXPECT(birth_of(&bad, true) == STATUS_TOO_LARGE);
 	bad = body;
 	bad.name = bytes_of_text("two words");
 	EXPECT(birth_of(&bad, false) == STATUS_MALFORMED);
@@ -326,10 +358,44 @@ static void test_signed_change_carries_signatures_seeds_and_tables(void)
 	EXPECT(authz_signed_change_put(&sent, &out) == STATUS_OK);
 	EXPECT(authz_signed_change_take(buffer_bytes(&out), &got) == STATUS_OK);
 	EXPECT(authz_table_find(&got, &pin) == NULL);
-	sent.signatures[0].key.kind = 2;
+	sent.signatures[0].key.kind = AUTHZ_KEY_TOTP;
 	out = room(5);
 	EXPECT(authz_signed_change_put(&sent, &out) == STATUS_OK);
 	EXPECT(authz_signed_change_take(buffer_bytes(&out), &got) == STATUS_UNSUPPORTED);
+}
+
+static void test_signed_change_carries_assertions_codes_and_registrations(void)
+{
+	static struct authz_signed_change sent, got;
+	struct buffer out = room(5), again = room(6);
+
+	sent = (struct authz_signed_change){.change = bytes_of("change", 6),
+	                                    .signature_count = 2,
+	                                    .code_count = 2,
+	                                    .registration_count = 1};
+	sent.signatures[0].key.kind = AUTHZ_KEY_PASSKEY_P256;
+	sent.signatures[0].assertion =
+	    (struct authz_assertion){bytes_of("data", 4), bytes_of("{}", 2), bytes_of("sig", 3)};
+	sent.signatures[1].key.kind = AUTHZ_KEY_ED25519;
+	sent.codes[0] = (struct authz_code){{1}, 999999};
+	sent.codes[1] = (struct authz_code){{2}, 0};
+	sent.registrations[0].said =
+	    (struct authz_assertion){bytes_of("data", 4), bytes_of("{}", 2), {0}};
+	EXPECT(authz_signed_change_put(&sent, &out) == STATUS_OK);
+	EXPECT(authz_signed_change_take(buffer_bytes(&out), &got) == STATUS_OK);
+	EXPECT(got.codes[0].code == 999999 && got.signatures[0].assertion.signature.len == 3);
+	EXPECT(authz_signed_change_put(&got, &again) == STATUS_OK);
+	EXPECT(bytes_equal(buffer_bytes(&out), buffer_bytes(&again)));
+	for (size_t len = 0; len < out.len; len++)
+		EXPECT(authz_signed_change_take(bytes_of(out.data, len), &got) != STATUS_OK);
+	sent.codes[1].id[0] = 1; /* one factor twice */
+	out = room(5);
+	EXPECT(authz_signed_change_put(&sent, &out) == STATUS_OK);
+	EXPECT(authz_signed_change_take(buffer_bytes(&out), &got) == STATUS_MALFORMED);
+	sent.codes[1] = (struct authz_code){{2}, KEYS_TOTP_CODES};
+	out = room(5);
+	EXPECT(authz_signed_change_put(&sent, &out) == STATUS_OK);
+	EXPECT(authz_signed_change_take(buffer_bytes(&out), &got) == STATUS_TOO_LARGE);
 }
 
 int main(void)
@@ -342,5 +408,6 @@ int main(void)
 	RUN(test_limits_and_factors_round_trip);
 	RUN(test_ids_depend_on_change_and_wallet);
 	RUN(test_signed_change_carries_signatures_seeds_and_tables);
+	RUN(test_signed_change_carries_assertions_codes_and_registrations);
 	return test_summary();
 }

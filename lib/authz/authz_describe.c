@@ -184,8 +184,38 @@ static void say_keys(struct page *page, const char *head, const struct authz_use
 {
 	for (size_t i = 0; i < count; i++) {
 		say(page, head);
-		say_address(page, keys[i].key);
+		if (keys[i].kind == AUTHZ_KEY_ED25519) {
+			say(page, " ed25519 ");
+			say_address(page, keys[i].key);
+			continue;
+		}
+		say(page, keys[i].kind == AUTHZ_KEY_TOTP           ? " one-time codes "
+		          : keys[i].kind == AUTHZ_KEY_PASSKEY_P256 ? " passkey ES256 "
+		                                                   : " passkey Ed25519 ");
+		say_hex(page, keys[i].key);
 	}
+}
+
+/* say_delay writes seconds as the largest unit that fits, so that 86400 reads "24 h". */
+static void say_delay(struct page *page, const char *what, uint64_t delay_s)
+{
+	say(page, what);
+	if (delay_s == 0) {
+		say(page, " does not wait");
+		return;
+	}
+	say(page, " waits ");
+	say_number(page, delay_s % 3600 == 0 ? delay_s / 3600 : delay_s);
+	say(page, delay_s % 3600 == 0 ? " h" : " s");
+	say(page, ", and any one factor can cancel it");
+}
+
+static void say_delays(struct page *page, const struct authz_delays *delays)
+{
+	if (delays->has_delay)
+		say_delay(page, "\n- what gives power", delays->delay_s);
+	if (delays->has_export_delay)
+		say_delay(page, "\n- handing over the private key", delays->export_delay_s);
 }
 
 static void say_birth(struct page *page, struct bytes bytes, bool is_import)
@@ -195,7 +225,7 @@ static void say_birth(struct page *page, struct bytes bytes, bool is_import)
 	CHECK(authz_birth_take(bytes, is_import, &body) == STATUS_OK);
 	if (is_import)
 		say(page, "\n- imported: whoever knew its key before still knows it");
-	say_keys(page, "\n- user key ed25519 ", body.user_keys, body.user_key_count);
+	say_keys(page, "\n- user key", body.user_keys, body.user_key_count);
 	if (body.has_recovery) {
 		say(page, "\n- recovery key ed25519 ");
 		say_address(page, body.recovery);
@@ -204,6 +234,7 @@ static void say_birth(struct page *page, struct bytes bytes, bool is_import)
 		say(page, "\n- escape copy of the wallet's key, for X25519 key ");
 		say_hex(page, body.escape);
 	}
+	say_delays(page, &body.delays);
 }
 
 static void say_limit(struct page *page, struct bytes bytes)
@@ -226,8 +257,23 @@ static void say_factor(struct page *page, struct bytes bytes)
 	struct authz_factor_body body;
 
 	CHECK(authz_factor_take(bytes, &body) == STATUS_OK);
-	say_keys(page, "\n- add user key ed25519 ", body.add, body.add_count);
-	say_keys(page, "\n- remove user key ed25519 ", body.remove, body.remove_count);
+	say_keys(page, "\n- add user key", body.add, body.add_count);
+	say_keys(page, "\n- remove user key", body.remove, body.remove_count);
+	say_delays(page, &body.delays);
+}
+
+static void say_export(struct page *page, struct bytes bytes)
+{
+	struct authz_export_body body;
+
+	CHECK(authz_export_take(bytes, &body) == STATUS_OK);
+	say(page, "\nExport the private key to who holds X25519 key ");
+	say_hex(page, body.recipient);
+	say(page, body.format == AUTHZ_EXPORT_KEYPAIR  ? "\n- as a Solana keypair file"
+	          : body.format == AUTHZ_EXPORT_BASE58 ? "\n- as base58 text"
+	                                               : "\n- as PKCS#8");
+	say(page, "\n- whoever has it can move everything, past every grant and limit; that cannot "
+	          "be taken back");
 }
 
 static void say_id(struct page *page, const char *head, struct bytes bytes)
@@ -266,7 +312,7 @@ static void say_body(struct page *page, uint8_t action, struct bytes body,
 		say_factor(page, body);
 		break;
 	case AUTHZ_ACTION_EXPORT:
-		say_id(page, "\nExport the private key to who holds X25519 key ", body);
+		say_export(page, body);
 		break;
 	case AUTHZ_ACTION_CANCEL:
 		say_id(page, "\nCancel the change with SHA-256 ", body);

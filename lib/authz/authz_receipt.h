@@ -65,10 +65,12 @@ struct authz_charge {
 	uint64_t amount;
 };
 
-#define AUTHZ_RECEIPT_BRIDGE_TRUSTED 1u /* the bridge saw the client's token (A7) */
-#define AUTHZ_RECEIPT_IMPORTED       2u /* someone else may know the wallet's key */
-#define AUTHZ_RECEIPT_NONCE          4u /* durable nonce: the signature does not expire */
-#define AUTHZ_RECEIPT_FLAGS          7u
+#define AUTHZ_RECEIPT_BRIDGE_TRUSTED 1u  /* the bridge saw the client's token (A7) */
+#define AUTHZ_RECEIPT_IMPORTED       2u  /* someone else may know the wallet's key */
+#define AUTHZ_RECEIPT_NONCE          4u  /* durable nonce: the signature does not expire */
+#define AUTHZ_RECEIPT_EXPORT         8u  /* no signature: the wallet's key was handed over (S18) */
+#define AUTHZ_RECEIPT_EXPORTED       16u /* the key was handed over: others may have it */
+#define AUTHZ_RECEIPT_FLAGS          31u
 
 struct authz_receipt {
 	uint8_t deployment[32];

@@ -79,8 +79,75 @@ enum {
 	WALLET_VERSION,
 	WALLET_SEALED_KEY,
 	WALLET_GRANTS,
-	WALLET_FIELDS = WALLET_GRANTS
+	WALLET_DELAY = 16, /* from here on left out when as usual, so that older records open */
+	WALLET_EXPORT_DELAY,
+	WALLET_EXPORTED,
+	WALLET_PENDING,
+	WALLET_FIELDS = WALLET_GRANTS + 4
 };
+
+static void put_number_if(struct cbor_writer *w, uint64_t key, uint64_t value)
+{
+	if (value != 0)
+		put_number(w, key, value);
+}
+
+static uint64_t take_number_if(struct cbor_reader *r, uint64_t key)
+{
+	uint64_t value;
+
+	if (!cbor_take_key_if(r, key))
+		return 0;
+	value = cbor_take_uint(r, INT64_MAX);
+	if (value == 0)
+		cbor_fail(r, STATUS_CORRUPT);
+	return value;
+}
+
+static void put_pending(const struct authz_wallet_record *wallet, struct cbor_writer *w)
+{
+	if (wallet->pending_count == 0)
+		return;
+	cbor_put_key(w, WALLET_PENDING);
+	cbor_put_array(w, wallet->pending_count);
+	for (size_t i = 0; i < wallet->pending_count; i++) {
+		const struct authz_pending_entry *entry = &wallet->pending[i];
+
+		cbor_put_map(w, 7);
+		put_hash(w, 1, entry->change);
+		put_number(w, 2, entry->action);
+		put_flag(w, 3, entry->recovery);
+		put_flag(w, 4, entry->done);
+		put_number(w, 5, entry->asked_s);
+		put_number(w, 6, entry->opens_s);
+		put_number(w, 7, entry->void_s);
+		cbor_put_end(w);
+	}
+	cbor_put_end(w);
+}
+
+static void take_pending(struct cbor_reader *r, struct authz_wallet_record *wallet)
+{
+	if (!cbor_take_key_if(r, WALLET_PENDING))
+		return;
+	wallet->pending_count = (uint8_t)cbor_take_array(r, LIMIT_PENDING_MAX);
+	for (size_t i = 0; i < wallet->pending_count; i++) {
+		struct authz_pending_entry *entry = &wallet->pending[i];
+
+		cbor_take_map(r, 7);
+		take_hash(r, 1, entry->change);
+		entry->action = (uint8_t)take_number(r, 2, UINT8_MAX);
+		entry->recovery = take_flag(r, 3);
+		entry->done = take_flag(r, 4);
+		entry->asked_s = take_number(r, 5, INT64_MAX);
+		entry->opens_s = take_number(r, 6, INT64_MAX);
+		entry->void_s = take_number(r, 7, INT64_MAX);
+		cbor_take_end(r);
+	}
+	cbor_take_end(r);
+	if (wallet->pending_count == 0)
+		cbor_fail(r, STATUS_CORRUPT);
+}
 
 enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct buffer *out)
 {
@@ -89,9 +156,13 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 	CHECK(wallet->name_len <= LIMIT_NAME_MAX && wallet->user_key_count >= 1 &&
 	      wallet->user_key_count <= LIMIT_USER_KEYS_MAX &&
 	      wallet->sealed_key_len <= AUTHZ_SEALED_KEY_MAX &&
+	      wallet->pending_count <= LIMIT_PENDING_MAX &&
 	      wallet->grant_count <= LIMIT_GRANTS_PER_WALLET_MAX);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, WALLET_FIELDS - (wallet->has_recovery ? 0 : 1));
+	cbor_put_map(&w, (size_t)WALLET_GRANTS - (wallet->has_recovery ? 0 : 1) +
+	                     (wallet->delay_s != 0) +
+	                     (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S) +
+	                     (wallet->exported != 0) + (wallet->pending_count != 0));
 	put_hash(&w, WALLET_ID, wallet->id);
 	put_hash(&w, WALLET_ADDRESS, wallet->address);
 	cbor_put_key(&w, WALLET_NAME);
@@ -126,6 +197,11 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 		cbor_put_end(&w);
 	}
 	cbor_put_end(&w);
+	put_number_if(&w, WALLET_DELAY, wallet->delay_s);
+	if (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S)
+		put_number(&w, WALLET_EXPORT_DELAY, wallet->export_delay_s);
+	put_number_if(&w, WALLET_EXPORTED, wallet->exported);
+	put_pending(wallet, &w);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -136,10 +212,10 @@ static void take_user_keys(struct cbor_reader *r, struct authz_wallet_record *wa
 	wallet->user_key_count = (uint8_t)cbor_take_array(r, LIMIT_USER_KEYS_MAX);
 	for (size_t i = 0; i < wallet->user_key_count; i++) {
 		cbor_take_map(r, 2);
-		wallet->user_keys[i].kind = (uint8_t)take_number(r, 1, AUTHZ_KEY_ED25519);
+		wallet->user_keys[i].kind = (uint8_t)take_number(r, 1, AUTHZ_KEY_KIND_COUNT - 1);
 		take_hash(r, 2, wallet->user_keys[i].key);
 		cbor_take_end(r);
-		if (wallet->user_keys[i].kind != AUTHZ_KEY_ED25519)
+		if (wallet->user_keys[i].kind == 0)
 			cbor_fail(r, STATUS_CORRUPT);
 	}
 	cbor_take_end(r);
@@ -192,6 +268,15 @@ enum status authz_wallet_take(struct bytes bytes, struct authz_wallet_record *re
 	wallet.sealed_key_len =
 	    (uint8_t)take_run(&r, WALLET_SEALED_KEY, wallet.sealed_key, AUTHZ_SEALED_KEY_MAX);
 	take_grant_entries(&r, &wallet);
+	wallet.delay_s = take_number_if(&r, WALLET_DELAY);
+	wallet.export_delay_s = AUTHZ_EXPORT_DELAY_S;
+	if (cbor_take_key_if(&r, WALLET_EXPORT_DELAY)) {
+		wallet.export_delay_s = cbor_take_uint(&r, LIMIT_DELAY_MAX_S);
+		if (wallet.export_delay_s == AUTHZ_EXPORT_DELAY_S)
+			cbor_fail(&r, STATUS_CORRUPT);
+	}
+	wallet.exported = take_number_if(&r, WALLET_EXPORTED);
+	take_pending(&r, &wallet);
 	cbor_take_end(&r);
 	if (wallet.origin == 0)
 		cbor_fail(&r, STATUS_CORRUPT);

@@ -13,8 +13,9 @@
 #include "base_limits.h"
 
 #define AUTHZ_NONCE_ACCOUNTS_MAX 8
-#define AUTHZ_NONCES_MAX         32  /* nonce values that a grant remembers having signed on */
-#define AUTHZ_SEALED_KEY_MAX     128 /* bytes: 64 of key and the AEAD's overhead */
+#define AUTHZ_NONCES_MAX         32    /* nonce values that a grant remembers having signed on */
+#define AUTHZ_EXPORT_DELAY_S     86400 /* unless the user says another one */
+#define AUTHZ_SEALED_KEY_MAX     128   /* bytes: 64 of key and the AEAD's overhead */
 /* Encoded sizes, at most. */
 #define AUTHZ_WALLET_RECORD_MAX  8192
 #define AUTHZ_GRANT_RECORD_MAX   32768
@@ -27,11 +28,23 @@ enum authz_origin {
 	AUTHZ_ORIGIN_IMPORTED = 2, /* someone else may know the key (A20) */
 };
 
-/* A user's key: ed25519 (CLI, hardware wallet); passkeys come with their own kind. */
+/* A user's factor. Numbers are part of the format. */
 enum authz_key_kind {
-	AUTHZ_KEY_ED25519 = 1,
+	AUTHZ_KEY_ED25519 = 1,         /* CLI, hardware wallet */
+	AUTHZ_KEY_PASSKEY_P256 = 2,    /* WebAuthn, COSE ES256 */
+	AUTHZ_KEY_PASSKEY_ED25519 = 3, /* WebAuthn, COSE EdDSA on Ed25519 */
+	AUTHZ_KEY_TOTP = 4,            /* one-time codes (RFC 6238): second to a key */
+	AUTHZ_KEY_KIND_COUNT
 };
 
+/* authz_key_is_passkey; of all kinds but TOTP a signature can be had. */
+static inline bool authz_key_is_passkey(uint8_t kind)
+{
+	return kind == AUTHZ_KEY_PASSKEY_P256 || kind == AUTHZ_KEY_PASSKEY_ED25519;
+}
+
+/* Names a factor: an ed25519 public key, or the id of a passkey (authz_passkey_id) or TOTP secret,
+ * whose record (authz_factor.h) says more. */
 struct authz_user_key {
 	uint8_t kind; /* enum authz_key_kind */
 	uint8_t key[32];
@@ -44,6 +57,17 @@ struct authz_grant_entry {
 	uint64_t created; /* the wallet's version at creation: oldest first */
 	bool
 	    live; /* false: revoked; kept until it would have expired, so that revocation is told */
+};
+
+/* A change that was authorized and waits: enough to tell it without its record (authz_factor.h). */
+struct authz_pending_entry {
+	uint8_t change[32]; /* hash of the change */
+	uint8_t action;     /* enum authz_action */
+	bool recovery;      /* it was asked for with fewer factors than the wallet has */
+	bool done;          /* an export that was handed over, kept to be fetched again */
+	uint64_t asked_s;   /* time_low then */
+	uint64_t opens_s;   /* time_low from which on it may be completed */
+	uint64_t void_s;    /* time_high from which on it may not */
 };
 
 struct authz_wallet_record {
@@ -64,6 +88,12 @@ struct authz_wallet_record {
 	uint8_t sealed_key[AUTHZ_SEALED_KEY_MAX];
 	uint8_t grant_count;
 	struct authz_grant_entry grants[LIMIT_GRANTS_PER_WALLET_MAX];
+	/* The user's own brakes and what they hold back (spec/authorization.md section 3). */
+	uint64_t delay_s;        /* what gives power waits so long; 0: not at all */
+	uint64_t export_delay_s; /* handing over the key waits so long */
+	uint64_t exported;       /* how often the key was handed over */
+	uint8_t pending_count;
+	struct authz_pending_entry pending[LIMIT_PENDING_MAX];
 };
 
 struct authz_table_pin {

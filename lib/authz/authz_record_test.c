@@ -1,6 +1,6 @@
 /* Records: DS4 (what cannot be what we wrote is refused). */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "authz_record.h"
+#include "authz_factor.h"
 #include "base_test.h"
 
 static void fill(void *at, size_t len, uint8_t first)
@@ -30,6 +30,17 @@ static struct authz_wallet_record some_wallet(void)
 		fill(wallet.grants[i].grant, 32, (uint8_t)(7 + i));
 		wallet.grants[i].created = i;
 		wallet.grants[i].live = i == 1;
+	}
+	wallet.user_keys[1].kind = AUTHZ_KEY_PASSKEY_P256;
+	wallet.delay_s = 3600;
+	wallet.exported = 1;
+	wallet.pending_count = 2;
+	for (uint8_t i = 0; i < 2; i++) {
+		fill(wallet.pending[i].change, 32, (uint8_t)(20 + i));
+		wallet.pending[i].action = AUTHZ_ACTION_EXPORT;
+		wallet.pending[i].done = i == 1;
+		wallet.pending[i].opens_s = 1900000000;
+		wallet.pending[i].void_s = 1900000001;
 	}
 	return wallet;
 }
@@ -97,6 +108,65 @@ static void test_a_wallet_comes_back_as_it_was(void)
 	ROUND_TRIPS(struct authz_wallet_record, some_wallet(), authz_wallet_put, authz_wallet_take);
 }
 
+static void test_a_wallet_without_delays_reads_as_usual_and_the_largest_fits(void)
+{
+	static struct authz_wallet_record plain, back;
+	uint8_t space[AUTHZ_WALLET_RECORD_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	size_t len;
+
+	/* A record of before there were delays: what it does not say is as usual. */
+	plain = some_wallet();
+	plain.delay_s = plain.exported = plain.pending_count = 0;
+	memset(plain.pending, 0, sizeof(plain.pending));
+	plain.export_delay_s = AUTHZ_EXPORT_DELAY_S;
+	EXPECT(authz_wallet_put(&plain, &out) == STATUS_OK);
+	EXPECT(space[0] == 0xac); /* twelve pairs, the last one 12 */
+	EXPECT(authz_wallet_take(buffer_bytes(&out), &back) == STATUS_OK);
+	EXPECT(memcmp(&plain, &back, sizeof(plain)) == 0);
+	/* The largest one fits. */
+	memset(&plain, 0xff, sizeof(plain));
+	plain.name_len = LIMIT_NAME_MAX;
+	memset(plain.name, 'x', sizeof(plain.name));
+	plain.frozen = plain.ownership_lost = plain.has_recovery = true;
+	plain.user_key_count = LIMIT_USER_KEYS_MAX;
+	plain.grant_count = LIMIT_GRANTS_PER_WALLET_MAX;
+	plain.pending_count = LIMIT_PENDING_MAX;
+	plain.sealed_key_len = AUTHZ_SEALED_KEY_MAX;
+	for (size_t i = 0; i < LIMIT_GRANTS_PER_WALLET_MAX; i++)
+		plain.grants[i].live = true;
+	for (size_t i = 0; i < LIMIT_PENDING_MAX; i++)
+		plain.pending[i].recovery = plain.pending[i].done = true;
+	out.len = 0;
+	EXPECT(authz_wallet_put(&plain, &out) == STATUS_OK);
+	len = out.len;
+	EXPECT(len > 6000 && len <= AUTHZ_WALLET_RECORD_MAX);
+}
+
+static struct authz_factor_record some_factor(uint8_t kind)
+{
+	struct authz_factor_record factor = {.kind = kind, .count = 58000000};
+
+	if (kind == AUTHZ_KEY_TOTP) {
+		fill(factor.id, 32, 1);
+		fill(factor.sealed_secret, sizeof(factor.sealed_secret), 2);
+		factor.failures = 3;
+		return factor;
+	}
+	factor.credential_len = 32;
+	fill(factor.credential, 32, 3);
+	fill(factor.public_key, kind == AUTHZ_KEY_PASSKEY_P256 ? 64 : 32, 4);
+	authz_passkey_id(bytes_of(factor.credential, 32), factor.id);
+	return factor;
+}
+
+static void test_factors_come_back_as_they_were(void)
+{
+	for (uint8_t kind = AUTHZ_KEY_PASSKEY_P256; kind <= AUTHZ_KEY_TOTP; kind++)
+		ROUND_TRIPS(struct authz_factor_record, some_factor(kind), authz_factor_record_put,
+		            authz_factor_record_take);
+}
+
 static void test_a_grant_comes_back_as_it_was(void)
 {
 	ROUND_TRIPS(struct authz_grant_record, some_grant(), authz_grant_record_put,
@@ -134,6 +204,8 @@ static void test_a_checkpoint_comes_back_and_its_mac_covers_the_rest(void)
 int main(void)
 {
 	RUN(test_a_wallet_comes_back_as_it_was);
+	RUN(test_a_wallet_without_delays_reads_as_usual_and_the_largest_fits);
+	RUN(test_factors_come_back_as_they_were);
 	RUN(test_a_grant_comes_back_as_it_was);
 	RUN(test_counters_come_back_as_they_were);
 	RUN(test_a_client_comes_back_as_it_was);

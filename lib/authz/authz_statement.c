@@ -276,6 +276,7 @@ enum status authz_query_open(struct bytes bytes, struct authz_query *ret_query)
 	if (status != STATUS_OK)
 		return status;
 	begin_take(&r, signed_statement.body, 7, taken.deployment);
+	taken.kind = AUTHZ_KEY_ED25519;
 	take_key_32(&r, 3, taken.key);
 	taken.topic = take_key_choice(&r, 4, AUTHZ_QUERY_COUNT - 1);
 	take_key_32(&r, 5, taken.target);

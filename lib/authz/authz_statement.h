@@ -65,12 +65,15 @@ enum authz_query_topic {
 	AUTHZ_QUERY_WALLET = 2,  /* one wallet with its grants and authority hash */
 	AUTHZ_QUERY_GRANT = 3,   /* one grant */
 	AUTHZ_QUERY_CLIENT = 4,  /* a client: its root key, or an operator */
+	AUTHZ_QUERY_PENDING = 5, /* a change of wallet `after` that waits, by its hash */
+	AUTHZ_QUERY_FACTOR = 6,  /* a passkey or TOTP factor of wallet `after` */
 	AUTHZ_QUERY_COUNT
 };
 
 struct authz_query {
 	uint8_t deployment[32];
-	uint8_t key[32]; /* ed25519; also who signs */
+	uint8_t kind;    /* of the key; a signed query's is ed25519 */
+	uint8_t key[32]; /* also who signs */
 	uint8_t topic;   /* enum authz_query_topic */
 	uint8_t target[32];
 	uint8_t after[32]; /* lists: ids above this one; zero from the start */

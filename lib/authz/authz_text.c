@@ -96,8 +96,7 @@ enum status authz_text_put(uint8_t action, const uint8_t signer[32], struct byte
 	return status;
 }
 
-/* is_described tells whether the change names this description. */
-static bool is_described(const struct authz_change *change, struct bytes description)
+bool authz_text_is_described(const struct authz_change *change, struct bytes description)
 {
 	uint8_t hash[KEYS_HASH_LEN];
 
@@ -112,7 +111,7 @@ enum status authz_text_verify(const struct authz_change *change, struct bytes ch
 	size_t start = ret_signed->len;
 	enum status status;
 
-	if (!is_described(change, description))
+	if (!authz_text_is_described(change, description))
 		return STATUS_REFUSED;
 	if (signature->key.kind != AUTHZ_KEY_ED25519)
 		return STATUS_UNSUPPORTED;
@@ -135,7 +134,7 @@ enum status authz_text_sign(const struct keys_sign_key *key, const struct authz_
 	struct buffer text = BUFFER_OF_ARRAY(space);
 	enum status status;
 
-	if (!is_described(change, description))
+	if (!authz_text_is_described(change, description))
 		return STATUS_REFUSED;
 	status =
 	    authz_text_put(change->action, keys_sign_public(key), description, change_bytes, &text);

@@ -49,11 +49,14 @@ MUST_USE enum status authz_text_put(uint8_t action, const uint8_t signer[32],
                                     struct bytes description, struct bytes change,
                                     struct buffer *out);
 
+/* authz_text_is_described tells whether the change names this description (A5). */
+bool authz_text_is_described(const struct authz_change *change, struct bytes description);
+
 /* authz_text_verify: STATUS_OK when `signature` is the user's over exactly this change with exactly
  * this description, and the change names that description; STATUS_REFUSED when the description is
- * another one (A5), STATUS_UNSUPPORTED for a key kind that we do not know, STATUS_CRYPTO for a bad
- * signature. The signed bytes stay in `ret_signed` (AUTHZ_SIGNED_TEXT_MAX) for
- * authz_authority_next. Whether this key may sign for the wallet is the caller's to check. */
+ * another one (A5), STATUS_UNSUPPORTED for another kind of key (passkeys: authz_passkey.h),
+ * STATUS_CRYPTO for a bad signature. The signed bytes stay in `ret_signed` (AUTHZ_SIGNED_TEXT_MAX)
+ * for authz_authority_next. Whether this key may sign for the wallet is the caller's to check. */
 MUST_USE enum status authz_text_verify(const struct authz_change *change, struct bytes change_bytes,
                                        struct bytes description,
                                        const struct authz_signature *signature,

@@ -208,8 +208,16 @@ static void test_description_too_long_is_refused_whole(void)
 static void test_every_action_has_a_text(void)
 {
 	static const uint8_t id[32] = {1};
-	uint8_t space[256];
+	static const struct authz_factor_body factor = {
+	    .remove_count = 1,
+	    .remove = {{AUTHZ_KEY_PASSKEY_P256, {5}}},
+	    .delays = { .has_delay = true, .delay_s = 86400, .has_export_delay = true}
+        };
+	static const struct authz_export_body export = {{1}, AUTHZ_EXPORT_PKCS8};
+	uint8_t space[256], export_space[64], factor_space[256];
 	struct buffer body = BUFFER_OF_ARRAY(space), out = BUFFER_OF_ARRAY(text_space);
+	struct buffer export_body = BUFFER_OF_ARRAY(export_space),
+	              factor_body = BUFFER_OF_ARRAY(factor_space);
 
 	EXPECT(authz_id_put(id, &body) == STATUS_OK);
 	change = (struct authz_change){.action = AUTHZ_ACTION_REVOKE, .entry_count = 1};
@@ -219,9 +227,21 @@ static void test_every_action_has_a_text(void)
 	EXPECT(memmem(out.data, out.len, "\nRevoke grant 01", 15) != NULL);
 	out.len = 0;
 	change.action = AUTHZ_ACTION_EXPORT;
+	EXPECT(authz_export_put(&export, &export_body) == STATUS_OK);
+	change.entries[0].body = buffer_bytes(&export_body);
 	EXPECT(authz_describe(&change, shown, &out) == STATUS_OK);
 	EXPECT(memmem(out.data, out.len, "\nExport the private key", 23) != NULL);
+	EXPECT(memmem(out.data, out.len, "\n- as PKCS#8\n", 13) != NULL);
 	out.len = 0;
+	change.action = AUTHZ_ACTION_FACTOR;
+	EXPECT(authz_factor_put(&factor, &factor_body) == STATUS_OK);
+	change.entries[0].body = buffer_bytes(&factor_body);
+	EXPECT(authz_describe(&change, shown, &out) == STATUS_OK);
+	EXPECT(memmem(out.data, out.len, "\n- remove user key passkey ES256 05", 35) != NULL);
+	EXPECT(memmem(out.data, out.len, "\n- what gives power waits 24 h,", 31) != NULL);
+	EXPECT(memmem(out.data, out.len, "private key does not wait", 25) != NULL);
+	out.len = 0;
+	change.entries[0].body = buffer_bytes(&body);
 	change.action = AUTHZ_ACTION_CANCEL;
 	EXPECT(authz_describe(&change, shown, &out) == STATUS_OK);
 	out.len = 0;

@@ -40,6 +40,10 @@ enum call_change_request_kind {
 	CALL_CHANGE_CREDENTIAL = 5, /* a client's credential, signed by its root key */
 	CALL_CHANGE_OPERATOR = 6,   /* an operator's command */
 	CALL_CHANGE_QUERY = 7,      /* what a user or operator may read, signed by his key */
+	CALL_CHANGE_COMPLETE = 8,   /* a signed change that waited */
+	CALL_CHANGE_SESSION = 9,    /* a passkey wants to read for some minutes */
+	CALL_CHANGE_READ = 10,      /* what it reads */
+	CALL_CHANGE_ENROLL = 11,    /* a TOTP secret, which no wallet names yet */
 };
 
 struct call_change_envelope {

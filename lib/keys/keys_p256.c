@@ -106,8 +106,7 @@ enum status keys_p256_sign(const struct keys_p256_key *key, const uint8_t digest
                            uint8_t ret_signature[KEYS_SIGNATURE_LEN])
 {
 	EC_KEY *made = private_of(key->secret);
-	ECDSA_SIG *signature =
-	    made != NULL ? ECDSA_do_sign(digest, KEYS_HASH_LEN, made) : NULL;
+	ECDSA_SIG *signature = made != NULL ? ECDSA_do_sign(digest, KEYS_HASH_LEN, made) : NULL;
 	bool put = signature != NULL &&
 	           BN_bn2bin_padded(ret_signature, 32, ECDSA_SIG_get0_r(signature)) == 1 &&
 	           BN_bn2bin_padded(ret_signature + 32, 32, ECDSA_SIG_get0_s(signature)) == 1;
@@ -128,14 +127,49 @@ enum status keys_p256_verify(const uint8_t public_key[KEYS_P256_PUBLIC_LEN],
 
 	if (parsed != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(parsed, r, s) == 1) {
 		r = s = NULL; /* owned by `parsed` now */
-		good = made != NULL &&
-		       ECDSA_do_verify(digest, KEYS_HASH_LEN, parsed, made) == 1;
+		good = made != NULL && ECDSA_do_verify(digest, KEYS_HASH_LEN, parsed, made) == 1;
 	}
 	BN_free(r);
 	BN_free(s);
 	ECDSA_SIG_free(parsed);
 	EC_KEY_free(made);
 	return good ? STATUS_OK : STATUS_CRYPTO;
+}
+
+/* take_number takes the one DER INTEGER of a positive number below 2^256 into 32 bytes. */
+static bool take_number(struct bytes *der, uint8_t ret_number[32])
+{
+	const uint8_t *at = der->data;
+	size_t len, zero;
+
+	if (der->len < 3 || at[0] != 0x02)
+		return false;
+	len = at[1];
+	if (len == 0 || len > 33 || der->len < 2 + len || (at[2] & 0x80) != 0)
+		return false;
+	/* A zero before only where the next bit would be taken for a sign. */
+	zero = at[2] == 0;
+	if ((zero != 0 && (len == 1 || (at[3] & 0x80) == 0)) || len - zero > 32)
+		return false;
+	memset(ret_number, 0, 32);
+	memcpy(ret_number + 32 - (len - zero), at + 2 + zero, len - zero);
+	*der = bytes_of(at + 2 + len, der->len - 2 - len);
+	return true;
+}
+
+enum status keys_p256_take_signature(struct bytes der, uint8_t ret_signature[KEYS_SIGNATURE_LEN])
+{
+	uint8_t numbers[KEYS_SIGNATURE_LEN];
+	struct bytes rest;
+
+	if (der.len < 8 || der.len > KEYS_P256_SIGNATURE_MAX || der.data[0] != 0x30 ||
+	    der.data[1] != der.len - 2)
+		return STATUS_MALFORMED;
+	rest = bytes_of(der.data + 2, der.len - 2);
+	if (!take_number(&rest, numbers) || !take_number(&rest, numbers + 32) || rest.len != 0)
+		return STATUS_MALFORMED;
+	memcpy(ret_signature, numbers, sizeof(numbers));
+	return STATUS_OK;
 }
 
 enum status keys_p256_take_der(struct bytes der, struct keys_p256_key *ret_key)

@@ -9,7 +9,8 @@
 
 #include "keys.h"
 
-#define KEYS_P256_PUBLIC_LEN 64
+#define KEYS_P256_PUBLIC_LEN    64
+#define KEYS_P256_SIGNATURE_MAX 72 /* bytes of a signature in DER */
 
 struct keys_p256_key {
 	uint8_t secret[32];
@@ -31,7 +32,12 @@ MUST_USE enum status keys_p256_sign(const struct keys_p256_key *key,
 MUST_USE enum status keys_p256_verify(const uint8_t public_key[KEYS_P256_PUBLIC_LEN],
                                       const uint8_t digest[KEYS_HASH_LEN],
                                       const uint8_t signature[KEYS_SIGNATURE_LEN]);
-/* keys_p256_take_der reads RFC 5915 ECPrivateKey, as keys_tls_der writes it, or PKCS #8 around it. */
+/* keys_p256_take_signature reads the one DER form (X.690) of SEQUENCE { r, s }, as passkeys give
+ * it; STATUS_MALFORMED for any other. That r and s are in range is keys_p256_verify's check. */
+MUST_USE enum status keys_p256_take_signature(struct bytes der,
+                                              uint8_t ret_signature[KEYS_SIGNATURE_LEN]);
+/* keys_p256_take_der reads RFC 5915 ECPrivateKey, as keys_tls_der writes it, or PKCS #8 around it.
+ */
 MUST_USE enum status keys_p256_take_der(struct bytes der, struct keys_p256_key *ret_key);
 /* keys_p256_put_der and _put_public_der append RFC 5915 ECPrivateKey, and RFC 5480
  * SubjectPublicKeyInfo, which other tools take. */

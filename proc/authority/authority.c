@@ -5,6 +5,7 @@
  * new channel key, and what was in flight is answered with an error. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authz_answer.h"
+#include "authz_ask.h"
 #include "authz_change.h"
 #include "authz_envelope.h"
 #include "base_check.h"
@@ -177,7 +178,14 @@ static enum call_result check_nonce(struct authority *authority,
 	static struct authz_signed_change given;
 	static struct authz_change change;
 	bool submits = envelope->kind == CALL_CHANGE_SUBMIT;
+	struct authz_session session;
 
+	if (envelope->kind == CALL_CHANGE_SESSION) {
+		if (authz_session_take(envelope->payload, &session) != STATUS_OK)
+			return CALL_RESULT_REQUEST_MALFORMED;
+		return nonce_fits(authority, session.nonce, true) ? CALL_RESULT_DONE
+		                                                  : CALL_RESULT_CONFLICT;
+	}
 	if (!submits && envelope->kind != CALL_CHANGE_PREPARE)
 		return CALL_RESULT_DONE;
 	if (authz_signed_change_take(envelope->payload, &given) != STATUS_OK ||
@@ -246,7 +254,7 @@ static void take_opened(struct authority *authority, struct pending *pending,
 		answer_nonce(authority, pending);
 		return;
 	}
-	if (envelope->kind > CALL_CHANGE_QUERY || envelope->kind == 0) {
+	if (envelope->kind > CALL_CHANGE_ENROLL || envelope->kind == 0) {
 		send_refusal(authority, pending, CALL_RESULT_UNSUPPORTED,
 		             "this kind of request is not known here");
 		return;

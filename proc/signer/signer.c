@@ -340,6 +340,14 @@ static enum status take_operators(struct signer *signer)
 	return STATUS_OK;
 }
 
+/* The settings `rp_id` and `origins`. */
+static enum status take_relying(struct signer *signer)
+{
+	return authz_relying_take(bytes_of_text(proc_setting(signer->proc, "rp_id")),
+	                          bytes_of_text(proc_setting(signer->proc, "origins")),
+	                          &signer->relying);
+}
+
 static struct buffer new_buffer(size_t cap)
 {
 	uint8_t *data = malloc(cap);
@@ -400,6 +408,10 @@ static enum status open_signer(struct proc *proc)
 	signer->attestor = proc_channel(proc, PROC_attestor, 0);
 	if (take_operators(signer) != STATUS_OK) {
 		log_event(LOG_ERROR, "start.operators_malformed");
+		return STATUS_MALFORMED;
+	}
+	if (take_relying(signer) != STATUS_OK) {
+		log_event(LOG_ERROR, "start.rp_id_or_origins_malformed");
 		return STATUS_MALFORMED;
 	}
 	return open_parts(signer);

@@ -10,6 +10,7 @@
 #include "proc_start.h"
 #include "secret.h"
 #include "signer_check.h"
+#include "signer_factor.h"
 #include "signer_node.h"
 #include "signer_receipt.h"
 #include "signer_sign.h"
@@ -45,6 +46,9 @@ struct signer {
 	uint64_t operator_serial;
 	size_t operator_count;
 	uint8_t operators[SIGNER_OPERATORS_MAX][32];
+	struct authz_relying relying; /* where passkeys may be used: settings */
+	uint64_t code_floor;          /* one-time codes of steps up to this one are not taken */
+	struct signer_session sessions[SIGNER_SESSIONS_MAX];
 	uint8_t deployment[32];
 	uint64_t boot;
 	struct authz_checkpoint checkpoint; /* as last written */

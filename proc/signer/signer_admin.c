@@ -324,7 +324,7 @@ static enum status query_grant(struct signer_change *job, const struct authz_que
 static enum status query_wallets(struct signer_change *job, const struct authz_query *query)
 {
 	static const uint8_t from_start[32];
-	struct authz_user_key key = {.kind = AUTHZ_KEY_ED25519};
+	struct authz_user_key key = {.kind = query->kind};
 	struct authz_list_answer answer = {.more = false};
 	struct signer_blob *list = NULL;
 	uint8_t hash[32];
@@ -371,6 +371,39 @@ static enum status query_client(struct signer_change *job, const struct authz_qu
 	return authz_client_put(&job->client, &job->answer);
 }
 
+/* A waiting change, or a factor: for who may see the wallet `after`, which must list it. */
+static enum status query_of_wallet(struct signer_change *job, const struct authz_query *query)
+{
+	struct authz_factor_answer answer = {.kind = 0};
+	struct signer_wallet *wallet;
+	struct signer_factor *factor;
+	bool listed = false;
+	enum status status = signer_await_wallet(job, query->after, &wallet);
+
+	if (status == STATUS_NOT_FOUND ||
+	    (status == STATUS_OK && !may_see(job, &wallet->record, query->key)))
+		return not_visible(job);
+	if (status != STATUS_OK)
+		return status;
+	if (query->topic == AUTHZ_QUERY_PENDING) {
+		for (size_t i = 0; i < wallet->record.pending_count; i++)
+			listed |= memcmp(wallet->record.pending[i].change, query->target, 32) == 0;
+		return listed ? signer_pending_query(job, query) : not_visible(job);
+	}
+	for (size_t i = 0; i < wallet->record.user_key_count; i++)
+		listed |= memcmp(wallet->record.user_keys[i].key, query->target, 32) == 0;
+	status = listed ? signer_await_factor(job, query->target, &factor) : STATUS_NOT_FOUND;
+	if (status == STATUS_NOT_FOUND)
+		return not_visible(job);
+	if (status != STATUS_OK)
+		return status;
+	answer.kind = factor->record.kind;
+	memcpy(answer.id, factor->record.id, 32);
+	answer.credential = bytes_of(factor->record.credential, factor->record.credential_len);
+	answer.backup_eligible = factor->record.backup_eligible;
+	return authz_factor_answer_put(&answer, &job->answer);
+}
+
 enum status signer_answer_query(struct signer_change *job, struct bytes payload)
 {
 	struct authz_query query;
@@ -379,15 +412,23 @@ enum status signer_answer_query(struct signer_change *job, struct bytes payload)
 	    memcmp(query.deployment, job->signer->deployment, 32) != 0)
 		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
 		                     "not a question to this deployment signed by its key");
-	switch ((enum authz_query_topic)query.topic) {
+	return signer_answer_topic(job, &query);
+}
+
+enum status signer_answer_topic(struct signer_change *job, const struct authz_query *query)
+{
+	switch ((enum authz_query_topic)query->topic) {
 	case AUTHZ_QUERY_WALLETS:
-		return query_wallets(job, &query);
+		return query_wallets(job, query);
 	case AUTHZ_QUERY_WALLET:
-		return query_wallet(job, &query);
+		return query_wallet(job, query);
 	case AUTHZ_QUERY_GRANT:
-		return query_grant(job, &query);
+		return query_grant(job, query);
 	case AUTHZ_QUERY_CLIENT:
-		return query_client(job, &query);
+		return query_client(job, query);
+	case AUTHZ_QUERY_PENDING:
+	case AUTHZ_QUERY_FACTOR:
+		return query_of_wallet(job, query);
 	case AUTHZ_QUERY_COUNT:
 		break;
 	}

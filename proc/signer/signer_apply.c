@@ -8,13 +8,13 @@
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
 
 /* The wallet's next version, bound to what its user signed. */
-static void advance(struct signer_change *job, struct authz_wallet_record *wallet)
+void signer_advance(struct signer_change *job, struct authz_wallet_record *wallet)
 {
 	authz_authority_next(wallet->authority, buffer_bytes(&job->signed_text), wallet->authority);
 	wallet->version++;
 }
 
-static enum status answer_done(struct signer_change *job, uint64_t batch, struct bytes birth)
+enum status signer_answer_done(struct signer_change *job, uint64_t batch, struct bytes birth)
 {
 	enum status status = signer_await_commit(job, batch);
 	static struct authz_submit_answer answer;
@@ -52,11 +52,16 @@ static enum status check_birth(struct signer_change *job, const struct authz_bir
 	if (status != STATUS_NOT_FOUND)
 		return status;
 	for (size_t i = 0; i < body->user_key_count; i++) {
-		if (!keys_public_is_strong(body->user_keys[i].key))
+		const uint8_t *key = body->user_keys[i].key;
+
+		if (body->user_keys[i].kind == AUTHZ_KEY_TOTP)
+			continue;
+		if (body->user_keys[i].kind == AUTHZ_KEY_PASSKEY_ED25519)
+			key = body->user_key_data[i].public_key.data;
+		if (body->user_keys[i].kind == AUTHZ_KEY_ED25519 && !keys_public_is_strong(key))
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "user key %zu is not a sound ed25519 key", i + 1);
-		status =
-		    signer_await_index(job, CALL_STORE_VALUE_ADDRESS, body->user_keys[i].key, id);
+		status = signer_await_index(job, CALL_STORE_VALUE_ADDRESS, key, id);
 		if (status == STATUS_OK)
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "user key %zu is a wallet of this deployment", i + 1);
@@ -182,6 +187,9 @@ static enum status make_wallet(struct signer_change *job, size_t at)
 	memcpy(wallet->id, job->change.entries[at].wallet, 32);
 	memcpy(wallet->name, body.name.data, body.name.len);
 	memcpy(wallet->recovery, body.recovery, 32);
+	wallet->delay_s = body.delays.delay_s;
+	wallet->export_delay_s =
+	    body.delays.has_export_delay ? body.delays.export_delay_s : AUTHZ_EXPORT_DELAY_S;
 	memcpy(wallet->user_keys, body.user_keys, sizeof(wallet->user_keys));
 	for (size_t i = body.user_key_count; i < LIMIT_USER_KEYS_MAX; i++)
 		memset(&wallet->user_keys[i], 0, sizeof(wallet->user_keys[i]));
@@ -193,7 +201,7 @@ static enum status make_wallet(struct signer_change *job, size_t at)
 		                     "wallet %zu has the address of another one of this change, "
 		                     "or one of its user keys",
 		                     at + 1);
-	advance(job, wallet);
+	signer_advance(job, wallet);
 	*row = (struct authz_birth_row){.imported = wallet->origin == AUTHZ_ORIGIN_IMPORTED,
 	                                .user_key_count = wallet->user_key_count,
 	                                .has_recovery = wallet->has_recovery};
@@ -216,15 +224,15 @@ static enum status make_wallet(struct signer_change *job, size_t at)
 /* Who wants to list his wallets finds them under his key: rows of 32-byte ids. Makes the new list;
  * `*ret_ids` stays empty when there is none to write (a damaged or very long one stays as it is;
  * wallets are found by name). */
-static enum status make_user_list(struct signer_change *job, uint8_t ret_hash[32],
-                                  struct bytes *ret_ids)
+enum status signer_list_wallets(struct signer_change *job, const struct authz_user_key *key,
+                                uint8_t ret_hash[32], struct bytes *ret_ids)
 {
 	struct signer *signer = job->signer;
 	struct signer_blob *list = NULL;
 	struct buffer ids = {job->area, sizeof(job->area), 0};
 	enum status status;
 
-	signer_state_user_hash(&job->wallets[0].user_keys[0], ret_hash);
+	signer_state_user_hash(key, ret_hash);
 	status = signer_await_user(job, ret_hash, &list);
 	if (status == STATUS_CORRUPT)
 		return STATUS_OK;
@@ -260,6 +268,7 @@ static uint64_t put_births(struct signer_change *job, const uint8_t list_hash[32
 			                 id);
 		batch = signer_state_put_wallet(state, wallet);
 	}
+	signer_factors_put_brought(job);
 	if (list.len != 0)
 		batch = signer_state_put(state, CALL_STORE_VALUE_USER, list_hash, list);
 	return batch;
@@ -288,13 +297,15 @@ static enum status apply_birth(struct signer_change *job)
 		if (status != STATUS_OK)
 			return status;
 	}
-	status = make_user_list(job, list_hash, &list);
+	status = signer_list_wallets(job, &job->wallets[0].user_keys[0], list_hash, &list);
 	if (status != STATUS_OK)
 		return status;
-	status = signer_await_room(job, (3 + LIMIT_USER_KEYS_MAX) * count + 1,
-	                           count * (RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-	                                    (2 + LIMIT_USER_KEYS_MAX) * RECORD_ROOM(32)) +
-	                               RECORD_ROOM(sizeof(job->area)));
+	status =
+	    signer_await_room(job, (3 + LIMIT_USER_KEYS_MAX) * count + 1 + 2 * SIGNER_BROUGHT_MAX,
+	                      count * (RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
+	                               (2 + LIMIT_USER_KEYS_MAX) * RECORD_ROOM(32)) +
+	                          RECORD_ROOM(sizeof(job->area)) +
+	                          SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
 	if (status != STATUS_OK)
 		return status;
 	batch = put_births(job, list_hash, list);
@@ -307,7 +318,7 @@ static enum status apply_birth(struct signer_change *job)
 	status =
 	    authz_birth_answer_put(&job->birth, signer_vault_deployment(signer->vault), &birth);
 	CHECK(status == STATUS_OK);
-	return answer_done(job, batch, buffer_bytes(&birth));
+	return signer_answer_done(job, batch, buffer_bytes(&birth));
 }
 
 /* ---- grants ---- */
@@ -457,7 +468,7 @@ static enum status apply_grant(struct signer_change *job)
 		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
 		fill_grant(job, i, &body);
 		first_leases(job);
-		advance(job, &job->wallets[i]);
+		signer_advance(job, &job->wallets[i]);
 		for (size_t j = 0; j < body.pin_count; j++)
 			signer_state_put(&signer->state, CALL_STORE_VALUE_TABLE, body.pins[j].hash,
 			                 authz_table_find(&job->given, &body.pins[j])->addresses);
@@ -477,7 +488,7 @@ static enum status apply_grant(struct signer_change *job)
 			signer_state_forget(&signer->state, CALL_STORE_VALUE_TABLE,
 			                    body.pins[j].hash);
 	}
-	return answer_done(job, batch, bytes_of(NULL, 0));
+	return signer_answer_done(job, batch, bytes_of(NULL, 0));
 }
 
 /* ---- less power ---- */
@@ -536,18 +547,19 @@ static enum status answer_revoked(struct signer_change *job)
 }
 
 /* In force in memory now, written by itself, answered when durable. */
-static enum status lower_wallets(struct signer_change *job)
+enum status signer_lower_wallets(struct signer_change *job)
 {
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		advance(job, &job->wallets[i]);
+		signer_advance(job, &job->wallets[i]);
 		if (signer_state_lower_wallet(&job->signer->state, &job->wallets[i]) != STATUS_OK)
 			return signer_refuse(job, CALL_RESULT_OVERLOADED,
 			                     "too many such changes wait for the store");
 	}
 	if (signer_await_held(job) != STATUS_OK)
 		return STATUS_REFUSED;
-	return job->change.action == AUTHZ_ACTION_REVOKE ? answer_revoked(job)
-	                                                 : answer_done(job, 0, bytes_of(NULL, 0));
+	return job->change.action == AUTHZ_ACTION_REVOKE
+	           ? answer_revoked(job)
+	           : signer_answer_done(job, 0, bytes_of(NULL, 0));
 }
 
 /* Revoke and freeze act at once, on the cached record that tickets look at; then durably. */
@@ -555,12 +567,14 @@ static enum status apply_less(struct signer_change *job)
 {
 	/* All or none: what can be refused is refused before the first takes effect. */
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		if (job->change.action == AUTHZ_ACTION_FREEZE)
+		if (job->change.action == AUTHZ_ACTION_FREEZE) {
 			job->wallets[i].frozen = true;
-		else if (revoke(job, i) != STATUS_OK)
+			job->wallets[i].pending_count = 0; /* what waits does not thaw it */
+		} else if (revoke(job, i) != STATUS_OK) {
 			return STATUS_REFUSED;
+		}
 	}
-	return lower_wallets(job);
+	return signer_lower_wallets(job);
 }
 
 /* Writes the wallets of the change, and shows them to tickets once that is durable. */
@@ -577,7 +591,7 @@ static enum status apply_more(struct signer_change *job, bool limit)
 	if (status != STATUS_OK)
 		return status;
 	for (size_t i = 0; i < count; i++) {
-		advance(job, &job->wallets[i]);
+		signer_advance(job, &job->wallets[i]);
 		batch = signer_state_put_wallet(&signer->state, &job->wallets[i]);
 	}
 	if (limit)
@@ -585,7 +599,7 @@ static enum status apply_more(struct signer_change *job, bool limit)
 	job->unsettled =
 	    (struct signer_unsettled){.batch = batch, .wallets = count, .limit = limit};
 	status = signer_await_commit(job, batch);
-	return status == STATUS_OK ? answer_done(job, batch, bytes_of(NULL, 0)) : status;
+	return status == STATUS_OK ? signer_answer_done(job, batch, bytes_of(NULL, 0)) : status;
 }
 
 static enum status apply_unfreeze(struct signer_change *job)
@@ -642,6 +656,22 @@ static enum status set_caps(struct signer_change *job, const struct authz_limit_
 	return STATUS_OK;
 }
 
+enum status signer_limit_grows(struct signer_change *job, bool *ret_grows)
+{
+	static struct authz_limit_body body;
+	struct signer_grant *grant;
+
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
+		if (find_limited(job, i, &body, &grant) != STATUS_OK)
+			return STATUS_REFUSED;
+		job->grant = grant->record;
+		if (set_caps(job, &body, &job->grant, ret_grows) != STATUS_OK)
+			return STATUS_REFUSED;
+	}
+	return STATUS_OK;
+}
+
 /* Lower caps are in force at once; a higher one is a new promise of the user: for the state that he
  * saw, one wallet at a time, and only when durable. */
 static enum status apply_limit(struct signer_change *job)
@@ -651,14 +681,8 @@ static enum status apply_limit(struct signer_change *job)
 	struct signer_grant *grant;
 	bool grows = false;
 
-	for (size_t i = 0; i < count; i++) {
-		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
-		if (find_limited(job, i, &body, &grant) != STATUS_OK)
-			return STATUS_REFUSED;
-		job->grant = grant->record;
-		if (set_caps(job, &body, &job->grant, &grows) != STATUS_OK)
-			return STATUS_REFUSED;
-	}
+	if (signer_limit_grows(job, &grows) != STATUS_OK)
+		return STATUS_REFUSED;
 	if (grows && (count != 1 || !job->change.entries[0].has_previous))
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "a limit that grows is changed alone, and names the state it "
@@ -674,7 +698,7 @@ static enum status apply_limit(struct signer_change *job)
 			return signer_refuse(job, CALL_RESULT_OVERLOADED,
 			                     "too many such changes wait for the store");
 	}
-	return lower_wallets(job);
+	return signer_lower_wallets(job);
 }
 
 enum status signer_apply(struct signer_change *job)
@@ -693,8 +717,11 @@ enum status signer_apply(struct signer_change *job)
 	case AUTHZ_ACTION_LIMIT:
 		return apply_limit(job);
 	case AUTHZ_ACTION_FACTOR:
+		return signer_apply_factor(job);
 	case AUTHZ_ACTION_EXPORT:
+		return signer_apply_export(job);
 	case AUTHZ_ACTION_CANCEL:
+		return signer_pending_cancel(job);
 	case AUTHZ_ACTION_COUNT:
 		break;
 	}

@@ -25,7 +25,9 @@ struct signer_change *signer_change_new(struct signer *signer)
 	job->module = new_buffer(LIMIT_MODULE_MAX);
 	job->texts = new_buffer(LIMIT_CHANGE_WALLETS_MAX * 1024 + LIMIT_DESCRIPTION_MAX);
 	job->description = new_buffer(LIMIT_DESCRIPTION_MAX);
-	job->signed_text = new_buffer(AUTHZ_SIGNED_TEXT_MAX);
+	job->signed_text = new_buffer(LIMIT_CHANGE_MAX);
+	job->other_text = new_buffer(AUTHZ_SIGNED_TEXT_MAX);
+	job->late = new_buffer(AUTHZ_PENDING_RECORD_MAX);
 	job->answer = new_buffer(2 * AUTHZ_BIRTH_MAX);
 	job->message = new_buffer(CALL_CHANGE_SLOT_BYTES);
 	return job;
@@ -54,7 +56,7 @@ enum status signer_refuse(struct signer_change *job, enum call_result result, co
 /* ---- waiting ---- */
 
 /* One turn of everything else; false when this job has taken too long. */
-static bool turn(struct signer_change *job)
+bool signer_change_turn(struct signer_change *job)
 {
 	if (job->signer->now_ms - job->began_ms > SIGNER_CHANGE_DEADLINE_MS) {
 		signer_refuse(job, CALL_RESULT_OVERLOADED,
@@ -83,7 +85,7 @@ enum status signer_await_wallet(struct signer_change *job, const uint8_t id[32],
 	enum status status;
 
 	while ((status = signer_state_wallet(&job->signer->state, id, ret_wallet)) == STATUS_BUSY)
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
 }
@@ -94,7 +96,7 @@ enum status signer_await_client(struct signer_change *job, const uint8_t id[32],
 	enum status status;
 
 	while ((status = signer_state_client(&job->signer->state, id, ret_client)) == STATUS_BUSY)
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
 }
@@ -105,7 +107,30 @@ enum status signer_await_grant(struct signer_change *job, const uint8_t id[32],
 	enum status status;
 
 	while ((status = signer_state_grant(&job->signer->state, id, ret_grant)) == STATUS_BUSY)
-		if (!turn(job))
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	return settle(job, status);
+}
+
+enum status signer_await_factor(struct signer_change *job, const uint8_t id[32],
+                                struct signer_factor **ret_factor)
+{
+	enum status status;
+
+	while ((status = signer_state_factor(&job->signer->state, id, ret_factor)) == STATUS_BUSY)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	return settle(job, status);
+}
+
+enum status signer_await_pending(struct signer_change *job, const uint8_t hash[32],
+                                 struct signer_blob **ret_pending)
+{
+	enum status status;
+
+	while ((status = signer_state_pending(&job->signer->state, hash, ret_pending)) ==
+	       STATUS_BUSY)
+		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
 }
@@ -127,7 +152,7 @@ enum status signer_await_index(struct signer_change *job, uint32_t kind, const u
 			status = signer_state_by_token(state, key, ret_id);
 		if (status != STATUS_BUSY)
 			return settle(job, status);
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	}
 }
@@ -138,7 +163,7 @@ enum status signer_await_user(struct signer_change *job, const uint8_t hash[32],
 	enum status status;
 
 	while ((status = signer_state_user(&job->signer->state, hash, ret_list)) == STATUS_BUSY)
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return status == STATUS_CORRUPT ? status : settle(job, status);
 }
@@ -149,7 +174,7 @@ enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
 	enum status status;
 
 	while ((status = signer_state_meta(&job->signer->state, id, ret_meta)) == STATUS_BUSY)
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
 }
@@ -157,7 +182,7 @@ enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes)
 {
 	while (!signer_store_room(job->signer->store, ops, bytes))
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return STATUS_OK;
 }
@@ -165,7 +190,7 @@ enum status signer_await_room(struct signer_change *job, size_t ops, size_t byte
 enum status signer_await_commit(struct signer_change *job, uint64_t batch)
 {
 	while (signer_store_committed(job->signer->store) < batch)
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
 			                     "the store has not confirmed the change; ask for its "
 			                     "state before trying again");
@@ -176,11 +201,35 @@ enum status signer_await_commit(struct signer_change *job, uint64_t batch)
 enum status signer_await_held(struct signer_change *job)
 {
 	while (signer_state_held(&job->signer->state) != 0)
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
 			                     "it is in force; the store has not confirmed it, so "
 			                     "a stop of the machine now could lose it");
 	return STATUS_OK;
+}
+
+/* Whoever became a user key is found by it from now on; and his list is another one. */
+static void settle_factors(struct signer_change *job)
+{
+	struct signer_state *state = &job->signer->state;
+
+	for (size_t i = 0; i < job->unsettled.wallets; i++) {
+		const struct authz_wallet_record *wallet = &job->wallets[i];
+
+		for (size_t j = 0; j < wallet->user_key_count; j++) {
+			uint8_t hash[32];
+
+			signer_state_install_index(state, CALL_STORE_VALUE_USER_KEY,
+			                           wallet->user_keys[j].key, wallet->id);
+			signer_state_user_hash(&wallet->user_keys[j], hash);
+			signer_state_forget(state, CALL_STORE_VALUE_USER, hash);
+		}
+	}
+	for (size_t i = 0; i < job->factors.brought_count; i++)
+		if (job->factors.brought[i].kind == AUTHZ_KEY_PASSKEY_ED25519)
+			signer_state_forget(state, CALL_STORE_VALUE_USER_KEY,
+			                    job->factors.brought[i].public_key);
+	signer_factors_install_brought(job);
 }
 
 static void settle_births(struct signer_change *job)
@@ -195,12 +244,8 @@ static void settle_births(struct signer_change *job)
 		signer_state_install_index(state, CALL_STORE_VALUE_NAME, hash, wallet->id);
 		signer_state_install_index(state, CALL_STORE_VALUE_ADDRESS, wallet->address,
 		                           wallet->id);
-		for (size_t j = 0; j < wallet->user_key_count; j++)
-			signer_state_install_index(state, CALL_STORE_VALUE_USER_KEY,
-			                           wallet->user_keys[j].key, wallet->id);
-		signer_state_user_hash(&wallet->user_keys[0], hash);
-		signer_state_forget(state, CALL_STORE_VALUE_USER, hash);
 	}
+	settle_factors(job);
 }
 
 bool signer_settle(struct signer_change *job)
@@ -214,6 +259,8 @@ bool signer_settle(struct signer_change *job)
 		return false;
 	if (open->births)
 		settle_births(job);
+	else if (open->factors)
+		settle_factors(job);
 	for (size_t i = 0; i < open->wallets; i++) {
 		const struct authz_wallet_record *wallet = &job->wallets[i];
 
@@ -299,7 +346,7 @@ static enum status run(struct signer_change *job, const uint8_t hash[32])
 	keys_random(job->run.ticket, sizeof(job->run.ticket));
 	job->run_done = false;
 	while (signer_check_begin(signer->check, &job->run, signer->now_ms) != STATUS_OK)
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	while (!job->run_done) /* bounded by the verifier's own deadline */
 		signer_turn(signer);
@@ -454,14 +501,14 @@ enum status signer_describe(struct signer_change *job)
 /* ---- one change ---- */
 
 /* Loads the wallets of the change; those that are to be born must not be there. */
-static enum status load_wallets(struct signer_change *job)
+enum status signer_load_wallets(struct signer_change *job)
 {
 	bool is_birth = authz_action_is_birth(job->change.action);
 
 	/* Whole records are made from those in memory: what was lowered there is written first. */
 	while (!authz_action_reduces(job->change.action) &&
 	       signer_state_unwritten(&job->signer->state) != 0)
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		struct signer_wallet *wallet;
@@ -495,7 +542,7 @@ static enum status take_change(struct signer_change *job, struct bytes payload)
 	if (job->change.expires_s <= signer_time_read(&signer->time).high_s)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the change has expired; prepare it anew");
-	return load_wallets(job);
+	return signer_load_wallets(job);
 }
 
 static enum status prepare(struct signer_change *job, struct bytes payload)
@@ -509,39 +556,16 @@ static enum status prepare(struct signer_change *job, struct bytes payload)
 	return status;
 }
 
-static bool is_user_key(const struct authz_wallet_record *wallet, const struct authz_user_key *key)
-{
-	for (size_t i = 0; i < wallet->user_key_count; i++)
-		if (wallet->user_keys[i].kind == key->kind &&
-		    memcmp(wallet->user_keys[i].key, key->key, 32) == 0)
-			return true;
-	return false;
-}
-
-/* Who signed may sign for every wallet in the list, and the state is the one it was made for. */
-static enum status check_authority(struct signer_change *job)
+/* The state is the one that the change was made for. */
+static enum status check_state(struct signer_change *job)
 {
 	const struct authz_change *change = &job->change;
-	const struct authz_user_key *key = &job->given.signatures[0].key;
 
 	for (size_t i = 0; i < change->entry_count; i++) {
 		const struct authz_change_entry *entry = &change->entries[i];
-		struct authz_birth_body body;
 
-		if (authz_action_is_birth(change->action)) {
-			if (authz_birth_take(entry->body, change->action == AUTHZ_ACTION_IMPORT,
-			                     &body) != STATUS_OK)
-				return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
-				                     "bad body");
-			if (body.user_keys[0].kind != key->kind ||
-			    memcmp(body.user_keys[0].key, key->key, 32) != 0)
-				return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-				                     "a new wallet's first user key must sign");
+		if (authz_action_is_birth(change->action))
 			continue;
-		}
-		if (!is_user_key(&job->wallets[i], key))
-			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-			                     "this key is not a user key of wallet %zu", i + 1);
 		if (entry->has_previous &&
 		    memcmp(entry->previous, job->wallets[i].authority, 32) != 0)
 			return signer_refuse(
@@ -560,29 +584,20 @@ static enum status submit(struct signer_change *job, struct bytes payload)
 {
 	enum status status = take_change(job, payload);
 
-	if (status != STATUS_OK)
-		return status;
-	if (job->given.signature_count != 1)
-		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-		                     "exactly one user signature is taken");
-	status = check_authority(job);
+	/* Who may do it at all comes first: what is said of a wallet's state is for those. */
+	if (status == STATUS_OK)
+		status = signer_factors_rule(job);
+	if (status == STATUS_OK)
+		status = check_state(job);
 	if (status == STATUS_OK)
 		status = signer_describe(job);
-	if (status != STATUS_OK)
-		return status;
-	job->signed_text.len = 0;
-	status = authz_text_verify(&job->change, job->given.change, buffer_bytes(&job->description),
-	                           &job->given.signatures[0], &job->signed_text);
-	if (status == STATUS_REFUSED)
-		return signer_refuse(job, CALL_RESULT_CONFLICT,
-		                     "the text that was signed is not the one that is true now; "
-		                     "prepare the change anew");
-	if (status != STATUS_OK)
-		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-		                     "the signature does not fit key, change and text");
+	if (status == STATUS_OK)
+		status = signer_factors_verify(job);
 	/* Rendering the text took turns; nothing else changes wallets meanwhile, for changes are
 	 * worked on one at a time. */
-	return signer_apply(job);
+	if (status != STATUS_OK)
+		return status;
+	return job->factors.delay_s != 0 ? signer_pending_begin(job) : signer_apply(job);
 }
 
 /* ---- requests ---- */
@@ -602,6 +617,14 @@ static enum status dispatch(struct signer_change *job, uint32_t kind, struct byt
 		return signer_obey_operator(job, payload);
 	case CALL_CHANGE_QUERY:
 		return signer_answer_query(job, payload);
+	case CALL_CHANGE_COMPLETE:
+		return signer_pending_complete(job, payload);
+	case CALL_CHANGE_SESSION:
+		return signer_open_session(job, payload);
+	case CALL_CHANGE_READ:
+		return signer_read(job, payload);
+	case CALL_CHANGE_ENROLL:
+		return signer_enroll(job, payload);
 	default:
 		return signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown request");
 	}
@@ -636,7 +659,7 @@ enum status signer_change_request(struct signer *signer, struct bytes message)
 	status = STATUS_OK;
 	/* An operator's command takes effect whatever the store does. */
 	while (status == STATUS_OK && head.kind != CALL_CHANGE_OPERATOR && !signer_settle(job))
-		if (!turn(job)) /* an earlier change, whose answer was given up */
+		if (!signer_change_turn(job)) /* an earlier change, whose answer was given up */
 			status = STATUS_REFUSED;
 	if (status == STATUS_OK)
 		status =
@@ -656,5 +679,8 @@ enum status signer_change_request(struct signer *signer, struct bytes message)
 	CHECK(buffer_put(&job->message, bytes_of(&reply, sizeof(reply))) == STATUS_OK &&
 	      buffer_put(&job->message, buffer_bytes(&job->answer)) == STATUS_OK);
 	send_answer(signer, job);
+	/* ENROLL and SESSION answer with secrets. */
+	secret_wipe(job->answer.data, job->answer.len);
+	secret_wipe(job->message.data, job->message.len);
 	return STATUS_OK;
 }

@@ -35,7 +35,7 @@ struct signer_budget {
 struct signer_unsettled {
 	uint64_t batch; /* 0: nothing */
 	size_t wallets; /* of job->wallets */
-	bool births, grants, client, limit;
+	bool births, grants, client, limit, factors;
 };
 
 struct signer_change {
@@ -46,6 +46,7 @@ struct signer_change {
 	struct signer_refusal refusal;
 	struct authz_signed_change given;
 	struct authz_change change;
+	struct signer_factors factors; /* what was given with it */
 	struct authz_wallet_record wallets[LIMIT_CHANGE_WALLETS_MAX];
 	struct authz_shown shown[LIMIT_CHANGE_WALLETS_MAX];
 	struct authz_grant_record grant; /* being made or changed */
@@ -64,7 +65,8 @@ struct signer_change {
 	size_t learned_len;
 	struct buffer module; /* bytes of a module being added */
 	struct buffer texts;  /* module texts of this change, and escape copies */
-	struct buffer description, signed_text, answer, message;
+	struct buffer description, signed_text, other_text, answer, message;
+	struct buffer late; /* a change that waited */
 	struct signer *signer;
 };
 
@@ -84,6 +86,10 @@ enum status signer_await_client(struct signer_change *job, const uint8_t id[32],
                                 struct signer_client **ret_client);
 enum status signer_await_grant(struct signer_change *job, const uint8_t id[32],
                                struct signer_grant **ret_grant);
+enum status signer_await_factor(struct signer_change *job, const uint8_t id[32],
+                                struct signer_factor **ret_factor);
+enum status signer_await_pending(struct signer_change *job, const uint8_t hash[32],
+                                 struct signer_blob **ret_pending);
 enum status signer_await_index(struct signer_change *job, uint32_t kind, const uint8_t key[32],
                                uint8_t ret_id[32]);
 /* signer_await_user finds the list of a user key's wallets; damage is STATUS_CORRUPT. */
@@ -107,9 +113,36 @@ enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32
 enum status signer_describe(struct signer_change *job);
 /* signer_apply carries out a verified change and fills the answer. */
 enum status signer_apply(struct signer_change *job);
+/* signer_limit_grows tells whether a LIMIT makes any cap larger. */
+enum status signer_limit_grows(struct signer_change *job, bool *ret_grows);
+/* What its files share of carrying out: the wallet's next version; the answer when batch is
+ * durable; records with less power, in force now; records with more, in force when durable. */
+void signer_advance(struct signer_change *job, struct authz_wallet_record *wallet);
+enum status signer_answer_done(struct signer_change *job, uint64_t batch, struct bytes birth);
+enum status signer_lower_wallets(struct signer_change *job);
+/* signer_load_wallets loads the records of the change's wallets into job->wallets. */
+enum status signer_load_wallets(struct signer_change *job);
+/* Changes that wait (signer_pending.c). _begin keeps a verified change for its delay; _complete
+ * carries one out whose time has come; _cancel takes it out of the wallet's list. */
+enum status signer_pending_begin(struct signer_change *job);
+enum status signer_pending_complete(struct signer_change *job, struct bytes payload);
+enum status signer_pending_cancel(struct signer_change *job);
+enum status signer_pending_query(struct signer_change *job, const struct authz_query *query);
+/* signer_apply_factor and signer_apply_export: FACTOR and EXPORT, in their own files. */
+enum status signer_apply_factor(struct signer_change *job);
+enum status signer_apply_export(struct signer_change *job);
+/* signer_export_again seals the key of an export that was done, for the same recipient. */
+enum status signer_export_again(struct signer_change *job);
+/* signer_change_turn is one turn of everything else; false, and refused, when it takes too long. */
+bool signer_change_turn(struct signer_change *job);
+/* signer_list_wallets adds the wallets of the change to the list of what a key may change. */
+enum status signer_list_wallets(struct signer_change *job, const struct authz_user_key *key,
+                                uint8_t ret_hash[32], struct bytes *ret_ids);
 enum status signer_add_module(struct signer_change *job, struct bytes module);
 enum status signer_add_credential(struct signer_change *job, struct bytes payload);
 enum status signer_obey_operator(struct signer_change *job, struct bytes payload);
 enum status signer_answer_query(struct signer_change *job, struct bytes payload);
+/* signer_answer_topic answers for a key that was verified. */
+enum status signer_answer_topic(struct signer_change *job, const struct authz_query *query);
 
 #endif

@@ -175,6 +175,8 @@ static void write_receipt(struct signer_sign *sign, struct signer_ticket *ticket
 	receipt.flags = AUTHZ_RECEIPT_BRIDGE_TRUSTED;
 	if (ticket->wallet->record.origin == AUTHZ_ORIGIN_IMPORTED)
 		receipt.flags |= AUTHZ_RECEIPT_IMPORTED;
+	if (ticket->wallet->record.exported != 0)
+		receipt.flags |= AUTHZ_RECEIPT_EXPORTED;
 	if (ticket->uses_nonce)
 		receipt.flags |= AUTHZ_RECEIPT_NONCE;
 	memcpy(receipt.wallet, ticket->wallet->record.id, 32);

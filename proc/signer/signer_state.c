@@ -47,6 +47,8 @@ void signer_state_init(struct signer_state *state, const struct signer_vault *va
 	signer_cache_init(&state->users, SIGNER_USERS_CACHED, sizeof(struct signer_blob));
 	signer_cache_init(&state->user_keys, SIGNER_CLIENTS_CACHED, sizeof(struct signer_index));
 	signer_cache_init(&state->metas, 4, sizeof(struct signer_blob));
+	signer_cache_init(&state->factors, SIGNER_FACTORS_CACHED, sizeof(struct signer_factor));
+	signer_cache_init(&state->pending, SIGNER_PENDING_CACHED, sizeof(struct signer_blob));
 	state->plain = new_buffer(SIGNER_RECORD_MAX);
 	state->sealed = new_buffer(SIGNER_RECORD_MAX + KEYS_AEAD_OVERHEAD_LEN);
 }
@@ -189,6 +191,23 @@ enum status signer_state_meta(struct signer_state *state, const uint8_t id[32],
 	return look_up_blob(state, &state->metas, CALL_STORE_VALUE_META, id, ret_meta);
 }
 
+enum status signer_state_pending(struct signer_state *state, const uint8_t hash[32],
+                                 struct signer_blob **ret_pending)
+{
+	return look_up_blob(state, &state->pending, CALL_STORE_VALUE_PENDING, hash, ret_pending);
+}
+
+enum status signer_state_factor(struct signer_state *state, const uint8_t id[32],
+                                struct signer_factor **ret_factor)
+{
+	void *entry = NULL;
+	enum status status = look_up(state, &state->factors, CALL_STORE_VALUE_FACTOR, id, &entry);
+
+	if (status == STATUS_OK)
+		*ret_factor = (struct signer_factor *)entry;
+	return status;
+}
+
 enum status signer_state_table(struct signer_state *state, const uint8_t hash[32],
                                struct signer_blob **ret_table)
 {
@@ -223,6 +242,10 @@ static struct signer_cache *cache_of(struct signer_state *state, uint32_t kind)
 		return &state->metas;
 	case CALL_STORE_VALUE_USER_KEY:
 		return &state->user_keys;
+	case CALL_STORE_VALUE_FACTOR:
+		return &state->factors;
+	case CALL_STORE_VALUE_PENDING:
+		return &state->pending;
 	default:
 		return NULL;
 	}
@@ -308,6 +331,7 @@ static enum status load_entry(struct signer_state *state, uint32_t kind, const u
 {
 	struct signer_wallet *wallet = (struct signer_wallet *)head;
 	struct signer_client *client = (struct signer_client *)head;
+	struct signer_factor *factor = (struct signer_factor *)head;
 	struct signer_blob *blob = (struct signer_blob *)head;
 	uint8_t hash[32];
 	enum status status;
@@ -323,6 +347,11 @@ static enum status load_entry(struct signer_state *state, uint32_t kind, const u
 		return status == STATUS_OK && memcmp(client->record.id, id, 32) == 0
 		           ? STATUS_OK
 		           : STATUS_CORRUPT;
+	case CALL_STORE_VALUE_FACTOR:
+		status = authz_factor_record_take(plain, &factor->record);
+		return status == STATUS_OK && memcmp(factor->record.id, id, 32) == 0
+		           ? STATUS_OK
+		           : STATUS_CORRUPT;
 	case CALL_STORE_VALUE_GRANT:
 	case CALL_STORE_VALUE_LEASE:
 		return load_grant(state, kind, id, plain, (struct signer_grant *)head);
@@ -330,9 +359,10 @@ static enum status load_entry(struct signer_state *state, uint32_t kind, const u
 	case CALL_STORE_VALUE_TABLE:
 	case CALL_STORE_VALUE_USER:
 	case CALL_STORE_VALUE_META:
+	case CALL_STORE_VALUE_PENDING:
 		keys_sha256(&plain, 1, hash);
 		if (plain.len > sizeof(blob->bytes) ||
-		    (kind != CALL_STORE_VALUE_USER && kind != CALL_STORE_VALUE_META &&
+		    ((kind == CALL_STORE_VALUE_MODULE || kind == CALL_STORE_VALUE_TABLE) &&
 		     memcmp(hash, id, 32) != 0))
 			return STATUS_CORRUPT;
 		memcpy(blob->bytes, plain.data, plain.len);
@@ -422,6 +452,27 @@ uint64_t signer_state_put_client(struct signer_state *state,
 	                        buffer_bytes(&state->plain));
 }
 
+uint64_t signer_state_put_factor(struct signer_state *state,
+                                 const struct authz_factor_record *factor)
+{
+	state->plain.len = 0;
+	CHECK(authz_factor_record_put(factor, &state->plain) == STATUS_OK);
+	return signer_state_put(state, CALL_STORE_VALUE_FACTOR, factor->id,
+	                        buffer_bytes(&state->plain));
+}
+
+void signer_state_install_factor(struct signer_state *state,
+                                 const struct authz_factor_record *record)
+{
+	struct signer_factor *factor =
+	    (struct signer_factor *)signer_cache_claim(&state->factors, record->id);
+
+	if (factor == NULL)
+		return;
+	factor->record = *record;
+	factor->head.state = SIGNER_CACHED_READY;
+}
+
 /* A changed record takes its place in the cache if there is room; else it is loaded when needed. */
 void signer_state_install_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *record)
@@ -492,6 +543,22 @@ enum status signer_state_lower_client(struct signer_state *state,
 	return STATUS_OK;
 }
 
+enum status signer_state_lower_factor(struct signer_state *state,
+                                      const struct authz_factor_record *record)
+{
+	struct signer_factor *factor;
+
+	if (state->hold_count == SIGNER_HOLDS_MAX)
+		return STATUS_BUSY;
+	factor = (struct signer_factor *)signer_cache_claim(&state->factors, record->id);
+	if (factor == NULL)
+		return STATUS_BUSY;
+	factor->record = *record;
+	factor->head.state = SIGNER_CACHED_READY;
+	hold(state, CALL_STORE_VALUE_FACTOR, &factor->head);
+	return STATUS_OK;
+}
+
 enum status signer_state_lower_grant(struct signer_state *state, struct signer_grant *grant)
 {
 	if (state->hold_count == SIGNER_HOLDS_MAX)
@@ -544,6 +611,9 @@ static void write_holds(struct signer_state *state)
 		else if (held->kind == CALL_STORE_VALUE_GRANT)
 			held->batch = signer_state_put_grant(
 			    state, &((const struct signer_grant *)entry)->record);
+		else if (held->kind == CALL_STORE_VALUE_FACTOR)
+			held->batch = signer_state_put_factor(
+			    state, &((const struct signer_factor *)entry)->record);
 		else
 			held->batch = signer_state_put_client(
 			    state, &((const struct signer_client *)entry)->record);

@@ -8,6 +8,7 @@
 #ifndef SIGNER_STATE_H
 #define SIGNER_STATE_H
 
+#include "authz_factor.h"
 #include "authz_record.h"
 #include "policy_request.h"
 #include "signer_cache.h"
@@ -20,6 +21,8 @@
 #define SIGNER_INDEXES_CACHED 16384
 #define SIGNER_MODULES_CACHED 32
 #define SIGNER_USERS_CACHED   16
+#define SIGNER_FACTORS_CACHED 1024
+#define SIGNER_PENDING_CACHED 2
 #define SIGNER_HOLDS_MAX      512
 #define SIGNER_RECORD_MAX     LIMIT_MODULE_MAX
 
@@ -64,6 +67,12 @@ struct signer_client {
 	struct authz_client_record record;
 };
 
+/* A passkey or TOTP secret. */
+struct signer_factor {
+	struct signer_cache_head head;
+	struct authz_factor_record record;
+};
+
 /* SHA-256 of a name, an address or a token -> id. */
 struct signer_index {
 	struct signer_cache_head head;
@@ -81,7 +90,7 @@ struct signer_state {
 	const struct signer_vault *vault;
 	struct signer_store *store;
 	struct signer_cache wallets, grants, clients, names, addresses, tokens, modules, tables,
-	    users, metas, user_keys;
+	    users, metas, user_keys, factors, pending;
 	/* Entries whose power became less: pinned until that is durable, so that the old power can
 	 * never be loaded again; written as soon as a batch has room. */
 	struct signer_hold {
@@ -128,6 +137,11 @@ MUST_USE enum status signer_state_module(struct signer_state *state, const uint8
 /* signer_state_user finds the list of wallets of a user key: rows of 32-byte ids. */
 MUST_USE enum status signer_state_user(struct signer_state *state, const uint8_t hash[32],
                                        struct signer_blob **ret_list);
+MUST_USE enum status signer_state_factor(struct signer_state *state, const uint8_t id[32],
+                                         struct signer_factor **ret_factor);
+/* signer_state_pending finds a waiting change's record by the change's hash. */
+MUST_USE enum status signer_state_pending(struct signer_state *state, const uint8_t hash[32],
+                                          struct signer_blob **ret_pending);
 MUST_USE enum status signer_state_meta(struct signer_state *state, const uint8_t id[32],
                                        struct signer_blob **ret_meta);
 MUST_USE enum status signer_state_table(struct signer_state *state, const uint8_t hash[32],
@@ -145,6 +159,10 @@ uint64_t signer_state_put_grant(struct signer_state *state, const struct authz_g
 uint64_t signer_state_put_lease(struct signer_state *state, const struct authz_lease_record *lease);
 uint64_t signer_state_put_client(struct signer_state *state,
                                  const struct authz_client_record *client);
+uint64_t signer_state_put_factor(struct signer_state *state,
+                                 const struct authz_factor_record *factor);
+void signer_state_install_factor(struct signer_state *state,
+                                 const struct authz_factor_record *factor);
 void signer_state_install_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *wallet);
 void signer_state_install_client(struct signer_state *state,
@@ -155,6 +173,9 @@ MUST_USE enum status signer_state_lower_wallet(struct signer_state *state,
                                                const struct authz_wallet_record *wallet);
 MUST_USE enum status signer_state_lower_client(struct signer_state *state,
                                                const struct authz_client_record *client);
+/* What a factor was used for it cannot be used for again: that is less power too. */
+MUST_USE enum status signer_state_lower_factor(struct signer_state *state,
+                                               const struct authz_factor_record *factor);
 /* signer_state_lower_grant takes the record of a cached grant whose caps were lowered in place. */
 MUST_USE enum status signer_state_lower_grant(struct signer_state *state,
                                               struct signer_grant *grant);

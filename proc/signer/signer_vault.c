@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer_vault.h"
 
+#include "authz_export.h"
 #include "authz_statement.h"
 #include "base_check.h"
 #include "base_limits.h"
+#include "call_store.h"
 #include "cbor_reader.h"
 #include "secret.h"
 
@@ -20,6 +22,8 @@ struct signer_vault {
 	struct keys_sign_key scratch;                      /* a wallet's key while it signs */
 	uint8_t seeds[LIMIT_CHANGE_WALLETS_MAX * 34 + 16]; /* of an import, while one is taken */
 	uint8_t seed[32], other_seed[32];
+	uint8_t written[AUTHZ_EXPORT_TEXT_MAX]; /* of an export, while it is sealed */
+	struct keys_totp totp;                  /* while a code is computed */
 };
 
 enum status signer_vault_new(struct signer_vault **ret_vault)
@@ -262,6 +266,61 @@ SENSITIVE enum status signer_vault_escape(const struct signer_vault *vault,
 	if (status == STATUS_OK)
 		status = authz_escape_seal(to, vault->deployment, wallet, key, ret_copy);
 	secret_wipe(key, sizeof(*key));
+	return status;
+}
+
+SENSITIVE enum status signer_vault_hand_over(struct signer_vault *vault, const uint8_t wallet[32],
+                                             struct bytes sealed,
+                                             const struct signer_handover *handover,
+                                             struct buffer *ret_sealed)
+{
+	struct buffer written = BUFFER_OF_ARRAY(vault->written);
+	struct keys_sign_key *key = &vault->scratch;
+	enum status status = open_key(vault, wallet, sealed, key);
+
+	if (status == STATUS_OK)
+		status = authz_export_write(key, handover->format, &written);
+	if (status == STATUS_OK)
+		status =
+		    authz_export_seal(handover->recipient, vault->deployment, wallet,
+		                      handover->change_hash, buffer_bytes(&written), ret_sealed);
+	SECRET_WIPE(vault->written);
+	secret_wipe(key, sizeof(*key));
+	return status;
+}
+
+/* A secret of its own kind: no record and no wallet's key opens in its place. */
+static struct place totp_place(const struct signer_vault *vault, const uint8_t id[32])
+{
+	return place_of(vault, CALL_STORE_VALUE_FACTOR, id);
+}
+
+SENSITIVE void signer_vault_totp_new(const struct signer_vault *vault, uint8_t ret_id[32],
+                                     struct keys_totp *ret_secret,
+                                     uint8_t ret_sealed[AUTHZ_SEALED_TOTP_LEN])
+{
+	struct buffer sealed = {ret_sealed, AUTHZ_SEALED_TOTP_LEN, 0};
+	struct place place;
+
+	keys_random(ret_id, 32);
+	keys_random(ret_secret->bytes, sizeof(ret_secret->bytes));
+	place = totp_place(vault, ret_id);
+	CHECK(keys_aead_seal(&vault->wallet_keys, bytes_of(&place, sizeof(place)),
+	                     BYTES_OF_ARRAY(ret_secret->bytes), &sealed) == STATUS_OK);
+}
+
+SENSITIVE enum status signer_vault_totp_code(struct signer_vault *vault, const uint8_t id[32],
+                                             const uint8_t sealed[AUTHZ_SEALED_TOTP_LEN],
+                                             uint64_t step, uint32_t *ret_code)
+{
+	struct place place = totp_place(vault, id);
+	struct buffer plain = BUFFER_OF_ARRAY(vault->totp.bytes);
+	enum status status = keys_aead_open(&vault->wallet_keys, bytes_of(&place, sizeof(place)),
+	                                    bytes_of(sealed, AUTHZ_SEALED_TOTP_LEN), &plain);
+
+	if (status == STATUS_OK)
+		*ret_code = keys_totp_code(&vault->totp, step);
+	SECRET_WIPE(vault->totp);
 	return status;
 }
 

@@ -3,7 +3,7 @@
  * The master key is random, made once (genesis) and kept sealed under HKDF(node share || second
  * share); the node share comes from the TPM, the second share is 32 zero bytes in unattended mode.
  * All else derives from the master (spec/keys.md); wallet keys are random and sealed under it. A
- * wallet key is in clear only inside signer_vault_sign and signer_vault_seal_key (S21).
+ * wallet key is in clear only inside signer_vault_sign, _hand_over and where it is made (S21).
  *
  * Nothing here leaves the page but signatures, MACs, sealed bytes, public keys and the TLS key that
  * the bridge needs. */
@@ -11,6 +11,7 @@
 #ifndef SIGNER_VAULT_H
 #define SIGNER_VAULT_H
 
+#include "authz_factor.h"
 #include "keys.h"
 #include "keys_hpke.h"
 #include "keys_tls.h"
@@ -71,6 +72,31 @@ MUST_USE enum status signer_vault_import_key(struct signer_vault *vault, const u
 MUST_USE enum status signer_vault_escape(const struct signer_vault *vault, const uint8_t wallet[32],
                                          struct bytes sealed, const uint8_t to[KEYS_PUBLIC_LEN],
                                          struct buffer *ret_copy);
+/* What an export is bound to (authz_export.h). */
+struct signer_handover {
+	uint8_t recipient[KEYS_PUBLIC_LEN];
+	uint8_t format; /* enum authz_export_format */
+	uint8_t change_hash[32];
+};
+
+/* signer_vault_hand_over appends the wallet's key, written as asked and HPKE-sealed to the
+ * recipient (S18). STATUS_CRYPTO for a recipient's key of small order, STATUS_CORRUPT for a key
+ * that is not this wallet's. The key is in clear in the guarded page alone. */
+MUST_USE enum status signer_vault_hand_over(struct signer_vault *vault, const uint8_t wallet[32],
+                                            struct bytes sealed,
+                                            const struct signer_handover *handover,
+                                            struct buffer *ret_sealed);
+
+/* signer_vault_totp_new makes a TOTP secret: `ret_secret`, to be shown once and wiped, and sealed
+ * for its id, which is how it is kept and comes back. */
+void signer_vault_totp_new(const struct signer_vault *vault, uint8_t ret_id[32],
+                           struct keys_totp *ret_secret, uint8_t ret_sealed[AUTHZ_SEALED_TOTP_LEN]);
+/* signer_vault_totp_code computes the code of a step; STATUS_CORRUPT when `sealed` was not made
+ * here for this id. */
+MUST_USE enum status signer_vault_totp_code(struct signer_vault *vault, const uint8_t id[32],
+                                            const uint8_t sealed[AUTHZ_SEALED_TOTP_LEN],
+                                            uint64_t step, uint32_t *ret_code);
+
 /* signer_vault_sign opens the wallet's key, signs exactly these bytes, wipes. STATUS_CORRUPT when
  * the sealed key is not this wallet's. */
 MUST_USE enum status signer_vault_sign(const struct signer_vault *vault, const uint8_t wallet[32],

@@ -1,3 +1,15 @@
+# Users: passkeys, second factors, changes that wait, export; with an authenticator in software.
+add_library(soft_passkey STATIC tests/people/soft_passkey.c)
+set(SOFT_USES base keys authz)
+target_include_directories(soft_passkey PUBLIC tests/people)
+target_link_libraries(soft_passkey PRIVATE ${SOFT_USES} awslc_crypto)
+_tests(people ${CMAKE_SOURCE_DIR}/tests/people/passkey_test.c "soft_passkey;${SOFT_USES};awslc_crypto")
+if(NOT CLAVIGER_SANITIZE)
+	_tests(people ${CMAKE_SOURCE_DIR}/tests/people/factor_test.c
+		"rig;supervisor_parts;soft_passkey;${RIG_USES};awslc_crypto")
+	add_dependencies(factor_test claviger-store claviger-verifier claviger-signer policy_transfer)
+endif()
+
 # What bots and people hold in their hands: the SDKs, the peers' clients, the API as its document says it.
 script_test(people_sdk GROUP people TIMEOUT 120 COMMAND node tests/people/sdk.mjs)
 script_test(people_clients GROUP people TIMEOUT 120 COMMAND node tests/people/clients.mjs)

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_factor.h"
+
+#include "base_check.h"
+#include "cbor_writer.h"
+#include "secret.h"
+
+static size_t public_key_len(uint8_t kind)
+{
+	return kind == AUTHZ_KEY_PASSKEY_P256 ? KEYS_P256_PUBLIC_LEN : KEYS_PUBLIC_LEN;
+}
+
+enum status authz_factor_record_put(const struct authz_factor_record *factor, struct buffer *out)
+{
+	bool is_passkey = authz_key_is_passkey(factor->kind);
+	struct cbor_writer w;
+
+	CHECK(is_passkey || factor->kind == AUTHZ_KEY_TOTP);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, is_passkey ? 6
+	                            : (size_t)4 + (factor->failures != 0) +
+	                                  (factor->blocked_until_s != 0));
+	cbor_put_key(&w, 1);
+	cbor_put_uint(&w, factor->kind);
+	cbor_put_key(&w, 2);
+	cbor_put_bytes_n(&w, factor->id, 32);
+	cbor_put_key(&w, 3);
+	cbor_put_uint(&w, factor->count);
+	if (is_passkey) {
+		cbor_put_key(&w, 4);
+		cbor_put_bytes_n(&w, factor->credential, factor->credential_len);
+		cbor_put_key(&w, 5);
+		cbor_put_bytes_n(&w, factor->public_key, public_key_len(factor->kind));
+		cbor_put_key(&w, 6);
+		cbor_put_bool(&w, factor->backup_eligible);
+	} else {
+		cbor_put_key(&w, 7);
+		cbor_put_bytes_n(&w, factor->sealed_secret, sizeof(factor->sealed_secret));
+		if (factor->failures != 0) {
+			cbor_put_key(&w, 8);
+			cbor_put_uint(&w, factor->failures);
+		}
+		if (factor->blocked_until_s != 0) {
+			cbor_put_key(&w, 9);
+			cbor_put_uint(&w, factor->blocked_until_s);
+		}
+	}
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+static void take_passkey(struct cbor_reader *r, struct authz_factor_record *factor)
+{
+	uint8_t id[32];
+	struct bytes credential;
+
+	cbor_take_key(r, 4);
+	credential = cbor_take_bytes(r, AUTHZ_CREDENTIAL_MAX);
+	factor->credential_len = (uint8_t)credential.len;
+	if (credential.len != 0)
+		memcpy(factor->credential, credential.data, credential.len);
+	cbor_take_key(r, 5);
+	cbor_take_bytes_n(r, factor->public_key, public_key_len(factor->kind));
+	cbor_take_key(r, 6);
+	factor->backup_eligible = cbor_take_bool(r);
+	authz_passkey_id(credential, id);
+	if (memcmp(id, factor->id, 32) != 0 || credential.len < AUTHZ_CREDENTIAL_MIN)
+		cbor_fail(r, STATUS_CORRUPT);
+}
+
+static uint64_t take_number_if(struct cbor_reader *r, uint64_t key)
+{
+	uint64_t value;
+
+	if (!cbor_take_key_if(r, key))
+		return 0;
+	value = cbor_take_uint(r, INT64_MAX);
+	if (value == 0)
+		cbor_fail(r, STATUS_CORRUPT);
+	return value;
+}
+
+static void take_totp(struct cbor_reader *r, struct authz_factor_record *factor)
+{
+	cbor_take_key(r, 7);
+	cbor_take_bytes_n(r, factor->sealed_secret, sizeof(factor->sealed_secret));
+	factor->failures = take_number_if(r, 8);
+	factor->blocked_until_s = take_number_if(r, 9);
+}
+
+enum status authz_factor_record_take(struct bytes bytes, struct authz_factor_record *ret_factor)
+{
+	struct authz_factor_record factor = {.kind = 0};
+	struct cbor_reader r;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 6);
+	cbor_take_key(&r, 1);
+	factor.kind = (uint8_t)cbor_take_uint(&r, AUTHZ_KEY_KIND_COUNT - 1);
+	cbor_take_key(&r, 2);
+	cbor_take_bytes_n(&r, factor.id, 32);
+	cbor_take_key(&r, 3);
+	factor.count = cbor_take_uint(&r, INT64_MAX);
+	if (authz_key_is_passkey(factor.kind)) {
+		take_passkey(&r, &factor);
+	} else {
+		take_totp(&r, &factor);
+	}
+	cbor_take_end(&r);
+	if (factor.kind == 0 || factor.kind == AUTHZ_KEY_ED25519)
+		cbor_fail(&r, STATUS_CORRUPT);
+	if (cbor_done(&r) != STATUS_OK)
+		return STATUS_CORRUPT;
+	*ret_factor = factor;
+	return STATUS_OK;
+}
+
+struct authz_passkey authz_factor_passkey(const struct authz_factor_record *factor)
+{
+	return (struct authz_passkey){
+	    .kind = factor->kind,
+	    .credential = bytes_of(factor->credential, factor->credential_len),
+	    .public_key = bytes_of(factor->public_key, public_key_len(factor->kind)),
+	};
+}
+
+enum status authz_pending_record_put(const struct authz_pending_record *pending, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 3);
+	cbor_put_key(&w, 1);
+	cbor_put_bytes_n(&w, pending->change, 32);
+	cbor_put_key(&w, 2);
+	cbor_put_bytes(&w, pending->signed_change);
+	cbor_put_key(&w, 3);
+	cbor_put_text(&w, pending->description);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_pending_record_take(struct bytes bytes, struct authz_pending_record *ret_pending)
+{
+	struct authz_pending_record pending = {.signed_change = {0}};
+	struct cbor_reader r;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 3);
+	cbor_take_key(&r, 1);
+	cbor_take_bytes_n(&r, pending.change, 32);
+	cbor_take_key(&r, 2);
+	pending.signed_change = cbor_take_bytes(&r, AUTHZ_PENDING_RECORD_MAX);
+	cbor_take_key(&r, 3);
+	pending.description = cbor_take_text(&r, LIMIT_DESCRIPTION_MAX);
+	cbor_take_end(&r);
+	if (cbor_done(&r) != STATUS_OK)
+		return STATUS_CORRUPT;
+	*ret_pending = pending;
+	return STATUS_OK;
+}
+
+enum status authz_otpauth(const struct keys_totp *secret, struct bytes label, struct buffer *out)
+{
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+	char text[KEYS_TOTP_SECRET_LEN / 5 * 8];
+	size_t start = out->len;
+	enum status status;
+
+	/* 20 bytes are four whole groups of 40 bits: no padding. */
+	for (size_t group = 0; group < KEYS_TOTP_SECRET_LEN / 5; group++) {
+		uint64_t bits = 0;
+
+		for (size_t i = 0; i < 5; i++)
+			bits = bits << 8 | secret->bytes[group * 5 + i];
+		for (size_t i = 0; i < 8; i++)
+			text[group * 8 + i] = alphabet[bits >> (35 - 5 * i) & 31];
+	}
+	status = buffer_put(out, bytes_of_text("otpauth://totp/Claviger:"));
+	if (status == STATUS_OK)
+		status = buffer_put(out, label);
+	if (status == STATUS_OK)
+		status = buffer_put(out, bytes_of_text("?secret="));
+	if (status == STATUS_OK)
+		status = buffer_put(out, BYTES_OF_ARRAY(text));
+	if (status == STATUS_OK)
+		status = buffer_put(out, bytes_of_text("&issuer=Claviger"));
+	SECRET_WIPE(text);
+	if (status != STATUS_OK)
+		out->len = start;
+	return status;
+}

@@ -1,0 +1,717 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_factor.h"
+
+#include "base_check.h"
+#include "secret.h"
+#include "signer_change.h"
+
+#define CODE_WINDOW 1 /* steps before and after the clock's that count too */
+
+/* ---- who gave something ---- */
+
+static bool has_key(const struct authz_wallet_record *wallet, const struct authz_user_key *key)
+{
+	for (size_t i = 0; i < wallet->user_key_count; i++)
+		if (wallet->user_keys[i].kind == key->kind &&
+		    memcmp(wallet->user_keys[i].key, key->key, 32) == 0)
+			return true;
+	return false;
+}
+
+static bool is_recovery_key(const struct authz_wallet_record *wallet,
+                            const struct authz_user_key *key)
+{
+	return wallet->has_recovery && key->kind == AUTHZ_KEY_ED25519 &&
+	       memcmp(wallet->recovery, key->key, 32) == 0;
+}
+
+/* brings tells whether a body of the change brings this factor. */
+static bool brings(const struct signer_change *job, const struct authz_user_key *key)
+{
+	static struct authz_birth_body birth;
+	static struct authz_factor_body factor;
+
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		struct bytes body = job->change.entries[i].body;
+		const struct authz_user_key *keys = NULL;
+		size_t count = 0;
+
+		if (authz_action_is_birth(job->change.action) &&
+		    authz_birth_take(body, job->change.action == AUTHZ_ACTION_IMPORT, &birth) ==
+		        STATUS_OK) {
+			keys = birth.user_keys;
+			count = birth.user_key_count;
+		} else if (job->change.action == AUTHZ_ACTION_FACTOR &&
+		           authz_factor_take(body, &factor) == STATUS_OK) {
+			keys = factor.add;
+			count = factor.add_count;
+		}
+		for (size_t j = 0; j < count; j++)
+			if (keys[j].kind == key->kind && memcmp(keys[j].key, key->key, 32) == 0)
+				return true;
+	}
+	return false;
+}
+
+static struct authz_user_key code_key(const struct authz_code *code)
+{
+	struct authz_user_key key = {.kind = AUTHZ_KEY_TOTP};
+
+	memcpy(key.key, code->id, 32);
+	return key;
+}
+
+/* Each signature and code must be of a factor of every wallet; a code may instead confirm a factor
+ * that the change brings. Counts the factors given. */
+static enum status count_given(struct signer_change *job, size_t *ret_count)
+{
+	const struct authz_signed_change *given = &job->given;
+	struct signer_factors *factors = &job->factors;
+	size_t recovery = 0, count = 0;
+
+	for (size_t i = 0; i < given->signature_count; i++) {
+		const struct authz_user_key *key = &given->signatures[i].key;
+
+		for (size_t j = 0; j < i; j++)
+			if (memcmp(given->signatures[j].key.key, key->key, 32) == 0)
+				return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+				                     "two signatures are of one key");
+		for (size_t j = 0; j < job->change.entry_count; j++) {
+			bool recovers = is_recovery_key(&job->wallets[j], key);
+
+			recovery += recovers;
+			if (!recovers && !has_key(&job->wallets[j], key))
+				return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+				                     "key %zu is not a user key of wallet %zu",
+				                     i + 1, j + 1);
+		}
+		count++;
+	}
+	if (recovery != 0 && (given->signature_count != 1 || recovery != job->change.entry_count))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "a recovery key signs alone, for wallets that all have it");
+	factors->by_recovery = recovery != 0;
+	for (size_t i = 0; i < given->code_count; i++) {
+		struct authz_user_key key = code_key(&given->codes[i]);
+		size_t of = 0;
+
+		for (size_t j = 0; j < job->change.entry_count; j++)
+			of += has_key(&job->wallets[j], &key);
+		if (of == job->change.entry_count)
+			count++;
+		else if (of != 0 || !brings(job, &key))
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "code %zu is not of a factor of every wallet", i + 1);
+	}
+	*ret_count = count;
+	return STATUS_OK;
+}
+
+/* ---- the rule ---- */
+
+static enum status check_birth_rule(struct signer_change *job)
+{
+	const struct authz_signed_change *given = &job->given;
+	struct authz_birth_body body;
+
+	if (given->signature_count != 1)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "a new wallet's first user key signs, and no other");
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		if (authz_birth_take(job->change.entries[i].body,
+		                     job->change.action == AUTHZ_ACTION_IMPORT, &body) != STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED, "bad body");
+		if (body.user_keys[0].kind != given->signatures[0].key.kind ||
+		    memcmp(body.user_keys[0].key, given->signatures[0].key.key, 32) != 0)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "a new wallet's first user key must sign");
+	}
+	for (size_t i = 0; i < given->code_count; i++) {
+		struct authz_user_key key = code_key(&given->codes[i]);
+
+		if (!brings(job, &key))
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "code %zu is of no factor of a new wallet", i + 1);
+	}
+	return STATUS_OK;
+}
+
+/* What gives power, for one wallet. */
+static enum status check_more(struct signer_change *job, size_t at, size_t given)
+{
+	const struct authz_wallet_record *wallet = &job->wallets[at];
+	struct signer_factors *factors = &job->factors;
+	bool exports = job->change.action == AUTHZ_ACTION_EXPORT;
+	uint64_t delay_s = exports ? wallet->export_delay_s : wallet->delay_s;
+	size_t needed = wallet->user_key_count > 1 ? 2 : 1;
+
+	if (job->given.signature_count == 0)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "one-time codes alone only take power away; sign with a key");
+	if (exports && wallet->user_key_count < 2)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "an export needs two factors and wallet %zu has one; add "
+		                     "another one first (claviger factor add)",
+		                     at + 1);
+	if (factors->by_recovery)
+		given = 0;
+	if (given < needed) {
+		if (job->change.action != AUTHZ_ACTION_FACTOR)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "wallet %zu has %u factors: this needs two of them, "
+			                     "a signature and another signature or a code",
+			                     at + 1, wallet->user_key_count);
+		factors->is_recovery = true;
+		if (delay_s < SIGNER_RECOVERY_DELAY_S)
+			delay_s = SIGNER_RECOVERY_DELAY_S;
+	}
+	if (delay_s > factors->delay_s)
+		factors->delay_s = delay_s;
+	return STATUS_OK;
+}
+
+enum status signer_factors_rule(struct signer_change *job)
+{
+	bool less = authz_action_reduces(job->change.action);
+	size_t given = 0;
+	enum status status;
+
+	job->factors = (struct signer_factors){.delay_s = 0};
+	if (authz_action_is_birth(job->change.action))
+		return check_birth_rule(job);
+	status = count_given(job, &given);
+	if (status != STATUS_OK)
+		return status;
+	if (given == 0)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "nobody signed, and no code came with it");
+	if (job->change.action == AUTHZ_ACTION_LIMIT) {
+		bool grows = false;
+
+		status = signer_limit_grows(job, &grows);
+		if (status != STATUS_OK)
+			return status;
+		less = !grows;
+	}
+	for (size_t i = 0; !less && i < job->change.entry_count; i++) {
+		status = check_more(job, i, given);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+bool signer_factors_still_hold(const struct signer_change *job)
+{
+	const struct authz_signed_change *given = &job->given;
+
+	for (size_t j = 0; j < job->change.entry_count; j++) {
+		const struct authz_wallet_record *wallet = &job->wallets[j];
+
+		for (size_t i = 0; i < given->signature_count; i++)
+			if (!has_key(wallet, &given->signatures[i].key) &&
+			    !is_recovery_key(wallet, &given->signatures[i].key))
+				return false;
+		for (size_t i = 0; i < given->code_count; i++) {
+			struct authz_user_key key = code_key(&given->codes[i]);
+
+			if (!has_key(wallet, &key) && !brings(job, &key))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* ---- passkeys ---- */
+
+static enum status await_factor(struct signer_change *job, const uint8_t id[32],
+                                struct authz_factor_record *ret_record)
+{
+	struct signer_factor *factor;
+	enum status status = signer_await_factor(job, id, &factor);
+
+	if (status == STATUS_OK)
+		*ret_record = factor->record;
+	return status;
+}
+
+/* Finds a factor among those that the change brings, else among those known. */
+static enum status find_factor(struct signer_change *job, const uint8_t id[32],
+                               struct authz_factor_record *ret_record)
+{
+	for (size_t i = 0; i < job->factors.brought_count; i++)
+		if (memcmp(job->factors.brought[i].id, id, 32) == 0) {
+			*ret_record = job->factors.brought[i];
+			return STATUS_OK;
+		}
+	return await_factor(job, id, ret_record);
+}
+
+static enum status refuse_passkey(struct signer_change *job, const char *what,
+                                  enum authz_passkey_fault fault)
+{
+	return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "the passkey's %s is refused: %s",
+	                     what, authz_passkey_fault_text(fault));
+}
+
+/* Verifies an assertion and gives the passkey's record with its new count. */
+static enum status verify_passkey(struct signer_change *job, const struct authz_user_key *key,
+                                  const uint8_t challenge[32],
+                                  const struct authz_assertion *assertion,
+                                  struct authz_factor_record *ret_record)
+{
+	struct authz_passkey_state state;
+	struct authz_passkey passkey;
+	enum authz_passkey_fault fault;
+	uint32_t count = 0;
+	enum status status = find_factor(job, key->key, ret_record);
+
+	if (status == STATUS_NOT_FOUND)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "this passkey is not registered here");
+	if (status != STATUS_OK)
+		return status;
+	if (ret_record->kind != key->kind)
+		return refuse_passkey(job, "assertion", AUTHZ_PASSKEY_KEY);
+	passkey = authz_factor_passkey(ret_record);
+	state = (struct authz_passkey_state){.backup_eligible = ret_record->backup_eligible,
+	                                     .count = (uint32_t)ret_record->count};
+	fault = authz_assertion_verify(&job->signer->relying, &passkey, &state, challenge,
+	                               assertion, &count);
+	if (fault != AUTHZ_PASSKEY_GOOD)
+		return refuse_passkey(job, "assertion", fault);
+	ret_record->count = count;
+	return STATUS_OK;
+}
+
+/* ---- one-time codes ---- */
+
+/* The step whose code this is, above `count`; 0 for none. All steps of the window are computed, so
+ * that time tells nothing. */
+static enum status match_code(struct signer_change *job, const struct authz_factor_record *record,
+                              uint32_t given, uint64_t *ret_step)
+{
+	uint64_t now = signer_time_read(&job->signer->time).low_s / KEYS_TOTP_STEP_S;
+
+	*ret_step = 0;
+	for (uint64_t step = now + CODE_WINDOW; step + CODE_WINDOW + 1 > now; step--) {
+		uint32_t code = 0;
+
+		if (signer_vault_totp_code(job->signer->vault, record->id, record->sealed_secret,
+		                           step, &code) != STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "the one-time code's secret was not made here");
+		if (secret_equal(&code, &given, sizeof(code)) && step > record->count &&
+		    step > job->signer->code_floor)
+			*ret_step = step;
+		if (step == 0)
+			break;
+	}
+	return STATUS_OK;
+}
+
+/* A wrong code makes the next ones wait, for the factor's user wherever the tries come from. */
+static enum status note_failure(struct signer_change *job, struct authz_factor_record *record,
+                                bool is_new)
+{
+	uint64_t now = signer_time_read(&job->signer->time).low_s, block_s = 0;
+
+	if (record->failures < 64)
+		record->failures++;
+	if (record->failures > SIGNER_CODE_FAILURES_FREE) {
+		unsigned doubled = (unsigned)(record->failures - SIGNER_CODE_FAILURES_FREE - 1);
+
+		block_s = doubled < 12 ? UINT64_C(30) << doubled : SIGNER_CODE_BLOCK_MAX_S;
+		if (block_s > SIGNER_CODE_BLOCK_MAX_S)
+			block_s = SIGNER_CODE_BLOCK_MAX_S;
+		record->blocked_until_s = now + block_s;
+	}
+	if (!is_new && signer_state_lower_factor(&job->signer->state, record) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many such changes wait for the store");
+	return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+	                     "the one-time code is wrong, or was used before; wait for the next "
+	                     "one%s",
+	                     block_s != 0 ? " and then some, after so many wrong ones" : "");
+}
+
+/* Checks a code; `record` gets the step as its count. `is_new`: the factor is in no record yet. */
+static enum status check_code(struct signer_change *job, uint32_t code, bool is_new,
+                              struct authz_factor_record *record)
+{
+	uint64_t step = 0;
+	enum status status;
+
+	if (job->signer->time.jumped)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "one-time codes need a clock that is believed: see serve "
+		                     "--accept-time");
+	if (record->blocked_until_s > signer_time_read(&job->signer->time).low_s)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "too many wrong one-time codes; try again later");
+	status = match_code(job, record, code, &step);
+	if (status != STATUS_OK)
+		return status;
+	if (step == 0)
+		return note_failure(job, record, is_new);
+	record->count = step;
+	record->failures = record->blocked_until_s = 0;
+	return STATUS_OK;
+}
+
+/* ---- what a change brings ---- */
+
+static const struct authz_registration *find_registration(const struct signer_change *job,
+                                                          const uint8_t id[32])
+{
+	for (size_t i = 0; i < job->given.registration_count; i++)
+		if (memcmp(job->given.registrations[i].id, id, 32) == 0)
+			return &job->given.registrations[i];
+	return NULL;
+}
+
+static bool same_passkey(const struct authz_factor_record *record, const struct authz_user_key *key,
+                         const struct authz_key_data *data)
+{
+	struct authz_passkey known = authz_factor_passkey(record);
+
+	return record->kind == key->kind && bytes_equal(known.credential, data->credential) &&
+	       bytes_equal(known.public_key, data->public_key);
+}
+
+static enum status take_new_passkey(struct signer_change *job, const struct authz_user_key *key,
+                                    const struct authz_key_data *data,
+                                    struct authz_factor_record *record)
+{
+	const struct authz_registration *registration = find_registration(job, key->key);
+	struct authz_passkey passkey = {
+	    .kind = key->kind, .credential = data->credential, .public_key = data->public_key};
+	struct authz_passkey_state state = {.count = 0};
+	uint8_t challenge[32];
+	enum authz_passkey_fault fault;
+
+	if (registration == NULL)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "a new passkey comes with its registration");
+	authz_registration_challenge(job->signer->deployment, job->change.nonce, challenge);
+	fault = authz_registration_verify(&job->signer->relying, &passkey, challenge,
+	                                  &registration->said, &state);
+	if (fault != AUTHZ_PASSKEY_GOOD)
+		return refuse_passkey(job, "registration", fault);
+	record->credential_len = (uint8_t)data->credential.len;
+	memcpy(record->credential, data->credential.data, data->credential.len);
+	memcpy(record->public_key, data->public_key.data, data->public_key.len);
+	record->backup_eligible = state.backup_eligible;
+	record->count = state.count;
+	return STATUS_OK;
+}
+
+static bool has_code(const struct signer_change *job, const uint8_t id[32])
+{
+	for (size_t i = 0; i < job->given.code_count; i++)
+		if (memcmp(job->given.codes[i].id, id, 32) == 0)
+			return true;
+	return false;
+}
+
+static enum status refuse_unconfirmed(struct signer_change *job)
+{
+	return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+	                     "one-time codes that a wallet gets are confirmed with one of them");
+}
+
+/* The code that confirms that the user has the secret; it is looked at here and nowhere else. */
+static enum status take_new_totp(struct signer_change *job, const struct authz_user_key *key,
+                                 const struct authz_key_data *data,
+                                 struct authz_factor_record *record)
+{
+	memcpy(record->sealed_secret, data->sealed.data, sizeof(record->sealed_secret));
+	for (size_t i = 0; i < job->given.code_count; i++)
+		if (memcmp(job->given.codes[i].id, key->key, 32) == 0)
+			return check_code(job, job->given.codes[i].code, true, record);
+	return refuse_unconfirmed(job);
+}
+
+static enum status take_one(struct signer_change *job, const struct authz_user_key *key,
+                            const struct authz_key_data *data, bool late)
+{
+	struct signer_factors *factors = &job->factors;
+	struct authz_factor_record *record = &factors->brought[factors->brought_count];
+	enum status status;
+
+	for (size_t i = 0; i < factors->brought_count; i++) {
+		if (memcmp(factors->brought[i].id, key->key, 32) != 0)
+			continue;
+		if (authz_key_is_passkey(key->kind) &&
+		    !same_passkey(&factors->brought[i], key, data))
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "one credential id with two keys");
+		return STATUS_OK;
+	}
+	if (factors->brought_count == SIGNER_BROUGHT_MAX)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "at most %d new factors under one signature",
+		                     SIGNER_BROUGHT_MAX);
+	status = await_factor(job, key->key, record);
+	if (status == STATUS_OK) {
+		/* U4: who has a credential id keeps it. */
+		if (authz_key_is_passkey(key->kind) ? !same_passkey(record, key, data)
+		                                    : record->kind != key->kind)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "this credential id is registered with another key");
+		if (key->kind == AUTHZ_KEY_TOTP && !late && !has_code(job, key->key))
+			return refuse_unconfirmed(job);
+		factors->brought_new[factors->brought_count++] = false;
+		return STATUS_OK;
+	}
+	if (status != STATUS_NOT_FOUND)
+		return status;
+	*record = (struct authz_factor_record){.kind = key->kind};
+	memcpy(record->id, key->key, 32);
+	if (key->kind != AUTHZ_KEY_TOTP) {
+		status = take_new_passkey(job, key, data, record);
+	} else if (!late) {
+		status = take_new_totp(job, key, data, record);
+	} else {
+		memcpy(record->sealed_secret, data->sealed.data, sizeof(record->sealed_secret));
+		record->count = signer_time_read(&job->signer->time).low_s / KEYS_TOTP_STEP_S;
+		status = STATUS_OK;
+	}
+	if (status == STATUS_OK)
+		factors->brought_new[factors->brought_count++] = true;
+	return status;
+}
+
+enum status signer_factors_take_brought(struct signer_change *job, bool late)
+{
+	static struct authz_birth_body birth;
+	static struct authz_factor_body factor;
+	bool is_birth = authz_action_is_birth(job->change.action);
+
+	job->factors.brought_count = 0;
+	if (!is_birth && job->change.action != AUTHZ_ACTION_FACTOR)
+		return STATUS_OK;
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		struct bytes body = job->change.entries[i].body;
+		enum status status =
+		    is_birth
+		        ? authz_birth_take(body, job->change.action == AUTHZ_ACTION_IMPORT, &birth)
+		        : authz_factor_take(body, &factor);
+		size_t count = is_birth ? birth.user_key_count : factor.add_count;
+
+		CHECK(status == STATUS_OK);
+		for (size_t j = 0; j < count; j++) {
+			const struct authz_user_key *key =
+			    is_birth ? &birth.user_keys[j] : &factor.add[j];
+
+			if (key->kind == AUTHZ_KEY_ED25519)
+				continue;
+			status = take_one(job, key,
+			                  is_birth ? &birth.user_key_data[j] : &factor.add_data[j],
+			                  late);
+			if (status != STATUS_OK)
+				return status;
+		}
+	}
+	return STATUS_OK;
+}
+
+void signer_factors_put_brought(struct signer_change *job)
+{
+	struct signer_state *state = &job->signer->state;
+
+	for (size_t i = 0; i < job->factors.brought_count; i++) {
+		const struct authz_factor_record *record = &job->factors.brought[i];
+
+		if (!job->factors.brought_new[i])
+			continue;
+		(void)signer_state_put_factor(state, record);
+		/* Its own key must not be imported as a wallet later (A6). */
+		if (record->kind == AUTHZ_KEY_PASSKEY_ED25519)
+			(void)signer_state_put(state, CALL_STORE_VALUE_USER_KEY, record->public_key,
+			                       bytes_of(job->wallets[0].id, 32));
+	}
+}
+
+void signer_factors_install_brought(struct signer_change *job)
+{
+	for (size_t i = 0; i < job->factors.brought_count; i++)
+		if (job->factors.brought_new[i])
+			signer_state_install_factor(&job->signer->state, &job->factors.brought[i]);
+}
+
+/* ---- all of it ---- */
+
+static enum status verify_signature(struct signer_change *job, size_t at)
+{
+	const struct authz_signature *signature = &job->given.signatures[at];
+	struct authz_factor_record *record = &job->factors.used[job->factors.used_count];
+	struct buffer *text = at == 0 ? &job->signed_text : &job->other_text;
+	uint8_t challenge[32];
+	enum status status;
+
+	text->len = 0;
+	if (signature->key.kind == AUTHZ_KEY_ED25519) {
+		status = authz_text_verify(&job->change, job->given.change,
+		                           buffer_bytes(&job->description), signature, text);
+		return status == STATUS_OK
+		           ? status
+		           : signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                           "the signature does not fit key, change and text");
+	}
+	authz_change_challenge(job->given.change, challenge);
+	status = verify_passkey(job, &signature->key, challenge, &signature->assertion, record);
+	if (status != STATUS_OK)
+		return status;
+	/* One that comes with this change is kept with it, not before. */
+	for (size_t i = 0; i < job->factors.brought_count; i++)
+		if (job->factors.brought_new[i] &&
+		    memcmp(job->factors.brought[i].id, record->id, 32) == 0) {
+			job->factors.brought[i].count = record->count;
+			return authz_assertion_signed(&signature->assertion, text);
+		}
+	job->factors.used_count++;
+	return authz_assertion_signed(&signature->assertion, text);
+}
+
+static enum status verify_codes(struct signer_change *job)
+{
+	for (size_t i = 0; i < job->given.code_count; i++) {
+		const struct authz_code *code = &job->given.codes[i];
+		struct authz_factor_record *record = &job->factors.used[job->factors.used_count];
+		bool is_new = false;
+		enum status status;
+
+		for (size_t j = 0; j < job->factors.brought_count; j++)
+			is_new |= job->factors.brought_new[j] &&
+			          memcmp(job->factors.brought[j].id, code->id, 32) == 0;
+		if (is_new)
+			continue; /* confirmed when it was taken */
+		status = await_factor(job, code->id, record);
+		if (status == STATUS_NOT_FOUND ||
+		    (status == STATUS_OK && record->kind != AUTHZ_KEY_TOTP))
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "no such one-time codes are registered here");
+		if (status == STATUS_OK)
+			status = check_code(job, code->code, false, record);
+		if (status != STATUS_OK)
+			return status;
+		job->factors.used_count++;
+	}
+	return STATUS_OK;
+}
+
+enum status signer_factors_verify(struct signer_change *job)
+{
+	struct signer_factors *factors = &job->factors;
+	enum status status = STATUS_OK;
+
+	if (!authz_text_is_described(&job->change, buffer_bytes(&job->description)))
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "the text that was signed is not the one that is true now; "
+		                     "prepare the change anew");
+	factors->used_count = 0;
+	job->signed_text.len = 0;
+	/* Signatures first: who cannot sign is to try no codes. A passkey that signs for its own
+	 * wallet's birth is brought by it. */
+	if (authz_action_is_birth(job->change.action))
+		status = signer_factors_take_brought(job, false);
+	for (size_t i = 0; status == STATUS_OK && i < job->given.signature_count; i++)
+		status = verify_signature(job, i);
+	if (status == STATUS_OK && !authz_action_is_birth(job->change.action))
+		status = signer_factors_take_brought(job, false);
+	if (status == STATUS_OK)
+		status = verify_codes(job);
+	if (status != STATUS_OK)
+		return status;
+	/* Codes alone sign nothing: the change itself goes on in the wallet's authority hash. */
+	if (job->given.signature_count == 0 &&
+	    buffer_put(&job->signed_text, job->given.change) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "too long for codes alone: name fewer wallets");
+	for (size_t i = 0; i < factors->used_count; i++) {
+		const struct authz_factor_record *used = &factors->used[i];
+
+		if ((used->kind == AUTHZ_KEY_TOTP || used->count != 0) &&
+		    signer_state_lower_factor(&job->signer->state, used) != STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_OVERLOADED,
+			                     "too many such changes wait for the store");
+	}
+	return STATUS_OK;
+}
+
+/* ---- reading, and new secrets ---- */
+
+enum status signer_open_session(struct signer_change *job, struct bytes payload)
+{
+	struct signer *signer = job->signer;
+	struct authz_session given;
+	struct authz_session_answer answer = {.valid_s = SIGNER_SESSION_S};
+	struct signer_session *session = &signer->sessions[0];
+	struct authz_factor_record record;
+	uint8_t challenge[32];
+	enum status status;
+
+	if (authz_session_take(payload, &given) != STATUS_OK ||
+	    memcmp(given.deployment, signer->deployment, 32) != 0)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not a session's request to this deployment");
+	authz_session_challenge(given.request, challenge);
+	job->factors = (struct signer_factors){.delay_s = 0};
+	status = verify_passkey(job, &given.key, challenge, &given.assertion, &record);
+	if (status != STATUS_OK)
+		return status;
+	if (record.count != 0 && signer_state_lower_factor(&signer->state, &record) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many such changes wait for the store");
+	/* The one that ends first gives way. */
+	for (size_t i = 1; i < SIGNER_SESSIONS_MAX; i++)
+		if (signer->sessions[i].until_ms < session->until_ms)
+			session = &signer->sessions[i];
+	*session = (struct signer_session){
+	    .key = given.key, .until_ms = signer->now_ms + SIGNER_SESSION_S * UINT64_C(1000)};
+	keys_random(session->secret, sizeof(session->secret));
+	memcpy(answer.secret, session->secret, sizeof(answer.secret));
+	return authz_session_answer_put(&answer, &job->answer);
+}
+
+enum status signer_read(struct signer_change *job, struct bytes payload)
+{
+	struct signer *signer = job->signer;
+	const struct signer_session *found = NULL;
+	struct authz_read given;
+	struct authz_query query;
+
+	if (authz_read_take(payload, &given) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not a session's question");
+	for (size_t i = 0; i < SIGNER_SESSIONS_MAX; i++)
+		if (signer->sessions[i].until_ms > signer->now_ms &&
+		    secret_equal(signer->sessions[i].secret, given.secret, 32))
+			found = &signer->sessions[i];
+	if (found == NULL)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the session has ended; open another one");
+	query = (struct authz_query){.kind = found->key.kind, .topic = given.topic};
+	memcpy(query.key, found->key.key, 32);
+	memcpy(query.target, given.target, 32);
+	memcpy(query.after, given.after, 32);
+	return signer_answer_topic(job, &query);
+}
+
+enum status signer_enroll(struct signer_change *job, struct bytes payload)
+{
+	struct authz_enroll_answer answer;
+	uint8_t deployment[32];
+	enum status status;
+
+	if (authz_enroll_take(payload, deployment) != STATUS_OK ||
+	    memcmp(deployment, job->signer->deployment, 32) != 0)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not a request to this deployment");
+	/* Nothing is kept: the secret comes back sealed, with the change that brings it. */
+	signer_vault_totp_new(job->signer->vault, answer.id, &answer.secret, answer.sealed);
+	status = authz_enroll_answer_put(&answer, &job->answer);
+	SECRET_WIPE(answer);
+	return status;
+}

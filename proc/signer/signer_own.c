@@ -1,0 +1,265 @@
+/* signer_own: what concerns a wallet's owner himself: his factors (FACTOR), and taking his key and
+ * leaving (EXPORT: S18). Both were authorized by the rule of signer_factor.h. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base_check.h"
+#include "log_line.h"
+#include "signer_change.h"
+
+#define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
+
+/* ---- factors ---- */
+
+static bool take_out(struct authz_wallet_record *wallet, const struct authz_user_key *key)
+{
+	for (size_t i = 0; i < wallet->user_key_count; i++) {
+		struct authz_user_key *found = &wallet->user_keys[i];
+
+		if (found->kind != key->kind || memcmp(found->key, key->key, 32) != 0)
+			continue;
+		memmove(found, found + 1, (wallet->user_key_count - i - 1) * sizeof(*found));
+		wallet->user_key_count--;
+		memset(&wallet->user_keys[wallet->user_key_count], 0, sizeof(*found));
+		return true;
+	}
+	return false;
+}
+
+static bool has_factor(const struct authz_wallet_record *wallet, const uint8_t key[32])
+{
+	for (size_t i = 0; i < wallet->user_key_count; i++)
+		if (memcmp(wallet->user_keys[i].key, key, 32) == 0)
+			return true;
+	return false;
+}
+
+static bool can_sign(const struct authz_wallet_record *wallet)
+{
+	for (size_t i = 0; i < wallet->user_key_count; i++)
+		if (wallet->user_keys[i].kind != AUTHZ_KEY_TOTP)
+			return true;
+	return false;
+}
+
+/* The wallet's record as it will be. */
+static enum status change_factors(struct signer_change *job, size_t at,
+                                  const struct authz_factor_body *body)
+{
+	struct authz_wallet_record *wallet = &job->wallets[at];
+
+	for (size_t i = 0; i < body->remove_count; i++)
+		if (!take_out(wallet, &body->remove[i]))
+			return signer_refuse(job, CALL_RESULT_NOT_FOUND,
+			                     "wallet %zu has no such factor", at + 1);
+	for (size_t i = 0; i < body->add_count; i++) {
+		if (has_factor(wallet, body->add[i].key))
+			return signer_refuse(job, CALL_RESULT_CONFLICT,
+			                     "wallet %zu has this factor already", at + 1);
+		if (wallet->user_key_count == LIMIT_USER_KEYS_MAX)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "a wallet has at most %d factors; remove one",
+			                     LIMIT_USER_KEYS_MAX);
+		wallet->user_keys[wallet->user_key_count++] = body->add[i];
+	}
+	if (!can_sign(wallet))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "wallet %zu would have nobody left who can sign", at + 1);
+	if (body->delays.has_delay)
+		wallet->delay_s = body->delays.delay_s;
+	if (body->delays.has_export_delay)
+		wallet->export_delay_s = body->delays.export_delay_s;
+	return STATUS_OK;
+}
+
+/* No wallet of the deployment is a user key (A6): a passkey's own key neither. */
+static enum status check_no_wallet(struct signer_change *job, const struct authz_factor_body *body)
+{
+	for (size_t i = 0; i < body->add_count; i++) {
+		const uint8_t *key = body->add[i].key;
+		uint8_t id[32];
+		enum status status;
+
+		if (body->add[i].kind == AUTHZ_KEY_TOTP ||
+		    body->add[i].kind == AUTHZ_KEY_PASSKEY_P256)
+			continue;
+		if (body->add[i].kind == AUTHZ_KEY_PASSKEY_ED25519)
+			key = body->add_data[i].public_key.data;
+		status = signer_await_index(job, CALL_STORE_VALUE_ADDRESS, key, id);
+		if (status == STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "factor %zu is a wallet of this deployment", i + 1);
+		if (status != STATUS_NOT_FOUND)
+			return status;
+	}
+	return STATUS_OK;
+}
+
+/* Each new factor finds its wallets: in an index, and in the list that its owner asks for. Lists
+ * are a service; one that is long or damaged stays as it is. */
+static enum status list_for(struct signer_change *job, const struct authz_user_key *key)
+{
+	struct bytes list = bytes_of(NULL, 0);
+	uint8_t hash[32];
+	enum status status = signer_await_room(job, 2, RECORD_ROOM(sizeof(job->area)) + 64);
+
+	if (status == STATUS_OK)
+		status = signer_list_wallets(job, key, hash, &list);
+	if (status != STATUS_OK || list.len == 0 ||
+	    !signer_store_room(job->signer->store, 2, RECORD_ROOM(list.len) + 64))
+		return status;
+	(void)signer_state_put(&job->signer->state, CALL_STORE_VALUE_USER, hash, list);
+	return STATUS_OK;
+}
+
+enum status signer_apply_factor(struct signer_change *job)
+{
+	static struct authz_factor_body body;
+	struct signer_state *state = &job->signer->state;
+	size_t count = job->change.entry_count;
+	uint64_t batch = 0;
+	enum status status;
+
+	if (authz_same_body_end(&job->change, 0) != count)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "all wallets of one change of factors get the same ones");
+	CHECK(authz_factor_take(job->change.entries[0].body, &body) == STATUS_OK);
+	status = check_no_wallet(job, &body);
+	for (size_t i = 0; status == STATUS_OK && i < count; i++)
+		status = change_factors(job, i, &body);
+	for (size_t i = 0; status == STATUS_OK && i < body.add_count; i++)
+		status = list_for(job, &body.add[i]);
+	if (status == STATUS_OK)
+		status = signer_await_room(
+		    job, count + LIMIT_USER_KEYS_MAX + 2 * SIGNER_BROUGHT_MAX,
+		    count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
+		        LIMIT_USER_KEYS_MAX * RECORD_ROOM(32) +
+		        SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
+	if (status != STATUS_OK)
+		return status;
+	signer_factors_put_brought(job);
+	for (size_t i = 0; i < body.add_count; i++)
+		(void)signer_state_put(state, CALL_STORE_VALUE_USER_KEY, body.add[i].key,
+		                       bytes_of(job->wallets[0].id, 32));
+	for (size_t i = 0; i < count; i++) {
+		signer_advance(job, &job->wallets[i]);
+		batch = signer_state_put_wallet(state, &job->wallets[i]);
+	}
+	job->unsettled =
+	    (struct signer_unsettled){.batch = batch, .wallets = count, .factors = true};
+	status = signer_await_commit(job, batch);
+	return status == STATUS_OK ? signer_answer_done(job, batch, bytes_of(NULL, 0)) : status;
+}
+
+/* ---- export ---- */
+
+/* Seals the wallet's key to the recipient, into job->texts. */
+static enum status seal_key(struct signer_change *job, struct bytes *ret_sealed)
+{
+	const struct authz_wallet_record *wallet = &job->wallets[0];
+	struct authz_export_body body;
+	struct signer_handover handover;
+	enum status status;
+
+	if (job->change.entry_count != 1)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "one wallet's key is exported at a time");
+	CHECK(authz_export_take(job->change.entries[0].body, &body) == STATUS_OK);
+	handover.format = body.format;
+	memcpy(handover.recipient, body.recipient, sizeof(handover.recipient));
+	authz_change_hash(job->given.change, handover.change_hash);
+	job->texts.len = 0;
+	status = signer_vault_hand_over(job->signer->vault, wallet->id,
+	                                bytes_of(wallet->sealed_key, wallet->sealed_key_len),
+	                                &handover, &job->texts);
+	if (status == STATUS_CORRUPT)
+		return signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
+		                     "the wallet's key does not open");
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the recipient's key is not a sound X25519 key");
+	*ret_sealed = buffer_bytes(&job->texts);
+	return STATUS_OK;
+}
+
+/* A receipt of its own in the wallet's chain: from here on others may have the key. */
+static enum status leave_receipt(struct signer_change *job)
+{
+	struct signer *signer = job->signer;
+	struct signer_time_now now = signer_time_read(&signer->time);
+	struct authz_receipt receipt = {
+	    .decision = AUTHZ_DECISION_ALLOW,
+	    .result = CALL_RESULT_DONE,
+	    .flags = AUTHZ_RECEIPT_EXPORT | AUTHZ_RECEIPT_EXPORTED,
+	    .time_low_s = now.low_s,
+	    .time_high_s = now.high_s,
+	};
+	enum status status;
+
+	while ((status = signer_receipts_ready(signer->receipts, job->wallets[0].id)) ==
+	       STATUS_BUSY)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE,
+		                     "no receipt can be left; nothing was handed over");
+	memcpy(receipt.wallet, job->wallets[0].id, sizeof(receipt.wallet));
+	keys_random(receipt.ticket, sizeof(receipt.ticket));
+	authz_change_hash(job->given.change, receipt.message_hash);
+	signer_receipts_add(signer->receipts, &receipt, bytes_of(NULL, 0));
+	while (signer_receipts_behind(signer->receipts) != 0)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	return STATUS_OK;
+}
+
+static void tell(const struct signer_change *job)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_WARN, "wallet.exported");
+	log_number(&line, "times", (int64_t)job->wallets[0].exported);
+	log_end(&line);
+}
+
+static enum status answer_export(struct signer_change *job, struct bytes sealed)
+{
+	struct authz_submit_answer answer = {.seq = signer_store_seq(job->signer->store),
+	                                     .export = sealed};
+
+	return authz_submit_answer_put(&answer, &job->answer);
+}
+
+/* What the outside may learn is true before the key leaves: the flag is durable, the receipt too.
+ */
+enum status signer_apply_export(struct signer_change *job)
+{
+	struct authz_wallet_record *wallet = &job->wallets[0];
+	struct signer *signer = job->signer;
+	struct bytes sealed;
+	uint64_t batch;
+	enum status status = seal_key(job, &sealed);
+
+	if (status == STATUS_OK)
+		status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX));
+	if (status != STATUS_OK)
+		return status;
+	wallet->ownership_lost = true; /* A20 */
+	wallet->exported++;
+	signer_advance(job, wallet);
+	batch = signer_state_put_wallet(&signer->state, wallet);
+	job->unsettled = (struct signer_unsettled){.batch = batch, .wallets = 1};
+	status = signer_await_commit(job, batch);
+	if (status == STATUS_OK)
+		status = leave_receipt(job);
+	if (status != STATUS_OK)
+		return status;
+	tell(job);
+	return answer_export(job, sealed);
+}
+
+enum status signer_export_again(struct signer_change *job)
+{
+	struct bytes sealed;
+	enum status status = seal_key(job, &sealed);
+
+	return status == STATUS_OK ? answer_export(job, sealed) : status;
+}

@@ -1,0 +1,252 @@
+/* signer_pending: changes that were authorized and wait: for the delay that the user set, or, with
+ * a factor lost, for its owner's objection (spec/authorization.md section 4). They are durable and
+ * listed in their wallets; any one factor cancels them; time_low opens them (T1). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base_check.h"
+#include "log_line.h"
+#include "signer_change.h"
+
+#define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
+
+#define VOID_AFTER_S 2592000 /* 30 days after it opened: what nobody completes is not wanted */
+
+static struct authz_pending_entry *find_entry(struct authz_wallet_record *wallet,
+                                              const uint8_t hash[32])
+{
+	for (size_t i = 0; i < wallet->pending_count; i++)
+		if (memcmp(wallet->pending[i].change, hash, 32) == 0)
+			return &wallet->pending[i];
+	return NULL;
+}
+
+static void drop_entry(struct authz_wallet_record *wallet, struct authz_pending_entry *entry)
+{
+	size_t at = (size_t)(entry - wallet->pending);
+
+	memmove(entry, entry + 1, (wallet->pending_count - at - 1) * sizeof(*entry));
+	wallet->pending_count--;
+}
+
+/* What is void gives its place. */
+static void drop_void(struct authz_wallet_record *wallet, uint64_t high_s)
+{
+	for (size_t i = wallet->pending_count; i > 0; i--)
+		if (wallet->pending[i - 1].void_s <= high_s)
+			drop_entry(wallet, &wallet->pending[i - 1]);
+}
+
+/* The notice that a log can carry: that something waits, not for whom. */
+static void tell(const char *event, const struct signer_change *job, uint64_t opens_s)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_WARN, event);
+	log_text(&line, "action", authz_action_word(job->change.action));
+	log_number(&line, "wallets", (int64_t)job->change.entry_count);
+	log_bool(&line, "recovery", job->factors.is_recovery);
+	log_number(&line, "opens", (int64_t)opens_s);
+	log_end(&line);
+}
+
+/* The submitted bytes without the codes: used up, and nobody's to read. */
+static enum status put_record(struct signer_change *job, struct buffer *space)
+{
+	uint8_t *signed_space = job->late.data;
+	struct buffer without = {signed_space, job->late.cap, 0};
+	struct authz_signed_change kept = job->given;
+	struct authz_pending_record record = {.description = buffer_bytes(&job->description)};
+
+	kept.code_count = 0;
+	if (authz_signed_change_put(&kept, &without) != STATUS_OK)
+		return STATUS_TOO_LARGE;
+	authz_change_hash(job->given.change, record.change);
+	record.signed_change = buffer_bytes(&without);
+	return authz_pending_record_put(&record, space);
+}
+
+enum status signer_pending_begin(struct signer_change *job)
+{
+	struct signer *signer = job->signer;
+	struct signer_time_now now = signer_time_read(&signer->time);
+	struct authz_pending_entry entry = {.action = job->change.action,
+	                                    .recovery = job->factors.is_recovery,
+	                                    .asked_s = now.low_s,
+	                                    .opens_s = now.low_s + job->factors.delay_s};
+	struct authz_submit_answer answer = {.waits_until_s = entry.opens_s};
+	struct buffer record = {job->texts.data, job->texts.cap, 0};
+	uint64_t batch = 0;
+	enum status status;
+
+	authz_change_hash(job->given.change, entry.change);
+	entry.void_s = (now.high_s > entry.opens_s ? now.high_s : entry.opens_s) + VOID_AFTER_S;
+	if (put_record(job, &record) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the change is too long to be kept while it waits");
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		struct authz_wallet_record *wallet = &job->wallets[i];
+
+		drop_void(wallet, now.high_s);
+		if (wallet->pending_count == LIMIT_PENDING_MAX)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "%d changes of wallet %zu wait already; cancel one",
+			                     LIMIT_PENDING_MAX, i + 1);
+		wallet->pending[wallet->pending_count++] = entry;
+	}
+	status = signer_await_room(job, job->change.entry_count + 1,
+	                           job->change.entry_count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
+	                               RECORD_ROOM(record.len));
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		signer_advance(job, &job->wallets[i]);
+		(void)signer_state_put_wallet(&signer->state, &job->wallets[i]);
+	}
+	batch = signer_state_put(&signer->state, CALL_STORE_VALUE_PENDING, entry.change,
+	                         buffer_bytes(&record));
+	job->factors.brought_count = 0; /* they come with its completion */
+	job->unsettled =
+	    (struct signer_unsettled){.batch = batch, .wallets = job->change.entry_count};
+	status = signer_await_commit(job, batch);
+	if (status != STATUS_OK)
+		return status;
+	signer_state_forget(&signer->state, CALL_STORE_VALUE_PENDING, entry.change);
+	tell("change.waits", job, entry.opens_s);
+	answer.seq = signer_store_seq(signer->store);
+	return authz_submit_answer_put(&answer, &job->answer);
+}
+
+/* Takes the record of a waiting change into the job, as if it had been submitted now. */
+static enum status load_change(struct signer_change *job, const uint8_t hash[32])
+{
+	struct authz_pending_record record;
+	struct signer_blob *blob;
+	uint8_t found[32];
+	enum status status = signer_await_pending(job, hash, &blob);
+
+	if (status == STATUS_NOT_FOUND)
+		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "no such change waits");
+	if (status != STATUS_OK)
+		return status;
+	job->late.len = 0;
+	if (authz_pending_record_take(bytes_of(blob->bytes, blob->len), &record) != STATUS_OK ||
+	    buffer_put(&job->late, record.signed_change) != STATUS_OK ||
+	    authz_signed_change_take(buffer_bytes(&job->late), &job->given) != STATUS_OK ||
+	    authz_change_take(job->given.change, &job->change) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
+		                     "the waiting change's record is damaged");
+	authz_change_hash(job->given.change, found);
+	if (memcmp(found, hash, 32) != 0)
+		return signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
+		                     "the waiting change's record is another one's");
+	return STATUS_OK;
+}
+
+/* It is listed by every wallet, its time has come and not passed, and who signed may still sign. */
+static enum status check_time(struct signer_change *job, const uint8_t hash[32], bool *ret_done)
+{
+	struct signer_time_now now = signer_time_read(&job->signer->time);
+
+	*ret_done = false;
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		struct authz_pending_entry *entry = find_entry(&job->wallets[i], hash);
+
+		if (entry == NULL)
+			return signer_refuse(job, CALL_RESULT_NOT_FOUND,
+			                     "no such change waits; it was cancelled or done");
+		if (now.high_s >= entry->void_s)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "nobody completed it in time; sign it anew");
+		if (job->signer->time.jumped || now.low_s < entry->opens_s)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "it waits for another %llu s",
+			                     (unsigned long long)(entry->opens_s > now.low_s
+			                                              ? entry->opens_s - now.low_s
+			                                              : 0));
+		*ret_done |= entry->done;
+		job->factors.is_recovery |= entry->recovery;
+	}
+	if (!signer_factors_still_hold(job))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "who signed it is no factor of the wallet any more");
+	return STATUS_OK;
+}
+
+enum status signer_pending_complete(struct signer_change *job, struct bytes payload)
+{
+	struct authz_complete given;
+	bool done = false;
+	enum status status;
+
+	if (authz_complete_take(payload, &given) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not a well-formed request to complete");
+	job->factors = (struct signer_factors){.delay_s = 0};
+	status = load_change(job, given.change);
+	if (status == STATUS_OK)
+		status = signer_load_wallets(job);
+	if (status == STATUS_OK)
+		status = check_time(job, given.change, &done);
+	if (status != STATUS_OK)
+		return status;
+	if (done)
+		return signer_export_again(job);
+	/* The text is rendered again: it must still be the one that was signed (A5). */
+	status = signer_describe(job);
+	if (status == STATUS_OK &&
+	    !authz_text_is_described(&job->change, buffer_bytes(&job->description)))
+		status = signer_refuse(job, CALL_RESULT_CONFLICT,
+		                       "the text that was signed is not true any more; sign anew");
+	if (status == STATUS_OK)
+		status = signer_factors_take_brought(job, true);
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		struct authz_pending_entry *entry = find_entry(&job->wallets[i], given.change);
+
+		if (job->change.action == AUTHZ_ACTION_EXPORT)
+			entry->done = true; /* an answer that is lost is fetched again */
+		else
+			drop_entry(&job->wallets[i], entry);
+	}
+	job->signed_text.len = 0;
+	if (buffer_put(&job->signed_text, job->given.change) != STATUS_OK)
+		return STATUS_TOO_LARGE;
+	tell("change.completes", job, 0);
+	return signer_apply(job);
+}
+
+enum status signer_pending_cancel(struct signer_change *job)
+{
+	uint8_t hash[32];
+
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		struct authz_pending_entry *entry;
+
+		CHECK(authz_id_take(job->change.entries[i].body, hash) == STATUS_OK);
+		entry = find_entry(&job->wallets[i], hash);
+		if (entry == NULL)
+			return signer_refuse(job, CALL_RESULT_NOT_FOUND,
+			                     "no such change of wallet %zu waits", i + 1);
+		drop_entry(&job->wallets[i], entry);
+	}
+	return signer_lower_wallets(job);
+}
+
+enum status signer_pending_query(struct signer_change *job, const struct authz_query *query)
+{
+	struct authz_pending_record record;
+	struct authz_pending_answer answer;
+	struct signer_blob *blob;
+	enum status status = signer_await_pending(job, query->target, &blob);
+
+	if (status == STATUS_NOT_FOUND)
+		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "no such change waits");
+	if (status != STATUS_OK)
+		return status;
+	if (authz_pending_record_take(bytes_of(blob->bytes, blob->len), &record) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
+		                     "the waiting change's record is damaged");
+	answer = (struct authz_pending_answer){.signed_change = record.signed_change,
+	                                       .description = record.description};
+	return authz_pending_answer_put(&answer, &job->answer);
+}

@@ -1,0 +1,889 @@
+/* Factors before a real signer, store and verifier: passkeys that make wallets and sign (S22, U1,
+ * U4, H1, H12), two factors where there are two (S22), one-time codes (T2), changes that wait and
+ * are cancelled, lost factors, and export (S18, A4, A20). The test is bridge and authority. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <ftw.h>
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "authz_answer.h"
+#include "authz_ask.h"
+#include "authz_export.h"
+#include "authz_text.h"
+#include "base_check.h"
+#include "base_test.h"
+#include "keys_hpke.h"
+#include "rig.h"
+#include "soft_passkey.h"
+
+static char folder[] = "/tmp/factor_test_XXXXXX";
+static struct rig rig;
+
+static uint8_t change_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX],
+    sent_space[LIMIT_CHANGE_MAX + 16384], answer_space[CALL_CHANGE_SLOT_BYTES],
+    body_space[AUTHZ_GRANT_BODY_MAX];
+static struct buffer answer = {answer_space, sizeof(answer_space), 0};
+
+/* A person with a wallet: a key of the command line, perhaps a passkey, perhaps one-time codes. */
+struct person {
+	struct rig_world world; /* .user is the key */
+	struct soft_passkey passkey;
+	struct keys_sign_key second; /* another key */
+	struct soft_codes {
+		uint8_t id[32];
+		struct keys_totp secret;
+		uint64_t step; /* of the last code used */
+	} codes, more_codes;
+};
+
+/* ---- one change, put together piece by piece ---- */
+
+static struct {
+	struct authz_change change;
+	struct authz_signed_change given;
+	struct buffer bytes, text;
+	struct soft_answer answers[8];
+	size_t answer_count;
+} act;
+
+static void begin(const struct person *person, enum authz_action action, struct bytes body)
+{
+	memset(&act, 0, sizeof(act));
+	act.bytes = BUFFER_OF_ARRAY(change_space);
+	act.text = BUFFER_OF_ARRAY(text_space);
+	act.change = rig_change_begin(&rig, &person->world, action, body);
+}
+
+static enum status prepare(void)
+{
+	enum status status = rig_prepare(&rig, &act.change, &act.bytes, &act.text);
+
+	act.given.change = buffer_bytes(&act.bytes);
+	return status;
+}
+
+static void sign_with(const struct keys_sign_key *key)
+{
+	CHECK(authz_text_sign(key, &act.change, act.given.change, buffer_bytes(&act.text),
+	                      &act.given.signatures[act.given.signature_count++]) == STATUS_OK);
+}
+
+static void sign_with_passkey(struct soft_passkey *passkey)
+{
+	struct soft_answer *said = &act.answers[act.answer_count++];
+	struct authz_signature *signature = &act.given.signatures[act.given.signature_count++];
+	uint8_t challenge[32];
+
+	authz_change_challenge(act.given.change, challenge);
+	soft_assert(passkey, challenge, said);
+	*signature = (struct authz_signature){.key = passkey->key, .assertion = soft_said(said)};
+}
+
+static void register_passkey(struct soft_passkey *passkey)
+{
+	struct soft_answer *said = &act.answers[act.answer_count++];
+	struct authz_registration *registration =
+	    &act.given.registrations[act.given.registration_count++];
+	uint8_t challenge[32];
+
+	authz_registration_challenge(rig.deployment, act.change.nonce, challenge);
+	soft_register(passkey, challenge, said);
+	*registration = (struct authz_registration){.said = soft_said(said)};
+	memcpy(registration->id, passkey->key.key, 32);
+}
+
+static void add_code(const uint8_t id[32], uint32_t code)
+{
+	struct authz_code *given = &act.given.codes[act.given.code_count++];
+
+	memcpy(given->id, id, 32);
+	given->code = code;
+}
+
+/* A code that was not used yet: of the step before this one, this or the next: three at once. */
+static void add_good_code(struct soft_codes *codes)
+{
+	uint64_t step = (uint64_t)time(NULL) / KEYS_TOTP_STEP_S - 1;
+
+	if (step <= codes->step)
+		step = codes->step + 1;
+	while ((uint64_t)time(NULL) / KEYS_TOTP_STEP_S + 1 < step)
+		usleep(100000);
+	codes->step = step;
+	add_code(codes->id, keys_totp_code(&codes->secret, step));
+}
+
+static enum status submit(void)
+{
+	struct buffer sent = BUFFER_OF_ARRAY(sent_space);
+
+	CHECK(authz_signed_change_put(&act.given, &sent) == STATUS_OK);
+	return rig_ask(&rig, CALL_CHANGE_SUBMIT, buffer_bytes(&sent), &answer);
+}
+
+static struct authz_submit_answer submitted(void)
+{
+	struct authz_submit_answer taken = {.seq = 0};
+
+	CHECK(authz_submit_answer_take(buffer_bytes(&answer), &taken) == STATUS_OK);
+	return taken;
+}
+
+/* refused_as tells whether the last refusal's text has these words. */
+static bool refused_as(const char *words)
+{
+	if (strstr(rig.refusal, words) == NULL)
+		fprintf(stderr, "refused otherwise: %s\n", rig.refusal);
+	return strstr(rig.refusal, words) != NULL;
+}
+
+static void refresh(struct person *person)
+{
+	CHECK(rig_wallet_refresh(&rig, &person->world));
+}
+
+static struct authz_wallet_record wallet_of(const struct person *person)
+{
+	static struct authz_wallet_record record;
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&person->world.user), 32);
+	memcpy(query.target, person->world.wallet, 32);
+	CHECK(authz_query_put(&query, &person->world.user, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
+	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
+	return record;
+}
+
+static struct bytes empty_body(void)
+{
+	return bytes_of("\xa0", 1);
+}
+
+static struct bytes factor_body(const struct authz_factor_body *body)
+{
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+
+	CHECK(authz_factor_put(body, &out) == STATUS_OK);
+	return buffer_bytes(&out);
+}
+
+/* ---- passkeys ---- */
+
+static struct bytes birth_body(const char *name, const struct soft_passkey *passkey)
+{
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+	struct authz_birth_body body = {.name = bytes_of_text(name), .user_key_count = 1};
+
+	body.user_keys[0] = passkey->key;
+	body.user_key_data[0] = soft_passkey_data(passkey);
+	CHECK(authz_birth_put(&body, false, &out) == STATUS_OK);
+	return buffer_bytes(&out);
+}
+
+/* A wallet whose first and only factor is a passkey. `spoil` is asked to change what is sent. */
+static enum status create(struct person *person, const char *name, void (*spoil)(struct person *))
+{
+	keys_random(person->world.wallet, 32);
+	begin(person, AUTHZ_ACTION_CREATE, birth_body(name, &person->passkey));
+	if (prepare() != STATUS_OK)
+		return STATUS_REFUSED;
+	register_passkey(&person->passkey);
+	sign_with_passkey(&person->passkey);
+	if (spoil != NULL)
+		spoil(person);
+	return submit();
+}
+
+static void without_registration(struct person *person)
+{
+	(void)person;
+	act.given.registration_count = 0;
+}
+
+static void registered_for_another_nonce(struct person *person)
+{
+	act.given.registration_count = 0;
+	act.change.nonce[0] ^= 1;
+	register_passkey(&person->passkey);
+}
+
+static void signed_by_another_passkey(struct person *person)
+{
+	struct soft_passkey other;
+
+	soft_passkey_make(person->passkey.key.kind, false, &other);
+	other.key = person->passkey.key;
+	act.given.signature_count = 0;
+	sign_with_passkey(&other);
+}
+
+static void signed_on_a_foreign_page(struct person *person)
+{
+	struct soft_answer *said = &act.answers[act.answer_count - 1];
+	uint8_t challenge[32];
+
+	authz_change_challenge(act.given.change, challenge);
+	said->client.len = 0;
+	soft_client_data("webauthn.get", challenge, "https://evil.example", "}", &said->client);
+	soft_sign(&person->passkey, said);
+	act.given.signatures[0].assertion = soft_said(said);
+}
+
+static void signed_for_another_change(struct person *person)
+{
+	struct soft_answer *said = &act.answers[act.answer_count - 1];
+	uint8_t challenge[32] = {1};
+
+	soft_assert(&person->passkey, challenge, said);
+	act.given.signatures[0].assertion = soft_said(said);
+}
+
+static struct person alice, bob;
+
+static void test_a_passkey_makes_a_wallet_after_each_check_by_itself(void)
+{
+	static const struct {
+		void (*spoil)(struct person *person);
+		const char *words;
+	} rows[] = {
+	    {without_registration,         "comes with its registration"  },
+	    {registered_for_another_nonce, "answers another challenge"    },
+	    {signed_by_another_passkey,    "signature does not fit"       },
+	    {signed_on_a_foreign_page,     "origin is not in the settings"}, /* H12 */
+	    {signed_for_another_change,    "answers another challenge"    },
+	};
+	struct authz_birth birth;
+
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, true, &alice.passkey);
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_ED25519, false, &bob.passkey);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		EXPECT(create(&alice, "alice", rows[i].spoil) == STATUS_REFUSED);
+		EXPECT(refused_as(rows[i].words));
+	}
+	EXPECT(create(&alice, "alice", NULL) == STATUS_OK);
+	EXPECT(authz_birth_answer_open(submitted().birth, rig.deployment_key, &birth) ==
+	           STATUS_OK &&
+	       authz_birth_matches(&birth, &act.change, act.given.change) == STATUS_OK);
+	EXPECT(submit() == STATUS_REFUSED); /* H1 */
+	EXPECT(create(&bob, "bob", NULL) == STATUS_OK);
+}
+
+/* Freeze needs no previous hash, so it tells whose key may do something at all. */
+static enum status freeze(const struct person *person, struct soft_passkey *passkey)
+{
+	begin(person, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	sign_with_passkey(passkey);
+	return submit();
+}
+
+static void test_a_passkey_is_good_for_its_own_wallets_only(void)
+{
+	uint32_t count;
+
+	EXPECT(freeze(&alice, &bob.passkey) == STATUS_REFUSED); /* U1 */
+	EXPECT(refused_as("not a user key"));
+	EXPECT(freeze(&alice, &alice.passkey) == STATUS_OK);
+	EXPECT(freeze(&bob, &bob.passkey) == STATUS_OK);
+	/* A copy of the authenticator, with an older counter. */
+	count = alice.passkey.count;
+	alice.passkey.count = 1;
+	EXPECT(freeze(&alice, &alice.passkey) == STATUS_REFUSED);
+	EXPECT(refused_as("counter did not grow"));
+	alice.passkey.count = count;
+	EXPECT(freeze(&alice, &alice.passkey) == STATUS_OK);
+}
+
+/* U4: who has a credential id keeps it, and goes on undisturbed. */
+static void test_a_credential_id_belongs_to_who_registered_it(void)
+{
+	static struct person mallory;
+
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &mallory.passkey);
+	memcpy(mallory.passkey.credential, alice.passkey.credential, 32);
+	mallory.passkey.key = alice.passkey.key;
+	EXPECT(create(&mallory, "mallory", NULL) == STATUS_REFUSED);
+	EXPECT(refused_as("registered with another key"));
+	EXPECT(freeze(&alice, &alice.passkey) == STATUS_OK);
+	/* The same passkey for a second wallet needs no second registration. */
+	keys_random(mallory.world.wallet, 32);
+	mallory.passkey = alice.passkey;
+	EXPECT(create(&mallory, "alice-2", without_registration) == STATUS_OK);
+	alice.passkey = mallory.passkey;
+}
+
+/* ---- reading with a passkey ---- */
+
+static enum status open_session(struct soft_passkey *passkey, const uint8_t nonce[32],
+                                struct authz_session_answer *ret_session)
+{
+	struct authz_session session = {.key = passkey->key};
+	struct soft_answer said;
+	uint8_t request_space[256], space[2048], challenge[32];
+	struct buffer request = BUFFER_OF_ARRAY(request_space), out = BUFFER_OF_ARRAY(space);
+	enum status status;
+
+	memcpy(session.deployment, rig.deployment, 32);
+	memcpy(session.nonce, nonce, 32);
+	CHECK(authz_session_request_put(&session, &request) == STATUS_OK);
+	session.request = buffer_bytes(&request);
+	authz_session_challenge(session.request, challenge);
+	soft_assert(passkey, challenge, &said);
+	session.assertion = soft_said(&said);
+	CHECK(authz_session_put(&session, &out) == STATUS_OK);
+	status = rig_ask(&rig, CALL_CHANGE_SESSION, buffer_bytes(&out), &answer);
+	if (status == STATUS_OK)
+		CHECK(authz_session_answer_take(buffer_bytes(&answer), ret_session) == STATUS_OK);
+	return status;
+}
+
+static enum status read_topic(const uint8_t secret[32], uint8_t topic, const uint8_t target[32],
+                              const uint8_t after[32])
+{
+	struct authz_read read = {.topic = topic};
+	uint8_t space[256];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	memcpy(read.secret, secret, 32);
+	memcpy(read.target, target, 32);
+	memcpy(read.after, after, 32);
+	CHECK(authz_read_put(&read, &out) == STATUS_OK);
+	return rig_ask(&rig, CALL_CHANGE_READ, buffer_bytes(&out), &answer);
+}
+
+static void test_a_session_reads_its_owners_wallets_and_no_others(void)
+{
+	static const uint8_t nonce[32] = {1}, none[32];
+	static struct authz_wallet_record record;
+	struct authz_session_answer session;
+	struct authz_factor_answer factor;
+	struct authz_list_answer list;
+	struct soft_passkey stranger;
+
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &stranger);
+	EXPECT(open_session(&stranger, nonce, &session) == STATUS_REFUSED);
+	EXPECT(open_session(&alice.passkey, nonce, &session) == STATUS_OK);
+	EXPECT(read_topic(session.secret, AUTHZ_QUERY_WALLETS, none, none) == STATUS_OK);
+	EXPECT(authz_list_answer_take(buffer_bytes(&answer), &list) == STATUS_OK);
+	EXPECT(list.ids.len == 64); /* alice and alice-2 */
+	EXPECT(read_topic(session.secret, AUTHZ_QUERY_WALLET, alice.world.wallet, none) ==
+	       STATUS_OK);
+	EXPECT(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
+	EXPECT(record.frozen && record.sealed_key_len == 0 &&
+	       record.user_keys[0].kind == AUTHZ_KEY_PASSKEY_P256 &&
+	       record.export_delay_s == AUTHZ_EXPORT_DELAY_S);
+	EXPECT(read_topic(session.secret, AUTHZ_QUERY_FACTOR, alice.passkey.key.key,
+	                  alice.world.wallet) == STATUS_OK);
+	EXPECT(authz_factor_answer_take(buffer_bytes(&answer), &factor) == STATUS_OK);
+	EXPECT(bytes_equal(factor.credential, bytes_of(alice.passkey.credential, 32)));
+	EXPECT(read_topic(session.secret, AUTHZ_QUERY_WALLET, bob.world.wallet, none) ==
+	       STATUS_REFUSED);
+	EXPECT(read_topic(session.secret, AUTHZ_QUERY_FACTOR, bob.passkey.key.key,
+	                  bob.world.wallet) == STATUS_REFUSED);
+	session.secret[0] ^= 1;
+	EXPECT(read_topic(session.secret, AUTHZ_QUERY_WALLETS, none, none) == STATUS_REFUSED);
+}
+
+/* ---- second factors ---- */
+
+static struct person carol;
+
+static void enroll(struct soft_codes *codes, uint8_t ret_sealed[AUTHZ_SEALED_TOTP_LEN])
+{
+	struct authz_enroll_answer enrolled;
+	uint8_t space[64];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	CHECK(authz_enroll_put(rig.deployment, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_ENROLL, buffer_bytes(&out), &answer) == STATUS_OK);
+	CHECK(authz_enroll_answer_take(buffer_bytes(&answer), &enrolled) == STATUS_OK);
+	memcpy(codes->id, enrolled.id, 32);
+	codes->secret = enrolled.secret;
+	codes->step = 0;
+	memcpy(ret_sealed, enrolled.sealed, AUTHZ_SEALED_TOTP_LEN);
+}
+
+/* Adds codes of two apps to a wallet that has one key: one factor is all that there is. */
+static void begin_codes(struct person *person, const uint8_t sealed[AUTHZ_SEALED_TOTP_LEN],
+                        const uint8_t more_sealed[AUTHZ_SEALED_TOTP_LEN])
+{
+	struct authz_factor_body body = {.add_count = 2};
+
+	body.add[0].kind = body.add[1].kind = AUTHZ_KEY_TOTP;
+	memcpy(body.add[0].key, person->codes.id, 32);
+	memcpy(body.add[1].key, person->more_codes.id, 32);
+	body.add_data[0].sealed = bytes_of(sealed, AUTHZ_SEALED_TOTP_LEN);
+	body.add_data[1].sealed = bytes_of(more_sealed, AUTHZ_SEALED_TOTP_LEN);
+	refresh(person);
+	begin(person, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&person->world.user);
+}
+
+static void test_one_time_codes_are_added_with_a_proof_that_they_work(void)
+{
+	uint8_t sealed[AUTHZ_SEALED_TOTP_LEN], more[AUTHZ_SEALED_TOTP_LEN];
+	uint64_t now = (uint64_t)time(NULL) / KEYS_TOTP_STEP_S;
+	struct authz_wallet_record record;
+
+	enroll(&carol.codes, sealed);
+	enroll(&carol.more_codes, more);
+	begin_codes(&carol, sealed, more);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("confirmed with one of them"));
+	begin_codes(&carol, sealed, more);
+	add_good_code(&carol.codes);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("confirmed with one of them"));
+	for (uint64_t step = now - 4; step <= now + 4; step += 8) { /* old, or from the future */
+		begin_codes(&carol, sealed, more);
+		add_code(carol.codes.id, keys_totp_code(&carol.codes.secret, step));
+		EXPECT(submit() == STATUS_REFUSED && refused_as("code is wrong"));
+	}
+	begin_codes(&carol, more, sealed); /* sealed for another id */
+	carol.codes.step = 0;
+	add_good_code(&carol.codes);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("not made here"));
+	carol.codes.step = 0;
+	begin_codes(&carol, sealed, more);
+	add_good_code(&carol.codes);
+	add_good_code(&carol.more_codes);
+	EXPECT(submit() == STATUS_OK);
+	record = wallet_of(&carol);
+	EXPECT(record.user_key_count == 3 && record.user_keys[1].kind == AUTHZ_KEY_TOTP);
+}
+
+static void begin_signed(struct person *person, enum authz_action action, struct bytes body)
+{
+	refresh(person);
+	begin(person, action, body);
+	CHECK(prepare() == STATUS_OK);
+}
+
+static struct bytes grant_body(const struct person *person)
+{
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+
+	rig_grant_body(&person->world, person->world.client_id, &out);
+	return buffer_bytes(&out);
+}
+
+/* S22: what gives power needs both; what takes it needs any one, a code alone too. */
+static void test_two_factors_give_power_and_any_one_takes_it(void)
+{
+	uint64_t used;
+
+	begin_signed(&carol, AUTHZ_ACTION_GRANT, grant_body(&carol));
+	sign_with(&carol.world.user);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("needs two"));
+	add_good_code(&carol.codes);
+	used = carol.codes.step;
+	EXPECT(submit() == STATUS_OK);
+	/* The same code again: each step counts once, for whatever it is. */
+	begin_signed(&carol, AUTHZ_ACTION_GRANT, grant_body(&carol));
+	sign_with(&carol.world.user);
+	add_code(carol.codes.id, keys_totp_code(&carol.codes.secret, used));
+	EXPECT(submit() == STATUS_REFUSED && refused_as("used before"));
+	/* A code alone gives nothing, whatever it is for. */
+	begin_signed(&carol, AUTHZ_ACTION_GRANT, grant_body(&carol));
+	add_good_code(&carol.codes);
+	add_good_code(&carol.more_codes); /* nor do two of them */
+	EXPECT(submit() == STATUS_REFUSED && refused_as("only take power away"));
+	carol.codes.step--; /* they were not looked at, so they are good still */
+	carol.more_codes.step--;
+	begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	add_good_code(&carol.codes);
+	EXPECT(submit() == STATUS_OK);
+	EXPECT(wallet_of(&carol).frozen);
+	/* The key alone does not thaw it. */
+	begin_signed(&carol, AUTHZ_ACTION_UNFREEZE, empty_body());
+	sign_with(&carol.world.user);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("needs two"));
+	add_good_code(&carol.more_codes);
+	EXPECT(submit() == STATUS_OK);
+	/* The same key twice is one factor. */
+	begin_signed(&carol, AUTHZ_ACTION_GRANT, grant_body(&carol));
+	sign_with(&carol.world.user);
+	sign_with(&carol.world.user);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("of one key"));
+	/* Freezing: the key alone, too. */
+	begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&carol.world.user);
+	EXPECT(submit() == STATUS_OK);
+}
+
+/* Wrong codes make the next ones wait, across a restart too; a key of one's own goes on. */
+static void test_wrong_codes_make_the_next_ones_wait(void)
+{
+	uint32_t wrong = keys_totp_code(&carol.codes.secret, 1);
+	uint64_t next = (uint64_t)time(NULL) / KEYS_TOTP_STEP_S + 1;
+	size_t looked_at = 0;
+
+	for (size_t i = 0; i < 8; i++) {
+		begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+		CHECK(prepare() == STATUS_OK);
+		add_code(carol.codes.id, wrong);
+		EXPECT(submit() == STATUS_REFUSED);
+		looked_at += strstr(rig.refusal, "code is wrong") != NULL;
+	}
+	EXPECT(looked_at == 5);
+	begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	add_code(carol.codes.id, keys_totp_code(&carol.codes.secret, next));
+	EXPECT(submit() == STATUS_REFUSED && refused_as("too many wrong"));
+	begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&carol.world.user);
+	EXPECT(submit() == STATUS_OK);
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	add_code(carol.codes.id, keys_totp_code(&carol.codes.secret, next));
+	EXPECT(submit() == STATUS_REFUSED && refused_as("too many wrong"));
+	/* After a crash nothing of the last steps is taken, whatever was in memory (T2). */
+	begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	add_code(carol.more_codes.id, keys_totp_code(&carol.more_codes.secret, next));
+	EXPECT(submit() == STATUS_REFUSED && refused_as("code is wrong"));
+}
+
+/* ---- changes that wait ---- */
+
+static struct person dave;
+
+static enum status complete(const struct person *person, const uint8_t hash[32])
+{
+	struct authz_complete given;
+	uint8_t space[128];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	memcpy(given.change, hash, 32);
+	memcpy(given.wallet, person->world.wallet, 32);
+	CHECK(authz_complete_put(&given, &out) == STATUS_OK);
+	return rig_ask(&rig, CALL_CHANGE_COMPLETE, buffer_bytes(&out), &answer);
+}
+
+/* complete_in_time asks until its time has come. */
+static enum status complete_in_time(const struct person *person, const uint8_t hash[32])
+{
+	enum status status;
+
+	for (size_t tries = 0; tries < 200; tries++) {
+		status = complete(person, hash);
+		if (status == STATUS_OK || strstr(rig.refusal, "it waits for") == NULL)
+			return status;
+		usleep(100000);
+	}
+	return STATUS_BUSY;
+}
+
+static void set_delays(struct person *person, uint64_t delay_s, uint64_t export_delay_s)
+{
+	const struct authz_factor_body body = {
+	    .delays = {.has_delay = true,
+	               .has_export_delay = true,
+	               .delay_s = delay_s,
+	               .export_delay_s = export_delay_s}
+        };
+
+	begin_signed(person, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&person->world.user);
+	sign_with(&person->second);
+}
+
+static void add_second_key(struct person *person)
+{
+	struct authz_factor_body body = {.add_count = 1};
+
+	keys_sign_random(&person->second);
+	body.add[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.add[0].key, keys_sign_public(&person->second), 32);
+	begin_signed(person, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&person->world.user);
+	EXPECT(submit() == STATUS_OK);
+}
+
+/* Asks for a grant with both keys; it waits. */
+static uint64_t grant_that_waits(struct person *person, uint8_t ret_hash[32])
+{
+	begin_signed(person, AUTHZ_ACTION_GRANT, grant_body(person));
+	sign_with(&person->world.user);
+	sign_with(&person->second);
+	EXPECT(submit() == STATUS_OK);
+	authz_change_hash(act.given.change, ret_hash);
+	return submitted().waits_until_s;
+}
+
+static enum status cancel(struct person *person, const uint8_t hash[32],
+                          const struct keys_sign_key *key)
+{
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+
+	CHECK(authz_id_put(hash, &out) == STATUS_OK);
+	begin(person, AUTHZ_ACTION_CANCEL, buffer_bytes(&out));
+	CHECK(prepare() == STATUS_OK);
+	sign_with(key);
+	return submit();
+}
+
+static void test_what_gives_power_waits_and_any_factor_cancels_it(void)
+{
+	uint8_t hash[32], other[32];
+	uint8_t grants;
+	struct authz_pending_answer pending;
+	struct authz_query query = {.topic = AUTHZ_QUERY_PENDING};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	add_second_key(&dave);
+	set_delays(&dave, 3600, 0);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s == 0);
+	grants = wallet_of(&dave).grant_count;
+	EXPECT(grant_that_waits(&dave, hash) >= (uint64_t)time(NULL) + 3595);
+	EXPECT(submit() == STATUS_REFUSED); /* H1: asked for once */
+	EXPECT(wallet_of(&dave).grant_count == grants && wallet_of(&dave).pending_count == 1);
+	EXPECT(complete(&dave, hash) == STATUS_REFUSED && refused_as("it waits for"));
+	/* Whoever may see the wallet reads what waits. */
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&dave.second), 32);
+	memcpy(query.target, hash, 32);
+	memcpy(query.after, dave.world.wallet, 32);
+	CHECK(authz_query_put(&query, &dave.second, &out) == STATUS_OK);
+	EXPECT(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
+	EXPECT(authz_pending_answer_take(buffer_bytes(&answer), &pending) == STATUS_OK &&
+	       memmem(pending.description.data, pending.description.len, "may have messages signed",
+	              24) != NULL);
+	/* A second one, then the first is cancelled with one key: the second still waits. */
+	(void)grant_that_waits(&dave, other);
+	EXPECT(cancel(&dave, hash, &carol.world.user) == STATUS_REFUSED);
+	EXPECT(cancel(&dave, hash, &dave.second) == STATUS_OK);
+	EXPECT(complete(&dave, hash) == STATUS_REFUSED && refused_as("cancelled or done"));
+	EXPECT(cancel(&dave, hash, &dave.second) == STATUS_REFUSED);
+	EXPECT(wallet_of(&dave).pending_count == 1);
+	/* Lowering the delay gives power, so it waits itself. */
+	set_delays(&dave, 0, 0);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
+	/* A freeze takes everything that waits with it. */
+	begin(&dave, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&dave.second);
+	EXPECT(submit() == STATUS_OK);
+	EXPECT(wallet_of(&dave).pending_count == 0);
+	EXPECT(complete(&dave, other) == STATUS_REFUSED && refused_as("cancelled or done"));
+	EXPECT(wallet_of(&dave).grant_count == grants);
+}
+
+static struct person erin;
+
+static void test_what_waited_is_done_once_when_its_time_has_come(void)
+{
+	uint8_t hash[32];
+	uint8_t grants;
+	uint64_t opens;
+
+	add_second_key(&erin);
+	set_delays(&erin, 3, 2);
+	EXPECT(submit() == STATUS_OK);
+	grants = wallet_of(&erin).grant_count;
+	opens = grant_that_waits(&erin, hash);
+	/* It survives the processes; the clock of the host alone opens it (time_low). */
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(wallet_of(&erin).pending_count == 1);
+	EXPECT(complete_in_time(&erin, hash) == STATUS_OK);
+	EXPECT((uint64_t)time(NULL) >= opens);
+	EXPECT(wallet_of(&erin).grant_count == grants + 1 && wallet_of(&erin).pending_count == 0);
+	EXPECT(complete(&erin, hash) == STATUS_REFUSED && refused_as("cancelled or done"));
+}
+
+/* ---- lost factors ---- */
+
+static void test_a_lost_factor_is_replaced_after_time_to_say_no(void)
+{
+	struct authz_factor_body body = {.add_count = 1, .remove_count = 1};
+	struct keys_sign_key fresh;
+	uint8_t hash[32];
+	uint64_t opens;
+
+	keys_sign_random(&fresh);
+	body.remove[0].kind = body.add[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.remove[0].key, keys_sign_public(&erin.second), 32);
+	memcpy(body.add[0].key, keys_sign_public(&fresh), 32);
+	begin_signed(&erin, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&erin.world.user);
+	EXPECT(submit() == STATUS_OK);
+	opens = submitted().waits_until_s;
+	authz_change_hash(act.given.change, hash);
+	EXPECT(opens >= (uint64_t)time(NULL) + 259195 && opens <= (uint64_t)time(NULL) + 259205);
+	EXPECT(wallet_of(&erin).pending_count == 1 && wallet_of(&erin).pending[0].recovery);
+	EXPECT(complete(&erin, hash) == STATUS_REFUSED && refused_as("it waits for"));
+	/* The lost key reappears. */
+	EXPECT(cancel(&erin, hash, &erin.second) == STATUS_OK);
+	EXPECT(complete(&erin, hash) == STATUS_REFUSED && refused_as("cancelled or done"));
+	/* One factor never gives other power this way. */
+	begin_signed(&erin, AUTHZ_ACTION_GRANT, grant_body(&erin));
+	sign_with(&erin.world.user);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("needs two"));
+}
+
+/* A recovery key only takes power away and asks for other factors. */
+static void test_a_recovery_key_freezes_and_asks_for_factors(void)
+{
+	static struct person frank;
+	struct keys_sign_key recovery;
+	struct authz_birth_body birth = {
+	    .name = bytes_of_text("frank"), .user_key_count = 1, .has_recovery = true};
+	struct authz_factor_body body = {.add_count = 1};
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+
+	frank = erin;
+	keys_sign_random(&recovery);
+	keys_sign_random(&frank.world.user);
+	keys_random(frank.world.wallet, 32);
+	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&frank.world.user), 32);
+	memcpy(birth.recovery, keys_sign_public(&recovery), 32);
+	CHECK(authz_birth_put(&birth, false, &out) == STATUS_OK);
+	begin(&frank, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&frank.world.user);
+	EXPECT(submit() == STATUS_OK);
+	begin_signed(&frank, AUTHZ_ACTION_GRANT, grant_body(&frank));
+	sign_with(&recovery);
+	EXPECT(submit() == STATUS_REFUSED);
+	body.add[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.add[0].key, keys_sign_public(&carol.world.user), 32);
+	begin_signed(&frank, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&recovery);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
+	begin(&frank, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&recovery);
+	EXPECT(submit() == STATUS_OK && wallet_of(&frank).frozen);
+}
+
+/* ---- export ---- */
+
+static struct bytes export_body(const struct keys_hpke_key *recipient, uint8_t format)
+{
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+	struct authz_export_body body = {.format = format};
+
+	memcpy(body.recipient, recipient->public, 32);
+	CHECK(authz_export_put(&body, &out) == STATUS_OK);
+	return buffer_bytes(&out);
+}
+
+/* opens tells whether an export holds the wallet's own key. */
+static bool opens(const struct person *person, const struct keys_hpke_key *recipient,
+                  const uint8_t hash[32], struct bytes sealed, uint8_t format)
+{
+	uint8_t space[AUTHZ_EXPORT_TEXT_MAX];
+	struct buffer written = BUFFER_OF_ARRAY(space);
+	struct keys_sign_key key;
+
+	return authz_export_open(recipient->secret, rig.deployment, person->world.wallet, hash,
+	                         sealed, &written) == STATUS_OK &&
+	       authz_export_read(buffer_bytes(&written), format, &key) == STATUS_OK &&
+	       memcmp(keys_sign_public(&key), person->world.address, 32) == 0;
+}
+
+static void test_an_export_takes_two_factors_time_and_the_right_recipient(void)
+{
+	struct keys_hpke_key recipient, other;
+	uint8_t hash[32], other_hash[32] = {1};
+	struct authz_wallet_record record;
+
+	keys_hpke_random(&recipient);
+	keys_hpke_random(&other);
+	for (uint8_t format = AUTHZ_EXPORT_KEYPAIR; format < AUTHZ_EXPORT_FORMAT_COUNT; format++) {
+		struct authz_submit_answer said;
+		struct bytes sealed;
+
+		begin_signed(&erin, AUTHZ_ACTION_EXPORT, export_body(&recipient, format));
+		sign_with(&erin.world.user);
+		EXPECT(submit() == STATUS_REFUSED && refused_as("needs two"));
+		sign_with(&erin.second);
+		EXPECT(submit() == STATUS_OK);
+		said = submitted();
+		EXPECT(said.waits_until_s != 0 && said.export.len == 0);
+		authz_change_hash(act.given.change, hash);
+		EXPECT(submit() == STATUS_REFUSED); /* a replay */
+		EXPECT(complete_in_time(&erin, hash) == STATUS_OK);
+		sealed = submitted().export;
+		EXPECT(opens(&erin, &recipient, hash, sealed, format));
+		EXPECT(!opens(&erin, &other, hash, sealed, format));
+		EXPECT(!opens(&erin, &recipient, other_hash, sealed, format));
+		/* A lost answer is fetched again; it is one export. */
+		EXPECT(complete(&erin, hash) == STATUS_OK);
+		EXPECT(opens(&erin, &recipient, hash, submitted().export, format));
+		record = wallet_of(&erin);
+		EXPECT(record.exported == format && record.ownership_lost); /* A20 */
+	}
+	/* Another user's authorization, and codes alone. */
+	begin_signed(&erin, AUTHZ_ACTION_EXPORT, export_body(&recipient, AUTHZ_EXPORT_PKCS8));
+	sign_with(&dave.world.user);
+	sign_with(&dave.second);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("not a user key"));
+	/* A key of small order takes nothing. */
+	memset(recipient.public, 0, 32);
+	begin_signed(&erin, AUTHZ_ACTION_EXPORT, export_body(&recipient, AUTHZ_EXPORT_PKCS8));
+	sign_with(&erin.world.user);
+	sign_with(&erin.second);
+	EXPECT(submit() == STATUS_OK);
+	authz_change_hash(act.given.change, hash);
+	EXPECT(complete_in_time(&erin, hash) == STATUS_REFUSED && refused_as("not a sound X25519"));
+	EXPECT(wallet_of(&erin).exported == AUTHZ_EXPORT_FORMAT_COUNT - 1);
+}
+
+static void test_an_export_needs_a_second_factor_to_exist(void)
+{
+	static struct person grace;
+	struct keys_hpke_key recipient;
+
+	keys_hpke_random(&recipient);
+	rig_world_make(&rig, &grace.world, "grace");
+	begin_signed(&grace, AUTHZ_ACTION_EXPORT, export_body(&recipient, AUTHZ_EXPORT_KEYPAIR));
+	sign_with(&grace.world.user);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("needs two factors and wallet 1 has one"));
+}
+
+static int drop(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+	(void)info;
+	(void)kind;
+	(void)walk;
+	return remove(path);
+}
+
+int main(void)
+{
+	CHECK(mkdtemp(folder) != NULL);
+	keys_open();
+	rig_start(&rig, folder, true);
+	rig_world_make(&rig, &carol.world, "carol");
+	rig_world_make(&rig, &dave.world, "dave");
+	rig_world_make(&rig, &erin.world, "erin");
+	RUN(test_a_passkey_makes_a_wallet_after_each_check_by_itself);
+	RUN(test_a_passkey_is_good_for_its_own_wallets_only);
+	RUN(test_a_credential_id_belongs_to_who_registered_it);
+	RUN(test_a_session_reads_its_owners_wallets_and_no_others);
+	RUN(test_one_time_codes_are_added_with_a_proof_that_they_work);
+	RUN(test_two_factors_give_power_and_any_one_takes_it);
+	RUN(test_what_gives_power_waits_and_any_factor_cancels_it);
+	RUN(test_what_waited_is_done_once_when_its_time_has_come);
+	RUN(test_a_lost_factor_is_replaced_after_time_to_say_no);
+	RUN(test_a_recovery_key_freezes_and_asks_for_factors);
+	RUN(test_an_export_takes_two_factors_time_and_the_right_recipient);
+	RUN(test_an_export_needs_a_second_factor_to_exist);
+	RUN(test_wrong_codes_make_the_next_ones_wait);
+	rig_stop(&rig);
+	(void)nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
+	return test_summary();
+}

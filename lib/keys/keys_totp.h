@@ -6,7 +6,7 @@
 
 #include "keys.h"
 
-#define KEYS_TOTP_SECRET_LEN 20 /* the length of HMAC-SHA-1 (RFC 4226 section 4, R6) */
+#define KEYS_TOTP_SECRET_LEN 20 /* the length of HMAC-SHA-1 (RFC 4226 section 4) */
 #define KEYS_TOTP_STEP_S     30
 #define KEYS_TOTP_CODES      1000000 /* codes are below this */
 

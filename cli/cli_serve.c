@@ -19,12 +19,13 @@
 
 #include "base_encode.h"
 #include "cli_authority.h"
+#include "cli_certificate.h"
 #include "cli_commands.h"
 #include "cli_config.h"
 #include "cli_dev.h"
 #include "cli_home.h"
+#include "cli_notify.h"
 #include "cli_serve.h"
-#include "http_client.h"
 #include "proc_topology.h"
 #include "secret.h"
 #include "swtpm.h"
@@ -34,11 +35,15 @@
 #define DEFAULT_LISTEN  "127.0.0.1:8200"
 #define DEFAULT_METRICS "127.0.0.1:9200"
 
-static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_signal, reload_signal;
 
+/* A terminal that goes away ends what it started; without one SIGHUP means: read again. */
 static void note_signal(int signal)
 {
-	stop_signal = signal;
+	if (signal == SIGHUP && !isatty(STDIN_FILENO))
+		reload_signal = signal;
+	else
+		stop_signal = signal;
 }
 
 static int make_folder(const struct cli_call *call, const char *path)
@@ -196,8 +201,8 @@ static bool find_program(char ret_path[CLI_PATH_MAX])
 static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char *operators,
                                       const char *where, int ready_fd, pid_t parent)
 {
-	char program[CLI_PATH_MAX], words[12][CLI_PATH_MAX + 64];
-	char *arguments[14];
+	char program[CLI_PATH_MAX], words[13][CLI_PATH_MAX + 64];
+	char *arguments[15];
 	size_t count = 0;
 
 	/* When this command dies without a word, the signer stops in order, and the next can start.
@@ -214,6 +219,7 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 	snprintf(words[count++], sizeof(words[0]), "operators=%s%s%s", operators,
 	         serve->operators != NULL ? "," : "",
 	         serve->operators != NULL ? serve->operators : "");
+	snprintf(words[count++], sizeof(words[0]), "tls_certificate=%s/tls.pem", serve->state);
 	snprintf(words[count++], sizeof(words[0]), "ready_fd=%d", ready_fd);
 	if (serve->verifiers != NULL)
 		snprintf(words[count++], sizeof(words[0]), "verifiers=%s", serve->verifiers);
@@ -246,35 +252,73 @@ static bool await_ready(int fd)
 	return false;
 }
 
-/* What clients pin: the certificate that this very process group serves on its own address. */
-static int write_ca(const struct cli_call *call, const struct cli_serve *serve)
+/* is_live asks /livez, which says no when the signer has left questions lying. */
+static bool is_live(const char *metrics)
 {
-	char host[256], port[16], path[CLI_PATH_MAX + 32], pem[8192], error[HTTP_CLIENT_ERROR_MAX];
-	const char *colon = strrchr(serve->listen, ':');
-	struct buffer out = BUFFER_OF_ARRAY(pem);
-	size_t len = colon != NULL ? (size_t)(colon - serve->listen) : 0;
-	const char *start = serve->listen;
+	static const char request[] = "GET /livez HTTP/1.1\r\nHost: localhost\r\n"
+	                              "Connection: close\r\n\r\n";
+	static const char good[] = "HTTP/1.1 200 ";
+	struct timeval limit = {.tv_sec = 1};
+	struct sockaddr_storage address;
+	char head[sizeof(good)] = "";
+	socklen_t len;
+	bool live;
+	int fd;
 
-	if (len > 1 && start[0] == '[') {
-		start++;
-		len -= 2;
-	}
-	if (len == 0 || len >= sizeof(host))
-		return cli_usage(call, "%s is not ADDRESS:PORT", serve->listen);
-	snprintf(host, sizeof(host), "%.*s", (int)len, start);
-	snprintf(port, sizeof(port), "%s", colon + 1);
-	if (strcmp(host, "0.0.0.0") == 0)
-		snprintf(host, sizeof(host), "127.0.0.1");
-	if (http_client_certificate(host, port, &out, error) != STATUS_OK) {
-		cli_complain(call, "%s", error);
-		return CLI_UNSURE;
-	}
-	snprintf(path, sizeof(path), "%s/ca.pem", serve->state);
-	return cli_home_write(call, path, buffer_bytes(&out), false);
+	if (!take_address(metrics, &address, &len))
+		return false;
+	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	live = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
+	       setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) == 0 &&
+	       connect(fd, (const struct sockaddr *)&address, len) == 0 &&
+	       send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == sizeof(request) - 1 &&
+	       recv(fd, head, sizeof(good) - 1, MSG_WAITALL) == sizeof(good) - 1 &&
+	       strcmp(head, good) == 0;
+	if (fd >= 0)
+		close(fd);
+	return live;
 }
 
-static int wait_for_end(struct cli_serve *serve)
+static int64_t now_ms(void)
 {
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A failed reload leaves everything as it was. */
+static void reload(const struct cli_call *call, const struct cli_serve *serve)
+{
+	cli_notify_reloading();
+	if (cli_certificate_renew(call, serve) == CLI_YES && serve->tls_certificate != NULL) {
+		kill(serve->supervisor, SIGHUP);
+		(void)poll(NULL, 0, 500); /* the bridge looks at least every 100 ms */
+		(void)cli_certificate_pin(call, serve);
+	}
+	cli_notify("READY=1");
+}
+
+/* watch is what this command does while the signer works. */
+static void watch(const struct cli_call *call, const struct cli_serve *serve, int64_t *next_ms)
+{
+	unsigned pause_ms = cli_notify_pause_ms();
+
+	if (reload_signal != 0) {
+		reload_signal = 0;
+		reload(call, serve);
+	}
+	if (pause_ms != 0 && now_ms() >= *next_ms) {
+		if (is_live(serve->metrics))
+			cli_notify("WATCHDOG=1");
+		*next_ms = now_ms() + pause_ms;
+	}
+	(void)poll(NULL, 0, 100);
+}
+
+static int wait_for_end(const struct cli_call *call, const struct cli_serve *serve)
+{
+	int64_t next_ms = 0;
 	int status = 0;
 	bool told = false;
 
@@ -286,10 +330,11 @@ static int wait_for_end(struct cli_serve *serve)
 		if (pid < 0 && errno != EINTR)
 			return CLI_UNSURE;
 		if (stop_signal != 0 && !told) {
+			cli_notify("STOPPING=1\nSTATUS=answering what was asked");
 			kill(serve->supervisor, SIGTERM);
 			told = true;
 		} else if (!told) {
-			(void)poll(NULL, 0, 100);
+			watch(call, serve, &next_ms);
 		}
 	}
 	return told && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_YES : CLI_UNSURE;
@@ -346,6 +391,9 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 		result = provision(call, serve);
 	if (result != CLI_YES)
 		return result;
+	result = cli_certificate_prepare(call, serve);
+	if (result != CLI_YES)
+		return result;
 	snprintf(path, sizeof(path), "%s/tpm", serve->state);
 	status = swtpm_start(path, &tpm);
 	if (status != STATUS_OK) {
@@ -372,17 +420,18 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 		result = CLI_UNSURE;
 	}
 	if (stop_signal == 0)
-		result = write_ca(call, serve);
+		result = cli_certificate_pin(call, serve);
 	if (stop_signal == 0 && result == CLI_YES && serve->dev)
 		result = cli_dev_prepare(call, serve);
 	if (stop_signal == 0 && result == CLI_YES) {
 		printf("ready\n");
 		fflush(stdout);
+		cli_notify("READY=1\nSTATUS=serving");
 	}
 	if (result != CLI_YES)
 		stop_signal = SIGTERM;
 	if (serve->supervisor > 0) {
-		int ended = wait_for_end(serve);
+		int ended = wait_for_end(call, serve);
 
 		result = result == CLI_YES ? ended : result;
 	}
@@ -430,14 +479,15 @@ static int run_serve(struct cli_call *call)
 	struct cli_serve serve = {.listen = NULL};
 	const char *state = NULL;
 	const struct cli_option options[] = {
-	    {"--state",       &state,           NULL              },
-	    {"--listen",      &serve.listen,    NULL              },
-	    {"--metrics",     &serve.metrics,   NULL              },
-	    {"--verifiers",   &serve.verifiers, NULL              },
-	    {"--tls-name",    &serve.tls_name,  NULL              },
-	    {"--accept-time", NULL,             &serve.accept_time},
-	    {"--echo",        NULL,             &serve.echo       },
-	    {"--dev",         NULL,             &serve.dev        },
+	    {"--state",           &state,                 NULL              },
+	    {"--listen",          &serve.listen,          NULL              },
+	    {"--metrics",         &serve.metrics,         NULL              },
+	    {"--verifiers",       &serve.verifiers,       NULL              },
+	    {"--tls-name",        &serve.tls_name,        NULL              },
+	    {"--tls-certificate", &serve.tls_certificate, NULL              },
+	    {"--accept-time",     NULL,                   &serve.accept_time},
+	    {"--echo",            NULL,                   &serve.echo       },
+	    {"--dev",             NULL,                   &serve.dev        },
 	};
 	int result;
 
@@ -450,6 +500,8 @@ static int run_serve(struct cli_call *call)
 		return result;
 	serve.verifiers = cli_config_choose(CLI_SERVE_VERIFIERS, serve.verifiers, NULL);
 	serve.tls_name = cli_config_choose(CLI_SERVE_TLS_NAME, serve.tls_name, NULL);
+	serve.tls_certificate =
+	    cli_config_choose(CLI_SERVE_TLS_CERTIFICATE, serve.tls_certificate, NULL);
 	result = check_verifiers(call, serve.verifiers);
 	if (result == CLI_YES)
 		result = check_list(call, "--tls-name", serve.tls_name);
@@ -469,12 +521,13 @@ static int run_serve(struct cli_call *call)
 const struct cli_command cli_serve = {
     .name = "serve",
     .arguments = "[--state DIR] [--listen ADDR:PORT] [--metrics ADDR:PORT] [--verifiers N] "
-                 "[--tls-name NAME[,NAME]] [--accept-time] [--dev]",
+                 "[--tls-name NAME[,NAME]] [--tls-certificate FILE] [--accept-time] [--dev]",
     .sentence = "run the signer on this machine, with a software TPM",
     .run = run_serve,
     .help =
         "Runs until SIGINT or SIGTERM; prints `ready` when it serves. Log lines go to standard\n"
-        "error, one line of JSON each.\n\n"
+        "error, one line of JSON each. SIGHUP reads --tls-certificate again. Under systemd it\n"
+        "is a service of Type=notify, with a watchdog that looks at the signer itself.\n\n"
         "--state DIR     where everything is kept (default ~/.local/share/claviger, as root\n"
         "                /var/lib/claviger): the store, the software TPM, ca.pem for clients,\n"
         "                operator.json, the operator's key\n"
@@ -484,6 +537,10 @@ const struct cli_command cli_serve = {
         "--tls-name      names and addresses of this host in the certificate, which is made at "
         "the\n"
         "                first start (default localhost; 127.0.0.1 and ::1 are always in it)\n"
+        "--tls-certificate FILE   the chain that your own CA made for `claviger tls csr`, in "
+        "PEM,\n"
+        "                this server's certificate first; without it the certificate is "
+        "self-signed\n"
         "--accept-time   believe the system clock after a jump of more than an hour\n"
         "--dev           a throw-away signer on free ports with a wallet, a client and a grant "
         "for\n"

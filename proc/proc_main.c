@@ -18,6 +18,12 @@ static void note_stop(int signal)
 	atomic_fetch_add(&proc_stop_count, 1);
 }
 
+static void note_reload(int signal)
+{
+	(void)signal;
+	atomic_fetch_add(&proc_reload_count, 1);
+}
+
 static int fail(const char *event, const char *what)
 {
 	struct log_line line;
@@ -40,13 +46,14 @@ static bool take_start(struct proc_start *start)
 
 static bool set_signals(void)
 {
-	struct sigaction stop = {.sa_handler = note_stop}, ignore = {.sa_handler = SIG_IGN};
+	struct sigaction stop = {.sa_handler = note_stop}, ignore = {.sa_handler = SIG_IGN},
+	                 reload = {.sa_handler = note_reload};
 	sigset_t none;
 
 	sigemptyset(&none);
 	return sigaction(SIGTERM, &stop, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0 &&
 	       sigaction(SIGXFSZ, &ignore, NULL) == 0 && /* a full file is an error, no end */
-	       sigaction(SIGHUP, &ignore, NULL) == 0 && sigaction(SIGINT, &ignore, NULL) == 0 &&
+	       sigaction(SIGHUP, &reload, NULL) == 0 && sigaction(SIGINT, &ignore, NULL) == 0 &&
 	       sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 

@@ -9,6 +9,17 @@
 #include "proc_site.h"
 
 _Atomic uint32_t proc_stop_count;
+_Atomic uint32_t proc_reload_count;
+
+bool proc_reload_asked(void)
+{
+	static uint32_t seen;
+	uint32_t count = atomic_load_explicit(&proc_reload_count, memory_order_relaxed);
+	bool asked = count != seen;
+
+	seen = count;
+	return asked;
+}
 
 bool proc_stopping(void)
 {

@@ -88,6 +88,12 @@ bool proc_stopping(void);
 /* Counts the SIGTERMs; only main and proc_stopping touch it. */
 extern _Atomic uint32_t proc_stop_count;
 
+/* proc_reload_asked is true once after each SIGHUP: read again what may be read again. */
+bool proc_reload_asked(void);
+
+/* Counts the SIGHUPs; only main and proc_reload_asked touch it. */
+extern _Atomic uint32_t proc_reload_count;
+
 /* proc_report_phase writes how far this process is; for main, others use proc_report_ready. */
 void proc_report_phase(struct proc *proc, enum proc_phase phase);
 

@@ -155,6 +155,8 @@ enum status http_client_open(const char *host, const char *port, const char *ca_
 		return fail(ret_error, STATUS_CRYPTO, "no memory for TLS");
 	}
 	SSL_CTX_set_verify(client->context, SSL_VERIFY_PEER, NULL);
+	/* A pin may be a server's own certificate that a CA signed. */
+	X509_STORE_set_flags(SSL_CTX_get_cert_store(client->context), X509_V_FLAG_PARTIAL_CHAIN);
 	if (SSL_CTX_load_verify_locations(client->context, ca_file, NULL) != 1) {
 		http_client_close(client);
 		return fail(ret_error, STATUS_IO,

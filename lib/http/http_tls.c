@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http_tls.h"
 
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "base_check.h"
 
@@ -148,6 +150,101 @@ enum status http_tls_open(const uint8_t key[HTTP_TLS_KEY_LEN], const struct byte
 	}
 	*ret_tls = (struct http_tls *)context;
 	return STATUS_OK;
+}
+
+/* take_chain reads certificates until the text ends; anything else that PEM can hold refuses it. */
+static enum status take_chain(SSL_CTX *context, BIO *text)
+{
+	size_t count = 0;
+
+	for (;;) {
+		X509 *certificate = PEM_read_bio_X509(text, NULL, NULL, NULL);
+		bool taken;
+
+		if (certificate == NULL)
+			break;
+		taken = count == 0 ? SSL_CTX_use_certificate(context, certificate) == 1
+		                   : count < HTTP_TLS_CHAIN_MAX &&
+		                         SSL_CTX_add1_chain_cert(context, certificate) == 1;
+		X509_free(certificate);
+		if (!taken)
+			return STATUS_MALFORMED;
+		count++;
+	}
+	return count != 0 && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE
+	           ? STATUS_OK
+	           : STATUS_MALFORMED;
+}
+
+enum status http_tls_renew(const struct http_tls *tls, struct bytes pem, struct http_tls **ret_tls)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	BIO *text = BIO_new_mem_buf(pem.data, (ossl_ssize_t)pem.len);
+	enum status status = STATUS_BUSY;
+
+	if (context != NULL && text != NULL && configure(context))
+		status = pem.len <= HTTP_TLS_PEM_MAX ? take_chain(context, text) : STATUS_MALFORMED;
+	if (status == STATUS_OK &&
+	    (SSL_CTX_use_PrivateKey(context, SSL_CTX_get0_privatekey((const SSL_CTX *)tls)) != 1 ||
+	     SSL_CTX_check_private_key(context) != 1))
+		status = STATUS_CRYPTO;
+	BIO_free(text);
+	ERR_clear_error();
+	if (status == STATUS_OK)
+		*ret_tls = (struct http_tls *)context;
+	else
+		SSL_CTX_free(context);
+	return status;
+}
+
+/* put_names copies the certificate's names into the request's extensions. */
+static bool put_names(X509_REQ *request, const X509 *certificate)
+{
+	int at = X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1);
+	STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+	X509_EXTENSION *names = at < 0 ? NULL : X509_EXTENSION_dup(X509_get_ext(certificate, at));
+	bool put = list != NULL && names != NULL && sk_X509_EXTENSION_push(list, names) != 0;
+
+	if (!put)
+		X509_EXTENSION_free(names);
+	put = put && X509_REQ_add_extensions(request, list) == 1;
+	sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+	return put;
+}
+
+enum status http_tls_request(const struct http_tls *tls, struct buffer *ret_pem)
+{
+	const SSL_CTX *context = (const SSL_CTX *)tls;
+	EVP_PKEY *key = SSL_CTX_get0_privatekey(context);
+	const X509 *certificate = SSL_CTX_get0_certificate(context);
+	X509_REQ *request = X509_REQ_new();
+	BIO *text = BIO_new(BIO_s_mem());
+	enum status status = STATUS_CRYPTO;
+	const uint8_t *data;
+	size_t len;
+
+	if (request != NULL && text != NULL && certificate != NULL &&
+	    X509_REQ_set_version(request, X509_REQ_VERSION_1) == 1 &&
+	    X509_REQ_set_subject_name(request, X509_get_subject_name(certificate)) == 1 &&
+	    X509_REQ_set_pubkey(request, key) == 1 && put_names(request, certificate) &&
+	    X509_REQ_sign(request, key, EVP_sha256()) != 0 &&
+	    PEM_write_bio_X509_REQ(text, request) == 1 && BIO_mem_contents(text, &data, &len) == 1)
+		status = buffer_put(ret_pem, bytes_of(data, len));
+	BIO_free(text);
+	X509_REQ_free(request);
+	ERR_clear_error();
+	return status;
+}
+
+uint64_t http_tls_expires(const struct http_tls *tls)
+{
+	const X509 *certificate = SSL_CTX_get0_certificate((const SSL_CTX *)tls);
+	int64_t seconds = 0;
+
+	if (certificate == NULL ||
+	    ASN1_TIME_to_posix(X509_get0_notAfter(certificate), &seconds) != 1 || seconds < 0)
+		return 0;
+	return (uint64_t)seconds;
 }
 
 void http_tls_close(struct http_tls *tls)

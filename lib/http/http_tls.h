@@ -13,6 +13,7 @@
 
 #define HTTP_TLS_KEY_LEN   32    /* P-256 private scalar, big-endian */
 #define HTTP_TLS_CHAIN_MAX 3     /* certificates, leaf first */
+#define HTTP_TLS_PEM_MAX   16384 /* bytes of a chain, and more than a request takes */
 #define HTTP_TLS_RECORD    16384 /* most plaintext of one record */
 #define HTTP_TLS_OVERHEAD  512   /* what a record or an alert adds, generously */
 
@@ -39,6 +40,16 @@ MUST_USE enum status http_tls_prepare(void);
  * its copy of the key. STATUS_CRYPTO when they do not belong together. */
 MUST_USE enum status http_tls_open(const uint8_t key[HTTP_TLS_KEY_LEN], const struct bytes *chain,
                                    size_t chain_count, struct http_tls **ret_tls);
+/* http_tls_renew makes a server with the same key as `tls` and another certificate: `pem`, leaf
+ * first, at most HTTP_TLS_CHAIN_MAX of them, nothing else but comments between. STATUS_MALFORMED
+ * when it is no such text; STATUS_CRYPTO when the leaf is for another key. `tls` stays as it is. */
+MUST_USE enum status http_tls_renew(const struct http_tls *tls, struct bytes pem,
+                                    struct http_tls **ret_tls);
+/* http_tls_request appends a certification request (PKCS #10, RFC 2986; PEM) for the server's key
+ * and for the names of its certificate, which a site's CA then signs. */
+MUST_USE enum status http_tls_request(const struct http_tls *tls, struct buffer *ret_pem);
+/* http_tls_expires returns when the leaf ends, in seconds since 1970; 0 when it does not say. */
+uint64_t http_tls_expires(const struct http_tls *tls);
 /* http_tls_close frees a server; sessions keep what they need of it. NULL is fine. */
 void http_tls_close(struct http_tls *tls);
 

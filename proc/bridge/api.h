@@ -40,6 +40,7 @@ enum api_path {
 	API_PATH_WALLET,
 	API_PATH_CHANGES,
 	API_PATH_CHANNEL,
+	API_PATH_TLS_REQUEST,
 	API_PATH_DECISION,
 	API_PATH_RECEIPTS,
 	API_PATH_STATUS,
@@ -65,6 +66,7 @@ enum api_ask {
 struct api_context {
 	bool has_channel; /* the signer has handed over keys: it is unsealed */
 	bool stopping;
+	bool silent; /* the signer has left questions lying for BRIDGE_SILENT_MS */
 	bool echo; /* the benchmark's /api/v1/echo is offered */
 	uint8_t deployment[32];
 	uint8_t deployment_key[32];
@@ -72,6 +74,8 @@ struct api_context {
 	bool hardware;
 	uint8_t certificates[2][CALL_CHANNEL_CERT_MAX]; /* authority, signer */
 	size_t certificate_lens[2];
+	char tls_request[2048]; /* PEM: what a CA is asked to sign */
+	size_t tls_request_len;
 	uint64_t now_seconds; /* wall clock as the host says it; shown, never decided on */
 	struct api_metrics metrics;
 	struct json_pool pool;

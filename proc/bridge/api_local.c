@@ -48,6 +48,18 @@ static void put_channel(struct api_exchange *exchange, struct api_context *conte
 	api_body_end(exchange, context, &text, 200, API_JSON, 0);
 }
 
+static void put_tls_request(struct api_exchange *exchange, struct api_context *context)
+{
+	struct api_text text = api_body_begin(exchange);
+
+	text_put(&text, "{\"deployment\":");
+	text_put_hex(&text, BYTES_OF_ARRAY(context->deployment));
+	text_put(&text, ",\"pem\":");
+	text_put_string(&text, bytes_of(context->tls_request, context->tls_request_len));
+	text_put(&text, "}");
+	api_body_end(exchange, context, &text, 200, API_JSON, 0);
+}
+
 /* The same shape and size as a signature's answer, so that E of the benchmark is this bridge and
  * its TLS and nothing else. */
 static void put_echo(struct api_exchange *exchange, struct api_context *context)
@@ -108,12 +120,14 @@ void api_begin_local(struct api_exchange *exchange, struct api_context *context)
 		put_openapi(exchange, context);
 	else if (exchange->path == API_PATH_CHANNEL)
 		put_channel(exchange, context);
+	else if (exchange->path == API_PATH_TLS_REQUEST)
+		put_tls_request(exchange, context);
 	else if (exchange->path == API_PATH_ECHO)
 		put_echo(exchange, context);
 	else if (exchange->path == API_PATH_VAULT_HEALTH)
 		put_vault_health(exchange, context);
 	else if (exchange->path == API_PATH_LIVE)
-		put_plain(exchange, context, true, "");
+		put_plain(exchange, context, !context->silent, "the signer does not answer\n");
 	else if (exchange->path == API_PATH_READY)
 		put_plain(exchange, context, context->has_channel && !context->stopping,
 		          context->stopping ? "stopping\n" : "sealed\n");

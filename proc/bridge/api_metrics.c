@@ -126,6 +126,9 @@ static void put_gauges(const struct api_metrics *m, struct api_text *text)
 {
 	put_single(text, "claviger_unsealed", "gauge", "1 once the signer has its master key",
 	           m->unsealed);
+	put_single(text, "claviger_tls_certificate_expires_seconds", "gauge",
+	           "when the certificate of this server ends, in seconds since 1970",
+	           m->certificate_expires);
 	put_single(text, "claviger_connections_open", "gauge", "open connections",
 	           m->connections_open);
 	put_single(text, "claviger_exchanges_busy", "gauge", "requests being read or answered",

@@ -30,6 +30,7 @@ static const char *allowed_methods(enum api_path path)
 		return "POST, PUT";
 	case API_PATH_WALLET:
 	case API_PATH_CHANNEL:
+	case API_PATH_TLS_REQUEST:
 	case API_PATH_DECISION:
 	case API_PATH_RECEIPTS:
 	case API_PATH_STATUS:

@@ -29,6 +29,7 @@ static const struct route routes[] = {
     {"/api/v1/wallets/",     API_PATH_WALLET,       API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST  },
     {"/api/v1/changes",      API_PATH_CHANGES,      API_DIALECT_NATIVE, TAKES_POST | TAKES_LARGE              },
     {"/api/v1/channel",      API_PATH_CHANNEL,      API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/tls/request",  API_PATH_TLS_REQUEST,  API_DIALECT_NATIVE, TAKES_GET                             },
     {"/api/v1/decisions/",   API_PATH_DECISION,     API_DIALECT_NATIVE,
      TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                     },
     {"/api/v1/receipts",     API_PATH_RECEIPTS,     API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN               },
@@ -230,6 +231,7 @@ void api_begin(struct api_exchange *exchange, struct api_context *context)
 		api_begin_changes(exchange, context);
 		break;
 	case API_PATH_CHANNEL:
+	case API_PATH_TLS_REQUEST:
 	case API_PATH_OPENAPI:
 	case API_PATH_ECHO:
 	case API_PATH_VAULT_HEALTH:

@@ -144,6 +144,10 @@ static enum status bridge_open(struct proc *proc)
 		complain("connections_max.malformed", proc_setting(proc, "connections_max"));
 		return STATUS_MALFORMED;
 	}
+	if (bridge_open_certificate(bridge) != STATUS_OK) {
+		complain("tls.certificate_missing", proc_setting(proc, "tls_certificate"));
+		return STATUS_IO;
+	}
 	status = bridge_allocate(bridge, (uint32_t)conn_max);
 	if (status != STATUS_OK) {
 		complain("memory.refused", proc_setting(proc, "connections_max"));
@@ -230,6 +234,13 @@ static void note_trouble(struct bridge *bridge)
 	bridge->noted_lost = metrics->questions_lost;
 }
 
+/* note_silence: an idle signer is not silent, one with questions lying is. */
+static void note_silence(struct bridge *bridge)
+{
+	bridge->api.silent = bridge->signer_open != 0 &&
+	                     bridge->now_us - bridge->heard_us > BRIDGE_SILENT_MS * UINT64_C(1000);
+}
+
 /* pass does everything that is to be done now; true when there was something. */
 static bool pass(struct bridge *bridge, int timeout_ms)
 {
@@ -244,6 +255,7 @@ static bool pass(struct bridge *bridge, int timeout_ms)
 	open_doors(bridge);
 	bridge_tick(bridge);
 	note_trouble(bridge);
+	note_silence(bridge);
 	return count > 0 || heard;
 }
 
@@ -269,6 +281,8 @@ static int bridge_serve(struct proc *proc)
 
 		clock_gettime(CLOCK_REALTIME, &wall);
 		bridge->api.now_seconds = (uint64_t)wall.tv_sec;
+		if (proc_reload_asked())
+			bridge_load_certificate(bridge);
 		if (proc_stopping() && !bridge->api.stopping) {
 			begin_stop(bridge);
 			stop_ms = bridge_now_ms(bridge) + BRIDGE_STOP_MS;

@@ -31,6 +31,7 @@
 #define BRIDGE_ANSWER_MS     5000   /* for the signer; also for the authority */
 #define BRIDGE_LINGER_MS     1000   /* reading on after a refusal, so that it arrives */
 #define BRIDGE_STALL_MS      200 /* signer silent that long with questions open: refuse new ones */
+#define BRIDGE_SILENT_MS     10000 /* ... and that long: /livez says no */
 #define BRIDGE_STEAL_MS      250 /* a request being read that long may lose its exchange */
 #define BRIDGE_STOP_MS       5000
 #define BRIDGE_TICK_MS       100
@@ -84,6 +85,7 @@ struct bridge {
 	struct ipc_channel *signer, *authority, *attestor;
 	int epoll_fd;
 	int listen_fd, health_fd;
+	int certificate_fd; /* a CA's chain; -1: none is offered */
 	bool listening;
 	struct http_tls *tls;
 	struct api_context api;
@@ -134,6 +136,14 @@ bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange);
 /* bridge_renew prepares an exchange for the connection's next request. */
 void bridge_renew(struct bridge *bridge, struct bridge_exchange *exchange);
 struct bridge_exchange *bridge_exchange_of(struct bridge *bridge, const struct bridge_conn *conn);
+
+/* bridge_tls.c: key and certificates. */
+/* bridge_open_certificate (phase 1) opens the file that the setting tls_certificate names. */
+MUST_USE enum status bridge_open_certificate(struct bridge *bridge);
+/* bridge_use_key takes over what the signer handed over, and the CA's chain where there is one. */
+MUST_USE enum status bridge_use_key(struct bridge *bridge, const struct call_channel_start *start);
+/* bridge_load_certificate reads the chain again; what is not for our key is refused and logged. */
+void bridge_load_certificate(struct bridge *bridge);
 
 /* bridge_conn.c: one connection. */
 void bridge_accept(struct bridge *bridge, int listen_fd, bool health);

@@ -265,19 +265,16 @@ static void keep_certificate(struct api_context *context, size_t which, struct b
 static bool hear_start(struct bridge *bridge, struct buffer *message)
 {
 	struct call_channel_start start;
-	struct http_tls *tls;
 	enum status status = call_channel_take_start(buffer_bytes(message), &start);
 
 	if (status == STATUS_OK)
-		status = http_tls_open(start.tls_key, start.tls_chain, start.tls_chain_count, &tls);
+		status = bridge_use_key(bridge, &start);
 	explicit_bzero(start.tls_key, sizeof(start.tls_key));
 	if (status != STATUS_OK) {
 		explicit_bzero(message->data, message->len);
 		log_event(LOG_ERROR, "tls.key_refused");
 		return status != STATUS_MALFORMED;
 	}
-	http_tls_close(bridge->tls);
-	bridge->tls = tls;
 	memcpy(bridge->api.deployment, start.deployment, sizeof(start.deployment));
 	memcpy(bridge->api.deployment_key, start.deployment_key, sizeof(start.deployment_key));
 	bridge->api.boot = start.boot;

@@ -24,11 +24,13 @@
 
 static struct supervisor this_supervisor;
 static _Atomic uint32_t signals_seen;
-static _Atomic uint32_t stop_asked;
+static _Atomic uint32_t stop_asked, reload_asked;
 
 static void note_signal(int signal)
 {
-	if (signal != SIGCHLD)
+	if (signal == SIGHUP)
+		atomic_store(&reload_asked, 1);
+	else if (signal != SIGCHLD)
 		atomic_store(&stop_asked, 1);
 	atomic_fetch_add(&signals_seen, 1);
 }
@@ -271,6 +273,14 @@ static bool stop_next(struct supervisor *supervisor)
 	return role == PROC_COUNT;
 }
 
+/* Every process is told; the one that has something to read again does. */
+static void pass_on_reload(struct supervisor *supervisor)
+{
+	log_event(LOG_INFO, "reload");
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		kill_child(&supervisor->children[i], SIGHUP);
+}
+
 static void begin_stop(struct supervisor *supervisor)
 {
 	log_event(LOG_INFO, "stopping");
@@ -325,6 +335,8 @@ static int serve(struct supervisor *supervisor)
 		reap(supervisor);
 		if (atomic_load(&stop_asked) && !supervisor->stopping)
 			begin_stop(supervisor);
+		if (atomic_exchange(&reload_asked, 0) != 0 && !supervisor->stopping)
+			pass_on_reload(supervisor);
 		if (supervisor->stopping) {
 			if (stop_next(supervisor))
 				return supervisor->stop_forced ? 1 : 0;
@@ -356,7 +368,7 @@ int main(int count, char **args)
 	if (result != 0)
 		supervisor_machine_end(result, false);
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || sigaction(SIGCHLD, &note, NULL) != 0 ||
-	    sigaction(SIGTERM, &note, NULL) != 0 || sigaction(SIGINT, &note, NULL) != 0 ||
+	    sigaction(SIGHUP, &note, NULL) != 0 || sigaction(SIGTERM, &note, NULL) != 0 || sigaction(SIGINT, &note, NULL) != 0 ||
 	    signal(SIGPIPE, SIG_IGN) == SIG_ERR || supervisor_make(supervisor) != STATUS_OK) {
 		log_event(LOG_ERROR, "start.failed");
 		return 1;

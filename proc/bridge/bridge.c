@@ -234,13 +234,6 @@ static void note_trouble(struct bridge *bridge)
 	bridge->noted_lost = metrics->questions_lost;
 }
 
-/* note_silence: an idle signer is not silent, one with questions lying is. */
-static void note_silence(struct bridge *bridge)
-{
-	bridge->api.silent = bridge->signer_open != 0 &&
-	                     bridge->now_us - bridge->heard_us > BRIDGE_SILENT_MS * UINT64_C(1000);
-}
-
 /* pass does everything that is to be done now; true when there was something. */
 static bool pass(struct bridge *bridge, int timeout_ms)
 {
@@ -255,7 +248,6 @@ static bool pass(struct bridge *bridge, int timeout_ms)
 	open_doors(bridge);
 	bridge_tick(bridge);
 	note_trouble(bridge);
-	note_silence(bridge);
 	return count > 0 || heard;
 }
 

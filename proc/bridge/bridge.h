@@ -31,7 +31,6 @@
 #define BRIDGE_ANSWER_MS     5000   /* for the signer; also for the authority */
 #define BRIDGE_LINGER_MS     1000   /* reading on after a refusal, so that it arrives */
 #define BRIDGE_STALL_MS      200 /* signer silent that long with questions open: refuse new ones */
-#define BRIDGE_SILENT_MS     10000 /* ... and that long: /livez says no */
 #define BRIDGE_STEAL_MS      250 /* a request being read that long may lose its exchange */
 #define BRIDGE_STOP_MS       5000
 #define BRIDGE_TICK_MS       100
@@ -159,6 +158,8 @@ void bridge_tick(struct bridge *bridge);
 void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange);
 /* bridge_hear takes every message that is there; true when there was one. */
 bool bridge_hear(struct bridge *bridge);
+/* bridge_signer_is_silent: a question has been open, and nothing heard, for as long as one may be. */
+bool bridge_signer_is_silent(const struct bridge *bridge);
 /* bridge_forget stops waiting for answers to this exchange. */
 void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange);
 

@@ -66,6 +66,11 @@ static bool is_stalled(const struct bridge *bridge)
 	       bridge->now_us - bridge->heard_us > (uint64_t)BRIDGE_STALL_MS * 1000;
 }
 
+bool bridge_signer_is_silent(const struct bridge *bridge)
+{
+	return bridge->now_us - bridge->heard_us >= (uint64_t)BRIDGE_ANSWER_MS * 1000;
+}
+
 static void refuse(struct bridge *bridge, struct bridge_exchange *exchange, enum call_result result,
                    const char *detail)
 {
@@ -308,6 +313,7 @@ static void lose(struct bridge *bridge, bool authority)
 static bool hear_signer(struct bridge *bridge, struct ipc_message *message)
 {
 	bridge->heard_us = bridge->now_us;
+	bridge->api.silent = false;
 	switch (message->kind) {
 	case CALL_BRIDGE_SIGN_ANSWER:
 		return hear_sign(bridge, buffer_bytes(&message->payload));

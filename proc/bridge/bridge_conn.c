@@ -475,6 +475,8 @@ static void late(struct bridge *bridge, struct bridge_conn *conn)
 	switch ((enum bridge_state)conn->state) {
 	case BRIDGE_WAIT:
 		bridge->api.metrics.questions_lost++;
+		if (exchange->api.ask != API_ASK_ENVELOPE && bridge_signer_is_silent(bridge))
+			bridge->api.silent = true; /* /livez says no */
 		bridge_forget(bridge, exchange);
 		refuse(bridge, conn, exchange, CALL_RESULT_NO_ANSWER);
 		bridge_advance(bridge, conn);

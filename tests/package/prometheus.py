@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Rules and dashboard against a real Prometheus that scrapes a real signer under traffic: each alert fires
+when it should and not before, every expression of the dashboard has an answer, and every metric that either
+names is one that the signer has."""
+import base64
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOOL = os.path.join(os.environ.get("BUILD_DIR", os.path.join(ROOT, "build")), "bin/claviger")
+RULES = os.path.join(ROOT, "package/prometheus/claviger.rules.yml")
+passed = failed = 0
+
+
+def say(what, holds, shown=""):
+    global passed, failed
+    passed, failed = passed + bool(holds), failed + (not holds)
+    if not holds:
+        print("FAIL %s: %s" % (what, shown))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode()
+
+
+def until(question, seconds=60):
+    """The question's first true answer; else the last."""
+    end = time.time() + seconds
+    while True:
+        try:
+            answer = question()
+        except (OSError, ValueError, KeyError) as error:
+            answer, said = None, error
+        if answer or time.time() > end:
+            return answer
+        time.sleep(0.2)
+
+
+def base58_decode(text):
+    number = 0
+    for letter in text:
+        number = number * 58 + "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".index(letter)
+    return number.to_bytes(32, "big")
+
+
+def transfer(wallet, lamports):
+    """A legacy message: System transfer from the wallet to an address that is 32 times 7."""
+    return (bytes([1, 0, 1, 3]) + base58_decode(wallet) + bytes([7] * 32) + bytes(32) + os.urandom(32) + bytes([1, 2, 2, 0, 1, 12])
+            + (2).to_bytes(4, "little") + lamports.to_bytes(8, "little"))
+
+
+for tool in ("prometheus", "promtool"):
+    if not shutil.which(tool):
+        print("needs Prometheus (apt install prometheus)")
+        sys.exit(77)
+for words in (["check", "rules", RULES], ["test", "rules", RULES.replace(".rules.yml", "_test.yml")]):
+    done = subprocess.run(["promtool", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    say("promtool " + words[0], done.returncode == 0, done.stdout.decode())
+
+with tempfile.TemporaryDirectory(prefix="claviger-prometheus-") as folder:
+    metrics_port, prometheus_port = free_port(), free_port()
+    signer = subprocess.Popen([TOOL, "serve", "--dev", "--metrics", "127.0.0.1:%d" % metrics_port], cwd=folder,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    env = {}
+    for line in signer.stdout:
+        if line.strip() == "ready":
+            break
+        name, _, value = line.strip().removeprefix("export ").partition("=")
+        env[name] = value.strip("'\"")
+    config = os.path.join(folder, "prometheus.yml")
+    with open(config, "w", encoding="utf-8") as f:
+        f.write("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%s]\nscrape_configs:\n"
+                "  - job_name: claviger\n    static_configs: [{targets: ['127.0.0.1:%d']}]\n" % (RULES, metrics_port))
+    prometheus = subprocess.Popen(["prometheus", "--config.file=" + config, "--storage.tsdb.path=" + folder + "/data",
+                                   "--web.listen-address=127.0.0.1:%d" % prometheus_port, "--log.level=error"],
+                                  stdin=subprocess.DEVNULL)
+    api = "http://127.0.0.1:%d/api/v1/" % prometheus_port
+
+    def query(expression):
+        answer = json.loads(get(api + "query?" + urllib.parse.urlencode({"query": expression})))
+        return answer["data"]["result"]
+
+    try:
+        tls = ssl.create_default_context(cafile=env["NODE_EXTRA_CA_CERTS"])
+
+        def sign(lamports):
+            body = json.dumps({"input": base64.b64encode(transfer(env["CLAVIGER_ADDRESS"], lamports)).decode()}).encode()
+            request = urllib.request.Request("%s/v1/transit/sign/%s" % (env["VAULT_ADDR"], env["CLAVIGER_WALLET"]), body,
+                                             {"X-Vault-Token": env["VAULT_TOKEN"], "Content-Type": "application/json"})
+            try:
+                return urllib.request.urlopen(request, context=tls, timeout=10).status
+            except urllib.error.HTTPError as error:
+                return error.code
+
+        say("the signer is scraped", until(lambda: [r for r in query("up") if r["value"][1] == "1"]))
+        dry = json.dumps({"wallet": env["CLAVIGER_WALLET"], "transaction": base64.b64encode(transfer(env["CLAVIGER_ADDRESS"], 5)).decode()}).encode()
+        codes = []
+        for _ in range(6):  # over several scrapes, so that rates are more than nothing
+            codes += [sign(1000), sign(10 ** 15)]
+            request = urllib.request.Request(env["VAULT_ADDR"] + "/api/v1/check", dry, {
+                "Authorization": "Bearer " + env["VAULT_TOKEN"], "Content-Type": "application/json"})
+            urllib.request.urlopen(request, context=tls, timeout=10).read()
+            scraped = query("timestamp(claviger_unsealed)")[0]["value"][1]
+            until(lambda: query("timestamp(claviger_unsealed)")[0]["value"][1] != scraped)
+        say("one kind was signed, one refused", codes == [200, 422] * 6, codes)
+        groups = json.loads(get(api + "rules"))["data"]["groups"]
+        rules = [rule for group in groups for rule in group["rules"]]
+        say("all rules are evaluated", len(rules) >= 13 and until(lambda: all(
+            r["health"] == "ok" for g in json.loads(get(api + "rules"))["data"]["groups"] for r in g["rules"])), rules)
+        # Histograms of a bucket's upper bound make an idle machine's p99 a figure; alerts stay quiet all the same.
+        firing = [r["metric"]["alertname"] for r in query('ALERTS{alertstate="firing"}')]
+        say("nothing fires on a healthy signer", not firing, firing)
+
+        board = json.load(open(os.path.join(ROOT, "package/grafana/claviger.json"), encoding="utf-8"))
+        expressions = [t["expr"] for panel in board["panels"] for t in panel["targets"]]
+        say("the dashboard has expressions", len(expressions) >= 20, len(expressions))
+        for expression in expressions:
+            asked = expression.replace("$__rate_interval", "30s").replace("$instance", ".*")
+            say("has an answer: " + expression, until(lambda: query(asked), 5), "no series")
+        signed = query('sum(increase(claviger_sign_requests_total{result="signed"}[1m]))')
+        say("the count is the traffic's", signed and 3 <= float(signed[0]["value"][1]) <= 12, signed)
+
+        # What rules and dashboard name is what there is.
+        have = set(re.findall(r"^# TYPE (\w+)", get("http://127.0.0.1:%d/metrics" % metrics_port), re.M))
+        text = open(RULES, encoding="utf-8").read() + " ".join(expressions)
+        named = {re.sub(r"_(bucket|sum|count)$", "", n) if re.sub(r"_(bucket|sum|count)$", "", n) in have else n
+                 for n in re.findall(r"\bclaviger_[a-z_]+\b", text)}
+        say("no metric is made up", len(named) >= 12 and named <= have, named - have)
+
+        signer.send_signal(signal.SIGINT)
+        signer.wait(timeout=60)
+        pending = until(lambda: [r for r in query('ALERTS{alertname="ClavigerDown"}')], 20)
+        say("a signer that is gone is noticed", pending, pending)
+    finally:
+        for child in (signer, prometheus):
+            if child.poll() is None:
+                child.send_signal(signal.SIGTERM)
+                child.wait(timeout=60)
+print("%d passed, %d failed" % (passed, failed))
+sys.exit(1 if failed or passed < 30 else 0)

@@ -1,6 +1,6 @@
 # The developer's menu. What a word does stands in tools/; `make help` lists the words.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check fuzz soak bench image fmt tidy coverage map clean
+.PHONY: help build demo test check fuzz soak bench image deb oci fmt tidy coverage map clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -28,6 +28,12 @@ bench: ## the figures of spec/performance.md, and one line of JSON at the end
 
 image: ## the appliance: build/image/claviger.efi, signed; the first time 10 minutes
 	@tools/setup image && tools/build && tools/image
+
+deb: ## the Debian package: build/package/claviger_VERSION_amd64.deb
+	@tools/build && tools/package deb
+
+oci: ## the container image: build/package/claviger_VERSION_oci.tar
+	@tools/setup package && tools/build && tools/package oci
 
 fmt: ## clang-format everything in place
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

@@ -150,6 +150,13 @@ static bool enter_sandbox(struct proc *proc)
 	log_number(&line, "landlock_abi", proc->sandbox.landlock_abi);
 	log_number(&line, "uid", proc->start.uid);
 	log_end(&line);
+	sandbox_report_cost(&proc->sandbox, layers);
+	if (layers[0] != '\0') {
+		log_begin(&line, LOG_WARN, "sandbox.reduced");
+		log_number(&line, "number", proc->start.number);
+		log_text(&line, "cost", layers);
+		log_end(&line);
+	}
 	return true;
 }
 

@@ -197,14 +197,19 @@ enum status http_tls_renew(const struct http_tls *tls, struct bytes pem, struct 
 	return status;
 }
 
-/* put_names copies the certificate's names into the request's extensions. */
+/* put_names copies the certificate's names, if it has any, into the request's extensions. */
 static bool put_names(X509_REQ *request, const X509 *certificate)
 {
 	int at = X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1);
-	STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
-	X509_EXTENSION *names = at < 0 ? NULL : X509_EXTENSION_dup(X509_get_ext(certificate, at));
-	bool put = list != NULL && names != NULL && sk_X509_EXTENSION_push(list, names) != 0;
+	STACK_OF(X509_EXTENSION) * list;
+	X509_EXTENSION *names;
+	bool put;
 
+	if (at < 0)
+		return true;
+	list = sk_X509_EXTENSION_new_null();
+	names = X509_EXTENSION_dup(X509_get_ext(certificate, at));
+	put = list != NULL && names != NULL && sk_X509_EXTENSION_push(list, names) != 0;
 	if (!put)
 		X509_EXTENSION_free(names);
 	put = put && X509_REQ_add_extensions(request, list) == 1;

@@ -3,6 +3,7 @@
 #include "http_tls.h"
 
 #include <openssl/bytestring.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
 #include "base_test.h"
@@ -238,6 +239,92 @@ static void test_a_key_that_is_not_the_certificates_is_refused(void)
 	EXPECT(tls == NULL);
 }
 
+/* ca_signs makes a chain for the server's key as a site's CA would: from the request alone. PEM. */
+static size_t ca_signs(struct bytes request_pem, long serial, char *ret_chain, size_t cap)
+{
+	BIO *text = BIO_new_mem_buf(request_pem.data, (ossl_ssize_t)request_pem.len);
+	X509_REQ *request = PEM_read_bio_X509_REQ(text, NULL, NULL, NULL);
+	EC_KEY *ec = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+	EVP_PKEY *ca = EVP_PKEY_new();
+	X509 *leaf = X509_new();
+	BIO *out = BIO_new(BIO_s_mem());
+	const uint8_t *data = NULL;
+	size_t len = 0;
+
+	EXPECT(request != NULL && EC_KEY_generate_key(ec) == 1);
+	EXPECT(EVP_PKEY_assign_EC_KEY(ca, ec) == 1);
+	EXPECT(X509_REQ_verify(request, X509_REQ_get0_pubkey(request)) == 1);
+	EXPECT(X509_set_version(leaf, 2) == 1);
+	EXPECT(ASN1_INTEGER_set(X509_get_serialNumber(leaf), serial) == 1);
+	EXPECT(X509_set_subject_name(leaf, X509_REQ_get_subject_name(request)) == 1);
+	EXPECT(X509_set_pubkey(leaf, X509_REQ_get0_pubkey(request)) == 1);
+	EXPECT(X509_gmtime_adj(X509_get_notBefore(leaf), 0) != NULL);
+	EXPECT(X509_gmtime_adj(X509_get_notAfter(leaf), 7200) != NULL);
+	EXPECT(X509_sign(leaf, ca, EVP_sha256()) != 0);
+	EXPECT(PEM_write_bio_X509(out, leaf) == 1 && BIO_mem_contents(out, &data, &len) == 1);
+	EXPECT(len < cap);
+	memcpy(ret_chain, data, len);
+	BIO_free(out);
+	X509_free(leaf);
+	EVP_PKEY_free(ca);
+	X509_REQ_free(request);
+	BIO_free(text);
+	return len;
+}
+
+static long shown_serial(struct http_tls *tls)
+{
+	struct http_tls_session session = {0};
+	SSL_CTX *context = open_client(TLS1_3_VERSION);
+	SSL *client = begin_client(context);
+	X509 *shown;
+	long serial;
+
+	EXPECT(http_tls_begin(tls, &session) == STATUS_OK && shake(client, &session, 4096));
+	shown = SSL_get_peer_certificate(client);
+	serial = ASN1_INTEGER_get(X509_get_serialNumber(shown));
+	X509_free(shown);
+	http_tls_end(&session);
+	SSL_free(client);
+	SSL_CTX_free(context);
+	return serial;
+}
+
+static void test_a_sites_certificate_for_the_key_is_shown_and_no_other_is(void)
+{
+	static char pem[2048], chain[16384];
+	struct http_tls *tls = open_server(), *renewed = NULL, *stays = NULL;
+	struct buffer request = {.data = (uint8_t *)pem, .cap = sizeof(pem)};
+	size_t len;
+
+	EXPECT(http_tls_request(tls, &request) == STATUS_OK);
+	len = ca_signs(buffer_bytes(&request), 4711, chain, 4096);
+	EXPECT(http_tls_renew(tls, bytes_of(chain, len), &renewed) == STATUS_OK);
+	EXPECT(shown_serial(renewed) == 4711 && shown_serial(tls) == 0);
+	EXPECT(http_tls_expires(renewed) > http_tls_expires(tls));
+	http_tls_close(tls);
+	EXPECT(shown_serial(renewed) == 4711); /* it needs nothing of the former */
+	/* Three certificates are a chain, four are not; neither is text that is cut. */
+	for (size_t count = 2; count <= HTTP_TLS_CHAIN_MAX + 1; count++) {
+		enum status status;
+
+		memcpy(chain + (count - 1) * len, chain, len);
+		tls = NULL;
+		status = http_tls_renew(renewed, bytes_of(chain, count * len), &tls);
+		EXPECT((status == STATUS_OK) == (count <= HTTP_TLS_CHAIN_MAX));
+		http_tls_close(tls);
+	}
+	for (size_t cut = 0; cut + 2 < len; cut += 7)
+		EXPECT(http_tls_renew(renewed, bytes_of(chain, cut), &stays) == STATUS_MALFORMED);
+	EXPECT(http_tls_renew(renewed, buffer_bytes(&request), &stays) == STATUS_MALFORMED);
+	make_certificate(); /* another key from here on */
+	tls = open_server();
+	EXPECT(http_tls_renew(tls, bytes_of(chain, len), &stays) == STATUS_CRYPTO);
+	EXPECT(stays == NULL);
+	http_tls_close(tls);
+	http_tls_close(renewed);
+}
+
 static void test_a_damaged_record_breaks_the_session(void)
 {
 	struct http_tls *tls = open_server();
@@ -324,6 +411,7 @@ int main(void)
 	RUN(test_bytes_pass_in_pieces_of_any_size);
 	RUN(test_older_versions_are_refused);
 	RUN(test_a_key_that_is_not_the_certificates_is_refused);
+	RUN(test_a_sites_certificate_for_the_key_is_shown_and_no_other_is);
 	RUN(test_a_damaged_record_breaks_the_session);
 	RUN(test_every_failing_allocation_ends_the_session_cleanly);
 	return test_summary();

@@ -224,3 +224,26 @@ void sandbox_report_text(const struct sandbox_report *report, char text[SANDBOX_
 			len += (size_t)snprintf(text + len, SANDBOX_REPORT_TEXT_MAX - len, "%s%s",
 			                        len != 0 ? " " : "", names[i]);
 }
+
+void sandbox_report_cost(const struct sandbox_report *report, char text[SANDBOX_REPORT_TEXT_MAX])
+{
+	static const struct {
+		uint32_t layer;
+		const char *cost;
+	} costs[] = {
+	    {SANDBOX_LAYER_NET_NS,     "no network namespace: seccomp alone keeps it from the network"},
+	    {SANDBOX_LAYER_EMPTY_ROOT,
+	     "the host's files are in sight: seccomp and Landlock alone refuse them"                  },
+	    {SANDBOX_LAYER_OWN_UID,
+	     "one user id for all processes: the kernel does not tell them apart"                     },
+	    {SANDBOX_LAYER_LANDLOCK,
+	     "no Landlock: seccomp and the empty root alone keep files away"                          },
+	};
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(costs) / sizeof(costs[0]); i++)
+		if ((report->layers & costs[i].layer) == 0 && len < SANDBOX_REPORT_TEXT_MAX)
+			len += (size_t)snprintf(text + len, SANDBOX_REPORT_TEXT_MAX - len, "%s%s",
+			                        len != 0 ? "; " : "", costs[i].cost);
+}

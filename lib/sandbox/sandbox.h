@@ -85,6 +85,10 @@ MUST_USE enum status sandbox_enter(const struct sandbox_rules *rules,
 /* sandbox_report_text writes the layers in words, separated by spaces. */
 void sandbox_report_text(const struct sandbox_report *report, char text[SANDBOX_REPORT_TEXT_MAX]);
 
+/* sandbox_report_cost writes what the missing layers cost, in words for an operator; empty when
+ * none is missing that a host can give. */
+void sandbox_report_cost(const struct sandbox_report *report, char text[SANDBOX_REPORT_TEXT_MAX]);
+
 /* sandbox_landlock_abi returns the level that this kernel offers, 0 for none; for `doctor`. */
 unsigned sandbox_landlock_abi(void);
 

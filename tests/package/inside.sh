@@ -20,6 +20,7 @@ log_has() { journalctl -u claviger -o cat --no-pager | grep -q "$1"; }
 layers() { # every process is in every layer of its sandbox
 	journalctl -u claviger -o cat --no-pager | grep '"sandbox.entered"' >/tmp/layers
 	cat /tmp/layers
+	log_has sandbox.reduced && return 1
 	[ "$(grep -c 'own-uid landlock seccomp' /tmp/layers)" -ge 8 ] && ! grep -v 'network-namespace.*empty-root own-uid landlock seccomp' /tmp/layers
 }
 export CLAVIGER_CA=/var/lib/claviger/ca.pem

@@ -1,0 +1,5 @@
+# What operators install and watch it with: the Debian package under a real systemd, the container image
+# under a real runtime, rules and dashboard under a real Prometheus.
+script_test(package_installed GROUP people TIMEOUT 300 COMMAND python3 tests/package/installed.py)
+script_test(package_container GROUP people TIMEOUT 300 COMMAND python3 tests/package/container.py)
+script_test(package_prometheus GROUP people TIMEOUT 300 COMMAND python3 tests/package/prometheus.py)

@@ -67,7 +67,7 @@ struct api_context {
 	bool has_channel; /* the signer has handed over keys: it is unsealed */
 	bool stopping;
 	bool silent; /* the signer let a question lie, and has said nothing since */
-	bool echo; /* the benchmark's /api/v1/echo is offered */
+	bool echo;   /* the benchmark's /api/v1/echo is offered */
 	uint8_t deployment[32];
 	uint8_t deployment_key[32];
 	uint64_t boot;

@@ -284,8 +284,8 @@ static int bridge_serve(struct proc *proc)
 			return 0;
 		if (worked)
 			wait_us = ASK_WAIT_US;
-		/* Asked: sleep on the rings at once, so that a signer on the same processor runs; look
-		 * at the sockets soon. */
+		/* Asked: sleep on the rings at once, so that a signer on the same processor runs;
+		 * look at the sockets soon. */
 		waiting = bridge->signer_open + bridge->authority_open != 0;
 		if (waiting)
 			wait_on_rings(bridge, ASK_WAIT_MAX_US, &wait_us);

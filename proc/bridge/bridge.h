@@ -158,7 +158,8 @@ void bridge_tick(struct bridge *bridge);
 void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange);
 /* bridge_hear takes every message that is there; true when there was one. */
 bool bridge_hear(struct bridge *bridge);
-/* bridge_signer_is_silent: a question has been open, and nothing heard, for as long as one may be. */
+/* bridge_signer_is_silent: a question has been open, and nothing heard, for as long as one may be.
+ */
 bool bridge_signer_is_silent(const struct bridge *bridge);
 /* bridge_forget stops waiting for answers to this exchange. */
 void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange);

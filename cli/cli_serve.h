@@ -11,7 +11,8 @@
 
 struct cli_serve {
 	char state[CLI_PATH_MAX];
-	const char *listen, *metrics, *verifiers, *tls_name, *tls_certificate, *operators;
+	const char *listen, *metrics, *verifiers, *tls_name, *tls_certificate, *operators,
+	    *inputs_keep, *receipts_keep;
 	bool accept_time, echo, dev, is_genesis;
 	pid_t supervisor;
 	char listen_space[64], metrics_space[64];

@@ -7,7 +7,7 @@
 #include "attest_quote.h"
 #include "base_encode.h"
 #include "cli.h"
-#include "cli_attest.h"
+#include "cli_commands.h"
 #include "cli_file.h"
 #include "cli_out.h"
 #include "cli_pem.h"

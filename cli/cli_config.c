@@ -21,19 +21,17 @@ static const struct {
 	const char *table, *key, *variable;
 	enum kind kind;
 } rows[CLI_SETTING_COUNT] = {
-    [CLI_SERVE_STATE] = {"serve",  "state",              "CLAVIGER_STATE",              TEXT  },
-    [CLI_SERVE_LISTEN] = {"serve",  "listen",             "CLAVIGER_LISTEN",             TEXT  },
-    [CLI_SERVE_METRICS] = {"serve",  "metrics",            "CLAVIGER_METRICS",            TEXT  },
-    [CLI_SERVE_VERIFIERS] = {"serve",  "verifiers",          "CLAVIGER_VERIFIERS",          NUMBER},
-    [CLI_SERVE_TLS_NAME] = {"serve",  "tls_name",           "CLAVIGER_TLS_NAME",           LIST  },
-    [CLI_SERVE_TLS_CERTIFICATE] = {"serve",  "tls_certificate",    "CLAVIGER_TLS_CERTIFICATE",    TEXT  },
-    [CLI_SERVE_OPERATORS] = {"serve",  "operators",          "CLAVIGER_OPERATORS",          LIST  },
-    [CLI_SERVE_INPUTS_KEEP] = {"serve",  "inputs_keep_mb",     "CLAVIGER_INPUTS_KEEP_MB",     NUMBER},
-    [CLI_SERVE_RECEIPTS_KEEP] = {"serve",  "receipts_keep_days", "CLAVIGER_RECEIPTS_KEEP_DAYS",
-                         NUMBER                                                               },
-    [CLI_CLIENT_SERVER] = {"client", "server",             "CLAVIGER_SERVER",             TEXT  },
-    [CLI_CLIENT_CA] = {"client", "ca",                 "CLAVIGER_CA",                 TEXT  },
-    [CLI_CLIENT_HOME] = {"client", "home",               "CLAVIGER_HOME",               TEXT  },
+    [CLI_SERVE_STATE] = {"serve",  "state",           "CLAVIGER_STATE",           TEXT  },
+    [CLI_SERVE_LISTEN] = {"serve",  "listen",          "CLAVIGER_LISTEN",          TEXT  },
+    [CLI_SERVE_METRICS] = {"serve",  "metrics",         "CLAVIGER_METRICS",         TEXT  },
+    [CLI_SERVE_VERIFIERS] = {"serve",  "verifiers",       "CLAVIGER_VERIFIERS",       NUMBER},
+    [CLI_SERVE_TLS_NAME] = {"serve",  "tls_name",        "CLAVIGER_TLS_NAME",        LIST  },
+    [CLI_SERVE_TLS_CERTIFICATE] = {"serve",  "tls_certificate", "CLAVIGER_TLS_CERTIFICATE", TEXT  },
+    [CLI_SERVE_OPERATORS] = {"serve",  "operators",       "CLAVIGER_OPERATORS",       LIST  },
+    [CLI_CLIENT_SERVER] = {"client", "server",          "CLAVIGER_SERVER",          TEXT  },
+    [CLI_CLIENT_CA] = {"client", "ca",              "CLAVIGER_CA",              TEXT  },
+    [CLI_CLIENT_EVIDENCE_POLICY] = {"client", "evidence_policy", "CLAVIGER_EVIDENCE_POLICY", TEXT  },
+    [CLI_CLIENT_HOME] = {"client", "home",            "CLAVIGER_HOME",            TEXT  },
 };
 
 static const char *const kind_names[] = {"a text", "a whole number", "a text or a list of texts"};
@@ -389,14 +387,12 @@ const struct cli_command cli_config_check = {
         "  verifiers = 3                     # or CLAVIGER_VERIFIERS, --verifiers\n"
         "  tls_name = [\"signer.example\"]     # or CLAVIGER_TLS_NAME, --tls-name\n"
         "  tls_certificate = \"/etc/claviger/tls.pem\"  # or CLAVIGER_TLS_CERTIFICATE, ...\n"
-        "  operators = [\"PUBLIC KEY\"]        # or CLAVIGER_OPERATORS; beside operator.json\n"
-        "  inputs_keep_mb = 1024             # or CLAVIGER_INPUTS_KEEP_MB: what `receipt replay`\n"
-        "                                    # needs, the oldest giving way\n"
-        "  receipts_keep_days = 0            # or CLAVIGER_RECEIPTS_KEEP_DAYS: older receipts are\n"
-        "                                    # deleted, so export them before; 0: never\n\n"
+        "  operators = [\"PUBLIC KEY\"]        # or CLAVIGER_OPERATORS; beside operator.json\n\n"
         "  [client]\n"
         "  server = \"https://127.0.0.1:8200\" # or CLAVIGER_SERVER, --server\n"
         "  ca = \"/path/ca.pem\"               # or CLAVIGER_CA, --ca\n"
-        "  home = \"/path\"                    # or CLAVIGER_HOME, --home\n\n"
+        "  home = \"/path\"                    # or CLAVIGER_HOME, --home\n"
+        "  evidence_policy = \"/path/p.json\" # or CLAVIGER_EVIDENCE_POLICY: what evidence must "
+        "show\n\n"
         "Exit status 1 when the file is refused, 3 when it cannot be read.\n",
 };

@@ -11,8 +11,7 @@
 
 struct cli_serve {
 	char state[CLI_PATH_MAX];
-	const char *listen, *metrics, *verifiers, *tls_name, *tls_certificate, *operators,
-	    *inputs_keep, *receipts_keep;
+	const char *listen, *metrics, *verifiers, *tls_name, *tls_certificate, *operators;
 	bool accept_time, echo, dev, is_genesis;
 	pid_t supervisor;
 	char listen_space[64], metrics_space[64];

@@ -8,6 +8,7 @@
 
 #include "authz_answer.h"
 #include "base_encode.h"
+#include "cli_attest.h"
 #include "cli_config.h"
 #include "cli_file.h"
 
@@ -15,6 +16,8 @@
 #define PIN_LEN        HEX_LEN(64)
 #define BUSY_ATTEMPTS  6
 #define BUSY_WAIT_MS   50
+#define START_ATTEMPTS 30
+#define START_WAIT_MS  100
 
 static struct buffer new_buffer(size_t cap)
 {
@@ -145,8 +148,30 @@ int cli_server_http(struct cli_server *server, const char *method, const char *p
 	return *ret_status / 100 == 4 ? CLI_NO : CLI_UNSURE;
 }
 
+int cli_server_get_patient(struct cli_server *server, const char *path, unsigned *ret_status)
+{
+	struct http_call call = {.method = "GET", .path = path};
+	char error[HTTP_CLIENT_ERROR_MAX];
+
+	for (unsigned attempt = 0; attempt < START_ATTEMPTS; attempt++) {
+		server->body.len = 0;
+		if (http_client_call(server->http, &call, ret_status, &server->body, error) !=
+		    STATUS_OK) {
+			cli_complain(server->call, "%s", error);
+			return CLI_UNSURE;
+		}
+		if (*ret_status != 503)
+			break;
+		(void)poll(NULL, 0, START_WAIT_MS);
+	}
+	if (*ret_status / 100 == 2)
+		return CLI_YES;
+	show_problem(server, *ret_status);
+	return *ret_status / 100 == 4 ? CLI_NO : CLI_UNSURE;
+}
+
 /* The deployment is pinned at first use: id and key, by host and port. */
-static int check_pin(struct cli_server *server)
+static int check_pin(struct cli_server *server, bool *ret_first)
 {
 	char name[300], path[CLI_PATH_MAX], text[PIN_LEN + 2], message[256];
 	uint8_t both[64];
@@ -161,7 +186,8 @@ static int check_pin(struct cli_server *server)
 	memcpy(both + 32, server->deployment_key, 32);
 	hex_encode(BYTES_OF_ARRAY(both), text);
 	text[PIN_LEN] = '\n';
-	if (access(path, F_OK) != 0)
+	*ret_first = access(path, F_OK) != 0;
+	if (*ret_first)
 		return cli_home_write(server->call, path, bytes_of(text, PIN_LEN + 1), false);
 	if (cli_file_read(path, PIN_LEN + 1, &file, message, sizeof(message)) != STATUS_OK ||
 	    !bytes_equal(buffer_bytes(&file), bytes_of(text, PIN_LEN + 1))) {
@@ -176,64 +202,53 @@ static int check_pin(struct cli_server *server)
 	return CLI_YES;
 }
 
-static bool take_hex(const struct cli_json_node *node, uint8_t ret_bytes[32])
+/* What is pinned at first use is told once, with how much stands behind it. */
+static void tell_first_use(const struct cli_server *server, bool hardware)
 {
-	struct buffer out = {ret_bytes, 32, 0};
-	struct bytes text;
+	char key[HEX_LEN(32) + 1];
 
-	return cli_json_text(node, &text) && hex_decode(text, &out) == STATUS_OK && out.len == 32;
-}
-
-static bool take_certificate(const struct cli_server *server, const struct cli_json_node *node,
-                             uint8_t role, struct authz_certificate *ret_certificate)
-{
-	uint8_t space[AUTHZ_STATEMENT_MAX];
-	struct buffer out = BUFFER_OF_ARRAY(space);
-	struct bytes text;
-
-	return cli_json_text(node, &text) && base64_decode(text, &out) == STATUS_OK &&
-	       authz_certificate_open(buffer_bytes(&out), server->deployment_key,
-	                              ret_certificate) == STATUS_OK &&
-	       ret_certificate->role == role &&
-	       memcmp(ret_certificate->deployment, server->deployment, 32) == 0;
+	if (server->call->json)
+		return;
+	hex_encode(BYTES_OF_ARRAY(server->deployment_key), key);
+	fprintf(stderr, "%s:%s: deployment key %s is pinned from now on.\n", server->host,
+	        server->port, key);
+	if (!hardware)
+		fprintf(stderr,
+		        "%s:%s: software TPM, or no policy for evidence: nothing is proven "
+		        "about that machine.\n",
+		        server->host, server->port);
 }
 
 int cli_server_open(struct cli_server *server, const struct cli_call *call,
                     const struct cli_server_options *options)
 {
-	const struct cli_json_node *certificates;
-	struct cli_json_file file;
-	char message[256];
-	unsigned status;
+	static struct attest_report report;
+	struct attest_policy policy;
+	enum attest_verdict verdict;
+	struct buffer evidence;
+	bool first = false;
 	int result = cli_server_connect(server, call, options);
-	bool good;
 
 	if (result == CLI_YES)
-		result = cli_server_http(server, "GET", "/api/v1/channel", NULL, bytes_of(NULL, 0),
-		                         &status);
+		result = cli_attest_policy(
+		    call, cli_config_choose(CLI_CLIENT_EVIDENCE_POLICY, NULL, NULL), &policy);
+	if (result == CLI_YES)
+		result = cli_attest_ask(server, &policy, &evidence, &verdict, &report);
 	if (result != CLI_YES)
 		return result;
-	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
-	    STATUS_OK) {
-		cli_complain(call, "the server's channel answer is no JSON: %s", message);
-		return CLI_UNSURE;
+	free(evidence.data); /* what is used below was copied out of it */
+	if (verdict != ATTEST_ACCEPTED) {
+		cli_complain(call, "%s:%s: evidence refused (%s): %s", server->host, server->port,
+		             attest_code(verdict), attest_words(verdict));
+		return CLI_NO;
 	}
-	good = take_hex(cli_json_member(file.root, "deployment"), server->deployment) &&
-	       take_hex(cli_json_member(file.root, "deployment_key"), server->deployment_key);
-	certificates = cli_json_member(file.root, "certificates");
-	result = good ? check_pin(server) : CLI_UNSURE;
-	if (result == CLI_YES) {
-		good = take_certificate(server, cli_json_member(certificates, "authority"),
-		                        AUTHZ_ROLE_AUTHORITY, &server->authority) &&
-		       take_certificate(server, cli_json_member(certificates, "signer"),
-		                        AUTHZ_ROLE_SIGNER, &server->signer);
-		result = good ? CLI_YES : CLI_NO;
-	}
-	if (!good)
-		cli_complain(call,
-		             "the server's channel keys are not certified by its deployment key; "
-		             "try again, and do not go on if it stays so");
-	cli_json_close(&file);
+	memcpy(server->deployment, report.node.deployment, 32);
+	memcpy(server->deployment_key, report.node.deployment_key, 32);
+	server->authority = report.authority;
+	server->signer = report.signer;
+	result = check_pin(server, &first);
+	if (result == CLI_YES && first)
+		tell_first_use(server, report.hardware);
 	return result;
 }
 

@@ -1,8 +1,10 @@
 /* cli_server: a running signer, seen from the command line: HTTPS with a pinned CA, the deployment
  * pinned at first use, and sealed requests to its authority.
  *
- * The server named is believed in nothing that matters: channel keys come with a certificate of the
- * deployment key that was pinned; answers are sealed to this call. */
+ * The server named is believed in nothing that matters: its evidence over a nonce of this call is
+ * judged before anything is sealed to it (spec/evidence.md), the channel keys are those that the
+ * TPM's quote commits to and the pinned deployment key certifies, answers are sealed to this call.
+ * */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_SERVER_H
 #define CLI_SERVER_H
@@ -40,8 +42,9 @@ struct cli_server {
 	struct buffer sealed, scratch;
 };
 
-/* cli_server_connect only connects (sign, status); cli_server_open also gets and checks the channel
- * certificates. Exit status after complaining. */
+/* cli_server_connect only connects (sign, status); cli_server_open also asks for
+ * evidence and judges it, by the policy of the configuration (evidence_policy) or as a software
+ * TPM's. Exit status after complaining. */
 int cli_server_connect(struct cli_server *server, const struct cli_call *call,
                        const struct cli_server_options *options);
 int cli_server_open(struct cli_server *server, const struct cli_call *call,
@@ -52,6 +55,10 @@ void cli_server_close(struct cli_server *server);
  * CLI_UNSURE else. The body stays in server->body until the next call. */
 int cli_server_http(struct cli_server *server, const char *method, const char *path,
                     const char *token, struct bytes body, unsigned *ret_status);
+
+/* cli_server_get_patient is a GET that is asked again for a while when the server has just begun.
+ */
+int cli_server_get_patient(struct cli_server *server, const char *path, unsigned *ret_status);
 
 /* cli_server_ask seals one request to the authority and opens the answer: CLI_YES with the payload
  * (borrowed until the next call), CLI_NO after it showed the refusal. */

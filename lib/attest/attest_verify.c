@@ -352,7 +352,8 @@ static enum attest_verdict check_machine(const struct attest_policy *policy, uin
 		verdict = check_nv(policy, report);
 	if (verdict == ATTEST_ACCEPTED)
 		verdict = check_log(policy, report);
-	if (verdict == ATTEST_ACCEPTED && report->node.single_operator && !policy->single_operator)
+	if (verdict == ATTEST_ACCEPTED && report->node.single_operator &&
+	    !policy->single_operator && !policy->software_tpm)
 		verdict = ATTEST_REFUSED_SINGLE_OPERATOR;
 	return verdict;
 }

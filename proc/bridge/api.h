@@ -16,6 +16,8 @@
 #include "api_json.h"
 #include "api_metrics.h"
 #include "api_text.h"
+#include "attest_evidence.h"
+#include "call_attest.h"
 #include "call_change.h"
 #include "call_channel.h"
 #include "call_export.h"
@@ -29,6 +31,7 @@
 #define API_BODY_SPACE       (LIMIT_HTTP_BODY_MAX + API_JSON_PADDING)
 #define API_LARGE_BODY_SPACE (LIMIT_HTTP_LARGE_BODY_MAX + API_JSON_PADDING)
 #define API_LARGE_OUT_MAX    (LIMIT_HTTP_LARGE_BODY_MAX + API_OUT_MAX)
+#define API_EVIDENCE_SPACE   (LIMIT_EVIDENCE_MAX + 4096)
 #define API_ENVELOPE_MAX     (CALL_CHANGE_SLOT_BYTES - 64) /* bytes of a sealed change */
 
 enum api_dialect { API_DIALECT_NATIVE = 0, API_DIALECT_VAULT, API_DIALECT_PLAIN };
@@ -41,6 +44,10 @@ enum api_path {
 	API_PATH_CHANGES,
 	API_PATH_CHANNEL,
 	API_PATH_TLS_REQUEST,
+	API_PATH_EVIDENCE,
+	API_PATH_BEACON,
+	API_PATH_BEACON_SET,
+	API_PATH_ACTIVATE,
 	API_PATH_DECISION,
 	API_PATH_RECEIPTS,
 	API_PATH_STATUS,
@@ -60,6 +67,26 @@ enum api_ask {
 	API_ASK_SIGN,        /* item_count questions: api_fill_sign */
 	API_ASK_EXPORT,      /* one: api_fill_export */
 	API_ASK_ENVELOPE,    /* one: api_envelope */
+	API_ASK_EVIDENCE,    /* one, with `nonces` */
+	API_ASK_ACTIVATE,    /* one: credential and secret in context->envelope_space */
+};
+
+/* Something public that nobody knew before a certain time, and the evidence that was made over it.
+ */
+struct api_beacon {
+	bool is_set;
+	bool is_due; /* to be quoted with the next batch */
+	uint8_t source[ATTEST_BEACON_MAX], value[ATTEST_BEACON_MAX]; /* UTF-8 */
+	size_t source_len, value_len;
+	uint8_t nonce[ATTEST_NONCE_LEN];
+	struct bytes evidence; /* empty: none yet */
+};
+
+/* The nonces under one quote. */
+struct api_tree {
+	const uint8_t (*nonces)[ATTEST_NONCE_LEN];
+	const uint8_t (*nodes)[32];
+	uint32_t count;
 };
 
 /* Facts of this process that responses show; the bridge keeps them up to date. */
@@ -79,6 +106,8 @@ struct api_context {
 	uint64_t now_seconds; /* wall clock as the host says it; shown, never decided on */
 	struct api_metrics metrics;
 	struct json_pool pool;
+	struct api_beacon beacon;
+	uint8_t *evidence_space; /* API_EVIDENCE_SPACE bytes */
 	/* Scratch during one call. */
 	uint8_t message_space[LIMIT_MESSAGE_MAX];
 	uint8_t wire_space[LIMIT_MESSAGE_MAX + 1 + SOLANA_SIGNERS_MAX * SOLANA_SIGNATURE_LEN];
@@ -128,6 +157,8 @@ struct api_exchange {
 	bool inputs; /* of receipts: the replay inputs instead */
 	uint64_t cursor;
 	struct bytes envelope_text;
+	struct bytes nonces; /* of a question for evidence: 32 bytes each */
+	size_t credential_len, encrypted_len;
 	bool has_idempotency;
 	size_t item_count;
 	size_t answered_count;
@@ -168,6 +199,18 @@ void api_take_envelope(struct api_exchange *exchange, struct api_context *contex
  */
 void api_refuse_envelope(struct api_exchange *exchange, struct api_context *context,
                          uint32_t status, struct bytes text);
+
+/* api_evidence_len bounds the response that api_take_evidence makes of evidence of that length. */
+size_t api_evidence_len(const struct api_exchange *exchange, size_t evidence_len);
+/* api_take_evidence answers with evidence (without a proof) and the proofs of this question's
+ * nonces, which begin at leaf `first`. */
+void api_take_evidence(struct api_exchange *exchange, struct api_context *context,
+                       const struct attest_evidence *evidence, const struct api_tree *tree,
+                       uint32_t first);
+void api_take_secret(struct api_exchange *exchange, struct api_context *context,
+                     struct bytes secret);
+/* api_refuse_attest says why the attestor gave nothing. */
+void api_refuse_attest(struct api_exchange *exchange, struct api_context *context, uint32_t status);
 
 /* api_refuse makes the whole response a refusal. `detail` may be NULL. */
 void api_refuse(struct api_exchange *exchange, struct api_context *context, enum call_result result,

@@ -25,12 +25,17 @@ static const char *allowed_methods(enum api_path path)
 	case API_PATH_BATCH:
 	case API_PATH_CHANGES:
 	case API_PATH_ECHO:
+	case API_PATH_ACTIVATE:
+	case API_PATH_BEACON_SET:
 		return "POST";
+	case API_PATH_EVIDENCE:
+		return "GET, HEAD, POST";
 	case API_PATH_VAULT_SIGN:
 		return "POST, PUT";
 	case API_PATH_WALLET:
 	case API_PATH_CHANNEL:
 	case API_PATH_TLS_REQUEST:
+	case API_PATH_BEACON:
 	case API_PATH_DECISION:
 	case API_PATH_RECEIPTS:
 	case API_PATH_STATUS:

@@ -23,27 +23,31 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {"/api/v1/sign",         API_PATH_SIGN,         API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
-    {"/api/v1/check",        API_PATH_CHECK,        API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
-    {"/api/v1/batch",        API_PATH_BATCH,        API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN | TAKES_LARGE},
-    {"/api/v1/wallets/",     API_PATH_WALLET,       API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST  },
-    {"/api/v1/changes",      API_PATH_CHANGES,      API_DIALECT_NATIVE, TAKES_POST | TAKES_LARGE              },
-    {"/api/v1/channel",      API_PATH_CHANNEL,      API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/tls/request",  API_PATH_TLS_REQUEST,  API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/decisions/",   API_PATH_DECISION,     API_DIALECT_NATIVE,
-     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                     },
-    {"/api/v1/receipts",     API_PATH_RECEIPTS,     API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN               },
-    {"/api/v1/status",       API_PATH_STATUS,       API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/openapi.json", API_PATH_OPENAPI,      API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/echo",         API_PATH_ECHO,         API_DIALECT_NATIVE, TAKES_POST                            },
-    {"/v1/transit/sign/",    API_PATH_VAULT_SIGN,   API_DIALECT_VAULT,
-     TAKES_POST | TAKES_PUT | TAKES_TOKEN | TAKES_REST                                                        },
-    {"/v1/transit/keys/",    API_PATH_VAULT_KEY,    API_DIALECT_VAULT,
-     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                     },
-    {"/v1/sys/health",       API_PATH_VAULT_HEALTH, API_DIALECT_VAULT,  TAKES_GET                             },
-    {"/livez",               API_PATH_LIVE,         API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
-    {"/readyz",              API_PATH_READY,        API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
-    {"/metrics",             API_PATH_METRICS,      API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
+    {"/api/v1/sign",              API_PATH_SIGN,         API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
+    {"/api/v1/check",             API_PATH_CHECK,        API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
+    {"/api/v1/batch",             API_PATH_BATCH,        API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN | TAKES_LARGE},
+    {"/api/v1/wallets/",          API_PATH_WALLET,       API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST  },
+    {"/api/v1/changes",           API_PATH_CHANGES,      API_DIALECT_NATIVE, TAKES_POST | TAKES_LARGE              },
+    {"/api/v1/channel",           API_PATH_CHANNEL,      API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/tls/request",       API_PATH_TLS_REQUEST,  API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/evidence",          API_PATH_EVIDENCE,     API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
+    {"/api/v1/evidence/beacon",   API_PATH_BEACON,       API_DIALECT_NATIVE, TAKES_GET | TAKES_LARGE               },
+    {"/api/v1/evidence/activate", API_PATH_ACTIVATE,     API_DIALECT_NATIVE, TAKES_POST                            },
+    {"/api/v1/decisions/",        API_PATH_DECISION,     API_DIALECT_NATIVE,
+     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                          },
+    {"/api/v1/receipts",          API_PATH_RECEIPTS,     API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN               },
+    {"/api/v1/status",            API_PATH_STATUS,       API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/openapi.json",      API_PATH_OPENAPI,      API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/echo",              API_PATH_ECHO,         API_DIALECT_NATIVE, TAKES_POST                            },
+    {"/v1/transit/sign/",         API_PATH_VAULT_SIGN,   API_DIALECT_VAULT,
+     TAKES_POST | TAKES_PUT | TAKES_TOKEN | TAKES_REST                                                             },
+    {"/v1/transit/keys/",         API_PATH_VAULT_KEY,    API_DIALECT_VAULT,
+     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                          },
+    {"/v1/sys/health",            API_PATH_VAULT_HEALTH, API_DIALECT_VAULT,  TAKES_GET                             },
+    {"/livez",                    API_PATH_LIVE,         API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
+    {"/readyz",                   API_PATH_READY,        API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
+    {"/beacon",                   API_PATH_BEACON_SET,   API_DIALECT_NATIVE, TAKES_POST | TAKES_HEALTH             },
+    {"/metrics",                  API_PATH_METRICS,      API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
 };
 
 void api_reset(struct api_exchange *exchange)
@@ -150,7 +154,7 @@ static enum call_result check_body(const struct api_exchange *exchange, const st
 	                 ? LIMIT_HTTP_LARGE_BODY_MAX
 	                 : LIMIT_HTTP_BODY_MAX;
 
-	if ((route->takes & TAKES_GET) != 0)
+	if (http->method == HTTP_METHOD_GET || http->method == HTTP_METHOD_HEAD)
 		return http_request_has_body(http) ? CALL_RESULT_REQUEST_MALFORMED
 		                                   : CALL_RESULT_DONE;
 	if (http->content_length > max)
@@ -229,6 +233,12 @@ void api_begin(struct api_exchange *exchange, struct api_context *context)
 		break;
 	case API_PATH_CHANGES:
 		api_begin_changes(exchange, context);
+		break;
+	case API_PATH_EVIDENCE:
+	case API_PATH_BEACON:
+	case API_PATH_BEACON_SET:
+	case API_PATH_ACTIVATE:
+		api_begin_evidence(exchange, context);
 		break;
 	case API_PATH_CHANNEL:
 	case API_PATH_TLS_REQUEST:

@@ -1,7 +1,8 @@
 /* bridge: the only process with the network; it holds no key of a wallet.
  *
  * Talks to: anyone who connects (TLS 1.3; health and metrics in clear on their own listener),
- *   signer (signatures, what clients may read, start data), authority (sealed changes, unread).
+ *   signer (signatures, what clients may read, start data), authority (sealed changes, unread),
+ *   attestor (evidence).
  * Holds: the TLS key; clients' tokens in passing. Opens: nothing after phase 1.
  * If compromised: what its clients' grants allow, no more; service denied (A7).
  * If it dies: the supervisor starts a new one; the signer sends its start data again. */
@@ -267,7 +268,7 @@ static int bridge_serve(struct proc *proc)
 
 	(void)proc;
 	for (;;) {
-		bool waiting = bridge->signer_open + bridge->authority_open != 0;
+		bool waiting = bridge_is_asking(bridge);
 		/* Nothing asked: sleep on the sockets, and look at the rings at every tick. */
 		bool worked = pass(bridge, waiting || !bridge->listening ? 0 : BRIDGE_TICK_MS);
 
@@ -286,7 +287,7 @@ static int bridge_serve(struct proc *proc)
 			wait_us = ASK_WAIT_US;
 		/* Asked: sleep on the rings at once, so that a signer on the same processor runs;
 		 * look at the sockets soon. */
-		waiting = bridge->signer_open + bridge->authority_open != 0;
+		waiting = bridge_is_asking(bridge);
 		if (waiting)
 			wait_on_rings(bridge, ASK_WAIT_MAX_US, &wait_us);
 		else if (!worked && !bridge->listening)

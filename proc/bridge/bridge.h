@@ -34,6 +34,9 @@
 #define BRIDGE_STEAL_MS      250 /* a request being read that long may lose its exchange */
 #define BRIDGE_STOP_MS       5000
 #define BRIDGE_TICK_MS       100
+#define BRIDGE_BEACON_MS     60000  /* between two quotes of the public beacon */
+#define BRIDGE_ACTIVATE_MS   2000   /* between two activations */
+#define BRIDGE_BATCH_MAX     16384u /* nonces under one quote */
 #define BRIDGE_LINGER_BYTES  1048576
 
 enum bridge_state {
@@ -62,6 +65,7 @@ struct bridge_conn {
 
 struct bridge_exchange {
 	struct api_exchange api;
+	uint32_t batch_at;   /* first leaf in the batch under way, or none (bridge_evidence.c) */
 	uint32_t generation; /* tells late answers from those of this request */
 	uint32_t conn;       /* index */
 	uint32_t large;      /* large slot, or BRIDGE_NONE */
@@ -73,6 +77,21 @@ struct bridge_exchange {
 	size_t pending_at;
 	size_t sent;             /* of response and extra */
 	struct buffer body, out; /* the small ones */
+};
+
+/* One batch of questions for evidence. */
+struct bridge_evidence {
+	bool asked;         /* the attestor has the batch's root */
+	bool has_beacon;    /* leaf 0 is the beacon's */
+	uint64_t request;   /* number of the batch */
+	uint64_t beacon_us; /* next time that the beacon is quoted */
+	uint64_t activate_after_us;
+	struct api_beacon beacon; /* as it was when the batch was made */
+	struct api_tree tree;     /* over the two arrays below */
+	uint8_t (*nonces)[ATTEST_NONCE_LEN];
+	uint8_t (*nodes)[32];
+	uint8_t *slot;         /* one message of the attestor's ring */
+	uint8_t *beacon_bytes; /* API_EVIDENCE_SPACE: evidence over the beacon */
 };
 
 struct bridge_list {
@@ -95,6 +114,8 @@ struct bridge {
 	uint64_t next_conn;                             /* running number of connections */
 	uint32_t signer_open;                           /* questions without answer */
 	uint32_t authority_open;
+	uint32_t attestor_open;
+	struct bridge_evidence *evidence;
 	uint32_t conn_count, conn_high;
 	struct bridge_conn *conns;
 	uint32_t *free_conns;
@@ -119,6 +140,12 @@ struct bridge {
 static inline uint64_t bridge_now_ms(const struct bridge *bridge)
 {
 	return bridge->now_us / 1000;
+}
+
+/* bridge_is_asking: somebody waits for another process. */
+static inline bool bridge_is_asking(const struct bridge *bridge)
+{
+	return bridge->signer_open + bridge->authority_open + bridge->attestor_open != 0;
 }
 
 /* bridge_memory.c: allocates everything; STATUS_BUSY when there is not enough. */
@@ -152,7 +179,7 @@ void bridge_drop(struct bridge *bridge, struct bridge_conn *conn);
 /* bridge_tick closes what is too slow; called every BRIDGE_TICK_MS. */
 void bridge_tick(struct bridge *bridge);
 
-/* bridge_ask.c: questions to signer and authority. */
+/* bridge_ask.c: questions to signer, authority and attestor. */
 /* bridge_ask puts the questions of a request that api_begin has read; the response may be complete
  * afterwards (a refusal). */
 void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange);
@@ -163,5 +190,20 @@ bool bridge_hear(struct bridge *bridge);
 bool bridge_signer_is_silent(const struct bridge *bridge);
 /* bridge_forget stops waiting for answers to this exchange. */
 void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange);
+
+/* bridge_find returns the exchange that waits for this answer; NULL when nobody does any more. */
+struct bridge_exchange *bridge_find(struct bridge *bridge, uint64_t number, enum api_ask ask);
+/* bridge_reply sends a response that an answer has completed. */
+void bridge_reply(struct bridge *bridge, struct bridge_exchange *exchange);
+
+/* bridge_evidence.c: questions to the attestor. */
+void bridge_ask_evidence(struct bridge *bridge, struct bridge_exchange *exchange);
+/* bridge_ask_activate: false when it cannot be asked now. */
+bool bridge_ask_activate(struct bridge *bridge, struct bridge_exchange *exchange, uint64_t number);
+/* bridge_pump_evidence sends what waits as the next batch, when none is under way. */
+void bridge_pump_evidence(struct bridge *bridge);
+void bridge_lose_batch(struct bridge *bridge);
+/* bridge_hear_attestor takes one answer; true when there was one. */
+bool bridge_hear_attestor(struct bridge *bridge);
 
 #endif

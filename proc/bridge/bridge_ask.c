@@ -1,5 +1,6 @@
-/* Questions to signer and authority, and their answers. A question's number says which exchange,
- * which of its requests (generation) and which item it is for, so late answers fall nowhere. */
+/* Questions to signer and authority (bridge_evidence.c: attestor), and their answers. A question's
+ * number says which exchange, which of its requests (generation) and which item it is for, so late
+ * answers fall nowhere. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
 #include "bridge.h"
@@ -13,8 +14,7 @@ static uint64_t number_of(const struct bridge *bridge, const struct bridge_excha
 	return (uint64_t)exchange->generation << 32 | index << 16 | item;
 }
 
-/* find returns the exchange that waits for this answer; NULL when nobody does any more. */
-static struct bridge_exchange *find(struct bridge *bridge, uint64_t number, enum api_ask ask)
+struct bridge_exchange *bridge_find(struct bridge *bridge, uint64_t number, enum api_ask ask)
 {
 	uint64_t index = number >> 16 & 0xffff;
 	struct bridge_exchange *exchange;
@@ -30,7 +30,8 @@ static struct bridge_exchange *find(struct bridge *bridge, uint64_t number, enum
 
 static void count_open(struct bridge *bridge)
 {
-	bridge->api.metrics.questions_open = bridge->signer_open + bridge->authority_open;
+	bridge->api.metrics.questions_open =
+	    bridge->signer_open + bridge->authority_open + bridge->attestor_open;
 }
 
 void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange)
@@ -46,6 +47,8 @@ void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange)
 	bridge->signer_open -= open;
 	if (exchange->api.ask == API_ASK_ENVELOPE)
 		bridge->authority_open--;
+	if (exchange->api.ask == API_ASK_EVIDENCE || exchange->api.ask == API_ASK_ACTIVATE)
+		bridge->attestor_open--;
 	exchange->generation++;
 	count_open(bridge);
 }
@@ -203,6 +206,11 @@ void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange)
 		refuse(bridge, exchange, CALL_RESULT_SEALED, NULL);
 	} else if (exchange->api.ask == API_ASK_ENVELOPE) {
 		ask_envelope(bridge, exchange);
+	} else if (exchange->api.ask == API_ASK_EVIDENCE) {
+		bridge_ask_evidence(bridge, exchange);
+	} else if (exchange->api.ask == API_ASK_ACTIVATE) {
+		if (!bridge_ask_activate(bridge, exchange, number_of(bridge, exchange, 0)))
+			refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
 	} else if (is_stalled(bridge)) {
 		refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
 	} else if (exchange->api.ask == API_ASK_SIGN) {
@@ -212,8 +220,7 @@ void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange)
 	}
 }
 
-/* reply sends a response that an answer has completed. */
-static void reply(struct bridge *bridge, struct bridge_exchange *exchange)
+void bridge_reply(struct bridge *bridge, struct bridge_exchange *exchange)
 {
 	struct bridge_conn *conn = &bridge->conns[exchange->conn];
 
@@ -230,7 +237,7 @@ static bool hear_sign(struct bridge *bridge, struct bytes message)
 
 	if (call_sign_take_answer(message, &bridge->sign_answer) != STATUS_OK)
 		return false;
-	exchange = find(bridge, bridge->sign_answer.request, API_ASK_SIGN);
+	exchange = bridge_find(bridge, bridge->sign_answer.request, API_ASK_SIGN);
 	item = bridge->sign_answer.request & 0xffff;
 	if (exchange == NULL)
 		return true;
@@ -239,7 +246,7 @@ static bool hear_sign(struct bridge *bridge, struct bytes message)
 	bridge->signer_open--;
 	count_open(bridge);
 	if (api_take_sign(&exchange->api, &bridge->api, item, &bridge->sign_answer, NULL))
-		reply(bridge, exchange);
+		bridge_reply(bridge, exchange);
 	return true;
 }
 
@@ -249,13 +256,13 @@ static bool hear_export(struct bridge *bridge, struct bytes message)
 
 	if (call_export_take_answer(message, &bridge->export_answer) != STATUS_OK)
 		return false;
-	exchange = find(bridge, bridge->export_answer.request, API_ASK_EXPORT);
+	exchange = bridge_find(bridge, bridge->export_answer.request, API_ASK_EXPORT);
 	if (exchange == NULL)
 		return true;
 	bridge->signer_open--;
 	count_open(bridge);
 	api_take_export(&exchange->api, &bridge->api, &bridge->export_answer);
-	reply(bridge, exchange);
+	bridge_reply(bridge, exchange);
 	return true;
 }
 
@@ -301,12 +308,14 @@ static void lose(struct bridge *bridge, bool authority)
 
 		if (exchange->conn == BRIDGE_NONE ||
 		    bridge->conns[exchange->conn].state != BRIDGE_WAIT ||
+		    exchange->api.ask == API_ASK_EVIDENCE ||
+		    exchange->api.ask == API_ASK_ACTIVATE ||
 		    (exchange->api.ask == API_ASK_ENVELOPE) != authority)
 			continue;
 		bridge->api.metrics.questions_lost++;
 		bridge_forget(bridge, exchange);
 		refuse(bridge, exchange, CALL_RESULT_NO_ANSWER, NULL);
-		reply(bridge, exchange);
+		bridge_reply(bridge, exchange);
 	}
 }
 
@@ -336,7 +345,7 @@ static bool hear_authority(struct bridge *bridge, struct ipc_message *message)
 		return false;
 	memcpy(&head, rest.data, sizeof(head));
 	rest = bytes_of(rest.data + sizeof(head), rest.len - sizeof(head));
-	exchange = find(bridge, head.request, API_ASK_ENVELOPE);
+	exchange = bridge_find(bridge, head.request, API_ASK_ENVELOPE);
 	if (exchange == NULL)
 		return true;
 	bridge->authority_open--;
@@ -345,7 +354,7 @@ static bool hear_authority(struct bridge *bridge, struct ipc_message *message)
 		api_take_envelope(&exchange->api, &bridge->api, rest);
 	else
 		api_refuse_envelope(&exchange->api, &bridge->api, head.status, rest);
-	reply(bridge, exchange);
+	bridge_reply(bridge, exchange);
 	return true;
 }
 
@@ -380,22 +389,6 @@ static bool hear_channel(struct bridge *bridge, struct ipc_channel *channel, uin
 	}
 }
 
-/* The attestor is asked nothing yet, so it has nothing to say; but a channel whose new generation
- * is not acknowledged counts as ready for ever, and every wait would return at once. */
-static void hear_attestor(struct bridge *bridge)
-{
-	struct ipc_message message = {
-	    .payload = {bridge->signer_slot, 0, 0}
-        };
-
-	if (!ipc_ready(bridge->attestor))
-		return;
-	if (ipc_take(bridge->attestor, &message) == STATUS_CONFLICT)
-		ipc_acknowledge(bridge->attestor);
-	else
-		ipc_complain(bridge->attestor, IPC_COMPLAINT_BROKEN);
-}
-
 bool bridge_hear(struct bridge *bridge)
 {
 	bool heard = hear_channel(bridge, bridge->signer, bridge->signer_slot,
@@ -404,6 +397,8 @@ bool bridge_hear(struct bridge *bridge)
 	if (hear_channel(bridge, bridge->authority, bridge->authority_slot,
 	                 IPC_PAYLOAD(CALL_CHANGE_SLOT_BYTES), true))
 		heard = true;
-	hear_attestor(bridge);
+	while (bridge_hear_attestor(bridge))
+		heard = true;
+	bridge_pump_evidence(bridge);
 	return heard;
 }

@@ -28,15 +28,34 @@ static bool map_exchange(struct bridge_exchange *exchange)
 	       map_buffer(&exchange->out, API_OUT_MAX);
 }
 
+static bool map_evidence(struct bridge *bridge)
+{
+	struct bridge_evidence *evidence = map(sizeof(*evidence));
+
+	bridge->evidence = evidence;
+	if (evidence == NULL)
+		return false;
+	evidence->nonces = map(BRIDGE_BATCH_MAX * sizeof(evidence->nonces[0]));
+	evidence->nodes = map(ATTEST_TREE_NODES(BRIDGE_BATCH_MAX) * sizeof(evidence->nodes[0]));
+	evidence->slot = map(CALL_ATTEST_BRIDGE_SLOT_BYTES);
+	evidence->beacon_bytes = map(API_EVIDENCE_SPACE);
+	evidence->tree.nonces = (const uint8_t(*)[ATTEST_NONCE_LEN])evidence->nonces;
+	evidence->tree.nodes = (const uint8_t(*)[32])evidence->nodes;
+	return evidence->nonces != NULL && evidence->nodes != NULL && evidence->slot != NULL &&
+	       evidence->beacon_bytes != NULL;
+}
+
 static bool map_scratch(struct bridge *bridge)
 {
 	bridge->receive = map(BRIDGE_RECEIVE_BYTES);
 	bridge->signer_slot = map(CALL_BRIDGE_SLOT_BYTES);
 	bridge->authority_slot = map(CALL_CHANGE_SLOT_BYTES);
 	bridge->api.envelope_space = map(API_ENVELOPE_MAX);
+	bridge->api.evidence_space = map(API_EVIDENCE_SPACE);
 	bridge->api.pool.cap = API_JSON_POOL(LIMIT_HTTP_LARGE_BODY_MAX);
 	bridge->api.pool.memory = map(bridge->api.pool.cap);
-	return bridge->receive != NULL && bridge->signer_slot != NULL &&
+	return map_evidence(bridge) && bridge->api.evidence_space != NULL &&
+	       bridge->receive != NULL && bridge->signer_slot != NULL &&
 	       bridge->authority_slot != NULL && bridge->api.envelope_space != NULL &&
 	       bridge->api.pool.memory != NULL && map_buffer(&bridge->plain, BRIDGE_PLAIN_BYTES) &&
 	       map_buffer(&bridge->handshake, BRIDGE_CIPHER_BYTES);

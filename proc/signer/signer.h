@@ -23,7 +23,6 @@
 
 struct signer_change;
 struct signer_export;
-struct signer_keep;
 
 struct signer {
 	struct proc *proc;
@@ -37,7 +36,6 @@ struct signer {
 	struct signer_time time;
 	struct signer_change *change;
 	struct signer_export *export;
-	struct signer_keep *keep;
 	struct secret_page facts_page;
 	struct call_start_facts *facts; /* in that page; the share is wiped after use */
 

@@ -161,7 +161,8 @@ static void tell(struct signer *signer)
 	                                  ? AUTHZ_MODE_APPLIANCE
 	                                  : AUTHZ_MODE_WORKSTATION,
 	                          .activated = signer->node.activated,
-	                          .release = bytes_of_text("claviger 0.1")};
+	                          .release = bytes_of_text("claviger 0.1"),
+	                          .single_operator = signer->facts->is_single == 1};
 	struct call_attest_node head = {.head.request = 0};
 	struct buffer out = BUFFER_OF_ARRAY(space);
 	struct keys_tls_key tls;

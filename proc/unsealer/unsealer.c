@@ -77,11 +77,11 @@ static enum status open_files(struct proc *proc)
 		complain("unsealer.refused", strerror(errno));
 		return STATUS_IO;
 	}
-	unsealer.files = (struct unsealer_files){
-	    .sealed = open_file(proc, folder, UNSEALER_SEALED, made),
-	    .approvals = open_file(proc, folder, UNSEALER_APPROVALS, O_RDONLY),
-	    .manifest = -1,
-	    .escrow = -1};
+	unsealer.files =
+	    (struct unsealer_files){.sealed = open_file(proc, folder, UNSEALER_SEALED, made),
+	                            .approvals = open_file(proc, folder, UNSEALER_APPROVALS, O_RDONLY),
+	                            .manifest = -1,
+	                            .escrow = -1};
 	if (!is_genesis)
 		return STATUS_OK;
 	unsealer.files.manifest = open_file(proc, folder, UNSEALER_MANIFEST, O_RDONLY);

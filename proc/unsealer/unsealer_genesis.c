@@ -26,7 +26,8 @@ static bool take_manifest(struct unsealer *u, struct approval_manifest *ret_mani
 
 	if (unsealer_read(u->files.manifest, sizeof(raw), &content) != STATUS_OK ||
 	    approval_manifest_take(buffer_bytes(&content), ret_manifest) != STATUS_OK)
-		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0, "reading the genesis manifest");
+		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0,
+		                     "reading the genesis manifest");
 	if (approval_check_manifest(ret_manifest) != STATUS_OK)
 		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0,
 		                     "checking the genesis manifest's signatures");

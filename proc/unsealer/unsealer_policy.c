@@ -185,8 +185,9 @@ bool unsealer_policy(struct unsealer *u)
 		return false;
 	status = work_off(u, release, site);
 	if (status != STATUS_OK)
-		return unsealer_fail_tpm(
-		    u, status, tpm_is_policy(u->tpm) ? CALL_START_BAD_POLICY : CALL_START_OTHER);
+		return unsealer_fail_tpm(u, status,
+		                         tpm_is_policy(u->tpm) ? CALL_START_BAD_POLICY
+		                                               : CALL_START_OTHER);
 	facts->release_level = release->level;
 	facts->site_level = site->level;
 	memcpy(facts->release_key, release->key, sizeof(facts->release_key));

@@ -8,10 +8,10 @@
 #include "call_start.h"
 #include "tpm.h"
 
-#define UNSEALER_SEALED     "sealed-share" /* written by genesis, once */
-#define UNSEALER_APPROVALS  "approvals"    /* the operators' */
-#define UNSEALER_MANIFEST   "genesis"      /* for genesis */
-#define UNSEALER_ESCROW     "escrow"       /* out of genesis: for the site's escrow key */
+#define UNSEALER_SEALED    "sealed-share" /* written by genesis, once */
+#define UNSEALER_APPROVALS "approvals"    /* the operators' */
+#define UNSEALER_MANIFEST  "genesis"      /* for genesis */
+#define UNSEALER_ESCROW    "escrow"       /* out of genesis: for the site's escrow key */
 #define UNSEALER_ESCROW_MAX 512u
 
 struct unsealer_files {

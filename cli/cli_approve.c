@@ -60,8 +60,9 @@ static int add_release(const struct cli_call *call, struct approve *options,
 			return CLI_NO;
 		}
 	if (file->release_count == APPROVAL_RELEASES_MAX) {
-		cli_complain(call, "the file has %u release approvals, all it takes; drop old ones "
-		                   "with `claviger image drop`",
+		cli_complain(call,
+		             "the file has %u release approvals, all it takes; drop old ones "
+		             "with `claviger image drop`",
 		             APPROVAL_RELEASES_MAX);
 		return CLI_NO;
 	}
@@ -130,8 +131,9 @@ static int add_site(const struct cli_call *call, struct approve *options,
 	if (result != CLI_YES)
 		return result;
 	if (file->site_count == APPROVAL_SITES_MAX) {
-		cli_complain(call, "the file has %u site approvals, all it takes; drop old ones with "
-		                   "`claviger image drop`",
+		cli_complain(call,
+		             "the file has %u site approvals, all it takes; drop old ones with "
+		             "`claviger image drop`",
 		             APPROVAL_SITES_MAX);
 		return CLI_NO;
 	}
@@ -181,13 +183,13 @@ static int run_approve(struct cli_call *call)
 	struct approve options = {.as = NULL};
 	const struct cli_option table[] = {
 	    {"--as",          &options.as,          NULL            },
-	    {"--key",         &options.key,         NULL            },
+            {"--key",         &options.key,         NULL            },
 	    {"--pcrs",        &options.pcrs,        NULL            },
-	    {"--level",       &options.level,       NULL            },
+            {"--level",       &options.level,       NULL            },
 	    {"--name",        &options.name,        NULL            },
-	    {"--release-key", &options.release_key, NULL            },
+            {"--release-key", &options.release_key, NULL            },
 	    {"--approvals",   &options.file,        NULL            },
-	    {"--dry-run",     NULL,                 &options.dry_run},
+            {"--dry-run",     NULL,                 &options.dry_run},
 	};
 	int result;
 
@@ -240,9 +242,8 @@ static int run_approvals(struct cli_call *call)
 
 		cli_authority_text(release->key, text);
 		printf("release %u: level %u, key %s, signature %s%s%.*s\n", (unsigned)i + 1,
-		       release->level, text,
-		       good ? "good" : "BAD", release->name.len != 0 ? ", " : "",
-		       release->name.len, release->name.text);
+		       release->level, text, good ? "good" : "BAD",
+		       release->name.len != 0 ? ", " : "", release->name.len, release->name.text);
 		show_pcrs(approval_release_pcrs, release->pcrs, APPROVAL_RELEASE_PCRS);
 		result = good ? result : CLI_NO;
 	}
@@ -336,8 +337,9 @@ static int run_drop(struct cli_call *call)
 
 const struct cli_command cli_image_approve = {
     .name = "image approve",
-    .arguments = "--as release|site --key FILE --pcrs FILE --level N --approvals FILE [--name TEXT] "
-                 "[--release-key FILE.pub] [--dry-run]",
+    .arguments =
+        "--as release|site --key FILE --pcrs FILE --level N --approvals FILE [--name TEXT] "
+        "[--release-key FILE.pub] [--dry-run]",
     .sentence = "sign that what has these PCRs may unseal",
     .run = run_approve,
     .help =

@@ -72,8 +72,7 @@ int cli_authority_read(const struct cli_call *call, const char *path, struct key
 	free(file.data);
 	if (good)
 		return CLI_YES;
-	cli_complain(call,
-	             "%s holds no P-256 private key in PEM; make one with `claviger tpm key`",
+	cli_complain(call, "%s holds no P-256 private key in PEM; make one with `claviger tpm key`",
 	             path);
 	return CLI_NO;
 }

@@ -9,7 +9,7 @@
 
 /* cli_pcrs_read takes the PCRs of both authorities; either may be NULL: then they are not asked
  * for. Exit status after complaining: a PCR that is missing is never taken for zero. */
-int cli_pcrs_read(const struct cli_call *call, const char *path,
-                  uint8_t (*ret_release)[32], uint8_t (*ret_site)[32]);
+int cli_pcrs_read(const struct cli_call *call, const char *path, uint8_t (*ret_release)[32],
+                  uint8_t (*ret_site)[32]);
 
 #endif

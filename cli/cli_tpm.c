@@ -90,14 +90,15 @@ static void show_plan(const struct plan *plan)
 
 	cli_authority_text(plan->manifest.site_key, site);
 	cli_authority_text(plan->approvals.delegates[0].release_key, release);
-	printf("Genesis will, on a TPM that has no owner and nothing of ours:\n"
-	       "  - make a storage key, four NV indices and a node share sealed to it;\n"
-	       "  - set owner and lockout authorization to random values, which come back sealed to\n"
-	       "    the escrow key in the file `escrow` (keep it: without it the TPM can only be\n"
-	       "    cleared), allow 32 wrong guesses, and forbid TPM2_Clear.\n"
-	       "The share opens only when the release key (%s) has approved what was started\n"
-	       "and the site key (%s) the firmware under it",
-	       release, site);
+	printf(
+	    "Genesis will, on a TPM that has no owner and nothing of ours:\n"
+	    "  - make a storage key, four NV indices and a node share sealed to it;\n"
+	    "  - set owner and lockout authorization to random values, which come back sealed to\n"
+	    "    the escrow key in the file `escrow` (keep it: without it the TPM can only be\n"
+	    "    cleared), allow 32 wrong guesses, and forbid TPM2_Clear.\n"
+	    "The share opens only when the release key (%s) has approved what was started\n"
+	    "and the site key (%s) the firmware under it",
+	    release, site);
 	if (plan->manifest.approver_count != 0)
 		printf(",\nand one of %u approvers has signed for that very start",
 		       plan->manifest.approver_count);
@@ -314,8 +315,8 @@ static int run_provision(struct cli_call *call)
 		keys_p256_random(&release);
 		result = sign_plan(&plan, &site, release.public);
 	} else if (result == CLI_YES && options.single) {
-		result = plan_single(&plan, keys, options.pcrs != NULL ? release_pcrs : NULL,
-		                     site_pcrs);
+		result =
+		    plan_single(&plan, keys, options.pcrs != NULL ? release_pcrs : NULL, site_pcrs);
 	} else if (result == CLI_YES) {
 		result = plan_two(&plan, &options);
 	}
@@ -328,12 +329,13 @@ static int run_provision(struct cli_call *call)
 	}
 	result = write_plan(&plan, options.out);
 	if (result == CLI_YES)
-		printf("Written: %s/genesis and %s/approvals. Start the machine on this folder once\n"
-		       "with start=genesis.%s\n",
-		       options.out, options.out,
-		       plan.approvals.release_count == 0
-		           ? " Before that, approve image and firmware (claviger image approve)."
-		           : "");
+		printf(
+		    "Written: %s/genesis and %s/approvals. Start the machine on this folder once\n"
+		    "with start=genesis.%s\n",
+		    options.out, options.out,
+		    plan.approvals.release_count == 0
+		        ? " Before that, approve image and firmware (claviger image approve)."
+		        : "");
 	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
 }
 

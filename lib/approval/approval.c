@@ -5,12 +5,12 @@
 #include "cbor_reader.h"
 #include "cbor_writer.h"
 
-#define FILE_VERSION     1
-#define MANIFEST_VERSION 1
-#define SEALED_VERSION   2
-#define STEP_VERSION     1
-#define MANIFEST_PAIRS   11
-#define SEALED_PAIRS     13
+#define FILE_VERSION           1
+#define MANIFEST_VERSION       1
+#define SEALED_VERSION         2
+#define STEP_VERSION           1
+#define MANIFEST_PAIRS         11
+#define SEALED_PAIRS           13
 /* Key 11, a head of two bytes, 64 bytes; key 13, the same, 32 bytes. */
 #define MANIFEST_SIGNATURE_LEN (1 + 2 + 64)
 #define SEALED_SUM_LEN         (1 + 2 + 32)

@@ -90,12 +90,12 @@ struct approval_file {
 /* The file `genesis`: what the unsealer makes of a TPM that has nothing of ours. */
 struct approval_manifest {
 	uint8_t site_key[APPROVAL_KEY_LEN];
-	bool is_single; /* one person holds release and site key (A10) */
+	bool is_single;         /* one person holds release and site key (A10) */
 	uint8_t approver_count; /* 0: unattended */
 	uint8_t approvers[APPROVAL_APPROVERS_MAX][APPROVAL_KEY_LEN]; /* any one of them */
 	uint8_t escrow[32]; /* X25519: owner and lockout authorization are returned to it */
 	bool has_recovery;
-	uint8_t recovery[32]; /* X25519: a copy of the node share is returned to it */
+	uint8_t recovery[32];      /* X25519: a copy of the node share is returned to it */
 	uint8_t first_release[64]; /* signatures that let the floors be raised from nothing */
 	uint8_t first_site[64];
 	uint8_t id[16]; /* random: tells manifests apart */
@@ -106,7 +106,7 @@ struct approval_manifest {
 struct approval_sealed {
 	uint8_t primary[34]; /* name of the storage primary */
 	uint16_t public_len, private_len;
-	uint8_t public_area[256]; /* TPM2B_PUBLIC */
+	uint8_t public_area[256];  /* TPM2B_PUBLIC */
 	uint8_t private_area[512]; /* TPM2B_PRIVATE */
 	uint8_t site_key[APPROVAL_KEY_LEN];
 	uint8_t release_base[APPROVAL_BASE_LEN], site_base[APPROVAL_BASE_LEN];
@@ -145,8 +145,8 @@ const char *approval_reference(enum approval_purpose purpose);
 /* approval_key_name is the TPM's name of a public key as lib/tpm loads it (part 1, 16). */
 void approval_key_name(const uint8_t key[APPROVAL_KEY_LEN], uint8_t ret_name[34]);
 /* approval_floor_name is the name of a floor's index once it was written (part 1, 16). */
-void approval_floor_name(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN],
-                         bool written, uint8_t ret_name[34]);
+void approval_floor_name(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN], bool written,
+                         uint8_t ret_name[34]);
 /* approval_floor_policy is a floor index's authPolicy: PolicyAuthorize of the site key. */
 void approval_floor_policy(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN],
                            uint8_t ret_policy[32]);

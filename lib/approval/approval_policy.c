@@ -12,10 +12,10 @@
 #define CC_POLICY_PCR          0x17fu
 #define CC_POLICY_NV_WRITTEN   0x18fu
 
-#define EO_EQ           0x0000u
-#define EO_UNSIGNED_LE  0x0009u
-#define LEVEL_OFFSET    7u /* the counter's last byte */
-#define ALG_SHA256      0x000bu
+#define EO_EQ            0x0000u
+#define EO_UNSIGNED_LE   0x0009u
+#define LEVEL_OFFSET     7u /* the counter's last byte */
+#define ALG_SHA256       0x000bu
 #define FLOOR_ATTRIBUTES 0x02060018u /* counter, policywrite, ownerread, authread, no_da */
 #define NV_WRITTEN       0x20000000u
 
@@ -49,7 +49,8 @@ struct be32 {
 static struct be32 be32(uint32_t value)
 {
 	return (struct be32){
-	    {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value}
+	    {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
+	     (uint8_t)value}
         };
 }
 
@@ -78,8 +79,8 @@ void approval_key_name(const uint8_t key[APPROVAL_KEY_LEN], uint8_t ret_name[34]
 {
 	/* TPMT_PUBLIC: ECC, SHA-256, attributes sign, no policy, no symmetric cipher, any scheme,
 	 * P-256, no key derivation, then the point. */
-	static const uint8_t head[] = {0x00, 0x23, 0x00, 0x0b, 0x00, 0x04, 0x00, 0x00, 0x00, 0x00,
-	                               0x00, 0x10, 0x00, 0x10, 0x00, 0x03, 0x00, 0x10};
+	static const uint8_t head[] = {0x00, 0x23, 0x00, 0x0b, 0x00, 0x04, 0x00, 0x00, 0x00,
+	                               0x00, 0x00, 0x10, 0x00, 0x10, 0x00, 0x03, 0x00, 0x10};
 	static const uint8_t len[] = {0x00, 0x20};
 	const struct bytes parts[] = {BYTES_OF_ARRAY(head), BYTES_OF_ARRAY(len), bytes_of(key, 32),
 	                              BYTES_OF_ARRAY(len), bytes_of(key + 32, 32)};
@@ -114,9 +115,9 @@ void approval_floor_name(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN],
 	static const uint8_t algorithm[] = {0x00, ALG_SHA256}, policy_len[] = {0x00, 0x20},
 	                     data_len[] = {0x00, 0x08};
 	uint8_t policy[32];
-	const struct bytes parts[] = {BYTES_OF_ARRAY(index.bytes), BYTES_OF_ARRAY(algorithm),
+	const struct bytes parts[] = {BYTES_OF_ARRAY(index.bytes),      BYTES_OF_ARRAY(algorithm),
 	                              BYTES_OF_ARRAY(attributes.bytes), BYTES_OF_ARRAY(policy_len),
-	                              BYTES_OF_ARRAY(policy), BYTES_OF_ARRAY(data_len)};
+	                              BYTES_OF_ARRAY(policy),           BYTES_OF_ARRAY(data_len)};
 
 	approval_floor_policy(is_site, site_key, policy);
 	ret_name[0] = 0;
@@ -330,7 +331,7 @@ enum status approval_check_manifest(const struct approval_manifest *manifest)
 		status = check(manifest->site_key, APPROVAL_FLOOR_DELEGATE, policy,
 		               manifest->first_release);
 	if (status == STATUS_OK)
-		status = check(manifest->site_key, APPROVAL_FLOOR_SITE, policy,
-		               manifest->first_site);
+		status =
+		    check(manifest->site_key, APPROVAL_FLOOR_SITE, policy, manifest->first_site);
 	return status;
 }

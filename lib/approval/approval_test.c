@@ -138,7 +138,8 @@ static void test_a_manifest_is_what_its_site_key_signed(void)
 
 static void test_a_sealed_share_with_any_bit_changed_is_found_out(void)
 {
-	struct approval_sealed sealed = {.public_len = 40, .private_len = 100, .first_counter = 256};
+	struct approval_sealed sealed = {
+	    .public_len = 40, .private_len = 100, .first_counter = 256};
 	struct approval_sealed again;
 	uint8_t raw[APPROVAL_SEALED_MAX] = {0};
 	struct buffer out = BUFFER_OF_ARRAY(raw);

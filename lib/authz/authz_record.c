@@ -574,8 +574,8 @@ enum status authz_client_take(struct bytes bytes, struct authz_client_record *re
 
 /* ---- checkpoint ---- */
 
-#define CHECKPOINT_FIELDS  17
-#define CHECKPOINT_MAC_LEN (1 + 2 + 32) /* key 17, head of 32 bytes, the MAC */
+#define CHECKPOINT_FIELDS  20
+#define CHECKPOINT_MAC_LEN (1 + 2 + 32) /* key 20, head of 32 bytes, the MAC */
 
 enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, struct buffer *out)
 {
@@ -599,7 +599,10 @@ enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, stru
 	put_number(&w, 14, checkpoint->grants);
 	put_number(&w, 15, checkpoint->clients);
 	put_run(&w, 16, checkpoint->sealed_master, checkpoint->sealed_master_len);
-	put_hash(&w, 17, checkpoint->mac);
+	put_number(&w, 17, checkpoint->counter);
+	put_hash(&w, 18, checkpoint->anchor);
+	put_flag(&w, 19, checkpoint->light);
+	put_hash(&w, 20, checkpoint->mac);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -629,7 +632,10 @@ enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *r
 	checkpoint.clients = take_number(&r, 15, UINT64_MAX);
 	checkpoint.sealed_master_len =
 	    (uint8_t)take_run(&r, 16, checkpoint.sealed_master, AUTHZ_SEALED_KEY_MAX);
-	take_hash(&r, 17, checkpoint.mac);
+	checkpoint.counter = take_number(&r, 17, UINT64_MAX);
+	take_hash(&r, 18, checkpoint.anchor);
+	checkpoint.light = take_flag(&r, 19);
+	take_hash(&r, 20, checkpoint.mac);
 	cbor_take_end(&r);
 	status = taken(&r);
 	if (status == STATUS_OK)

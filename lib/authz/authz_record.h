@@ -167,6 +167,11 @@ struct authz_checkpoint {
 	uint64_t operator_serial; /* highest serial of an operator's command */
 	uint8_t boot_record[32];  /* hash of this boot's record */
 	uint64_t wallets, grants, clients; /* how many there are, for status */
+	/* Anchoring (spec/store.md). `anchor` is the TPM's extend index before this checkpoint is
+	 * extended into it; of a light one, which never is, the index as it stands. */
+	uint64_t counter; /* of the TPM's boot counter in this boot */
+	uint8_t anchor[32];
+	bool light;
 	uint8_t sealed_master_len;
 	uint8_t sealed_master[AUTHZ_SEALED_KEY_MAX];
 	uint8_t mac[32];

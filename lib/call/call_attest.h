@@ -85,11 +85,13 @@ struct call_attest_activate {
 struct call_attest_extend {
 	struct call_attest_head head;
 	uint8_t digest[32]; /* of a checkpoint */
+	uint64_t boots;     /* the boot counter is raised to this afterwards */
 };
 
 struct call_attest_extended {
 	struct call_attest_head head;
 	uint8_t value[32]; /* of the index afterwards */
+	uint64_t boots;    /* of the boot counter */
 };
 
 _Static_assert(sizeof(struct call_attest_head) == 16, "fixed layout");
@@ -97,8 +99,8 @@ _Static_assert(sizeof(struct call_attest_info) == 96, "fixed layout");
 _Static_assert(sizeof(struct call_attest_evidence) == 48, "fixed layout");
 _Static_assert(sizeof(struct call_attest_node) == 80, "fixed layout");
 _Static_assert(sizeof(struct call_attest_activate) == 24, "fixed layout");
-_Static_assert(sizeof(struct call_attest_extend) == 48, "fixed layout");
-_Static_assert(sizeof(struct call_attest_extended) == 48, "fixed layout");
+_Static_assert(sizeof(struct call_attest_extend) == 56, "fixed layout");
+_Static_assert(sizeof(struct call_attest_extended) == 56, "fixed layout");
 
 _Static_assert(CALL_ATTEST_MESSAGE_MAX + 8 <= CALL_ATTEST_BRIDGE_SLOT_BYTES, "fits a slot");
 

@@ -83,9 +83,9 @@ enum status store_ask_list(uint64_t request, uint32_t kind, const uint8_t *after
 	return put_struct(ret_message, &list, sizeof(list));
 }
 
-enum status store_ask_stage(uint64_t request, struct buffer *ret_message)
+enum status store_ask_stage(uint64_t request, bool keeps_undo, struct buffer *ret_message)
 {
-	struct call_store_stage stage = {.head = head_of(request)};
+	struct call_store_stage stage = {.head = head_of(request), .keeps_undo = keeps_undo};
 
 	if (ret_message->len != 0)
 		return STATUS_MALFORMED;
@@ -131,9 +131,10 @@ enum status store_ask_stage_delete(struct buffer *message, uint32_t kind, const 
 }
 
 enum status store_ask_commit(uint64_t request, uint64_t seq, const uint8_t root[32],
-                             struct bytes checkpoint, struct buffer *ret_message)
+                             bool keeps_undo, struct bytes checkpoint, struct buffer *ret_message)
 {
-	struct call_store_commit commit = {.head = head_of(request), .seq = seq};
+	struct call_store_commit commit = {
+	    .head = head_of(request), .seq = seq, .keeps_undo = keeps_undo};
 
 	if (checkpoint.len > CALL_STORE_CHECKPOINT_MAX)
 		return STATUS_TOO_LARGE;
@@ -153,19 +154,22 @@ enum status store_ask_segment(uint64_t request, uint32_t stream, uint64_t cursor
 }
 
 enum status store_take_state(struct bytes message, struct call_store_state *ret_state,
-                             struct bytes *ret_checkpoint)
+                             struct bytes *ret_checkpoint, struct bytes *ret_undo)
 {
 	struct call_store_state state;
 	enum status status = take_struct(&message, &state, sizeof(state));
 
-	if (status != STATUS_OK || message.len > CALL_STORE_CHECKPOINT_MAX)
+	if (status != STATUS_OK || state.checkpoint_len > CALL_STORE_CHECKPOINT_MAX ||
+	    state.undo_len > CALL_STORE_CHECKPOINT_MAX ||
+	    message.len != (size_t)state.checkpoint_len + state.undo_len)
 		return STATUS_MALFORMED;
 	for (size_t i = 0; i < CALL_STORE_STREAM_COUNT; i++)
 		if (state.streams[i].first > state.streams[i].next ||
 		    state.streams[i].exported > state.streams[i].next)
 			return STATUS_MALFORMED;
 	*ret_state = state;
-	*ret_checkpoint = message;
+	*ret_checkpoint = bytes_of(message.data, state.checkpoint_len);
+	*ret_undo = bytes_of(message.data + state.checkpoint_len, state.undo_len);
 	return STATUS_OK;
 }
 
@@ -300,7 +304,8 @@ static enum status check_stage(const struct store_request *request)
 	struct bytes rest = request->payload;
 	struct store_op op;
 
-	if (request->of.stage.count < 1 || request->of.stage.count > CALL_STORE_OPS_MAX)
+	if (request->of.stage.count < 1 || request->of.stage.count > CALL_STORE_OPS_MAX ||
+	    request->of.stage.keeps_undo > 1)
 		return STATUS_MALFORMED;
 	for (uint32_t i = 0; i < request->of.stage.count; i++)
 		if (store_take_op(&rest, &op) != STATUS_OK)
@@ -332,6 +337,7 @@ static enum status take_body(struct store_request *request, struct bytes *messag
 	case CALL_STORE_STATE:
 	case CALL_STORE_ABORT:
 	case CALL_STORE_SYNC:
+	case CALL_STORE_REVERT:
 		return take_struct(message, &head, sizeof(head)) == STATUS_OK && message->len == 0
 		           ? STATUS_OK
 		           : STATUS_MALFORMED;
@@ -358,7 +364,9 @@ static enum status take_body(struct store_request *request, struct bytes *messag
 	case CALL_STORE_COMMIT:
 		return take_struct(message, &request->of.commit, sizeof(request->of.commit)) ==
 		                   STATUS_OK &&
-		               message->len <= CALL_STORE_CHECKPOINT_MAX
+		               message->len <= CALL_STORE_CHECKPOINT_MAX &&
+		               request->of.commit.keeps_undo <= 1 &&
+		               request->of.commit.reserved == 0
 		           ? STATUS_OK
 		           : STATUS_MALFORMED;
 	case CALL_STORE_SEGMENT_APPEND:
@@ -411,6 +419,8 @@ uint32_t store_answer_kind(uint32_t request_kind)
 		return CALL_STORE_SEGMENT_BLOB;
 	case CALL_STORE_SYNC:
 		return CALL_STORE_SYNC_ANSWER;
+	case CALL_STORE_REVERT:
+		return CALL_STORE_REVERT_ANSWER;
 	default:
 		return 0;
 	}
@@ -429,6 +439,7 @@ static size_t answer_fixed_len(uint32_t request_kind)
 		return sizeof(struct call_store_staged);
 	case CALL_STORE_COMMIT_ANSWER:
 	case CALL_STORE_ABORT_ANSWER:
+	case CALL_STORE_REVERT_ANSWER:
 		return sizeof(struct call_store_committed);
 	case CALL_STORE_SEGMENT_ANSWER:
 	case CALL_STORE_SEGMENT_BLOB:

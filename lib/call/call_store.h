@@ -14,6 +14,10 @@
  * sends COMMIT, which is answered only when batch and checkpoint are on the disk together. One
  * batch may be open; several STAGE messages may fill it.
  *
+ * A commit that is yet to be anchored in the TPM keeps what it replaced: should the machine stop in
+ * between, the signer finds at its start that the TPM knows the one before, and takes the last one
+ * back with REVERT.
+ *
  * Segments are opaque sealed blobs in append-only streams, each with a cursor that only grows;
  * appended means durable. They lie in a database of their own and are no part of the map.
  *
@@ -61,7 +65,7 @@ enum call_store_value_kind {
 
 enum call_store_kind {
 	CALL_STORE_STATE = 1,           /* {} */
-	CALL_STORE_STATE_ANSWER = 2,    /* call_store_state + checkpoint */
+	CALL_STORE_STATE_ANSWER = 2,    /* call_store_state + checkpoint + the one before it */
 	CALL_STORE_LOAD = 3,            /* call_store_load */
 	CALL_STORE_LOAD_ANSWER = 4,     /* call_store_loaded + path + value */
 	CALL_STORE_LIST = 5,            /* call_store_list */
@@ -81,6 +85,8 @@ enum call_store_kind {
 	CALL_STORE_SEGMENT_DELETE = 18,   /* call_store_segment: drop all before cursor */
 	CALL_STORE_SYNC = 19,             /* {}: fold the write-ahead logs into the files */
 	CALL_STORE_SYNC_ANSWER = 20,      /* call_store_head */
+	CALL_STORE_REVERT = 21,           /* {}: take the last commit back */
+	CALL_STORE_REVERT_ANSWER = 22,    /* call_store_committed: the one before it */
 };
 
 /* Append-only streams. Receipts are deleted only after export; replay inputs at any time. */
@@ -112,7 +118,9 @@ struct call_store_state {
 		uint64_t exported; /* all before are exported */
 		uint64_t bytes;    /* of the blobs kept */
 	} streams[CALL_STORE_STREAM_COUNT];
-	/* then the last commit's checkpoint */
+	uint32_t checkpoint_len;
+	uint32_t undo_len; /* 0: the last commit cannot be taken back */
+	/* then the last commit's checkpoint, then the one that REVERT would lead to */
 };
 
 struct call_store_load {
@@ -163,9 +171,9 @@ struct call_store_op {
 
 struct call_store_stage {
 	struct call_store_head head;
-	uint32_t count; /* 1 to CALL_STORE_OPS_MAX */
-	uint32_t reserved;
-	/* then count ops */
+	uint32_t count;      /* 1 to CALL_STORE_OPS_MAX */
+	uint32_t keeps_undo; /* 1: as its COMMIT will say */
+	                     /* then count ops */
 };
 
 struct call_store_staged {
@@ -178,9 +186,11 @@ struct call_store_staged {
 
 struct call_store_commit {
 	struct call_store_head head;
-	uint64_t seq;     /* the committed one + 1 */
-	uint8_t root[32]; /* as the signer computed it */
-	                  /* then the checkpoint, at most CALL_STORE_CHECKPOINT_MAX */
+	uint64_t seq;        /* the committed one + 1 */
+	uint8_t root[32];    /* as the signer computed it */
+	uint32_t keeps_undo; /* 1: until the next batch it can be taken back */
+	uint32_t reserved;
+	/* then the checkpoint, at most CALL_STORE_CHECKPOINT_MAX */
 };
 
 struct call_store_committed {
@@ -230,7 +240,7 @@ struct call_store_path {
 };
 
 _Static_assert(sizeof(struct call_store_head) == 16, "fixed layout");
-_Static_assert(sizeof(struct call_store_state) == 128, "fixed layout");
+_Static_assert(sizeof(struct call_store_state) == 136, "fixed layout");
 _Static_assert(sizeof(struct call_store_load) == 56, "fixed layout");
 _Static_assert(sizeof(struct call_store_loaded) == 32, "fixed layout");
 _Static_assert(sizeof(struct call_store_list) == 64, "fixed layout");
@@ -238,7 +248,7 @@ _Static_assert(sizeof(struct call_store_listed) == 24, "fixed layout");
 _Static_assert(sizeof(struct call_store_op) == 48, "fixed layout");
 _Static_assert(sizeof(struct call_store_stage) == 24, "fixed layout");
 _Static_assert(sizeof(struct call_store_staged) == 56, "fixed layout");
-_Static_assert(sizeof(struct call_store_commit) == 56, "fixed layout");
+_Static_assert(sizeof(struct call_store_commit) == 64, "fixed layout");
 _Static_assert(sizeof(struct call_store_committed) == 56, "fixed layout");
 _Static_assert(sizeof(struct call_store_segment) == 32, "fixed layout");
 _Static_assert(sizeof(struct call_store_segment_state) == 56, "fixed layout");
@@ -265,7 +275,7 @@ struct store_path {
 
 /* ---- the signer's side ---- */
 
-/* store_ask_state, _abort and _sync put a request that is only a head: 16 bytes. */
+/* store_ask_plain puts a request that is only a head (STATE, ABORT, SYNC, REVERT): 16 bytes. */
 MUST_USE enum status store_ask_plain(uint64_t request, struct buffer *ret_message);
 MUST_USE enum status store_ask_load(uint64_t request, uint32_t kind, const uint8_t id[32],
                                     struct buffer *ret_message);
@@ -274,13 +284,14 @@ MUST_USE enum status store_ask_list(uint64_t request, uint32_t kind, const uint8
                                     uint32_t max, struct buffer *ret_message);
 /* store_ask_stage begins a STAGE message; store_ask_stage_put and _delete append an operation and
  * count it: TOO_LARGE, message unchanged, when it must go into the next STAGE. */
-MUST_USE enum status store_ask_stage(uint64_t request, struct buffer *ret_message);
+MUST_USE enum status store_ask_stage(uint64_t request, bool keeps_undo, struct buffer *ret_message);
 MUST_USE enum status store_ask_stage_put(struct buffer *message, uint32_t kind,
                                          const uint8_t id[32], struct bytes value);
 MUST_USE enum status store_ask_stage_delete(struct buffer *message, uint32_t kind,
                                             const uint8_t id[32]);
 MUST_USE enum status store_ask_commit(uint64_t request, uint64_t seq, const uint8_t root[32],
-                                      struct bytes checkpoint, struct buffer *ret_message);
+                                      bool keeps_undo, struct bytes checkpoint,
+                                      struct buffer *ret_message);
 /* store_ask_segment serves APPEND (cursor 0, a blob), READ, EXPORTED and DELETE (no blob). */
 MUST_USE enum status store_ask_segment(uint64_t request, uint32_t stream, uint64_t cursor,
                                        struct bytes blob, struct buffer *ret_message);
@@ -289,7 +300,7 @@ MUST_USE enum status store_ask_segment(uint64_t request, uint32_t stream, uint64
  * to be treated as broken. ret_*->head.status is the store's own status: after anything but OK (or
  * NOT_FOUND with LOAD) the rest is not to be used. */
 MUST_USE enum status store_take_state(struct bytes message, struct call_store_state *ret_state,
-                                      struct bytes *ret_checkpoint);
+                                      struct bytes *ret_checkpoint, struct bytes *ret_undo);
 MUST_USE enum status store_take_loaded(struct bytes message, struct call_store_loaded *ret_loaded,
                                        struct store_path *ret_path, struct bytes *ret_value);
 /* store_take_listed: ret_ids holds count * 32 bytes. */

@@ -22,10 +22,12 @@ static void take_answers(struct bytes message)
 	struct call_store_staged staged;
 	struct call_store_segment_state segment;
 	struct store_path path;
-	struct bytes run = {0};
+	struct bytes run = {0}, undo = {0};
 
-	if (store_take_state(message, &state, &run) == STATUS_OK)
+	if (store_take_state(message, &state, &run, &undo) == STATUS_OK) {
 		inside(run, message);
+		inside(undo, message);
+	}
 	if (store_take_loaded(message, &loaded, &path, &run) == STATUS_OK) {
 		inside(run, message);
 		inside(path.siblings, message);

@@ -19,7 +19,7 @@ static void test_a_stage_message_gives_its_operations_back_in_order(void)
 	struct store_op op;
 	struct bytes ops;
 
-	EXPECT(store_ask_stage(5, &message) == STATUS_OK);
+	EXPECT(store_ask_stage(5, true, &message) == STATUS_OK);
 	EXPECT(store_ask_stage_put(&message, CALL_STORE_VALUE_WALLET, id, bytes_of_text("abc")) ==
 	       STATUS_OK);
 	EXPECT(store_ask_stage_delete(&message, CALL_STORE_VALUE_MODULE, other) == STATUS_OK);
@@ -39,7 +39,7 @@ static void test_a_stage_message_takes_no_seventeenth_operation_and_stays_whole(
 	struct store_request request;
 	size_t before;
 
-	EXPECT(store_ask_stage(1, &message) == STATUS_OK);
+	EXPECT(store_ask_stage(1, false, &message) == STATUS_OK);
 	for (unsigned i = 0; i < CALL_STORE_OPS_MAX; i++)
 		EXPECT(store_ask_stage_put(&message, 1, id, bytes_of_text("v")) == STATUS_OK);
 	before = message.len;
@@ -65,7 +65,8 @@ static void test_every_request_cut_or_lengthened_is_refused(void)
 			made = store_ask_load(1, 2, id, &message);
 		if (kinds[k] == CALL_STORE_LIST)
 			made = store_ask_list(1, 2, NULL, 10, &message);
-		if (kinds[k] == CALL_STORE_STAGE && store_ask_stage(1, &message) == STATUS_OK)
+		if (kinds[k] == CALL_STORE_STAGE &&
+		    store_ask_stage(1, false, &message) == STATUS_OK)
 			made = store_ask_stage_put(&message, 2, id, bytes_of_text("value"));
 		if (kinds[k] == CALL_STORE_SEGMENT_READ)
 			made = store_ask_segment(1, 0, 3, bytes_of(NULL, 0), &message);
@@ -173,11 +174,11 @@ static void test_a_failure_of_every_request_is_a_valid_answer(void)
 	struct call_store_segment_state segment;
 	struct call_store_head head;
 	struct store_path path;
-	struct bytes run;
+	struct bytes run, undo;
 	struct buffer m = fresh();
 
 	EXPECT(store_answer_failed(CALL_STORE_STATE, 1, STATUS_IO, &m) == STATUS_OK);
-	EXPECT(store_take_state(buffer_bytes(&m), &state, &run) == STATUS_OK);
+	EXPECT(store_take_state(buffer_bytes(&m), &state, &run, &undo) == STATUS_OK);
 	EXPECT(state.head.status == STATUS_IO && state.head.request == 1);
 	m = fresh();
 	EXPECT(store_answer_failed(CALL_STORE_LOAD, 1, STATUS_CORRUPT, &m) == STATUS_OK);

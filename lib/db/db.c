@@ -28,6 +28,7 @@ enum statement {
 	STATEMENT_VALUE_GET,
 	STATEMENT_VALUE_PUT,
 	STATEMENT_VALUE_DELETE,
+	STATEMENT_VALUE_DELETE_KIND,
 	STATEMENT_VALUE_LIST,
 	STATEMENT_NODE_GET,
 	STATEMENT_NODE_PUT,
@@ -77,6 +78,7 @@ static const struct {
     [STATEMENT_VALUE_PUT] = {ROLE_STATE,    "INSERT INTO value(kind,id,body) VALUES(?1,?2,?3) "
                                          "ON CONFLICT(kind,id) DO UPDATE SET body=excluded.body"},
     [STATEMENT_VALUE_DELETE] = {ROLE_STATE,    "DELETE FROM value WHERE kind=?1 AND id=?2"                                                 },
+    [STATEMENT_VALUE_DELETE_KIND] = {ROLE_STATE,    "DELETE FROM value WHERE kind=?1"                                                           },
     [STATEMENT_VALUE_LIST] = {ROLE_STATE,    "SELECT id FROM value WHERE kind=?1 AND id>?2 "
                                           "ORDER BY id LIMIT ?3"                                },
     [STATEMENT_NODE_GET] = {ROLE_STATE,    "SELECT body FROM node WHERE depth=?1 AND prefix=?2"                                        },
@@ -572,6 +574,15 @@ static enum status run_delete(struct db *db, sqlite3_stmt *statement)
 enum status db_value_delete(struct db *db, uint32_t kind, const uint8_t id[DB_ID_LEN])
 {
 	return run_delete(db, keyed(db, STATEMENT_VALUE_DELETE, kind, id));
+}
+
+enum status db_value_delete_kind(struct db *db, uint32_t kind)
+{
+	sqlite3_stmt *statement = begin_statement(db, STATEMENT_VALUE_DELETE_KIND);
+
+	CHECK(db->in_batch);
+	sqlite3_bind_int64(statement, 1, kind);
+	return run(db, statement);
 }
 
 enum status db_value_list(struct db *db, uint32_t kind, const uint8_t *after, uint32_t max,

@@ -28,7 +28,6 @@
 #define DB_NODE_MAX    256u /* bytes of one node row */
 #define DB_META_MAX    8192u
 #define DB_BLOB_MAX    1048576u /* SQLite's own bound on any value, against damaged lengths */
-#define DB_KIND_MAX    255u
 #define DB_STREAMS_MAX 4u
 
 enum db_role { DB_ROLE_STATE = 0, DB_ROLE_SEGMENTS = 1, DB_ROLE_COUNT };
@@ -59,7 +58,7 @@ struct db_files {
 	bool is_full;   /* the last failed write found no space */
 };
 
-#define DB_STATEMENTS_MAX 16
+#define DB_STATEMENTS_MAX 17
 
 struct db {
 	void *handle;
@@ -107,6 +106,8 @@ MUST_USE enum status db_value_get(struct db *db, uint32_t kind, const uint8_t id
 MUST_USE enum status db_value_put(struct db *db, uint32_t kind, const uint8_t id[DB_ID_LEN],
                                   struct bytes value);
 MUST_USE enum status db_value_delete(struct db *db, uint32_t kind, const uint8_t id[DB_ID_LEN]);
+/* db_value_delete_kind deletes all of a kind. */
+MUST_USE enum status db_value_delete_kind(struct db *db, uint32_t kind);
 /* db_value_list appends up to `max` ids above `after` (NULL: from the first), ascending; ret_more:
  * there are others above them. */
 MUST_USE enum status db_value_list(struct db *db, uint32_t kind, const uint8_t *after, uint32_t max,

@@ -94,6 +94,22 @@ static void answer_activate(struct attestor *attestor, const struct call_attest_
 		put_failed(answer, sizeof(head), request->head.request, status);
 }
 
+/* raise_boots brings the boot counter to what this boot's checkpoints carry: by one, or by two when
+ * the boot before was cut off between its first extend and this. */
+static enum status raise_boots(struct tpm *tpm, uint64_t wanted, uint64_t *ret_boots)
+{
+	uint64_t boots = 0;
+	enum status status = tpm_nv_read_counter(tpm, &tpm_nv_boots, &boots);
+
+	if (status == STATUS_OK && (boots > wanted || wanted - boots > 2))
+		status = STATUS_CONFLICT;
+	for (; status == STATUS_OK && boots < wanted; boots++)
+		status = tpm_nv_increment(tpm, &tpm_nv_boots);
+	if (status == STATUS_OK)
+		status = tpm_nv_read_counter(tpm, &tpm_nv_boots, ret_boots);
+	return status;
+}
+
 static void answer_extend(struct attestor *attestor, const struct call_attest_extend *extend,
                           struct buffer *answer)
 {
@@ -103,6 +119,8 @@ static void answer_extend(struct attestor *attestor, const struct call_attest_ex
 	if (status == STATUS_OK)
 		status = tpm_nv_read(attestor->tpm, &tpm_nv_checkpoint, extended.value,
 		                     sizeof(extended.value));
+	if (status == STATUS_OK)
+		status = raise_boots(attestor->tpm, extend->boots, &extended.boots);
 	extended.head.status = (uint32_t)status;
 	CHECK(buffer_put(answer, bytes_of(&extended, sizeof(extended))) == STATUS_OK);
 }

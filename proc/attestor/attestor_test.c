@@ -157,23 +157,35 @@ static void test_a_tpm_without_certificate_activates_nothing(void)
 	       said.status == STATUS_NOT_FOUND);
 }
 
-static void test_extending_gives_the_new_value(void)
+static void test_extending_gives_the_new_value_and_counts_the_boot_once(void)
 {
 	struct call_attest_extend extend = {
 	    .head.request = 7, .digest = {1, 2, 3}
         };
 	struct call_attest_extended extended;
 	uint8_t whole[64] = {0}, expected[32];
+	uint64_t boots = 0;
 
 	EXPECT(attest_take_extended(ask(CALL_ATTEST_NV_EXTEND, &extend, sizeof(extend)),
 	                            &extended) == STATUS_OK);
 	EXPECT(extended.head.status == STATUS_NOT_FOUND);
 	EXPECT(tpm_nv_define(&tpm, &tpm_nv_checkpoint) == STATUS_OK);
+	EXPECT(tpm_nv_read_counter(&tpm, &tpm_nv_boots, &boots) == STATUS_OK);
+	for (int i = 0; i < 2; i++) {
+		extend.boots = boots + 1;
+		EXPECT(attest_take_extended(ask(CALL_ATTEST_NV_EXTEND, &extend, sizeof(extend)),
+		                            &extended) == STATUS_OK);
+		memcpy(whole + 32, extend.digest, 32);
+		sha256_of(BYTES_OF_ARRAY(whole), expected);
+		memcpy(whole, expected, 32);
+		EXPECT(extended.head.status == STATUS_OK);
+		EXPECT(memcmp(extended.value, expected, 32) == 0);
+		EXPECT(extended.boots == boots + 1);
+	}
+	extend.boots = boots + 9; /* no stop leaves it so far behind */
 	EXPECT(attest_take_extended(ask(CALL_ATTEST_NV_EXTEND, &extend, sizeof(extend)),
 	                            &extended) == STATUS_OK);
-	memcpy(whole + 32, extend.digest, 32);
-	sha256_of(BYTES_OF_ARRAY(whole), expected);
-	EXPECT(extended.head.status == STATUS_OK && memcmp(extended.value, expected, 32) == 0);
+	EXPECT(extended.head.status == STATUS_CONFLICT);
 }
 
 static void test_a_tpm_that_is_gone_is_an_error_and_no_crash(void)
@@ -217,7 +229,7 @@ int main(void)
 	RUN(test_evidence_waits_for_the_signer_and_holds_what_it_said);
 	RUN(test_another_deployment_or_channel_key_is_refused_in_the_same_boot);
 	RUN(test_a_tpm_without_certificate_activates_nothing);
-	RUN(test_extending_gives_the_new_value);
+	RUN(test_extending_gives_the_new_value_and_counts_the_boot_once);
 	RUN(test_a_tpm_that_is_gone_is_an_error_and_no_crash);
 	tpm_close(&tpm);
 	snprintf(command, sizeof(command), "rm -rf %s", folder);

@@ -33,10 +33,25 @@ static void loaded(void *context, uint32_t kind, const uint8_t id[32], enum stat
 		signer_state_loaded(&signer->state, kind, id, status, sealed);
 }
 
-static enum status checkpoint(void *context, uint64_t seq, const uint8_t root[32],
+static enum status checkpoint(void *context, uint64_t seq, const uint8_t root[32], bool light,
                               struct buffer *ret_checkpoint)
 {
-	return signer_boot_checkpoint((struct signer *)context, seq, root, ret_checkpoint);
+	return signer_boot_checkpoint((struct signer *)context, seq, root, light, ret_checkpoint);
+}
+
+static bool may_anchor(void *context, bool urgent)
+{
+	struct signer *signer = (struct signer *)context;
+
+	return signer_anchor_may_write(&signer->anchor, urgent, signer_time_ms());
+}
+
+static void write_anchor(void *context, struct bytes encoded)
+{
+	struct signer *signer = (struct signer *)context;
+
+	signer_anchor_write(&signer->anchor, encoded, signer_time_ms());
+	signer_anchor_pump(&signer->anchor);
 }
 
 static void segment(void *context, uint64_t tag, enum status status,
@@ -225,6 +240,17 @@ static void pump_authority(struct signer *signer)
 		ipc_complain(signer->authority, IPC_COMPLAINT_BROKEN);
 }
 
+/* An anchor that is not what it must be is a halt: no later commit could be started from. */
+static enum status take_anchored(struct signer *signer, struct bytes message)
+{
+	enum status status = signer_anchor_answered(&signer->anchor, message);
+
+	CHECK(status == STATUS_OK || status == STATUS_MALFORMED);
+	if (status == STATUS_OK)
+		signer_store_anchored(signer->store);
+	return status;
+}
+
 /* take_attestor: every kind of answer has its own owner. */
 static enum status take_attestor(struct signer *signer, struct bytes message)
 {
@@ -233,7 +259,8 @@ static enum status take_attestor(struct signer *signer, struct bytes message)
 	if (kind == CALL_ATTEST_INFO_ANSWER || kind == CALL_ATTEST_NODE_ANSWER ||
 	    kind == CALL_ATTEST_ACTIVATE_ANSWER)
 		return signer_node_hear(signer, kind, message);
-	return STATUS_MALFORMED;
+	return kind == CALL_ATTEST_NV_EXTEND_ANSWER ? take_anchored(signer, message)
+	                                            : STATUS_MALFORMED;
 }
 
 static void pump_attestor(struct signer *signer)
@@ -241,12 +268,16 @@ static void pump_attestor(struct signer *signer)
 	enum status status = ipc_take(signer->attestor, &signer->attestor_in);
 
 	if (status == STATUS_CONFLICT) {
+		/* It has just started; when it ends, everything does. What it was asked before is
+		 * lost. */
 		ipc_acknowledge(signer->attestor);
 		signer_node_reset(signer);
+		signer_anchor_restart(&signer->anchor);
 	}
 	if (status == STATUS_OK &&
 	    take_attestor(signer, buffer_bytes(&signer->attestor_in.payload)) != STATUS_OK)
 		ipc_complain(signer->attestor, IPC_COMPLAINT_BROKEN);
+	signer_anchor_pump(&signer->anchor);
 	if (signer->ready)
 		signer_node_pump(signer);
 }
@@ -371,10 +402,13 @@ static enum status open_parts(struct signer *signer)
 	signer_state_init(&signer->state, signer->vault);
 	signer->state.time_low_s = time_low_s;
 	signer->state.context = signer;
-	signer->store = signer_store_new(
-	    signer->store_channel,
-	    (struct signer_store_hooks){
-	        .context = signer, .loaded = loaded, .checkpoint = checkpoint, .segment = segment});
+	signer->store = signer_store_new(signer->store_channel,
+	                                 (struct signer_store_hooks){.context = signer,
+	                                                             .loaded = loaded,
+	                                                             .checkpoint = checkpoint,
+	                                                             .may_anchor = may_anchor,
+	                                                             .anchor = write_anchor,
+	                                                             .segment = segment});
 	signer->state.store = signer->store;
 	for (unsigned i = 0; i < verifier_count; i++)
 		verifiers[i] = proc_channel(proc, PROC_verifier, i);
@@ -406,6 +440,7 @@ static enum status open_signer(struct proc *proc)
 	signer->store_channel = proc_channel(proc, PROC_store, 0);
 	signer->unsealer = proc_channel(proc, PROC_unsealer, 0);
 	signer->attestor = proc_channel(proc, PROC_attestor, 0);
+	signer->anchor.channel = signer->attestor;
 	if (take_operators(signer) != STATUS_OK) {
 		log_event(LOG_ERROR, "start.operators_malformed");
 		return STATUS_MALFORMED;

@@ -9,6 +9,7 @@
 #include "call_start.h"
 #include "proc_start.h"
 #include "secret.h"
+#include "signer_anchor.h"
 #include "signer_check.h"
 #include "signer_factor.h"
 #include "signer_node.h"
@@ -36,6 +37,7 @@ struct signer {
 	struct signer_time time;
 	struct signer_change *change;
 	struct signer_export *export;
+	struct signer_anchor anchor;
 	struct secret_page facts_page;
 	struct call_start_facts *facts; /* in that page; the share is wiped after use */
 
@@ -65,6 +67,7 @@ struct signer {
 	/* The start and the stop (signer_boot.c). */
 	uint64_t recover_at, recover_end; /* cursors of receipts' blobs */
 	bool recovering, recover_failed;
+	bool took_back; /* the very first commit, which was not anchored */
 	uint64_t boot_batch, stop_batch, stop_ms;
 	bool checkpoint_hashed;
 	uint8_t checkpoint_hash[32];

@@ -50,6 +50,7 @@ static enum status take_facts(struct signer *signer)
 	    start_take_facts(buffer_bytes(&message.payload), signer->facts) != STATUS_OK)
 		return give_up("start.facts", "the unsealer's message is not well-formed");
 	secret_wipe(message.payload.data, message.payload.cap);
+	signer_anchor_begin(&signer->anchor, signer->facts, signer->now_ms);
 	signer_store_ask_state(signer->store);
 	return STATUS_OK;
 }
@@ -63,6 +64,7 @@ static enum status start_anew(struct signer *signer)
 	struct buffer sealed = BUFFER_OF_ARRAY(checkpoint->sealed_master);
 	enum status status;
 
+	signer_anchor_adopt(&signer->anchor, NULL);
 	status = signer_vault_genesis(signer->vault, signer->facts->node_share, second_share,
 	                              signer->deployment, &sealed);
 	if (status != STATUS_OK)
@@ -83,8 +85,60 @@ static enum status check_mac(const struct signer *signer, struct bytes encoded,
 	return secret_equal(mac, checkpoint->mac, sizeof(mac)) ? STATUS_OK : STATUS_CORRUPT;
 }
 
+/* take_back: the machine stopped after a commit was written and before it was anchored. Nobody was
+ * told of that commit; the one before is the last that counts. */
+static enum status take_back(struct signer *signer)
+{
+	log_event(LOG_WARN, "start.unanchored_commit_taken_back");
+	signer_store_revert(signer->store);
+	return STATUS_BUSY;
+}
+
+static enum status refuse_stale(const struct signer *signer, enum signer_anchored judged,
+                                uint64_t seq)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, "start.stale");
+	log_text(&line, "text",
+	         judged == SIGNER_ANCHORED_OLD
+	             ? "the TPM's anchor was defined anew, and played again: recover"
+	         : signer->facts->has_checkpoint == 0
+	             ? "the TPM's anchor is gone, and this store is not new: recover"
+	             : "this store is not the one that the TPM knows last: it is older, or another "
+	               "branch. Put the newest one back, or recover");
+	log_number(&line, "store_seq", (int64_t)seq);
+	log_number(&line, "tpm_boots", (int64_t)signer->facts->counter);
+	log_end(&line);
+	return STATUS_CORRUPT;
+}
+
+/* check_anchor: BUSY while a commit is being taken back. */
+static enum status check_anchor(struct signer *signer, struct bytes encoded, struct bytes undo)
+{
+	struct authz_checkpoint *checkpoint = &signer->checkpoint;
+	static struct authz_checkpoint before;
+	enum signer_anchored judged = signer_anchor_judge(&signer->anchor, encoded, checkpoint);
+
+	if (judged == SIGNER_ANCHORED && signer->facts->has_checkpoint == 1) {
+		signer_anchor_adopt(&signer->anchor, checkpoint);
+		return STATUS_OK;
+	}
+	if (judged == SIGNER_ANCHORED_OTHER && undo.len != 0 &&
+	    authz_checkpoint_take(undo, &before) == STATUS_OK &&
+	    signer_anchor_judge(&signer->anchor, undo, &before) == SIGNER_ANCHORED)
+		return take_back(signer);
+	/* The very first commit has none before it. */
+	if (judged == SIGNER_ANCHORED_OTHER && checkpoint->seq == 1 &&
+	    signer_anchor_is_fresh(&signer->anchor, signer->facts) && !signer->took_back) {
+		signer->took_back = true;
+		return take_back(signer);
+	}
+	return refuse_stale(signer, judged, checkpoint->seq);
+}
+
 static enum status resume(struct signer *signer, const struct call_store_state *state,
-                          struct bytes encoded)
+                          struct bytes encoded, struct bytes undo)
 {
 	static const uint8_t second_share[32];
 	struct authz_checkpoint *checkpoint = &signer->checkpoint;
@@ -93,6 +147,9 @@ static enum status resume(struct signer *signer, const struct call_store_state *
 	if (status != STATUS_OK)
 		return give_up("start.checkpoint",
 		               "the store's checkpoint is damaged: restore it from a backup");
+	status = check_anchor(signer, encoded, undo);
+	if (status != STATUS_OK)
+		return status;
 	status = signer_vault_open(
 	    signer->vault, signer->facts->node_share, second_share, checkpoint->deployment,
 	    bytes_of(checkpoint->sealed_master, checkpoint->sealed_master_len));
@@ -121,16 +178,22 @@ static enum status resume(struct signer *signer, const struct call_store_state *
 static enum status open_store(struct signer *signer)
 {
 	struct call_store_state state;
-	struct bytes checkpoint;
+	struct bytes checkpoint, undo;
 	bool accept = proc_setting(signer->proc, "accept_time")[0] != '\0';
 	enum status status;
 
-	if (!signer_store_state(signer->store, &state, &checkpoint))
+	if (!signer_store_state(signer->store, &state, &checkpoint, &undo))
 		return STATUS_BUSY;
 	if (state.seq == 0 && checkpoint.len == 0) {
+		if (!signer_anchor_is_fresh(&signer->anchor, signer->facts))
+			return give_up("start.store_gone",
+			               "the store is empty and the TPM knows one: put the store "
+			               "back, or recover");
 		status = start_anew(signer);
 	} else {
-		status = resume(signer, &state, checkpoint);
+		status = resume(signer, &state, checkpoint, undo);
+		if (status == STATUS_BUSY)
+			return status;
 	}
 	secret_wipe(signer->facts->node_share, sizeof(signer->facts->node_share));
 	if (status != STATUS_OK)
@@ -323,7 +386,7 @@ enum status signer_boot_step(struct signer *signer)
 }
 
 enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const uint8_t root[32],
-                                   struct buffer *ret_checkpoint)
+                                   bool light, struct buffer *ret_checkpoint)
 {
 	struct authz_checkpoint *checkpoint = &signer->checkpoint;
 	struct signer_time_now now = signer_time_read(&signer->time);
@@ -343,6 +406,9 @@ enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const ui
 	checkpoint->wallets = signer->wallets;
 	checkpoint->grants = signer->grants;
 	checkpoint->clients = signer->clients;
+	checkpoint->light = light;
+	checkpoint->counter = signer->anchor.counter;
+	memcpy(checkpoint->anchor, signer->anchor.value, sizeof(checkpoint->anchor));
 	memset(checkpoint->mac, 0, sizeof(checkpoint->mac));
 	ret_checkpoint->len = 0;
 	status = authz_checkpoint_put(checkpoint, ret_checkpoint);

@@ -17,7 +17,7 @@ MUST_USE enum status signer_boot_step(struct signer *signer);
 
 /* The store's hooks that belong to the start. */
 enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const uint8_t root[32],
-                                   struct buffer *ret_checkpoint);
+                                   bool light, struct buffer *ret_checkpoint);
 void signer_boot_blob(struct signer *signer, enum status status,
                       const struct call_store_segment_state *state, struct bytes blob);
 

@@ -603,6 +603,7 @@ static void write_holds(struct signer_state *state)
 
 		if (held->batch != UINT64_MAX)
 			continue;
+		signer_store_urge(state->store);
 		if (!all && !signer_store_room(state->store, 1, 2 * each))
 			return;
 		if (held->kind == CALL_STORE_VALUE_WALLET)
@@ -760,6 +761,9 @@ void signer_state_pump(struct signer_state *state)
 	uint64_t committed = signer_store_committed(state->store);
 	size_t kept = 0;
 
+	/* What was not shown while it was being anchored is shown now. */
+	state->loads += committed != state->pumped;
+	state->pumped = committed;
 	pump_holds(state);
 	for (size_t i = 0; i < state->leasing_count; i++) {
 		struct signer_grant *grant = state->leasing[i];

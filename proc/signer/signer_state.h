@@ -105,7 +105,8 @@ struct signer_state {
 	size_t leasing_count;
 	uint64_t (*time_low_s)(void *context);
 	void *context;
-	uint64_t loads; /* grows when something came: those who wait look again */
+	uint64_t loads;  /* grows when something came: those who wait look again */
+	uint64_t pumped; /* committed batch at the last pump */
 };
 
 /* The hash under which a wallet's name is found. */

@@ -11,6 +11,7 @@ enum awaited_kind {
 	AWAIT_STAGE,
 	AWAIT_COMMIT,
 	AWAIT_SEGMENT,
+	AWAIT_REVERT,
 };
 
 struct awaited {
@@ -27,10 +28,12 @@ struct batch {
 	size_t len;
 	size_t count;
 	uint64_t number;
-	bool touched; /* commit even without an operation */
+	bool touched;  /* commit even without an operation */
+	bool anchored; /* has more than heads of chains */
+	bool urgent;
 };
 
-enum commit_state { COMMIT_IDLE, COMMIT_STAGING, COMMIT_WRITING };
+enum commit_state { COMMIT_IDLE, COMMIT_STAGING, COMMIT_WRITING, COMMIT_ANCHORING };
 
 struct signer_store {
 	struct ipc_channel *channel;
@@ -55,7 +58,7 @@ struct signer_store {
 	bool have_state;
 	bool rejoining; /* the store is away, or has not said where it stands */
 	struct call_store_state state;
-	struct buffer state_checkpoint;
+	struct buffer state_checkpoint, state_undo;
 
 	struct buffer out, checkpoint;
 	struct ipc_message in;
@@ -84,6 +87,8 @@ struct signer_store *signer_store_new(struct ipc_channel *channel, struct signer
 	store->checkpoint =
 	    (struct buffer){allocate(CALL_STORE_CHECKPOINT_MAX), CALL_STORE_CHECKPOINT_MAX, 0};
 	store->state_checkpoint =
+	    (struct buffer){allocate(CALL_STORE_CHECKPOINT_MAX), CALL_STORE_CHECKPOINT_MAX, 0};
+	store->state_undo =
 	    (struct buffer){allocate(CALL_STORE_CHECKPOINT_MAX), CALL_STORE_CHECKPOINT_MAX, 0};
 	return store;
 }
@@ -117,13 +122,22 @@ void signer_store_ask_state(struct signer_store *store)
 }
 
 bool signer_store_state(const struct signer_store *store, struct call_store_state *ret_state,
-                        struct bytes *ret_checkpoint)
+                        struct bytes *ret_checkpoint, struct bytes *ret_undo)
 {
 	if (!store->have_state)
 		return false;
 	*ret_state = store->state;
 	*ret_checkpoint = buffer_bytes(&store->state_checkpoint);
+	*ret_undo = buffer_bytes(&store->state_undo);
 	return true;
+}
+
+void signer_store_revert(struct signer_store *store)
+{
+	CHECK(!store->begun);
+	store->have_state = false;
+	CHECK(store_ask_plain(next_request(store), &store->out) == STATUS_OK);
+	(void)!ask(store, CALL_STORE_REVERT, (struct awaited){.what = AWAIT_REVERT});
 }
 
 void signer_store_begin(struct signer_store *store, uint64_t seq, const uint8_t root[32])
@@ -136,12 +150,37 @@ void signer_store_begin(struct signer_store *store, uint64_t seq, const uint8_t 
 	store->have_state = store->rejoining = false;
 }
 
+/* One operation of a batch at `at`; its value is borrowed from the batch. */
+static struct store_op op_at(const struct batch *batch, size_t at)
+{
+	struct store_op op;
+
+	memcpy(&op.fixed, batch->ops + at, sizeof(op.fixed));
+	op.value = bytes_of(batch->ops + at + sizeof(op.fixed), op.fixed.value_len);
+	return op;
+}
+
+static bool flies(const struct signer_store *store, uint32_t kind, const uint8_t id[32])
+{
+	for (size_t at = 0; at < store->flying.len;) {
+		struct store_op op = op_at(&store->flying, at);
+
+		if (op.fixed.kind == kind && memcmp(op.fixed.id, id, 32) == 0)
+			return true;
+		at += sizeof(op.fixed) + op.value.len;
+	}
+	return false;
+}
+
 enum status signer_store_load(struct signer_store *store, uint32_t kind, const uint8_t id[32])
 {
 	struct awaited awaited = {.what = AWAIT_LOAD, .kind = kind};
 	enum status status;
 
 	memcpy(awaited.id, id, 32);
+	/* What is written and not anchored yet is not shown: it may be taken back. */
+	if (store->commit == COMMIT_ANCHORING && flies(store, kind, id))
+		return STATUS_BUSY;
 	for (size_t i = 0; i < store->queue_count; i++) {
 		const struct awaited *other = &store->queue[(store->queue_first + i) % AWAITED_MAX];
 
@@ -177,6 +216,7 @@ enum status signer_store_put(struct signer_store *store, uint32_t kind, const ui
 	memcpy(batch->ops + batch->len + sizeof(op), sealed.data, sealed.len);
 	batch->len += sizeof(op) + sealed.len;
 	batch->count++;
+	batch->anchored |= kind != CALL_STORE_VALUE_CHAIN;
 	*ret_batch = batch->number;
 	return STATUS_OK;
 }
@@ -184,7 +224,13 @@ enum status signer_store_put(struct signer_store *store, uint32_t kind, const ui
 uint64_t signer_store_touch(struct signer_store *store)
 {
 	store->gathering.touched = true;
+	signer_store_urge(store);
 	return store->gathering.number;
+}
+
+void signer_store_urge(struct signer_store *store)
+{
+	store->gathering.anchored = store->gathering.urgent = true;
 }
 
 uint64_t signer_store_gathering(const struct signer_store *store)
@@ -243,22 +289,13 @@ enum status signer_store_segment(struct signer_store *store, uint32_t kind, uint
 	return ask_segment(store, kind, stream, cursor, bytes_of(NULL, 0), tag);
 }
 
-/* One operation of the flying batch at `at`; its value is borrowed from the batch. */
-static struct store_op op_at(const struct batch *batch, size_t at)
-{
-	struct store_op op;
-
-	memcpy(&op.fixed, batch->ops + at, sizeof(op.fixed));
-	op.value = bytes_of(batch->ops + at + sizeof(op.fixed), op.fixed.value_len);
-	return op;
-}
-
 /* Sends the next STAGE message: as many operations as fit. */
 static void ask_stage(struct signer_store *store)
 {
 	size_t at = store->staged_len;
 
-	CHECK(store_ask_stage(next_request(store), &store->out) == STATUS_OK);
+	CHECK(store_ask_stage(next_request(store), store->flying.anchored, &store->out) ==
+	      STATUS_OK);
 	while (at < store->flying.len) {
 		struct store_op op = op_at(&store->flying, at);
 
@@ -278,9 +315,9 @@ static void ask_commit(struct signer_store *store)
 {
 	store->checkpoint.len = 0;
 	CHECK(store->hooks.checkpoint(store->hooks.context, store->seq + 1, store->staged,
-	                              &store->checkpoint) == STATUS_OK);
+	                              !store->flying.anchored, &store->checkpoint) == STATUS_OK);
 	CHECK(store_ask_commit(next_request(store), store->seq + 1, store->staged,
-	                       buffer_bytes(&store->checkpoint), &store->out) == STATUS_OK);
+	                       store->flying.anchored, buffer_bytes(&store->checkpoint), &store->out) == STATUS_OK);
 	if (ask(store, CALL_STORE_COMMIT, (struct awaited){.what = AWAIT_COMMIT}) == STATUS_OK)
 		store->commit = COMMIT_WRITING;
 }
@@ -295,9 +332,12 @@ static void move_commit(struct signer_store *store)
 
 		if (store->gathering.len == 0 && !store->gathering.touched)
 			return;
+		if (store->gathering.anchored &&
+		    !store->hooks.may_anchor(store->hooks.context, store->gathering.urgent))
+			return;
 		store->flying = store->gathering;
 		empty.len = empty.count = 0;
-		empty.touched = false;
+		empty.touched = empty.anchored = empty.urgent = false;
 		empty.number = store->flying.number + 1;
 		store->gathering = empty;
 		store->staged_len = store->asked_len = 0;
@@ -313,13 +353,15 @@ static void move_commit(struct signer_store *store)
 
 static enum status take_state(struct signer_store *store, struct bytes message)
 {
-	struct bytes checkpoint;
-	enum status status = store_take_state(message, &store->state, &checkpoint);
+	struct bytes checkpoint, undo;
+	enum status status = store_take_state(message, &store->state, &checkpoint, &undo);
 
 	if (status != STATUS_OK)
 		return status;
-	store->state_checkpoint.len = 0;
+	store->state_checkpoint.len = store->state_undo.len = 0;
 	status = buffer_put(&store->state_checkpoint, checkpoint);
+	if (status == STATUS_OK)
+		status = buffer_put(&store->state_undo, undo);
 	store->have_state = status == STATUS_OK;
 	return status;
 }
@@ -373,6 +415,39 @@ static enum status take_staged(struct signer_store *store, struct bytes message)
 	return STATUS_OK;
 }
 
+/* written goes on when the batch in flight is durable. The store shows its values from now on, and
+ * paths lead to its root; it counts when it is anchored. */
+static void written(struct signer_store *store)
+{
+	store->seq++;
+	memcpy(store->root, store->staged, 32);
+	store->commit = COMMIT_ANCHORING;
+	if (store->flying.anchored)
+		store->hooks.anchor(store->hooks.context, buffer_bytes(&store->checkpoint));
+	else
+		signer_store_anchored(store);
+}
+
+void signer_store_anchored(struct signer_store *store)
+{
+	CHECK(store->commit == COMMIT_ANCHORING);
+	store->committed = store->flying.number;
+	store->commit = COMMIT_IDLE;
+}
+
+/* After a revert the store says where it stands. */
+static enum status take_reverted(struct signer_store *store, struct bytes message)
+{
+	struct call_store_committed reverted;
+	enum status status = store_take_committed(message, &reverted);
+
+	if (status == STATUS_OK && reverted.head.status != STATUS_OK)
+		status = (enum status)reverted.head.status;
+	if (status == STATUS_OK)
+		signer_store_ask_state(store);
+	return status;
+}
+
 static enum status take_committed(struct signer_store *store, struct bytes message)
 {
 	struct call_store_committed committed;
@@ -384,10 +459,7 @@ static enum status take_committed(struct signer_store *store, struct bytes messa
 		return (enum status)committed.head.status;
 	if (committed.seq != store->seq + 1 || memcmp(committed.root, store->staged, 32) != 0)
 		return STATUS_MALFORMED;
-	store->seq++;
-	memcpy(store->root, store->staged, 32);
-	store->committed = store->flying.number;
-	store->commit = COMMIT_IDLE;
+	written(store);
 	return STATUS_OK;
 }
 
@@ -417,6 +489,8 @@ static uint32_t answer_kind(const struct awaited *awaited)
 		return CALL_STORE_STAGE_ANSWER;
 	case AWAIT_COMMIT:
 		return CALL_STORE_COMMIT_ANSWER;
+	case AWAIT_REVERT:
+		return CALL_STORE_REVERT_ANSWER;
 	case AWAIT_SEGMENT:
 		return store_answer_kind(awaited->kind);
 	}
@@ -446,6 +520,8 @@ static enum status take_answer(struct signer_store *store)
 		return take_staged(store, message);
 	case AWAIT_COMMIT:
 		return take_committed(store, message);
+	case AWAIT_REVERT:
+		return take_reverted(store, message);
 	case AWAIT_SEGMENT:
 		return take_segment(store, &awaited, message);
 	}
@@ -490,10 +566,7 @@ static enum status rejoin(struct signer_store *store)
 	}
 	if (store->commit == COMMIT_WRITING && store->state.seq == store->seq + 1 &&
 	    memcmp(store->state.root, store->staged, 32) == 0) {
-		store->seq++;
-		memcpy(store->root, store->staged, 32);
-		store->committed = store->flying.number;
-		store->commit = COMMIT_IDLE;
+		written(store);
 		return STATUS_OK;
 	}
 	return STATUS_CORRUPT;

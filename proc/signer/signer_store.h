@@ -3,10 +3,11 @@
  * The store is believed in nothing. The signer holds the root of the Merkle map; a loaded value
  * counts only with a path to that root, "not found" only with a path that proves it. A commit goes
  * op by op from the old root to the new one over paths that are checked the same way, and is
- * durable when its answer came. One batch is in flight; what comes meanwhile gathers in the next.
+ * durable when its answer came, and counts when it was anchored in the TPM, too, unless it is light:
+ * heads of receipt chains alone. One batch is in flight; what comes meanwhile gathers in the next.
  *
  * Nothing here blocks: signer_store_pump moves things on when messages came. The caller asks with
- * signer_store_load and hears through `loaded`; it learns that batch N is durable when
+ * signer_store_load and hears through `loaded`; it learns that batch N is durable and anchored when
  * signer_store_committed() >= N. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SIGNER_STORE_H
@@ -30,7 +31,11 @@ typedef void signer_store_loaded_fn(void *context, uint32_t kind, const uint8_t 
                                     enum status status, struct bytes sealed);
 /* Writes the checkpoint over (seq, root); part of the same commit. */
 typedef enum status signer_store_checkpoint_fn(void *context, uint64_t seq, const uint8_t root[32],
-                                               struct buffer *ret_checkpoint);
+                                               bool light, struct buffer *ret_checkpoint);
+/* Whether an anchored batch may begin now; `urgent`: something in it lowers power. */
+typedef bool signer_store_may_anchor_fn(void *context, bool urgent);
+/* Has a durable checkpoint anchored; signer_store_anchored tells when it is. */
+typedef void signer_store_anchor_fn(void *context, struct bytes checkpoint);
 /* Called when a segment append became durable (or a read came: blob not empty). */
 typedef void signer_store_segment_fn(void *context, uint64_t tag, enum status status,
                                      const struct call_store_segment_state *state,
@@ -40,6 +45,8 @@ struct signer_store_hooks {
 	void *context;
 	signer_store_loaded_fn *loaded;
 	signer_store_checkpoint_fn *checkpoint;
+	signer_store_may_anchor_fn *may_anchor;
+	signer_store_anchor_fn *anchor;
 	signer_store_segment_fn *segment;
 };
 
@@ -50,7 +57,9 @@ struct signer_store *signer_store_new(struct ipc_channel *channel, struct signer
  * answer is there. `ret_checkpoint` is borrowed until the next pump. */
 void signer_store_ask_state(struct signer_store *store);
 bool signer_store_state(const struct signer_store *store, struct call_store_state *ret_state,
-                        struct bytes *ret_checkpoint);
+                        struct bytes *ret_checkpoint, struct bytes *ret_undo);
+/* signer_store_revert has the last commit taken back, then asks for the state again. */
+void signer_store_revert(struct signer_store *store);
 /* signer_store_begin takes (seq, root) of a checkpoint whose MAC was verified as the truth. */
 void signer_store_begin(struct signer_store *store, uint64_t seq, const uint8_t root[32]);
 
@@ -69,7 +78,12 @@ MUST_USE enum status signer_store_put(struct signer_store *store, uint32_t kind,
 bool signer_store_room(const struct signer_store *store, size_t ops, size_t bytes);
 uint64_t signer_store_gathering(const struct signer_store *store);
 uint64_t signer_store_committed(const struct signer_store *store);
-/* signer_store_touch makes the gathering batch commit even if it has no operation: a checkpoint. */
+/* signer_store_anchored: the checkpoint that the anchor hook was given is in the TPM. */
+void signer_store_anchored(struct signer_store *store);
+/* signer_store_urge marks the gathering batch: something in it lowers power. */
+void signer_store_urge(struct signer_store *store);
+/* signer_store_touch makes the gathering batch commit even if it has no operation: a checkpoint;
+ * urgent. */
 uint64_t signer_store_touch(struct signer_store *store);
 uint64_t signer_store_seq(const struct signer_store *store);
 const uint8_t *signer_store_root(const struct signer_store *store);

@@ -8,6 +8,7 @@ enum meta {
 	META_HEAD = 1,
 	META_CHECKPOINT = 2,
 	META_STREAMS = 3,
+	META_UNDO = 4,
 };
 
 /* The head as it is stored. */
@@ -20,6 +21,8 @@ struct stored_head {
 
 _Static_assert(sizeof(struct stored_head) == 88, "stored as it is");
 _Static_assert(sizeof(struct store_stream) == 32, "stored as it is");
+_Static_assert(sizeof(struct store_undo) == 120, "stored as it is");
+_Static_assert(sizeof(struct store_undo) + CALL_STORE_CHECKPOINT_MAX <= DB_META_MAX, "fits a row");
 
 /* ---- opening ---- */
 
@@ -62,6 +65,28 @@ static enum status load_head(struct store *store)
 	return STATUS_OK;
 }
 
+static enum status load_undo(struct store *store)
+{
+	uint8_t raw[DB_META_MAX];
+	struct buffer stored = BUFFER_OF_ARRAY(raw);
+	enum status status = db_meta_get(&store->state, META_UNDO, &stored);
+
+	if (status == STATUS_NOT_FOUND)
+		return STATUS_OK;
+	if (status == STATUS_OK && (stored.len < sizeof(store->undo) ||
+	                            stored.len - sizeof(store->undo) > CALL_STORE_CHECKPOINT_MAX))
+		status = STATUS_CORRUPT;
+	if (status != STATUS_OK)
+		return status == STATUS_IO ? STATUS_IO : STATUS_CORRUPT;
+	memcpy(&store->undo, raw, sizeof(store->undo));
+	store->undo_checkpoint_len = stored.len - sizeof(store->undo);
+	memcpy(store->undo_checkpoint, raw + sizeof(store->undo), store->undo_checkpoint_len);
+	if (store->undo.is_there > 1 || store->undo.root.kind > TREE_SLOT_INNER ||
+	    (store->undo.is_there == 1 && store->undo.seq + 1 != store->head.seq))
+		return STATUS_CORRUPT;
+	return STATUS_OK;
+}
+
 static enum status load_streams(struct store *store)
 {
 	enum status status =
@@ -86,6 +111,8 @@ void store_open(struct store *store, struct db_files *state, struct db_files *se
 	store->opened = db_open(state, DB_ROLE_STATE, &store->state);
 	if (store->opened == STATUS_OK)
 		store->opened = load_head(store);
+	if (store->opened == STATUS_OK)
+		store->opened = load_undo(store);
 	if (store->opened == STATUS_OK)
 		store->opened = db_open(segments, DB_ROLE_SEGMENTS, &store->segments);
 	if (store->opened == STATUS_OK)
@@ -148,8 +175,12 @@ static void answer_state(struct store *store, const struct store_request *reques
 		state.streams[i].exported = store->streams[i].exported;
 		state.streams[i].bytes = store->streams[i].bytes;
 	}
+	state.checkpoint_len = (uint32_t)store->checkpoint_len;
+	if (store->undo.is_there == 1)
+		state.undo_len = (uint32_t)store->undo_checkpoint_len;
 	put_fixed(sink, &state, sizeof(state));
 	put_fixed(sink, store->checkpoint, store->checkpoint_len);
+	put_fixed(sink, store->undo_checkpoint, state.undo_len);
 	send_answer(request->kind, sink);
 }
 
@@ -232,6 +263,21 @@ static void drop_batch(struct store *store)
 	store->is_staging = false;
 }
 
+/* drop_undo deletes the rows of an undo; within a batch. */
+static enum status drop_undo(struct store *store, const struct store_undo *undo)
+{
+	enum status status = STATUS_OK;
+
+	for (uint32_t kind = 0; kind < 256 && status == STATUS_OK; kind++) {
+		if ((undo->kinds[kind / 8] >> (kind % 8) & 1) == 0)
+			continue;
+		status = db_value_delete_kind(&store->state, kind + STORE_UNDO_OLD);
+		if (status == STATUS_OK)
+			status = db_value_delete_kind(&store->state, kind + STORE_UNDO_ABSENT);
+	}
+	return status;
+}
+
 static enum status begin_batch(struct store *store)
 {
 	enum status status;
@@ -239,12 +285,42 @@ static enum status begin_batch(struct store *store)
 	if (store->is_staging)
 		return STATUS_OK;
 	status = db_begin(&store->state);
-	store->is_staging = status == STATUS_OK;
+	if (status == STATUS_OK) {
+		store->is_staging = true;
+		status = drop_undo(store, &store->undo);
+	}
+	store->undoes = (struct store_undo){.seq = store->head.seq,
+	                                    .value_count = store->head.value_count,
+	                                    .root = store->head.root,
+	                                    .is_there = 1};
 	return status;
 }
 
+/* keep_old keeps the value that an operation replaces, unless an earlier one of the batch did. */
+static enum status keep_old(struct store *store, uint32_t kind, const uint8_t id[32], bool found)
+{
+	static uint8_t raw[CALL_STORE_VALUE_LEN_MAX];
+	struct buffer old = BUFFER_OF_ARRAY(raw);
+	enum status status = db_value_get(&store->state, kind + STORE_UNDO_OLD, id, &old);
+
+	if (status == STATUS_NOT_FOUND)
+		status = db_value_get(&store->state, kind + STORE_UNDO_ABSENT, id, &old);
+	if (status != STATUS_NOT_FOUND)
+		return status;
+	store->undoes.kinds[kind / 8] |= (uint8_t)(1u << (kind % 8));
+	old.len = 0;
+	if (!found)
+		return db_value_put(&store->state, kind + STORE_UNDO_ABSENT, id, bytes_of(raw, 0));
+	status = db_value_get(&store->state, kind, id, &old);
+	if (status == STATUS_NOT_FOUND || status == STATUS_TOO_LARGE)
+		return STATUS_CORRUPT;
+	return status == STATUS_OK
+	           ? db_value_put(&store->state, kind + STORE_UNDO_OLD, id, buffer_bytes(&old))
+	           : status;
+}
+
 /* stage_op puts the path before the operation into the answer, then changes the map. */
-static enum status stage_op(struct store *store, const struct store_op *op,
+static enum status stage_op(struct store *store, const struct store_op *op, bool keeps_undo,
                             struct buffer *ret_message)
 {
 	uint8_t key[TREE_HASH_LEN], hash[SHA256_LEN];
@@ -259,6 +335,10 @@ static enum status stage_op(struct store *store, const struct store_op *op,
 	path = tree_walk_path(&store->walk);
 	CHECK(store_answer_path(&path, ret_message) == STATUS_OK);
 	found = tree_walk_found(&store->walk);
+	if (keeps_undo && (found || op->fixed.action == CALL_STORE_PUT))
+		status = keep_old(store, op->fixed.kind, op->fixed.id, found);
+	if (status != STATUS_OK)
+		return status;
 	if (op->fixed.action == CALL_STORE_DELETE) {
 		if (!found)
 			return STATUS_OK; /* the path proves that there was nothing */
@@ -289,7 +369,7 @@ static void answer_stage(struct store *store, const struct store_request *reques
 		struct store_op op;
 
 		CHECK(store_take_op(&ops, &op) == STATUS_OK);
-		status = stage_op(store, &op, &sink->message);
+		status = stage_op(store, &op, request->of.stage.keeps_undo == 1, &sink->message);
 	}
 	if (status != STATUS_OK) {
 		drop_batch(store);
@@ -301,8 +381,22 @@ static void answer_stage(struct store *store, const struct store_request *reques
 	send_answer(request->kind, sink);
 }
 
-static enum status commit(struct store *store, uint64_t seq, struct bytes checkpoint)
+static enum status put_undo(struct store *store, const struct store_undo *undo)
 {
+	uint8_t raw[DB_META_MAX];
+	struct buffer stored = BUFFER_OF_ARRAY(raw);
+
+	CHECK(buffer_put(&stored, bytes_of(undo, sizeof(*undo))) == STATUS_OK);
+	if (undo->is_there == 1)
+		CHECK(buffer_put(&stored, bytes_of(store->checkpoint, store->checkpoint_len)) ==
+		      STATUS_OK);
+	return db_meta_put(&store->state, META_UNDO, buffer_bytes(&stored));
+}
+
+static enum status commit(struct store *store, uint64_t seq, bool keeps_undo,
+                          struct bytes checkpoint)
+{
+	struct store_undo undo = keeps_undo ? store->undoes : (struct store_undo){.seq = 0};
 	struct stored_head stored = {
 	    .seq = seq, .value_count = store->staged.value_count, .root = store->staged.root};
 	enum status status =
@@ -310,6 +404,10 @@ static enum status commit(struct store *store, uint64_t seq, struct bytes checkp
 
 	if (status == STATUS_OK)
 		status = db_meta_put(&store->state, META_CHECKPOINT, checkpoint);
+	if (status == STATUS_OK && !keeps_undo)
+		status = drop_undo(store, &store->undoes);
+	if (status == STATUS_OK)
+		status = put_undo(store, &undo);
 	if (status == STATUS_OK)
 		status = db_commit(&store->state);
 	if (status != STATUS_OK)
@@ -317,6 +415,9 @@ static enum status commit(struct store *store, uint64_t seq, struct bytes checkp
 	store->is_staging = false;
 	store->staged.seq = seq;
 	store->head = store->staged;
+	store->undo = undo;
+	memcpy(store->undo_checkpoint, store->checkpoint, store->checkpoint_len);
+	store->undo_checkpoint_len = store->checkpoint_len;
 	memcpy(store->checkpoint, checkpoint.data, checkpoint.len);
 	store->checkpoint_len = checkpoint.len;
 	return STATUS_OK;
@@ -346,9 +447,116 @@ static void answer_commit(struct store *store, const struct store_request *reque
 	                            memcmp(root, request->of.commit.root, sizeof(root)) != 0))
 		status = STATUS_CONFLICT;
 	if (status == STATUS_OK)
-		status = commit(store, request->of.commit.seq, request->payload);
+		status = commit(store, request->of.commit.seq, request->of.commit.keeps_undo == 1,
+		                request->payload);
 	if (status != STATUS_OK)
 		drop_batch(store);
+	answer_head(store, request, status, sink);
+}
+
+/* ---- taking the last commit back ---- */
+
+/* revert_op puts an id as it was before. */
+static enum status revert_op(struct store *store, uint32_t kind, const uint8_t id[32], bool was_there)
+{
+	static uint8_t raw[CALL_STORE_VALUE_LEN_MAX];
+	struct buffer old = BUFFER_OF_ARRAY(raw);
+	uint8_t key[TREE_HASH_LEN], hash[SHA256_LEN];
+	enum status status = STATUS_OK;
+
+	tree_key(kind, id, key);
+	if (was_there)
+		status = db_value_get(&store->state, kind + STORE_UNDO_OLD, id, &old);
+	if (status == STATUS_OK)
+		status = tree_walk_to(&store->state, &store->staged.root, key, &store->walk);
+	if (status != STATUS_OK)
+		return status;
+	if (!was_there) {
+		if (!tree_walk_found(&store->walk))
+			return STATUS_OK; /* put and deleted in one batch */
+		status = tree_delete(&store->state, &store->walk, &store->staged.root);
+		return status == STATUS_OK ? db_value_delete(&store->state, kind, id) : status;
+	}
+	sha256_of(buffer_bytes(&old), hash);
+	status = tree_put(&store->state, &store->walk, hash, &store->staged.root);
+	return status == STATUS_OK ? db_value_put(&store->state, kind, id, buffer_bytes(&old))
+	                           : status;
+}
+
+static enum status revert_kind(struct store *store, uint32_t kind, uint32_t offset)
+{
+	uint8_t raw[64 * 32], last[32];
+	bool more = true, from_start = true;
+	enum status status = STATUS_OK;
+
+	while (more && status == STATUS_OK) {
+		struct buffer ids = BUFFER_OF_ARRAY(raw);
+
+		status = db_value_list(&store->state, kind + offset, from_start ? NULL : last, 64,
+		                       &ids, &more);
+		for (size_t at = 0; at < ids.len && status == STATUS_OK; at += 32)
+			status = revert_op(store, kind, raw + at, offset == STORE_UNDO_OLD);
+		from_start = false;
+		if (ids.len != 0)
+			memcpy(last, raw + ids.len - 32, 32);
+	}
+	return status;
+}
+
+static enum status revert(struct store *store)
+{
+	const struct store_undo undo = store->undo, none = {.seq = 0};
+	struct stored_head stored = {
+	    .seq = undo.seq, .value_count = undo.value_count, .root = undo.root};
+	uint8_t wanted[TREE_HASH_LEN], got[TREE_HASH_LEN];
+	enum status status = STATUS_OK;
+
+	for (uint32_t kind = 0; kind < 256 && status == STATUS_OK; kind++) {
+		if ((undo.kinds[kind / 8] >> (kind % 8) & 1) == 0)
+			continue;
+		status = revert_kind(store, kind, STORE_UNDO_OLD);
+		if (status == STATUS_OK)
+			status = revert_kind(store, kind, STORE_UNDO_ABSENT);
+	}
+	tree_hash(&undo.root, wanted);
+	tree_hash(&store->staged.root, got);
+	if (status == STATUS_OK && memcmp(wanted, got, sizeof(wanted)) != 0)
+		status = STATUS_CORRUPT;
+	if (status == STATUS_OK)
+		status = drop_undo(store, &undo);
+	if (status == STATUS_OK)
+		status = db_meta_put(&store->state, META_HEAD, bytes_of(&stored, sizeof(stored)));
+	if (status == STATUS_OK)
+		status = db_meta_put(
+		    &store->state, META_CHECKPOINT,
+		    bytes_of(store->undo_checkpoint, store->undo_checkpoint_len));
+	if (status == STATUS_OK)
+		status = put_undo(store, &none);
+	return status == STATUS_OK ? db_commit(&store->state) : status;
+}
+
+static void answer_revert(struct store *store, const struct store_request *request,
+                          struct store_sink *sink)
+{
+	enum status status = STATUS_CONFLICT;
+
+	if (store->undo.is_there == 1 && !store->is_staging)
+		status = db_begin(&store->state);
+	if (status == STATUS_OK) {
+		status = revert(store);
+		if (status == STATUS_OK) {
+			store->head.seq = store->undo.seq;
+			store->head.value_count = store->undo.value_count;
+			store->head.root = store->undo.root;
+			memcpy(store->checkpoint, store->undo_checkpoint,
+			       store->undo_checkpoint_len);
+			store->checkpoint_len = store->undo_checkpoint_len;
+			store->undo = (struct store_undo){.seq = 0};
+			store->staged = store->head;
+		} else {
+			drop_batch(store);
+		}
+	}
 	answer_head(store, request, status, sink);
 }
 
@@ -560,7 +768,9 @@ enum status store_serve(struct store *store, uint32_t kind, struct bytes message
 	else if (kind == CALL_STORE_ABORT) {
 		drop_batch(store);
 		answer_head(store, &request, STATUS_OK, sink);
-	} else if (kind == CALL_STORE_SEGMENT_READ)
+	} else if (kind == CALL_STORE_REVERT)
+		answer_revert(store, &request, sink);
+	else if (kind == CALL_STORE_SEGMENT_READ)
 		answer_read(store, &request, sink);
 	else if (kind == CALL_STORE_SYNC)
 		answer_sync(store, &request, sink);

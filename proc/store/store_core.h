@@ -29,6 +29,21 @@ struct store_head {
 	struct tree_slot root;
 };
 
+/* What the last commit replaced, while it can be taken back: values lie in the database under their
+ * kind + STORE_UNDO_OLD, ids that were absent under kind + STORE_UNDO_ABSENT. Stored as it is, with
+ * the checkpoint behind it. */
+#define STORE_UNDO_OLD    256u
+#define STORE_UNDO_ABSENT 512u
+
+struct store_undo {
+	uint64_t seq;
+	uint64_t value_count;
+	struct tree_slot root;
+	uint8_t kinds[32]; /* bit n: there are rows of kind n */
+	uint8_t is_there;
+	uint8_t reserved[6];
+};
+
 struct store {
 	struct db state, segments;
 	struct store_head head;   /* committed */
@@ -36,6 +51,10 @@ struct store {
 	bool is_staging;
 	uint8_t checkpoint[CALL_STORE_CHECKPOINT_MAX];
 	size_t checkpoint_len;
+	struct store_undo undo;   /* of the last commit */
+	struct store_undo undoes; /* of the open batch */
+	uint8_t undo_checkpoint[CALL_STORE_CHECKPOINT_MAX];
+	size_t undo_checkpoint_len;
 	struct store_stream streams[CALL_STORE_STREAM_COUNT];  /* durable */
 	struct store_stream appended[CALL_STORE_STREAM_COUNT]; /* with what is pending */
 	struct store_pending pending[STORE_PENDING_MAX];

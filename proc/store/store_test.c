@@ -22,6 +22,7 @@ static struct db_files state_files, segment_files;
 static struct model_entry model[MODEL_MAX], committed[MODEL_MAX];
 static uint8_t root[32], committed_root[32];
 static uint64_t seq, next_request = 1;
+static bool keeps_undo = true;
 
 static uint8_t request_bytes[CALL_STORE_MESSAGE_MAX], sink_bytes[CALL_STORE_MESSAGE_MAX];
 static uint8_t answer_bytes[CALL_STORE_MESSAGE_MAX];
@@ -100,7 +101,7 @@ static enum status stage_one(struct model_entry *entry, size_t len, uint64_t see
 	struct bytes paths;
 	enum status status;
 
-	EXPECT(store_ask_stage(next_request++, &request) == STATUS_OK);
+	EXPECT(store_ask_stage(next_request++, keeps_undo, &request) == STATUS_OK);
 	entry->len = len;
 	entry->seed = seed;
 	status = len != 0 ? store_ask_stage_put(&request, entry->kind, entry->id, value_of(entry))
@@ -132,8 +133,8 @@ static enum status commit_with(uint64_t with_seq, const uint8_t with_root[32])
 	struct buffer request = fresh();
 	struct call_store_committed done;
 
-	EXPECT(store_ask_commit(next_request++, with_seq, with_root, bytes_of_text("checkpoint"),
-	                        &request) == STATUS_OK);
+	EXPECT(store_ask_commit(next_request++, with_seq, with_root, keeps_undo,
+	                        bytes_of_text("checkpoint"), &request) == STATUS_OK);
 	EXPECT(store_take_committed(ask(CALL_STORE_COMMIT, &request), &done) == STATUS_OK);
 	return (enum status)done.head.status;
 }
@@ -190,9 +191,10 @@ static struct call_store_state state_now(struct bytes *ret_checkpoint)
 {
 	struct buffer request = fresh();
 	struct call_store_state state;
+	struct bytes undo;
 
 	EXPECT(store_ask_plain(next_request++, &request) == STATUS_OK);
-	EXPECT(store_take_state(ask(CALL_STORE_STATE, &request), &state, ret_checkpoint) ==
+	EXPECT(store_take_state(ask(CALL_STORE_STATE, &request), &state, ret_checkpoint, &undo) ==
 	       STATUS_OK);
 	return state;
 }
@@ -260,6 +262,66 @@ static void test_an_aborted_batch_is_forgotten(void)
 	forget_staged();
 	for (size_t i = 0; i < MODEL_MAX; i++)
 		EXPECT(load_entry(&model[i]) == STATUS_OK);
+	store_close(&store);
+}
+
+static enum status revert(void)
+{
+	struct buffer request = fresh();
+	struct call_store_committed done;
+
+	EXPECT(store_ask_plain(next_request++, &request) == STATUS_OK);
+	EXPECT(store_take_committed(ask(CALL_STORE_REVERT, &request), &done) == STATUS_OK);
+	return (enum status)done.head.status;
+}
+
+/* DS3: a commit that was not anchored is taken back, whole, also after a restart; one that need not
+ * be anchored is not, and neither is one twice. */
+static void test_the_last_commit_is_taken_back_whole(void)
+{
+	static struct model_entry before[MODEL_MAX];
+	uint8_t before_root[32];
+	struct bytes checkpoint;
+	unsigned reverted = 0;
+
+	start_empty();
+	for (unsigned round = 0; round < 200; round++) {
+		struct call_store_state state;
+
+		memcpy(before, committed, sizeof(before));
+		memcpy(before_root, committed_root, sizeof(before_root));
+		keeps_undo = round % 5 != 0;
+		change_some((unsigned)(disk_random() % 25));
+		EXPECT(commit_staged() == STATUS_OK);
+		if (round % 3 == 0) {
+			store_close(&store);
+			open_store();
+		}
+		if (round % 2 == 0)
+			continue;
+		if (!keeps_undo) {
+			EXPECT(state_now(&checkpoint).undo_len == 0);
+			EXPECT(revert() == STATUS_CONFLICT);
+			continue;
+		}
+		EXPECT(revert() == STATUS_OK);
+		reverted++;
+		memcpy(committed, before, sizeof(before));
+		memcpy(committed_root, before_root, sizeof(before_root));
+		forget_staged();
+		seq--;
+		if (round % 7 == 0) {
+			store_close(&store);
+			open_store();
+		}
+		state = state_now(&checkpoint);
+		EXPECT(state.seq == seq && memcmp(state.root, root, 32) == 0);
+		EXPECT(state.undo_len == 0 && revert() == STATUS_CONFLICT);
+		for (size_t i = 0; i < MODEL_MAX; i++)
+			EXPECT(load_entry(&model[i]) == STATUS_OK);
+	}
+	EXPECT(reverted > 50);
+	keeps_undo = true;
 	store_close(&store);
 }
 
@@ -594,6 +656,7 @@ int main(void)
 	RUN(test_every_path_leads_from_the_signers_root_to_the_stores);
 	RUN(test_a_commit_of_another_root_or_number_changes_nothing);
 	RUN(test_an_aborted_batch_is_forgotten);
+	RUN(test_the_last_commit_is_taken_back_whole);
 	RUN(test_power_cuts_lose_nothing_acknowledged);
 	RUN(test_damage_is_refused_and_other_values_go_on);
 	RUN(test_swapped_deleted_and_old_records_are_refused_alone);

@@ -22,7 +22,7 @@ if(NOT CLAVIGER_SANITIZE)
 	target_include_directories(rig PUBLIC tests/boundary proc proc/supervisor)
 	target_link_libraries(rig PRIVATE supervisor_parts ${RIG_USES})
 	target_compile_definitions(rig PRIVATE ${TEST_DEFINITIONS})
-	foreach(test power_test crash_test decide_test)
+	foreach(test power_test crash_test decide_test anchor_test)
 		_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/${test}.c
 			"rig;supervisor_parts;${RIG_USES}")
 		add_dependencies(${test} claviger-store claviger-verifier claviger-signer policy_transfer)

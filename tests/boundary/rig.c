@@ -13,6 +13,7 @@
 #include "authz_text.h"
 #include "base_check.h"
 #include "base_encode.h"
+#include "call_attest.h"
 #include "call_channel.h"
 #include "call_start.h"
 #include "cbor_writer.h"
@@ -46,13 +47,19 @@ bool rig_is_alive(struct rig *rig, enum proc_role role)
 	return waitpid(rig_child(rig, role)->pid, NULL, WNOHANG) == 0;
 }
 
-static void hold_end(struct rig *rig, enum proc_channel_id id, struct ipc_channel *end)
+static void hold_side(struct rig *rig, enum proc_channel_id id, unsigned side,
+                      struct ipc_channel *end)
 {
 	struct supervisor_link *link = rig_link(rig, id);
 	struct ipc_fds fds;
 
-	CHECK(ipc_memory_lend(&link->memory, 0, &fds) == STATUS_OK);
-	CHECK(ipc_channel_open(end, &link->memory.shape, &fds, 0) == STATUS_OK);
+	CHECK(ipc_memory_lend(&link->memory, side, &fds) == STATUS_OK);
+	CHECK(ipc_channel_open(end, &link->memory.shape, &fds, side) == STATUS_OK);
+}
+
+static void hold_end(struct rig *rig, enum proc_channel_id id, struct ipc_channel *end)
+{
+	hold_side(rig, id, 0, end);
 }
 
 static void await_acknowledged(struct supervisor_link *link, unsigned side)
@@ -97,6 +104,37 @@ void rig_replace(struct rig *rig, enum proc_role role)
 	CHECK(supervisor_spawn(&rig->supervisor, child) == STATUS_OK);
 }
 
+/* What a TPM does with the signer's checkpoints. */
+static void attest(struct rig *rig)
+{
+	static uint8_t space[CALL_ATTEST_SIGNER_SLOT_BYTES];
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(space)};
+	struct call_attest_extended extended = {.head.status = STATUS_OK};
+	struct call_attest_request request;
+	struct bytes parts[2];
+	enum status status;
+
+	if (rig->holds_anchor)
+		return;
+	status = ipc_take(&rig->attestor, &message);
+	if (status == STATUS_CONFLICT)
+		ipc_acknowledge(&rig->attestor);
+	if (status != STATUS_OK || message.kind != CALL_ATTEST_NV_EXTEND)
+		return; /* what else it asks has no answer here */
+	CHECK(attest_take_request(message.kind, buffer_bytes(&message.payload), &request) ==
+	      STATUS_OK);
+	parts[0] = BYTES_OF_ARRAY(rig->anchor);
+	parts[1] = BYTES_OF_ARRAY(request.extend.digest);
+	keys_sha256(parts, 2, rig->anchor);
+	rig->extends++;
+	rig->boots = request.extend.boots;
+	extended.head.request = request.head.request;
+	extended.boots = rig->boots;
+	memcpy(extended.value, rig->anchor, sizeof(extended.value));
+	CHECK(ipc_put(&rig->attestor, CALL_ATTEST_NV_EXTEND_ANSWER,
+	              bytes_of(&extended, sizeof(extended))) == STATUS_OK);
+}
+
 /* What the supervisor does when the signer asks for another verifier (A17). */
 static void supervise(struct rig *rig)
 {
@@ -114,10 +152,14 @@ enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_me
 
 	ipc_waiter_init(&waiter, 0);
 	ipc_waiter_add(&waiter, channel);
+	ipc_waiter_add(&waiter, &rig->attestor);
 	message->payload = (struct buffer){taken, sizeof(taken), 0};
 	for (;;) {
-		enum status status = ipc_take(channel, message);
 		int64_t left = deadline - supervisor_now_us();
+		enum status status;
+
+		attest(rig);
+		status = ipc_take(channel, message);
 
 		if (status != STATUS_BUSY || left <= 0)
 			return status;
@@ -134,7 +176,12 @@ static void send_facts(struct rig *rig, bool genesis)
 	    .ak_name_len = CALL_START_NAME_MAX,
 	    .primary_name_len = CALL_START_NAME_MAX,
 	    .clock_safe = 1,
+	    .has_checkpoint = rig->extends != 0,
+	    .has_counter = 1,
+	    .counter = rig->boots,
 	};
+
+	memcpy(facts.nv_checkpoint, rig->anchor, sizeof(facts.nv_checkpoint));
 
 	memcpy(facts.node_share, rig->node_share, sizeof(facts.node_share));
 	CHECK(ipc_put(&rig->unsealer, CALL_START_FACTS, bytes_of(&facts, sizeof(facts))) ==
@@ -166,7 +213,7 @@ static void greet(struct rig *rig)
 	memcpy(rig->channel, certificate.key, 32);
 }
 
-void rig_start(struct rig *rig, const char *state_dir, bool genesis)
+static void spawn(struct rig *rig, const char *state_dir, bool genesis)
 {
 	static const enum proc_role roles[] = {PROC_store, PROC_verifier, PROC_signer};
 	char name[] = "", state[256], level[] = "log_level=error", verifiers[] = "verifiers=1";
@@ -180,10 +227,32 @@ void rig_start(struct rig *rig, const char *state_dir, bool genesis)
 	hold_end(rig, PROC_CHANNEL_bridge_signer, &rig->bridge);
 	hold_end(rig, PROC_CHANNEL_authority_signer, &rig->authority);
 	hold_end(rig, PROC_CHANNEL_unsealer_signer, &rig->unsealer);
+	hold_side(rig, PROC_CHANNEL_signer_attestor, 1, &rig->attestor);
 	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
 		CHECK(supervisor_spawn(&rig->supervisor, rig_child(rig, roles[i])) == STATUS_OK);
 	send_facts(rig, genesis);
+}
+
+void rig_start(struct rig *rig, const char *state_dir, bool genesis)
+{
+	spawn(rig, state_dir, genesis);
 	greet(rig);
+}
+
+bool rig_try(struct rig *rig, const char *state_dir)
+{
+	struct ipc_message message = {.kind = 0};
+
+	spawn(rig, state_dir, false);
+	/* Once it serves it gives the bridge its TLS key; then all goes on as usual. */
+	while (!ipc_ready(&rig->bridge) && rig_is_alive(rig, PROC_signer))
+		(void)!rig_take(rig, &rig->authority, &message, TURN_US);
+	if (rig_is_alive(rig, PROC_signer)) {
+		greet(rig);
+		return true;
+	}
+	rig_stop(rig);
+	return false;
 }
 
 void rig_stop(struct rig *rig)
@@ -199,6 +268,7 @@ void rig_stop(struct rig *rig)
 	ipc_channel_close(&rig->bridge);
 	ipc_channel_close(&rig->authority);
 	ipc_channel_close(&rig->unsealer);
+	ipc_channel_close(&rig->attestor);
 	for (size_t i = 0; i < rig->supervisor.link_count; i++)
 		ipc_memory_close(&rig->supervisor.links[i].memory);
 }

@@ -1,6 +1,7 @@
 /* rig: real signer, store and verifier in their sandboxes, started by the supervisor's own code;
- * the test is bridge, authority and unsealer, honest or not. No TPM: it brings the node share
- * itself. One rig per test program. */
+ * the test is bridge, authority, unsealer and attestor, honest or not. No TPM: it brings the node
+ * share itself, and keeps the anchor and the boot counter as one would. One rig per test program.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef RIG_H
 #define RIG_H
@@ -16,8 +17,11 @@
 
 struct rig {
 	struct supervisor supervisor;
-	struct ipc_channel bridge, authority, unsealer; /* the ends that the test holds */
+	struct ipc_channel bridge, authority, unsealer, attestor; /* the ends that the test holds */
 	uint8_t node_share[32];
+	uint8_t anchor[32]; /* what a TPM would have; kept from start to start */
+	uint64_t boots, extends;
+	bool holds_anchor; /* the TPM does not answer: nothing is acknowledged */
 	uint8_t deployment[32];
 	uint8_t deployment_key[32];
 	uint8_t channel[32]; /* the signer's, of this boot */
@@ -45,6 +49,9 @@ struct rig_world {
 
 /* rig_start starts all on a state folder; `genesis` for an empty one. CHECKs. */
 void rig_start(struct rig *rig, const char *state_dir, bool genesis);
+/* rig_try is rig_start without genesis where the signer may refuse: false when it ended instead of
+ * serving; all is stopped then. */
+bool rig_try(struct rig *rig, const char *state_dir);
 /* rig_stop kills all of it. */
 void rig_stop(struct rig *rig);
 

@@ -53,6 +53,14 @@ class System:
                 shutil.copytree(BIN, programs)
         state = os.path.join(folder, "state")
         start = "unseal" if os.path.exists(state) else "genesis"
+        if start == "genesis":
+            zeros = os.path.join(folder, "pcrs.json")
+            with open(zeros, "w") as f:
+                json.dump({str(pcr): bytes(32).hex() for pcr in (0, 2, 4, 7, 9, 11, 12, 14)}, f)
+            os.chmod(zeros, 0o644)
+            subprocess.run([os.path.join(programs, "claviger"), "tpm", "provision", "--out", state,
+                            "--single-operator", "--pcrs", zeros], check=True,
+                           stdout=subprocess.DEVNULL, **as_user)
         self.process = subprocess.Popen(
             [os.path.join(programs, "claviger-supervisor"), f"state_dir={state}",
              f"tpm=swtpm:path={tpm}/sock", f"start={start}", "listen=127.0.0.1:0",

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_anchor.h"
+
+#include "base_check.h"
+#include "call_attest.h"
+#include "keys.h"
+#include "log_line.h"
+
+#define DAY_MS      86400000u
+#define BURST_MILLI ((uint64_t)SIGNER_ANCHOR_BURST * 1000)
+
+static void hash_both(const uint8_t a[32], const uint8_t b[32], uint8_t ret_hash[32])
+{
+	const struct bytes parts[] = {bytes_of(a, 32), bytes_of(b, 32)};
+
+	keys_sha256(parts, 2, ret_hash);
+}
+
+void signer_anchor_begin(struct signer_anchor *anchor, const struct call_start_facts *facts,
+                         uint64_t now_ms)
+{
+	memset(anchor->value, 0, sizeof(anchor->value));
+	if (facts->has_checkpoint == 1)
+		memcpy(anchor->value, facts->nv_checkpoint, sizeof(anchor->value));
+	anchor->boots = facts->counter;
+	anchor->counter = facts->counter + 1;
+	anchor->is_limited = facts->is_software == 0;
+	anchor->left_milli = BURST_MILLI;
+	anchor->at_ms = now_ms;
+	anchor->begun = true;
+}
+
+bool signer_anchor_is_fresh(const struct signer_anchor *anchor,
+                            const struct call_start_facts *facts)
+{
+	return facts->has_checkpoint == 0 && facts->has_counter == 1 &&
+	       anchor->boots == facts->first_counter;
+}
+
+enum signer_anchored signer_anchor_judge(const struct signer_anchor *anchor, struct bytes encoded,
+                                         const struct authz_checkpoint *checkpoint)
+{
+	uint8_t digest[32], value[32];
+
+	keys_sha256(&encoded, 1, digest);
+	if (checkpoint->light)
+		memcpy(value, checkpoint->anchor, sizeof(value));
+	else
+		hash_both(checkpoint->anchor, digest, value);
+	if (memcmp(value, anchor->value, sizeof(value)) != 0)
+		return SIGNER_ANCHORED_OTHER;
+	/* The counter follows the extend: a stop in between leaves it one behind. */
+	return checkpoint->counter == anchor->boots || checkpoint->counter == anchor->boots + 1
+	           ? SIGNER_ANCHORED
+	           : SIGNER_ANCHORED_OLD;
+}
+
+void signer_anchor_adopt(struct signer_anchor *anchor, const struct authz_checkpoint *checkpoint)
+{
+	anchor->counter = anchor->boots + 1;
+	if (checkpoint != NULL && checkpoint->counter >= anchor->counter)
+		anchor->counter = checkpoint->counter + 1;
+}
+
+static void refill(struct signer_anchor *anchor, uint64_t now_ms)
+{
+	uint64_t back = (now_ms - anchor->at_ms) * SIGNER_ANCHOR_DAY * 1000 / DAY_MS;
+
+	if (back == 0)
+		return;
+	anchor->left_milli =
+	    back < BURST_MILLI - anchor->left_milli ? anchor->left_milli + back : BURST_MILLI;
+	anchor->at_ms += back * DAY_MS / (SIGNER_ANCHOR_DAY * 1000);
+}
+
+uint64_t signer_anchor_left(struct signer_anchor *anchor, uint64_t now_ms)
+{
+	if (!anchor->is_limited)
+		return UINT64_MAX;
+	refill(anchor, now_ms);
+	return anchor->left_milli / 1000;
+}
+
+bool signer_anchor_may_write(struct signer_anchor *anchor, bool urgent, uint64_t now_ms)
+{
+	uint64_t left;
+	bool low;
+
+	if (!anchor->is_limited)
+		return true;
+	left = signer_anchor_left(anchor, now_ms);
+	low = left <= SIGNER_ANCHOR_RESERVE;
+	if (low && !anchor->is_low) {
+		struct log_line line;
+
+		log_begin(&line, LOG_WARN, "anchor.budget_low");
+		log_text(&line, "text",
+		         "the TPM's writes for today are used up but for the reserve: changes wait "
+		         "for minutes, revocations and freezes do not");
+		log_number(&line, "left", (int64_t)left);
+		log_end(&line);
+	}
+	/* Said again only after it had recovered well. */
+	anchor->is_low = low || (anchor->is_low && left < 2 * SIGNER_ANCHOR_RESERVE);
+	if (left == 0 || (low && !urgent))
+		return false;
+	return anchor->writes == 0 || now_ms - anchor->last_ms >= SIGNER_ANCHOR_GAP_MS;
+}
+
+void signer_anchor_write(struct signer_anchor *anchor, struct bytes encoded, uint64_t now_ms)
+{
+	CHECK(anchor->begun && anchor->step == SIGNER_ANCHOR_IDLE);
+	keys_sha256(&encoded, 1, anchor->digest);
+	hash_both(anchor->value, anchor->digest, anchor->expected);
+	anchor->step = SIGNER_ANCHOR_READY;
+	anchor->last_ms = now_ms;
+	anchor->writes++;
+	if (anchor->is_limited)
+		anchor->left_milli -= anchor->left_milli < 1000 ? anchor->left_milli : 1000;
+}
+
+void signer_anchor_pump(struct signer_anchor *anchor)
+{
+	struct call_attest_extend extend = {.head.request = anchor->request + 1};
+
+	if (anchor->step != SIGNER_ANCHOR_READY)
+		return;
+	memcpy(extend.digest, anchor->digest, sizeof(extend.digest));
+	extend.boots = anchor->counter;
+	/* The attestor starts after the unsealer has ended: until then the ring is full or away. */
+	if (ipc_put(anchor->channel, CALL_ATTEST_NV_EXTEND, bytes_of(&extend, sizeof(extend))) !=
+	    STATUS_OK)
+		return;
+	anchor->request++;
+	anchor->step = SIGNER_ANCHOR_ASKED;
+}
+
+void signer_anchor_restart(struct signer_anchor *anchor)
+{
+	if (anchor->step == SIGNER_ANCHOR_ASKED)
+		anchor->step = SIGNER_ANCHOR_READY;
+}
+
+static enum status give_up(const char *what, uint32_t status)
+{
+	struct log_line line;
+
+	log_begin(&line, LOG_ERROR, "anchor.failed");
+	log_text(&line, "text", what);
+	log_number(&line, "status", status);
+	log_end(&line);
+	return STATUS_CORRUPT;
+}
+
+enum status signer_anchor_answered(struct signer_anchor *anchor, struct bytes message)
+{
+	struct call_attest_extended extended;
+
+	if (anchor->step != SIGNER_ANCHOR_ASKED ||
+	    attest_take_extended(message, &extended) != STATUS_OK ||
+	    extended.head.request != anchor->request)
+		return STATUS_MALFORMED;
+	if (extended.head.status != STATUS_OK)
+		return give_up("the TPM did not take the checkpoint", extended.head.status);
+	if (memcmp(extended.value, anchor->expected, sizeof(anchor->expected)) != 0)
+		return give_up("the TPM's anchor is not what it must be: somebody else writes it",
+		               0);
+	if (extended.boots != anchor->counter)
+		return give_up("the TPM's boot counter is not what it must be", 0);
+	memcpy(anchor->value, anchor->expected, sizeof(anchor->value));
+	anchor->boots = anchor->counter;
+	anchor->step = SIGNER_ANCHOR_IDLE;
+	return STATUS_OK;
+}

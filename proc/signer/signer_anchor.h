@@ -1,0 +1,75 @@
+/* signer_anchor: binds commits to the TPM, so that neither an older store nor another branch of it
+ * is ever started from (DS1 to DS3); and spends the TPM's writes sparingly.
+ *
+ * The TPM's extend index holds the running hash of all anchored checkpoints. A commit is durable in
+ * the store, then extended, then acknowledged. At a start the store's checkpoint C counts only when
+ *   anchored:  SHA-256(C.anchor || SHA-256(C)) is the index;    light:  C.anchor is the index;
+ * a light one changes heads of receipt chains alone and gives no power. One that was written but
+ * not extended when the machine stopped is taken back. Against an index that was defined anew and
+ * extended alike, checkpoints carry the boot counter, which never goes back.
+ *
+ * A TPM's memory wears out: on hardware at most 300 writes a day, 30 at once, one a second, and a
+ * reserve that only what lowers power (and start and stop) may use (R3). A software TPM has no such
+ * bounds. What waits for the budget waits; nothing is acknowledged without its write. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SIGNER_ANCHOR_H
+#define SIGNER_ANCHOR_H
+
+#include "authz_record.h"
+#include "call_start.h"
+#include "ipc_channel.h"
+
+#define SIGNER_ANCHOR_DAY     300u
+#define SIGNER_ANCHOR_BURST   30u
+#define SIGNER_ANCHOR_RESERVE 8u    /* of the burst */
+#define SIGNER_ANCHOR_GAP_MS  1000u /* between two writes: what comes meanwhile shares the next */
+
+struct signer_anchor {
+	struct ipc_channel *channel; /* to the attestor */
+	bool begun;
+	uint8_t value[32]; /* of the index */
+	uint64_t boots;    /* of the TPM's boot counter */
+	uint64_t counter;  /* what this boot's checkpoints carry, and the boot counter will be */
+	enum { SIGNER_ANCHOR_IDLE, SIGNER_ANCHOR_READY, SIGNER_ANCHOR_ASKED } step;
+	uint8_t digest[32], expected[32];
+	uint64_t request;
+	bool is_limited;
+	uint64_t left_milli; /* writes left, in thousandths */
+	uint64_t at_ms, last_ms;
+	uint64_t writes; /* of this boot */
+	bool is_low;     /* the budget is down to the reserve: said in the log once */
+};
+
+/* What a start makes of a checkpoint. */
+enum signer_anchored {
+	SIGNER_ANCHORED,       /* it is the one */
+	SIGNER_ANCHORED_OTHER, /* the TPM knows another */
+	SIGNER_ANCHORED_OLD,   /* the index fits, the boot counter does not: defined anew */
+};
+
+/* signer_anchor_begin takes what the unsealer read. `now_ms` is a monotonic clock. */
+void signer_anchor_begin(struct signer_anchor *anchor, const struct call_start_facts *facts,
+                         uint64_t now_ms);
+/* signer_anchor_is_fresh tells whether the TPM never anchored anything: only then may an empty
+ * store be begun. */
+bool signer_anchor_is_fresh(const struct signer_anchor *anchor,
+                            const struct call_start_facts *facts);
+enum signer_anchored signer_anchor_judge(const struct signer_anchor *anchor, struct bytes encoded,
+                                         const struct authz_checkpoint *checkpoint);
+/* signer_anchor_adopt goes on from a checkpoint that was judged good (NULL: from nothing). */
+void signer_anchor_adopt(struct signer_anchor *anchor, const struct authz_checkpoint *checkpoint);
+
+/* signer_anchor_may_write: whether an anchored commit may begin now. */
+bool signer_anchor_may_write(struct signer_anchor *anchor, bool urgent, uint64_t now_ms);
+/* signer_anchor_write has an encoded checkpoint extended; signer_anchor_pump sends it. */
+void signer_anchor_write(struct signer_anchor *anchor, struct bytes encoded, uint64_t now_ms);
+void signer_anchor_pump(struct signer_anchor *anchor);
+/* signer_anchor_restart: the attestor has just started, and what it was asked before is lost. */
+void signer_anchor_restart(struct signer_anchor *anchor);
+/* signer_anchor_answered takes the attestor's answer: OK when the index is what it must be now;
+ * MALFORMED for what nobody asked; CORRUPT: the TPM did not do it, halt. */
+MUST_USE enum status signer_anchor_answered(struct signer_anchor *anchor, struct bytes message);
+/* signer_anchor_left is how many writes are left now; UINT64_MAX when there is no bound. */
+uint64_t signer_anchor_left(struct signer_anchor *anchor, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,176 @@
+/* The budget of the TPM's writes, and what is judged good at a start. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base_test.h"
+#include "call_attest.h"
+#include "keys.h"
+#include "signer_anchor.h"
+
+#define HOUR_MS UINT64_C(3600000)
+
+static struct signer_anchor begin(bool software)
+{
+	struct signer_anchor anchor = {.begun = false};
+	struct call_start_facts facts = {
+	    .is_software = software, .has_counter = 1, .counter = 7, .first_counter = 7};
+
+	signer_anchor_begin(&anchor, &facts, 1000);
+	signer_anchor_adopt(&anchor, NULL);
+	return anchor;
+}
+
+/* write_one does what a commit does; the TPM answers at once. */
+static void write_one(struct signer_anchor *anchor, uint64_t now_ms)
+{
+	struct call_attest_extended said = {.head.request = anchor->request + 1,
+	                                    .boots = anchor->counter};
+
+	signer_anchor_write(anchor, bytes_of_text("checkpoint"), now_ms);
+	anchor->request++;
+	anchor->step = SIGNER_ANCHOR_ASKED;
+	memcpy(said.value, anchor->expected, sizeof(said.value));
+	EXPECT(signer_anchor_answered(anchor, bytes_of(&said, sizeof(said))) == STATUS_OK);
+}
+
+/* R3: however much is asked for, a day takes 300 writes and the burst; what lowers power goes on.
+ */
+static void test_a_flood_of_changes_costs_time_and_not_the_tpm(void)
+{
+	struct signer_anchor anchor = begin(false);
+	unsigned written = 0, first_hour = 0, urgent = 0;
+
+	for (uint64_t now = 1000; now < 1000 + 24 * HOUR_MS; now += 100) {
+		if (signer_anchor_may_write(&anchor, false, now)) {
+			write_one(&anchor, now);
+			written++;
+			first_hour += now < 1000 + HOUR_MS;
+		}
+		/* A revocation each hour. */
+		if (now % HOUR_MS == 0 && signer_anchor_may_write(&anchor, true, now)) {
+			write_one(&anchor, now);
+			urgent++;
+		}
+	}
+	printf("a day under flood: %u writes, %u of them in the first hour, %u urgent\n", written,
+	       first_hour, urgent);
+	EXPECT(written + urgent <= SIGNER_ANCHOR_DAY + SIGNER_ANCHOR_BURST);
+	EXPECT(written >= 250 && first_hour >= 20 && urgent == 24);
+}
+
+static void test_within_the_burst_writes_are_a_second_apart_and_the_first_is_at_once(void)
+{
+	struct signer_anchor anchor = begin(false);
+	uint64_t now = 1000, last = 0;
+
+	for (int i = 0; i < 20; i++) {
+		while (!signer_anchor_may_write(&anchor, false, now))
+			now += 10;
+		EXPECT(i == 0 ? now == 1000 : now - last == SIGNER_ANCHOR_GAP_MS);
+		last = now;
+		write_one(&anchor, now);
+	}
+	now += 5 * SIGNER_ANCHOR_GAP_MS; /* nobody asked for a while: at once again */
+	EXPECT(signer_anchor_may_write(&anchor, false, now));
+}
+
+static void test_the_reserve_is_for_what_lowers_power(void)
+{
+	struct signer_anchor anchor = begin(false);
+	uint64_t now = 1000;
+	unsigned count = 0;
+
+	for (; count < 60; now += SIGNER_ANCHOR_GAP_MS) {
+		if (!signer_anchor_may_write(&anchor, false, now))
+			break;
+		write_one(&anchor, now);
+		count++;
+	}
+	EXPECT(count == SIGNER_ANCHOR_BURST - SIGNER_ANCHOR_RESERVE && anchor.is_low);
+	for (count = 0; count < 60; now += SIGNER_ANCHOR_GAP_MS) {
+		if (!signer_anchor_may_write(&anchor, true, now))
+			break;
+		write_one(&anchor, now);
+		count++;
+	}
+	EXPECT(count == SIGNER_ANCHOR_RESERVE);
+	EXPECT(signer_anchor_left(&anchor, now) == 0);
+	EXPECT(signer_anchor_left(&anchor, now + 24 * HOUR_MS) == SIGNER_ANCHOR_BURST);
+}
+
+static void test_a_software_tpm_has_no_budget(void)
+{
+	struct signer_anchor anchor = begin(true);
+
+	for (unsigned i = 0; i < 1000; i++) {
+		EXPECT(signer_anchor_may_write(&anchor, false, 1000));
+		write_one(&anchor, 1000);
+	}
+	EXPECT(signer_anchor_left(&anchor, 1000) == UINT64_MAX && anchor.writes == 1000);
+}
+
+/* PH4: an answer of another value, counter or request is never taken for the write. */
+static void test_only_the_very_answer_counts(void)
+{
+	struct signer_anchor anchor = begin(true);
+	struct call_attest_extended said = {.head.request = 1, .boots = 8}, other;
+
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&said, sizeof(said))) == STATUS_MALFORMED);
+	signer_anchor_write(&anchor, bytes_of_text("checkpoint"), 1000);
+	anchor.request = 1;
+	anchor.step = SIGNER_ANCHOR_ASKED;
+	memcpy(said.value, anchor.expected, sizeof(said.value));
+	other = said;
+	other.head.request = 2;
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other))) ==
+	       STATUS_MALFORMED);
+	other = said;
+	other.value[31] ^= 1;
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other))) == STATUS_CORRUPT);
+	other = said;
+	other.boots = 7;
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other))) == STATUS_CORRUPT);
+	other = said;
+	other.head.status = STATUS_IO;
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other))) == STATUS_CORRUPT);
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&said, sizeof(said))) == STATUS_OK);
+	EXPECT(memcmp(anchor.value, said.value, 32) == 0 && anchor.boots == 8);
+}
+
+static void test_light_checkpoints_hang_on_the_index_and_others_lead_to_it(void)
+{
+	struct signer_anchor anchor = begin(true);
+	struct authz_checkpoint checkpoint = {.counter = 8};
+	struct bytes encoded = bytes_of_text("an encoding");
+	uint8_t whole[64] = {0};
+	struct bytes both = BYTES_OF_ARRAY(whole);
+
+	keys_sha256(&encoded, 1, whole + 32);
+	keys_sha256(&both, 1, anchor.value); /* the index after that checkpoint */
+	EXPECT(signer_anchor_judge(&anchor, encoded, &checkpoint) == SIGNER_ANCHORED);
+	checkpoint.counter = 7;
+	EXPECT(signer_anchor_judge(&anchor, encoded, &checkpoint) == SIGNER_ANCHORED);
+	checkpoint.counter = 6;
+	EXPECT(signer_anchor_judge(&anchor, encoded, &checkpoint) == SIGNER_ANCHORED_OLD);
+	checkpoint.counter = 9;
+	EXPECT(signer_anchor_judge(&anchor, encoded, &checkpoint) == SIGNER_ANCHORED_OLD);
+	checkpoint.counter = 8;
+	EXPECT(signer_anchor_judge(&anchor, bytes_of_text("another"), &checkpoint) ==
+	       SIGNER_ANCHORED_OTHER);
+	checkpoint.light = true;
+	EXPECT(signer_anchor_judge(&anchor, encoded, &checkpoint) == SIGNER_ANCHORED_OTHER);
+	memcpy(checkpoint.anchor, anchor.value, 32);
+	EXPECT(signer_anchor_judge(&anchor, encoded, &checkpoint) == SIGNER_ANCHORED);
+	signer_anchor_adopt(&anchor, &checkpoint);
+	EXPECT(anchor.counter == 9); /* 8 was used by a boot that was cut off */
+}
+
+int main(void)
+{
+	keys_open();
+	RUN(test_a_flood_of_changes_costs_time_and_not_the_tpm);
+	RUN(test_within_the_burst_writes_are_a_second_apart_and_the_first_is_at_once);
+	RUN(test_the_reserve_is_for_what_lowers_power);
+	RUN(test_a_software_tpm_has_no_budget);
+	RUN(test_only_the_very_answer_counts);
+	RUN(test_light_checkpoints_hang_on_the_index_and_others_lead_to_it);
+	return test_summary();
+}

@@ -1,0 +1,251 @@
+/* Rollback: which stores a signer starts from, when the TPM remembers (the rig keeps the anchor as
+ * a TPM does): never an older copy (DS1), never another branch (DS2), never what was not
+ * acknowledged (DS3), nothing in place of a store that is gone (DS7, PH9). And that a TPM which
+ * does not answer delays acknowledgement, not signatures. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base_check.h"
+#include "base_test.h"
+#include "rig.h"
+
+#define SHORT_US 300000
+
+static char base[] = "/tmp/anchor_test_XXXXXX";
+static char folder[64];
+static struct rig rig;
+static struct rig_world world;
+static uint8_t body_space[AUTHZ_GRANT_BODY_MAX], answer_space[CALL_CHANGE_SLOT_BYTES];
+static uint8_t next_tag = 1;
+
+/* copy puts the state folder aside, or back, under a name. */
+static void copy(const char *name, bool back)
+{
+	char command[400], there[96];
+
+	snprintf(there, sizeof(there), "%s/%s", base, name);
+	snprintf(command, sizeof(command), "rm -rf %s && cp -a %s %s", back ? folder : there,
+	         back ? there : folder, back ? folder : there);
+	CHECK(system(command) == 0);
+}
+
+static void erase_state(void)
+{
+	char command[200];
+
+	snprintf(command, sizeof(command), "rm -rf %s && mkdir -m 755 %s", folder, folder);
+	CHECK(system(command) == 0);
+}
+
+static enum status change(enum authz_action action)
+{
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change made;
+
+	CHECK(authz_empty_put(&body) == STATUS_OK);
+	CHECK(rig_wallet_refresh(&rig, &world));
+	made = rig_change_begin(&rig, &world, action, buffer_bytes(&body));
+	return rig_change(&rig, &made, &world.user, &answer);
+}
+
+/* grant makes another one; its bytes in the store tell one branch from another. */
+static enum status grant(uint64_t cap)
+{
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change made;
+
+	world.cap = cap;
+	rig_grant_body(&world, world.client_id, &body);
+	CHECK(rig_wallet_refresh(&rig, &world));
+	made = rig_change_begin(&rig, &world, AUTHZ_ACTION_GRANT, buffer_bytes(&body));
+	return rig_change(&rig, &made, &world.user, &answer);
+}
+
+static enum call_result sign(void)
+{
+	uint8_t space[256];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_answer answer = {.result = CALL_RESULT_SEALED};
+	struct call_sign_request request;
+
+	rig_transfer_message(world.address, world.recipient, 1, next_tag++, &message);
+	request = rig_sign_request(&world, buffer_bytes(&message));
+	CHECK(rig_sign(&rig, &request, &answer));
+	return answer.result;
+}
+
+/* start_fresh: a deployment with a wallet and a grant, running. */
+static void start_fresh(const char *name)
+{
+	rig_stop(&rig);
+	erase_state();
+	memset(rig.anchor, 0, sizeof(rig.anchor));
+	rig.boots = rig.extends = 0;
+	rig.holds_anchor = false;
+	rig_start(&rig, folder, true);
+	memset(&world, 0, sizeof(world));
+	rig_world_make(&rig, &world, name);
+}
+
+/* DS1 */
+static void test_an_older_copy_is_refused_and_the_newest_goes_on(void)
+{
+	start_fresh("older");
+	EXPECT(sign() == CALL_RESULT_SIGNED);
+	rig_stop(&rig);
+	copy("yesterday", false);
+	EXPECT(rig_try(&rig, folder));
+	EXPECT(change(AUTHZ_ACTION_FREEZE) == STATUS_OK); /* what an attacker would undo */
+	EXPECT(sign() != CALL_RESULT_SIGNED);
+	rig_stop(&rig);
+	copy("today", false);
+	copy("yesterday", true);
+	EXPECT(!rig_try(&rig, folder));
+	EXPECT(!rig_try(&rig, folder)); /* and again: refusing changes nothing */
+	copy("today", true);
+	EXPECT(rig_try(&rig, folder));
+	EXPECT(sign() != CALL_RESULT_SIGNED); /* still frozen */
+	EXPECT(change(AUTHZ_ACTION_UNFREEZE) == STATUS_OK && sign() == CALL_RESULT_SIGNED);
+}
+
+/* DS2: two stores that both go on from one; each is whole, signed by the same signer. */
+static void test_of_two_branches_only_the_anchored_one_starts(void)
+{
+	uint8_t anchor[32];
+	uint64_t boots, extends;
+
+	start_fresh("branches");
+	rig_stop(&rig);
+	copy("root", false);
+	memcpy(anchor, rig.anchor, 32);
+	boots = rig.boots;
+	extends = rig.extends;
+	EXPECT(rig_try(&rig, folder) && grant(1000) == STATUS_OK);
+	rig_stop(&rig);
+	copy("left", false);
+	/* The other branch can only be made by a TPM that forgot the first: one that was copied. */
+	copy("root", true);
+	memcpy(rig.anchor, anchor, 32);
+	rig.boots = boots;
+	rig.extends = extends;
+	EXPECT(rig_try(&rig, folder) && grant(2000) == STATUS_OK);
+	rig_stop(&rig);
+	copy("right", false);
+	copy("left", true);
+	EXPECT(!rig_try(&rig, folder));
+	copy("root", true);
+	EXPECT(!rig_try(&rig, folder));
+	copy("right", true);
+	EXPECT(rig_try(&rig, folder));
+}
+
+/* DS3: written, synced, and cut off before the TPM took it; nobody was told. */
+static void test_what_was_not_acknowledged_is_taken_back_and_never_comes_again(void)
+{
+	start_fresh("orphan");
+	rig.holds_anchor = true;
+	rig.patience_us = SHORT_US;
+	EXPECT(grant(77777) == STATUS_BUSY); /* no answer */
+	rig_stop(&rig);
+	copy("orphan", false);
+	rig.holds_anchor = false;
+	rig.patience_us = 0;
+	EXPECT(rig_try(&rig, folder)); /* taken back */
+	EXPECT(sign() == CALL_RESULT_SIGNED);
+	rig_stop(&rig);
+	copy("orphan", true);
+	EXPECT(!rig_try(&rig, folder));
+}
+
+/* DS3, C2: over and over, at a random moment of a change. */
+static void test_a_kill_between_store_and_tpm_never_stops_the_next_start(void)
+{
+	unsigned acknowledged = 0;
+
+	start_fresh("kills");
+	rig.patience_us = SHORT_US;
+	for (int i = 0; i < 12; i++) {
+		enum authz_action action = i % 2 == 0 ? AUTHZ_ACTION_FREEZE : AUTHZ_ACTION_UNFREEZE;
+		bool told;
+
+		rig.holds_anchor = i % 3 == 2;
+		told = change(action) == STATUS_OK;
+		acknowledged += told;
+		rig_stop(&rig);
+		rig.holds_anchor = false;
+		EXPECT(rig_try(&rig, folder));
+		if (told)
+			EXPECT((sign() == CALL_RESULT_SIGNED) == (i % 2 != 0));
+	}
+	EXPECT(acknowledged >= 6);
+	rig.patience_us = 0;
+}
+
+/* PH9, DS7: a TPM whose indices are gone or made anew, and a store that is gone. */
+static void test_nothing_is_taken_as_fresh(void)
+{
+	uint8_t anchor[32];
+	uint64_t boots, extends;
+
+	start_fresh("fresh");
+	rig_stop(&rig);
+	copy("whole", false);
+	memcpy(anchor, rig.anchor, 32);
+	boots = rig.boots;
+	extends = rig.extends;
+	rig.extends = 0; /* the anchor's index undefined */
+	memset(rig.anchor, 0, 32);
+	EXPECT(!rig_try(&rig, folder));
+	erase_state(); /* and the store emptied: the boot counter remembers */
+	EXPECT(!rig_try(&rig, folder));
+	memcpy(rig.anchor, anchor, 32);
+	rig.extends = extends;
+	EXPECT(!rig_try(&rig, folder)); /* the store gone alone */
+	copy("whole", true);
+	rig.boots = boots + 2; /* the index played again to an earlier boot's value */
+	EXPECT(!rig_try(&rig, folder));
+	rig.boots = boots - 1; /* cut off between extend and counter */
+	EXPECT(rig_try(&rig, folder));
+	EXPECT(rig.boots == boots + 1);
+	rig_stop(&rig);
+	EXPECT(rig_try(&rig, folder));
+}
+
+/* The hot path does not wait for the TPM. */
+static void test_a_tpm_that_does_not_answer_delays_no_signature(void)
+{
+	start_fresh("slow");
+	EXPECT(sign() == CALL_RESULT_SIGNED); /* its lease is there */
+	rig.holds_anchor = true;
+	rig.patience_us = SHORT_US;
+	EXPECT(grant(4242) == STATUS_BUSY);
+	for (int i = 0; i < 20; i++)
+		EXPECT(sign() == CALL_RESULT_SIGNED);
+	rig.holds_anchor = false;
+	rig.patience_us = 0;
+	EXPECT(sign() == CALL_RESULT_SIGNED);
+}
+
+int main(void)
+{
+	char command[200];
+
+	CHECK(mkdtemp(base) != NULL && chmod(base, 0755) == 0);
+	snprintf(folder, sizeof(folder), "%s/state", base);
+	keys_random(rig.node_share, sizeof(rig.node_share));
+	RUN(test_an_older_copy_is_refused_and_the_newest_goes_on);
+	RUN(test_of_two_branches_only_the_anchored_one_starts);
+	RUN(test_what_was_not_acknowledged_is_taken_back_and_never_comes_again);
+	RUN(test_a_kill_between_store_and_tpm_never_stops_the_next_start);
+	RUN(test_nothing_is_taken_as_fresh);
+	RUN(test_a_tpm_that_does_not_answer_delays_no_signature);
+	rig_stop(&rig);
+	snprintf(command, sizeof(command), "rm -rf %s", base);
+	CHECK(system(command) == 0);
+	return test_summary();
+}

@@ -1,6 +1,6 @@
-/* cli_policy_build: `claviger policy build`: a folder with a C policy to a module.
+/* cli_policy_build: `claviger policy build`: an intent, or a folder with a C policy, to a module.
  *
- * clang compiles, wasm-ld links (called itself: clang's driver would run wasm-opt where that
+ * An intent needs nothing but this tool (cli_intent.h). For C, clang compiles, wasm-ld links (called itself: clang's driver would run wasm-opt where that
  * happens to be installed, and the module's hash is its identity), and the parameter schema is
  * appended. The schema's rows come out of the policy's own parameters header through clang's
  * preprocessor. */
@@ -14,13 +14,17 @@
 #include "cbor_writer.h"
 #include "cli_commands.h"
 #include "cli_file.h"
+#include "cli_intent.h"
 #include "keys.h"
 #include "policy_parameters.h"
 
 extern char **environ;
 
 static const char help[] =
-    "Builds DIR/NAME.c, NAME being the last part of DIR, with the headers in DIR and DIR/sdk to\n"
+    "INTENT.toml: compiles it (spec/intent.md) to the module that -o names, or INTENT.wasm beside\n"
+    "it. The same file gives the same module, on every machine, without a compiler.\n"
+    "\n"
+    "DIR: builds DIR/NAME.c, NAME being the last part of DIR, with the headers in DIR and DIR/sdk to\n"
     "DIR/NAME.wasm, and prints the module's hash, which is what users authorize. Needs clang\n"
     "(another one: CLAVIGER_CLANG) and wasm-ld (CLAVIGER_WASM_LD).\n";
 
@@ -306,18 +310,65 @@ static bool take_names(struct building *b, const char *dir)
 	return true;
 }
 
+static int finish(struct cli_call *call, const char *path, const uint8_t hash[32])
+{
+	char text[HEX_LEN(32) + 1];
+
+	hex_encode(bytes_of(hash, 32), text);
+	if (call->json)
+		printf("{\"hash\":\"%s\"}\n", text);
+	else
+		printf("%s: SHA-256 %s\n", path, text);
+	return cli_finish(call, CLI_YES);
+}
+
+static int build_intent(struct cli_call *call, const char *path, const char *to)
+{
+	static uint8_t space[LIMIT_MODULE_MAX];
+	static struct cli_intent intent;
+	struct buffer module = BUFFER_OF_ARRAY(space);
+	char beside[4096];
+	uint8_t hash[32];
+
+	int result = cli_intent_open(call, path, &intent);
+	if (result == CLI_YES)
+		result = cli_intent_module(call, &intent, &module);
+	if (result != CLI_YES)
+		return result;
+	if (to == NULL) {
+		snprintf(beside, sizeof(beside), "%.*s.wasm", (int)strlen(path) - 5, path);
+		to = beside;
+	}
+	FILE *file = fopen(to, "wb");
+	bool written = file != NULL && fwrite(module.data, 1, module.len, file) == module.len;
+	if (file == NULL || fclose(file) != 0 || !written) {
+		cli_complain(call, "cannot write %s: %s", to, strerror(errno));
+		return CLI_UNSURE;
+	}
+	struct bytes bytes = buffer_bytes(&module);
+	keys_sha256(&bytes, 1, hash);
+	return finish(call, to, hash);
+}
+
 static int run(struct cli_call *call)
 {
 	static struct building b;
 	static uint8_t space[LIMIT_SCHEMA_MAX];
 	struct buffer rows, schema = BUFFER_OF_ARRAY(space);
+	const char *to = NULL;
 	uint8_t hash[32];
-	char text[HEX_LEN(32) + 1];
+	const struct cli_option options[] = {
+	    {"-o", &to, NULL},
+	};
 
-	if (!cli_take_options(call, NULL, 0))
+	if (!cli_take_options(call, options, 1))
 		return CLI_USAGE;
 	if (call->count != 1)
-		return cli_usage(call, "name one folder");
+		return cli_usage(call, "name one intent (.toml) or one folder");
+	if (cli_intent_is(call->arguments[0]))
+		return build_intent(call, call->arguments[0], to);
+	if (to != NULL)
+		return cli_usage(call, "-o goes with an intent; a folder's module is DIR/NAME.wasm");
 	b.call = call;
 	if (!take_names(&b, call->arguments[0])) {
 		cli_complain(call, "no such folder: %s", call->arguments[0]);
@@ -328,18 +379,13 @@ static int run(struct cli_call *call)
 	if (!put_schema(&b, &rows, &schema) || !compile(&b) ||
 	    !write_module(&b, buffer_bytes(&schema), hash))
 		return CLI_NO;
-	hex_encode(BYTES_OF_ARRAY(hash), text);
-	if (call->json)
-		printf("{\"hash\":\"%s\"}\n", text);
-	else
-		printf("%s: SHA-256 %s\n", b.module, text);
-	return cli_finish(call, CLI_YES);
+	return finish(call, b.module, hash);
 }
 
 const struct cli_command cli_policy_build = {
     .name = "policy build",
-    .arguments = "DIR",
-    .sentence = "build a policy in C to a module",
+    .arguments = "INTENT.toml [-o M.wasm] | DIR",
+    .sentence = "build an intent, or a policy in C, to a module",
     .run = run,
     .help = help,
 };

@@ -9,6 +9,7 @@
 #include "cli_parameters.h"
 #include "cli_policy.h"
 #include "keys.h"
+#include "policy_intent.h"
 #include "policy_known.h"
 
 static _Alignas(8) uint8_t record_space[POLICY_PARAMETERS_MAX];
@@ -27,6 +28,10 @@ int cli_policy_load(struct cli_policy *p, const struct cli_call *call, const cha
 	struct bytes module = buffer_bytes(&p->module);
 	keys_sha256(&module, 1, p->hash);
 	p->known = policy_known_name(p->hash);
+	if (p->known == NULL) {
+		p->known = policy_intent_name(module);
+		p->intent = p->known != NULL;
+	}
 	enum status status = cli_check_load(module, message, sizeof(message));
 	if (status != STATUS_OK) {
 		cli_complain(call, "%s", message);

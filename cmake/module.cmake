@@ -10,19 +10,19 @@ add_custom_target(programs) # what `make build` makes: all that ships, no tests
 add_dependencies(programs licenses)
 set(TEST_DEFINITIONS SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_DIR}")
 
-# module(NAME USES a b THIRD x [SHARES d]): lib/NAME, a static library. NAME/*_test.c become tests of the
-# group NAME, NAME/*_fuzz.c fuzzers. SHARES: a folder whose headers belong to its own.
+# module(NAME USES a b THIRD x [SHARES d e]): lib/NAME, a static library. NAME/*_test.c become tests of the
+# group NAME, NAME/*_fuzz.c fuzzers. SHARES: folders whose headers belong to its own.
 function(module name)
-	cmake_parse_arguments(M "" "SHARES" "USES;THIRD;TESTS_USE" ${ARGN})
+	cmake_parse_arguments(M "" "" "USES;THIRD;TESTS_USE;SHARES" ${ARGN})
 	set(dir ${CMAKE_SOURCE_DIR}/lib/${name})
 	_row(module ${name} "${M_USES}" "${M_THIRD}")
 	_sources(${dir} sources tests fuzzers)
 	if(sources)
 		add_library(${name} STATIC ${sources})
 		target_include_directories(${name} PUBLIC ${dir})
-		if(M_SHARES)
-			target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/${M_SHARES})
-		endif()
+		foreach(shared ${M_SHARES})
+			target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/${shared})
+		endforeach()
 		target_link_libraries(${name} PRIVATE ${M_USES} ${M_THIRD})
 	else()
 		add_library(${name} INTERFACE)
@@ -78,12 +78,17 @@ function(tool name)
 	endif()
 endfunction()
 
-# policy(NAME [DIR d] [SOURCES a.c b.c] [FLAGS f]): policies/NAME (or policies/d), freestanding C with
+# policy(NAME [DIR d] [SOURCES a.c b.c] [FLAGS f] [PAGES n] [STACK n] [EVALUATOR]): policies/NAME (or policies/d), freestanding C with
 # the SDK to build/share/policies/NAME.wasm. The profile of spec/policy-abi.md: no imports, memory that
 # cannot grow, integers only; exports are exactly the ABI's names. A custom section is written with
 # module-level asm: __asm__(".section .custom_section.NAME,\"\",@\n.byte 1,2\n.text\n").
+# EVALUATOR: no policy by itself but what every intent's table is put beside; it stays in build/policies
+# and known_policies() puts its bytes into the tool and the signer.
 function(policy name)
-	cmake_parse_arguments(P "" "DIR;PAGES" "SOURCES;FLAGS" ${ARGN})
+	cmake_parse_arguments(P "EVALUATOR" "DIR;PAGES;STACK" "SOURCES;FLAGS" ${ARGN})
+	if(NOT P_STACK)
+		set(P_STACK 32768)
+	endif()
 	if(NOT P_DIR)
 		set(P_DIR ${name})
 	endif()
@@ -101,6 +106,11 @@ function(policy name)
 		${CMAKE_SOURCE_DIR}/abi/*.h)
 	math(EXPR bytes "${P_PAGES} * 65536")
 	set(wasm ${CMAKE_BINARY_DIR}/share/policies/${name}.wasm)
+	set(exports --export=policy_abi --export=policy_io --export=policy_check --export=policy_describe)
+	if(P_EVALUATOR)
+		set(wasm ${CMAKE_BINARY_DIR}/policies/${name}/${name}.wasm)
+		list(APPEND exports --export=_initialize)
+	endif()
 	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/share/policies)
 	# What is small is inlined: a call costs the engine ten times an instruction. Frames grow by it and
 	# with them the fuel, which counts every slot of a frame, but not the time: a check of a real swap
@@ -138,25 +148,31 @@ function(policy name)
 			COMMAND policy_schema_${name} ${linked} ${wasm} COMMENT "schema of ${name}" VERBATIM)
 	endif()
 	add_custom_command(OUTPUT ${linked} DEPENDS ${objects}
-		COMMAND ${WASM_LD} --no-entry --strip-all --stack-first -z stack-size=32768 -O2
-			--initial-memory=${bytes} --max-memory=${bytes} --fatal-warnings
-			--export=policy_abi --export=policy_io --export=policy_check --export=policy_describe
+		COMMAND ${WASM_LD} --no-entry --strip-all --stack-first -z stack-size=${P_STACK} -O2
+			--initial-memory=${bytes} --max-memory=${bytes} --fatal-warnings ${exports}
 			${objects} -o ${linked}
 		COMMENT "policy ${name}.wasm" VERBATIM)
 	add_custom_target(policy_${name} ALL DEPENDS ${wasm})
 	add_dependencies(programs policy_${name})
 	set_property(GLOBAL APPEND PROPERTY POLICY_TARGETS policy_${name})
-	set_property(GLOBAL APPEND PROPERTY POLICY_MODULES ${wasm})
+	if(P_EVALUATOR)
+		set_property(GLOBAL PROPERTY POLICY_EVALUATOR ${wasm})
+	else()
+		set_property(GLOBAL APPEND PROPERTY POLICY_MODULES ${wasm})
+	endif()
 endfunction()
 
-# known_policies(MODULE): the policies named so far ship: MODULE gets the table of their hashes.
+# known_policies(MODULE): the policies named so far ship: MODULE gets the table of their hashes, and the
+# evaluator of intents.
 function(known_policies module)
 	get_property(modules GLOBAL PROPERTY POLICY_MODULES)
 	get_property(targets GLOBAL PROPERTY POLICY_TARGETS)
+	get_property(evaluator GLOBAL PROPERTY POLICY_EVALUATOR)
 	set(table ${CMAKE_BINARY_DIR}/generated/policy_known_table.c)
 	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
-	add_custom_command(OUTPUT ${table} DEPENDS ${modules} ${targets} ${CMAKE_SOURCE_DIR}/cmake/known.cmake
-		COMMAND ${CMAKE_COMMAND} -DOUT=${table} "-DMODULES=${modules}"
+	add_custom_command(OUTPUT ${table} DEPENDS ${modules} ${evaluator} ${targets}
+			${CMAKE_SOURCE_DIR}/cmake/known.cmake
+		COMMAND ${CMAKE_COMMAND} -DOUT=${table} "-DMODULES=${modules}" -DEVALUATOR=${evaluator}
 			-P ${CMAKE_SOURCE_DIR}/cmake/known.cmake
 		COMMENT "table of known policies" VERBATIM)
 	target_sources(${module} PRIVATE ${table})

@@ -5,6 +5,10 @@
  *   static void policy_rules(struct policy *p);   look at the transaction: refuse, and count
  *   static void policy_grant(struct policy *p);   say in words what its parameters allow
  *
+ * and, when it defines POLICY_TAKES_MESSAGES, for off-chain messages
+ *
+ *   static void policy_message(struct policy *p); look at the text: refuse
+ *
  * The exported functions of the ABI (abi/policy_abi.h) are here. What a rule does not name must be
  * refused by the rules: a transaction is allowed when policy_rules returns and nothing failed.
  *
@@ -486,6 +490,9 @@ static void policy_charge(struct policy *p)
 
 static void policy_rules(struct policy *p);
 static void policy_grant(struct policy *p);
+#ifdef POLICY_TAKES_MESSAGES
+static void policy_message(struct policy *p);
+#endif
 
 static void policy_begin(struct policy *p)
 {
@@ -519,6 +526,14 @@ static void policy_end(struct policy *p)
 
 static void policy_run(struct policy *p)
 {
+#ifdef POLICY_TAKES_MESSAGES
+	if (p->request->kind == POLICY_KIND_OFFCHAIN) {
+		policy_message(p);
+		if (!p->failed || p->explain)
+			policy_charge(p);
+		return;
+	}
+#endif
 	if (!POLICY_NEED(p, p->request->kind == POLICY_KIND_TRANSACTION, POLICY_REASON_KIND,
 	                 POLICY_NO_INSTRUCTION, "kind", v_words("a transaction"),
 	                 v_words(p->request->kind == POLICY_KIND_TRANSACTION

@@ -2,7 +2,6 @@
  * operators' commands, questions. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
-#include "policy_known.h"
 #include "signer_change.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
@@ -71,13 +70,13 @@ enum status signer_add_module(struct signer_change *job, struct bytes module)
 	keys_sha256(&module, 1, answer.hash);
 	CHECK(buffer_put(&job->module, module) == STATUS_OK);
 	status = signer_learn_module(job, answer.hash);
+	name = signer_known_module(job, answer.hash);
 	job->module.len = 0;
 	if (status != STATUS_OK)
 		return status;
 	status = store_module(job, answer.hash, module);
 	if (status != STATUS_OK)
 		return status;
-	name = policy_known_name(answer.hash);
 	answer.known = name != NULL;
 	answer.name = bytes_of_text(name != NULL ? name : "");
 	answer.schema = bytes_of(job->learned, job->learned_len);

@@ -364,7 +364,7 @@ static void fill_grant(struct signer_change *job, size_t at, const struct authz_
 	struct authz_grant_record *grant = &job->grant;
 
 	*grant =
-	    (struct authz_grant_record){.known_module = policy_known_name(body->module) != NULL,
+	    (struct authz_grant_record){.known_module = signer_known_module(job, body->module) != NULL,
 	                                .not_before_s = body->not_before_s,
 	                                .expires_s = body->expires_s,
 	                                .uses_max = body->uses_max,

@@ -331,6 +331,33 @@ static enum status run_module(void *owner, const uint8_t hash[32], struct buffer
 	return status == STATUS_OK ? buffer_put(window, bytes_of(blob->bytes, blob->len)) : status;
 }
 
+const char *signer_known_module(struct signer_change *job, const uint8_t hash[32])
+{
+	const char *name = policy_known_name(hash);
+	struct signer_blob *blob = NULL;
+	struct bytes module = buffer_bytes(&job->module);
+	enum status status = STATUS_OK;
+
+	if (name != NULL)
+		return name;
+	if (job->known_name[0] != '\0' && memcmp(job->known_hash, hash, 32) == 0)
+		return job->known_name;
+	if (module.len == 0) {
+		while ((status = signer_state_module(&job->signer->state, hash, &blob)) == STATUS_BUSY)
+			if (!turn(job))
+				return NULL;
+		if (status == STATUS_OK)
+			module = bytes_of(blob->bytes, blob->len);
+	}
+	/* What cannot be looked at counts as custom code. */
+	name = status == STATUS_OK ? policy_intent_name(module) : NULL;
+	if (name == NULL || strlen(name) >= sizeof(job->known_name))
+		return NULL;
+	memcpy(job->known_hash, hash, 32);
+	strcpy(job->known_name, name);
+	return job->known_name;
+}
+
 /* Runs job->run and waits for its end. Changes run before the module's hash is on any grant, so
  * what runs here counts as custom code of whoever asked, unless it is known. */
 static enum status run(struct signer_change *job, const uint8_t hash[32])
@@ -340,7 +367,7 @@ static enum status run(struct signer_change *job, const uint8_t hash[32])
 	job->run.owner = job;
 	job->run.done = run_done;
 	job->run.module = run_module;
-	job->run.custom = policy_known_name(hash) == NULL;
+	job->run.custom = signer_known_module(job, hash) == NULL;
 	memcpy(job->run.module_hash, hash, 32);
 	memcpy(job->run.user, job->run_user, sizeof(job->run.user));
 	keys_random(job->run.ticket, sizeof(job->run.ticket));
@@ -480,7 +507,7 @@ enum status signer_describe(struct signer_change *job)
 
 		if (authz_grant_take(change->entries[at].body, &body) != STATUS_OK)
 			return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED, "bad grant");
-		name = policy_known_name(body.module);
+		name = signer_known_module(job, body.module);
 		status = check_nonces(job, &body);
 		if (status == STATUS_OK)
 			status = describe_grant(job, &body, &job->wallets[at],
@@ -488,7 +515,11 @@ enum status signer_describe(struct signer_change *job)
 		if (status != STATUS_OK)
 			return status;
 		job->shown[at].known_module = name != NULL;
-		job->shown[at].module_name = bytes_of_text(name != NULL ? name : "");
+		/* Names of intents are in the job, and another grant of this change may have another. */
+		struct bytes called = bytes_of_text(name != NULL ? name : "");
+		job->shown[at].module_name = bytes_of(job->texts.data + job->texts.len, called.len);
+		if (buffer_put(&job->texts, called) != STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "the description is too long");
 	}
 	status = authz_describe(change, job->shown, &job->description);
 	if (status != STATUS_OK)

@@ -13,6 +13,7 @@
 #include "authz_envelope.h"
 #include "authz_statement.h"
 #include "authz_text.h"
+#include "policy_intent.h"
 #include "policy_known.h"
 #include "signer.h"
 
@@ -64,6 +65,8 @@ struct signer_change {
 	uint8_t learned[LIMIT_SCHEMA_MAX]; /* schema of a module, or text of its refusal */
 	size_t learned_len;
 	struct buffer module; /* bytes of a module being added */
+	uint8_t known_hash[32]; /* the intent that was asked for last ... */
+	char known_name[40];    /* ... and its name; "": none */
 	struct buffer texts;  /* module texts of this change, and escape copies */
 	struct buffer description, signed_text, other_text, answer, message;
 	struct buffer late; /* a change that waited */
@@ -109,6 +112,9 @@ bool signer_settle(struct signer_change *job);
 bool signer_budget_take(struct signer_budget *budget, uint64_t per_minute, uint64_t now_ms);
 /* signer_learn_module runs the pre-check on a stored or given module and learns its schema. */
 enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32]);
+/* signer_known_module gives the name of a module whose text is ours: one that ships, or an intent
+ * (the evaluator with a table); NULL for custom code. It lives until the next call. */
+const char *signer_known_module(struct signer_change *job, const uint8_t hash[32]);
 /* signer_describe renders the description of job->change; wallets must be loaded. */
 enum status signer_describe(struct signer_change *job);
 /* signer_apply carries out a verified change and fills the answer. */

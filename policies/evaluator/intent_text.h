@@ -1,0 +1,904 @@
+/* intent_text: what a table allows, and what a transaction does, in words.
+ *
+ * Everything said is made from the operations that decide, so a text cannot claim less than the
+ * table allows. Of the author come only names ([A-Za-z0-9_.-]) and lines in quotation marks. With
+ * `intent_bare` there are no parameter values (the tool's `policy inspect`): their names stand alone.
+ * A text that does not fit says so in its first line. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INTENT_TEXT_H
+#define INTENT_TEXT_H
+
+#include "intent_run.h"
+
+static bool intent_bare; /* no parameter values: names alone */
+
+static void say(struct policy *p, const char *words)
+{
+	policy_put(&p->text, words);
+}
+
+static void say_number(struct policy *p, uint64_t number)
+{
+	policy_put_number(&p->text, number);
+}
+
+static void say_key(struct policy *p, const uint8_t *key)
+{
+	static const char *const names[] = {"System",     "Compute Budget",
+	                                    "SPL Token",  "Token-2022",
+	                                    "Associated Token Account", "Memo",
+	                                    "Memo v1",    "Memo v4",
+	                                    "Jupiter v6", "Raydium AMM v4"};
+	for (uint32_t i = 0; i < POLICY_PROGRAM_OTHER; i++)
+		if (policy_key_equal(key, policy_program_keys[i].bytes)) {
+			say(p, names[i]);
+			return;
+		}
+	if (policy_key_equal(key, policy_key_native_mint.bytes))
+		say(p, "wrapped SOL");
+	else
+		policy_put_key(&p->text, key);
+}
+
+static void say_keys(struct policy *p, const uint8_t *keys, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		say(p, i == 0 ? "" : ", ");
+		say_key(p, keys + 32 * i);
+	}
+	if (count == 0)
+		say(p, "none");
+}
+
+static const struct intent_field *intent_field_at(uint32_t record)
+{
+	const struct intent_field *f = INTENT_AT(fields);
+	for (uint32_t i = 0; i < INTENT_HEAD->fields.count; i++)
+		if (f[i].record == record)
+			return &f[i];
+	return NULL;
+}
+
+static void say_param_name(struct policy *p, uint32_t record)
+{
+	const struct intent_field *f = intent_field_at(record);
+	say(p, f == NULL ? "a parameter" : intent_words(f->name));
+}
+
+/* A pubkey parameter: its name and what it is. */
+static void say_param_key(struct policy *p, uint32_t record)
+{
+	say_param_name(p, record);
+	if (intent_bare)
+		return;
+	say(p, " = ");
+	if (policy_key_zero(p->parameters + record))
+		say(p, "none");
+	else
+		say_key(p, p->parameters + record);
+}
+
+static void say_param_list(struct policy *p, uint32_t record)
+{
+	say_param_name(p, record);
+	if (intent_bare)
+		return;
+	struct policy_range range = intent_range(p, record);
+	say(p, " = ");
+	say_keys(p, p->parameters + range.off, range.count);
+}
+
+static void say_list(struct policy *p, uint32_t list)
+{
+	const struct intent_list *l = (const struct intent_list *)INTENT_AT(lists) + list;
+	say(p, intent_words(l->name));
+	say(p, " = ");
+	say_keys(p, intent_key(l->first), l->count);
+}
+
+/* --- numbers
+ * --------------------------------------------------------------------------------------------- */
+
+static uint32_t intent_unit_of(uint32_t slot)
+{
+	const struct intent_name *n = INTENT_AT(names);
+	if (slot <= INTENT_WRAPPED || slot == INTENT_PRIORITY)
+		return INTENT_UNIT_LAMPORTS;
+	for (uint32_t i = 0; i < INTENT_HEAD->names.count; i++)
+		if (n[i].slot == slot)
+			return n[i].unit;
+	return INTENT_UNIT_NONE;
+}
+
+static const char *intent_name_of(uint32_t slot)
+{
+	const struct intent_name *n = INTENT_AT(names);
+	for (uint32_t i = 0; i < INTENT_HEAD->names.count; i++)
+		if (n[i].slot == slot)
+			return intent_words(n[i].name);
+	return NULL;
+}
+
+static void say_amount(struct policy *p, uint64_t number, uint32_t unit)
+{
+	if (unit == INTENT_UNIT_LAMPORTS) {
+		policy_put_sol(&p->text, number);
+		return;
+	}
+	say_number(p, number);
+	if (unit == INTENT_UNIT_RAW)
+		say(p, " raw units");
+	else if (unit == INTENT_UNIT_BPS)
+		say(p, "/10000");
+	else if (unit == INTENT_UNIT_SECONDS)
+		say(p, " s");
+}
+
+static const char *intent_fixed_name(uint32_t slot)
+{
+	static const char *const names[] = {
+	    "all SOL that leaves", "the network fee", "all tips", "all rent", "all SOL wrapped",
+	    "delegations", "authority changes", "the wallet is writable (0 or 1)",
+	    "the wallet pays the fee (0 or 1)", "durable nonce (0 or 1)", "number of accounts",
+	    "number of instructions", "number of signatures", "compute unit limit",
+	    "compute unit price", "the priority fee", "proven time", "latest possible time"};
+	return names[slot / 8];
+}
+
+static const char *intent_count_name(uint32_t slot)
+{
+	const struct intent_rule *rules = INTENT_AT(rules);
+	const struct intent_group *groups = INTENT_AT(groups);
+	for (uint32_t i = 0; i < INTENT_HEAD->groups.count; i++)
+		if (groups[i].count == slot)
+			return intent_words(groups[i].name);
+	for (uint32_t i = 0; i < INTENT_HEAD->rules.count; i++)
+		if (rules[i].count == slot)
+			return intent_words(rules[i].name);
+	return "an instruction";
+}
+
+static void say_slot(struct policy *p, const struct intent_op *ops, uint32_t count, uint32_t slot,
+                     uint32_t unit, uint32_t depth);
+
+static void say_mint(struct policy *p, const struct intent_rule *rule, uint32_t kind, uint32_t arg)
+{
+	switch (kind) {
+	case INTENT_MINT_ANY:
+		say(p, "ANY mint");
+		break;
+	case INTENT_MINT_KEY:
+		say(p, "mint ");
+		say_key(p, intent_key(arg));
+		break;
+	case INTENT_MINT_PARAM:
+		say(p, "mint ");
+		say_param_key(p, arg);
+		break;
+	case INTENT_MINT_LIST:
+		say(p, "one of ");
+		say_list(p, arg);
+		break;
+	case INTENT_MINT_IN_PARAM:
+		say(p, "one of ");
+		say_param_list(p, arg);
+		break;
+	case INTENT_MINT_IN_PARAM_ANY:
+		if (!intent_bare && intent_range(p, arg).count == 0) {
+			say(p, "ANY mint (");
+			say_param_name(p, arg);
+			say(p, " is empty)");
+			break;
+		}
+		say(p, "one of ");
+		say_param_list(p, arg);
+		if (intent_bare)
+			say(p, ", ANY when that is empty");
+		break;
+	case INTENT_MINT_ACCOUNT:
+		say(p, "the mint at ");
+		say(p, intent_position_name(rule, arg));
+		break;
+	default:
+		say(p, "the mint of ");
+		say(p, intent_position_name(rule, arg));
+		break;
+	}
+}
+
+static const struct intent_rule *intent_said; /* the rule whose operations are being said */
+
+static void say_made(struct policy *p, const struct intent_op *ops, uint32_t count,
+                     const struct intent_op *op, uint32_t depth)
+{
+	switch (op->op) {
+	case INTENT_OP_ADD:
+	case INTENT_OP_SUB:
+		say(p, "(");
+		say_slot(p, ops, count, op->b, 0, depth);
+		say(p, op->op == INTENT_OP_ADD ? " + " : " - ");
+		say_slot(p, ops, count, op->c, 0, depth);
+		say(p, ")");
+		break;
+	case INTENT_OP_SCALE_DOWN:
+	case INTENT_OP_SCALE_UP:
+		say_slot(p, ops, count, op->b, 0, depth);
+		say(p, " x ");
+		say_slot(p, ops, count, op->c, 0, depth);
+		say(p, " / ");
+		say_slot(p, ops, count, op[1].b, 0, depth);
+		say(p, op->op == INTENT_OP_SCALE_DOWN ? " rounded down" : " rounded up");
+		break;
+	case INTENT_OP_HAS:
+		say(p, "1 when ");
+		say(p, intent_position_name(intent_said, op->a));
+		say(p, " is given, else 0");
+		break;
+	case INTENT_OP_SENT:
+		say(p, "what leaves in all of ");
+		say_mint(p, intent_said, op->a, op->b);
+		break;
+	case INTENT_OP_PER:
+		say(p, "the entry of ");
+		say_param_name(p, op->c);
+		say(p, " that belongs to ");
+		say_mint(p, intent_said, op->a, op->b);
+		say(p, " in ");
+		say_param_list(p, op[1].b);
+		if (!intent_bare) {
+			struct policy_range range = intent_range(p, op->c);
+			say(p, " (");
+			for (uint32_t i = 0; i < range.count; i++) {
+				say(p, i == 0 ? "" : ", ");
+				say_number(p, policy_list_number(p, range, i));
+			}
+			say(p, ")");
+		}
+		break;
+	default:
+		say(p, "a field of the data");
+		break;
+	}
+}
+
+/* The operation that makes a slot's number; NULL for what is not made. */
+static const struct intent_op *intent_maker(const struct intent_op *ops, uint32_t count, uint32_t slot)
+{
+	if (slot < INTENT_HEAD->temporaries)
+		return NULL;
+	for (uint32_t i = 0; i < count; i++)
+		if (ops[i].op >= INTENT_OP_LOAD && ops[i].op <= INTENT_OP_PER &&
+		    ops[i].op != INTENT_OP_DIVISOR && ops[i].d == slot)
+			return &ops[i];
+	return NULL;
+}
+
+static void say_slot(struct policy *p, const struct intent_op *ops, uint32_t count, uint32_t slot,
+                     uint32_t unit, uint32_t depth)
+{
+	const struct intent_head *head = INTENT_HEAD;
+	const char *name = intent_name_of(slot);
+	if (slot < INTENT_FIRST_SLOT) {
+		say(p, intent_fixed_name(slot));
+	} else if (slot < head->numbers) {
+		say_amount(p, ((const uint64_t *)INTENT_AT(image))[slot / 8], unit);
+	} else if (slot < head->counts) {
+		say(p, name == NULL ? "a parameter" : name);
+		if (!intent_bare) {
+			say(p, " = ");
+			const struct intent_param *param = INTENT_AT(params);
+			uint32_t own = intent_unit_of(slot);
+			say_amount(p,
+			           policy_load64(p->parameters +
+			                         param[(slot - head->numbers) / 8].record),
+			           own != INTENT_UNIT_NONE ? own : unit);
+		}
+	} else if (slot < head->totals) {
+		say(p, "the number of ");
+		say(p, intent_count_name(slot));
+	} else if (name != NULL) {
+		say(p, name);
+	} else {
+		const struct intent_op *maker = intent_maker(ops, count, slot);
+		if (maker != NULL && depth < 8)
+			say_made(p, ops, count, maker, depth + 1);
+		else
+			say(p, "a number");
+	}
+}
+
+/* --- what a rule allows
+ * ---------------------------------------------------------------------------------- */
+
+static void say_requirement(struct policy *p, const struct intent_rule *rule,
+                            const struct intent_op *op)
+{
+	const struct intent_op *more = NULL;
+	switch (op->op - INTENT_OP_ACCOUNT) {
+	case INTENT_IS_WALLET:
+		say(p, "the wallet");
+		break;
+	case INTENT_IS_PROGRAM:
+		say(p, "the program");
+		break;
+	case INTENT_IS_KEY:
+		say_key(p, intent_key(op->c));
+		break;
+	case INTENT_IS_PARAM:
+		say_param_key(p, op->c);
+		break;
+	case INTENT_IS_ACCOUNT:
+		say(p, "the same as ");
+		say(p, intent_position_name(rule, op->c));
+		break;
+	case INTENT_IS_BOUND: {
+		const struct intent_rule *rules = INTENT_AT(rules);
+		say(p, "the same as in");
+		for (uint32_t i = 0; i < INTENT_HEAD->rules.count; i++) {
+			const struct intent_op *at =
+			    (const struct intent_op *)INTENT_AT(ops) + rules[i].code_first;
+			for (uint32_t n = 0; n < rules[i].code_count; n++)
+				if (at[n].op == INTENT_OP_BIND && at[n].b == op->c) {
+					say(p, " ");
+					say(p, intent_words(rules[i].name));
+					say(p, ".");
+					say(p, intent_position_name(&rules[i], at[n].a));
+				}
+		}
+		break;
+	}
+	case INTENT_IN_LIST:
+		say(p, "one of ");
+		say_list(p, op->c);
+		break;
+	case INTENT_IN_PARAM:
+		say(p, "one of ");
+		say_param_list(p, op->c);
+		break;
+	case INTENT_OWN:
+	case INTENT_ATA:
+		if (op[1].d != 0)
+			more = (const struct intent_op *)INTENT_AT(ops) + op[1].d;
+		if (op->op - INTENT_OP_ACCOUNT == INTENT_OWN) {
+			say(p, "the wallet's own token account, ");
+		} else {
+			struct intent_op owner = {.op = (uint8_t)(INTENT_OP_ACCOUNT + (more->a >> 4)),
+			                          .c = more->c};
+			say(p, "the associated token account of ");
+			if (owner.op - INTENT_OP_ACCOUNT == INTENT_IS_ACCOUNT)
+				say(p, intent_position_name(rule, more->c));
+			else
+				say_requirement(p, rule, &owner);
+			say(p, ", ");
+		}
+		say_mint(p, rule, op[1].a & 15u, op[1].b);
+		if (more != NULL && (more->a & 15u) != INTENT_MINT_ANY) {
+			say(p, ", but not ");
+			say_mint(p, rule, more->a & 15u, more->b);
+		}
+		break;
+	default:
+		break;
+	}
+	if ((op->b & INTENT_MODE_HIDDEN) != 0)
+		say(p, ", or hidden in a lookup table");
+	if ((op->b & INTENT_MODE_OPTIONAL) != 0)
+		say(p, ", or left out");
+}
+
+static bool intent_is_builtin(const uint8_t *key)
+{
+	for (uint32_t i = 0; i < POLICY_PROGRAM_JUPITER_V6; i++)
+		if (policy_key_equal(key, policy_program_keys[i].bytes))
+			return true;
+	return false;
+}
+
+static const uint8_t *intent_program_key(const struct intent_rule *rule)
+{
+	const struct intent_program *programs = INTENT_AT(programs);
+	uint32_t index = (uint32_t)(rule - (const struct intent_rule *)INTENT_AT(rules)), i = 0;
+	while (index >= (uint32_t)programs[i].first + programs[i].count)
+		i++;
+	return intent_key(programs[i].key);
+}
+
+static void say_accounts(struct policy *p, const struct intent_rule *rule,
+                         const struct intent_op *ops)
+{
+	uint32_t others = 0, any = 0;
+	for (uint32_t i = 0; i < rule->code_count; i++) {
+		const struct intent_op *op = &ops[i];
+		uint32_t kind = op->op - (uint32_t)INTENT_OP_ACCOUNT;
+		if (op->op < INTENT_OP_ACCOUNT || op->op > INTENT_OP_ACCOUNT_LAST)
+			continue;
+		others += kind == INTENT_IS_OTHER;
+		any += kind == INTENT_IS_ANY;
+		if (kind == INTENT_IS_OTHER || kind == INTENT_IS_ANY || kind == INTENT_IS_PROGRAM)
+			continue;
+		say(p, "  ");
+		say(p, intent_position_name(rule, op->a));
+		say(p, ": ");
+		say_requirement(p, rule, op);
+		say(p, "\n");
+	}
+	if (others != 0) {
+		say(p, "  accounts that are none of the wallet's: ");
+		say_number(p, others);
+		say(p, "\n");
+	}
+	if (any != 0) {
+		say(p, "  WARNING: accounts of ANY kind, the wallet's too: ");
+		say_number(p, any);
+		say(p, "\n");
+	}
+	if (rule->accounts_max > rule->listed) {
+		say(p, (rule->flags & INTENT_REST_EXTRA) != 0
+		           ? "  accounts that the program may have gained since (no signer, none of the wallet's): up to "
+		           : "  further accounts: up to ");
+		say_number(p, (uint64_t)rule->accounts_max - rule->listed);
+		if ((rule->flags & (INTENT_REST_WALLET | INTENT_REST_OWN)) != 0)
+			say(p, ", which may be the wallet or its own token accounts");
+		else if ((rule->flags & INTENT_REST_UNKNOWN) != 0)
+			say(p, ", which may be hidden in lookup tables");
+		say(p, "\n");
+	}
+	if ((rule->flags & INTENT_RULE_ANY_FLAGS) != 0)
+		say(p, "  writable flags are not compared, but the wallet's and its token accounts'\n");
+}
+
+static void say_condition(struct policy *p, const struct intent_op *ops, uint32_t count,
+                          uint32_t at)
+{
+	static const char *const words[] = {" at most ", " at least ", " below ",
+	                                    " above ",   " exactly ",  " not "};
+	const struct intent_op *op = &ops[at];
+	if (op->op == INTENT_OP_CHECK) {
+		uint32_t unit = intent_unit_of(op->b);
+		if (unit == INTENT_UNIT_NONE)
+			unit = intent_unit_of(op->c);
+		say_slot(p, ops, count, op->b, unit, 0);
+		say(p, words[op->a]);
+		say_slot(p, ops, count, op->c, unit, 0);
+		return;
+	}
+	uint32_t first = at;
+	while (first != 0 && ops[first - 1].op != INTENT_OP_CHECK_SIDES)
+		first--;
+	for (uint32_t side = 0; side < 2; side++) {
+		bool any = false;
+		for (uint32_t i = first; i < at; i++) {
+			if (ops[i].op != INTENT_OP_SIDE || ops[i].a != side)
+				continue;
+			say(p, any ? " + " : "");
+			any = true;
+			say_slot(p, ops, count, ops[i].b, 0, 0);
+			say(p, " x ");
+			say_slot(p, ops, count, ops[i].c, 0, 0);
+		}
+		say(p, any ? "" : "0");
+		if (side == 0)
+			say(p, words[op->a]);
+	}
+}
+
+static void say_check_name(struct policy *p, const struct intent_op *op)
+{
+	const struct intent_check *check = (const struct intent_check *)INTENT_AT(checks) + op->d;
+	if (*intent_words(check->name) == 0)
+		return;
+	say(p, " (\"");
+	say(p, intent_words(check->name));
+	say(p, "\")");
+}
+
+static void say_effects(struct policy *p, const struct intent_rule *rule,
+                        const struct intent_op *ops)
+{
+	static const char *const kinds[] = {"SOL that leaves: ", "tip: ", "rent: ", "SOL wrapped: "};
+	uint32_t count = rule->code_count;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct intent_op *op = &ops[i];
+		uint32_t by = INTENT_NONE;
+		switch (op->op) {
+		case INTENT_OP_PAY:
+			say(p, "  ");
+			say(p, kinds[op->a]);
+			say_slot(p, ops, count, op->b, INTENT_UNIT_LAMPORTS, 0);
+			by = op->c;
+			break;
+		case INTENT_OP_SEND:
+			say(p, "  leaves: ");
+			say_slot(p, ops, count, op->c, INTENT_UNIT_RAW, 0);
+			say(p, " of ");
+			say_mint(p, rule, op->a, op->b);
+			by = op->d;
+			break;
+		case INTENT_OP_DELEGATE:
+			say(p, "  WARNING: gives another power over a token account of the wallet");
+			break;
+		case INTENT_OP_AUTHORITY:
+			say(p, "  WARNING: changes who has authority over an account of the wallet");
+			break;
+		case INTENT_OP_LITERAL:
+			say(p, "  a field of the data is ");
+			say_slot(p, ops, count, op->c, 0, 0);
+			break;
+		case INTENT_OP_FIELD_KEY: {
+			struct intent_op key = {.op = (uint8_t)(INTENT_OP_ACCOUNT + (op->a >> 4)), .c = op->c};
+			say(p, "  a key in the data is ");
+			say_requirement(p, rule, &key);
+			break;
+		}
+		case INTENT_OP_ADD:
+			if (op->d != op->b)
+				goto made;
+			say(p, "  ");
+			say_slot(p, ops, count, op->d, 0, 0);
+			say(p, " grows by ");
+			say_slot(p, ops, count, op->c, 0, 0);
+			break;
+		case INTENT_OP_SUB:
+		case INTENT_OP_SCALE_DOWN:
+		case INTENT_OP_SCALE_UP:
+		case INTENT_OP_HAS:
+		case INTENT_OP_SENT:
+		case INTENT_OP_PER:
+		made:
+			if (intent_name_of(op->d) == NULL)
+				continue;
+			say(p, "  ");
+			say(p, intent_name_of(op->d));
+			say(p, " is ");
+			say_made(p, ops, count, op, 0);
+			break;
+		case INTENT_OP_CHECK:
+		case INTENT_OP_CHECK_SIDES:
+			say(p, "  needs: ");
+			say_condition(p, ops, count, i);
+			say_check_name(p, op);
+			break;
+		default:
+			continue;
+		}
+		if (by != INTENT_NONE) {
+			say(p, ", when ");
+			say(p, intent_position_name(rule, by));
+			say(p, " is the wallet");
+		}
+		say(p, "\n");
+	}
+}
+
+/* What a program that calls others can do with what it is handed (A15). */
+static void say_trust(struct policy *p, const struct intent_rule *rule,
+                      const struct intent_op *ops)
+{
+	bool wallet = false, any = (rule->flags & (INTENT_REST_OWN | INTENT_REST_UNKNOWN)) != 0;
+	if (intent_is_builtin(intent_program_key(rule)))
+		return;
+	say(p, "  trusted: this program and what it calls act with the wallet's signature where it is "
+	       "handed on; within reach");
+	for (uint32_t i = 0; i < rule->code_count; i++) {
+		uint32_t kind = ops[i].op - (uint32_t)INTENT_OP_ACCOUNT;
+		if (ops[i].op < INTENT_OP_ACCOUNT || ops[i].op > INTENT_OP_ACCOUNT_LAST)
+			continue;
+		wallet |= kind == INTENT_IS_WALLET;
+		any |= kind == INTENT_IS_ANY || kind == INTENT_IS_OTHER;
+		if (kind == INTENT_OWN) {
+			say(p, ": ");
+			say(p, intent_position_name(rule, ops[i].a));
+		}
+	}
+	if (wallet || (rule->flags & INTENT_REST_WALLET) != 0)
+		say(p, ": the wallet's SOL unless the wallet is read-only");
+	if (any)
+		say(p, ": token accounts of the wallet that nothing in the transaction shows to be its own");
+	say(p, "\n");
+}
+
+static void say_rule(struct policy *p, const struct intent_rule *rule)
+{
+	const struct intent_op *ops = (const struct intent_op *)INTENT_AT(ops) + rule->code_first;
+	intent_said = rule;
+	if ((rule->flags & INTENT_RULE_WITHOUT) != 0) {
+		say(p, "- the same with ");
+		say_number(p, rule->listed);
+		say(p, " accounts\n");
+		return;
+	}
+	say(p, "- ");
+	say(p, intent_words(rule->name));
+	say(p, ": ");
+	say_key(p, intent_program_key(rule));
+	if (rule->prefix != 0) {
+		static const char hex[] = "0123456789abcdef";
+		say(p, ", data ");
+		for (uint32_t i = 0; i < rule->prefix; i++) {
+			uint32_t byte = (uint32_t)(rule->word >> 8 * i) & 0xff;
+			policy_put_byte(&p->text, (uint8_t)hex[byte >> 4]);
+			policy_put_byte(&p->text, (uint8_t)hex[byte & 15]);
+		}
+	}
+	say(p, ", at most ");
+	say_number(p, rule->max);
+	if (rule->min != 0) {
+		say(p, ", at least ");
+		say_number(p, rule->min);
+	}
+	if (rule->group != INTENT_NONE) {
+		const struct intent_group *g =
+		    (const struct intent_group *)INTENT_AT(groups) + rule->group;
+		say(p, ", counts as ");
+		say(p, intent_words(g->name));
+	}
+	if ((rule->flags & INTENT_RULE_FIRST) != 0)
+		say(p, ", only as the first");
+	if (rule->after != INTENT_NONE) {
+		say(p, ", after ");
+		say(p, intent_count_name(rule->after));
+	}
+	if (rule->before != INTENT_NONE) {
+		say(p, ", before any ");
+		say(p, intent_count_name(rule->before));
+	}
+	say(p, "\n");
+	say_accounts(p, rule, ops);
+	say_effects(p, rule, ops);
+	say_trust(p, rule, ops);
+}
+
+static void say_whole(struct policy *p)
+{
+	const struct intent_head *head = INTENT_HEAD;
+	const struct intent_group *groups = INTENT_AT(groups);
+	const struct intent_op *final = (const struct intent_op *)INTENT_AT(ops) + head->final_first;
+	intent_said = NULL;
+	for (uint32_t i = 0; i < head->groups.count; i++) {
+		say(p, "Of ");
+		say(p, intent_words(groups[i].name));
+		say(p, ": at least ");
+		say_number(p, groups[i].min);
+		say(p, ", at most ");
+		say_number(p, groups[i].max);
+		say(p, ".\n");
+	}
+	for (uint32_t i = 0; i < head->final_count; i++) {
+		if (final[i].op != INTENT_OP_CHECK && final[i].op != INTENT_OP_CHECK_SIDES)
+			continue;
+		/* What `min` demands is said with rules and groups. */
+		if (final[i].op == INTENT_OP_CHECK && final[i].b >= head->counts &&
+		    final[i].b < head->totals && final[i].c < head->numbers &&
+		    final[i].a == INTENT_CMP_GE)
+			continue;
+		say(p, "In all: ");
+		say_condition(p, final, head->final_count, i);
+		say_check_name(p, &final[i]);
+		say(p, ".\n");
+	}
+}
+
+static void say_payer(struct policy *p)
+{
+	const struct intent_head *head = INTENT_HEAD;
+	struct intent_op op = {.op = (uint8_t)(INTENT_OP_ACCOUNT + head->payer_kind), .c = head->payer_arg};
+	if (head->payer_kind == INTENT_IS_ANY) {
+		say(p, "The wallet pays the network fee, or another signer does.\n");
+		return;
+	}
+	say(p, "The network fee is paid by ");
+	if (head->payer_kind == INTENT_PAYER_OTHER)
+		say(p, "another than the wallet");
+	else
+		say_requirement(p, NULL, &op);
+	say(p, ".\n");
+}
+
+static void say_warnings(struct policy *p)
+{
+	const struct intent_head *head = INTENT_HEAD;
+	if (head->nonce != INTENT_NONE &&
+	    (intent_bare || head->nonce < head->numbers ||
+	     policy_load64(p->parameters +
+	                   ((const struct intent_param *)INTENT_AT(
+	                       params))[(head->nonce - head->numbers) / 8].record) != 0)) {
+		say(p, "WARNING: durable nonces may be used");
+		if (intent_bare && head->nonce >= head->numbers) {
+			say(p, " when the grant sets ");
+			say(p, intent_name_of(head->nonce) == NULL ? "it" : intent_name_of(head->nonce));
+		}
+		say(p, ": such signatures do not expire and can be sent later.\n");
+	}
+	if (head->unproven != INTENT_NONE &&
+	    (intent_bare ||
+	     policy_load64(p->parameters +
+	                   ((const struct intent_param *)INTENT_AT(
+	                       params))[(head->unproven - head->numbers) / 8].record) != 0)) {
+		say(p, "WARNING: the wallet's token accounts are accepted by address although who owns "
+		       "them now is not proven");
+		if (intent_bare) {
+			say(p, ", when the grant sets ");
+			say(p, intent_name_of(head->unproven) == NULL ? "it" : intent_name_of(head->unproven));
+		}
+		say(p, ".\n");
+	}
+}
+
+static void say_messages(struct policy *p)
+{
+	static const char *const classes[] = {"digits", "letters and digits", "a time", "any line"};
+	const struct intent_message *m = INTENT_AT(messages);
+	for (uint32_t i = 0; i < INTENT_HEAD->messages.count; i++) {
+		const struct intent_op *op = (const struct intent_op *)INTENT_AT(ops) + m[i].first;
+		say(p, "- off-chain message ");
+		say(p, intent_words(m[i].name));
+		say(p, ":\n\"");
+		for (uint32_t n = 0; n < m[i].count; n++, op++) {
+			switch (op->op) {
+			case INTENT_OP_BYTES:
+				say(p, intent_words(op->b));
+				break;
+			case INTENT_OP_ADDRESS:
+				say(p, "<the wallet's address>");
+				break;
+			case INTENT_OP_TEXT:
+				say(p, "<");
+				if (op->a == POLICY_TYPE_PUBKEY) {
+					say_param_key(p, op->b);
+				} else {
+					say_param_name(p, op->b);
+					if (!intent_bare) {
+						struct policy_range r = intent_range(p, op->b);
+						say(p, " = ");
+						for (uint32_t c = 0; c < r.count; c++)
+							policy_put_byte(&p->text,
+							                p->parameters[r.off + c]);
+					}
+				}
+				say(p, ">");
+				break;
+			default:
+				say(p, "<");
+				say(p, classes[op->a]);
+				say(p, ", ");
+				say_number(p, op->b);
+				say(p, " to ");
+				say_number(p, op->c);
+				say(p, ">");
+				break;
+			}
+		}
+		say(p, "\"\n");
+	}
+}
+
+static void say_grant(struct policy *p)
+{
+	const struct intent_head *head = INTENT_HEAD;
+	const struct intent_rule *rules = INTENT_AT(rules);
+	say(p, "Intent ");
+	say(p, intent_words(head->name));
+	say(p, ", in its author's words \"");
+	say(p, intent_words(head->title));
+	say(p, "\".\n");
+	say_warnings(p);
+	if (head->formats != 0) {
+		say(p, "It allows transactions of these instructions and no other:\n");
+		for (uint32_t i = 0; i < head->rules.count; i++)
+			say_rule(p, &rules[i]);
+		say_whole(p);
+		say_payer(p);
+		if ((head->formats & 7) != 7)
+			say(p, "Not every transaction format is allowed.\n");
+	}
+	if (head->messages.count != 0) {
+		say(p, "It allows these messages and no other:\n");
+		say_messages(p);
+	}
+	if (p->text.len == p->text.cap) {
+		static const char words[] = "INCOMPLETE: this text does not fit; do not sign it.\n";
+		__builtin_memcpy(p->text.bytes, words, sizeof(words) - 1);
+	}
+}
+
+/* --- what a transaction does
+ * ------------------------------------------------------------------------------- */
+
+static void say_said_mint(struct intent_ix *x, uint32_t kind, uint32_t arg)
+{
+	const uint8_t *mint = intent_mint(x, kind, arg);
+	if (mint == NULL)
+		say(x->p, "a mint that is not known");
+	else
+		say_key(x->p, mint);
+}
+
+/* One instruction that a rule took: its accounts of the wallet's, what leaves, and where to. */
+static POLICY_COLD void intent_say(struct intent_ix *x)
+{
+	static const char *const kinds[] = {"pays ", "tips ", "pays rent of at most ", "wraps "};
+	struct policy *p = x->p;
+	const struct intent_rule *rule = x->rule;
+	const struct intent_op *ops = (const struct intent_op *)INTENT_AT(ops) + rule->code_first;
+	say_number(p, x->number);
+	say(p, ". ");
+	say(p, intent_words(rule->name));
+	say(p, " (");
+	say_key(p, p->accounts[x->program].key);
+	say(p, ")");
+	for (uint32_t i = 0; i < rule->code_count; i++) {
+		const struct intent_op *op = &ops[i];
+		if (op->op == INTENT_OP_PAY) {
+			if (op->c != INTENT_NONE && !p->accounts[x->accounts[op->c]].wallet)
+				continue;
+			say(p, ", ");
+			say(p, kinds[op->a]);
+			policy_put_sol(&p->text, V(op->b));
+		} else if (op->op == INTENT_OP_SEND) {
+			if (op->d != INTENT_NONE && !p->accounts[x->accounts[op->d]].wallet)
+				continue;
+			say(p, ", gives at most ");
+			say_number(p, V(op->c));
+			say(p, " raw units of ");
+			say_said_mint(x, op->a, op->b);
+		} else if (op->op == INTENT_OP_DELEGATE) {
+			say(p, ", gives another power over a token account");
+		} else if (op->op == INTENT_OP_AUTHORITY) {
+			say(p, ", changes an authority");
+		} else if (op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST) {
+			uint32_t kind = op->op - (uint32_t)INTENT_OP_ACCOUNT;
+			const char *name = intent_position_name(rule, op->a);
+			if (kind == INTENT_IS_ANY || kind == INTENT_IS_OTHER ||
+			    kind == INTENT_IS_PROGRAM || kind == INTENT_IS_WALLET ||
+			    kind == INTENT_IS_KEY || (name[0] == 'a' && name[2] == ' '))
+				continue;
+			if ((op->b & INTENT_MODE_OPTIONAL) != 0 && x->accounts[op->a] == x->program)
+				continue;
+			say(p, ", ");
+			say(p, name);
+			say(p, " ");
+			policy_put_value(&p->text, v_account(p, x->accounts[op->a]));
+		}
+	}
+	/* Named numbers of the rule: what it promises in return among them. */
+	for (uint32_t i = 0; i < rule->code_count; i++) {
+		const struct intent_op *op = &ops[i];
+		const char *name = op->op >= INTENT_OP_LOAD && op->op <= INTENT_OP_PER &&
+		                           op->op != INTENT_OP_DIVISOR && op->d != op->b
+		                       ? intent_name_of(op->d)
+		                       : NULL;
+		if (name == NULL)
+			continue;
+		say(p, ", ");
+		say(p, name);
+		say(p, " ");
+		say_number(p, V(op->d));
+	}
+	if ((rule->flags & INTENT_RULE_FIXED) == 0 && rule->prefix == 0 && rule->segments == 1 &&
+	    intent_data_end != intent_segments[0]) {
+		say(p, ": ");
+		for (const uint8_t *at = intent_segments[0]; at != intent_data_end; at++)
+			policy_put_byte(&p->text, *at);
+	}
+	say(p, "\n");
+}
+
+static void say_summary(struct policy *p)
+{
+	const struct policy_facts *f = p->facts;
+	say(p, "Network fee at most ");
+	policy_put_sol(&p->text, f->fee_lamports);
+	say(p, ". Leaves the wallet in all: at most ");
+	policy_put_sol(&p->text, f->lamports_out);
+	for (uint32_t i = 0; i < f->token_count; i++) {
+		say(p, ", ");
+		say_number(p, f->tokens[i].amount);
+		say(p, " raw units of ");
+		say_key(p, f->tokens[i].mint);
+	}
+	say(p, ".\n");
+	if (f->delegations != 0 || f->authority_changes != 0)
+		say(p, "WARNING: others get power over accounts of the wallet.\n");
+}
+
+#endif

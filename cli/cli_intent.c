@@ -36,7 +36,8 @@ void cli_intent_complain(const struct cli_call *call, const struct intent_error 
 	if (error->line == 0)
 		cli_complain(call, "%s: %s", error->path, error->text);
 	else
-		cli_complain(call, "%s:%u:%u: %s", error->path, error->line, error->column, error->text);
+		cli_complain(call, "%s:%u:%u: %s", error->path, error->line, error->column,
+		             error->text);
 }
 
 static int read_source(const struct cli_call *call, const char *path, struct intent_source *ret)
@@ -57,8 +58,8 @@ static int read_source(const struct cli_call *call, const char *path, struct int
 		cli_complain(call, "out of memory");
 		return CLI_UNSURE;
 	}
-	int result = claviger_toml_tree((const char *)file.data, file.len, nodes, INTENT_NODES, &count,
-	                                pool, file.len + 1, &pool_len, &error);
+	int result = claviger_toml_tree((const char *)file.data, file.len, nodes, INTENT_NODES,
+	                                &count, pool, file.len + 1, &pool_len, &error);
 	if (result == CLAVIGER_TOML_MALFORMED) {
 		cli_complain(call, "%s:%u:%u: %s", path, error.line, error.column, error.text);
 		return CLI_NO;
@@ -80,16 +81,16 @@ static bool include_is_good(struct bytes path)
 {
 	for (size_t i = 0; i < path.len; i++) {
 		uint8_t c = path.data[i];
-		bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-		            c == '/' || (c == '.' && i + 5 == path.len);
+		bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+		            c == '-' || c == '/' || (c == '.' && i + 5 == path.len);
 		if (!good || (c == '/' && i == 0))
 			return false;
 	}
 	return path.len > 5 && path.len < 200 && memcmp(path.data + path.len - 5, ".toml", 5) == 0;
 }
 
-static int read_includes(const struct cli_call *call, const char *path, const struct intent_source *own,
-                         struct cli_intent *ret)
+static int read_includes(const struct cli_call *call, const char *path,
+                         const struct intent_source *own, struct cli_intent *ret)
 {
 	struct intent_value root = {own, 0}, list = intent_member(root, "include");
 	struct intent_error error = {.path = path};
@@ -106,13 +107,15 @@ static int read_includes(const struct cli_call *call, const char *path, const st
 		if (!intent_is(v, INTENT_NODE_STRING) || !include_is_good(intent_string_of(v)) ||
 		    ret->source_count == CLI_INTENT_FILES_MAX - 1) {
 			intent_wrong(&error, v, 0,
-			             "a path like common/fees.toml is expected, of a-z 0-9 _ - /, at most %d",
+			             "a path like common/fees.toml is expected, of a-z 0-9 _ - /, "
+			             "at most %d",
 			             CLI_INTENT_FILES_MAX - 1);
 			break;
 		}
 		struct bytes name = intent_string_of(v);
-		snprintf(whole, sizeof(whole), "%.*s%.*s", slash == NULL ? 0 : (int)(slash - path + 1), path,
-		         (int)name.len, (const char *)name.data);
+		snprintf(whole, sizeof(whole), "%.*s%.*s",
+		         slash == NULL ? 0 : (int)(slash - path + 1), path, (int)name.len,
+		         (const char *)name.data);
 		int result = read_source(call, whole, &ret->sources[ret->source_count]);
 		if (result != CLI_YES)
 			return result;
@@ -134,7 +137,8 @@ int cli_intent_open(const struct cli_call *call, const char *path, struct cli_in
 	if (result != CLI_YES)
 		return result;
 	ret_intent->sources[ret_intent->source_count] = own;
-	ret_intent->root = (struct intent_value){&ret_intent->sources[ret_intent->source_count++], 0};
+	ret_intent->root =
+	    (struct intent_value){&ret_intent->sources[ret_intent->source_count++], 0};
 	return CLI_YES;
 }
 
@@ -168,18 +172,19 @@ int cli_intent_module(const struct cli_call *call, const struct cli_intent *inte
 		cli_complain(call, "out of memory");
 		return CLI_UNSURE;
 	}
-	enum status status = intent_compile(space, intent->sources, intent->source_count, keys_sha256,
-	                                    &table, &error);
+	enum status status = intent_compile(space, intent->sources, intent->source_count,
+	                                    keys_sha256, &table, &error);
 	free(space);
 	if (status != STATUS_OK) {
 		cli_intent_complain(call, &error);
 		return CLI_NO;
 	}
 	if (!text_fits(buffer_bytes(&table), &text)) {
-		cli_complain(call,
-		             "%s: what it allows takes more than the %d bytes that a grant's text has: "
-		             "split it into several intents",
-		             error.path, POLICY_DESCRIPTION_MAX);
+		cli_complain(
+		    call,
+		    "%s: what it allows takes more than the %d bytes that a grant's text has: "
+		    "split it into several intents",
+		    error.path, POLICY_DESCRIPTION_MAX);
 		return CLI_NO;
 	}
 	if (policy_intent_module(buffer_bytes(&table), ret_module) != STATUS_OK) {

@@ -1,9 +1,9 @@
 /* cli_policy_build: `claviger policy build`: an intent, or a folder with a C policy, to a module.
  *
- * An intent needs nothing but this tool (cli_intent.h). For C, clang compiles, wasm-ld links (called itself: clang's driver would run wasm-opt where that
- * happens to be installed, and the module's hash is its identity), and the parameter schema is
- * appended. The schema's rows come out of the policy's own parameters header through clang's
- * preprocessor. */
+ * An intent needs nothing but this tool (cli_intent.h). For C, clang compiles, wasm-ld links
+ * (called itself: clang's driver would run wasm-opt where that happens to be installed, and the
+ * module's hash is its identity), and the parameter schema is appended. The schema's rows come out
+ * of the policy's own parameters header through clang's preprocessor. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <spawn.h>
@@ -24,7 +24,8 @@ static const char help[] =
     "INTENT.toml: compiles it (spec/intent.md) to the module that -o names, or INTENT.wasm beside\n"
     "it. The same file gives the same module, on every machine, without a compiler.\n"
     "\n"
-    "DIR: builds DIR/NAME.c, NAME being the last part of DIR, with the headers in DIR and DIR/sdk to\n"
+    "DIR: builds DIR/NAME.c, NAME being the last part of DIR, with the headers in DIR and DIR/sdk "
+    "to\n"
     "DIR/NAME.wasm, and prints the module's hash, which is what users authorize. Needs clang\n"
     "(another one: CLAVIGER_CLANG) and wasm-ld (CLAVIGER_WASM_LD).\n";
 
@@ -368,7 +369,8 @@ static int run(struct cli_call *call)
 	if (cli_intent_is(call->arguments[0]))
 		return build_intent(call, call->arguments[0], to);
 	if (to != NULL)
-		return cli_usage(call, "-o goes with an intent; a folder's module is DIR/NAME.wasm");
+		return cli_usage(call,
+		                 "-o goes with an intent; a folder's module is DIR/NAME.wasm");
 	b.call = call;
 	if (!take_names(&b, call->arguments[0])) {
 		cli_complain(call, "no such folder: %s", call->arguments[0]);

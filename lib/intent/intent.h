@@ -15,9 +15,8 @@ size_t intent_build_bytes(void);
 
 /* intent_compile compiles `sources`, of which the last is the intent and the others are what it
  * includes, in its order. STATUS_REFUSED: `ret_error` says where and why. */
-MUST_USE enum status intent_compile(struct intent_build *space,
-                                    const struct intent_source *sources, size_t source_count,
-                                    solana_sha256_fn *sha256, struct buffer *ret_table,
-                                    struct intent_error *ret_error);
+MUST_USE enum status intent_compile(struct intent_build *space, const struct intent_source *sources,
+                                    size_t source_count, solana_sha256_fn *sha256,
+                                    struct buffer *ret_table, struct intent_error *ret_error);
 
 #endif

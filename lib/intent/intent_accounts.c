@@ -5,7 +5,8 @@
 #include "intent_build.h"
 
 #define ENTRY_KEYS                                                                                 \
-	"name is in own ata any token_program except hidden signer writable optional maybe select "  \
+	"name is in own ata any token_program except hidden signer writable optional maybe "       \
+	"select "                                                                                  \
 	"reason"
 
 struct build_local *build_local(struct intent_build *b, struct bytes name)
@@ -32,7 +33,8 @@ static bool is_text(struct bytes text, const char *word)
 	return bytes_equal(text, bytes_of_text(word));
 }
 
-static struct build_parameter *parameter_of(struct intent_build *b, struct bytes name, unsigned type)
+static struct build_parameter *parameter_of(struct intent_build *b, struct bytes name,
+                                            unsigned type)
 {
 	struct build_name *n = build_find(b, name);
 	if (n == NULL || n->what != NAME_PARAMETER || b->parameters[n->index].type != type)
@@ -108,8 +110,7 @@ static bool take_is(struct intent_build *b, struct intent_value at, bool places,
 	*ret_kind = INTENT_IS_KEY;
 	if (build_key(b, text, ret_arg))
 		return true;
-	return intent_wrong(b->error, at, 0,
-	                    "\"%.*s\" is no key, pubkey parameter or address%s",
+	return intent_wrong(b->error, at, 0, "\"%.*s\" is no key, pubkey parameter or address%s",
 	                    text.len > 48 ? 48 : (int)text.len, (const char *)text.data,
 	                    places ? ", nor wallet, program or @account" : ", nor wallet");
 }
@@ -129,7 +130,8 @@ static bool take_in(struct intent_build *b, struct intent_value at, unsigned *re
 		return true;
 	}
 	if (p == NULL)
-		return intent_wrong(b->error, at, 0, "\"%.*s\" is no list and no pubkey list parameter",
+		return intent_wrong(b->error, at, 0,
+		                    "\"%.*s\" is no list and no pubkey list parameter",
 		                    text.len > 48 ? 48 : (int)text.len, (const char *)text.data);
 	*ret_kind = INTENT_IN_PARAM;
 	*ret_arg = p->record;
@@ -163,8 +165,9 @@ bool build_mint(struct intent_build *b, struct intent_value at, struct bytes tex
 			return false;
 		bool entry = local->requirement == INTENT_OWN || local->requirement == INTENT_ATA;
 		if (local->absent || (entry && (local->flags & INTENT_MODE_OPTIONAL) != 0))
-			return intent_wrong(b->error, at, 0,
-			                    "an account that may be left out has no mint to rely on");
+			return intent_wrong(
+			    b->error, at, 0,
+			    "an account that may be left out has no mint to rely on");
 		*ret_kind = entry ? INTENT_MINT_ENTRY : INTENT_MINT_ACCOUNT;
 		*ret_arg = local->position;
 		return true;
@@ -172,7 +175,8 @@ bool build_mint(struct intent_build *b, struct intent_value at, struct bytes tex
 	bool any = !one && text.len > 1 && text.data[text.len - 1] == '?';
 	struct bytes name = bytes_of(text.data, text.len - any);
 	struct build_name *n = build_find(b, name);
-	struct build_parameter *p = n != NULL && n->what == NAME_PARAMETER ? &b->parameters[n->index] : NULL;
+	struct build_parameter *p =
+	    n != NULL && n->what == NAME_PARAMETER ? &b->parameters[n->index] : NULL;
 	if (p != NULL && p->type == POLICY_TYPE_PUBKEY_LIST && !one) {
 		p->role = POLICY_ROLE_MINT;
 		*ret_kind = any ? INTENT_MINT_IN_PARAM_ANY : INTENT_MINT_IN_PARAM;
@@ -195,13 +199,14 @@ bool build_mint(struct intent_build *b, struct intent_value at, struct bytes tex
 	*ret_kind = INTENT_MINT_KEY;
 	if (build_key(b, name, ret_arg))
 		return true;
-	return intent_wrong(b->error, at, 0, "\"%.*s\" is no mint: %s", name.len > 48 ? 48 : (int)name.len,
-	                    (const char *)name.data,
+	return intent_wrong(b->error, at, 0, "\"%.*s\" is no mint: %s",
+	                    name.len > 48 ? 48 : (int)name.len, (const char *)name.data,
 	                    one ? "@account, a key, a pubkey parameter or an address"
 	                        : "any, @account, a key, list, parameter or address");
 }
 
-static bool take_mint(struct intent_build *b, struct intent_value at, unsigned *ret_kind, uint16_t *ret_arg)
+static bool take_mint(struct intent_build *b, struct intent_value at, unsigned *ret_kind,
+                      uint16_t *ret_arg)
 {
 	if (!intent_is(at, INTENT_NODE_STRING))
 		return intent_wrong(b->error, at, 0, "a mint in quotation marks is expected");
@@ -210,7 +215,6 @@ static bool take_mint(struct intent_build *b, struct intent_value at, unsigned *
 
 /* --- one entry
  * ------------------------------------------------------------------------------------------- */
-
 
 static bool take_token_program(struct intent_build *b, struct build_entry *e)
 {
@@ -243,7 +247,8 @@ static bool take_owner(struct intent_build *b, struct intent_value at, struct bu
 		return intent_wrong(b->error, at, 0, "owner = \"...\" is expected");
 	text = intent_string_of(at);
 	struct build_name *n = build_find(b, text);
-	struct build_parameter *p = n != NULL && n->what == NAME_PARAMETER ? &b->parameters[n->index] : NULL;
+	struct build_parameter *p =
+	    n != NULL && n->what == NAME_PARAMETER ? &b->parameters[n->index] : NULL;
 	bool list = (n != NULL && n->what == NAME_LIST) ||
 	            (p != NULL && p->type == POLICY_TYPE_PUBKEY_LIST);
 	if (p != NULL)
@@ -266,21 +271,25 @@ static bool take_ata(struct intent_build *b, struct intent_value ata, struct bui
 	owner = intent_member(ata, "owner");
 	mint = intent_member(ata, "mint");
 	if (owner.source == NULL || mint.source == NULL)
-		return intent_wrong(b->error, ata, 0, "ata = { owner = ..., mint = ... } is expected");
+		return intent_wrong(b->error, ata, 0,
+		                    "ata = { owner = ..., mint = ... } is expected");
 	return take_owner(b, owner, e) && take_mint(b, mint, &e->mint, &e->mint_arg);
 }
 
 static bool take_kind(struct intent_build *b, struct build_entry *e)
 {
 	struct intent_value own = intent_member(e->at, "own"), ata = intent_member(e->at, "ata");
-	struct intent_value any = intent_member(e->at, "any"), except = intent_member(e->at, "except");
-	bool is = intent_member(e->at, "is").source != NULL, in = intent_member(e->at, "in").source != NULL;
+	struct intent_value any = intent_member(e->at, "any"),
+	                    except = intent_member(e->at, "except");
+	bool is = intent_member(e->at, "is").source != NULL,
+	     in = intent_member(e->at, "in").source != NULL;
 	bool truth = false;
 	if (is + in + (own.source != NULL) + (ata.source != NULL) + (any.source != NULL) > 1)
 		return intent_wrong(b->error, e->at, 0, "one of is, in, own, ata and any at most");
 	if (own.source == NULL && ata.source == NULL &&
 	    (except.source != NULL || intent_member(e->at, "token_program").source != NULL))
-		return intent_wrong(b->error, e->at, 0, "token_program and except go with own and ata");
+		return intent_wrong(b->error, e->at, 0,
+		                    "token_program and except go with own and ata");
 	e->kind = INTENT_IS_OTHER;
 	e->given = INTENT_NONE;
 	if (is || in)
@@ -319,20 +328,23 @@ static bool take_flags(struct intent_build *b, struct build_entry *e)
 		return false;
 	if (reason > 255)
 		return intent_wrong(b->error, e->at, 0, "this reason cannot be an account's");
-	if (hidden && (e->kind == INTENT_OWN || e->kind == INTENT_ATA || e->kind == INTENT_IS_WALLET))
-		return intent_wrong(b->error, e->at, 0,
-		                    "what is hidden in a lookup table can be nothing of the wallet's or a "
-		                    "recipient's");
+	if (hidden &&
+	    (e->kind == INTENT_OWN || e->kind == INTENT_ATA || e->kind == INTENT_IS_WALLET))
+		return intent_wrong(
+		    b->error, e->at, 0,
+		    "what is hidden in a lookup table can be nothing of the wallet's or a "
+		    "recipient's");
 	if (e->select && (e->kind == INTENT_IS_OTHER || e->kind == INTENT_IS_ANY))
-		return intent_wrong(b->error, e->at, 0, "select needs a requirement: is, in, own or ata");
+		return intent_wrong(b->error, e->at, 0,
+		                    "select needs a requirement: is, in, own or ata");
 	e->mode = (signer ? INTENT_MODE_SIGNER : 0) | (writable ? INTENT_MODE_WRITABLE : 0) |
 	          (either ? INTENT_MODE_EITHER : 0) | (hidden ? INTENT_MODE_HIDDEN : 0) |
 	          (optional ? INTENT_MODE_OPTIONAL : 0) | (unsigned)reason << INTENT_MODE_REASON;
 	return true;
 }
 
-/* Operations of an entry: itself, and for own and ata one more behind it. What is more than that lies
- * apart (`more`), once for all the places that use it. */
+/* Operations of an entry: itself, and for own and ata one more behind it. What is more than that
+ * lies apart (`more`), once for all the places that use it. */
 static bool put_entry(struct intent_build *b, const struct build_entry *e, uint16_t place,
                       unsigned extra)
 {
@@ -377,19 +389,22 @@ static bool take_entry(struct intent_build *b, struct intent_value at, struct bu
 	return intent_keys(b->error, at, ENTRY_KEYS) && take_kind(b, ret) && take_flags(b, ret);
 }
 
-static bool add_account(struct intent_build *b, const struct build_entry *e, uint16_t place, bool absent)
+static bool add_account(struct intent_build *b, const struct build_entry *e, uint16_t place,
+                        bool absent)
 {
 	struct build_rule *rule = &b->rule;
 	struct bytes name = {NULL, 0};
 	if (!intent_text_of(b->error, e->at, "name", false, &name))
 		return false;
-	if (name.data != NULL &&
-	    (!build_is_name(name, false) || build_find(b, name) != NULL || build_local(b, name) != NULL))
-		return intent_wrong(b->error, intent_member(e->at, "name"), 0,
-		                    "\"%.*s\" is no name for this: small letters, digits and _, not used yet",
-		                    name.len > 40 ? 40 : (int)name.len, (const char *)name.data);
+	if (name.data != NULL && (!build_is_name(name, false) || build_find(b, name) != NULL ||
+	                          build_local(b, name) != NULL))
+		return intent_wrong(
+		    b->error, intent_member(e->at, "name"), 0,
+		    "\"%.*s\" is no name for this: small letters, digits and _, not used yet",
+		    name.len > 40 ? 40 : (int)name.len, (const char *)name.data);
 	if (rule->local_count == sizeof(rule->locals) / sizeof(rule->locals[0]))
-		return intent_wrong(b->error, e->at, 0, "too many fields and accounts in one instruction");
+		return intent_wrong(b->error, e->at, 0,
+		                    "too many fields and accounts in one instruction");
 	rule->locals[rule->local_count++] = (struct build_local){
 	    .name = name.data == NULL ? bytes_of("", 0) : name,
 	    .account = true,
@@ -448,7 +463,8 @@ bool build_accounts(struct intent_build *b, struct intent_rule *rule, bool witho
 		*ret_has_maybe |= e.maybe;
 		bool absent = e.maybe && without_maybe;
 		if (!absent && count == INTENT_POSITIONS_MAX)
-			return intent_wrong(b->error, v, 0, "more than %d accounts", INTENT_POSITIONS_MAX);
+			return intent_wrong(b->error, v, 0, "more than %d accounts",
+			                    INTENT_POSITIONS_MAX);
 		if (!add_account(b, &e, (uint16_t)count, absent))
 			return false;
 		if (!absent)
@@ -470,7 +486,8 @@ bool build_places(struct intent_build *b, struct intent_rule *rule)
 {
 	const struct build_entry *entries = b->rule.entries;
 	for (unsigned i = 0; i < rule->listed; i++)
-		if (!put_entry(b, &entries[i], (uint16_t)i, entries[i].select ? INTENT_MODE_CHOSEN : 0))
+		if (!put_entry(b, &entries[i], (uint16_t)i,
+		               entries[i].select ? INTENT_MODE_CHOSEN : 0))
 			return false;
 	for (size_t i = 0; i < b->rule.local_count; i++)
 		if (b->rule.locals[i].account && !b->rule.locals[i].absent &&

@@ -1,8 +1,8 @@
 /* intent_build: what the parts of the compiler share; inside lib/intent only.
  *
  * One compilation runs twice over the files: the first pass finds which constants there are, the
- * second emits with the final places of slots. All space is in struct intent_build, which the caller
- * gives. */
+ * second emits with the final places of slots. All space is in struct intent_build, which the
+ * caller gives. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef INTENT_BUILD_H
 #define INTENT_BUILD_H
@@ -23,14 +23,22 @@
 #define BUILD_FIELDS_MAX 64
 
 /* What a name of the whole intent is. */
-enum build_what { NAME_KEY, NAME_LIST, NAME_PARAMETER, NAME_TOTAL, NAME_RULE, NAME_GROUP, NAME_TYPE };
+enum build_what {
+	NAME_KEY,
+	NAME_LIST,
+	NAME_PARAMETER,
+	NAME_TOTAL,
+	NAME_RULE,
+	NAME_GROUP,
+	NAME_TYPE
+};
 
 struct build_name {
 	enum build_what what;
 	struct bytes name;
 	struct intent_value at;
-	uint16_t index;  /* key, list, parameter, total (its number), rule (count's number), group */
-	uint16_t enum_;  /* types that are enums: entry in enums, once emitted in this pass */
+	uint16_t index; /* key, list, parameter, total (its number), rule (count's number), group */
+	uint16_t enum_; /* types that are enums: entry in enums, once emitted in this pass */
 	bool emitted;
 };
 
@@ -52,13 +60,13 @@ struct build_bytes {
 struct build_local {
 	struct bytes name;
 	bool account;
-	uint16_t position;           /* accounts */
-	uint8_t requirement, flags;  /* accounts: enum intent_require, INTENT_MODE_* */
-	bool absent;                 /* a `maybe` account, left out in this variant */
-	bool loadable, tail;         /* fields */
-	uint8_t segment, width;      /* width: log2 */
+	uint16_t position;          /* accounts */
+	uint8_t requirement, flags; /* accounts: enum intent_require, INTENT_MODE_* */
+	bool absent;                /* a `maybe` account, left out in this variant */
+	bool loadable, tail;        /* fields */
+	uint8_t segment, width;     /* width: log2 */
 	uint16_t offset;
-	uint16_t slot;               /* INTENT_NONE: not computed yet */
+	uint16_t slot; /* INTENT_NONE: not computed yet */
 };
 
 /* One entry of `accounts`. */
@@ -182,7 +190,8 @@ bool build_mint(struct intent_build *b, struct intent_value at, struct bytes tex
                 unsigned *ret_kind, uint16_t *ret_arg);
 
 /* --- intent_expression.c */
-bool build_value(struct intent_build *b, struct intent_value at, struct bytes text, uint16_t *ret_slot);
+bool build_value(struct intent_build *b, struct intent_value at, struct bytes text,
+                 uint16_t *ret_slot);
 bool build_let(struct intent_build *b, struct intent_value at);
 bool build_adds(struct intent_build *b, struct intent_value at);
 bool build_check(struct intent_build *b, struct intent_value at, bool whole);

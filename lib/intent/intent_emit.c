@@ -20,9 +20,11 @@ static bool take_formats(struct intent_build *b)
 	b->head.formats = b->rule_count != 0 ? 7 : 0;
 	if (v.source == NULL)
 		return true;
-	if (!intent_is(v, INTENT_NODE_ARRAY) || intent_first(v).source == NULL || b->rule_count == 0)
-		return intent_wrong(b->error, v, 0, "formats = [\"legacy\", \"v0\", \"v1\"] or some of them, "
-		                                    "for an intent with instructions");
+	if (!intent_is(v, INTENT_NODE_ARRAY) || intent_first(v).source == NULL ||
+	    b->rule_count == 0)
+		return intent_wrong(b->error, v, 0,
+		                    "formats = [\"legacy\", \"v0\", \"v1\"] or some of them, "
+		                    "for an intent with instructions");
 	b->head.formats = 0;
 	for (struct intent_value f = intent_first(v); f.source != NULL; f = intent_next(f)) {
 		unsigned i = 0;
@@ -69,8 +71,9 @@ static bool take_payer(struct intent_build *b)
 	} else {
 		b->head.payer_kind = INTENT_IS_KEY;
 		if (!build_key(b, text, &b->head.payer_arg))
-			return intent_wrong(b->error, v, 0,
-			                    "fee_payer is any, wallet, other, a key, list, parameter or address");
+			return intent_wrong(
+			    b->error, v, 0,
+			    "fee_payer is any, wallet, other, a key, list, parameter or address");
 	}
 	return true;
 }
@@ -81,7 +84,8 @@ static bool bool_slot(struct intent_build *b, struct intent_value v, uint16_t *r
 	    intent_is(v, INTENT_NODE_STRING) ? build_find(b, intent_string_of(v)) : NULL;
 	if (n == NULL || n->what != NAME_PARAMETER ||
 	    b->parameters[n->index].type != POLICY_TYPE_BOOL)
-		return intent_wrong(b->error, v, 0, "the name of a bool parameter is expected here");
+		return intent_wrong(b->error, v, 0,
+		                    "the name of a bool parameter is expected here");
 	*ret_slot = build_number_slot(b, b->parameters[n->index].number);
 	return true;
 }
@@ -107,7 +111,8 @@ static bool take_title(struct intent_build *b)
 	if (!intent_number_of(b->error, b->root, "intent", 1, 1, &version))
 		return false;
 	if (version != 1)
-		return intent_wrong(b->error, b->root, 0, "intent = 1 is missing: the language's version");
+		return intent_wrong(b->error, b->root, 0,
+		                    "intent = 1 is missing: the language's version");
 	if (!intent_text_of(b->error, b->root, "name", true, &name) ||
 	    !intent_text_of(b->error, b->root, "text", true, &text))
 		return false;
@@ -122,8 +127,9 @@ static bool take_title(struct intent_build *b)
 	for (size_t i = 0; i < text.len; i++)
 		good &= text.data[i] >= 0x20 && text.data[i] <= 0x7e && text.data[i] != '"';
 	if (!good)
-		return intent_wrong(b->error, intent_member(b->root, "text"), 0,
-		                    "text is one line of 1 to 120 printable ASCII characters without \"");
+		return intent_wrong(
+		    b->error, intent_member(b->root, "text"), 0,
+		    "text is one line of 1 to 120 printable ASCII characters without \"");
 	return build_words(b, name, &b->head.name) && build_words(b, text, &b->head.title);
 }
 
@@ -165,8 +171,8 @@ static bool take_hash(struct intent_build *b)
 /* --- the table
  * --------------------------------------------------------------------------------------------- */
 
-static bool put_part(struct intent_build *b, size_t *len, struct intent_part *part, const void *data,
-                     size_t count, size_t bytes)
+static bool put_part(struct intent_build *b, size_t *len, struct intent_part *part,
+                     const void *data, size_t count, size_t bytes)
 {
 	*len = (*len + 7) & ~(size_t)7;
 	if (*len + count * bytes > INTENT_TABLE_MAX)
@@ -191,8 +197,8 @@ static bool put_parts(struct intent_build *b, size_t *len)
 	for (size_t i = 0; i < b->parameter_count; i++) {
 		const struct build_parameter *p = &b->parameters[i];
 		bool number = p->type == POLICY_TYPE_BOOL || p->type == POLICY_TYPE_U64;
-		fields[i] = (struct intent_field){.record = p->record, .type = p->type, .unit = p->unit,
-		                                  .slot = INTENT_NONE};
+		fields[i] = (struct intent_field){
+		    .record = p->record, .type = p->type, .unit = p->unit, .slot = INTENT_NONE};
 		if (number) {
 			fields[i].slot = build_number_slot(b, p->number);
 			params[p->number] = (struct intent_param){p->record, fields[i].slot};
@@ -201,7 +207,8 @@ static bool put_parts(struct intent_build *b, size_t *len)
 			return false;
 	}
 	return put_part(b, len, &h->hash, b->hash, b->hash_count, 1) &&
-	       put_part(b, len, &h->programs, b->programs, b->program_count, sizeof(b->programs[0])) &&
+	       put_part(b, len, &h->programs, b->programs, b->program_count,
+	                sizeof(b->programs[0])) &&
 	       put_part(b, len, &h->rules, b->rules, b->rule_count, sizeof(b->rules[0])) &&
 	       put_part(b, len, &h->ops, b->ops, b->op_count, sizeof(b->ops[0])) &&
 	       put_part(b, len, &h->layouts, b->layouts.data, b->layouts.len, 1) &&
@@ -213,8 +220,10 @@ static bool put_parts(struct intent_build *b, size_t *len)
 	       put_part(b, len, &h->groups, b->groups, b->group_count, sizeof(b->groups[0])) &&
 	       put_part(b, len, &h->checks, b->checks, b->check_count, sizeof(b->checks[0])) &&
 	       put_part(b, len, &h->fields, fields, b->parameter_count, sizeof(fields[0])) &&
-	       put_part(b, len, &h->names, b->slot_names, b->slot_name_count, sizeof(b->slot_names[0])) &&
-	       put_part(b, len, &h->messages, b->messages, b->message_count, sizeof(b->messages[0])) &&
+	       put_part(b, len, &h->names, b->slot_names, b->slot_name_count,
+	                sizeof(b->slot_names[0])) &&
+	       put_part(b, len, &h->messages, b->messages, b->message_count,
+	                sizeof(b->messages[0])) &&
 	       put_part(b, len, &h->words, b->words, b->word_count, 1) &&
 	       put_part(b, len, &h->schema, b->schema, b->schema_len, 1);
 }
@@ -276,8 +285,9 @@ static bool finish(struct intent_build *b)
 	struct intent_head *h = &b->head;
 	size_t len = sizeof(*h);
 	if (b->rule_count == 0 && b->message_count == 0)
-		return intent_wrong(b->error, b->root, 0, "an intent without [[instruction]] and [[message]] "
-		                                          "allows nothing");
+		return intent_wrong(b->error, b->root, 0,
+		                    "an intent without [[instruction]] and [[message]] "
+		                    "allows nothing");
 	if (!take_hash(b) || !name_numbers(b) || !build_schema(b))
 		return false;
 	h->record_bytes = b->record_bytes;

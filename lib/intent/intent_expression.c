@@ -44,8 +44,8 @@ static bool expect(struct parser *p, const char *token)
 
 static bool is_word_byte(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-	       c == '.' || c == '@';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '.' || c == '@';
 }
 
 static struct bytes take_name(struct parser *p)
@@ -81,22 +81,22 @@ static const struct {
 	const char *name;
 	uint16_t slot;
 } fixed_names[] = {
-    {"fact.lamports", INTENT_LAMPORTS},
-    {"fact.fee", INTENT_FEE},
-    {"fact.tips", INTENT_TIPS},
-    {"fact.rent", INTENT_RENT},
-    {"fact.wrapped", INTENT_WRAPPED},
+    {"fact.lamports",      INTENT_LAMPORTS       },
+    {"fact.fee",           INTENT_FEE            },
+    {"fact.tips",          INTENT_TIPS           },
+    {"fact.rent",          INTENT_RENT           },
+    {"fact.wrapped",       INTENT_WRAPPED        },
     {"tx.wallet_writable", INTENT_WALLET_WRITABLE},
-    {"tx.wallet_pays", INTENT_WALLET_PAYS},
-    {"tx.nonce", INTENT_NONCE},
-    {"tx.accounts", INTENT_ACCOUNTS},
-    {"tx.instructions", INTENT_INSTRUCTIONS},
-    {"tx.signatures", INTENT_SIGNATURES},
-    {"tx.compute_limit", INTENT_COMPUTE_LIMIT},
-    {"tx.compute_price", INTENT_COMPUTE_PRICE},
-    {"tx.priority", INTENT_PRIORITY},
-    {"tx.time_low", INTENT_TIME_LOW},
-    {"tx.time_high", INTENT_TIME_HIGH},
+    {"tx.wallet_pays",     INTENT_WALLET_PAYS    },
+    {"tx.nonce",           INTENT_NONCE          },
+    {"tx.accounts",        INTENT_ACCOUNTS       },
+    {"tx.instructions",    INTENT_INSTRUCTIONS   },
+    {"tx.signatures",      INTENT_SIGNATURES     },
+    {"tx.compute_limit",   INTENT_COMPUTE_LIMIT  },
+    {"tx.compute_price",   INTENT_COMPUTE_PRICE  },
+    {"tx.priority",        INTENT_PRIORITY       },
+    {"tx.time_low",        INTENT_TIME_LOW       },
+    {"tx.time_high",       INTENT_TIME_HIGH      },
 };
 
 static bool take_sum(struct parser *p, struct bytes name, unsigned unit, uint16_t *ret_slot);
@@ -109,8 +109,8 @@ static bool load_field(struct parser *p, struct build_local *local, uint16_t *re
 		if (!build_temporary(b, local->name, INTENT_UNIT_NONE, &local->slot) ||
 		    !build_op(b, (struct intent_op){
 		                     (uint8_t)(local->tail ? INTENT_OP_LOAD_TAIL : INTENT_OP_LOAD),
-		                     (uint8_t)(local->segment | local->width << 4), local->offset, 0,
-		                     local->slot}))
+		                     (uint8_t)(local->segment | local->width << 4), local->offset,
+		                     0, local->slot}))
 			return false;
 	}
 	*ret_slot = local->slot;
@@ -150,8 +150,9 @@ static bool take_named(struct parser *p, struct bytes word, uint16_t *ret_slot)
 		return true;
 	}
 	p->pos = (size_t)(word.data - p->text.data);
-	return fail(p, "this is no field, value, total or parameter; also fact. and tx. names, has(), "
-	               "count(), sent(), per(), scale_down(), scale_up()");
+	return fail(p,
+	            "this is no field, value, total or parameter; also fact. and tx. names, has(), "
+	            "count(), sent(), per(), scale_down(), scale_up()");
 }
 
 static bool take_scale(struct parser *p, bool up, uint16_t *ret_slot)
@@ -165,10 +166,9 @@ static bool take_scale(struct parser *p, bool up, uint16_t *ret_slot)
 		return false;
 	if (divisor == 0 || divisor > UINT32_MAX)
 		return fail(p, "the divisor before this must be 1 to 4294967295");
-	return build_constant(b, divisor, &d) &&
-	       build_temporary(b, bytes_of("", 0), 0, ret_slot) &&
-	       build_op(b, (struct intent_op){up ? INTENT_OP_SCALE_UP : INTENT_OP_SCALE_DOWN, 0, x, n,
-	                                      *ret_slot}) &&
+	return build_constant(b, divisor, &d) && build_temporary(b, bytes_of("", 0), 0, ret_slot) &&
+	       build_op(b, (struct intent_op){up ? INTENT_OP_SCALE_UP : INTENT_OP_SCALE_DOWN, 0, x,
+	                                      n, *ret_slot}) &&
 	       build_op(b, (struct intent_op){INTENT_OP_DIVISOR, 0, d, 0, 0});
 }
 
@@ -185,7 +185,8 @@ static bool take_has(struct parser *p, uint16_t *ret_slot)
 	if (local->absent || (local->flags & INTENT_MODE_OPTIONAL) == 0)
 		return build_constant(b, !local->absent, ret_slot);
 	return build_temporary(b, bytes_of("", 0), 0, ret_slot) &&
-	       build_op(b, (struct intent_op){INTENT_OP_HAS, (uint8_t)local->position, 0, 0, *ret_slot});
+	       build_op(
+	           b, (struct intent_op){INTENT_OP_HAS, (uint8_t)local->position, 0, 0, *ret_slot});
 }
 
 static bool take_mint_word(struct parser *p, unsigned *ret_kind, uint16_t *ret_arg)
@@ -211,8 +212,9 @@ static bool take_list(struct parser *p, unsigned type, uint16_t *ret_record)
 	struct bytes word = take_name(p);
 	struct build_name *n = build_find(p->b, word);
 	if (n == NULL || n->what != NAME_PARAMETER || p->b->parameters[n->index].type != type)
-		return fail(p, type == POLICY_TYPE_U64_LIST ? "a u64 list parameter is expected before this"
-		                                            : "a pubkey list parameter is expected before this");
+		return fail(p, type == POLICY_TYPE_U64_LIST
+		                   ? "a u64 list parameter is expected before this"
+		                   : "a pubkey list parameter is expected before this");
 	*ret_record = p->b->parameters[n->index].record;
 	return true;
 }
@@ -226,7 +228,8 @@ static bool take_per(struct parser *p, uint16_t *ret_slot)
 	       take_list(p, POLICY_TYPE_U64_LIST, &numbers) && expect(p, ",") &&
 	       take_mint_word(p, &kind, &arg) && expect(p, ")") &&
 	       build_temporary(b, bytes_of("", 0), 0, ret_slot) &&
-	       build_op(b, (struct intent_op){INTENT_OP_PER, (uint8_t)kind, arg, numbers, *ret_slot}) &&
+	       build_op(
+	           b, (struct intent_op){INTENT_OP_PER, (uint8_t)kind, arg, numbers, *ret_slot}) &&
 	       build_op(b, (struct intent_op){INTENT_OP_PER_LIST, 0, mints, 0, 0});
 }
 
@@ -238,7 +241,8 @@ static bool take_count(struct parser *p, uint16_t *ret_slot)
 	struct build_name *n = build_find_rule(b, take_name(p));
 	if (n == NULL)
 		return fail(p, "count() takes an instruction or a group");
-	*ret_slot = build_count_slot(b, n->what == NAME_GROUP ? b->groups[n->index].count : n->index);
+	*ret_slot =
+	    build_count_slot(b, n->what == NAME_GROUP ? b->groups[n->index].count : n->index);
 	return expect(p, ")");
 }
 
@@ -265,7 +269,8 @@ static bool take_atom(struct parser *p, uint16_t *ret_slot)
 		return take_per(p, ret_slot);
 	if (is(word, "count"))
 		return take_count(p, ret_slot);
-	return fail(p, "no function before this: there are has, count, sent, per, scale_down, scale_up");
+	return fail(
+	    p, "no function before this: there are has, count, sent, per, scale_down, scale_up");
 }
 
 /* atom { ("+" | "-") atom }, from the left; the last one gets the name. */
@@ -286,7 +291,8 @@ static bool take_sum(struct parser *p, struct bytes name, unsigned unit, uint16_
 		bool last = next != '+' && next != '-';
 		struct bytes own = last ? name : bytes_of("", 0);
 		if (!build_temporary(b, own, unit, &to) ||
-		    !build_op(b, (struct intent_op){add ? INTENT_OP_ADD : INTENT_OP_SUB, 0, left, right, to}))
+		    !build_op(b, (struct intent_op){add ? INTENT_OP_ADD : INTENT_OP_SUB, 0, left,
+		                                    right, to}))
 			return false;
 		left = to;
 		if (last)
@@ -315,15 +321,18 @@ static bool at_end(struct parser *p)
 	return p->pos == p->text.len || fail(p, "this does not belong to the expression");
 }
 
-static bool parser_of(struct intent_build *b, struct intent_value at, bool whole, struct parser *ret)
+static bool parser_of(struct intent_build *b, struct intent_value at, bool whole,
+                      struct parser *ret)
 {
 	if (!intent_is(at, INTENT_NODE_STRING))
-		return intent_wrong(b->error, at, 0, "an expression in quotation marks is expected here");
+		return intent_wrong(b->error, at, 0,
+		                    "an expression in quotation marks is expected here");
 	*ret = (struct parser){b, at, intent_string_of(at), 0, whole};
 	return true;
 }
 
-bool build_value(struct intent_build *b, struct intent_value at, struct bytes text, uint16_t *ret_slot)
+bool build_value(struct intent_build *b, struct intent_value at, struct bytes text,
+                 uint16_t *ret_slot)
 {
 	struct parser p = {b, at, text, 0, false};
 	return take_sum(&p, bytes_of("", 0), 0, ret_slot) && at_end(&p);
@@ -336,7 +345,8 @@ bool build_let(struct intent_build *b, struct intent_value at)
 	if (!parser_of(b, at, false, &p))
 		return false;
 	struct bytes name = take_name(&p);
-	if (!build_is_name(name, false) || build_find(b, name) != NULL || build_local(b, name) != NULL) {
+	if (!build_is_name(name, false) || build_find(b, name) != NULL ||
+	    build_local(b, name) != NULL) {
 		p.pos = 0;
 		return fail(&p, "NAME = ... is expected, with a name that is not used yet");
 	}
@@ -398,8 +408,9 @@ static bool put_side(struct intent_build *b, const struct side *side, unsigned w
 	if (!build_constant(b, 1, &one))
 		return false;
 	for (size_t i = 0; i < side->count; i++)
-		if (!build_op(b, (struct intent_op){INTENT_OP_SIDE, (uint8_t)which, side->terms[i].a,
-		                                    side->terms[i].product ? side->terms[i].b : one, 0}))
+		if (!build_op(
+		        b, (struct intent_op){INTENT_OP_SIDE, (uint8_t)which, side->terms[i].a,
+		                              side->terms[i].product ? side->terms[i].b : one, 0}))
 			return false;
 	return true;
 }
@@ -409,8 +420,14 @@ static bool take_compare(struct parser *p, uint8_t *ret_how)
 	static const struct {
 		const char *token;
 		uint8_t how;
-	} all[] = {{"<=", INTENT_CMP_LE}, {">=", INTENT_CMP_GE}, {"==", INTENT_CMP_EQ},
-	           {"!=", INTENT_CMP_NE}, {"<", INTENT_CMP_LT},  {">", INTENT_CMP_GT}};
+	} all[] = {
+	    {"<=", INTENT_CMP_LE},
+            {">=", INTENT_CMP_GE},
+            {"==", INTENT_CMP_EQ},
+	    {"!=", INTENT_CMP_NE},
+            {"<",  INTENT_CMP_LT},
+            {">",  INTENT_CMP_GT}
+        };
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (accept(p, all[i].token)) {
 			*ret_how = all[i].how;
@@ -439,8 +456,8 @@ static bool put_check_row(struct intent_build *b, struct intent_value at, uint16
 	return true;
 }
 
-static bool check_texts(struct intent_build *b, struct intent_value at, struct intent_value *ret_that,
-                        uint16_t *ret_reason, struct bytes *ret_name)
+static bool check_texts(struct intent_build *b, struct intent_value at,
+                        struct intent_value *ret_that, uint16_t *ret_reason, struct bytes *ret_name)
 {
 	*ret_that = at;
 	*ret_reason = POLICY_REASON_AMOUNT;
@@ -454,7 +471,8 @@ static bool check_texts(struct intent_build *b, struct intent_value at, struct i
 	if (ret_that->source == NULL)
 		return intent_wrong(b->error, at, 0, "that = \"...\" is missing: what must hold");
 	for (size_t i = 0; i < ret_name->len; i++)
-		if (ret_name->data[i] < 0x20 || ret_name->data[i] > 0x7e || ret_name->data[i] == '"')
+		if (ret_name->data[i] < 0x20 || ret_name->data[i] > 0x7e ||
+		    ret_name->data[i] == '"')
 			ret_name->len = 1000;
 	if (ret_name->len > 32)
 		return intent_wrong(b->error, intent_member(at, "text"), 0,
@@ -471,10 +489,11 @@ bool build_check(struct intent_build *b, struct intent_value at, bool whole)
 	uint16_t reason, row;
 	uint8_t how;
 	if (!check_texts(b, at, &that, &reason, &name) || !parser_of(b, that, whole, &p) ||
-	    !take_side(&p, &left) || !take_compare(&p, &how) || !take_side(&p, &right) || !at_end(&p) ||
-	    !put_check_row(b, at, reason, name, &row))
+	    !take_side(&p, &left) || !take_compare(&p, &how) || !take_side(&p, &right) ||
+	    !at_end(&p) || !put_check_row(b, at, reason, name, &row))
 		return false;
-	if (left.count == 1 && right.count == 1 && !left.terms[0].product && !right.terms[0].product)
+	if (left.count == 1 && right.count == 1 && !left.terms[0].product &&
+	    !right.terms[0].product)
 		return build_op(b, (struct intent_op){INTENT_OP_CHECK, how, left.terms[0].a,
 		                                      right.terms[0].a, row});
 	return put_side(b, &left, 0) && put_side(b, &right, 1) &&

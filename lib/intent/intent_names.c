@@ -13,20 +13,20 @@
 static const struct {
 	const char *name, *address;
 } usual_keys[] = {
-    {"system", "11111111111111111111111111111111"},
-    {"compute_budget", "ComputeBudget111111111111111111111111111111"},
-    {"token", "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"},
-    {"token_2022", "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"},
-    {"associated_token", "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"},
-    {"memo", "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr"},
-    {"memo_v1", "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo"},
-    {"memo_v4", "Memo4c2pN8afCj432Lb7RMVKi9PbQnnW7ewFFaV3oAH"},
-    {"address_lookup_table", "AddressLookupTab1e1111111111111111111111111"},
-    {"native_mint", "So11111111111111111111111111111111111111112"},
-    {"rent", "SysvarRent111111111111111111111111111111111"},
-    {"recent_blockhashes", "SysvarRecentB1ockHashes11111111111111111111"},
-    {"instructions_sysvar", "Sysvar1nstructions1111111111111111111111111"},
-    {"clock", "SysvarC1ock11111111111111111111111111111111"},
+    {"system",               "11111111111111111111111111111111"            },
+    {"compute_budget",       "ComputeBudget111111111111111111111111111111" },
+    {"token",                "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA" },
+    {"token_2022",           "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb" },
+    {"associated_token",     "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"},
+    {"memo",                 "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr" },
+    {"memo_v1",              "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo" },
+    {"memo_v4",              "Memo4c2pN8afCj432Lb7RMVKi9PbQnnW7ewFFaV3oAH" },
+    {"address_lookup_table", "AddressLookupTab1e1111111111111111111111111" },
+    {"native_mint",          "So11111111111111111111111111111111111111112" },
+    {"rent",                 "SysvarRent111111111111111111111111111111111" },
+    {"recent_blockhashes",   "SysvarRecentB1ockHashes11111111111111111111" },
+    {"instructions_sysvar",  "Sysvar1nstructions1111111111111111111111111" },
+    {"clock",                "SysvarC1ock11111111111111111111111111111111" },
 };
 
 bool build_is_name(struct bytes name, bool upper)
@@ -186,7 +186,8 @@ bool build_reason(struct intent_build *b, struct intent_value table, uint16_t *r
 }
 
 /* --- parameters
- * ----------------------------------------------------------------------------------------------- */
+ * -----------------------------------------------------------------------------------------------
+ */
 
 static int word_of(struct bytes text, const char *const *words, size_t count)
 {
@@ -231,9 +232,10 @@ static bool take_need(struct intent_build *b, struct intent_value at, struct bui
 	                : p->type == POLICY_TYPE_U64 ? INTENT_NODE_INTEGER
 	                                             : 0;
 	if (optional || kind == 0 || !intent_is(fallback, kind))
-		return intent_wrong(b->error, fallback, 0,
-		                    "a default is for bool (true or false) and u64 (a number), and such a "
-		                    "parameter is not optional");
+		return intent_wrong(
+		    b->error, fallback, 0,
+		    "a default is for bool (true or false) and u64 (a number), and such a "
+		    "parameter is not optional");
 	p->need = POLICY_NEED_DEFAULTS;
 	p->fallback = intent_node(fallback)->number;
 	return true;
@@ -257,8 +259,9 @@ static bool take_parameter(struct intent_build *b, struct intent_value at)
 	*p = (struct build_parameter){.name = name, .text = text, .at = at};
 	int t = word_of(type, types, 7);
 	if (t < 1)
-		return intent_wrong(b->error, intent_member(at, "type"), 0,
-		                    "type must be bool, u64, pubkey, text, u64 list or pubkey list");
+		return intent_wrong(
+		    b->error, intent_member(at, "type"), 0,
+		    "type must be bool, u64, pubkey, text, u64 list or pubkey list");
 	p->type = (uint8_t)t;
 	if (!one_line(text, 200))
 		return intent_wrong(b->error, intent_member(at, "text"), 0,
@@ -266,17 +269,19 @@ static bool take_parameter(struct intent_build *b, struct intent_value at)
 	if (role.data != NULL) {
 		int r = word_of(role, roles, 3);
 		if (r < 0 || (t != POLICY_TYPE_PUBKEY && t != POLICY_TYPE_PUBKEY_LIST))
-			return intent_wrong(b->error, intent_member(at, "role"), 0,
-			                    "role is none, owner or mint, of pubkeys and lists of them");
+			return intent_wrong(
+			    b->error, intent_member(at, "role"), 0,
+			    "role is none, owner or mint, of pubkeys and lists of them");
 		p->role = (uint8_t)r;
 	}
 	bool list = t == POLICY_TYPE_U64_LIST || t == POLICY_TYPE_PUBKEY_LIST;
 	if (!intent_number_of(b->error, at, "max", 1, POLICY_LIST_MAX, &p->entries_max))
 		return false;
 	if (list != (p->entries_max != 0))
-		return intent_wrong(b->error, at, 0,
-		                    "lists, and only lists, have max = 1 to %d: how many entries at most",
-		                    POLICY_LIST_MAX);
+		return intent_wrong(
+		    b->error, at, 0,
+		    "lists, and only lists, have max = 1 to %d: how many entries at most",
+		    POLICY_LIST_MAX);
 	if (!take_unit(b, at, &p->unit) || !take_need(b, at, p))
 		return false;
 	struct build_name *n = define(b, NAME_PARAMETER, name, at);
@@ -362,11 +367,13 @@ static bool take_keys(struct intent_build *b, struct intent_value table, enum bu
 			return false;
 		if (what == NAME_KEY && (!intent_is(v, INTENT_NODE_STRING) ||
 		                         base58_decode_32(intent_string_of(v), key) != STATUS_OK))
-			return intent_wrong(b->error, v, 0, "an address in base58 is expected here");
+			return intent_wrong(b->error, v, 0,
+			                    "an address in base58 is expected here");
 		if (what == NAME_LIST && !intent_is(v, INTENT_NODE_ARRAY))
 			return intent_wrong(b->error, v, 0, "a list of addresses is expected here");
 		if (what == NAME_TYPE && !intent_is(v, INTENT_NODE_TABLE))
-			return intent_wrong(b->error, v, 0, "a type is a table: fields or variants");
+			return intent_wrong(b->error, v, 0,
+			                    "a type is a table: fields or variants");
 	}
 	return true;
 }
@@ -384,9 +391,11 @@ static bool take_list(struct intent_build *b, struct build_name *n)
 	for (struct intent_value v = intent_first(n->at); v.source != NULL; v = intent_next(v)) {
 		uint8_t key[32];
 		if (!intent_is(v, INTENT_NODE_STRING) || !resolve(b, intent_string_of(v), key))
-			return intent_wrong(b->error, v, 0, "an address in base58 is expected here");
+			return intent_wrong(b->error, v, 0,
+			                    "an address in base58 is expected here");
 		if (b->key_count == BUILD_KEYS_MAX)
-			return intent_wrong(b->error, v, 0, "more than %d addresses", BUILD_KEYS_MAX);
+			return intent_wrong(b->error, v, 0, "more than %d addresses",
+			                    BUILD_KEYS_MAX);
 		memcpy(b->keys[b->key_count++], key, 32);
 		list->count++;
 	}
@@ -424,8 +433,8 @@ static bool take_group(struct intent_build *b, struct intent_value at)
 	if (b->group_count == 64)
 		return intent_wrong(b->error, at, 0, "more than 64 groups");
 	n->index = (uint16_t)b->group_count;
-	b->groups[b->group_count++] =
-	    (struct intent_group){.count = (uint16_t)b->count_count++, .min = (uint16_t)min, .max = (uint16_t)max};
+	b->groups[b->group_count++] = (struct intent_group){
+	    .count = (uint16_t)b->count_count++, .min = (uint16_t)min, .max = (uint16_t)max};
 	return true;
 }
 

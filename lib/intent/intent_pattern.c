@@ -7,10 +7,12 @@
 static const struct {
 	const char *name;
 	uint8_t class;
-} classes[] = {{"digits", INTENT_CLASS_DIGITS},
-               {"alnum", INTENT_CLASS_ALNUM},
-               {"time", INTENT_CLASS_TIME},
-               {"line", INTENT_CLASS_LINE}};
+} classes[] = {
+    {"digits", INTENT_CLASS_DIGITS},
+    {"alnum",  INTENT_CLASS_ALNUM },
+    {"time",   INTENT_CLASS_TIME  },
+    {"line",   INTENT_CLASS_LINE  }
+};
 
 /* Whether a byte is of a class, as the evaluator has it. */
 static bool in_class(unsigned class, uint8_t c)
@@ -21,7 +23,8 @@ static bool in_class(unsigned class, uint8_t c)
 	if (class == INTENT_CLASS_ALNUM)
 		return digit || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 	if (class == INTENT_CLASS_TIME)
-		return digit || c == 'T' || c == 'Z' || c == ':' || c == '.' || c == '+' || c == '-';
+		return digit || c == 'T' || c == 'Z' || c == ':' || c == '.' || c == '+' ||
+		       c == '-';
 	return c >= 0x20 && c != 0x7f;
 }
 
@@ -47,7 +50,8 @@ static bool put_run(struct pattern *p)
 	if (p->run_len == 0)
 		return true;
 	if (p->after_class && in_class(p->class, p->run[0]))
-		return fail(p, "the class before this text would take its first byte: nothing could match");
+		return fail(
+		    p, "the class before this text would take its first byte: nothing could match");
 	p->after_class = false;
 	if (!build_words(p->b, bytes_of(p->run, p->run_len), &words))
 		return false;
@@ -72,30 +76,34 @@ static bool number_in(struct bytes *rest, uint32_t *ret)
 static bool put_class(struct pattern *p, uint8_t class, struct bytes rest)
 {
 	uint32_t min, max;
-	if (!number_in(&rest, &min) || !number_in(&rest, &max) || rest.len != 0 || min > max || max == 0)
+	if (!number_in(&rest, &min) || !number_in(&rest, &max) || rest.len != 0 || min > max ||
+	    max == 0)
 		return fail(p, "a class is {name MIN MAX}, at most 1024");
 	if (p->after_class)
 		return fail(p, "a class cannot follow a class");
 	p->after_class = true;
 	p->class = class;
-	return build_op(p->b, (struct intent_op){INTENT_OP_CLASS, class, (uint16_t)min, (uint16_t)max, 0});
+	return build_op(
+	    p->b, (struct intent_op){INTENT_OP_CLASS, class, (uint16_t)min, (uint16_t)max, 0});
 }
 
 static bool put_parameter(struct pattern *p, struct bytes name)
 {
 	struct build_name *n = build_find(p->b, name);
 	if (n == NULL || n->what != NAME_PARAMETER)
-		return fail(p, "{wallet}, {digits MIN MAX}, {alnum ..}, {time ..}, {line ..} or a parameter "
-		               "is expected; a brace is {{");
+		return fail(
+		    p,
+		    "{wallet}, {digits MIN MAX}, {alnum ..}, {time ..}, {line ..} or a parameter "
+		    "is expected; a brace is {{");
 	const struct build_parameter *parameter = &p->b->parameters[n->index];
 	if (parameter->type != POLICY_TYPE_TEXT && parameter->type != POLICY_TYPE_PUBKEY)
 		return fail(p, "only text and pubkey parameters stand in a pattern");
 	if (p->after_class)
 		return fail(p, "a parameter cannot follow a class");
-	return build_op(p->b, (struct intent_op){INTENT_OP_TEXT, parameter->type, parameter->record, 0,
-	                                         parameter->need == POLICY_NEED_OPTIONAL
-	                                             ? n->index
-	                                             : INTENT_NONE});
+	return build_op(
+	    p->b,
+	    (struct intent_op){INTENT_OP_TEXT, parameter->type, parameter->record, 0,
+	                       parameter->need == POLICY_NEED_OPTIONAL ? n->index : INTENT_NONE});
 }
 
 static bool take_brace(struct pattern *p)
@@ -156,7 +164,8 @@ static bool take_message(struct intent_build *b, struct intent_value at)
 	    !intent_text_of(b->error, at, "pattern", true, &text))
 		return false;
 	if (!build_is_name(name, false))
-		return intent_wrong(b->error, intent_member(at, "name"), 0, "no name: small letters, digits, _");
+		return intent_wrong(b->error, intent_member(at, "name"), 0,
+		                    "no name: small letters, digits, _");
 	if (b->message_count == sizeof(b->messages) / sizeof(b->messages[0]))
 		return intent_wrong(b->error, at, 0, "too many messages");
 	if (text.len == 0)
@@ -178,8 +187,10 @@ bool build_messages(struct intent_build *b)
 		if (array.source == NULL)
 			continue;
 		if (!intent_is(array, INTENT_NODE_ARRAY))
-			return intent_wrong(b->error, array, 0, "write [[message]]: there can be many");
-		for (struct intent_value v = intent_first(array); v.source != NULL; v = intent_next(v))
+			return intent_wrong(b->error, array, 0,
+			                    "write [[message]]: there can be many");
+		for (struct intent_value v = intent_first(array); v.source != NULL;
+		     v = intent_next(v))
 			if (!take_message(b, v))
 				return false;
 	}

@@ -6,7 +6,8 @@
 #include "intent_build.h"
 
 #define RULE_KEYS                                                                                  \
-	"name program data anchor fields accounts remaining extra_accounts changed_writable let pays " \
+	"name program data anchor fields accounts remaining extra_accounts changed_writable let "  \
+	"pays "                                                                                    \
 	"sends delegates authority_changes adds check group min max first after before"
 
 /* Calls `take` for each entry of an array member. */
@@ -93,11 +94,13 @@ static bool take_send(struct intent_build *b, struct intent_value at)
 		return false;
 	struct intent_value named = of.source != NULL ? of : mint;
 	if ((of.source == NULL) == (mint.source == NULL) || !intent_is(named, INTENT_NODE_STRING))
-		return intent_wrong(b->error, at, 0, "one of of = \"account\" and mint = \"key\" is expected");
+		return intent_wrong(b->error, at, 0,
+		                    "one of of = \"account\" and mint = \"key\" is expected");
 	struct bytes name = intent_string_of(named);
 	if (of.source != NULL) {
 		if (name.len > 32)
-			return intent_wrong(b->error, of, 0, "this is no account of the instruction");
+			return intent_wrong(b->error, of, 0,
+			                    "this is no account of the instruction");
 		text[0] = '@';
 		memcpy(text + 1, name.data, name.len);
 		name = bytes_of(text, name.len + 1);
@@ -106,7 +109,8 @@ static bool take_send(struct intent_build *b, struct intent_value at)
 	}
 	if (!build_mint(b, named, name, true, &kind, &arg) || !take_amount(b, at, "amount", &slot))
 		return false;
-	return absent || build_op(b, (struct intent_op){INTENT_OP_SEND, (uint8_t)kind, arg, slot, by});
+	return absent ||
+	       build_op(b, (struct intent_op){INTENT_OP_SEND, (uint8_t)kind, arg, slot, by});
 }
 
 static bool take_let(struct intent_build *b, struct intent_value at)
@@ -177,10 +181,12 @@ static bool take_rest(struct intent_build *b, struct intent_rule *rule, bool has
 		return false;
 	rule->flags |= changed ? INTENT_RULE_ANY_FLAGS : 0;
 	if (remaining.source != NULL && extra != 0)
-		return intent_wrong(b->error, remaining, 0, "remaining or extra_accounts, not both");
+		return intent_wrong(b->error, remaining, 0,
+		                    "remaining or extra_accounts, not both");
 	if (has_maybe && (remaining.source != NULL || extra != 0))
-		return intent_wrong(b->error, b->rule.at, 0,
-		                    "an account with maybe does not go with remaining or extra_accounts");
+		return intent_wrong(
+		    b->error, b->rule.at, 0,
+		    "an account with maybe does not go with remaining or extra_accounts");
 	if (extra != 0) {
 		rule->accounts_max = (uint8_t)(rule->listed + extra);
 		rule->flags |= INTENT_REST_EXTRA | INTENT_REST_UNKNOWN;
@@ -215,7 +221,8 @@ static bool take_count_of(struct intent_build *b, const char *key, uint16_t *ret
 		return intent_wrong(b->error, intent_member(b->rule.at, key), 0,
 		                    "no instruction or group is called \"%.*s\"",
 		                    name.len > 40 ? 40 : (int)name.len, (const char *)name.data);
-	*ret_slot = build_count_slot(b, n->what == NAME_GROUP ? b->groups[n->index].count : n->index);
+	*ret_slot =
+	    build_count_slot(b, n->what == NAME_GROUP ? b->groups[n->index].count : n->index);
 	return true;
 }
 
@@ -227,7 +234,8 @@ static bool take_order(struct intent_build *b, struct intent_rule *rule)
 	if (!intent_bool_of(b->error, b->rule.at, "first", &first) ||
 	    !intent_number_of(b->error, b->rule.at, "max", 1, 64, &max) ||
 	    !intent_number_of(b->error, b->rule.at, "min", 0, max, &min) ||
-	    !take_count_of(b, "after", &rule->after) || !take_count_of(b, "before", &rule->before) ||
+	    !take_count_of(b, "after", &rule->after) ||
+	    !take_count_of(b, "before", &rule->before) ||
 	    !intent_text_of(b->error, b->rule.at, "group", false, &group))
 		return false;
 	rule->flags |= first ? INTENT_RULE_FIRST : 0;
@@ -239,8 +247,8 @@ static bool take_order(struct intent_build *b, struct intent_rule *rule)
 	struct build_name *n = build_find_rule(b, group);
 	if (n == NULL || n->what != NAME_GROUP)
 		return intent_wrong(b->error, intent_member(b->rule.at, "group"), 0,
-		                    "no [[group]] is called \"%.*s\"", group.len > 40 ? 40 : (int)group.len,
-		                    (const char *)group.data);
+		                    "no [[group]] is called \"%.*s\"",
+		                    group.len > 40 ? 40 : (int)group.len, (const char *)group.data);
 	rule->group = n->index;
 	return true;
 }
@@ -258,7 +266,8 @@ static bool take_rule(struct intent_build *b, struct intent_value at, bool witho
 	*rule = (struct intent_rule){.flags = without_maybe ? INTENT_RULE_WITHOUT : 0};
 	b->rule.at = at;
 	b->rule.local_count = 0;
-	if (!intent_keys(b->error, at, RULE_KEYS) || !intent_text_of(b->error, at, "name", true, &name))
+	if (!intent_keys(b->error, at, RULE_KEYS) ||
+	    !intent_text_of(b->error, at, "name", true, &name))
 		return false;
 	b->rule.name = name;
 	const struct build_name *n = build_find_rule(b, name);
@@ -269,9 +278,9 @@ static bool take_rule(struct intent_build *b, struct intent_value at, bool witho
 		return false;
 	rule->code_first = (uint16_t)b->op_count;
 	if (!build_fields(b, rule, intent_member(at, "fields"), rule->prefix) ||
-	    !build_places(b, rule) || !each_of(b, "let", take_let) || !each_of(b, "pays", take_pay) ||
-	    !each_of(b, "sends", take_send) || !take_powers(b) || !each_of(b, "adds", take_add) ||
-	    !each_of(b, "check", take_check))
+	    !build_places(b, rule) || !each_of(b, "let", take_let) ||
+	    !each_of(b, "pays", take_pay) || !each_of(b, "sends", take_send) || !take_powers(b) ||
+	    !each_of(b, "adds", take_add) || !each_of(b, "check", take_check))
 		return false;
 	rule->code_count = (uint16_t)(b->op_count - rule->code_first);
 	b->rule_count++;
@@ -307,7 +316,8 @@ static bool each_rule(struct intent_build *b, uint16_t key,
 		uint16_t program;
 		if (array.source == NULL)
 			continue;
-		for (struct intent_value v = intent_first(array); v.source != NULL; v = intent_next(v)) {
+		for (struct intent_value v = intent_first(array); v.source != NULL;
+		     v = intent_next(v)) {
 			if (!program_of(b, v, &program))
 				return false;
 			if ((key == INTENT_NONE || program == key) && !take(b, v))
@@ -374,8 +384,10 @@ static bool take_whole_checks(struct intent_build *b)
 		if (array.source == NULL)
 			continue;
 		if (!intent_is(array, INTENT_NODE_ARRAY))
-			return intent_wrong(b->error, array, 0, "write [[check]]: there can be many");
-		for (struct intent_value v = intent_first(array); v.source != NULL; v = intent_next(v))
+			return intent_wrong(b->error, array, 0,
+			                    "write [[check]]: there can be many");
+		for (struct intent_value v = intent_first(array); v.source != NULL;
+		     v = intent_next(v))
 			if (!build_check(b, v, true))
 				return false;
 	}
@@ -391,9 +403,9 @@ static bool binds_exist(struct intent_build *b)
 			found[b->ops[i].b] = true;
 	for (size_t i = 0; i < b->bind_count; i++)
 		if (!found[i] && b->last_pass)
-			return intent_wrong(b->error, b->binds[i], 0,
-			                    "the instruction has no account \"%.*s\"",
-			                    (int)b->bind_names[i].len, (const char *)b->bind_names[i].data);
+			return intent_wrong(
+			    b->error, b->binds[i], 0, "the instruction has no account \"%.*s\"",
+			    (int)b->bind_names[i].len, (const char *)b->bind_names[i].data);
 	return true;
 }
 

@@ -114,8 +114,9 @@ bool intent_number_of(struct intent_error *error, struct intent_value table, con
 		return true;
 	if (!intent_is(v, INTENT_NODE_INTEGER) || intent_node(v)->number < least ||
 	    intent_node(v)->number > most)
-		return intent_wrong(error, v, 0, "\"%s\" must be a number from %" PRIu64 " to %" PRIu64,
-		                    key, least, most);
+		return intent_wrong(error, v, 0,
+		                    "\"%s\" must be a number from %" PRIu64 " to %" PRIu64, key,
+		                    least, most);
 	*ret = intent_node(v)->number;
 	return true;
 }

@@ -1,8 +1,8 @@
 /* intent_source: the files of an intent as trees of values with their places.
  *
- * The command line parses TOML (engine/toml) into nodes; everything here works on those, so that the
- * compiler is plain C without allocation. A function that gives false has set the error: file, line,
- * column, what is wrong and what to do; the first error stands. */
+ * The command line parses TOML (engine/toml) into nodes; everything here works on those, so that
+ * the compiler is plain C without allocation. A function that gives false has set the error: file,
+ * line, column, what is wrong and what to do; the first error stands. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef INTENT_SOURCE_H
 #define INTENT_SOURCE_H
@@ -72,7 +72,8 @@ struct intent_value intent_next(struct intent_value child);
 struct intent_value intent_member(struct intent_value table, const char *key);
 size_t intent_length(struct intent_value parent);
 
-/* intent_wrong notes an error at a value's place (or `column` bytes into its string); gives false. */
+/* intent_wrong notes an error at a value's place (or `column` bytes into its string); gives false.
+ */
 __attribute__((format(printf, 4, 5))) bool intent_wrong(struct intent_error *error,
                                                         struct intent_value at, size_t column,
                                                         const char *format, ...);

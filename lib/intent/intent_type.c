@@ -1,7 +1,7 @@
 /* intent_type: fields of instruction data to layouts.
  *
- * Runs of fields with fixed places are one skip; what has places to check or parts of changing length
- * becomes layout operations. An enum's variants with more than bytes to skip get layouts of
+ * Runs of fields with fixed places are one skip; what has places to check or parts of changing
+ * length becomes layout operations. An enum's variants with more than bytes to skip get layouts of
  * their own, which lie before the ones that use them. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "intent_build.h"
@@ -37,8 +37,10 @@ static bool put_skip(struct intent_build *b, struct build_bytes *out, uint32_t f
 	if (bytes == 0)
 		return true;
 	if (out->len >= from + 3 && out->data[out->len - 3] == INTENT_L_SKIP) {
-		/* Only when the three bytes are an operation: the last one begins at `from` or later. */
-		uint32_t before = (uint32_t)out->data[out->len - 2] | (uint32_t)out->data[out->len - 1] << 8;
+		/* Only when the three bytes are an operation: the last one begins at `from` or
+		 * later. */
+		uint32_t before =
+		    (uint32_t)out->data[out->len - 2] | (uint32_t)out->data[out->len - 1] << 8;
 		uint32_t at = from;
 		while (at < out->len - 3)
 			at += 1 + intent_layout_args(out->data[at]);
@@ -99,12 +101,14 @@ static bool take_bounds(struct reader *r, uint32_t *ret_min, uint32_t *ret_max)
 			    digits(bytes_of(word.data + i + 2, word.len - i - 2), ret_max) &&
 			    *ret_min <= *ret_max)
 				return true;
-			return intent_wrong(r->b->error, r->at, r->pos, "MIN..MAX is expected here");
+			return intent_wrong(r->b->error, r->at, r->pos,
+			                    "MIN..MAX is expected here");
 		}
 	}
 	if (digits(word, ret_max))
 		return true;
-	return intent_wrong(r->b->error, r->at, r->pos, "how many at most, a number, is expected here");
+	return intent_wrong(r->b->error, r->at, r->pos,
+	                    "how many at most, a number, is expected here");
 }
 
 static uint32_t scalar_bytes(struct bytes word)
@@ -112,8 +116,19 @@ static uint32_t scalar_bytes(struct bytes word)
 	static const struct {
 		const char *name;
 		uint32_t bytes;
-	} scalars[] = {{"u8", 1},  {"u16", 2}, {"u32", 4}, {"u64", 8},   {"u128", 16}, {"i8", 1},
-	               {"i16", 2}, {"i32", 4}, {"i64", 8}, {"i128", 16}, {"pubkey", 32}};
+	} scalars[] = {
+	    {"u8",     1 },
+            {"u16",    2 },
+            {"u32",    4 },
+            {"u64",    8 },
+            {"u128",   16},
+            {"i8",     1 },
+	    {"i16",    2 },
+            {"i32",    4 },
+            {"i64",    8 },
+            {"i128",   16},
+            {"pubkey", 32}
+        };
 	for (size_t i = 0; i < sizeof(scalars) / sizeof(scalars[0]); i++)
 		if (is_word(word, scalars[i].name))
 			return scalars[i].bytes;
@@ -179,10 +194,12 @@ static bool put_literal(struct intent_build *b, struct build_bytes *out, struct 
 	uint64_t number = intent_node(value)->number;
 	uint32_t width = bytes == 1 ? 0 : bytes == 2 ? 1 : bytes == 4 ? 2 : 3;
 	if (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8)
-		return intent_wrong(b->error, value, 0, "a value is for u8, u16, u32, u64 and bool");
+		return intent_wrong(b->error, value, 0,
+		                    "a value is for u8, u16, u32, u64 and bool");
 	if (bytes < 8 && number >> 8 * bytes != 0)
 		return intent_wrong(b->error, value, 0, "this value does not fit the type");
-	if (!put_byte(b, out, INTENT_L_LITERAL) || !put16(b, out, reason) || !put_byte(b, out, width))
+	if (!put_byte(b, out, INTENT_L_LITERAL) || !put16(b, out, reason) ||
+	    !put_byte(b, out, width))
 		return false;
 	for (unsigned i = 0; i < 8; i++)
 		if (!put_byte(b, out, number >> 8 * i & 0xff))
@@ -202,16 +219,18 @@ static bool put_inner_field(struct intent_build *b, struct intent_value field,
 	}
 	if (!intent_is(name, INTENT_NODE_STRING) || !intent_is(type, INTENT_NODE_STRING) ||
 	    (value.source != NULL && intent_next(value).source != NULL))
-		return intent_wrong(b->error, field, 0,
-		                    "a field is [\"name\", \"type\"] or [\"name\", \"type\", VALUE]");
+		return intent_wrong(
+		    b->error, field, 0,
+		    "a field is [\"name\", \"type\"] or [\"name\", \"type\", VALUE]");
 	struct reader r = {b, type, intent_string_of(type), 0};
 	if (value.source != NULL) {
 		struct bytes word = take_word(&r);
 		uint32_t bytes = is_word(word, "bool") ? 1 : scalar_bytes(word);
 		if (r.pos != r.text.len || bytes == 0 ||
 		    (!intent_is(value, INTENT_NODE_INTEGER) && !intent_is(value, INTENT_NODE_BOOL)))
-			return intent_wrong(b->error, value, 0,
-			                    "a value is a number or true or false, of a number or bool");
+			return intent_wrong(
+			    b->error, value, 0,
+			    "a value is a number or true or false, of a number or bool");
 		return put_literal(b, out, value, bytes, reason);
 	}
 	if (!put_type(&r, out, from, depth, reason))
@@ -227,7 +246,8 @@ static bool put_struct(struct intent_build *b, struct intent_value fields, struc
 	if (fields.source == NULL)
 		return true;
 	if (!intent_is(fields, INTENT_NODE_ARRAY))
-		return intent_wrong(b->error, fields, 0, "fields = [[\"name\", \"type\"], ...] is expected");
+		return intent_wrong(b->error, fields, 0,
+		                    "fields = [[\"name\", \"type\"], ...] is expected");
 	for (struct intent_value f = intent_first(fields); f.source != NULL; f = intent_next(f))
 		if (!put_inner_field(b, f, out, from, depth, reason))
 			return false;
@@ -293,8 +313,9 @@ static bool take_refused(struct intent_build *b, struct intent_value refused,
 	for (struct intent_value v = intent_first(refused); v.source != NULL; v = intent_next(v))
 		if (!intent_is(v, INTENT_NODE_INTEGER) || intent_node(v)->number > 255 ||
 		    entries[intent_node(v)->number] != INTENT_ENUM_REFUSED)
-			return intent_wrong(b->error, v, 0,
-			                    "a tag from 0 to 255 that is no variant is expected here");
+			return intent_wrong(
+			    b->error, v, 0,
+			    "a tag from 0 to 255 that is no variant is expected here");
 	return true;
 }
 
@@ -310,7 +331,8 @@ static bool emit_enum(struct intent_build *b, struct build_name *type, unsigned 
 	for (unsigned i = 0; i < 256; i++)
 		entries[i] = INTENT_ENUM_REFUSED;
 	if (!intent_is(variants, INTENT_NODE_ARRAY) || intent_first(variants).source == NULL)
-		return intent_wrong(b->error, type->at, 0, "variants = [{ tag, name, fields }, ...] is expected");
+		return intent_wrong(b->error, type->at, 0,
+		                    "variants = [{ tag, name, fields }, ...] is expected");
 	for (struct intent_value v = intent_first(variants); v.source != NULL; v = intent_next(v))
 		if (!take_variant(b, v, entries, depth, reason))
 			return false;
@@ -346,7 +368,8 @@ static bool put_named(struct reader *r, struct bytes word, struct build_bytes *o
 		return intent_wrong(b->error, type->at, 0,
 		                    "a type has either fields (a struct) or variants (an enum)");
 	if (fields)
-		return put_struct(b, intent_member(type->at, "fields"), out, from, depth + 1, reason);
+		return put_struct(b, intent_member(type->at, "fields"), out, from, depth + 1,
+		                  reason);
 	return emit_enum(b, type, depth, reason) && put_byte(b, out, INTENT_L_ENUM) &&
 	       put16(b, out, reason) && put16(b, out, type->enum_);
 }
@@ -359,7 +382,8 @@ static bool put_type(struct reader *r, struct build_bytes *out, uint32_t from, u
 	struct bytes word = take_word(r);
 	uint32_t min = 0, max = 0, bytes = scalar_bytes(word);
 	if (depth >= BUILD_DEPTH_MAX)
-		return intent_wrong(b->error, r->at, 0, "types nest too deep, or a type is in itself");
+		return intent_wrong(b->error, r->at, 0,
+		                    "types nest too deep, or a type is in itself");
 	if (bytes != 0)
 		return put_skip(b, out, from, bytes);
 	if (is_word(word, "bool"))
@@ -369,7 +393,8 @@ static bool put_type(struct reader *r, struct build_bytes *out, uint32_t from, u
 	if (is_word(word, "array"))
 		return take_size(r, &max) && put_repeated(r, out, depth, reason, 0, max, false);
 	if (is_word(word, "vec"))
-		return take_bounds(r, &min, &max) && put_repeated(r, out, depth, reason, min, max, true);
+		return take_bounds(r, &min, &max) &&
+		       put_repeated(r, out, depth, reason, min, max, true);
 	if (is_word(word, "string"))
 		return take_size(r, &max) && put_byte(b, out, INTENT_L_RUN) && put16(b, out, 0) &&
 		       put16(b, out, max) && put16(b, out, 1);
@@ -394,7 +419,8 @@ struct place {
 	bool fixed; /* everything so far has its place and needs no layout but bools */
 };
 
-static struct build_local *add_local(struct intent_build *b, struct intent_value at, struct bytes name)
+static struct build_local *add_local(struct intent_build *b, struct intent_value at,
+                                     struct bytes name)
 {
 	static struct build_local unnamed;
 	struct build_rule *rule = &b->rule;
@@ -402,10 +428,12 @@ static struct build_local *add_local(struct intent_build *b, struct intent_value
 		unnamed = (struct build_local){.slot = INTENT_NONE};
 		return &unnamed;
 	}
-	if (!build_is_name(name, false) || build_find(b, name) != NULL || build_local(b, name) != NULL) {
-		intent_wrong(b->error, at, 0,
-		             "\"%.*s\" is no name for this: small letters, digits and _, not used yet",
-		             name.len > 40 ? 40 : (int)name.len, (const char *)name.data);
+	if (!build_is_name(name, false) || build_find(b, name) != NULL ||
+	    build_local(b, name) != NULL) {
+		intent_wrong(
+		    b->error, at, 0,
+		    "\"%.*s\" is no name for this: small letters, digits and _, not used yet",
+		    name.len > 40 ? 40 : (int)name.len, (const char *)name.data);
 		return NULL;
 	}
 	if (rule->local_count == sizeof(rule->locals) / sizeof(rule->locals[0])) {
@@ -430,11 +458,13 @@ static bool put_demand(struct intent_build *b, struct intent_value value, const 
 		       build_op(b, (struct intent_op){INTENT_OP_FIELD_KEY,
 		                                      (uint8_t)(p->segment | kind << 4),
 		                                      (uint16_t)p->offset, arg, given});
-	if (key || (!intent_is(value, INTENT_NODE_INTEGER) && !intent_is(value, INTENT_NODE_BOOL)) ||
+	if (key ||
+	    (!intent_is(value, INTENT_NODE_INTEGER) && !intent_is(value, INTENT_NODE_BOOL)) ||
 	    (bytes != 1 && bytes != 2 && bytes != 4 && bytes != 8))
-		return intent_wrong(b->error, value, 0,
-		                    "a number or true or false for numbers, { is = ... } or { in = ... } for "
-		                    "a pubkey is expected");
+		return intent_wrong(
+		    b->error, value, 0,
+		    "a number or true or false for numbers, { is = ... } or { in = ... } for "
+		    "a pubkey is expected");
 	return build_constant(b, intent_node(value)->number, &slot) &&
 	       build_op(b, (struct intent_op){INTENT_OP_LITERAL, (uint8_t)(p->segment | width << 4),
 	                                      (uint16_t)p->offset, slot, POLICY_REASON_DATA});
@@ -461,8 +491,9 @@ static bool take_field(struct intent_build *b, struct intent_value field, struct
 	}
 	if (!intent_is(name, INTENT_NODE_STRING) || !intent_is(type, INTENT_NODE_STRING) ||
 	    (value.source != NULL && intent_next(value).source != NULL))
-		return intent_wrong(b->error, field, 0,
-		                    "a field is [\"name\", \"type\"], perhaps with a value behind it");
+		return intent_wrong(
+		    b->error, field, 0,
+		    "a field is [\"name\", \"type\"], perhaps with a value behind it");
 	struct build_local *local = add_local(b, name, intent_string_of(name));
 	if (local == NULL)
 		return false;
@@ -471,11 +502,13 @@ static bool take_field(struct intent_build *b, struct intent_value field, struct
 	bool last = intent_next(field).source == NULL;
 	bool tail = is_word(word, "tail"), rest = is_word(word, "rest");
 	if ((tail || rest) && !last)
-		return intent_wrong(b->error, type, 0, "%s is for the last field", tail ? "tail" : "rest");
+		return intent_wrong(b->error, type, 0, "%s is for the last field",
+		                    tail ? "tail" : "rest");
 	if (rest) {
 		uint32_t most;
 		p->fixed = false;
-		return take_size(&r, &most) && put_byte(b, out, INTENT_L_REST) && put16(b, out, most);
+		return take_size(&r, &most) && put_byte(b, out, INTENT_L_REST) &&
+		       put16(b, out, most);
 	}
 	if (tail) {
 		if (!next_segment(b, out, p, type) || !put_byte(b, out, INTENT_L_TAIL))
@@ -506,7 +539,8 @@ static bool take_field(struct intent_build *b, struct intent_value field, struct
 		             : put_skip(b, out, *from, bytes);
 	}
 	if (value.source != NULL)
-		return intent_wrong(b->error, value, 0, "a value is for numbers, bools and pubkeys");
+		return intent_wrong(b->error, value, 0,
+		                    "a value is for numbers, bools and pubkeys");
 	r.pos -= word.len;
 	if (!put_type(&r, out, start, 0, POLICY_REASON_DATA))
 		return false;
@@ -533,7 +567,8 @@ bool build_fields(struct intent_build *b, struct intent_rule *rule, struct inten
 	out->len = 0;
 	rule->data_len = (uint16_t)prefix;
 	if (fields.source != NULL && !intent_is(fields, INTENT_NODE_ARRAY))
-		return intent_wrong(b->error, fields, 0, "fields = [[\"name\", \"type\"], ...] is expected");
+		return intent_wrong(b->error, fields, 0,
+		                    "fields = [[\"name\", \"type\"], ...] is expected");
 	struct intent_value f = {NULL, 0};
 	if (fields.source != NULL)
 		f = intent_first(fields);

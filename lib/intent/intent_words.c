@@ -28,8 +28,11 @@ static void policy_message(struct policy *p)
 void intent_words_of(struct bytes table, struct buffer *ret_text)
 {
 	static uint8_t space[POLICY_DESCRIPTION_MAX];
-	struct policy p = {.text = {space, sizeof(space), 0}};
-	CHECK(table.len <= sizeof(intent_table_bytes) && ret_text->cap - ret_text->len >= sizeof(space));
+	struct policy p = {
+	    .text = {space, sizeof(space), 0}
+        };
+	CHECK(table.len <= sizeof(intent_table_bytes) &&
+	      ret_text->cap - ret_text->len >= sizeof(space));
 	memcpy(intent_table_bytes, table.data, table.len);
 	intent_bare = true;
 	policy_grant(&p);

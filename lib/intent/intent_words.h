@@ -1,5 +1,5 @@
-/* intent_words: what a table allows in words, without parameter values: the evaluator's own text code,
- * compiled for this machine. */
+/* intent_words: what a table allows in words, without parameter values: the evaluator's own text
+ * code, compiled for this machine. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef INTENT_WORDS_H
 #define INTENT_WORDS_H

@@ -1,4 +1,5 @@
-/* intent_evaluator: the bytes of policies/evaluator as this build made it; inside lib/policy only. */
+/* intent_evaluator: the bytes of policies/evaluator as this build made it; inside lib/policy only.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef INTENT_EVALUATOR_H
 #define INTENT_EVALUATOR_H

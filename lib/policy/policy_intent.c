@@ -74,7 +74,11 @@ static bool take_leb(struct bytes from, size_t *at, uint32_t *ret_value)
 static struct evaluator evaluator_parts(void)
 {
 	struct bytes all = bytes_of(intent_evaluator, intent_evaluator_len);
-	struct evaluator e = {{NULL, 0}, {NULL, 0}, 0};
+	struct evaluator e = {
+	    {NULL, 0},
+            {NULL, 0},
+            0
+        };
 	size_t at = 8;
 	while (at < all.len) {
 		size_t start = at;
@@ -86,7 +90,8 @@ static struct evaluator evaluator_parts(void)
 			e.before = bytes_of(all.data, start);
 			CHECK(take_leb(all, &at, &e.count));
 			e.segments = bytes_of(all.data + at, end - at);
-			CHECK(end == all.len); /* nothing behind it: cmake/module.cmake strips all */
+			CHECK(end ==
+			      all.len); /* nothing behind it: cmake/module.cmake strips all */
 			return e;
 		}
 		at += len;
@@ -152,17 +157,25 @@ enum status policy_intent_table(struct bytes module, struct bytes *ret_table)
 /* --- what is known of the network's own programs
  * ---------------------------------------------------------------- */
 
-enum effect { EFFECT_NONE, EFFECT_PAYS, EFFECT_RENT, EFFECT_SENDS, EFFECT_OWN, EFFECT_CLOSE, EFFECT_NONCE };
+enum effect {
+	EFFECT_NONE,
+	EFFECT_PAYS,
+	EFFECT_RENT,
+	EFFECT_SENDS,
+	EFFECT_OWN,
+	EFFECT_CLOSE,
+	EFFECT_NONCE
+};
 
 /* One instruction: its first bytes, what follows them at least, and what it does at least. */
 struct known_instruction {
 	uint8_t programs; /* bit n: enum policy_program n */
 	uint8_t prefix_len;
 	uint8_t prefix[8];
-	uint8_t data_len;   /* with the prefix; 255: any */
-	uint8_t amount;     /* offset of the u64 that leaves, 0: none */
-	uint8_t delegates;  /* at least as many delegations ... */
-	uint8_t authority;  /* ... and changes of authority */
+	uint8_t data_len;  /* with the prefix; 255: any */
+	uint8_t amount;    /* offset of the u64 that leaves, 0: none */
+	uint8_t delegates; /* at least as many delegations ... */
+	uint8_t authority; /* ... and changes of authority */
 	enum effect effect;
 	const char *name;
 };
@@ -172,7 +185,8 @@ struct known_instruction {
 #define TOKENS  (1u << POLICY_PROGRAM_TOKEN | 1u << POLICY_PROGRAM_TOKEN_2022)
 #define T2022   (1u << POLICY_PROGRAM_TOKEN_2022)
 #define ATA     (1u << POLICY_PROGRAM_ATA)
-#define MEMOS   (1u << POLICY_PROGRAM_MEMO | 1u << POLICY_PROGRAM_MEMO_V1 | 1u << POLICY_PROGRAM_MEMO_V4)
+#define MEMOS                                                                                      \
+	(1u << POLICY_PROGRAM_MEMO | 1u << POLICY_PROGRAM_MEMO_V1 | 1u << POLICY_PROGRAM_MEMO_V4)
 #define BUILTIN (SYSTEM | COMPUTE | TOKENS | ATA | MEMOS)
 
 /* clang-format off */
@@ -218,7 +232,8 @@ static const uint8_t *key_at(const struct table *t, uint32_t index)
 }
 
 /* The slot that holds the u64 of the data at `off`, loaded from the first segment. */
-static bool is_amount(const struct table *t, const struct intent_rule *rule, uint32_t slot, uint32_t off)
+static bool is_amount(const struct table *t, const struct intent_rule *rule, uint32_t slot,
+                      uint32_t off)
 {
 	for (uint32_t i = 0; i < rule->code_count; i++) {
 		const struct intent_op *op = &t->ops[rule->code_first + i];
@@ -228,17 +243,20 @@ static bool is_amount(const struct table *t, const struct intent_rule *rule, uin
 	return false;
 }
 
-static const struct intent_op *place_op(const struct table *t, const struct intent_rule *rule, uint32_t place)
+static const struct intent_op *place_op(const struct table *t, const struct intent_rule *rule,
+                                        uint32_t place)
 {
 	for (uint32_t i = 0; i < rule->code_count; i++) {
 		const struct intent_op *op = &t->ops[rule->code_first + i];
-		if (op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST && op->a == place)
+		if (op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST &&
+		    op->a == place)
 			return op;
 	}
 	return NULL;
 }
 
-static bool place_is(const struct table *t, const struct intent_rule *rule, uint32_t place, unsigned requirement)
+static bool place_is(const struct table *t, const struct intent_rule *rule, uint32_t place,
+                     unsigned requirement)
 {
 	const struct intent_op *op = place_op(t, rule, place);
 	return op != NULL && op->op == INTENT_OP_ACCOUNT + requirement &&
@@ -254,8 +272,8 @@ static bool pays(const struct table *t, const struct intent_rule *rule, uint32_t
 			continue;
 		if (!rent && is_amount(t, rule, op->b, off))
 			return true;
-		if (rent && op->a == 2 && op->b < t->head->numbers &&
-		    op->b >= INTENT_FIRST_SLOT && t->image[op->b / 8] >= least)
+		if (rent && op->a == 2 && op->b < t->head->numbers && op->b >= INTENT_FIRST_SLOT &&
+		    t->image[op->b / 8] >= least)
 			return true;
 	}
 	return false;
@@ -287,12 +305,14 @@ static bool has_effect(const struct table *t, const struct intent_rule *rule,
 	const struct intent_op *program;
 	switch (known->effect) {
 	case EFFECT_PAYS:
-		*ret_missing = "pays = [{ lamports = (the field behind the tag), as = ..., by = (account 0) }]";
+		*ret_missing = "pays = [{ lamports = (the field behind the tag), as = ..., by = "
+		               "(account 0) }]";
 		return pays(t, rule, known->amount, false, 0);
 	case EFFECT_RENT:
 		program = rule->listed > 5 ? place_op(t, rule, 5) : NULL;
-		*ret_missing = "pays = [{ lamports = 2282880, as = \"rent\", by = (account 0) }]; 2039280 "
-		               "when account 5 is = \"token\"";
+		*ret_missing =
+		    "pays = [{ lamports = 2282880, as = \"rent\", by = (account 0) }]; 2039280 "
+		    "when account 5 is = \"token\"";
 		return pays(t, rule, 0, true,
 		            program != NULL && program->op == INTENT_OP_ACCOUNT + INTENT_IS_KEY &&
 		                    (program->b & INTENT_MODE_HIDDEN) == 0 &&
@@ -301,8 +321,9 @@ static bool has_effect(const struct table *t, const struct intent_rule *rule,
 		                ? RENT_TOKEN
 		                : RENT_TOKEN_2022);
 	case EFFECT_SENDS:
-		*ret_missing = "sends = [{ amount = (the field behind the tag), of = (account 0) }], and "
-		               "own = ... at account 0";
+		*ret_missing =
+		    "sends = [{ amount = (the field behind the tag), of = (account 0) }], and "
+		    "own = ... at account 0";
 		return sends(t, rule, known->amount);
 	case EFFECT_OWN:
 		*ret_missing = "own = ... at account 0";
@@ -344,8 +365,10 @@ static enum status check_rule(const struct table *t, const struct intent_rule *r
 	}
 	if (known == NULL) {
 		snprintf(ret_error->text, sizeof(ret_error->text),
-		         "%s: this program has no instruction that begins so, or none that may be allowed; "
-		         "spec/intent.md, 5, lists them", name);
+		         "%s: this program has no instruction that begins so, or none that may be "
+		         "allowed; "
+		         "spec/intent.md, 5, lists them",
+		         name);
 		return STATUS_REFUSED;
 	}
 	bool fixed = (rule->flags & INTENT_RULE_FIXED) != 0;
@@ -356,9 +379,10 @@ static enum status check_rule(const struct table *t, const struct intent_rule *r
 		return STATUS_REFUSED;
 	}
 	if (rule->accounts_max != rule->listed && (builtin & MEMOS) == 0) {
-		snprintf(ret_error->text, sizeof(ret_error->text),
-		         "%s: a rule for %s lists all its accounts: no remaining, no extra_accounts", name,
-		         known->name);
+		snprintf(
+		    ret_error->text, sizeof(ret_error->text),
+		    "%s: a rule for %s lists all its accounts: no remaining, no extra_accounts",
+		    name, known->name);
 		return STATUS_REFUSED;
 	}
 	if ((builtin & COMPUTE) != 0 && rule->listed != 0)
@@ -369,20 +393,22 @@ static enum status check_rule(const struct table *t, const struct intent_rule *r
 		missing = "authority_changes = 1";
 	else if (has_effect(t, rule, known, &missing))
 		return STATUS_OK;
-	snprintf(ret_error->text, sizeof(ret_error->text), "%s: %s must have %s", name, known->name, missing);
+	snprintf(ret_error->text, sizeof(ret_error->text), "%s: %s must have %s", name, known->name,
+	         missing);
 	return STATUS_REFUSED;
 }
 
 /* --- parameters
- * ------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static bool field_is(const struct table *t, const struct intent_field *field,
                      const struct policy_field *named)
 {
 	const char *name = (const char *)t->data + t->head->words.off + field->name;
 	return strlen(name) == named->name.len &&
-	       memcmp(name, named->name.data, named->name.len) == 0 &&
-	       field->type == named->type && field->record == named->off;
+	       memcmp(name, named->name.data, named->name.len) == 0 && field->type == named->type &&
+	       field->record == named->off;
 }
 
 /* What a number of the table, a key or a list is called, is what the schema calls it; no operation
@@ -473,7 +499,8 @@ enum status policy_intent_check(struct bytes table, struct policy_error *ret_err
 	static struct intent_checking space;
 	struct table t = {.data = table.data, .head = (const void *)table.data};
 	CHECK((uintptr_t)table.data % 8 == 0);
-	snprintf(ret_error->text, sizeof(ret_error->text), "the table breaks the rules of its format");
+	snprintf(ret_error->text, sizeof(ret_error->text),
+	         "the table breaks the rules of its format");
 	if (table.len > UINT32_MAX || !intent_table_check(table.data, (uint32_t)table.len, &space))
 		return STATUS_REFUSED;
 	t.ops = (const void *)(table.data + t.head->ops.off);

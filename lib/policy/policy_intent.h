@@ -1,8 +1,9 @@
 /* policy_intent: modules that are an intent: the evaluator with a table beside it.
  *
- * For the signer and the command line. A module is *known* when it is one that ships, or when taking its
- * table out and putting it beside the compiled-in evaluator gives the same bytes again and the table
- * is one whose facts and texts are the whole truth: everything else is custom code (A3).
+ * For the signer and the command line. A module is *known* when it is one that ships, or when
+ * taking its table out and putting it beside the compiled-in evaluator gives the same bytes again
+ * and the table is one whose facts and texts are the whole truth: everything else is custom code
+ * (A3).
  *
  * The bytes come from a user: strict, bounded, nothing is kept. Formats: spec/intent-table.md. */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -20,9 +21,9 @@ MUST_USE enum status policy_intent_table(struct bytes module, struct bytes *ret_
 MUST_USE enum status policy_intent_module(struct bytes table, struct buffer *ret_module);
 
 /* policy_intent_check says whether a table can be run and tells the truth: its structure
- * (intent_check.h), what the compiler knows about the network's own programs (spec/intent.md, 5), and
- * the names and places of its parameters. `table` is 8-byte aligned. STATUS_REFUSED: `ret_error`
- * says why. */
+ * (intent_check.h), what the compiler knows about the network's own programs (spec/intent.md, 5),
+ * and the names and places of its parameters. `table` is 8-byte aligned. STATUS_REFUSED:
+ * `ret_error` says why. */
 MUST_USE enum status policy_intent_check(struct bytes table, struct policy_error *ret_error);
 
 /* policy_intent_name gives the intent's name when the module is a known intent, else NULL; it is

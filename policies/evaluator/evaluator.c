@@ -39,7 +39,8 @@ static bool message_class(uint32_t class, uint8_t c)
 	case INTENT_CLASS_ALNUM:
 		return digit || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 	case INTENT_CLASS_TIME:
-		return digit || c == 'T' || c == 'Z' || c == ':' || c == '.' || c == '+' || c == '-';
+		return digit || c == 'T' || c == 'Z' || c == ':' || c == '.' || c == '+' ||
+		       c == '-';
 	default:
 		return c >= 0x20 && c != 0x7f;
 	}
@@ -64,7 +65,8 @@ static bool message_takes_key(struct intent_cursor *c, const uint8_t *key)
 	return message_takes(c, space, text.len);
 }
 
-static bool message_part(const struct policy *p, const struct intent_op *op, struct intent_cursor *c)
+static bool message_part(const struct policy *p, const struct intent_op *op,
+                         struct intent_cursor *c)
 {
 	struct policy_range range;
 	uint32_t n = 0;
@@ -114,7 +116,8 @@ static void policy_message(struct policy *p)
 	for (; i < INTENT_HEAD->messages.count && !matches; i++)
 		matches = message_matches(p, &m[i]);
 	if (POLICY_NEED(p, matches, POLICY_REASON_KIND, POLICY_NO_INSTRUCTION, "message",
-	                v_words("one that the intent names"), v_words(matches ? "that" : "another")) &&
+	                v_words("one that the intent names"),
+	                v_words(matches ? "that" : "another")) &&
 	    p->says) {
 		say(p, "Sign the off-chain message ");
 		say(p, intent_words(m[i - 1].name));

@@ -1,9 +1,9 @@
 /* intent_check: proves once that a table is one that the evaluator can run and can tell in words.
  *
- * Used by the module itself when it is loaded, and by the host before it calls a module known. After
- * it holds: every offset, slot, position, jump and nesting lies inside; what the wallet pays and
- * sends can only be added to; a number is computed before it is used and once, so that the texts made
- * from the operations are the whole truth about them.
+ * Used by the module itself when it is loaded, and by the host before it calls a module known.
+ * After it holds: every offset, slot, position, jump and nesting lies inside; what the wallet pays
+ * and sends can only be added to; a number is computed before it is used and once, so that the
+ * texts made from the operations are the whole truth about them.
  *
  * Trust: the table is an attacker's. Nothing here allocates or recurses. */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -23,11 +23,12 @@ struct intent_checking {
 	uint16_t layouts[INTENT_LAYOUTS_MAX]; /* where each begins */
 	uint8_t depths[INTENT_LAYOUTS_MAX];
 	bool returns[INTENT_LAYOUTS_MAX]; /* a variant's, ended by RETURN */
-	uint16_t extents[INTENT_SEGMENTS_MAX]; /* bytes that are there from each segment's start on */
+	uint16_t
+	    extents[INTENT_SEGMENTS_MAX]; /* bytes that are there from each segment's start on */
 	uint32_t tail; /* the segment that may be missing; INTENT_SEGMENTS_MAX: none */
-	uint8_t kinds[INTENT_POSITIONS_MAX];   /* of a rule's places: requirement + 1 */
+	uint8_t kinds[INTENT_POSITIONS_MAX]; /* of a rule's places: requirement + 1 */
 	uint8_t modes[INTENT_POSITIONS_MAX];
-	uint8_t made[INTENT_SLOTS_MAX / 8];    /* slots that this list of operations has computed */
+	uint8_t made[INTENT_SLOTS_MAX / 8]; /* slots that this list of operations has computed */
 };
 
 static bool intent_part_fits(const struct intent_checking *k, struct intent_part part,
@@ -155,7 +156,8 @@ static uint32_t intent_layout_check(struct intent_checking *k, uint32_t off)
 	const uint8_t *at = k->table + k->head->layouts.off;
 	uint32_t end = k->head->layouts.count, depth = 0, loops = 0, deepest = 0, start = off;
 	while (off < end) {
-		while (depth != 0 && open[depth - 1].op == INTENT_L_OPTION && open[depth - 1].end == off)
+		while (depth != 0 && open[depth - 1].op == INTENT_L_OPTION &&
+		       open[depth - 1].end == off)
 			depth--;
 		uint32_t op = at[off], args = op < INTENT_L_COUNT ? intent_layout_args(op) : end;
 		if (args > end - off - 1)
@@ -485,12 +487,12 @@ static bool intent_ops_fit(struct intent_checking *k, uint32_t first, uint32_t c
 			if (i == first)
 				return false;
 			uint32_t before = op[-1].op;
-			bool fits = op->op == INTENT_OP_OWNED
-			                ? before == INTENT_OP_ACCOUNT + INTENT_OWN ||
-			                      before == INTENT_OP_ACCOUNT + INTENT_ATA
-			            : op->op == INTENT_OP_DIVISOR
-			                ? before == INTENT_OP_SCALE_DOWN || before == INTENT_OP_SCALE_UP
-			                : before == INTENT_OP_PER;
+			bool fits =
+			    op->op == INTENT_OP_OWNED ? before == INTENT_OP_ACCOUNT + INTENT_OWN ||
+			                                    before == INTENT_OP_ACCOUNT + INTENT_ATA
+			    : op->op == INTENT_OP_DIVISOR
+			        ? before == INTENT_OP_SCALE_DOWN || before == INTENT_OP_SCALE_UP
+			        : before == INTENT_OP_PER;
 			if (!fits)
 				return false;
 		} else if (!intent_op_fits(k, op, after, listed)) {
@@ -505,7 +507,8 @@ static bool intent_places_fit(struct intent_checking *k, const struct intent_rul
 {
 	const struct intent_op *ops = (const void *)(k->table + k->head->ops.off);
 	uint32_t next = 0;
-	for (uint32_t i = rule->code_first; i < (uint32_t)rule->code_first + rule->code_count; i++) {
+	for (uint32_t i = rule->code_first; i < (uint32_t)rule->code_first + rule->code_count;
+	     i++) {
 		const struct intent_op *op = &ops[i];
 		if (op->op < INTENT_OP_ACCOUNT || op->op > INTENT_OP_ACCOUNT_LAST)
 			continue;
@@ -514,10 +517,10 @@ static bool intent_places_fit(struct intent_checking *k, const struct intent_rul
 		if ((op->b & INTENT_MODE_CHOSEN) == 0)
 			continue;
 		bool asked = false;
-		for (uint32_t s = rule->select_first; s < (uint32_t)rule->select_first + rule->select_count; s++)
+		for (uint32_t s = rule->select_first;
+		     s < (uint32_t)rule->select_first + rule->select_count; s++)
 			asked |= ops[s].op == op->op && ops[s].a == op->a && ops[s].c == op->c &&
-			         ops[s].d == op->d &&
-			         (ops[s].b | INTENT_MODE_CHOSEN) == op->b;
+			         ops[s].d == op->d && (ops[s].b | INTENT_MODE_CHOSEN) == op->b;
 		if (!asked)
 			return false;
 	}
@@ -600,7 +603,8 @@ static bool intent_small_parts_check(const struct intent_checking *k)
 		    !intent_name_fits(k, lists[i].name))
 			return false;
 	for (uint32_t i = 0; i < h->params.count; i++)
-		if (params[i].slot != h->numbers + 8 * i || !intent_record_reads(k, params[i].record, 8))
+		if (params[i].slot != h->numbers + 8 * i ||
+		    !intent_record_reads(k, params[i].record, 8))
 			return false;
 	for (uint32_t i = 0; i < h->groups.count; i++)
 		if (!intent_count_slot(k, groups[i].count) || groups[i].max > 64 ||
@@ -608,11 +612,12 @@ static bool intent_small_parts_check(const struct intent_checking *k)
 			return false;
 	for (uint32_t i = 0; i < h->checks.count; i++)
 		if (checks[i].reason < POLICY_REASON_MODULE_FIRST ||
-		    checks[i].reason >= POLICY_REASON_OWN_FIRST || !intent_line_fits(k, checks[i].name))
+		    checks[i].reason >= POLICY_REASON_OWN_FIRST ||
+		    !intent_line_fits(k, checks[i].name))
 			return false;
 	for (uint32_t i = 0; i < h->fields.count; i++)
-		if (fields[i].type < 1 || fields[i].type > 6 || !intent_name_fits(k, fields[i].name) ||
-		    fields[i].record % 8 != 0)
+		if (fields[i].type < 1 || fields[i].type > 6 ||
+		    !intent_name_fits(k, fields[i].name) || fields[i].record % 8 != 0)
 			return false;
 	for (uint32_t i = 0; i < h->names.count; i++)
 		if (!intent_slot_fits(k, names[i].slot) || !intent_name_fits(k, names[i].name) ||
@@ -629,8 +634,8 @@ static bool intent_messages_check(const struct intent_checking *k)
 	const struct intent_message *messages = (const void *)(k->table + h->messages.off);
 	for (uint32_t i = 0; i < h->messages.count; i++) {
 		const struct intent_message *m = &messages[i];
-		if (m->first > h->ops.count || m->count > h->ops.count - m->first || m->count == 0 ||
-		    !intent_name_fits(k, m->name))
+		if (m->first > h->ops.count || m->count > h->ops.count - m->first ||
+		    m->count == 0 || !intent_name_fits(k, m->name))
 			return false;
 		for (uint32_t n = m->first; n < (uint32_t)m->first + m->count; n++) {
 			const struct intent_op *op = &ops[n];
@@ -683,9 +688,8 @@ static bool intent_table_check(const uint8_t *table, uint32_t len, struct intent
 	    h->record_bytes > POLICY_PARAMETERS_MAX || h->record_bytes < 8 ||
 	    (h->nonce != INTENT_NONE &&
 	     (h->nonce >= h->counts || !intent_slot_fits(k, h->nonce))) ||
-	    (h->unproven != INTENT_NONE &&
-	     (h->unproven < h->numbers || h->unproven >= h->counts ||
-	      !intent_slot_fits(k, h->unproven))))
+	    (h->unproven != INTENT_NONE && (h->unproven < h->numbers || h->unproven >= h->counts ||
+	                                    !intent_slot_fits(k, h->unproven))))
 		return false;
 	if (h->payer_kind != INTENT_PAYER_OTHER && h->payer_kind != INTENT_IS_ANY &&
 	    h->payer_kind != INTENT_IS_WALLET && h->payer_kind != INTENT_IS_KEY &&

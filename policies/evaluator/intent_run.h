@@ -5,9 +5,9 @@
  * operations for each rule. Every operation is a constraint, a number or an effect, and a
  * constraint that does not hold refuses. The order of everything is that of spec/intent.md.
  *
- * Trust: the table was checked when the module was loaded (intent_check.h), so offsets and positions
- * are used as they are. Instruction data and account lists are an attacker's: data is read only after
- * its length was compared, or through the cursor of intent_decode. */
+ * Trust: the table was checked when the module was loaded (intent_check.h), so offsets and
+ * positions are used as they are. Instruction data and account lists are an attacker's: data is
+ * read only after its length was compared, or through the cursor of intent_decode. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef INTENT_RUN_H
 #define INTENT_RUN_H
@@ -22,19 +22,19 @@ static _Alignas(8) uint8_t intent_table_bytes[INTENT_TABLE_MAX];
 #define INTENT_TABLE ((const uint8_t *)intent_table_bytes)
 #endif
 
-#define INTENT_HEAD     ((const struct intent_head *)(const void *)INTENT_TABLE)
-#define INTENT_AT(part) ((const void *)(INTENT_TABLE + INTENT_HEAD->part.off))
+#define INTENT_HEAD             ((const struct intent_head *)(const void *)INTENT_TABLE)
+#define INTENT_AT(part)         ((const void *)(INTENT_TABLE + INTENT_HEAD->part.off))
 #define INTENT_INSTRUCTIONS_MAX 64
 
 /* What is kept while one transaction is looked at; the module is fresh for each, so all is zero. */
 static _Alignas(8) uint8_t intent_values[INTENT_SLOTS_MAX * 8];
-static uint8_t intent_owned[POLICY_ACCOUNTS_MAX];      /* first derived entry of the wallet's, + 1 */
-static uint8_t intent_entries[INTENT_POSITIONS_MAX];   /* of this instruction: derived entry + 1 */
-static uint16_t intent_binds[INTENT_BINDS_MAX];        /* account + 1 */
+static uint8_t intent_owned[POLICY_ACCOUNTS_MAX];    /* first derived entry of the wallet's, + 1 */
+static uint8_t intent_entries[INTENT_POSITIONS_MAX]; /* of this instruction: derived entry + 1 */
+static uint16_t intent_binds[INTENT_BINDS_MAX];      /* account + 1 */
 static const uint8_t *intent_segments[INTENT_SEGMENTS_MAX];
 static const uint8_t *intent_data_end;
 static uint16_t intent_rules_seen[INTENT_INSTRUCTIONS_MAX];
-static uint16_t intent_pending[POLICY_ACCOUNTS_MAX];   /* writable, though its place says read-only */
+static uint16_t intent_pending[POLICY_ACCOUNTS_MAX]; /* writable, though its place says read-only */
 static uint32_t intent_pending_count;
 static uint64_t intent_sides[2][2]; /* of a comparison: low, high */
 
@@ -42,11 +42,11 @@ static uint64_t intent_sides[2][2]; /* of a comparison: low, high */
 struct intent_ix {
 	struct policy *p;
 	uint32_t number;
-	uint32_t program;          /* account */
-	const uint8_t *accounts;   /* indexes */
+	uint32_t program;        /* account */
+	const uint8_t *accounts; /* indexes */
 	uint32_t account_count;
 	const struct intent_rule *rule;
-	uint32_t actual;           /* for texts: the account, number or length that did not fit */
+	uint32_t actual; /* for texts: the account, number or length that did not fit */
 };
 
 static inline uint64_t *intent_slot_at(uint32_t slot)
@@ -199,8 +199,8 @@ static uint32_t intent_find_entry(const struct intent_ix *x, const struct intent
 			continue;
 		uint32_t of = owned->a >> 4;
 		if (of != INTENT_TOKEN_ANY) {
-			uint32_t program = of == INTENT_TOKEN_PROGRAM ? x->program
-			                                              : x->accounts[owned->c];
+			uint32_t program =
+			    of == INTENT_TOKEN_PROGRAM ? x->program : x->accounts[owned->c];
 			const struct policy_account *a = &p->accounts[program];
 			if (a->source != POLICY_SOURCE_UNKNOWN &&
 			    !policy_key_equal(a->key, d->token_program))
@@ -432,7 +432,8 @@ static uint32_t intent_decode(const uint8_t *layout, struct intent_cursor c)
 }
 
 /* --- numbers
- * ------------------------------------------------------------------------------------------------ */
+ * ------------------------------------------------------------------------------------------------
+ */
 
 /* intent_scale gives x * n / d in `ret`; false when n or the result is too large. */
 static bool intent_scale(uint64_t x, uint64_t n, uint64_t d, bool up, uint64_t *ret)
@@ -492,14 +493,16 @@ static bool intent_per(const struct intent_ix *x, const struct intent_op *op, ui
 	int index = mint == NULL ? -1 : policy_list_find(p, mints, mint);
 	if (index < 0)
 		return false;
-	*ret = (uint32_t)index < numbers.count ? policy_list_number(p, numbers, (uint32_t)index) : 0;
+	*ret =
+	    (uint32_t)index < numbers.count ? policy_list_number(p, numbers, (uint32_t)index) : 0;
 	return true;
 }
 
 /* --- refusals in words: cold
  * -------------------------------------------------------------------------------- */
 
-static POLICY_COLD const char *intent_position_name(const struct intent_rule *rule, uint32_t position)
+static POLICY_COLD const char *intent_position_name(const struct intent_rule *rule,
+                                                    uint32_t position)
 {
 	const char *name = intent_words(rule->positions);
 	for (; position != 0; position--)
@@ -623,11 +626,12 @@ static bool intent_effect(struct intent_ix *x, const struct intent_op *op)
 	uint64_t n;
 	switch (op->op) {
 	case INTENT_OP_FIELD_KEY:
-		if (intent_key_is(p, intent_segments[op->a & 15u] + op->b, op->a >> 4, op->c, op->d))
+		if (intent_key_is(p, intent_segments[op->a & 15u] + op->b, op->a >> 4, op->c,
+		                  op->d))
 			return true;
-		INTENT_FAIL(policy_report(p, false, POLICY_REASON_ACCOUNT, x->number,
-		                          intent_words(x->rule->name), v_words("a key that is allowed"),
-		                          v_key(intent_segments[op->a & 15u] + op->b)));
+		INTENT_FAIL(policy_report(
+		    p, false, POLICY_REASON_ACCOUNT, x->number, intent_words(x->rule->name),
+		    v_words("a key that is allowed"), v_key(intent_segments[op->a & 15u] + op->b)));
 		return true;
 	case INTENT_OP_PAY:
 		if (op->c != INTENT_NONE && !p->accounts[x->accounts[op->c]].wallet)
@@ -646,9 +650,10 @@ static bool intent_effect(struct intent_ix *x, const struct intent_op *op)
 			return true;
 		mint = intent_mint(x, op->a, op->b);
 		if (mint == NULL) {
-			INTENT_FAIL(policy_report(p, false, POLICY_REASON_ACCOUNT_UNKNOWN, x->number,
-			                          intent_words(x->rule->name),
-			                          v_words("a mint that is known"), v_words("another")));
+			INTENT_FAIL(policy_report(p, false, POLICY_REASON_ACCOUNT_UNKNOWN,
+			                          x->number, intent_words(x->rule->name),
+			                          v_words("a mint that is known"),
+			                          v_words("another")));
 			return true;
 		}
 		n = V(op->c);
@@ -657,8 +662,9 @@ static bool intent_effect(struct intent_ix *x, const struct intent_op *op)
 			return true;
 		}
 		if (!policy_count_token(p, mint, n))
-			INTENT_FAIL(policy_report(p, false, POLICY_REASON_TOO_MANY, x->number, "mints",
-			                          v_at_most(POLICY_TOKENS_MAX), v_words("more")));
+			INTENT_FAIL(policy_report(p, false, POLICY_REASON_TOO_MANY, x->number,
+			                          "mints", v_at_most(POLICY_TOKENS_MAX),
+			                          v_words("more")));
 		return true;
 	case INTENT_OP_SENT:
 		mint = intent_mint(x, op->a, op->b);
@@ -759,8 +765,8 @@ static bool intent_operations(struct intent_ix *x, const struct intent_op *op,
 					                               "a writable account"));
 			}
 			if ((mode & INTENT_MODE_SIGNER) != 0 && (flags & INTENT_W_SIGNER) == 0)
-				INTENT_FAIL(intent_report_flag(x, op, POLICY_REASON_SIGNER,
-				                               "a signer"));
+				INTENT_FAIL(
+				    intent_report_flag(x, op, POLICY_REASON_SIGNER, "a signer"));
 			break;
 		}
 		case INTENT_OP_BIND:
@@ -849,23 +855,26 @@ static POLICY_COLD bool intent_no_rule(struct intent_ix *x, const struct intent_
 {
 	struct policy *p = x->p;
 	if (last == NULL)
-		return policy_report(p, false, POLICY_REASON_INSTRUCTION, x->number, "instruction",
-		                     v_words("one that the intent names"),
-		                     (struct policy_value){V_NUMBER, "another; bytes of data: ", NULL, len});
+		return policy_report(
+		    p, false, POLICY_REASON_INSTRUCTION, x->number, "instruction",
+		    v_words("one that the intent names"),
+		    (struct policy_value){V_NUMBER, "another; bytes of data: ", NULL, len});
 	x->rule = last;
 	if (op == NULL)
-		return policy_report(p, false, POLICY_REASON_ACCOUNT_COUNT, x->number,
-		                     intent_words(last->name),
-		                     (struct policy_value){V_NUMBER, "accounts: ", NULL, last->accounts_min},
-		                     (struct policy_value){V_NUMBER, "accounts: ", NULL, x->account_count});
+		return policy_report(
+		    p, false, POLICY_REASON_ACCOUNT_COUNT, x->number, intent_words(last->name),
+		    (struct policy_value){V_NUMBER, "accounts: ", NULL, last->accounts_min},
+		    (struct policy_value){V_NUMBER, "accounts: ", NULL, x->account_count});
 	return intent_report_account(x, op, false, reason);
 }
 
 /* intent_choose finds the rule that counts. */
-static const struct intent_rule *intent_choose(struct intent_ix *x, const struct intent_program *program,
+static const struct intent_rule *intent_choose(struct intent_ix *x,
+                                               const struct intent_program *program,
                                                const uint8_t *data, uint32_t len)
 {
-	const struct intent_rule *rule = (const struct intent_rule *)INTENT_AT(rules) + program->first;
+	const struct intent_rule *rule =
+	    (const struct intent_rule *)INTENT_AT(rules) + program->first;
 	const struct intent_rule *end = rule + program->count, *last = NULL;
 	const struct intent_op *failed = NULL;
 	uint32_t reason = 0;
@@ -880,7 +889,8 @@ static const struct intent_rule *intent_choose(struct intent_ix *x, const struct
 		if (rule->select_count == 0)
 			return rule;
 		x->rule = rule;
-		const struct intent_op *op = (const struct intent_op *)INTENT_AT(ops) + rule->select_first;
+		const struct intent_op *op =
+		    (const struct intent_op *)INTENT_AT(ops) + rule->select_first;
 		const struct intent_op *stop = op + rule->select_count;
 		for (; op != stop && failed == NULL; op++)
 			if (op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST &&
@@ -913,9 +923,9 @@ static bool intent_order(struct intent_ix *x)
 	if (((rule->flags & INTENT_RULE_FIRST) != 0 && x->number != 0) ||
 	    (rule->after != INTENT_NONE && V(rule->after) == 0) ||
 	    (rule->before != INTENT_NONE && V(rule->before) != 0))
-		INTENT_FAIL(policy_report(p, false, POLICY_REASON_INSTRUCTION, x->number,
-		                          intent_words(rule->name), v_words("in its place in the order"),
-		                          v_words("in another")));
+		INTENT_FAIL(policy_report(
+		    p, false, POLICY_REASON_INSTRUCTION, x->number, intent_words(rule->name),
+		    v_words("in its place in the order"), v_words("in another")));
 	return true;
 }
 
@@ -924,8 +934,8 @@ static void intent_say(struct intent_ix *x);
 static bool intent_instruction(struct policy *p, uint32_t number)
 {
 	const struct policy_instruction *at = &p->instructions[number];
-	struct intent_ix ix = {p, number, at->program, p->indexes + at->account_first,
-	                       at->account_count, NULL, 0};
+	struct intent_ix ix = {
+	    p, number, at->program, p->indexes + at->account_first, at->account_count, NULL, 0};
 	struct intent_ix *const x = &ix;
 	const struct intent_head *head = INTENT_HEAD;
 	const uint8_t *key = p->accounts[at->program].key;
@@ -945,8 +955,7 @@ static bool intent_instruction(struct policy *p, uint32_t number)
 	if (rule == NULL)
 		return p->explain || p->says;
 	x->rule = rule;
-	intent_rules_seen[number] =
-	    (uint16_t)(rule - (const struct intent_rule *)INTENT_AT(rules));
+	intent_rules_seen[number] = (uint16_t)(rule - (const struct intent_rule *)INTENT_AT(rules));
 	if (!intent_order(x))
 		return false;
 	intent_segments[0] = data;
@@ -1010,17 +1019,16 @@ static bool intent_message_flags(struct policy *p)
 	struct intent_ix ix = {.p = p, .number = POLICY_NO_INSTRUCTION}, *x = &ix;
 	for (uint32_t i = 1; i < r->required_signatures; i++)
 		if (!p->accounts[i].wallet && !intent_place(p, i, INTENT_MODE_SIGNER, false))
-			INTENT_FAIL(policy_report(p, false, POLICY_REASON_SIGNER,
-			                          POLICY_NO_INSTRUCTION, "signer",
-			                          v_words("the wallet, or one that the intent names"),
-			                          v_account(p, i)));
+			INTENT_FAIL(policy_report(
+			    p, false, POLICY_REASON_SIGNER, POLICY_NO_INSTRUCTION, "signer",
+			    v_words("the wallet, or one that the intent names"), v_account(p, i)));
 	for (uint32_t i = 0; i < intent_pending_count; i++)
 		if (!intent_place(p, intent_pending[i], INTENT_MODE_WRITABLE | INTENT_MODE_EITHER,
 		                  true))
-			INTENT_FAIL(policy_report(p, false, POLICY_REASON_ACCOUNT,
-			                          POLICY_NO_INSTRUCTION, "writable account",
-			                          v_words("read-only: no instruction may change it"),
-			                          v_account(p, intent_pending[i])));
+			INTENT_FAIL(policy_report(
+			    p, false, POLICY_REASON_ACCOUNT, POLICY_NO_INSTRUCTION,
+			    "writable account", v_words("read-only: no instruction may change it"),
+			    v_account(p, intent_pending[i])));
 	return true;
 }
 
@@ -1100,8 +1108,8 @@ static bool intent_frame(struct policy *p)
 	       POLICY_LIMIT(p, (head->formats >> r->format & 1) != 0, POLICY_REASON_FORMAT,
 	                    POLICY_NO_INSTRUCTION, "format", v_words("one that the intent names"),
 	                    v_number(r->format)) &&
-	       POLICY_LIMIT(p, nonce, POLICY_REASON_LIFETIME, POLICY_NO_INSTRUCTION, "durable nonce",
-	                    v_words("a blockhash: signatures that expire"),
+	       POLICY_LIMIT(p, nonce, POLICY_REASON_LIFETIME, POLICY_NO_INSTRUCTION,
+	                    "durable nonce", v_words("a blockhash: signatures that expire"),
 	                    v_words(nonce ? "that" : "a durable nonce")) &&
 	       intent_payer(p);
 }
@@ -1110,7 +1118,8 @@ static bool intent_transaction(struct policy *p)
 {
 	const struct intent_head *head = INTENT_HEAD;
 	struct intent_ix whole = {.p = p, .number = POLICY_NO_INSTRUCTION};
-	const struct intent_op *final = (const struct intent_op *)INTENT_AT(ops) + head->final_first;
+	const struct intent_op *final =
+	    (const struct intent_op *)INTENT_AT(ops) + head->final_first;
 	uint32_t count = p->request->instructions.count;
 	if (!intent_frame(p))
 		return false;

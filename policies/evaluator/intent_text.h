@@ -2,8 +2,8 @@
  *
  * Everything said is made from the operations that decide, so a text cannot claim less than the
  * table allows. Of the author come only names ([A-Za-z0-9_.-]) and lines in quotation marks. With
- * `intent_bare` there are no parameter values (the tool's `policy inspect`): their names stand alone.
- * A text that does not fit says so in its first line. */
+ * `intent_bare` there are no parameter values (the tool's `policy inspect`): their names stand
+ * alone. A text that does not fit says so in its first line. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef INTENT_TEXT_H
 #define INTENT_TEXT_H
@@ -24,11 +24,9 @@ static void say_number(struct policy *p, uint64_t number)
 
 static void say_key(struct policy *p, const uint8_t *key)
 {
-	static const char *const names[] = {"System",     "Compute Budget",
-	                                    "SPL Token",  "Token-2022",
-	                                    "Associated Token Account", "Memo",
-	                                    "Memo v1",    "Memo v4",
-	                                    "Jupiter v6", "Raydium AMM v4"};
+	static const char *const names[] = {
+	    "System", "Compute Budget", "SPL Token", "Token-2022", "Associated Token Account",
+	    "Memo",   "Memo v1",        "Memo v4",   "Jupiter v6", "Raydium AMM v4"};
 	for (uint32_t i = 0; i < POLICY_PROGRAM_OTHER; i++)
 		if (policy_key_equal(key, policy_program_keys[i].bytes)) {
 			say(p, names[i]);
@@ -136,12 +134,24 @@ static void say_amount(struct policy *p, uint64_t number, uint32_t unit)
 
 static const char *intent_fixed_name(uint32_t slot)
 {
-	static const char *const names[] = {
-	    "all SOL that leaves", "the network fee", "all tips", "all rent", "all SOL wrapped",
-	    "delegations", "authority changes", "the wallet is writable (0 or 1)",
-	    "the wallet pays the fee (0 or 1)", "durable nonce (0 or 1)", "number of accounts",
-	    "number of instructions", "number of signatures", "compute unit limit",
-	    "compute unit price", "the priority fee", "proven time", "latest possible time"};
+	static const char *const names[] = {"all SOL that leaves",
+	                                    "the network fee",
+	                                    "all tips",
+	                                    "all rent",
+	                                    "all SOL wrapped",
+	                                    "delegations",
+	                                    "authority changes",
+	                                    "the wallet is writable (0 or 1)",
+	                                    "the wallet pays the fee (0 or 1)",
+	                                    "durable nonce (0 or 1)",
+	                                    "number of accounts",
+	                                    "number of instructions",
+	                                    "number of signatures",
+	                                    "compute unit limit",
+	                                    "compute unit price",
+	                                    "the priority fee",
+	                                    "proven time",
+	                                    "latest possible time"};
 	return names[slot / 8];
 }
 
@@ -262,7 +272,8 @@ static void say_made(struct policy *p, const struct intent_op *ops, uint32_t cou
 }
 
 /* The operation that makes a slot's number; NULL for what is not made. */
-static const struct intent_op *intent_maker(const struct intent_op *ops, uint32_t count, uint32_t slot)
+static const struct intent_op *intent_maker(const struct intent_op *ops, uint32_t count,
+                                            uint32_t slot)
 {
 	if (slot < INTENT_HEAD->temporaries)
 		return NULL;
@@ -288,10 +299,10 @@ static void say_slot(struct policy *p, const struct intent_op *ops, uint32_t cou
 			say(p, " = ");
 			const struct intent_param *param = INTENT_AT(params);
 			uint32_t own = intent_unit_of(slot);
-			say_amount(p,
-			           policy_load64(p->parameters +
-			                         param[(slot - head->numbers) / 8].record),
-			           own != INTENT_UNIT_NONE ? own : unit);
+			say_amount(
+			    p,
+			    policy_load64(p->parameters + param[(slot - head->numbers) / 8].record),
+			    own != INTENT_UNIT_NONE ? own : unit);
 		}
 	} else if (slot < head->totals) {
 		say(p, "the number of ");
@@ -362,8 +373,8 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 		if (op->op - INTENT_OP_ACCOUNT == INTENT_OWN) {
 			say(p, "the wallet's own token account, ");
 		} else {
-			struct intent_op owner = {.op = (uint8_t)(INTENT_OP_ACCOUNT + (more->a >> 4)),
-			                          .c = more->c};
+			struct intent_op owner = {
+			    .op = (uint8_t)(INTENT_OP_ACCOUNT + (more->a >> 4)), .c = more->c};
 			say(p, "the associated token account of ");
 			if (owner.op - INTENT_OP_ACCOUNT == INTENT_IS_ACCOUNT)
 				say(p, intent_position_name(rule, more->c));
@@ -434,7 +445,8 @@ static void say_accounts(struct policy *p, const struct intent_rule *rule,
 	}
 	if (rule->accounts_max > rule->listed) {
 		say(p, (rule->flags & INTENT_REST_EXTRA) != 0
-		           ? "  accounts that the program may have gained since (no signer, none of the wallet's): up to "
+		           ? "  accounts that the program may have gained since (no signer, none "
+		             "of the wallet's): up to "
 		           : "  further accounts: up to ");
 		say_number(p, (uint64_t)rule->accounts_max - rule->listed);
 		if ((rule->flags & (INTENT_REST_WALLET | INTENT_REST_OWN)) != 0)
@@ -444,7 +456,8 @@ static void say_accounts(struct policy *p, const struct intent_rule *rule,
 		say(p, "\n");
 	}
 	if ((rule->flags & INTENT_RULE_ANY_FLAGS) != 0)
-		say(p, "  writable flags are not compared, but the wallet's and its token accounts'\n");
+		say(p, "  writable flags are not compared, but the wallet's and its token "
+		       "accounts'\n");
 }
 
 static void say_condition(struct policy *p, const struct intent_op *ops, uint32_t count,
@@ -495,7 +508,8 @@ static void say_check_name(struct policy *p, const struct intent_op *op)
 static void say_effects(struct policy *p, const struct intent_rule *rule,
                         const struct intent_op *ops)
 {
-	static const char *const kinds[] = {"SOL that leaves: ", "tip: ", "rent: ", "SOL wrapped: "};
+	static const char *const kinds[] = {
+	    "SOL that leaves: ", "tip: ", "rent: ", "SOL wrapped: "};
 	uint32_t count = rule->code_count;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct intent_op *op = &ops[i];
@@ -518,14 +532,16 @@ static void say_effects(struct policy *p, const struct intent_rule *rule,
 			say(p, "  WARNING: gives another power over a token account of the wallet");
 			break;
 		case INTENT_OP_AUTHORITY:
-			say(p, "  WARNING: changes who has authority over an account of the wallet");
+			say(p,
+			    "  WARNING: changes who has authority over an account of the wallet");
 			break;
 		case INTENT_OP_LITERAL:
 			say(p, "  a field of the data is ");
 			say_slot(p, ops, count, op->c, 0, 0);
 			break;
 		case INTENT_OP_FIELD_KEY: {
-			struct intent_op key = {.op = (uint8_t)(INTENT_OP_ACCOUNT + (op->a >> 4)), .c = op->c};
+			struct intent_op key = {.op = (uint8_t)(INTENT_OP_ACCOUNT + (op->a >> 4)),
+			                        .c = op->c};
 			say(p, "  a key in the data is ");
 			say_requirement(p, rule, &key);
 			break;
@@ -571,14 +587,14 @@ static void say_effects(struct policy *p, const struct intent_rule *rule,
 }
 
 /* What a program that calls others can do with what it is handed (A15). */
-static void say_trust(struct policy *p, const struct intent_rule *rule,
-                      const struct intent_op *ops)
+static void say_trust(struct policy *p, const struct intent_rule *rule, const struct intent_op *ops)
 {
 	bool wallet = false, any = (rule->flags & (INTENT_REST_OWN | INTENT_REST_UNKNOWN)) != 0;
 	if (intent_is_builtin(intent_program_key(rule)))
 		return;
-	say(p, "  trusted: this program and what it calls act with the wallet's signature where it is "
-	       "handed on; within reach");
+	say(p,
+	    "  trusted: this program and what it calls act with the wallet's signature where it is "
+	    "handed on; within reach");
 	for (uint32_t i = 0; i < rule->code_count; i++) {
 		uint32_t kind = ops[i].op - (uint32_t)INTENT_OP_ACCOUNT;
 		if (ops[i].op < INTENT_OP_ACCOUNT || ops[i].op > INTENT_OP_ACCOUNT_LAST)
@@ -593,7 +609,8 @@ static void say_trust(struct policy *p, const struct intent_rule *rule,
 	if (wallet || (rule->flags & INTENT_REST_WALLET) != 0)
 		say(p, ": the wallet's SOL unless the wallet is read-only");
 	if (any)
-		say(p, ": token accounts of the wallet that nothing in the transaction shows to be its own");
+		say(p, ": token accounts of the wallet that nothing in the transaction shows to be "
+		       "its own");
 	say(p, "\n");
 }
 
@@ -652,7 +669,8 @@ static void say_whole(struct policy *p)
 {
 	const struct intent_head *head = INTENT_HEAD;
 	const struct intent_group *groups = INTENT_AT(groups);
-	const struct intent_op *final = (const struct intent_op *)INTENT_AT(ops) + head->final_first;
+	const struct intent_op *final =
+	    (const struct intent_op *)INTENT_AT(ops) + head->final_first;
 	intent_said = NULL;
 	for (uint32_t i = 0; i < head->groups.count; i++) {
 		say(p, "Of ");
@@ -681,7 +699,8 @@ static void say_whole(struct policy *p)
 static void say_payer(struct policy *p)
 {
 	const struct intent_head *head = INTENT_HEAD;
-	struct intent_op op = {.op = (uint8_t)(INTENT_OP_ACCOUNT + head->payer_kind), .c = head->payer_arg};
+	struct intent_op op = {.op = (uint8_t)(INTENT_OP_ACCOUNT + head->payer_kind),
+	                       .c = head->payer_arg};
 	if (head->payer_kind == INTENT_IS_ANY) {
 		say(p, "The wallet pays the network fee, or another signer does.\n");
 		return;
@@ -699,26 +718,30 @@ static void say_warnings(struct policy *p)
 	const struct intent_head *head = INTENT_HEAD;
 	if (head->nonce != INTENT_NONE &&
 	    (intent_bare || head->nonce < head->numbers ||
-	     policy_load64(p->parameters +
-	                   ((const struct intent_param *)INTENT_AT(
-	                       params))[(head->nonce - head->numbers) / 8].record) != 0)) {
+	     policy_load64(p->parameters + ((const struct intent_param *)INTENT_AT(
+	                                       params))[(head->nonce - head->numbers) / 8]
+	                                       .record) != 0)) {
 		say(p, "WARNING: durable nonces may be used");
 		if (intent_bare && head->nonce >= head->numbers) {
 			say(p, " when the grant sets ");
-			say(p, intent_name_of(head->nonce) == NULL ? "it" : intent_name_of(head->nonce));
+			say(p, intent_name_of(head->nonce) == NULL ? "it"
+			                                           : intent_name_of(head->nonce));
 		}
 		say(p, ": such signatures do not expire and can be sent later.\n");
 	}
 	if (head->unproven != INTENT_NONE &&
 	    (intent_bare ||
-	     policy_load64(p->parameters +
-	                   ((const struct intent_param *)INTENT_AT(
-	                       params))[(head->unproven - head->numbers) / 8].record) != 0)) {
-		say(p, "WARNING: the wallet's token accounts are accepted by address although who owns "
+	     policy_load64(p->parameters + ((const struct intent_param *)INTENT_AT(
+	                                       params))[(head->unproven - head->numbers) / 8]
+	                                       .record) != 0)) {
+		say(p, "WARNING: the wallet's token accounts are accepted by address although who "
+		       "owns "
 		       "them now is not proven");
 		if (intent_bare) {
 			say(p, ", when the grant sets ");
-			say(p, intent_name_of(head->unproven) == NULL ? "it" : intent_name_of(head->unproven));
+			say(p, intent_name_of(head->unproven) == NULL
+			           ? "it"
+			           : intent_name_of(head->unproven));
 		}
 		say(p, ".\n");
 	}

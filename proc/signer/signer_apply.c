@@ -363,17 +363,17 @@ static void fill_grant(struct signer_change *job, size_t at, const struct authz_
 {
 	struct authz_grant_record *grant = &job->grant;
 
-	*grant =
-	    (struct authz_grant_record){.known_module = signer_known_module(job, body->module) != NULL,
-	                                .not_before_s = body->not_before_s,
-	                                .expires_s = body->expires_s,
-	                                .uses_max = body->uses_max,
-	                                .created = job->wallets[at].version + 1,
-	                                .counter_count = (uint8_t)body->counter_count,
-	                                .nonce_account_count = (uint8_t)body->nonce_account_count,
-	                                .pin_count = (uint8_t)body->pin_count,
-	                                .schema_len = (uint16_t)body->schema.len,
-	                                .parameters_len = (uint16_t)body->parameters.len};
+	*grant = (struct authz_grant_record){
+	    .known_module = signer_known_module(job, body->module) != NULL,
+	    .not_before_s = body->not_before_s,
+	    .expires_s = body->expires_s,
+	    .uses_max = body->uses_max,
+	    .created = job->wallets[at].version + 1,
+	    .counter_count = (uint8_t)body->counter_count,
+	    .nonce_account_count = (uint8_t)body->nonce_account_count,
+	    .pin_count = (uint8_t)body->pin_count,
+	    .schema_len = (uint16_t)body->schema.len,
+	    .parameters_len = (uint16_t)body->parameters.len};
 	authz_grant_id(job->given.change, job->wallets[at].id, grant->id);
 	memcpy(grant->wallet, job->wallets[at].id, 32);
 	memcpy(grant->client, body->client, 32);

@@ -343,7 +343,8 @@ const char *signer_known_module(struct signer_change *job, const uint8_t hash[32
 	if (job->known_name[0] != '\0' && memcmp(job->known_hash, hash, 32) == 0)
 		return job->known_name;
 	if (module.len == 0) {
-		while ((status = signer_state_module(&job->signer->state, hash, &blob)) == STATUS_BUSY)
+		while ((status = signer_state_module(&job->signer->state, hash, &blob)) ==
+		       STATUS_BUSY)
 			if (!turn(job))
 				return NULL;
 		if (status == STATUS_OK)
@@ -354,7 +355,7 @@ const char *signer_known_module(struct signer_change *job, const uint8_t hash[32
 	if (name == NULL || strlen(name) >= sizeof(job->known_name))
 		return NULL;
 	memcpy(job->known_hash, hash, 32);
-	strcpy(job->known_name, name);
+	memcpy(job->known_name, name, strlen(name) + 1);
 	return job->known_name;
 }
 
@@ -515,11 +516,13 @@ enum status signer_describe(struct signer_change *job)
 		if (status != STATUS_OK)
 			return status;
 		job->shown[at].known_module = name != NULL;
-		/* Names of intents are in the job, and another grant of this change may have another. */
+		/* Names of intents are in the job, and another grant of this change may have
+		 * another. */
 		struct bytes called = bytes_of_text(name != NULL ? name : "");
 		job->shown[at].module_name = bytes_of(job->texts.data + job->texts.len, called.len);
 		if (buffer_put(&job->texts, called) != STATUS_OK)
-			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "the description is too long");
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "the description is too long");
 	}
 	status = authz_describe(change, job->shown, &job->description);
 	if (status != STATUS_OK)

@@ -64,10 +64,10 @@ struct signer_change {
 	enum signer_check_end run_end;
 	uint8_t learned[LIMIT_SCHEMA_MAX]; /* schema of a module, or text of its refusal */
 	size_t learned_len;
-	struct buffer module; /* bytes of a module being added */
+	struct buffer module;   /* bytes of a module being added */
 	uint8_t known_hash[32]; /* the intent that was asked for last ... */
 	char known_name[40];    /* ... and its name; "": none */
-	struct buffer texts;  /* module texts of this change, and escape copies */
+	struct buffer texts;    /* module texts of this change, and escape copies */
 	struct buffer description, signed_text, other_text, answer, message;
 	struct buffer late; /* a change that waited */
 	struct signer *signer;

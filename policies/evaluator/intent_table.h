@@ -104,15 +104,16 @@ struct intent_program {
 };
 
 /* struct intent_rule.flags */
-#define INTENT_RULE_FIRST     1u   /* only as the transaction's first instruction */
-#define INTENT_RULE_FIXED     2u   /* data is data_len bytes, no layout */
-#define INTENT_RULE_WITHOUT   4u   /* the rule before it, without its `maybe` accounts */
-#define INTENT_RULE_ANY_FLAGS 8u   /* writable flags are not compared but the wallet's and its own \
-	                            */
-#define INTENT_REST_WALLET    16u  /* accounts behind the listed ones may be the wallet ... */
-#define INTENT_REST_OWN       32u  /* ... its own token accounts ... */
-#define INTENT_REST_UNKNOWN   64u  /* ... hidden in a lookup table */
-#define INTENT_REST_EXTRA     128u /* they are extra accounts: no signer, hidden ones read-only */
+#define INTENT_RULE_FIRST   1u /* only as the transaction's first instruction */
+#define INTENT_RULE_FIXED   2u /* data is data_len bytes, no layout */
+#define INTENT_RULE_WITHOUT 4u /* the rule before it, without its `maybe` accounts */
+#define INTENT_RULE_ANY_FLAGS                                                                      \
+	8u                       /* writable flags are not compared but the wallet's and its own   \
+	                          */
+#define INTENT_REST_WALLET  16u  /* accounts behind the listed ones may be the wallet ... */
+#define INTENT_REST_OWN     32u  /* ... its own token accounts ... */
+#define INTENT_REST_UNKNOWN 64u  /* ... hidden in a lookup table */
+#define INTENT_REST_EXTRA   128u /* they are extra accounts: no signer, hidden ones read-only */
 
 struct intent_rule {
 	uint64_t mask, word; /* of the first 8 bytes of data */

@@ -152,7 +152,7 @@ static bool text_fits(struct bytes table, struct buffer *text)
 	struct bytes cbor = bytes_of(table.data + head->schema.off, head->schema.count);
 	if (policy_schema_decode(cbor, &schema, &error) != STATUS_OK)
 		return false;
-	intent_words_of(table, text);
+	intent_words_of(table, false, text);
 	most = text->len;
 	for (size_t i = 0; i < schema.count; i++)
 		most += schema.fields[i].type == POLICY_TYPE_PUBKEY ? 48 : 24;

@@ -3,9 +3,11 @@
 #include <stdio.h>
 
 #include "intent_build.h"
+#include "policy_keys.h"
 
 #define ENTRY_KEYS                                                                                 \
-	"name is in own ata any token_program except hidden signer writable optional maybe "       \
+	"name is in own ata any mint_of token_program except or fresh hidden signer writable "     \
+	"optional maybe "                                                                          \
 	"select "                                                                                  \
 	"reason"
 
@@ -227,9 +229,13 @@ static bool take_token_program(struct intent_build *b, struct build_entry *e)
 		e->of = INTENT_TOKEN_PROGRAM;
 		return true;
 	}
-	if (text.len < 2 || text.data[0] != '@')
+	if (text.len < 2 || text.data[0] != '@') {
+		e->of = INTENT_TOKEN_KEY;
+		if (build_key(b, text, &e->of_place))
+			return true;
 		return intent_wrong(b->error, intent_member(e->at, "token_program"), 0,
-		                    "token_program is \"any\", \"program\" or \"@account\"");
+		                    "token_program is \"any\", \"program\", \"@account\" or a key");
+	}
 	struct build_local *local = account_of(b, intent_member(e->at, "token_program"),
 	                                       bytes_of(text.data + 1, text.len - 1));
 	if (local == NULL)
@@ -276,6 +282,41 @@ static bool take_ata(struct intent_build *b, struct intent_value ata, struct bui
 	return take_owner(b, owner, e) && take_mint(b, mint, &e->mint, &e->mint_arg);
 }
 
+/* `or`: an optional pubkey parameter that names an account the user vouches for. */
+static bool take_or(struct intent_build *b, struct build_entry *e)
+{
+	struct bytes text = {NULL, 0};
+	if (!intent_text_of(b->error, e->at, "or", false, &text))
+		return false;
+	if (text.data == NULL)
+		return true;
+	struct build_parameter *p = parameter_of(b, text, POLICY_TYPE_PUBKEY);
+	if (p == NULL)
+		return intent_wrong(b->error, intent_member(e->at, "or"), 0,
+		                    "\"%.*s\" is no pubkey parameter",
+		                    text.len > 48 ? 48 : (int)text.len, (const char *)text.data);
+	e->or_record = p->record;
+	e->or_given = given_of(b, p);
+	return true;
+}
+
+/* `mint_of = "@account"`: the key is the mint of an own or ata account before. */
+static bool take_mint_of(struct intent_build *b, struct intent_value at, struct build_entry *e)
+{
+	unsigned kind;
+	struct bytes text = {NULL, 0};
+	if (intent_is(at, INTENT_NODE_STRING))
+		text = intent_string_of(at);
+	if (text.len < 2 || text.data[0] != '@')
+		return intent_wrong(b->error, at, 0, "mint_of = \"@account\" is expected");
+	if (!build_mint(b, at, text, true, &kind, &e->arg))
+		return false;
+	if (kind != INTENT_MINT_ENTRY)
+		return intent_wrong(b->error, at, 0, "mint_of names an account with own or ata");
+	e->kind = INTENT_IS_MINT_OF;
+	return true;
+}
+
 static bool take_kind(struct intent_build *b, struct build_entry *e)
 {
 	struct intent_value own = intent_member(e->at, "own"), ata = intent_member(e->at, "ata");
@@ -283,8 +324,11 @@ static bool take_kind(struct intent_build *b, struct build_entry *e)
 	                    except = intent_member(e->at, "except");
 	bool is = intent_member(e->at, "is").source != NULL,
 	     in = intent_member(e->at, "in").source != NULL;
+	struct intent_value mint_of = intent_member(e->at, "mint_of");
 	bool truth = false;
-	if (is + in + (own.source != NULL) + (ata.source != NULL) + (any.source != NULL) > 1)
+	if (is + in + (mint_of.source != NULL) + (own.source != NULL) + (ata.source != NULL) +
+	        (any.source != NULL) >
+	    1)
 		return intent_wrong(b->error, e->at, 0, "one of is, in, own, ata and any at most");
 	if (own.source == NULL && ata.source == NULL &&
 	    (except.source != NULL || intent_member(e->at, "token_program").source != NULL))
@@ -292,6 +336,11 @@ static bool take_kind(struct intent_build *b, struct build_entry *e)
 		                    "token_program and except go with own and ata");
 	e->kind = INTENT_IS_OTHER;
 	e->given = INTENT_NONE;
+	if (own.source == NULL && (intent_member(e->at, "or").source != NULL ||
+	                           intent_member(e->at, "fresh").source != NULL))
+		return intent_wrong(b->error, e->at, 0, "or and fresh go with own");
+	if (mint_of.source != NULL)
+		return take_mint_of(b, mint_of, e);
 	if (is || in)
 		return build_requirement(b, e->at, true, &e->kind, &e->arg, &e->given);
 	if (any.source != NULL) {
@@ -309,12 +358,12 @@ static bool take_kind(struct intent_build *b, struct build_entry *e)
 		return false;
 	if (except.source != NULL && e->except == INTENT_MINT_ANY)
 		return intent_wrong(b->error, except, 0, "except = \"any\" would allow nothing");
-	return take_token_program(b, e);
+	return take_or(b, e) && take_token_program(b, e);
 }
 
 static bool take_flags(struct intent_build *b, struct build_entry *e)
 {
-	bool signer = false, writable = false, optional = false, hidden = false;
+	bool signer = false, writable = false, optional = false, hidden = false, fresh = false;
 	struct intent_value w = intent_member(e->at, "writable");
 	uint16_t reason = 0;
 	bool either = intent_is(w, INTENT_NODE_STRING) && is_text(intent_string_of(w), "either");
@@ -322,6 +371,7 @@ static bool take_flags(struct intent_build *b, struct build_entry *e)
 	    (!either && !intent_bool_of(b->error, e->at, "writable", &writable)) ||
 	    !intent_bool_of(b->error, e->at, "optional", &optional) ||
 	    !intent_bool_of(b->error, e->at, "hidden", &hidden) ||
+	    !intent_bool_of(b->error, e->at, "fresh", &fresh) ||
 	    !intent_bool_of(b->error, e->at, "maybe", &e->maybe) ||
 	    !intent_bool_of(b->error, e->at, "select", &e->select) ||
 	    !build_reason(b, e->at, &reason))
@@ -339,7 +389,8 @@ static bool take_flags(struct intent_build *b, struct build_entry *e)
 		                    "select needs a requirement: is, in, own or ata");
 	e->mode = (signer ? INTENT_MODE_SIGNER : 0) | (writable ? INTENT_MODE_WRITABLE : 0) |
 	          (either ? INTENT_MODE_EITHER : 0) | (hidden ? INTENT_MODE_HIDDEN : 0) |
-	          (optional ? INTENT_MODE_OPTIONAL : 0) | (unsigned)reason << INTENT_MODE_REASON;
+	          (optional ? INTENT_MODE_OPTIONAL : 0) | (fresh ? INTENT_MODE_FRESH : 0) |
+	          (unsigned)reason << INTENT_MODE_REASON;
 	return true;
 }
 
@@ -360,12 +411,44 @@ static bool put_entry(struct intent_build *b, const struct build_entry *e, uint1
 static bool put_more(struct intent_build *b, struct build_entry *e)
 {
 	e->more = 0;
-	if (e->kind != INTENT_ATA && e->except == INTENT_MINT_ANY)
+	if (e->kind != INTENT_OWN && e->kind != INTENT_ATA)
+		return true;
+	if (e->kind == INTENT_OWN && e->except == INTENT_MINT_ANY && e->or_record == 0)
 		return true;
 	e->more = (uint16_t)b->op_count;
 	return build_op(b, (struct intent_op){INTENT_OP_OWNED_MORE,
 	                                      (uint8_t)(e->except | e->owner << 4), e->except_arg,
-	                                      e->owner_arg, 0});
+	                                      e->owner_arg, e->or_record != 0}) &&
+	       (e->or_record == 0 || build_op(b, (struct intent_op){INTENT_OP_OWNED_OR, 0,
+	                                                            e->or_record, e->or_given, 0}));
+}
+
+/* What an entry rests on: the place of the own or ata account whose mint it names, or 255. */
+static unsigned rests_on(const struct build_entry *e)
+{
+	if (e->kind == INTENT_IS_MINT_OF)
+		return e->arg;
+	if ((e->kind == INTENT_OWN || e->kind == INTENT_ATA) && e->mint == INTENT_MINT_ENTRY)
+		return e->mint_arg;
+	return 255;
+}
+
+/* What chooses the rule, each with what it rests on before it. */
+static bool put_select(struct intent_build *b, struct intent_rule *rule)
+{
+	struct build_entry *entries = b->rule.entries;
+	bool needed[INTENT_POSITIONS_MAX] = {false};
+	for (unsigned i = rule->listed; i-- != 0;) {
+		needed[i] |= entries[i].select;
+		if (needed[i] && rests_on(&entries[i]) != 255)
+			needed[rests_on(&entries[i])] = true;
+	}
+	rule->select_first = (uint16_t)b->op_count;
+	for (unsigned i = 0; i < rule->listed; i++)
+		if (needed[i] && !put_entry(b, &entries[i], (uint16_t)i, 0))
+			return false;
+	rule->select_count = (uint16_t)(b->op_count - rule->select_first);
+	return true;
 }
 
 static bool put_binds(struct intent_build *b, const struct build_local *local)
@@ -474,12 +557,16 @@ bool build_accounts(struct intent_build *b, struct intent_rule *rule, bool witho
 	for (size_t i = 0; i < count; i++)
 		if (!put_more(b, &entries[i]))
 			return false;
-	rule->select_first = (uint16_t)b->op_count;
-	for (size_t i = 0; i < count; i++)
-		if (entries[i].select && !put_entry(b, &entries[i], (uint16_t)i, 0))
-			return false;
-	rule->select_count = (uint16_t)(b->op_count - rule->select_first);
-	return put_names(b, rule);
+	return put_select(b, rule) && put_names(b, rule);
+}
+
+/* The token programs' initializeAccount, 2 and 3: what the wallet owns from then on. */
+static bool makes_account(const struct intent_build *b, const struct intent_rule *rule)
+{
+	const uint8_t *program = b->keys[b->programs[b->program_count - 1].key];
+	return rule->prefix == 1 && (rule->word == 1 || rule->word == 16 || rule->word == 18) &&
+	       (memcmp(program, policy_program_keys[POLICY_PROGRAM_TOKEN].bytes, 32) == 0 ||
+	        memcmp(program, policy_program_keys[POLICY_PROGRAM_TOKEN_2022].bytes, 32) == 0);
 }
 
 bool build_places(struct intent_build *b, struct intent_rule *rule)
@@ -493,5 +580,6 @@ bool build_places(struct intent_build *b, struct intent_rule *rule)
 		if (b->rule.locals[i].account && !b->rule.locals[i].absent &&
 		    !put_binds(b, &b->rule.locals[i]))
 			return false;
-	return true;
+	return !makes_account(b, rule) || rule->listed < 2 ||
+	       build_op(b, (struct intent_op){INTENT_OP_FRESH, 0, 1, 0, 0});
 }

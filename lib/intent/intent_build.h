@@ -19,7 +19,7 @@
 #define BUILD_LAYOUT_MAX 8192
 #define BUILD_ENUMS_MAX  2048
 #define BUILD_KEYS_MAX   320
-#define BUILD_DEPTH_MAX  8 /* types within types */
+#define BUILD_DEPTH_MAX  16 /* types within types */
 #define BUILD_FIELDS_MAX 64
 
 /* What a name of the whole intent is. */
@@ -78,7 +78,8 @@ struct build_entry {
 	/* own and ata */
 	unsigned mint, of, except, owner;
 	uint16_t mint_arg, of_place, except_arg, owner_arg;
-	uint16_t more; /* the operation apart that says the rest of it */
+	uint16_t or_record, or_given; /* record 0: none */
+	uint16_t more;                /* the operation apart that says the rest of it */
 };
 
 struct build_rule {

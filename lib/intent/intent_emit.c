@@ -140,7 +140,8 @@ static bool hash_fits(struct intent_build *b, uint32_t multiplier, unsigned bits
 {
 	memset(b->hash, 0, sizeof(b->hash));
 	for (size_t i = 0; i < b->program_count; i++) {
-		uint32_t at = (load_le32(b->keys[b->programs[i].key]) * multiplier) >> (32 - bits);
+		uint32_t at =
+		    (load_le32(b->keys[b->programs[i].key] + 4) * multiplier) >> (32 - bits);
 		if (b->hash[at] != 0)
 			return false;
 		b->hash[at] = (uint8_t)(i + 1);

@@ -155,7 +155,12 @@ static bool take_prefix(struct intent_build *b, struct intent_rule *rule)
 		return intent_wrong(b->error, b->rule.at, 0, "data or anchor, not both");
 	if (anchor.data != NULL) {
 		struct bytes parts[2] = {bytes_of_text("global:"), anchor};
-		if (!build_is_name(anchor, false))
+		bool good = anchor.len != 0 && anchor.len <= 64;
+		for (size_t i = 0; i < anchor.len; i++)
+			good &= (anchor.data[i] >= 'a' && anchor.data[i] <= 'z') ||
+			        (anchor.data[i] >= '0' && anchor.data[i] <= '9') ||
+			        anchor.data[i] == '_';
+		if (!good)
 			return intent_wrong(b->error, intent_member(b->rule.at, "anchor"), 0,
 			                    "anchor is the method's name in small letters and _");
 		b->sha256(parts, 2, bytes);

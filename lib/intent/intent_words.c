@@ -25,16 +25,18 @@ static void policy_message(struct policy *p)
 	(void)p;
 }
 
-void intent_words_of(struct bytes table, struct buffer *ret_text)
+void intent_words_of(struct bytes table, bool full, struct buffer *ret_text)
 {
-	static uint8_t space[POLICY_DESCRIPTION_MAX];
+	static uint8_t space[INTENT_WORDS_MAX];
 	struct policy p = {
-	    .text = {space, sizeof(space), 0}
+	    .text = {space, full ? INTENT_WORDS_MAX : POLICY_DESCRIPTION_MAX, 0}
         };
-	CHECK(table.len <= sizeof(intent_table_bytes) &&
-	      ret_text->cap - ret_text->len >= sizeof(space));
+	CHECK(table.len <= sizeof(intent_table_bytes));
+	p.request = (const void *)policy_area.bytes; /* an empty one */
+	memset(policy_area.bytes, 0, sizeof(struct policy_request));
 	memcpy(intent_table_bytes, table.data, table.len);
 	intent_bare = true;
+	intent_full = full;
 	policy_grant(&p);
 	CHECK(buffer_put(ret_text, bytes_of(space, p.text.len)) == STATUS_OK);
 }

@@ -6,8 +6,11 @@
 
 #include "base_bytes.h"
 
-/* intent_words writes the text of a table that has passed policy_intent_check (lib/policy): UTF-8,
- * at most POLICY_DESCRIPTION_MAX bytes. A text that is full begins with INCOMPLETE. */
-void intent_words_of(struct bytes table, struct buffer *ret_text);
+#define INTENT_WORDS_MAX 65536
+
+/* intent_words_of writes the text of a table that has passed policy_intent_check (lib/policy),
+ * UTF-8: what a grant's text would say (at most POLICY_DESCRIPTION_MAX bytes), or with `full`
+ * everything (at most INTENT_WORDS_MAX). A text that is full begins with INCOMPLETE. */
+void intent_words_of(struct bytes table, bool full, struct buffer *ret_text);
 
 #endif

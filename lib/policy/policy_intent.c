@@ -164,7 +164,10 @@ enum effect {
 	EFFECT_SENDS,
 	EFFECT_OWN,
 	EFFECT_CLOSE,
-	EFFECT_NONCE
+	EFFECT_NONCE,
+	EFFECT_MAKE_OWNED, /* owner in the third account */
+	EFFECT_MAKE,       /* owner in the data */
+	EFFECT_SEED
 };
 
 /* One instruction: its first bytes, what follows them at least, and what it does at least. */
@@ -192,12 +195,16 @@ struct known_instruction {
 /* clang-format off */
 static const struct known_instruction known_instructions[] = {
 	{SYSTEM, 4, {0}, 52, 4, 0, 0, EFFECT_PAYS, "createAccount"},
+	{SYSTEM, 4, {3}, 255, 0, 0, 0, EFFECT_SEED, "createAccountWithSeed"},
 	{SYSTEM, 4, {2}, 12, 4, 0, 0, EFFECT_PAYS, "transfer"},
 	{SYSTEM, 4, {4}, 4, 0, 0, 0, EFFECT_NONCE, "advanceNonceAccount"},
 	{COMPUTE, 1, {1}, 5, 0, 0, 0, EFFECT_NONE, "requestHeapFrame"},
 	{COMPUTE, 1, {2}, 5, 0, 0, 0, EFFECT_NONE, "setComputeUnitLimit"},
 	{COMPUTE, 1, {3}, 9, 0, 0, 0, EFFECT_NONE, "setComputeUnitPrice"},
 	{COMPUTE, 1, {4}, 5, 0, 0, 0, EFFECT_NONE, "setLoadedAccountsDataSizeLimit"},
+	{TOKENS, 1, {1}, 1, 0, 0, 0, EFFECT_MAKE_OWNED, "initializeAccount"},
+	{TOKENS, 1, {16}, 33, 1, 0, 0, EFFECT_MAKE, "initializeAccount2"},
+	{TOKENS, 1, {18}, 33, 1, 0, 0, EFFECT_MAKE, "initializeAccount3"},
 	{TOKENS, 1, {3}, 9, 1, 0, 0, EFFECT_SENDS, "transfer"},
 	{TOKENS, 1, {4}, 9, 1, 1, 0, EFFECT_SENDS, "approve"},
 	{TOKENS, 1, {5}, 1, 0, 0, 0, EFFECT_NONE, "revoke"},
@@ -299,6 +306,53 @@ static uint32_t counted(const struct table *t, const struct intent_rule *rule, u
 	return count;
 }
 
+/* base 32, then the seed, then segment 1: lamports, space, owner, and the end. */
+static bool is_seed(const struct table *t, const struct intent_rule *rule)
+{
+	const uint8_t *at = t->data + t->head->layouts.off + rule->layout;
+	static const uint8_t layout[] = {
+	    INTENT_L_SKIP, 32, 0, INTENT_L_SEED, 32, 0, INTENT_L_SEGMENT,
+	    INTENT_L_SKIP, 48, 0, INTENT_L_END};
+	return (rule->flags & INTENT_RULE_FIXED) == 0 && rule->segments == 2 &&
+	       rule->layout + sizeof(layout) <= t->head->layouts.count &&
+	       memcmp(at, layout, sizeof(layout)) == 0;
+}
+
+/* The u64 at the begin of a segment is paid by account 0, if at all by one. */
+static bool pays_segment(const struct table *t, const struct intent_rule *rule, unsigned segment)
+{
+	for (uint32_t i = 0; i < rule->code_count; i++) {
+		const struct intent_op *pay = &t->ops[rule->code_first + i];
+		if (pay->op != INTENT_OP_PAY || (pay->c != INTENT_NONE && pay->c != 0))
+			continue;
+		for (uint32_t n = 0; n < i; n++) {
+			const struct intent_op *op = &t->ops[rule->code_first + n];
+			if (op->op == INTENT_OP_LOAD && op->a == (segment | 3 << 4) && op->b == 0 &&
+			    op->d == pay->b)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool makes(const struct table *t, const struct intent_rule *rule)
+{
+	for (uint32_t i = 0; i < rule->code_count; i++)
+		if (t->ops[rule->code_first + i].op == INTENT_OP_FRESH)
+			return true;
+	return false;
+}
+
+static bool owner_is_wallet(const struct table *t, const struct intent_rule *rule)
+{
+	for (uint32_t i = 0; i < rule->code_count; i++) {
+		const struct intent_op *op = &t->ops[rule->code_first + i];
+		if (op->op == INTENT_OP_FIELD_KEY && op->a == INTENT_IS_WALLET << 4 && op->b == 1)
+			return true;
+	}
+	return false;
+}
+
 static bool has_effect(const struct table *t, const struct intent_rule *rule,
                        const struct known_instruction *known, const char **ret_missing)
 {
@@ -335,6 +389,17 @@ static bool has_effect(const struct table *t, const struct intent_rule *rule,
 		*ret_missing = "first = true, is = \"wallet\" at account 2, and nonce";
 		return (rule->flags & INTENT_RULE_FIRST) != 0 && t->head->nonce != INTENT_NONE &&
 		       place_is(t, rule, 2, INTENT_IS_WALLET);
+	case EFFECT_SEED:
+		*ret_missing =
+		    "fields base pubkey, seed 32, lamports u64, space u64, owner pubkey, and "
+		    "pays = [{ lamports = \"lamports\", as = ..., by = (account 0) }]";
+		return is_seed(t, rule) && pays_segment(t, rule, 1);
+	case EFFECT_MAKE_OWNED:
+		*ret_missing = "is = \"wallet\" at account 2";
+		return place_is(t, rule, 2, INTENT_IS_WALLET) && makes(t, rule);
+	case EFFECT_MAKE:
+		*ret_missing = "fields = [[\"owner\", \"pubkey\", { is = \"wallet\" }]]";
+		return owner_is_wallet(t, rule) && makes(t, rule);
 	case EFFECT_NONE:
 		break;
 	}
@@ -353,8 +418,15 @@ static enum status check_rule(const struct table *t, const struct intent_rule *r
                               const uint8_t *program, struct policy_error *ret_error)
 {
 	unsigned builtin = builtin_of(program);
+	bool is_make = (builtin & TOKENS) != 0 && rule->prefix == 1 &&
+	               (rule->word == 1 || rule->word == 16 || rule->word == 18);
 	const char *name = (const char *)t->data + t->head->words.off + rule->name, *missing = "";
 	const struct known_instruction *known = NULL;
+	if (makes(t, rule) && !is_make) {
+		snprintf(ret_error->text, sizeof(ret_error->text),
+		         "%s: this instruction makes no account of the wallet's", name);
+		return STATUS_REFUSED;
+	}
 	if (builtin == 0)
 		return STATUS_OK;
 	for (size_t i = 0; i < sizeof(known_instructions) / sizeof(*known); i++) {
@@ -378,7 +450,7 @@ static enum status check_rule(const struct table *t, const struct intent_rule *r
 		         known->data_len);
 		return STATUS_REFUSED;
 	}
-	if (rule->accounts_max != rule->listed && (builtin & MEMOS) == 0) {
+	if (rule->accounts_max != rule->listed && (builtin & (MEMOS | COMPUTE)) == 0) {
 		snprintf(
 		    ret_error->text, sizeof(ret_error->text),
 		    "%s: a rule for %s lists all its accounts: no remaining, no extra_accounts",

@@ -300,6 +300,14 @@ static bool intent_record_reads(const struct intent_checking *k, uint32_t off, u
 	return off % 8 == 0 && off + bytes <= k->head->record_bytes;
 }
 
+/* An own or ata account that was looked at before and is there. */
+static bool intent_entry_fits(const struct intent_checking *k, uint32_t place, uint32_t listed)
+{
+	return place < listed &&
+	       (k->kinds[place] == INTENT_OWN + 1 || k->kinds[place] == INTENT_ATA + 1) &&
+	       (k->modes[place] & INTENT_MODE_OPTIONAL) == 0;
+}
+
 static bool intent_require_fits(const struct intent_checking *k, uint32_t kind, uint32_t arg,
                                 uint32_t given, uint32_t listed)
 {
@@ -317,6 +325,8 @@ static bool intent_require_fits(const struct intent_checking *k, uint32_t kind, 
 		return intent_record_reads(k, arg, 32) && (given < 64 || given == INTENT_NONE);
 	case INTENT_IS_ACCOUNT:
 		return arg < listed;
+	case INTENT_IS_MINT_OF:
+		return intent_entry_fits(k, arg, listed);
 	case INTENT_IS_BOUND:
 		return arg < INTENT_BINDS_MAX;
 	case INTENT_IN_LIST:
@@ -345,10 +355,8 @@ static bool intent_mint_fits(const struct intent_checking *k, uint32_t kind, uin
 		return !one && intent_record_reads(k, arg, 8);
 	case INTENT_MINT_ACCOUNT:
 		return arg < listed;
-	case INTENT_MINT_ENTRY: /* an own or ata account that was looked at before and is there */
-		return arg < listed &&
-		       (k->kinds[arg] == INTENT_OWN + 1 || k->kinds[arg] == INTENT_ATA + 1) &&
-		       (k->modes[arg] & INTENT_MODE_OPTIONAL) == 0;
+	case INTENT_MINT_ENTRY:
+		return intent_entry_fits(k, arg, listed);
 	default:
 		return false;
 	}
@@ -358,14 +366,21 @@ static bool intent_owned_fits(const struct intent_checking *k, const struct inte
                               uint32_t kind, uint32_t listed)
 {
 	const struct intent_op *ops = (const void *)(k->table + k->head->ops.off);
-	if (op->op != INTENT_OP_OWNED || op->a >> 4 > INTENT_TOKEN_ACCOUNT ||
+	if (op->op != INTENT_OP_OWNED || op->a >> 4 >= INTENT_TOKEN_COUNT ||
 	    !intent_mint_fits(k, op->a & 15u, op->b, listed, false) ||
 	    ((op->a >> 4) == INTENT_TOKEN_ACCOUNT && op->c >= listed) ||
+	    ((op->a >> 4) == INTENT_TOKEN_KEY && op->c >= k->head->keys.count) ||
 	    op->d >= k->head->ops.count)
 		return false;
 	if (op->d == 0)
 		return kind == INTENT_OWN;
 	const struct intent_op *more = &ops[op->d];
+	if (more->d > 1 ||
+	    (more->d == 1 &&
+	     (kind != INTENT_OWN || op->d + 1u >= k->head->ops.count ||
+	      more[1].op != INTENT_OP_OWNED_OR ||
+	      !intent_require_fits(k, INTENT_IS_PARAM, more[1].b, more[1].c, listed))))
+		return false;
 	uint32_t owner = more->a >> 4;
 	bool one = owner == INTENT_IS_KEY || owner == INTENT_IS_PARAM ||
 	           owner == INTENT_IS_ACCOUNT || owner == INTENT_IN_LIST ||
@@ -389,6 +404,8 @@ static bool intent_op_fits(struct intent_checking *k, const struct intent_op *op
 {
 	uint32_t width = 1u << (op->a >> 4);
 	switch (op->op) {
+	case INTENT_OP_FRESH: /* the mint stands in the second account */
+		return op->a == 0 && op->b == 1 && listed >= 2;
 	case INTENT_OP_BIND:
 		return op->a < listed && op->b < INTENT_BINDS_MAX;
 	case INTENT_OP_LESS:

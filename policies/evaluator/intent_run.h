@@ -28,9 +28,14 @@ static _Alignas(8) uint8_t intent_table_bytes[INTENT_TABLE_MAX];
 
 /* What is kept while one transaction is looked at; the module is fresh for each, so all is zero. */
 static _Alignas(8) uint8_t intent_values[INTENT_SLOTS_MAX * 8];
-static uint8_t intent_owned[POLICY_ACCOUNTS_MAX];    /* first derived entry of the wallet's, + 1 */
-static uint8_t intent_entries[INTENT_POSITIONS_MAX]; /* of this instruction: derived entry + 1 */
-static uint16_t intent_binds[INTENT_BINDS_MAX];      /* account + 1 */
+static uint8_t intent_owned[POLICY_ACCOUNTS_MAX]; /* first derived entry of the wallet's, + 1 */
+/* Of this instruction: derived entry + 1, or INTENT_ENTRY_*, of each own or ata account. */
+static uint8_t intent_entries[INTENT_POSITIONS_MAX];
+static const struct intent_op *intent_entry_ops[INTENT_POSITIONS_MAX];
+static uint8_t intent_fresh[POLICY_ACCOUNTS_MAX]; /* made as the wallet's by this instruction + 1 */
+#define INTENT_ENTRY_FRESH 254 /* the mint is the one that the account was made with */
+#define INTENT_ENTRY_NAMED 255 /* `or`: the mint is the one that the requirement asks for */
+static uint16_t intent_binds[INTENT_BINDS_MAX]; /* account + 1 */
 static const uint8_t *intent_segments[INTENT_SEGMENTS_MAX];
 static const uint8_t *intent_data_end;
 static uint16_t intent_rules_seen[INTENT_INSTRUCTIONS_MAX];
@@ -105,24 +110,53 @@ static inline struct policy_range intent_range(const struct policy *p, uint32_t 
 	return range;
 }
 
-/* The mint that an operation names; NULL: it cannot be known. */
-static const uint8_t *intent_mint(const struct intent_ix *x, uint32_t kind, uint32_t arg)
+static inline bool intent_is_own(uint32_t account)
 {
-	const struct policy *p = x->p;
+	return (intent_owned[account] | intent_fresh[account]) != 0;
+}
+
+static const uint8_t *intent_known_key(const struct policy *p, uint32_t account)
+{
+	const struct policy_account *a = &p->accounts[account];
+	return a->source == POLICY_SOURCE_UNKNOWN ? NULL : a->key;
+}
+
+/* The mint with which the wallet's account was made earlier in this transaction: its instruction's
+ * second account. */
+static const uint8_t *intent_fresh_mint(const struct policy *p, uint32_t account)
+{
+	const struct policy_instruction *made = &p->instructions[intent_fresh[account] - 1u];
+	return intent_known_key(p, p->indexes[made->account_first + 1]);
+}
+
+static const uint8_t *intent_one_mint(const struct intent_ix *x, uint32_t kind, uint32_t arg)
+{
 	switch (kind) {
 	case INTENT_MINT_KEY:
 		return intent_key(arg);
 	case INTENT_MINT_PARAM:
-		return p->parameters + arg;
-	case INTENT_MINT_ENTRY:
-		return intent_entries[arg] == 0 ? NULL : p->derived[intent_entries[arg] - 1].mint;
-	case INTENT_MINT_ACCOUNT: {
-		const struct policy_account *a = &p->accounts[x->accounts[arg]];
-		return a->source == POLICY_SOURCE_UNKNOWN ? NULL : a->key;
-	}
+		return x->p->parameters + arg;
+	case INTENT_MINT_ACCOUNT:
+		return intent_known_key(x->p, x->accounts[arg]);
 	default:
 		return NULL;
 	}
+}
+
+/* The mint that an operation names; NULL: it cannot be known. */
+static const uint8_t *intent_mint(const struct intent_ix *x, uint32_t kind, uint32_t arg)
+{
+	if (kind != INTENT_MINT_ENTRY)
+		return intent_one_mint(x, kind, arg);
+	uint32_t entry = intent_entries[arg];
+	if (entry == 0)
+		return NULL;
+	if (entry < INTENT_ENTRY_FRESH)
+		return x->p->derived[entry - 1].mint;
+	if (entry == INTENT_ENTRY_FRESH)
+		return intent_fresh_mint(x->p, x->accounts[arg]);
+	const struct intent_op *owned = intent_entry_ops[arg] + 1;
+	return intent_one_mint(x, owned->a & 15u, owned->b);
 }
 
 static bool intent_mint_is(const struct intent_ix *x, const uint8_t *mint, uint32_t kind,
@@ -176,8 +210,38 @@ static bool intent_owner_is(const struct intent_ix *x, const uint8_t *owner, uin
 	return intent_key_is(x->p, owner, kind, arg, INTENT_NONE);
 }
 
-/* intent_find_entry looks for the derived entry that an own or ata account needs; gives its index +
- * 1, or 0 with the reason why not. */
+static bool intent_token_program_is(const struct intent_ix *x, const struct intent_op *owned,
+                                    const uint8_t *program)
+{
+	const uint8_t *key = NULL;
+	switch (owned->a >> 4) {
+	case INTENT_TOKEN_PROGRAM:
+		key = x->p->accounts[x->program].key;
+		break;
+	case INTENT_TOKEN_ACCOUNT:
+		key = intent_known_key(x->p, x->accounts[owned->c]);
+		break;
+	case INTENT_TOKEN_KEY:
+		key = intent_key(owned->c);
+		break;
+	default:
+		break;
+	}
+	return key == NULL || policy_key_equal(key, program);
+}
+
+/* The mint is one that an own or ata account may have. */
+static bool intent_mint_fits_place(const struct intent_ix *x, const struct intent_op *owned,
+                                   const struct intent_op *more, const uint8_t *mint)
+{
+	return intent_mint_is(x, mint, owned->a & 15u, owned->b) &&
+	       (more == NULL || more->a % 16u == INTENT_MINT_ANY ||
+	        !intent_mint_is(x, mint, more->a & 15u, more->b));
+}
+
+/* intent_find_entry looks for what makes an account an own or ata one: a derived entry, that this
+ * transaction made it, or that a parameter names it. Gives what intent_entries keeps, or 0 with the
+ * reason why not. */
 static uint32_t intent_find_entry(const struct intent_ix *x, const struct intent_op *op,
                                   uint32_t account, bool ata, uint32_t *ret_reason)
 {
@@ -186,26 +250,15 @@ static uint32_t intent_find_entry(const struct intent_ix *x, const struct intent
 	const struct intent_op *more =
 	    owned->d == 0 ? NULL : (const struct intent_op *)INTENT_AT(ops) + owned->d;
 	uint32_t count = p->request->derived.count;
-	*ret_reason = POLICY_REASON_ACCOUNT;
-	for (uint32_t i = ata ? 0 : intent_owned[account] - 1u; i < count; i++) {
+	uint32_t first = ata ? 0 : intent_owned[account] == 0 ? count : intent_owned[account] - 1u;
+	for (uint32_t i = first; i < count; i++) {
 		const struct policy_derived *d = &p->derived[i];
-		if (d->account != account || !intent_mint_is(x, d->mint, owned->a & 15u, owned->b))
+		if (d->account != account || !intent_mint_fits_place(x, owned, more, d->mint) ||
+		    !intent_token_program_is(x, owned, d->token_program))
 			continue;
 		if (ata ? !intent_owner_is(x, d->owner, more->a >> 4, more->c)
 		        : !d->owner_is_wallet)
 			continue;
-		if (more != NULL && more->a % 16u != INTENT_MINT_ANY &&
-		    intent_mint_is(x, d->mint, more->a & 15u, more->b))
-			continue;
-		uint32_t of = owned->a >> 4;
-		if (of != INTENT_TOKEN_ANY) {
-			uint32_t program =
-			    of == INTENT_TOKEN_PROGRAM ? x->program : x->accounts[owned->c];
-			const struct policy_account *a = &p->accounts[program];
-			if (a->source != POLICY_SOURCE_UNKNOWN &&
-			    !policy_key_equal(a->key, d->token_program))
-				continue;
-		}
 		if (!ata && !d->ownership_proven &&
 		    (INTENT_HEAD->unproven == INTENT_NONE || V(INTENT_HEAD->unproven) == 0)) {
 			*ret_reason = POLICY_REASON_OWNERSHIP;
@@ -213,6 +266,17 @@ static uint32_t intent_find_entry(const struct intent_ix *x, const struct intent
 		}
 		return i + 1;
 	}
+	if ((op->b & INTENT_MODE_FRESH) != 0 && intent_fresh[account] != 0) {
+		const struct policy_instruction *made =
+		    &p->instructions[intent_fresh[account] - 1u];
+		const uint8_t *mint = intent_fresh_mint(p, account);
+		if (mint != NULL && intent_mint_fits_place(x, owned, more, mint) &&
+		    intent_token_program_is(x, owned, p->accounts[made->program].key))
+			return INTENT_ENTRY_FRESH;
+	}
+	if (more != NULL && more->d != 0 &&
+	    intent_key_is(p, p->accounts[account].key, INTENT_IS_PARAM, more[1].b, more[1].c))
+		return INTENT_ENTRY_NAMED;
 	return 0;
 }
 
@@ -229,7 +293,7 @@ static bool intent_meets(const struct intent_ix *x, const struct intent_op *op, 
 	case INTENT_IS_ANY:
 		return true;
 	case INTENT_IS_OTHER:
-		return (a->wallet | intent_owned[account]) == 0;
+		return a->wallet == 0 && !intent_is_own(account);
 	case INTENT_IS_WALLET:
 		if (a->wallet)
 			return true;
@@ -245,11 +309,16 @@ static bool intent_meets(const struct intent_ix *x, const struct intent_op *op, 
 		intent_entries[op->a] = 0;
 		if (a->source == POLICY_SOURCE_UNKNOWN)
 			break;
-		if (kind == INTENT_OWN && intent_owned[account] == 0)
-			return false;
 		entry = intent_find_entry(x, op, account, kind == INTENT_ATA, ret_reason);
 		intent_entries[op->a] = (uint8_t)entry;
+		intent_entry_ops[op->a] = op;
 		return entry != 0;
+	case INTENT_IS_MINT_OF: {
+		const uint8_t *mint = intent_mint(x, INTENT_MINT_ENTRY, op->c);
+		if (a->source == POLICY_SOURCE_UNKNOWN)
+			break;
+		return mint != NULL && policy_key_equal(mint, a->key);
+	}
 	default:
 		if (a->source != POLICY_SOURCE_UNKNOWN)
 			return intent_key_is(p, a->key, kind, op->c, op->d);
@@ -531,6 +600,8 @@ static POLICY_COLD struct policy_value intent_expects(uint32_t kind, uint32_t ar
 		return v_words("the wallet's own token account of an allowed mint");
 	case INTENT_ATA:
 		return v_words("an associated account of an allowed owner and mint");
+	case INTENT_IS_MINT_OF:
+		return v_words("the mint of another account of this instruction");
 	default:
 		return v_words("one that the grant names");
 	}
@@ -606,8 +677,8 @@ static void intent_writable(struct intent_ix *x, const struct intent_op *op, uin
                             bool writable, bool *ret_bad)
 {
 	*ret_bad = false;
-	if ((x->rule->flags & INTENT_RULE_ANY_FLAGS) != 0 &&
-	    (x->p->accounts[account].wallet | intent_owned[account]) == 0)
+	if ((x->rule->flags & INTENT_RULE_ANY_FLAGS) != 0 && x->p->accounts[account].wallet == 0 &&
+	    !intent_is_own(account))
 		return;
 	if (!writable) {
 		*ret_bad = true;
@@ -732,6 +803,7 @@ static bool intent_operations(struct intent_ix *x, const struct intent_op *op,
 		case INTENT_OP_ACCOUNT + INTENT_IS_BOUND:
 		case INTENT_OP_ACCOUNT + INTENT_IN_LIST:
 		case INTENT_OP_ACCOUNT + INTENT_IN_PARAM:
+		case INTENT_OP_ACCOUNT + INTENT_IS_MINT_OF:
 		case INTENT_OP_ACCOUNT + INTENT_OWN:
 		case INTENT_OP_ACCOUNT + INTENT_ATA: {
 			uint32_t account = indexes[op->a], mode = op->b, reason;
@@ -742,7 +814,7 @@ static bool intent_operations(struct intent_ix *x, const struct intent_op *op,
 				bool holds;
 				if (op->op == INTENT_OP_ACCOUNT + INTENT_IS_OTHER) {
 					holds = (flags & INTENT_W_WALLET) == 0 &&
-					        intent_owned[account] == 0;
+					        !intent_is_own(account);
 					reason = POLICY_REASON_ACCOUNT;
 				} else if (op->op == INTENT_OP_ACCOUNT + INTENT_IS_WALLET &&
 				           (flags & INTENT_W_WALLET) != 0) {
@@ -769,6 +841,9 @@ static bool intent_operations(struct intent_ix *x, const struct intent_op *op,
 				    intent_report_flag(x, op, POLICY_REASON_SIGNER, "a signer"));
 			break;
 		}
+		case INTENT_OP_FRESH:
+			intent_fresh[indexes[op->a]] = (uint8_t)(x->number + 1);
+			break;
 		case INTENT_OP_BIND:
 			intent_binds[op->b] = (uint16_t)(indexes[op->a] + 1u);
 			break;
@@ -834,7 +909,7 @@ static bool intent_rest(struct intent_ix *x)
 		uint32_t account = x->accounts[i];
 		uint32_t w = intent_flags(&p->accounts[account]);
 		bool bad = ((w & INTENT_W_WALLET) != 0 && (flags & INTENT_REST_WALLET) == 0) ||
-		           (intent_owned[account] != 0 && (flags & INTENT_REST_OWN) == 0);
+		           (intent_is_own(account) && (flags & INTENT_REST_OWN) == 0);
 		if ((w & INTENT_W_KNOWN) == 0)
 			bad |= (flags & INTENT_REST_UNKNOWN) == 0 ||
 			       ((flags & INTENT_REST_EXTRA) != 0 && (w & INTENT_W_WRITABLE) != 0);
@@ -940,7 +1015,7 @@ static bool intent_instruction(struct policy *p, uint32_t number)
 	const struct intent_head *head = INTENT_HEAD;
 	const uint8_t *key = p->accounts[at->program].key;
 	const uint8_t *data = policy_area.bytes + at->data_off;
-	uint32_t hash = (intent_load32(key) * head->hash_multiplier) >> head->hash_shift;
+	uint32_t hash = (intent_load32(key + 4) * head->hash_multiplier) >> head->hash_shift;
 	uint32_t found = INTENT_TABLE[head->hash.off + hash];
 	const struct intent_program *program =
 	    (const struct intent_program *)INTENT_AT(programs) + (found - 1);

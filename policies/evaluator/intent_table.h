@@ -37,7 +37,7 @@ struct intent_head {
 	uint16_t version;
 	uint16_t len;       /* of the table, with everything */
 	uint8_t formats;    /* bit n: POLICY_FORMAT n; 0: no transactions at all */
-	uint8_t hash_shift; /* of a program: (first 4 bytes x hash_multiplier) >> hash_shift */
+	uint8_t hash_shift; /* of a program: (its bytes 4 to 7 x hash_multiplier) >> hash_shift */
 	uint16_t slots;     /* how many there are */
 	uint32_t hash_multiplier;
 	uint16_t nonce;        /* slot that must not be 0 for a durable nonce; INTENT_NONE: never */
@@ -196,6 +196,7 @@ enum intent_require {
 	INTENT_IS_BOUND,   /* arg: bind */
 	INTENT_IN_LIST,    /* arg: index into lists */
 	INTENT_IN_PARAM,   /* arg: record offset of the list */
+	INTENT_IS_MINT_OF, /* arg: position of an own or ata account: the key is its mint */
 	INTENT_OWN,        /* with a struct intent_op INTENT_OP_OWNED behind it */
 	INTENT_ATA,
 	INTENT_REQUIRE_COUNT,
@@ -215,7 +216,13 @@ enum intent_mint {
 };
 
 /* Token program of an own or ata account. */
-enum intent_program_of { INTENT_TOKEN_ANY, INTENT_TOKEN_PROGRAM, INTENT_TOKEN_ACCOUNT };
+enum intent_program_of {
+	INTENT_TOKEN_ANY,
+	INTENT_TOKEN_PROGRAM, /* the program of this instruction */
+	INTENT_TOKEN_ACCOUNT, /* the key of a place, where it is known */
+	INTENT_TOKEN_KEY,     /* a key of the table */
+	INTENT_TOKEN_COUNT,
+};
 
 /* What an operation does. The fields a, b, c, d of struct intent_op: */
 enum intent_opcode {
@@ -230,6 +237,9 @@ enum intent_opcode {
 	/* a = exception's mint kind | owner's requirement << 4, b = exception's arg, c = owner's
 	   arg */
 	INTENT_OP_OWNED_MORE,
+	/* Behind OWNED_MORE when its d is 1: the key may also be parameter b, given c. */
+	INTENT_OP_OWNED_OR,
+	INTENT_OP_FRESH,   /* account a is from now on the wallet's, of the mint at place b */
 	INTENT_OP_BIND,    /* a position, b bind */
 	INTENT_OP_LESS,    /* byte at b of segment a is below c */
 	INTENT_OP_LITERAL, /* number of 1 << (a >> 4) bytes at b of segment a & 15 is slot c; reason
@@ -270,6 +280,7 @@ enum intent_opcode {
 #define INTENT_MODE_HIDDEN   8u
 #define INTENT_MODE_OPTIONAL 16u
 #define INTENT_MODE_CHOSEN   32u /* the requirement chose the rule, and is not asked again */
+#define INTENT_MODE_FRESH    64u /* own: or made by this transaction */
 #define INTENT_MODE_REASON   8   /* bits 8 to 15: reason, 0: the usual one */
 
 enum intent_compare {

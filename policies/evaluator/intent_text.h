@@ -1,9 +1,12 @@
 /* intent_text: what a table allows, and what a transaction does, in words.
  *
  * Everything said is made from the operations that decide, so a text cannot claim less than the
- * table allows. Of the author come only names ([A-Za-z0-9_.-]) and lines in quotation marks. With
- * `intent_bare` there are no parameter values (the tool's `policy inspect`): their names stand
- * alone. A text that does not fit says so in its first line. */
+ * table allows. A grant's text leaves out what moves nothing of the wallet's: places of fixed
+ * addresses, of accounts that are not the wallet's, the order of a program's own accounts; with
+ * `intent_full` (the tool's `policy inspect`) they are there. Of the author come only names
+ * ([A-Za-z0-9_.-]) and lines in quotation marks. With `intent_bare` there are no parameter values
+ * (the tool's `policy inspect`): their names stand alone. A text that does not fit says so in its
+ * first line. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef INTENT_TEXT_H
 #define INTENT_TEXT_H
@@ -11,6 +14,7 @@
 #include "intent_run.h"
 
 static bool intent_bare; /* no parameter values: names alone */
+static bool intent_full; /* every place and every condition, however little it means */
 
 static void say(struct policy *p, const char *words)
 {
@@ -387,6 +391,16 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 			say(p, ", but not ");
 			say_mint(p, rule, more->a & 15u, more->b);
 		}
+		if ((op->b & INTENT_MODE_FRESH) != 0)
+			say(p, ", or one that this transaction makes for the wallet");
+		if (more != NULL && more->d != 0) {
+			say(p, ", or the one the grant vouches for: ");
+			say_param_key(p, more[1].b);
+		}
+		break;
+	case INTENT_IS_MINT_OF:
+		say(p, "the mint of ");
+		say(p, intent_position_name(rule, op->c));
 		break;
 	default:
 		break;
@@ -427,23 +441,31 @@ static void say_accounts(struct policy *p, const struct intent_rule *rule,
 		any += kind == INTENT_IS_ANY;
 		if (kind == INTENT_IS_OTHER || kind == INTENT_IS_ANY || kind == INTENT_IS_PROGRAM)
 			continue;
+		if (!intent_full && (kind == INTENT_IS_WALLET || kind == INTENT_IS_KEY ||
+		                     kind == INTENT_IS_ACCOUNT || kind == INTENT_IS_MINT_OF ||
+		                     (op->b & INTENT_MODE_HIDDEN) != 0))
+			continue;
 		say(p, "  ");
 		say(p, intent_position_name(rule, op->a));
 		say(p, ": ");
 		say_requirement(p, rule, op);
 		say(p, "\n");
 	}
-	if (others != 0) {
+	if (others != 0 && intent_full) {
 		say(p, "  accounts that are none of the wallet's: ");
 		say_number(p, others);
 		say(p, "\n");
 	}
-	if (any != 0) {
-		say(p, "  WARNING: accounts of ANY kind, the wallet's too: ");
-		say_number(p, any);
+	if (any != 0 && (intent_full || !intent_is_builtin(intent_program_key(rule)))) {
+		say(p, "  WARNING: accounts of ANY kind, the wallet's too");
+		if (intent_full) {
+			say(p, ": ");
+			say_number(p, any);
+		}
 		say(p, "\n");
 	}
-	if (rule->accounts_max > rule->listed) {
+	if (rule->accounts_max > rule->listed &&
+	    (intent_full || !intent_is_builtin(intent_program_key(rule)))) {
 		say(p, (rule->flags & INTENT_REST_EXTRA) != 0
 		           ? "  accounts that the program may have gained since (no signer, none "
 		             "of the wallet's): up to "
@@ -458,6 +480,12 @@ static void say_accounts(struct policy *p, const struct intent_rule *rule,
 	if ((rule->flags & INTENT_RULE_ANY_FLAGS) != 0)
 		say(p, "  writable flags are not compared, but the wallet's and its token "
 		       "accounts'\n");
+}
+
+static bool is_one(uint32_t slot)
+{
+	return slot >= INTENT_FIRST_SLOT && slot < INTENT_HEAD->numbers &&
+	       ((const uint64_t *)INTENT_AT(image))[slot / 8] == 1;
 }
 
 static void say_condition(struct policy *p, const struct intent_op *ops, uint32_t count,
@@ -486,6 +514,8 @@ static void say_condition(struct policy *p, const struct intent_op *ops, uint32_
 			say(p, any ? " + " : "");
 			any = true;
 			say_slot(p, ops, count, ops[i].b, 0, 0);
+			if (is_one(ops[i].c))
+				continue;
 			say(p, " x ");
 			say_slot(p, ops, count, ops[i].c, 0, 0);
 		}
@@ -522,7 +552,7 @@ static void say_effects(struct policy *p, const struct intent_rule *rule,
 			by = op->c;
 			break;
 		case INTENT_OP_SEND:
-			say(p, "  leaves: ");
+			say(p, "  gives ");
 			say_slot(p, ops, count, op->c, INTENT_UNIT_RAW, 0);
 			say(p, " of ");
 			say_mint(p, rule, op->a, op->b);
@@ -549,10 +579,10 @@ static void say_effects(struct policy *p, const struct intent_rule *rule,
 		case INTENT_OP_ADD:
 			if (op->d != op->b)
 				goto made;
-			say(p, "  ");
-			say_slot(p, ops, count, op->d, 0, 0);
-			say(p, " grows by ");
+			say(p, "  counts ");
 			say_slot(p, ops, count, op->c, 0, 0);
+			say(p, " as ");
+			say_slot(p, ops, count, op->d, 0, 0);
 			break;
 		case INTENT_OP_SUB:
 		case INTENT_OP_SCALE_DOWN:
@@ -589,55 +619,50 @@ static void say_effects(struct policy *p, const struct intent_rule *rule,
 /* What a program that calls others can do with what it is handed (A15). */
 static void say_trust(struct policy *p, const struct intent_rule *rule, const struct intent_op *ops)
 {
-	bool wallet = false, any = (rule->flags & (INTENT_REST_OWN | INTENT_REST_UNKNOWN)) != 0;
+	bool wallet = (rule->flags & INTENT_REST_WALLET) != 0;
 	if (intent_is_builtin(intent_program_key(rule)))
 		return;
-	say(p,
-	    "  trusted: this program and what it calls act with the wallet's signature where it is "
-	    "handed on; within reach");
-	for (uint32_t i = 0; i < rule->code_count; i++) {
-		uint32_t kind = ops[i].op - (uint32_t)INTENT_OP_ACCOUNT;
-		if (ops[i].op < INTENT_OP_ACCOUNT || ops[i].op > INTENT_OP_ACCOUNT_LAST)
-			continue;
-		wallet |= kind == INTENT_IS_WALLET;
-		any |= kind == INTENT_IS_ANY || kind == INTENT_IS_OTHER;
-		if (kind == INTENT_OWN) {
-			say(p, ": ");
+	for (uint32_t i = 0; i < rule->code_count; i++)
+		wallet |= ops[i].op == INTENT_OP_ACCOUNT + INTENT_IS_WALLET;
+	say(p, wallet ? "  is handed the wallet" : "  is not handed the wallet");
+	for (uint32_t i = 0; i < rule->code_count; i++)
+		if (ops[i].op == INTENT_OP_ACCOUNT + INTENT_OWN) {
+			say(p, ", ");
 			say(p, intent_position_name(rule, ops[i].a));
 		}
-	}
-	if (wallet || (rule->flags & INTENT_REST_WALLET) != 0)
-		say(p, ": the wallet's SOL unless the wallet is read-only");
-	if (any)
-		say(p, ": token accounts of the wallet that nothing in the transaction shows to be "
-		       "its own");
 	say(p, "\n");
 }
 
-static void say_rule(struct policy *p, const struct intent_rule *rule)
+/* The programs that calls others, once: with the wallet's signature they can do more than the
+ * instruction says. */
+static void say_trusted(struct policy *p)
 {
-	const struct intent_op *ops = (const struct intent_op *)INTENT_AT(ops) + rule->code_first;
-	intent_said = rule;
-	if ((rule->flags & INTENT_RULE_WITHOUT) != 0) {
-		say(p, "- the same with ");
-		say_number(p, rule->listed);
-		say(p, " accounts\n");
-		return;
+	const struct intent_program *programs = INTENT_AT(programs);
+	bool any = false;
+	for (uint32_t i = 0; i < INTENT_HEAD->programs.count; i++) {
+		if (intent_is_builtin(intent_key(programs[i].key)))
+			continue;
+		say(p, any ? ", " : "Trusted programs: ");
+		say_key(p, intent_key(programs[i].key));
+		any = true;
 	}
-	say(p, "- ");
-	say(p, intent_words(rule->name));
-	say(p, ": ");
-	say_key(p, intent_program_key(rule));
-	if (rule->prefix != 0) {
-		static const char hex[] = "0123456789abcdef";
-		say(p, ", data ");
-		for (uint32_t i = 0; i < rule->prefix; i++) {
-			uint32_t byte = (uint32_t)(rule->word >> 8 * i) & 0xff;
-			policy_put_byte(&p->text, (uint8_t)hex[byte >> 4]);
-			policy_put_byte(&p->text, (uint8_t)hex[byte & 15]);
-		}
-	}
-	say(p, ", at most ");
+	if (any)
+		say(p,
+		    ", and all that they call. They act with the wallet's signature where it is "
+		    "handed "
+		    "on, and can reach what they are handed: the token accounts named above, the "
+		    "wallet's SOL unless the wallet is read-only, and any token account of the "
+		    "wallet "
+		    "that a transaction hands them without showing whose it is. WARNING: what "
+		    "comes "
+		    "back is bounded by the limits above alone, and a minimum or price of 0 bounds "
+		    "nothing: then a hostile bot can lose all that is given, up to the grant's "
+		    "caps.\n");
+}
+
+static void say_counts(struct policy *p, const struct intent_rule *rule)
+{
+	say(p, "  at most ");
 	say_number(p, rule->max);
 	if (rule->min != 0) {
 		say(p, ", at least ");
@@ -660,9 +685,174 @@ static void say_rule(struct policy *p, const struct intent_rule *rule)
 		say(p, intent_count_name(rule->before));
 	}
 	say(p, "\n");
+}
+
+static void say_body(struct policy *p, const struct intent_rule *rule)
+{
+	const struct intent_op *ops = (const struct intent_op *)INTENT_AT(ops) + rule->code_first;
+	intent_said = rule;
+	say_counts(p, rule);
 	say_accounts(p, rule, ops);
 	say_effects(p, rule, ops);
-	say_trust(p, rule, ops);
+	if (intent_full)
+		say_trust(p, rule, ops);
+}
+
+static void say_prefix(struct policy *p, const struct intent_rule *rule)
+{
+	static const char hex[] = "0123456789abcdef";
+	say(p, " data ");
+	for (uint32_t i = 0; i < rule->prefix; i++) {
+		uint32_t byte = (uint32_t)(rule->word >> 8 * i) & 0xff;
+		policy_put_byte(&p->text, (uint8_t)hex[byte >> 4]);
+		policy_put_byte(&p->text, (uint8_t)hex[byte & 15]);
+	}
+}
+
+static void say_rule(struct policy *p, const struct intent_rule *rule)
+{
+	say(p, "- ");
+	say(p, intent_words(rule->name));
+	say(p, ": ");
+	say_key(p, intent_program_key(rule));
+	if (rule->prefix != 0)
+		say_prefix(p, rule);
+	if ((rule->flags & INTENT_RULE_WITHOUT) != 0) {
+		say(p, ", with ");
+		say_number(p, rule->listed);
+		say(p, " accounts");
+	}
+	say(p, ",");
+	say_body(p, rule);
+}
+
+/* --- a grant's text: rules of one program together
+ * ---------------------------------------------------------------------------------- */
+
+#define INTENT_LINES_MAX 768
+
+/* A line about some of a program's rules, in the space behind the request. */
+struct intent_line {
+	uint32_t hash;
+	uint16_t off, len;
+	uint64_t rules; /* bit n: the program's nth rule; 0: said already */
+};
+
+struct intent_lines {
+	struct intent_line lines[INTENT_LINES_MAX];
+	uint32_t count;
+	struct policy_text text;
+};
+
+static uint32_t intent_hash(const uint8_t *bytes, uint32_t len)
+{
+	uint32_t hash = 2166136261u;
+	for (uint32_t i = 0; i < len; i++)
+		hash = (hash ^ bytes[i]) * 16777619u;
+	return hash;
+}
+
+/* Takes the lines that were written from `from` on as what is to be said of rule `bit`; false when
+ * there is no room. */
+static bool intent_take_lines(struct intent_lines *all, uint32_t from, uint32_t bit)
+{
+	while (from < all->text.len) {
+		uint32_t len = 0;
+		while (from + len < all->text.len && all->text.bytes[from + len] != '\n')
+			len++;
+		uint32_t hash = intent_hash(all->text.bytes + from, len), i = 0;
+		while (i < all->count && (all->lines[i].hash != hash || all->lines[i].len != len))
+			i++;
+		if (i == INTENT_LINES_MAX || all->text.len == all->text.cap)
+			return false;
+		if (i == all->count) {
+			all->lines[i] =
+			    (struct intent_line){hash, (uint16_t)from, (uint16_t)len, 0};
+			all->count++;
+		}
+		all->lines[i].rules |= UINT64_C(1) << bit;
+		from += len + 1;
+	}
+	return true;
+}
+
+/* The names of a program's rules in `which`; those without their `maybe` accounts have the name of
+ * the one before. */
+static void say_rule_names(struct policy *p, const struct intent_program *program, uint64_t which)
+{
+	const struct intent_rule *rules =
+	    (const struct intent_rule *)INTENT_AT(rules) + program->first;
+	bool any = false;
+	for (uint32_t i = 0; i < program->count; i++) {
+		if ((which >> i & 1) == 0)
+			continue;
+		say(p, any ? ", " : "");
+		say(p, intent_words(rules[i].name));
+		any = true;
+	}
+}
+
+static uint32_t intent_bits(uint64_t set)
+{
+	uint32_t count = 0;
+	for (; set != 0; set &= set - 1)
+		count++;
+	return count;
+}
+
+/* Every line once, with the rules that it is about when it is not about all. */
+static bool say_program(struct policy *p, const struct intent_program *program)
+{
+	struct intent_lines *all = (void *)(policy_area.bytes + ((p->request->len + 7) & ~7u));
+	uint32_t room = POLICY_ANSWER_OFFSET - ((p->request->len + 7) & ~7u);
+	const struct intent_rule *rules =
+	    (const struct intent_rule *)INTENT_AT(rules) + program->first;
+	struct policy_text text = p->text;
+	uint64_t every = 0;
+	if (program->count > 64 || room < sizeof(*all) + 4096)
+		return false;
+	all->count = 0;
+	all->text = (struct policy_text){(uint8_t *)(all + 1), room - (uint32_t)sizeof(*all), 0};
+	bool good = true;
+	for (uint32_t i = 0; i < program->count && good; i++) {
+		if ((rules[i].flags & INTENT_RULE_WITHOUT) != 0)
+			continue;
+		every |= UINT64_C(1) << i;
+		uint32_t from = all->text.len;
+		p->text = all->text;
+		say_body(p, &rules[i]);
+		all->text = p->text;
+		good = intent_take_lines(all, from, i);
+	}
+	p->text = text;
+	say(p, "- ");
+	say_key(p, intent_key(program->key));
+	say(p, ": ");
+	say_rule_names(p, program, every);
+	say(p, "\n");
+	for (uint32_t i = 0; i < all->count && good; i++) {
+		const struct intent_line *line = &all->lines[i];
+		for (uint32_t n = 0; n < line->len; n++)
+			policy_put_byte(&p->text, all->text.bytes[line->off + n]);
+		if (line->rules != every) {
+			bool most = 2 * intent_bits(line->rules) > intent_bits(every);
+			say(p, most ? " [not " : " [");
+			say_rule_names(p, program, most ? every & ~line->rules : line->rules);
+			say(p, "]");
+		}
+		say(p, "\n");
+	}
+	return good;
+}
+
+/* False when there was no room to say it. */
+static bool say_rules(struct policy *p)
+{
+	const struct intent_program *programs = INTENT_AT(programs);
+	for (uint32_t i = 0; i < INTENT_HEAD->programs.count; i++)
+		if (!say_program(p, &programs[i]))
+			return false;
+	return true;
 }
 
 static void say_whole(struct policy *p)
@@ -672,14 +862,15 @@ static void say_whole(struct policy *p)
 	const struct intent_op *final =
 	    (const struct intent_op *)INTENT_AT(ops) + head->final_first;
 	intent_said = NULL;
+	say(p, "In one transaction:\n");
 	for (uint32_t i = 0; i < head->groups.count; i++) {
-		say(p, "Of ");
+		say(p, "- ");
 		say(p, intent_words(groups[i].name));
 		say(p, ": at least ");
 		say_number(p, groups[i].min);
 		say(p, ", at most ");
 		say_number(p, groups[i].max);
-		say(p, ".\n");
+		say(p, "\n");
 	}
 	for (uint32_t i = 0; i < head->final_count; i++) {
 		if (final[i].op != INTENT_OP_CHECK && final[i].op != INTENT_OP_CHECK_SIDES)
@@ -689,10 +880,10 @@ static void say_whole(struct policy *p)
 		    final[i].b < head->totals && final[i].c < head->numbers &&
 		    final[i].a == INTENT_CMP_GE)
 			continue;
-		say(p, "In all: ");
+		say(p, "- ");
 		say_condition(p, final, head->final_count, i);
 		say_check_name(p, &final[i]);
-		say(p, ".\n");
+		say(p, "\n");
 	}
 }
 
@@ -806,10 +997,13 @@ static void say_grant(struct policy *p)
 	say(p, "\".\n");
 	say_warnings(p);
 	if (head->formats != 0) {
-		say(p, "It allows transactions of these instructions and no other:\n");
-		for (uint32_t i = 0; i < head->rules.count; i++)
-			say_rule(p, &rules[i]);
 		say_whole(p);
+		say(p, "It allows transactions of these instructions and no other:\n");
+		for (uint32_t i = 0; intent_full && i < head->rules.count; i++)
+			say_rule(p, &rules[i]);
+		if (!intent_full && !say_rules(p))
+			p->text.len = p->text.cap;
+		say_trusted(p);
 		say_payer(p);
 		if ((head->formats & 7) != 7)
 			say(p, "Not every transaction format is allowed.\n");

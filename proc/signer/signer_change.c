@@ -345,7 +345,7 @@ const char *signer_known_module(struct signer_change *job, const uint8_t hash[32
 	if (module.len == 0) {
 		while ((status = signer_state_module(&job->signer->state, hash, &blob)) ==
 		       STATUS_BUSY)
-			if (!turn(job))
+			if (!signer_change_turn(job))
 				return NULL;
 		if (status == STATUS_OK)
 			module = bytes_of(blob->bytes, blob->len);

@@ -26,11 +26,11 @@ enum status call_export_put_request(const struct call_export_request *request,
 /* A topic's fields: what it needs is there, so that a signer never looks up an empty key. */
 static void take_topic(struct wire_reader *r, const struct call_export_request *request)
 {
-	bool needs_wallet = request->topic == CALL_EXPORT_WALLET ||
-	                    request->topic == CALL_EXPORT_RECEIPTS ||
-	                    request->topic == CALL_EXPORT_INPUTS;
+	bool needs_wallet =
+	    request->topic == CALL_EXPORT_WALLET || request->topic == CALL_EXPORT_RECEIPTS ||
+	    request->topic == CALL_EXPORT_INPUTS || request->topic == CALL_EXPORT_EVENTS;
 
-	if (request->topic < CALL_EXPORT_WALLET || request->topic > CALL_EXPORT_INPUTS)
+	if (request->topic < CALL_EXPORT_WALLET || request->topic > CALL_EXPORT_EVENTS)
 		wire_fail(r);
 	if (needs_wallet != (request->wallet.kind != 0))
 		wire_fail(r);
@@ -120,12 +120,54 @@ static void take_grants(struct wire_reader *r, struct call_export_answer *answer
 	}
 }
 
+static void put_events(struct wire_writer *w, const struct call_export_answer *answer)
+{
+	wire_put_bool(w, answer->gap);
+	wire_put_u32(w, (uint32_t)answer->event_count);
+	for (size_t i = 0; i < answer->event_count; i++) {
+		const struct call_export_event *event = &answer->events[i];
+
+		CHECK(event->text.len <= CALL_REASON_TEXT_MAX);
+		wire_put_u64(w, event->cursor);
+		wire_put_fixed(w, event->decision, 32);
+		wire_put_fixed(w, event->message_hash, 32);
+		wire_put_u64(w, event->boot);
+		wire_put_u64(w, event->number);
+		wire_put_u16(w, event->result);
+		wire_put_u64(w, event->time_s);
+		wire_put_u64(w, event->lamports_out);
+		wire_put_fixed(w, event->grant, 32);
+		wire_put_run(w, event->text);
+	}
+}
+
+static void take_events(struct wire_reader *r, struct call_export_answer *answer)
+{
+	answer->gap = wire_take_bool(r);
+	answer->event_count = call_take_count(r, CALL_EXPORT_EVENTS_MAX);
+	for (size_t i = 0; i < answer->event_count; i++) {
+		struct call_export_event *event = &answer->events[i];
+
+		event->cursor = wire_take_u64(r);
+		wire_take_fixed(r, event->decision, 32);
+		wire_take_fixed(r, event->message_hash, 32);
+		event->boot = wire_take_u64(r);
+		event->number = wire_take_u64(r);
+		event->result = (uint16_t)call_take_result(r);
+		event->time_s = wire_take_u64(r);
+		event->lamports_out = wire_take_u64(r);
+		wire_take_fixed(r, event->grant, 32);
+		event->text = wire_take_run(r, CALL_REASON_TEXT_MAX);
+	}
+}
+
 enum status call_export_put_answer(const struct call_export_answer *answer, struct buffer *message)
 {
 	struct wire_writer w = wire_write(message);
 	size_t begin = message->len;
 
-	CHECK(answer->grant_count <= CALL_EXPORT_GRANTS_MAX);
+	CHECK(answer->grant_count <= CALL_EXPORT_GRANTS_MAX &&
+	      answer->event_count <= CALL_EXPORT_EVENTS_MAX);
 	CHECK(answer->body.len <= CALL_EXPORT_BODY_MAX && answer->name.len <= LIMIT_NAME_MAX);
 	wire_put_u64(&w, answer->request);
 	wire_put_u16(&w, (uint16_t)answer->result);
@@ -139,6 +181,7 @@ enum status call_export_put_answer(const struct call_export_answer *answer, stru
 	put_grants(&w, answer);
 	wire_put_u64(&w, answer->next_cursor);
 	wire_put_run(&w, answer->body);
+	put_events(&w, answer);
 	put_status(&w, &answer->status);
 	return call_finish(message, begin, &w);
 }
@@ -161,6 +204,7 @@ enum status call_export_take_answer(struct bytes message, struct call_export_ans
 	take_grants(&r, &answer);
 	answer.next_cursor = wire_take_u64(&r);
 	answer.body = wire_take_run(&r, CALL_EXPORT_BODY_MAX);
+	take_events(&r, &answer);
 	take_status(&r, &answer.status);
 	status = wire_done(&r);
 	if (status == STATUS_OK)

@@ -12,7 +12,10 @@
 #define CALL_EXPORT_BODY_MAX    8192 /* bytes of receipts or of one decision in an answer */
 #define CALL_EXPORT_GRANTS_MAX  LIMIT_GRANTS_PER_CLIENT_MAX
 #define CALL_EXPORT_REQUEST_MAX (256 + LIMIT_TOKEN_MAX + LIMIT_NAME_MAX)
-#define CALL_EXPORT_ANSWER_MAX  (1024 + CALL_EXPORT_GRANTS_MAX * 128 + CALL_EXPORT_BODY_MAX)
+#define CALL_EXPORT_EVENTS_MAX  8
+#define CALL_EXPORT_ANSWER_MAX                                                                     \
+	(1024 + CALL_EXPORT_GRANTS_MAX * 128 + CALL_EXPORT_BODY_MAX +                              \
+	 CALL_EXPORT_EVENTS_MAX * (192 + CALL_REASON_TEXT_MAX))
 
 enum call_export_topic {
 	CALL_EXPORT_WALLET = 1,   /* wallet -> wallet fields and this client's grants */
@@ -20,6 +23,7 @@ enum call_export_topic {
 	CALL_EXPORT_RECEIPTS = 3, /* wallet, cursor -> body: items of authz_bundle.h */
 	CALL_EXPORT_STATUS = 4,   /* no token needed -> status fields */
 	CALL_EXPORT_INPUTS = 5,   /* wallet, cursor -> body: what `receipt replay` runs again */
+	CALL_EXPORT_EVENTS = 6, /* wallet, cursor -> wallet fields, this client's decisions since */
 };
 
 struct call_export_request {
@@ -29,7 +33,7 @@ struct call_export_request {
 	struct bytes token;        /* empty only for CALL_EXPORT_STATUS */
 	struct call_wallet wallet; /* kind 0 when the topic takes none */
 	uint8_t key[32];
-	uint64_t cursor; /* 0: from the first one kept */
+	uint64_t cursor; /* 0: from the first one kept; of events: from now on */
 };
 
 struct call_export_grant {
@@ -39,6 +43,19 @@ struct call_export_grant {
 	uint64_t expires;    /* 0: never */
 	uint64_t uses_left;  /* UINT64_MAX: no limit */
 	bool frozen;
+};
+
+/* One decision, as a stream of events tells it. */
+struct call_export_event {
+	uint64_t cursor; /* of what follows it */
+	uint8_t decision[32];
+	uint8_t message_hash[32];
+	uint64_t boot, number; /* receipt sequence */
+	uint16_t result;       /* enum call_result */
+	uint64_t time_s;       /* seconds since 1970, latest it may be */
+	uint64_t lamports_out; /* of the grant that decided; 0: no facts */
+	uint8_t grant[32];     /* the last one tried; zero: none */
+	struct bytes text;     /* its reason, <= CALL_REASON_TEXT_MAX bytes */
 };
 
 struct call_export_status {
@@ -72,6 +89,10 @@ struct call_export_answer {
 	/* CALL_EXPORT_DECISION, CALL_EXPORT_RECEIPTS */
 	uint64_t next_cursor; /* 0: nothing follows */
 	struct bytes body;
+	/* CALL_EXPORT_EVENTS; next_cursor is never 0 */
+	bool gap; /* decisions between the cursor and these are no longer in memory */
+	size_t event_count;
+	struct call_export_event events[CALL_EXPORT_EVENTS_MAX];
 	/* CALL_EXPORT_STATUS */
 	struct call_export_status status;
 };

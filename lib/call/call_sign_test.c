@@ -234,6 +234,8 @@ static void test_export_messages_come_back_and_refuse_other_lengths(void)
 	    .grant_count = CALL_EXPORT_GRANTS_MAX,
 	    .name = bytes_of_text("bot"),
 	    .body = BYTES_OF_ARRAY(body),
+	    .gap = true,
+	    .event_count = CALL_EXPORT_EVENTS_MAX,
 	    .status = {.wallets = 3, .hardware = true}
         };
 	struct buffer out = BUFFER_OF_ARRAY(space);
@@ -244,10 +246,18 @@ static void test_export_messages_come_back_and_refuse_other_lengths(void)
 	for (size_t len = 0; len < out.len; len++)
 		EXPECT(call_export_take_request(bytes_of(space, len), &request_out) != STATUS_OK);
 	out.len = 0;
+	for (size_t i = 0; i < CALL_EXPORT_EVENTS_MAX; i++)
+		answer.events[i] =
+		    (struct call_export_event){.cursor = i + 1,
+		                               .result = CALL_RESULT_POLICY_DENIED,
+		                               .text = bytes_of(body, CALL_REASON_TEXT_MAX)};
 	EXPECT(call_export_put_answer(&answer, &out) == STATUS_OK);
 	EXPECT(out.len <= CALL_EXPORT_ANSWER_MAX);
 	EXPECT(call_export_take_answer(buffer_bytes(&out), &export_back) == STATUS_OK);
 	EXPECT(export_back.body.len == sizeof(body) && export_back.status.hardware);
+	EXPECT(export_back.gap && export_back.event_count == CALL_EXPORT_EVENTS_MAX &&
+	       export_back.events[7].cursor == 8 &&
+	       export_back.events[7].text.len == CALL_REASON_TEXT_MAX);
 	for (size_t len = 0; len < out.len; len++)
 		EXPECT(call_export_take_answer(bytes_of(space, len), &export_back) != STATUS_OK);
 }

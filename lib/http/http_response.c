@@ -67,8 +67,10 @@ enum status http_response_put_head(const struct http_response *response, struct 
 		put_text(out, "\r\nContent-Type: ");
 		put_text(out, response->content_type);
 	}
-	put_text(out, "\r\nContent-Length: ");
-	put_number(out, response->body_len);
+	if (!response->streams) {
+		put_text(out, "\r\nContent-Length: ");
+		put_number(out, response->body_len);
+	}
 	put_text(out, "\r\nCache-Control: no-store");
 	if (response->retry_after_seconds != 0) {
 		put_text(out, "\r\nRetry-After: ");

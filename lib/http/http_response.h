@@ -11,6 +11,7 @@ struct http_response {
 	unsigned status;
 	const char *content_type; /* NULL: no body and no such field */
 	size_t body_len;
+	bool streams; /* what follows ends with the connection: no Content-Length */
 	bool keep_alive;
 	unsigned retry_after_seconds; /* 0: no such field */
 	const char *allow;            /* NULL, or the methods of a 405 */

@@ -32,6 +32,7 @@
 #define API_LARGE_BODY_SPACE (LIMIT_HTTP_LARGE_BODY_MAX + API_JSON_PADDING)
 #define API_LARGE_OUT_MAX    (LIMIT_HTTP_LARGE_BODY_MAX + API_OUT_MAX)
 #define API_EVIDENCE_SPACE   (LIMIT_EVIDENCE_MAX + 4096)
+#define API_EVENTS_QUIET_S   15 /* a stream says something at least so often */
 #define API_ENVELOPE_MAX     (CALL_CHANGE_SLOT_BYTES - 64) /* bytes of a sealed change */
 
 enum api_dialect { API_DIALECT_NATIVE = 0, API_DIALECT_VAULT, API_DIALECT_PLAIN };
@@ -41,6 +42,7 @@ enum api_path {
 	API_PATH_CHECK,
 	API_PATH_BATCH,
 	API_PATH_WALLET,
+	API_PATH_EVENTS,
 	API_PATH_CHANGES,
 	API_PATH_CHANNEL,
 	API_PATH_TLS_REQUEST,
@@ -135,6 +137,15 @@ struct api_item {
 	bool answered;
 };
 
+/* A stream of events: what was told, so that only news is told. */
+struct api_stream {
+	bool open; /* its head was sent */
+	bool over;
+	bool told, frozen;
+	bool hungry; /* the answer was full: ask again at once */
+	uint64_t version, told_s;
+};
+
 struct api_exchange {
 	struct http_request http;
 	enum api_path path;
@@ -159,6 +170,7 @@ struct api_exchange {
 	struct bytes envelope_text;
 	struct bytes nonces; /* of a question for evidence: 32 bytes each */
 	size_t credential_len, encrypted_len;
+	struct api_stream stream;
 	bool has_idempotency;
 	size_t item_count;
 	size_t answered_count;

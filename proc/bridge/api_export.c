@@ -4,21 +4,53 @@
 #include "base_check.h"
 #include "base_encode.h"
 
+/* The query has no other names than these, each once and with a value. */
+static bool is_known_query(struct bytes query, const char *const *names, size_t count)
+{
+	unsigned seen = 0;
+
+	while (query.len != 0) {
+		const uint8_t *end = memchr(query.data, '&', query.len);
+		size_t len = end == NULL ? query.len : (size_t)(end - query.data);
+		const uint8_t *equals = memchr(query.data, '=', len);
+		size_t name_len = equals == NULL ? 0 : (size_t)(equals - query.data);
+		size_t i = 0;
+
+		while (i < count &&
+		       !bytes_equal(bytes_of(query.data, name_len), bytes_of_text(names[i])))
+			i++;
+		if (i == count || (seen & 1u << i) != 0 || name_len + 1 == len)
+			return false;
+		seen |= 1u << i;
+		len += end != NULL;
+		query = bytes_of(query.data + len, query.len - len);
+	}
+	return true;
+}
+
 static bool take_query(struct api_exchange *exchange, struct api_context *context)
 {
 	struct bytes query = http_request_query(&exchange->http);
 	struct bytes wallet = http_query_value(query, "wallet");
 	struct bytes cursor = http_query_value(query, "cursor");
 	struct bytes inputs = http_query_value(query, "inputs");
+	static const char *const names[] = {"cursor", "wallet", "inputs"};
 
-	if (exchange->path != API_PATH_RECEIPTS) {
+	if (exchange->path != API_PATH_RECEIPTS && exchange->path != API_PATH_EVENTS) {
 		if (query.len == 0)
 			return true;
 		api_refuse(exchange, context, CALL_RESULT_FIELD_UNKNOWN,
 		           "this path takes no query");
 		return false;
 	}
-	if (call_wallet_parse(wallet, &exchange->wallet) != STATUS_OK) {
+	if (!is_known_query(query, names, exchange->path == API_PATH_EVENTS ? 1 : 3)) {
+		api_refuse(exchange, context, CALL_RESULT_FIELD_UNKNOWN,
+		           "the query has a name that is not known here, one twice, or one without "
+		           "a value");
+		return false;
+	}
+	if (exchange->path == API_PATH_RECEIPTS &&
+	    call_wallet_parse(wallet, &exchange->wallet) != STATUS_OK) {
 		api_refuse(exchange, context, CALL_RESULT_NAME_REFUSED,
 		           "?wallet= a name, an address or an id is needed");
 		return false;
@@ -58,6 +90,9 @@ void api_fill_export(const struct api_exchange *exchange, struct call_export_req
 	case API_PATH_WALLET:
 	case API_PATH_VAULT_KEY:
 		ret_request->topic = CALL_EXPORT_WALLET;
+		break;
+	case API_PATH_EVENTS:
+		ret_request->topic = CALL_EXPORT_EVENTS;
 		break;
 	case API_PATH_DECISION:
 		ret_request->topic = CALL_EXPORT_DECISION;
@@ -101,7 +136,7 @@ static void put_time(struct api_text *text, uint64_t seconds)
 		text_put_u64_string(text, seconds);
 }
 
-static void put_wallet(struct api_text *text, const struct call_export_answer *answer)
+void api_put_wallet(struct api_text *text, const struct call_export_answer *answer)
 {
 	text_put(text, "{\"id\":");
 	text_put_hex(text, BYTES_OF_ARRAY(answer->wallet_id));
@@ -211,11 +246,15 @@ void api_take_export(struct api_exchange *exchange, struct api_context *context,
 		api_refuse(exchange, context, answer->result, NULL);
 		return;
 	}
+	if (exchange->path == API_PATH_EVENTS) {
+		api_take_events(exchange, context, answer);
+		return;
+	}
 	text = api_body_begin(exchange);
 	if (exchange->path == API_PATH_VAULT_KEY)
 		put_vault_key(&text, answer);
 	else if (exchange->path == API_PATH_WALLET)
-		put_wallet(&text, answer);
+		api_put_wallet(&text, answer);
 	else if (exchange->path == API_PATH_STATUS)
 		put_status(&text, context, &answer->status);
 	else if (exchange->path == API_PATH_RECEIPTS)

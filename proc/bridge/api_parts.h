@@ -56,6 +56,13 @@ unsigned api_put_native_item(struct api_text *text, struct api_context *context,
 unsigned api_put_vault_item(struct api_text *text, const struct api_item *item,
                             const struct call_sign_answer *answer, const char *detail,
                             bool in_batch);
+/* api_put_wallet writes a wallet with this client's grants: {...}. */
+void api_put_wallet(struct api_text *text, const struct call_export_answer *answer);
+/* api_take_events writes the next piece of a stream, with its head when it is the first one. */
+void api_take_events(struct api_exchange *exchange, struct api_context *context,
+                     const struct call_export_answer *answer);
+/* api_end_events writes its last one. */
+void api_end_events(struct api_exchange *exchange, enum call_result result);
 /* api_put_reason writes what one grant said: {...}. */
 void api_put_reason(struct api_text *text, const struct call_reason *reason);
 /* api_put_vault_head and _tail write what stands around `data` in every answer of Vault. */

@@ -33,6 +33,7 @@ static const char *allowed_methods(enum api_path path)
 	case API_PATH_VAULT_SIGN:
 		return "POST, PUT";
 	case API_PATH_WALLET:
+	case API_PATH_EVENTS:
 	case API_PATH_CHANNEL:
 	case API_PATH_TLS_REQUEST:
 	case API_PATH_BEACON:
@@ -61,6 +62,7 @@ void api_body_end(struct api_exchange *exchange, struct api_context *context,
 	    .status = status,
 	    .content_type = content_type,
 	    .keep_alive = exchange->keep_alive,
+	    .streams = exchange->stream.open,
 	    .retry_after_seconds = seconds_of(retry_after_ms),
 	    .allow = status == 405 ? allowed_methods(exchange->path) : NULL,
 	    .ask_for_token = status == 401,
@@ -269,6 +271,10 @@ void api_refuse(struct api_exchange *exchange, struct api_context *context, enum
 	struct api_text text;
 	unsigned status = call_result_http(result);
 
+	if (exchange->stream.open) {
+		api_end_events(exchange, result);
+		return;
+	}
 	/* A body that was not read would be taken for the next request. */
 	if (!exchange->http.complete)
 		exchange->keep_alive = false;

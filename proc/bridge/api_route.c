@@ -10,10 +10,11 @@
 #define TAKES_GET    1u
 #define TAKES_POST   2u
 #define TAKES_PUT    4u
-#define TAKES_TOKEN  8u  /* a client's token must be there */
-#define TAKES_LARGE  16u /* body or response of the large size */
-#define TAKES_REST   32u /* `text` is a prefix; one segment follows */
-#define TAKES_HEALTH 64u /* offered on the health listener, and only there */
+#define TAKES_TOKEN  8u   /* a client's token must be there */
+#define TAKES_LARGE  16u  /* body or response of the large size */
+#define TAKES_REST   32u  /* `text` is a prefix; one segment follows */
+#define TAKES_EVENTS 128u /* as TAKES_REST, and then "/events" */
+#define TAKES_HEALTH 64u  /* offered on the health listener, and only there */
 
 struct route {
 	const char *text;
@@ -26,6 +27,8 @@ static const struct route routes[] = {
     {"/api/v1/sign",              API_PATH_SIGN,         API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
     {"/api/v1/check",             API_PATH_CHECK,        API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
     {"/api/v1/batch",             API_PATH_BATCH,        API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN | TAKES_LARGE},
+    {"/api/v1/wallets/",          API_PATH_EVENTS,       API_DIALECT_NATIVE,
+     TAKES_GET | TAKES_TOKEN | TAKES_REST | TAKES_EVENTS                                                           },
     {"/api/v1/wallets/",          API_PATH_WALLET,       API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST  },
     {"/api/v1/changes",           API_PATH_CHANGES,      API_DIALECT_NATIVE, TAKES_POST | TAKES_LARGE              },
     {"/api/v1/channel",           API_PATH_CHANNEL,      API_DIALECT_NATIVE, TAKES_GET                             },
@@ -70,6 +73,15 @@ static bool matches(const struct route *route, struct bytes path, struct bytes *
 	if (path.len < len || memcmp(path.data, route->text, len) != 0)
 		return false;
 	*ret_rest = bytes_of(path.data + len, path.len - len);
+	if ((route->takes & TAKES_EVENTS) != 0) {
+		static const char tail[] = "/events";
+		size_t tail_len = sizeof(tail) - 1;
+
+		if (ret_rest->len <= tail_len ||
+		    memcmp(ret_rest->data + ret_rest->len - tail_len, tail, tail_len) != 0)
+			return false;
+		ret_rest->len -= tail_len;
+	}
 	if ((route->takes & TAKES_REST) == 0)
 		return ret_rest->len == 0;
 	return ret_rest->len != 0 && memchr(ret_rest->data, '/', ret_rest->len) == NULL;
@@ -225,6 +237,7 @@ void api_begin(struct api_exchange *exchange, struct api_context *context)
 		api_begin_vault_sign(exchange, context);
 		break;
 	case API_PATH_WALLET:
+	case API_PATH_EVENTS:
 	case API_PATH_DECISION:
 	case API_PATH_RECEIPTS:
 	case API_PATH_STATUS:

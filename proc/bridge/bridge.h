@@ -33,6 +33,10 @@
 #define BRIDGE_STALL_MS      200 /* signer silent that long with questions open: refuse new ones */
 #define BRIDGE_STEAL_MS      250 /* a request being read that long may lose its exchange */
 #define BRIDGE_STOP_MS       5000
+#define BRIDGE_EVENTS_MS     500    /* between two questions of a stream of events */
+#define BRIDGE_STREAM_MS     600000 /* then it ends, and the client comes back with its cursor */
+#define BRIDGE_STREAMS_MAX   64
+#define BRIDGE_STREAMS_EACH  4 /* with one token */
 #define BRIDGE_TICK_MS       100
 #define BRIDGE_BEACON_MS     60000  /* between two quotes of the public beacon */
 #define BRIDGE_ACTIVATE_MS   2000   /* between two activations */
@@ -44,6 +48,7 @@ enum bridge_state {
 	BRIDGE_READ,   /* handshake, between requests, or reading one */
 	BRIDGE_WAIT,   /* asked; the answer is to come */
 	BRIDGE_WRITE,  /* sending a response */
+	BRIDGE_STREAM, /* of events: until it is time to ask for more */
 	BRIDGE_LINGER, /* response sent, throwing away what still comes */
 };
 

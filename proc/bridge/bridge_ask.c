@@ -2,6 +2,7 @@
  * number says which exchange, which of its requests (generation) and which item it is for, so late
  * answers fall nowhere. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "api_parts.h"
 #include "base_check.h"
 #include "bridge.h"
 #include "log_line.h"
@@ -198,6 +199,43 @@ static void ask_envelope(struct bridge *bridge, struct bridge_exchange *exchange
 	count_open(bridge);
 }
 
+/* may_stream: streams hold exchanges for long, so they are few, and fewer with one token. */
+static enum call_result may_stream(struct bridge *bridge, const struct bridge_exchange *exchange)
+{
+	unsigned all = 0, same = 0;
+
+	for (uint32_t i = 0; i < BRIDGE_EXCHANGES_MAX; i++) {
+		const struct bridge_exchange *other = &bridge->exchanges[i];
+
+		if (other == exchange || other->conn == BRIDGE_NONE || !other->api.stream.open)
+			continue;
+		all++;
+		same += bytes_equal(other->api.token, exchange->api.token);
+	}
+	if (same >= BRIDGE_STREAMS_EACH)
+		return CALL_RESULT_SHARE_SPENT;
+	return all >= BRIDGE_STREAMS_MAX ? CALL_RESULT_OVERLOADED : CALL_RESULT_DONE;
+}
+
+static void ask_events(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	struct api_exchange *api = &exchange->api;
+	enum call_result result = CALL_RESULT_DONE;
+
+	if (!api->stream.open)
+		result = may_stream(bridge, exchange);
+	else if (bridge_now_ms(bridge) - exchange->begun_ms < BRIDGE_STREAM_MS)
+		api->ask = API_ASK_EXPORT;
+	else {
+		api_end_events(api, CALL_RESULT_DONE);
+		return;
+	}
+	if (result == CALL_RESULT_DONE)
+		ask_export(bridge, exchange);
+	else
+		refuse(bridge, exchange, result, NULL);
+}
+
 void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange)
 {
 	if (bridge->api.stopping) {
@@ -215,6 +253,8 @@ void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange)
 		refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
 	} else if (exchange->api.ask == API_ASK_SIGN) {
 		ask_sign(bridge, exchange);
+	} else if (exchange->api.path == API_PATH_EVENTS) {
+		ask_events(bridge, exchange);
 	} else {
 		ask_export(bridge, exchange);
 	}

@@ -208,6 +208,19 @@ static bool take_headers(struct bridge *bridge, struct bridge_conn *conn,
 	return answer_expect(bridge, conn, exchange);
 }
 
+/* ask_on puts the questions of a request, or a stream's next one. */
+static void ask_on(struct bridge *bridge, struct bridge_conn *conn,
+                   struct bridge_exchange *exchange)
+{
+	bridge_ask(bridge, exchange);
+	if (exchange->api.ask != API_ASK_NOTHING) {
+		conn->state = BRIDGE_WAIT;
+		set_deadline(bridge, conn, BRIDGE_ANSWER_MS);
+		return;
+	}
+	begin_write(bridge, conn, exchange);
+}
+
 static void take_request(struct bridge *bridge, struct bridge_conn *conn,
                          struct bridge_exchange *exchange)
 {
@@ -217,14 +230,10 @@ static void take_request(struct bridge *bridge, struct bridge_conn *conn,
 	api->http.body.cap += API_JSON_PADDING;
 	api->begun_us = bridge->now_us;
 	api_begin(api, &bridge->api);
-	if (api->ask != API_ASK_NOTHING)
-		bridge_ask(bridge, exchange);
-	if (api->ask == API_ASK_NOTHING) {
+	if (api->ask == API_ASK_NOTHING)
 		begin_write(bridge, conn, exchange);
-		return;
-	}
-	conn->state = BRIDGE_WAIT;
-	set_deadline(bridge, conn, BRIDGE_ANSWER_MS);
+	else
+		ask_on(bridge, conn, exchange);
 }
 
 /* parse reads on in the exchange's `in`; true when something happened, false when more bytes are
@@ -332,6 +341,11 @@ static void observe(struct bridge *bridge, const struct bridge_exchange *exchang
 static void end_response(struct bridge *bridge, struct bridge_conn *conn,
                          struct bridge_exchange *exchange)
 {
+	if (exchange->api.stream.open && !exchange->api.stream.over) {
+		conn->state = BRIDGE_STREAM;
+		set_deadline(bridge, conn, exchange->api.stream.hungry ? 0 : BRIDGE_EVENTS_MS);
+		return;
+	}
 	observe(bridge, exchange);
 	if (exchange->api.keep_alive && !bridge->api.stopping) {
 		conn->state = BRIDGE_READ;
@@ -406,6 +420,7 @@ void bridge_advance(struct bridge *bridge, struct bridge_conn *conn)
 				return;
 			break;
 		case BRIDGE_LINGER:
+		case BRIDGE_STREAM:
 			discard(bridge, conn);
 			return;
 		case BRIDGE_WAIT:
@@ -473,6 +488,10 @@ static void late(struct bridge *bridge, struct bridge_conn *conn)
 	struct bridge_exchange *exchange = bridge_exchange_of(bridge, conn);
 
 	switch ((enum bridge_state)conn->state) {
+	case BRIDGE_STREAM:
+		ask_on(bridge, conn, exchange);
+		bridge_advance(bridge, conn);
+		return;
 	case BRIDGE_WAIT:
 		bridge->api.metrics.questions_lost++;
 		if (exchange->api.ask != API_ASK_ENVELOPE && bridge_signer_is_silent(bridge))
@@ -518,7 +537,8 @@ void bridge_tick(struct bridge *bridge)
 		if (bridge->api.stopping && conn->state == BRIDGE_READ &&
 		    conn->exchange == BRIDGE_NONE)
 			bridge_drop(bridge, conn);
-		else if (conn->deadline_ms <= now_ms)
+		else if (conn->deadline_ms <= now_ms ||
+		         (bridge->api.stopping && conn->state == BRIDGE_STREAM))
 			late(bridge, conn);
 	}
 }

@@ -203,6 +203,75 @@ static void show_decision(struct signer *signer, struct export *export,
 	answer(export, CALL_RESULT_DONE);
 }
 
+/* A cursor of events: the boot, and the decision from which on it goes, from 1; 62 bits. */
+#define EVENTS_BITS     40
+#define EVENTS_BOOT_MAX ((UINT64_C(1) << 22) - 1)
+#define EVENTS_LOOKED   1024 /* decisions of others that are passed over in one answer */
+
+static uint64_t events_cursor(const struct signer *signer, uint64_t n)
+{
+	return (signer->boot & EVENTS_BOOT_MAX) << EVENTS_BITS | (n + 1);
+}
+
+/* `out` keeps the text: the memory that receipts are shown from is a ring. */
+static void show_event(const struct authz_receipt *receipt, uint64_t cursor, struct buffer *out,
+                       struct call_export_event *event)
+{
+	size_t at = out->len;
+
+	*event = (struct call_export_event){.cursor = cursor,
+	                                    .boot = receipt->boot,
+	                                    .number = receipt->number,
+	                                    .result = receipt->result,
+	                                    .time_s = receipt->time_high_s};
+	memcpy(event->decision, receipt->ticket, 32);
+	memcpy(event->message_hash, receipt->message_hash, 32);
+	if (receipt->has_facts)
+		event->lamports_out = receipt->facts.lamports_out;
+	if (receipt->tried_count == 0)
+		return;
+	memcpy(event->grant, receipt->tried[receipt->tried_count - 1].grant, 32);
+	CHECK(buffer_put(out, receipt->tried[receipt->tried_count - 1].text) == STATUS_OK);
+	event->text = bytes_of(out->data + at, out->len - at);
+}
+
+/* This client's decisions for this wallet since the cursor, as far as they are in memory. */
+static void show_events(struct signer *signer, struct export *export,
+                        const struct signer_client *client)
+{
+	static struct authz_receipt receipt;
+	struct call_export_answer *said = &export->answer;
+	uint64_t count = signer_receipts_count(signer->receipts);
+	uint64_t from = export->request.cursor & ((UINT64_C(1) << EVENTS_BITS) - 1);
+	uint64_t n = from - 1, looked = 0;
+
+	if (export->request.cursor == 0) {
+		n = count;
+	} else if (export->request.cursor >> EVENTS_BITS != (signer->boot & EVENTS_BOOT_MAX) ||
+	           from == 0 || n > count) {
+		said->gap = true; /* of another boot */
+		n = 0;
+	}
+	for (; n < count && said->event_count < CALL_EXPORT_EVENTS_MAX && looked < EVENTS_LOOKED;
+	     n++, looked++) {
+		const struct signer_recent *recent = signer_receipts_nth(signer->receipts, n);
+
+		if (recent == NULL) {
+			said->gap = true;
+			n = count - n > SIGNER_RECENT_MAX ? count - SIGNER_RECENT_MAX - 1 : n;
+			continue;
+		}
+		if (memcmp(recent->client, client->record.id, 32) != 0 ||
+		    memcmp(recent->wallet, export->wallet, 32) != 0)
+			continue;
+		CHECK(authz_receipt_take(signer_receipts_bytes(signer->receipts, recent),
+		                         &receipt) == STATUS_OK);
+		show_event(&receipt, events_cursor(signer, n + 1), &export->out,
+		           &said->events[said->event_count++]);
+	}
+	said->next_cursor = events_cursor(signer, n);
+}
+
 static void step_find(struct signer *signer, struct export *export)
 {
 	struct signer_client *client;
@@ -236,9 +305,13 @@ static void step_find(struct signer *signer, struct export *export)
 	}
 	memcpy(export->wallet, wallet->record.id, 32);
 	memcpy(export->address, wallet->record.address, 32);
-	if (export->request.topic == CALL_EXPORT_WALLET)
+	if (export->request.topic == CALL_EXPORT_WALLET ||
+	    export->request.topic == CALL_EXPORT_EVENTS) {
 		show_wallet(signer, export, client, wallet);
-	else
+		if (export->request.topic == CALL_EXPORT_EVENTS && export->step == EXPORT_ANSWER &&
+		    export->answer.result == CALL_RESULT_DONE)
+			show_events(signer, export, client);
+	} else
 		export->step = EXPORT_READ;
 }
 

@@ -61,6 +61,7 @@ struct signer_receipts {
 	uint64_t sync; /* heads signed */
 	struct signer_recent *recent;
 	size_t recent_next, recent_count;
+	uint64_t recent_total; /* decisions of this boot */
 	uint8_t *recent_bytes;
 	size_t recent_at;
 	uint64_t recent_kept;      /* bytes kept in all, those skipped at the end included */
@@ -274,6 +275,7 @@ static void remember(struct signer_receipts *receipts, const struct authz_receip
 	receipts->recent_at += encoded.len;
 	receipts->recent_kept += encoded.len;
 	receipts->recent_next = (receipts->recent_next + 1) % SIGNER_RECENT_MAX;
+	receipts->recent_total++;
 	if (receipts->recent_count < SIGNER_RECENT_MAX)
 		receipts->recent_count++;
 }
@@ -539,6 +541,21 @@ const struct signer_recent *signer_receipts_find(const struct signer_receipts *r
 			return recent;
 	}
 	return NULL;
+}
+
+uint64_t signer_receipts_count(const struct signer_receipts *receipts)
+{
+	return receipts->recent_total;
+}
+
+const struct signer_recent *signer_receipts_nth(const struct signer_receipts *receipts, uint64_t n)
+{
+	const struct signer_recent *recent = &receipts->recent[n % SIGNER_RECENT_MAX];
+
+	if (n >= receipts->recent_total || receipts->recent_total - n > SIGNER_RECENT_MAX ||
+	    receipts->recent_kept - recent->kept > SIGNER_RECENT_BYTES)
+		return NULL;
+	return recent;
 }
 
 struct bytes signer_receipts_bytes(const struct signer_receipts *receipts,

@@ -68,6 +68,10 @@ void signer_receipts_set_from(struct signer_receipts *receipts, uint64_t cursor)
 /* signer_receipts_find looks for a decision in memory, newest first, by ticket or message hash. */
 const struct signer_recent *signer_receipts_find(const struct signer_receipts *receipts,
                                                  const uint8_t key[32]);
+/* signer_receipts_count is how many decisions this boot has made; signer_receipts_nth gives one of
+ * them, from 0 on: NULL when it is no longer in memory. */
+uint64_t signer_receipts_count(const struct signer_receipts *receipts);
+const struct signer_recent *signer_receipts_nth(const struct signer_receipts *receipts, uint64_t n);
 struct bytes signer_receipts_bytes(const struct signer_receipts *receipts,
                                    const struct signer_recent *recent);
 /* signer_receipts_open unseals a blob of a stream (enum call_store_stream) for an export. */

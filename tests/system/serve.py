@@ -217,7 +217,8 @@ def main(folder):
 
     # The words: one `export NAME=value` a line, then `ready`; ports are found free.
     names = ["VAULT_ADDR", "VAULT_TOKEN", "NODE_EXTRA_CA_CERTS", "CLAVIGER_WALLET",
-             "CLAVIGER_ADDRESS"]
+             "CLAVIGER_ADDRESS", "CLAVIGER_SERVER", "CLAVIGER_TOKEN", "CLAVIGER_CA",
+             "CLAVIGER_DEPLOYMENT_KEY"]
     devs = [start("--dev"), start("--dev")]
     seen = []
     for dev, lines in devs:

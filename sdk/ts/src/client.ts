@@ -5,9 +5,11 @@
 // Retry-After; 504, 502 and a lost connection leave open whether it was signed, and then the same bytes
 // under the same Idempotency-Key are safe to send again: they are signed and counted once. Everything
 // else is an answer, and asking again would not change it.
+import { concat } from './cbor.js';
 import { ClavigerError, ownError, SignerErrorCode, type GrantReason, type Refusal } from './errors.js';
 import * as json from './json.js';
-import { defaultTransport, type Answer, type Transport } from './transport.js';
+import { readEvents } from './events.js';
+import { ANSWER_MAX_BYTES, defaultStreams, defaultTransport, type Answer, type Stream, type StreamTransport, type Transport } from './transport.js';
 
 export interface RetryRules {
   /** How often one request is sent at most. Default 4. */
@@ -28,6 +30,7 @@ export interface ClientConfig {
   readonly timeoutMs?: number | undefined;
   /** For tests and for runtimes of other kinds. */
   readonly transport?: Transport | undefined;
+  readonly streams?: StreamTransport | undefined;
   /** Says that a request will be sent again. */
   readonly onRetry?: ((error: ClavigerError, attempt: number, waitMs: number) => void) | undefined;
 }
@@ -132,6 +135,25 @@ export interface Status {
   readonly boot: bigint;
 }
 
+/** What happens at a wallet. `decision` tells this client's own; `gap`: some are missing, receipts have them. */
+export type WalletEvent =
+  | { readonly kind: 'wallet'; readonly wallet: Wallet }
+  | { readonly kind: 'gap'; readonly cursor: string }
+  | {
+    readonly kind: 'decision';
+    readonly cursor: string;
+    readonly decision: string;
+    readonly messageHash: string;
+    readonly sequence: Sequence;
+    readonly verdict: string;
+    readonly code: string;
+    /** Seconds since 1970. */
+    readonly time: bigint;
+    readonly lamportsOut: bigint;
+    readonly grant: string;
+    readonly text: string;
+  };
+
 /** Requests of one batch: the signer's own bound. */
 export const BATCH_MAX = 16;
 
@@ -196,6 +218,22 @@ function walletOf(from: json.Json): Wallet {
       usesLeft: json.u64OrNull(grant, 'uses_left'),
       frozen: json.flag(grant, 'frozen'),
     })),
+  };
+}
+
+function decisionOf(from: json.Json, cursor: string): WalletEvent {
+  return {
+    kind: 'decision',
+    cursor,
+    decision: json.text(from, 'decision'),
+    messageHash: json.text(from, 'message_hash'),
+    sequence: sequenceOf(from),
+    verdict: json.text(from, 'verdict'),
+    code: json.text(from, 'code'),
+    time: json.u64(from, 'time'),
+    lamportsOut: json.u64(from, 'lamports_out'),
+    grant: json.text(from, 'grant'),
+    text: json.text(from, 'text'),
   };
 }
 
@@ -266,6 +304,7 @@ export class ClavigerClient {
   readonly #base: URL;
   readonly #config: ClientConfig;
   readonly #send: Transport;
+  readonly #streams: StreamTransport;
   readonly #attempts: number;
   readonly #deadlineMs: number;
 
@@ -279,6 +318,7 @@ export class ClavigerClient {
       throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"url" must begin with https://: a token travels there');
     this.#config = config;
     this.#send = config.transport ?? defaultTransport(config.ca);
+    this.#streams = config.streams ?? defaultStreams(config.ca);
     this.#attempts = Math.max(1, config.retry?.attempts ?? 4);
     this.#deadlineMs = config.retry?.deadlineMs ?? 20_000;
   }
@@ -317,6 +357,50 @@ export class ClavigerClient {
   /** One receipt, as deterministic CBOR (spec/receipts.md), by decision id or message hash. */
   async receipt(id: string, options: CallOptions = {}): Promise<Uint8Array> {
     return json.bytes(await this.#call('GET', `/api/v1/decisions/${encodeURIComponent(id)}`, undefined, options, 'reads'), 'receipt');
+  }
+
+  /**
+   * What happens at a wallet from now on, or from where an earlier event's cursor says. Connects again by
+   * itself; ends, with an error, when this client may no longer look.
+   */
+  async *events(reference: string, options: { readonly cursor?: string; readonly abortSignal?: AbortSignal } = {}): AsyncGenerator<WalletEvent> {
+    let cursor = options.cursor;
+    for (let failures = 0; ; failures++) {
+      options.abortSignal?.throwIfAborted();
+      try {
+        const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`;
+        const stream = await this.#open(`/api/v1/wallets/${encodeURIComponent(reference)}/events${query}`, options.abortSignal);
+        for await (const { name, cursor: next, data } of readEvents(stream.body)) {
+          failures = 0;
+          cursor = next ?? cursor;
+          if (name === 'wallet') yield { kind: 'wallet', wallet: walletOf(data) };
+          else if (name === 'gap' && next !== undefined) yield { kind: 'gap', cursor: next };
+          else if (name === 'decision' && next !== undefined) yield decisionOf(data, next);
+          else if (name === 'end' && !json.flag(data, 'retryable')) {
+            throw new ClavigerError(SignerErrorCode.REMOTE_API_ERROR, `the stream ended: ${json.text(data, 'code')}`,
+              { reason: json.text(data, 'code'), retryable: false, reasons: [] });
+          }
+        }
+      } catch (error) {
+        options.abortSignal?.throwIfAborted();
+        if (error instanceof ClavigerError && !triesAgain(error)) throw error;
+        if (failures >= this.#attempts) throw error;
+      }
+      await wait(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 4 ** failures), options.abortSignal);
+    }
+  }
+
+  async #open(path: string, abort: AbortSignal | undefined): Promise<Stream> {
+    const token = typeof this.#config.token === 'string' ? this.#config.token : await this.#config.token();
+    const headers = { accept: 'text/event-stream', authorization: `Bearer ${token}` };
+    const signal = abort ?? new AbortController().signal;
+    const stream = await this.#streams({ method: 'GET', url: new URL(path, this.#base), headers, signal });
+    if (stream.status === 200) return stream;
+    let body = new Uint8Array();
+    for await (const part of stream.body) if (body.length < ANSWER_MAX_BYTES) body = concat(body, part) as Uint8Array<ArrayBuffer>;
+    const found = parse(body);
+    const { text, refusal } = refusalOf(stream.status, found?.['code'] === undefined ? undefined : found, stream.header('retry-after'));
+    throw new ClavigerError(SignerErrorCode.REMOTE_API_ERROR, text, refusal);
   }
 
   async channel(options: CallOptions = {}): Promise<Channel> {

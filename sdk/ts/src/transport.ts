@@ -21,6 +21,15 @@ export interface Answer {
 /** Sends one request. Rejects when no whole answer came; must honour `signal`. */
 export type Transport = (request: Request) => Promise<Answer>;
 
+export interface Stream {
+  readonly status: number;
+  header(name: string): string | null;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** Sends one request whose answer comes bit by bit. */
+export type StreamTransport = (request: Request) => Promise<Stream>;
+
 /** Longest answer that is read: the signer's own bound for a page of receipts, and more. */
 export const ANSWER_MAX_BYTES = 2 * 1024 * 1024;
 
@@ -52,6 +61,32 @@ export function defaultTransport(ca: string | undefined): Transport {
       '"ca" works in Node only: a browser trusts what its system trusts');
   }
   return fetchTransport;
+}
+
+/** The same for streams. */
+export function defaultStreams(ca: string | undefined): StreamTransport {
+  if (!isNode()) {
+    return async ({ method, url, headers, signal }) => {
+      const response = await fetch(url, { method, headers, signal, redirect: 'error', credentials: 'omit', cache: 'no-store' });
+      return { status: response.status, header: (name) => response.headers.get(name), body: response.body as unknown as AsyncIterable<Uint8Array> };
+    };
+  }
+  return async ({ method, url, headers, signal }) => {
+    const https = await import('node:https');
+    return new Promise((resolve, reject) => {
+      const options = { method, headers, signal, minVersion: 'TLSv1.3' as const, agent: false, ...(ca === undefined ? {} : { ca }) };
+      const request = https.request(url, options, (response) => resolve({
+        status: response.statusCode ?? 0,
+        header: (name) => {
+          const value = response.headers[name.toLowerCase()];
+          return value === undefined ? null : String(value);
+        },
+        body: response,
+      }));
+      request.on('error', reject);
+      request.end();
+    });
+  };
 }
 
 export function nodeTransport(ca: string | undefined): Transport {

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// A wallet's stream of events, through the SDK and raw: what a client is told, and what it is not (U6).
+// usage: node tests/people/events.mjs [WORD...]   only the tests whose name contains one of the words
+import { readFileSync } from 'node:fs';
+import https from 'node:https';
+import { join } from 'node:path';
+import { expect, play, signed, test } from '../system/cases.mjs';
+import { build, root, run, someone } from '../system/stage.mjs';
+
+const made = await run(join(root, 'tools/sdk'), ['ts']);
+if (made.code !== 0) {
+  console.log(`${made.out}${made.err}\n0 passed, 1 failed`);
+  process.exit(1);
+}
+const { ClavigerClient, ClavigerError } = await import(join(build, 'sdk/ts/dist/index.js'));
+const clientOf = (s, token) => new ClavigerClient({ url: s.signer.url, token, ca: readFileSync(s.signer.ca, 'utf8'), retry: { attempts: 8 } });
+
+// Follows a wallet; next(kind) resolves to the next event of that kind.
+function follow(s, token, wallet, options = {}) {
+  const stop = new AbortController();
+  const events = clientOf(s, token).events(wallet, { ...options, abortSignal: AbortSignal.any([stop.signal, AbortSignal.timeout(30_000)]) });
+  const seen = [];
+  return {
+    seen,
+    close: () => stop.abort(),
+    async next(kind) {
+      for (;;) {
+        const { value } = await events.next();
+        seen.push(value);
+        if (value.kind === kind) return value;
+      }
+    },
+  };
+}
+
+// One raw request; resolves to {status, headers, text} once `enough(text)` or the end.
+function raw(s, path, headers, enough = () => false, method = 'GET') {
+  return new Promise((resolve, reject) => {
+    const request = https.request(`${s.signer.url}${path}`, { method, headers, agent: false, ca: readFileSync(s.signer.ca) }, (answer) => {
+      let text = '';
+      const done = () => resolve({ status: answer.statusCode, headers: answer.headers, text, close: () => request.destroy() });
+      answer.setEncoding('utf8').on('data', (part) => { text += part; if (enough(text)) done(); });
+      answer.on('end', done);
+      answer.on('error', () => {});
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+const bearer = (token) => ({ authorization: `Bearer ${token}` });
+
+test('it begins with the wallet, and tells each decision with its reason, once, in order', async (s) => {
+  const stream = follow(s, s.one.token, 'one');
+  const { wallet } = await stream.next('wallet');
+  expect(wallet.address === s.one.address && wallet.grants[0].id === s.one.grant && !wallet.frozen, wallet.name);
+  const yes = await s.pay(s.one, 5);
+  signed(yes);
+  const no = await s.pay(s.one, 5, { to: someone('thief') });
+  const allow = await stream.next('decision');
+  expect(allow.decision === yes.body.decision && allow.verdict === 'allow' && allow.code === 'signed' && allow.lamportsOut === 5005n, allow.code);
+  const deny = await stream.next('decision');
+  expect(deny.decision === no.body.decision && deny.verdict === 'deny' && deny.code === 'policy_denied' && deny.text.length > 0 && deny.grant === s.one.grant, deny.code);
+  expect(deny.sequence.number === BigInt(no.body.sequence.number) && deny.messageHash === no.body.message_hash, 'another decision');
+  stream.close();
+  // Who comes back goes on where he was: the second decision, not the first.
+  const again = follow(s, s.one.token, s.one.address, { cursor: allow.cursor });
+  expect((await again.next('decision')).decision === no.body.decision, 'another one');
+  again.close();
+});
+
+test('more decisions than one answer holds all come', async (s) => {
+  const stream = follow(s, s.one.token, 'one');
+  await stream.next('wallet');
+  const made = [];
+  for (let i = 0; i < 30; i++) made.push((await s.pay(s.one)).body.decision);
+  for (const decision of made) expect((await stream.next('decision')).decision === decision, 'not in order');
+  stream.close();
+});
+
+test('freezes, grants and revocations are told', async (s) => {
+  const stream = follow(s, s.two.token, 'two');
+  await stream.next('wallet');
+  const words = ['--key', s.key('user')];
+  await s.signer.must('wallet', 'freeze', 'two', ...words);
+  expect((await stream.next('wallet')).wallet.frozen === true, 'not frozen');
+  await s.signer.must('wallet', 'unfreeze', 'two', ...words, '--yes');
+  expect((await stream.next('wallet')).wallet.frozen === false, 'still frozen');
+  const second = await s.grant('two', 'two');
+  expect((await stream.next('wallet')).wallet.grants.some((grant) => grant.id === second), 'no new grant');
+  await s.signer.must('grant', 'revoke', second, '--wallet', 'two', ...words, '--yes');
+  expect(!(await stream.next('wallet')).wallet.grants.some((grant) => grant.id === second), 'it is still there');
+  stream.close();
+});
+
+// U6
+test('nobody is told of others', async (s) => {
+  await s.client('beside');
+  await s.grant('one', 'beside');
+  const stream = follow(s, s.signer.token('beside'), 'one');
+  await stream.next('wallet');
+  await s.pay(s.one); // by another client
+  const mine = await s.signer.sign(s.signer.token('beside'), 'one', s.message(s.one));
+  expect((await stream.next('decision')).decision === mine.body.decision, 'another client\'s decision was told');
+  stream.close();
+  for (const [path, headers, status] of [['/api/v1/wallets/one/events', {}, 401], ['/api/v1/wallets/one/events', bearer('x'.repeat(64)), 401],
+    ['/api/v1/wallets/two/events', bearer(s.one.token), 404], ['/api/v1/wallets/none/events', bearer(s.one.token), 404],
+    ['/api/v1/wallets/one/events?cursor=x', bearer(s.one.token), 400], ['/api/v1/wallets/one/events?since=1', bearer(s.one.token), 400],
+    ['/api/v1/wallets//events', bearer(s.one.token), 404]]) {
+    const answer = await raw(s, path, headers);
+    expect(answer.status === status, path, answer.status, answer.text);
+  }
+});
+
+test('it is HTML\'s format, without a length, and HEAD ends at once', async (s) => {
+  const answer = await raw(s, '/api/v1/wallets/one/events', bearer(s.one.token), (text) => text.includes('event: wallet'));
+  expect(answer.headers['content-type'] === 'text/event-stream' && answer.headers['content-length'] === undefined && answer.headers['cache-control'] === 'no-store', answer.headers);
+  expect(/^retry: 1000\n\nevent: wallet\ndata: \{.*\}\n\n/.test(answer.text), answer.text);
+  answer.close();
+  const head = await raw(s, '/api/v1/wallets/one/events', bearer(s.one.token), undefined, 'HEAD');
+  expect(head.status === 200 && head.text === '', head.status);
+});
+
+test('one token holds four streams, and each that ends makes room', async (s) => {
+  const open = [];
+  for (let i = 0; i < 4; i++) open.push(await raw(s, '/api/v1/wallets/two/events', bearer(s.two.token), (text) => text.includes('event: wallet')));
+  const fifth = await raw(s, '/api/v1/wallets/two/events', bearer(s.two.token));
+  expect(fifth.status === 429 && JSON.parse(fifth.text).code === 'share_spent' && fifth.headers['retry-after'], fifth.status, fifth.text);
+  signed(await s.pay(s.two));
+  const other = await raw(s, '/api/v1/wallets/one/events', bearer(s.one.token), (text) => text.includes('event: wallet'));
+  expect(other.status === 200, 'another client is kept out');
+  for (const each of [...open, other]) each.close();
+  for (let i = 0; ; i++) {
+    const again = await raw(s, '/api/v1/wallets/two/events', bearer(s.two.token), (text) => text.includes('event: wallet'));
+    again.close();
+    if (again.status === 200) break;
+    expect(i < 50, 'no room was made');
+  }
+});
+
+test('a token that ends, ends its stream', async (s) => {
+  await s.client('ends');
+  await s.grant('one', 'ends');
+  const stream = follow(s, s.signer.token('ends'), 'one');
+  await stream.next('wallet');
+  await s.signer.must('client', 'token', 'ends');
+  const error = await stream.next('decision').catch((caught) => caught);
+  expect(error instanceof ClavigerError && error.reason === 'token_refused' && !error.retryable, error);
+});
+
+test('after a restart the stream goes on, and says that there is a gap', async (s) => {
+  const before = follow(s, s.one.token, 'one');
+  await before.next('wallet');
+  await s.pay(s.one);
+  const { cursor } = await before.next('decision');
+  const pending = before.next('decision').catch((error) => error);
+  await s.signer.stop(); // says the last word to whoever listens, within 5 s
+  before.close();
+  await pending;
+  await s.signer.start();
+  const after = follow(s, s.one.token, 'one', { cursor });
+  await after.next('gap');
+  const answer = await s.pay(s.one);
+  expect((await after.next('decision')).decision === answer.body.decision, 'another one');
+  after.close();
+});
+
+await play(async (s) => {
+  await s.signer.start();
+  await s.user('user');
+  s.one = await s.party('one');
+  s.two = await s.party('two');
+});

@@ -1,5 +1,5 @@
-/* cli_pcrs: a file of PCR values: {"4": "64 hex digits", ...}, as `claviger image predict` and
- * tpm2-tools' users write them. */
+/* cli_pcrs: a file of PCR values: {"4": "64 hex digits", ...}, or that within {"sha256": ...}, as
+ * `claviger image predict --json` writes it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_PCRS_H
 #define CLI_PCRS_H

@@ -10,6 +10,9 @@ enum {
 #undef BOOT
 };
 
+/* The number of a reason why the share could not be had (enum call_start_reason). */
+#define BOOT_OF_START(reason) (BOOT_NO_TPM - 1 + (int)(reason))
+
 /* proc_boot_text says what a number means, and what to do; false for another number. */
 _Bool proc_boot_text(int code, const char **ret_what, const char **ret_action);
 

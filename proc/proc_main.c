@@ -82,7 +82,7 @@ static bool open_site(struct proc *proc)
 	int fd = proc->start.site_fd;
 	void *at;
 
-	if (fd < 0)
+	if (fd == 0)
 		return true;
 	at = mmap(NULL, PROC_SITE_BYTES, writes ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
 	          fd, 0);

@@ -76,7 +76,7 @@ struct proc_start {
 	uint32_t descriptors_max;
 	uint32_t log_level;
 	int32_t report_fd;
-	int32_t site_fd; /* struct proc_site; -1 in workstation mode */
+	int32_t site_fd; /* struct proc_site; 0 in workstation mode: there is none */
 	uint32_t setting_count;
 	uint32_t channel_count;
 	struct proc_start_channel channels[PROC_CHANNELS_MAX];

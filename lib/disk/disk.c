@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +15,9 @@
 #define MIB     (UINT64_C(1024) * KIB)
 #define LOG_MIN (16 * MIB) /* twice what SQLite lets a log grow to before it is folded in */
 #define LOG_MAX (128 * MIB)
+
+#define PATH_BYTES   600
+#define LENGTH_BYTES 4u /* an item begins with its length, little-endian */
 
 /* Everything up to the logs is the same on every disk; SEGMENTS gets what is left. */
 static const struct disk_place fixed[DISK_STATE_LOG] = {
@@ -67,17 +71,6 @@ enum status disk_place(enum disk_region region, uint64_t disk_bytes, struct disk
 	return STATUS_OK;
 }
 
-enum status disk_item(const char *name, enum disk_region *ret_item)
-{
-	for (unsigned i = 0; i < DISK_ITEM_COUNT; i++) {
-		if (strcmp(item_names[i], name) == 0) {
-			*ret_item = (enum disk_region)i;
-			return STATUS_OK;
-		}
-	}
-	return STATUS_NOT_FOUND;
-}
-
 bool disk_is_device(const char *path)
 {
 	struct stat info;
@@ -124,34 +117,102 @@ static enum status whole(int fd, uint8_t *bytes, size_t len, uint64_t at, bool w
 	return STATUS_OK;
 }
 
-enum status disk_item_read(int fd, enum disk_region item, struct buffer *ret_bytes)
+struct disk_file disk_file_of(int fd)
 {
-	static uint8_t space[DISK_ITEM_MAX];
-	size_t len = (size_t)fixed[item].len;
-	enum status status;
-
-	CHECK(item < DISK_ITEM_COUNT && len <= sizeof(space));
-	status = whole(fd, space, len, fixed[item].at, false);
-	while (len > 0 && space[len - 1] == 0)
-		len--;
-	if (status != STATUS_OK)
-		return status;
-	return len == 0 ? STATUS_NOT_FOUND : buffer_put(ret_bytes, bytes_of(space, len));
+	return (struct disk_file){.fd = fd};
 }
 
-enum status disk_item_write(int fd, enum disk_region item, struct bytes bytes)
+struct disk_file disk_file_item(int fd, enum disk_region item)
 {
-	static uint8_t space[DISK_ITEM_MAX];
-	size_t len = (size_t)fixed[item].len;
+	CHECK(item < DISK_ITEM_COUNT);
+	return (struct disk_file){fd, true, fixed[item]};
+}
+
+struct disk_file disk_file_open(const char *state, enum disk_region item, int flags)
+{
+	char path[PATH_BYTES];
+	uint64_t bytes;
+	int fd = -1;
+
+	CHECK(item < DISK_ITEM_COUNT);
+	if (disk_is_device(state)) {
+		if (disk_open(state, &fd, &bytes) != STATUS_OK)
+			fd = -1;
+		return disk_file_item(fd, item);
+	}
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", state, item_names[item]) < sizeof(path))
+		fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return disk_file_of(fd);
+}
+
+static enum status read_item(const struct disk_file *file, size_t cap, struct buffer *ret_content)
+{
+	uint8_t head[LENGTH_BYTES];
+	size_t len;
+	enum status status = whole(file->fd, head, sizeof(head), file->place.at, false);
+
+	if (status != STATUS_OK)
+		return status;
+	len = load_le32(head);
+	if (len > file->place.len - LENGTH_BYTES)
+		return STATUS_MALFORMED;
+	if (len > cap || len > ret_content->cap - ret_content->len)
+		return STATUS_TOO_LARGE;
+	status = whole(file->fd, ret_content->data + ret_content->len, len,
+	               file->place.at + LENGTH_BYTES, false);
+	if (status == STATUS_OK)
+		ret_content->len += len;
+	return status;
+}
+
+enum status disk_file_read(const struct disk_file *file, size_t cap, struct buffer *ret_content)
+{
+	ssize_t len;
+	uint8_t more;
+
+	if (file->fd < 0)
+		return STATUS_OK;
+	if (file->is_item)
+		return read_item(file, cap, ret_content);
+	if (cap > ret_content->cap - ret_content->len)
+		cap = ret_content->cap - ret_content->len;
+	len = pread(file->fd, ret_content->data + ret_content->len, cap, 0);
+	if (len < 0)
+		return STATUS_IO;
+	if ((size_t)len == cap && pread(file->fd, &more, 1, (off_t)cap) == 1)
+		return STATUS_TOO_LARGE;
+	ret_content->len += (size_t)len;
+	return STATUS_OK;
+}
+
+/* The content first, then the length that makes it one: a power cut leaves an old or a new item,
+ * or, of an item that is replaced by another of the same length, a mixture that its reader refuses.
+ */
+static enum status write_item(const struct disk_file *file, struct bytes content)
+{
+	uint8_t head[LENGTH_BYTES] = {(uint8_t)content.len, (uint8_t)(content.len >> 8),
+	                              (uint8_t)(content.len >> 16), 0};
 	enum status status;
 
-	CHECK(item < DISK_ITEM_COUNT && len <= sizeof(space));
-	if (bytes.len > len)
+	if (content.len > file->place.len - LENGTH_BYTES)
 		return STATUS_TOO_LARGE;
-	if (bytes.len == 0 || bytes.data[bytes.len - 1] == 0)
-		return STATUS_MALFORMED;
-	memcpy(space, bytes.data, bytes.len);
-	memset(space + bytes.len, 0, len - bytes.len);
-	status = whole(fd, space, len, fixed[item].at, true);
-	return status == STATUS_OK && fdatasync(fd) != 0 ? STATUS_IO : status;
+	status = whole(file->fd, (uint8_t *)(uintptr_t)content.data, content.len,
+	               file->place.at + LENGTH_BYTES, true);
+	if (status == STATUS_OK && fdatasync(file->fd) != 0)
+		status = STATUS_IO;
+	if (status == STATUS_OK)
+		status = whole(file->fd, head, sizeof(head), file->place.at, true);
+	return status == STATUS_OK && fdatasync(file->fd) != 0 ? STATUS_IO : status;
+}
+
+enum status disk_file_write(const struct disk_file *file, struct bytes content)
+{
+	if (file->fd < 0)
+		return STATUS_IO;
+	if (file->is_item)
+		return write_item(file, content);
+	if (pwrite(file->fd, content.data, content.len, 0) != (ssize_t)content.len ||
+	    fsync(file->fd) != 0)
+		return STATUS_IO;
+	return STATUS_OK;
 }

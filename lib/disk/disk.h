@@ -2,7 +2,7 @@
  *
  * The disk is hostile by assumption: whoever has it may change every byte. So nothing here vouches
  * for a content; each region's reader checks its own. What is laid out is only where things are
- * (spec/disk.md). Items are small files by another name: their bytes, and zeros behind them. */
+ * (spec/disk.md). Items are small files by another name. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef DISK_H
 #define DISK_H
@@ -11,7 +11,7 @@
 
 #define DISK_BYTES_MIN  (UINT64_C(128) << 20)
 #define DISK_BYTES_MAX  (UINT64_C(1) << 46)
-#define DISK_ITEM_MAX   65536u
+#define DISK_ITEM_MAX   65532u /* the largest region, without its length */
 #define DISK_BLOCK      4096u
 #define DISK_TABLE_ROWS 8u
 
@@ -44,18 +44,30 @@ struct disk_place {
 MUST_USE enum status disk_place(enum disk_region region, uint64_t disk_bytes,
                                 struct disk_place *ret_place);
 
-/* disk_item finds an item by its file name ("approvals"); NOT_FOUND. */
-MUST_USE enum status disk_item(const char *name, enum disk_region *ret_item);
-
 /* disk_is_device tells whether a path names a block device. */
 bool disk_is_device(const char *path);
 /* disk_open opens a disk for reading and writing and asks its size; IO, TOO_LARGE. */
 MUST_USE enum status disk_open(const char *path, int *ret_fd, uint64_t *ret_bytes);
 
-/* disk_item_read appends an item without the zeros behind it; NOT_FOUND when it is all zeros. */
-MUST_USE enum status disk_item_read(int fd, enum disk_region item, struct buffer *ret_bytes);
-/* disk_item_write replaces an item and returns when it is durable. TOO_LARGE; MALFORMED when the
- * bytes end in a zero or there are none: they could not be told from what is behind them. */
-MUST_USE enum status disk_item_write(int fd, enum disk_region item, struct bytes bytes);
+/* A small file: a whole file of a folder, or an item of the disk. */
+struct disk_file {
+	int fd; /* -1: there is none */
+	bool is_item;
+	struct disk_place place;
+};
+
+/* disk_file_of is the file behind a descriptor, disk_file_item an item of an open disk. */
+struct disk_file disk_file_of(int fd);
+struct disk_file disk_file_item(int fd, enum disk_region item);
+/* disk_file_open opens the file of an item's name in a state folder with these flags (mode 0600),
+ * or that item when `state` is the data disk; fd is -1 when it cannot. */
+struct disk_file disk_file_open(const char *state, enum disk_region item, int flags);
+/* disk_file_read appends the content, at most `cap` bytes: TOO_LARGE; nothing when there is none.
+ * MALFORMED: an item whose length cannot be one. */
+MUST_USE enum status disk_file_read(const struct disk_file *file, size_t cap,
+                                    struct buffer *ret_content);
+/* disk_file_write replaces the content (of a file that is not longer) and returns when it is
+ * durable. */
+MUST_USE enum status disk_file_write(const struct disk_file *file, struct bytes content);
 
 #endif

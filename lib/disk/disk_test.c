@@ -48,36 +48,55 @@ static int make_disk(char path[], uint64_t bytes)
 	return 0;
 }
 
-static void test_items_come_back_without_the_zeros_behind_them(void)
+static void test_items_come_back_as_they_were_written(void)
 {
 	char path[] = "/tmp/disk_test.XXXXXX";
 	static uint8_t space[DISK_ITEM_MAX], content[DISK_ITEM_MAX + 1];
 	struct buffer item = BUFFER_OF_ARRAY(space);
+	struct disk_file approvals, sealed;
 	uint64_t bytes = 0;
 	int fd = -1;
 
 	make_disk(path, DISK_BYTES_MIN);
 	EXPECT(disk_open(path, &fd, &bytes) == STATUS_OK && bytes == DISK_BYTES_MIN);
-	EXPECT(!disk_is_device(path) && disk_is_device("/dev/null") == false);
-	EXPECT(disk_item_read(fd, DISK_APPROVALS, &item) == STATUS_NOT_FOUND);
+	EXPECT(!disk_is_device(path) && !disk_is_device("/dev/null"));
+	approvals = disk_file_item(fd, DISK_APPROVALS);
+	sealed = disk_file_item(fd, DISK_SEALED_SHARE);
+	EXPECT(disk_file_read(&approvals, DISK_ITEM_MAX, &item) == STATUS_OK && item.len == 0);
 	for (size_t i = 0; i < sizeof(content); i++)
 		content[i] = (uint8_t)(i * 7 + 1);
-	content[4999] = 9;
-	EXPECT(disk_item_write(fd, DISK_APPROVALS, bytes_of(content, 5000)) == STATUS_OK);
-	EXPECT(disk_item_read(fd, DISK_APPROVALS, &item) == STATUS_OK && item.len == 5000 &&
+	content[4999] = 0; /* zeros at its end are the item's own */
+	EXPECT(disk_file_write(&approvals, bytes_of(content, 5000)) == STATUS_OK);
+	EXPECT(disk_file_read(&approvals, 5000, &item) == STATUS_OK && item.len == 5000 &&
 	       memcmp(item.data, content, 5000) == 0);
-	/* a shorter one leaves nothing of the longer */
-	EXPECT(disk_item_write(fd, DISK_APPROVALS, bytes_of(content, 10)) == STATUS_OK);
 	item.len = 0;
-	EXPECT(disk_item_read(fd, DISK_APPROVALS, &item) == STATUS_OK && item.len == 10);
+	EXPECT(disk_file_read(&approvals, 4999, &item) == STATUS_TOO_LARGE && item.len == 0);
+	EXPECT(disk_file_write(&approvals, bytes_of(content, 10)) == STATUS_OK);
+	EXPECT(disk_file_read(&approvals, 5000, &item) == STATUS_OK && item.len == 10);
 	item.len = 0;
-	EXPECT(disk_item_read(fd, DISK_SEALED_SHARE, &item) == STATUS_NOT_FOUND);
-	EXPECT(disk_item_read(fd, DISK_GENESIS, &item) == STATUS_NOT_FOUND);
-	EXPECT(disk_item_write(fd, DISK_SITE, bytes_of(content, DISK_ITEM_MAX + 1)) ==
-	       STATUS_TOO_LARGE);
-	content[9] = 0;
-	EXPECT(disk_item_write(fd, DISK_SITE, bytes_of(content, 10)) == STATUS_MALFORMED);
-	EXPECT(disk_item_write(fd, DISK_SITE, bytes_of(content, 0)) == STATUS_MALFORMED);
+	EXPECT(disk_file_read(&sealed, 5000, &item) == STATUS_OK && item.len == 0);
+	EXPECT(disk_file_write(&sealed, bytes_of(content, 16 * 1024 - 3)) == STATUS_TOO_LARGE);
+	/* a length that leaves the region */
+	EXPECT(pwrite(fd, "\xfd\x3f\0\0", 4, 64 * 1024) == 4);
+	EXPECT(disk_file_read(&sealed, DISK_ITEM_MAX, &item) == STATUS_MALFORMED);
+	close(fd);
+	unlink(path);
+}
+
+static void test_files_of_a_folder_are_read_and_written_the_same_way(void)
+{
+	char path[] = "/tmp/disk_test.XXXXXX";
+	int fd = mkstemp(path);
+	struct disk_file file = disk_file_of(fd), none = disk_file_of(-1);
+	uint8_t space[64];
+	struct buffer content = BUFFER_OF_ARRAY(space);
+
+	EXPECT(disk_file_read(&file, 64, &content) == STATUS_OK && content.len == 0);
+	EXPECT(disk_file_write(&file, bytes_of_text("twelve bytes")) == STATUS_OK);
+	EXPECT(disk_file_read(&file, 12, &content) == STATUS_OK && content.len == 12);
+	EXPECT(disk_file_read(&file, 11, &content) == STATUS_TOO_LARGE && content.len == 12);
+	EXPECT(disk_file_read(&none, 11, &content) == STATUS_OK && content.len == 12);
+	EXPECT(disk_file_write(&none, bytes_of_text("x")) == STATUS_IO);
 	close(fd);
 	unlink(path);
 }
@@ -94,21 +113,29 @@ static void test_too_small_a_disk_does_not_open(void)
 	EXPECT(disk_open(path, &fd, &bytes) == STATUS_IO);
 }
 
-static void test_items_have_the_names_of_the_files_that_they_stand_for(void)
+static void test_an_item_of_a_folder_is_the_file_of_its_name(void)
 {
-	enum disk_region item = DISK_REGION_COUNT;
+	char folder[] = "/tmp/disk_test.XXXXXX", path[64];
+	struct disk_file file;
 
-	EXPECT(disk_item("sealed-share", &item) == STATUS_OK && item == DISK_SEALED_SHARE);
-	EXPECT(disk_item("approvals", &item) == STATUS_OK && item == DISK_APPROVALS);
-	EXPECT(disk_item("state.db", &item) == STATUS_NOT_FOUND);
+	EXPECT(mkdtemp(folder) != NULL);
+	EXPECT(disk_file_open(folder, DISK_ESCROW, O_RDONLY).fd < 0);
+	file = disk_file_open(folder, DISK_SEALED_SHARE, O_RDWR | O_CREAT);
+	EXPECT(file.fd >= 0 && !file.is_item);
+	close(file.fd);
+	snprintf(path, sizeof(path), "%s/sealed-share", folder);
+	EXPECT(unlink(path) == 0 && symlink("/etc/passwd", path) == 0);
+	EXPECT(disk_file_open(folder, DISK_SEALED_SHARE, O_RDONLY).fd < 0);
+	EXPECT(unlink(path) == 0 && rmdir(folder) == 0);
 }
 
 int main(void)
 {
 	RUN(test_regions_lie_apart_and_inside_the_disk);
 	RUN(test_a_disk_of_another_size_is_refused);
-	RUN(test_items_come_back_without_the_zeros_behind_them);
+	RUN(test_items_come_back_as_they_were_written);
+	RUN(test_files_of_a_folder_are_read_and_written_the_same_way);
 	RUN(test_too_small_a_disk_does_not_open);
-	RUN(test_items_have_the_names_of_the_files_that_they_stand_for);
+	RUN(test_an_item_of_a_folder_is_the_file_of_its_name);
 	return test_summary();
 }

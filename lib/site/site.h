@@ -11,8 +11,9 @@
 
 #include "base_bytes.h"
 
-#define SITE_MANIFEST_MAX  16384u /* of the signed form */
-#define SITE_KEY_LEN       64u    /* P-256: x || y */
+#define SITE_MANIFEST_MAX  16384u             /* of the signed form */
+#define SITE_LABEL         "claviger/site/v1" /* of the hash that is signed */
+#define SITE_KEY_LEN       64u                /* P-256: x || y */
 #define SITE_NAMES_MAX     8u
 #define SITE_NAME_MAX      63u /* bytes of one name: a host's, or an address in text */
 #define SITE_OPERATORS_MAX 8u

@@ -11,13 +11,13 @@
 #include "approval.h"
 #include "attestor_answer.h"
 #include "base_check.h"
+#include "disk.h"
 #include "keys.h"
 #include "log_line.h"
 #include "proc_start.h"
 
 #define IDLE_WAIT_US 100000
 #define EXIT_TPM     74
-#define PATH_BYTES   600
 #define KERNEL_LOG   "/sys/kernel/security/tpm0/binary_bios_measurements"
 
 static struct tpm tpm;
@@ -59,22 +59,18 @@ static void complain(const char *event, const char *what, uint32_t rc)
 /* read_sealed reads the unsealer's file for the names in it; the share in it opens to nobody. */
 static enum status read_sealed(const struct proc *proc)
 {
-	char path[PATH_BYTES];
+	const char *state = proc_setting(proc, "state_dir");
+	struct disk_file file = disk_file_open(state, DISK_SEALED_SHARE, O_RDONLY);
 	uint8_t raw[APPROVAL_SEALED_MAX];
-	enum status status = STATUS_IO;
-	ssize_t len = -1;
-	int fd;
+	struct buffer content = BUFFER_OF_ARRAY(raw);
+	enum status status = disk_file_read(&file, sizeof(raw), &content);
 
-	snprintf(path, sizeof(path), "%s/sealed-share", proc_setting(proc, "state_dir"));
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd >= 0) {
-		len = read(fd, raw, sizeof(raw));
-		close(fd);
-	}
-	if (len > 0)
-		status = approval_sealed_take(bytes_of(raw, (size_t)len), &sealed);
+	if (file.fd >= 0)
+		close(file.fd);
+	if (status == STATUS_OK)
+		status = approval_sealed_take(buffer_bytes(&content), &sealed);
 	if (status != STATUS_OK)
-		complain("attestor.no_sealed_share", path, 0);
+		complain("attestor.no_sealed_share", state, 0);
 	return status;
 }
 

@@ -94,10 +94,11 @@ static int find_disk(struct proc_site *site, int *ret_code)
 
 	*ret_code = BOOT_NO_DISK;
 	for (size_t i = 0; i < disk_count; i++) {
+		struct disk_file file = disk_file_item(disks[i].fd, DISK_SITE);
 		struct buffer item = BUFFER_OF_ARRAY(space);
 		struct site_manifest taken;
 
-		if (disk_item_read(disks[i].fd, DISK_SITE, &item) != STATUS_OK ||
+		if (disk_file_read(&file, sizeof(space), &item) != STATUS_OK ||
 		    site_take(buffer_bytes(&item), &taken) != STATUS_OK)
 			continue;
 		if (found >= 0) {
@@ -127,12 +128,29 @@ put_setting(struct proc_site *site, const char *name, const char *format, ...)
 	CHECK(len >= 0 && (size_t)len < sizeof(setting->value));
 }
 
-static void put_settings(struct proc_site *site, const char *disk, const uint8_t address[4])
+static bool has_item(int fd, enum disk_region item)
+{
+	static uint8_t space[DISK_ITEM_MAX];
+	struct disk_file file = disk_file_item(fd, item);
+	struct buffer content = BUFFER_OF_ARRAY(space);
+
+	return disk_file_read(&file, sizeof(space), &content) != STATUS_OK || content.len != 0;
+}
+
+/* Genesis where it was prepared and no share is sealed yet. */
+static bool is_new(int fd)
+{
+	return has_item(fd, DISK_GENESIS) && !has_item(fd, DISK_SEALED_SHARE);
+}
+
+static void put_settings(struct proc_site *site, const char *disk, int disk_fd,
+                         const uint8_t address[4])
 {
 	char list[PROC_SETTING_VALUE_MAX] = "", key[BASE58_LEN(32) + 1];
 	size_t len = 0;
 
 	put_setting(site, "state_dir", "%s", disk);
+	put_setting(site, "start", "%s", is_new(disk_fd) ? "genesis" : "unseal");
 	put_setting(site, "listen", "*:%u", manifest.port);
 	if (manifest.metrics_port != 0)
 		put_setting(site, "metrics_listen", "*:%u", manifest.metrics_port);
@@ -257,7 +275,7 @@ static int setup_run(struct proc *proc)
 	code = set_address(&lease);
 	if (code != 0)
 		return proc_boot_failed(code);
-	put_settings(site, disks[disk].path, lease.address);
+	put_settings(site, disks[disk].path, disks[disk].fd, lease.address);
 	site->lease_s = lease.lease_s;
 	site->magic = PROC_SITE_MAGIC;
 	proc_report_ready(proc);

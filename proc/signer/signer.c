@@ -8,6 +8,7 @@
 #include "base_check.h"
 #include "base_encode.h"
 #include "log_line.h"
+#include "proc_boot.h"
 #include "secret.h"
 #include "signer_boot.h"
 #include "signer_change.h"
@@ -341,7 +342,7 @@ static int serve(struct proc *proc)
 			enum status status = signer_boot_step(signer);
 
 			if (status != STATUS_OK && status != STATUS_BUSY)
-				return PROC_EXIT_FAILED;
+				return signer->boot_code != 0 ? signer->boot_code : BOOT_SIGNER;
 			if (signer->ready)
 				proc_report_ready(proc);
 		}

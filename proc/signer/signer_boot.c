@@ -7,6 +7,7 @@
 #include "base_check.h"
 #include "base_encode.h"
 #include "log_line.h"
+#include "proc_boot.h"
 #include "secret.h"
 
 #define META_CERTIFICATE    1 /* id of the TLS certificate's record */
@@ -43,8 +44,10 @@ static enum status take_facts(struct signer *signer)
 	if (status != STATUS_OK)
 		return status == STATUS_MALFORMED ? status : STATUS_BUSY;
 	if (message.kind == CALL_START_FAILED &&
-	    start_take_failed(buffer_bytes(&message.payload), &failed) == STATUS_OK)
+	    start_take_failed(buffer_bytes(&message.payload), &failed) == STATUS_OK) {
+		signer->boot_code = BOOT_OF_START(failed.reason);
 		return give_up("start.sealed", start_reason_text(failed.reason));
+	}
 	signer->facts = (struct call_start_facts *)signer->facts_page.data;
 	if (message.kind != CALL_START_FACTS ||
 	    start_take_facts(buffer_bytes(&message.payload), signer->facts) != STATUS_OK)

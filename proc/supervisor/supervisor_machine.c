@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@
 #include "proc_site.h"
 #include "supervisor.h"
 
-#define FAILED_PAUSE_S 10 /* a person reads the console before the next try begins */
+#define DESCRIPTORS_MAX 65536
+#define FAILED_PAUSE_S  10 /* a person reads the console before the next try begins */
 
 static const struct {
 	const char *kind, *place;
@@ -40,7 +42,12 @@ static bool take_console(void)
 
 enum status supervisor_machine_begin(struct supervisor *supervisor)
 {
+	/* Each process lowers it to its own row's number. */
+	const struct rlimit descriptors = {DESCRIPTORS_MAX, DESCRIPTORS_MAX};
+
 	(void)supervisor;
+	if (setrlimit(RLIMIT_NOFILE, &descriptors) != 0)
+		return STATUS_IO;
 	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
 		if (mount("none", mounts[i].place, mounts[i].kind, mounts[i].flags,
 		          mounts[i].data) != 0)

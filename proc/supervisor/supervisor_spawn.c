@@ -220,7 +220,6 @@ enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_ch
 	const struct supervisor_role *role = &supervisor_roles[child->role];
 	struct proc_start start = {
 	    .magic = PROC_START_MAGIC,
-	    .site_fd = -1,
 	    .role = child->role,
 	    .number = child->number,
 	    .uid = supervisor->uid_base != 0
@@ -236,9 +235,8 @@ enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_ch
 	memcpy(start.settings, supervisor->settings[child->role], sizeof(start.settings));
 	atomic_store(&child->report->phase, PROC_PHASE_STARTED);
 	start.report_fd = pass(&passed, fcntl(child->report_fd, F_DUPFD_CLOEXEC, 0));
-	start.site_fd = supervisor->site_fd < 0
-	                    ? -1
-	                    : pass(&passed, fcntl(supervisor->site_fd, F_DUPFD_CLOEXEC, 0));
+	if (supervisor->is_appliance)
+		start.site_fd = pass(&passed, fcntl(supervisor->site_fd, F_DUPFD_CLOEXEC, 0));
 	status = fill_channels(supervisor, child, &start, &passed);
 	passed.fds[0] = make_start_fd(&start);
 	if (passed.fds[0] < 0)

@@ -14,6 +14,7 @@
 #include "call_start.h"
 #include "keys.h"
 #include "log_line.h"
+#include "proc_boot.h"
 #include "proc_start.h"
 #include "secret.h"
 #include "tpm.h"
@@ -24,7 +25,6 @@
 	     */
 #define SEND_TRIES   500
 #define SEND_WAIT_US 10000
-#define PATH_BYTES   600
 
 /* Slots of the channel to the signer, out of topology.def. */
 enum {
@@ -51,16 +51,13 @@ static void complain(const char *event, const char *what)
 	log_end(&line);
 }
 
-static int open_file(struct proc *proc, const char *folder, const char *name, int flags)
+static struct disk_file open_file(struct proc *proc, enum disk_region item, int flags)
 {
-	char path[PATH_BYTES];
-	int fd;
+	struct disk_file file = disk_file_open(proc_setting(proc, "state_dir"), item, flags);
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd >= 0)
-		proc_keep_descriptor(proc, fd);
-	return fd;
+	if (file.fd >= 0)
+		proc_keep_descriptor(proc, file.fd);
+	return file;
 }
 
 /* open_files opens what is there: of what is not, the signer is told why it stays sealed. */
@@ -68,24 +65,28 @@ static enum status open_files(struct proc *proc)
 {
 	const char *folder = proc_setting(proc, "state_dir");
 	int made = is_genesis ? O_RDWR | O_CREAT : O_RDONLY, directory;
+	bool is_disk;
 
 	if (folder[0] == '\0') {
 		complain("unsealer.refused", "the setting state_dir is missing");
 		return STATUS_REFUSED;
 	}
-	if (is_genesis && mkdir(folder, 0700) != 0 && errno != EEXIST) {
+	is_disk = disk_is_device(folder);
+	if (is_genesis && !is_disk && mkdir(folder, 0700) != 0 && errno != EEXIST) {
 		complain("unsealer.refused", strerror(errno));
 		return STATUS_IO;
 	}
 	unsealer.files =
-	    (struct unsealer_files){.sealed = open_file(proc, folder, UNSEALER_SEALED, made),
-	                            .approvals = open_file(proc, folder, UNSEALER_APPROVALS, O_RDONLY),
-	                            .manifest = -1,
-	                            .escrow = -1};
+	    (struct unsealer_files){.sealed = open_file(proc, DISK_SEALED_SHARE, made),
+	                            .approvals = open_file(proc, DISK_APPROVALS, O_RDONLY),
+	                            .manifest = disk_file_of(-1),
+	                            .escrow = disk_file_of(-1)};
 	if (!is_genesis)
 		return STATUS_OK;
-	unsealer.files.manifest = open_file(proc, folder, UNSEALER_MANIFEST, O_RDONLY);
-	unsealer.files.escrow = open_file(proc, folder, UNSEALER_ESCROW, made);
+	unsealer.files.manifest = open_file(proc, DISK_GENESIS, O_RDONLY);
+	unsealer.files.escrow = open_file(proc, DISK_ESCROW, made);
+	if (is_disk)
+		return STATUS_OK;
 	/* The names of new files must be as durable as their content will be. */
 	directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0 || fsync(directory) != 0) {
@@ -154,6 +155,32 @@ static void wipe_ring(struct proc *proc)
 		secret_wipe(slot.data, slot.cap);
 }
 
+/* What was measured, for whoever has to find out what differs, or to approve it. */
+static void log_pcrs(void)
+{
+	static const uint8_t shown[] = {0, 2, 4, 7, 9, 11, 12, 14};
+	static uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN];
+	struct log_line line;
+	uint32_t mask = 0;
+
+	for (size_t i = 0; i < sizeof(shown); i++)
+		mask |= 1u << shown[i];
+	if (tpm.esys == NULL || tpm_pcr_read(&tpm, mask, values) != STATUS_OK)
+		return;
+	log_begin(&line, LOG_INFO, "unsealer.pcrs");
+	for (size_t i = 0; i < sizeof(shown); i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "pcr%u", shown[i]);
+		log_hex(&line, name, BYTES_OF_ARRAY(values[shown[i]]));
+	}
+	log_end(&line);
+}
+
+_Static_assert(BOOT_OF_START(CALL_START_NO_TPM) == BOOT_NO_TPM &&
+                   BOOT_OF_START(CALL_START_REASON_COUNT - 1) == BOOT_UNPROTECTED,
+               "each reason has its number");
+
 static int report_failure(struct proc *proc, const struct call_start_failed *failed)
 {
 	struct log_line line;
@@ -163,8 +190,9 @@ static int report_failure(struct proc *proc, const struct call_start_failed *fai
 	log_text(&line, "reason", start_reason_text(failed->reason));
 	log_number(&line, "tpm_rc", failed->tpm_rc);
 	log_end(&line);
+	log_pcrs();
 	(void)send(proc, CALL_START_FAILED, bytes_of(failed, sizeof(*failed)));
-	return 1;
+	return proc_boot_failed(BOOT_OF_START(failed->reason));
 }
 
 static int unsealer_run(struct proc *proc)
@@ -174,9 +202,11 @@ static int unsealer_run(struct proc *proc)
 
 	unsealer.facts = facts;
 	if (!unsealer_take_share(&unsealer, is_genesis)) {
+		int code = report_failure(proc, &unsealer.failed);
+
 		secret_page_close(&page);
 		tpm_close(&tpm);
-		return report_failure(proc, &unsealer.failed);
+		return code;
 	}
 	sent = send(proc, CALL_START_FACTS, bytes_of(facts, sizeof(*facts)));
 	wipe_ring(proc);

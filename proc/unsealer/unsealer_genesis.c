@@ -24,10 +24,9 @@ static bool take_manifest(struct unsealer *u, struct approval_manifest *ret_mani
 	struct buffer content = BUFFER_OF_ARRAY(raw), exact = BUFFER_OF_ARRAY(raw);
 	struct bytes bytes;
 
-	if (unsealer_read(u->files.manifest, sizeof(raw), &content) != STATUS_OK ||
+	if (disk_file_read(&u->files.manifest, sizeof(raw), &content) != STATUS_OK ||
 	    approval_manifest_take(buffer_bytes(&content), ret_manifest) != STATUS_OK)
-		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0,
-		                     "reading the genesis manifest");
+		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0, "reading the genesis manifest");
 	if (approval_check_manifest(ret_manifest) != STATUS_OK)
 		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0,
 		                     "checking the genesis manifest's signatures");
@@ -48,7 +47,7 @@ static bool check_fresh(struct unsealer *u)
 	bool owned = true, there = true;
 	enum status status;
 
-	if (u->files.sealed < 0 || unsealer_read(u->files.sealed, 1, &none) != STATUS_OK ||
+	if (u->files.sealed.fd < 0 || disk_file_read(&u->files.sealed, 1, &none) != STATUS_OK ||
 	    none.len != 0)
 		return unsealer_fail(u, CALL_START_BAD_BLOB, 0,
 		                     "genesis would overwrite the sealed share that is here");
@@ -123,7 +122,7 @@ static enum status put_escrow(struct unsealer *u, const struct approval_manifest
 	cbor_put_bytes_n(&w, hash, 32);
 	cbor_put_end(&w);
 	status = cbor_finish(&w);
-	return status == STATUS_OK ? unsealer_write(u->files.escrow, buffer_bytes(&out)) : status;
+	return status == STATUS_OK ? disk_file_write(&u->files.escrow, buffer_bytes(&out)) : status;
 }
 
 /* first_step raises a floor that was never written, as the manifest's signature allows. */
@@ -229,7 +228,8 @@ static enum status write_sealed(struct unsealer *u)
 	struct buffer file = BUFFER_OF_ARRAY(raw);
 	enum status status = approval_sealed_put(&u->sealed, &file);
 
-	return status == STATUS_OK ? unsealer_write(u->files.sealed, buffer_bytes(&file)) : status;
+	return status == STATUS_OK ? disk_file_write(&u->files.sealed, buffer_bytes(&file))
+	                           : status;
 }
 
 bool unsealer_genesis(struct unsealer *u)

@@ -92,7 +92,7 @@ static bool take_approvals(struct unsealer *u)
 	static uint8_t raw[APPROVAL_FILE_MAX];
 	struct buffer content = BUFFER_OF_ARRAY(raw);
 
-	if (unsealer_read(u->files.approvals, sizeof(raw), &content) != STATUS_OK ||
+	if (disk_file_read(&u->files.approvals, sizeof(raw), &content) != STATUS_OK ||
 	    approval_file_take(buffer_bytes(&content), &u->approvals) != STATUS_OK)
 		return unsealer_fail(u, CALL_START_NO_APPROVALS, 0, "reading the approvals");
 	if (memcmp(u->approvals.site_key, u->sealed.site_key, APPROVAL_KEY_LEN) != 0)
@@ -185,9 +185,8 @@ bool unsealer_policy(struct unsealer *u)
 		return false;
 	status = work_off(u, release, site);
 	if (status != STATUS_OK)
-		return unsealer_fail_tpm(u, status,
-		                         tpm_is_policy(u->tpm) ? CALL_START_BAD_POLICY
-		                                               : CALL_START_OTHER);
+		return unsealer_fail_tpm(
+		    u, status, tpm_is_policy(u->tpm) ? CALL_START_BAD_POLICY : CALL_START_OTHER);
 	facts->release_level = release->level;
 	facts->site_level = site->level;
 	memcpy(facts->release_key, release->key, sizeof(facts->release_key));

@@ -30,36 +30,12 @@ bool unsealer_fail_tpm(struct unsealer *u, enum status status, uint32_t otherwis
 
 /* ---- the files ---- */
 
-enum status unsealer_read(int fd, size_t cap, struct buffer *ret_content)
-{
-	ssize_t len = 0;
-	uint8_t more;
-
-	CHECK(cap <= ret_content->cap);
-	ret_content->len = 0;
-	if (fd >= 0)
-		len = pread(fd, ret_content->data, cap, 0);
-	if (len < 0)
-		return STATUS_IO;
-	if ((size_t)len == cap && pread(fd, &more, 1, (off_t)cap) == 1)
-		return STATUS_TOO_LARGE;
-	ret_content->len = (size_t)len;
-	return STATUS_OK;
-}
-
-enum status unsealer_write(int fd, struct bytes content)
-{
-	if (pwrite(fd, content.data, content.len, 0) != (ssize_t)content.len || fsync(fd) != 0)
-		return STATUS_IO;
-	return STATUS_OK;
-}
-
 static bool read_sealed(struct unsealer *u)
 {
 	uint8_t raw[APPROVAL_SEALED_MAX];
 	struct buffer content = BUFFER_OF_ARRAY(raw);
 
-	if (unsealer_read(u->files.sealed, sizeof(raw), &content) != STATUS_OK)
+	if (disk_file_read(&u->files.sealed, sizeof(raw), &content) != STATUS_OK)
 		return unsealer_fail(u, CALL_START_BAD_BLOB, 0, "reading the sealed share");
 	if (content.len == 0)
 		return unsealer_fail(u, CALL_START_NO_BLOB, 0, "reading the sealed share");

@@ -1,21 +1,22 @@
 /* unsealer_share: from a TPM and the files of a site to the facts for the signer, or the reason why
- * not. Files are descriptors that were opened before; -1 where there is none. */
+ * not. Files were opened before; nothing that has content is ever overwritten. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef UNSEALER_SHARE_H
 #define UNSEALER_SHARE_H
 
 #include "approval.h"
 #include "call_start.h"
+#include "disk.h"
 #include "tpm.h"
 
-#define UNSEALER_SEALED    "sealed-share" /* written by genesis, once */
-#define UNSEALER_APPROVALS "approvals"    /* the operators' */
-#define UNSEALER_MANIFEST  "genesis"      /* for genesis */
-#define UNSEALER_ESCROW    "escrow"       /* out of genesis: for the site's escrow key */
+#define UNSEALER_SEALED     "sealed-share" /* written by genesis, once */
+#define UNSEALER_APPROVALS  "approvals"    /* the operators' */
+#define UNSEALER_MANIFEST   "genesis"      /* for genesis */
+#define UNSEALER_ESCROW     "escrow"       /* out of genesis: for the site's escrow key */
 #define UNSEALER_ESCROW_MAX 512u
 
 struct unsealer_files {
-	int sealed, approvals, manifest, escrow;
+	struct disk_file sealed, approvals, manifest, escrow;
 };
 
 /* Asks a person for the approval of this start; false when none came. */
@@ -42,11 +43,6 @@ bool unsealer_take_share(struct unsealer *u, bool genesis);
 bool unsealer_fail(struct unsealer *u, uint32_t reason, uint32_t rc, const char *what);
 /* unsealer_fail_tpm: `otherwise` is the reason unless the response code names a better one. */
 bool unsealer_fail_tpm(struct unsealer *u, enum status status, uint32_t otherwise);
-/* unsealer_read reads a whole file, at most `cap` bytes (STATUS_TOO_LARGE); empty when there is
- * none. */
-MUST_USE enum status unsealer_read(int fd, size_t cap, struct buffer *ret_content);
-/* unsealer_write fills a file that is still empty, durably: nothing is ever overwritten. */
-MUST_USE enum status unsealer_write(int fd, struct bytes content);
 /* unsealer_genesis makes primary and indices on a TPM that has none, seals a new share, writes
  * `sealed-share` and `escrow`, and takes the TPM over. */
 bool unsealer_genesis(struct unsealer *u);

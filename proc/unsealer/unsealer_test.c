@@ -218,17 +218,17 @@ static bool take(bool genesis)
 	unsealer.tpm = &tpm;
 	unsealer.facts = &facts;
 	unsealer.approve = answer;
-	unsealer.files = (struct unsealer_files){.sealed = open_file(UNSEALER_SEALED, made),
-	                                         .approvals =
-	                                             open_file(UNSEALER_APPROVALS, O_RDONLY),
-	                                         .manifest = open_file(UNSEALER_MANIFEST, O_RDONLY),
-	                                         .escrow = open_file(UNSEALER_ESCROW, made)};
+	unsealer.files = (struct unsealer_files){
+	    .sealed = disk_file_of(open_file(UNSEALER_SEALED, made)),
+	    .approvals = disk_file_of(open_file(UNSEALER_APPROVALS, O_RDONLY)),
+	    .manifest = disk_file_of(open_file(UNSEALER_MANIFEST, O_RDONLY)),
+	    .escrow = disk_file_of(open_file(UNSEALER_ESCROW, made))};
 	asked = 0;
 	taken = unsealer_take_share(&unsealer, genesis);
-	close(unsealer.files.sealed);
-	close(unsealer.files.approvals);
-	close(unsealer.files.manifest);
-	close(unsealer.files.escrow);
+	close(unsealer.files.sealed.fd);
+	close(unsealer.files.approvals.fd);
+	close(unsealer.files.manifest.fd);
+	close(unsealer.files.escrow.fd);
 	return taken;
 }
 
@@ -289,11 +289,10 @@ static enum status step_with(const struct keys_p256_key *key, bool is_site, uint
 	if (status == STATUS_OK)
 		status = tpm_policy_increments(&tpm);
 	if (status == STATUS_OK)
-		status =
-		    tpm_policy_authorize(&tpm, is_site ? site_key.public : key->public,
-		                         approval_reference(is_site ? APPROVAL_FLOOR_SITE
-		                                                    : APPROVAL_FLOOR_RELEASE),
-		                         policy, signature);
+		status = tpm_policy_authorize(
+		    &tpm, is_site ? site_key.public : key->public,
+		    approval_reference(is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_RELEASE),
+		    policy, signature);
 	if (status == STATUS_OK && !is_site) {
 		struct tpm_nv site = unsealer_floor(true, site_key.public);
 

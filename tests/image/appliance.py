@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The appliance in a virtual machine with Secure Boot, keys of its own and a TPM: it is found, approved,
+used, switched off and on, and attacked. Every boot is of the real image; what an operator or a user does,
+the command line tool does.
+
+usage: tests/image/appliance.py [CASE...]     all cases of `make test`; with `all` those of the soak, too
+
+Proves in spec/claims.md: S1, S2, S3, S5 and DS1, PH2, PH6, PH10, A9, O7 as far as each case says.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests/image"))
+from machine import Machine, run  # noqa: E402
+from owner import Owner  # noqa: E402
+
+BUILD = os.environ.get("BUILD_DIR") or os.path.join(ROOT, "build")
+TOOL = os.path.join(BUILD, "bin/claviger")
+IMAGE = os.path.join(BUILD, "image")
+passed, failed = 0, 0
+
+
+def expect(what, holds, shown=""):
+    global passed, failed
+    if holds:
+        passed += 1
+    else:
+        failed += 1
+        print("FAIL %s %s" % (what, shown), flush=True)
+
+
+class World:
+    """What the cases share, each building on those before."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.keys = os.path.join(folder, "keys")
+        run(TOOL, "image", "keys", self.keys)
+        self.environment = dict(os.environ, CLAVIGER_IMAGE_KEYS=self.keys)
+        self.image = self.build("image", None)
+        with open(os.path.join(self.image, "pcrs.json")) as f:
+            self.predicted = json.load(f)["sha256"]
+        self.signed = os.path.join(self.image, "claviger-signed.efi")
+        self.owner = Owner(os.path.join(folder, "owner"), TOOL, os.path.join(BUILD, "share/policies"))
+        self.owner.found()
+        self.machine = Machine(os.path.join(folder, "machine"), self.keys)
+        os.unlink(self.machine.data)
+        self.owner.disk(self.machine.data)
+        self.measured = {}
+
+    def build(self, name, programs):
+        """An image, signed with this world's keys; the unsigned one of build/image is taken where it fits."""
+        out = os.path.join(self.folder, name)
+        if programs is None and os.path.isdir(os.path.join(IMAGE, "work")):
+            shutil.copytree(IMAGE, out)
+        words = ["--bin", programs] if programs else []
+        run(os.path.join(ROOT, "tools/image"), "--out", out, *words, env=self.environment)
+        return out
+
+    def fails(self, image, code, machine=None):
+        """Boots an image that must not come to serve; its boot failure."""
+        machine = machine or self.machine
+        machine.insert(image)
+        with machine:
+            machine.start()
+            end = machine.wait("machine.ends")
+            expect("boot failure %d" % code, end is not None and end["code"] == code, end)
+            expect("no signer is ready", not machine.find("signer.ready") and not machine.find("ready"))
+            return machine.find("unsealer.pcrs")
+
+    def serves(self, what, smp=1):
+        self.machine.insert(self.signed)
+        self.machine.start(smp=smp)
+        ready = self.machine.wait("ready")
+        expect(what, ready is not None, self.machine.lines[-5:])
+        print("%-40s %6.1f s after power on" % (what, ready["at"] if ready else 0), flush=True)
+
+
+def case_a_new_machine_says_what_was_measured_and_waits_for_approval(world):
+    """S2: what our own code predicted is what firmware measured; nothing unseals that nobody approved."""
+    (line,) = world.fails(world.signed, 120)
+    world.measured = {k[3:]: v for k, v in line.items() if k.startswith("pcr")}
+    for pcr in ("4", "7", "9", "11", "12", "14"):
+        expect("PCR %s as predicted" % pcr, world.measured[pcr] == world.predicted[pcr],
+               (world.measured[pcr], world.predicted[pcr]))
+    world.owner.approve("release", {"sha256": world.predicted})
+    world.owner.approve("site", world.measured)
+    world.owner.disk(world.machine.data)
+
+
+def case_an_approved_machine_serves_by_the_usual_interfaces(world):
+    """S1, S5: a wallet, a policy, a signature over the network."""
+    world.serves("first start serves")
+    world.owner.meet(world.machine.ports[8200])
+    world.owner.set_up_wallet()
+    world.owner.sign()
+    print("%-40s %6.1f s after power on" % ("first signature of a new machine",
+                                            time.monotonic() - world.machine.began), flush=True)
+    for line in world.machine.lines:
+        if line and not line.startswith("{"):
+            expect("the console has events only", not world.machine.events or "BdsDxe" in line or
+                   "EFI stub" in line, line)
+    world.machine.off()
+
+
+def case_power_off_and_on_keeps_the_wallets(world):
+    """DS1: the store on a bare block device, without an orderly stop."""
+    world.serves("start after a power cut serves")
+    world.owner.reach(world.machine.ports[8200])
+    expect("the same wallet", world.owner.wallet() == world.owner.address)
+    world.owner.sign()
+    print("%-40s %6.1f s after power on" % ("boot to first signature",
+                                            time.monotonic() - world.machine.began), flush=True)
+    world.machine.off()
+
+
+def case_images_that_are_not_signed_by_db_do_not_start(world):
+    """S3: unsigned, one byte flipped, signed with another key: three disks, one firmware."""
+    unsigned = os.path.join(world.image, "claviger.efi")
+    flipped = os.path.join(world.folder, "flipped.efi")
+    with open(world.signed, "rb") as f:
+        data = bytearray(f.read())
+    data[len(data) // 2] ^= 1
+    with open(flipped, "wb") as f:
+        f.write(data)
+    other = os.path.join(world.folder, "other-keys")
+    run(TOOL, "image", "keys", other)
+    foreign = os.path.join(world.folder, "foreign.efi")
+    run("sbsign", "--key", other + "/db.key", "--cert", other + "/db.pem", "--output", foreign, unsigned)
+    options = []
+    for number, image in enumerate((unsigned, flipped, foreign)):
+        world.machine.insert(image)
+        disk = world.machine.path("boot%d.img" % number)
+        os.replace(world.machine.path("boot.img"), disk)
+        options += ["-drive", "if=none,id=b%d,format=raw,readonly=on,file=%s" % (number, disk), "-device",
+                    "virtio-blk-pci,drive=b%d,bootindex=%d" % (number, number + 1)]
+    shutil.copy(world.machine.path("boot0.img"), world.machine.path("boot.img"))
+    with world.machine:
+        world.machine.start(options=options)
+        end = time.monotonic() + 240
+        while time.monotonic() < end:
+            text = "\n".join(str(x) for x in world.machine.lines)
+            if text.count("Access Denied") >= 4:
+                break
+            time.sleep(0.2)
+        expect("firmware refused all four disks", text.count("Access Denied") >= 4, text[-2000:])
+        expect("no kernel ran", "EFI stub" not in text and not world.machine.events)
+    for number in range(3):
+        os.unlink(world.machine.path("boot%d.img" % number))
+
+
+def changed_programs(world):
+    """The programs with one byte of the bridge's text changed."""
+    folder = os.path.join(world.folder, "changed-bin")
+    shutil.copytree(os.path.join(BUILD, "bin"), folder)
+    path = os.path.join(folder, "claviger-bridge")
+    with open(path, "rb") as f:
+        data = bytearray(f.read())
+    at = data.index(b"listen.malformed")
+    data[at] ^= 1
+    with open(path, "wb") as f:
+        f.write(data)
+    return folder
+
+
+def case_a_signed_image_with_one_byte_changed_starts_and_cannot_unseal(world):
+    """S2, O7: the owner of db alone is not enough."""
+    changed = world.build("changed", changed_programs(world))
+    (line,) = world.fails(os.path.join(changed, "claviger-signed.efi"), 120)
+    for pcr in ("0", "2", "7", "9", "11", "12", "14"):
+        expect("PCR %s is the same" % pcr, line["pcr" + pcr] == world.measured[pcr])
+    expect("PCR 4 is another", line["pcr4"] != world.measured["4"])
+    world.serves("the approved image still serves")
+    world.owner.reach(world.machine.ports[8200])
+    world.owner.sign()
+    world.machine.off()
+
+
+def case_the_disk_beside_another_tpm_stays_closed(world):
+    """PH10, PH2: same image, same firmware, same disk."""
+    shutil.move(world.machine.path("tpm"), world.machine.path("tpm.away"))
+    os.mkdir(world.machine.path("tpm"))
+    world.fails(world.signed, 127)
+    shutil.rmtree(world.machine.path("tpm"))
+    shutil.move(world.machine.path("tpm.away"), world.machine.path("tpm"))
+
+
+def case_without_secure_boot_or_with_other_keys_nothing_unseals(world):
+    """S3, PH6: the image starts on such firmware, and PCR 7 tells."""
+    for what, keys in (("off", None), ("other keys", os.path.join(world.folder, "other-db"))):
+        image = world.signed
+        if keys:
+            run(TOOL, "image", "keys", keys)
+            image = os.path.join(world.folder, "other-db.efi")
+            run("sbsign", "--key", keys + "/db.key", "--cert", keys + "/db.pem", "--output", image,
+                os.path.join(world.image, "claviger.efi"))
+        kept = world.machine.variables
+        other = Machine(os.path.join(world.folder, "firmware-" + what.replace(" ", "-")), keys)
+        world.machine.variables = other.variables
+        (line,) = world.fails(image, 122)
+        expect("PCR 7 is another (%s)" % what, line["pcr7"] != world.measured["7"])
+        expect("PCR 4 is the same (%s)" % what, line["pcr4"] == world.measured["4"])
+        world.machine.variables = kept
+
+
+CASES = [
+    (case_a_new_machine_says_what_was_measured_and_waits_for_approval, "test"),
+    (case_an_approved_machine_serves_by_the_usual_interfaces, "test"),
+    (case_power_off_and_on_keeps_the_wallets, "test"),
+    (case_images_that_are_not_signed_by_db_do_not_start, "test"),
+    (case_a_signed_image_with_one_byte_changed_starts_and_cannot_unseal, "test"),
+    (case_the_disk_beside_another_tpm_stays_closed, "soak"),
+    (case_without_secure_boot_or_with_other_keys_nothing_unseals, "soak"),
+]
+
+
+def main(words):
+    folder = tempfile.mkdtemp(prefix="claviger-appliance-")
+    world = None
+    try:
+        world = World(folder)
+        for case, when in CASES:
+            if when == "soak" and words != ["all"]:
+                continue
+            start = time.monotonic()
+            case(world)
+            print("%5.1f s  %s" % (time.monotonic() - start, case.__name__[5:].replace("_", " ")), flush=True)
+    finally:
+        if world is not None:
+            world.machine.off()
+            if failed or sys.exc_info()[0]:
+                print("\n".join(str(x) for x in world.machine.lines[-30:]))
+        shutil.rmtree(folder, ignore_errors=True)
+    print("%d passed, %d failed" % (passed, failed))
+    sys.exit(1 if failed or not passed else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

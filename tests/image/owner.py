@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A site that owns appliances: its keys, its disks, its clients; everything through the command line tool,
+as an operator and a user do it."""
+import base64
+import json
+import os
+import re
+import ssl
+import subprocess
+import time
+
+from machine import run
+
+
+def transfer(payer, recipient, lamports, number):
+    """A legacy message that transfers lamports: what a bot wants signed. Base64 by the tool's rules."""
+    keys = [payer, recipient, bytes(32)]
+    data = (2).to_bytes(4, "little") + lamports.to_bytes(8, "little")
+    message = (bytes([1, 0, 1, 3]) + b"".join(keys) + number.to_bytes(32, "big") +
+               bytes([1, 2, 2, 0, 1, len(data)]) + data)
+    return base64.b64encode(message), message
+
+
+ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+def base58(text):
+    number = 0
+    for c in text:
+        number = number * 58 + ALPHABET.index(c)
+    return number.to_bytes(32, "big")
+
+
+class Owner:
+    """Keys of the authorities, home of a user and his bot, in one folder."""
+
+    def __init__(self, folder, tool, policies):
+        self.folder, self.tool, self.policies = os.path.abspath(folder), tool, policies
+        os.makedirs(self.folder, exist_ok=True)
+        self.environment = {"PATH": os.environ["PATH"], "HOME": self.folder,
+                            "CLAVIGER_HOME": self.path("home")}
+        self.sent = 0
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def claviger(self, *words, ok=True):
+        done = subprocess.run([self.tool, *words], env=self.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True)
+        if ok and done.returncode:
+            raise RuntimeError("claviger %s: %d\n%s%s" % (" ".join(words), done.returncode, done.stdout,
+                                                         done.stderr))
+        return done if not ok else done.stdout
+
+    def found(self, *more):
+        """Keys of both authorities, the escrow's, the operator's; genesis manifest and approvals."""
+        for name in ("site", "release"):
+            self.claviger("tpm", "key", self.path(name))
+        escrow = self.claviger("key", "escape", self.path("escrow.json")).split()[-1]
+        self.operator = self.claviger("key", "new", self.path("operator.json")).strip()
+        self.claviger("tpm", "provision", "--out", self.path("machine"), "--site-key", self.path("site"),
+                      "--release-key", self.path("release.pub"), "--escrow", escrow, *more)
+
+    def disk(self, path, *more, new=True):
+        """Writes the site manifest, and for a new machine genesis and approvals."""
+        files = ["--genesis", self.path("machine/genesis")] if new else []
+        self.claviger("image", "disk", "--size", "256", "--site-key", self.path("site"), "--operator",
+                      self.operator, "--name", "127.0.0.1", *files, "--approvals",
+                      self.path("machine/approvals"), *more, path)
+
+    def approve(self, who, pcrs, level=1):
+        name = self.path("pcrs.json")
+        with open(name, "w") as f:
+            json.dump(pcrs, f)
+        self.claviger("image", "approve", "--as", who, "--key", self.path(who), "--pcrs", name,
+                      "--level", str(level), "--approvals", self.path("machine/approvals"))
+
+    def meet(self, port):
+        """Trusts the certificate that it sees first, as the owner of a new machine does."""
+        for left in range(20, -1, -1):
+            try:
+                shown = ssl.get_server_certificate(("127.0.0.1", port), timeout=30)
+                break
+            except OSError:  # a slow machine may be late for the other side
+                if left == 0:
+                    raise
+                time.sleep(0.5)
+        with open(self.path("ca.pem"), "w") as f:
+            f.write(shown)
+        self.reach(port)
+
+    def reach(self, port):
+        self.environment.update(CLAVIGER_SERVER="https://127.0.0.1:%d" % port,
+                                CLAVIGER_CA=self.path("ca.pem"))
+
+    def set_up_wallet(self):
+        """A user, his wallet, a bot, a policy and a grant."""
+        self.claviger("key", "new", self.path("user.json"))
+        self.claviger("client", "new", "bot")
+        self.claviger("wallet", "create", "trading", "--key", self.path("user.json"), "--yes")
+        self.claviger("policy", "add", os.path.join(self.policies, "transfer.wasm"))
+        with open(self.path("transfer.toml"), "w") as f:
+            f.write("any_recipient = true\nmax_lamports = 1000000\nmax_fee_lamports = 100000\n")
+        self.claviger("grant", "create", "--wallet", "trading", "--client", "bot", "--key",
+                      self.path("user.json"), "--params", self.path("transfer.toml"), "--policy",
+                      os.path.join(self.policies, "transfer.wasm"), "--cap", "lamports:total:1000000000",
+                      "--yes")
+        self.address = self.wallet()
+
+    def wallet(self):
+        (line,) = self.claviger("--json", "wallet", "list", "--key", self.path("user.json")).splitlines()
+        return json.loads(line)["address"]
+
+    def sign(self, lamports=1000, ok=True):
+        """The bot asks for a signature; it is checked with openssl."""
+        self.sent += 1
+        text, message = transfer(base58(self.address), b"\x01" * 32, lamports,
+                                 int(time.time() * 1e6) + self.sent)
+        with open(self.path("message"), "wb") as f:
+            f.write(text)
+        done = self.claviger("--json", "sign", "--wallet", "trading", "--token-file",
+                             self.path("home/clients/bot.token"), "--transaction", self.path("message"),
+                             ok=False)
+        if not ok or done.returncode:
+            if ok:
+                raise RuntimeError(done.stdout + done.stderr)
+            return done
+        signature = json.loads(done.stdout)["signature"]
+        self.check(signature, message)
+        return signature
+
+    def check(self, signature, message):
+        raw = bytes.fromhex("302a300506032b6570032100") + base58(self.address)
+        with open(self.path("public.der"), "wb") as f:
+            f.write(raw)
+        with open(self.path("message.raw"), "wb") as f:
+            f.write(message)
+        with open(self.path("signature"), "wb") as f:
+            f.write(base64.b64decode(signature, validate=True))
+        shown = run("openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey",
+                    self.path("public.der"), "-rawin", "-in", self.path("message.raw"), "-sigfile",
+                    self.path("signature"))
+        if not re.search("Verified Successfully", shown):
+            raise RuntimeError("openssl: " + shown)

@@ -114,6 +114,23 @@ static int confirm(const struct cli_change *change)
 	return CLI_YES;
 }
 
+/* The second factor signs the same text, or a code goes along. */
+static int sign_second(struct cli_change *change, struct bytes text)
+{
+	const struct cli_second *second = change->second;
+
+	if (second == NULL)
+		return CLI_YES;
+	if (second->has_key &&
+	    authz_text_sign(&second->key, &change->change, buffer_bytes(&change->bytes), text,
+	                    &change->given.signatures[change->given.signature_count++]) !=
+	        STATUS_OK)
+		return CLI_UNSURE;
+	if (second->has_code)
+		change->given.codes[change->given.code_count++] = second->code;
+	return CLI_YES;
+}
+
 static int sign(struct cli_change *change)
 {
 	struct bytes text = buffer_bytes(&change->text);
@@ -125,11 +142,41 @@ static int sign(struct cli_change *change)
 		return result;
 	change->given.signature_count = 1;
 	if (authz_text_sign(change->key, &change->change, buffer_bytes(&change->bytes), text,
-	                    &change->given.signatures[0]) != STATUS_OK) {
-		cli_complain(change->server->call, "the text cannot be signed");
-		return CLI_UNSURE;
-	}
-	return CLI_YES;
+	                    &change->given.signatures[0]) == STATUS_OK)
+		return sign_second(change, text);
+	cli_complain(change->server->call, "the text cannot be signed");
+	return CLI_UNSURE;
+}
+
+/* A time as people read it, UTC. */
+static void say_time(uint64_t time_s, char ret_text[32])
+{
+	time_t time = (time_t)time_s;
+	struct tm parts;
+
+	if (gmtime_r(&time, &parts) == NULL ||
+	    strftime(ret_text, 32, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
+		snprintf(ret_text, 32, "%llu", (unsigned long long)time_s);
+}
+
+/* What waits is told: when it opens, and the words that complete it. */
+static void tell_waiting(struct cli_change *change, const struct authz_submit_answer *answer)
+{
+	char hash_text[HEX_LEN(32) + 1], wallet[HEX_LEN(32) + 1], time_text[32];
+	uint8_t hash[32];
+
+	change->waits = true;
+	authz_change_hash(buffer_bytes(&change->bytes), hash);
+	hex_encode(BYTES_OF_ARRAY(hash), hash_text);
+	hex_encode(BYTES_OF_ARRAY(change->change.entries[0].wallet), wallet);
+	say_time(answer->waits_until_s, time_text);
+	if (change->server->call->json)
+		printf("{\"waits_until\":\"%llu\",\"change\":\"%s\",\"wallet\":\"%s\"}\n",
+		       (unsigned long long)answer->waits_until_s, hash_text, wallet);
+	else
+		printf("waits until %s; any factor can cancel it. Then:\n"
+		       "claviger change complete %s --wallet %s\n",
+		       time_text, hash_text, wallet);
 }
 
 int cli_change_run(struct cli_change *change,
@@ -170,7 +217,62 @@ int cli_change_run(struct cli_change *change,
 		cli_complain(change->server->call, "the answer is not well-formed");
 		return CLI_UNSURE;
 	}
+	if (ret_answer->waits_until_s != 0)
+		tell_waiting(change, ret_answer);
 	return CLI_YES;
+}
+
+int cli_change_one(struct cli_change *change, struct cli_server *server, uint8_t action,
+                   const struct authz_wallet_record *wallet, struct bytes body,
+                   struct authz_submit_answer *ret_answer)
+{
+	const struct cli_change wanted = *change;
+	int result = cli_change_begin(change, server, action, wanted.key);
+
+	change->second = wanted.second;
+	change->yes = wanted.yes;
+	change->quiet = wanted.quiet;
+	if (result == CLI_YES)
+		result =
+		    cli_change_add(change, wallet->id,
+		                   authz_action_reduces(action) ? NULL : wallet->authority, body);
+	return result == CLI_YES ? cli_change_run(change, NULL, NULL, ret_answer) : result;
+}
+
+/* ---- second factors ---- */
+
+int cli_second_take(const struct cli_call *call, struct cli_second *second)
+{
+	const char *at = second->code_text;
+	uint64_t code = 0;
+
+	if (second->key_file != NULL && second->code_text != NULL)
+		return cli_usage(call, "one of --second and --code will do");
+	if (second->code_text != NULL) {
+		if (strlen(at) != 6 || !cli_take_number(&at, &code) || *at != '\0')
+			return cli_usage(call, "--code takes the six digits of a one-time code");
+		second->code.code = (uint32_t)code;
+		second->has_code = true;
+	}
+	if (second->key_file == NULL)
+		return CLI_YES;
+	second->has_key = true;
+	return cli_key_read(call, second->key_file, &second->key);
+}
+
+int cli_second_for(const struct cli_call *call, struct cli_second *second,
+                   const struct authz_wallet_record *wallet)
+{
+	for (size_t i = 0; second->has_code && i < wallet->user_key_count; i++)
+		if (wallet->user_keys[i].kind == AUTHZ_KEY_TOTP) {
+			memcpy(second->code.id, wallet->user_keys[i].key, 32);
+			return CLI_YES;
+		}
+	if (!second->has_code)
+		return CLI_YES;
+	cli_complain(call, "%.*s has no one-time codes (claviger factor codes)", wallet->name_len,
+	             wallet->name);
+	return CLI_NO;
 }
 
 int cli_query(struct cli_server *server, const struct keys_sign_key *key, uint8_t topic,

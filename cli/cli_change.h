@@ -12,9 +12,38 @@
 
 #define CLI_CHANGE_VALID_S 600
 
+/* A second factor from the command line: another key of the user, or a one-time code. What gives
+ * power needs one where the wallet has two factors. */
+struct cli_second {
+	const char *key_file, *code_text;
+	bool has_key, has_code;
+	struct keys_sign_key key;
+	struct authz_code code;
+};
+
+/* The options, for a cli_option table; their help. */
+#define CLI_SECOND_OPTIONS(second)                                                                 \
+	{"--second", &(second).key_file, NULL},                                                    \
+	{                                                                                          \
+		"--code", &(second).code_text, NULL                                                \
+	}
+#define CLI_SECOND_ARGUMENTS "[--second KEY2.json | --code N]"
+#define CLI_SECOND_HELP                                                                            \
+	"--second, --code   a second factor, where the wallet has one: another user key's file, "  \
+	"or a\n"                                                                                   \
+	"                   one-time code\n"
+
+/* cli_second_take reads what was given; cli_second_for finds whose one-time codes the wallet takes.
+ * Exit status. The key is to be wiped. */
+int cli_second_take(const struct cli_call *call, struct cli_second *second);
+int cli_second_for(const struct cli_call *call, struct cli_second *second,
+                   const struct authz_wallet_record *wallet);
+
 struct cli_change {
 	struct cli_server *server;
 	const struct keys_sign_key *key; /* of the user */
+	const struct cli_second *second; /* or NULL */
+	bool waits;                      /* it is kept for its time; that was said */
 	bool yes;                        /* do not ask */
 	bool quiet;                      /* do not show the text (--json, --dev) */
 	const char *keep;                /* file that the signed change is written to, or NULL */
@@ -36,11 +65,18 @@ void cli_change_end(struct cli_change *change);
 int cli_change_add(struct cli_change *change, const uint8_t wallet[32], const uint8_t *previous,
                    struct bytes body);
 
-/* cli_change_run prepares, shows, asks, signs and submits. `seal` may be NULL; it is called with
+/* cli_change_run prepares, shows, asks, signs and submits. A change that has to wait is done as far
+ * as can be: it says until when, and sets change->waits. `seal` may be NULL; it is called with
  * the final change's hash to fill change->given.sealed_seeds (imports). */
 int cli_change_run(struct cli_change *change,
                    int (*seal)(struct cli_change *change, const uint8_t hash[32], void *context),
                    void *context, struct authz_submit_answer *ret_answer);
+
+/* cli_change_one makes a change of one wallet, from its body to the signer's answer. The caller has
+ * set key, second, yes and quiet of `change`, and nothing else. */
+int cli_change_one(struct cli_change *change, struct cli_server *server, uint8_t action,
+                   const struct authz_wallet_record *wallet, struct bytes body,
+                   struct authz_submit_answer *ret_answer);
 
 /* cli_wallet_find turns a name, address or id into a wallet that this key may see. */
 int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, const char *text,

@@ -28,6 +28,8 @@ static const struct {
     [CLI_SERVE_TLS_NAME] = {"serve",  "tls_name",        "CLAVIGER_TLS_NAME",        LIST  },
     [CLI_SERVE_TLS_CERTIFICATE] = {"serve",  "tls_certificate", "CLAVIGER_TLS_CERTIFICATE", TEXT  },
     [CLI_SERVE_OPERATORS] = {"serve",  "operators",       "CLAVIGER_OPERATORS",       LIST  },
+    [CLI_SERVE_RP_ID] = {"serve",  "rp_id",           "CLAVIGER_RP_ID",           TEXT  },
+    [CLI_SERVE_ORIGINS] = {"serve",  "origins",         "CLAVIGER_ORIGINS",         LIST  },
     [CLI_CLIENT_SERVER] = {"client", "server",          "CLAVIGER_SERVER",          TEXT  },
     [CLI_CLIENT_CA] = {"client", "ca",              "CLAVIGER_CA",              TEXT  },
     [CLI_CLIENT_EVIDENCE_POLICY] = {"client", "evidence_policy", "CLAVIGER_EVIDENCE_POLICY", TEXT  },
@@ -387,7 +389,9 @@ const struct cli_command cli_config_check = {
         "  verifiers = 3                     # or CLAVIGER_VERIFIERS, --verifiers\n"
         "  tls_name = [\"signer.example\"]     # or CLAVIGER_TLS_NAME, --tls-name\n"
         "  tls_certificate = \"/etc/claviger/tls.pem\"  # or CLAVIGER_TLS_CERTIFICATE, ...\n"
-        "  operators = [\"PUBLIC KEY\"]        # or CLAVIGER_OPERATORS; beside operator.json\n\n"
+        "  operators = [\"PUBLIC KEY\"]        # or CLAVIGER_OPERATORS; beside operator.json\n"
+        "  rp_id = \"signer.example\"          # or CLAVIGER_RP_ID, --rp-id\n"
+        "  origins = [\"https://signer.example\"] # or CLAVIGER_ORIGINS, --origins\n\n"
         "  [client]\n"
         "  server = \"https://127.0.0.1:8200\" # or CLAVIGER_SERVER, --server\n"
         "  ca = \"/path/ca.pem\"               # or CLAVIGER_CA, --ca\n"

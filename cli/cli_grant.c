@@ -210,7 +210,7 @@ static bool add_pin(void *context, const char *word)
 
 int cli_grant_create(struct cli_server *server, const struct keys_sign_key *key,
                      const struct authz_wallet_record *wallets, size_t count,
-                     const struct cli_grant *grant, const struct authz_table_contents *tables,
+                     struct cli_grant *grant, const struct authz_table_contents *tables,
                      size_t table_count, uint8_t (*ret_ids)[32])
 {
 	static uint8_t encoded[AUTHZ_GRANT_BODY_MAX];
@@ -226,6 +226,7 @@ int cli_grant_create(struct cli_server *server, const struct keys_sign_key *key,
 	change.quiet = grant->quiet;
 	change.keep = grant->keep;
 	change.hold = grant->hold;
+	change.second = &grant->second;
 	for (size_t i = 0; result == CLI_YES && i < table_count; i++)
 		change.given.tables[change.given.table_count++] = tables[i];
 	for (size_t i = 0; result == CLI_YES && i < count; i++)
@@ -235,6 +236,7 @@ int cli_grant_create(struct cli_server *server, const struct keys_sign_key *key,
 		result = cli_change_run(&change, NULL, NULL, &answer);
 	for (size_t i = 0; result == CLI_YES && i < count; i++)
 		authz_grant_id(buffer_bytes(&change.bytes), wallets[i].id, ret_ids[i]);
+	grant->waits = change.waits;
 	cli_change_end(&change);
 	return result;
 }
@@ -399,6 +401,7 @@ static int run_create(struct cli_call *call)
 	    {"--keep",          &create.grant.keep, NULL              },
 	    {"--hold",          NULL,               &create.grant.hold},
 	    {"--yes",           NULL,               &create.grant.yes },
+	    CLI_SECOND_OPTIONS(create.grant.second),
 	};
 	int result;
 
@@ -419,6 +422,10 @@ static int run_create(struct cli_call *call)
 	if (result == CLI_YES && !cli_each_word(create.wallets, add_wallet, &create))
 		result = CLI_NO;
 	if (result == CLI_YES)
+		result = cli_second_take(call, &create.grant.second);
+	for (size_t i = 0; result == CLI_YES && i < create.found_count; i++)
+		result = cli_second_for(call, &create.grant.second, &create.found[i]);
+	if (result == CLI_YES)
 		result = take_policy(call, &create);
 	if (result == CLI_YES)
 		result = take_pins(call, &create);
@@ -427,7 +434,8 @@ static int run_create(struct cli_call *call)
 		    &create.server, &create.key, create.found, create.found_count, &create.grant,
 		    create.pins_taken.contents, create.pins_taken.count, create.ids);
 	SECRET_WIPE(create.key);
-	if (result != CLI_YES)
+	SECRET_WIPE(create.grant.second.key);
+	if (result != CLI_YES || create.grant.waits)
 		return result;
 	show_ids(call, &create);
 	return cli_finish(call, CLI_YES);
@@ -571,8 +579,8 @@ const struct cli_command cli_grant_new = {
     .arguments =
         "--wallet W[,W...] --client C --policy MODULE.wasm --params P.toml --key USER.json "
         "[--uses N] [--expires T] [--not-before T] [--cap UNIT:WINDOW:CAP[,...]] "
-        "[--nonce-account A[,...]] [--tables FILE --pin TABLE:N[,...]] [--keep FILE [--hold]] "
-        "[--yes]",
+        "[--nonce-account A[,...]] [--tables FILE --pin TABLE:N[,...]] [--keep FILE "
+        "[--hold]] " CLI_SECOND_ARGUMENTS " [--yes]",
     .sentence = "let a client use wallets, as far as a policy allows",
     .run = run_create,
     .help =
@@ -582,7 +590,8 @@ const struct cli_command cli_grant_new = {
         "         mint=ADDRESS:24h:5000000. Fees and tips count as lamports.\n"
         "--pin    believe the first N entries of a lookup table as FILE has them\n"
         "--keep   write the signed change to a file (claviger change submit)\n"
-        "--hold   only keep it, to submit within 120 s; whoever has the file may\n",
+        "--hold   only keep it, to submit within 120 s; whoever has the file "
+        "may\n\n" CLI_SECOND_HELP,
 };
 
 const struct cli_command cli_grant_list = {

@@ -16,13 +16,15 @@ struct cli_grant {
 	const char *keep;
 	bool hold; /* only kept, not submitted */
 	bool yes, quiet;
+	struct cli_second second;
+	bool waits; /* set: it is kept for its time */
 };
 
 /* cli_grant_create grants the same to every wallet, all or none; ret_ids has one id per wallet in
  * the order given. */
 int cli_grant_create(struct cli_server *server, const struct keys_sign_key *key,
                      const struct authz_wallet_record *wallets, size_t count,
-                     const struct cli_grant *grant, const struct authz_table_contents *tables,
+                     struct cli_grant *grant, const struct authz_table_contents *tables,
                      size_t table_count, uint8_t (*ret_ids)[32]);
 
 /* cli_cap_take reads UNIT:WINDOW:CAP: lamports, uses or mint=ADDRESS; total, 1h or 24h; above 0. */

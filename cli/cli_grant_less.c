@@ -102,6 +102,7 @@ struct less {
 	uint8_t grant[32];
 	struct authz_wallet_record wallet;
 	struct keys_sign_key key;
+	struct cli_second second;
 	struct cli_server server;
 	struct cli_change change;
 	struct authz_submit_answer answer;
@@ -114,7 +115,7 @@ static int begin(struct cli_call *call, struct less *less, uint8_t action)
 	    CLI_SERVER_OPTIONS(less->options), {"--wallet", &less->wallet_name, NULL      },
 	    {"--key",    &less->key_file,    NULL      },
              {"--yes",    NULL,               &less->yes},
-	    {"--cap",    &less->caps,        NULL      },
+	    CLI_SECOND_OPTIONS(less->second),  {"--cap",    &less->caps,        NULL      },
 	};
 	size_t count = sizeof(table) / sizeof(table[0]) - (action == AUTHZ_ACTION_REVOKE);
 	struct buffer id = BUFFER_OF_ARRAY(less->grant);
@@ -134,7 +135,12 @@ static int begin(struct cli_call *call, struct less *less, uint8_t action)
 		result =
 		    cli_wallet_find(&less->server, &less->key, less->wallet_name, &less->wallet);
 	if (result == CLI_YES)
+		result = cli_second_take(call, &less->second);
+	if (result == CLI_YES)
+		result = cli_second_for(call, &less->second, &less->wallet);
+	if (result == CLI_YES)
 		result = cli_change_begin(&less->change, &less->server, action, &less->key);
+	less->change.second = &less->second;
 	return result;
 }
 
@@ -149,6 +155,7 @@ static int finish(struct cli_call *call, struct less *less, bool raises, struct 
 	if (result == CLI_YES)
 		result = cli_change_run(&less->change, NULL, NULL, &less->answer);
 	SECRET_WIPE(less->key);
+	SECRET_WIPE(less->second.key);
 	return result;
 }
 
@@ -243,7 +250,7 @@ static int run_limit(struct cli_call *call)
 	if (authz_limit_put(&limits.body, &body) != STATUS_OK)
 		return CLI_UNSURE;
 	result = finish(call, &less, limits.raises, buffer_bytes(&body));
-	if (result != CLI_YES)
+	if (result != CLI_YES || less.change.waits)
 		return result;
 	printf(call->json ? "{\"changed\":%zu}\n" : "%zu limits changed\n", limits.body.count);
 	return cli_finish(call, CLI_YES);
@@ -261,11 +268,13 @@ const struct cli_command cli_grant_revoke = {
 
 const struct cli_command cli_grant_limit = {
     .name = "grant limit",
-    .arguments = "GRANT --wallet W --key USER.json --cap UNIT:WINDOW:CAP[,...] [--yes]",
+    .arguments =
+        "GRANT --wallet W --key USER.json --cap UNIT:WINDOW:CAP[,...] " CLI_SECOND_ARGUMENTS
+        " [--yes]",
     .sentence = "change the limits of a grant",
     .run = run_limit,
     .help =
         "Names counters of the grant by unit and window, as `grant create` takes them and\n"
         "`grant list` shows them, with their new caps. Lower ones are in force at once; a higher\n"
-        "one is shown and asked for like a grant. What was spent stays spent.\n",
+        "one is shown and asked for like a grant. What was spent stays spent.\n\n" CLI_SECOND_HELP,
 };

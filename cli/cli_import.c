@@ -394,6 +394,14 @@ static int run_recover(struct cli_call *call)
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
+	if (cli_json_member(file.root, "claviger_export") != NULL) {
+		cli_json_close(&file);
+		result = cli_key_read(call, key_file, &own);
+		if (result == CLI_YES)
+			result = cli_export_open(call, call->arguments[0], &own, to);
+		SECRET_WIPE(own);
+		return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+	}
 	good = take_hex(cli_json_member(file.root, "deployment"), &out_deployment) &&
 	       take_hex(cli_json_member(file.root, "wallet"), &out_wallet) &&
 	       take_hex(cli_json_member(file.root, "sealed"), &out_sealed) &&

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "authz_passkey.h"
 #include "base_encode.h"
 #include "cli_authority.h"
 #include "cli_certificate.h"
@@ -201,8 +202,8 @@ static bool find_program(char ret_path[CLI_PATH_MAX])
 static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char *operators,
                                       const char *where, int ready_fd, pid_t parent)
 {
-	char program[CLI_PATH_MAX], words[13][CLI_PATH_MAX + 64];
-	char *arguments[15];
+	char program[CLI_PATH_MAX], words[16][CLI_PATH_MAX + 64];
+	char *arguments[18];
 	size_t count = 0;
 
 	/* When this command dies without a word, the signer stops in order, and the next can start.
@@ -225,6 +226,8 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 		snprintf(words[count++], sizeof(words[0]), "verifiers=%s", serve->verifiers);
 	if (serve->tls_name != NULL)
 		snprintf(words[count++], sizeof(words[0]), "tls_name=%s", serve->tls_name);
+	snprintf(words[count++], sizeof(words[0]), "rp_id=%s", serve->rp_id);
+	snprintf(words[count++], sizeof(words[0]), "origins=%s", serve->origins);
 	if (serve->echo)
 		snprintf(words[count++], sizeof(words[0]), "echo=yes");
 	if (serve->accept_time)
@@ -362,6 +365,26 @@ static int provision(const struct cli_call *call, const struct cli_serve *serve)
 	return cli_tpm_single(call, keys, path, nothing, nothing);
 }
 
+/* Where passkeys may be used: the page that this bridge serves, unless something else is said. */
+static int choose_relying(const struct cli_call *call, struct cli_serve *serve)
+{
+	const char *port = strrchr(serve->listen, ':');
+	struct authz_relying relying;
+
+	serve->rp_id = cli_config_choose(CLI_SERVE_RP_ID, serve->rp_id, "localhost");
+	snprintf(serve->origins_space, sizeof(serve->origins_space), "https://%.253s%.8s",
+	         serve->rp_id, port != NULL && strcmp(port, ":443") != 0 ? port : "");
+	serve->origins = cli_config_choose(CLI_SERVE_ORIGINS, serve->origins, serve->origins_space);
+	if (strlen(serve->origins) <= LIST_MAX &&
+	    authz_relying_take(bytes_of_text(serve->rp_id), bytes_of_text(serve->origins),
+	                       &relying) == STATUS_OK)
+		return CLI_YES;
+	return cli_usage(call,
+	                 "--rp-id %s, --origins %s: expected a domain in lower case, and at most "
+	                 "%d pages https://DOMAIN[:PORT] of it or below it, as browsers write them",
+	                 serve->rp_id, serve->origins, AUTHZ_ORIGINS_MAX);
+}
+
 static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 {
 	char operators[64], path[CLI_PATH_MAX + 32];
@@ -373,7 +396,9 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 	int ready[2], result;
 
 	keys_open();
-	result = lock_state(call, serve->state);
+	result = choose_relying(call, serve);
+	if (result == CLI_YES)
+		result = lock_state(call, serve->state);
 	if (result == CLI_YES)
 		result = check_address(call, "--listen", serve->listen);
 	if (result == CLI_YES)
@@ -485,6 +510,8 @@ static int run_serve(struct cli_call *call)
 	    {"--verifiers",       &serve.verifiers,       NULL              },
 	    {"--tls-name",        &serve.tls_name,        NULL              },
 	    {"--tls-certificate", &serve.tls_certificate, NULL              },
+	    {"--rp-id",           &serve.rp_id,           NULL              },
+	    {"--origins",         &serve.origins,         NULL              },
 	    {"--accept-time",     NULL,                   &serve.accept_time},
 	    {"--echo",            NULL,                   &serve.echo       },
 	    {"--dev",             NULL,                   &serve.dev        },
@@ -521,7 +548,8 @@ static int run_serve(struct cli_call *call)
 const struct cli_command cli_serve = {
     .name = "serve",
     .arguments = "[--state DIR] [--listen ADDR:PORT] [--metrics ADDR:PORT] [--verifiers N] "
-                 "[--tls-name NAME[,NAME]] [--tls-certificate FILE] [--accept-time] [--dev]",
+                 "[--tls-name NAME[,NAME]] [--tls-certificate FILE] [--rp-id DOMAIN] "
+                 "[--origins URL[,URL]] [--accept-time] [--dev]",
     .sentence = "run the signer on this machine, with a software TPM",
     .run = run_serve,
     .help =
@@ -541,6 +569,10 @@ const struct cli_command cli_serve = {
         "PEM,\n"
         "                this server's certificate first; without it the certificate is "
         "self-signed\n"
+        "--rp-id         the domain that passkeys are for (default localhost): changing it later\n"
+        "                leaves the passkeys of before without effect\n"
+        "--origins       pages that may ask for passkeys (default https://DOMAIN and the port of\n"
+        "                --listen)\n"
         "--accept-time   believe the system clock after a jump of more than an hour\n"
         "--dev           a throw-away signer on free ports with a wallet, a client and a grant "
         "for\n"

@@ -11,10 +11,11 @@
 
 struct cli_serve {
 	char state[CLI_PATH_MAX];
-	const char *listen, *metrics, *verifiers, *tls_name, *tls_certificate, *operators;
+	const char *listen, *metrics, *verifiers, *tls_name, *tls_certificate, *operators, *rp_id,
+	    *origins;
 	bool accept_time, echo, dev, is_genesis;
 	pid_t supervisor;
-	char listen_space[64], metrics_space[64];
+	char listen_space[64], metrics_space[64], origins_space[512];
 };
 
 #endif

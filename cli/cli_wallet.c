@@ -212,6 +212,16 @@ static void show_wallet(const struct authz_wallet_record *wallet)
 	for (size_t i = 0; i < wallet->user_key_count; i++)
 		cli_out_base58(&out, BYTES_OF_ARRAY(wallet->user_keys[i].key));
 	cli_out_close(&out, ']');
+	cli_out_name(&out, "factors");
+	cli_factors_out(&out, wallet);
+	cli_out_name(&out, "delay");
+	cli_out_number(&out, wallet->delay_s);
+	cli_out_name(&out, "export_delay");
+	cli_out_number(&out, wallet->export_delay_s);
+	cli_out_name(&out, "exported");
+	cli_out_number(&out, wallet->exported);
+	cli_out_name(&out, "pending");
+	cli_pending_out(&out, wallet);
 	cli_out_name(&out, "grants");
 	cli_out_open(&out, '[');
 	for (size_t i = 0; i < wallet->grant_count; i++) {
@@ -322,11 +332,13 @@ static int freeze(struct cli_call *call, bool on)
 {
 	struct cli_server_options options = {.server = NULL};
 	const char *key_file = NULL;
+	struct cli_second second = {.key_file = NULL};
 	bool yes = false;
 	const struct cli_option table[] = {
 	    CLI_SERVER_OPTIONS(options),
 	    {"--key", &key_file, NULL},
 	    {"--yes", NULL,      &yes},
+	    CLI_SECOND_OPTIONS(second),
 	};
 	static struct authz_wallet_record wallet;
 	static struct cli_change change;
@@ -346,21 +358,22 @@ static int freeze(struct cli_call *call, bool on)
 		result = cli_key_read(call, key_file, &key);
 	if (result == CLI_YES)
 		result = cli_wallet_find(&server, &key, call->arguments[0], &wallet);
+	if (result == CLI_YES)
+		result = cli_second_take(call, &second);
+	if (result == CLI_YES)
+		result = cli_second_for(call, &second, &wallet);
 	if (result != CLI_YES)
 		return result;
 	if (authz_empty_put(&body) != STATUS_OK)
 		return CLI_UNSURE;
-	result = cli_change_begin(&change, &server,
-	                          on ? AUTHZ_ACTION_FREEZE : AUTHZ_ACTION_UNFREEZE, &key);
-	change.yes = yes || on; /* stopping needs no second thought */
-	change.quiet = call->json;
-	if (result == CLI_YES)
-		result = cli_change_add(&change, wallet.id, on ? NULL : wallet.authority,
-		                        buffer_bytes(&body));
-	if (result == CLI_YES)
-		result = cli_change_run(&change, NULL, NULL, &answer);
+	/* Stopping needs no second thought. */
+	change = (struct cli_change){
+	    .key = &key, .second = &second, .yes = yes || on, .quiet = call->json};
+	result = cli_change_one(&change, &server, on ? AUTHZ_ACTION_FREEZE : AUTHZ_ACTION_UNFREEZE,
+	                        &wallet, buffer_bytes(&body), &answer);
 	SECRET_WIPE(key);
-	if (result != CLI_YES)
+	SECRET_WIPE(second.key);
+	if (result != CLI_YES || change.waits)
 		return result;
 	printf(call->json ? "{\"frozen\":%s}\n" : "%s\n",
 	       call->json ? (on ? "true" : "false") : (on ? "frozen" : "unfrozen"));
@@ -417,7 +430,8 @@ const struct cli_command cli_wallet_freeze = {
 
 const struct cli_command cli_wallet_unfreeze = {
     .name = "wallet unfreeze",
-    .arguments = "WALLET --key USER.json [--yes]",
+    .arguments = "WALLET --key USER.json " CLI_SECOND_ARGUMENTS " [--yes]",
     .sentence = "lift a freeze",
     .run = run_unfreeze,
+    .help = CLI_SECOND_HELP,
 };

@@ -4,6 +4,7 @@
 #define CLI_WALLET_H
 
 #include "cli_change.h"
+#include "cli_out.h"
 
 struct cli_birth {
 	const char *name;
@@ -19,5 +20,18 @@ struct cli_birth {
 int cli_wallet_create(struct cli_server *server, const struct keys_sign_key *key,
                       const struct cli_birth *birth, struct buffer *space,
                       struct authz_birth *ret_birth);
+
+/* cli_export_open opens the file of an export that was sealed to `own`, whose seed is an X25519
+ * secret (key escape), and writes the wallet's key to `path`. */
+int cli_export_open(struct cli_call *call, const char *file, const struct keys_sign_key *own,
+                    const char *path);
+
+/* cli_factor_find finds a factor of a wallet by the text that `factor list` shows; false for none.
+ */
+bool cli_factor_find(const struct authz_wallet_record *wallet, const char *text,
+                     struct authz_user_key *ret_key);
+/* cli_factors_out writes a wallet's factors as a JSON array, cli_pending_out what waits. */
+void cli_factors_out(struct cli_out *out, const struct authz_wallet_record *wallet);
+void cli_pending_out(struct cli_out *out, const struct authz_wallet_record *wallet);
 
 #endif

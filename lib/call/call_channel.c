@@ -26,6 +26,8 @@ enum status call_channel_put_start(const struct call_channel_start *start, struc
 	CHECK(start->signer_certificate.len <= CALL_CHANNEL_CERT_MAX);
 	wire_put_run(&w, start->authority_certificate);
 	wire_put_run(&w, start->signer_certificate);
+	CHECK(start->rp_id.len <= CALL_CHANNEL_RP_ID_MAX);
+	wire_put_run(&w, start->rp_id);
 	return call_finish(message, begin, &w);
 }
 
@@ -47,6 +49,7 @@ enum status call_channel_take_start(struct bytes message, struct call_channel_st
 		start.tls_chain[i] = wire_take_run(&r, CALL_TLS_CERTIFICATE_MAX);
 	start.authority_certificate = wire_take_run(&r, CALL_CHANNEL_CERT_MAX);
 	start.signer_certificate = wire_take_run(&r, CALL_CHANNEL_CERT_MAX);
+	start.rp_id = wire_take_run(&r, CALL_CHANNEL_RP_ID_MAX);
 	status = wire_done(&r);
 	if (status == STATUS_OK)
 		*ret_start = start;

@@ -12,6 +12,7 @@
 #define CALL_TLS_CHAIN_MAX       3    /* certificates, leaf first */
 #define CALL_TLS_CERTIFICATE_MAX 2048 /* bytes of DER of each */
 #define CALL_CHANNEL_CERT_MAX    512  /* bytes of CBOR of a channel certificate */
+#define CALL_CHANNEL_RP_ID_MAX   253  /* a domain */
 #define CALL_CHANNEL_START_MAX                                                                     \
 	(512 + CALL_TLS_CHAIN_MAX * CALL_TLS_CERTIFICATE_MAX + 2 * CALL_CHANNEL_CERT_MAX)
 
@@ -27,6 +28,7 @@ struct call_channel_start {
 	 * opaque to the bridge; empty while that process has none. */
 	struct bytes authority_certificate;
 	struct bytes signer_certificate;
+	struct bytes rp_id; /* passkeys: the domain that they are for; the signer's setting */
 };
 
 MUST_USE enum status call_channel_put_start(const struct call_channel_start *start,

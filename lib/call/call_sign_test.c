@@ -287,7 +287,8 @@ static void test_channel_start_comes_back_and_needs_a_certificate(void)
 	    .boot = 4,
 	    .tls_chain_count = 2,
 	    .tls_chain = {bytes_of_text("leaf"), bytes_of_text("ca")},
-	    .signer_certificate = bytes_of_text("cbor")
+	    .signer_certificate = bytes_of_text("cbor"),
+	    .rp_id = bytes_of_text("localhost")
         };
 	struct call_channel_start back;
 	struct buffer out = BUFFER_OF_ARRAY(space);
@@ -296,6 +297,7 @@ static void test_channel_start_comes_back_and_needs_a_certificate(void)
 	EXPECT(call_channel_put_start(&start, &out) == STATUS_OK);
 	EXPECT(call_channel_take_start(buffer_bytes(&out), &back) == STATUS_OK);
 	EXPECT(back.tls_key[0] == 1 && back.tls_chain[1].len == 2 && back.boot == 4);
+	EXPECT(bytes_equal(back.rp_id, start.rp_id));
 	for (size_t len = 0; len < out.len; len++)
 		EXPECT(call_channel_take_start(bytes_of(space, len), &back) != STATUS_OK);
 	space[32 + 32 + 8 + 1 + 32] = 0; /* the count of certificates */

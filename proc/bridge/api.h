@@ -99,6 +99,8 @@ struct api_context {
 	bool echo;   /* the benchmark's /api/v1/echo is offered */
 	uint8_t deployment[32];
 	uint8_t deployment_key[32];
+	uint8_t rp_id[CALL_CHANNEL_RP_ID_MAX]; /* of passkeys */
+	size_t rp_id_len;
 	uint64_t boot;
 	bool hardware;
 	uint8_t certificates[2][CALL_CHANNEL_CERT_MAX]; /* authority, signer */

@@ -44,7 +44,9 @@ static void put_channel(struct api_exchange *exchange, struct api_context *conte
 	put_certificate(&text, context, 0);
 	text_put(&text, ",\"signer\":");
 	put_certificate(&text, context, 1);
-	text_put(&text, "}}");
+	text_put(&text, "},\"rp_id\":");
+	text_put_string(&text, bytes_of(context->rp_id, context->rp_id_len));
+	text_put(&text, "}");
 	api_body_end(exchange, context, &text, 200, API_JSON, 0);
 }
 

@@ -331,6 +331,8 @@ static bool hear_start(struct bridge *bridge, struct buffer *message)
 	memcpy(bridge->api.deployment_key, start.deployment_key, sizeof(start.deployment_key));
 	bridge->api.boot = start.boot;
 	bridge->api.hardware = start.hardware;
+	memcpy(bridge->api.rp_id, start.rp_id.data, start.rp_id.len);
+	bridge->api.rp_id_len = start.rp_id.len;
 	keep_certificate(&bridge->api, 0, start.authority_certificate);
 	keep_certificate(&bridge->api, 1, start.signer_certificate);
 	explicit_bzero(message->data, message->len);

@@ -111,6 +111,7 @@ void signer_tell_bridge(struct signer *signer)
 	start.signer_certificate = bytes_of(
 	    own, signer_put_certificate(signer, AUTHZ_ROLE_SIGNER,
 	                                signer_vault_channel(signer->vault), own, sizeof(own)));
+	start.rp_id = bytes_of_text(proc_setting(signer->proc, "rp_id"));
 	CHECK(call_channel_put_start(&start, &message) == STATUS_OK);
 	if (ipc_put(signer->bridge, CALL_BRIDGE_CHANNEL_START, buffer_bytes(&message)) == STATUS_OK)
 		signer->bridge_told = true;

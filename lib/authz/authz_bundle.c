@@ -83,7 +83,11 @@ static enum status take_item(struct authz_bundle_report *report, uint8_t kind, s
 		break;
 	case AUTHZ_ITEM_RECEIPT:
 		status = authz_chain_next(&report->chain, item, &receipt);
-		if (status == STATUS_OK)
+		if (status != STATUS_OK)
+			break;
+		if ((receipt.flags & AUTHZ_RECEIPT_EXPORT) != 0)
+			report->exports++;
+		else
 			report->allowed += receipt.decision == AUTHZ_DECISION_ALLOW;
 		break;
 	case AUTHZ_ITEM_INPUT:

@@ -26,7 +26,8 @@ MUST_USE enum status authz_item_put(uint8_t kind, struct bytes item, struct buff
 struct authz_bundle_report {
 	struct authz_chain chain; /* count, first_previous, last sequence */
 	size_t item_count;        /* items looked at; on failure the index of the bad one */
-	size_t allowed;           /* receipts that allow */
+	size_t allowed;           /* receipts of signatures */
+	size_t exports;           /* receipts that say that the key was handed over */
 	struct authz_head head;
 	const char *text; /* what was found, one sentence */
 };

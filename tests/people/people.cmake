@@ -9,6 +9,7 @@ if(NOT CLAVIGER_SANITIZE)
 		"rig;supervisor_parts;soft_passkey;${RIG_USES};awslc_crypto")
 	add_dependencies(factor_test claviger-store claviger-verifier claviger-signer policy_transfer)
 endif()
+script_test(people_leave GROUP people TIMEOUT 120 COMMAND node tests/people/leave.mjs)
 
 # What bots and people hold in their hands: the SDKs, the peers' clients, the API as its document says it.
 script_test(people_sdk GROUP people TIMEOUT 120 COMMAND node tests/people/sdk.mjs)

@@ -517,7 +517,7 @@ static void test_two_factors_give_power_and_any_one_takes_it(void)
 	EXPECT(submit() == STATUS_OK);
 }
 
-/* Wrong codes make the next ones wait, across a restart too; a key of one's own goes on. */
+/* Wrong codes make the next ones wait, across a restart too; a key of one's own goes on (U5). */
 static void test_wrong_codes_make_the_next_ones_wait(void)
 {
 	uint32_t wrong = keys_totp_code(&carol.codes.secret, 1);

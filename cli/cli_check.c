@@ -44,7 +44,7 @@ void cli_check_run(struct bytes request, bool describe, struct cli_check_result 
 	    (struct cli_check_result){.reason = POLICY_REASON_TRAP, .text = "the verifier died"};
 	cli_verifier_run(&verifier, loaded, request,
 	                 describe ? CALL_CHECK_WHAT_DESCRIBE : CALL_CHECK_WHAT_CHECK,
-	                 LIMIT_FUEL_PER_CHECK, &result);
+	                 describe ? LIMIT_FUEL_PER_DESCRIPTION : LIMIT_FUEL_PER_CHECK, &result);
 	if (result.state != CLI_VERIFIER_ANSWERED)
 		return;
 	ret_result->fuel_used = result.verdict.fuel_used;

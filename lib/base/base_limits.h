@@ -28,6 +28,7 @@
 #define LIMIT_TOKEN_MAX             128 /* bytes of a client's token as text */
 #define LIMIT_TABLE_PINS_MAX        8   /* lookup tables pinned by one grant */
 #define LIMIT_FUEL_PER_CHECK        500000  /* fuel of one policy check: 0.25-0.5 ms (S13) */
+#define LIMIT_FUEL_PER_DESCRIPTION  4000000 /* fuel of one text for people: seldom, a few ms */
 #define LIMIT_FUEL_PER_REQUEST      1000000 /* fuel of all grants tried for one request */
 
 #define LIMIT_MODULES_MAX        1024  /* modules stored by one deployment: 256 MiB (A25) */

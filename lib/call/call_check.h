@@ -57,7 +57,7 @@ struct call_check_run {
 	uint8_t ticket[32];
 	uint8_t module[32];       /* SHA-256 of the module's bytes */
 	uint8_t request_hash[32]; /* SHA-256 of the request bytes, which the verdict names again */
-	uint64_t fuel;            /* of this run; at most LIMIT_FUEL_PER_CHECK */
+	uint64_t fuel;            /* of this run; at most LIMIT_FUEL_PER_CHECK or _DESCRIPTION */
 	uint32_t what;      /* enum call_check_what */
 	uint32_t request_len;
 };

@@ -360,6 +360,7 @@ static bool put_named(struct reader *r, struct bytes word, struct build_bytes *o
 		return intent_wrong(b->error, r->at, r->pos - word.len + 1,
 		                    "\"%.*s\" is no type; spec/intent.md, 2, lists them",
 		                    word.len > 40 ? 40 : (int)word.len, (const char *)word.data);
+	reason = POLICY_REASON_DATA; /* of this type alone, not of those around it */
 	if (!intent_keys(b->error, type->at, "fields variants refused reason") ||
 	    !build_reason(b, type->at, &reason))
 		return false;

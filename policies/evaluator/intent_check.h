@@ -1,6 +1,6 @@
 /* intent_check: proves once that a table is one that the evaluator can run and can tell in words.
  *
- * Used by the module itself when it is loaded, and by the host before it calls a module known.
+ * Used by the host before it calls a module known.
  * After it holds: every offset, slot, position, jump and nesting lies inside; what the wallet pays
  * and sends can only be added to; a number is computed before it is used and once, so that the
  * texts made from the operations are the whole truth about them.
@@ -16,10 +16,14 @@
 #include "intent_table.h"
 #include "policy_abi.h"
 
+#define INTENT_ENUMS_KEPT 16
+
 struct intent_checking {
 	const uint8_t *table;
 	const struct intent_head *head;
-	uint32_t layout_count;
+	uint32_t layout_count, enum_count;
+	uint16_t enums[INTENT_ENUMS_KEPT];
+	uint8_t enum_depths[INTENT_ENUMS_KEPT];
 	uint16_t layouts[INTENT_LAYOUTS_MAX]; /* where each begins */
 	uint8_t depths[INTENT_LAYOUTS_MAX];
 	bool returns[INTENT_LAYOUTS_MAX]; /* a variant's, ended by RETURN */
@@ -116,26 +120,33 @@ static uint32_t intent_layout_arg(const uint8_t *at, uint32_t n)
 	return (uint32_t)at[2 * n] | (uint32_t)at[2 * n + 1] << 8;
 }
 
+/* Layouts begin one behind the other, so their places rise. */
 static int intent_layout_find(const struct intent_checking *k, uint32_t off)
 {
-	for (uint32_t i = 0; i < k->layout_count; i++)
-		if (k->layouts[i] == off)
-			return (int)i;
-	return -1;
+	uint32_t low = 0, high = k->layout_count;
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+		if (k->layouts[middle] < off)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < k->layout_count && k->layouts[low] == off ? (int)low : -1;
 }
 
 /* Nesting that an enum's variants need; 0xff: one of them is wrong. */
-static uint32_t intent_enum_depth(const struct intent_checking *k, uint32_t entry)
+static uint32_t intent_variants_depth(const struct intent_checking *k, uint32_t entry)
 {
 	const uint16_t *enums = (const void *)(k->table + k->head->enums.off);
-	uint32_t deepest = 0;
+	uint32_t deepest = 0, before = INTENT_ENUM_REFUSED;
 	if (entry >= k->head->enums.count || enums[entry] > 256 ||
 	    enums[entry] >= k->head->enums.count - entry)
 		return 0xff;
 	for (uint32_t i = 0; i < enums[entry]; i++) {
 		uint32_t tag = enums[entry + 1 + i];
-		if (tag == INTENT_ENUM_REFUSED || tag < INTENT_ENUM_LAYOUT)
+		if (tag == before || tag == INTENT_ENUM_REFUSED || tag < INTENT_ENUM_LAYOUT)
 			continue;
+		before = tag;
 		int layout = intent_layout_find(k, tag - INTENT_ENUM_LAYOUT);
 		if (layout < 0 || !k->returns[layout])
 			return 0xff;
@@ -143,6 +154,21 @@ static uint32_t intent_enum_depth(const struct intent_checking *k, uint32_t entr
 			deepest = k->depths[layout] + 1u;
 	}
 	return deepest;
+}
+
+/* The same, remembered: many layouts use one enum. Layouts that came later change nothing, since
+ * those of its variants were there already. */
+static uint32_t intent_enum_depth(struct intent_checking *k, uint32_t entry)
+{
+	for (uint32_t i = 0; i < k->enum_count; i++)
+		if (k->enums[i] == entry)
+			return k->enum_depths[i];
+	uint32_t depth = intent_variants_depth(k, entry);
+	if (depth != 0xff && k->enum_count < INTENT_ENUMS_KEPT) {
+		k->enums[k->enum_count] = (uint16_t)entry;
+		k->enum_depths[k->enum_count++] = (uint8_t)depth;
+	}
+	return depth;
 }
 
 /* Checks one layout from `off` on; gives where the next begins, or 0. Variants' layouts come before
@@ -694,7 +720,7 @@ static bool intent_table_check(const uint8_t *table, uint32_t len, struct intent
 	const struct intent_head *h = (const void *)table;
 	k->table = table;
 	k->head = h;
-	k->layout_count = 0;
+	k->layout_count = k->enum_count = 0;
 	if (len < sizeof(*h) || len > INTENT_TABLE_MAX || h->magic != INTENT_MAGIC ||
 	    h->version != INTENT_VERSION || h->len != len || !intent_parts_fit(k))
 		return false;

@@ -5,7 +5,7 @@
  * operations for each rule. Every operation is a constraint, a number or an effect, and a
  * constraint that does not hold refuses. The order of everything is that of spec/intent.md.
  *
- * Trust: the table was checked when the module was loaded (intent_check.h), so offsets and
+ * Trust: the host has checked the table (intent_check.h), so offsets and
  * positions are used as they are. Instruction data and account lists are an attacker's: data is
  * read only after its length was compared, or through the cursor of intent_decode. */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -299,11 +299,17 @@ static bool intent_meets(const struct intent_ix *x, const struct intent_op *op, 
 			return true;
 		break;
 	case INTENT_IS_PROGRAM:
-		return account == x->program;
+		if (account == x->program)
+			return true;
+		break;
 	case INTENT_IS_ACCOUNT:
-		return account == x->accounts[op->c];
+		if (a->source != POLICY_SOURCE_UNKNOWN)
+			return account == x->accounts[op->c];
+		break;
 	case INTENT_IS_BOUND:
-		return account + 1 == intent_binds[op->c];
+		if (a->source != POLICY_SOURCE_UNKNOWN)
+			return account + 1 == intent_binds[op->c];
+		break;
 	case INTENT_OWN:
 	case INTENT_ATA:
 		intent_entries[op->a] = 0;
@@ -1079,7 +1085,8 @@ static POLICY_COLD bool intent_place(const struct policy *p, uint32_t account, u
 		    (const struct intent_op *)INTENT_AT(ops) + rule->code_first;
 		for (uint32_t n = 0; n < rule->code_count; n++, op++)
 			if (op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST &&
-			    indexes[op->a] == account && (op->b & modes) != 0)
+			    indexes[op->a] == account && (op->b & modes) != 0 &&
+			    !((op->b & INTENT_MODE_OPTIONAL) != 0 && account == at->program))
 				return true;
 		for (uint32_t n = rule->listed; rest && n < at->account_count; n++)
 			if (indexes[n] == account)

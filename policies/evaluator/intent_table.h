@@ -7,7 +7,7 @@
  * values, named by its byte offset, so that an operand is one load.
  *
  * Trust: a table is data that anybody can put beside the evaluator. intent_check.h proves once,
- * when the module is loaded, that every offset, slot, position and jump lies inside. */
+ * on the host, that every offset, slot, position and jump lies inside. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef INTENT_TABLE_H
 #define INTENT_TABLE_H

@@ -13,6 +13,11 @@
 
 #include "intent_run.h"
 
+#ifdef __clang__ /* small and apart: it runs seldom, and is loaded with every module */
+#pragma clang attribute push(__attribute__((noinline)), apply_to = function)
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+#endif
+
 static bool intent_bare; /* no parameter values: names alone */
 static bool intent_full; /* every place and every condition, however little it means */
 
@@ -1117,5 +1122,10 @@ static void say_summary(struct policy *p)
 	if (f->delegations != 0 || f->authority_changes != 0)
 		say(p, "WARNING: others get power over accounts of the wallet.\n");
 }
+
+#ifdef __clang__
+#pragma clang attribute pop
+#pragma clang attribute pop
+#endif
 
 #endif

@@ -455,7 +455,7 @@ static enum status describe_grant(struct signer_change *job, const struct authz_
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the grant is too large to be shown to the module");
 	job->run = (struct signer_check_run){.what = CALL_CHECK_WHAT_DESCRIBE,
-	                                     .fuel = LIMIT_FUEL_PER_CHECK,
+	                                     .fuel = LIMIT_FUEL_PER_DESCRIPTION,
 	                                     .request = buffer_bytes(&area)};
 	keys_sha256(&job->run.request, 1, job->run.request_hash);
 	status = run(job, body->module);

@@ -87,7 +87,8 @@ static enum status answer_run(struct verifier *verifier, struct bytes message, u
 		return STATUS_MALFORMED;
 	memcpy(&run, message.data, sizeof(run));
 	if (run.request_len != message.len - sizeof(run) || run.fuel == 0 ||
-	    run.fuel > LIMIT_FUEL_PER_CHECK ||
+	    run.fuel > (run.what == CALL_CHECK_WHAT_DESCRIBE ? LIMIT_FUEL_PER_DESCRIPTION
+	                                                     : LIMIT_FUEL_PER_CHECK) ||
 	    (run.what != CALL_CHECK_WHAT_CHECK && run.what != CALL_CHECK_WHAT_DESCRIBE))
 		return STATUS_MALFORMED;
 	module = verifier_cache_find(&verifier->cache, run.module);

@@ -1,6 +1,6 @@
 # The developer's menu. What a word does stands in tools/; `make help` lists the words.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check fuzz soak bench image deb oci fmt tidy coverage map clean
+.PHONY: help build demo test check fuzz soak bench image deb oci site fmt tidy coverage map clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -34,6 +34,9 @@ deb: ## the Debian package: build/package/claviger_VERSION_amd64.deb
 
 oci: ## the container image: build/package/claviger_VERSION_oci.tar
 	@tools/setup package && tools/build && tools/package oci
+
+site: ## the documentation as a site: build/site/index.html
+	@tools/setup package && tools/site
 
 fmt: ## clang-format everything in place
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

@@ -21,19 +21,25 @@ static const struct {
 	const char *table, *key, *variable;
 	enum kind kind;
 } rows[CLI_SETTING_COUNT] = {
-    [CLI_SERVE_STATE] = {"serve",  "state",           "CLAVIGER_STATE",           TEXT  },
-    [CLI_SERVE_LISTEN] = {"serve",  "listen",          "CLAVIGER_LISTEN",          TEXT  },
-    [CLI_SERVE_METRICS] = {"serve",  "metrics",         "CLAVIGER_METRICS",         TEXT  },
-    [CLI_SERVE_VERIFIERS] = {"serve",  "verifiers",       "CLAVIGER_VERIFIERS",       NUMBER},
-    [CLI_SERVE_TLS_NAME] = {"serve",  "tls_name",        "CLAVIGER_TLS_NAME",        LIST  },
-    [CLI_SERVE_TLS_CERTIFICATE] = {"serve",  "tls_certificate", "CLAVIGER_TLS_CERTIFICATE", TEXT  },
-    [CLI_SERVE_OPERATORS] = {"serve",  "operators",       "CLAVIGER_OPERATORS",       LIST  },
-    [CLI_SERVE_RP_ID] = {"serve",  "rp_id",           "CLAVIGER_RP_ID",           TEXT  },
-    [CLI_SERVE_ORIGINS] = {"serve",  "origins",         "CLAVIGER_ORIGINS",         LIST  },
-    [CLI_CLIENT_SERVER] = {"client", "server",          "CLAVIGER_SERVER",          TEXT  },
-    [CLI_CLIENT_CA] = {"client", "ca",              "CLAVIGER_CA",              TEXT  },
-    [CLI_CLIENT_EVIDENCE_POLICY] = {"client", "evidence_policy", "CLAVIGER_EVIDENCE_POLICY", TEXT  },
-    [CLI_CLIENT_HOME] = {"client", "home",            "CLAVIGER_HOME",            TEXT  },
+    [CLI_SERVE_STATE] = {"serve",  "state",                    "CLAVIGER_STATE",                TEXT  },
+    [CLI_SERVE_LISTEN] = {"serve",  "listen",                   "CLAVIGER_LISTEN",               TEXT  },
+    [CLI_SERVE_METRICS] = {"serve",  "metrics",                  "CLAVIGER_METRICS",              TEXT  },
+    [CLI_SERVE_VERIFIERS] = {"serve",  "verifiers",                "CLAVIGER_VERIFIERS",            NUMBER},
+    [CLI_SERVE_TLS_NAME] = {"serve",  "tls_name",                 "CLAVIGER_TLS_NAME",             LIST  },
+    [CLI_SERVE_TLS_CERTIFICATE] = {"serve",  "tls_certificate",          "CLAVIGER_TLS_CERTIFICATE",      TEXT  },
+    [CLI_SERVE_OPERATORS] = {"serve",  "operators",                "CLAVIGER_OPERATORS",            LIST  },
+    [CLI_SERVE_RP_ID] = {"serve",  "rp_id",                    "CLAVIGER_RP_ID",                TEXT  },
+    [CLI_SERVE_ORIGINS] = {"serve",  "origins",                  "CLAVIGER_ORIGINS",              LIST  },
+    [CLI_SERVE_CLIENT_SIGNATURES] = {"serve",  "client_signatures_second",
+                         "CLAVIGER_CLIENT_SIGNATURES_SECOND",                                   NUMBER},
+    [CLI_SERVE_CLIENT_WALLETS] = {"serve",  "client_wallets_minute",
+                         "CLAVIGER_CLIENT_WALLETS_MINUTE",                                      NUMBER},
+    [CLI_SERVE_CLIENT_LAMPORTS] = {"serve",  "client_lamports_hour",     "CLAVIGER_CLIENT_LAMPORTS_HOUR",
+                         NUMBER                                                                       },
+    [CLI_CLIENT_SERVER] = {"client", "server",                   "CLAVIGER_SERVER",               TEXT  },
+    [CLI_CLIENT_CA] = {"client", "ca",                       "CLAVIGER_CA",                   TEXT  },
+    [CLI_CLIENT_EVIDENCE_POLICY] = {"client", "evidence_policy",          "CLAVIGER_EVIDENCE_POLICY",      TEXT  },
+    [CLI_CLIENT_HOME] = {"client", "home",                     "CLAVIGER_HOME",                 TEXT  },
 };
 
 static const char *const kind_names[] = {"a text", "a whole number", "a text or a list of texts"};
@@ -389,6 +395,10 @@ const struct cli_command cli_config_check = {
         "  verifiers = 3                     # or CLAVIGER_VERIFIERS, --verifiers\n"
         "  tls_name = [\"signer.example\"]     # or CLAVIGER_TLS_NAME, --tls-name\n"
         "  tls_certificate = \"/etc/claviger/tls.pem\"  # or CLAVIGER_TLS_CERTIFICATE, ...\n"
+        "  client_signatures_second = 50     # ceilings of each client, which freeze it when\n"
+        "  client_wallets_minute = 20        # passed; CLAVIGER_CLIENT_SIGNATURES_SECOND and so "
+        "on;\n"
+        "  client_lamports_hour = 5000000000 # default: none\n"
         "  operators = [\"PUBLIC KEY\"]        # or CLAVIGER_OPERATORS; beside operator.json\n"
         "  rp_id = \"signer.example\"          # or CLAVIGER_RP_ID, --rp-id\n"
         "  origins = [\"https://signer.example\"] # or CLAVIGER_ORIGINS, --origins\n\n"

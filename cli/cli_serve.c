@@ -32,7 +32,7 @@
 #include "swtpm.h"
 
 #define READY_MAX_MS    60000
-#define LIST_MAX        400 /* of a setting: the supervisor takes 487, our own operator included */
+#define LIST_MAX        400 /* of a setting: the supervisor takes 479, our own operator included */
 #define DEFAULT_LISTEN  "127.0.0.1:8200"
 #define DEFAULT_METRICS "127.0.0.1:9200"
 
@@ -198,12 +198,18 @@ static bool find_program(char ret_path[CLI_PATH_MAX])
 	return access(ret_path, X_OK) == 0;
 }
 
+static const char *const ceiling_names[CLI_SERVE_CEILINGS] = {
+    "client_signatures_second",
+    "client_wallets_minute",
+    "client_lamports_hour",
+};
+
 /* Becomes the supervisor. Settings are name=value words. */
 static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char *operators,
                                       const char *where, int ready_fd, pid_t parent)
 {
-	char program[CLI_PATH_MAX], words[16][CLI_PATH_MAX + 64];
-	char *arguments[18];
+	char program[CLI_PATH_MAX], words[20][CLI_PATH_MAX + 64];
+	char *arguments[22];
 	size_t count = 0;
 
 	/* When this command dies without a word, the signer stops in order, and the next can start.
@@ -224,6 +230,10 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 	snprintf(words[count++], sizeof(words[0]), "ready_fd=%d", ready_fd);
 	if (serve->verifiers != NULL)
 		snprintf(words[count++], sizeof(words[0]), "verifiers=%s", serve->verifiers);
+	for (size_t i = 0; i < CLI_SERVE_CEILINGS; i++)
+		if (serve->ceilings[i] != NULL)
+			snprintf(words[count++], sizeof(words[0]), "%s=%s", ceiling_names[i],
+			         serve->ceilings[i]);
 	if (serve->tls_name != NULL)
 		snprintf(words[count++], sizeof(words[0]), "tls_name=%s", serve->tls_name);
 	snprintf(words[count++], sizeof(words[0]), "rp_id=%s", serve->rp_id);
@@ -480,6 +490,28 @@ static int check_verifiers(const struct cli_call *call, const char *text)
 	                 PROC_VERIFIERS_MAX, text);
 }
 
+static int choose_ceilings(const struct cli_call *call, struct cli_serve *serve)
+{
+	for (unsigned i = 0; i < CLI_SERVE_CEILINGS; i++) {
+		const char *text = cli_config_choose(
+		    (enum cli_setting)(CLI_SERVE_CLIENT_SIGNATURES + i), NULL, NULL);
+		const char *end = text;
+		uint64_t number;
+
+		serve->ceilings[i] = text;
+		if (text == NULL)
+			continue;
+		if (!cli_take_number(&end, &number) || *end != '\0' || number == 0)
+			return cli_usage(call,
+			                 "the setting %s takes a whole number above 0, not %s",
+			                 ceiling_names[i], text);
+		if (i == 1 && number > CLI_SERVE_WALLETS_MAX)
+			return cli_usage(call, "the setting %s takes at most %d", ceiling_names[i],
+			                 CLI_SERVE_WALLETS_MAX);
+	}
+	return CLI_YES;
+}
+
 /* Lists that the supervisor takes as one word. */
 static int check_list(const struct cli_call *call, const char *name, const char *list)
 {
@@ -530,6 +562,8 @@ static int run_serve(struct cli_call *call)
 	serve.tls_certificate =
 	    cli_config_choose(CLI_SERVE_TLS_CERTIFICATE, serve.tls_certificate, NULL);
 	result = check_verifiers(call, serve.verifiers);
+	if (result == CLI_YES)
+		result = choose_ceilings(call, &serve);
 	if (result == CLI_YES)
 		result = check_list(call, "--tls-name", serve.tls_name);
 	if (result == CLI_YES && serve.dev && state == NULL)

@@ -7,12 +7,15 @@
 
 #include "cli_home.h"
 
-#define CLI_SERVE_SEALED "sealed-share" /* the unsealer's file: its absence means genesis */
+#define CLI_SERVE_WALLETS_MAX 256            /* the signer counts so many different ones */
+#define CLI_SERVE_CEILINGS    3              /* CLI_SERVE_CLIENT_SIGNATURES and those behind it */
+#define CLI_SERVE_SEALED      "sealed-share" /* the unsealer's file: its absence means genesis */
 
 struct cli_serve {
 	char state[CLI_PATH_MAX];
 	const char *listen, *metrics, *verifiers, *tls_name, *tls_certificate, *operators, *rp_id,
 	    *origins;
+	const char *ceilings[CLI_SERVE_CEILINGS]; /* of each client; NULL: none */
 	bool accept_time, echo, dev, is_genesis;
 	pid_t supervisor;
 	char listen_space[64], metrics_space[64], origins_space[512];

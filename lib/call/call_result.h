@@ -87,7 +87,10 @@
 	/* The signer did not answer in time: it may have signed; the same bytes again are safe.   \
 	 */                                                                                        \
 	ROW(NO_ANSWER, "no_answer", 504, true,                                                     \
-	    "no answer in time; sending the same bytes again counts once")
+	    "no answer in time; sending the same bytes again counts once")                         \
+	/* Receipts hold these numbers: what came later stands at the end. */                      \
+	ROW(CLIENT_CEILING, "client_ceiling", 403, false,                                          \
+	    "this client went past a ceiling of the site and is frozen until an operator looks")
 
 enum call_result {
 #define CALL_RESULT_NAME(name, code, status, retryable, text) CALL_RESULT_##name,

@@ -381,6 +381,25 @@ static enum status take_relying(struct signer *signer)
 	                          &signer->relying);
 }
 
+/* The settings client_*. */
+static enum status take_ceilings(struct signer *signer)
+{
+	const struct proc *proc = signer->proc;
+	struct signer_ceilings most;
+	enum status status = proc_setting_number(proc, "client_signatures_second", 0, UINT64_MAX,
+	                                         &most.signatures_second);
+
+	if (status == STATUS_OK)
+		status = proc_setting_number(proc, "client_wallets_minute", 0,
+		                             SIGNER_CEILING_WALLETS_MAX, &most.wallets_minute);
+	if (status == STATUS_OK)
+		status = proc_setting_number(proc, "client_lamports_hour", 0, UINT64_MAX,
+		                             &most.lamports_hour);
+	if (status == STATUS_OK)
+		signer_ceiling_open(&signer->ceiling, most);
+	return status;
+}
+
 static struct buffer new_buffer(size_t cap)
 {
 	uint8_t *data = malloc(cap);
@@ -422,7 +441,8 @@ static enum status open_parts(struct signer *signer)
 	                                                          .receipts = signer->receipts,
 	                                                          .vault = signer->vault,
 	                                                          .time = &signer->time,
-	                                                          .frozen = &signer->frozen});
+	                                                          .frozen = &signer->frozen,
+	                                                          .ceiling = &signer->ceiling});
 	signer->change = signer_change_new(signer);
 	signer->export = signer_export_new(signer);
 	signer->bridge_in.payload = new_buffer(CALL_BRIDGE_SLOT_BYTES);
@@ -449,6 +469,10 @@ static enum status open_signer(struct proc *proc)
 	}
 	if (take_relying(signer) != STATUS_OK) {
 		log_event(LOG_ERROR, "start.rp_id_or_origins_malformed");
+		return STATUS_MALFORMED;
+	}
+	if (take_ceilings(signer) != STATUS_OK) {
+		log_event(LOG_ERROR, "start.client_ceilings_malformed");
 		return STATUS_MALFORMED;
 	}
 	return open_parts(signer);

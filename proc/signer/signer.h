@@ -10,6 +10,7 @@
 #include "proc_start.h"
 #include "secret.h"
 #include "signer_anchor.h"
+#include "signer_ceiling.h"
 #include "signer_check.h"
 #include "signer_factor.h"
 #include "signer_node.h"
@@ -35,6 +36,7 @@ struct signer {
 	struct signer_receipts *receipts;
 	struct signer_sign *sign;
 	struct signer_time time;
+	struct signer_ceiling ceiling; /* of each client: settings */
 	struct signer_change *change;
 	struct signer_export *export;
 	struct signer_anchor anchor;

@@ -195,6 +195,7 @@ static enum status freeze_client(struct signer_change *job, const struct authz_c
 		return status;
 	job->client = client->record;
 	job->client.frozen = false;
+	signer_ceiling_forget(&job->signer->ceiling, command->target);
 	status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX));
 	if (status != STATUS_OK)
 		return status;

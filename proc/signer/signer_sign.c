@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base_check.h"
+#include "log_line.h"
 #include "policy_floor.h"
 #include "policy_text.h"
 
@@ -1278,6 +1279,9 @@ static void hand_out(struct signer_sign *sign, struct signer_ticket *ticket)
 	write_receipt(sign, ticket, true);
 	remember(sign, ticket);
 	sign->signed_count++;
+	signer_ceiling_count(sign->parts.ceiling, ticket->client->record.id,
+	                     ticket->wallet->record.id, ticket->decision.facts.lamports_out,
+	                     sign->now_ms);
 	answer(ticket, CALL_RESULT_SIGNED);
 }
 
@@ -1290,6 +1294,30 @@ static void sign_it(struct signer_sign *sign, struct signer_ticket *ticket, uint
 	else
 		answer(ticket, CALL_RESULT_STORE_CORRUPT);
 	renew_if_due(sign, ticket->grant, time_low_s);
+}
+
+/* The site's own brake: the client is frozen, in memory at once and then durably. */
+static bool passes_ceiling(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	const char *which = signer_ceiling_passed(
+	    sign->parts.ceiling, ticket->client->record.id, ticket->wallet->record.id,
+	    ticket->decision.facts.lamports_out, sign->now_ms);
+	struct authz_client_record frozen = ticket->client->record;
+	struct log_line line;
+
+	if (which == NULL)
+		return false;
+	frozen.frozen = true;
+	log_begin(&line, LOG_WARN, "client.frozen");
+	log_hex(&line, "client", BYTES_OF_ARRAY(frozen.id));
+	log_text(&line, "ceiling", which);
+	/* When too much waits for the store, the next request tries again; it is refused as well.
+	 */
+	log_text(&line, "durable",
+	         signer_state_lower_client(sign->parts.state, &frozen) == STATUS_OK ? "soon"
+	                                                                            : "no");
+	log_end(&line);
+	return true;
 }
 
 /* Whether this ticket could be signed now; everything that decides is read again (A12). DONE;
@@ -1347,6 +1375,10 @@ static enum call_result ready_to_sign(struct signer_sign *sign, struct signer_ti
 		return CALL_RESULT_LEASE_DRY;
 	if (receipts != STATUS_OK) {
 		answer(ticket, CALL_RESULT_RECEIPTS_FULL);
+		return CALL_RESULT_SIGNED;
+	}
+	if (passes_ceiling(sign, ticket)) {
+		refuse(ticket, CALL_RESULT_CLIENT_CEILING);
 		return CALL_RESULT_SIGNED;
 	}
 	return CALL_RESULT_DONE;

@@ -11,6 +11,7 @@
 #include "authz_change.h"
 #include "call_sign.h"
 #include "policy_answer.h"
+#include "signer_ceiling.h"
 #include "signer_check.h"
 #include "signer_nonce.h"
 #include "signer_receipt.h"
@@ -99,6 +100,7 @@ struct signer_sign_parts {
 	const struct signer_vault *vault;
 	struct signer_time *time;
 	const bool *frozen; /* an operator froze everything */
+	struct signer_ceiling *ceiling;
 };
 
 /* signer_least_charge is what a counter is charged at least, by what a verdict's facts say (B4). */

@@ -2,5 +2,6 @@
 # under a real runtime, rules and dashboard under a real Prometheus.
 script_test(package_installed GROUP people TIMEOUT 300 COMMAND python3 tests/package/installed.py)
 script_test(package_container GROUP people TIMEOUT 300 COMMAND python3 tests/package/container.py)
+script_test(package_ceilings GROUP people COMMAND python3 tests/package/ceilings.py)
 script_test(package_site GROUP people TIMEOUT 120 COMMAND tools/site)
 script_test(package_prometheus GROUP people TIMEOUT 300 COMMAND python3 tests/package/prometheus.py)

@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: Apache-2.0
+// Is this evidence of a node that the policy accepts? The twin of lib/attest/attest_verify.c, for browsers and bots
+// (spec/evidence.md): WebCrypto and nothing else. The order of the checks is the specification's, so that both
+// give the same refusal.
+import * as cbor from '../cbor.js';
+import { concat, extend, FormError, hex, own, same, sha256, text, unhex } from './bytes.js';
+import { QUOTED_MASK, replayLog, type EventLog } from './log.js';
+import { Refused, refuse, type RefusalCode } from './refusal.js';
+import {
+  checkSignature, digestLength, isAttestationKey, isEndorsementKey, takeNvPublic, takePublic, takeSignature, takeStatement, TYPE_NV,
+  TYPE_QUOTE, type Public, type Signature, type Statement,
+} from './tpm.js';
+import { checkChain } from './x509.js';
+
+/** What is accepted; the members of a policy file (spec/evidence.md). Hex where bytes are meant. */
+export interface Policy {
+  /** PEM texts of makers' certificates, roots and intermediates: each is an anchor. */
+  readonly vendor_roots?: readonly string[];
+  readonly eks?: readonly string[];
+  readonly aks?: readonly string[];
+  readonly deployment_key?: string;
+  readonly releases?: readonly Values[];
+  readonly firmwares?: readonly Values[];
+  readonly minimum_tpm_firmware?: string;
+  readonly release_floor?: number;
+  readonly site_floor?: number;
+  readonly counter?: number | string;
+  readonly event_log?: boolean;
+  readonly software_tpm?: boolean;
+  readonly single_operator?: boolean;
+}
+
+export interface Values {
+  readonly name: string;
+  readonly sha256: Readonly<Record<string, string>>;
+}
+
+/** What was proven. Keys are bytes; everything else is ready to be shown. */
+export interface Report {
+  /** A maker's certificate stands behind the quote; false: a software TPM, or the policy did not ask. */
+  readonly hardware: boolean;
+  readonly deployment: string;
+  readonly deploymentKey: string;
+  readonly boot: bigint;
+  readonly bootRecord: string;
+  readonly mode: 'workstation' | 'appliance';
+  readonly says: string;
+  readonly release: string;
+  readonly firmware: string;
+  readonly singleOperator: boolean;
+  readonly ak: string;
+  readonly ek: string;
+  readonly activated: boolean;
+  /** X25519: changes are sealed to the authority's key, seeds to the signer's. */
+  readonly authorityKey: Uint8Array;
+  readonly signerKey: Uint8Array;
+  readonly tlsKey: string;
+  readonly manifest: string;
+  readonly releaseFloor: number | undefined;
+  readonly siteFloor: number | undefined;
+  readonly counter: bigint | undefined;
+  readonly resetCount: number;
+  readonly restartCount: number;
+  readonly clockMs: bigint;
+  readonly tpmFirmware: bigint;
+  readonly log: EventLog | undefined;
+  readonly nonce: string;
+  readonly beacon: { readonly source: string; readonly value: string } | undefined;
+}
+
+export type Judgement =
+  | { readonly accepted: true; readonly report: Report }
+  | { readonly accepted: false; readonly code: RefusalCode; readonly words: string };
+
+/** A policy that cannot be used as it is written. */
+export class PolicyError extends Error {}
+
+// ---- the form ----
+
+interface Nv {
+  readonly area: Uint8Array;
+  readonly statement: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+interface Proof {
+  readonly nonce: Uint8Array;
+  readonly index: number;
+  readonly count: number;
+  readonly path: readonly Uint8Array[];
+}
+
+interface Evidence {
+  readonly node: Uint8Array;
+  readonly ak: Uint8Array;
+  readonly statement: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly pcrs: Uint8Array;
+  readonly certificates: readonly Uint8Array[];
+  readonly ek: Uint8Array;
+  readonly nv: readonly Nv[];
+  readonly log: Uint8Array;
+  readonly proof: Proof | undefined;
+  readonly beacon: { source: string; value: string } | undefined;
+}
+
+const PART_MAX = 4096;
+const LOG_MAX = 131072;
+const EVIDENCE_MAX = 196608;
+const PCRS = [0, 2, 4, 7, 9, 11, 12, 13, 14];
+
+/** A map with exactly these integer keys, some of which may be missing. */
+class Fields {
+  readonly #map: cbor.CborMap;
+  constructor(item: cbor.Cbor | undefined, needed: number, optional: readonly number[] = []) {
+    if (!(item instanceof cbor.CborMap)) throw new FormError();
+    const keys = item.entries.map(([key]) => key);
+    const wanted = Array.from({ length: needed }, (_, i) => BigInt(i + 1));
+    if (wanted.some((key) => !keys.includes(key)) ||
+        keys.some((key) => typeof key !== 'bigint' || (key > BigInt(needed) && !optional.includes(Number(key))) || key < 1n))
+      throw new FormError();
+    this.#map = item;
+  }
+  has(key: number): boolean {
+    return this.#map.get(key) !== undefined;
+  }
+  any(key: number): cbor.Cbor | undefined {
+    return this.#map.get(key);
+  }
+  bytes(key: number, max: number, exact = false): Uint8Array {
+    return asBytes(this.#map.get(key), max, exact);
+  }
+  uint(key: number, max: bigint): bigint {
+    const value = this.#map.get(key);
+    if (typeof value !== 'bigint' || value > max) throw new FormError();
+    return value;
+  }
+  bool(key: number): boolean {
+    const value = this.#map.get(key);
+    if (typeof value !== 'boolean') throw new FormError();
+    return value;
+  }
+  text(key: number, max: number, least = 0): string {
+    const value = this.#map.get(key);
+    if (typeof value !== 'string') throw new FormError();
+    const length = text(value).length;
+    if (length > max || length < least) throw new FormError();
+    return value;
+  }
+  list(key: number, max: number): readonly cbor.Cbor[] {
+    const value = this.#map.get(key);
+    if (!Array.isArray(value) || value.length > max) throw new FormError();
+    return value as readonly cbor.Cbor[];
+  }
+}
+
+function asBytes(value: cbor.Cbor | undefined, max: number, exact = false): Uint8Array {
+  if (!(value instanceof Uint8Array) || value.length > max || (exact && value.length !== max)) throw new FormError();
+  return value;
+}
+
+function decode(bytes: Uint8Array): cbor.Cbor {
+  try {
+    return cbor.decode(bytes);
+  } catch (error) {
+    if (error instanceof cbor.CborError) throw new FormError();
+    throw error;
+  }
+}
+
+function takeProof(item: cbor.Cbor | undefined): Proof {
+  const f = new Fields(item, 4);
+  const path = f.bytes(4, 16 * 32);
+  if (path.length % 32 !== 0) throw new FormError();
+  const steps = Array.from({ length: path.length / 32 }, (_, i) => path.subarray(32 * i, 32 * i + 32));
+  return { nonce: f.bytes(1, 32, true), index: Number(f.uint(2, 65535n)), count: Number(f.uint(3, 65536n)), path: steps };
+}
+
+function takeEvidence(bytes: Uint8Array): Evidence {
+  if (bytes.length > EVIDENCE_MAX) throw new FormError();
+  const f = new Fields(decode(bytes), 10, [11, 12]);
+  if (f.uint(1, 1n) !== 1n) throw new FormError();
+  const beacon = f.has(12) ? new Fields(f.any(12), 2) : undefined;
+  return {
+    node: f.bytes(2, PART_MAX), ak: f.bytes(3, PART_MAX), statement: f.bytes(4, PART_MAX), signature: f.bytes(5, PART_MAX),
+    pcrs: f.bytes(6, 288, true), certificates: f.list(7, 8).map((item) => asBytes(item, PART_MAX)), ek: f.bytes(8, PART_MAX),
+    nv: f.list(9, 8).map((item) => {
+      const nv = new Fields(item, 3);
+      return { area: nv.bytes(1, PART_MAX), statement: nv.bytes(2, PART_MAX), signature: nv.bytes(3, PART_MAX) };
+    }),
+    log: f.bytes(10, LOG_MAX), proof: f.has(11) ? takeProof(f.any(11)) : undefined,
+    beacon: beacon && { source: beacon.text(1, 128, 1), value: beacon.text(2, 128, 1) },
+  };
+}
+
+// ---- who speaks ----
+
+interface Node {
+  readonly deployment: Uint8Array;
+  readonly deploymentKey: Uint8Array;
+  readonly boot: bigint;
+  readonly bootRecord: Uint8Array;
+  readonly mode: number;
+  readonly akName: Uint8Array;
+  readonly ek: Uint8Array;
+  readonly activated: boolean;
+  readonly authority: Uint8Array;
+  readonly signer: Uint8Array;
+  readonly tls: Uint8Array;
+  readonly manifest: Uint8Array;
+  readonly release: string;
+  readonly singleOperator: boolean;
+}
+
+const BOOT_MAX = (1n << 63n) - 1n;
+
+/** Points of small order (RFC 7748 section 7 and their other encodings): a key that anybody's signature fits. */
+const SMALL = new Set([
+  '0000000000000000000000000000000000000000000000000000000000000000', '0100000000000000000000000000000000000000000000000000000000000000',
+  'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f', 'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
+  'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f', '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05',
+  'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
+]);
+
+function isSmall(key: Uint8Array): boolean {
+  const low = Uint8Array.from(key);
+  low[31] = low[31]! & 0x7f;
+  return SMALL.has(hex(low));
+}
+
+async function signedBy(key: Uint8Array, label: string, body: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  if (isSmall(key) || isSmall(signature.subarray(0, 32))) return false;
+  try {
+    const imported = await crypto.subtle.importKey('raw', own(key), 'Ed25519', false, ['verify']);
+    return await crypto.subtle.verify('Ed25519', imported, own(signature), own(concat(text(label), body)));
+  } catch {
+    return false;
+  }
+}
+
+function takeSigned(bytes: Uint8Array, max: number): { body: Uint8Array; signature: Uint8Array } {
+  const f = new Fields(decode(bytes), 2);
+  return { body: f.bytes(1, max), signature: f.bytes(2, 64, true) };
+}
+
+function takeNode(body: Uint8Array): Node {
+  const f = new Fields(decode(body), 15);
+  if (f.uint(1, 1n) !== 1n) throw new FormError();
+  const mode = Number(f.uint(6, 2n));
+  if (mode === 0) throw new FormError();
+  return {
+    deployment: f.bytes(2, 32, true), deploymentKey: f.bytes(3, 32, true), boot: f.uint(4, BOOT_MAX), bootRecord: f.bytes(5, 32, true),
+    mode, akName: f.bytes(7, 34, true), ek: f.bytes(8, 32, true), activated: f.bool(9), authority: f.bytes(10, 512),
+    signer: f.bytes(11, 512), tls: f.bytes(12, 32, true), manifest: f.bytes(13, 32, true), release: f.text(14, 64),
+    singleOperator: f.bool(15),
+  };
+}
+
+async function openNode(bytes: Uint8Array): Promise<Node> {
+  let node: Node;
+  let signed: { body: Uint8Array; signature: Uint8Array };
+  try {
+    signed = takeSigned(bytes, 2048);
+    node = takeNode(signed.body);
+  } catch (error) {
+    if (error instanceof FormError) refuse('node-form');
+    throw error;
+  }
+  if (!(await signedBy(node.deploymentKey, 'claviger/node/v1', signed.body, signed.signature))) refuse('node-signature');
+  return node;
+}
+
+async function openChannel(node: Node, bytes: Uint8Array, role: bigint): Promise<Uint8Array> {
+  try {
+    const { body, signature } = takeSigned(bytes, 512);
+    if (!(await signedBy(node.deploymentKey, 'claviger/channel/v1', body, signature))) refuse('channel');
+    const f = new Fields(decode(body), 5);
+    if (f.uint(1, 1n) !== 1n || !same(f.bytes(2, 32, true), node.deployment) || f.uint(3, BOOT_MAX) !== node.boot ||
+        f.uint(4, 2n) !== role) refuse('channel');
+    return f.bytes(5, 32, true);
+  } catch (error) {
+    if (error instanceof FormError) refuse('channel');
+    throw error;
+  }
+}
+
+// ---- nonces ----
+
+/** The only root that this proof can be of (RFC 9162 section 2.1.3.2). */
+async function proofRoot(proof: Proof): Promise<Uint8Array> {
+  let at = proof.index;
+  let last = proof.count - 1;
+  if (proof.count === 0 || at > last) refuse('proof');
+  const [zero, one] = [Uint8Array.of(0), Uint8Array.of(1)];
+  let root = await sha256(zero, proof.nonce);
+  for (const sibling of proof.path) {
+    if (last === 0) refuse('proof');
+    if (at % 2 !== 0 || at === last) {
+      root = await sha256(one, sibling, root);
+      while (at % 2 === 0) {
+        at = Math.floor(at / 2);
+        last = Math.floor(last / 2);
+      }
+    } else {
+      root = await sha256(one, root, sibling);
+    }
+    at = Math.floor(at / 2);
+    last = Math.floor(last / 2);
+  }
+  if (last !== 0) refuse('proof');
+  return root;
+}
+
+/** The nonce that a public value makes. */
+export async function beaconNonce(source: string, value: string): Promise<Uint8Array> {
+  return sha256(text('claviger/beacon/v1'), cbor.encode(cbor.fields({ 1: source, 2: value })));
+}
+
+async function checkNonce(evidence: Evidence, nonce: Uint8Array | undefined): Promise<Uint8Array> {
+  const proof = evidence.proof;
+  if (proof === undefined || (nonce !== undefined && !same(nonce, proof.nonce))) refuse('nonce');
+  const beacon = evidence.beacon;
+  if (beacon !== undefined && !same(await beaconNonce(beacon.source, beacon.value), proof.nonce)) refuse('beacon');
+  return proofRoot(proof);
+}
+
+// ---- what the TPM signed ----
+
+function asForm<T>(code: RefusalCode, take: () => T): T {
+  try {
+    return take();
+  } catch (error) {
+    if (error instanceof FormError) refuse(code);
+    throw error;
+  }
+}
+
+async function asFormAsync<T>(code: RefusalCode, take: () => Promise<T>): Promise<T> {
+  try {
+    return await take();
+  } catch (error) {
+    if (error instanceof FormError) refuse(code);
+    throw error;
+  }
+}
+
+const HASHES = new Map([[0x000b, 'SHA-256'], [0x000c, 'SHA-384'], [0x000d, 'SHA-512']]);
+
+async function checkQuote(evidence: Evidence, ak: Public, root: Uint8Array): Promise<Statement> {
+  const extra = await sha256(text('claviger/quote/v1'), root, await sha256(evidence.node));
+  const signature: Signature = asForm('signature-form', () => takeSignature(evidence.signature, ak.key));
+  if (!(await checkSignature(signature, ak.key, evidence.statement))) refuse('signature');
+  const quote = takeStatement(evidence.statement, TYPE_QUOTE);
+  if (!same(quote.extra, extra)) refuse('extra');
+  const banks = quote.selection.filter((bank) => bank.mask !== 0);
+  if (banks.some((bank) => digestLength(bank.algorithm) === 20)) refuse('pcr-bank');
+  if (banks.length !== 1 || banks[0]!.algorithm !== 0x000b || banks[0]!.mask !== QUOTED_MASK) refuse('pcr-selection');
+  const digest = new Uint8Array(await crypto.subtle.digest(HASHES.get(signature.hash)!, own(evidence.pcrs)));
+  if (!same(digest, quote.pcrDigest)) refuse('pcr-digest');
+  return quote;
+}
+
+function quoted(evidence: Evidence, pcr: number): Uint8Array {
+  const at = PCRS.indexOf(pcr) * 32;
+  return evidence.pcrs.subarray(at, at + 32);
+}
+
+/** PCR 11 after the cap. */
+export async function cap(atUnseal: Uint8Array): Promise<Uint8Array> {
+  return extend(atUnseal, await sha256(text('claviger/cap/v1')));
+}
+
+// ---- policies ----
+
+interface Rules {
+  readonly roots: readonly Uint8Array[];
+  readonly eks: readonly Uint8Array[];
+  readonly aks: readonly Uint8Array[];
+  readonly deploymentKey: Uint8Array | undefined;
+  readonly releases: readonly Known[];
+  readonly firmwares: readonly Known[];
+  readonly tpmFirmware: bigint;
+  readonly releaseFloor: number;
+  readonly siteFloor: number;
+  readonly counter: bigint;
+}
+
+interface Known {
+  readonly name: string;
+  readonly pcrs: ReadonlyMap<number, Uint8Array>;
+}
+
+const MEMBERS = new Set([
+  'vendor_roots', 'eks', 'aks', 'deployment_key', 'releases', 'firmwares', 'minimum_tpm_firmware', 'release_floor', 'site_floor', 'counter',
+  'event_log', 'software_tpm', 'single_operator',
+]);
+
+function bytesOf(value: unknown, length: number, name: string): Uint8Array {
+  const bytes = typeof value === 'string' ? unhex(value) : undefined;
+  if (bytes?.length !== length) throw new PolicyError(`"${name}" is not ${2 * length} hex digits`);
+  return bytes;
+}
+
+function pem(value: string): Uint8Array[] {
+  const blocks = [...value.matchAll(/-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]*)-----END CERTIFICATE-----/g)];
+  if (blocks.length === 0) throw new PolicyError('"vendor_roots" has an item without a certificate in PEM');
+  return blocks.map((block) => Uint8Array.from(atob(block[1]!.replace(/\s/g, '')), (char) => char.charCodeAt(0)));
+}
+
+function known(values: Values, pcrs: readonly number[], name: string): Known {
+  const keys = Object.keys(values.sha256);
+  if (typeof values.name !== 'string' || keys.length !== pcrs.length || pcrs.some((pcr) => !keys.includes(String(pcr))))
+    throw new PolicyError(`an item of "${name}" lacks its name or a PCR, or has one that does not belong there`);
+  return { name: values.name, pcrs: new Map(pcrs.map((pcr) => [pcr, bytesOf(values.sha256[String(pcr)], 32, name)])) };
+}
+
+function read(policy: Policy): Rules {
+  const odd = Object.keys(policy).find((name) => !MEMBERS.has(name));
+  if (odd !== undefined) throw new PolicyError(`"${odd}" is no member of a policy`);
+  return {
+    roots: (policy.vendor_roots ?? []).flatMap(pem),
+    eks: (policy.eks ?? []).map((value) => bytesOf(value, 32, 'eks')),
+    aks: (policy.aks ?? []).map((value) => bytesOf(value, 34, 'aks')),
+    deploymentKey: policy.deployment_key === undefined ? undefined : bytesOf(policy.deployment_key, 32, 'deployment_key'),
+    releases: (policy.releases ?? []).map((values) => known(values, [4, 9, 11, 12, 14], 'releases')),
+    firmwares: (policy.firmwares ?? []).map((values) => known(values, [0, 2, 7], 'firmwares')),
+    tpmFirmware: policy.minimum_tpm_firmware === undefined ? 0n : BigInt(`0x${hex(bytesOf(policy.minimum_tpm_firmware, 8, 'minimum_tpm_firmware'))}`),
+    releaseFloor: policy.release_floor ?? 0, siteFloor: policy.site_floor ?? 0, counter: BigInt(policy.counter ?? 0),
+  };
+}
+
+// ---- whose TPM, and what runs ----
+
+const EK_USAGE = '2.23.133.8.1';
+
+async function checkMaker(rules: Rules, evidence: Evidence, node: Node, ak: Public, atSeconds: number): Promise<void> {
+  const [first, ...between] = evidence.certificates;
+  if (first === undefined || evidence.ek.length === 0) refuse('ek-none');
+  const ek = await asFormAsync('ek-form', () => takePublic(evidence.ek));
+  if (!isEndorsementKey(ek)) refuse('ek-form');
+  const leaf = await checkChain(first, between, rules.roots, EK_USAGE, atSeconds);
+  if (!same(leaf.spki, ek.key.spki)) refuse('ek-key');
+  const id = ek.name.subarray(2);
+  if (rules.eks.length !== 0 && !rules.eks.some((one) => same(one, id))) refuse('ek-unknown');
+  const linked = rules.aks.some((one) => same(one, ak.name)) ||
+    (rules.deploymentKey !== undefined && node.activated && same(node.ek, id));
+  if (!linked) refuse('ek-link');
+}
+
+async function findValues(evidence: Evidence, list: readonly Known[]): Promise<string | undefined> {
+  for (const one of list) {
+    let equal = true;
+    for (const [pcr, value] of one.pcrs) equal &&= same(pcr === 11 ? await cap(value) : value, quoted(evidence, pcr));
+    if (equal) return one.name;
+  }
+  return undefined;
+}
+
+const NV = { COUNTER: 0x01434c02, RELEASE_FLOOR: 0x01434c03, SITE_FLOOR: 0x01434c04 } as const;
+
+async function checkNv(evidence: Evidence, node: Node, ak: Public, quote: Statement): Promise<Map<number, Uint8Array>> {
+  const extra = await sha256(text('claviger/nv/v1'), node.deployment);
+  const found = new Map<number, Uint8Array>();
+  for (const nv of evidence.nv) {
+    const area = await asFormAsync('nv-form', () => takeNvPublic(nv.area));
+    const signature = asForm('nv-form', () => takeSignature(nv.signature, ak.key));
+    if (!(await checkSignature(signature, ak.key, nv.statement))) refuse('nv-signature');
+    let said: Statement;
+    try {
+      said = takeStatement(nv.statement, TYPE_NV);
+    } catch (error) {
+      if (error instanceof Refused) refuse('nv-form');
+      throw error;
+    }
+    if (!same(said.nvName, area.name) || said.nvOffset !== 0 || area.size !== said.nvData.length) refuse('nv-name');
+    if (!same(said.extra, extra) || said.resetCount !== quote.resetCount || said.restartCount !== quote.restartCount ||
+        said.clockMs > quote.clockMs) refuse('nv-stale');
+    const isFloor = area.index === NV.RELEASE_FLOOR || area.index === NV.SITE_FLOOR;
+    if (!isFloor && area.index !== NV.COUNTER) refuse('nv-kind');
+    if (((area.attributes >>> 4) & 15) !== 1 || ((area.attributes >>> 29) & 1) === 0 || said.nvData.length !== 8) refuse('nv-kind');
+    if (isFloor && ((area.attributes & 7) !== 0 || (area.attributes & 8) === 0 || area.policy.length !== 32)) refuse('nv-kind');
+    if (found.has(area.index)) refuse('nv-form');
+    found.set(area.index, said.nvData);
+  }
+  return found;
+}
+
+async function checkLog(policy: Policy, evidence: Evidence): Promise<EventLog | undefined> {
+  if (evidence.log.length === 0) {
+    if (policy.event_log === true) refuse('log-none');
+    return undefined;
+  }
+  const log = await replayLog(evidence.log);
+  for (const pcr of PCRS) {
+    if (pcr === 13) continue;
+    const value = log.pcrs[pcr]!;
+    if (!same(pcr === 11 ? await cap(value) : value, quoted(evidence, pcr))) refuse('log-replay');
+  }
+  if (policy.event_log === true && log.secureBoot !== true) refuse('secure-boot');
+  return log;
+}
+
+const number = (bytes: Uint8Array | undefined): bigint | undefined => (bytes === undefined ? undefined : BigInt(`0x${hex(bytes)}`));
+
+async function judge(bytes: Uint8Array, nonce: Uint8Array | undefined, policy: Policy, rules: Rules, atSeconds: number): Promise<Report> {
+  const evidence = asForm('evidence-form', () => takeEvidence(bytes));
+  const software = policy.software_tpm === true;
+  if (!software && (rules.roots.length === 0 || rules.releases.length === 0 || rules.firmwares.length === 0 ||
+      (rules.deploymentKey === undefined && rules.aks.length === 0))) refuse('policy');
+  const node = await openNode(evidence.node);
+  if (rules.deploymentKey !== undefined && !same(rules.deploymentKey, node.deploymentKey)) refuse('deployment');
+  const authorityKey = await openChannel(node, node.authority, 1n);
+  const signerKey = await openChannel(node, node.signer, 2n);
+  const ak = await asFormAsync('key-form', () => takePublic(evidence.ak));
+  if (!isAttestationKey(ak)) refuse('key-kind');
+  if (!same(ak.name, node.akName)) refuse('ak-name');
+  const quote = await checkQuote(evidence, ak, await checkNonce(evidence, nonce));
+  const commit = await sha256(text('claviger/commit/v1'), node.deploymentKey, node.manifest, signerKey);
+  if (!same(await extend(new Uint8Array(32), commit), quoted(evidence, 13))) refuse('commit');
+  if (!software) await checkMaker(rules, evidence, node, ak, atSeconds);
+  if (quote.firmware < rules.tpmFirmware) refuse('tpm-firmware');
+  const release = await findValues(evidence, rules.releases);
+  if (rules.releases.length !== 0 && release === undefined) refuse('pcr-release');
+  const firmware = await findValues(evidence, rules.firmwares);
+  if (rules.firmwares.length !== 0 && firmware === undefined) refuse('pcr-firmware');
+  const nv = await checkNv(evidence, node, ak, quote);
+  const [releaseFloor, siteFloor, counter] = [nv.get(NV.RELEASE_FLOOR)?.[7], nv.get(NV.SITE_FLOOR)?.[7], number(nv.get(NV.COUNTER))];
+  if ((rules.releaseFloor !== 0 && (releaseFloor ?? -1) < rules.releaseFloor) ||
+      (rules.siteFloor !== 0 && (siteFloor ?? -1) < rules.siteFloor) || (rules.counter !== 0n && (counter ?? -1n) < rules.counter))
+    refuse('floor');
+  const log = await checkLog(policy, evidence);
+  if (node.singleOperator && policy.single_operator !== true && !software) refuse('single-operator');
+  return {
+    hardware: !software, deployment: hex(node.deployment), deploymentKey: hex(node.deploymentKey), boot: node.boot,
+    bootRecord: hex(node.bootRecord), mode: node.mode === 2 ? 'appliance' : 'workstation', says: node.release, release: release ?? '',
+    firmware: firmware ?? '', singleOperator: node.singleOperator, ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
+    authorityKey, signerKey, tlsKey: hex(node.tls), manifest: hex(node.manifest), releaseFloor, siteFloor, counter,
+    resetCount: quote.resetCount, restartCount: quote.restartCount, clockMs: quote.clockMs, tpmFirmware: quote.firmware, log,
+    nonce: hex(evidence.proof!.nonce), beacon: evidence.beacon,
+  };
+}
+
+/**
+ * Judges evidence (spec/evidence.md). `nonce`: the 32 bytes that you asked with; undefined for evidence that somebody else
+ * asked for or that answers a beacon, whose age is then yours to judge. Throws PolicyError for a policy that cannot be read.
+ */
+export async function verifyEvidence(
+  evidence: Uint8Array, nonce: Uint8Array | undefined, policy: Policy, at: Date = new Date(),
+): Promise<Judgement> {
+  const rules = read(policy);
+  try {
+    return { accepted: true, report: await judge(evidence, nonce, policy, rules, Math.floor(at.getTime() / 1000)) };
+  } catch (error) {
+    if (error instanceof Refused) return { accepted: false, code: error.code, words: error.message };
+    throw error;
+  }
+}

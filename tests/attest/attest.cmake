@@ -1,0 +1,3 @@
+# Evidence: made up in hundreds of ways, and judged by both verifiers.
+script_test(attest_evidence GROUP attest TIMEOUT 300 COMMAND node tests/attest/evidence.mjs 60)
+soak_test(evidence-bits COMMAND node tests/attest/evidence.mjs 20000)

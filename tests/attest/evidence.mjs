@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Good and bad evidence, judged by `claviger attest verify` and by the TypeScript verifier: both give the verdict that
+// the case says (H3, H4, H5, H6, H7, A10, B9). Then evidence with a bit flipped anywhere, which both refuse.
+// usage: node tests/attest/evidence.mjs [FLIPS]
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { pathToFileURL } from 'node:url';
+import { cases } from './cases.mjs';
+import { build, logOf, policy, world } from './world.mjs';
+
+const source = process.env.SOURCE_DIR ?? process.cwd();
+const tool = path.resolve(process.env.BUILD_DIR ?? 'build', 'bin/claviger');
+const run = promisify(execFile);
+const flips = Number(process.argv[2] ?? 150);
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'claviger-evidence-'));
+let passed = 0, failed = 0;
+
+function expect(what, holds, shown = '') {
+  if (holds) passed++;
+  else { failed++; console.log(`FAIL ${what} ${shown}`); }
+}
+
+const tsc = path.join(source, 'node_modules/typescript/bin/tsc');
+if (!fs.existsSync(tsc)) {
+  console.log('tools/deps npm was not run');
+  process.exit(1);
+}
+// Into a folder of its own: other tests build the SDK at the same time.
+await run(process.execPath, [tsc, '-p', 'sdk/ts', '--outDir', folder, '--declaration', 'false'], { cwd: source });
+fs.writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
+const { verifyEvidence, REFUSALS } = await import(pathToFileURL(path.join(folder, 'attest/index.js')));
+const AT = Date.UTC(2026, 10, 26) / 1000;
+
+async function inC(name, evidence, rules, nonce) {
+  const [file, rulesFile] = [path.join(folder, `${name}.cbor`), path.join(folder, `${name}.json`)];
+  fs.writeFileSync(file, evidence);
+  fs.writeFileSync(rulesFile, JSON.stringify(rules));
+  const words = ['attest', 'verify', '--json', '--policy', rulesFile, '--at', String(AT), ...(nonce === null ? [] : ['--nonce', nonce.toString('hex')]), file];
+  const { stdout, code } = await run(tool, words, { env: { HOME: folder, PATH: process.env.PATH } }).then((r) => ({ ...r, code: 0 }), (error) => error);
+  const said = stdout === '' ? { code: `exit ${code}` } : JSON.parse(stdout);
+  if (said.accepted !== undefined && (code === 0) !== said.accepted) return `exit ${code}`;
+  fs.rmSync(file); fs.rmSync(rulesFile);
+  return said.code;
+}
+
+async function inTs(evidence, rules, nonce) {
+  const said = await verifyEvidence(new Uint8Array(evidence), nonce === null ? undefined : new Uint8Array(nonce), rules, new Date(AT * 1000));
+  return said.accepted ? 'accepted' : said.code;
+}
+
+const counts = { good: 0, bad: 0 };
+const codes = new Set();
+async function judge(one, i) {
+  const w = world(one.kind);
+  const rules = policy(w);
+  const made = one.change(w, rules);
+  const evidence = Buffer.isBuffer(made) ? made : build(w);
+  const nonce = made?.nonce !== undefined ? made.nonce : w.nonce;
+  const [c, ts] = [await inC(`case${i}`, evidence, rules, nonce), await inTs(evidence, rules, nonce)];
+  expect(`${one.what}: C`, c === one.code, `says ${c}, should ${one.code}`);
+  expect(`${one.what}: TypeScript`, ts === one.code, `says ${ts}, should ${one.code}`);
+  counts[one.code === 'accepted' ? 'good' : 'bad']++;
+  codes.add(one.code);
+}
+
+for (let i = 0; i < cases.length; i += 4) await Promise.all(cases.slice(i, i + 4).map((one, k) => judge(one, i + k)));
+expect('there are 200 sets and more', counts.good + counts.bad >= 200 && counts.good >= 30, JSON.stringify(counts));
+
+// Words and codes are the same table in both.
+const definitions = fs.readFileSync(path.join(source, 'lib/attest/attest_refusal.def'), 'utf8');
+const table = Object.fromEntries([...definitions.matchAll(/REFUSAL\((?!NAME)\w+,\s*"([^"]+)",\s*"([^"]+)"\)/g)].map((m) => [m[1], m[2]]));
+expect('codes and words are alike', JSON.stringify(table) === JSON.stringify(REFUSALS), Object.keys(table).filter((k) => table[k] !== REFUSALS[k]).join());
+const never = Object.keys(table).filter((code) => !codes.has(code));
+expect('every refusal has its case', JSON.stringify(never) === '["pcr-form"]', `none: ${never}`);
+
+// A bit flipped anywhere. The log's data is the one thing that nobody signs: an event's bytes may change where no digest is
+// of them, and its PCR's value does not.
+const w = world();
+const rules = policy(w);
+const whole = build(w);
+const log = logOf(w.events);
+const from = whole.indexOf(log);
+let unsigned = 0;
+let seed = 12345;
+const random = (n) => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return seed % n; };
+for (let i = 0; i < flips; i++) {
+  const bent = Buffer.from(whole);
+  const at = random(bent.length);
+  bent[at] ^= 1 << random(8);
+  const [c, ts] = [await inC(`flip${i}`, bent, rules, w.nonce), await inTs(bent, rules, w.nonce)];
+  if (c === 'accepted' && at >= from && at < from + log.length) unsigned++;
+  else expect(`bit flipped at ${at}: C`, c !== 'accepted' && !c.startsWith('exit'), c);
+  // Inside a certificate's coding the two may trip over different things first.
+  expect(`bit flipped at ${at}: TypeScript`, ts === c || (ts.startsWith('ek-') && c.startsWith('ek-')), `${ts}, C says ${c}`);
+}
+fs.rmSync(folder, { recursive: true });
+console.log(`${counts.good} good and ${counts.bad} bad sets of evidence, ${flips} flipped bits (${unsigned} in a log's unsigned text), by two implementations`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

@@ -246,6 +246,34 @@ static int run_list(struct cli_call *call)
 
 /* ---- operators ---- */
 
+int cli_operator_command(struct cli_server *server, const char *operator_file, uint8_t action,
+                         const uint8_t target[32])
+{
+	struct authz_command order = {.action = action};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct keys_sign_key key;
+	struct timespec now;
+	struct bytes answer;
+	int result = cli_key_read(server->call, operator_file, &key);
+
+	if (result != CLI_YES)
+		return result;
+	/* Two commands in one second still have their order. */
+	clock_gettime(CLOCK_REALTIME, &now);
+	order.serial = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	order.expires_s = (uint64_t)now.tv_sec + COMMAND_VALID_S;
+	memcpy(order.target, target, 32);
+	memcpy(order.deployment, server->deployment, 32);
+	memcpy(order.operator_key, keys_sign_public(&key), 32);
+	if (authz_command_put(&order, &key, &out) != STATUS_OK)
+		result = CLI_UNSURE;
+	SECRET_WIPE(key);
+	return result == CLI_YES
+	           ? cli_server_ask(server, CALL_CHANGE_OPERATOR, buffer_bytes(&out), &answer)
+	           : result;
+}
+
 static int command(struct cli_call *call, enum authz_command_action one,
                    enum authz_command_action all)
 {
@@ -257,13 +285,8 @@ static int command(struct cli_call *call, enum authz_command_action one,
 	    {"--operator", &operator_file, NULL       },
 	    {"--all",      NULL,           &everything},
 	};
-	struct authz_command order = {.serial = (uint64_t)time(NULL)};
-	uint8_t space[AUTHZ_STATEMENT_MAX];
-	struct buffer out = BUFFER_OF_ARRAY(space);
-	struct keys_sign_key key;
+	uint8_t client[32] = {0};
 	struct cli_server server;
-	struct timespec now;
-	struct bytes answer;
 	int result;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
@@ -271,23 +294,11 @@ static int command(struct cli_call *call, enum authz_command_action one,
 	if (operator_file == NULL || call->count != (everything ? 0 : 1))
 		return cli_usage(call, "needs --operator FILE, and a client or --all");
 	result = cli_server_open(&server, call, &options);
-	if (result == CLI_YES)
-		result = cli_key_read(call, operator_file, &key);
 	if (result == CLI_YES && !everything)
-		result = cli_client_id(&server, call->arguments[0], order.target);
-	if (result != CLI_YES)
-		return result;
-	/* Two commands in one second still have their order. */
-	clock_gettime(CLOCK_REALTIME, &now);
-	order.serial = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-	order.expires_s = (uint64_t)now.tv_sec + COMMAND_VALID_S;
-	order.action = (uint8_t)(everything ? all : one);
-	memcpy(order.deployment, server.deployment, 32);
-	memcpy(order.operator_key, keys_sign_public(&key), 32);
-	if (authz_command_put(&order, &key, &out) != STATUS_OK)
-		return CLI_UNSURE;
-	SECRET_WIPE(key);
-	result = cli_server_ask(&server, CALL_CHANGE_OPERATOR, buffer_bytes(&out), &answer);
+		result = cli_client_id(&server, call->arguments[0], client);
+	if (result == CLI_YES)
+		result = cli_operator_command(&server, operator_file,
+		                              (uint8_t)(everything ? all : one), client);
 	if (result != CLI_YES)
 		return result;
 	printf(call->json ? "{\"done\":true}\n" : "done\n");

@@ -17,4 +17,8 @@ int cli_client_id(struct cli_server *server, const char *text, uint8_t ret_id[32
 int cli_token_read(const struct cli_call *call, const char *path,
                    char ret_token[LIMIT_TOKEN_MAX + 1]);
 
+/* cli_operator_command signs an operator's command with the key in a file, and sends it. */
+int cli_operator_command(struct cli_server *server, const char *operator_file, uint8_t action,
+                         const uint8_t target[32]);
+
 #endif

@@ -36,6 +36,9 @@ static const struct {
                          "CLAVIGER_CLIENT_WALLETS_MINUTE",                                      NUMBER},
     [CLI_SERVE_CLIENT_LAMPORTS] = {"serve",  "client_lamports_hour",     "CLAVIGER_CLIENT_LAMPORTS_HOUR",
                          NUMBER                                                                       },
+    [CLI_SERVE_INPUTS_KEEP] = {"serve",  "inputs_keep_mb",           "CLAVIGER_INPUTS_KEEP_MB",       NUMBER},
+    [CLI_SERVE_RECEIPTS_KEEP] = {"serve",  "receipts_keep_days",       "CLAVIGER_RECEIPTS_KEEP_DAYS",
+                         NUMBER                                                                       },
     [CLI_CLIENT_SERVER] = {"client", "server",                   "CLAVIGER_SERVER",               TEXT  },
     [CLI_CLIENT_CA] = {"client", "ca",                       "CLAVIGER_CA",                   TEXT  },
     [CLI_CLIENT_EVIDENCE_POLICY] = {"client", "evidence_policy",          "CLAVIGER_EVIDENCE_POLICY",      TEXT  },
@@ -401,7 +404,11 @@ const struct cli_command cli_config_check = {
         "  client_lamports_hour = 5000000000 # default: none\n"
         "  operators = [\"PUBLIC KEY\"]        # or CLAVIGER_OPERATORS; beside operator.json\n"
         "  rp_id = \"signer.example\"          # or CLAVIGER_RP_ID, --rp-id\n"
-        "  origins = [\"https://signer.example\"] # or CLAVIGER_ORIGINS, --origins\n\n"
+        "  origins = [\"https://signer.example\"] # or CLAVIGER_ORIGINS, --origins\n"
+        "  inputs_keep_mb = 1024             # or CLAVIGER_INPUTS_KEEP_MB: what `receipt replay`\n"
+        "                                    # needs, the oldest giving way\n"
+        "  receipts_keep_days = 0            # or CLAVIGER_RECEIPTS_KEEP_DAYS: older receipts are\n"
+        "                                    # deleted, so export them before; 0: never\n\n"
         "  [client]\n"
         "  server = \"https://127.0.0.1:8200\" # or CLAVIGER_SERVER, --server\n"
         "  ca = \"/path/ca.pem\"               # or CLAVIGER_CA, --ca\n"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "authz_bundle.h"
 #include "base_encode.h"
@@ -423,6 +424,54 @@ static int run_replay(struct cli_call *call)
 	return cli_finish(call, counts[REPLAY_SAME] != 0 ? CLI_YES : CLI_UNSURE);
 }
 
+/* ---- trim ---- */
+
+/* "90d", "36h", "30m" or "10s". */
+static bool take_age(const char *text, uint64_t *ret_seconds)
+{
+	const char *end = text;
+	uint64_t number;
+
+	if (!cli_take_number(&end, &number) || number == 0 || number > UINT32_MAX ||
+	    (*end != 'd' && *end != 'h' && *end != 'm' && *end != 's') || end[1] != '\0')
+		return false;
+	*ret_seconds = number * (*end == 'd' ? 86400 : *end == 'h' ? 3600 : *end == 'm' ? 60 : 1);
+	return true;
+}
+
+static int run_trim(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *age = NULL, *operator_file = NULL;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--older-than", &age,           NULL},
+	    {"--operator",   &operator_file, NULL},
+	};
+	struct cli_server server;
+	uint8_t target[32] = {0};
+	uint64_t seconds, before_s;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0 || operator_file == NULL || age == NULL || !take_age(age, &seconds))
+		return cli_usage(call, "needs --operator FILE and --older-than 90d (or 36h)");
+	before_s = (uint64_t)time(NULL) - seconds;
+	if (before_s > (uint64_t)time(NULL))
+		return cli_usage(call, "--older-than %s is before 1970", age);
+	before_s = __builtin_bswap64(before_s);
+	memcpy(target, &before_s, sizeof(before_s));
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_operator_command(&server, operator_file, AUTHZ_COMMAND_TRIM_RECEIPTS,
+		                              target);
+	if (result != CLI_YES)
+		return result;
+	printf(call->json ? "{\"done\":true}\n" : "done\n");
+	return cli_finish(call, CLI_YES);
+}
+
 /* ---- decision show, status ---- */
 
 static const char *result_code(uint16_t result)
@@ -552,6 +601,16 @@ const struct cli_command cli_receipt_export = {
     .arguments = "--wallet W --token-file F --out FILE",
     .sentence = "write a wallet's receipts, with what a replay needs, to a file",
     .run = run_export,
+};
+
+const struct cli_command cli_receipt_trim = {
+    .name = "receipt trim",
+    .arguments = "--older-than AGE --operator FILE",
+    .sentence = "delete receipts that were exported, on the signer",
+    .run = run_trim,
+    .help = "Every wallet's receipts that are older (90d, 36h) are deleted for good: export them\n"
+            "before. Chains go on; what remains still verifies, and says that it begins behind\n"
+            "receipts that were deleted. The setting receipts_keep_days does the same by itself.\n",
 };
 
 const struct cli_command cli_receipt_verify = {

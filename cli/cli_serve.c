@@ -208,8 +208,8 @@ static const char *const ceiling_names[CLI_SERVE_CEILINGS] = {
 static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char *operators,
                                       const char *where, int ready_fd, pid_t parent)
 {
-	char program[CLI_PATH_MAX], words[20][CLI_PATH_MAX + 64];
-	char *arguments[22];
+	char program[CLI_PATH_MAX], words[24][CLI_PATH_MAX + 64];
+	char *arguments[26];
 	size_t count = 0;
 
 	/* When this command dies without a word, the signer stops in order, and the next can start.
@@ -238,6 +238,11 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 		snprintf(words[count++], sizeof(words[0]), "tls_name=%s", serve->tls_name);
 	snprintf(words[count++], sizeof(words[0]), "rp_id=%s", serve->rp_id);
 	snprintf(words[count++], sizeof(words[0]), "origins=%s", serve->origins);
+	if (serve->inputs_keep != NULL)
+		snprintf(words[count++], sizeof(words[0]), "inputs_keep_mb=%s", serve->inputs_keep);
+	if (serve->receipts_keep != NULL)
+		snprintf(words[count++], sizeof(words[0]), "receipts_keep_days=%s",
+		         serve->receipts_keep);
 	if (serve->echo)
 		snprintf(words[count++], sizeof(words[0]), "echo=yes");
 	if (serve->accept_time)
@@ -571,6 +576,8 @@ static int run_serve(struct cli_call *call)
 	serve.listen = cli_config_choose(CLI_SERVE_LISTEN, serve.listen, DEFAULT_LISTEN);
 	serve.metrics = cli_config_choose(CLI_SERVE_METRICS, serve.metrics, DEFAULT_METRICS);
 	serve.operators = cli_config_choose(CLI_SERVE_OPERATORS, NULL, NULL);
+	serve.inputs_keep = cli_config_choose(CLI_SERVE_INPUTS_KEEP, NULL, NULL);
+	serve.receipts_keep = cli_config_choose(CLI_SERVE_RECEIPTS_KEEP, NULL, NULL);
 	if (result == CLI_YES)
 		result = check_list(call, "the list of operators", serve.operators);
 	if (result == CLI_YES)

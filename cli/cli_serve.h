@@ -14,7 +14,7 @@
 struct cli_serve {
 	char state[CLI_PATH_MAX];
 	const char *listen, *metrics, *verifiers, *tls_name, *tls_certificate, *operators, *rp_id,
-	    *origins;
+	    *origins, *inputs_keep, *receipts_keep;
 	const char *ceilings[CLI_SERVE_CEILINGS]; /* of each client; NULL: none */
 	bool accept_time, echo, dev, is_genesis;
 	pid_t supervisor;

@@ -236,7 +236,11 @@ enum status authz_command_open(struct bytes bytes, struct authz_command *ret_com
 	taken.action = take_key_choice(&r, 5, AUTHZ_COMMAND_COUNT - 1);
 	take_key_32(&r, 6, taken.target);
 	taken.expires_s = take_key_uint(&r, 7, INT64_MAX);
-	if (taken.action >= AUTHZ_COMMAND_FREEZE_ALL && memcmp(taken.target, zero, 32) != 0)
+	if ((taken.action == AUTHZ_COMMAND_FREEZE_ALL ||
+	     taken.action == AUTHZ_COMMAND_UNFREEZE_ALL) &&
+	    memcmp(taken.target, zero, 32) != 0)
+		cbor_fail(&r, STATUS_MALFORMED);
+	if (taken.action == AUTHZ_COMMAND_TRIM_RECEIPTS && memcmp(taken.target + 8, zero, 24) != 0)
 		cbor_fail(&r, STATUS_MALFORMED);
 	cbor_take_end(&r);
 	status = cbor_done(&r);

@@ -43,6 +43,7 @@ enum authz_command_action {
 	AUTHZ_COMMAND_UNFREEZE_CLIENT = 2, /* lifts an operator's freeze only */
 	AUTHZ_COMMAND_FREEZE_ALL = 3,
 	AUTHZ_COMMAND_UNFREEZE_ALL = 4,
+	AUTHZ_COMMAND_TRIM_RECEIPTS = 5, /* target: seconds (8 bytes, big-endian), then zeros */
 	AUTHZ_COMMAND_COUNT
 };
 
@@ -51,7 +52,7 @@ struct authz_command {
 	uint8_t operator_key[32]; /* ed25519; also who signs */
 	uint64_t serial;
 	uint8_t action;     /* enum authz_command_action */
-	uint8_t target[32]; /* client id; zero for ALL */
+	uint8_t target[32]; /* client id; zero for ALL; a time for TRIM_RECEIPTS */
 	uint64_t expires_s; /* of the command */
 };
 

@@ -214,7 +214,7 @@ struct call_store_segment_state {
 	uint64_t next;
 	uint64_t exported;
 	uint32_t stream;
-	uint32_t reserved;
+	uint32_t mib; /* of all blobs of the stream, rounded down */
 	/* BLOB: then the blob */
 };
 

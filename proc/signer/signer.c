@@ -13,6 +13,7 @@
 #include "signer_boot.h"
 #include "signer_change.h"
 #include "signer_export.h"
+#include "signer_keep.h"
 
 #define TURN_US     20000 /* nothing is to do: look at the clock again after this */
 #define BUSY_US     1000  /* something waits for a clock (a lease, a late verifier) */
@@ -60,8 +61,12 @@ static void segment(void *context, uint64_t tag, enum status status,
 {
 	struct signer *signer = (struct signer *)context;
 
-	if (tag < TAG_READS)
+	if (tag < TAG_READS) {
 		signer_receipts_segment(signer->receipts, tag, status, state);
+		if (status == STATUS_OK)
+			signer_keep_appended(signer->keep, state);
+	} else if (tag == SIGNER_KEEP_TAG)
+		signer_keep_segment(signer->keep, status, state, blob);
 	else if (tag < TAG_EXPORTS)
 		signer_boot_blob(signer, status, state, blob);
 	else
@@ -306,6 +311,8 @@ static void pump(struct signer *signer)
 	if (signer->unsealed) {
 		signer_state_pump(&signer->state);
 		signer_receipts_pump(signer->receipts, signer->now_ms, false);
+		if (signer->ready)
+			signer_keep_pump(signer->keep);
 	}
 	signer_settle(signer->change);
 	signer_sign_pump(signer->sign, signer->now_ms);
@@ -445,6 +452,11 @@ static enum status open_parts(struct signer *signer)
 	                                                          .ceiling = &signer->ceiling});
 	signer->change = signer_change_new(signer);
 	signer->export = signer_export_new(signer);
+	signer->keep = signer_keep_new(signer);
+	if (signer->keep == NULL) {
+		log_event(LOG_ERROR, "start.keep_malformed");
+		return STATUS_MALFORMED;
+	}
 	signer->bridge_in.payload = new_buffer(CALL_BRIDGE_SLOT_BYTES);
 	signer->authority_in.payload = new_buffer(CALL_CHANGE_SLOT_BYTES);
 	signer->attestor_in.payload = new_buffer(CALL_ATTEST_SIGNER_SLOT_BYTES);

@@ -25,6 +25,7 @@
 
 struct signer_change;
 struct signer_export;
+struct signer_keep;
 
 struct signer {
 	struct proc *proc;
@@ -40,6 +41,7 @@ struct signer {
 	struct signer_change *change;
 	struct signer_export *export;
 	struct signer_anchor anchor;
+	struct signer_keep *keep;
 	struct secret_page facts_page;
 	struct call_start_facts *facts; /* in that page; the share is wiped after use */
 

@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
 #include "signer_change.h"
+#include "signer_keep.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
 
@@ -204,6 +205,19 @@ static enum status freeze_client(struct signer_change *job, const struct authz_c
 	return STATUS_OK;
 }
 
+/* Deletes receipts of before a time, which may not lie ahead: that would be all of them. */
+static enum status trim_receipts(struct signer_change *job, const struct authz_command *command)
+{
+	struct signer *signer = job->signer;
+	uint64_t before_s = __builtin_bswap64(load_le64(command->target));
+
+	if (before_s > signer_time_read(&signer->time).low_s)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "that time has not come yet: it would delete all receipts");
+	signer_keep_trim(signer->keep, before_s);
+	return signer_await_keep(job);
+}
+
 enum status signer_obey_operator(struct signer_change *job, struct bytes payload)
 {
 	struct signer *signer = job->signer;
@@ -235,6 +249,9 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 	case AUTHZ_COMMAND_UNFREEZE_ALL:
 		signer->frozen = command.action == AUTHZ_COMMAND_FREEZE_ALL;
 		batch = signer_store_touch(signer->store);
+		break;
+	case AUTHZ_COMMAND_TRIM_RECEIPTS:
+		status = trim_receipts(job, &command);
 		break;
 	case AUTHZ_COMMAND_COUNT:
 		status = signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown command");

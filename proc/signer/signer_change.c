@@ -7,6 +7,7 @@
 #include "base_check.h"
 #include "policy_text.h"
 #include "secret.h"
+#include "signer_keep.h"
 
 static struct buffer new_buffer(size_t cap)
 {
@@ -230,6 +231,16 @@ static void settle_factors(struct signer_change *job)
 			signer_state_forget(state, CALL_STORE_VALUE_USER_KEY,
 			                    job->factors.brought[i].public_key);
 	signer_factors_install_brought(job);
+}
+
+enum status signer_await_keep(struct signer_change *job)
+{
+	while (!signer_keep_is_done(job->signer->keep))
+		if (!turn(job))
+			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
+			                     "it goes on in the background; ask again to see it "
+			                     "end");
+	return STATUS_OK;
 }
 
 static void settle_births(struct signer_change *job)

@@ -106,6 +106,8 @@ enum status signer_await_room(struct signer_change *job, size_t ops, size_t byte
 enum status signer_await_commit(struct signer_change *job, uint64_t batch);
 /* signer_await_held waits until all power that was taken away is so durably. */
 enum status signer_await_held(struct signer_change *job);
+/* signer_await_keep waits until receipts that are to go are deleted. */
+enum status signer_await_keep(struct signer_change *job);
 /* signer_settle does what job->unsettled says once its commit is durable; false before. */
 bool signer_settle(struct signer_change *job);
 /* signer_budget_take takes one; false when a minute's worth twice over is spent. */

@@ -2,6 +2,7 @@
 #include "signer_export.h"
 
 #include "base_check.h"
+#include "signer_keep.h"
 
 /* A cursor of the API is the cursor of a blob and the number of an item in it. */
 #define ITEMS_BITS     16
@@ -19,7 +20,7 @@ struct export
 	uint64_t began_ms, cursor;
 	uint64_t read_to; /* the stream's next cursor when the last read was asked for */
 	unsigned passed;
-	uint8_t wallet[32], address[32];
+	uint8_t wallet[32], address[32], client[32];
 	struct call_export_answer answer;
 	uint8_t body[CALL_EXPORT_BODY_MAX];
 	struct buffer out;
@@ -187,12 +188,21 @@ static void show_wallet(struct signer *signer, struct export *export,
 	answer(export, CALL_RESULT_DONE);
 }
 
+/* The newest decisions are in memory; older ones, of earlier starts too, are looked for in the
+ * stream, from its end back, for as long as a request may take. */
 static void show_decision(struct signer *signer, struct export *export,
                           const struct signer_client *client)
 {
 	const struct signer_recent *recent =
 	    signer_receipts_find(signer->receipts, export->request.key);
+	uint64_t next = signer_receipts_next(signer->receipts);
 
+	if (recent == NULL && next > 1) {
+		memcpy(export->client, client->record.id, 32);
+		export->cursor = (next - 1) << ITEMS_BITS;
+		export->step = EXPORT_READ;
+		return;
+	}
 	if (recent == NULL || memcmp(recent->client, client->record.id, 32) != 0) {
 		answer(export, CALL_RESULT_NOT_FOUND);
 		return;
@@ -395,6 +405,44 @@ static size_t pick_items(struct export *export, struct bytes plain, size_t first
 	return at;
 }
 
+/* Takes the newest receipt of the decision that is asked for out of a blob; false: not in it. */
+static bool pick_decision(struct export *export, struct bytes plain)
+{
+	static struct authz_receipt receipt;
+	const uint8_t *key = export->request.key;
+	bool found = false;
+	struct bytes item;
+	uint8_t kind;
+
+	while (authz_item_take(&plain, &kind, &item))
+		if (kind == AUTHZ_ITEM_RECEIPT && authz_receipt_take(item, &receipt) == STATUS_OK &&
+		    (memcmp(receipt.ticket, key, 32) == 0 ||
+		     memcmp(receipt.message_hash, key, 32) == 0) &&
+		    memcmp(receipt.client, export->client, 32) == 0 &&
+		    item.len <= export->out.cap) {
+			export->out.len = 0;
+			CHECK(buffer_put(&export->out, item) == STATUS_OK);
+			found = true;
+		}
+	return found;
+}
+
+/* The blob before this one is next, until the decision is found or no blob is left. */
+static void take_decision_blob(struct export *export, uint64_t cursor, struct bytes plain)
+{
+	if (cursor != export->cursor >> ITEMS_BITS) {
+		answer(export, CALL_RESULT_NOT_FOUND); /* older ones were deleted */
+	} else if (pick_decision(export, plain)) {
+		export->answer.body = buffer_bytes(&export->out);
+		answer(export, CALL_RESULT_DONE);
+	} else if (cursor <= 1) {
+		answer(export, CALL_RESULT_NOT_FOUND);
+	} else {
+		export->cursor = (cursor - 1) << ITEMS_BITS;
+		export->step = EXPORT_READ;
+	}
+}
+
 void signer_export_blob(struct signer_export *exports, uint64_t tag, enum status status,
                         const struct call_store_segment_state *state, struct bytes blob)
 {
@@ -407,6 +455,10 @@ void signer_export_blob(struct signer_export *exports, uint64_t tag, enum status
 	export = &exports->exports[tag - TAG_FIRST];
 	if (export->step != EXPORT_READING)
 		return;
+	if (status == STATUS_NOT_FOUND && export->request.topic == CALL_EXPORT_DECISION) {
+		answer(export, CALL_RESULT_NOT_FOUND);
+		return;
+	}
 	if (status == STATUS_NOT_FOUND) {
 		export->step = EXPORT_READ;
 		export->passed = UINT32_MAX; /* the end */
@@ -418,6 +470,10 @@ void signer_export_blob(struct signer_export *exports, uint64_t tag, enum status
 	                         &exports->plain) != STATUS_OK) {
 		answer(export, status == STATUS_IO ? CALL_RESULT_STORE_UNAVAILABLE
 		                                   : CALL_RESULT_STORE_CORRUPT);
+		return;
+	}
+	if (export->request.topic == CALL_EXPORT_DECISION) {
+		take_decision_blob(export, state->cursor, buffer_bytes(&exports->plain));
 		return;
 	}
 	if (state->cursor != export->cursor >> ITEMS_BITS)
@@ -435,9 +491,39 @@ void signer_export_blob(struct signer_export *exports, uint64_t tag, enum status
 	export->step = EXPORT_READ;
 }
 
+/* Receipts of a boot whose record was deleted with its blob need that record; BUSY while it is
+ * being loaded. */
+static enum status begin_receipts(struct signer *signer, struct export *export)
+{
+	uint8_t id[32] = {SIGNER_META_LAST_BOOT}, head[5] = {AUTHZ_ITEM_BOOT};
+	struct signer_blob *boot;
+	enum status status = signer_state_meta(&signer->state, id, &boot);
+	uint32_t len;
+
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	len = (uint32_t)boot->len;
+	memcpy(head + 1, &len, sizeof(len));
+	status = buffer_put(&export->out, BYTES_OF_ARRAY(head));
+	return status == STATUS_OK ? buffer_put(&export->out, bytes_of(boot->bytes, boot->len))
+	                           : status;
+}
+
 static void step_read(struct signer_export *exports, struct export *export)
 {
 	uint64_t tag = TAG_FIRST + (uint64_t)(export - exports->exports);
+
+	if (export->request.topic == CALL_EXPORT_RECEIPTS && export->cursor == 0 &&
+	    export->passed == 0 && export->out.len == 0) {
+		enum status status = begin_receipts(exports->signer, export);
+
+		if (status == STATUS_BUSY)
+			return;
+		if (status != STATUS_OK) {
+			answer(export, CALL_RESULT_STORE_CORRUPT);
+			return;
+		}
+	}
 
 	if (export->passed == UINT32_MAX) {
 		end_receipts(exports->signer, export);

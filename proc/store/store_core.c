@@ -571,7 +571,8 @@ static void answer_stream(struct store *store, uint32_t request_kind, uint64_t r
 	                                         .first = s->first,
 	                                         .next = s->next,
 	                                         .exported = s->exported,
-	                                         .stream = stream};
+	                                         .stream = stream,
+	                                         .mib = (uint32_t)(s->bytes >> 20)};
 
 	sink->message.len = 0;
 	put_fixed(sink, &state, sizeof(state));
@@ -662,7 +663,8 @@ static void answer_read(struct store *store, const struct store_request *request
 	                                         .first = s->first,
 	                                         .next = s->next,
 	                                         .exported = s->exported,
-	                                         .stream = segment->stream};
+	                                         .stream = segment->stream,
+	                                         .mib = (uint32_t)(s->bytes >> 20)};
 	enum status status;
 
 	put_fixed(sink, &state, sizeof(state));

@@ -3,6 +3,7 @@
 """What `claviger serve` says when it cannot start, that two throw-away signers live side by side, and
 what the client's commands do with wrong words and with a folder of keys (B13)."""
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -149,6 +150,62 @@ def receipts(folder, state, listen):
     expect("a changed input does not replay", code == 1, code)
 
 
+def old_receipts(folder, state, listen):
+    """After a start: decisions of before it are found, deleted by an operator, and what remains
+    verifies (B2)."""
+    environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen,
+                   "CLAVIGER_CA": state + "/ca.pem", "CLAVIGER_HOME": folder + "/home"}
+    token = folder + "/home/clients/bot.token"
+    count = 0
+
+    def run(*words):
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60,
+                              env=environment, stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout, done.stderr
+
+    def exported():
+        nonlocal count
+        count += 1
+        file = f"{folder}/old{count}"
+        run("receipt", "export", "--wallet", "one", "--token-file", token, "--out", file)
+        code, out, _ = run("receipt", "verify", file, "--json")
+        return code, json.loads(out)["receipts"]
+
+    with open(folder + "/tx") as f:
+        message = base64.b64decode(f.read())
+    show = ("decision", "show", "--message", hashlib.sha256(message).hexdigest(), "--token-file",
+            token)
+    code, out, said = run(*show)
+    expect("a decision of an earlier start", code == 0 and
+           json.loads(out)["tried"][0]["text"] != "", (code, said))
+    expect("another hash", run(*show[:3], "ab" * 32, *show[4:])[0] == 1)
+    code, before = exported()
+    expect("it is exported", (code, before) == (0, 1), (code, before))
+    with open(folder + "/tx", "w") as f:  # another decision, of this start
+        f.write(base64.b64encode(message[:-8] + b"\5" + bytes(7)).decode())
+    run("sign", "--wallet", "one", "--token-file", token, "--transaction", folder + "/tx")
+    for _ in range(50):
+        if exported() == (0, 2):
+            break
+        time.sleep(0.1)
+    operator = state + "/operator.json"
+    code, _, said = run("receipt", "trim", "--older-than", "0d", "--operator", operator)
+    expect("an age of nothing", code == 2, said)
+    code, _, said = run("receipt", "trim", "--older-than", "1d", "--operator", operator)
+    expect("nothing is so old", code == 0 and exported() == (0, 2), (code, said))
+    code, _, said = run("receipt", "trim", "--older-than", "1d", "--operator", folder + "/user.json")
+    expect("a user is no operator", code == 1, (code, said))
+    # What the next start would read stays until heads are in the map, about a second.
+    for _ in range(50):
+        code, _, said = run("receipt", "trim", "--older-than", "1s", "--operator", operator)
+        expect("receipts are deleted", code == 0, (code, said))
+        if exported()[1] == 1:
+            break
+        time.sleep(0.2)
+    expect("the rest verifies, with the record of its boot", exported() == (0, 1), exported())
+    expect("the old decision is gone", run(*show)[0] == 1)
+
+
 def bulk(folder, state, listen):
     """A folder of keys goes in as far as its files are keys; again, it goes on with the rest."""
     environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen,
@@ -214,6 +271,9 @@ def main(folder):
     misuse(folder, state, listen)
     receipts(folder, state, listen)
     bulk(folder, state, listen)
+    expect("it stops in order", end(signer) == 0)
+    signer, said = start("--state", state, "--listen", listen, "--metrics", metrics)
+    old_receipts(folder, state, listen)
 
     # The issue's words: one `export NAME=value` a line, then `ready`; ports are found free.
     names = ["VAULT_ADDR", "VAULT_TOKEN", "NODE_EXTRA_CA_CERTS", "CLAVIGER_WALLET",

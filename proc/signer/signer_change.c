@@ -236,7 +236,7 @@ static void settle_factors(struct signer_change *job)
 enum status signer_await_keep(struct signer_change *job)
 {
 	while (!signer_keep_is_done(job->signer->keep))
-		if (!turn(job))
+		if (!signer_change_turn(job))
 			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
 			                     "it goes on in the background; ask again to see it "
 			                     "end");

@@ -14,6 +14,7 @@
 #include "signer_change.h"
 #include "signer_export.h"
 #include "signer_keep.h"
+#include "signer_waiting.h"
 
 #define TURN_US     20000 /* nothing is to do: look at the clock again after this */
 #define BUSY_US     1000  /* something waits for a clock (a lease, a late verifier) */
@@ -222,29 +223,46 @@ static enum status take_authority(struct signer *signer, struct bytes message)
 		signer->bridge_told = false; /* the bridge gets the new certificate */
 		return STATUS_OK;
 	case CALL_CHANGE_REQUEST:
-		if (signer->stopping)
-			return STATUS_OK; /* unanswered; the bridge says so */
-		return signer_change_request(signer, message);
+		if (message.len < sizeof(struct call_change_request))
+			return STATUS_MALFORMED;
+		signer_waiting_add(signer->waiting, message);
+		return STATUS_OK;
 	default:
 		return STATUS_MALFORMED;
 	}
 }
 
+/* Takes what the authority has to say: requests wait for their turn here, not in the ring, where
+ * what is urgent would stand behind the rest. */
 static void pump_authority(struct signer *signer)
 {
-	enum status status;
+	enum status status = STATUS_OK;
 
 	/* Before it is ready the signer has no certificate to give; the hello waits in the ring. */
-	if (!signer->ready)
-		return;
-	status = ipc_take(signer->authority, &signer->authority_in);
-	if (status == STATUS_CONFLICT) {
-		ipc_acknowledge(signer->authority);
-		signer->has_authority = false;
+	while (signer->ready && status == STATUS_OK && signer_waiting_has_room(signer->waiting)) {
+		status = ipc_take(signer->authority, &signer->authority_in);
+		if (status == STATUS_CONFLICT) {
+			ipc_acknowledge(signer->authority);
+			signer->has_authority = false;
+			signer_waiting_drop(signer->waiting);
+		}
+		if (status == STATUS_OK &&
+		    take_authority(signer, buffer_bytes(&signer->authority_in.payload)) !=
+		        STATUS_OK)
+			ipc_complain(signer->authority, IPC_COMPLAINT_BROKEN);
 	}
-	if (status == STATUS_OK &&
-	    take_authority(signer, buffer_bytes(&signer->authority_in.payload)) != STATUS_OK)
-		ipc_complain(signer->authority, IPC_COMPLAINT_BROKEN);
+}
+
+/* Works one request off, in plain sequence. */
+static void work(struct signer *signer)
+{
+	struct bytes message;
+
+	/* While it stops, requests stay unanswered; the bridge says so. */
+	if (signer->stopping || !signer_waiting_next(signer->waiting, &message))
+		return;
+	signer_change_request(signer, message);
+	signer_waiting_done(signer->waiting);
 }
 
 /* An anchor that is not what it must be is a halt: no later commit could be started from. */
@@ -314,7 +332,9 @@ static void pump(struct signer *signer)
 		if (signer->ready)
 			signer_keep_pump(signer->keep);
 	}
+	pump_authority(signer);
 	signer_settle(signer->change);
+	signer_settle(signer->settling);
 	signer_sign_pump(signer->sign, signer->now_ms);
 	signer_export_pump(signer->export);
 	if (signer->attestor != NULL)
@@ -354,7 +374,7 @@ static int serve(struct proc *proc)
 			if (signer->ready)
 				proc_report_ready(proc);
 		}
-		pump_authority(signer);
+		work(signer);
 		signer->stopping = proc_stopping();
 		if (signer->stopping && signer_boot_stop(signer) == STATUS_OK)
 			return 0;
@@ -450,7 +470,9 @@ static enum status open_parts(struct signer *signer)
 	                                                          .time = &signer->time,
 	                                                          .frozen = &signer->frozen,
 	                                                          .ceiling = &signer->ceiling});
+	signer->waiting = signer_waiting_new();
 	signer->change = signer_change_new(signer);
+	signer->settling = signer_change_new(signer);
 	signer->export = signer_export_new(signer);
 	signer->keep = signer_keep_new(signer);
 	if (signer->keep == NULL) {

@@ -26,6 +26,7 @@
 struct signer_change;
 struct signer_export;
 struct signer_keep;
+struct signer_waiting;
 
 struct signer {
 	struct proc *proc;
@@ -38,7 +39,9 @@ struct signer {
 	struct signer_sign *sign;
 	struct signer_time time;
 	struct signer_ceiling ceiling; /* of each client: settings */
-	struct signer_change *change;
+	struct signer_waiting *waiting; /* requests from the authority */
+	struct signer_change *change;   /* of the one that is worked on */
+	struct signer_change *settling; /* of one before it whose commit is not durable yet */
 	struct signer_export *export;
 	struct signer_anchor anchor;
 	struct signer_keep *keep;

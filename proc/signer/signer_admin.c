@@ -167,6 +167,7 @@ static enum status freeze_client(struct signer_change *job, const struct authz_c
                                  uint64_t *ret_batch)
 {
 	struct signer_state *state = &job->signer->state;
+	struct signer_change *settling = job->signer->settling;
 	struct signer_client *client;
 	enum status status = signer_await_client(job, command->target, &client);
 
@@ -178,8 +179,8 @@ static enum status freeze_client(struct signer_change *job, const struct authz_c
 		struct authz_client_record frozen = client->record;
 
 		frozen.frozen = true;
-		if (job->unsettled.client && memcmp(job->client.id, frozen.id, 32) == 0)
-			job->client.frozen = true; /* its new credential will be frozen too */
+		if (settling->unsettled.client && memcmp(settling->client.id, frozen.id, 32) == 0)
+			settling->client.frozen = true; /* its new credential too */
 		return signer_state_lower_client(state, &frozen) == STATUS_OK
 		           ? signer_await_held(job)
 		           : signer_refuse(job, CALL_RESULT_OVERLOADED,
@@ -187,9 +188,6 @@ static enum status freeze_client(struct signer_change *job, const struct authz_c
 	}
 	/* What was lowered is written first, or would be written over this. */
 	status = signer_await_held(job);
-	if (status == STATUS_OK && !signer_settle(job))
-		status = signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                       "the store has not confirmed an earlier change");
 	if (status == STATUS_OK)
 		status = signer_await_client(job, command->target, &client);
 	if (status != STATUS_OK)

@@ -550,6 +550,8 @@ static enum status answer_revoked(struct signer_change *job)
 enum status signer_lower_wallets(struct signer_change *job)
 {
 	for (size_t i = 0; i < job->change.entry_count; i++) {
+		if (signer_merge_lowered(job, i))
+			continue;
 		signer_advance(job, &job->wallets[i]);
 		if (signer_state_lower_wallet(&job->signer->state, &job->wallets[i]) != STATUS_OK)
 			return signer_refuse(job, CALL_RESULT_OVERLOADED,

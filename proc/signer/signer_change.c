@@ -8,6 +8,7 @@
 #include "policy_text.h"
 #include "secret.h"
 #include "signer_keep.h"
+#include "signer_waiting.h"
 
 static struct buffer new_buffer(size_t cap)
 {
@@ -56,6 +57,17 @@ enum status signer_refuse(struct signer_change *job, enum call_result result, co
 
 /* ---- waiting ---- */
 
+static bool gives_way(const struct signer_change *job)
+{
+	const struct signer_waiting *waiting = job->signer->waiting;
+	uint64_t waited_ms = job->signer->now_ms - job->began_ms;
+
+	return (waited_ms > SIGNER_CHANGE_GIVES_WAY_MS &&
+	        signer_waiting_for(waiting, SIGNER_REQUEST_LESS)) ||
+	       (waited_ms > SIGNER_CHANGE_LETS_QUESTIONS_MS &&
+	        signer_waiting_for(waiting, SIGNER_REQUEST_QUESTION));
+}
+
 /* One turn of everything else; false when this job has taken too long. */
 bool signer_change_turn(struct signer_change *job)
 {
@@ -63,6 +75,12 @@ bool signer_change_turn(struct signer_change *job)
 		signer_refuse(job, CALL_RESULT_OVERLOADED,
 		              "store or verifier did not answer in "
 		              "time; nothing was changed, try again");
+		return false;
+	}
+	if (gives_way(job)) {
+		signer_refuse(job, CALL_RESULT_OVERLOADED,
+		              "store or verifier took long while others waited; nothing was "
+		              "changed, try again");
 		return false;
 	}
 	signer_turn(job->signer);
@@ -201,7 +219,7 @@ enum status signer_await_commit(struct signer_change *job, uint64_t batch)
 
 enum status signer_await_held(struct signer_change *job)
 {
-	while (signer_state_held(&job->signer->state) != 0)
+	while (!signer_settle(job->signer->settling) || signer_state_held(&job->signer->state) != 0)
 		if (!signer_change_turn(job))
 			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
 			                     "it is in force; the store has not confirmed it, so "
@@ -231,6 +249,54 @@ static void settle_factors(struct signer_change *job)
 			signer_state_forget(state, CALL_STORE_VALUE_USER_KEY,
 			                    job->factors.brought[i].public_key);
 	signer_factors_install_brought(job);
+}
+
+enum status signer_await_settled(struct signer_change *job)
+{
+	while (!signer_settle(job->signer->settling))
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	return STATUS_OK;
+}
+
+/* What a freeze or revocation does to a record, whichever it is. */
+static void lower_record(const struct signer_change *job, size_t at,
+                         struct authz_wallet_record *wallet)
+{
+	uint8_t grant[32] = {0};
+
+	if (job->change.action == AUTHZ_ACTION_FREEZE) {
+		wallet->frozen = true;
+		wallet->pending_count = 0;
+		return;
+	}
+	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
+	for (size_t i = 0; i < wallet->grant_count; i++)
+		if (memcmp(wallet->grants[i].grant, grant, 32) == 0)
+			wallet->grants[i].live = false;
+}
+
+bool signer_merge_lowered(struct signer_change *job, size_t at)
+{
+	struct signer_change *settling = job->signer->settling;
+	struct signer_wallet *cached;
+	size_t row = 0;
+
+	if (settling->unsettled.batch == 0)
+		return false;
+	while (row < settling->unsettled.wallets &&
+	       memcmp(settling->wallets[row].id, job->wallets[at].id, 32) != 0)
+		row++;
+	if (row == settling->unsettled.wallets)
+		return false;
+	lower_record(job, at, &settling->wallets[row]);
+	signer_advance(job, &settling->wallets[row]);
+	settling->unsettled.lowered |= UINT64_C(1) << row;
+	cached = (struct signer_wallet *)signer_cache_find(&job->signer->state.wallets,
+	                                                   job->wallets[at].id);
+	if (cached != NULL && cached->head.state == SIGNER_CACHED_READY)
+		lower_record(job, at, &cached->record);
+	return true;
 }
 
 enum status signer_await_keep(struct signer_change *job)
@@ -275,11 +341,17 @@ bool signer_settle(struct signer_change *job)
 	for (size_t i = 0; i < open->wallets; i++) {
 		const struct authz_wallet_record *wallet = &job->wallets[i];
 
+		/* Written again, with the power that was taken away meanwhile. */
+		if ((open->lowered >> i & 1) != 0 &&
+		    signer_state_lower_wallet(state, wallet) != STATUS_OK)
+			return false;
+
 		/* The new grant is the last; a look-up may have found that there was none. */
 		if (open->grants)
 			signer_state_forget(state, CALL_STORE_VALUE_GRANT,
 			                    wallet->grants[wallet->grant_count - 1].grant);
-		signer_state_install_wallet(state, wallet);
+		if ((open->lowered >> i & 1) == 0)
+			signer_state_install_wallet(state, wallet);
 	}
 	if (open->client) {
 		/* An operator may have frozen it meanwhile: then that is written over it. */
@@ -687,29 +759,41 @@ static void send_answer(struct signer *signer, const struct signer_change *job)
 		signer_turn(signer);
 }
 
-enum status signer_change_request(struct signer *signer, struct bytes message)
+/* A change whose commit is not durable yet goes on by itself; the next one has a place of its own.
+ */
+static void set_aside(struct signer *signer)
+{
+	struct signer_change *job = signer->change, *other = signer->settling;
+
+	CHECK(other->unsettled.batch == 0);
+	other->modules = job->modules;
+	other->credentials = job->credentials;
+	other->births = job->births;
+	signer->settling = job;
+	signer->change = other;
+}
+
+void signer_change_request(struct signer *signer, struct bytes message)
 {
 	struct signer_change *job = signer->change;
 	struct call_change_request head;
 	struct call_change_answer reply = {.reserved = 0};
+	struct bytes payload;
 	enum status status;
 
-	if (message.len < sizeof(head))
-		return STATUS_MALFORMED;
+	CHECK(message.len >= sizeof(head) && job->unsettled.batch == 0);
 	memcpy(&head, message.data, sizeof(head));
+	payload = bytes_of(message.data + sizeof(head), message.len - sizeof(head));
 	job->began_ms = signer->now_ms;
 	job->answer.len = job->module.len = 0;
 	job->refusal = (struct signer_refusal){.result = CALL_RESULT_INTERNAL};
 	keys_random(job->run_user, sizeof(job->run_user));
-	status = STATUS_OK;
-	/* An operator's command takes effect whatever the store does. */
-	while (status == STATUS_OK && head.kind != CALL_CHANGE_OPERATOR && !signer_settle(job))
-		if (!signer_change_turn(job)) /* an earlier change, whose answer was given up */
-			status = STATUS_REFUSED;
+	/* Freeze and revocation, and what an operator orders, take effect whatever the store does.
+	 * A change would be made from what is no longer so. */
+	status = signer_request_kind(message) == SIGNER_REQUEST_OTHER ? signer_await_settled(job)
+	                                                              : STATUS_OK;
 	if (status == STATUS_OK)
-		status =
-		    dispatch(job, head.kind,
-		             bytes_of(message.data + sizeof(head), message.len - sizeof(head)));
+		status = dispatch(job, head.kind, payload);
 	reply.id = head.id;
 	reply.result = (uint32_t)(status == STATUS_OK ? STATUS_OK : STATUS_REFUSED);
 	if (status != STATUS_OK) {
@@ -727,5 +811,6 @@ enum status signer_change_request(struct signer *signer, struct bytes message)
 	/* ENROLL and SESSION answer with secrets. */
 	secret_wipe(job->answer.data, job->answer.len);
 	secret_wipe(job->message.data, job->message.len);
-	return STATUS_OK;
+	if (job->unsettled.batch != 0)
+		set_aside(signer);
 }

@@ -17,8 +17,12 @@
 #include "policy_known.h"
 #include "signer.h"
 
-#define SIGNER_CHANGE_DEADLINE_MS 10000
-#define SIGNER_ANSWER_WAIT_MS     2000 /* for an authority that does not take its answers */
+#define SIGNER_CHANGE_DEADLINE_MS       10000
+/* A request that waits for something itself gives way after this: to what takes power away, and to
+ * questions. */
+#define SIGNER_CHANGE_GIVES_WAY_MS      250
+#define SIGNER_CHANGE_LETS_QUESTIONS_MS 1000
+#define SIGNER_ANSWER_WAIT_MS           2000 /* for an authority that does not take its answers */
 
 /* Why a request was refused: a code of call_result and a sentence. */
 struct signer_refusal {
@@ -37,7 +41,10 @@ struct signer_unsettled {
 	uint64_t batch; /* 0: nothing */
 	size_t wallets; /* of job->wallets */
 	bool births, grants, client, limit, factors;
+	uint64_t lowered; /* bits of the wallets whose power was taken away meanwhile */
 };
+
+_Static_assert(LIMIT_CHANGE_WALLETS_MAX <= 64, "a bit for each wallet of a change");
 
 struct signer_change {
 	uint64_t began_ms;
@@ -75,9 +82,8 @@ struct signer_change {
 
 struct signer_change *signer_change_new(struct signer *signer);
 
-/* signer_change_request works one REQUEST message off and answers it. STATUS_MALFORMED: the
- * authority is broken. */
-MUST_USE enum status signer_change_request(struct signer *signer, struct bytes message);
+/* signer_change_request works one REQUEST message off and answers it. */
+void signer_change_request(struct signer *signer, struct bytes message);
 
 /* Parts, in their own files. Each returns OK with `job->answer` filled, or a status with
  * `job->refusal` set. */
@@ -108,6 +114,12 @@ enum status signer_await_commit(struct signer_change *job, uint64_t batch);
 enum status signer_await_held(struct signer_change *job);
 /* signer_await_keep waits until receipts that are to go are deleted. */
 enum status signer_await_keep(struct signer_change *job);
+/* signer_merge_lowered: wallet `at` of the change is one that the settling change writes. Then what
+ * is taken away is put into that record too, to be written over it, and into what tickets look at
+ * now. False: it is not. */
+bool signer_merge_lowered(struct signer_change *job, size_t at);
+/* signer_await_settled waits until no earlier commit is in flight. */
+enum status signer_await_settled(struct signer_change *job);
 /* signer_settle does what job->unsettled says once its commit is durable; false before. */
 bool signer_settle(struct signer_change *job);
 /* signer_budget_take takes one; false when a minute's worth twice over is spent. */

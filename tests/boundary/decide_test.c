@@ -351,6 +351,66 @@ static void test_a_freeze_holds_while_the_store_stands_still(void)
 	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
 }
 
+/* Sends a change that is not waited for. */
+static void begin_change(struct rig_world *of, enum authz_action action, struct buffer *body)
+{
+	int64_t patience_us = rig.patience_us;
+	static struct authz_change change;
+	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer answer = BUFFER_OF_ARRAY(space);
+
+	change = change_of(of, action, body);
+	rig.patience_us = 100000;
+	CHECK(rig_change(&rig, &change, &of->user, &answer) == STATUS_BUSY);
+	rig.patience_us = patience_us;
+}
+
+/* A25: a change that hangs on the store is no reason for a freeze to wait, nor a second freeze for
+ * the first; and when the store is back all of it is true, the freeze over the grant. */
+static void test_a_freeze_goes_before_changes_that_hang(void)
+{
+	uint8_t id[32], other_id[32];
+	struct rig_world other;
+	struct buffer body = BUFFER_OF_ARRAY(body_space);
+	int64_t began;
+
+	fresh("hang-other", 3000000, other_id);
+	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
+	other = world;
+	fresh("hang", 1000, id);
+	EXPECT(sign(500000) != CALL_RESULT_SIGNED);
+	CHECK(rig_wallet_refresh(&rig, &world) && rig_wallet_refresh(&rig, &other));
+	world.cap = 1000000;
+	rig_grant_body(&world, world.client_id, &body);
+	kill(rig_child(&rig, PROC_store)->pid, SIGSTOP);
+	begin_change(&world, AUTHZ_ACTION_GRANT, &body); /* hangs in its commit */
+	body.len = 0;
+	rig_grant_body(&other, other.client_id, &body);
+	begin_change(&other, AUTHZ_ACTION_GRANT, &body); /* waits behind it */
+	began = supervisor_now_us();
+	rig.patience_us = 2000000;
+	EXPECT(freeze(&world, AUTHZ_ACTION_FREEZE) == STATUS_BUSY); /* in force, not durable */
+	EXPECT(sign(1000) == CALL_RESULT_WALLET_FROZEN);
+	EXPECT(freeze(&other, AUTHZ_ACTION_FREEZE) == STATUS_BUSY);
+	EXPECT(supervisor_now_us() - began < 9000000); /* nobody waited for a deadline */
+	rig.patience_us = 0;
+	{
+		struct rig_world keep = world;
+
+		world = other;
+		EXPECT(sign(1000) == CALL_RESULT_WALLET_FROZEN);
+		world = keep;
+	}
+	kill(rig_child(&rig, PROC_store)->pid, SIGCONT);
+	drain_authority();
+	EXPECT(sign(1000) == CALL_RESULT_WALLET_FROZEN);
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(sign(1000) == CALL_RESULT_WALLET_FROZEN);
+	EXPECT(freeze(&world, AUTHZ_ACTION_UNFREEZE) == STATUS_OK);
+	EXPECT(sign(500000) == CALL_RESULT_SIGNED); /* the grant that hung is there */
+}
+
 /* What raises power waits for the disk, and comes true with it, though its answer was given up. */
 static void test_a_grant_is_no_power_before_it_is_durable(void)
 {
@@ -738,6 +798,7 @@ int main(void)
 	RUN(test_repeated_bytes_get_their_signature_and_count_once);
 	RUN(test_repeated_bytes_are_refused_after_the_grant_is_revoked);
 	RUN(test_a_freeze_holds_while_the_store_stands_still);
+	RUN(test_a_freeze_goes_before_changes_that_hang);
 	RUN(test_a_grant_is_no_power_before_it_is_durable);
 	RUN(test_limits_are_lowered_at_once_and_raised_for_the_state_that_was_seen);
 	RUN(test_a_users_key_is_not_imported_as_a_wallet);

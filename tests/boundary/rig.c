@@ -297,15 +297,18 @@ enum status rig_ask(struct rig *rig, uint32_t kind, struct bytes payload, struct
 	CHECK(buffer_put(&out, bytes_of(&head, sizeof(head))) == STATUS_OK &&
 	      buffer_put(&out, payload) == STATUS_OK);
 	CHECK(ipc_put(&rig->authority, CALL_CHANGE_REQUEST, buffer_bytes(&out)) == STATUS_OK);
-	do
+	do { /* an answer to one that was not waited for may come first */
 		status = rig_take(rig, &rig->authority, &message,
 		                  rig->patience_us != 0 ? rig->patience_us : PATIENCE_US);
-	while (status == STATUS_OK && message.kind != CALL_CHANGE_ANSWER);
-	if (status != STATUS_OK)
-		return status;
-	CHECK(message.payload.len >= sizeof(answer));
-	memcpy(&answer, message.payload.data, sizeof(answer));
-	CHECK(answer.id == head.id);
+		if (status != STATUS_OK)
+			return status;
+		answer.id = 0;
+		if (message.kind != CALL_CHANGE_ANSWER)
+			continue;
+		CHECK(message.payload.len >= sizeof(answer));
+		memcpy(&answer, message.payload.data, sizeof(answer));
+		CHECK(answer.id <= head.id);
+	} while (answer.id != head.id);
 	payload =
 	    bytes_of(message.payload.data + sizeof(answer), message.payload.len - sizeof(answer));
 	if (answer.result != STATUS_OK) {

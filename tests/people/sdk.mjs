@@ -235,7 +235,7 @@ test('a window that is spent is refused in words', async (s) => {
   const signer = open(s, s.hourly);
   await signer.signTransactions([bytesTo(signer)]);
   const error = await caught(signer.signTransactions([bytesTo(signer)]));
-  expect(error.reason === 'policy_denied' && error.reasons[0].text.includes('left under this grant'), error.message);
+  expect(error.reason === 'window_spent' && error.status === 429 && error.reasons[0].text.includes('left under this grant'), error.message);
 });
 
 test('one Idempotency-Key with other bytes is refused', async (s) => {

@@ -1,4 +1,4 @@
-/* cli_policy: `claviger policy check`, `describe` and `inspect`. */
+/* cli_policy: `claviger policy check` and `describe`. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_policy.h"
 
@@ -36,10 +36,6 @@ static const char describe_help[] =
     "\n"
     "  --module M --params P --wallet A [--pins F] [--counters F] [--unproven]  as in policy "
     "check\n";
-
-static const char inspect_help[] =
-    "Checks a module against the profile of policy modules and shows its hash, whether it ships\n"
-    "with this build (known) or is custom code, and the parameters that a grant gives it.\n";
 
 struct checking {
 	struct cli_policy *policy;
@@ -356,99 +352,6 @@ static int run_describe(struct cli_call *call)
 	return cli_finish(call, checking.denied ? CLI_NO : CLI_YES);
 }
 
-/* --- inspect
- * -----------------------------------------------------------------------------------------------
- */
-
-static const char *need_name(unsigned need)
-{
-	static const char *const names[] = {"", "required", "optional", "default"};
-	return names[need & 3];
-}
-
-static void inspect_json(const struct cli_policy *p)
-{
-	struct cli_out out = {.file = stdout};
-
-	cli_out_open(&out, '{');
-	cli_out_name(&out, "hash");
-	cli_out_hex(&out, bytes_of(p->hash, 32));
-	cli_out_name(&out, "bytes");
-	cli_out_number(&out, p->module.len);
-	cli_out_name(&out, "known");
-	if (p->known == NULL)
-		cli_out_null(&out);
-	else
-		cli_out_text(&out, bytes_of_text(p->known));
-	cli_out_name(&out, "parameters");
-	cli_out_open(&out, '[');
-	for (size_t i = 0; i < p->schema.count; i++) {
-		const struct policy_field *f = &p->schema.fields[i];
-
-		cli_out_open(&out, '{');
-		cli_out_name(&out, "name");
-		cli_out_text(&out, f->name);
-		put_text(&out, "type", policy_type_name(f->type));
-		put_text(&out, "need", need_name(f->need));
-		if (f->need == POLICY_NEED_DEFAULTS)
-			put_decimal(&out, "default", f->fallback);
-		if (f->entries_max != 0) {
-			cli_out_name(&out, "entries_max");
-			cli_out_number(&out, f->entries_max);
-		}
-		cli_out_name(&out, "text");
-		cli_out_text(&out, f->text);
-		cli_out_close(&out, '}');
-	}
-	cli_out_close(&out, ']');
-	cli_out_close(&out, '}');
-	cli_out_line(&out);
-}
-
-static void inspect_text(const struct cli_policy *p)
-{
-	char hash[HEX_LEN(32) + 1];
-
-	hex_encode(bytes_of(p->hash, 32), hash);
-	if (p->known != NULL)
-		printf("known module: policies/%s of this build\n", p->known);
-	else
-		printf("%s\n", POLICY_CUSTOM_HEADING);
-	printf("SHA-256 %s, %zu bytes\n", hash, p->module.len);
-	printf("parameters%s\n", p->schema.count == 0 ? ": none" : "");
-	for (size_t i = 0; i < p->schema.count; i++) {
-		const struct policy_field *f = &p->schema.fields[i];
-
-		printf("  %-22.*s %-14s ", (int)f->name.len, (const char *)f->name.data,
-		       policy_type_name(f->type));
-		if (f->need == POLICY_NEED_DEFAULTS && f->type == POLICY_TYPE_BOOL)
-			printf("default %-13s", f->fallback ? "true" : "false");
-		else if (f->need == POLICY_NEED_DEFAULTS)
-			printf("default %-13" PRIu64, f->fallback);
-		else
-			printf("%-21s", need_name(f->need));
-		printf(" %.*s\n", (int)f->text.len, (const char *)f->text.data);
-	}
-}
-
-static int run_inspect(struct cli_call *call)
-{
-	static struct cli_policy policy;
-
-	if (!cli_take_options(call, NULL, 0))
-		return CLI_USAGE;
-	if (call->count != 1)
-		return cli_usage(call, "name one module");
-	int result = cli_policy_load(&policy, call, call->arguments[0]);
-	if (result != CLI_YES)
-		return result;
-	if (call->json)
-		inspect_json(&policy);
-	else
-		inspect_text(&policy);
-	return cli_finish(call, CLI_YES);
-}
-
 const struct cli_command cli_policy_check = {
     .name = "policy check",
     .arguments = "--module M --params P.toml --wallet A [--tables F] [--pins F] [--counters F] "
@@ -464,12 +367,4 @@ const struct cli_command cli_policy_describe = {
     .sentence = "say in words what a policy allows, or what a transaction does",
     .run = run_describe,
     .help = describe_help,
-};
-
-const struct cli_command cli_policy_inspect = {
-    .name = "policy inspect",
-    .arguments = "MODULE",
-    .sentence = "say what a module is: known or custom code, and its parameters",
-    .run = run_inspect,
-    .help = inspect_help,
 };

@@ -81,7 +81,6 @@ static enum status start(struct cli_verifier *verifier, const char *executable, 
 	                           .role = PROC_verifier,
 	                           .log_level = LOG_WARN,
 	                           .report_fd = PROC_START_FD + PASS_REPORT,
-	                           .site_fd = -1,
 	                           .channel_count = 1};
 	int fds[PASS_COUNT] = {-1, report_fd, -1, -1, -1, -1};
 	struct ipc_fds lent;

@@ -13,4 +13,10 @@
  * everything (at most INTENT_WORDS_MAX). A text that is full begins with INCOMPLETE. */
 void intent_words_of(struct bytes table, bool full, struct buffer *ret_text);
 
+/* Parts of the full text, for comparing two intents: intent_words_rule writes rule `index` (its
+ * first line names it), intent_words_whole what is demanded of the whole. */
+size_t intent_words_rules(struct bytes table);
+void intent_words_rule(struct bytes table, size_t index, struct buffer *ret_text);
+void intent_words_whole(struct bytes table, struct buffer *ret_text);
+
 #endif

@@ -51,8 +51,8 @@ void cli_verifier_load(struct cli_verifier *verifier, struct bytes module,
                        struct cli_verifier_result *ret_result);
 
 /* cli_verifier_run runs a module on a request (spec/policy-abi.md), loading it when needed; `what`
- * is an enum call_check_what, `fuel` at most LIMIT_FUEL_PER_CHECK, or _DESCRIPTION. The verdict was compared with
- * ticket, module and request, as the signer does (M6). */
+ * is an enum call_check_what, `fuel` at most LIMIT_FUEL_PER_CHECK, or _DESCRIPTION. The verdict was
+ * compared with ticket, module and request, as the signer does (M6). */
 void cli_verifier_run(struct cli_verifier *verifier, struct bytes module, struct bytes request,
                       uint32_t what, uint64_t fuel, struct cli_verifier_result *ret_result);
 

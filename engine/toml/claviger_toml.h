@@ -1,5 +1,5 @@
-/* claviger_toml: TOML to JSON, for the command line tool's parameter and configuration files, and to
- * a tree with places, for intents.
+/* claviger_toml: TOML to JSON, for the command line tool's parameter and configuration files, and
+ * to a tree with places, for intents.
  *
  * Implemented in Rust (engine/toml, crate toml). Integers keep 64 bits, signed or unsigned; dates
  * become strings. The caller owns all storage; nothing is kept. Input: a file that the person who
@@ -37,12 +37,12 @@ struct claviger_toml_node {
 	uint64_t number; /* integers and booleans */
 };
 
-#define CLAVIGER_TOML_TABLE    1u
-#define CLAVIGER_TOML_ARRAY    2u
-#define CLAVIGER_TOML_STRING   3u
-#define CLAVIGER_TOML_INTEGER  4u /* 0 to 2^64-1 */
-#define CLAVIGER_TOML_BOOL     5u
-#define CLAVIGER_TOML_OTHER    6u /* negative numbers, floats, dates */
+#define CLAVIGER_TOML_TABLE   1u
+#define CLAVIGER_TOML_ARRAY   2u
+#define CLAVIGER_TOML_STRING  3u
+#define CLAVIGER_TOML_INTEGER 4u /* 0 to 2^64-1 */
+#define CLAVIGER_TOML_BOOL    5u
+#define CLAVIGER_TOML_OTHER   6u /* negative numbers, floats, dates */
 
 /* claviger_toml_tree parses into `nodes` (at most `node_cap`) and puts keys and strings into `pool`
  * (at most `pool_cap` bytes, no NULs added); on failure only `ret_error` is written. */

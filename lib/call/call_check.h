@@ -11,8 +11,9 @@
  * The verifier is trusted with nothing: the signer compares ticket, module and request hash with
  * what it sent and decodes the answer strictly (M6). It made the hash from its own copy of the
  * request; the verifier gives it back and does not compute it, which would prove nothing of a
- * verifier that was taken over and take a quarter of a check. Fixed layout, little-endian, each message in
- * one slot; the payload follows its struct directly and fills the rest of the slot's length. */
+ * verifier that was taken over and take a quarter of a check. Fixed layout, little-endian, each
+ * message in one slot; the payload follows its struct directly and fills the rest of the slot's
+ * length. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CALL_CHECK_H
 #define CALL_CHECK_H
@@ -58,7 +59,7 @@ struct call_check_run {
 	uint8_t module[32];       /* SHA-256 of the module's bytes */
 	uint8_t request_hash[32]; /* SHA-256 of the request bytes, which the verdict names again */
 	uint64_t fuel;            /* of this run; at most LIMIT_FUEL_PER_CHECK or _DESCRIPTION */
-	uint32_t what;      /* enum call_check_what */
+	uint32_t what;            /* enum call_check_what */
 	uint32_t request_len;
 };
 

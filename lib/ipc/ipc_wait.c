@@ -72,8 +72,8 @@ void ipc_doze_end(struct ipc_waiter *waiter)
 	step_sleeping(waiter);
 }
 
-/* Each word makes a sleep 0.3 us longer on both ends, so a short sleep names the heads alone: that a
- * peer ended is then seen when it is over. A channel that is down has only its generation to wait
+/* Each word makes a sleep 0.3 us longer on both ends, so a short sleep names the heads alone: that
+ * a peer ended is then seen when it is over. A channel that is down has only its generation to wait
  * for. */
 static size_t collect(const struct ipc_waiter *waiter, int64_t timeout_us, struct ipc_futex *words)
 {

@@ -208,6 +208,7 @@ static bool is_canonical(const uint8_t point[32])
 
 /* The y coordinates of the eight points of small order: 0, 1, -1 and two of order 8. Either sign of
  * x is refused, which also covers the encodings of x = 0 with its sign bit set. */
+/* clang-format off: version 14 dies of these tables */
 static const uint8_t small_order[5][32] = {
     {0    },
     {     1   },
@@ -221,6 +222,7 @@ static const uint8_t small_order[5][32] = {
      0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
      0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a},
 };
+/* clang-format on */
 
 static bool is_small_order(const uint8_t point[32])
 {

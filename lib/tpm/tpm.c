@@ -162,11 +162,11 @@ static enum status take_property(struct tpm *tpm, TPM2_PT property, uint32_t *re
 {
 	TPMS_CAPABILITY_DATA *data = NULL;
 	TPMI_YES_NO more;
-	enum status status = tpm_status(
-	    tpm,
-	    Esys_GetCapability(tpm_context(tpm), tpm->audit, ESYS_TR_NONE, ESYS_TR_NONE,
-	                       TPM2_CAP_TPM_PROPERTIES, property, 1, &more, &data),
-	    "reading a property");
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_GetCapability(tpm_context(tpm), tpm->audit, ESYS_TR_NONE, ESYS_TR_NONE,
+	                                  TPM2_CAP_TPM_PROPERTIES, property, 1, &more, &data),
+	               "reading a property");
 
 	if (status != STATUS_OK)
 		return status;
@@ -193,10 +193,10 @@ enum status tpm_info(struct tpm *tpm, struct tpm_info *ret_info)
 	if (status == STATUS_OK)
 		status = take_property(tpm, TPM2_PT_FIRMWARE_VERSION_2, &info.firmware_low);
 	if (status == STATUS_OK)
-		status = tpm_status(tpm,
-		                    Esys_ReadClock(tpm_context(tpm), tpm->audit, ESYS_TR_NONE,
-		                                   ESYS_TR_NONE, &time),
-		                    "reading the clock");
+		status = tpm_status(
+		    tpm,
+		    Esys_ReadClock(tpm_context(tpm), tpm->audit, ESYS_TR_NONE, ESYS_TR_NONE, &time),
+		    "reading the clock");
 	if (status != STATUS_OK)
 		return status;
 	for (int i = 0; i < 4; i++)
@@ -259,8 +259,8 @@ enum status tpm_pcr_extend(struct tpm *tpm, uint32_t pcr, const uint8_t digest[3
 	CHECK(pcr < TPM_PCR_COUNT);
 	memcpy(values.digests[0].digest.sha256, digest, 32);
 	return tpm_status(tpm,
-	                  Esys_PCR_Extend(tpm_context(tpm), ESYS_TR_PCR0 + pcr,
-	                                  tpm_authorizer(tpm), ESYS_TR_NONE, ESYS_TR_NONE, &values),
+	                  Esys_PCR_Extend(tpm_context(tpm), ESYS_TR_PCR0 + pcr, tpm_authorizer(tpm),
+	                                  ESYS_TR_NONE, ESYS_TR_NONE, &values),
 	                  "extending a PCR");
 }
 

@@ -18,22 +18,22 @@
 
 #include "base_bytes.h"
 
-#define TPM_SHARE_LEN        32u
-#define TPM_PCR_COUNT        24u
-#define TPM_PCR_LEN          32u /* SHA-256 bank */
-#define TPM_NAME_MAX         34u
-#define TPM_ATTEST_MAX       1024u
-#define TPM_SIGNATURE_MAX    256u
-#define TPM_PUBLIC_MAX       512u
+#define TPM_SHARE_LEN          32u
+#define TPM_PCR_COUNT          24u
+#define TPM_PCR_LEN            32u /* SHA-256 bank */
+#define TPM_NAME_MAX           34u
+#define TPM_ATTEST_MAX         1024u
+#define TPM_SIGNATURE_MAX      256u
+#define TPM_PUBLIC_MAX         512u
 #define TPM_OBJECT_PUBLIC_MAX  256u
 #define TPM_OBJECT_PRIVATE_MAX 512u
-#define TPM_AUTH_LEN         32u /* of owner and lockout authorization */
-#define TPM_POLICY_LEN       32u
-#define TPM_KEY_LEN          64u /* P-256, x || y */
-#define TPM_COUNTER_LEN      8u  /* big-endian, as PolicyNV compares it */
+#define TPM_AUTH_LEN           32u /* of owner and lockout authorization */
+#define TPM_POLICY_LEN         32u
+#define TPM_KEY_LEN            64u /* P-256, x || y */
+#define TPM_COUNTER_LEN        8u  /* big-endian, as PolicyNV compares it */
 
-#define TPM_PCR_CAP         11u /* extended with SHA-256("claviger/cap/v1") after unsealing */
-#define TPM_HANDLE_PRIMARY  0x81434c01u /* persistent storage primary, owner hierarchy */
+#define TPM_PCR_CAP        11u /* extended with SHA-256("claviger/cap/v1") after unsealing */
+#define TPM_HANDLE_PRIMARY 0x81434c01u /* persistent storage primary, owner hierarchy */
 
 /* What TPM2_PolicyNV may ask (part 2, TPM_EO). */
 #define TPM_NV_IS_EQUAL   0x0000u
@@ -137,9 +137,8 @@ void tpm_policy_drop(struct tpm *tpm);
 /* tpm_policy_pcr: the PCRs in `mask` as they are. */
 MUST_USE enum status tpm_policy_pcr(struct tpm *tpm, uint32_t mask);
 /* tpm_policy_nv: `len` bytes of the index at `offset` compare so with the operand. */
-MUST_USE enum status tpm_policy_nv(struct tpm *tpm, const struct tpm_nv *nv,
-                                   const uint8_t *operand, size_t len, uint16_t offset,
-                                   uint16_t operation);
+MUST_USE enum status tpm_policy_nv(struct tpm *tpm, const struct tpm_nv *nv, const uint8_t *operand,
+                                   size_t len, uint16_t offset, uint16_t operation);
 MUST_USE enum status tpm_policy_nv_written(struct tpm *tpm, bool written);
 /* tpm_policy_increments: for TPM2_NV_Increment only. */
 MUST_USE enum status tpm_policy_increments(struct tpm *tpm);

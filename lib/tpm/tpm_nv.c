@@ -46,12 +46,11 @@ enum status tpm_nv_define(struct tpm *tpm, const struct tpm_nv *nv)
 	static const TPM2B_AUTH no_auth;
 	TPM2B_NV_PUBLIC public = public_of(nv);
 	ESYS_TR handle = ESYS_TR_NONE;
-	enum status status = tpm_status(tpm,
-	                                Esys_NV_DefineSpace(tpm_context(tpm), ESYS_TR_RH_OWNER,
-	                                                    tpm_authorizer(tpm), ESYS_TR_NONE,
-	                                                    ESYS_TR_NONE, &no_auth, &public,
-	                                                    &handle),
-	                                "defining an NV index");
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_NV_DefineSpace(tpm_context(tpm), ESYS_TR_RH_OWNER, tpm_authorizer(tpm),
+	                                   ESYS_TR_NONE, ESYS_TR_NONE, &no_auth, &public, &handle),
+	               "defining an NV index");
 
 	if (status == STATUS_OK)
 		(void)Esys_TR_Close(tpm_context(tpm), &handle);
@@ -108,8 +107,8 @@ enum status tpm_nv_find(struct tpm *tpm, const struct tpm_nv *nv, uint32_t *ret_
 
 	if (status != STATUS_OK)
 		return status;
-	status = tpm_status(tpm, Esys_TR_GetName(tpm_context(tpm), handle, &name),
-	                    "naming an NV index");
+	status =
+	    tpm_status(tpm, Esys_TR_GetName(tpm_context(tpm), handle, &name), "naming an NV index");
 	if (status == STATUS_OK && !is_ours(nv, name)) {
 		tpm->what = "comparing an NV index with what genesis made";
 		tpm->rc = 0;

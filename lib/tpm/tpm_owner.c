@@ -22,8 +22,8 @@ enum status tpm_protections(struct tpm *tpm, struct tpm_protections *ret_protect
 
 	if (status != STATUS_OK)
 		return status;
-	for (uint32_t i = 0; data->capability == TPM2_CAP_TPM_PROPERTIES &&
-	                     i < data->data.tpmProperties.count;
+	for (uint32_t i = 0;
+	     data->capability == TPM2_CAP_TPM_PROPERTIES && i < data->data.tpmProperties.count;
 	     i++) {
 		const TPMS_TAGGED_PROPERTY *p = &data->data.tpmProperties.tpmProperty[i];
 
@@ -85,11 +85,11 @@ enum status tpm_take_over(struct tpm *tpm, const uint8_t owner[TPM_AUTH_LEN],
 	               "setting the limits of wrong guesses");
 
 	if (status == STATUS_OK)
-		status = tpm_status(tpm,
-		                    Esys_ClearControl(tpm_context(tpm), ESYS_TR_RH_LOCKOUT,
-		                                      tpm->session, ESYS_TR_NONE, ESYS_TR_NONE,
-		                                      TPM2_YES),
-		                    "forbidding TPM2_Clear");
+		status =
+		    tpm_status(tpm,
+		               Esys_ClearControl(tpm_context(tpm), ESYS_TR_RH_LOCKOUT, tpm->session,
+		                                 ESYS_TR_NONE, ESYS_TR_NONE, TPM2_YES),
+		               "forbidding TPM2_Clear");
 	if (status == STATUS_OK)
 		status = set_auth(tpm, ESYS_TR_RH_LOCKOUT, lockout);
 	if (status == STATUS_OK)

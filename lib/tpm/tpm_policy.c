@@ -37,11 +37,11 @@ enum status tpm_policy_pcr(struct tpm *tpm, uint32_t mask)
 	TPML_PCR_SELECTION selection;
 
 	tpm_selection(mask, &selection);
-	return ended(tpm, tpm_status(tpm,
-	                             Esys_PolicyPCR(tpm_context(tpm), tpm->policy, ESYS_TR_NONE,
-	                                            ESYS_TR_NONE, ESYS_TR_NONE, &as_they_are,
-	                                            &selection),
-	                             "evaluating the PCR policy"));
+	return ended(
+	    tpm, tpm_status(tpm,
+	                    Esys_PolicyPCR(tpm_context(tpm), tpm->policy, ESYS_TR_NONE,
+	                                   ESYS_TR_NONE, ESYS_TR_NONE, &as_they_are, &selection),
+	                    "evaluating the PCR policy"));
 }
 
 enum status tpm_policy_nv(struct tpm *tpm, const struct tpm_nv *nv, const uint8_t *operand,
@@ -198,9 +198,9 @@ enum status tpm_policy_signed(struct tpm *tpm, const uint8_t key[TPM_KEY_LEN],
 	enum status status = load_key(tpm, key, &handle);
 
 	if (status == STATUS_OK)
-		status = tpm_status(tpm,
-		                    Esys_TRSess_GetNonceTPM(tpm_context(tpm), tpm->policy, &nonce),
-		                    "reading a nonce");
+		status =
+		    tpm_status(tpm, Esys_TRSess_GetNonceTPM(tpm_context(tpm), tpm->policy, &nonce),
+		               "reading a nonce");
 	if (status == STATUS_OK)
 		status = tpm_status(tpm,
 		                    Esys_PolicySigned(tpm_context(tpm), handle, tpm->policy,
@@ -232,11 +232,11 @@ enum status tpm_policy_or(struct tpm *tpm, const uint8_t (*branches)[TPM_POLICY_
 enum status tpm_policy_digest(struct tpm *tpm, uint8_t ret_policy[TPM_POLICY_LEN])
 {
 	TPM2B_DIGEST *digest = NULL;
-	enum status status = tpm_status(tpm,
-	                                Esys_PolicyGetDigest(tpm_context(tpm), tpm->policy,
-	                                                     ESYS_TR_NONE, ESYS_TR_NONE,
-	                                                     ESYS_TR_NONE, &digest),
-	                                "reading the policy's digest");
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_PolicyGetDigest(tpm_context(tpm), tpm->policy, ESYS_TR_NONE,
+	                                    ESYS_TR_NONE, ESYS_TR_NONE, &digest),
+	               "reading the policy's digest");
 
 	if (status == STATUS_OK && digest->size == TPM_POLICY_LEN)
 		memcpy(ret_policy, digest->buffer, TPM_POLICY_LEN);

@@ -75,7 +75,7 @@ struct signer {
 	uint64_t recover_at, recover_end; /* cursors of receipts' blobs */
 	bool recovering, recover_failed;
 	bool took_back; /* the very first commit, which was not anchored */
-	int boot_code; /* of proc_boot.h, when the unsealer said why there is no share; else 0 */
+	int boot_code;  /* of proc_boot.h, when the unsealer said why there is no share; else 0 */
 	uint64_t boot_batch, stop_batch, stop_ms;
 	bool checkpoint_hashed;
 	uint8_t checkpoint_hash[32];

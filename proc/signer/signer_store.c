@@ -317,7 +317,8 @@ static void ask_commit(struct signer_store *store)
 	CHECK(store->hooks.checkpoint(store->hooks.context, store->seq + 1, store->staged,
 	                              !store->flying.anchored, &store->checkpoint) == STATUS_OK);
 	CHECK(store_ask_commit(next_request(store), store->seq + 1, store->staged,
-	                       store->flying.anchored, buffer_bytes(&store->checkpoint), &store->out) == STATUS_OK);
+	                       store->flying.anchored, buffer_bytes(&store->checkpoint),
+	                       &store->out) == STATUS_OK);
 	if (ask(store, CALL_STORE_COMMIT, (struct awaited){.what = AWAIT_COMMIT}) == STATUS_OK)
 		store->commit = COMMIT_WRITING;
 }

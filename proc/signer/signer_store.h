@@ -3,8 +3,9 @@
  * The store is believed in nothing. The signer holds the root of the Merkle map; a loaded value
  * counts only with a path to that root, "not found" only with a path that proves it. A commit goes
  * op by op from the old root to the new one over paths that are checked the same way, and is
- * durable when its answer came, and counts when it was anchored in the TPM, too, unless it is light:
- * heads of receipt chains alone. One batch is in flight; what comes meanwhile gathers in the next.
+ * durable when its answer came, and counts when it was anchored in the TPM, too, unless it is
+ * light: heads of receipt chains alone. One batch is in flight; what comes meanwhile gathers in the
+ * next.
  *
  * Nothing here blocks: signer_store_pump moves things on when messages came. The caller asks with
  * signer_store_load and hears through `loaded`; it learns that batch N is durable and anchored when

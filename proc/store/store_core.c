@@ -457,7 +457,8 @@ static void answer_commit(struct store *store, const struct store_request *reque
 /* ---- taking the last commit back ---- */
 
 /* revert_op puts an id as it was before. */
-static enum status revert_op(struct store *store, uint32_t kind, const uint8_t id[32], bool was_there)
+static enum status revert_op(struct store *store, uint32_t kind, const uint8_t id[32],
+                             bool was_there)
 {
 	static uint8_t raw[CALL_STORE_VALUE_LEN_MAX];
 	struct buffer old = BUFFER_OF_ARRAY(raw);
@@ -527,9 +528,8 @@ static enum status revert(struct store *store)
 	if (status == STATUS_OK)
 		status = db_meta_put(&store->state, META_HEAD, bytes_of(&stored, sizeof(stored)));
 	if (status == STATUS_OK)
-		status = db_meta_put(
-		    &store->state, META_CHECKPOINT,
-		    bytes_of(store->undo_checkpoint, store->undo_checkpoint_len));
+		status = db_meta_put(&store->state, META_CHECKPOINT,
+		                     bytes_of(store->undo_checkpoint, store->undo_checkpoint_len));
 	if (status == STATUS_OK)
 		status = put_undo(store, &none);
 	return status == STATUS_OK ? db_commit(&store->state) : status;

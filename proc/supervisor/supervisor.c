@@ -368,8 +368,9 @@ int main(int count, char **args)
 	if (result != 0)
 		supervisor_machine_end(result, false);
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || sigaction(SIGCHLD, &note, NULL) != 0 ||
-	    sigaction(SIGHUP, &note, NULL) != 0 || sigaction(SIGTERM, &note, NULL) != 0 || sigaction(SIGINT, &note, NULL) != 0 ||
-	    signal(SIGPIPE, SIG_IGN) == SIG_ERR || supervisor_make(supervisor) != STATUS_OK) {
+	    sigaction(SIGHUP, &note, NULL) != 0 || sigaction(SIGTERM, &note, NULL) != 0 ||
+	    sigaction(SIGINT, &note, NULL) != 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
+	    supervisor_make(supervisor) != STATUS_OK) {
 		log_event(LOG_ERROR, "start.failed");
 		return 1;
 	}

@@ -9,6 +9,16 @@ if(NOT CLAVIGER_SANITIZE)
 		"rig;supervisor_parts;soft_passkey;${RIG_USES};awslc_crypto")
 	add_dependencies(factor_test claviger-store claviger-verifier claviger-signer policy_transfer)
 endif()
+# Signatures and passkeys against other people's vectors and code.
+add_executable(signature_run tests/people/signature_run.c)
+target_link_libraries(signature_run PRIVATE base keys)
+set_target_properties(signature_run PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+add_executable(passkey_cases tests/people/passkey_cases.c)
+target_link_libraries(passkey_cases PRIVATE soft_passkey ${SOFT_USES} awslc_crypto)
+set_target_properties(passkey_cases PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+script_test(people_oracle GROUP people COMMAND ${CMAKE_SOURCE_DIR}/tests/people/passkey_oracle.py 3000)
+soak_test(passkey-oracle COMMAND tests/people/passkey_oracle.py 300000 7)
+script_test(people_wycheproof GROUP people COMMAND ${CMAKE_SOURCE_DIR}/tests/people/wycheproof.py)
 script_test(people_leave GROUP people TIMEOUT 120 COMMAND node tests/people/leave.mjs)
 
 # What bots and people hold in their hands: the SDKs, the peers' clients, the API as its document says it.

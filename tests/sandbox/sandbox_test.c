@@ -49,8 +49,7 @@ static int start_fd_for(enum proc_role role, const char *act)
 	                            .role = role,
 	                            .uid = plain || geteuid() != 0 ? 0 : PROC_UID_BASE + role,
 	                            .log_level = LOG_ERROR,
-	                            .report_fd = PROC_FIRST_FD,
-	                            .site_fd = -1};
+	                            .report_fd = PROC_FIRST_FD};
 	put_setting(&start, "act", act);
 	put_setting(&start, "state_dir", state_dir);
 	CHECK(fd >= 0 && write(fd, &start, sizeof(start)) == (ssize_t)sizeof(start));

@@ -249,7 +249,7 @@ def main(folder):
     listen, metrics, other = free_address(), free_address(), free_address()
 
     for bad in ("foo", "127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1:8200x", ":8200", "1.2.3:8200"):
-        refuse(f"--listen {bad}", 2, "expected ADDRESS:PORT", "--state", state, "--listen", bad)
+        refuse(f"--listen {bad}", 2, "expected", "--state", state, "--listen", bad)
         refuse(f"--metrics {bad}", 2, "--metrics", "--state", state, "--listen", listen,
                "--metrics", bad)
     file = os.path.join(folder, "file")

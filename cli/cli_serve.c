@@ -360,15 +360,23 @@ static int wait_for_end(const struct cli_call *call, const struct cli_serve *ser
 
 /* A software TPM is provisioned by itself, single operator, with keys beside it: nothing measures
  * this host, so all that its approvals say is zeros. A first start that was interrupted begins
- * anew, with a new TPM: nothing hangs on the old one. */
+ * anew, with a new TPM: nothing hangs on the old one. A TPM that was there before the first start
+ * is kept: swtpm_setup made it, with a certificate. */
 static int provision(const struct cli_call *call, const struct cli_serve *serve)
 {
 	static const uint8_t nothing[APPROVAL_RELEASE_PCRS][32];
 	static const char *const left_over[] = {"store/sealed-share", "store/escrow",
 	                                        "tpm/tpm2-00.permall"};
 	char path[CLI_PATH_MAX + 32], keys[CLI_PATH_MAX + 32];
+	bool began;
+	int result;
 
-	for (size_t i = 0; i < sizeof(left_over) / sizeof(left_over[0]); i++) {
+	snprintf(path, sizeof(path), "%s/genesis-began", serve->state);
+	began = access(path, F_OK) == 0;
+	result = cli_home_write(call, path, bytes_of(NULL, 0), true);
+	if (result != CLI_YES)
+		return result;
+	for (size_t i = 0; began && i < sizeof(left_over) / sizeof(left_over[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", serve->state, left_over[i]);
 		if (unlink(path) != 0 && errno != ENOENT) {
 			cli_complain(call, "cannot remove %s: %s", path, strerror(errno));

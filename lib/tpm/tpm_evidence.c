@@ -325,9 +325,8 @@ enum status tpm_activate(struct tpm *tpm, enum tpm_endorsement kind, struct byte
 		status = buffer_put(ret_secret, bytes_of(secret->buffer, secret->size));
 		explicit_bzero(secret, sizeof(*secret));
 		Esys_Free(secret);
-	} else {
-		tpm_flush(tpm, &session); /* a used policy session is gone by itself */
 	}
+	tpm_flush(tpm, &session);
 	close_ek(tpm, ek, made);
 	return status;
 }

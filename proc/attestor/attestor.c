@@ -105,6 +105,17 @@ static enum status attestor_open(struct proc *proc)
 	return status == STATUS_OK ? read_sealed(proc) : status;
 }
 
+/* note_failure logs what the TPM said when an answer is an error: peers learn only its kind. */
+static void note_failure(const struct buffer *answer)
+{
+	struct call_attest_head head;
+
+	CHECK(answer->len >= sizeof(head));
+	memcpy(&head, answer->data, sizeof(head));
+	if (head.status != STATUS_OK)
+		complain("attestor.failed", tpm.what, tpm.rc);
+}
+
 static bool take_one(struct proc *proc, enum proc_role peer)
 {
 	static uint8_t request_bytes[CALL_ATTEST_BRIDGE_SLOT_BYTES];
@@ -127,6 +138,7 @@ static bool take_one(struct proc *proc, enum proc_role peer)
 		return true;
 	}
 	attestor_answer(&attestor, message.kind, &request, &answer);
+	note_failure(&answer);
 	/* A peer that asks more than it takes loses answers, nobody else does. */
 	(void)!ipc_put(channel, message.kind + 1, buffer_bytes(&answer));
 	return true;

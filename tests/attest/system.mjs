@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// Evidence of a whole signer on a software TPM that has a maker: swtpm_setup gives it an endorsement key and a
+// certificate of a CA of our own. What a stranger, a client behind a hostile relay and other people's tools make of it
+// (S7, H3, H4, N3, A8, B9, B10).
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import { join } from 'node:path';
+import { build, freePort, makeFolder, remove, run, Signer, sleep } from '../system/stage.mjs';
+
+let passed = 0;
+let failed = 0;
+function expect(what, holds, shown = '') {
+  if (holds) passed++;
+  else { failed++; console.log(`FAIL ${what} ${typeof shown === 'string' ? shown : JSON.stringify(shown)}`); }
+}
+const tool = join(build, 'bin/claviger');
+const folder = makeFolder('evidence');
+const path = (name) => join(folder, name);
+const json = (name, value) => { writeFileSync(path(name), JSON.stringify(value)); return path(name); };
+
+// ---- a TPM with a maker ----
+async function manufacture(state) {
+  const ca = path('ca');
+  mkdirSync(ca, { recursive: true });
+  writeFileSync(path('ca.conf'), `statedir = ${ca}\nsigningkey = ${ca}/signkey.pem\nissuercert = ${ca}/issuercert.pem\ncertserial = ${ca}/certserial\n`);
+  writeFileSync(path('options'), '--platform-manufacturer Test\n--platform-version 1\n--platform-model Test\n');
+  writeFileSync(path('setup.conf'), `create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = ${path('ca.conf')}\ncreate_certs_tool_options = ${path('options')}\n`);
+  mkdirSync(join(state, 'tpm'), { recursive: true, mode: 0o700 });
+  const made = await run('swtpm_setup', ['--tpm2', '--tpmstate', join(state, 'tpm'), '--create-ek-cert', '--config', path('setup.conf'), '--overwrite']);
+  if (made.code !== 0) throw new Error(made.out + made.err);
+}
+if (!existsSync('/usr/bin/swtpm_setup')) {
+  console.log('swtpm_setup is not installed (Debian: apt install swtpm-tools)');
+  process.exit(77);
+}
+
+mkdirSync(path('one'));
+const signer = new Signer(path('one'));
+await manufacture(signer.state);
+await signer.start();
+const mask = (list) => Object.fromEntries(list.map((pcr) => [String(pcr), '00'.repeat(32)]));
+const roots = ['ca/issuercert.pem', 'ca/swtpm-localca-rootca-cert.pem'];
+const machine = {
+  vendor_roots: roots, releases: [{ name: 'nothing measured', sha256: mask([4, 9, 11, 12, 14]) }], firmwares: [{ name: 'none', sha256: mask([0, 2, 7]) }],
+  single_operator: true,
+};
+const attest = (...words) => signer.cli('attest', ...words);
+const said = async (...words) => { const { out, err, code } = await attest(...words, '--json'); return { exit: code, ...(out === '' ? { err } : JSON.parse(out)) }; };
+
+// ---- a stranger: knows the maker's root and what may run, nobody's key ----
+{
+  const rules = json('stranger.json', machine);
+  let r = await said('get', '--policy', rules);
+  expect('without activation the policy accepts nothing', r.exit === 1 && r.code === 'policy', r);
+  r = await said('get', '--policy', rules, '--activate', '--out', path('first.cbor'));
+  expect('activated by himself', r.exit === 0 && r.hardware === true && r.activated === true && r.release === 'nothing measured', r);
+  const listed = json('listed.json', { ...machine, aks: [r.ak], eks: [r.ek] });
+  r = await said('verify', '--policy', listed, path('first.cbor'));
+  expect('the AK in his policy: offline', r.exit === 0 && r.hardware === true, r);
+  const pinned = json('pinned.json', { ...machine, deployment_key: r.deployment_key, counter: 1 });
+  r = await said('verify', '--policy', pinned, path('first.cbor'));
+  expect('the deployment key in his policy: the signer activated', r.exit === 0 && r.hardware === true && r.single_operator === true, r);
+  for (const [name, more, code] of [
+    ['another TPM', { eks: ['ab'.repeat(32)] }, 'ek-unknown'], ['another root', { vendor_roots: ['ca/swtpm-localca-rootca-cert.pem'] }, 'ek-chain'],
+    ['two persons', { single_operator: false }, 'single-operator'], ['another release', { releases: [{ name: 'x', sha256: { ...mask([9, 11, 12, 14]), 4: 'ab'.repeat(32) } }] }, 'pcr-release'],
+    ['newer TPM firmware', { minimum_tpm_firmware: 'f'.repeat(16) }, 'tpm-firmware'], ['more boots', { counter: 1000000 }, 'floor'], ['an event log', { event_log: true }, 'log-none'],
+    ['another deployment', { deployment_key: 'ab'.repeat(32) }, 'deployment'],
+  ]) {
+    const other = json('other.json', { ...machine, deployment_key: JSON.parse(readFileSync(pinned)).deployment_key, ...more });
+    r = await said('verify', '--policy', other, path('first.cbor'));
+    expect(`refused: ${name}`, r.exit === 1 && r.code === code, r);
+  }
+  r = await said('verify', '--policy', pinned, '--nonce', '00'.repeat(32), path('first.cbor'));
+  expect('refused: another nonce', r.code === 'nonce', r);
+  r = await attest('verify', '--policy', pinned, path('first.cbor'));
+  expect('in words', r.code === 0 && /^TPM +hardware/m.test(r.out) && /one person/.test(r.out), r);
+  r = await attest('verify', path('first.cbor'));
+  expect('without a policy it says that nothing is proven', r.code === 0 && /nothing is proven about the machine/.test(r.out), r);
+  r = await attest('verify', '--policy', json('odd.json', { vendor_root: [] }), path('first.cbor'));
+  expect('a policy with an unknown member is refused', r.code === 2 && /vendor_root/.test(r.err), r);
+}
+
+// ---- other people's tools ----
+{
+  const parts = path('parts');
+  const { code } = await attest('unpack', path('first.cbor'), parts);
+  expect('unpacked', code === 0);
+  const at = (name) => join(parts, name);
+  writeFileSync(path('roots.pem'), roots.map((name) => readFileSync(path(name))).join(''));
+  let r = await run('openssl', ['verify', '-ignore_critical', '-CAfile', path('roots.pem'), at('ek.pem')]);
+  expect('openssl verifies the endorsement certificate', r.code === 0, r);
+  const key = (await run('openssl', ['x509', '-in', at('ek.pem'), '-noout', '-pubkey'])).out;
+  expect('it is of the endorsement key shown', key === readFileSync(at('ek-pub.pem'), 'utf8'));
+  const extra = readFileSync(at('quote.extra'), 'utf8').trim();
+  const quote = ['-u', at('ak.pem'), '-m', at('quote.msg'), '-s', at('quote.sig'), '-f', at('quote.pcrs'), '-g', 'sha256', '-q', extra];
+  r = await run('tpm2_checkquote', quote);
+  expect('tpm2_checkquote accepts the quote', r.code === 0, r.err);
+  r = await signer.cli('attest', 'checkquote', ...quote, '-l', 'sha256:0,2,4,7,9,11,12,13,14');
+  expect('so does ours', r.code === 0, r.err);
+  r = await run('tpm2_print', ['-t', 'TPMS_ATTEST', at('quote.msg')]);
+  expect('tpm2_print shows extra data and mark', r.out.includes('magic: ff544347') && r.out.includes(extra), r.out);
+  writeFileSync(path('secret'), randomBytes(32));
+  const name = '000b' + createHash('sha256').update(readFileSync(at('ak.pub')).subarray(2)).digest('hex');
+  r = await run('tpm2_makecredential', ['-T', 'none', '-u', at('ek-pub.pem'), '-G', 'rsa', '-s', path('secret'), '-n', name, '-o', path('credential')]);
+  expect('tpm2_makecredential', r.code === 0, r.err);
+  // magic (4), version (4), TPM2B_ID_OBJECT, TPM2B_ENCRYPTED_SECRET
+  const file = readFileSync(path('credential')).subarray(8);
+  const first = file.readUInt16BE(0);
+  const second = file.readUInt16BE(2 + first);
+  await sleep(2100); // one activation each 2 s
+  r = await signer.api('POST', '/api/v1/evidence/activate', { body: { credential: file.subarray(2, 2 + first).toString('base64'), secret: file.subarray(4 + first, 4 + first + second).toString('base64') } });
+  expect('the TPM gives back what tpm2_makecredential sealed', r.status === 200 && Buffer.from(r.body.secret, 'base64').equals(readFileSync(path('secret'))), r.body);
+  r = await signer.api('POST', '/api/v1/evidence/activate', { body: { credential: 'AAAA', secret: 'AAAA' } });
+  expect('not twice at once', r.status === 503, r.body);
+}
+
+// ---- many nonces, and a public value ----
+const withProof = (evidence, proof) => Buffer.concat([Buffer.from([evidence[0] + 1]), evidence.subarray(1), Buffer.from([0x0b]), proof]);
+{
+  const nonces = Array.from({ length: 256 }, () => randomBytes(32));
+  let r = await signer.api('POST', '/api/v1/evidence', { body: { nonces: nonces.map((n) => n.toString('hex')) } });
+  expect('256 proofs', r.status === 200 && r.body.proofs.length === 256, r.status);
+  for (const i of [0, 100, 255]) {
+    writeFileSync(path('many.cbor'), withProof(Buffer.from(r.body.evidence, 'base64'), Buffer.from(r.body.proofs[i], 'base64')));
+    const one = await said('verify', '--policy', path('pinned.json'), '--nonce', nonces[i].toString('hex'), path('many.cbor'));
+    expect(`proof ${i}`, one.exit === 0 && one.nonce === nonces[i].toString('hex'), one);
+    const other = await said('verify', '--policy', path('pinned.json'), '--nonce', nonces[1].toString('hex'), path('many.cbor'));
+    expect(`proof ${i} is of its nonce only`, other.code === 'nonce', other);
+  }
+  for (const nonces of [[], Array(257).fill('00'.repeat(32)), ['00'], [1], 'x']) {
+    r = await signer.api('POST', '/api/v1/evidence', { body: { nonces } });
+    expect('an odd list is refused', r.status === 400, r.body);
+  }
+  const all = await Promise.all(Array.from({ length: 40 }, () => signer.api('GET', `/api/v1/evidence?nonce=${randomBytes(32).toString('hex')}`)));
+  expect('40 at once', all.every((one) => one.status === 200));
+
+  r = await attest('get', '--beacon');
+  expect('no beacon yet', r.code === 1 && /not_found/.test(r.err), r.err);
+  const told = await new Promise((resolve) => {
+    const body = JSON.stringify({ source: 'drand', value: 'round 4711: 8f3c' });
+    const ask = http.request({ host: '127.0.0.1', port: signer.metricsPort, path: '/beacon', method: 'POST', headers: { 'content-type': 'application/json', 'content-length': body.length } },
+      (answer) => { let out = ''; answer.on('data', (d) => { out += d; }); answer.on('end', () => resolve({ status: answer.statusCode, out })); });
+    ask.end(body);
+  });
+  expect('a public value is taken on the inner listener', told.status === 200, told);
+  r = await signer.api('POST', '/beacon', { body: { source: 'x', value: 'y' } });
+  expect('and not on the outer one', r.status === 404, r.body);
+  let one;
+  for (let i = 0; i < 100 && one?.exit !== 0; i++) { one = await said('get', '--beacon', '--policy', path('pinned.json'), '--out', path('beacon.cbor')); await sleep(50); }
+  expect('evidence over it, for everybody', one.exit === 0 && one.beacon_source === 'drand' && one.beacon_value === 'round 4711: 8f3c', one);
+  one = await said('verify', '--policy', path('pinned.json'), path('beacon.cbor'));
+  expect('and later', one.exit === 0 && one.nonce === JSON.parse(told.out).nonce, one);
+}
+
+// ---- a client behind a hostile relay ----
+mkdirSync(path('two'));
+const foreign = new Signer(path('two'));
+await foreign.start();
+{
+  await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path('relay.key'), '-out', path('relay.pem'), '-days', '9', '-subj', '/CN=relay',
+    '-addext', 'subjectAltName=IP:127.0.0.1']);
+  let bend = (evidence) => evidence;
+  let seen = [];
+  const relay = https.createServer({ key: readFileSync(path('relay.key')), cert: readFileSync(path('relay.pem')) }, (request, response) => {
+    const parts = [];
+    request.on('data', (part) => parts.push(part));
+    request.on('end', async () => {
+      const body = parts.length === 0 ? undefined : JSON.parse(Buffer.concat(parts));
+      seen.push({ method: request.method, path: request.url, body });
+      const r = await signer.api(request.method, request.url, { body });
+      if (request.url.startsWith('/api/v1/evidence?')) r.body.evidence = (await bend(Buffer.from(r.body.evidence, 'base64'), request.url)).toString('base64');
+      const out = Buffer.from(JSON.stringify(r.body));
+      response.writeHead(r.status, { 'content-type': 'application/json', 'content-length': out.length });
+      response.end(out);
+    });
+  });
+  const port = await freePort();
+  await new Promise((resolve) => relay.listen(port, '127.0.0.1', resolve));
+  await signer.must('key', 'new', path('user.json'));
+  const env = { CLAVIGER_SERVER: `https://127.0.0.1:${port}`, CLAVIGER_CA: path('relay.pem'), CLAVIGER_HOME: path('home'), CLAVIGER_EVIDENCE_POLICY: path('pinned.json') };
+  mkdirSync(path('home'), { mode: 0o700 });
+  const birth = (name) => run(tool, ['wallet', 'create', name, '--key', path('user.json'), '--yes'], { env });
+  const wallets = async () => (await signer.must('wallet', 'list', '--key', path('user.json'))).out;
+
+  let r = await birth('through');
+  expect('a relay that changes nothing learns nothing and does no harm', r.code === 0, r.err);
+  const sealed = seen.filter((one) => one.method === 'POST' && one.path === '/api/v1/changes');
+  expect('what it saw was sealed', sealed.length > 0 && !JSON.stringify(sealed).includes('through'));
+  const count = await wallets();
+  for (const one of sealed) await signer.api('POST', '/api/v1/changes', { body: one.body });
+  expect('replayed, it changes nothing', (await wallets()) === count);
+  const elsewhere = await foreign.api('POST', '/api/v1/changes', { body: sealed[sealed.length - 1].body });
+  expect('another deployment cannot open it', elsewhere.status === 400, elsewhere.body);
+
+  const old = Buffer.from((await signer.api('GET', `/api/v1/evidence?nonce=${randomBytes(32).toString('hex')}`)).body.evidence, 'base64');
+  const certificate = Buffer.from('claviger/channel/v1');
+  for (const [what, make, code] of [
+    ['its own channel key in place of the authority\'s', (e) => { const b = Buffer.from(e); const at = b.indexOf(certificate) < 0 ? b.indexOf(Buffer.from([0x04, 0x01, 0x05, 0x58, 0x20])) : 0; randomBytes(32).copy(b, at + 5); return b; }, /channel|node-/],
+    ['a bit of the site manifest\'s hash', (e) => { const b = Buffer.from(e); const at = b.indexOf(Buffer.from([0x0d, 0x58, 0x20])); b[at + 3] ^= 1; return b; }, /node-signature/],
+    ['old evidence', () => old, /nonce/],
+    ['evidence of another deployment over the same nonce', async (_, url) => Buffer.from((await foreign.api('GET', url)).body.evidence, 'base64'), /deployment/],
+    ['nothing', () => Buffer.alloc(0), /evidence-form/],
+    ['a quote with a bit flipped', (e) => { const b = Buffer.from(e); b[b.indexOf(Buffer.from('ff54434780180022', 'hex')) + 60] ^= 1; return b; }, /signature/],
+  ]) {
+    bend = make;
+    seen = [];
+    r = await birth('bent');
+    const sent = seen.filter((one) => one.method === 'POST');
+    expect(`refused: ${what}`, r.code === 1 && /evidence refused/.test(r.err) && code.test(r.err), r.err);
+    expect(`refused before anything was sent or shown: ${what}`, sent.length === 0 && r.out === '', seen);
+  }
+  bend = (e) => e;
+  // Without a policy: the deployment key is pinned at first use, and another one is refused.
+  const loose = { ...env, CLAVIGER_EVIDENCE_POLICY: '', CLAVIGER_HOME: path('loose') };
+  mkdirSync(path('loose'), { mode: 0o700 });
+  r = await run(tool, ['wallet', 'list', '--key', path('user.json')], { env: loose });
+  expect('first use is told, and that nothing is proven about the machine', r.code === 0 && /is pinned from now on/.test(r.err) && /software TPM/.test(r.err), r.err);
+  r = await run(tool, ['wallet', 'list', '--key', path('user.json')], { env: loose });
+  expect('once', r.code === 0 && !/pinned/.test(r.err), r.err);
+  bend = async (_, url) => Buffer.from((await foreign.api('GET', url)).body.evidence, 'base64');
+  r = await run(tool, ['wallet', 'list', '--key', path('user.json')], { env: loose });
+  expect('another deployment than the pinned one', r.code === 1 && /another deployment/.test(r.err), r.err);
+  relay.closeAllConnections();
+  await new Promise((resolve) => relay.close(resolve));
+}
+
+// ---- the next boot ----
+{
+  const activated = () => signer.log().match(/evidence\.activated/g)?.length ?? 0;
+  expect('the signer activated the AK', activated() === 1, signer.log());
+  const before = await said('get', '--policy', path('pinned.json'));
+  await signer.stop();
+  await signer.start();
+  const after = await said('get', '--policy', path('pinned.json'));
+  expect('and remembers it in the next boot', activated() === 1 && after.exit === 0 && after.activated === true, after);
+  expect('boot and counter went on', BigInt(after.boot) === BigInt(before.boot) + 1n && BigInt(after.counter) > BigInt(before.counter), [before.counter, after.counter]);
+  expect('the channel keys are new', after.signer_key !== before.signer_key && after.authority_key !== before.authority_key);
+  const stale = await said('verify', '--policy', json('newer.json', { ...JSON.parse(readFileSync(path('pinned.json'))), counter: Number(after.counter) }), path('first.cbor'));
+  expect('evidence of the boot before is below the counter', stale.code === 'floor', stale);
+}
+// ---- the authority's key is new while the machine runs ----
+{
+  const before = await said('get', '--policy', path('pinned.json'));
+  for (const { pid } of signer.processes('authority')) process.kill(pid, 'SIGKILL');
+  let after = before;
+  for (let i = 0; i < 200 && after.authority_key === before.authority_key; i++) { await sleep(50); after = await said('get', '--policy', path('pinned.json')); }
+  expect('evidence goes over to the authority\'s new key', after.exit === 0 && after.authority_key !== before.authority_key && after.signer_key === before.signer_key, after);
+}
+await Promise.all([signer.stop(), foreign.stop()]);
+if (failed === 0) remove(folder);
+else console.log(`kept: ${folder}`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

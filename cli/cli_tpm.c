@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base_encode.h"
+#include "cbor_reader.h"
 #include "cli_authority.h"
 #include "cli_commands.h"
 #include "cli_file.h"
@@ -338,6 +339,121 @@ static int run_provision(struct cli_call *call)
 		        : "");
 	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
 }
+
+/* ---- what came out of genesis ---- */
+
+#define ESCROW_MAX 512
+
+struct escrow {
+	struct bytes auths, share;
+	uint8_t genesis[32];
+};
+
+static enum status take_escrow(struct bytes file, struct escrow *ret_escrow)
+{
+	struct cbor_reader r;
+
+	while (file.len > 0 && file.data[file.len - 1] == 0 && cbor_check(file) != STATUS_OK)
+		file.len--; /* the rest of a region */
+	cbor_reader_init(&r, file);
+	cbor_take_map(&r, 4);
+	cbor_take_key(&r, 1);
+	if (cbor_take_uint(&r, UINT32_MAX) != 1)
+		cbor_fail(&r, STATUS_MALFORMED);
+	cbor_take_key(&r, 2);
+	ret_escrow->auths = cbor_take_bytes(&r, ESCROW_MAX);
+	cbor_take_key(&r, 3);
+	ret_escrow->share = cbor_take_bytes(&r, ESCROW_MAX);
+	cbor_take_key(&r, 4);
+	cbor_take_bytes_n(&r, ret_escrow->genesis, 32);
+	cbor_take_end(&r);
+	return cbor_done(&r);
+}
+
+static enum status open_sealed(const struct keys_hpke_key *key, const char *label,
+                               const uint8_t genesis[32], struct bytes sealed,
+                               struct buffer *ret_plain)
+{
+	uint8_t space[80];
+	struct buffer info = BUFFER_OF_ARRAY(space);
+	enum status status = buffer_put(&info, bytes_of_text(label));
+
+	if (status == STATUS_OK)
+		status = buffer_put(&info, bytes_of(genesis, 32));
+	return status == STATUS_OK ? keys_hpke_open(key, buffer_bytes(&info), bytes_of(NULL, 0),
+	                                            sealed, ret_plain, NULL)
+	                           : status;
+}
+
+static int show_auths(const struct cli_call *call, const struct escrow *escrow,
+                      const struct keys_hpke_key *key)
+{
+	char owner[HEX_LEN(32) + 1], lockout[HEX_LEN(32) + 1];
+	uint8_t auths[64];
+	struct buffer plain = BUFFER_OF_ARRAY(auths);
+
+	if (open_sealed(key, "claviger/escrow/v1", escrow->genesis, escrow->auths, &plain) !=
+	        STATUS_OK ||
+	    plain.len != sizeof(auths)) {
+		cli_complain(call, "this escrow was not sealed to this key, or is damaged");
+		return CLI_NO;
+	}
+	hex_encode(bytes_of(auths, 32), owner);
+	hex_encode(bytes_of(auths + 32, 32), lockout);
+	printf(call->json ? "{\"owner\":\"%s\",\"lockout\":\"%s\"}\n" : "owner %s\nlockout %s\n",
+	       owner, lockout);
+	SECRET_WIPE(auths);
+	SECRET_WIPE(owner);
+	SECRET_WIPE(lockout);
+	return cli_finish(call, CLI_YES);
+}
+
+static int run_escrow(struct cli_call *call)
+{
+	const char *key_file = NULL;
+	const struct cli_option table[] = {
+	    {"--key", &key_file, NULL},
+	};
+	struct keys_sign_key file_key;
+	struct keys_hpke_key key;
+	struct escrow escrow;
+	struct buffer file;
+	char message[256];
+	int result;
+
+	if (!cli_take_options(call, table, 1))
+		return CLI_USAGE;
+	if (call->count != 1 || key_file == NULL)
+		return cli_usage(call, "needs the file `escrow` and --key");
+	keys_open();
+	if (cli_file_read(call->arguments[0], 65536, &file, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	if (take_escrow(buffer_bytes(&file), &escrow) != STATUS_OK) {
+		cli_complain(call, "%s is no escrow out of genesis", call->arguments[0]);
+		return CLI_NO;
+	}
+	result = cli_key_read(call, key_file, &file_key);
+	if (result != CLI_YES)
+		return result;
+	keys_hpke_from_seed(file_key.bytes, &key);
+	result = show_auths(call, &escrow, &key);
+	SECRET_WIPE(file_key);
+	SECRET_WIPE(key.secret);
+	return result;
+}
+
+const struct cli_command cli_tpm_escrow = {
+    .name = "tpm escrow",
+    .arguments = "FILE --key ESCROW.json",
+    .sentence = "show a TPM's owner and lockout authorization, offline",
+    .run = run_escrow,
+    .help = "FILE is `escrow`, which genesis wrote beside the sealed share. With the owner's\n"
+            "authorization somebody at the machine can take its objects away and, within its\n"
+            "last boot, roll the store back; needed only to give a TPM another use.\n",
+};
 
 const struct cli_command cli_tpm_key = {
     .name = "tpm key",

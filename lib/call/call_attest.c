@@ -59,6 +59,7 @@ static size_t fixed_len(uint32_t kind)
 {
 	switch (kind) {
 	case CALL_ATTEST_INFO:
+	case CALL_ATTEST_FLOOR:
 		return sizeof(struct call_attest_head);
 	case CALL_ATTEST_EVIDENCE:
 		return sizeof(struct call_attest_evidence);
@@ -103,6 +104,10 @@ enum status attest_take_request(uint32_t kind, struct bytes message,
 	} else if (kind == CALL_ATTEST_ACTIVATE) {
 		if (!take_credential(message, &request))
 			return STATUS_MALFORMED;
+	} else if (kind == CALL_ATTEST_FLOOR) {
+		if (message.len > CALL_ATTEST_STEP_MAX)
+			return STATUS_MALFORMED;
+		request.step = message;
 	} else if (message.len != 0) {
 		return STATUS_MALFORMED;
 	}

@@ -1,8 +1,8 @@
 /* call_attest: what the attestor, which holds the TPM, is asked.
  *
- *   bridge -> attestor  EVIDENCE, ACTIVATE          signer -> attestor  INFO, NV_EXTEND, NODE,
- * ACTIVATE attestor -> either  for each exactly one answer, in order, with the asker's request
- * number
+ *   bridge -> attestor  EVIDENCE, ACTIVATE, FLOOR
+ *   signer -> attestor  INFO, NV_EXTEND, NODE, ACTIVATE
+ *   attestor -> either  for each exactly one answer, in order, with the asker's request number
  *
  * Nobody asks it for a secret, and it has none. Fixed layout, little-endian; payloads follow their
  * struct. Answers of another status than OK carry no payload. */
@@ -21,6 +21,7 @@
 #define CALL_ATTEST_NODE_MAX          2048u                      /* bytes of a node statement */
 #define CALL_ATTEST_CREDENTIAL_MAX    512u /* bytes of a credential, and of its encrypted seed */
 #define CALL_ATTEST_SECRET_MAX        64u
+#define CALL_ATTEST_STEP_MAX          256u /* bytes of a signed floor step */
 
 enum call_attest_kind {
 	CALL_ATTEST_INFO = 1,             /* call_attest_head */
@@ -34,6 +35,8 @@ enum call_attest_kind {
 	CALL_ATTEST_ACTIVATE =
 	    9, /* call_attest_activate + TPM2B_ID_OBJECT + TPM2B_ENCRYPTED_SECRET */
 	CALL_ATTEST_ACTIVATE_ANSWER = 10, /* call_attest_head + secret */
+	CALL_ATTEST_FLOOR = 11,        /* call_attest_head + a signed step, or nothing: only ask */
+	CALL_ATTEST_FLOOR_ANSWER = 12, /* call_attest_head + call_attest_floors */
 };
 
 struct call_attest_head {
@@ -82,6 +85,15 @@ struct call_attest_activate {
 	uint32_t reserved;
 };
 
+/* After a step: the floors as they are now. A step that was not taken has the status of
+ * attestor_floor_step. */
+struct call_attest_floors {
+	uint64_t release_floor; /* the counters: the last byte is the floor */
+	uint64_t site_floor;
+	uint32_t release_level; /* highest approved for what runs now, as known at the start */
+	uint32_t site_level;
+};
+
 struct call_attest_extend {
 	struct call_attest_head head;
 	uint8_t digest[32]; /* of a checkpoint */
@@ -99,6 +111,7 @@ _Static_assert(sizeof(struct call_attest_info) == 96, "fixed layout");
 _Static_assert(sizeof(struct call_attest_evidence) == 48, "fixed layout");
 _Static_assert(sizeof(struct call_attest_node) == 80, "fixed layout");
 _Static_assert(sizeof(struct call_attest_activate) == 24, "fixed layout");
+_Static_assert(sizeof(struct call_attest_floors) == 24, "fixed layout");
 _Static_assert(sizeof(struct call_attest_extend) == 56, "fixed layout");
 _Static_assert(sizeof(struct call_attest_extended) == 56, "fixed layout");
 
@@ -123,6 +136,7 @@ struct call_attest_request {
 		struct call_attest_activate activate;
 	};
 	struct bytes statement;       /* NODE */
+	struct bytes step;            /* FLOOR; may be empty */
 	struct bytes blob, encrypted; /* ACTIVATE */
 };
 

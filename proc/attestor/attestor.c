@@ -6,6 +6,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "approval.h"
@@ -17,13 +18,14 @@
 #include "proc_start.h"
 
 #define IDLE_WAIT_US 100000
+#define WATCH_MS     2000 /* is it still the same boot of the TPM? */
 #define EXIT_TPM     74
 #define KERNEL_LOG   "/sys/kernel/security/tpm0/binary_bios_measurements"
 
 static struct tpm tpm;
 static struct attestor_evidence evidence;
-static struct attestor attestor = {.tpm = &tpm, .evidence = &evidence};
-static struct approval_sealed sealed; /* names the primary and the site key */
+static struct attestor_floor floors; /* names the primary and the site key */
+static struct attestor attestor = {.tpm = &tpm, .evidence = &evidence, .floor = &floors};
 
 /* Everything the attestor answers, and to whom. */
 static const struct {
@@ -32,6 +34,7 @@ static const struct {
 } permits[] = {
     {PROC_bridge, CALL_ATTEST_EVIDENCE },
     {PROC_bridge, CALL_ATTEST_ACTIVATE },
+    {PROC_bridge, CALL_ATTEST_FLOOR    },
     {PROC_signer, CALL_ATTEST_INFO     },
     {PROC_signer, CALL_ATTEST_NV_EXTEND},
     {PROC_signer, CALL_ATTEST_NODE     },
@@ -56,21 +59,34 @@ static void complain(const char *event, const char *what, uint32_t rc)
 	log_end(&line);
 }
 
-/* read_sealed reads the unsealer's file for the names in it; the share in it opens to nobody. */
-static enum status read_sealed(const struct proc *proc)
+static struct bytes read_file(const struct proc *proc, enum disk_region item, uint8_t *space,
+                              size_t cap)
 {
-	const char *state = proc_setting(proc, "state_dir");
-	struct disk_file file = disk_file_open(state, DISK_SEALED_SHARE, O_RDONLY);
-	uint8_t raw[APPROVAL_SEALED_MAX];
-	struct buffer content = BUFFER_OF_ARRAY(raw);
-	enum status status = disk_file_read(&file, sizeof(raw), &content);
+	struct disk_file file = disk_file_open(proc_setting(proc, "state_dir"), item, O_RDONLY);
+	struct buffer content = {space, cap, 0};
+	enum status status = disk_file_read(&file, cap, &content);
 
 	if (file.fd >= 0)
 		close(file.fd);
-	if (status == STATUS_OK)
-		status = approval_sealed_take(buffer_bytes(&content), &sealed);
+	return bytes_of(space, status == STATUS_OK ? content.len : 0);
+}
+
+/* read_files reads the unsealer's file for the names in it (the share in it opens to nobody), and
+ * the approvals for the floors. */
+static enum status read_files(const struct proc *proc)
+{
+	static uint8_t raw[APPROVAL_FILE_MAX];
+	enum status status = approval_sealed_take(
+	    read_file(proc, DISK_SEALED_SHARE, raw, APPROVAL_SEALED_MAX), &floors.sealed);
+
+	if (status != STATUS_OK) {
+		complain("attestor.no_sealed_share", proc_setting(proc, "state_dir"), 0);
+		return status;
+	}
+	status = approval_file_take(read_file(proc, DISK_APPROVALS, raw, sizeof(raw)),
+	                            &floors.approvals);
 	if (status != STATUS_OK)
-		complain("attestor.no_sealed_share", state, 0);
+		complain("attestor.no_approvals", proc_setting(proc, "state_dir"), 0);
 	return status;
 }
 
@@ -102,7 +118,7 @@ static enum status attestor_open(struct proc *proc)
 	}
 	proc_keep_descriptor(proc, tpm_descriptor(&tpm));
 	status = read_log(proc);
-	return status == STATUS_OK ? read_sealed(proc) : status;
+	return status == STATUS_OK ? read_files(proc) : status;
 }
 
 /* note_failure logs what the TPM said when an answer is an error: peers learn only its kind. */
@@ -144,12 +160,21 @@ static bool take_one(struct proc *proc, enum proc_role peer)
 	return true;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static int attestor_run(struct proc *proc)
 {
-	struct tpm_name primary = {.len = sizeof(sealed.primary)};
+	uint64_t watched_ms = now_ms();
+	struct tpm_name primary = {.len = sizeof(floors.sealed.primary)};
 	enum status status;
 
-	memcpy(primary.bytes, sealed.primary, sizeof(sealed.primary));
+	memcpy(primary.bytes, floors.sealed.primary, sizeof(floors.sealed.primary));
 	status = attestor_start(&attestor, &primary);
 	if (status != STATUS_OK) {
 		complain("attestor.no_tpm", tpm.what, tpm.rc);
@@ -160,6 +185,13 @@ static int attestor_run(struct proc *proc)
 		bool worked = take_one(proc, PROC_signer);
 
 		worked |= take_one(proc, PROC_bridge);
+		if (now_ms() - watched_ms >= WATCH_MS) {
+			if (attestor_watch(&attestor) != STATUS_OK) {
+				complain("attestor.tpm_was_reset", tpm.what, tpm.rc);
+				return EXIT_TPM;
+			}
+			watched_ms = now_ms();
+		}
 		if (!worked)
 			ipc_wait(&proc->waiter, IDLE_WAIT_US);
 	}

@@ -5,6 +5,7 @@
 
 enum status attestor_start(struct attestor *attestor, const struct tpm_name *primary)
 {
+	struct tpm_info info;
 	struct tpm_name found;
 	enum status status = tpm_startup(attestor->tpm);
 
@@ -12,8 +13,27 @@ enum status attestor_start(struct attestor *attestor, const struct tpm_name *pri
 		status = tpm_primary_open(attestor->tpm, false, primary, &found);
 	if (status == STATUS_OK)
 		status = tpm_ak_open(attestor->tpm, &attestor->ak);
+	if (status == STATUS_OK)
+		status = tpm_info(attestor->tpm, &info);
+	if (status == STATUS_OK) {
+		attestor->reset_count = info.reset_count;
+		attestor->restart_count = info.restart_count;
+	}
 	return status == STATUS_OK ? attestor_evidence_start(attestor->evidence, attestor->tpm)
 	                           : status;
+}
+
+enum status attestor_watch(struct attestor *attestor)
+{
+	struct tpm_info info;
+	enum status status = tpm_info(attestor->tpm, &info);
+
+	if (status != STATUS_OK)
+		return status;
+	return info.reset_count == attestor->reset_count &&
+	               info.restart_count == attestor->restart_count
+	           ? STATUS_OK
+	           : STATUS_REFUSED;
 }
 
 /* put_failed makes an answer of the fixed part alone; with STATUS_OK that is all there is to say.
@@ -125,6 +145,27 @@ static void answer_extend(struct attestor *attestor, const struct call_attest_ex
 	CHECK(buffer_put(answer, bytes_of(&extended, sizeof(extended))) == STATUS_OK);
 }
 
+static void answer_floor(struct attestor *attestor, const struct call_attest_request *request,
+                         struct buffer *answer)
+{
+	struct call_attest_head head = {.request = request->head.request};
+	struct call_attest_floors floors;
+	enum status status = STATUS_OK;
+
+	if (request->step.len != 0) {
+		status = attestor_floor_step(attestor->floor, attestor->tpm, request->step);
+		/* What evidence says of the floors is certified anew. */
+		if (status == STATUS_OK && attestor->evidence->committed)
+			status = attestor_certify(attestor->evidence);
+	}
+	if (status == STATUS_OK)
+		status = attestor_floor_read(attestor->floor, attestor->tpm, &floors);
+	head.status = (uint32_t)status;
+	CHECK(buffer_put(answer, bytes_of(&head, sizeof(head))) == STATUS_OK);
+	if (status == STATUS_OK)
+		CHECK(buffer_put(answer, bytes_of(&floors, sizeof(floors))) == STATUS_OK);
+}
+
 void attestor_answer(struct attestor *attestor, uint32_t kind,
                      const struct call_attest_request *request, struct buffer *ret_answer)
 {
@@ -141,6 +182,9 @@ void attestor_answer(struct attestor *attestor, uint32_t kind,
 		return;
 	case CALL_ATTEST_ACTIVATE:
 		answer_activate(attestor, request, ret_answer);
+		return;
+	case CALL_ATTEST_FLOOR:
+		answer_floor(attestor, request, ret_answer);
 		return;
 	default:
 		answer_extend(attestor, &request->extend, ret_answer);

@@ -50,6 +50,7 @@ enum api_path {
 	API_PATH_BEACON,
 	API_PATH_BEACON_SET,
 	API_PATH_ACTIVATE,
+	API_PATH_FLOOR,
 	API_PATH_DECISION,
 	API_PATH_RECEIPTS,
 	API_PATH_STATUS,
@@ -71,6 +72,7 @@ enum api_ask {
 	API_ASK_ENVELOPE,    /* one: api_envelope */
 	API_ASK_EVIDENCE,    /* one, with `nonces` */
 	API_ASK_ACTIVATE,    /* one: credential and secret in context->envelope_space */
+	API_ASK_FLOOR,       /* one: a step (or none) in context->envelope_space */
 };
 
 /* Something public that nobody knew before a certain time, and the evidence that was made over it.
@@ -171,7 +173,7 @@ struct api_exchange {
 	uint64_t cursor;
 	struct bytes envelope_text;
 	struct bytes nonces; /* of a question for evidence: 32 bytes each */
-	size_t credential_len, encrypted_len;
+	size_t credential_len, encrypted_len, step_len;
 	struct api_stream stream;
 	bool has_idempotency;
 	size_t item_count;
@@ -223,6 +225,10 @@ void api_take_evidence(struct api_exchange *exchange, struct api_context *contex
                        uint32_t first);
 void api_take_secret(struct api_exchange *exchange, struct api_context *context,
                      struct bytes secret);
+void api_take_floors(struct api_exchange *exchange, struct api_context *context,
+                     const struct call_attest_floors *floors);
+/* api_refuse_floor says why a step was not taken. */
+void api_refuse_floor(struct api_exchange *exchange, struct api_context *context, uint32_t status);
 /* api_refuse_attest says why the attestor gave nothing. */
 void api_refuse_attest(struct api_exchange *exchange, struct api_context *context, uint32_t status);
 

@@ -29,6 +29,7 @@ static const char *allowed_methods(enum api_path path)
 	case API_PATH_BEACON_SET:
 		return "POST";
 	case API_PATH_EVIDENCE:
+	case API_PATH_FLOOR:
 		return "GET, HEAD, POST";
 	case API_PATH_VAULT_SIGN:
 		return "POST, PUT";

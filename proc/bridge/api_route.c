@@ -36,6 +36,7 @@ static const struct route routes[] = {
     {"/api/v1/evidence",          API_PATH_EVIDENCE,     API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
     {"/api/v1/evidence/beacon",   API_PATH_BEACON,       API_DIALECT_NATIVE, TAKES_GET | TAKES_LARGE               },
     {"/api/v1/evidence/activate", API_PATH_ACTIVATE,     API_DIALECT_NATIVE, TAKES_POST                            },
+    {"/api/v1/floor",             API_PATH_FLOOR,        API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
     {"/api/v1/decisions/",        API_PATH_DECISION,     API_DIALECT_NATIVE,
      TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                          },
     {"/api/v1/receipts",          API_PATH_RECEIPTS,     API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN               },
@@ -252,6 +253,9 @@ void api_begin(struct api_exchange *exchange, struct api_context *context)
 	case API_PATH_BEACON_SET:
 	case API_PATH_ACTIVATE:
 		api_begin_evidence(exchange, context);
+		break;
+	case API_PATH_FLOOR:
+		api_begin_floor(exchange, context);
 		break;
 	case API_PATH_CHANNEL:
 	case API_PATH_TLS_REQUEST:

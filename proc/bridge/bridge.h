@@ -205,6 +205,7 @@ void bridge_reply(struct bridge *bridge, struct bridge_exchange *exchange);
 void bridge_ask_evidence(struct bridge *bridge, struct bridge_exchange *exchange);
 /* bridge_ask_activate: false when it cannot be asked now. */
 bool bridge_ask_activate(struct bridge *bridge, struct bridge_exchange *exchange, uint64_t number);
+bool bridge_ask_floor(struct bridge *bridge, struct bridge_exchange *exchange, uint64_t number);
 /* bridge_pump_evidence sends what waits as the next batch, when none is under way. */
 void bridge_pump_evidence(struct bridge *bridge);
 void bridge_lose_batch(struct bridge *bridge);

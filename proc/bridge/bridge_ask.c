@@ -48,7 +48,8 @@ void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange)
 	bridge->signer_open -= open;
 	if (exchange->api.ask == API_ASK_ENVELOPE)
 		bridge->authority_open--;
-	if (exchange->api.ask == API_ASK_EVIDENCE || exchange->api.ask == API_ASK_ACTIVATE)
+	if (exchange->api.ask == API_ASK_EVIDENCE || exchange->api.ask == API_ASK_ACTIVATE ||
+	    exchange->api.ask == API_ASK_FLOOR)
 		bridge->attestor_open--;
 	exchange->generation++;
 	count_open(bridge);
@@ -249,6 +250,9 @@ void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange)
 	} else if (exchange->api.ask == API_ASK_ACTIVATE) {
 		if (!bridge_ask_activate(bridge, exchange, number_of(bridge, exchange, 0)))
 			refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
+	} else if (exchange->api.ask == API_ASK_FLOOR) {
+		if (!bridge_ask_floor(bridge, exchange, number_of(bridge, exchange, 0)))
+			refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
 	} else if (is_stalled(bridge)) {
 		refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
 	} else if (exchange->api.ask == API_ASK_SIGN) {
@@ -351,7 +355,7 @@ static void lose(struct bridge *bridge, bool authority)
 		if (exchange->conn == BRIDGE_NONE ||
 		    bridge->conns[exchange->conn].state != BRIDGE_WAIT ||
 		    exchange->api.ask == API_ASK_EVIDENCE ||
-		    exchange->api.ask == API_ASK_ACTIVATE ||
+		    exchange->api.ask == API_ASK_ACTIVATE || exchange->api.ask == API_ASK_FLOOR ||
 		    (exchange->api.ask == API_ASK_ENVELOPE) != authority)
 			continue;
 		bridge->api.metrics.questions_lost++;

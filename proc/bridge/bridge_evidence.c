@@ -48,6 +48,21 @@ bool bridge_ask_activate(struct bridge *bridge, struct bridge_exchange *exchange
 	return true;
 }
 
+bool bridge_ask_floor(struct bridge *bridge, struct bridge_exchange *exchange, uint64_t number)
+{
+	struct call_attest_head head = {.request = number};
+	struct buffer payload;
+
+	if (ipc_reserve(bridge->attestor, &payload) != STATUS_OK)
+		return false;
+	CHECK(buffer_put(&payload, bytes_of(&head, sizeof(head))) == STATUS_OK);
+	CHECK(buffer_put(&payload, bytes_of(bridge->api.envelope_space, exchange->api.step_len)) ==
+	      STATUS_OK);
+	ipc_commit(bridge->attestor, CALL_ATTEST_FLOOR, &payload);
+	bridge->attestor_open++;
+	return true;
+}
+
 /* gather gives each waiting question its place in the next batch, as far as there is room. */
 static void gather(struct bridge *bridge)
 {
@@ -191,6 +206,30 @@ static bool hear_secret(struct bridge *bridge, struct bytes message)
 	return true;
 }
 
+static bool hear_floors(struct bridge *bridge, struct bytes message)
+{
+	struct bridge_exchange *exchange;
+	struct call_attest_floors floors;
+	struct call_attest_head head;
+	struct bytes rest;
+
+	if (attest_take_answer(message, sizeof(floors), &head, &rest) != STATUS_OK ||
+	    (head.status == STATUS_OK && rest.len != sizeof(floors)))
+		return false;
+	exchange = bridge_find(bridge, head.request, API_ASK_FLOOR);
+	if (exchange == NULL)
+		return true;
+	bridge->attestor_open--;
+	if (head.status == STATUS_OK) {
+		memcpy(&floors, rest.data, sizeof(floors));
+		api_take_floors(&exchange->api, &bridge->api, &floors);
+	} else {
+		api_refuse_floor(&exchange->api, &bridge->api, head.status);
+	}
+	bridge_reply(bridge, exchange);
+	return true;
+}
+
 bool bridge_hear_attestor(struct bridge *bridge)
 {
 	struct ipc_message message = {
@@ -211,6 +250,8 @@ bool bridge_hear_attestor(struct bridge *bridge)
 		permitted = hear_evidence(bridge, payload);
 	else if (message.kind == CALL_ATTEST_ACTIVATE_ANSWER)
 		permitted = hear_secret(bridge, payload);
+	else if (message.kind == CALL_ATTEST_FLOOR_ANSWER)
+		permitted = hear_floors(bridge, payload);
 	if (!permitted) {
 		log_event(LOG_ERROR, "peer.broken");
 		ipc_complain(bridge->attestor, IPC_COMPLAINT_BROKEN);

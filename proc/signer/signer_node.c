@@ -60,6 +60,12 @@ static enum status hear_info(struct signer *signer, struct bytes message)
 		give_up(signer, "the attestor has another attestation key than the unsealer saw");
 		return STATUS_OK;
 	}
+	/* Between unsealer and attestor nothing resets a TPM in good faith (PH5). */
+	if (info.reset_count != signer->facts->reset_count ||
+	    info.restart_count != signer->facts->restart_count) {
+		log_event(LOG_ERROR, "tpm.was_reset");
+		CHECK(!"the TPM was reset since the node share was taken");
+	}
 	node->ek = BUFFER_OF_ARRAY(node->ek_bytes);
 	node->step = SIGNER_NODE_TELL;
 	if (ek.len == 0)

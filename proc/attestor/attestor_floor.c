@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "attestor_floor.h"
+
+static struct tpm_nv index_of(bool is_site, const struct attestor_floor *floor)
+{
+	struct tpm_nv nv = {.index = is_site ? APPROVAL_NV_SITE_FLOOR : APPROVAL_NV_RELEASE_FLOOR,
+	                    .kind = TPM_NV_FLOOR};
+
+	approval_floor_policy(is_site, floor->sealed.site_key, nv.policy);
+	return nv;
+}
+
+/* PCR 11 is capped by now, and says nothing that the others do not. */
+static bool runs(const uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN], const uint8_t *indices,
+                 const uint8_t (*approved)[32], size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (indices[i] != TPM_PCR_CAP && memcmp(values[indices[i]], approved[i], 32) != 0)
+			return false;
+	return true;
+}
+
+static void take_levels(const struct attestor_floor *floor,
+                        const uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN],
+                        struct call_attest_floors *floors)
+{
+	const struct approval_file *file = &floor->approvals;
+
+	for (size_t i = 0; i < file->release_count; i++)
+		if (file->releases[i].level > floors->release_level &&
+		    runs(values, approval_release_pcrs, file->releases[i].pcrs,
+		         APPROVAL_RELEASE_PCRS) &&
+		    approval_check_release(&file->releases[i], floor->sealed.site_key) == STATUS_OK)
+			floors->release_level = file->releases[i].level;
+	for (size_t i = 0; i < file->site_count; i++)
+		if (file->sites[i].level > floors->site_level &&
+		    runs(values, approval_site_pcrs, file->sites[i].pcrs, APPROVAL_SITE_PCRS) &&
+		    approval_check_site(&file->sites[i], floor->sealed.site_key) == STATUS_OK)
+			floors->site_level = file->sites[i].level;
+}
+
+enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,
+                                struct call_attest_floors *ret_floors)
+{
+	struct tpm_nv release = index_of(false, floor), site = index_of(true, floor);
+	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN];
+	struct call_attest_floors floors = {.release_floor = 0};
+	enum status status = tpm_nv_read_counter(tpm, &release, &floors.release_floor);
+
+	if (status == STATUS_OK)
+		status = tpm_nv_read_counter(tpm, &site, &floors.site_floor);
+	if (status == STATUS_OK)
+		status = tpm_pcr_read(tpm, APPROVAL_RELEASE_MASK | APPROVAL_SITE_MASK, values);
+	if (status != STATUS_OK)
+		return status;
+	take_levels(floor, (const uint8_t(*)[TPM_PCR_LEN])values, &floors);
+	*ret_floors = floors;
+	return STATUS_OK;
+}
+
+static const struct approval_delegate *find_delegate(const struct attestor_floor *floor,
+                                                     const uint8_t key[APPROVAL_KEY_LEN],
+                                                     uint8_t site_floor)
+{
+	for (size_t i = 0; i < floor->approvals.delegate_count; i++) {
+		const struct approval_delegate *delegate = &floor->approvals.delegates[i];
+
+		if (memcmp(delegate->release_key, key, APPROVAL_KEY_LEN) == 0 &&
+		    delegate->level >= site_floor &&
+		    approval_check_delegate(delegate, floor->sealed.site_key) == STATUS_OK)
+			return delegate;
+	}
+	return NULL;
+}
+
+static enum status raise(const struct attestor_floor *floor, struct tpm *tpm,
+                         const struct approval_step *step, const struct approval_delegate *delegate)
+{
+	struct tpm_nv nv = index_of(step->is_site, floor), site = index_of(true, floor);
+	const uint8_t *site_key = floor->sealed.site_key;
+	uint8_t policy[32];
+	enum status status = tpm_policy_begin(tpm);
+
+	approval_step_policy(step->is_site, step->from, site_key, policy);
+	if (status == STATUS_OK)
+		status =
+		    tpm_policy_nv(tpm, &nv, &step->from, 1, APPROVAL_BASE_LEN, TPM_NV_IS_EQUAL);
+	if (status == STATUS_OK)
+		status = tpm_policy_increments(tpm);
+	if (status == STATUS_OK)
+		status =
+		    tpm_policy_authorize(tpm, step->key,
+		                         approval_reference(step->is_site ? APPROVAL_FLOOR_SITE
+		                                                          : APPROVAL_FLOOR_RELEASE),
+		                         policy, step->signature);
+	if (status == STATUS_OK && delegate != NULL) {
+		status = tpm_policy_nv(tpm, &site, &delegate->level, 1, APPROVAL_BASE_LEN,
+		                       TPM_NV_IS_AT_MOST);
+		approval_delegate_policy(delegate, site_key, policy);
+		if (status == STATUS_OK)
+			status = tpm_policy_authorize(tpm, site_key,
+			                              approval_reference(APPROVAL_FLOOR_DELEGATE),
+			                              policy, delegate->signature);
+	}
+	return status == STATUS_OK ? tpm_nv_raise(tpm, &nv) : status;
+}
+
+enum status attestor_floor_step(const struct attestor_floor *floor, struct tpm *tpm,
+                                struct bytes bytes)
+{
+	const struct approval_delegate *delegate = NULL;
+	struct call_attest_floors floors;
+	struct approval_step step;
+	enum status status = approval_step_take(bytes, &step);
+
+	if (status == STATUS_OK)
+		status = approval_check_step(&step, floor->sealed.site_key);
+	if (status == STATUS_OK)
+		status = attestor_floor_read(floor, tpm, &floors);
+	if (status != STATUS_OK)
+		return status;
+	if (!step.is_site) {
+		delegate = find_delegate(floor, step.key, (uint8_t)floors.site_floor);
+		if (delegate == NULL)
+			return STATUS_NOT_FOUND;
+	}
+	if (step.from >= (step.is_site ? floors.site_level : floors.release_level))
+		return STATUS_CONFLICT;
+	return raise(floor, tpm, &step, delegate);
+}

@@ -1,0 +1,29 @@
+/* attestor_floor: raises a floor by a step that its authority signed (spec/sealing.md).
+ *
+ * The TPM itself checks the signatures; here is only refused what would lock out the very release
+ * or firmware approval that runs now, since then the next start would be the last. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ATTESTOR_FLOOR_H
+#define ATTESTOR_FLOOR_H
+
+#include "approval.h"
+#include "call_attest.h"
+#include "tpm.h"
+
+struct attestor_floor {
+	struct approval_sealed sealed;
+	struct approval_file approvals; /* as they were at this process's start */
+};
+
+/* attestor_floor_read reads both floors, and the highest levels approved for what runs now (0:
+ * none).
+ */
+MUST_USE enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,
+                                         struct call_attest_floors *ret_floors);
+/* attestor_floor_step: MALFORMED for no step; CRYPTO: not signed by whom it must be; NOT_FOUND: the
+ * site has not delegated to that release key; CONFLICT: it would lock out what runs now; REFUSED:
+ * the TPM refused, the floor is not at this step's level. */
+MUST_USE enum status attestor_floor_step(const struct attestor_floor *floor, struct tpm *tpm,
+                                         struct bytes step);
+
+#endif

@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Somebody sits on the bus between the programs and the TPM (PH3, PH4).
+
+usage: tpm_bus.py [TRIALS]          (BUILD_DIR names the build; needs swtpm and tpm2-tools)
+
+A proxy in the TPM's place logs everything, and in other runs flips a bit of one response, cuts the
+connection, answers late, or answers with what it heard before. Unsealer and attestor must then end
+with an error, or the start must be the right one (a late answer is no attack); never a wrong one.
+In what was logged neither node share nor authorization value is to be found.
+"""
+import json
+import os
+import random
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tpm_system  # noqa: E402
+import tpm_site  # noqa: E402
+from tpm_system import BUILD, System, Tpm, expect, provision, skip  # noqa: E402
+
+LATE_S = 0.5
+
+
+class Proxy:
+    """Stands at `path`, forwards to the TPM; one fault at one response, counted from 1 on."""
+
+    def __init__(self, tpm, path):
+        self.tpm, self.socket, self.folder = tpm, path, os.path.dirname(path)
+        if os.path.exists(path):
+            os.unlink(path)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen(8)
+        self.log, self.heard = bytearray(), {}
+        self.count, self.fault, self.at, self.done = 0, None, 0, False
+        self.random = random.Random(0)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def close(self):
+        self.listener.close()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                with socket.socket(socket.AF_UNIX) as server:
+                    server.connect(self.tpm.socket)
+                    self.forward(client, server)
+            except OSError:
+                pass
+            client.close()
+
+    @staticmethod
+    def message(sock):
+        """One command or response: tag 2, size 4, code 4, then the rest."""
+        data = b""
+        while len(data) < 10 or len(data) < struct.unpack(">I", data[2:6])[0]:
+            more = sock.recv(8192)
+            if not more:
+                return None
+            data += more
+        return data
+
+    def forward(self, client, server):
+        while True:
+            command = self.message(client)
+            if command is None:
+                return
+            server.sendall(command)
+            response = self.message(server)
+            if response is None:
+                return
+            self.log += command + response
+            self.count += 1
+            code = command[6:10]
+            if self.count == self.at:
+                self.done = True
+                response = self.spoil(code, response)
+                if response is None:
+                    return
+            self.heard[code] = response
+            client.sendall(response)
+
+    def spoil(self, code, response):
+        if self.fault == "flip":
+            at = self.random.choice([0, 1] + list(range(6, len(response))))
+            bent = bytearray(response)
+            bent[at] ^= 1 << self.random.randrange(8)
+            return bytes(bent)
+        if self.fault == "replay":
+            return self.heard.get(code, response)
+        if self.fault == "late":
+            time.sleep(LATE_S)
+            return response
+        return None  # cut
+
+
+def run(tpm, proxy, state, start="unseal"):
+    """True with the deployment when everything got ready, else how it ended."""
+    system = System(proxy, state, start)
+    ready = system.wait_ready()
+    event = system.event("signer", "signer.ready")
+    # Some faults hit the attestor after the start: give it its watch.
+    until = time.monotonic() + 3
+    while ready and proxy.at and not proxy.done and time.monotonic() < until:
+        time.sleep(0.05)
+    status = system.stop() if system.process.poll() is None else system.wait_end()
+    return ready, event["deployment"] if event else None, status, system.events()
+
+
+def check_log(proxy, state, share):
+    """PH3"""
+    done = subprocess.run([os.path.join(BUILD, "bin/claviger"), "tpm", "escrow", "--json",
+                           os.path.join(state, "escrow"), "--key",
+                           os.path.join(state, "escrow.json")], capture_output=True, text=True)
+    secrets = {"node share": share}
+    if done.returncode == 0:
+        secrets |= {n: bytes.fromhex(v) for n, v in json.loads(done.stdout).items()}
+    expect("share, owner and lockout authorization are known", len(secrets) == 3, done.stderr)
+    for name, secret in secrets.items():
+        expect("the %s is not on the bus" % name,
+               not any(secret[i:i + 8] in proxy.log for i in range(0, 25)))
+    sealed = tpm_site.read(os.path.join(state, "sealed-share"))
+    expect("the log is whole", sealed[3] in proxy.log and len(proxy.log) > 20_000,
+           str(len(proxy.log)))
+    print("bus: %d bytes logged over genesis and a start" % len(proxy.log))
+
+
+def main():
+    trials = int(sys.argv[1]) if len(sys.argv) > 1 else 12
+    for program in ("swtpm", "tpm2_unseal"):
+        if not shutil.which(program):
+            skip(program + " is not installed")
+    base = tempfile.mkdtemp(prefix="tpm_bus.")
+    state = os.path.join(base, "state")
+    os.mkdir(os.path.join(base, "tpm"), 0o700)
+    tpm = Tpm(os.path.join(base, "tpm"))
+    path = os.path.join(base, "bus.sock")
+    try:
+        provision(state)
+        tpm.power_on()
+        proxy = Proxy(tpm, path)
+        ready, deployment, status, events = run(tpm, proxy, state, "genesis")
+        expect("genesis over the bus", ready and status == 0, str(events[-3:]))
+        tpm.power_on()
+        share = tpm_site.unseal(tpm, state)
+        tpm.power_on()
+        before = proxy.count
+        ready, again, status, events = run(tpm, proxy, state)
+        expect("a start over the bus", ready and status == 0 and again == deployment)
+        per_start = proxy.count - before
+        expect("tpm2-tools know the share", share is not None and len(share) == 32)
+        if share:
+            check_log(proxy, state, share)
+        proxy.close()
+        ended = right = 0
+        for trial in range(trials):
+            tpm.power_on()
+            proxy = Proxy(tpm, path)
+            proxy.random.seed(trial)
+            proxy.fault = ("flip", "cut", "replay", "flip", "late", "replay")[trial % 6]
+            proxy.at = 1 + (trial * 7919) % per_start
+            ready, again, status, events = run(tpm, proxy, state)
+            proxy.close()
+            right += ready and status == 0
+            ended += not ready or status != 0
+            expect("trial %d, %s at %d: never another deployment" % (
+                trial, proxy.fault, proxy.at), again in (None, deployment))
+            if proxy.fault == "late":
+                expect("a late answer is no attack", ready and status == 0, str(events[-3:]))
+            shut = any(e["event"] == "attestor.shutdown" for e in events)
+            if proxy.fault == "cut" and proxy.done and not shut:
+                expect("a cut ends it", not ready or status != 0)
+        print("bus: %d trials over %d responses of a start: %d ended, %d right" % (
+            trials, per_start, ended, right))
+        expect("most faults end it", ended >= trials // 3)
+        tpm.power_on()
+        proxy = Proxy(tpm, path)
+        ready, again, status, events = run(tpm, proxy, state)
+        expect("after all of it a start without faults is right", ready and again == deployment,
+               str(events[-3:]))
+        proxy.close()
+    finally:
+        tpm.power_off()
+        shutil.rmtree(base, ignore_errors=True)
+    print("%d passed, %d failed" % (tpm_system.passed, tpm_system.failed))
+    return 1 if tpm_system.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -963,9 +963,16 @@ static const struct intent_rule *intent_choose(struct intent_ix *x,
 	for (; rule != end; rule++) {
 		if ((word & rule->mask) != rule->word || len < rule->prefix)
 			continue;
+		bool counts = x->account_count >= rule->accounts_min &&
+		              x->account_count <= rule->accounts_max;
+		/* With and without its `maybe` accounts it is one rule of the file: what kept the
+		 * form with this count from fitting is the reason. */
+		if (!counts && (rule->flags & INTENT_RULE_WITHOUT) != 0 && last == rule - 1 &&
+		    failed != NULL)
+			continue;
 		last = rule;
 		failed = NULL;
-		if (x->account_count < rule->accounts_min || x->account_count > rule->accounts_max)
+		if (!counts)
 			continue;
 		if (rule->select_count == 0)
 			return rule;

@@ -178,6 +178,23 @@ function(known_policies module)
 	target_sources(${module} PRIVATE ${table})
 endfunction()
 
+# intents(): every intents/*.toml to build/share/intents/NAME.wasm, by the tool itself.
+function(intents)
+	file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/intents/*.toml)
+	file(GLOB common CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/intents/common/*.toml)
+	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/share/intents)
+	set(modules "")
+	foreach(file ${files})
+		get_filename_component(name ${file} NAME_WE)
+		set(wasm ${CMAKE_BINARY_DIR}/share/intents/${name}.wasm)
+		list(APPEND modules ${wasm})
+		add_custom_command(OUTPUT ${wasm} DEPENDS claviger ${file} ${common}
+			COMMAND claviger policy build ${file} -o ${wasm} COMMENT "intent ${name}" VERBATIM)
+	endforeach()
+	add_custom_target(intents ALL DEPENDS ${modules})
+	add_dependencies(programs intents)
+endfunction()
+
 # script_test(NAME GROUP g COMMAND c...): a test that is no C program. It ends 0 (passed), 77 (this
 # machine cannot run it: listed, with its last line as the reason) or anything else (failed); it may
 # close with "N passed, N failed", which is then what it counts for.

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every transaction that an intent of the library is tried on: real ones, those that the programs' own SDKs
+// built, and one of each variant; each with the grant that a user would have given for it.
+import { bytesOf, rows } from '../solana/setup.mjs';
+import { parse, write } from '../solana/wire.mjs';
+import { copy, lift, lower } from './lift.mjs';
+import { isSwap, swapGrantFor, transferGrantFor, withdrawGrantFor } from './grants.mjs';
+import { swapVariants } from './variants.mjs';
+import { transferVariants } from './variants_more.mjs';
+import * as K from './known.mjs';
+
+// INTENTS=a,b in the environment: those alone, while one works on them.
+const only = process.env.INTENTS?.split(',');
+
+export const corpus = [...rows('mainnet-tx.jsonl').map((row) => ({ name: row.signature.slice(0, 12), real: true, row })),
+  ...rows('generated-tx.jsonl').map((row) => ({ name: row.name, real: false, row }))]
+  .map((c) => ({ ...c, tx: lift(parse(bytesOf(c.row.wire_base64))) }));
+
+export const message = (tx) => write(lower(tx), false).bytes;
+
+// The same swap as a limit order or as one purchase of a plan: many uses of one grant under a total.
+function patternsOf(c) {
+  const { grant } = c;
+  if (grant?.intent !== 'jupiter-v6' || grant.params.min_price_out === 0n) return [];
+  const { max_in: give, min_price_out: out, min_price_in: inn } = grant.params;
+  const counters = [{ unit: 'mint', mint: grant.params.input_mint, left: 3n * give, cap: 10n * give }, { unit: 'uses', left: 2n, cap: 10n },
+    { unit: 'lamports', window: '24h', left: 1n << 50n, cap: 1n << 50n }];
+  return [
+    { ...c, name: `${c.name} as a limit order`, counters, grant: { ...grant, intent: 'limit-order', params: { ...grant.params, limit_price_out: out, limit_price_in: inn } } },
+    { ...c, name: `${c.name} as one of many`, counters, grant: { ...grant, intent: 'dca', params: { ...grant.params, amount_each: give } } },
+  ];
+}
+
+// The same with the account bought into, and one more, in a table whose first entries the grant vouches for (B5).
+function pinned(c) {
+  const { grant } = c;
+  const to = grant?.params.output_mints?.[0] && K.ata(grant.wallet, grant.params.output_mints[0]);
+  const tx = copy(c.tx);
+  const place = tx.accounts.find((a) => a.key === to);
+  if (c.real || tx.version === 1 || place === undefined || grant.params.output_account) return [];
+  const table = K.stranger('pinned table');
+  const pins = { [table]: [K.stranger('entry'), to, K.TOKEN] };
+  tx.version = 0;
+  Object.assign(place, { key: undefined, table, index: 1 });
+  return [{ ...c, name: `${c.name}, pinned`, tx, pins, grant: { ...grant, truth: { ...grant.truth, pins } } }];
+}
+
+// The swap alone, another key paying the fee and the wallet read-only, so that its SOL is out of reach (A15).
+function sponsored(c) {
+  if (c.real || [K.PUMP, K.PUMP_SWAP].includes(c.grant?.program)) return [];
+  const tx = copy(c.tx);
+  const wallet = tx.accounts.find((a) => a.key === c.grant.wallet);
+  tx.ixs = tx.ixs.filter((ix) => ix.program.key === K.BUDGET || ix.program.key === c.grant.program);
+  tx.accounts.unshift({ key: K.stranger('sponsor'), signer: true, writable: true });
+  wallet.writable = false;
+  const grant = swapGrantFor(tx);
+  return grant ? [{ ...c, name: `${c.name}, sponsored`, tx, grant: { ...grant, params: { ...grant.params, readonly_wallet: true } } }] : [];
+}
+
+// A wallet whose key was known elsewhere: its grant says that addresses are enough (A20).
+const unproven = (c) => (c.real || c.grant === undefined ? []
+  : [{ ...c, name: `${c.name}, unproven`, unproven: true, grant: { ...c.grant, params: { ...c.grant.params, accept_unproven: true } } }]);
+
+function casesOf(c) {
+  if (isSwap(c.tx)) {
+    const one = { ...c, grant: swapGrantFor(c.tx) };
+    return [one, ...patternsOf(one), ...(c.row === undefined && one.grant !== undefined ? [...pinned(one), ...sponsored(one), ...unproven(one)] : [])];
+  }
+  return [{ ...c, grant: transferGrantFor(c.tx) }, { ...c, name: `${c.name} as a withdrawal`, grant: withdrawGrantFor(c.tx) }];
+}
+
+export const cases = [...corpus, ...swapVariants(), ...transferVariants()].flatMap(casesOf)
+  .filter((c) => c.grant !== undefined)
+  .map((c) => ({ counters: [], ...c, intent: c.grant.intent }))
+  .filter((c) => only === undefined || only.includes(c.intent));
+
+export const corpusSwaps = corpus.filter((c) => isSwap(c.tx)).map((c) => ({ ...c, grant: swapGrantFor(c.tx) }));
+
+// What the mutations may use besides the transaction itself.
+export function worldOf(c) {
+  const mints = [...c.grant.truth.mints, K.NATIVE].filter(Boolean);
+  return {
+    wallet: c.grant.wallet, mint: mints[0], mints, table: K.stranger('table'), nonce: c.grant.nonces[0] ?? K.stranger('nonce'),
+    others: () => cases.filter((o) => o.intent === c.intent).slice(0, 40).flatMap((o) => o.tx.ixs.map((ix) => ({ ...ix, payer: o.grant.wallet }))),
+  };
+}

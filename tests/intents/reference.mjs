@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reference evaluator, compiled from its TypeScript by the checking compiler, and the library's intents.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build, load, root } from '../solana/setup.mjs';
+
+load('smol-toml');
+process.env.SOURCE_DIR = root;
+const out = join(build, 'tests/intent-reference');
+rmSync(out, { recursive: true, force: true });
+execFileSync('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tests/intents/reference'), '--outDir', out], { stdio: 'inherit' });
+
+export const { readIntent } = await import(join(out, 'intent.mjs'));
+export const { Evaluator } = await import(join(out, 'evaluate.mjs'));
+
+export const names = readdirSync(join(root, 'intents')).filter((f) => f.endsWith('.toml')).map((f) => f.slice(0, -5)).sort();
+const read = new Map();
+export function intent(name) {
+  if (!read.has(name)) read.set(name, readIntent(join(root, `intents/${name}.toml`)));
+  return read.get(name);
+}
+
+// valuesOf(name, params): the parameters that this intent has, as the reference and the module take them.
+export function valuesOf(name, params) {
+  const known = new Set(intent(name).parameters.map((p) => p.name));
+  return Object.fromEntries(Object.entries(params).filter(([k, v]) => v !== undefined && known.has(k))
+    .map(([k, v]) => [k, typeof v === 'boolean' ? BigInt(v) : v]));
+}

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base_encode.h"
 #include "cli_client.h"
@@ -334,14 +335,20 @@ static int take_policy(struct cli_call *call, struct create *create)
 static int take_pins(struct cli_call *call, struct create *create)
 {
 	struct cli_tables tables;
-	char message[256];
+	char message[256], kept[CLI_PATH_MAX + 32];
+	const char *path = create->tables;
 	bool good;
 
 	if (create->pins == NULL)
 		return CLI_YES;
-	if (create->tables == NULL)
-		return cli_usage(call, "--pin needs --tables FILE with the tables' contents");
-	if (cli_tables_open(create->tables, &tables, message, sizeof(message)) != STATUS_OK) {
+	if (path == NULL) { /* what `claviger table` read */
+		snprintf(kept, sizeof(kept), "%s/%s.json", create->server.home, CLI_TABLES_HOME);
+		path = kept;
+		if (access(path, R_OK) != 0)
+			return cli_usage(call, "--pin needs the tables' contents: `claviger table "
+			                       "fetch` reads them, or name a file with --tables");
+	}
+	if (cli_tables_open(path, &tables, message, sizeof(message)) != STATUS_OK) {
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}

@@ -28,8 +28,7 @@ static struct buffer new_buffer(size_t cap)
 	return (struct buffer){data, cap, 0};
 }
 
-/* https://HOST[:PORT], with an IPv6 address in brackets. */
-static bool take_url(struct cli_server *server, const char *url)
+bool cli_url_take(const char *url, char ret_host[256], char ret_port[16], const char **ret_rest)
 {
 	const char *host = url + 8, *end;
 	size_t len;
@@ -44,24 +43,34 @@ static bool take_url(struct cli_server *server, const char *url)
 		len = (size_t)(end - host);
 		end++;
 	} else {
-		len = strcspn(host, ":/");
+		len = strcspn(host, ":/?");
 		end = host + len;
 	}
-	if (len == 0 || len >= sizeof(server->host))
+	if (len == 0 || len >= 256)
 		return false;
-	memcpy(server->host, host, len);
-	server->host[len] = '\0';
-	snprintf(server->port, sizeof(server->port), "443");
+	memcpy(ret_host, host, len);
+	ret_host[len] = '\0';
+	snprintf(ret_port, 16, "443");
 	if (*end == ':') {
 		size_t digits = strspn(++end, "0123456789");
 
 		if (digits == 0 || digits > 5)
 			return false;
-		memcpy(server->port, end, digits);
-		server->port[digits] = '\0';
+		memcpy(ret_port, end, digits);
+		ret_port[digits] = '\0';
 		end += digits;
 	}
-	return *end == '\0' || strcmp(end, "/") == 0;
+	*ret_rest = end;
+	return true;
+}
+
+/* https://HOST[:PORT] and nothing behind it. */
+static bool take_url(struct cli_server *server, const char *url)
+{
+	const char *rest;
+
+	return cli_url_take(url, server->host, server->port, &rest) &&
+	       (*rest == '\0' || strcmp(rest, "/") == 0);
 }
 
 /* Without --ca: what `claviger serve` of this user wrote. */

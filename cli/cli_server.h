@@ -68,4 +68,8 @@ int cli_server_ask(struct cli_server *server, enum call_change_request_kind kind
 /* cli_server_nonce gets a nonce for one change. */
 int cli_server_nonce(struct cli_server *server, uint8_t ret_nonce[32]);
 
+/* cli_url_take splits https://HOST[:PORT], an IPv6 address in brackets; what follows is the
+ * caller's to judge and borrows from `url`. */
+bool cli_url_take(const char *url, char ret_host[256], char ret_port[16], const char **ret_rest);
+
 #endif

@@ -22,6 +22,8 @@ struct cli_tables {
 /* cli_tables_open reads a file; on failure `ret_message` has a sentence for people. */
 MUST_USE enum status cli_tables_open(const char *path, struct cli_tables *ret_tables,
                                      char *ret_message, size_t message_cap);
+/* cli_tables_home is where `claviger table` keeps contents and `--pin` finds them. */
+#define CLI_TABLES_HOME "tables"
 void cli_tables_close(struct cli_tables *tables);
 /* cli_tables_find returns the 32 bytes of an entry, or NULL when the file does not know it. */
 const uint8_t *cli_tables_find(const struct cli_tables *tables, const uint8_t table[32],

@@ -139,6 +139,17 @@ static enum status read_json(const char *path, struct buffer *toml, struct cli_j
 	return status;
 }
 
+static enum status take_file(struct reading *r, struct cli_json_file *file,
+                             struct buffer *ret_values)
+{
+	enum status status = cli_json_each(file->root, take_name, r);
+
+	if (status == STATUS_OK)
+		status = put_values(r, ret_values);
+	cli_json_close(file);
+	return status;
+}
+
 enum status cli_parameters_read(const char *path, const struct policy_schema *schema,
                                 struct buffer *ret_values, char *ret_message, size_t message_cap)
 {
@@ -152,11 +163,17 @@ enum status cli_parameters_read(const char *path, const struct policy_schema *sc
 		return status;
 	status = read_json(path, &toml, &file, ret_message, message_cap);
 	free(toml.data);
-	if (status != STATUS_OK)
-		return status;
-	status = cli_json_each(file.root, take_name, &r);
-	if (status == STATUS_OK)
-		status = put_values(&r, ret_values);
-	cli_json_close(&file);
-	return status;
+	return status == STATUS_OK ? take_file(&r, &file, ret_values) : status;
+}
+
+enum status cli_parameters_json(const char *path, struct bytes json,
+                                const struct policy_schema *schema, struct buffer *ret_values,
+                                char *ret_message, size_t message_cap)
+{
+	struct reading r = {
+	    .path = path, .schema = schema, .message = ret_message, .cap = message_cap};
+	struct cli_json_file file;
+	enum status status = cli_json_parse(json, &file, ret_message, message_cap);
+
+	return status == STATUS_OK ? take_file(&r, &file, ret_values) : status;
 }

@@ -14,4 +14,10 @@ MUST_USE enum status cli_parameters_read(const char *path, const struct policy_s
                                          struct buffer *ret_values, char *ret_message,
                                          size_t message_cap);
 
+/* cli_parameters_json is the same for values as JSON text; `path` is what messages call them. */
+MUST_USE enum status cli_parameters_json(const char *path, struct bytes json,
+                                         const struct policy_schema *schema,
+                                         struct buffer *ret_values, char *ret_message,
+                                         size_t message_cap);
+
 #endif

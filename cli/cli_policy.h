@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "cli_check.h"
+#include "cli_json.h"
 #include "cli_tables.h"
 #include "policy_answer.h"
 #include "policy_request.h"
@@ -48,6 +49,18 @@ int cli_policy_open(struct cli_policy *p, const struct cli_call *call,
 
 /* cli_policy_load loads only the module and its schema. */
 int cli_policy_load(struct cli_policy *p, const struct cli_call *call, const char *path);
+
+/* cli_policy_load_module is the same for a module in memory; `path` is what messages call it. */
+int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, struct bytes module,
+                           const char *path);
+
+/* cli_policy_values sets wallet and parameter values (JSON) of a loaded module. */
+int cli_policy_values(struct cli_policy *p, const struct cli_call *call, const char *name,
+                      struct bytes json, const char *wallet);
+
+/* cli_policy_counters sets the counters, JSON as --counters has it. */
+int cli_policy_counters(struct cli_policy *p, const struct cli_json_node *counters,
+                        const char *path);
 
 /* cli_policy_grant sets wallet and parameters of a loaded module, as another grant would. */
 int cli_policy_grant(struct cli_policy *p, const struct cli_call *call, const char *params,

@@ -3,12 +3,16 @@
 #include "base_encode.h"
 #include "cli_commands.h"
 #include "cli_file.h"
+#include "cli_intent.h"
+#include "cli_intent_cases.h"
 #include "cli_json.h"
 #include "cli_policy.h"
 
 #define CASES_FILE_MAX (16u * 1024 * 1024)
 
 static const char help[] =
+    "INTENT.toml: compiles it and runs its [[test]] blocks (spec/intent.md, 6).\n"
+    "\n"
     "Runs every case of DIR/cases.jsonl on DIR/NAME.wasm, NAME being the last part of DIR:\n"
     "{\"name\", \"wallet\", \"transaction\": base64, \"expect\": \"allow\" or the reason's code,\n"
     "perhaps \"params\": FILE in DIR; else parameters.toml}. Exit status 1 when one differs.\n"
@@ -115,7 +119,9 @@ static int run(struct cli_call *call)
 	if (!cli_take_options(call, options, 1))
 		return CLI_USAGE;
 	if (call->count != 1)
-		return cli_usage(call, "name one folder");
+		return cli_usage(call, "name one intent (.toml) or one folder");
+	if (cli_intent_is(call->arguments[0]) && module == NULL)
+		return cli_intent_test(call, call->arguments[0]);
 	cases.call = call;
 	cases.dir = call->arguments[0];
 	if (realpath(cases.dir, real) == NULL) {
@@ -140,8 +146,8 @@ static int run(struct cli_call *call)
 
 const struct cli_command cli_policy_test = {
     .name = "policy test",
-    .arguments = "[--module M] DIR",
-    .sentence = "run a policy's cases",
+    .arguments = "INTENT.toml | [--module M] DIR",
+    .sentence = "run an intent's tests, or a policy's cases",
     .run = run,
     .help = help,
 };

@@ -6,10 +6,18 @@
 #include "base_bytes.h"
 #include "base_limits.h"
 #include "cli_commands.h"
+#include "cli_intent_draft.h"
 #include "cli_template.h"
 
 static const char help[] =
-    "Writes a folder with a small policy in C that works: the policy, its parameters, cases, and\n"
+    "--from-tx FILE: writes an intent (to standard output, or to -o) that allows what the sample\n"
+    "transactions in FILE do, base64, one a line: the same programs, accounts and data, amounts "
+    "up\n"
+    "to theirs. Each sample stands in it as a test. --wallet says whose they are; default: the\n"
+    "first one's fee payer.\n"
+    "\n"
+    "DIR: writes a folder with a small policy in C that works: the policy, its parameters, cases, "
+    "and\n"
     "the SDK's headers. The last part of DIR is the policy's name, [a-z][a-z0-9_]*. Then:\n"
     "\n"
     "  claviger policy build DIR    makes DIR/NAME.wasm (needs clang and wasm-ld)\n"
@@ -78,11 +86,19 @@ static int write_one(struct cli_call *call, const char *dir, const char *name,
 static int run(struct cli_call *call)
 {
 	char path[4096];
+	const char *samples = NULL, *wallet = NULL, *to = NULL;
+	const struct cli_option options[] = {
+	    {"--from-tx", &samples, NULL},
+	    {"--wallet",  &wallet,  NULL},
+	    {"-o",        &to,      NULL},
+	};
 
-	if (!cli_take_options(call, NULL, 0))
+	if (!cli_take_options(call, options, sizeof(options) / sizeof(options[0])))
 		return CLI_USAGE;
-	if (call->count != 1)
-		return cli_usage(call, "name one folder");
+	if (samples != NULL && call->count == 0)
+		return cli_intent_draft(call, samples, wallet, to);
+	if (call->count != 1 || samples != NULL || wallet != NULL || to != NULL)
+		return cli_usage(call, "name one folder, or --from-tx FILE");
 	const char *dir = call->arguments[0];
 	const char *slash = strrchr(dir, '/');
 	const char *name = slash == NULL ? dir : slash + 1;
@@ -113,8 +129,8 @@ static int run(struct cli_call *call)
 
 const struct cli_command cli_policy_new = {
     .name = "policy new",
-    .arguments = "DIR",
-    .sentence = "write a folder to make a policy in",
+    .arguments = "--from-tx FILE [--wallet A] [-o INTENT.toml] | DIR",
+    .sentence = "draft an intent from sample transactions, or a folder for a policy in C",
     .run = run,
     .help = help,
 };

@@ -16,16 +16,23 @@ static _Alignas(8) uint8_t record_space[POLICY_PARAMETERS_MAX];
 
 int cli_policy_load(struct cli_policy *p, const struct cli_call *call, const char *path)
 {
-	struct policy_error error = {""};
 	char message[512];
 
-	p->call = call;
 	if (cli_file_read(path, LIMIT_MODULE_MAX, &p->module, message, sizeof(message)) !=
 	    STATUS_OK) {
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
-	struct bytes module = buffer_bytes(&p->module);
+	return cli_policy_load_module(p, call, buffer_bytes(&p->module), path);
+}
+
+int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, struct bytes module,
+                           const char *path)
+{
+	struct policy_error error = {""};
+	char message[512];
+
+	p->call = call;
 	keys_sha256(&module, 1, p->hash);
 	p->known = policy_known_name(p->hash);
 	if (p->known == NULL) {
@@ -45,11 +52,30 @@ int cli_policy_load(struct cli_policy *p, const struct cli_call *call, const cha
 	return CLI_YES;
 }
 
+/* Values (CBOR) to the record that the module reads. */
+static int take_record(struct cli_policy *p, struct bytes values, const char *path)
+{
+	struct buffer record = BUFFER_OF_ARRAY(record_space);
+	struct policy_error error = {""};
+
+	/* Wrong parameters are no denial: nothing was looked at. */
+	if (policy_record_encode(&p->schema, values, &record, &error) != STATUS_OK) {
+		cli_complain(p->call, "%s%s%s", path != NULL ? path : "", path != NULL ? ": " : "",
+		             error.text);
+		return CLI_USAGE;
+	}
+	p->record = buffer_bytes(&record);
+	if (policy_derive(&p->schema, p->record, p->wallet, keys_sha256, &p->atas) != STATUS_OK) {
+		cli_complain(p->call, "cannot derive token accounts from the parameters");
+		return CLI_USAGE;
+	}
+	return CLI_YES;
+}
+
 static int load_record(struct cli_policy *p, const char *path)
 {
 	static uint8_t space[LIMIT_PARAMETERS_MAX];
-	struct buffer values = BUFFER_OF_ARRAY(space), record = BUFFER_OF_ARRAY(record_space);
-	struct policy_error error = {""};
+	struct buffer values = BUFFER_OF_ARRAY(space);
 	char message[512];
 
 	if (path == NULL) {
@@ -64,18 +90,7 @@ static int load_record(struct cli_policy *p, const char *path)
 			return status == STATUS_IO ? CLI_UNSURE : CLI_USAGE;
 		}
 	}
-	/* Wrong parameters are no denial: nothing was looked at. */
-	if (policy_record_encode(&p->schema, buffer_bytes(&values), &record, &error) != STATUS_OK) {
-		cli_complain(p->call, "%s%s%s", path != NULL ? path : "", path != NULL ? ": " : "",
-		             error.text);
-		return CLI_USAGE;
-	}
-	p->record = buffer_bytes(&record);
-	if (policy_derive(&p->schema, p->record, p->wallet, keys_sha256, &p->atas) != STATUS_OK) {
-		cli_complain(p->call, "cannot derive token accounts from the parameters");
-		return CLI_USAGE;
-	}
-	return CLI_YES;
+	return take_record(p, buffer_bytes(&values), path);
 }
 
 /* --- counters: {"NAME": {"unit", "mint", "window", "cap", "left"}}
@@ -159,9 +174,16 @@ static int load_counters(struct cli_policy *p, const char *path)
 		cli_complain(p->call, "%s", message);
 		return CLI_UNSURE;
 	}
-	enum status status = cli_json_each(file.root, take_counter, p);
+	int result = cli_policy_counters(p, file.root, path);
 	cli_json_close(&file);
-	if (status == STATUS_OK)
+	return result;
+}
+
+int cli_policy_counters(struct cli_policy *p, const struct cli_json_node *counters,
+                        const char *path)
+{
+	p->counter_count = 0;
+	if (cli_json_each(counters, take_counter, p) == STATUS_OK)
 		return CLI_YES;
 	cli_complain(p->call,
 	             "%s: counter %zu: expected {\"NAME\":{\"unit\":\"lamports|mint|uses\","
@@ -281,4 +303,24 @@ int cli_policy_grant(struct cli_policy *p, const struct cli_call *call, const ch
 	memset(&p->mints, 0, sizeof(p->mints));
 	int result = take_key(p, "wallet", wallet, p->wallet);
 	return result == CLI_YES ? load_record(p, params) : result;
+}
+
+int cli_policy_values(struct cli_policy *p, const struct cli_call *call, const char *name,
+                      struct bytes json, const char *wallet)
+{
+	static uint8_t space[LIMIT_PARAMETERS_MAX];
+	struct buffer values = BUFFER_OF_ARRAY(space);
+	char message[512];
+
+	p->call = call;
+	memset(&p->mints, 0, sizeof(p->mints));
+	int result = take_key(p, "wallet", wallet, p->wallet);
+	if (result != CLI_YES)
+		return result;
+	if (cli_parameters_json(name, json, &p->schema, &values, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_USAGE;
+	}
+	return take_record(p, buffer_bytes(&values), name);
 }

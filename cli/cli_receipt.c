@@ -13,6 +13,7 @@
 #include "cli_client.h"
 #include "cli_commands.h"
 #include "cli_file.h"
+#include "cli_intent_cases.h"
 #include "cli_out.h"
 #include "policy_answer.h"
 
@@ -532,15 +533,49 @@ static void show_receipt(const struct authz_receipt *receipt)
 	cli_out_line(&out);
 }
 
+/* Appends what the signer was asked, and what it said, to an intent as a test. */
+static int save_test(struct cli_server *server, const struct authz_receipt *receipt,
+                     const char *token, const char *path)
+{
+	const struct authz_tried *tried =
+	    receipt->tried_count == 0 ? NULL : &receipt->tried[receipt->tried_count - 1];
+	char wallet[HEX_LEN(32) + 1], ticket[HEX_LEN(32) + 1], name[96], own[24], *bytes = NULL;
+	struct bytes request;
+	size_t len = 0;
+	FILE *memory = open_memstream(&bytes, &len);
+	int result = CLI_UNSURE;
+
+	hex_encode(BYTES_OF_ARRAY(receipt->wallet), wallet);
+	hex_encode(BYTES_OF_ARRAY(receipt->ticket), ticket);
+	if (memory != NULL)
+		result = read_pages(server, wallet, token, true, memory);
+	if (memory == NULL || fclose(memory) != 0 || result != CLI_YES) {
+		free(bytes);
+		return result == CLI_YES ? CLI_UNSURE : result;
+	}
+	if (tried == NULL || !find_input(bytes_of(bytes, len), receipt->ticket, &request)) {
+		cli_complain(server->call, "the signer did not keep what it was asked then");
+		free(bytes);
+		return CLI_NO;
+	}
+	snprintf(name, sizeof(name), "decision %.16s", ticket);
+	result = cli_intent_save(
+	    server->call, path, name, request,
+	    tried->reason == POLICY_REASON_NONE ? "allow" : policy_reason_name(tried->reason, own));
+	free(bytes);
+	return result;
+}
+
 static int run_decision(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
-	const char *message = NULL, *id = NULL, *token_file = NULL;
+	const char *message = NULL, *id = NULL, *token_file = NULL, *intent = NULL;
 	const struct cli_option table[] = {
 	    CLI_SERVER_OPTIONS(options),
 	    {"--message",    &message,    NULL},
 	    {"--id",         &id,         NULL},
 	    {"--token-file", &token_file, NULL},
+	    {"--save-test",  &intent,     NULL},
 	};
 	static struct authz_receipt receipt;
 	static uint8_t space[AUTHZ_RECEIPT_MAX];
@@ -573,7 +608,9 @@ static int run_decision(struct cli_call *call)
 	}
 	show_receipt(&receipt);
 	cli_json_close(&file);
-	return cli_finish(call, CLI_YES);
+	if (intent != NULL)
+		result = save_test(&server, &receipt, token, intent);
+	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
 }
 
 static int run_status(struct cli_call *call)
@@ -629,9 +666,12 @@ const struct cli_command cli_receipt_replay = {
 
 const struct cli_command cli_decision_show = {
     .name = "decision show",
-    .arguments = "--token-file F (--message HASH|--id DECISION)",
+    .arguments = "--token-file F (--message HASH|--id DECISION) [--save-test INTENT.toml]",
     .sentence = "show why a transaction was signed or refused",
     .run = run_decision,
+    .help = "--save-test   append what the signer was asked, with what it said, to an intent as a\n"
+            "              [[test]]: the grant's parameters, the wallet and the message, so that\n"
+            "              `claviger policy test INTENT.toml` asks the same again\n",
 };
 
 const struct cli_command cli_status = {

@@ -33,8 +33,10 @@ static struct policy begin(struct bytes table, bool full, uint32_t cap)
 	    .text = {words_space, cap, 0}
         };
 	CHECK(table.len <= sizeof(intent_table_bytes));
-	p.request = (const void *)policy_area.bytes; /* an empty one */
-	memset(policy_area.bytes, 0, sizeof(struct policy_request));
+	struct policy_request *request = (void *)policy_area.bytes; /* an empty one */
+	memset(request, 0, sizeof(*request));
+	request->len = sizeof(*request);
+	p.request = request;
 	memcpy(intent_table_bytes, table.data, table.len);
 	intent_bare = true;
 	intent_full = full;

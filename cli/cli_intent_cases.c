@@ -1,0 +1,419 @@
+/* cli_intent_cases: see the header. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_intent_cases.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base_encode.h"
+#include "cli_intent.h"
+
+#define JSON_MAX 65536
+#define PINS_MAX 16
+
+/* --- values of the file as JSON, which the parameter reader takes
+ * ------------------------------------------------------ */
+
+struct text {
+	char *at;
+	size_t cap, len;
+};
+
+static void put(struct text *t, const char *bytes, size_t len)
+{
+	if (len < t->cap - t->len) {
+		memcpy(t->at + t->len, bytes, len);
+		t->len += len;
+	} else {
+		t->cap =
+		    t->len + 1; /* full: what follows is dropped, and the JSON will not parse */
+	}
+}
+
+static void put_word(struct text *t, const char *word)
+{
+	put(t, word, strlen(word));
+}
+
+static void put_string(struct text *t, struct bytes text)
+{
+	put_word(t, "\"");
+	for (size_t i = 0; i < text.len; i++) {
+		char code[8];
+		uint8_t c = text.data[i];
+		if (c == '"' || c == '\\' || c < 0x20) {
+			snprintf(code, sizeof(code), "\\u%04x", c);
+			put_word(t, code);
+		} else {
+			put(t, (const char *)&c, 1);
+		}
+	}
+	put_word(t, "\"");
+}
+
+static void put_json(struct text *t, struct intent_value v, unsigned depth)
+{
+	char number[24];
+	bool table = intent_is(v, INTENT_NODE_TABLE), any = false;
+	if (depth > 8)
+		return;
+	switch (intent_node(v)->kind) {
+	case INTENT_NODE_TABLE:
+	case INTENT_NODE_ARRAY:
+		put_word(t, table ? "{" : "[");
+		for (struct intent_value c = intent_first(v); c.source != NULL;
+		     c = intent_next(c)) {
+			put_word(t, any ? "," : "");
+			any = true;
+			if (table) {
+				put_string(t, intent_key_of(c));
+				put_word(t, ":");
+			}
+			put_json(t, c, depth + 1);
+		}
+		put_word(t, table ? "}" : "]");
+		break;
+	case INTENT_NODE_STRING:
+		put_string(t, intent_string_of(v));
+		break;
+	case INTENT_NODE_BOOL:
+		put_word(t, intent_node(v)->number != 0 ? "true" : "false");
+		break;
+	case INTENT_NODE_INTEGER:
+		snprintf(number, sizeof(number), "%" PRIu64, intent_node(v)->number);
+		put_word(t, number);
+		break;
+	default:
+		put_word(t, "null");
+		break;
+	}
+}
+
+/* --- one test
+ * -----------------------------------------------------------------------------------------------
+ */
+
+struct running {
+	const struct cli_call *call;
+	struct cli_policy policy;
+	struct intent_error error;
+	unsigned passed, failed;
+};
+
+static bool take_text(struct running *r, struct intent_value test, const char *key, bool required,
+                      char *out, size_t cap)
+{
+	struct bytes text = {NULL, 0};
+	out[0] = '\0';
+	if (!intent_text_of(&r->error, test, key, required, &text))
+		return false;
+	if (text.len >= cap)
+		return intent_wrong(&r->error, intent_member(test, key), 0, "this is too long");
+	if (text.len != 0)
+		memcpy(out, text.data, text.len);
+	out[text.len] = '\0';
+	return true;
+}
+
+static bool take_pins(struct running *r, struct intent_value pins)
+{
+	static uint8_t keys[PINS_MAX][256][32];
+	r->policy.pin_count = 0;
+	if (pins.source == NULL)
+		return true;
+	if (!intent_is(pins, INTENT_NODE_TABLE))
+		return intent_wrong(&r->error, pins, 0,
+		                    "pins = { TABLE = [address, ...] } is expected");
+	for (struct intent_value v = intent_first(pins); v.source != NULL; v = intent_next(v)) {
+		size_t n = r->policy.pin_count;
+		struct policy_pin *pin = &r->policy.pins[n];
+		if (n == PINS_MAX || !intent_is(v, INTENT_NODE_ARRAY) ||
+		    base58_decode_32(intent_key_of(v), pin->table) != STATUS_OK)
+			return intent_wrong(&r->error, v, 0,
+			                    "TABLE = [address, ...] is expected, at most %d",
+			                    PINS_MAX);
+		pin->known = 0;
+		pin->entries = (const uint8_t(*)[32])keys[n];
+		for (struct intent_value k = intent_first(v); k.source != NULL; k = intent_next(k))
+			if (pin->known == 256 || !intent_is(k, INTENT_NODE_STRING) ||
+			    base58_decode_32(intent_string_of(k), keys[n][pin->known++]) !=
+			        STATUS_OK)
+				return intent_wrong(&r->error, k, 0, "an address is expected");
+		r->policy.pin_count++;
+	}
+	return true;
+}
+
+static bool take_counters(struct running *r, struct intent_value counters)
+{
+	static char space[JSON_MAX];
+	struct text json = {space, sizeof(space), 0};
+	struct cli_json_file file;
+	char message[256];
+	r->policy.counter_count = 0;
+	if (counters.source == NULL)
+		return true;
+	put_json(&json, counters, 0);
+	if (cli_json_parse(bytes_of(json.at, json.len), &file, message, sizeof(message)) !=
+	    STATUS_OK)
+		return intent_wrong(&r->error, counters, 0, "%s", message);
+	int result = cli_policy_counters(&r->policy, file.root, "counters");
+	cli_json_close(&file);
+	return result == CLI_YES;
+}
+
+static bool take_settings(struct running *r, struct intent_value test)
+{
+	static char space[JSON_MAX];
+	struct text json = {space, sizeof(space), 0};
+	struct intent_value params = intent_member(test, "params");
+	char nonce[64], wallet[64];
+	r->policy.unproven = false;
+	if (!intent_keys(
+	        &r->error, test,
+	        "name wallet transaction params expect facts nonce unproven pins counters") ||
+	    !intent_bool_of(&r->error, test, "unproven", &r->policy.unproven) ||
+	    !take_text(r, test, "nonce", false, nonce, sizeof(nonce)) ||
+	    !take_text(r, test, "wallet", true, wallet, sizeof(wallet)) ||
+	    !take_pins(r, intent_member(test, "pins")) ||
+	    !take_counters(r, intent_member(test, "counters")))
+		return false;
+	r->policy.has_nonce = nonce[0] != '\0';
+	if (r->policy.has_nonce &&
+	    base58_decode_32(bytes_of_text(nonce), r->policy.nonce) != STATUS_OK)
+		return intent_wrong(&r->error, intent_member(test, "nonce"), 0,
+		                    "an address is expected");
+	if (params.source != NULL)
+		put_json(&json, params, 0);
+	else
+		put_word(&json, "{}");
+	return cli_policy_values(&r->policy, r->call, "params", bytes_of(json.at, json.len),
+	                         wallet) == CLI_YES;
+}
+
+static bool facts_are(struct running *r, struct intent_value facts, const struct policy_facts *f)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} all[] = {
+	    {"lamports_out",     f->lamports_out    },
+	    {"fee_lamports",     f->fee_lamports    },
+	    {"tip_lamports",     f->tip_lamports    },
+	    {"rent_lamports",    f->rent_lamports   },
+	    {"wrapped_lamports", f->wrapped_lamports}
+        };
+	if (facts.source == NULL)
+		return true;
+	if (!intent_keys(&r->error, facts,
+	                 "lamports_out fee_lamports tip_lamports rent_lamports wrapped_lamports"))
+		return false;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		uint64_t expected = all[i].value;
+		if (!intent_number_of(&r->error, facts, all[i].name, 0, UINT64_MAX, &expected))
+			return false;
+		if (expected != all[i].value)
+			return intent_wrong(&r->error, intent_member(facts, all[i].name), 0,
+			                    "%s is %" PRIu64, all[i].name, all[i].value);
+	}
+	return true;
+}
+
+static const char *ask(struct running *r, const char *transaction, struct cli_policy_result *result)
+{
+	static struct solana_view view;
+	static uint8_t space[LIMIT_TX_V1_MAX + 64];
+	struct buffer bytes = BUFFER_OF_ARRAY(space);
+	struct solana_error error = {SOLANA_ERROR_NONE, 0};
+	if (base64_decode(bytes_of_text(transaction), &bytes) != STATUS_OK)
+		return "base64";
+	if (solana_classify(buffer_bytes(&bytes), &view, &error) != STATUS_OK)
+		return solana_error_code(error.code);
+	cli_policy_ask(&r->policy, &view, POLICY_MODE_CHECK, false, result);
+	return verdict_allows(result->decision.verdict) ? "allow" : result->code;
+}
+
+static void run_one(struct running *r, struct intent_value test)
+{
+	static struct cli_policy_result result;
+	static char transaction[16384];
+	char name[128] = "", expect[64];
+	const char *got = "nothing";
+	r->error = (struct intent_error){.path = test.source->path};
+	memset(&result, 0, sizeof(result));
+	bool good = intent_is(test, INTENT_NODE_TABLE) &&
+	            take_text(r, test, "name", true, name, sizeof(name)) &&
+	            take_text(r, test, "expect", true, expect, sizeof(expect)) &&
+	            take_text(r, test, "transaction", true, transaction, sizeof(transaction)) &&
+	            take_settings(r, test);
+	if (good) {
+		got = ask(r, transaction, &result);
+		good = strcmp(got, expect) == 0;
+		if (!good)
+			intent_wrong(&r->error, test, 0, "expected %s, got %s: %s", expect, got,
+			             result.decision.text);
+		good = good && facts_are(r, intent_member(test, "facts"), &result.decision.facts);
+	}
+	r->passed += good;
+	r->failed += !good;
+	if (good && !r->call->json)
+		printf("ok   %s\n", name);
+	if (!good)
+		fprintf(stderr, "FAIL %s: %s:%u: %s\n", name, r->error.path, r->error.line,
+		        r->error.text);
+}
+
+int cli_intent_test(struct cli_call *call, const char *path)
+{
+	static struct cli_intent intent;
+	static struct running running;
+	static uint8_t space[LIMIT_MODULE_MAX];
+	struct buffer module = BUFFER_OF_ARRAY(space);
+	int result = cli_intent_open(call, path, &intent);
+	if (result == CLI_YES)
+		result = cli_intent_module(call, &intent, &module);
+	running.call = call;
+	if (result == CLI_YES)
+		result = cli_policy_load_module(&running.policy, call, buffer_bytes(&module), path);
+	if (result != CLI_YES)
+		return result;
+	/* Tests say what happens, not when: a time of their own keeps them the same for ever. */
+	running.policy.time_low = running.policy.time_high = 1790000000;
+	struct intent_value tests = intent_member(intent.root, "test");
+	if (tests.source != NULL && !intent_is(tests, INTENT_NODE_ARRAY)) {
+		cli_complain(call, "%s: write [[test]]: there can be many", path);
+		return CLI_NO;
+	}
+	if (tests.source != NULL)
+		for (struct intent_value v = intent_first(tests); v.source != NULL;
+		     v = intent_next(v))
+			run_one(&running, v);
+	printf(call->json ? "{\"passed\":%u,\"failed\":%u}\n" : "%u passed, %u failed\n",
+	       running.passed, running.failed);
+	return cli_finish(call, running.failed != 0 || running.passed == 0 ? CLI_NO : CLI_YES);
+}
+
+/* --- a request that was denied, as a test
+ * ------------------------------------------------------------------------------ */
+
+static void write_key(FILE *file, const uint8_t key[32])
+{
+	char text[64];
+	if (base58_encode(bytes_of(key, 32), text, sizeof(text)) == STATUS_OK)
+		fprintf(file, "\"%s\"", text);
+}
+
+static void write_value(FILE *file, const struct policy_field *f, struct bytes record)
+{
+	const uint8_t *at = record.data + f->off;
+	uint32_t off = load_le32(at), count = load_le32(at + 4);
+	switch (f->type) {
+	case POLICY_TYPE_BOOL:
+		fprintf(file, "%s", load_le64(at) != 0 ? "true" : "false");
+		break;
+	case POLICY_TYPE_U64:
+		fprintf(file, "%" PRIu64, load_le64(at));
+		break;
+	case POLICY_TYPE_PUBKEY:
+		write_key(file, at);
+		break;
+	case POLICY_TYPE_TEXT:
+		fputc('"', file);
+		for (uint32_t i = 0; i < count && off + i < record.len; i++)
+			fprintf(file,
+			        record.data[off + i] < 0x20 || record.data[off + i] == '"' ||
+			                record.data[off + i] == '\\'
+			            ? "\\u%04x"
+			            : "%c",
+			        record.data[off + i]);
+		fputc('"', file);
+		break;
+	default:
+		fputc('[', file);
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t each = f->type == POLICY_TYPE_PUBKEY_LIST ? 32 : 8;
+			if (off + (uint64_t)each * (i + 1) > record.len)
+				break;
+			fprintf(file, "%s", i == 0 ? "" : ", ");
+			if (each == 32)
+				write_key(file, record.data + off + 32 * (size_t)i);
+			else
+				fprintf(file, "%" PRIu64,
+				        load_le64(record.data + off + 8 * (size_t)i));
+		}
+		fputc(']', file);
+		break;
+	}
+}
+
+static void write_test(FILE *file, const char *name, struct bytes request,
+                       const struct policy_schema *schema, const char *expect)
+{
+	static char encoded[BASE64_LEN(LIMIT_TX_V1_MAX) + 1];
+	const struct policy_request *head = (const void *)request.data;
+	struct bytes record = bytes_of(request.data + head->parameters.off, head->parameters.count);
+	bool any = false;
+	base64_encode(bytes_of(request.data + head->message.off, head->message.count), encoded);
+	fprintf(file, "\n[[test]]\nname = \"%s\"\nwallet = ", name);
+	write_key(file, head->wallet);
+	fprintf(file, "\ntransaction = \"%s\"\nexpect = \"%s\"\nparams = {", encoded, expect);
+	for (size_t i = 0; i < schema->count; i++) {
+		const struct policy_field *f = &schema->fields[i];
+		if ((load_le64(record.data) >> i & 1) == 0)
+			continue;
+		fprintf(file, "%s %.*s = ", any ? "," : "", (int)f->name.len,
+		        (const char *)f->name.data);
+		write_value(file, f, record);
+		any = true;
+	}
+	fprintf(file, " }\n");
+}
+
+static bool request_is_good(struct bytes request, const struct policy_schema *schema)
+{
+	const struct policy_request *head = (const void *)request.data;
+	if (request.len < sizeof(*head) || head->magic != POLICY_REQUEST_MAGIC ||
+	    head->len != request.len || head->kind == POLICY_KIND_NONE)
+		return false;
+	return head->message.off <= request.len &&
+	       head->message.count <= request.len - head->message.off &&
+	       head->message.count <= LIMIT_TX_V1_MAX && head->parameters.off <= request.len &&
+	       head->parameters.count <= request.len - head->parameters.off &&
+	       head->parameters.count >= schema->fixed_bytes;
+}
+
+int cli_intent_save(const struct cli_call *call, const char *path, const char *name,
+                    struct bytes request, const char *expect)
+{
+	static struct cli_intent intent;
+	static uint8_t space[LIMIT_MODULE_MAX];
+	static _Alignas(8) uint8_t aligned[POLICY_REQUEST_MAX];
+	struct buffer module = BUFFER_OF_ARRAY(space);
+	struct policy_schema schema;
+	struct policy_error error;
+	struct bytes cbor;
+	int result = cli_intent_open(call, path, &intent);
+	if (result == CLI_YES)
+		result = cli_intent_module(call, &intent, &module);
+	if (result != CLI_YES)
+		return result;
+	if (request.len > sizeof(aligned) ||
+	    policy_module_schema(buffer_bytes(&module), &cbor) != STATUS_OK ||
+	    policy_schema_decode(cbor, &schema, &error) != STATUS_OK)
+		return CLI_UNSURE;
+	memcpy(aligned, request.data, request.len);
+	if (!request_is_good(bytes_of(aligned, request.len), &schema)) {
+		cli_complain(call, "%s has other parameters than the grant that decided", path);
+		return CLI_NO;
+	}
+	FILE *file = fopen(path, "a");
+	if (file != NULL)
+		write_test(file, name, bytes_of(aligned, request.len), &schema, expect);
+	if (file == NULL || fclose(file) != 0) {
+		cli_complain(call, "cannot write %s: %s", path, strerror(errno));
+		return CLI_UNSURE;
+	}
+	return CLI_YES;
+}

@@ -1,0 +1,16 @@
+/* cli_intent_cases: the [[test]] blocks of an intent (spec/intent.md, 6): run, and written. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_INTENT_CASES_H
+#define CLI_INTENT_CASES_H
+
+#include "cli_policy.h"
+
+/* cli_intent_test compiles an intent and runs its tests; an exit status. */
+int cli_intent_test(struct cli_call *call, const char *path);
+
+/* cli_intent_save appends a test to an intent's file, made from a check request that the signer
+ * kept: its message, wallet and parameters, which are named by the intent's own schema. */
+int cli_intent_save(const struct cli_call *call, const char *path, const char *name,
+                    struct bytes request, const char *expect);
+
+#endif

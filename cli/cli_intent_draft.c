@@ -1,0 +1,545 @@
+/* cli_intent_draft: see the header.
+ *
+ * Exact means: the same programs, the same accounts, the same data but for amounts, which become
+ * parameters whose default is what the samples had. The person then widens by hand what should be
+ * free; every sample stands behind the rules as a test. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli_intent_draft.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base_encode.h"
+#include "cli_policy.h"
+#include "keys.h"
+#include "policy_keys.h"
+
+#define RULES_MAX   32
+#define SAMPLES_MAX 32
+
+/* The most that a rule's amount was. */
+struct limit {
+	const char *field, *unit; /* NULL: it has none */
+	uint64_t value;
+};
+
+struct rule {
+	char *body; /* without its name; "@" stands for its number */
+	char name[33];
+	unsigned here, least, most; /* in this sample, and in any */
+	struct limit limit;
+};
+
+struct draft {
+	struct cli_call *call;
+	uint8_t wallet[32];
+	bool has_wallet, nonce, bad;
+	struct rule rules[RULES_MAX];
+	size_t rule_count;
+	char *tests;
+	size_t tests_len;
+	FILE *tests_file;
+	unsigned samples;
+	struct limit limit; /* of the instruction that is looked at */
+	uint64_t fee;
+	struct policy_mint_cache mints;
+};
+
+/* One instruction of a sample. */
+struct part {
+	struct draft *d;
+	const struct policy_request *head;
+	const struct policy_account *accounts;
+	const struct policy_derived *derived;
+	const struct policy_instruction *at;
+	const uint8_t *indexes, *data;
+	uint32_t number;
+	FILE *out;
+};
+
+static void put_key(FILE *out, const uint8_t key[32])
+{
+	char text[64];
+	if (base58_encode(bytes_of(key, 32), text, sizeof(text)) == STATUS_OK)
+		fprintf(out, "\"%s\"", text);
+}
+
+static const struct policy_derived *own_entry(const struct part *p, uint32_t account)
+{
+	for (uint32_t i = 0; i < p->head->derived.count; i++)
+		if (p->derived[i].account == account && p->derived[i].owner_is_wallet)
+			return &p->derived[i];
+	return NULL;
+}
+
+static bool used_elsewhere(const struct part *p, uint32_t account)
+{
+	const uint8_t *all = (const uint8_t *)p->head + p->head->indexes.off;
+	const struct policy_instruction *list =
+	    (const void *)((const uint8_t *)p->head + p->head->instructions.off);
+	for (uint32_t i = 0; i < p->head->instructions.count; i++)
+		for (uint32_t n = 0; i != p->number && n < list[i].account_count; n++)
+			if (all[list[i].account_first + n] == account)
+				return true;
+	return false;
+}
+
+/* One account, as exactly as the bytes say who it is. */
+static void put_account(const struct part *p, uint32_t place, const char *name)
+{
+	uint32_t account = p->indexes[place];
+	const struct policy_account *a = &p->accounts[account];
+	const struct policy_derived *own = own_entry(p, account);
+	fprintf(p->out, "  { ");
+	if (name != NULL)
+		fprintf(p->out, "name = \"%s\", ", name);
+	if (a->wallet) {
+		fprintf(p->out, "is = \"wallet\"");
+	} else if (own != NULL) {
+		fprintf(p->out, "own = ");
+		put_key(p->out, own->mint);
+	} else if (a->source != POLICY_SOURCE_UNKNOWN) {
+		fprintf(p->out, "is = ");
+		put_key(p->out, a->key);
+	} else {
+		fprintf(p->out,
+		        "writable = %s }, # hidden in a lookup table: any that is none of the "
+		        "wallet's\n",
+		        used_elsewhere(p, account) ? "\"either\""
+		        : a->writable              ? "true"
+		                                   : "false");
+		return;
+	}
+	if (a->signer && !a->wallet)
+		fprintf(p->out, ", signer = true");
+	/* The flag is the whole message's: another instruction may have asked for it. */
+	if (a->writable)
+		fprintf(p->out, ", writable = %s",
+		        account == 0 || used_elsewhere(p, account) ? "\"either\"" : "true");
+	fprintf(p->out, " },\n");
+}
+
+static void put_accounts(const struct part *p, const char *const *names, size_t name_count)
+{
+	if (p->at->account_count == 0)
+		return;
+	uint32_t listed = p->at->account_count < 64 ? p->at->account_count : 64;
+	fprintf(p->out, "accounts = [\n");
+	for (uint32_t i = 0; i < listed; i++)
+		put_account(p, i, i < name_count ? names[i] : NULL);
+	fprintf(p->out, "]\n");
+	if (listed < p->at->account_count)
+		fprintf(p->out, "remaining = { min = %u, max = %u, wallet = true, own = true }\n",
+		        p->at->account_count - listed, p->at->account_count - listed);
+}
+
+static void put_hex(FILE *out, const uint8_t *bytes, uint32_t len)
+{
+	fprintf(out, "data = \"");
+	for (uint32_t i = 0; i < len; i++)
+		fprintf(out, "%02x", bytes[i]);
+	fprintf(out, "\"\n");
+}
+
+static uint64_t number_at(const uint8_t *at, uint32_t bytes)
+{
+	uint64_t value = 0;
+	memcpy(&value, at, bytes);
+	return value;
+}
+
+/* The amount of a field becomes a parameter, named for the rule by its number. */
+static void put_limit(const struct part *p, const char *field, uint64_t value, const char *unit)
+{
+	fprintf(p->out, "check = [\"%s <= max_%s_@\"]\n", field, field);
+	p->d->limit = (struct limit){field, unit, value};
+}
+
+static void complain(const struct part *p, const char *why)
+{
+	cli_complain(p->d->call, "instruction %u of sample %u: %s", p->number, p->d->samples, why);
+	p->d->bad = true;
+}
+
+/* --- programs that the compiler knows
+ * ------------------------------------------------------------------------------ */
+
+static const char *draft_system(const struct part *p)
+{
+	static const char *const names[] = {"from", "to"};
+	uint64_t tag = p->at->data_len < 4 ? 99 : number_at(p->data, 4);
+	if (tag == 4 && p->at->data_len == 4) {
+		p->d->nonce = true;
+		if (p->at->account_count != 3 || !p->accounts[p->indexes[2]].wallet)
+			complain(p, "its nonce account is another's");
+		put_hex(p->out, p->data, 4);
+		put_accounts(p, NULL, 0);
+		fprintf(p->out, "first = true\n");
+		return "advance_nonce";
+	}
+	if (tag != 2 || p->at->data_len != 12 || p->at->account_count != 2) {
+		complain(p, "of System a draft has transfers and nonces alone");
+		return "unknown";
+	}
+	const struct policy_derived *own = own_entry(p, p->indexes[1]);
+	bool wrap = own != NULL && memcmp(own->mint, policy_key_native_mint.bytes, 32) == 0;
+	put_hex(p->out, p->data, 4);
+	fprintf(p->out, "fields = [[\"lamports\", \"u64\"]]\n");
+	put_accounts(p, names, 2);
+	fprintf(p->out, "pays = [{ lamports = \"lamports\", as = \"%s\", by = \"from\" }]\n",
+	        wrap ? "wrap" : "transfer");
+	put_limit(p, "lamports", number_at(p->data + 4, 8), "lamports");
+	return wrap ? "wrap" : "transfer";
+}
+
+static const char *draft_compute(const struct part *p)
+{
+	static const char *const names[] = {"", "heap", "unit_limit", "unit_price", "data_limit"};
+	uint32_t tag = p->at->data_len == 0 ? 0 : p->data[0];
+	if (tag < 1 || tag > 4) {
+		complain(p, "this Compute Budget instruction is not one an intent may allow");
+		return "unknown";
+	}
+	put_hex(p->out, p->data, 1);
+	fprintf(p->out, "fields = [[\"value\", \"%s\"]]\n", tag == 3 ? "u64" : "u32");
+	if (p->at->account_count != 0)
+		fprintf(p->out, "remaining = { max = %u, wallet = true, own = true }\n",
+		        p->at->account_count);
+	return names[tag];
+}
+
+static const char *draft_token(const struct part *p)
+{
+	static const char *const names[] = {"source"};
+	static const struct {
+		uint8_t tag, len;
+		const char *name, *fields;
+	} known[] = {
+	    {3,  9,  "token_transfer", "[\"amount\", \"u64\"]"                        },
+	    {4,  9,  "approve",        "[\"amount\", \"u64\"]"                        },
+	    {8,  9,  "burn",           "[\"amount\", \"u64\"]"                        },
+	    {12, 10, "token_transfer", "[\"amount\", \"u64\"], [\"decimals\", \"u8\"]"},
+	    {13, 10, "approve",        "[\"amount\", \"u64\"], [\"decimals\", \"u8\"]"},
+	    {15, 10, "burn",           "[\"amount\", \"u64\"], [\"decimals\", \"u8\"]"},
+	    {5,  1,  "revoke",         NULL	                                   },
+	    {9,  1,  "close",          NULL	                                   },
+	    {17, 1,  "sync",           NULL	                                   },
+	};
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (p->at->data_len != known[i].len || p->data[0] != known[i].tag)
+			continue;
+		put_hex(p->out, p->data, 1);
+		if (known[i].fields != NULL)
+			fprintf(p->out, "fields = [%s]\n", known[i].fields);
+		put_accounts(p, names, 1);
+		if (known[i].tag == 9 &&
+		    (p->at->account_count < 2 || !p->accounts[p->indexes[1]].wallet))
+			complain(p, "it closes an account to another than the wallet");
+		if (known[i].fields == NULL)
+			return known[i].name;
+		if (p->at->account_count == 0 || own_entry(p, p->indexes[0]) == NULL)
+			complain(p, "its source is not an associated token account of the wallet "
+			            "for a mint "
+			            "that stands in the transaction");
+		fprintf(p->out, "sends = [{ amount = \"amount\", of = \"source\" }]\n%s",
+		        known[i].tag == 4 || known[i].tag == 13 ? "delegates = 1\n" : "");
+		put_limit(p, "amount", number_at(p->data + 1, 8), "raw");
+		return known[i].name;
+	}
+	complain(p, "this token instruction is not one that a draft has");
+	return "unknown";
+}
+
+static const char *draft_ata(const struct part *p)
+{
+	static const char *const names[] = {"payer"};
+	bool classic = p->at->account_count > 5 &&
+	               memcmp(p->accounts[p->indexes[5]].key,
+	                      policy_program_keys[POLICY_PROGRAM_TOKEN].bytes, 32) == 0;
+	if (p->at->data_len > 1 || (p->at->data_len == 1 && p->data[0] > 1)) {
+		complain(p, "this instruction of the associated token program is not one that an "
+		            "intent may "
+		            "allow");
+		return "unknown";
+	}
+	if (p->at->data_len == 1)
+		put_hex(p->out, p->data, 1);
+	put_accounts(p, names, 1);
+	fprintf(p->out, "pays = [{ lamports = %u, as = \"rent\", by = \"payer\" }]\n",
+	        classic ? 2039280u : 2282880u);
+	return "create_account";
+}
+
+/* Another program's data stays as it is: eight bytes choose the rule, the rest are fields with one
+ * value. */
+static const char *draft_call(const struct part *p)
+{
+	uint32_t at = p->at->data_len < 8 ? p->at->data_len : 8, n = 0;
+	put_hex(p->out, p->data, at);
+	if (at < p->at->data_len)
+		fprintf(
+		    p->out,
+		    "fields = [ # the sample's bytes; give what may change a name and a limit\n");
+	bool more = at < p->at->data_len;
+	while (at < p->at->data_len) {
+		uint32_t left = p->at->data_len - at;
+		uint32_t bytes = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+		fprintf(p->out, "  [\"field_%u\", \"u%u\", %" PRIu64 "],\n", ++n, 8 * bytes,
+		        number_at(p->data + at, bytes));
+		at += bytes;
+	}
+	if (more)
+		fprintf(p->out, "]\n");
+	put_accounts(p, NULL, 0);
+	return "call";
+}
+
+static const char *draft_instruction(const struct part *p, const uint8_t *program)
+{
+	unsigned which = 0;
+	while (which < POLICY_PROGRAM_OTHER &&
+	       memcmp(policy_program_keys[which].bytes, program, 32) != 0)
+		which++;
+	switch (which) {
+	case POLICY_PROGRAM_SYSTEM:
+		return draft_system(p);
+	case POLICY_PROGRAM_COMPUTE_BUDGET:
+		return draft_compute(p);
+	case POLICY_PROGRAM_TOKEN:
+	case POLICY_PROGRAM_TOKEN_2022:
+		return draft_token(p);
+	case POLICY_PROGRAM_ATA:
+		return draft_ata(p);
+	case POLICY_PROGRAM_MEMO:
+	case POLICY_PROGRAM_MEMO_V1:
+	case POLICY_PROGRAM_MEMO_V4:
+		fprintf(p->out, "fields = [[\"text\", \"rest 566\"]]\nremaining = { max = 1, "
+		                "wallet = true }\n");
+		return "memo";
+	default:
+		return draft_call(p);
+	}
+}
+
+/* --- rules
+ * -------------------------------------------------------------------------------------------- */
+
+static void name_rule(struct draft *d, struct rule *rule, const char *kind)
+{
+	unsigned same = 1;
+	for (size_t i = 0; i + 1 < d->rule_count; i++) {
+		size_t len = strlen(kind);
+		same += strncmp(d->rules[i].name, kind, len) == 0 &&
+		        (d->rules[i].name[len] == '\0' || d->rules[i].name[len] == '_');
+	}
+	if (same == 1)
+		snprintf(rule->name, sizeof(rule->name), "%s", kind);
+	else
+		snprintf(rule->name, sizeof(rule->name), "%s_%u", kind, same);
+}
+
+/* A rule that is there already counts once more. */
+static void add_rule(struct part *p, const uint8_t *program)
+{
+	struct draft *d = p->d;
+	char *body = NULL;
+	size_t len = 0;
+	d->limit = (struct limit){NULL, NULL, 0};
+	p->out = open_memstream(&body, &len);
+	if (p->out == NULL)
+		exit(CLI_UNSURE);
+	fprintf(p->out, "program = ");
+	put_key(p->out, program);
+	fprintf(p->out, "\n");
+	const char *kind = draft_instruction(p, program);
+	fclose(p->out);
+	for (size_t i = 0; i < d->rule_count; i++) {
+		if (strcmp(d->rules[i].body, body) != 0)
+			continue;
+		d->rules[i].here++;
+		if (d->limit.value > d->rules[i].limit.value)
+			d->rules[i].limit.value = d->limit.value;
+		free(body);
+		return;
+	}
+	if (d->rule_count == RULES_MAX) {
+		complain(p, "too many different instructions");
+		return;
+	}
+	struct rule *rule = &d->rules[d->rule_count++];
+	*rule = (struct rule){
+	    .body = body, .here = 1, .least = d->samples == 1 ? 64 : 0, .limit = d->limit};
+	name_rule(d, rule, kind);
+}
+
+static void draft_sample(struct draft *d, const struct solana_view *view)
+{
+	static _Alignas(8) uint8_t area[POLICY_REQUEST_MAX], record[8];
+	static char encoded[BASE64_LEN(LIMIT_TX_V1_MAX) + 1];
+	struct buffer request = BUFFER_OF_ARRAY(area);
+	struct solana_fee_facts fee = {0};
+	struct solana_error error = {SOLANA_ERROR_NONE, 0};
+	uint32_t derivations = 0;
+	d->samples++;
+	if (view->kind == SOLANA_KIND_OFFCHAIN) {
+		cli_complain(d->call,
+		             "sample %u is an off-chain message: write its [[message]] by hand",
+		             d->samples);
+		d->bad = true;
+		return;
+	}
+	if (!d->has_wallet)
+		memcpy(d->wallet, solana_account_key(view, 0), 32);
+	d->has_wallet = true;
+	struct policy_input input = {.mode = POLICY_MODE_CHECK,
+	                             .wallet = d->wallet,
+	                             .view = view,
+	                             .fee = &fee,
+	                             .record = bytes_of(record, sizeof(record)),
+	                             .ownership_proven = true,
+	                             .mints = &d->mints,
+	                             .sha256 = keys_sha256};
+	if (solana_fee_facts(view, &fee, &error) != STATUS_OK ||
+	    policy_request_encode(&input, &request, &derivations) != STATUS_OK) {
+		cli_complain(d->call, "sample %u: the wallet does not sign it", d->samples);
+		d->bad = true;
+		return;
+	}
+	if (fee.worst_fee_lamports > d->fee)
+		d->fee = fee.worst_fee_lamports;
+	const struct policy_request *head = (const void *)area;
+	for (uint32_t i = 0; i < head->instructions.count; i++) {
+		const struct policy_instruction *at =
+		    (const struct policy_instruction *)(const void *)(area +
+		                                                      head->instructions.off) +
+		    i;
+		struct part part = {
+		    .d = d,
+		    .head = head,
+		    .accounts = (const void *)(area + head->accounts.off),
+		    .derived = (const void *)(area + head->derived.off),
+		    .at = at,
+		    .indexes = area + head->indexes.off + at->account_first,
+		    .data = area + at->data_off,
+		    .number = i,
+		};
+		add_rule(&part, part.accounts[at->program].key);
+	}
+	for (size_t i = 0; i < d->rule_count; i++) {
+		if (d->rules[i].here > d->rules[i].most)
+			d->rules[i].most = d->rules[i].here;
+		if (d->rules[i].here < d->rules[i].least)
+			d->rules[i].least = d->rules[i].here;
+		d->rules[i].here = 0;
+	}
+	base64_encode(view->message, encoded);
+	fprintf(d->tests_file, "\n[[test]]\nname = \"sample %u\"\nwallet = ", d->samples);
+	put_key(d->tests_file, d->wallet);
+	fprintf(d->tests_file, "\ntransaction = \"%s\"\nexpect = \"allow\"\n", encoded);
+}
+
+static void visit(void *context, const struct solana_view *view, const struct solana_error *error)
+{
+	struct draft *d = context;
+	if (view != NULL && d->samples < SAMPLES_MAX) {
+		draft_sample(d, view);
+		return;
+	}
+	d->bad = true;
+	if (view == NULL)
+		cli_complain(d->call, "a line is refused at byte %u: %s", error->offset,
+		             error->code == SOLANA_ERROR_NONE ? "not base64"
+		                                              : solana_error_text(error->code));
+	else
+		cli_complain(d->call, "more than %d samples", SAMPLES_MAX);
+}
+
+/* Whether two bodies are for the same program and first bytes: then accounts must choose. */
+static bool alike(const char *a, const char *b)
+{
+	for (unsigned lines = 0; lines < 2; a++, b++) {
+		if (*a != *b)
+			return false;
+		lines += *a == '\n';
+	}
+	return true;
+}
+
+static void write_rule(const struct draft *d, size_t index, FILE *out)
+{
+	const struct rule *rule = &d->rules[index];
+	bool choose = false;
+	for (size_t i = 0; i < d->rule_count; i++)
+		choose |= i != index && alike(rule->body, d->rules[i].body);
+	fprintf(out, "\n[[instruction]]\nname = \"%s\"\n", rule->name);
+	for (const char *at = rule->body; *at != '\0'; at++) {
+		bool ends = choose && strncmp(at, " },\n", 4) == 0;
+		if (*at == '@')
+			fprintf(out, "%zu", index + 1);
+		else
+			fprintf(out, ends ? ", select = true%c" : "%c", *at);
+	}
+	fprintf(out, "min = %u\nmax = %u\n", rule->least, rule->most);
+}
+
+static void write_intent(const struct draft *d, FILE *out)
+{
+	fprintf(out, "# Drafted by `claviger policy new --from-tx`: allows what the samples do, "
+	             "and no more. Widen\n"
+	             "# what should be free (spec/intent.md), then run `claviger policy test` on "
+	             "this file.\n"
+	             "intent = 1\nname = \"draft\"\ntext = \"Drafted from sample transactions\"\n");
+	if (d->nonce)
+		fprintf(out, "nonce = true\n");
+	fprintf(
+	    out,
+	    "\n[[parameter]]\nname = \"max_fee_lamports\"\ntype = \"u64\"\nunit = \"lamports\"\n"
+	    "default = %" PRIu64
+	    "\ntext = \"network fee of one transaction at most, base and priority\"\n",
+	    d->fee);
+	for (size_t i = 0; i < d->rule_count; i++)
+		if (d->rules[i].limit.field != NULL)
+			fprintf(out,
+			        "\n[[parameter]]\nname = \"max_%s_%zu\"\ntype = \"u64\"\nunit = "
+			        "\"%s\"\n"
+			        "default = %" PRIu64 "\ntext = \"%s of %s, at most\"\n",
+			        d->rules[i].limit.field, i + 1, d->rules[i].limit.unit,
+			        d->rules[i].limit.value, d->rules[i].limit.field, d->rules[i].name);
+	for (size_t i = 0; i < d->rule_count; i++)
+		write_rule(d, i, out);
+	fprintf(
+	    out,
+	    "\n[[check]]\nthat = \"fact.fee <= max_fee_lamports\"\nreason = \"fee-over-limit\"\n"
+	    "text = \"network fee\"\n%s",
+	    d->tests);
+}
+
+int cli_intent_draft(struct cli_call *call, const char *samples, const char *wallet, const char *to)
+{
+	static struct draft d;
+	d.call = call;
+	d.tests_file = open_memstream(&d.tests, &d.tests_len);
+	if (d.tests_file == NULL)
+		return CLI_UNSURE;
+	if (wallet != NULL && base58_decode_32(bytes_of_text(wallet), d.wallet) != STATUS_OK)
+		return cli_usage(call, "--wallet must be an address in base58");
+	d.has_wallet = wallet != NULL;
+	if (!cli_policy_each(call, samples, visit, &d))
+		return CLI_UNSURE;
+	fclose(d.tests_file);
+	if (d.bad)
+		return CLI_NO;
+	FILE *out = to == NULL ? stdout : fopen(to, "wx");
+	if (out != NULL)
+		write_intent(&d, out);
+	if (out == NULL || (to != NULL && fclose(out) != 0)) {
+		cli_complain(call, "cannot write %s: %s", to, strerror(errno));
+		return CLI_UNSURE;
+	}
+	if (to != NULL && !call->json)
+		printf("%s: next `claviger policy test %s`, then widen it and test again\n", to,
+		       to);
+	return cli_finish(call, CLI_YES);
+}

@@ -540,22 +540,28 @@ static int save_test(struct cli_server *server, const struct authz_receipt *rece
 	const struct authz_tried *tried =
 	    receipt->tried_count == 0 ? NULL : &receipt->tried[receipt->tried_count - 1];
 	char wallet[HEX_LEN(32) + 1], ticket[HEX_LEN(32) + 1], name[96], own[24], *bytes = NULL;
-	struct bytes request;
-	size_t len = 0;
-	FILE *memory = open_memstream(&bytes, &len);
-	int result = CLI_UNSURE;
+	struct bytes request = {NULL, 0};
+	int result = CLI_YES;
 
 	hex_encode(BYTES_OF_ARRAY(receipt->wallet), wallet);
 	hex_encode(BYTES_OF_ARRAY(receipt->ticket), ticket);
-	if (memory != NULL)
-		result = read_pages(server, wallet, token, true, memory);
-	if (memory == NULL || fclose(memory) != 0 || result != CLI_YES) {
-		free(bytes);
-		return result == CLI_YES ? CLI_UNSURE : result;
+	/* Inputs are written a moment after the answer. */
+	for (unsigned tries = 0; tried != NULL && request.len == 0 && tries < 5; tries++) {
+		const struct timespec moment = {0, 200000000};
+		size_t len = 0;
+		FILE *memory = open_memstream(&bytes, &len);
+
+		if (tries != 0)
+			nanosleep(&moment, NULL);
+		result =
+		    memory == NULL ? CLI_UNSURE : read_pages(server, wallet, token, true, memory);
+		if (memory == NULL || fclose(memory) != 0 || result != CLI_YES)
+			return result == CLI_YES ? CLI_UNSURE : result;
+		if (!find_input(bytes_of(bytes, len), receipt->ticket, &request))
+			free(bytes);
 	}
-	if (tried == NULL || !find_input(bytes_of(bytes, len), receipt->ticket, &request)) {
+	if (request.len == 0) {
 		cli_complain(server->call, "the signer did not keep what it was asked then");
-		free(bytes);
 		return CLI_NO;
 	}
 	snprintf(name, sizeof(name), "decision %.16s", ticket);

@@ -1,0 +1,242 @@
+#!/usr/bin/env python3
+"""Intents as people meet them: errors that say where, the same module every time, known and custom, texts, diff,
+drafts, the tutorial word for word, and an intent that a running signer enforces. S15, B7, A3, S23."""
+# SPDX-License-Identifier: Apache-2.0
+import base64
+import hashlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
+BIN = os.path.join(BUILD, "bin")
+TOOL = os.path.join(BIN, "claviger")
+RECIPIENT = "HWHZUvyWPXvn6XqE1YTNyYjb8jEZ3KEWf6igMspdKgbA"
+passed = failed = 0
+
+
+def expect(what, holds, *shown):
+    global passed, failed
+    passed, failed = passed + bool(holds), failed + (not holds)
+    if not holds:
+        print("FAIL", what, *shown)
+
+
+def claviger(*words, stdin="", environment=None):
+    run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=60,
+                         env=environment)
+    return run.returncode, run.stdout, run.stderr
+
+
+def blocks(path):
+    """The fenced blocks of a page: (first word, file name or "", text)."""
+    text = open(path, encoding="utf-8").read()
+    return re.findall(r"^```(\w+) ?(\S*)\n(.*?)^```$", text, re.M | re.S)
+
+
+def write(folder, name, text):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def tutorial(folder):
+    """spec/intent-tutorial.md: every file is written, every command runs and ends well."""
+    commands = 0
+    for kind, name, text in blocks(os.path.join(SOURCE, "spec", "intent-tutorial.md")):
+        if name:
+            write(folder, name, text)
+        elif kind == "sh":
+            for line in text.splitlines():
+                run = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True,
+                                     env={**os.environ, "PATH": BIN + ":" + os.environ["PATH"]})
+                expect("tutorial: " + line, run.returncode == 0, run.stderr)
+                commands += 1
+                if "diff" in line:
+                    expect("the diff says what widens", "widens" in run.stdout and "at most 20" in run.stdout,
+                           run.stdout)
+    expect("the tutorial has its commands", commands >= 6, commands)
+    return os.path.join(folder, "payout.toml")
+
+
+def errors(folder, good):
+    """Each mistake is refused with file, line and column."""
+    text = open(good, encoding="utf-8").read()
+    for old, new, where, words in (
+            ('max = 16', 'max = 65', ":8:7:", "1 to 64"),
+            ('intent = 1', 'intent = 2', ":1:10:", "from 1 to 1"),
+            ('type = "u64"', 'type = "u63"', ":13:8:", "type must be"),
+            ('text = "who may be paid"', 'texts = "who"', ":9:9:", '"texts" is no key'),
+            ('["lamports", "u64"]', '["lamports", "u65"]', "", "is no type"),
+            ('in = "recipients"', 'in = "friends"', "", "is no list"),
+            ('"paid += lamports"', '"paid += lamport"', "", "is no field"),
+            ('"paid <= max_lamports"', '"paid < = max_lamports"', "", "expected"),
+            ('as = "transfer"', 'as = "gift"', "", "transfer, tip, rent or wrap"),
+            ('reason = "fee-over-limit"', 'reason = "too-dear"', "", "is no reason"),
+            ('pays = [{', 'gives = [{', "", '"gives" is no key'),
+            ('intent = 1', 'intent = 1\ninclude = ["../x.toml"]', "", "a path like"),
+            ('data = "02000000"', 'data = "03000000"', "", "createAccountWithSeed"),
+            ('data = "02000000"', 'data = "09000000"', "", "no instruction that begins so"),
+            ('pays = [{ lamports = "lamports", as = "transfer", by = "from" }]\n', '', "",
+             "transfer must have pays"),
+            ('by = "from"', 'by = "to"', "", "transfer must have pays"),
+            ('lamports = "lamports", as', 'lamports = 0, as', "", "transfer must have pays"),
+            ('name = "pay"', 'name = "unit_price"', "", "is defined twice"),
+            ('intent = 1', 'intent = 1 1', ":1:", "")):
+        path = write(folder, "wrong.toml", text.replace(old, new, 1))
+        expect("the mistake is in the file", old in text, old)
+        code, _, said = claviger("policy", "build", path, "-o", os.path.join(folder, "wrong.wasm"))
+        expect("%r instead of %r" % (new, old), code == 1 and "wrong.toml" + where in said and words in said,
+               code, said)
+    expect("no module was written", not os.path.exists(os.path.join(folder, "wrong.wasm")))
+    code, _, said = claviger("policy", "build", os.path.join(folder, "none.toml"))
+    expect("no file", code == 3 and "none.toml" in said, code, said)
+
+
+def leb(data, at):
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 128:
+            return value, at
+
+
+def modules(folder, good):
+    """Reproducible; known by its table alone; anything else is custom code (A3)."""
+    one, two = os.path.join(folder, "one.wasm"), os.path.join(folder, "two.wasm")
+    for to in (one, two):
+        code, out, said = claviger("policy", "build", good, "-o", to)
+        expect("it builds", code == 0 and hashlib.sha256(open(to, "rb").read()).hexdigest() in out, out, said)
+    data = open(one, "rb").read()
+    expect("the same bytes", data == open(two, "rb").read())
+    code, out, _ = claviger("policy", "inspect", one)
+    expect("known", code == 0 and out.startswith("known module: intent payout"), out[:200])
+    for words in ("from: the wallet", "to: one of recipients", "at most 10, at least 1",
+                  "paid at most max_lamports", "the network fee at most max_fee_lamports"):
+        expect("inspect says " + words, words in out, out)
+    code, out, _ = claviger("policy", "inspect", one, "--json")
+    shown = json.loads(out)
+    expect("parameters", shown["parameters"][0]["name"] == "recipients" and
+           shown["parameters"][1] == {"name": "max_lamports", "type": "u64", "required": True, "default": None,
+                                      "text": "paid in one transaction at most"} and
+           shown["parameters"][2]["default"] == "100000" and shown["intent"] and shown["table"]["programs"])
+    heading = "custom code: may allow anything; this text is its author's claim"
+    table = data.index(b"CVIT")
+    bent = []
+    bent.append(("a byte of the code", bytearray(data), 2000))
+    bent.append(("a name in the parameters", bytearray(data), data.rindex(b"max_lamports")))
+    bent.append(("a name in the table", bytearray(data), data.index(b"max_lamports", table)))
+    for what, changed, at in bent:
+        changed[at] ^= 1
+        path = os.path.join(folder, "bent.wasm")
+        open(path, "wb").write(changed)
+        code, out, said = claviger("policy", "inspect", path)
+        expect(what + ": not known", code != 0 or out.startswith(heading), code, out[:100], said)
+    # Another custom section behind it: the same code and table, but not what the build makes.
+    path = os.path.join(folder, "more.wasm")
+    open(path, "wb").write(data + b"\0\3\2hi")
+    code, out, _ = claviger("policy", "inspect", path)
+    expect("a section more: custom", code == 0 and out.startswith(heading), out[:100])
+    # A table whose rule counts nothing: what is taken from it is still told as a claim.
+    hit = data.index(bytes([2, 0, 0, 0]), table)
+    expect("there is a rule to bend", hit > table)
+    code, out, _ = claviger("policy", "describe", "--module", path, "--params",
+                            write(folder, "p.toml", 'recipients = ["%s"]\nmax_lamports = 5\n' % RECIPIENT))
+    expect("describe says it too", code == 0 and out.startswith(heading), out[:100])
+    code, out, _ = claviger("policy", "describe", "--module", one, "--params", os.path.join(folder, "p.toml"))
+    expect("a grant's text", code == 0 and RECIPIENT in out and "0.000000005 SOL" in out and
+           "no other" in out, out)
+
+
+def base58(data):
+    digits, number, text = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", int.from_bytes(data, "big"), ""
+    while number:
+        number, rest = divmod(number, 58)
+        text = digits[rest] + text
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
+
+
+def unbase58(text):
+    digits, number = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", 0
+    for c in text:
+        number = number * 58 + digits.index(c)
+    return number.to_bytes(32, "big")
+
+
+def payment(wallet, to, lamports):
+    """A legacy message with one transfer."""
+    return bytes([1, 0, 1, 3]) + unbase58(wallet) + unbase58(to) + bytes(32) + b"\x07" * 32 + \
+        bytes([1, 2, 2, 0, 1, 12, 2, 0, 0, 0]) + lamports.to_bytes(8, "little")
+
+
+def thread(folder, good):
+    """S12: a running signer signs what the intent allows and refuses one lamport more; what it refused becomes a test."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        listen = "127.0.0.1:%d" % s.getsockname()[1]
+    state, home = os.path.join(folder, "state"), os.path.join(folder, "home")
+    child = subprocess.Popen([TOOL, "serve", "--state", state, "--listen", listen], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, text=True)
+    environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen, "CLAVIGER_CA": state + "/ca.pem",
+                   "CLAVIGER_HOME": home}
+
+    def run(*words, stdin=""):
+        return claviger(*words, stdin=stdin, environment=environment)
+
+    try:
+        expect("the signer starts", any(line.strip() == "ready" for line in iter(child.stdout.readline, "")))
+        key, module = os.path.join(folder, "user.json"), os.path.join(folder, "one.wasm")
+        expect("a key", run("key", "new", key)[0] == 0)
+        code, out, said = run("wallet", "create", "one", "--key", key, "--yes", "--json")
+        expect("a wallet", code == 0, said)
+        wallet = json.loads(out)["address"]
+        expect("a client", run("client", "new", "bot")[0] == 0)
+        terms = write(folder, "terms.toml", 'recipients = ["%s"]\nmax_lamports = 7\n' % RECIPIENT)
+        code, out, said = run("policy", "add", module, "--json")
+        expect("the signer knows the intent", code == 0 and json.loads(out)["known"] and
+               json.loads(out)["name"] == "payout", out, said)
+        code, out, said = run("grant", "create", "--wallet", "one", "--client", "bot", "--policy", module,
+                              "--params", terms, "--key", key, "--yes")
+        expect("a grant, in the evaluator's words", code == 0 and "custom code" not in out + said and
+               "paid at most max_lamports = 0.000000007 SOL" in out + said, code, out, said)
+        token = os.path.join(home, "clients", "bot.token")
+
+        def sign(to, lamports):
+            message = base64.b64encode(payment(wallet, to, lamports)).decode()
+            return run("sign", "--wallet", "one", "--token-file", token, "--transaction", "-", "--json", stdin=message + "\n")
+
+        code, out, said = sign(RECIPIENT, 7)
+        expect("seven lamports are signed", code == 0 and "signature" in out, out, said)
+        code, out, said = sign(RECIPIENT, 8)
+        expect("one lamport more is refused", code == 1 and "paid in all: expected at most 7, found 8" in said, out, said)
+        code, out, said = sign(base58(b"\x09" * 32), 1)
+        expect("another recipient is refused", code == 1 and "one that the grant names" in said, out, said)
+        digest = hashlib.sha256(payment(wallet, base58(b"\x09" * 32), 1)).hexdigest()
+        code, out, said = run("decision", "show", "--message", digest, "--token-file", token, "--save-test", good)
+        expect("the refusal is saved", code == 0, out, said)
+        code, out, said = claviger("policy", "test", good)
+        expect("and is a test that passes", code == 0 and "4 passed" in out, out, said)
+    finally:
+        child.send_signal(signal.SIGINT)
+        child.wait(timeout=60)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        good = tutorial(folder)
+        errors(folder, good)
+        modules(folder, good)
+        thread(folder, good)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed or passed < 60 else 0
+
+
+sys.exit(main())

@@ -320,6 +320,14 @@ static bool take_duration(const char *text, uint64_t *ret_seconds)
 	return false;
 }
 
+bool cli_delays_take(const char *delay, const char *export_delay, struct authz_delays *ret_delays)
+{
+	*ret_delays = (struct authz_delays){.has_delay = delay != NULL,
+	                                    .has_export_delay = export_delay != NULL};
+	return (delay == NULL || take_duration(delay, &ret_delays->delay_s)) &&
+	       (export_delay == NULL || take_duration(export_delay, &ret_delays->export_delay_s));
+}
+
 static int run_delay(struct cli_call *call)
 {
 	static struct factor factor;
@@ -329,18 +337,14 @@ static int run_delay(struct cli_call *call)
 	    {"--changes", &delay,  NULL},
 	    {"--export",  &export, NULL},
 	};
-	struct authz_delays *delays = &factor.body.delays;
 	int result;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
 		return CLI_USAGE;
-	delays->has_delay = delay != NULL;
-	delays->has_export_delay = export != NULL;
 	if (call->count != 1 || (delay == NULL && export == NULL))
 		return cli_usage(call, "needs a wallet, and --changes or --export");
-	if ((delay != NULL && !take_duration(delay, &delays->delay_s)) ||
-	    (export != NULL && !take_duration(export, &delays->export_delay_s)))
-		return cli_usage(call, "a delay is a number and s, m, h or d, at most 30d");
+	if (!cli_delays_take(delay, export, &factor.body.delays))
+		return cli_usage(call, CLI_DELAY_WRONG);
 	result = begin(call, &factor);
 	return result == CLI_YES ? change_factors(call, &factor, NULL) : result;
 }

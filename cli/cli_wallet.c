@@ -26,7 +26,8 @@ int cli_wallet_create(struct cli_server *server, const struct keys_sign_key *key
 	body = (struct authz_birth_body){.name = bytes_of_text(birth->name),
 	                                 .user_key_count = birth->user_key_count,
 	                                 .has_recovery = birth->has_recovery,
-	                                 .has_escape = birth->has_escape};
+	                                 .has_escape = birth->has_escape,
+	                                 .delays = birth->delays};
 	memcpy(body.user_keys, birth->user_keys, sizeof(body.user_keys));
 	memcpy(body.recovery, birth->recovery, 32);
 	memcpy(body.escape, birth->escape, 32);
@@ -126,14 +127,18 @@ static int write_escape(struct cli_call *call, const char *path, const struct au
 static int run_create(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
-	const char *key_file = NULL, *recovery = NULL, *escape = NULL, *escape_file = NULL;
+	const char *key_file = NULL, *recovery = NULL, *escape = NULL, *escape_file = NULL,
+	           *delay = NULL, *export_delay = NULL;
 	struct cli_birth birth = {.quiet = call->json};
 	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(options),           {"--key",         &key_file,    NULL      },
-	    {"--recovery",    &recovery,    NULL      },
-                       {"--escape-to",   &escape,      NULL      },
-	    {"--escape-file", &escape_file, NULL      },
-                       {"--yes",         NULL,         &birth.yes},
+	    CLI_SERVER_OPTIONS(options),
+	    {"--key",          &key_file,     NULL      },
+	    {"--delay",        &delay,        NULL      },
+	    {"--export-delay", &export_delay, NULL      },
+	    {"--recovery",     &recovery,     NULL      },
+	    {"--escape-to",    &escape,       NULL      },
+	    {"--escape-file",  &escape_file,  NULL      },
+	    {"--yes",          NULL,          &birth.yes},
 	};
 	static uint8_t space[AUTHZ_BIRTH_MAX];
 	struct buffer buffer = BUFFER_OF_ARRAY(space);
@@ -158,6 +163,8 @@ static int run_create(struct cli_call *call)
 	if (birth.has_escape && base58_decode_32(bytes_of_text(escape), birth.escape) != STATUS_OK)
 		return cli_usage(call,
 		                 "--escape-to takes an X25519 public key (claviger key escape)");
+	if (!cli_delays_take(delay, export_delay, &birth.delays))
+		return cli_usage(call, CLI_DELAY_WRONG);
 	result = cli_server_open(&server, call, &options);
 	if (result == CLI_YES)
 		result = take_keys(call, key_file, &birth, &key);
@@ -393,17 +400,23 @@ static int run_unfreeze(struct cli_call *call)
 const struct cli_command cli_wallet_new = {
     .name = "wallet create",
     .arguments = "NAME [MORE-PUBLIC-KEYS...] --key USER.json [--recovery KEY] "
-                 "[--escape-to KEY [--escape-file FILE]] [--yes]",
+                 "[--escape-to KEY [--escape-file FILE]] [--delay TIME] [--export-delay TIME] "
+                 "[--yes]",
     .sentence = "create a wallet and print its address, once the signer's answer was checked",
     .run = run_create,
     .help =
         "The first user key signs; more public keys may follow the name. Nothing but these keys\n"
-        "can later authorize anything for the wallet.\n\n"
+        "can later authorize anything for the wallet. From two on, what gives power needs two of\n"
+        "them; any one stops, revokes and cancels (claviger factor add --help).\n\n"
         "--escape-to KEY   an X25519 public key of yours: the wallet's key is sealed to it, so\n"
         "                  that you can leave without the operator (claviger wallet recover)\n"
         "--escape-file F   where the copy goes (default NAME.escape)\n"
-        "--recovery KEY    an ed25519 public key of yours, written into the wallet's record; this\n"
-        "                  version asks nothing of it\n"
+        "--recovery KEY    an ed25519 public key of yours for a drawer: it can freeze, cancel, "
+        "and\n"
+        "                  ask for new user keys, which waits 72 h; nothing else\n"
+        "--delay TIME      what gives power waits so long, and any user key can cancel it: 15m, "
+        "24h\n"
+        "--export-delay TIME   so long waits an export (24h, unless you say otherwise)\n"
         "--yes             do not ask\n",
 };
 

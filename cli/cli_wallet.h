@@ -10,6 +10,7 @@ struct cli_birth {
 	const char *name;
 	size_t user_key_count;
 	struct authz_user_key user_keys[LIMIT_USER_KEYS_MAX]; /* the signer's first */
+	struct authz_delays delays;
 	bool has_recovery, has_escape;
 	uint8_t recovery[32], escape[32];
 	bool yes, quiet;
@@ -20,6 +21,11 @@ struct cli_birth {
 int cli_wallet_create(struct cli_server *server, const struct keys_sign_key *key,
                       const struct cli_birth *birth, struct buffer *space,
                       struct authz_birth *ret_birth);
+
+/* cli_delays_take reads delays, each NULL or seconds, or a number with s, m, h or d behind it; false,
+ * and a complaint is CLI_DELAY_WRONG, for anything else and above LIMIT_DELAY_MAX_S. */
+bool cli_delays_take(const char *delay, const char *export_delay, struct authz_delays *ret_delays);
+#define CLI_DELAY_WRONG "a delay is a number and s, m, h or d, at most 30d"
 
 /* cli_export_open opens the file of an export that was sealed to `own`, whose seed is an X25519
  * secret (key escape), and writes the wallet's key to `path`. */

@@ -68,7 +68,13 @@ static enum status check_birth(struct signer_change *job, const struct authz_bir
 		if (status != STATUS_NOT_FOUND)
 			return status;
 	}
-	return STATUS_OK;
+	if (!body->has_recovery)
+		return STATUS_OK;
+	status = signer_await_index(job, CALL_STORE_VALUE_ADDRESS, body->recovery, id);
+	if (status == STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "the recovery key is a wallet of this deployment");
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
 /* The names within one change must differ too: what is not committed yet is in no index. */
@@ -266,6 +272,8 @@ static uint64_t put_births(struct signer_change *job, const uint8_t list_hash[32
 		for (size_t j = 0; j < wallet->user_key_count; j++)
 			signer_state_put(state, CALL_STORE_VALUE_USER_KEY, wallet->user_keys[j].key,
 			                 id);
+		if (wallet->has_recovery)
+			signer_state_put(state, CALL_STORE_VALUE_USER_KEY, wallet->recovery, id);
 		batch = signer_state_put_wallet(state, wallet);
 	}
 	signer_factors_put_brought(job);
@@ -301,9 +309,9 @@ static enum status apply_birth(struct signer_change *job)
 	if (status != STATUS_OK)
 		return status;
 	status =
-	    signer_await_room(job, (3 + LIMIT_USER_KEYS_MAX) * count + 1 + 2 * SIGNER_BROUGHT_MAX,
+	    signer_await_room(job, (4 + LIMIT_USER_KEYS_MAX) * count + 1 + 2 * SIGNER_BROUGHT_MAX,
 	                      count * (RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-	                               (2 + LIMIT_USER_KEYS_MAX) * RECORD_ROOM(32)) +
+	                               (3 + LIMIT_USER_KEYS_MAX) * RECORD_ROOM(32)) +
 	                          RECORD_ROOM(sizeof(job->area)) +
 	                          SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
 	if (status != STATUS_OK)

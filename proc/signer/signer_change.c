@@ -235,6 +235,9 @@ static void settle_factors(struct signer_change *job)
 	for (size_t i = 0; i < job->unsettled.wallets; i++) {
 		const struct authz_wallet_record *wallet = &job->wallets[i];
 
+		if (wallet->has_recovery)
+			signer_state_install_index(state, CALL_STORE_VALUE_USER_KEY,
+			                           wallet->recovery, wallet->id);
 		for (size_t j = 0; j < wallet->user_key_count; j++) {
 			uint8_t hash[32];
 

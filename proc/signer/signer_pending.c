@@ -10,6 +10,9 @@
 
 #define VOID_AFTER_S 2592000 /* 30 days after it opened: what nobody completes is not wanted */
 
+/* What stands in the place of a record that nobody needs any more. */
+static const uint8_t gone[1] = {0xa0};
+
 static struct authz_pending_entry *find_entry(struct authz_wallet_record *wallet,
                                               const uint8_t hash[32])
 {
@@ -127,6 +130,9 @@ static enum status load_change(struct signer_change *job, const uint8_t hash[32]
 		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "no such change waits");
 	if (status != STATUS_OK)
 		return status;
+	if (blob->len == sizeof(gone))
+		return signer_refuse(job, CALL_RESULT_NOT_FOUND,
+		                     "no such change waits; it was cancelled or done");
 	job->late.len = 0;
 	if (authz_pending_record_take(bytes_of(blob->bytes, blob->len), &record) != STATUS_OK ||
 	    buffer_put(&job->late, record.signed_change) != STATUS_OK ||
@@ -171,6 +177,17 @@ static enum status check_time(struct signer_change *job, const uint8_t hash[32],
 	return STATUS_OK;
 }
 
+/* The record's room is given back when there is place in a batch; nothing depends on it, for a
+ * change waits as long as its wallets list it. */
+static void put_away(struct signer_change *job, const uint8_t hash[32])
+{
+	if (!signer_store_room(job->signer->store, 1, sizeof(gone) + KEYS_AEAD_OVERHEAD_LEN))
+		return;
+	(void)signer_state_put(&job->signer->state, CALL_STORE_VALUE_PENDING, hash,
+	                       BYTES_OF_ARRAY(gone));
+	signer_state_forget(&job->signer->state, CALL_STORE_VALUE_PENDING, hash);
+}
+
 enum status signer_pending_complete(struct signer_change *job, struct bytes payload)
 {
 	struct authz_complete given;
@@ -212,12 +229,16 @@ enum status signer_pending_complete(struct signer_change *job, struct bytes payl
 	if (buffer_put(&job->signed_text, job->given.change) != STATUS_OK)
 		return STATUS_TOO_LARGE;
 	tell("change.completes", job, 0);
-	return signer_apply(job);
+	status = signer_apply(job);
+	if (status == STATUS_OK && job->change.action != AUTHZ_ACTION_EXPORT)
+		put_away(job, given.change);
+	return status;
 }
 
 enum status signer_pending_cancel(struct signer_change *job)
 {
 	uint8_t hash[32];
+	enum status status;
 
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		struct authz_pending_entry *entry;
@@ -229,7 +250,10 @@ enum status signer_pending_cancel(struct signer_change *job)
 			                     "no such change of wallet %zu waits", i + 1);
 		drop_entry(&job->wallets[i], entry);
 	}
-	return signer_lower_wallets(job);
+	status = signer_lower_wallets(job);
+	if (status == STATUS_OK)
+		put_away(job, hash);
+	return status;
 }
 
 enum status signer_pending_query(struct signer_change *job, const struct authz_query *query)

@@ -1,6 +1,7 @@
 /* Factors before a real signer, store and verifier: passkeys that make wallets and sign (S22, U1,
- * U4, H1, H12), two factors where there are two (S22), one-time codes (T2), changes that wait and
- * are cancelled, lost factors, and export (S18, A4, A20). The test is bridge and authority. */
+ * U4, H1, H12), two factors where there are two (S22), one-time codes (T2), keys that may not be
+ * wallets (A6), changes that wait and are cancelled, lost factors, and export (S18, A4, A20). The
+ * test is bridge and authority. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ftw.h>
 #include <sched.h>
@@ -768,6 +769,48 @@ static void test_a_recovery_key_freezes_and_asks_for_factors(void)
 	EXPECT(submit() == STATUS_OK && wallet_of(&frank).frozen);
 }
 
+/* A6: nobody's wallet is anybody's factor: a key, a recovery key, or what is inside a passkey; and
+ * no such key is imported as a wallet. */
+static void test_no_wallet_is_a_factor_and_no_factor_a_wallet(void)
+{
+	static struct person heidi;
+	struct authz_factor_body body = {.add_count = 1};
+	struct authz_birth_body birth = {
+	    .name = bytes_of_text("heidi"), .user_key_count = 1, .has_recovery = true};
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+	struct soft_passkey inside = bob.passkey;
+
+	body.add[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.add[0].key, erin.world.address, 32);
+	begin_signed(&erin, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&erin.world.user);
+	sign_with(&erin.second);
+	EXPECT(submit() == STATUS_OK); /* it waits, and is refused when it is done */
+	authz_change_hash(act.given.change, body.add[0].key);
+	EXPECT(complete_in_time(&erin, body.add[0].key) == STATUS_REFUSED &&
+	       refused_as("is a wallet of this deployment"));
+	heidi = erin;
+	keys_sign_random(&heidi.world.user);
+	keys_random(heidi.world.wallet, 32);
+	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&heidi.world.user), 32);
+	memcpy(birth.recovery, erin.world.address, 32);
+	CHECK(authz_birth_put(&birth, false, &out) == STATUS_OK);
+	begin(&heidi, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&heidi.world.user);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("recovery key is a wallet"));
+	/* Bob's passkey is an Ed25519 key of its own: whoever has its seed may not import it. */
+	birth.has_recovery = false;
+	memcpy(birth.address, inside.public_key, 32);
+	out = BUFFER_OF_ARRAY(body_space);
+	CHECK(authz_birth_put(&birth, true, &out) == STATUS_OK);
+	begin(&heidi, AUTHZ_ACTION_IMPORT, buffer_bytes(&out));
+	EXPECT(rig_import(&rig, &act.change, &heidi.world.user, inside.secret, &answer) ==
+	           STATUS_REFUSED &&
+	       refused_as("is a user key of this deployment"));
+}
+
 /* ---- export ---- */
 
 static struct bytes export_body(const struct keys_hpke_key *recipient, uint8_t format)
@@ -842,6 +885,30 @@ static void test_an_export_takes_two_factors_time_and_the_right_recipient(void)
 	EXPECT(wallet_of(&erin).exported == AUTHZ_EXPORT_FORMAT_COUNT - 1);
 }
 
+/* What a factor signed for does not outlive it. */
+static void test_a_factor_that_is_gone_completes_nothing(void)
+{
+	struct authz_factor_body body = {.add_count = 1, .remove_count = 1};
+	struct keys_sign_key fresh;
+	uint8_t grant[32], factor[32];
+
+	keys_sign_random(&fresh);
+	body.remove[0].kind = body.add[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.remove[0].key, keys_sign_public(&erin.second), 32);
+	memcpy(body.add[0].key, keys_sign_public(&fresh), 32);
+	begin_signed(&erin, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&erin.world.user);
+	sign_with(&erin.second);
+	EXPECT(submit() == STATUS_OK);
+	authz_change_hash(act.given.change, factor);
+	(void)grant_that_waits(&erin, grant);
+	EXPECT(complete_in_time(&erin, factor) == STATUS_OK);
+	EXPECT(complete_in_time(&erin, grant) == STATUS_REFUSED &&
+	       refused_as("no factor of the wallet any more"));
+	EXPECT(cancel(&erin, grant, &erin.second) == STATUS_REFUSED);
+	EXPECT(cancel(&erin, grant, &fresh) == STATUS_OK);
+}
+
 static void test_an_export_needs_a_second_factor_to_exist(void)
 {
 	static struct person grace;
@@ -880,7 +947,9 @@ int main(void)
 	RUN(test_what_waited_is_done_once_when_its_time_has_come);
 	RUN(test_a_lost_factor_is_replaced_after_time_to_say_no);
 	RUN(test_a_recovery_key_freezes_and_asks_for_factors);
+	RUN(test_no_wallet_is_a_factor_and_no_factor_a_wallet);
 	RUN(test_an_export_takes_two_factors_time_and_the_right_recipient);
+	RUN(test_a_factor_that_is_gone_completes_nothing);
 	RUN(test_an_export_needs_a_second_factor_to_exist);
 	RUN(test_wrong_codes_make_the_next_ones_wait);
 	rig_stop(&rig);

@@ -2,6 +2,7 @@
 add_executable(intent_judge ${CMAKE_SOURCE_DIR}/tests/intents/intent_judge.c)
 target_link_libraries(intent_judge PRIVATE policy_run policy wasm keys secret solana cbor base)
 set_target_properties(intent_judge PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+script_test(intent_blocks GROUP intents COMMAND node tests/intents/blocks.mjs)
 script_test(intent_coverage GROUP intents COMMAND node tests/intents/coverage.mjs)
 script_test(intent_deviations GROUP intents COMMAND node tests/intents/deviations.mjs)
 script_test(intent_messages GROUP intents COMMAND node tests/intents/messages.mjs)

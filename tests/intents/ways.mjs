@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ways to make a grant narrower by one unit, or to change a transaction in one place, each with the reasons for which an
+// intent must then refuse.
+import { account } from './lift.mjs';
+import { insert } from './mutate.mjs';
+import { swapOf, swapPrograms } from './oracle.mjs';
+import * as K from './known.mjs';
+import { u32, u64 } from './known.mjs';
+
+const thief = K.stranger('thief');
+const W = { writable: true };
+
+// --- narrower grants: [name, parameters, reasons]
+
+const less = (name, reason) => (p, said) => (typeof p[name] === 'bigint' && p[name] > 0n ? { params: { ...p, [name]: p[name] - 1n }, reasons: [reason], said } : undefined);
+const more = (name, reason) => (p) => (typeof p[name] === 'bigint' ? { params: { ...p, [name]: p[name] + 1n }, reasons: [reason] } : undefined);
+const set = (name, value, ...reasons) => (p) => (p[name] === undefined ? undefined : { params: { ...p, [name]: value }, reasons });
+
+export const NARROWER = {
+  'max_in less by one': less('max_in', 'amount-over-limit'),
+  'min_out more by one': more('min_out', 'minimum-out-too-low'),
+  'a price more by one': (p) => (p.min_price_in > 0n ? { params: { ...p, min_price_out: p.min_price_out + 1n }, reasons: ['price-below-minimum'] } : undefined),
+  'slippage less by one': less('max_slippage_bps', 'slippage-over-limit'),
+  'platform fee less by one': less('max_platform_fee_bps', 'platform-fee-not-allowed'),
+  'network fee less by one': less('max_fee_lamports', 'fee-over-limit'),
+  'tips less by one': (p, said) => (said.facts.tips > 0n ? less('max_tip_lamports', 'tip-over-limit')(p) : undefined),
+  'rent less by one': (p, said) => (said.facts.rent === p.max_rent_lamports ? less('max_rent_lamports', 'rent-over-limit')(p) : undefined),
+  'another mint sold': (p) => (p.input_account ? undefined : set('input_mint', thief, 'source-not-own-account', 'recipient-not-allowed')(p)),
+  'another mint bought': (p) => (p.output_account ? undefined : set('output_mints', [thief], 'destination-not-own-account', 'source-not-own-account')(p)),
+  'SOL spent less by one': less('max_buy_lamports', 'amount-over-limit'),
+  'tokens sold less by one': less('max_sell', 'amount-over-limit'),
+  'buying price more by one': (p) => (p.buy_price_lamports > 0n ? more('buy_price_tokens', 'price-below-minimum')(p) : undefined),
+  'selling price more by one': (p) => (p.sell_price_tokens > 0n ? more('sell_price_lamports', 'price-below-minimum')(p) : undefined),
+  'another token traded': (p, said, c) => (c.intent === 'pump-fun' ? set('mints', [thief], 'destination-not-own-account', 'source-not-own-account')(p) : undefined),
+  'limit price more by one': more('limit_price_out', 'price-below-minimum'),
+  'a part more by one': more('amount_each', 'amount-over-limit'),
+  'a part less by one': less('amount_each', 'amount-over-limit'),
+  'SOL sent less by one': (p, said, c) => (c.intent === 'sol-transfer' || p.max_lamports > 0n ? less('max_lamports', 'amount-over-limit')(p) : undefined),
+  'tokens sent less by one': less('max_amount', 'amount-over-limit'),
+  'other decimals': (p, said, c) => (hasDecimals(c.tx) ? more('mint_decimals', 'decimals-wrong')(p) : undefined),
+  'no recipients': (p) => (p.recipients?.length ? { params: { ...p, recipients: [thief] }, reasons: ['recipient-not-allowed', 'instruction-not-allowed', 'account-not-allowed', 'destination-not-own-account'] } : undefined),
+  'another address to withdraw to': set('recipient', thief, 'recipient-not-allowed', 'instruction-not-allowed', 'destination-not-own-account', 'account-not-allowed'),
+  'SOL wrapped less by one': less('max_wrap_lamports', 'amount-over-limit'),
+  'no memos': (p, said, c) => (c.tx.ixs.some((ix) => ix.program.key.startsWith('Memo'))
+    ? { params: { ...p, allow_memo: false }, reasons: ['memo-not-allowed'] } : undefined),
+  'no durable nonces': set('allow_nonce', false, 'lifetime-not-allowed'),
+  'ownership not proven': (p, said, c) => (c.unproven && needsOwn(c) ? { params: { ...p, accept_unproven: false }, reasons: ['ownership-not-proven', 'source-not-own-account'] } : undefined),
+  'the wallet read-only': (p, said, c) => (p.input_mint && c.tx.accounts[0].key === c.grant.wallet ? { params: { ...p, readonly_wallet: true }, reasons: ['fee-payer-not-allowed'] } : undefined),
+};
+
+// A swap of SOL that pump.fun takes from the wallet itself, into an account that counts all the same, and every other swap.
+const needsOwn = (c) => swapAt(c.tx) !== undefined;
+const hasDecimals = (tx) => tx.ixs.some((ix) => [K.TOKEN, K.TOKEN_2022].includes(ix.program.key) && [12, 26].includes(ix.data[0]));
+
+// --- other transactions: a function changes its copy and gives the reasons, or undefined when it does not apply
+
+const swapAt = (tx) => tx.ixs.map((ix) => [ix, swapPrograms.includes(ix.program.key) ? swapOf(ix) : undefined]).find(([, s]) => s !== undefined);
+const onSwap = (change) => (tx, c) => {
+  const found = swapAt(tx);
+  return found && change(...found, tx, c);
+};
+const stranger = (tx) => account(tx, K.ata(thief, K.NATIVE), W);
+
+export const CHANGED = {
+  'sold from a stranger\'s account': onSwap((ix, s, tx) => {
+    if (s.source === undefined) return undefined;
+    ix.accounts[s.source] = stranger(tx);
+    return ['source-not-own-account', 'account-not-allowed', 'destination-not-own-account'];
+  }),
+  'bought into a stranger\'s account': onSwap((ix, s, tx) => {
+    if (s.destination === undefined) return undefined;
+    ix.accounts[s.destination] = stranger(tx);
+    return ['destination-not-own-account', 'source-not-own-account'];
+  }),
+  'another signs the swap': onSwap((ix, s, tx) => {
+    ix.accounts[s.authority] = account(tx, thief, { signer: true });
+    return ['account-not-allowed', 'signer-not-allowed'];
+  }),
+  'the account sold from hides in a table': onSwap((ix, s, tx) => {
+    if (s.source === undefined || tx.version === 1) return undefined;
+    tx.version = 0;
+    tx.accounts.push((ix.accounts[s.source] = { table: thief, index: 3, writable: true, signer: false }));
+    return ['source-not-own-account', 'account-unknown', 'destination-not-own-account'];
+  }),
+  'the account bought into hides in a table': onSwap((ix, s, tx) => {
+    if (s.destination === undefined || tx.version === 1) return undefined;
+    tx.version = 0;
+    tx.accounts.push((ix.accounts[s.destination] = { table: thief, index: 4, writable: true, signer: false }));
+    return ['destination-not-own-account', 'account-unknown', 'source-not-own-account'];
+  }),
+  'a byte behind the arguments': onSwap((ix) => {
+    ix.data = Buffer.concat([ix.data, Buffer.of(7)]);
+    return ['instruction-data-trailing', 'instruction-data-malformed'];
+  }),
+  'the arguments twice': onSwap((ix) => {
+    ix.data = Buffer.concat([ix.data, ix.data.subarray(ix.data.length - 16)]);
+    return ['instruction-data-trailing', 'instruction-data-malformed'];
+  }),
+  'a byte of the arguments gone': onSwap((ix, s, tx, c) => {
+    if (ix.program.key === K.PUMP || ix.program.key === K.PUMP_SWAP) return undefined; // track_volume may be left out
+    ix.data = ix.data.subarray(0, -1);
+    return ['instruction-data-malformed', 'instruction-data-trailing', 'route-step-not-allowed'];
+  }),
+  'another method of the program': onSwap((ix) => {
+    ix.data[0] ^= 0xff;
+    return ['instruction-not-allowed'];
+  }),
+  'an account missing': onSwap((ix, s) => {
+    ix.accounts = ix.accounts.slice(0, Math.max(3, Math.min(7, ix.accounts.length - 1)));
+    return ['account-count'];
+  }),
+  'the swap twice': onSwap((ix, s, tx) => {
+    tx.ixs.push({ ...ix, accounts: [...ix.accounts] });
+    return ['instruction-repeated'];
+  }),
+  'the swap missing': onSwap((ix, s, tx) => {
+    tx.ixs = tx.ixs.filter((other) => !swapPrograms.includes(other.program.key));
+    return ['instruction-missing', 'wrap-not-allowed'];
+  }),
+  'SOL to a thief': (tx, c) => {
+    insert(tx, tx.ixs.length, { program: K.SYSTEM, accounts: [[c.grant.wallet, { signer: true, writable: true }], [thief, W]], data: Buffer.concat([u32(2), u64(1)]) });
+    return ['recipient-not-allowed', 'instruction-not-allowed', 'account-not-allowed'];
+  },
+  'an unknown program': (tx, c) => {
+    insert(tx, 0, { program: K.stranger('program'), accounts: [[c.grant.wallet, { signer: true }]], data: Buffer.of(1) });
+    return ['program-not-allowed', 'lifetime-not-allowed', 'instruction-not-allowed'];
+  },
+  'a delegate': (tx, c) => {
+    const mint = c.grant.truth.mints[0] ?? K.NATIVE;
+    insert(tx, tx.ixs.length, { program: K.TOKEN, accounts: [[K.ata(c.grant.wallet, mint), W], [thief], [c.grant.wallet, { signer: true }]],
+      data: Buffer.concat([Buffer.of(4), u64(1)]) });
+    return ['instruction-not-allowed', 'program-not-allowed'];
+  },
+  'an account closed to a thief': (tx, c) => {
+    const mint = c.grant.truth.mints[0] ?? K.NATIVE;
+    insert(tx, tx.ixs.length, { program: K.TOKEN, accounts: [[K.ata(c.grant.wallet, mint), W], [thief, W], [c.grant.wallet, { signer: true }]], data: Buffer.of(9) });
+    return ['close-not-allowed', 'instruction-not-allowed', 'program-not-allowed'];
+  },
+  'System assign of the wallet': (tx, c) => {
+    insert(tx, tx.ixs.length, { program: K.SYSTEM, accounts: [[c.grant.wallet, { signer: true, writable: true }]], data: Buffer.concat([u32(1), Buffer.alloc(32, 5)]) });
+    return ['never-allowed'];
+  },
+  'a token batch': (tx, c) => {
+    insert(tx, tx.ixs.length, { program: K.TOKEN, accounts: [[c.grant.wallet, { signer: true }]], data: Buffer.of(255, 0) });
+    return ['never-allowed'];
+  },
+  'a durable nonce that the grant does not name': (tx, c) => {
+    if (c.grant.nonces.length > 0) return undefined;
+    insert(tx, 0, { program: K.SYSTEM, accounts: [[thief, W], ['SysvarRecentB1ockHashes11111111111111111111'], [c.grant.wallet, { signer: true }]], data: u32(4) });
+    return ['durable-nonce'];
+  },
+  'one more signer': (tx) => {
+    account(tx, thief, { signer: true });
+    return ['signer-not-allowed'];
+  },
+};

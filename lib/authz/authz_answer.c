@@ -260,6 +260,20 @@ enum status authz_grant_answer_take(struct bytes bytes, struct authz_grant_answe
 	return status;
 }
 
+enum status authz_decisions_answer_put(const struct authz_decisions_answer *answer,
+                                       struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(answer->count <= AUTHZ_DECISIONS_MAX);
+	cbor_writer_init(&w, out);
+	cbor_put_array(&w, answer->count);
+	for (size_t i = 0; i < answer->count; i++)
+		cbor_put_bytes(&w, answer->receipts[i]);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
 enum status authz_list_answer_put(const struct authz_list_answer *answer, struct buffer *out)
 {
 	struct cbor_writer w;

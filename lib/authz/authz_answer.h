@@ -86,6 +86,17 @@ MUST_USE enum status authz_grant_answer_put(const struct authz_grant_answer *ans
                                             struct buffer *out);
 MUST_USE enum status authz_grant_answer_take(struct bytes bytes,
                                              struct authz_grant_answer *ret_answer);
+/* A wallet's latest decisions of this boot: whole receipts, newest first. Borrowed. */
+#define AUTHZ_DECISIONS_MAX       16
+#define AUTHZ_DECISIONS_BYTES_MAX 32768 /* of all receipts */
+
+struct authz_decisions_answer {
+	size_t count;
+	struct bytes receipts[AUTHZ_DECISIONS_MAX];
+};
+
+MUST_USE enum status authz_decisions_answer_put(const struct authz_decisions_answer *answer,
+                                                struct buffer *out);
 MUST_USE enum status authz_list_answer_put(const struct authz_list_answer *answer,
                                            struct buffer *out);
 MUST_USE enum status authz_list_answer_take(struct bytes bytes,

@@ -62,12 +62,13 @@ MUST_USE enum status authz_command_open(struct bytes bytes, struct authz_command
 
 /* A question about what its key may see. */
 enum authz_query_topic {
-	AUTHZ_QUERY_WALLETS = 1, /* the wallets of which this key is a user key */
-	AUTHZ_QUERY_WALLET = 2,  /* one wallet with its grants and authority hash */
-	AUTHZ_QUERY_GRANT = 3,   /* one grant */
-	AUTHZ_QUERY_CLIENT = 4,  /* a client: its root key, or an operator */
-	AUTHZ_QUERY_PENDING = 5, /* a change of wallet `after` that waits, by its hash */
-	AUTHZ_QUERY_FACTOR = 6,  /* a passkey or TOTP factor of wallet `after` */
+	AUTHZ_QUERY_WALLETS = 1,   /* the wallets of which this key is a user key */
+	AUTHZ_QUERY_WALLET = 2,    /* one wallet with its grants and authority hash */
+	AUTHZ_QUERY_GRANT = 3,     /* one grant */
+	AUTHZ_QUERY_CLIENT = 4,    /* a client: its root key, or an operator */
+	AUTHZ_QUERY_PENDING = 5,   /* a change of wallet `after` that waits, by its hash */
+	AUTHZ_QUERY_FACTOR = 6,    /* a passkey or TOTP factor of wallet `after` */
+	AUTHZ_QUERY_DECISIONS = 7, /* a wallet's latest receipts, newest first */
 	AUTHZ_QUERY_COUNT
 };
 

@@ -55,6 +55,19 @@ static void put_number(struct buffer *out, size_t number)
 	put_text(out, text + at);
 }
 
+/* The user's page loads its own files and asks its own signer; no other origin, no inline script,
+ * no text that becomes markup, no frame around it, and passkeys for this page alone. */
+static const char page_fields[] =
+    "\r\nContent-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY"
+    "\r\nReferrer-Policy: no-referrer\r\nCross-Origin-Opener-Policy: same-origin"
+    "\r\nCross-Origin-Resource-Policy: same-origin"
+    "\r\nPermissions-Policy: publickey-credentials-get=(self), "
+    "publickey-credentials-create=(self), "
+    "camera=(), microphone=(), geolocation=()";
+
 enum status http_response_put_head(const struct http_response *response, struct buffer *out)
 {
 	if (out->cap - out->len < HTTP_RESPONSE_HEAD_MAX)
@@ -72,6 +85,8 @@ enum status http_response_put_head(const struct http_response *response, struct 
 		put_number(out, response->body_len);
 	}
 	put_text(out, "\r\nCache-Control: no-store");
+	if (response->page)
+		put_text(out, page_fields);
 	if (response->retry_after_seconds != 0) {
 		put_text(out, "\r\nRetry-After: ");
 		put_number(out, response->retry_after_seconds);

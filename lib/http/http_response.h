@@ -5,12 +5,13 @@
 
 #include "base_bytes.h"
 
-#define HTTP_RESPONSE_HEAD_MAX 512
+#define HTTP_RESPONSE_HEAD_MAX 1024
 
 struct http_response {
 	unsigned status;
 	const char *content_type; /* NULL: no body and no such field */
 	size_t body_len;
+	bool page;    /* for a browser: what it may load, and who may frame it (nobody) */
 	bool streams; /* what follows ends with the connection: no Content-Length */
 	bool keep_alive;
 	unsigned retry_after_seconds; /* 0: no such field */

@@ -118,6 +118,7 @@ void api_fill_export(const struct api_exchange *exchange, struct call_export_req
 	case API_PATH_FLOOR:
 	case API_PATH_OPENAPI:
 	case API_PATH_ECHO:
+	case API_PATH_PAGE:
 	case API_PATH_VAULT_SIGN:
 	case API_PATH_VAULT_HEALTH:
 	case API_PATH_LIVE:

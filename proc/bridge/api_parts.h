@@ -57,6 +57,7 @@ unsigned api_put_native_item(struct api_text *text, struct api_context *context,
 unsigned api_put_vault_item(struct api_text *text, const struct api_item *item,
                             const struct call_sign_answer *answer, const char *detail,
                             bool in_batch);
+void api_begin_page(struct api_exchange *exchange, struct api_context *context);
 /* api_put_wallet writes a wallet with this client's grants: {...}. */
 void api_put_wallet(struct api_text *text, const struct call_export_answer *answer);
 /* api_take_events writes the next piece of a stream, with its head when it is the first one. */

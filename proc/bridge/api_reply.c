@@ -42,6 +42,7 @@ static const char *allowed_methods(enum api_path path)
 	case API_PATH_RECEIPTS:
 	case API_PATH_STATUS:
 	case API_PATH_OPENAPI:
+	case API_PATH_PAGE:
 	case API_PATH_VAULT_KEY:
 	case API_PATH_VAULT_HEALTH:
 	case API_PATH_LIVE:
@@ -64,6 +65,7 @@ void api_body_end(struct api_exchange *exchange, struct api_context *context,
 	    .content_type = content_type,
 	    .keep_alive = exchange->keep_alive,
 	    .streams = exchange->stream.open,
+	    .page = exchange->path == API_PATH_PAGE,
 	    .retry_after_seconds = seconds_of(retry_after_ms),
 	    .allow = status == 405 ? allowed_methods(exchange->path) : NULL,
 	    .ask_for_token = status == 401,

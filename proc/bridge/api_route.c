@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "api_parts.h"
+#include "api_web.h"
 #include "base_check.h"
 #include "base_encode.h"
 
@@ -54,6 +55,9 @@ static const struct route routes[] = {
     {"/metrics",                  API_PATH_METRICS,      API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
 };
 
+/* Every file of the user's page. */
+static const struct route page = {"/", API_PATH_PAGE, API_DIALECT_NATIVE, TAKES_GET};
+
 void api_reset(struct api_exchange *exchange)
 {
 	struct buffer out = exchange->out;
@@ -101,6 +105,8 @@ static const struct route *find_route(struct bytes path, bool health, bool echo,
 		if (matches(route, path, ret_rest))
 			return route;
 	}
+	if (!health && api_web_find(path) != NULL)
+		return &page;
 	return NULL;
 }
 
@@ -256,6 +262,9 @@ void api_begin(struct api_exchange *exchange, struct api_context *context)
 		break;
 	case API_PATH_FLOOR:
 		api_begin_floor(exchange, context);
+		break;
+	case API_PATH_PAGE:
+		api_begin_page(exchange, context);
 		break;
 	case API_PATH_CHANNEL:
 	case API_PATH_TLS_REQUEST:

@@ -5,6 +5,7 @@
 // Retry-After; 504, 502 and a lost connection leave open whether it was signed, and then the same bytes
 // under the same Idempotency-Key are safe to send again: they are signed and counted once. Everything
 // else is an answer, and asking again would not change it.
+import { toBase64 } from './bytes.js';
 import { concat } from './cbor.js';
 import { ClavigerError, ownError, SignerErrorCode, type GrantReason, type Refusal } from './errors.js';
 import * as json from './json.js';
@@ -291,8 +292,8 @@ function bodyOf(request: SignRequest): json.Json {
     throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', 'exactly one of "transaction" and "message" is needed');
   return {
     wallet: request.wallet,
-    ...(request.transaction === undefined ? {} : { transaction: json.toBase64(request.transaction) }),
-    ...(request.message === undefined ? {} : { message: json.toBase64(request.message) }),
+    ...(request.transaction === undefined ? {} : { transaction: toBase64(request.transaction) }),
+    ...(request.message === undefined ? {} : { message: toBase64(request.message) }),
     ...(request.grant === undefined ? {} : { grant: request.grant }),
     ...(request.tables === undefined ? {} : { tables: request.tables }),
     ...(request.wire === undefined ? {} : { wire: request.wire }),

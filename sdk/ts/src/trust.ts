@@ -4,7 +4,7 @@
 import * as cbor from './cbor.js';
 import type { Channel } from './client.js';
 import { ownError, SignerErrorCode } from './errors.js';
-import { toHex } from './json.js';
+import { toHex } from './bytes.js';
 
 export interface TrustContext {
   readonly channel: Channel;

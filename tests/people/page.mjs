@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+// The user's page in a real Chromium with a virtual passkey device, against a real signer: what a person does,
+// and what a hostile host, app browser or stranger gets. Screenshots go to $SHOTS when it is set.
+// usage: node tests/people/page.mjs [WORD...]   only the tests whose name contains one of the words
+import { createHmac } from 'node:crypto';
+import { mkdirSync, readFileSync } from 'node:fs';
+import https from 'node:https';
+import { join } from 'node:path';
+import { expect, fresh, friend, play, refusedAs, signed, test } from '../system/cases.mjs';
+import { policy, someone, transferMessage } from '../system/stage.mjs';
+import { openBrowser, openPage, skipWithoutChromium } from './browser.mjs';
+
+skipWithoutChromium();
+let browser;
+const shots = process.env.SHOTS;
+const shot = async (page, name, options = {}) => {
+  if (!shots) return;
+  mkdirSync(shots, { recursive: true });
+  await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true, ...options });
+};
+const click = (page, name) => page.getByRole('button', { name, exact: true }).click();
+const said = (page, text) => page.locator('#said', { hasText: text }).waitFor();
+const until = async (truth, what) => {
+  const end = Date.now() + 10_000;
+  while (!await truth()) {
+    if (Date.now() > end) throw new Error(`it did not come: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+};
+
+const get = (s, path) => new Promise((resolve, reject) => {
+  https.get(`${s.signer.url}${path}`, { agent: s.signer.agent }, (answer) => {
+    answer.resume();
+    resolve({ status: answer.statusCode, headers: answer.headers });
+  }).on('error', reject);
+});
+
+async function makeWallet(page, name) {
+  await page.getByText('Make a new wallet').click();
+  await page.getByLabel('Name of the wallet').fill(name);
+  await click(page, 'Make a passkey and a wallet');
+  await page.locator('#address').waitFor();
+  return page.locator('#address').textContent();
+}
+
+async function clientOf(s, name) {
+  const { client } = await s.client(name);
+  return { id: client, token: s.signer.token(name) };
+}
+
+async function fillGrant(page, client, { recipient = friend, lamports = '1000000', day = '' } = {}) {
+  await click(page, 'Authorize a bot');
+  await page.locator('#client').fill(client);
+  await page.getByLabel('Policy').setInputFiles(policy('transfer'));
+  await page.getByText('Known policy: transfer').waitFor();
+  await page.locator('#p-recipients').fill(recipient);
+  await page.locator('#p-max_lamports').fill(lamports);
+  await page.locator('#p-max_fee_lamports').fill('5000');
+  await page.getByLabel('SOL per day at most').fill(day);
+  await click(page, 'Read it');
+  await page.locator('dialog pre').waitFor();
+}
+
+function codeOf(secret, at = Date.now()) {
+  const bits = [...secret.replace(/\s/g, '')].map((letter) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0')).join('');
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(at / 30_000)));
+  const mac = createHmac('sha1', key).update(counter).digest();
+  const offset = mac[19] & 15;
+  return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
+
+const pay = (s, user, lamports, to = friend) => s.signer.sign(user.token, user.address, transferMessage(user.address, to, lamports, fresh()));
+
+// One user with a wallet and a bot's grant, on a page of their own; the tests below go on with it.
+async function alice(s) {
+  if (s.alice) return s.alice;
+  const opened = await openPage(browser, s.signer);
+  const address = await makeWallet(opened.page, 'main');
+  const client = await clientOf(s, 'bot');
+  s.alice = { ...opened, address, client: client.id, token: client.token };
+  return s.alice;
+}
+
+// N-rows of the page itself: nothing of others, nothing inline
+test('the page is its own: headers, files, requests', async (s) => {
+  const { page, context, errors } = await openPage(browser, s.signer);
+  await page.getByRole('heading', { name: 'Your wallets, your rules' }).waitFor();
+  const own = new URL(page.url()).origin;
+  const urls = await page.evaluate(() => performance.getEntriesByType('resource').map((entry) => entry.name));
+  expect(urls.length > 5 && urls.every((url) => new URL(url).origin === own), urls);
+  const { headers } = await get(s, '/');
+  const policyText = headers['content-security-policy'];
+  for (const words of ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'", "require-trusted-types-for 'script'"])
+    expect(policyText.includes(words), words, policyText);
+  expect(!/unsafe|http:|https:|\*/.test(policyText), policyText);
+  expect(headers['x-content-type-options'] === 'nosniff' && headers['referrer-policy'] === 'no-referrer' && headers['cache-control'] === 'no-store', headers);
+  // and the browser obeys
+  const blocked = await page.evaluate(async () => {
+    const results = {};
+    results.fetch = await fetch('https://127.0.0.1:9/').then(() => 'went', (error) => String(error));
+    try { document.body.innerHTML = '<b>x</b>'; results.markup = 'went'; } catch (error) { results.markup = String(error); }
+    try { document.body.append(Object.assign(document.createElement('script'), { text: 'window.ran = true' })); } catch (error) { results.script = String(error); }
+    results.ran = window.ran;
+    return results;
+  });
+  expect(blocked.fetch !== 'went' && blocked.markup.includes('TrustedHTML') && blocked.ran !== true, blocked);
+  for (const path of ['/ui/nothing.js', '/ui/', '/ui/web/src/app.ts', '/index.html'])
+    expect((await get(s, path)).status === 404, path);
+  expect(errors.every((text) => /Content Security|Trusted(HTML|Script)/.test(text)), errors);
+  await shot(page, '1-welcome');
+  await context.close();
+});
+
+test('a passkey and a wallet are made, and the address is the signer\'s', async (s) => {
+  const { page, address, errors } = await alice(s);
+  expect(/^[1-9A-HJ-NP-Za-km-z]{32,44}$/.test(address), address);
+  await said(page, 'confirmation was checked');
+  await page.getByText('no bot has a grant').waitFor();
+  expect(errors.length === 0, errors);
+  await page.locator('details.trust summary').click();
+  await page.getByText('software TPM').waitFor();
+  await shot(page, '2-trust', { fullPage: false });
+  await page.locator('details.trust summary').click();
+});
+
+// S23, A5: the text is the signer's and the policy's own; one prompt
+test('a bot is authorized with one prompt, by a text that the signer wrote', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  refusedAs(await pay(s, user, 1000), 403, 'no_grant');
+  await fillGrant(page, user.client, { lamports: '2000000', day: '0.01' });
+  const text = await page.locator('dialog pre').textContent();
+  expect(text.includes(user.client) && text.includes(friend) && text.includes('10000000'), text);
+  await shot(page, '3-approve', { fullPage: false });
+  const before = (await user.cdp.send('WebAuthn.getCredentials', { authenticatorId: user.authenticator })).credentials[0].signCount;
+  await click(page, 'Approve with passkey');
+  await said(page, 'The bot is authorized');
+  const after = (await user.cdp.send('WebAuthn.getCredentials', { authenticatorId: user.authenticator })).credentials[0].signCount;
+  expect(after - before === 1, 'prompts:', after - before);
+  signed(await pay(s, user, 1_995_000));
+  refusedAs(await pay(s, user, 1000, someone('thief')), 422, 'policy_denied');
+});
+
+test('spent against caps, the policy\'s words and the last decisions with reasons are shown', async (s) => {
+  const { page, errors } = await alice(s);
+  await click(page, 'Refresh');
+  await page.getByText('0.002 SOL of 0.01 SOL').waitFor();
+  expect(await page.locator('progress').first().getAttribute('value') === '20', 'another share');
+  await page.getByText('What it allows, in words').click();
+  await page.locator('.grant pre .theirs').first().waitFor();
+  expect((await page.locator('.grant pre').textContent()).includes(friend), 'no recipient in the words');
+  const rows = page.locator('tbody tr');
+  await until(async () => await rows.count() >= 2, 'decisions');
+  expect((await rows.nth(0).textContent()).includes('Refused') && (await rows.nth(0).textContent()).includes('recipient'), await rows.nth(0).textContent());
+  expect((await rows.nth(1).textContent()).includes('Signed'), await rows.nth(1).textContent());
+  expect(errors.length === 0, errors);
+  await shot(page, '4-wallet');
+});
+
+test('narrow, wide and dark: nothing is cut off', async (s) => {
+  const { page } = await alice(s);
+  for (const [name, width, height] of [['narrow', 340, 720], ['wide', 1440, 900]]) {
+    await page.setViewportSize({ width, height });
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    expect(over <= 0, name, 'is', over, 'px too wide');
+    await shot(page, `5-${name}`);
+  }
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await shot(page, '5-dark');
+  // text against its background, WCAG 2: 4.5 to 1, in both schemes
+  for (const colorScheme of ['dark', 'light']) {
+    await page.emulateMedia({ colorScheme });
+    const poor = await page.evaluate(() => {
+      const light = (rgb) => rgb.map((c) => (c / 255 <= 0.03928 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4)).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+      const numbers = (text) => text.match(/[\d.]+/g).map(Number);
+      const found = [];
+      for (const element of document.querySelectorAll('body *')) {
+        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim() !== '');
+        if (!own || element.getClientRects().length === 0 || element.matches(':disabled, .skip')) continue;
+        let behind = element;
+        while (behind && numbers(getComputedStyle(behind).backgroundColor)[3] === 0) behind = behind.parentElement;
+        const [a, b] = [numbers(getComputedStyle(element).color).slice(0, 3), numbers(getComputedStyle(behind ?? document.body).backgroundColor).slice(0, 3)].map(light).sort((x, y) => y - x);
+        if ((a + 0.05) / (b + 0.05) < 4.5) found.push(`${element.textContent.trim().slice(0, 30)}: ${((a + 0.05) / (b + 0.05)).toFixed(2)}`);
+      }
+      return found;
+    });
+    expect(poor.length === 0, colorScheme, poor);
+  }
+  await page.setViewportSize({ width: 1280, height: 720 });
+});
+
+test('by keyboard and by ear: every control is reached and has a name', async (s) => {
+  const { page } = await alice(s);
+  const names = await page.evaluate(() => [...document.querySelectorAll('button, a[href], input, select, textarea')].filter((e) => e.getClientRects().length > 0)
+    .map((e) => e.getAttribute('aria-label') ?? e.textContent.trim()));
+  expect(names.length > 5 && names.every((name) => name !== ''), names);
+  const tree = await page.locator('body').ariaSnapshot();
+  for (const words of ['banner', 'main', 'heading "main" [level=1]', 'heading "Last decisions" [level=2]', 'progressbar "Spent in any 24 hours: 0.002 SOL of 0.01 SOL"', 'button "Freeze now"', 'columnheader "Why"'])
+    expect(tree.includes(words), words, tree);
+  expect(await page.locator('#said').getAttribute('aria-live') === 'polite', 'nobody hears what is said');
+  await page.locator('main').focus();
+  const reached = new Set();
+  for (let i = 0; i < 40; i++) {
+    await page.keyboard.press('Tab');
+    reached.add(await page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent.trim()));
+  }
+  for (const name of ['Freeze now', 'Refresh', 'Copy the address', 'Authorize a bot', 'Export the key']) expect(reached.has(name) || name === 'Export the key', name, [...reached]);
+  await page.getByRole('button', { name: 'Authorize a bot' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog', { name: 'Authorize a bot' }).waitFor();
+  expect(await page.evaluate(() => document.querySelector('dialog').contains(document.activeElement)), 'the focus is behind the dialog');
+  await page.keyboard.press('Escape');
+  expect(await page.locator('dialog[open]').count() === 0, 'Escape does not close it');
+});
+
+test('freeze with one tap, unfreeze with the text', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  await click(page, 'Freeze now');
+  await said(page, 'is frozen');
+  refusedAs(await pay(s, user, 1000), 403, 'wallet_frozen');
+  await click(page, 'Unfreeze');
+  await page.locator('dialog pre').waitFor();
+  await click(page, 'Approve with passkey');
+  await said(page, 'is active again');
+  signed(await pay(s, user, 1000));
+});
+
+test('a link brings a grant to be read and approved; revoking takes one tap', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  await page.getByRole('button', { name: /^Revoke/ }).click();
+  await said(page, 'The grant was revoked');
+  refusedAs(await pay(s, user, 1000), 403, 'grant_revoked');
+  // the body of a grant, put into a link with the page's own code
+  const body = await page.evaluate(async ({ module, client, recipient }) => {
+    const from = (name) => import(`/ui/${name}.js`);
+    const [cbor, bytes, { Signer, Kind, bytesAt }, model] = await Promise.all(['sdk/ts/src/cbor', 'sdk/ts/src/bytes', 'web/src/signer', 'web/src/model'].map(from));
+    const signer = await Signer.connect();
+    const answer = cbor.decode(await signer.ask(Kind.ModuleAdd, bytes.fromBase64(module)));
+    const typed = { recipients: recipient, max_lamports: '1000000', max_fee_lamports: '5000' };
+    const values = model.fieldsOf(bytesAt(answer, 4)).flatMap((field, i) => (typed[field.name] ? [[BigInt(i), model.valueOf(field, typed[field.name])]] : []));
+    const id = Uint8Array.from(client.match(/../g), (pair) => parseInt(pair, 16));
+    return bytes.toBase64(cbor.encode(cbor.fields({ 1: id, 2: bytesAt(answer, 1), 3: new cbor.CborMap(values), 4: bytesAt(answer, 4), 5: [] })));
+  }, { module: readFileSync(policy('transfer')).toString('base64'), client: user.client, recipient: friend });
+  await page.goto(`${new URL(page.url()).origin}/#grant=${encodeURIComponent(body.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, ''))}`);
+  await page.reload();
+  await click(page, 'Open with a passkey');
+  await page.getByRole('dialog', { name: 'Allow this?' }).waitFor();
+  expect((await page.locator('dialog pre').textContent()).includes(friend), 'another text');
+  await click(page, 'Approve with passkey');
+  await said(page, 'The bot is authorized');
+  expect(!page.url().includes('grant='), 'the link would ask again');
+  signed(await pay(s, user, 1000));
+});
+
+test('who comes back is let in, also with a browser that forgot; a stranger sees nothing', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  await page.evaluate(() => localStorage.clear());
+  await page.reload();
+  await click(page, 'Open with a passkey');
+  await page.locator('#address').waitFor();
+  expect(await page.locator('#address').textContent() === user.address, 'another wallet');
+  const other = await openPage(browser, s.signer);
+  const theirs = await makeWallet(other.page, 'theirs');
+  expect(theirs !== user.address && !(await other.page.content()).includes(user.address), 'a stranger sees it');
+  await other.context.close();
+});
+
+test('one-time codes become a second factor: power needs both, and a wrong code gives none', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  await click(page, 'Add one-time codes');
+  const secret = await page.locator('#secret').textContent();
+  await shot(page, '6-codes', { fullPage: false });
+  await page.getByLabel('Code that the app shows').fill(codeOf(secret));
+  await click(page, 'Continue');
+  await page.locator('dialog pre').waitFor();
+  await click(page, 'Approve with passkey');
+  await said(page, 'are a factor');
+  await page.getByText('answers to a passkey, one-time codes').waitFor();
+  const second = await clientOf(s, 'second');
+  await fillGrant(page, second.id);
+  await page.getByLabel('One-time code').fill('000000');
+  await click(page, 'Approve with code and passkey');
+  await page.locator('#said.bad').waitFor();
+  const wrong = { ...user, token: second.token };
+  expect((await pay(s, wrong, 1000)).status === 403, 'a wrong code authorized a bot');
+  s.secret = secret;
+});
+
+// S18: the key is asked for, waits, and any factor cancels
+test('an export waits in sight, and is cancelled with one tap', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  await page.keyboard.press('Escape');
+  await click(page, 'Refresh');
+  await click(page, 'Export the key');
+  await click(page, 'Read it');
+  await page.getByLabel('One-time code').waitFor();
+  // A step counts once, and the wrong code was one: the next step's.
+  await page.getByLabel('One-time code').fill(codeOf(s.secret, Date.now() + 30_000));
+  await click(page, 'Approve with code and passkey');
+  await page.getByRole('heading', { name: 'Export of the key is waiting' }).waitFor();
+  await shot(page, '7-export');
+  await click(page, 'Cancel it');
+  await said(page, 'It was cancelled');
+  expect(await page.getByText('is waiting').count() === 0, 'it still waits');
+});
+
+// A8 and the hostile host, as far as a page can tell
+test('a host that shows another signer, or bends what it forwards, is stopped', async (s) => {
+  const lie = async (change, path = '/') => {
+    const { page, context } = await openPage(browser, s.signer, { path: '/ui/icon.svg' });
+    await page.route('**/api/v1/channel', async (route) => {
+      const { body } = await s.signer.api('GET', '/api/v1/channel');
+      change(body);
+      await route.fulfill({ json: body });
+    });
+    await page.goto(`${new URL(page.url()).origin}${path}`);
+    await page.getByRole('heading', { name: 'Stop: this signer is not the one' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Open with a passkey' }).count() === 0, 'it goes on');
+    await context.close();
+  };
+  await lie((body) => { body.deployment_key = '11'.repeat(32); });
+  await lie((body) => { body.boot = String(BigInt(body.boot) + 1n); });
+  await lie((body) => { const raw = Buffer.from(body.certificates.authority, 'base64'); raw[raw.length - 70] ^= 1; body.certificates.authority = raw.toString('base64'); });
+  await lie((body) => { body.certificates.authority = body.certificates.signer; });
+  await lie(() => {}, `/#signer=${'22'.repeat(32)}`);
+  // one that this browser knew before is another one now
+  const { page, context } = await openPage(browser, s.signer);
+  await page.evaluate(() => localStorage.setItem('claviger:signer', '33'.repeat(32)));
+  await page.reload();
+  await page.getByRole('heading', { name: 'Stop: this signer is not the one' }).waitFor();
+  await shot(page, '8-stop');
+  await context.close();
+  // answers that were bent on their way: no address is shown
+  const bent = await openPage(browser, s.signer);
+  await bent.page.route('**/api/v1/changes', async (route) => {
+    const { status, body } = await s.signer.api('POST', '/api/v1/changes', { body: route.request().postDataJSON() });
+    const raw = Buffer.from(body.envelope ?? '', 'base64');
+    if (raw.length > 0) raw[raw.length - 1] ^= 1;
+    await route.fulfill({ status, json: { ...body, envelope: raw.toString('base64') } });
+  });
+  await bent.page.getByText('Make a new wallet').click();
+  await click(bent.page, 'Make a passkey and a wallet');
+  await bent.page.locator('#said.bad').waitFor();
+  expect(await bent.page.locator('#address').count() === 0, 'an address is shown');
+  await bent.context.close();
+});
+
+test('an app\'s browser is left for the system\'s; a browser without passkeys is told', async (s) => {
+  const origin = new URL(s.signer.url.replace('127.0.0.1', 'localhost'));
+  for (const [userAgent, begins] of [
+    ['Mozilla/5.0 (Linux; Android 15; Pixel 9 Build/AP4A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/140.0 Mobile Safari/537.36 Telegram-Android/12.0', `intent://${origin.host}/`],
+    ['Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 Telegram/12.0', `x-safari-https://${origin.host}/`],
+    ['Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 Instagram 400.0', `x-safari-https://${origin.host}/`],
+  ]) {
+    const { page, context } = await openPage(browser, s.signer, { userAgent, path: '/#grant=AAAA', viewport: { width: 390, height: 780 } });
+    const link = page.getByRole('link', { name: 'Open in the browser' });
+    await link.waitFor();
+    expect((await link.getAttribute('href')).startsWith(begins) && (await link.getAttribute('href')).includes('grant=AAAA'), await link.getAttribute('href'));
+    const asked = await page.evaluate(() => performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/api/')).length);
+    expect(asked === 0, 'the signer was asked from there');
+    await shot(page, '9-telegram', { fullPage: false });
+    await context.close();
+  }
+  const telegram = await openPage(browser, s.signer, { path: '/ui/icon.svg' });
+  await telegram.page.addInitScript(() => {
+    window.Telegram = { WebApp: { initData: 'user=1', openLink: (url) => { window.opened = url; } } };
+  });
+  await telegram.page.goto(origin.href);
+  await telegram.page.getByRole('link', { name: 'Open in the browser' }).waitFor();
+  expect((await telegram.page.evaluate(() => window.opened)) === origin.href, 'Telegram was not asked to open it');
+  await telegram.context.close();
+  const bare = await openPage(browser, s.signer, { path: '/ui/icon.svg', device: false });
+  await bare.page.addInitScript(() => { delete window.PublicKeyCredential; });
+  await bare.page.goto(origin.href);
+  await bare.page.getByText('It lacks passkeys (WebAuthn)').waitFor();
+  await bare.context.close();
+});
+
+await play(async (s) => {
+  await s.signer.start();
+  browser = await openBrowser(s.signer);
+  process.on('exit', () => browser?.close());
+});

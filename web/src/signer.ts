@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// The signer as this page talks to it: who it is, checked before anything is sent, and then one sealed
+// envelope at a time that the bridge in front of it cannot read (spec/authorization.md).
+import { fromBase64, toBase64, toHex } from '../../sdk/ts/src/bytes.js';
+import { CborMap, concat, decode, encode, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
+import { aesOpen, hkdf, seal, sha256 } from './hpke.js';
+import { assert, kindOf, passkeyId, register, type Assertion, type Passkey, type Registered } from './passkey.js';
+
+export enum Kind { Nonce = 1, Prepare, Submit, ModuleAdd, Credential, Operator, Query, Complete, Session, Read, Enroll }
+export enum Action { Create = 1, Grant, Revoke, Freeze, Unfreeze, Limit, Factor, Import, Export, Cancel }
+export enum Topic { Wallets = 1, Wallet, Grant, Client, Pending, Factor, Decisions }
+
+/** The signer said no, in its own words. */
+export class Refused extends Error {
+  readonly code: string;
+  constructor(code: string, text: string) {
+    super(text);
+    this.code = code;
+  }
+}
+
+export class Untrusted extends Error {}
+
+const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
+const ZEROS = new Uint8Array(32);
+const hex = (text: string): Uint8Array => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+
+export function bytesAt(from: CborMap, key: number, length?: number): Uint8Array {
+  const value = from.get(key);
+  if (!(value instanceof Uint8Array) || (length !== undefined && value.length !== length)) throw new Error(`the answer lacks field ${key}`);
+  return value;
+}
+export function numberAt(from: CborMap, key: number): bigint {
+  const value = from.get(key);
+  if (typeof value !== 'bigint') throw new Error(`the answer lacks number ${key}`);
+  return value;
+}
+export function mapOf(item: Cbor | undefined): CborMap {
+  if (!(item instanceof CborMap)) throw new Error('the answer is no map');
+  return item;
+}
+
+async function verifies(key: Uint8Array, label: string, body: Uint8Array, signature: Uint8Array): Promise<boolean> {
+  const imported = await crypto.subtle.importKey('raw', Uint8Array.from(key), 'Ed25519', false, ['verify']);
+  return crypto.subtle.verify('Ed25519', imported, Uint8Array.from(signature), Uint8Array.from(concat(ascii(label), body)));
+}
+
+/** Opens {1: body, 2: signature} that the deployment's key signed. */
+async function openStatement(statement: Uint8Array, key: Uint8Array, label: string): Promise<CborMap> {
+  const outer = mapOf(decode(statement));
+  const body = bytesAt(outer, 1);
+  if (!await verifies(key, label, body, bytesAt(outer, 2, 64))) throw new Untrusted(`a statement (${label}) is not signed by the deployment key`);
+  return mapOf(decode(body));
+}
+
+export interface Entry {
+  readonly wallet: Uint8Array;
+  /** Authority hash of the wallet, for what gives power. */
+  readonly previous?: Uint8Array | undefined;
+  readonly body: Cbor;
+}
+
+export interface Code {
+  readonly id: Uint8Array;
+  readonly code: number;
+}
+
+/** A change on its way: rendered by the signer, to be read and then signed. */
+export interface Prepared {
+  readonly text: string;
+  readonly change: Uint8Array;
+  readonly challenge: Uint8Array;
+  readonly registrations: readonly CborMap[];
+}
+
+export class Signer {
+  readonly deployment: Uint8Array;
+  readonly deploymentKey: Uint8Array;
+  readonly boot: bigint;
+  readonly software: boolean;
+  readonly rpId: string;
+  #channelKey: Uint8Array = ZEROS;
+  #secret: Uint8Array | undefined;
+
+  private constructor(channel: Record<string, unknown>) {
+    const text = (name: string): string => {
+      const value = channel[name];
+      if (typeof value !== 'string') throw new Untrusted(`the signer does not say its ${name}`);
+      return value;
+    };
+    this.deployment = hex(text('deployment'));
+    this.deploymentKey = hex(text('deployment_key'));
+    this.boot = BigInt(text('boot'));
+    this.software = text('tpm') !== 'hardware';
+    this.rpId = text('rp_id');
+    if (this.deployment.length !== 32 || this.deploymentKey.length !== 32) throw new Untrusted('the signer does not say who it is');
+  }
+
+  /** Asks who answers, and checks the certificate of the key that everything is sealed to. */
+  static async connect(): Promise<Signer> {
+    const answer = await fetch('/api/v1/channel', { cache: 'no-store', credentials: 'omit', redirect: 'error' });
+    if (!answer.ok) throw new Error(`the signer answers ${answer.status}: it may still be starting`);
+    const channel = await answer.json() as Record<string, unknown>;
+    const signer = new Signer(channel);
+    const certificates = channel['certificates'] as Record<string, unknown> | undefined;
+    const certificate = fromBase64(String(certificates?.['authority'] ?? ''));
+    if (certificate === undefined || certificate.length === 0) throw new Untrusted('the signer shows no certificate of its channel key');
+    const body = await openStatement(certificate, signer.deploymentKey, 'claviger/channel/v1');
+    if (toHex(bytesAt(body, 2, 32)) !== toHex(signer.deployment) || numberAt(body, 3) !== signer.boot || numberAt(body, 4) !== 1n)
+      throw new Untrusted('the certificate is of another deployment, boot or role');
+    signer.#channelKey = bytesAt(body, 5, 32);
+    return signer;
+  }
+
+  get hasSession(): boolean {
+    return this.#secret !== undefined;
+  }
+
+  /** One sealed question and its answer's payload. */
+  async ask(kind: Kind, payload: Uint8Array): Promise<Uint8Array> {
+    const info = concat(ascii('claviger/hpke/v1'), this.deployment, await sha256(this.#channelKey));
+    const sealed = await seal(this.#channelKey, info, encode(fields({ 1: 1n, 2: BigInt(kind), 3: payload })));
+    const answer = await fetch('/api/v1/changes', {
+      method: 'POST', cache: 'no-store', credentials: 'omit', redirect: 'error',
+      headers: { 'content-type': 'application/json' }, body: JSON.stringify({ envelope: toBase64(sealed.bytes) }),
+    });
+    const said = await answer.json() as Record<string, unknown>;
+    if (!answer.ok) throw new Refused(String(said['code']), String(said['detail']));
+    const envelope = fromBase64(String(said['envelope'])) ?? ZEROS;
+    const secret = await sealed.exportSecret('claviger/hpke-answer/v1');
+    const keys = await hkdf(concat(sealed.enc, envelope.slice(0, 32)), secret, ascii('claviger/hpke-answer/v1'), 44);
+    const opened = await aesOpen(keys.slice(0, 32), keys.slice(32), envelope.slice(32)).catch(() => {
+      throw new Untrusted('The answer was changed on its way, or is not for this page: nothing of it was used.');
+    });
+    const plain = mapOf(decode(opened));
+    const inside = bytesAt(plain, 3);
+    if (numberAt(plain, 2) === 0n) return inside;
+    const refusal = mapOf(decode(inside));
+    throw new Refused(String(refusal.get(1)), String(refusal.get(2)));
+  }
+
+  async #nonce(): Promise<Uint8Array> {
+    return bytesAt(mapOf(decode(await this.ask(Kind.Nonce, new Uint8Array()))), 1, 32);
+  }
+
+  // ---- reading ----
+
+  /** Opens a session for reading: one prompt, 15 minutes. Without a known passkey a first prompt finds it. */
+  async open(known: Passkey | undefined): Promise<Passkey> {
+    let passkey = known;
+    if (passkey === undefined) {
+      const found = await assert(this.rpId, crypto.getRandomValues(new Uint8Array(32)));
+      passkey = { kind: kindOf(found.signature), rawId: found.rawId };
+    }
+    const request = encode(fields({
+      1: 1n, 2: this.deployment, 3: BigInt(passkey.kind), 4: await passkeyId(passkey.rawId), 5: await this.#nonce(),
+    }));
+    const proof = await assert(this.rpId, await sha256(ascii('claviger/session/v1'), request), [passkey.rawId]);
+    const session = fields({ 1: request, 3: proof.signature, 4: proof.authData, 5: proof.clientData });
+    this.#secret = bytesAt(mapOf(decode(await this.ask(Kind.Session, encode(session)))), 1, 32);
+    return passkey;
+  }
+
+  close(): void {
+    this.#secret = undefined;
+  }
+
+  async read(topic: Topic, target: Uint8Array = ZEROS, after: Uint8Array = ZEROS): Promise<Uint8Array> {
+    if (this.#secret === undefined) throw new Error('nobody has signed in');
+    return this.ask(Kind.Read, encode(fields({ 1: this.#secret, 2: BigInt(topic), 3: target, 4: after })));
+  }
+
+  // ---- changing ----
+
+  /** Has the signer render a change; `registers` makes the passkeys that it brings. */
+  async prepare(action: Action, make: (nonce: Uint8Array) => Promise<{ entries: readonly Entry[]; registered?: readonly Registered[] }>): Promise<Prepared> {
+    const nonce = await this.#nonce();
+    const { entries, registered = [] } = await make(nonce);
+    const expires = BigInt(Math.floor(Date.now() / 1000) + 600);
+    const build = (description: Uint8Array): Uint8Array => encode(fields({
+      1: 1n, 2: BigInt(action), 3: this.deployment,
+      4: entries.map(({ wallet, previous, body }) => fields({ 1: wallet, 2: previous, 3: body })),
+      5: nonce, 6: expires, 7: description,
+    }));
+    const registrations = await Promise.all(registered.map(async (each) =>
+      fields({ 1: await passkeyId(each.rawId), 2: each.authData, 3: each.clientData })));
+    const draft = fields({ 1: build(ZEROS), 2: [], 6: registrations.length === 0 ? undefined : registrations });
+    const text = mapOf(decode(await this.ask(Kind.Prepare, encode(draft)))).get(1);
+    if (typeof text !== 'string') throw new Error('the signer gave no text');
+    const change = build(await sha256(ascii(text)));
+    return { text, change, challenge: await sha256(ascii('claviger/change/v1'), change), registrations };
+  }
+
+  /** Sends a prepared change with what authorizes it; resolves to the submit-answer. */
+  async submit(prepared: Prepared, signers: readonly { kind: number; proof: Assertion }[], codes: readonly Code[] = []): Promise<CborMap> {
+    const signatures = await Promise.all(signers.map(async ({ kind, proof }) =>
+      fields({ 1: BigInt(kind), 2: await passkeyId(proof.rawId), 3: proof.signature, 4: proof.authData, 5: proof.clientData })));
+    const signed = fields({
+      1: prepared.change, 2: signatures,
+      5: codes.length === 0 ? undefined : codes.map(({ id, code }) => fields({ 1: id, 2: BigInt(code) })),
+      6: prepared.registrations.length === 0 ? undefined : prepared.registrations,
+    });
+    return mapOf(decode(await this.ask(Kind.Submit, encode(signed))));
+  }
+
+  async complete(change: Uint8Array, wallet: Uint8Array): Promise<CborMap> {
+    return mapOf(decode(await this.ask(Kind.Complete, encode(fields({ 1: change, 2: wallet })))));
+  }
+
+  /** A new wallet under a new passkey: two prompts. Shows no address before the birth was checked (A8). */
+  async create(name: string): Promise<{ passkey: Passkey; wallet: Uint8Array; address: Uint8Array }> {
+    const wallet = crypto.getRandomValues(new Uint8Array(32));
+    let passkey: Registered | undefined;
+    const prepared = await this.prepare(Action.Create, async (nonce) => {
+      passkey = await register(this.rpId, name, await sha256(ascii('claviger/register/v1'), this.deployment, nonce));
+      const key = fields({ 1: BigInt(passkey.kind), 2: passkey.rawId, 3: passkey.publicKey });
+      return { entries: [{ wallet, body: fields({ 1: name, 2: [key] }) }], registered: [passkey] };
+    });
+    if (passkey === undefined) throw new Error('no passkey was made');
+    const proof = await assert(this.rpId, prepared.challenge, [passkey.rawId]);
+    const answer = await this.submit(prepared, [{ kind: passkey.kind, proof }]);
+    const births = await openStatement(bytesAt(answer, 2), this.deploymentKey, 'claviger/birth/v1');
+    const born = births.get(4);
+    const one = Array.isArray(born) && born.length === 1 ? mapOf(born[0] as Cbor) : undefined;
+    const keys = one?.get(4);
+    const key = Array.isArray(keys) && keys.length === 1 ? mapOf(keys[0] as Cbor) : undefined;
+    if (one === undefined || key === undefined || one.entries.length !== 4 || one.get(3) !== false ||
+        toHex(bytesAt(births, 2)) !== toHex(this.deployment) || toHex(bytesAt(births, 3)) !== toHex(await sha256(prepared.change)) ||
+        toHex(bytesAt(one, 1)) !== toHex(wallet) || numberAt(key, 1) !== BigInt(passkey.kind) ||
+        toHex(bytesAt(key, 2)) !== toHex(await passkeyId(passkey.rawId)))
+      throw new Untrusted('the signer confirms another wallet than the one that was asked for');
+    return { passkey, wallet, address: bytesAt(one, 2, 32) };
+  }
+}

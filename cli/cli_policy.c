@@ -68,8 +68,10 @@ static void put_instruction(struct cli_out *out, uint32_t instruction)
 		cli_out_number(out, instruction);
 }
 
-static void put_facts(struct cli_out *out, const struct policy_facts *f)
+static void put_facts(struct cli_out *out, const struct cli_policy_result *result)
 {
+	const struct policy_facts *f = &result->decision.facts;
+
 	cli_out_name(out, "facts");
 	cli_out_open(out, '{');
 	put_decimal(out, "lamports_out", f->lamports_out);
@@ -88,6 +90,17 @@ static void put_facts(struct cli_out *out, const struct policy_facts *f)
 		cli_out_name(out, "mint");
 		cli_out_base58(out, bytes_of(f->tokens[i].mint, 32));
 		put_decimal(out, "amount", f->tokens[i].amount);
+		cli_out_close(out, '}');
+	}
+	cli_out_close(out, ']');
+	cli_out_name(out, "trusted");
+	cli_out_open(out, '[');
+	for (size_t i = 0; i < result->trusted_count; i++) {
+		cli_out_open(out, '{');
+		cli_out_name(out, "program");
+		cli_out_base58(out, bytes_of(result->trusted[i].program, 32));
+		cli_out_name(out, "writable");
+		cli_out_number(out, result->trusted[i].writable);
 		cli_out_close(out, '}');
 	}
 	cli_out_close(out, ']');
@@ -175,7 +188,7 @@ static void show_json(struct checking *c)
 	cli_out_name(out, "text");
 	cli_out_text(out, bytes_of(d->text, d->text_len));
 	cli_out_close(out, '}');
-	put_facts(out, &d->facts);
+	put_facts(out, &c->result);
 	put_charges(out, d);
 	cli_out_name(out, "fuel");
 	cli_out_number(out, c->result.fuel);

@@ -10,6 +10,7 @@
 #include "cli_tables.h"
 #include "policy_answer.h"
 #include "policy_request.h"
+#include "policy_trust.h"
 
 #define CLI_POLICY_PINS_MAX 1024
 
@@ -73,6 +74,8 @@ struct cli_policy_result {
 	char own_code[24]; /* where `code` may lie */
 	uint64_t fuel;
 	struct bytes answer; /* empty when the module gave none */
+	size_t trusted_count;
+	struct policy_trusted trusted[POLICY_TRUST_MAX];
 };
 
 /* cli_policy_ask checks (or describes) one message; `view` NULL describes the grant. */

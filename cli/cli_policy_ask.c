@@ -100,6 +100,7 @@ void cli_policy_ask(struct cli_policy *p, const struct solana_view *view, unsign
 		return;
 	}
 	ret_result->answer = run.answer;
+	ret_result->trusted_count = policy_trust(buffer_bytes(&request), ret_result->trusted);
 	ret_result->code = policy_reason_name(d->reason, ret_result->own_code);
 }
 

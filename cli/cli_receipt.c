@@ -16,6 +16,7 @@
 #include "cli_intent_cases.h"
 #include "cli_out.h"
 #include "policy_answer.h"
+#include "policy_trust.h"
 
 #define BUNDLE_MAX (256u * 1024 * 1024)
 #define FILE_MAGIC "claviger-receipts-1\n" /* then deployment key, wallet id, bundle */
@@ -296,8 +297,10 @@ static bool find_input(struct bytes bundle, const uint8_t ticket[32], struct byt
 
 enum replay { REPLAY_SAME, REPLAY_DIFFERS, REPLAY_NOT_KEPT, REPLAY_OTHER_MODULE };
 
-static bool same_facts(const struct authz_facts *then, const struct policy_facts *now)
+static bool same_facts(const struct authz_facts *then, const struct policy_facts *now,
+                       struct bytes request)
 {
+	struct policy_trusted trusted[POLICY_TRUST_MAX];
 	bool same =
 	    then->lamports_out == now->lamports_out && then->fee_lamports == now->fee_lamports &&
 	    then->tip_lamports == now->tip_lamports && then->rent_lamports == now->rent_lamports &&
@@ -309,6 +312,10 @@ static bool same_facts(const struct authz_facts *then, const struct policy_facts
 	for (size_t i = 0; same && i < then->token_count; i++)
 		same = then->tokens[i].amount == now->tokens[i].amount &&
 		       memcmp(then->tokens[i].mint, now->tokens[i].mint, 32) == 0;
+	same = same && then->trusted_count == policy_trust(request, trusted);
+	for (size_t i = 0; same && i < then->trusted_count; i++)
+		same = then->trusted[i].writable == trusted[i].writable &&
+		       memcmp(then->trusted[i].program, trusted[i].program, 32) == 0;
 	return same;
 }
 
@@ -354,7 +361,7 @@ static enum replay replay_one(struct bytes bundle, const struct authz_receipt *r
 		return REPLAY_DIFFERS;
 	/* The facts of a receipt are the last verdict's. */
 	if (receipt->has_facts && tried == &receipt->tried[receipt->tried_count - 1] &&
-	    !same_facts(&receipt->facts, &decision.facts))
+	    !same_facts(&receipt->facts, &decision.facts, request))
 		return REPLAY_DIFFERS;
 	if (!allowed)
 		return (tried->result == CALL_RESULT_POLICY_DENIED ||
@@ -480,6 +487,52 @@ static const char *result_code(uint16_t result)
 	return call_result_code((enum call_result)result);
 }
 
+static void show_facts(struct cli_out *out, const struct authz_facts *facts)
+{
+	const struct {
+		const char *name;
+		uint64_t amount;
+	} rows[] = {
+	    {"lamports_out",      facts->lamports_out     },
+	    {"fee_lamports",      facts->fee_lamports     },
+	    {"tip_lamports",      facts->tip_lamports     },
+	    {"rent_lamports",     facts->rent_lamports    },
+	    {"wrapped_lamports",  facts->wrapped_lamports },
+	    {"delegations",       facts->delegations      },
+	    {"authority_changes", facts->authority_changes},
+	};
+
+	cli_out_name(out, "facts");
+	cli_out_open(out, '{');
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cli_out_name(out, rows[i].name);
+		cli_out_decimal(out, rows[i].amount);
+	}
+	cli_out_name(out, "tokens");
+	cli_out_open(out, '[');
+	for (size_t i = 0; i < facts->token_count; i++) {
+		cli_out_open(out, '{');
+		cli_out_name(out, "mint");
+		cli_out_base58(out, BYTES_OF_ARRAY(facts->tokens[i].mint));
+		cli_out_name(out, "amount");
+		cli_out_decimal(out, facts->tokens[i].amount);
+		cli_out_close(out, '}');
+	}
+	cli_out_close(out, ']');
+	cli_out_name(out, "trusted");
+	cli_out_open(out, '[');
+	for (size_t i = 0; i < facts->trusted_count; i++) {
+		cli_out_open(out, '{');
+		cli_out_name(out, "program");
+		cli_out_base58(out, BYTES_OF_ARRAY(facts->trusted[i].program));
+		cli_out_name(out, "writable");
+		cli_out_number(out, facts->trusted[i].writable);
+		cli_out_close(out, '}');
+	}
+	cli_out_close(out, ']');
+	cli_out_close(out, '}');
+}
+
 static void show_receipt(const struct authz_receipt *receipt)
 {
 	struct cli_out out = {.file = stdout};
@@ -529,6 +582,8 @@ static void show_receipt(const struct authz_receipt *receipt)
 		cli_out_close(&out, '}');
 	}
 	cli_out_close(&out, ']');
+	if (receipt->has_facts)
+		show_facts(&out, &receipt->facts);
 	cli_out_close(&out, '}');
 	cli_out_line(&out);
 }

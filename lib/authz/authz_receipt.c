@@ -51,8 +51,9 @@ static void put_tried(struct cbor_writer *w, const struct authz_tried *tried)
 
 static void put_facts(struct cbor_writer *w, const struct authz_facts *facts)
 {
-	CHECK(facts->token_count <= AUTHZ_RECEIPT_TOKENS_MAX);
-	cbor_put_map(w, 8);
+	CHECK(facts->token_count <= AUTHZ_RECEIPT_TOKENS_MAX &&
+	      facts->trusted_count <= AUTHZ_RECEIPT_TRUST_MAX);
+	cbor_put_map(w, (size_t)8 + (facts->trusted_count != 0));
 	put_uint(w, 1, facts->lamports_out);
 	put_uint(w, 2, facts->fee_lamports);
 	put_uint(w, 3, facts->tip_lamports);
@@ -69,6 +70,17 @@ static void put_facts(struct cbor_writer *w, const struct authz_facts *facts)
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
+	if (facts->trusted_count != 0) {
+		cbor_put_key(w, 9);
+		cbor_put_array(w, facts->trusted_count);
+		for (size_t i = 0; i < facts->trusted_count; i++) {
+			cbor_put_map(w, 2);
+			put_32(w, 1, facts->trusted[i].program);
+			put_uint(w, 2, facts->trusted[i].writable);
+			cbor_put_end(w);
+		}
+		cbor_put_end(w);
+	}
 	cbor_put_end(w);
 }
 
@@ -145,7 +157,7 @@ static void take_tried(struct cbor_reader *r, struct authz_tried *tried)
 
 static void take_facts(struct cbor_reader *r, struct authz_facts *facts)
 {
-	cbor_take_map(r, 8);
+	cbor_take_map(r, 9);
 	facts->lamports_out = take_uint(r, 1, UINT64_MAX);
 	facts->fee_lamports = take_uint(r, 2, UINT64_MAX);
 	facts->tip_lamports = take_uint(r, 3, UINT64_MAX);
@@ -162,6 +174,19 @@ static void take_facts(struct cbor_reader *r, struct authz_facts *facts)
 		cbor_take_end(r);
 	}
 	cbor_take_end(r);
+	facts->trusted_count = 0;
+	if (cbor_take_key_if(r, 9)) {
+		facts->trusted_count = cbor_take_array(r, AUTHZ_RECEIPT_TRUST_MAX);
+		if (facts->trusted_count == 0)
+			cbor_fail(r, STATUS_MALFORMED);
+		for (size_t i = 0; i < facts->trusted_count; i++) {
+			cbor_take_map(r, 2);
+			take_32(r, 1, facts->trusted[i].program);
+			facts->trusted[i].writable = (uint32_t)take_uint(r, 2, UINT32_MAX);
+			cbor_take_end(r);
+		}
+		cbor_take_end(r);
+	}
 	cbor_take_end(r);
 }
 

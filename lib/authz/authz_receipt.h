@@ -16,10 +16,11 @@
 #include "keys.h"
 
 #define AUTHZ_RECEIPT_TOKENS_MAX 16
+#define AUTHZ_RECEIPT_TRUST_MAX  8
 #define AUTHZ_RECEIPT_TRIED_MAX  LIMIT_GRANTS_PER_CLIENT_MAX
 #define AUTHZ_RECEIPT_TEXT_MAX   240
 /* Encoded sizes, at most. */
-#define AUTHZ_RECEIPT_MAX        8192
+#define AUTHZ_RECEIPT_MAX        8704
 #define AUTHZ_BOOT_RECORD_MAX    2048
 #define AUTHZ_HEAD_MAX           512
 
@@ -44,6 +45,12 @@ struct authz_facts {
 	uint32_t authority_changes;
 	size_t token_count;
 	struct authz_token_fact tokens[AUTHZ_RECEIPT_TOKENS_MAX];
+	/* Programs that get the wallet's signature in hand and call others (policy_trust.h). */
+	size_t trusted_count;
+	struct {
+		uint8_t program[32];
+		uint32_t writable; /* accounts that it may write */
+	} trusted[AUTHZ_RECEIPT_TRUST_MAX];
 };
 
 /* One grant that was tried. */

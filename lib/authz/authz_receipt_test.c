@@ -159,9 +159,12 @@ static void test_largest_receipt_fits_its_bound(void)
 		receipt.tried[i].fuel = UINT64_MAX;
 		receipt.tried[i].text = bytes_of(text, sizeof(text));
 	}
-	receipt.facts =
-	    (struct authz_facts){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
-	                         UINT32_MAX, UINT32_MAX, 0,          {{{0}, 0}}};
+	receipt.facts = (struct authz_facts){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+	                                     UINT64_MAX, UINT32_MAX, UINT32_MAX, 0,
+	                                     {{{0}, 0}}, 0,          {{{0}, 0}}};
+	receipt.facts.trusted_count = AUTHZ_RECEIPT_TRUST_MAX;
+	for (size_t i = 0; i < AUTHZ_RECEIPT_TRUST_MAX; i++)
+		receipt.facts.trusted[i].writable = UINT32_MAX;
 	receipt.facts.token_count = AUTHZ_RECEIPT_TOKENS_MAX;
 	for (size_t i = 0; i < AUTHZ_RECEIPT_TOKENS_MAX; i++)
 		receipt.facts.tokens[i].amount = UINT64_MAX;

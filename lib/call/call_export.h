@@ -9,7 +9,7 @@
 
 #include "call_sign.h"
 
-#define CALL_EXPORT_BODY_MAX    8192 /* bytes of receipts or of one decision in an answer */
+#define CALL_EXPORT_BODY_MAX    8960 /* bytes of receipts or of one decision in an answer */
 #define CALL_EXPORT_GRANTS_MAX  LIMIT_GRANTS_PER_CLIENT_MAX
 #define CALL_EXPORT_REQUEST_MAX (256 + LIMIT_TOKEN_MAX + LIMIT_NAME_MAX)
 #define CALL_EXPORT_EVENTS_MAX  8

@@ -7,11 +7,13 @@
 #include "log_line.h"
 #include "policy_floor.h"
 #include "policy_text.h"
+#include "policy_trust.h"
 
 _Static_assert(CALL_REASON_TEXT_MAX <= AUTHZ_RECEIPT_TEXT_MAX &&
                    CALL_REASONS_MAX <= AUTHZ_RECEIPT_TRIED_MAX &&
                    CALL_FACT_TOKENS_MAX <= AUTHZ_RECEIPT_TOKENS_MAX,
                "what an answer says, its receipt holds");
+_Static_assert(POLICY_TRUST_MAX == AUTHZ_RECEIPT_TRUST_MAX, "a fact is one");
 
 /* A signature that was given out: the same bytes get it back and count once. */
 struct remembered {
@@ -139,8 +141,11 @@ static struct call_reason *note_reason(struct signer_ticket *ticket, enum call_r
 	return reason;
 }
 
-static void fill_facts(struct authz_facts *facts, const struct policy_facts *from)
+static void fill_facts(struct authz_facts *facts, const struct policy_facts *from,
+                       struct bytes request)
 {
+	struct policy_trusted trusted[POLICY_TRUST_MAX];
+
 	*facts = (struct authz_facts){.lamports_out = from->lamports_out,
 	                              .fee_lamports = from->fee_lamports,
 	                              .tip_lamports = from->tip_lamports,
@@ -152,6 +157,11 @@ static void fill_facts(struct authz_facts *facts, const struct policy_facts *fro
 	for (size_t i = 0; i < from->token_count; i++) {
 		memcpy(facts->tokens[i].mint, from->tokens[i].mint, 32);
 		facts->tokens[i].amount = from->tokens[i].amount;
+	}
+	facts->trusted_count = policy_trust(request, trusted);
+	for (size_t i = 0; i < facts->trusted_count; i++) {
+		memcpy(facts->trusted[i].program, trusted[i].program, 32);
+		facts->trusted[i].writable = trusted[i].writable;
 	}
 }
 
@@ -201,7 +211,8 @@ static void write_receipt(struct signer_sign *sign, struct signer_ticket *ticket
 		memcpy(tried->request_hash, ticket->tried[i].request_hash, 32);
 	}
 	if (receipt.has_facts)
-		fill_facts(&receipt.facts, &ticket->decision.facts);
+		fill_facts(&receipt.facts, &ticket->decision.facts,
+		           bytes_of(ticket->area, ticket->area_len));
 	if (allowed) {
 		const struct signer_grant *grant = ticket->grant;
 

@@ -9,6 +9,7 @@
 #include "policy_floor.h"
 #include "policy_known.h"
 #include "policy_make.h"
+#include "policy_trust.h"
 
 #define SYSTEM "11111111111111111111111111111111"
 #define TOKEN  "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
@@ -246,6 +247,61 @@ static void test_the_floor_refuses_batches_of_both_token_programs(void)
 	}
 }
 
+/* B4, A15: who gets the wallet's signature in hand and calls others is a fact; who cannot, is none.
+ */
+static void test_programs_that_call_others_with_the_wallets_signature_are_told(void)
+{
+	static const char jupiter[] = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4",
+	                  raydium[] = "675kPX9MHTjS2zt1qfr1NYHuzeLXfQM9H24wFSUt1Mp8";
+	static const char *const leaves[] = {
+	    SYSTEM,
+	    TOKEN,
+	    "ComputeBudget111111111111111111111111111111",
+	    "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb",
+	    "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL",
+	    "MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr",
+	    "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo",
+	};
+	struct policy_trusted trusted[POLICY_TRUST_MAX];
+	struct policy_input input;
+	uint8_t key[32];
+	uint32_t derivations;
+
+	begin(SYSTEM);
+	tx.ix_count = 0;
+	for (size_t i = 0; i < sizeof(leaves) / sizeof(leaves[0]); i++)
+		make_use(make_add(&tx, leaves[i]), wallet, "sw");
+	make_data(&tx.ix[2], 2, 1); /* a compute unit limit */
+	make_data(&tx.ix[2], 200000, 4);
+	tx.ix_count = 4; /* as many as a message holds here; the rest below */
+	input = input_of();
+	encode(&input, &derivations);
+	EXPECT(policy_trust(bytes_of(space[0], ((struct policy_request *)space[0])->len),
+	                    trusted) == 0);
+	begin(SYSTEM);
+	tx.ix_count = 0;
+	for (size_t i = 4; i < sizeof(leaves) / sizeof(leaves[0]); i++)
+		make_use(make_add(&tx, leaves[i]), wallet, "sw");
+	{
+		struct make_ix *ix = make_add(&tx, jupiter); /* without the wallet */
+
+		make_use(ix, other, "w");
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		struct make_ix *ix = make_add(&tx, raydium);
+
+		make_use(ix, wallet, "sw");
+		make_use(ix, mint, "");
+		make_use(ix, other, "w");
+	}
+	input = input_of();
+	encode(&input, &derivations);
+	EXPECT(policy_trust(bytes_of(space[0], ((struct policy_request *)space[0])->len),
+	                    trusted) == 1);
+	make_key(raydium, key);
+	EXPECT(memcmp(trusted[0].program, key, 32) == 0 && trusted[0].writable == 4);
+}
+
 static void test_shipped_modules_are_known_and_others_are_not(void)
 {
 	uint8_t hash[32];
@@ -266,6 +322,7 @@ int main(void)
 	RUN(test_the_floor_keeps_the_wallet_an_account_of_its_own);
 	RUN(test_the_floor_knows_nonces_by_name_only);
 	RUN(test_the_floor_refuses_batches_of_both_token_programs);
+	RUN(test_programs_that_call_others_with_the_wallets_signature_are_told);
 	RUN(test_shipped_modules_are_known_and_others_are_not);
 	return test_summary();
 }

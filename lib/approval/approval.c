@@ -175,6 +175,26 @@ static void take_delegate(struct cbor_reader *r, struct approval_delegate *deleg
 	cbor_take_end(r);
 }
 
+static void put_recovery(struct cbor_writer *w, const struct approval_recovery *recovery)
+{
+	cbor_put_map(w, 4);
+	put_fixed(w, 1, recovery->checkpoint, 32);
+	put_fixed(w, 2, recovery->anchor, 32);
+	put_fixed(w, 3, recovery->genesis, 32);
+	put_fixed(w, 4, recovery->signature, 64);
+	cbor_put_end(w);
+}
+
+static void take_recovery(struct cbor_reader *r, struct approval_recovery *recovery)
+{
+	cbor_take_map(r, 4);
+	take_fixed(r, 1, recovery->checkpoint, 32);
+	take_fixed(r, 2, recovery->anchor, 32);
+	take_fixed(r, 3, recovery->genesis, 32);
+	take_fixed(r, 4, recovery->signature, 64);
+	cbor_take_end(r);
+}
+
 enum status approval_file_put(const struct approval_file *file, struct buffer *out)
 {
 	struct cbor_writer w;
@@ -183,7 +203,7 @@ enum status approval_file_put(const struct approval_file *file, struct buffer *o
 	      file->site_count <= APPROVAL_SITES_MAX &&
 	      file->delegate_count <= APPROVAL_DELEGATES_MAX);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, 5);
+	cbor_put_map(&w, file->has_recovery ? 6 : 5);
 	put_version(&w, FILE_VERSION);
 	put_fixed(&w, 2, file->site_key, APPROVAL_KEY_LEN);
 	cbor_put_key(&w, 3);
@@ -201,6 +221,10 @@ enum status approval_file_put(const struct approval_file *file, struct buffer *o
 	for (size_t i = 0; i < file->delegate_count; i++)
 		put_delegate(&w, &file->delegates[i]);
 	cbor_put_end(&w);
+	if (file->has_recovery) {
+		cbor_put_key(&w, 6);
+		put_recovery(&w, &file->recovery);
+	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -215,7 +239,7 @@ enum status approval_file_take(struct bytes bytes, struct approval_file *ret_fil
 	if (status != STATUS_OK)
 		return status;
 	cbor_reader_init(&r, item);
-	cbor_take_map(&r, 5);
+	cbor_take_map(&r, 6);
 	take_version(&r, FILE_VERSION);
 	take_fixed(&r, 2, ret_file->site_key, APPROVAL_KEY_LEN);
 	cbor_take_key(&r, 3);
@@ -233,6 +257,9 @@ enum status approval_file_take(struct bytes bytes, struct approval_file *ret_fil
 	for (size_t i = 0; i < ret_file->delegate_count; i++)
 		take_delegate(&r, &ret_file->delegates[i]);
 	cbor_take_end(&r);
+	ret_file->has_recovery = cbor_take_key_if(&r, 6);
+	if (ret_file->has_recovery)
+		take_recovery(&r, &ret_file->recovery);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status != STATUS_OK)

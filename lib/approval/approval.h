@@ -78,6 +78,16 @@ struct approval_delegate {
 	uint8_t signature[64];
 };
 
+/* The site's word that a machine may go on from a store that its TPM cannot vouch for: after the
+ * disk or the TPM was lost. It holds for one checkpoint, one TPM and one state of its anchor, so it
+ * cannot be used again. */
+struct approval_recovery {
+	uint8_t checkpoint[32]; /* SHA-256 of the store's checkpoint */
+	uint8_t anchor[32];     /* the TPM's extend index; zeros: never extended */
+	uint8_t genesis[32];    /* SHA-256 of this TPM's genesis manifest */
+	uint8_t signature[64];  /* the site key's */
+};
+
 /* The file `approvals`: everything a start may choose from. */
 struct approval_file {
 	uint8_t site_key[APPROVAL_KEY_LEN];
@@ -85,6 +95,8 @@ struct approval_file {
 	struct approval_release releases[APPROVAL_RELEASES_MAX];
 	struct approval_site sites[APPROVAL_SITES_MAX];
 	struct approval_delegate delegates[APPROVAL_DELEGATES_MAX];
+	bool has_recovery;
+	struct approval_recovery recovery;
 };
 
 /* The file `genesis`: what the unsealer makes of a TPM that has nothing of ours. */
@@ -184,6 +196,11 @@ MUST_USE enum status approval_check_delegate(const struct approval_delegate *del
                                              const uint8_t site_key[APPROVAL_KEY_LEN]);
 MUST_USE enum status approval_check_step(const struct approval_step *step,
                                          const uint8_t site_key[APPROVAL_KEY_LEN]);
+MUST_USE enum status approval_check_recovery(const struct approval_recovery *recovery,
+                                             const uint8_t site_key[APPROVAL_KEY_LEN]);
+/* approval_recovery_digest is what the site key signs: SHA-256("claviger/recovery-accept/v1" ||
+ * checkpoint || anchor || genesis). */
+void approval_recovery_digest(const struct approval_recovery *recovery, uint8_t ret_digest[32]);
 /* approval_check_manifest also checks the signatures of the floors' first steps. */
 MUST_USE enum status approval_check_manifest(const struct approval_manifest *manifest);
 /* approval_manifest_digest is what the site key signs: SHA-256("claviger/genesis/v1" || all before

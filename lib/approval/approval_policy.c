@@ -319,6 +319,24 @@ enum status approval_check_step(const struct approval_step *step,
 	             policy, step->signature);
 }
 
+void approval_recovery_digest(const struct approval_recovery *recovery, uint8_t ret_digest[32])
+{
+	const struct bytes parts[] = {
+	    bytes_of_text("claviger/recovery-accept/v1"), BYTES_OF_ARRAY(recovery->checkpoint),
+	    BYTES_OF_ARRAY(recovery->anchor), BYTES_OF_ARRAY(recovery->genesis)};
+
+	keys_sha256(parts, 4, ret_digest);
+}
+
+enum status approval_check_recovery(const struct approval_recovery *recovery,
+                                    const uint8_t site_key[APPROVAL_KEY_LEN])
+{
+	uint8_t digest[32];
+
+	approval_recovery_digest(recovery, digest);
+	return keys_p256_verify(site_key, digest, recovery->signature);
+}
+
 enum status approval_check_manifest(const struct approval_manifest *manifest)
 {
 	uint8_t policy[32], digest[32];

@@ -83,7 +83,8 @@ enum {
 	WALLET_EXPORT_DELAY,
 	WALLET_EXPORTED,
 	WALLET_PENDING,
-	WALLET_FIELDS = WALLET_GRANTS + 4
+	WALLET_RECOVERED,
+	WALLET_FIELDS = WALLET_GRANTS + 5
 };
 
 static void put_number_if(struct cbor_writer *w, uint64_t key, uint64_t value)
@@ -159,10 +160,10 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 	      wallet->pending_count <= LIMIT_PENDING_MAX &&
 	      wallet->grant_count <= LIMIT_GRANTS_PER_WALLET_MAX);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, (size_t)WALLET_GRANTS - (wallet->has_recovery ? 0 : 1) +
-	                     (wallet->delay_s != 0) +
-	                     (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S) +
-	                     (wallet->exported != 0) + (wallet->pending_count != 0));
+	cbor_put_map(
+	    &w, (size_t)WALLET_GRANTS - (wallet->has_recovery ? 0 : 1) + (wallet->delay_s != 0) +
+	            (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S) + (wallet->exported != 0) +
+	            (wallet->pending_count != 0) + (wallet->recovered != 0));
 	put_hash(&w, WALLET_ID, wallet->id);
 	put_hash(&w, WALLET_ADDRESS, wallet->address);
 	cbor_put_key(&w, WALLET_NAME);
@@ -202,6 +203,7 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 		put_number(&w, WALLET_EXPORT_DELAY, wallet->export_delay_s);
 	put_number_if(&w, WALLET_EXPORTED, wallet->exported);
 	put_pending(wallet, &w);
+	put_number_if(&w, WALLET_RECOVERED, wallet->recovered);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -277,6 +279,7 @@ enum status authz_wallet_take(struct bytes bytes, struct authz_wallet_record *re
 	}
 	wallet.exported = take_number_if(&r, WALLET_EXPORTED);
 	take_pending(&r, &wallet);
+	wallet.recovered = take_number_if(&r, WALLET_RECOVERED);
 	cbor_take_end(&r);
 	if (wallet.origin == 0)
 		cbor_fail(&r, STATUS_CORRUPT);
@@ -574,8 +577,8 @@ enum status authz_client_take(struct bytes bytes, struct authz_client_record *re
 
 /* ---- checkpoint ---- */
 
-#define CHECKPOINT_FIELDS  20
-#define CHECKPOINT_MAC_LEN (1 + 2 + 32) /* key 20, head of 32 bytes, the MAC */
+#define CHECKPOINT_FIELDS  21
+#define CHECKPOINT_MAC_LEN (1 + 2 + 32) /* key 21, head of 32 bytes, the MAC */
 
 enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, struct buffer *out)
 {
@@ -602,7 +605,8 @@ enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, stru
 	put_number(&w, 17, checkpoint->counter);
 	put_hash(&w, 18, checkpoint->anchor);
 	put_flag(&w, 19, checkpoint->light);
-	put_hash(&w, 20, checkpoint->mac);
+	put_number(&w, 20, checkpoint->recovered);
+	put_hash(&w, 21, checkpoint->mac);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -635,7 +639,8 @@ enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *r
 	checkpoint.counter = take_number(&r, 17, UINT64_MAX);
 	take_hash(&r, 18, checkpoint.anchor);
 	checkpoint.light = take_flag(&r, 19);
-	take_hash(&r, 20, checkpoint.mac);
+	checkpoint.recovered = take_number(&r, 20, UINT64_MAX);
+	take_hash(&r, 21, checkpoint.mac);
 	cbor_take_end(&r);
 	status = taken(&r);
 	if (status == STATUS_OK)

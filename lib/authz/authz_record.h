@@ -94,6 +94,8 @@ struct authz_wallet_record {
 	uint64_t exported;       /* how often the key was handed over */
 	uint8_t pending_count;
 	struct authz_pending_entry pending[LIMIT_PENDING_MAX];
+	uint64_t
+	    recovered; /* boot of the last recovery that this wallet was suspended for; 0: none */
 };
 
 struct authz_table_pin {
@@ -172,6 +174,7 @@ struct authz_checkpoint {
 	uint64_t counter; /* of the TPM's boot counter in this boot */
 	uint8_t anchor[32];
 	bool light;
+	uint64_t recovered; /* boot that began from a store no TPM vouched for; 0: none */
 	uint8_t sealed_master_len;
 	uint8_t sealed_master[AUTHZ_SEALED_KEY_MAX];
 	uint8_t mac[32];

@@ -215,7 +215,7 @@ struct call_store_segment_state {
 	uint64_t exported;
 	uint32_t stream;
 	uint32_t mib; /* of all blobs of the stream, rounded down */
-	/* BLOB: then the blob */
+	              /* BLOB: then the blob */
 };
 
 /* Where the walk along the key's bits ended. */

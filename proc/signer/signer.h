@@ -38,7 +38,7 @@ struct signer {
 	struct signer_receipts *receipts;
 	struct signer_sign *sign;
 	struct signer_time time;
-	struct signer_ceiling ceiling; /* of each client: settings */
+	struct signer_ceiling ceiling;  /* of each client: settings */
 	struct signer_waiting *waiting; /* requests from the authority */
 	struct signer_change *change;   /* of the one that is worked on */
 	struct signer_change *settling; /* of one before it whose commit is not durable yet */
@@ -75,6 +75,7 @@ struct signer {
 	uint64_t recover_at, recover_end; /* cursors of receipts' blobs */
 	bool recovering, recover_failed;
 	bool took_back; /* the very first commit, which was not anchored */
+	bool recovers;  /* from a store that the site accepted in the TPM's place */
 	int boot_code;  /* of proc_boot.h, when the unsealer said why there is no share; else 0 */
 	uint64_t boot_batch, stop_batch, stop_ms;
 	bool checkpoint_hashed;

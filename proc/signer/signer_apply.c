@@ -187,6 +187,7 @@ static enum status make_wallet(struct signer_change *job, size_t at)
 	                                                     ? AUTHZ_ORIGIN_CREATED
 	                                                     : AUTHZ_ORIGIN_IMPORTED,
 	                                       .has_recovery = body.has_recovery,
+	                                       .recovered = job->signer->state.recovered,
 	                                       .user_key_count = (uint8_t)body.user_key_count};
 	/* Whoever holds a copy of the key may have given the wallet's accounts away (A20). */
 	wallet->ownership_lost = wallet->origin == AUTHZ_ORIGIN_IMPORTED || body.has_escape;

@@ -97,10 +97,23 @@ static enum status take_back(struct signer *signer)
 	return STATUS_BUSY;
 }
 
+/* is_accepted: the site has signed for this very store, on this TPM, in this state of its anchor.
+ */
+static bool is_accepted(const struct signer *signer, struct bytes encoded)
+{
+	const struct call_start_facts *facts = signer->facts;
+	uint8_t hash[32];
+
+	keys_sha256(&encoded, 1, hash);
+	return facts->has_recovery == 1 && memcmp(facts->recovery_checkpoint, hash, 32) == 0 &&
+	       memcmp(facts->recovery_anchor, signer->anchor.value, 32) == 0;
+}
+
 static enum status refuse_stale(const struct signer *signer, enum signer_anchored judged,
-                                uint64_t seq)
+                                uint64_t seq, struct bytes encoded)
 {
 	struct log_line line;
+	uint8_t hash[32];
 
 	log_begin(&line, LOG_ERROR, "start.stale");
 	log_text(&line, "text",
@@ -110,6 +123,10 @@ static enum status refuse_stale(const struct signer *signer, enum signer_anchore
 	             ? "the TPM's anchor is gone, and this store is not new: recover"
 	             : "this store is not the one that the TPM knows last: it is older, or another "
 	               "branch. Put the newest one back, or recover");
+	keys_sha256(&encoded, 1, hash);
+	/* What a recovery would have to be signed for (claviger recover). */
+	log_hex(&line, "checkpoint", BYTES_OF_ARRAY(hash));
+	log_hex(&line, "anchor", BYTES_OF_ARRAY(signer->anchor.value));
 	log_number(&line, "store_seq", (int64_t)seq);
 	log_number(&line, "tpm_boots", (int64_t)signer->facts->counter);
 	log_end(&line);
@@ -137,7 +154,13 @@ static enum status check_anchor(struct signer *signer, struct bytes encoded, str
 		signer->took_back = true;
 		return take_back(signer);
 	}
-	return refuse_stale(signer, judged, checkpoint->seq);
+	if (is_accepted(signer, encoded)) {
+		log_event(LOG_WARN, "start.recovered");
+		signer_anchor_adopt(&signer->anchor, NULL); /* this TPM counts its own boots */
+		signer->recovers = true;
+		return STATUS_OK;
+	}
+	return refuse_stale(signer, judged, checkpoint->seq, encoded);
 }
 
 static enum status resume(struct signer *signer, const struct call_store_state *state,
@@ -168,6 +191,9 @@ static enum status resume(struct signer *signer, const struct call_store_state *
 		    "from a backup");
 	memcpy(signer->deployment, checkpoint->deployment, 32);
 	signer->boot = checkpoint->boot;
+	if (signer->recovers)
+		checkpoint->recovered = checkpoint->boot + 1; /* the boot that begins now */
+	signer->state.recovered = checkpoint->recovered;
 	signer->frozen = checkpoint->frozen;
 	signer->operator_serial = checkpoint->operator_serial;
 	signer->wallets = checkpoint->wallets;
@@ -332,7 +358,7 @@ static void begin_boot(struct signer *signer)
 
 	signer->boot++;
 	record = (struct authz_boot_record){.boot = signer->boot,
-	                                    .mode = 'A',
+	                                    .mode = facts->is_attended == 1 ? 'B' : 'A',
 	                                    .hardware = facts->is_software == 0,
 	                                    .ak_name = bytes_of(facts->ak_name, facts->ak_name_len),
 	                                    .reset_count = facts->reset_count,

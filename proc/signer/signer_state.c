@@ -325,6 +325,26 @@ static enum status load_grant(struct signer_state *state, uint32_t kind, const u
 	return status == STATUS_BUSY ? STATUS_IO : status;
 }
 
+/* After a recovery nobody knows what was revoked or spent since the store was written: a wallet is
+ * frozen until its user signs again, and what waited waits anew (A16). */
+static void suspend(const struct signer_state *state, struct authz_wallet_record *wallet)
+{
+	uint64_t now = state->time_low_s(state->context);
+
+	if (wallet->recovered == state->recovered)
+		return;
+	wallet->recovered = state->recovered;
+	wallet->frozen = true;
+	for (size_t i = 0; i < wallet->pending_count; i++) {
+		struct authz_pending_entry *entry = &wallet->pending[i];
+		uint64_t later = now > entry->asked_s ? now - entry->asked_s : 0;
+
+		entry->asked_s += later;
+		entry->opens_s += later;
+		entry->void_s += later;
+	}
+}
+
 /* Decodes an unsealed record into its entry. BUSY: another record is awaited. */
 static enum status load_entry(struct signer_state *state, uint32_t kind, const uint8_t id[32],
                               struct bytes plain, struct signer_cache_head *head)
@@ -339,9 +359,10 @@ static enum status load_entry(struct signer_state *state, uint32_t kind, const u
 	switch (kind) {
 	case CALL_STORE_VALUE_WALLET:
 		status = authz_wallet_take(plain, &wallet->record);
-		return status == STATUS_OK && memcmp(wallet->record.id, id, 32) == 0
-		           ? STATUS_OK
-		           : STATUS_CORRUPT;
+		if (status != STATUS_OK || memcmp(wallet->record.id, id, 32) != 0)
+			return STATUS_CORRUPT;
+		suspend(state, &wallet->record);
+		return STATUS_OK;
 	case CALL_STORE_VALUE_CREDENTIAL:
 		status = authz_client_take(plain, &client->record);
 		return status == STATUS_OK && memcmp(client->record.id, id, 32) == 0

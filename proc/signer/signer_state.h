@@ -105,8 +105,9 @@ struct signer_state {
 	size_t leasing_count;
 	uint64_t (*time_low_s)(void *context);
 	void *context;
-	uint64_t loads;  /* grows when something came: those who wait look again */
-	uint64_t pumped; /* committed batch at the last pump */
+	uint64_t loads;     /* grows when something came: those who wait look again */
+	uint64_t pumped;    /* committed batch at the last pump */
+	uint64_t recovered; /* boot of the last recovery: wallets not seen since are suspended */
 };
 
 /* The hash under which a wallet's name is found. */

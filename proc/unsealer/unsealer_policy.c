@@ -165,6 +165,20 @@ static enum status work_off(struct unsealer *u, const struct approval_release *r
 	return status;
 }
 
+/* take_recovery hands on the site's acceptance of a store, when it is for this TPM. */
+static void take_recovery(struct unsealer *u)
+{
+	const struct approval_recovery *recovery = &u->approvals.recovery;
+
+	if (!u->approvals.has_recovery ||
+	    memcmp(recovery->genesis, u->sealed.genesis, sizeof(recovery->genesis)) != 0 ||
+	    approval_check_recovery(recovery, u->sealed.site_key) != STATUS_OK)
+		return;
+	u->facts->has_recovery = 1;
+	memcpy(u->facts->recovery_checkpoint, recovery->checkpoint, 32);
+	memcpy(u->facts->recovery_anchor, recovery->anchor, 32);
+}
+
 bool unsealer_policy(struct unsealer *u)
 {
 	const struct approval_release *release = NULL;
@@ -191,5 +205,6 @@ bool unsealer_policy(struct unsealer *u)
 	facts->site_level = site->level;
 	memcpy(facts->release_key, release->key, sizeof(facts->release_key));
 	memcpy(facts->site_key, u->sealed.site_key, sizeof(facts->site_key));
+	take_recovery(u);
 	return true;
 }

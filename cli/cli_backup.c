@@ -1,0 +1,168 @@
+/* claviger backup: a copy of a state folder that is consistent, also of a running one.
+ *
+ * The databases are SQLite's, in write-ahead mode: a page goes into the log first and later, from
+ * there, into the database. So the database is copied before its log, and the copy stands for the
+ * last commit that the log's copy holds; unless the log was begun anew meanwhile, which its header
+ * tells: then it is copied again. Marks are copied first: they may only be too low. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli_commands.h"
+#include "cli_home.h"
+
+#define LOG_HEADER_LEN 32 /* of a write-ahead log: salts among it */
+#define TRIES          20
+#define CHUNK          65536
+
+struct backup {
+	const struct cli_call *call;
+	const char *from, *to;
+	uint64_t bytes;
+};
+
+static bool read_head(const struct backup *backup, const char *name,
+                      uint8_t ret_head[LOG_HEADER_LEN])
+{
+	char path[CLI_PATH_MAX + 64];
+	ssize_t len = 0;
+	int fd;
+
+	memset(ret_head, 0, LOG_HEADER_LEN);
+	snprintf(path, sizeof(path), "%s/%s", backup->from, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0) {
+		len = pread(fd, ret_head, LOG_HEADER_LEN, 0);
+		close(fd);
+	}
+	return fd >= 0 && len >= 0;
+}
+
+static int fail(const struct backup *backup, const char *what, const char *path)
+{
+	cli_complain(backup->call, "cannot %s %s: %s", what, path, strerror(errno));
+	return CLI_UNSURE;
+}
+
+static bool copy_bytes(int from, int to, uint64_t *ret_bytes)
+{
+	static uint8_t chunk[CHUNK];
+	ssize_t len;
+
+	while ((len = read(from, chunk, sizeof(chunk))) > 0) {
+		if (write(to, chunk, (size_t)len) != len)
+			return false;
+		*ret_bytes += (uint64_t)len;
+	}
+	return len == 0 && fsync(to) == 0;
+}
+
+/* copy_file copies a file; one that is not there is none, when `optional`. */
+static int copy_file(struct backup *backup, const char *name, bool optional)
+{
+	char from_path[CLI_PATH_MAX + 64], to_path[CLI_PATH_MAX + 64];
+	int from, to;
+	bool copied;
+
+	snprintf(from_path, sizeof(from_path), "%s/%s", backup->from, name);
+	snprintf(to_path, sizeof(to_path), "%s/%s", backup->to, name);
+	from = open(from_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (from < 0)
+		return optional && errno == ENOENT ? CLI_YES : fail(backup, "read", from_path);
+	to = open(to_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	copied = to >= 0 && copy_bytes(from, to, &backup->bytes);
+	close(from);
+	if (to >= 0)
+		copied = close(to) == 0 && copied;
+	return copied ? CLI_YES : fail(backup, "copy to", to_path);
+}
+
+static int copy_database(struct backup *backup, const char *name)
+{
+	char database[64], journal[64], log[64], mark[64];
+	uint8_t before[LOG_HEADER_LEN], after[LOG_HEADER_LEN];
+
+	snprintf(database, sizeof(database), "%s.db", name);
+	snprintf(journal, sizeof(journal), "%s.db-journal", name);
+	snprintf(log, sizeof(log), "%s.db-wal", name);
+	snprintf(mark, sizeof(mark), "%s.mark", name);
+	for (int i = 0; i < TRIES; i++) {
+		int result;
+
+		if (!read_head(backup, log, before))
+			return fail(backup, "read", log);
+		result = copy_file(backup, mark, true);
+		if (result == CLI_YES)
+			result = copy_file(backup, database, false);
+		if (result == CLI_YES)
+			result = copy_file(backup, log, false);
+		if (result == CLI_YES)
+			result = copy_file(backup, journal, true);
+		if (result != CLI_YES)
+			return result;
+		if (!read_head(backup, log, after))
+			return fail(backup, "read", log);
+		if (memcmp(before, after, sizeof(before)) == 0)
+			return CLI_YES;
+	}
+	cli_complain(backup->call, "the log of %s was begun anew each time: try again", name);
+	return CLI_UNSURE;
+}
+
+static int run_backup(struct cli_call *call)
+{
+	static const char *const files[] = {"sealed-share", "approvals", "genesis", "escrow"};
+	struct backup backup = {.call = call};
+	const char *state = NULL, *out = NULL;
+	const struct cli_option table[] = {
+	    {"--state", &state, NULL},
+	    {"--out",   &out,   NULL},
+	};
+	char store[CLI_PATH_MAX + 32];
+	struct stat info;
+	int result;
+
+	if (!cli_take_options(call, table, 2))
+		return CLI_USAGE;
+	if (call->count != 0 || state == NULL || out == NULL)
+		return cli_usage(call, "needs --state FOLDER and --out FOLDER");
+	/* `serve` keeps the store in a folder below its own. */
+	snprintf(store, sizeof(store), "%s/store", state);
+	backup.from = stat(store, &info) == 0 && S_ISDIR(info.st_mode) ? store : state;
+	backup.to = out;
+	if (mkdir(out, 0700) != 0) {
+		cli_complain(call, "cannot make %s: %s; a backup goes into a folder of its own",
+		             out, strerror(errno));
+		return CLI_UNSURE;
+	}
+	/* The state first: receipts may only be more than it knows of. */
+	result = copy_database(&backup, "state");
+	if (result == CLI_YES)
+		result = copy_database(&backup, "segments");
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && result == CLI_YES; i++)
+		result = copy_file(&backup, files[i], true);
+	if (result != CLI_YES)
+		return result;
+	printf(call->json
+	           ? "{\"folder\":\"%s\",\"bytes\":%llu}\n"
+	           : "%s: %llu bytes. It is ciphertext; what opens it is in the TPM, and in a\n"
+	             "recovery key where there is one. A start from it needs the site's word\n"
+	             "(claviger recover accept), and suspends every grant.\n",
+	       out, (unsigned long long)backup.bytes);
+	return cli_finish(call, CLI_YES);
+}
+
+const struct cli_command cli_backup = {
+    .name = "backup",
+    .arguments = "--state FOLDER --out FOLDER",
+    .sentence = "copy the store consistently, also while it runs",
+    .run = run_backup,
+    .help =
+        "Copies both databases with their logs, the sealed share, approvals and escrow. Nothing\n"
+        "in it is in clear. To go on from it see docs/recovery.md: what was granted, revoked\n"
+        "or spent since then is not in it.\n",
+};

@@ -1,0 +1,181 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Backup and disaster, rehearsed as docs/recovery.md says (A16, DS1): what comes back, what is lost.
+
+usage: tpm_recover.py          (BUILD_DIR names the build; needs swtpm)
+
+- the backup is taken while signatures are made, and is whole;
+- disk lost: the store is put back from it; the start is refused until the site accepts it; then every
+  wallet is frozen until its user signs again; the acceptance serves once.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tpm_canary  # noqa: E402
+import tpm_system  # noqa: E402
+from tpm_canary import base58_decode, sign, transfer_message  # noqa: E402
+from tpm_system import BUILD, expect, skip  # noqa: E402
+
+LIMIT_S = 60
+
+
+class Node:
+    """claviger serve on a folder."""
+
+    def __init__(self, base, state):
+        self.base, self.state, self.process, self.exports = base, state, None, None
+
+    def start(self, *words):
+        """True when it serves."""
+        self.log_path = os.path.join(self.base, "log.%d" % time.monotonic_ns())
+        ports = [tpm_system.free_port() for _ in range(2)]
+        self.server = "https://127.0.0.1:%d" % ports[0]
+        self.process = subprocess.Popen(
+            [os.path.join(BUILD, "bin/claviger"), "serve", "--state", self.state, "--listen",
+             "127.0.0.1:%d" % ports[0], "--metrics", "127.0.0.1:%d" % ports[1], *words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=open(self.log_path, "wb"),
+            text=True)
+        for line in self.process.stdout:
+            if line.startswith("export "):
+                self.exports = self.exports or {}
+                name, value = line[7:].strip().split("=", 1)
+                self.exports[name] = value.strip("'\"")
+            if line.strip() == "ready":
+                if self.exports:
+                    self.exports["VAULT_ADDR"] = self.server
+                return True
+        self.process.wait(LIMIT_S)
+        return False
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        expect("serve ends in order", self.process.wait(LIMIT_S) == 0)
+
+    def event(self, name):
+        with open(self.log_path) as f:
+            events = [json.loads(line) for line in f if line.startswith("{")]
+        return next((e for e in events if e["event"] == name), None)
+
+    def claviger(self, *words, wanted=0):
+        done = subprocess.run([os.path.join(BUILD, "bin/claviger"), *words], capture_output=True,
+                              text=True)
+        expect(" ".join(words[:2]) + " gives %d" % wanted, done.returncode == wanted,
+               "%d %s %s" % (done.returncode, done.stdout, done.stderr))
+        return done.stdout + done.stderr
+
+    def signs(self, number):
+        payer = base58_decode(self.exports["CLAVIGER_ADDRESS"])
+        try:
+            return sign(self.exports, transfer_message(payer, number % 200 + 1)) is not None
+        except urllib.error.HTTPError as e:
+            self.refusal = e.read().decode()
+            return False
+
+    def as_user(self, *words):
+        return self.claviger(*words, "--key", self.state + "/user.json", "--server", self.server,
+                             "--ca", self.state + "/ca.pem", "--home", self.state + "/home", "--yes")
+
+    def put_back(self, backup):
+        shutil.rmtree(self.state + "/store")
+        shutil.copytree(backup, self.state + "/store")
+
+    def accept(self, *words):
+        stale = self.event("start.stale")
+        expect("the refused start says what would have to be accepted",
+               stale and len(stale["checkpoint"]) == 64 and len(stale["anchor"]) == 64)
+        store = self.state + "/store"
+        return self.claviger("recover", "accept", "--key", self.state + "/authority/site.pem",
+                             "--approvals", store + "/approvals", "--genesis", store + "/genesis",
+                             "--checkpoint", stale["checkpoint"], "--anchor", stale["anchor"],
+                             *words)
+
+
+def back_up(node):
+    """Under load: signatures go on, and so do commits of receipts and leases."""
+    stop, made = threading.Event(), []
+
+    def load():
+        number = 0
+        while not stop.is_set():
+            number += 1
+            made.append(node.signs(number))
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    backups = []
+    for i in range(3):
+        folder = os.path.join(node.base, "backup.%d" % i)
+        node.claviger("backup", "--state", node.state, "--out", folder)
+        backups.append(folder)
+        time.sleep(0.7)
+    stop.set()
+    thread.join()
+    expect("signatures went on meanwhile", len(made) > 20 and all(made), str(len(made)))
+    print("backup: 3 taken while %d signatures were made" % len(made))
+    node.claviger("backup", "--state", node.state, "--out", backups[0], wanted=3)
+    return backups
+
+
+def disk_lost(node, backup):
+    node.put_back(backup)
+    expect("an older store is refused", not node.start())
+    text = node.accept("--dry-run")
+    expect("the text says what is lost", "frozen until its user signs again" in text, text)
+    expect("a dry run accepts nothing", not node.start())
+    node.accept()
+    kept = open(node.state + "/store/approvals", "rb").read()
+    expect("then it starts", node.start(), str(node.event("start.stale")))
+    expect("and says that it recovered", node.event("start.recovered") is not None)
+    expect("every wallet is frozen", not node.signs(150))
+    expect("in words", "frozen" in node.refusal, node.refusal)
+    node.as_user("wallet", "unfreeze", "dev")
+    expect("until its user signs again", node.signs(151))
+    node.stop()
+    expect("a later start is an ordinary one", node.start())
+    expect("with the wallet as its user left it", node.signs(152))
+    node.stop()
+    shutil.copytree(node.state + "/store", node.base + "/newest")
+    node.put_back(backup)
+    with open(node.state + "/store/approvals", "wb") as f:
+        f.write(kept)
+    expect("the acceptance serves once", not node.start() and node.event("start.stale") is not None)
+    node.put_back(node.base + "/newest")
+    expect("the newest store goes on", node.start())
+    node.stop()
+
+
+def main():
+    for program in ("swtpm",):
+        if not shutil.which(program):
+            skip(program + " is not installed")
+    base = tempfile.mkdtemp(prefix="tpm_recover.")
+    node = Node(base, os.path.join(base, "state"))
+    try:
+        expect("a signer starts", node.start("--dev"))
+        if node.exports:
+            backups = back_up(node)
+            node.stop()
+            for backup in backups[1:]:
+                disk_lost(node, backup)
+                shutil.rmtree(node.base + "/newest")
+    finally:
+        if node.process and node.process.poll() is None:
+            node.process.kill()
+            node.process.wait()
+        shutil.rmtree(base, ignore_errors=True)
+    print("%d passed, %d failed" % (tpm_system.passed, tpm_system.failed))
+    return 1 if tpm_system.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

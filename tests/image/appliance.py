@@ -44,7 +44,7 @@ class World:
         self.keys = os.path.join(folder, "keys")
         run(TOOL, "image", "keys", self.keys)
         self.environment = dict(os.environ, CLAVIGER_IMAGE_KEYS=self.keys)
-        self.image = self.build("image", None)
+        self.image = self.build("image")
         with open(os.path.join(self.image, "pcrs.json")) as f:
             self.predicted = json.load(f)["sha256"]
         self.signed = os.path.join(self.image, "claviger-signed.efi")
@@ -55,12 +55,12 @@ class World:
         self.owner.disk(self.machine.data)
         self.measured = {}
 
-    def build(self, name, programs):
+    def build(self, name, programs=None, init=None):
         """An image, signed with this world's keys; the unsigned one of build/image is taken where it fits."""
         out = os.path.join(self.folder, name)
-        if programs is None and os.path.isdir(os.path.join(IMAGE, "work")):
+        if programs is None and init is None and os.path.isdir(os.path.join(IMAGE, "work")):
             shutil.copytree(IMAGE, out)
-        words = ["--bin", programs] if programs else []
+        words = (["--bin", programs] if programs else []) + (["--init", init] if init else [])
         run(os.path.join(ROOT, "tools/image"), "--out", out, *words, env=self.environment)
         return out
 
@@ -210,12 +210,36 @@ def case_without_secure_boot_or_with_other_keys_nothing_unseals(world):
         world.machine.variables = kept
 
 
+def case_seen_from_inside_there_is_nothing_else(world):
+    """S4, S8: a build whose first program looks at the kernel and, when all serve, at the processes."""
+    image = world.build("selftest", init=os.path.join(BUILD, "tests/selftest"))
+    with open(os.path.join(image, "pcrs.json")) as f:
+        world.owner.approve("release", json.load(f))
+    world.owner.disk(world.machine.data, new=False)
+    world.machine.insert(os.path.join(image, "claviger-signed.efi"))
+    with world.machine as machine:
+        machine.start()
+        expect("the self-test ends", machine.wait("selftest.done") is not None)
+        checks = machine.find("selftest")
+        for check in checks:
+            expect("from inside: " + check["check"], check["ok"], check["found"])
+        expect("all was looked at", len(checks) >= 120, len(checks))
+        (line,) = [c["found"] for c in checks if c["check"] == "cmdline"]
+        with open(os.path.join(ROOT, "image/kernel.cmdline")) as f:
+            expect("the built-in command line", line.split() == f.read().split(), line)
+        locked = [e for e in machine.find("sandbox.entered") if "landlock seccomp" in e["layers"] and
+                  "empty-root own-uid" in e["layers"] and e["landlock_abi"] >= 6]
+        expect("every process is locked in", len(locked) == len(machine.find("sandbox.entered")) >= 10,
+               len(locked))
+
+
 CASES = [
     (case_a_new_machine_says_what_was_measured_and_waits_for_approval, "test"),
     (case_an_approved_machine_serves_by_the_usual_interfaces, "test"),
     (case_power_off_and_on_keeps_the_wallets, "test"),
     (case_images_that_are_not_signed_by_db_do_not_start, "test"),
     (case_a_signed_image_with_one_byte_changed_starts_and_cannot_unseal, "test"),
+    (case_seen_from_inside_there_is_nothing_else, "test"),
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),
     (case_without_secure_boot_or_with_other_keys_nothing_unseals, "soak"),
 ]

@@ -51,7 +51,7 @@ async function clientOf(s, name) {
 async function fillGrant(page, client, { recipient = friend, lamports = '1000000', day = '' } = {}) {
   await click(page, 'Authorize a bot');
   await page.locator('#client').fill(client);
-  await page.getByLabel('Policy').setInputFiles(policy('transfer'));
+  await page.locator('#module').setInputFiles(policy('transfer'));
   await page.getByText('Known policy: transfer').waitFor();
   await page.locator('#p-recipients').fill(recipient);
   await page.locator('#p-max_lamports').fill(lamports);
@@ -121,8 +121,11 @@ test('a passkey and a wallet are made, and the address is the signer\'s', async 
   expect(errors.length === 0, errors);
   await page.locator('details.trust summary').click();
   await page.getByText('software TPM').waitFor();
+  await page.getByText('answered a question made here').waitFor();
   await shot(page, '2-trust', { fullPage: false });
   await page.locator('details.trust summary').click();
+  const asked = await page.evaluate(() => performance.getEntriesByType('resource').map((entry) => new URL(entry.name).pathname).filter((path) => path.startsWith('/api/')));
+  expect(asked[0] === '/api/v1/evidence', asked); // before anything else
 });
 
 // S23, A5: the text is the signer's and the policy's own; one prompt
@@ -194,7 +197,7 @@ test('narrow, wide and dark: nothing is cut off', async (s) => {
 test('by keyboard and by ear: every control is reached and has a name', async (s) => {
   const { page } = await alice(s);
   const names = await page.evaluate(() => [...document.querySelectorAll('button, a[href], input, select, textarea')].filter((e) => e.getClientRects().length > 0)
-    .map((e) => e.getAttribute('aria-label') ?? e.textContent.trim()));
+    .map((e) => e.getAttribute('aria-label') ?? (e.labels?.[0] ?? e).textContent.trim()));
   expect(names.length > 5 && names.every((name) => name !== ''), names);
   const tree = await page.locator('body').ariaSnapshot();
   for (const words of ['banner', 'main', 'heading "main" [level=1]', 'heading "Last decisions" [level=2]', 'progressbar "Spent in any 24 hours: 0.002 SOL of 0.01 SOL"', 'button "Freeze now"', 'columnheader "Why"'])
@@ -238,7 +241,7 @@ test('a link brings a grant to be read and approved; revoking takes one tap', as
   const body = await page.evaluate(async ({ module, client, recipient }) => {
     const from = (name) => import(`/ui/${name}.js`);
     const [cbor, bytes, { Signer, Kind, bytesAt }, model] = await Promise.all(['sdk/ts/src/cbor', 'sdk/ts/src/bytes', 'web/src/signer', 'web/src/model'].map(from));
-    const signer = await Signer.connect();
+    const signer = await Signer.connect(undefined);
     const answer = cbor.decode(await signer.ask(Kind.ModuleAdd, bytes.fromBase64(module)));
     const typed = { recipients: recipient, max_lamports: '1000000', max_fee_lamports: '5000' };
     const values = model.fieldsOf(bytesAt(answer, 4)).flatMap((field, i) => (typed[field.name] ? [[BigInt(i), model.valueOf(field, typed[field.name])]] : []));
@@ -313,10 +316,11 @@ test('an export waits in sight, and is cancelled with one tap', async (s) => {
 
 // A8 and the hostile host, as far as a page can tell
 test('a host that shows another signer, or bends what it forwards, is stopped', async (s) => {
-  const lie = async (change, path = '/') => {
+  const lie = async (change, path = '/', of = 'channel') => {
     const { page, context } = await openPage(browser, s.signer, { path: '/ui/icon.svg' });
-    await page.route('**/api/v1/channel', async (route) => {
-      const { body } = await s.signer.api('GET', '/api/v1/channel');
+    await page.route(`**/api/v1/${of}*`, async (route) => {
+      const { pathname, search } = new URL(route.request().url());
+      const { body } = await s.signer.api('GET', pathname + search);
       change(body);
       await route.fulfill({ json: body });
     });
@@ -327,8 +331,10 @@ test('a host that shows another signer, or bends what it forwards, is stopped', 
   };
   await lie((body) => { body.deployment_key = '11'.repeat(32); });
   await lie((body) => { body.boot = String(BigInt(body.boot) + 1n); });
-  await lie((body) => { const raw = Buffer.from(body.certificates.authority, 'base64'); raw[raw.length - 70] ^= 1; body.certificates.authority = raw.toString('base64'); });
-  await lie((body) => { body.certificates.authority = body.certificates.signer; });
+  const old = (await s.signer.api('GET', `/api/v1/evidence?nonce=${'ab'.repeat(32)}`)).body.evidence;
+  await lie((body) => { body.evidence = old; }, '/', 'evidence');
+  for (const at of [200, 700, -200]) // in the node's statement, and in what the TPM signed
+    await lie((body) => { const raw = Buffer.from(body.evidence, 'base64'); raw[at < 0 ? raw.length + at : at] ^= 1; body.evidence = raw.toString('base64'); }, '/', 'evidence');
   await lie(() => {}, `/#signer=${'22'.repeat(32)}`);
   // one that this browser knew before is another one now
   const { page, context } = await openPage(browser, s.signer);
@@ -350,6 +356,17 @@ test('a host that shows another signer, or bends what it forwards, is stopped', 
   await bent.page.locator('#said.bad').waitFor();
   expect(await bent.page.locator('#address').count() === 0, 'an address is shown');
   await bent.context.close();
+});
+
+test('a policy of the user\'s own judges the machine, and refuses a software TPM', async (s) => {
+  const { page, context } = await openPage(browser, s.signer);
+  await page.locator('details.trust summary').click();
+  await page.getByLabel('Judge its machine').setInputFiles({ name: 'policy.json', mimeType: 'application/json', buffer: Buffer.from('{}') });
+  await page.getByText('Its evidence is refused: the policy accepts nothing').waitFor();
+  await page.evaluate(() => localStorage.setItem('claviger:policy', JSON.stringify({ software_tpm: true, deployment_key: '44'.repeat(32) })));
+  await page.reload();
+  await page.getByText('another deployment').waitFor();
+  await context.close();
 });
 
 test('an app\'s browser is left for the system\'s; a browser without passkeys is told', async (s) => {

@@ -159,32 +159,46 @@ test('another deployment than the pinned one gets neither token nor transaction'
   expect(net.seen.length === 1 && net.seen.every((each) => each.headers.authorization === undefined), net.seen.map((each) => each.path));
 });
 
-test('certificates of another boot, role or key are refused, and so is what `verify` refuses', async (s) => {
-  const channelOf = (change) => async (request, send) => {
+// A22, A23's spirit: evidence that is stale, bent, another's, or came through somebody else's connection
+test('evidence is judged before anything is sent, and a relay has another TLS key', async (s) => {
+  const bend = (change) => bent(s, async (request, send) => {
     const got = await send();
-    if (request.url.pathname !== '/api/v1/channel') return got;
-    const body = JSON.parse(new TextDecoder().decode(got.body));
-    change(body);
-    return answer(200, body);
-  };
-  const flip = (base64, at) => { const raw = Buffer.from(base64, 'base64'); raw[at < 0 ? raw.length + at : at] ^= 1; return raw.toString('base64'); };
+    return request.url.pathname === '/api/v1/evidence' ? change(got, request) : got;
+  });
+  const evidenceOf = (got) => Buffer.from(JSON.parse(new TextDecoder().decode(got.body)).evidence, 'base64');
+  const again = (got, evidence, more = {}) => ({ ...got, ...answer(200, { evidence: evidence.toString('base64') }), tlsKey: got.tlsKey, ...more });
+  const kept = evidenceOf(await bent(s).transport({ method: 'GET', url: new URL(`${s.signer.url}/api/v1/evidence?nonce=${'ab'.repeat(32)}`), headers: {}, signal: AbortSignal.timeout(10_000) }));
   const lies = {
-    'another boot': (body) => { body.boot = String(BigInt(body.boot) + 1n); },
-    'roles swapped': (body) => { const { authority, signer } = body.certificates; body.certificates = { authority: signer, signer: authority }; },
-    'a signature bent': (body) => { body.certificates.signer = flip(body.certificates.signer, -1); },
-    'a key bent': (body) => { body.certificates.authority = flip(body.certificates.authority, -70); },
-    'no certificate': (body) => { body.certificates.signer = null; },
-    'another deployment id': (body) => { body.deployment = '2'.repeat(64); },
+    nonce: (got) => again(got, kept),
+    'evidence-form': (got) => again(got, evidenceOf(got).subarray(1)),
+    'TLS key': (got) => again(got, evidenceOf(got), { tlsKey: '00'.repeat(32) }),
+    'another TLS': (got) => again(got, evidenceOf(got), { tlsKey: '' }),
   };
-  for (const [name, change] of Object.entries(lies)) {
-    const net = bent(s, channelOf(change));
+  for (const [words, change] of Object.entries(lies)) {
+    const net = bend(change);
     const error = await caught(open(s, s.one, { transport: net.transport }).signTransactions([bytesTo(open(s, s.one))]));
-    expect(error.reason === 'signer_untrusted' && net.seen.length === 1, name, error.message);
+    expect(error.reason === 'signer_untrusted' && error.message.includes(words) && net.seen.length === 1, words, error.message);
   }
+  // any byte: the node statement, the quote, its signature, the values; never accepted
+  for (let i = 0; i < 24; i++) {
+    const net = bend((got) => {
+      const evidence = evidenceOf(got);
+      evidence[Math.floor(((i + 0.5) * evidence.length) / 24)] ^= 1;
+      return again(got, evidence);
+    });
+    const error = await caught(open(s, s.one, { transport: net.transport }).signTransactions([bytesTo(open(s, s.one))]));
+    expect(error.reason === 'signer_untrusted' && net.seen.length === 1, i, error.message);
+  }
+  // a policy of the user's own: hardware is wanted, and this TPM is software
+  const under = (evidence) => caught(open(s, s.one, { trust: { deploymentKey: key, evidence } }).signTransactions([bytesTo(open(s, s.one))]));
+  const none = await under({});
+  expect(none.reason === 'signer_untrusted' && none.message.includes('(policy)'), none.message);
+  const odd = await under({ software_tpm: true, release: 'r1' });
+  expect(odd.code === SignerErrorCode.CONFIG_ERROR, odd.message);
   const asked = [];
-  const trust = { deploymentKey: key, verify: ({ channel }) => { asked.push(channel.tpm); throw new Error('not this machine'); } };
+  const trust = { deploymentKey: key, verify: ({ report }) => { asked.push(report.mode, report.hardware); throw new Error('not this machine'); } };
   const error = await caught(open(s, s.one, { trust }).signTransactions([bytesTo(open(s, s.one))]));
-  expect(error.message === 'not this machine' && asked[0] === 'software', error);
+  expect(error.message === 'not this machine' && asked.join() === 'workstation,false', error);
 });
 
 test('an answer that gets lost is asked for again, and counts once', async (s) => {
@@ -349,11 +363,11 @@ test('a restart of the signer is noticed, and who answers is checked again', asy
   const net = bent(s, (request) => nodeTransport(readFileSync(s.signer.ca, 'utf8'))({ ...request, url: new URL(request.url.href.replace(`:${port}`, `:${s.signer.port}`)) }));
   const signer = open(s, s.one, { transport: net.transport });
   for (let i = 0; i < 2; i++) await signer.signTransactions([bytesTo(signer)]);
-  expect(net.at('/api/v1/channel').length === 1, 'it was checked twice without need');
+  expect(net.at('/api/v1/evidence').length === 1, 'it was checked twice without need');
   await s.signer.stop();
   await s.signer.start();
   for (let i = 0; i < 3; i++) await signer.signTransactions([bytesTo(signer)]);
-  expect(net.at('/api/v1/channel').length === 2, 'nobody asked who it is', net.at('/api/v1/channel').length);
+  expect(net.at('/api/v1/evidence').length === 2, 'nobody asked who it is', net.at('/api/v1/evidence').length);
 });
 
 await play(async (s) => {

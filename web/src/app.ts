@@ -6,6 +6,7 @@ import { inApp, lacks, openOutside } from './browser.js';
 import { newKey, open as openSealed, rawPublic } from './hpke.js';
 import { actionName, amount, decisionsOf, fieldsOf, grantOf, short, valueOf, walletOf, when, windowName, type Decision, type Field, type Grant, type Wallet } from './model.js';
 import { assert, kindOf, same, type Assertion, type Passkey } from './passkey.js';
+import type { Policy } from '../../sdk/ts/src/attest/index.js';
 import { Action, bytesAt, Kind, mapOf, numberAt, Signer, Topic, Untrusted, type Code, type Prepared } from './signer.js';
 import { at, button, explain, h, say, show } from './ui.js';
 
@@ -48,21 +49,41 @@ function pin(): 'linked' | 'known' | 'new' {
   return linked !== undefined ? 'linked' : known !== undefined ? 'known' : 'new';
 }
 
+/** The user's own policy for evidence, from a file of his: never from whoever serves this page. */
+function evidencePolicy(): Policy | undefined {
+  const text = localStorage.getItem('claviger:policy');
+  return text === null ? undefined : JSON.parse(text) as Policy;
+}
+
+function policyPart(): HTMLElement {
+  const file = h('input', { id: 'policy', type: 'file', accept: '.json' });
+  file.addEventListener('change', () => void file.files?.[0]?.text().then((text) => {
+    JSON.parse(text);
+    localStorage.setItem('claviger:policy', text);
+    location.reload();
+  }).catch((error: unknown) => say(`The policy file: ${explain(error)}`, true)));
+  return h('div', {}, h('label', { for: 'policy' }, 'Judge its machine ', h('span', { class: 'soft' }, 'by a policy file of yours (spec/evidence.md)')), file,
+    evidencePolicy() !== undefined && button('Forget the policy', 'plain', async () => {
+      localStorage.removeItem('claviger:policy');
+      location.reload();
+    }));
+}
+
 function showTrust(how: 'linked' | 'known' | 'new'): void {
   const key = toHex(signer.deploymentKey);
   const kept = { linked: 'Your link names this signer.', known: 'It is the signer that this browser has used before.', new: 'This browser sees this signer for the first time: compare its key with what the operator published.' }[how];
-  const label = signer.software ? 'Software signer' : 'Signer checked';
+  const label = signer.software ? 'Software signer' : signer.report.hardware ? 'Machine checked' : 'Signer checked';
   show(at('trust'), h('details', { class: 'trust' },
-    h('summary', { class: `pill ${signer.software || how === 'new' ? 'warn' : 'good'}` }, label),
+    h('summary', { class: `pill ${!signer.report.hardware || how === 'new' ? 'warn' : 'good'}` }, label),
     h('div', { class: 'card' },
       h('h2', {}, 'Who answers here'),
       h('ul', { class: 'checks' },
         h('li', { class: how === 'new' ? 'no' : '' }, kept),
-        h('li', {}, 'The key that everything is sealed to is certified by it, for this start of the signer.'),
-        h('li', { class: 'no' }, signer.software
-          ? 'It runs with a software TPM: its machine proves nothing. Use it to try and to develop.'
-          : 'Its machine was not checked in this page: claviger attest verify does that.')),
-      h('p', { class: 'small soft' }, 'Key of the deployment'), h('code', {}, key))));
+        h('li', {}, 'Its TPM answered a question made here, just now, and its deployment vouches for that TPM\'s key and for the key that everything is sealed to.'),
+        signer.report.hardware ? h('li', {}, `Its machine is one that your policy accepts: release ${signer.report.release}, firmware ${signer.report.firmware}.`)
+          : h('li', { class: 'no' }, signer.software ? 'It runs with a software TPM: its machine proves nothing. Use it to try and to develop.'
+            : 'Its machine was not judged: that takes a policy of yours.')),
+      h('p', { class: 'small soft' }, 'Key of the deployment'), h('code', {}, key), policyPart())));
 }
 
 // ---- dialogs ----
@@ -291,7 +312,7 @@ function decisionsCard(decisions: readonly Decision[]): HTMLElement {
           h('td', { class: 'time small' }, when(each.time)),
           h('td', { class: each.allowed ? 'yes' : 'no' }, each.export ? 'Key handed over' : each.allowed ? 'Signed' : 'Refused'),
           h('td', {}, h('code', {}, short(each.client))),
-          h('td', { class: 'small' }, each.text !== '' ? each.text : each.allowed ? 'As allowed' : 'No grant said yes',
+          h('td', { class: 'small' }, each.text !== '' ? each.text : each.allowed ? 'As allowed' : 'No grant was asked: none was live, or the wallet was frozen',
             h('br', {}), h('span', { class: 'soft' }, `decision ${short(each.id)}`)))))));
 }
 
@@ -498,7 +519,7 @@ async function start(): Promise<void> {
     return;
   }
   try {
-    signer = await Signer.connect();
+    signer = await Signer.connect(evidencePolicy());
     showTrust(pin());
     welcome();
   } catch (error) {

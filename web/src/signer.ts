@@ -3,6 +3,7 @@
 // envelope at a time that the bridge in front of it cannot read (spec/authorization.md).
 import { fromBase64, toBase64, toHex } from '../../sdk/ts/src/bytes.js';
 import { CborMap, concat, decode, encode, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
+import { PolicyError, verifyEvidence, type Policy, type Report } from '../../sdk/ts/src/attest/index.js';
 import { aesOpen, hkdf, seal, sha256 } from './hpke.js';
 import { assert, kindOf, passkeyId, register, type Assertion, type Passkey, type Registered } from './passkey.js';
 
@@ -79,10 +80,12 @@ export class Signer {
   readonly boot: bigint;
   readonly software: boolean;
   readonly rpId: string;
-  #channelKey: Uint8Array = ZEROS;
+  /** What the node's evidence showed; judged before anything else was sent. */
+  readonly report: Report;
+  readonly #channelKey: Uint8Array;
   #secret: Uint8Array | undefined;
 
-  private constructor(channel: Record<string, unknown>) {
+  private constructor(channel: Record<string, unknown>, report: Report) {
     const text = (name: string): string => {
       const value = channel[name];
       if (typeof value !== 'string') throw new Untrusted(`the signer does not say its ${name}`);
@@ -93,23 +96,29 @@ export class Signer {
     this.boot = BigInt(text('boot'));
     this.software = text('tpm') !== 'hardware';
     this.rpId = text('rp_id');
-    if (this.deployment.length !== 32 || this.deploymentKey.length !== 32) throw new Untrusted('the signer does not say who it is');
+    this.report = report;
+    this.#channelKey = report.authorityKey;
+    if (report.deployment !== text('deployment') || report.deploymentKey !== text('deployment_key') || report.boot !== this.boot)
+      throw new Untrusted('The evidence is of another deployment or start than the signer says.');
   }
 
-  /** Asks who answers, and checks the certificate of the key that everything is sealed to. */
-  static async connect(): Promise<Signer> {
-    const answer = await fetch('/api/v1/channel', { cache: 'no-store', credentials: 'omit', redirect: 'error' });
-    if (!answer.ok) throw new Error(`the signer answers ${answer.status}: it may still be starting`);
-    const channel = await answer.json() as Record<string, unknown>;
-    const signer = new Signer(channel);
-    const certificates = channel['certificates'] as Record<string, unknown> | undefined;
-    const certificate = fromBase64(String(certificates?.['authority'] ?? ''));
-    if (certificate === undefined || certificate.length === 0) throw new Untrusted('the signer shows no certificate of its channel key');
-    const body = await openStatement(certificate, signer.deploymentKey, 'claviger/channel/v1');
-    if (toHex(bytesAt(body, 2, 32)) !== toHex(signer.deployment) || numberAt(body, 3) !== signer.boot || numberAt(body, 4) !== 1n)
-      throw new Untrusted('the certificate is of another deployment, boot or role');
-    signer.#channelKey = bytesAt(body, 5, 32);
-    return signer;
+  /**
+   * Asks who answers, and judges the node's evidence over a nonce made here (spec/evidence.md): its deployment's key vouches
+   * for the key that everything is sealed to. `policy` is the user's own; without one the machine is not judged.
+   */
+  static async connect(policy: Policy | undefined): Promise<Signer> {
+    const ask = async (path: string): Promise<Record<string, unknown>> => {
+      const answer = await fetch(path, { cache: 'no-store', credentials: 'omit', redirect: 'error' });
+      if (!answer.ok) throw new Error(`the signer answers ${answer.status}: it may still be starting`);
+      return await answer.json() as Record<string, unknown>;
+    };
+    const nonce = crypto.getRandomValues(new Uint8Array(32));
+    const evidence = fromBase64(String((await ask(`/api/v1/evidence?nonce=${toHex(nonce)}`))['evidence'] ?? ''));
+    const judged = await verifyEvidence(evidence ?? ZEROS, nonce, policy ?? { software_tpm: true }).catch((error: unknown) => {
+      throw error instanceof PolicyError ? new Error(`Your policy file: ${error.message}`) : error;
+    });
+    if (!judged.accepted) throw new Untrusted(`Its evidence is refused: ${judged.words}.`);
+    return new Signer(await ask('/api/v1/channel'), judged.report);
   }
 
   get hasSession(): boolean {

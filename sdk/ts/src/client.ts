@@ -10,6 +10,7 @@ import { concat } from './cbor.js';
 import { ClavigerError, ownError, SignerErrorCode, type GrantReason, type Refusal } from './errors.js';
 import * as json from './json.js';
 import { readEvents } from './events.js';
+import type { Shown } from './trust.js';
 import { ANSWER_MAX_BYTES, defaultStreams, defaultTransport, type Answer, type Stream, type StreamTransport, type Transport } from './transport.js';
 
 export interface RetryRules {
@@ -417,6 +418,13 @@ export class ClavigerClient {
     };
   }
 
+  /** Evidence of the node over a nonce of 64 hex digits; carries no token. checkTrust judges it. */
+  async evidence(nonce: string, options: CallOptions = {}): Promise<Shown> {
+    let tlsKey: string | undefined;
+    const from = await this.#call('GET', `/api/v1/evidence?nonce=${nonce}`, undefined, options, 'open', (answer) => { tlsKey = answer.tlsKey; });
+    return { evidence: json.bytes(from, 'evidence'), tlsKey };
+  }
+
   async status(options: CallOptions = {}): Promise<Status> {
     const from = await this.#call('GET', '/api/v1/status', undefined, options, 'open');
     return {
@@ -428,7 +436,7 @@ export class ClavigerClient {
     };
   }
 
-  async #call(method: 'GET' | 'POST', path: string, body: json.Json | undefined, options: CallOptions, kind: Kind): Promise<json.Json> {
+  async #call(method: 'GET' | 'POST', path: string, body: json.Json | undefined, options: CallOptions, kind: Kind, look?: (answer: Answer) => void): Promise<json.Json> {
     const url = new URL(path, this.#base);
     const headers: Record<string, string> = { accept: 'application/json' };
     if (body !== undefined) headers['content-type'] = 'application/json';
@@ -443,7 +451,7 @@ export class ClavigerClient {
           const token = typeof this.#config.token === 'string' ? this.#config.token : await this.#config.token();
           headers['authorization'] = `Bearer ${token}`;
         }
-        return await this.#once({ method, url, headers, ...text }, options.abortSignal);
+        return await this.#once({ method, url, headers, ...text }, options.abortSignal, look);
       } catch (error) {
         options.abortSignal?.throwIfAborted();
         if (!(error instanceof ClavigerError) || !triesAgain(error) || attempt >= this.#attempts) throw error;
@@ -456,7 +464,7 @@ export class ClavigerClient {
     }
   }
 
-  async #once(request: { method: 'GET' | 'POST'; url: URL; headers: Record<string, string>; body?: string }, abort: AbortSignal | undefined): Promise<json.Json> {
+  async #once(request: { method: 'GET' | 'POST'; url: URL; headers: Record<string, string>; body?: string }, abort: AbortSignal | undefined, look?: (answer: Answer) => void): Promise<json.Json> {
     const timeout = AbortSignal.timeout(this.#config.timeoutMs ?? 10_000);
     let answer: Answer;
     try {
@@ -466,6 +474,7 @@ export class ClavigerClient {
       throw new ClavigerError(SignerErrorCode.HTTP_ERROR, `no answer from ${this.#base.host}: ${why}`,
         { reason: 'no_connection', retryable: !isCertificateTrouble(error), reasons: [] }, error);
     }
+    look?.(answer);
     const found = parse(answer.body);
     if (answer.status === 200 && found !== undefined) return found;
     if (answer.status === 200)

@@ -6,5 +6,5 @@ export type { GrantReason, Refusal } from './errors.js';
 export { createClavigerSigner } from './signer.js';
 export type { ClavigerSigner, ClavigerSignerConfig, SigningOptions } from './signer.js';
 export type { Answer, Request, Stream, StreamTransport, Transport } from './transport.js';
-export { checkTrust, openCertificate } from './trust.js';
-export type { Trust, TrustContext } from './trust.js';
+export { checkTrust } from './trust.js';
+export type { EvidencePolicy, EvidenceReport, Shown, Trust } from './trust.js';

@@ -135,9 +135,8 @@ class Signer<TAddress extends string> implements ClavigerSigner<TAddress> {
     const trust = this.#trust;
     if (trust === 'tls') return;
     const check = async () => {
-      const channel = await this.client.channel(options);
-      await checkTrust(trust, channel, this.#url);
-      return channel.boot;
+      const report = await checkTrust(trust, this.#url, (nonce) => this.client.evidence(nonce, options));
+      return report.boot;
     };
     const mine = (this.#trusted ??= check());
     try {

@@ -2,6 +2,7 @@
 // How a request reaches the signer: in Node over node:https with the signer's own certificate and
 // kept connections, elsewhere over fetch. Both read a bounded answer and follow no redirect.
 import type { Agent } from 'node:https';
+import type { TLSSocket } from 'node:tls';
 import { ownError, SignerErrorCode } from './errors.js';
 
 export interface Request {
@@ -16,6 +17,8 @@ export interface Answer {
   readonly status: number;
   header(name: string): string | null;
   readonly body: Uint8Array;
+  /** SHA-256 of the server's SubjectPublicKeyInfo, hex; undefined where it cannot be known (browsers). */
+  readonly tlsKey?: string | undefined;
 }
 
 /** Sends one request. Rejects when no whole answer came; must honour `signal`. */
@@ -90,14 +93,14 @@ export function defaultStreams(ca: string | undefined): StreamTransport {
 }
 
 export function nodeTransport(ca: string | undefined): Transport {
-  let agent: Promise<{ agent: Agent; https: typeof import('node:https') }> | undefined;
+  let agent: Promise<{ agent: Agent; https: typeof import('node:https'); createHash: typeof import('node:crypto').createHash }> | undefined;
   const open = async () => {
-    const https = await import('node:https');
+    const [https, { createHash }] = await Promise.all([import('node:https'), import('node:crypto')]);
     const options = { keepAlive: true, minVersion: 'TLSv1.3' as const, ...(ca === undefined ? {} : { ca }) };
-    return { agent: new https.Agent(options), https };
+    return { agent: new https.Agent(options), https, createHash };
   };
   return async ({ method, url, headers, body, signal }) => {
-    const { agent: shared, https } = await (agent ??= open());
+    const { agent: shared, https, createHash } = await (agent ??= open());
     const data = body === undefined ? undefined : new TextEncoder().encode(body);
     const all = data === undefined ? headers : { ...headers, 'content-length': String(data.length) };
     return new Promise<Answer>((resolve, reject) => {
@@ -110,7 +113,9 @@ export function nodeTransport(ca: string | undefined): Transport {
           else parts.push(part);
         });
         response.on('error', reject);
+        const key = (response.socket as TLSSocket).getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' });
         response.on('end', () => resolve({
+          tlsKey: key === undefined ? '' : createHash('sha256').update(key).digest('hex'), // never unknown here
           status: response.statusCode ?? 0,
           header: (name) => {
             const value = response.headers[name.toLowerCase()];

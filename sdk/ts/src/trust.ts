@@ -1,72 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is this the signer that its user means? Checked before the first request and again after each restart
-// of the signer, before anything else is sent.
-import * as cbor from './cbor.js';
-import type { Channel } from './client.js';
-import { ownError, SignerErrorCode } from './errors.js';
+// Is this the signer that its user means? Checked before a token or a transaction is sent, and again after a restart of
+// the signer: evidence of its node over a nonce of ours (spec/evidence.md), judged here.
+import { PolicyError, verifyEvidence, type Policy, type Report } from './attest/index.js';
 import { toHex } from './bytes.js';
+import { ownError, SignerErrorCode } from './errors.js';
 
-export interface TrustContext {
-  readonly channel: Channel;
-  readonly url: URL;
-}
+export type { Policy as EvidencePolicy, Report as EvidenceReport } from './attest/index.js';
 
 /** What a client pins. */
 export interface Trust {
   /** The deployment's key, 64 hex digits, from `claviger status` on a machine that is trusted. */
   readonly deploymentKey: string;
-  /** More to check, for instance evidence of the machine; throws or rejects to refuse. */
-  readonly verify?: ((context: TrustContext) => void | Promise<void>) | undefined;
+  /**
+   * What the node must show, as a policy file of spec/evidence.md with PEM texts in place of paths. Default
+   * `{ software_tpm: true }`: deployment, TPM key, channel keys and TLS key belong together and answer now;
+   * nothing about the machine. With vendor roots, releases and firmwares the machine is checked too.
+   */
+  readonly evidence?: Policy | undefined;
+  /** More to check; throws or rejects to refuse. */
+  readonly verify?: ((context: { readonly report: Report; readonly url: URL }) => void | Promise<void>) | undefined;
+}
+
+/** Evidence as it came, with the key of the TLS connection that brought it, where the transport can tell. */
+export interface Shown {
+  readonly evidence: Uint8Array;
+  /** SHA-256 of its SubjectPublicKeyInfo, hex. */
+  readonly tlsKey: string | undefined;
 }
 
 function refuse(message: string, cause?: unknown): never {
   throw ownError(SignerErrorCode.NOT_AVAILABLE, 'signer_untrusted', message, cause);
 }
 
-const hex = (text: string): Uint8Array => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
-
-async function verifies(key: Uint8Array, label: string, body: Uint8Array, signature: Uint8Array): Promise<boolean> {
-  const imported = await crypto.subtle.importKey('raw', key as Uint8Array<ArrayBuffer>, 'Ed25519', false, ['verify']);
-  const signed = cbor.concat(new TextEncoder().encode(label), body);
-  return crypto.subtle.verify('Ed25519', imported, signature as Uint8Array<ArrayBuffer>, signed as Uint8Array<ArrayBuffer>);
-}
-
-/** Opens a channel certificate (spec/authorization.md section 4) and returns its X25519 key. */
-export async function openCertificate(certificate: Uint8Array, channel: Channel, role: 1 | 2): Promise<Uint8Array> {
-  try {
-    const statement = cbor.decode(certificate);
-    if (!(statement instanceof cbor.CborMap) || statement.entries.length !== 2) refuse('a channel certificate is no statement');
-    const [body, signature] = [statement.get(1), statement.get(2)];
-    if (!(body instanceof Uint8Array) || !(signature instanceof Uint8Array) || signature.length !== 64)
-      refuse('a channel certificate is no statement');
-    if (!await verifies(hex(channel.deploymentKey), 'claviger/channel/v1', body, signature))
-      refuse('a channel certificate is not signed by the deployment key');
-    const inside = cbor.decode(body);
-    if (!(inside instanceof cbor.CborMap) || inside.entries.length !== 5 || inside.get(1) !== 1n)
-      refuse('a channel certificate of another version');
-    const [deployment, boot, kind, key] = [2, 3, 4, 5].map((name) => inside.get(name));
-    if (!(deployment instanceof Uint8Array) || toHex(deployment) !== channel.deployment || boot !== channel.boot ||
-        kind !== BigInt(role) || !(key instanceof Uint8Array) || key.length !== 32)
-      refuse('a channel certificate of another deployment, boot or role');
-    return key;
-  } catch (error) {
-    if (error instanceof cbor.CborError) refuse('a channel certificate is not CBOR', error);
+/** Judges what `ask` brings for a fresh nonce. In Node the connection itself must be the node's: a relay has another key. */
+export async function checkTrust(trust: Trust, url: URL, ask: (nonce: string) => Promise<Shown>): Promise<Report> {
+  const nonce = crypto.getRandomValues(new Uint8Array(32));
+  const { evidence, tlsKey } = await ask(toHex(nonce));
+  const policy = { ...(trust.evidence ?? { software_tpm: true }), deployment_key: trust.deploymentKey };
+  const judged = await verifyEvidence(evidence, nonce, policy).catch((error: unknown) => {
+    if (error instanceof PolicyError) throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', `"trust.evidence": ${error.message}`, error);
     throw error;
-  }
-}
-
-/**
- * The channel must name the pinned key, and whoever answers must have certificates of this boot under it.
- * That shows whose deployment speaks, not what machine it runs on: the certificates are public, so it is the
- * TLS certificate (`ca`) and `verify` that keep a relay out. Signatures need neither: each is checked
- * against the wallet's address.
- */
-export async function checkTrust(trust: Trust, channel: Channel, url: URL): Promise<void> {
-  if (channel.deploymentKey !== trust.deploymentKey)
-    refuse(`another deployment: key ${channel.deploymentKey}, wanted ${trust.deploymentKey}`);
-  if (channel.certificates.authority === null || channel.certificates.signer === null)
-    refuse('the signer shows no channel certificates yet');
-  await openCertificate(channel.certificates.authority, channel, 1);
-  await openCertificate(channel.certificates.signer, channel, 2);
-  await trust.verify?.({ channel, url });
+  });
+  if (!judged.accepted) refuse(`evidence refused (${judged.code}): ${judged.words}`);
+  if (tlsKey !== undefined && tlsKey !== judged.report.tlsKey)
+    refuse('the connection is not the node\'s own: somebody stands between, who has another TLS key');
+  await trust.verify?.({ report: judged.report, url });
+  return judged.report;
 }

@@ -475,6 +475,7 @@ static struct bytes grant_body(const struct person *person)
 /* S22: what gives power needs both; what takes it needs any one, a code alone too. */
 static void test_two_factors_give_power_and_any_one_takes_it(void)
 {
+	struct authz_factor_body body = {.remove_count = 1};
 	uint64_t used;
 
 	begin_signed(&carol, AUTHZ_ACTION_GRANT, grant_body(&carol));
@@ -511,6 +512,13 @@ static void test_two_factors_give_power_and_any_one_takes_it(void)
 	sign_with(&carol.world.user);
 	sign_with(&carol.world.user);
 	EXPECT(submit() == STATUS_REFUSED && refused_as("of one key"));
+	/* Somebody must be left who can sign. */
+	body.remove[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.remove[0].key, keys_sign_public(&carol.world.user), 32);
+	begin_signed(&carol, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&carol.world.user);
+	add_good_code(&carol.more_codes);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("nobody left who can sign"));
 	/* Freezing: the key alone, too. */
 	begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
 	CHECK(prepare() == STATUS_OK);

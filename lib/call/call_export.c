@@ -178,6 +178,8 @@ enum status call_export_put_answer(const struct call_export_answer *answer, stru
 	wire_put_bool(&w, answer->imported);
 	wire_put_bool(&w, answer->frozen);
 	wire_put_u64(&w, answer->version);
+	wire_put_u64(&w, answer->waiting);
+	wire_put_u64(&w, answer->exported);
 	put_grants(&w, answer);
 	wire_put_u64(&w, answer->next_cursor);
 	wire_put_run(&w, answer->body);
@@ -201,6 +203,8 @@ enum status call_export_take_answer(struct bytes message, struct call_export_ans
 	answer.imported = wire_take_bool(&r);
 	answer.frozen = wire_take_bool(&r);
 	answer.version = wire_take_u64(&r);
+	answer.waiting = wire_take_u64(&r);
+	answer.exported = wire_take_u64(&r);
 	take_grants(&r, &answer);
 	answer.next_cursor = wire_take_u64(&r);
 	answer.body = wire_take_run(&r, CALL_EXPORT_BODY_MAX);

@@ -84,6 +84,8 @@ struct call_export_answer {
 	bool imported;
 	bool frozen;
 	uint64_t version;
+	uint64_t waiting;  /* changes that its user authorized and that wait for their time */
+	uint64_t exported; /* how often the key was handed over */
 	size_t grant_count;
 	struct call_export_grant grants[CALL_EXPORT_GRANTS_MAX];
 	/* CALL_EXPORT_DECISION, CALL_EXPORT_RECEIPTS */

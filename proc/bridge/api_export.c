@@ -151,6 +151,10 @@ void api_put_wallet(struct api_text *text, const struct call_export_answer *answ
 	text_put_bool(text, answer->frozen);
 	text_put(text, ",\"version\":");
 	text_put_u64_string(text, answer->version);
+	text_put(text, ",\"waiting\":");
+	text_put_u64_string(text, answer->waiting);
+	text_put(text, ",\"exported\":");
+	text_put_u64_string(text, answer->exported);
 	text_put(text, ",\"grants\":[");
 	for (size_t i = 0; i < answer->grant_count; i++) {
 		const struct call_export_grant *grant = &answer->grants[i];

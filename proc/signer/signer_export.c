@@ -171,6 +171,9 @@ static void show_wallet(struct signer *signer, struct export *export,
 	said->imported = record->origin == AUTHZ_ORIGIN_IMPORTED;
 	said->frozen = record->frozen;
 	said->version = record->version;
+	said->exported = record->exported;
+	for (size_t i = 0; i < record->pending_count; i++)
+		said->waiting += !record->pending[i].done;
 	for (size_t i = 0; i < record->grant_count; i++) {
 		enum status status;
 

@@ -269,7 +269,7 @@ static int run_disk(struct cli_call *call)
 {
 	static uint8_t space[DISK_ITEM_MAX];
 	static struct site_manifest manifest;
-	struct disk_options o = {NULL};
+	struct disk_options o = {.site_key = NULL};
 	const struct cli_option table[] = {
 	    {"--size",         &o.size,       NULL},
 	    {"--site-key",     &o.site_key,   NULL},

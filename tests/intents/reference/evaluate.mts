@@ -285,15 +285,24 @@ class Run {
 
   // --- data
 
+  // The form of the data first; then, field by field, what the values must be.
   private fields(rule: Rule, ix: Instruction): Map<string, bigint> {
-    const cursor = new Cursor(ix.data, rule.prefix.length);
-    const values = new Map<string, bigint>();
-    for (const field of rule.fields) {
-      const taken = this.field(field, cursor, 'instruction-data-malformed', ix);
-      if (taken.number !== undefined) values.set(field.name, taken.number);
-      else if (field.type.kind === 'tail') values.set(field.name, 0n);
+    const fixed = fixedBytes(rule.fields);
+    if (fixed !== undefined) {
+      const left = ix.data.length - rule.prefix.length - fixed;
+      if (left !== 0) deny(left > 0 ? 'instruction-data-trailing' : 'instruction-data-malformed');
     }
+    const cursor = new Cursor(ix.data, rule.prefix.length);
+    const taken = rule.fields.map((field) => (fixed !== undefined && field.type.kind === 'bool' ? { number: cursor.number(1) } : this.value(field.type, cursor, ix)));
     if (cursor.left > 0) deny('instruction-data-trailing');
+    const values = new Map<string, bigint>();
+    for (const [i, field] of rule.fields.entries()) {
+      const { number, bytes } = taken[i] as Taken;
+      if (field.type.kind === 'bool' && (number as bigint) > 1n) deny('instruction-data-malformed');
+      if (field.equals !== undefined && number !== undefined && number !== field.equals) deny('instruction-data-malformed');
+      if (field.requirement !== undefined) this.fieldKey(field.requirement, bytes as Uint8Array, ix);
+      if (number !== undefined || field.type.kind === 'tail') values.set(field.name, number ?? 0n);
+    }
     return values;
   }
 
@@ -398,13 +407,13 @@ class Run {
     const { wallet, own, known } = rule.remaining as NonNullable<Rule['remaining']>;
     if (this.isWallet(account) && !wallet) deny('account-not-allowed');
     if (this.isOwn(account) && !own) deny('account-not-allowed');
-    if (known && this.key(account) === undefined) deny('account-unknown');
+    if (known && this.key(account) === undefined) deny('account-not-allowed');
   }
 
   private extra(account: number): void {
     const a = this.message.accounts[account] as Account;
     if (a.signer || this.isWallet(account) || this.isOwn(account)) deny('account-not-allowed');
-    if (a.key === undefined && a.writable) deny('account-unknown');
+    if (a.key === undefined && a.writable) deny('account-not-allowed');
   }
 
   private isAbsent(entry: AccountEntry, account: number, ix: Instruction): boolean {
@@ -684,6 +693,16 @@ class Run {
     const value = this.grant.values[name];
     return typeof value === 'string' && value !== '' ? value : undefined;
   }
+}
+
+// How long data is whose fields are numbers, bools, keys and bytes alone; else undefined.
+function fixedBytes(fields: Field[]): number | undefined {
+  let total = 0;
+  for (const { type } of fields) {
+    if (type.kind !== 'int' && type.kind !== 'bool' && type.kind !== 'bytes') return undefined;
+    total += type.kind === 'int' ? type.bytes : type.kind === 'bytes' ? type.count : 1;
+  }
+  return total;
 }
 
 // An entry's own reason stands in the place of account-not-allowed; the others say more.

@@ -170,14 +170,32 @@ def swap_requests(folder):
     return path if os.path.exists(path) else fail("policy_swap_test wrote no requests")
 
 
-def run_check(requests, cpu):
-    """One run of bench_wasm beside the load, on the servers' processor."""
-    out = subprocess.run([os.path.join(BUILD, "tests", "bench_wasm"), policy("swap"), requests, "-",
-                          "3000"], capture_output=True, text=True, check=False,
+INTENT = os.path.join(BUILD, "share", "intents", "jupiter-v6.wasm")
+
+
+def intent_requests(folder):
+    """The same for the corpus's swaps under the library's Jupiter intent; None where Node's packages
+    are missing."""
+    path = os.path.join(folder, "intent_requests")
+    done = subprocess.run(["node", "bench/intent_requests.mjs", "jupiter-v6", path], cwd=SOURCE,
+                          check=False, capture_output=True)
+    return path if done.returncode == 0 and os.path.exists(path) else None
+
+
+def run_module(module, requests, cpu):
+    out = subprocess.run([os.path.join(BUILD, "tests", "bench_wasm"), module, requests, "-", "3000"],
+                         capture_output=True, text=True, check=False,
                          preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
     if out.returncode != 0:
         fail("bench_wasm: " + out.stderr.strip()[-300:])
     return json.loads(out.stdout.splitlines()[-1])["wasm_check"]
+
+
+def run_check(requests, cpu):
+    """One run of bench_wasm for each kind of policy beside the load, on the servers' processor."""
+    policy_requests, of_intent = requests
+    return {"policy": run_module(policy("swap"), policy_requests, cpu),
+            "intent": run_module(INTENT, of_intent, cpu) if of_intent else None}
 
 
 def middle(values):
@@ -259,16 +277,27 @@ def show(rounds, checks, arguments):
               [unit(r, "R") / unit(r, "S") for r in every], "R", 1.7, lambda x: x >= 1.7)
     added = [(r["idle"]["p50_us"] - r["idle_echo"]["p50_us"], r["idle"]) for r in rounds
              if r["idle"] in kept["idle"]]
-    table.add("P4", "latency added to E at idle, p50", [a for a, _ in added], "us",
-              [a / unit(r, "S") for a, r in added], "S", 3, lambda x: x <= 3, min)
+    # Others on the servers' processor make an answer wait longer than the path itself takes.
+    if added and all(a > 0 for a, _ in added):
+        table.add("P4", "latency added to E at idle, p50", [a for a, _ in added], "us",
+                  [a / unit(r, "S") for a, r in added], "S", 3, lambda x: x <= 3, min)
+    else:
+        print("P4        not measured: this machine is too busy")
     table.add("P5", "p99 to E's p99, at half load", [r["half"]["p99_us"] for r in rounds], "us",
               [r["half"]["p99_us"] / r["half_echo"]["p99_us"] for r in rounds], "E", 1.5,
               lambda x: x <= 1.5, min)
-    table.add("P6", "check of a real swap, p50 (reset included)", [c["p50"] for c in checks], "us",
-              [c["p50"] / s_us for c in checks], "S", 0.7, lambda x: x <= 0.7, min)
-    table.add("P6_p99", "check of a real swap, p99", [c["p99"] for c in checks], "us",
-              [c["p99"] / s_us for c in checks], "S", "20 us",
-              lambda x: x * s_us <= 20, min)
+    for name, kind, words, goal, goal_us in (
+            ("P6", "policy", "check of a real swap", 0.7, 20),
+            ("P6_intent", "intent", "check of a real swap by the Jupiter intent", 0.3, 10)):
+        these = [c[kind] for c in checks if c[kind]]
+        if not these:
+            print("%-9s not measured: tools/deps npm brings what it needs" % name)
+            continue
+        table.add(name, words + ", p50", [c["p50"] for c in these], "us",
+                  [c["p50"] / s_us for c in these], "S", goal, lambda x, g=goal: x <= g, min)
+        table.add(name + "_p99", words + ", p99", [c["p99"] for c in these], "us",
+                  [c["p99"] / s_us for c in these], "S", "%d us" % goal_us,
+                  lambda x, g=goal_us: x * s_us <= g, min)
     for key in ("echo", "transfer", "swap"):
         if kept[key]:
             parts = split(kept[key])
@@ -282,7 +311,7 @@ def show(rounds, checks, arguments):
 
 
 def measure(server, plan, arguments, cpus):
-    requests = swap_requests(server.folder)
+    requests = (swap_requests(server.folder), intent_requests(server.folder))
     words = [os.path.join(BUILD, "bench", "bench_sign"), "127.0.0.1", str(server.port), server.ca,
              plan, str(arguments.rounds), str(arguments.connections)]
     names = {}

@@ -132,7 +132,9 @@ void sha256_add(struct sha256 *hash, struct bytes bytes)
 	const uint8_t *at = bytes.data;
 	size_t left = bytes.len, whole;
 
-	hash->len += bytes.len;
+	if (left == 0)
+		return; /* an empty run may have no address */
+	hash->len += left;
 	if (hash->block_len != 0) {
 		size_t take = sizeof(hash->block) - hash->block_len;
 

@@ -13,6 +13,37 @@ static struct bytes hex(const char *text, uint8_t *space, size_t cap)
 	return buffer_bytes(&out);
 }
 
+/* RFC 9180's own vector of exactly our suite: base mode, X25519, HKDF-SHA256, AES-256-GCM, sequence
+ * 0 (the working group's test-vectors.json). */
+static void test_open_gives_the_rfcs_plain_text(void)
+{
+	uint8_t seed[32], info[20], aad[7], sealed[128], plain_space[64];
+	struct buffer plain = BUFFER_OF_ARRAY(plain_space);
+	struct keys_hpke_key key;
+	struct bytes whole;
+	char found[65];
+
+	hex("497b4502664cfea5d5af0b39934dac72242a74f8480451e1aee7d6a53320333d", seed, 32);
+	keys_hpke_from_seed(seed, &key);
+	hex_encode(BYTES_OF_ARRAY(key.public), found);
+	EXPECT(strcmp(found, "430f4b9859665145a6b1ba274024487bd66f03a2dd577d7753c68d7d7d00c00c") ==
+	       0);
+	whole = hex("6c93e09869df3402d7bf231bf540fadd35cd56be14f97178f0954db94b7fc256"
+	            "e5d84cd531cfb583096e7cfa9641bd3079cf3a91cda813c52deb5f512be99319"
+	            "80a41de125a925cdad859d5b7a",
+	            sealed, 128);
+	EXPECT(keys_hpke_open(&key, hex("4f6465206f6e2061204772656369616e2055726e", info, 20),
+	                      hex("436f756e742d30", aad, 7), whole, &plain, NULL) == STATUS_OK);
+	EXPECT(bytes_equal(buffer_bytes(&plain), bytes_of_text("Beauty is truth, truth beauty")));
+	for (size_t bit = 0; bit < 8 * whole.len; bit++) {
+		sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		plain.len = 0;
+		EXPECT(keys_hpke_open(&key, BYTES_OF_ARRAY(info), BYTES_OF_ARRAY(aad), whole,
+		                      &plain, NULL) == STATUS_CRYPTO);
+		sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
 /* Keys, info, associated data and plain text of RFC 9180 A.1.1; cipher text and answer computed
  * for AES-256-GCM by an independent program that reproduces A.1.1 itself for AES-128-GCM. */
 static void test_open_follows_rfc_9180(void)
@@ -129,6 +160,7 @@ static void test_answers_to_one_envelope_never_share_a_key_stream(void)
 
 int main(void)
 {
+	RUN(test_open_gives_the_rfcs_plain_text);
 	RUN(test_open_follows_rfc_9180);
 	RUN(test_envelope_opens_for_its_key_info_and_data_alone);
 	RUN(test_key_of_small_order_is_refused);

@@ -2,12 +2,14 @@
 // Evidence of a whole signer on a software TPM that has a maker: swtpm_setup gives it an endorsement key and a
 // certificate of a CA of our own. What a stranger, a client behind a hostile relay and other people's tools make of it
 // (S7, H3, H4, N3, A8, B9, B10).
-import { createHash, randomBytes } from 'node:crypto';
+import { spawn } from 'node:child_process';
+import { createHash, createPublicKey, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { join } from 'node:path';
 import { build, freePort, makeFolder, remove, run, Signer, sleep } from '../system/stage.mjs';
+import { certificate, newKey, pem } from './world.mjs';
 
 let passed = 0;
 let failed = 0;
@@ -157,7 +159,43 @@ const withProof = (evidence, proof) => Buffer.concat([Buffer.from([evidence[0] +
 // ---- a client behind a hostile relay ----
 mkdirSync(path('two'));
 const foreign = new Signer(path('two'));
+// Its TPM's maker certifies a P-256 endorsement key, as discrete TPMs have it.
+{
+  const at = join(foreign.state, 'tpm');
+  mkdirSync(at, { recursive: true, mode: 0o700 });
+  const swtpm = spawn('swtpm', ['socket', '--tpm2', '--tpmstate', `dir=${at}`, '--server', `type=unixio,path=${join(at, 't')}`, '--ctrl', `type=unixio,path=${join(at, 't.ctrl')}`,
+    '--flags', 'startup-clear'], { stdio: 'ignore' });
+  const tpm = async (...words) => {
+    for (let i = 0; ; i++) {
+      const r = await run(words[0], words.slice(1), { env: { TPM2TOOLS_TCTI: `swtpm:path=${join(at, 't')}` } });
+      if (r.code === 0) return;
+      if (i === 40) throw new Error(`${words.join(' ')}: ${r.err}`);
+      await sleep(50);
+    }
+  };
+  await tpm('tpm2_createek', '-G', 'ecc', '-c', path('ek.ctx'), '-f', 'pem', '-u', path('p256.pem'));
+  const maker = newKey.p384();
+  const root = certificate({ issuer: maker, issuerName: 'Maker', key: maker, subject: 'Maker', ca: true });
+  writeFileSync(path('maker.pem'), pem(root));
+  const leaf = certificate({ issuer: maker, issuerName: 'Maker', key: { publicKey: createPublicKey(readFileSync(path('p256.pem'))) }, hash: 'sha384' });
+  writeFileSync(path('p256.der'), Buffer.concat([leaf, Buffer.alloc(100, 0xff)])); // makers fill up
+  await tpm('tpm2_nvdefine', '0x01c0000a', '-C', 'o', '-s', String(leaf.length + 100), '-a', 'ownerread|authread|ownerwrite|no_da', '-Q');
+  await tpm('tpm2_nvwrite', '0x01c0000a', '-C', 'o', '-i', path('p256.der'));
+  await tpm('tpm2_shutdown', '-c');
+  const ended = new Promise((resolve) => swtpm.on('exit', resolve));
+  swtpm.kill('SIGTERM');
+  await ended;
+}
 await foreign.start();
+{
+  const rules = json('p256.json', { ...machine, vendor_roots: ['maker.pem'] });
+  const { out, err, code } = await foreign.cli('attest', 'get', '--activate', '--policy', rules, '--json');
+  const r = out === '' ? { err } : JSON.parse(out);
+  expect('a P-256 endorsement key: activated by a stranger', code === 0 && r.hardware === true && r.maker.includes('Maker'), r);
+  const pinned = json('p256-pinned.json', { ...machine, vendor_roots: ['maker.pem'], deployment_key: r.deployment_key, eks: [r.ek] });
+  const again = await foreign.cli('attest', 'get', '--policy', pinned, '--json');
+  expect('and by its signer', again.code === 0 && JSON.parse(again.out).hardware === true, again);
+}
 {
   await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path('relay.key'), '-out', path('relay.pem'), '-days', '9', '-subj', '/CN=relay',
     '-addext', 'subjectAltName=IP:127.0.0.1']);

@@ -73,6 +73,17 @@ static enum status take_list(struct reading *r, const char *name, const struct c
 
 /* ---- roots ---- */
 
+/* path_of joins the policy's folder and a path that the policy names. */
+static void path_of(const struct reading *r, struct bytes text, char ret_path[CLI_PATH_MAX])
+{
+	char folder[CLI_PATH_MAX];
+	bool whole = text.len != 0 && text.data[0] == '/';
+
+	snprintf(folder, sizeof(folder), "%s", r->path);
+	snprintf(ret_path, CLI_PATH_MAX, "%s%s%.*s", whole ? "" : dirname(folder), whole ? "" : "/",
+	         (int)text.len, (const char *)text.data);
+}
+
 static enum status add_roots(struct reading *r, struct bytes text, const char *from)
 {
 	size_t before = r->policy.root_count;
@@ -99,7 +110,7 @@ static enum status take_roots(struct reading *r, const struct cli_json_node *nod
 	if (!cli_json_count(node, &count))
 		return fail(r, "\"%s\" is a list of PEM texts or paths", "vendor_roots");
 	for (size_t i = 0; i < count; i++) {
-		char path[CLI_PATH_MAX], folder[CLI_PATH_MAX], message[256];
+		char path[CLI_PATH_MAX], message[256];
 		struct buffer file;
 		struct bytes text;
 		enum status status;
@@ -109,11 +120,7 @@ static enum status take_roots(struct reading *r, const struct cli_json_node *nod
 		if (text.len > 10 && memcmp(text.data, "-----BEGIN", 10) == 0) {
 			status = add_roots(r, text, "vendor_roots");
 		} else {
-			snprintf(folder, sizeof(folder), "%s", r->path);
-			snprintf(path, sizeof(path), "%s%s%.*s",
-			         text.len != 0 && text.data[0] == '/' ? "" : dirname(folder),
-			         text.len != 0 && text.data[0] == '/' ? "" : "/", (int)text.len,
-			         (const char *)text.data);
+			path_of(r, text, path);
 			if (cli_file_read(path, POLICY_MAX, &file, message, sizeof(message)) !=
 			    STATUS_OK)
 				return fail(r, "%s", message);
@@ -128,15 +135,18 @@ static enum status take_roots(struct reading *r, const struct cli_json_node *nod
 
 /* ---- values of PCRs ---- */
 
+#define PCR_FIRMWARE_TOO 7  /* a release's own prediction of it is compared, too */
+#define PCR_COMMIT       13 /* zero at unseal; what it holds later is checked by itself */
+
 struct values_reading {
 	struct reading *r;
 	struct attest_values *values;
-	uint32_t mask, seen;
-	bool named;
+	uint32_t allowed; /* PCRs that may be there */
 };
 
 static enum status take_pcr(void *context, struct bytes name, const struct cli_json_node *node)
 {
+	static const uint8_t zero[32];
 	struct values_reading *v = context;
 	unsigned pcr = 0;
 
@@ -147,11 +157,28 @@ static enum status take_pcr(void *context, struct bytes name, const struct cli_j
 			return fail(v->r, "%s: a PCR's number is needed", "sha256");
 		pcr = pcr * 10 + (unsigned)(name.data[i] - '0');
 	}
-	if (pcr >= ATTEST_PCR_COUNT || (v->mask >> pcr & 1) == 0)
+	if (pcr >= ATTEST_PCR_COUNT || (v->allowed >> pcr & 1) == 0)
 		return fail(v->r, "%s: a PCR that does not belong there", "sha256");
 	if (!take_hex(node, v->values->pcrs[pcr], 32))
 		return fail(v->r, "%s: a value is 64 hex digits", "sha256");
-	v->seen |= UINT32_C(1) << pcr;
+	if (pcr == PCR_COMMIT)
+		return memcmp(v->values->pcrs[pcr], zero, 32) == 0
+		           ? STATUS_OK
+		           : fail(v->r, "%s: PCR 13 is zero at unseal", "sha256");
+	v->values->mask |= UINT32_C(1) << pcr;
+	return STATUS_OK;
+}
+
+static enum status take_name(struct values_reading *v, const struct cli_json_node *node)
+{
+	struct bytes text;
+	uint8_t *copy;
+
+	if (!cli_json_text(node, &text))
+		return fail(v->r, "\"%s\" is a text", "name");
+	copy = new_list(text.len + 1, 1);
+	memcpy(copy, text.data, text.len);
+	v->values->name = bytes_of(copy, text.len);
 	return STATUS_OK;
 }
 
@@ -160,25 +187,36 @@ static enum status take_value_member(void *context, struct bytes name,
 {
 	struct values_reading *v = context;
 
-	if (bytes_equal(name, bytes_of_text("name"))) {
-		struct bytes text;
-		uint8_t *copy;
-
-		if (!cli_json_text(node, &text))
-			return fail(v->r, "\"%s\" is a text", "name");
-		copy = new_list(text.len + 1, 1);
-		memcpy(copy, text.data, text.len);
-		v->values->name = bytes_of(copy, text.len);
-		v->named = true;
-		return STATUS_OK;
-	}
+	if (bytes_equal(name, bytes_of_text("name")))
+		return take_name(v, node);
+	if (bytes_equal(name, bytes_of_text("image"))) /* pcrs.json: the image's own hash */
+		return v->values->name.len == 0 ? take_name(v, node) : STATUS_OK;
 	if (bytes_equal(name, bytes_of_text("sha256")))
 		return cli_json_each(node, take_pcr, v);
 	return fail(v->r, "a release or firmware has \"name\" and \"%s\"", "sha256");
 }
 
+/* take_item: an object, or the path of a file that holds one, as `claviger image predict` writes.
+ */
+static enum status take_item(struct values_reading *v, const struct cli_json_node *node)
+{
+	struct cli_json_file file;
+	char path[CLI_PATH_MAX], message[256];
+	struct bytes text;
+	enum status status;
+
+	if (!cli_json_text(node, &text))
+		return cli_json_each(node, take_value_member, v);
+	path_of(v->r, text, path);
+	if (cli_json_open(path, &file, message, sizeof(message)) != STATUS_OK)
+		return fail(v->r, "%s", message);
+	status = cli_json_each(file.root, take_value_member, v);
+	cli_json_close(&file);
+	return status;
+}
+
 static enum status take_values(struct reading *r, const char *name,
-                               const struct cli_json_node *node, uint32_t mask,
+                               const struct cli_json_node *node, uint32_t needed, uint32_t more,
                                const struct attest_values **ret_values, size_t *ret_count)
 {
 	struct attest_values *list;
@@ -188,11 +226,11 @@ static enum status take_values(struct reading *r, const char *name,
 		return fail(r, "\"%s\" is a list", name);
 	list = new_list(count, sizeof(*list));
 	for (size_t i = 0; i < count; i++) {
-		struct values_reading v = {.r = r, .values = &list[i], .mask = mask};
+		struct values_reading v = {.r = r, .values = &list[i], .allowed = needed | more};
 
-		if (cli_json_each(cli_json_item(node, i), take_value_member, &v) != STATUS_OK)
+		if (take_item(&v, cli_json_item(node, i)) != STATUS_OK)
 			return fail(r, "an item of \"%s\" is no object", name);
-		if (v.seen != mask || !v.named)
+		if ((list[i].mask & needed) != needed || list[i].name.len == 0)
 			return fail(r, "an item of \"%s\" lacks its name or a PCR", name);
 	}
 	*ret_values = list;
@@ -245,10 +283,11 @@ static enum status take_member(void *context, struct bytes name, const struct cl
 		           : fail(r, "\"%s\" is 64 hex digits", text);
 	}
 	if (strcmp(text, "releases") == 0)
-		return take_values(r, text, node, ATTEST_RELEASE_MASK, &p->releases,
-		                   &p->release_count);
+		return take_values(r, text, node, ATTEST_RELEASE_MASK,
+		                   UINT32_C(1) << PCR_FIRMWARE_TOO | UINT32_C(1) << PCR_COMMIT,
+		                   &p->releases, &p->release_count);
 	if (strcmp(text, "firmwares") == 0)
-		return take_values(r, text, node, ATTEST_FIRMWARE_MASK, &p->firmwares,
+		return take_values(r, text, node, ATTEST_FIRMWARE_MASK, 0, &p->firmwares,
 		                   &p->firmware_count);
 	if (strcmp(text, "minimum_tpm_firmware") == 0) {
 		if (!take_hex(node, raw, sizeof(raw)))

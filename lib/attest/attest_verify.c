@@ -184,17 +184,18 @@ static enum attest_verdict check_maker(const struct attest_policy *policy, uint6
 
 /* ---- what runs ---- */
 
-/* find_values: the values whose PCRs all are the quoted ones; in releases PCR 11 is uncapped. */
+/* find_values: the values that all are the quoted ones; in releases PCR 11 is uncapped. */
 static bool find_values(const struct attest_report *report, const struct attest_values *list,
-                        size_t count, uint32_t mask, struct bytes *ret_name)
+                        size_t count, uint32_t needed, struct bytes *ret_name)
 {
 	for (size_t i = 0; i < count; i++) {
-		bool same = true;
+		uint32_t mask = list[i].mask;
+		bool same = (mask & needed) == needed && (mask & ~ATTEST_QUOTED_MASK) == 0;
 
 		for (unsigned pcr = 0; pcr < ATTEST_PCR_COUNT; pcr++) {
 			uint8_t value[32];
 
-			if ((mask >> pcr & 1) == 0)
+			if (!same || (mask >> pcr & 1) == 0)
 				continue;
 			memcpy(value, list[i].pcrs[pcr], sizeof(value));
 			if (pcr == PCR_CAP)

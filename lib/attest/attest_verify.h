@@ -25,10 +25,11 @@
 #define ATTEST_NV_RELEASE_FLOOR 0x01434c03u
 #define ATTEST_NV_SITE_FLOOR    0x01434c04u
 
-/* Values of the PCRs of a mask above, under a name for people. */
+/* Values of PCRs under a name for people; all PCRs of a mask above are among them. */
 struct attest_values {
 	struct bytes name;
-	uint8_t pcrs[ATTEST_PCR_COUNT][32]; /* the mask's rows are looked at */
+	uint32_t mask; /* PCRs that are compared */
+	uint8_t pcrs[ATTEST_PCR_COUNT][32];
 };
 
 struct attest_policy {

@@ -14,9 +14,10 @@ static uint8_t again_space[LIMIT_EVIDENCE_MAX];
 static void judge_as_hardware(struct bytes input, const struct attest_report *known)
 {
 	const struct attest_evidence *evidence = &known->evidence;
-	const struct attest_values none = {.name = {0}};
-	struct attest_policy policy = {.releases = &none,
-	                               .firmwares = &none,
+	const struct attest_values release = {.mask = ATTEST_RELEASE_MASK};
+	const struct attest_values firmware = {.mask = ATTEST_FIRMWARE_MASK};
+	struct attest_policy policy = {.releases = &release,
+	                               .firmwares = &firmware,
 	                               .release_count = 1,
 	                               .firmware_count = 1,
 	                               .has_deployment_key = true};

@@ -51,6 +51,12 @@ add('software accepted, deployment pinned', ok, (w, p) => { const key = p.deploy
 add('workstation', ok, (w) => { w.mode = 1; });
 add('no site manifest', ok, (w) => { w.manifest = zeros(32); });
 
+add('a release as pcrs.json has it', ok, (w, p) => {
+  const pcrs = replay(w.events);
+  p.releases[1] = { image: 'ab'.repeat(32), sha256: { ...p.releases[1].sha256, 7: pcrs[7].toString('hex'), 13: '00'.repeat(32) } };
+});
+add('a release for other Secure Boot keys', 'pcr-release', (w, p) => { p.releases[1].sha256['7'] = 'ab'.repeat(32); });
+
 // ---- the form ----
 const whole = (make) => (w) => set(w, { whole: make });
 const plain = (e, w) => ({ 1: 1, 2: e.node, 3: e.ak, 4: e.statement, 5: e.signature, 6: e.pcrs, 7: [], 8: e.ek, 9: e.nv, 10: e.log, 11: e.proof });

@@ -6,7 +6,7 @@ the command line tool does.
 
 usage: tests/image/appliance.py [CASE...]     all cases of `make test`; with `all` those of the soak, too
 
-Proves in spec/claims.md: S1, S2, S3, S5 and DS1, PH2, PH6, PH10, A9, O7 as far as each case says.
+Proves in spec/claims.md: S1, S2, S3, S5, S7, B9 and DS1, PH2, PH6, PH10, A9, H7, O7 as far as each case says.
 """
 import json
 import os
@@ -51,6 +51,7 @@ class World:
         self.owner = Owner(os.path.join(folder, "owner"), TOOL, os.path.join(BUILD, "share/policies"))
         self.owner.found()
         self.machine = Machine(os.path.join(folder, "machine"), self.keys)
+        self.roots = self.machine.manufacture()
         os.unlink(self.machine.data)
         self.owner.disk(self.machine.data)
         self.measured = {}
@@ -110,6 +111,37 @@ def case_an_approved_machine_serves_by_the_usual_interfaces(world):
     world.machine.off()
 
 
+def attest(world, name, policy, *words):
+    """`claviger attest` by a policy; what it says, as JSON."""
+    path = world.owner.path("policy.json")
+    with open(path, "w") as f:
+        json.dump(policy, f)
+    done = world.owner.claviger("attest", name, "--json", "--policy", path, *words, ok=False)
+    return dict(json.loads(done.stdout or "{}"), exit=done.returncode, said=done.stderr)
+
+
+def check_evidence(world):
+    """S7, B9, H7: a stranger who has the predicted values, a board's values and the TPM maker's root."""
+    policy = {"vendor_roots": world.roots, "releases": [os.path.join(world.image, "pcrs.json")], "event_log": True,
+              "firmwares": [{"name": "this OVMF", "sha256": {k: world.measured[k] for k in ("0", "2", "7")}}],
+              "single_operator": True}
+    kept = world.owner.path("evidence.cbor")
+    said = attest(world, "get", policy, "--activate", "--out", kept)
+    expect("evidence of the real boot", said["exit"] == 0 and said["hardware"] and said["mode"] == "appliance", said)
+    expect("the event log leads there", int(said.get("events") or 0) > 20, said)
+    policy["deployment_key"] = said.get("deployment_key", "")
+    said = attest(world, "verify", policy, kept)
+    expect("offline, by the deployment key", said["exit"] == 0 and said["activated"], said)
+    other = dict(policy, releases=[{"name": "another", "sha256": dict(world.predicted, **{"4": "ab" * 32})}])
+    expect("another image", attest(world, "verify", other, kept).get("code") == "pcr-release")
+    other = dict(policy, firmwares=[{"name": "x", "sha256": {k: "ab" * 32 for k in ("0", "2", "7")}}])
+    expect("another board", attest(world, "verify", other, kept).get("code") == "pcr-firmware")
+    parts = world.owner.path("parts")
+    world.owner.claviger("attest", "unpack", kept, parts)
+    text = run("tpm2_eventlog", os.path.join(parts, "binary_bios_measurements"))
+    expect("tpm2_eventlog reads the log", world.measured["4"] in text.lower() and world.measured["7"] in text.lower())
+
+
 def case_power_off_and_on_keeps_the_wallets(world):
     """DS1: the store on a bare block device, without an orderly stop."""
     world.serves("start after a power cut serves")
@@ -118,6 +150,7 @@ def case_power_off_and_on_keeps_the_wallets(world):
     world.owner.sign()
     print("%-40s %6.1f s after power on" % ("boot to first signature",
                                             time.monotonic() - world.machine.began), flush=True)
+    check_evidence(world)
     world.machine.off()
 
 

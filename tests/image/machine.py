@@ -55,6 +55,23 @@ class Machine:
     def path(self, name):
         return os.path.join(self.folder, name)
 
+    def manufacture(self):
+        """Gives the TPM, before its first use, a maker: an endorsement key and its certificate. Returns the
+        maker's certificates, root and issuer, as PEM files."""
+        ca = self.path("maker")
+        os.makedirs(ca, exist_ok=True)
+        for name, text in (
+                ("ca", "statedir = {0}\nsigningkey = {0}/signkey.pem\nissuercert = {0}/issuercert.pem\n"
+                       "certserial = {0}/certserial\n"),
+                ("options", "--platform-manufacturer Test\n--platform-version 1\n--platform-model Test\n"),
+                ("setup", "create_certs_tool = /usr/bin/swtpm_localca\ncreate_certs_tool_config = {0}/ca.conf\n"
+                          "create_certs_tool_options = {0}/options.conf\n")):
+            with open(os.path.join(ca, name + ".conf"), "w") as f:
+                f.write(text.format(ca))
+        run("swtpm_setup", "--tpm2", "--tpmstate", self.path("tpm"), "--create-ek-cert", "--config",
+            os.path.join(ca, "setup.conf"), "--overwrite")
+        return [os.path.join(ca, "issuercert.pem"), os.path.join(ca, "swtpm-localca-rootca-cert.pem")]
+
     def insert(self, image, extra=()):
         """Makes the boot disk: a FAT file system with the image as what firmware starts by itself."""
         disk = self.path("boot.img")

@@ -31,7 +31,9 @@ export interface Policy {
 }
 
 export interface Values {
-  readonly name: string;
+  readonly name?: string;
+  /** pcrs.json names the image by its hash. */
+  readonly image?: string;
   readonly sha256: Readonly<Record<string, string>>;
 }
 
@@ -407,11 +409,18 @@ function pem(value: string): Uint8Array[] {
   return blocks.map((block) => Uint8Array.from(atob(block[1]!.replace(/\s/g, '')), (char) => char.charCodeAt(0)));
 }
 
-function known(values: Values, pcrs: readonly number[], name: string): Known {
+function known(values: Values, pcrs: readonly number[], more: readonly number[], name: string): Known {
   const keys = Object.keys(values.sha256);
-  if (typeof values.name !== 'string' || keys.length !== pcrs.length || pcrs.some((pcr) => !keys.includes(String(pcr))))
+  const called = values.name ?? values.image;
+  if (typeof called !== 'string' || called === '' || pcrs.some((pcr) => !keys.includes(String(pcr))) ||
+      keys.some((key) => ![...pcrs, ...more].map(String).includes(key)) ||
+      Object.keys(values).some((key) => key !== 'name' && key !== 'image' && key !== 'sha256'))
     throw new PolicyError(`an item of "${name}" lacks its name or a PCR, or has one that does not belong there`);
-  return { name: values.name, pcrs: new Map(pcrs.map((pcr) => [pcr, bytesOf(values.sha256[String(pcr)], 32, name)])) };
+  const found = new Map(keys.map((key) => [Number(key), bytesOf(values.sha256[key], 32, name)]));
+  // What PCR 13 holds later is checked by itself.
+  if (!same(found.get(13) ?? new Uint8Array(32), new Uint8Array(32))) throw new PolicyError('PCR 13 is zero at unseal');
+  found.delete(13);
+  return { name: called, pcrs: found };
 }
 
 function read(policy: Policy): Rules {
@@ -422,8 +431,8 @@ function read(policy: Policy): Rules {
     eks: (policy.eks ?? []).map((value) => bytesOf(value, 32, 'eks')),
     aks: (policy.aks ?? []).map((value) => bytesOf(value, 34, 'aks')),
     deploymentKey: policy.deployment_key === undefined ? undefined : bytesOf(policy.deployment_key, 32, 'deployment_key'),
-    releases: (policy.releases ?? []).map((values) => known(values, [4, 9, 11, 12, 14], 'releases')),
-    firmwares: (policy.firmwares ?? []).map((values) => known(values, [0, 2, 7], 'firmwares')),
+    releases: (policy.releases ?? []).map((values) => known(values, [4, 9, 11, 12, 14], [7, 13], 'releases')),
+    firmwares: (policy.firmwares ?? []).map((values) => known(values, [0, 2, 7], [], 'firmwares')),
     tpmFirmware: policy.minimum_tpm_firmware === undefined ? 0n : BigInt(`0x${hex(bytesOf(policy.minimum_tpm_firmware, 8, 'minimum_tpm_firmware'))}`),
     releaseFloor: policy.release_floor ?? 0, siteFloor: policy.site_floor ?? 0, counter: BigInt(policy.counter ?? 0),
   };

@@ -9,6 +9,8 @@
 
 #define NV_CERTIFICATE_RSA  0x01c00002u
 #define NV_CERTIFICATE_P256 0x01c0000au
+#define NV_CHAIN            0x01c00100u
+#define NV_CHAIN_COUNT      16u
 #define PERSISTENT_RSA      0x81010001u
 #define PERSISTENT_P256     0x81010002u
 #define NV_CHUNK            512u
@@ -143,10 +145,11 @@ static enum status trim(struct buffer *der, size_t start)
 	return STATUS_OK;
 }
 
-static enum status read_certificate(struct tpm *tpm, uint32_t index, struct buffer *ret_der)
+/* read_index appends all of an index, filling and all. */
+static enum status read_index(struct tpm *tpm, uint32_t index, struct buffer *ret_der)
 {
 	ESYS_TR handle = ESYS_TR_NONE;
-	size_t len = 0, start = ret_der->len;
+	size_t len = 0;
 	enum status status = tpm_status(tpm,
 	                                Esys_TR_FromTPMPublic(tpm_context(tpm), index, ESYS_TR_NONE,
 	                                                      ESYS_TR_NONE, ESYS_TR_NONE, &handle),
@@ -161,11 +164,33 @@ static enum status read_certificate(struct tpm *tpm, uint32_t index, struct buff
 		status =
 		    read_chunk(tpm, handle, at, len - at < NV_CHUNK ? len - at : NV_CHUNK, ret_der);
 	(void)Esys_TR_Close(tpm_context(tpm), &handle);
+	return status;
+}
+
+static enum status read_certificate(struct tpm *tpm, uint32_t index, struct buffer *ret_der)
+{
+	size_t start = ret_der->len;
+	enum status status = read_index(tpm, index, ret_der);
+
 	if (status == STATUS_OK)
 		status = trim(ret_der, start);
 	if (status != STATUS_OK)
 		ret_der->len = start;
 	return status;
+}
+
+enum status tpm_ek_chain(struct tpm *tpm, struct buffer *ret_ders)
+{
+	enum status status = STATUS_OK;
+	size_t start = ret_ders->len;
+
+	for (uint32_t i = 0; status == STATUS_OK && i < NV_CHAIN_COUNT; i++)
+		status = read_index(tpm, NV_CHAIN + i, ret_ders);
+	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+		return STATUS_OK;
+	/* A chain that we do not understand is no reason not to start: policies can name it. */
+	ret_ders->len = start;
+	return status == STATUS_TOO_LARGE ? STATUS_OK : status;
 }
 
 enum status tpm_ek_certificate(struct tpm *tpm, enum tpm_endorsement *ret_kind,

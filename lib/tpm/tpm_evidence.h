@@ -7,6 +7,7 @@
 #include "tpm.h"
 
 #define TPM_CERTIFICATE_MAX 4096
+#define TPM_CHAIN_MAX       8192
 #define TPM_SECRET_MAX      64
 
 /* Which endorsement key: the TCG EK Credential Profile's templates of which a certificate may lie
@@ -21,6 +22,10 @@ enum tpm_endorsement {
  * padding; TPM_EK_NONE and STATUS_OK when the TPM has none. */
 MUST_USE enum status tpm_ek_certificate(struct tpm *tpm, enum tpm_endorsement *ret_kind,
                                         struct buffer *ret_der);
+/* tpm_ek_chain appends what some makers leave in the indices from 0x01C00100 on: certificates
+ * between the EK's and their root, DER, one behind the other, over the borders of indices. Nothing
+ * and STATUS_OK when there is none. */
+MUST_USE enum status tpm_ek_chain(struct tpm *tpm, struct buffer *ret_ders);
 /* tpm_ek_public appends the key's TPMT_PUBLIC: the persistent one where its maker left it, else it
  * is made anew from the template, which may take a discrete TPM some seconds. */
 MUST_USE enum status tpm_ek_public(struct tpm *tpm, enum tpm_endorsement kind,

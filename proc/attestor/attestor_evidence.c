@@ -51,10 +51,13 @@ enum status attestor_evidence_start(struct attestor_evidence *evidence, struct t
 	evidence->ak = BUFFER_OF_ARRAY(evidence->ak_bytes);
 	evidence->ek = BUFFER_OF_ARRAY(evidence->ek_bytes);
 	evidence->certificate = BUFFER_OF_ARRAY(evidence->certificate_bytes);
+	evidence->chain = BUFFER_OF_ARRAY(evidence->chain_bytes);
 	evidence->node = BUFFER_OF_ARRAY(evidence->node_bytes);
 	status = tpm_ak_public(tpm, &evidence->ak);
 	if (status == STATUS_OK)
 		status = tpm_ek_certificate(tpm, &evidence->kind, &evidence->certificate);
+	if (status == STATUS_OK && evidence->kind != TPM_EK_NONE)
+		status = tpm_ek_chain(tpm, &evidence->chain);
 	if (status == STATUS_OK && evidence->kind != TPM_EK_NONE)
 		status = tpm_ek_public(tpm, evidence->kind, &evidence->ek);
 	return status;
@@ -133,6 +136,23 @@ static enum status put_pcrs(struct tpm *tpm, struct buffer *out)
 	return status;
 }
 
+/* add_chain: certificates one behind the other, as long as they look like some; what fills an index
+ * up behind them does not. */
+static void add_chain(const struct attestor_evidence *evidence, struct attest_evidence *made)
+{
+	struct bytes rest = buffer_bytes(&evidence->chain);
+
+	while (rest.len > 4 && rest.data[0] == 0x30 && rest.data[1] == 0x82 &&
+	       made->certificate_count < ATTEST_CERTIFICATES_MAX) {
+		size_t whole = 4 + (size_t)(rest.data[2] << 8 | rest.data[3]);
+
+		if (whole > rest.len || whole > TPM_CERTIFICATE_MAX)
+			return;
+		made->certificates[made->certificate_count++] = bytes_of(rest.data, whole);
+		rest = bytes_of(rest.data + whole, rest.len - whole);
+	}
+}
+
 static void add_nv(const struct attestor_evidence *evidence, struct attest_evidence *made)
 {
 	for (size_t i = 0; i < ATTESTOR_NV_COUNT; i++) {
@@ -173,6 +193,7 @@ enum status attestor_evidence_put(struct attestor_evidence *evidence, const uint
 	made.pcrs = buffer_bytes(&pcrs);
 	if (evidence->certificate.len != 0)
 		made.certificates[made.certificate_count++] = buffer_bytes(&evidence->certificate);
+	add_chain(evidence, &made);
 	add_nv(evidence, &made);
 	return attest_evidence_put(&made, out);
 }

@@ -23,9 +23,9 @@ struct attestor_nv {
 struct attestor_evidence {
 	struct tpm *tpm;
 	uint8_t ak_bytes[TPM_PUBLIC_MAX], ek_bytes[TPM_PUBLIC_MAX],
-	    certificate_bytes[TPM_CERTIFICATE_MAX], node_bytes[CALL_ATTEST_NODE_MAX],
-	    log_bytes[LIMIT_EVENT_LOG_MAX];
-	struct buffer ak, ek, certificate, node, log;
+	    certificate_bytes[TPM_CERTIFICATE_MAX], chain_bytes[TPM_CHAIN_MAX],
+	    node_bytes[CALL_ATTEST_NODE_MAX], log_bytes[LIMIT_EVENT_LOG_MAX];
+	struct buffer ak, ek, certificate, chain, node, log;
 	enum tpm_endorsement kind;
 	bool committed; /* PCR 13 has `commit` */
 	uint8_t commit[32], deployment[32];

@@ -66,7 +66,6 @@ struct signer {
 	size_t certificate_len;
 	uint8_t authority_key[32];
 	bool has_authority;
-	uint8_t manifest[32]; /* SHA-256 of the site manifest; zero: none */
 	struct signer_node node;
 	struct ipc_message bridge_in, authority_in, attestor_in;
 	bool bridge_told;

@@ -161,6 +161,7 @@ static void tell(struct signer *signer)
 {
 	uint8_t authority[AUTHZ_STATEMENT_MAX], own[AUTHZ_STATEMENT_MAX], space[AUTHZ_NODE_MAX];
 	const uint8_t *channel = signer_vault_channel(signer->vault);
+	const struct bytes site = proc_site(signer->proc);
 	struct authz_node node = {.boot = signer->boot,
 	                          .mode =
 	                              strcmp(proc_setting(signer->proc, "mode"), "appliance") == 0
@@ -178,7 +179,8 @@ static void tell(struct signer *signer)
 	memcpy(node.boot_record, signer->checkpoint.boot_record, 32);
 	memcpy(node.ak_name, signer->facts->ak_name, AUTHZ_AK_NAME_LEN);
 	memcpy(node.ek, signer->node.ek_id, 32);
-	memcpy(node.manifest, signer->manifest, 32);
+	if (site.len != 0)
+		keys_sha256(&site, 1, node.manifest);
 	signer_vault_tls(signer->vault, &tls);
 	keys_tls_fingerprint(&tls, node.tls);
 	SECRET_WIPE(tls);

@@ -175,12 +175,20 @@ const foreign = new Signer(path('two'));
   };
   await tpm('tpm2_createek', '-G', 'ecc', '-c', path('ek.ctx'), '-f', 'pem', '-u', path('p256.pem'));
   const maker = newKey.p384();
-  const root = certificate({ issuer: maker, issuerName: 'Maker', key: maker, subject: 'Maker', ca: true });
+  const top = newKey.p256();
+  const root = certificate({ issuer: top, issuerName: 'Top', key: top, subject: 'Top', ca: true });
+  const between = certificate({ issuer: top, issuerName: 'Top', key: maker, subject: 'Maker', ca: true });
   writeFileSync(path('maker.pem'), pem(root));
   const leaf = certificate({ issuer: maker, issuerName: 'Maker', key: { publicKey: createPublicKey(readFileSync(path('p256.pem'))) }, hash: 'sha384' });
   writeFileSync(path('p256.der'), Buffer.concat([leaf, Buffer.alloc(100, 0xff)])); // makers fill up
   await tpm('tpm2_nvdefine', '0x01c0000a', '-C', 'o', '-s', String(leaf.length + 100), '-a', 'ownerread|authread|ownerwrite|no_da', '-Q');
   await tpm('tpm2_nvwrite', '0x01c0000a', '-C', 'o', '-i', path('p256.der'));
+  // What leads to the root lies in the TPM, too, over the border of two indices.
+  for (const [i, part] of [between.subarray(0, 200), Buffer.concat([between.subarray(200), Buffer.alloc(9)])].entries()) {
+    writeFileSync(path('part'), part);
+    await tpm('tpm2_nvdefine', `0x01c0010${i}`, '-C', 'o', '-s', String(part.length), '-a', 'ownerread|authread|ownerwrite|no_da', '-Q');
+    await tpm('tpm2_nvwrite', `0x01c0010${i}`, '-C', 'o', '-i', path('part'));
+  }
   await tpm('tpm2_shutdown', '-c');
   const ended = new Promise((resolve) => swtpm.on('exit', resolve));
   swtpm.kill('SIGTERM');

@@ -22,6 +22,10 @@ static _Alignas(8) uint8_t intent_table_bytes[INTENT_TABLE_MAX];
 #define INTENT_TABLE ((const uint8_t *)intent_table_bytes)
 #endif
 
+/* Inlined whatever the compiler's own measure says: a call costs the interpreter as much as ten
+ * operations, and these run for every account or operation. */
+#define INTENT_HOT static inline __attribute__((always_inline))
+
 #define INTENT_HEAD             ((const struct intent_head *)(const void *)INTENT_TABLE)
 #define INTENT_AT(part)         ((const void *)(INTENT_TABLE + INTENT_HEAD->part.off))
 #define INTENT_INSTRUCTIONS_MAX 64
@@ -54,20 +58,20 @@ struct intent_ix {
 	uint32_t actual; /* for texts: the account, number or length that did not fit */
 };
 
-static inline uint64_t *intent_slot_at(uint32_t slot)
+INTENT_HOT uint64_t *intent_slot_at(uint32_t slot)
 {
 	return (uint64_t *)(void *)(intent_values + slot);
 }
 #define V(slot) (*intent_slot_at(slot))
 
-static inline uint32_t intent_load32(const void *at)
+INTENT_HOT uint32_t intent_load32(const void *at)
 {
 	uint32_t value;
 	__builtin_memcpy(&value, at, 4);
 	return value;
 }
 
-static inline const uint8_t *intent_key(uint32_t index)
+INTENT_HOT const uint8_t *intent_key(uint32_t index)
 {
 	return INTENT_TABLE + INTENT_HEAD->keys.off + 32 * index;
 }
@@ -83,12 +87,12 @@ static inline const char *intent_words(uint32_t off)
 #define INTENT_W_KNOWN    0x00ff0000u
 #define INTENT_W_WALLET   0x01000000u
 
-static inline uint32_t intent_flags(const struct policy_account *account)
+INTENT_HOT uint32_t intent_flags(const struct policy_account *account)
 {
 	return intent_load32(&account->signer);
 }
 
-static inline bool intent_given(const struct policy *p, uint32_t bit)
+INTENT_HOT bool intent_given(const struct policy *p, uint32_t bit)
 {
 	return bit == INTENT_NONE || (policy_load64(p->parameters) >> bit & 1) != 0;
 }
@@ -103,19 +107,19 @@ static bool intent_in_list(uint32_t list, const uint8_t *key)
 	return false;
 }
 
-static inline struct policy_range intent_range(const struct policy *p, uint32_t record)
+INTENT_HOT struct policy_range intent_range(const struct policy *p, uint32_t record)
 {
 	struct policy_range range;
 	__builtin_memcpy(&range, p->parameters + record, sizeof(range));
 	return range;
 }
 
-static inline bool intent_is_own(uint32_t account)
+INTENT_HOT bool intent_is_own(uint32_t account)
 {
 	return (intent_owned[account] | intent_fresh[account]) != 0;
 }
 
-static const uint8_t *intent_known_key(const struct policy *p, uint32_t account)
+INTENT_HOT const uint8_t *intent_known_key(const struct policy *p, uint32_t account)
 {
 	const struct policy_account *a = &p->accounts[account];
 	return a->source == POLICY_SOURCE_UNKNOWN ? NULL : a->key;
@@ -129,7 +133,7 @@ static const uint8_t *intent_fresh_mint(const struct policy *p, uint32_t account
 	return intent_known_key(p, p->indexes[made->account_first + 1]);
 }
 
-static const uint8_t *intent_one_mint(const struct intent_ix *x, uint32_t kind, uint32_t arg)
+INTENT_HOT const uint8_t *intent_one_mint(const struct intent_ix *x, uint32_t kind, uint32_t arg)
 {
 	switch (kind) {
 	case INTENT_MINT_KEY:
@@ -144,7 +148,7 @@ static const uint8_t *intent_one_mint(const struct intent_ix *x, uint32_t kind, 
 }
 
 /* The mint that an operation names; NULL: it cannot be known. */
-static const uint8_t *intent_mint(const struct intent_ix *x, uint32_t kind, uint32_t arg)
+INTENT_HOT const uint8_t *intent_mint(const struct intent_ix *x, uint32_t kind, uint32_t arg)
 {
 	if (kind != INTENT_MINT_ENTRY)
 		return intent_one_mint(x, kind, arg);
@@ -159,8 +163,8 @@ static const uint8_t *intent_mint(const struct intent_ix *x, uint32_t kind, uint
 	return intent_one_mint(x, owned->a & 15u, owned->b);
 }
 
-static bool intent_mint_is(const struct intent_ix *x, const uint8_t *mint, uint32_t kind,
-                           uint32_t arg)
+INTENT_HOT bool intent_mint_is(const struct intent_ix *x, const uint8_t *mint, uint32_t kind,
+                               uint32_t arg)
 {
 	switch (kind) {
 	case INTENT_MINT_ANY:
@@ -181,8 +185,8 @@ static bool intent_mint_is(const struct intent_ix *x, const uint8_t *mint, uint3
 }
 
 /* intent_key_is says whether a known key is what a requirement without a place asks for. */
-static bool intent_key_is(const struct policy *p, const uint8_t *key, uint32_t kind, uint32_t arg,
-                          uint32_t given)
+INTENT_HOT bool intent_key_is(const struct policy *p, const uint8_t *key, uint32_t kind,
+                              uint32_t arg, uint32_t given)
 {
 	switch (kind) {
 	case INTENT_IS_WALLET:
@@ -210,8 +214,8 @@ static bool intent_owner_is(const struct intent_ix *x, const uint8_t *owner, uin
 	return intent_key_is(x->p, owner, kind, arg, INTENT_NONE);
 }
 
-static bool intent_token_program_is(const struct intent_ix *x, const struct intent_op *owned,
-                                    const uint8_t *program)
+INTENT_HOT bool intent_token_program_is(const struct intent_ix *x, const struct intent_op *owned,
+                                        const uint8_t *program)
 {
 	const uint8_t *key = NULL;
 	switch (owned->a >> 4) {
@@ -231,8 +235,8 @@ static bool intent_token_program_is(const struct intent_ix *x, const struct inte
 }
 
 /* The mint is one that an own or ata account may have. */
-static bool intent_mint_fits_place(const struct intent_ix *x, const struct intent_op *owned,
-                                   const struct intent_op *more, const uint8_t *mint)
+INTENT_HOT bool intent_mint_fits_place(const struct intent_ix *x, const struct intent_op *owned,
+                                       const struct intent_op *more, const uint8_t *mint)
 {
 	return intent_mint_is(x, mint, owned->a & 15u, owned->b) &&
 	       (more == NULL || more->a % 16u == INTENT_MINT_ANY ||
@@ -242,8 +246,8 @@ static bool intent_mint_fits_place(const struct intent_ix *x, const struct inten
 /* intent_find_entry looks for what makes an account an own or ata one: a derived entry, that this
  * transaction made it, or that a parameter names it. Gives what intent_entries keeps, or 0 with the
  * reason why not. */
-static uint32_t intent_find_entry(const struct intent_ix *x, const struct intent_op *op,
-                                  uint32_t account, bool ata, uint32_t *ret_reason)
+INTENT_HOT uint32_t intent_find_entry(const struct intent_ix *x, const struct intent_op *op,
+                                      uint32_t account, bool ata, uint32_t *ret_reason)
 {
 	const struct policy *p = x->p;
 	const struct intent_op *owned = op + 1;
@@ -282,8 +286,8 @@ static uint32_t intent_find_entry(const struct intent_ix *x, const struct intent
 
 /* intent_meets says whether an account meets the requirement of an operation; what it found of own
  * and ata accounts is kept. */
-static bool intent_meets(const struct intent_ix *x, const struct intent_op *op, uint32_t account,
-                         uint32_t *ret_reason)
+INTENT_HOT bool intent_meets(const struct intent_ix *x, const struct intent_op *op,
+                             uint32_t account, uint32_t *ret_reason)
 {
 	const struct policy *p = x->p;
 	const struct policy_account *a = &p->accounts[account];
@@ -343,12 +347,12 @@ struct intent_cursor {
 	const uint8_t *at, *end;
 };
 
-static inline uint32_t intent_left(const struct intent_cursor *c)
+INTENT_HOT uint32_t intent_left(const struct intent_cursor *c)
 {
 	return (uint32_t)(c->end - c->at);
 }
 
-static inline bool intent_skip(struct intent_cursor *c, uint64_t bytes)
+INTENT_HOT bool intent_skip(struct intent_cursor *c, uint64_t bytes)
 {
 	if (bytes > intent_left(c))
 		return false;
@@ -356,12 +360,12 @@ static inline bool intent_skip(struct intent_cursor *c, uint64_t bytes)
 	return true;
 }
 
-static inline uint32_t intent_arg(const uint8_t *layout, uint32_t n)
+INTENT_HOT uint32_t intent_arg(const uint8_t *layout, uint32_t n)
 {
 	return (uint32_t)layout[2 * n] | (uint32_t)layout[2 * n + 1] << 8;
 }
 
-static uint64_t intent_number(const uint8_t *at, uint32_t width)
+INTENT_HOT uint64_t intent_number(const uint8_t *at, uint32_t width)
 {
 	uint64_t value = 0;
 	switch (width) {
@@ -530,6 +534,8 @@ static bool intent_scale(uint64_t x, uint64_t n, uint64_t d, bool up, uint64_t *
 /* Adds a x b to a side; false when it passes 2^128. */
 static bool intent_add_product(uint64_t side[2], uint64_t a, uint64_t b)
 {
+	if (a == 0 || b == 0) /* a permission or price that is not used */
+		return true;
 	uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
 	uint64_t mid = ah * bl + (al * bl >> 32), mid2 = al * bh + (uint32_t)mid;
 	uint64_t low = mid2 << 32 | (uint32_t)(al * bl);
@@ -542,22 +548,13 @@ static bool intent_add_product(uint64_t side[2], uint64_t a, uint64_t b)
 	return true;
 }
 
-static inline bool intent_compare(uint32_t how, bool less, bool equal)
+/* Which outcomes satisfy a comparison: bit 0 less, bit 1 equal, bit 2 more. */
+INTENT_HOT bool intent_compare(uint32_t how, bool less, bool equal)
 {
-	switch (how) {
-	case INTENT_CMP_LE:
-		return less || equal;
-	case INTENT_CMP_GE:
-		return !less;
-	case INTENT_CMP_LT:
-		return less;
-	case INTENT_CMP_GT:
-		return !less && !equal;
-	case INTENT_CMP_EQ:
-		return equal;
-	default:
-		return !equal;
-	}
+	static const uint8_t holds[INTENT_CMP_COUNT] = {
+	    [INTENT_CMP_LE] = 3, [INTENT_CMP_GE] = 6, [INTENT_CMP_LT] = 1,
+	    [INTENT_CMP_GT] = 4, [INTENT_CMP_EQ] = 2, [INTENT_CMP_NE] = 5};
+	return (holds[how] >> (less ? 0 : equal ? 1 : 2) & 1) != 0;
 }
 
 static bool intent_per(const struct intent_ix *x, const struct intent_op *op, uint64_t *ret)
@@ -679,8 +676,8 @@ static POLICY_COLD bool intent_overflow(const struct intent_ix *x, const char *n
 			return false;                                                              \
 	} while (0)
 
-static void intent_writable(struct intent_ix *x, const struct intent_op *op, uint32_t account,
-                            bool writable, bool *ret_bad)
+INTENT_HOT void intent_writable(struct intent_ix *x, const struct intent_op *op, uint32_t account,
+                                bool writable, bool *ret_bad)
 {
 	*ret_bad = false;
 	if ((x->rule->flags & INTENT_RULE_ANY_FLAGS) != 0 && x->p->accounts[account].wallet == 0 &&
@@ -789,8 +786,8 @@ static bool intent_effect(struct intent_ix *x, const struct intent_op *op)
 }
 
 /* intent_operations runs a rule's operations, or the ones after the last instruction. */
-static bool intent_operations(struct intent_ix *x, const struct intent_op *op,
-                              const struct intent_op *end)
+static __attribute__((noinline)) bool
+intent_operations(struct intent_ix *x, const struct intent_op *op, const struct intent_op *end)
 {
 	struct policy *const p = x->p;
 	const struct policy_account *const accounts = p->accounts;
@@ -904,7 +901,7 @@ static bool intent_operations(struct intent_ix *x, const struct intent_op *op,
 }
 
 /* Accounts behind the listed ones. */
-static bool intent_rest(struct intent_ix *x)
+INTENT_HOT bool intent_rest(struct intent_ix *x)
 {
 	struct policy *p = x->p;
 	uint32_t flags = x->rule->flags;
@@ -950,9 +947,9 @@ static POLICY_COLD bool intent_no_rule(struct intent_ix *x, const struct intent_
 }
 
 /* intent_choose finds the rule that counts. */
-static const struct intent_rule *intent_choose(struct intent_ix *x,
-                                               const struct intent_program *program,
-                                               const uint8_t *data, uint32_t len)
+INTENT_HOT const struct intent_rule *intent_choose(struct intent_ix *x,
+                                                   const struct intent_program *program,
+                                                   const uint8_t *data, uint32_t len)
 {
 	const struct intent_rule *rule =
 	    (const struct intent_rule *)INTENT_AT(rules) + program->first;
@@ -993,7 +990,7 @@ static const struct intent_rule *intent_choose(struct intent_ix *x,
 	return NULL;
 }
 
-static bool intent_order(struct intent_ix *x)
+INTENT_HOT bool intent_order(struct intent_ix *x)
 {
 	const struct intent_rule *rule = x->rule;
 	struct policy *p = x->p;

@@ -2,11 +2,11 @@
 add_library(policy_run STATIC ${CMAKE_SOURCE_DIR}/tests/policy/policy_run.c)
 target_include_directories(policy_run PUBLIC ${CMAKE_SOURCE_DIR}/tests/policy)
 target_link_libraries(policy_run PRIVATE base solana cbor policy keys wasm)
-foreach(name policy_transfer policy_swap policy_abi policy_request)
+foreach(name policy_transfer policy_swap policy_abi policy_request policy_intent)
 	if(EXISTS ${CMAKE_SOURCE_DIR}/tests/policy/${name}_test.c)
 		_tests(policy ${CMAKE_SOURCE_DIR}/tests/policy/${name}_test.c
 			"policy_run;policy;wasm;keys;secret;solana;cbor;base")
-		add_dependencies(${name}_test policy_transfer policy_swap)
+		add_dependencies(${name}_test policy_transfer policy_swap intents)
 	endif()
 endforeach()
 script_test(policy_mutants GROUP policy TIMEOUT 900 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/mutate.py)

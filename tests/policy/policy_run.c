@@ -85,6 +85,11 @@ enum status run_grant_cbor(struct run_grant *grant, int module, const uint8_t wa
 	                     &grant->atas);
 }
 
+void run_schema(struct run_grant *grant, int module)
+{
+	open_schema(grant, module);
+}
+
 void run_grant(struct run_grant *grant, int module, const uint8_t wallet[32],
                const struct run_value *values, size_t count)
 {

@@ -41,6 +41,8 @@ struct run_value {
 
 /* run_open loads a module from a file and returns its number. */
 int run_open(const char *path);
+/* run_schema takes a module's schema alone. */
+void run_schema(struct run_grant *grant, int module);
 /* run_grant sets up a grant; CHECKs that the values are right. */
 void run_grant(struct run_grant *grant, int module, const uint8_t wallet[32],
                const struct run_value *values, size_t count);

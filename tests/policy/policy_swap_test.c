@@ -5,6 +5,7 @@
 #include "base_test.h"
 #include "keys.h"
 #include "policy_make.h"
+#include "policy_real.h"
 #include "policy_run.h"
 
 #define SYSTEM  "11111111111111111111111111111111"
@@ -19,7 +20,6 @@
 #define NATIVE  "So11111111111111111111111111111111111111112"
 #define TIP     "96gYZGLnJYVFmbjzopPSU6QiEV5fGqZNyN9nmNhvrZU5"
 
-static const uint8_t wallet[32] = {1, 'w'};
 static const uint8_t sponsor[32] = {2, 's'};
 static const uint8_t stranger[32] = {5, 'x'};
 static const uint8_t usd[1][32] = {
@@ -31,13 +31,6 @@ static const uint8_t nonce[32] = {9, 'n'};
 static uint8_t native[1][32];
 static int module;
 static struct policy_decision decision;
-
-static void ata(const uint8_t *owner, const uint8_t *mint, bool second, uint8_t ret[32])
-{
-	EXPECT(solana_associated_token_address(
-	           owner, mint, second ? policy_token_2022_program : policy_token_program,
-	           keys_sha256, ret) == STATUS_OK);
-}
 
 /* --- grants: SELL_SOL buys usd for SOL, at most 1,000,000 lamports
  * --------------------------------- */
@@ -899,75 +892,6 @@ static void test_wrapped_and_sold_sol_is_charged_once(void)
 	EXPECT(decision.facts.tokens[0].amount == 1000000);
 }
 
-/* --- real swaps
- * --------------------------------------------------------------------------------------------- */
-
-struct real {
-	uint8_t in[1][32], out[1][32];
-	uint8_t message[LIMIT_TX_LEGACY_MAX];
-	size_t len;
-};
-
-/* The payer and its own token accounts become the wallet's, in place. */
-static void take_place(struct real *real, const struct solana_view *view)
-{
-	const uint8_t *mints[2] = {real->in[0], real->out[0]};
-	uint8_t payer[32];
-	memcpy(payer, solana_account_key(view, 0), 32);
-	for (unsigned i = 0; i < view->static_count; i++) {
-		uint8_t *key = real->message + view->keys + 32 * i;
-		if (i == 0)
-			memcpy(key, wallet, 32);
-		for (int k = 0; k < 4; k++) {
-			uint8_t from[32], to[32];
-			ata(payer, mints[k / 2], k & 1, from);
-			ata(wallet, mints[k / 2], k & 1, to);
-			if (memcmp(key, from, 32) == 0) {
-				memcpy(key, to, 32);
-				break;
-			}
-		}
-	}
-}
-
-static bool read_real(FILE *file, struct real *real)
-{
-	static struct solana_view view;
-	static char line[4096], in[64], out[64], wire[2048];
-	struct solana_error error;
-	uint8_t space[2048];
-	struct buffer bytes = BUFFER_OF_ARRAY(space);
-	while (fgets(line, sizeof(line), file) != NULL) {
-		if (sscanf(line, "%63s %63s %2047s", in, out, wire) != 3 || in[0] == '#')
-			continue;
-		make_key(in, real->in[0]);
-		make_key(out, real->out[0]);
-		EXPECT(base64_decode(bytes_of_text(wire), &bytes) == STATUS_OK);
-		EXPECT(solana_decode_transaction(buffer_bytes(&bytes), &view, &error) == STATUS_OK);
-		memcpy(real->message, view.message.data, view.message.len);
-		real->len = view.message.len;
-		take_place(real, &view);
-		return true;
-	}
-	return false;
-}
-
-static void grant_real(const struct real *real, uint64_t max_in, struct run_grant *g)
-{
-	const struct run_value values[] = {
-	    {.name = "input_mint", .keys = real->in, .count = 1},
-	    {.name = "max_in",                    .number = max_in                    },
-	    {.name = "output_mints",                    .keys = real->out,.count = 1},
-	    {.name = "max_slippage_bps",          .number = 10000                               },
-	    {.name = "min_out",.number = 0},
-	    {.name = "max_fee_lamports",              .number = 100000000                                                 },
-	    {.name = "max_tip_lamports",.number = 100000000},
-	    {.name = "max_platform_fee_bps",              .number = 200	                                                                   },
-	};
-	memset(g, 0, sizeof(*g));
-	run_grant(g, module, wallet, values, sizeof(values) / sizeof(values[0]));
-}
-
 /* Each is allowed with exactly the amount it needs and refused with one raw unit less. */
 static void test_real_swaps_are_allowed_up_to_the_last_unit(void)
 {
@@ -978,7 +902,7 @@ static void test_real_swaps_are_allowed_up_to_the_last_unit(void)
 	EXPECT(file != NULL);
 	while (file != NULL && read_real(file, &real)) {
 		struct bytes message = bytes_of(real.message, real.len);
-		grant_real(&real, INT64_MAX, &g);
+		grant_real(&real, module, INT64_MAX, &g);
 		run_message(&g, message, POLICY_MODE_CHECK, 0, &decision);
 		if (!verdict_allows(decision.verdict))
 			fprintf(stderr, "real swap %u: %s\n", count, decision.text);
@@ -988,13 +912,13 @@ static void test_real_swaps_are_allowed_up_to_the_last_unit(void)
 		if (decision.facts.wrapped_lamports > sold)
 			sold = decision.facts.wrapped_lamports;
 		EXPECT(sold > 0);
-		grant_real(&real, sold, &g);
+		grant_real(&real, module, sold, &g);
 		run_message(&g, message, POLICY_MODE_CHECK, 0, &decision);
 		EXPECT(verdict_allows(decision.verdict));
-		grant_real(&real, sold - 1, &g);
+		grant_real(&real, module, sold - 1, &g);
 		run_message(&g, message, POLICY_MODE_CHECK, 0, &decision);
 		EXPECT(decision.reason == R(AMOUNT));
-		grant_real(&real, INT64_MAX, &g);
+		grant_real(&real, module, INT64_MAX, &g);
 		run_message(&g, message, POLICY_MODE_DESCRIBE_TRANSACTION, 0, &decision);
 		EXPECT(strstr(decision.text, "Swap through") != NULL);
 		EXPECT(strstr(decision.text, "refused") == NULL);
@@ -1014,10 +938,10 @@ static void test_no_flipped_bit_sells_more(void)
 	unsigned flips = 0;
 	FILE *file = fopen(SOURCE_DIR "/tests/policy/real_swaps.txt", "r");
 	for (int row = 0; row < 6 && read_real(file, &real); row++) {
-		grant_real(&real, INT64_MAX, &g);
+		grant_real(&real, module, INT64_MAX, &g);
 		run_message(&g, bytes_of(real.message, real.len), POLICY_MODE_CHECK, 0, &decision);
 		uint64_t sold = decision.facts.tokens[0].amount;
-		grant_real(&real, sold, &g);
+		grant_real(&real, module, sold, &g);
 		for (size_t bit = 0; bit < real.len * 8; bit += 3) {
 			real.message[bit / 8] ^= (uint8_t)(1u << bit % 8);
 			run_message(&g, bytes_of(real.message, real.len), POLICY_MODE_CHECK, 0,
@@ -1047,7 +971,7 @@ static void test_the_grant_warns(void)
 	EXPECT(file != NULL && read_real(file, &real));
 	if (file != NULL)
 		fclose(file);
-	grant_real(&real, 1000, &g);
+	grant_real(&real, module, 1000, &g);
 	run_message(&g, bytes_of(NULL, 0), POLICY_MODE_DESCRIBE_GRANT, 0, &decision);
 	EXPECT(says("no minimum price") && says("hostile bot can lose all"));
 	EXPECT(says("every venue that it calls") && says("the wallet's SOL where it pays the fee"));

@@ -9,6 +9,7 @@
 
 #include "base_encode.h"
 #include "cli_intent.h"
+#include "cli_parameters.h"
 
 #define JSON_MAX 65536
 #define PINS_MAX 16
@@ -305,69 +306,17 @@ static void write_key(FILE *file, const uint8_t key[32])
 		fprintf(file, "\"%s\"", text);
 }
 
-static void write_value(FILE *file, const struct policy_field *f, struct bytes record)
-{
-	const uint8_t *at = record.data + f->off;
-	uint32_t off = load_le32(at), count = load_le32(at + 4);
-	switch (f->type) {
-	case POLICY_TYPE_BOOL:
-		fprintf(file, "%s", load_le64(at) != 0 ? "true" : "false");
-		break;
-	case POLICY_TYPE_U64:
-		fprintf(file, "%" PRIu64, load_le64(at));
-		break;
-	case POLICY_TYPE_PUBKEY:
-		write_key(file, at);
-		break;
-	case POLICY_TYPE_TEXT:
-		fputc('"', file);
-		for (uint32_t i = 0; i < count && off + i < record.len; i++)
-			fprintf(file,
-			        record.data[off + i] < 0x20 || record.data[off + i] == '"' ||
-			                record.data[off + i] == '\\'
-			            ? "\\u%04x"
-			            : "%c",
-			        record.data[off + i]);
-		fputc('"', file);
-		break;
-	default:
-		fputc('[', file);
-		for (uint32_t i = 0; i < count; i++) {
-			uint32_t each = f->type == POLICY_TYPE_PUBKEY_LIST ? 32 : 8;
-			if (off + (uint64_t)each * (i + 1) > record.len)
-				break;
-			fprintf(file, "%s", i == 0 ? "" : ", ");
-			if (each == 32)
-				write_key(file, record.data + off + 32 * (size_t)i);
-			else
-				fprintf(file, "%" PRIu64,
-				        load_le64(record.data + off + 8 * (size_t)i));
-		}
-		fputc(']', file);
-		break;
-	}
-}
-
 static void write_test(FILE *file, const char *name, struct bytes request,
                        const struct policy_schema *schema, const char *expect)
 {
 	static char encoded[BASE64_LEN(LIMIT_TX_V1_MAX) + 1];
 	const struct policy_request *head = (const void *)request.data;
 	struct bytes record = bytes_of(request.data + head->parameters.off, head->parameters.count);
-	bool any = false;
 	base64_encode(bytes_of(request.data + head->message.off, head->message.count), encoded);
 	fprintf(file, "\n[[test]]\nname = \"%s\"\nwallet = ", name);
 	write_key(file, head->wallet);
-	fprintf(file, "\ntransaction = \"%s\"\nexpect = \"%s\"\nparams = {", encoded, expect);
-	for (size_t i = 0; i < schema->count; i++) {
-		const struct policy_field *f = &schema->fields[i];
-		if ((load_le64(record.data) >> i & 1) == 0)
-			continue;
-		fprintf(file, "%s %.*s = ", any ? "," : "", (int)f->name.len,
-		        (const char *)f->name.data);
-		write_value(file, f, record);
-		any = true;
-	}
+	fprintf(file, "\ntransaction = \"%s\"\nexpect = \"%s\"\nparams = { ", encoded, expect);
+	cli_parameters_write(file, schema, record, ", ");
 	fprintf(file, " }\n");
 }
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_parameters.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include <claviger_toml.h>
 
 #include "base_encode.h"
@@ -176,4 +179,72 @@ enum status cli_parameters_json(const char *path, struct bytes json,
 	enum status status = cli_json_parse(json, &file, ret_message, message_cap);
 
 	return status == STATUS_OK ? take_file(&r, &file, ret_values) : status;
+}
+
+/* --- the other way
+ * ------------------------------------------------------------------------------------------ */
+
+static void write_key(FILE *file, const uint8_t key[32])
+{
+	char text[64];
+	if (base58_encode(bytes_of(key, 32), text, sizeof(text)) == STATUS_OK)
+		fprintf(file, "\"%s\"", text);
+}
+
+static void write_value(FILE *file, const struct policy_field *f, struct bytes record)
+{
+	const uint8_t *at = record.data + f->off;
+	uint32_t off = load_le32(at), count = load_le32(at + 4);
+	switch (f->type) {
+	case POLICY_TYPE_BOOL:
+		fprintf(file, "%s", load_le64(at) != 0 ? "true" : "false");
+		break;
+	case POLICY_TYPE_U64:
+		fprintf(file, "%" PRIu64, load_le64(at));
+		break;
+	case POLICY_TYPE_PUBKEY:
+		write_key(file, at);
+		break;
+	case POLICY_TYPE_TEXT:
+		fputc('"', file);
+		for (uint32_t i = 0; i < count && off + i < record.len; i++)
+			fprintf(file,
+			        record.data[off + i] < 0x20 || record.data[off + i] == '"' ||
+			                record.data[off + i] == '\\'
+			            ? "\\u%04x"
+			            : "%c",
+			        record.data[off + i]);
+		fputc('"', file);
+		break;
+	default:
+		fputc('[', file);
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t each = f->type == POLICY_TYPE_PUBKEY_LIST ? 32 : 8;
+			if (off + (uint64_t)each * (i + 1) > record.len)
+				break;
+			fprintf(file, "%s", i == 0 ? "" : ", ");
+			if (each == 32)
+				write_key(file, record.data + off + 32 * (size_t)i);
+			else
+				fprintf(file, "%" PRIu64,
+				        load_le64(record.data + off + 8 * (size_t)i));
+		}
+		fputc(']', file);
+		break;
+	}
+}
+
+void cli_parameters_write(FILE *file, const struct policy_schema *schema, struct bytes record,
+                          const char *between)
+{
+	bool any = false;
+	for (size_t i = 0; i < schema->count; i++) {
+		const struct policy_field *f = &schema->fields[i];
+		if ((load_le64(record.data) >> i & 1) == 0)
+			continue;
+		fprintf(file, "%s%.*s = ", any ? between : "", (int)f->name.len,
+		        (const char *)f->name.data);
+		write_value(file, f, record);
+		any = true;
+	}
 }

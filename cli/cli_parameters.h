@@ -6,6 +6,8 @@
 #ifndef CLI_PARAMETERS_H
 #define CLI_PARAMETERS_H
 
+#include <stdio.h>
+
 #include "policy_parameters.h"
 
 /* cli_parameters_read appends the CBOR map to `ret_values`; on failure `ret_message` has a sentence
@@ -19,5 +21,10 @@ MUST_USE enum status cli_parameters_json(const char *path, struct bytes json,
                                          const struct policy_schema *schema,
                                          struct buffer *ret_values, char *ret_message,
                                          size_t message_cap);
+
+/* cli_parameters_write writes a record's values as TOML, `name = value` with `between` between
+ * them; the record must be one of this schema (policy_record_encode). */
+void cli_parameters_write(FILE *file, const struct policy_schema *schema, struct bytes record,
+                          const char *between);
 
 #endif

@@ -177,6 +177,31 @@ def payment(wallet, to, lamports):
         bytes([1, 2, 2, 0, 1, 12, 2, 0, 0, 0]) + lamports.to_bytes(8, "little")
 
 
+def plan(folder, run, module, key, sign):
+    """grant plan: the old grant works until its owner has run what was prepared, and then the new one."""
+    text = open(os.path.join(folder, "payout.toml"), encoding="utf-8").read().split("[[test]]")[0]
+    narrow = write(folder, "narrow.toml", text.replace("max = 10", "max = 1"))
+    other = os.path.join(folder, "narrow.wasm")
+    expect("another version", claviger("policy", "build", narrow, "-o", other)[0] == 0)
+    old, new = (hashlib.sha256(open(m, "rb").read()).hexdigest() for m in (module, other))
+    words = ["grant", "plan", "--from", old, "--to", new, "--policy", other, "--key", key, "--out",
+             os.path.join(folder, "plan"), "--json"]
+    code, out, said = run(*words)
+    expect("a plan", code == 0 and len(json.loads(out)) == 1, code, out, said)
+    row = json.loads(out)[0]
+    expect("its parameters", RECIPIENT in open(row["params"]).read() and "max_lamports = 7" in open(row["params"]).read())
+    expect("until then the old grant works", sign(RECIPIENT, 6)[0] == 0)
+    code, _, said = run(*row["create"].split()[1:], "--yes")
+    expect("the new grant", code == 0, said)
+    code, _, said = run(*row["revoke"].split()[1:], "--yes")
+    expect("the old one goes", code == 0, said)
+    expect("the new one signs", sign(RECIPIENT, 5)[0] == 0)
+    code, out, said = run(*words)
+    expect("nothing is left to plan", code == 1 and "0 grants" in said, code, out, said)
+    expect("another module than named", run(*["grant", "plan", "--from", old, "--to", old, "--policy", other, "--key",
+                                              key, "--out", folder])[0] == 1)
+
+
 def thread(folder, good):
     """S12: a running signer signs what the intent allows and refuses one lamport more; what it refused becomes a test."""
     with socket.socket() as s:
@@ -224,6 +249,7 @@ def thread(folder, good):
         expect("the refusal is saved", code == 0, out, said)
         code, out, said = claviger("policy", "test", good)
         expect("and is a test that passes", code == 0 and "4 passed" in out, out, said)
+        plan(folder, run, module, key, sign)
     finally:
         child.send_signal(signal.SIGINT)
         child.wait(timeout=60)

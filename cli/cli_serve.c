@@ -243,6 +243,8 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 	if (serve->receipts_keep != NULL)
 		snprintf(words[count++], sizeof(words[0]), "receipts_keep_days=%s",
 		         serve->receipts_keep);
+	if (serve->bound_exports)
+		snprintf(words[count++], sizeof(words[0]), "bound_exports=yes");
 	if (serve->echo)
 		snprintf(words[count++], sizeof(words[0]), "echo=yes");
 	if (serve->accept_time)
@@ -549,17 +551,18 @@ static int run_serve(struct cli_call *call)
 	struct cli_serve serve = {.listen = NULL};
 	const char *state = NULL;
 	const struct cli_option options[] = {
-	    {"--state",           &state,                 NULL              },
-	    {"--listen",          &serve.listen,          NULL              },
-	    {"--metrics",         &serve.metrics,         NULL              },
-	    {"--verifiers",       &serve.verifiers,       NULL              },
-	    {"--tls-name",        &serve.tls_name,        NULL              },
-	    {"--tls-certificate", &serve.tls_certificate, NULL              },
-	    {"--rp-id",           &serve.rp_id,           NULL              },
-	    {"--origins",         &serve.origins,         NULL              },
-	    {"--accept-time",     NULL,                   &serve.accept_time},
-	    {"--echo",            NULL,                   &serve.echo       },
-	    {"--dev",             NULL,                   &serve.dev        },
+	    {"--state",           &state,                 NULL                },
+	    {"--listen",          &serve.listen,          NULL                },
+	    {"--metrics",         &serve.metrics,         NULL                },
+	    {"--verifiers",       &serve.verifiers,       NULL                },
+	    {"--tls-name",        &serve.tls_name,        NULL                },
+	    {"--tls-certificate", &serve.tls_certificate, NULL                },
+	    {"--rp-id",           &serve.rp_id,           NULL                },
+	    {"--origins",         &serve.origins,         NULL                },
+	    {"--accept-time",     NULL,                   &serve.accept_time  },
+	    {"--bound-exports",   NULL,                   &serve.bound_exports},
+	    {"--echo",            NULL,                   &serve.echo         },
+	    {"--dev",             NULL,                   &serve.dev          },
 	};
 	int result;
 
@@ -598,7 +601,7 @@ const struct cli_command cli_serve = {
     .name = "serve",
     .arguments = "[--state DIR] [--listen ADDR:PORT] [--metrics ADDR:PORT] [--verifiers N] "
                  "[--tls-name NAME[,NAME]] [--tls-certificate FILE] [--rp-id DOMAIN] "
-                 "[--origins URL[,URL]] [--accept-time] [--dev]",
+                 "[--origins URL[,URL]] [--bound-exports] [--accept-time] [--dev]",
     .sentence = "run the signer on this machine, with a software TPM",
     .run = run_serve,
     .help =
@@ -622,6 +625,7 @@ const struct cli_command cli_serve = {
         "                leaves the passkeys of before without effect\n"
         "--origins       pages that may ask for passkeys (default https://DOMAIN and the port of\n"
         "                --listen)\n"
+        "--bound-exports   passkeys that sign an export must be bound to their device\n"
         "--accept-time   believe the system clock after a jump of more than an hour\n"
         "--dev           a throw-away signer on free ports with a wallet, a client and a grant "
         "for\n"

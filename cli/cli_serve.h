@@ -16,7 +16,7 @@ struct cli_serve {
 	const char *listen, *metrics, *verifiers, *tls_name, *tls_certificate, *operators, *rp_id,
 	    *origins, *inputs_keep, *receipts_keep;
 	const char *ceilings[CLI_SERVE_CEILINGS]; /* of each client; NULL: none */
-	bool accept_time, echo, dev, is_genesis;
+	bool bound_exports, accept_time, echo, dev, is_genesis;
 	pid_t supervisor;
 	char listen_space[64], metrics_space[64], origins_space[512];
 };

@@ -127,6 +127,16 @@ enum status authz_submit_answer_put(const struct authz_submit_answer *answer, st
 	return cbor_finish(&w);
 }
 
+/* take_some takes a byte string that is not empty: what has no value is left out. */
+static struct bytes take_some(struct cbor_reader *r, size_t len_max)
+{
+	struct bytes bytes = cbor_take_bytes(r, len_max);
+
+	if (bytes.len == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+	return bytes;
+}
+
 enum status authz_submit_answer_take(struct bytes bytes, struct authz_submit_answer *ret_answer)
 {
 	struct authz_submit_answer answer = {.seq = 0};
@@ -138,7 +148,7 @@ enum status authz_submit_answer_take(struct bytes bytes, struct authz_submit_ans
 	cbor_take_key(&r, 1);
 	answer.seq = cbor_take_uint(&r, UINT64_MAX);
 	if (cbor_take_key_if(&r, 2))
-		answer.birth = cbor_take_bytes(&r, AUTHZ_ANSWER_MAX * 2);
+		answer.birth = take_some(&r, AUTHZ_ANSWER_MAX * 2);
 	if (cbor_take_key_if(&r, 3)) {
 		answer.outstanding_count = cbor_take_array(&r, LIMIT_CHANGE_WALLETS_MAX);
 		if (answer.outstanding_count == 0)
@@ -147,10 +157,13 @@ enum status authz_submit_answer_take(struct bytes bytes, struct authz_submit_ans
 			take_outstanding(&r, &answer.outstanding[i]);
 		cbor_take_end(&r);
 	}
-	if (cbor_take_key_if(&r, 4))
+	if (cbor_take_key_if(&r, 4)) {
 		answer.waits_until_s = cbor_take_uint(&r, INT64_MAX);
+		if (answer.waits_until_s == 0)
+			cbor_fail(&r, STATUS_MALFORMED);
+	}
 	if (cbor_take_key_if(&r, 5))
-		answer.export = cbor_take_bytes(&r, AUTHZ_ANSWER_MAX);
+		answer.export = take_some(&r, AUTHZ_ANSWER_MAX);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)

@@ -323,6 +323,8 @@ static enum status take_answer(struct authority *authority, struct bytes message
 		            bytes_of(message.data + sizeof(head), message.len - sizeof(head)));
 		drop_pending(pending);
 	}
+	/* New secrets of one-time codes and sessions come this way. */
+	secret_wipe(authority->in.payload.data, authority->in.payload.len);
 	return STATUS_OK;
 }
 

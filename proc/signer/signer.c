@@ -400,9 +400,10 @@ static enum status take_operators(struct signer *signer)
 	return STATUS_OK;
 }
 
-/* The settings `rp_id` and `origins`. */
+/* The settings `rp_id`, `origins` and `bound_exports`. */
 static enum status take_relying(struct signer *signer)
 {
+	signer->bound_exports = proc_setting(signer->proc, "bound_exports")[0] != '\0';
 	return authz_relying_take(bytes_of_text(proc_setting(signer->proc, "rp_id")),
 	                          bytes_of_text(proc_setting(signer->proc, "origins")),
 	                          &signer->relying);

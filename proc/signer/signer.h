@@ -56,6 +56,7 @@ struct signer {
 	size_t operator_count;
 	uint8_t operators[SIGNER_OPERATORS_MAX][32];
 	struct authz_relying relying; /* where passkeys may be used: settings */
+	bool bound_exports;           /* those that sign an export must not be copyable */
 	uint64_t code_floor;          /* one-time codes of steps up to this one are not taken */
 	struct signer_session sessions[SIGNER_SESSIONS_MAX];
 	uint8_t deployment[32];

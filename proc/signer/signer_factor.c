@@ -563,6 +563,12 @@ static enum status verify_signature(struct signer_change *job, size_t at)
 	status = verify_passkey(job, &signature->key, challenge, &signature->assertion, record);
 	if (status != STATUS_OK)
 		return status;
+	if (job->signer->bound_exports && job->change.action == AUTHZ_ACTION_EXPORT &&
+	    record->backup_eligible)
+		return signer_refuse(
+		    job, CALL_RESULT_CHANGE_REFUSED,
+		    "here an export takes passkeys that are bound to their device, "
+		    "and this one may be copied");
 	/* One that comes with this change is kept with it, not before. */
 	for (size_t i = 0; i < job->factors.brought_count; i++)
 		if (job->factors.brought_new[i] &&

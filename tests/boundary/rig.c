@@ -216,12 +216,15 @@ static void greet(struct rig *rig)
 static void spawn(struct rig *rig, const char *state_dir, bool genesis)
 {
 	static const enum proc_role roles[] = {PROC_store, PROC_verifier, PROC_signer};
-	char name[] = "", state[256], level[] = "log_level=error", verifiers[] = "verifiers=1";
-	char *args[] = {name, state, level, verifiers};
+	char name[] = "", state[256], level[] = "log_level=error", verifiers[] = "verifiers=1",
+	     setting[128];
+	char *args[] = {name, state, level, verifiers, setting};
 
 	snprintf(state, sizeof(state), "state_dir=%s", state_dir);
+	snprintf(setting, sizeof(setting), "%s", rig->setting != NULL ? rig->setting : "");
 	rig->supervisor = (struct supervisor){.child_count = 0};
-	CHECK(supervisor_configure(&rig->supervisor, 4, args) == STATUS_OK);
+	CHECK(supervisor_configure(&rig->supervisor, 4 + (rig->setting != NULL), args) ==
+	      STATUS_OK);
 	snprintf(rig->supervisor.folder, sizeof(rig->supervisor.folder), "%s/bin", BUILD_DIR);
 	CHECK(supervisor_make(&rig->supervisor) == STATUS_OK);
 	hold_end(rig, PROC_CHANNEL_bridge_signer, &rig->bridge);

@@ -27,6 +27,7 @@ struct rig {
 	uint8_t channel[32]; /* the signer's, of this boot */
 	uint64_t boot;
 	uint64_t next_id;
+	const char *setting; /* one more of the supervisor's, "name=value"; NULL: none */
 	int64_t patience_us; /* that rig_ask has; 0: the usual one */
 	char refusal[256];   /* code and text of the last refused change */
 };

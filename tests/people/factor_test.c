@@ -929,6 +929,46 @@ static void test_an_export_needs_a_second_factor_to_exist(void)
 	EXPECT(submit() == STATUS_REFUSED && refused_as("needs two factors and wallet 1 has one"));
 }
 
+/* A site may want that an export takes what nobody can copy. Begins another start. */
+static void test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so(void)
+{
+	static struct person ivan;
+	struct authz_factor_body body = {.add_count = 2};
+	struct soft_passkey bound, synced;
+	struct keys_hpke_key recipient;
+
+	rig_stop(&rig);
+	rig.setting = "bound_exports=yes";
+	rig_start(&rig, folder, false);
+	keys_hpke_random(&recipient);
+	rig_world_make(&rig, &ivan.world, "ivan");
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &bound);
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &synced);
+	synced.flags = 0x1d; /* may be copied, and is */
+	body.add[0] = bound.key;
+	body.add[1] = synced.key;
+	body.add_data[0] = soft_passkey_data(&bound);
+	body.add_data[1] = soft_passkey_data(&synced);
+	begin_signed(&ivan, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&ivan.world.user);
+	register_passkey(&bound);
+	register_passkey(&synced);
+	EXPECT(submit() == STATUS_OK);
+	begin_signed(&ivan, AUTHZ_ACTION_EXPORT, export_body(&recipient, AUTHZ_EXPORT_KEYPAIR));
+	sign_with(&ivan.world.user);
+	sign_with_passkey(&synced);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("bound to their device"));
+	begin_signed(&ivan, AUTHZ_ACTION_EXPORT, export_body(&recipient, AUTHZ_EXPORT_KEYPAIR));
+	sign_with(&ivan.world.user);
+	sign_with_passkey(&bound);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
+	/* It signs all else. */
+	begin_signed(&ivan, AUTHZ_ACTION_GRANT, grant_body(&ivan));
+	sign_with_passkey(&synced);
+	sign_with_passkey(&bound);
+	EXPECT(submit() == STATUS_OK);
+}
+
 static int drop(const char *path, const struct stat *info, int kind, struct FTW *walk)
 {
 	(void)info;
@@ -960,6 +1000,7 @@ int main(void)
 	RUN(test_a_factor_that_is_gone_completes_nothing);
 	RUN(test_an_export_needs_a_second_factor_to_exist);
 	RUN(test_wrong_codes_make_the_next_ones_wait);
+	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	rig_stop(&rig);
 	(void)nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
 	return test_summary();

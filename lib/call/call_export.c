@@ -161,13 +161,42 @@ static void take_events(struct wire_reader *r, struct call_export_answer *answer
 	}
 }
 
+static void put_pending(struct wire_writer *w, const struct call_export_answer *answer)
+{
+	wire_put_u32(w, (uint32_t)answer->pending_count);
+	for (size_t i = 0; i < answer->pending_count; i++) {
+		const struct call_export_pending *pending = &answer->pending[i];
+
+		wire_put_fixed(w, pending->change, 32);
+		wire_put_u8(w, pending->action);
+		wire_put_bool(w, pending->done);
+		wire_put_u64(w, pending->opens);
+		wire_put_u64(w, pending->until);
+	}
+}
+
+static void take_pending(struct wire_reader *r, struct call_export_answer *answer)
+{
+	answer->pending_count = call_take_count(r, LIMIT_PENDING_MAX);
+	for (size_t i = 0; i < answer->pending_count; i++) {
+		struct call_export_pending *pending = &answer->pending[i];
+
+		wire_take_fixed(r, pending->change, 32);
+		pending->action = wire_take_u8(r);
+		pending->done = wire_take_bool(r);
+		pending->opens = wire_take_u64(r);
+		pending->until = wire_take_u64(r);
+	}
+}
+
 enum status call_export_put_answer(const struct call_export_answer *answer, struct buffer *message)
 {
 	struct wire_writer w = wire_write(message);
 	size_t begin = message->len;
 
 	CHECK(answer->grant_count <= CALL_EXPORT_GRANTS_MAX &&
-	      answer->event_count <= CALL_EXPORT_EVENTS_MAX);
+	      answer->event_count <= CALL_EXPORT_EVENTS_MAX &&
+	      answer->pending_count <= LIMIT_PENDING_MAX);
 	CHECK(answer->body.len <= CALL_EXPORT_BODY_MAX && answer->name.len <= LIMIT_NAME_MAX);
 	wire_put_u64(&w, answer->request);
 	wire_put_u16(&w, (uint16_t)answer->result);
@@ -178,9 +207,9 @@ enum status call_export_put_answer(const struct call_export_answer *answer, stru
 	wire_put_bool(&w, answer->imported);
 	wire_put_bool(&w, answer->frozen);
 	wire_put_u64(&w, answer->version);
-	wire_put_u64(&w, answer->waiting);
 	wire_put_u64(&w, answer->exported);
 	put_grants(&w, answer);
+	put_pending(&w, answer);
 	wire_put_u64(&w, answer->next_cursor);
 	wire_put_run(&w, answer->body);
 	put_events(&w, answer);
@@ -203,9 +232,9 @@ enum status call_export_take_answer(struct bytes message, struct call_export_ans
 	answer.imported = wire_take_bool(&r);
 	answer.frozen = wire_take_bool(&r);
 	answer.version = wire_take_u64(&r);
-	answer.waiting = wire_take_u64(&r);
 	answer.exported = wire_take_u64(&r);
 	take_grants(&r, &answer);
+	take_pending(&r, &answer);
 	answer.next_cursor = wire_take_u64(&r);
 	answer.body = wire_take_run(&r, CALL_EXPORT_BODY_MAX);
 	take_events(&r, &answer);

@@ -14,7 +14,7 @@
 #define CALL_EXPORT_REQUEST_MAX (256 + LIMIT_TOKEN_MAX + LIMIT_NAME_MAX)
 #define CALL_EXPORT_EVENTS_MAX  8
 #define CALL_EXPORT_ANSWER_MAX                                                                     \
-	(1024 + CALL_EXPORT_GRANTS_MAX * 128 + CALL_EXPORT_BODY_MAX +                              \
+	(1024 + CALL_EXPORT_GRANTS_MAX * 128 + LIMIT_PENDING_MAX * 64 + CALL_EXPORT_BODY_MAX +     \
 	 CALL_EXPORT_EVENTS_MAX * (192 + CALL_REASON_TEXT_MAX))
 
 enum call_export_topic {
@@ -34,6 +34,15 @@ struct call_export_request {
 	struct call_wallet wallet; /* kind 0 when the topic takes none */
 	uint8_t key[32];
 	uint64_t cursor; /* 0: from the first one kept; of events: from now on */
+};
+
+/* A change that waits for its time, or an export that may still be fetched. */
+struct call_export_pending {
+	uint8_t change[32]; /* hash */
+	uint8_t action;     /* enum authz_action */
+	bool done;
+	uint64_t opens; /* seconds since 1970 */
+	uint64_t until; /* it is void afterwards */
 };
 
 struct call_export_grant {
@@ -84,10 +93,11 @@ struct call_export_answer {
 	bool imported;
 	bool frozen;
 	uint64_t version;
-	uint64_t waiting;  /* changes that its user authorized and that wait for their time */
 	uint64_t exported; /* how often the key was handed over */
 	size_t grant_count;
 	struct call_export_grant grants[CALL_EXPORT_GRANTS_MAX];
+	size_t pending_count;
+	struct call_export_pending pending[LIMIT_PENDING_MAX];
 	/* CALL_EXPORT_DECISION, CALL_EXPORT_RECEIPTS */
 	uint64_t next_cursor; /* 0: nothing follows */
 	struct bytes body;

@@ -235,8 +235,10 @@ static void test_export_messages_come_back_and_refuse_other_lengths(void)
 	    .name = bytes_of_text("bot"),
 	    .body = BYTES_OF_ARRAY(body),
 	    .gap = true,
+	    .pending_count = LIMIT_PENDING_MAX,
+	    .pending = {{.action = 9, .done = true, .opens = 5, .until = 6}},
 	    .event_count = CALL_EXPORT_EVENTS_MAX,
-	    .status = {.wallets = 3, .hardware = true}
+	    .status = { .wallets = 3,                                   .hardware = true}
         };
 	struct buffer out = BUFFER_OF_ARRAY(space);
 
@@ -255,6 +257,8 @@ static void test_export_messages_come_back_and_refuse_other_lengths(void)
 	EXPECT(out.len <= CALL_EXPORT_ANSWER_MAX);
 	EXPECT(call_export_take_answer(buffer_bytes(&out), &export_back) == STATUS_OK);
 	EXPECT(export_back.body.len == sizeof(body) && export_back.status.hardware);
+	EXPECT(export_back.pending_count == LIMIT_PENDING_MAX && export_back.pending[0].done &&
+	       export_back.pending[0].until == 6);
 	EXPECT(export_back.gap && export_back.event_count == CALL_EXPORT_EVENTS_MAX &&
 	       export_back.events[7].cursor == 8 &&
 	       export_back.events[7].text.len == CALL_REASON_TEXT_MAX);

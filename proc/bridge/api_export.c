@@ -138,6 +138,16 @@ static void put_time(struct api_text *text, uint64_t seconds)
 		text_put_u64_string(text, seconds);
 }
 
+/* The words of spec/authorization.cddl; the bridge reads no changes itself. */
+static const char *action_word(uint8_t action)
+{
+	static const char *const words[] = {"",       "create",   "grant", "revoke",
+	                                    "freeze", "unfreeze", "limit", "factor",
+	                                    "import", "export",   "cancel"};
+
+	return action < sizeof(words) / sizeof(words[0]) ? words[action] : "";
+}
+
 void api_put_wallet(struct api_text *text, const struct call_export_answer *answer)
 {
 	text_put(text, "{\"id\":");
@@ -151,8 +161,6 @@ void api_put_wallet(struct api_text *text, const struct call_export_answer *answ
 	text_put_bool(text, answer->frozen);
 	text_put(text, ",\"version\":");
 	text_put_u64_string(text, answer->version);
-	text_put(text, ",\"waiting\":");
-	text_put_u64_string(text, answer->waiting);
 	text_put(text, ",\"exported\":");
 	text_put_u64_string(text, answer->exported);
 	text_put(text, ",\"grants\":[");
@@ -174,6 +182,22 @@ void api_put_wallet(struct api_text *text, const struct call_export_answer *answ
 			text_put_u64_string(text, grant->uses_left);
 		text_put(text, ",\"frozen\":");
 		text_put_bool(text, grant->frozen);
+		text_put(text, "}");
+	}
+	text_put(text, "],\"pending\":[");
+	for (size_t i = 0; i < answer->pending_count; i++) {
+		const struct call_export_pending *pending = &answer->pending[i];
+
+		text_put(text, i == 0 ? "{\"change\":" : ",{\"change\":");
+		text_put_hex(text, BYTES_OF_ARRAY(pending->change));
+		text_put(text, ",\"action\":\"");
+		text_put(text, action_word(pending->action));
+		text_put(text, "\",\"done\":");
+		text_put_bool(text, pending->done);
+		text_put(text, ",\"opens\":");
+		text_put_u64_string(text, pending->opens);
+		text_put(text, ",\"until\":");
+		text_put_u64_string(text, pending->until);
 		text_put(text, "}");
 	}
 	text_put(text, "]}");

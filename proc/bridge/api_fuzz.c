@@ -104,6 +104,33 @@ static void ask_sign(void)
 	}
 }
 
+/* A stream of events: a head without a length, then pieces of whole events, then the last one. */
+static void follow_stream(struct call_export_answer *said, struct bytes token)
+{
+	struct bytes piece = api_response(&exchange);
+
+	CHECK(piece.len > 15 && memcmp(piece.data, "HTTP/1.1 200 OK", 15) == 0);
+	CHECK(memmem(piece.data, piece.len, "Content-Length", 14) == NULL);
+	said->event_count = 1 + token.len % CALL_EXPORT_EVENTS_MAX;
+	said->pending_count = token.len % (LIMIT_PENDING_MAX + 1);
+	said->version++;
+	for (size_t i = 0; i < said->event_count; i++)
+		said->events[i] = (struct call_export_event){
+		    .cursor = i + 1, .result = CALL_RESULT_POLICY_DENIED, .text = token};
+	exchange.ask = API_ASK_EXPORT;
+	api_take_export(&exchange, &context, said);
+	piece = api_response(&exchange);
+	CHECK(piece.len > 2 && memcmp(piece.data, "event: ", 7) == 0 &&
+	      memcmp(piece.data + piece.len - 2, "\n\n", 2) == 0);
+	for (size_t at = 0; at + 1 < piece.len; at++) /* no text of others begins a line */
+		if (piece.data[at] == '\n' && piece.data[at + 1] != '\n')
+			CHECK(memcmp(piece.data + at + 1, "event: ", 7) == 0 ||
+			      memcmp(piece.data + at + 1, "data: {", 7) == 0 ||
+			      memcmp(piece.data + at + 1, "id: ", 4) == 0);
+	api_refuse(&exchange, &context, CALL_RESULT_STOPPING, NULL);
+	CHECK(exchange.stream.over);
+}
+
 static void ask(void)
 {
 	struct call_export_request export_request, export_back;
@@ -118,8 +145,14 @@ static void ask(void)
 		api_fill_export(&exchange, &export_request);
 		CHECK(call_export_put_request(&export_request, &message) == STATUS_OK);
 		CHECK(call_export_take_request(buffer_bytes(&message), &export_back) == STATUS_OK);
-		export_answer.result = CALL_RESULT_DONE;
+		export_answer = (struct call_export_answer){.result = CALL_RESULT_DONE};
 		api_take_export(&exchange, &context, &export_answer);
+		if (exchange.stream.open)
+			follow_stream(
+			    &export_answer,
+			    bytes_of(exchange.token.data, exchange.token.len < CALL_REASON_TEXT_MAX
+			                                      ? exchange.token.len
+			                                      : CALL_REASON_TEXT_MAX));
 	} else if (exchange.ask == API_ASK_ENVELOPE) {
 		result = api_envelope(&exchange, &context, &envelope);
 		if (result == CALL_RESULT_DONE)
@@ -171,6 +204,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		api_begin(&exchange, &context);
 		ask();
 	}
-	check_response();
+	if (!exchange.stream.open)
+		check_response();
 	return 0;
 }

@@ -172,8 +172,16 @@ static void show_wallet(struct signer *signer, struct export *export,
 	said->frozen = record->frozen;
 	said->version = record->version;
 	said->exported = record->exported;
-	for (size_t i = 0; i < record->pending_count; i++)
-		said->waiting += !record->pending[i].done;
+	said->pending_count = record->pending_count;
+	for (size_t i = 0; i < record->pending_count; i++) {
+		const struct authz_pending_entry *entry = &record->pending[i];
+
+		said->pending[i] = (struct call_export_pending){.action = entry->action,
+		                                                .done = entry->done,
+		                                                .opens = entry->opens_s,
+		                                                .until = entry->void_s};
+		memcpy(said->pending[i].change, entry->change, 32);
+	}
 	for (size_t i = 0; i < record->grant_count; i++) {
 		enum status status;
 

@@ -92,6 +92,22 @@ test('freezes, grants and revocations are told', async (s) => {
   stream.close();
 });
 
+test('a change that begins to wait, and its end, are told', async (s) => {
+  await s.client('slow');
+  await s.wallet('slow');
+  await s.grant('slow', 'slow');
+  const words = ['--key', s.key('user'), '--yes'];
+  await s.signer.must('factor', 'delay', 'slow', '--changes', '1h', ...words);
+  const stream = follow(s, s.signer.token('slow'), 'slow');
+  expect((await stream.next('wallet')).wallet.pending.length === 0, 'something waits already');
+  await s.signer.cli(...s.grantWords('slow', 'slow', {}, [], 'user'));
+  const { wallet: { pending } } = await stream.next('wallet');
+  expect(pending.length === 1 && pending[0].action === 'grant' && !pending[0].done && pending[0].opens > BigInt(Math.floor(Date.now() / 1000)) + 3000n, pending.length);
+  await s.signer.must('change', 'cancel', pending[0].change, '--wallet', 'slow', '--key', s.key('user'));
+  expect((await stream.next('wallet')).wallet.pending.length === 0, 'it still waits');
+  stream.close();
+});
+
 // U6
 test('nobody is told of others', async (s) => {
   await s.client('beside');

@@ -111,6 +111,17 @@ export interface Grant {
   readonly frozen: boolean;
 }
 
+/** A change of the wallet that waits for its time. */
+export interface Pending {
+  readonly change: string;
+  readonly action: string;
+  /** An export that was handed over and may be fetched again. */
+  readonly done: boolean;
+  /** Seconds since 1970: it may be completed from `opens` on, and is void after `until`. */
+  readonly opens: bigint;
+  readonly until: bigint;
+}
+
 export interface Wallet {
   readonly id: string;
   readonly address: string;
@@ -119,6 +130,9 @@ export interface Wallet {
   readonly frozen: boolean;
   readonly version: bigint;
   readonly grants: readonly Grant[];
+  readonly pending: readonly Pending[];
+  /** How often its key was handed over. */
+  readonly exported: bigint;
 }
 
 export interface Channel {
@@ -219,6 +233,14 @@ function walletOf(from: json.Json): Wallet {
       expires: json.u64OrNull(grant, 'expires'),
       usesLeft: json.u64OrNull(grant, 'uses_left'),
       frozen: json.flag(grant, 'frozen'),
+    })),
+    exported: json.u64(from, 'exported'),
+    pending: json.list(from, 'pending', (pending) => ({
+      change: json.text(pending, 'change'),
+      action: json.text(pending, 'action'),
+      done: json.flag(pending, 'done'),
+      opens: json.u64(pending, 'opens'),
+      until: json.u64(pending, 'until'),
     })),
   };
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export { BATCH_MAX, ClavigerClient } from './client.js';
-export type { CallOptions, Channel, Checked, ClientConfig, Facts, Grant, RetryRules, Sequence, Signed, SignRequest, Status, TableHint, Wallet, WalletEvent } from './client.js';
+export type { CallOptions, Channel, Checked, ClientConfig, Facts, Grant, Pending, RetryRules, Sequence, Signed, SignRequest, Status, TableHint, Wallet, WalletEvent } from './client.js';
 export { ClavigerError, SignerError, SignerErrorCode } from './errors.js';
 export type { GrantReason, Refusal } from './errors.js';
 export { createClavigerSigner } from './signer.js';

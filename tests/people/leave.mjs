@@ -65,7 +65,7 @@ test('an export waits 24 hours, is seen by who has a factor, and any one cancels
   expect(s.signer.log().includes('"change.waits"'), 'no notice in the log');
   // Who watches the wallet with a token sees it too, and an event stream says it unasked.
   const { body } = await s.signer.api('GET', '/api/v1/wallets/main', { token: party.token });
-  expect(body.waiting === '1' && body.exported === '0', body);
+  expect(body.pending.length === 1 && body.pending[0].action === 'export' && body.exported === '0', body);
   // No operator shortens, completes or cancels it: he is no factor.
   await refused(s, 'no wallet', 'change', 'cancel', asked.change, '--wallet', 'main', '--key', join(s.signer.state, 'operator.json'));
   await must(s, 'change', 'cancel', asked.change, '--wallet', 'main', '--key', s.key('second'));
@@ -102,7 +102,7 @@ test('each form of the key opens in the tools that it is for', async (s) => {
   keys = [['seed', Buffer.from(bytes.slice(0, 32))], ['base58', Buffer.from(files.base58)], ['keypair', Buffer.from(files.keypair)]];
   // A20: from here on the signer says of itself that others may have the key.
   const { body } = await s.signer.api('GET', '/api/v1/wallets/main', { token: party.token });
-  expect(body.waiting === '0' && body.exported === '3', body);
+  expect(body.pending.every((wait) => wait.done) && body.exported === '3', body);
   const after = await show(s, 'main');
   expect(after.exported === 3 && after.ownership_proven === false, after);
 });

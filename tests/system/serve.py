@@ -108,6 +108,14 @@ def misuse(folder, state, listen):
 DIGITS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 
+def base58(raw):
+    number, text = int.from_bytes(raw, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = DIGITS[digit] + text
+    return text
+
+
 def receipts(folder, state, listen):
     """A file of receipts in which the input kept for a replay was changed is not verified (B3)."""
     environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen,
@@ -149,6 +157,26 @@ def receipts(folder, state, listen):
     code, _ = run("receipt", "replay", bent, "--module", module)
     expect("a changed input does not replay", code == 1, code)
 
+    # The same for a decision by an intent: its module is the evaluator with that intent's table.
+    intent, terms = os.path.join(BUILD, "share/intents/sol-transfer.wasm"), folder + "/intent.toml"
+    with open(terms, "w") as f:
+        f.write('recipients = ["%s"]\nmax_lamports = 100\nmax_fee_lamports = 5000\n' % base58(b"\7" * 32))
+    code, _ = run("grant", "create", "--wallet", "one", "--client", "bot", "--policy", intent,
+                  "--params", terms, "--key", folder + "/user.json", "--yes")
+    expect("a grant of an intent", code == 0, code)
+    code, _ = run("sign", "--wallet", "one", "--token-file", token, "--transaction", folder + "/tx")
+    expect("nine lamports are signed", code == 0, code)
+    said = {"same": 0}
+    for _ in range(50):
+        os.remove(file)
+        run("receipt", "export", "--wallet", "one", "--token-file", token, "--out", file)
+        code, out = run("receipt", "replay", file, "--module", intent, "--json")
+        said = json.loads(out)
+        if said["same"] == 1:
+            break
+        time.sleep(0.1)
+    expect("it replays", code == 0 and (said["same"], said["different"]) == (1, 0), said)
+
 
 def old_receipts(folder, state, listen):
     """After a start: decisions of before it are found, deleted by an operator, and what remains
@@ -180,19 +208,19 @@ def old_receipts(folder, state, listen):
            json.loads(out)["tried"][0]["text"] != "", (code, said))
     expect("another hash", run(*show[:3], "ab" * 32, *show[4:])[0] == 1)
     code, before = exported()
-    expect("it is exported", (code, before) == (0, 1), (code, before))
+    expect("they are exported", (code, before) == (0, 2), (code, before))
     with open(folder + "/tx", "w") as f:  # another decision, of this start
-        f.write(base64.b64encode(message[:-8] + b"\5" + bytes(7)).decode())
+        f.write(base64.b64encode(message[:-8] + b"\xf5" + bytes(7)).decode())
     run("sign", "--wallet", "one", "--token-file", token, "--transaction", folder + "/tx")
     for _ in range(50):
-        if exported() == (0, 2):
+        if exported() == (0, 3):
             break
         time.sleep(0.1)
     operator = state + "/operator.json"
     code, _, said = run("receipt", "trim", "--older-than", "0d", "--operator", operator)
     expect("an age of nothing", code == 2, said)
     code, _, said = run("receipt", "trim", "--older-than", "1d", "--operator", operator)
-    expect("nothing is so old", code == 0 and exported() == (0, 2), (code, said))
+    expect("nothing is so old", code == 0 and exported() == (0, 3), (code, said))
     code, _, said = run("receipt", "trim", "--older-than", "1d", "--operator", folder + "/user.json")
     expect("a user is no operator", code == 1, (code, said))
     # What the next start would read stays until heads are in the map, about a second.

@@ -351,12 +351,6 @@ static enum call_result check_flags(struct signer_ticket *ticket)
 {
 	uint32_t flags = ticket->request.flags;
 
-	if ((flags & CALL_SIGN_DESCRIBE) != 0) {
-		note_reason(ticket, CALL_RESULT_UNSUPPORTED, 0, UINT32_MAX,
-		            bytes_of_text("descriptions come from `claviger policy describe`, not "
-		                          "from the signer"));
-		return CALL_RESULT_UNSUPPORTED;
-	}
 	if (ticket->request.has_nonce_origin && !ticket->nonce_proven) {
 		note_reason(ticket, CALL_RESULT_REQUEST_MALFORMED, 0, UINT32_MAX,
 		            bytes_of_text("the nonce is not made of the blockhash that was named; "
@@ -418,7 +412,7 @@ enum status signer_sign_request(struct signer_sign *sign, struct bytes message, 
 	ticket->area_len = ticket->grant_count = ticket->grant_at = 0;
 	ticket->fuel_left = LIMIT_FUEL_PER_REQUEST;
 	ticket->is_transaction = ticket->uses_nonce = ticket->nonce_proven = false;
-	ticket->again = false;
+	ticket->again = ticket->describing = false;
 	ticket->check_fuel = 0;
 	ticket->sign = sign;
 	take_id(sign, ticket->id);
@@ -651,6 +645,7 @@ static void grant_fails(struct signer_ticket *ticket, enum call_result result, u
 {
 	size_t at = ticket->answer.reason_count;
 
+	ticket->answer.description = bytes_of(NULL, 0); /* of an allow that did not hold */
 	note_reason(ticket, result, code, instruction, text)->fuel = fuel;
 	memcpy(ticket->tried[at].module, ticket->grant->record.module, 32);
 	memcpy(ticket->tried[at].parameters_hash, ticket->grant->parameters_hash, 32);
@@ -1090,6 +1085,47 @@ static size_t explain_text(const struct policy_decision *decision, struct bytes 
 	return len;
 }
 
+/* Asks the module that allowed the transaction for its text: the same request in another mode. */
+static void begin_describe(struct signer_ticket *ticket)
+{
+	struct policy_request *head = (struct policy_request *)(void *)ticket->shown;
+
+	memcpy(ticket->shown, ticket->area, ticket->area_len);
+	head->mode = POLICY_MODE_DESCRIBE_TRANSACTION;
+	head->flags = 0;
+	memcpy(ticket->checked_hash, ticket->run.request_hash, 32);
+	ticket->run.what = CALL_CHECK_WHAT_DESCRIBE;
+	ticket->run.request = bytes_of(ticket->shown, ticket->area_len);
+	ticket->run.fuel = ticket->fuel_left < LIMIT_FUEL_PER_DESCRIPTION
+	                       ? ticket->fuel_left
+	                       : LIMIT_FUEL_PER_DESCRIPTION;
+	ticket->run.ticket[31] ^= 0x80; /* a run of its own */
+	keys_sha256(&ticket->run.request, 1, ticket->run.request_hash);
+	ticket->describing = true;
+	ticket->step = SIGNER_STEP_CHECK;
+}
+
+/* Whatever became of the text, the verdict stands. */
+static void take_description(struct signer_ticket *ticket, const struct signer_check_result *result)
+{
+	static struct policy_decision said;
+	size_t len;
+
+	ticket->describing = false;
+	memcpy(ticket->run.request_hash, ticket->checked_hash, 32);
+	ticket->step = SIGNER_STEP_COMMIT;
+	if (result->end != SIGNER_CHECK_ANSWERED ||
+	    policy_answer_decode(result->answer, bytes_of(ticket->shown, ticket->area_len),
+	                         &said) != STATUS_OK)
+		return;
+	len = said.text_len < CALL_DESCRIPTION_MAX ? said.text_len : CALL_DESCRIPTION_MAX;
+	/* Cut between characters, never inside one. */
+	while (len < said.text_len && len > 0 && ((uint8_t)said.text[len] & 0xc0) == 0x80)
+		len--;
+	memcpy(ticket->description, said.text, len);
+	ticket->answer.description = bytes_of(ticket->description, len);
+}
+
 static void take_answer(struct signer_ticket *ticket, const struct signer_check_result *result)
 {
 	static char text[CALL_REASON_TEXT_MAX + 1];
@@ -1110,6 +1146,8 @@ static void take_answer(struct signer_ticket *ticket, const struct signer_check_
 	if (verdict_allows(ticket->decision.verdict)) {
 		ticket->check_fuel = result->fuel;
 		ticket->step = SIGNER_STEP_COMMIT;
+		if ((ticket->request.flags & CALL_SIGN_DESCRIBE) != 0 && ticket->fuel_left != 0)
+			begin_describe(ticket);
 		return;
 	}
 	size_t len = explain_text(&ticket->decision, result->answer, text, sizeof(text));
@@ -1128,6 +1166,10 @@ static void check_done(void *owner, const struct signer_check_result *result)
 		return;
 	}
 	ticket->fuel_left -= result->fuel < ticket->fuel_left ? result->fuel : ticket->fuel_left;
+	if (ticket->describing) {
+		take_description(ticket, result);
+		return;
+	}
 	switch (result->end) {
 	case SIGNER_CHECK_ANSWERED:
 		take_answer(ticket, result);

@@ -85,6 +85,12 @@ struct signer_ticket {
 	uint64_t amounts[LIMIT_COUNTERS_MAX + 1]; /* what it takes, per rule of the grant */
 	uint64_t charged[LIMIT_COUNTERS_MAX + 1]; /* what was added to the counters for it */
 
+	/* The allowed transaction in the module's words, when they are asked for. */
+	bool describing;
+	uint8_t checked_hash[32]; /* the check's, while run holds the description's */
+	char description[CALL_DESCRIPTION_MAX];
+	_Alignas(8) uint8_t shown[POLICY_REQUEST_MAX]; /* area, asked for its text */
+
 	struct call_sign_answer answer;
 	char texts[CALL_REASONS_MAX][CALL_REASON_TEXT_MAX];
 };

@@ -582,8 +582,19 @@ static void test_a_dry_run_is_explained_and_what_cannot_be_given_is_refused(void
 	              8) != NULL);
 	EXPECT(sign_bytes(buffer_bytes(&message), CALL_SIGN_EXPLAIN).result ==
 	       CALL_RESULT_UNSUPPORTED);
-	EXPECT(sign_bytes(buffer_bytes(&message), CALL_SIGN_DESCRIBE).result ==
-	       CALL_RESULT_UNSUPPORTED);
+	/* What is allowed can be said in the module's words, and is one decision all the same. */
+	plain = sign_bytes(buffer_bytes(&message), CALL_SIGN_DRY_RUN | CALL_SIGN_DESCRIBE);
+	EXPECT(plain.result == CALL_RESULT_POLICY_DENIED && plain.description.len == 0);
+	fresh("describe", 3000000, id);
+	message_of(123456, &message);
+	for (unsigned dry = 0; dry < 2; dry++) {
+		plain = sign_bytes(buffer_bytes(&message),
+		                   CALL_SIGN_DESCRIBE | (dry == 0 ? CALL_SIGN_DRY_RUN : 0));
+		EXPECT(plain.result == (dry == 0 ? CALL_RESULT_ALLOWED : CALL_RESULT_SIGNED));
+		EXPECT(plain.reason_count == 1 &&
+		       memmem(plain.description.data, plain.description.len, "0.000123456 SOL",
+		              15) != NULL);
+	}
 }
 
 /* A module refuses what is left of no counter; that waiting helps the signer knows. */

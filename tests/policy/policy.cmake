@@ -10,6 +10,7 @@ foreach(name policy_transfer policy_swap policy_abi policy_request policy_intent
 	endif()
 endforeach()
 script_test(policy_mutants GROUP policy TIMEOUT 900 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/mutate.py)
+script_test(policy_examples GROUP policy TIMEOUT 300 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/examples.py)
 script_test(policy_intent_tool GROUP policy TIMEOUT 300 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/intent_tool.py)
 script_test(policy_tool GROUP policy TIMEOUT 300 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/tool_test.py)
 script_test(policy_wrong_allow GROUP policy TIMEOUT 300 COMMAND node tests/policy/wrong_allow.mjs)

@@ -67,6 +67,14 @@ const char *proc_setting(const struct proc *proc, const char *name)
 	return "";
 }
 
+struct buffer proc_buffer(size_t cap)
+{
+	uint8_t *data = malloc(cap);
+
+	CHECK(data != NULL);
+	return (struct buffer){data, cap, 0};
+}
+
 enum status proc_setting_number(const struct proc *proc, const char *name, uint64_t fallback,
                                 uint64_t max, uint64_t *ret_value)
 {

@@ -64,6 +64,9 @@ const char *proc_setting(const struct proc *proc, const char *name);
 MUST_USE enum status proc_setting_number(const struct proc *proc, const char *name,
                                          uint64_t fallback, uint64_t max, uint64_t *ret_value);
 
+/* proc_buffer takes memory for an empty buffer, for ever; before serving only. */
+struct buffer proc_buffer(size_t cap);
+
 /* proc_site is the site manifest in its signed form; empty in workstation mode. */
 struct bytes proc_site(const struct proc *proc);
 

@@ -432,14 +432,6 @@ static int serve(struct proc *proc)
 	return 0;
 }
 
-static struct buffer new_buffer(size_t cap)
-{
-	uint8_t *data = malloc(cap);
-
-	CHECK(data != NULL);
-	return (struct buffer){data, cap, 0};
-}
-
 static enum status open_authority(struct proc *proc)
 {
 	struct authority *authority = &the_authority;
@@ -454,10 +446,10 @@ static enum status open_authority(struct proc *proc)
 	}
 	authority->secrets = (struct secrets *)page.data;
 	keys_hpke_random(&authority->secrets->channel);
-	authority->in.payload = new_buffer(CALL_CHANGE_SLOT_BYTES);
-	authority->message = new_buffer(CALL_CHANGE_SLOT_BYTES);
-	authority->plain = new_buffer(CALL_CHANGE_SLOT_BYTES);
-	authority->out = new_buffer(CALL_CHANGE_SLOT_BYTES);
+	authority->in.payload = proc_buffer(CALL_CHANGE_SLOT_BYTES);
+	authority->message = proc_buffer(CALL_CHANGE_SLOT_BYTES);
+	authority->plain = proc_buffer(CALL_CHANGE_SLOT_BYTES);
+	authority->out = proc_buffer(CALL_CHANGE_SLOT_BYTES);
 	return STATUS_OK;
 }
 

@@ -6,6 +6,7 @@
 #include "signer.h"
 
 #include "base_check.h"
+#include "proc_start.h"
 #include "base_encode.h"
 #include "log_line.h"
 #include "proc_boot.h"
@@ -428,14 +429,6 @@ static enum status take_ceilings(struct signer *signer)
 	return status;
 }
 
-static struct buffer new_buffer(size_t cap)
-{
-	uint8_t *data = malloc(cap);
-
-	CHECK(data != NULL);
-	return (struct buffer){data, cap, 0};
-}
-
 static enum status open_parts(struct signer *signer)
 {
 	struct proc *proc = signer->proc;
@@ -480,9 +473,9 @@ static enum status open_parts(struct signer *signer)
 		log_event(LOG_ERROR, "start.keep_malformed");
 		return STATUS_MALFORMED;
 	}
-	signer->bridge_in.payload = new_buffer(CALL_BRIDGE_SLOT_BYTES);
-	signer->authority_in.payload = new_buffer(CALL_CHANGE_SLOT_BYTES);
-	signer->attestor_in.payload = new_buffer(CALL_ATTEST_SIGNER_SLOT_BYTES);
+	signer->bridge_in.payload = proc_buffer(CALL_BRIDGE_SLOT_BYTES);
+	signer->authority_in.payload = proc_buffer(CALL_CHANGE_SLOT_BYTES);
+	signer->attestor_in.payload = proc_buffer(CALL_ATTEST_SIGNER_SLOT_BYTES);
 	return STATUS_OK;
 }
 

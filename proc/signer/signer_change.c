@@ -5,18 +5,11 @@
 #include <stdio.h>
 
 #include "base_check.h"
+#include "proc_start.h"
 #include "policy_text.h"
 #include "secret.h"
 #include "signer_keep.h"
 #include "signer_waiting.h"
-
-static struct buffer new_buffer(size_t cap)
-{
-	uint8_t *data = malloc(cap);
-
-	CHECK(data != NULL);
-	return (struct buffer){data, cap, 0};
-}
 
 struct signer_change *signer_change_new(struct signer *signer)
 {
@@ -24,14 +17,14 @@ struct signer_change *signer_change_new(struct signer *signer)
 
 	CHECK(job != NULL);
 	job->signer = signer;
-	job->module = new_buffer(LIMIT_MODULE_MAX);
-	job->texts = new_buffer(LIMIT_CHANGE_WALLETS_MAX * 1024 + LIMIT_DESCRIPTION_MAX);
-	job->description = new_buffer(LIMIT_DESCRIPTION_MAX);
-	job->signed_text = new_buffer(LIMIT_CHANGE_MAX);
-	job->other_text = new_buffer(AUTHZ_SIGNED_TEXT_MAX);
-	job->late = new_buffer(AUTHZ_PENDING_RECORD_MAX);
-	job->answer = new_buffer(2 * AUTHZ_BIRTH_MAX);
-	job->message = new_buffer(CALL_CHANGE_SLOT_BYTES);
+	job->module = proc_buffer(LIMIT_MODULE_MAX);
+	job->texts = proc_buffer(LIMIT_CHANGE_WALLETS_MAX * 1024 + LIMIT_DESCRIPTION_MAX);
+	job->description = proc_buffer(LIMIT_DESCRIPTION_MAX);
+	job->signed_text = proc_buffer(LIMIT_CHANGE_MAX);
+	job->other_text = proc_buffer(AUTHZ_SIGNED_TEXT_MAX);
+	job->late = proc_buffer(AUTHZ_PENDING_RECORD_MAX);
+	job->answer = proc_buffer(2 * AUTHZ_BIRTH_MAX);
+	job->message = proc_buffer(CALL_CHANGE_SLOT_BYTES);
 	return job;
 }
 

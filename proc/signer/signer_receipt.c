@@ -2,6 +2,7 @@
 #include "signer_receipt.h"
 
 #include "base_check.h"
+#include "proc_start.h"
 
 #define ITEM_HEAD      5                    /* kind and length */
 #define DIRTY_MAX      SIGNER_CHAINS_CACHED /* what a start may find; see signer_receipts_ready */
@@ -72,14 +73,6 @@ struct signer_receipts {
 	struct authz_merkle_entry *entries; /* for heads */
 };
 
-static struct buffer new_buffer(size_t cap)
-{
-	uint8_t *data = malloc(cap);
-
-	CHECK(data != NULL);
-	return (struct buffer){data, cap, 0};
-}
-
 struct signer_receipts *signer_receipts_new(struct signer_state *state,
                                             const struct signer_vault *vault)
 {
@@ -89,11 +82,11 @@ struct signer_receipts *signer_receipts_new(struct signer_state *state,
 	receipts->state = state;
 	receipts->vault = vault;
 	signer_cache_init(&receipts->chains, SIGNER_CHAINS_CACHED, sizeof(struct chain_entry));
-	receipts->filling.receipts = new_buffer(SIGNER_BLOB_MAX);
-	receipts->filling.inputs = new_buffer(SIGNER_BLOB_MAX);
-	receipts->flying.receipts = new_buffer(SIGNER_BLOB_MAX);
-	receipts->flying.inputs = new_buffer(SIGNER_BLOB_MAX);
-	receipts->sealed = new_buffer(SIGNER_BLOB_MAX + KEYS_AEAD_OVERHEAD_LEN);
+	receipts->filling.receipts = proc_buffer(SIGNER_BLOB_MAX);
+	receipts->filling.inputs = proc_buffer(SIGNER_BLOB_MAX);
+	receipts->flying.receipts = proc_buffer(SIGNER_BLOB_MAX);
+	receipts->flying.inputs = proc_buffer(SIGNER_BLOB_MAX);
+	receipts->sealed = proc_buffer(SIGNER_BLOB_MAX + KEYS_AEAD_OVERHEAD_LEN);
 	receipts->recent = calloc(SIGNER_RECENT_MAX, sizeof(*receipts->recent));
 	receipts->recent_bytes = malloc(SIGNER_RECENT_BYTES);
 	receipts->entries = calloc(SIGNER_CHAINS_CACHED, sizeof(*receipts->entries));

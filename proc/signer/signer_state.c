@@ -2,6 +2,7 @@
 #include "signer_state.h"
 
 #include "base_check.h"
+#include "proc_start.h"
 
 static void hash_parts(const struct bytes *parts, size_t count, uint8_t ret_hash[32])
 {
@@ -19,14 +20,6 @@ void signer_state_user_hash(const struct authz_user_key *key, uint8_t ret_hash[3
 	                         bytes_of(key->key, 32)};
 
 	keys_sha256(parts, 3, ret_hash);
-}
-
-static struct buffer new_buffer(size_t cap)
-{
-	uint8_t *data = malloc(cap);
-
-	CHECK(data != NULL);
-	return (struct buffer){data, cap, 0};
 }
 
 static bool grant_may_go(void *context, void *entry);
@@ -49,8 +42,8 @@ void signer_state_init(struct signer_state *state, const struct signer_vault *va
 	signer_cache_init(&state->metas, 4, sizeof(struct signer_blob));
 	signer_cache_init(&state->factors, SIGNER_FACTORS_CACHED, sizeof(struct signer_factor));
 	signer_cache_init(&state->pending, SIGNER_PENDING_CACHED, sizeof(struct signer_blob));
-	state->plain = new_buffer(SIGNER_RECORD_MAX);
-	state->sealed = new_buffer(SIGNER_RECORD_MAX + KEYS_AEAD_OVERHEAD_LEN);
+	state->plain = proc_buffer(SIGNER_RECORD_MAX);
+	state->sealed = proc_buffer(SIGNER_RECORD_MAX + KEYS_AEAD_OVERHEAD_LEN);
 }
 
 /* ---- loading ---- */

@@ -85,13 +85,6 @@ static int write_ticket(struct cli_call *call, const char *path, const struct ti
 	return result;
 }
 
-static bool take_hex(const struct cli_json_node *node, struct buffer *out)
-{
-	struct bytes text;
-
-	return cli_json_text(node, &text) && hex_decode(text, out) == STATUS_OK;
-}
-
 static int read_ticket(struct cli_call *call, const char *path, struct ticket *ret_ticket)
 {
 	struct buffer deployment = BUFFER_OF_ARRAY(ret_ticket->deployment),
@@ -111,16 +104,16 @@ static int read_ticket(struct cli_call *call, const char *path, struct ticket *r
 	ret_ticket->sealed = BUFFER_OF_ARRAY(ret_ticket->sealed_space);
 	sealed = cli_json_member(file.root, "sealed");
 	key = cli_json_member(file.root, "secret");
-	good = take_hex(cli_json_member(file.root, "deployment"), &deployment) &&
-	       take_hex(cli_json_member(file.root, "wallet"), &wallet) &&
-	       take_hex(cli_json_member(file.root, "change"), &change) &&
+	good = cli_json_hex(cli_json_member(file.root, "deployment"), &deployment) &&
+	       cli_json_hex(cli_json_member(file.root, "wallet"), &wallet) &&
+	       cli_json_hex(cli_json_member(file.root, "change"), &change) &&
 	       cli_json_text(cli_json_member(file.root, "address"), &text) &&
 	       base58_decode_32(text, ret_ticket->address) == STATUS_OK &&
 	       cli_json_text(cli_json_member(file.root, "format"), &format) &&
 	       take_format(format, &ret_ticket->format) && deployment.len == 32 &&
 	       wallet.len == 32 && change.len == 32 &&
-	       (sealed == NULL || take_hex(sealed, &ret_ticket->sealed)) &&
-	       (key == NULL || (take_hex(key, &secret) && secret.len == 32));
+	       (sealed == NULL || cli_json_hex(sealed, &ret_ticket->sealed)) &&
+	       (key == NULL || (cli_json_hex(key, &secret) && secret.len == 32));
 	ret_ticket->has_secret = key != NULL;
 	cli_json_close(&file);
 	if (good)

@@ -361,13 +361,6 @@ static int run_escape(struct cli_call *call)
 	return cli_finish(call, CLI_YES);
 }
 
-static bool take_hex(const struct cli_json_node *node, struct buffer *out)
-{
-	struct bytes text;
-
-	return cli_json_text(node, &text) && hex_decode(text, out) == STATUS_OK;
-}
-
 static int run_recover(struct cli_call *call)
 {
 	const char *key_file = NULL, *to = NULL;
@@ -402,9 +395,9 @@ static int run_recover(struct cli_call *call)
 		SECRET_WIPE(own);
 		return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
 	}
-	good = take_hex(cli_json_member(file.root, "deployment"), &out_deployment) &&
-	       take_hex(cli_json_member(file.root, "wallet"), &out_wallet) &&
-	       take_hex(cli_json_member(file.root, "sealed"), &out_sealed) &&
+	good = cli_json_hex(cli_json_member(file.root, "deployment"), &out_deployment) &&
+	       cli_json_hex(cli_json_member(file.root, "wallet"), &out_wallet) &&
+	       cli_json_hex(cli_json_member(file.root, "sealed"), &out_sealed) &&
 	       cli_json_text(cli_json_member(file.root, "address"), &text) &&
 	       base58_decode_32(text, address) == STATUS_OK && out_deployment.len == 32 &&
 	       out_wallet.len == 32;

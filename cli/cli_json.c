@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <yyjson.h>
 
+#include "base_encode.h"
+
 static yyjson_val *value_of(const struct cli_json_node *node)
 {
 	return (yyjson_val *)(uintptr_t)node;
@@ -107,6 +109,13 @@ bool cli_json_text(const struct cli_json_node *node, struct bytes *ret_text)
 		return false;
 	*ret_text = bytes_of(yyjson_get_str(value), yyjson_get_len(value));
 	return true;
+}
+
+bool cli_json_hex(const struct cli_json_node *node, struct buffer *ret_bytes)
+{
+	struct bytes text;
+
+	return cli_json_text(node, &text) && hex_decode(text, ret_bytes) == STATUS_OK;
 }
 
 bool cli_json_u64(const struct cli_json_node *node, uint64_t *ret_number)

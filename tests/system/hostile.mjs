@@ -8,7 +8,7 @@ import https from 'node:https';
 import { expect, fresh, play, test } from './cases.mjs';
 import { build, run } from './stage.mjs';
 
-const honest = { request: (body) => body, answer: (body) => body, channel: (body) => body };
+const honest = { request: (body) => body, answer: (body) => body, evidence: (body) => body };
 let way = honest; // what the bridge does now
 const seen = [];
 let proxy;
@@ -21,9 +21,11 @@ async function openProxy(s) {
   proxy = https.createServer({ key: readFileSync(key), cert: readFileSync(cert), minVersion: 'TLSv1.3' }, async (request, response) => {
     const parts = [];
     for await (const part of request) parts.push(part);
+    const sealed = request.url.endsWith('/changes');
+    const bend = sealed ? way.request : (body) => body;
     const answer = await s.signer.api(request.method, request.url, parts.length === 0 ? {}
-      : { body: way.request(JSON.parse(Buffer.concat(parts))) });
-    const change = request.url.endsWith('/channel') ? way.channel : way.answer;
+      : { body: bend(JSON.parse(Buffer.concat(parts))) });
+    const change = request.url.includes('/evidence') ? way.evidence : sealed ? way.answer : (body) => body;
     const text = Buffer.from(JSON.stringify(answer.status === 200 ? change(answer.body) : answer.body));
     response.writeHead(answer.status, { 'content-type': answer.headers['content-type'], 'content-length': text.length });
     response.end(text);
@@ -76,18 +78,21 @@ test('a request that was changed does nothing', async (s) => {
   expect(await wallets(s) === before, 'a wallet was made');
 });
 
-test('other channel keys are refused, by who knows the deployment and by who does not', async (s) => {
-  const other = randomBytes(32).toString('hex');
+// The keys that a request is sealed to stand in the evidence; without a policy for it, too, all of it must be of one piece.
+test('keys that the deployment does not vouch for are refused, by who knows it and by who does not', async (s) => {
+  let old;
+  let length = 0;
+  await birth(s, `w${fresh()}`, { evidence: (body) => { old = body; length = Buffer.from(body.evidence, 'base64').length; return body; } });
+  expect(length > 1000, 'no evidence passed here', length);
   const cases = [
-    ['another deployment', (body) => ({ ...body, deployment: other })],
-    ['another deployment key', (body) => ({ ...body, deployment_key: other })],
-    ['certificates exchanged', (body) => ({ ...body, certificates: { authority: body.certificates.signer, signer: body.certificates.authority } })],
-    ['a bent certificate', (body) => ({ ...body, certificates: { ...body.certificates, authority: bent(body.certificates.authority, 50) } })],
-    ['no certificate', (body) => ({ ...body, certificates: { authority: null, signer: null } })],
+    ['evidence of an earlier question', () => old],
+    ['no evidence', () => ({ evidence: '' })],
+    ['random evidence', () => ({ evidence: randomBytes(length).toString('base64') })],
   ];
-  for (const [what, channel] of cases) {
-    await refused(s, what, { channel });
-    await refused(s, `${what}, at the first meeting`, { channel }, s.signer.file(`home-${fresh()}`));
+  for (let at = 7; at < length; at += Math.ceil(length / 12)) cases.push([`byte ${at} of ${length}`, (body) => ({ evidence: bent(body.evidence, at) })]);
+  for (const [what, evidence] of cases) {
+    await refused(s, what, { evidence });
+    await refused(s, `${what}, at the first meeting`, { evidence }, s.signer.file(`home-${fresh()}`));
   }
 });
 

@@ -6,6 +6,7 @@ import { createHmac } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import https from 'node:https';
 import { join } from 'node:path';
+import * as kit from '@solana/kit';
 import { expect, fresh, friend, play, refusedAs, signed, test } from '../system/cases.mjs';
 import { policy, someone, transferMessage } from '../system/stage.mjs';
 import { openBrowser, openPage, skipWithoutChromium } from './browser.mjs';
@@ -35,9 +36,11 @@ const get = (s, path) => new Promise((resolve, reject) => {
   }).on('error', reject);
 });
 
-async function makeWallet(page, name) {
+async function makeWallet(page, name, { exportWaits, powerWaits } = {}) {
   await page.getByText('Make a new wallet').click();
   await page.getByLabel('Name of the wallet').fill(name);
+  if (exportWaits) await page.locator('#export-delay').selectOption(exportWaits);
+  if (powerWaits) await page.locator('#delay').selectOption(powerWaits);
   await click(page, 'Make a passkey and a wallet');
   await page.locator('#address').waitFor();
   return page.locator('#address').textContent();
@@ -312,6 +315,45 @@ test('an export waits in sight, and is cancelled with one tap', async (s) => {
   await click(page, 'Cancel it');
   await said(page, 'It was cancelled');
   expect(await page.getByText('is waiting').count() === 0, 'it still waits');
+});
+
+// S18: and opens in a real tool
+test('an export that need not wait is opened in the page, and the file is the wallet\'s key', async (s) => {
+  const { page, context } = await openPage(browser, s.signer);
+  const address = await makeWallet(page, 'leaving', { exportWaits: 'not at all' });
+  await click(page, 'Add one-time codes');
+  const secret = await page.locator('#secret').textContent();
+  await page.getByLabel('Code that the app shows').fill(codeOf(secret));
+  await click(page, 'Continue');
+  await click(page, 'Approve with passkey');
+  await said(page, 'are a factor');
+  await click(page, 'Export the key');
+  await click(page, 'Read it');
+  await page.getByLabel('One-time code').fill(codeOf(secret, Date.now() + 30_000));
+  await click(page, 'Approve with code and passkey');
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Save leaving-key.json' }).click()]);
+  const bytes = Uint8Array.from(JSON.parse(readFileSync(await download.path(), 'utf8')));
+  const pair = await kit.createKeyPairSignerFromBytes(bytes); // checks that both halves belong together
+  expect(pair.address === address, pair.address);
+  await click(page, 'Done');
+  await click(page, 'Refresh');
+  await page.getByText('Its key was handed over 1 time').waitFor();
+  await context.close();
+});
+
+test('where power waits, a grant waits in sight', async (s) => {
+  const { page, context } = await openPage(browser, s.signer);
+  const address = await makeWallet(page, 'slow', { powerWaits: 'an hour' });
+  const client = await clientOf(s, 'waits');
+  await fillGrant(page, client.id);
+  await click(page, 'Approve with passkey');
+  await page.getByRole('heading', { name: 'A grant is waiting' }).waitFor();
+  expect((await pay(s, { address, token: client.token }, 1000)).status === 403, 'it did not wait');
+  await click(page, 'Complete');
+  await page.locator('#said.bad').waitFor(); // not before its time
+  await click(page, 'Cancel it');
+  await said(page, 'It was cancelled');
+  await context.close();
 });
 
 // A8 and the hostile host, as far as a page can tell

@@ -156,9 +156,16 @@ function waits(answer: CborMap): boolean {
 
 // ---- views ----
 
+function delayOf(id: string, chosen: string): HTMLSelectElement {
+  return h('select', { id }, ...[['0', 'not at all'], ['3600', 'an hour'], ['86400', 'a day'], ['259200', 'three days']]
+    .map(([value, name]) => h('option', { value: value!, selected: value === chosen }, name!)));
+}
+
 function welcome(): void {
   document.title = 'Claviger: your wallets';
   const name = h('input', { id: 'name', value: 'main', pattern: '[A-Za-z0-9_-]{1,64}', autocomplete: 'off', spellcheck: 'false' });
+  const delay = delayOf('delay', '0');
+  const exportDelay = delayOf('export-delay', '86400');
   show(main, h('section', { class: 'hero' },
     h('h1', {}, 'Your wallets, your rules'),
     h('p', { class: 'soft' }, 'Bots ask; this signer signs only what you allowed, one policy at a time. Nobody else can allow it.'),
@@ -169,9 +176,11 @@ function welcome(): void {
       }),
       h('details', { class: 'text' }, h('summary', {}, 'Make a new wallet'),
         h('div', { class: 'stack' }, h('label', { for: 'name' }, 'Name of the wallet'), name,
+          h('label', { for: 'delay' }, 'What gives a bot power waits ', h('span', { class: 'soft' }, 'and you can cancel it')), delay,
+          h('label', { for: 'export-delay' }, 'An export of the key waits'), exportDelay,
           h('p', { class: 'small soft' }, 'Your device asks twice: to make the passkey, and to make the wallet with it.'),
           button('Make a passkey and a wallet', 'wide', async () => {
-            const made = await signer.create(name.value);
+            const made = await signer.create(name.value, BigInt(delay.value), BigInt(exportDelay.value));
             remember(made.passkey);
             say('The wallet is there, and the signer\'s confirmation was checked.');
             await signer.open(passkey);

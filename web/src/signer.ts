@@ -217,13 +217,14 @@ export class Signer {
   }
 
   /** A new wallet under a new passkey: two prompts. Shows no address before the birth was checked (A8). */
-  async create(name: string): Promise<{ passkey: Passkey; wallet: Uint8Array; address: Uint8Array }> {
+  async create(name: string, delay: bigint, exportDelay: bigint): Promise<{ passkey: Passkey; wallet: Uint8Array; address: Uint8Array }> {
     const wallet = crypto.getRandomValues(new Uint8Array(32));
     let passkey: Registered | undefined;
     const prepared = await this.prepare(Action.Create, async (nonce) => {
       passkey = await register(this.rpId, name, await sha256(ascii('claviger/register/v1'), this.deployment, nonce));
       const key = fields({ 1: BigInt(passkey.kind), 2: passkey.rawId, 3: passkey.publicKey });
-      return { entries: [{ wallet, body: fields({ 1: name, 2: [key] }) }], registered: [passkey] };
+      const body = fields({ 1: name, 2: [key], 6: delay === 0n ? undefined : delay, 7: exportDelay === 86_400n ? undefined : exportDelay });
+      return { entries: [{ wallet, body }], registered: [passkey] };
     });
     if (passkey === undefined) throw new Error('no passkey was made');
     const proof = await assert(this.rpId, prepared.challenge, [passkey.rawId]);

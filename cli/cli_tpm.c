@@ -13,6 +13,7 @@
 #include "cli_commands.h"
 #include "cli_file.h"
 #include "cli_pcrs.h"
+#include "cli_tpm.h"
 #include "keys_hpke.h"
 #include "secret.h"
 
@@ -110,6 +111,9 @@ static void show_plan(const struct plan *plan)
 	else
 		printf("There is no recovery key: when this TPM is lost, what the store holds is "
 		       "lost, but\nfor escape copies.\n");
+	if (plan->manifest.is_recovery)
+		printf("It waits for the node share of the machine in whose place this one is "
+		       "(claviger recover\nshare), before it touches the TPM.\n");
 	if (single)
 		printf("One person holds both keys (single operator): nothing stops that person "
 		       "from starting\nother software. Evidence says so.\n");
@@ -201,7 +205,7 @@ int cli_tpm_single(const struct cli_call *call, const char *folder, const char *
 
 struct provision {
 	const char *out, *site_key, *release_key, *escrow, *recovery, *approvers, *pcrs;
-	bool single, dry_run;
+	bool single, recover, dry_run;
 };
 
 static int take_x25519(const struct cli_call *call, const char *option, const char *text,
@@ -275,6 +279,7 @@ static int run_provision(struct cli_call *call)
 	    {"--approver",        &options.approvers,   NULL            },
 	    {"--pcrs",            &options.pcrs,        NULL            },
 	    {"--single-operator", NULL,                 &options.single },
+	    {"--recover",         NULL,                 &options.recover},
 	    {"--dry-run",         NULL,                 &options.dry_run},
 	};
 	char keys[CLI_PATH_MAX], path[CLI_PATH_MAX + 32];
@@ -288,6 +293,7 @@ static int run_provision(struct cli_call *call)
 		return cli_usage(call, "--single-operator makes both keys itself");
 	keys_open();
 	plan = (struct plan){.call = call};
+	plan.manifest.is_recovery = options.recover;
 	snprintf(path, sizeof(path), "%s/sealed-share", options.out);
 	if (access(path, F_OK) == 0) {
 		cli_complain(call,
@@ -408,39 +414,79 @@ static int show_auths(const struct cli_call *call, const struct escrow *escrow,
 	return cli_finish(call, CLI_YES);
 }
 
+/* open_escrow reads both files; `file` is freed by the caller after use. */
+static int open_escrow(const struct cli_call *call, const char *path, const char *key_file,
+                       struct buffer *ret_file, struct escrow *ret_escrow,
+                       struct keys_hpke_key *ret_key)
+{
+	struct keys_sign_key file_key;
+	char message[256];
+	int result;
+
+	keys_open();
+	if (cli_file_read(path, 65536, ret_file, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	if (take_escrow(buffer_bytes(ret_file), ret_escrow) != STATUS_OK) {
+		cli_complain(call, "%s is no escrow out of genesis", path);
+		free(ret_file->data);
+		return CLI_NO;
+	}
+	result = cli_key_read(call, key_file, &file_key);
+	if (result == CLI_YES)
+		keys_hpke_from_seed(file_key.bytes, ret_key);
+	else
+		free(ret_file->data);
+	SECRET_WIPE(file_key);
+	return result;
+}
+
+int cli_escrow_share(const struct cli_call *call, const char *escrow_file, const char *key_file,
+                     uint8_t ret_share[32])
+{
+	struct buffer plain = {ret_share, 32, 0}, file;
+	struct keys_hpke_key key;
+	struct escrow escrow;
+	int result = open_escrow(call, escrow_file, key_file, &file, &escrow, &key);
+
+	if (result != CLI_YES)
+		return result;
+	if (escrow.share.len == 0) {
+		cli_complain(call, "genesis was without a recovery key: there is no copy of the "
+		                   "node share");
+		result = CLI_NO;
+	} else if (open_sealed(&key, "claviger/recovery/v1", escrow.genesis, escrow.share,
+	                       &plain) != STATUS_OK ||
+	           plain.len != 32) {
+		cli_complain(call, "the share was not sealed to this key, or is damaged");
+		result = CLI_NO;
+	}
+	free(file.data);
+	SECRET_WIPE(key.secret);
+	return result;
+}
+
 static int run_escrow(struct cli_call *call)
 {
 	const char *key_file = NULL;
 	const struct cli_option table[] = {
 	    {"--key", &key_file, NULL},
 	};
-	struct keys_sign_key file_key;
 	struct keys_hpke_key key;
 	struct escrow escrow;
 	struct buffer file;
-	char message[256];
 	int result;
 
 	if (!cli_take_options(call, table, 1))
 		return CLI_USAGE;
 	if (call->count != 1 || key_file == NULL)
 		return cli_usage(call, "needs the file `escrow` and --key");
-	keys_open();
-	if (cli_file_read(call->arguments[0], 65536, &file, message, sizeof(message)) !=
-	    STATUS_OK) {
-		cli_complain(call, "%s", message);
-		return CLI_UNSURE;
-	}
-	if (take_escrow(buffer_bytes(&file), &escrow) != STATUS_OK) {
-		cli_complain(call, "%s is no escrow out of genesis", call->arguments[0]);
-		return CLI_NO;
-	}
-	result = cli_key_read(call, key_file, &file_key);
+	result = open_escrow(call, call->arguments[0], key_file, &file, &escrow, &key);
 	if (result != CLI_YES)
 		return result;
-	keys_hpke_from_seed(file_key.bytes, &key);
 	result = show_auths(call, &escrow, &key);
-	SECRET_WIPE(file_key);
+	free(file.data);
 	SECRET_WIPE(key.secret);
 	return result;
 }
@@ -467,7 +513,8 @@ const struct cli_command cli_tpm_key = {
 const struct cli_command cli_tpm_provision = {
     .name = "tpm provision",
     .arguments = "--out FOLDER (--single-operator [--pcrs FILE] | --site-key FILE --release-key "
-                 "FILE.pub --escrow KEY) [--approver FILE.pub[,...]] [--recovery KEY] [--dry-run]",
+                 "FILE.pub --escrow KEY) [--approver FILE.pub[,...]] [--recovery KEY] [--recover] "
+                 "[--dry-run]",
     .sentence = "prepare a TPM's genesis: the manifest that the site key signs",
     .run = run_provision,
     .help =
@@ -485,5 +532,6 @@ const struct cli_command cli_tpm_provision = {
         "                   for it (claviger tpm approve)\n"
         "--recovery KEY     seal a copy of the node share to this key, against the loss of the\n"
         "                   TPM\n"
+        "--recover          in the place of a lost machine: genesis waits for its node share\n"
         "--dry-run          only say what would happen\n",
 };

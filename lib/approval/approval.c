@@ -300,7 +300,7 @@ enum status approval_manifest_put(const struct approval_manifest *manifest, stru
 	struct cbor_writer w;
 
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, MANIFEST_PAIRS - 1);
+	cbor_put_map(&w, MANIFEST_PAIRS - (manifest->is_recovery ? 0 : 1));
 	put_version(&w, MANIFEST_VERSION);
 	put_fixed(&w, 2, manifest->site_key, APPROVAL_KEY_LEN);
 	cbor_put_key(&w, 3);
@@ -311,6 +311,10 @@ enum status approval_manifest_put(const struct approval_manifest *manifest, stru
 	put_fixed(&w, 7, manifest->first_release, 64);
 	put_fixed(&w, 8, manifest->first_site, 64);
 	put_fixed(&w, 9, manifest->id, sizeof(manifest->id));
+	if (manifest->is_recovery) {
+		cbor_put_key(&w, 10);
+		cbor_put_bool(&w, true);
+	}
 	put_fixed(&w, 11, manifest->signature, 64);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
@@ -326,7 +330,7 @@ enum status approval_manifest_take(struct bytes bytes, struct approval_manifest 
 	if (status != STATUS_OK)
 		return status;
 	cbor_reader_init(&r, item);
-	cbor_take_map(&r, MANIFEST_PAIRS - 1);
+	cbor_take_map(&r, MANIFEST_PAIRS);
 	take_version(&r, MANIFEST_VERSION);
 	take_fixed(&r, 2, manifest.site_key, APPROVAL_KEY_LEN);
 	cbor_take_key(&r, 3);
@@ -343,6 +347,9 @@ enum status approval_manifest_take(struct bytes bytes, struct approval_manifest 
 	take_fixed(&r, 7, manifest.first_release, 64);
 	take_fixed(&r, 8, manifest.first_site, 64);
 	take_fixed(&r, 9, manifest.id, sizeof(manifest.id));
+	manifest.is_recovery = cbor_take_key_if(&r, 10);
+	if (manifest.is_recovery && !cbor_take_bool(&r))
+		cbor_fail(&r, STATUS_MALFORMED);
 	take_fixed(&r, 11, manifest.signature, 64);
 	cbor_take_end(&r);
 	if (cbor_done(&r) != STATUS_OK)

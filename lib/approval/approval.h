@@ -110,7 +110,9 @@ struct approval_manifest {
 	uint8_t recovery[32];      /* X25519: a copy of the node share is returned to it */
 	uint8_t first_release[64]; /* signatures that let the floors be raised from nothing */
 	uint8_t first_site[64];
-	uint8_t id[16]; /* random: tells manifests apart */
+	bool
+	    is_recovery; /* in the place of a machine that was lost: its share is given, not made */
+	uint8_t id[16];  /* random: tells manifests apart */
 	uint8_t signature[64];
 };
 

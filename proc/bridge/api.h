@@ -22,6 +22,7 @@
 #include "call_channel.h"
 #include "call_export.h"
 #include "call_sign.h"
+#include "call_unseal.h"
 #include "http_request.h"
 #include "http_response.h"
 #include "solana_view.h"
@@ -51,6 +52,7 @@ enum api_path {
 	API_PATH_BEACON_SET,
 	API_PATH_ACTIVATE,
 	API_PATH_FLOOR,
+	API_PATH_UNSEAL,
 	API_PATH_DECISION,
 	API_PATH_RECEIPTS,
 	API_PATH_STATUS,
@@ -95,6 +97,13 @@ struct api_tree {
 };
 
 /* Facts of this process that responses show; the bridge keeps them up to date. */
+/* What the unsealer waits for before there is a key, and what somebody gave for it. */
+struct api_unseal {
+	bool is_asked, is_given; /* given: to be handed on */
+	struct call_unseal_asks asks;
+	struct call_unseal_gives gives;
+};
+
 struct api_context {
 	bool has_channel; /* the signer has handed over keys: it is unsealed */
 	bool stopping;
@@ -114,6 +123,7 @@ struct api_context {
 	struct api_metrics metrics;
 	struct json_pool pool;
 	struct api_beacon beacon;
+	struct api_unseal unseal;
 	uint8_t *evidence_space; /* API_EVIDENCE_SPACE bytes */
 	/* Scratch during one call. */
 	uint8_t message_space[LIMIT_MESSAGE_MAX];

@@ -116,6 +116,7 @@ void api_fill_export(const struct api_exchange *exchange, struct call_export_req
 	case API_PATH_BEACON_SET:
 	case API_PATH_ACTIVATE:
 	case API_PATH_FLOOR:
+	case API_PATH_UNSEAL:
 	case API_PATH_OPENAPI:
 	case API_PATH_ECHO:
 	case API_PATH_PAGE:

@@ -46,6 +46,7 @@ void api_begin_vault_sign(struct api_exchange *exchange, struct api_context *con
 void api_begin_export(struct api_exchange *exchange, struct api_context *context);
 void api_begin_changes(struct api_exchange *exchange, struct api_context *context);
 void api_begin_evidence(struct api_exchange *exchange, struct api_context *context);
+void api_begin_unseal(struct api_exchange *exchange, struct api_context *context);
 void api_begin_floor(struct api_exchange *exchange, struct api_context *context);
 void api_begin_local(struct api_exchange *exchange, struct api_context *context);
 

@@ -30,6 +30,7 @@ static const char *allowed_methods(enum api_path path)
 		return "POST";
 	case API_PATH_EVIDENCE:
 	case API_PATH_FLOOR:
+	case API_PATH_UNSEAL:
 		return "GET, HEAD, POST";
 	case API_PATH_VAULT_SIGN:
 		return "POST, PUT";

@@ -52,6 +52,7 @@ static const struct route routes[] = {
     {"/livez",                    API_PATH_LIVE,         API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
     {"/readyz",                   API_PATH_READY,        API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
     {"/beacon",                   API_PATH_BEACON_SET,   API_DIALECT_NATIVE, TAKES_POST | TAKES_HEALTH             },
+    {"/unseal",                   API_PATH_UNSEAL,       API_DIALECT_NATIVE, TAKES_GET | TAKES_POST | TAKES_HEALTH },
     {"/metrics",                  API_PATH_METRICS,      API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
 };
 
@@ -262,6 +263,9 @@ void api_begin(struct api_exchange *exchange, struct api_context *context)
 		break;
 	case API_PATH_FLOOR:
 		api_begin_floor(exchange, context);
+		break;
+	case API_PATH_UNSEAL:
+		api_begin_unseal(exchange, context);
 		break;
 	case API_PATH_PAGE:
 		api_begin_page(exchange, context);

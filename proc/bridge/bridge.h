@@ -105,7 +105,7 @@ struct bridge_list {
 
 struct bridge {
 	struct proc *proc;
-	struct ipc_channel *signer, *authority, *attestor;
+	struct ipc_channel *signer, *authority, *attestor, *unsealer;
 	int epoll_fd;
 	int listen_fd, health_fd;
 	int certificate_fd; /* a CA's chain; -1: none is offered */
@@ -209,6 +209,8 @@ bool bridge_ask_floor(struct bridge *bridge, struct bridge_exchange *exchange, u
 /* bridge_pump_evidence sends what waits as the next batch, when none is under way. */
 void bridge_pump_evidence(struct bridge *bridge);
 void bridge_lose_batch(struct bridge *bridge);
+/* bridge_pump_unseal carries what the unsealer asks people for, and what they give. */
+void bridge_pump_unseal(struct bridge *bridge);
 /* bridge_hear_attestor takes one answer; true when there was one. */
 bool bridge_hear_attestor(struct bridge *bridge);
 

@@ -443,6 +443,7 @@ bool bridge_hear(struct bridge *bridge)
 	if (hear_channel(bridge, bridge->authority, bridge->authority_slot,
 	                 IPC_PAYLOAD(CALL_CHANGE_SLOT_BYTES), true))
 		heard = true;
+	bridge_pump_unseal(bridge);
 	while (bridge_hear_attestor(bridge))
 		heard = true;
 	bridge_pump_evidence(bridge);

@@ -230,6 +230,31 @@ static bool hear_floors(struct bridge *bridge, struct bytes message)
 	return true;
 }
 
+void bridge_pump_unseal(struct bridge *bridge)
+{
+	static uint8_t space[CALL_UNSEAL_SLOT_BYTES];
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(space)};
+	struct api_unseal *unseal = &bridge->api.unseal;
+	enum status status = ipc_take(bridge->unsealer, &message);
+
+	if (status == STATUS_CONFLICT) { /* it has just begun, or ended */
+		ipc_acknowledge(bridge->unsealer);
+		unseal->is_asked = unseal->is_given = false;
+	} else if (status == STATUS_OK) {
+		unseal->is_asked =
+		    message.kind == CALL_UNSEAL_ASKS &&
+		    unseal_take_asks(buffer_bytes(&message.payload), &unseal->asks) == STATUS_OK;
+		if (!unseal->is_asked)
+			ipc_complain(bridge->unsealer, IPC_COMPLAINT_BROKEN);
+	}
+	if (bridge->api.has_channel)
+		unseal->is_asked = unseal->is_given = false;
+	if (unseal->is_given &&
+	    ipc_put(bridge->unsealer, CALL_UNSEAL_GIVES,
+	            bytes_of(&unseal->gives, sizeof(unseal->gives))) == STATUS_OK)
+		unseal->is_given = false;
+}
+
 bool bridge_hear_attestor(struct bridge *bridge)
 {
 	struct ipc_message message = {

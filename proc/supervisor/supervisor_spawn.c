@@ -17,6 +17,7 @@
 #include "call_sign.h"
 #include "call_start.h"
 #include "call_store.h"
+#include "call_unseal.h"
 
 #define PARKED_FD 512 /* above every descriptor that a child gets */
 

@@ -1,8 +1,9 @@
 /* unsealer: has the TPM unseal the node share and hands it to the signer, once; then it caps the
  * PCRs and ends, so that nothing that runs later can unseal again before the next reset (PH7).
  * In its second mode, genesis, it makes the share first and seals it to this TPM.
- * Talks to: signer (one message). Opens: TPM and sealed file in phase 1, nothing after.
- * If compromised: the node share; no ciphertext. If it fails: everything halts, sealed. */
+ * Talks to: signer (one message), bridge (what it waits for from people). Opens: TPM and sealed
+ * file in phase 1, nothing after. If compromised: the node share; no ciphertext. If it fails:
+ * everything halts, sealed. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,7 @@
 	     */
 #define SEND_TRIES   500
 #define SEND_WAIT_US 10000
+#define ASK_WAIT_US  100000
 
 /* Slots of the channel to the signer, out of topology.def. */
 enum {
@@ -123,6 +125,45 @@ static enum status unsealer_open(struct proc *proc)
 	return STATUS_OK;
 }
 
+/* ask_people asks through the bridge and waits, as long as it takes. */
+static bool ask_people(void *context, const struct call_unseal_asks *asks,
+                       struct call_unseal_gives *ret_gives)
+{
+	struct proc *proc = (struct proc *)context;
+	struct ipc_channel *bridge = proc_channel(proc, PROC_bridge, 0);
+	uint8_t space[CALL_UNSEAL_SLOT_BYTES];
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(space)};
+	struct log_line line;
+	bool asked = false;
+
+	log_begin(&line, LOG_INFO, "unsealer.waits");
+	log_text(&line, "for", asks->what == CALL_UNSEAL_APPROVAL ? "approval" : "share");
+	log_hex(&line, "value", BYTES_OF_ARRAY(asks->value));
+	log_number(&line, "refused", asks->refused);
+	log_end(&line);
+	alarm(0);
+	while (!proc_stopping()) {
+		enum status status = ipc_take(bridge, &message);
+
+		if (status == STATUS_CONFLICT) { /* another bridge, which knows nothing yet */
+			ipc_acknowledge(bridge);
+			asked = false;
+		} else if (status == STATUS_OK && message.kind == CALL_UNSEAL_GIVES &&
+		           unseal_take_gives(buffer_bytes(&message.payload), ret_gives) ==
+		               STATUS_OK) {
+			alarm(TIME_LIMIT_S);
+			return true;
+		} else if (status == STATUS_OK) {
+			ipc_complain(bridge, IPC_COMPLAINT_BROKEN);
+		}
+		if (!asked)
+			asked = ipc_put(bridge, CALL_UNSEAL_ASKS, bytes_of(asks, sizeof(*asks))) ==
+			        STATUS_OK;
+		ipc_wait(&proc->waiter, ASK_WAIT_US);
+	}
+	return false;
+}
+
 /* send waits until the signer has taken the message, so that this end does not drop it. */
 static bool send(struct proc *proc, uint32_t kind, struct bytes message)
 {
@@ -201,6 +242,8 @@ static int unsealer_run(struct proc *proc)
 	bool sent;
 
 	unsealer.facts = facts;
+	unsealer.ask = ask_people;
+	unsealer.context = proc;
 	if (!unsealer_take_share(&unsealer, is_genesis)) {
 		int code = report_failure(proc, &unsealer.failed);
 

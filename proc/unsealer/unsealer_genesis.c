@@ -203,12 +203,41 @@ static enum status make_indices(struct unsealer *u, const struct approval_manife
 	return STATUS_OK;
 }
 
-static enum status seal_share(struct unsealer *u)
+/* take_recovered waits for the share of the machine that was lost: its recovery key's holder seals
+ * it to a key that is made here, now. Asked again after one that does not open. */
+static bool take_recovered(struct unsealer *u, const uint8_t hash[32])
+{
+	struct call_unseal_asks asks = {.what = CALL_UNSEAL_SHARE};
+	struct call_unseal_gives gives;
+	struct keys_hpke_key key;
+	uint8_t space[80];
+	struct buffer info = BUFFER_OF_ARRAY(space);
+	bool taken = false;
+
+	keys_hpke_random(&key);
+	memcpy(asks.value, key.public, sizeof(asks.value));
+	memcpy(asks.genesis, hash, sizeof(asks.genesis));
+	CHECK(buffer_put(&info, bytes_of_text("claviger/recover/v1")) == STATUS_OK &&
+	      buffer_put(&info, bytes_of(hash, 32)) == STATUS_OK);
+	for (; !taken && u->ask != NULL && u->ask(u->context, &asks, &gives); asks.refused++) {
+		struct buffer share = {u->facts->node_share, TPM_SHARE_LEN, 0};
+
+		taken =
+		    gives.what == CALL_UNSEAL_SHARE &&
+		    keys_hpke_open(&key, buffer_bytes(&info), bytes_of(NULL, 0),
+		                   bytes_of(gives.given, gives.len), &share, NULL) == STATUS_OK &&
+		    share.len == TPM_SHARE_LEN;
+	}
+	SECRET_WIPE(key);
+	return taken || unsealer_fail(u, CALL_START_OTHER, 0, "waiting for the recovered share");
+}
+
+static enum status seal_share(struct unsealer *u, bool is_recovery)
 {
 	struct approval_sealed *sealed = &u->sealed;
 	struct tpm_object object;
 	uint8_t policy[32];
-	enum status status = random_secret(u->tpm, u->facts->node_share);
+	enum status status = is_recovery ? STATUS_OK : random_secret(u->tpm, u->facts->node_share);
 
 	approval_seal_policy(sealed, policy);
 	if (status == STATUS_OK)
@@ -239,7 +268,9 @@ bool unsealer_genesis(struct unsealer *u)
 	uint8_t auths[64], hash[32];
 	enum status status;
 
-	if (!take_manifest(u, &manifest, hash) || !check_fresh(u))
+	/* People are waited for before the TPM is touched. */
+	if (!take_manifest(u, &manifest, hash) || !check_fresh(u) ||
+	    (manifest.is_recovery && !take_recovered(u, hash)))
 		return false;
 	u->sealed = (struct approval_sealed){.is_single = manifest.is_single,
 	                                     .approver_count = manifest.approver_count};
@@ -258,7 +289,7 @@ bool unsealer_genesis(struct unsealer *u)
 	if (status == STATUS_OK)
 		status = random_secret(u->tpm, auths + 32);
 	if (status == STATUS_OK)
-		status = seal_share(u);
+		status = seal_share(u, manifest.is_recovery);
 	/* Nothing is set on the TPM whose opener is not on the disk already. */
 	if (status == STATUS_OK)
 		status = put_escrow(u, &manifest, hash, auths);

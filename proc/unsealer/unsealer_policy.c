@@ -104,19 +104,24 @@ static bool take_approvals(struct unsealer *u)
 /* approve_start adds the person's part. Asked again after a wrong one, until one is right. */
 static enum status approve_start(struct unsealer *u)
 {
-	uint8_t nonce[32], signature[64], branches[APPROVAL_APPROVERS_MAX][32];
-	uint32_t approver = 0;
-	enum status status = tpm_policy_nonce(u->tpm, nonce);
+	struct call_unseal_asks asks = {.what = CALL_UNSEAL_APPROVAL,
+	                                .approvers = u->sealed.approver_count};
+	uint8_t branches[APPROVAL_APPROVERS_MAX][32];
+	struct call_unseal_gives gives;
+	enum status status = tpm_policy_nonce(u->tpm, asks.value);
 
-	while (status == STATUS_OK) {
-		if (u->approve == NULL || !u->approve(u->context, nonce, &approver, signature) ||
-		    approver >= u->sealed.approver_count) {
+	memcpy(asks.genesis, u->sealed.genesis, sizeof(asks.genesis));
+	for (; status == STATUS_OK; asks.refused++) {
+		if (u->ask == NULL || !u->ask(u->context, &asks, &gives)) {
 			u->tpm->what = "waiting for a person's approval";
 			u->tpm->rc = 0;
 			return STATUS_REFUSED;
 		}
-		if (tpm_policy_signed(u->tpm, u->sealed.approvers[approver],
-		                      approval_reference(APPROVAL_UNSEAL), signature) == STATUS_OK)
+		if (gives.what == CALL_UNSEAL_APPROVAL && gives.len == 64 &&
+		    gives.approver < u->sealed.approver_count &&
+		    tpm_policy_signed(u->tpm, u->sealed.approvers[gives.approver],
+		                      approval_reference(APPROVAL_UNSEAL),
+		                      gives.given) == STATUS_OK)
 			break;
 	}
 	if (status != STATUS_OK || u->sealed.approver_count == 1)

@@ -6,6 +6,7 @@
 
 #include "approval.h"
 #include "call_start.h"
+#include "call_unseal.h"
 #include "disk.h"
 #include "tpm.h"
 
@@ -19,14 +20,14 @@ struct unsealer_files {
 	struct disk_file sealed, approvals, manifest, escrow;
 };
 
-/* Asks a person for the approval of this start; false when none came. */
-typedef bool unsealer_approve_fn(void *context, const uint8_t nonce[32], uint32_t *ret_approver,
-                                 uint8_t ret_signature[64]);
+/* Asks a person for something (call_unseal.h); false when nothing came. */
+typedef bool unsealer_ask_fn(void *context, const struct call_unseal_asks *asks,
+                             struct call_unseal_gives *ret_gives);
 
 struct unsealer {
 	struct tpm *tpm;
 	struct unsealer_files files;
-	unsealer_approve_fn *approve;
+	unsealer_ask_fn *ask; /* NULL: there is nobody */
 	void *context;
 	struct call_start_facts *facts; /* in guarded memory */
 	struct call_start_failed failed;

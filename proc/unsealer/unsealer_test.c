@@ -26,7 +26,7 @@ static struct unsealer unsealer;
 static struct keys_p256_key site_key, release_key, other_release_key, approver_key;
 static struct keys_hpke_key escrow_key;
 static struct approval_file approvals;
-static bool attended;
+static bool attended, recovering;
 
 /* What the test has started: PCRs after one extend of each with these. */
 enum started { RELEASE_A, RELEASE_B, EVIL };
@@ -128,6 +128,7 @@ static void write_manifest(void)
 	memcpy(manifest.site_key, site_key.public, 64);
 	memcpy(manifest.escrow, escrow_key.public, 32);
 	manifest.has_recovery = true;
+	manifest.is_recovery = recovering;
 	memcpy(manifest.recovery, escrow_key.public, 32);
 	if (attended) {
 		manifest.approver_count = 2;
@@ -188,24 +189,47 @@ static int open_file(const char *name, int flags)
 	return open(path, flags | O_CLOEXEC, 0600);
 }
 
+static const uint8_t lost_share[32] = "the share of a machine now lost";
+static bool bent_share;
+
+/* give_share is what the recovery key's holder does; the first time it may go wrong. */
+static bool give_share(const struct call_unseal_asks *asks, struct call_unseal_gives *gives)
+{
+	uint8_t info_space[64];
+	struct buffer info = BUFFER_OF_ARRAY(info_space);
+	struct buffer out = BUFFER_OF_ARRAY(gives->given);
+
+	CHECK(buffer_put(&info, bytes_of_text("claviger/recover/v1")) == STATUS_OK);
+	CHECK(buffer_put(&info, BYTES_OF_ARRAY(asks->genesis)) == STATUS_OK);
+	CHECK(keys_hpke_seal(asks->value, buffer_bytes(&info), bytes_of(NULL, 0),
+	                     BYTES_OF_ARRAY(lost_share), &out, NULL) == STATUS_OK);
+	gives->len = (uint32_t)out.len;
+	if (bent_share && asks->refused == 0)
+		gives->given[40] ^= 1;
+	return asks->refused < 2;
+}
+
 static unsigned asked;
 static const struct keys_p256_key *answers[4];
 static bool old_nonce;
 
-static bool answer(void *context, const uint8_t nonce[32], uint32_t *ret_approver,
-                   uint8_t ret_signature[64])
+static bool answer(void *context, const struct call_unseal_asks *asks,
+                   struct call_unseal_gives *ret_gives)
 {
 	static uint8_t kept[32];
 	uint8_t digest[32];
 
 	(void)context;
+	*ret_gives = (struct call_unseal_gives){.what = asks->what, .approver = 1, .len = 64};
+	if (asks->what == CALL_UNSEAL_SHARE)
+		return give_share(asks, ret_gives);
+	EXPECT(asks->approvers == 2 && asks->refused == asked);
 	if (answers[asked] == NULL)
 		return false;
 	if (!old_nonce)
-		memcpy(kept, nonce, 32);
+		memcpy(kept, asks->value, 32);
 	approval_unseal_digest(kept, digest);
-	CHECK(keys_p256_sign(answers[asked], digest, ret_signature) == STATUS_OK);
-	*ret_approver = 1;
+	CHECK(keys_p256_sign(answers[asked], digest, ret_gives->given) == STATUS_OK);
 	asked++;
 	return true;
 }
@@ -217,7 +241,7 @@ static bool take(bool genesis)
 
 	unsealer.tpm = &tpm;
 	unsealer.facts = &facts;
-	unsealer.approve = answer;
+	unsealer.ask = answer;
 	unsealer.files = (struct unsealer_files){
 	    .sealed = disk_file_of(open_file(UNSEALER_SEALED, made)),
 	    .approvals = disk_file_of(open_file(UNSEALER_APPROVALS, O_RDONLY)),
@@ -620,6 +644,18 @@ static void test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh(void)
 	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_BAD_BLOB);
 }
 
+/* A machine in the place of a lost one: the share is given, and sealed to this TPM. */
+static void test_a_recovered_share_is_sealed_to_a_new_tpm(void)
+{
+	recovering = bent_share = true;
+	start_fresh();
+	recovering = bent_share = false;
+	EXPECT(facts.mode == CALL_START_GENESIS);
+	EXPECT(memcmp(facts.node_share, lost_share, 32) == 0);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false) && memcmp(facts.node_share, lost_share, 32) == 0);
+}
+
 static void test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest(void)
 {
 	struct approval_manifest manifest;
@@ -729,6 +765,7 @@ int main(void)
 	RUN(test_a_release_key_is_replaced_by_the_site);
 	RUN(test_attended_mode_asks_for_each_start);
 	RUN(test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh);
+	RUN(test_a_recovered_share_is_sealed_to_a_new_tpm);
 	RUN(test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest);
 	RUN(test_each_trouble_has_its_own_reason);
 	RUN(test_64_power_cuts_in_a_row_never_lock_the_share_up);

@@ -7,4 +7,5 @@ script_test(tpm_upgrade GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_upgr
 script_test(tpm_bus GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_bus.py)
 soak_test(tpm-bus COMMAND tests/tpm/tpm_bus.py 400)
 script_test(tpm_recover GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_recover.py)
+script_test(tpm_people GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_people.py)
 script_test(tpm_canary GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_canary.py)

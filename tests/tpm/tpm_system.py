@@ -109,7 +109,7 @@ class System:
         self.log_path = os.path.join(os.path.dirname(state), "log.%d" % time.monotonic_ns())
         self.log = open(self.log_path, "wb")
         ports = [free_port() for _ in range(2)]
-        self.port = ports[0]
+        self.port, self.health = ports
         self.process = subprocess.Popen(
             [os.path.join(BUILD, "bin/claviger-supervisor"), "tpm=swtpm:path=" + tpm.socket,
              "state_dir=" + state, "start=" + start, "listen=127.0.0.1:%d" % ports[0],

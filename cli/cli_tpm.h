@@ -1,0 +1,13 @@
+/* cli_tpm: what came out of a genesis, opened. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_TPM_H
+#define CLI_TPM_H
+
+#include "cli.h"
+
+/* cli_escrow_share opens the copy of the node share in the file `escrow` with the recovery key's
+ * file; exit status after complaining. The caller wipes it. */
+int cli_escrow_share(const struct cli_call *call, const char *escrow_file, const char *key_file,
+                     uint8_t ret_share[32]);
+
+#endif

@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What waits for people: attended mode (PH2), and a machine in the place of a lost one.
+
+usage: tpm_people.py          (BUILD_DIR names the build; needs swtpm)
+
+- attended: each start waits; a stranger's approval and the one of the start before do nothing, the
+  right one opens; a bridge that is killed meanwhile changes nothing;
+- TPM lost: a new TPM, its genesis given the old node share by the recovery key's holder, and the old
+  store accepted by the site: the same deployment goes on.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tpm_system  # noqa: E402
+import tpm_site  # noqa: E402
+from tpm_system import BUILD, System, Tpm, expect, skip  # noqa: E402
+
+
+class Site:
+    def __init__(self, base):
+        self.base, self.count = base, 0
+
+    def claviger(self, *words, wanted=0):
+        done = subprocess.run([os.path.join(BUILD, "bin/claviger"), *words], capture_output=True,
+                              text=True)
+        expect(" ".join(words[:3]) + " gives %d" % wanted, done.returncode == wanted,
+               "%d %s %s" % (done.returncode, done.stdout, done.stderr))
+        return done.stdout + done.stderr
+
+    def path(self, name):
+        return os.path.join(self.base, name)
+
+    def provision(self, state, *words):
+        zeros = self.path("pcrs.json")
+        with open(zeros, "w") as f:
+            json.dump({str(p): bytes(32).hex()
+                       for p in tpm_site.RELEASE_PCRS + tpm_site.SITE_PCRS}, f)
+        return self.claviger("tpm", "provision", "--single-operator", "--out", state, "--pcrs",
+                             zeros, *words)
+
+    def tpm(self):
+        self.count += 1
+        folder = self.path("tpm.%d" % self.count)
+        os.mkdir(folder, 0o700)
+        return Tpm(folder)
+
+
+def unseal_asks(system):
+    with urllib.request.urlopen("http://127.0.0.1:%d/unseal" % system.health, timeout=10) as f:
+        return json.load(f)
+
+
+def wait_asks(system, what):
+    until = time.monotonic() + 20
+    while time.monotonic() < until and system.process.poll() is None:
+        try:
+            asks = unseal_asks(system)
+            if asks["asks"] == what:
+                return asks
+        except OSError:
+            pass
+        time.sleep(0.05)
+    return None
+
+
+def attended(site):
+    state, tpm = site.path("attended"), site.tpm()
+    for name in ("approver.pem", "stranger.pem"):
+        site.claviger("tpm", "key", site.path(name))
+    text = site.provision(state, "--approver", site.path("approver.pem.pub"))
+    expect("the text says that each start is approved", "that very start" in text, text)
+
+    def approve(system, key, wanted=0):
+        return site.claviger("tpm", "approve", "--key", site.path(key), "--health",
+                             "127.0.0.1:%d" % system.health, wanted=wanted)
+
+    tpm.power_on()
+    system = System(tpm, state, "genesis")
+    first = wait_asks(system, "approval")
+    expect("genesis waits for approval", first is not None)
+    approve(system, "approver.pem")
+    expect("and goes on with it", system.wait_ready())
+    deployment = system.event("signer", "signer.ready")["deployment"]
+    expect("nothing is waited for any more", unseal_asks(system)["asks"] == "nothing")
+    approve(system, "approver.pem", wanted=1)
+    expect("it stops in order", system.stop() == 0)
+
+    tpm.power_on()
+    system = System(tpm, state, "unseal")
+    second = wait_asks(system, "approval")
+    expect("each start has a nonce of its own", second and second["nonce"] != first["nonce"])
+    text = approve(system, "stranger.pem", wanted=1)
+    expect("a stranger's approval does nothing", "did not take it" in text, text)
+    expect("it still waits", wait_asks(system, "approval") is not None)
+    bridge = system.pids()["bridge.0"]
+    os.kill(bridge, signal.SIGKILL)
+    until = time.monotonic() + 20
+    while system.pids().get("bridge.0") in (bridge, None) and time.monotonic() < until:
+        time.sleep(0.05)
+    expect("a new bridge asks the same", (wait_asks(system, "approval") or {}).get("nonce") ==
+           second["nonce"])
+    approve(system, "approver.pem")
+    expect("the right one opens", system.wait_ready())
+    expect("the same deployment",
+           system.event("signer", "signer.ready")["deployment"] == deployment)
+    expect("it stops in order", system.stop() == 0)
+
+    tpm.power_on()
+    system = System(tpm, state, "unseal")
+    expect("it waits again", wait_asks(system, "approval") is not None)
+    expect("and is stopped in order while it waits", system.stop() is not None)
+    tpm.power_off()
+
+
+def lost(site):
+    state, old = site.path("lost"), site.tpm()
+    escape = site.claviger("key", "escape", site.path("recovery.json")).strip()
+    site.provision(state, "--recovery", escape)
+    old.power_on()
+    system = System(old, state, "genesis")
+    expect("a machine starts", system.wait_ready())
+    deployment = system.event("signer", "signer.ready")["deployment"]
+    expect("it stops in order", system.stop() == 0)
+    backup = site.path("lost.backup")
+    site.claviger("backup", "--state", state, "--out", backup)
+    old.power_off()
+
+    new_state, new = site.path("new"), site.tpm()
+    text = site.provision(new_state, "--recover", "--recovery", escape)
+    expect("the text says that it waits for the share", "waits for the node share" in text, text)
+    new.power_on()
+    for name in ("state", "segments"):
+        for ending in (".db", ".db-wal", ".db-journal", ".mark"):
+            if os.path.exists(os.path.join(backup, name + ending)):
+                shutil.copy(os.path.join(backup, name + ending), new_state)
+    system = System(new, new_state, "genesis")
+    asks = wait_asks(system, "share")
+    expect("the new machine waits for the share", asks is not None)
+    site.claviger("recover", "share", "--escrow", os.path.join(backup, "escrow"), "--key",
+                  os.path.join(state, "escrow.json"), "--health",
+                  "127.0.0.1:%d" % system.health, wanted=1)
+    site.claviger("recover", "share", "--escrow", os.path.join(backup, "escrow"), "--key",
+                  site.path("recovery.json"), "--health", "127.0.0.1:%d" % system.health)
+    expect("the store is not the new TPM's", system.wait_end() not in (0, None))
+    stale = system.event("signer", "start.stale")
+    expect("and it is said what to accept", stale and stale["anchor"] == "00" * 32, str(stale))
+    if not stale:
+        return
+    site.claviger("recover", "accept", "--key", os.path.join(new_state, "site.pem"), "--approvals",
+                  os.path.join(new_state, "approvals"), "--genesis",
+                  os.path.join(new_state, "genesis"), "--checkpoint", stale["checkpoint"],
+                  "--anchor", stale["anchor"])
+    new.power_on()
+    system = System(new, new_state, "unseal")
+    expect("accepted, it starts", system.wait_ready(), str(system.events()[-3:]))
+    ready = system.event("signer", "signer.ready")
+    expect("the same deployment goes on", ready and ready["deployment"] == deployment)
+    expect("it stops in order", system.stop() == 0)
+    new.power_on()
+    system = System(new, new_state, "unseal")
+    expect("and starts again as any other", system.wait_ready())
+    expect("it stops in order", system.stop() == 0)
+    new.power_off()
+
+
+def main():
+    if not shutil.which("swtpm"):
+        skip("swtpm is not installed")
+    base = tempfile.mkdtemp(prefix="tpm_people.")
+    try:
+        for part in (attended, lost):
+            began = time.monotonic()
+            part(Site(os.path.join(base)))
+            print("%s: %.0f s" % (part.__name__, time.monotonic() - began))
+            for name in os.listdir(base):
+                path = os.path.join(base, name)
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+    print("%d passed, %d failed" % (tpm_system.passed, tpm_system.failed))
+    return 1 if tpm_system.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

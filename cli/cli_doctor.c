@@ -14,17 +14,13 @@
 #include <unistd.h>
 
 #include "cli_commands.h"
+#include "cli_doctor.h"
 #include "cli_out.h"
 #include "cli_server.h"
 
-struct finding {
-	const char *name;
-	bool good;
-	bool needed; /* without it the signer does not start, or does not answer */
-	char text[200];
-};
+#define TPM_FINDINGS_MAX 16
 
-static void look_at_kernel(struct finding *finding)
+static void look_at_kernel(struct cli_finding *finding)
 {
 	struct utsname name;
 
@@ -33,7 +29,7 @@ static void look_at_kernel(struct finding *finding)
 	finding->good = true;
 }
 
-static void look_at_landlock(struct finding *finding)
+static void look_at_landlock(struct cli_finding *finding)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
@@ -47,7 +43,7 @@ static void look_at_landlock(struct finding *finding)
 		    "only");
 }
 
-static void look_at_secret_memory(struct finding *finding)
+static void look_at_secret_memory(struct cli_finding *finding)
 {
 	long fd = syscall(SYS_memfd_secret, 0);
 
@@ -60,7 +56,7 @@ static void look_at_secret_memory(struct finding *finding)
 	                   "guarded memory");
 }
 
-static void look_at_locked_memory(struct finding *finding)
+static void look_at_locked_memory(struct cli_finding *finding)
 {
 	struct rlimit limit = {0};
 
@@ -71,7 +67,7 @@ static void look_at_locked_memory(struct finding *finding)
 	         finding->good ? "" : ": keys cannot be locked into memory; raise it to 64 KiB");
 }
 
-static void look_at_user(struct finding *finding)
+static void look_at_user(struct cli_finding *finding)
 {
 	finding->good = geteuid() == 0;
 	snprintf(finding->text, sizeof(finding->text), "%s",
@@ -82,7 +78,7 @@ static void look_at_user(struct finding *finding)
 	               "kernel's to refuse by id");
 }
 
-static void look_at_namespaces(struct finding *finding)
+static void look_at_namespaces(struct cli_finding *finding)
 {
 	FILE *file = fopen("/proc/sys/user/max_user_namespaces", "r");
 	long count = 0;
@@ -99,7 +95,7 @@ static void look_at_namespaces(struct finding *finding)
 	                         "sockets all the same");
 }
 
-static void look_at_seccomp(struct finding *finding)
+static void look_at_seccomp(struct cli_finding *finding)
 {
 	finding->good = prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
 	snprintf(finding->text, sizeof(finding->text), "%s",
@@ -122,7 +118,7 @@ static bool find_in_path(const char *program)
 	return false;
 }
 
-static void look_at_swtpm(struct finding *finding)
+static void look_at_swtpm(struct cli_finding *finding)
 {
 	finding->good = find_in_path("swtpm");
 	snprintf(finding->text, sizeof(finding->text), "%s",
@@ -131,7 +127,7 @@ static void look_at_swtpm(struct finding *finding)
 	                         "swtpm)");
 }
 
-static void look_at_tpm(struct finding *finding)
+static void look_at_tpm(struct cli_finding *finding)
 {
 	finding->good = access("/dev/tpmrm0", R_OK | W_OK) == 0;
 	snprintf(finding->text, sizeof(finding->text), "%s",
@@ -143,7 +139,7 @@ static void look_at_tpm(struct finding *finding)
 
 static const struct {
 	const char *name;
-	void (*look)(struct finding *finding);
+	void (*look)(struct cli_finding *finding);
 	bool needed;
 } looks[] = {
     {"kernel",        look_at_kernel,        false},
@@ -159,41 +155,60 @@ static const struct {
 
 #define LOOKS (sizeof(looks) / sizeof(looks[0]))
 
+static void show(const struct cli_call *call, struct cli_out *out,
+                 const struct cli_finding *finding)
+{
+	if (!call->json) {
+		printf("%-8s %-14s %s\n",
+		       finding->good     ? "ok"
+		       : finding->needed ? "MISSING"
+		                         : "reduced",
+		       finding->name, finding->text);
+		return;
+	}
+	cli_out_open(out, '{');
+	cli_out_name(out, "name");
+	cli_out_text(out, bytes_of_text(finding->name));
+	cli_out_name(out, "ok");
+	cli_out_bool(out, finding->good);
+	cli_out_name(out, "needed");
+	cli_out_bool(out, finding->needed);
+	cli_out_name(out, "text");
+	cli_out_text(out, bytes_of_text(finding->text));
+	cli_out_close(out, '}');
+}
+
 static int run_doctor(struct cli_call *call)
 {
+	static struct cli_finding tpm[TPM_FINDINGS_MAX];
 	struct cli_out out = {.file = stdout};
+	const char *where = NULL;
+	const struct cli_option table[] = {
+	    {"--tpm", &where, NULL},
+	};
 	int result = CLI_YES;
+	size_t count = 0;
 
-	if (!cli_take_options(call, NULL, 0))
+	if (!cli_take_options(call, table, 1))
 		return CLI_USAGE;
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
 	if (call->json)
 		cli_out_open(&out, '[');
 	for (size_t i = 0; i < LOOKS; i++) {
-		struct finding finding = {.name = looks[i].name, .needed = looks[i].needed};
+		struct cli_finding finding = {.name = looks[i].name, .needed = looks[i].needed};
 
 		looks[i].look(&finding);
 		if (!finding.good && finding.needed)
 			result = CLI_NO;
-		if (!call->json) {
-			printf("%-8s %-14s %s\n",
-			       finding.good     ? "ok"
-			       : finding.needed ? "MISSING"
-			                        : "reduced",
-			       finding.name, finding.text);
-			continue;
-		}
-		cli_out_open(&out, '{');
-		cli_out_name(&out, "name");
-		cli_out_text(&out, bytes_of_text(finding.name));
-		cli_out_name(&out, "ok");
-		cli_out_bool(&out, finding.good);
-		cli_out_name(&out, "needed");
-		cli_out_bool(&out, finding.needed);
-		cli_out_name(&out, "text");
-		cli_out_text(&out, bytes_of_text(finding.text));
-		cli_out_close(&out, '}');
+		show(call, &out, &finding);
+	}
+	if (where != NULL)
+		count = cli_doctor_tpm(where, tpm, TPM_FINDINGS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		if (!tpm[i].good && tpm[i].needed)
+			result = CLI_NO;
+		show(call, &out, &tpm[i]);
 	}
 	if (call->json) {
 		cli_out_close(&out, ']');
@@ -204,7 +219,12 @@ static int run_doctor(struct cli_call *call)
 
 const struct cli_command cli_doctor = {
     .name = "doctor",
-    .arguments = "",
+    .arguments = "[--tpm DEVICE]",
     .sentence = "look at what this machine offers the signer, and what is reduced",
     .run = run_doctor,
+    .help =
+        "--tpm DEVICE   also ask a TPM (/dev/tpmrm0; a software TPM as swtpm:path=SOCKET) for "
+        "what\n"
+        "               only it can show: maker, SHA-256 bank, P-256, room, certificates, whether\n"
+        "               genesis may be run, speed. Changes nothing; not while the signer runs.\n",
 };

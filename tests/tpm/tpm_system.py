@@ -220,6 +220,19 @@ def check_canary(tpm, system, state, share):
     expect("the scan finds what is there", found)
 
 
+def check_doctor(tpm, fresh):
+    """claviger doctor --tpm: what it says of this TPM, before and after genesis."""
+    done = subprocess.run([os.path.join(BUILD, "bin/claviger"), "doctor", "--json", "--tpm",
+                           "swtpm:path=" + tpm.socket], capture_output=True, text=True)
+    found = {f["name"]: f for f in json.loads(done.stdout)}
+    expect("doctor looks at a software TPM", not found["tpm maker"]["ok"] and
+           "software TPM" in found["tpm maker"]["text"], str(found.get("tpm maker")))
+    for name in ("tpm banks", "tpm curve", "tpm room", "tpm owner", "tpm speed"):
+        expect("doctor: " + name, found.get(name, {}).get("ok"), str(found.get(name)))
+    expect("doctor knows genesis", ("fresh" if fresh else "after genesis") in
+           found["tpm owner"]["text"], str(found["tpm owner"]))
+
+
 def check_capped(tpm, state):
     """PH7: the data connection is the attestor's; who takes it over after its end still gets nothing."""
     expect("nobody unseals after the cap", load_share(tpm) and tpm_site.unseal(tpm, state) is None)
@@ -242,11 +255,16 @@ def main():
     try:
         provision(state)
         tpm.power_on()
+        tpm.tool("tpm2_startup", "-c")
+        check_doctor(tpm, True)
+        tpm.power_on()
         system = System(tpm, state, "genesis")
         expect("genesis becomes ready", system.wait_ready(), str(system.events()[-3:]))
         expect("and stops in order", system.stop() == 0)
 
         tpm.power_on()
+        tpm.tool("tpm2_startup", "-c")
+        check_doctor(tpm, False)
         check_objects(tpm, state)
         share = tpm_site.unseal(tpm, state)
         expect("tpm2-tools unseal before the start", share is not None and len(share) == 32)

@@ -1,0 +1,21 @@
+/* cli_doctor: what `claviger doctor` and its --tpm share. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_DOCTOR_H
+#define CLI_DOCTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cli_finding {
+	const char *name;
+	bool good;
+	bool needed; /* without it the signer does not start, or does not answer */
+	char text[200];
+};
+
+/* cli_doctor_tpm asks a TPM that nobody else uses now; `where` is a device, or "swtpm:path=...".
+ * Returns how many findings there are. */
+size_t cli_doctor_tpm(const char *where, struct cli_finding *ret_findings, size_t max);
+
+#endif

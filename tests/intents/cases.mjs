@@ -45,13 +45,15 @@ function pinned(c) {
   return [{ ...c, name: `${c.name}, pinned`, tx, pins, grant: { ...grant, truth: { ...grant.truth, pins } } }];
 }
 
-// The swap alone, another key paying the fee and the wallet read-only, so that its SOL is out of reach (A15).
+// The swap and the account that it needs, another key paying the fee and the rent and the wallet read-only, so that its SOL is out of reach (A15).
 function sponsored(c) {
   if (c.real || [K.PUMP, K.PUMP_SWAP].includes(c.grant?.program)) return [];
   const tx = copy(c.tx);
   const wallet = tx.accounts.find((a) => a.key === c.grant.wallet);
-  tx.ixs = tx.ixs.filter((ix) => ix.program.key === K.BUDGET || ix.program.key === c.grant.program);
-  tx.accounts.unshift({ key: K.stranger('sponsor'), signer: true, writable: true });
+  const sponsor = { key: K.stranger('sponsor'), signer: true, writable: true };
+  tx.ixs = tx.ixs.filter((ix) => [K.BUDGET, K.ATA, c.grant.program].includes(ix.program.key));
+  for (const ix of tx.ixs) if (ix.program.key === K.ATA) ix.accounts[0] = sponsor;
+  tx.accounts.unshift(sponsor);
   wallet.writable = false;
   const grant = swapGrantFor(tx);
   return grant ? [{ ...c, name: `${c.name}, sponsored`, tx, grant: { ...grant, params: { ...grant.params, readonly_wallet: true } } }] : [];

@@ -7,4 +7,6 @@ script_test(intent_coverage GROUP intents COMMAND node tests/intents/coverage.mj
 script_test(intent_deviations GROUP intents COMMAND node tests/intents/deviations.mjs)
 script_test(intent_messages GROUP intents COMMAND node tests/intents/messages.mjs)
 script_test(intent_mutations GROUP intents TIMEOUT 600 COMMAND node tests/intents/mutations.mjs 10000)
+script_test(intent_mutants GROUP intents TIMEOUT 600 COMMAND node tests/intents/mutants.mjs)
+soak_test(intent-mutants COMMAND node tests/intents/mutants.mjs 1)
 soak_test(intent-mutations COMMAND node tests/intents/mutations.mjs 1000000)

@@ -150,7 +150,7 @@ export const kinds = {
     const ix = someIx(r, tx);
     if (ix === undefined || ix.data.length === 0) return undefined;
     const at = r.below(ix.data.length);
-    ix.data[at] = r.pick([ix.data[at] ^ (1 << r.below(8)), 0, 1, 255, r.below(256)]);
+    ix.data[at] = r.pick([ix.data[at] ^ (1 << r.below(8)), 0, 1, 2, 255, r.below(256)]);
     return `byte ${at}`;
   },
   'amount-by-one'(r, tx) {

@@ -74,6 +74,10 @@ class Builder {
 
 const [IN, OUT] = [1000000n, 2000000n];
 const plan = (v2) => cat(u32(2), u8(17, 1), v2 ? u16(10000) : u8(100), u8(0, 1), u8(7), v2 ? u16(10000) : u8(100), u8(1, 2));
+// Steps of every shape: a loop of candidates, none and two, slices, a share of fees that is 0, a run of bytes.
+const odd = cat(u32(6), u8(146), u32(0), u8(1, 1), u16(1000), u8(0, 1), u8(146), u32(2), u8(10, 1, 1), u32(1), u8(6, 2), u32(5000), u8(0), u64(7), u8(1), u32(5000), u8(2, 3), u16(1000),
+  u8(0, 1), u8(81), u64(0), u16(1000), u8(0, 1), u8(120, 1), u32(3), u8(1, 2, 3), u16(1000), u8(0, 1), u8(111), u32(1), u8(3), u8(1, 0), u16(1000), u8(0, 1), u8(75), u32(1), u8(0, 2),
+  u16(5000), u8(1, 2));
 const VENUES = Array.from({ length: 6 }, (_, i) => `venue_${i}!`).join(' ') + ' venue_user=@wallet!';
 const J = {
   route: 'token_program=TOKEN authority=@wallet source=@source! destination=@destination! none=@self mint=@bought none=@self event=@events program=@self',
@@ -91,6 +95,7 @@ const jupiter = [
   ['shared_accounts_route', 'c1209b3341d69c81', J.shared, cat(u8(3), plan(0), q(IN, OUT), u8(0))],
   ['shared_accounts_exact_out_route', 'b0d169a89a7d453e', J.shared, cat(u8(3), plan(0), q(OUT, IN), u8(0))],
   ['route_v2', 'bb64facc31c4af14', J.v2, cat(q(IN, OUT), u16(0), u16(0), plan(1))],
+  ['route_v2 with odd steps', 'bb64facc31c4af14', J.v2, cat(q(IN, OUT), u16(0), u16(0), odd)],
   ['exact_out_route_v2', '9d8ab85215f4f324', J.v2, cat(q(OUT, IN), u16(0), u16(0), plan(1))],
   ['shared_accounts_route_v2', 'd19853937cfed8e9', J.sharedV2, cat(u8(3), q(IN, OUT), u16(20), u16(0), plan(1))],
   ['shared_accounts_exact_out_route_v2', '3560e5cad8bbfa18', J.sharedV2, cat(u8(3), q(OUT, IN), u16(0), u16(0), plan(1))],

@@ -61,6 +61,11 @@ const onSwap = (change) => (tx, c) => {
 };
 const stranger = (tx) => account(tx, K.ata(thief, K.NATIVE), W);
 
+// A place that is neither the wallet's nor a mint's or program's: the first writable account that belongs to the pool.
+const poolPlace = (ix, s, c) => (ix.program.key === K.JUPITER ? -1
+  : ix.accounts.findIndex((a, i) => a.key !== undefined && a.writable && !a.signer && a.key !== c.grant.wallet && a !== ix.accounts[s.source] && a !== ix.accounts[s.destination] &&
+    ![s.source, s.destination, s.authority, ...(s.middle ?? [])].includes(i)));
+
 export const CHANGED = {
   'sold from a stranger\'s account': onSwap((ix, s, tx) => {
     if (s.source === undefined) return undefined;
@@ -87,6 +92,23 @@ export const CHANGED = {
     tx.version = 0;
     tx.accounts.push((ix.accounts[s.destination] = { table: thief, index: 4, writable: true, signer: false }));
     return ['destination-not-own-account', 'account-unknown', 'source-not-own-account'];
+  }),
+  'the wallet in a place of the pool\'s': onSwap((ix, s, tx, c) => {
+    const at = poolPlace(ix, s, c);
+    if (at < 0) return undefined;
+    ix.accounts[at] = account(tx, c.grant.wallet, {});
+    return ['account-not-allowed'];
+  }),
+  'its own account in a place of the pool\'s': onSwap((ix, s, tx, c) => {
+    const at = poolPlace(ix, s, c);
+    if (at < 0 || s.source === undefined || c.unproven || c.grant.params.input_account) return undefined;
+    ix.accounts[at] = ix.accounts[s.source];
+    return ['account-not-allowed'];
+  }),
+  'a bool that is 2': onSwap((ix) => {
+    if (![K.RAYDIUM_CLMM, K.WHIRLPOOL].includes(ix.program.key)) return undefined;
+    ix.data[[0xc3, 0xba].includes(ix.data[0]) ? 24 : 40] = 2;
+    return ['instruction-data-malformed'];
   }),
   'a byte behind the arguments': onSwap((ix) => {
     ix.data = Buffer.concat([ix.data, Buffer.of(7)]);

@@ -356,7 +356,7 @@ class Run {
       }
       case 'tail': return cursor.left === 0 ? {} : this.value(type.of, cursor, ix);
       case 'rest':
-        if (cursor.left > type.max) deny('instruction-data-malformed');
+        if (cursor.left > type.max) deny('instruction-data-trailing');
         return { bytes: cursor.take(cursor.left) };
     }
   }

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bugs planted in the evaluator, one at a time: comparisons turned, conditions negated, sums left out ... Each must be noticed
+// by what the other tests here ask: the mutant, on V8, answers otherwise than the reference did on some of these requests
+// (S12, S15). usage: mutants.mjs [EVERY]: one in EVERY of the bugs, default 16
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+
+const TABLE_ADDRESS = 0x1a000;
+const ANSWER_OFFSET = 49152;
+const TOLD = 984; // fixed part of an answer; the text's length in it is not compared
+const SECONDS = 30;
+
+// --- one mutant, in a thread of its own, since it may not end
+
+function isNoticed({ evaluator, questions }) {
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(evaluator)), {});
+  const memory = new Uint8Array(exports.memory.buffer);
+  const bare = memory.slice();
+  const io = exports.policy_io() >>> 0;
+  for (const { table, asked } of questions) {
+    const fresh = bare.slice();
+    fresh.set(table, TABLE_ADDRESS);
+    for (const { request, answer, value } of asked) {
+      memory.set(fresh);
+      memory.set(request, io);
+      try {
+        if (exports.policy_check() >>> 0 !== value) return true;
+      } catch {
+        return true;
+      }
+      const told = Buffer.from(memory.subarray(io + ANSWER_OFFSET, io + ANSWER_OFFSET + TOLD));
+      told.writeUInt32LE(0, 24);
+      if (Buffer.compare(told, answer) !== 0) return true;
+    }
+  }
+  return false;
+}
+
+if (!isMainThread) {
+  parentPort.postMessage(isNoticed(workerData));
+  process.exit(0);
+}
+
+const { build, expect, root, summary } = await import('../solana/setup.mjs');
+const { Random, write } = await import('../solana/wire.mjs');
+const { cases, message, worldOf } = await import('./cases.mjs');
+const { copy, lower } = await import('./lift.mjs');
+const { kindNames, mutate } = await import('./mutate.mjs');
+const { Opinions } = await import('./opinions.mjs');
+const { CHANGED } = await import('./ways.mjs');
+const every = Number(process.argv[2] ?? 16);
+const folder = mkdtempSync(join(tmpdir(), 'claviger-mutants-'));
+
+// --- the questions: cases as they stand, each in every way that it must refuse, and some mutations
+
+function tableOf(intent) {
+  const module = readFileSync(join(build, `share/intents/${intent}.wasm`));
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module), {});
+  return new Uint8Array(exports.memory.buffer).slice(TABLE_ADDRESS);
+}
+
+async function questionsOf(intent, mine) {
+  const opinions = new Opinions();
+  const asked = [];
+  const ask = async (opened, bytes) => {
+    const said = await opinions.judge.check(opened.number, bytes, true);
+    if (said.request.length === 0) return;
+    const answer = Buffer.from(said.answer.subarray(0, TOLD));
+    answer.writeUInt32LE(0, 24);
+    asked.push({ request: Uint8Array.from(said.request), answer: Uint8Array.from(answer), value: said.allow ? 1 : 0 });
+  };
+  for (const c of mine) {
+    const opened = await opinions.open(c);
+    await ask(opened, message(c.tx));
+    await opinions.drop(opened);
+  }
+  const step = Math.max(1, Math.floor(mine.length / 20));
+  for (const [i, c] of mine.filter((_, at) => at % step === 0).entries()) {
+    const opened = await opinions.open(c);
+    for (const change of Object.values(CHANGED)) {
+      const tx = copy(c.tx);
+      if (change(tx, c) !== undefined) await ask(opened, message(tx));
+    }
+    for (let k = 0; k < 2 * kindNames.length; k++) {
+      const bent = mutate(new Random(1000 * i + k), c.tx, worldOf(c), kindNames[k % kindNames.length]);
+      if (bent !== undefined) await ask(opened, write(lower(bent.tx), false).bytes);
+    }
+    for (const counter of c.counters.keys())
+      await ask(await opinions.open({ ...c, counters: c.counters.map((x, at) => (at === counter ? { ...x, left: 0n } : x)) }), message(c.tx));
+  }
+  opinions.close();
+  return { table: tableOf(intent), asked };
+}
+
+// --- the bugs
+
+const TURNS = [[' == ', ' != '], [' != ', ' == '], [' <= ', ' < '], [' >= ', ' > '], [' < ', ' <= '], [' > ', ' >= '], [' && ', ' || '], [' || ', ' && '],
+  [' += ', ' = '], ['return true;', 'return false;'], ['return false;', 'return true;'], ['if (!', 'if ('], ['++V(', 'V('], ['UINT64_MAX - ', ''],
+  [' |= ', ' = '], ['continue;', ';']];
+
+// Functions that only write texts, loops over what the host made, and code that no table of the library reaches.
+function isTold(lines, at) {
+  let from = at;
+  while (from > 0 && !/^[a-z].*\(|^static|^#define/.test(lines[from])) from--;
+  const head = lines.slice(from, from + 3).join(' ');
+  return /POLICY_COLD|say_|intent_expects|INTENT_FAIL\(report/.test(head);
+}
+
+// Changes after which nothing is decided otherwise, or that no table of the library reaches: part of the line or of the two before it.
+const NO_DIFFERENCE = [
+  ['n > UINT32_MAX', 'the library multiplies by basis points and by 0 or 1'],
+  ['index < 0', 'no intent of the library says per()'], ['intent_per(', 'the same'], ['policy_list_number', 'the same'],
+  ['INTENT_REST_UNKNOWN', 'a short cut: what follows says the same'],
+  ['op->op >= INTENT_OP_ACCOUNT', 'what is asked of any account holds for all'],
+  ['INTENT_INSTRUCTIONS_MAX', 'the host takes no more than 64'],
+  ['1u << width', 'a value at the very end of data misses what comes behind it, for the same reason'],
+  ['entry < INTENT_ENUM_LAYOUT', 'no layout begins at 0'],
+  ['UINT64_MAX - V(INTENT_LAMPORTS)', 'the one sum between is over every limit'],
+  ['part > UINT64_MAX', 'the same'], ['INTENT_RULE_ANY_FLAGS', 'no intent of the library says changed_writable'],
+  ['intent_data_end', 'no intent of the library counts with what may be left out'], ['op->d != INTENT_NONE', 'no `sends` of the library says by'],
+  ['rule->before', 'no rule of the library says before'], ['intent_pending_count < ', 'no place of the library is read-only for account 0'],
+  ['a->wallet == 0 && !intent_is_own(account)', 'said twice: this one is for places that choose a rule, and none of the library chooses by it'],
+  ['payer_kind', 'no intent of the library says fee_payer'],
+  [')));', 'behind a refusal: reached only while explaining'], ['INTENT_FAIL(', 'the same'],
+].map(([part]) => part);
+
+function* bugsOf(file) {
+  const path = join(root, 'policies/evaluator', file);
+  const lines = readFileSync(path, 'utf8').split('\n');
+  for (const [at, line] of lines.entries()) {
+    const code = line.trim();
+    if (/^(\*|\/\*|#|for \(|\/\/|case|static|const char)/.test(code) || /POLICY_COLD|\bsays\b|v_words|explain/.test(line) || isTold(lines, at)) continue;
+    if (NO_DIFFERENCE.some((part) => lines.slice(Math.max(0, at - 2), at + 1).join(' ').includes(part))) continue;
+    for (const [from, to] of TURNS) {
+      let place = line.indexOf(from);
+      for (; place >= 0; place = line.indexOf(from, place + 1)) {
+        const changed = line.slice(0, place) + to + line.slice(place + from.length);
+        yield { file, where: `${file}:${at + 1}: ${code} -> ${changed.trim()}`, text: [...lines.slice(0, at), changed, ...lines.slice(at + 1)].join('\n') };
+      }
+    }
+  }
+}
+
+// The evaluator's own build commands, with one file of its folder replaced.
+function commands(scratch) {
+  const all = execFileSync('ninja', ['-C', build, '-t', 'commands', 'policies/evaluator/evaluator.wasm'], { encoding: 'utf8' }).trim().split('\n').slice(-2);
+  return all.map((line) => line.replaceAll(join(root, 'policies/evaluator'), scratch).replaceAll(join(build, 'policies/evaluator'), scratch).replace('-Werror', '-w'));
+}
+
+function compile(bug, name) {
+  const scratch = join(folder, name);
+  mkdirSync(scratch);
+  for (const file of readdirSync(join(root, 'policies/evaluator'))) copyFileSync(join(root, 'policies/evaluator', file), join(scratch, file));
+  writeFileSync(join(scratch, bug.file), bug.text);
+  try {
+    for (const line of commands(scratch)) execFileSync('sh', ['-c', line], { stdio: 'ignore' });
+  } catch {
+    return undefined;
+  }
+  return join(scratch, 'evaluator.wasm');
+}
+
+function judge(evaluator, questions) {
+  return new Promise((resolve) => {
+    const worker = new Worker(new URL(import.meta.url), { workerData: { evaluator, questions } });
+    const timer = setTimeout(() => worker.terminate().then(() => resolve(true)), 1000 * SECONDS);
+    worker.once('message', (noticed) => {
+      clearTimeout(timer);
+      resolve(noticed);
+    });
+    worker.once('error', () => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
+
+const byIntent = Map.groupBy ? Map.groupBy(cases, (c) => c.intent) : cases.reduce((map, c) => map.set(c.intent, [...(map.get(c.intent) ?? []), c]), new Map());
+const questions = [];
+for (const [intent, mine] of byIntent) questions.push(await questionsOf(intent, mine));
+const number = questions.reduce((sum, q) => sum + q.asked.length, 0);
+expect(!(await judge(join(build, 'policies/evaluator/evaluator.wasm'), questions)), 'the evaluator as it is gives the same answers');
+
+const bugs = [...bugsOf('intent_run.h')].filter((_, i) => i % every === 0);
+let [noticed, odd] = [0, 0];
+const survivors = [];
+for (const [i, bug] of bugs.entries()) {
+  const evaluator = compile(bug, `m${i}`);
+  if (evaluator === undefined) odd++;
+  else if (await judge(evaluator, questions)) noticed++;
+  else survivors.push(bug.where);
+  rmSync(join(folder, `m${i}`), { recursive: true });
+}
+rmSync(folder, { recursive: true });
+for (const where of survivors) console.log('not noticed:', where);
+console.log(`${bugs.length} bugs planted (one in ${every}), ${noticed} noticed by ${number} questions, ${survivors.length} not, ${odd} are no C`);
+expect(noticed >= 0.9 * (bugs.length - odd), 'nine in ten are noticed', noticed);
+summary();

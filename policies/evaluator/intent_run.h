@@ -692,97 +692,157 @@ INTENT_HOT void intent_writable(struct intent_ix *x, const struct intent_op *op,
 		intent_pending[intent_pending_count++] = (uint16_t)account;
 }
 
-/* intent_effect does what costs more than a few steps. */
-static bool intent_effect(struct intent_ix *x, const struct intent_op *op)
+/* What costs more than a few steps has a function of its own, so that the
+ * loop over operations stays small: the engine charges fuel for all of it each time around. */
+#define INTENT_APART static __attribute__((noinline))
+
+INTENT_APART bool intent_field_key(struct intent_ix *x, const struct intent_op *op)
+{
+	struct policy *p = x->p;
+	if (intent_key_is(p, intent_segments[op->a & 15u] + op->b, op->a >> 4, op->c, op->d))
+		return true;
+	INTENT_FAIL(policy_report(p, false, POLICY_REASON_ACCOUNT, x->number,
+	                          intent_words(x->rule->name), v_words("a key that is allowed"),
+	                          v_key(intent_segments[op->a & 15u] + op->b)));
+	return true;
+}
+
+INTENT_APART bool intent_pay(struct intent_ix *x, const struct intent_op *op)
+{
+	struct policy *p = x->p;
+	uint64_t n;
+	if (op->c != INTENT_NONE && !p->accounts[x->accounts[op->c]].wallet)
+		return true;
+	n = V(op->b);
+	if (n > UINT64_MAX - V(INTENT_LAMPORTS)) {
+		INTENT_FAIL(intent_overflow(x, "lamports"));
+		return true;
+	}
+	V(INTENT_LAMPORTS) += n;
+	if (op->a != 0)
+		V(INTENT_FEE + 8u * op->a) += n;
+	return true;
+}
+
+INTENT_APART bool intent_send(struct intent_ix *x, const struct intent_op *op)
 {
 	struct policy *p = x->p;
 	const uint8_t *mint;
 	uint64_t n;
-	switch (op->op) {
-	case INTENT_OP_FIELD_KEY:
-		if (intent_key_is(p, intent_segments[op->a & 15u] + op->b, op->a >> 4, op->c,
-		                  op->d))
-			return true;
-		INTENT_FAIL(policy_report(
-		    p, false, POLICY_REASON_ACCOUNT, x->number, intent_words(x->rule->name),
-		    v_words("a key that is allowed"), v_key(intent_segments[op->a & 15u] + op->b)));
+	if (op->d != INTENT_NONE && !p->accounts[x->accounts[op->d]].wallet)
 		return true;
-	case INTENT_OP_PAY:
-		if (op->c != INTENT_NONE && !p->accounts[x->accounts[op->c]].wallet)
-			return true;
-		n = V(op->b);
-		if (n > UINT64_MAX - V(INTENT_LAMPORTS)) {
-			INTENT_FAIL(intent_overflow(x, "lamports"));
-			return true;
-		}
-		V(INTENT_LAMPORTS) += n;
-		if (op->a != 0)
-			V(INTENT_FEE + 8u * op->a) += n;
-		return true;
-	case INTENT_OP_SEND:
-		if (op->d != INTENT_NONE && !p->accounts[x->accounts[op->d]].wallet)
-			return true;
-		mint = intent_mint(x, op->a, op->b);
-		if (mint == NULL) {
-			INTENT_FAIL(policy_report(p, false, POLICY_REASON_ACCOUNT_UNKNOWN,
-			                          x->number, intent_words(x->rule->name),
-			                          v_words("a mint that is known"),
-			                          v_words("another")));
-			return true;
-		}
-		n = V(op->c);
-		if (n > UINT64_MAX - policy_token_out_of(p->facts, mint)) {
-			INTENT_FAIL(intent_overflow(x, "raw units"));
-			return true;
-		}
-		if (!policy_count_token(p, mint, n))
-			INTENT_FAIL(policy_report(p, false, POLICY_REASON_TOO_MANY, x->number,
-			                          "mints", v_at_most(POLICY_TOKENS_MAX),
-			                          v_words("more")));
-		return true;
-	case INTENT_OP_SENT:
-		mint = intent_mint(x, op->a, op->b);
-		V(op->d) = mint == NULL ? 0 : policy_token_out_of(p->facts, mint);
-		return true;
-	case INTENT_OP_PER:
-		if (!intent_per(x, op, &V(op->d))) {
-			V(op->d) = 0;
-			INTENT_FAIL(policy_report(p, false, POLICY_REASON_MINT, x->number, "mint",
-			                          v_words("one of the allowed mints"),
-			                          v_words("another")));
-		}
-		return true;
-	case INTENT_OP_SCALE_DOWN:
-	case INTENT_OP_SCALE_UP:
-		if (!intent_scale(V(op->b), V(op->c), V(op[1].b), op->op == INTENT_OP_SCALE_UP,
-		                  &V(op->d)))
-			INTENT_FAIL(intent_overflow(x, "amounts"));
-		return true;
-	case INTENT_OP_SIDE:
-		if (!intent_add_product(intent_sides[op->a], V(op->b), V(op->c)))
-			INTENT_FAIL(intent_overflow(x, "amounts"));
-		return true;
-	case INTENT_OP_CHECK_SIDES: {
-		uint64_t *l = intent_sides[0], *r = intent_sides[1];
-		bool less = l[1] != r[1] ? l[1] < r[1] : l[0] < r[0];
-		bool holds = intent_compare(op->a, less, l[1] == r[1] && l[0] == r[0]);
-		l[0] = l[1] = r[0] = r[1] = 0;
-		if (!holds || p->explain)
-			INTENT_FAIL(intent_report_check(p, x->number, op, holds));
+	mint = intent_mint(x, op->a, op->b);
+	if (mint == NULL) {
+		INTENT_FAIL(policy_report(p, false, POLICY_REASON_ACCOUNT_UNKNOWN, x->number,
+		                          intent_words(x->rule->name),
+		                          v_words("a mint that is known"), v_words("another")));
 		return true;
 	}
-	case INTENT_OP_LITERAL:
-		if (intent_number(intent_segments[op->a & 15u] + op->b, op->a >> 4) != V(op->c))
-			INTENT_FAIL(intent_report_data(x, op->d, 0));
-		return true;
-	case INTENT_OP_LOAD_TAIL: {
-		const uint8_t *at = intent_segments[op->a & 15u] + op->b;
-		V(op->d) = at == intent_data_end ? 0 : intent_number(at, op->a >> 4);
+	n = V(op->c);
+	if (n > UINT64_MAX - policy_token_out_of(p->facts, mint)) {
+		INTENT_FAIL(intent_overflow(x, "raw units"));
 		return true;
 	}
-	default:
-		return true;
+	if (!policy_count_token(p, mint, n))
+		INTENT_FAIL(policy_report(p, false, POLICY_REASON_TOO_MANY, x->number, "mints",
+		                          v_at_most(POLICY_TOKENS_MAX), v_words("more")));
+	return true;
+}
+
+INTENT_APART bool intent_sent(struct intent_ix *x, const struct intent_op *op)
+{
+	struct policy *p = x->p;
+	const uint8_t *mint;
+	mint = intent_mint(x, op->a, op->b);
+	V(op->d) = mint == NULL ? 0 : policy_token_out_of(p->facts, mint);
+	return true;
+}
+
+INTENT_APART bool intent_take_per(struct intent_ix *x, const struct intent_op *op)
+{
+	struct policy *p = x->p;
+	if (!intent_per(x, op, &V(op->d))) {
+		V(op->d) = 0;
+		INTENT_FAIL(policy_report(p, false, POLICY_REASON_MINT, x->number, "mint",
+		                          v_words("one of the allowed mints"), v_words("another")));
 	}
+	return true;
+}
+
+INTENT_APART bool intent_take_scale(struct intent_ix *x, const struct intent_op *op)
+{
+	if (!intent_scale(V(op->b), V(op->c), V(op[1].b), op->op == INTENT_OP_SCALE_UP, &V(op->d)))
+		INTENT_FAIL(intent_overflow(x, "amounts"));
+	return true;
+}
+
+INTENT_APART bool intent_side(struct intent_ix *x, const struct intent_op *op)
+{
+	if (!intent_add_product(intent_sides[op->a], V(op->b), V(op->c)))
+		INTENT_FAIL(intent_overflow(x, "amounts"));
+	return true;
+}
+
+INTENT_APART bool intent_literal(struct intent_ix *x, const struct intent_op *op)
+{
+	if (intent_number(intent_segments[op->a & 15u] + op->b, op->a >> 4) != V(op->c))
+		INTENT_FAIL(intent_report_data(x, op->d, 0));
+	return true;
+}
+
+INTENT_APART bool intent_check_sides(struct intent_ix *x, const struct intent_op *op)
+{
+	struct policy *p = x->p;
+	uint64_t *l = intent_sides[0], *r = intent_sides[1];
+	bool less = l[1] != r[1] ? l[1] < r[1] : l[0] < r[0];
+	bool holds = intent_compare(op->a, less, l[1] == r[1] && l[0] == r[0]);
+	l[0] = l[1] = r[0] = r[1] = 0;
+	if (!holds || p->explain)
+		INTENT_FAIL(intent_report_check(p, x->number, op, holds));
+	return true;
+}
+
+INTENT_APART bool intent_load_tail(struct intent_ix *x, const struct intent_op *op)
+{
+	(void)x;
+	const uint8_t *at = intent_segments[op->a & 15u] + op->b;
+	V(op->d) = at == intent_data_end ? 0 : intent_number(at, op->a >> 4);
+	return true;
+}
+
+INTENT_APART bool intent_account(struct intent_ix *x, const struct intent_op *op)
+{
+	uint32_t account = x->accounts[op->a], mode = op->b, reason;
+	uint32_t flags = intent_flags(&x->p->accounts[account]);
+	if ((mode & INTENT_MODE_OPTIONAL) != 0 && account == x->program)
+		return true;
+	if ((mode & INTENT_MODE_CHOSEN) == 0) {
+		bool holds;
+		if (op->op == INTENT_OP_ACCOUNT + INTENT_IS_OTHER) {
+			holds = (flags & INTENT_W_WALLET) == 0 && !intent_is_own(account);
+			reason = POLICY_REASON_ACCOUNT;
+		} else if (op->op == INTENT_OP_ACCOUNT + INTENT_IS_WALLET &&
+		           (flags & INTENT_W_WALLET) != 0) {
+			holds = true;
+			reason = POLICY_REASON_ACCOUNT;
+		} else {
+			holds = intent_meets(x, op, account, &reason);
+		}
+		if (__builtin_expect(!holds || x->p->explain, 0))
+			INTENT_FAIL(intent_report_account(x, op, holds, reason));
+	}
+	if ((flags & INTENT_W_WRITABLE) != 0
+	        ? (mode & (INTENT_MODE_WRITABLE | INTENT_MODE_EITHER)) == 0
+	        : (mode & INTENT_MODE_WRITABLE) != 0) {
+		bool bad;
+		intent_writable(x, op, account, (flags & INTENT_W_WRITABLE) != 0, &bad);
+		if (bad)
+			INTENT_FAIL(
+			    intent_report_flag(x, op, POLICY_REASON_ACCOUNT, "a writable account"));
+	}
+	if ((mode & INTENT_MODE_SIGNER) != 0 && (flags & INTENT_W_SIGNER) == 0)
+		INTENT_FAIL(intent_report_flag(x, op, POLICY_REASON_SIGNER, "a signer"));
+	return true;
 }
 
 /* intent_operations runs a rule's operations, or the ones after the last instruction. */
@@ -790,7 +850,6 @@ static __attribute__((noinline)) bool
 intent_operations(struct intent_ix *x, const struct intent_op *op, const struct intent_op *end)
 {
 	struct policy *const p = x->p;
-	const struct policy_account *const accounts = p->accounts;
 	const uint8_t *const indexes = x->accounts;
 	const bool explain = p->explain;
 	for (; op != end; op++) {
@@ -808,42 +867,10 @@ intent_operations(struct intent_ix *x, const struct intent_op *op, const struct 
 		case INTENT_OP_ACCOUNT + INTENT_IN_PARAM:
 		case INTENT_OP_ACCOUNT + INTENT_IS_MINT_OF:
 		case INTENT_OP_ACCOUNT + INTENT_OWN:
-		case INTENT_OP_ACCOUNT + INTENT_ATA: {
-			uint32_t account = indexes[op->a], mode = op->b, reason;
-			uint32_t flags = intent_flags(&accounts[account]);
-			if ((mode & INTENT_MODE_OPTIONAL) != 0 && account == x->program)
-				break;
-			if ((mode & INTENT_MODE_CHOSEN) == 0) {
-				bool holds;
-				if (op->op == INTENT_OP_ACCOUNT + INTENT_IS_OTHER) {
-					holds = (flags & INTENT_W_WALLET) == 0 &&
-					        !intent_is_own(account);
-					reason = POLICY_REASON_ACCOUNT;
-				} else if (op->op == INTENT_OP_ACCOUNT + INTENT_IS_WALLET &&
-				           (flags & INTENT_W_WALLET) != 0) {
-					holds = true;
-					reason = POLICY_REASON_ACCOUNT;
-				} else {
-					holds = intent_meets(x, op, account, &reason);
-				}
-				if (__builtin_expect(!holds || explain, 0))
-					INTENT_FAIL(intent_report_account(x, op, holds, reason));
-			}
-			if ((flags & INTENT_W_WRITABLE) != 0
-			        ? (mode & (INTENT_MODE_WRITABLE | INTENT_MODE_EITHER)) == 0
-			        : (mode & INTENT_MODE_WRITABLE) != 0) {
-				bool bad;
-				intent_writable(x, op, account, (flags & INTENT_W_WRITABLE) != 0,
-				                &bad);
-				if (bad)
-					INTENT_FAIL(intent_report_flag(x, op, POLICY_REASON_ACCOUNT,
-					                               "a writable account"));
-			}
-			if ((mode & INTENT_MODE_SIGNER) != 0 && (flags & INTENT_W_SIGNER) == 0)
-				INTENT_FAIL(
-				    intent_report_flag(x, op, POLICY_REASON_SIGNER, "a signer"));
+		case INTENT_OP_ACCOUNT + INTENT_ATA:
+			if (!intent_account(x, op))
+				return false;
 			break;
-		}
 		case INTENT_OP_FRESH:
 			intent_fresh[indexes[op->a]] = (uint8_t)(x->number + 1);
 			break;
@@ -891,9 +918,48 @@ intent_operations(struct intent_ix *x, const struct intent_op *op, const struct 
 		case INTENT_OP_AUTHORITY:
 			V(INTENT_AUTHORITIES) += op->b;
 			break;
-		default:
-			if (!intent_effect(x, op))
+		case INTENT_OP_FIELD_KEY:
+			if (!intent_field_key(x, op))
 				return false;
+			break;
+		case INTENT_OP_PAY:
+			if (!intent_pay(x, op))
+				return false;
+			break;
+		case INTENT_OP_SEND:
+			if (!intent_send(x, op))
+				return false;
+			break;
+		case INTENT_OP_SENT:
+			if (!intent_sent(x, op))
+				return false;
+			break;
+		case INTENT_OP_PER:
+			if (!intent_take_per(x, op))
+				return false;
+			break;
+		case INTENT_OP_SCALE_DOWN:
+		case INTENT_OP_SCALE_UP:
+			if (!intent_take_scale(x, op))
+				return false;
+			break;
+		case INTENT_OP_SIDE:
+			if (!intent_side(x, op))
+				return false;
+			break;
+		case INTENT_OP_LITERAL:
+			if (!intent_literal(x, op))
+				return false;
+			break;
+		case INTENT_OP_CHECK_SIDES:
+			if (!intent_check_sides(x, op))
+				return false;
+			break;
+		case INTENT_OP_LOAD_TAIL:
+			if (!intent_load_tail(x, op))
+				return false;
+			break;
+		default:
 			break;
 		}
 	}

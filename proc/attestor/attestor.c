@@ -90,8 +90,9 @@ static enum status read_files(const struct proc *proc)
 	return status;
 }
 
-/* read_log: the setting's file; without one a device's log is where the kernel shows it. */
-static enum status read_log(const struct proc *proc)
+/* read_log: the setting's file; without one a device's log is where the kernel shows it. Without a
+ * log a machine still serves; who asks for one refuses its evidence. */
+static void read_log(const struct proc *proc)
 {
 	const char *path = proc_setting(proc, "event_log");
 	enum status status = STATUS_OK;
@@ -102,7 +103,6 @@ static enum status read_log(const struct proc *proc)
 		status = attestor_evidence_read_log(&evidence, path);
 	if (status != STATUS_OK)
 		complain("attestor.event_log", path, 0);
-	return status;
 }
 
 static enum status attestor_open(struct proc *proc)
@@ -117,8 +117,8 @@ static enum status attestor_open(struct proc *proc)
 		return status;
 	}
 	proc_keep_descriptor(proc, tpm_descriptor(&tpm));
-	status = read_log(proc);
-	return status == STATUS_OK ? read_files(proc) : status;
+	read_log(proc);
+	return read_files(proc);
 }
 
 /* note_failure logs what the TPM said when an answer is an error: peers learn only its kind. */

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "base_sha256.h"
+#include "log_line.h"
 
 #define PCR_COMMIT 13
 
@@ -43,6 +43,25 @@ enum status attestor_evidence_read_log(struct attestor_evidence *evidence, const
 	return status;
 }
 
+/* read_endorsement: what the maker left in the TPM. A certificate or key that we cannot read is as
+ * none: the machine serves, and evidence says that no maker stands behind it. */
+static enum status read_endorsement(struct attestor_evidence *evidence)
+{
+	struct tpm *tpm = evidence->tpm;
+	enum status status = tpm_ek_certificate(tpm, &evidence->kind, &evidence->certificate);
+
+	if (status == STATUS_OK && evidence->kind != TPM_EK_NONE)
+		status = tpm_ek_chain(tpm, &evidence->chain);
+	if (status == STATUS_OK && evidence->kind != TPM_EK_NONE)
+		status = tpm_ek_public(tpm, evidence->kind, &evidence->ek);
+	if (status == STATUS_OK || status == STATUS_IO)
+		return status;
+	log_event(LOG_WARN, "evidence.no_endorsement");
+	evidence->kind = TPM_EK_NONE;
+	evidence->certificate.len = evidence->chain.len = evidence->ek.len = 0;
+	return STATUS_OK;
+}
+
 enum status attestor_evidence_start(struct attestor_evidence *evidence, struct tpm *tpm)
 {
 	enum status status;
@@ -54,13 +73,7 @@ enum status attestor_evidence_start(struct attestor_evidence *evidence, struct t
 	evidence->chain = BUFFER_OF_ARRAY(evidence->chain_bytes);
 	evidence->node = BUFFER_OF_ARRAY(evidence->node_bytes);
 	status = tpm_ak_public(tpm, &evidence->ak);
-	if (status == STATUS_OK)
-		status = tpm_ek_certificate(tpm, &evidence->kind, &evidence->certificate);
-	if (status == STATUS_OK && evidence->kind != TPM_EK_NONE)
-		status = tpm_ek_chain(tpm, &evidence->chain);
-	if (status == STATUS_OK && evidence->kind != TPM_EK_NONE)
-		status = tpm_ek_public(tpm, evidence->kind, &evidence->ek);
-	return status;
+	return status == STATUS_OK ? read_endorsement(evidence) : status;
 }
 
 /* commit extends PCR 13 once a boot: it stands at zero since the TPM's reset, or another signer

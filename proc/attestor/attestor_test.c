@@ -144,6 +144,26 @@ static void test_another_deployment_or_channel_key_is_refused_in_the_same_boot(v
 	EXPECT(judge(nonce, &report) == ATTEST_ACCEPTED);
 }
 
+static void test_a_log_is_read_whole_or_not_at_all(void)
+{
+	static struct attestor_evidence other;
+	char path[96];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/log", folder);
+	EXPECT(attestor_evidence_read_log(&other, path) == STATUS_OK && other.log.len == 0);
+	file = fopen(path, "w");
+	CHECK(file != NULL && fputs("log", file) >= 0 && fclose(file) == 0);
+	EXPECT(attestor_evidence_read_log(&other, path) == STATUS_OK && other.log.len == 3 &&
+	       memcmp(other.log.data, "log", 3) == 0);
+	CHECK(truncate(path, LIMIT_EVENT_LOG_MAX) == 0);
+	EXPECT(attestor_evidence_read_log(&other, path) == STATUS_OK &&
+	       other.log.len == LIMIT_EVENT_LOG_MAX);
+	CHECK(truncate(path, LIMIT_EVENT_LOG_MAX + 1) == 0);
+	EXPECT(attestor_evidence_read_log(&other, path) == STATUS_TOO_LARGE && other.log.len == 0);
+	EXPECT(attestor_evidence_read_log(&other, folder) == STATUS_IO && other.log.len == 0);
+}
+
 static void test_a_tpm_without_certificate_activates_nothing(void)
 {
 	uint8_t message[sizeof(struct call_attest_activate) + 2] = {0};
@@ -228,6 +248,7 @@ int main(void)
 	RUN(test_info_names_the_key_that_signs);
 	RUN(test_evidence_waits_for_the_signer_and_holds_what_it_said);
 	RUN(test_another_deployment_or_channel_key_is_refused_in_the_same_boot);
+	RUN(test_a_log_is_read_whole_or_not_at_all);
 	RUN(test_a_tpm_without_certificate_activates_nothing);
 	RUN(test_extending_gives_the_new_value_and_counts_the_boot_once);
 	RUN(test_a_tpm_that_is_gone_is_an_error_and_no_crash);

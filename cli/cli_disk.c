@@ -23,7 +23,7 @@
 
 struct disk_options {
 	const char *size, *site_key, *serial, *address, *router, *port, *metrics, *verifiers,
-	    *names, *operators, *machines, *deployment, *unproven;
+	    *names, *operators, *machines, *deployment, *unproven, *rp_id, *origins;
 	const char *genesis, *approvals, *escrow;
 };
 
@@ -85,14 +85,15 @@ static bool next_word(const char **list, char *ret_word, size_t cap)
 static int take_lists(const struct cli_call *call, const struct disk_options *o,
                       struct site_manifest *m)
 {
-	const char *names = o->names, *operators = o->operators, *machines = o->machines;
-	char word[128];
+	const char *names = o->names, *operators = o->operators, *machines = o->machines,
+	           *origins = o->origins;
+	char word[192];
 
 	while (next_word(&names, word, sizeof(word))) {
 		if (m->name_count == SITE_NAMES_MAX || strlen(word) > SITE_NAME_MAX)
 			return cli_usage(call, "--name takes at most %u names of %u bytes",
 			                 SITE_NAMES_MAX, SITE_NAME_MAX);
-		snprintf(m->names[m->name_count++], sizeof(m->names[0]), "%s", word);
+		snprintf(m->names[m->name_count++], sizeof(m->names[0]), "%.63s", word);
 	}
 	while (next_word(&operators, word, sizeof(word))) {
 		if (m->operator_count == SITE_OPERATORS_MAX ||
@@ -101,6 +102,15 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
 			return cli_usage(call, "--operator takes at most %u public keys, not %s",
 			                 SITE_OPERATORS_MAX, word);
 	}
+	while (next_word(&origins, word, sizeof(word))) {
+		if (m->origin_count == SITE_ORIGINS_MAX || strlen(word) > SITE_ORIGIN_MAX)
+			return cli_usage(call, "--origins takes at most %u pages of %u bytes",
+			                 SITE_ORIGINS_MAX, SITE_ORIGIN_MAX);
+		snprintf(m->origins[m->origin_count++], sizeof(m->origins[0]), "%.127s", word);
+	}
+	if (o->rp_id != NULL && strlen(o->rp_id) > SITE_NAME_MAX)
+		return cli_usage(call, "--rp-id takes at most %u bytes", SITE_NAME_MAX);
+	snprintf(m->rp_id, sizeof(m->rp_id), "%.63s", o->rp_id != NULL ? o->rp_id : "");
 	while (next_word(&machines, word, sizeof(word))) {
 		struct buffer hash = {m->machines[m->machine_count], 32, 0};
 
@@ -284,6 +294,8 @@ static int run_disk(struct cli_call *call)
 	    {"--machine",      &o.machines,   NULL},
 	    {"--deployment",   &o.deployment, NULL},
 	    {"--unproven",     &o.unproven,   NULL},
+	    {"--rp-id",        &o.rp_id,      NULL},
+	    {"--origins",      &o.origins,    NULL},
 	    {"--genesis",      &o.genesis,    NULL},
 	    {"--approvals",    &o.approvals,  NULL},
 	    {"--escrow",       &o.escrow,     NULL},
@@ -328,7 +340,8 @@ const struct cli_command cli_image_disk = {
     .name = "image disk",
     .arguments = "[--size MIB] [--site-key FILE] [--address A/BITS [--router A]] [--port N] "
                  "[--metrics-port N] [--name LIST] [--operator LIST] [--machine LIST] "
-                 "[--verifiers N] [--deployment HEX] [--unproven SECONDS] [--serial N] "
+                 "[--verifiers N] [--rp-id NAME] [--origins LIST] [--deployment HEX] [--unproven "
+                 "SECONDS] [--serial N] "
                  "[--genesis FILE] [--approvals FILE] [--escrow FILE] DISK",
     .sentence = "prepare the appliance's data disk: site manifest, genesis, approvals",
     .run = run_disk,
@@ -339,7 +352,8 @@ const struct cli_command cli_image_disk = {
         "                     of these: --address (DHCP when it is not given), --router, --port\n"
         "                     (8200), --metrics-port (none), --name (of the certificate, beside\n"
         "                     the address), --operator (public keys), --machine (SHA-256 of\n"
-        "                     endorsement keys), --verifiers, --unproven (seconds after a start\n"
+        "                     endorsement keys), --verifiers, --rp-id and --origins (passkeys), "
+        "--unproven (seconds after a start\n"
         "                     without proof of the time; 3600), --deployment (once it is known),\n"
         "                     --serial (a higher one replaces; 1). Lists: separated by commas\n"
         "--genesis FILE       what `claviger tpm provision` wrote\n"

@@ -10,6 +10,11 @@ enum {
 #undef BOOT
 };
 
+/* The signer's exit status when an operator ended the appliance: all stop, then the machine does.
+ */
+#define PROC_EXIT_RESTART 78
+#define PROC_EXIT_OFF     79
+
 /* The number of a reason why the share could not be had (enum call_start_reason). */
 #define BOOT_OF_START(reason) (BOOT_NO_TPM - 1 + (int)(reason))
 

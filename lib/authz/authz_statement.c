@@ -237,7 +237,8 @@ enum status authz_command_open(struct bytes bytes, struct authz_command *ret_com
 	take_key_32(&r, 6, taken.target);
 	taken.expires_s = take_key_uint(&r, 7, INT64_MAX);
 	if ((taken.action == AUTHZ_COMMAND_FREEZE_ALL ||
-	     taken.action == AUTHZ_COMMAND_UNFREEZE_ALL) &&
+	     taken.action == AUTHZ_COMMAND_UNFREEZE_ALL || taken.action == AUTHZ_COMMAND_RESTART ||
+	     taken.action == AUTHZ_COMMAND_OFF) &&
 	    memcmp(taken.target, zero, 32) != 0)
 		cbor_fail(&r, STATUS_MALFORMED);
 	if (taken.action == AUTHZ_COMMAND_TRIM_RECEIPTS && memcmp(taken.target + 8, zero, 24) != 0)

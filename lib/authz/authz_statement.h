@@ -44,6 +44,8 @@ enum authz_command_action {
 	AUTHZ_COMMAND_FREEZE_ALL = 3,
 	AUTHZ_COMMAND_UNFREEZE_ALL = 4,
 	AUTHZ_COMMAND_TRIM_RECEIPTS = 5, /* target: seconds (8 bytes, big-endian), then zeros */
+	AUTHZ_COMMAND_RESTART = 6,       /* the appliance: an orderly stop, then a new start */
+	AUTHZ_COMMAND_OFF = 7,           /* and one that ends with the power off */
 	AUTHZ_COMMAND_COUNT
 };
 
@@ -52,7 +54,7 @@ struct authz_command {
 	uint8_t operator_key[32]; /* ed25519; also who signs */
 	uint64_t serial;
 	uint8_t action;     /* enum authz_command_action */
-	uint8_t target[32]; /* client id; zero for ALL; a time for TRIM_RECEIPTS */
+	uint8_t target[32]; /* client id; zero for ALL and the machine; a time for TRIM_RECEIPTS */
 	uint64_t expires_s; /* of the command */
 };
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site.h"
 
+#include <stdio.h>
+
+#include "base_check.h"
+#include "base_encode.h"
 #include "cbor_reader.h"
 #include "cbor_writer.h"
 
@@ -18,10 +22,12 @@ enum {
 	KEY_OPERATORS = 10,
 	KEY_MACHINES = 11,
 	KEY_UNPROVEN = 12,
+	KEY_RP_ID = 13,
+	KEY_ORIGINS = 14,
 };
 
 #define VERSION       1
-#define KEYS_MAX      12
+#define KEYS_MAX      14
 #define VERIFIERS_MAX 16
 
 /* Host names and addresses: what a certificate may carry, and no separator of ours. */
@@ -35,6 +41,32 @@ static bool is_name(struct bytes text)
 			return false;
 	}
 	return text.len > 0;
+}
+
+/* What a browser says: a scheme, a host, perhaps a port; no separator of ours. */
+static bool is_origin(struct bytes text)
+{
+	static const char scheme[] = "https://";
+	size_t len = sizeof(scheme) - 1;
+
+	return text.len > len && memcmp(text.data, scheme, len) == 0 &&
+	       is_name(bytes_of(text.data + len, text.len - len));
+}
+
+static void take_origins(struct cbor_reader *r, struct site_manifest *m)
+{
+	m->origin_count = (uint8_t)cbor_take_array(r, SITE_ORIGINS_MAX);
+	for (size_t i = 0; i < m->origin_count; i++) {
+		struct bytes origin = cbor_take_text(r, SITE_ORIGIN_MAX);
+
+		if (!is_origin(origin))
+			cbor_fail(r, STATUS_MALFORMED);
+		else
+			memcpy(m->origins[i], origin.data, origin.len);
+	}
+	cbor_take_end(r);
+	if (m->origin_count == 0)
+		cbor_fail(r, STATUS_MALFORMED);
 }
 
 static void take_network(struct cbor_reader *r, struct site_network *network)
@@ -125,6 +157,16 @@ static void take_fields(struct cbor_reader *r, struct site_manifest *m)
 		if (m->unproven_max_s == 0)
 			cbor_fail(r, STATUS_MALFORMED);
 	}
+	if (cbor_take_key_if(r, KEY_RP_ID)) {
+		struct bytes name = cbor_take_text(r, SITE_NAME_MAX);
+
+		if (!is_name(name))
+			cbor_fail(r, STATUS_MALFORMED);
+		else
+			memcpy(m->rp_id, name.data, name.len);
+	}
+	if (cbor_take_key_if(r, KEY_ORIGINS))
+		take_origins(r, m);
 	cbor_take_end(r);
 	if (m->port == 0)
 		cbor_fail(r, STATUS_MALFORMED);
@@ -195,7 +237,8 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 	struct cbor_writer w;
 	size_t count = 4u + m->has_deployment + m->network.is_static + (m->metrics_port != 0) +
 	               (m->verifiers != 0) + (m->name_count != 0) + (m->operator_count != 0) +
-	               (m->machine_count != 0) + (m->unproven_max_s != 0);
+	               (m->machine_count != 0) + (m->unproven_max_s != 0) + (m->rp_id[0] != 0) +
+	               (m->origin_count != 0);
 
 	cbor_writer_init(&w, ret_bytes);
 	cbor_put_map(&w, count);
@@ -225,6 +268,17 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 	put_list(&w, KEY_OPERATORS, m->operators, m->operator_count);
 	put_list(&w, KEY_MACHINES, m->machines, m->machine_count);
 	put_number(&w, KEY_UNPROVEN, m->unproven_max_s);
+	if (m->rp_id[0] != '\0') {
+		cbor_put_key(&w, KEY_RP_ID);
+		cbor_put_text(&w, bytes_of_text(m->rp_id));
+	}
+	if (m->origin_count != 0) {
+		cbor_put_key(&w, KEY_ORIGINS);
+		cbor_put_array(&w, m->origin_count);
+		for (size_t i = 0; i < m->origin_count; i++)
+			cbor_put_text(&w, bytes_of_text(m->origins[i]));
+		cbor_put_end(&w);
+	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -246,4 +300,32 @@ enum status site_put(const struct site_manifest *manifest, struct buffer *ret_by
 	cbor_put_bytes_n(&w, manifest->signature, sizeof(manifest->signature));
 	cbor_put_end(&w);
 	return cbor_finish(&w);
+}
+
+_Static_assert(SITE_OPERATORS_MAX *(BASE58_LEN(32) + 2) < SITE_TEXT_MAX &&
+                   SITE_ORIGINS_MAX * (SITE_ORIGIN_MAX + 1) < SITE_TEXT_MAX,
+               "lists fit a setting");
+
+void site_operators(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX])
+{
+	char key[BASE58_LEN(32) + 1];
+	size_t len = 0;
+
+	ret_text[0] = '\0';
+	for (size_t i = 0; i < manifest->operator_count; i++) {
+		CHECK(base58_encode(bytes_of(manifest->operators[i], 32), key, sizeof(key)) ==
+		      STATUS_OK);
+		len += (size_t)snprintf(ret_text + len, SITE_TEXT_MAX - len, "%s%s",
+		                        i != 0 ? "," : "", key);
+	}
+}
+
+void site_origins(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX])
+{
+	size_t len = 0;
+
+	ret_text[0] = '\0';
+	for (size_t i = 0; i < manifest->origin_count; i++)
+		len += (size_t)snprintf(ret_text + len, SITE_TEXT_MAX - len, "%s%s",
+		                        i != 0 ? "," : "", manifest->origins[i]);
 }

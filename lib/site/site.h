@@ -18,6 +18,9 @@
 #define SITE_NAME_MAX      63u /* bytes of one name: a host's, or an address in text */
 #define SITE_OPERATORS_MAX 8u
 #define SITE_MACHINES_MAX  32u
+#define SITE_ORIGINS_MAX   3u
+#define SITE_ORIGIN_MAX    127u
+#define SITE_TEXT_MAX      440u /* of a setting */
 #define SITE_PROVEN_MAX_S  (UINT64_C(30) * 86400)
 
 struct site_network {
@@ -41,6 +44,9 @@ struct site_manifest {
 	uint8_t machines[SITE_MACHINES_MAX][32]; /* SHA-256 of endorsement keys that may run */
 	uint64_t unproven_max_s; /* after a start without proof of time: then grants with a time in
 	                            them are refused; 0: the usual hour */
+	char rp_id[SITE_NAME_MAX + 1]; /* of passkeys; empty: the signer's default */
+	uint8_t origin_count;
+	char origins[SITE_ORIGINS_MAX][SITE_ORIGIN_MAX + 1]; /* of pages that use passkeys */
 	uint8_t signature[64];
 };
 
@@ -52,5 +58,9 @@ MUST_USE enum status site_put(const struct site_manifest *manifest, struct buffe
 /* site_signed appends what is signed: SHA-256("claviger/site/v1" || manifest) is what the key
  * signs. */
 MUST_USE enum status site_signed(const struct site_manifest *manifest, struct buffer *ret_bytes);
+
+/* site_operators and site_origins write the settings of these names: a list with commas. */
+void site_operators(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX]);
+void site_origins(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX]);
 
 #endif

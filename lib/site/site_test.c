@@ -12,14 +12,17 @@ static struct site_manifest whole(void)
 	struct site_manifest m = {
 	    .serial = 7,
 	    .has_deployment = true,
-	    .network = {true, {192, 0, 2, 9}, {192, 0, 2, 1}, 24},
+	    .network = {true,            {192, 0, 2, 9}, {192, 0, 2, 1}, 24},
 	    .port = 8200,
 	    .metrics_port = 9200,
 	    .verifiers = 3,
 	    .name_count = 2,
 	    .operator_count = 1,
 	    .machine_count = 2,
-	    .unproven_max_s = 60
+	    .unproven_max_s = 60,
+	    .rp_id = "signer.example",
+	    .origin_count = 1,
+	    .origins = {"https://signer.example:8443"}
         };
 
 	memset(m.key, 5, sizeof(m.key));
@@ -62,7 +65,7 @@ static void test_values_that_no_site_has_are_refused(void)
 	struct site_manifest m;
 	unsigned refused = 0;
 
-	for (unsigned i = 0; i < 11; i++) {
+	for (unsigned i = 0; i < 13; i++) {
 		m = whole();
 		if (i == 0)
 			m.port = 0;
@@ -84,11 +87,15 @@ static void test_values_that_no_site_has_are_refused(void)
 			m.names[0][3] = ' ';
 		else if (i == 9)
 			m.unproven_max_s = SITE_PROVEN_MAX_S + 1;
-		else
+		else if (i == 10)
 			m.names[1][0] = '\0';
+		else if (i == 11)
+			m.origins[0][4] = ':'; /* not https */
+		else
+			m.rp_id[3] = '/';
 		refused += !same(&m);
 	}
-	EXPECT(refused == 11);
+	EXPECT(refused == 13);
 }
 
 static void test_other_bytes_are_refused(void)

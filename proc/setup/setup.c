@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "base_check.h"
-#include "base_encode.h"
 #include "disk.h"
 #include "log_line.h"
 #include "proc_boot.h"
@@ -146,8 +145,8 @@ static bool is_new(int fd)
 static void put_settings(struct proc_site *site, const char *disk, int disk_fd,
                          const uint8_t address[4])
 {
-	char list[PROC_SETTING_VALUE_MAX] = "", key[BASE58_LEN(32) + 1];
-	size_t len = 0;
+	char list[SITE_TEXT_MAX];
+	size_t len;
 
 	put_setting(site, "state_dir", "%s", disk);
 	put_setting(site, "start", "%s", is_new(disk_fd) ? "genesis" : "unseal");
@@ -156,13 +155,13 @@ static void put_settings(struct proc_site *site, const char *disk, int disk_fd,
 		put_setting(site, "metrics_listen", "*:%u", manifest.metrics_port);
 	if (manifest.verifiers != 0)
 		put_setting(site, "verifiers", "%u", manifest.verifiers);
-	for (size_t i = 0; i < manifest.operator_count; i++) {
-		CHECK(base58_encode(bytes_of(manifest.operators[i], 32), key, sizeof(key)) ==
-		      STATUS_OK);
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i != 0 ? "," : "",
-		                        key);
-	}
+	site_operators(&manifest, list);
 	put_setting(site, "operators", "%s", list);
+	if (manifest.rp_id[0] != '\0')
+		put_setting(site, "rp_id", "%s", manifest.rp_id);
+	site_origins(&manifest, list);
+	if (manifest.origin_count != 0)
+		put_setting(site, "origins", "%s", list);
 	len = (size_t)snprintf(list, sizeof(list), "%u.%u.%u.%u", address[0], address[1],
 	                       address[2], address[3]);
 	for (size_t i = 0; i < manifest.name_count; i++)
@@ -170,8 +169,7 @@ static void put_settings(struct proc_site *site, const char *disk, int disk_fd,
 	put_setting(site, "tls_name", "%s", list);
 }
 
-_Static_assert(SITE_OPERATORS_MAX *(BASE58_LEN(32) + 1) < PROC_SETTING_VALUE_MAX,
-               "list of operators");
+_Static_assert(SITE_TEXT_MAX <= PROC_SETTING_VALUE_MAX, "a list fits a setting");
 
 /* ---- the address ---- */
 

@@ -376,9 +376,10 @@ static int serve(struct proc *proc)
 				proc_report_ready(proc);
 		}
 		work(signer);
-		signer->stopping = proc_stopping();
+		signer->stopping =
+		    proc_stopping() || (signer->end_code != 0 && signer->now_ms >= signer->end_ms);
 		if (signer->stopping && signer_boot_stop(signer) == STATUS_OK)
-			return 0;
+			return signer->end_code;
 		wait_for_work(signer);
 	}
 }

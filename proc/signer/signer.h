@@ -78,6 +78,8 @@ struct signer {
 	bool recovers;  /* from a store that the site accepted in the TPM's place */
 	int boot_code;  /* of proc_boot.h, when the unsealer said why there is no share; else 0 */
 	uint64_t boot_batch, stop_batch, stop_ms;
+	uint64_t end_ms; /* an operator wants the machine to end: from then on we stop ... */
+	int end_code;    /* ... with this status: PROC_EXIT_RESTART, PROC_EXIT_OFF; else 0 */
 	bool checkpoint_hashed;
 	uint8_t checkpoint_hash[32];
 };

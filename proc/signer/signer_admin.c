@@ -2,6 +2,7 @@
  * operators' commands, questions. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
+#include "proc_boot.h"
 #include "signer_change.h"
 #include "signer_keep.h"
 
@@ -155,6 +156,8 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 
 /* ---- operators ---- */
 
+#define END_AFTER_MS 500
+
 static bool is_operator(const struct signer *signer, const uint8_t key[32])
 {
 	for (size_t i = 0; i < signer->operator_count; i++)
@@ -250,6 +253,16 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 		break;
 	case AUTHZ_COMMAND_TRIM_RECEIPTS:
 		status = trim_receipts(job, &command);
+		break;
+	case AUTHZ_COMMAND_RESTART:
+	case AUTHZ_COMMAND_OFF:
+		if (strcmp(proc_setting(signer->proc, "mode"), "appliance") != 0)
+			return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
+			                     "this signer is no appliance: stop it where it runs");
+		signer->end_code =
+		    command.action == AUTHZ_COMMAND_OFF ? PROC_EXIT_OFF : PROC_EXIT_RESTART;
+		signer->end_ms = signer->now_ms + END_AFTER_MS; /* the answer goes first */
+		batch = signer_store_touch(signer->store);
 		break;
 	case AUTHZ_COMMAND_COUNT:
 		status = signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown command");

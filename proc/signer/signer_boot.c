@@ -9,6 +9,7 @@
 #include "log_line.h"
 #include "proc_boot.h"
 #include "secret.h"
+#include "signer_site.h"
 
 #define META_CERTIFICATE    1 /* id of the TLS certificate's record */
 #define CERTIFICATE_YEARS_S (UINT64_C(10) * 365 * 86400)
@@ -209,6 +210,7 @@ static enum status open_store(struct signer *signer)
 	struct call_store_state state;
 	struct bytes checkpoint, undo;
 	bool accept = proc_setting(signer->proc, "accept_time")[0] != '\0';
+	const char *site_trouble;
 	enum status status;
 
 	if (!signer_store_state(signer->store, &state, &checkpoint, &undo))
@@ -227,6 +229,11 @@ static enum status open_store(struct signer *signer)
 	secret_wipe(signer->facts->node_share, sizeof(signer->facts->node_share));
 	if (status != STATUS_OK)
 		return status;
+	site_trouble = signer_site_check(signer);
+	if (site_trouble != NULL) {
+		signer->boot_code = BOOT_SITE;
+		return give_up("start.site", site_trouble);
+	}
 	signer_time_start(&signer->time, signer->checkpoint.time_low_s,
 	                  signer->checkpoint.time_high_s, accept);
 	if (signer->time.jumped)

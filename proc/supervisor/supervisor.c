@@ -108,6 +108,15 @@ static void count_failure(struct supervisor_child *child)
 	child->not_before_us = child->ended_us + (pause < PAUSE_MAX_US ? pause : PAUSE_MAX_US);
 }
 
+static void begin_stop(struct supervisor *supervisor)
+{
+	log_event(LOG_INFO, "stopping");
+	supervisor->stopping = true;
+	supervisor->stop_deadline_us = supervisor_now_us() + STOP_US;
+	for (size_t i = 0; i < supervisor->child_count; i++)
+		supervisor->children[i].killed = false;
+}
+
 static void note_end(struct supervisor *supervisor, struct supervisor_child *child, int status)
 {
 	const struct supervisor_role *role = &supervisor_roles[child->role];
@@ -125,6 +134,12 @@ static void note_end(struct supervisor *supervisor, struct supervisor_child *chi
 	if (supervisor->stopping) {
 		if (!well && atomic_load(&child->report->phase) != PROC_PHASE_STARTED)
 			supervisor->stop_forced = true;
+		return;
+	}
+	if (supervisor->is_appliance && child->role == PROC_signer &&
+	    (code == PROC_EXIT_RESTART || code == PROC_EXIT_OFF)) {
+		supervisor->off = code == PROC_EXIT_OFF;
+		begin_stop(supervisor);
 		return;
 	}
 	if (role->end == END_HALT || (role->end == END_ONCE && !well))
@@ -281,15 +296,6 @@ static void pass_on_reload(struct supervisor *supervisor)
 		kill_child(&supervisor->children[i], SIGHUP);
 }
 
-static void begin_stop(struct supervisor *supervisor)
-{
-	log_event(LOG_INFO, "stopping");
-	supervisor->stopping = true;
-	supervisor->stop_deadline_us = supervisor_now_us() + STOP_US;
-	for (size_t i = 0; i < supervisor->child_count; i++)
-		supervisor->children[i].killed = false;
-}
-
 /* Everything whose change must be looked at; read before looking, so that nothing is missed. */
 static size_t watch(const struct supervisor *supervisor, struct ipc_futex *words)
 {
@@ -377,6 +383,6 @@ int main(int count, char **args)
 	result = serve(supervisor);
 	log_event(result == 0 ? LOG_INFO : LOG_WARN, result == 0 ? "stopped" : "stopped.forced");
 	if (supervisor->is_appliance)
-		supervisor_machine_end(0, false);
+		supervisor_machine_end(0, supervisor->off);
 	return result;
 }

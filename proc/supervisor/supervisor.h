@@ -71,6 +71,7 @@ struct supervisor {
 	bool was_ready;
 	bool stopping;
 	bool stop_forced;
+	bool off; /* after the stop: the power; else a new start */
 	int64_t stop_deadline_us;
 	char folder[256]; /* of our own executable, and so of the others */
 };

@@ -65,12 +65,12 @@ class World:
         run(os.path.join(ROOT, "tools/image"), "--out", out, *words, env=self.environment)
         return out
 
-    def fails(self, image, code, machine=None):
+    def fails(self, image, code, extra=(), first=True):
         """Boots an image that must not come to serve; its boot failure."""
-        machine = machine or self.machine
-        machine.insert(image)
+        machine = self.machine
+        machine.insert(image, extra)
         with machine:
-            machine.start()
+            machine.start(first=first)
             end = machine.wait("machine.ends")
             expect("boot failure %d" % code, end is not None and end["code"] == code, end)
             expect("no signer is ready", not machine.find("signer.ready") and not machine.find("ready"))
@@ -266,6 +266,101 @@ def case_seen_from_inside_there_is_nothing_else(world):
                len(locked))
 
 
+def boot_entry(options):
+    """EFI_LOAD_OPTION (UEFI 2.10 section 3.1.3) that starts the boot disk's image with these options."""
+    path = bytes.fromhex("02010c00d041030a00000000" + "010106000001")
+    name = "\\EFI\\BOOT\\BOOTX64.EFI".encode("utf-16le") + b"\0\0"
+    path += b"\x04\x04" + (4 + len(name)).to_bytes(2, "little") + name + bytes.fromhex("7fff0400")
+    return ((1).to_bytes(4, "little") + len(path).to_bytes(2, "little") + "edited".encode("utf-16le") +
+            b"\0\0" + path + options.encode("utf-16le") + b"\0\0")
+
+
+def case_edited_boot_entries_do_not_unseal(world):
+    """PH6, A9: options of the boot entry, and one that brings its own initrd: PCR 9 tells."""
+    kept, seen = world.machine.variables, []
+    initrd = os.path.join(world.folder, "evil.cpio")
+    with open(initrd, "wb") as f:
+        f.write(subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=b"/etc/hostname\n",
+                               stdout=subprocess.PIPE, check=True).stdout)
+    for number, options in enumerate(("lockdown=none", "initrd=\\evil.cpio")):
+        variables = world.machine.path("edited%d.fd" % number)
+        shutil.copy(kept, variables)
+        for name, content in (("Boot0000", boot_entry(options)), ("BootOrder", b"\0\0")):
+            with open(world.machine.path("variable"), "wb") as f:
+                f.write(content)
+            run("flash-var", "-g", "8be4df61-93ca-11d2-aa0d-00e098032b8c", variables, name,
+                world.machine.path("variable"))
+        world.machine.variables = variables
+        (line,) = world.fails(world.signed, 120, extra=[(initrd, "::/evil.cpio")], first=False)
+        expect("PCR 9 is not zero: " + options, line["pcr9"] != world.measured["9"])
+        expect("PCR 4 is the same: " + options, line["pcr4"] == world.measured["4"])
+        seen.append(line["pcr9"])
+        world.machine.variables = kept
+    expect("each has a PCR 9 of its own", len(set(seen)) == 2)
+
+
+def case_the_manifest_of_another_site_is_refused(world):
+    """The disk's owner cannot name other operators, however he signs."""
+    good = world.owner.path("site")
+    world.owner.claviger("tpm", "key", world.owner.path("other-site"))
+    os.rename(good, good + ".kept")
+    os.rename(world.owner.path("other-site"), good)
+    world.owner.disk(world.machine.data, new=False)
+    world.fails(world.signed, 132)
+    os.rename(good + ".kept", good)
+    world.owner.disk(world.machine.data, new=False)
+
+
+def found(machine, needle):
+    """How often some bytes are in the machine's memory, which stands still meanwhile."""
+    name = machine.path("memory.raw")
+    machine.qmp({"execute": "stop"}, {"execute": "pmemsave", "arguments": {
+        "val": 0, "size": 768 << 20, "filename": name}})
+    with open(name, "rb") as f:
+        count = f.read().count(needle)
+    machine.qmp({"execute": "cont"})
+    os.unlink(name)
+    return count
+
+
+def case_an_operator_restarts_it_and_memory_holds_nothing(world):
+    """PH8: after an orderly restart no byte of what was secret is left: the bot's token is a canary that is
+    there before, the seed of an imported wallet is not even there between two signatures (S21)."""
+    world.machine.insert(world.signed)
+    with world.machine as machine:
+        machine.start(restarts=True)
+        expect("serves before the restart", machine.wait("ready") is not None)
+        world.owner.reach(machine.ports[8200])
+        world.owner.claviger("key", "new", world.owner.path("imported.json"))
+        world.owner.claviger("wallet", "import", "imported", "--from", world.owner.path("imported.json"),
+                             "--key", world.owner.path("user.json"), "--yes")
+        world.owner.sign()
+        with open(world.owner.path("imported.json")) as f:
+            seed = bytes(json.load(f)[:32])
+        with open(world.owner.path("home/clients/bot.token")) as f:
+            token = f.read().strip().encode()
+        expect("the canary is in memory while it serves", found(machine, token) > 0)
+        expect("a wallet's seed is not", found(machine, seed) == 0)
+        refused = world.owner.claviger("machine", "restart", "--operator", world.owner.path("user.json"), ok=False)
+        expect("nobody but an operator restarts it", refused.returncode == 1, refused.stderr)
+        before = len(machine.lines)
+        world.owner.claviger("machine", "restart", "--operator", world.owner.path("operator.json"))
+        end = machine.wait("machine.ends")
+        expect("an orderly end", end is not None and end["code"] == 0 and end["then"] == "restart", end)
+        limit = time.monotonic() + 300
+        while time.monotonic() < limit and not any("BdsDxe" in str(x) for x in machine.lines[before:]):
+            time.sleep(0.05)
+        expect("firmware ran again", any("BdsDxe" in str(x) for x in machine.lines[before:]))
+        expect("no canary after the restart", found(machine, token) == 0)
+        expect("no seed after the restart", found(machine, seed) == 0)
+        machine.events.clear()
+        expect("serves after the restart", machine.wait("ready") is not None)
+        world.owner.sign()
+        world.owner.claviger("machine", "off", "--operator", world.owner.path("operator.json"))
+        machine.qemu.wait(timeout=300)
+        expect("and is off when told so", machine.qemu.returncode == 0, machine.qemu.returncode)
+
+
 CASES = [
     (case_a_new_machine_says_what_was_measured_and_waits_for_approval, "test"),
     (case_an_approved_machine_serves_by_the_usual_interfaces, "test"),
@@ -273,6 +368,9 @@ CASES = [
     (case_images_that_are_not_signed_by_db_do_not_start, "test"),
     (case_a_signed_image_with_one_byte_changed_starts_and_cannot_unseal, "test"),
     (case_seen_from_inside_there_is_nothing_else, "test"),
+    (case_the_manifest_of_another_site_is_refused, "soak"),
+    (case_an_operator_restarts_it_and_memory_holds_nothing, "soak"),
+    (case_edited_boot_entries_do_not_unseal, "soak"),
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),
     (case_without_secure_boot_or_with_other_keys_nothing_unseals, "soak"),
 ]

@@ -95,7 +95,7 @@ class Machine:
             "file=" + self.path("tpm/pid"))
         return control
 
-    def start(self, services=(8200,), smp=1, memory=768, options=(), restarts=False, network=True):
+    def start(self, services=(8200,), smp=1, memory=768, options=(), restarts=False, network=True, first=True):
         """Power on. `services`: ports of the machine that this host reaches at self.ports[port]."""
         control = self.start_tpm()
         self.ports = {p: port() for p in services}
@@ -111,7 +111,7 @@ class Machine:
             "-chardev", "socket,id=tpm,path=" + control, "-tpmdev", "emulator,id=tpm0,chardev=tpm",
             "-device", "tpm-tis,tpmdev=tpm0",
             "-drive", "if=none,id=boot,format=raw,readonly=on,file=" + self.path("boot.img"),
-            "-device", "virtio-blk-pci,drive=boot,bootindex=0",
+            "-device", "virtio-blk-pci,drive=boot,addr=1" + (",bootindex=0" if first else ""),
             "-drive", "if=none,id=data,format=raw,cache=writethrough,file=" + self.data,
             "-device", "virtio-blk-pci,drive=data",
             "-device", "virtio-rng-pci", "-chardev", "stdio,id=console,signal=off",

@@ -104,6 +104,7 @@ def case_an_approved_machine_serves_by_the_usual_interfaces(world):
     world.owner.sign()
     print("%-40s %6.1f s after power on" % ("first signature of a new machine",
                                             time.monotonic() - world.machine.began), flush=True)
+    judge(world)
     for line in world.machine.lines:
         if line and not line.startswith("{"):
             expect("the console has events only", not world.machine.events or "BdsDxe" in line or
@@ -140,6 +141,25 @@ def check_evidence(world):
     world.owner.claviger("attest", "unpack", kept, parts)
     text = run("tpm2_eventlog", os.path.join(parts, "binary_bios_measurements"))
     expect("tpm2_eventlog reads the log", world.measured["4"] in text.lower() and world.measured["7"] in text.lower())
+
+
+def judge(world):
+    """S7: evidence is accepted for the predicted PCRs, and for no others."""
+    policy = {"software_tpm": True, "releases": [os.path.join(world.image, "pcrs.json")],
+              "firmwares": [{"name": "ovmf", "sha256": {k: world.measured[k] for k in ("0", "2", "7")}}]}
+    evidence, name = world.owner.path("evidence"), world.owner.path("policy.json")
+    with open(name, "w") as f:
+        json.dump(policy, f)
+    done = world.owner.claviger("attest", "get", "--out", evidence, "--policy", name, ok=False)
+    expect("evidence fits the prediction", done.returncode == 0, done.stdout + done.stderr)
+    done = world.owner.claviger("attest", "verify", "--policy", name, evidence, ok=False)
+    expect("offline, too", done.returncode == 0, done.stdout + done.stderr)
+    other = dict(world.predicted, **{"4": "00" * 32})
+    policy["releases"] = [{"name": "another", "sha256": other}]
+    with open(name, "w") as f:
+        json.dump(policy, f)
+    done = world.owner.claviger("attest", "verify", "--policy", name, evidence, ok=False)
+    expect("evidence of another image is refused", done.returncode == 1, done.stdout + done.stderr)
 
 
 def case_power_off_and_on_keeps_the_wallets(world):
@@ -266,6 +286,27 @@ def case_seen_from_inside_there_is_nothing_else(world):
                len(locked))
 
 
+def case_the_next_release_unseals_by_itself_and_the_floor_locks_this_one_out(world):
+    """G1, G2: image v+1 with one more signature of the release key; then v is below the floor."""
+    folder = os.path.join(world.folder, "changed")
+    if not os.path.isdir(folder):
+        world.build("changed", changed_programs(world))
+    with open(os.path.join(folder, "pcrs.json")) as f:
+        world.owner.approve("release", json.load(f), level=2)
+    world.owner.disk(world.machine.data, new=False)
+    world.machine.insert(os.path.join(folder, "claviger-signed.efi"))
+    with world.machine as machine:
+        machine.start()
+        expect("v+1 serves", machine.wait("ready") is not None)
+        world.owner.reach(machine.ports[8200])
+        expect("with v's wallets", world.owner.wallet() == world.owner.address)
+        world.owner.sign()
+        world.owner.claviger("tpm", "floor", "raise", "--as", "release", "--key", world.owner.path("release"),
+                             "--to", "2", "--approvals", world.owner.path("machine/approvals"))
+        world.owner.sign()
+    world.fails(world.signed, 121)
+
+
 def boot_entry(options):
     """EFI_LOAD_OPTION (UEFI 2.10 section 3.1.3) that starts the boot disk's image with these options."""
     path = bytes.fromhex("02010c00d041030a00000000" + "010106000001")
@@ -373,6 +414,7 @@ CASES = [
     (case_edited_boot_entries_do_not_unseal, "soak"),
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),
     (case_without_secure_boot_or_with_other_keys_nothing_unseals, "soak"),
+    (case_the_next_release_unseals_by_itself_and_the_floor_locks_this_one_out, "soak"),
 ]
 
 

@@ -7,8 +7,8 @@
 
 /* signer_site_check verifies the manifest that setup found with the site key that the node share is
  * sealed under, compares the settings that follow from it with those that this process was given,
- * and the deployment, once it is known. NULL: all is well (in workstation mode: there is none), and
- * signer->manifest commits to it; else a sentence that says why not. */
+ * and the deployment, once it is known. NULL: all is well (in workstation mode: there is none);
+ * else a sentence that says why not. */
 const char *signer_site_check(struct signer *signer);
 
 #endif

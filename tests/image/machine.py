@@ -72,7 +72,7 @@ class Machine:
             os.path.join(ca, "setup.conf"), "--overwrite")
         return [os.path.join(ca, "issuercert.pem"), os.path.join(ca, "swtpm-localca-rootca-cert.pem")]
 
-    def insert(self, image, extra=()):
+    def insert(self, image):
         """Makes the boot disk: a FAT file system with the image as what firmware starts by itself."""
         disk = self.path("boot.img")
         if os.path.exists(disk):
@@ -81,8 +81,6 @@ class Machine:
         run("mformat", "-i", disk, "-F", "-v", "ESP", "-N", "12345678", "::")
         run("mmd", "-i", disk, "::/EFI", "::/EFI/BOOT")
         run("mcopy", "-i", disk, image, "::/EFI/BOOT/BOOTX64.EFI")
-        for source, target in extra:
-            run("mcopy", "-i", disk, source, target)
 
     def start_tpm(self):
         control = self.path("tpm/control")
@@ -95,7 +93,7 @@ class Machine:
             "file=" + self.path("tpm/pid"))
         return control
 
-    def start(self, services=(8200,), smp=1, memory=768, options=(), restarts=False, network=True, first=True):
+    def start(self, services=(8200,), smp=1, memory=768, options=(), restarts=False, network=True):
         """Power on. `services`: ports of the machine that this host reaches at self.ports[port]."""
         control = self.start_tpm()
         self.ports = {p: port() for p in services}
@@ -111,7 +109,7 @@ class Machine:
             "-chardev", "socket,id=tpm,path=" + control, "-tpmdev", "emulator,id=tpm0,chardev=tpm",
             "-device", "tpm-tis,tpmdev=tpm0",
             "-drive", "if=none,id=boot,format=raw,readonly=on,file=" + self.path("boot.img"),
-            "-device", "virtio-blk-pci,drive=boot,addr=1" + (",bootindex=0" if first else ""),
+            "-device", "virtio-blk-pci,drive=boot,bootindex=0",
             "-drive", "if=none,id=data,format=raw,cache=writethrough,file=" + self.data,
             "-device", "virtio-blk-pci,drive=data",
             "-device", "virtio-rng-pci", "-chardev", "stdio,id=console,signal=off",

@@ -37,9 +37,18 @@ enum call_bridge_kind {
 	CALL_BRIDGE_EXPORT_REQUEST = 3, /* bridge -> signer, call_export.h */
 	CALL_BRIDGE_EXPORT_ANSWER = 4,  /* signer -> bridge */
 	CALL_BRIDGE_CHANNEL_START = 5,  /* signer -> bridge, call_channel.h */
+	CALL_BRIDGE_TPM = 6,            /* signer -> bridge, call_bridge_tpm: after each write */
 };
 
 #define CALL_BRIDGE_SLOT_BYTES 16384u /* of one ring slot between them, its header included */
+
+/* What the TPM's memory has to bear (spec/store.md, Budget); for metrics. */
+struct call_bridge_tpm {
+	uint64_t writes; /* of this boot */
+	uint64_t left;   /* that may be made now; UINT64_MAX: no bound */
+};
+
+_Static_assert(sizeof(struct call_bridge_tpm) == 16, "fixed layout");
 
 /* How a request names its wallet. A text that decodes as an address is an address, one of 64
  * lower-case hex digits is an id, so neither may be given as a name (names rule). */

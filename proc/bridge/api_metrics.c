@@ -13,7 +13,7 @@ static const uint32_t check_bounds_us[API_METRICS_BUCKETS] = {
 
 void api_metrics_init(struct api_metrics *metrics)
 {
-	*metrics = (struct api_metrics){0};
+	*metrics = (struct api_metrics){.tpm_writes_left = UINT64_MAX};
 	metrics->sign_duration.bounds_us = sign_bounds_us;
 	metrics->check_duration.bounds_us = check_bounds_us;
 }
@@ -153,6 +153,12 @@ static void put_counters(const struct api_metrics *m, struct api_text *text)
 	           "requests without an answer in time", m->questions_lost);
 	put_single(text, "claviger_overloads_total", "counter", "requests refused for overload",
 	           m->overloads);
+	put_single(text, "claviger_tpm_nv_writes_total", "counter",
+	           "writes to the TPM's memory in this boot", m->tpm_writes);
+	if (m->tpm_writes_left != UINT64_MAX)
+		put_single(text, "claviger_tpm_nv_writes_left", "gauge",
+		           "writes that the budget has left; 8 and below are a reserve",
+		           m->tpm_writes_left);
 }
 
 void api_metrics_put(const struct api_metrics *metrics, struct api_text *text)

@@ -32,7 +32,8 @@ struct api_metrics {
 	uint64_t questions_open; /* asked of other processes and not answered */
 	uint64_t questions_lost; /* not answered in time, or their process ended */
 	uint64_t overloads;
-	uint64_t certificate_expires; /* seconds since 1970 */
+	uint64_t certificate_expires;         /* seconds since 1970 */
+	uint64_t tpm_writes, tpm_writes_left; /* left: UINT64_MAX, no bound */
 	bool unsealed;
 };
 

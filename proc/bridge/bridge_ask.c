@@ -365,6 +365,18 @@ static void lose(struct bridge *bridge, bool authority)
 	}
 }
 
+static bool hear_tpm(struct bridge *bridge, struct bytes message)
+{
+	struct call_bridge_tpm said;
+
+	if (message.len != sizeof(said))
+		return false;
+	memcpy(&said, message.data, sizeof(said));
+	bridge->api.metrics.tpm_writes = said.writes;
+	bridge->api.metrics.tpm_writes_left = said.left;
+	return true;
+}
+
 static bool hear_signer(struct bridge *bridge, struct ipc_message *message)
 {
 	bridge->heard_us = bridge->now_us;
@@ -376,6 +388,8 @@ static bool hear_signer(struct bridge *bridge, struct ipc_message *message)
 		return hear_export(bridge, buffer_bytes(&message->payload));
 	case CALL_BRIDGE_CHANNEL_START:
 		return hear_start(bridge, &message->payload);
+	case CALL_BRIDGE_TPM:
+		return hear_tpm(bridge, buffer_bytes(&message->payload));
 	default:
 		return false;
 	}

@@ -6,10 +6,10 @@
 #include "signer.h"
 
 #include "base_check.h"
-#include "proc_start.h"
 #include "base_encode.h"
 #include "log_line.h"
 #include "proc_boot.h"
+#include "proc_start.h"
 #include "secret.h"
 #include "signer_boot.h"
 #include "signer_change.h"
@@ -195,6 +195,7 @@ static void pump_bridge(struct signer *signer)
 			signer_export_drop_bridge(signer->export);
 			ipc_acknowledge(signer->bridge);
 			signer->bridge_told = false;
+			signer->tpm_told = 0;
 			continue;
 		}
 		if (status != STATUS_OK)
@@ -289,6 +290,18 @@ static enum status take_attestor(struct signer *signer, struct bytes message)
 	                                            : STATUS_MALFORMED;
 }
 
+/* tell_tpm lets the bridge's metrics know of the TPM's writes. */
+static void tell_tpm(struct signer *signer)
+{
+	struct call_bridge_tpm said = {.writes = signer->anchor.writes};
+
+	if (!signer->bridge_told || signer->tpm_told == said.writes)
+		return;
+	said.left = signer_anchor_left(&signer->anchor, signer->now_ms);
+	if (ipc_put(signer->bridge, CALL_BRIDGE_TPM, bytes_of(&said, sizeof(said))) == STATUS_OK)
+		signer->tpm_told = said.writes;
+}
+
 static void pump_attestor(struct signer *signer)
 {
 	enum status status = ipc_take(signer->attestor, &signer->attestor_in);
@@ -304,6 +317,7 @@ static void pump_attestor(struct signer *signer)
 	    take_attestor(signer, buffer_bytes(&signer->attestor_in.payload)) != STATUS_OK)
 		ipc_complain(signer->attestor, IPC_COMPLAINT_BROKEN);
 	signer_anchor_pump(&signer->anchor);
+	tell_tpm(signer);
 	if (signer->ready)
 		signer_node_pump(signer);
 }

@@ -172,7 +172,7 @@ static void send_facts(struct rig *rig, bool genesis)
 {
 	struct call_start_facts facts = {
 	    .mode = genesis ? CALL_START_GENESIS : CALL_START_UNSEAL,
-	    .is_software = 1,
+	    .is_software = !rig->hardware,
 	    .ak_name_len = CALL_START_NAME_MAX,
 	    .primary_name_len = CALL_START_NAME_MAX,
 	    .clock_safe = 1,

@@ -22,6 +22,7 @@ struct rig {
 	uint8_t anchor[32]; /* what a TPM would have; kept from start to start */
 	uint64_t boots, extends;
 	bool holds_anchor; /* the TPM does not answer: nothing is acknowledged */
+	bool hardware;     /* the TPM says that it is none of software: its writes have a budget */
 	uint8_t deployment[32];
 	uint8_t deployment_key[32];
 	uint8_t channel[32]; /* the signer's, of this boot */

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import urllib.error
+import urllib.request
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -39,7 +40,7 @@ class Node:
         """True when it serves."""
         self.log_path = os.path.join(self.base, "log.%d" % time.monotonic_ns())
         ports = [tpm_system.free_port() for _ in range(2)]
-        self.server = "https://127.0.0.1:%d" % ports[0]
+        self.server, self.health = "https://127.0.0.1:%d" % ports[0], ports[1]
         self.process = subprocess.Popen(
             [os.path.join(BUILD, "bin/claviger"), "serve", "--state", self.state, "--listen",
              "127.0.0.1:%d" % ports[0], "--metrics", "127.0.0.1:%d" % ports[1], *words],
@@ -120,6 +121,14 @@ def back_up(node):
         time.sleep(0.7)
     stop.set()
     thread.join()
+    with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % node.health, timeout=10) as f:
+        metrics = dict(line.rsplit(" ", 1) for line in f.read().decode().splitlines()
+                       if line and line[0] != "#")
+    writes = int(metrics.get("claviger_tpm_nv_writes_total", "0"))
+    expect("the TPM's writes are told", writes >= 3, str(writes))
+    expect("and are far fewer than signatures", writes < len(made), "%d %d" % (writes, len(made)))
+    expect("a software TPM has no budget", "claviger_tpm_nv_writes_left" not in metrics)
+    print("metrics: %d writes to the TPM" % writes)
     expect("signatures went on meanwhile", len(made) > 20 and all(made), str(len(made)))
     print("backup: 3 taken while %d signatures were made" % len(made))
     node.claviger("backup", "--state", node.state, "--out", backups[0], wanted=3)

@@ -22,7 +22,7 @@ const shot = async (page, name, options = {}) => {
 const click = (page, name) => page.getByRole('button', { name, exact: true }).click();
 const said = (page, text) => page.locator('#said', { hasText: text }).waitFor();
 const until = async (truth, what) => {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 30_000;
   while (!await truth()) {
     if (Date.now() > end) throw new Error(`it did not come: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

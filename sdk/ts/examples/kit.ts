@@ -27,5 +27,5 @@ const message = pipe(
   (m) => appendTransactionMessageInstructions(
     [getTransferSolInstruction({ source: signer, destination: address(env('RECIPIENT')), amount: 1_000_000n })], m),
 );
-const signed = await signTransactionMessageWithSigners(message, { abortSignal: AbortSignal.timeout(5_000) });
+const signed = await signTransactionMessageWithSigners(message, { abortSignal: AbortSignal.timeout(15_000) });
 console.log(await rpc.sendTransaction(getBase64EncodedWireTransaction(signed), { encoding: 'base64' }).send());

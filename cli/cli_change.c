@@ -292,56 +292,35 @@ int cli_query(struct cli_server *server, const struct keys_sign_key *key, uint8_
 	return cli_server_ask(server, CALL_CHANGE_QUERY, buffer_bytes(&out), ret_answer);
 }
 
+static bool is_own(const struct authz_wallet_record *wallet, const struct keys_sign_key *key)
+{
+	for (size_t i = 0; i < wallet->user_key_count; i++)
+		if (wallet->user_keys[i].kind == AUTHZ_KEY_ED25519 &&
+		    memcmp(wallet->user_keys[i].key, keys_sign_public(key), 32) == 0)
+			return true;
+	return false;
+}
+
 int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, const char *text,
                     struct authz_wallet_record *ret_wallet)
 {
 	static const uint8_t none[32];
-	struct authz_list_answer list;
 	struct call_wallet wanted;
 	struct bytes answer;
-	uint8_t *ids;
-	size_t count, untold = 0; /* wallets that could not be looked at: others go on */
 	int result;
 
 	if (call_wallet_parse(bytes_of_text(text), &wanted) != STATUS_OK)
 		return cli_usage(server->call, "%s is no wallet name, address or id", text);
-	if (wanted.kind == CALL_WALLET_ID) {
-		result = cli_query(server, key, AUTHZ_QUERY_WALLET, wanted.key, none, &answer);
-		if (result == CLI_YES && authz_wallet_take(answer, ret_wallet) != STATUS_OK)
-			result = CLI_UNSURE;
-		return result;
-	}
-	result = cli_query(server, key, AUTHZ_QUERY_WALLETS, none, none, &answer);
-	if (result != CLI_YES)
-		return result;
-	if (authz_list_answer_take(answer, &list) != STATUS_OK)
-		return CLI_UNSURE;
-	count = list.ids.len / 32;
-	ids = malloc(list.ids.len + 1);
-	if (ids == NULL)
-		abort();
-	memcpy(ids, list.ids.data, list.ids.len);
-	result = CLI_NO;
-	for (size_t i = 0; i < count && result == CLI_NO; i++) {
-		int asked = cli_query(server, key, AUTHZ_QUERY_WALLET, ids + i * 32, none, &answer);
-
-		if (asked != CLI_YES || authz_wallet_take(answer, ret_wallet) != STATUS_OK) {
-			untold++;
-			continue;
-		}
-		if (wanted.kind == CALL_WALLET_ADDRESS
-		        ? memcmp(ret_wallet->address, wanted.key, 32) == 0
-		        : bytes_equal(bytes_of(ret_wallet->name, ret_wallet->name_len),
-		                      wanted.name))
-			result = CLI_YES;
-	}
-	free(ids);
-	if (result == CLI_NO && untold > 0) {
-		cli_complain(server->call, "no wallet %s among those that could be looked at",
-		             text);
+	/* The signer finds a wallet by its id, its address, or the hash of its name. */
+	if (wanted.kind == CALL_WALLET_NAME)
+		keys_sha256_label("claviger/name/v1", wanted.name, wanted.key);
+	result = cli_query(server, key, AUTHZ_QUERY_WALLET, wanted.key, none, &answer);
+	if (result == CLI_YES && authz_wallet_take(answer, ret_wallet) != STATUS_OK)
 		result = CLI_UNSURE;
-	} else if (result == CLI_NO) {
+	/* An operator may look at any by its id; a name or address means one of the user's own. */
+	if (result == CLI_YES && wanted.kind != CALL_WALLET_ID && !is_own(ret_wallet, key))
+		result = CLI_NO;
+	if (result == CLI_NO)
 		cli_complain(server->call, "this key has no wallet %s", text);
-	}
 	return result;
 }

@@ -65,7 +65,7 @@ MUST_USE enum status authz_command_open(struct bytes bytes, struct authz_command
 /* A question about what its key may see. */
 enum authz_query_topic {
 	AUTHZ_QUERY_WALLETS = 1,   /* the wallets of which this key is a user key */
-	AUTHZ_QUERY_WALLET = 2,    /* one wallet with its grants and authority hash */
+	AUTHZ_QUERY_WALLET = 2,    /* by id, address or H("claviger/name/v1" || name) */
 	AUTHZ_QUERY_GRANT = 3,     /* one grant */
 	AUTHZ_QUERY_CLIENT = 4,    /* a client: its root key, or an operator */
 	AUTHZ_QUERY_PENDING = 5,   /* a change of wallet `after` that waits, by its hash */

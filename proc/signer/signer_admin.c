@@ -293,11 +293,19 @@ static bool may_see(const struct signer_change *job, const struct authz_wallet_r
 	return is_operator(job->signer, key);
 }
 
+/* The target is a wallet's id, its address, or the hash of its name: 32 bytes that do not meet. */
 static enum status query_wallet(struct signer_change *job, const struct authz_query *query)
 {
+	static const uint32_t indexes[] = {CALL_STORE_VALUE_ADDRESS, CALL_STORE_VALUE_NAME};
 	struct signer_wallet *wallet;
 	enum status status = signer_await_wallet(job, query->target, &wallet);
+	uint8_t id[32];
 
+	for (size_t i = 0; i < 2 && status == STATUS_NOT_FOUND; i++) {
+		status = signer_await_index(job, indexes[i], query->target, id);
+		if (status == STATUS_OK)
+			status = signer_await_wallet(job, id, &wallet);
+	}
 	if (status == STATUS_NOT_FOUND)
 		return not_visible(job);
 	if (status != STATUS_OK)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What the appliance is made of, looked at from outside: the kernel's options by kernel-hardening-checker,
-its command line, the programs' ELF headers. Proves S4 and a part of S8 in spec/claims.md.
+its command line, the programs' ELF headers. Proves S4, and parts of S6 (no path of the build inside) and S8
+in spec/claims.md.
 
 Skipped (77) where the kernel was not built: tools/deps kernel.
 """

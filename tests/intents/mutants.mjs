@@ -67,7 +67,7 @@ async function questionsOf(intent, mine) {
   const asked = [];
   const ask = async (opened, bytes) => {
     const said = await opinions.judge.check(opened.number, bytes, true);
-    if (said.request.length === 0) return;
+    if (said.request.length === 0 || said.answer.length < TOLD) return;
     const answer = Buffer.from(said.answer.subarray(0, TOLD));
     answer.writeUInt32LE(0, 24);
     asked.push({ request: Uint8Array.from(said.request), answer: Uint8Array.from(answer), value: said.allow ? 1 : 0 });

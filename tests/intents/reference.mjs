@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reference evaluator, compiled from its TypeScript by the checking compiler, and the library's intents.
 import { execFileSync } from 'node:child_process';
-import { readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, load, root } from '../solana/setup.mjs';
 
 load('smol-toml');
 process.env.SOURCE_DIR = root;
-const out = join(build, 'tests/intent-reference');
-rmSync(out, { recursive: true, force: true });
+// A folder for each run: tests run side by side.
+mkdirSync(join(build, 'tests'), { recursive: true });
+const out = mkdtempSync(join(build, 'tests/intent-reference-'));
+process.on('exit', () => rmSync(out, { recursive: true, force: true }));
 execFileSync('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tests/intents/reference'), '--outDir', out], { stdio: 'inherit' });
 symlinkSync(join(root, 'node_modules'), join(out, 'node_modules')); // for a build folder outside the tree
 

@@ -411,6 +411,15 @@ test('a policy of the user\'s own judges the machine, and refuses a software TPM
   await context.close();
 });
 
+test('by an address instead of its name, the page leads to the name', async (s) => {
+  const { page, context } = await openPage(browser, s.signer);
+  await page.goto(`${s.signer.url}/#wallet=main`);
+  await page.getByRole('link', { name: 'Go to localhost' }).click();
+  await page.getByRole('button', { name: 'Open with a passkey' }).waitFor();
+  expect(new URL(page.url()).hostname === 'localhost' && page.url().endsWith('#wallet=main'), page.url());
+  await context.close();
+});
+
 test('an app\'s browser is left for the system\'s; a browser without passkeys is told', async (s) => {
   const origin = new URL(s.signer.url.replace('127.0.0.1', 'localhost'));
   for (const [userAgent, begins] of [

@@ -530,6 +530,13 @@ async function start(): Promise<void> {
   try {
     signer = await Signer.connect(evidencePolicy());
     showTrust(pin());
+    if (location.hostname !== signer.rpId && !location.hostname.endsWith(`.${signer.rpId}`)) {
+      const there = new URL(location.href);
+      there.hostname = signer.rpId;
+      stop('Open this page by its name', `Passkeys here belong to ${signer.rpId}, and this page was opened as ${location.hostname}.`,
+        h('div', { class: 'actions' }, h('a', { class: 'button main', href: there.href }, `Go to ${there.host}`)));
+      return;
+    }
     welcome();
   } catch (error) {
     stop(error instanceof Untrusted ? 'Stop: this signer is not the one' : 'The signer does not answer', explain(error),

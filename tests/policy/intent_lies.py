@@ -125,12 +125,48 @@ def without(folder):
         expect("known or not, the second is told", not known or THIEF in m.text(), out, m.text())
 
 
+def wraps(folder):
+    """`wrap` is believed only where the lamports stay the wallet's."""
+    wrap = '[{ lamports = "lamports", as = "wrap", by = "from" }]'
+    for to, good in (('own = "native_mint", token_program = "token"', True),
+                     ('own = "native_mint"', False),
+                     ('own = "native_mint", token_program = "token_2022"', False),
+                     ('own = "any", token_program = "token"', False),
+                     ('own = "native_mint", token_program = "token", optional = true', False),
+                     ('is = "%s"' % THIEF, False), ("any = true", False)):
+        m = Module(folder, rule("send", to, pays=wrap))
+        expect("wrap to " + to, (m.code == 0) == good and (good or 'as = "wrap"' in m.said), m.code, m.said)
+    for owner, good in (('{ is = "token" }', True), ('{ is = "%s" }' % THIEF, False), ("", False)):
+        field = '["owner", "pubkey"%s]' % (owner and ", " + owner)
+        made = '["lamports", "u64"], ["space", "u64"], %s]' % field
+        for data, fields in (("00000000", "[" + made),
+                             ("03000000", '[["base", "pubkey"], ["seed", "seed 32"], ' + made)):
+            m = Module(folder, rule("send", "any = true", data='"%s"' % data, fields=fields, pays=wrap))
+            expect("wrap by making " + field, (m.code == 0) == good and (good or 'as = "wrap"' in m.said), m.said)
+    m = Module(folder, rule("send", "any = true", program='"%s"' % THIEF, pays=wrap))
+    expect("wrap by another program", m.code == 1 and 'as = "wrap"' in m.said, m.said)
+
+
+def least(folder):
+    """What the text says must be there, is demanded."""
+    text = rule("send", "any = true", min=1) + '[[group]]\nname = "some"\nmin = 2\nmax = 3\n' + rule(
+        "more", "any = true", data='"00000000"', group='"some"',
+        fields='[["lamports", "u64"], ["space", "u64"], ["owner", "pubkey"]]')
+    good = Module(folder, text)
+    expect("a good one is known", good.code == 0 and good.known()[0], good.said)
+    for what, at in (("rule", good.rule(0) + 38), ("group", good.part("groups")[0] + 2)):
+        m = Module(folder, text)
+        m.data[at] += 1
+        known, out = m.known()
+        expect("a %s's least that nothing demands" % what, not known, out)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for test in (lines, choice, without):
+        for test in (lines, choice, without, wraps, least):
             test(folder)
     print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or passed < 7 else 0
+    return 1 if failed or passed < 25 else 0
 
 
 sys.exit(main())

@@ -3,7 +3,8 @@
 // notice and keeps the message well-formed wherever it can. `kinds` is the table that the published counts
 // name; every entry changes the copy it is given and says in a word what it did, or returns undefined
 // when there is nothing of that kind to change.
-import { account, bytes58, copy, resolve } from './lift.mjs';
+import { createHash } from 'node:crypto';
+import { account, bytes58, copy, resolve, text58 } from './lift.mjs';
 import { ATA, ata, BUDGET, JITO, MEMO, NATIVE, stranger, SYSTEM, TOKEN, TOKEN_2022, u32, u64 } from './known.mjs';
 
 const strangers = ['a', 'b', 'c', 'd'].map(stranger);
@@ -29,6 +30,9 @@ function addU64(ix, at, change) {
 }
 
 const strangerBytes = (key) => Buffer.from(bytes58(key));
+
+// The address that System makes of the wallet's, the seed "x" and the token program.
+const seeded = (wallet) => text58(createHash('sha256').update(bytes58(wallet)).update('x').update(bytes58(TOKEN)).digest());
 
 // One more instruction, of each kind that robs a wallet or only costs.
 export function robberies(tx, wallet, mint) {
@@ -56,6 +60,13 @@ export function robberies(tx, wallet, mint) {
     ['sol-transfer-seed', SYSTEM, [[wallet, w], [wallet, owner], [a, w]], [u32(11), amount, Buffer.alloc(8), strangerBytes(a)]],
     ['sol-create', SYSTEM, [[wallet, owner], [a, owner]], [u32(0), amount, u64(165), strangerBytes(b)]],
     ['sol-create-seed', SYSTEM, [[wallet, owner], [a, w]], [u32(3), strangerBytes(wallet), u64(1), Buffer.from('x'), amount, u64(0), strangerBytes(b)]],
+    // A token account that nobody owns yet: whoever initializes it takes what lies in it.
+    ['token-create-seed', SYSTEM, [[wallet, owner], [seeded(wallet), w]],
+      [u32(3), strangerBytes(wallet), u64(1), Buffer.from('x'), u64(2039280), u64(165), strangerBytes(TOKEN)]],
+    ['token-create-at-key', SYSTEM, [[wallet, owner], [a, owner]], [u32(0), u64(2039280), u64(165), strangerBytes(TOKEN)]],
+    // Into the wallet's own account, but perhaps uncounted: after a ledger was set there.
+    ['wrap', SYSTEM, [[wallet, owner], [wrapped, w]], [u32(2), u64(1)]],
+    ['sync', TOKEN, [[wrapped, w]], [Buffer.of(17)]],
     ['sol-assign', SYSTEM, [[wallet, owner]], [u32(1), strangerBytes(a)]],
     ['sol-allocate', SYSTEM, [[wallet, owner]], [u32(8), u64(1)]],
     ['nonce-advance', SYSTEM, [[a, w], [b], [wallet, owner]], [u32(4)]],

@@ -104,7 +104,7 @@ const never = (why) => {
 // The purse: what has left, against what may.
 class Reading {
   constructor(tx, grant) {
-    Object.assign(this, { tx, grant, tips: 0n, rent: 0n, wrapped: 0n, sol: 0n, swaps: 0, tokens: new Map(), fresh: new Map(), ledger: undefined });
+    Object.assign(this, { tx, grant, tips: 0n, rent: 0n, wrapped: 0n, sol: 0n, swaps: 0, sold: 0n, tokens: new Map(), fresh: new Map(), ledger: undefined });
   }
   key(a) {
     if (a === undefined) return undefined;
@@ -123,6 +123,10 @@ class Reading {
     const seen = this.tx.accounts.map((x) => x.key ?? this.grant.pins?.[x.table]?.[x.index]).filter(Boolean);
     return [...this.grant.mints, ...seen].find((mint) => K.owns(this.grant.wallet, mint, key));
   }
+  // The last leg sells all that came into the ledger's account since it was noted: only a first leg may bring it there.
+  intoLedger(a) {
+    if (this.ledger !== undefined && this.key(a) === this.ledger.account) never('into the account of the ledger, uncounted');
+  }
   spend(mint, amount) {
     this.tokens.set(mint, (this.tokens.get(mint) ?? 0n) + amount);
   }
@@ -137,6 +141,7 @@ const handlers = {
       const lamports = le(d, 4);
       const to = r.key(a[1]);
       if (to === r.grant.wallet) return;
+      r.intoLedger(a[1]);
       if (K.owns(r.grant.wallet, K.NATIVE, to) || r.fresh.has(to)) r.wrapped += lamports;
       else if (r.grant.tips?.has(to)) r.tips += lamports;
       else if (r.grant.recipients?.has(to)) r.sol += lamports;
@@ -149,6 +154,7 @@ const handlers = {
       const at = tag === 0 ? 4 : 44 + Number(le(d, 36));
       r.wrapped += le(d, at);
       r.fresh.set(r.key(a[1]), 'made');
+      r.intoLedger(a[1]);
     } else if (tag !== 4 || !r.grant.nonce) {
       never(`System ${tag}`);
     }
@@ -168,6 +174,8 @@ const handlers = {
       return;
     }
     const by = { 3: 2, 12: 3, 26: 3 }[d[0]];
+    if (d[0] === 17) r.intoLedger(a[0]);
+    if (by !== undefined && a.length > by) r.intoLedger(a[by - 1]);
     if (!a.some((x) => r.isWallet(x))) return;
     if (d[0] === 9) {
       if (!r.isWallet(a[1]) && r.isWallet(a[2])) never('closing pays another');
@@ -189,7 +197,7 @@ const handlers = {
     const { accounts: a, data: d } = ix;
     const hex = d.subarray(0, 8).toString('hex');
     if (ix.program.key === K.JUPITER && hex === 'e455b9704e4f4d02') {
-      r.ledger = { ledger: a[0], account: r.key(a[1]), before: r.swaps };
+      r.ledger = { ledger: a[0], account: r.key(a[1]) };
       return;
     }
     if (!a.some((x) => r.isWallet(x))) return;
@@ -213,11 +221,17 @@ const handlers = {
     const max = g.sell.get(from);
     if (max === undefined && s.ledger === undefined && r.swaps === 0) never('sells another mint');
     if (max !== undefined && s.in > max) never('sells more');
-    if (g.buy !== undefined && !g.buy.has(to) && !(g.legs > 1)) never('buys another mint');
-    if (s.out < (g.minOut ?? 0n)) never('for less');
-    if (g.price !== undefined && s.out * g.price.in < s.in * g.price.out) never('under the price');
     if (++r.swaps > (g.legs ?? 1)) never('one swap more');
     r.spend(from, s.in);
+    r.sold += s.in;
+    // A leg before the last buys into the ledger's account, whose gain the last leg sells.
+    if (g.legs > 1 && s.ledger === undefined) {
+      if (r.ledger === undefined || r.key(a[s.destination]) !== r.ledger.account) never('a leg that ends elsewhere');
+      return;
+    }
+    if (g.buy !== undefined && !g.buy.has(to)) never('buys another mint');
+    if (s.out < (g.minOut ?? 0n)) never('for less');
+    if (g.price !== undefined && s.out * g.price.in < r.sold * g.price.out) never('under the price');
   },
 };
 for (const program of [K.TOKEN, K.TOKEN_2022]) handlers[program] = handlers.token;
@@ -250,18 +264,20 @@ export function beyond(tx, grant) {
       if (handle !== undefined) handle(r, ix);
       else if (ix.accounts.some((a) => r.isWallet(a))) never('an unknown program gets the wallet\'s signature');
     }
+    if ([...r.fresh.values()].includes('made')) never('a token account made that nobody owns: whoever initializes it takes it');
     const payer = tx.accounts.find((a) => a.key !== undefined);
     if (payer?.key === grant.wallet && fee(tx) > grant.maxFee) never('network fee');
     if (r.tips > (grant.maxTips ?? 0n)) never('tips');
     if (r.rent > (grant.maxRent ?? 0n)) never('rent');
     if (r.sol > (grant.maxSol ?? 0n)) never('SOL');
+    if (grant.swap?.legs > 1 && r.swaps === 1) never('the first leg alone');
     const wrap = grant.maxWrap ?? grant.swap?.sell.get(K.NATIVE) ?? 0n;
     // The rent in a temporary account comes back when it is closed.
     if (r.wrapped > wrap + (grant.swap === undefined ? 0n : grant.maxRent ?? 0n)) never('wraps more');
     for (const [mint, amount] of r.tokens) {
       const max = grant.swap?.sell.get(mint) ?? grant.maxTokens?.get(mint);
       if (amount > 0n && max !== undefined && amount > max) never('tokens');
-      if (amount > 0n && max === undefined && !(grant.swap?.legs > 1)) never('another mint');
+      if (amount > 0n && max === undefined) never('another mint');
     }
   } catch (error) {
     if (error instanceof Wrong) return error.message;

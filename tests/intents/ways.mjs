@@ -2,7 +2,7 @@
 // Ways to make a grant narrower by one unit, or to change a transaction in one place, each with the reasons for which an
 // intent must then refuse.
 import { account } from './lift.mjs';
-import { insert } from './mutate.mjs';
+import { insert, robberies } from './mutate.mjs';
 import { swapOf, swapPrograms } from './oracle.mjs';
 import * as K from './known.mjs';
 import { u32, u64 } from './known.mjs';
@@ -59,6 +59,11 @@ const onSwap = (change) => (tx, c) => {
   const found = swapAt(tx);
   return found && change(...found, tx, c);
 };
+const onLedger = (change) => (tx, c) => (c.intent === 'jupiter-v6-ledger'
+  ? change(tx, c, tx.ixs.findIndex((ix) => ix.program.key === K.JUPITER && ix.data.length === 8)) : undefined);
+// Where there is such an account already, a second one is one too many.
+const LEFT = ['wrap-not-allowed', 'instruction-not-allowed', 'program-not-allowed', 'lifetime-not-allowed', 'instruction-repeated', 'fee-payer-not-allowed'];
+const robbery = (tx, c, name) => robberies(tx, c.grant.wallet, K.NATIVE).find((one) => one.name === name);
 const stranger = (tx) => account(tx, K.ata(thief, K.NATIVE), W);
 
 // A place that is neither the wallet's nor a mint's or program's: the first writable account that belongs to the pool.
@@ -143,6 +148,30 @@ export const CHANGED = {
     insert(tx, tx.ixs.length, { program: K.SYSTEM, accounts: [[c.grant.wallet, { signer: true, writable: true }], [thief, W]], data: Buffer.concat([u32(2), u64(1)]) });
     return ['recipient-not-allowed', 'instruction-not-allowed', 'account-not-allowed'];
   },
+  // Whoever initializes a token account that nobody owns yet takes what lies in it.
+  'a token account made and left to anybody': (tx, c) => {
+    insert(tx, 0, robbery(tx, c, 'token-create-seed'));
+    return LEFT;
+  },
+  'a token account made at a key and left to anybody': (tx, c) => {
+    // Another pays the fee, which one more signature makes larger than the grant's.
+    if (tx.accounts[0].key === c.grant.wallet) tx.accounts.unshift({ key: thief, signer: true, writable: true });
+    insert(tx, tx.ixs.length, robbery(tx, c, 'token-create-at-key'));
+    return LEFT;
+  },
+  // What comes into the ledger's account after it was set is sold uncounted.
+  'SOL wrapped after the ledger was set': onLedger((tx, c, at) => {
+    insert(tx, at + 1, robbery(tx, c, 'wrap'));
+    return ['instruction-not-allowed'];
+  }),
+  'SOL synced after the ledger was set': onLedger((tx, c, at) => {
+    insert(tx, at + 2, robbery(tx, c, 'sync'));
+    return ['instruction-not-allowed'];
+  }),
+  'the ledger set for the token that is sold': onLedger((tx, c, at) => {
+    tx.ixs[at].accounts[1] = account(tx, K.ata(c.grant.wallet, c.grant.params.input_mint), W);
+    return ['source-not-own-account'];
+  }),
   'an unknown program': (tx, c) => {
     insert(tx, 0, { program: K.stranger('program'), accounts: [[c.grant.wallet, { signer: true }]], data: Buffer.of(1) });
     return ['program-not-allowed', 'lifetime-not-allowed', 'instruction-not-allowed'];

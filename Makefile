@@ -1,6 +1,6 @@
 # The developer's menu. What a word does stands in tools/; `make help` lists the words.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check fuzz soak bench image repro deb oci site fmt tidy coverage map clean
+.PHONY: help build demo test check fuzz soak bench image boot repro deb oci site fmt tidy coverage map clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -40,6 +40,9 @@ site: ## the documentation as a site: build/site/index.html
 
 repro: ## builds the image twice from scratch, as different users and in different folders: the same bits
 	@tools/repro
+
+boot: ## boots that image in a virtual machine with a TPM: a wallet, a signature, evidence, power off and on
+	@tools/setup image && tools/build && tools/image && tests/image/appliance.py boot
 
 fmt: ## clang-format everything in place
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

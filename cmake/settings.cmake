@@ -40,7 +40,7 @@ endif()
 if(CLAVIGER_SANITIZE)
 	add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all
 		-fno-omit-frame-pointer)
-	add_link_options(-fsanitize=address,undefined)
+	add_link_options(-fsanitize=address,undefined -fuse-ld=lld) # lld links in a fifth of the time
 	add_compile_definitions(CLAVIGER_SANITIZED=1)
 else()
 	add_compile_definitions(CLAVIGER_SANITIZED=0)

@@ -297,6 +297,53 @@ static bool sends(const struct table *t, const struct intent_rule *rule, uint32_
 	return false;
 }
 
+/* The token program's account for wrapped SOL, of the wallet's: `own = "native_mint"`. */
+static bool is_own_native(const struct table *t, const struct intent_rule *rule, uint32_t place)
+{
+	const struct intent_op *op = place_op(t, rule, place);
+	return place_is(t, rule, place, INTENT_OWN) && (op[1].a & 15u) == INTENT_MINT_KEY &&
+	       op[1].a >> 4 == INTENT_TOKEN_KEY &&
+	       memcmp(key_at(t, op[1].b), policy_key_native_mint.bytes, 32) == 0 &&
+	       memcmp(key_at(t, op[1].c), policy_program_keys[POLICY_PROGRAM_TOKEN].bytes, 32) == 0;
+}
+
+/* The key at `off` of a segment is the token program's. */
+static bool is_for_tokens(const struct table *t, const struct intent_rule *rule, unsigned segment,
+                          uint32_t off)
+{
+	for (uint32_t i = 0; i < rule->code_count; i++) {
+		const struct intent_op *op = &t->ops[rule->code_first + i];
+		if (op->op == INTENT_OP_FIELD_KEY && op->a == (segment | INTENT_IS_KEY << 4) &&
+		    op->b == off &&
+		    memcmp(key_at(t, op->c), policy_program_keys[POLICY_PROGRAM_TOKEN].bytes, 32) ==
+		        0)
+			return true;
+	}
+	return false;
+}
+
+/* Wrapped lamports stay the wallet's, so that a grant's counter charges them as wrapped SOL alone:
+ * that is so in the wallet's own account for wrapped SOL, and in one that is made for the token
+ * program (which the intent itself must bind to what makes it the wallet's). */
+static bool may_wrap(const struct table *t, const struct intent_rule *rule,
+                     const struct known_instruction *known)
+{
+	bool wraps = false;
+	for (uint32_t i = 0; i < rule->code_count; i++) {
+		const struct intent_op *op = &t->ops[rule->code_first + i];
+		wraps |= op->op == INTENT_OP_PAY && op->a == 3;
+	}
+	if (!wraps)
+		return true;
+	if (known == NULL || known->programs != SYSTEM)
+		return false;
+	if (known->prefix[0] == 2)
+		return is_own_native(t, rule, 1);
+	return known->prefix[0] == 0
+	           ? is_for_tokens(t, rule, 0, 20)
+	           : known->effect == EFFECT_SEED && is_for_tokens(t, rule, 1, 16);
+}
+
 static uint32_t counted(const struct table *t, const struct intent_rule *rule, unsigned opcode)
 {
 	uint32_t count = 0;
@@ -427,14 +474,21 @@ static enum status check_rule(const struct table *t, const struct intent_rule *r
 		         "%s: this instruction makes no account of the wallet's", name);
 		return STATUS_REFUSED;
 	}
-	if (builtin == 0)
-		return STATUS_OK;
 	for (size_t i = 0; i < sizeof(known_instructions) / sizeof(*known); i++) {
 		const struct known_instruction *k = &known_instructions[i];
 		if ((k->programs & builtin) != 0 && rule->prefix == k->prefix_len &&
 		    memcmp(&rule->word, k->prefix, k->prefix_len) == 0)
 			known = k;
 	}
+	if (!may_wrap(t, rule, known)) {
+		snprintf(ret_error->text, sizeof(ret_error->text),
+		         "%s: as = \"wrap\" needs a recipient that is the wallet's wrapped SOL; "
+		         "spec/intent.md, 5, says which",
+		         name);
+		return STATUS_REFUSED;
+	}
+	if (builtin == 0)
+		return STATUS_OK;
 	if (known == NULL) {
 		snprintf(ret_error->text, sizeof(ret_error->text),
 		         "%s: this program has no instruction that begins so, or none that may be "
@@ -538,6 +592,35 @@ static bool op_reads(const struct policy_schema *schema, const struct intent_op 
 	return op->op != INTENT_OP_TEXT || record_type(schema, op->b) == op->a;
 }
 
+/* What texts say must be there at least, a check after the last instruction demands. */
+static bool is_demanded(const struct table *t, uint32_t count, uint32_t least)
+{
+	bool demanded = least == 0;
+	for (uint32_t i = 0; i < t->head->final_count; i++) {
+		const struct intent_op *op = &t->ops[t->head->final_first + i];
+		demanded |= op->op == INTENT_OP_CHECK && op->a == INTENT_CMP_GE && op->b == count &&
+		            op->c >= INTENT_FIRST_SLOT && op->c < t->head->numbers &&
+		            t->image[op->c / 8] >= least;
+	}
+	return demanded;
+}
+
+static enum status check_least(const struct table *t, struct policy_error *ret_error)
+{
+	const struct intent_rule *rules = (const void *)(t->data + t->head->rules.off);
+	const struct intent_group *groups = (const void *)(t->data + t->head->groups.off);
+	bool holds = true;
+	for (uint32_t i = 0; i < t->head->rules.count; i++)
+		holds &= is_demanded(t, rules[i].count, rules[i].min);
+	for (uint32_t i = 0; i < t->head->groups.count; i++)
+		holds &= is_demanded(t, groups[i].count, groups[i].min);
+	if (holds)
+		return STATUS_OK;
+	snprintf(ret_error->text, sizeof(ret_error->text),
+	         "the table demands less than the least number that it says of a rule or group");
+	return STATUS_REFUSED;
+}
+
 static enum status check_parameters(const struct table *t, struct policy_error *ret_error)
 {
 	struct policy_schema schema;
@@ -587,7 +670,8 @@ enum status policy_intent_check(struct bytes table, struct policy_error *ret_err
 				return status;
 		}
 	}
-	return check_parameters(&t, ret_error);
+	enum status status = check_least(&t, ret_error);
+	return status == STATUS_OK ? check_parameters(&t, ret_error) : status;
 }
 
 const char *policy_intent_name(struct bytes module)

@@ -545,7 +545,37 @@ static bool intent_ops_fit(struct intent_checking *k, uint32_t first, uint32_t c
 	return true;
 }
 
-/* Every place has exactly one operation; what chose the rule is among them, marked as asked. */
+static bool intent_same_op(const struct intent_op *one, const struct intent_op *other)
+{
+	return one->op == other->op && one->a == other->a && one->b == other->b &&
+	       one->c == other->c && one->d == other->d;
+}
+
+/* What chose by a place is what its rule says of it, to the last operation behind it: the texts
+ * are made of the rule's. */
+static bool intent_same_place(const struct intent_op *ops, const struct intent_op *chose,
+                              const struct intent_op *place)
+{
+	struct intent_op asked = *chose;
+	asked.b |= place->b & INTENT_MODE_CHOSEN;
+	if ((chose->b & INTENT_MODE_CHOSEN) != 0 || !intent_same_op(&asked, place))
+		return false;
+	if (place->op != INTENT_OP_ACCOUNT + INTENT_OWN &&
+	    place->op != INTENT_OP_ACCOUNT + INTENT_ATA)
+		return true;
+	asked = chose[1];
+	asked.d = place[1].d;
+	if (!intent_same_op(&asked, &place[1]) || (chose[1].d == 0) != (place[1].d == 0))
+		return false;
+	if (place[1].d == 0)
+		return true;
+	const struct intent_op *more = &ops[chose[1].d], *rules = &ops[place[1].d];
+	return intent_same_op(more, rules) &&
+	       (rules->d == 0 || intent_same_op(&more[1], &rules[1]));
+}
+
+/* Every place has exactly one operation; all that chose the rule is among them, and what is marked
+ * as asked did choose it. */
 static bool intent_places_fit(struct intent_checking *k, const struct intent_rule *rule)
 {
 	const struct intent_op *ops = (const void *)(k->table + k->head->ops.off);
@@ -557,14 +587,17 @@ static bool intent_places_fit(struct intent_checking *k, const struct intent_rul
 			continue;
 		if (op->a != next++)
 			return false;
-		if ((op->b & INTENT_MODE_CHOSEN) == 0)
-			continue;
 		bool asked = false;
 		for (uint32_t s = rule->select_first;
-		     s < (uint32_t)rule->select_first + rule->select_count; s++)
-			asked |= ops[s].op == op->op && ops[s].a == op->a && ops[s].c == op->c &&
-			         ops[s].d == op->d && (ops[s].b | INTENT_MODE_CHOSEN) == op->b;
-		if (!asked)
+		     s < (uint32_t)rule->select_first + rule->select_count; s++) {
+			if (ops[s].op < INTENT_OP_ACCOUNT || ops[s].op > INTENT_OP_ACCOUNT_LAST ||
+			    ops[s].a != op->a)
+				continue;
+			if (!intent_same_place(ops, &ops[s], op))
+				return false;
+			asked = true;
+		}
+		if ((op->b & INTENT_MODE_CHOSEN) != 0 && !asked)
 			return false;
 	}
 	return next == rule->listed;

@@ -757,16 +757,28 @@ static uint32_t intent_hash(const uint8_t *bytes, uint32_t len)
 	return hash;
 }
 
-/* Takes the lines that were written from `from` on as what is to be said of rule `bit`; false when
- * there is no room. */
-static bool intent_take_lines(struct intent_lines *all, uint32_t from, uint32_t bit)
+static bool intent_same_line(const struct intent_lines *all, const struct intent_line *line,
+                             uint32_t from, uint32_t hash, uint32_t len)
 {
-	while (from < all->text.len) {
+	if (line->hash != hash || line->len != len)
+		return false;
+	/* The author chooses names, so lines of one hash are easily made: bytes decide. */
+	for (uint32_t i = 0; i < len; i++)
+		if (all->text.bytes[line->off + i] != all->text.bytes[from + i])
+			return false;
+	return true;
+}
+
+/* Takes the lines between `from` and `to` as what is to be said of rule `bit`; false when there is
+ * no room. */
+static bool intent_take_lines(struct intent_lines *all, uint32_t from, uint32_t to, uint32_t bit)
+{
+	while (from < to) {
 		uint32_t len = 0;
-		while (from + len < all->text.len && all->text.bytes[from + len] != '\n')
+		while (from + len < to && all->text.bytes[from + len] != '\n')
 			len++;
 		uint32_t hash = intent_hash(all->text.bytes + from, len), i = 0;
-		while (i < all->count && (all->lines[i].hash != hash || all->lines[i].len != len))
+		while (i < all->count && !intent_same_line(all, &all->lines[i], from, hash, len))
 			i++;
 		if (i == INTENT_LINES_MAX || all->text.len == all->text.cap)
 			return false;
@@ -781,8 +793,20 @@ static bool intent_take_lines(struct intent_lines *all, uint32_t from, uint32_t 
 	return true;
 }
 
-/* The names of a program's rules in `which`; those without their `maybe` accounts have the name of
- * the one before. */
+/* Whether a program's nth rule is the one before it without its `maybe` accounts, as far as lines
+ * do not say it: those are compared. That it is, is a table's claim. */
+static bool intent_is_without(const struct intent_program *program, uint32_t n)
+{
+	const struct intent_rule *rule =
+	    (const struct intent_rule *)INTENT_AT(rules) + program->first + n;
+	return n != 0 && n < program->count && (rule->flags & INTENT_RULE_WITHOUT) != 0 &&
+	       (rule[-1].flags & INTENT_RULE_WITHOUT) == 0 && rule->name == rule[-1].name &&
+	       rule->count == rule[-1].count && rule->prefix == rule[-1].prefix &&
+	       rule->word == rule[-1].word;
+}
+
+/* The names of a program's rules in `which`: one name for a rule with and without its `maybe`
+ * accounts, and how many accounts when only one of the two is meant. */
 static void say_rule_names(struct policy *p, const struct intent_program *program, uint64_t which)
 {
 	const struct intent_rule *rules =
@@ -791,8 +815,18 @@ static void say_rule_names(struct policy *p, const struct intent_program *progra
 	for (uint32_t i = 0; i < program->count; i++) {
 		if ((which >> i & 1) == 0)
 			continue;
+		bool pair = intent_is_without(program, i) || intent_is_without(program, i + 1);
+		uint32_t with = intent_is_without(program, i) ? i - 1 : i;
+		bool both = pair && (which >> with & 3) == 3;
+		if (both && with != i)
+			continue;
 		say(p, any ? ", " : "");
 		say(p, intent_words(rules[i].name));
+		if (pair && !both) {
+			say(p, " with ");
+			say_number(p, rules[i].listed);
+			say(p, " accounts");
+		}
 		any = true;
 	}
 }
@@ -819,15 +853,25 @@ static bool say_program(struct policy *p, const struct intent_program *program)
 	all->count = 0;
 	all->text = (struct policy_text){(uint8_t *)(all + 1), room - (uint32_t)sizeof(*all), 0};
 	bool good = true;
+	uint32_t accounts = 0, effects = 0; /* where these begin in what was said last */
 	for (uint32_t i = 0; i < program->count && good; i++) {
-		if ((rules[i].flags & INTENT_RULE_WITHOUT) != 0)
-			continue;
+		const struct intent_op *ops =
+		    (const struct intent_op *)INTENT_AT(ops) + rules[i].code_first;
 		every |= UINT64_C(1) << i;
+		/* Accounts that a rule can be without are no news of the one that is: a place that
+		 * it has and that says more has a line of its own. */
+		if (intent_is_without(program, i))
+			good = intent_take_lines(all, accounts, effects, i);
 		uint32_t from = all->text.len;
 		p->text = all->text;
-		say_body(p, &rules[i]);
+		intent_said = &rules[i];
+		say_counts(p, &rules[i]);
+		accounts = p->text.len;
+		say_accounts(p, &rules[i], ops);
+		effects = p->text.len;
+		say_effects(p, &rules[i], ops);
 		all->text = p->text;
-		good = intent_take_lines(all, from, i);
+		good = good && intent_take_lines(all, from, all->text.len, i);
 	}
 	p->text = text;
 	say(p, "- ");

@@ -40,6 +40,18 @@ static bool can_sign(const struct authz_wallet_record *wallet)
 	return false;
 }
 
+/* What waits was signed under the rule of other factors: of a wallet that had one, or by one that
+ * is taken away. None of it outlives a change of them, but for what was done. */
+static void drop_waiting(struct authz_wallet_record *wallet)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < wallet->pending_count; i++)
+		if (wallet->pending[i].done)
+			wallet->pending[kept++] = wallet->pending[i];
+	wallet->pending_count = (uint8_t)kept;
+}
+
 /* The wallet's record as it will be. */
 static enum status change_factors(struct signer_change *job, size_t at,
                                   const struct authz_factor_body *body)
@@ -63,6 +75,8 @@ static enum status change_factors(struct signer_change *job, size_t at,
 	if (!can_sign(wallet))
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "wallet %zu would have nobody left who can sign", at + 1);
+	if (body->add_count != 0 || body->remove_count != 0)
+		drop_waiting(wallet);
 	if (body->delays.has_delay)
 		wallet->delay_s = body->delays.delay_s;
 	if (body->delays.has_export_delay)

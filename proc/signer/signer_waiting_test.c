@@ -74,9 +74,10 @@ static void test_a_request_is_what_its_bytes_say(void)
 
 static void test_what_takes_power_away_goes_first_the_rest_in_order(void)
 {
-	struct signer_waiting *waiting = signer_waiting_new();
+	static struct signer_waiting *waiting; /* lives as long as the process */
 	const struct bytes none = bytes_of(NULL, 0);
 
+	waiting = signer_waiting_new();
 	EXPECT(next(waiting) == 0);
 	signer_waiting_add(waiting, request(CALL_CHANGE_MODULE_ADD, 1, none));
 	signer_waiting_add(waiting, request(CALL_CHANGE_QUERY, 2, none));
@@ -103,9 +104,10 @@ static void test_what_takes_power_away_goes_first_the_rest_in_order(void)
 
 static void test_it_holds_as_many_as_it_says_and_forgets_what_its_authority_left(void)
 {
-	struct signer_waiting *waiting = signer_waiting_new();
+	static struct signer_waiting *waiting; /* lives as long as the process */
 	const struct bytes none = bytes_of(NULL, 0);
 
+	waiting = signer_waiting_new();
 	for (uint64_t id = 1; id <= SIGNER_WAITING_MAX; id++) {
 		EXPECT(signer_waiting_has_room(waiting));
 		signer_waiting_add(waiting, request(CALL_CHANGE_QUERY, id, none));

@@ -175,10 +175,10 @@ test('condition 1: nobody signs or exports without the user, whatever else he ha
   // With the wallet's id, which is no secret, he may look, and no more.
   const { wallet } = await show(s, 'main');
   await refused(s, 'not a user key', 'wallet', 'export', wallet, '--key', operator, '--second', s.key('second'), '--out', s.signer.file('o.json'), '--yes');
-  // All that an operator may say is who is to stop (authz_command_action): his commands, each.
+  // All that an operator may say is who, or what, is to stop (authz_command_action): his commands, each.
   const help = await must(s, 'help');
   const his = [...help.matchAll(/^\s*(\S.*?\S)\s{2,}as operator, (.*)$/gm)].map((m) => m[1]);
-  expect(his.length >= 2 && his.every((name) => /^client (un)?freeze$/.test(name)), his, help.length);
+  expect(his.length >= 2 && his.every((name) => /^(client (un)?freeze|machine (restart|off))$/.test(name)), his, help.length);
   // A bot has what its grant allows.
   refusedAs(await s.pay(party, 2_000_000_000), 422, 'policy_denied');
 });

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Intents that try to look narrower than they are: files and bent tables whose texts, or whose mark as a known module,
+would hide what a grant of them allows. S15, A3, B7."""
+# SPDX-License-Identifier: Apache-2.0
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
+TOOL = os.path.join(BUILD, "bin", "claviger")
+FRIEND = "ErigbMVRXgm2zELSZbAtngkcizM7veFP9PqPUpPAoTpE"
+THIEF = "AYckEk2t9ct69UWpugdGEMPhmLtVy4uVnzqgcbtyMtoA"
+OWNED, CHOSEN, WITHOUT = 14, 32, 4
+PARTS = ("hash programs rules ops layouts enums keys lists image params groups checks fields names messages words "
+         "schema").split()
+passed = failed = 0
+
+
+def expect(what, holds, *shown):
+    global passed, failed
+    passed, failed = passed + bool(holds), failed + (not holds)
+    if not holds:
+        print("FAIL", what, *shown)
+
+
+def claviger(*words):
+    run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=60)
+    return run.returncode, run.stdout, run.stderr
+
+
+class Module:
+    """A built intent, and its table."""
+
+    def __init__(self, folder, text, params=""):
+        self.path, self.params = os.path.join(folder, "lie.wasm"), os.path.join(folder, "lie.params.toml")
+        with open(os.path.join(folder, "lie.toml"), "w", encoding="utf-8") as file:
+            file.write('intent = 1\nname = "lie"\ntext = "It looks narrow"\n' + text)
+        with open(self.params, "w", encoding="utf-8") as file:
+            file.write(params)
+        if os.path.exists(self.path):
+            os.remove(self.path)
+        self.code, _, self.said = claviger("policy", "build", os.path.join(folder, "lie.toml"), "-o", self.path)
+        if self.code == 0:
+            self.data = bytearray(open(self.path, "rb").read())
+            self.table = self.data.index(b"CVIT")
+
+    def part(self, name):
+        """Where a part begins, and how many entries it has."""
+        off, count = struct.unpack_from("<HH", self.data, self.table + 112 - 4 - 4 * (len(PARTS) - PARTS.index(name)))
+        return self.table + off, count
+
+    def ops(self):
+        off, count = self.part("ops")
+        return [off + 8 * i for i in range(count)]
+
+    def rule(self, index):
+        return self.part("rules")[0] + 56 * index
+
+    def known(self):
+        with open(self.path, "wb") as file:
+            file.write(self.data)
+        code, out, said = claviger("policy", "inspect", self.path)
+        return code == 0 and out.startswith("known module: intent lie"), out + said
+
+    def text(self):
+        code, out, said = claviger("policy", "describe", "--module", self.path, "--params", self.params)
+        return out if code == 0 else said
+
+
+def rule(name, to, **more):
+    lines = {"program": '"system"', "data": '"02000000"', "fields": '[["lamports", "u64"]]',
+             "pays": '[{ lamports = "lamports", as = "transfer", by = "from" }]', **more}
+    lines = {key: line for key, line in lines.items() if line}
+    return '[[instruction]]\nname = "%s"\n' % name + "".join("%s = %s\n" % row for row in lines.items()) + (
+        'accounts = [{ name = "from", is = "wallet", signer = true, writable = true }, '
+        '{ name = "to", %s, writable = true }]\n' % to)
+
+
+def lines(folder):
+    """Two lines of one hash (FNV-1a, 32 bits) and one length are two lines."""
+    m = Module(folder, '[lists]\npartners_020b40 = ["%s"]\npartners_80022f = ["%s"]\n' % (FRIEND, THIEF) +
+               rule("send", 'in = "partners_020b40", select = true') +
+               rule("send_again", 'in = "partners_80022f", select = true'))
+    expect("both are told", m.code == 0 and FRIEND in m.text() and THIEF in m.text(), m.said, m.text())
+
+
+def choice(folder):
+    """A place that chose its rule is what the rule says of it: an own account's mint too."""
+    text = ('[[parameter]]\nname = "mint"\ntype = "pubkey"\nrole = "mint"\ntext = "sent"\n'
+            '[[parameter]]\nname = "other"\ntype = "pubkey"\nrole = "mint"\ntext = "named"\n'
+            '[[parameter]]\nname = "vouched"\ntype = "pubkey"\noptional = true\ntext = "own"\n'
+            '[[instruction]]\nname = "send"\nprogram = "token"\ndata = "03"\nfields = [["amount", "u64"]]\naccounts = ['
+            '{ name = "source", own = "mint", except = "other", or = "vouched", token_program = "program", writable = true, '
+            'select = true }, { name = "destination", writable = true }, { name = "owner", is = "wallet", signer = true }]\n'
+            'sends = [{ amount = "amount", of = "source" }]\n')
+    good = Module(folder, text)
+    expect("a good one is known", good.code == 0 and good.known()[0], good.said)
+    bent = 0
+    for at in good.ops() if good.code == 0 else []:
+        if good.data[at] != OWNED or not good.data[at - 6] & CHOSEN:
+            continue
+        for what, byte, change in (("mint", 2, 32), ("token program", 1, 16)):
+            m = Module(folder, text)
+            m.data[at + byte] ^= change
+            known, out = m.known()
+            expect("another %s than the one that chose" % what, not known, out)
+            bent += 1
+    expect("places were bent", bent == 2, bent)
+
+
+def without(folder):
+    """A rule that says it is the one before without some accounts: what more it allows is told."""
+    m = Module(folder, '[lists]\nfriends = ["%s"]\nothers = ["%s"]\n' % (FRIEND, THIEF) +
+               rule("send", 'in = "friends", select = true') + rule("send_more", 'in = "others"'))
+    expect("it builds", m.code == 0, m.said)
+    m.data[m.rule(1) + 17] |= WITHOUT
+    for same_name in (False, True):
+        if same_name:
+            m.data[m.rule(1) + 46:m.rule(1) + 48] = m.data[m.rule(0) + 46:m.rule(0) + 48]
+            m.data[m.rule(1) + 34:m.rule(1) + 36] = m.data[m.rule(0) + 34:m.rule(0) + 36]
+        known, out = m.known()
+        expect("known or not, the second is told", not known or THIEF in m.text(), out, m.text())
+
+
+def wraps(folder):
+    """`wrap` is believed only where the lamports stay the wallet's."""
+    wrap = '[{ lamports = "lamports", as = "wrap", by = "from" }]'
+    for to, good in (('own = "native_mint", token_program = "token"', True),
+                     ('own = "native_mint"', False),
+                     ('own = "native_mint", token_program = "token_2022"', False),
+                     ('own = "any", token_program = "token"', False),
+                     ('own = "native_mint", token_program = "token", optional = true', False),
+                     ('is = "%s"' % THIEF, False), ("any = true", False)):
+        m = Module(folder, rule("send", to, pays=wrap))
+        expect("wrap to " + to, (m.code == 0) == good and (good or 'as = "wrap"' in m.said), m.code, m.said)
+    for owner, good in (('{ is = "token" }', True), ('{ is = "%s" }' % THIEF, False), ("", False)):
+        field = '["owner", "pubkey"%s]' % (owner and ", " + owner)
+        made = '["lamports", "u64"], ["space", "u64"], %s]' % field
+        for data, fields in (("00000000", "[" + made),
+                             ("03000000", '[["base", "pubkey"], ["seed", "seed 32"], ' + made)):
+            m = Module(folder, rule("send", "any = true", data='"%s"' % data, fields=fields, pays=wrap))
+            expect("wrap by making " + field, (m.code == 0) == good and (good or 'as = "wrap"' in m.said), m.said)
+    m = Module(folder, rule("send", "any = true", program='"%s"' % THIEF, pays=wrap))
+    expect("wrap by another program", m.code == 1 and 'as = "wrap"' in m.said, m.said)
+
+
+def least(folder):
+    """What the text says must be there, is demanded."""
+    text = rule("send", "any = true", min=1) + '[[group]]\nname = "some"\nmin = 2\nmax = 3\n' + rule(
+        "more", "any = true", data='"00000000"', group='"some"',
+        fields='[["lamports", "u64"], ["space", "u64"], ["owner", "pubkey"]]')
+    good = Module(folder, text)
+    expect("a good one is known", good.code == 0 and good.known()[0], good.said)
+    for what, at in (("rule", good.rule(0) + 38), ("group", good.part("groups")[0] + 2)):
+        m = Module(folder, text)
+        m.data[at] += 1
+        known, out = m.known()
+        expect("a %s's least that nothing demands" % what, not known, out)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        for test in (lines, choice, without, wraps, least):
+            test(folder)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed or passed < 25 else 0
+
+
+sys.exit(main())

@@ -401,5 +401,6 @@ const struct cli_command cli_factor_delay = {
         "first)\n"
         "--export TIME    how long an export waits (24h at first)\n"
         "                 TIME is 90s, 15m, 24h, 7d; at most 30d. Changing a delay waits for the\n"
-        "                 old one.\n" CLI_SECOND_HELP,
+        "                 old one; letting exports wait less, as long as an "
+        "export.\n" CLI_SECOND_HELP,
 };

@@ -136,13 +136,30 @@ static enum status check_birth_rule(struct signer_change *job)
 	return STATUS_OK;
 }
 
+/* How long a change of wallet `at` waits. Who makes exports wait less waits as long as one: else
+ * the delay could be taken off at once, and the export be had with it. */
+static uint64_t delay_of(const struct signer_change *job, size_t at)
+{
+	static struct authz_factor_body body;
+	const struct authz_wallet_record *wallet = &job->wallets[at];
+
+	if (job->change.action == AUTHZ_ACTION_EXPORT)
+		return wallet->export_delay_s;
+	if (job->change.action != AUTHZ_ACTION_FACTOR ||
+	    wallet->export_delay_s <= wallet->delay_s ||
+	    authz_factor_take(job->change.entries[at].body, &body) != STATUS_OK ||
+	    !body.delays.has_export_delay || body.delays.export_delay_s >= wallet->export_delay_s)
+		return wallet->delay_s;
+	return wallet->export_delay_s;
+}
+
 /* What gives power, for one wallet. */
 static enum status check_more(struct signer_change *job, size_t at, size_t given)
 {
 	const struct authz_wallet_record *wallet = &job->wallets[at];
 	struct signer_factors *factors = &job->factors;
 	bool exports = job->change.action == AUTHZ_ACTION_EXPORT;
-	uint64_t delay_s = exports ? wallet->export_delay_s : wallet->delay_s;
+	uint64_t delay_s = delay_of(job, at);
 	size_t needed = wallet->user_key_count > 1 ? 2 : 1;
 
 	if (job->given.signature_count == 0)

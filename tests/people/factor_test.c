@@ -160,6 +160,24 @@ static struct authz_wallet_record wallet_of(const struct person *person)
 	return record;
 }
 
+/* bear gives the person another wallet, with delays from its birth on. */
+static void bear(struct person *person, const char *name, const struct authz_delays *delays)
+{
+	struct authz_birth_body birth = {
+	    .name = bytes_of_text(name), .user_key_count = 1, .delays = *delays};
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+
+	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&person->world.user), 32);
+	CHECK(authz_birth_put(&birth, false, &out) == STATUS_OK);
+	keys_random(person->world.wallet, 32);
+	begin(person, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&person->world.user);
+	CHECK(submit() == STATUS_OK);
+	refresh(person);
+}
+
 static struct bytes empty_body(void)
 {
 	return bytes_of("\xa0", 1);
@@ -651,7 +669,15 @@ static void test_what_gives_power_waits_and_any_factor_cancels_it(void)
 	struct buffer out = BUFFER_OF_ARRAY(space);
 
 	add_second_key(&dave);
-	set_delays(&dave, 3600, 0);
+	/* Exports wait a day; who takes that off waits a day, though nothing else waits. */
+	set_delays(&dave, 0, AUTHZ_EXPORT_DELAY_S - 1);
+	EXPECT(submit() == STATUS_OK &&
+	       submitted().waits_until_s >= (uint64_t)time(NULL) + AUTHZ_EXPORT_DELAY_S - 5);
+	authz_change_hash(act.given.change, hash);
+	EXPECT(wallet_of(&dave).export_delay_s == AUTHZ_EXPORT_DELAY_S);
+	EXPECT(complete(&dave, hash) == STATUS_REFUSED && refused_as("it waits for"));
+	EXPECT(cancel(&dave, hash, &dave.second) == STATUS_OK);
+	set_delays(&dave, 3600, AUTHZ_EXPORT_DELAY_S);
 	EXPECT(submit() == STATUS_OK && submitted().waits_until_s == 0);
 	grants = wallet_of(&dave).grant_count;
 	EXPECT(grant_that_waits(&dave, hash) >= (uint64_t)time(NULL) + 3595);
@@ -676,7 +702,7 @@ static void test_what_gives_power_waits_and_any_factor_cancels_it(void)
 	EXPECT(cancel(&dave, hash, &dave.second) == STATUS_REFUSED);
 	EXPECT(wallet_of(&dave).pending_count == 1);
 	/* Lowering the delay gives power, so it waits itself. */
-	set_delays(&dave, 0, 0);
+	set_delays(&dave, 0, AUTHZ_EXPORT_DELAY_S);
 	EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
 	/* A freeze takes everything that waits with it. */
 	begin(&dave, AUTHZ_ACTION_FREEZE, empty_body());
@@ -696,6 +722,8 @@ static void test_what_waited_is_done_once_when_its_time_has_come(void)
 	uint8_t grants;
 	uint64_t opens;
 
+	bear(&erin, "erin-2",
+	     &(struct authz_delays){.has_export_delay = true, .export_delay_s = 2});
 	add_second_key(&erin);
 	set_delays(&erin, 3, 2);
 	EXPECT(submit() == STATUS_OK);

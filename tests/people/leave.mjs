@@ -48,33 +48,37 @@ test('a wallet with one factor is not exported: a second one comes first', async
   await must(s, 'factor', 'add', 'main', second, '--key', s.key('alice'), '--yes');
   await refused(s, 'needs two of them', 'wallet', 'export', 'main', '--key', s.key('alice'), '--out', s.signer.file('no.json'), '--yes');
   const listed = await must(s, 'factor', 'list', 'main', '--key', s.key('second'));
-  expect(listed.split('\n').filter((line) => line.startsWith('ed25519 ')).length === 2 && listed.includes('an export 86400 s'), listed);
+  expect(listed.split('\n').filter((line) => line.startsWith('ed25519 ')).length === 2 && listed.includes('an export 2 s'), listed);
 });
 
 test('an export waits 24 hours, is seen by who has a factor, and any one cancels it', async (s) => {
+  await must(s, 'factor', 'add', 'day', (await must(s, 'key', 'show', s.key('second'))).trim(), '--key', s.key('alice'), '--yes');
   const out = s.signer.file('day.json');
-  const asked = await json(s, 'wallet', 'export', 'main', '--key', s.key('alice'), '--second', s.key('second'), '--out', out, '--yes');
+  const asked = await json(s, 'wallet', 'export', 'day', '--key', s.key('alice'), '--second', s.key('second'), '--out', out, '--yes');
   const hours = (Number(asked.waits_until) - Date.now() / 1000) / 3600;
   expect(hours > 23.9 && hours < 24.1 && existsSync(`${out}.request`) && !existsSync(out), asked);
   expect((statSync(`${out}.request`).mode & 0o777) === 0o600, 'others can read the request');
   await refused(s, 'it waits for', 'wallet', 'export', '--finish', `${out}.request`, '--out', out);
-  const [waiting] = await json(s, 'change', 'pending', '--wallet', 'main', '--key', s.key('second'));
+  const [waiting] = await json(s, 'change', 'pending', '--wallet', 'day', '--key', s.key('second'));
   expect(waiting.change === asked.change && waiting.action === 'export' && !waiting.done, waiting);
-  const text = await must(s, 'change', 'pending', '--wallet', 'main', '--key', s.key('second'));
+  const text = await must(s, 'change', 'pending', '--wallet', 'day', '--key', s.key('second'));
   expect(text.includes('Export the private key') && text.includes('cannot be taken back'), text);
   expect(s.signer.log().includes('"change.waits"'), 'no notice in the log');
   // Who watches the wallet with a token sees it too, and an event stream says it unasked.
-  const { body } = await s.signer.api('GET', '/api/v1/wallets/main', { token: party.token });
+  const { body } = await s.signer.api('GET', '/api/v1/wallets/day', { token: party.token });
   expect(body.pending.length === 1 && body.pending[0].action === 'export' && body.exported === '0', body);
   // No operator shortens, completes or cancels it: he is no factor.
-  await refused(s, 'no wallet', 'change', 'cancel', asked.change, '--wallet', 'main', '--key', join(s.signer.state, 'operator.json'));
-  await must(s, 'change', 'cancel', asked.change, '--wallet', 'main', '--key', s.key('second'));
+  await refused(s, 'no wallet', 'change', 'cancel', asked.change, '--wallet', 'day', '--key', join(s.signer.state, 'operator.json'));
+  // Nor is the day taken off before a day has passed.
+  const off = await json(s, 'factor', 'delay', 'day', '--export', '0s', '--key', s.key('alice'), '--second', s.key('second'), '--yes');
+  expect(Number(off.waits_until) - Date.now() / 1000 > 86_000, off);
+  await must(s, 'change', 'cancel', off.change, '--wallet', 'day', '--key', s.key('second'));
+  await must(s, 'change', 'cancel', asked.change, '--wallet', 'day', '--key', s.key('second'));
   await refused(s, 'cancelled or done', 'wallet', 'export', '--finish', `${out}.request`, '--out', out);
-  expect(!existsSync(out) && (await show(s, 'main')).exported === 0, 'it left all the same');
+  expect(!existsSync(out) && (await show(s, 'day')).exported === 0, 'it left all the same');
 });
 
 test('each form of the key opens in the tools that it is for', async (s) => {
-  await must(s, 'factor', 'delay', 'main', '--export', '2s', '--key', s.key('alice'), '--second', s.key('second'), '--yes');
   const { address } = await show(s, 'main');
   const files = {};
   for (const format of ['keypair', 'base58', 'pkcs8']) {
@@ -258,7 +262,9 @@ await play(async (s) => {
   await s.signer.start();
   for (const user of ['alice', 'second']) await s.user(user);
   await s.client('main');
-  const { address, wallet } = await s.wallet('main', 'alice');
+  const { address, wallet } = await s.wallet('main', 'alice', ['--export-delay', '2s']);
+  await s.wallet('day', 'alice');
+  await s.grant('day', 'main', {}, [], 'alice');
   const grant = await s.grant('main', 'main', {}, [], 'alice');
   party = { name: 'main', address, wallet, grant, token: s.signer.token('main') };
   signed(await s.pay(party));

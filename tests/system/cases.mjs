@@ -70,8 +70,8 @@ export class Scene {
     await this.signer.must('key', 'new', this.key(name));
   }
 
-  async wallet(name, user = 'user') {
-    const made = await this.signer.json('wallet', 'create', name, '--key', this.key(user), '--yes');
+  async wallet(name, user = 'user', words = []) {
+    const made = await this.signer.json('wallet', 'create', name, '--key', this.key(user), '--yes', ...words);
     this.addresses.set(name, made.address);
     return made;
   }

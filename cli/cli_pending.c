@@ -99,9 +99,12 @@ static int run_pending(struct cli_call *call)
 		char hash[HEX_LEN(32) + 1];
 
 		hex_encode(BYTES_OF_ARRAY(entry->change), hash);
-		printf("%s  %s%s%s\n", hash, authz_action_word(entry->action),
-		       entry->recovery ? ", asked for with a factor lost" : "",
-		       entry->done ? ", handed over; may be fetched again" : "");
+		printf(
+		    "%s  %s%s%s\n", hash, authz_action_word(entry->action),
+		    entry->recovery ? ", asked for with a factor lost" : "",
+		    entry->done
+		        ? ", handed over; may be fetched again; if it was not you, move the funds"
+		        : "");
 		show_text(&server, &key, &wallet, entry);
 	}
 	SECRET_WIPE(key);

@@ -38,6 +38,19 @@ static void drop_void(struct authz_wallet_record *wallet, uint64_t high_s)
 			drop_entry(wallet, &wallet->pending[i - 1]);
 }
 
+/* What was done cannot be cancelled, so it gives its place when there is no other. */
+static void drop_oldest_done(struct authz_wallet_record *wallet)
+{
+	struct authz_pending_entry *oldest = NULL;
+
+	for (size_t i = 0; i < wallet->pending_count; i++)
+		if (wallet->pending[i].done &&
+		    (oldest == NULL || wallet->pending[i].opens_s < oldest->opens_s))
+			oldest = &wallet->pending[i];
+	if (oldest != NULL)
+		drop_entry(wallet, oldest);
+}
+
 /* The notice that a log can carry: that something waits, not for whom. */
 static void tell(const char *event, const struct signer_change *job, uint64_t opens_s)
 {
@@ -89,6 +102,8 @@ enum status signer_pending_begin(struct signer_change *job)
 		struct authz_wallet_record *wallet = &job->wallets[i];
 
 		drop_void(wallet, now.high_s);
+		if (wallet->pending_count == LIMIT_PENDING_MAX)
+			drop_oldest_done(wallet);
 		if (wallet->pending_count == LIMIT_PENDING_MAX)
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "%d changes of wallet %zu wait already; cancel one",
@@ -248,6 +263,9 @@ enum status signer_pending_cancel(struct signer_change *job)
 		if (entry == NULL)
 			return signer_refuse(job, CALL_RESULT_NOT_FOUND,
 			                     "no such change of wallet %zu waits", i + 1);
+		if (entry->done)
+			return signer_refuse(job, CALL_RESULT_CONFLICT,
+			                     "the key was handed over; move the funds");
 		drop_entry(&job->wallets[i], entry);
 	}
 	status = signer_lower_wallets(job);

@@ -258,13 +258,13 @@ function head(wallet: Wallet, again: () => Promise<void>): HTMLElement {
 function pendingCard(wallet: Wallet, wait: Wallet['pending'][number], again: () => Promise<void>): HTMLElement {
   const name = actionName(wait.action);
   return h('section', { class: 'card warn' }, h('h2', {}, `${name} is waiting`),
-    h('p', {}, wait.done ? `It was done; what it gave may be fetched until ${when(wait.until)}.` : `It can be completed from ${when(wait.opens)} on. If you did not ask for it, cancel it now.`),
+    h('p', {}, wait.done ? `It was done; what it gave may be fetched until ${when(wait.until)}. It cannot be cancelled any more: if you did not ask for it, move the funds.` : `It can be completed from ${when(wait.opens)} on. If you did not ask for it, cancel it now.`),
     h('div', { class: 'actions' },
       button(wait.done ? 'Fetch it' : 'Complete', '', async () => {
         await receive(wallet, wait.change, await signer.complete(wait.change, wallet.id));
         await again();
       }),
-      button('Cancel it', 'danger', async () => {
+      !wait.done && button('Cancel it', 'danger', async () => {
         const prepared = await signer.prepare(Action.Cancel, async () => ({ entries: [{ wallet: wallet.id, body: fields({ 1: wait.change }) }] }));
         await authorize(wallet, prepared, '', false);
         await again();

@@ -298,7 +298,7 @@ static bool is_own(const struct authz_wallet_record *wallet, const struct keys_s
 		if (wallet->user_keys[i].kind == AUTHZ_KEY_ED25519 &&
 		    memcmp(wallet->user_keys[i].key, keys_sign_public(key), 32) == 0)
 			return true;
-	return false;
+	return wallet->has_recovery && memcmp(wallet->recovery, keys_sign_public(key), 32) == 0;
 }
 
 int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, const char *text,

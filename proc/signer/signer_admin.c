@@ -290,7 +290,9 @@ static bool may_see(const struct signer_change *job, const struct authz_wallet_r
 	for (size_t i = 0; i < wallet->user_key_count; i++)
 		if (memcmp(wallet->user_keys[i].key, key, 32) == 0)
 			return true;
-	return is_operator(job->signer, key);
+	/* Who has the recovery key sees what he may freeze, cancel and give other factors. */
+	return (wallet->has_recovery && memcmp(wallet->recovery, key, 32) == 0) ||
+	       is_operator(job->signer, key);
 }
 
 /* The target is a wallet's id, its address, or the hash of its name: 32 bytes that do not meet. */

@@ -70,6 +70,13 @@ static enum status check_birth(struct signer_change *job, const struct authz_bir
 	}
 	if (!body->has_recovery)
 		return STATUS_OK;
+	for (size_t i = 0; i < body->user_key_count; i++)
+		if (body->user_keys[i].kind == AUTHZ_KEY_ED25519 &&
+		    memcmp(body->user_keys[i].key, body->recovery, 32) == 0)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "the recovery key is user key %zu too: it would be "
+			                     "lost with it",
+			                     i + 1);
 	status = signer_await_index(job, CALL_STORE_VALUE_ADDRESS, body->recovery, id);
 	if (status == STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
@@ -228,10 +235,28 @@ static enum status make_wallet(struct signer_change *job, size_t at)
 	return STATUS_OK;
 }
 
+static bool is_known_to(const struct authz_wallet_record *wallet, const struct authz_user_key *key)
+{
+	for (size_t i = 0; i < wallet->user_key_count; i++)
+		if (wallet->user_keys[i].kind == key->kind &&
+		    memcmp(wallet->user_keys[i].key, key->key, 32) == 0)
+			return true;
+	return wallet->has_recovery && key->kind == AUTHZ_KEY_ED25519 &&
+	       memcmp(wallet->recovery, key->key, 32) == 0;
+}
+
+static bool is_listed(const struct buffer *ids, const uint8_t id[32])
+{
+	for (size_t at = 0; at + 32 <= ids->len; at += 32)
+		if (memcmp(ids->data + at, id, 32) == 0)
+			return true;
+	return false;
+}
+
 /* Who wants to list his wallets finds them under his key: rows of 32-byte ids. Makes the new list;
  * `*ret_ids` stays empty when there is none to write (a damaged or very long one stays as it is;
  * wallets are found by name). */
-enum status signer_list_wallets(struct signer_change *job, const struct authz_user_key *key,
+static enum status list_wallets(struct signer_change *job, const struct authz_user_key *key,
                                 uint8_t ret_hash[32], struct bytes *ret_ids)
 {
 	struct signer *signer = job->signer;
@@ -248,11 +273,46 @@ enum status signer_list_wallets(struct signer_change *job, const struct authz_us
 	if (status == STATUS_OK && buffer_put(&ids, bytes_of(list->bytes, list->len)) != STATUS_OK)
 		return STATUS_OK;
 	for (size_t i = 0; i < job->change.entry_count; i++)
-		if (buffer_put(&ids, bytes_of(job->wallets[i].id, 32)) != STATUS_OK)
+		if (is_known_to(&job->wallets[i], key) && !is_listed(&ids, job->wallets[i].id) &&
+		    buffer_put(&ids, bytes_of(job->wallets[i].id, 32)) != STATUS_OK)
 			break;
 	signer_state_forget(&signer->state, CALL_STORE_VALUE_USER, ret_hash);
 	*ret_ids = buffer_bytes(&ids);
 	return STATUS_OK;
+}
+
+enum status signer_list_for(struct signer_change *job, const struct authz_user_key *key)
+{
+	struct bytes list = bytes_of(NULL, 0);
+	uint8_t hash[32];
+	enum status status = signer_await_room(job, 2, RECORD_ROOM(sizeof(job->area)) + 64);
+
+	if (status == STATUS_OK)
+		status = list_wallets(job, key, hash, &list);
+	if (status != STATUS_OK || list.len == 0 ||
+	    !signer_store_room(job->signer->store, 2, RECORD_ROOM(list.len) + 64))
+		return status;
+	(void)signer_state_put(&job->signer->state, CALL_STORE_VALUE_USER, hash, list);
+	return STATUS_OK;
+}
+
+/* A recovery key lists the wallets that it may save, so that it needs no name that was lost with
+ * the user key. */
+static enum status list_recoveries(struct signer_change *job)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; status == STATUS_OK && i < job->change.entry_count; i++) {
+		struct authz_user_key key = {.kind = AUTHZ_KEY_ED25519};
+		bool before = !job->wallets[i].has_recovery;
+
+		memcpy(key.key, job->wallets[i].recovery, 32);
+		for (size_t j = 0; !before && j < i; j++)
+			before = is_known_to(&job->wallets[j], &key);
+		if (!before)
+			status = signer_list_for(job, &key);
+	}
+	return status;
 }
 
 /* All records of the new wallets, in one batch. */
@@ -306,7 +366,9 @@ static enum status apply_birth(struct signer_change *job)
 		if (status != STATUS_OK)
 			return status;
 	}
-	status = signer_list_wallets(job, &job->wallets[0].user_keys[0], list_hash, &list);
+	status = list_recoveries(job);
+	if (status == STATUS_OK)
+		status = list_wallets(job, &job->wallets[0].user_keys[0], list_hash, &list);
 	if (status != STATUS_OK)
 		return status;
 	status =

@@ -155,9 +155,10 @@ enum status signer_apply_export(struct signer_change *job);
 enum status signer_export_again(struct signer_change *job);
 /* signer_change_turn is one turn of everything else; false, and refused, when it takes too long. */
 bool signer_change_turn(struct signer_change *job);
-/* signer_list_wallets adds the wallets of the change to the list of what a key may change. */
-enum status signer_list_wallets(struct signer_change *job, const struct authz_user_key *key,
-                                uint8_t ret_hash[32], struct bytes *ret_ids);
+/* signer_list_for adds those wallets of the change that know the key, as a user key or the recovery
+ * key, to the list that its owner asks for, in the gathering batch. Lists are a service; one that
+ * is long or damaged stays as it is. */
+enum status signer_list_for(struct signer_change *job, const struct authz_user_key *key);
 enum status signer_add_module(struct signer_change *job, struct bytes module);
 enum status signer_add_credential(struct signer_change *job, struct bytes payload);
 enum status signer_obey_operator(struct signer_change *job, struct bytes payload);

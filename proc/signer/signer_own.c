@@ -70,6 +70,12 @@ static enum status change_factors(struct signer_change *job, size_t at,
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "a wallet has at most %d factors; remove one",
 			                     LIMIT_USER_KEYS_MAX);
+		if (wallet->has_recovery && body->add[i].kind == AUTHZ_KEY_ED25519 &&
+		    memcmp(wallet->recovery, body->add[i].key, 32) == 0)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "factor %zu is the recovery key of wallet %zu: it "
+			                     "would be lost with the factor",
+			                     i + 1, at + 1);
 		wallet->user_keys[wallet->user_key_count++] = body->add[i];
 	}
 	if (!can_sign(wallet))
@@ -107,23 +113,6 @@ static enum status check_no_wallet(struct signer_change *job, const struct authz
 	return STATUS_OK;
 }
 
-/* Each new factor finds its wallets: in an index, and in the list that its owner asks for. Lists
- * are a service; one that is long or damaged stays as it is. */
-static enum status list_for(struct signer_change *job, const struct authz_user_key *key)
-{
-	struct bytes list = bytes_of(NULL, 0);
-	uint8_t hash[32];
-	enum status status = signer_await_room(job, 2, RECORD_ROOM(sizeof(job->area)) + 64);
-
-	if (status == STATUS_OK)
-		status = signer_list_wallets(job, key, hash, &list);
-	if (status != STATUS_OK || list.len == 0 ||
-	    !signer_store_room(job->signer->store, 2, RECORD_ROOM(list.len) + 64))
-		return status;
-	(void)signer_state_put(&job->signer->state, CALL_STORE_VALUE_USER, hash, list);
-	return STATUS_OK;
-}
-
 enum status signer_apply_factor(struct signer_change *job)
 {
 	static struct authz_factor_body body;
@@ -140,7 +129,7 @@ enum status signer_apply_factor(struct signer_change *job)
 	for (size_t i = 0; status == STATUS_OK && i < count; i++)
 		status = change_factors(job, i, &body);
 	for (size_t i = 0; status == STATUS_OK && i < body.add_count; i++)
-		status = list_for(job, &body.add[i]);
+		status = signer_list_for(job, &body.add[i]);
 	if (status == STATUS_OK)
 		status = signer_await_room(
 		    job, count + LIMIT_USER_KEYS_MAX + 2 * SIGNER_BROUGHT_MAX,

@@ -778,6 +778,10 @@ static void test_a_recovery_key_freezes_and_asks_for_factors(void)
 	    .name = bytes_of_text("frank"), .user_key_count = 1, .has_recovery = true};
 	struct authz_factor_body body = {.add_count = 1};
 	struct buffer out = BUFFER_OF_ARRAY(body_space);
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLETS};
+	struct authz_list_answer list;
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer asked = BUFFER_OF_ARRAY(space);
 
 	frank = erin;
 	keys_sign_random(&recovery);
@@ -785,6 +789,13 @@ static void test_a_recovery_key_freezes_and_asks_for_factors(void)
 	keys_random(frank.world.wallet, 32);
 	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
 	memcpy(birth.user_keys[0].key, keys_sign_public(&frank.world.user), 32);
+	memcpy(birth.recovery, keys_sign_public(&frank.world.user), 32);
+	CHECK(authz_birth_put(&birth, false, &out) == STATUS_OK);
+	begin(&frank, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&frank.world.user);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("recovery key is user key 1 too"));
+	out = BUFFER_OF_ARRAY(body_space);
 	memcpy(birth.recovery, keys_sign_public(&recovery), 32);
 	CHECK(authz_birth_put(&birth, false, &out) == STATUS_OK);
 	begin(&frank, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
@@ -795,6 +806,18 @@ static void test_a_recovery_key_freezes_and_asks_for_factors(void)
 	sign_with(&recovery);
 	EXPECT(submit() == STATUS_REFUSED);
 	body.add[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.add[0].key, keys_sign_public(&recovery), 32);
+	begin_signed(&frank, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&frank.world.user);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("is the recovery key of wallet 1"));
+	/* From here on the user key is lost: who has the recovery key finds and sees the wallet. */
+	frank.world.user = recovery;
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&recovery), 32);
+	CHECK(authz_query_put(&query, &recovery, &asked) == STATUS_OK);
+	EXPECT(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&asked), &answer) == STATUS_OK &&
+	       authz_list_answer_take(buffer_bytes(&answer), &list) == STATUS_OK &&
+	       bytes_equal(list.ids, BYTES_OF_ARRAY(frank.world.wallet)));
 	memcpy(body.add[0].key, keys_sign_public(&carol.world.user), 32);
 	begin_signed(&frank, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&recovery);
@@ -905,6 +928,8 @@ static void test_an_export_takes_two_factors_time_and_the_right_recipient(void)
 		record = wallet_of(&erin);
 		EXPECT(record.exported == format && record.ownership_lost); /* A20 */
 	}
+	EXPECT(cancel(&erin, hash, &erin.second) == STATUS_REFUSED &&
+	       refused_as("handed over; move the funds"));
 	/* Another user's authorization, and codes alone. */
 	begin_signed(&erin, AUTHZ_ACTION_EXPORT, export_body(&recipient, AUTHZ_EXPORT_PKCS8));
 	sign_with(&dave.world.user);

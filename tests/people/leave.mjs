@@ -104,6 +104,8 @@ test('each form of the key opens in the tools that it is for', async (s) => {
   const openssl = await run('openssl', ['pkey', '-in', s.signer.file('main.pkcs8'), '-noout', '-text']);
   expect(openssl.code === 0 && openssl.out.includes('ED25519 Private-Key'), openssl.err);
   keys = [['seed', Buffer.from(bytes.slice(0, 32))], ['base58', Buffer.from(files.base58)], ['keypair', Buffer.from(files.keypair)]];
+  const [{ change }] = await json(s, 'change', 'pending', '--wallet', 'main', '--key', s.key('second'));
+  await refused(s, 'handed over; move the funds', 'change', 'cancel', change, '--wallet', 'main', '--key', s.key('second'));
   // A20: from here on the signer says of itself that others may have the key.
   const { body } = await s.signer.api('GET', '/api/v1/wallets/main', { token: party.token });
   expect(body.pending.every((wait) => wait.done) && body.exported === '3', body);
@@ -146,7 +148,7 @@ test('one-time codes of an app are a second factor, each good once', async (s) =
   const child = spawn(join(build, 'bin/claviger'), ['factor', 'codes', 'app', '--key', s.key('alice'), '--yes'], { env: { ...process.env, CLAVIGER_SERVER: s.signer.url, CLAVIGER_CA: s.signer.ca, CLAVIGER_HOME: s.signer.home } });
   let out = '';
   let secret;
-  let step = Math.floor(Date.now() / 30_000) - 1;
+  let step = Math.floor(Date.now() / 30_000); // the one before, if its end comes meanwhile
   child.stdout.setEncoding('utf8').on('data', (text) => {
     out += text;
     const found = /otpauth:\/\/totp\/Claviger:app\?secret=([A-Z2-7]{32})&issuer=Claviger/.exec(out);
@@ -165,6 +167,30 @@ test('one-time codes of an app are a second factor, each good once', async (s) =
   done = await thaw(totp(secret, ++step));
   expect(done.code === 0, done.err);
   expect((await show(s, 'app')).frozen === false);
+});
+
+// The user key is lost; the key from the drawer is all that is left.
+test('a recovery key alone finds its wallet, freezes it, and asks for another key', async (s) => {
+  const key = s.key('drawer');
+  await s.user('drawer');
+  await s.user('lost');
+  const drawer = (await must(s, 'key', 'show', key)).trim();
+  await refused(s, 'recovery key is user key 1 too', 'wallet', 'create', 'kept', '--key', key, '--recovery', drawer, '--yes');
+  await must(s, 'wallet', 'create', 'kept', '--key', s.key('lost'), '--recovery', drawer, '--yes');
+  renameSync(s.key('lost'), `${s.key('lost')}.gone`);
+  const listed = await must(s, 'wallet', 'list', '--key', key);
+  expect(listed.startsWith('kept ') && listed.trim().split('\n').length === 1, listed);
+  await must(s, 'wallet', 'freeze', 'kept', '--key', key);
+  expect((await json(s, 'wallet', 'show', 'kept', '--key', key)).frozen === true);
+  await refused(s, 'needs', 'wallet', 'unfreeze', 'kept', '--key', key, '--yes');
+  await s.user('fresh');
+  const fresh = (await must(s, 'key', 'show', s.key('fresh'))).trim();
+  const asked = await json(s, 'factor', 'add', 'kept', fresh, '--key', key, '--yes');
+  const hours = (Number(asked.waits_until) - Date.now() / 1000) / 3600;
+  expect(hours > 71.9 && hours < 72.1, asked);
+  const [waiting] = await json(s, 'change', 'pending', '--wallet', 'kept', '--key', key);
+  expect(waiting.change === asked.change && waiting.action === 'factor', waiting);
+  await must(s, 'change', 'cancel', asked.change, '--wallet', 'kept', '--key', key);
 });
 
 // ---- the four conditions ----

@@ -1,9 +1,10 @@
 /* intent_text: what a table allows, and what a transaction does, in words.
  *
  * Everything said is made from the operations that decide, so a text cannot claim less than the
- * table allows. A grant's text leaves out what moves nothing of the wallet's: places of fixed
- * addresses, of accounts that are not the wallet's, the order of a program's own accounts; with
- * `intent_full` (the tool's `policy inspect`) they are there. Of the author come only names
+ * table allows. A grant's text leaves out what moves nothing of the wallet's: in instructions of
+ * programs that are trusted as a whole, places of fixed addresses and of accounts that are not the
+ * wallet's; in those of the network's own, programs and sysvars that are read. With `intent_full`
+ * (the tool's `policy inspect`) they are there. Of the author come only names
  * ([A-Za-z0-9_.-]) and lines in quotation marks. With `intent_bare` there are no parameter values
  * (the tool's `policy inspect`): their names stand alone. A text that does not fit says so in its
  * first line. */
@@ -335,6 +336,12 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 {
 	const struct intent_op *more = NULL;
 	switch (op->op - INTENT_OP_ACCOUNT) {
+	case INTENT_IS_ANY:
+		say(p, "ANY account");
+		break;
+	case INTENT_IS_OTHER:
+		say(p, "ANY account that is not the wallet's");
+		break;
 	case INTENT_IS_WALLET:
 		say(p, "the wallet");
 		break;
@@ -433,22 +440,71 @@ static const uint8_t *intent_program_key(const struct intent_rule *rule)
 	return intent_key(programs[i].key);
 }
 
+static bool intent_is_of(const struct intent_rule *rule, enum policy_program program)
+{
+	return policy_key_equal(intent_program_key(rule), policy_program_keys[program].bytes);
+}
+
+/* Instructions of the network's own programs in which nothing goes to an account by its place, as
+ * far as policy_intent_check lets them be: advanceNonceAccount; initializeAccount, 2 and 3, which
+ * make the wallet's; revoke, syncNative, and closeAccount, which pays the wallet. */
+static bool intent_gives_nothing(const struct intent_rule *rule)
+{
+	if (intent_is_of(rule, POLICY_PROGRAM_SYSTEM))
+		return rule->prefix == 4 && rule->word == 4;
+	return (intent_is_of(rule, POLICY_PROGRAM_TOKEN) ||
+	        intent_is_of(rule, POLICY_PROGRAM_TOKEN_2022)) &&
+	       rule->prefix == 1 &&
+	       (rule->word == 1 || rule->word == 16 || rule->word == 18 || rule->word == 5 ||
+	        rule->word == 17 || rule->word == 9);
+}
+
+/* A place of the network's own programs to which nothing can go: one of those instructions, what
+ * the associated token program has behind account, owner and mint, and a program or sysvar that is
+ * read. */
+static bool intent_is_scenery(const struct intent_rule *rule, const struct intent_op *op)
+{
+	uint32_t kind = op->op - (uint32_t)INTENT_OP_ACCOUNT;
+	if (kind == INTENT_IS_PROGRAM || (op->a >= 3 && intent_is_of(rule, POLICY_PROGRAM_ATA)) ||
+	    ((kind == INTENT_IS_ANY || kind == INTENT_IS_OTHER || kind == INTENT_IS_KEY) &&
+	     intent_gives_nothing(rule)))
+		return true;
+	if (kind != INTENT_IS_KEY ||
+	    (op->b & (INTENT_MODE_WRITABLE | INTENT_MODE_EITHER | INTENT_MODE_HIDDEN)) != 0)
+		return false;
+	const uint8_t *key = intent_key(op->c);
+	return intent_is_builtin(key) || policy_key_equal(key, policy_key_rent.bytes) ||
+	       policy_key_equal(key, policy_key_recent_blockhashes.bytes);
+}
+
+/* Whether a place is left out of texts. In the network's own programs every place may be where
+ * something goes: only what surely is not is left out. */
+static bool intent_goes_unsaid(const struct intent_rule *rule, const struct intent_op *op)
+{
+	uint32_t kind = op->op - (uint32_t)INTENT_OP_ACCOUNT;
+	bool same =
+	    kind == INTENT_IS_WALLET || kind == INTENT_IS_ACCOUNT || kind == INTENT_IS_MINT_OF;
+	if (intent_is_builtin(intent_program_key(rule)))
+		return !intent_full &&
+		       (intent_is_scenery(rule, op) || (same && (op->b & INTENT_MODE_HIDDEN) == 0));
+	return kind == INTENT_IS_OTHER || kind == INTENT_IS_ANY || kind == INTENT_IS_PROGRAM ||
+	       (!intent_full &&
+	        (same || kind == INTENT_IS_KEY || (op->b & INTENT_MODE_HIDDEN) != 0));
+}
+
 static void say_accounts(struct policy *p, const struct intent_rule *rule,
                          const struct intent_op *ops)
 {
+	bool builtin = intent_is_builtin(intent_program_key(rule));
 	uint32_t others = 0, any = 0;
 	for (uint32_t i = 0; i < rule->code_count; i++) {
 		const struct intent_op *op = &ops[i];
 		uint32_t kind = op->op - (uint32_t)INTENT_OP_ACCOUNT;
 		if (op->op < INTENT_OP_ACCOUNT || op->op > INTENT_OP_ACCOUNT_LAST)
 			continue;
-		others += kind == INTENT_IS_OTHER;
-		any += kind == INTENT_IS_ANY;
-		if (kind == INTENT_IS_OTHER || kind == INTENT_IS_ANY || kind == INTENT_IS_PROGRAM)
-			continue;
-		if (!intent_full && (kind == INTENT_IS_WALLET || kind == INTENT_IS_KEY ||
-		                     kind == INTENT_IS_ACCOUNT || kind == INTENT_IS_MINT_OF ||
-		                     (op->b & INTENT_MODE_HIDDEN) != 0))
+		others += !builtin && kind == INTENT_IS_OTHER;
+		any += !builtin && kind == INTENT_IS_ANY;
+		if (intent_goes_unsaid(rule, op))
 			continue;
 		say(p, "  ");
 		say(p, intent_position_name(rule, op->a));
@@ -461,7 +517,7 @@ static void say_accounts(struct policy *p, const struct intent_rule *rule,
 		say_number(p, others);
 		say(p, "\n");
 	}
-	if (any != 0 && (intent_full || !intent_is_builtin(intent_program_key(rule)))) {
+	if (any != 0) {
 		say(p, "  WARNING: accounts of ANY kind, the wallet's too");
 		if (intent_full) {
 			say(p, ": ");
@@ -1112,11 +1168,13 @@ static POLICY_COLD void intent_say(struct intent_ix *x)
 		} else if (op->op == INTENT_OP_AUTHORITY) {
 			say(p, ", changes an authority");
 		} else if (op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST) {
-			uint32_t kind = op->op - (uint32_t)INTENT_OP_ACCOUNT;
 			const char *name = intent_position_name(rule, op->a);
-			if (kind == INTENT_IS_ANY || kind == INTENT_IS_OTHER ||
-			    kind == INTENT_IS_PROGRAM || kind == INTENT_IS_WALLET ||
-			    kind == INTENT_IS_KEY || (name[0] == 'a' && name[2] == ' '))
+			bool named = !(name[0] == 'a' && name[2] == ' ');
+			if (!intent_is_builtin(intent_program_key(rule)) && !named)
+				continue;
+			if (intent_goes_unsaid(rule, op) &&
+			    !(named && (op->op == INTENT_OP_ACCOUNT + INTENT_IS_ACCOUNT ||
+			                op->op == INTENT_OP_ACCOUNT + INTENT_IS_MINT_OF)))
 				continue;
 			if ((op->b & INTENT_MODE_OPTIONAL) != 0 && x->accounts[op->a] == x->program)
 				continue;

@@ -2,6 +2,7 @@
 """Intents that try to look narrower than they are: files and bent tables whose texts, or whose mark as a known module,
 would hide what a grant of them allows. S15, A3, B7."""
 # SPDX-License-Identifier: Apache-2.0
+import base64
 import os
 import struct
 import subprocess
@@ -161,12 +162,47 @@ def least(folder):
         expect("a %s's least that nothing demands" % what, not known, out)
 
 
+def base58(text):
+    number = 0
+    for c in text:
+        number = number * 58 + "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".index(c)
+    return number.to_bytes(32, "big")
+
+
+def recipients(folder):
+    """Where the network's own programs let something go is told: any account, a fixed one, a hidden one (B7)."""
+    told = 0
+    for to, said in (("any = true", "to: ANY account\n"), ('is = "%s"' % THIEF, "to: " + THIEF),
+                     ('is = "%s", hidden = true' % THIEF, "to: %s, or hidden in a lookup table" % THIEF),
+                     ('is = "rent", hidden = true', "to: SysvarRent111111111111111111111111111111111, or hidden"),
+                     ('is = "system"', "to: System"),
+                     ('in = "friends", hidden = true', "to: one of friends = %s, or hidden" % FRIEND),
+                     ("hidden = true", "to: ANY account that is not the wallet's, or hidden")):
+        m = Module(folder, '[lists]\nfriends = ["%s"]\n' % FRIEND + rule("send", to))
+        expect("a grant says " + said, m.code == 0 and said in m.text(), m.said, m.text())
+        transaction = bytes([1, 0, 1, 3]) + base58(FRIEND) + base58(THIEF) + bytes(32) + b"\x07" * 32 + bytes(
+            [1, 2, 2, 0, 1, 12, 2, 0, 0, 0]) + (5).to_bytes(8, "little")
+        with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
+            file.write(base64.b64encode(transaction).decode() + "\n")
+        code, out, err = claviger("policy", "describe", "--module", m.path, "--params", m.params, "--wallet", FRIEND,
+                                  os.path.join(folder, "lie.b64"))
+        expect("a transaction says whom it pays", THIEF in out, to, code, out, err)
+        told += THIEF in out
+    expect("transactions were told", told == 7, told)
+    approve = rule("approve", "any = true", program='"token"', data='"04"', fields='[["amount", "u64"]]', pays="",
+                   sends='[{ amount = "amount", of = "from" }]', delegates="1").replace(
+                       'is = "wallet", signer = true', 'own = "any", token_program = "program"').replace(
+                           "any = true, writable = true }", 'is = "rent", hidden = true }, { is = "wallet", signer = true }')
+    m = Module(folder, approve)
+    expect("a hidden delegate is told", m.code == 0 and "or hidden" in m.text(), m.said, m.text())
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for test in (lines, choice, without, wraps, least):
+        for test in (lines, choice, without, wraps, least, recipients):
             test(folder)
     print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or passed < 25 else 0
+    return 1 if failed or passed < 41 else 0
 
 
 sys.exit(main())

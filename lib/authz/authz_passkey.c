@@ -15,6 +15,7 @@
 #define FLAG_ELIGIBLE 0x08u
 #define FLAG_BACKED   0x10u
 #define FLAG_ATTESTED 0x40u
+#define FLAG_EXTENDED 0x80u
 #define FLAGS_KNOWN   (FLAG_PRESENT | FLAG_VERIFIED | FLAG_ELIGIBLE | FLAG_BACKED)
 
 static const char *const fault_texts[AUTHZ_PASSKEY_FAULT_COUNT] = {
@@ -407,6 +408,28 @@ static bool is_cose(struct bytes cose, const struct authz_passkey *passkey)
 	       cose.len == 0;
 }
 
+/* The one extension that a registration may carry. Chromium asks security keys for it unasked (CTAP
+ * 2.1 section 12.1), and all it says is when the key shows this credential: {"credProtect": 1..3}.
+ */
+static const uint8_t cred_protect[] = {0xa1, 0x6b, 'c', 'r', 'e', 'd', 'P',
+                                       'r',  'o',  't', 'e', 'c', 't'};
+
+/* take_extensions takes them from the end of `data`, where the flags say that there are some. */
+static bool take_extensions(struct bytes *data)
+{
+	size_t len = sizeof(cred_protect) + 1;
+	const uint8_t *at;
+
+	if ((data->data[32] & FLAG_EXTENDED) == 0)
+		return true;
+	if (data->len < AUTHZ_AUTHENTICATOR_DATA_LEN + len)
+		return false;
+	at = data->data + data->len - len;
+	data->len -= len;
+	return memcmp(at, cred_protect, sizeof(cred_protect)) == 0 && at[len - 1] >= 1 &&
+	       at[len - 1] <= 3;
+}
+
 enum authz_passkey_fault authz_registration_verify(const struct authz_relying *relying,
                                                    const struct authz_passkey *passkey,
                                                    const uint8_t challenge[32],
@@ -419,7 +442,12 @@ enum authz_passkey_fault authz_registration_verify(const struct authz_relying *r
 
 	if (data.len < id_at || data.len > AUTHZ_AUTHENTICATOR_DATA_MAX)
 		return AUTHZ_PASSKEY_LENGTH;
-	fault = check_head(relying, data.data, FLAG_ATTESTED);
+	if (!take_extensions(&data))
+		return AUTHZ_PASSKEY_FLAGS;
+	if (data.len < id_at)
+		return AUTHZ_PASSKEY_LENGTH;
+	fault = check_head(relying, data.data,
+	                   FLAG_ATTESTED | ((unsigned)data.data[32] & FLAG_EXTENDED));
 	if (fault == AUTHZ_PASSKEY_GOOD)
 		fault =
 		    authz_client_data_check(relying, true, challenge, registration->client_data);

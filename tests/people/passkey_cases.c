@@ -100,6 +100,12 @@ static void put_registration(struct soft_passkey *passkey)
 	enum authz_passkey_fault fault;
 
 	soft_register(passkey, challenge, &answer);
+	if (draw(4) == 0) { /* as a security key answers Chromium */
+		CHECK(buffer_put(&answer.data, bytes_of("\xa1\x6b"
+		                                        "credProtect\x02",
+		                                        14)) == STATUS_OK);
+		answer.data_space[32] |= 0x80;
+	}
 	switch (draw(4)) {
 	case 0: /* a bit anywhere */
 		answer.data_space[draw(answer.data.len)] ^= (uint8_t)(1u << draw(8));

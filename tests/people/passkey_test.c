@@ -363,6 +363,86 @@ static void test_a_registration_is_of_the_passkey_and_challenge_that_are_named(v
 	}
 }
 
+/* Security keys in Chromium answer with credProtect: that map, whole and once, and no other. */
+static void test_a_registration_may_say_how_its_credential_is_protected(void)
+{
+	static const struct {
+		const char *map;
+		size_t len;
+		bool good;
+	} rows[] = {
+	    {"\xa1\x6b"
+	     "credProtect\x01",     14, true },
+	    {"\xa1\x6b"
+	     "credProtect\x02",     14, true },
+	    {"\xa1\x6b"
+	     "credProtect\x03",     14, true },
+	    {"\xa1\x6b"
+	     "credProtect\x00",     14, false},
+	    {"\xa1\x6b"
+	     "credProtect\x04",     14, false},
+	    {"\xa1\x6b"
+	     "credProtect\x18\x02", 15, false}, /* a second form of 2 */
+	    {"\xa1\x6b"
+	     "credProtect\xf5",     14, false},
+	    {"\xa1\x6b"
+	     "credprotect\x02",     14, false},
+	    {"\xa1\x78\x0b"
+	     "credProtect\x02",     15, false},
+	    {"\xbf\x6b"
+	     "credProtect\x02\xff", 15, false},
+	    {"\xa2\x6b"
+	     "credProtect\x02\x6b"
+	     "hmac-secret\xf5",     27, false},
+	    {"\xa1\x6b"
+	     "hmac-secret\xf5",     14, false},
+	    {"\xa1\x6c"
+	     "minPinLength\x04",    15, false},
+	    {"\xa1\x6b"
+	     "credProtect\x02\xa1\x6b"
+	     "credProtect\x02",     28, false},
+	    {"\xa1\x6b"
+	     "credProtect",         13, false},
+	    {"\xa0",	                     1,  false},
+	    {"",	                         0,  false},
+	};
+	size_t good = 0;
+
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			struct soft_passkey passkey;
+			struct soft_answer answer;
+			struct authz_passkey named;
+			struct authz_assertion said;
+			struct authz_passkey_state state;
+			struct bytes map = bytes_of(rows[i].map, rows[i].len);
+
+			soft_passkey_make(kinds[k], true, &passkey);
+			named = of(&passkey);
+			soft_register(&passkey, challenge, &answer);
+			CHECK(buffer_put(&answer.data, map) == STATUS_OK);
+			answer.data_space[32] |= 0x80;
+			said = soft_said(&answer);
+			EXPECT((authz_registration_verify(&relying, &named, challenge, &said,
+			                                  &state) == AUTHZ_PASSKEY_GOOD) ==
+			       rows[i].good);
+			good += rows[i].good;
+			/* Without the flag it is something behind the key. */
+			answer.data_space[32] &= 0x7f;
+			EXPECT((authz_registration_verify(&relying, &named, challenge, &said,
+			                                  &state) == AUTHZ_PASSKEY_GOOD) ==
+			       (map.len == 0));
+			/* An assertion says nothing of the kind. */
+			soft_assert(&passkey, challenge, &answer);
+			CHECK(buffer_put(&answer.data, map) == STATUS_OK);
+			answer.data_space[32] |= 0x80;
+			soft_sign(&passkey, &answer);
+			EXPECT(verify(&passkey, (struct authz_passkey_state){0}, &answer) !=
+			       AUTHZ_PASSKEY_GOOD);
+		}
+	EXPECT(good == 6);
+}
+
 static void test_settings_name_a_domain_and_pages_below_it(void)
 {
 	static const struct {
@@ -581,6 +661,7 @@ int main(void)
 	RUN(test_type_challenge_and_origin_are_checked_by_themselves);
 	RUN(test_client_data_are_read_in_one_way_or_not_at_all);
 	RUN(test_every_member_is_written_in_the_one_way);
+	RUN(test_a_registration_may_say_how_its_credential_is_protected);
 	RUN(test_a_registration_is_of_the_passkey_and_challenge_that_are_named);
 	RUN(test_settings_name_a_domain_and_pages_below_it);
 	RUN(test_p256_signatures_have_one_form_and_numbers_in_range);

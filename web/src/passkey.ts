@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// WebAuthn as the signer wants it: user verification, no extensions, no attestation.
+// WebAuthn as the signer wants it: user verification, no attestation, and of extensions none but the credProtect that
+// Chromium adds for security keys.
 import { concat } from '../../sdk/ts/src/cbor.js';
 import { sha256 } from './hpke.js';
 

@@ -27,12 +27,16 @@ export const NARROWER = {
   'rent less by one': (p, said) => (said.facts.rent === p.max_rent_lamports ? less('max_rent_lamports', 'rent-over-limit')(p) : undefined),
   'another mint sold': (p) => (p.input_account ? undefined : set('input_mint', thief, 'source-not-own-account', 'recipient-not-allowed')(p)),
   'another mint bought': (p) => (p.output_account ? undefined : set('output_mints', [thief], 'destination-not-own-account', 'source-not-own-account')(p)),
+  // A price is of one token: with Jupiter's none given is none allowed.
+  'no token to buy': (p, said, c) => (['jupiter-v6', 'jupiter-v6-ledger', 'limit-order', 'dca'].includes(c.intent) && !p.output_account
+    ? set('output_mints', [], 'destination-not-own-account')(p) : undefined),
   'SOL spent less by one': less('max_buy_lamports', 'amount-over-limit'),
   'tokens sold less by one': less('max_sell', 'amount-over-limit'),
   'buying price more by one': (p) => (p.buy_price_lamports > 0n ? more('buy_price_tokens', 'price-below-minimum')(p) : undefined),
   'selling price more by one': (p) => (p.sell_price_tokens > 0n ? more('sell_price_lamports', 'price-below-minimum')(p) : undefined),
   'another token traded': (p, said, c) => (c.intent === 'pump-fun' ? set('mints', [thief], 'destination-not-own-account', 'source-not-own-account')(p) : undefined),
   'limit price more by one': more('limit_price_out', 'price-below-minimum'),
+  'no limit price': set('limit_price_in', 0n, 'price-below-minimum'),
   'a part more by one': more('amount_each', 'amount-over-limit'),
   'a part less by one': less('amount_each', 'amount-over-limit'),
   'SOL sent less by one': (p, said, c) => (c.intent === 'sol-transfer' || p.max_lamports > 0n ? less('max_lamports', 'amount-over-limit')(p) : undefined),

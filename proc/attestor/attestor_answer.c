@@ -114,16 +114,16 @@ static void answer_activate(struct attestor *attestor, const struct call_attest_
 		put_failed(answer, sizeof(head), request->head.request, status);
 }
 
-/* raise_boots brings the boot counter to what this boot's checkpoints carry: by one, or by two when
- * the boot before was cut off between its first extend and this. */
+/* raise_boots brings the boot counter to what this boot's checkpoints carry: by one at its first
+ * extend, not at all later. */
 static enum status raise_boots(struct tpm *tpm, uint64_t wanted, uint64_t *ret_boots)
 {
 	uint64_t boots = 0;
 	enum status status = tpm_nv_read_counter(tpm, &tpm_nv_boots, &boots);
 
-	if (status == STATUS_OK && (boots > wanted || wanted - boots > 2))
+	if (status == STATUS_OK && (boots > wanted || wanted - boots > 1))
 		status = STATUS_CONFLICT;
-	for (; status == STATUS_OK && boots < wanted; boots++)
+	if (status == STATUS_OK && boots < wanted)
 		status = tpm_nv_increment(tpm, &tpm_nv_boots);
 	if (status == STATUS_OK)
 		status = tpm_nv_read_counter(tpm, &tpm_nv_boots, ret_boots);

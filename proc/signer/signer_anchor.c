@@ -23,6 +23,8 @@ void signer_anchor_begin(struct signer_anchor *anchor, const struct call_start_f
 	if (facts->has_checkpoint == 1)
 		memcpy(anchor->value, facts->nv_checkpoint, sizeof(anchor->value));
 	anchor->boots = facts->counter;
+	/* A boot that was cut off before it raised the counter has used this number too: with another
+	 * one a second cut would leave the store two ahead, which no start takes. */
 	anchor->counter = facts->counter + 1;
 	anchor->is_limited = facts->is_software == 0;
 	anchor->left_milli = BURST_MILLI;
@@ -53,13 +55,6 @@ enum signer_anchored signer_anchor_judge(const struct signer_anchor *anchor, str
 	return checkpoint->counter == anchor->boots || checkpoint->counter == anchor->boots + 1
 	           ? SIGNER_ANCHORED
 	           : SIGNER_ANCHORED_OLD;
-}
-
-void signer_anchor_adopt(struct signer_anchor *anchor, const struct authz_checkpoint *checkpoint)
-{
-	anchor->counter = anchor->boots + 1;
-	if (checkpoint != NULL && checkpoint->counter >= anchor->counter)
-		anchor->counter = checkpoint->counter + 1;
 }
 
 static void refill(struct signer_anchor *anchor, uint64_t now_ms)

@@ -56,8 +56,6 @@ bool signer_anchor_is_fresh(const struct signer_anchor *anchor,
                             const struct call_start_facts *facts);
 enum signer_anchored signer_anchor_judge(const struct signer_anchor *anchor, struct bytes encoded,
                                          const struct authz_checkpoint *checkpoint);
-/* signer_anchor_adopt goes on from a checkpoint that was judged good (NULL: from nothing). */
-void signer_anchor_adopt(struct signer_anchor *anchor, const struct authz_checkpoint *checkpoint);
 
 /* signer_anchor_may_write: whether an anchored commit may begin now. */
 bool signer_anchor_may_write(struct signer_anchor *anchor, bool urgent, uint64_t now_ms);

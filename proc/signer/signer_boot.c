@@ -68,7 +68,6 @@ static enum status start_anew(struct signer *signer)
 	struct buffer sealed = BUFFER_OF_ARRAY(checkpoint->sealed_master);
 	enum status status;
 
-	signer_anchor_adopt(&signer->anchor, NULL);
 	status = signer_vault_genesis(signer->vault, signer->facts->node_share, second_share,
 	                              signer->deployment, &sealed);
 	if (status != STATUS_OK)
@@ -141,10 +140,8 @@ static enum status check_anchor(struct signer *signer, struct bytes encoded, str
 	static struct authz_checkpoint before;
 	enum signer_anchored judged = signer_anchor_judge(&signer->anchor, encoded, checkpoint);
 
-	if (judged == SIGNER_ANCHORED && signer->facts->has_checkpoint == 1) {
-		signer_anchor_adopt(&signer->anchor, checkpoint);
+	if (judged == SIGNER_ANCHORED && signer->facts->has_checkpoint == 1)
 		return STATUS_OK;
-	}
 	if (judged == SIGNER_ANCHORED_OTHER && undo.len != 0 &&
 	    authz_checkpoint_take(undo, &before) == STATUS_OK &&
 	    signer_anchor_judge(&signer->anchor, undo, &before) == SIGNER_ANCHORED)
@@ -157,7 +154,6 @@ static enum status check_anchor(struct signer *signer, struct bytes encoded, str
 	}
 	if (is_accepted(signer, encoded)) {
 		log_event(LOG_WARN, "start.recovered");
-		signer_anchor_adopt(&signer->anchor, NULL); /* this TPM counts its own boots */
 		signer->recovers = true;
 		return STATUS_OK;
 	}

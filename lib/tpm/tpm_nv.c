@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
 #include <tss2/tss2_esys.h>
 #include <tss2/tss2_mu.h>
 
 #include "base_check.h"
 #include "base_sha256.h"
 #include "tpm_esys.h"
+
+/* A TPM that protects its memory from wear, or is at something else, refuses a write for a moment
+ * without having begun it (part 2, TPM_RC_NV_RATE, TPM_RC_RETRY). */
+#define BUSY_TRIES    20u
+#define BUSY_PAUSE_MS 100
 
 const struct tpm_nv tpm_nv_checkpoint = {.index = 0x01434c01u, .kind = TPM_NV_EXTEND};
 const struct tpm_nv tpm_nv_boots = {.index = 0x01434c02u, .kind = TPM_NV_COUNTER};
@@ -138,19 +144,32 @@ enum status tpm_nv_undefine(struct tpm *tpm, const struct tpm_nv *nv)
 	return status;
 }
 
+/* is_again tells whether to ask once more, after a pause. */
+static bool is_again(enum status status, unsigned *tries)
+{
+	if (status != STATUS_BUSY || ++*tries == BUSY_TRIES)
+		return false;
+	(void)poll(NULL, 0, BUSY_PAUSE_MS);
+	return true;
+}
+
 enum status tpm_nv_extend(struct tpm *tpm, const struct tpm_nv *nv, const uint8_t data[32])
 {
 	TPM2B_MAX_NV_BUFFER buffer = {.size = 32};
 	ESYS_TR handle = ESYS_TR_NONE;
 	enum status status = tpm_nv_find(tpm, nv, &handle);
+	unsigned tries = 0;
 
 	if (status != STATUS_OK)
 		return status;
 	memcpy(buffer.buffer, data, 32);
-	status = tpm_status(tpm,
-	                    Esys_NV_Extend(tpm_context(tpm), handle, handle, tpm_authorizer(tpm),
-	                                   ESYS_TR_NONE, ESYS_TR_NONE, &buffer),
-	                    "extending an NV index");
+	do
+		status =
+		    tpm_status(tpm,
+		               Esys_NV_Extend(tpm_context(tpm), handle, handle, tpm_authorizer(tpm),
+		                              ESYS_TR_NONE, ESYS_TR_NONE, &buffer),
+		               "extending an NV index");
+	while (is_again(status, &tries));
 	(void)Esys_TR_Close(tpm_context(tpm), &handle);
 	return status;
 }
@@ -159,13 +178,16 @@ static enum status increment(struct tpm *tpm, const struct tpm_nv *nv, ESYS_TR s
 {
 	ESYS_TR handle = ESYS_TR_NONE;
 	enum status status = tpm_nv_find(tpm, nv, &handle);
+	unsigned tries = 0;
 
 	if (status != STATUS_OK)
 		return status;
-	status = tpm_status(tpm,
-	                    Esys_NV_Increment(tpm_context(tpm), handle, handle, session,
-	                                      ESYS_TR_NONE, ESYS_TR_NONE),
-	                    "raising an NV counter");
+	do
+		status = tpm_status(tpm,
+		                    Esys_NV_Increment(tpm_context(tpm), handle, handle, session,
+		                                      ESYS_TR_NONE, ESYS_TR_NONE),
+		                    "raising an NV counter");
+	while (is_again(status, &tries));
 	(void)Esys_TR_Close(tpm_context(tpm), &handle);
 	return status;
 }

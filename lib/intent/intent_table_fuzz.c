@@ -29,6 +29,7 @@ static void forget(void)
 	memset(intent_binds, 0, sizeof(intent_binds));
 	memset(intent_sides, 0, sizeof(intent_sides));
 	memset(intent_entries, 0, sizeof(intent_entries));
+	memset(intent_is_pending, 0, sizeof(intent_is_pending));
 	intent_pending_count = 0;
 }
 

@@ -43,7 +43,9 @@ static uint16_t intent_binds[INTENT_BINDS_MAX]; /* account + 1 */
 static const uint8_t *intent_segments[INTENT_SEGMENTS_MAX];
 static const uint8_t *intent_data_end;
 static uint16_t intent_rules_seen[INTENT_INSTRUCTIONS_MAX];
-static uint16_t intent_pending[POLICY_ACCOUNTS_MAX]; /* writable, though its place says read-only */
+/* Writable, though a place says read-only: each account once. */
+static uint16_t intent_pending[POLICY_ACCOUNTS_MAX];
+static bool intent_is_pending[POLICY_ACCOUNTS_MAX];
 static uint32_t intent_pending_count;
 static uint64_t intent_sides[2][2]; /* of a comparison: low, high */
 
@@ -688,8 +690,10 @@ INTENT_HOT void intent_writable(struct intent_ix *x, const struct intent_op *op,
 		return;
 	}
 	(void)op;
-	if (account != 0 && intent_pending_count < POLICY_ACCOUNTS_MAX)
-		intent_pending[intent_pending_count++] = (uint16_t)account;
+	if (account == 0 || intent_is_pending[account])
+		return;
+	intent_is_pending[account] = true;
+	intent_pending[intent_pending_count++] = (uint16_t)account;
 }
 
 /* What costs more than a few steps has a function of its own, so that the
@@ -1139,8 +1143,18 @@ static bool intent_instruction(struct policy *p, uint32_t number)
 /* --- the whole message
  * -------------------------------------------------------------------------------------- */
 
+static POLICY_COLD bool intent_is_builtin(const uint8_t *key)
+{
+	for (uint32_t i = 0; i < POLICY_PROGRAM_JUPITER_V6; i++)
+		if (policy_key_equal(key, policy_program_keys[i].bytes))
+			return true;
+	return false;
+}
+
 /* intent_place says whether some instruction gave an account a place with one of these modes, or,
- * with `rest`, a place behind the listed ones. Cold: asked only for accounts that need it. */
+ * with `rest`, a place behind the listed ones of a program that can have a use for it: those of the
+ * network that take any (memo, compute budget) change none. Cold: asked only for accounts that need
+ * it. */
 static POLICY_COLD bool intent_place(const struct policy *p, uint32_t account, uint32_t modes,
                                      bool rest)
 {
@@ -1159,7 +1173,8 @@ static POLICY_COLD bool intent_place(const struct policy *p, uint32_t account, u
 			    !((op->b & INTENT_MODE_OPTIONAL) != 0 && account == at->program))
 				return true;
 		for (uint32_t n = rule->listed; rest && n < at->account_count; n++)
-			if (indexes[n] == account)
+			if (indexes[n] == account &&
+			    !intent_is_builtin(p->accounts[at->program].key))
 				return true;
 	}
 	return false;

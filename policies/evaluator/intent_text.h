@@ -423,14 +423,6 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 		say(p, ", or left out");
 }
 
-static bool intent_is_builtin(const uint8_t *key)
-{
-	for (uint32_t i = 0; i < POLICY_PROGRAM_JUPITER_V6; i++)
-		if (policy_key_equal(key, policy_program_keys[i].bytes))
-			return true;
-	return false;
-}
-
 static const uint8_t *intent_program_key(const struct intent_rule *rule)
 {
 	const struct intent_program *programs = INTENT_AT(programs);

@@ -197,12 +197,48 @@ def recipients(folder):
     expect("a hidden delegate is told", m.code == 0 and "or hidden" in m.text(), m.said, m.text())
 
 
+def read_only(folder):
+    """A place that is read-only stays so, however many places of the transaction are."""
+    places = ", ".join('{ name = "a%d", any = true }' % i for i in range(50))
+    head = '[[instruction]]\nname = "%s"\nprogram = "%s"\ndata = "%s"\naccounts = [%s]\nmax = 8\n'
+    m = Module(folder, head % ("pad", THIEF, "01", places) + head % (
+        "read", THIEF, "02", '{ name = "user", is = "wallet", signer = true, writable = true }, { name = "kept", any = true }'))
+    expect("it builds", m.code == 0, m.said)
+    reads = 0
+    for pads in (0, 5):
+        for writable in (False, True):
+            # Accounts: the payer and wallet, one that is writable, "kept", the program.
+            keys = base58(FRIEND) + b"\x01" * 32 + b"\x02" * 32 + base58(THIEF)
+            unsigned = 1 if writable else 2
+            data = bytes([pads + 1]) + bytes([3, 50] + [2 if writable else 3] * 50 + [1, 1]) * pads + bytes([3, 2, 0, 2, 1, 2])
+            transaction = bytes([1, 0, unsigned, 4]) + keys + b"\x07" * 32 + data
+            with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
+                file.write(base64.b64encode(transaction).decode() + "\n")
+            code, out, err = claviger("policy", "check", "--module", m.path, "--params", m.params, "--wallet", FRIEND,
+                                      os.path.join(folder, "lie.b64"))
+            expect("%d instructions before one that reads" % pads, (code == 1) == writable and code < 2, writable, out, err)
+            reads += code < 2
+    expect("transactions were decided", reads == 4, reads)
+    for lifts in ('"memo"', '"%s"' % THIEF):
+        m = Module(folder, '[[instruction]]\nname = "lift"\nprogram = %s\nfields = [["text", "rest 9"]]\nremaining = {}\n' %
+                   lifts + rule("send", "any = true").replace("any = true, writable = true", "any = true"))
+        expect("it builds", m.code == 0, m.said)
+        other = base58("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr" if "memo" in lifts else THIEF)
+        keys = base58(FRIEND) + b"\x02" * 32 + other + bytes(32)
+        transaction = bytes([1, 0, 2, 4]) + keys + b"\x07" * 32 + bytes([2, 2, 1, 1, 0, 3, 2, 0, 1, 12, 2, 0, 0, 0]) + bytes(8)
+        with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
+            file.write(base64.b64encode(transaction).decode() + "\n")
+        code, out, err = claviger("policy", "check", "--module", m.path, "--params", m.params, "--wallet", FRIEND,
+                                  os.path.join(folder, "lie.b64"))
+        expect("read-only, and handed to " + lifts, code == (1 if "memo" in lifts else 0), code, out, err)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for test in (lines, choice, without, wraps, least, recipients):
+        for test in (lines, choice, without, wraps, least, recipients, read_only):
             test(folder)
     print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or passed < 41 else 0
+    return 1 if failed or passed < 51 else 0
 
 
 sys.exit(main())

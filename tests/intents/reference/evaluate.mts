@@ -8,6 +8,9 @@ import { holds, Overflow, valueOf, type Scope } from './expression.mts';
 import { Derivations, feeOf, floor, readMessage, Refused, usesNonce, type Account, type Derived, type Fee, type Instruction,
   type Message, type Pins, type Values } from './message.mts';
 
+// Programs that take any accounts and change none of them.
+const CHANGE_NOTHING = ['memo', 'memo_v1', 'memo_v4', 'compute_budget'].map((name) => PREDEFINED[name]);
+
 export interface Counter {
   unit: 'lamports' | 'mint' | 'uses';
   mint?: Address;
@@ -386,7 +389,7 @@ class Run {
     for (const [i, account] of behind.entries()) {
       if (i < remaining) this.remaining(rule, account);
       else this.extra(account);
-      this.writableOk.add(account);
+      if (!CHANGE_NOTHING.includes(ix.program)) this.writableOk.add(account);
     }
   }
 

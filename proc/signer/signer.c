@@ -240,6 +240,8 @@ static void pump_authority(struct signer *signer)
 {
 	enum status status = STATUS_OK;
 
+	if (signer->told_secret && ipc_wipe(signer->authority))
+		signer->told_secret = false;
 	/* Before it is ready the signer has no certificate to give; the hello waits in the ring. */
 	while (signer->ready && status == STATUS_OK && signer_waiting_has_room(signer->waiting)) {
 		status = ipc_take(signer->authority, &signer->authority_in);

@@ -59,6 +59,7 @@ struct signer {
 	bool bound_exports;           /* those that sign an export must not be copyable */
 	uint64_t code_floor;          /* one-time codes of steps up to this one are not taken */
 	struct signer_session sessions[SIGNER_SESSIONS_MAX];
+	bool told_secret; /* in a slot for the authority: to be wiped when it has taken it */
 	uint8_t deployment[32];
 	uint64_t boot;
 	struct authz_checkpoint checkpoint; /* as last written */

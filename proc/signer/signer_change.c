@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "base_check.h"
-#include "proc_start.h"
 #include "policy_text.h"
+#include "proc_start.h"
 #include "secret.h"
 #include "signer_keep.h"
 #include "signer_waiting.h"
@@ -804,7 +804,8 @@ void signer_change_request(struct signer *signer, struct bytes message)
 	CHECK(buffer_put(&job->message, bytes_of(&reply, sizeof(reply))) == STATUS_OK &&
 	      buffer_put(&job->message, buffer_bytes(&job->answer)) == STATUS_OK);
 	send_answer(signer, job);
-	/* ENROLL and SESSION answer with secrets. */
+	/* ENROLL and SESSION answer with secrets; the slots are wiped when they were taken. */
+	signer->told_secret |= head.kind == CALL_CHANGE_ENROLL || head.kind == CALL_CHANGE_SESSION;
 	secret_wipe(job->answer.data, job->answer.len);
 	secret_wipe(job->message.data, job->message.len);
 	if (job->unsettled.batch != 0)

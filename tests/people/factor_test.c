@@ -427,6 +427,24 @@ static void enroll(struct soft_codes *codes, uint8_t ret_sealed[AUTHZ_SEALED_TOT
 	memcpy(ret_sealed, enrolled.sealed, AUTHZ_SEALED_TOTP_LEN);
 }
 
+/* in_slots tells whether the memory between authority and signer still shows the codes' secret. */
+static bool in_slots(const struct soft_codes *codes)
+{
+	return memmem(rig.authority.peer_slots,
+	              (size_t)rig.authority.shape.slots * rig.authority.shape.slot_bytes,
+	              &codes->secret, sizeof(codes->secret)) != NULL;
+}
+
+static void test_a_secret_that_was_taken_stays_in_no_shared_memory(void)
+{
+	uint8_t sealed[AUTHZ_SEALED_TOTP_LEN];
+	struct soft_codes codes;
+
+	enroll(&codes, sealed);
+	refresh(&carol); /* in another slot */
+	EXPECT(!in_slots(&codes));
+}
+
 /* Adds codes of two apps to a wallet that has one key: one factor is all that there is. */
 static void begin_codes(struct person *person, const uint8_t sealed[AUTHZ_SEALED_TOTP_LEN],
                         const uint8_t more_sealed[AUTHZ_SEALED_TOTP_LEN])
@@ -1108,6 +1126,7 @@ int main(void)
 	RUN(test_a_passkey_is_good_for_its_own_wallets_only);
 	RUN(test_a_credential_id_belongs_to_who_registered_it);
 	RUN(test_a_session_reads_its_owners_wallets_and_no_others);
+	RUN(test_a_secret_that_was_taken_stays_in_no_shared_memory);
 	RUN(test_one_time_codes_are_added_with_a_proof_that_they_work);
 	RUN(test_two_factors_give_power_and_any_one_takes_it);
 	RUN(test_what_gives_power_waits_and_any_factor_cancels_it);

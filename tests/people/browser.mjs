@@ -33,7 +33,7 @@ export async function openPage(browser, signer, { device = true, path = '/', ...
   if (device) {
     await cdp.send('WebAuthn.enable');
     ({ authenticatorId: authenticator } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
-      options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+      options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true, ...(device === true ? {} : device) },
     }));
   }
   page.setDefaultTimeout(30_000); // a busy machine is no failure

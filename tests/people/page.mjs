@@ -341,6 +341,25 @@ test('an export that need not wait is opened in the page, and the file is the wa
   await context.close();
 });
 
+// Chromium asks security keys for credProtect, and they answer with it.
+test('a security key makes a wallet and signs for it', async (s) => {
+  const { page, context } = await openPage(browser, s.signer, { device: { transport: 'usb', ctap2Version: 'ctap2_1', hasCredBlob: true, hasMinPinLength: true } });
+  await page.evaluate(() => {
+    const create = navigator.credentials.create.bind(navigator.credentials);
+    navigator.credentials.create = async (options) => {
+      const made = await create(options);
+      globalThis.madeFlags = new Uint8Array(made.response.getAuthenticatorData())[32];
+      return made;
+    };
+  });
+  await makeWallet(page, 'stick');
+  expect((await page.evaluate(() => globalThis.madeFlags)) === 0xc5, await page.evaluate(() => globalThis.madeFlags));
+  const client = await clientOf(s, 'stick');
+  await fillGrant(page, client.id);
+  await click(page, 'Approve with passkey');
+  await context.close();
+});
+
 test('where power waits, a grant waits in sight', async (s) => {
   const { page, context } = await openPage(browser, s.signer);
   const address = await makeWallet(page, 'slow', { powerWaits: 'an hour' });

@@ -123,6 +123,7 @@ function ledgerGrant(tx, wallet, swaps, costs) {
   grant.params.via_mints = [...grant.params.via_mints, ...grant.params.output_mints];
   Object.assign(grant.params, { output_mints: [to], min_out: b.out, min_price_out: b.out, min_price_in: a.in, output_account: undefined,
     max_slippage_bps: a.slip > b.slip ? a.slip : b.slip, max_platform_fee_bps: a.fee > b.fee ? a.fee : b.fee });
+  grant.truth.mints.push(to);
   Object.assign(grant.truth.swap, { legs: 2, minOut: b.out, price: { in: a.in, out: b.out }, buy: new Set([to]),
     feeBps: grant.params.max_platform_fee_bps });
   return grant;

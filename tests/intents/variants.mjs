@@ -202,23 +202,25 @@ function pumpTransaction([name, program, list, data], version) {
   return { name, tx: b.tx };
 }
 
-function ledgerTransaction(shared, version) {
+function ledgerTransaction(shared, version, [sold, middle, bought]) {
   const b = new Builder(version);
   const ledger = K.stranger('ledger');
-  const roles = { source: own(K.NATIVE), destination: own(COIN), sold: K.NATIVE, bought: COIN, ledger };
-  b.add(K.JUPITER, [[ledger, { writable: true }], [own(COIN), {}]], hex('e455b9704e4f4d02'));
+  const roles = { source: own(sold), destination: own(middle), sold, bought: middle, ledger };
+  if (bought !== K.NATIVE) b.create(bought);
+  b.add(K.JUPITER, [[ledger, { writable: true }], [own(middle), {}]], hex('e455b9704e4f4d02'));
   b.call(K.JUPITER, `${J.shared} ${VENUES}`, cat(hex('c1209b3341d69c81'), u8(3), plan(0), q(IN, OUT), u8(0)), roles);
-  const back = { source: own(COIN), destination: own(K.NATIVE), sold: COIN, bought: K.NATIVE, ledger };
+  const back = { source: own(middle), destination: own(bought), sold: middle, bought, ledger };
   if (shared) b.call(K.JUPITER, `${J.sharedLedger} ${VENUES}`, cat(hex('e6798f50779f6aaa'), u8(4), plan(0), u64(OUT), u16(50), u8(0)), back);
   else b.call(K.JUPITER, `${J.ledger} ${VENUES}`, cat(hex('96564774a75d0e68'), plan(0), u64(OUT), u16(50), u8(0)), back);
-  return { name: `jupiter ${shared ? 'shared_accounts_' : ''}route_with_token_ledger`, tx: b.tx };
+  return { name: `jupiter ${shared ? 'shared_accounts_' : ''}route_with_token_ledger${middle === K.NATIVE ? ' through SOL' : ''}`, tx: b.tx };
 }
 
 export function swapVariants() {
   const all = [...jupiter, ...raydium, ...venues];
   return [
     ...all.map((v, i) => swapTransaction(v, ['legacy', 0, 1][i % 3], false)), ...all.map((v, i) => swapTransaction(v, [0, 1, 'legacy'][i % 3], true)),
-    ...pump.map((v, i) => pumpTransaction(v, [0, 'legacy', 1][i % 3])), ledgerTransaction(true, 0), ledgerTransaction(false, 1),
+    ...pump.map((v, i) => pumpTransaction(v, [0, 'legacy', 1][i % 3])), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
+    ledgerTransaction(false, 1, [K.NATIVE, COIN, K.NATIVE]), ledgerTransaction(false, 0, [USDC, K.NATIVE, COIN]),
   ];
 }
 

@@ -235,16 +235,6 @@ static enum status make_wallet(struct signer_change *job, size_t at)
 	return STATUS_OK;
 }
 
-static bool is_known_to(const struct authz_wallet_record *wallet, const struct authz_user_key *key)
-{
-	for (size_t i = 0; i < wallet->user_key_count; i++)
-		if (wallet->user_keys[i].kind == key->kind &&
-		    memcmp(wallet->user_keys[i].key, key->key, 32) == 0)
-			return true;
-	return wallet->has_recovery && key->kind == AUTHZ_KEY_ED25519 &&
-	       memcmp(wallet->recovery, key->key, 32) == 0;
-}
-
 static bool is_listed(const struct buffer *ids, const uint8_t id[32])
 {
 	for (size_t at = 0; at + 32 <= ids->len; at += 32)
@@ -273,7 +263,8 @@ static enum status list_wallets(struct signer_change *job, const struct authz_us
 	if (status == STATUS_OK && buffer_put(&ids, bytes_of(list->bytes, list->len)) != STATUS_OK)
 		return STATUS_OK;
 	for (size_t i = 0; i < job->change.entry_count; i++)
-		if (is_known_to(&job->wallets[i], key) && !is_listed(&ids, job->wallets[i].id) &&
+		if (signer_factors_know(&job->wallets[i], key) &&
+		    !is_listed(&ids, job->wallets[i].id) &&
 		    buffer_put(&ids, bytes_of(job->wallets[i].id, 32)) != STATUS_OK)
 			break;
 	signer_state_forget(&signer->state, CALL_STORE_VALUE_USER, ret_hash);
@@ -308,7 +299,7 @@ static enum status list_recoveries(struct signer_change *job)
 
 		memcpy(key.key, job->wallets[i].recovery, 32);
 		for (size_t j = 0; !before && j < i; j++)
-			before = is_known_to(&job->wallets[j], &key);
+			before = signer_factors_know(&job->wallets[j], &key);
 		if (!before)
 			status = signer_list_for(job, &key);
 	}

@@ -25,6 +25,11 @@ static bool is_recovery_key(const struct authz_wallet_record *wallet,
 	       memcmp(wallet->recovery, key->key, 32) == 0;
 }
 
+bool signer_factors_know(const struct authz_wallet_record *wallet, const struct authz_user_key *key)
+{
+	return has_key(wallet, key) || is_recovery_key(wallet, key);
+}
+
 /* brings tells whether a body of the change brings this factor. */
 static bool brings(const struct signer_change *job, const struct authz_user_key *key)
 {
@@ -226,8 +231,7 @@ bool signer_factors_still_hold(const struct signer_change *job)
 		const struct authz_wallet_record *wallet = &job->wallets[j];
 
 		for (size_t i = 0; i < given->signature_count; i++)
-			if (!has_key(wallet, &given->signatures[i].key) &&
-			    !is_recovery_key(wallet, &given->signatures[i].key))
+			if (!signer_factors_know(wallet, &given->signatures[i].key))
 				return false;
 		for (size_t i = 0; i < given->code_count; i++) {
 			struct authz_user_key key = code_key(&given->codes[i]);

@@ -49,6 +49,9 @@ MUST_USE enum status signer_factors_rule(struct signer_change *job);
  * rendered. Good: job->signed_text holds what the first signature covers, and what was used counts
  * as used. One bad part refuses all. */
 MUST_USE enum status signer_factors_verify(struct signer_change *job);
+/* signer_factors_know tells whether the key is a user key of the wallet, or its recovery key. */
+bool signer_factors_know(const struct authz_wallet_record *wallet,
+                         const struct authz_user_key *key);
 /* signer_factors_still_hold tells whether who signed job->given is still a factor of its wallets.
  */
 bool signer_factors_still_hold(const struct signer_change *job);

@@ -1,5 +1,7 @@
 /* claviger tpm approve, recover share: what people give to a machine that waits before it unseals.
- * Over its health listener, in plain HTTP: there is no TLS key yet, and nothing here is secret. */
+ * Over its health listener, in plain HTTP: there is no TLS key yet, and nothing here is secret. Who
+ * sits in between can show a value of his own: what is given goes only to the one that the
+ * machine's own log names, which the caller hands in. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <netdb.h>
 #include <stdio.h>
@@ -186,25 +188,57 @@ static int await_asks(const struct cli_call *call, const char *where, const char
 	return result;
 }
 
-static void show_waits(const struct waits *waits)
+/* show_waits shows what the machine waits with, and refuses when it is not what was expected. */
+static int show_waits(const struct cli_call *call, const struct waits *waits, const char *expect)
 {
+	struct buffer wanted = {(uint8_t[32]){0}, 32, 0};
+	const char *name = strcmp(waits->asks, "share") == 0 ? "key" : "nonce";
+
 	char value[HEX_LEN(32) + 1], genesis[HEX_LEN(32) + 1];
 
 	hex_encode(BYTES_OF_ARRAY(waits->value), value);
 	hex_encode(BYTES_OF_ARRAY(waits->genesis), genesis);
-	printf("genesis %s\n%s %s\nCompare the second line with what the machine's own log says "
-	       "(unsealer.waits):\nwho sits in between can show another one.\n",
-	       genesis, strcmp(waits->asks, "share") == 0 ? "key" : "nonce", value);
+	printf("genesis %s\n%s %s\n", genesis, name, value);
+	if (expect == NULL) {
+		printf(
+		    "--expect takes the %s as the machine's own log has it (unsealer.waits), not "
+		    "from here:\nwho sits in between can show another one.\n",
+		    name);
+		return CLI_YES;
+	}
+	if (hex_decode(bytes_of_text(expect), &wanted) == STATUS_OK &&
+	    bytes_equal(buffer_bytes(&wanted), BYTES_OF_ARRAY(waits->value)))
+		return CLI_YES;
+	cli_complain(call,
+	             "the %s is another than --expect says: another start, or somebody sits in "
+	             "between",
+	             name);
+	return CLI_NO;
 }
+
+/* is_expecting: only a dry run goes without --expect; it has 64 hex digits. */
+static bool is_expecting(const char *expect, bool dry_run)
+{
+	struct buffer out = {(uint8_t[32]){0}, 32, 0};
+
+	if (expect == NULL)
+		return dry_run;
+	return hex_decode(bytes_of_text(expect), &out) == STATUS_OK && out.len == 32;
+}
+
+#define EXPECT_USAGE                                                                               \
+	"needs --expect with the 64 hex digits of `value` in the machine's own log "               \
+	"(unsealer.waits); only --dry-run goes without"
 
 static int run_approve(struct cli_call *call)
 {
-	const char *key_file = NULL, *where = NULL, *number = NULL, *at;
+	const char *key_file = NULL, *where = NULL, *number = NULL, *expect = NULL, *at;
 	bool dry_run = false;
 	const struct cli_option table[] = {
 	    {"--key",      &key_file, NULL    },
-	    {"--health",   &where,    NULL    },
+            {"--health",   &where,    NULL    },
 	    {"--approver", &number,   NULL    },
+            {"--expect",   &expect,   NULL    },
 	    {"--dry-run",  NULL,      &dry_run},
 	};
 	struct keys_p256_key key;
@@ -213,11 +247,13 @@ static int run_approve(struct cli_call *call)
 	uint64_t approver = 1;
 	int result;
 
-	if (!cli_take_options(call, table, 4))
+	if (!cli_take_options(call, table, 5))
 		return CLI_USAGE;
 	at = number;
 	if (call->count != 0 || key_file == NULL)
 		return cli_usage(call, "needs --key");
+	if (!is_expecting(expect, dry_run))
+		return cli_usage(call, EXPECT_USAGE);
 	if (number != NULL && (!cli_take_number(&at, &approver) || *at != '\0' || approver < 1 ||
 	                       approver > APPROVAL_APPROVERS_MAX))
 		return cli_usage(call, "--approver takes a number from 1 to %u",
@@ -226,10 +262,11 @@ static int run_approve(struct cli_call *call)
 	keys_open();
 	result = await_asks(call, where, "approval", &waits);
 	if (result == CLI_YES)
+		result = show_waits(call, &waits, expect);
+	if (result == CLI_YES)
 		result = cli_authority_read(call, key_file, &key);
 	if (result != CLI_YES)
 		return result;
-	show_waits(&waits);
 	approval_unseal_digest(waits.value, digest);
 	result = keys_p256_sign(&key, digest, signature) == STATUS_OK ? CLI_YES : CLI_UNSURE;
 	SECRET_WIPE(key);
@@ -244,13 +281,14 @@ static int run_approve(struct cli_call *call)
 
 static int run_share(struct cli_call *call)
 {
-	const char *key_file = NULL, *where = NULL, *escrow = NULL;
+	const char *key_file = NULL, *where = NULL, *escrow = NULL, *expect = NULL;
 	bool dry_run = false;
 	const struct cli_option table[] = {
 	    {"--key",     &key_file, NULL    },
-	    {"--health",  &where,    NULL    },
-	    {"--escrow",  &escrow,   NULL    },
-	    {"--dry-run", NULL,      &dry_run},
+            {"--health",  &where,    NULL    },
+            {"--escrow",  &escrow,   NULL    },
+	    {"--expect",  &expect,   NULL    },
+            {"--dry-run", NULL,      &dry_run},
 	};
 	uint8_t share[32], space[CALL_UNSEAL_GIVEN_MAX], info_space[80];
 	struct buffer sealed = BUFFER_OF_ARRAY(space), info = BUFFER_OF_ARRAY(info_space);
@@ -258,18 +296,21 @@ static int run_share(struct cli_call *call)
 	enum status status;
 	int result;
 
-	if (!cli_take_options(call, table, 4))
+	if (!cli_take_options(call, table, 5))
 		return CLI_USAGE;
 	if (call->count != 0 || key_file == NULL || escrow == NULL)
 		return cli_usage(call, "needs --key and --escrow");
+	if (!is_expecting(expect, dry_run))
+		return cli_usage(call, EXPECT_USAGE);
 	where = where != NULL ? where : DEFAULT_URL;
 	keys_open();
 	result = await_asks(call, where, "share", &waits);
 	if (result == CLI_YES)
+		result = show_waits(call, &waits, expect);
+	if (result == CLI_YES)
 		result = cli_escrow_share(call, escrow, key_file, share);
 	if (result != CLI_YES)
 		return result;
-	show_waits(&waits);
 	status = buffer_put(&info, bytes_of_text("claviger/recover/v1"));
 	if (status == STATUS_OK)
 		status = buffer_put(&info, BYTES_OF_ARRAY(waits.genesis));
@@ -290,22 +331,30 @@ static int run_share(struct cli_call *call)
 
 const struct cli_command cli_tpm_approve = {
     .name = "tpm approve",
-    .arguments = "--key APPROVER.pem [--health ADDR:PORT] [--approver N] [--dry-run]",
+    .arguments =
+        "--key APPROVER.pem --expect NONCE [--health ADDR:PORT] [--approver N] [--dry-run]",
     .sentence = "approve one start of a machine in attended mode",
     .run = run_approve,
-    .help = "The machine waits with a nonce of its TPM, which this signs; it is worth nothing for\n"
-            "another start. The TPM still wants what release and site key approved.\n\n"
-            "--health       the machine's health listener (default " DEFAULT_URL ")\n"
-            "--approver N   which of the approvers of genesis this key is (default 1)\n",
+    .help =
+        "The machine waits with a nonce of its TPM, which this signs; it is worth nothing for\n"
+        "another start. The TPM still wants what release and site key approved.\n\n"
+        "--expect NONCE the nonce (`value` of unsealer.waits) as the machine's own log has it:\n"
+        "               who sits in between could have another start approved. --dry-run shows\n"
+        "               what waits and goes without\n"
+        "--health       the machine's health listener (default " DEFAULT_URL ")\n"
+        "--approver N   which of the approvers of genesis this key is (default 1)\n",
 };
 
 const struct cli_command cli_recover_share = {
     .name = "recover share",
-    .arguments = "--escrow FILE --key RECOVERY.json [--health ADDR:PORT] [--dry-run]",
+    .arguments = "--escrow FILE --key RECOVERY.json --expect KEY [--health ADDR:PORT] [--dry-run]",
     .sentence = "give a lost machine's node share to the machine in its place",
     .run = run_share,
     .help =
         "The new machine was provisioned with --recover and waits in its genesis with a key made\n"
         "there and then; the share is sealed to that key. FILE is the lost machine's `escrow`,\n"
-        "RECOVERY.json the key that --recovery named at its genesis.\n",
+        "RECOVERY.json the key that --recovery named at its genesis.\n\n"
+        "--expect KEY   the key (`value` of unsealer.waits) as the machine's own log has it: the\n"
+        "               share is sealed to no other one. --dry-run shows what waits and goes\n"
+        "               without\n",
 };

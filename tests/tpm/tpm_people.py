@@ -73,6 +73,11 @@ def wait_asks(system, what):
     return None
 
 
+def waits_value(system):
+    """What the machine's own log says that it waits with."""
+    return [e for e in system.events() if e["event"] == "unsealer.waits"][-1]["value"]
+
+
 def attended(site):
     state, tpm = site.path("attended"), site.tpm()
     for name in ("approver.pem", "stranger.pem"):
@@ -80,9 +85,11 @@ def attended(site):
     text = site.provision(state, "--approver", site.path("approver.pem.pub"))
     expect("the text says that each start is approved", "that very start" in text, text)
 
-    def approve(system, key, wanted=0):
+    def approve(system, key, wanted=0, nonce=None):
+        if nonce is None:
+            nonce = waits_value(system)
         return site.claviger("tpm", "approve", "--key", site.path(key), "--health",
-                             "127.0.0.1:%d" % system.health, wanted=wanted)
+                             "127.0.0.1:%d" % system.health, "--expect", nonce, wanted=wanted)
 
     tpm.power_on()
     system = System(tpm, state, "genesis")
@@ -99,6 +106,13 @@ def attended(site):
     system = System(tpm, state, "unseal")
     second = wait_asks(system, "approval")
     expect("each start has a nonce of its own", second and second["nonce"] != first["nonce"])
+    text = approve(system, "approver.pem", wanted=1, nonce=first["nonce"])
+    expect("a nonce that the log does not name is not signed", "another than --expect" in text, text)
+    site.claviger("tpm", "approve", "--key", site.path("approver.pem"), "--health",
+                  "127.0.0.1:%d" % system.health, wanted=2)
+    text = site.claviger("tpm", "approve", "--key", site.path("approver.pem"), "--health",
+                         "127.0.0.1:%d" % system.health, "--dry-run")
+    expect("a dry run shows it", second["nonce"] in text and "Nothing was given" in text, text)
     text = approve(system, "stranger.pem", wanted=1)
     expect("a stranger's approval does nothing", "did not take it" in text, text)
     expect("it still waits", wait_asks(system, "approval") is not None)
@@ -146,11 +160,20 @@ def lost(site):
     system = System(new, new_state, "genesis")
     asks = wait_asks(system, "share")
     expect("the new machine waits for the share", asks is not None)
-    site.claviger("recover", "share", "--escrow", os.path.join(backup, "escrow"), "--key",
-                  os.path.join(state, "escrow.json"), "--health",
-                  "127.0.0.1:%d" % system.health, wanted=1)
-    site.claviger("recover", "share", "--escrow", os.path.join(backup, "escrow"), "--key",
-                  site.path("recovery.json"), "--health", "127.0.0.1:%d" % system.health)
+    named = waits_value(system)
+    expect("the log names the key", asks and asks["key"] == named)
+
+    def share(key, *words, wanted=0):
+        return site.claviger("recover", "share", "--escrow", os.path.join(backup, "escrow"), "--key",
+                             key, "--health", "127.0.0.1:%d" % system.health, *words, wanted=wanted)
+
+    share(os.path.join(state, "escrow.json"), "--expect", named, wanted=1)
+    share(site.path("recovery.json"), wanted=2)
+    text = share(site.path("recovery.json"), "--expect", "ab" * 32, wanted=1)
+    expect("to a key that the log does not name nothing is sealed", "another than --expect" in text,
+           text)
+    expect("and the machine still waits", wait_asks(system, "share") is not None)
+    share(site.path("recovery.json"), "--expect", named)
     expect("the store is not the new TPM's", system.wait_end() not in (0, None))
     stale = system.event("signer", "start.stale")
     expect("and it is said what to accept", stale and stale["anchor"] == "00" * 32, str(stale))

@@ -279,6 +279,7 @@ static int activate(struct getting *get, struct cli_server *server,
 	struct buffer encrypted = BUFFER_OF_ARRAY(encrypted_space);
 	struct attest_public ak;
 	struct keys_public ek;
+	bool known = get->policy.ak_count == 0; /* a list that pins stays the one that counts */
 	unsigned status;
 	size_t len;
 	int result;
@@ -313,6 +314,15 @@ static int activate(struct getting *get, struct cli_server *server,
 		             "of that endorsement key");
 		return CLI_NO;
 	}
+	for (size_t i = 0; !known && i < get->policy.ak_count; i++)
+		known = memcmp(get->policy.aks[i], ak.name, sizeof(get->activated)) == 0;
+	if (!known) {
+		cli_complain(server->call,
+		             "this attestation key was activated and is none of the policy's \"aks\"");
+		return CLI_NO;
+	}
+	if (get->policy.software_tpm)
+		return CLI_YES; /* nothing is asked about the AK */
 	memcpy(get->activated, ak.name, sizeof(get->activated));
 	get->policy.aks = (const uint8_t(*)[ATTEST_NAME_LEN]) & get->activated;
 	get->policy.ak_count = 1;
@@ -335,13 +345,19 @@ static int run_get_with(struct cli_call *call, struct getting *get, struct cli_s
 	} else {
 		result = get_evidence(server, get->nonce, &get->evidence);
 	}
-	if (result == CLI_YES && get->activate) {
+	if (result == CLI_YES && (get->activate || get->beacon)) {
 		if (attest_evidence_take(buffer_bytes(&get->evidence), &evidence) != STATUS_OK) {
 			cli_complain(call, "what came is no evidence");
 			return CLI_NO;
 		}
-		result = activate(get, server, &evidence);
+		/* No nonce of ours is in it: without a public value it may be of any age. */
+		if (get->beacon && !evidence.has_beacon) {
+			cli_complain(call, "this evidence is over no beacon: nothing says its age");
+			return CLI_NO;
+		}
 	}
+	if (result == CLI_YES && get->activate)
+		result = activate(get, server, &evidence);
 	if (result == CLI_YES && get->out != NULL)
 		result = cli_home_write(call, get->out, buffer_bytes(&get->evidence), false);
 	if (result != CLI_YES)
@@ -405,7 +421,9 @@ const struct cli_command cli_attest_get = {
         "--beacon        the evidence over a public value that the node shows to everybody\n"
         "--activate      show first, interactively, that the quoting key lies in the TPM that\n"
         "                the maker's certificate is for; for who knows no deployment key yet.\n"
-        "                Then put the AK's name that is shown into \"aks\" of your policy\n",
+        "                Then put the AK's name that is shown into \"aks\" of your policy, and the\n"
+        "                deployment key beside it: the name says which TPM, and outlives a clear.\n"
+        "                A policy that has \"aks\" already must list it\n",
 };
 
 /* ---- attest verify ---- */

@@ -330,12 +330,14 @@ static enum attest_verdict check_log(const struct attest_policy *policy,
 
 /* ---- all of it ---- */
 
-/* is_usable: a policy that asks for hardware and names nothing to compare with accepts nothing. */
+/* is_usable: a policy that asks for hardware and names nothing to compare with accepts nothing; one
+ * that lets a software TPM pass and names makers, EKs or AKs too would not look at them. */
 static bool is_usable(const struct attest_policy *policy)
 {
-	return policy->software_tpm || (policy->root_count != 0 && policy->release_count != 0 &&
-	                                policy->firmware_count != 0 &&
-	                                (policy->has_deployment_key || policy->ak_count != 0));
+	if (policy->software_tpm)
+		return policy->root_count == 0 && policy->ek_count == 0 && policy->ak_count == 0;
+	return policy->root_count != 0 && policy->release_count != 0 &&
+	       policy->firmware_count != 0 && (policy->has_deployment_key || policy->ak_count != 0);
 }
 
 static enum attest_verdict check_machine(const struct attest_policy *policy, uint64_t at_s,

@@ -8,7 +8,8 @@
  * What a TPM answers is authenticated where it matters: secrets travel only in sessions salted to
  * the storage primary, with parameter encryption, and the primary's name is compared with the
  * one pinned in the sealed blob before that, so that neither a listener nor a man in the middle
- * between processor and TPM gets or alters the share (PH3, PH4).
+ * between processor and TPM gets or alters the share (PH3, PH4). Who sits there while the machine
+ * runs and sends commands of his own (a reset, measurements) is out of scope.
  *
  * Allocates inside tpm2-tss and AWS-LC. After a failure struct tpm holds the response code and what
  * was being done. One thread. Source of names and bits: TCG TPM 2.0 Library, parts 2 and 3. */

@@ -85,6 +85,10 @@ add('a log that is too long', 'evidence-form', (w) => set(w, { log: zeros(131073
 for (const member of ['vendor_roots', 'releases', 'firmwares', 'deployment_key'])
   add(`a policy without ${member}`, 'policy', (w, p) => { delete p[member]; });
 
+for (const [member, value] of [['vendor_roots', (w) => [pem(w.rootCertificate)]], ['eks', (w) => [sha256(ekPublic(w.ek)).toString('hex')]],
+  ['aks', (w) => [nameOf(akPublic(w.ak)).toString('hex')]]])
+  add(`a software TPM accepted, and ${member} beside it`, 'policy', (w, p) => { for (const k of Object.keys(p)) delete p[k]; p.software_tpm = true; p[member] = value(w); });
+
 // ---- who speaks ----
 add('another deployment', 'deployment', (w) => { w.deploymentKey = w.otherKey; w.deployment = sha256('foreign'); });
 add('another deployment\'s key on our id', 'deployment', (w) => { w.deploymentKey = w.otherKey; });

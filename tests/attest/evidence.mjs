@@ -31,7 +31,7 @@ if (!fs.existsSync(tsc)) {
 // Into a folder of its own: other tests build the SDK at the same time.
 await run(process.execPath, [tsc, '-p', 'sdk/ts', '--outDir', folder, '--declaration', 'false'], { cwd: source });
 fs.writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
-const { verifyEvidence, REFUSALS } = await import(pathToFileURL(path.join(folder, 'attest/index.js')));
+const { PolicyError, verifyEvidence, REFUSALS } = await import(pathToFileURL(path.join(folder, 'attest/index.js')));
 const AT = Date.UTC(2026, 10, 26) / 1000;
 
 async function inC(name, evidence, rules, nonce) {
@@ -68,6 +68,27 @@ async function judge(one, i) {
 
 for (let i = 0; i < cases.length; i += 4) await Promise.all(cases.slice(i, i + 4).map((one, k) => judge(one, i + k)));
 expect('there are 200 sets and more', counts.good + counts.bad >= 200 && counts.good >= 30, JSON.stringify(counts));
+
+// A policy whose members are of other types is refused by both before any evidence is judged.
+const odd = [
+  ['software_tpm', 'false'], ['software_tpm', 1], ['software_tpm', null], ['event_log', 'true'], ['single_operator', 0], ['release_floor', '3'], ['release_floor', -1],
+  ['release_floor', 256], ['site_floor', 1.5], ['site_floor', true], ['counter', -1], ['counter', true], ['counter', [1]], ['eks', 'ab'.repeat(32)], ['eks', {}], ['aks', [7]],
+  ['aks', ['zz']], ['vendor_roots', [null]], ['vendor_roots', 'PEM'], ['releases', {}], ['releases', [null]], ['releases', [{ name: 'r' }]], ['firmwares', [{ name: 'f', sha256: [] }]],
+  ['deployment_key', 7], ['minimum_tpm_firmware', 7], ['toString', true],
+];
+for (const [i, [member, value]] of odd.entries()) {
+  const w = world({});
+  const rules = { ...policy(w), [member]: value };
+  const ts = await inTs(build(w), rules, w.nonce).catch((error) => (error instanceof PolicyError ? 'exit 2' : `${error}`));
+  const c = await inC(`odd${i}`, build(w), rules, w.nonce);
+  expect(`${member} as ${JSON.stringify(value)}: TypeScript`, ts === 'exit 2', ts);
+  expect(`${member} as ${JSON.stringify(value)}: C`, c === 'exit 2', c);
+}
+for (const value of [null, [], 'policy', 7]) {
+  const w = world({});
+  const ts = await inTs(build(w), value, w.nonce).catch((error) => error instanceof PolicyError);
+  expect(`a policy that is ${JSON.stringify(value)}`, ts === true, String(ts));
+}
 
 // Words and codes are the same table in both.
 const definitions = fs.readFileSync(path.join(source, 'lib/attest/attest_refusal.def'), 'utf8');

@@ -61,6 +61,12 @@ const said = async (...words) => { const { out, err, code } = await attest(...wo
   const listed = json('listed.json', { ...machine, aks: [r.ak], eks: [r.ek] });
   r = await said('verify', '--policy', listed, path('first.cbor'));
   expect('the AK in his policy: offline', r.exit === 0 && r.hardware === true, r);
+  const stay = r;
+  for (const [aks, exit] of [[[r.ak], 0], [[`000b${'ab'.repeat(32)}`], 1]]) {
+    for (let i = 0; i < 100; i++) { r = await said('get', '--policy', json('aks.json', { ...machine, aks }), '--activate'); if (!/overloaded/.test(r.err)) break; await sleep(100); }
+    expect(`activation beside a list of AKs, ends with ${exit}`, r.exit === exit && (exit === 0 ? r.hardware === true : /none of the policy's/.test(r.err)), r);
+  }
+  r = stay;
   const pinned = json('pinned.json', { ...machine, deployment_key: r.deployment_key, counter: 1 });
   r = await said('verify', '--policy', pinned, path('first.cbor'));
   expect('the deployment key in his policy: the signer activated', r.exit === 0 && r.hardware === true && r.single_operator === true, r);

@@ -16,7 +16,7 @@ export const REFUSALS = {
   'pcr-form': 'the PCR values are not in a form that is known, or are not as many as selected',
   'pcr-digest': 'the PCR values are not those that the TPM signed',
   'evidence-form': 'this is no evidence of version 1 (spec/evidence.md)',
-  'policy': 'the policy accepts nothing: for a hardware TPM it names vendor roots, a release and a firmware, and a deployment key or an activated AK',
+  'policy': 'the policy accepts nothing: for a hardware TPM it names vendor roots, a release and a firmware, and a deployment key or an activated AK; for a software TPM no roots, EKs or AKs',
   'node-form': "the deployment's statement about its node is not well-formed",
   'node-signature': "the deployment's statement about its node is not signed by the key that it names",
   'deployment': "this is another deployment than the policy's",

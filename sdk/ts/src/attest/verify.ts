@@ -397,6 +397,11 @@ const MEMBERS = new Set([
   'event_log', 'software_tpm', 'single_operator',
 ]);
 
+/** Lists; true: of objects, else of texts. */
+const LISTS: Readonly<Record<string, boolean>> = { vendor_roots: false, eks: false, aks: false, releases: true, firmwares: true };
+const FLAGS = new Set(['event_log', 'software_tpm', 'single_operator']);
+const LIST_MAX = 1024;
+
 function bytesOf(value: unknown, length: number, name: string): Uint8Array {
   const bytes = typeof value === 'string' ? unhex(value) : undefined;
   if (bytes?.length !== length) throw new PolicyError(`"${name}" is not ${2 * length} hex digits`);
@@ -423,9 +428,33 @@ function known(values: Values, pcrs: readonly number[], more: readonly number[],
   return { name: called, pcrs: found };
 }
 
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isValues = (value: unknown): boolean => isObject(value) && isObject((value as { sha256?: unknown }).sha256);
+
+/** What came out of a JSON file is of any type: a text "false" is not false, and a floor that is no number would compare with nothing. */
+function checkTypes(policy: Policy): void {
+  for (const [name, value] of Object.entries(policy) as [string, unknown][]) {
+    if (!MEMBERS.has(name)) throw new PolicyError(`"${name}" is no member of a policy`);
+    if (value === undefined) continue;
+    if (name in LISTS) {
+      const ofObjects = LISTS[name];
+      const isItem = ofObjects === true ? isValues : (item: unknown): boolean => typeof item === 'string';
+      if (!Array.isArray(value) || value.length > LIST_MAX || !value.every(isItem))
+        throw new PolicyError(`"${name}" is a list of ${ofObjects === true ? 'objects with "sha256"' : 'texts'}`);
+    } else if (FLAGS.has(name)) {
+      if (typeof value !== 'boolean') throw new PolicyError(`"${name}" is true or false`);
+    } else if (name === 'release_floor' || name === 'site_floor') {
+      if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 255) throw new PolicyError(`"${name}" is a number from 0 to 255`);
+    } else if (name === 'counter') {
+      const isCount = typeof value === 'number' ? Number.isSafeInteger(value) && value >= 0 : typeof value === 'string' && /^(0|[1-9][0-9]{0,18})$/.test(value);
+      if (!isCount || BigInt(value as number | string) > BOOT_MAX) throw new PolicyError('"counter" is a whole number, above 2^53 as a text');
+    }
+  }
+}
+
 function read(policy: Policy): Rules {
-  const odd = Object.keys(policy).find((name) => !MEMBERS.has(name));
-  if (odd !== undefined) throw new PolicyError(`"${odd}" is no member of a policy`);
+  if (!isObject(policy)) throw new PolicyError('a policy is an object');
+  checkTypes(policy);
   return {
     roots: (policy.vendor_roots ?? []).flatMap(pem),
     eks: (policy.eks ?? []).map((value) => bytesOf(value, 32, 'eks')),
@@ -514,6 +543,7 @@ const number = (bytes: Uint8Array | undefined): bigint | undefined => (bytes ===
 async function judge(bytes: Uint8Array, nonce: Uint8Array | undefined, policy: Policy, rules: Rules, atSeconds: number): Promise<Report> {
   const evidence = asForm('evidence-form', () => takeEvidence(bytes));
   const software = policy.software_tpm === true;
+  if (software && (rules.roots.length !== 0 || rules.eks.length !== 0 || rules.aks.length !== 0)) refuse('policy');
   if (!software && (rules.roots.length === 0 || rules.releases.length === 0 || rules.firmwares.length === 0 ||
       (rules.deploymentKey === undefined && rules.aks.length === 0))) refuse('policy');
   const node = await openNode(evidence.node);

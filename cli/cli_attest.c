@@ -317,8 +317,9 @@ static int activate(struct getting *get, struct cli_server *server,
 	for (size_t i = 0; !known && i < get->policy.ak_count; i++)
 		known = memcmp(get->policy.aks[i], ak.name, sizeof(get->activated)) == 0;
 	if (!known) {
-		cli_complain(server->call,
-		             "this attestation key was activated and is none of the policy's \"aks\"");
+		cli_complain(
+		    server->call,
+		    "this attestation key was activated and is none of the policy's \"aks\"");
 		return CLI_NO;
 	}
 	if (get->policy.software_tpm)
@@ -421,7 +422,8 @@ const struct cli_command cli_attest_get = {
         "--beacon        the evidence over a public value that the node shows to everybody\n"
         "--activate      show first, interactively, that the quoting key lies in the TPM that\n"
         "                the maker's certificate is for; for who knows no deployment key yet.\n"
-        "                Then put the AK's name that is shown into \"aks\" of your policy, and the\n"
+        "                Then put the AK's name that is shown into \"aks\" of your policy, and "
+        "the\n"
         "                deployment key beside it: the name says which TPM, and outlives a clear.\n"
         "                A policy that has \"aks\" already must list it\n",
 };

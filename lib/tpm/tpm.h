@@ -180,7 +180,7 @@ MUST_USE enum status tpm_pcr_read(struct tpm *tpm, uint32_t mask,
                                   uint8_t ret_values[TPM_PCR_COUNT][TPM_PCR_LEN]);
 
 /* tpm_ak_open makes this TPM's attestation key (restricted, ECC P-256, endorsement hierarchy: the
- * same key each time until the TPM's owner clears it) and gives its name. */
+ * same key each time, and after TPM2_Clear) and gives its name: which TPM, not which deployment. */
 MUST_USE enum status tpm_ak_open(struct tpm *tpm, struct tpm_name *ret_name);
 /* tpm_ak_public gives its TPMT_PUBLIC as the TPM writes it. */
 MUST_USE enum status tpm_ak_public(struct tpm *tpm, struct buffer *ret_public);

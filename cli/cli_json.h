@@ -33,7 +33,8 @@ bool cli_json_is_object(const struct cli_json_node *node);
 const struct cli_json_node *cli_json_member(const struct cli_json_node *node, const char *name);
 /* cli_json_text and cli_json_u64 take a string or a whole number; false for any other value. */
 bool cli_json_text(const struct cli_json_node *node, struct bytes *ret_text);
-/* cli_json_hex appends the bytes that a string has in hex; false for any other value, or no room. */
+/* cli_json_hex appends the bytes that a string has in hex; false for any other value, or no room.
+ */
 bool cli_json_hex(const struct cli_json_node *node, struct buffer *ret_bytes);
 bool cli_json_u64(const struct cli_json_node *node, uint64_t *ret_number);
 bool cli_json_bool(const struct cli_json_node *node, bool *ret_value);

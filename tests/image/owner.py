@@ -108,8 +108,11 @@ class Owner:
         self.address = self.wallet()
 
     def wallet(self):
-        (line,) = self.claviger("--json", "wallet", "list", "--key", self.path("user.json")).splitlines()
-        return json.loads(line)["address"]
+        """The address of the wallet "trading", as the machine lists it now."""
+        rows = [json.loads(line) for line in
+                self.claviger("--json", "wallet", "list", "--key", self.path("user.json")).splitlines()]
+        (row,) = [row for row in rows if row["name"] == "trading"]
+        return row["address"]
 
     def sign(self, lamports=1000, ok=True):
         """The bot asks for a signature; it is checked with openssl."""

@@ -1,6 +1,6 @@
 # The developer's menu. What a word does stands in tools/; `make help` lists the words.
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check fuzz soak bench image boot repro deb oci site fmt tidy coverage map clean
+.PHONY: help build demo test check fuzz soak bench image boot repro deb oci release site fmt tidy coverage map clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\): ## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
@@ -34,6 +34,9 @@ deb: ## the Debian package: build/package/claviger_VERSION_amd64.deb
 
 oci: ## the container image: build/package/claviger_VERSION_oci.tar
 	@tools/setup package && tools/build && tools/package oci
+
+release: ## what is published of a version: image, packages, sources, list of parts, checksums: build/release
+	@tools/setup image && tools/setup package && tools/build && tools/image && tools/package deb && tools/package oci && tools/release
 
 site: ## the documentation as a site: build/site/index.html
 	@tools/setup package && tools/site

@@ -5,3 +5,5 @@ script_test(package_container GROUP people TIMEOUT 300 COMMAND python3 tests/pac
 script_test(package_ceilings GROUP people COMMAND python3 tests/package/ceilings.py)
 script_test(package_site GROUP people TIMEOUT 120 COMMAND tools/site)
 script_test(package_prometheus GROUP people TIMEOUT 300 COMMAND python3 tests/package/prometheus.py)
+script_test(package_release GROUP people TIMEOUT 120 COMMAND python3 tests/package/release.py)
+soak_test(release COMMAND python3 tests/package/release.py whole)

@@ -585,6 +585,9 @@ static bool op_reads(const struct policy_schema *schema, const struct intent_op 
 	if ((mint == INTENT_MINT_IN_PARAM || mint == INTENT_MINT_IN_PARAM_ANY) &&
 	    record_type(schema, op->b) != POLICY_TYPE_PUBKEY_LIST)
 		return false;
+	if (op->op == INTENT_OP_LENGTH && record_type(schema, op->b) != POLICY_TYPE_U64_LIST &&
+	    record_type(schema, op->b) != POLICY_TYPE_PUBKEY_LIST)
+		return false;
 	if (op->op == INTENT_OP_PER && record_type(schema, op->c) != POLICY_TYPE_U64_LIST)
 		return false;
 	if (op->op == INTENT_OP_PER_LIST && record_type(schema, op->b) != POLICY_TYPE_PUBKEY_LIST)

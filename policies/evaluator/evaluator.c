@@ -23,7 +23,7 @@ static void policy_rules(struct policy *p)
 
 static void policy_grant(struct policy *p)
 {
-	if (intent_record_fits(p))
+	if (intent_record_fits(p) && intent_grant_holds(p))
 		say_grant(p);
 }
 

@@ -474,6 +474,8 @@ static bool intent_op_fits(struct intent_checking *k, const struct intent_op *op
 	case INTENT_OP_HAS:
 		return op->a < listed && (k->modes[op->a] & INTENT_MODE_OPTIONAL) != 0 &&
 		       intent_make(k, op->d);
+	case INTENT_OP_LENGTH:
+		return intent_record_reads(k, op->b, 8) && intent_make(k, op->d);
 	case INTENT_OP_SENT:
 		return intent_mint_fits(k, op->a, op->b, listed, true) && intent_make(k, op->d);
 	case INTENT_OP_PER:

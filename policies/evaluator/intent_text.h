@@ -254,6 +254,15 @@ static void say_made(struct policy *p, const struct intent_op *ops, uint32_t cou
 		say(p, intent_position_name(intent_said, op->a));
 		say(p, " is given, else 0");
 		break;
+	case INTENT_OP_LENGTH:
+		say(p, "the number of entries of ");
+		say_param_name(p, op->b);
+		if (!intent_bare) {
+			say(p, " (");
+			say_number(p, intent_range(p, op->b).count);
+			say(p, ")");
+		}
+		break;
 	case INTENT_OP_SENT:
 		say(p, "what leaves in all of ");
 		say_mint(p, intent_said, op->a, op->b);
@@ -588,6 +597,74 @@ static void say_check_name(struct policy *p, const struct intent_op *op)
 	say(p, "\")");
 }
 
+/* --- what a grant's values must be by themselves
+ * ---------------------------------------------------------- */
+
+static bool intent_settled[INTENT_SLOTS_MAX]; /* numbers made of parameters alone */
+
+static bool intent_is_settled(uint32_t slot)
+{
+	return (slot >= INTENT_FIRST_SLOT && slot < INTENT_HEAD->counts) ||
+	       intent_settled[slot / 8];
+}
+
+/* intent_settles says whether an operation after the last instruction rests on parameters alone;
+ * `sides`: what was added to the sides of the comparison so far does. */
+static bool intent_settles(const struct intent_op *op, bool *sides)
+{
+	bool both = false;
+	switch (op->op) {
+	case INTENT_OP_LENGTH:
+		both = true;
+		break;
+	case INTENT_OP_ADD:
+	case INTENT_OP_SUB:
+	case INTENT_OP_SCALE_DOWN:
+	case INTENT_OP_SCALE_UP:
+	case INTENT_OP_CHECK:
+	case INTENT_OP_SIDE:
+		both = intent_is_settled(op->b) && intent_is_settled(op->c);
+		break;
+	case INTENT_OP_CHECK_SIDES:
+		both = *sides;
+		*sides = true;
+		if (!both)
+			__builtin_memset(intent_sides, 0, sizeof(intent_sides));
+		return both;
+	default:
+		return false;
+	}
+	if (op->op == INTENT_OP_SIDE)
+		*sides &= both;
+	else if (op->op != INTENT_OP_CHECK)
+		intent_settled[op->d / 8] = both;
+	return both;
+}
+
+/* intent_grant_holds is false when a check that names nothing but parameters does not hold: no
+ * transaction could pass it, so the grant would allow nothing, and is refused when it is described.
+ * Says which one. */
+static bool intent_grant_holds(struct policy *p)
+{
+	const struct intent_head *head = INTENT_HEAD;
+	const struct intent_op *ops = (const struct intent_op *)INTENT_AT(ops) + head->final_first;
+	struct intent_ix whole = {.p = p, .number = POLICY_NO_INSTRUCTION};
+	bool sides = true;
+	intent_begin(p);
+	intent_said = NULL;
+	for (uint32_t i = 0; i < head->final_count; i++) {
+		if (!intent_settles(&ops[i], &sides) ||
+		    intent_operations(&whole, &ops[i], &ops[i + 1]))
+			continue;
+		if (ops[i].op == INTENT_OP_CHECK || ops[i].op == INTENT_OP_CHECK_SIDES) {
+			say(p, ". A grant needs ");
+			say_condition(p, ops, head->final_count, i);
+		}
+		return false;
+	}
+	return true;
+}
+
 static void say_effects(struct policy *p, const struct intent_rule *rule,
                         const struct intent_op *ops)
 {
@@ -641,6 +718,7 @@ static void say_effects(struct policy *p, const struct intent_rule *rule,
 		case INTENT_OP_SCALE_DOWN:
 		case INTENT_OP_SCALE_UP:
 		case INTENT_OP_HAS:
+		case INTENT_OP_LENGTH:
 		case INTENT_OP_SENT:
 		case INTENT_OP_PER:
 		made:
@@ -969,8 +1047,13 @@ static void say_whole(struct policy *p)
 		say_number(p, groups[i].max);
 		say(p, "\n");
 	}
+	bool sides = true;
 	for (uint32_t i = 0; i < head->final_count; i++) {
+		bool settled = intent_settles(&final[i], &sides);
 		if (final[i].op != INTENT_OP_CHECK && final[i].op != INTENT_OP_CHECK_SIDES)
+			continue;
+		/* What holds of the grant's values by themselves says nothing of transactions. */
+		if (settled && !intent_bare && !intent_full)
 			continue;
 		/* What `min` demands is said with rules and groups. */
 		if (final[i].op == INTENT_OP_CHECK && final[i].b >= head->counts &&

@@ -580,15 +580,18 @@ POLICY_EXPORT(policy_check) uint32_t policy_check(void)
 }
 
 /* policy_describe answers POLICY_ALLOW when it wrote a text; of a transaction that the rules
- * refuse, the text says so and why. */
+ * refuse, the text says so and why. A grant whose parameters fail (POLICY_NEED in policy_grant) is
+ * denied, and the signer then refuses to make it. */
 POLICY_EXPORT(policy_describe) uint32_t policy_describe(void)
 {
 	struct policy p;
+	uint32_t verdict = POLICY_ALLOW;
 	policy_begin(&p);
 	if (p.request->magic != POLICY_REQUEST_MAGIC || p.request->abi != POLICY_ABI_VERSION)
 		return POLICY_DENY;
 	if (p.request->mode == POLICY_MODE_DESCRIBE_GRANT) {
 		policy_grant(&p);
+		verdict = p.failed ? POLICY_DENY : POLICY_ALLOW;
 	} else if (p.request->mode == POLICY_MODE_DESCRIBE_TRANSACTION) {
 		p.says = true;
 		policy_run(&p);
@@ -598,9 +601,9 @@ POLICY_EXPORT(policy_describe) uint32_t policy_describe(void)
 	} else {
 		return POLICY_DENY;
 	}
-	p.answer->verdict = POLICY_ALLOW;
+	p.answer->verdict = verdict;
 	policy_end(&p);
-	return POLICY_ALLOW;
+	return verdict;
 }
 
 #endif

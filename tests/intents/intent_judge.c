@@ -117,7 +117,8 @@ static void drop_grant(struct frame *f)
 	uint32_t number = take32(f);
 	CHECK(number < GRANTS_MAX && grants[number] != NULL);
 	for (size_t i = 0; i < grants[number]->pin_count; i++)
-		free((void *)(uintptr_t)grants[number]->pins[i].entries); /* ours, const to others */
+		free(
+		    (void *)(uintptr_t)grants[number]->pins[i].entries); /* ours, const to others */
 	free(grants[number]);
 	grants[number] = NULL;
 	put32(0);

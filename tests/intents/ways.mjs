@@ -16,6 +16,9 @@ const less = (name, reason) => (p, said) => (typeof p[name] === 'bigint' && p[na
 const more = (name, reason) => (p) => (typeof p[name] === 'bigint' ? { params: { ...p, [name]: p[name] + 1n }, reasons: [reason] } : undefined);
 const set = (name, value, ...reasons) => (p) => (p[name] === undefined ? undefined : { params: { ...p, [name]: value }, reasons });
 
+// Intents that buy any token where the grant names none.
+const NO_OUTPUTS = ['raydium-amm-v4', 'raydium-cpmm', 'raydium-clmm', 'orca-whirlpool', 'meteora-dlmm', 'meteora-damm-v2', 'pump-swap'];
+
 export const NARROWER = {
   'max_in less by one': less('max_in', 'amount-over-limit'),
   'min_out more by one': more('min_out', 'minimum-out-too-low'),
@@ -30,6 +33,15 @@ export const NARROWER = {
   // A price is of one token: with Jupiter's none given is none allowed.
   'no token to buy': (p, said, c) => (['jupiter-v6', 'jupiter-v6-ledger', 'limit-order', 'dca'].includes(c.intent) && !p.output_account
     ? set('output_mints', [], 'destination-not-own-account')(p) : undefined),
+  // Where the mint stands nowhere the account that is bought into is nobody's.
+  'a price of any token': (p, said, c) => (NO_OUTPUTS.includes(c.intent) && p.min_price_out > 0n
+    ? set('output_mints', [], 'parameters-wrong', 'destination-not-own-account', 'instruction-data-malformed')({ ...p, min_out: 1n }) : undefined),
+  'a price of two tokens': (p) => (p.limit_price_out === undefined && p.amount_each === undefined && p.min_price_out > 0n
+    ? { params: { ...p, min_out: 1n, output_mints: [...p.output_mints, thief] }, reasons: ['parameters-wrong'] } : undefined),
+  'a minimum of two tokens': (p) => (p.limit_price_out === undefined && p.amount_each === undefined && p.min_out > 1n
+    ? { params: { ...p, min_price_out: 0n, output_mints: [...p.output_mints, thief] }, reasons: ['parameters-wrong'] } : undefined),
+  'a trading price of two tokens': (p) => (p.buy_price_tokens > 0n || p.sell_price_lamports > 0n ? { params: { ...p, mints: [...p.mints, thief] }, reasons: ['parameters-wrong'] } : undefined),
+  'a trading price of any token': (p) => (p.buy_price_tokens > 0n || p.sell_price_lamports > 0n ? { params: { ...p, mints: [] }, reasons: ['parameters-wrong'] } : undefined),
   'SOL spent less by one': less('max_buy_lamports', 'amount-over-limit'),
   'tokens sold less by one': less('max_sell', 'amount-over-limit'),
   'buying price more by one': (p) => (p.buy_price_lamports > 0n ? more('buy_price_tokens', 'price-below-minimum')(p) : undefined),

@@ -14,7 +14,7 @@ BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
 FRIEND = "ErigbMVRXgm2zELSZbAtngkcizM7veFP9PqPUpPAoTpE"
 THIEF = "AYckEk2t9ct69UWpugdGEMPhmLtVy4uVnzqgcbtyMtoA"
-OWNED, CHOSEN, WITHOUT = 14, 32, 4
+OWNED, CHOSEN, WITHOUT, LENGTH = 14, 32, 4, 30
 PARTS = ("hash programs rules ops layouts enums keys lists image params groups checks fields names messages words "
          "schema").split()
 passed = failed = 0
@@ -68,7 +68,7 @@ class Module:
 
     def text(self):
         code, out, said = claviger("policy", "describe", "--module", self.path, "--params", self.params)
-        return out if code == 0 else said
+        return out if code == 0 else out + said
 
 
 def rule(name, to, **more):
@@ -233,12 +233,35 @@ def read_only(folder):
         expect("read-only, and handed to " + lifts, code == (1 if "memo" in lifts else 0), code, out, err)
 
 
+def length(folder):
+    """How many entries a list has is read from a list, and what rests on parameters alone refuses the grant."""
+    text = ('[[parameter]]\nname = "many"\ntype = "pubkey list"\nmax = 3\ntext = "keys"\n'
+            '[[parameter]]\nname = "one"\ntype = "pubkey"\ntext = "a key"\n' + rule("send", 'in = "many"') +
+            '[[check]]\nthat = "scale_up(length(many), 3, 2) + 1 == 4"\ntext = "two of many"\n'
+            '[[check]]\nthat = "fact.lamports * 0 + length(many) * 1 >= 1"\n')
+    for keys in (1, 2, 3):
+        m = Module(folder, text, 'one = "%s"\nmany = [%s]\n' % (THIEF, ", ".join(['"%s"' % FRIEND] * keys)))
+        expect("it is known", m.code == 0 and m.known()[0], m.said)
+        told = m.text()
+        expect("%d keys" % keys, ("refused: two of many" in told and "number of entries of many (%d) x 3 / 2 rounded up" % keys in told)
+               if keys != 2 else told.startswith("Intent lie") and "two of many" not in told, told)
+    bent = 0
+    for at in m.ops():
+        if m.data[at] != LENGTH or bent:
+            continue
+        m.data[at + 2] += 8
+        known, out = m.known()
+        expect("the length of a key", not known, out)
+        bent += 1
+    expect("a length was bent", bent == 1, bent)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for test in (lines, choice, without, wraps, least, recipients, read_only):
+        for test in (lines, choice, without, wraps, least, recipients, read_only, length):
             test(folder)
     print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or passed < 51 else 0
+    return 1 if failed or passed < 59 else 0
 
 
 sys.exit(main())

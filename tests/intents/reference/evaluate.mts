@@ -773,7 +773,8 @@ class RunScope implements Scope {
   name(name: string): bigint {
     return this.values.get(name) ?? this.run.total(name) ?? this.run.fact(name) ?? this.run.parameter(name);
   }
-  call(what: 'has' | 'count' | 'sent', name: string): bigint {
+  call(what: 'has' | 'count' | 'sent' | 'length', name: string): bigint {
+    if (what === 'length') return BigInt(this.run.list(name).length);
     if (what === 'count') return this.run.count(name);
     if (what === 'has') return (this.accounts.get(name) ?? -1) === -1 ? 0n : 1n;
     const mint = this.run.mintNamed(name, this.seen, (text) => this.run.refOf(text));

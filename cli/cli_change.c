@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authz_code.h"
 #include "base_encode.h"
 #include "call_sign.h"
 
@@ -114,6 +115,17 @@ static int confirm(const struct cli_change *change)
 	return CLI_YES;
 }
 
+/* A code goes along, sealed to the signer for this change and no other. */
+static int seal_code(struct cli_change *change, const struct cli_code *code)
+{
+	if (authz_code_seal(change->server->deployment, change->server->signer.key, code->id,
+	                    buffer_bytes(&change->bytes), code->code,
+	                    &change->given.codes[change->given.code_count]) != STATUS_OK)
+		return CLI_UNSURE;
+	change->given.code_count++;
+	return CLI_YES;
+}
+
 /* The second factor signs the same text, or a code goes along. */
 static int sign_second(struct cli_change *change, struct bytes text)
 {
@@ -126,9 +138,7 @@ static int sign_second(struct cli_change *change, struct bytes text)
 	                    &change->given.signatures[change->given.signature_count++]) !=
 	        STATUS_OK)
 		return CLI_UNSURE;
-	if (second->has_code)
-		change->given.codes[change->given.code_count++] = second->code;
-	return CLI_YES;
+	return second->code.is_given ? seal_code(change, &second->code) : CLI_YES;
 }
 
 static int sign(struct cli_change *change)
@@ -191,6 +201,8 @@ int cli_change_run(struct cli_change *change,
 		result = confirm(change);
 	if (result == CLI_YES)
 		result = sign(change);
+	if (result == CLI_YES && change->first != NULL)
+		result = seal_code(change, change->first);
 	if (result == CLI_YES && seal != NULL) {
 		authz_change_hash(buffer_bytes(&change->bytes), hash);
 		result = seal(change, hash, context);
@@ -252,7 +264,7 @@ int cli_second_take(const struct cli_call *call, struct cli_second *second)
 		if (strlen(at) != 6 || !cli_take_number(&at, &code) || *at != '\0')
 			return cli_usage(call, "--code takes the six digits of a one-time code");
 		second->code.code = (uint32_t)code;
-		second->has_code = true;
+		second->code.is_given = true;
 	}
 	if (second->key_file == NULL)
 		return CLI_YES;
@@ -263,12 +275,12 @@ int cli_second_take(const struct cli_call *call, struct cli_second *second)
 int cli_second_for(const struct cli_call *call, struct cli_second *second,
                    const struct authz_wallet_record *wallet)
 {
-	for (size_t i = 0; second->has_code && i < wallet->user_key_count; i++)
+	for (size_t i = 0; second->code.is_given && i < wallet->user_key_count; i++)
 		if (wallet->user_keys[i].kind == AUTHZ_KEY_TOTP) {
 			memcpy(second->code.id, wallet->user_keys[i].key, 32);
 			return CLI_YES;
 		}
-	if (!second->has_code)
+	if (!second->code.is_given)
 		return CLI_YES;
 	cli_complain(call, "%.*s has no one-time codes (claviger factor codes)", wallet->name_len,
 	             wallet->name);

@@ -14,11 +14,17 @@
 
 /* A second factor from the command line: another key of the user, or a one-time code. What gives
  * power needs one where the wallet has two factors. */
+struct cli_code {
+	bool is_given;
+	uint8_t id[32]; /* of the factor */
+	uint32_t code;
+};
+
 struct cli_second {
 	const char *key_file, *code_text;
-	bool has_key, has_code;
+	bool has_key;
 	struct keys_sign_key key;
-	struct authz_code code;
+	struct cli_code code;
 };
 
 /* The options, for a cli_option table; their help. */
@@ -43,6 +49,7 @@ struct cli_change {
 	struct cli_server *server;
 	const struct keys_sign_key *key; /* of the user */
 	const struct cli_second *second; /* or NULL */
+	const struct cli_code *first;    /* a code that confirms what is brought, or NULL */
 	bool waits;                      /* it is kept for its time; that was said */
 	bool yes;                        /* do not ask */
 	bool quiet;                      /* do not show the text (--json, --dev) */

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "authz_ask.h"
+#include "authz_code.h"
 #include "base_encode.h"
 #include "cli_commands.h"
 #include "cli_out.h"
@@ -90,8 +90,7 @@ static int begin(struct cli_call *call, struct factor *factor)
 }
 
 /* Signs and submits factor->body; `seal` adds what goes beside it. */
-static int change_factors(struct cli_call *call, struct factor *factor,
-                          const struct authz_code *code)
+static int change_factors(struct cli_call *call, struct factor *factor, const struct cli_code *code)
 {
 	uint8_t space[4096];
 	struct buffer body = BUFFER_OF_ARRAY(space);
@@ -105,8 +104,7 @@ static int change_factors(struct cli_call *call, struct factor *factor,
 	factor->change.second = &factor->second;
 	factor->change.yes = factor->yes;
 	factor->change.quiet = call->json;
-	if (code != NULL)
-		factor->change.given.codes[factor->change.given.code_count++] = *code;
+	factor->change.first = code;
 	if (result == CLI_YES)
 		result = cli_change_add(&factor->change, factor->wallet.id,
 		                        factor->wallet.authority, buffer_bytes(&body));
@@ -261,9 +259,10 @@ static int run_codes(struct cli_call *call)
 	static struct factor factor;
 	const struct cli_option table[] = {FACTOR_OPTIONS(factor)};
 	static struct authz_enroll_answer enrolled;
-	uint8_t space[64];
+	uint8_t space[128];
 	struct buffer request = BUFFER_OF_ARRAY(space);
-	struct authz_code code;
+	struct cli_code code = {.is_given = true};
+	struct keys_hpke_answer key;
 	struct bytes answer;
 	int result;
 
@@ -274,12 +273,16 @@ static int run_codes(struct cli_call *call)
 	result = begin(call, &factor);
 	if (result != CLI_YES)
 		return result;
-	if (authz_enroll_put(factor.server.deployment, &request) != STATUS_OK)
+	if (authz_enroll_seal(factor.server.deployment, factor.server.signer.key, &request, &key) !=
+	    STATUS_OK)
 		return CLI_UNSURE;
 	result =
 	    cli_server_ask(&factor.server, CALL_CHANGE_ENROLL, buffer_bytes(&request), &answer);
-	if (result == CLI_YES && authz_enroll_answer_take(answer, &enrolled) != STATUS_OK)
+	if (result == CLI_YES && authz_enrolled_open(&key, answer, &enrolled) != STATUS_OK) {
+		cli_complain(call, "the secret's answer does not open: somebody changed it");
 		result = CLI_UNSURE;
+	}
+	SECRET_WIPE(key);
 	if (result == CLI_YES)
 		result = show_secret(call, &factor, &enrolled, &code.code);
 	SECRET_WIPE(enrolled.secret);

@@ -247,7 +247,7 @@ static void put_codes(const struct authz_signed_change *signed_change, struct cb
 		cbor_put_key(w, 1);
 		cbor_put_bytes_n(w, signed_change->codes[i].id, 32);
 		cbor_put_key(w, 2);
-		cbor_put_uint(w, signed_change->codes[i].code);
+		cbor_put_bytes_n(w, signed_change->codes[i].sealed, AUTHZ_CODE_SEALED_LEN);
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
@@ -352,7 +352,7 @@ static void take_codes(struct cbor_reader *r, struct authz_signed_change *ret_si
 		cbor_take_key(r, 1);
 		cbor_take_bytes_n(r, code->id, 32);
 		cbor_take_key(r, 2);
-		code->code = (uint32_t)cbor_take_uint(r, KEYS_TOTP_CODES - 1);
+		cbor_take_bytes_n(r, code->sealed, sizeof(code->sealed));
 		cbor_take_end(r);
 		for (size_t j = 0; j < i; j++)
 			if (memcmp(ret_signed->codes[j].id, code->id, 32) == 0)

@@ -11,7 +11,7 @@
 
 #include "authz_passkey.h"
 #include "authz_record.h"
-#include "keys.h"
+#include "keys_hpke.h"
 #include "keys_totp.h"
 
 #define AUTHZ_EXTRA_ACCOUNTS_MAX 16  /* named extra accounts of one grant */
@@ -19,6 +19,8 @@
 #define AUTHZ_CODES_MAX          2   /* one-time codes beside one change */
 #define AUTHZ_TABLE_ENTRIES_MAX  256 /* addresses of one lookup table */
 #define AUTHZ_GRANT_BODY_MAX     20480
+#define AUTHZ_CODE_LEN           4 /* bytes of a one-time code before it is sealed */
+#define AUTHZ_CODE_SEALED_LEN    (AUTHZ_CODE_LEN + KEYS_HPKE_OVERHEAD_LEN)
 
 /* Numbers are part of the format. The word is authz_action_word. */
 enum authz_action {
@@ -189,10 +191,10 @@ struct authz_signature {
 };
 
 /* A one-time code beside a change. It counts with a signature, or alone for what takes power away.
- */
+ * authz_code.h seals and opens it. */
 struct authz_code {
 	uint8_t id[32]; /* of the TOTP factor */
-	uint32_t code;
+	uint8_t sealed[AUTHZ_CODE_SEALED_LEN];
 };
 
 /* What an authenticator said when it made a passkey that the change brings. */

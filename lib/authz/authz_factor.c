@@ -10,6 +10,24 @@ static size_t public_key_len(uint8_t kind)
 	return kind == AUTHZ_KEY_PASSKEY_P256 ? KEYS_P256_PUBLIC_LEN : KEYS_PUBLIC_LEN;
 }
 
+/* A lock stands in the keys `first` and `first` + 1. */
+static size_t lock_len(const struct authz_code_lock *lock)
+{
+	return (size_t)(lock->failures != 0) + (lock->blocked_until_s != 0);
+}
+
+static void put_lock(struct cbor_writer *w, uint64_t first, const struct authz_code_lock *lock)
+{
+	if (lock->failures != 0) {
+		cbor_put_key(w, first);
+		cbor_put_uint(w, lock->failures);
+	}
+	if (lock->blocked_until_s != 0) {
+		cbor_put_key(w, first + 1);
+		cbor_put_uint(w, lock->blocked_until_s);
+	}
+}
+
 enum status authz_factor_record_put(const struct authz_factor_record *factor, struct buffer *out)
 {
 	bool is_passkey = authz_key_is_passkey(factor->kind);
@@ -18,8 +36,8 @@ enum status authz_factor_record_put(const struct authz_factor_record *factor, st
 	CHECK(is_passkey || factor->kind == AUTHZ_KEY_TOTP);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, is_passkey ? 6
-	                            : (size_t)4 + (factor->failures != 0) +
-	                                  (factor->blocked_until_s != 0));
+	                            : (size_t)4 + lock_len(&factor->with_signature) +
+	                                  lock_len(&factor->alone));
 	cbor_put_key(&w, 1);
 	cbor_put_uint(&w, factor->kind);
 	cbor_put_key(&w, 2);
@@ -36,14 +54,8 @@ enum status authz_factor_record_put(const struct authz_factor_record *factor, st
 	} else {
 		cbor_put_key(&w, 7);
 		cbor_put_bytes_n(&w, factor->sealed_secret, sizeof(factor->sealed_secret));
-		if (factor->failures != 0) {
-			cbor_put_key(&w, 8);
-			cbor_put_uint(&w, factor->failures);
-		}
-		if (factor->blocked_until_s != 0) {
-			cbor_put_key(&w, 9);
-			cbor_put_uint(&w, factor->blocked_until_s);
-		}
+		put_lock(&w, 8, &factor->with_signature);
+		put_lock(&w, 10, &factor->alone);
 	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
@@ -80,12 +92,18 @@ static uint64_t take_number_if(struct cbor_reader *r, uint64_t key)
 	return value;
 }
 
+static void take_lock(struct cbor_reader *r, uint64_t first, struct authz_code_lock *ret_lock)
+{
+	ret_lock->failures = take_number_if(r, first);
+	ret_lock->blocked_until_s = take_number_if(r, first + 1);
+}
+
 static void take_totp(struct cbor_reader *r, struct authz_factor_record *factor)
 {
 	cbor_take_key(r, 7);
 	cbor_take_bytes_n(r, factor->sealed_secret, sizeof(factor->sealed_secret));
-	factor->failures = take_number_if(r, 8);
-	factor->blocked_until_s = take_number_if(r, 9);
+	take_lock(r, 8, &factor->with_signature);
+	take_lock(r, 10, &factor->alone);
 }
 
 enum status authz_factor_record_take(struct bytes bytes, struct authz_factor_record *ret_factor)
@@ -94,7 +112,7 @@ enum status authz_factor_record_take(struct bytes bytes, struct authz_factor_rec
 	struct cbor_reader r;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 6);
+	cbor_take_map(&r, 8);
 	cbor_take_key(&r, 1);
 	factor.kind = (uint8_t)cbor_take_uint(&r, AUTHZ_KEY_KIND_COUNT - 1);
 	cbor_take_key(&r, 2);

@@ -32,8 +32,12 @@ struct authz_factor_record {
 	/* Passkeys: the highest signature counter. TOTP: the last step whose code was taken. Only
 	 * grows. */
 	uint64_t count;
-	/* TOTP: wrong codes in a row, and until when (time_low) none is looked at. */
-	uint64_t failures, blocked_until_s;
+	/* TOTP: wrong codes in a row, and until when (time_low) none is looked at: of those that
+	 * came with a signature of the wallet's, and of those that came alone, which anybody can
+	 * send. */
+	struct authz_code_lock {
+		uint64_t failures, blocked_until_s;
+	} with_signature, alone;
 };
 
 MUST_USE enum status authz_factor_record_put(const struct authz_factor_record *factor,

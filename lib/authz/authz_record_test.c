@@ -150,7 +150,8 @@ static struct authz_factor_record some_factor(uint8_t kind)
 	if (kind == AUTHZ_KEY_TOTP) {
 		fill(factor.id, 32, 1);
 		fill(factor.sealed_secret, sizeof(factor.sealed_secret), 2);
-		factor.failures = 3;
+		factor.with_signature.failures = 3;
+		factor.alone = (struct authz_code_lock){5, 1700000030};
 		return factor;
 	}
 	factor.credential_len = 32;

@@ -765,6 +765,7 @@ static void set_aside(struct signer *signer)
 	other->modules = job->modules;
 	other->credentials = job->credentials;
 	other->births = job->births;
+	other->enrolls = job->enrolls;
 	signer->settling = job;
 	signer->change = other;
 }
@@ -804,8 +805,8 @@ void signer_change_request(struct signer *signer, struct bytes message)
 	CHECK(buffer_put(&job->message, bytes_of(&reply, sizeof(reply))) == STATUS_OK &&
 	      buffer_put(&job->message, buffer_bytes(&job->answer)) == STATUS_OK);
 	send_answer(signer, job);
-	/* ENROLL and SESSION answer with secrets; the slots are wiped when they were taken. */
-	signer->told_secret |= head.kind == CALL_CHANGE_ENROLL || head.kind == CALL_CHANGE_SESSION;
+	/* SESSION answers with a secret; the slots are wiped when it was taken. */
+	signer->told_secret |= head.kind == CALL_CHANGE_SESSION;
 	secret_wipe(job->answer.data, job->answer.len);
 	secret_wipe(job->message.data, job->message.len);
 	if (job->unsettled.batch != 0)

@@ -49,7 +49,7 @@ _Static_assert(LIMIT_CHANGE_WALLETS_MAX <= 64, "a bit for each wallet of a chang
 struct signer_change {
 	uint64_t began_ms;
 	struct signer_unsettled unsettled;
-	struct signer_budget modules, credentials, births;
+	struct signer_budget modules, credentials, births, enrolls;
 	uint8_t run_user[32]; /* of this request: custom code is alone with it (A17) */
 	struct signer_refusal refusal;
 	struct authz_signed_change given;

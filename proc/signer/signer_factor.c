@@ -331,21 +331,30 @@ static enum status match_code(struct signer_change *job, const struct authz_fact
 	return STATUS_OK;
 }
 
+/* Codes alone come from anybody who knows the factor's id, so what they lock is codes alone: with a
+ * signature beside them the owner's are looked at all the same (A25). */
+static struct authz_code_lock *lock_of(const struct signer_change *job,
+                                       struct authz_factor_record *record)
+{
+	return job->given.signature_count == 0 ? &record->alone : &record->with_signature;
+}
+
 /* A wrong code makes the next ones wait, for the factor's user wherever the tries come from. */
 static enum status note_failure(struct signer_change *job, struct authz_factor_record *record,
                                 bool is_new)
 {
 	uint64_t now = signer_time_read(&job->signer->time).low_s, block_s = 0;
+	struct authz_code_lock *lock = lock_of(job, record);
 
-	if (record->failures < 64)
-		record->failures++;
-	if (record->failures > SIGNER_CODE_FAILURES_FREE) {
-		unsigned doubled = (unsigned)(record->failures - SIGNER_CODE_FAILURES_FREE - 1);
+	if (lock->failures < 64)
+		lock->failures++;
+	if (lock->failures > SIGNER_CODE_FAILURES_FREE) {
+		unsigned doubled = (unsigned)(lock->failures - SIGNER_CODE_FAILURES_FREE - 1);
 
 		block_s = doubled < 12 ? UINT64_C(30) << doubled : SIGNER_CODE_BLOCK_MAX_S;
 		if (block_s > SIGNER_CODE_BLOCK_MAX_S)
 			block_s = SIGNER_CODE_BLOCK_MAX_S;
-		record->blocked_until_s = now + block_s;
+		lock->blocked_until_s = now + block_s;
 	}
 	if (!is_new && signer_state_lower_factor(&job->signer->state, record) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
@@ -357,26 +366,37 @@ static enum status note_failure(struct signer_change *job, struct authz_factor_r
 }
 
 /* Checks a code; `record` gets the step as its count. `is_new`: the factor is in no record yet. */
-static enum status check_code(struct signer_change *job, uint32_t code, bool is_new,
-                              struct authz_factor_record *record)
+static enum status check_code(struct signer_change *job, const struct authz_code *given,
+                              bool is_new, struct authz_factor_record *record)
 {
+	uint8_t change_hash[32];
 	uint64_t step = 0;
+	uint32_t code = 0;
 	enum status status;
 
 	if (job->signer->time.jumped)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "one-time codes need a clock that is believed: see serve "
 		                     "--accept-time");
-	if (record->blocked_until_s > signer_time_read(&job->signer->time).low_s)
+	if (lock_of(job, record)->blocked_until_s > signer_time_read(&job->signer->time).low_s)
+		return signer_refuse(
+		    job, CALL_RESULT_CHANGE_REFUSED,
+		    "too many wrong one-time codes; try again later%s",
+		    job->given.signature_count == 0 ? ", or with a signature beside the code" : "");
+	/* What was typed for another change is no try: whoever moved it learns nothing (A4). */
+	authz_change_hash(job->given.change, change_hash);
+	if (signer_vault_code_open(job->signer->vault, given, change_hash, &code) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-		                     "too many wrong one-time codes; try again later");
+		                     "the one-time code was not sealed for this change and this "
+		                     "start of the signer; try again");
 	status = match_code(job, record, code, &step);
+	SECRET_WIPE(code);
 	if (status != STATUS_OK)
 		return status;
 	if (step == 0)
 		return note_failure(job, record, is_new);
 	record->count = step;
-	record->failures = record->blocked_until_s = 0;
+	*lock_of(job, record) = record->alone = (struct authz_code_lock){.failures = 0};
 	return STATUS_OK;
 }
 
@@ -449,7 +469,7 @@ static enum status take_new_totp(struct signer_change *job, const struct authz_u
 	memcpy(record->sealed_secret, data->sealed.data, sizeof(record->sealed_secret));
 	for (size_t i = 0; i < job->given.code_count; i++)
 		if (memcmp(job->given.codes[i].id, key->key, 32) == 0)
-			return check_code(job, job->given.codes[i].code, true, record);
+			return check_code(job, &job->given.codes[i], true, record);
 	return refuse_unconfirmed(job);
 }
 
@@ -620,7 +640,7 @@ static enum status verify_codes(struct signer_change *job)
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "no such one-time codes are registered here");
 		if (status == STATUS_OK)
-			status = check_code(job, code->code, false, record);
+			status = check_code(job, code, false, record);
 		if (status != STATUS_OK)
 			return status;
 		job->factors.used_count++;
@@ -728,17 +748,16 @@ enum status signer_read(struct signer_change *job, struct bytes payload)
 
 enum status signer_enroll(struct signer_change *job, struct bytes payload)
 {
-	struct authz_enroll_answer answer;
-	uint8_t deployment[32];
 	enum status status;
 
-	if (authz_enroll_take(payload, deployment) != STATUS_OK ||
-	    memcmp(deployment, job->signer->deployment, 32) != 0)
-		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
-		                     "not a request to this deployment");
+	if (!signer_budget_take(&job->enrolls, SIGNER_ENROLLS_PER_MINUTE, job->signer->now_ms))
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many secrets are asked for at once; try again in a "
+		                     "minute");
 	/* Nothing is kept: the secret comes back sealed, with the change that brings it. */
-	signer_vault_totp_new(job->signer->vault, answer.id, &answer.secret, answer.sealed);
-	status = authz_enroll_answer_put(&answer, &job->answer);
-	SECRET_WIPE(answer);
-	return status;
+	status = signer_vault_enroll(job->signer->vault, payload, &job->answer);
+	return status == STATUS_OK
+	           ? status
+	           : signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+	                           "not a request that was sealed to this start of the signer");
 }

@@ -9,7 +9,7 @@
 #ifndef SIGNER_FACTOR_H
 #define SIGNER_FACTOR_H
 
-#include "authz_ask.h"
+#include "authz_code.h"
 
 #define SIGNER_RECOVERY_DELAY_S   259200 /* 72 h: a lost factor's owner has time to say no */
 #define SIGNER_CODE_FAILURES_FREE 4      /* wrong codes before the next one has to wait */
@@ -17,6 +17,7 @@
 #define SIGNER_CODE_BLOCK_MAX_S   86400  /* ... up to a day */
 #define SIGNER_GIVEN_MAX          (AUTHZ_SIGNATURES_MAX + AUTHZ_CODES_MAX)
 #define SIGNER_BROUGHT_MAX        (LIMIT_USER_KEYS_MAX + AUTHZ_CODES_MAX)
+#define SIGNER_ENROLLS_PER_MINUTE 600 /* each is an X25519 agreement, for whoever asks */
 #define SIGNER_SESSIONS_MAX       64
 #define SIGNER_SESSION_S          900
 

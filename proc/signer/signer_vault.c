@@ -24,6 +24,8 @@ struct signer_vault {
 	uint8_t seed[32], other_seed[32];
 	uint8_t written[AUTHZ_EXPORT_TEXT_MAX]; /* of an export, while it is sealed */
 	struct keys_totp totp;                  /* while a code is computed */
+	struct authz_enroll_answer enrolled;    /* while a secret is made */
+	struct keys_hpke_answer enroll_answer;
 };
 
 enum status signer_vault_new(struct signer_vault **ret_vault)
@@ -295,18 +297,32 @@ static struct place totp_place(const struct signer_vault *vault, const uint8_t i
 	return place_of(vault, CALL_STORE_VALUE_FACTOR, id);
 }
 
-SENSITIVE void signer_vault_totp_new(const struct signer_vault *vault, uint8_t ret_id[32],
-                                     struct keys_totp *ret_secret,
-                                     uint8_t ret_sealed[AUTHZ_SEALED_TOTP_LEN])
+SENSITIVE enum status signer_vault_enroll(struct signer_vault *vault, struct bytes request,
+                                          struct buffer *ret_answer)
 {
-	struct buffer sealed = {ret_sealed, AUTHZ_SEALED_TOTP_LEN, 0};
+	struct authz_enroll_answer *enrolled = &vault->enrolled;
+	struct buffer sealed = BUFFER_OF_ARRAY(enrolled->sealed);
 	struct place place;
+	enum status status =
+	    authz_enroll_open(vault->deployment, &vault->channel, request, &vault->enroll_answer);
 
-	keys_random(ret_id, 32);
-	keys_random(ret_secret->bytes, sizeof(ret_secret->bytes));
-	place = totp_place(vault, ret_id);
-	CHECK(keys_aead_seal(&vault->wallet_keys, bytes_of(&place, sizeof(place)),
-	                     BYTES_OF_ARRAY(ret_secret->bytes), &sealed) == STATUS_OK);
+	if (status == STATUS_OK) {
+		keys_random(enrolled->id, sizeof(enrolled->id));
+		keys_random(enrolled->secret.bytes, sizeof(enrolled->secret.bytes));
+		place = totp_place(vault, enrolled->id);
+		CHECK(keys_aead_seal(&vault->wallet_keys, bytes_of(&place, sizeof(place)),
+		                     BYTES_OF_ARRAY(enrolled->secret.bytes), &sealed) == STATUS_OK);
+		status = authz_enrolled_seal(&vault->enroll_answer, enrolled, ret_answer);
+	}
+	SECRET_WIPE(vault->enrolled);
+	SECRET_WIPE(vault->enroll_answer);
+	return status;
+}
+
+enum status signer_vault_code_open(const struct signer_vault *vault, const struct authz_code *code,
+                                   const uint8_t change_hash[32], uint32_t *ret_code)
+{
+	return authz_code_open(vault->deployment, &vault->channel, code, change_hash, ret_code);
 }
 
 SENSITIVE enum status signer_vault_totp_code(struct signer_vault *vault, const uint8_t id[32],

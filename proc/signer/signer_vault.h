@@ -11,7 +11,7 @@
 #ifndef SIGNER_VAULT_H
 #define SIGNER_VAULT_H
 
-#include "authz_factor.h"
+#include "authz_code.h"
 #include "keys.h"
 #include "keys_hpke.h"
 #include "keys_tls.h"
@@ -87,10 +87,16 @@ MUST_USE enum status signer_vault_hand_over(struct signer_vault *vault, const ui
                                             const struct signer_handover *handover,
                                             struct buffer *ret_sealed);
 
-/* signer_vault_totp_new makes a TOTP secret: `ret_secret`, to be shown once and wiped, and sealed
- * for its id, which is how it is kept and comes back. */
-void signer_vault_totp_new(const struct signer_vault *vault, uint8_t ret_id[32],
-                           struct keys_totp *ret_secret, uint8_t ret_sealed[AUTHZ_SEALED_TOTP_LEN]);
+/* signer_vault_enroll answers a request for a TOTP secret that was sealed to this boot's channel
+ * (authz_code.h): the secret, for who asked alone, and sealed for its id, which is how it is kept
+ * and comes back. STATUS_CRYPTO: no request to this signer. */
+MUST_USE enum status signer_vault_enroll(struct signer_vault *vault, struct bytes request,
+                                         struct buffer *ret_answer);
+/* signer_vault_code_open opens what a user typed for this change; STATUS_CRYPTO when it was sealed
+ * for another one, another factor or another signer. */
+MUST_USE enum status signer_vault_code_open(const struct signer_vault *vault,
+                                            const struct authz_code *code,
+                                            const uint8_t change_hash[32], uint32_t *ret_code);
 /* signer_vault_totp_code computes the code of a step; STATUS_CORRUPT when `sealed` was not made
  * here for this id. */
 MUST_USE enum status signer_vault_totp_code(struct signer_vault *vault, const uint8_t id[32],

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "authz_answer.h"
-#include "authz_ask.h"
+#include "authz_code.h"
 #include "authz_export.h"
 #include "authz_text.h"
 #include "base_check.h"
@@ -96,10 +96,8 @@ static void register_passkey(struct soft_passkey *passkey)
 
 static void add_code(const uint8_t id[32], uint32_t code)
 {
-	struct authz_code *given = &act.given.codes[act.given.code_count++];
-
-	memcpy(given->id, id, 32);
-	given->code = code;
+	CHECK(authz_code_seal(rig.deployment, rig.channel, id, act.given.change, code,
+	                      &act.given.codes[act.given.code_count++]) == STATUS_OK);
 }
 
 /* A code that was not used yet: of the step before this one, this or the next: three at once. */
@@ -415,34 +413,72 @@ static struct person carol;
 static void enroll(struct soft_codes *codes, uint8_t ret_sealed[AUTHZ_SEALED_TOTP_LEN])
 {
 	struct authz_enroll_answer enrolled;
-	uint8_t space[64];
+	struct keys_hpke_answer key;
+	uint8_t space[128];
 	struct buffer out = BUFFER_OF_ARRAY(space);
 
-	CHECK(authz_enroll_put(rig.deployment, &out) == STATUS_OK);
+	CHECK(authz_enroll_seal(rig.deployment, rig.channel, &out, &key) == STATUS_OK);
 	CHECK(rig_ask(&rig, CALL_CHANGE_ENROLL, buffer_bytes(&out), &answer) == STATUS_OK);
-	CHECK(authz_enroll_answer_take(buffer_bytes(&answer), &enrolled) == STATUS_OK);
+	CHECK(authz_enrolled_open(&key, buffer_bytes(&answer), &enrolled) == STATUS_OK);
 	memcpy(codes->id, enrolled.id, 32);
 	codes->secret = enrolled.secret;
 	codes->step = 0;
 	memcpy(ret_sealed, enrolled.sealed, AUTHZ_SEALED_TOTP_LEN);
 }
 
-/* in_slots tells whether the memory between authority and signer still shows the codes' secret. */
-static bool in_slots(const struct soft_codes *codes)
+/* in_slots tells whether the memory between authority and signer shows these bytes. */
+static bool in_slots(struct bytes secret)
 {
 	return memmem(rig.authority.peer_slots,
 	              (size_t)rig.authority.shape.slots * rig.authority.shape.slot_bytes,
-	              &codes->secret, sizeof(codes->secret)) != NULL;
+	              secret.data, secret.len) != NULL;
 }
 
 static void test_a_secret_that_was_taken_stays_in_no_shared_memory(void)
 {
-	uint8_t sealed[AUTHZ_SEALED_TOTP_LEN];
+	static const uint8_t nonce[32] = {2};
+	struct authz_session_answer session;
+
+	EXPECT(open_session(&alice.passkey, nonce, &session) == STATUS_OK);
+	refresh(&carol); /* in another slot */
+	EXPECT(!in_slots(BYTES_OF_ARRAY(session.secret)));
+}
+
+/* A4: who is in the authority's place sees what is enrolled sealed, and cannot ask in the user's
+ * stead for what the user then uses. */
+static void test_the_secret_of_codes_is_for_who_asked_alone(void)
+{
+	static const uint8_t other_deployment[32] = {1};
+	uint8_t sealed[AUTHZ_SEALED_TOTP_LEN], space[128];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct keys_hpke_key own;
+	struct keys_hpke_answer key, mine;
+	struct authz_enroll_answer enrolled;
 	struct soft_codes codes;
 
 	enroll(&codes, sealed);
-	refresh(&carol); /* in another slot */
-	EXPECT(!in_slots(&codes));
+	EXPECT(memmem(answer.data, answer.len, &codes.secret, sizeof(codes.secret)) == NULL);
+	EXPECT(!in_slots(BYTES_OF_ARRAY(codes.secret.bytes)));
+	EXPECT(in_slots(buffer_bytes(&answer))); /* it is looked for where it would be */
+	/* An answer to the authority's own request does not open with the user's key. */
+	CHECK(authz_enroll_seal(rig.deployment, rig.channel, &out, &key) == STATUS_OK);
+	out.len = 0;
+	CHECK(authz_enroll_seal(rig.deployment, rig.channel, &out, &mine) == STATUS_OK);
+	EXPECT(rig_ask(&rig, CALL_CHANGE_ENROLL, buffer_bytes(&out), &answer) == STATUS_OK);
+	EXPECT(authz_enrolled_open(&key, buffer_bytes(&answer), &enrolled) == STATUS_CRYPTO);
+	EXPECT(authz_enrolled_open(&mine, buffer_bytes(&answer), &enrolled) == STATUS_OK);
+	/* Requests to others, or none at all. */
+	out.len = 0;
+	keys_hpke_random(&own);
+	CHECK(authz_enroll_seal(rig.deployment, own.public, &out, &key) == STATUS_OK);
+	EXPECT(rig_ask(&rig, CALL_CHANGE_ENROLL, buffer_bytes(&out), &answer) == STATUS_REFUSED);
+	out.len = 0;
+	CHECK(authz_enroll_seal(other_deployment, rig.channel, &out, &key) == STATUS_OK);
+	EXPECT(rig_ask(&rig, CALL_CHANGE_ENROLL, buffer_bytes(&out), &answer) == STATUS_REFUSED);
+	out.len = 0;
+	CHECK(authz_enroll_put(rig.deployment, &out) == STATUS_OK);
+	EXPECT(rig_ask(&rig, CALL_CHANGE_ENROLL, buffer_bytes(&out), &answer) == STATUS_REFUSED &&
+	       refused_as("sealed to this start"));
 }
 
 /* Adds codes of two apps to a wallet that has one key: one factor is all that there is. */
@@ -560,6 +596,53 @@ static void test_two_factors_give_power_and_any_one_takes_it(void)
 	CHECK(prepare() == STATUS_OK);
 	sign_with(&carol.world.user);
 	EXPECT(submit() == STATUS_OK);
+}
+
+/* A4: an authority under foreign control with a stolen key has no second factor in a code that its
+ * owner typed for something else. */
+static void test_a_code_counts_for_the_change_that_it_was_typed_for(void)
+{
+	struct authz_code typed;
+
+	begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	add_good_code(&carol.codes);
+	typed = act.given.codes[0];
+	begin_signed(&carol, AUTHZ_ACTION_UNFREEZE, empty_body());
+	sign_with(&carol.world.user);
+	act.given.codes[act.given.code_count++] = typed;
+	EXPECT(submit() == STATUS_REFUSED && refused_as("not sealed for this change"));
+	/* Under another factor's name it is not his code either. */
+	memcpy(act.given.codes[0].id, carol.more_codes.id, 32);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("not sealed for this change"));
+	/* Nothing of that was a try, and the code is good where it belongs: once. */
+	carol.codes.step--;
+	act.given.code_count = 0;
+	add_good_code(&carol.codes);
+	EXPECT(submit() == STATUS_OK && !wallet_of(&carol).frozen);
+}
+
+/* M8 of the review: who knows the id of codes, and has no key, locks codes alone and no more. */
+static void test_a_stranger_with_wrong_codes_locks_out_no_owner(void)
+{
+	uint32_t wrong = keys_totp_code(&carol.more_codes.secret, 1);
+
+	for (size_t i = 0; i < 6; i++) {
+		begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+		CHECK(prepare() == STATUS_OK);
+		add_code(carol.more_codes.id, wrong);
+		EXPECT(submit() == STATUS_REFUSED);
+	}
+	EXPECT(refused_as("or with a signature beside the code"));
+	begin_signed(&carol, AUTHZ_ACTION_GRANT, grant_body(&carol));
+	sign_with(&carol.world.user);
+	add_good_code(&carol.more_codes);
+	EXPECT(submit() == STATUS_OK);
+	/* With that the owner was here: codes alone are looked at again. */
+	begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	add_code(carol.more_codes.id, wrong);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("code is wrong"));
 }
 
 /* Wrong codes make the next ones wait, across a restart too; a key of one's own goes on (U5). */
@@ -1127,8 +1210,11 @@ int main(void)
 	RUN(test_a_credential_id_belongs_to_who_registered_it);
 	RUN(test_a_session_reads_its_owners_wallets_and_no_others);
 	RUN(test_a_secret_that_was_taken_stays_in_no_shared_memory);
+	RUN(test_the_secret_of_codes_is_for_who_asked_alone);
 	RUN(test_one_time_codes_are_added_with_a_proof_that_they_work);
 	RUN(test_two_factors_give_power_and_any_one_takes_it);
+	RUN(test_a_code_counts_for_the_change_that_it_was_typed_for);
+	RUN(test_a_stranger_with_wrong_codes_locks_out_no_owner);
 	RUN(test_what_gives_power_waits_and_any_factor_cancels_it);
 	RUN(test_what_waits_ends_when_factors_come_or_go); /* before a crash: codes */
 	RUN(test_what_waited_is_done_once_when_its_time_has_come);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The user's page: who is the signer, what may my bots do, what did they do; allow, freeze, revoke, take the key.
 import { fromBase64, toBase64, toHex } from '../../sdk/ts/src/bytes.js';
-import { CborMap, concat, decode, encode, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
+import { CborMap, concat, decode, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
 import { inApp, lacks, openOutside } from './browser.js';
 import { newKey, open as openSealed, rawPublic } from './hpke.js';
 import { actionName, amount, decisionsOf, fieldsOf, grantOf, short, valueOf, walletOf, when, windowName, type Decision, type Field, type Grant, type Wallet } from './model.js';
@@ -484,8 +484,9 @@ function base32(bytes: Uint8Array): string {
 }
 
 async function addCodes(wallet: Wallet, again: () => Promise<void>): Promise<void> {
-  const enrolled = mapOf(decode(await signer.ask(Kind.Enroll, encode(fields({ 1: signer.deployment })))));
-  const [id, secret, sealed] = [bytesAt(enrolled, 1, 32), base32(bytesAt(enrolled, 2, 20)), bytesAt(enrolled, 3, 48)];
+  const enrolled = await signer.enroll();
+  const { id, sealed } = enrolled;
+  const secret = base32(enrolled.secret);
   const uri = `otpauth://totp/Claviger:${encodeURIComponent(wallet.name)}?secret=${secret}&issuer=Claviger&algorithm=SHA1&digits=6&period=30`;
   const code = h('input', { id: 'first-code', inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: '6' });
   openDialog('Add one-time codes', h('p', {}, 'Put this secret into your authenticator app, then type the code that it shows. It is shown once.'),

@@ -88,11 +88,11 @@ export interface Sealed {
 }
 
 /** Seals one message to a public key. */
-export async function seal(recipient: Uint8Array, info: Uint8Array, plain: Uint8Array): Promise<Sealed> {
+export async function seal(recipient: Uint8Array, info: Uint8Array, plain: Uint8Array, aad: Uint8Array = EMPTY): Promise<Sealed> {
   const pair = await newKey();
   const enc = await rawPublic(pair.publicKey);
   const context = await schedule(await agree(pair.privateKey, recipient), enc, recipient, info);
-  const algorithm = { name: 'AES-GCM', iv: own(context.nonce) };
+  const algorithm = { name: 'AES-GCM', iv: own(context.nonce), additionalData: own(aad) };
   const sealed = new Uint8Array(await crypto.subtle.encrypt(algorithm, await aes(context.key, 'encrypt'), own(plain)));
   return { enc, bytes: concat(enc, sealed), exportSecret: (label) => labeledExpand(SUITE, context.exporter, 'sec', ascii(label), 32) };
 }

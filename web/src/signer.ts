@@ -4,7 +4,7 @@
 import { fromBase64, toBase64, toHex } from '../../sdk/ts/src/bytes.js';
 import { CborMap, concat, decode, encode, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
 import { PolicyError, verifyEvidence, type Policy, type Report } from '../../sdk/ts/src/attest/index.js';
-import { aesOpen, hkdf, seal, sha256 } from './hpke.js';
+import { aesOpen, hkdf, seal, sha256, type Sealed } from './hpke.js';
 import { assert, kindOf, passkeyId, register, type Assertion, type Passkey, type Registered } from './passkey.js';
 
 export enum Kind { Nonce = 1, Prepare, Submit, ModuleAdd, Credential, Operator, Query, Complete, Session, Read, Enroll }
@@ -83,6 +83,7 @@ export class Signer {
   /** What the node's evidence showed; judged before anything else was sent. */
   readonly report: Report;
   readonly #channelKey: Uint8Array;
+  readonly #signerKey: Uint8Array;
   #secret: Uint8Array | undefined;
 
   private constructor(channel: Record<string, unknown>, report: Report) {
@@ -98,6 +99,7 @@ export class Signer {
     this.rpId = text('rp_id');
     this.report = report;
     this.#channelKey = report.authorityKey;
+    this.#signerKey = report.signerKey;
     if (report.deployment !== text('deployment') || report.deploymentKey !== text('deployment_key') || report.boot !== this.boot)
       throw new Untrusted('The evidence is of another deployment or start than the signer says.');
   }
@@ -125,23 +127,30 @@ export class Signer {
     return this.#secret !== undefined;
   }
 
+  /** Seals to one of the deployment's channel keys. */
+  async #seal(key: Uint8Array, plain: Uint8Array, aad?: Uint8Array): Promise<Sealed> {
+    return seal(key, concat(ascii('claviger/hpke/v1'), this.deployment, await sha256(key)), plain, aad);
+  }
+
+  /** What answers a sealed request opens for who sealed it, and nobody else. */
+  async #openAnswer(sealed: Sealed, answer: Uint8Array): Promise<CborMap> {
+    const secret = await sealed.exportSecret('claviger/hpke-answer/v1');
+    const keys = await hkdf(concat(sealed.enc, answer.slice(0, 32)), secret, ascii('claviger/hpke-answer/v1'), 44);
+    return mapOf(decode(await aesOpen(keys.slice(0, 32), keys.slice(32), answer.slice(32)).catch(() => {
+      throw new Untrusted('The answer was changed on its way, or is not for this page: nothing of it was used.');
+    })));
+  }
+
   /** One sealed question and its answer's payload. */
   async ask(kind: Kind, payload: Uint8Array): Promise<Uint8Array> {
-    const info = concat(ascii('claviger/hpke/v1'), this.deployment, await sha256(this.#channelKey));
-    const sealed = await seal(this.#channelKey, info, encode(fields({ 1: 1n, 2: BigInt(kind), 3: payload })));
+    const sealed = await this.#seal(this.#channelKey, encode(fields({ 1: 1n, 2: BigInt(kind), 3: payload })));
     const answer = await fetch('/api/v1/changes', {
       method: 'POST', cache: 'no-store', credentials: 'omit', redirect: 'error',
       headers: { 'content-type': 'application/json' }, body: JSON.stringify({ envelope: toBase64(sealed.bytes) }),
     });
     const said = await answer.json() as Record<string, unknown>;
     if (!answer.ok) throw new Refused(String(said['code']), String(said['detail']));
-    const envelope = fromBase64(String(said['envelope'])) ?? ZEROS;
-    const secret = await sealed.exportSecret('claviger/hpke-answer/v1');
-    const keys = await hkdf(concat(sealed.enc, envelope.slice(0, 32)), secret, ascii('claviger/hpke-answer/v1'), 44);
-    const opened = await aesOpen(keys.slice(0, 32), keys.slice(32), envelope.slice(32)).catch(() => {
-      throw new Untrusted('The answer was changed on its way, or is not for this page: nothing of it was used.');
-    });
-    const plain = mapOf(decode(opened));
+    const plain = await this.#openAnswer(sealed, fromBase64(String(said['envelope'])) ?? ZEROS);
     const inside = bytesAt(plain, 3);
     if (numberAt(plain, 2) === 0n) return inside;
     const refusal = mapOf(decode(inside));
@@ -179,6 +188,23 @@ export class Signer {
     return this.ask(Kind.Read, encode(fields({ 1: this.#secret, 2: BigInt(topic), 3: target, 4: after })));
   }
 
+  // ---- one-time codes: between this page and the signer itself; the process in between reads none of it ----
+
+  /** A new secret, shown once: its id, itself, and itself sealed for the change that brings it. */
+  async enroll(): Promise<{ id: Uint8Array; secret: Uint8Array; sealed: Uint8Array }> {
+    const request = await this.#seal(this.#signerKey, encode(fields({ 1: this.deployment })), ascii('claviger/enroll/v1'));
+    const enrolled = await this.#openAnswer(request, await this.ask(Kind.Enroll, request.bytes));
+    return { id: bytesAt(enrolled, 1, 32), secret: bytesAt(enrolled, 2, 20), sealed: bytesAt(enrolled, 3, 48) };
+  }
+
+  /** A code for one factor and one change. */
+  async #sealCode({ id, code }: Code, change: Uint8Array): Promise<CborMap> {
+    const plain = new Uint8Array(4);
+    new DataView(plain.buffer).setUint32(0, code);
+    const sealed = await this.#seal(this.#signerKey, plain, concat(ascii('claviger/code/v1'), id, await sha256(change)));
+    return fields({ 1: id, 2: sealed.bytes });
+  }
+
   // ---- changing ----
 
   /** Has the signer render a change; `registers` makes the passkeys that it brings. */
@@ -206,7 +232,7 @@ export class Signer {
       fields({ 1: BigInt(kind), 2: await passkeyId(proof.rawId), 3: proof.signature, 4: proof.authData, 5: proof.clientData })));
     const signed = fields({
       1: prepared.change, 2: signatures,
-      5: codes.length === 0 ? undefined : codes.map(({ id, code }) => fields({ 1: id, 2: BigInt(code) })),
+      5: codes.length === 0 ? undefined : await Promise.all(codes.map((code) => this.#sealCode(code, prepared.change))),
       6: prepared.registrations.length === 0 ? undefined : prepared.registrations,
     });
     return mapOf(decode(await this.ask(Kind.Submit, encode(signed))));

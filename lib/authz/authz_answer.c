@@ -322,3 +322,75 @@ enum status authz_list_answer_take(struct bytes bytes, struct authz_list_answer 
 		*ret_answer = answer;
 	return status;
 }
+
+/* ---- backup ---- */
+
+void authz_backup_ask_put(const struct authz_backup_ask *ask, uint8_t ret_target[32])
+{
+	memset(ret_target, 0, 32);
+	ret_target[0] = (uint8_t)ask->step;
+	ret_target[1] = (uint8_t)ask->part;
+	store_le64(ret_target + 8, __builtin_bswap64(ask->at));
+	store_le64(ret_target + 16, __builtin_bswap64(ask->id));
+}
+
+enum status authz_backup_ask_take(const struct authz_query *query, struct authz_backup_ask *ret_ask)
+{
+	struct authz_backup_ask ask = {.step = query->target[0],
+	                               .part = query->target[1],
+	                               .at = __builtin_bswap64(load_le64(query->target + 8)),
+	                               .id = __builtin_bswap64(load_le64(query->target + 16))};
+	uint8_t again[32];
+
+	authz_backup_ask_put(&ask, again);
+	if (memcmp(again, query->target, 32) != 0 || ask.part >= CALL_STORE_PART_COUNT ||
+	    ask.step < CALL_STORE_BACKUP_BEGIN || ask.step > CALL_STORE_BACKUP_END ||
+	    (ask.step == CALL_STORE_BACKUP_BEGIN) != (ask.id == 0))
+		return STATUS_MALFORMED;
+	*ret_ask = ask;
+	return STATUS_OK;
+}
+
+enum status authz_backup_answer_put(const struct authz_backup_answer *answer, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(answer->bytes.len <= CALL_STORE_BACKUP_MAX);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 3);
+	cbor_put_key(&w, 1);
+	cbor_put_uint(&w, answer->id);
+	cbor_put_key(&w, 2);
+	cbor_put_array(&w, 2);
+	cbor_put_uint(&w, answer->len[0]);
+	cbor_put_uint(&w, answer->len[1]);
+	cbor_put_end(&w);
+	cbor_put_key(&w, 3);
+	cbor_put_bytes(&w, answer->bytes);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_backup_answer_take(struct bytes bytes, struct authz_backup_answer *ret_answer)
+{
+	struct authz_backup_answer answer;
+	struct cbor_reader r;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 3);
+	cbor_take_key(&r, 1);
+	answer.id = cbor_take_uint(&r, UINT64_MAX);
+	cbor_take_key(&r, 2);
+	cbor_take_array(&r, 2);
+	answer.len[0] = cbor_take_uint(&r, UINT64_MAX);
+	answer.len[1] = cbor_take_uint(&r, UINT64_MAX);
+	cbor_take_end(&r);
+	cbor_take_key(&r, 3);
+	answer.bytes = cbor_take_bytes(&r, CALL_STORE_BACKUP_MAX);
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	if (status == STATUS_OK)
+		*ret_answer = answer;
+	return status;
+}

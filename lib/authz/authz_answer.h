@@ -9,6 +9,8 @@
 #define AUTHZ_ANSWER_H
 
 #include "authz_record.h"
+#include "authz_statement.h"
+#include "call_store.h"
 
 #define AUTHZ_ANSWER_MAX 65536
 #define AUTHZ_LISTED_MAX 1024 /* wallets in one page of a list */
@@ -101,6 +103,28 @@ MUST_USE enum status authz_list_answer_put(const struct authz_list_answer *answe
                                            struct buffer *out);
 MUST_USE enum status authz_list_answer_take(struct bytes bytes,
                                             struct authz_list_answer *ret_answer);
+
+/* A step of a backup, in a query's target (authz_backup_ask_put): {u8 step, u8 part, 6 zeros, u64
+ * at, u64 id, 8 zeros}, numbers big-endian; step and part as in call_store.h. */
+struct authz_backup_ask {
+	uint32_t step, part;
+	uint64_t at, id; /* id 0 with BEGIN alone: the answer names it */
+};
+
+/* {1: id, 2: [length of state, of segments], 3: bytes} */
+struct authz_backup_answer {
+	uint64_t id;
+	uint64_t len[2];
+	struct bytes bytes; /* of READ, at most CALL_STORE_BACKUP_MAX; none: the part ends there */
+};
+
+void authz_backup_ask_put(const struct authz_backup_ask *ask, uint8_t ret_target[32]);
+MUST_USE enum status authz_backup_ask_take(const struct authz_query *query,
+                                           struct authz_backup_ask *ret_ask);
+MUST_USE enum status authz_backup_answer_put(const struct authz_backup_answer *answer,
+                                             struct buffer *out);
+MUST_USE enum status authz_backup_answer_take(struct bytes bytes,
+                                              struct authz_backup_answer *ret_answer);
 /* A wallet's answer is authz_wallet_put with no sealed key; a client's is authz_client_put with a
  * token hash of zero. */
 

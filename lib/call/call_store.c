@@ -153,6 +153,15 @@ enum status store_ask_segment(uint64_t request, uint32_t stream, uint64_t cursor
 	return put_whole(ret_message, &segment, sizeof(segment), blob);
 }
 
+enum status store_ask_backup(uint64_t request, const struct call_store_backup *backup,
+                             struct buffer *ret_message)
+{
+	struct call_store_backup asked = *backup;
+
+	asked.head = head_of(request);
+	return put_struct(ret_message, &asked, sizeof(asked));
+}
+
 enum status store_take_state(struct bytes message, struct call_store_state *ret_state,
                              struct bytes *ret_checkpoint, struct bytes *ret_undo)
 {
@@ -274,6 +283,19 @@ enum status store_take_segment(struct bytes message, struct call_store_segment_s
 	return STATUS_OK;
 }
 
+enum status store_take_backed(struct bytes message, struct call_store_backed *ret_backed,
+                              struct bytes *ret_bytes)
+{
+	struct call_store_backed backed;
+
+	if (take_struct(&message, &backed, sizeof(backed)) != STATUS_OK ||
+	    message.len > CALL_STORE_BACKUP_MAX)
+		return STATUS_MALFORMED;
+	*ret_backed = backed;
+	*ret_bytes = message;
+	return STATUS_OK;
+}
+
 enum status store_take_head(struct bytes message, struct call_store_head *ret_head)
 {
 	if (message.len != sizeof(*ret_head))
@@ -329,6 +351,15 @@ static enum status take_segment_request(uint32_t kind, struct bytes *message,
 	return message->len == 0 ? STATUS_OK : STATUS_MALFORMED;
 }
 
+static enum status take_backup_request(struct bytes *message, struct call_store_backup *ret_backup)
+{
+	if (take_struct(message, ret_backup, sizeof(*ret_backup)) != STATUS_OK ||
+	    message->len != 0 || ret_backup->part >= CALL_STORE_PART_COUNT ||
+	    ret_backup->step < CALL_STORE_BACKUP_BEGIN || ret_backup->step > CALL_STORE_BACKUP_END)
+		return STATUS_MALFORMED;
+	return STATUS_OK;
+}
+
 static enum status take_body(struct store_request *request, struct bytes *message)
 {
 	struct call_store_head head;
@@ -374,6 +405,8 @@ static enum status take_body(struct store_request *request, struct bytes *messag
 	case CALL_STORE_SEGMENT_EXPORTED:
 	case CALL_STORE_SEGMENT_DELETE:
 		return take_segment_request(request->kind, message, &request->of.segment);
+	case CALL_STORE_BACKUP:
+		return take_backup_request(message, &request->of.backup);
 	default:
 		return STATUS_MALFORMED;
 	}
@@ -421,6 +454,8 @@ uint32_t store_answer_kind(uint32_t request_kind)
 		return CALL_STORE_SYNC_ANSWER;
 	case CALL_STORE_REVERT:
 		return CALL_STORE_REVERT_ANSWER;
+	case CALL_STORE_BACKUP:
+		return CALL_STORE_BACKUP_ANSWER;
 	default:
 		return 0;
 	}
@@ -446,6 +481,8 @@ static size_t answer_fixed_len(uint32_t request_kind)
 		return sizeof(struct call_store_segment_state);
 	case CALL_STORE_SYNC_ANSWER:
 		return sizeof(struct call_store_head);
+	case CALL_STORE_BACKUP_ANSWER:
+		return sizeof(struct call_store_backed);
 	default:
 		return 0;
 	}

@@ -1,6 +1,6 @@
 /* call_store: what the signer asks the store, and how it hears the answer. One ring each way.
  *
- *   signer -> store     STATE, LOAD, LIST, STAGE, COMMIT, ABORT, SEGMENT_*, SYNC
+ *   signer -> store     STATE, LOAD, LIST, STAGE, COMMIT, ABORT, SEGMENT_*, SYNC, REVERT, BACKUP
  *   store  -> signer    for each request exactly one answer of the kind named beside it, in order
  *
  * The store holds ciphertext and is believed in nothing: values come with a path of the Merkle map
@@ -20,6 +20,11 @@
  *
  * Segments are opaque sealed blobs in append-only streams, each with a cursor that only grows;
  * appended means durable. They lie in a database of their own and are no part of the map.
+ *
+ * A backup is taken while everything goes on: BEGIN folds both logs into their databases and from
+ * then on lets nothing touch these files (commits gather in the logs), READ gives any part of them,
+ * END lets go. One backup at a time: a later BEGIN ends an earlier one, and so does a log that grew
+ * too long; READ then says CONFLICT.
  *
  * Fixed layout, little-endian; a payload follows its struct directly and fills the rest of the
  * message. The signer's side is store_ask_* (build a request) and store_take_* (check an answer);
@@ -41,6 +46,7 @@
 #define CALL_STORE_OPS_MAX        16u /* of one STAGE message: their deepest paths fit one answer */
 #define CALL_STORE_LIST_MAX       4096u
 #define CALL_STORE_DEPTH_MAX      256u
+#define CALL_STORE_BACKUP_MAX     131072u /* bytes of a part in one answer */
 
 /* What a value is; part of its key in the map. The store keeps any of them alike. */
 enum call_store_value_kind {
@@ -87,6 +93,8 @@ enum call_store_kind {
 	CALL_STORE_SYNC_ANSWER = 20,      /* call_store_head */
 	CALL_STORE_REVERT = 21,           /* {}: take the last commit back */
 	CALL_STORE_REVERT_ANSWER = 22,    /* call_store_committed: the one before it */
+	CALL_STORE_BACKUP = 23,           /* call_store_backup */
+	CALL_STORE_BACKUP_ANSWER = 24,    /* call_store_backed + bytes of the part */
 };
 
 /* Append-only streams. Receipts are deleted only after export; replay inputs at any time. */
@@ -218,6 +226,35 @@ struct call_store_segment_state {
 	              /* BLOB: then the blob */
 };
 
+enum call_store_backup_step {
+	CALL_STORE_BACKUP_BEGIN = 1,
+	CALL_STORE_BACKUP_READ = 2,
+	CALL_STORE_BACKUP_END = 3,
+};
+
+/* What a backup consists of: the databases, and small files that are given whole. */
+enum call_store_part {
+	CALL_STORE_PART_STATE = 0,
+	CALL_STORE_PART_SEGMENTS = 1,
+	CALL_STORE_PART_ITEMS =
+	    2, /* from here on: site, sealed-share, approvals, genesis, escrow */
+	CALL_STORE_PART_COUNT = 7,
+};
+
+struct call_store_backup {
+	struct call_store_head head;
+	uint64_t id; /* of the backup: what BEGIN said is what READ and END say */
+	uint64_t at; /* READ: from this byte on */
+	uint32_t part;
+	uint32_t step; /* enum call_store_backup_step */
+};
+
+struct call_store_backed {
+	struct call_store_head head;
+	uint64_t len[2]; /* of state and segments */
+	/* READ: then up to CALL_STORE_BACKUP_MAX bytes; none: the part ends here */
+};
+
 /* Where the walk along the key's bits ended. */
 enum call_store_terminal {
 	CALL_STORE_TERMINAL_EMPTY = 0,   /* absent: an empty subtree */
@@ -296,6 +333,9 @@ MUST_USE enum status store_ask_commit(uint64_t request, uint64_t seq, const uint
 MUST_USE enum status store_ask_segment(uint64_t request, uint32_t stream, uint64_t cursor,
                                        struct bytes blob, struct buffer *ret_message);
 
+MUST_USE enum status store_ask_backup(uint64_t request, const struct call_store_backup *backup,
+                                      struct buffer *ret_message);
+
 /* Each store_take_* checks an answer's length and inner lengths; MALFORMED means that the peer is
  * to be treated as broken. ret_*->head.status is the store's own status: after anything but OK (or
  * NOT_FOUND with LOAD) the rest is not to be used. */
@@ -315,6 +355,8 @@ MUST_USE enum status store_take_committed(struct bytes message,
 MUST_USE enum status store_take_segment(struct bytes message,
                                         struct call_store_segment_state *ret_state,
                                         struct bytes *ret_blob);
+MUST_USE enum status store_take_backed(struct bytes message, struct call_store_backed *ret_backed,
+                                       struct bytes *ret_bytes);
 MUST_USE enum status store_take_head(struct bytes message, struct call_store_head *ret_head);
 
 /* ---- the store's side ---- */
@@ -329,6 +371,7 @@ struct store_request {
 		struct call_store_stage stage;
 		struct call_store_commit commit;
 		struct call_store_segment segment;
+		struct call_store_backup backup;
 	} of;
 	struct bytes payload; /* ops, checkpoint or blob */
 };

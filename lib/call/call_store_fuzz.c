@@ -21,6 +21,7 @@ static void take_answers(struct bytes message)
 	struct call_store_listed listed;
 	struct call_store_staged staged;
 	struct call_store_segment_state segment;
+	struct call_store_backed backed;
 	struct store_path path;
 	struct bytes run = {0}, undo = {0};
 
@@ -40,6 +41,8 @@ static void take_answers(struct bytes message)
 			inside(path.siblings, message);
 		}
 	if (store_take_segment(message, &segment, &run) == STATUS_OK)
+		inside(run, message);
+	if (store_take_backed(message, &backed, &run) == STATUS_OK)
 		inside(run, message);
 }
 

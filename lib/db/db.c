@@ -9,6 +9,7 @@
 #define APPLICATION_ID 0x434c5631 /* "CLV1" */
 #define META_CHANGE    100u
 #define CACHE_KIB      16384
+#define FOLD_PAGES     2000 /* of the log, before it is folded */
 #define HEAP_MAX       (256ll << 20)
 
 /* One slot of the mark file; two are written in turn, so that a torn write leaves the other. */
@@ -291,6 +292,12 @@ static enum status switch_log_on(struct db *db)
 	return status;
 }
 
+/* SQLite writes to the database file only when it folds the log. */
+static void fold_after(struct db *db, int pages)
+{
+	(void)sqlite3_wal_autocheckpoint(handle_of(db), pages);
+}
+
 static enum status set_up(struct db *db)
 {
 	sqlite3_int64 application = 0, tables = 0;
@@ -303,7 +310,9 @@ static enum status set_up(struct db *db)
 	if (status == STATUS_OK)
 		status = switch_log_on(db);
 	if (status == STATUS_OK)
-		status = execute(db, "PRAGMA synchronous=FULL;PRAGMA wal_autocheckpoint=2000");
+		status = execute(db, "PRAGMA synchronous=FULL");
+	if (status == STATUS_OK)
+		fold_after(db, FOLD_PAGES);
 	if (status == STATUS_OK)
 		status = take_number(db, "PRAGMA application_id", &application);
 	if (status == STATUS_OK)
@@ -491,6 +500,58 @@ enum status db_fold(struct db *db)
 	CHECK(!db->in_batch);
 	return status_of(db, sqlite3_wal_checkpoint_v2(handle_of(db), NULL,
 	                                               SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL));
+}
+
+enum status db_hold(struct db *db)
+{
+	enum status status = db->in_batch ? STATUS_BUSY : db_fold(db);
+
+	if (status == STATUS_OK)
+		fold_after(db, 0);
+	return status;
+}
+
+void db_release(struct db *db)
+{
+	fold_after(db, FOLD_PAGES);
+}
+
+static uint64_t len_of(const struct db *db, enum db_file file)
+{
+	off_t len = db->files->io->size(db->files->fds[file]);
+
+	return len > 0 ? (uint64_t)len : 0;
+}
+
+uint64_t db_held_len(const struct db *db)
+{
+	return len_of(db, DB_FILE_MAIN);
+}
+
+enum status db_held_read(struct db *db, uint64_t at, size_t len, struct buffer *ret_bytes)
+{
+	uint64_t whole = db_held_len(db);
+	size_t got = 0;
+	enum status status;
+
+	if (at >= whole)
+		return STATUS_OK;
+	if (len > whole - at)
+		len = (size_t)(whole - at);
+	if (len > ret_bytes->cap - ret_bytes->len)
+		return STATUS_TOO_LARGE;
+	status = db_file_read(db->files, DB_FILE_MAIN, ret_bytes->data + ret_bytes->len, len,
+	                      (off_t)at, &got);
+	if (status == STATUS_OK && got != len)
+		status = STATUS_IO;
+	if (status == STATUS_OK)
+		ret_bytes->len += len;
+	return status;
+}
+
+bool db_held_too_long(const struct db *db)
+{
+	return len_of(db, DB_FILE_WAL) > db->files->held_log_max;
 }
 
 enum status db_verify(struct db *db)

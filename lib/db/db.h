@@ -54,9 +54,12 @@ extern const struct db_io db_io_system;
 struct db_files {
 	const struct db_io *io;
 	int fds[DB_FILE_COUNT];
-	bool is_broken; /* a write or sync failed: nothing is trusted any more */
-	bool is_full;   /* the last failed write found no space */
+	bool is_broken;        /* a write or sync failed: nothing is trusted any more */
+	bool is_full;          /* the last failed write found no space */
+	uint64_t held_log_max; /* how long a log may grow while a backup is taken */
 };
+
+#define DB_HELD_LOG_MAX (UINT64_C(1) << 30) /* of files in a folder */
 
 #define DB_STATEMENTS_MAX 17
 
@@ -91,6 +94,15 @@ MUST_USE enum status db_commit(struct db *db);
 void db_rollback(struct db *db);
 /* db_fold writes the log's pages into the database file and empties the log. */
 MUST_USE enum status db_fold(struct db *db);
+/* db_hold folds the log and from then on leaves the database file as it is: commits gather in the
+ * log. db_release ends that, and so does db_close. BUSY: not now, a batch is open. */
+MUST_USE enum status db_hold(struct db *db);
+void db_release(struct db *db);
+/* db_held_len is the length of the held file. db_held_read appends up to `len` bytes of it. */
+uint64_t db_held_len(const struct db *db);
+MUST_USE enum status db_held_read(struct db *db, uint64_t at, size_t len, struct buffer *ret_bytes);
+/* db_held_too_long tells whether the log has grown so much that the file must be released. */
+bool db_held_too_long(const struct db *db);
 /* db_verify reads every page (PRAGMA integrity_check): minutes for a large store. */
 MUST_USE enum status db_verify(struct db *db);
 

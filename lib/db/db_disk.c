@@ -243,7 +243,9 @@ enum status db_disk_attach(const struct db_io *io, int fd, uint64_t disk_bytes,
 			status = load_row(i);
 	}
 	for (int role = 0; status == STATUS_OK && role < DB_ROLE_COUNT; role++) {
-		ret_files[role] = (struct db_files){.io = &region_io};
+		ret_files[role] = (struct db_files){
+		    .io = &region_io,
+		    .held_log_max = disk.regions[role * DB_FILE_COUNT + DB_FILE_WAL].place.len / 2};
 		for (int i = 0; i < DB_FILE_COUNT; i++)
 			ret_files[role].fds[i] = role * DB_FILE_COUNT + i;
 	}

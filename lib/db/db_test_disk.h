@@ -122,7 +122,7 @@ static const struct db_io disk_io = {.read = disk_read,
 /* disk_open gives the files of one of two places (0, 1) on the disk. */
 static inline struct db_files disk_open(int place)
 {
-	struct db_files files = {.io = &disk_io};
+	struct db_files files = {.io = &disk_io, .held_log_max = DISK_FILE_MAX / 6 * 5};
 
 	for (int i = 0; i < DB_FILE_COUNT; i++) {
 		struct disk_file *f = &disk_files[place * DB_FILE_COUNT + i];

@@ -84,7 +84,8 @@ enum status db_file_write(struct db_files *files, enum db_file file, const void 
 enum status db_files_open(int directory_fd, const char *name, struct db_files *ret_files)
 {
 	struct db_files files = {
-	    .io = &db_io_system, .fds = {-1, -1, -1, -1}
+	    .io = &db_io_system, .fds = {-1, -1, -1, -1},
+                 .held_log_max = DB_HELD_LOG_MAX
         };
 	char path[PATH_MAX_LEN];
 

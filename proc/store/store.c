@@ -23,6 +23,7 @@
 
 static struct db_files files[DB_ROLE_COUNT];
 static struct store store;
+static struct disk_file items[DISK_ITEM_COUNT]; /* for backups */
 static uint8_t request_bytes[CALL_STORE_SLOT_BYTES], answer_bytes[CALL_STORE_MESSAGE_MAX];
 
 static void complain(enum log_level level, const char *event, const char *what)
@@ -32,6 +33,21 @@ static void complain(enum log_level level, const char *event, const char *what)
 	log_begin(&line, level, event);
 	log_text(&line, "what", what);
 	log_end(&line);
+}
+
+/* A file that genesis is yet to write is there, empty. */
+static enum status read_item(unsigned item, struct buffer *ret_content)
+{
+	return disk_file_read(&items[item], DISK_ITEM_MAX, ret_content);
+}
+
+static void open_items(struct proc *proc, const char *path)
+{
+	for (unsigned i = 0; i < DISK_ITEM_COUNT; i++) {
+		items[i] = disk_file_open(path, (enum disk_region)i, O_RDONLY);
+		if (items[i].fd >= 0)
+			proc_keep_descriptor(proc, items[i].fd);
+	}
 }
 
 static enum status open_one(struct proc *proc, int directory, const char *name,
@@ -80,8 +96,12 @@ static enum status store_open_files(struct proc *proc)
 		complain(LOG_ERROR, "store.files", "the setting state_dir is missing");
 		return STATUS_REFUSED;
 	}
-	if (disk_is_device(path))
+	_Static_assert(DISK_ITEM_COUNT == CALL_STORE_PART_COUNT - CALL_STORE_PART_ITEMS,
+	               "a backup has each");
+	if (disk_is_device(path)) {
+		open_items(proc, path);
 		return open_disk(proc, path);
+	}
 	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
 		complain(LOG_ERROR, "store.files", strerror(errno));
 		return STATUS_IO;
@@ -95,6 +115,7 @@ static enum status store_open_files(struct proc *proc)
 	if (status == STATUS_OK)
 		status = open_one(proc, directory, "segments", &files[DB_ROLE_SEGMENTS]);
 	close(directory);
+	open_items(proc, path);
 	proc->file_bytes_max = FILE_BYTES_MAX;
 	return status;
 }
@@ -133,6 +154,7 @@ static bool take_one(struct ipc_channel *signer, struct store_sink *sink)
 static void open_databases(void)
 {
 	store_open(&store, &files[DB_ROLE_STATE], &files[DB_ROLE_SEGMENTS]);
+	store.read_item = read_item;
 	if (store.opened != STATUS_OK) {
 		/* It stays to say so: every request is answered with this status. */
 		complain(LOG_ERROR, "store.refused", store_trouble(&store));

@@ -726,11 +726,88 @@ static void answer_change_stream(struct store *store, const struct store_request
 		              request->of.segment.cursor, sink);
 }
 
+/* ---- backup ---- */
+
+static void end_backup(struct store *store)
+{
+	if (store->backup == 0)
+		return;
+	store->backup = 0;
+	db_release(&store->state);
+	db_release(&store->segments);
+}
+
+/* What goes on meanwhile must not fill the disk, whoever forgot to end it. */
+static void watch_backup(struct store *store)
+{
+	if (store->backup != 0 &&
+	    (db_held_too_long(&store->state) || db_held_too_long(&store->segments)))
+		end_backup(store);
+}
+
+static enum status begin_backup(struct store *store, uint64_t id)
+{
+	enum status status;
+
+	end_backup(store);
+	if (store->is_staging)
+		return STATUS_BUSY;
+	status = db_hold(&store->state);
+	if (status == STATUS_OK)
+		status = db_hold(&store->segments);
+	if (status != STATUS_OK)
+		db_release(&store->state);
+	else
+		store->backup = id;
+	return status;
+}
+
+static enum status read_part(struct store *store, const struct call_store_backup *asked,
+                             struct buffer *out)
+{
+	struct db *db = asked->part == CALL_STORE_PART_STATE ? &store->state : &store->segments;
+
+	if (asked->part < CALL_STORE_PART_ITEMS)
+		return db_held_read(db, asked->at, CALL_STORE_BACKUP_MAX, out);
+	return store->read_item == NULL || asked->at != 0
+	           ? STATUS_OK
+	           : store->read_item(asked->part - CALL_STORE_PART_ITEMS, out);
+}
+
+static void answer_backup(struct store *store, const struct store_request *request,
+                          struct store_sink *sink)
+{
+	const struct call_store_backup *asked = &request->of.backup;
+	struct call_store_backed backed = {.head.request = request->request};
+	enum status status = STATUS_OK;
+
+	if (asked->step == CALL_STORE_BACKUP_BEGIN)
+		status = begin_backup(store, asked->id);
+	else if (store->backup == 0 || store->backup != asked->id)
+		status = STATUS_CONFLICT;
+	if (status == STATUS_OK) {
+		backed.len[CALL_STORE_PART_STATE] = db_held_len(&store->state);
+		backed.len[CALL_STORE_PART_SEGMENTS] = db_held_len(&store->segments);
+		put_fixed(sink, &backed, sizeof(backed));
+	}
+	if (status == STATUS_OK && asked->step == CALL_STORE_BACKUP_READ)
+		status = read_part(store, asked, &sink->message);
+	if (status == STATUS_OK && asked->step == CALL_STORE_BACKUP_END)
+		end_backup(store);
+	if (status != STATUS_OK)
+		answer_failed(request, status, sink);
+	else
+		send_answer(request->kind, sink);
+}
+
 static void answer_sync(struct store *store, const struct store_request *request,
                         struct store_sink *sink)
 {
 	struct call_store_head head = {.request = request->request};
-	enum status status = store->is_staging ? STATUS_CONFLICT : db_fold(&store->state);
+	enum status status = STATUS_OK;
+
+	end_backup(store);
+	status = store->is_staging ? STATUS_CONFLICT : db_fold(&store->state);
 
 	if (status == STATUS_OK)
 		status = db_fold(&store->segments);
@@ -752,6 +829,7 @@ enum status store_serve(struct store *store, uint32_t kind, struct bytes message
 		answer_failed(&request, store->opened, sink);
 		return STATUS_OK;
 	}
+	watch_backup(store);
 	if (kind == CALL_STORE_SEGMENT_APPEND) {
 		take_append(store, &request, sink);
 		return STATUS_OK;
@@ -776,6 +854,8 @@ enum status store_serve(struct store *store, uint32_t kind, struct bytes message
 		answer_read(store, &request, sink);
 	else if (kind == CALL_STORE_SYNC)
 		answer_sync(store, &request, sink);
+	else if (kind == CALL_STORE_BACKUP)
+		answer_backup(store, &request, sink);
 	else
 		answer_change_stream(store, &request, sink);
 	return STATUS_OK;

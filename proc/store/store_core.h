@@ -60,6 +60,10 @@ struct store {
 	struct store_pending pending[STORE_PENDING_MAX];
 	size_t pending_count;
 	enum status opened; /* not OK: every request is answered with it */
+	uint64_t backup;    /* the one that holds both files; 0: none */
+	/* Appends the content of one of the small files of a backup, counted from 0: nothing when
+	 * there is none. NULL: there are none. */
+	enum status (*read_item)(unsigned item, struct buffer *ret_content);
 	struct tree_walk walk;
 };
 

@@ -651,6 +651,151 @@ static void test_a_list_gives_every_id_once_in_order(void)
 	store_close(&store);
 }
 
+/* ---- backup ---- */
+
+static struct call_store_backed backup_ask(uint32_t step, uint64_t id, uint32_t part, uint64_t at,
+                                           struct bytes *ret_bytes)
+{
+	const struct call_store_backup asked = {.step = step, .id = id, .part = part, .at = at};
+	struct buffer request = fresh();
+	struct call_store_backed backed = {.len = {0}};
+
+	EXPECT(store_ask_backup(next_request++, &asked, &request) == STATUS_OK);
+	EXPECT(store_take_backed(ask(CALL_STORE_BACKUP, &request), &backed, ret_bytes) ==
+	       STATUS_OK);
+	return backed;
+}
+
+static enum status read_item(unsigned item, struct buffer *ret_content)
+{
+	const uint8_t byte = (uint8_t)(0xa0 + item);
+
+	return item == 1 ? STATUS_OK : buffer_put(ret_content, bytes_of(&byte, 1));
+}
+
+/* Reads both databases in pieces, with commits and receipts between the pieces; returns how many
+ * pieces there were. */
+static unsigned copy_backup(uint64_t id, struct disk_image *image)
+{
+	struct bytes bytes;
+	struct call_store_backed said = backup_ask(CALL_STORE_BACKUP_BEGIN, id, 0, 0, &bytes);
+	unsigned pieces = 0;
+
+	EXPECT(said.head.status == STATUS_OK && bytes.len == 0);
+	for (uint32_t part = 0; part < CALL_STORE_PART_ITEMS; part++) {
+		size_t file = part * DB_FILE_COUNT + DB_FILE_MAIN;
+		uint64_t at = 0;
+
+		image->len[file] = (size_t)said.len[part];
+		image->data[file] = malloc(image->len[file]);
+		CHECK(image->data[file] != NULL);
+		do {
+			struct call_store_backed piece =
+			    backup_ask(CALL_STORE_BACKUP_READ, id, part, at, &bytes);
+
+			EXPECT(piece.head.status == STATUS_OK);
+			EXPECT(piece.len[0] == said.len[0] && piece.len[1] == said.len[1]);
+			CHECK(bytes.len <= image->len[file] - at);
+			memcpy(image->data[file] + at, bytes.data, bytes.len);
+			at += bytes.len;
+			pieces++;
+			/* So much that a log that may be folded would be. */
+			for (unsigned batch = 0; batch < 5; batch++) {
+				change_some(60);
+				EXPECT(commit_staged() == STATUS_OK);
+			}
+			append(CALL_STORE_STREAM_RECEIPTS, "a receipt of meanwhile");
+			store_flush(&store, &sink);
+		} while (bytes.len != 0);
+		EXPECT(at == said.len[part]);
+	}
+	return pieces;
+}
+
+/* What is backed up is the state of one moment, whatever goes on while it is read. */
+static void test_a_backup_is_of_one_moment(void)
+{
+	static struct model_entry at_begin[MODEL_MAX];
+	struct disk_image image = {0};
+	uint8_t root_at_begin[32];
+	struct bytes bytes, checkpoint;
+	uint64_t seq_at_begin, receipts;
+	unsigned pieces;
+
+	start_empty();
+	store.read_item = read_item;
+	for (unsigned batch = 0; batch < 40; batch++) {
+		change_some(30);
+		EXPECT(commit_staged() == STATUS_OK);
+	}
+	append(CALL_STORE_STREAM_RECEIPTS, "a receipt of before");
+	store_flush(&store, &sink);
+	receipts = store.streams[0].next;
+	memcpy(at_begin, committed, sizeof(at_begin));
+	memcpy(root_at_begin, committed_root, sizeof(root_at_begin));
+	seq_at_begin = seq;
+	pieces = copy_backup(7, &image);
+	EXPECT(pieces >= 5 && seq == seq_at_begin + 5 * (uint64_t)pieces);
+	EXPECT(disk_files[DB_FILE_WAL].now_len > 2000u * 4096);
+	for (uint32_t item = 0; item < 5; item++) {
+		EXPECT(
+		    backup_ask(CALL_STORE_BACKUP_READ, 7, CALL_STORE_PART_ITEMS + item, 0, &bytes)
+		        .head.status == STATUS_OK);
+		EXPECT(item == 1 ? bytes.len == 0 : bytes.len == 1 && bytes.data[0] == 0xa0 + item);
+	}
+	EXPECT(backup_ask(CALL_STORE_BACKUP_END, 7, 0, 0, &bytes).head.status == STATUS_OK);
+	EXPECT(backup_ask(CALL_STORE_BACKUP_READ, 7, 0, 0, &bytes).head.status == STATUS_CONFLICT);
+	store_close(&store);
+
+	disk_restore(&image);
+	open_store();
+	EXPECT(store.opened == STATUS_OK);
+	memcpy(model, at_begin, sizeof(model));
+	memcpy(root, root_at_begin, sizeof(root));
+	seq = seq_at_begin;
+	EXPECT(state_now(&checkpoint).seq == seq_at_begin);
+	EXPECT(memcmp(state_now(&checkpoint).root, root_at_begin, 32) == 0);
+	EXPECT(store.streams[0].next == receipts);
+	for (size_t i = 0; i < MODEL_MAX; i++)
+		EXPECT(load_entry(&model[i]) == STATUS_OK);
+	EXPECT(db_verify(&store.state) == STATUS_OK && db_verify(&store.segments) == STATUS_OK);
+	store_close(&store);
+	disk_discard(&image);
+}
+
+static void test_a_backup_ends_when_another_begins_or_the_log_grows(void)
+{
+	struct bytes bytes;
+	unsigned commits = 0;
+
+	start_empty();
+	change_some(20);
+	/* Not between STAGE and COMMIT. */
+	EXPECT(backup_ask(CALL_STORE_BACKUP_BEGIN, 1, 0, 0, &bytes).head.status == STATUS_BUSY);
+	EXPECT(commit_staged() == STATUS_OK);
+	EXPECT(backup_ask(CALL_STORE_BACKUP_BEGIN, 1, 0, 0, &bytes).head.status == STATUS_OK);
+	EXPECT(backup_ask(CALL_STORE_BACKUP_BEGIN, 2, 0, 0, &bytes).head.status == STATUS_OK);
+	EXPECT(backup_ask(CALL_STORE_BACKUP_READ, 1, 0, 0, &bytes).head.status == STATUS_CONFLICT);
+	EXPECT(backup_ask(CALL_STORE_BACKUP_END, 1, 0, 0, &bytes).head.status == STATUS_CONFLICT);
+	EXPECT(backup_ask(CALL_STORE_BACKUP_READ, 2, 0, 0, &bytes).head.status == STATUS_OK &&
+	       bytes.len != 0);
+	state_files.held_log_max = 1u << 20;
+	while (store.backup != 0 && commits < 1000) {
+		change_some(20);
+		EXPECT(commit_staged() == STATUS_OK);
+		commits++;
+	}
+	EXPECT(store.backup == 0 && commits > 3);
+	EXPECT(backup_ask(CALL_STORE_BACKUP_READ, 2, 0, 0, &bytes).head.status == STATUS_CONFLICT);
+	/* And the log is folded again. */
+	for (unsigned i = 0; i < 400; i++) {
+		change_some(20);
+		EXPECT(commit_staged() == STATUS_OK);
+	}
+	EXPECT(disk_files[DB_FILE_WAL].now_len < 18u << 20);
+	store_close(&store);
+}
+
 int main(void)
 {
 	RUN(test_every_path_leads_from_the_signers_root_to_the_stores);
@@ -667,5 +812,7 @@ int main(void)
 	RUN(test_what_no_signer_sends_is_refused);
 	RUN(test_a_store_that_cannot_be_read_says_so_to_every_request);
 	RUN(test_a_list_gives_every_id_once_in_order);
+	RUN(test_a_backup_is_of_one_moment);
+	RUN(test_a_backup_ends_when_another_begins_or_the_log_grows);
 	return test_summary();
 }

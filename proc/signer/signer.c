@@ -11,6 +11,7 @@
 #include "proc_boot.h"
 #include "proc_start.h"
 #include "secret.h"
+#include "signer_backup.h"
 #include "signer_boot.h"
 #include "signer_change.h"
 #include "signer_export.h"
@@ -73,6 +74,12 @@ static void segment(void *context, uint64_t tag, enum status status,
 		signer_boot_blob(signer, status, state, blob);
 	else
 		signer_export_blob(signer->export, tag, status, state, blob);
+}
+
+static void backed(void *context, enum status status, const struct call_store_backed *said,
+                   struct bytes bytes)
+{
+	signer_backup_heard(((struct signer *)context)->backup, status, said, bytes);
 }
 
 static uint64_t time_low_s(void *context)
@@ -346,8 +353,10 @@ static void pump(struct signer *signer)
 	if (signer->unsealed) {
 		signer_state_pump(&signer->state);
 		signer_receipts_pump(signer->receipts, signer->now_ms, false);
-		if (signer->ready)
+		if (signer->ready) {
 			signer_keep_pump(signer->keep);
+			signer_backup_pump(signer->backup);
+		}
 	}
 	pump_authority(signer);
 	signer_settle(signer->change);
@@ -467,7 +476,8 @@ static enum status open_parts(struct signer *signer)
 	                                                             .checkpoint = checkpoint,
 	                                                             .may_anchor = may_anchor,
 	                                                             .anchor = write_anchor,
-	                                                             .segment = segment});
+	                                                             .segment = segment,
+	                                                             .backed = backed});
 	signer->state.store = signer->store;
 	for (unsigned i = 0; i < verifier_count; i++)
 		verifiers[i] = proc_channel(proc, PROC_verifier, i);
@@ -485,6 +495,7 @@ static enum status open_parts(struct signer *signer)
 	signer->change = signer_change_new(signer);
 	signer->settling = signer_change_new(signer);
 	signer->export = signer_export_new(signer);
+	signer->backup = signer_backup_new(signer);
 	signer->keep = signer_keep_new(signer);
 	if (signer->keep == NULL) {
 		log_event(LOG_ERROR, "start.keep_malformed");

@@ -45,6 +45,7 @@ struct signer {
 	struct signer_export *export;
 	struct signer_anchor anchor;
 	struct signer_keep *keep;
+	struct signer_backup *backup;
 	struct secret_page facts_page;
 	struct call_start_facts *facts; /* in that page; the share is wiped after use */
 

@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
 #include "proc_boot.h"
+#include "signer_backup.h"
 #include "signer_change.h"
 #include "signer_keep.h"
 
@@ -497,6 +498,11 @@ enum status signer_answer_topic(struct signer_change *job, const struct authz_qu
 		return query_of_wallet(job, query);
 	case AUTHZ_QUERY_DECISIONS:
 		return query_decisions(job, query);
+	case AUTHZ_QUERY_BACKUP:
+		return is_operator(job->signer, query->key)
+		           ? signer_backup_query(job, query)
+		           : signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                           "not an operator of this deployment");
 	case AUTHZ_QUERY_COUNT:
 		break;
 	}

@@ -12,6 +12,7 @@ enum awaited_kind {
 	AWAIT_COMMIT,
 	AWAIT_SEGMENT,
 	AWAIT_REVERT,
+	AWAIT_BACKUP,
 };
 
 struct awaited {
@@ -21,7 +22,7 @@ struct awaited {
 	uint64_t tag;
 };
 
-#define AWAITED_MAX 128 /* at least LOADS_MAX + APPENDS_MAX + 2 */
+#define AWAITED_MAX 128 /* at least LOADS_MAX + APPENDS_MAX + 3 */
 
 struct batch {
 	uint8_t *ops; /* call_store_op and value, one after the other */
@@ -289,6 +290,15 @@ enum status signer_store_segment(struct signer_store *store, uint32_t kind, uint
 	return ask_segment(store, kind, stream, cursor, bytes_of(NULL, 0), tag);
 }
 
+enum status signer_store_backup(struct signer_store *store, const struct call_store_backup *backup)
+{
+	if (store->rejoining ||
+	    (backup->step == CALL_STORE_BACKUP_BEGIN && store->commit != COMMIT_IDLE))
+		return STATUS_BUSY;
+	CHECK(store_ask_backup(next_request(store), backup, &store->out) == STATUS_OK);
+	return ask(store, CALL_STORE_BACKUP, (struct awaited){.what = AWAIT_BACKUP});
+}
+
 /* Sends the next STAGE message: as many operations as fit. */
 static void ask_stage(struct signer_store *store)
 {
@@ -479,6 +489,18 @@ static enum status take_segment(struct signer_store *store, const struct awaited
 	return STATUS_OK;
 }
 
+static enum status take_backed(struct signer_store *store, struct bytes message)
+{
+	struct call_store_backed backed;
+	struct bytes bytes;
+	enum status status = store_take_backed(message, &backed, &bytes);
+
+	if (status == STATUS_OK)
+		store->hooks.backed(store->hooks.context, (enum status)backed.head.status, &backed,
+		                    bytes);
+	return status;
+}
+
 static uint32_t answer_kind(const struct awaited *awaited)
 {
 	switch (awaited->what) {
@@ -492,6 +514,8 @@ static uint32_t answer_kind(const struct awaited *awaited)
 		return CALL_STORE_COMMIT_ANSWER;
 	case AWAIT_REVERT:
 		return CALL_STORE_REVERT_ANSWER;
+	case AWAIT_BACKUP:
+		return CALL_STORE_BACKUP_ANSWER;
 	case AWAIT_SEGMENT:
 		return store_answer_kind(awaited->kind);
 	}
@@ -523,6 +547,8 @@ static enum status take_answer(struct signer_store *store)
 		return take_committed(store, message);
 	case AWAIT_REVERT:
 		return take_reverted(store, message);
+	case AWAIT_BACKUP:
+		return take_backed(store, message);
 	case AWAIT_SEGMENT:
 		return take_segment(store, &awaited, message);
 	}
@@ -533,6 +559,7 @@ static enum status take_answer(struct signer_store *store)
 static void forget_peer(struct signer_store *store)
 {
 	static const struct call_store_segment_state nowhere;
+	static const struct call_store_backed nothing;
 
 	ipc_acknowledge(store->channel);
 	while (store->queue_count > 0) {
@@ -543,6 +570,9 @@ static void forget_peer(struct signer_store *store)
 		if (awaited.what == AWAIT_LOAD)
 			store->hooks.loaded(store->hooks.context, awaited.kind, awaited.id,
 			                    STATUS_IO, bytes_of(NULL, 0));
+		if (awaited.what == AWAIT_BACKUP)
+			store->hooks.backed(store->hooks.context, STATUS_IO, &nothing,
+			                    bytes_of(NULL, 0));
 		if (awaited.what == AWAIT_SEGMENT)
 			store->hooks.segment(store->hooks.context, awaited.tag, STATUS_IO, &nowhere,
 			                     bytes_of(NULL, 0));

@@ -41,6 +41,9 @@ typedef void signer_store_anchor_fn(void *context, struct bytes checkpoint);
 typedef void signer_store_segment_fn(void *context, uint64_t tag, enum status status,
                                      const struct call_store_segment_state *state,
                                      struct bytes blob);
+/* Called with each part of a backup that was asked for. */
+typedef void signer_store_backed_fn(void *context, enum status status,
+                                    const struct call_store_backed *backed, struct bytes bytes);
 
 struct signer_store_hooks {
 	void *context;
@@ -49,6 +52,7 @@ struct signer_store_hooks {
 	signer_store_may_anchor_fn *may_anchor;
 	signer_store_anchor_fn *anchor;
 	signer_store_segment_fn *segment;
+	signer_store_backed_fn *backed;
 };
 
 /* signer_store_new allocates (phase 1; never again). The channel is borrowed for ever. */
@@ -95,6 +99,11 @@ MUST_USE enum status signer_store_append(struct signer_store *store, uint32_t st
 /* signer_store_segment asks READ, EXPORTED or DELETE of a stream at a cursor. */
 MUST_USE enum status signer_store_segment(struct signer_store *store, uint32_t kind,
                                           uint32_t stream, uint64_t cursor, uint64_t tag);
+
+/* signer_store_backup asks for a step of a backup. BEGIN waits (BUSY) until no commit is on its
+ * way, so that what is backed up is what was acknowledged. */
+MUST_USE enum status signer_store_backup(struct signer_store *store,
+                                         const struct call_store_backup *backup);
 
 /* signer_store_stream_next says which cursor the next append to a stream gets, as the store's last
  * STATE told; false while one is awaited after a restart. */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli_backup.h"
 #include "cli_commands.h"
 #include "cli_home.h"
 
@@ -113,56 +114,78 @@ static int copy_database(struct backup *backup, const char *name)
 	return CLI_UNSURE;
 }
 
-static int run_backup(struct cli_call *call)
+/* A running `serve` or a stopped one, from its folder. */
+static int back_up_folder(struct cli_call *call, const char *state, const char *out,
+                          uint64_t *ret_bytes)
 {
 	static const char *const files[] = {"sealed-share", "approvals", "genesis", "escrow"};
-	struct backup backup = {.call = call};
-	const char *state = NULL, *out = NULL;
-	const struct cli_option table[] = {
-	    {"--state", &state, NULL},
-	    {"--out",   &out,   NULL},
-	};
+	struct backup backup = {.call = call, .to = out};
 	char store[CLI_PATH_MAX + 32];
 	struct stat info;
 	int result;
 
-	if (!cli_take_options(call, table, 2))
-		return CLI_USAGE;
-	if (call->count != 0 || state == NULL || out == NULL)
-		return cli_usage(call, "needs --state FOLDER and --out FOLDER");
 	/* `serve` keeps the store in a folder below its own. */
 	snprintf(store, sizeof(store), "%s/store", state);
 	backup.from = stat(store, &info) == 0 && S_ISDIR(info.st_mode) ? store : state;
-	backup.to = out;
-	if (mkdir(out, 0700) != 0) {
-		cli_complain(call, "cannot make %s: %s; a backup goes into a folder of its own",
-		             out, strerror(errno));
-		return CLI_UNSURE;
-	}
 	/* The state first: receipts may only be more than it knows of. */
 	result = copy_database(&backup, "state");
 	if (result == CLI_YES)
 		result = copy_database(&backup, "segments");
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && result == CLI_YES; i++)
 		result = copy_file(&backup, files[i], true);
-	if (result != CLI_YES)
+	*ret_bytes = backup.bytes;
+	return result;
+}
+
+static int run_backup(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *state = NULL, *out = NULL, *operator_file = NULL;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--state",    &state,         NULL},
+	    {"--operator", &operator_file, NULL},
+	    {"--out",      &out,           NULL},
+	};
+	uint64_t bytes = 0;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0 || out == NULL || (state == NULL) == (operator_file == NULL))
+		return cli_usage(call, "needs --out FOLDER, and --state FOLDER or --operator FILE "
+		                       "(of a running signer)");
+	if (mkdir(out, 0700) != 0) {
+		cli_complain(call, "cannot make %s: %s; a backup goes into a folder of its own",
+		             out, strerror(errno));
+		return CLI_UNSURE;
+	}
+	result = state != NULL ? back_up_folder(call, state, out, &bytes)
+	                       : cli_backup_remote(call, &options, operator_file, out, &bytes);
+	if (result != CLI_YES) {
+		cli_complain(call, "%s is no whole backup", out);
 		return result;
+	}
 	printf(call->json
 	           ? "{\"folder\":\"%s\",\"bytes\":%llu}\n"
 	           : "%s: %llu bytes. It is ciphertext; what opens it is in the TPM, and in a\n"
 	             "recovery key where there is one. A start from it needs the site's word\n"
 	             "(claviger recover accept), and suspends every grant.\n",
-	       out, (unsigned long long)backup.bytes);
+	       out, (unsigned long long)bytes);
 	return cli_finish(call, CLI_YES);
 }
 
 const struct cli_command cli_backup = {
     .name = "backup",
-    .arguments = "--state FOLDER --out FOLDER",
+    .arguments = "--out FOLDER --state FOLDER|--operator FILE [--server URL]",
     .sentence = "copy the store consistently, also while it runs",
     .run = run_backup,
     .help =
-        "Copies both databases with their logs, the sealed share, approvals and escrow. Nothing\n"
-        "in it is in clear. To go on from it see docs/recovery.md: what was granted, revoked\n"
-        "or spent since then is not in it.\n",
+        "Copies both databases, the sealed share, approvals and escrow. Nothing in it is in\n"
+        "clear. To go on from it see docs/recovery.md: what was granted, revoked or spent since\n"
+        "then is not in it.\n\n"
+        "--state FOLDER     of `serve` on this machine, which may be running\n"
+        "--operator FILE    an operator's key: asks a running signer, an appliance among them,\n"
+        "                   whose disk has no files (--server, --ca, --home). Signing goes on\n"
+        "                   meanwhile. `claviger image disk --restore` puts it onto a disk\n",
 };

@@ -12,6 +12,7 @@
 #include "base_encode.h"
 #include "cli_authority.h"
 #include "cli_commands.h"
+#include "cli_disk.h"
 #include "cli_file.h"
 #include "disk.h"
 #include "secret.h"
@@ -24,7 +25,7 @@
 struct disk_options {
 	const char *size, *site_key, *serial, *address, *router, *port, *metrics, *verifiers,
 	    *names, *operators, *machines, *deployment, *unproven, *rp_id, *origins;
-	const char *genesis, *approvals, *escrow;
+	const char *genesis, *approvals, *escrow, *restore;
 };
 
 /* ---- the manifest out of options ---- */
@@ -202,15 +203,15 @@ static int make_file(const struct cli_call *call, const char *path, const char *
 	return CLI_YES;
 }
 
-static int open_it(const struct cli_call *call, const char *path, const char *size, int *ret_fd)
+static int open_it(const struct cli_call *call, const char *path, const char *size, int *ret_fd,
+                   uint64_t *ret_bytes)
 {
-	uint64_t bytes;
 	int result = access(path, F_OK) == 0 ? CLI_YES : make_file(call, path, size);
 	enum status status;
 
 	if (result != CLI_YES)
 		return result;
-	status = disk_open(path, ret_fd, &bytes);
+	status = disk_open(path, ret_fd, ret_bytes);
 	if (status == STATUS_OK)
 		return CLI_YES;
 	cli_complain(call, "%s: %s", path,
@@ -299,10 +300,12 @@ static int run_disk(struct cli_call *call)
 	    {"--genesis",      &o.genesis,    NULL},
 	    {"--approvals",    &o.approvals,  NULL},
 	    {"--escrow",       &o.escrow,     NULL},
+	    {"--restore",      &o.restore,    NULL},
 	};
 	struct buffer bytes = BUFFER_OF_ARRAY(space);
 	struct disk_file site;
 	bool has_site = false;
+	uint64_t disk_bytes = 0;
 	int result, fd = -1;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
@@ -314,11 +317,14 @@ static int run_disk(struct cli_call *call)
 	if (result == CLI_YES && o.site_key != NULL)
 		result = sign_manifest(call, o.site_key, &manifest, &bytes);
 	if (result == CLI_YES)
-		result = open_it(call, call->arguments[0], o.size, &fd);
+		result = open_it(call, call->arguments[0], o.size, &fd, &disk_bytes);
 	if (result == CLI_YES)
 		result = check_ours(call, call->arguments[0], fd, &has_site);
 	if (result == CLI_YES && o.site_key == NULL && !has_site)
 		result = cli_usage(call, "a new disk needs --site-key");
+	if (result == CLI_YES)
+		result =
+		    o.restore != NULL ? cli_disk_restore(call, fd, disk_bytes, o.restore) : CLI_YES;
 	if (result == CLI_YES)
 		result = put_file(call, fd, DISK_GENESIS, o.genesis);
 	if (result == CLI_YES)
@@ -342,12 +348,12 @@ const struct cli_command cli_image_disk = {
                  "[--metrics-port N] [--name LIST] [--operator LIST] [--machine LIST] "
                  "[--verifiers N] [--rp-id NAME] [--origins LIST] [--deployment HEX] [--unproven "
                  "SECONDS] [--serial N] "
-                 "[--genesis FILE] [--approvals FILE] [--escrow FILE] DISK",
+                 "[--genesis FILE] [--approvals FILE] [--escrow FILE] [--restore FOLDER] DISK",
     .sentence = "prepare the appliance's data disk: site manifest, genesis, approvals",
     .run = run_disk,
     .help =
         "DISK is a block device or a file (--size makes one). What the store keeps on it is not\n"
-        "touched; a disk that begins with something else is refused.\n\n"
+        "touched but for --restore; a disk that begins with something else is refused.\n\n"
         "--site-key FILE      write a site manifest, signed with this key (claviger tpm key), out\n"
         "                     of these: --address (DHCP when it is not given), --router, --port\n"
         "                     (8200), --metrics-port (none), --name (of the certificate, beside\n"
@@ -358,5 +364,8 @@ const struct cli_command cli_image_disk = {
         "                     --serial (a higher one replaces; 1). Lists: separated by commas\n"
         "--genesis FILE       what `claviger tpm provision` wrote\n"
         "--approvals FILE     what may unseal (claviger image approve)\n"
-        "--escrow FILE        after genesis: copy what it sealed to the escrow key into FILE\n",
+        "--escrow FILE        after genesis: copy what it sealed to the escrow key into FILE\n"
+        "--restore FOLDER     replace the store, the sealed share, approvals, genesis and escrow\n"
+        "                     by those of a backup (claviger backup); a start from it needs the\n"
+        "                     site's word (docs/recovery.md)\n",
 };

@@ -4,14 +4,17 @@
 
 usage: tpm_recover.py          (BUILD_DIR names the build; needs swtpm)
 
-- the backup is taken while signatures are made, and is whole;
+- the backup is taken while signatures are made, from the folder and as an operator from afar, and is whole;
+- it fits the appliance's disk, byte for byte as spec/disk.md lays it out;
 - disk lost: the store is put back from it; the start is refused until the site accepts it; then every
   wallet is frozen until its user signs again; the acceptance serves once.
 """
+import hashlib
 import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -86,6 +89,10 @@ class Node:
         return self.claviger(*words, "--key", self.state + "/user.json", "--server", self.server,
                              "--ca", self.state + "/ca.pem", "--home", self.state + "/home", "--yes")
 
+    def as_operator(self, key):
+        return ["--operator", "%s/%s.json" % (self.state, key), "--server", self.server,
+                "--ca", self.state + "/ca.pem", "--home", self.state + "/home"]
+
     def put_back(self, backup):
         shutil.rmtree(self.state + "/store")
         shutil.copytree(backup, self.state + "/store")
@@ -116,7 +123,8 @@ def back_up(node):
     backups = []
     for i in range(3):
         folder = os.path.join(node.base, "backup.%d" % i)
-        node.claviger("backup", "--state", node.state, "--out", folder)
+        node.claviger("backup", "--out", folder, *(
+            node.as_operator("operator") if i % 2 else ["--state", node.state]))
         backups.append(folder)
         time.sleep(0.7)
     stop.set()
@@ -132,7 +140,44 @@ def back_up(node):
     expect("signatures went on meanwhile", len(made) > 20 and all(made), str(len(made)))
     print("backup: 3 taken while %d signatures were made" % len(made))
     node.claviger("backup", "--state", node.state, "--out", backups[0], wanted=3)
+    node.claviger("backup", "--out", node.base + "/refused", *node.as_operator("user"), wanted=1)
     return backups
+
+
+def disk_row(disk, number):
+    """The length of one of the store's files, as spec/disk.md says: the newer of two blocks."""
+    best = (0, None)
+    for turn in range(2):
+        block = disk[512 * 1024 + (2 * number + turn) * 4096:][:64]
+        magic, row, count, length = struct.unpack("<8sQQQ", block[:32])
+        if magic == b"CTABLE01" and row == number and hashlib.sha256(block[:32]).digest() == block[32:]:
+            best = max(best, (count, length), key=lambda b: b[0])
+    return best[1]
+
+
+def onto_a_disk(node, backup):
+    """What `image disk --restore` writes, read by the spec and not by our code."""
+    path = node.base + "/disk.img"
+    node.claviger("image", "disk", "--size", "256", "--site-key", node.state + "/authority/site.pem",
+                  "--restore", backup, path)
+    with open(path, "rb") as f:
+        disk = f.read()
+    mib = 1 << 20
+    state = 33 * mib + 2 * 16 * mib
+    rest = len(disk) - state
+    places = {0: ("state.db", state), 4: ("segments.db", state + rest // 4 // mib * mib)}
+    for number, (name, at) in places.items():
+        with open(os.path.join(backup, name), "rb") as f:
+            wanted = f.read()
+        expect(name + " is on the disk", disk_row(disk, number) == len(wanted) and
+               disk[at:at + len(wanted)] == wanted)
+        expect("its log is empty", disk_row(disk, number + 1) in (None, 0))
+    for name, at in (("sealed-share", 64), ("approvals", 80), ("genesis", 144), ("escrow", 160)):
+        item = disk[at * 1024:]
+        with open(os.path.join(backup, name), "rb") as f:
+            wanted = f.read()
+        expect(name + " is on the disk", len(wanted) > 100 and
+               item[:4 + len(wanted)] == struct.pack("<I", len(wanted)) + wanted)
 
 
 def disk_lost(node, backup):
@@ -174,6 +219,7 @@ def main():
         if node.exports:
             backups = back_up(node)
             node.stop()
+            onto_a_disk(node, backups[1])
             for backup in backups[1:]:
                 disk_lost(node, backup)
                 shutil.rmtree(node.base + "/newest")

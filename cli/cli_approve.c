@@ -42,18 +42,47 @@ static bool same_release(const struct approval_release *a, const struct approval
 	       memcmp(a->pcrs, b->pcrs, sizeof(a->pcrs)) == 0;
 }
 
+/* appoint_root: a root that approves by itself is a working key, too. */
+static int appoint_root(const struct cli_call *call, const struct approve *options,
+                        struct approval_file *file, bool is_site)
+{
+	const uint8_t *root = is_site ? file->scope.site_root : file->scope.release_root;
+	struct approval_appointment self = {.is_site = is_site, .level = APPROVAL_LEVEL_MAX};
+
+	memcpy(self.key, root, APPROVAL_KEY_LEN);
+	if (memcmp(root, options->signer.public, APPROVAL_KEY_LEN) != 0 ||
+	    approval_find_appointment(file, is_site, self.key, 0) != NULL)
+		return CLI_YES;
+	return cli_appoint_add(call, &options->signer, file, &self);
+}
+
+static void say_appointed(const struct approval_file *file, bool is_site,
+                          const uint8_t key[APPROVAL_KEY_LEN])
+{
+	const char *authority = is_site ? "site" : "release";
+
+	if (approval_find_appointment(file, is_site, key, 0) == NULL)
+		printf(
+		    "The %s root has not appointed this key here: nothing unseals with it before "
+		    "it has\n(claviger image appoint --as %s).\n",
+		    authority, authority);
+}
+
 static int add_release(const struct cli_call *call, struct approve *options,
                        struct approval_file *file)
 {
 	struct approval_release made = {.level = options->level_number, .name = options->shown};
-	bool delegated = false;
+	bool named = false;
 	char text[17];
 	int result = cli_pcrs_read(call, options->pcrs, made.pcrs, NULL);
 
 	if (result != CLI_YES)
 		return result;
-	if (cli_approve_release(&options->signer, file->site_key, &made) != STATUS_OK)
+	if (cli_approve_release(&options->signer, &file->scope, &made) != STATUS_OK)
 		return CLI_UNSURE;
+	result = appoint_root(call, options, file, false);
+	if (result != CLI_YES)
+		return result;
 	for (size_t i = 0; i < file->release_count; i++)
 		if (same_release(&file->releases[i], &made)) {
 			cli_complain(call, "this release is approved at this level already");
@@ -67,7 +96,7 @@ static int add_release(const struct cli_call *call, struct approve *options,
 		return CLI_NO;
 	}
 	for (size_t i = 0; i < file->site_count; i++)
-		delegated |= memcmp(file->sites[i].release_key, made.key, sizeof(made.key)) == 0;
+		named |= memcmp(file->sites[i].release_key, made.key, sizeof(made.key)) == 0;
 	file->releases[file->release_count++] = made;
 	cli_authority_text(made.key, text);
 	printf("Release key %s approves level %u%s%.*s:\n", text, made.level,
@@ -76,9 +105,10 @@ static int add_release(const struct cli_call *call, struct approve *options,
 	printf("A machine that starts exactly this may unseal, as long as the release floor is at\n"
 	       "most %u.\n",
 	       made.level);
-	if (!delegated)
+	if (!named)
 		printf("No site approval names this release key yet: nothing unseals with it "
 		       "before.\n");
+	say_appointed(file, false, made.key);
 	return CLI_YES;
 }
 
@@ -89,7 +119,7 @@ static int add_delegate(struct approve *options, struct approval_file *file,
 	size_t at = file->delegate_count;
 
 	memcpy(made.release_key, release_key, APPROVAL_KEY_LEN);
-	if (cli_approve_delegate(&options->signer, &made) != STATUS_OK)
+	if (cli_approve_delegate(&options->signer, &file->scope, &made) != STATUS_OK)
 		return CLI_UNSURE;
 	/* One for each key is enough: the newest. */
 	for (size_t i = 0; i < file->delegate_count; i++)
@@ -110,13 +140,10 @@ static int add_site(const struct cli_call *call, struct approve *options,
                     struct approval_file *file)
 {
 	struct approval_site made = {.level = options->level_number, .name = options->shown};
+	bool is_root = memcmp(file->scope.site_root, options->signer.public, APPROVAL_KEY_LEN) == 0;
 	char site[17], release[17];
 	int result;
 
-	if (memcmp(file->site_key, options->signer.public, APPROVAL_KEY_LEN) != 0) {
-		cli_complain(call, "%s is not the site key of %s", options->key, options->file);
-		return CLI_NO;
-	}
 	if (options->release_key != NULL) {
 		result = cli_authority_read_public(call, options->release_key, made.release_key);
 	} else if (file->delegate_count == 1) {
@@ -137,20 +164,25 @@ static int add_site(const struct cli_call *call, struct approve *options,
 		             APPROVAL_SITES_MAX);
 		return CLI_NO;
 	}
-	if (cli_approve_site(&options->signer, &made) != STATUS_OK)
+	if (cli_approve_site(&options->signer, &file->scope, &made) != STATUS_OK)
 		return CLI_UNSURE;
-	result = add_delegate(options, file, made.release_key);
+	result = appoint_root(call, options, file, true);
+	/* Who may raise the release floor is the root's to say. */
+	if (result == CLI_YES && is_root)
+		result = add_delegate(options, file, made.release_key);
 	if (result != CLI_YES)
 		return result;
 	file->sites[file->site_count++] = made;
-	cli_authority_text(file->site_key, site);
+	cli_authority_text(made.key, site);
 	cli_authority_text(made.release_key, release);
 	printf("Site key %s approves level %u%s%.*s:\n", site, made.level,
 	       made.name.len != 0 ? ", " : "", made.name.len, made.name.text);
 	show_pcrs(approval_site_pcrs, made.pcrs, APPROVAL_SITE_PCRS);
-	printf("On exactly this firmware, what release key %s approves may unseal, and that key\n"
-	       "may raise the release floor, as long as the site floor is at most %u.\n",
-	       release, made.level);
+	printf("On exactly this firmware, what release key %s approves may unseal%s,\n"
+	       "as long as the site floor is at most %u.\n",
+	       release, is_root ? ", and that key\nmay raise the release floor" : "", made.level);
+	say_appointed(file, true, made.key);
+	say_appointed(file, false, made.release_key);
 	return CLI_YES;
 }
 
@@ -234,11 +266,24 @@ static int run_approvals(struct cli_call *call)
 	result = cli_approvals_read(call, call->arguments[0], &file);
 	if (result != CLI_YES)
 		return result;
-	cli_authority_text(file.site_key, site);
-	printf("site key %s\n", site);
+	cli_authority_text(file.scope.site_root, site);
+	cli_authority_text(file.scope.release_root, text);
+	printf("site root %s\nrelease root %s\n", site, text);
+	put_hex("genesis", file.scope.genesis);
+	for (size_t i = 0; i < file.appointed_count; i++) {
+		const struct approval_appointment *appointed = &file.appointed[i];
+		bool good = approval_check_appointment(appointed, &file.scope) == STATUS_OK;
+
+		cli_authority_text(appointed->key, text);
+		printf("%s key %s: counts while the %s floor is at most %u, signature %s\n",
+		       appointed->is_site ? "site" : "release", text,
+		       appointed->is_site ? "site" : "release", appointed->level,
+		       good ? "good" : "BAD");
+		result = good ? result : CLI_NO;
+	}
 	for (size_t i = 0; i < file.release_count; i++) {
 		const struct approval_release *release = &file.releases[i];
-		bool good = approval_check_release(release, file.site_key) == STATUS_OK;
+		bool good = approval_check_release(release, &file.scope) == STATUS_OK;
 
 		cli_authority_text(release->key, text);
 		printf("release %u: level %u, key %s, signature %s%s%.*s\n", (unsigned)i + 1,
@@ -249,11 +294,12 @@ static int run_approvals(struct cli_call *call)
 	}
 	for (size_t i = 0; i < file.site_count; i++) {
 		const struct approval_site *approval = &file.sites[i];
-		bool good = approval_check_site(approval, file.site_key) == STATUS_OK;
+		bool good = approval_check_site(approval, &file.scope) == STATUS_OK;
 
+		cli_authority_text(approval->key, site);
 		cli_authority_text(approval->release_key, text);
-		printf("site %u: level %u, for release key %s, signature %s%s%.*s\n",
-		       (unsigned)i + 1, approval->level, text, good ? "good" : "BAD",
+		printf("site %u: level %u, key %s, for release key %s, signature %s%s%.*s\n",
+		       (unsigned)i + 1, approval->level, site, text, good ? "good" : "BAD",
 		       approval->name.len != 0 ? ", " : "", approval->name.len,
 		       approval->name.text);
 		show_pcrs(approval_site_pcrs, approval->pcrs, APPROVAL_SITE_PCRS);
@@ -267,8 +313,9 @@ static int run_approvals(struct cli_call *call)
 static bool fits_any(const struct approval_file *file, const struct approval_release *release)
 {
 	for (size_t i = 0; i < file->site_count; i++)
-		if (memcmp(file->sites[i].release_key, release->key, APPROVAL_KEY_LEN) == 0)
-			return true;
+		if (memcmp(file->sites[i].release_key, release->key, APPROVAL_KEY_LEN) == 0 &&
+		    approval_find_appointment(file, true, file->sites[i].key, 0) != NULL)
+			return approval_find_appointment(file, false, release->key, 0) != NULL;
 	return false;
 }
 
@@ -335,6 +382,85 @@ static int run_drop(struct cli_call *call)
 	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
 }
 
+/* ---- appointing ---- */
+
+static int run_appoint(struct cli_call *call)
+{
+	static struct approval_file file;
+	const char *as = NULL, *root_file = NULL, *key = NULL, *until = NULL, *path = NULL, *at;
+	struct approval_appointment made = {.level = APPROVAL_LEVEL_MAX};
+	bool dry_run = false;
+	const struct cli_option table[] = {
+	    {"--as",        &as,        NULL    },
+            {"--root",      &root_file, NULL    },
+            {"--key",       &key,       NULL    },
+	    {"--until",     &until,     NULL    },
+            {"--approvals", &path,      NULL    },
+            {"--dry-run",   NULL,       &dry_run},
+	};
+	struct keys_p256_key root;
+	uint64_t level = APPROVAL_LEVEL_MAX;
+	char text[17];
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	at = until;
+	if (call->count != 0 || as == NULL || root_file == NULL || key == NULL || path == NULL ||
+	    (strcmp(as, "release") != 0 && strcmp(as, "site") != 0))
+		return cli_usage(call, "needs --as release|site, --root, --key and --approvals");
+	if (until != NULL && (!cli_take_number(&at, &level) || *at != '\0' || level < 1 ||
+	                      level > APPROVAL_LEVEL_MAX))
+		return cli_usage(call, "--until takes a level from 1 to %u, not %s",
+		                 APPROVAL_LEVEL_MAX, until);
+	keys_open();
+	made.is_site = strcmp(as, "site") == 0;
+	made.level = (uint8_t)level;
+	result = cli_approvals_read(call, path, &file);
+	if (result == CLI_YES)
+		result = cli_authority_read_public(call, key, made.key);
+	if (result == CLI_YES)
+		result = cli_authority_read(call, root_file, &root);
+	if (result != CLI_YES)
+		return result;
+	if (memcmp(made.is_site ? file.scope.site_root : file.scope.release_root, root.public,
+	           APPROVAL_KEY_LEN) != 0) {
+		cli_complain(call, "%s is not the %s root of %s", root_file, as, path);
+		result = CLI_NO;
+	}
+	if (result == CLI_YES)
+		result = cli_appoint_add(call, &root, &file, &made);
+	SECRET_WIPE(root);
+	if (result != CLI_YES)
+		return result;
+	cli_authority_text(made.key, text);
+	printf("What %s key %s approves counts for the %s half of the share, as long as the %s\n"
+	       "floor is at most %u.%s\n",
+	       as, text, as, as, made.level, dry_run ? " Nothing was written (--dry-run)." : "");
+	if (!dry_run)
+		result = cli_approvals_write(call, path, &file);
+	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+}
+
+const struct cli_command cli_image_appoint = {
+    .name = "image appoint",
+    .arguments = "--as release|site --root FILE --key FILE.pub --approvals FILE [--until LEVEL] "
+                 "[--dry-run]",
+    .sentence = "let a working key approve for its authority, signed by the root",
+    .run = run_appoint,
+    .help =
+        "A root is fixed at genesis and stays offline; working keys are appointed and replaced\n"
+        "without sealing anything anew. Neither root can appoint for the other authority.\n\n"
+        "--as release   the release root appoints a release key; the site must name it, too\n"
+        "               (claviger image approve --as site --release-key)\n"
+        "--as site      the site root appoints a site key, which approves firmware\n"
+        "--until LEVEL  only while that authority's floor is at most LEVEL (255: for good): "
+        "raising\n"
+        "               the floor above it takes the key away\n"
+        "A newer appointment of the same key takes the place of the older in the file; who kept\n"
+        "the older can use it until the floor is above its level.\n",
+};
+
 const struct cli_command cli_image_approve = {
     .name = "image approve",
     .arguments =
@@ -344,7 +470,8 @@ const struct cli_command cli_image_approve = {
     .run = run_approve,
     .help =
         "The file of approvals gets one more; none is removed. Put it where the machine reads it\n"
-        "(state_dir/approvals) before the next start; nothing is sealed anew.\n\n"
+        "(state_dir/approvals) before the next start; nothing is sealed anew. The key is the\n"
+        "authority's root or one that the root appointed (claviger image appoint).\n\n"
         "--as release    the release key signs what was started: PCR 4, 9, 11, 12 and 14\n"
         "--as site       the site key signs the firmware under it: PCR 0, 2 and 7, and which\n"
         "                release key counts there; another one with --release-key\n"

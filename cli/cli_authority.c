@@ -172,7 +172,12 @@ int cli_approvals_read(const struct cli_call *call, const char *path,
 	free(file.data);
 	if (status == STATUS_OK)
 		return CLI_YES;
-	cli_complain(call, "%s is no file of approvals, or damaged", path);
+	cli_complain(
+	    call,
+	    status == STATUS_UNSUPPORTED
+	        ? "%s is a file of approvals of another version of claviger: provision anew"
+	        : "%s is no file of approvals, or damaged",
+	    path);
 	return CLI_NO;
 }
 
@@ -190,54 +195,93 @@ int cli_approvals_write(const struct cli_call *call, const char *path,
 }
 
 static enum status sign(const struct keys_p256_key *key, enum approval_purpose purpose,
-                        const uint8_t policy[32], uint8_t ret_signature[64])
+                        const uint8_t policy[32], const struct approval_scope *scope,
+                        uint8_t ret_signature[64])
 {
 	uint8_t digest[32];
 
-	approval_digest(purpose, policy, digest);
+	approval_digest(purpose, policy, scope->genesis, digest);
 	return keys_p256_sign(key, digest, ret_signature);
 }
 
 enum status cli_approve_release(const struct keys_p256_key *release,
-                                const uint8_t site_key[APPROVAL_KEY_LEN],
+                                const struct approval_scope *scope,
                                 struct approval_release *approval)
 {
 	uint8_t policy[32];
 
 	memcpy(approval->key, release->public, APPROVAL_KEY_LEN);
-	approval_release_policy(approval, site_key, policy);
-	return sign(release, APPROVAL_SEAL_RELEASE, policy, approval->signature);
+	approval_release_policy(approval, scope, policy);
+	return sign(release, APPROVAL_SEAL_RELEASE, policy, scope, approval->signature);
 }
 
-enum status cli_approve_site(const struct keys_p256_key *site, struct approval_site *approval)
+enum status cli_approve_site(const struct keys_p256_key *site, const struct approval_scope *scope,
+                             struct approval_site *approval)
 {
 	uint8_t policy[32];
 
-	approval_site_policy(approval, site->public, policy);
-	return sign(site, APPROVAL_SEAL_SITE, policy, approval->signature);
+	memcpy(approval->key, site->public, APPROVAL_KEY_LEN);
+	approval_site_policy(approval, scope, policy);
+	return sign(site, APPROVAL_SEAL_SITE, policy, scope, approval->signature);
 }
 
-enum status cli_approve_delegate(const struct keys_p256_key *site,
+enum status cli_approve_delegate(const struct keys_p256_key *site_root,
+                                 const struct approval_scope *scope,
                                  struct approval_delegate *approval)
 {
 	uint8_t policy[32];
 
-	approval_delegate_policy(approval, site->public, policy);
-	return sign(site, APPROVAL_FLOOR_DELEGATE, policy, approval->signature);
+	approval_delegate_policy(approval, scope, policy);
+	return sign(site_root, APPROVAL_FLOOR_DELEGATE, policy, scope, approval->signature);
 }
 
-enum status cli_manifest_sign(const struct keys_p256_key *site, struct approval_manifest *manifest)
+enum status cli_appoint(const struct keys_p256_key *root, const struct approval_scope *scope,
+                        struct approval_appointment *appointment)
 {
-	uint8_t policy[32], digest[32];
+	uint8_t policy[32];
+
+	approval_appointment_policy(appointment, scope, policy);
+	return sign(root, appointment->is_site ? APPROVAL_APPOINT_SITE : APPROVAL_APPOINT_RELEASE,
+	            policy, scope, appointment->signature);
+}
+
+int cli_appoint_add(const struct cli_call *call, const struct keys_p256_key *root,
+                    struct approval_file *file, const struct approval_appointment *appointment)
+{
+	struct approval_appointment made = *appointment;
+	size_t at = 0;
+
+	while (at < file->appointed_count &&
+	       (file->appointed[at].is_site != made.is_site ||
+	        memcmp(file->appointed[at].key, made.key, APPROVAL_KEY_LEN) != 0))
+		at++;
+	if (at == APPROVAL_APPOINTED_MAX) {
+		cli_complain(call, "the file has %u appointments, all it takes",
+		             APPROVAL_APPOINTED_MAX);
+		return CLI_NO;
+	}
+	if (cli_appoint(root, &file->scope, &made) != STATUS_OK)
+		return CLI_UNSURE;
+	file->appointed[at] = made;
+	if (at == file->appointed_count)
+		file->appointed_count++;
+	return CLI_YES;
+}
+
+enum status cli_manifest_sign(const struct keys_p256_key *site_root,
+                              struct approval_manifest *manifest)
+{
+	struct approval_scope scope;
+	uint8_t policy[32];
 	enum status status;
 
-	memcpy(manifest->site_key, site->public, APPROVAL_KEY_LEN);
+	memcpy(manifest->site_root, site_root->public, APPROVAL_KEY_LEN);
 	keys_random(manifest->id, sizeof(manifest->id));
+	approval_scope_of(manifest, &scope);
 	approval_first_policy(policy);
-	status = sign(site, APPROVAL_FLOOR_DELEGATE, policy, manifest->first_release);
+	status = sign(site_root, APPROVAL_FLOOR_DELEGATE, policy, &scope, manifest->first_release);
 	if (status == STATUS_OK)
-		status = sign(site, APPROVAL_FLOOR_SITE, policy, manifest->first_site);
-	if (status == STATUS_OK)
-		status = approval_manifest_digest(manifest, digest);
-	return status == STATUS_OK ? keys_p256_sign(site, digest, manifest->signature) : status;
+		status = sign(site_root, APPROVAL_FLOOR_SITE, policy, &scope, manifest->first_site);
+	return status == STATUS_OK ? keys_p256_sign(site_root, scope.genesis, manifest->signature)
+	                           : status;
 }

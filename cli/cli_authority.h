@@ -26,15 +26,25 @@ int cli_approvals_read(const struct cli_call *call, const char *path,
                        struct approval_file *ret_file);
 int cli_approvals_write(const struct cli_call *call, const char *path,
                         const struct approval_file *file);
-/* cli_approve_* sign; the structs are complete but for key and signature. */
+/* cli_approve_* sign; the structs are complete but for key and signature. Appointments and
+ * delegations are the roots'. */
 enum status cli_approve_release(const struct keys_p256_key *release,
-                                const uint8_t site_key[APPROVAL_KEY_LEN],
+                                const struct approval_scope *scope,
                                 struct approval_release *approval);
-enum status cli_approve_site(const struct keys_p256_key *site, struct approval_site *approval);
-enum status cli_approve_delegate(const struct keys_p256_key *site,
+enum status cli_approve_site(const struct keys_p256_key *site, const struct approval_scope *scope,
+                             struct approval_site *approval);
+enum status cli_approve_delegate(const struct keys_p256_key *site_root,
+                                 const struct approval_scope *scope,
                                  struct approval_delegate *approval);
+enum status cli_appoint(const struct keys_p256_key *root, const struct approval_scope *scope,
+                        struct approval_appointment *appointment);
+/* cli_appoint_add signs an appointment and puts it in the place of an older one of that key; CLI_NO
+ * after complaining when the file is full. */
+int cli_appoint_add(const struct cli_call *call, const struct keys_p256_key *root,
+                    struct approval_file *file, const struct approval_appointment *appointment);
 /* cli_manifest_sign completes a genesis manifest. */
-enum status cli_manifest_sign(const struct keys_p256_key *site, struct approval_manifest *manifest);
+enum status cli_manifest_sign(const struct keys_p256_key *site_root,
+                              struct approval_manifest *manifest);
 
 /* cli_tpm_single makes everything that one person needs who holds all keys: keys, a signed manifest
  * and approvals (level 1) for the PCRs given, below `folder`; files of the unsealer go to `state`.

@@ -83,7 +83,7 @@ struct raise {
 	const char *as, *key, *to, *approvals;
 	bool dry_run, is_site;
 	uint64_t level;
-	uint8_t site_key[APPROVAL_KEY_LEN];
+	struct approval_scope scope;
 };
 
 static int send_step(struct cli_server *server, const struct raise *options,
@@ -97,9 +97,9 @@ static int send_step(struct cli_server *server, const struct raise *options,
 	int result;
 
 	memcpy(step.key, key->public, APPROVAL_KEY_LEN);
-	approval_step_policy(step.is_site, from, options->site_key, policy);
+	approval_step_policy(step.is_site, from, &options->scope, policy);
 	approval_digest(step.is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_RELEASE, policy,
-	                digest);
+	                options->scope.genesis, digest);
 	if (keys_p256_sign(key, digest, step.signature) != STATUS_OK ||
 	    approval_step_put(&step, &out) != STATUS_OK)
 		return CLI_UNSURE;
@@ -194,7 +194,7 @@ static int run_raise(struct cli_call *call)
 		return cli_finish(call, CLI_YES);
 	}
 	result = cli_authority_read(call, options.key, &key);
-	memcpy(options.site_key, file.site_key, sizeof(options.site_key));
+	options.scope = file.scope;
 	while (result == CLI_YES && floors.floor[options.is_site] < options.level)
 		result = send_step(&server, &options, &key, (uint8_t)floors.floor[options.is_site],
 		                   &floors);
@@ -217,11 +217,14 @@ const struct cli_command cli_tpm_floor_raise = {
     .arguments = "--as release|site --key FILE --to LEVEL --approvals FILE [--dry-run]",
     .sentence = "lock older releases (or site approvals) out, for good",
     .run = run_raise,
-    .help = "Sends one signed step for each level to the running machine, whose TPM checks it.\n"
-            "A step works once, on a TPM whose floor stands where it begins. Refused when what\n"
-            "runs now would not unseal any more. The owner's password raises nothing.\n\n"
-            "--as site      raise the site floor: earlier site approvals, and the release keys\n"
-            "               that they name, count no more (after a release key was replaced)\n"
-            "--approvals    the site's file of approvals, for its key\n"
-            "--dry-run      only say what would happen\n",
+    .help =
+        "Sends one signed step for each level to the running machine, whose TPM checks it.\n"
+        "A step works once, on a TPM whose floor stands where it begins. Refused when what\n"
+        "runs now would not unseal any more. The owner's password raises nothing.\n\n"
+        "--as site      raise the site floor, with the site root: earlier site approvals, and\n"
+        "               the release keys that they name, count no more (after a release key was\n"
+        "               replaced)\n"
+        "--as release   with a release key to which the site root gave that\n"
+        "--approvals    the machine's file of approvals, which says whose floors they are\n"
+        "--dry-run      only say what would happen\n",
 };

@@ -21,13 +21,11 @@ static int take_hash(const struct cli_call *call, const char *option, const char
 	                 option);
 }
 
-/* take_genesis hashes the manifest as the unsealer does: the item without what follows it. */
-static int take_genesis(const struct cli_call *call, const char *path, uint8_t ret_hash[32])
+/* take_genesis names the genesis of a manifest, as the unsealer does. */
+static int take_genesis(const struct cli_call *call, const char *path, uint8_t ret_genesis[32])
 {
-	uint8_t raw[APPROVAL_MANIFEST_MAX];
-	struct buffer exact = BUFFER_OF_ARRAY(raw), file;
 	struct approval_manifest manifest;
-	struct bytes item;
+	struct buffer file;
 	char message[256];
 	bool good;
 
@@ -35,15 +33,13 @@ static int take_genesis(const struct cli_call *call, const char *path, uint8_t r
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
-	good = approval_manifest_take(buffer_bytes(&file), &manifest) == STATUS_OK &&
-	       approval_manifest_put(&manifest, &exact) == STATUS_OK;
+	good = approval_manifest_take(buffer_bytes(&file), &manifest) == STATUS_OK;
 	free(file.data);
 	if (!good) {
-		cli_complain(call, "%s is no genesis manifest", path);
+		cli_complain(call, "%s is no genesis manifest of this version", path);
 		return CLI_NO;
 	}
-	item = buffer_bytes(&exact);
-	keys_sha256(&item, 1, ret_hash);
+	approval_manifest_digest(&manifest, ret_genesis);
 	return CLI_YES;
 }
 
@@ -83,9 +79,9 @@ static int run_accept(struct cli_call *call)
 		result = cli_authority_read(call, key_file, &key);
 	if (result != CLI_YES)
 		return result;
-	if (memcmp(key.public, file.site_key, APPROVAL_KEY_LEN) != 0) {
+	if (memcmp(key.public, file.scope.site_root, APPROVAL_KEY_LEN) != 0) {
 		SECRET_WIPE(key);
-		cli_complain(call, "%s is not the site key of %s", key_file, path);
+		cli_complain(call, "%s is not the site root of %s", key_file, path);
 		return CLI_NO;
 	}
 	file.has_recovery = true;

@@ -54,18 +54,30 @@ struct plan {
 	struct approval_file approvals;
 };
 
-static int sign_plan(struct plan *plan, const struct keys_p256_key *site,
-                     const uint8_t release_key[APPROVAL_KEY_LEN])
+/* appoint_self: a root is the first working key of its authority. */
+static int appoint_self(struct plan *plan, bool is_site, const struct keys_p256_key *root)
 {
-	struct approval_delegate *delegate = &plan->approvals.delegates[0];
+	struct approval_appointment self = {.is_site = is_site, .level = APPROVAL_LEVEL_MAX};
 
-	memcpy(plan->approvals.site_key, site->public, APPROVAL_KEY_LEN);
-	plan->approvals.delegate_count = 1;
+	memcpy(self.key, root->public, APPROVAL_KEY_LEN);
+	return cli_appoint_add(plan->call, root, &plan->approvals, &self);
+}
+
+static int sign_plan(struct plan *plan, const struct keys_p256_key *site,
+                     const uint8_t release_root[APPROVAL_KEY_LEN])
+{
+	struct approval_file *file = &plan->approvals;
+	struct approval_delegate *delegate = &file->delegates[0];
+
+	memcpy(plan->manifest.release_root, release_root, APPROVAL_KEY_LEN);
 	*delegate = (struct approval_delegate){.level = 1};
-	memcpy(delegate->release_key, release_key, APPROVAL_KEY_LEN);
-	if (cli_approve_delegate(site, delegate) == STATUS_OK &&
-	    cli_manifest_sign(site, &plan->manifest) == STATUS_OK)
-		return CLI_YES;
+	memcpy(delegate->release_key, release_root, APPROVAL_KEY_LEN);
+	file->delegate_count = 1;
+	if (cli_manifest_sign(site, &plan->manifest) == STATUS_OK) {
+		approval_scope_of(&plan->manifest, &file->scope);
+		if (cli_approve_delegate(site, &file->scope, delegate) == STATUS_OK)
+			return appoint_self(plan, true, site);
+	}
 	cli_complain(plan->call, "signing failed");
 	return CLI_UNSURE;
 }
@@ -90,21 +102,24 @@ static void show_plan(const struct plan *plan)
 	char site[17], release[17];
 	bool single = plan->manifest.is_single;
 
-	cli_authority_text(plan->manifest.site_key, site);
-	cli_authority_text(plan->approvals.delegates[0].release_key, release);
+	cli_authority_text(plan->manifest.site_root, site);
+	cli_authority_text(plan->manifest.release_root, release);
 	printf(
 	    "Genesis will, on a TPM that has no owner and nothing of ours:\n"
-	    "  - make a storage key, four NV indices and a node share sealed to it;\n"
+	    "  - make a storage key, four NV indices and a node share, sealed to it in two "
+	    "halves;\n"
 	    "  - set owner and lockout authorization to random values, which come back sealed to\n"
 	    "    the escrow key in the file `escrow` (keep it: without it the TPM can only be\n"
 	    "    cleared), allow 32 wrong guesses, and forbid TPM2_Clear.\n"
-	    "The share opens only when the release key (%s) has approved what was started\n"
-	    "and the site key (%s) the firmware under it",
+	    "One half opens only when the release root (%s), or a key that it appointed,\n"
+	    "has approved what was started; the other only when the site root (%s), or a key\n"
+	    "that it appointed, has approved the firmware under it and which release key counts",
 	    release, site);
 	if (plan->manifest.approver_count != 0)
 		printf(",\nand one of %u approvers has signed for that very start",
 		       plan->manifest.approver_count);
-	printf(".\n");
+	printf(
+	    ".\nBoth roots are fixed for the life of what is sealed: keep them offline, apart.\n");
 	if (plan->manifest.has_recovery)
 		printf("A copy of the node share is sealed to the recovery key: whoever has that "
 		       "key and a\ncopy of the store has everything.\n");
@@ -174,14 +189,16 @@ static int plan_single(struct plan *plan, const char *folder,
 		result = find_escrow(call, folder, plan->manifest.escrow);
 	if (result == CLI_YES)
 		result = sign_plan(plan, &site, release.public);
+	if (result == CLI_YES)
+		result = appoint_self(plan, false, &release);
 	if (result == CLI_YES && release_pcrs != NULL) {
 		file->release_count = file->site_count = 1;
 		file->releases[0].level = file->sites[0].level = 1;
 		memcpy(file->releases[0].pcrs, release_pcrs, sizeof(file->releases[0].pcrs));
 		memcpy(file->sites[0].pcrs, site_pcrs, sizeof(file->sites[0].pcrs));
 		memcpy(file->sites[0].release_key, release.public, APPROVAL_KEY_LEN);
-		if (cli_approve_release(&release, site.public, &file->releases[0]) != STATUS_OK ||
-		    cli_approve_site(&site, &file->sites[0]) != STATUS_OK)
+		if (cli_approve_release(&release, &file->scope, &file->releases[0]) != STATUS_OK ||
+		    cli_approve_site(&site, &file->scope, &file->sites[0]) != STATUS_OK)
 			result = CLI_UNSURE;
 	}
 	SECRET_WIPE(site);
@@ -204,7 +221,7 @@ int cli_tpm_single(const struct cli_call *call, const char *folder, const char *
 /* ---- the command ---- */
 
 struct provision {
-	const char *out, *site_key, *release_key, *escrow, *recovery, *approvers, *pcrs;
+	const char *out, *site_root, *release_root, *escrow, *recovery, *approvers, *pcrs;
 	bool single, recover, dry_run;
 };
 
@@ -245,17 +262,17 @@ static int plan_two(struct plan *plan, const struct provision *options)
 	struct keys_p256_key site;
 	int result;
 
-	if (options->site_key == NULL || options->release_key == NULL || options->escrow == NULL)
-		return cli_usage(plan->call, "needs --site-key, --release-key and --escrow, or "
+	if (options->site_root == NULL || options->release_root == NULL || options->escrow == NULL)
+		return cli_usage(plan->call, "needs --site-root, --release-root and --escrow, or "
 		                             "--single-operator");
-	result = cli_authority_read(plan->call, options->site_key, &site);
+	result = cli_authority_read(plan->call, options->site_root, &site);
 	if (result == CLI_YES)
-		result = cli_authority_read_public(plan->call, options->release_key, release);
+		result = cli_authority_read_public(plan->call, options->release_root, release);
 	if (result == CLI_YES)
 		result =
 		    take_x25519(plan->call, "--escrow", options->escrow, plan->manifest.escrow);
 	if (result == CLI_YES && memcmp(release, site.public, sizeof(release)) == 0) {
-		cli_complain(plan->call, "release and site key are the same: one of two locks. "
+		cli_complain(plan->call, "release and site root are the same: one of two locks. "
 		                         "Use two keys, or --single-operator");
 		result = CLI_NO;
 	}
@@ -271,16 +288,16 @@ static int run_provision(struct cli_call *call)
 	static struct plan plan;
 	struct provision options = {.single = false};
 	const struct cli_option table[] = {
-	    {"--out",             &options.out,         NULL            },
-	    {"--site-key",        &options.site_key,    NULL            },
-	    {"--release-key",     &options.release_key, NULL            },
-	    {"--escrow",          &options.escrow,      NULL            },
-	    {"--recovery",        &options.recovery,    NULL            },
-	    {"--approver",        &options.approvers,   NULL            },
-	    {"--pcrs",            &options.pcrs,        NULL            },
-	    {"--single-operator", NULL,                 &options.single },
-	    {"--recover",         NULL,                 &options.recover},
-	    {"--dry-run",         NULL,                 &options.dry_run},
+	    {"--out",             &options.out,          NULL            },
+	    {"--site-root",       &options.site_root,    NULL            },
+	    {"--release-root",    &options.release_root, NULL            },
+	    {"--escrow",          &options.escrow,       NULL            },
+	    {"--recovery",        &options.recovery,     NULL            },
+	    {"--approver",        &options.approvers,    NULL            },
+	    {"--pcrs",            &options.pcrs,         NULL            },
+	    {"--single-operator", NULL,                  &options.single },
+	    {"--recover",         NULL,                  &options.recover},
+	    {"--dry-run",         NULL,                  &options.dry_run},
 	};
 	char keys[CLI_PATH_MAX], path[CLI_PATH_MAX + 32];
 	int result = CLI_YES;
@@ -289,7 +306,7 @@ static int run_provision(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 0 || options.out == NULL)
 		return cli_usage(call, "needs --out FOLDER");
-	if (options.single && (options.site_key != NULL || options.release_key != NULL))
+	if (options.single && (options.site_root != NULL || options.release_root != NULL))
 		return cli_usage(call, "--single-operator makes both keys itself");
 	keys_open();
 	plan = (struct plan){.call = call};
@@ -512,20 +529,24 @@ const struct cli_command cli_tpm_key = {
 
 const struct cli_command cli_tpm_provision = {
     .name = "tpm provision",
-    .arguments = "--out FOLDER (--single-operator [--pcrs FILE] | --site-key FILE --release-key "
+    .arguments = "--out FOLDER (--single-operator [--pcrs FILE] | --site-root FILE --release-root "
                  "FILE.pub --escrow KEY) [--approver FILE.pub[,...]] [--recovery KEY] [--recover] "
                  "[--dry-run]",
-    .sentence = "prepare a TPM's genesis: the manifest that the site key signs",
+    .sentence = "prepare a TPM's genesis: the manifest that the site root signs",
     .run = run_provision,
     .help =
         "Touches no TPM: it writes `genesis` and `approvals`, with which the unsealer is started\n"
         "once, and says what that will do.\n\n"
         "--out FOLDER       the unsealer's folder (its setting state_dir)\n"
-        "--single-operator  make release, site and escrow key in FOLDER: for one person who holds\n"
+        "--single-operator  make both roots and the escrow key in FOLDER: for one person who "
+        "holds\n"
         "                   them all; evidence says that this is so. Move them elsewhere\n"
         "                   afterwards. With --pcrs the machine's PCRs are approved at once\n"
-        "--site-key         the site's private key; --release-key: the public key of whoever\n"
-        "                   approves releases\n"
+        "--site-root        the site's private root key\n"
+        "--release-root     the public root key of whoever approves releases: with it the first\n"
+        "                   release is approved (claviger image approve --as release). Each root\n"
+        "                   appoints working keys later, and replaces them (claviger image "
+        "appoint)\n"
         "--escrow KEY       owner and lockout authorization come back sealed to it (claviger key\n"
         "                   escape makes one)\n"
         "--approver         attended mode: each start waits until one of these keys has signed\n"

@@ -267,7 +267,7 @@ static int run_approve(struct cli_call *call)
 		result = cli_authority_read(call, key_file, &key);
 	if (result != CLI_YES)
 		return result;
-	approval_unseal_digest(waits.value, digest);
+	approval_unseal_digest(waits.value, waits.genesis, digest);
 	result = keys_p256_sign(&key, digest, signature) == STATUS_OK ? CLI_YES : CLI_UNSURE;
 	SECRET_WIPE(key);
 	if (result == CLI_YES && dry_run) {
@@ -337,7 +337,7 @@ const struct cli_command cli_tpm_approve = {
     .run = run_approve,
     .help =
         "The machine waits with a nonce of its TPM, which this signs; it is worth nothing for\n"
-        "another start. The TPM still wants what release and site key approved.\n\n"
+        "another start. The TPM still wants what both authorities approved.\n\n"
         "--expect NONCE the nonce (`value` of unsealer.waits) as the machine's own log has it:\n"
         "               who sits in between could have another start approved. --dry-run shows\n"
         "               what waits and goes without\n"

@@ -5,15 +5,15 @@
 #include "cbor_reader.h"
 #include "cbor_writer.h"
 
-#define FILE_VERSION           1
-#define MANIFEST_VERSION       1
-#define SEALED_VERSION         2
-#define STEP_VERSION           1
-#define MANIFEST_PAIRS         11
-#define SEALED_PAIRS           13
-/* Key 11, a head of two bytes, 64 bytes; key 13, the same, 32 bytes. */
-#define MANIFEST_SIGNATURE_LEN (1 + 2 + 64)
-#define SEALED_SUM_LEN         (1 + 2 + 32)
+#define FILE_VERSION            2
+#define MANIFEST_VERSION        2
+#define SEALED_VERSION          3
+#define STEP_VERSION            1
+#define MANIFEST_PAIRS          12
+#define SEALED_PAIRS            11
+/* Keys 10, 11 and 12, each with a head of two bytes and 64 bytes; key 11, the same, 32 bytes. */
+#define MANIFEST_SIGNATURES_LEN (3 * (1 + 2 + 64))
+#define SEALED_SUM_LEN          (1 + 2 + 32)
 
 /* item_of cuts the zeros behind the one item in a file or region. The item may end in zeros of its
  * own (a signature): no more than that are tried. */
@@ -48,7 +48,7 @@ static void take_version(struct cbor_reader *r, uint64_t version)
 {
 	cbor_take_key(r, 1);
 	if (cbor_take_uint(r, UINT32_MAX) != version)
-		cbor_fail(r, STATUS_MALFORMED);
+		cbor_fail(r, STATUS_UNSUPPORTED);
 }
 
 static void put_version(struct cbor_writer *w, uint64_t version)
@@ -137,23 +137,25 @@ static void take_release(struct cbor_reader *r, struct approval_release *release
 
 static void put_site(struct cbor_writer *w, const struct approval_site *site)
 {
-	cbor_put_map(w, 5);
-	put_fixed(w, 1, site->release_key, APPROVAL_KEY_LEN);
-	put_name(w, 2, &site->name);
-	put_level(w, 3, site->level);
-	put_pcrs(w, 4, site->pcrs, APPROVAL_SITE_PCRS);
-	put_fixed(w, 5, site->signature, 64);
+	cbor_put_map(w, 6);
+	put_fixed(w, 1, site->key, APPROVAL_KEY_LEN);
+	put_fixed(w, 2, site->release_key, APPROVAL_KEY_LEN);
+	put_name(w, 3, &site->name);
+	put_level(w, 4, site->level);
+	put_pcrs(w, 5, site->pcrs, APPROVAL_SITE_PCRS);
+	put_fixed(w, 6, site->signature, 64);
 	cbor_put_end(w);
 }
 
 static void take_site(struct cbor_reader *r, struct approval_site *site)
 {
-	cbor_take_map(r, 5);
-	take_fixed(r, 1, site->release_key, APPROVAL_KEY_LEN);
-	take_name(r, 2, &site->name);
-	site->level = take_level(r, 3);
-	take_pcrs(r, 4, site->pcrs, APPROVAL_SITE_PCRS);
-	take_fixed(r, 5, site->signature, 64);
+	cbor_take_map(r, 6);
+	take_fixed(r, 1, site->key, APPROVAL_KEY_LEN);
+	take_fixed(r, 2, site->release_key, APPROVAL_KEY_LEN);
+	take_name(r, 3, &site->name);
+	site->level = take_level(r, 4);
+	take_pcrs(r, 5, site->pcrs, APPROVAL_SITE_PCRS);
+	take_fixed(r, 6, site->signature, 64);
 	cbor_take_end(r);
 }
 
@@ -172,6 +174,28 @@ static void take_delegate(struct cbor_reader *r, struct approval_delegate *deleg
 	take_fixed(r, 1, delegate->release_key, APPROVAL_KEY_LEN);
 	delegate->level = take_level(r, 2);
 	take_fixed(r, 3, delegate->signature, 64);
+	cbor_take_end(r);
+}
+
+static void put_appointment(struct cbor_writer *w, const struct approval_appointment *appointment)
+{
+	cbor_put_map(w, 4);
+	cbor_put_key(w, 1);
+	cbor_put_bool(w, appointment->is_site);
+	put_fixed(w, 2, appointment->key, APPROVAL_KEY_LEN);
+	put_level(w, 3, appointment->level);
+	put_fixed(w, 4, appointment->signature, 64);
+	cbor_put_end(w);
+}
+
+static void take_appointment(struct cbor_reader *r, struct approval_appointment *appointment)
+{
+	cbor_take_map(r, 4);
+	cbor_take_key(r, 1);
+	appointment->is_site = cbor_take_bool(r);
+	take_fixed(r, 2, appointment->key, APPROVAL_KEY_LEN);
+	appointment->level = take_level(r, 3);
+	take_fixed(r, 4, appointment->signature, 64);
 	cbor_take_end(r);
 }
 
@@ -201,32 +225,48 @@ enum status approval_file_put(const struct approval_file *file, struct buffer *o
 
 	CHECK(file->release_count <= APPROVAL_RELEASES_MAX &&
 	      file->site_count <= APPROVAL_SITES_MAX &&
-	      file->delegate_count <= APPROVAL_DELEGATES_MAX);
+	      file->delegate_count <= APPROVAL_DELEGATES_MAX &&
+	      file->appointed_count <= APPROVAL_APPOINTED_MAX);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, file->has_recovery ? 6 : 5);
+	cbor_put_map(&w, file->has_recovery ? 9 : 8);
 	put_version(&w, FILE_VERSION);
-	put_fixed(&w, 2, file->site_key, APPROVAL_KEY_LEN);
-	cbor_put_key(&w, 3);
+	put_fixed(&w, 2, file->scope.site_root, APPROVAL_KEY_LEN);
+	put_fixed(&w, 3, file->scope.release_root, APPROVAL_KEY_LEN);
+	put_fixed(&w, 4, file->scope.genesis, 32);
+	cbor_put_key(&w, 5);
 	cbor_put_array(&w, file->release_count);
 	for (size_t i = 0; i < file->release_count; i++)
 		put_release(&w, &file->releases[i]);
 	cbor_put_end(&w);
-	cbor_put_key(&w, 4);
+	cbor_put_key(&w, 6);
 	cbor_put_array(&w, file->site_count);
 	for (size_t i = 0; i < file->site_count; i++)
 		put_site(&w, &file->sites[i]);
 	cbor_put_end(&w);
-	cbor_put_key(&w, 5);
+	cbor_put_key(&w, 7);
 	cbor_put_array(&w, file->delegate_count);
 	for (size_t i = 0; i < file->delegate_count; i++)
 		put_delegate(&w, &file->delegates[i]);
 	cbor_put_end(&w);
+	cbor_put_key(&w, 8);
+	cbor_put_array(&w, file->appointed_count);
+	for (size_t i = 0; i < file->appointed_count; i++)
+		put_appointment(&w, &file->appointed[i]);
+	cbor_put_end(&w);
 	if (file->has_recovery) {
-		cbor_put_key(&w, 6);
+		cbor_put_key(&w, 9);
 		put_recovery(&w, &file->recovery);
 	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
+}
+
+/* taken is a reader's end: of what it may say only another version is of interest. */
+static enum status taken(struct cbor_reader *r)
+{
+	enum status status = cbor_done(r);
+
+	return status == STATUS_OK || status == STATUS_UNSUPPORTED ? status : STATUS_MALFORMED;
 }
 
 enum status approval_file_take(struct bytes bytes, struct approval_file *ret_file)
@@ -239,32 +279,39 @@ enum status approval_file_take(struct bytes bytes, struct approval_file *ret_fil
 	if (status != STATUS_OK)
 		return status;
 	cbor_reader_init(&r, item);
-	cbor_take_map(&r, 6);
+	cbor_take_map(&r, 9);
 	take_version(&r, FILE_VERSION);
-	take_fixed(&r, 2, ret_file->site_key, APPROVAL_KEY_LEN);
-	cbor_take_key(&r, 3);
+	take_fixed(&r, 2, ret_file->scope.site_root, APPROVAL_KEY_LEN);
+	take_fixed(&r, 3, ret_file->scope.release_root, APPROVAL_KEY_LEN);
+	take_fixed(&r, 4, ret_file->scope.genesis, 32);
+	cbor_take_key(&r, 5);
 	ret_file->release_count = cbor_take_array(&r, APPROVAL_RELEASES_MAX);
 	for (size_t i = 0; i < ret_file->release_count; i++)
 		take_release(&r, &ret_file->releases[i]);
 	cbor_take_end(&r);
-	cbor_take_key(&r, 4);
+	cbor_take_key(&r, 6);
 	ret_file->site_count = cbor_take_array(&r, APPROVAL_SITES_MAX);
 	for (size_t i = 0; i < ret_file->site_count; i++)
 		take_site(&r, &ret_file->sites[i]);
 	cbor_take_end(&r);
-	cbor_take_key(&r, 5);
+	cbor_take_key(&r, 7);
 	ret_file->delegate_count = cbor_take_array(&r, APPROVAL_DELEGATES_MAX);
 	for (size_t i = 0; i < ret_file->delegate_count; i++)
 		take_delegate(&r, &ret_file->delegates[i]);
 	cbor_take_end(&r);
-	ret_file->has_recovery = cbor_take_key_if(&r, 6);
+	cbor_take_key(&r, 8);
+	ret_file->appointed_count = cbor_take_array(&r, APPROVAL_APPOINTED_MAX);
+	for (size_t i = 0; i < ret_file->appointed_count; i++)
+		take_appointment(&r, &ret_file->appointed[i]);
+	cbor_take_end(&r);
+	ret_file->has_recovery = cbor_take_key_if(&r, 9);
 	if (ret_file->has_recovery)
 		take_recovery(&r, &ret_file->recovery);
 	cbor_take_end(&r);
-	status = cbor_done(&r);
+	status = taken(&r);
 	if (status != STATUS_OK)
 		memset(ret_file, 0, sizeof(*ret_file));
-	return status == STATUS_OK ? STATUS_OK : STATUS_MALFORMED;
+	return status;
 }
 
 /* ---- keys of attended mode ---- */
@@ -302,20 +349,21 @@ enum status approval_manifest_put(const struct approval_manifest *manifest, stru
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, MANIFEST_PAIRS - (manifest->is_recovery ? 0 : 1));
 	put_version(&w, MANIFEST_VERSION);
-	put_fixed(&w, 2, manifest->site_key, APPROVAL_KEY_LEN);
-	cbor_put_key(&w, 3);
+	put_fixed(&w, 2, manifest->site_root, APPROVAL_KEY_LEN);
+	put_fixed(&w, 3, manifest->release_root, APPROVAL_KEY_LEN);
+	cbor_put_key(&w, 4);
 	cbor_put_bool(&w, manifest->is_single);
-	put_approvers(&w, 4, manifest->approvers, manifest->approver_count);
-	put_fixed(&w, 5, manifest->escrow, 32);
-	put_fixed(&w, 6, manifest->recovery, manifest->has_recovery ? 32 : 0);
-	put_fixed(&w, 7, manifest->first_release, 64);
-	put_fixed(&w, 8, manifest->first_site, 64);
-	put_fixed(&w, 9, manifest->id, sizeof(manifest->id));
+	put_approvers(&w, 5, manifest->approvers, manifest->approver_count);
+	put_fixed(&w, 6, manifest->escrow, 32);
+	put_fixed(&w, 7, manifest->recovery, manifest->has_recovery ? 32 : 0);
+	put_fixed(&w, 8, manifest->id, sizeof(manifest->id));
 	if (manifest->is_recovery) {
-		cbor_put_key(&w, 10);
+		cbor_put_key(&w, 9);
 		cbor_put_bool(&w, true);
 	}
-	put_fixed(&w, 11, manifest->signature, 64);
+	put_fixed(&w, 10, manifest->first_release, 64);
+	put_fixed(&w, 11, manifest->first_site, 64);
+	put_fixed(&w, 12, manifest->signature, 64);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -332,45 +380,48 @@ enum status approval_manifest_take(struct bytes bytes, struct approval_manifest 
 	cbor_reader_init(&r, item);
 	cbor_take_map(&r, MANIFEST_PAIRS);
 	take_version(&r, MANIFEST_VERSION);
-	take_fixed(&r, 2, manifest.site_key, APPROVAL_KEY_LEN);
-	cbor_take_key(&r, 3);
+	take_fixed(&r, 2, manifest.site_root, APPROVAL_KEY_LEN);
+	take_fixed(&r, 3, manifest.release_root, APPROVAL_KEY_LEN);
+	cbor_take_key(&r, 4);
 	manifest.is_single = cbor_take_bool(&r);
-	manifest.approver_count = take_approvers(&r, 4, manifest.approvers);
-	take_fixed(&r, 5, manifest.escrow, 32);
-	cbor_take_key(&r, 6);
+	manifest.approver_count = take_approvers(&r, 5, manifest.approvers);
+	take_fixed(&r, 6, manifest.escrow, 32);
+	cbor_take_key(&r, 7);
 	recovery = cbor_take_bytes(&r, 32);
 	manifest.has_recovery = recovery.len == 32;
 	if (recovery.len != 0 && recovery.len != 32)
 		cbor_fail(&r, STATUS_MALFORMED);
 	else if (recovery.len != 0)
 		memcpy(manifest.recovery, recovery.data, 32);
-	take_fixed(&r, 7, manifest.first_release, 64);
-	take_fixed(&r, 8, manifest.first_site, 64);
-	take_fixed(&r, 9, manifest.id, sizeof(manifest.id));
-	manifest.is_recovery = cbor_take_key_if(&r, 10);
+	take_fixed(&r, 8, manifest.id, sizeof(manifest.id));
+	manifest.is_recovery = cbor_take_key_if(&r, 9);
 	if (manifest.is_recovery && !cbor_take_bool(&r))
 		cbor_fail(&r, STATUS_MALFORMED);
-	take_fixed(&r, 11, manifest.signature, 64);
+	take_fixed(&r, 10, manifest.first_release, 64);
+	take_fixed(&r, 11, manifest.first_site, 64);
+	take_fixed(&r, 12, manifest.signature, 64);
 	cbor_take_end(&r);
-	if (cbor_done(&r) != STATUS_OK)
-		return STATUS_MALFORMED;
-	*ret_manifest = manifest;
-	return STATUS_OK;
+	status = taken(&r);
+	if (status == STATUS_OK)
+		*ret_manifest = manifest;
+	return status;
 }
 
-enum status approval_manifest_digest(const struct approval_manifest *manifest,
-                                     uint8_t ret_digest[32])
+void approval_manifest_digest(const struct approval_manifest *manifest, uint8_t ret_digest[32])
 {
 	uint8_t raw[APPROVAL_MANIFEST_MAX];
 	struct buffer out = BUFFER_OF_ARRAY(raw);
-	enum status status = approval_manifest_put(manifest, &out);
 
-	if (status != STATUS_OK)
-		return status;
-	CHECK(out.len > MANIFEST_SIGNATURE_LEN);
-	keys_sha256_label("claviger/genesis/v1", bytes_of(raw, out.len - MANIFEST_SIGNATURE_LEN),
+	CHECK(approval_manifest_put(manifest, &out) == STATUS_OK);
+	keys_sha256_label("claviger/genesis/v2", bytes_of(raw, out.len - MANIFEST_SIGNATURES_LEN),
 	                  ret_digest);
-	return STATUS_OK;
+}
+
+void approval_scope_of(const struct approval_manifest *manifest, struct approval_scope *ret_scope)
+{
+	memcpy(ret_scope->site_root, manifest->site_root, APPROVAL_KEY_LEN);
+	memcpy(ret_scope->release_root, manifest->release_root, APPROVAL_KEY_LEN);
+	approval_manifest_digest(manifest, ret_scope->genesis);
 }
 
 /* ---- sealed share ---- */
@@ -384,28 +435,32 @@ static void sum_of(struct bytes item, uint8_t ret_sum[32])
 
 enum status approval_sealed_put(const struct approval_sealed *sealed, struct buffer *out)
 {
+	uint8_t raw[APPROVAL_MANIFEST_MAX];
+	struct buffer manifest = BUFFER_OF_ARRAY(raw);
 	struct cbor_writer w;
 	size_t start = out->len;
-	enum status status;
+	enum status status = approval_manifest_put(&sealed->manifest, &manifest);
 
-	CHECK(sealed->public_len <= sizeof(sealed->public_area) &&
-	      sealed->private_len <= sizeof(sealed->private_area));
+	if (status != STATUS_OK)
+		return status;
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, SEALED_PAIRS - 1);
+	cbor_put_map(&w, SEALED_PAIRS);
 	put_version(&w, SEALED_VERSION);
 	put_fixed(&w, 2, sealed->primary, sizeof(sealed->primary));
-	put_fixed(&w, 3, sealed->public_area, sealed->public_len);
-	put_fixed(&w, 4, sealed->private_area, sealed->private_len);
-	put_fixed(&w, 5, sealed->site_key, APPROVAL_KEY_LEN);
-	put_fixed(&w, 6, sealed->release_base, APPROVAL_BASE_LEN);
-	put_fixed(&w, 7, sealed->site_base, APPROVAL_BASE_LEN);
-	cbor_put_key(&w, 8);
+	put_fixed(&w, 3, raw, manifest.len);
+	for (size_t i = 0; i < APPROVAL_HALF_COUNT; i++) {
+		const struct approval_object *half = &sealed->halves[i];
+
+		CHECK(half->public_len <= sizeof(half->public_area) &&
+		      half->private_len <= sizeof(half->private_area));
+		put_fixed(&w, 4 + 2 * i, half->public_area, half->public_len);
+		put_fixed(&w, 5 + 2 * i, half->private_area, half->private_len);
+	}
+	put_fixed(&w, 8, sealed->release_base, APPROVAL_BASE_LEN);
+	put_fixed(&w, 9, sealed->site_base, APPROVAL_BASE_LEN);
+	cbor_put_key(&w, 10);
 	cbor_put_uint(&w, sealed->first_counter);
-	cbor_put_key(&w, 9);
-	cbor_put_bool(&w, sealed->is_single);
-	put_approvers(&w, 10, sealed->approvers, sealed->approver_count);
-	put_fixed(&w, 11, sealed->genesis, 32);
-	put_fixed(&w, 13, (const uint8_t[32]){0}, 32);
+	put_fixed(&w, 11, (const uint8_t[32]){0}, 32);
 	cbor_put_end(&w);
 	status = cbor_finish(&w);
 	if (status == STATUS_OK)
@@ -413,22 +468,37 @@ enum status approval_sealed_put(const struct approval_sealed *sealed, struct buf
 	return status;
 }
 
-static size_t take_area(struct cbor_reader *r, uint64_t key, uint8_t *area, size_t cap)
+static uint16_t take_area(struct cbor_reader *r, uint64_t key, uint8_t *area, size_t cap)
 {
-	struct bytes taken;
+	struct bytes area_bytes;
 
 	cbor_take_key(r, key);
-	taken = cbor_take_bytes(r, cap);
-	if (taken.len == 0)
+	area_bytes = cbor_take_bytes(r, cap);
+	if (area_bytes.len == 0)
 		cbor_fail(r, STATUS_MALFORMED);
 	else
-		memcpy(area, taken.data, taken.len);
-	return taken.len;
+		memcpy(area, area_bytes.data, area_bytes.len);
+	return (uint16_t)area_bytes.len;
+}
+
+/* take_inner takes the manifest, without zeros behind it. */
+static void take_inner(struct cbor_reader *r, uint64_t key, struct approval_manifest *ret_manifest)
+{
+	uint8_t raw[APPROVAL_MANIFEST_MAX];
+	struct buffer again = BUFFER_OF_ARRAY(raw);
+	struct bytes bytes;
+
+	cbor_take_key(r, key);
+	bytes = cbor_take_bytes(r, sizeof(raw));
+	if (bytes.len == 0 || approval_manifest_take(bytes, ret_manifest) != STATUS_OK ||
+	    approval_manifest_put(ret_manifest, &again) != STATUS_OK ||
+	    !bytes_equal(buffer_bytes(&again), bytes))
+		cbor_fail(r, STATUS_MALFORMED);
 }
 
 enum status approval_sealed_take(struct bytes bytes, struct approval_sealed *ret_sealed)
 {
-	struct approval_sealed sealed = {.is_single = false};
+	struct approval_sealed sealed = {.first_counter = 0};
 	struct cbor_reader r;
 	struct bytes item;
 	uint8_t sum[32], said[32];
@@ -437,29 +507,31 @@ enum status approval_sealed_take(struct bytes bytes, struct approval_sealed *ret
 	if (status != STATUS_OK)
 		return status;
 	cbor_reader_init(&r, item);
-	cbor_take_map(&r, SEALED_PAIRS - 1);
+	cbor_take_map(&r, 13); /* what version 2 had, so that its version is what is told */
 	take_version(&r, SEALED_VERSION);
 	take_fixed(&r, 2, sealed.primary, sizeof(sealed.primary));
-	sealed.public_len =
-	    (uint16_t)take_area(&r, 3, sealed.public_area, sizeof(sealed.public_area));
-	sealed.private_len =
-	    (uint16_t)take_area(&r, 4, sealed.private_area, sizeof(sealed.private_area));
-	take_fixed(&r, 5, sealed.site_key, APPROVAL_KEY_LEN);
-	take_fixed(&r, 6, sealed.release_base, APPROVAL_BASE_LEN);
-	take_fixed(&r, 7, sealed.site_base, APPROVAL_BASE_LEN);
-	cbor_take_key(&r, 8);
+	take_inner(&r, 3, &sealed.manifest);
+	for (size_t i = 0; i < APPROVAL_HALF_COUNT; i++) {
+		struct approval_object *half = &sealed.halves[i];
+
+		half->public_len =
+		    take_area(&r, 4 + 2 * i, half->public_area, sizeof(half->public_area));
+		half->private_len =
+		    take_area(&r, 5 + 2 * i, half->private_area, sizeof(half->private_area));
+	}
+	take_fixed(&r, 8, sealed.release_base, APPROVAL_BASE_LEN);
+	take_fixed(&r, 9, sealed.site_base, APPROVAL_BASE_LEN);
+	cbor_take_key(&r, 10);
 	sealed.first_counter = cbor_take_uint(&r, UINT64_MAX);
-	cbor_take_key(&r, 9);
-	sealed.is_single = cbor_take_bool(&r);
-	sealed.approver_count = take_approvers(&r, 10, sealed.approvers);
-	take_fixed(&r, 11, sealed.genesis, 32);
-	take_fixed(&r, 13, said, 32);
+	take_fixed(&r, 11, said, 32);
 	cbor_take_end(&r);
-	if (cbor_done(&r) != STATUS_OK)
-		return STATUS_MALFORMED;
+	status = taken(&r);
+	if (status != STATUS_OK)
+		return status;
 	sum_of(item, sum);
 	if (memcmp(sum, said, sizeof(sum)) != 0)
 		return STATUS_CORRUPT;
+	approval_scope_of(&sealed.manifest, &sealed.scope);
 	*ret_sealed = sealed;
 	return STATUS_OK;
 }

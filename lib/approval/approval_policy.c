@@ -22,24 +22,34 @@
 const uint8_t approval_release_pcrs[APPROVAL_RELEASE_PCRS] = {4, 9, 11, 12, 14};
 const uint8_t approval_site_pcrs[APPROVAL_SITE_PCRS] = {0, 2, 7};
 
-const char *approval_reference(enum approval_purpose purpose)
+const char *approval_purpose_text(enum approval_purpose purpose)
 {
 	switch (purpose) {
 	case APPROVAL_SEAL_RELEASE:
-		return "claviger/seal/release/v1";
+		return "claviger/seal/release/v2";
 	case APPROVAL_SEAL_SITE:
-		return "claviger/seal/site/v1";
+		return "claviger/seal/site/v2";
 	case APPROVAL_FLOOR_RELEASE:
-		return "claviger/floor/release/v1";
+		return "claviger/floor/release/v2";
 	case APPROVAL_FLOOR_DELEGATE:
-		return "claviger/floor/delegate/v1";
+		return "claviger/floor/delegate/v2";
 	case APPROVAL_FLOOR_SITE:
-		return "claviger/floor/site/v1";
+		return "claviger/floor/site/v2";
 	case APPROVAL_UNSEAL:
-		return "claviger/unseal/v1";
+		return "claviger/unseal/v2";
+	case APPROVAL_APPOINT_RELEASE:
+		return "claviger/appoint/release/v2";
+	case APPROVAL_APPOINT_SITE:
+		return "claviger/appoint/site/v2";
 	}
 	CHECK(!"an approval has a purpose");
 	return "";
+}
+
+void approval_reference(enum approval_purpose purpose, const uint8_t genesis[32],
+                        uint8_t ret_reference[32])
+{
+	keys_sha256_label(approval_purpose_text(purpose), bytes_of(genesis, 32), ret_reference);
 }
 
 struct be32 {
@@ -63,15 +73,16 @@ static void extend(uint8_t policy[32], uint32_t command, struct bytes more)
 	keys_sha256(parts, 3, policy);
 }
 
-/* update is part 3's PolicyUpdate(): name, then reference in a hash of its own. */
-static void update(uint8_t policy[32], uint32_t command, const uint8_t name[34],
-                   const char *reference)
+/* update is part 3's PolicyUpdate(): name, then policyRef in a hash of its own. */
+static void update(uint8_t policy[32], uint32_t command, const uint8_t key[APPROVAL_KEY_LEN],
+                   enum approval_purpose purpose, const uint8_t genesis[32])
 {
-	struct bytes parts[2];
+	uint8_t name[34], reference[32];
+	const struct bytes parts[] = {bytes_of(policy, 32), BYTES_OF_ARRAY(reference)};
 
-	extend(policy, command, bytes_of(name, 34));
-	parts[0] = bytes_of(policy, 32);
-	parts[1] = bytes_of_text(reference);
+	approval_key_name(key, name);
+	approval_reference(purpose, genesis, reference);
+	extend(policy, command, BYTES_OF_ARRAY(name));
 	keys_sha256(parts, 2, policy);
 }
 
@@ -90,23 +101,21 @@ void approval_key_name(const uint8_t key[APPROVAL_KEY_LEN], uint8_t ret_name[34]
 	keys_sha256(parts, 5, ret_name + 2);
 }
 
+/* authorize: whatever was before, the policy is now that this key approved it. */
 static void authorize(uint8_t policy[32], const uint8_t key[APPROVAL_KEY_LEN],
-                      enum approval_purpose purpose)
+                      enum approval_purpose purpose, const struct approval_scope *scope)
 {
-	uint8_t name[34];
-
-	approval_key_name(key, name);
 	memset(policy, 0, 32);
-	update(policy, CC_POLICY_AUTHORIZE, name, approval_reference(purpose));
+	update(policy, CC_POLICY_AUTHORIZE, key, purpose, scope->genesis);
 }
 
-void approval_floor_policy(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN],
-                           uint8_t ret_policy[32])
+void approval_floor_policy(bool is_site, const struct approval_scope *scope, uint8_t ret_policy[32])
 {
-	authorize(ret_policy, site_key, is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_DELEGATE);
+	authorize(ret_policy, scope->site_root,
+	          is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_DELEGATE, scope);
 }
 
-void approval_floor_name(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN], bool written,
+void approval_floor_name(bool is_site, const struct approval_scope *scope, bool written,
                          uint8_t ret_name[34])
 {
 	/* TPMS_NV_PUBLIC: index, name algorithm, attributes, policy, 8 bytes of data. */
@@ -119,14 +128,14 @@ void approval_floor_name(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN],
 	                              BYTES_OF_ARRAY(attributes.bytes), BYTES_OF_ARRAY(policy_len),
 	                              BYTES_OF_ARRAY(policy),           BYTES_OF_ARRAY(data_len)};
 
-	approval_floor_policy(is_site, site_key, policy);
+	approval_floor_policy(is_site, scope, policy);
 	ret_name[0] = 0;
 	ret_name[1] = ALG_SHA256;
 	keys_sha256(parts, 6, ret_name + 2);
 }
 
 /* floor_is adds PolicyNV over a part of a floor's counter. */
-static void floor_is(uint8_t policy[32], bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN],
+static void floor_is(uint8_t policy[32], bool is_site, const struct approval_scope *scope,
                      struct bytes operand, uint16_t offset, uint16_t operation)
 {
 	uint8_t name[34], arguments[32];
@@ -136,7 +145,7 @@ static void floor_is(uint8_t policy[32], bool is_site, const uint8_t site_key[AP
 	uint8_t both[66];
 
 	keys_sha256(parts, 2, arguments);
-	approval_floor_name(is_site, site_key, true, name);
+	approval_floor_name(is_site, scope, true, name);
 	memcpy(both, arguments, 32);
 	memcpy(both + 32, name, 34);
 	extend(policy, CC_POLICY_NV, BYTES_OF_ARRAY(both));
@@ -162,22 +171,35 @@ static void pcrs_are(uint8_t policy[32], uint32_t mask, const uint8_t (*values)[
 	extend(policy, CC_POLICY_PCR, BYTES_OF_ARRAY(both));
 }
 
+/* level_holds: the floor is not above a level. */
+static void level_holds(uint8_t policy[32], bool is_site, const struct approval_scope *scope,
+                        const uint8_t *level)
+{
+	floor_is(policy, is_site, scope, bytes_of(level, 1), LEVEL_OFFSET, EO_UNSIGNED_LE);
+}
+
 void approval_release_policy(const struct approval_release *release,
-                             const uint8_t site_key[APPROVAL_KEY_LEN], uint8_t ret_policy[32])
+                             const struct approval_scope *scope, uint8_t ret_policy[32])
 {
 	memset(ret_policy, 0, 32);
 	pcrs_are(ret_policy, APPROVAL_RELEASE_MASK, release->pcrs, APPROVAL_RELEASE_PCRS);
-	floor_is(ret_policy, false, site_key, bytes_of(&release->level, 1), LEVEL_OFFSET,
-	         EO_UNSIGNED_LE);
+	level_holds(ret_policy, false, scope, &release->level);
 }
 
-void approval_site_policy(const struct approval_site *site,
-                          const uint8_t site_key[APPROVAL_KEY_LEN], uint8_t ret_policy[32])
+void approval_site_policy(const struct approval_site *site, const struct approval_scope *scope,
+                          uint8_t ret_policy[32])
 {
-	authorize(ret_policy, site->release_key, APPROVAL_SEAL_RELEASE);
+	authorize(ret_policy, site->release_key, APPROVAL_SEAL_RELEASE, scope);
 	pcrs_are(ret_policy, APPROVAL_SITE_MASK, site->pcrs, APPROVAL_SITE_PCRS);
-	floor_is(ret_policy, true, site_key, bytes_of(&site->level, 1), LEVEL_OFFSET,
-	         EO_UNSIGNED_LE);
+	level_holds(ret_policy, true, scope, &site->level);
+}
+
+void approval_appointment_policy(const struct approval_appointment *appointment,
+                                 const struct approval_scope *scope, uint8_t ret_policy[32])
+{
+	authorize(ret_policy, appointment->key,
+	          appointment->is_site ? APPROVAL_SEAL_SITE : APPROVAL_SEAL_RELEASE, scope);
+	level_holds(ret_policy, appointment->is_site, scope, &appointment->level);
 }
 
 static void increments(uint8_t policy[32])
@@ -188,18 +210,17 @@ static void increments(uint8_t policy[32])
 }
 
 void approval_delegate_policy(const struct approval_delegate *delegate,
-                              const uint8_t site_key[APPROVAL_KEY_LEN], uint8_t ret_policy[32])
+                              const struct approval_scope *scope, uint8_t ret_policy[32])
 {
-	authorize(ret_policy, delegate->release_key, APPROVAL_FLOOR_RELEASE);
-	floor_is(ret_policy, true, site_key, bytes_of(&delegate->level, 1), LEVEL_OFFSET,
-	         EO_UNSIGNED_LE);
+	authorize(ret_policy, delegate->release_key, APPROVAL_FLOOR_RELEASE, scope);
+	level_holds(ret_policy, true, scope, &delegate->level);
 }
 
-void approval_step_policy(bool is_site, uint8_t from, const uint8_t site_key[APPROVAL_KEY_LEN],
+void approval_step_policy(bool is_site, uint8_t from, const struct approval_scope *scope,
                           uint8_t ret_policy[32])
 {
 	memset(ret_policy, 0, 32);
-	floor_is(ret_policy, is_site, site_key, bytes_of(&from, 1), LEVEL_OFFSET, EO_EQ);
+	floor_is(ret_policy, is_site, scope, bytes_of(&from, 1), LEVEL_OFFSET, EO_EQ);
 	increments(ret_policy);
 }
 
@@ -212,111 +233,154 @@ void approval_first_policy(uint8_t ret_policy[32])
 	increments(ret_policy);
 }
 
-/* before_approvers is the seal policy without the people of attended mode. */
-static void before_approvers(const struct approval_sealed *sealed, uint8_t policy[32])
+/* before_approvers is a half's policy without the people of attended mode. */
+static void before_approvers(const struct approval_sealed *sealed, enum approval_half half,
+                             uint8_t policy[32])
 {
-	authorize(policy, sealed->site_key, APPROVAL_SEAL_SITE);
-	floor_is(policy, false, sealed->site_key, BYTES_OF_ARRAY(sealed->release_base), 0, EO_EQ);
-	floor_is(policy, true, sealed->site_key, BYTES_OF_ARRAY(sealed->site_base), 0, EO_EQ);
+	const struct approval_scope *scope = &sealed->scope;
+
+	if (half == APPROVAL_SITE_HALF)
+		authorize(policy, scope->site_root, APPROVAL_APPOINT_SITE, scope);
+	else
+		authorize(policy, scope->release_root, APPROVAL_APPOINT_RELEASE, scope);
+	floor_is(policy, false, scope, BYTES_OF_ARRAY(sealed->release_base), 0, EO_EQ);
+	floor_is(policy, true, scope, BYTES_OF_ARRAY(sealed->site_base), 0, EO_EQ);
 }
 
 void approval_seal_branches(const struct approval_sealed *sealed,
                             uint8_t ret_branches[APPROVAL_APPROVERS_MAX][32])
 {
-	uint8_t start[32], name[34];
+	const struct approval_manifest *manifest = &sealed->manifest;
+	uint8_t start[32];
 
-	CHECK(sealed->approver_count <= APPROVAL_APPROVERS_MAX);
-	before_approvers(sealed, start);
-	for (size_t i = 0; i < sealed->approver_count; i++) {
+	CHECK(manifest->approver_count <= APPROVAL_APPROVERS_MAX);
+	before_approvers(sealed, APPROVAL_SITE_HALF, start);
+	for (size_t i = 0; i < manifest->approver_count; i++) {
 		memcpy(ret_branches[i], start, 32);
-		approval_key_name(sealed->approvers[i], name);
-		update(ret_branches[i], CC_POLICY_SIGNED, name,
-		       approval_reference(APPROVAL_UNSEAL));
+		update(ret_branches[i], CC_POLICY_SIGNED, manifest->approvers[i], APPROVAL_UNSEAL,
+		       sealed->scope.genesis);
 	}
 }
 
-void approval_seal_policy(const struct approval_sealed *sealed, uint8_t ret_policy[32])
+void approval_seal_policy(const struct approval_sealed *sealed, enum approval_half half,
+                          uint8_t ret_policy[32])
 {
 	uint8_t branches[APPROVAL_APPROVERS_MAX][32];
+	size_t count = sealed->manifest.approver_count;
 
 	approval_seal_branches(sealed, branches);
-	if (sealed->approver_count == 0) {
-		before_approvers(sealed, ret_policy);
-	} else if (sealed->approver_count == 1) {
+	if (count == 0 || half == APPROVAL_RELEASE_HALF) {
+		before_approvers(sealed, half, ret_policy);
+	} else if (count == 1) {
 		memcpy(ret_policy, branches[0], 32);
 	} else {
 		memset(ret_policy, 0, 32);
-		extend(ret_policy, CC_POLICY_OR,
-		       bytes_of(branches, (size_t)sealed->approver_count * 32));
+		extend(ret_policy, CC_POLICY_OR, bytes_of(branches, count * 32));
 	}
 }
 
 /* ---- signatures ---- */
 
 void approval_digest(enum approval_purpose purpose, const uint8_t policy[32],
-                     uint8_t ret_digest[32])
+                     const uint8_t genesis[32], uint8_t ret_digest[32])
 {
-	const struct bytes parts[] = {bytes_of(policy, 32),
-	                              bytes_of_text(approval_reference(purpose))};
+	uint8_t reference[32];
+	const struct bytes parts[] = {bytes_of(policy, 32), BYTES_OF_ARRAY(reference)};
 
+	approval_reference(purpose, genesis, reference);
 	keys_sha256(parts, 2, ret_digest);
 }
 
-void approval_unseal_digest(const uint8_t nonce[32], uint8_t ret_digest[32])
+void approval_unseal_digest(const uint8_t nonce[32], const uint8_t genesis[32],
+                            uint8_t ret_digest[32])
 {
 	static const uint8_t no_expiration[4];
+	uint8_t reference[32];
 	const struct bytes parts[] = {bytes_of(nonce, 32), BYTES_OF_ARRAY(no_expiration),
-	                              bytes_of_text(approval_reference(APPROVAL_UNSEAL))};
+	                              BYTES_OF_ARRAY(reference)};
 
+	approval_reference(APPROVAL_UNSEAL, genesis, reference);
 	keys_sha256(parts, 3, ret_digest);
 }
 
 static enum status check(const uint8_t key[APPROVAL_KEY_LEN], enum approval_purpose purpose,
-                         const uint8_t policy[32], const uint8_t signature[64])
+                         const uint8_t policy[32], const struct approval_scope *scope,
+                         const uint8_t signature[64])
 {
 	uint8_t digest[32];
 
-	approval_digest(purpose, policy, digest);
+	approval_digest(purpose, policy, scope->genesis, digest);
 	return keys_p256_verify(key, digest, signature);
 }
 
 enum status approval_check_release(const struct approval_release *release,
-                                   const uint8_t site_key[APPROVAL_KEY_LEN])
+                                   const struct approval_scope *scope)
 {
 	uint8_t policy[32];
 
-	approval_release_policy(release, site_key, policy);
-	return check(release->key, APPROVAL_SEAL_RELEASE, policy, release->signature);
+	approval_release_policy(release, scope, policy);
+	return check(release->key, APPROVAL_SEAL_RELEASE, policy, scope, release->signature);
 }
 
 enum status approval_check_site(const struct approval_site *site,
-                                const uint8_t site_key[APPROVAL_KEY_LEN])
+                                const struct approval_scope *scope)
 {
 	uint8_t policy[32];
 
-	approval_site_policy(site, site_key, policy);
-	return check(site_key, APPROVAL_SEAL_SITE, policy, site->signature);
+	approval_site_policy(site, scope, policy);
+	return check(site->key, APPROVAL_SEAL_SITE, policy, scope, site->signature);
+}
+
+enum status approval_check_appointment(const struct approval_appointment *appointment,
+                                       const struct approval_scope *scope)
+{
+	uint8_t policy[32];
+
+	approval_appointment_policy(appointment, scope, policy);
+	return appointment->is_site ? check(scope->site_root, APPROVAL_APPOINT_SITE, policy, scope,
+	                                    appointment->signature)
+	                            : check(scope->release_root, APPROVAL_APPOINT_RELEASE, policy,
+	                                    scope, appointment->signature);
+}
+
+const struct approval_appointment *approval_find_appointment(const struct approval_file *file,
+                                                             bool is_site,
+                                                             const uint8_t key[APPROVAL_KEY_LEN],
+                                                             uint8_t floor)
+{
+	const struct approval_appointment *best = NULL;
+
+	for (size_t i = 0; i < file->appointed_count; i++) {
+		const struct approval_appointment *appointment = &file->appointed[i];
+
+		if (appointment->is_site == is_site && appointment->level >= floor &&
+		    (best == NULL || appointment->level > best->level) &&
+		    memcmp(appointment->key, key, APPROVAL_KEY_LEN) == 0 &&
+		    approval_check_appointment(appointment, &file->scope) == STATUS_OK)
+			best = appointment;
+	}
+	return best;
 }
 
 enum status approval_check_delegate(const struct approval_delegate *delegate,
-                                    const uint8_t site_key[APPROVAL_KEY_LEN])
+                                    const struct approval_scope *scope)
 {
 	uint8_t policy[32];
 
-	approval_delegate_policy(delegate, site_key, policy);
-	return check(site_key, APPROVAL_FLOOR_DELEGATE, policy, delegate->signature);
+	approval_delegate_policy(delegate, scope, policy);
+	return check(scope->site_root, APPROVAL_FLOOR_DELEGATE, policy, scope, delegate->signature);
 }
 
 enum status approval_check_step(const struct approval_step *step,
-                                const uint8_t site_key[APPROVAL_KEY_LEN])
+                                const struct approval_scope *scope)
 {
 	uint8_t policy[32];
 
-	if (step->is_site && memcmp(step->key, site_key, APPROVAL_KEY_LEN) != 0)
+	if (step->is_site && memcmp(step->key, scope->site_root, APPROVAL_KEY_LEN) != 0)
 		return STATUS_CRYPTO;
-	approval_step_policy(step->is_site, step->from, site_key, policy);
+	approval_step_policy(step->is_site, step->from, scope, policy);
 	return check(step->key, step->is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_RELEASE,
-	             policy, step->signature);
+	             policy, scope, step->signature);
 }
 
 void approval_recovery_digest(const struct approval_recovery *recovery, uint8_t ret_digest[32])
@@ -329,27 +393,30 @@ void approval_recovery_digest(const struct approval_recovery *recovery, uint8_t 
 }
 
 enum status approval_check_recovery(const struct approval_recovery *recovery,
-                                    const uint8_t site_key[APPROVAL_KEY_LEN])
+                                    const struct approval_scope *scope)
 {
 	uint8_t digest[32];
 
+	if (memcmp(recovery->genesis, scope->genesis, sizeof(recovery->genesis)) != 0)
+		return STATUS_CRYPTO;
 	approval_recovery_digest(recovery, digest);
-	return keys_p256_verify(site_key, digest, recovery->signature);
+	return keys_p256_verify(scope->site_root, digest, recovery->signature);
 }
 
 enum status approval_check_manifest(const struct approval_manifest *manifest)
 {
-	uint8_t policy[32], digest[32];
-	enum status status = approval_manifest_digest(manifest, digest);
+	struct approval_scope scope;
+	uint8_t policy[32];
+	enum status status;
 
-	if (status == STATUS_OK)
-		status = keys_p256_verify(manifest->site_key, digest, manifest->signature);
+	approval_scope_of(manifest, &scope);
 	approval_first_policy(policy);
+	status = keys_p256_verify(scope.site_root, scope.genesis, manifest->signature);
 	if (status == STATUS_OK)
-		status = check(manifest->site_key, APPROVAL_FLOOR_DELEGATE, policy,
+		status = check(scope.site_root, APPROVAL_FLOOR_DELEGATE, policy, &scope,
 		               manifest->first_release);
 	if (status == STATUS_OK)
-		status =
-		    check(manifest->site_key, APPROVAL_FLOOR_SITE, policy, manifest->first_site);
+		status = check(scope.site_root, APPROVAL_FLOOR_SITE, policy, &scope,
+		               manifest->first_site);
 	return status;
 }

@@ -6,13 +6,14 @@
 #include "base_test.h"
 
 static struct keys_p256_key site, release;
+static struct approval_scope scope;
 
 static void sign(const struct keys_p256_key *key, enum approval_purpose purpose,
                  const uint8_t policy[32], uint8_t ret_signature[64])
 {
 	uint8_t digest[32];
 
-	approval_digest(purpose, policy, digest);
+	approval_digest(purpose, policy, scope.genesis, digest);
 	EXPECT(keys_p256_sign(key, digest, ret_signature) == STATUS_OK);
 }
 
@@ -21,7 +22,12 @@ static struct approval_file whole_file(void)
 	struct approval_file file = {.release_count = 2, .site_count = 1, .delegate_count = 1};
 	uint8_t policy[32];
 
-	memcpy(file.site_key, site.public, 64);
+	file.scope = scope;
+	file.appointed_count = 1;
+	file.appointed[0].level = 9;
+	memcpy(file.appointed[0].key, release.public, 64);
+	approval_appointment_policy(&file.appointed[0], &scope, policy);
+	sign(&release, APPROVAL_APPOINT_RELEASE, policy, file.appointed[0].signature);
 	for (size_t i = 0; i < 2; i++) {
 		struct approval_release *made = &file.releases[i];
 
@@ -29,16 +35,17 @@ static struct approval_file whole_file(void)
 		made->name = (struct approval_name){.len = 5, .text = "0.1.0"};
 		memcpy(made->key, release.public, 64);
 		memset(made->pcrs, (int)i + 7, sizeof(made->pcrs));
-		approval_release_policy(made, site.public, policy);
+		approval_release_policy(made, &scope, policy);
 		sign(&release, APPROVAL_SEAL_RELEASE, policy, made->signature);
 	}
 	file.sites[0].level = 3;
+	memcpy(file.sites[0].key, site.public, 64);
 	memcpy(file.sites[0].release_key, release.public, 64);
-	approval_site_policy(&file.sites[0], site.public, policy);
+	approval_site_policy(&file.sites[0], &scope, policy);
 	sign(&site, APPROVAL_SEAL_SITE, policy, file.sites[0].signature);
 	file.delegates[0].level = 3;
 	memcpy(file.delegates[0].release_key, release.public, 64);
-	approval_delegate_policy(&file.delegates[0], site.public, policy);
+	approval_delegate_policy(&file.delegates[0], &scope, policy);
 	sign(&site, APPROVAL_FLOOR_DELEGATE, policy, file.delegates[0].signature);
 	return file;
 }
@@ -63,45 +70,64 @@ static void test_a_file_goes_through_its_one_encoding_with_zeros_behind(void)
 	EXPECT(refused == out.len);
 	raw[0] ^= 1;
 	EXPECT(approval_file_take(buffer_bytes(&out), &again) == STATUS_MALFORMED);
+	raw[0] ^= 1;
+	raw[2] = 1; /* the version before this one is named as such */
+	EXPECT(approval_file_take(buffer_bytes(&out), &again) == STATUS_UNSUPPORTED);
 }
 
 static void test_signatures_hold_for_exactly_what_they_say(void)
 {
 	static struct approval_file file;
 	struct approval_release *made = &file.releases[0];
+	struct approval_scope elsewhere = scope;
 	struct keys_p256_key other;
 
 	file = whole_file();
 	keys_p256_random(&other);
-	EXPECT(approval_check_release(made, site.public) == STATUS_OK);
-	EXPECT(approval_check_release(made, other.public) == STATUS_CRYPTO); /* another site */
+	EXPECT(approval_check_release(made, &scope) == STATUS_OK);
+	memcpy(elsewhere.site_root, other.public, 64); /* another site */
+	EXPECT(approval_check_release(made, &elsewhere) == STATUS_CRYPTO);
+	elsewhere = scope;
+	elsewhere.genesis[9] ^=
+	    1; /* another deployment of these authorities: nothing counts there */
+	EXPECT(approval_check_release(made, &elsewhere) == STATUS_CRYPTO);
+	EXPECT(approval_check_site(&file.sites[0], &elsewhere) == STATUS_CRYPTO);
+	EXPECT(approval_check_delegate(&file.delegates[0], &elsewhere) == STATUS_CRYPTO);
+	EXPECT(approval_check_appointment(&file.appointed[0], &elsewhere) == STATUS_CRYPTO);
+	EXPECT(approval_check_appointment(&file.appointed[0], &scope) == STATUS_OK);
+	EXPECT(approval_find_appointment(&file, false, release.public, 9) == &file.appointed[0]);
+	EXPECT(approval_find_appointment(&file, false, release.public, 10) == NULL);
+	EXPECT(approval_find_appointment(&file, true, release.public, 1) == NULL);
+	EXPECT(approval_find_appointment(&file, false, other.public, 1) == NULL);
+	file.appointed[0].is_site = true; /* the other authority's root has not said so */
+	EXPECT(approval_check_appointment(&file.appointed[0], &scope) == STATUS_CRYPTO);
 	made->level++;
-	EXPECT(approval_check_release(made, site.public) == STATUS_CRYPTO);
+	EXPECT(approval_check_release(made, &scope) == STATUS_CRYPTO);
 	made->level--;
 	for (size_t i = 0; i < APPROVAL_RELEASE_PCRS; i++) {
 		made->pcrs[i][31] ^= 1;
-		EXPECT(approval_check_release(made, site.public) == STATUS_CRYPTO);
+		EXPECT(approval_check_release(made, &scope) == STATUS_CRYPTO);
 		made->pcrs[i][31] ^= 1;
 	}
 	made->name.text[0] = 'x'; /* for people only */
-	EXPECT(approval_check_release(made, site.public) == STATUS_OK);
-	EXPECT(approval_check_site(&file.sites[0], site.public) == STATUS_OK);
+	EXPECT(approval_check_release(made, &scope) == STATUS_OK);
+	EXPECT(approval_check_site(&file.sites[0], &scope) == STATUS_OK);
 	memcpy(file.sites[0].release_key, other.public, 64);
-	EXPECT(approval_check_site(&file.sites[0], site.public) == STATUS_CRYPTO);
-	EXPECT(approval_check_delegate(&file.delegates[0], site.public) == STATUS_OK);
+	EXPECT(approval_check_site(&file.sites[0], &scope) == STATUS_CRYPTO);
+	EXPECT(approval_check_delegate(&file.delegates[0], &scope) == STATUS_OK);
 	file.delegates[0].level = 4;
-	EXPECT(approval_check_delegate(&file.delegates[0], site.public) == STATUS_CRYPTO);
+	EXPECT(approval_check_delegate(&file.delegates[0], &scope) == STATUS_CRYPTO);
 }
 
 /* A23: every two purposes give different digests of one policy. */
 static void test_each_purpose_has_a_reference_of_its_own(void)
 {
 	static const uint8_t policy[32] = {9};
-	uint8_t digests[6][32];
+	uint8_t digests[8][32];
 
-	for (int i = 0; i < 6; i++)
-		approval_digest((enum approval_purpose)(i + 1), policy, digests[i]);
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 8; i++)
+		approval_digest((enum approval_purpose)(i + 1), policy, scope.genesis, digests[i]);
+	for (int i = 0; i < 8; i++)
 		for (int j = 0; j < i; j++)
 			EXPECT(memcmp(digests[i], digests[j], 32) != 0);
 }
@@ -109,18 +135,21 @@ static void test_each_purpose_has_a_reference_of_its_own(void)
 static void test_a_manifest_is_what_its_site_key_signed(void)
 {
 	struct approval_manifest manifest = {.approver_count = 1, .has_recovery = true}, again;
-	uint8_t raw[APPROVAL_MANIFEST_MAX], policy[32], digest[32];
+	const struct approval_scope before = scope;
+	uint8_t raw[APPROVAL_MANIFEST_MAX], policy[32];
 	struct buffer out = BUFFER_OF_ARRAY(raw);
 	unsigned refused = 0, tried = 0;
 
-	memcpy(manifest.site_key, site.public, 64);
+	memcpy(manifest.site_root, site.public, 64);
+	memcpy(manifest.release_root, release.public, 64);
 	memcpy(manifest.approvers[0], release.public, 64);
 	memset(manifest.recovery, 5, 32);
+	approval_scope_of(&manifest, &scope);
 	approval_first_policy(policy);
 	sign(&site, APPROVAL_FLOOR_DELEGATE, policy, manifest.first_release);
 	sign(&site, APPROVAL_FLOOR_SITE, policy, manifest.first_site);
-	EXPECT(approval_manifest_digest(&manifest, digest) == STATUS_OK);
-	EXPECT(keys_p256_sign(&site, digest, manifest.signature) == STATUS_OK);
+	EXPECT(keys_p256_sign(&site, scope.genesis, manifest.signature) == STATUS_OK);
+	scope = before;
 	EXPECT(approval_manifest_put(&manifest, &out) == STATUS_OK);
 	EXPECT(approval_manifest_take(buffer_bytes(&out), &again) == STATUS_OK);
 	EXPECT(memcmp(&manifest, &again, sizeof(manifest)) == 0);
@@ -139,14 +168,20 @@ static void test_a_manifest_is_what_its_site_key_signed(void)
 static void test_a_sealed_share_with_any_bit_changed_is_found_out(void)
 {
 	struct approval_sealed sealed = {
-	    .public_len = 40, .private_len = 100, .first_counter = 256};
+	    .halves = {{.public_len = 40, .private_len = 100},
+	               {.public_len = 41, .private_len = 99}},
+	    .first_counter = 256
+        };
 	struct approval_sealed again;
 	uint8_t raw[APPROVAL_SEALED_MAX] = {0};
 	struct buffer out = BUFFER_OF_ARRAY(raw);
 	unsigned refused = 0;
 
-	memset(sealed.public_area, 1, 40);
-	memset(sealed.private_area, 2, 100);
+	memset(sealed.halves[0].public_area, 1, 40);
+	memset(sealed.halves[0].private_area, 2, 100);
+	memset(sealed.halves[1].public_area, 3, 41);
+	memset(sealed.halves[1].private_area, 4, 99);
+	approval_scope_of(&sealed.manifest, &sealed.scope);
 	EXPECT(approval_sealed_put(&sealed, &out) == STATUS_OK);
 	EXPECT(approval_sealed_take(BYTES_OF_ARRAY(raw), &again) == STATUS_OK);
 	EXPECT(memcmp(&sealed, &again, sizeof(sealed)) == 0);
@@ -156,6 +191,8 @@ static void test_a_sealed_share_with_any_bit_changed_is_found_out(void)
 		raw[at] ^= (uint8_t)(1u << (at % 8));
 	}
 	EXPECT(refused == out.len);
+	raw[2] = 2; /* the version before this one is named as such */
+	EXPECT(approval_sealed_take(buffer_bytes(&out), &again) == STATUS_UNSUPPORTED);
 }
 
 static void test_there_is_no_step_from_the_last_level(void)
@@ -165,39 +202,45 @@ static void test_there_is_no_step_from_the_last_level(void)
 	struct buffer out = BUFFER_OF_ARRAY(raw);
 
 	memcpy(step.key, release.public, 64);
-	approval_step_policy(false, 254, site.public, policy);
+	approval_step_policy(false, 254, &scope, policy);
 	sign(&release, APPROVAL_FLOOR_RELEASE, policy, step.signature);
 	EXPECT(approval_step_put(&step, &out) == STATUS_OK);
 	EXPECT(approval_step_take(buffer_bytes(&out), &again) == STATUS_OK);
-	EXPECT(approval_check_step(&again, site.public) == STATUS_OK);
+	EXPECT(approval_check_step(&again, &scope) == STATUS_OK);
 	again.is_site = true; /* only the site key steps its own floor */
-	EXPECT(approval_check_step(&again, site.public) == STATUS_CRYPTO);
+	EXPECT(approval_check_step(&again, &scope) == STATUS_CRYPTO);
 	step.from = 255;
 	out.len = 0;
 	EXPECT(approval_step_put(&step, &out) == STATUS_OK);
 	EXPECT(approval_step_take(buffer_bytes(&out), &again) == STATUS_MALFORMED);
 }
 
-static void test_approvers_are_branches_of_one_policy(void)
+static void test_approvers_are_branches_of_the_site_half_alone(void)
 {
-	struct approval_sealed sealed = {.approver_count = 0};
-	uint8_t policies[4][32], branches[APPROVAL_APPROVERS_MAX][32];
+	struct approval_sealed sealed = {.first_counter = 0};
+	uint8_t policies[4][32], release_half[32], again[32], branches[APPROVAL_APPROVERS_MAX][32];
 
-	memcpy(sealed.site_key, site.public, 64);
-	memcpy(sealed.approvers[0], site.public, 64);
-	memcpy(sealed.approvers[1], release.public, 64);
+	sealed.scope = scope;
+	memcpy(sealed.manifest.approvers[0], site.public, 64);
+	memcpy(sealed.manifest.approvers[1], release.public, 64);
+	approval_seal_policy(&sealed, APPROVAL_RELEASE_HALF, release_half);
 	for (uint8_t count = 0; count <= 2; count++) {
-		sealed.approver_count = count;
-		approval_seal_policy(&sealed, policies[count]);
+		sealed.manifest.approver_count = count;
+		approval_seal_policy(&sealed, APPROVAL_SITE_HALF, policies[count]);
+		approval_seal_policy(&sealed, APPROVAL_RELEASE_HALF, again);
+		EXPECT(memcmp(release_half, again, 32) == 0);
 	}
 	approval_seal_branches(&sealed, branches);
+	EXPECT(memcmp(policies[0], release_half, 32) != 0);
 	EXPECT(memcmp(policies[1], branches[0], 32) == 0);
 	EXPECT(memcmp(policies[0], policies[1], 32) != 0);
 	EXPECT(memcmp(policies[1], policies[2], 32) != 0);
 	EXPECT(memcmp(branches[0], branches[1], 32) != 0);
 	sealed.site_base[6] = 1; /* another counter under the same number */
-	approval_seal_policy(&sealed, policies[3]);
+	approval_seal_policy(&sealed, APPROVAL_SITE_HALF, policies[3]);
 	EXPECT(memcmp(policies[2], policies[3], 32) != 0);
+	approval_seal_policy(&sealed, APPROVAL_RELEASE_HALF, again);
+	EXPECT(memcmp(release_half, again, 32) != 0);
 }
 
 int main(void)
@@ -205,12 +248,15 @@ int main(void)
 	keys_open();
 	keys_p256_random(&site);
 	keys_p256_random(&release);
+	memcpy(scope.site_root, site.public, 64);
+	memcpy(scope.release_root, release.public, 64);
+	memset(scope.genesis, 4, 32);
 	RUN(test_a_file_goes_through_its_one_encoding_with_zeros_behind);
 	RUN(test_signatures_hold_for_exactly_what_they_say);
 	RUN(test_each_purpose_has_a_reference_of_its_own);
 	RUN(test_a_manifest_is_what_its_site_key_signed);
 	RUN(test_a_sealed_share_with_any_bit_changed_is_found_out);
 	RUN(test_there_is_no_step_from_the_last_level);
-	RUN(test_approvers_are_branches_of_one_policy);
+	RUN(test_approvers_are_branches_of_the_site_half_alone);
 	return test_summary();
 }

@@ -53,7 +53,7 @@ const char *start_reason_text(uint32_t reason)
 		       "folder where it was run";
 	case CALL_START_BAD_BLOB:
 		return "the sealed node share is damaged or of another version: restore the file "
-		       "from a backup";
+		       "from a backup; one of an older version opens with that version only";
 	case CALL_START_OTHER_TPM:
 		return "this TPM is not the one the node share was sealed to, or it was cleared: "
 		       "use that TPM, or recover";
@@ -69,24 +69,26 @@ const char *start_reason_text(uint32_t reason)
 	case CALL_START_UNSAFE_BLOB:
 		return "the sealed object's attributes would let others unseal it: it is not used";
 	case CALL_START_NO_RELEASE:
-		return "no release approval is for what was started (PCR 4, 9, 11, 12, 14): start "
-		       "an approved image, or approve this one (claviger image approve --as "
-		       "release)";
+		return "no release approval, by a key that the release root appointed, is for what "
+		       "was started (PCR 4, 9, 11, 12, 14): start an approved image, or approve "
+		       "this one (claviger image approve --as release)";
 	case CALL_START_BELOW_FLOOR:
 		return "this release is below the release floor, which was raised to lock it out: "
 		       "start a newer one";
 	case CALL_START_NO_SITE:
-		return "no site approval is for this firmware (PCR 0, 2, 7) with this release's "
-		       "key: if the firmware was changed on purpose, approve it (claviger image "
+		return "no site approval, by a key that the site root appointed, is for this "
+		       "firmware (PCR 0, 2, 7) with this release's key: if the firmware was "
+		       "changed on purpose, approve it (claviger image "
 		       "approve --as site)";
 	case CALL_START_BELOW_SITE:
 		return "the site approval is below the site floor, which was raised to lock it "
 		       "out: sign a newer one (claviger image approve --as site)";
 	case CALL_START_NO_APPROVALS:
-		return "the file of approvals is missing, damaged or of another site: put it back, "
+		return "the file of approvals is missing, damaged or of another genesis: put it "
+		       "back, "
 		       "or make it anew (claviger image approve)";
 	case CALL_START_BAD_MANIFEST:
-		return "the genesis manifest is missing, damaged or not signed by its site key: "
+		return "the genesis manifest is missing, damaged or not signed by its site root: "
 		       "make it with claviger tpm provision";
 	case CALL_START_NOT_FRESH:
 		return "genesis wants a TPM without owner and without objects of ours: clear it in "

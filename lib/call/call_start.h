@@ -74,7 +74,7 @@ struct call_start_facts {
 	uint32_t firmware_version_low;
 	uint8_t manufacturer[4]; /* TPM_PT_MANUFACTURER as text */
 	uint32_t is_attended;    /* 1: a person approved this start (mode B) */
-	uint32_t is_single;      /* 1: one person holds release and site key (A10) */
+	uint32_t is_single;      /* 1: one person holds both roots (A10) */
 	uint32_t release_level;  /* of the approvals that were used */
 	uint32_t site_level;
 	uint32_t reserved;
@@ -82,9 +82,9 @@ struct call_start_facts {
 	uint64_t site_floor;
 	uint64_t first_counter;  /* of the boot counter at genesis */
 	uint8_t release_key[64]; /* P-256, x || y */
-	uint8_t site_key[64];
-	uint8_t genesis[32];   /* SHA-256 of the genesis manifest */
-	uint32_t has_recovery; /* 1: the site accepts a store that the TPM does not know */
+	uint8_t site_key[64];    /* the site root */
+	uint8_t genesis[32];     /* approval_manifest_digest */
+	uint32_t has_recovery;   /* 1: the site accepts a store that the TPM does not know */
 	uint32_t reserved2;
 	uint8_t recovery_checkpoint[32]; /* SHA-256 of its checkpoint */
 	uint8_t recovery_anchor[32];     /* while the TPM's index is this */

@@ -30,6 +30,7 @@
 #define TPM_OBJECT_PRIVATE_MAX 512u
 #define TPM_AUTH_LEN           32u /* of owner and lockout authorization */
 #define TPM_POLICY_LEN         32u
+#define TPM_REFERENCE_LEN      32u /* of a policyRef */
 #define TPM_KEY_LEN            64u /* P-256, x || y */
 #define TPM_COUNTER_LEN        8u  /* big-endian, as PolicyNV compares it */
 
@@ -146,13 +147,14 @@ MUST_USE enum status tpm_policy_increments(struct tpm *tpm);
 /* tpm_policy_authorize: the policy so far is `policy`, and the key has signed it for `reference`.
  */
 MUST_USE enum status tpm_policy_authorize(struct tpm *tpm, const uint8_t key[TPM_KEY_LEN],
-                                          const char *reference,
+                                          const uint8_t reference[TPM_REFERENCE_LEN],
                                           const uint8_t policy[TPM_POLICY_LEN],
                                           const uint8_t signature[64]);
 /* tpm_policy_nonce gives the session's nonce, which tpm_policy_signed's signature is over. */
 MUST_USE enum status tpm_policy_nonce(struct tpm *tpm, uint8_t ret_nonce[32]);
 MUST_USE enum status tpm_policy_signed(struct tpm *tpm, const uint8_t key[TPM_KEY_LEN],
-                                       const char *reference, const uint8_t signature[64]);
+                                       const uint8_t reference[TPM_REFERENCE_LEN],
+                                       const uint8_t signature[64]);
 MUST_USE enum status tpm_policy_or(struct tpm *tpm, const uint8_t (*branches)[TPM_POLICY_LEN],
                                    size_t count);
 /* tpm_policy_digest gives the digest so far. */

@@ -118,12 +118,11 @@ static TPMT_SIGNATURE signature_of(const uint8_t raw[64])
 	return signature;
 }
 
-static TPM2B_NONCE reference_of(const char *text)
+static TPM2B_NONCE reference_of(const uint8_t bytes[TPM_REFERENCE_LEN])
 {
-	TPM2B_NONCE reference = {.size = (uint16_t)strlen(text)};
+	TPM2B_NONCE reference = {.size = TPM_REFERENCE_LEN};
 
-	CHECK(reference.size <= 32);
-	memcpy(reference.buffer, text, reference.size);
+	memcpy(reference.buffer, bytes, TPM_REFERENCE_LEN);
 	return reference;
 }
 
@@ -134,11 +133,11 @@ static enum status verify(struct tpm *tpm, ESYS_TR key, const uint8_t policy[TPM
 {
 	TPMT_SIGNATURE signed_so = signature_of(signature);
 	TPM2B_DIGEST digest = {.size = SHA256_LEN};
-	uint8_t both[TPM_POLICY_LEN + 32];
+	uint8_t both[TPM_POLICY_LEN + TPM_REFERENCE_LEN];
 
 	memcpy(both, policy, TPM_POLICY_LEN);
-	memcpy(both + TPM_POLICY_LEN, reference->buffer, reference->size);
-	sha256_of(bytes_of(both, TPM_POLICY_LEN + reference->size), digest.buffer);
+	memcpy(both + TPM_POLICY_LEN, reference->buffer, TPM_REFERENCE_LEN);
+	sha256_of(BYTES_OF_ARRAY(both), digest.buffer);
 	return tpm_status(tpm,
 	                  Esys_VerifySignature(tpm_context(tpm), key, ESYS_TR_NONE, ESYS_TR_NONE,
 	                                       ESYS_TR_NONE, &digest, &signed_so, ret_ticket),
@@ -146,10 +145,10 @@ static enum status verify(struct tpm *tpm, ESYS_TR key, const uint8_t policy[TPM
 }
 
 enum status tpm_policy_authorize(struct tpm *tpm, const uint8_t key[TPM_KEY_LEN],
-                                 const char *reference_text, const uint8_t policy[TPM_POLICY_LEN],
-                                 const uint8_t signature[64])
+                                 const uint8_t reference_bytes[TPM_REFERENCE_LEN],
+                                 const uint8_t policy[TPM_POLICY_LEN], const uint8_t signature[64])
 {
-	TPM2B_NONCE reference = reference_of(reference_text);
+	TPM2B_NONCE reference = reference_of(reference_bytes);
 	TPM2B_DIGEST approved = {.size = TPM_POLICY_LEN};
 	TPMT_TK_VERIFIED *ticket = NULL;
 	ESYS_TR handle = ESYS_TR_NONE;
@@ -189,10 +188,11 @@ enum status tpm_policy_nonce(struct tpm *tpm, uint8_t ret_nonce[32])
 }
 
 enum status tpm_policy_signed(struct tpm *tpm, const uint8_t key[TPM_KEY_LEN],
-                              const char *reference_text, const uint8_t signature[64])
+                              const uint8_t reference_bytes[TPM_REFERENCE_LEN],
+                              const uint8_t signature[64])
 {
 	static const TPM2B_DIGEST any_command;
-	TPM2B_NONCE reference = reference_of(reference_text), *nonce = NULL;
+	TPM2B_NONCE reference = reference_of(reference_bytes), *nonce = NULL;
 	TPMT_SIGNATURE signed_so = signature_of(signature);
 	ESYS_TR handle = ESYS_TR_NONE;
 	enum status status = load_key(tpm, key, &handle);

@@ -24,7 +24,7 @@
 
 static struct tpm tpm;
 static struct attestor_evidence evidence;
-static struct attestor_floor floors; /* names the primary and the site key */
+static struct attestor_floor floors; /* names the primary and the roots */
 static struct attestor attestor = {.tpm = &tpm, .evidence = &evidence, .floor = &floors};
 
 /* Everything the attestor answers, and to whom. */
@@ -85,6 +85,9 @@ static enum status read_files(const struct proc *proc)
 	}
 	status = approval_file_take(read_file(proc, DISK_APPROVALS, raw, sizeof(raw)),
 	                            &floors.approvals);
+	if (status == STATUS_OK &&
+	    memcmp(&floors.approvals.scope, &floors.sealed.scope, sizeof(floors.sealed.scope)) != 0)
+		status = STATUS_REFUSED; /* of another genesis */
 	if (status != STATUS_OK)
 		complain("attestor.no_approvals", proc_setting(proc, "state_dir"), 0);
 	return status;

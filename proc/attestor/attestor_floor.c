@@ -6,7 +6,7 @@ static struct tpm_nv index_of(bool is_site, const struct attestor_floor *floor)
 	struct tpm_nv nv = {.index = is_site ? APPROVAL_NV_SITE_FLOOR : APPROVAL_NV_RELEASE_FLOOR,
 	                    .kind = TPM_NV_FLOOR};
 
-	approval_floor_policy(is_site, floor->sealed.site_key, nv.policy);
+	approval_floor_policy(is_site, &floor->sealed.scope, nv.policy);
 	return nv;
 }
 
@@ -20,23 +20,47 @@ static bool runs(const uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN], const uint8_t
 	return true;
 }
 
+/* level_of: an approval opens as long as the floor is above neither its level nor that of the
+ * root's word for the key that signed it; 0: it opens nothing. */
+static uint32_t level_of(const struct attestor_floor *floor, bool is_site,
+                         const uint8_t key[APPROVAL_KEY_LEN], uint8_t level, uint64_t counter)
+{
+	const struct approval_appointment *appointment =
+	    approval_find_appointment(&floor->approvals, is_site, key, (uint8_t)counter);
+
+	if (appointment == NULL)
+		return 0;
+	return appointment->level < level ? appointment->level : level;
+}
+
 static void take_levels(const struct attestor_floor *floor,
                         const uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN],
                         struct call_attest_floors *floors)
 {
 	const struct approval_file *file = &floor->approvals;
 
-	for (size_t i = 0; i < file->release_count; i++)
-		if (file->releases[i].level > floors->release_level &&
-		    runs(values, approval_release_pcrs, file->releases[i].pcrs,
-		         APPROVAL_RELEASE_PCRS) &&
-		    approval_check_release(&file->releases[i], floor->sealed.site_key) == STATUS_OK)
-			floors->release_level = file->releases[i].level;
-	for (size_t i = 0; i < file->site_count; i++)
-		if (file->sites[i].level > floors->site_level &&
-		    runs(values, approval_site_pcrs, file->sites[i].pcrs, APPROVAL_SITE_PCRS) &&
-		    approval_check_site(&file->sites[i], floor->sealed.site_key) == STATUS_OK)
-			floors->site_level = file->sites[i].level;
+	for (size_t i = 0; i < file->release_count; i++) {
+		const struct approval_release *release = &file->releases[i];
+		uint32_t level;
+
+		if (!runs(values, approval_release_pcrs, release->pcrs, APPROVAL_RELEASE_PCRS) ||
+		    approval_check_release(release, &floor->sealed.scope) != STATUS_OK)
+			continue;
+		level = level_of(floor, false, release->key, release->level, floors->release_floor);
+		if (level > floors->release_level)
+			floors->release_level = level;
+	}
+	for (size_t i = 0; i < file->site_count; i++) {
+		const struct approval_site *site = &file->sites[i];
+		uint32_t level;
+
+		if (!runs(values, approval_site_pcrs, site->pcrs, APPROVAL_SITE_PCRS) ||
+		    approval_check_site(site, &floor->sealed.scope) != STATUS_OK)
+			continue;
+		level = level_of(floor, true, site->key, site->level, floors->site_floor);
+		if (level > floors->site_level)
+			floors->site_level = level;
+	}
 }
 
 enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,
@@ -67,7 +91,7 @@ static const struct approval_delegate *find_delegate(const struct attestor_floor
 
 		if (memcmp(delegate->release_key, key, APPROVAL_KEY_LEN) == 0 &&
 		    delegate->level >= site_floor &&
-		    approval_check_delegate(delegate, floor->sealed.site_key) == STATUS_OK)
+		    approval_check_delegate(delegate, &floor->sealed.scope) == STATUS_OK)
 			return delegate;
 	}
 	return NULL;
@@ -77,30 +101,28 @@ static enum status raise(const struct attestor_floor *floor, struct tpm *tpm,
                          const struct approval_step *step, const struct approval_delegate *delegate)
 {
 	struct tpm_nv nv = index_of(step->is_site, floor), site = index_of(true, floor);
-	const uint8_t *site_key = floor->sealed.site_key;
-	uint8_t policy[32];
+	const struct approval_scope *scope = &floor->sealed.scope;
+	uint8_t policy[32], reference[32];
 	enum status status = tpm_policy_begin(tpm);
 
-	approval_step_policy(step->is_site, step->from, site_key, policy);
+	approval_step_policy(step->is_site, step->from, scope, policy);
+	approval_reference(step->is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_RELEASE,
+	                   scope->genesis, reference);
 	if (status == STATUS_OK)
 		status =
 		    tpm_policy_nv(tpm, &nv, &step->from, 1, APPROVAL_BASE_LEN, TPM_NV_IS_EQUAL);
 	if (status == STATUS_OK)
 		status = tpm_policy_increments(tpm);
 	if (status == STATUS_OK)
-		status =
-		    tpm_policy_authorize(tpm, step->key,
-		                         approval_reference(step->is_site ? APPROVAL_FLOOR_SITE
-		                                                          : APPROVAL_FLOOR_RELEASE),
-		                         policy, step->signature);
+		status = tpm_policy_authorize(tpm, step->key, reference, policy, step->signature);
 	if (status == STATUS_OK && delegate != NULL) {
 		status = tpm_policy_nv(tpm, &site, &delegate->level, 1, APPROVAL_BASE_LEN,
 		                       TPM_NV_IS_AT_MOST);
-		approval_delegate_policy(delegate, site_key, policy);
+		approval_delegate_policy(delegate, scope, policy);
+		approval_reference(APPROVAL_FLOOR_DELEGATE, scope->genesis, reference);
 		if (status == STATUS_OK)
-			status = tpm_policy_authorize(tpm, site_key,
-			                              approval_reference(APPROVAL_FLOOR_DELEGATE),
-			                              policy, delegate->signature);
+			status = tpm_policy_authorize(tpm, scope->site_root, reference, policy,
+			                              delegate->signature);
 	}
 	return status == STATUS_OK ? tpm_nv_raise(tpm, &nv) : status;
 }
@@ -114,7 +136,7 @@ enum status attestor_floor_step(const struct attestor_floor *floor, struct tpm *
 	enum status status = approval_step_take(bytes, &step);
 
 	if (status == STATUS_OK)
-		status = approval_check_step(&step, floor->sealed.site_key);
+		status = approval_check_step(&step, &floor->sealed.scope);
 	if (status == STATUS_OK)
 		status = attestor_floor_read(floor, tpm, &floors);
 	if (status != STATUS_OK)

@@ -8,32 +8,33 @@
 #include "secret.h"
 #include "unsealer_share.h"
 
-struct tpm_nv unsealer_floor(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN])
+struct tpm_nv unsealer_floor(bool is_site, const struct approval_scope *scope)
 {
 	struct tpm_nv nv = {.index = is_site ? APPROVAL_NV_SITE_FLOOR : APPROVAL_NV_RELEASE_FLOOR,
 	                    .kind = TPM_NV_FLOOR};
 
-	approval_floor_policy(is_site, site_key, nv.policy);
+	approval_floor_policy(is_site, scope, nv.policy);
 	return nv;
 }
 
-static bool take_manifest(struct unsealer *u, struct approval_manifest *ret_manifest,
-                          uint8_t ret_hash[32])
+static bool take_manifest(struct unsealer *u)
 {
 	uint8_t raw[APPROVAL_MANIFEST_MAX];
-	struct buffer content = BUFFER_OF_ARRAY(raw), exact = BUFFER_OF_ARRAY(raw);
-	struct bytes bytes;
+	struct buffer content = BUFFER_OF_ARRAY(raw);
+	enum status status = disk_file_read(&u->files.manifest, sizeof(raw), &content);
 
-	if (disk_file_read(&u->files.manifest, sizeof(raw), &content) != STATUS_OK ||
-	    approval_manifest_take(buffer_bytes(&content), ret_manifest) != STATUS_OK)
-		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0, "reading the genesis manifest");
-	if (approval_check_manifest(ret_manifest) != STATUS_OK)
+	u->sealed = (struct approval_sealed){.first_counter = 0};
+	if (status == STATUS_OK)
+		status = approval_manifest_take(buffer_bytes(&content), &u->sealed.manifest);
+	if (status != STATUS_OK)
+		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0,
+		                     status == STATUS_UNSUPPORTED
+		                         ? "reading the genesis manifest: it is of another version"
+		                         : "reading the genesis manifest");
+	if (approval_check_manifest(&u->sealed.manifest) != STATUS_OK)
 		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0,
 		                     "checking the genesis manifest's signatures");
-	/* Hashed as the item alone, without zeros behind it. */
-	CHECK(approval_manifest_put(ret_manifest, &exact) == STATUS_OK);
-	bytes = buffer_bytes(&exact);
-	keys_sha256(&bytes, 1, ret_hash);
+	approval_scope_of(&u->sealed.manifest, &u->sealed.scope);
 	return true;
 }
 
@@ -94,10 +95,11 @@ static enum status seal_to(const uint8_t public_key[32], const char *label, cons
 }
 
 /* put_escrow writes {1: version, 2: owner and lockout authorization, sealed, 3: node share, sealed
- * to the recovery key, or nothing, 4: hash of the manifest}. */
-static enum status put_escrow(struct unsealer *u, const struct approval_manifest *manifest,
-                              const uint8_t hash[32], const uint8_t auths[64])
+ * to the recovery key, or nothing, 4: the manifest's digest}. */
+static enum status put_escrow(struct unsealer *u, const uint8_t auths[64])
 {
+	const struct approval_manifest *manifest = &u->sealed.manifest;
+	const uint8_t *hash = u->sealed.scope.genesis;
 	uint8_t raw[UNSEALER_ESCROW_MAX], auths_raw[128], share_raw[128];
 	struct buffer out = BUFFER_OF_ARRAY(raw), sealed = BUFFER_OF_ARRAY(auths_raw);
 	struct buffer share = BUFFER_OF_ARRAY(share_raw);
@@ -126,15 +128,16 @@ static enum status put_escrow(struct unsealer *u, const struct approval_manifest
 }
 
 /* first_step raises a floor that was never written, as the manifest's signature allows. */
-static enum status first_step(struct unsealer *u, const struct approval_manifest *manifest,
-                              bool is_site, uint64_t *ret_value)
+static enum status first_step(struct unsealer *u, bool is_site, uint64_t *ret_value)
 {
-	struct tpm_nv nv = unsealer_floor(is_site, manifest->site_key);
-	enum approval_purpose purpose = is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_DELEGATE;
-	uint8_t policy[32];
+	const struct approval_manifest *manifest = &u->sealed.manifest;
+	struct tpm_nv nv = unsealer_floor(is_site, &u->sealed.scope);
+	uint8_t policy[32], reference[32];
 	enum status status = tpm_nv_define(u->tpm, &nv);
 
 	approval_first_policy(policy);
+	approval_reference(is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_DELEGATE,
+	                   u->sealed.scope.genesis, reference);
 	if (status == STATUS_OK)
 		status = tpm_policy_begin(u->tpm);
 	if (status == STATUS_OK)
@@ -142,9 +145,9 @@ static enum status first_step(struct unsealer *u, const struct approval_manifest
 	if (status == STATUS_OK)
 		status = tpm_policy_increments(u->tpm);
 	if (status == STATUS_OK)
-		status = tpm_policy_authorize(
-		    u->tpm, manifest->site_key, approval_reference(purpose), policy,
-		    is_site ? manifest->first_site : manifest->first_release);
+		status =
+		    tpm_policy_authorize(u->tpm, manifest->site_root, reference, policy,
+		                         is_site ? manifest->first_site : manifest->first_release);
 	if (status == STATUS_OK)
 		status = tpm_nv_raise(u->tpm, &nv);
 	return status == STATUS_OK ? tpm_nv_read_counter(u->tpm, &nv, ret_value) : status;
@@ -173,15 +176,15 @@ static enum status align(struct tpm *tpm)
 	return status == STATUS_OK ? tpm_nv_undefine(tpm, &tpm_nv_boots) : status;
 }
 
-static enum status make_indices(struct unsealer *u, const struct approval_manifest *manifest)
+static enum status make_indices(struct unsealer *u)
 {
 	uint64_t site = 0, release = 0;
 	enum status status = align(u->tpm);
 
 	if (status == STATUS_OK)
-		status = first_step(u, manifest, true, &site);
+		status = first_step(u, true, &site);
 	if (status == STATUS_OK)
-		status = first_step(u, manifest, false, &release);
+		status = first_step(u, false, &release);
 	if (status == STATUS_OK)
 		status = tpm_nv_define(u->tpm, &tpm_nv_boots);
 	if (status == STATUS_OK)
@@ -232,23 +235,44 @@ static bool take_recovered(struct unsealer *u, const uint8_t hash[32])
 	return taken || unsealer_fail(u, CALL_START_OTHER, 0, "waiting for the recovered share");
 }
 
-static enum status seal_share(struct unsealer *u, bool is_recovery)
+/* seal_half seals to this TPM under its root's policy. */
+static enum status seal_half(struct unsealer *u, enum approval_half half,
+                             const uint8_t secret[TPM_SHARE_LEN])
 {
-	struct approval_sealed *sealed = &u->sealed;
+	struct approval_object *kept = &u->sealed.halves[half];
 	struct tpm_object object;
 	uint8_t policy[32];
-	enum status status = is_recovery ? STATUS_OK : random_secret(u->tpm, u->facts->node_share);
+	enum status status;
 
-	approval_seal_policy(sealed, policy);
-	if (status == STATUS_OK)
-		status = tpm_seal(u->tpm, policy, u->facts->node_share, &object);
+	approval_seal_policy(&u->sealed, half, policy);
+	status = tpm_seal(u->tpm, policy, secret, &object);
 	if (status != STATUS_OK)
 		return status;
-	sealed->public_len = (uint16_t)object.public_len;
-	sealed->private_len = (uint16_t)object.private_len;
-	memcpy(sealed->public_area, object.public_area, object.public_len);
-	memcpy(sealed->private_area, object.private_area, object.private_len);
+	kept->public_len = (uint16_t)object.public_len;
+	kept->private_len = (uint16_t)object.private_len;
+	memcpy(kept->public_area, object.public_area, object.public_len);
+	memcpy(kept->private_area, object.private_area, object.private_len);
 	return STATUS_OK;
+}
+
+/* seal_share makes a share (or takes the one that was given) and seals its halves: random bytes,
+ * and what joins with them to the share. */
+static enum status seal_share(struct unsealer *u)
+{
+	bool is_given = u->sealed.manifest.is_recovery;
+	uint8_t half[TPM_SHARE_LEN];
+	enum status status = is_given ? STATUS_OK : random_secret(u->tpm, u->facts->node_share);
+
+	if (status == STATUS_OK)
+		status = random_secret(u->tpm, half);
+	if (status == STATUS_OK)
+		status = seal_half(u, APPROVAL_RELEASE_HALF, half);
+	if (status == STATUS_OK) {
+		unsealer_join(half, u->facts->node_share);
+		status = seal_half(u, APPROVAL_SITE_HALF, half);
+	}
+	SECRET_WIPE(half);
+	return status;
 }
 
 static enum status write_sealed(struct unsealer *u)
@@ -263,36 +287,30 @@ static enum status write_sealed(struct unsealer *u)
 
 bool unsealer_genesis(struct unsealer *u)
 {
-	struct approval_manifest manifest;
 	struct tpm_name name;
-	uint8_t auths[64], hash[32];
+	uint8_t auths[64];
 	enum status status;
 
 	/* People are waited for before the TPM is touched. */
-	if (!take_manifest(u, &manifest, hash) || !check_fresh(u) ||
-	    (manifest.is_recovery && !take_recovered(u, hash)))
+	if (!take_manifest(u) || !check_fresh(u) ||
+	    (u->sealed.manifest.is_recovery && !take_recovered(u, u->sealed.scope.genesis)))
 		return false;
-	u->sealed = (struct approval_sealed){.is_single = manifest.is_single,
-	                                     .approver_count = manifest.approver_count};
-	memcpy(u->sealed.site_key, manifest.site_key, sizeof(u->sealed.site_key));
-	memcpy(u->sealed.approvers, manifest.approvers, sizeof(u->sealed.approvers));
-	memcpy(u->sealed.genesis, hash, sizeof(hash));
 	status = tpm_primary_open(u->tpm, true, NULL, &name);
 	if (status == STATUS_OK && name.len != sizeof(u->sealed.primary))
 		status = STATUS_MALFORMED;
 	if (status == STATUS_OK) {
 		memcpy(u->sealed.primary, name.bytes, sizeof(u->sealed.primary));
-		status = make_indices(u, &manifest);
+		status = make_indices(u);
 	}
 	if (status == STATUS_OK)
 		status = random_secret(u->tpm, auths);
 	if (status == STATUS_OK)
 		status = random_secret(u->tpm, auths + 32);
 	if (status == STATUS_OK)
-		status = seal_share(u, manifest.is_recovery);
+		status = seal_share(u);
 	/* Nothing is set on the TPM whose opener is not on the disk already. */
 	if (status == STATUS_OK)
-		status = put_escrow(u, &manifest, hash, auths);
+		status = put_escrow(u, auths);
 	if (status == STATUS_OK)
 		status = tpm_take_over(u->tpm, auths, auths + 32);
 	if (status == STATUS_OK)

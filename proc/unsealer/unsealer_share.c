@@ -34,12 +34,17 @@ static bool read_sealed(struct unsealer *u)
 {
 	uint8_t raw[APPROVAL_SEALED_MAX];
 	struct buffer content = BUFFER_OF_ARRAY(raw);
+	enum status status;
 
 	if (disk_file_read(&u->files.sealed, sizeof(raw), &content) != STATUS_OK)
 		return unsealer_fail(u, CALL_START_BAD_BLOB, 0, "reading the sealed share");
 	if (content.len == 0)
 		return unsealer_fail(u, CALL_START_NO_BLOB, 0, "reading the sealed share");
-	if (approval_sealed_take(buffer_bytes(&content), &u->sealed) != STATUS_OK)
+	status = approval_sealed_take(buffer_bytes(&content), &u->sealed);
+	if (status == STATUS_UNSUPPORTED)
+		return unsealer_fail(u, CALL_START_BAD_BLOB, 0,
+		                     "reading the sealed share: it is of another version");
+	if (status != STATUS_OK)
 		return unsealer_fail(u, CALL_START_BAD_BLOB, 0, "reading the sealed share");
 	return true;
 }
@@ -73,31 +78,53 @@ static bool check_protected(struct unsealer *u)
 	return true;
 }
 
-static bool unseal(struct unsealer *u)
+static bool unseal_half(struct unsealer *u, enum approval_half half, uint8_t *ret_half)
 {
-	struct tpm_object object = {.public_len = u->sealed.public_len,
-	                            .private_len = u->sealed.private_len};
+	const struct approval_object *kept = &u->sealed.halves[half];
+	struct tpm_object object = {.public_len = kept->public_len,
+	                            .private_len = kept->private_len};
 	uint8_t policy[32];
 	enum status status;
 
-	memcpy(object.public_area, u->sealed.public_area, object.public_len);
-	memcpy(object.private_area, u->sealed.private_area, object.private_len);
-	approval_seal_policy(&u->sealed, policy);
-	status = tpm_unseal(u->tpm, &object, policy, u->facts->node_share);
+	if (!unsealer_policy(u, half))
+		return false;
+	memcpy(object.public_area, kept->public_area, object.public_len);
+	memcpy(object.private_area, kept->private_area, object.private_len);
+	approval_seal_policy(&u->sealed, half, policy);
+	status = tpm_unseal(u->tpm, &object, policy, ret_half);
 	if (status == STATUS_CORRUPT)
 		return unsealer_fail(u, CALL_START_UNSAFE_BLOB, u->tpm->rc, u->tpm->what);
 	if (status == STATUS_REFUSED && tpm_is_policy(u->tpm))
 		return unsealer_fail(u, CALL_START_BAD_POLICY, u->tpm->rc, u->tpm->what);
-	if (status != STATUS_OK)
-		return unsealer_fail_tpm(u, status, CALL_START_OTHER_TPM);
+	return status == STATUS_OK || unsealer_fail_tpm(u, status, CALL_START_OTHER_TPM);
+}
+
+/* unseal: the site's half first, for which a person may be waited: nothing is out of the TPM while
+ * that takes. */
+static bool unseal(struct unsealer *u)
+{
+	const struct approval_manifest *manifest = &u->sealed.manifest;
+	uint8_t half[TPM_SHARE_LEN];
+
+	if (!unseal_half(u, APPROVAL_SITE_HALF, u->facts->node_share) ||
+	    !unseal_half(u, APPROVAL_RELEASE_HALF, half))
+		return false;
+	unsealer_join(u->facts->node_share, half);
+	SECRET_WIPE(half);
 	u->facts->sealed_mask = APPROVAL_RELEASE_MASK | APPROVAL_SITE_MASK;
 	u->facts->primary_name_len = sizeof(u->sealed.primary);
 	memcpy(u->facts->primary_name, u->sealed.primary, sizeof(u->sealed.primary));
-	u->facts->is_single = u->sealed.is_single;
-	u->facts->is_attended = u->sealed.approver_count != 0;
+	u->facts->is_single = manifest->is_single;
+	u->facts->is_attended = manifest->approver_count != 0;
 	u->facts->first_counter = u->sealed.first_counter;
-	memcpy(u->facts->genesis, u->sealed.genesis, sizeof(u->facts->genesis));
+	memcpy(u->facts->genesis, u->sealed.scope.genesis, sizeof(u->facts->genesis));
 	return true;
+}
+
+void unsealer_join(uint8_t share[TPM_SHARE_LEN], const uint8_t half[TPM_SHARE_LEN])
+{
+	for (size_t i = 0; i < TPM_SHARE_LEN; i++)
+		share[i] ^= half[i];
 }
 
 /* ---- facts beside the share ---- */
@@ -162,7 +189,7 @@ bool unsealer_take_share(struct unsealer *u, bool genesis)
 	if (status != STATUS_OK)
 		return unsealer_fail_tpm(u, status, CALL_START_NO_TPM);
 	if ((genesis && !unsealer_genesis(u)) || !read_sealed(u) || !open_primary(u) ||
-	    !check_protected(u) || !read_pcrs(u) || !unsealer_policy(u) || !unseal(u)) {
+	    !check_protected(u) || !read_pcrs(u) || !unsealer_choose(u) || !unseal(u)) {
 		SECRET_WIPE(*u->facts);
 		return false;
 	}

@@ -33,6 +33,10 @@ struct unsealer {
 	struct call_start_failed failed;
 	struct approval_sealed sealed;
 	struct approval_file approvals;
+	/* What unsealer_choose chose, in `approvals`. */
+	const struct approval_release *release;
+	const struct approval_site *site;
+	const struct approval_appointment *appointed[APPROVAL_HALF_COUNT];
 };
 
 /* unsealer_take_share fills u->facts and caps the PCRs; with `genesis` it first runs
@@ -44,13 +48,17 @@ bool unsealer_take_share(struct unsealer *u, bool genesis);
 bool unsealer_fail(struct unsealer *u, uint32_t reason, uint32_t rc, const char *what);
 /* unsealer_fail_tpm: `otherwise` is the reason unless the response code names a better one. */
 bool unsealer_fail_tpm(struct unsealer *u, enum status status, uint32_t otherwise);
-/* unsealer_genesis makes primary and indices on a TPM that has none, seals a new share, writes
- * `sealed-share` and `escrow`, and takes the TPM over. */
+/* unsealer_genesis makes primary and indices on a TPM that has none, seals the halves of a new
+ * share, writes `sealed-share` and `escrow`, and takes the TPM over. */
 bool unsealer_genesis(struct unsealer *u);
-/* unsealer_policy works off the policy of the sealed share with the approvals that fit what the TPM
- * says, and leaves the policy session ready for the unsealing. */
-bool unsealer_policy(struct unsealer *u);
-/* unsealer_floor is a floor's index under a site key. */
-struct tpm_nv unsealer_floor(bool is_site, const uint8_t site_key[APPROVAL_KEY_LEN]);
+/* unsealer_choose reads the floors and finds the approvals that fit what the TPM says. */
+bool unsealer_choose(struct unsealer *u);
+/* unsealer_policy works off the policy of a half with what was chosen, and leaves the policy
+ * session ready for the unsealing. */
+bool unsealer_policy(struct unsealer *u, enum approval_half half);
+/* unsealer_join: share = half XOR half. Either half alone is 32 random bytes. */
+void unsealer_join(uint8_t share[TPM_SHARE_LEN], const uint8_t half[TPM_SHARE_LEN]);
+/* unsealer_floor is a floor's index. */
+struct tpm_nv unsealer_floor(bool is_site, const struct approval_scope *scope);
 
 #endif

@@ -23,9 +23,12 @@ static struct unsealer unsealer;
 
 /* ---- a site: keys, what it approves, files ---- */
 
-static struct keys_p256_key site_key, release_key, other_release_key, approver_key;
+/* site_key and release_key are the roots, and their authorities' first working keys. */
+static struct keys_p256_key site_key, release_key, other_release_key, other_site_key, approver_key;
 static struct keys_hpke_key escrow_key;
+static struct approval_manifest manifest;
 static struct approval_file approvals;
+static struct approval_scope *const scope = &approvals.scope;
 static bool attended, recovering;
 
 /* What the test has started: PCRs after one extend of each with these. */
@@ -62,8 +65,22 @@ static void sign(const struct keys_p256_key *key, enum approval_purpose purpose,
 {
 	uint8_t digest[32];
 
-	approval_digest(purpose, policy, digest);
+	approval_digest(purpose, policy, scope->genesis, digest);
 	CHECK(keys_p256_sign(key, digest, ret_signature) == STATUS_OK);
+}
+
+/* appoint: by whatever key; only a root's counts. */
+static void appoint(const struct keys_p256_key *root, bool is_site, const struct keys_p256_key *key,
+                    uint8_t level)
+{
+	struct approval_appointment *made = &approvals.appointed[approvals.appointed_count++];
+	uint8_t policy[32];
+
+	*made = (struct approval_appointment){.is_site = is_site, .level = level};
+	memcpy(made->key, key->public, 64);
+	approval_appointment_policy(made, scope, policy);
+	sign(root, is_site ? APPROVAL_APPOINT_SITE : APPROVAL_APPOINT_RELEASE, policy,
+	     made->signature);
 }
 
 static void approve_release(const struct keys_p256_key *key, enum started started, uint8_t level)
@@ -75,27 +92,34 @@ static void approve_release(const struct keys_p256_key *key, enum started starte
 	memcpy(made->key, key->public, 64);
 	for (size_t i = 0; i < APPROVAL_RELEASE_PCRS; i++)
 		value_of((int)started, approval_release_pcrs[i], made->pcrs[i]);
-	approval_release_policy(made, site_key.public, policy);
+	approval_release_policy(made, scope, policy);
 	sign(key, APPROVAL_SEAL_RELEASE, policy, made->signature);
 }
 
-static void approve_site(const struct keys_p256_key *release, enum firmware firmware, uint8_t level)
+static void approve_site_by(const struct keys_p256_key *key, const struct keys_p256_key *release,
+                            enum firmware firmware, uint8_t level)
 {
 	struct approval_site *made = &approvals.sites[approvals.site_count++];
 	struct approval_delegate *delegate = &approvals.delegates[approvals.delegate_count++];
 	uint8_t policy[32];
 
 	*made = (struct approval_site){.level = level};
+	memcpy(made->key, key->public, 64);
 	memcpy(made->release_key, release->public, 64);
 	for (size_t i = 0; i < APPROVAL_SITE_PCRS; i++)
 		value_of((int)firmware, approval_site_pcrs[i], made->pcrs[i]);
-	approval_site_policy(made, site_key.public, policy);
-	sign(&site_key, APPROVAL_SEAL_SITE, policy, made->signature);
+	approval_site_policy(made, scope, policy);
+	sign(key, APPROVAL_SEAL_SITE, policy, made->signature);
 	*delegate = (struct approval_delegate){.level = level};
 	memcpy(delegate->release_key, release->public, 64);
-	approval_delegate_policy(delegate, site_key.public, policy);
+	approval_delegate_policy(delegate, scope, policy);
 	sign(&site_key, APPROVAL_FLOOR_DELEGATE, policy, delegate->signature);
 	approvals.delegate_count %= APPROVAL_DELEGATES_MAX;
+}
+
+static void approve_site(const struct keys_p256_key *release, enum firmware firmware, uint8_t level)
+{
+	approve_site_by(&site_key, release, firmware, level);
 }
 
 static void write_file(const char *name, struct bytes content)
@@ -114,32 +138,38 @@ static void write_approvals(void)
 	static uint8_t raw[APPROVAL_FILE_MAX];
 	struct buffer out = BUFFER_OF_ARRAY(raw);
 
-	memcpy(approvals.site_key, site_key.public, 64);
 	CHECK(approval_file_put(&approvals, &out) == STATUS_OK);
 	write_file(UNSEALER_APPROVALS, buffer_bytes(&out));
 }
 
+/* sign_manifest completes it, and what is approved from now on is for this genesis. */
+static void sign_manifest(void)
+{
+	uint8_t policy[32];
+
+	approval_scope_of(&manifest, scope);
+	approval_first_policy(policy);
+	sign(&site_key, APPROVAL_FLOOR_DELEGATE, policy, manifest.first_release);
+	sign(&site_key, APPROVAL_FLOOR_SITE, policy, manifest.first_site);
+	CHECK(keys_p256_sign(&site_key, scope->genesis, manifest.signature) == STATUS_OK);
+}
+
 static void write_manifest(void)
 {
-	struct approval_manifest manifest = {.is_single = false};
-	uint8_t raw[APPROVAL_MANIFEST_MAX], policy[32], digest[32];
+	uint8_t raw[APPROVAL_MANIFEST_MAX];
 	struct buffer out = BUFFER_OF_ARRAY(raw);
 
-	memcpy(manifest.site_key, site_key.public, 64);
+	manifest = (struct approval_manifest){.has_recovery = true, .is_recovery = recovering};
+	memcpy(manifest.site_root, site_key.public, 64);
+	memcpy(manifest.release_root, release_key.public, 64);
 	memcpy(manifest.escrow, escrow_key.public, 32);
-	manifest.has_recovery = true;
-	manifest.is_recovery = recovering;
 	memcpy(manifest.recovery, escrow_key.public, 32);
 	if (attended) {
 		manifest.approver_count = 2;
 		memcpy(manifest.approvers[0], release_key.public, 64);
 		memcpy(manifest.approvers[1], approver_key.public, 64);
 	}
-	approval_first_policy(policy);
-	sign(&site_key, APPROVAL_FLOOR_DELEGATE, policy, manifest.first_release);
-	sign(&site_key, APPROVAL_FLOOR_SITE, policy, manifest.first_site);
-	CHECK(approval_manifest_digest(&manifest, digest) == STATUS_OK);
-	CHECK(keys_p256_sign(&site_key, digest, manifest.signature) == STATUS_OK);
+	sign_manifest();
 	CHECK(approval_manifest_put(&manifest, &out) == STATUS_OK);
 	write_file(UNSEALER_MANIFEST, buffer_bytes(&out));
 }
@@ -228,7 +258,7 @@ static bool answer(void *context, const struct call_unseal_asks *asks,
 		return false;
 	if (!old_nonce)
 		memcpy(kept, asks->value, 32);
-	approval_unseal_digest(kept, digest);
+	approval_unseal_digest(kept, asks->genesis, digest);
 	CHECK(keys_p256_sign(answers[asked], digest, ret_gives->given) == STATUS_OK);
 	asked++;
 	return true;
@@ -279,10 +309,12 @@ static void start_fresh(void)
 	memset(answers, 0, sizeof(answers));
 	answers[0] = &approver_key;
 	old_nonce = false;
+	write_manifest();
+	appoint(&release_key, false, &release_key, 255);
+	appoint(&site_key, true, &site_key, 255);
 	approve_release(&release_key, RELEASE_A, 1);
 	approve_site(&release_key, FIRMWARE_1, 1);
 	write_approvals();
-	write_manifest();
 	power_on(folder);
 	measure(RELEASE_A, FIRMWARE_1);
 	if (!take(true))
@@ -292,19 +324,25 @@ static void start_fresh(void)
 
 /* ---- floors, as the attestor raises them ---- */
 
+static enum status open_primary(void)
+{
+	struct tpm_name name = {.len = 34}, got;
+
+	memcpy(name.bytes, unsealer.sealed.primary, 34);
+	return tpm.primary == 0xfff ? tpm_primary_open(&tpm, false, &name, &got) : STATUS_OK;
+}
+
 static enum status step_with(const struct keys_p256_key *key, bool is_site, uint8_t from,
                              enum approval_purpose purpose)
 {
-	struct tpm_nv nv = unsealer_floor(is_site, site_key.public);
-	struct tpm_name name = {.len = 34}, got;
+	struct tpm_nv nv = unsealer_floor(is_site, scope);
 	const struct approval_delegate *delegate = &approvals.delegates[0];
-	uint8_t policy[32], signature[64];
-	enum status status = STATUS_OK;
+	uint8_t policy[32], signature[64], reference[32];
+	enum status status = open_primary();
 
-	memcpy(name.bytes, unsealer.sealed.primary, 34);
-	if (tpm.primary == 0xfff)
-		status = tpm_primary_open(&tpm, false, &name, &got);
-	approval_step_policy(is_site, from, site_key.public, policy);
+	approval_step_policy(is_site, from, scope, policy);
+	approval_reference(is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_RELEASE, scope->genesis,
+	                   reference);
 	sign(key, purpose, policy, signature);
 	if (status == STATUS_OK)
 		status = tpm_policy_begin(&tpm);
@@ -313,22 +351,20 @@ static enum status step_with(const struct keys_p256_key *key, bool is_site, uint
 	if (status == STATUS_OK)
 		status = tpm_policy_increments(&tpm);
 	if (status == STATUS_OK)
-		status = tpm_policy_authorize(
-		    &tpm, is_site ? site_key.public : key->public,
-		    approval_reference(is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_RELEASE),
-		    policy, signature);
+		status = tpm_policy_authorize(&tpm, is_site ? site_key.public : key->public,
+		                              reference, policy, signature);
 	if (status == STATUS_OK && !is_site) {
-		struct tpm_nv site = unsealer_floor(true, site_key.public);
+		struct tpm_nv site = unsealer_floor(true, scope);
 
 		for (size_t i = 0; i < APPROVAL_DELEGATES_MAX; i++)
 			if (memcmp(approvals.delegates[i].release_key, key->public, 64) == 0)
 				delegate = &approvals.delegates[i];
 		status = tpm_policy_nv(&tpm, &site, &delegate->level, 1, 7, TPM_NV_IS_AT_MOST);
-		approval_delegate_policy(delegate, site_key.public, policy);
+		approval_delegate_policy(delegate, scope, policy);
+		approval_reference(APPROVAL_FLOOR_DELEGATE, scope->genesis, reference);
 		if (status == STATUS_OK)
-			status = tpm_policy_authorize(&tpm, site_key.public,
-			                              approval_reference(APPROVAL_FLOOR_DELEGATE),
-			                              policy, delegate->signature);
+			status = tpm_policy_authorize(&tpm, site_key.public, reference, policy,
+			                              delegate->signature);
 	}
 	return status == STATUS_OK ? tpm_nv_raise(&tpm, &nv) : status;
 }
@@ -391,10 +427,14 @@ static void test_both_authorities_must_approve_what_was_started(void)
 	EXPECT(fails(CALL_START_NO_SITE));
 	boot(RELEASE_B, FIRMWARE_1);
 	EXPECT(fails(CALL_START_NO_RELEASE));
-	/* Approved by nobody who counts: another release key, signed by itself. */
+	/* Approved by nobody who counts: a release key that its root has not appointed; and one
+	 * that it has, but the site has not named. */
 	approve_release(&other_release_key, RELEASE_B, 1);
 	write_approvals();
 	boot(RELEASE_B, FIRMWARE_1);
+	EXPECT(fails(CALL_START_NO_RELEASE));
+	appoint(&release_key, false, &other_release_key, 255);
+	write_approvals();
 	EXPECT(fails(CALL_START_NO_SITE));
 	/* G1: the release key alone brings the next release; no sealing, no site. */
 	approvals.release_count--;
@@ -444,7 +484,7 @@ static void test_below_the_floor_nothing_opens_and_only_signed_steps_raise_it(vo
 	struct tpm_nv floor;
 
 	start_fresh();
-	floor = unsealer_floor(false, site_key.public);
+	floor = unsealer_floor(false, scope);
 	approve_release(&release_key, RELEASE_B, 2);
 	write_approvals();
 	boot(RELEASE_B, FIRMWARE_1);
@@ -476,13 +516,13 @@ static void test_signatures_of_other_purposes_do_not_unseal(void)
 	uint8_t policy[32];
 
 	start_fresh();
-	approval_release_policy(&approvals.releases[0], site_key.public, policy);
+	approval_release_policy(&approvals.releases[0], scope, policy);
 	sign(&release_key, APPROVAL_FLOOR_RELEASE, policy, approvals.releases[0].signature);
 	write_approvals();
 	boot(RELEASE_A, FIRMWARE_1);
 	EXPECT(fails(CALL_START_NO_RELEASE));
 	sign(&release_key, APPROVAL_SEAL_RELEASE, policy, approvals.releases[0].signature);
-	approval_site_policy(&approvals.sites[0], site_key.public, policy);
+	approval_site_policy(&approvals.sites[0], scope, policy);
 	sign(&site_key, APPROVAL_SEAL_RELEASE, policy, approvals.sites[0].signature);
 	write_approvals();
 	EXPECT(fails(CALL_START_NO_SITE));
@@ -494,13 +534,181 @@ static void test_signatures_of_other_purposes_do_not_unseal(void)
 	EXPECT(take(false));
 }
 
-/* G8: another release key, without sealing anew; the old one's signatures die with the floor. */
-static void test_a_release_key_is_replaced_by_the_site(void)
+/* half_opens does what somebody does who has the machine, its disk and the keys of `approvals`: no
+ * choosing, no checks of ours; the TPM alone judges the last approvals in the file. */
+static bool half_opens(enum approval_half half, uint8_t ret_half[32])
+{
+	const struct approval_object *kept = &unsealer.sealed.halves[half];
+	struct tpm_object object = {.public_len = kept->public_len,
+	                            .private_len = kept->private_len};
+	uint8_t policy[32];
+
+	CHECK(open_primary() == STATUS_OK);
+	unsealer.approvals = approvals;
+	unsealer.release = &unsealer.approvals.releases[approvals.release_count - 1];
+	unsealer.site = &unsealer.approvals.sites[approvals.site_count - 1];
+	for (size_t i = 0; i < approvals.appointed_count; i++)
+		unsealer.appointed[approvals.appointed[i].is_site ? APPROVAL_SITE_HALF
+		                                                  : APPROVAL_RELEASE_HALF] =
+		    &unsealer.approvals.appointed[i];
+	memcpy(object.public_area, kept->public_area, object.public_len);
+	memcpy(object.private_area, kept->private_area, object.private_len);
+	approval_seal_policy(&unsealer.sealed, half, policy);
+	return unsealer_policy(&unsealer, half) &&
+	       tpm_unseal(&tpm, &object, policy, ret_half) == STATUS_OK;
+}
+
+/* O7, H1 of the review: one authority with the machine, the disk and all that its own keys can sign
+ * opens its own half, and nothing else. */
+static void test_neither_authority_alone_opens_the_share(void)
+{
+	static const uint8_t nothing[32];
+	uint8_t share[32], release_half[32], site_half[32], half[32] = {0};
+
+	start_fresh();
+	memcpy(share, facts.node_share, 32);
+	/* What opens the halves in an approved start, for comparison. */
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(half_opens(APPROVAL_SITE_HALF, site_half));
+	EXPECT(half_opens(APPROVAL_RELEASE_HALF, release_half));
+	EXPECT(memcmp(release_half, share, 32) != 0 && memcmp(site_half, share, 32) != 0);
+	unsealer_join(release_half, site_half);
+	EXPECT(memcmp(release_half, share, 32) == 0);
+
+	/* The site: it names a release key of its own, and says what it can for the other root. */
+	approve_release(&other_release_key, EVIL, 255);
+	approve_site(&other_release_key, FIRMWARE_2, 255);
+	appoint(&site_key, false, &other_release_key, 255);
+	write_approvals();
+	boot(EVIL, FIRMWARE_2);
+	EXPECT(fails(CALL_START_NO_RELEASE));
+	EXPECT(half_opens(APPROVAL_SITE_HALF, half) && memcmp(half, site_half, 32) == 0);
+	memset(half, 0, 32);
+	EXPECT(!half_opens(APPROVAL_RELEASE_HALF, half) && memcmp(half, nothing, 32) == 0);
+	/* Not by the site half's words in the release half's place, either. */
+	approvals.appointed[approvals.appointed_count - 1] = approvals.appointed[1];
+	approvals.appointed[approvals.appointed_count - 1].is_site = false;
+	EXPECT(!half_opens(APPROVAL_RELEASE_HALF, half) && memcmp(half, nothing, 32) == 0);
+	/* Nor by the release root's own word for its own key. */
+	approvals.appointed[approvals.appointed_count - 1] = approvals.appointed[0];
+	EXPECT(!half_opens(APPROVAL_RELEASE_HALF, half) && memcmp(half, nothing, 32) == 0);
+
+	/* The release root: it approves what it starts, and signs for the site what it can. */
+	start_fresh();
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(half_opens(APPROVAL_RELEASE_HALF, release_half));
+	approve_release(&release_key, EVIL, 255);
+	approve_site_by(&release_key, &release_key, FIRMWARE_2, 255);
+	appoint(&release_key, true, &release_key, 255);
+	write_approvals();
+	boot(EVIL, FIRMWARE_2);
+	EXPECT(fails(CALL_START_NO_SITE));
+	EXPECT(half_opens(APPROVAL_RELEASE_HALF, half) && memcmp(half, release_half, 32) == 0);
+	memset(half, 0, 32);
+	EXPECT(!half_opens(APPROVAL_SITE_HALF, half) && memcmp(half, nothing, 32) == 0);
+	approvals.appointed[approvals.appointed_count - 1] = approvals.appointed[1];
+	EXPECT(!half_opens(APPROVAL_SITE_HALF, half) && memcmp(half, nothing, 32) == 0);
+	/* Both together do. */
+	approvals.site_count--;
+	approve_site(&release_key, FIRMWARE_2, 255);
+	approvals.appointed_count--;
+	write_approvals();
+	EXPECT(take(false));
+}
+
+/* An approval is for one genesis: another deployment of the same two authorities has no use of it.
+ */
+static void test_an_approval_for_another_genesis_opens_nothing(void)
+{
+	struct approval_scope own;
+	struct approval_release release;
+	uint8_t half[32];
+
+	start_fresh();
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(half_opens(APPROVAL_RELEASE_HALF, half));
+	own = *scope;
+	release = approvals.releases[0];
+	manifest.id[0] ^= 1; /* the other deployment: all else is the same */
+	sign_manifest();
+	EXPECT(memcmp(scope->genesis, own.genesis, 32) != 0);
+	approvals.release_count = approvals.site_count = approvals.appointed_count = 0;
+	appoint(&release_key, false, &release_key, 255);
+	appoint(&site_key, true, &site_key, 255);
+	approve_release(&release_key, RELEASE_A, 1);
+	approve_site(&release_key, FIRMWARE_1, 1);
+	write_approvals();
+	EXPECT(fails(CALL_START_NO_APPROVALS));
+	*scope = own; /* its head forged: the signatures are the other's */
+	write_approvals();
+	EXPECT(fails(CALL_START_NO_RELEASE));
+	EXPECT(!half_opens(APPROVAL_RELEASE_HALF, half));
+	EXPECT(!half_opens(APPROVAL_SITE_HALF, half));
+	approvals.releases[0] = release;
+	EXPECT(!half_opens(APPROVAL_RELEASE_HALF, half)); /* the root's word is the other's */
+	approvals.appointed_count = 0;
+	appoint(&release_key, false, &release_key, 255);
+	EXPECT(half_opens(APPROVAL_RELEASE_HALF, half));
+}
+
+/* What the disk says of the mode is what genesis was told, or nothing opens. */
+static void test_a_manifest_that_was_changed_on_the_disk_opens_nothing(void)
+{
+	uint8_t raw[APPROVAL_SEALED_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(raw);
+	struct approval_sealed bent;
+
+	start_fresh();
+	EXPECT(facts.is_single == 0);
+	bent = unsealer.sealed;
+	bent.manifest.is_single =
+	    true; /* or no recovery key, other approvers, another escrow key */
+	EXPECT(approval_sealed_put(&bent, &out) == STATUS_OK);
+	write_file(UNSEALER_SEALED, buffer_bytes(&out));
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_NO_APPROVALS));
+	approval_scope_of(&bent.manifest, scope);
+	write_approvals();
+	EXPECT(fails(CALL_START_UNPROTECTED)); /* those are not the floors of that genesis */
+}
+
+/* A site key replaced by its root; the one before is taken away by the site floor. */
+static void test_a_site_key_is_replaced_by_its_root(void)
 {
 	uint8_t share[32];
 
 	start_fresh();
 	memcpy(share, facts.node_share, 32);
+	approve_site_by(&other_site_key, &release_key, FIRMWARE_2, 2);
+	write_approvals();
+	boot(RELEASE_A, FIRMWARE_2);
+	EXPECT(fails(CALL_START_NO_SITE));
+	appoint(&release_key, true, &other_site_key, 1); /* not the release root's to say */
+	write_approvals();
+	EXPECT(fails(CALL_START_NO_SITE));
+	approvals.appointed_count--;
+	appoint(&site_key, true, &other_site_key, 1);
+	write_approvals();
+	EXPECT(take(false) && memcmp(facts.node_share, share, 32) == 0);
+	EXPECT(memcmp(facts.site_key, site_key.public, 64) == 0); /* still the same site */
+	EXPECT(step(&other_site_key, true, 0) == STATUS_REFUSED);
+	EXPECT(step(&site_key, true, 0) == STATUS_OK);
+	EXPECT(step(&site_key, true, 1) == STATUS_OK);
+	boot(RELEASE_A, FIRMWARE_2);
+	EXPECT(fails(CALL_START_NO_SITE)); /* it was appointed up to a floor of 1 */
+	approve_site(&release_key, FIRMWARE_2, 2);
+	write_approvals();
+	EXPECT(take(false) && memcmp(facts.node_share, share, 32) == 0);
+}
+
+/* G8: another release key, without sealing anew; the old one's signatures die with the floor. */
+static void test_a_release_key_is_replaced_by_its_root_and_the_site(void)
+{
+	uint8_t share[32];
+
+	start_fresh();
+	memcpy(share, facts.node_share, 32);
+	appoint(&release_key, false, &other_release_key, 255);
 	approve_release(&other_release_key, RELEASE_B, 1);
 	approve_site(&other_release_key, FIRMWARE_1, 2);
 	write_approvals();
@@ -570,16 +778,16 @@ static void open_escrow(uint8_t ret_auths[64], uint8_t ret_share[32])
 	cbor_take_key(&r, 3);
 	sealed_share = cbor_take_bytes(&r, 128);
 	cbor_take_key(&r, 4);
-	EXPECT(bytes_equal(cbor_take_bytes(&r, 32), bytes_of(unsealer.sealed.genesis, 32)));
+	EXPECT(bytes_equal(cbor_take_bytes(&r, 32), bytes_of(scope->genesis, 32)));
 	cbor_take_end(&r);
 	EXPECT(cbor_done(&r) == STATUS_OK);
 	CHECK(buffer_put(&info, bytes_of_text("claviger/escrow/v1")) == STATUS_OK);
-	CHECK(buffer_put(&info, bytes_of(unsealer.sealed.genesis, 32)) == STATUS_OK);
+	CHECK(buffer_put(&info, bytes_of(scope->genesis, 32)) == STATUS_OK);
 	EXPECT(keys_hpke_open(&escrow_key, buffer_bytes(&info), bytes_of(NULL, 0), sealed, &auths,
 	                      NULL) == STATUS_OK);
 	info.len = 0;
 	CHECK(buffer_put(&info, bytes_of_text("claviger/recovery/v1")) == STATUS_OK);
-	CHECK(buffer_put(&info, bytes_of(unsealer.sealed.genesis, 32)) == STATUS_OK);
+	CHECK(buffer_put(&info, bytes_of(scope->genesis, 32)) == STATUS_OK);
 	EXPECT(keys_hpke_open(&escrow_key, buffer_bytes(&info), bytes_of(NULL, 0), sealed_share,
 	                      &share, NULL) == STATUS_OK);
 }
@@ -658,10 +866,8 @@ static void test_a_recovered_share_is_sealed_to_a_new_tpm(void)
 
 static void test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest(void)
 {
-	struct approval_manifest manifest;
 	uint8_t share[32], raw[APPROVAL_MANIFEST_MAX];
 	struct buffer out = BUFFER_OF_ARRAY(raw);
-	int fd;
 
 	start_fresh();
 	memcpy(share, facts.node_share, sizeof(share));
@@ -673,16 +879,15 @@ static void test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_man
 	power_off();
 	power_on(other_folder); /* a fresh TPM */
 	measure(RELEASE_A, FIRMWARE_1);
-	fd = open_file(UNSEALER_MANIFEST, O_RDONLY);
-	out.len = (size_t)read(fd, raw, sizeof(raw));
-	close(fd);
-	EXPECT(approval_manifest_take(buffer_bytes(&out), &manifest) == STATUS_OK);
 	EXPECT(approval_check_manifest(&manifest) == STATUS_OK);
 	manifest.escrow[3] ^= 1; /* somebody else's escrow key */
-	out.len = 0;
 	EXPECT(approval_manifest_put(&manifest, &out) == STATUS_OK);
 	write_file(UNSEALER_MANIFEST, buffer_bytes(&out));
 	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_BAD_MANIFEST);
+	raw[2] = 1; /* the version before this */
+	write_file(UNSEALER_MANIFEST, buffer_bytes(&out));
+	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_BAD_MANIFEST);
+	EXPECT(strstr((const char *)unsealer.failed.what, "another version") != NULL);
 	write_file(UNSEALER_MANIFEST, bytes_of(raw, 0));
 	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_BAD_MANIFEST);
 }
@@ -713,7 +918,6 @@ static void test_each_trouble_has_its_own_reason(void)
 	close(fd);
 	write_file(UNSEALER_APPROVALS, bytes_of(raw, 20));
 	EXPECT(fails(CALL_START_NO_APPROVALS));
-	approvals.site_key[0] = 0;
 	write_approvals();
 	EXPECT(take(false));
 	run_command("rm", files_folder, "/" UNSEALER_APPROVALS);
@@ -754,6 +958,7 @@ int main(void)
 	keys_p256_random(&site_key);
 	keys_p256_random(&release_key);
 	keys_p256_random(&other_release_key);
+	keys_p256_random(&other_site_key);
 	keys_p256_random(&approver_key);
 	keys_hpke_random(&escrow_key);
 	RUN(test_genesis_and_every_later_start_give_the_same_share);
@@ -762,7 +967,11 @@ int main(void)
 	RUN(test_the_tpm_refuses_what_only_looks_approved);
 	RUN(test_below_the_floor_nothing_opens_and_only_signed_steps_raise_it);
 	RUN(test_signatures_of_other_purposes_do_not_unseal);
-	RUN(test_a_release_key_is_replaced_by_the_site);
+	RUN(test_neither_authority_alone_opens_the_share);
+	RUN(test_an_approval_for_another_genesis_opens_nothing);
+	RUN(test_a_manifest_that_was_changed_on_the_disk_opens_nothing);
+	RUN(test_a_site_key_is_replaced_by_its_root);
+	RUN(test_a_release_key_is_replaced_by_its_root_and_the_site);
 	RUN(test_attended_mode_asks_for_each_start);
 	RUN(test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh);
 	RUN(test_a_recovered_share_is_sealed_to_a_new_tpm);

@@ -58,8 +58,8 @@ class Owner:
             self.claviger("tpm", "key", self.path(name))
         escrow = self.claviger("key", "escape", self.path("escrow.json")).split()[-1]
         self.operator = self.claviger("key", "new", self.path("operator.json")).strip()
-        self.claviger("tpm", "provision", "--out", self.path("machine"), "--site-key", self.path("site"),
-                      "--release-key", self.path("release.pub"), "--escrow", escrow, *more)
+        self.claviger("tpm", "provision", "--out", self.path("machine"), "--site-root", self.path("site"),
+                      "--release-root", self.path("release.pub"), "--escrow", escrow, *more)
 
     def disk(self, path, *more, new=True):
         """Writes the site manifest, and for a new machine genesis and approvals."""

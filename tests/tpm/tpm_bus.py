@@ -134,7 +134,7 @@ def check_log(proxy, state, share):
         expect("the %s is not on the bus" % name,
                not any(secret[i:i + 8] in proxy.log for i in range(0, 25)))
     sealed = tpm_site.read(os.path.join(state, "sealed-share"))
-    expect("the log is whole", sealed[3] in proxy.log and len(proxy.log) > 20_000,
+    expect("the log is whole", sealed[4] in proxy.log and sealed[6] in proxy.log and len(proxy.log) > 20_000,
            str(len(proxy.log)))
     print("bus: %d bytes logged over genesis and a start" % len(proxy.log))
 

@@ -2,6 +2,7 @@
 """What a site has in its folder, read and used without this project's code: spec/approval.cddl and
 spec/sealing.md, with tpm2-tools."""
 import base64
+import hashlib
 import os
 import subprocess
 
@@ -40,6 +41,16 @@ def cbor(data, at=0):
 def read(path):
     with open(path, "rb") as f:
         return cbor(f.read())[0]
+
+
+def reference(purpose, genesis):
+    """The policyRef of a purpose."""
+    return hashlib.sha256(b"claviger/" + purpose.encode() + b"/v2" + genesis).digest()
+
+
+def genesis_of(sealed):
+    """The digest of the manifest in a sealed share: all but its three signatures."""
+    return hashlib.sha256(b"claviger/genesis/v2" + sealed[3][:-3 * 67]).digest()
 
 
 def der(raw):
@@ -87,7 +98,7 @@ class Tools:
         self.file("sig.der", der(signature))
         self.file("ref.bin", reference)
         self.file("approved.bin", policy)
-        self.file("tbs.bin", policy + reference.encode())
+        self.file("tbs.bin", policy + reference)
         steps = [
             ("tpm2_loadexternal", "-C", "o", "-G", "ecc", "-a", "sign", "-u", "key.pem",
              "-c", "key.ctx", "-n", "key.name"),
@@ -108,15 +119,17 @@ class Tools:
             return f.read()
 
 
-def unseal(tpm, state, release=0, site=0):
-    """The share by tpm2-tools and the approvals of those numbers; None when the TPM refuses."""
-    tools = Tools(tpm)
-    sealed = read(os.path.join(state, "sealed-share"))
-    approvals = read(os.path.join(state, "approvals"))
-    release, site = approvals[3][release], approvals[4][site]
-    tools.file("share.pub", sealed[3])
-    tools.file("share.priv", sealed[4])
+def unseal_half(tools, sealed, approvals, release, site, is_site):
+    """One half; None when the TPM refuses. Of `approvals` those of these numbers."""
+    genesis, manifest = genesis_of(sealed), cbor(sealed[3])[0]
+    release, site = approvals[5][release], approvals[6][site]
+    key = site[1] if is_site else release[1]
+    appointed = [a for a in approvals[8] if a[1] is is_site and a[2] == key][0]
+    tools.file("share.pub", sealed[6 if is_site else 4])
+    tools.file("share.priv", sealed[7 if is_site else 5])
     tools.flush()
+    authorize = lambda key, purpose, signature: lambda: tools.authorize(
+        key, reference(purpose, genesis), tools.now(), signature)
     steps = [
         lambda: tools.run("tpm2_load", "-C", "0x81434c01", "-u", "share.pub", "-r", "share.priv",
                           "-c", "share.ctx").returncode == 0,
@@ -124,19 +137,38 @@ def unseal(tpm, state, release=0, site=0):
                           "policy.ctx").returncode == 0,
         lambda: tools.pcrs(RELEASE_PCRS),
         lambda: nv(tools, FLOOR, bytes([release[3]]), 7, "ule"),
-        lambda: tools.authorize(release[1], "claviger/seal/release/v1", tools.now(), release[5]),
-        lambda: tools.pcrs(SITE_PCRS),
-        lambda: nv(tools, SITE_FLOOR, bytes([site[3]]), 7, "ule"),
-        lambda: tools.authorize(sealed[5], "claviger/seal/site/v1", tools.now(), site[5]),
-        lambda: nv(tools, FLOOR, sealed[6], 0, "eq"),
-        lambda: nv(tools, SITE_FLOOR, sealed[7], 0, "eq"),
-    ]
-    share = None
+        authorize(release[1], "seal/release", release[5])]
+    if is_site:
+        steps += [
+            lambda: tools.pcrs(SITE_PCRS),
+            lambda: nv(tools, SITE_FLOOR, bytes([site[4]]), 7, "ule"),
+            authorize(site[1], "seal/site", site[6])]
+    steps += [
+        lambda: nv(tools, SITE_FLOOR if is_site else FLOOR, bytes([appointed[3]]), 7, "ule"),
+        authorize(manifest[2 if is_site else 3], "appoint/site" if is_site else "appoint/release",
+                  appointed[4]),
+        lambda: nv(tools, FLOOR, sealed[8], 0, "eq"),
+        lambda: nv(tools, SITE_FLOOR, sealed[9], 0, "eq")]
+    half = None
     if all(step() for step in steps):
         done = tools.run("tpm2_unseal", "-c", "share.ctx", "-p", "session:policy.ctx")
-        share = done.stdout if done.returncode == 0 else None
+        half = done.stdout if done.returncode == 0 else None
     tools.flush()
-    return share
+    return half
+
+
+def halves(tpm, state, release=0, site=0):
+    """The release half and the site half by tpm2-tools; None for what the TPM refuses."""
+    sealed = read(os.path.join(state, "sealed-share"))
+    approvals = read(os.path.join(state, "approvals"))
+    return [unseal_half(Tools(tpm), sealed, approvals, release, site, is_site)
+            for is_site in (False, True)]
+
+
+def unseal(tpm, state, release=0, site=0):
+    """The share; None when the TPM refuses either half."""
+    parts = halves(tpm, state, release, site)
+    return None if None in parts else bytes(a ^ b for a, b in zip(*parts))
 
 
 def nv(tools, index, operand, offset, operation):

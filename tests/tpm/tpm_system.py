@@ -173,20 +173,21 @@ def provision(state, pcrs=None):
 
 def check_objects(tpm, state):
     sealed = tpm_site.read(os.path.join(state, "sealed-share"))
-    expect("the sealed file's version", sealed[1] == 2)
-    expect("it says that one person holds the keys", sealed[9] is True)
+    expect("the sealed file's version", sealed[1] == 3)
+    expect("it says that one person holds the keys", tpm_site.cbor(sealed[3])[0][4] is True)
     read = tpm.tool("tpm2_readpublic", "-c", PRIMARY)
     expect("the primary's name is the pinned one",
            read and "name: " + sealed[2].hex() in read, read)
     expect("the primary's attributes", read and
            "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda|restricted|decrypt" in read)
-    with open(tpm.folder + "/share.pub", "wb") as f:
-        f.write(sealed[3])
-    with open(tpm.folder + "/share.priv", "wb") as f:
-        f.write(sealed[4])
-    shown = tpm.tool("tpm2_print", "-t", "TPM2B_PUBLIC", "share.pub")
-    expect("the sealed object's attributes", shown and "value: fixedtpm|fixedparent|noda\n" in shown,
-           shown)
+    for half, at in (("site", 6), ("release", 4)):
+        with open(tpm.folder + "/share.pub", "wb") as f:
+            f.write(sealed[at])
+        with open(tpm.folder + "/share.priv", "wb") as f:
+            f.write(sealed[at + 1])
+        shown = tpm.tool("tpm2_print", "-t", "TPM2B_PUBLIC", "share.pub")
+        expect("the attributes of the %s half" % half,
+               shown and "value: fixedtpm|fixedparent|noda\n" in shown, shown)
     indices = tpm.tool("tpm2_nvreadpublic")
     expect("NV indices", indices and all(index in indices for index in INDICES), indices)
     variable = tpm.tool("tpm2_getcap", "properties-variable") or ""
@@ -235,7 +236,8 @@ def check_doctor(tpm, fresh):
 
 def check_capped(tpm, state):
     """PH7: the data connection is the attestor's; who takes it over after its end still gets nothing."""
-    expect("nobody unseals after the cap", load_share(tpm) and tpm_site.unseal(tpm, state) is None)
+    expect("nobody unseals after the cap",
+           load_share(tpm) and tpm_site.halves(tpm, state) == [None, None])
     capped = hashlib.sha256(bytes(32) + hashlib.sha256(b"claviger/cap/v1").digest()).hexdigest()
     read = (tpm.tool("tpm2_pcrread", "sha256:11") or "").lower()
     expect("PCR 11 is the capped one", capped in read, read)

@@ -79,6 +79,11 @@ class Machine:
                              self.pcrs(release, firmware), "--level", str(level), "--approvals",
                              os.path.join(self.state, "approvals"), *more)
 
+    def appoint(self, authority, root, key, *more, wanted=0):
+        return self.claviger("image", "appoint", "--as", authority, "--root", self.key(root), "--key",
+                             self.key(key), "--approvals", os.path.join(self.state, "approvals"),
+                             *more, wanted=wanted)
+
     def key(self, name):
         return os.path.join(self.state, name)
 
@@ -142,12 +147,19 @@ def firmware(m):
 
 
 def release_key(m):
-    """G8: the site names another release key; the old one's signatures die with the site floor."""
+    """G8, O7: the release root appoints another key and the site names it, neither alone; the old
+    one's signatures die with the site floor."""
     m.claviger("tpm", "key", m.key("new.pem"))
-    m.approve("release", "new.pem", "three", "new bios", 3)
-    expect("a key that the site does not know opens nothing", not m.boot("three", "new bios"))
+    text = m.approve("release", "new.pem", "three", "new bios", 3)
+    expect("the text says that it is not appointed", "has not appointed" in text, text)
     m.approve("site", "site.pem", "three", "new bios", 2, "--release-key", m.key("new.pem.pub"))
-    expect("it does when the site names it", m.boot("three", "new bios"))
+    expect("a key that only the site names opens nothing", not m.boot("three", "new bios"))
+    text = m.appoint("release", "site.pem", "new.pem.pub", wanted=1)
+    expect("the site root cannot appoint it", "is not the release root" in text, text)
+    m.appoint("release", "release.pem", "new.pem.pub", "--dry-run")
+    expect("a dry run changes nothing", not m.boot("three", "new bios"))
+    m.appoint("release", "release.pem", "new.pem.pub")
+    expect("it does when its root has appointed it", m.boot("three", "new bios"))
     m.raise_floor("site", "site.pem", 2)
     expect("the new key's release starts", m.boot("three", "new bios"))
     m.approve("release", "release.pem", "four", "new bios", 9)
@@ -158,9 +170,30 @@ def release_key(m):
     expect("dropping all that opens is refused", "no start would unseal" in text, text)
 
 
+def site_key(m):
+    """The site root appoints another site key, up to a floor."""
+    m.claviger("tpm", "key", m.key("new-site.pem"))
+    text = m.approve("site", "new-site.pem", "three", "newer bios", 3, "--release-key",
+                     m.key("new.pem.pub"))
+    expect("the text says that it is not appointed", "has not appointed" in text, text)
+    expect("a site key that its root has not appointed opens nothing",
+           not m.boot("three", "newer bios"))
+    m.appoint("site", "site.pem", "new-site.pem.pub", "--until", "2")
+    expect("it does afterwards", m.boot("three", "newer bios"))
+    text = m.claviger("image", "approvals", os.path.join(m.state, "approvals"))
+    expect("the list shows who is appointed until when", "site floor is at most 2" in text, text)
+    text = m.raise_floor("site", "site.pem", 3, wanted=1)
+    expect("a floor above its appointment would lock out", "would not unseal" in text, text)
+    m.approve("site", "site.pem", "three", "newer bios", 4, "--release-key", m.key("new.pem.pub"))
+    expect("the root approves the same", m.boot("three", "newer bios"))
+    m.raise_floor("site", "new-site.pem", 3, wanted=1)
+    m.raise_floor("site", "site.pem", 3)
+    expect("with the root's approval it starts", m.boot("three", "newer bios"))
+
+
 def reset(m):
     """PH5: a TPM that is reset under a running system ends it."""
-    expect("it starts", m.boot("three", "new bios"))
+    expect("it starts", m.boot("three", "newer bios"))
     subprocess.run(["swtpm_ioctl", "--unix", m.tpm.socket + ".ctrl", "-i"], check=True,
                    capture_output=True)
     until = time.monotonic() + 30
@@ -177,7 +210,7 @@ def main():
     base = tempfile.mkdtemp(prefix="tpm_upgrade.")
     m = Machine(base)
     try:
-        for part in (upgrade, firmware, release_key, reset):
+        for part in (upgrade, firmware, release_key, site_key, reset):
             began = time.monotonic()
             part(m)
             m.stop()

@@ -23,8 +23,8 @@ void signer_anchor_begin(struct signer_anchor *anchor, const struct call_start_f
 	if (facts->has_checkpoint == 1)
 		memcpy(anchor->value, facts->nv_checkpoint, sizeof(anchor->value));
 	anchor->boots = facts->counter;
-	/* A boot that was cut off before it raised the counter has used this number too: with another
-	 * one a second cut would leave the store two ahead, which no start takes. */
+	/* A boot that was cut off before it raised the counter has used this number too: with
+	 * another one a second cut would leave the store two ahead, which no start takes. */
 	anchor->counter = facts->counter + 1;
 	anchor->is_limited = facts->is_software == 0;
 	anchor->left_milli = BURST_MILLI;

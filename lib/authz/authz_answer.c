@@ -38,6 +38,59 @@ enum status authz_nonce_answer_take(struct bytes bytes, struct authz_nonce_answe
 	return status;
 }
 
+enum status authz_time_answer_put(const struct authz_time_answer *answer, struct buffer *out)
+{
+	const uint64_t numbers[] = {answer->low_s,    answer->high_s,    answer->source,
+	                            answer->state,    answer->key_count, answer->needed,
+	                            answer->agreeing, answer->age_s,     answer->left_s};
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 1 + sizeof(numbers) / sizeof(numbers[0]));
+	cbor_put_key(&w, 1);
+	cbor_put_bytes_n(&w, answer->nonce, 32);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		cbor_put_key(&w, 2 + i);
+		cbor_put_uint(&w, numbers[i]);
+	}
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_time_answer_take(struct bytes bytes, struct authz_time_answer *ret_answer)
+{
+	static const uint64_t max[] = {INT64_MAX, INT64_MAX, UINT8_MAX, UINT8_MAX, UINT8_MAX,
+	                               UINT8_MAX, UINT8_MAX, INT64_MAX, INT64_MAX};
+	uint64_t numbers[sizeof(max) / sizeof(max[0])];
+	uint8_t nonce[32];
+	struct cbor_reader r;
+	enum status status;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 1 + sizeof(max) / sizeof(max[0]));
+	cbor_take_key(&r, 1);
+	cbor_take_bytes_n(&r, nonce, 32);
+	for (size_t i = 0; i < sizeof(max) / sizeof(max[0]); i++) {
+		cbor_take_key(&r, 2 + i);
+		numbers[i] = cbor_take_uint(&r, max[i]);
+	}
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	if (status != STATUS_OK)
+		return status;
+	*ret_answer = (struct authz_time_answer){.low_s = numbers[0],
+	                                         .high_s = numbers[1],
+	                                         .source = (uint8_t)numbers[2],
+	                                         .state = (uint8_t)numbers[3],
+	                                         .key_count = (uint8_t)numbers[4],
+	                                         .needed = (uint8_t)numbers[5],
+	                                         .agreeing = (uint8_t)numbers[6],
+	                                         .age_s = numbers[7],
+	                                         .left_s = numbers[8]};
+	memcpy(ret_answer->nonce, nonce, sizeof(nonce));
+	return STATUS_OK;
+}
+
 enum status authz_prepare_answer_put(struct bytes description, struct buffer *out)
 {
 	struct cbor_writer w;

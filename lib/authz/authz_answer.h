@@ -11,6 +11,7 @@
 #include "authz_record.h"
 #include "authz_statement.h"
 #include "call_store.h"
+#include "call_time.h"
 
 #define AUTHZ_ANSWER_MAX 65536
 #define AUTHZ_LISTED_MAX 1024 /* wallets in one page of a list */
@@ -70,6 +71,22 @@ struct authz_list_answer {
 	bool more;
 };
 
+/* TIME: {1: nonce, 2: low, 3: high, 4: source, 5: state, 6: keys, 7: needed, 8: agreeing,
+ * 9: seconds since the last proof, 10: seconds until grants with a time refuse} */
+struct authz_time_answer {
+	uint8_t nonce[32]; /* zero when the source is the system's clock */
+	uint64_t low_s, high_s;
+	uint8_t source; /* enum authz_time_source */
+	uint8_t state;  /* enum call_time_state */
+	uint8_t key_count, needed, agreeing;
+	uint64_t age_s;  /* since the last proof of this boot; 0 without one */
+	uint64_t left_s; /* UNPROVEN: until it is UNKNOWN; else 0 */
+};
+
+MUST_USE enum status authz_time_answer_put(const struct authz_time_answer *answer,
+                                           struct buffer *out);
+MUST_USE enum status authz_time_answer_take(struct bytes bytes,
+                                            struct authz_time_answer *ret_answer);
 MUST_USE enum status authz_nonce_answer_put(const struct authz_nonce_answer *answer,
                                             struct buffer *out);
 MUST_USE enum status authz_nonce_answer_take(struct bytes bytes,

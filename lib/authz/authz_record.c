@@ -114,7 +114,7 @@ static void put_pending(const struct authz_wallet_record *wallet, struct cbor_wr
 	for (size_t i = 0; i < wallet->pending_count; i++) {
 		const struct authz_pending_entry *entry = &wallet->pending[i];
 
-		cbor_put_map(w, 7);
+		cbor_put_map(w, 8);
 		put_hash(w, 1, entry->change);
 		put_number(w, 2, entry->action);
 		put_flag(w, 3, entry->recovery);
@@ -122,6 +122,7 @@ static void put_pending(const struct authz_wallet_record *wallet, struct cbor_wr
 		put_number(w, 5, entry->asked_s);
 		put_number(w, 6, entry->opens_s);
 		put_number(w, 7, entry->void_s);
+		put_number(w, 8, entry->opens_ran_s);
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
@@ -135,7 +136,7 @@ static void take_pending(struct cbor_reader *r, struct authz_wallet_record *wall
 	for (size_t i = 0; i < wallet->pending_count; i++) {
 		struct authz_pending_entry *entry = &wallet->pending[i];
 
-		cbor_take_map(r, 7);
+		cbor_take_map(r, 8);
 		take_hash(r, 1, entry->change);
 		entry->action = (uint8_t)take_number(r, 2, UINT8_MAX);
 		entry->recovery = take_flag(r, 3);
@@ -143,6 +144,7 @@ static void take_pending(struct cbor_reader *r, struct authz_wallet_record *wall
 		entry->asked_s = take_number(r, 5, INT64_MAX);
 		entry->opens_s = take_number(r, 6, INT64_MAX);
 		entry->void_s = take_number(r, 7, INT64_MAX);
+		entry->opens_ran_s = take_number(r, 8, INT64_MAX);
 		cbor_take_end(r);
 	}
 	cbor_take_end(r);
@@ -577,8 +579,40 @@ enum status authz_client_take(struct bytes bytes, struct authz_client_record *re
 
 /* ---- checkpoint ---- */
 
-#define CHECKPOINT_FIELDS  21
-#define CHECKPOINT_MAC_LEN (1 + 2 + 32) /* key 21, head of 32 bytes, the MAC */
+#define CHECKPOINT_FIELDS  20
+#define CHECKPOINT_MAC_LEN (1 + 2 + 32) /* key 22, head of 32 bytes, the MAC */
+
+static void put_time(struct cbor_writer *w, const struct authz_time_marks *time)
+{
+	cbor_put_key(w, 21);
+	cbor_put_map(w, 8);
+	put_number(w, 1, time->low_s);
+	put_number(w, 2, time->high_s);
+	put_number(w, 3, time->ran_s);
+	put_number(w, 4, time->unproven_s);
+	put_flag(w, 5, time->is_proven);
+	put_number(w, 6, time->tpm_clock_ms);
+	cbor_put_key(w, 7);
+	cbor_put_bytes_n(w, time->host, sizeof(time->host));
+	put_number(w, 8, time->host_ms);
+	cbor_put_end(w);
+}
+
+static void take_time(struct cbor_reader *r, struct authz_time_marks *time)
+{
+	cbor_take_key(r, 21);
+	cbor_take_map(r, 8);
+	time->low_s = take_number(r, 1, INT64_MAX);
+	time->high_s = take_number(r, 2, INT64_MAX);
+	time->ran_s = take_number(r, 3, INT64_MAX);
+	time->unproven_s = take_number(r, 4, INT64_MAX);
+	time->is_proven = take_flag(r, 5);
+	time->tpm_clock_ms = take_number(r, 6, UINT64_MAX);
+	cbor_take_key(r, 7);
+	cbor_take_bytes_n(r, time->host, sizeof(time->host));
+	time->host_ms = take_number(r, 8, UINT64_MAX);
+	cbor_take_end(r);
+}
 
 enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, struct buffer *out)
 {
@@ -591,8 +625,6 @@ enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, stru
 	put_hash(&w, 3, checkpoint->root);
 	put_hash(&w, 4, checkpoint->previous);
 	put_number(&w, 5, checkpoint->boot);
-	put_number(&w, 6, checkpoint->time_low_s);
-	put_number(&w, 7, checkpoint->time_high_s);
 	put_number(&w, 8, checkpoint->receipts_from);
 	put_flag(&w, 9, checkpoint->clean);
 	put_flag(&w, 10, checkpoint->frozen);
@@ -606,7 +638,8 @@ enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, stru
 	put_hash(&w, 18, checkpoint->anchor);
 	put_flag(&w, 19, checkpoint->light);
 	put_number(&w, 20, checkpoint->recovered);
-	put_hash(&w, 21, checkpoint->mac);
+	put_time(&w, &checkpoint->time);
+	put_hash(&w, 22, checkpoint->mac);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -624,8 +657,6 @@ enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *r
 	take_hash(&r, 3, checkpoint.root);
 	take_hash(&r, 4, checkpoint.previous);
 	checkpoint.boot = take_number(&r, 5, UINT64_MAX);
-	checkpoint.time_low_s = take_number(&r, 6, UINT64_MAX);
-	checkpoint.time_high_s = take_number(&r, 7, UINT64_MAX);
 	checkpoint.receipts_from = take_number(&r, 8, UINT64_MAX);
 	checkpoint.clean = take_flag(&r, 9);
 	checkpoint.frozen = take_flag(&r, 10);
@@ -640,7 +671,8 @@ enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *r
 	take_hash(&r, 18, checkpoint.anchor);
 	checkpoint.light = take_flag(&r, 19);
 	checkpoint.recovered = take_number(&r, 20, UINT64_MAX);
-	take_hash(&r, 21, checkpoint.mac);
+	take_time(&r, &checkpoint.time);
+	take_hash(&r, 22, checkpoint.mac);
 	cbor_take_end(&r);
 	status = taken(&r);
 	if (status == STATUS_OK)

@@ -61,13 +61,14 @@ struct authz_grant_entry {
 
 /* A change that was authorized and waits: enough to tell it without its record (authz_factor.h). */
 struct authz_pending_entry {
-	uint8_t change[32]; /* hash of the change */
-	uint8_t action;     /* enum authz_action */
-	bool recovery;      /* it was asked for with fewer factors than the wallet has */
-	bool done;          /* an export that was handed over, kept to be fetched again */
-	uint64_t asked_s;   /* time_low then */
-	uint64_t opens_s;   /* time_low from which on it may be completed */
-	uint64_t void_s;    /* time_high from which on it may not */
+	uint8_t change[32];   /* hash of the change */
+	uint8_t action;       /* enum authz_action */
+	bool recovery;        /* it was asked for with fewer factors than the wallet has */
+	bool done;            /* an export that was handed over, kept to be fetched again */
+	uint64_t asked_s;     /* time_low then */
+	uint64_t opens_s;     /* time_low from which on it may be completed, and ... */
+	uint64_t opens_ran_s; /* ... the signer's running time: nobody's word shortens that */
+	uint64_t void_s;      /* time_high from which on it may not */
 };
 
 struct authz_wallet_record {
@@ -153,6 +154,17 @@ struct authz_client_record {
 	bool frozen;
 };
 
+/* What the signer knew of the time when it wrote a checkpoint (spec/time.md). */
+struct authz_time_marks {
+	uint64_t low_s, high_s; /* seconds since 1970: proven, and the latest that it may be */
+	uint64_t ran_s;         /* how long signers of this deployment have run */
+	uint64_t unproven_s;    /* how long of that since time was last proven; 0: proven now */
+	bool is_proven;         /* in this boot */
+	uint64_t tpm_clock_ms;  /* of the TPM, which goes on over power cycles */
+	uint8_t host[16];       /* boot id of the kernel, and its CLOCK_BOOTTIME */
+	uint64_t host_ms;
+};
+
 /* authz_checkpoint is what the store keeps beside the map: where the signer stood at a commit. The
  * MAC is over everything before it, with a key that derives from the master key; `master` is the
  * master key sealed under the node share and the second share. */
@@ -160,9 +172,8 @@ struct authz_checkpoint {
 	uint8_t deployment[32];
 	uint64_t seq;
 	uint8_t root[32];
-	uint8_t previous[32]; /* SHA-256 of the checkpoint before it; zero at genesis */
-	uint64_t boot;        /* boot number */
-	uint64_t time_low_s, time_high_s;
+	uint8_t previous[32];     /* SHA-256 of the checkpoint before it; zero at genesis */
+	uint64_t boot;            /* boot number */
 	uint64_t receipts_from;   /* cursor: wallets' chain heads in the map are as of this blob */
 	bool clean;               /* the last one before an orderly stop */
 	bool frozen;              /* an operator froze everything */
@@ -175,6 +186,7 @@ struct authz_checkpoint {
 	uint8_t anchor[32];
 	bool light;
 	uint64_t recovered; /* boot that began from a store no TPM vouched for; 0: none */
+	struct authz_time_marks time;
 	uint8_t sealed_master_len;
 	uint8_t sealed_master[AUTHZ_SEALED_KEY_MAX];
 	uint8_t mac[32];

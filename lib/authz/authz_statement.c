@@ -10,6 +10,7 @@
 static const char credential_label[] = "claviger/credential/v1";
 static const char command_label[] = "claviger/operator/v1";
 static const char query_label[] = "claviger/query/v1";
+static const char time_label[] = "claviger/time/v1";
 static const char certificate_label[] = "claviger/channel/v1";
 
 void authz_client_id(const uint8_t root_key[32], uint8_t ret_id[32])
@@ -293,6 +294,47 @@ enum status authz_query_open(struct bytes bytes, struct authz_query *ret_query)
 		status = verify_small(query_label, taken.key, &signed_statement);
 	if (status == STATUS_OK)
 		*ret_query = taken;
+	return status;
+}
+
+enum status authz_time_put(const struct authz_time *time, const struct keys_sign_key *key,
+                           struct buffer *out)
+{
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer body = BUFFER_OF_ARRAY(space);
+	struct cbor_writer w;
+
+	CHECK(memcmp(keys_sign_public(key), time->key, 32) == 0);
+	begin_put(&w, &body, 6, time->deployment);
+	put_key_32(&w, 3, time->key);
+	put_key_32(&w, 4, time->nonce);
+	put_key_uint(&w, 5, time->time_s);
+	put_key_uint(&w, 6, time->error_s);
+	cbor_put_end(&w);
+	CHECK(cbor_finish(&w) == STATUS_OK);
+	return put_small(time_label, &body, key, out);
+}
+
+enum status authz_time_open(struct bytes bytes, struct authz_time *ret_time)
+{
+	struct authz_time taken;
+	struct authz_signed signed_statement;
+	enum status status = authz_signed_take(bytes, AUTHZ_STATEMENT_MAX, &signed_statement);
+	struct cbor_reader r;
+
+	if (status != STATUS_OK)
+		return status;
+	begin_take(&r, signed_statement.body, 6, taken.deployment);
+	take_key_32(&r, 3, taken.key);
+	take_key_32(&r, 4, taken.nonce);
+	taken.time_s = take_key_uint(&r, 5, AUTHZ_TIME_MAX_S);
+	taken.error_s = (uint8_t)take_key_uint(&r, 6, AUTHZ_TIME_ERROR_MAX_S);
+	cbor_take_end(&r);
+	status = cbor_done(&r);
+	if (status == STATUS_OK)
+		status = verify_small(time_label, taken.key, &signed_statement);
+	if (status == STATUS_OK)
+		*ret_time = taken;
 	return status;
 }
 

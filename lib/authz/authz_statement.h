@@ -89,6 +89,22 @@ MUST_USE enum status authz_query_put(const struct authz_query *query,
                                      const struct keys_sign_key *key, struct buffer *out);
 MUST_USE enum status authz_query_open(struct bytes bytes, struct authz_query *ret_query);
 
+/* What time it is, by one of the site's time keys, over a nonce of the signer (spec/time.md). */
+#define AUTHZ_TIME_ERROR_MAX_S 60
+#define AUTHZ_TIME_MAX_S       UINT64_C(253402300799) /* the last second of the year 9999 */
+
+struct authz_time {
+	uint8_t deployment[32];
+	uint8_t key[32];   /* ed25519; also who signs */
+	uint8_t nonce[32]; /* the signer's: fresh, and once for each key */
+	uint64_t time_s;   /* seconds since 1970 */
+	uint8_t error_s;   /* it is not further off, 0 to AUTHZ_TIME_ERROR_MAX_S */
+};
+
+MUST_USE enum status authz_time_put(const struct authz_time *time, const struct keys_sign_key *key,
+                                    struct buffer *out);
+MUST_USE enum status authz_time_open(struct bytes bytes, struct authz_time *ret_time);
+
 /* Whose channel key it is. */
 enum authz_role {
 	AUTHZ_ROLE_AUTHORITY = 1, /* changes, credentials, commands */

@@ -45,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct authz_credential credential;
 	struct authz_command command;
 	struct authz_query query;
+	struct authz_time time;
 	struct authz_certificate certificate;
 	struct authz_head head;
 	struct authz_node node;
@@ -75,5 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	           authz_command_put(&command, &key, &again));
 	ROUND_TRIP("claviger/query/v1", authz_query_open(spoken, &query),
 	           authz_query_put(&query, &key, &again));
+	ROUND_TRIP("claviger/time/v1", authz_time_open(spoken, &time),
+	           authz_time_put(&time, &key, &again));
 	return 0;
 }

@@ -44,6 +44,7 @@ enum call_change_request_kind {
 	CALL_CHANGE_SESSION = 9,    /* a passkey wants to read for some minutes */
 	CALL_CHANGE_READ = 10,      /* what it reads */
 	CALL_CHANGE_ENROLL = 11,    /* a TOTP secret, which no wallet names yet */
+	CALL_CHANGE_TIME = 12, /* nothing: what time it is, and a nonce; or a time key's word */
 };
 
 struct call_change_envelope {

@@ -66,8 +66,11 @@ static void put_status(struct wire_writer *w, const struct call_export_status *s
 	wire_put_u64(w, status->grants);
 	wire_put_u64(w, status->signatures);
 	wire_put_u64(w, status->refusals);
-	wire_put_u64(w, status->time_low);
-	wire_put_u64(w, status->time_high);
+	wire_put_u64(w, status->time.low_s);
+	wire_put_u64(w, status->time.high_s);
+	wire_put_u64(w, status->time.age_s);
+	wire_put_u32(w, status->time.state);
+	wire_put_u32(w, status->time.is_site);
 	wire_put_u64(w, status->receipts_behind);
 	wire_put_bool(w, status->unsealed);
 	wire_put_bool(w, status->frozen);
@@ -82,8 +85,11 @@ static void take_status(struct wire_reader *r, struct call_export_status *status
 	status->grants = wire_take_u64(r);
 	status->signatures = wire_take_u64(r);
 	status->refusals = wire_take_u64(r);
-	status->time_low = wire_take_u64(r);
-	status->time_high = wire_take_u64(r);
+	status->time.low_s = wire_take_u64(r);
+	status->time.high_s = wire_take_u64(r);
+	status->time.age_s = wire_take_u64(r);
+	status->time.state = wire_take_u32(r);
+	status->time.is_site = wire_take_u32(r);
 	status->receipts_behind = wire_take_u64(r);
 	status->unsealed = wire_take_bool(r);
 	status->frozen = wire_take_bool(r);

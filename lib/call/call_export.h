@@ -8,6 +8,7 @@
 #define CALL_EXPORT_H
 
 #include "call_sign.h"
+#include "call_time.h"
 
 #define CALL_EXPORT_BODY_MAX    8960 /* bytes of receipts or of one decision in an answer */
 #define CALL_EXPORT_GRANTS_MAX  LIMIT_GRANTS_PER_CLIENT_MAX
@@ -74,8 +75,7 @@ struct call_export_status {
 	uint64_t grants;
 	uint64_t signatures; /* since start */
 	uint64_t refusals;
-	uint64_t time_low; /* seconds since 1970 (architecture section 5) */
-	uint64_t time_high;
+	struct call_time time;    /* state 0 before it is unsealed */
 	uint64_t receipts_behind; /* receipts not yet on disk */
 	bool unsealed;
 	bool frozen;   /* an operator froze everything */

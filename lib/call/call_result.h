@@ -83,7 +83,8 @@
 	ROW(STORE_UNAVAILABLE, "store_unavailable", 503, true, "the store does not answer")        \
 	ROW(STORE_CORRUPT, "store_corrupt", 503, false, "the wallet's record fails its check")     \
 	ROW(RECEIPTS_FULL, "receipts_full", 503, true, "no room for a receipt")                    \
-	ROW(TIME_UNPROVEN, "time_unproven", 503, true, "the grant needs proven time")              \
+	ROW(TIME_UNPROVEN, "time_unproven", 503, true,                                             \
+	    "it needs proof of the time, and there is none (claviger time)")                       \
 	/* The signer did not answer in time: it may have signed; the same bytes again are safe.   \
 	 */                                                                                        \
 	ROW(NO_ANSWER, "no_answer", 504, true,                                                     \

@@ -24,10 +24,11 @@ enum {
 	KEY_UNPROVEN = 12,
 	KEY_RP_ID = 13,
 	KEY_ORIGINS = 14,
+	KEY_TIME_KEYS = 15,
 };
 
 #define VERSION       1
-#define KEYS_MAX      14
+#define KEYS_MAX      15
 #define VERIFIERS_MAX 16
 
 /* Host names and addresses: what a certificate may carry, and no separator of ours. */
@@ -119,6 +120,16 @@ static uint8_t take_list(struct cbor_reader *r, uint8_t list[][32], size_t max)
 	return (uint8_t)count;
 }
 
+/* Each has one voice. */
+static void take_time_keys(struct cbor_reader *r, struct site_manifest *m)
+{
+	m->time_key_count = take_list(r, m->time_keys, SITE_TIME_KEYS_MAX);
+	for (size_t i = 0; i < m->time_key_count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (memcmp(m->time_keys[i], m->time_keys[j], 32) == 0)
+				cbor_fail(r, STATUS_MALFORMED);
+}
+
 static void take_fields(struct cbor_reader *r, struct site_manifest *m)
 {
 	cbor_take_map(r, KEYS_MAX);
@@ -167,6 +178,8 @@ static void take_fields(struct cbor_reader *r, struct site_manifest *m)
 	}
 	if (cbor_take_key_if(r, KEY_ORIGINS))
 		take_origins(r, m);
+	if (cbor_take_key_if(r, KEY_TIME_KEYS))
+		take_time_keys(r, m);
 	cbor_take_end(r);
 	if (m->port == 0)
 		cbor_fail(r, STATUS_MALFORMED);
@@ -238,7 +251,7 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 	size_t count = 4u + m->has_deployment + m->network.is_static + (m->metrics_port != 0) +
 	               (m->verifiers != 0) + (m->name_count != 0) + (m->operator_count != 0) +
 	               (m->machine_count != 0) + (m->unproven_max_s != 0) + (m->rp_id[0] != 0) +
-	               (m->origin_count != 0);
+	               (m->origin_count != 0) + (m->time_key_count != 0);
 
 	cbor_writer_init(&w, ret_bytes);
 	cbor_put_map(&w, count);
@@ -279,6 +292,7 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 			cbor_put_text(&w, bytes_of_text(m->origins[i]));
 		cbor_put_end(&w);
 	}
+	put_list(&w, KEY_TIME_KEYS, m->time_keys, m->time_key_count);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -306,18 +320,27 @@ _Static_assert(SITE_OPERATORS_MAX *(BASE58_LEN(32) + 2) < SITE_TEXT_MAX &&
                    SITE_ORIGINS_MAX * (SITE_ORIGIN_MAX + 1) < SITE_TEXT_MAX,
                "lists fit a setting");
 
-void site_operators(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX])
+static void write_keys(const uint8_t keys[][32], size_t count, char ret_text[SITE_TEXT_MAX])
 {
 	char key[BASE58_LEN(32) + 1];
 	size_t len = 0;
 
 	ret_text[0] = '\0';
-	for (size_t i = 0; i < manifest->operator_count; i++) {
-		CHECK(base58_encode(bytes_of(manifest->operators[i], 32), key, sizeof(key)) ==
-		      STATUS_OK);
+	for (size_t i = 0; i < count; i++) {
+		CHECK(base58_encode(bytes_of(keys[i], 32), key, sizeof(key)) == STATUS_OK);
 		len += (size_t)snprintf(ret_text + len, SITE_TEXT_MAX - len, "%s%s",
 		                        i != 0 ? "," : "", key);
 	}
+}
+
+void site_operators(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX])
+{
+	write_keys(manifest->operators, manifest->operator_count, ret_text);
+}
+
+void site_time_keys(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX])
+{
+	write_keys(manifest->time_keys, manifest->time_key_count, ret_text);
 }
 
 void site_origins(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX])

@@ -19,6 +19,7 @@
 #define SITE_OPERATORS_MAX 8u
 #define SITE_MACHINES_MAX  32u
 #define SITE_ORIGINS_MAX   3u
+#define SITE_TIME_KEYS_MAX 7u
 #define SITE_ORIGIN_MAX    127u
 #define SITE_TEXT_MAX      440u /* of a setting */
 #define SITE_PROVEN_MAX_S  (UINT64_C(30) * 86400)
@@ -47,6 +48,9 @@ struct site_manifest {
 	char rp_id[SITE_NAME_MAX + 1]; /* of passkeys; empty: the signer's default */
 	uint8_t origin_count;
 	char origins[SITE_ORIGINS_MAX][SITE_ORIGIN_MAX + 1]; /* of pages that use passkeys */
+	uint8_t time_key_count; /* Ed25519 keys of who says what time it is; more than half must
+	                           agree */
+	uint8_t time_keys[SITE_TIME_KEYS_MAX][32];
 	uint8_t signature[64];
 };
 
@@ -59,8 +63,10 @@ MUST_USE enum status site_put(const struct site_manifest *manifest, struct buffe
  * signs. */
 MUST_USE enum status site_signed(const struct site_manifest *manifest, struct buffer *ret_bytes);
 
-/* site_operators and site_origins write the settings of these names: a list with commas. */
+/* site_operators, site_time_keys and site_origins write the settings of these names: a list with
+ * commas. */
 void site_operators(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX]);
+void site_time_keys(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX]);
 void site_origins(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX]);
 
 #endif

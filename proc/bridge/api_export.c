@@ -237,6 +237,19 @@ static void put_receipts(struct api_text *text, const struct call_export_answer 
 	}
 }
 
+/* Nothing is known of it before the start is unsealed. */
+static void put_time_state(struct api_text *text, const struct call_time *time)
+{
+	const char *state = call_time_word(time->state);
+
+	text_put(text, ",\"time_source\":");
+	text_put_string(text, bytes_of_text(time->is_site == 1 ? "site" : "system"));
+	text_put(text, ",\"time_state\":");
+	text_put_string(text, bytes_of_text(state != NULL ? state : "unknown"));
+	text_put(text, ",\"time_proof_age\":");
+	text_put_u64_string(text, time->age_s);
+}
+
 static void put_status(struct api_text *text, const struct api_context *context,
                        const struct call_export_status *status)
 {
@@ -260,9 +273,10 @@ static void put_status(struct api_text *text, const struct api_context *context,
 	text_put(text, ",\"refusals\":");
 	text_put_u64_string(text, status->refusals);
 	text_put(text, ",\"time_low\":");
-	text_put_u64_string(text, status->time_low);
+	text_put_u64_string(text, status->time.low_s);
 	text_put(text, ",\"time_high\":");
-	text_put_u64_string(text, status->time_high);
+	text_put_u64_string(text, status->time.high_s);
+	put_time_state(text, &status->time);
 	text_put(text, ",\"receipts_behind\":");
 	text_put_u64_string(text, status->receipts_behind);
 	text_put(text, "}");

@@ -122,6 +122,26 @@ static void put_histogram(struct api_text *text, const char *name, const char *h
 	put_value(text, "_count", "", histogram->count);
 }
 
+/* As far as the signer has told it. */
+static void put_time(const struct call_time *time, struct api_text *text)
+{
+	if (time->state == 0)
+		return;
+	put_single(text, "claviger_time_low_seconds", "gauge",
+	           "earliest time that it may be, in seconds since 1970", time->low_s);
+	put_single(text, "claviger_time_high_seconds", "gauge",
+	           "latest time that it may be, in seconds since 1970", time->high_s);
+	put_single(text, "claviger_time_known", "gauge",
+	           "0 when grants with an end or a window are refused: no proof of the time",
+	           time->state != CALL_TIME_UNKNOWN);
+	put_single(text, "claviger_time_proven", "gauge",
+	           "1 when time was proven in this boot, or the system's clock is believed",
+	           time->state == CALL_TIME_PROVEN);
+	if (time->is_site == 1 && time->state == CALL_TIME_PROVEN)
+		put_single(text, "claviger_time_proof_age_seconds", "gauge",
+		           "since the site's time keys last proved the time", time->age_s);
+}
+
 static void put_gauges(const struct api_metrics *m, struct api_text *text)
 {
 	put_single(text, "claviger_unsealed", "gauge", "1 once the signer has its master key",
@@ -182,5 +202,6 @@ void api_metrics_put(const struct api_metrics *metrics, struct api_text *text)
 		put_value(text, "claviger_http_responses_total", labels, metrics->responses[i]);
 	}
 	put_gauges(metrics, text);
+	put_time(&metrics->time, text);
 	put_counters(metrics, text);
 }

@@ -6,6 +6,7 @@
 
 #include "api_text.h"
 #include "call_result.h"
+#include "call_time.h"
 
 #define API_METRICS_BUCKETS 16
 
@@ -34,6 +35,7 @@ struct api_metrics {
 	uint64_t overloads;
 	uint64_t certificate_expires;         /* seconds since 1970 */
 	uint64_t tpm_writes, tpm_writes_left; /* left: UINT64_MAX, no bound */
+	struct call_time time;                /* state 0: not told yet */
 	bool unsealed;
 };
 

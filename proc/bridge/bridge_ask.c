@@ -377,6 +377,19 @@ static bool hear_tpm(struct bridge *bridge, struct bytes message)
 	return true;
 }
 
+static bool hear_time(struct bridge *bridge, struct bytes message)
+{
+	struct call_time said;
+
+	if (message.len != sizeof(said))
+		return false;
+	memcpy(&said, message.data, sizeof(said));
+	if (call_time_word(said.state) == NULL)
+		return false;
+	bridge->api.metrics.time = said;
+	return true;
+}
+
 static bool hear_signer(struct bridge *bridge, struct ipc_message *message)
 {
 	bridge->heard_us = bridge->now_us;
@@ -390,6 +403,8 @@ static bool hear_signer(struct bridge *bridge, struct ipc_message *message)
 		return hear_start(bridge, &message->payload);
 	case CALL_BRIDGE_TPM:
 		return hear_tpm(bridge, buffer_bytes(&message->payload));
+	case CALL_BRIDGE_TIME:
+		return hear_time(bridge, buffer_bytes(&message->payload));
 	default:
 		return false;
 	}

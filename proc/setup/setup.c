@@ -157,6 +157,11 @@ static void put_settings(struct proc_site *site, const char *disk, int disk_fd,
 		put_setting(site, "verifiers", "%u", manifest.verifiers);
 	site_operators(&manifest, list);
 	put_setting(site, "operators", "%s", list);
+	site_time_keys(&manifest, list);
+	put_setting(site, "time_keys", "%s", list);
+	if (manifest.unproven_max_s != 0)
+		put_setting(site, "time_unproven_max", "%llu",
+		            (unsigned long long)manifest.unproven_max_s);
 	if (manifest.rp_id[0] != '\0')
 		put_setting(site, "rp_id", "%s", manifest.rp_id);
 	site_origins(&manifest, list);

@@ -5,6 +5,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base_check.h"
 #include "base_encode.h"
 #include "log_line.h"
@@ -17,11 +20,13 @@
 #include "signer_export.h"
 #include "signer_keep.h"
 #include "signer_waiting.h"
+#include "site.h"
 
-#define TURN_US     20000 /* nothing is to do: look at the clock again after this */
-#define BUSY_US     1000  /* something waits for a clock (a lease, a late verifier) */
-#define TAG_READS   50    /* tags below are appends (signer_receipt.c) */
-#define TAG_EXPORTS 100
+#define TURN_US      20000 /* nothing is to do: look at the clock again after this */
+#define BUSY_US      1000  /* something waits for a clock (a lease, a late verifier) */
+#define TAG_READS    50    /* tags below are appends (signer_receipt.c) */
+#define TAG_EXPORTS  100
+#define TIME_TOLD_MS 5000 /* the bridge hears of the time so often */
 
 static struct signer the_signer;
 
@@ -85,6 +90,11 @@ static void backed(void *context, enum status status, const struct call_store_ba
 static uint64_t time_low_s(void *context)
 {
 	return signer_time_read(&((struct signer *)context)->time).low_s;
+}
+
+static uint64_t ran_s(void *context)
+{
+	return signer_time_ran(&((struct signer *)context)->time);
 }
 
 /* ---- what others are told ---- */
@@ -311,6 +321,19 @@ static void tell_tpm(struct signer *signer)
 		signer->tpm_told = said.writes;
 }
 
+/* The same of the time. */
+static void tell_time(struct signer *signer)
+{
+	struct call_time said;
+
+	if (!signer->bridge_told || !signer->ready ||
+	    (signer->time_told_ms != 0 && signer->now_ms - signer->time_told_ms < TIME_TOLD_MS))
+		return;
+	said = signer_boot_time(signer);
+	if (ipc_put(signer->bridge, CALL_BRIDGE_TIME, bytes_of(&said, sizeof(said))) == STATUS_OK)
+		signer->time_told_ms = signer->now_ms;
+}
+
 static void pump_attestor(struct signer *signer)
 {
 	enum status status = ipc_take(signer->attestor, &signer->attestor_in);
@@ -327,6 +350,7 @@ static void pump_attestor(struct signer *signer)
 		ipc_complain(signer->attestor, IPC_COMPLAINT_BROKEN);
 	signer_anchor_pump(&signer->anchor);
 	tell_tpm(signer);
+	tell_time(signer);
 	if (signer->ready)
 		signer_node_pump(signer);
 }
@@ -356,6 +380,7 @@ static void pump(struct signer *signer)
 		if (signer->ready) {
 			signer_keep_pump(signer->keep);
 			signer_backup_pump(signer->backup);
+			signer_boot_mark(signer);
 		}
 	}
 	pump_authority(signer);
@@ -409,22 +434,66 @@ static int serve(struct proc *proc)
 	}
 }
 
-/* The setting `operators`: base58 ed25519 keys separated by commas. */
-static enum status take_operators(struct signer *signer)
+/* A setting of base58 ed25519 keys separated by commas. */
+static enum status take_keys(const struct signer *signer, const char *setting, uint8_t keys[][32],
+                             size_t max, size_t *ret_count)
 {
-	const char *at = proc_setting(signer->proc, "operators");
+	const char *at = proc_setting(signer->proc, setting);
+	size_t count = 0;
 
 	while (*at != '\0') {
 		size_t len = strcspn(at, ",");
 
-		if (signer->operator_count == SIGNER_OPERATORS_MAX ||
-		    base58_decode_32(bytes_of(at, len),
-		                     signer->operators[signer->operator_count]) != STATUS_OK)
+		if (count == max || base58_decode_32(bytes_of(at, len), keys[count]) != STATUS_OK)
 			return STATUS_MALFORMED;
-		signer->operator_count++;
+		count++;
 		at += len + (at[len] == ',');
 	}
+	*ret_count = count;
 	return STATUS_OK;
+}
+
+/* The settings time_*. The appliance has no clock that could prove anything. */
+static enum status take_time(struct signer *signer)
+{
+	struct signer_time_settings *settings = &signer->time_settings;
+	size_t count;
+	enum status status =
+	    take_keys(signer, "time_keys", settings->keys, SIGNER_TIME_KEYS_MAX, &count);
+
+	if (status != STATUS_OK)
+		return status;
+	settings->key_count = (uint8_t)count;
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (memcmp(settings->keys[i], settings->keys[j], 32) == 0)
+				return STATUS_MALFORMED;
+	settings->is_site =
+	    count != 0 || strcmp(proc_setting(signer->proc, "mode"), "appliance") == 0;
+	if (proc_setting(signer->proc, "time_unproven_max")[0] == '\0') {
+		settings->unproven_max_s = SIGNER_TIME_UNPROVEN_S;
+		return STATUS_OK;
+	}
+	return proc_setting_number(signer->proc, "time_unproven_max", 1, SITE_PROVEN_MAX_S,
+	                           &settings->unproven_max_s);
+}
+
+/* The kernel's boot id tells a restart of the signer from one of the machine; without it, every
+ * start counts as one of the machine. */
+static void read_host(uint8_t ret_host[16])
+{
+	uint8_t text[36];
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	bool is_read = fd >= 0 && read(fd, text, sizeof(text)) == (ssize_t)sizeof(text);
+	struct buffer hex = {text, sizeof(text), 0}, out = {ret_host, 16, 0};
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		if (text[i] != '-')
+			text[hex.len++] = text[i];
+	if (!is_read || hex.len != 32 || hex_decode(buffer_bytes(&hex), &out) != STATUS_OK)
+		memset(ret_host, 0, 16);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* The settings `rp_id`, `origins` and `bound_exports`. */
@@ -469,6 +538,7 @@ static enum status open_parts(struct signer *signer)
 	}
 	signer_state_init(&signer->state, signer->vault);
 	signer->state.time_low_s = time_low_s;
+	signer->state.ran_s = ran_s;
 	signer->state.context = signer;
 	signer->store = signer_store_new(signer->store_channel,
 	                                 (struct signer_store_hooks){.context = signer,
@@ -519,10 +589,16 @@ static enum status open_signer(struct proc *proc)
 	signer->unsealer = proc_channel(proc, PROC_unsealer, 0);
 	signer->attestor = proc_channel(proc, PROC_attestor, 0);
 	signer->anchor.channel = signer->attestor;
-	if (take_operators(signer) != STATUS_OK) {
+	if (take_keys(signer, "operators", signer->operators, SIGNER_OPERATORS_MAX,
+	              &signer->operator_count) != STATUS_OK) {
 		log_event(LOG_ERROR, "start.operators_malformed");
 		return STATUS_MALFORMED;
 	}
+	if (take_time(signer) != STATUS_OK) {
+		log_event(LOG_ERROR, "start.time_keys_malformed");
+		return STATUS_MALFORMED;
+	}
+	read_host(signer->host);
 	if (take_relying(signer) != STATUS_OK) {
 		log_event(LOG_ERROR, "start.rp_id_or_origins_malformed");
 		return STATUS_MALFORMED;

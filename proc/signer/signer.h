@@ -38,6 +38,10 @@ struct signer {
 	struct signer_receipts *receipts;
 	struct signer_sign *sign;
 	struct signer_time time;
+	struct signer_time_settings time_settings;
+	uint8_t host[16];               /* boot id of the kernel; zero: not known */
+	uint64_t step_ms, mark_ms;      /* when a step of the time, and marks, were last written */
+	uint8_t time_state;             /* as last said in the log */
 	struct signer_ceiling ceiling;  /* of each client: settings */
 	struct signer_waiting *waiting; /* requests from the authority */
 	struct signer_change *change;   /* of the one that is worked on */
@@ -73,6 +77,7 @@ struct signer {
 	struct ipc_message bridge_in, authority_in, attestor_in;
 	bool bridge_told;
 	uint64_t tpm_told; /* writes that the bridge knows of */
+	uint64_t time_told_ms;
 	uint64_t now_ms;
 	/* The start and the stop (signer_boot.c). */
 	uint64_t recover_at, recover_end; /* cursors of receipts' blobs */

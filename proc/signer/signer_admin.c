@@ -318,6 +318,9 @@ static enum status query_wallet(struct signer_change *job, const struct authz_qu
 	job->wallets[0] = wallet->record;
 	job->wallets[0].sealed_key_len = 0;
 	memset(job->wallets[0].sealed_key, 0, sizeof(job->wallets[0].sealed_key));
+	for (size_t i = 0; i < job->wallets[0].pending_count; i++)
+		job->wallets[0].pending[i].opens_s =
+		    signer_pending_opens(job->signer, &job->wallets[0].pending[i]);
 	return authz_wallet_put(&job->wallets[0], &job->answer);
 }
 

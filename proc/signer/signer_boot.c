@@ -6,6 +6,7 @@
 
 #include "base_check.h"
 #include "base_encode.h"
+#include "call_time.h"
 #include "log_line.h"
 #include "proc_boot.h"
 #include "secret.h"
@@ -15,6 +16,7 @@
 #define CERTIFICATE_YEARS_S (UINT64_C(10) * 365 * 86400)
 #define STOP_DEADLINE_MS    5000
 #define TAG_RECOVERY        50
+#define STEP_GAP_MS         60000 /* between two steps of the time that are written */
 
 static enum status give_up(const char *event, const char *text)
 {
@@ -201,11 +203,25 @@ static enum status resume(struct signer *signer, const struct call_store_state *
 	return STATUS_OK;
 }
 
+static void begin_time(struct signer *signer)
+{
+	struct signer_time_start start = {.settings = signer->time_settings,
+	                                  .marks = signer->checkpoint.time,
+	                                  .accept =
+	                                      proc_setting(signer->proc, "accept_time")[0] != '\0',
+	                                  .recovered = signer->recovers,
+	                                  .tpm_clock_ms = signer->facts->clock_ms};
+
+	memcpy(start.host, signer->host, sizeof(start.host));
+	signer_time_start(&signer->time, &start);
+	if (signer->time.jumped)
+		log_event(LOG_WARN, "time.jumped_at_start");
+}
+
 static enum status open_store(struct signer *signer)
 {
 	struct call_store_state state;
 	struct bytes checkpoint, undo;
-	bool accept = proc_setting(signer->proc, "accept_time")[0] != '\0';
 	const char *site_trouble;
 	enum status status;
 
@@ -230,10 +246,7 @@ static enum status open_store(struct signer *signer)
 		signer->boot_code = BOOT_SITE;
 		return give_up("start.site", site_trouble);
 	}
-	signer_time_start(&signer->time, signer->checkpoint.time_low_s,
-	                  signer->checkpoint.time_high_s, accept);
-	if (signer->time.jumped)
-		log_event(LOG_WARN, "time.jumped_back");
+	begin_time(signer);
 	signer->recover_end = state.streams[CALL_STORE_STREAM_RECEIPTS].next;
 	signer->recover_at = signer->checkpoint.receipts_from;
 	if (signer->recover_at < state.streams[CALL_STORE_STREAM_RECEIPTS].first)
@@ -304,7 +317,7 @@ static enum status make_certificate(struct signer *signer)
 	uint8_t addresses[KEYS_TLS_NAMES_MAX][16];
 	struct buffer out = BUFFER_OF_ARRAY(signer->certificate);
 	const char *at = proc_setting(signer->proc, "tls_name");
-	uint64_t now = signer_time_read(&signer->time).low_s;
+	struct signer_time_now now = signer_time_read(&signer->time);
 	struct keys_tls_key key;
 	size_t count = 2;
 	enum status status;
@@ -319,8 +332,9 @@ static enum status make_certificate(struct signer *signer)
 		at += len + (at[len] == ',');
 	}
 	signer_vault_tls(signer->vault, &key);
-	status = keys_tls_certify(&key, names, count, now > 3600 ? now - 3600 : 0,
-	                          now + CERTIFICATE_YEARS_S, &out);
+	/* At genesis without proof of time it begins in 1970; who checks it has a clock. */
+	status = keys_tls_certify(&key, names, count, now.low_s > 3600 ? now.low_s - 3600 : 0,
+	                          now.high_s + CERTIFICATE_YEARS_S, &out);
 	SECRET_WIPE(key);
 	signer->certificate_len = out.len;
 	return status;
@@ -360,16 +374,17 @@ static void begin_boot(struct signer *signer)
 	static struct authz_boot_record record;
 
 	signer->boot++;
-	record = (struct authz_boot_record){.boot = signer->boot,
-	                                    .mode = facts->is_attended == 1 ? 'B' : 'A',
-	                                    .hardware = facts->is_software == 0,
-	                                    .ak_name = bytes_of(facts->ak_name, facts->ak_name_len),
-	                                    .reset_count = facts->reset_count,
-	                                    .time_source = AUTHZ_TIME_SYSTEM,
-	                                    .time_low_s = now.low_s,
-	                                    .time_high_s = now.high_s,
-	                                    .clean = signer->checkpoint.clean,
-	                                    .build = bytes_of_text("claviger 0.1")};
+	record = (struct authz_boot_record){
+	    .boot = signer->boot,
+	    .mode = facts->is_attended == 1 ? 'B' : 'A',
+	    .hardware = facts->is_software == 0,
+	    .ak_name = bytes_of(facts->ak_name, facts->ak_name_len),
+	    .reset_count = facts->reset_count,
+	    .time_source = signer->time_settings.is_site ? AUTHZ_TIME_SITE : AUTHZ_TIME_SYSTEM,
+	    .time_low_s = now.low_s,
+	    .time_high_s = now.high_s,
+	    .clean = signer->checkpoint.clean,
+	    .build = bytes_of_text("claviger 0.1")};
 	memcpy(record.deployment, signer->deployment, 32);
 	memcpy(record.previous, signer->checkpoint.boot_record, 32);
 	for (uint8_t i = 0; i < CALL_START_PCR_COUNT; i++) {
@@ -409,6 +424,7 @@ enum status signer_boot_step(struct signer *signer)
 	if (signer_store_committed(signer->store) < signer->boot_batch)
 		return STATUS_BUSY;
 	signer->ready = true;
+	signer->mark_ms = signer->now_ms;
 	log_begin(&line, LOG_INFO, "signer.ready");
 	log_number(&line, "boot", (int64_t)signer->boot);
 	log_hex(&line, "deployment", BYTES_OF_ARRAY(signer->deployment));
@@ -421,7 +437,6 @@ enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const ui
                                    bool light, struct buffer *ret_checkpoint)
 {
 	struct authz_checkpoint *checkpoint = &signer->checkpoint;
-	struct signer_time_now now = signer_time_read(&signer->time);
 	enum status status;
 
 	if (signer->checkpoint_hashed)
@@ -429,8 +444,7 @@ enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const ui
 	checkpoint->seq = seq;
 	memcpy(checkpoint->root, root, 32);
 	checkpoint->boot = signer->boot;
-	checkpoint->time_low_s = now.low_s;
-	checkpoint->time_high_s = now.high_s;
+	signer_time_marks(&signer->time, &checkpoint->time);
 	checkpoint->receipts_from =
 	    signer_receipts_from(signer->receipts, signer_store_gathering(signer->store) - 1);
 	checkpoint->frozen = signer->frozen;
@@ -457,6 +471,58 @@ enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const ui
 		signer->checkpoint_hashed = true;
 	}
 	return status;
+}
+
+struct call_time signer_boot_time(struct signer *signer)
+{
+	struct signer_time_now now = signer_time_read(&signer->time);
+	struct call_time said = {
+	    .low_s = now.low_s, .high_s = now.high_s, .is_site = signer->time_settings.is_site};
+	uint64_t left_s;
+
+	said.state = signer_time_state(&signer->time, &said.age_s, &left_s);
+	return said;
+}
+
+/* What became of the time is said when it changes. */
+static void tell_time(struct signer *signer)
+{
+	static const char *const events[] = {[CALL_TIME_PROVEN] = "time.proven",
+	                                     [CALL_TIME_UNPROVEN] = "time.unproven",
+	                                     [CALL_TIME_UNKNOWN] = "time.unknown",
+	                                     [CALL_TIME_UNBELIEVED] = "time.jumped"};
+	uint64_t age_s, left_s;
+	uint8_t state = signer_time_state(&signer->time, &age_s, &left_s);
+	struct signer_time_now now;
+	struct log_line line;
+
+	if (state == signer->time_state)
+		return;
+	signer->time_state = state;
+	now = signer_time_read(&signer->time);
+	log_begin(&line, state == CALL_TIME_PROVEN ? LOG_INFO : LOG_WARN, events[state]);
+	log_text(&line, "source", signer->time_settings.is_site ? "site" : "system");
+	log_number(&line, "low", (int64_t)now.low_s);
+	log_number(&line, "high", (int64_t)now.high_s);
+	if (state == CALL_TIME_UNPROVEN)
+		log_number(&line, "refuses_in_s", (int64_t)left_s);
+	log_end(&line);
+}
+
+void signer_boot_mark(struct signer *signer)
+{
+	tell_time(signer);
+	/* Whoever moves the clock at will does not wear out the TPM. */
+	if (signer->time.stepped &&
+	    (signer->step_ms == 0 || signer->now_ms - signer->step_ms >= STEP_GAP_MS)) {
+		signer->time.stepped = false;
+		signer->step_ms = signer->now_ms;
+		signer->mark_ms = signer->now_ms;
+		(void)signer_store_touch(signer->store);
+	} else if (signer->now_ms - signer->mark_ms >= SIGNER_TIME_MARK_MS) {
+		signer->mark_ms = signer->now_ms;
+		signer_store_mark(signer->store);
+	}
 }
 
 /* An orderly stop loses no lease: what was not spent is given back. */

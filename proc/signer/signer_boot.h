@@ -21,6 +21,13 @@ enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const ui
 void signer_boot_blob(struct signer *signer, enum status status,
                       const struct call_store_segment_state *state, struct bytes blob);
 
+/* signer_boot_time is what status and metrics say of the time. */
+struct call_time signer_boot_time(struct signer *signer);
+
+/* signer_boot_mark writes what is known of the time when it must be kept, and says in the log when
+ * it became proven, unproven, unknown or not believed. Every pass. */
+void signer_boot_mark(struct signer *signer);
+
 /* signer_boot_stop writes everything out for a clean end; STATUS_OK when it is durable. */
 MUST_USE enum status signer_boot_stop(struct signer *signer);
 

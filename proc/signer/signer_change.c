@@ -697,6 +697,8 @@ static enum status submit(struct signer_change *job, struct bytes payload)
 {
 	enum status status = take_change(job, payload);
 
+	if (status == STATUS_OK && !authz_action_reduces(job->change.action))
+		status = signer_demand_time(job);
 	/* Who may do it at all comes first: what is said of a wallet's state is for those. */
 	if (status == STATUS_OK)
 		status = signer_factors_rule(job);
@@ -738,6 +740,8 @@ static enum status dispatch(struct signer_change *job, uint32_t kind, struct byt
 		return signer_read(job, payload);
 	case CALL_CHANGE_ENROLL:
 		return signer_enroll(job, payload);
+	case CALL_CHANGE_TIME:
+		return signer_answer_time(job, payload);
 	default:
 		return signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown request");
 	}

@@ -147,6 +147,9 @@ enum status signer_load_wallets(struct signer_change *job);
 enum status signer_pending_begin(struct signer_change *job);
 enum status signer_pending_complete(struct signer_change *job, struct bytes payload);
 enum status signer_pending_cancel(struct signer_change *job);
+/* signer_pending_opens is the earliest time at which a waiting change may be completed, as far as
+ * is known now: it moves on while no signer runs. */
+uint64_t signer_pending_opens(struct signer *signer, const struct authz_pending_entry *entry);
 enum status signer_pending_query(struct signer_change *job, const struct authz_query *query);
 /* signer_apply_factor and signer_apply_export: FACTOR and EXPORT, in their own files. */
 enum status signer_apply_factor(struct signer_change *job);
@@ -159,6 +162,11 @@ bool signer_change_turn(struct signer_change *job);
  * key, to the list that its owner asks for, in the gathering batch. Lists are a service; one that
  * is long or damaged stays as it is. */
 enum status signer_list_for(struct signer_change *job, const struct authz_user_key *key);
+/* signer_answer_time: {} asks what time it is known to be, and for a nonce; a time key's statement
+ * is heard first. */
+enum status signer_answer_time(struct signer_change *job, struct bytes payload);
+/* signer_demand_time refuses what gives power while the time is not known (T4). */
+enum status signer_demand_time(struct signer_change *job);
 enum status signer_add_module(struct signer_change *job, struct bytes module);
 enum status signer_add_credential(struct signer_change *job, struct bytes payload);
 enum status signer_obey_operator(struct signer_change *job, struct bytes payload);

@@ -2,6 +2,8 @@
 #include "signer_export.h"
 
 #include "base_check.h"
+#include "signer_boot.h"
+#include "signer_change.h"
 #include "signer_keep.h"
 
 /* A cursor of the API is the cursor of a blob and the number of an item in it. */
@@ -91,12 +93,12 @@ static void answer(struct export *export, enum call_result result)
 	export->step = EXPORT_ANSWER;
 }
 
-static void show_status(const struct signer *signer, struct export *export)
+static void show_status(struct signer *signer, struct export *export)
 {
-	struct signer_time_now now = {.low_s = 0};
+	struct call_time time = {.state = 0};
 
 	if (signer->unsealed)
-		now = signer_time_read((struct signer_time *)(uintptr_t)&signer->time);
+		time = signer_boot_time(signer);
 	export->answer.status = (struct call_export_status){
 	    .boot = signer->boot,
 	    .wallets = signer->wallets,
@@ -104,8 +106,7 @@ static void show_status(const struct signer *signer, struct export *export)
 	    .grants = signer->grants,
 	    .signatures = signer_sign_signed(signer->sign),
 	    .refusals = signer_sign_refused(signer->sign),
-	    .time_low = now.low_s,
-	    .time_high = now.high_s,
+	    .time = time,
 	    .receipts_behind = signer_receipts_behind(signer->receipts),
 	    .unsealed = signer->ready,
 	    .frozen = signer->frozen,
@@ -176,10 +177,11 @@ static void show_wallet(struct signer *signer, struct export *export,
 	for (size_t i = 0; i < record->pending_count; i++) {
 		const struct authz_pending_entry *entry = &record->pending[i];
 
-		said->pending[i] = (struct call_export_pending){.action = entry->action,
-		                                                .done = entry->done,
-		                                                .opens = entry->opens_s,
-		                                                .until = entry->void_s};
+		said->pending[i] =
+		    (struct call_export_pending){.action = entry->action,
+		                                 .done = entry->done,
+		                                 .opens = signer_pending_opens(signer, entry),
+		                                 .until = entry->void_s};
 		memcpy(said->pending[i].change, entry->change, 32);
 	}
 	for (size_t i = 0; i < record->grant_count; i++) {

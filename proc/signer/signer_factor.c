@@ -378,6 +378,10 @@ static enum status check_code(struct signer_change *job, const struct authz_code
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "one-time codes need a clock that is believed: see serve "
 		                     "--accept-time");
+	if (job->signer->time_settings.is_site && !job->signer->time.proven)
+		return signer_refuse(job, CALL_RESULT_TIME_UNPROVEN,
+		                     "one-time codes need proof of the time, and since this start "
+		                     "there was none (claviger time)");
 	if (lock_of(job, record)->blocked_until_s > signer_time_read(&job->signer->time).low_s)
 		return signer_refuse(
 		    job, CALL_RESULT_CHANGE_REFUSED,

@@ -1,6 +1,8 @@
 /* signer_pending: changes that were authorized and wait: for the delay that the user set, or, with
  * a factor lost, for its owner's objection (spec/authorization.md section 4). They are durable and
- * listed in their wallets; any one factor cancels them; time_low opens them (T1). */
+ * listed in their wallets; any one factor cancels them. They open when time_low says so and the
+ * signer has run for as long as they wait: neither the clock nor whoever proves time shortens that
+ * (T1, O6), and a user can say no only while it runs. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
 #include "log_line.h"
@@ -87,7 +89,9 @@ enum status signer_pending_begin(struct signer_change *job)
 	struct authz_pending_entry entry = {.action = job->change.action,
 	                                    .recovery = job->factors.is_recovery,
 	                                    .asked_s = now.low_s,
-	                                    .opens_s = now.low_s + job->factors.delay_s};
+	                                    .opens_s = now.low_s + job->factors.delay_s,
+	                                    .opens_ran_s = signer_time_ran(&signer->time) +
+	                                                   job->factors.delay_s};
 	struct authz_submit_answer answer = {.waits_until_s = entry.opens_s};
 	struct buffer record = {job->texts.data, job->texts.cap, 0};
 	uint64_t batch = 0;
@@ -162,10 +166,22 @@ static enum status load_change(struct signer_change *job, const uint8_t hash[32]
 	return STATUS_OK;
 }
 
+uint64_t signer_pending_opens(struct signer *signer, const struct authz_pending_entry *entry)
+{
+	uint64_t ran_s = signer_time_ran(&signer->time), now_s, left_s;
+
+	if (entry->opens_ran_s <= ran_s)
+		return entry->opens_s;
+	now_s = signer_time_read(&signer->time).low_s;
+	left_s = entry->opens_ran_s - ran_s;
+	return entry->opens_s > now_s + left_s ? entry->opens_s : now_s + left_s;
+}
+
 /* It is listed by every wallet, its time has come and not passed, and who signed may still sign. */
 static enum status check_time(struct signer_change *job, const uint8_t hash[32], bool *ret_done)
 {
 	struct signer_time_now now = signer_time_read(&job->signer->time);
+	uint64_t opens_s;
 
 	*ret_done = false;
 	for (size_t i = 0; i < job->change.entry_count; i++) {
@@ -177,12 +193,11 @@ static enum status check_time(struct signer_change *job, const uint8_t hash[32],
 		if (now.high_s >= entry->void_s)
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "nobody completed it in time; sign it anew");
-		if (job->signer->time.jumped || now.low_s < entry->opens_s)
+		opens_s = signer_pending_opens(job->signer, entry);
+		if (now.low_s < opens_s)
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-			                     "it waits for another %llu s",
-			                     (unsigned long long)(entry->opens_s > now.low_s
-			                                              ? entry->opens_s - now.low_s
-			                                              : 0));
+			                     "it waits for another %llu s in which the signer runs",
+			                     (unsigned long long)(opens_s - now.low_s));
 		*ret_done |= entry->done;
 		job->factors.is_recovery |= entry->recovery;
 	}
@@ -216,6 +231,8 @@ enum status signer_pending_complete(struct signer_change *job, struct bytes payl
 	status = load_change(job, given.change);
 	if (status == STATUS_OK)
 		status = signer_load_wallets(job);
+	if (status == STATUS_OK)
+		status = signer_demand_time(job);
 	if (status == STATUS_OK)
 		status = check_time(job, given.change, &done);
 	if (status != STATUS_OK)

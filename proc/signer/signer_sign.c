@@ -687,6 +687,16 @@ static enum call_result floor_result(const struct signer_ticket *ticket, struct 
 	                                            : CALL_RESULT_FLOOR_REFUSED;
 }
 
+/* A grant with an end or a window says nothing when nobody knows what time it is (T4). */
+static bool has_time(const struct authz_grant_record *grant)
+{
+	bool has = grant->expires_s != 0;
+
+	for (size_t i = 0; i < grant->counter_count; i++)
+		has |= grant->counters[i].window != AUTHZ_WINDOW_TOTAL;
+	return has;
+}
+
 /* What the signer itself demands of a grant; read at the first look and again at commit. */
 static enum call_result grant_state(struct signer_sign *sign, const struct signer_ticket *ticket)
 {
@@ -706,6 +716,8 @@ static enum call_result grant_state(struct signer_sign *sign, const struct signe
 		return CALL_RESULT_GRANT_REVOKED;
 	if (expired(grant->expires_s, &now))
 		return CALL_RESULT_GRANT_EXPIRED;
+	if (has_time(grant) && !signer_time_is_known(sign->parts.time))
+		return CALL_RESULT_TIME_UNPROVEN;
 	if (now.low_s < grant->not_before_s)
 		return CALL_RESULT_GRANT_NOT_YET;
 	return CALL_RESULT_DONE;

@@ -15,6 +15,11 @@ static bool settings_fit(const struct signer *signer, const struct site_manifest
 	if (manifest->rp_id[0] != '\0' &&
 	    strcmp(proc_setting(signer->proc, "rp_id"), manifest->rp_id) != 0)
 		return false;
+	site_time_keys(manifest, text);
+	if (strcmp(proc_setting(signer->proc, "time_keys"), text) != 0 ||
+	    signer->time_settings.unproven_max_s !=
+	        (manifest->unproven_max_s != 0 ? manifest->unproven_max_s : SIGNER_TIME_UNPROVEN_S))
+		return false;
 	site_origins(manifest, text);
 	return text[0] == '\0' || strcmp(proc_setting(signer->proc, "origins"), text) == 0;
 }

@@ -323,6 +323,7 @@ static enum status load_grant(struct signer_state *state, uint32_t kind, const u
 static void suspend(const struct signer_state *state, struct authz_wallet_record *wallet)
 {
 	uint64_t now = state->time_low_s(state->context);
+	uint64_t ran_s = state->ran_s(state->context);
 
 	if (wallet->recovered == state->recovered)
 		return;
@@ -332,6 +333,8 @@ static void suspend(const struct signer_state *state, struct authz_wallet_record
 		struct authz_pending_entry *entry = &wallet->pending[i];
 		uint64_t later = now > entry->asked_s ? now - entry->asked_s : 0;
 
+		entry->opens_ran_s =
+		    ran_s + (entry->opens_s > entry->asked_s ? entry->opens_s - entry->asked_s : 0);
 		entry->asked_s += later;
 		entry->opens_s += later;
 		entry->void_s += later;

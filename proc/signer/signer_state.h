@@ -104,6 +104,7 @@ struct signer_state {
 	struct signer_grant *leasing[64]; /* grants whose leases are being written */
 	size_t leasing_count;
 	uint64_t (*time_low_s)(void *context);
+	uint64_t (*ran_s)(void *context); /* running time (signer_time.h) */
 	void *context;
 	uint64_t loads;     /* grows when something came: those who wait look again */
 	uint64_t pumped;    /* committed batch at the last pump */

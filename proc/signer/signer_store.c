@@ -229,6 +229,11 @@ uint64_t signer_store_touch(struct signer_store *store)
 	return store->gathering.number;
 }
 
+void signer_store_mark(struct signer_store *store)
+{
+	store->gathering.touched = true;
+}
+
 void signer_store_urge(struct signer_store *store)
 {
 	store->gathering.anchored = store->gathering.urgent = true;

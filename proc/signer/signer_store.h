@@ -90,6 +90,9 @@ void signer_store_urge(struct signer_store *store);
 /* signer_store_touch makes the gathering batch commit even if it has no operation: a checkpoint;
  * urgent. */
 uint64_t signer_store_touch(struct signer_store *store);
+/* signer_store_mark makes it commit too, but not for the TPM: what a light checkpoint carries gives
+ * no power. */
+void signer_store_mark(struct signer_store *store);
 uint64_t signer_store_seq(const struct signer_store *store);
 const uint8_t *signer_store_root(const struct signer_store *store);
 

@@ -59,7 +59,7 @@ enum signer_request_kind signer_request_kind(struct bytes message)
 	payload = bytes_of(message.data + sizeof(head), message.len - sizeof(head));
 	if (head.kind == CALL_CHANGE_OPERATOR)
 		return SIGNER_REQUEST_LESS;
-	if (head.kind == CALL_CHANGE_QUERY)
+	if (head.kind == CALL_CHANGE_QUERY || head.kind == CALL_CHANGE_TIME)
 		return SIGNER_REQUEST_QUESTION;
 	if ((head.kind == CALL_CHANGE_SUBMIT || head.kind == CALL_CHANGE_PREPARE) &&
 	    authz_signed_change_take(payload, &given) == STATUS_OK &&

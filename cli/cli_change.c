@@ -10,6 +10,7 @@
 #include "authz_code.h"
 #include "base_encode.h"
 #include "call_sign.h"
+#include "cli_time.h"
 
 static struct buffer new_buffer(size_t cap)
 {
@@ -158,28 +159,17 @@ static int sign(struct cli_change *change)
 	return CLI_UNSURE;
 }
 
-/* A time as people read it, UTC. */
-static void say_time(uint64_t time_s, char ret_text[32])
-{
-	time_t time = (time_t)time_s;
-	struct tm parts;
-
-	if (gmtime_r(&time, &parts) == NULL ||
-	    strftime(ret_text, 32, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
-		snprintf(ret_text, 32, "%llu", (unsigned long long)time_s);
-}
-
 /* What waits is told: when it opens, and the words that complete it. */
 static void tell_waiting(struct cli_change *change, const struct authz_submit_answer *answer)
 {
-	char hash_text[HEX_LEN(32) + 1], wallet[HEX_LEN(32) + 1], time_text[32];
+	char hash_text[HEX_LEN(32) + 1], wallet[HEX_LEN(32) + 1], time_text[CLI_TIME_TEXT_MAX];
 	uint8_t hash[32];
 
 	change->waits = true;
 	authz_change_hash(buffer_bytes(&change->bytes), hash);
 	hex_encode(BYTES_OF_ARRAY(hash), hash_text);
 	hex_encode(BYTES_OF_ARRAY(change->change.entries[0].wallet), wallet);
-	say_time(answer->waits_until_s, time_text);
+	cli_time_text(answer->waits_until_s, time_text);
 	if (change->server->call->json)
 		printf("{\"waits_until\":\"%llu\",\"change\":\"%s\",\"wallet\":\"%s\"}\n",
 		       (unsigned long long)answer->waits_until_s, hash_text, wallet);

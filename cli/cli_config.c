@@ -28,6 +28,9 @@ static const struct {
     [CLI_SERVE_TLS_NAME] = {"serve",  "tls_name",                 "CLAVIGER_TLS_NAME",             LIST  },
     [CLI_SERVE_TLS_CERTIFICATE] = {"serve",  "tls_certificate",          "CLAVIGER_TLS_CERTIFICATE",      TEXT  },
     [CLI_SERVE_OPERATORS] = {"serve",  "operators",                "CLAVIGER_OPERATORS",            LIST  },
+    [CLI_SERVE_TIME_KEYS] = {"serve",  "time_keys",                "CLAVIGER_TIME_KEYS",            LIST  },
+    [CLI_SERVE_TIME_UNPROVEN] = {"serve",  "time_unproven_max",        "CLAVIGER_TIME_UNPROVEN_MAX",
+                         NUMBER                                                                       },
     [CLI_SERVE_RP_ID] = {"serve",  "rp_id",                    "CLAVIGER_RP_ID",                TEXT  },
     [CLI_SERVE_ORIGINS] = {"serve",  "origins",                  "CLAVIGER_ORIGINS",              LIST  },
     [CLI_SERVE_CLIENT_SIGNATURES] = {"serve",  "client_signatures_second",
@@ -402,6 +405,12 @@ const struct cli_command cli_config_check = {
         "  client_wallets_minute = 20        # passed; CLAVIGER_CLIENT_SIGNATURES_SECOND and so "
         "on;\n"
         "  client_lamports_hour = 5000000000 # default: none\n"
+        "  time_keys = [\"PUBLIC KEY\"]        # or CLAVIGER_TIME_KEYS; who says what time it is, "
+        "more\n"
+        "                                    # than half must agree; without: this machine's "
+        "clock\n"
+        "  time_unproven_max = 3600          # or CLAVIGER_TIME_UNPROVEN_MAX; seconds that grants\n"
+        "                                    # with an end or a window go on without proof\n"
         "  operators = [\"PUBLIC KEY\"]        # or CLAVIGER_OPERATORS; beside operator.json\n"
         "  rp_id = \"signer.example\"          # or CLAVIGER_RP_ID, --rp-id\n"
         "  origins = [\"https://signer.example\"] # or CLAVIGER_ORIGINS, --origins\n"

@@ -24,7 +24,7 @@
 
 struct disk_options {
 	const char *size, *site_key, *serial, *address, *router, *port, *metrics, *verifiers,
-	    *names, *operators, *machines, *deployment, *unproven, *rp_id, *origins;
+	    *names, *operators, *machines, *deployment, *unproven, *rp_id, *origins, *time_keys;
 	const char *genesis, *approvals, *escrow, *restore;
 };
 
@@ -87,7 +87,7 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
                       struct site_manifest *m)
 {
 	const char *names = o->names, *operators = o->operators, *machines = o->machines,
-	           *origins = o->origins;
+	           *origins = o->origins, *time_keys = o->time_keys;
 	char word[192];
 
 	while (next_word(&names, word, sizeof(word))) {
@@ -102,6 +102,13 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
 		        STATUS_OK)
 			return cli_usage(call, "--operator takes at most %u public keys, not %s",
 			                 SITE_OPERATORS_MAX, word);
+	}
+	while (next_word(&time_keys, word, sizeof(word))) {
+		if (m->time_key_count == SITE_TIME_KEYS_MAX ||
+		    base58_decode_32(bytes_of_text(word), m->time_keys[m->time_key_count++]) !=
+		        STATUS_OK)
+			return cli_usage(call, "--time-key takes at most %u public keys, not %s",
+			                 SITE_TIME_KEYS_MAX, word);
 	}
 	while (next_word(&origins, word, sizeof(word))) {
 		if (m->origin_count == SITE_ORIGINS_MAX || strlen(word) > SITE_ORIGIN_MAX)
@@ -294,6 +301,7 @@ static int run_disk(struct cli_call *call)
 	    {"--operator",     &o.operators,  NULL},
 	    {"--machine",      &o.machines,   NULL},
 	    {"--deployment",   &o.deployment, NULL},
+	    {"--time-key",     &o.time_keys,  NULL},
 	    {"--unproven",     &o.unproven,   NULL},
 	    {"--rp-id",        &o.rp_id,      NULL},
 	    {"--origins",      &o.origins,    NULL},
@@ -320,6 +328,13 @@ static int run_disk(struct cli_call *call)
 		result = open_it(call, call->arguments[0], o.size, &fd, &disk_bytes);
 	if (result == CLI_YES)
 		result = check_ours(call, call->arguments[0], fd, &has_site);
+	if (result == CLI_YES && o.site_key != NULL && manifest.time_key_count == 0)
+		cli_complain(call,
+		             "no --time-key: grants with an end or a window will be refused %llu "
+		             "s after each start",
+		             (unsigned long long)(manifest.unproven_max_s != 0
+		                                      ? manifest.unproven_max_s
+		                                      : 3600));
 	if (result == CLI_YES && o.site_key == NULL && !has_site)
 		result = cli_usage(call, "a new disk needs --site-key");
 	if (result == CLI_YES)
@@ -346,8 +361,8 @@ const struct cli_command cli_image_disk = {
     .name = "image disk",
     .arguments = "[--size MIB] [--site-key FILE] [--address A/BITS [--router A]] [--port N] "
                  "[--metrics-port N] [--name LIST] [--operator LIST] [--machine LIST] "
-                 "[--verifiers N] [--rp-id NAME] [--origins LIST] [--deployment HEX] [--unproven "
-                 "SECONDS] [--serial N] "
+                 "[--verifiers N] [--rp-id NAME] [--origins LIST] [--deployment HEX] [--time-key "
+                 "LIST] [--unproven SECONDS] [--serial N] "
                  "[--genesis FILE] [--approvals FILE] [--escrow FILE] [--restore FOLDER] DISK",
     .sentence = "prepare the appliance's data disk: site manifest, genesis, approvals",
     .run = run_disk,
@@ -359,9 +374,12 @@ const struct cli_command cli_image_disk = {
         "                     (8200), --metrics-port (none), --name (of the certificate, beside\n"
         "                     the address), --operator (public keys), --machine (SHA-256 of\n"
         "                     endorsement keys), --verifiers, --rp-id and --origins (passkeys), "
-        "--unproven (seconds after a start\n"
-        "                     without proof of the time; 3600), --deployment (once it is known),\n"
-        "                     --serial (a higher one replaces; 1). Lists: separated by commas\n"
+        "--time-key (public\n"
+        "                     keys of who says what time it is, best three: more than half must\n"
+        "                     agree), --unproven (seconds without proof of the time after which\n"
+        "                     grants with an end or a window are refused; 3600), --deployment\n"
+        "                     (once it is known), --serial (a higher one replaces; 1). Lists:\n"
+        "                     separated by commas\n"
         "--genesis FILE       what `claviger tpm provision` wrote\n"
         "--approvals FILE     what may unseal (claviger image approve)\n"
         "--escrow FILE        after genesis: copy what it sealed to the escrow key into FILE\n"

@@ -17,6 +17,7 @@
 #include "cli_doctor.h"
 #include "cli_out.h"
 #include "cli_server.h"
+#include "cli_time.h"
 
 #define TPM_FINDINGS_MAX 16
 
@@ -137,6 +138,22 @@ static void look_at_tpm(struct cli_finding *finding)
 	               "and says so in all its evidence");
 }
 
+static void look_at_clock(struct cli_finding *finding)
+{
+	uint64_t error_s = 0;
+
+	finding->good = cli_time_error(&error_s);
+	if (finding->good)
+		snprintf(finding->text, sizeof(finding->text),
+		         "the clock is synchronised, and off by less than %llu s",
+		         (unsigned long long)error_s);
+	else
+		snprintf(
+		    finding->text, sizeof(finding->text),
+		    "the clock is not synchronised (chrony, NTP): ends and windows of grants go "
+		    "by it, unless the signer has time_keys");
+}
+
 static const struct {
 	const char *name;
 	void (*look)(struct cli_finding *finding);
@@ -151,6 +168,7 @@ static const struct {
     {"secret memory", look_at_secret_memory, false},
     {"software TPM",  look_at_swtpm,         true },
     {"hardware TPM",  look_at_tpm,           false},
+    {"clock",         look_at_clock,         false},
 };
 
 #define LOOKS (sizeof(looks) / sizeof(looks[0]))

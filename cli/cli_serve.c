@@ -208,7 +208,7 @@ static const char *const ceiling_names[CLI_SERVE_CEILINGS] = {
 static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char *operators,
                                       const char *where, int ready_fd, pid_t parent)
 {
-	char program[CLI_PATH_MAX], words[24][CLI_PATH_MAX + 64];
+	char program[CLI_PATH_MAX], words[28][CLI_PATH_MAX + 64];
 	char *arguments[26];
 	size_t count = 0;
 
@@ -247,6 +247,11 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 		snprintf(words[count++], sizeof(words[0]), "bound_exports=yes");
 	if (serve->echo)
 		snprintf(words[count++], sizeof(words[0]), "echo=yes");
+	if (serve->time_keys != NULL)
+		snprintf(words[count++], sizeof(words[0]), "time_keys=%s", serve->time_keys);
+	if (serve->time_unproven != NULL)
+		snprintf(words[count++], sizeof(words[0]), "time_unproven_max=%s",
+		         serve->time_unproven);
 	if (serve->accept_time)
 		snprintf(words[count++], sizeof(words[0]), "accept_time=yes");
 	for (size_t i = 0; i < count; i++)
@@ -587,10 +592,17 @@ static int run_serve(struct cli_call *call)
 	serve.listen = cli_config_choose(CLI_SERVE_LISTEN, serve.listen, DEFAULT_LISTEN);
 	serve.metrics = cli_config_choose(CLI_SERVE_METRICS, serve.metrics, DEFAULT_METRICS);
 	serve.operators = cli_config_choose(CLI_SERVE_OPERATORS, NULL, NULL);
+	serve.time_keys = cli_config_choose(CLI_SERVE_TIME_KEYS, NULL, NULL);
+	serve.time_unproven = cli_config_choose(CLI_SERVE_TIME_UNPROVEN, NULL, NULL);
 	serve.inputs_keep = cli_config_choose(CLI_SERVE_INPUTS_KEEP, NULL, NULL);
 	serve.receipts_keep = cli_config_choose(CLI_SERVE_RECEIPTS_KEEP, NULL, NULL);
 	if (result == CLI_YES)
 		result = check_list(call, "the list of operators", serve.operators);
+	if (result == CLI_YES)
+		result = check_list(call, "the list of time keys", serve.time_keys);
+	if (result == CLI_YES && serve.accept_time && serve.time_keys != NULL)
+		result = cli_usage(call, "--accept-time is for a signer that goes by this "
+		                         "machine's clock: this one has time_keys");
 	if (result == CLI_YES)
 		result = choose_state(call, cli_config_choose(CLI_SERVE_STATE, state, NULL),
 		                      serve.state);

@@ -58,13 +58,13 @@ class Server:
 
     def __init__(self, cpus, verifiers):
         self.folder = tempfile.mkdtemp(prefix="claviger-bench-", dir="/tmp")
-        self.port = free_port()
+        self.port, self.metrics = free_port(), free_port()
         self.state = os.path.join(self.folder, "state")
         self.ca = os.path.join(self.state, "ca.pem")
         self.log = open(os.path.join(self.folder, "log"), "w", encoding="utf-8")
         command = [TOOL, "serve", "--state", self.state, "--echo", "--verifiers", str(verifiers),
                    "--listen", "127.0.0.1:%d" % self.port,
-                   "--metrics", "127.0.0.1:%d" % free_port()]
+                   "--metrics", "127.0.0.1:%d" % self.metrics]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True,
                                         preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         for line in self.process.stdout:

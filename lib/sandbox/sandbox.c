@@ -127,8 +127,11 @@ static bool drop_capabilities(uint64_t kept)
 
 static bool limit(__rlimit_resource_t resource, rlim_t value)
 {
-	struct rlimit both = {value, value};
+	struct rlimit both = {value, value}, now;
 
+	/* Where the machine gives less, that is the limit. */
+	if (getrlimit(resource, &now) == 0 && now.rlim_max < value)
+		both.rlim_cur = both.rlim_max = now.rlim_max;
 	return setrlimit(resource, &both) == 0;
 }
 

@@ -151,6 +151,8 @@ static void put_gauges(const struct api_metrics *m, struct api_text *text)
 	           m->certificate_expires);
 	put_single(text, "claviger_connections_open", "gauge", "open connections",
 	           m->connections_open);
+	put_single(text, "claviger_handshakes_open", "gauge",
+	           "connections whose TLS handshake is not over", m->handshakes_open);
 	put_single(text, "claviger_exchanges_busy", "gauge", "requests being read or answered",
 	           m->exchanges_busy);
 	put_single(text, "claviger_questions_open", "gauge",

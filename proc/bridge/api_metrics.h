@@ -27,6 +27,7 @@ struct api_metrics {
 	uint64_t connections_total;
 	uint64_t connections_refused; /* over the cap */
 	uint64_t connections_evicted; /* idle ones that made room */
+	uint64_t handshakes_open;     /* connections whose handshake is not over */
 	uint64_t handshakes_failed;
 	uint64_t timeouts; /* too slow: header, body, reading the response */
 	uint64_t exchanges_busy;

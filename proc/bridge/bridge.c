@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -99,16 +100,19 @@ static enum status open_listener(struct proc *proc, const char *setting, int *re
 	const char *text = proc_setting(proc, setting);
 	struct sockaddr_storage address;
 	socklen_t len;
-	int one = 1, fd;
+	int one = 1, room = BRIDGE_SOCKET_BYTES, fd;
 
 	if (!parse_address(text, &address, &len)) {
 		complain("listen.malformed", text);
 		return STATUS_MALFORMED;
 	}
 	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	/* Accepted sockets inherit both. */
+	/* Accepted sockets inherit these; without a bound the kernel would keep megabytes for each
+	 * client that does not read. */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) != 0 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room)) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)) != 0 ||
 	    bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 4096) != 0) {
 		complain("listen.failed", text);
 		if (fd >= 0)
@@ -125,6 +129,25 @@ static bool watch(const struct bridge *bridge, int fd, uint64_t mark)
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = mark};
 
 	return epoll_ctl(bridge->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* bound_by_descriptors lowers the number of connections to what this machine lets a process have:
+ * one more would be refused by the kernel again and again. */
+static void bound_by_descriptors(uint64_t *conn_max)
+{
+	struct rlimit descriptors;
+	struct log_line line;
+
+	if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 ||
+	    descriptors.rlim_max >= *conn_max + BRIDGE_DESCRIPTORS)
+		return;
+	*conn_max = descriptors.rlim_max > 2 * BRIDGE_DESCRIPTORS
+	                ? descriptors.rlim_max - BRIDGE_DESCRIPTORS
+	                : BRIDGE_DESCRIPTORS;
+	log_begin(&line, LOG_WARN, "connections_max.lowered");
+	log_number(&line, "connections_max", (int64_t)*conn_max);
+	log_text(&line, "why", "RLIMIT_NOFILE is lower (systemd: LimitNOFILE=16384)");
+	log_end(&line);
 }
 
 static enum status bridge_open(struct proc *proc)
@@ -147,6 +170,7 @@ static enum status bridge_open(struct proc *proc)
 		complain("connections_max.malformed", proc_setting(proc, "connections_max"));
 		return STATUS_MALFORMED;
 	}
+	bound_by_descriptors(&conn_max);
 	if (bridge_open_certificate(bridge) != STATUS_OK) {
 		complain("tls.certificate_missing", proc_setting(proc, "tls_certificate"));
 		return STATUS_IO;
@@ -241,13 +265,17 @@ static void note_trouble(struct bridge *bridge)
 static bool pass(struct bridge *bridge, int timeout_ms)
 {
 	static struct epoll_event events[BRIDGE_EVENTS];
-	int count = epoll_wait(bridge->epoll_fd, events, BRIDGE_EVENTS, timeout_ms);
+	int count = epoll_wait(bridge->epoll_fd, events, BRIDGE_EVENTS,
+	                       bridge_has_turns(bridge) ? 0 : timeout_ms);
 	bool heard;
 
 	read_clocks(bridge);
+	bridge->busy = false;
 	for (int i = 0; i < count; i++)
 		take_event(bridge, &events[i]);
 	heard = bridge_hear(bridge);
+	if (bridge_take_turns(bridge))
+		heard = true;
 	open_doors(bridge);
 	bridge_tick(bridge);
 	note_trouble(bridge);

@@ -8,6 +8,7 @@
 #define BRIDGE_H
 
 #include "api.h"
+#include "bridge_fair.h"
 #include "http_tls.h"
 #include "proc_start.h"
 
@@ -18,8 +19,10 @@
 #define BRIDGE_PLAIN_BYTES   (BRIDGE_RECEIVE_BYTES + HTTP_TLS_RECORD)
 #define BRIDGE_CIPHER_BYTES  (HTTP_TLS_RECORD + HTTP_TLS_OVERHEAD)
 #define BRIDGE_EVENTS        256
-#define BRIDGE_EXCHANGES_MAX 1024 /* requests being read or answered at once */
-#define BRIDGE_LARGE_MAX     64   /* of them with a body or response of the large size */
+#define BRIDGE_EXCHANGES_MAX BRIDGE_FAIR_MAX /* requests being read or answered at once */
+#define BRIDGE_DESCRIPTORS   64              /* for what is no connection */
+#define BRIDGE_RESERVED      8               /* of them for the health listener */
+#define BRIDGE_LARGE_MAX     64              /* of them with a body or response of the large size */
 
 /* Limits of time, in milliseconds (N2: slowloris). */
 #define BRIDGE_HANDSHAKE_MS  5000
@@ -31,17 +34,33 @@
 #define BRIDGE_ANSWER_MS     5000   /* for the signer; also for the authority */
 #define BRIDGE_LINGER_MS     1000   /* reading on after a refusal, so that it arrives */
 #define BRIDGE_STALL_MS      200 /* signer silent that long with questions open: refuse new ones */
-#define BRIDGE_STEAL_MS      250 /* a request being read that long may lose its exchange */
-#define BRIDGE_STOP_MS       5000
-#define BRIDGE_EVENTS_MS     500    /* between two questions of a stream of events */
-#define BRIDGE_STREAM_MS     600000 /* then it ends, and the client comes back with its cursor */
-#define BRIDGE_STREAMS_MAX   64
-#define BRIDGE_STREAMS_EACH  4 /* with one token */
-#define BRIDGE_TICK_MS       100
-#define BRIDGE_BEACON_MS     60000  /* between two quotes of the public beacon */
-#define BRIDGE_ACTIVATE_MS   2000   /* between two activations */
-#define BRIDGE_BATCH_MAX     16384u /* nonces under one quote */
-#define BRIDGE_LINGER_BYTES  1048576
+#define BRIDGE_STEAL_MS                                                                            \
+	250 /* a request being read that long, or a response not taken, may lose its exchange */
+#define BRIDGE_QUEUE_MS     100 /* a request that waits that long for its turn is refused */
+#define BRIDGE_STOP_MS      5000
+#define BRIDGE_EVENTS_MS    500    /* between two questions of a stream of events */
+#define BRIDGE_STREAM_MS    600000 /* then it ends, and the client comes back with its cursor */
+#define BRIDGE_STREAMS_MAX  64
+#define BRIDGE_STREAMS_EACH 4 /* with one token */
+#define BRIDGE_TICK_MS      100
+#define BRIDGE_BEACON_MS    60000  /* between two quotes of the public beacon */
+#define BRIDGE_ACTIVATE_MS  2000   /* between two activations */
+#define BRIDGE_BATCH_MAX    16384u /* nonces under one quote */
+#define BRIDGE_LINGER_BYTES 1048576
+
+/* Shares (U5, A25, N2). */
+#define BRIDGE_OPEN_EACH        64u  /* questions of one client with the signer */
+#define BRIDGE_OPEN_EACH_CHANGE 6u   /* of one address with the authority, whose ring has 8 */
+#define BRIDGE_WAITING_EACH     256u /* requests of one client that wait for their turn */
+#define BRIDGE_ACCEPTS          64u  /* in one pass */
+#define BRIDGE_TURN             4u   /* requests of one connection in one turn */
+#define BRIDGE_TURN_RECORDS     2u   /* records of responses in one turn */
+#define BRIDGE_TURN_QUEUES      64u  /* of those that wait for a turn, by address */
+#define BRIDGE_LATERS           64u  /* further turns in one pass */
+#define BRIDGE_SHAKES           8u   /* steps of handshakes in one pass, about 0.1 ms each */
+#define BRIDGE_SHAKE_PERCENT    30u  /* of this process's time, while there is other work */
+#define BRIDGE_SHAKE_BURST_US   10000
+#define BRIDGE_SOCKET_BYTES     65536 /* of the kernel's buffers, each way, of a connection */
 
 enum bridge_state {
 	BRIDGE_FREE = 0,
@@ -59,13 +78,20 @@ struct bridge_conn {
 	int fd;
 	uint32_t exchange;     /* BRIDGE_NONE: none borrowed */
 	uint32_t newer, older; /* list of connections without an exchange */
-	uint32_t lingered;     /* bytes thrown away */
-	uint8_t state;         /* enum bridge_state */
+	struct bridge_turn {
+		uint32_t newer, older;
+		bool waits;
+		bool shakes; /* with the handshakes */
+	} turn;
+	uint64_t address;  /* tag of the peer's: IPv4, or the first half of IPv6 */
+	uint32_t lingered; /* bytes thrown away */
+	uint8_t state;     /* enum bridge_state */
 	bool health;
 	bool ready; /* handshake done */
 	bool readable;
 	bool writable;
 	bool hung_up; /* the peer has sent its last byte */
+	bool proven;  /* the signer took the token of a request on it */
 };
 
 struct bridge_exchange {
@@ -74,8 +100,11 @@ struct bridge_exchange {
 	uint32_t generation; /* tells late answers from those of this request */
 	uint32_t conn;       /* index */
 	uint32_t large;      /* large slot, or BRIDGE_NONE */
+	uint32_t bucket;     /* whose share it counts in */
+	uint64_t token;      /* tag of the request's token; 0: none */
 	bool fresh;          /* no byte of the next request was read yet */
 	uint64_t begun_ms;
+	uint64_t moved_ms;     /* the response was begun, or some of it taken */
 	struct buffer in;      /* plaintext that was read */
 	size_t in_at;          /* of which this much was used */
 	struct buffer pending; /* ciphertext to be sent */
@@ -103,6 +132,12 @@ struct bridge_list {
 	uint32_t oldest, newest;
 };
 
+/* Connections that wait for a turn, by address. */
+struct bridge_turns {
+	struct bridge_list queues[BRIDGE_TURN_QUEUES];
+	uint32_t count, next;
+};
+
 struct bridge {
 	struct proc *proc;
 	struct ipc_channel *signer, *authority, *attestor, *unsealer;
@@ -125,7 +160,15 @@ struct bridge {
 	struct bridge_conn *conns;
 	uint32_t *free_conns;
 	uint32_t free_conn_count;
-	struct bridge_list idle;
+	struct bridge_list idle[2]; /* strangers', and proven ones */
+	struct bridge_fair_known known;
+	struct bridge_fair to_signer, to_authority; /* what waits to be asked */
+	uint32_t held[BRIDGE_FAIR_BUCKETS], held_large[BRIDGE_FAIR_BUCKETS]; /* exchanges */
+	bool dispatching;
+	struct bridge_turns later, shakes; /* connections with more to do, and handshakes */
+	uint64_t credited_us;
+	int64_t shake_credit_us;
+	bool busy; /* in this pass there was work besides handshakes */
 	struct bridge_exchange *exchanges;
 	uint32_t *free_exchanges;
 	uint32_t free_exchange_count;
@@ -162,11 +205,25 @@ void bridge_free_conn(struct bridge *bridge, struct bridge_conn *conn);
 /* bridge_borrow gives a connection its exchange; false when there is none to be had. */
 bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn);
 void bridge_give_back(struct bridge *bridge, struct bridge_conn *conn);
-/* bridge_grow gives an exchange the large buffers; false when all are lent. */
+/* bridge_grow gives an exchange the large buffers; false when all are lent, or its bucket's share.
+ */
 bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange);
 /* bridge_renew prepares an exchange for the connection's next request. */
 void bridge_renew(struct bridge *bridge, struct bridge_exchange *exchange);
 struct bridge_exchange *bridge_exchange_of(struct bridge *bridge, const struct bridge_conn *conn);
+/* bridge_may_hold: whether the exchange's bucket has no more than its share of those there are. */
+bool bridge_may_hold(const struct bridge *bridge, const struct bridge_exchange *exchange);
+/* bridge_assign counts an exchange to the bucket of its request's token, once that is read. */
+void bridge_assign(struct bridge *bridge, struct bridge_exchange *exchange);
+
+/* bridge_turn.c: work that waits for its turn. */
+void bridge_turn_init(struct bridge *bridge);
+/* bridge_turn_later puts a connection that has more to do behind the others. */
+void bridge_turn_later(struct bridge *bridge, struct bridge_conn *conn);
+void bridge_turn_forget(struct bridge *bridge, struct bridge_conn *conn);
+/* bridge_take_turns does what its bounds allow; true when there was something. */
+bool bridge_take_turns(struct bridge *bridge);
+bool bridge_has_turns(const struct bridge *bridge);
 
 /* bridge_tls.c: key and certificates. */
 /* bridge_open_certificate (phase 1) opens the file that the setting tls_certificate names. */
@@ -179,12 +236,23 @@ void bridge_load_certificate(struct bridge *bridge);
 /* bridge_conn.c: one connection. */
 void bridge_accept(struct bridge *bridge, int listen_fd, bool health);
 void bridge_advance(struct bridge *bridge, struct bridge_conn *conn);
+/* bridge_begin reads a request whose turn has come and puts its questions. */
+void bridge_begin(struct bridge *bridge, struct bridge_conn *conn,
+                  struct bridge_exchange *exchange);
 void bridge_event(struct bridge *bridge, struct bridge_conn *conn, uint32_t events);
 void bridge_drop(struct bridge *bridge, struct bridge_conn *conn);
 /* bridge_tick closes what is too slow; called every BRIDGE_TICK_MS. */
 void bridge_tick(struct bridge *bridge);
 
 /* bridge_ask.c: questions to signer, authority and attestor. */
+/* bridge_is_queued: whether a request of this path waits for its turn with signer or authority. */
+bool bridge_is_queued(struct bridge *bridge, const struct bridge_exchange *exchange);
+/* bridge_queue lets a whole request wait for it; DONE, or what it is refused with at once. */
+enum call_result bridge_queue(struct bridge *bridge, struct bridge_exchange *exchange);
+/* bridge_unqueue takes it out again; false when it does not wait there. */
+bool bridge_unqueue(struct bridge *bridge, struct bridge_exchange *exchange);
+/* bridge_dispatch begins what waits while there is room. */
+void bridge_dispatch(struct bridge *bridge);
 /* bridge_ask puts the questions of a request that api_begin has read; the response may be complete
  * afterwards (a refusal). */
 void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange);

@@ -35,31 +35,104 @@ static void count_open(struct bridge *bridge)
 	    bridge->signer_open + bridge->authority_open + bridge->attestor_open;
 }
 
+/* ---- turns ---- */
+
+static struct bridge_fair *fair_of(struct bridge *bridge, enum api_path path)
+{
+	switch (path) {
+	case API_PATH_SIGN:
+	case API_PATH_CHECK:
+	case API_PATH_BATCH:
+	case API_PATH_VAULT_SIGN:
+	case API_PATH_WALLET:
+	case API_PATH_EVENTS:
+	case API_PATH_DECISION:
+	case API_PATH_RECEIPTS:
+	case API_PATH_STATUS:
+	case API_PATH_VAULT_KEY:
+		return &bridge->to_signer;
+	case API_PATH_CHANGES:
+		return &bridge->to_authority;
+	case API_PATH_CHANNEL:
+	case API_PATH_TLS_REQUEST:
+	case API_PATH_EVIDENCE:
+	case API_PATH_BEACON:
+	case API_PATH_BEACON_SET:
+	case API_PATH_ACTIVATE:
+	case API_PATH_FLOOR:
+	case API_PATH_UNSEAL:
+	case API_PATH_OPENAPI:
+	case API_PATH_ECHO:
+	case API_PATH_PAGE:
+	case API_PATH_VAULT_HEALTH:
+	case API_PATH_LIVE:
+	case API_PATH_READY:
+	case API_PATH_METRICS:
+	case API_PATH_COUNT:
+	default:
+		return NULL;
+	}
+}
+
+static uint32_t index_of(const struct bridge *bridge, const struct bridge_exchange *exchange)
+{
+	return (uint32_t)(exchange - bridge->exchanges);
+}
+
+bool bridge_is_queued(struct bridge *bridge, const struct bridge_exchange *exchange)
+{
+	return fair_of(bridge, exchange->api.path) != NULL;
+}
+
+bool bridge_unqueue(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	struct bridge_fair *fair = fair_of(bridge, exchange->api.path);
+	uint32_t index = index_of(bridge, exchange);
+
+	if (fair == NULL || fair->requests[index].bucket == BRIDGE_FAIR_NONE)
+		return false;
+	bridge_fair_remove(fair, index);
+	return true;
+}
+
+/* note_asked counts questions that were put; note_answered those answered or given up. */
+static void note_asked(struct bridge *bridge, struct bridge_exchange *exchange, uint32_t count)
+{
+	struct bridge_fair *fair = fair_of(bridge, exchange->api.path);
+
+	if (fair == &bridge->to_signer && bridge->signer_open == 0)
+		bridge->heard_us = bridge->now_us;
+	*(fair == &bridge->to_signer ? &bridge->signer_open : &bridge->authority_open) += count;
+	bridge_fair_asked(fair, exchange->bucket, count);
+	count_open(bridge);
+}
+
+static void note_answered(struct bridge *bridge, struct bridge_exchange *exchange, uint32_t count)
+{
+	struct bridge_fair *fair = fair_of(bridge, exchange->api.path);
+
+	*(fair == &bridge->to_signer ? &bridge->signer_open : &bridge->authority_open) -= count;
+	bridge_fair_answered(fair, exchange->bucket, count);
+	count_open(bridge);
+}
+
 void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange)
 {
 	uint32_t open = 0;
 
-	if (exchange->conn == BRIDGE_NONE || bridge->conns[exchange->conn].state != BRIDGE_WAIT)
+	if (exchange->conn == BRIDGE_NONE || bridge->conns[exchange->conn].state != BRIDGE_WAIT ||
+	    bridge_unqueue(bridge, exchange))
 		return;
 	if (exchange->api.ask == API_ASK_SIGN)
 		open = (uint32_t)(exchange->api.item_count - exchange->api.answered_count);
-	else if (exchange->api.ask == API_ASK_EXPORT)
+	else if (exchange->api.ask == API_ASK_EXPORT || exchange->api.ask == API_ASK_ENVELOPE)
 		open = 1;
-	bridge->signer_open -= open;
-	if (exchange->api.ask == API_ASK_ENVELOPE)
-		bridge->authority_open--;
+	if (open != 0)
+		note_answered(bridge, exchange, open);
 	if (exchange->api.ask == API_ASK_EVIDENCE || exchange->api.ask == API_ASK_ACTIVATE ||
 	    exchange->api.ask == API_ASK_FLOOR)
 		bridge->attestor_open--;
 	exchange->generation++;
-	count_open(bridge);
-}
-
-static void note_asked(struct bridge *bridge, uint32_t count)
-{
-	if (bridge->signer_open == 0)
-		bridge->heard_us = bridge->now_us;
-	bridge->signer_open += count;
 	count_open(bridge);
 }
 
@@ -155,7 +228,7 @@ static void ask_sign(struct bridge *bridge, struct bridge_exchange *exchange)
 		answer_self(bridge, exchange, i, result);
 	}
 	if (asked != 0)
-		note_asked(bridge, asked);
+		note_asked(bridge, exchange, asked);
 }
 
 static void ask_export(struct bridge *bridge, struct bridge_exchange *exchange)
@@ -172,7 +245,7 @@ static void ask_export(struct bridge *bridge, struct bridge_exchange *exchange)
 	request.connection = bridge->conns[exchange->conn].id;
 	CHECK(call_export_put_request(&request, &payload) == STATUS_OK);
 	ipc_commit(bridge->signer, CALL_BRIDGE_EXPORT_REQUEST, &payload);
-	note_asked(bridge, 1);
+	note_asked(bridge, exchange, 1);
 }
 
 static void ask_envelope(struct bridge *bridge, struct bridge_exchange *exchange)
@@ -196,8 +269,7 @@ static void ask_envelope(struct bridge *bridge, struct bridge_exchange *exchange
 	CHECK(buffer_put(&payload, bytes_of(&head, sizeof(head))) == STATUS_OK);
 	CHECK(buffer_put(&payload, envelope) == STATUS_OK);
 	ipc_commit(bridge->authority, CALL_CHANGE_ENVELOPE, &payload);
-	bridge->authority_open++;
-	count_open(bridge);
+	note_asked(bridge, exchange, 1);
 }
 
 /* may_stream: streams hold exchanges for long, so they are few, and fewer with one token. */
@@ -264,14 +336,74 @@ void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange)
 	}
 }
 
+enum call_result bridge_queue(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	struct bridge_fair *fair = fair_of(bridge, exchange->api.path);
+	bool many =
+	    exchange->api.path == API_PATH_BATCH || exchange->api.path == API_PATH_VAULT_SIGN;
+
+	if (fair == &bridge->to_signer && is_stalled(bridge))
+		return CALL_RESULT_OVERLOADED;
+	return bridge_fair_add(fair, index_of(bridge, exchange), exchange->bucket,
+	                       many ? CALL_BATCH_MAX : 1)
+	           ? CALL_RESULT_DONE
+	           : CALL_RESULT_SHARE_SPENT;
+}
+
+static uint32_t room(const struct ipc_channel *channel)
+{
+	return channel->shape.slots - ipc_pending(channel);
+}
+
+/* begin_next begins the request whose turn it is; false when nobody may be asked now. */
+static bool begin_next(struct bridge *bridge, struct bridge_fair *fair,
+                       const struct ipc_channel *channel)
+{
+	uint32_t index = bridge_fair_next(fair, room(channel));
+	struct bridge_exchange *exchange;
+	struct bridge_conn *conn;
+
+	if (index == BRIDGE_FAIR_NONE)
+		return false;
+	exchange = &bridge->exchanges[index];
+	conn = &bridge->conns[exchange->conn];
+	bridge_begin(bridge, conn, exchange);
+	if (conn->state == BRIDGE_WRITE)
+		bridge_advance(bridge, conn);
+	return true;
+}
+
+void bridge_dispatch(struct bridge *bridge)
+{
+	/* A refusal's connection may bring its next request while this goes on. */
+	if (bridge->dispatching)
+		return;
+	bridge->dispatching = true;
+	while (begin_next(bridge, &bridge->to_signer, bridge->signer) ||
+	       begin_next(bridge, &bridge->to_authority, bridge->authority))
+		continue;
+	bridge->dispatching = false;
+}
+
 void bridge_reply(struct bridge *bridge, struct bridge_exchange *exchange)
 {
 	struct bridge_conn *conn = &bridge->conns[exchange->conn];
 
 	exchange->sent = 0;
+	exchange->moved_ms = bridge_now_ms(bridge);
 	conn->state = BRIDGE_WRITE;
 	conn->deadline_ms = bridge_now_ms(bridge) + BRIDGE_WRITE_MS;
 	bridge_advance(bridge, conn);
+}
+
+/* learn notes whether the signer took a request's token. */
+static void learn(struct bridge *bridge, const struct bridge_exchange *exchange,
+                  enum call_result result)
+{
+	if (exchange->token == 0 || result == CALL_RESULT_SEALED || result == CALL_RESULT_STOPPING)
+		return;
+	bridge_fair_learn(&bridge->known, exchange->token, result != CALL_RESULT_TOKEN_REFUSED);
+	bridge->conns[exchange->conn].proven = result != CALL_RESULT_TOKEN_REFUSED;
 }
 
 static bool hear_sign(struct bridge *bridge, struct bytes message)
@@ -287,8 +419,8 @@ static bool hear_sign(struct bridge *bridge, struct bytes message)
 		return true;
 	if (item >= exchange->api.item_count || exchange->api.items[item].answered)
 		return false;
-	bridge->signer_open--;
-	count_open(bridge);
+	note_answered(bridge, exchange, 1);
+	learn(bridge, exchange, bridge->sign_answer.result);
 	if (api_take_sign(&exchange->api, &bridge->api, item, &bridge->sign_answer, NULL))
 		bridge_reply(bridge, exchange);
 	return true;
@@ -303,8 +435,8 @@ static bool hear_export(struct bridge *bridge, struct bytes message)
 	exchange = bridge_find(bridge, bridge->export_answer.request, API_ASK_EXPORT);
 	if (exchange == NULL)
 		return true;
-	bridge->signer_open--;
-	count_open(bridge);
+	note_answered(bridge, exchange, 1);
+	learn(bridge, exchange, bridge->export_answer.result);
 	api_take_export(&exchange->api, &bridge->api, &bridge->export_answer);
 	bridge_reply(bridge, exchange);
 	return true;
@@ -423,8 +555,7 @@ static bool hear_authority(struct bridge *bridge, struct ipc_message *message)
 	exchange = bridge_find(bridge, head.request, API_ASK_ENVELOPE);
 	if (exchange == NULL)
 		return true;
-	bridge->authority_open--;
-	count_open(bridge);
+	note_answered(bridge, exchange, 1);
 	if (head.status == STATUS_OK)
 		api_take_envelope(&exchange->api, &bridge->api, rest);
 	else
@@ -476,5 +607,6 @@ bool bridge_hear(struct bridge *bridge)
 	while (bridge_hear_attestor(bridge))
 		heard = true;
 	bridge_pump_evidence(bridge);
+	bridge_dispatch(bridge);
 	return heard;
 }

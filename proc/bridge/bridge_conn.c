@@ -4,6 +4,7 @@
  * `in` and in the kernel, so pipelining costs no memory and cannot mix up answers. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <netinet/in.h>
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -91,6 +92,7 @@ static bool decrypt(struct bridge *bridge, struct bridge_conn *conn, struct byte
 		progress = HTTP_TLS_BROKEN;
 	if (!conn->ready && progress == HTTP_TLS_OPEN && http_tls_is_ready(&conn->tls)) {
 		conn->ready = true;
+		bridge->api.metrics.handshakes_open--;
 		set_deadline(bridge, conn, BRIDGE_IDLE_MS);
 	}
 	if (progress == HTTP_TLS_OPEN)
@@ -111,6 +113,12 @@ static bool receive(struct bridge *bridge, struct bridge_conn *conn)
 
 	if (!conn->readable)
 		return false;
+	if (!conn->health && conn->tls.ssl == NULL &&
+	    http_tls_begin(bridge->tls, &conn->tls) != STATUS_OK) {
+		bridge->api.metrics.handshakes_failed++;
+		bridge_drop(bridge, conn);
+		return false;
+	}
 	got = recv(conn->fd, bridge->receive, BRIDGE_RECEIVE_BYTES, 0);
 	if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
 		conn->readable = errno == EINTR;
@@ -138,6 +146,7 @@ static void begin_write(struct bridge *bridge, struct bridge_conn *conn,
                         struct bridge_exchange *exchange)
 {
 	exchange->sent = 0;
+	exchange->moved_ms = bridge_now_ms(bridge);
 	conn->state = BRIDGE_WRITE;
 	set_deadline(bridge, conn, BRIDGE_WRITE_MS);
 }
@@ -197,6 +206,12 @@ static bool take_headers(struct bridge *bridge, struct bridge_conn *conn,
 		refuse(bridge, conn, exchange, result);
 		return false;
 	}
+	bridge_assign(bridge, exchange);
+	if (!conn->health && !bridge_may_hold(bridge, exchange)) {
+		refuse(bridge, conn, exchange, CALL_RESULT_SHARE_SPENT);
+		exchange->api.keep_alive = false; /* its body stays unread */
+		return false;
+	}
 	if (large && !bridge_grow(bridge, exchange)) {
 		refuse(bridge, conn, exchange, CALL_RESULT_OVERLOADED);
 		return false;
@@ -221,19 +236,38 @@ static void ask_on(struct bridge *bridge, struct bridge_conn *conn,
 	begin_write(bridge, conn, exchange);
 }
 
-static void take_request(struct bridge *bridge, struct bridge_conn *conn,
-                         struct bridge_exchange *exchange)
+void bridge_begin(struct bridge *bridge, struct bridge_conn *conn, struct bridge_exchange *exchange)
 {
 	struct api_exchange *api = &exchange->api;
 
 	/* The padding behind the body belongs to the parser of its JSON. */
 	api->http.body.cap += API_JSON_PADDING;
-	api->begun_us = bridge->now_us;
 	api_begin(api, &bridge->api);
 	if (api->ask == API_ASK_NOTHING)
 		begin_write(bridge, conn, exchange);
 	else
 		ask_on(bridge, conn, exchange);
+}
+
+/* take_request begins what this process answers by itself; the rest waits for its turn. */
+static void take_request(struct bridge *bridge, struct bridge_conn *conn,
+                         struct bridge_exchange *exchange)
+{
+	enum call_result result;
+
+	exchange->api.begun_us = bridge->now_us;
+	if (!bridge_is_queued(bridge, exchange)) {
+		bridge_begin(bridge, conn, exchange);
+		return;
+	}
+	result = bridge_queue(bridge, exchange);
+	if (result != CALL_RESULT_DONE) {
+		refuse(bridge, conn, exchange, result);
+		return;
+	}
+	conn->state = BRIDGE_WAIT;
+	set_deadline(bridge, conn, BRIDGE_QUEUE_MS);
+	bridge_dispatch(bridge);
 }
 
 /* parse reads on in the exchange's `in`; true when something happened, false when more bytes are
@@ -292,6 +326,7 @@ static bool flush(struct bridge *bridge, struct bridge_conn *conn, struct bridge
 			return false;
 		}
 		exchange->pending_at += (size_t)put;
+		exchange->moved_ms = bridge_now_ms(bridge);
 	}
 	exchange->pending.len = exchange->pending_at = 0;
 	return true;
@@ -366,8 +401,9 @@ static void end_response(struct bridge *bridge, struct bridge_conn *conn,
 	begin_linger(bridge, conn);
 }
 
-/* write_on sends the response; true when it is all sent. */
-static bool write_on(struct bridge *bridge, struct bridge_conn *conn)
+/* write_on sends the response; true when it is all sent. Of a long one `*records` at a time, so
+ * that others are served between. */
+static bool write_on(struct bridge *bridge, struct bridge_conn *conn, unsigned *records)
 {
 	struct bridge_exchange *exchange = bridge_exchange_of(bridge, conn);
 
@@ -379,6 +415,11 @@ static bool write_on(struct bridge *bridge, struct bridge_conn *conn)
 		piece = next_piece(exchange);
 		if (piece.len == 0)
 			break;
+		if (*records == 0) {
+			bridge_turn_later(bridge, conn);
+			return false;
+		}
+		--*records;
 		if (!encrypt_piece(bridge, conn, exchange, piece))
 			return false;
 	}
@@ -407,8 +448,16 @@ static void discard(struct bridge *bridge, struct bridge_conn *conn)
 void bridge_advance(struct bridge *bridge, struct bridge_conn *conn)
 {
 	uint64_t id = conn->id;
+	unsigned begun = 0, records = BRIDGE_TURN_RECORDS;
 
+	if (conn->ready && !conn->health)
+		bridge->busy = true;
 	while (conn->id == id) {
+		/* Nobody keeps the others waiting by sending without end. */
+		if (conn->state == BRIDGE_READ && begun++ == BRIDGE_TURN) {
+			bridge_turn_later(bridge, conn);
+			return;
+		}
 		switch ((enum bridge_state)conn->state) {
 		case BRIDGE_READ:
 			if (!parse(bridge, conn) && (conn->id != id || conn->state != BRIDGE_READ ||
@@ -416,7 +465,7 @@ void bridge_advance(struct bridge *bridge, struct bridge_conn *conn)
 				return;
 			break;
 		case BRIDGE_WRITE:
-			if (!write_on(bridge, conn))
+			if (!write_on(bridge, conn, &records))
 				return;
 			break;
 		case BRIDGE_LINGER:
@@ -433,7 +482,9 @@ void bridge_advance(struct bridge *bridge, struct bridge_conn *conn)
 
 void bridge_event(struct bridge *bridge, struct bridge_conn *conn, uint32_t events)
 {
-	if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+	/* Whoever ends before the handshake is over must not wait for its turn in it. */
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0 || (!conn->ready && (events & EPOLLRDHUP) != 0)) {
+		bridge->api.metrics.handshakes_failed += !conn->ready;
 		bridge_drop(bridge, conn);
 		return;
 	}
@@ -443,10 +494,28 @@ void bridge_event(struct bridge *bridge, struct bridge_conn *conn, uint32_t even
 		conn->readable = conn->hung_up = true;
 	if ((events & EPOLLOUT) != 0)
 		conn->writable = true;
-	bridge_advance(bridge, conn);
+	if (conn->ready)
+		bridge_advance(bridge, conn);
+	else if (conn->readable)
+		bridge_turn_later(bridge, conn);
 }
 
-static bool open_conn(struct bridge *bridge, int fd, bool health)
+/* tag_of is who connects: an address, or the half of it that names an IPv6 network. */
+static uint64_t tag_of(const struct bridge *bridge, const struct sockaddr_storage *peer)
+{
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
+	struct bytes address =
+	    bytes_of(&((const struct sockaddr_in *)peer)->sin_addr, sizeof(struct in_addr));
+
+	if (peer->ss_family == AF_INET6)
+		address = IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)
+		              ? bytes_of(&v6->sin6_addr.s6_addr[12], 4)
+		              : bytes_of(&v6->sin6_addr, 8);
+	return bridge_fair_tag(&bridge->known, address);
+}
+
+static bool open_conn(struct bridge *bridge, int fd, const struct sockaddr_storage *peer,
+                      bool health)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
 	struct bridge_conn *conn = bridge_take_conn(bridge);
@@ -455,12 +524,12 @@ static bool open_conn(struct bridge *bridge, int fd, bool health)
 		return false;
 	conn->fd = fd;
 	conn->health = conn->ready = health;
+	bridge->api.metrics.handshakes_open += !health;
+	conn->address = tag_of(bridge, peer);
 	conn->writable = true;
 	set_deadline(bridge, conn, BRIDGE_HANDSHAKE_MS);
 	event.data.u64 = conn->id;
-	if ((!health && http_tls_begin(bridge->tls, &conn->tls) != STATUS_OK) ||
-	    epoll_ctl(bridge->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-		http_tls_end(&conn->tls);
+	if (epoll_ctl(bridge->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
 		bridge_free_conn(bridge, conn);
 		return false;
 	}
@@ -469,13 +538,16 @@ static bool open_conn(struct bridge *bridge, int fd, bool health)
 
 void bridge_accept(struct bridge *bridge, int listen_fd, bool health)
 {
-	for (unsigned i = 0; i < BRIDGE_EVENTS; i++) {
-		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	for (unsigned i = 0; i < BRIDGE_ACCEPTS; i++) {
+		struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+		socklen_t len = sizeof(peer);
+		int fd = accept4(listen_fd, (struct sockaddr *)&peer, &len,
+		                 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd < 0)
 			return;
 		bridge->api.metrics.connections_total++;
-		if (!open_conn(bridge, fd, health)) {
+		if (!open_conn(bridge, fd, &peer, health)) {
 			bridge->api.metrics.connections_refused++;
 			close(fd);
 		}
@@ -493,6 +565,11 @@ static void late(struct bridge *bridge, struct bridge_conn *conn)
 		bridge_advance(bridge, conn);
 		return;
 	case BRIDGE_WAIT:
+		if (bridge_unqueue(bridge, exchange)) {
+			refuse(bridge, conn, exchange, CALL_RESULT_OVERLOADED);
+			bridge_advance(bridge, conn);
+			return;
+		}
 		bridge->api.metrics.questions_lost++;
 		if (exchange->api.ask != API_ASK_ENVELOPE && bridge_signer_is_silent(bridge))
 			bridge->api.silent = true; /* /livez says no */

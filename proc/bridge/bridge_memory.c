@@ -1,6 +1,7 @@
 /* Slots and buffers: all of them made at start, lent and given back. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sys/mman.h>
+#include <sys/random.h>
 
 #include "base_check.h"
 #include "bridge.h"
@@ -85,8 +86,14 @@ enum status bridge_allocate(struct bridge *bridge, uint32_t conn_max)
 		bridge->free_large[bridge->free_large_count++] = i;
 	}
 	bridge->conn_count = conn_max;
-	bridge->idle = (struct bridge_list){BRIDGE_NONE, BRIDGE_NONE};
-	return STATUS_OK;
+	bridge->idle[0] = bridge->idle[1] = (struct bridge_list){BRIDGE_NONE, BRIDGE_NONE};
+	bridge_turn_init(bridge);
+	bridge_fair_init(&bridge->to_signer, BRIDGE_OPEN_EACH, BRIDGE_WAITING_EACH);
+	bridge_fair_init(&bridge->to_authority, BRIDGE_OPEN_EACH_CHANGE, BRIDGE_WAITING_EACH);
+	return getrandom(&bridge->known.key, sizeof(bridge->known.key), 0) ==
+	               (ssize_t)sizeof(bridge->known.key)
+	           ? STATUS_OK
+	           : STATUS_IO;
 }
 
 static uint32_t index_of(const struct bridge *bridge, const struct bridge_conn *conn)
@@ -96,27 +103,44 @@ static uint32_t index_of(const struct bridge *bridge, const struct bridge_conn *
 
 static void list_add(struct bridge *bridge, struct bridge_conn *conn)
 {
+	struct bridge_list *list = &bridge->idle[conn->proven];
 	uint32_t index = index_of(bridge, conn);
 
 	conn->newer = BRIDGE_NONE;
-	conn->older = bridge->idle.newest;
+	conn->older = list->newest;
 	if (conn->older == BRIDGE_NONE)
-		bridge->idle.oldest = index;
+		list->oldest = index;
 	else
 		bridge->conns[conn->older].newer = index;
-	bridge->idle.newest = index;
+	list->newest = index;
 }
 
 static void list_remove(struct bridge *bridge, struct bridge_conn *conn)
 {
+	struct bridge_list *list = &bridge->idle[conn->proven];
+
 	if (conn->newer == BRIDGE_NONE)
-		bridge->idle.newest = conn->older;
+		list->newest = conn->older;
 	else
 		bridge->conns[conn->newer].older = conn->older;
 	if (conn->older == BRIDGE_NONE)
-		bridge->idle.oldest = conn->newer;
+		list->oldest = conn->newer;
 	else
 		bridge->conns[conn->older].newer = conn->newer;
+}
+
+/* evict closes the connection that was idle for longest, of strangers as long as there are any: who
+ * only connects does not push out who works here. */
+static void evict(struct bridge *bridge)
+{
+	uint32_t oldest = bridge->idle[0].oldest;
+
+	if (oldest == BRIDGE_NONE)
+		oldest = bridge->idle[1].oldest;
+	if (oldest == BRIDGE_NONE)
+		return;
+	bridge->api.metrics.connections_evicted++;
+	bridge_drop(bridge, &bridge->conns[oldest]);
 }
 
 struct bridge_conn *bridge_take_conn(struct bridge *bridge)
@@ -124,10 +148,8 @@ struct bridge_conn *bridge_take_conn(struct bridge *bridge)
 	struct bridge_conn *conn;
 	uint32_t index;
 
-	if (bridge->free_conn_count == 0 && bridge->idle.oldest != BRIDGE_NONE) {
-		bridge->api.metrics.connections_evicted++;
-		bridge_drop(bridge, &bridge->conns[bridge->idle.oldest]);
-	}
+	if (bridge->free_conn_count == 0)
+		evict(bridge);
 	if (bridge->free_conn_count == 0)
 		return NULL;
 	index = bridge->free_conns[--bridge->free_conn_count];
@@ -149,14 +171,35 @@ void bridge_free_conn(struct bridge *bridge, struct bridge_conn *conn)
 {
 	if (conn->exchange != BRIDGE_NONE)
 		bridge_give_back(bridge, conn);
+	bridge_turn_forget(bridge, conn);
 	list_remove(bridge, conn);
 	conn->state = BRIDGE_FREE;
+	bridge->api.metrics.handshakes_open -= !conn->ready;
 	bridge->free_conns[bridge->free_conn_count++] = index_of(bridge, conn);
 	bridge->api.metrics.connections_open--;
 }
 
-/* steal ends the connection that has been reading one request (with `large`: one of the large size)
- * for longest: somebody who sends slowly on purpose must not keep others out. */
+/* Since when a connection keeps its exchange from others by being slow; UINT64_MAX: it is not. */
+static uint64_t slow_since(const struct bridge *bridge, const struct bridge_exchange *exchange)
+{
+	if (exchange->conn == BRIDGE_NONE)
+		return UINT64_MAX;
+	switch ((enum bridge_state)bridge->conns[exchange->conn].state) {
+	case BRIDGE_READ:
+		return exchange->begun_ms;
+	case BRIDGE_WRITE:
+		return exchange->moved_ms;
+	case BRIDGE_FREE:
+	case BRIDGE_WAIT:
+	case BRIDGE_STREAM:
+	case BRIDGE_LINGER:
+	default:
+		return UINT64_MAX;
+	}
+}
+
+/* steal ends the connection that has been sending one request, or taking one response, for longest
+ * (with `large`: one of the large size): who is slow on purpose must not keep others out. */
 static bool steal(struct bridge *bridge, bool large)
 {
 	struct bridge_conn *slowest = NULL;
@@ -164,12 +207,11 @@ static bool steal(struct bridge *bridge, bool large)
 
 	for (uint32_t i = 0; i < BRIDGE_EXCHANGES_MAX; i++) {
 		struct bridge_exchange *exchange = &bridge->exchanges[i];
+		uint64_t since_ms = slow_since(bridge, exchange);
 
-		if (exchange->conn == BRIDGE_NONE ||
-		    bridge->conns[exchange->conn].state != BRIDGE_READ ||
-		    exchange->begun_ms > begun_ms || (large && exchange->large == BRIDGE_NONE))
+		if (since_ms > begun_ms || (large && exchange->large == BRIDGE_NONE))
 			continue;
-		begun_ms = exchange->begun_ms;
+		begun_ms = since_ms;
 		slowest = &bridge->conns[exchange->conn];
 	}
 	if (slowest == NULL)
@@ -187,6 +229,7 @@ void bridge_renew(struct bridge *bridge, struct bridge_exchange *exchange)
 	exchange->pending.len = exchange->pending_at = exchange->sent = 0;
 	if (exchange->large != BRIDGE_NONE) {
 		bridge->free_large[bridge->free_large_count++] = exchange->large;
+		bridge->held_large[exchange->bucket]--;
 		exchange->large = BRIDGE_NONE;
 	}
 	exchange->api.out = exchange->out;
@@ -199,11 +242,14 @@ bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn)
 	uint32_t index;
 
 	CHECK(conn->exchange == BRIDGE_NONE);
-	if (bridge->free_exchange_count == 0 && !steal(bridge, false))
+	if (bridge->free_exchange_count <= (conn->health ? 0 : BRIDGE_RESERVED) &&
+	    !steal(bridge, false))
 		return false;
 	index = bridge->free_exchanges[--bridge->free_exchange_count];
 	exchange = &bridge->exchanges[index];
 	list_remove(bridge, conn);
+	exchange->bucket = bridge_fair_bucket_of(&bridge->known, 0, conn->address);
+	bridge->held[exchange->bucket]++;
 	conn->exchange = index;
 	exchange->conn = index_of(bridge, conn);
 	exchange->in.len = exchange->in_at = 0;
@@ -219,16 +265,38 @@ void bridge_give_back(struct bridge *bridge, struct bridge_conn *conn)
 	bridge_forget(bridge, exchange);
 	bridge_renew(bridge, exchange);
 	exchange->conn = BRIDGE_NONE;
+	bridge->held[exchange->bucket]--;
 	bridge->free_exchanges[bridge->free_exchange_count++] = conn->exchange;
 	conn->exchange = BRIDGE_NONE;
 	list_add(bridge, conn);
 	bridge->api.metrics.exchanges_busy--;
 }
 
+/* Twice as many as are free: one client alone gets two thirds, and whoever comes next always finds
+ * some. */
+bool bridge_may_hold(const struct bridge *bridge, const struct bridge_exchange *exchange)
+{
+	return bridge->held[exchange->bucket] <= 2 * bridge->free_exchange_count;
+}
+
+void bridge_assign(struct bridge *bridge, struct bridge_exchange *exchange)
+{
+	struct bytes token = exchange->api.token;
+
+	exchange->token = token.len == 0 ? 0 : bridge_fair_tag(&bridge->known, token);
+	bridge->held[exchange->bucket]--;
+	exchange->bucket = bridge_fair_bucket_of(&bridge->known, exchange->token,
+	                                         bridge->conns[exchange->conn].address);
+	bridge->held[exchange->bucket]++;
+}
+
 bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange)
 {
 	if (bridge->free_large_count == 0 && !steal(bridge, true))
 		return false;
+	if (bridge->held_large[exchange->bucket] >= 2 * bridge->free_large_count)
+		return false;
+	bridge->held_large[exchange->bucket]++;
 	exchange->large = bridge->free_large[--bridge->free_large_count];
 	exchange->api.out = bridge->large_out[exchange->large];
 	exchange->api.out.len = 0;

@@ -365,12 +365,14 @@ static enum call_result check_flags(struct signer_ticket *ticket)
 	return CALL_RESULT_DONE;
 }
 
-/* One client's requests leave tickets for the others' (A25). Whoever sends its token is it. */
+/* One client's requests leave tickets for the others' (A25): it may have twice as many as are free,
+ * so that one alone gets two thirds, two get two fifths each, and whoever comes next still finds
+ * some. Whoever sends its token is it. */
 static bool share_is_spent(const struct signer_sign *sign, const struct signer_ticket *ticket)
 {
-	size_t count = 0;
+	size_t left = SIGNER_TICKETS_MAX - sign->in_use, count = 0;
 
-	if (sign->in_use <= SIGNER_TICKETS_PER_CLIENT)
+	if (sign->in_use <= SIGNER_TICKETS_SHARE * left)
 		return false; /* this one and fewer others */
 	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++) {
 		const struct signer_ticket *other = &sign->tickets[i];
@@ -379,7 +381,7 @@ static bool share_is_spent(const struct signer_sign *sign, const struct signer_t
 		         other->step != SIGNER_STEP_ANSWER &&
 		         memcmp(other->token_hash, ticket->token_hash, 32) == 0;
 	}
-	return count >= SIGNER_TICKETS_PER_CLIENT;
+	return count != 0 && count >= SIGNER_TICKETS_SHARE * left;
 }
 
 static void take_id(struct signer_sign *sign, uint8_t ret_id[32])

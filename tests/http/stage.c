@@ -63,8 +63,12 @@ static void send_answer(const struct call_sign_answer *answer)
 {
 	struct buffer payload;
 
-	if (ipc_reserve(&signer, &payload) != STATUS_OK)
-		return;
+	/* As the signer does: an answer waits for room. */
+	for (unsigned i = 0; ipc_reserve(&signer, &payload) != STATUS_OK; i++) {
+		if (i == 20000)
+			return;
+		usleep(50);
+	}
 	must(call_sign_put_answer(answer, &payload) == STATUS_OK, "answer too large");
 	ipc_commit(&signer, CALL_BRIDGE_SIGN_ANSWER, &payload);
 }

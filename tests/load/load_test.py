@@ -1,0 +1,213 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What an honest client gets while others attack: a real signer, bench/load's clients.
+
+usage: load_test.py [NAME...]     only the tests whose name contains one of the words
+       load_test.py --full        ten thousand connections, and a hundred thousand that only connect
+
+Counts and orders are asserted, and bounds that a busy machine keeps; how fast it is, `make bench T=load`
+prints. Proves U5, A25, N2, R2.
+"""
+import os
+import sys
+import time
+
+SOURCE = os.environ.get("SOURCE_DIR") or os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(SOURCE, "bench"))
+from load import ATTACKS, Stand, answer  # pylint: disable=wrong-import-position
+
+FULL = "--full" in sys.argv
+CONNECTIONS = 1500 if FULL else 300
+SECONDS = 12 if FULL else 3
+QUIET = 2 if FULL else 0.6
+TESTS = []
+
+
+def test(function):
+    TESTS.append(function)
+    return function
+
+
+def expect(condition, what=""):
+    if not condition:
+        raise AssertionError(what)
+
+
+def is_served(saw, what, least=0.99):
+    """Every request of the honest client was answered with a signature, on the connections that it had."""
+    for window in ("quiet", "loaded"):
+        due, done = saw[window]["due"], saw[window]["done"]["count"]
+        expect(due > 50 and done >= least * due, "%s, %s: %d of %d: %s" % (
+            what, window, done, due, saw[window]["codes"]))
+    expect(saw["closed"] == 0 and saw["unanswered"] == 0, "%s: %d closed, %d unanswered" % (
+        what, saw["closed"], saw["unanswered"]))
+    expect(saw["bad_signatures"] == 0 and saw["verified"] > 0, what)
+
+
+def is_refused_soon(saw, codes, what):
+    """What is turned away is turned away in words, and before a client gives up on it."""
+    refused = saw["loaded"]["refused"]
+    expect(refused["count"] > 0, "%s: the attack never met a bound: %s" % (what, saw["loaded"]["codes"]))
+    expect(set(saw["loaded"]["codes"]) <= codes, "%s: %s" % (what, saw["loaded"]["codes"]))
+    expect(refused["p50_us"] < 250_000, "%s: refusals took %d us" % (what, refused["p50_us"]))
+
+
+TURNED_AWAY = {"429 share_spent", "503 overloaded"}
+
+
+def attack(stand, name, **more):
+    seen = stand.attack(name, seconds=SECONDS, quiet=QUIET, connections=CONNECTIONS, rate=150, **more)
+    is_served(seen["honest"], name)
+    print("%s: %d of %d honest requests, p99 %d us" % (
+        name, seen["honest"]["loaded"]["done"]["count"], seen["honest"]["loaded"]["due"],
+        seen["honest"]["loaded"]["done"]["p99_us"]))
+    return seen
+
+
+def waits_behind_itself(seen, name):
+    """The flood asked for more than the honest client, and its median answer took longer."""
+    flood, honest = seen[name]["loaded"], seen["honest"]["loaded"]
+    asked = flood["done"]["count"] + flood["refused"]["count"]
+    expect(asked > 2 * honest["due"], "%s is no flood: %d" % (name, asked))
+    of_flood = flood["done"] if flood["done"]["count"] else flood["refused"]
+    expect(honest["done"]["p50_us"] < of_flood["p50_us"], "%s: %d us, honest %d us" % (
+        name, of_flood["p50_us"], honest["done"]["p50_us"]))
+
+
+@test
+def a_client_that_floods_waits_behind_itself(stand):  # U5, A25
+    seen = attack(stand, "flood")
+    waits_behind_itself(seen, "flood")
+    is_refused_soon(seen["flood"], TURNED_AWAY | {"200 "}, "flood")
+    expect(seen["flood"]["loaded"]["done"]["count"] > 0, "the flood got nothing at all")
+
+
+@test
+def two_that_flood_get_alike(stand):
+    seen = attack(stand, "two")
+    got = sorted(seen[name]["loaded"]["done"]["count"] for name in ("flood", "second"))
+    expect(got[0] > 0.5 * got[1], "%s signatures" % got)
+
+
+@test
+def refusals_are_charged_as_signatures_are(stand):  # A25
+    seen = attack(stand, "refused")
+    waits_behind_itself(seen, "refused")
+    is_refused_soon(seen["refused"], TURNED_AWAY | {"422 policy_denied"}, "refused")
+
+
+@test
+def strangers_do_not_keep_clients_out(stand):
+    seen = attack(stand, "strangers")
+    waits_behind_itself(seen, "strangers")
+    is_refused_soon(seen["strangers"], TURNED_AWAY | {"401 token_refused"}, "strangers")
+
+
+@test
+def a_flood_of_changes_leaves_freeze_and_revoke_alone(stand):  # A25
+    frozen = []
+
+    def freeze(at, quiet):
+        time.sleep(quiet + 0.5)  # into the flood
+        for wallet in ("honest0", "honest1"):
+            at.server.run("wallet", "freeze", wallet, "--key", "user.json", "--yes")
+            at.server.run("wallet", "unfreeze", wallet, "--key", "user.json", "--yes")
+            frozen.append(wallet)
+
+    seen = stand.attack("changes", seconds=SECONDS, quiet=QUIET, connections=CONNECTIONS, rate=150,
+                        meanwhile=freeze)
+    expect(frozen == ["honest0", "honest1"], frozen)
+    asked = seen["changes"]["loaded"]["refused"]
+    expect(asked["count"] > 500, "no flood: %s" % seen["changes"]["loaded"]["codes"])
+    codes = dict(seen["honest"]["loaded"]["codes"])
+    held = codes.pop("403 wallet_frozen", 0)
+    expect(set(codes) == {"200 "} and codes["200 "] + held == seen["honest"]["loaded"]["due"], codes)
+
+
+@test
+def handshakes_have_a_budget(stand):  # N2
+    seen = attack(stand, "hello")
+    expect(seen["hello"]["opened"] > CONNECTIONS, "no flood: %s" % seen["hello"]["opened"])
+    expect(seen["hello"]["shaken"] == 0, "these never finish one")
+
+
+@test
+def requests_sent_ahead_without_end_are_served_by_turns(stand):  # N2
+    seen = attack(stand, "pipe")
+    expect(seen["pipe"]["open_at_end"] == 64, "pipelining is no crime")
+
+
+@test
+def who_does_not_read_loses_its_place_to_who_does(stand):  # N2
+    before = stand.memory_kib()
+    seen = attack(stand, "reader")
+    expect(seen["reader"]["shaken"] >= CONNECTIONS, "no attack")
+    expect(stand.memory_kib() - before < 131072, "memory grew by %d KiB" % (stand.memory_kib() - before))
+
+
+@test
+def slow_headers_and_bodies_do_not_keep_others_out(stand):  # N2
+    seen = attack(stand, "headers")
+    expect(seen["headers"]["shaken"] >= CONNECTIONS and seen["body"]["closed"] > 0, seen["body"])
+
+
+@test
+def who_only_connects_takes_nobodys_place(stand):  # N2, R2
+    seen = attack(stand, "idle")
+    expect(seen["idle"]["shaken"] >= CONNECTIONS and seen["silent"]["opened"] >= CONNECTIONS)
+
+
+def full(stand):
+    """What takes too long for every run: P10's and N2's whole counts."""
+    before = stand.memory_kib()
+    run = stand.load(25, 8, ["honest:sign:connections=64:rate=300:plan=" + stand.plans["honest"],
+                             "idle:idle:connections=9000:from=127.0.0.2:start=8"])
+    time.sleep(23)
+    memory = stand.memory_kib() - before
+    open_now = stand.metric("claviger_connections_open")
+    seen = answer(run)
+    print("%d connections open, %.1f KiB of the bridge's memory each" % (open_now, memory / open_now))
+    expect(open_now > 9000 and seen["idle"]["closed"] == 0, (open_now, seen["idle"]))
+    is_served(seen["honest"], "10 k connections", 0.98)
+    expect(memory / open_now <= 16, "%.1f KiB each" % (memory / open_now))
+    # A hundred thousand connections, over what the signer keeps: the strangers' go, oldest first.
+    opened, most, before = 0, 0, stand.metric("claviger_connections_evicted_total")
+    honest = stand.load(80, 2, ["honest:sign:connections=64:rate=200:plan=" + stand.plans["honest"]])
+    ends = time.time() + 70
+    while opened < 100_000 and time.time() < ends:
+        silent = answer(stand.load(4, 0, ["silent:silent:connections=14000:from=127.0.0.%d" % (
+            2 + opened % 200)]))["silent"]
+        opened += silent["opened"]
+        most = max(most, stand.metric("claviger_connections_open"))
+    seen = answer(honest)
+    print("%d connections, at most %d of them open at once, %d evicted" % (
+        opened, most, stand.metric("claviger_connections_evicted_total") - before))
+    expect(opened >= 100_000 and most <= 10_000, (opened, most))
+    is_served(seen["honest"], "100 k connections", 0.98)
+
+
+def main():
+    wanted = [word for word in sys.argv[1:] if not word.startswith("-")]
+    passed = failed = 0
+    expect(len(TESTS) == len(ATTACKS), "an attack without a test")
+    stand = Stand()
+    try:
+        for function in TESTS + ([full] if FULL else []):
+            if wanted and not any(word in function.__name__ for word in wanted):
+                continue
+            try:
+                function(stand)
+                passed += 1
+            except AssertionError as error:
+                failed += 1
+                print("FAIL %s: %s" % (function.__name__, error))
+    finally:
+        stand.stop()
+    print("%d connections to an attack%s" % (CONNECTIONS, "" if FULL else "; `make soak T=load` opens 100,000"))
+    print("%d passed, %d failed" % (passed, failed))
+    return failed != 0 or passed == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -19,7 +19,7 @@
 #include "cli_server.h"
 #include "cli_time.h"
 
-#define TPM_FINDINGS_MAX 16
+#define MORE_FINDINGS_MAX 32
 
 static void look_at_kernel(struct cli_finding *finding)
 {
@@ -198,22 +198,28 @@ static void show(const struct cli_call *call, struct cli_out *out,
 
 static int run_doctor(struct cli_call *call)
 {
-	static struct cli_finding tpm[TPM_FINDINGS_MAX];
+	static struct cli_finding more[MORE_FINDINGS_MAX];
 	struct cli_out out = {.file = stdout};
-	const char *where = NULL;
+	const char *where = NULL, *from = NULL;
+	bool hardware = false;
 	const struct cli_option table[] = {
-	    {"--tpm", &where, NULL},
+	    {"--tpm",      &where, NULL     },
+	    {"--hardware", NULL,   &hardware},
+	    {"--from",     &from,  NULL     },
 	};
 	int result = CLI_YES;
 	size_t count = 0;
 
-	if (!cli_take_options(call, table, 1))
+	if (!cli_take_options(call, table, 3))
 		return CLI_USAGE;
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
+	if (from != NULL && !hardware)
+		return cli_usage(call, "--from goes with --hardware");
 	if (call->json)
 		cli_out_open(&out, '[');
-	for (size_t i = 0; i < LOOKS; i++) {
+	/* Another machine's copy says nothing of what this one offers to programs. */
+	for (size_t i = 0; from == NULL && i < LOOKS; i++) {
 		struct cli_finding finding = {.name = looks[i].name, .needed = looks[i].needed};
 
 		looks[i].look(&finding);
@@ -221,12 +227,14 @@ static int run_doctor(struct cli_call *call)
 			result = CLI_NO;
 		show(call, &out, &finding);
 	}
+	if (hardware)
+		count = cli_doctor_hardware(from != NULL ? from : "", more, MORE_FINDINGS_MAX);
 	if (where != NULL)
-		count = cli_doctor_tpm(where, tpm, TPM_FINDINGS_MAX);
+		count += cli_doctor_tpm(where, more + count, MORE_FINDINGS_MAX - count);
 	for (size_t i = 0; i < count; i++) {
-		if (!tpm[i].good && tpm[i].needed)
+		if (!more[i].good && more[i].needed)
 			result = CLI_NO;
-		show(call, &out, &tpm[i]);
+		show(call, &out, &more[i]);
 	}
 	if (call->json) {
 		cli_out_close(&out, ']');
@@ -237,12 +245,17 @@ static int run_doctor(struct cli_call *call)
 
 const struct cli_command cli_doctor = {
     .name = "doctor",
-    .arguments = "[--tpm DEVICE]",
+    .arguments = "[--tpm DEVICE] [--hardware [--from FOLDER]]",
     .sentence = "look at what this machine offers the signer, and what is reduced",
     .run = run_doctor,
     .help =
         "--tpm DEVICE   also ask a TPM (/dev/tpmrm0; a software TPM as swtpm:path=SOCKET) for "
         "what\n"
         "               only it can show: maker, SHA-256 bank, P-256, room, certificates, whether\n"
-        "               genesis may be run, speed. Changes nothing; not while the signer runs.\n",
+        "               genesis may be run, speed. Changes nothing; not while the signer runs.\n"
+        "--hardware     also hold the machine against what an appliance needs "
+        "(image/hardware.md);\n"
+        "               as root, from any Linux that boots on it. Changes nothing.\n"
+        "--from FOLDER  look at another machine's /proc, /sys and kernel log (FOLDER/dmesg) "
+        "instead\n",
 };

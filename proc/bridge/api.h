@@ -114,7 +114,8 @@ struct api_context {
 	uint8_t rp_id[CALL_CHANNEL_RP_ID_MAX]; /* of passkeys */
 	size_t rp_id_len;
 	uint64_t boot;
-	bool hardware;
+	bool hardware;       /* the TPM is no software */
+	const char *machine; /* what the appliance found of its machine; "": not looked */
 	uint8_t certificates[2][CALL_CHANNEL_CERT_MAX]; /* authority, signer */
 	size_t certificate_lens[2];
 	char tls_request[2048]; /* PEM: what a CA is asked to sign */

@@ -279,6 +279,11 @@ static void put_status(struct api_text *text, const struct api_context *context,
 	put_time_state(text, &status->time);
 	text_put(text, ",\"receipts_behind\":");
 	text_put_u64_string(text, status->receipts_behind);
+	text_put(text, ",\"machine\":");
+	if (context->machine[0] == '\0')
+		text_put(text, "null");
+	else
+		text_put_string(text, bytes_of_text(context->machine));
 	text_put(text, "}");
 }
 

@@ -27,6 +27,7 @@ static void set_up(void)
 	                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	CHECK(context.pool.memory != MAP_FAILED);
 	context.has_channel = context.echo = true;
+	context.machine = "";
 	api_metrics_init(&context.metrics);
 }
 

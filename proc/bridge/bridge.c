@@ -163,6 +163,7 @@ static enum status bridge_open(struct proc *proc)
 	bridge->unsealer = proc_channel(proc, PROC_unsealer, 0);
 	CHECK(bridge->signer != NULL && bridge->authority != NULL && bridge->attestor != NULL &&
 	      bridge->unsealer != NULL);
+	bridge->api.machine = proc_setting(proc, "machine");
 	bridge->api.echo = strcmp(proc_setting(proc, "echo"), "yes") == 0;
 	api_metrics_init(&bridge->api.metrics);
 	if (proc_setting_number(proc, "connections_max", 10000, 16000, &conn_max) != STATUS_OK ||

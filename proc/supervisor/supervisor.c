@@ -370,6 +370,8 @@ int main(int count, char **args)
 	    STATUS_OK)
 		return 2;
 	log_open("supervisor", (enum log_level)supervisor->log_level);
+	if (supervisor->is_appliance)
+		supervisor_facts(supervisor);
 	result = supervisor->is_appliance ? supervisor_machine_setup(supervisor) : 0;
 	if (result != 0)
 		supervisor_machine_end(result, false);

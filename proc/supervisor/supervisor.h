@@ -1,6 +1,7 @@
 /* supervisor: starts every process of topology.def with exactly its channels, watches, restarts,
  * halts. Holds nothing: it makes the shared memory and never maps a message.
- * If compromised: everything. So it stays under 500 lines, and parses nothing but name=value. */
+ * If compromised: everything. So it stays under 1,000 lines, and parses nothing but name=value
+ * and what the kernel says of the machine. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
@@ -53,6 +54,7 @@ struct supervisor_link {
 };
 
 #define SUPERVISOR_CHILDREN_MAX (PROC_COUNT - 1 + PROC_VERIFIERS_MAX)
+#define SUPERVISOR_CORES_MAX    64
 #define SUPERVISOR_LINKS_MAX    (PROC_CHANNEL_COUNT - 1 + PROC_VERIFIERS_MAX)
 
 struct supervisor {
@@ -65,9 +67,11 @@ struct supervisor {
 	unsigned verifiers;
 	uint32_t uid_base; /* 0: not root, all keep our own */
 	uint32_t log_level;
-	int ready_fd;      /* -1: nobody waits */
-	bool is_appliance; /* we are process 1 */
-	int site_fd;       /* what setup writes (proc_site.h); -1 in workstation mode */
+	int ready_fd;                         /* -1: nobody waits */
+	bool is_appliance;                    /* we are process 1 */
+	unsigned cores[SUPERVISOR_CORES_MAX]; /* that the kernel offers; pinned to from 3 on */
+	unsigned core_count;
+	int site_fd; /* what setup writes (proc_site.h); -1 in workstation mode */
 	bool was_ready;
 	bool stopping;
 	bool stop_forced;
@@ -95,6 +99,15 @@ MUST_USE int supervisor_machine_setup(struct supervisor *supervisor);
 /* supervisor_machine_end says how it ended (a boot failure's number, or 0) and starts the machine
  * anew, or switches it off. */
 _Noreturn void supervisor_machine_end(int code, bool off);
+
+/* supervisor_facts looks at the appliance's processor and memory (lib/hardware) and its cores, says
+ * so in the log, and makes it the setting `machine` of who tells others. Nothing is decided by it
+ * but which core a child runs on. */
+void supervisor_facts(struct supervisor *supervisor);
+/* supervisor_core is the core that a child may run on (S8): where there are three or more, the
+ * signer has one to itself, verifiers, which run what users wrote, have the others, and all else
+ * shares the first. -1: any. */
+int supervisor_core(const struct supervisor *supervisor, enum proc_role role, unsigned number);
 
 /* supervisor_child_make makes one child of a role, which is not started. */
 MUST_USE enum status supervisor_child_make(struct supervisor *supervisor, enum proc_role role,

@@ -3,6 +3,7 @@
 #include "supervisor.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -181,7 +182,15 @@ static _Noreturn void become(const struct supervisor *supervisor,
 	char *const args[] = {path, NULL}, *const environment[] = {NULL};
 	int parked[sizeof(passed->fds) / sizeof(passed->fds[0])];
 	int null = open("/dev/null", O_RDONLY);
+	int core = supervisor_core(supervisor, child->role, child->number);
+	cpu_set_t set;
 	bool held = null >= 0;
+
+	CPU_ZERO(&set);
+	if (core >= 0) {
+		CPU_SET((unsigned)core, &set);
+		held = held && sched_setaffinity(0, sizeof(set), &set) == 0;
+	}
 
 	/* Parked high first, so that no target number is a source that is still needed. */
 	for (size_t i = 0; i < passed->count; i++) {

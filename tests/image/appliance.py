@@ -67,12 +67,12 @@ class World:
         run(os.path.join(ROOT, "tools/image"), "--out", out, *words, env=self.environment)
         return out
 
-    def fails(self, image, code):
+    def fails(self, image, code, smp=1):
         """Boots an image that must not come to serve; its boot failure."""
         machine = self.machine
         machine.insert(image)
         with machine:
-            machine.start()
+            machine.start(smp=smp)
             end = machine.wait("machine.ends")
             expect("boot failure %d" % code, end is not None and end["code"] == code, end)
             expect("no signer is ready", not machine.find("signer.ready") and not machine.find("ready"))
@@ -265,15 +265,10 @@ def case_without_secure_boot_or_with_other_keys_nothing_unseals(world):
         world.machine.variables = kept
 
 
-def case_seen_from_inside_there_is_nothing_else(world):
-    """S4, S8: a build whose first program looks at the kernel and, when all serve, at the processes."""
-    image = world.build("selftest", init=os.path.join(BUILD, "tests/selftest"))
-    with open(os.path.join(image, "pcrs.json")) as f:
-        world.owner.approve("release", json.load(f))
-    world.owner.disk(world.machine.data, new=False)
-    world.machine.insert(os.path.join(image, "claviger-signed.efi"))
+def look_from_inside(world, smp):
+    """A boot of the build whose first program looks at the kernel and, when all serve, at the processes."""
     with world.machine as machine:
-        machine.start()
+        machine.start(smp=smp)
         expect("the self-test ends", machine.wait("selftest.done") is not None)
         checks = machine.find("selftest")
         for check in checks:
@@ -282,10 +277,32 @@ def case_seen_from_inside_there_is_nothing_else(world):
         (line,) = [c["found"] for c in checks if c["check"] == "cmdline"]
         with open(os.path.join(ROOT, "image/kernel.cmdline")) as f:
             expect("the built-in command line", line.split() == f.read().split(), line)
+        (line,) = machine.find("machine.hardware")
+        wanted = "cores=%d pinned=%s memory=none smt=off iommu=" % (smp, "yes" if smp > 2 else "no")
+        expect("what the machine is", line["machine"].startswith(wanted), line)
         locked = [e for e in machine.find("sandbox.entered") if "landlock seccomp" in e["layers"] and
                   "empty-root own-uid" in e["layers"] and e["landlock_abi"] >= 6]
         expect("every process is locked in", len(locked) == len(machine.find("sandbox.entered")) >= 10,
                len(locked))
+
+
+def case_seen_from_inside_there_is_nothing_else(world):
+    """S4, S8: no call, file, process, port or page that is not ours."""
+    image = world.build("selftest", init=os.path.join(BUILD, "tests/selftest"))
+    with open(os.path.join(image, "pcrs.json")) as f:
+        world.owner.approve("release", json.load(f))
+    world.owner.disk(world.machine.data, new=False)
+    world.machine.insert(os.path.join(image, "claviger-signed.efi"))
+    look_from_inside(world, smp=1)
+
+
+def case_with_three_cores_the_signer_has_one_to_itself(world):
+    """S8. The site approves the firmware's other measurement of a board with other processors first."""
+    image = os.path.join(world.build("selftest", init=os.path.join(BUILD, "tests/selftest")), "claviger-signed.efi")
+    (line,) = world.fails(image, 122, smp=3)
+    world.owner.approve("site", {k[3:]: v for k, v in line.items() if k.startswith("pcr")})
+    world.owner.disk(world.machine.data, new=False)
+    look_from_inside(world, smp=3)
 
 
 def case_the_next_release_unseals_by_itself_and_the_floor_locks_this_one_out(world):
@@ -383,6 +400,7 @@ CASES = [
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),
     (case_without_secure_boot_or_with_other_keys_nothing_unseals, "soak"),
     (case_the_next_release_unseals_by_itself_and_the_floor_locks_this_one_out, "soak"),
+    (case_with_three_cores_the_signer_has_one_to_itself, "soak"),
 ]
 
 

@@ -253,6 +253,7 @@ static void check_process(const struct seen *process)
 	                                    "CapBnd:\t0000000000000000\n",
 	                                    "Uid:\t582"};
 	char path[64], mine[64], its[64], check[128];
+	const char *core;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", process->pid);
 	slurp(path);
@@ -261,6 +262,13 @@ static void check_process(const struct seen *process)
 		         (int)strcspn(lines[i], ":"), lines[i]);
 		say(check, strstr(text, lines[i]) != NULL, "");
 	}
+	/* With three cores the signer has its own, verifiers the rest, all else the first. */
+	snprintf(check, sizeof(check), "%s is on its core", process->name);
+	core = sysconf(_SC_NPROCESSORS_ONLN) < 3                 ? "Cpus_allowed_list:\t0"
+	       : strcmp(process->name, "claviger-signer") == 0   ? "Cpus_allowed_list:\t1\n"
+	       : strcmp(process->name, "claviger-verifier") == 0 ? "Cpus_allowed_list:\t2\n"
+	                                                         : "Cpus_allowed_list:\t0\n";
+	say(check, strstr(text, core) != NULL, core);
 	for (int i = 0; i < 3; i++) {
 		const char *kind = i == 0 ? "net" : i == 1 ? "mnt" : "uts";
 

@@ -62,6 +62,9 @@ static void put_json(struct cli_out *out, const struct attest_report *r)
 	put_text(out, "release", r->release);
 	put_text(out, "firmware", r->firmware);
 	put_flag(out, "single_operator", node->single_operator);
+	put_flag(out, "attended", node->attended);
+	put_flag(out, "recovery_key", node->recovery_key);
+	put_hex(out, "genesis", BYTES_OF_ARRAY(node->genesis));
 	put_hex(out, "ak", BYTES_OF_ARRAY(r->ak.name));
 	put_hex(out, "ek", BYTES_OF_ARRAY(node->ek));
 	put_flag(out, "activated", r->activated || node->activated);
@@ -124,8 +127,16 @@ static void put_words(const struct attest_report *r)
 	line("AK", BYTES_OF_ARRAY(r->ak.name));
 	line("authority", BYTES_OF_ARRAY(r->authority.key));
 	line("signer", BYTES_OF_ARRAY(r->signer.key));
-	if (node->single_operator)
-		clean("operators", bytes_of_text("one person holds release and site keys"));
+	line("genesis", BYTES_OF_ARRAY(node->genesis));
+	clean("operators",
+	      bytes_of_text(node->single_operator ? "one person holds both roots, release and site"
+	                                          : "release and site roots are in two hands"));
+	clean("start", bytes_of_text(node->attended ? "attended: a person approves each start"
+	                                            : "unattended: it starts by itself, for a "
+	                                              "thief, too"));
+	clean("recovery", bytes_of_text(node->recovery_key ? "a recovery key opens a backup "
+	                                                     "elsewhere"
+	                                                   : "no recovery key"));
 	if (r->has_release_floor || r->has_site_floor)
 		printf("%-16srelease %u, site %u\n", "floors", r->release_floor, r->site_floor);
 	if (r->has_counter)

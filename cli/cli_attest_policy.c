@@ -308,6 +308,15 @@ static enum status take_member(void *context, struct bytes name, const struct cl
 		return take_flag(r, text, node, &p->software_tpm);
 	if (strcmp(text, "single_operator") == 0)
 		return take_flag(r, text, node, &p->single_operator);
+	if (strcmp(text, "unattended") == 0)
+		return take_flag(r, text, node, &p->unattended);
+	if (strcmp(text, "recovery_key") == 0)
+		return take_flag(r, text, node, &p->recovery_key);
+	if (strcmp(text, "genesis") == 0) {
+		p->has_genesis = true;
+		return take_hex(node, p->genesis, 32) ? STATUS_OK
+		                                      : fail(r, "\"%s\" is 64 hex digits", text);
+	}
 	return fail(r, "\"%s\" is no member of a policy (spec/evidence.md)", text);
 }
 

@@ -340,6 +340,23 @@ static bool is_usable(const struct attest_policy *policy)
 	       policy->firmware_count != 0 && (policy->has_deployment_key || policy->ak_count != 0);
 }
 
+/* check_genesis: what the machine was made for. With a software TPM nothing depends on it. */
+static enum attest_verdict check_genesis(const struct attest_policy *policy,
+                                         const struct authz_node *node)
+{
+	if (policy->has_genesis && memcmp(policy->genesis, node->genesis, 32) != 0)
+		return ATTEST_REFUSED_GENESIS;
+	if (policy->software_tpm)
+		return ATTEST_ACCEPTED;
+	if (node->single_operator && !policy->single_operator)
+		return ATTEST_REFUSED_SINGLE_OPERATOR;
+	if (!node->attended && !policy->unattended)
+		return ATTEST_REFUSED_UNATTENDED;
+	if (node->recovery_key && !policy->recovery_key)
+		return ATTEST_REFUSED_RECOVERY_KEY;
+	return ATTEST_ACCEPTED;
+}
+
 static enum attest_verdict check_machine(const struct attest_policy *policy, uint64_t at_s,
                                          struct attest_report *report)
 {
@@ -355,10 +372,7 @@ static enum attest_verdict check_machine(const struct attest_policy *policy, uin
 		verdict = check_nv(policy, report);
 	if (verdict == ATTEST_ACCEPTED)
 		verdict = check_log(policy, report);
-	if (verdict == ATTEST_ACCEPTED && report->node.single_operator &&
-	    !policy->single_operator && !policy->software_tpm)
-		verdict = ATTEST_REFUSED_SINGLE_OPERATOR;
-	return verdict;
+	return verdict == ATTEST_ACCEPTED ? check_genesis(policy, &report->node) : verdict;
 }
 
 enum attest_verdict attest_evidence_check(struct bytes evidence,

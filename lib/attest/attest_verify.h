@@ -48,7 +48,10 @@ struct attest_policy {
 	uint64_t counter;                   /* at least; 0: not asked for */
 	bool event_log;                     /* must be there, with Secure Boot on */
 	bool software_tpm;
-	bool single_operator;
+	bool has_genesis;
+	uint8_t genesis[32]; /* of this genesis manifest and no other */
+	/* Weaker states of a machine, accepted: else refused where hardware is asked for. */
+	bool single_operator, unattended, recovery_key;
 };
 
 struct attest_report {

@@ -5,7 +5,8 @@
 #include "base_check.h"
 #include "cbor_writer.h"
 
-#define NODE_VERSION 1
+#define NODE_VERSION 2
+#define NODE_PAIRS   18
 
 static const char node_label[] = "claviger/node/v1";
 static const char commit_label[] = "claviger/commit/v1";
@@ -18,7 +19,7 @@ static void put_hash(struct cbor_writer *w, uint64_t key, const uint8_t hash[32]
 
 static void put_body(struct cbor_writer *w, const struct authz_node *node)
 {
-	cbor_put_map(w, 15);
+	cbor_put_map(w, NODE_PAIRS);
 	cbor_put_key(w, 1);
 	cbor_put_uint(w, NODE_VERSION);
 	put_hash(w, 2, node->deployment);
@@ -43,6 +44,11 @@ static void put_body(struct cbor_writer *w, const struct authz_node *node)
 	cbor_put_text(w, node->release);
 	cbor_put_key(w, 15);
 	cbor_put_bool(w, node->single_operator);
+	put_hash(w, 16, node->genesis);
+	cbor_put_key(w, 17);
+	cbor_put_bool(w, node->attended);
+	cbor_put_key(w, 18);
+	cbor_put_bool(w, node->recovery_key);
 	cbor_put_end(w);
 }
 
@@ -74,7 +80,7 @@ static enum status take_body(struct bytes body, struct authz_node *taken)
 	struct cbor_reader r;
 
 	cbor_reader_init(&r, body);
-	cbor_take_map(&r, 15);
+	cbor_take_map(&r, NODE_PAIRS);
 	cbor_take_key(&r, 1);
 	if (cbor_take_uint(&r, UINT64_MAX) != NODE_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
@@ -102,6 +108,11 @@ static enum status take_body(struct bytes body, struct authz_node *taken)
 	taken->release = cbor_take_text(&r, AUTHZ_RELEASE_MAX);
 	cbor_take_key(&r, 15);
 	taken->single_operator = cbor_take_bool(&r);
+	take_hash(&r, 16, taken->genesis);
+	cbor_take_key(&r, 17);
+	taken->attended = cbor_take_bool(&r);
+	cbor_take_key(&r, 18);
+	taken->recovery_key = cbor_take_bool(&r);
 	cbor_take_end(&r);
 	return cbor_done(&r);
 }

@@ -32,7 +32,10 @@ struct authz_node {
 	uint8_t tls[32];                /* SHA-256 of the TLS key's SubjectPublicKeyInfo */
 	uint8_t manifest[32];           /* SHA-256 of the site manifest; zero: none */
 	struct bytes release;           /* name and version, UTF-8 */
-	bool single_operator;           /* release and site keys are in one hand (A10) */
+	bool single_operator;           /* both roots are in one hand (A10) */
+	uint8_t genesis[32];            /* digest of the genesis manifest (spec/sealing.md) */
+	bool attended;                  /* a person approves each start; else it starts by itself */
+	bool recovery_key;              /* there is a copy of the node share under a recovery key */
 };
 
 MUST_USE enum status authz_node_put(const struct authz_node *node,

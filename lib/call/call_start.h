@@ -77,8 +77,8 @@ struct call_start_facts {
 	uint32_t is_single;      /* 1: one person holds both roots (A10) */
 	uint32_t release_level;  /* of the approvals that were used */
 	uint32_t site_level;
-	uint32_t reserved;
-	uint64_t release_floor; /* the counters themselves: the last byte is the floor */
+	uint32_t has_recovery_key; /* 1: genesis sealed a copy of the share to a recovery key */
+	uint64_t release_floor;    /* the counters themselves: the last byte is the floor */
 	uint64_t site_floor;
 	uint64_t first_counter;  /* of the boot counter at genesis */
 	uint8_t release_key[64]; /* P-256, x || y */

@@ -169,7 +169,9 @@ static void tell(struct signer *signer)
 	                                  : AUTHZ_MODE_WORKSTATION,
 	                          .activated = signer->node.activated,
 	                          .release = bytes_of_text("claviger 0.1"),
-	                          .single_operator = signer->facts->is_single == 1};
+	                          .single_operator = signer->facts->is_single == 1,
+	                          .attended = signer->facts->is_attended == 1,
+	                          .recovery_key = signer->facts->has_recovery_key == 1};
 	struct call_attest_node head = {.head.request = 0};
 	struct buffer out = BUFFER_OF_ARRAY(space);
 	struct keys_tls_key tls;
@@ -177,6 +179,7 @@ static void tell(struct signer *signer)
 	memcpy(node.deployment, signer->deployment, 32);
 	memcpy(node.deployment_key, signer_vault_deployment_key(signer->vault), 32);
 	memcpy(node.boot_record, signer->checkpoint.boot_record, 32);
+	memcpy(node.genesis, signer->facts->genesis, 32);
 	memcpy(node.ak_name, signer->facts->ak_name, AUTHZ_AK_NAME_LEN);
 	memcpy(node.ek, signer->node.ek_id, 32);
 	if (site.len != 0)

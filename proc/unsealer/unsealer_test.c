@@ -387,6 +387,8 @@ static void test_genesis_and_every_later_start_give_the_same_share(void)
 	EXPECT(start_take_facts(bytes_of(&facts, sizeof(facts)), &checked) == STATUS_OK);
 	EXPECT(memcmp(first.node_share, (uint8_t[32]){0}, 32) != 0);
 	EXPECT(first.release_level == 1 && first.site_level == 1 && first.is_single == 0);
+	EXPECT(first.is_attended == 0 && first.has_recovery_key == 1);
+	EXPECT(memcmp(first.genesis, scope->genesis, 32) == 0);
 	EXPECT((first.release_floor & 255) == 0 && (first.site_floor & 255) == 0);
 	EXPECT(first.counter == first.first_counter);
 	for (uint64_t start = 1; start <= 3; start++) {

@@ -6,7 +6,7 @@ import { inApp, lacks, openOutside } from './browser.js';
 import { newKey, open as openSealed, rawPublic } from './hpke.js';
 import { actionName, amount, decisionsOf, fieldsOf, grantOf, short, valueOf, walletOf, when, windowName, type Decision, type Field, type Grant, type Wallet } from './model.js';
 import { assert, kindOf, same, type Assertion, type Passkey } from './passkey.js';
-import type { Policy } from '../../sdk/ts/src/attest/index.js';
+import type { Policy, Report } from '../../sdk/ts/src/attest/index.js';
 import { Action, bytesAt, Kind, mapOf, numberAt, Signer, Topic, Untrusted, type Code, type Prepared } from './signer.js';
 import { at, button, explain, h, say, show } from './ui.js';
 
@@ -69,6 +69,15 @@ function policyPart(): HTMLElement {
     }));
 }
 
+/** What the evidence says of the machine that a stronger one would not need to. */
+function weaknesses(report: Report): string[] {
+  return [
+    report.singleOperator ? 'One person holds the keys of both authorities, release and site, and could start other software on it.' : '',
+    report.attended ? '' : 'It starts without a person: who steals it can start it.',
+    report.recoveryKey ? 'There is a recovery key: whoever has it and a backup has everything.' : '',
+  ].filter((words) => words !== '');
+}
+
 function showTrust(how: 'linked' | 'known' | 'new'): void {
   const key = toHex(signer.deploymentKey);
   const kept = { linked: 'Your link names this signer.', known: 'It is the signer that this browser has used before.', new: 'This browser sees this signer for the first time: compare its key with what the operator published.' }[how];
@@ -82,7 +91,8 @@ function showTrust(how: 'linked' | 'known' | 'new'): void {
         h('li', {}, 'Its TPM answered a question made here, just now, and its deployment vouches for that TPM\'s key and for the key that everything is sealed to.'),
         signer.report.hardware ? h('li', {}, `Its machine is one that your policy accepts: release ${signer.report.release}, firmware ${signer.report.firmware}.`)
           : h('li', { class: 'no' }, signer.software ? 'It runs with a software TPM: its machine proves nothing. Use it to try and to develop.'
-            : 'Its machine was not judged: that takes a policy of yours.')),
+            : 'Its machine was not judged: that takes a policy of yours.'),
+        ...(signer.software ? [] : weaknesses(signer.report)).map((words) => h('li', { class: 'no' }, words))),
       h('p', { class: 'small soft' }, 'Key of the deployment'), h('code', {}, key), policyPart())));
 }
 

@@ -51,7 +51,10 @@ export const REFUSALS = {
   'log-order': "an event stands on the wrong side of its PCR's separator",
   'log-replay': 'the event log does not lead to the quoted PCR values',
   'secure-boot': 'the event log says that Secure Boot was off, or does not say',
-  'single-operator': 'one person holds release and site keys, and the policy does not accept that',
+  genesis: 'the node share was sealed by another genesis than the policy names',
+  'single-operator': 'one person holds both roots, release and site, and the policy does not accept that',
+  unattended: 'the machine starts without a person: who steals it can start it, and the policy does not accept that',
+  'recovery-key': 'there is a recovery key: with a backup it opens everything elsewhere, and the policy does not accept that',
 } as const;
 
 export type RefusalCode = keyof typeof REFUSALS;

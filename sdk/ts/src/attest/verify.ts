@@ -27,7 +27,10 @@ export interface Policy {
   readonly counter?: number | string;
   readonly event_log?: boolean;
   readonly software_tpm?: boolean;
+  readonly genesis?: string;
   readonly single_operator?: boolean;
+  readonly unattended?: boolean;
+  readonly recovery_key?: boolean;
 }
 
 export interface Values {
@@ -49,7 +52,13 @@ export interface Report {
   readonly says: string;
   readonly release: string;
   readonly firmware: string;
+  /** One person holds both roots, release and site. */
   readonly singleOperator: boolean;
+  /** A person approves each start; else the machine starts by itself. */
+  readonly attended: boolean;
+  /** There is a key that opens a backup on another machine. */
+  readonly recoveryKey: boolean;
+  readonly genesis: string;
   readonly ak: string;
   readonly ek: string;
   readonly activated: boolean;
@@ -212,6 +221,9 @@ interface Node {
   readonly manifest: Uint8Array;
   readonly release: string;
   readonly singleOperator: boolean;
+  readonly genesis: Uint8Array;
+  readonly attended: boolean;
+  readonly recoveryKey: boolean;
 }
 
 const BOOT_MAX = (1n << 63n) - 1n;
@@ -246,15 +258,15 @@ function takeSigned(bytes: Uint8Array, max: number): { body: Uint8Array; signatu
 }
 
 function takeNode(body: Uint8Array): Node {
-  const f = new Fields(decode(body), 15);
-  if (f.uint(1, 1n) !== 1n) throw new FormError();
+  const f = new Fields(decode(body), 18);
+  if (f.uint(1, 2n) !== 2n) throw new FormError();
   const mode = Number(f.uint(6, 2n));
   if (mode === 0) throw new FormError();
   return {
     deployment: f.bytes(2, 32, true), deploymentKey: f.bytes(3, 32, true), boot: f.uint(4, BOOT_MAX), bootRecord: f.bytes(5, 32, true),
     mode, akName: f.bytes(7, 34, true), ek: f.bytes(8, 32, true), activated: f.bool(9), authority: f.bytes(10, 512),
     signer: f.bytes(11, 512), tls: f.bytes(12, 32, true), manifest: f.bytes(13, 32, true), release: f.text(14, 64),
-    singleOperator: f.bool(15),
+    singleOperator: f.bool(15), genesis: f.bytes(16, 32, true), attended: f.bool(17), recoveryKey: f.bool(18),
   };
 }
 
@@ -379,6 +391,7 @@ interface Rules {
   readonly eks: readonly Uint8Array[];
   readonly aks: readonly Uint8Array[];
   readonly deploymentKey: Uint8Array | undefined;
+  readonly genesis: Uint8Array | undefined;
   readonly releases: readonly Known[];
   readonly firmwares: readonly Known[];
   readonly tpmFirmware: bigint;
@@ -394,12 +407,12 @@ interface Known {
 
 const MEMBERS = new Set([
   'vendor_roots', 'eks', 'aks', 'deployment_key', 'releases', 'firmwares', 'minimum_tpm_firmware', 'release_floor', 'site_floor', 'counter',
-  'event_log', 'software_tpm', 'single_operator',
+  'event_log', 'software_tpm', 'genesis', 'single_operator', 'unattended', 'recovery_key',
 ]);
 
 /** Lists; true: of objects, else of texts. */
 const LISTS: Readonly<Record<string, boolean>> = { vendor_roots: false, eks: false, aks: false, releases: true, firmwares: true };
-const FLAGS = new Set(['event_log', 'software_tpm', 'single_operator']);
+const FLAGS = new Set(['event_log', 'software_tpm', 'single_operator', 'unattended', 'recovery_key']);
 const LIST_MAX = 1024;
 
 function bytesOf(value: unknown, length: number, name: string): Uint8Array {
@@ -460,6 +473,7 @@ function read(policy: Policy): Rules {
     eks: (policy.eks ?? []).map((value) => bytesOf(value, 32, 'eks')),
     aks: (policy.aks ?? []).map((value) => bytesOf(value, 34, 'aks')),
     deploymentKey: policy.deployment_key === undefined ? undefined : bytesOf(policy.deployment_key, 32, 'deployment_key'),
+    genesis: policy.genesis === undefined ? undefined : bytesOf(policy.genesis, 32, 'genesis'),
     releases: (policy.releases ?? []).map((values) => known(values, [4, 9, 11, 12, 14], [7, 13], 'releases')),
     firmwares: (policy.firmwares ?? []).map((values) => known(values, [0, 2, 7], [], 'firmwares')),
     tpmFirmware: policy.minimum_tpm_firmware === undefined ? 0n : BigInt(`0x${hex(bytesOf(policy.minimum_tpm_firmware, 8, 'minimum_tpm_firmware'))}`),
@@ -568,11 +582,14 @@ async function judge(bytes: Uint8Array, nonce: Uint8Array | undefined, policy: P
       (rules.siteFloor !== 0 && (siteFloor ?? -1) < rules.siteFloor) || (rules.counter !== 0n && (counter ?? -1n) < rules.counter))
     refuse('floor');
   const log = await checkLog(policy, evidence);
+  if (rules.genesis !== undefined && !same(rules.genesis, node.genesis)) refuse('genesis');
   if (node.singleOperator && policy.single_operator !== true && !software) refuse('single-operator');
+  if (!node.attended && policy.unattended !== true && !software) refuse('unattended');
+  if (node.recoveryKey && policy.recovery_key !== true && !software) refuse('recovery-key');
   return {
     hardware: !software, deployment: hex(node.deployment), deploymentKey: hex(node.deploymentKey), boot: node.boot,
     bootRecord: hex(node.bootRecord), mode: node.mode === 2 ? 'appliance' : 'workstation', says: node.release, release: release ?? '',
-    firmware: firmware ?? '', singleOperator: node.singleOperator, ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
+    firmware: firmware ?? '', singleOperator: node.singleOperator, attended: node.attended, recoveryKey: node.recoveryKey, genesis: hex(node.genesis), ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
     authorityKey, signerKey, tlsKey: hex(node.tls), manifest: hex(node.manifest), releaseFloor, siteFloor, counter,
     resetCount: quote.resetCount, restartCount: quote.restartCount, clockMs: quote.clockMs, tpmFirmware: quote.firmware, log,
     nonce: hex(evidence.proof!.nonce), beacon: evidence.beacon,

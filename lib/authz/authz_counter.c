@@ -135,6 +135,25 @@ bool authz_counter_lease_due(const struct authz_counter_rule *rule,
 	       counter->lease_left < max_of(rule->cap / 20, 2 * counter->last_interval) / 3 + 1;
 }
 
+bool authz_counter_lease_used(const struct authz_counter_rule *rule,
+                              const struct authz_counter *counter, uint64_t time_low_s)
+{
+	return counter->last_interval != 0 && !counter->preparing &&
+	       counter->lease_left < authz_counter_left(rule, counter, time_low_s);
+}
+
+/* A lease that did not last doubles, so that soon one write in ten minutes is enough; one that is
+ * renewed early because another had to be keeps its size. */
+static uint64_t lease_of_last(const struct authz_counter_rule *rule,
+                              const struct authz_counter *counter, uint64_t time_low_s)
+{
+	if (time_low_s - counter->leased_s >= AUTHZ_LEASE_S)
+		return 0;
+	return authz_counter_lease_due(rule, counter, time_low_s)
+	           ? add_saturating(counter->leased, counter->leased)
+	           : counter->leased;
+}
+
 void authz_counter_lease_prepare(const struct authz_counter_rule *rule,
                                  struct authz_counter *counter, uint64_t wanted,
                                  uint64_t time_low_s, struct authz_counter *ret_durable)
@@ -147,10 +166,12 @@ void authz_counter_lease_prepare(const struct authz_counter_rule *rule,
 	left = authz_counter_left(rule, counter, time_low_s);
 	lease =
 	    max_of(rule->cap / 20, add_saturating(counter->last_interval, counter->last_interval));
+	lease = max_of(lease, lease_of_last(rule, counter, time_low_s));
 	lease = max_of(lease, wanted > UINT64_MAX / 4 ? UINT64_MAX : 4 * wanted);
 	if (lease > left)
 		lease = left;
-	counter->lease_pending = lease;
+	counter->lease_pending = counter->leased = lease;
+	counter->leased_s = time_low_s;
 	counter->since_prepare = 0;
 	counter->last_interval = 0;
 	*ret_durable = *counter;
@@ -180,6 +201,6 @@ void authz_counter_recover(const struct authz_counter_rule *rule, struct authz_c
 
 	authz_counter_lease_abandon(counter);
 	counter->lease_left = 0;
-	counter->last_interval = 0;
+	counter->last_interval = counter->leased = 0;
 	add_spent(rule, counter, lease, time_low_s);
 }

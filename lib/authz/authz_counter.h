@@ -22,6 +22,7 @@
 #include "base_status.h"
 
 #define AUTHZ_COUNTER_BUCKETS 60
+#define AUTHZ_LEASE_S         600 /* a lease is to last so long */
 
 enum authz_unit {
 	AUTHZ_UNIT_LAMPORTS = 1, /* the native mint is counted here too */
@@ -54,6 +55,8 @@ struct authz_counter {
 	uint64_t since_prepare; /* spent since that state was prepared */
 	bool preparing;         /* a prepared state is being written */
 	uint64_t last_interval; /* spent since the last lease, to size the next */
+	uint64_t leased;        /* the last lease when it was new; 0: none yet */
+	uint64_t leased_s;      /* and when that was, time_low */
 };
 
 /* authz_counter_width_s is the width of a rolling window's bucket: 59 of them cover the window. */
@@ -81,9 +84,16 @@ void authz_counter_charge(const struct authz_counter_rule *rule, struct authz_co
 bool authz_counter_lease_due(const struct authz_counter_rule *rule,
                              const struct authz_counter *counter, uint64_t time_low_s);
 
+/* authz_counter_lease_used: something of it was spent, and the cap leaves more to lease: when
+ * another lease is written, this one goes with it. */
+bool authz_counter_lease_used(const struct authz_counter_rule *rule,
+                              const struct authz_counter *counter, uint64_t time_low_s);
+
 /* authz_counter_lease_prepare sizes the next lease (a twentieth of the cap, twice the last
- * interval's spend, or four times `wanted`, whichever is most; never above what the cap leaves)
- * and returns in `ret_durable` the state to write. Only one state is in flight at a time. */
+ * interval's spend, or four times `wanted`, whichever is most; twice the last one when that did not
+ * last AUTHZ_LEASE_S, and not less than it before that time is over; never above what the cap
+ * leaves) and returns in `ret_durable` the state to write. Only one state is in flight at a time.
+ */
 void authz_counter_lease_prepare(const struct authz_counter_rule *rule,
                                  struct authz_counter *counter, uint64_t wanted,
                                  uint64_t time_low_s, struct authz_counter *ret_durable);

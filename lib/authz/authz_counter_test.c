@@ -183,6 +183,56 @@ static void test_a_lease_is_due_before_it_is_dry_and_not_at_the_cap(void)
 	EXPECT(!authz_counter_lease_due(&rule, &counter, 0));
 }
 
+/* Spends until the lease is due; returns how much. */
+static uint64_t spend_until_due(const struct authz_counter_rule *rule,
+                                struct authz_counter *counter, uint64_t now)
+{
+	uint64_t spent = 0;
+
+	while (!authz_counter_lease_due(rule, counter, now)) {
+		authz_counter_charge(rule, counter, 100, now);
+		spent += 100;
+	}
+	return spent;
+}
+
+/* So that soon one write of the TPM in ten minutes is enough (architecture: leases). */
+static void test_a_lease_that_did_not_last_doubles_and_one_that_did_fits_what_was_spent(void)
+{
+	struct authz_counter_rule rule = {.window = AUTHZ_WINDOW_TOTAL, .cap = 100000000};
+	struct authz_counter counter = {0};
+	uint64_t now = 1000000, wanted = rule.cap / 20;
+
+	grant_lease(&rule, &counter, 0, now);
+	EXPECT(counter.lease_left == wanted && !authz_counter_lease_used(&rule, &counter, now));
+	for (unsigned i = 0; i < 3; i++) {
+		EXPECT(spend_until_due(&rule, &counter, now) > wanted / 2);
+		now += AUTHZ_LEASE_S - 1;
+		wanted *= 2;
+		grant_lease(&rule, &counter, 0, now);
+		EXPECT(counter.lease_left == wanted);
+	}
+	/* Renewed with another's: no more and no less. */
+	authz_counter_charge(&rule, &counter, 100, now);
+	EXPECT(authz_counter_lease_used(&rule, &counter, now) &&
+	       !authz_counter_lease_due(&rule, &counter, now));
+	grant_lease(&rule, &counter, 0, now + 5);
+	EXPECT(counter.lease_left == wanted);
+	authz_counter_charge(&rule, &counter, 4000000, now);
+	now += 5 + AUTHZ_LEASE_S;
+	grant_lease(&rule, &counter, 0, now);
+	EXPECT(counter.lease_left == 8000000); /* twice what these ten minutes took */
+	/* Never above what the cap leaves. */
+	while (authz_counter_left(&rule, &counter, now) > 5000000) {
+		(void)spend_until_due(&rule, &counter, now);
+		grant_lease(&rule, &counter, 0, now);
+		EXPECT(counter.lease_left <= authz_counter_left(&rule, &counter, now));
+		if (counter.lease_left == authz_counter_left(&rule, &counter, now))
+			break;
+	}
+	EXPECT(counter.lease_left == authz_counter_left(&rule, &counter, now));
+}
+
 int main(void)
 {
 	RUN(test_nothing_is_spent_before_its_lease_is_durable);
@@ -191,5 +241,6 @@ int main(void)
 	RUN(test_a_rolling_window_is_never_shorter_than_it_says);
 	RUN(test_no_history_of_crashes_passes_the_cap);
 	RUN(test_a_lease_is_due_before_it_is_dry_and_not_at_the_cap);
+	RUN(test_a_lease_that_did_not_last_doubles_and_one_that_did_fits_what_was_spent);
 	return test_summary();
 }

@@ -47,9 +47,10 @@ enum call_bridge_kind {
 struct call_bridge_tpm {
 	uint64_t writes; /* of this boot */
 	uint64_t left;   /* that may be made now; UINT64_MAX: no bound */
+	uint64_t busy;   /* how often the TPM put one off */
 };
 
-_Static_assert(sizeof(struct call_bridge_tpm) == 16, "fixed layout");
+_Static_assert(sizeof(struct call_bridge_tpm) == 24, "fixed layout");
 
 /* How a request names its wallet. A text that decodes as an address is an address, one of 64
  * lower-case hex digits is an id, so neither may be given as a name (names rule). */

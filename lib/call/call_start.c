@@ -96,6 +96,10 @@ const char *start_reason_text(uint32_t reason)
 	case CALL_START_UNPROTECTED:
 		return "the TPM's owner or lockout authorization is not set, or an object on it is "
 		       "not as genesis made it: do not use it; recover";
+	case CALL_START_FULL:
+		return "the TPM has no room: another program left objects, sessions or indices in "
+		       "it; take them away (tpm2_flushcontext, tpm2_nvundefine), or restart the "
+		       "machine";
 	default:
 		return "the TPM refused; the response code says why";
 	}

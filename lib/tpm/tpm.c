@@ -25,6 +25,21 @@ bool tpm_is_lockout(const struct tpm *tpm)
 	return tpm->rc == TPM2_RC_LOCKOUT;
 }
 
+bool tpm_is_full(const struct tpm *tpm)
+{
+	switch (tpm->rc) {
+	case TPM2_RC_NV_SPACE:
+	case TPM2_RC_MEMORY:
+	case TPM2_RC_OBJECT_MEMORY:
+	case TPM2_RC_OBJECT_HANDLES:
+	case TPM2_RC_SESSION_MEMORY:
+	case TPM2_RC_SESSION_HANDLES:
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool tpm_is_policy(const struct tpm *tpm)
 {
 	TSS2_RC code = base_code(tpm->rc);

@@ -106,6 +106,8 @@ MUST_USE enum status tpm_shutdown(struct tpm *tpm);
 /* tpm_is_lockout is true when the last failure was dictionary attack lockout; tpm_is_policy when a
  * policy did not hold (PCRs differ). */
 bool tpm_is_lockout(const struct tpm *tpm);
+/* tpm_is_full: it has no room for another index, object or session (R5). */
+bool tpm_is_full(const struct tpm *tpm);
 bool tpm_is_policy(const struct tpm *tpm);
 
 MUST_USE enum status tpm_info(struct tpm *tpm, struct tpm_info *ret_info);

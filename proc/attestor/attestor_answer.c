@@ -134,13 +134,20 @@ static void answer_extend(struct attestor *attestor, const struct call_attest_ex
                           struct buffer *answer)
 {
 	struct call_attest_extended extended = {.head.request = extend->head.request};
-	enum status status = tpm_nv_extend(attestor->tpm, &tpm_nv_checkpoint, extend->digest);
+	enum status status = STATUS_OK;
 
+	if (!attestor->extended || memcmp(attestor->extended_digest, extend->digest, 32) != 0) {
+		status = tpm_nv_extend(attestor->tpm, &tpm_nv_checkpoint, extend->digest);
+		attestor->extended = status == STATUS_OK;
+		memcpy(attestor->extended_digest, extend->digest, 32);
+	}
 	if (status == STATUS_OK)
 		status = tpm_nv_read(attestor->tpm, &tpm_nv_checkpoint, extended.value,
 		                     sizeof(extended.value));
 	if (status == STATUS_OK)
 		status = raise_boots(attestor->tpm, extend->boots, &extended.boots);
+	if (status != STATUS_BUSY)
+		attestor->extended = false;
 	extended.head.status = (uint32_t)status;
 	CHECK(buffer_put(answer, bytes_of(&extended, sizeof(extended))) == STATUS_OK);
 }

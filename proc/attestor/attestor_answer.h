@@ -14,6 +14,10 @@ struct attestor {
 	uint32_t reset_count, restart_count; /* at the start */
 	struct attestor_evidence *evidence;
 	const struct attestor_floor *floor;
+	/* A checkpoint that is in the index while the counter behind it is not raised yet: asked
+	 * for again, it is not extended again. */
+	bool extended;
+	uint8_t extended_digest[32];
 };
 
 /* attestor_start opens the storage primary that genesis pinned, so that from then on the TPM's

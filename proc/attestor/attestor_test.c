@@ -206,6 +206,15 @@ static void test_extending_gives_the_new_value_and_counts_the_boot_once(void)
 	EXPECT(attest_take_extended(ask(CALL_ATTEST_NV_EXTEND, &extend, sizeof(extend)),
 	                            &extended) == STATUS_OK);
 	EXPECT(extended.head.status == STATUS_CONFLICT);
+	/* Put off between index and counter, and asked again: not extended twice. */
+	attestor.extended = true;
+	memcpy(attestor.extended_digest, extend.digest, 32);
+	extend.boots = boots + 1;
+	EXPECT(tpm_nv_read(&tpm, &tpm_nv_checkpoint, expected, 32) == STATUS_OK);
+	EXPECT(attest_take_extended(ask(CALL_ATTEST_NV_EXTEND, &extend, sizeof(extend)),
+	                            &extended) == STATUS_OK);
+	EXPECT(extended.head.status == STATUS_OK && memcmp(extended.value, expected, 32) == 0);
+	EXPECT(!attestor.extended);
 }
 
 static void test_a_tpm_that_is_gone_is_an_error_and_no_crash(void)

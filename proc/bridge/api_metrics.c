@@ -177,6 +177,8 @@ static void put_counters(const struct api_metrics *m, struct api_text *text)
 	           m->overloads);
 	put_single(text, "claviger_tpm_nv_writes_total", "counter",
 	           "writes to the TPM's memory in this boot", m->tpm_writes);
+	put_single(text, "claviger_tpm_nv_busy_total", "counter",
+	           "times that the TPM put a write off in this boot", m->tpm_busy);
 	if (m->tpm_writes_left != UINT64_MAX)
 		put_single(text, "claviger_tpm_nv_writes_left", "gauge",
 		           "writes that the budget has left; 8 and below are a reserve",

@@ -34,9 +34,9 @@ struct api_metrics {
 	uint64_t questions_open; /* asked of other processes and not answered */
 	uint64_t questions_lost; /* not answered in time, or their process ended */
 	uint64_t overloads;
-	uint64_t certificate_expires;         /* seconds since 1970 */
-	uint64_t tpm_writes, tpm_writes_left; /* left: UINT64_MAX, no bound */
-	struct call_time time;                /* state 0: not told yet */
+	uint64_t certificate_expires;                   /* seconds since 1970 */
+	uint64_t tpm_writes, tpm_busy, tpm_writes_left; /* left: UINT64_MAX, no bound */
+	struct call_time time;                          /* state 0: not told yet */
 	bool unsealed;
 };
 

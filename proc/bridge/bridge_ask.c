@@ -506,6 +506,7 @@ static bool hear_tpm(struct bridge *bridge, struct bytes message)
 	memcpy(&said, message.data, sizeof(said));
 	bridge->api.metrics.tpm_writes = said.writes;
 	bridge->api.metrics.tpm_writes_left = said.left;
+	bridge->api.metrics.tpm_busy = said.busy;
 	return true;
 }
 

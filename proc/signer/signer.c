@@ -49,11 +49,11 @@ static enum status checkpoint(void *context, uint64_t seq, const uint8_t root[32
 	return signer_boot_checkpoint((struct signer *)context, seq, root, light, ret_checkpoint);
 }
 
-static bool may_anchor(void *context, bool urgent)
+static bool may_anchor(void *context, enum signer_need need)
 {
 	struct signer *signer = (struct signer *)context;
 
-	return signer_anchor_may_write(&signer->anchor, urgent, signer_time_ms());
+	return signer_anchor_may_write(&signer->anchor, need, signer_time_ms());
 }
 
 static void write_anchor(void *context, struct bytes encoded)
@@ -61,7 +61,7 @@ static void write_anchor(void *context, struct bytes encoded)
 	struct signer *signer = (struct signer *)context;
 
 	signer_anchor_write(&signer->anchor, encoded, signer_time_ms());
-	signer_anchor_pump(&signer->anchor);
+	signer_anchor_pump(&signer->anchor, signer->now_ms);
 }
 
 static void segment(void *context, uint64_t tag, enum status status,
@@ -289,9 +289,11 @@ static void work(struct signer *signer)
 /* An anchor that is not what it must be is a halt: no later commit could be started from. */
 static enum status take_anchored(struct signer *signer, struct bytes message)
 {
-	enum status status = signer_anchor_answered(&signer->anchor, message);
+	enum status status = signer_anchor_answered(&signer->anchor, message, signer->now_ms);
 
-	CHECK(status == STATUS_OK || status == STATUS_MALFORMED);
+	CHECK(status == STATUS_OK || status == STATUS_MALFORMED || status == STATUS_BUSY);
+	if (status == STATUS_BUSY)
+		return STATUS_OK; /* asked again later */
 	if (status == STATUS_OK)
 		signer_store_anchored(signer->store);
 	return status;
@@ -312,13 +314,14 @@ static enum status take_attestor(struct signer *signer, struct bytes message)
 /* tell_tpm lets the bridge's metrics know of the TPM's writes. */
 static void tell_tpm(struct signer *signer)
 {
-	struct call_bridge_tpm said = {.writes = signer->anchor.writes};
+	struct call_bridge_tpm said = {.writes = signer->anchor.writes,
+	                               .busy = signer->anchor.busy};
 
-	if (!signer->bridge_told || signer->tpm_told == said.writes)
+	if (!signer->bridge_told || signer->tpm_told == said.writes + said.busy)
 		return;
 	said.left = signer_anchor_left(&signer->anchor, signer->now_ms);
 	if (ipc_put(signer->bridge, CALL_BRIDGE_TPM, bytes_of(&said, sizeof(said))) == STATUS_OK)
-		signer->tpm_told = said.writes;
+		signer->tpm_told = said.writes + said.busy;
 }
 
 /* The same of the time. */
@@ -348,7 +351,7 @@ static void pump_attestor(struct signer *signer)
 	if (status == STATUS_OK &&
 	    take_attestor(signer, buffer_bytes(&signer->attestor_in.payload)) != STATUS_OK)
 		ipc_complain(signer->attestor, IPC_COMPLAINT_BROKEN);
-	signer_anchor_pump(&signer->anchor);
+	signer_anchor_pump(&signer->anchor, signer->now_ms);
 	tell_tpm(signer);
 	tell_time(signer);
 	if (signer->ready)
@@ -387,6 +390,8 @@ static void pump(struct signer *signer)
 	signer_settle(signer->change);
 	signer_settle(signer->settling);
 	signer_sign_pump(signer->sign, signer->now_ms);
+	if (signer->anchor.is_limited)
+		signer_state_renew_others(&signer->state);
 	signer_export_pump(signer->export);
 	if (signer->attestor != NULL)
 		pump_attestor(signer);

@@ -76,7 +76,7 @@ struct signer {
 	struct signer_node node;
 	struct ipc_message bridge_in, authority_in, attestor_in;
 	bool bridge_told;
-	uint64_t tpm_told; /* writes that the bridge knows of */
+	uint64_t tpm_told; /* writes, and refusals of them, that the bridge knows of */
 	uint64_t time_told_ms;
 	uint64_t now_ms;
 	/* The start and the stop (signer_boot.c). */

@@ -76,7 +76,23 @@ uint64_t signer_anchor_left(struct signer_anchor *anchor, uint64_t now_ms)
 	return anchor->left_milli / 1000;
 }
 
-bool signer_anchor_may_write(struct signer_anchor *anchor, bool urgent, uint64_t now_ms)
+static bool allows(const struct signer_anchor *anchor, enum signer_need need, uint64_t left,
+                   uint64_t now_ms)
+{
+	switch (need) {
+	case SIGNER_NEED_LEASE:
+		return left > SIGNER_ANCHOR_LEASES ||
+		       (left > SIGNER_ANCHOR_RESERVE &&
+		        now_ms - anchor->lease_ms >= SIGNER_ANCHOR_LEASE_MS);
+	case SIGNER_NEED_CHANGE:
+		return left > SIGNER_ANCHOR_RESERVE;
+	case SIGNER_NEED_LESS:
+		return left > 0;
+	}
+	return false;
+}
+
+bool signer_anchor_may_write(struct signer_anchor *anchor, enum signer_need need, uint64_t now_ms)
 {
 	uint64_t left;
 	bool low;
@@ -97,9 +113,12 @@ bool signer_anchor_may_write(struct signer_anchor *anchor, bool urgent, uint64_t
 	}
 	/* Said again only after it had recovered well. */
 	anchor->is_low = low || (anchor->is_low && left < 2 * SIGNER_ANCHOR_RESERVE);
-	if (left == 0 || (low && !urgent))
+	if (!allows(anchor, need, left, now_ms) ||
+	    (anchor->writes != 0 && now_ms - anchor->last_ms < SIGNER_ANCHOR_GAP_MS))
 		return false;
-	return anchor->writes == 0 || now_ms - anchor->last_ms >= SIGNER_ANCHOR_GAP_MS;
+	if (need == SIGNER_NEED_LEASE)
+		anchor->lease_ms = now_ms;
+	return true;
 }
 
 void signer_anchor_write(struct signer_anchor *anchor, struct bytes encoded, uint64_t now_ms)
@@ -114,11 +133,11 @@ void signer_anchor_write(struct signer_anchor *anchor, struct bytes encoded, uin
 		anchor->left_milli -= anchor->left_milli < 1000 ? anchor->left_milli : 1000;
 }
 
-void signer_anchor_pump(struct signer_anchor *anchor)
+void signer_anchor_pump(struct signer_anchor *anchor, uint64_t now_ms)
 {
 	struct call_attest_extend extend = {.head.request = anchor->request + 1};
 
-	if (anchor->step != SIGNER_ANCHOR_READY)
+	if (anchor->step != SIGNER_ANCHOR_READY || now_ms < anchor->ask_ms)
 		return;
 	memcpy(extend.digest, anchor->digest, sizeof(extend.digest));
 	extend.boots = anchor->counter;
@@ -147,7 +166,30 @@ static enum status give_up(const char *what, uint32_t status)
 	return STATUS_CORRUPT;
 }
 
-enum status signer_anchor_answered(struct signer_anchor *anchor, struct bytes message)
+/* Nothing was written: the same is asked for again, ever more slowly. */
+static enum status put_off(struct signer_anchor *anchor, uint64_t now_ms)
+{
+	struct log_line line;
+
+	anchor->busy++;
+	if (anchor->busy_wait_ms == 0) {
+		log_begin(&line, LOG_WARN, "anchor.tpm_busy");
+		log_text(&line, "text",
+		         "the TPM puts writes off to protect its memory: changes wait for it, "
+		         "signatures do not");
+		log_end(&line);
+	}
+	anchor->busy_wait_ms =
+	    anchor->busy_wait_ms == 0 ? SIGNER_ANCHOR_BUSY_MS : 2 * anchor->busy_wait_ms;
+	if (anchor->busy_wait_ms > SIGNER_ANCHOR_BUSY_MAX_MS)
+		anchor->busy_wait_ms = SIGNER_ANCHOR_BUSY_MAX_MS;
+	anchor->ask_ms = now_ms + anchor->busy_wait_ms;
+	anchor->step = SIGNER_ANCHOR_READY;
+	return STATUS_BUSY;
+}
+
+enum status signer_anchor_answered(struct signer_anchor *anchor, struct bytes message,
+                                   uint64_t now_ms)
 {
 	struct call_attest_extended extended;
 
@@ -155,6 +197,8 @@ enum status signer_anchor_answered(struct signer_anchor *anchor, struct bytes me
 	    attest_take_extended(message, &extended) != STATUS_OK ||
 	    extended.head.request != anchor->request)
 		return STATUS_MALFORMED;
+	if (extended.head.status == STATUS_BUSY)
+		return put_off(anchor, now_ms);
 	if (extended.head.status != STATUS_OK)
 		return give_up("the TPM did not take the checkpoint", extended.head.status);
 	if (memcmp(extended.value, anchor->expected, sizeof(anchor->expected)) != 0)
@@ -164,6 +208,7 @@ enum status signer_anchor_answered(struct signer_anchor *anchor, struct bytes me
 		return give_up("the TPM's boot counter is not what it must be", 0);
 	memcpy(anchor->value, anchor->expected, sizeof(anchor->value));
 	anchor->boots = anchor->counter;
+	anchor->busy_wait_ms = anchor->ask_ms = 0;
 	anchor->step = SIGNER_ANCHOR_IDLE;
 	return STATUS_OK;
 }

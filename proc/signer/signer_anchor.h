@@ -9,8 +9,10 @@
  * extended alike, checkpoints carry the boot counter, which never goes back.
  *
  * A TPM's memory wears out: on hardware at most 300 writes a day, 30 at once, one a second, and a
- * reserve that only what lowers power (and start and stop) may use (R3). A software TPM has no such
- * bounds. What waits for the budget waits; nothing is acknowledged without its write. */
+ * reserve that only what lowers power (and start and stop) may use (R3). Leases are written
+ * together and never take the other half, so that a bot at its limit cannot use up what users'
+ * changes need. A software TPM has no such bounds. What waits for the budget waits; nothing is
+ * acknowledged without its write. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SIGNER_ANCHOR_H
 #define SIGNER_ANCHOR_H
@@ -19,10 +21,14 @@
 #include "call_start.h"
 #include "ipc_channel.h"
 
-#define SIGNER_ANCHOR_DAY     300u
-#define SIGNER_ANCHOR_BURST   30u
-#define SIGNER_ANCHOR_RESERVE 8u    /* of the burst */
-#define SIGNER_ANCHOR_GAP_MS  1000u /* between two writes: what comes meanwhile shares the next */
+#define SIGNER_ANCHOR_DAY         300u
+#define SIGNER_ANCHOR_BURST       30u
+#define SIGNER_ANCHOR_RESERVE     8u    /* of the burst */
+#define SIGNER_ANCHOR_GAP_MS      1000u /* between two writes: what comes meanwhile shares the next */
+#define SIGNER_ANCHOR_LEASES      15u   /* leases alone leave so many of the burst ... */
+#define SIGNER_ANCHOR_LEASE_MS    600000u /* ... but for one write in this time */
+#define SIGNER_ANCHOR_BUSY_MS     1000u /* a TPM that puts a write off is asked again after this, */
+#define SIGNER_ANCHOR_BUSY_MAX_MS 60000u /* then after twice as long each time, up to this */
 
 struct signer_anchor {
 	struct ipc_channel *channel; /* to the attestor */
@@ -36,8 +42,20 @@ struct signer_anchor {
 	bool is_limited;
 	uint64_t left_milli; /* writes left, in thousandths */
 	uint64_t at_ms, last_ms;
-	uint64_t writes; /* of this boot */
-	bool is_low;     /* the budget is down to the reserve: said in the log once */
+	uint64_t writes;       /* of this boot */
+	bool is_low;           /* the budget is down to the reserve: said in the log once */
+	uint64_t lease_ms;     /* when a write for leases alone began; 0: never */
+	uint64_t busy;         /* how often the TPM put a write off, of this boot */
+	uint64_t ask_ms;       /* not before then, after it did */
+	uint64_t busy_wait_ms; /* the last pause; 0: it did not put the last write off */
+};
+
+/* What a batch is for, and so how much of the budget it may use. */
+enum signer_need {
+	SIGNER_NEED_LEASE,  /* leases alone: the upper half of the burst, else one in ten minutes */
+	SIGNER_NEED_CHANGE, /* what users authorize, and a grant's first lease: all but the reserve
+	                     */
+	SIGNER_NEED_LESS,   /* something in it lowers power, or it is start or stop: all of it */
 };
 
 /* What a start makes of a checkpoint. */
@@ -58,15 +76,17 @@ enum signer_anchored signer_anchor_judge(const struct signer_anchor *anchor, str
                                          const struct authz_checkpoint *checkpoint);
 
 /* signer_anchor_may_write: whether an anchored commit may begin now. */
-bool signer_anchor_may_write(struct signer_anchor *anchor, bool urgent, uint64_t now_ms);
+bool signer_anchor_may_write(struct signer_anchor *anchor, enum signer_need need, uint64_t now_ms);
 /* signer_anchor_write has an encoded checkpoint extended; signer_anchor_pump sends it. */
 void signer_anchor_write(struct signer_anchor *anchor, struct bytes encoded, uint64_t now_ms);
-void signer_anchor_pump(struct signer_anchor *anchor);
+void signer_anchor_pump(struct signer_anchor *anchor, uint64_t now_ms);
 /* signer_anchor_restart: the attestor has just started, and what it was asked before is lost. */
 void signer_anchor_restart(struct signer_anchor *anchor);
 /* signer_anchor_answered takes the attestor's answer: OK when the index is what it must be now;
- * MALFORMED for what nobody asked; CORRUPT: the TPM did not do it, halt. */
-MUST_USE enum status signer_anchor_answered(struct signer_anchor *anchor, struct bytes message);
+ * MALFORMED for what nobody asked; BUSY: the TPM protects its memory from wear and put the write
+ * off (TPM_RC_NV_RATE), it is asked again; CORRUPT: the TPM did not do it, halt. */
+MUST_USE enum status signer_anchor_answered(struct signer_anchor *anchor, struct bytes message,
+                                            uint64_t now_ms);
 /* signer_anchor_left is how many writes are left now; UINT64_MAX when there is no bound. */
 uint64_t signer_anchor_left(struct signer_anchor *anchor, uint64_t now_ms);
 

@@ -27,7 +27,7 @@ static void write_one(struct signer_anchor *anchor, uint64_t now_ms)
 	anchor->request++;
 	anchor->step = SIGNER_ANCHOR_ASKED;
 	memcpy(said.value, anchor->expected, sizeof(said.value));
-	EXPECT(signer_anchor_answered(anchor, bytes_of(&said, sizeof(said))) == STATUS_OK);
+	EXPECT(signer_anchor_answered(anchor, bytes_of(&said, sizeof(said)), 1000) == STATUS_OK);
 }
 
 /* R3: however much is asked for, a day takes 300 writes and the burst; what lowers power goes on.
@@ -38,13 +38,13 @@ static void test_a_flood_of_changes_costs_time_and_not_the_tpm(void)
 	unsigned written = 0, first_hour = 0, urgent = 0;
 
 	for (uint64_t now = 1000; now < 1000 + 24 * HOUR_MS; now += 100) {
-		if (signer_anchor_may_write(&anchor, false, now)) {
+		if (signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, now)) {
 			write_one(&anchor, now);
 			written++;
 			first_hour += now < 1000 + HOUR_MS;
 		}
 		/* A revocation each hour. */
-		if (now % HOUR_MS == 0 && signer_anchor_may_write(&anchor, true, now)) {
+		if (now % HOUR_MS == 0 && signer_anchor_may_write(&anchor, SIGNER_NEED_LESS, now)) {
 			write_one(&anchor, now);
 			urgent++;
 		}
@@ -61,14 +61,14 @@ static void test_within_the_burst_writes_are_a_second_apart_and_the_first_is_at_
 	uint64_t now = 1000, last = 0;
 
 	for (int i = 0; i < 20; i++) {
-		while (!signer_anchor_may_write(&anchor, false, now))
+		while (!signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, now))
 			now += 10;
 		EXPECT(i == 0 ? now == 1000 : now - last == SIGNER_ANCHOR_GAP_MS);
 		last = now;
 		write_one(&anchor, now);
 	}
 	now += 5 * SIGNER_ANCHOR_GAP_MS; /* nobody asked for a while: at once again */
-	EXPECT(signer_anchor_may_write(&anchor, false, now));
+	EXPECT(signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, now));
 }
 
 static void test_the_reserve_is_for_what_lowers_power(void)
@@ -78,14 +78,14 @@ static void test_the_reserve_is_for_what_lowers_power(void)
 	unsigned count = 0;
 
 	for (; count < 60; now += SIGNER_ANCHOR_GAP_MS) {
-		if (!signer_anchor_may_write(&anchor, false, now))
+		if (!signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, now))
 			break;
 		write_one(&anchor, now);
 		count++;
 	}
 	EXPECT(count == SIGNER_ANCHOR_BURST - SIGNER_ANCHOR_RESERVE && anchor.is_low);
 	for (count = 0; count < 60; now += SIGNER_ANCHOR_GAP_MS) {
-		if (!signer_anchor_may_write(&anchor, true, now))
+		if (!signer_anchor_may_write(&anchor, SIGNER_NEED_LESS, now))
 			break;
 		write_one(&anchor, now);
 		count++;
@@ -95,12 +95,77 @@ static void test_the_reserve_is_for_what_lowers_power(void)
 	EXPECT(signer_anchor_left(&anchor, now + 24 * HOUR_MS) == SIGNER_ANCHOR_BURST);
 }
 
+/* R3: a bot at the limit of its window asks for a lease all day; users' changes still find writes.
+ */
+static void test_leases_leave_half_of_the_burst_but_for_one_in_ten_minutes(void)
+{
+	struct signer_anchor anchor = begin(false);
+	unsigned leases = 0, changes = 0, at_once = 0;
+	uint64_t last_low = 0, asked = 0;
+
+	for (uint64_t now = 1000; now < 1000 + 24 * HOUR_MS; now += 500) {
+		/* A user's change each half hour. */
+		if (now % (HOUR_MS / 2) == 0)
+			asked = now;
+		if (asked != 0 && signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, now)) {
+			write_one(&anchor, now);
+			changes++;
+			at_once += now - asked <= SIGNER_ANCHOR_GAP_MS;
+			asked = 0;
+		} else if (signer_anchor_may_write(&anchor, SIGNER_NEED_LEASE, now)) {
+			uint64_t left = signer_anchor_left(&anchor, now);
+
+			if (left <= SIGNER_ANCHOR_LEASES) {
+				EXPECT(last_low == 0 || now - last_low >= SIGNER_ANCHOR_LEASE_MS);
+				last_low = now;
+			}
+			write_one(&anchor, now);
+			leases++;
+		}
+	}
+	printf("a day of leases: %u writes, %u of %u changes at once\n", leases, at_once, changes);
+	EXPECT(changes == 48 && at_once == changes);
+	EXPECT(leases >= 144 && leases + changes <= SIGNER_ANCHOR_DAY + SIGNER_ANCHOR_BURST);
+}
+
+/* A TPM that puts a write off is asked again, for the same write, ever more slowly. */
+static void test_a_write_that_the_tpm_puts_off_is_asked_again(void)
+{
+	struct signer_anchor anchor = begin(false);
+	struct call_attest_extended said = {.head.request = 1, .head.status = STATUS_BUSY};
+	uint64_t now = 1000, waits[9];
+	uint8_t expected[32];
+
+	signer_anchor_write(&anchor, bytes_of_text("checkpoint"), now);
+	memcpy(expected, anchor.expected, 32);
+	anchor.request = 1;
+	for (unsigned i = 0; i < 9; i++) {
+		anchor.step = SIGNER_ANCHOR_ASKED;
+		EXPECT(signer_anchor_answered(&anchor, bytes_of(&said, sizeof(said)), now) ==
+		       STATUS_BUSY);
+		EXPECT(anchor.step == SIGNER_ANCHOR_READY &&
+		       memcmp(anchor.expected, expected, 32) == 0);
+		waits[i] = anchor.ask_ms - now;
+		signer_anchor_pump(&anchor,
+		                   anchor.ask_ms - 1); /* not before: no channel is there */
+		EXPECT(anchor.step == SIGNER_ANCHOR_READY);
+		now = anchor.ask_ms;
+	}
+	EXPECT(waits[0] == SIGNER_ANCHOR_BUSY_MS && waits[1] == 2 * waits[0] &&
+	       waits[8] == SIGNER_ANCHOR_BUSY_MAX_MS && anchor.busy == 9);
+	said = (struct call_attest_extended){.head.request = 1, .boots = anchor.counter};
+	memcpy(said.value, expected, 32);
+	anchor.step = SIGNER_ANCHOR_ASKED;
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&said, sizeof(said)), now) == STATUS_OK);
+	EXPECT(anchor.ask_ms == 0 && anchor.writes == 1);
+}
+
 static void test_a_software_tpm_has_no_budget(void)
 {
 	struct signer_anchor anchor = begin(true);
 
 	for (unsigned i = 0; i < 1000; i++) {
-		EXPECT(signer_anchor_may_write(&anchor, false, 1000));
+		EXPECT(signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, 1000));
 		write_one(&anchor, 1000);
 	}
 	EXPECT(signer_anchor_left(&anchor, 1000) == UINT64_MAX && anchor.writes == 1000);
@@ -112,25 +177,29 @@ static void test_only_the_very_answer_counts(void)
 	struct signer_anchor anchor = begin(true);
 	struct call_attest_extended said = {.head.request = 1, .boots = 8}, other;
 
-	EXPECT(signer_anchor_answered(&anchor, bytes_of(&said, sizeof(said))) == STATUS_MALFORMED);
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&said, sizeof(said)), 1000) ==
+	       STATUS_MALFORMED);
 	signer_anchor_write(&anchor, bytes_of_text("checkpoint"), 1000);
 	anchor.request = 1;
 	anchor.step = SIGNER_ANCHOR_ASKED;
 	memcpy(said.value, anchor.expected, sizeof(said.value));
 	other = said;
 	other.head.request = 2;
-	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other))) ==
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other)), 1000) ==
 	       STATUS_MALFORMED);
 	other = said;
 	other.value[31] ^= 1;
-	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other))) == STATUS_CORRUPT);
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other)), 1000) ==
+	       STATUS_CORRUPT);
 	other = said;
 	other.boots = 7;
-	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other))) == STATUS_CORRUPT);
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other)), 1000) ==
+	       STATUS_CORRUPT);
 	other = said;
 	other.head.status = STATUS_IO;
-	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other))) == STATUS_CORRUPT);
-	EXPECT(signer_anchor_answered(&anchor, bytes_of(&said, sizeof(said))) == STATUS_OK);
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&other, sizeof(other)), 1000) ==
+	       STATUS_CORRUPT);
+	EXPECT(signer_anchor_answered(&anchor, bytes_of(&said, sizeof(said)), 1000) == STATUS_OK);
 	EXPECT(memcmp(anchor.value, said.value, 32) == 0 && anchor.boots == 8);
 }
 
@@ -195,6 +264,8 @@ int main(void)
 	RUN(test_a_flood_of_changes_costs_time_and_not_the_tpm);
 	RUN(test_within_the_burst_writes_are_a_second_apart_and_the_first_is_at_once);
 	RUN(test_the_reserve_is_for_what_lowers_power);
+	RUN(test_leases_leave_half_of_the_burst_but_for_one_in_ten_minutes);
+	RUN(test_a_write_that_the_tpm_puts_off_is_asked_again);
 	RUN(test_a_software_tpm_has_no_budget);
 	RUN(test_only_the_very_answer_counts);
 	RUN(test_light_checkpoints_hang_on_the_index_and_others_lead_to_it);

@@ -687,6 +687,8 @@ void signer_state_forget(struct signer_state *state, uint32_t kind, const uint8_
 
 /* ---- leases ---- */
 
+#define LEASING_TOGETHER 56 /* of the 64 that may be written at a time */
+
 /* Writes a state of the counters, and with it every nonce row as it is now. */
 static void put_lease(struct signer_state *state, struct signer_grant *grant,
                       const struct authz_lease_record *durable)
@@ -704,6 +706,7 @@ void signer_state_renew(struct signer_state *state, struct signer_grant *grant,
 {
 	struct authz_lease_record durable;
 	uint64_t now = state->time_low_s(state->context);
+	bool is_first = false;
 
 	if (grant->lease_batch != 0 ||
 	    state->leasing_count == sizeof(state->leasing) / sizeof(state->leasing[0]) ||
@@ -711,10 +714,46 @@ void signer_state_renew(struct signer_state *state, struct signer_grant *grant,
 		return;
 	durable = grant->lease;
 	for (size_t i = 0; i < durable.count; i++)
+		is_first |= grant->lease.counters[i].leased == 0;
+	for (size_t i = 0; i < durable.count; i++)
 		authz_counter_lease_prepare(&grant->rules[i], &grant->lease.counters[i],
 		                            wanted != NULL ? wanted[i] : 0, now,
 		                            &durable.counters[i]);
 	put_lease(state, grant, &durable);
+	/* What a user has just granted must not wait for others' leases. */
+	if (is_first)
+		signer_store_need(state->store, SIGNER_NEED_CHANGE);
+	state->renewed = true;
+}
+
+static bool has_spent(struct signer_state *state, const struct signer_grant *grant)
+{
+	uint64_t now = state->time_low_s(state->context);
+
+	for (size_t i = 0; i < grant->lease.count; i++)
+		if (authz_counter_lease_used(&grant->rules[i], &grant->lease.counters[i], now))
+			return true;
+	return false;
+}
+
+void signer_state_renew_others(struct signer_state *state)
+{
+	struct signer_cache *cache = &state->grants;
+
+	if (!state->renewed)
+		return;
+	for (size_t i = 0; i < cache->filled; i++) {
+		struct signer_grant *grant =
+		    (struct signer_grant *)(void *)(cache->entries + i * cache->entry_bytes);
+
+		/* Some places stay free for grants whose leases run dry meanwhile. */
+		if (state->leasing_count >= LEASING_TOGETHER)
+			break;
+		if (grant->head.taken && grant->head.state == SIGNER_CACHED_READY &&
+		    grant->lease_batch == 0 && has_spent(state, grant))
+			signer_state_renew(state, grant, NULL);
+	}
+	state->renewed = false;
 }
 
 bool signer_state_return_leases(struct signer_state *state)

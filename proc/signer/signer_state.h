@@ -102,6 +102,7 @@ struct signer_state {
 	struct buffer plain;              /* a record as it was unsealed */
 	struct buffer sealed;             /* a record to be written */
 	struct signer_grant *leasing[64]; /* grants whose leases are being written */
+	bool renewed;                     /* one was renewed since the others were looked at */
 	size_t leasing_count;
 	uint64_t (*time_low_s)(void *context);
 	uint64_t (*ran_s)(void *context); /* running time (signer_time.h) */
@@ -201,6 +202,10 @@ size_t signer_state_rules(const struct authz_grant_record *grant,
  * as usual), unless they are being written already. */
 void signer_state_renew(struct signer_state *state, struct signer_grant *grant,
                         const uint64_t *wanted);
+/* signer_state_renew_others writes, with a lease that was just renewed, the leases of all other
+ * cached grants that have spent of theirs: on hardware a write of the TPM is what costs. Not while
+ * charges are being measured. */
+void signer_state_renew_others(struct signer_state *state);
 /* signer_state_return_leases writes the true state of every cached grant without a lease, for an
  * orderly stop; false while leases are being written or room is missing: call again. */
 bool signer_state_return_leases(struct signer_state *state);

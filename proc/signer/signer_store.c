@@ -29,9 +29,9 @@ struct batch {
 	size_t len;
 	size_t count;
 	uint64_t number;
-	bool touched;  /* commit even without an operation */
-	bool anchored; /* has more than heads of chains */
-	bool urgent;
+	bool touched;          /* commit even without an operation */
+	bool anchored;         /* has more than heads of chains */
+	enum signer_need need; /* the most that is in it */
 };
 
 enum commit_state { COMMIT_IDLE, COMMIT_STAGING, COMMIT_WRITING, COMMIT_ANCHORING };
@@ -218,6 +218,8 @@ enum status signer_store_put(struct signer_store *store, uint32_t kind, const ui
 	batch->len += sizeof(op) + sealed.len;
 	batch->count++;
 	batch->anchored |= kind != CALL_STORE_VALUE_CHAIN;
+	if (kind != CALL_STORE_VALUE_CHAIN && kind != CALL_STORE_VALUE_LEASE)
+		signer_store_need(store, SIGNER_NEED_CHANGE);
 	*ret_batch = batch->number;
 	return STATUS_OK;
 }
@@ -236,7 +238,14 @@ void signer_store_mark(struct signer_store *store)
 
 void signer_store_urge(struct signer_store *store)
 {
-	store->gathering.anchored = store->gathering.urgent = true;
+	store->gathering.anchored = true;
+	signer_store_need(store, SIGNER_NEED_LESS);
+}
+
+void signer_store_need(struct signer_store *store, enum signer_need need)
+{
+	if (store->gathering.need < need)
+		store->gathering.need = need;
 }
 
 uint64_t signer_store_gathering(const struct signer_store *store)
@@ -349,11 +358,12 @@ static void move_commit(struct signer_store *store)
 		if (store->gathering.len == 0 && !store->gathering.touched)
 			return;
 		if (store->gathering.anchored &&
-		    !store->hooks.may_anchor(store->hooks.context, store->gathering.urgent))
+		    !store->hooks.may_anchor(store->hooks.context, store->gathering.need))
 			return;
 		store->flying = store->gathering;
 		empty.len = empty.count = 0;
-		empty.touched = empty.anchored = empty.urgent = false;
+		empty.touched = empty.anchored = false;
+		empty.need = SIGNER_NEED_LEASE;
 		empty.number = store->flying.number + 1;
 		store->gathering = empty;
 		store->staged_len = store->asked_len = 0;

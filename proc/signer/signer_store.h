@@ -17,6 +17,7 @@
 #include "authz_merkle.h"
 #include "call_store.h"
 #include "ipc_channel.h"
+#include "signer_anchor.h"
 
 #define SIGNER_STORE_LOADS_MAX 64
 #define SIGNER_STORE_BATCH_MAX                                                                     \
@@ -33,8 +34,8 @@ typedef void signer_store_loaded_fn(void *context, uint32_t kind, const uint8_t 
 /* Writes the checkpoint over (seq, root); part of the same commit. */
 typedef enum status signer_store_checkpoint_fn(void *context, uint64_t seq, const uint8_t root[32],
                                                bool light, struct buffer *ret_checkpoint);
-/* Whether an anchored batch may begin now; `urgent`: something in it lowers power. */
-typedef bool signer_store_may_anchor_fn(void *context, bool urgent);
+/* Whether an anchored batch of this need may begin now. */
+typedef bool signer_store_may_anchor_fn(void *context, enum signer_need need);
 /* Has a durable checkpoint anchored; signer_store_anchored tells when it is. */
 typedef void signer_store_anchor_fn(void *context, struct bytes checkpoint);
 /* Called when a segment append became durable (or a read came: blob not empty). */
@@ -87,6 +88,8 @@ uint64_t signer_store_committed(const struct signer_store *store);
 void signer_store_anchored(struct signer_store *store);
 /* signer_store_urge marks the gathering batch: something in it lowers power. */
 void signer_store_urge(struct signer_store *store);
+/* signer_store_need says that something in the gathering batch is for more than leases. */
+void signer_store_need(struct signer_store *store, enum signer_need need);
 /* signer_store_touch makes the gathering batch commit even if it has no operation: a checkpoint;
  * urgent. */
 uint64_t signer_store_touch(struct signer_store *store);

@@ -219,7 +219,7 @@ static void log_pcrs(void)
 }
 
 _Static_assert(BOOT_OF_START(CALL_START_NO_TPM) == BOOT_NO_TPM &&
-                   BOOT_OF_START(CALL_START_REASON_COUNT - 1) == BOOT_UNPROTECTED,
+                   BOOT_OF_START(CALL_START_REASON_COUNT - 1) == BOOT_TPM_FULL,
                "each reason has its number");
 
 static int report_failure(struct proc *proc, const struct call_start_failed *failed)

@@ -23,6 +23,8 @@ bool unsealer_fail_tpm(struct unsealer *u, enum status status, uint32_t otherwis
 
 	if (tpm_is_lockout(u->tpm))
 		reason = CALL_START_LOCKOUT;
+	else if (tpm_is_full(u->tpm))
+		reason = CALL_START_FULL;
 	else if (status == STATUS_IO)
 		reason = CALL_START_NO_TPM;
 	return unsealer_fail(u, reason, u->tpm->rc, u->tpm->what);

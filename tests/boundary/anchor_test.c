@@ -266,6 +266,57 @@ static void test_changes_share_the_writes_of_a_hardware_tpm(void)
 	rig.hardware = false;
 }
 
+static struct rig_world other;
+
+/* sign_some signs `count` times for a wallet; each spends 5,001 of a lease of 150,000. */
+static void sign_some(struct rig_world *of, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t space[256];
+		struct buffer message = BUFFER_OF_ARRAY(space);
+		struct call_sign_answer answer = {.result = CALL_RESULT_SEALED};
+		struct call_sign_request request;
+
+		rig_transfer_message(of->address, of->recipient, 1, next_tag++, &message);
+		request = rig_sign_request(of, buffer_bytes(&message));
+		EXPECT(rig_sign(&rig, &request, &answer) && answer.result == CALL_RESULT_SIGNED);
+	}
+}
+
+/* Waits for a write of the TPM, at most `limit_us`. */
+static bool write_comes(uint64_t before, int64_t limit_us)
+{
+	int64_t end = supervisor_now_us() + limit_us;
+	struct ipc_message none = {.kind = 0};
+
+	while (rig.extends == before && supervisor_now_us() < end)
+		(void)!rig_take(&rig, &rig.bridge, &none, 20000);
+	return rig.extends != before;
+}
+
+/* R3: when one lease is renewed, all that were drawn on are, in the same write. */
+static void test_leases_are_renewed_together_on_hardware(void)
+{
+	uint64_t before;
+
+	rig.hardware = true;
+	start_fresh("leases");
+	memset(&other, 0, sizeof(other));
+	rig_world_make(&rig, &other, "other");
+	sign_some(&world, 1);
+	sign_some(&other, 1);
+	before = rig.extends;
+	EXPECT(!write_comes(before, 1500000)); /* both first leases are there */
+	sign_some(&world, 15);
+	sign_some(&other, 15);
+	sign_some(&world, 8);
+	EXPECT(write_comes(before, 10000000));
+	before = rig.extends;
+	sign_some(&other, 8); /* alone it would be due now */
+	EXPECT(!write_comes(before, 2500000));
+	rig.hardware = false;
+}
+
 int main(void)
 {
 	char command[200];
@@ -280,6 +331,7 @@ int main(void)
 	RUN(test_nothing_is_taken_as_fresh);
 	RUN(test_a_tpm_that_does_not_answer_delays_no_signature);
 	RUN(test_changes_share_the_writes_of_a_hardware_tpm);
+	RUN(test_leases_are_renewed_together_on_hardware);
 	rig_stop(&rig);
 	snprintf(command, sizeof(command), "rm -rf %s", base);
 	CHECK(system(command) == 0);

@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A TPM that is busy, full, or locked by others (R3, R5, C3).
+
+usage: tpm_busy.py          (BUILD_DIR names the build; needs swtpm and tpm2-tools)
+
+A proxy in the TPM's place refuses every write to its memory with TPM_RC_NV_RATE for a while, as
+hardware does against wear. Changes then wait and are not lost, signatures go on, log and metrics
+say so. A TPM whose memory, sessions or objects others filled is refused in words, and serves when
+they let go; dictionary attack lockout, brought about on purpose, stops nothing.
+"""
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tpm_recover  # noqa: E402
+import tpm_system  # noqa: E402
+from tpm_bus import Proxy  # noqa: E402
+from tpm_canary import base58_decode, sign, transfer_message  # noqa: E402
+from tpm_system import BUILD, System, Tpm, expect, provision, skip  # noqa: E402
+
+WRITES = (b"\0\0\1\x36", b"\0\0\1\x34")  # TPM2_NV_Extend, TPM2_NV_Increment
+NV_RATE = struct.pack(">HII", 0x8001, 10, 0x920)
+
+
+class Busy(Proxy):
+    """While `busy` no write to the TPM's memory is let through."""
+
+    def __init__(self, tpm, path):
+        self.busy, self.refused, self.written = False, 0, 0
+        super().__init__(tpm, path)
+
+    def forward(self, client, server):
+        while True:
+            command = self.message(client)
+            if command is None:
+                return
+            if command[6:10] in WRITES and self.busy:
+                self.refused += 1
+                client.sendall(NV_RATE)
+                continue
+            server.sendall(command)
+            response = self.message(server)
+            if response is None:
+                return
+            self.written += command[6:10] in WRITES and response[6:10] == bytes(4)
+            client.sendall(response)
+
+
+class Node:
+    """A store and a TPM that `serve --dev` made, on a proxy; its user and its bot."""
+
+    def __init__(self, base):
+        self.base, self.state = base, os.path.join(base, "state")
+        made = tpm_recover.Node(base, self.state)
+        expect("a signer is made", made.start("--dev"))
+        made.stop()
+        self.exports, self.number = made.exports, 0
+        self.tpm = Tpm(os.path.join(self.state, "tpm"))
+        self.proxy = Busy(self.tpm, os.path.join(base, "bus.sock"))
+
+    def start(self):
+        self.system = System(self.proxy, os.path.join(self.state, "store"), "unseal")
+        self.server = "https://127.0.0.1:%d" % self.system.port
+        self.exports["VAULT_ADDR"] = self.server
+
+    def as_user(self, *words):
+        key = ["--key", self.state + "/user.json", "--yes"] if words[0] == "wallet" else []
+        return subprocess.Popen(
+            [os.path.join(BUILD, "bin/claviger"), *words, *key, "--server", self.server,
+             "--ca", self.state + "/ca.pem", "--home", self.state + "/home"],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def done(self, what, process):
+        text, _ = process.communicate(timeout=60)
+        expect(what, process.returncode == 0, text)
+
+    def signs(self):
+        self.number += 1
+        try:
+            return sign(self.exports, transfer_message(base58_decode(
+                self.exports["CLAVIGER_ADDRESS"]), self.number % 200 + 1)) is not None
+        except OSError as e:
+            self.refusal = getattr(e, "read", lambda: str(e).encode())()
+            return False
+
+    def metric(self, name):
+        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.system.health, timeout=10) as f:
+            return next((int(line.rsplit(" ", 1)[1]) for line in f.read().decode().splitlines()
+                         if line.startswith(name + " ")), None)
+
+    def has(self, name):
+        return any(e["event"] == name for e in self.system.events())
+
+
+def until(what, holds, limit_s=60):
+    end = time.monotonic() + limit_s
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    expect(what, holds())
+
+
+def busy(node):
+    """NV_RATE from before the first write of a start on, and then during a change."""
+    node.tpm.power_on()
+    node.proxy.busy = True
+    node.start()
+    until("a start waits for the TPM and says so", lambda: node.has("anchor.tpm_busy"))
+    expect("it is not ready before its first write", not node.system.event("supervisor", "ready"))
+    node.proxy.busy = False
+    expect("then it is", node.system.wait_ready(), str(node.system.events()[-3:]))
+    until("the metric counts it", lambda: (node.metric("claviger_tpm_nv_busy_total") or 0) > 0)
+    expect("it signs", node.signs(), getattr(node, "refusal", ""))
+
+    refused, written = node.proxy.refused, node.proxy.written
+    node.proxy.busy = True
+    change = node.as_user("client", "new", "another")
+    until("the change's write is put off", lambda: node.proxy.refused > refused + 20)
+    signed = sum(node.signs() for _ in range(50))
+    expect("and nothing was written", node.proxy.written == written)
+    node.proxy.busy = False
+    node.done("the change is acknowledged when it is in the TPM", change)
+    expect("with one write", node.proxy.written > written)
+    expect("signatures went on meanwhile", signed == 50, "%d %s" % (signed, getattr(node, "refusal", "")))
+    node.done("the next change needs no patience", node.as_user("wallet", "freeze", "dev"))
+    expect("and holds", not node.signs() and b"frozen" in node.refusal, str(node.refusal))
+    node.done("it can be taken back", node.as_user("wallet", "unfreeze", "dev"))
+    expect("it stops in order", node.system.stop() == 0)
+    node.tpm.power_on()
+    node.start()
+    expect("nothing was lost: the next start finds the state that the TPM knows",
+           node.system.wait_ready() and node.signs(), str(node.system.events()[-3:]))
+    expect("and stops", node.system.stop() == 0)
+    print("busy: %d writes put off, %d made, %d signatures meanwhile" % (
+        node.proxy.refused, node.proxy.written, signed))
+
+
+def property_of(tpm, name):
+    text = tpm.tool("tpm2_getcap", "properties-variable") or ""
+    line = next((x for x in text.splitlines() if name + ":" in x), ": -1")
+    return int(line.rsplit(" ", 1)[1], 0)
+
+
+def locked_out(node):
+    """Somebody guesses until the TPM locks: our objects have noDA, everything goes on (C3)."""
+    node.tpm.power_on()
+    node.tpm.tool("tpm2_startup", "-c")
+    node.tpm.tool("tpm2_createprimary", "-C", "n", "-p", "right", "-c", "bait.ctx")
+    for _ in range(40):
+        node.tpm.tool("tpm2_create", "-C", "bait.ctx", "-P", "wrong", "-u", "x.pub", "-r", "x.priv",
+                      check=False)
+        if property_of(node.tpm, "inLockout") == 1:
+            break
+    expect("the TPM is in lockout", property_of(node.tpm, "inLockout") == 1)
+    node.tpm.tool("tpm2_flushcontext", "-t")
+    node.start()
+    expect("it starts all the same", node.system.wait_ready(), str(node.system.events()[-3:]))
+    expect("it signs", node.signs(), getattr(node, "refusal", ""))
+    node.done("it takes changes", node.as_user("wallet", "freeze", "dev"))
+    node.done("of both kinds", node.as_user("wallet", "unfreeze", "dev"))
+    expect("it stops in order", node.system.stop() == 0)
+
+
+def fill(tpm, what):
+    """Leaves objects, sessions or NV indices behind, as another tool does; how many there was room for."""
+    count = 0
+    words = {"sessions": ["tpm2_startauthsession", "-S"], "objects": ["tpm2_createprimary", "-C", "n", "-c"]}
+    while count < 70:
+        if what == "nv":
+            word = ["tpm2_nvdefine", "0x%x" % (0x1500000 + count), "-C", "o", "-s", "2048"]
+        else:
+            word = words[what] + ["left.%d" % count]
+        done = subprocess.run(word, env=tpm.env(), capture_output=True, cwd=tpm.folder)
+        if done.returncode:
+            break
+        count += 1
+    return count
+
+
+def filled(node):
+    """R5: without a resource manager in between."""
+    for what in ("objects", "sessions"):
+        node.tpm.power_on()
+        node.tpm.tool("tpm2_startup", "-c")
+        left = fill(node.tpm, what)
+        node.start()
+        expect("with %d %s left by others it ends" % (left, what),
+               left >= 3 and node.system.wait_end() not in (0, None))
+        why = node.system.event("unsealer", "unsealer.failed")
+        expect("and says what to do", why and "no room" in why["reason"], str(why))
+        print("filled: %d %s: %s" % (left, what, why and why["reason"]))
+        for context in ("-t", "-s", "-l"):
+            subprocess.run(["tpm2_flushcontext", context], env=node.tpm.env(), capture_output=True)
+        node.start()
+        expect("when they let go it serves, without a reset", node.system.wait_ready(),
+               str(node.system.events()[-3:]))
+        expect("and stops", node.system.stop() == 0)
+
+
+def full(base):
+    """R5: no room for our indices."""
+    state = os.path.join(base, "fresh")
+    os.mkdir(os.path.join(base, "fresh-tpm"), 0o700)
+    tpm = Tpm(os.path.join(base, "fresh-tpm"))
+    provision(state)
+    tpm.power_on()
+    tpm.tool("tpm2_startup", "-c")
+    left = fill(tpm, "nv")
+    for size in (512, 128, 32, 8):  # to the last byte
+        for i in range(40):
+            if subprocess.run(["tpm2_nvdefine", "0x%x" % (0x1510000 + size * 100 + i), "-C", "o", "-s", str(size)],
+                              env=tpm.env(), capture_output=True).returncode:
+                break
+    system = System(tpm, state, "genesis")
+    expect("genesis on a full TPM ends", left > 1 and system.wait_end() not in (0, None))
+    why = system.event("unsealer", "unsealer.failed")
+    expect("and says what to do", why and "no room" in why["reason"], str(why))
+    print("full: %d indices: %s" % (left, why and why["reason"]))
+    tpm.power_off()
+
+
+def main():
+    for program in ("swtpm", "tpm2_unseal"):
+        if not shutil.which(program):
+            skip(program + " is not installed")
+    base = tempfile.mkdtemp(prefix="tpm_busy.")
+    node = None
+    try:
+        node = Node(base)
+        busy(node)
+        locked_out(node)
+        filled(node)
+        full(base)
+    finally:
+        if node:
+            if node.system and node.system.process.poll() is None:
+                node.system.process.kill()
+                node.system.process.wait()
+            node.tpm.power_off()
+        shutil.rmtree(base, ignore_errors=True)
+    print("%d passed, %d failed" % (tpm_system.passed, tpm_system.failed))
+    return 1 if tpm_system.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -200,7 +200,7 @@ static bool take_count(const char *text, uint64_t max, uint64_t *ret_count)
 
 static int run_bench(struct cli_call *call)
 {
-	struct cli_server_options server = {NULL, NULL, NULL};
+	struct cli_server_options server = {.server = NULL};
 	const char *seconds_text = NULL, *connections_text = NULL;
 	const struct cli_option options[] = {
 	    CLI_SERVER_OPTIONS(server),

@@ -24,6 +24,7 @@ static const struct {
     [CLI_SERVE_STATE] = {"serve",  "state",                    "CLAVIGER_STATE",                TEXT  },
     [CLI_SERVE_LISTEN] = {"serve",  "listen",                   "CLAVIGER_LISTEN",               TEXT  },
     [CLI_SERVE_METRICS] = {"serve",  "metrics",                  "CLAVIGER_METRICS",              TEXT  },
+    [CLI_SERVE_OPERATOR_LISTEN] = {"serve",  "operator_listen",          "CLAVIGER_OPERATOR_LISTEN",      TEXT  },
     [CLI_SERVE_VERIFIERS] = {"serve",  "verifiers",                "CLAVIGER_VERIFIERS",            NUMBER},
     [CLI_SERVE_TLS_NAME] = {"serve",  "tls_name",                 "CLAVIGER_TLS_NAME",             LIST  },
     [CLI_SERVE_TLS_CERTIFICATE] = {"serve",  "tls_certificate",          "CLAVIGER_TLS_CERTIFICATE",      TEXT  },

@@ -14,17 +14,21 @@
 #include "cli_commands.h"
 #include "cli_disk.h"
 #include "cli_file.h"
+#include "cli_pem.h"
 #include "disk.h"
 #include "secret.h"
 #include "site.h"
 
-#define MIB          UINT64_C(1048576)
-#define DEFAULT_PORT 8200
-#define SIZE_MIB_MAX UINT64_C(67108864)
+#define MIB                   UINT64_C(1048576)
+#define CA_PEM_MAX            16384
+#define DEFAULT_PORT          8200
+#define DEFAULT_OPERATOR_PORT 8201
+#define SIZE_MIB_MAX          UINT64_C(67108864)
 
 struct disk_options {
-	const char *size, *site_key, *serial, *address, *router, *port, *metrics, *verifiers,
-	    *names, *operators, *machines, *deployment, *unproven, *rp_id, *origins, *time_keys;
+	const char *size, *ca, *operator_port, *site_key, *serial, *address, *router, *port,
+	    *metrics, *verifiers, *names, *operators, *machines, *deployment, *unproven, *rp_id,
+	    *origins, *time_keys;
 	const char *genesis, *approvals, *escrow, *restore;
 };
 
@@ -130,17 +134,48 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
 	return CLI_YES;
 }
 
+/* --ca: a certificate in PEM; the manifest has the hash of its DER. */
+static int take_ca(const struct cli_call *call, const char *path, struct site_manifest *m)
+{
+	struct buffer pem, der;
+	char message[CLI_PATH_MAX + 256];
+	struct bytes text, hashed;
+	bool taken;
+
+	if (path == NULL)
+		return CLI_YES;
+	if (cli_file_read(path, CA_PEM_MAX, &pem, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	der = (struct buffer){malloc(pem.len), pem.len, 0};
+	text = buffer_bytes(&pem);
+	taken = der.data != NULL && cli_pem_next(&text, "CERTIFICATE", &der) == STATUS_OK;
+	hashed = buffer_bytes(&der);
+	if (taken)
+		keys_sha256(&hashed, 1, m->ca);
+	m->has_ca = taken;
+	free(pem.data);
+	free(der.data);
+	return taken ? CLI_YES : cli_usage(call, "--ca %s is no certificate in PEM", path);
+}
+
 static int take_manifest(const struct cli_call *call, const struct disk_options *o,
                          struct site_manifest *m)
 {
 	struct buffer deployment = {m->deployment, sizeof(m->deployment), 0};
-	uint64_t port = 0, metrics = 0, verifiers = 0;
+	uint64_t port = 0, metrics = 0, operators = 0, verifiers = 0;
 	int result = take_number(call, "--serial", o->serial, UINT64_MAX, 1, &m->serial);
 
 	if (result == CLI_YES)
 		result = take_number(call, "--port", o->port, UINT16_MAX, DEFAULT_PORT, &port);
 	if (result == CLI_YES)
 		result = take_number(call, "--metrics-port", o->metrics, UINT16_MAX, 0, &metrics);
+	if (result == CLI_YES)
+		result = take_number(call, "--operator-port", o->operator_port, UINT16_MAX,
+		                     DEFAULT_OPERATOR_PORT, &operators);
+	if (result == CLI_YES)
+		result = take_ca(call, o->ca, m);
 	if (result == CLI_YES)
 		result = take_number(call, "--verifiers", o->verifiers, 16, 0, &verifiers);
 	if (result == CLI_YES)
@@ -154,6 +189,7 @@ static int take_manifest(const struct cli_call *call, const struct disk_options 
 		return result;
 	m->port = (uint16_t)port;
 	m->metrics_port = (uint16_t)metrics;
+	m->operator_port = (uint16_t)operators;
 	m->verifiers = (uint8_t)verifiers;
 	m->has_deployment = o->deployment != NULL;
 	if (m->has_deployment &&
@@ -289,26 +325,28 @@ static int run_disk(struct cli_call *call)
 	static struct site_manifest manifest;
 	struct disk_options o = {.site_key = NULL};
 	const struct cli_option table[] = {
-	    {"--size",         &o.size,       NULL},
-	    {"--site-key",     &o.site_key,   NULL},
-	    {"--serial",       &o.serial,     NULL},
-	    {"--address",      &o.address,    NULL},
-	    {"--router",       &o.router,     NULL},
-	    {"--port",         &o.port,       NULL},
-	    {"--metrics-port", &o.metrics,    NULL},
-	    {"--verifiers",    &o.verifiers,  NULL},
-	    {"--name",         &o.names,      NULL},
-	    {"--operator",     &o.operators,  NULL},
-	    {"--machine",      &o.machines,   NULL},
-	    {"--deployment",   &o.deployment, NULL},
-	    {"--time-key",     &o.time_keys,  NULL},
-	    {"--unproven",     &o.unproven,   NULL},
-	    {"--rp-id",        &o.rp_id,      NULL},
-	    {"--origins",      &o.origins,    NULL},
-	    {"--genesis",      &o.genesis,    NULL},
-	    {"--approvals",    &o.approvals,  NULL},
-	    {"--escrow",       &o.escrow,     NULL},
-	    {"--restore",      &o.restore,    NULL},
+	    {"--size",          &o.size,          NULL},
+	    {"--site-key",      &o.site_key,      NULL},
+	    {"--serial",        &o.serial,        NULL},
+	    {"--address",       &o.address,       NULL},
+	    {"--router",        &o.router,        NULL},
+	    {"--port",          &o.port,          NULL},
+	    {"--metrics-port",  &o.metrics,       NULL},
+	    {"--operator-port", &o.operator_port, NULL},
+	    {"--ca",            &o.ca,            NULL},
+	    {"--verifiers",     &o.verifiers,     NULL},
+	    {"--name",          &o.names,         NULL},
+	    {"--operator",      &o.operators,     NULL},
+	    {"--machine",       &o.machines,      NULL},
+	    {"--deployment",    &o.deployment,    NULL},
+	    {"--time-key",      &o.time_keys,     NULL},
+	    {"--unproven",      &o.unproven,      NULL},
+	    {"--rp-id",         &o.rp_id,         NULL},
+	    {"--origins",       &o.origins,       NULL},
+	    {"--genesis",       &o.genesis,       NULL},
+	    {"--approvals",     &o.approvals,     NULL},
+	    {"--escrow",        &o.escrow,        NULL},
+	    {"--restore",       &o.restore,       NULL},
 	};
 	struct buffer bytes = BUFFER_OF_ARRAY(space);
 	struct disk_file site;
@@ -360,9 +398,9 @@ static int run_disk(struct cli_call *call)
 const struct cli_command cli_image_disk = {
     .name = "image disk",
     .arguments = "[--size MIB] [--site-key FILE] [--address A/BITS [--router A]] [--port N] "
-                 "[--metrics-port N] [--name LIST] [--operator LIST] [--machine LIST] "
-                 "[--verifiers N] [--rp-id NAME] [--origins LIST] [--deployment HEX] [--time-key "
-                 "LIST] [--unproven SECONDS] [--serial N] "
+                 "[--metrics-port N] [--operator-port N] [--ca FILE] [--name LIST] [--operator "
+                 "LIST] [--machine LIST] [--verifiers N] [--rp-id NAME] [--origins LIST] "
+                 "[--deployment HEX] [--time-key LIST] [--unproven SECONDS] [--serial N] "
                  "[--genesis FILE] [--approvals FILE] [--escrow FILE] [--restore FOLDER] DISK",
     .sentence = "prepare the appliance's data disk: site manifest, genesis, approvals",
     .run = run_disk,
@@ -371,7 +409,9 @@ const struct cli_command cli_image_disk = {
         "touched but for --restore; a disk that begins with something else is refused.\n\n"
         "--site-key FILE      write a site manifest, signed with this key (claviger tpm key), out\n"
         "                     of these: --address (DHCP when it is not given), --router, --port\n"
-        "                     (8200), --metrics-port (none), --name (of the certificate, beside\n"
+        "                     (8200), --metrics-port (none), --operator-port (8201, 0 for none),\n"
+        "                     --ca (PEM of the CA that may certify the TLS key), --name (of the "
+        "certificate, beside\n"
         "                     the address), --operator (public keys), --machine (SHA-256 of\n"
         "                     endorsement keys), --verifiers, --rp-id and --origins (passkeys), "
         "--time-key (public\n"

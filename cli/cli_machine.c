@@ -1,11 +1,307 @@
-/* claviger machine restart|off: an operator's word to the appliance, which has no shell. */
+/* claviger machine status|log|config|certificate|restart|off: an operator and the appliance, which
+ * has no shell. What only reads, and what changes no power, goes by the operator's certificate at
+ * the operators' door; restart and off are commands that the signer checks. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "authz_statement.h"
+#include "base_encode.h"
 #include "cli_client.h"
 #include "cli_commands.h"
+#include "cli_file.h"
+#include "cli_out.h"
 #include "cli_server.h"
+#include "http_tls.h"
+
+#define FOLLOW_MS 1000
+
+/* One call at the operators' door. */
+struct door {
+	struct cli_server_options options;
+	struct cli_server server;
+	struct cli_json_file answer;
+};
+
+#define DOOR_OPTIONS(door)                                                                         \
+	CLI_SERVER_OPTIONS((door).options), {"--operator", &(door).options.operator_file, NULL},   \
+	{                                                                                          \
+		"--operator-port", &(door).options.operator_port, NULL                             \
+	}
+
+static int open_door(struct cli_call *call, struct door *door)
+{
+	if (door->options.operator_file == NULL)
+		return cli_usage(call, "needs --operator FILE");
+	if (door->options.operator_port == NULL)
+		door->options.operator_port = CLI_OPERATOR_PORT;
+	return cli_server_connect(&door->server, call, &door->options);
+}
+
+/* ask makes one call; its answer's JSON is open in door->answer until close_answer. */
+static int ask(struct door *door, const char *method, const char *path, struct bytes body)
+{
+	char message[256];
+	unsigned status;
+	int result = cli_server_http(&door->server, method, path, NULL, body, &status);
+
+	if (result != CLI_YES)
+		return result;
+	if (cli_json_parse(buffer_bytes(&door->server.body), &door->answer, message,
+	                   sizeof(message)) == STATUS_OK)
+		return CLI_YES;
+	cli_complain(door->server.call, "%s", message);
+	return CLI_UNSURE;
+}
+
+static void put_body(const struct door *door)
+{
+	fwrite(door->server.body.data, 1, door->server.body.len, stdout);
+	putchar('\n');
+}
+
+/* show prints an object's members as lines, those of an object in it below its name. */
+struct showing {
+	int depth;
+};
+
+static enum status show(void *context, struct bytes name, const struct cli_json_node *value)
+{
+	struct showing *showing = context, below = {showing->depth + 1};
+	struct bytes text = bytes_of(NULL, 0);
+	uint64_t number;
+	size_t count;
+	bool flag;
+
+	printf("%*s%-20.*s ", 2 * showing->depth, "", (int)name.len, (const char *)name.data);
+	if (cli_json_is_object(value)) {
+		putchar('\n');
+		return cli_json_each(value, show, &below);
+	}
+	if (cli_json_text(value, &text))
+		printf("%.*s", (int)text.len, (const char *)text.data);
+	else if (cli_json_u64(value, &number))
+		printf("%" PRIu64, number);
+	else if (cli_json_bool(value, &flag))
+		printf(flag ? "yes" : "no");
+	else if (cli_json_count(value, &count))
+		for (size_t i = 0; i < count; i++)
+			if (cli_json_text(cli_json_item(value, i), &text))
+				printf("%s%.*s", i == 0 ? "" : ", ", (int)text.len,
+				       (const char *)text.data);
+	putchar('\n');
+	return STATUS_OK;
+}
+
+static int show_all(const struct cli_json_node *object)
+{
+	struct showing showing = {0};
+
+	return cli_json_each(object, show, &showing) == STATUS_OK ? CLI_YES : CLI_UNSURE;
+}
+
+/* ---- status, config ---- */
+
+static int run_status(struct cli_call *call)
+{
+	struct door door = {.options = {.server = NULL}};
+	const struct cli_option table[] = {DOOR_OPTIONS(door)};
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0)
+		return cli_usage(call, "takes no arguments");
+	result = open_door(call, &door);
+	if (result == CLI_YES)
+		result = ask(&door, "GET", "/api/v1/machine", bytes_of(NULL, 0));
+	if (result == CLI_YES && call->json)
+		put_body(&door);
+	else if (result == CLI_YES)
+		result = show_all(door.answer.root);
+	return cli_finish(call, result);
+}
+
+static int keep_manifest(struct door *door, const char *path)
+{
+	static uint8_t space[65536];
+	struct buffer bytes = BUFFER_OF_ARRAY(space);
+	struct bytes text;
+
+	if (!cli_json_text(cli_json_member(door->answer.root, "manifest"), &text) ||
+	    base64_decode(text, &bytes) != STATUS_OK) {
+		cli_complain(door->server.call, "the answer has no manifest");
+		return CLI_UNSURE;
+	}
+	return cli_home_write(door->server.call, path, buffer_bytes(&bytes), false);
+}
+
+static int run_config(struct cli_call *call)
+{
+	struct door door = {.options = {.server = NULL}};
+	const char *out = NULL;
+	const struct cli_option table[] = {
+	    DOOR_OPTIONS(door),
+	    {"--out", &out, NULL},
+	};
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0)
+		return cli_usage(call, "takes no arguments");
+	result = open_door(call, &door);
+	if (result == CLI_YES)
+		result = ask(&door, "GET", "/api/v1/machine/config", bytes_of(NULL, 0));
+	if (result == CLI_YES && out != NULL)
+		result = keep_manifest(&door, out);
+	if (result == CLI_YES && call->json)
+		put_body(&door);
+	else if (result == CLI_YES)
+		result = show_all(cli_json_member(door.answer.root, "settings"));
+	return cli_finish(call, result);
+}
+
+/* ---- log ---- */
+
+/* Numbers of 64 bits are decimal text in our JSON. */
+static bool take_decimal(const struct cli_json_node *node, uint64_t *ret_number)
+{
+	struct bytes text;
+	char digits[24];
+	const char *end = digits;
+
+	if (!cli_json_text(node, &text) || text.len >= sizeof(digits))
+		return false;
+	memcpy(digits, text.data, text.len);
+	digits[text.len] = '\0';
+	return cli_take_number(&end, ret_number) && *end == '\0';
+}
+
+/* Prints what one answer has; *ret_cursor goes on behind it. */
+static int put_lines(struct door *door, uint64_t asked, uint64_t *ret_cursor, bool *ret_more)
+{
+	const struct cli_json_node *root = door->answer.root,
+	                           *lines = cli_json_member(root, "lines");
+	struct bytes line;
+	uint64_t first = 0;
+	size_t count = 0;
+
+	if (!cli_json_count(lines, &count) ||
+	    !cli_json_bool(cli_json_member(root, "more"), ret_more) ||
+	    !take_decimal(cli_json_member(root, "first"), &first) ||
+	    !take_decimal(cli_json_member(root, "next_cursor"), ret_cursor)) {
+		cli_complain(door->server.call, "the answer is no piece of a log");
+		return CLI_UNSURE;
+	}
+	if (asked > 1 && first > asked)
+		cli_complain(door->server.call, "%" PRIu64 " lines are no longer kept",
+		             first - asked);
+	for (size_t i = 0; i < count; i++)
+		if (cli_json_text(cli_json_item(lines, i), &line))
+			printf("%.*s\n", (int)line.len, (const char *)line.data);
+	return CLI_YES;
+}
+
+static int run_log(struct cli_call *call)
+{
+	struct door door = {.options = {.server = NULL}};
+	const char *from = NULL, *end;
+	bool follow = false, more = true;
+	uint64_t cursor = 1;
+	const struct cli_option table[] = {
+	    DOOR_OPTIONS(door),
+	    {"--from",   &from, NULL   },
+	    {"--follow", NULL,  &follow},
+	};
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	end = from;
+	if (call->count != 0 || (from != NULL && (!cli_take_number(&end, &cursor) || *end != '\0')))
+		return cli_usage(call, "--from takes the number that the last call ended with");
+	result = open_door(call, &door);
+	while (result == CLI_YES && (more || follow)) {
+		uint64_t asked = cursor;
+		char path[64];
+
+		if (!more)
+			(void)poll(NULL, 0, FOLLOW_MS);
+		snprintf(path, sizeof(path), "/api/v1/machine/log?cursor=%" PRIu64, asked);
+		result = ask(&door, "GET", path, bytes_of(NULL, 0));
+		if (result != CLI_YES)
+			break;
+		result = put_lines(&door, asked, &cursor, &more);
+		cli_json_close(&door.answer);
+		fflush(stdout);
+	}
+	if (result == CLI_YES)
+		fprintf(stderr, "next: --from %" PRIu64 "\n", cursor);
+	return cli_finish(call, result);
+}
+
+/* ---- certificate ---- */
+
+/* {"pem": "..."}; PEM has no character that JSON escapes but line ends. */
+static int put_pem(struct cli_call *call, const char *path, struct buffer *ret_body)
+{
+	struct buffer pem;
+	char message[256];
+
+	if (cli_file_read(path, HTTP_TLS_PEM_MAX, &pem, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	(void)!buffer_put(ret_body, bytes_of_text("{\"pem\":\""));
+	for (size_t i = 0; i < pem.len; i++) {
+		struct bytes one = bytes_of(pem.data + i, 1);
+
+		if (pem.data[i] == '\r')
+			continue;
+		if (pem.data[i] == '\n')
+			one = bytes_of_text("\\n");
+		else if (pem.data[i] < ' ' || pem.data[i] > '~' || pem.data[i] == '"' ||
+		         pem.data[i] == '\\')
+			return cli_usage(call, "%s is no PEM", path);
+		if (buffer_put(ret_body, one) != STATUS_OK)
+			return cli_usage(call, "%s is too long", path);
+	}
+	free(pem.data);
+	return buffer_put(ret_body, bytes_of_text("\"}")) == STATUS_OK
+	           ? CLI_YES
+	           : cli_usage(call, "%s is too long", path);
+}
+
+static int run_certificate(struct cli_call *call)
+{
+	static uint8_t space[2 * HTTP_TLS_PEM_MAX];
+	struct buffer body = BUFFER_OF_ARRAY(space);
+	struct door door = {.options = {.server = NULL}};
+	const struct cli_option table[] = {DOOR_OPTIONS(door)};
+	uint64_t expires = 0;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes the chain");
+	result = put_pem(call, call->arguments[0], &body);
+	if (result == CLI_YES)
+		result = open_door(call, &door);
+	if (result == CLI_YES)
+		result = ask(&door, "POST", "/api/v1/machine/certificate", buffer_bytes(&body));
+	if (result == CLI_YES && call->json)
+		put_body(&door);
+	else if (result == CLI_YES &&
+	         cli_json_u64(cli_json_member(door.answer.root, "expires"), &expires))
+		printf("in use, until %" PRIu64 " seconds since 1970\n", expires);
+	return cli_finish(call, result);
+}
+
+/* ---- commands ---- */
 
 static int order(struct cli_call *call, enum authz_command_action action)
 {
@@ -41,6 +337,46 @@ static int run_off(struct cli_call *call)
 {
 	return order(call, AUTHZ_COMMAND_OFF);
 }
+
+const struct cli_command cli_machine_status = {
+    .name = "machine status",
+    .arguments = "--operator FILE",
+    .sentence = "as operator, see how the machine is",
+    .run = run_status,
+    .help = "Like all of `claviger machine`, at the operators' door: port 8201 of the server, or\n"
+            "--operator-port, where only those come in who show a certificate of a key that the\n"
+            "site manifest (on a workstation: the configuration) names. FILE is that key.\n",
+};
+
+const struct cli_command cli_machine_log = {
+    .name = "machine log",
+    .arguments = "--operator FILE [--from N] [--follow]",
+    .sentence = "as operator, read the log: one line of JSON an event",
+    .run = run_log,
+    .help =
+        "The latest 2048 lines of all processes are kept in memory. The serial console has the\n"
+        "same and what came before.\n",
+};
+
+const struct cli_command cli_machine_config = {
+    .name = "machine config",
+    .arguments = "--operator FILE [--out FILE]",
+    .sentence = "as operator, see the settings of the site manifest",
+    .run = run_config,
+    .help = "--out FILE   keep the signed manifest itself\n",
+};
+
+const struct cli_command cli_machine_certificate = {
+    .name = "machine certificate",
+    .arguments = "--operator FILE CHAIN",
+    .sentence = "as operator, put a CA's certificate into use, without a stop",
+    .run = run_certificate,
+    .help =
+        "CHAIN is what your CA made of `claviger tls csr`: this server's certificate first, the\n"
+        "CA's own last, in PEM. It must lead to the CA that the site manifest names (claviger\n"
+        "image disk --ca), be in date, for this server's key and for one of the manifest's names.\n"
+        "Open connections go on; the former certificate stays when the new one is refused.\n",
+};
 
 const struct cli_command cli_machine_restart = {
     .name = "machine restart",

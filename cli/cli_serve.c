@@ -223,6 +223,9 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 	         serve->is_genesis ? "genesis" : "unseal");
 	snprintf(words[count++], sizeof(words[0]), "listen=%s", serve->listen);
 	snprintf(words[count++], sizeof(words[0]), "metrics_listen=%s", serve->metrics);
+	if (serve->operator_listen != NULL)
+		snprintf(words[count++], sizeof(words[0]), "operator_listen=%s",
+		         serve->operator_listen);
 	snprintf(words[count++], sizeof(words[0]), "operators=%s%s%s", operators,
 	         serve->operators != NULL ? "," : "",
 	         serve->operators != NULL ? serve->operators : "");
@@ -433,6 +436,8 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 		result = check_address(call, "--listen", serve->listen);
 	if (result == CLI_YES)
 		result = check_address(call, "--metrics", serve->metrics);
+	if (result == CLI_YES && serve->operator_listen != NULL)
+		result = check_address(call, "--operator-listen", serve->operator_listen);
 	if (result == CLI_YES)
 		result = find_operator(call, serve->state, operators);
 	if (result != CLI_YES)
@@ -559,6 +564,7 @@ static int run_serve(struct cli_call *call)
 	    {"--state",           &state,                 NULL                },
 	    {"--listen",          &serve.listen,          NULL                },
 	    {"--metrics",         &serve.metrics,         NULL                },
+	    {"--operator-listen", &serve.operator_listen, NULL                },
 	    {"--verifiers",       &serve.verifiers,       NULL                },
 	    {"--tls-name",        &serve.tls_name,        NULL                },
 	    {"--tls-certificate", &serve.tls_certificate, NULL                },
@@ -591,6 +597,8 @@ static int run_serve(struct cli_call *call)
 		return run_dev(call, &serve);
 	serve.listen = cli_config_choose(CLI_SERVE_LISTEN, serve.listen, DEFAULT_LISTEN);
 	serve.metrics = cli_config_choose(CLI_SERVE_METRICS, serve.metrics, DEFAULT_METRICS);
+	serve.operator_listen =
+	    cli_config_choose(CLI_SERVE_OPERATOR_LISTEN, serve.operator_listen, NULL);
 	serve.operators = cli_config_choose(CLI_SERVE_OPERATORS, NULL, NULL);
 	serve.time_keys = cli_config_choose(CLI_SERVE_TIME_KEYS, NULL, NULL);
 	serve.time_unproven = cli_config_choose(CLI_SERVE_TIME_UNPROVEN, NULL, NULL);
@@ -611,7 +619,8 @@ static int run_serve(struct cli_call *call)
 
 const struct cli_command cli_serve = {
     .name = "serve",
-    .arguments = "[--state DIR] [--listen ADDR:PORT] [--metrics ADDR:PORT] [--verifiers N] "
+    .arguments = "[--state DIR] [--listen ADDR:PORT] [--metrics ADDR:PORT] "
+                 "[--operator-listen ADDR:PORT] [--verifiers N] "
                  "[--tls-name NAME[,NAME]] [--tls-certificate FILE] [--rp-id DOMAIN] "
                  "[--origins URL[,URL]] [--bound-exports] [--accept-time] [--dev]",
     .sentence = "run the signer on this machine, with a software TPM",
@@ -625,6 +634,8 @@ const struct cli_command cli_serve = {
         "                operator.json, the operator's key\n"
         "--listen        HTTPS for bots and users (default 127.0.0.1:8200)\n"
         "--metrics       /livez, /readyz and /metrics (default 127.0.0.1:9200)\n"
+        "--operator-listen   `claviger machine` for operators, by certificates of their keys\n"
+        "                (default: not offered)\n"
         "--verifiers N   how many processes check policies at the same time (default 3)\n"
         "--tls-name      names and addresses of this host in the certificate, which is made at "
         "the\n"

@@ -11,6 +11,7 @@
 #include "cli_attest.h"
 #include "cli_config.h"
 #include "cli_file.h"
+#include "secret.h"
 
 #define DEFAULT_SERVER "https://127.0.0.1:8200"
 #define PIN_LEN        HEX_LEN(64)
@@ -84,6 +85,26 @@ static const char *find_ca(char space[CLI_PATH_MAX])
 	return space;
 }
 
+static int connect_operator(struct cli_server *server, const struct cli_server_options *options,
+                            const char *ca)
+{
+	char error[HTTP_CLIENT_ERROR_MAX];
+	struct keys_sign_key key;
+	enum status status;
+	int result = cli_key_read(server->call, options->operator_file, &key);
+
+	if (result != CLI_YES)
+		return result;
+	snprintf(server->port, sizeof(server->port), "%s", options->operator_port);
+	status =
+	    http_client_open_as(server->host, server->port, ca, key.bytes, &server->http, error);
+	SECRET_WIPE(key);
+	if (status == STATUS_OK)
+		return CLI_YES;
+	cli_complain(server->call, "%s", error);
+	return CLI_UNSURE;
+}
+
 int cli_server_connect(struct cli_server *server, const struct cli_call *call,
                        const struct cli_server_options *options)
 {
@@ -100,8 +121,14 @@ int cli_server_connect(struct cli_server *server, const struct cli_call *call,
 	ca = cli_config_choose(CLI_CLIENT_CA, options->ca, NULL);
 	if (!take_url(server, url))
 		return cli_usage(call, "%s is not https://HOST:PORT", url);
-	if (http_client_open(server->host, server->port, ca != NULL ? ca : find_ca(space),
-	                     &server->http, error) != STATUS_OK) {
+	if (ca == NULL)
+		ca = find_ca(space);
+	if (options->operator_port != NULL) {
+		result = connect_operator(server, options, ca);
+		if (result != CLI_YES)
+			return result;
+	} else if (http_client_open(server->host, server->port, ca, &server->http, error) !=
+	           STATUS_OK) {
 		cli_complain(call, "%s", error);
 		return CLI_UNSURE;
 	}

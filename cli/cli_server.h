@@ -21,7 +21,12 @@
 
 struct cli_server_options {
 	const char *server, *ca, *home;
+	/* With both: connect to this port of the server instead, the operators' door, and show a
+	 * certificate of this key (a file) there. */
+	const char *operator_file, *operator_port;
 };
+
+#define CLI_OPERATOR_PORT "8201"
 
 /* The options that every command with a server takes, for a cli_option table. */
 #define CLI_SERVER_OPTIONS(options)                                                                \

@@ -20,7 +20,7 @@ static int show_request(struct cli_call *call, const struct cli_json_node *root)
 
 static int run_csr(struct cli_call *call)
 {
-	struct cli_server_options where = {NULL, NULL, NULL};
+	struct cli_server_options where = {.server = NULL};
 	const struct cli_option options[] = {CLI_SERVER_OPTIONS(where)};
 	struct cli_json_file file;
 	struct cli_server server;

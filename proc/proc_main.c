@@ -174,6 +174,8 @@ int main(void)
 	}
 	log_open(proc_name((enum proc_role)proc->start.role),
 	         (enum log_level)proc->start.log_level);
+	if (proc->start.has_log != 0)
+		log_copy(STDOUT_FILENO);
 	if (!set_signals() || !open_channels(proc))
 		return fail("start.failed", "channels");
 	if (!open_site(proc))

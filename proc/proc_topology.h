@@ -77,6 +77,8 @@ struct proc_start {
 	uint32_t log_level;
 	int32_t report_fd;
 	int32_t site_fd; /* struct proc_site; 0 in workstation mode: there is none */
+	int32_t log_fd; /* the bridge's: the pipe of all log lines (log_copy), to be read; else 0 */
+	uint32_t has_log; /* 1: standard output is that pipe */
 	uint32_t setting_count;
 	uint32_t channel_count;
 	struct proc_start_channel channels[PROC_CHANNELS_MAX];

@@ -49,6 +49,7 @@ static const struct {
     {"MSG_NOSIGNAL",    MSG_NOSIGNAL   },
     {"FUTEX_WAKE",      1              },
     {"STDERR",          STDERR_FILENO  },
+    {"STDOUT",          STDOUT_FILENO  },
     {"SIOCSIFADDR",     SIOCSIFADDR    },
     {"SIOCSIFNETMASK",  SIOCSIFNETMASK },
     {"SIOCADDRT",       SIOCADDRT      },

@@ -26,6 +26,12 @@ struct http_call {
 MUST_USE enum status http_client_open(const char *host, const char *port, const char *ca_file,
                                       struct http_client **ret_client, char *ret_error);
 
+/* http_client_open_as is http_client_open for an operator's door: it shows a certificate, made here
+ * and signed by itself, of the Ed25519 key that this seed gives. */
+MUST_USE enum status http_client_open_as(const char *host, const char *port, const char *ca_file,
+                                         const uint8_t seed[32], struct http_client **ret_client,
+                                         char *ret_error);
+
 /* http_client_call makes one call; the body is appended to `ret_body`. Reconnects once when the
  * server had closed an idle connection before any byte of this call was answered. */
 MUST_USE enum status http_client_call(struct http_client *client, const struct http_call *call,

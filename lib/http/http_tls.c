@@ -197,6 +197,81 @@ enum status http_tls_renew(const struct http_tls *tls, struct bytes pem, struct 
 	return status;
 }
 
+/* take_peer reads the Ed25519 key of the certificate that the client showed first. */
+static bool take_peer(SSL *ssl, uint8_t ret_key[32])
+{
+	const STACK_OF(CRYPTO_BUFFER) *shown = SSL_get0_peer_certificates(ssl);
+	const CRYPTO_BUFFER *leaf = shown == NULL || sk_CRYPTO_BUFFER_num(shown) == 0
+	                                ? NULL
+	                                : sk_CRYPTO_BUFFER_value(shown, 0);
+	const uint8_t *at = leaf == NULL ? NULL : CRYPTO_BUFFER_data(leaf), *end;
+	X509 *certificate;
+	EVP_PKEY *key;
+	size_t len = 32;
+	bool taken;
+
+	if (at == NULL)
+		return false;
+	end = at + CRYPTO_BUFFER_len(leaf);
+	certificate = d2i_X509(NULL, &at, (long)CRYPTO_BUFFER_len(leaf));
+	key = certificate == NULL || at != end ? NULL : X509_get_pubkey(certificate);
+	taken = key != NULL && EVP_PKEY_id(key) == EVP_PKEY_ED25519 &&
+	        EVP_PKEY_get_raw_public_key(key, ret_key, &len) == 1 && len == 32;
+	EVP_PKEY_free(key);
+	X509_free(certificate);
+	ERR_clear_error();
+	return taken;
+}
+
+static enum ssl_verify_result_t admit(SSL *ssl, uint8_t *ret_alert)
+{
+	const struct http_tls_keys *keys = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	uint8_t key[32];
+
+	*ret_alert = SSL_AD_CERTIFICATE_UNKNOWN;
+	if (!take_peer(ssl, key))
+		return ssl_verify_invalid;
+	for (size_t i = 0; i < keys->count; i++)
+		if (memcmp(keys->keys[i], key, sizeof(key)) == 0)
+			return ssl_verify_ok;
+	return ssl_verify_invalid;
+}
+
+enum status http_tls_operators(const struct http_tls *tls, const struct http_tls_keys *keys,
+                               struct http_tls **ret_tls)
+{
+	static const uint16_t algorithms[] = {SSL_SIGN_ED25519};
+	const SSL_CTX *from = (const SSL_CTX *)tls;
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	STACK_OF(X509) *chain = NULL;
+	bool made;
+
+	if (context == NULL)
+		return STATUS_BUSY;
+	made = configure(context) && SSL_CTX_get0_chain_certs(from, &chain) == 1 &&
+	       SSL_CTX_use_certificate(context, SSL_CTX_get0_certificate(from)) == 1 &&
+	       SSL_CTX_set1_chain(context, chain) == 1 &&
+	       SSL_CTX_use_PrivateKey(context, SSL_CTX_get0_privatekey(from)) == 1 &&
+	       SSL_CTX_check_private_key(context) == 1 &&
+	       SSL_CTX_set_verify_algorithm_prefs(context, algorithms, 1) == 1 &&
+	       SSL_CTX_set_app_data(context, (void *)(uintptr_t)keys) == 1;
+	if (!made) {
+		SSL_CTX_free(context);
+		ERR_clear_error();
+		return STATUS_CRYPTO;
+	}
+	SSL_CTX_set_custom_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+	                          admit);
+	*ret_tls = (struct http_tls *)context;
+	return STATUS_OK;
+}
+
+enum status http_tls_peer(const struct http_tls_session *session, uint8_t ret_key[32])
+{
+	return http_tls_is_ready(session) && take_peer(session->ssl, ret_key) ? STATUS_OK
+	                                                                      : STATUS_REFUSED;
+}
+
 /* put_names copies the certificate's names, if it has any, into the request's extensions. */
 static bool put_names(X509_REQ *request, const X509 *certificate)
 {
@@ -239,6 +314,61 @@ enum status http_tls_request(const struct http_tls *tls, struct buffer *ret_pem)
 	X509_REQ_free(request);
 	ERR_clear_error();
 	return status;
+}
+
+static bool is_for(X509 *leaf, const struct http_tls_site *site)
+{
+	for (size_t i = 0; i < site->name_count; i++)
+		if (X509_check_host(leaf, site->names[i], strlen(site->names[i]), 0, NULL) == 1 ||
+		    X509_check_ip_asc(leaf, site->names[i], 0) == 1)
+			return true;
+	return site->name_count == 0;
+}
+
+/* verify follows the chain from the leaf to its last certificate, which is trusted. */
+static int verify(X509 *leaf, STACK_OF(X509) * chain, X509 *ca, uint64_t now_s)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *context = X509_STORE_CTX_new();
+	int error = X509_V_ERR_OUT_OF_MEM;
+
+	if (store != NULL && context != NULL && X509_STORE_add_cert(store, ca) == 1 &&
+	    X509_STORE_CTX_init(context, store, leaf, chain) == 1 &&
+	    X509_STORE_CTX_set_purpose(context, X509_PURPOSE_SSL_SERVER) == 1) {
+		X509_VERIFY_PARAM_set_time_posix(X509_STORE_CTX_get0_param(context),
+		                                 (int64_t)now_s);
+		error =
+		    X509_verify_cert(context) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context);
+	}
+	X509_STORE_CTX_free(context);
+	X509_STORE_free(store);
+	return error;
+}
+
+enum status http_tls_judge(const struct http_tls *tls, const struct http_tls_site *site,
+                           const char **ret_why)
+{
+	X509 *leaf = SSL_CTX_get0_certificate((const SSL_CTX *)tls), *ca = NULL;
+	STACK_OF(X509) *chain = NULL;
+	uint8_t hash[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	int error;
+
+	if (SSL_CTX_get0_chain_certs((const SSL_CTX *)tls, &chain) == 1 && chain != NULL &&
+	    sk_X509_num(chain) != 0)
+		ca = sk_X509_value(chain, sk_X509_num(chain) - 1);
+	*ret_why = "the chain does not end with the certificate of the CA that the site manifest "
+	           "names";
+	if (ca == NULL || X509_digest(ca, EVP_sha256(), hash, &len) != 1 || len != 32 ||
+	    memcmp(hash, site->ca, 32) != 0)
+		return STATUS_REFUSED;
+	error = verify(leaf, chain, ca, site->now_s);
+	ERR_clear_error();
+	*ret_why = X509_verify_cert_error_string(error);
+	if (error != X509_V_OK)
+		return STATUS_REFUSED;
+	*ret_why = "it is for none of the names in the site manifest: nobody could check it";
+	return is_for(leaf, site) ? STATUS_OK : STATUS_REFUSED;
 }
 
 uint64_t http_tls_expires(const struct http_tls *tls)

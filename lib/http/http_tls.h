@@ -2,7 +2,8 @@
  *
  * Adapter: only user of AWS-LC's libssl. It makes no system call on sockets: the caller feeds
  * what it received and sends what comes out. TLS 1.3 only (N1), AES-GCM and ChaCha20, X25519 and
- * P-256, no session tickets, so no resumption and no 0-RTT; no client certificates yet.
+ * P-256, no session tickets, so no resumption and no 0-RTT. Clients show no certificate, but
+ * operators do, at a server of their own (http_tls_operators).
  * Memory: libssl allocates a few KB per session, freed by http_tls_end; record buffers only while
  * a record is incomplete. When that fails the session ends, nothing else. */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -45,11 +46,39 @@ MUST_USE enum status http_tls_open(const uint8_t key[HTTP_TLS_KEY_LEN], const st
  * when it is no such text; STATUS_CRYPTO when the leaf is for another key. `tls` stays as it is. */
 MUST_USE enum status http_tls_renew(const struct http_tls *tls, struct bytes pem,
                                     struct http_tls **ret_tls);
+/* What a site lets its TLS certificates be. */
+struct http_tls_site {
+	uint8_t ca[32]; /* SHA-256 of the CA's certificate, DER: the chain's last one */
+	uint64_t now_s;
+	const char *const
+	    *names;        /* hosts and addresses; the certificate is for one of them at least */
+	size_t name_count; /* 0: names do not matter */
+};
+
+/* http_tls_judge says whether a server's certificates are what its site lets them be: they lead to
+ * the CA, are in date, and made for servers (RFC 5280). REFUSED, and then a sentence in *ret_why.
+ */
+MUST_USE enum status http_tls_judge(const struct http_tls *tls, const struct http_tls_site *site,
+                                    const char **ret_why);
 /* http_tls_request appends a certification request (PKCS #10, RFC 2986; PEM) for the server's key
  * and for the names of its certificate, which a site's CA then signs. */
 MUST_USE enum status http_tls_request(const struct http_tls *tls, struct buffer *ret_pem);
 /* http_tls_expires returns when the leaf ends, in seconds since 1970; 0 when it does not say. */
 uint64_t http_tls_expires(const struct http_tls *tls);
+/* Who is let in by a certificate: Ed25519 keys, the caller's storage, as long as a server of them.
+ */
+struct http_tls_keys {
+	const uint8_t (*keys)[32];
+	size_t count;
+};
+
+/* http_tls_operators makes a server like `tls` (same key, same certificates) that ends every
+ * handshake whose client does not show a certificate of one of these keys, and prove that it has
+ * it. Nothing else of that certificate counts, its dates and names least of all: the key is what
+ * the site has named. */
+MUST_USE enum status http_tls_operators(const struct http_tls *tls,
+                                        const struct http_tls_keys *keys,
+                                        struct http_tls **ret_tls);
 /* http_tls_close frees a server; sessions keep what they need of it. NULL is fine. */
 void http_tls_close(struct http_tls *tls);
 
@@ -71,6 +100,9 @@ MUST_USE enum http_tls_progress http_tls_write(struct http_tls_session *session,
 
 /* http_tls_finish appends the close_notify alert, when the session is far enough for one. */
 void http_tls_finish(struct http_tls_session *session, struct buffer *out);
+
+/* http_tls_peer says whose key the client of a ready session with operators showed. */
+MUST_USE enum status http_tls_peer(const struct http_tls_session *session, uint8_t ret_key[32]);
 
 /* http_tls_is_ready is true once the handshake is complete. */
 bool http_tls_is_ready(const struct http_tls_session *session);

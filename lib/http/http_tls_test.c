@@ -325,6 +325,72 @@ static void test_a_sites_certificate_for_the_key_is_shown_and_no_other_is(void)
 	http_tls_close(renewed);
 }
 
+/* make_operator makes an Ed25519 key and a certificate that it signed for itself. */
+static void make_operator(SSL_CTX *context, uint8_t seed, uint8_t ret_public[32])
+{
+	uint8_t bytes[32];
+	size_t len = 32;
+	X509 *x509 = X509_new();
+	EVP_PKEY *key;
+
+	memset(bytes, seed, sizeof(bytes));
+	key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, bytes, sizeof(bytes));
+	EXPECT(key != NULL && EVP_PKEY_get_raw_public_key(key, ret_public, &len) == 1);
+	EXPECT(X509_gmtime_adj(X509_get_notBefore(x509), -7200) != NULL);
+	EXPECT(X509_gmtime_adj(X509_get_notAfter(x509), -3600) != NULL); /* dates do not count */
+	EXPECT(X509_set_version(x509, 2) == 1 && X509_set_pubkey(x509, key) == 1);
+	EXPECT(X509_sign(x509, key, NULL) != 0);
+	if (context != NULL)
+		EXPECT(SSL_CTX_use_certificate(context, x509) == 1 &&
+		       SSL_CTX_use_PrivateKey(context, key) == 1);
+	X509_free(x509);
+	EVP_PKEY_free(key);
+}
+
+/* The client's half of a handshake ends before the server has looked at its certificate. */
+static bool comes_in(struct http_tls *tls, SSL_CTX *context, uint8_t ret_key[32])
+{
+	struct http_tls_session session = {0};
+	SSL *client = begin_client(context);
+	bool in;
+
+	plain = BUFFER_OF_ARRAY(plain_space);
+	EXPECT(http_tls_begin(tls, &session) == STATUS_OK);
+	in = shake(client, &session, 4096) && echoes(client, &session, 4096) &&
+	     http_tls_peer(&session, ret_key) == STATUS_OK;
+	EXPECT(in || plain.len == 0);
+	http_tls_end(&session);
+	SSL_free(client);
+	return in;
+}
+
+/* O9: the operators' door. */
+static void test_only_an_operators_key_comes_in(void)
+{
+	static uint8_t operators[2][32];
+	const struct http_tls_keys keys = {(const uint8_t(*)[32])operators, 2}, none = {NULL, 0};
+	struct http_tls *tls = open_server(), *door = NULL, *closed = NULL;
+	uint8_t shown[32], public[32];
+
+	make_operator(NULL, 1, operators[0]);
+	make_operator(NULL, 2, operators[1]);
+	EXPECT(http_tls_operators(tls, &keys, &door) == STATUS_OK);
+	EXPECT(http_tls_operators(tls, &none, &closed) == STATUS_OK);
+	for (uint8_t seed = 0; seed < 5; seed++) {
+		SSL_CTX *context = open_client(TLS1_3_VERSION);
+
+		if (seed != 0) /* 0: no certificate at all */
+			make_operator(context, seed, public);
+		EXPECT(comes_in(door, context, shown) == (seed == 1 || seed == 2));
+		EXPECT((seed != 1 && seed != 2) || memcmp(shown, public, 32) == 0);
+		EXPECT(!comes_in(closed, context, shown));
+		SSL_CTX_free(context);
+	}
+	http_tls_close(door);
+	http_tls_close(closed);
+	http_tls_close(tls);
+}
+
 static void test_a_damaged_record_breaks_the_session(void)
 {
 	struct http_tls *tls = open_server();
@@ -412,6 +478,7 @@ int main(void)
 	RUN(test_older_versions_are_refused);
 	RUN(test_a_key_that_is_not_the_certificates_is_refused);
 	RUN(test_a_sites_certificate_for_the_key_is_shown_and_no_other_is);
+	RUN(test_only_an_operators_key_comes_in);
 	RUN(test_a_damaged_record_breaks_the_session);
 	RUN(test_every_failing_allocation_ends_the_session_cleanly);
 	return test_summary();

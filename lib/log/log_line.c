@@ -16,12 +16,18 @@ static struct {
 	int64_t second;
 	unsigned lines;
 	unsigned left_out;
-} state = {.process = "claviger", .lowest = LOG_INFO};
+	int copy_fd; /* -1: none */
+} state = {.process = "claviger", .lowest = LOG_INFO, .copy_fd = -1};
 
 void log_open(const char *process, enum log_level lowest)
 {
 	snprintf(state.process, sizeof(state.process), "%s", process);
 	state.lowest = lowest;
+}
+
+void log_copy(int fd)
+{
+	state.copy_fd = fd;
 }
 
 bool log_level_of(const char *name, enum log_level *ret_level)
@@ -245,6 +251,8 @@ void log_end(struct log_line *line)
 	line->text[line->len++] = '}';
 	line->text[line->len++] = '\n';
 	ignored = write(STDERR_FILENO, line->text, line->len);
+	if (state.copy_fd >= 0)
+		ignored = write(state.copy_fd, line->text, line->len);
 	(void)ignored; /* nobody to tell */
 }
 

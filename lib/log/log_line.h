@@ -9,9 +9,10 @@
  * "event":"peer.ended","peer":"verifier","generation":3}.
  *
  * Used by proc/ only: library code returns a status and its caller decides what to say. No
- * allocation, one write(2) a line, never longer than LOG_LINE_MAX (a value that does not fit is cut
- * and marked), never more than LOG_LINES_PER_SECOND (the next line says how many were left out).
- * Values are escaped; no function takes a secret type, and none may be handed in as text. */
+ * allocation, one write(2) a line and descriptor, never longer than LOG_LINE_MAX (a value that does
+ * not fit is cut and marked), never more than LOG_LINES_PER_SECOND (the next line says how many
+ * were left out). Values are escaped; no function takes a secret type, and none may be handed in as
+ * text. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef LOG_LINE_H
 #define LOG_LINE_H
@@ -38,6 +39,11 @@ struct log_line {
 /* log_open names this process in every line and sets the lowest level that is written. `process` is
  * copied. Before log_open the name is "claviger" and the level LOG_INFO. */
 void log_open(const char *process, enum log_level lowest);
+
+/* log_copy has each line written to this descriptor, too: a pipe that never blocks, out of which
+ * the bridge keeps the latest lines for operators. What it has no room for is only on standard
+ * error. */
+void log_copy(int fd);
 
 /* log_begin starts a line; `event` is a constant like "sandbox.entered". */
 void log_begin(struct log_line *line, enum log_level level, const char *event);

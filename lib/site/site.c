@@ -25,10 +25,12 @@ enum {
 	KEY_RP_ID = 13,
 	KEY_ORIGINS = 14,
 	KEY_TIME_KEYS = 15,
+	KEY_OPERATOR_PORT = 16,
+	KEY_CA = 17,
 };
 
 #define VERSION       1
-#define KEYS_MAX      15
+#define KEYS_MAX      17
 #define VERIFIERS_MAX 16
 
 /* Host names and addresses: what a certificate may carry, and no separator of ours. */
@@ -180,6 +182,15 @@ static void take_fields(struct cbor_reader *r, struct site_manifest *m)
 		take_origins(r, m);
 	if (cbor_take_key_if(r, KEY_TIME_KEYS))
 		take_time_keys(r, m);
+	if (cbor_take_key_if(r, KEY_OPERATOR_PORT)) {
+		m->operator_port = (uint16_t)cbor_take_uint(r, UINT16_MAX);
+		if (m->operator_port == 0 || m->operator_port == m->port ||
+		    m->operator_port == m->metrics_port)
+			cbor_fail(r, STATUS_MALFORMED);
+	}
+	m->has_ca = cbor_take_key_if(r, KEY_CA);
+	if (m->has_ca)
+		cbor_take_bytes_n(r, m->ca, sizeof(m->ca));
 	cbor_take_end(r);
 	if (m->port == 0)
 		cbor_fail(r, STATUS_MALFORMED);
@@ -251,7 +262,8 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 	size_t count = 4u + m->has_deployment + m->network.is_static + (m->metrics_port != 0) +
 	               (m->verifiers != 0) + (m->name_count != 0) + (m->operator_count != 0) +
 	               (m->machine_count != 0) + (m->unproven_max_s != 0) + (m->rp_id[0] != 0) +
-	               (m->origin_count != 0) + (m->time_key_count != 0);
+	               (m->origin_count != 0) + (m->time_key_count != 0) + (m->operator_port != 0) +
+	               m->has_ca;
 
 	cbor_writer_init(&w, ret_bytes);
 	cbor_put_map(&w, count);
@@ -293,6 +305,11 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 		cbor_put_end(&w);
 	}
 	put_list(&w, KEY_TIME_KEYS, m->time_keys, m->time_key_count);
+	put_number(&w, KEY_OPERATOR_PORT, m->operator_port);
+	if (m->has_ca) {
+		cbor_put_key(&w, KEY_CA);
+		cbor_put_bytes_n(&w, m->ca, sizeof(m->ca));
+	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }

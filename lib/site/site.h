@@ -36,9 +36,13 @@ struct site_manifest {
 	bool has_deployment; /* once it is known */
 	uint8_t deployment[32];
 	struct site_network network;
-	uint16_t port;         /* of the API, on all addresses */
-	uint16_t metrics_port; /* 0: no metrics */
-	uint8_t verifiers;     /* 0: as many as the image says */
+	uint16_t port;          /* of the API, on all addresses */
+	uint16_t metrics_port;  /* 0: no metrics */
+	uint16_t operator_port; /* 0: operators have no door of their own */
+	bool has_ca;
+	uint8_t
+	    ca[32]; /* SHA-256 of the CA's certificate (DER) that TLS certificates must lead to */
+	uint8_t verifiers; /* 0: as many as the image says */
 	uint8_t name_count, operator_count, machine_count;
 	char names[SITE_NAMES_MAX][SITE_NAME_MAX + 1]; /* of the certificate */
 	uint8_t operators[SITE_OPERATORS_MAX][32];     /* Ed25519 */

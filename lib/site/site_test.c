@@ -22,13 +22,16 @@ static struct site_manifest whole(void)
 	    .unproven_max_s = 60,
 	    .rp_id = "signer.example",
 	    .origin_count = 1,
-	    .origins = {"https://signer.example:8443"}
-        };
+	    .origins = {"https://signer.example:8443"},
+	    .operator_port = 8201,
+	    .has_ca = true,
+	};
 
 	memset(m.key, 5, sizeof(m.key));
 	memset(m.deployment, 6, sizeof(m.deployment));
 	memset(m.operators, 7, 32);
 	memset(m.machines, 8, 64);
+	memset(m.ca, 4, sizeof(m.ca));
 	memset(m.signature, 9, sizeof(m.signature));
 	snprintf(m.names[0], sizeof(m.names[0]), "signer.example");
 	snprintf(m.names[1], sizeof(m.names[1]), "192.0.2.9");
@@ -65,7 +68,7 @@ static void test_values_that_no_site_has_are_refused(void)
 	struct site_manifest m;
 	unsigned refused = 0;
 
-	for (unsigned i = 0; i < 13; i++) {
+	for (unsigned i = 0; i < 15; i++) {
 		m = whole();
 		if (i == 0)
 			m.port = 0;
@@ -91,11 +94,15 @@ static void test_values_that_no_site_has_are_refused(void)
 			m.names[1][0] = '\0';
 		else if (i == 11)
 			m.origins[0][4] = ':'; /* not https */
+		else if (i == 12)
+			m.operator_port = m.port;
+		else if (i == 13)
+			m.operator_port = m.metrics_port;
 		else
 			m.rp_id[3] = '/';
 		refused += !same(&m);
 	}
-	EXPECT(refused == 13);
+	EXPECT(refused == 15);
 }
 
 static void test_other_bytes_are_refused(void)

@@ -25,6 +25,7 @@
 #include "call_unseal.h"
 #include "http_request.h"
 #include "http_response.h"
+#include "log_line.h"
 #include "solana_view.h"
 
 #define API_DETAIL_MAX       160
@@ -35,6 +36,14 @@
 #define API_EVIDENCE_SPACE   (LIMIT_EVIDENCE_MAX + 4096)
 #define API_EVENTS_QUIET_S   15 /* a stream says something at least so often */
 #define API_ENVELOPE_MAX     (CALL_CHANGE_SLOT_BYTES - 64) /* bytes of a sealed change */
+
+/* The listener that a request came by: what is offered there. */
+enum api_door {
+	API_DOOR_CLIENTS = 0, /* TLS */
+	API_DOOR_HEALTH,      /* in clear: health, metrics, and what comes before there is a key */
+	API_DOOR_OPERATORS,   /* TLS with a certificate of an operator's key: what clients have, and
+	                         /api/v1/machine */
+};
 
 enum api_dialect { API_DIALECT_NATIVE = 0, API_DIALECT_VAULT, API_DIALECT_PLAIN };
 
@@ -56,6 +65,10 @@ enum api_path {
 	API_PATH_DECISION,
 	API_PATH_RECEIPTS,
 	API_PATH_STATUS,
+	API_PATH_MACHINE,
+	API_PATH_MACHINE_LOG,
+	API_PATH_MACHINE_CONFIG,
+	API_PATH_MACHINE_CERTIFICATE,
 	API_PATH_OPENAPI,
 	API_PATH_ECHO,
 	API_PATH_PAGE,
@@ -76,6 +89,7 @@ enum api_ask {
 	API_ASK_EVIDENCE,    /* one, with `nonces` */
 	API_ASK_ACTIVATE,    /* one: credential and secret in context->envelope_space */
 	API_ASK_FLOOR,       /* one: a step (or none) in context->envelope_space */
+	API_ASK_CERTIFICATE, /* of the bridge itself: exchange->pem */
 };
 
 /* Something public that nobody knew before a certain time, and the evidence that was made over it.
@@ -95,6 +109,23 @@ struct api_tree {
 	const uint8_t (*nodes)[32];
 	uint32_t count;
 };
+
+/* The latest lines that all processes logged, each with a number; the oldest go first. */
+#define API_LOG_LINES 2048u
+#define API_LOG_ONCE  256u /* in one answer */
+
+struct api_log_line {
+	uint16_t len;
+	char text[LOG_LINE_MAX];
+};
+
+struct api_log {
+	struct api_log_line *lines; /* API_LOG_LINES; that of number n is at n % API_LOG_LINES */
+	uint64_t next;              /* number of the next one; the first is 1 */
+};
+
+/* api_log_put keeps one line, cut to fit; what is not printable becomes '?'. */
+void api_log_put(struct api_log *log, struct bytes line);
 
 /* Facts of this process that responses show; the bridge keeps them up to date. */
 /* What the unsealer waits for before there is a key, and what somebody gave for it. */
@@ -125,6 +156,9 @@ struct api_context {
 	struct json_pool pool;
 	struct api_beacon beacon;
 	struct api_unseal unseal;
+	struct api_log log;
+	struct bytes site;       /* the signed site manifest; empty in workstation mode */
+	uint64_t uptime_s;       /* of the machine */
 	uint8_t *evidence_space; /* API_EVIDENCE_SPACE bytes */
 	/* Scratch during one call. */
 	uint8_t message_space[LIMIT_MESSAGE_MAX];
@@ -186,6 +220,7 @@ struct api_exchange {
 	struct bytes envelope_text;
 	struct bytes nonces; /* of a question for evidence: 32 bytes each */
 	size_t credential_len, encrypted_len, step_len;
+	struct bytes pem; /* of API_ASK_CERTIFICATE */
 	struct api_stream stream;
 	bool has_idempotency;
 	size_t item_count;
@@ -198,10 +233,9 @@ struct api_exchange {
 void api_reset(struct api_exchange *exchange);
 
 /* api_route finds the path of a request whose headers are read. DONE: *ret_large says which size of
- * body and response space it needs. Anything else: refuse with it. `health` is true on the listener
- * for health and metrics, which offers those and nothing else. */
+ * body and response space it needs. Anything else: refuse with it. */
 enum call_result api_route(struct api_exchange *exchange, const struct api_context *context,
-                           bool health, bool *ret_large);
+                           enum api_door door, bool *ret_large);
 
 /* api_begin reads the whole request and says what to ask; exchange->ask. */
 void api_begin(struct api_exchange *exchange, struct api_context *context);
@@ -241,6 +275,8 @@ void api_take_floors(struct api_exchange *exchange, struct api_context *context,
                      const struct call_attest_floors *floors);
 /* api_refuse_floor says why a step was not taken. */
 void api_refuse_floor(struct api_exchange *exchange, struct api_context *context, uint32_t status);
+/* api_take_certificate answers that a CA's certificate is in use. */
+void api_take_certificate(struct api_exchange *exchange, struct api_context *context);
 /* api_refuse_attest says why the attestor gave nothing. */
 void api_refuse_attest(struct api_exchange *exchange, struct api_context *context, uint32_t status);
 

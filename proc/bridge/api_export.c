@@ -28,27 +28,42 @@ static bool is_known_query(struct bytes query, const char *const *names, size_t 
 	return true;
 }
 
+bool api_take_cursor(struct api_exchange *exchange, struct api_context *context,
+                     const char *const *names, size_t count)
+{
+	struct bytes query = http_request_query(&exchange->http);
+	struct bytes cursor = http_query_value(query, "cursor");
+
+	if (!is_known_query(query, names, count)) {
+		api_refuse(exchange, context, CALL_RESULT_FIELD_UNKNOWN,
+		           count == 0
+		               ? "this path takes no query"
+		               : "the query has a name that is not known here, one twice, or one "
+		                 "without a value");
+		return false;
+	}
+	exchange->cursor = 0;
+	for (size_t i = 0; i < cursor.len; i++) {
+		if (cursor.len > 19 || cursor.data[i] < '0' || cursor.data[i] > '9') {
+			api_refuse(exchange, context, CALL_RESULT_REQUEST_MALFORMED,
+			           "cursor is the decimal number that the last answer gave");
+			return false;
+		}
+		exchange->cursor = exchange->cursor * 10 + (uint64_t)(cursor.data[i] - '0');
+	}
+	return true;
+}
+
 static bool take_query(struct api_exchange *exchange, struct api_context *context)
 {
 	struct bytes query = http_request_query(&exchange->http);
 	struct bytes wallet = http_query_value(query, "wallet");
-	struct bytes cursor = http_query_value(query, "cursor");
 	struct bytes inputs = http_query_value(query, "inputs");
 	static const char *const names[] = {"cursor", "wallet", "inputs"};
+	size_t count = exchange->path == API_PATH_RECEIPTS ? 3 : exchange->path == API_PATH_EVENTS;
 
-	if (exchange->path != API_PATH_RECEIPTS && exchange->path != API_PATH_EVENTS) {
-		if (query.len == 0)
-			return true;
-		api_refuse(exchange, context, CALL_RESULT_FIELD_UNKNOWN,
-		           "this path takes no query");
+	if (!api_take_cursor(exchange, context, names, count))
 		return false;
-	}
-	if (!is_known_query(query, names, exchange->path == API_PATH_EVENTS ? 1 : 3)) {
-		api_refuse(exchange, context, CALL_RESULT_FIELD_UNKNOWN,
-		           "the query has a name that is not known here, one twice, or one without "
-		           "a value");
-		return false;
-	}
 	if (exchange->path == API_PATH_RECEIPTS &&
 	    call_wallet_parse(wallet, &exchange->wallet) != STATUS_OK) {
 		api_refuse(exchange, context, CALL_RESULT_NAME_REFUSED,
@@ -61,15 +76,6 @@ static bool take_query(struct api_exchange *exchange, struct api_context *contex
 		return false;
 	}
 	exchange->inputs = inputs.len != 0;
-	exchange->cursor = 0;
-	for (size_t i = 0; i < cursor.len; i++) {
-		if (cursor.len > 19 || cursor.data[i] < '0' || cursor.data[i] > '9') {
-			api_refuse(exchange, context, CALL_RESULT_REQUEST_MALFORMED,
-			           "cursor is the decimal number that the last answer gave");
-			return false;
-		}
-		exchange->cursor = exchange->cursor * 10 + (uint64_t)(cursor.data[i] - '0');
-	}
 	return true;
 }
 
@@ -102,6 +108,7 @@ void api_fill_export(const struct api_exchange *exchange, struct call_export_req
 		ret_request->topic = exchange->inputs ? CALL_EXPORT_INPUTS : CALL_EXPORT_RECEIPTS;
 		break;
 	case API_PATH_STATUS:
+	case API_PATH_MACHINE:
 		ret_request->topic = CALL_EXPORT_STATUS;
 		ret_request->token = bytes_of(NULL, 0);
 		break;
@@ -117,6 +124,9 @@ void api_fill_export(const struct api_exchange *exchange, struct call_export_req
 	case API_PATH_ACTIVATE:
 	case API_PATH_FLOOR:
 	case API_PATH_UNSEAL:
+	case API_PATH_MACHINE_LOG:
+	case API_PATH_MACHINE_CONFIG:
+	case API_PATH_MACHINE_CERTIFICATE:
 	case API_PATH_OPENAPI:
 	case API_PATH_ECHO:
 	case API_PATH_PAGE:
@@ -250,8 +260,8 @@ static void put_time_state(struct api_text *text, const struct call_time *time)
 	text_put_u64_string(text, time->age_s);
 }
 
-static void put_status(struct api_text *text, const struct api_context *context,
-                       const struct call_export_status *status)
+void api_put_status(struct api_text *text, const struct api_context *context,
+                    const struct call_export_status *status)
 {
 	text_put(text, "{\"deployment\":");
 	text_put_hex(text, BYTES_OF_ARRAY(context->deployment));
@@ -306,7 +316,9 @@ void api_take_export(struct api_exchange *exchange, struct api_context *context,
 	else if (exchange->path == API_PATH_WALLET)
 		api_put_wallet(&text, answer);
 	else if (exchange->path == API_PATH_STATUS)
-		put_status(&text, context, &answer->status);
+		api_put_status(&text, context, &answer->status);
+	else if (exchange->path == API_PATH_MACHINE)
+		api_put_machine(&text, context, &answer->status);
 	else if (exchange->path == API_PATH_RECEIPTS)
 		put_receipts(&text, answer);
 	else {

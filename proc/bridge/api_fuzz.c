@@ -163,10 +163,10 @@ static void ask(void)
 	}
 }
 
-static void take_headers(bool health)
+static void take_headers(enum api_door door)
 {
 	bool large = false;
-	enum call_result result = api_route(&exchange, &context, health, &large);
+	enum call_result result = api_route(&exchange, &context, door, &large);
 
 	http_request_set_body(
 	    &exchange.http,
@@ -192,7 +192,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		in = bytes_of(in.data + used, in.len - used);
 		refused = false;
 		if (progress == HTTP_PROGRESS_HEADERS) {
-			take_headers((data[size - 1] & 1) != 0);
+			take_headers((enum api_door)(data[size - 1] % 3));
 			refused = exchange.status != 0;
 		}
 	} while (progress == HTTP_PROGRESS_HEADERS && !refused);

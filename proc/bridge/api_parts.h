@@ -36,6 +36,11 @@ bool api_take_members(struct api_exchange *exchange, struct api_context *context
                       struct json_value object, const char *const *names, size_t count,
                       struct json_value *ret_values);
 
+/* api_take_cursor takes the query's cursor, 0 when there is none, and refuses any name that is not
+ * in the list; false when it refused. */
+bool api_take_cursor(struct api_exchange *exchange, struct api_context *context,
+                     const char *const *names, size_t count);
+
 /* One question is complete: counts it for the metrics. */
 void api_count_item(struct api_context *context, const struct api_item *item,
                     enum call_result result, uint32_t check_ns);
@@ -48,6 +53,7 @@ void api_begin_changes(struct api_exchange *exchange, struct api_context *contex
 void api_begin_evidence(struct api_exchange *exchange, struct api_context *context);
 void api_begin_unseal(struct api_exchange *exchange, struct api_context *context);
 void api_begin_floor(struct api_exchange *exchange, struct api_context *context);
+void api_begin_machine(struct api_exchange *exchange, struct api_context *context);
 void api_begin_local(struct api_exchange *exchange, struct api_context *context);
 
 /* api_put_native_item writes the answer to one item of the native API: {...}. */
@@ -58,6 +64,12 @@ unsigned api_put_native_item(struct api_text *text, struct api_context *context,
 unsigned api_put_vault_item(struct api_text *text, const struct api_item *item,
                             const struct call_sign_answer *answer, const char *detail,
                             bool in_batch);
+/* api_put_status writes the signer's state: {...}. */
+void api_put_status(struct api_text *text, const struct api_context *context,
+                    const struct call_export_status *status);
+/* api_put_machine writes what an operator sees of the machine: {...}. */
+void api_put_machine(struct api_text *text, const struct api_context *context,
+                     const struct call_export_status *status);
 void api_begin_page(struct api_exchange *exchange, struct api_context *context);
 /* api_put_wallet writes a wallet with this client's grants: {...}. */
 void api_put_wallet(struct api_text *text, const struct call_export_answer *answer);

@@ -27,6 +27,7 @@ static const char *allowed_methods(enum api_path path)
 	case API_PATH_ECHO:
 	case API_PATH_ACTIVATE:
 	case API_PATH_BEACON_SET:
+	case API_PATH_MACHINE_CERTIFICATE:
 		return "POST";
 	case API_PATH_EVIDENCE:
 	case API_PATH_FLOOR:
@@ -42,6 +43,9 @@ static const char *allowed_methods(enum api_path path)
 	case API_PATH_DECISION:
 	case API_PATH_RECEIPTS:
 	case API_PATH_STATUS:
+	case API_PATH_MACHINE:
+	case API_PATH_MACHINE_LOG:
+	case API_PATH_MACHINE_CONFIG:
 	case API_PATH_OPENAPI:
 	case API_PATH_PAGE:
 	case API_PATH_VAULT_KEY:

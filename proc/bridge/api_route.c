@@ -8,14 +8,15 @@
 #include "base_encode.h"
 
 /* What a path takes. */
-#define TAKES_GET    1u
-#define TAKES_POST   2u
-#define TAKES_PUT    4u
-#define TAKES_TOKEN  8u   /* a client's token must be there */
-#define TAKES_LARGE  16u  /* body or response of the large size */
-#define TAKES_REST   32u  /* `text` is a prefix; one segment follows */
-#define TAKES_EVENTS 128u /* as TAKES_REST, and then "/events" */
-#define TAKES_HEALTH 64u  /* offered on the health listener, and only there */
+#define TAKES_GET      1u
+#define TAKES_POST     2u
+#define TAKES_PUT      4u
+#define TAKES_TOKEN    8u   /* a client's token must be there */
+#define TAKES_LARGE    16u  /* body or response of the large size */
+#define TAKES_REST     32u  /* `text` is a prefix; one segment follows */
+#define TAKES_EVENTS   128u /* as TAKES_REST, and then "/events" */
+#define TAKES_HEALTH   64u  /* offered on the health listener, and only there */
+#define TAKES_OPERATOR 256u /* offered to operators, and to nobody else */
 
 struct route {
 	const char *text;
@@ -25,35 +26,42 @@ struct route {
 };
 
 static const struct route routes[] = {
-    {"/api/v1/sign",              API_PATH_SIGN,         API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
-    {"/api/v1/check",             API_PATH_CHECK,        API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
-    {"/api/v1/batch",             API_PATH_BATCH,        API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN | TAKES_LARGE},
-    {"/api/v1/wallets/",          API_PATH_EVENTS,       API_DIALECT_NATIVE,
-     TAKES_GET | TAKES_TOKEN | TAKES_REST | TAKES_EVENTS                                                           },
-    {"/api/v1/wallets/",          API_PATH_WALLET,       API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST  },
-    {"/api/v1/changes",           API_PATH_CHANGES,      API_DIALECT_NATIVE, TAKES_POST | TAKES_LARGE              },
-    {"/api/v1/channel",           API_PATH_CHANNEL,      API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/tls/request",       API_PATH_TLS_REQUEST,  API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/evidence",          API_PATH_EVIDENCE,     API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
-    {"/api/v1/evidence/beacon",   API_PATH_BEACON,       API_DIALECT_NATIVE, TAKES_GET | TAKES_LARGE               },
-    {"/api/v1/evidence/activate", API_PATH_ACTIVATE,     API_DIALECT_NATIVE, TAKES_POST                            },
-    {"/api/v1/floor",             API_PATH_FLOOR,        API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
-    {"/api/v1/decisions/",        API_PATH_DECISION,     API_DIALECT_NATIVE,
-     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                          },
-    {"/api/v1/receipts",          API_PATH_RECEIPTS,     API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN               },
-    {"/api/v1/status",            API_PATH_STATUS,       API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/openapi.json",      API_PATH_OPENAPI,      API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/echo",              API_PATH_ECHO,         API_DIALECT_NATIVE, TAKES_POST                            },
-    {"/v1/transit/sign/",         API_PATH_VAULT_SIGN,   API_DIALECT_VAULT,
-     TAKES_POST | TAKES_PUT | TAKES_TOKEN | TAKES_REST                                                             },
-    {"/v1/transit/keys/",         API_PATH_VAULT_KEY,    API_DIALECT_VAULT,
-     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                          },
-    {"/v1/sys/health",            API_PATH_VAULT_HEALTH, API_DIALECT_VAULT,  TAKES_GET                             },
-    {"/livez",                    API_PATH_LIVE,         API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
-    {"/readyz",                   API_PATH_READY,        API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
-    {"/beacon",                   API_PATH_BEACON_SET,   API_DIALECT_NATIVE, TAKES_POST | TAKES_HEALTH             },
-    {"/unseal",                   API_PATH_UNSEAL,       API_DIALECT_NATIVE, TAKES_GET | TAKES_POST | TAKES_HEALTH },
-    {"/metrics",                  API_PATH_METRICS,      API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
+    {"/api/v1/sign",                API_PATH_SIGN,                API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
+    {"/api/v1/check",               API_PATH_CHECK,               API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
+    {"/api/v1/batch",               API_PATH_BATCH,               API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN | TAKES_LARGE},
+    {"/api/v1/wallets/",            API_PATH_EVENTS,              API_DIALECT_NATIVE,
+     TAKES_GET | TAKES_TOKEN | TAKES_REST | TAKES_EVENTS                                                                    },
+    {"/api/v1/wallets/",            API_PATH_WALLET,              API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST  },
+    {"/api/v1/changes",             API_PATH_CHANGES,             API_DIALECT_NATIVE, TAKES_POST | TAKES_LARGE              },
+    {"/api/v1/channel",             API_PATH_CHANNEL,             API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/tls/request",         API_PATH_TLS_REQUEST,         API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/evidence",            API_PATH_EVIDENCE,            API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
+    {"/api/v1/evidence/beacon",     API_PATH_BEACON,              API_DIALECT_NATIVE, TAKES_GET | TAKES_LARGE               },
+    {"/api/v1/evidence/activate",   API_PATH_ACTIVATE,            API_DIALECT_NATIVE, TAKES_POST                            },
+    {"/api/v1/floor",               API_PATH_FLOOR,               API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
+    {"/api/v1/decisions/",          API_PATH_DECISION,            API_DIALECT_NATIVE,
+     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                                   },
+    {"/api/v1/receipts",            API_PATH_RECEIPTS,            API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN               },
+    {"/api/v1/status",              API_PATH_STATUS,              API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/machine",             API_PATH_MACHINE,             API_DIALECT_NATIVE, TAKES_GET | TAKES_OPERATOR            },
+    {"/api/v1/machine/log",         API_PATH_MACHINE_LOG,         API_DIALECT_NATIVE,
+     TAKES_GET | TAKES_OPERATOR | TAKES_LARGE                                                                               },
+    {"/api/v1/machine/config",      API_PATH_MACHINE_CONFIG,      API_DIALECT_NATIVE,
+     TAKES_GET | TAKES_OPERATOR | TAKES_LARGE                                                                               },
+    {"/api/v1/machine/certificate", API_PATH_MACHINE_CERTIFICATE, API_DIALECT_NATIVE,
+     TAKES_POST | TAKES_OPERATOR                                                                                            },
+    {"/api/v1/openapi.json",        API_PATH_OPENAPI,             API_DIALECT_NATIVE, TAKES_GET                             },
+    {"/api/v1/echo",                API_PATH_ECHO,                API_DIALECT_NATIVE, TAKES_POST                            },
+    {"/v1/transit/sign/",           API_PATH_VAULT_SIGN,          API_DIALECT_VAULT,
+     TAKES_POST | TAKES_PUT | TAKES_TOKEN | TAKES_REST                                                                      },
+    {"/v1/transit/keys/",           API_PATH_VAULT_KEY,           API_DIALECT_VAULT,
+     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                                   },
+    {"/v1/sys/health",              API_PATH_VAULT_HEALTH,        API_DIALECT_VAULT,  TAKES_GET                             },
+    {"/livez",                      API_PATH_LIVE,                API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
+    {"/readyz",                     API_PATH_READY,               API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
+    {"/beacon",                     API_PATH_BEACON_SET,          API_DIALECT_NATIVE, TAKES_POST | TAKES_HEALTH             },
+    {"/unseal",                     API_PATH_UNSEAL,              API_DIALECT_NATIVE, TAKES_GET | TAKES_POST | TAKES_HEALTH },
+    {"/metrics",                    API_PATH_METRICS,             API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
 };
 
 /* Every file of the user's page. */
@@ -93,28 +101,35 @@ static bool matches(const struct route *route, struct bytes path, struct bytes *
 	return ret_rest->len != 0 && memchr(ret_rest->data, '/', ret_rest->len) == NULL;
 }
 
-static const struct route *find_route(struct bytes path, bool health, bool echo,
+static bool is_offered(const struct route *route, enum api_door door)
+{
+	if (((route->takes & TAKES_HEALTH) != 0) != (door == API_DOOR_HEALTH))
+		return false;
+	return (route->takes & TAKES_OPERATOR) == 0 || door == API_DOOR_OPERATORS;
+}
+
+static const struct route *find_route(struct bytes path, enum api_door door, bool echo,
                                       struct bytes *ret_rest)
 {
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		const struct route *route = &routes[i];
 
-		if (((route->takes & TAKES_HEALTH) != 0) != health)
+		if (!is_offered(route, door))
 			continue;
 		if (route->path == API_PATH_ECHO && !echo)
 			continue;
 		if (matches(route, path, ret_rest))
 			return route;
 	}
-	if (!health && api_web_find(path) != NULL)
+	if (door != API_DOOR_HEALTH && api_web_find(path) != NULL)
 		return &page;
 	return NULL;
 }
 
 /* The dialect of a path that does not exist: whoever asks /v1 reads Vault's errors. */
-static enum api_dialect dialect_of(struct bytes path, bool health)
+static enum api_dialect dialect_of(struct bytes path, enum api_door door)
 {
-	if (health)
+	if (door == API_DOOR_HEALTH)
 		return API_DIALECT_PLAIN;
 	if (path.len >= 4 && memcmp(path.data, "/v1/", 4) == 0)
 		return API_DIALECT_VAULT;
@@ -203,15 +218,15 @@ static enum call_result take_rest(struct api_exchange *exchange, const struct ro
 }
 
 enum call_result api_route(struct api_exchange *exchange, const struct api_context *context,
-                           bool health, bool *ret_large)
+                           enum api_door door, bool *ret_large)
 {
 	struct bytes path = http_request_path(&exchange->http);
 	struct bytes rest = bytes_of(NULL, 0);
-	const struct route *route = find_route(path, health, context->echo, &rest);
+	const struct route *route = find_route(path, door, context->echo, &rest);
 	enum call_result result;
 
 	exchange->keep_alive = exchange->http.keep_alive && !context->stopping;
-	exchange->dialect = dialect_of(path, health);
+	exchange->dialect = dialect_of(path, door);
 	if (route == NULL)
 		return CALL_RESULT_PATH_UNKNOWN;
 	exchange->path = route->path;
@@ -249,6 +264,7 @@ void api_begin(struct api_exchange *exchange, struct api_context *context)
 	case API_PATH_DECISION:
 	case API_PATH_RECEIPTS:
 	case API_PATH_STATUS:
+	case API_PATH_MACHINE:
 	case API_PATH_VAULT_KEY:
 		api_begin_export(exchange, context);
 		break;
@@ -260,6 +276,11 @@ void api_begin(struct api_exchange *exchange, struct api_context *context)
 	case API_PATH_BEACON_SET:
 	case API_PATH_ACTIVATE:
 		api_begin_evidence(exchange, context);
+		break;
+	case API_PATH_MACHINE_LOG:
+	case API_PATH_MACHINE_CONFIG:
+	case API_PATH_MACHINE_CERTIFICATE:
+		api_begin_machine(exchange, context);
 		break;
 	case API_PATH_FLOOR:
 		api_begin_floor(exchange, context);

@@ -1,6 +1,7 @@
 /* bridge: the only process with the network; it holds no key of a wallet.
  *
- * Talks to: anyone who connects (TLS 1.3; health and metrics in clear on their own listener),
+ * Talks to: anyone who connects (TLS 1.3; health and metrics in clear on their own listener;
+ *   operators, by certificates of their keys, on another),
  *   signer (signatures, what clients may read, start data), authority (sealed changes, unread),
  *   attestor (evidence).
  * Holds: the TLS key; clients' tokens in passing. Opens: nothing after phase 1.
@@ -22,8 +23,10 @@
 #include "log_line.h"
 
 /* Marks in epoll data; connections have numbers from 1 << 32 on. */
-#define EVENT_LISTEN 1
-#define EVENT_HEALTH 2
+#define EVENT_LISTEN    1
+#define EVENT_HEALTH    2
+#define EVENT_OPERATORS 3
+#define EVENT_LOG       4
 
 /* Sleep on the rings while sockets may have something, too: short at first, since an answer is due
  * within 50 us, then longer, so that a slow signer is not waited for at full speed. */
@@ -181,15 +184,26 @@ static enum status bridge_open(struct proc *proc)
 		complain("memory.refused", proc_setting(proc, "connections_max"));
 		return status;
 	}
-	status = open_listener(proc, "listen", &bridge->listen_fd);
+	status = bridge_open_operators(bridge);
+	if (status == STATUS_OK)
+		status = open_listener(proc, "listen", &bridge->listen_fd);
 	if (status == STATUS_OK)
 		status = open_listener(proc, "metrics_listen", &bridge->health_fd);
+	bridge->operator_fd = -1;
+	if (status == STATUS_OK && proc_setting(proc, "operator_listen")[0] != '\0')
+		status = open_listener(proc, "operator_listen", &bridge->operator_fd);
 	if (status != STATUS_OK)
 		return status;
 	bridge->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (bridge->epoll_fd < 0 || !watch(bridge, bridge->health_fd, EVENT_HEALTH))
 		return STATUS_IO;
 	proc_keep_descriptor(proc, bridge->epoll_fd);
+	bridge->log_fd = proc->start.log_fd;
+	if (bridge->log_fd != 0) {
+		proc_keep_descriptor(proc, bridge->log_fd);
+		if (!watch(bridge, bridge->log_fd, EVENT_LOG))
+			return STATUS_IO;
+	}
 	return http_tls_prepare();
 }
 
@@ -210,6 +224,8 @@ static void open_doors(struct bridge *bridge)
 		complain("listen.failed", proc_setting(bridge->proc, "listen"));
 		return;
 	}
+	if (bridge->operator_fd >= 0 && !watch(bridge, bridge->operator_fd, EVENT_OPERATORS))
+		complain("listen.failed", proc_setting(bridge->proc, "operator_listen"));
 	bridge->listening = true;
 	proc_report_ready(bridge->proc);
 }
@@ -220,11 +236,19 @@ static void take_event(struct bridge *bridge, const struct epoll_event *event)
 	struct bridge_conn *conn;
 
 	if (event->data.u64 == EVENT_LISTEN) {
-		bridge_accept(bridge, bridge->listen_fd, false);
+		bridge_accept(bridge, bridge->listen_fd, API_DOOR_CLIENTS);
 		return;
 	}
 	if (event->data.u64 == EVENT_HEALTH) {
-		bridge_accept(bridge, bridge->health_fd, true);
+		bridge_accept(bridge, bridge->health_fd, API_DOOR_HEALTH);
+		return;
+	}
+	if (event->data.u64 == EVENT_OPERATORS) {
+		bridge_accept(bridge, bridge->operator_fd, API_DOOR_OPERATORS);
+		return;
+	}
+	if (event->data.u64 == EVENT_LOG) {
+		bridge_read_log(bridge);
 		return;
 	}
 	/* An earlier event of the same pass may have closed it, and the slot may serve another. */
@@ -239,6 +263,8 @@ static void begin_stop(struct bridge *bridge)
 	bridge->api.stopping = true;
 	if (bridge->listening)
 		(void)epoll_ctl(bridge->epoll_fd, EPOLL_CTL_DEL, bridge->listen_fd, NULL);
+	if (bridge->listening && bridge->operator_fd >= 0)
+		(void)epoll_ctl(bridge->epoll_fd, EPOLL_CTL_DEL, bridge->operator_fd, NULL);
 	bridge->listening = false;
 }
 
@@ -305,6 +331,8 @@ static int bridge_serve(struct proc *proc)
 
 		clock_gettime(CLOCK_REALTIME, &wall);
 		bridge->api.now_seconds = (uint64_t)wall.tv_sec;
+		clock_gettime(CLOCK_BOOTTIME, &wall);
+		bridge->api.uptime_s = (uint64_t)wall.tv_sec;
 		if (proc_reload_asked())
 			bridge_load_certificate(bridge);
 		if (proc_stopping() && !bridge->api.stopping) {

@@ -21,7 +21,7 @@
 #define BRIDGE_EVENTS        256
 #define BRIDGE_EXCHANGES_MAX BRIDGE_FAIR_MAX /* requests being read or answered at once */
 #define BRIDGE_DESCRIPTORS   64              /* for what is no connection */
-#define BRIDGE_RESERVED      8               /* of them for the health listener */
+#define BRIDGE_RESERVED      8               /* of them for health and operators */
 #define BRIDGE_LARGE_MAX     64              /* of them with a body or response of the large size */
 
 /* Limits of time, in milliseconds (N2: slowloris). */
@@ -61,6 +61,8 @@
 #define BRIDGE_SHAKE_PERCENT    30u  /* of this process's time, while there is other work */
 #define BRIDGE_SHAKE_BURST_US   10000
 #define BRIDGE_SOCKET_BYTES     65536 /* of the kernel's buffers, each way, of a connection */
+#define BRIDGE_OPERATORS_MAX    8u
+#define BRIDGE_LOG_BYTES        8192 /* read at once from the pipe of log lines */
 
 enum bridge_state {
 	BRIDGE_FREE = 0,
@@ -86,8 +88,8 @@ struct bridge_conn {
 	uint64_t address;  /* tag of the peer's: IPv4, or the first half of IPv6 */
 	uint32_t lingered; /* bytes thrown away */
 	uint8_t state;     /* enum bridge_state */
-	bool health;
-	bool ready; /* handshake done */
+	uint8_t door;      /* enum api_door */
+	bool ready;        /* handshake done */
 	bool readable;
 	bool writable;
 	bool hung_up; /* the peer has sent its last byte */
@@ -143,6 +145,11 @@ struct bridge {
 	struct ipc_channel *signer, *authority, *attestor, *unsealer;
 	int epoll_fd;
 	int listen_fd, health_fd;
+	int operator_fd; /* -1: operators have no door of their own */
+	int log_fd;      /* all log lines, to be read; 0: none */
+	struct http_tls_keys operator_keys;
+	uint8_t operators[BRIDGE_OPERATORS_MAX][32];
+	struct http_tls *operator_tls;
 	int certificate_fd; /* a CA's chain; -1: none is offered */
 	bool listening;
 	struct http_tls *tls;
@@ -175,7 +182,9 @@ struct bridge {
 	struct buffer large_body[BRIDGE_LARGE_MAX], large_out[BRIDGE_LARGE_MAX];
 	uint32_t free_large[BRIDGE_LARGE_MAX];
 	uint32_t free_large_count;
-	uint8_t *receive;        /* BRIDGE_RECEIVE_BYTES */
+	uint8_t *receive;   /* BRIDGE_RECEIVE_BYTES */
+	uint8_t *log_bytes; /* BRIDGE_LOG_BYTES: a line that has not all come stands at its start */
+	size_t log_len;
 	struct buffer plain;     /* BRIDGE_PLAIN_BYTES: what a connection without exchange sent */
 	struct buffer handshake; /* BRIDGE_CIPHER_BYTES */
 	uint8_t *signer_slot;    /* one message of the signer's ring */
@@ -195,6 +204,15 @@ static inline bool bridge_is_asking(const struct bridge *bridge)
 {
 	return bridge->signer_open + bridge->authority_open + bridge->attestor_open != 0;
 }
+
+/* bridge_replace_tls shows other certificates from now on; open connections keep what they need. */
+void bridge_replace_tls(struct bridge *bridge, struct http_tls *tls);
+
+/* bridge_machine.c: who the operators are (phase 1), and the log lines that have come. */
+MUST_USE enum status bridge_open_operators(struct bridge *bridge);
+void bridge_read_log(struct bridge *bridge);
+/* bridge_take_certificate puts the certificate of an operator's request into use, or refuses it. */
+void bridge_take_certificate(struct bridge *bridge, struct bridge_exchange *exchange);
 
 /* bridge_memory.c: allocates everything; STATUS_BUSY when there is not enough. */
 MUST_USE enum status bridge_allocate(struct bridge *bridge, uint32_t conn_max);
@@ -234,7 +252,7 @@ MUST_USE enum status bridge_use_key(struct bridge *bridge, const struct call_cha
 void bridge_load_certificate(struct bridge *bridge);
 
 /* bridge_conn.c: one connection. */
-void bridge_accept(struct bridge *bridge, int listen_fd, bool health);
+void bridge_accept(struct bridge *bridge, int listen_fd, enum api_door door);
 void bridge_advance(struct bridge *bridge, struct bridge_conn *conn);
 /* bridge_begin reads a request whose turn has come and puts its questions. */
 void bridge_begin(struct bridge *bridge, struct bridge_conn *conn,

@@ -49,6 +49,7 @@ static struct bridge_fair *fair_of(struct bridge *bridge, enum api_path path)
 	case API_PATH_DECISION:
 	case API_PATH_RECEIPTS:
 	case API_PATH_STATUS:
+	case API_PATH_MACHINE:
 	case API_PATH_VAULT_KEY:
 		return &bridge->to_signer;
 	case API_PATH_CHANGES:
@@ -61,6 +62,9 @@ static struct bridge_fair *fair_of(struct bridge *bridge, enum api_path path)
 	case API_PATH_ACTIVATE:
 	case API_PATH_FLOOR:
 	case API_PATH_UNSEAL:
+	case API_PATH_MACHINE_LOG:
+	case API_PATH_MACHINE_CONFIG:
+	case API_PATH_MACHINE_CERTIFICATE:
 	case API_PATH_OPENAPI:
 	case API_PATH_ECHO:
 	case API_PATH_PAGE:
@@ -315,6 +319,8 @@ void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange)
 		refuse(bridge, exchange, CALL_RESULT_STOPPING, NULL);
 	} else if (!bridge->api.has_channel) {
 		refuse(bridge, exchange, CALL_RESULT_SEALED, NULL);
+	} else if (exchange->api.ask == API_ASK_CERTIFICATE) {
+		bridge_take_certificate(bridge, exchange);
 	} else if (exchange->api.ask == API_ASK_ENVELOPE) {
 		ask_envelope(bridge, exchange);
 	} else if (exchange->api.ask == API_ASK_EVIDENCE) {

@@ -18,6 +18,11 @@ static void set_deadline(const struct bridge *bridge, struct bridge_conn *conn, 
 	conn->deadline_ms = bridge_now_ms(bridge) + ms;
 }
 
+static bool is_plain(const struct bridge_conn *conn)
+{
+	return conn->door == API_DOOR_HEALTH;
+}
+
 void bridge_drop(struct bridge *bridge, struct bridge_conn *conn)
 {
 	CHECK(conn->state != BRIDGE_FREE);
@@ -53,7 +58,7 @@ static void refuse_without_room(struct bridge *bridge, struct bridge_conn *conn)
 	bridge->api.metrics.overloads++;
 	bridge->api.metrics.responses[5]++;
 	bridge->handshake.len = 0;
-	if (conn->health) {
+	if (is_plain(conn)) {
 		(void)send_now(conn, text);
 	} else if (http_tls_write(&conn->tls, text, &bridge->handshake, &used) == HTTP_TLS_OPEN) {
 		http_tls_finish(&conn->tls, &bridge->handshake);
@@ -113,8 +118,9 @@ static bool receive(struct bridge *bridge, struct bridge_conn *conn)
 
 	if (!conn->readable)
 		return false;
-	if (!conn->health && conn->tls.ssl == NULL &&
-	    http_tls_begin(bridge->tls, &conn->tls) != STATUS_OK) {
+	if (!is_plain(conn) && conn->tls.ssl == NULL &&
+	    http_tls_begin(conn->door == API_DOOR_OPERATORS ? bridge->operator_tls : bridge->tls,
+	                   &conn->tls) != STATUS_OK) {
 		bridge->api.metrics.handshakes_failed++;
 		bridge_drop(bridge, conn);
 		return false;
@@ -135,7 +141,7 @@ static bool receive(struct bridge *bridge, struct bridge_conn *conn)
 	plain->len = 0;
 	if (exchange != NULL)
 		exchange->in_at = 0;
-	if (conn->health)
+	if (is_plain(conn))
 		CHECK(buffer_put(plain, bytes_of(bridge->receive, (size_t)got)) == STATUS_OK);
 	else if (!decrypt(bridge, conn, bytes_of(bridge->receive, (size_t)got), plain))
 		return false;
@@ -174,7 +180,7 @@ static bool answer_expect(struct bridge *bridge, struct bridge_conn *conn,
 	}
 	if (!http_request_has_body(&exchange->api.http) || exchange->in_at < exchange->in.len)
 		return true;
-	if (conn->health)
+	if (is_plain(conn))
 		return send_now(conn, bytes_of(interim, sizeof(interim) - 1));
 	bridge->handshake.len = 0;
 	if (http_tls_write(&conn->tls, bytes_of(interim, sizeof(interim) - 1), &bridge->handshake,
@@ -193,7 +199,7 @@ static bool take_headers(struct bridge *bridge, struct bridge_conn *conn,
 {
 	struct api_exchange *api = &exchange->api;
 	bool large = false;
-	enum call_result result = api_route(api, &bridge->api, conn->health, &large);
+	enum call_result result = api_route(api, &bridge->api, (enum api_door)conn->door, &large);
 
 	/* A refused request without a body is read to its end, and the connection lives on. */
 	if (result != CALL_RESULT_DONE) {
@@ -207,7 +213,7 @@ static bool take_headers(struct bridge *bridge, struct bridge_conn *conn,
 		return false;
 	}
 	bridge_assign(bridge, exchange);
-	if (!conn->health && !bridge_may_hold(bridge, exchange)) {
+	if (conn->door == API_DOOR_CLIENTS && !bridge_may_hold(bridge, exchange)) {
 		refuse(bridge, conn, exchange, CALL_RESULT_SHARE_SPENT);
 		exchange->api.keep_alive = false; /* its body stays unread */
 		return false;
@@ -351,7 +357,7 @@ static bool encrypt_piece(struct bridge *bridge, struct bridge_conn *conn,
 {
 	size_t used;
 
-	if (conn->health) {
+	if (is_plain(conn)) {
 		used = piece.len < exchange->pending.cap ? piece.len : exchange->pending.cap;
 		CHECK(buffer_put(&exchange->pending, bytes_of(piece.data, used)) == STATUS_OK);
 	} else if (http_tls_write(&conn->tls, piece, &exchange->pending, &used) != HTTP_TLS_OPEN ||
@@ -394,7 +400,7 @@ static void end_response(struct bridge *bridge, struct bridge_conn *conn,
 		return;
 	}
 	bridge->handshake.len = 0;
-	if (!conn->health) {
+	if (!is_plain(conn)) {
 		http_tls_finish(&conn->tls, &bridge->handshake);
 		(void)send_now(conn, buffer_bytes(&bridge->handshake));
 	}
@@ -450,7 +456,7 @@ void bridge_advance(struct bridge *bridge, struct bridge_conn *conn)
 	uint64_t id = conn->id;
 	unsigned begun = 0, records = BRIDGE_TURN_RECORDS;
 
-	if (conn->ready && !conn->health)
+	if (conn->ready && !is_plain(conn))
 		bridge->busy = true;
 	while (conn->id == id) {
 		/* Nobody keeps the others waiting by sending without end. */
@@ -515,7 +521,7 @@ static uint64_t tag_of(const struct bridge *bridge, const struct sockaddr_storag
 }
 
 static bool open_conn(struct bridge *bridge, int fd, const struct sockaddr_storage *peer,
-                      bool health)
+                      enum api_door door)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
 	struct bridge_conn *conn = bridge_take_conn(bridge);
@@ -523,8 +529,9 @@ static bool open_conn(struct bridge *bridge, int fd, const struct sockaddr_stora
 	if (conn == NULL)
 		return false;
 	conn->fd = fd;
-	conn->health = conn->ready = health;
-	bridge->api.metrics.handshakes_open += !health;
+	conn->door = (uint8_t)door;
+	conn->ready = is_plain(conn);
+	bridge->api.metrics.handshakes_open += !conn->ready;
 	conn->address = tag_of(bridge, peer);
 	conn->writable = true;
 	set_deadline(bridge, conn, BRIDGE_HANDSHAKE_MS);
@@ -536,7 +543,7 @@ static bool open_conn(struct bridge *bridge, int fd, const struct sockaddr_stora
 	return true;
 }
 
-void bridge_accept(struct bridge *bridge, int listen_fd, bool health)
+void bridge_accept(struct bridge *bridge, int listen_fd, enum api_door door)
 {
 	for (unsigned i = 0; i < BRIDGE_ACCEPTS; i++) {
 		struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
@@ -547,7 +554,7 @@ void bridge_accept(struct bridge *bridge, int listen_fd, bool health)
 		if (fd < 0)
 			return;
 		bridge->api.metrics.connections_total++;
-		if (!open_conn(bridge, fd, &peer, health)) {
+		if (!open_conn(bridge, fd, &peer, door)) {
 			bridge->api.metrics.connections_refused++;
 			close(fd);
 		}

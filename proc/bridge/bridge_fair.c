@@ -83,10 +83,8 @@ bool bridge_fair_add(struct bridge_fair *fair, uint32_t request, uint32_t bucket
 	CHECK(added->bucket == BRIDGE_FAIR_NONE);
 	if (at->waiting >= fair->waiting_max)
 		return false;
-	*added = (struct bridge_fair_request){.older = at->last,
-	                                      .newer = BRIDGE_FAIR_NONE,
-	                                      .bucket = bucket,
-	                                      .cost = cost};
+	*added = (struct bridge_fair_request){
+	    .older = at->last, .newer = BRIDGE_FAIR_NONE, .bucket = bucket, .cost = cost};
 	if (at->waiting++ == 0) {
 		at->first = request;
 		added->older = BRIDGE_FAIR_NONE;

@@ -1,4 +1,5 @@
-/* bridge_fair: which request is put to another process next, and how many one client may have there.
+/* bridge_fair: which request is put to another process next, and how many one client may have
+ * there.
  *
  * Pure: no clock, ring or allocation. Requests wait in buckets: a client's by its token, once the
  * signer has taken that token, everybody else's by address. Buckets with something waiting take
@@ -11,7 +12,8 @@
 
 #include "base_bytes.h"
 
-#define BRIDGE_FAIR_CLIENTS 256u /* buckets of known tokens; as many of strangers' addresses follow */
+#define BRIDGE_FAIR_CLIENTS                                                                        \
+	256u /* buckets of known tokens; as many of strangers' addresses follow */
 #define BRIDGE_FAIR_BUCKETS (2 * BRIDGE_FAIR_CLIENTS)
 #define BRIDGE_FAIR_KNOWN   4096u /* tokens that are remembered as good */
 #define BRIDGE_FAIR_MAX     1024u /* requests that wait */

@@ -49,6 +49,9 @@ static bool map_evidence(struct bridge *bridge)
 static bool map_scratch(struct bridge *bridge)
 {
 	bridge->receive = map(BRIDGE_RECEIVE_BYTES);
+	bridge->log_bytes = map(BRIDGE_LOG_BYTES);
+	bridge->api.log.lines = map(API_LOG_LINES * sizeof(bridge->api.log.lines[0]));
+	bridge->api.log.next = 1;
 	bridge->signer_slot = map(CALL_BRIDGE_SLOT_BYTES);
 	bridge->authority_slot = map(CALL_CHANGE_SLOT_BYTES);
 	bridge->api.envelope_space = map(API_ENVELOPE_MAX);
@@ -56,6 +59,7 @@ static bool map_scratch(struct bridge *bridge)
 	bridge->api.pool.cap = API_JSON_POOL(LIMIT_HTTP_LARGE_BODY_MAX);
 	bridge->api.pool.memory = map(bridge->api.pool.cap);
 	return map_evidence(bridge) && bridge->api.evidence_space != NULL &&
+	       bridge->log_bytes != NULL && bridge->api.log.lines != NULL &&
 	       bridge->receive != NULL && bridge->signer_slot != NULL &&
 	       bridge->authority_slot != NULL && bridge->api.envelope_space != NULL &&
 	       bridge->api.pool.memory != NULL && map_buffer(&bridge->plain, BRIDGE_PLAIN_BYTES) &&
@@ -242,7 +246,7 @@ bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn)
 	uint32_t index;
 
 	CHECK(conn->exchange == BRIDGE_NONE);
-	if (bridge->free_exchange_count <= (conn->health ? 0 : BRIDGE_RESERVED) &&
+	if (bridge->free_exchange_count <= (conn->door == API_DOOR_CLIENTS ? BRIDGE_RESERVED : 0) &&
 	    !steal(bridge, false))
 		return false;
 	index = bridge->free_exchanges[--bridge->free_exchange_count];

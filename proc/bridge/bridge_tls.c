@@ -23,8 +23,17 @@ enum status bridge_open_certificate(struct bridge *bridge)
 	return STATUS_OK;
 }
 
-static void replace(struct bridge *bridge, struct http_tls *tls)
+void bridge_replace_tls(struct bridge *bridge, struct http_tls *tls)
 {
+	struct http_tls *operators = NULL;
+
+	if (bridge->operator_fd >= 0 &&
+	    http_tls_operators(tls, &bridge->operator_keys, &operators) != STATUS_OK)
+		log_event(LOG_ERROR, "tls.operators_refused"); /* the door stays as it was */
+	if (operators != NULL) {
+		http_tls_close(bridge->operator_tls);
+		bridge->operator_tls = operators;
+	}
 	http_tls_close(bridge->tls); /* open connections keep what they need of it */
 	bridge->tls = tls;
 	bridge->api.metrics.certificate_expires = http_tls_expires(tls);
@@ -46,7 +55,7 @@ void bridge_load_certificate(struct bridge *bridge)
 	status =
 	    len < 0 ? STATUS_IO : http_tls_renew(bridge->tls, bytes_of(pem, (size_t)len), &tls);
 	if (status == STATUS_OK)
-		replace(bridge, tls);
+		bridge_replace_tls(bridge, tls);
 	log_begin(&line, status == STATUS_OK ? LOG_INFO : LOG_ERROR,
 	          status == STATUS_OK ? "tls.certificate" : "tls.certificate_refused");
 	if (status != STATUS_OK)
@@ -69,7 +78,7 @@ enum status bridge_use_key(struct bridge *bridge, const struct call_channel_star
 
 	if (status != STATUS_OK)
 		return status;
-	replace(bridge, tls);
+	bridge_replace_tls(bridge, tls);
 	/* Made once, here: a signature for everybody who asks would be work for an attacker. */
 	bridge->api.tls_request_len =
 	    http_tls_request(tls, &request) == STATUS_OK ? request.len : 0;

@@ -153,6 +153,8 @@ static void put_settings(struct proc_site *site, const char *disk, int disk_fd,
 	put_setting(site, "listen", "*:%u", manifest.port);
 	if (manifest.metrics_port != 0)
 		put_setting(site, "metrics_listen", "*:%u", manifest.metrics_port);
+	if (manifest.operator_port != 0)
+		put_setting(site, "operator_listen", "*:%u", manifest.operator_port);
 	if (manifest.verifiers != 0)
 		put_setting(site, "verifiers", "%u", manifest.verifiers);
 	site_operators(&manifest, list);

@@ -7,6 +7,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "supervisor.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -370,6 +371,10 @@ int main(int count, char **args)
 	    STATUS_OK)
 		return 2;
 	log_open("supervisor", (enum log_level)supervisor->log_level);
+	if (pipe2(supervisor->log_fds, O_NONBLOCK | O_CLOEXEC) != 0)
+		log_event(LOG_WARN, "log.no_copy");
+	else
+		log_copy(supervisor->log_fds[1]);
 	if (supervisor->is_appliance)
 		supervisor_facts(supervisor);
 	result = supervisor->is_appliance ? supervisor_machine_setup(supervisor) : 0;

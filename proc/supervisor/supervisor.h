@@ -71,7 +71,9 @@ struct supervisor {
 	bool is_appliance;                    /* we are process 1 */
 	unsigned cores[SUPERVISOR_CORES_MAX]; /* that the kernel offers; pinned to from 3 on */
 	unsigned core_count;
-	int site_fd; /* what setup writes (proc_site.h); -1 in workstation mode */
+	int site_fd;    /* what setup writes (proc_site.h); -1 in workstation mode */
+	int log_fds[2]; /* of the pipe that all lines go into, too; both stay open: a bridge that is
+	                   away loses none that fit */
 	bool was_ready;
 	bool stopping;
 	bool stop_forced;

@@ -119,7 +119,7 @@ enum status supervisor_make(struct supervisor *supervisor)
 
 /* The descriptors of a child, in the order of their numbers there from PROC_START_FD on. */
 struct passed {
-	int fds[3 + 4 * PROC_CHANNELS_MAX];
+	int fds[4 + 4 * PROC_CHANNELS_MAX];
 	size_t count;
 };
 
@@ -197,7 +197,9 @@ static _Noreturn void become(const struct supervisor *supervisor,
 		parked[i] = fcntl(passed->fds[i], F_DUPFD, PARKED_FD);
 		held = held && parked[i] >= 0;
 	}
-	held = held && dup2(null, STDIN_FILENO) >= 0 && dup2(STDERR_FILENO, STDOUT_FILENO) >= 0;
+	held = held && dup2(null, STDIN_FILENO) >= 0 &&
+	       dup2(supervisor->log_fds[1] > 0 ? supervisor->log_fds[1] : STDERR_FILENO,
+	            STDOUT_FILENO) >= 0;
 	for (size_t i = 0; held && i < passed->count; i++)
 		held = dup2(parked[i], PROC_START_FD + (int)i) >= 0;
 	snprintf(path, sizeof(path), "%s/claviger-%s", supervisor->folder, name);
@@ -238,6 +240,7 @@ enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_ch
 	    .descriptors_max = role->descriptors_max,
 	    .log_level = supervisor->log_level,
 	    .setting_count = (uint32_t)supervisor->setting_count[child->role],
+	    .has_log = supervisor->log_fds[1] > 0,
 	};
 	struct passed passed = {{-1}, 1}; /* the first is the start data itself, made last */
 	enum status status;
@@ -247,6 +250,8 @@ enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_ch
 	start.report_fd = pass(&passed, fcntl(child->report_fd, F_DUPFD_CLOEXEC, 0));
 	if (supervisor->is_appliance)
 		start.site_fd = pass(&passed, fcntl(supervisor->site_fd, F_DUPFD_CLOEXEC, 0));
+	if (child->role == PROC_bridge && supervisor->log_fds[0] > 0)
+		start.log_fd = pass(&passed, fcntl(supervisor->log_fds[0], F_DUPFD_CLOEXEC, 0));
 	status = fill_channels(supervisor, child, &start, &passed);
 	passed.fds[0] = make_start_fd(&start);
 	if (passed.fds[0] < 0)

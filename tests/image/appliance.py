@@ -67,10 +67,10 @@ class World:
         run(os.path.join(ROOT, "tools/image"), "--out", out, *words, env=self.environment)
         return out
 
-    def fails(self, image, code, smp=1):
+    def fails(self, image, code, smp=1, more=()):
         """Boots an image that must not come to serve; its boot failure."""
         machine = self.machine
-        machine.insert(image)
+        machine.insert(image, more)
         with machine:
             machine.start(smp=smp)
             end = machine.wait("machine.ends")
@@ -265,6 +265,23 @@ def case_without_secure_boot_or_with_other_keys_nothing_unseals(world):
         world.machine.variables = kept
 
 
+def case_a_boot_entry_with_options_does_not_unseal(world):
+    """A9, PH6: an edited command line, and a file that shall overlay the user space. The kernel takes neither
+    command line, and the second file only as far as PCR 9 tells of it."""
+    overlay = os.path.join(world.folder, "x.cpio")
+    name = "claviger-was-here"
+    run("sh", "-c", "cd %s && echo x > %s && echo %s | cpio -o -H newc > x.cpio 2>/dev/null" % (world.folder, name, name))
+    kept = world.machine.path("variables.kept")
+    shutil.copy(world.machine.variables, kept)
+    for options in ("init=/bin/sh lockdown=none", "initrd=\\x.cpio"):
+        world.machine.boot_entry(options)
+        (line,) = world.fails(world.signed, 120, more=[("x.cpio", overlay)])
+        expect("PCR 9 tells of %s" % options, line["pcr9"] != world.measured["9"], line)
+        for pcr in ("4", "7", "11", "12", "14"):
+            expect("PCR %s is the same with %s" % (pcr, options), line["pcr" + pcr] == world.measured[pcr], line)
+        shutil.copy(kept, world.machine.variables)
+
+
 def look_from_inside(world, smp):
     """A boot of the build whose first program looks at the kernel and, when all serve, at the processes."""
     with world.machine as machine:
@@ -395,6 +412,7 @@ CASES = [
     (case_images_that_are_not_signed_by_db_do_not_start, "test"),
     (case_a_signed_image_with_one_byte_changed_starts_and_cannot_unseal, "test"),
     (case_seen_from_inside_there_is_nothing_else, "test"),
+    (case_a_boot_entry_with_options_does_not_unseal, "soak"),
     (case_the_manifest_of_another_site_is_refused, "soak"),
     (case_an_operator_restarts_it_and_memory_holds_nothing, "soak"),
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),

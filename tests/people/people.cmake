@@ -30,4 +30,5 @@ script_test(people_vault_go GROUP people COMMAND sh -c
 	"echo 'keychain for Go: its module is not to be had from the Go proxy, so its Vault client was not run' && exit 77")
 script_test(people_events GROUP people TIMEOUT 60 COMMAND node tests/people/events.mjs)
 script_test(people_page GROUP people TIMEOUT 300 COMMAND node tests/people/page.mjs)
+script_test(people_operators GROUP people TIMEOUT 60 COMMAND ${CMAKE_SOURCE_DIR}/tests/people/operators.py)
 script_test(people_contract GROUP people TIMEOUT 180 COMMAND ${CMAKE_SOURCE_DIR}/tests/people/contract.py)

@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The operators' door of a running signer: who comes in, and what he is told. `claviger machine` on one side,
+openssl's and Python's TLS as strangers on the other.
+
+Proves in spec/claims.md: O9 as far as a workstation shows it.
+"""
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+
+SOURCE = os.environ.get("SOURCE_DIR") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
+passed = failed = 0
+
+
+def expect(what, holds, shown=""):
+    global passed, failed
+    if holds:
+        passed += 1
+    else:
+        failed += 1
+        print("FAIL %s: %s" % (what, shown), flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Signer:
+    def __init__(self, folder):
+        self.folder, self.state = folder, os.path.join(folder, "state")
+        self.port, self.operators = free_port(), free_port()
+        self.environment = dict(os.environ, CLAVIGER_SERVER="https://127.0.0.1:%d" % self.port,
+                                CLAVIGER_CA=self.state + "/ca.pem", CLAVIGER_HOME=folder + "/home")
+        self.log = open(os.path.join(folder, "log"), "wb")
+        self.process = subprocess.Popen(
+            [BUILD + "/bin/claviger", "serve", "--state", self.state, "--listen", "127.0.0.1:%d" % self.port,
+             "--metrics", "127.0.0.1:%d" % free_port(), "--operator-listen", "127.0.0.1:%d" % self.operators],
+            stdout=subprocess.PIPE, stderr=self.log, text=True)
+        if self.process.stdout.readline().strip() != "ready":
+            sys.exit("claviger serve did not start\n0 passed, 1 failed")
+
+    def claviger(self, *words):
+        return subprocess.run([BUILD + "/bin/claviger", *words], env=self.environment, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=60)
+
+    def machine(self, word, *words, key=None):
+        return self.claviger("machine", word, "--operator", key or self.state + "/operator.json", "--operator-port",
+                             str(self.operators), *words)
+
+    def pids(self, name):
+        done = subprocess.run(["pgrep", "-P", str(self.supervisor()), "-f", name], capture_output=True, text=True)
+        return [int(x) for x in done.stdout.split()]
+
+    def supervisor(self):
+        done = subprocess.run(["pgrep", "-P", str(self.process.pid), "-f", "claviger-supervisor"],
+                              capture_output=True, text=True)
+        return int(done.stdout.split()[0])
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(30)
+
+
+def certificate(folder, name, *algorithm, seed=None):
+    """(certificate, key) of a key of this kind, or of the Ed25519 key with this seed, by openssl."""
+    key, path = os.path.join(folder, name + ".key"), os.path.join(folder, name + ".pem")
+    if seed is None:
+        subprocess.run(["openssl", "genpkey", "-out", key, *algorithm], check=True, capture_output=True)
+    else:  # RFC 8410: the 16 bytes before a seed
+        der = bytes.fromhex("302e020100300506032b657004220420") + seed
+        subprocess.run(["openssl", "pkey", "-inform", "DER", "-out", key], input=der, check=True, capture_output=True)
+    subprocess.run(["openssl", "req", "-new", "-x509", "-key", key, "-out", path, "-subj", "/CN=x", "-days", "1"],
+                   check=True, capture_output=True)
+    return path, key
+
+
+def context(signer, pair=None, newest=None):
+    made = ssl.create_default_context(cafile=signer.state + "/ca.pem")
+    if pair:
+        made.load_cert_chain(*pair)
+    if newest:
+        made.maximum_version = newest
+    return made
+
+
+def ask(port, with_context, method, path, body=None):
+    """(status, JSON); (0, why) when TLS let nobody in."""
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=with_context, timeout=20)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    except (ssl.SSLError, ConnectionError, http.client.RemoteDisconnected) as error:
+        return 0, str(error)
+    finally:
+        connection.close()
+
+
+def who_comes_in(signer):
+    """Nobody but who proves that he has an operator's key; on the clients' port nobody is asked, and nothing told."""
+    with open(signer.state + "/operator.json") as f:
+        seed = bytes(json.load(f)[:32])
+    operator = certificate(signer.folder, "operator", seed=seed)
+    status, told = ask(signer.operators, context(signer, operator), "GET", "/api/v1/machine")
+    expect("openssl's certificate of the operator's key", status == 200 and told["mode"] == "workstation", told)
+    expect("and what clients have is there, too",
+           ask(signer.operators, context(signer, operator), "GET", "/api/v1/status")[0] == 200)
+    for name, pair, newest in (
+            ("no certificate", None, None),
+            ("another Ed25519 key", certificate(signer.folder, "ed", "-algorithm", "ed25519"), None),
+            ("an RSA key", certificate(signer.folder, "rsa", "-algorithm", "RSA"), None),
+            ("a P-256 key", certificate(signer.folder, "ec", "-algorithm", "EC", "-pkeyopt",
+                                        "ec_paramgen_curve:P-256"), None),
+            ("TLS 1.2", operator, ssl.TLSVersion.TLSv1_2)):
+        status, told = ask(signer.operators, context(signer, pair, newest), "GET", "/api/v1/machine")
+        expect(name + " does not come in", status == 0, (status, told))
+    for path in ("/api/v1/machine", "/api/v1/machine/log", "/api/v1/machine/config"):
+        status, told = ask(signer.port, context(signer, operator), "GET", path)
+        expect("clients' port has no " + path, status == 404 and told["code"] == "path_unknown", told)
+    asked = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % signer.port], input="",
+                           capture_output=True, text=True, timeout=30).stdout
+    expect("clients' port asks for no certificate", "Requested Signature Algorithms" not in asked, asked)
+
+
+def what_is_told(signer):
+    done = signer.machine("status", "--json")
+    told = json.loads(done.stdout)
+    expect("status", done.returncode == 0 and told["signer"]["unsealed"] and told["manifest_serial"] is None, told)
+    expect("status for people", "unsealed" in signer.machine("status").stdout)
+    for words in (("config",), ("certificate", signer.state + "/ca.pem")):
+        done = signer.machine(*words)
+        expect("%s says that this is no appliance" % words[0],
+               done.returncode == 1 and "no appliance" in done.stderr, done.stderr)
+    done = signer.claviger("key", "new", signer.folder + "/other.json")
+    done = signer.machine("status", key=signer.folder + "/other.json")
+    expect("the tool says who is no operator", "does not take this key" in done.stderr, done.stderr)
+
+
+def the_log(signer):
+    """What standard error has, operators read; no token is in it; a bridge that was away misses nothing."""
+    signer.claviger("client", "new", "bot")
+    with open(signer.folder + "/home/clients/bot.token") as f:
+        token = f.read().strip()
+    done = signer.machine("log")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    expect("one event a line", len(lines) > 15 and all(x["event"] and x["process"] for x in lines), done.stderr)
+    expect("of several processes", len({x["process"] for x in lines}) >= 6, {x["process"] for x in lines})
+    expect("of the start, too", lines[0]["process"] == "supervisor" or "sandbox.entered" in {x["event"] for x in lines})
+    expect("no token", token not in done.stdout)
+    at = int(done.stderr.split()[-1])
+    expect("nothing new", signer.machine("log", "--from", str(at)).stdout == "")
+    with open(signer.folder + "/log") as f:
+        shown = f.read().splitlines()
+    expect("the same as on standard error", done.stdout.splitlines()[-1] in shown)
+    (bridge,) = signer.pids("claviger-bridge")
+    os.kill(bridge, signal.SIGKILL)
+    end = time.monotonic() + 30
+    while time.monotonic() < end:  # the new bridge has read what came while none was there
+        done = signer.machine("log")
+        if "process.ended" in done.stdout:
+            break
+        time.sleep(0.1)
+    expect("a new bridge tells of the end of the old one",
+           any(x["event"] == "process.ended" and x["name"] == "bridge" for x in
+               (json.loads(line) for line in done.stdout.splitlines())), done.stdout)
+    for query in ("cursor=x", "cursor=", "other=1", "cursor=1&cursor=2"):
+        status, told = ask(signer.operators, context(signer, (signer.folder + "/operator.pem",
+                                                              signer.folder + "/operator.key")),
+                           "GET", "/api/v1/machine/log?" + query)
+        expect("log?%s is refused" % query, status == 400, told)
+
+
+def main():
+    with tempfile.TemporaryDirectory(prefix="claviger-operators-") as folder:
+        signer = Signer(folder)
+        try:
+            who_comes_in(signer)
+            what_is_told(signer)
+            the_log(signer)
+        finally:
+            expect("an orderly end", signer.stop() == 0)
+    print("%d passed, %d failed" % (passed, failed))
+    sys.exit(1 if failed or passed < 28 else 0)
+
+
+main()

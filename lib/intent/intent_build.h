@@ -63,7 +63,7 @@ struct build_local {
 	uint16_t position;          /* accounts */
 	uint8_t requirement, flags; /* accounts: enum intent_require, INTENT_MODE_* */
 	bool absent;                /* a `maybe` account, left out in this variant */
-	bool loadable, tail;        /* fields */
+	bool loadable, tail, left;  /* fields; left: it may be nothing */
 	uint8_t segment, width;     /* width: log2 */
 	uint16_t offset;
 	uint16_t slot; /* INTENT_NONE: not computed yet */

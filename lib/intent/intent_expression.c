@@ -178,10 +178,15 @@ static bool take_has(struct parser *p, uint16_t *ret_slot)
 	if (!expect(p, "("))
 		return false;
 	struct build_local *local = p->whole ? NULL : build_local(b, take_name(p));
-	if (local == NULL || !local->account)
-		return fail(p, "has() takes an account of this instruction");
+	if (local == NULL || !(local->account || local->left))
+		return fail(p, "has() takes an account of this instruction, or its field of type "
+		               "tail or rest");
 	if (!expect(p, ")"))
 		return false;
+	if (local->left)
+		return build_temporary(b, bytes_of("", 0), 0, ret_slot) &&
+		       build_op(b, (struct intent_op){INTENT_OP_HAS_DATA, local->segment, 0, 0,
+		                                      *ret_slot});
 	if (local->absent || (local->flags & INTENT_MODE_OPTIONAL) == 0)
 		return build_constant(b, !local->absent, ret_slot);
 	return build_temporary(b, bytes_of("", 0), 0, ret_slot) &&

@@ -481,6 +481,12 @@ static bool next_segment(struct intent_build *b, struct build_bytes *out, struct
 	return put_byte(b, out, INTENT_L_SEGMENT);
 }
 
+static bool at_segment(struct build_local *local, const struct place *p)
+{
+	local->segment = (uint8_t)p->segment;
+	return true;
+}
+
 static bool take_field(struct intent_build *b, struct intent_value field, struct build_bytes *out,
                        struct place *p, uint32_t *from)
 {
@@ -507,14 +513,16 @@ static bool take_field(struct intent_build *b, struct intent_value field, struct
 		                    tail ? "tail" : "rest");
 	if (rest) {
 		uint32_t most;
-		p->fixed = false;
-		return take_size(&r, &most) && put_byte(b, out, INTENT_L_REST) &&
-		       put16(b, out, most);
+		local->left = true;
+		return next_segment(b, out, p, type) && take_size(&r, &most) &&
+		       put_byte(b, out, INTENT_L_REST) && put16(b, out, most) &&
+		       at_segment(local, p);
 	}
 	if (tail) {
 		if (!next_segment(b, out, p, type) || !put_byte(b, out, INTENT_L_TAIL))
 			return false;
 		*from = out->len;
+		local->left = at_segment(local, p);
 		word = take_word(&r);
 	}
 	bool truth = is_word(word, "bool"), key = is_word(word, "pubkey");

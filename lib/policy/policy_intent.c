@@ -433,9 +433,11 @@ static bool has_effect(const struct table *t, const struct intent_rule *rule,
 		*ret_missing = "is = \"wallet\" at account 1";
 		return place_is(t, rule, 1, INTENT_IS_WALLET);
 	case EFFECT_NONCE:
-		*ret_missing = "first = true, is = \"wallet\" at account 2, and nonce";
+		*ret_missing = "first = true, signer = true at account 2, and nonce";
 		return (rule->flags & INTENT_RULE_FIRST) != 0 && t->head->nonce != INTENT_NONE &&
-		       place_is(t, rule, 2, INTENT_IS_WALLET);
+		       rule->listed > 2 &&
+		       (place_op(t, rule, 2)->b & (INTENT_MODE_SIGNER | INTENT_MODE_OPTIONAL)) ==
+		           INTENT_MODE_SIGNER;
 	case EFFECT_SEED:
 		*ret_missing =
 		    "fields base pubkey, seed 32, lamports u64, space u64, owner pubkey, and "

@@ -179,12 +179,14 @@ static void derive_parameters(struct writer *w, const struct policy_account *acc
 	}
 }
 
-/* What may be a mint: known, read-only, no signer, no program, nothing built in. */
+/* What may be a mint: known, read-only, no signer, no program, nothing built in; or, `made`, a
+ * writable signer that is neither the wallet nor the fee payer: a mint that this transaction makes. */
 static bool may_be_mint(const struct writer *w, const struct policy_account *account,
-                        uint32_t index)
+                        uint32_t index, bool made)
 {
 	const struct solana_view *view = w->in->view;
-	if (account->source == POLICY_SOURCE_UNKNOWN || account->signer || account->writable)
+	if (account->source == POLICY_SOURCE_UNKNOWN || account->signer != made ||
+	    account->writable != made || (made && (index == 0 || account->wallet)))
 		return false;
 	for (size_t i = 0; i < view->instruction_count; i++)
 		if (view->instructions[i].program == index)
@@ -222,8 +224,11 @@ static enum status put_derived(struct writer *w, uint32_t *derivations)
 	d.count = 0;
 	d.truncated = false;
 	derive_parameters(w, accounts, &d);
-	for (uint32_t i = 0; i < w->head->accounts.count && w->in->mints != NULL; i++) {
-		if (!may_be_mint(w, &accounts[i], i))
+	/* Those that are made come last: they take no place from the others. */
+	uint32_t count = w->in->mints == NULL ? 0 : w->head->accounts.count;
+	for (uint32_t n = 0; n < 2 * count; n++) {
+		uint32_t i = n < count ? n : n - count;
+		if (!may_be_mint(w, &accounts[i], i, n >= count))
 			continue;
 		if (seen++ == POLICY_MINTS_SEEN) {
 			d.truncated = true;

@@ -29,6 +29,7 @@ struct intent_checking {
 	bool returns[INTENT_LAYOUTS_MAX]; /* a variant's, ended by RETURN */
 	uint16_t
 	    extents[INTENT_SEGMENTS_MAX]; /* bytes that are there from each segment's start on */
+	uint32_t segments;
 	uint32_t tail; /* the segment that may be missing; INTENT_SEGMENTS_MAX: none */
 	uint8_t kinds[INTENT_POSITIONS_MAX]; /* of a rule's places: requirement + 1 */
 	uint8_t modes[INTENT_POSITIONS_MAX];
@@ -265,6 +266,7 @@ static bool intent_extents(struct intent_checking *k, const struct intent_rule *
 	for (uint32_t i = 0; i < INTENT_SEGMENTS_MAX; i++)
 		k->extents[i] = 0;
 	k->extents[0] = rule->data_len;
+	k->segments = rule->segments;
 	k->tail = INTENT_SEGMENTS_MAX;
 	if ((rule->flags & INTENT_RULE_FIXED) != 0)
 		return rule->segments == 1 && rule->data_len >= rule->prefix;
@@ -474,6 +476,8 @@ static bool intent_op_fits(struct intent_checking *k, const struct intent_op *op
 	case INTENT_OP_HAS:
 		return op->a < listed && (k->modes[op->a] & INTENT_MODE_OPTIONAL) != 0 &&
 		       intent_make(k, op->d);
+	case INTENT_OP_HAS_DATA: /* the first segment always is */
+		return op->a != 0 && op->a < k->segments && intent_make(k, op->d);
 	case INTENT_OP_LENGTH:
 		return intent_record_reads(k, op->b, 8) && intent_make(k, op->d);
 	case INTENT_OP_SENT:
@@ -782,6 +786,7 @@ static bool intent_table_check(const uint8_t *table, uint32_t len, struct intent
 		return false;
 	for (uint32_t i = 0; i < INTENT_SEGMENTS_MAX; i++)
 		k->extents[i] = 0; /* after the last instruction there is no data */
+	k->segments = 0;
 	return intent_ops_fit(k, h->final_first, h->final_count, 0);
 }
 

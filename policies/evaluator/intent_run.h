@@ -908,6 +908,9 @@ intent_operations(struct intent_ix *x, const struct intent_op *op, const struct 
 		case INTENT_OP_HAS:
 			V(op->d) = indexes[op->a] != x->program;
 			break;
+		case INTENT_OP_HAS_DATA:
+			V(op->d) = intent_segments[op->a] != intent_data_end;
+			break;
 		case INTENT_OP_LENGTH:
 			V(op->d) = intent_range(p, op->b).count;
 			break;

@@ -253,6 +253,7 @@ enum intent_opcode {
 	INTENT_OP_SCALE_UP,   /* ceiling */
 	INTENT_OP_DIVISOR,
 	INTENT_OP_HAS,    /* slot d = position a is there */
+	INTENT_OP_HAS_DATA, /* slot d = data is left where segment a begins */
 	INTENT_OP_LENGTH, /* slot d = how many entries list b of the record has */
 	INTENT_OP_SENT,   /* slot d = fact of the mint (kind a, arg b) */
 	INTENT_OP_PER,    /* slot d = number in list c with the index of the mint (kind a, arg b) in

@@ -254,6 +254,9 @@ static void say_made(struct policy *p, const struct intent_op *ops, uint32_t cou
 		say(p, intent_position_name(intent_said, op->a));
 		say(p, " is given, else 0");
 		break;
+	case INTENT_OP_HAS_DATA:
+		say(p, "1 when the data has bytes behind what is always there, else 0");
+		break;
 	case INTENT_OP_LENGTH:
 		say(p, "the number of entries of ");
 		say_param_name(p, op->b);
@@ -718,6 +721,7 @@ static void say_effects(struct policy *p, const struct intent_rule *rule,
 		case INTENT_OP_SCALE_DOWN:
 		case INTENT_OP_SCALE_UP:
 		case INTENT_OP_HAS:
+		case INTENT_OP_HAS_DATA:
 		case INTENT_OP_LENGTH:
 		case INTENT_OP_SENT:
 		case INTENT_OP_PER:

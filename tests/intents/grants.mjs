@@ -65,19 +65,22 @@ function common(tx, wallet, costs) {
 }
 
 // Rent that the programs themselves may take from the wallet, as their intents count it.
-const PROGRAM_RENT = { buy: 2519520n, sell: 890880n, swapBuy: 7746480n, swapSell: 4078560n };
+const CREATES = ['181ec828051c0777', 'd6904cec5f8b31b4'];
+const PROGRAM_RENT = { create: 21052480n, buy: 2519520n, sell: 890880n, swapBuy: 7746480n, swapSell: 4078560n };
 
 function pumpGrant(tx, wallet, ix, s, costs) {
   const one = common(tx, wallet, costs);
   const token = s.paid ? s.source : s.destination;
   const mint = mintOf(wallet, costs.seen, resolve(ix.accounts[token]));
   const buys = !s.paid && ix.data.subarray(0, 8).toString('hex') !== '5df6823ce7e940b2';
-  const rent = costs.rent + (buys ? PROGRAM_RENT.buy : PROGRAM_RENT.sell);
+  const creates = tx.ixs.some((one) => one.program.key === K.PUMP && CREATES.includes(one.data.subarray(0, 8).toString('hex')));
+  const rent = costs.rent + (buys ? PROGRAM_RENT.buy : PROGRAM_RENT.sell) + (creates ? PROGRAM_RENT.create : 0n);
+  if (creates) one.params.allow_create = true;
   Object.assign(one.params, { mints: mint ? [mint] : [], max_rent_lamports: rent }, buys
     ? { max_buy_lamports: s.in, buy_price_tokens: s.out, buy_price_lamports: s.in }
     : { max_sell: s.in, sell_price_lamports: s.out, sell_price_tokens: s.in });
   Object.assign(one.truth, { mints: [mint, K.NATIVE].filter(Boolean), maxRent: rent, swap: {
-    programs: new Set([K.PUMP]), sell: new Map([[buys ? K.NATIVE : mint, s.in]]), buy: new Set([buys ? mint : K.NATIVE]), price: { in: s.in, out: s.out },
+    programs: new Set([K.PUMP]), create: creates, sell: new Map([[buys ? K.NATIVE : mint, s.in]]), buy: new Set([buys ? mint : K.NATIVE]), price: { in: s.in, out: s.out },
   } });
   return { intent: 'pump-fun', ...one };
 }
@@ -105,6 +108,7 @@ function swapGrant(tx, wallet, ix, s, costs) {
     ...(from === undefined && source ? { input_account: source } : {}), ...(to === undefined && destination ? { output_account: destination } : {}),
     max_rent_lamports: rent,
   });
+  if (ix.program.key === K.RAYDIUM_V4 && ix.data.length > 17) one.params.allow_unread_bytes = true;
   const jupiter = ix.program.key === K.JUPITER;
   if (jupiter) Object.assign(one.params, { max_slippage_bps: s.slip, max_platform_fee_bps: s.fee, via_mints: viaMints(tx, wallet, [sold, bought]) });
   one.truth.accounts = { ...(from === undefined && source ? { [source]: sold } : {}), ...(to === undefined && destination ? { [destination]: bought } : {}) };

@@ -59,8 +59,9 @@ const VENUES = {
       ...inOut(d, d[24] === 1) }),
     ba8fd11dfe02c275: (d) => ({ authority: 14, source: 8, destination: 13, ...inOut(d, d[24] === 1) }),
   },
-  [K.DLMM]: Object.fromEntries(['f8c69e91e17587c8', '414b3f4ceb5b5b88', 'fa49652126cf4bb8', '2bd7f784893cf351'].map((hex) =>
-    [hex, (d) => ({ authority: 10, source: 4, destination: 5, host: 9, in: le(d, 8), out: le(d, 16) })])),
+  [K.DLMM]: Object.fromEntries(['38ade6d0ade49ccd', '4a62c0d6b1334b33'].map((hex) =>
+    [hex, (d) => ({ authority: 10, source: 4, destination: 5, host: 9, in: le(d, 8), out: 0n })]).concat(['f8c69e91e17587c8', '414b3f4ceb5b5b88', 'fa49652126cf4bb8', '2bd7f784893cf351'].map((hex) =>
+    [hex, (d) => ({ authority: 10, source: 4, destination: 5, host: 9, in: le(d, 8), out: le(d, 16) })]))),
   [K.DAMM_V2]: {
     f8c69e91e17587c8: (d) => ({ authority: 8, source: 2, destination: 3, host: 11, in: le(d, 8), out: le(d, 16) }),
     '414b3f4ceb5b5b88': (d) => ({ authority: 8, source: 2, destination: 3, host: 11, ...inOut(d, d[24] !== 2) }),
@@ -91,7 +92,7 @@ export function swapOf(ix) {
   if (ix.program.key === K.JUPITER) return jupiter(ix, hex);
   if (ix.program.key === K.RAYDIUM_V4) return raydiumV4(ix);
   const read = VENUES[ix.program.key]?.[hex];
-  return read === undefined || ix.data.length < 24 ? undefined : read(ix.data);
+  return read === undefined || ix.data.length < 19 ? undefined : read(ix.data);
 }
 
 export const swapPrograms = [K.JUPITER, K.RAYDIUM_V4, ...Object.keys(VENUES)];
@@ -207,6 +208,15 @@ const handlers = {
       r.rent += 2039280n;
       return;
     }
+    if (ix.program.key === K.PUMP && ['181ec828051c0777', 'd6904cec5f8b31b4'].includes(hex)) {
+      if (!g.create || r.created !== undefined || r.swaps > 0) never('a token made');
+      let at = 8;
+      for (let n = 0; n < 3; n++) at += 4 + d.readUInt32LE(at);
+      if (text(d.subarray(at, at + 32)) !== r.grant.wallet) never('another creator');
+      r.created = r.key(a[0]);
+      r.rent += 21052480n;
+      return;
+    }
     const s = swapOf(ix);
     if (s === undefined) never('another instruction of a swap program');
     if (!r.isWallet(a[s.authority])) never('a swap for another');
@@ -255,7 +265,7 @@ export function fee(tx) {
 
 // beyond(tx, grant): why the transaction moves value beyond the grant, or undefined.
 // grant: {wallet, mints: [mints that count], accounts: {address: mint}, pins, recipients: Set, tips: Set, nonce,
-// maxSol, maxTips, maxRent, maxFee, maxTokens: Map, swap: {programs: Set, sell: Map, buy: Set, minOut, price, legs, feeBps, host}}
+// maxSol, maxTips, maxRent, maxFee, maxTokens: Map, swap: {programs: Set, sell: Map, buy: Set, minOut, price, legs, feeBps, host, create}}
 export function beyond(tx, grant) {
   const r = new Reading(tx, grant);
   try {

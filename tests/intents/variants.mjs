@@ -3,7 +3,7 @@
 // arguments in the programs' published IDLs: real data does not hold every variant. A word per account:
 // name=WHO, WHO being @wallet, @source, @destination (the wallet's own associated accounts), @self (the
 // program), a constant of `known.mjs`, or absent: some account of the pool; ! is writable.
-import { account, text58 } from './lift.mjs';
+import { account, bytes58, text58 } from './lift.mjs';
 import * as K from './known.mjs';
 import { u32, u64 } from './known.mjs';
 
@@ -23,6 +23,7 @@ const EVENTS = {
 };
 const FIXED = {
   TOKEN: K.TOKEN, TOKEN_2022: K.TOKEN_2022, SYSTEM: K.SYSTEM, ATA: K.ATA, MEMO: K.MEMO, NATIVE: K.NATIVE, USDC,
+  RENT: 'SysvarRent111111111111111111111111111111111', METAPLEX: 'metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s',
   PUMP_FEES: 'pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ', PUMP_GLOBAL: '4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf',
   PUMP_SWAP_CONFIG: 'ADyA8hdefvWN2dbGGWFotbzWxrAvLW83WG6QCVXvJKqw',
 };
@@ -150,6 +151,8 @@ const dlmm = (memo) => 'pair! bitmap=@self reserve_x! reserve_y! source=@source!
 for (const [name, disc, memo] of [['swap', 'f8c69e91e17587c8', 0], ['swap2', '414b3f4ceb5b5b88', 1], ['swap_exact_out', 'fa49652126cf4bb8', 0],
   ['swap_exact_out2', '2bd7f784893cf351', 1]])
   venues.push([`meteora-dlmm ${name}`, K.DLMM, dlmm(memo), cat(hex(disc), u64(IN), u64(OUT), memo ? u32(0) : [])]);
+for (const [name, disc, id, memo] of [['', '38ade6d0ade49ccd', u8(0), 0], [' at a bin', '38ade6d0ade49ccd', cat(u8(1), u32(4294967200)), 0], ['2', '4a62c0d6b1334b33', u8(0), 1]])
+  venues.push([`meteora-dlmm swap_with_price_impact${name}`, K.DLMM, dlmm(memo), cat(hex(disc), u64(IN), id, u16(50), memo ? u32(0) : [])]);
 const DAMM = 'authority pool! source=@source! destination=@destination! va! vb! ma=@sold mb=@bought payer=@wallet p=TOKEN p=TOKEN referral=@self event=@events program=@self';
 venues.push(['meteora-damm-v2 swap', K.DAMM_V2, DAMM, cat(hex('f8c69e91e17587c8'), u64(IN), u64(OUT))]);
 for (const [mode, a, b] of [[0, IN, OUT], [1, IN, OUT], [2, OUT, IN]])
@@ -177,6 +180,12 @@ const pump = [
   ['buy_exact_quote_in_v2', `${V2} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('c2ab1c46684d5b2f'), u64(IN), u64(OUT))],
   ['sell_v2', `${V2} my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('5df6823ce7e940b2'), u64(IN), u64(OUT))],
 ].map(([name, list, data]) => [`pump-fun ${name}`, K.PUMP, list, data]);
+const text = (words) => cat(u32(words.length), Buffer.from(words));
+const creations = {
+  create: ['mint=@coin authority curve! curve_tokens! g=PUMP_GLOBAL mp=METAPLEX metadata! user=@wallet! s=SYSTEM p=TOKEN a=ATA rent=RENT event=@events program=@self', '181ec828051c0777', []],
+  create_v2: ['mint=@coin authority curve! curve_tokens! g=PUMP_GLOBAL user=@wallet! s=SYSTEM p=TOKEN_2022 a=ATA mayhem! params sol_vault! state! vault! event=@events program=@self',
+    'd6904cec5f8b31b4', u8(0, 1)],
+};
 
 const own = (mint) => K.ata(WALLET, mint);
 
@@ -193,8 +202,14 @@ function swapTransaction([name, program, list, data], version, back) {
   return { name: `${name}${back ? ', back' : ''}`, tx: b.tx };
 }
 
-function pumpTransaction([name, program, list, data], version) {
+function pumpTransaction([name, program, list, data], version, made) {
   const b = new Builder(version);
+  if (made !== undefined) {
+    const [accounts, disc, more] = creations[made];
+    account(b.tx, COIN, { signer: true, writable: true });
+    b.call(program, accounts, cat(hex(disc), text('A coin'), text('COIN'), text('https://example.org/coin.json'), Buffer.from(bytes58(WALLET)), more), { coin: COIN });
+    name = `${name} after ${made}`;
+  }
   const tokens2022 = K.ata(WALLET, COIN, K.TOKEN_2022);
   if (name.includes('buy')) b.create(COIN, list.includes('@tokens2022') ? K.TOKEN_2022 : K.TOKEN);
   b.call(program, list, data, { coin: COIN, tokens: own(COIN), tokens2022, wrapped: own(K.NATIVE) });
@@ -219,7 +234,8 @@ export function swapVariants() {
   const all = [...jupiter, ...raydium, ...venues];
   return [
     ...all.map((v, i) => swapTransaction(v, ['legacy', 0, 1][i % 3], false)), ...all.map((v, i) => swapTransaction(v, [0, 1, 'legacy'][i % 3], true)),
-    ...pump.map((v, i) => pumpTransaction(v, [0, 'legacy', 1][i % 3])), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
+    ...pump.map((v, i) => pumpTransaction(v, [0, 'legacy', 1][i % 3])),
+    pumpTransaction(pump[0], 'legacy', 'create'), pumpTransaction(pump[4], 0, 'create_v2'), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
     ledgerTransaction(false, 1, [K.NATIVE, COIN, K.NATIVE]), ledgerTransaction(false, 0, [USDC, K.NATIVE, COIN]),
   ];
 }

@@ -59,6 +59,8 @@ export const NARROWER = {
   'SOL wrapped less by one': less('max_wrap_lamports', 'amount-over-limit'),
   'no memos': (p, said, c) => (c.tx.ixs.some((ix) => ix.program.key.startsWith('Memo'))
     ? { params: { ...p, allow_memo: false }, reasons: ['memo-not-allowed'] } : undefined),
+  'no unread bytes': set('allow_unread_bytes', false, 'instruction-data-trailing'),
+  'no token to be made': set('allow_create', false, 'instruction-not-allowed'),
   'no durable nonces': set('allow_nonce', false, 'lifetime-not-allowed'),
   'ownership not proven': (p, said, c) => (c.unproven && needsOwn(c) ? { params: { ...p, accept_unproven: false }, reasons: ['ownership-not-proven', 'source-not-own-account'] } : undefined),
   'the wallet read-only': (p, said, c) => (p.input_mint && c.tx.accounts[0].key === c.grant.wallet ? { params: { ...p, readonly_wallet: true }, reasons: ['fee-payer-not-allowed'] } : undefined),
@@ -131,8 +133,9 @@ export const CHANGED = {
     ix.data[[0xc3, 0xba].includes(ix.data[0]) ? 24 : 40] = 2;
     return ['instruction-data-malformed'];
   }),
-  'a byte behind the arguments': onSwap((ix) => {
-    ix.data = Buffer.concat([ix.data, Buffer.of(7)]);
+  'a byte behind the arguments': onSwap((ix, s, tx, c) => {
+    // Where the grant allows some bytes there, one more than that.
+    ix.data = Buffer.concat([ix.data, Buffer.alloc(c.grant.params.allow_unread_bytes ? 16 : 1, 7)]);
     return ['instruction-data-trailing', 'instruction-data-malformed'];
   }),
   'the arguments twice': onSwap((ix) => {
@@ -141,7 +144,7 @@ export const CHANGED = {
   }),
   'a byte of the arguments gone': onSwap((ix, s, tx, c) => {
     if (ix.program.key === K.PUMP || ix.program.key === K.PUMP_SWAP) return undefined; // track_volume may be left out
-    ix.data = ix.data.subarray(0, -1);
+    ix.data = ix.data.subarray(0, c.grant.params.allow_unread_bytes ? 16 : -1);
     return ['instruction-data-malformed', 'instruction-data-trailing', 'route-step-not-allowed'];
   }),
   'another method of the program': onSwap((ix) => {
@@ -158,7 +161,7 @@ export const CHANGED = {
   }),
   'the swap missing': onSwap((ix, s, tx) => {
     tx.ixs = tx.ixs.filter((other) => !swapPrograms.includes(other.program.key));
-    return ['instruction-missing', 'wrap-not-allowed'];
+    return ['instruction-missing', 'wrap-not-allowed', 'signer-not-allowed'];
   }),
   'SOL to a thief': (tx, c) => {
     insert(tx, tx.ixs.length, { program: K.SYSTEM, accounts: [[c.grant.wallet, { signer: true, writable: true }], [thief, W]], data: Buffer.concat([u32(2), u64(1)]) });

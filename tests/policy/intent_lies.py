@@ -14,7 +14,7 @@ BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
 FRIEND = "ErigbMVRXgm2zELSZbAtngkcizM7veFP9PqPUpPAoTpE"
 THIEF = "AYckEk2t9ct69UWpugdGEMPhmLtVy4uVnzqgcbtyMtoA"
-OWNED, CHOSEN, WITHOUT, LENGTH = 14, 32, 4, 30
+OWNED, CHOSEN, WITHOUT, HAS_DATA, LENGTH = 14, 32, 4, 30, 31
 PARTS = ("hash programs rules ops layouts enums keys lists image params groups checks fields names messages words "
          "schema").split()
 passed = failed = 0
@@ -256,12 +256,53 @@ def length(folder):
     expect("a length was bent", bent == 1, bent)
 
 
+def data_behind(folder):
+    """has() of a field that may be missing looks at a part of the data that the rule has."""
+    text = ('[[parameter]]\nname = "more"\ntype = "bool"\ntext = "more bytes"\n[[instruction]]\nname = "call"\nprogram = "%s"\n' % THIEF +
+            'fields = [["n", "u8"], ["rest_of_it", "%s"]]\naccounts = [{ is = "wallet", signer = true, writable = true }]\n'
+            'check = ["has(rest_of_it) <= more"]\n')
+    for kind in ("rest 3", "tail u16"):
+        m = Module(folder, text % kind, "more = false")
+        expect("it is known", m.code == 0 and m.known()[0], m.said)
+        codes = []
+        for behind in (b"", b"\0\0"):
+            for more in ("false", "true"):
+                with open(m.params, "w", encoding="utf-8") as file:
+                    file.write("more = %s\n" % more)
+                transaction = bytes([1, 0, 1, 2]) + base58(FRIEND) + base58(THIEF) + b"\x07" * 32 + bytes(
+                    [1, 1, 1, 0, 1 + len(behind), 9]) + behind
+                with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
+                    file.write(base64.b64encode(transaction).decode() + "\n")
+                codes.append(claviger("policy", "check", "--module", m.path, "--params", m.params, "--wallet", FRIEND,
+                                      os.path.join(folder, "lie.b64"))[0])
+        expect("bytes behind, " + kind, codes == [0, 0, 1, 0], codes)
+        bent = 0
+        for at in m.ops():
+            if m.data[at] == HAS_DATA:
+                m.data[at + 1] += 1
+                known, out = m.known()
+                expect("another part", not known, out)
+                bent += 1
+        expect("a part was bent", bent == 1, bent)
+    m = Module(folder, text % "u16")
+    expect("a field that always is", m.code == 1 and "tail or rest" in m.said, m.said)
+
+
+def nonces(folder):
+    """Who moves a durable nonce on signs."""
+    for authority, good in (('is = "wallet", signer = true', True), ("any = true, signer = true", True), ("any = true", False),
+                            ("any = true, signer = true, optional = true", False)):
+        m = Module(folder, 'nonce = true\n' + rule("send", "any = true") + '[[instruction]]\nname = "nonce"\nprogram = "system"\n'
+                   'data = "04000000"\nfirst = true\naccounts = [{ writable = true }, { is = "recent_blockhashes" }, { %s }]\n' % authority)
+        expect("a nonce's authority: " + authority, (m.code == 0) == good and (good or "advanceNonceAccount" in m.said), m.said)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for test in (lines, choice, without, wraps, least, recipients, read_only, length):
+        for test in (lines, choice, without, wraps, least, recipients, read_only, length, data_behind, nonces):
             test(folder)
     print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or passed < 59 else 0
+    return 1 if failed or passed < 72 else 0
 
 
 sys.exit(main())

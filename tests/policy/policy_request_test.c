@@ -141,6 +141,38 @@ static void test_more_mints_than_are_tried_are_said(void)
 	EXPECT(!encode(&input, &derivations)->derived_truncated);
 }
 
+static void test_a_mint_that_is_made_is_derived(void)
+{
+	uint8_t own[32], others[9][32] = {{0}};
+	uint32_t derivations;
+	struct make_ix *ix = begin(TOKEN);
+	own_account(true, own);
+	make_use(ix, own, "w");
+	make_use(ix, mint, "sw");
+	struct policy_input input = input_of();
+	const struct policy_request *r = encode(&input, &derivations);
+	const struct policy_derived *d = (const void *)(space[0] + r->derived.off);
+	EXPECT(r->derived.count == 1 && derivations == 2 && memcmp(d->mint, mint, 32) == 0);
+	/* Whoever only signs, and the fee payer, make none. */
+	ix = begin(TOKEN);
+	make_use(ix, own, "w");
+	make_use(ix, mint, "s");
+	input = input_of();
+	EXPECT(encode(&input, &derivations)->derived.count == 0 && derivations == 0);
+	/* Those that are there already come first. */
+	ix = begin(TOKEN);
+	make_use(ix, own, "w");
+	make_use(ix, mint, "sw");
+	for (uint8_t i = 0; i < 8; i++) {
+		others[i][0] = 70;
+		others[i][1] = i;
+		make_use(ix, others[i], "");
+	}
+	input = input_of();
+	r = encode(&input, &derivations);
+	EXPECT(r->derived.count == 0 && derivations == 16 && r->derived_truncated);
+}
+
 static void test_pins_reach_as_far_as_the_grant_vouches(void)
 {
 	static const uint8_t entries[2][32] = {
@@ -317,6 +349,7 @@ int main(void)
 	RUN(test_the_same_input_gives_the_same_bytes_in_any_memory);
 	RUN(test_an_imported_wallet_owns_by_address_only);
 	RUN(test_more_mints_than_are_tried_are_said);
+	RUN(test_a_mint_that_is_made_is_derived);
 	RUN(test_pins_reach_as_far_as_the_grant_vouches);
 	RUN(test_a_wallet_that_does_not_sign_gets_no_request);
 	RUN(test_the_floor_keeps_the_wallet_an_account_of_its_own);

@@ -10,7 +10,7 @@
 #include "policy_request.h"
 
 #define RUN_COUNTERS 4
-#define RUN_PINS     4
+#define RUN_PINS     8
 
 /* A module with the parameters of one grant. */
 struct run_grant {

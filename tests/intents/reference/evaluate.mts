@@ -296,9 +296,12 @@ class Run {
       if (left !== 0) deny(left > 0 ? 'instruction-data-trailing' : 'instruction-data-malformed');
     }
     const cursor = new Cursor(ix.data, rule.prefix.length);
-    const taken = rule.fields.map((field) => (fixed !== undefined && field.type.kind === 'bool' ? { number: cursor.number(1) } : this.value(field.type, cursor, ix)));
-    if (cursor.left > 0) deny('instruction-data-trailing');
     const values = new Map<string, bigint>();
+    const taken = rule.fields.map((field) => {
+      if (['tail', 'rest'].includes(field.type.kind)) values.set(hasName(field.name), BigInt(cursor.left > 0));
+      return fixed !== undefined && field.type.kind === 'bool' ? { number: cursor.number(1) } : this.value(field.type, cursor, ix);
+    });
+    if (cursor.left > 0) deny('instruction-data-trailing');
     for (const [i, field] of rule.fields.entries()) {
       const { number, bytes } = taken[i] as Taken;
       if (field.type.kind === 'bool' && (number as bigint) > 1n) deny('instruction-data-malformed');
@@ -738,6 +741,9 @@ function inClass(of: string, byte: number): boolean {
   }
 }
 
+// Under which name values keep whether there was anything of a field of type tail or rest.
+const hasName = (field: string): string => `has ${field}`;
+
 const add = (a: bigint, b: bigint): bigint => {
   if (a + b > U64) throw new Overflow();
   return a + b;
@@ -776,6 +782,7 @@ class RunScope implements Scope {
   call(what: 'has' | 'count' | 'sent' | 'length', name: string): bigint {
     if (what === 'length') return BigInt(this.run.list(name).length);
     if (what === 'count') return this.run.count(name);
+    if (what === 'has' && this.values.has(hasName(name))) return this.values.get(hasName(name)) as bigint;
     if (what === 'has') return (this.accounts.get(name) ?? -1) === -1 ? 0n : 1n;
     const mint = this.run.mintNamed(name, this.seen, (text) => this.run.refOf(text));
     return mint === undefined ? 0n : this.run.sent(mint);

@@ -247,7 +247,9 @@ export class Derivations {
   of(message: Message): (account: Account | undefined) => Derived[] {
     const more = new Map<Address, Derived[]>();
     const programs = new Set(message.instructions.map((ix) => ix.program));
-    const mints = message.accounts.filter((a) => a.key !== undefined && !a.signer && !a.writable && !programs.has(a.key) && !NEVER_MINTS.has(a.key));
+    const may = (made: boolean) => message.accounts.filter((a, i) => a.key !== undefined && a.signer === made && a.writable === made &&
+      !(made && (i === 0 || a.key === this.wallet)) && !programs.has(a.key) && !NEVER_MINTS.has(a.key));
+    const mints = [...may(false), ...may(true)];
     for (const { key } of mints.slice(0, MINTS_SEEN)) this.add(more, this.wallet, key as Address);
     return (account) => (account?.key === undefined ? [] : [...(this.byAddress.get(account.key) ?? []), ...(more.get(account.key) ?? [])]);
   }

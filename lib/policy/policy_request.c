@@ -180,7 +180,8 @@ static void derive_parameters(struct writer *w, const struct policy_account *acc
 }
 
 /* What may be a mint: known, read-only, no signer, no program, nothing built in; or, `made`, a
- * writable signer that is neither the wallet nor the fee payer: a mint that this transaction makes. */
+ * writable signer that is neither the wallet nor the fee payer: a mint that this transaction makes.
+ */
 static bool may_be_mint(const struct writer *w, const struct policy_account *account,
                         uint32_t index, bool made)
 {

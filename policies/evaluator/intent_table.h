@@ -252,12 +252,12 @@ enum intent_opcode {
 	INTENT_OP_SCALE_DOWN, /* slot d = b x c / (slot b of the next operation), floor; */
 	INTENT_OP_SCALE_UP,   /* ceiling */
 	INTENT_OP_DIVISOR,
-	INTENT_OP_HAS,    /* slot d = position a is there */
+	INTENT_OP_HAS,      /* slot d = position a is there */
 	INTENT_OP_HAS_DATA, /* slot d = data is left where segment a begins */
-	INTENT_OP_LENGTH, /* slot d = how many entries list b of the record has */
-	INTENT_OP_SENT,   /* slot d = fact of the mint (kind a, arg b) */
-	INTENT_OP_PER,    /* slot d = number in list c with the index of the mint (kind a, arg b) in
-	                     list b of the next */
+	INTENT_OP_LENGTH,   /* slot d = how many entries list b of the record has */
+	INTENT_OP_SENT,     /* slot d = fact of the mint (kind a, arg b) */
+	INTENT_OP_PER, /* slot d = number in list c with the index of the mint (kind a, arg b) in
+	                  list b of the next */
 	INTENT_OP_PER_LIST,
 	INTENT_OP_PAY,      /* a 0 transfer 1 tip 2 rent 3 wrap, b slot, c position that must be the
 	                       wallet or INTENT_NONE */

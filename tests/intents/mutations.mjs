@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Mutations of real and built transactions (S12, S15, B5, A1, A2, A14, A15): the signer, the reference evaluator and V8 agree on
 // verdict, reason, facts and charges; and nothing is allowed that moves value beyond the grant, by a third reading.
-// usage: mutations.mjs COUNT; with SOAK_STATE set it goes on where it stopped. Case n is the same everywhere; some have nothing
-// of their kind to bend and do not count.
+// usage: mutations.mjs COUNT; with SOAK_STATE set a process for each core goes on where it stopped, unless the modules or what is bent
+// changed since. Case n is the same everywhere; some have nothing of their kind to bend and do not count.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { base64Of, expect, failures, summary } from '../solana/setup.mjs';
+import { base64Of, build, expect, failures, summary } from '../solana/setup.mjs';
 import { Random, write } from '../solana/wire.mjs';
 import { bend } from '../solana/bend.mjs';
 import { cases, message, worldOf } from './cases.mjs';
@@ -16,7 +19,9 @@ import { beyond } from './oracle.mjs';
 import { publish, table } from './publish.mjs';
 
 const count = Number(process.argv[2] ?? 10000);
-const state = process.env.SOAK_STATE ? join(process.env.SOAK_STATE, 'intents.json') : null;
+// SHARD i/n: of every n batches the one with this index.
+const [shard, shards] = (process.env.SHARD || '0/1').split('/').map(Number);
+const state = process.env.SHARD ? join(process.env.SOAK_STATE, `intents-${shard}.json`) : null;
 const BATCH = 64;
 const BYTES = 'bytes';
 
@@ -55,8 +60,23 @@ function make(n, found, names) {
   }
 }
 
-const fresh = () => ({ next: 0, cases: 0, wrong: 0, different: 0, byIntent: {}, byKind: {} });
-const total = state && existsSync(state) ? JSON.parse(readFileSync(state, 'utf8')) : fresh();
+const fresh = (of) => ({ of, next: 0, cases: 0, wrong: 0, different: 0, byIntent: {}, byKind: {} });
+
+// What the cases are made of and judged by: with another the count begins anew.
+function subject(found) {
+  const hash = createHash('sha256').update(`${shards}`);
+  for (const name of [...found.keys()].sort()) {
+    hash.update(name).update(readFileSync(join(build, `share/intents/${name}.wasm`)));
+    for (const c of found.get(name)) hash.update(c.name).update(message(c.tx));
+  }
+  return hash.digest('hex');
+}
+
+const read = (path, of) => {
+  const kept = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+  return kept !== undefined && (of === undefined || kept.of === of) ? kept : fresh(of);
+};
+let total;
 const note = (table, name, allow) => {
   table[name] ??= [0, 0];
   table[name][allow ? 0 : 1]++;
@@ -77,17 +97,48 @@ async function one(n, found, names) {
   if (!expect(wrong === undefined, 'WRONG ALLOW', where, wrong, base64Of(bytes))) total.wrong++;
 }
 
-const found = await bases();
-const names = [...found.keys()].sort();
-const began = Date.now();
-while (total.cases < count && failures() < 20) {
-  const numbers = Array.from({ length: BATCH }, (_, i) => total.next + i);
-  await Promise.all(numbers.map((n) => one(n, found, names)));
-  total.next += numbers.length;
-  if (state && failures() < 20 && total.next % (BATCH * 16) === 0) writeFileSync(state, JSON.stringify(total));
-  if (state && total.next % (BATCH * 1600) === 0) console.log(`${total.cases} of ${count}, ${Math.round((Date.now() - began) / 1000)} s`);
+async function work() {
+  const found = await bases();
+  const names = [...found.keys()].sort();
+  const began = Date.now();
+  const of = subject(found);
+  total = state ? read(state, of) : fresh(of);
+  const before = total.cases;
+  while (total.cases < count && failures() < 20) {
+    const batch = total.next / BATCH;
+    if (batch % shards === shard) await Promise.all(Array.from({ length: BATCH }, (_, i) => one(total.next + i, found, names)));
+    total.next += BATCH;
+    const done = batch % (16 * shards) === shard;
+    if (state && failures() < 20 && done) writeFileSync(state, JSON.stringify(total));
+    if (state && batch % (1600 * shards) === shard)
+      console.log(`${shard}: ${total.cases} of ${count}, ${Math.round((total.cases - before) * 60000 / (Date.now() - began))} a minute`);
+  }
+  if (state && failures() < 20) writeFileSync(state, JSON.stringify(total));
 }
-if (state && failures() < 20) writeFileSync(state, JSON.stringify(total));
+
+// One process for each core, each with its own part of the cases.
+async function divide() {
+  const parts = Array.from({ length: availableParallelism() }, (_, i) => i);
+  const ends = await Promise.all(parts.map((i) => new Promise((resolve) => {
+    const env = { ...process.env, SHARD: `${i}/${parts.length}` };
+    spawn(process.execPath, [process.argv[1], String(Math.ceil(count / parts.length))], { env, stdio: 'inherit' }).on('exit', resolve);
+  })));
+  for (const [i, code] of ends.entries()) expect(code === 0, `part ${i} ended with ${code}`);
+  total = fresh();
+  for (const i of parts) {
+    const part = read(join(process.env.SOAK_STATE, `intents-${i}.json`));
+    for (const key of ['cases', 'wrong', 'different']) total[key] += part[key];
+    for (const key of ['byIntent', 'byKind'])
+      for (const [name, [yes, no]] of Object.entries(part[key])) {
+        total[key][name] ??= [0, 0];
+        total[key][name][0] += yes;
+        total[key][name][1] += no;
+      }
+  }
+}
+
+if (process.env.SOAK_STATE && !process.env.SHARD) await divide();
+else await work();
 opinions.close();
 
 const allowed = Object.values(total.byKind).reduce((sum, [a]) => sum + a, 0);

@@ -65,6 +65,7 @@ static void put_json(struct cli_out *out, const struct attest_report *r)
 	put_flag(out, "attended", node->attended);
 	put_flag(out, "recovery_key", node->recovery_key);
 	put_hex(out, "genesis", BYTES_OF_ARRAY(node->genesis));
+	put_text(out, "machine", node->machine);
 	put_hex(out, "ak", BYTES_OF_ARRAY(r->ak.name));
 	put_hex(out, "ek", BYTES_OF_ARRAY(node->ek));
 	put_flag(out, "activated", r->activated || node->activated);
@@ -137,6 +138,8 @@ static void put_words(const struct attest_report *r)
 	clean("recovery", bytes_of_text(node->recovery_key ? "a recovery key opens a backup "
 	                                                     "elsewhere"
 	                                                   : "no recovery key"));
+	if (node->machine.len != 0)
+		clean("machine", node->machine);
 	if (r->has_release_floor || r->has_site_floor)
 		printf("%-16srelease %u, site %u\n", "floors", r->release_floor, r->site_floor);
 	if (r->has_counter)

@@ -6,7 +6,7 @@
 #include "cbor_writer.h"
 
 #define NODE_VERSION 2
-#define NODE_PAIRS   18
+#define NODE_PAIRS   19
 
 static const char node_label[] = "claviger/node/v1";
 static const char commit_label[] = "claviger/commit/v1";
@@ -49,6 +49,8 @@ static void put_body(struct cbor_writer *w, const struct authz_node *node)
 	cbor_put_bool(w, node->attended);
 	cbor_put_key(w, 18);
 	cbor_put_bool(w, node->recovery_key);
+	cbor_put_key(w, 19);
+	cbor_put_text(w, node->machine);
 	cbor_put_end(w);
 }
 
@@ -113,6 +115,8 @@ static enum status take_body(struct bytes body, struct authz_node *taken)
 	taken->attended = cbor_take_bool(&r);
 	cbor_take_key(&r, 18);
 	taken->recovery_key = cbor_take_bool(&r);
+	cbor_take_key(&r, 19);
+	taken->machine = cbor_take_text(&r, AUTHZ_MACHINE_MAX);
 	cbor_take_end(&r);
 	return cbor_done(&r);
 }

@@ -12,7 +12,8 @@
 
 #define AUTHZ_NODE_MAX    2048 /* bytes of a whole statement */
 #define AUTHZ_AK_NAME_LEN 34
-#define AUTHZ_RELEASE_MAX 64 /* bytes of a release's text */
+#define AUTHZ_RELEASE_MAX 64  /* bytes of a release's text */
+#define AUTHZ_MACHINE_MAX 320 /* bytes of what is said of the machine */
 
 enum authz_mode {
 	AUTHZ_MODE_WORKSTATION = 1,
@@ -36,6 +37,7 @@ struct authz_node {
 	uint8_t genesis[32];            /* digest of the genesis manifest (spec/sealing.md) */
 	bool attended;                  /* a person approves each start; else it starts by itself */
 	bool recovery_key;              /* there is a copy of the node share under a recovery key */
+	struct bytes machine; /* the appliance's hardware, name=value words; empty: not looked at */
 };
 
 MUST_USE enum status authz_node_put(const struct authz_node *node,

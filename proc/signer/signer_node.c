@@ -171,7 +171,8 @@ static void tell(struct signer *signer)
 	                          .release = bytes_of_text("claviger 0.1"),
 	                          .single_operator = signer->facts->is_single == 1,
 	                          .attended = signer->facts->is_attended == 1,
-	                          .recovery_key = signer->facts->has_recovery_key == 1};
+	                          .recovery_key = signer->facts->has_recovery_key == 1,
+	                          .machine = bytes_of_text(proc_setting(signer->proc, "machine"))};
 	struct call_attest_node head = {.head.request = 0};
 	struct buffer out = BUFFER_OF_ARRAY(space);
 	struct keys_tls_key tls;

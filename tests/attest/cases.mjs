@@ -101,7 +101,7 @@ add('signed by another key', 'node-signature', (w) => set(w, { nodeKey: w.otherK
 add('signed under another label', 'node-signature', (w) => set(w, { nodeLabel: 'claviger/channel/v1' }));
 add('a signature of 63 bytes', 'node-form', (w) => { const e = {}; set(w, { node: cbor({ 1: zeros(10), 2: zeros(63) }) }); return e; });
 add('a statement that is no CBOR', 'node-form', (w) => set(w, { node: Buffer.from('node') }));
-for (const [what, more] of [['mode 0', { 6: 0 }], ['mode 3', { 6: 3 }], ['version 1', { 1: 1 }], ['version 3', { 1: 3 }], ['no word on its genesis', { 16: undefined }], ['a number for the start mode', { 17: 1 }], ['a key too many', { 19: 1 }], ['a short AK name', { 7: zeros(33) }], ['a number for the flag', { 9: 1 }],
+for (const [what, more] of [['mode 0', { 6: 0 }], ['mode 3', { 6: 3 }], ['version 1', { 1: 1 }], ['version 3', { 1: 3 }], ['no word on its genesis', { 16: undefined }], ['a number for the start mode', { 17: 1 }], ['a key too many', { 20: 1 }], ['no word on its machine', { 19: undefined }], ['321 bytes on its machine', { 19: 'x'.repeat(321) }], ['a short AK name', { 7: zeros(33) }], ['a number for the flag', { 9: 1 }],
   ['a release name of 65 bytes', { 14: 'x'.repeat(65) }], ['a missing key', { 12: undefined }]])
   add(`a statement with ${what}`, 'node-form', (w) => set(w, { bodyMore: more }));
 add('a bit of the statement flipped', 'node-signature', (w) => { const make = build(w); const at = make.indexOf(w.bootRecord); return flip(make, at); });

@@ -59,6 +59,8 @@ export interface Report {
   /** There is a key that opens a backup on another machine. */
   readonly recoveryKey: boolean;
   readonly genesis: string;
+  /** The appliance's hardware as its kernel sees it, name=value words; empty: a workstation. */
+  readonly machine: string;
   readonly ak: string;
   readonly ek: string;
   readonly activated: boolean;
@@ -224,6 +226,7 @@ interface Node {
   readonly genesis: Uint8Array;
   readonly attended: boolean;
   readonly recoveryKey: boolean;
+  readonly machine: string;
 }
 
 const BOOT_MAX = (1n << 63n) - 1n;
@@ -258,7 +261,7 @@ function takeSigned(bytes: Uint8Array, max: number): { body: Uint8Array; signatu
 }
 
 function takeNode(body: Uint8Array): Node {
-  const f = new Fields(decode(body), 18);
+  const f = new Fields(decode(body), 19);
   if (f.uint(1, 2n) !== 2n) throw new FormError();
   const mode = Number(f.uint(6, 2n));
   if (mode === 0) throw new FormError();
@@ -267,6 +270,7 @@ function takeNode(body: Uint8Array): Node {
     mode, akName: f.bytes(7, 34, true), ek: f.bytes(8, 32, true), activated: f.bool(9), authority: f.bytes(10, 512),
     signer: f.bytes(11, 512), tls: f.bytes(12, 32, true), manifest: f.bytes(13, 32, true), release: f.text(14, 64),
     singleOperator: f.bool(15), genesis: f.bytes(16, 32, true), attended: f.bool(17), recoveryKey: f.bool(18),
+    machine: f.text(19, 320),
   };
 }
 
@@ -589,7 +593,7 @@ async function judge(bytes: Uint8Array, nonce: Uint8Array | undefined, policy: P
   return {
     hardware: !software, deployment: hex(node.deployment), deploymentKey: hex(node.deploymentKey), boot: node.boot,
     bootRecord: hex(node.bootRecord), mode: node.mode === 2 ? 'appliance' : 'workstation', says: node.release, release: release ?? '',
-    firmware: firmware ?? '', singleOperator: node.singleOperator, attended: node.attended, recoveryKey: node.recoveryKey, genesis: hex(node.genesis), ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
+    firmware: firmware ?? '', singleOperator: node.singleOperator, attended: node.attended, recoveryKey: node.recoveryKey, genesis: hex(node.genesis), machine: node.machine, ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
     authorityKey, signerKey, tlsKey: hex(node.tls), manifest: hex(node.manifest), releaseFloor, siteFloor, counter,
     resetCount: quote.resetCount, restartCount: quote.restartCount, clockMs: quote.clockMs, tpmFirmware: quote.firmware, log,
     nonce: hex(evidence.proof!.nonce), beacon: evidence.beacon,

@@ -274,6 +274,8 @@ struct getting {
 	struct cli_server_options options;
 	const char *out, *policy_path, *nonce_text;
 	bool beacon, activate;
+	const char *at_text; /* of an archived beacon; NULL: the last */
+	uint64_t at_s;
 	struct attest_policy policy;
 	struct buffer evidence;
 	uint8_t nonce[ATTEST_NONCE_LEN];
@@ -353,8 +355,12 @@ static int run_get_with(struct cli_call *call, struct getting *get, struct cli_s
 	int result;
 
 	if (get->beacon) {
-		result = cli_server_http(server, "GET", "/api/v1/evidence/beacon", NULL,
-		                         bytes_of(NULL, 0), &status);
+		char path[64] = "/api/v1/evidence/beacon";
+
+		if (get->at_text != NULL)
+			snprintf(path, sizeof(path), "/api/v1/evidence/beacon?at=%llu",
+			         (unsigned long long)get->at_s);
+		result = cli_server_http(server, "GET", path, NULL, bytes_of(NULL, 0), &status);
 		if (result == CLI_YES)
 			result = take_base64(server, "evidence", &get->evidence);
 	} else {
@@ -379,7 +385,7 @@ static int run_get_with(struct cli_call *call, struct getting *get, struct cli_s
 		return result;
 	verdict =
 	    attest_evidence_check(buffer_bytes(&get->evidence), get->beacon ? NULL : get->nonce,
-	                          &get->policy, (uint64_t)time(NULL), &report);
+	                          &get->policy, get->at_s, &report);
 	return cli_attest_show(call, verdict, &report);
 }
 
@@ -393,6 +399,7 @@ static int run_get(struct cli_call *call)
                   {"--nonce",    &get.nonce_text,  NULL         },
 	    {"--beacon",   NULL,             &get.beacon  },
                   {"--activate", NULL,             &get.activate},
+	    {"--at",       &get.at_text,     NULL         },
 	};
 	int result;
 
@@ -402,6 +409,13 @@ static int run_get(struct cli_call *call)
 		return cli_usage(call, "takes options only");
 	if (get.beacon && get.nonce_text != NULL)
 		return cli_usage(call, "--beacon answers no nonce of yours");
+	get.at_s = (uint64_t)time(NULL);
+	if (get.at_text != NULL) {
+		const char *at = get.at_text;
+
+		if (!get.beacon || !cli_take_number(&at, &get.at_s) || *at != '\0')
+			return cli_usage(call, "--at takes seconds since 1970, with --beacon");
+	}
 	keys_random(get.nonce, sizeof(get.nonce));
 	if (get.nonce_text != NULL && !take_nonce(get.nonce_text, get.nonce))
 		return cli_usage(call, "--nonce takes 64 hex digits");
@@ -422,7 +436,8 @@ static int run_get(struct cli_call *call)
 
 const struct cli_command cli_attest_get = {
     .name = "attest get",
-    .arguments = "[--out FILE] [--policy FILE] [--nonce HEX] [--beacon] [--activate]",
+    .arguments =
+        "[--out FILE] [--policy FILE] [--nonce HEX] [--beacon [--at SECONDS]] [--activate]",
     .sentence = "ask a node for evidence over a fresh nonce, and judge it",
     .run = run_get,
     .help =
@@ -434,6 +449,9 @@ const struct cli_command cli_attest_get = {
         "                configuration file, or CLAVIGER_EVIDENCE_POLICY)\n"
         "--nonce HEX     32 bytes that somebody else has drawn; else they are drawn here\n"
         "--beacon        the evidence over a public value that the node shows to everybody\n"
+        "--at SECONDS    with --beacon: not the last one, but the one that was then (since 1970), "
+        "from the\n"
+        "                node's archive; certificates are judged as of then, too\n"
         "--activate      show first, interactively, that the quoting key lies in the TPM that\n"
         "                the maker's certificate is for; for who knows no deployment key yet.\n"
         "                Then put the AK's name that is shown into \"aks\" of your policy, and "

@@ -58,6 +58,7 @@ enum api_path {
 	API_PATH_TLS_REQUEST,
 	API_PATH_EVIDENCE,
 	API_PATH_BEACON,
+	API_PATH_BEACONS,
 	API_PATH_BEACON_SET,
 	API_PATH_ACTIVATE,
 	API_PATH_FLOOR,
@@ -102,6 +103,36 @@ struct api_beacon {
 	uint8_t nonce[ATTEST_NONCE_LEN];
 	struct bytes evidence; /* empty: none yet */
 };
+
+/* Beacons of before, as evidence over each value that this node was given, oldest first: for who
+ * wants to know later what ran at a time. Bounded by bytes, in memory only: who wants to keep them
+ * longer reads them. `bytes` is a ring in which an evidence lies in one piece. */
+#define API_ARCHIVE_BYTES (16u << 20)
+#define API_ARCHIVE_ROWS  1024u
+#define API_ARCHIVE_SHOWN 64u /* rows of one answer */
+
+struct api_archived {
+	uint64_t at_s; /* wall clock of this node when it was quoted: a way to find it, no proof */
+	uint8_t hash[32];  /* SHA-256 of the evidence */
+	uint8_t chain[32]; /* SHA-256(chain of the one before || hash): what was shown once stays */
+	size_t at, len;    /* in `bytes` */
+	size_t source_len, value_len;
+	uint8_t source[ATTEST_BEACON_MAX], value[ATTEST_BEACON_MAX];
+};
+
+struct api_archive {
+	uint8_t *bytes;            /* API_ARCHIVE_BYTES */
+	struct api_archived *rows; /* API_ARCHIVE_ROWS, a ring */
+	size_t first, count;
+	size_t next; /* where the next evidence goes */
+};
+
+/* api_archive_add keeps evidence over a beacon; the oldest give way. */
+void api_archive_add(struct api_archive *archive, const struct api_beacon *beacon,
+                     struct bytes evidence, uint64_t now_s);
+/* api_archive_find is the newest one that was quoted at or before a time; NULL: none is kept. */
+const struct api_archived *api_archive_find(const struct api_archive *archive, uint64_t at_s);
+const struct api_archived *api_archive_nth(const struct api_archive *archive, size_t n);
 
 /* The nonces under one quote. */
 struct api_tree {
@@ -155,6 +186,7 @@ struct api_context {
 	struct api_metrics metrics;
 	struct json_pool pool;
 	struct api_beacon beacon;
+	struct api_archive archive;
 	struct api_unseal unseal;
 	struct api_log log;
 	struct bytes site;       /* the signed site manifest; empty in workstation mode */

@@ -104,6 +104,13 @@ static void put_evidence_only(struct api_exchange *exchange, struct api_context 
 
 static void begin_beacon_get(struct api_exchange *exchange, struct api_context *context)
 {
+	struct bytes evidence;
+
+	if (http_request_query(&exchange->http).len != 0) {
+		if (api_take_beacon_time(exchange, context, &evidence))
+			put_evidence_only(exchange, context, evidence);
+		return;
+	}
 	if (context->beacon.evidence.len == 0) {
 		api_refuse(exchange, context, CALL_RESULT_NOT_FOUND,
 		           "nobody has given this node a public value to quote");
@@ -151,6 +158,8 @@ void api_begin_evidence(struct api_exchange *exchange, struct api_context *conte
 		begin_activate(exchange, context);
 	else if (exchange->path == API_PATH_BEACON_SET)
 		begin_beacon_post(exchange, context);
+	else if (exchange->path == API_PATH_BEACONS)
+		api_begin_beacons(exchange, context);
 	else if (exchange->path == API_PATH_BEACON)
 		begin_beacon_get(exchange, context);
 	else if (is_post)

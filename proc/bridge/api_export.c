@@ -120,6 +120,7 @@ void api_fill_export(const struct api_exchange *exchange, struct call_export_req
 	case API_PATH_TLS_REQUEST:
 	case API_PATH_EVIDENCE:
 	case API_PATH_BEACON:
+	case API_PATH_BEACONS:
 	case API_PATH_BEACON_SET:
 	case API_PATH_ACTIVATE:
 	case API_PATH_FLOOR:

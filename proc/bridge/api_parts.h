@@ -51,6 +51,10 @@ void api_begin_vault_sign(struct api_exchange *exchange, struct api_context *con
 void api_begin_export(struct api_exchange *exchange, struct api_context *context);
 void api_begin_changes(struct api_exchange *exchange, struct api_context *context);
 void api_begin_evidence(struct api_exchange *exchange, struct api_context *context);
+void api_begin_beacons(struct api_exchange *exchange, struct api_context *context);
+/* api_take_beacon_time finds the archived evidence that ?at= asks for; false when it refused. */
+bool api_take_beacon_time(struct api_exchange *exchange, struct api_context *context,
+                          struct bytes *ret_evidence);
 void api_begin_unseal(struct api_exchange *exchange, struct api_context *context);
 void api_begin_floor(struct api_exchange *exchange, struct api_context *context);
 void api_begin_machine(struct api_exchange *exchange, struct api_context *context);

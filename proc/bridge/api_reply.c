@@ -40,6 +40,7 @@ static const char *allowed_methods(enum api_path path)
 	case API_PATH_CHANNEL:
 	case API_PATH_TLS_REQUEST:
 	case API_PATH_BEACON:
+	case API_PATH_BEACONS:
 	case API_PATH_DECISION:
 	case API_PATH_RECEIPTS:
 	case API_PATH_STATUS:

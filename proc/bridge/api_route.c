@@ -37,6 +37,7 @@ static const struct route routes[] = {
     {"/api/v1/tls/request",         API_PATH_TLS_REQUEST,         API_DIALECT_NATIVE, TAKES_GET                             },
     {"/api/v1/evidence",            API_PATH_EVIDENCE,            API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
     {"/api/v1/evidence/beacon",     API_PATH_BEACON,              API_DIALECT_NATIVE, TAKES_GET | TAKES_LARGE               },
+    {"/api/v1/evidence/beacons",    API_PATH_BEACONS,             API_DIALECT_NATIVE, TAKES_GET | TAKES_LARGE               },
     {"/api/v1/evidence/activate",   API_PATH_ACTIVATE,            API_DIALECT_NATIVE, TAKES_POST                            },
     {"/api/v1/floor",               API_PATH_FLOOR,               API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
     {"/api/v1/decisions/",          API_PATH_DECISION,            API_DIALECT_NATIVE,
@@ -273,6 +274,7 @@ void api_begin(struct api_exchange *exchange, struct api_context *context)
 		break;
 	case API_PATH_EVIDENCE:
 	case API_PATH_BEACON:
+	case API_PATH_BEACONS:
 	case API_PATH_BEACON_SET:
 	case API_PATH_ACTIVATE:
 		api_begin_evidence(exchange, context);

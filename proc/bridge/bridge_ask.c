@@ -58,6 +58,7 @@ static struct bridge_fair *fair_of(struct bridge *bridge, enum api_path path)
 	case API_PATH_TLS_REQUEST:
 	case API_PATH_EVIDENCE:
 	case API_PATH_BEACON:
+	case API_PATH_BEACONS:
 	case API_PATH_BEACON_SET:
 	case API_PATH_ACTIVATE:
 	case API_PATH_FLOOR:

@@ -140,6 +140,8 @@ static void keep_beacon(struct bridge *bridge, const struct attest_evidence *tak
 	                  &own.proof);
 	CHECK(attest_evidence_put(&own, &out) == STATUS_OK);
 	bridge->api.beacon.evidence = buffer_bytes(&out);
+	api_archive_add(&bridge->api.archive, &evidence->beacon, buffer_bytes(&out),
+	                bridge->api.now_seconds);
 }
 
 static void answer(struct bridge *bridge, struct bridge_exchange *exchange,

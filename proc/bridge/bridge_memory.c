@@ -40,6 +40,10 @@ static bool map_evidence(struct bridge *bridge)
 	evidence->nodes = map(ATTEST_TREE_NODES(BRIDGE_BATCH_MAX) * sizeof(evidence->nodes[0]));
 	evidence->slot = map(CALL_ATTEST_BRIDGE_SLOT_BYTES);
 	evidence->beacon_bytes = map(API_EVIDENCE_SPACE);
+	bridge->api.archive.bytes = map(API_ARCHIVE_BYTES);
+	bridge->api.archive.rows = map(API_ARCHIVE_ROWS * sizeof(struct api_archived));
+	if (bridge->api.archive.bytes == NULL || bridge->api.archive.rows == NULL)
+		return false;
 	evidence->tree.nonces = (const uint8_t(*)[ATTEST_NONCE_LEN])evidence->nonces;
 	evidence->tree.nodes = (const uint8_t(*)[32])evidence->nodes;
 	return evidence->nonces != NULL && evidence->nodes != NULL && evidence->slot != NULL &&

@@ -146,12 +146,15 @@ const withProof = (evidence, proof) => Buffer.concat([Buffer.from([evidence[0] +
 
   r = await attest('get', '--beacon');
   expect('no beacon yet', r.code === 1 && /not_found/.test(r.err), r.err);
-  const told = await new Promise((resolve) => {
-    const body = JSON.stringify({ source: 'drand', value: 'round 4711: 8f3c' });
+  r = await signer.api('GET', '/api/v1/evidence/beacons');
+  expect('and none in the archive', r.status === 200 && r.body.beacons.length === 0 && r.body.next === null, r.body);
+  const tell = (source, value) => new Promise((resolve) => {
+    const body = JSON.stringify({ source, value });
     const ask = http.request({ host: '127.0.0.1', port: signer.metricsPort, path: '/beacon', method: 'POST', headers: { 'content-type': 'application/json', 'content-length': body.length } },
       (answer) => { let out = ''; answer.on('data', (d) => { out += d; }); answer.on('end', () => resolve({ status: answer.statusCode, out })); });
     ask.end(body);
   });
+  const told = await tell('drand', 'round 4711: 8f3c');
   expect('a public value is taken on the inner listener', told.status === 200, told);
   r = await signer.api('POST', '/beacon', { body: { source: 'x', value: 'y' } });
   expect('and not on the outer one', r.status === 404, r.body);
@@ -160,6 +163,39 @@ const withProof = (evidence, proof) => Buffer.concat([Buffer.from([evidence[0] +
   expect('evidence over it, for everybody', one.exit === 0 && one.beacon_source === 'drand' && one.beacon_value === 'round 4711: 8f3c', one);
   one = await said('verify', '--policy', path('pinned.json'), path('beacon.cbor'));
   expect('and later', one.exit === 0 && one.nonce === JSON.parse(told.out).nonce, one);
+
+  // The archive: three values, each in a second of its own, and one of them twice.
+  const archive = async (query = '') => (await signer.api('GET', `/api/v1/evidence/beacons${query}`)).body.beacons;
+  const kept = async (n) => { let rows = []; for (let i = 0; i < 200 && rows.length < n; i++) { rows = await archive(); await sleep(25); } return rows; };
+  const nextSecond = async (at) => { while (Math.floor(Date.now() / 1000) <= Number(at)) await sleep(20); };
+  let rows = await kept(1);
+  for (const value of ['round 4712: 17aa', 'round 4713: 00c1']) {
+    await nextSecond(rows.at(-1).at);
+    await tell('drand', value);
+    rows = await kept(rows.length + 1);
+  }
+  await tell('drand', 'round 4713: 00c1');
+  expect('each value is kept once', rows.map((row) => row.value).join() === 'round 4711: 8f3c,round 4712: 17aa,round 4713: 00c1', rows);
+  let chain = Buffer.alloc(32);
+  for (const row of rows) {
+    chain = createHash('sha256').update(chain).update(Buffer.from(row.sha256, 'hex')).digest();
+    expect('rows are chained', row.chain === chain.toString('hex'), row);
+    for (const at of [Number(row.at), Number((rows[rows.indexOf(row) + 1] ?? { at: Number(row.at) + 9000 }).at) - 1]) {
+      one = await said('get', '--beacon', '--at', String(at), '--policy', path('pinned.json'), '--out', path('then.cbor'));
+      expect('what ran at a time is found later', one.exit === 0 && one.beacon_value === row.value, one);
+    }
+    const bytes = readFileSync(path('then.cbor'));
+    expect('and is what the list says', createHash('sha256').update(bytes).digest('hex') === row.sha256);
+    one = await said('verify', '--policy', path('pinned.json'), '--at', row.at, path('then.cbor'));
+    expect('offline, too', one.exit === 0 && one.beacon_value === row.value, one);
+  }
+  expect('a list from a time on', (await archive(`?from=${rows[1].at}`)).length === 2);
+  r = await signer.api('GET', `/api/v1/evidence/beacon?at=${Number(rows[0].at) - 1}`);
+  expect('before the first there is none', r.status === 404, r.body);
+  for (const query of ['?from=', '?from=x', '?at=5', '?from=1&from=2']) {
+    r = await signer.api('GET', `/api/v1/evidence/beacons${query}`);
+    expect(`${query} is refused`, r.status === 400, r.body);
+  }
 }
 
 // ---- a client behind a hostile relay ----

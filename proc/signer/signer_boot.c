@@ -159,6 +159,9 @@ static enum status check_anchor(struct signer *signer, struct bytes encoded, str
 		signer->recovers = true;
 		return STATUS_OK;
 	}
+	/* A recovery whose first commit was cut off from the TPM: the site's word still serves. */
+	if (judged == SIGNER_ANCHORED_OTHER && undo.len != 0 && is_accepted(signer, undo))
+		return take_back(signer);
 	return refuse_stale(signer, judged, checkpoint->seq, encoded);
 }
 
@@ -346,8 +349,9 @@ static enum status find_certificate(struct signer *signer)
 	struct signer_blob *known;
 	enum status status = signer_state_meta(&signer->state, id, &known);
 
-	if (status == STATUS_BUSY)
-		return status;
+	/* A store that is just being restarted is asked again. */
+	if (status == STATUS_BUSY || status == STATUS_IO)
+		return STATUS_BUSY;
 	if (status == STATUS_OK && known->len <= sizeof(signer->certificate)) {
 		memcpy(signer->certificate, known->bytes, known->len);
 		signer->certificate_len = known->len;

@@ -27,6 +27,11 @@ if(NOT CLAVIGER_SANITIZE)
 			"rig;supervisor_parts;${RIG_USES}")
 		add_dependencies(${test} claviger-store claviger-verifier claviger-signer policy_transfer)
 	endforeach()
+	# And as the store, with the store's own code.
+	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/store_kill_test.c
+		"rig;supervisor_parts;store_parts;db;${RIG_USES}")
+	target_include_directories(store_kill_test PRIVATE proc/store)
+	add_dependencies(store_kill_test claviger-verifier claviger-signer policy_transfer)
 endif()
 
 soak_test(signer-bent-frames COMMAND build/tests/power_test 10000000)

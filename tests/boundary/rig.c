@@ -89,6 +89,18 @@ void rig_renew(struct rig *rig, enum proc_channel_id id, struct ipc_channel *far
 	await_acknowledged(link, 1);
 }
 
+void rig_renew_store(struct rig *rig)
+{
+	struct supervisor_link *link = rig_link(rig, PROC_CHANNEL_signer_store);
+
+	ipc_memory_raise(&link->memory);
+	await_acknowledged(link, 0);
+	ipc_channel_close(&rig->store);
+	CHECK(ipc_memory_reset_side(&link->memory, 1) == STATUS_OK);
+	ipc_memory_raise(&link->memory);
+	hold_side(rig, PROC_CHANNEL_signer_store, 1, &rig->store);
+}
+
 void rig_replace(struct rig *rig, enum proc_role role)
 {
 	struct supervisor_link *link = rig_link(
@@ -153,12 +165,16 @@ enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_me
 	ipc_waiter_init(&waiter, 0);
 	ipc_waiter_add(&waiter, channel);
 	ipc_waiter_add(&waiter, &rig->attestor);
+	if (rig->serve_store != NULL)
+		ipc_waiter_add(&waiter, &rig->store);
 	message->payload = (struct buffer){taken, sizeof(taken), 0};
 	for (;;) {
 		int64_t left = deadline - supervisor_now_us();
 		enum status status;
 
 		attest(rig);
+		if (rig->serve_store != NULL)
+			rig->serve_store(rig);
 		status = ipc_take(channel, message);
 
 		if (status != STATUS_BUSY || left <= 0)
@@ -231,7 +247,9 @@ static void spawn(struct rig *rig, const char *state_dir, bool genesis)
 	hold_end(rig, PROC_CHANNEL_authority_signer, &rig->authority);
 	hold_end(rig, PROC_CHANNEL_unsealer_signer, &rig->unsealer);
 	hold_side(rig, PROC_CHANNEL_signer_attestor, 1, &rig->attestor);
-	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+	if (rig->serve_store != NULL)
+		hold_side(rig, PROC_CHANNEL_signer_store, 1, &rig->store);
+	for (size_t i = rig->serve_store != NULL; i < sizeof(roles) / sizeof(roles[0]); i++)
 		CHECK(supervisor_spawn(&rig->supervisor, rig_child(rig, roles[i])) == STATUS_OK);
 	send_facts(rig, genesis);
 }
@@ -272,6 +290,8 @@ void rig_stop(struct rig *rig)
 	ipc_channel_close(&rig->authority);
 	ipc_channel_close(&rig->unsealer);
 	ipc_channel_close(&rig->attestor);
+	if (rig->serve_store != NULL)
+		ipc_channel_close(&rig->store);
 	for (size_t i = 0; i < rig->supervisor.link_count; i++)
 		ipc_memory_close(&rig->supervisor.links[i].memory);
 }

@@ -18,6 +18,9 @@
 struct rig {
 	struct supervisor supervisor;
 	struct ipc_channel bridge, authority, unsealer, attestor; /* the ends that the test holds */
+	/* The test is the store, too: this is called whenever the rig waits. NULL: the real one. */
+	void (*serve_store)(struct rig *rig);
+	struct ipc_channel store; /* its end */
 	uint8_t node_share[32];
 	uint8_t anchor[32]; /* what a TPM would have; kept from start to start */
 	uint64_t boots, extends;
@@ -67,6 +70,10 @@ bool rig_is_alive(struct rig *rig, enum proc_role role);
 /* rig_renew lets the far end that the test holds be replaced, after a complaint, as the supervisor
  * does; `far` is the end of the channel `id`. */
 void rig_renew(struct rig *rig, enum proc_channel_id id, struct ipc_channel *far);
+
+/* rig_renew_store is that for the store that the test is: a new, empty channel, as after a restart.
+ */
+void rig_renew_store(struct rig *rig);
 
 /* rig_replace kills store or verifier and starts the next one, as the supervisor does. */
 void rig_replace(struct rig *rig, enum proc_role role);

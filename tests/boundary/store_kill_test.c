@@ -1,0 +1,283 @@
+/* A store that is killed at every single message, before it serves it and after (C1, A11, B4): the
+ * test holds the store's end of the channel and serves it with the store's own code; the signer is
+ * the real one. Whatever message it was: no acknowledged change is lost, no cap is passed, and the
+ * next start goes on. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base_check.h"
+#include "base_test.h"
+#include "rig.h"
+#include "store_core.h"
+
+#define SMALL_CAP 3000000
+#define PAID      1001 /* lamports of one transfer; the fee counts, too */
+
+static char folder[] = "/tmp/store_kill_test_XXXXXX";
+static struct rig rig;
+static struct rig_world rich, poor;
+static struct store store;
+static struct db_files files[DB_ROLE_COUNT];
+static bool is_open, may_have_been_frozen, is_frozen;
+static uint64_t spent_poor, next_tag;
+
+/* The message at which it dies, counted from the start's first; 0: at none. */
+static unsigned message_count, dies_at;
+static uint32_t dies_kind; /* only messages of this kind count; 0: all */
+static unsigned kind_count;
+static bool dies_before;
+static uint32_t died_of; /* the message's kind */
+static unsigned died_of_kinds[64][2];
+
+static uint8_t request_bytes[CALL_STORE_SLOT_BYTES], answer_bytes[CALL_STORE_MESSAGE_MAX];
+
+/* ---- the store ---- */
+
+static void open_it(void)
+{
+	static const char *const names[DB_ROLE_COUNT] = {"state", "segments"};
+	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	CHECK(directory >= 0);
+	for (int role = 0; role < DB_ROLE_COUNT; role++)
+		CHECK(db_files_open(directory, names[role], &files[role]) == STATUS_OK);
+	close(directory);
+	store_open(&store, &files[DB_ROLE_STATE], &files[DB_ROLE_SEGMENTS]);
+	CHECK(store.opened == STATUS_OK);
+	is_open = true;
+}
+
+/* What was not committed is gone, as when the process dies. */
+static void close_it(void)
+{
+	if (!is_open)
+		return;
+	store_close(&store);
+	for (int role = 0; role < DB_ROLE_COUNT; role++)
+		db_files_close(&files[role]);
+	is_open = false;
+}
+
+static bool is_dead; /* nothing more of it reaches the signer */
+
+static void send_answer(void *context, uint32_t kind, struct bytes message)
+{
+	(void)context;
+	if (!is_dead)
+		CHECK(ipc_put(&rig.store, kind, message) == STATUS_OK);
+}
+
+static struct store_sink sink = {
+    .answer = send_answer, .message = {answer_bytes, sizeof(answer_bytes), 0}
+};
+
+static void die(uint32_t kind)
+{
+	died_of = kind;
+	died_of_kinds[kind % 64][dies_before]++;
+	dies_at = 0;
+	close_it();
+	rig_renew_store(&rig);
+	is_dead = false;
+	open_it();
+}
+
+/* Called by the rig whenever it waits. */
+static void serve(struct rig *of)
+{
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
+	enum status status;
+
+	while ((status = ipc_take(&of->store, &message)) == STATUS_OK ||
+	       status == STATUS_CONFLICT) {
+		bool is_due;
+
+		if (status == STATUS_CONFLICT) {
+			ipc_acknowledge(&of->store);
+			continue;
+		}
+		message_count++;
+		kind_count += message.kind == dies_kind;
+		is_due = dies_kind == 0 ? message_count == dies_at
+		                        : message.kind == dies_kind && kind_count == dies_at;
+		if (is_due && dies_before) {
+			die(message.kind);
+			return;
+		}
+		is_dead = is_due;
+		CHECK(store_serve(&store, message.kind, buffer_bytes(&message.payload), &sink) ==
+		      STATUS_OK);
+		if (is_due) {
+			store_flush(&store, &sink);
+			die(message.kind);
+			return;
+		}
+		message.payload.len = 0;
+	}
+	store_flush(&store, &sink);
+}
+
+/* ---- what a user and a bot do ---- */
+
+static enum call_result sign(struct rig_world *world)
+{
+	uint8_t space[256];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_answer answer = {.result = CALL_RESULT_COUNT};
+	struct call_sign_request request;
+
+	rig_transfer_message(world->address, world->recipient, PAID, 7, &message);
+	next_tag++;
+	memcpy(space + 100, &next_tag, sizeof(next_tag)); /* another blockhash each time */
+	request = rig_sign_request(world, buffer_bytes(&message));
+	if (!rig_sign(&rig, &request, &answer))
+		return CALL_RESULT_COUNT;
+	if (answer.result == CALL_RESULT_SIGNED) {
+		EXPECT(keys_verify(world->address, buffer_bytes(&message), answer.signature) ==
+		       STATUS_OK);
+		spent_poor += world == &poor ? PAID : 0;
+	}
+	return answer.result;
+}
+
+static enum call_result sign_in_time(struct rig_world *world)
+{
+	enum call_result result = CALL_RESULT_COUNT;
+	int64_t end = supervisor_now_us() + 10000000;
+
+	do
+		result = sign(world);
+	while ((result == CALL_RESULT_STORE_UNAVAILABLE || result == CALL_RESULT_OVERLOADED ||
+	        result == CALL_RESULT_LEASE_DRY || result == CALL_RESULT_RECEIPTS_FULL) &&
+	       supervisor_now_us() < end);
+	return result;
+}
+
+/* Freezes or unfreezes; what was not acknowledged may be so or not. */
+static void toggle(void)
+{
+	static uint8_t space[64], answer_space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer body = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change change;
+	enum authz_action action = is_frozen ? AUTHZ_ACTION_UNFREEZE : AUTHZ_ACTION_FREEZE;
+
+	CHECK(authz_empty_put(&body) == STATUS_OK);
+	if (!rig_wallet_refresh(&rig, &poor))
+		return;
+	change = rig_change_begin(&rig, &poor, action, buffer_bytes(&body));
+	if (rig_change(&rig, &change, &poor.user, &answer) == STATUS_OK)
+		is_frozen = !is_frozen;
+	else
+		may_have_been_frozen = true;
+}
+
+static void look(void)
+{
+	enum call_result result = sign_in_time(&rich);
+	bool frozen;
+
+	EXPECT(result == CALL_RESULT_SIGNED);
+	if (result != CALL_RESULT_SIGNED)
+		fprintf(stderr, "after message %u (kind %u, %s): the rich wallet: %s\n",
+		        message_count, died_of, dies_before ? "before" : "after",
+		        call_result_code(result));
+	frozen = sign_in_time(&poor) == CALL_RESULT_WALLET_FROZEN;
+	if (!may_have_been_frozen)
+		EXPECT(frozen == is_frozen);
+	is_frozen = frozen;
+	may_have_been_frozen = false;
+	EXPECT(spent_poor <= SMALL_CAP);
+}
+
+/* A start and a bit of everything; returns how many messages the store got. */
+static unsigned play(void)
+{
+	message_count = kind_count = 0;
+	rig_start(&rig, folder, false);
+	(void)sign(&rich);
+	(void)sign(&poor);
+	toggle();
+	(void)sign(&rich);
+	toggle();
+	look();
+	return message_count;
+}
+
+static void stop(void)
+{
+	rig_stop(&rig);
+	close_it();
+	open_it();
+}
+
+static void test_a_store_that_dies_at_any_message_loses_nothing(void)
+{
+	static const uint32_t served[] = {CALL_STORE_STATE,          CALL_STORE_LOAD,
+	                                  CALL_STORE_STAGE,          CALL_STORE_COMMIT,
+	                                  CALL_STORE_SEGMENT_APPEND, CALL_STORE_SEGMENT_READ};
+	unsigned most, kinds = 0, deaths = 0;
+
+	most = play();
+	stop();
+	EXPECT(most >= 15);
+	for (unsigned at = 1; at <= most; at++)
+		for (int before = 0; before < 2; before++) {
+			dies_at = at;
+			dies_before = before == 1;
+			died_of = 0;
+			(void)play();
+			deaths += died_of != 0;
+			stop();
+			if ((2 * at + (unsigned)before) % 5 != 0)
+				continue;
+			/* And what the next start makes of it. */
+			dies_at = 0;
+			message_count = 0;
+			rig_start(&rig, folder, false);
+			look();
+			stop();
+		}
+	/* Which message is the how-manyth differs from run to run: each kind for sure. */
+	for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++)
+		for (int before = 0; before < 2; before++) {
+			dies_kind = served[i];
+			dies_at = 1 + (unsigned)i % 2;
+			dies_before = before == 1;
+			died_of = 0;
+			(void)play();
+			deaths += died_of != 0;
+			stop();
+			kinds += died_of_kinds[served[i]][before] != 0;
+		}
+	dies_kind = 0;
+	printf("the store died %u times, at each of %u messages before and after, at %u of 12 "
+	       "(kind, before or after)\n",
+	       deaths, most, kinds);
+	EXPECT(deaths >= 2 * most && kinds == 12);
+}
+
+int main(void)
+{
+	char command[128];
+
+	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
+	keys_random(rig.node_share, sizeof(rig.node_share));
+	rich.cap = RIG_NO_CAP;
+	poor.cap = SMALL_CAP;
+	rig.serve_store = serve;
+	open_it();
+	rig_start(&rig, folder, true);
+	rig_world_make(&rig, &rich, "rich");
+	rig_world_make(&rig, &poor, "poor");
+	stop();
+	RUN(test_a_store_that_dies_at_any_message_loses_nothing);
+	close_it();
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	CHECK(system(command) == 0);
+	return test_summary();
+}

@@ -1,0 +1,283 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Power cuts of the whole machine, TPM and all, one after the other (C2, C3, C6).
+
+usage: tpm_cuts.py [CUTS]          (BUILD_DIR names the build; needs swtpm and tpm2-tools)
+
+Each cut kills the TPM and every process at once: while a bot signs and its user changes things,
+between the store's write and the TPM's, after the TPM's write and before its answer, at the boot
+counter behind it, or anywhere in a start. Every next start must succeed and have what was
+acknowledged, nothing of what the TPM never took, and no spend less; the TPM never locks. Then the
+same around a recovery's first write: before it the site's word still serves, after it it is done.
+
+With SOAK_STATE it goes on where it was interrupted.
+"""
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import tpm_busy  # noqa: E402
+import tpm_recover  # noqa: E402
+import tpm_system  # noqa: E402
+from tpm_bus import Proxy  # noqa: E402
+from tpm_busy import until  # noqa: E402
+from tpm_system import BUILD, expect, skip  # noqa: E402
+
+EXTEND, INCREMENT = b"\0\0\1\x36", b"\0\0\1\x34"
+CASES = ("load", "before", "after", "counter", "start")
+
+
+class Cutter(Proxy):
+    """Holds the TPM's command `code`: `when` it is "before", the TPM never gets it; "after": it has
+    done it, and nobody hears of it. `caught` says that it happened."""
+
+    def __init__(self, tpm, path):
+        self.code, self.when, self.caught = None, None, threading.Event()
+        self.last = time.monotonic()
+        super().__init__(tpm, path)
+
+    def arm(self, code, when):
+        self.caught.clear()
+        self.code, self.when = code, when
+
+    def disarm(self):
+        self.code = None
+
+    def forward(self, client, server):
+        while True:
+            command = self.message(client)
+            if command is None:
+                return
+            self.last = time.monotonic()
+            is_it = command[6:10] == self.code
+            if is_it and self.when == "before":
+                self.caught.set()
+                return self.hang(client)
+            server.sendall(command)
+            response = self.message(server)
+            if response is None:
+                return
+            if is_it:
+                self.caught.set()
+                return self.hang(client)
+            client.sendall(response)
+
+    @staticmethod
+    def hang(client):
+        """Says nothing until the other side is gone."""
+        while client.recv(4096):
+            pass
+
+
+class Machine(tpm_busy.Node):
+    def __init__(self, base, fresh):
+        self.base, self.state, self.system = base, os.path.join(base, "state"), None
+        if fresh:
+            made = tpm_recover.Node(base, self.state)
+            expect("a signer is made", made.start("--dev"))
+            made.stop()
+            with open(os.path.join(base, "exports.json"), "w") as f:
+                json.dump(made.exports, f)
+        with open(os.path.join(base, "exports.json")) as f:
+            self.exports = json.load(f)
+        self.number = random.randrange(100000)
+        self.tpm = tpm_system.Tpm(os.path.join(self.state, "tpm"))
+        self.proxy = Cutter(self.tpm, os.path.join(base, "bus.sock"))
+        self.signed = 0
+
+    def power_on(self):
+        self.tpm.power_on()
+        self.start()
+
+    def cut(self):
+        """All of it at once, without a word."""
+        pids = self.system.pids()
+        self.tpm.process.kill()
+        for pid in [self.system.process.pid, *pids.values()]:
+            try:
+                os.kill(pid, 9)
+            except OSError:
+                pass
+        self.tpm.process.wait()
+        self.tpm.process = None
+        self.system.process.wait()
+        self.system.log.close()
+        self.proxy.disarm()
+        end = time.monotonic() + 10
+        while any(os.path.exists("/proc/%d" % p) for p in pids.values()) and time.monotonic() < end:
+            time.sleep(0.01)
+        os.unlink(self.system.log_path) if not tpm_system.failed else None
+
+    def frozen(self):
+        """None when it cannot be told."""
+        if self.signs():
+            self.signed += (self.number % 200 + 1) + 5000
+            return False
+        return True if b"frozen" in self.refusal else None
+
+    def left(self):
+        done = subprocess.run([os.path.join(BUILD, "bin/claviger"), "grant", "list", "--json", "--wallet", "dev",
+                               "--key", self.state + "/user.json", "--server", self.server, "--ca",
+                               self.state + "/ca.pem", "--home", self.state + "/home"], capture_output=True, text=True)
+        if done.returncode:
+            expect("grants are listed", False, done.stderr)
+            return None
+        return json.loads(done.stdout)
+
+    def toggle(self, frozen):
+        return self.as_user("wallet", "unfreeze" if frozen else "freeze", "dev")
+
+    def quiet(self):
+        """Until nothing has been said to the TPM for a while but the attestor's watch."""
+        until_at = time.monotonic() + 5
+        while time.monotonic() < until_at and time.monotonic() - self.proxy.last < 0.3:
+            time.sleep(0.02)
+
+
+def one_cut(machine, case, frozen, rng):
+    """Returns what may be true of the freeze afterwards."""
+    if case == "start":
+        machine.power_on()
+        time.sleep(rng.random() * 0.6)
+        return {frozen}
+    if case == "counter":
+        machine.proxy.arm(INCREMENT, "before")
+        machine.power_on()
+        expect("the counter is reached", machine.proxy.caught.wait(60))
+        return {frozen}
+    machine.power_on()
+    ready = machine.system.wait_ready()
+    expect("a start after a cut serves", ready, str(machine.system.events()[-3:]))
+    if not ready:
+        return {frozen}
+    now = machine.frozen()
+    expect("what was acknowledged is there", now == frozen, "%s instead of %s: %s" % (
+        now, frozen, getattr(machine, "refusal", "")))
+    if case == "load":
+        change = machine.toggle(frozen)
+        end = time.monotonic() + rng.random() * 0.7
+        while time.monotonic() < end:
+            machine.frozen()
+        told = change.poll()
+        machine.cut()
+        change.wait()
+        return {not frozen} if told == 0 else {frozen, not frozen}
+    machine.quiet()
+    machine.proxy.arm(EXTEND, case)
+    change = machine.toggle(frozen)
+    expect("the write is reached", machine.proxy.caught.wait(60))
+    expect("and not acknowledged", change.poll() is None)
+    machine.cut()
+    change.wait()
+    return {frozen} if case == "before" else {not frozen}
+
+
+def settle(machine, allowed):
+    """What became of the last cut, by a start of its own."""
+    machine.power_on()
+    ready = machine.system.wait_ready()
+    expect("a start after a cut serves", ready, str(machine.system.events()[-3:]))
+    now = machine.frozen() if ready else None
+    expect("only what may be", now in allowed, "%s, not of %s" % (now, allowed))
+    machine.cut()
+    return now
+
+
+def recovery_cuts(machine):
+    """C6: the site accepted a backup; the power goes at the recovery's first write."""
+    base = machine.base
+    backup = os.path.join(base, "backup")
+    shutil.copytree(os.path.join(machine.state, "store"), backup)
+    node = tpm_recover.Node(base, machine.state)
+    machine.power_on()
+    expect("it serves", machine.system.wait_ready())
+    frozen = machine.frozen()
+    machine.done("a change that the backup lacks", machine.toggle(frozen))
+    machine.cut()
+    shutil.rmtree(os.path.join(machine.state, "store"))
+    shutil.copytree(backup, os.path.join(machine.state, "store"))
+    machine.power_on()
+    expect("the older store is refused", machine.system.wait_end() not in (0, None))
+    stale = next((e for e in machine.system.events() if e["event"] == "start.stale"), None)
+    expect("in words", stale is not None)
+    if stale is None:
+        return
+    node.event = lambda name: stale
+    node.accept()
+    for when in ("before", "after"):
+        machine.proxy.arm(EXTEND, when)
+        machine.power_on()
+        expect("the recovery's write is reached", machine.proxy.caught.wait(60))
+        machine.cut()
+    machine.power_on()
+    ready = machine.system.wait_ready()
+    expect("then it serves, recovered once", ready, str(machine.system.events()[-3:]))
+    expect("and every wallet waits for its user", ready and machine.frozen() is True)
+    machine.done("who lifts it", machine.as_user("wallet", "unfreeze", "dev"))
+    expect("and signs", machine.frozen() is False)
+    machine.cut()
+    shutil.rmtree(backup)
+
+
+def main():
+    cuts = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    for program in ("swtpm", "tpm2_unseal"):
+        if not shutil.which(program):
+            skip(program + " is not installed")
+    soak = os.environ.get("SOAK_STATE")
+    base = soak or tempfile.mkdtemp(prefix="tpm_cuts.")
+    place = os.path.join(base, "progress.json")
+    progress = {"cuts": 0, "frozen": False, "by": {c: 0 for c in CASES}}
+    if os.path.exists(place):
+        with open(place) as f:
+            progress = json.load(f)
+    else:
+        for name in os.listdir(base):  # a run that ended before its first cut
+            shutil.rmtree(os.path.join(base, name), ignore_errors=True)
+    machine = Machine(base, not os.path.exists(place))
+    began = time.monotonic()
+    try:
+        while progress["cuts"] < cuts and not tpm_system.failed:
+            case = CASES[progress["cuts"] % len(CASES)]
+            rng = random.Random(progress["cuts"])
+            allowed = one_cut(machine, case, progress["frozen"], rng)
+            if machine.tpm.process is not None:
+                machine.cut()
+            # In a quarter of all cases the next cut comes before anybody looked.
+            progress["frozen"] = settle(machine, allowed) if len(allowed) > 1 or rng.random() < 0.75 \
+                else allowed.pop()
+            progress["cuts"] += 1
+            progress["by"][case] += 1
+            with open(place + ".new", "w") as f:
+                json.dump(progress, f)
+            os.replace(place + ".new", place)
+            if soak and progress["cuts"] % 50 == 0:
+                print("%d cuts, %.0f s" % (progress["cuts"], time.monotonic() - began), flush=True)
+        if not tpm_system.failed:
+            recovery_cuts(machine)
+        machine.tpm.power_on()
+        machine.tpm.tool("tpm2_startup", "-c")
+        expect("no cut counts as a wrong guess", tpm_busy.property_of(machine.tpm, "TPM2_PT_LOCKOUT_COUNTER") == 0)
+        expect("the TPM is not locked", tpm_busy.property_of(machine.tpm, "inLockout") == 0)
+        print("cuts: %d of the whole machine in a row: %s" % (progress["cuts"], " ".join(
+            "%d %s" % (n, c) for c, n in progress["by"].items())))
+        if machine.system.process.poll() is None:
+            machine.system.process.kill()
+        machine.tpm.power_off()
+    finally:
+        if not soak or not tpm_system.failed and progress["cuts"] >= cuts:
+            shutil.rmtree(base, ignore_errors=True)
+    print("%d passed, %d failed" % (tpm_system.passed, tpm_system.failed))
+    return 1 if tpm_system.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,11 +2,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "authz_code.h"
 #include "base_encode.h"
 #include "cli_commands.h"
 #include "cli_out.h"
+#include "cli_qr.h"
 #include "cli_wallet.h"
 #include "secret.h"
 
@@ -16,7 +18,7 @@ struct factor {
 	const char *key_file;
 	struct keys_sign_key key;
 	struct cli_second second;
-	bool yes;
+	bool yes, qr;
 	struct authz_wallet_record wallet;
 	struct cli_server server;
 	struct cli_change change;
@@ -230,6 +232,7 @@ static int show_secret(struct cli_call *call, const struct factor *factor,
 {
 	uint8_t space[256];
 	struct buffer uri = BUFFER_OF_ARRAY(space);
+	static struct cli_qr qr;
 	char line[16];
 	const char *at = line;
 	uint64_t code = 0;
@@ -242,8 +245,12 @@ static int show_secret(struct cli_call *call, const struct factor *factor,
 		printf("{\"otpauth\":\"%.*s\"}\n", (int)uri.len, (const char *)space);
 	else
 		printf("%.*s\n", (int)uri.len, (const char *)space);
+	if (!call->json && (factor->qr || isatty(STDOUT_FILENO)) &&
+	    cli_qr_make(buffer_bytes(&uri), &qr) == STATUS_OK)
+		cli_qr_print(&qr, stdout);
 	fflush(stdout);
 	SECRET_WIPE(space);
+	SECRET_WIPE(qr);
 	fputs("Put this into an authenticator app, then type the code that it shows: ", stderr);
 	if (fgets(line, sizeof(line), stdin) == NULL || strlen(line) != 7 || line[6] != '\n' ||
 	    !cli_take_number(&at, &code) || *at != '\n') {
@@ -257,7 +264,9 @@ static int show_secret(struct cli_call *call, const struct factor *factor,
 static int run_codes(struct cli_call *call)
 {
 	static struct factor factor;
-	const struct cli_option table[] = {FACTOR_OPTIONS(factor)};
+	const struct cli_option table[] = {
+	    FACTOR_OPTIONS(factor), {"--qr", NULL, &factor.qr}
+        };
 	static struct authz_enroll_answer enrolled;
 	uint8_t space[128];
 	struct buffer request = BUFFER_OF_ARRAY(space);
@@ -374,13 +383,12 @@ const struct cli_command cli_factor_add = {
 
 const struct cli_command cli_factor_codes = {
     .name = "factor codes",
-    .arguments = "WALLET --key USER.json " CLI_SECOND_ARGUMENTS " [--yes]",
+    .arguments = "WALLET --key USER.json [--qr] " CLI_SECOND_ARGUMENTS " [--yes]",
     .sentence = "give a wallet one-time codes of an authenticator app (TOTP)",
     .run = run_codes,
-    .help =
-        "Prints the otpauth:// address that an app takes, once, and reads the code that the app\n"
-        "shows. Codes alone only take power away; another key is the better second "
-        "factor.\n\n" CLI_SECOND_HELP,
+    .help = "Prints the otpauth:// address that an app takes, once, on a terminal (or with --qr)\n"
+            "as a QR code too, and reads the code that the app shows. Codes alone only take power\n"
+            "away; another key is the better second factor.\n\n" CLI_SECOND_HELP,
 };
 
 const struct cli_command cli_factor_remove = {

@@ -1,4 +1,4 @@
-/* claviger grant create|list, change submit, policy add. */
+/* claviger grant create|link|list, change submit, policy add. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_grant.h"
 
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base_encode.h"
+#include "call_sign.h"
 #include "cli_client.h"
 #include "cli_commands.h"
 #include "cli_file.h"
@@ -448,6 +449,76 @@ static int run_create(struct cli_call *call)
 	return cli_finish(call, CLI_YES);
 }
 
+/* ---- grant link ---- */
+
+/* URL#signer=...&wallet=...&grant=...: base64url without padding, which a link takes as it is. */
+static int put_link(struct cli_call *call, const struct create *create, const char *page)
+{
+	static uint8_t encoded[AUTHZ_GRANT_BODY_MAX];
+	static char text[BASE64_LEN(AUTHZ_GRANT_BODY_MAX) + 1];
+	struct buffer body = BUFFER_OF_ARRAY(encoded);
+	char signer[HEX_LEN(32) + 1];
+	size_t len;
+
+	if (authz_grant_put(&create->grant.body, &body) != STATUS_OK)
+		return cli_usage(call, "the grant is too large");
+	base64_encode(buffer_bytes(&body), text);
+	for (len = 0; text[len] != '\0' && text[len] != '='; len++)
+		text[len] = text[len] == '+' ? '-' : text[len] == '/' ? '_' : text[len];
+	text[len] = '\0';
+	hex_encode(BYTES_OF_ARRAY(create->server.deployment_key), signer);
+	printf(call->json ? "{\"link\":\"%s/#signer=%s%s%s&grant=%s\"}\n"
+	                  : "%s/#signer=%s%s%s&grant=%s\n",
+	       page, signer, create->wallets != NULL ? "&wallet=" : "",
+	       create->wallets != NULL ? create->wallets : "", text);
+	return cli_finish(call, CLI_YES);
+}
+
+static int run_link(struct cli_call *call)
+{
+	static struct create create;
+	const char *page = NULL, *rest = NULL;
+	char host[256], port[16], own[300];
+	struct call_wallet wallet;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(create.options),
+	    {"--wallet",        &create.wallets,    NULL},
+	    {"--client",        &create.client,     NULL},
+	    {"--policy",        &create.policy,     NULL},
+	    {"--params",        &create.params,     NULL},
+	    {"--uses",          &create.uses,       NULL},
+	    {"--expires",       &create.expires,    NULL},
+	    {"--not-before",    &create.not_before, NULL},
+	    {"--cap",           &create.caps,       NULL},
+	    {"--nonce-account", &create.nonces,     NULL},
+	    {"--page",          &page,              NULL},
+	};
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 0 || create.client == NULL || create.policy == NULL ||
+	    create.params == NULL)
+		return cli_usage(call, "needs --client, --policy and --params");
+	if (create.wallets != NULL &&
+	    (call_wallet_parse(bytes_of_text(create.wallets), &wallet) != STATUS_OK ||
+	     wallet.kind == CALL_WALLET_ID))
+		return cli_usage(call, "--wallet takes one wallet's name or address");
+	if (page != NULL && (!cli_url_take(page, host, port, &rest) || *rest != '\0'))
+		return cli_usage(call, "--page takes https://NAME[:PORT], where the user opens it");
+	result = take_terms(call, &create);
+	if (result == CLI_YES)
+		result = cli_server_open(&create.server, call, &create.options);
+	if (result == CLI_YES)
+		result = cli_client_id(&create.server, create.client, create.grant.body.client);
+	if (result == CLI_YES)
+		result = take_policy(call, &create);
+	if (result != CLI_YES)
+		return result;
+	snprintf(own, sizeof(own), "https://%s:%s", create.server.host, create.server.port);
+	return put_link(call, &create, page != NULL ? page : own);
+}
+
 /* ---- grant list ---- */
 
 static void show_grant(const struct authz_grant_answer *answer)
@@ -599,6 +670,25 @@ const struct cli_command cli_grant_new = {
         "--keep   write the signed change to a file (claviger change submit)\n"
         "--hold   only keep it, to submit within 120 s; whoever has the file "
         "may\n\n" CLI_SECOND_HELP,
+};
+
+const struct cli_command cli_grant_link = {
+    .name = "grant link",
+    .arguments =
+        "--client C --policy MODULE.wasm --params P.toml [--wallet W] [--page URL] [--uses N] "
+        "[--expires T] [--not-before T] [--cap UNIT:WINDOW:CAP[,...]] "
+        "[--nonce-account A[,...]]",
+    .sentence = "propose a grant to a wallet's owner, by a link to his page",
+    .run = run_link,
+    .help =
+        "For who runs a bot: prints a link that opens the owner's page with this grant. The link\n"
+        "gives nothing: the page has the signer render what it asks for, the owner reads that "
+        "text\n"
+        "and signs it, or does not. It names the signer's key, so that another signer's page "
+        "stops.\n\n"
+        "--wallet   the wallet's name or address, where he has several\n"
+        "--page     how he opens the page, https://NAME (default: the server's address)\n\n"
+        "Tables are not pinned by a link: grant create does that.\n",
 };
 
 const struct cli_command cli_grant_list = {

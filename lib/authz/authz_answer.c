@@ -333,9 +333,16 @@ enum status authz_decisions_answer_put(const struct authz_decisions_answer *answ
 
 	CHECK(answer->count <= AUTHZ_DECISIONS_MAX);
 	cbor_writer_init(&w, out);
+	cbor_put_map(&w, (size_t)1 + answer->more);
+	cbor_put_key(&w, 1);
 	cbor_put_array(&w, answer->count);
 	for (size_t i = 0; i < answer->count; i++)
 		cbor_put_bytes(&w, answer->receipts[i]);
+	cbor_put_end(&w);
+	if (answer->more) {
+		cbor_put_key(&w, 2);
+		cbor_put_bytes_n(&w, answer->older, 32);
+	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }

@@ -105,13 +105,15 @@ MUST_USE enum status authz_grant_answer_put(const struct authz_grant_answer *ans
                                             struct buffer *out);
 MUST_USE enum status authz_grant_answer_take(struct bytes bytes,
                                              struct authz_grant_answer *ret_answer);
-/* A wallet's latest decisions of this boot: whole receipts, newest first. Borrowed. */
+/* A page of a wallet's decisions: whole receipts, newest first. Borrowed. */
 #define AUTHZ_DECISIONS_MAX       16
 #define AUTHZ_DECISIONS_BYTES_MAX 32768 /* of all receipts */
 
 struct authz_decisions_answer {
 	size_t count;
 	struct bytes receipts[AUTHZ_DECISIONS_MAX];
+	bool more;         /* there may be older ones: ask again, with ... */
+	uint8_t older[32]; /* ... this in the query's `after` */
 };
 
 MUST_USE enum status authz_decisions_answer_put(const struct authz_decisions_answer *answer,

@@ -70,7 +70,7 @@ enum authz_query_topic {
 	AUTHZ_QUERY_CLIENT = 4,    /* a client: its root key, or an operator */
 	AUTHZ_QUERY_PENDING = 5,   /* a change of wallet `after` that waits, by its hash */
 	AUTHZ_QUERY_FACTOR = 6,    /* a passkey or TOTP factor of wallet `after` */
-	AUTHZ_QUERY_DECISIONS = 7, /* a wallet's latest receipts, newest first */
+	AUTHZ_QUERY_DECISIONS = 7, /* a wallet's receipts, newest first */
 	AUTHZ_QUERY_BACKUP = 8,    /* an operator's: a step of a backup (authz_answer.h) */
 	AUTHZ_QUERY_COUNT
 };

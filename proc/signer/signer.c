@@ -17,6 +17,7 @@
 #include "signer_backup.h"
 #include "signer_boot.h"
 #include "signer_change.h"
+#include "signer_decisions.h"
 #include "signer_export.h"
 #include "signer_keep.h"
 #include "signer_waiting.h"
@@ -75,6 +76,8 @@ static void segment(void *context, uint64_t tag, enum status status,
 			signer_keep_appended(signer->keep, state);
 	} else if (tag == SIGNER_KEEP_TAG)
 		signer_keep_segment(signer->keep, status, state, blob);
+	else if (tag >= SIGNER_DECISIONS_TAG)
+		signer_decisions_blob(signer, tag, status, state, blob);
 	else if (tag < TAG_EXPORTS)
 		signer_boot_blob(signer, status, state, blob);
 	else
@@ -572,6 +575,7 @@ static enum status open_parts(struct signer *signer)
 	signer->export = signer_export_new(signer);
 	signer->backup = signer_backup_new(signer);
 	signer->keep = signer_keep_new(signer);
+	signer->decisions = signer_decisions_new();
 	if (signer->keep == NULL) {
 		log_event(LOG_ERROR, "start.keep_malformed");
 		return STATUS_MALFORMED;

@@ -5,6 +5,7 @@
 #include "proc_boot.h"
 #include "signer_backup.h"
 #include "signer_change.h"
+#include "signer_decisions.h"
 #include "signer_keep.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
@@ -365,30 +366,13 @@ static enum status query_grant(struct signer_change *job, const struct authz_que
 
 static enum status query_decisions(struct signer_change *job, const struct authz_query *query)
 {
-	const struct signer_receipts *receipts = job->signer->receipts;
-	struct authz_decisions_answer answer = {.count = 0};
 	struct signer_wallet *wallet;
-	const struct signer_recent *recent;
-	size_t room = AUTHZ_DECISIONS_BYTES_MAX;
 	enum status status = signer_await_wallet(job, query->target, &wallet);
 
 	if (status == STATUS_NOT_FOUND ||
 	    (status == STATUS_OK && !may_see(job, &wallet->record, query->key)))
 		return not_visible(job);
-	if (status != STATUS_OK)
-		return status;
-	for (uint64_t n = signer_receipts_count(receipts);
-	     n > 0 && answer.count < AUTHZ_DECISIONS_MAX &&
-	     (recent = signer_receipts_nth(receipts, n - 1)) != NULL;
-	     n--) {
-		if (memcmp(recent->wallet, query->target, 32) != 0)
-			continue;
-		if (recent->len > room)
-			break;
-		room -= recent->len;
-		answer.receipts[answer.count++] = signer_receipts_bytes(receipts, recent);
-	}
-	return authz_decisions_answer_put(&answer, &job->answer);
+	return status == STATUS_OK ? signer_decisions_query(job, query) : status;
 }
 
 static enum status query_wallets(struct signer_change *job, const struct authz_query *query)

@@ -11,9 +11,12 @@
 #include "authz_answer.h"
 #include "authz_code.h"
 #include "authz_export.h"
+#include "authz_receipt.h"
 #include "authz_text.h"
 #include "base_check.h"
 #include "base_test.h"
+#include "call_export.h"
+#include "cbor_reader.h"
 #include "keys_hpke.h"
 #include "rig.h"
 #include "soft_passkey.h"
@@ -1189,6 +1192,131 @@ static void test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so(vo
 	EXPECT(submit() == STATUS_OK);
 }
 
+/* ---- decisions ---- */
+
+/* Reads one page; adds the numbers of its receipts to `numbers`. True while older ones may follow.
+ */
+static bool read_page(const struct person *person, uint8_t after[32], uint64_t *numbers,
+                      uint64_t *boots, size_t *count)
+{
+	static struct authz_receipt receipt;
+	struct authz_query query = {.topic = AUTHZ_QUERY_DECISIONS};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct cbor_reader r;
+	size_t rows;
+	bool more;
+
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&person->world.user), 32);
+	memcpy(query.target, person->world.wallet, 32);
+	memcpy(query.after, after, 32);
+	CHECK(authz_query_put(&query, &person->world.user, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
+	cbor_reader_init(&r, buffer_bytes(&answer));
+	cbor_take_map(&r, 2);
+	cbor_take_key(&r, 1);
+	rows = cbor_take_array(&r, AUTHZ_DECISIONS_MAX);
+	for (size_t i = 0; i < rows; i++) {
+		CHECK(authz_receipt_take(cbor_take_bytes(&r, AUTHZ_DECISIONS_BYTES_MAX),
+		                         &receipt) == STATUS_OK);
+		EXPECT(memcmp(receipt.wallet, person->world.wallet, 32) == 0);
+		numbers[*count] = receipt.number;
+		boots[(*count)++] = receipt.boot;
+	}
+	cbor_take_end(&r);
+	more = cbor_take_key_if(&r, 2);
+	if (more)
+		cbor_take_bytes_n(&r, after, 32);
+	cbor_take_end(&r);
+	CHECK(cbor_done(&r) == STATUS_OK);
+	return more;
+}
+
+/* All pages; how many receipts there were, each the one before the last. */
+static size_t read_all(const struct person *person, size_t *ret_pages)
+{
+	uint64_t numbers[256], boots[256];
+	uint8_t after[32] = {0};
+	size_t count = 0;
+	bool more = true;
+
+	for (*ret_pages = 0; more && *ret_pages < 50; (*ret_pages)++)
+		more = read_page(person, after, numbers, boots, &count);
+	EXPECT(!more);
+	for (size_t i = 1; i < count; i++)
+		EXPECT(boots[i] == boots[i - 1] ? numbers[i] == numbers[i - 1] - 1
+		                                : boots[i] < boots[i - 1] && numbers[i - 1] == 1);
+	EXPECT(count == 0 || numbers[count - 1] == 1);
+	return count;
+}
+
+/* Waits until every receipt is durable. */
+static bool are_durable(void)
+{
+	struct call_export_request request = {.topic = CALL_EXPORT_STATUS};
+	static struct call_export_answer said;
+	struct ipc_message message = {.kind = 0};
+
+	for (size_t tries = 0; tries < 10000; tries++) {
+		uint8_t space[CALL_EXPORT_REQUEST_MAX];
+		struct buffer asked = BUFFER_OF_ARRAY(space);
+
+		CHECK(call_export_put_request(&request, &asked) == STATUS_OK);
+		CHECK(ipc_put(&rig.bridge, CALL_BRIDGE_EXPORT_REQUEST, buffer_bytes(&asked)) ==
+		      STATUS_OK);
+		do
+			CHECK(rig_take(&rig, &rig.bridge, &message, 5000000) == STATUS_OK);
+		while (message.kind != CALL_BRIDGE_EXPORT_ANSWER);
+		CHECK(call_export_take_answer(buffer_bytes(&message.payload), &said) == STATUS_OK);
+		if (said.status.receipts_behind == 0)
+			return true;
+	}
+	return false;
+}
+
+static void decide(const struct person *person, size_t times)
+{
+	static uint64_t lamports = 1000; /* the same bytes again are one decision */
+
+	for (size_t i = 0; i < times; i++) {
+		uint8_t space[512];
+		struct buffer message = BUFFER_OF_ARRAY(space);
+		struct call_sign_request request;
+		struct call_sign_answer said;
+
+		rig_transfer_message(person->world.address, person->world.recipient, lamports++, 1,
+		                     &message);
+		request = rig_sign_request(&person->world, buffer_bytes(&message));
+		CHECK(rig_sign(&rig, &request, &said));
+	}
+}
+
+/* A wallet's owner reads its decisions back to the first one: from memory, then from the stream,
+ * across starts of the signer, and no others' in between. */
+static void test_decisions_are_read_page_by_page_back_to_the_first(void)
+{
+	static struct person kim, other;
+	size_t pages;
+
+	rig_world_make(&rig, &kim.world, "kim");
+	rig_world_make(&rig, &other.world, "kims-neighbour");
+	EXPECT(read_all(&kim, &pages) == 0);
+	decide(&kim, 5);
+	EXPECT(read_all(&kim, &pages) == 5 && pages == 1); /* its very first one is among them */
+	for (size_t i = 0; i < 20; i++) {
+		decide(&other, 2);
+		decide(&kim, 2);
+	}
+	EXPECT(read_all(&kim, &pages) == 45 && pages >= 3);
+	EXPECT(are_durable());
+	EXPECT(read_all(&other, &pages) == 40);
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	decide(&kim, 18);
+	EXPECT(read_all(&kim, &pages) == 63 && pages >= 4);
+}
+
 static int drop(const char *path, const struct stat *info, int kind, struct FTW *walk)
 {
 	(void)info;
@@ -1225,6 +1353,7 @@ int main(void)
 	RUN(test_a_factor_that_is_gone_completes_nothing);
 	RUN(test_an_export_needs_a_second_factor_to_exist);
 	RUN(test_wrong_codes_make_the_next_ones_wait);
+	RUN(test_decisions_are_read_page_by_page_back_to_the_first);
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	rig_stop(&rig);
 	(void)nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);

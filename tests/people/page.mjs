@@ -3,12 +3,13 @@
 // and what a hostile host, app browser or stranger gets. Screenshots go to $SHOTS when it is set.
 // usage: node tests/people/page.mjs [WORD...]   only the tests whose name contains one of the words
 import { createHmac } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync } from 'node:fs';
 import https from 'node:https';
 import { join } from 'node:path';
 import * as kit from '@solana/kit';
+import jsQR from 'jsqr';
 import { expect, fresh, friend, play, refusedAs, signed, test } from '../system/cases.mjs';
-import { policy, someone, transferMessage } from '../system/stage.mjs';
+import { policy, someone, toToml, transferMessage } from '../system/stage.mjs';
 import { openBrowser, openPage, skipWithoutChromium } from './browser.mjs';
 
 skipWithoutChromium();
@@ -20,7 +21,9 @@ const shot = async (page, name, options = {}) => {
   await page.screenshot({ path: join(shots, `${name}.png`), fullPage: true, ...options });
 };
 const click = (page, name) => page.getByRole('button', { name, exact: true }).click();
-const said = (page, text) => page.locator('#said', { hasText: text }).waitFor();
+const said = (page, text) => page.locator('#said', { hasText: text }).waitFor().catch(async (error) => {
+  throw new Error(`${text} was not said, but: ${await page.locator('#said').textContent()}\n${error.message}`);
+});
 const until = async (truth, what) => {
   const end = Date.now() + 30_000;
   while (!await truth()) {
@@ -72,6 +75,42 @@ function codeOf(secret, at = Date.now()) {
   const mac = createHmac('sha1', key).update(counter).digest();
   const offset = mac[19] & 15;
   return String((mac.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0');
+}
+
+// What a camera reads from the element.
+async function scan(page, selector) {
+  const png = (await page.locator(selector).screenshot()).toString('base64');
+  const { data, width, height } = await page.evaluate(async (base64) => {
+    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+    const image = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+    const canvas = new OffscreenCanvas(image.width, image.height).getContext('2d');
+    canvas.drawImage(image, 0, 0);
+    return { data: [...canvas.getImageData(0, 0, image.width, image.height).data], width: image.width, height: image.height };
+  }, png);
+  return jsQR(Uint8ClampedArray.from(data), width, height)?.data;
+}
+
+// Another passkey device. The one that has the passkey which is asked for is touched, and no other.
+async function secondDevice(user) {
+  const touch = (authenticatorId, enabled) => user.cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled });
+  const { authenticatorId } = await user.cdp.send('WebAuthn.addVirtualAuthenticator', {
+    options: { protocol: 'ctap2', transport: 'usb', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+  });
+  await user.page.exposeFunction('beforeGet', async (wanted) => {
+    for (const device of [user.authenticator, authenticatorId]) {
+      const { credentials } = await user.cdp.send('WebAuthn.getCredentials', { authenticatorId: device }).catch(() => ({ credentials: [] }));
+      await touch(device, credentials.some((each) => wanted.includes(each.credentialId))).catch(() => {}); // it may be gone
+    }
+  });
+  await user.page.evaluate(() => {
+    const get = navigator.credentials.get.bind(navigator.credentials);
+    navigator.credentials.get = async (options) => {
+      await globalThis.beforeGet(options.publicKey.allowCredentials.map(({ id }) => btoa(String.fromCharCode(...id))));
+      return get(options);
+    };
+  });
+  await touch(user.authenticator, false);
+  return authenticatorId;
 }
 
 const pay = (s, user, lamports, to = friend) => s.signer.sign(user.token, user.address, transferMessage(user.address, to, lamports, fresh()));
@@ -234,28 +273,100 @@ test('freeze with one tap, unfreeze with the text', async (s) => {
   signed(await pay(s, user, 1000));
 });
 
+// A lower cap holds at once, without a text to read; a higher one is read first.
+test('limits are lowered with one tap, and raised by a text', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  const limit = page.getByRole('button', { name: /^Change the limits/ });
+  await limit.click();
+  const cap = page.getByLabel('SOL in any 24 hours');
+  expect(await cap.inputValue() === '0.01', await cap.inputValue());
+  await shot(page, '4-limits', { fullPage: false });
+  await cap.fill('0.003');
+  await click(page, 'Set them');
+  await said(page, 'The limits are set');
+  await page.getByText('of 0.003 SOL').waitFor();
+  refusedAs(await pay(s, user, 1_500_000), 429, 'window_spent');
+  await limit.click();
+  await cap.fill('0.02');
+  await click(page, 'Set them');
+  await page.getByRole('dialog', { name: 'Set these limits?' }).waitFor();
+  expect((await page.locator('dialog pre').textContent()).includes('20000000'), await page.locator('dialog pre').textContent());
+  await click(page, 'Cancel');
+  refusedAs(await pay(s, user, 1_500_000), 429, 'window_spent'); // who went back raised nothing
+  await limit.click();
+  await cap.fill('0.02');
+  await click(page, 'Set them');
+  await click(page, 'Approve with passkey');
+  await said(page, 'The limits are set');
+  signed(await pay(s, user, 1_500_000));
+  for (const typed of ['', 'x', '-1', '0.0000000001']) {
+    await limit.click();
+    await cap.fill(typed);
+    await click(page, 'Set them');
+    await said(page, 'is no amount of SOL');
+    await page.keyboard.press('Escape');
+  }
+});
+
+test('older decisions are fetched page by page', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  for (let i = 0; i < 20; i++) await pay(s, user, 2_000_001 + i, someone('thief')); // refused, each with a receipt
+  await click(page, 'Refresh');
+  const rows = page.locator('tbody tr');
+  await until(async () => await rows.count() === 16, 'the first page');
+  const ids = async () => page.locator('tbody tr td:last-child span').allTextContents();
+  while (await page.getByRole('button', { name: 'Older decisions' }).count() > 0) {
+    const before = await rows.count();
+    await click(page, 'Older decisions');
+    await until(async () => await rows.count() > before || await page.locator('#said').textContent() !== '', 'an older page');
+  }
+  const all = await ids();
+  expect(all.length >= 25 && new Set(all).size === all.length, all.length);
+  expect((await rows.last().textContent()).includes('Signed'), 'the first decision is not the last row');
+});
+
 test('a link brings a grant to be read and approved; revoking takes one tap', async (s) => {
   const user = await alice(s);
   const { page } = user;
   await page.getByRole('button', { name: /^Revoke/ }).click();
   await said(page, 'The grant was revoked');
   refusedAs(await pay(s, user, 1000), 403, 'grant_revoked');
-  // the body of a grant, put into a link with the page's own code
-  const body = await page.evaluate(async ({ module, client, recipient }) => {
-    const from = (name) => import(`/ui/${name}.js`);
-    const [cbor, bytes, { Signer, Kind, bytesAt }, model] = await Promise.all(['sdk/ts/src/cbor', 'sdk/ts/src/bytes', 'web/src/signer', 'web/src/model'].map(from));
-    const signer = await Signer.connect(undefined);
-    const answer = cbor.decode(await signer.ask(Kind.ModuleAdd, bytes.fromBase64(module)));
-    const typed = { recipients: recipient, max_lamports: '1000000', max_fee_lamports: '5000' };
-    const values = model.fieldsOf(bytesAt(answer, 4)).flatMap((field, i) => (typed[field.name] ? [[BigInt(i), model.valueOf(field, typed[field.name])]] : []));
-    const id = Uint8Array.from(client.match(/../g), (pair) => parseInt(pair, 16));
-    return bytes.toBase64(cbor.encode(cbor.fields({ 1: id, 2: bytesAt(answer, 1), 3: new cbor.CborMap(values), 4: bytesAt(answer, 4), 5: [] })));
-  }, { module: readFileSync(policy('transfer')).toString('base64'), client: user.client, recipient: friend });
-  await page.goto(`${new URL(page.url()).origin}/#grant=${encodeURIComponent(body.replaceAll('+', '-').replaceAll('/', '_').replace(/=+$/, ''))}`);
+  const link = async (...more) => {
+    const { code, out, err } = await s.signer.cli('grant', 'link', '--client', 'bot', '--policy', policy('transfer'), '--params',
+      s.signer.file('link.toml', toToml({ recipients: [friend], max_lamports: 1000000n, max_fee_lamports: 5000n })), '--expires', '1d', ...more);
+    expect(code === 0, out, err);
+    return out.trim();
+  };
+  const { origin } = new URL(page.url());
+  const made = await link('--wallet', 'main', '--page', origin);
+  expect(made.startsWith(`${origin}/#signer=`) && made.includes('&wallet=main&grant='), made);
+  const open = async (url) => {
+    await page.goto(url);
+    await page.reload();
+    await click(page, 'Open with a passkey');
+  };
+  // A link that was bent asks for nothing that can be approved: the signer does not know such a grant.
+  const grant = made.split('grant=')[1];
+  for (const [bent, words] of [['AAAA', 'no grant that can be read'], [grant.slice(0, -8), 'no grant that can be read'], ['oQEB', 'is refused']]) {
+    await open(`${origin}/#grant=${bent}`);
+    await said(page, words);
+    expect(await page.locator('dialog[open]').count() === 0, 'there is something to approve');
+  }
+  await page.goto(`${origin}/#signer=${'22'.repeat(32)}&grant=${grant}`);
   await page.reload();
-  await click(page, 'Open with a passkey');
+  await page.getByRole('heading', { name: 'Stop: this signer is not the one' }).waitFor();
+  await open(made);
   await page.getByRole('dialog', { name: 'Allow this?' }).waitFor();
-  expect((await page.locator('dialog pre').textContent()).includes(friend), 'another text');
+  await page.getByText('A link asks for this').waitFor();
+  const text = await page.locator('dialog pre').textContent();
+  expect(text.includes(friend) && text.includes(user.client), text);
+  await shot(page, '4-link', { fullPage: false });
+  await click(page, 'Cancel');
+  refusedAs(await pay(s, user, 1000), 403, 'grant_revoked'); // who only looked granted nothing
+  await open(made);
+  await page.getByRole('dialog', { name: 'Allow this?' }).waitFor();
   await click(page, 'Approve with passkey');
   await said(page, 'The bot is authorized');
   expect(!page.url().includes('grant='), 'the link would ask again');
@@ -282,20 +393,110 @@ test('one-time codes become a second factor: power needs both, and a wrong code 
   await click(page, 'Add one-time codes');
   const secret = await page.locator('#secret').textContent();
   await shot(page, '6-codes', { fullPage: false });
+  // the picture says what stands below it
+  const scanned = await scan(page, '.qr');
+  expect(scanned === `otpauth://totp/Claviger:main?secret=${secret.replace(/\s/g, '')}&issuer=Claviger`, scanned);
   await page.getByLabel('Code that the app shows').fill(codeOf(secret));
   await click(page, 'Continue');
   await page.locator('dialog pre').waitFor();
   await click(page, 'Approve with passkey');
   await said(page, 'are a factor');
-  await page.getByText('answers to a passkey, one-time codes').waitFor();
+  await page.getByRole('button', { name: /^Remove One-time codes/ }).waitFor();
   const second = await clientOf(s, 'second');
   await fillGrant(page, second.id);
-  await page.getByLabel('One-time code').fill('000000');
+  await page.locator('#code').fill('000000');
   await click(page, 'Approve with code and passkey');
   await page.locator('#said.bad').waitFor();
   const wrong = { ...user, token: second.token };
   expect((await pay(s, wrong, 1000)).status === 403, 'a wrong code authorized a bot');
   s.secret = secret;
+});
+
+test('a second passkey and a key become factors, and go again; a lost one takes 72 hours', async (s) => {
+  const user = await openPage(browser, s.signer);
+  const { page, context } = user;
+  await makeWallet(page, 'two');
+  const second = await secondDevice(user);
+  await click(page, 'Add a passkey');
+  await page.getByRole('dialog', { name: 'Add this passkey?' }).waitFor();
+  await click(page, 'Approve with passkey');
+  await said(page, 'is a factor of this wallet now');
+  expect((await user.cdp.send('WebAuthn.getCredentials', { authenticatorId: second })).credentials.length === 1, 'no second passkey');
+  await page.getByRole('button', { name: /^Remove Another passkey/ }).waitFor();
+  await shot(page, '6-factors');
+  // What gives power needs both; a freeze any one.
+  const client = await clientOf(s, 'two');
+  await fillGrant(page, client.id);
+  await click(page, 'Approve with passkey');
+  await said(page, 'The bot is authorized');
+  await user.cdp.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId: second });
+  await fillGrant(page, client.id, { lamports: '7' });
+  await click(page, 'Approve with passkey');
+  await said(page, 'now the other passkey');
+  await user.cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId: user.authenticator, enabled: true });
+  await page.reload();
+  await click(page, 'Open with a passkey');
+  await page.getByRole('button', { name: 'Freeze now' }).waitFor();
+  expect((await page.locator('.grant').count()) === 1, 'one passkey alone gave power');
+  // With the second lost, the first one asks for its removal, in sight, for 72 hours.
+  await page.getByRole('button', { name: /^Remove Another passkey/ }).click();
+  await click(page, 'Ask with this passkey alone');
+  await page.getByRole('heading', { name: 'A change of factors is waiting' }).waitFor();
+  await click(page, 'Cancel it');
+  await said(page, 'It was cancelled');
+  await context.close();
+  // A key of the command line: the page takes its public half, and the command line then sees the wallet.
+  const other = await openPage(browser, s.signer);
+  await makeWallet(other.page, 'keyed');
+  const file = join(s.signer.folder, 'keyed.json');
+  const key = (await s.signer.cli('key', 'new', file)).out.trim();
+  await click(other.page, 'Add a key');
+  await other.page.getByLabel('Public key').fill('not a key');
+  await click(other.page, 'Read it');
+  await said(other.page, 'no public key');
+  await other.page.getByLabel('Public key').fill(key);
+  await click(other.page, 'Read it');
+  await other.page.getByRole('dialog', { name: 'Add this key?' }).waitFor();
+  expect((await other.page.locator('dialog pre').textContent()).includes(key), 'the text does not name the key');
+  await click(other.page, 'Approve with passkey');
+  await said(other.page, 'is a factor of this wallet now');
+  const shown = await s.signer.cli('factor', 'list', 'keyed', '--key', file);
+  expect(shown.code === 0 && shown.out.includes(key) && shown.out.includes('passkey'), shown.out, shown.err);
+  await click(other.page, 'Export the key');
+  await click(other.page, 'Read it');
+  await said(other.page, 'a key outside of browsers');
+  await other.context.close();
+});
+
+// B13: a copy of the key that opens without the signer, under a key made in the page or offline
+test('an escape copy is made with the wallet, and opens with the command line alone', async (s) => {
+  const { page, context } = await openPage(browser, s.signer);
+  await page.getByText('Make a new wallet').click();
+  await page.getByLabel('Name of the wallet').fill('escaping');
+  await page.getByLabel('Escape copy to').fill('rubbish');
+  await click(page, 'Make a passkey and a wallet');
+  await said(page, 'as claviger key escape prints it');
+  await click(page, 'Make that key here');
+  const save = async (name, to) => {
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: `Save ${name}` }).click()]);
+    await download.saveAs(join(s.signer.folder, to));
+    return join(s.signer.folder, to);
+  };
+  const key = await save('escape-key.json', 'page-escape-key.json');
+  await click(page, 'It is kept');
+  await click(page, 'Make a passkey and a wallet');
+  await page.getByRole('dialog', { name: 'Your escape copy' }).waitFor();
+  const copy = await save('escaping.escape', 'escaping.escape');
+  await shot(page, '7-escape', { fullPage: false });
+  await click(page, 'Done');
+  const address = await page.locator('#address').textContent();
+  chmodSync(key, 0o600);
+  const opened = join(s.signer.folder, 'escaped.json');
+  const recovered = await s.signer.cli('wallet', 'recover', copy, '--key', key, '--out', opened);
+  expect(recovered.code === 0, recovered.out, recovered.err);
+  const pair = await kit.createKeyPairSignerFromBytes(Uint8Array.from(JSON.parse(readFileSync(opened, 'utf8'))));
+  expect(pair.address === address, pair.address);
+  await context.close();
 });
 
 // S18: the key is asked for, waits, and any factor cancels
@@ -306,9 +507,9 @@ test('an export waits in sight, and is cancelled with one tap', async (s) => {
   await click(page, 'Refresh');
   await click(page, 'Export the key');
   await click(page, 'Read it');
-  await page.getByLabel('One-time code').waitFor();
+  await page.locator('#code').waitFor();
   // A step counts once, and the wrong code was one: the next step's.
-  await page.getByLabel('One-time code').fill(codeOf(s.secret, Date.now() + 30_000));
+  await page.locator('#code').fill(codeOf(s.secret, Date.now() + 30_000));
   await click(page, 'Approve with code and passkey');
   await page.getByRole('heading', { name: 'Export of the key is waiting' }).waitFor();
   await shot(page, '7-export');
@@ -329,7 +530,7 @@ test('an export that need not wait is opened in the page, and the file is the wa
   await said(page, 'are a factor');
   await click(page, 'Export the key');
   await click(page, 'Read it');
-  await page.getByLabel('One-time code').fill(codeOf(secret, Date.now() + 30_000));
+  await page.locator('#code').fill(codeOf(secret, Date.now() + 30_000));
   await click(page, 'Approve with code and passkey');
   const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Save leaving-key.json' }).click()]);
   const bytes = Uint8Array.from(JSON.parse(readFileSync(await download.path(), 'utf8')));

@@ -29,6 +29,10 @@ script_test(people_clients GROUP people TIMEOUT 120 COMMAND node tests/people/cl
 script_test(people_vault_go GROUP people COMMAND sh -c
 	"echo 'keychain for Go: its module is not to be had from the Go proxy, so its Vault client was not run' && exit 77")
 script_test(people_events GROUP people TIMEOUT 60 COMMAND node tests/people/events.mjs)
+add_executable(qr_run tests/people/qr_run.c)
+target_link_libraries(qr_run PRIVATE cli_parts base)
+set_target_properties(qr_run PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+script_test(people_qr GROUP people TIMEOUT 60 COMMAND node tests/people/qr.mjs)
 script_test(people_page GROUP people TIMEOUT 300 COMMAND node tests/people/page.mjs)
 script_test(people_operators GROUP people TIMEOUT 60 COMMAND ${CMAKE_SOURCE_DIR}/tests/people/operators.py)
 script_test(people_contract GROUP people TIMEOUT 180 COMMAND ${CMAKE_SOURCE_DIR}/tests/people/contract.py)

@@ -12,6 +12,13 @@ export interface Pending {
   readonly until: bigint;
 }
 
+export interface Factor {
+  readonly kind: number;
+  readonly id: Uint8Array;
+  /** A passkey that may be copied between devices. */
+  readonly copied?: boolean;
+}
+
 export interface Wallet {
   readonly id: Uint8Array;
   readonly address: string;
@@ -19,7 +26,9 @@ export interface Wallet {
   readonly imported: boolean;
   readonly frozen: boolean;
   readonly authority: Uint8Array;
-  readonly factors: readonly { readonly kind: number; readonly id: Uint8Array }[];
+  readonly factors: readonly Factor[];
+  /** Credential ids of those that are passkeys, as far as they were asked for. */
+  readonly passkeys: readonly Uint8Array[];
   readonly grants: readonly Uint8Array[];
   readonly exported: bigint;
   readonly pending: readonly Pending[];
@@ -99,6 +108,7 @@ export function walletOf(bytes: Uint8Array): Wallet {
     authority: bytesAt(record, 9, 32),
     factors: list(record.get(8)).map(mapOf).map((key) => ({ kind: Number(numberAt(key, 1)), id: bytesAt(key, 2, 32) })),
     grants: list(record.get(12)).map(mapOf).filter((grant) => flag(grant, 4)).map((grant) => bytesAt(grant, 1, 32)),
+    passkeys: [],
     exported: typeof record.get(18) === 'bigint' ? numberAt(record, 18) : 0n,
     pending: list(record.get(19)).map(mapOf).map((wait) => ({
       change: bytesAt(wait, 1, 32), action: Number(numberAt(wait, 2)), done: flag(wait, 4), opens: numberAt(wait, 6), until: numberAt(wait, 7),
@@ -133,22 +143,27 @@ export function grantOf(bytes: Uint8Array): Grant {
   };
 }
 
-export function decisionsOf(bytes: Uint8Array): Decision[] {
-  return list(decode(bytes)).map((item) => {
-    const receipt = mapOf(decode(item as Uint8Array));
-    const tried = list(receipt.get(18)).map(mapOf);
-    const last = tried[tried.length - 1];
-    const facts = receipt.get(20);
-    return {
-      id: toHex(bytesAt(receipt, 9)),
-      allowed: numberAt(receipt, 11) === 1n,
-      export: (numberAt(receipt, 13) & 8n) !== 0n,
-      time: numberAt(receipt, 15),
-      client: toHex(bytesAt(receipt, 8)),
-      lamports: facts instanceof CborMap ? numberAt(facts, 1) : 0n,
-      text: last === undefined ? '' : String(last.get(8)),
-    };
-  });
+/** One page of decisions, newest first, and where the older ones begin. */
+export function decisionsOf(bytes: Uint8Array): { decisions: Decision[]; older: Uint8Array | undefined } {
+  const answer = mapOf(decode(bytes));
+  const older = answer.get(2);
+  return { decisions: list(answer.get(1)).map((item) => decisionOf(item as Uint8Array)), older: older instanceof Uint8Array ? older : undefined };
+}
+
+function decisionOf(bytes: Uint8Array): Decision {
+  const receipt = mapOf(decode(bytes));
+  const tried = list(receipt.get(18)).map(mapOf);
+  const last = tried[tried.length - 1];
+  const facts = receipt.get(20);
+  return {
+    id: toHex(bytesAt(receipt, 9)),
+    allowed: numberAt(receipt, 11) === 1n,
+    export: (numberAt(receipt, 13) & 8n) !== 0n,
+    time: numberAt(receipt, 15),
+    client: toHex(bytesAt(receipt, 8)),
+    lamports: facts instanceof CborMap ? numberAt(facts, 1) : 0n,
+    text: last === undefined ? '' : String(last.get(8)),
+  };
 }
 
 export interface Field {
@@ -172,7 +187,7 @@ export function fieldsOf(schema: Uint8Array): Field[] {
   }));
 }
 
-function u64(text: string): bigint {
+export function u64(text: string): bigint {
   if (!/^[0-9]{1,20}$/.test(text) || BigInt(text) >= 1n << 64n) throw new Error(`"${text}" is not a whole number`);
   return BigInt(text);
 }
@@ -204,9 +219,17 @@ export function valueOf(field: Field, typed: string): Cbor | undefined {
 
 export const short = (text: string): string => (text.length > 14 ? `${text.slice(0, 6)}…${text.slice(-6)}` : text);
 
-export function sol(lamports: bigint): string {
+export function solOf(lamports: bigint): string {
   const fraction = (lamports % 1_000_000_000n).toString().padStart(9, '0').replace(/0+$/, '');
-  return `${lamports / 1_000_000_000n}${fraction === '' ? '' : `.${fraction}`} SOL`;
+  return `${lamports / 1_000_000_000n}${fraction === '' ? '' : `.${fraction}`}`;
+}
+export const sol = (lamports: bigint): string => `${solOf(lamports)} SOL`;
+
+/** What a person typed in SOL. */
+export function lamportsOf(text: string): bigint {
+  const [, whole = '', fraction = ''] = text.match(/^([0-9]{1,10})(?:\.([0-9]{1,9}))?$/) ?? [];
+  if (whole === '') throw new Error(`"${text}" is no amount of SOL.`);
+  return BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
 }
 
 export function amount(counter: Counter, value: bigint): string {

@@ -34,7 +34,8 @@ export function passkeyId(rawId: Uint8Array): Promise<Uint8Array> {
   return sha256(new TextEncoder().encode('claviger/passkey/v1'), rawId);
 }
 
-export async function register(rpId: string, name: string, challenge: Uint8Array): Promise<Registered> {
+/** `known`: passkeys of the wallet; the device that has one of them makes no second one. */
+export async function register(rpId: string, name: string, challenge: Uint8Array, known: readonly Uint8Array[] = []): Promise<Registered> {
   const made = await navigator.credentials.create({
     publicKey: {
       rp: { id: rpId, name: 'Claviger' },
@@ -43,6 +44,7 @@ export async function register(rpId: string, name: string, challenge: Uint8Array
       pubKeyCredParams: [{ type: 'public-key', alg: -7 }, { type: 'public-key', alg: -8 }],
       authenticatorSelection: { userVerification: 'required', residentKey: 'required' },
       attestation: 'none',
+      excludeCredentials: known.map((id) => ({ type: 'public-key' as const, id: own(id) })),
       timeout: TIMEOUT_MS,
     },
   }) as PublicKeyCredential | null;

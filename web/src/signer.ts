@@ -74,6 +74,21 @@ export interface Prepared {
   readonly registrations: readonly CborMap[];
 }
 
+export interface NewWallet {
+  readonly name: string;
+  readonly delay: bigint;
+  readonly exportDelay: bigint;
+  /** X25519 key that a copy of the wallet's key is sealed to. */
+  readonly escape?: Uint8Array | undefined;
+}
+
+export interface Born {
+  readonly passkey: Passkey;
+  readonly wallet: Uint8Array;
+  readonly address: Uint8Array;
+  readonly escapeCopy: Uint8Array | undefined;
+}
+
 export class Signer {
   readonly deployment: Uint8Array;
   readonly deploymentKey: Uint8Array;
@@ -242,14 +257,19 @@ export class Signer {
     return mapOf(decode(await this.ask(Kind.Complete, encode(fields({ 1: change, 2: wallet })))));
   }
 
+  /** What a new passkey answers: it comes with the change of this nonce and no other. */
+  registerChallenge(nonce: Uint8Array): Promise<Uint8Array> {
+    return sha256(ascii('claviger/register/v1'), this.deployment, nonce);
+  }
+
   /** A new wallet under a new passkey: two prompts. Shows no address before the birth was checked (A8). */
-  async create(name: string, delay: bigint, exportDelay: bigint): Promise<{ passkey: Passkey; wallet: Uint8Array; address: Uint8Array }> {
+  async create({ name, delay, exportDelay, escape }: NewWallet): Promise<Born> {
     const wallet = crypto.getRandomValues(new Uint8Array(32));
     let passkey: Registered | undefined;
     const prepared = await this.prepare(Action.Create, async (nonce) => {
-      passkey = await register(this.rpId, name, await sha256(ascii('claviger/register/v1'), this.deployment, nonce));
+      passkey = await register(this.rpId, name, await this.registerChallenge(nonce));
       const key = fields({ 1: BigInt(passkey.kind), 2: passkey.rawId, 3: passkey.publicKey });
-      const body = fields({ 1: name, 2: [key], 6: delay === 0n ? undefined : delay, 7: exportDelay === 86_400n ? undefined : exportDelay });
+      const body = fields({ 1: name, 2: [key], 4: escape, 6: delay === 0n ? undefined : delay, 7: exportDelay === 86_400n ? undefined : exportDelay });
       return { entries: [{ wallet, body }], registered: [passkey] };
     });
     if (passkey === undefined) throw new Error('no passkey was made');
@@ -260,11 +280,12 @@ export class Signer {
     const one = Array.isArray(born) && born.length === 1 ? mapOf(born[0] as Cbor) : undefined;
     const keys = one?.get(4);
     const key = Array.isArray(keys) && keys.length === 1 ? mapOf(keys[0] as Cbor) : undefined;
-    if (one === undefined || key === undefined || one.entries.length !== 4 || one.get(3) !== false ||
+    const copy = one?.get(6);
+    if (one === undefined || key === undefined || one.entries.length !== (escape === undefined ? 4 : 5) || (copy instanceof Uint8Array) !== (escape !== undefined) || one.get(3) !== false ||
         toHex(bytesAt(births, 2)) !== toHex(this.deployment) || toHex(bytesAt(births, 3)) !== toHex(await sha256(prepared.change)) ||
         toHex(bytesAt(one, 1)) !== toHex(wallet) || numberAt(key, 1) !== BigInt(passkey.kind) ||
         toHex(bytesAt(key, 2)) !== toHex(await passkeyId(passkey.rawId)))
       throw new Untrusted('the signer confirms another wallet than the one that was asked for');
-    return { passkey, wallet, address: bytesAt(one, 2, 32) };
+    return { passkey, wallet, address: bytesAt(one, 2, 32), escapeCopy: copy instanceof Uint8Array ? copy : undefined };
   }
 }

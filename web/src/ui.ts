@@ -26,9 +26,14 @@ export function show(place: HTMLElement, ...children: readonly Child[]): void {
   place.replaceChildren(...children.filter((child): child is Node | string => child !== undefined && child !== false));
 }
 
-/** Says something to who sees it and to who hears it. */
+let place: HTMLElement | undefined;
+
+/** Says something to who sees it and to who hears it: in the dialog that is open, for all else is out of reach meanwhile. */
 export function say(text: string, bad = false): void {
-  const place = at('said');
+  place ??= at('said');
+  const dialog = document.querySelector('dialog[open]');
+  if (dialog === null) at('main').before(place);
+  else dialog.prepend(place);
   place.textContent = text;
   place.className = bad ? 'said bad' : 'said';
   place.hidden = text === '';

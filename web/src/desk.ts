@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// What every view of the page works with: who answers, whose passkey this is, and how something is read and authorized.
+import { type CborMap } from '../../sdk/ts/src/cbor.js';
+import { when, type Wallet } from './model.js';
+import { assert, ED25519, ES256, kindOf, same, type Assertion, type Passkey } from './passkey.js';
+import { numberAt, type Code, type Prepared, type Signer } from './signer.js';
+import { at, button, h, say, show } from './ui.js';
+
+/** Kinds of factors (spec/authorization.cddl). */
+export const KEY = 1;
+export const CODES = 4;
+export const isPasskey = (kind: number): boolean => kind === ES256 || kind === ED25519;
+
+/** Set once, at the start and when a passkey signs in. */
+export const desk: { signer: Signer; passkey: Passkey | undefined } = { signer: undefined as unknown as Signer, passkey: undefined };
+
+const dialog = at<HTMLDialogElement>('dialog');
+dialog.addEventListener('cancel', () => say(''));
+
+export function closeDialog(): void {
+  if (dialog.open) dialog.close();
+}
+
+export function openDialog(title: string, ...children: readonly (Node | string | undefined | false)[]): void {
+  show(dialog, h('h2', { id: 'dialog-title', tabindex: '-1' }, title), ...children);
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+  at('dialog-title').focus({ preventScroll: true }); // whoever listens hears what it is about
+}
+
+export const cancelButton = (): HTMLButtonElement => button('Cancel', '', async () => closeDialog());
+
+/** A file for the user to keep, made here and sent nowhere. */
+export function saveLink(name: string, bytes: Uint8Array | string): HTMLAnchorElement {
+  const blob = new Blob([typeof bytes === 'string' ? bytes : Uint8Array.from(bytes)], { type: 'application/octet-stream' });
+  return h('a', { class: 'button main', href: URL.createObjectURL(blob), download: name }, `Save ${name}`);
+}
+
+/** The signer's text, with a module's own words (lines that begin with "| ") told apart. */
+export function textOf(text: string): HTMLElement {
+  const place = h('pre', {});
+  for (const line of text.split('\n')) place.append(line.startsWith('| ') ? h('span', { class: 'theirs' }, line.slice(2)) : `${line}\n`);
+  return place;
+}
+
+interface Given {
+  readonly code: string;
+  /** The other factors are lost: this one alone, and 72 hours. */
+  readonly alone: boolean;
+}
+
+interface Asked {
+  readonly title: string;
+  readonly text: string;
+  readonly note?: string | undefined;
+  readonly label: string;
+  readonly code: boolean;
+  readonly alone: boolean;
+}
+
+/** Shows what is to be authorized; undefined when the user went back. */
+function confirm({ title, text, note, label, code: asksCode, alone }: Asked): Promise<Given | undefined> {
+  return new Promise((resolve) => {
+    const code = h('input', { id: 'code', inputmode: 'numeric', autocomplete: 'one-time-code', pattern: '[0-9]{6}', maxlength: '6' });
+    let answer: Given | undefined;
+    dialog.addEventListener('close', () => resolve(answer), { once: true });
+    const go = button(label, 'main', async () => {
+      if (asksCode && !/^[0-9]{6}$/.test(code.value)) throw new Error('The code has six digits.');
+      answer = { code: code.value, alone: false };
+      closeDialog();
+    });
+    openDialog(title, note !== undefined && h('p', {}, note), h('p', { class: 'soft' }, 'The signer wrote this. What is set off is the policy\'s own words.'), textOf(text),
+      asksCode && h('label', { for: 'code' }, 'One-time code ', h('span', { class: 'soft' }, 'from your authenticator app')), asksCode && code,
+      h('div', { class: 'actions' }, go, cancelButton()),
+      alone && h('p', { class: 'small soft' }, 'The other factor is lost? This passkey alone can ask for it; it waits 72 hours, in sight, and any factor can cancel it.'),
+      alone && button('Ask with this passkey alone', 'plain', async () => {
+        answer = { code: '', alone: true };
+        closeDialog();
+      }));
+  });
+}
+
+async function prove(prepared: Prepared, only: readonly Uint8Array[]): Promise<{ kind: number; proof: Assertion }> {
+  const proof = await assert(desk.signer.rpId, prepared.challenge, only);
+  return { kind: kindOf(proof.signature), proof };
+}
+
+export interface How {
+  readonly title?: string;
+  /** It may give power: the text is shown, and two factors are asked for where there are two. */
+  readonly raises: boolean;
+  /** What stands above the text. */
+  readonly note?: string;
+  /** Codes that go with it anyway. */
+  readonly codes?: readonly Code[];
+  /** Changes of factors may be asked for with one of them, where another is lost. */
+  readonly recovers?: boolean;
+}
+
+/** One prompt, and where the wallet has more factors and power grows a second one: a code, or another passkey. */
+export async function authorize(wallet: Wallet, prepared: Prepared, how: How): Promise<CborMap | undefined> {
+  const codes = wallet.factors.filter((factor) => factor.kind === CODES);
+  const own = desk.passkey === undefined ? [] : [desk.passkey.rawId];
+  const others = wallet.passkeys.filter((rawId) => own[0] === undefined || !same(rawId, own[0]));
+  const needsTwo = how.raises && wallet.factors.length > 1;
+  const asksCode = needsTwo && codes.length > 0;
+  const lacksSecond = needsTwo && !asksCode && others.length === 0;
+  if (lacksSecond && how.recovers !== true)
+    throw new Error('This wallet\'s other factor is a key outside of browsers: sign this with the command line (claviger help), which takes both.');
+  let given: Given | undefined = { code: '', alone: false };
+  if (how.raises)
+    given = await confirm({
+      title: how.title ?? 'Allow this?', text: prepared.text, note: how.note, code: asksCode, alone: needsTwo && !lacksSecond && how.recovers === true,
+      label: lacksSecond ? 'Ask with this passkey, and wait 72 hours' : asksCode ? 'Approve with code and passkey' : 'Approve with passkey',
+    });
+  if (given === undefined) return undefined;
+  closeDialog();
+  const proofs = [await prove(prepared, own)];
+  if (needsTwo && !asksCode && !given.alone && !lacksSecond) {
+    say('This needs a second factor: now the other passkey.');
+    const second = await prove(prepared, others);
+    if (same(second.proof.rawId, proofs[0]!.proof.rawId)) throw new Error('That was the same passkey: raising power needs two different ones.');
+    proofs.push(second);
+  }
+  const code = asksCode && !given.alone ? [{ id: codes[0]!.id, code: Number(given.code) }] : [];
+  return desk.signer.submit(prepared, proofs, [...how.codes ?? [], ...code]);
+}
+
+/** Tells until when a change waits; false: it is done. */
+export function waits(answer: CborMap): boolean {
+  if (answer.get(4) === undefined) return false;
+  say(`It waits until ${when(numberAt(answer, 4))}. Any of your factors can cancel it before.`);
+  return true;
+}
+
+export const hashValue = (name: string): string | undefined => new URLSearchParams(location.hash.slice(1)).get(name) ?? undefined;

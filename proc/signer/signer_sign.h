@@ -18,9 +18,10 @@
 #include "signer_state.h"
 #include "signer_time.h"
 
-#define SIGNER_TICKETS_MAX    96
-#define SIGNER_TICKETS_SHARE  2 /* one client has at most so many times those that are free (A25)  \
-	                         */
+#define SIGNER_TICKETS_MAX 96
+#define SIGNER_TICKETS_SHARE                                                                       \
+	2 /* one client has at most so many times those that are free (A25)                        \
+	   */
 #define SIGNER_REMEMBERED_MAX 32768 /* signatures that a repeated request gets back */
 #define SIGNER_DEADLINE_MS    5000  /* a ticket older than this is answered 503 or 429 */
 

@@ -34,7 +34,7 @@ struct client {
 	uint64_t next, number; /* of the next message, of the one in flight */
 	bool busy;             /* a request is in flight */
 	bool echo;             /* and it is a null call */
-	double sent_us, due_us;
+	double sent_us, asked_us, due_us;
 	char answer[BODY_MAX];
 	size_t answer_len;
 	struct kept *kept;
@@ -110,6 +110,10 @@ static void ask(struct client *client, bool echo)
 	CHECK(head > 0 && (size_t)head + len <= sizeof(text));
 	memcpy(text + head, body, len);
 	client->sent_us = now_us();
+	/* At a rate a request counts from when it was due: one that had to wait for the answer
+	 * before it would else hide what it waited. */
+	client->asked_us =
+	    phase.rate != 0 && client->due_us != 0 ? client->due_us : client->sent_us;
 	if (SSL_write(client->tls, text, head + (int)len) != head + (int)len)
 		give_up("cannot send", "the connection is full or gone", 30);
 }
@@ -141,8 +145,8 @@ static void settle_call(struct client *client)
 	(void)sscanf(client->answer, "HTTP/1.1 %u", &status);
 	client->busy = false;
 	client->due_us = 0;
-	if (phase.rate != 0) /* the next one an interval after this one was sent, or at once */
-		client->due_us = client->sent_us + 1e6 * (double)client_count / phase.rate;
+	if (phase.rate != 0) /* the next one an interval after this one was due, or at once */
+		client->due_us = client->asked_us + 1e6 * (double)client_count / phase.rate;
 	if (status == 503 || status == 429) {
 		turned_away++;
 		client->due_us = now + RETRY_US;
@@ -150,7 +154,7 @@ static void settle_call(struct client *client)
 	}
 	if (status != 200)
 		give_up("refused", client->answer, client->answer_len);
-	keep(client, measuring ? now - client->sent_us : 0);
+	keep(client, measuring ? now - client->asked_us : 0);
 	done++;
 }
 
@@ -278,7 +282,9 @@ static void spread(double *us, size_t count, struct bench_result *result)
 		give_up("no answer in the measured time", "is the server alive?", 20);
 	qsort(us, count, sizeof(us[0]), compare);
 	result->p50_us = us[count / 2];
+	result->p90_us = us[count * 90 / 100];
 	result->p99_us = us[count * 99 / 100];
+	result->p999_us = us[count * 999 / 1000];
 }
 
 static void verify(const struct client *client, const struct kept *kept)

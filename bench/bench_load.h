@@ -34,7 +34,7 @@ struct bench_result {
 	uint64_t turned_away; /* answered 503 or 429: tried again, and not counted as calls */
 	double seconds;
 	double cpu_us[BENCH_PROCESSES_MAX]; /* on a processor, by process */
-	double p50_us, p99_us;
+	double p50_us, p90_us, p99_us, p999_us;
 };
 
 /* bench_load_open connects `count` clients and shakes hands; ends the program with a

@@ -17,6 +17,9 @@
 
 #define BODY_MAX      16384
 #define EVENTS        512
+/* Handshakes of one group at once: more than this one thread gets done in time would be closed by
+ * the server for a slowness that is ours. */
+#define SHAKING_MAX   512
 /* Until a connection that was closed or refused is tried again. */
 #define AGAIN_US      20000
 #define HELD_AGAIN_US 200000
@@ -487,11 +490,21 @@ void load_turn(struct load *load, double until_us)
 
 void load_connect(struct load *load, struct load_group *group)
 {
+	bool floods = group->kind == LOAD_HELLO || group->kind == LOAD_SILENT;
+	size_t shaking = 0;
+
+	for (size_t i = 0; i < group->connections; i++)
+		shaking +=
+		    group->conns[i].step == STEP_CONNECT || group->conns[i].step == STEP_SHAKE;
 	for (size_t i = 0; i < group->connections; i++) {
 		struct load_conn *conn = &group->conns[i];
 
-		if (conn->step == STEP_CLOSED && load->now_us >= conn->again_us)
-			dial(load, conn);
+		if (!floods && shaking >= SHAKING_MAX)
+			return;
+		if (conn->step != STEP_CLOSED || load->now_us < conn->again_us)
+			continue;
+		dial(load, conn);
+		shaking++;
 	}
 }
 

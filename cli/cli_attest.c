@@ -185,15 +185,6 @@ int cli_attest_show(const struct cli_call *call, enum attest_verdict verdict,
 
 /* ---- asking ---- */
 
-static struct buffer new_buffer(size_t cap)
-{
-	uint8_t *data = malloc(cap);
-
-	if (data == NULL)
-		abort();
-	return (struct buffer){data, cap, 0};
-}
-
 /* take_base64 appends what a member of the last answer holds. */
 static int take_base64(struct cli_server *server, const char *name, struct buffer *out)
 {
@@ -235,7 +226,7 @@ int cli_attest_ask(struct cli_server *server, const struct attest_policy *policy
 	int result;
 
 	keys_random(nonce, sizeof(nonce));
-	*ret_evidence = new_buffer(LIMIT_EVIDENCE_MAX);
+	*ret_evidence = cli_buffer(LIMIT_EVIDENCE_MAX);
 	result = get_evidence(server, nonce, ret_evidence);
 	if (result != CLI_YES) {
 		free(ret_evidence->data);
@@ -426,7 +417,7 @@ static int run_get(struct cli_call *call)
 		    &get.policy);
 	if (result != CLI_YES)
 		return result;
-	get.evidence = new_buffer(LIMIT_EVIDENCE_MAX);
+	get.evidence = cli_buffer(LIMIT_EVIDENCE_MAX);
 	result = cli_server_connect(&server, call, &get.options);
 	if (result == CLI_YES)
 		result = run_get_with(call, &get, &server);

@@ -10,16 +10,8 @@
 #include "authz_code.h"
 #include "base_encode.h"
 #include "call_sign.h"
+#include "cli_file.h"
 #include "cli_time.h"
-
-static struct buffer new_buffer(size_t cap)
-{
-	uint8_t *data = malloc(cap);
-
-	if (data == NULL)
-		abort();
-	return (struct buffer){data, cap, 0};
-}
 
 int cli_change_begin(struct cli_change *change, struct cli_server *server, uint8_t action,
                      const struct keys_sign_key *key)
@@ -28,9 +20,9 @@ int cli_change_begin(struct cli_change *change, struct cli_server *server, uint8
 	change->change.action = action;
 	memcpy(change->change.deployment, server->deployment, 32);
 	change->change.expires_s = (uint64_t)time(NULL) + CLI_CHANGE_VALID_S;
-	change->bytes = new_buffer(AUTHZ_ENVELOPE_PAYLOAD_MAX);
-	change->text = new_buffer(LIMIT_DESCRIPTION_MAX);
-	change->request = new_buffer(AUTHZ_ENVELOPE_PAYLOAD_MAX);
+	change->bytes = cli_buffer(AUTHZ_ENVELOPE_PAYLOAD_MAX);
+	change->text = cli_buffer(LIMIT_DESCRIPTION_MAX);
+	change->request = cli_buffer(AUTHZ_ENVELOPE_PAYLOAD_MAX);
 	return cli_server_nonce(server, change->change.nonce);
 }
 

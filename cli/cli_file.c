@@ -3,6 +3,15 @@
 
 #include <errno.h>
 
+struct buffer cli_buffer(size_t cap)
+{
+	uint8_t *data = malloc(cap);
+
+	if (data == NULL)
+		abort();
+	return (struct buffer){data, cap, 0};
+}
+
 enum status cli_file_read(const char *path, size_t cap, struct buffer *ret_file, char *ret_message,
                           size_t message_cap)
 {

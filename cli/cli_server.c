@@ -20,15 +20,6 @@
 #define START_ATTEMPTS 30
 #define START_WAIT_MS  100
 
-static struct buffer new_buffer(size_t cap)
-{
-	uint8_t *data = malloc(cap);
-
-	if (data == NULL)
-		abort();
-	return (struct buffer){data, cap, 0};
-}
-
 bool cli_url_take(const char *url, char ret_host[256], char ret_port[16], const char **ret_rest)
 {
 	const char *host = url + 8, *end;
@@ -132,10 +123,10 @@ int cli_server_connect(struct cli_server *server, const struct cli_call *call,
 		cli_complain(call, "%s", error);
 		return CLI_UNSURE;
 	}
-	server->body = new_buffer(CLI_ANSWER_MAX);
-	server->plain = new_buffer(CLI_ANSWER_MAX);
-	server->sealed = new_buffer(AUTHZ_ENVELOPE_MAX);
-	server->scratch = new_buffer(AUTHZ_ENVELOPE_MAX);
+	server->body = cli_buffer(CLI_ANSWER_MAX);
+	server->plain = cli_buffer(CLI_ANSWER_MAX);
+	server->sealed = cli_buffer(AUTHZ_ENVELOPE_MAX);
+	server->scratch = cli_buffer(AUTHZ_ENVELOPE_MAX);
 	return CLI_YES;
 }
 

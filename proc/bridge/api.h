@@ -217,6 +217,7 @@ struct api_item {
 	size_t answer_len;
 	unsigned answer_status;
 	bool answered;
+	bool token_refused;
 };
 
 /* A stream of events: what was told, so that only news is told. */

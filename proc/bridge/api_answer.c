@@ -69,6 +69,20 @@ static void join_items(struct api_exchange *exchange, struct api_text *text)
 	}
 }
 
+/* Whoever may not ask at all is told so in the status, not in each item: nothing was signed, and
+ * the signer refused the one token that all items share. */
+static bool is_token_refused(const struct api_exchange *exchange)
+{
+	bool refused = false;
+
+	for (size_t i = 0; i < exchange->item_count; i++) {
+		if (exchange->items[i].answer_status == 200)
+			return false;
+		refused |= exchange->items[i].token_refused;
+	}
+	return refused;
+}
+
 static size_t count_failed(const struct api_exchange *exchange)
 {
 	size_t failed = 0;
@@ -159,11 +173,14 @@ bool api_take_sign(struct api_exchange *exchange, struct api_context *context, s
 		item->answer_status = 500;
 		text_put(&text, "{\"status\":500,\"code\":\"internal\"}");
 	}
+	item->token_refused = answer->result == CALL_RESULT_TOKEN_REFUSED;
 	item->answer_at = (size_t)(space.data - exchange->out.data);
 	item->answer_len = space.len;
 	if (exchange->answered_count != exchange->item_count)
 		return false;
-	if (exchange->dialect == API_DIALECT_VAULT)
+	if (is_token_refused(exchange))
+		api_refuse(exchange, context, CALL_RESULT_TOKEN_REFUSED, NULL);
+	else if (exchange->dialect == API_DIALECT_VAULT)
 		finish_vault_batch(exchange, context);
 	else
 		finish_native_batch(exchange, context);

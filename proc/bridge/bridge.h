@@ -229,8 +229,9 @@ bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange);
 /* bridge_renew prepares an exchange for the connection's next request. */
 void bridge_renew(struct bridge *bridge, struct bridge_exchange *exchange);
 struct bridge_exchange *bridge_exchange_of(struct bridge *bridge, const struct bridge_conn *conn);
-/* bridge_may_hold: whether the exchange's bucket has no more than its share of those there are. */
-bool bridge_may_hold(const struct bridge *bridge, const struct bridge_exchange *exchange);
+/* bridge_may_hold: whether the exchange's bucket has no more than its share of those there are; a
+ * slow one of the same bucket makes room for it. */
+bool bridge_may_hold(struct bridge *bridge, const struct bridge_exchange *exchange);
 /* bridge_assign counts an exchange to the bucket of its request's token, once that is read. */
 void bridge_assign(struct bridge *bridge, struct bridge_exchange *exchange);
 

@@ -201,6 +201,10 @@ static bool take_headers(struct bridge *bridge, struct bridge_conn *conn,
 	bool large = false;
 	enum call_result result = api_route(api, &bridge->api, (enum api_door)conn->door, &large);
 
+	bridge_assign(bridge, exchange);
+	if (result == CALL_RESULT_DONE && conn->door == API_DOOR_CLIENTS &&
+	    !bridge_may_hold(bridge, exchange))
+		result = CALL_RESULT_SHARE_SPENT;
 	/* A refused request without a body is read to its end, and the connection lives on. */
 	if (result != CALL_RESULT_DONE) {
 		if (!http_request_has_body(&api->http)) {
@@ -210,12 +214,6 @@ static bool take_headers(struct bridge *bridge, struct bridge_conn *conn,
 			(void)http_request_feed(&api->http, bytes_of(exchange->in.data, 0), &used);
 		}
 		refuse(bridge, conn, exchange, result);
-		return false;
-	}
-	bridge_assign(bridge, exchange);
-	if (conn->door == API_DOOR_CLIENTS && !bridge_may_hold(bridge, exchange)) {
-		refuse(bridge, conn, exchange, CALL_RESULT_SHARE_SPENT);
-		exchange->api.keep_alive = false; /* its body stays unread */
 		return false;
 	}
 	if (large && !bridge_grow(bridge, exchange)) {
@@ -621,6 +619,8 @@ void bridge_tick(struct bridge *bridge)
 		if (bridge->api.stopping && conn->state == BRIDGE_READ &&
 		    conn->exchange == BRIDGE_NONE)
 			bridge_drop(bridge, conn);
+		else if (conn->turn.waits) /* for us: not its fault */
+			conn->deadline_ms += BRIDGE_TICK_MS;
 		else if (conn->deadline_ms <= now_ms ||
 		         (bridge->api.stopping && conn->state == BRIDGE_STREAM))
 			late(bridge, conn);

@@ -207,8 +207,10 @@ static uint64_t slow_since(const struct bridge *bridge, const struct bridge_exch
 }
 
 /* steal ends the connection that has been sending one request, or taking one response, for longest
- * (with `large`: one of the large size): who is slow on purpose must not keep others out. */
-static bool steal(struct bridge *bridge, bool large)
+ * (with `large`: one of the large size; with a bucket: of that bucket): who is slow on purpose must
+ * not keep others out. Never `self`. */
+static bool steal(struct bridge *bridge, const struct bridge_exchange *self, bool large,
+                  uint32_t bucket)
 {
 	struct bridge_conn *slowest = NULL;
 	uint64_t begun_ms = bridge_now_ms(bridge) - BRIDGE_STEAL_MS;
@@ -217,7 +219,9 @@ static bool steal(struct bridge *bridge, bool large)
 		struct bridge_exchange *exchange = &bridge->exchanges[i];
 		uint64_t since_ms = slow_since(bridge, exchange);
 
-		if (since_ms > begun_ms || (large && exchange->large == BRIDGE_NONE))
+		if (since_ms > begun_ms || exchange == self ||
+		    (large && exchange->large == BRIDGE_NONE) ||
+		    (bucket != BRIDGE_FAIR_NONE && exchange->bucket != bucket))
 			continue;
 		begun_ms = since_ms;
 		slowest = &bridge->conns[exchange->conn];
@@ -251,7 +255,7 @@ bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn)
 
 	CHECK(conn->exchange == BRIDGE_NONE);
 	if (bridge->free_exchange_count <= (conn->door == API_DOOR_CLIENTS ? BRIDGE_RESERVED : 0) &&
-	    !steal(bridge, false))
+	    !steal(bridge, NULL, false, BRIDGE_FAIR_NONE))
 		return false;
 	index = bridge->free_exchanges[--bridge->free_exchange_count];
 	exchange = &bridge->exchanges[index];
@@ -282,9 +286,10 @@ void bridge_give_back(struct bridge *bridge, struct bridge_conn *conn)
 
 /* Twice as many as are free: one client alone gets two thirds, and whoever comes next always finds
  * some. */
-bool bridge_may_hold(const struct bridge *bridge, const struct bridge_exchange *exchange)
+bool bridge_may_hold(struct bridge *bridge, const struct bridge_exchange *exchange)
 {
-	return bridge->held[exchange->bucket] <= 2 * bridge->free_exchange_count;
+	return bridge->held[exchange->bucket] <= 2 * bridge->free_exchange_count ||
+	       steal(bridge, exchange, false, exchange->bucket);
 }
 
 void bridge_assign(struct bridge *bridge, struct bridge_exchange *exchange)
@@ -300,9 +305,10 @@ void bridge_assign(struct bridge *bridge, struct bridge_exchange *exchange)
 
 bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange)
 {
-	if (bridge->free_large_count == 0 && !steal(bridge, true))
+	if (bridge->free_large_count == 0 && !steal(bridge, exchange, true, BRIDGE_FAIR_NONE))
 		return false;
-	if (bridge->held_large[exchange->bucket] >= 2 * bridge->free_large_count)
+	if (bridge->held_large[exchange->bucket] >= 2 * bridge->free_large_count &&
+	    !steal(bridge, exchange, true, exchange->bucket))
 		return false;
 	bridge->held_large[exchange->bucket]++;
 	exchange->large = bridge->free_large[--bridge->free_large_count];

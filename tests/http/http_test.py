@@ -626,6 +626,18 @@ def a_batch_answers_each_in_its_place(stage):
 
 
 @test
+def a_batch_with_a_bad_token_is_refused_as_a_whole(stage):
+    for more in ({}, {"atomic": True}):
+        answer = call(stage, "POST", "/api/v1/batch", dict(
+            {"requests": [{"wallet": "bot", "message": MESSAGE}, {"wallet": "bot", "message": "%"}]}
+            if not more else {"requests": [{"wallet": "bot", "message": MESSAGE}] * 2}, **more), token="bad-token")
+        expect_problem(answer, 401, "token_refused")
+        expect(answer[1]["www-authenticate"] == "Bearer", answer[1])
+    status, body = vault(stage, {"batch_input": [{"input": MESSAGE}] * 2}, token="bad-token")
+    expect(status == 401 and body["errors"][0].startswith("token_refused: "), (status, body))
+
+
+@test
 def an_atomic_batch_is_all_or_nothing(stage):
     status, _, body = batch(stage, ["bot"] * 3, atomic=True)
     expect(status == 200 and all("signature" in r for r in body["results"]), body)
@@ -743,9 +755,15 @@ def the_openapi_document_says_what_the_bridge_does(stage):
     expect(call(stage, "GET", "/api/v1/openapi.json", token=None)[2] == document, "another one")
     expect(document["openapi"] == "3.1.0")
     with open(os.path.join(SOURCE, "proc", "bridge", "api_route.c")) as f:
-        routes = set(re.findall(r'\{"(/api/v1/[a-z./]+)"', f.read())) - {"/api/v1/echo"}
-    described = {re.sub(r"\{[a-z]+\}.*$", "", path) for path in document["paths"]}
-    expect(routes == described, routes ^ described)
+        rows = re.findall(r'\{"(/api/v1/[a-z./]+)",\s*API_PATH_\w+,\s*API_DIALECT_NATIVE,\s*([A-Z_ |\n]+)', f.read())
+    routes = set()
+    for path, takes in rows:
+        path += "{}" * ("TAKES_REST" in takes) + "/events" * ("TAKES_EVENTS" in takes)
+        routes |= {(m.lower(), path) for m in ("GET", "POST", "PUT") if "TAKES_" + m in takes}
+    routes.discard(("post", "/api/v1/echo"))  # the benchmark's, offered only where it is asked for
+    described = {(method, re.sub(r"\{[a-z]+\}", "{}", path)) for path in document["paths"]
+                 for method in document["paths"][path]}
+    expect(routes == described and len(routes) >= 18, (len(routes), routes ^ described))
     with open(os.path.join(SOURCE, "lib", "call", "call_result.h")) as f:
         codes = re.findall(r'ROW\(\s*[A-Z_]+,\s*"([a-z_]+)"', f.read().replace("\\\n", ""))
     expect(document["components"]["schemas"]["Code"]["enum"] == codes, "codes differ")
@@ -770,6 +788,22 @@ def the_openapi_document_says_what_the_bridge_does(stage):
     for name, (_, _, body) in answers:
         found = faults(document, {"$ref": "#/components/schemas/" + name}, body)
         expect(not found, "%s: %s" % (name, found))
+    # Every operation, asked without a token or a body that it could use, answers as it is described.
+    for method, path in sorted(routes):
+        told = document["paths"][[p for p in document["paths"] if re.sub(r"\{[a-z]+\}", "{}", p) == path][0]][method]
+        ask = path.replace("{}", "ab" * 32 if "decisions" in path else "bot")
+        status, fields, data = Http(stage.connect()).ask(request(
+            method.upper(), ask, {} if method != "get" else None, token=None))
+        response = told["responses"].get(str(status), told["responses"].get("default"))
+        expect(response is not None, "%s %s: %d is not described" % (method, path, status))
+        if "$ref" in response:
+            response = document["components"]["responses"][response["$ref"].split("/")[-1]]
+        media = fields["content-type"].split(";")[0]
+        expect(media in response["content"], "%s %s: %d %s" % (method, path, status, media))
+        if "json" in media and path != "/api/v1/openapi.json":
+            found = faults(document, response["content"][media]["schema"], json.loads(data))
+            expect(not found, "%s %s: %s" % (method, path, found))
+    print("%d operations, all of them described and asked" % len(routes))
     spoiled = dict(answers[0][1][2], signature=7)
     expect(faults(document, {"$ref": "#/components/schemas/Signed"}, spoiled), "checks nothing")
 

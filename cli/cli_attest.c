@@ -48,6 +48,7 @@ static void put_number(struct cli_out *out, const char *name, bool there, uint64
 
 static void put_json(struct cli_out *out, const struct attest_report *r)
 {
+	char missing[AUTHZ_SANDBOX_TEXT];
 	const struct authz_node *node = &r->node;
 
 	put_flag(out, "hardware", r->hardware);
@@ -64,6 +65,8 @@ static void put_json(struct cli_out *out, const struct attest_report *r)
 	put_flag(out, "single_operator", node->single_operator);
 	put_flag(out, "attended", node->attended);
 	put_flag(out, "recovery_key", node->recovery_key);
+	authz_node_sandbox(node->sandbox_missing, missing);
+	put_text(out, "sandbox_missing", bytes_of_text(missing));
 	put_hex(out, "genesis", BYTES_OF_ARRAY(node->genesis));
 	put_text(out, "machine", node->machine);
 	put_hex(out, "ak", BYTES_OF_ARRAY(r->ak.name));
@@ -108,6 +111,7 @@ static void clean(const char *label, struct bytes text)
 
 static void put_words(const struct attest_report *r)
 {
+	char missing[AUTHZ_SANDBOX_TEXT];
 	const struct authz_node *node = &r->node;
 
 	if (r->hardware) {
@@ -140,6 +144,8 @@ static void put_words(const struct attest_report *r)
 	                                                   : "no recovery key"));
 	if (node->machine.len != 0)
 		clean("machine", node->machine);
+	authz_node_sandbox(node->sandbox_missing, missing);
+	clean("sandbox lacks", bytes_of_text(missing));
 	if (r->has_release_floor || r->has_site_floor)
 		printf("%-16srelease %u, site %u\n", "floors", r->release_floor, r->site_floor);
 	if (r->has_counter)

@@ -312,6 +312,8 @@ static enum status take_member(void *context, struct bytes name, const struct cl
 		return take_flag(r, text, node, &p->unattended);
 	if (strcmp(text, "recovery_key") == 0)
 		return take_flag(r, text, node, &p->recovery_key);
+	if (strcmp(text, "reduced_sandbox") == 0)
+		return take_flag(r, text, node, &p->reduced_sandbox);
 	if (strcmp(text, "genesis") == 0) {
 		p->has_genesis = true;
 		return take_hex(node, p->genesis, 32) ? STATUS_OK

@@ -340,7 +340,8 @@ static bool is_usable(const struct attest_policy *policy)
 	       policy->firmware_count != 0 && (policy->has_deployment_key || policy->ak_count != 0);
 }
 
-/* check_genesis: what the machine was made for. With a software TPM nothing depends on it. */
+/* check_genesis: what the machine was made for, and what it lacks. With a software TPM nothing
+ * depends on it. */
 static enum attest_verdict check_genesis(const struct attest_policy *policy,
                                          const struct authz_node *node)
 {
@@ -354,6 +355,8 @@ static enum attest_verdict check_genesis(const struct attest_policy *policy,
 		return ATTEST_REFUSED_UNATTENDED;
 	if (node->recovery_key && !policy->recovery_key)
 		return ATTEST_REFUSED_RECOVERY_KEY;
+	if (node->sandbox_missing != 0 && !policy->reduced_sandbox)
+		return ATTEST_REFUSED_REDUCED_SANDBOX;
 	return ATTEST_ACCEPTED;
 }
 

@@ -51,7 +51,7 @@ struct attest_policy {
 	bool has_genesis;
 	uint8_t genesis[32]; /* of this genesis manifest and no other */
 	/* Weaker states of a machine, accepted: else refused where hardware is asked for. */
-	bool single_operator, unattended, recovery_key;
+	bool single_operator, unattended, recovery_key, reduced_sandbox;
 };
 
 struct attest_report {

@@ -6,7 +6,7 @@
 #include "cbor_writer.h"
 
 #define NODE_VERSION 2
-#define NODE_PAIRS   19
+#define NODE_PAIRS   20
 
 static const char node_label[] = "claviger/node/v1";
 static const char commit_label[] = "claviger/commit/v1";
@@ -51,6 +51,8 @@ static void put_body(struct cbor_writer *w, const struct authz_node *node)
 	cbor_put_bool(w, node->recovery_key);
 	cbor_put_key(w, 19);
 	cbor_put_text(w, node->machine);
+	cbor_put_key(w, 20);
+	cbor_put_uint(w, node->sandbox_missing);
 	cbor_put_end(w);
 }
 
@@ -117,6 +119,10 @@ static enum status take_body(struct bytes body, struct authz_node *taken)
 	taken->recovery_key = cbor_take_bool(&r);
 	cbor_take_key(&r, 19);
 	taken->machine = cbor_take_text(&r, AUTHZ_MACHINE_MAX);
+	cbor_take_key(&r, 20);
+	taken->sandbox_missing = (uint32_t)cbor_take_uint(&r, AUTHZ_SANDBOX_BITS);
+	if ((taken->sandbox_missing & ~AUTHZ_SANDBOX_BITS) != 0)
+		cbor_fail(&r, STATUS_UNSUPPORTED);
 	cbor_take_end(&r);
 	return cbor_done(&r);
 }
@@ -168,4 +174,24 @@ void authz_node_commit(const uint8_t deployment_key[32], const uint8_t manifest[
 	                              bytes_of(manifest, 32), bytes_of(signer_key, 32)};
 
 	keys_sha256(parts, sizeof(parts) / sizeof(parts[0]), ret_commit);
+}
+
+void authz_node_sandbox(uint32_t missing, char ret_text[AUTHZ_SANDBOX_TEXT])
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} layers[] = {
+	    {0x2,   "network-namespace"},
+	    {0x40,  "empty-root"       },
+	    {0x80,  "own-uid"          },
+	    {0x100, "landlock"         },
+	};
+	size_t len = 0;
+
+	memcpy(ret_text, "none", 5);
+	for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
+		if ((missing & layers[i].bit) != 0)
+			len += (size_t)snprintf(ret_text + len, AUTHZ_SANDBOX_TEXT - len, "%s%s",
+			                        len != 0 ? " " : "", layers[i].name);
 }

@@ -14,6 +14,9 @@
 #define AUTHZ_AK_NAME_LEN 34
 #define AUTHZ_RELEASE_MAX 64  /* bytes of a release's text */
 #define AUTHZ_MACHINE_MAX 320 /* bytes of what is said of the machine */
+#define AUTHZ_SANDBOX_BITS                                                                         \
+	0x1c2u /* network namespace 2, empty root 0x40, own uid 0x80, Landlock 0x100 */
+#define AUTHZ_SANDBOX_TEXT 64 /* bytes of all their names */
 
 enum authz_mode {
 	AUTHZ_MODE_WORKSTATION = 1,
@@ -37,6 +40,7 @@ struct authz_node {
 	uint8_t genesis[32];            /* digest of the genesis manifest (spec/sealing.md) */
 	bool attended;                  /* a person approves each start; else it starts by itself */
 	bool recovery_key;              /* there is a copy of the node share under a recovery key */
+	uint32_t sandbox_missing; /* layers that the signer's sandbox lacks: AUTHZ_SANDBOX_BITS */
 	struct bytes machine; /* the appliance's hardware, name=value words; empty: not looked at */
 };
 
@@ -49,6 +53,8 @@ MUST_USE enum status authz_node_open(struct bytes bytes, struct authz_node *ret_
 MUST_USE enum status authz_node_channels(const struct authz_node *node,
                                          struct authz_certificate *ret_authority,
                                          struct authz_certificate *ret_signer);
+/* authz_node_sandbox names the layers that are missing, separated by spaces; "none" for 0. */
+void authz_node_sandbox(uint32_t missing, char ret_text[AUTHZ_SANDBOX_TEXT]);
 /* authz_node_commit is what PCR 13 is extended with, once a boot: SHA-256("claviger/commit/v1" ||
  * deployment key || manifest || signer's channel key). */
 void authz_node_commit(const uint8_t deployment_key[32], const uint8_t manifest[32],

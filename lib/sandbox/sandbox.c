@@ -228,6 +228,11 @@ void sandbox_report_text(const struct sandbox_report *report, char text[SANDBOX_
 			                        len != 0 ? " " : "", names[i]);
 }
 
+uint32_t sandbox_report_missing(const struct sandbox_report *report)
+{
+	return SANDBOX_LAYERS_OF_HOST & ~report->layers;
+}
+
 void sandbox_report_cost(const struct sandbox_report *report, char text[SANDBOX_REPORT_TEXT_MAX])
 {
 	static const struct {

@@ -37,6 +37,11 @@ struct sock_filter;
 
 #define SANDBOX_DESCRIPTORS_MAX 64 /* in the exact list */
 #define SANDBOX_PATHS_MAX       4  /* directories that stay reachable */
+/* Layers that depend on the host; the others are there or nothing is served. Stable: they stand in
+ * evidence (spec/evidence.md). */
+#define SANDBOX_LAYERS_OF_HOST                                                                     \
+	(SANDBOX_LAYER_NET_NS | SANDBOX_LAYER_EMPTY_ROOT | SANDBOX_LAYER_OWN_UID |                 \
+	 SANDBOX_LAYER_LANDLOCK)
 #define SANDBOX_REPORT_TEXT_MAX 256
 
 struct sandbox_path {
@@ -84,6 +89,9 @@ MUST_USE enum status sandbox_enter(const struct sandbox_rules *rules,
 
 /* sandbox_report_text writes the layers in words, separated by spaces. */
 void sandbox_report_text(const struct sandbox_report *report, char text[SANDBOX_REPORT_TEXT_MAX]);
+
+/* sandbox_report_missing returns the layers that a host can give and this one did not, as bits. */
+uint32_t sandbox_report_missing(const struct sandbox_report *report);
 
 /* sandbox_report_cost writes what the missing layers cost, in words for an operator; empty when
  * none is missing that a host can give. */

@@ -157,22 +157,26 @@ static enum status hear_activated(struct signer *signer, struct bytes message)
 
 /* ---- 3. the statement ---- */
 
+_Static_assert(SANDBOX_LAYERS_OF_HOST == AUTHZ_SANDBOX_BITS,
+               "what is missing is told as it is found");
+
 static void tell(struct signer *signer)
 {
 	uint8_t authority[AUTHZ_STATEMENT_MAX], own[AUTHZ_STATEMENT_MAX], space[AUTHZ_NODE_MAX];
 	const uint8_t *channel = signer_vault_channel(signer->vault);
 	const struct bytes site = proc_site(signer->proc);
-	struct authz_node node = {.boot = signer->boot,
-	                          .mode =
-	                              strcmp(proc_setting(signer->proc, "mode"), "appliance") == 0
-	                                  ? AUTHZ_MODE_APPLIANCE
-	                                  : AUTHZ_MODE_WORKSTATION,
-	                          .activated = signer->node.activated,
-	                          .release = bytes_of_text("claviger 0.1"),
-	                          .single_operator = signer->facts->is_single == 1,
-	                          .attended = signer->facts->is_attended == 1,
-	                          .recovery_key = signer->facts->has_recovery_key == 1,
-	                          .machine = bytes_of_text(proc_setting(signer->proc, "machine"))};
+	struct authz_node node = {
+	    .boot = signer->boot,
+	    .mode = strcmp(proc_setting(signer->proc, "mode"), "appliance") == 0
+	                ? AUTHZ_MODE_APPLIANCE
+	                : AUTHZ_MODE_WORKSTATION,
+	    .activated = signer->node.activated,
+	    .release = bytes_of_text("claviger 0.1"),
+	    .single_operator = signer->facts->is_single == 1,
+	    .attended = signer->facts->is_attended == 1,
+	    .recovery_key = signer->facts->has_recovery_key == 1,
+	    .machine = bytes_of_text(proc_setting(signer->proc, "machine")),
+	    .sandbox_missing = sandbox_report_missing(&signer->proc->sandbox)};
 	struct call_attest_node head = {.head.request = 0};
 	struct buffer out = BUFFER_OF_ARRAY(space);
 	struct keys_tls_key tls;

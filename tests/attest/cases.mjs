@@ -40,7 +40,8 @@ add('the TPM\'s firmware just at the minimum', ok, (w, p) => { p.minimum_tpm_fir
 add('one operator, accepted', ok, (w, p) => { w.singleOperator = true; p.single_operator = true; });
 add('no person at the start, accepted', ok, (w, p) => { w.attended = false; p.unattended = true; });
 add('a recovery key, accepted', ok, (w, p) => { w.recoveryKey = true; p.recovery_key = true; });
-add('all weaker states, accepted', ok, (w, p) => { w.singleOperator = w.recoveryKey = true; w.attended = false; p.single_operator = p.unattended = p.recovery_key = true; });
+add('a sandbox without Landlock, accepted', ok, (w, p) => { w.sandboxMissing = 0x100; p.reduced_sandbox = true; });
+add('all weaker states, accepted', ok, (w, p) => { w.singleOperator = w.recoveryKey = true; w.attended = false; w.sandboxMissing = 0x1c2; p.reduced_sandbox = p.single_operator = p.unattended = p.recovery_key = true; });
 add('stronger than what is accepted', ok, (w, p) => { p.single_operator = p.unattended = p.recovery_key = true; });
 add('the genesis of the policy', ok, (w, p) => { p.genesis = w.genesis.toString('hex'); });
 add('root given as intermediate only', ok, (w, p) => { p.vendor_roots = [pem(w.issuerCertificate)]; });
@@ -51,7 +52,7 @@ add('an empty bank beside it', ok, (w) => set(w, { banks: [selection(QUOTED), se
 add('a log with two banks', ok, (w) => { w.logOptions = { banks: [[0x04, 20], [0x0b, 32]] }; });
 add('events in PCRs that are not quoted', ok, (w) => { w.events.push(event(5, 0x80000006, 'gpt'), event(8, 13, 'odd')); });
 add('software accepted: no certificate', ok, (w, p) => { w.noEk = true; w.certificates = []; for (const k of Object.keys(p)) delete p[k]; p.software_tpm = true; }, { log: false });
-add('software accepted: every weaker state is', ok, (w, p) => { w.singleOperator = w.recoveryKey = true; w.attended = false; for (const k of Object.keys(p)) delete p[k]; p.software_tpm = true; });
+add('software accepted: every weaker state is', ok, (w, p) => { w.sandboxMissing = 0x82; w.singleOperator = w.recoveryKey = true; w.attended = false; for (const k of Object.keys(p)) delete p[k]; p.software_tpm = true; });
 add('software accepted, deployment pinned', ok, (w, p) => { const key = p.deployment_key; for (const k of Object.keys(p)) delete p[k]; p.software_tpm = true; p.deployment_key = key; });
 add('workstation', ok, (w) => { w.mode = 1; });
 add('no site manifest', ok, (w) => { w.manifest = zeros(32); });
@@ -101,7 +102,7 @@ add('signed by another key', 'node-signature', (w) => set(w, { nodeKey: w.otherK
 add('signed under another label', 'node-signature', (w) => set(w, { nodeLabel: 'claviger/channel/v1' }));
 add('a signature of 63 bytes', 'node-form', (w) => { const e = {}; set(w, { node: cbor({ 1: zeros(10), 2: zeros(63) }) }); return e; });
 add('a statement that is no CBOR', 'node-form', (w) => set(w, { node: Buffer.from('node') }));
-for (const [what, more] of [['mode 0', { 6: 0 }], ['mode 3', { 6: 3 }], ['version 1', { 1: 1 }], ['version 3', { 1: 3 }], ['no word on its genesis', { 16: undefined }], ['a number for the start mode', { 17: 1 }], ['a key too many', { 20: 1 }], ['no word on its machine', { 19: undefined }], ['321 bytes on its machine', { 19: 'x'.repeat(321) }], ['a short AK name', { 7: zeros(33) }], ['a number for the flag', { 9: 1 }],
+for (const [what, more] of [['mode 0', { 6: 0 }], ['mode 3', { 6: 3 }], ['version 1', { 1: 1 }], ['version 3', { 1: 3 }], ['no word on its genesis', { 16: undefined }], ['a number for the start mode', { 17: 1 }], ['a key too many', { 21: 1 }], ['an unknown layer', { 20: 1 }], ['more layers than there are', { 20: 0x200 }], ['no word on its sandbox', { 20: undefined }], ['no word on its machine', { 19: undefined }], ['321 bytes on its machine', { 19: 'x'.repeat(321) }], ['a short AK name', { 7: zeros(33) }], ['a number for the flag', { 9: 1 }],
   ['a release name of 65 bytes', { 14: 'x'.repeat(65) }], ['a missing key', { 12: undefined }]])
   add(`a statement with ${what}`, 'node-form', (w) => set(w, { bodyMore: more }));
 add('a bit of the statement flipped', 'node-signature', (w) => { const make = build(w); const at = make.indexOf(w.bootRecord); return flip(make, at); });
@@ -334,6 +335,9 @@ add('it starts without a person', 'unattended', (w) => { w.attended = false; });
 add('it starts without a person; only other weaker states are accepted', 'unattended', (w, p) => { w.attended = false; p.single_operator = p.recovery_key = true; });
 add('there is a recovery key', 'recovery-key', (w) => { w.recoveryKey = true; });
 add('there is a recovery key; only other weaker states are accepted', 'recovery-key', (w, p) => { w.recoveryKey = true; p.single_operator = p.unattended = true; });
+for (const [what, bits] of [['network namespace', 0x2], ['empty root', 0x40], ['user id of its own', 0x80], ['Landlock', 0x100]])
+  add(`a sandbox without ${what}`, 'reduced-sandbox', (w) => { w.sandboxMissing = bits; });
+add('a reduced sandbox; only other weaker states are accepted', 'reduced-sandbox', (w, p) => { w.sandboxMissing = 0x40; p.single_operator = p.unattended = p.recovery_key = true; });
 add('another genesis', 'genesis', (w, p) => { p.genesis = 'ab'.repeat(32); });
 add('another genesis, software accepted', 'genesis', (w, p) => { for (const k of Object.keys(p)) delete p[k]; p.software_tpm = true; p.genesis = 'ab'.repeat(32); });
 add('the flag of the start mode flipped by somebody else', 'node-signature', (w) => { const make = build(w); const at = make.indexOf(w.genesis) + 33; return flip(make, at); });

@@ -71,7 +71,7 @@ expect('there are 200 sets and more', counts.good + counts.bad >= 200 && counts.
 
 // A policy whose members are of other types is refused by both before any evidence is judged.
 const odd = [
-  ['software_tpm', 'false'], ['software_tpm', 1], ['software_tpm', null], ['event_log', 'true'], ['single_operator', 0], ['unattended', 'true'], ['recovery_key', 1], ['genesis', 'ab'], ['genesis', true], ['release_floor', '3'], ['release_floor', -1],
+  ['software_tpm', 'false'], ['software_tpm', 1], ['software_tpm', null], ['event_log', 'true'], ['single_operator', 0], ['unattended', 'true'], ['recovery_key', 1], ['reduced_sandbox', 'yes'], ['genesis', 'ab'], ['genesis', true], ['release_floor', '3'], ['release_floor', -1],
   ['release_floor', 256], ['site_floor', 1.5], ['site_floor', true], ['counter', -1], ['counter', true], ['counter', [1]], ['eks', 'ab'.repeat(32)], ['eks', {}], ['aks', [7]],
   ['aks', ['zz']], ['vendor_roots', [null]], ['vendor_roots', 'PEM'], ['releases', {}], ['releases', [null]], ['releases', [{ name: 'r' }]], ['firmwares', [{ name: 'f', sha256: [] }]],
   ['deployment_key', 7], ['minimum_tpm_firmware', 7], ['toString', true],

@@ -72,6 +72,7 @@ function weaknesses(report: Report): string[] {
     report.singleOperator ? 'One person holds the keys of both authorities, release and site, and could start other software on it.' : '',
     report.attended ? '' : 'It starts without a person: who steals it can start it.',
     report.recoveryKey ? 'There is a recovery key: whoever has it and a backup has everything.' : '',
+    report.sandboxMissing.length === 0 ? '' : `Its processes are kept apart by less than they could be: ${report.sandboxMissing.join(', ')} missing.`,
   ].filter((words) => words !== '');
 }
 

@@ -55,6 +55,7 @@ export const REFUSALS = {
   'single-operator': 'one person holds both roots, release and site, and the policy does not accept that',
   unattended: 'the machine starts without a person: who steals it can start it, and the policy does not accept that',
   'recovery-key': 'there is a recovery key: with a backup it opens everything elsewhere, and the policy does not accept that',
+  'reduced-sandbox': "the host keeps the signer's process apart by less than it could, and the policy does not accept that",
 } as const;
 
 export type RefusalCode = keyof typeof REFUSALS;

@@ -31,6 +31,7 @@ export interface Policy {
   readonly single_operator?: boolean;
   readonly unattended?: boolean;
   readonly recovery_key?: boolean;
+  readonly reduced_sandbox?: boolean;
 }
 
 export interface Values {
@@ -58,6 +59,8 @@ export interface Report {
   readonly attended: boolean;
   /** There is a key that opens a backup on another machine. */
   readonly recoveryKey: boolean;
+  /** Layers of the signer's sandbox that its host does not give. */
+  readonly sandboxMissing: readonly string[];
   readonly genesis: string;
   /** The appliance's hardware as its kernel sees it, name=value words; empty: a workstation. */
   readonly machine: string;
@@ -227,6 +230,7 @@ interface Node {
   readonly attended: boolean;
   readonly recoveryKey: boolean;
   readonly machine: string;
+  readonly sandboxMissing: readonly string[];
 }
 
 const BOOT_MAX = (1n << 63n) - 1n;
@@ -260,8 +264,15 @@ function takeSigned(bytes: Uint8Array, max: number): { body: Uint8Array; signatu
   return { body: f.bytes(1, max), signature: f.bytes(2, 64, true) };
 }
 
+const LAYERS = new Map([[0x2n, 'network-namespace'], [0x40n, 'empty-root'], [0x80n, 'own-uid'], [0x100n, 'landlock']]);
+
+function takeLayers(bits: bigint): string[] {
+  if ((bits & ~0x1c2n) !== 0n) throw new FormError();
+  return [...LAYERS].filter(([bit]) => (bits & bit) !== 0n).map(([, name]) => name);
+}
+
 function takeNode(body: Uint8Array): Node {
-  const f = new Fields(decode(body), 19);
+  const f = new Fields(decode(body), 20);
   if (f.uint(1, 2n) !== 2n) throw new FormError();
   const mode = Number(f.uint(6, 2n));
   if (mode === 0) throw new FormError();
@@ -270,7 +281,7 @@ function takeNode(body: Uint8Array): Node {
     mode, akName: f.bytes(7, 34, true), ek: f.bytes(8, 32, true), activated: f.bool(9), authority: f.bytes(10, 512),
     signer: f.bytes(11, 512), tls: f.bytes(12, 32, true), manifest: f.bytes(13, 32, true), release: f.text(14, 64),
     singleOperator: f.bool(15), genesis: f.bytes(16, 32, true), attended: f.bool(17), recoveryKey: f.bool(18),
-    machine: f.text(19, 320),
+    machine: f.text(19, 320), sandboxMissing: takeLayers(f.uint(20, 0x1c2n)),
   };
 }
 
@@ -411,12 +422,12 @@ interface Known {
 
 const MEMBERS = new Set([
   'vendor_roots', 'eks', 'aks', 'deployment_key', 'releases', 'firmwares', 'minimum_tpm_firmware', 'release_floor', 'site_floor', 'counter',
-  'event_log', 'software_tpm', 'genesis', 'single_operator', 'unattended', 'recovery_key',
+  'event_log', 'software_tpm', 'genesis', 'single_operator', 'unattended', 'recovery_key', 'reduced_sandbox',
 ]);
 
 /** Lists; true: of objects, else of texts. */
 const LISTS: Readonly<Record<string, boolean>> = { vendor_roots: false, eks: false, aks: false, releases: true, firmwares: true };
-const FLAGS = new Set(['event_log', 'software_tpm', 'single_operator', 'unattended', 'recovery_key']);
+const FLAGS = new Set(['event_log', 'software_tpm', 'single_operator', 'unattended', 'recovery_key', 'reduced_sandbox']);
 const LIST_MAX = 1024;
 
 function bytesOf(value: unknown, length: number, name: string): Uint8Array {
@@ -590,10 +601,11 @@ async function judge(bytes: Uint8Array, nonce: Uint8Array | undefined, policy: P
   if (node.singleOperator && policy.single_operator !== true && !software) refuse('single-operator');
   if (!node.attended && policy.unattended !== true && !software) refuse('unattended');
   if (node.recoveryKey && policy.recovery_key !== true && !software) refuse('recovery-key');
+  if (node.sandboxMissing.length !== 0 && policy.reduced_sandbox !== true && !software) refuse('reduced-sandbox');
   return {
     hardware: !software, deployment: hex(node.deployment), deploymentKey: hex(node.deploymentKey), boot: node.boot,
     bootRecord: hex(node.bootRecord), mode: node.mode === 2 ? 'appliance' : 'workstation', says: node.release, release: release ?? '',
-    firmware: firmware ?? '', singleOperator: node.singleOperator, attended: node.attended, recoveryKey: node.recoveryKey, genesis: hex(node.genesis), machine: node.machine, ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
+    firmware: firmware ?? '', singleOperator: node.singleOperator, attended: node.attended, recoveryKey: node.recoveryKey, genesis: hex(node.genesis), machine: node.machine, sandboxMissing: node.sandboxMissing, ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
     authorityKey, signerKey, tlsKey: hex(node.tls), manifest: hex(node.manifest), releaseFloor, siteFloor, counter,
     resetCount: quote.resetCount, restartCount: quote.restartCount, clockMs: quote.clockMs, tpmFirmware: quote.firmware, log,
     nonce: hex(evidence.proof!.nonce), beacon: evidence.beacon,

@@ -711,7 +711,7 @@ def faults(document, schema, value, where="$"):
     """What of a value breaks a schema; knows the words that our document uses and no others."""
     known = {"$ref", "type", "properties", "required", "additionalProperties", "items", "enum",
              "const", "pattern", "anyOf", "oneOf", "description", "contentEncoding", "minimum",
-             "maximum", "minItems", "maxItems", "minLength", "maxLength"}
+             "examples", "maximum", "minItems", "maxItems", "minLength", "maxLength"}
     if set(schema) - known:
         return ["%s: unknown words %s" % (where, set(schema) - known)]
     if "$ref" in schema:

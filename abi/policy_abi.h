@@ -146,7 +146,7 @@ struct policy_request {
 	uint32_t required_signatures;
 	uint32_t wallet_account;    /* the wallet's index in accounts */
 	uint32_t nonce;             /* 1: durable nonce, so the signature does not expire */
-	uint32_t derived_truncated; /* 1: there were more candidates than were derived */
+	uint32_t reserved; /* 0 */
 	uint64_t time_low;          /* seconds since 1970, proven: for not-before and windows */
 	uint64_t time_high;         /* for expiry */
 	uint8_t lifetime[32];       /* blockhash, or nonce value */

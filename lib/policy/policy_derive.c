@@ -28,10 +28,8 @@ static enum status add(struct policy_atas *atas, const uint8_t *owner, bool owne
 		if (memcmp(atas->entries[i].owner, owner, 32) == 0 &&
 		    memcmp(atas->entries[i].mint, mint, 32) == 0)
 			return STATUS_OK;
-	if (atas->count + 2 > POLICY_ATAS_MAX) {
-		atas->truncated = true;
-		return STATUS_OK;
-	}
+	if (atas->count + 2 > POLICY_ATAS_MAX)
+		return STATUS_TOO_LARGE;
 	for (int second = 0; second < 2; second++) {
 		struct policy_ata *ata = &atas->entries[atas->count];
 		enum status status = solana_associated_token_address(
@@ -74,7 +72,6 @@ enum status policy_derive(const struct policy_schema *schema, struct bytes recor
                           struct policy_atas *ret_atas)
 {
 	ret_atas->count = 0;
-	ret_atas->truncated = false;
 	enum status status = add_mints(schema, record, wallet, true, sha256, ret_atas);
 	for (size_t f = 0; f < schema->count && status == STATUS_OK; f++) {
 		const uint8_t *owners = NULL;

@@ -25,7 +25,6 @@ struct policy_ata {
 
 struct policy_atas {
 	size_t count;
-	bool truncated; /* there were more than POLICY_ATAS_MAX */
 	struct policy_ata entries[POLICY_ATAS_MAX];
 };
 
@@ -43,7 +42,8 @@ struct policy_mint_cache {
 extern const uint8_t policy_token_program[32];
 extern const uint8_t policy_token_2022_program[32];
 
-/* policy_derive fills the set of a grant whose record has these parameters. */
+/* policy_derive fills the set of a grant whose record has these parameters; STATUS_TOO_LARGE: they
+ * name more than POLICY_ATAS_MAX. */
 MUST_USE enum status policy_derive(const struct policy_schema *schema, struct bytes record,
                                    const uint8_t wallet[32], solana_sha256_fn *sha256,
                                    struct policy_atas *ret_atas);

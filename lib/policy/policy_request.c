@@ -131,7 +131,7 @@ static void put_tables(struct writer *w)
 
 struct derived {
 	size_t count;
-	bool truncated;
+	bool full; /* one more would not fit */
 	struct policy_derived entries[POLICY_DERIVED_MAX];
 };
 
@@ -144,7 +144,7 @@ static void add_derived(struct derived *d, uint32_t account, const struct policy
 		    memcmp(d->entries[i].mint, ata->mint, 32) == 0)
 			return;
 	if (d->count == POLICY_DERIVED_MAX) {
-		d->truncated = true;
+		d->full = true;
 		return;
 	}
 	struct policy_derived *e = &d->entries[d->count++];
@@ -167,7 +167,6 @@ static void derive_parameters(struct writer *w, const struct policy_account *acc
 	const struct policy_atas *atas = w->in->atas;
 	if (atas == NULL)
 		return;
-	d->truncated |= atas->truncated;
 	for (uint32_t i = 0; i < w->head->accounts.count; i++) {
 		if (accounts[i].source == POLICY_SOURCE_UNKNOWN)
 			continue;
@@ -223,7 +222,7 @@ static enum status put_derived(struct writer *w, uint32_t *derivations)
 	const struct policy_account *accounts = (const void *)(w->data + w->head->accounts.off);
 	uint32_t seen = 0;
 	d.count = 0;
-	d.truncated = false;
+	d.full = false;
 	derive_parameters(w, accounts, &d);
 	/* Those that are made come last: they take no place from the others. */
 	uint32_t count = w->in->mints == NULL ? 0 : w->head->accounts.count;
@@ -231,15 +230,14 @@ static enum status put_derived(struct writer *w, uint32_t *derivations)
 		uint32_t i = n < count ? n : n - count;
 		if (!may_be_mint(w, &accounts[i], i, n >= count))
 			continue;
-		if (seen++ == POLICY_MINTS_SEEN) {
-			d.truncated = true;
+		if (seen++ == POLICY_MINTS_SEEN)
 			break;
-		}
 		enum status status = derive_mint(w, accounts, accounts[i].key, &d, derivations);
 		if (status != STATUS_OK)
 			return status;
 	}
-	w->head->derived_truncated = d.truncated;
+	if (d.full)
+		return STATUS_TOO_LARGE;
 	put(w, d.entries, d.count * sizeof(d.entries[0]), d.count, &w->head->derived);
 	return STATUS_OK;
 }

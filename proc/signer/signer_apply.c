@@ -466,7 +466,8 @@ static enum status check_grant(struct signer_change *job, const struct authz_gra
 		return status;
 	if (body->extra_account_count != 0)
 		return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
-		                     "named extra accounts come with intents; leave them out");
+		                     "a grant names no extra accounts: the intent's "
+		                     "extra_accounts allows them; leave key 11 out");
 	if (body->expires_s != 0 && body->expires_s <= signer_time_read(&job->signer->time).high_s)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the grant would have expired already");

@@ -3,7 +3,7 @@
 // built, and one of each variant; each with the grant that a user would have given for it.
 import { bytesOf, rows } from '../solana/setup.mjs';
 import { parse, write } from '../solana/wire.mjs';
-import { copy, lift, lower } from './lift.mjs';
+import { account, copy, lift, lower } from './lift.mjs';
 import { isSwap, swapGrantFor, transferGrantFor, withdrawGrantFor } from './grants.mjs';
 import { swapVariants } from './variants.mjs';
 import { transferVariants } from './variants_more.mjs';
@@ -59,6 +59,33 @@ function sponsored(c) {
   return grant ? [{ ...c, name: `${c.name}, sponsored`, tx, grant: { ...grant, params: { ...grant.params, readonly_wallet: true } } }] : [];
 }
 
+// The same for the intents of these tests alone, which say what none of the library does.
+function probesOf(c) {
+  if (c.real || c.row !== undefined || c.grant === undefined || c.tx.version === 1) return [];
+  if (c.grant.intent === 'spl-transfer' && c.name.includes('checked'))
+    return [{ ...c, name: `${c.name}, probe`, grant: { ...c.grant, intent: 'probe-send' } }];
+  return c.name.startsWith('raydium-cpmm swap_base_input') ? [[0, 0], [2, 0], [0, 2], [2, 2]].map(([extra, mark]) => probeSwap(c, extra, mark)) : [];
+}
+
+function probeSwap(c, extra, mark) {
+  const tx = copy(c.tx);
+  const sponsor = { key: K.stranger('sponsor'), signer: true, writable: true };
+  tx.ixs = tx.ixs.filter((ix) => [K.BUDGET, c.grant.program].includes(ix.program.key));
+  tx.accounts.unshift(sponsor);
+  const swap = tx.ixs.find((ix) => ix.program.key === c.grant.program);
+  tx.accounts = tx.accounts.filter((a) => a === sponsor || tx.ixs.some((ix) => ix.program === a || ix.accounts.includes(a)));
+  tx.accounts.find((a) => a.key === c.grant.wallet).writable = false;
+  for (let i = 0; i < extra; i++) {
+    swap.accounts.push(account(tx, K.stranger(`gained ${i}`), { writable: i === 0 }));
+    swap.accounts[1 + i].writable = true; // flags that the program may have changed
+  }
+  swap.data = Buffer.concat([swap.data, Buffer.of(3, 0).subarray(0, mark)]);
+  const grant = swapGrantFor(tx);
+  const { input_mint: sold, max_in: give, output_mints: [bought], min_out: get } = grant.params;
+  return { ...c, name: `${c.name}, probe ${extra} ${mark}`, tx, grant: { ...grant, intent: 'probe-swap', params: {
+    payers: [sponsor.key], input_mints: [K.stranger('a mint'), sold], most_in: [7n, give], bought_mints: [bought], least_out: [get - (mark ? 1n : 0n)], max_fee_lamports: 15000n } } };
+}
+
 // A wallet whose key was known elsewhere: its grant says that addresses are enough (A20).
 const unproven = (c) => (c.real || c.grant === undefined ? []
   : [{ ...c, name: `${c.name}, unproven`, unproven: true, grant: { ...c.grant, params: { ...c.grant.params, accept_unproven: true } } }]);
@@ -66,9 +93,10 @@ const unproven = (c) => (c.real || c.grant === undefined ? []
 function casesOf(c) {
   if (isSwap(c.tx)) {
     const one = { ...c, grant: swapGrantFor(c.tx) };
-    return [one, ...patternsOf(one), ...(c.row === undefined && one.grant !== undefined ? [...pinned(one), ...sponsored(one), ...unproven(one)] : [])];
+    return [one, ...patternsOf(one), ...(c.row === undefined && one.grant !== undefined ? [...pinned(one), ...sponsored(one), ...unproven(one), ...probesOf(one)] : [])];
   }
-  return [{ ...c, grant: transferGrantFor(c.tx) }, { ...c, name: `${c.name} as a withdrawal`, grant: withdrawGrantFor(c.tx) }];
+  const one = { ...c, grant: transferGrantFor(c.tx) };
+  return [one, ...probesOf(one), { ...c, name: `${c.name} as a withdrawal`, grant: withdrawGrantFor(c.tx) }];
 }
 
 export const cases = [...corpus, ...swapVariants(), ...transferVariants()].flatMap(casesOf)

@@ -7,7 +7,7 @@ import { base64Of, expect, summary } from '../solana/setup.mjs';
 import { cases, message } from './cases.mjs';
 import { copy } from './lift.mjs';
 import { Opinions } from './opinions.mjs';
-import { valuesOf } from './reference.mjs';
+import { names, valuesOf } from './reference.mjs';
 import * as K from './known.mjs';
 import { CHANGED, NARROWER } from './ways.mjs';
 
@@ -58,7 +58,7 @@ function spent(counter, { facts: f }) {
 }
 
 const seen = {};
-for (const c of cases) {
+for (const c of cases.filter((one) => names.includes(one.intent))) {
   const opened = await opinions.open(c);
   const said = await opinions.ask(opened, message(c.tx));
   expect(said.differs === undefined, c.intent, c.name, said.differs);

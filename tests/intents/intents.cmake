@@ -2,6 +2,18 @@
 add_executable(intent_judge ${CMAKE_SOURCE_DIR}/tests/intents/intent_judge.c)
 target_link_libraries(intent_judge PRIVATE policy_run policy wasm keys secret solana cbor base)
 set_target_properties(intent_judge PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+# Intents of these tests alone.
+file(GLOB probes CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/intents/probes/*.toml)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/tests/probes)
+set(probe_modules "")
+foreach(file ${probes})
+	get_filename_component(name ${file} NAME_WE)
+	set(wasm ${CMAKE_BINARY_DIR}/tests/probes/${name}.wasm)
+	list(APPEND probe_modules ${wasm})
+	add_custom_command(OUTPUT ${wasm} DEPENDS claviger ${file}
+		COMMAND claviger policy build ${file} -o ${wasm} COMMENT "intent ${name}" VERBATIM)
+endforeach()
+add_custom_target(probes ALL DEPENDS ${probe_modules})
 script_test(intent_blocks GROUP intents COMMAND node tests/intents/blocks.mjs)
 script_test(intent_coverage GROUP intents COMMAND node tests/intents/coverage.mjs)
 script_test(intent_deviations GROUP intents COMMAND node tests/intents/deviations.mjs)

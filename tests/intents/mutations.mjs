@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { base64Of, build, expect, failures, summary } from '../solana/setup.mjs';
+import { base64Of, expect, failures, summary } from '../solana/setup.mjs';
 import { Random, write } from '../solana/wire.mjs';
 import { bend } from '../solana/bend.mjs';
 import { cases, message, worldOf } from './cases.mjs';
@@ -17,6 +17,7 @@ import { kindNames, mutate } from './mutate.mjs';
 import { Opinions } from './opinions.mjs';
 import { beyond } from './oracle.mjs';
 import { publish, table } from './publish.mjs';
+import { moduleOf } from './reference.mjs';
 
 const count = Number(process.argv[2] ?? 10000);
 // SHARD i/n: of every n batches the one with this index.
@@ -66,7 +67,7 @@ const fresh = (of) => ({ of, next: 0, cases: 0, wrong: 0, different: 0, byIntent
 function subject(found) {
   const hash = createHash('sha256').update(`${shards}`);
   for (const name of [...found.keys()].sort()) {
-    hash.update(name).update(readFileSync(join(build, `share/intents/${name}.wasm`)));
+    hash.update(name).update(readFileSync(moduleOf(name)));
     for (const c of found.get(name)) hash.update(c.name).update(message(c.tx));
   }
   return hash.digest('hex');

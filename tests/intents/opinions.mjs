@@ -2,10 +2,9 @@
 // Three opinions on one message under one grant: the signer's (module in the real engine), V8's on the same
 // request, and the reference evaluator's on the intent file. ask() says where they differ.
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { build, root } from '../solana/setup.mjs';
+import { root } from '../solana/setup.mjs';
 import { cborOf, Judge, reasonNames, SecondEngine } from './judge.mjs';
-import { Evaluator, intent, valuesOf } from './reference.mjs';
+import { Evaluator, intent, moduleOf, valuesOf } from './reference.mjs';
 
 const names = reasonNames(root);
 const facts = (f) => JSON.stringify([f.lamports, f.fee, f.tips, f.rent, f.wrapped, f.delegations, f.authorityChanges,
@@ -24,7 +23,7 @@ export class Opinions {
 
   async #module(name) {
     if (!this.modules.has(name)) {
-      const path = join(build, `share/intents/${name}.wasm`);
+      const path = moduleOf(name);
       this.modules.set(name, await this.judge.module(path));
       this.engines.set(name, new SecondEngine(readFileSync(path)));
     }

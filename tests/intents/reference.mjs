@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reference evaluator, compiled from its TypeScript by the checking compiler, and the library's intents.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, load, root } from '../solana/setup.mjs';
 
@@ -18,11 +18,14 @@ export const { readIntent } = await import(join(out, 'intent.mjs'));
 export const { Evaluator } = await import(join(out, 'evaluate.mjs'));
 
 export const names = readdirSync(join(root, 'intents')).filter((f) => f.endsWith('.toml')).map((f) => f.slice(0, -5)).sort();
+// Intents of the library, and the tests' own, which say what none of the library does.
 const read = new Map();
 export function intent(name) {
-  if (!read.has(name)) read.set(name, readIntent(join(root, `intents/${name}.toml`)));
+  const file = ['intents', 'tests/intents/probes'].map((folder) => join(root, folder, `${name}.toml`)).find(existsSync);
+  if (!read.has(name)) read.set(name, readIntent(file));
   return read.get(name);
 }
+export const moduleOf = (name) => ['share/intents', 'tests/probes'].map((folder) => join(build, folder, `${name}.wasm`)).find(existsSync);
 
 // valuesOf(name, params): the parameters that this intent has, as the reference and the module take them.
 export function valuesOf(name, params) {

@@ -33,7 +33,7 @@ static const struct field request[] = {
     F(policy_request, required_signatures),
     F(policy_request, wallet_account),
     F(policy_request, nonce),
-    F(policy_request, derived_truncated),
+    F(policy_request, reserved),
     F(policy_request, time_low),
     F(policy_request, time_high),
     F(policy_request, lifetime),

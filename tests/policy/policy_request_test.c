@@ -121,24 +121,74 @@ static void test_an_imported_wallet_owns_by_address_only(void)
 	EXPECT(derivations == 2);
 }
 
-static void test_more_mints_than_are_tried_are_said(void)
+static void test_eight_mints_of_a_message_are_tried(void)
 {
 	uint32_t derivations;
+	uint8_t own[32];
 	struct make_ix *ix = begin(TOKEN);
-	for (uint8_t i = 0; i < 9; i++) {
+	for (uint8_t i = 0; i < 7; i++) {
 		uint8_t key[32] = {40, i};
-		make_use(ix, key, i == 8 ? "h" : "");
+		make_use(ix, key, "");
+	}
+	make_use(ix, policy_token_2022_program, ""); /* a known program is no mint */
+	make_use(ix, mint, "");
+	own_account(false, own);
+	make_use(ix, own, "w");
+	struct policy_input input = input_of();
+	EXPECT(encode(&input, &derivations)->derived.count == 1 && derivations == 16);
+	ix->accounts[7].key[0] ^= 1; /* and so this one is the eighth */
+	input = input_of();
+	EXPECT(encode(&input, &derivations)->derived.count == 0 && derivations == 2);
+}
+
+/* What a parameter names is derived whole, or nothing is asked (S15). */
+static void test_accounts_of_parameters_are_all_there_or_refused(void)
+{
+	static struct policy_schema schema;
+	static struct policy_atas derived;
+	static struct {
+		uint64_t given;
+		struct policy_range lists[2];
+		uint8_t keys[33][32];
+	} record = {
+	    3, {{24, 16}, {24 + 16 * 32, 16}},
+             {{0}}
+        };
+	uint32_t derivations;
+	uint8_t own[32];
+	struct make_ix *ix = begin(TOKEN);
+	own_account(false, own);
+	make_use(ix, own, "w");
+	atas.count = 64;
+	for (size_t i = 0; i < 65; i++) {
+		memcpy(atas.entries[i].address, own, 32);
+		memcpy(atas.entries[i].owner, wallet, 32);
+		atas.entries[i].mint[0] = (uint8_t)(i + 1);
 	}
 	struct policy_input input = input_of();
-	EXPECT(!encode(&input, &derivations)->derived_truncated && derivations == 16);
-	ix->accounts[8].hidden = false;
-	input = input_of();
-	EXPECT(encode(&input, &derivations)->derived_truncated && derivations == 0);
-	make_use(ix, policy_token_2022_program, ""); /* a known program is no mint */
-	ix->account_count = 8;
-	make_use(ix, policy_token_2022_program, "");
-	input = input_of();
-	EXPECT(!encode(&input, &derivations)->derived_truncated);
+	EXPECT(encode(&input, &derivations)->derived.count == 64);
+	atas.count = 65;
+	struct buffer out = {space[0], POLICY_REQUEST_MAX, 0};
+	EXPECT(policy_request_encode(&input, &out, &derivations) == STATUS_TOO_LARGE);
+
+	schema.count = 2;
+	for (size_t i = 0; i < 2; i++)
+		schema.fields[i] = (struct policy_field){
+		    .type = POLICY_TYPE_PUBKEY_LIST,
+		    .role = i == 0 ? POLICY_ROLE_OWNER : POLICY_ROLE_MINT,
+		    .off = (uint16_t)(8 + 8 * i),
+		};
+	for (uint8_t i = 0; i < 33; i++)
+		record.keys[i][0] = (uint8_t)(i + 1);
+	/* The wallet and 15 owners with 16 mints, in two programs: 512. */
+	record.lists[0].count = 15;
+	EXPECT(policy_derive(&schema, bytes_of((const uint8_t *)&record, sizeof(record)), wallet,
+	                     keys_sha256, &derived) == STATUS_OK &&
+	       derived.count >= 500);
+	record.lists[0].count = 16;
+	record.lists[1].count = 17;
+	EXPECT(policy_derive(&schema, bytes_of((const uint8_t *)&record, sizeof(record)), wallet,
+	                     keys_sha256, &derived) == STATUS_TOO_LARGE);
 }
 
 static void test_a_mint_that_is_made_is_derived(void)
@@ -170,7 +220,7 @@ static void test_a_mint_that_is_made_is_derived(void)
 	}
 	input = input_of();
 	r = encode(&input, &derivations);
-	EXPECT(r->derived.count == 0 && derivations == 16 && r->derived_truncated);
+	EXPECT(r->derived.count == 0 && derivations == 16);
 }
 
 static void test_pins_reach_as_far_as_the_grant_vouches(void)
@@ -348,7 +398,8 @@ int main(void)
 {
 	RUN(test_the_same_input_gives_the_same_bytes_in_any_memory);
 	RUN(test_an_imported_wallet_owns_by_address_only);
-	RUN(test_more_mints_than_are_tried_are_said);
+	RUN(test_eight_mints_of_a_message_are_tried);
+	RUN(test_accounts_of_parameters_are_all_there_or_refused);
 	RUN(test_a_mint_that_is_made_is_derived);
 	RUN(test_pins_reach_as_far_as_the_grant_vouches);
 	RUN(test_a_wallet_that_does_not_sign_gets_no_request);

@@ -277,10 +277,11 @@ class Run {
   private missedSelect(ix: Instruction, entries: AccountEntry[]): string | undefined {
     if (!entries.some((e) => e.select)) return undefined;
     const seen: Seen = { accounts: new Map(), mints: new Map() };
+    const asked = chosenBy(entries);
     for (const [i, entry] of entries.entries()) {
       const account = ix.accounts[i] as number;
       const missed = this.isAbsent(entry, account, ix) ? undefined : this.misses(entry, account, { ix, seen });
-      if (entry.select && missed !== undefined) return reasonOf(entry, missed);
+      if (asked.has(entry) && missed !== undefined) return reasonOf(entry, missed);
       this.remember(entry, account, ix, seen);
     }
     return undefined;
@@ -758,6 +759,20 @@ function entriesFor(rule: Rule, count: number): AccountEntry[] | undefined {
   if (count >= all.length + least && count <= all.length + most) return all;
   const fewer = all.filter((a) => !a.maybe);
   return fewer.length < all.length && count === fewer.length ? fewer : undefined;
+}
+
+// What chooses a rule: entries with select, and those whose mint they name.
+function chosenBy(entries: AccountEntry[]): Set<AccountEntry> {
+  const asked = new Set<AccountEntry>();
+  for (const entry of [...entries].reverse()) {
+    if (!entry.select && !asked.has(entry)) continue;
+    asked.add(entry);
+    const mint = entry.own ?? entry.ata?.mint;
+    const rests = entry.mintOf ?? (mint?.kind === 'account' ? mint.name : undefined);
+    const on = entries.find((other) => other.name === rests);
+    if (rests !== undefined && on !== undefined && (on.own !== undefined || on.ata !== undefined)) asked.add(on);
+  }
+  return asked;
 }
 
 // initializeAccount, 2 and 3 of the token programs.

@@ -144,12 +144,12 @@ struct policy_request {
 	uint32_t kind;
 	uint32_t format;
 	uint32_t required_signatures;
-	uint32_t wallet_account;    /* the wallet's index in accounts */
-	uint32_t nonce;             /* 1: durable nonce, so the signature does not expire */
-	uint32_t reserved; /* 0 */
-	uint64_t time_low;          /* seconds since 1970, proven: for not-before and windows */
-	uint64_t time_high;         /* for expiry */
-	uint8_t lifetime[32];       /* blockhash, or nonce value */
+	uint32_t wallet_account; /* the wallet's index in accounts */
+	uint32_t nonce;          /* 1: durable nonce, so the signature does not expire */
+	uint32_t reserved;       /* 0 */
+	uint64_t time_low;       /* seconds since 1970, proven: for not-before and windows */
+	uint64_t time_high;      /* for expiry */
+	uint8_t lifetime[32];    /* blockhash, or nonce value */
 	struct policy_fee fee;
 	struct policy_range message;      /* bytes that would be signed */
 	struct policy_range accounts;     /* struct policy_account */

@@ -37,8 +37,8 @@ struct policy_input {
 
 /* policy_request_encode writes the request into `ret_request`, which is empty, 8-byte aligned and
  * holds POLICY_REQUEST_MAX bytes. `*ret_derivations`: how many addresses were derived for it.
- * STATUS_REFUSED: the wallet is no signer of the message. STATUS_TOO_LARGE: more of its accounts are
- * associated ones of the parameters than a request has room for. */
+ * STATUS_REFUSED: the wallet is no signer of the message. STATUS_TOO_LARGE: more of its accounts
+ * are associated ones of the parameters than a request has room for. */
 MUST_USE enum status policy_request_encode(const struct policy_input *input,
                                            struct buffer *ret_request, uint32_t *ret_derivations);
 

@@ -152,7 +152,7 @@ static void test_accounts_of_parameters_are_all_there_or_refused(void)
 		uint8_t keys[33][32];
 	} record = {
 	    3, {{24, 16}, {24 + 16 * 32, 16}},
-             {{0}}
+             {{0}       }
         };
 	uint32_t derivations;
 	uint8_t own[32];

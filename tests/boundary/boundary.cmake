@@ -22,11 +22,20 @@ if(NOT CLAVIGER_SANITIZE)
 	target_include_directories(rig PUBLIC tests/boundary proc proc/supervisor)
 	target_link_libraries(rig PRIVATE supervisor_parts ${RIG_USES})
 	target_compile_definitions(rig PRIVATE ${TEST_DEFINITIONS})
-	foreach(test power_test crash_test decide_test anchor_test)
+	# The signer on a machine whose clocks a test sets; all else of it is the same.
+	add_executable(skewed_signer proc/signer/signer.c tests/boundary/skewed_clock.c)
+	target_include_directories(skewed_signer PRIVATE tests/boundary)
+	get_target_property(signer_links claviger-signer LINK_LIBRARIES)
+	target_link_libraries(skewed_signer PRIVATE ${signer_links})
+	target_link_options(skewed_signer PRIVATE -static-pie -Wl,--gc-sections)
+	set_target_properties(skewed_signer PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+	foreach(test power_test crash_test decide_test anchor_test time_test)
 		_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/${test}.c
 			"rig;supervisor_parts;${RIG_USES}")
 		add_dependencies(${test} claviger-store claviger-verifier claviger-signer policy_transfer)
 	endforeach()
+	add_dependencies(time_test skewed_signer)
 	# And as the store, with the store's own code.
 	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/store_kill_test.c
 		"rig;supervisor_parts;store_parts;db;${RIG_USES}")

@@ -3,6 +3,8 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -192,6 +194,7 @@ static void send_facts(struct rig *rig, bool genesis)
 	    .ak_name_len = CALL_START_NAME_MAX,
 	    .primary_name_len = CALL_START_NAME_MAX,
 	    .clock_safe = 1,
+	    .clock_ms = rig->tpm_clock_ms,
 	    .has_checkpoint = rig->extends != 0,
 	    .has_counter = 1,
 	    .counter = rig->boots,
@@ -233,7 +236,7 @@ static void spawn(struct rig *rig, const char *state_dir, bool genesis)
 {
 	static const enum proc_role roles[] = {PROC_store, PROC_verifier, PROC_signer};
 	char name[] = "", state[256], level[] = "log_level=error", verifiers[] = "verifiers=1",
-	     setting[128];
+	     setting[512];
 	char *args[] = {name, state, level, verifiers, setting};
 
 	snprintf(state, sizeof(state), "state_dir=%s", state_dir);
@@ -241,7 +244,8 @@ static void spawn(struct rig *rig, const char *state_dir, bool genesis)
 	rig->supervisor = (struct supervisor){.child_count = 0};
 	CHECK(supervisor_configure(&rig->supervisor, 4 + (rig->setting != NULL), args) ==
 	      STATUS_OK);
-	snprintf(rig->supervisor.folder, sizeof(rig->supervisor.folder), "%s/bin", BUILD_DIR);
+	snprintf(rig->supervisor.folder, sizeof(rig->supervisor.folder), "%s",
+	         rig->programs[0] != '\0' ? rig->programs : BUILD_DIR "/bin");
 	CHECK(supervisor_make(&rig->supervisor) == STATUS_OK);
 	hold_end(rig, PROC_CHANNEL_bridge_signer, &rig->bridge);
 	hold_end(rig, PROC_CHANNEL_authority_signer, &rig->authority);
@@ -274,6 +278,47 @@ bool rig_try(struct rig *rig, const char *state_dir)
 	}
 	rig_stop(rig);
 	return false;
+}
+
+void rig_skew(struct rig *rig, const char *folder)
+{
+	static const char *const programs[][2] = {
+	    {"claviger-store",    BUILD_DIR "/bin/claviger-store"   },
+	    {"claviger-verifier", BUILD_DIR "/bin/claviger-verifier"},
+	    {"claviger-signer",   BUILD_DIR "/tests/skewed_signer"  },
+	};
+	char path[128];
+	void *at;
+	int fd;
+
+	snprintf(rig->programs, sizeof(rig->programs), "%s/bin", folder);
+	CHECK(mkdir(rig->programs, 0755) == 0);
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", rig->programs, programs[i][0]);
+		CHECK(symlink(programs[i][1], path) == 0);
+	}
+	snprintf(path, sizeof(path), "%s/clocks", rig->programs);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	CHECK(fd >= 0 && ftruncate(fd, sizeof(*rig->clocks)) == 0);
+	at = mmap(NULL, sizeof(*rig->clocks), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(at != MAP_FAILED);
+	close(fd);
+	rig->clocks = at;
+}
+
+void rig_pass(struct rig *rig, int64_t seconds)
+{
+	atomic_fetch_add(&rig->clocks->system_s, seconds);
+	atomic_fetch_add(&rig->clocks->boot_s, seconds);
+	atomic_fetch_add(&rig->clocks->run_s, seconds);
+	rig->tpm_clock_ms += (uint64_t)seconds * 1000;
+}
+
+uint64_t rig_now_s(const struct rig *rig)
+{
+	int64_t ahead_s = rig->clocks != NULL ? atomic_load(&rig->clocks->system_s) : 0;
+
+	return (uint64_t)((int64_t)time(NULL) + ahead_s);
 }
 
 void rig_stop(struct rig *rig)
@@ -350,7 +395,7 @@ struct authz_change rig_change_begin(const struct rig *rig, const struct rig_wor
 
 	memcpy(change.deployment, rig->deployment, 32);
 	keys_random(change.nonce, sizeof(change.nonce));
-	change.expires_s = (uint64_t)time(NULL) + 600;
+	change.expires_s = rig_now_s(rig) + 600;
 	memcpy(entry->wallet, world->wallet, 32);
 	entry->has_previous =
 	    !authz_action_is_birth((uint8_t)action) && !authz_action_reduces((uint8_t)action);

@@ -10,6 +10,7 @@
 #include "authz_statement.h"
 #include "call_change.h"
 #include "call_sign.h"
+#include "skewed_clock.h"
 #include "supervisor.h"
 
 #define RIG_TOKEN_LEN 64
@@ -31,6 +32,9 @@ struct rig {
 	uint8_t channel[32]; /* the signer's, of this boot */
 	uint64_t boot;
 	uint64_t next_id;
+	uint64_t tpm_clock_ms; /* what the TPM's clock says at a start */
+	struct skewed_clocks *clocks; /* of the machine; NULL: as they are */
+	char programs[64];            /* the folder that they stand in; empty: build/bin */
 	const char *setting; /* one more of the supervisor's, "name=value"; NULL: none */
 	int64_t patience_us; /* that rig_ask has; 0: the usual one */
 	char refusal[256];   /* code and text of the last refused change */
@@ -57,6 +61,13 @@ void rig_start(struct rig *rig, const char *state_dir, bool genesis);
 /* rig_try is rig_start without genesis where the signer may refuse: false when it ended instead of
  * serving; all is stopped then. */
 bool rig_try(struct rig *rig, const char *state_dir);
+/* rig_skew has the next starts use a signer whose clocks the test sets (rig->clocks): all of this
+ * rig's programs then stand in `folder`/bin. CHECKs. */
+void rig_skew(struct rig *rig, const char *folder);
+/* rig_pass lets time pass for that signer, on all of its clocks; rig_now_s is what its system's
+ * clock says. */
+void rig_pass(struct rig *rig, int64_t seconds);
+uint64_t rig_now_s(const struct rig *rig);
 /* rig_stop kills all of it. */
 void rig_stop(struct rig *rig);
 

@@ -7,7 +7,7 @@ _tests(people ${CMAKE_SOURCE_DIR}/tests/people/passkey_test.c "soft_passkey;${SO
 if(NOT CLAVIGER_SANITIZE)
 	_tests(people ${CMAKE_SOURCE_DIR}/tests/people/factor_test.c
 		"rig;supervisor_parts;soft_passkey;${RIG_USES};awslc_crypto")
-	add_dependencies(factor_test claviger-store claviger-verifier claviger-signer policy_transfer)
+	add_dependencies(factor_test claviger-store claviger-verifier skewed_signer policy_transfer)
 endif()
 # Signatures and passkeys against other people's vectors and code.
 add_executable(signature_run tests/people/signature_run.c)

@@ -1,0 +1,433 @@
+/* Time before a real signer, store and verifier, on a machine whose clocks the test sets: jumps and
+ * starts with the clock ahead or behind (T1, T2, A13), the site's time keys, forged, single and
+ * replayed statements (T3), no proof at all (T4), and power that is cut again and again (A13). The
+ * test is bridge, authority, time keys, TPM and clock. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <ftw.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "authz_answer.h"
+#include "authz_receipt.h"
+#include "base_check.h"
+#include "base_encode.h"
+#include "base_test.h"
+#include "rig.h"
+
+#define HOUR 3600
+#define DAY  86400
+#define KEYS 3
+
+static char folder[] = "/tmp/time_test_XXXXXX";
+static char state[64];
+static struct rig rig;
+/* Three wallets: with a cap for a day, with an end, with a cap in total. */
+static struct rig_world windowed, ending, lasting;
+static struct keys_sign_key time_keys[KEYS];
+static uint8_t answer_space[CALL_CHANGE_SLOT_BYTES], next_tag = 1;
+
+static enum call_result sign_lamports(const struct rig_world *world, uint64_t lamports)
+{
+	uint8_t space[256];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_answer answer = {.result = CALL_RESULT_SEALED};
+	struct call_sign_request request;
+
+	rig_transfer_message(world->address, world->recipient, lamports, next_tag++, &message);
+	request = rig_sign_request(world, buffer_bytes(&message));
+	CHECK(rig_sign(&rig, &request, &answer));
+	return answer.result;
+}
+
+static enum call_result sign(const struct rig_world *world)
+{
+	return sign_lamports(world, 1000);
+}
+
+/* As much as fits into the day's cap three times. */
+static enum call_result spend(const struct rig_world *world)
+{
+	return sign_lamports(world, 900000);
+}
+
+/* Spends until the day's cap is reached. */
+static void spend_window(void)
+{
+	enum call_result result = CALL_RESULT_SIGNED;
+
+	for (unsigned i = 0; i < 20 && result == CALL_RESULT_SIGNED; i++)
+		result = spend(&windowed);
+	EXPECT(result == CALL_RESULT_WINDOW_SPENT);
+}
+
+/* A grant beside the world's own with an end; the own one is revoked. */
+static void give_end(struct rig_world *world, uint64_t expires_s)
+{
+	static uint8_t body_space[AUTHZ_GRANT_BODY_MAX];
+	static struct authz_grant_body body;
+	struct buffer out = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_wallet_record record;
+	static struct authz_change change;
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
+	uint8_t space[AUTHZ_STATEMENT_MAX], revoke_space[64];
+	struct buffer asked = BUFFER_OF_ARRAY(space), revoke = BUFFER_OF_ARRAY(revoke_space);
+
+	rig_grant_body(world, world->client_id, &out);
+	CHECK(authz_grant_take(buffer_bytes(&out), &body) == STATUS_OK);
+	body.expires_s = expires_s;
+	{
+		static uint8_t again_space[AUTHZ_GRANT_BODY_MAX];
+		struct buffer again = BUFFER_OF_ARRAY(again_space);
+
+		CHECK(authz_grant_put(&body, &again) == STATUS_OK);
+		CHECK(rig_wallet_refresh(&rig, world));
+		change =
+		    rig_change_begin(&rig, world, AUTHZ_ACTION_GRANT, buffer_bytes(&again));
+		CHECK(rig_change(&rig, &change, &world->user, &answer) == STATUS_OK);
+	}
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&world->user), 32);
+	memcpy(query.target, world->wallet, 32);
+	CHECK(authz_query_put(&query, &world->user, &asked) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&asked), &answer) == STATUS_OK);
+	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
+	CHECK(authz_id_put(record.grants[0].grant, &revoke) == STATUS_OK);
+	change = rig_change_begin(&rig, world, AUTHZ_ACTION_REVOKE, buffer_bytes(&revoke));
+	CHECK(rig_change(&rig, &change, &world->user, &answer) == STATUS_OK);
+}
+
+static void make_worlds(void)
+{
+	windowed = ending = lasting = (struct rig_world){.cap = 0};
+	windowed.window = AUTHZ_WINDOW_DAY;
+	rig_world_make(&rig, &windowed, "windowed");
+	rig_world_make(&rig, &ending, "ending");
+	rig_world_make(&rig, &lasting, "lasting");
+	give_end(&ending, rig_now_s(&rig) + 10 * HOUR);
+	EXPECT(spend(&windowed) == CALL_RESULT_SIGNED && sign(&ending) == CALL_RESULT_SIGNED &&
+	       sign(&lasting) == CALL_RESULT_SIGNED);
+}
+
+/* The power was off: nothing says for how long but the machine's own clock. */
+static void cut_power(int64_t system_ahead_s)
+{
+	rig_stop(&rig);
+	atomic_fetch_add(&rig.clocks->system_s, system_ahead_s);
+	atomic_store(&rig.clocks->boot_s, 5 - (int64_t)(supervisor_now_us() / 1000000));
+	rig_start(&rig, state, false);
+}
+
+static void restart(int64_t system_ahead_s)
+{
+	rig_stop(&rig);
+	atomic_fetch_add(&rig.clocks->system_s, system_ahead_s);
+	rig_start(&rig, state, false);
+}
+
+static void begin(const char *name, const char *setting)
+{
+	char command[160];
+
+	snprintf(state, sizeof(state), "%s/%s", folder, name);
+	snprintf(command, sizeof(command), "mkdir -m 755 %s", state);
+	CHECK(system(command) == 0);
+	keys_random(rig.node_share, sizeof(rig.node_share));
+	memset(rig.anchor, 0, sizeof(rig.anchor));
+	rig.boots = rig.extends = 0;
+	rig.tpm_clock_ms = 5000;
+	rig.setting = setting;
+	atomic_store(&rig.clocks->system_s, 0);
+	atomic_store(&rig.clocks->boot_s, 0);
+	atomic_store(&rig.clocks->run_s, 0);
+	rig_start(&rig, state, true);
+}
+
+/* ask is what the signer says of the time, after it heard a statement, if there is one. */
+static enum status ask(struct bytes statement, struct authz_time_answer *ret_answer)
+{
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	enum status status = rig_ask(&rig, CALL_CHANGE_TIME, statement, &answer);
+
+	if (status == STATUS_OK)
+		CHECK(authz_time_answer_take(buffer_bytes(&answer), ret_answer) == STATUS_OK);
+	return status;
+}
+
+static struct authz_time_answer now(void)
+{
+	struct authz_time_answer answer;
+
+	CHECK(ask(bytes_of(NULL, 0), &answer) == STATUS_OK);
+	return answer;
+}
+
+/* A step that moved a bound is anchored before anything more happens. */
+static void await_extends(uint64_t more_than)
+{
+	for (unsigned i = 0; i < 500 && rig.extends <= more_than; i++) {
+		(void)now();
+		usleep(10000);
+	}
+	CHECK(rig.extends > more_than);
+}
+
+/* ---- by the system's clock ---- */
+
+static void test_a_clock_set_ahead_refills_nothing_and_ends_what_ends(void)
+{
+	struct authz_time_answer said;
+	uint64_t before;
+
+	begin("system", NULL);
+	make_worlds();
+	EXPECT(now().source == AUTHZ_TIME_SYSTEM && now().state == CALL_TIME_PROVEN);
+	spend_window();
+	before = rig.extends;
+	atomic_fetch_add(&rig.clocks->system_s, 2 * DAY);
+	EXPECT(spend(&windowed) == CALL_RESULT_WINDOW_SPENT); /* T1 */
+	EXPECT(sign(&ending) == CALL_RESULT_GRANT_EXPIRED);
+	EXPECT(sign(&lasting) == CALL_RESULT_SIGNED);
+	said = now();
+	EXPECT(said.state == CALL_TIME_UNBELIEVED && said.high_s > said.low_s + DAY);
+	await_extends(before);
+	/* T1, A13: nor by starting the signer anew. */
+	restart(0);
+	EXPECT(now().state == CALL_TIME_UNBELIEVED);
+	EXPECT(spend(&windowed) == CALL_RESULT_WINDOW_SPENT);
+	/* T2: set back, and started on a machine that was off, what had expired stays so. */
+	atomic_fetch_sub(&rig.clocks->system_s, 2 * DAY);
+	EXPECT(sign(&ending) == CALL_RESULT_GRANT_EXPIRED);
+	cut_power(0);
+	EXPECT(now().state == CALL_TIME_PROVEN); /* it is where it should be again */
+	EXPECT(sign(&ending) == CALL_RESULT_GRANT_EXPIRED);
+	EXPECT(spend(&windowed) == CALL_RESULT_WINDOW_SPENT);
+	rig_stop(&rig);
+}
+
+/* A13: where the signer is stopped while the clock is set, its machine still knows what has passed. */
+static void test_a_start_with_the_clock_ahead_refills_nothing_on_a_running_machine(void)
+{
+	begin("restart", NULL);
+	make_worlds();
+	spend_window();
+	restart(3 * DAY);
+	EXPECT(now().state == CALL_TIME_UNBELIEVED);
+	EXPECT(spend(&windowed) == CALL_RESULT_WINDOW_SPENT);
+	EXPECT(sign(&ending) == CALL_RESULT_GRANT_EXPIRED);
+	/* A day that passes there does: the machine's, not its calendar's. */
+	rig_pass(&rig, DAY + 2 * HOUR);
+	EXPECT(spend(&windowed) == CALL_RESULT_SIGNED);
+	/* T2: a start before what is proven. */
+	spend_window();
+	restart(-9 * DAY);
+	EXPECT(now().state == CALL_TIME_UNBELIEVED);
+	EXPECT(spend(&windowed) == CALL_RESULT_WINDOW_SPENT);
+	EXPECT(sign(&ending) == CALL_RESULT_GRANT_EXPIRED);
+	rig_stop(&rig);
+}
+
+/* ---- by the site's time keys ---- */
+
+static const char *site_setting(void)
+{
+	static char setting[32 + KEYS * (BASE58_LEN(32) + 2)];
+	size_t len = (size_t)snprintf(setting, sizeof(setting), "time_keys=");
+
+	for (size_t i = 0; i < KEYS; i++) {
+		char text[BASE58_LEN(32) + 1];
+
+		CHECK(base58_encode(bytes_of(keys_sign_public(&time_keys[i]), 32), text,
+		                    sizeof(text)) == STATUS_OK);
+		len += (size_t)snprintf(setting + len, sizeof(setting) - len, "%s%s",
+		                        i != 0 ? "," : "", text);
+	}
+	return setting;
+}
+
+static uint8_t said_space[AUTHZ_STATEMENT_MAX];
+
+/* A statement of one key over the signer's nonce of now. */
+static struct bytes statement(const struct keys_sign_key *key, uint64_t time_s)
+{
+	struct buffer out = BUFFER_OF_ARRAY(said_space);
+	struct authz_time made = {.time_s = time_s, .error_s = 1};
+
+	memcpy(made.deployment, rig.deployment, 32);
+	memcpy(made.key, keys_sign_public(key), 32);
+	memcpy(made.nonce, now().nonce, 32);
+	CHECK(authz_time_put(&made, key, &out) == STATUS_OK);
+	return buffer_bytes(&out);
+}
+
+static struct authz_time_answer tell(const struct keys_sign_key *key, uint64_t time_s)
+{
+	struct authz_time_answer said = {.state = 0};
+
+	EXPECT(ask(statement(key, time_s), &said) == STATUS_OK);
+	return said;
+}
+
+/* The true time, which the machine's clock is not. */
+static int64_t passed_s;
+
+static uint64_t truth_s(void)
+{
+	return (uint64_t)((int64_t)time(NULL) + passed_s);
+}
+
+static void pass(int64_t seconds)
+{
+	passed_s += seconds;
+	rig_pass(&rig, seconds);
+}
+
+static enum status freeze(struct rig_world *world, enum authz_action action)
+{
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change change;
+
+	CHECK(rig_wallet_refresh(&rig, world));
+	change = rig_change_begin(&rig, world, action, bytes_of("\xa0", 1));
+	return rig_change(&rig, &change, &world->user, &answer);
+}
+
+/* T3: what is forged, foreign, replayed, stale, or of one key alone moves nothing; T4: so what has a
+ * time in it is refused after an hour, and the rest goes on. */
+static void test_without_proof_what_has_a_time_in_it_is_refused(void)
+{
+	struct keys_sign_key stranger;
+	struct authz_time_answer said;
+	uint8_t kept[AUTHZ_STATEMENT_MAX];
+	struct bytes good;
+	unsigned bent = 0;
+
+	begin("site", site_setting());
+	said = now();
+	EXPECT(said.source == AUTHZ_TIME_SITE && said.state == CALL_TIME_UNPROVEN);
+	EXPECT(said.key_count == KEYS && said.needed == 2 && said.low_s < DAY);
+	make_worlds(); /* the first hour */
+	pass(HOUR + 60);
+	EXPECT(now().state == CALL_TIME_UNKNOWN);
+	EXPECT(spend(&windowed) == CALL_RESULT_TIME_UNPROVEN);
+	EXPECT(sign(&ending) == CALL_RESULT_TIME_UNPROVEN);
+	EXPECT(sign(&lasting) == CALL_RESULT_SIGNED);
+	/* What gives power stops; what takes it does not. */
+	EXPECT(freeze(&lasting, AUTHZ_ACTION_FREEZE) == STATUS_OK);
+	EXPECT(sign(&lasting) == CALL_RESULT_WALLET_FROZEN);
+	EXPECT(freeze(&lasting, AUTHZ_ACTION_UNFREEZE) == STATUS_REFUSED &&
+	       strstr(rig.refusal, "time_unproven") != NULL);
+
+	keys_sign_random(&stranger);
+	EXPECT(ask(statement(&stranger, truth_s()), &said) == STATUS_REFUSED &&
+	       strstr(rig.refusal, "not one of the site's time keys") != NULL);
+	EXPECT(ask(statement(&stranger, truth_s()), &said) == STATUS_REFUSED);
+	good = statement(&time_keys[0], truth_s());
+	for (size_t bit = 0; bit < good.len * 8; bit += 13, bent++) {
+		said_space[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		EXPECT(ask(good, &said) == STATUS_REFUSED);
+		said_space[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	}
+	EXPECT(bent > 100);
+	memcpy(kept, good.data, good.len);
+	EXPECT(ask(good, &said) == STATUS_OK && said.agreeing == 1 &&
+	       said.state == CALL_TIME_UNKNOWN);
+	EXPECT(ask(bytes_of(kept, good.len), &said) == STATUS_REFUSED &&
+	       strstr(rig.refusal, "this key has used the nonce") != NULL);
+	/* One key, however often; and another that does not agree. */
+	for (unsigned i = 1; i < 5; i++)
+		EXPECT(tell(&time_keys[0], truth_s() + i * DAY).state == CALL_TIME_UNKNOWN);
+	EXPECT(tell(&time_keys[1], truth_s()).state == CALL_TIME_UNKNOWN);
+	EXPECT(spend(&windowed) == CALL_RESULT_TIME_UNPROVEN);
+	/* A nonce that is too old. */
+	good = statement(&time_keys[2], truth_s());
+	pass(130);
+	EXPECT(ask(good, &said) == STATUS_REFUSED && strstr(rig.refusal, "older than") != NULL);
+	/* Two that agree. */
+	EXPECT(tell(&time_keys[1], truth_s()).state == CALL_TIME_UNKNOWN);
+	said = tell(&time_keys[2], truth_s());
+	EXPECT(said.state == CALL_TIME_PROVEN && said.agreeing == 2);
+	EXPECT(said.low_s + 10 > truth_s() && said.low_s <= truth_s() + 1 &&
+	       said.high_s >= truth_s() && said.high_s < truth_s() + 10);
+	EXPECT(spend(&windowed) == CALL_RESULT_SIGNED && sign(&ending) == CALL_RESULT_SIGNED);
+	EXPECT(freeze(&lasting, AUTHZ_ACTION_UNFREEZE) == STATUS_OK);
+	EXPECT(sign(&lasting) == CALL_RESULT_SIGNED);
+	/* T1: from here on the machine's clock says nothing at all. */
+	atomic_fetch_add(&rig.clocks->system_s, 400 * DAY);
+	said = now();
+	EXPECT(said.state == CALL_TIME_PROVEN && said.high_s < truth_s() + 10);
+	EXPECT(sign(&ending) == CALL_RESULT_SIGNED);
+	spend_window();
+	/* T3: over a nonce of an earlier start. */
+	good = statement(&time_keys[0], truth_s() + DAY);
+	memcpy(kept, good.data, good.len);
+	cut_power(-400 * DAY);
+	EXPECT(now().state == CALL_TIME_UNPROVEN);
+	EXPECT(ask(bytes_of(kept, good.len), &said) == STATUS_REFUSED &&
+	       strstr(rig.refusal, "nonce is unknown") != NULL);
+	EXPECT(spend(&windowed) == CALL_RESULT_WINDOW_SPENT); /* A13 */
+}
+
+/* A13: the power is cut again and again, with the clock set wherever and no proof of the time. */
+static void test_cutting_the_power_brings_nothing_back(void)
+{
+	static const int64_t set_s[] = {DAY, -30 * DAY, 0, 90 * DAY, -90 * DAY, 5};
+	struct authz_time_answer said, before;
+	uint64_t extends;
+
+	/* Goes on from the test before: the window is spent, ten hours of the other grant are left. */
+	rig.tpm_clock_ms += 60000;
+	EXPECT(tell(&time_keys[0], truth_s()).state == CALL_TIME_UNPROVEN);
+	extends = rig.extends;
+	said = tell(&time_keys[1], truth_s());
+	EXPECT(said.state == CALL_TIME_PROVEN);
+	await_extends(extends); /* the first proof of a boot is kept at once */
+	pass(11 * HOUR);
+	EXPECT(sign(&ending) == CALL_RESULT_GRANT_EXPIRED);
+	before = said;
+	for (size_t i = 0; i < sizeof(set_s) / sizeof(set_s[0]); i++) {
+		/* No mark was written since, the clock is set: the TPM's clock went on (T2). */
+		cut_power(set_s[i]);
+		said = now();
+		EXPECT(said.state != CALL_TIME_PROVEN);
+		EXPECT(said.high_s >= before.high_s && said.low_s + 2 >= before.low_s);
+		EXPECT(sign(&ending) == CALL_RESULT_GRANT_EXPIRED);
+		EXPECT(spend(&windowed) == (said.state == CALL_TIME_UNKNOWN
+		                               ? CALL_RESULT_TIME_UNPROVEN
+		                               : CALL_RESULT_WINDOW_SPENT));
+		before = said;
+		pass(700); /* and no mark of this either */
+	}
+	/* Six times seven hundred seconds: the hour is over, however they were cut up (T4). */
+	cut_power(0);
+	EXPECT(now().state == CALL_TIME_UNKNOWN);
+	EXPECT(sign(&lasting) == CALL_RESULT_SIGNED);
+	EXPECT(spend(&windowed) == CALL_RESULT_TIME_UNPROVEN);
+	/* A proof, and a day that has passed, bring the window back. */
+	(void)tell(&time_keys[2], truth_s() + 2 * DAY);
+	EXPECT(tell(&time_keys[0], truth_s() + 2 * DAY).state == CALL_TIME_PROVEN);
+	EXPECT(spend(&windowed) == CALL_RESULT_SIGNED);
+	EXPECT(sign(&ending) == CALL_RESULT_GRANT_EXPIRED);
+	rig_stop(&rig);
+}
+
+static int drop(const char *path, const struct stat *stat, int kind, struct FTW *walk)
+{
+	(void)stat, (void)kind, (void)walk;
+	return remove(path);
+}
+
+int main(void)
+{
+	CHECK(mkdtemp(folder) != NULL);
+	CHECK(chmod(folder, 0755) == 0);
+	keys_open();
+	for (size_t i = 0; i < KEYS; i++)
+		keys_sign_random(&time_keys[i]);
+	rig_skew(&rig, folder);
+	RUN(test_a_clock_set_ahead_refills_nothing_and_ends_what_ends);
+	RUN(test_a_start_with_the_clock_ahead_refills_nothing_on_a_running_machine);
+	RUN(test_without_proof_what_has_a_time_in_it_is_refused);
+	RUN(test_cutting_the_power_brings_nothing_back);
+	(void)nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
+	return test_summary();
+}

@@ -602,7 +602,10 @@ static void make_wallet(struct rig *rig, struct rig_world *world, const char *na
 	keys_random(world->wallet, sizeof(world->wallet));
 	CHECK(authz_birth_put(&birth, false, &body) == STATUS_OK);
 	change = rig_change_begin(rig, world, AUTHZ_ACTION_CREATE, buffer_bytes(&body));
-	CHECK(rig_change(rig, &change, &world->user, &answer) == STATUS_OK);
+	if (rig_change(rig, &change, &world->user, &answer) != STATUS_OK) {
+		fprintf(stderr, "the wallet was refused: %s\n", rig->refusal);
+		CHECK(!"the honest wallet");
+	}
 	CHECK(rig_wallet_refresh(rig, world));
 }
 

@@ -32,12 +32,12 @@ struct rig {
 	uint8_t channel[32]; /* the signer's, of this boot */
 	uint64_t boot;
 	uint64_t next_id;
-	uint64_t tpm_clock_ms; /* what the TPM's clock says at a start */
+	uint64_t tpm_clock_ms;        /* what the TPM's clock says at a start */
 	struct skewed_clocks *clocks; /* of the machine; NULL: as they are */
 	char programs[64];            /* the folder that they stand in; empty: build/bin */
-	const char *setting; /* one more of the supervisor's, "name=value"; NULL: none */
-	int64_t patience_us; /* that rig_ask has; 0: the usual one */
-	char refusal[256];   /* code and text of the last refused change */
+	const char *setting;          /* one more of the supervisor's, "name=value"; NULL: none */
+	int64_t patience_us;          /* that rig_ask has; 0: the usual one */
+	char refusal[256];            /* code and text of the last refused change */
 };
 
 /* A user with a wallet, a client that may use it, and what was signed to get there. */

@@ -1,6 +1,6 @@
-/* skewed_clock: the signer's own signer_time.c, asking a machine whose clocks the test sets. What is
- * linked with it is the real signer but for that: no setting of it could do this, nor should one.
- * The offsets lie in the file `clocks` beside the program, mapped before the sandbox. */
+/* skewed_clock: the signer's own signer_time.c, asking a machine whose clocks the test sets. What
+ * is linked with it is the real signer but for that: no setting of it could do this, nor should
+ * one. The offsets lie in the file `clocks` beside the program, mapped before the sandbox. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "skewed_clock.h"
 

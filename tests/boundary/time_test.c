@@ -81,8 +81,7 @@ static void give_end(struct rig_world *world, uint64_t expires_s)
 
 		CHECK(authz_grant_put(&body, &again) == STATUS_OK);
 		CHECK(rig_wallet_refresh(&rig, world));
-		change =
-		    rig_change_begin(&rig, world, AUTHZ_ACTION_GRANT, buffer_bytes(&again));
+		change = rig_change_begin(&rig, world, AUTHZ_ACTION_GRANT, buffer_bytes(&again));
 		CHECK(rig_change(&rig, &change, &world->user, &answer) == STATUS_OK);
 	}
 	memcpy(query.deployment, rig.deployment, 32);
@@ -204,7 +203,8 @@ static void test_a_clock_set_ahead_refills_nothing_and_ends_what_ends(void)
 	rig_stop(&rig);
 }
 
-/* A13: where the signer is stopped while the clock is set, its machine still knows what has passed. */
+/* A13: where the signer is stopped while the clock is set, its machine still knows what has passed.
+ */
 static void test_a_start_with_the_clock_ahead_refills_nothing_on_a_running_machine(void)
 {
 	begin("restart", NULL);
@@ -291,8 +291,8 @@ static enum status freeze(struct rig_world *world, enum authz_action action)
 	return rig_change(&rig, &change, &world->user, &answer);
 }
 
-/* T3: what is forged, foreign, replayed, stale, or of one key alone moves nothing; T4: so what has a
- * time in it is refused after an hour, and the rest goes on. */
+/* T3: what is forged, foreign, replayed, stale, or of one key alone moves nothing; T4: so what has
+ * a time in it is refused after an hour, and the rest goes on. */
 static void test_without_proof_what_has_a_time_in_it_is_refused(void)
 {
 	struct keys_sign_key stranger;
@@ -374,7 +374,8 @@ static void test_cutting_the_power_brings_nothing_back(void)
 	struct authz_time_answer said, before;
 	uint64_t extends;
 
-	/* Goes on from the test before: the window is spent, ten hours of the other grant are left. */
+	/* Goes on from the test before: the window is spent, ten hours of the other grant are left.
+	 */
 	rig.tpm_clock_ms += 60000;
 	EXPECT(tell(&time_keys[0], truth_s()).state == CALL_TIME_UNPROVEN);
 	extends = rig.extends;
@@ -392,8 +393,8 @@ static void test_cutting_the_power_brings_nothing_back(void)
 		EXPECT(said.high_s >= before.high_s && said.low_s + 2 >= before.low_s);
 		EXPECT(sign(&ending) == CALL_RESULT_GRANT_EXPIRED);
 		EXPECT(spend(&windowed) == (said.state == CALL_TIME_UNKNOWN
-		                               ? CALL_RESULT_TIME_UNPROVEN
-		                               : CALL_RESULT_WINDOW_SPENT));
+		                                ? CALL_RESULT_TIME_UNPROVEN
+		                                : CALL_RESULT_WINDOW_SPENT));
 		before = said;
 		pass(700); /* and no mark of this either */
 	}

@@ -1,10 +1,12 @@
 /* Factors before a real signer, store and verifier: passkeys that make wallets and sign (S22, U1,
  * U4, H1, H12), two factors where there are two (S22), one-time codes (T2), keys that may not be
- * wallets (A6), changes that wait and are cancelled, lost factors, and export (S18, A4, A20). The
+ * wallets (A6), changes that wait and are cancelled, lost factors, and export (S18, A4, A20), and
+ * delays on a machine whose clocks the test sets (O6, T1). The
  * test is bridge and authority. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ftw.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,7 +23,7 @@
 #include "rig.h"
 #include "soft_passkey.h"
 
-static char folder[] = "/tmp/factor_test_XXXXXX";
+static char folder[] = "/tmp/factor_test_XXXXXX", programs[] = "/tmp/factor_bin_XXXXXX";
 static struct rig rig;
 
 static uint8_t change_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX],
@@ -833,7 +835,7 @@ static void test_what_waited_is_done_once_when_its_time_has_come(void)
 	EXPECT(submit() == STATUS_OK);
 	grants = wallet_of(&erin).grant_count;
 	opens = grant_that_waits(&erin, hash);
-	/* It survives the processes; the clock of the host alone opens it (time_low). */
+	/* It survives the processes. */
 	rig_stop(&rig);
 	rig_start(&rig, folder, false);
 	EXPECT(wallet_of(&erin).pending_count == 1);
@@ -1317,6 +1319,106 @@ static void test_decisions_are_read_page_by_page_back_to_the_first(void)
 	EXPECT(read_all(&kim, &pages) == 63 && pages >= 4);
 }
 
+/* ---- delays, and the machine's clocks ---- */
+
+#define HOUR 3600
+#define DAY  86400
+
+static struct person nora;
+
+/* Who has lost a key asks for a passkey in its place; 72 hours, whatever any clock says: only what
+ * the signer runs counts (O6, T1, A13). */
+static void test_three_days_are_three_days_in_which_the_signer_runs(void)
+{
+	static struct soft_passkey late;
+	struct authz_factor_body body = {.add_count = 1, .remove_count = 1};
+	uint8_t hash[32];
+	uint64_t opens_s;
+
+	rig_world_make(&rig, &nora.world, "nora");
+	add_second_key(&nora);
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &late);
+	body.add[0] = late.key;
+	body.add_data[0] = soft_passkey_data(&late);
+	body.remove[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.remove[0].key, keys_sign_public(&nora.second), 32);
+	begin_signed(&nora, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	register_passkey(&late);
+	sign_with(&nora.world.user);
+	EXPECT(submit() == STATUS_OK);
+	opens_s = submitted().waits_until_s;
+	authz_change_hash(act.given.change, hash);
+	EXPECT(opens_s >= rig_now_s(&rig) + 3 * DAY - 5 &&
+	       opens_s <= rig_now_s(&rig) + 3 * DAY + 5);
+	/* The signer is stopped, the machine is off, and starts with the clock four days ahead,
+	 * which is believed: nobody could have cancelled meanwhile. */
+	rig_stop(&rig);
+	atomic_fetch_add(&rig.clocks->system_s, 4 * DAY);
+	atomic_store(&rig.clocks->boot_s, 5 - (int64_t)(supervisor_now_us() / 1000000));
+	rig_start(&rig, folder, false);
+	EXPECT(complete(&nora, hash) == STATUS_REFUSED && refused_as("it waits for"));
+	EXPECT(wallet_of(&nora).pending[0].opens_s >= opens_s + 4 * DAY - 60); /* and it says so */
+	/* Nor does the clock, nor a sleep of the machine, while it runs. */
+	atomic_fetch_add(&rig.clocks->boot_s, 4 * DAY);
+	atomic_fetch_add(&rig.clocks->system_s, 4 * DAY);
+	EXPECT(complete(&nora, hash) == STATUS_REFUSED && refused_as("it waits for"));
+	rig_pass(&rig, 3 * DAY - 60);
+	EXPECT(complete(&nora, hash) == STATUS_REFUSED && refused_as("it waits for"));
+	rig_pass(&rig, 61);
+	EXPECT(complete_in_time(&nora, hash) == STATUS_OK);
+	/* The passkey that was registered three days before is the wallet's factor now. */
+	EXPECT(freeze(&nora, &late) == STATUS_OK);
+	begin(&nora, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&nora.second);
+	EXPECT(submit() == STATUS_REFUSED);
+}
+
+static struct person olaf;
+
+static void export_that_waits(struct keys_hpke_key *recipient, uint8_t ret_hash[32])
+{
+	keys_hpke_random(recipient);
+	begin_signed(&olaf, AUTHZ_ACTION_EXPORT, export_body(recipient, AUTHZ_EXPORT_KEYPAIR));
+	sign_with(&olaf.world.user);
+	sign_with(&olaf.second);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s >= rig_now_s(&rig) + DAY - 5);
+	authz_change_hash(act.given.change, ret_hash);
+}
+
+/* Any factor cancels to the last second; what was cancelled never opens, what opened and was done
+ * is not cancelled, and what nobody wants for 30 days is void. */
+static void test_an_export_waits_its_day_and_is_void_a_month_later(void)
+{
+	struct keys_hpke_key recipient, other;
+	uint8_t hash[32], second[32], third[32];
+
+	rig_world_make(&rig, &olaf.world, "olaf");
+	add_second_key(&olaf);
+	export_that_waits(&recipient, hash);
+	export_that_waits(&other, second);
+	rig_pass(&rig, DAY - 60);
+	EXPECT(complete(&olaf, hash) == STATUS_REFUSED && refused_as("it waits for"));
+	EXPECT(cancel(&olaf, second, &olaf.second) == STATUS_OK);
+	rig_pass(&rig, 61);
+	EXPECT(complete(&olaf, second) == STATUS_REFUSED && refused_as("cancelled or done"));
+	EXPECT(complete_in_time(&olaf, hash) == STATUS_OK);
+	EXPECT(opens(&olaf, &recipient, hash, submitted().export, AUTHZ_EXPORT_KEYPAIR));
+	EXPECT(cancel(&olaf, hash, &olaf.second) == STATUS_REFUSED &&
+	       refused_as("handed over; move the funds"));
+	export_that_waits(&other, third);
+	rig_pass(&rig, DAY + 1);
+	/* Its time has come, and it is cancelled before it is completed: nothing is handed over. */
+	EXPECT(cancel(&olaf, third, &olaf.world.user) == STATUS_OK);
+	EXPECT(complete(&olaf, third) == STATUS_REFUSED && refused_as("cancelled or done"));
+	export_that_waits(&other, third);
+	rig_pass(&rig, DAY + 30 * DAY + 5);
+	EXPECT(complete(&olaf, third) == STATUS_REFUSED &&
+	       refused_as("nobody completed it in time"));
+	EXPECT(complete(&olaf, hash) == STATUS_REFUSED); /* nor is the first one fetched for ever */
+	EXPECT(wallet_of(&olaf).exported == 1);
+}
+
 static int drop(const char *path, const struct stat *info, int kind, struct FTW *walk)
 {
 	(void)info;
@@ -1328,7 +1430,9 @@ static int drop(const char *path, const struct stat *info, int kind, struct FTW 
 int main(void)
 {
 	CHECK(mkdtemp(folder) != NULL);
+	CHECK(mkdtemp(programs) != NULL && chmod(programs, 0755) == 0);
 	keys_open();
+	rig_skew(&rig, programs);
 	rig_start(&rig, folder, true);
 	rig_world_make(&rig, &carol.world, "carol");
 	rig_world_make(&rig, &dave.world, "dave");
@@ -1355,7 +1459,10 @@ int main(void)
 	RUN(test_wrong_codes_make_the_next_ones_wait);
 	RUN(test_decisions_are_read_page_by_page_back_to_the_first);
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
+	RUN(test_three_days_are_three_days_in_which_the_signer_runs);
+	RUN(test_an_export_waits_its_day_and_is_void_a_month_later);
 	rig_stop(&rig);
 	(void)nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
+	(void)nftw(programs, drop, 16, FTW_DEPTH | FTW_PHYS);
 	return test_summary();
 }

@@ -84,6 +84,44 @@ static void test_a_statement_of_one_kind_is_none_of_another(void)
 	EXPECT(authz_command_open(buffer_bytes(&out), &command_back) == STATUS_UNSUPPORTED);
 }
 
+/* T3: what a time key says is what it signed, to the bit, and nothing else of ours. */
+static void test_a_time_opens_as_signed_and_in_no_other_form(void)
+{
+	struct keys_sign_key key = key_of(1);
+	struct authz_time time = {.deployment = {1},
+	                          .nonce = {4},
+	                          .time_s = 1800000000,
+	                          .error_s = 2},
+	                  back;
+	struct authz_command command;
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	size_t len;
+
+	memcpy(time.key, keys_sign_public(&key), 32);
+	EXPECT(authz_time_put(&time, &key, &out) == STATUS_OK);
+	len = out.len;
+	EXPECT(authz_time_open(buffer_bytes(&out), &back) == STATUS_OK);
+	EXPECT(back.time_s == 1800000000 && back.error_s == 2 && back.nonce[0] == 4 &&
+	       memcmp(back.key, time.key, 32) == 0);
+	EXPECT(authz_command_open(buffer_bytes(&out), &command) != STATUS_OK);
+	for (size_t bit = 0; bit < 8 * len; bit++) {
+		space[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		EXPECT(authz_time_open(bytes_of(space, len), &back) != STATUS_OK);
+		space[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	for (size_t short_len = 0; short_len < len; short_len++)
+		EXPECT(authz_time_open(bytes_of(space, short_len), &back) != STATUS_OK);
+	time.error_s = AUTHZ_TIME_ERROR_MAX_S + 1;
+	out.len = 0;
+	EXPECT(authz_time_put(&time, &key, &out) == STATUS_OK);
+	EXPECT(authz_time_open(buffer_bytes(&out), &back) != STATUS_OK);
+	time.error_s = 0;
+	time.time_s = AUTHZ_TIME_MAX_S + 1;
+	out.len = 0;
+	EXPECT(authz_time_put(&time, &key, &out) == STATUS_OK);
+	EXPECT(authz_time_open(buffer_bytes(&out), &back) != STATUS_OK);
+}
+
 static void test_queries_and_certificates_round_trip_for_their_key(void)
 {
 	struct keys_sign_key key = key_of(1), other = key_of(2);
@@ -249,6 +287,7 @@ int main(void)
 {
 	RUN(test_credential_opens_as_signed_and_in_no_other_form);
 	RUN(test_a_statement_of_one_kind_is_none_of_another);
+	RUN(test_a_time_opens_as_signed_and_in_no_other_form);
 	RUN(test_queries_and_certificates_round_trip_for_their_key);
 	RUN(test_birth_answer_with_anything_swapped_is_refused);
 	RUN(test_escape_copy_opens_for_its_owner_wallet_and_address);

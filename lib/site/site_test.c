@@ -25,6 +25,7 @@ static struct site_manifest whole(void)
 	    .origins = {"https://signer.example:8443"},
 	    .operator_port = 8201,
 	    .has_ca = true,
+	    .time_key_count = 3,
 	};
 
 	memset(m.key, 5, sizeof(m.key));
@@ -32,6 +33,8 @@ static struct site_manifest whole(void)
 	memset(m.operators, 7, 32);
 	memset(m.machines, 8, 64);
 	memset(m.ca, 4, sizeof(m.ca));
+	for (uint8_t i = 0; i < m.time_key_count; i++)
+		m.time_keys[i][0] = (uint8_t)(i + 1);
 	memset(m.signature, 9, sizeof(m.signature));
 	snprintf(m.names[0], sizeof(m.names[0]), "signer.example");
 	snprintf(m.names[1], sizeof(m.names[1]), "192.0.2.9");
@@ -68,7 +71,7 @@ static void test_values_that_no_site_has_are_refused(void)
 	struct site_manifest m;
 	unsigned refused = 0;
 
-	for (unsigned i = 0; i < 15; i++) {
+	for (unsigned i = 0; i < 16; i++) {
 		m = whole();
 		if (i == 0)
 			m.port = 0;
@@ -98,11 +101,13 @@ static void test_values_that_no_site_has_are_refused(void)
 			m.operator_port = m.port;
 		else if (i == 13)
 			m.operator_port = m.metrics_port;
-		else
+		else if (i == 14)
 			m.rp_id[3] = '/';
+		else
+			m.time_keys[2][0] = 1; /* one key with two voices */
 		refused += !same(&m);
 	}
-	EXPECT(refused == 15);
+	EXPECT(refused == 16);
 }
 
 static void test_other_bytes_are_refused(void)

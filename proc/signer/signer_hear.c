@@ -8,6 +8,7 @@ static enum status hear(struct signer_change *job, struct bytes payload)
 {
 	struct signer *signer = job->signer;
 	struct signer_time_now before, after;
+	bool was_proven = signer->time.proven;
 	struct authz_time statement;
 	struct log_line line;
 	const char *fault;
@@ -23,6 +24,11 @@ static enum status hear(struct signer_change *job, struct bytes payload)
 	if (fault != NULL)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%s", fault);
 	after = signer_time_read(&signer->time);
+	/* Codes up to a start that followed a crash are not taken: only now is it known when that
+	 * was.
+	 */
+	if (!was_proven && signer->time.proven && signer->code_floor != 0)
+		signer->code_floor = after.low_s / KEYS_TOTP_STEP_S + 1;
 	/* Only a wrong clock, or more than half of the time keys in wrong hands, leads here. */
 	if (after.low_s < before.low_s) {
 		log_begin(&line, LOG_WARN, "time.set_back");

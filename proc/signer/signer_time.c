@@ -224,11 +224,10 @@ void signer_time_nonce_at(struct signer_time *time, struct signer_clocks clocks,
                           const uint8_t fresh[32], uint8_t ret_nonce[32])
 {
 	struct signer_time_nonce *newest = &time->nonces[0];
+	uint64_t due_ms = SIGNER_TIME_NONCE_S * 1000 / SIGNER_TIME_NONCES;
 
-	/* A used one stays good beside it, for keys that have asked already. */
-	if (newest->given_ms == 0 || newest->used != 0 ||
-	    since_ms(newest->given_ms, clocks.boot_ms) > SIGNER_TIME_NONCE_S * 1000 / 2) {
-		time->nonces[1] = *newest;
+	if (newest->given_ms == 0 || since_ms(newest->given_ms, clocks.boot_ms) >= due_ms) {
+		memmove(&time->nonces[1], newest, (SIGNER_TIME_NONCES - 1) * sizeof(*newest));
 		*newest = (struct signer_time_nonce){.given_ms = clocks.boot_ms};
 		memcpy(newest->bytes, fresh, sizeof(newest->bytes));
 	}
@@ -251,7 +250,7 @@ static int find_key(const struct signer_time *time, const uint8_t key[32])
 static struct signer_time_nonce *find_nonce(struct signer_time *time, struct signer_clocks clocks,
                                             const uint8_t nonce[32])
 {
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < SIGNER_TIME_NONCES; i++)
 		if (time->nonces[i].given_ms != 0 &&
 		    memcmp(time->nonces[i].bytes, nonce, 32) == 0 &&
 		    since_ms(time->nonces[i].given_ms, clocks.boot_ms) <=
@@ -314,7 +313,7 @@ const char *signer_time_hear_at(struct signer_time *time, struct signer_clocks c
 	if (nonce == NULL)
 		return "the nonce is unknown or older than 120 s; ask for a new one";
 	if ((nonce->used >> at & 1) != 0)
-		return "this key has used the nonce; ask for a new one";
+		return "this key has spoken over this nonce; there is a new one every 15 s";
 	nonce->used |= 1u << at;
 	/* It was said after the nonce was given and before now. */
 	time->said[at] = (struct signer_time_said){

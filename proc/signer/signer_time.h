@@ -28,7 +28,8 @@
 #define SIGNER_TIME_JUMP_S     3600 /* of the system's clock: more is a jump */
 #define SIGNER_TIME_DRIFT      2000 /* CLOCK_BOOTTIME errs by less than one part of this */
 #define SIGNER_TIME_KEYS_MAX   7
-#define SIGNER_TIME_NONCE_S    120  /* a nonce is good for so long */
+#define SIGNER_TIME_NONCE_S    120  /* a nonce is good for so long ... */
+#define SIGNER_TIME_NONCES     8    /* ... and the newest is given out for an eighth of that */
 #define SIGNER_TIME_FRESH_S    600  /* a statement counts beside those of other keys for so long */
 #define SIGNER_TIME_UNPROVEN_S 3600 /* default: then grants with a time in them refuse */
 #define SIGNER_TIME_MARK_MS    300000 /* marks are written at least so often */
@@ -69,12 +70,12 @@ struct signer_time {
 	uint64_t anchor_s, anchor_boot_ms;
 	bool jumped; /* source system: its clock is not believed; reported in status */
 	bool proven; /* source site: in this boot */
-	uint64_t proven_ms, start_boot_ms;  /* CLOCK_BOOTTIME */
-	uint64_t unproven_s;                /* running time without proof before this boot */
-	uint64_t ran_s, run_ms;             /* running time at a CLOCK_MONOTONIC */
-	uint64_t tpm_clock_ms;              /* at start_boot_ms */
-	uint8_t host[16];                   /* boot id of the kernel; zero: not known */
-	struct signer_time_nonce nonces[2]; /* the newest first */
+	uint64_t proven_ms, start_boot_ms; /* CLOCK_BOOTTIME */
+	uint64_t unproven_s;               /* running time without proof before this boot */
+	uint64_t ran_s, run_ms;            /* running time at a CLOCK_MONOTONIC */
+	uint64_t tpm_clock_ms;             /* at start_boot_ms */
+	uint8_t host[16];                  /* boot id of the kernel; zero: not known */
+	struct signer_time_nonce nonces[SIGNER_TIME_NONCES]; /* the newest first */
 	struct signer_time_said said[SIGNER_TIME_KEYS_MAX];
 	uint8_t agreeing; /* keys that made the last proof */
 	/* What was last told as marks, to see when they must be written. */
@@ -105,7 +106,8 @@ uint64_t signer_time_ran_at(const struct signer_time *time, struct signer_clocks
 bool signer_time_is_known_at(const struct signer_time *time, struct signer_clocks clocks);
 void signer_time_marks_at(struct signer_time *time, struct signer_clocks clocks,
                           struct authz_time_marks *ret_marks);
-/* signer_time_nonce_at gives the nonce for the next statement: `fresh` when a new one is needed. */
+/* signer_time_nonce_at gives the nonce for the next statement: `fresh` when a new one is due. When
+ * that is depends on the clock alone: nobody can take another key's nonce from under it. */
 void signer_time_nonce_at(struct signer_time *time, struct signer_clocks clocks,
                           const uint8_t fresh[32], uint8_t ret_nonce[32]);
 /* signer_time_hear_at takes a statement whose signature was verified, and says in words why it does

@@ -275,24 +275,41 @@ static void test_a_majority_proves_and_one_key_does_not(void)
 	EXPECT(signer_time_needed(&time) == 2);
 	/* One liar, however often and with whatever he says. */
 	for (uint64_t i = 0; i < 20; i++)
-		EXPECT(tell(&time, at(NOW + 9 * DAY, i + 1), 1, NOW + i * 50 * DAY) == NULL);
-	now = signer_time_read_at(&time, at(NOW + 9 * DAY, 20));
-	EXPECT(!time.proven && now.low_s <= NOW + 20 && now.high_s >= NOW + 9 * DAY);
+		EXPECT(tell(&time, at(NOW + 9 * DAY, 1 + 15 * i), 1, NOW + i * 50 * DAY) == NULL);
+	now = signer_time_read_at(&time, at(NOW + 9 * DAY, 300));
+	EXPECT(!time.proven && now.low_s <= NOW + 300 && now.high_s >= NOW + 9 * DAY);
 	/* Two that agree, a minute apart, beside him. */
-	EXPECT(tell(&time, at(NOW + 9 * DAY, 30), 2, NOW + DAY) == NULL);
+	EXPECT(tell(&time, at(NOW + 9 * DAY, 330), 2, NOW + DAY) == NULL);
 	EXPECT(!time.proven);
-	EXPECT(tell(&time, at(NOW + 9 * DAY, 90), 3, NOW + DAY + 60) == NULL);
+	EXPECT(tell(&time, at(NOW + 9 * DAY, 390), 3, NOW + DAY + 60) == NULL);
 	EXPECT(time.proven && time.agreeing == 2 && time.stepped);
-	now = signer_time_read_at(&time, at(NOW + 9 * DAY, 90));
+	now = signer_time_read_at(&time, at(NOW + 9 * DAY, 390));
 	EXPECT(now.low_s >= NOW + DAY + 57 && now.low_s <= NOW + DAY + 60);
 	EXPECT(now.high_s >= NOW + DAY + 60 && now.high_s <= NOW + DAY + 66);
 	/* From here on the machine's clock moves nothing, and the liar neither. */
-	now = signer_time_read_at(&time, at(NOW + 50 * DAY, 190));
+	now = signer_time_read_at(&time, at(NOW + 50 * DAY, 490));
 	EXPECT(now.low_s >= NOW + DAY + 156 && now.high_s <= NOW + DAY + 168);
-	EXPECT(tell(&time, at(NOW, 190), 1, NOW + 99 * DAY) == NULL);
-	EXPECT(tell(&time, at(NOW, 191), 1, NOW - 99 * DAY) == NULL);
-	now = signer_time_read_at(&time, at(NOW, 191));
-	EXPECT(now.low_s >= NOW + DAY + 156 && now.high_s <= NOW + DAY + 169);
+	EXPECT(tell(&time, at(NOW, 490), 1, NOW + 99 * DAY) == NULL);
+	EXPECT(tell(&time, at(NOW, 505), 1, NOW - 99 * DAY) == NULL);
+	now = signer_time_read_at(&time, at(NOW, 505));
+	EXPECT(now.low_s >= NOW + DAY + 171 && now.high_s <= NOW + DAY + 184);
+}
+
+/* Nor does he keep the others from speaking, by asking and speaking as fast as he can. */
+static void test_no_key_takes_another_ones_nonce(void)
+{
+	struct signer_time_start how = site(3, marks(NOW, NOW));
+	struct signer_time time;
+	struct authz_time statement;
+	uint8_t nonce[32];
+
+	signer_time_start_at(&time, at(NOW, 1), &how);
+	signer_time_nonce_at(&time, at(NOW, 1), random_bytes[0], nonce);
+	for (uint64_t s = 1; s < SIGNER_TIME_NONCE_S; s++)
+		(void)tell(&time, at(NOW, s), 1, NOW + s);
+	statement = says(2, nonce, NOW + 100);
+	EXPECT(signer_time_hear_at(&time, at(NOW, SIGNER_TIME_NONCE_S), &statement) == NULL);
+	EXPECT(time.proven);
 }
 
 /* What two keys said counts together only while both are fresh. */
@@ -324,8 +341,8 @@ static void test_a_statement_counts_once_and_only_over_our_nonce(void)
 	EXPECT(signer_time_hear_at(&time, at(NOW, 10), &statement) != NULL);
 	signer_time_nonce_at(&time, at(NOW, 10), random_bytes[0], nonce);
 	EXPECT(memcmp(nonce, random_bytes[0], 32) == 0);
-	signer_time_nonce_at(&time, at(NOW, 40), random_bytes[1], again);
-	EXPECT(memcmp(again, nonce, 32) == 0); /* young and unused: the same for all who ask */
+	signer_time_nonce_at(&time, at(NOW, 20), random_bytes[1], again);
+	EXPECT(memcmp(again, nonce, 32) == 0); /* the same for all who ask */
 	statement = says(2, nonce, NOW + DAY);
 	EXPECT(signer_time_hear_at(&time, at(NOW, 50), &statement) != NULL && !time.proven);
 	statement = says(1, nonce, NOW + DAY);
@@ -338,16 +355,17 @@ static void test_a_statement_counts_once_and_only_over_our_nonce(void)
 	EXPECT(time.high_mark_s <= NOW + DAY + SIGNER_TIME_NONCE_S + 4);
 	statement.time_s += DAY;
 	EXPECT(signer_time_hear_at(&time, at(NOW, 10 + SIGNER_TIME_NONCE_S), &statement) != NULL);
-	/* A used nonce is still good for the key that has it already; the next one is another. */
+	/* It is good for each key once; the next one is another. */
 	how = site(3, marks(NOW, NOW));
 	signer_time_start_at(&time, at(NOW, 10), &how);
 	signer_time_nonce_at(&time, at(NOW, 10), random_bytes[0], nonce);
 	statement = says(1, nonce, NOW + 1);
 	EXPECT(signer_time_hear_at(&time, at(NOW, 11), &statement) == NULL);
-	signer_time_nonce_at(&time, at(NOW, 12), random_bytes[1], again);
+	EXPECT(signer_time_hear_at(&time, at(NOW, 12), &statement) != NULL && !time.proven);
+	signer_time_nonce_at(&time, at(NOW, 25), random_bytes[1], again);
 	EXPECT(memcmp(again, random_bytes[1], 32) == 0);
-	statement = says(2, nonce, NOW + 3);
-	EXPECT(signer_time_hear_at(&time, at(NOW, 13), &statement) == NULL && time.proven);
+	statement = says(2, nonce, NOW + 16);
+	EXPECT(signer_time_hear_at(&time, at(NOW, 26), &statement) == NULL && time.proven);
 	/* By the system's clock nobody is asked. */
 	start(&time, at(NOW, 10), marks(NOW, NOW), false);
 	EXPECT(tell(&time, at(NOW, 10), 1, NOW) != NULL);
@@ -366,11 +384,11 @@ static void test_a_proof_moves_the_bounds_to_what_is_true(void)
 	now = signer_time_read_at(&time, at(NOW, 5));
 	EXPECT(now.low_s >= NOW + 4 && now.low_s <= NOW + 5 && now.high_s <= NOW + 8);
 	/* A little earlier than proven: within the error, what was proven stays. */
-	EXPECT(tell(&time, at(NOW, 6), 1, NOW + 3) == NULL);
-	EXPECT(signer_time_read_at(&time, at(NOW, 6)).low_s >= now.low_s);
+	EXPECT(tell(&time, at(NOW, 20), 1, NOW + 18) == NULL);
+	EXPECT(signer_time_read_at(&time, at(NOW, 20)).low_s >= now.low_s + 14);
 	/* Long before: one of both proofs was wrong, and the newer one counts. */
-	EXPECT(tell(&time, at(NOW, 7), 1, NOW - DAY) == NULL);
-	now = signer_time_read_at(&time, at(NOW, 7));
+	EXPECT(tell(&time, at(NOW, 35), 1, NOW - DAY) == NULL);
+	now = signer_time_read_at(&time, at(NOW, 35));
 	EXPECT(now.low_s <= NOW - DAY && now.high_s <= NOW - DAY + 5);
 }
 
@@ -470,6 +488,7 @@ int main(void)
 	RUN(test_running_time_counts_only_what_ran);
 	RUN(test_the_machines_clock_alone_proves_nothing);
 	RUN(test_a_majority_proves_and_one_key_does_not);
+	RUN(test_no_key_takes_another_ones_nonce);
 	RUN(test_what_was_said_long_ago_is_no_second_voice);
 	RUN(test_a_statement_counts_once_and_only_over_our_nonce);
 	RUN(test_a_proof_moves_the_bounds_to_what_is_true);

@@ -332,10 +332,12 @@ static void test_without_proof_what_has_a_time_in_it_is_refused(void)
 	EXPECT(ask(good, &said) == STATUS_OK && said.agreeing == 1 &&
 	       said.state == CALL_TIME_UNKNOWN);
 	EXPECT(ask(bytes_of(kept, good.len), &said) == STATUS_REFUSED &&
-	       strstr(rig.refusal, "this key has used the nonce") != NULL);
+	       strstr(rig.refusal, "this key has spoken over this nonce") != NULL);
 	/* One key, however often; and another that does not agree. */
-	for (unsigned i = 1; i < 5; i++)
+	for (unsigned i = 1; i < 5; i++) {
+		pass(16);
 		EXPECT(tell(&time_keys[0], truth_s() + i * DAY).state == CALL_TIME_UNKNOWN);
+	}
 	EXPECT(tell(&time_keys[1], truth_s()).state == CALL_TIME_UNKNOWN);
 	EXPECT(spend(&windowed) == CALL_RESULT_TIME_UNPROVEN);
 	/* A nonce that is too old. */

@@ -8,7 +8,7 @@ usage: tests/image/appliance.py         the cases of `make test`
        tests/image/appliance.py boot    the first ones: genesis, a signature over the network, evidence, power off and on
        tests/image/appliance.py all     those of the soak, too
 
-Proves in spec/claims.md: S1, S2, S3, S5, S7, B9 and DS1, PH2, PH6, PH10, A9, H7, O7 as far as each case says.
+Proves in spec/claims.md: S1, S2, S3, S5, S7, B9 and DS1, PH2, PH6, PH10, A9, H7, O7, T1, T3, A13 as far as each case says.
 """
 import json
 import os
@@ -78,9 +78,9 @@ class World:
             expect("no signer is ready", not machine.find("signer.ready") and not machine.find("ready"))
             return machine.find("unsealer.pcrs")
 
-    def serves(self, what, smp=1):
+    def serves(self, what, smp=1, options=()):
         self.machine.insert(self.signed)
-        self.machine.start(smp=smp)
+        self.machine.start(smp=smp, options=options)
         ready = self.machine.wait("ready")
         expect(what, ready is not None, self.machine.lines[-5:])
         print("%-40s %6.1f s after power on" % (what, ready["at"] if ready else 0), flush=True)
@@ -107,11 +107,31 @@ def case_an_approved_machine_serves_by_the_usual_interfaces(world):
     print("%-40s %6.1f s after power on" % ("first signature of a new machine",
                                             time.monotonic() - world.machine.began), flush=True)
     judge(world)
+    check_time(world)
     for line in world.machine.lines:
         if line and not line.startswith("{"):
             expect("the console has events only", not world.machine.events or "BdsDxe" in line or
                    "EFI stub" in line, line)
     world.machine.off()
+
+
+def check_time(world):
+    """T3: the machine's clock proves nothing; two of the site's three time keys do, and one does not."""
+    owner = world.owner
+    said = owner.time()
+    expect("no proof of the time yet", said["source"] == "site" and said["state"] == "unproven" and
+           int(said["low"]) < 86400, said)
+    said = owner.tell_time(0)
+    expect("one key proves nothing", said["state"] == "unproven", said)
+    now = time.time()
+    said = owner.tell_time(1)
+    expect("two keys prove the time", said["state"] == "proven" and said["agreeing"] == "2", said)
+    expect("and it is this", now - 300 < int(said["low"]) <= time.time() + 1 and
+           now - 3 < int(said["high"]) < time.time() + 300, (now, said))
+    expect("it is said on the console", world.machine.find("time.unproven") and world.machine.find("time.proven"))
+    owner.grant_for_a_day("daily")
+    owner.sign(client="daily")
+    world.known_s = int(owner.time()["low"])
 
 
 def attest(world, name, policy, *words):
@@ -165,9 +185,19 @@ def judge(world):
 
 
 def case_power_off_and_on_keeps_the_wallets(world):
-    """DS1: the store on a bare block device, without an orderly stop."""
-    world.serves("start after a power cut serves")
+    """DS1: the store on a bare block device, without an orderly stop. T1, A13: the machine comes back with its
+    clock ten years ahead: that ends what has an end, and opens nothing; the site's time keys say what time it is."""
+    known = world.known_s
+    world.serves("start after a power cut serves", options=("-rtc", "base=2036-11-26T00:00:00"))
     world.owner.reach(world.machine.ports[8200])
+    said = world.owner.time()
+    expect("a clock that is ahead is no proof", said["state"] == "unproven" and
+           known - 60 <= int(said["low"]) < time.time() + 60 and int(said["high"]) > time.time() + 9 * 365 * 86400, said)
+    done = world.owner.sign(client="daily", ok=False)
+    expect("what has an end has ended, as far as is known", "grant_expired" in done.stdout + done.stderr,
+           (done.stdout, done.stderr))
+    expect("the time is proven again", world.owner.tell_time(1, 2)["state"] == "proven")
+    world.owner.sign(client="daily")
     expect("the same wallet", world.owner.wallet() == world.owner.address)
     world.owner.sign()
     print("%-40s %6.1f s after power on" % ("boot to first signature",

@@ -58,6 +58,7 @@ class Owner:
             self.claviger("tpm", "key", self.path(name))
         escrow = self.claviger("key", "escape", self.path("escrow.json")).split()[-1]
         self.operator = self.claviger("key", "new", self.path("operator.json")).strip()
+        self.times = [self.claviger("key", "new", self.path("time%d.json" % i)).strip() for i in range(3)]
         self.claviger("tpm", "provision", "--out", self.path("machine"), "--site-root", self.path("site"),
                       "--release-root", self.path("release.pub"), "--escrow", escrow, *more)
 
@@ -65,8 +66,8 @@ class Owner:
         """Writes the site manifest, and for a new machine genesis and approvals."""
         files = ["--genesis", self.path("machine/genesis")] if new else []
         self.claviger("image", "disk", "--size", "256", "--site-key", self.path("site"), "--operator",
-                      self.operator, "--name", "127.0.0.1", *files, "--approvals",
-                      self.path("machine/approvals"), *more, path)
+                      self.operator, "--name", "127.0.0.1", "--time-key", ",".join(self.times), *files,
+                      "--approvals", self.path("machine/approvals"), *more, path)
 
     def approve(self, who, pcrs, level=1):
         name = self.path("pcrs.json")
@@ -93,6 +94,16 @@ class Owner:
         self.environment.update(CLAVIGER_SERVER="https://127.0.0.1:%d" % port,
                                 CLAVIGER_CA=self.path("ca.pem"))
 
+    def time(self):
+        """What the machine knows of the time."""
+        return json.loads(self.claviger("time", "show", "--json"))
+
+    def tell_time(self, *numbers):
+        """The time keys of these numbers say what time it is, one after the other; what is known then."""
+        for i in numbers:
+            said = self.claviger("time", "give", "--json", "--error", "2", "--key", self.path("time%d.json" % i))
+        return json.loads(said)
+
     def set_up_wallet(self):
         """A user, his wallet, a bot, a policy and a grant."""
         self.claviger("key", "new", self.path("user.json"))
@@ -114,7 +125,15 @@ class Owner:
         (row,) = [row for row in rows if row["name"] == "trading"]
         return row["address"]
 
-    def sign(self, lamports=1000, ok=True):
+    def grant_for_a_day(self, client):
+        """Another bot of the same wallet, whose grant has an end and a window."""
+        self.claviger("client", "new", client)
+        self.claviger("grant", "create", "--wallet", "trading", "--client", client, "--key",
+                      self.path("user.json"), "--params", self.path("transfer.toml"), "--policy",
+                      os.path.join(self.policies, "transfer.wasm"), "--cap", "lamports:24h:1000000000",
+                      "--expires", "1d", "--yes")
+
+    def sign(self, lamports=1000, ok=True, client="bot"):
         """The bot asks for a signature; it is checked with openssl."""
         self.sent += 1
         text, message = transfer(base58(self.address), b"\x01" * 32, lamports,
@@ -122,7 +141,7 @@ class Owner:
         with open(self.path("message"), "wb") as f:
             f.write(text)
         done = self.claviger("--json", "sign", "--wallet", "trading", "--token-file",
-                             self.path("home/clients/bot.token"), "--transaction", self.path("message"),
+                             self.path("home/clients/%s.token" % client), "--transaction", self.path("message"),
                              ok=False)
         if not ok or done.returncode:
             if ok:

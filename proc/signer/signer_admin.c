@@ -242,6 +242,11 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 		                     (unsigned long long)signer->operator_serial);
 	if (command.expires_s <= signer_time_read(&signer->time).high_s)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "the command has expired");
+	if (command.action == AUTHZ_COMMAND_UNFREEZE_CLIENT ||
+	    command.action == AUTHZ_COMMAND_UNFREEZE_ALL)
+		status = signer_await_receipts(job);
+	if (status != STATUS_OK)
+		return status;
 	signer->operator_serial = command.serial;
 	switch ((enum authz_command_action)command.action) {
 	case AUTHZ_COMMAND_FREEZE_CLIENT:

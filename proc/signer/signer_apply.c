@@ -768,6 +768,13 @@ static enum status apply_limit(struct signer_change *job)
 
 enum status signer_apply(struct signer_change *job)
 {
+	/* A limit takes power, or leaves it. */
+	bool gives =
+	    !authz_action_reduces(job->change.action) && job->change.action != AUTHZ_ACTION_LIMIT;
+	enum status status = gives ? signer_await_receipts(job) : STATUS_OK;
+
+	if (status != STATUS_OK)
+		return status;
 	switch ((enum authz_action)job->change.action) {
 	case AUTHZ_ACTION_CREATE:
 	case AUTHZ_ACTION_IMPORT:

@@ -295,6 +295,16 @@ bool signer_merge_lowered(struct signer_change *job, size_t at)
 	return true;
 }
 
+enum status signer_await_receipts(struct signer_change *job)
+{
+	while (!signer_receipts_are_kept(job->signer->receipts))
+		if (!signer_change_turn(job))
+			return signer_refuse(job, CALL_RESULT_RECEIPTS_FULL,
+			                     "receipts cannot be written: is the disk full? Until "
+			                     "they can, only what takes power is done");
+	return STATUS_OK;
+}
+
 enum status signer_await_keep(struct signer_change *job)
 {
 	while (!signer_keep_is_done(job->signer->keep))

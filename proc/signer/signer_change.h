@@ -112,6 +112,10 @@ enum status signer_await_room(struct signer_change *job, size_t ops, size_t byte
 enum status signer_await_commit(struct signer_change *job, uint64_t batch);
 /* signer_await_held waits until all power that was taken away is so durably. */
 enum status signer_await_held(struct signer_change *job);
+/* signer_await_receipts waits until receipts can be written: what gives power asks for it first
+ * (R4).
+ */
+enum status signer_await_receipts(struct signer_change *job);
 /* signer_await_keep waits until receipts that are to go are deleted. */
 enum status signer_await_keep(struct signer_change *job);
 /* signer_merge_lowered: wallet `at` of the change is one that the settling change writes. Then what

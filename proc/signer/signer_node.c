@@ -87,9 +87,9 @@ static void make_record(const struct signer *signer, uint8_t ret_record[RECORD_L
 
 static void ask_activate(struct signer *signer)
 {
-	uint8_t blob_space[KEYS_CREDENTIAL_BLOB_LEN],
+	uint8_t blob_space[KEYS_CREDENTIAL_BLOB_MAX],
 	    encrypted_space[KEYS_CREDENTIAL_ENCRYPTED_MAX],
-	    both_space[KEYS_CREDENTIAL_BLOB_LEN + KEYS_CREDENTIAL_ENCRYPTED_MAX];
+	    both_space[KEYS_CREDENTIAL_BLOB_MAX + KEYS_CREDENTIAL_ENCRYPTED_MAX];
 	struct buffer blob = BUFFER_OF_ARRAY(blob_space);
 	struct buffer encrypted = BUFFER_OF_ARRAY(encrypted_space);
 	struct buffer both = BUFFER_OF_ARRAY(both_space);

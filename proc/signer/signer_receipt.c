@@ -55,6 +55,7 @@ struct signer_receipts {
 	unsigned awaited;                    /* appends of `flying` that are not durable yet */
 	bool append_receipts, append_inputs; /* still to be sent */
 	bool lost;                           /* whether it was appended is not known */
+	bool failed;                         /* the last append of receipts */
 	uint64_t synced_ms, inputs_ms, heads_ms;
 	uint64_t next_cursor; /* after the last durable blob of receipts */
 	/* Cursor for checkpoints: `from` up to batch `from_batch`, `from_before` for older ones. */
@@ -440,11 +441,13 @@ void signer_receipts_segment(struct signer_receipts *receipts, uint64_t stream, 
 		if (stream == CALL_STORE_STREAM_INPUTS)
 			receipts->append_inputs = true;
 		else
-			receipts->append_receipts = receipts->lost = true;
+			receipts->append_receipts = receipts->lost = receipts->failed = true;
 		return;
 	}
-	if (stream == CALL_STORE_STREAM_RECEIPTS)
+	if (stream == CALL_STORE_STREAM_RECEIPTS) {
 		note_durable(receipts, state->cursor + 1);
+		receipts->failed = false;
+	}
 	receipts->awaited--;
 }
 
@@ -462,7 +465,7 @@ static bool must_append(struct signer_receipts *receipts)
 	if (next != receipts->next_cursor + 1)
 		return true;
 	note_durable(receipts, next);
-	receipts->append_receipts = false;
+	receipts->append_receipts = receipts->failed = false;
 	receipts->awaited--;
 	return false;
 }
@@ -509,6 +512,11 @@ void signer_receipts_pump(struct signer_receipts *receipts, uint64_t now_ms, boo
 	receipts->append_receipts = true;
 	receipts->append_inputs = flying->inputs.len != 0;
 	receipts->awaited = flying->inputs.len != 0 ? 2 : 1;
+}
+
+bool signer_receipts_are_kept(const struct signer_receipts *receipts)
+{
+	return !receipts->failed;
 }
 
 uint64_t signer_receipts_behind(const struct signer_receipts *receipts)

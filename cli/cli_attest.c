@@ -284,7 +284,7 @@ struct getting {
 static int activate(struct getting *get, struct cli_server *server,
                     const struct attest_evidence *evidence)
 {
-	uint8_t secret[KEYS_CREDENTIAL_SECRET_LEN], blob_space[KEYS_CREDENTIAL_BLOB_LEN],
+	uint8_t secret[KEYS_CREDENTIAL_SECRET_LEN], blob_space[KEYS_CREDENTIAL_BLOB_MAX],
 	    encrypted_space[KEYS_CREDENTIAL_ENCRYPTED_MAX], back_space[64];
 	char body[2 * BASE64_LEN(KEYS_CREDENTIAL_ENCRYPTED_MAX) + 64],
 	    text[BASE64_LEN(KEYS_CREDENTIAL_ENCRYPTED_MAX) + 1];

@@ -240,22 +240,41 @@ bool attest_public_is_attestation_key(const struct attest_public *key)
 	       key->name_algorithm == ATTEST_ALG_SHA256;
 }
 
+/* What the high range adds to the low one: userWithAuth. */
+#define USER_WITH_AUTH 0x00000040u
+
 bool attest_public_is_endorsement_key(const struct attest_public *key)
 {
-	/* PolicySecret(TPM_RH_ENDORSEMENT), templates L-1 and L-2. */
-	static const uint8_t policy_a[32] = {
-	    0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc,
-	    0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52,
-	    0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa,
-	};
+	/* PolicySecret(TPM_RH_ENDORSEMENT); and that or a policy in NV, in both digests. */
+	static const uint8_t policy_a[32] = {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8,
+	                                     0x1a, 0x90, 0xcc, 0x8d, 0x46, 0xa5, 0xd7, 0x24,
+	                                     0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52, 0x0b, 0x64,
+	                                     0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa};
+	static const uint8_t policy_b[32] = {0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06,
+	                                     0xf7, 0xa3, 0x34, 0x24, 0x14, 0xef, 0xcf, 0xb3,
+	                                     0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd, 0x45, 0x90,
+	                                     0x89, 0xd1, 0x9b, 0x50, 0x71, 0xc0, 0xb7, 0xa0};
+	static const uint8_t policy_b_384[48] = {
+	    0xb2, 0x6e, 0x7d, 0x28, 0xd1, 0x1a, 0x50, 0xbc, 0x53, 0xd8, 0x82, 0xbc,
+	    0xf5, 0xfd, 0x3a, 0x1a, 0x07, 0x41, 0x48, 0xbb, 0x35, 0xd3, 0xb4, 0xe4,
+	    0xcb, 0x1c, 0x0a, 0xd9, 0xbd, 0xe4, 0x19, 0xca, 0xcb, 0x47, 0xba, 0x09,
+	    0x69, 0x96, 0x46, 0x15, 0x0f, 0x9f, 0xc0, 0x00, 0xf3, 0xf8, 0x0e, 0x12};
 	const uint32_t low = ATTEST_FIXED_TPM | ATTEST_FIXED_PARENT | ATTEST_SENSITIVE_ORIGIN |
 	                     ATTEST_ADMIN_WITH_POLICY | ATTEST_RESTRICTED | ATTEST_DECRYPT;
+	bool is_384 = key->name_algorithm == ATTEST_ALG_SHA384;
+	bool is_high = key->attributes == (low | USER_WITH_AUTH);
+	struct bytes policy = is_384    ? BYTES_OF_ARRAY(policy_b_384)
+	                      : is_high ? BYTES_OF_ARRAY(policy_b)
+	                                : BYTES_OF_ARRAY(policy_a);
 
-	return key->name_algorithm == ATTEST_ALG_SHA256 && key->attributes == low &&
-	       bytes_equal(key->policy, BYTES_OF_ARRAY(policy_a)) &&
-	       key->symmetric == ATTEST_ALG_AES && key->symmetric_bits == 128 &&
+	if ((!is_high && (is_384 || key->attributes != low)) ||
+	    (!is_384 && key->name_algorithm != ATTEST_ALG_SHA256) ||
+	    !bytes_equal(key->policy, policy))
+		return false;
+	return key->symmetric == ATTEST_ALG_AES && key->symmetric_bits == (is_384 ? 256 : 128) &&
 	       key->symmetric_mode == ATTEST_ALG_CFB && key->scheme == ATTEST_ALG_NULL &&
-	       (key->type == ATTEST_ALG_RSA || key->curve == CURVE_P256);
+	       (is_384 ? key->curve == CURVE_P384
+	               : key->type == ATTEST_ALG_RSA || key->curve == CURVE_P256);
 }
 
 /* ---- signatures ---- */

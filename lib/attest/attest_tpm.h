@@ -118,8 +118,9 @@ MUST_USE enum status attest_public_take(struct bytes bytes, struct attest_public
  * TPM and never leaving it: restricted, sign, fixedTPM, fixedParent, sensitiveDataOrigin and not
  * decrypt. */
 bool attest_public_is_attestation_key(const struct attest_public *key);
-/* attest_public_is_endorsement_key: template L-1 (RSA 2048) or L-2 (P-256) of the TCG EK Credential
- * Profile 2.3 in all but the key itself: what a maker's certificate vouches for. */
+/* attest_public_is_endorsement_key: template L-1, H-1 (RSA), L-2, H-2 (P-256) or H-3 (P-384) of the
+ * TCG EK Credential Profile 2.3 in all but the key itself: what a maker's certificate vouches for.
+ */
 bool attest_public_is_endorsement_key(const struct attest_public *key);
 
 struct attest_signature {

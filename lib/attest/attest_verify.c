@@ -154,6 +154,7 @@ static enum attest_verdict check_maker(const struct attest_policy *policy, uint6
 	struct keys_public certified;
 	struct attest_public ek;
 	enum attest_verdict verdict;
+	uint8_t id[32];
 
 	if (evidence->certificate_count == 0 || evidence->ek.len == 0)
 		return ATTEST_REFUSED_EK_NONE;
@@ -168,15 +169,17 @@ static enum attest_verdict check_maker(const struct attest_policy *policy, uint6
 	(void)!keys_chain_leaf(evidence->certificates[0], &certified, report->maker);
 	if (!bytes_equal(bytes_of(certified.der, certified.len), bytes_of(ek.key.der, ek.key.len)))
 		return ATTEST_REFUSED_EK_KEY;
+	/* Not its name: that is of the digest which its template has. */
+	keys_sha256(&evidence->ek, 1, id);
 	if (policy->ek_count != 0) {
 		size_t at = 0;
 
-		while (at < policy->ek_count && memcmp(policy->eks[at], ek.name + 2, 32) != 0)
+		while (at < policy->ek_count && memcmp(policy->eks[at], id, 32) != 0)
 			at++;
 		if (at == policy->ek_count)
 			return ATTEST_REFUSED_EK_UNKNOWN;
 	}
-	if (!is_linked(policy, report, ek.name + 2))
+	if (!is_linked(policy, report, id))
 		return ATTEST_REFUSED_EK_LINK;
 	report->hardware = report->activated = true;
 	return ATTEST_ACCEPTED;

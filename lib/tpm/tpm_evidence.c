@@ -7,83 +7,112 @@
 #include "base_check.h"
 #include "tpm_esys.h"
 
-#define NV_CERTIFICATE_RSA  0x01c00002u
-#define NV_CERTIFICATE_P256 0x01c0000au
-#define NV_CHAIN            0x01c00100u
-#define NV_CHAIN_COUNT      16u
-#define PERSISTENT_RSA      0x81010001u
-#define PERSISTENT_P256     0x81010002u
-#define NV_CHUNK            512u
+#define NV_CHAIN       0x01c00100u
+#define NV_CHAIN_COUNT 16u
+#define NV_CHUNK       512u
 
 #define EK_ATTRIBUTES                                                                              \
 	(TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |        \
 	 TPMA_OBJECT_ADMINWITHPOLICY | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_DECRYPT)
 
-/* PolicySecret(TPM_RH_ENDORSEMENT) */
-#define EK_POLICY                                                                                  \
-	{                                                                                          \
-		.size = 32, .buffer = {                                                            \
-			0x83,                                                                      \
-			0x71,                                                                      \
-			0x97,                                                                      \
-			0x67,                                                                      \
-			0x44,                                                                      \
-			0x84,                                                                      \
-			0xb3,                                                                      \
-			0xf8,                                                                      \
-			0x1a,                                                                      \
-			0x90,                                                                      \
-			0xcc,                                                                      \
-			0x8d,                                                                      \
-			0x46,                                                                      \
-			0xa5,                                                                      \
-			0xd7,                                                                      \
-			0x24,                                                                      \
-			0xfd,                                                                      \
-			0x52,                                                                      \
-			0xd7,                                                                      \
-			0x6e,                                                                      \
-			0x06,                                                                      \
-			0x52,                                                                      \
-			0x0b,                                                                      \
-			0x64,                                                                      \
-			0xf2,                                                                      \
-			0xa1,                                                                      \
-			0xda,                                                                      \
-			0x1b,                                                                      \
-			0x33,                                                                      \
-			0x14,                                                                      \
-			0x69,                                                                      \
-			0xaa,                                                                      \
-		}                                                                                  \
-	}
-#define EK_SYMMETRIC                                                                               \
-	{                                                                                          \
-		.algorithm = TPM2_ALG_AES, .keyBits.aes = 128, .mode.aes = TPM2_ALG_CFB            \
-	}
-
-static const TPM2B_PUBLIC rsa_template = {
-    .publicArea = {.type = TPM2_ALG_RSA,
-                   .nameAlg = TPM2_ALG_SHA256,
-                   .objectAttributes = EK_ATTRIBUTES,
-                   .authPolicy = EK_POLICY,
-                   .parameters.rsaDetail = {.symmetric = EK_SYMMETRIC,
-                                            .scheme.scheme = TPM2_ALG_NULL,
-                                            .keyBits = 2048},
-                   .unique.rsa.size = 256}
+/* PolicyA: PolicySecret(TPM_RH_ENDORSEMENT). PolicyC: PolicyAuthorizeNV of an index that nobody
+ * here uses. PolicyB: one of the two. */
+static const TPM2B_DIGEST policy_a = {
+    .size = 32, .buffer = {0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3, 0xf8, 0x1a, 0x90, 0xcc,
+                           0x8d, 0x46, 0xa5, 0xd7, 0x24, 0xfd, 0x52, 0xd7, 0x6e, 0x06, 0x52,
+                           0x0b, 0x64, 0xf2, 0xa1, 0xda, 0x1b, 0x33, 0x14, 0x69, 0xaa}
+};
+static const TPM2B_DIGEST policy_c = {
+    .size = 32, .buffer = {0x37, 0x67, 0xe2, 0xed, 0xd4, 0x3f, 0xf4, 0x5a, 0x3a, 0x7e, 0x1e,
+                           0xae, 0xfc, 0xef, 0x78, 0x64, 0x3d, 0xca, 0x96, 0x46, 0x32, 0xe7,
+                           0xaa, 0xd8, 0x2c, 0x67, 0x3a, 0x30, 0xd8, 0x63, 0x3f, 0xde}
+};
+static const TPM2B_DIGEST policy_b = {
+    .size = 32, .buffer = {0xca, 0x3d, 0x0a, 0x99, 0xa2, 0xb9, 0x39, 0x06, 0xf7, 0xa3, 0x34,
+                           0x24, 0x14, 0xef, 0xcf, 0xb3, 0xa3, 0x85, 0xd4, 0x4c, 0xd1, 0xfd,
+                           0x45, 0x90, 0x89, 0xd1, 0x9b, 0x50, 0x71, 0xc0, 0xb7, 0xa0}
+};
+static const TPM2B_DIGEST policy_a_384 = {
+    .size = 48, .buffer = {0x8b, 0xbf, 0x22, 0x66, 0x53, 0x7c, 0x17, 0x1c, 0xb5, 0x6e, 0x40, 0x3c,
+                           0x4d, 0xc1, 0xd4, 0xb6, 0x4f, 0x43, 0x26, 0x11, 0xdc, 0x38, 0x6e, 0x6f,
+                           0x53, 0x20, 0x50, 0xc3, 0x27, 0x8c, 0x93, 0x0e, 0x14, 0x3e, 0x8b, 0xb1,
+                           0x13, 0x38, 0x24, 0xcc, 0xb4, 0x31, 0x05, 0x38, 0x71, 0xc6, 0xdb, 0x53}
+};
+static const TPM2B_DIGEST policy_c_384 = {
+    .size = 48, .buffer = {0xd6, 0x03, 0x2c, 0xe6, 0x1f, 0x2f, 0xb3, 0xc2, 0x40, 0xeb, 0x3c, 0xf6,
+                           0xa3, 0x32, 0x37, 0xef, 0x2b, 0x6a, 0x16, 0xf4, 0x29, 0x3c, 0x22, 0xb4,
+                           0x55, 0xe2, 0x61, 0xcf, 0xfd, 0x21, 0x7a, 0xd5, 0xb4, 0x94, 0x7c, 0x2d,
+                           0x73, 0xe6, 0x30, 0x05, 0xee, 0xd2, 0xdc, 0x2b, 0x35, 0x93, 0xd1, 0x65}
+};
+static const TPM2B_DIGEST policy_b_384 = {
+    .size = 48, .buffer = {0xb2, 0x6e, 0x7d, 0x28, 0xd1, 0x1a, 0x50, 0xbc, 0x53, 0xd8, 0x82, 0xbc,
+                           0xf5, 0xfd, 0x3a, 0x1a, 0x07, 0x41, 0x48, 0xbb, 0x35, 0xd3, 0xb4, 0xe4,
+                           0xcb, 0x1c, 0x0a, 0xd9, 0xbd, 0xe4, 0x19, 0xca, 0xcb, 0x47, 0xba, 0x09,
+                           0x69, 0x96, 0x46, 0x15, 0x0f, 0x9f, 0xc0, 0x00, 0xf3, 0xf8, 0x0e, 0x12}
 };
 
-static const TPM2B_PUBLIC p256_template = {
-    .publicArea = {.type = TPM2_ALG_ECC,
-                   .nameAlg = TPM2_ALG_SHA256,
-                   .objectAttributes = EK_ATTRIBUTES,
-                   .authPolicy = EK_POLICY,
-                   .parameters.eccDetail = {.symmetric = EK_SYMMETRIC,
-                                            .scheme.scheme = TPM2_ALG_NULL,
-                                            .curveID = TPM2_ECC_NIST_P256,
-                                            .kdf.scheme = TPM2_ALG_NULL},
-                   .unique.ecc = {.x.size = 32, .y.size = 32}}
+/* The templates, and where certificate and key lie where a maker left them. */
+static const struct ek {
+	enum tpm_endorsement kind;
+	uint32_t certificate, persistent;
+	bool is_high; /* for an owner's authorization, too: userWithAuth, PolicyB */
+	TPM2_ALG_ID type, digest;
+	TPM2_ECC_CURVE curve;
+} eks[] = {
+    {TPM_EK_P256,      0x01c0000a, 0x81010002, false, TPM2_ALG_ECC, TPM2_ALG_SHA256, TPM2_ECC_NIST_P256},
+    {TPM_EK_RSA,       0x01c00002, 0x81010001, false, TPM2_ALG_RSA, TPM2_ALG_SHA256, 0                 },
+    {TPM_EK_P256_HIGH, 0x01c00014, 0x81010014, true,  TPM2_ALG_ECC, TPM2_ALG_SHA256,
+     TPM2_ECC_NIST_P256                                                                                },
+    {TPM_EK_RSA_HIGH,  0x01c00012, 0x81010012, true,  TPM2_ALG_RSA, TPM2_ALG_SHA256, 0                 },
+    {TPM_EK_P384,      0x01c00016, 0x81010016, true,  TPM2_ALG_ECC, TPM2_ALG_SHA384, TPM2_ECC_NIST_P384},
 };
+
+#define EK_COUNT (sizeof(eks) / sizeof(eks[0]))
+
+static const struct ek *ek_of(enum tpm_endorsement kind)
+{
+	for (size_t i = 0; i < EK_COUNT; i++)
+		if (eks[i].kind == kind)
+			return &eks[i];
+	CHECK(!"a kind of endorsement key");
+	return NULL;
+}
+
+static bool is_384(const struct ek *ek)
+{
+	return ek->digest == TPM2_ALG_SHA384;
+}
+
+/* In the low range a key's place is filled with zeros, in the high one it is empty. */
+static TPM2B_PUBLIC template_of(const struct ek *ek)
+{
+	const TPMT_SYM_DEF_OBJECT symmetric = {.algorithm = TPM2_ALG_AES,
+	                                       .keyBits.aes = is_384(ek) ? 256 : 128,
+	                                       .mode.aes = TPM2_ALG_CFB};
+	TPM2B_PUBLIC public = {
+	    .publicArea = {.type = ek->type,
+	                   .nameAlg = ek->digest,
+	                   .objectAttributes =
+	                       EK_ATTRIBUTES | (ek->is_high ? TPMA_OBJECT_USERWITHAUTH : 0),
+	                   .authPolicy = is_384(ek)    ? policy_b_384
+	                                 : ek->is_high ? policy_b
+	                                               : policy_a}
+        };
+	TPMT_PUBLIC *area = &public.publicArea;
+
+	if (ek->type == TPM2_ALG_RSA) {
+		area->parameters.rsaDetail = (TPMS_RSA_PARMS){
+		    .symmetric = symmetric, .scheme.scheme = TPM2_ALG_NULL, .keyBits = 2048};
+		area->unique.rsa.size = ek->is_high ? 0 : 256;
+		return public;
+	}
+	area->parameters.eccDetail = (TPMS_ECC_PARMS){.symmetric = symmetric,
+	                                              .scheme.scheme = TPM2_ALG_NULL,
+	                                              .curveID = ek->curve,
+	                                              .kdf.scheme = TPM2_ALG_NULL};
+	area->unique.ecc.x.size = area->unique.ecc.y.size = ek->is_high ? 0 : 32;
+	return public;
+}
 
 /* ---- the certificate ---- */
 
@@ -196,12 +225,11 @@ enum status tpm_ek_chain(struct tpm *tpm, struct buffer *ret_ders)
 enum status tpm_ek_certificate(struct tpm *tpm, enum tpm_endorsement *ret_kind,
                                struct buffer *ret_der)
 {
-	enum status status = read_certificate(tpm, NV_CERTIFICATE_P256, ret_der);
+	enum status status = STATUS_NOT_FOUND;
 
-	*ret_kind = TPM_EK_P256;
-	if (status == STATUS_NOT_FOUND) {
-		status = read_certificate(tpm, NV_CERTIFICATE_RSA, ret_der);
-		*ret_kind = TPM_EK_RSA;
+	for (size_t i = 0; i < EK_COUNT && status == STATUS_NOT_FOUND; i++) {
+		status = read_certificate(tpm, eks[i].certificate, ret_der);
+		*ret_kind = eks[i].kind;
 	}
 	if (status == STATUS_OK)
 		return STATUS_OK;
@@ -249,18 +277,17 @@ static enum status open_ek(struct tpm *tpm, enum tpm_endorsement kind, ESYS_TR *
 	static const TPM2B_SENSITIVE_CREATE no_secret;
 	static const TPM2B_DATA no_data;
 	static const TPML_PCR_SELECTION no_pcrs;
-	const TPM2B_PUBLIC *template = kind == TPM_EK_RSA ? &rsa_template : &p256_template;
-	uint32_t at = kind == TPM_EK_RSA ? PERSISTENT_RSA : PERSISTENT_P256;
+	const struct ek *ek = ek_of(kind);
+	TPM2B_PUBLIC template = template_of(ek);
 
-	CHECK(kind != TPM_EK_NONE);
 	*ret_made = false;
-	if (open_persistent(tpm, at, template, ret_ek, ret_public))
+	if (open_persistent(tpm, ek->persistent, &template, ret_ek, ret_public))
 		return STATUS_OK;
 	*ret_made = true;
 	return tpm_status(tpm,
 	                  Esys_CreatePrimary(tpm_context(tpm), ESYS_TR_RH_ENDORSEMENT,
 	                                     ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-	                                     &no_secret, template, &no_data, &no_pcrs, ret_ek,
+	                                     &no_secret, &template, &no_data, &no_pcrs, ret_ek,
 	                                     ret_public, NULL, NULL, NULL),
 	                  "making the endorsement key");
 }
@@ -294,16 +321,22 @@ enum status tpm_ek_public(struct tpm *tpm, enum tpm_endorsement kind, struct buf
 	return status == STATUS_OK ? buffer_put(ret_public, bytes_of(raw, len)) : status;
 }
 
-/* endorsement_session is a policy session that PolicySecret(endorsement hierarchy) satisfies. */
-static enum status endorsement_session(struct tpm *tpm, uint32_t *ret_session)
+/* endorsement_session is a policy session that the key's policy is satisfied in, by
+ * PolicySecret(endorsement hierarchy). */
+static enum status endorsement_session(struct tpm *tpm, const struct ek *ek, uint32_t *ret_session)
 {
+	const TPML_DIGEST either = {
+	    .count = 2,
+	    .digests = {is_384(ek) ? policy_a_384 : policy_a,
+	                is_384(ek) ? policy_c_384 : policy_c}
+        };
 	static const TPMT_SYM_DEF none = {.algorithm = TPM2_ALG_NULL};
 	ESYS_TR session = ESYS_TR_NONE;
 	enum status status =
 	    tpm_status(tpm,
 	               Esys_StartAuthSession(tpm_context(tpm), ESYS_TR_NONE, ESYS_TR_NONE,
 	                                     ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-	                                     TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, &session),
+	                                     TPM2_SE_POLICY, &none, ek->digest, &session),
 	               "starting a policy session");
 
 	if (status != STATUS_OK)
@@ -314,6 +347,11 @@ static enum status endorsement_session(struct tpm *tpm, uint32_t *ret_session)
 	                                      ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
 	                                      NULL, NULL, 0, NULL, NULL),
 	                    "using the endorsement hierarchy");
+	if (status == STATUS_OK && ek->is_high)
+		status = tpm_status(tpm,
+		                    Esys_PolicyOR(tpm_context(tpm), session, ESYS_TR_NONE,
+		                                  ESYS_TR_NONE, ESYS_TR_NONE, &either),
+		                    "choosing a branch of the endorsement key's policy");
 	if (status != STATUS_OK)
 		tpm_flush(tpm, ret_session);
 	return status;
@@ -339,7 +377,7 @@ enum status tpm_activate(struct tpm *tpm, enum tpm_endorsement kind, struct byte
 	if (status != STATUS_OK)
 		return status;
 	Esys_Free(public);
-	status = endorsement_session(tpm, &session);
+	status = endorsement_session(tpm, ek_of(kind), &session);
 	if (status == STATUS_OK)
 		status = tpm_status(tpm,
 		                    Esys_ActivateCredential(tpm_context(tpm), tpm->ak, ek,

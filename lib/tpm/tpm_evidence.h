@@ -14,12 +14,15 @@
  * in NV. */
 enum tpm_endorsement {
 	TPM_EK_NONE = 0,
-	TPM_EK_P256 = 1, /* L-2, certificate in 0x01C0000A */
-	TPM_EK_RSA = 2,  /* L-1, certificate in 0x01C00002 */
+	TPM_EK_P256 = 1,      /* L-2, certificate in 0x01C0000A */
+	TPM_EK_RSA = 2,       /* L-1, certificate in 0x01C00002 */
+	TPM_EK_P256_HIGH = 3, /* H-2, certificate in 0x01C00014 */
+	TPM_EK_RSA_HIGH = 4,  /* H-1, certificate in 0x01C00012 */
+	TPM_EK_P384 = 5,      /* H-3, certificate in 0x01C00016 */
 };
 
-/* tpm_ek_certificate finds the certificate of P-256, else of RSA, and appends its DER without
- * padding; TPM_EK_NONE and STATUS_OK when the TPM has none. */
+/* tpm_ek_certificate finds the first certificate in that order and appends its DER without padding;
+ * TPM_EK_NONE and STATUS_OK when the TPM has none. */
 MUST_USE enum status tpm_ek_certificate(struct tpm *tpm, enum tpm_endorsement *ret_kind,
                                         struct buffer *ret_der);
 /* tpm_ek_chain appends what some makers leave in the indices from 0x01C00100 on: certificates

@@ -4,8 +4,7 @@
 import crypto from 'node:crypto';
 import {
   akPublic, ATTR, be16, be32, be64, build, cap, cbor, certificate, channelBody, edPublic, ekPublic, EV, event, logOf, nameOf, newKey, nvPublic, NV, pem, QUOTED, Raw,
-  replay, selection, separators, sha256, signed, tpmSign, variable, zeros,
-} from './world.mjs';
+  replay, selection, separators, sha256, signed, tpmSign, variable, zeros, EK_POLICY_HIGH, EK_POLICY_HIGH_384 } from './world.mjs';
 
 const flip = (bytes, at, bit = 1) => { const b = Buffer.from(bytes); b[at < 0 ? b.length + at : at] ^= bit; return b; };
 const ok = 'accepted';
@@ -15,9 +14,15 @@ const attacker = newKey.p256();
 export const cases = [];
 const add = (what, code, change, kind = {}) => cases.push({ what, code, change, kind });
 
+const high = { attributes: ATTR.ekHigh, policy: EK_POLICY_HIGH };
+const high384 = { attributes: ATTR.ekHigh, policy: EK_POLICY_HIGH_384, symmetric: [6, 256, 0x43], nameAlg: 0x0c };
+
 // ---- good ----
 add('as it should be', ok, () => {});
 add('P-256 endorsement key', ok, () => {}, { ekKind: 'p256' });
+add('high range, RSA endorsement key', ok, (w) => { w.ekOptions = high; });
+add('high range, P-256 endorsement key', ok, (w) => { w.ekOptions = high; }, { ekKind: 'p256' });
+add('high range, P-384 endorsement key', ok, (w) => { w.ekOptions = high384; }, { ekKind: 'p384' });
 add('P-384 attestation key', ok, () => {}, { akKind: 'p384' });
 add('P-384 attestation key, SHA-384', ok, (w) => { w.signOptions = { hash: 'sha384' }; }, { akKind: 'p384' });
 add('RSA attestation key', ok, () => {}, { akKind: 'rsa' });
@@ -205,6 +210,12 @@ add('an endorsement key that signs', 'ek-form', (w) => { w.ekOptions = { attribu
 add('an endorsement key that a password opens', 'ek-form', (w) => { w.ekOptions = { attributes: ATTR.ek | 0x40 }; });
 add('an endorsement key under another policy', 'ek-form', (w) => { w.ekOptions = { policy: zeros(32) }; });
 add('an endorsement key with AES-256', 'ek-form', (w) => { w.ekOptions = { symmetric: [6, 256, 0x43] }; });
+for (const [what, options, kind] of [
+  ['of the high range under the low policy', { attributes: ATTR.ekHigh }, 'rsa'], ['of the low range under the high policy', { policy: EK_POLICY_HIGH }, 'rsa'],
+  ['of P-384 in the low range', { ...high384, attributes: ATTR.ek }, 'p384'], ['of P-384 with AES-128', { ...high384, symmetric: [6, 128, 0x43] }, 'p384'],
+  ['of P-384 with SHA-256', { ...high384, nameAlg: 0x0b }, 'p384'], ['of P-384 under the shorter policy', { ...high384, policy: EK_POLICY_HIGH }, 'p384'],
+  ['of P-256 with SHA-384', high384, 'p256'], ['of RSA with SHA-384', high384, 'rsa'], ['of P-384 as if it were P-256', high, 'p384'],
+]) add(`an endorsement key ${what}`, 'ek-form', (w) => { w.ekOptions = options; }, { ekKind: kind });
 add('a byte behind the endorsement key', 'ek-form', (w) => set(w, { ek: Buffer.concat([ekPublic(w.ek), zeros(1)]) }));
 add('a certificate that is none', 'ek-form', (w) => { w.certificates = [Buffer.from('certificate')]; });
 add('a byte behind the certificate', 'ek-form', (w) => { w.certificates = [Buffer.concat([w.ekCertificate, zeros(1)]), w.issuerCertificate]; });

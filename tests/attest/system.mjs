@@ -9,7 +9,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { join } from 'node:path';
 import { build, freePort, makeFolder, remove, run, Signer, sleep } from '../system/stage.mjs';
-import { certificate, newKey, pem } from './world.mjs';
+import { certificate, EK_POLICY_HIGH_384, newKey, pem } from './world.mjs';
 
 let passed = 0;
 let failed = 0;
@@ -201,9 +201,9 @@ const withProof = (evidence, proof) => Buffer.concat([Buffer.from([evidence[0] +
 // ---- a client behind a hostile relay ----
 mkdirSync(path('two'));
 const foreign = new Signer(path('two'));
-// Its TPM's maker certifies a P-256 endorsement key, as discrete TPMs have it.
-{
-  const at = join(foreign.state, 'tpm');
+/** A TPM's maker certifies its endorsement key, as discrete TPMs have it: what makes the key, its PEM, where the certificate goes. */
+async function certify(node, create, index) {
+  const at = join(node.state, 'tpm');
   mkdirSync(at, { recursive: true, mode: 0o700 });
   const swtpm = spawn('swtpm', ['socket', '--tpm2', '--tpmstate', `dir=${at}`, '--server', `type=unixio,path=${join(at, 't')}`, '--ctrl', `type=unixio,path=${join(at, 't.ctrl')}`,
     '--flags', 'startup-clear'], { stdio: 'ignore' });
@@ -215,16 +215,16 @@ const foreign = new Signer(path('two'));
       await sleep(50);
     }
   };
-  await tpm('tpm2_createek', '-G', 'ecc', '-c', path('ek.ctx'), '-f', 'pem', '-u', path('p256.pem'));
+  await create(tpm);
   const maker = newKey.p384();
   const top = newKey.p256();
   const root = certificate({ issuer: top, issuerName: 'Top', key: top, subject: 'Top', ca: true });
   const between = certificate({ issuer: top, issuerName: 'Top', key: maker, subject: 'Maker', ca: true });
   writeFileSync(path('maker.pem'), pem(root));
-  const leaf = certificate({ issuer: maker, issuerName: 'Maker', key: { publicKey: createPublicKey(readFileSync(path('p256.pem'))) }, hash: 'sha384' });
-  writeFileSync(path('p256.der'), Buffer.concat([leaf, Buffer.alloc(100, 0xff)])); // makers fill up
-  await tpm('tpm2_nvdefine', '0x01c0000a', '-C', 'o', '-s', String(leaf.length + 100), '-a', 'ownerread|authread|ownerwrite|no_da', '-Q');
-  await tpm('tpm2_nvwrite', '0x01c0000a', '-C', 'o', '-i', path('p256.der'));
+  const leaf = certificate({ issuer: maker, issuerName: 'Maker', key: { publicKey: createPublicKey(readFileSync(path('ek.pem'))) }, hash: 'sha384' });
+  writeFileSync(path('ek.der'), Buffer.concat([leaf, Buffer.alloc(100, 0xff)])); // makers fill up
+  await tpm('tpm2_nvdefine', index, '-C', 'o', '-s', String(leaf.length + 100), '-a', 'ownerread|authread|ownerwrite|no_da', '-Q');
+  await tpm('tpm2_nvwrite', index, '-C', 'o', '-i', path('ek.der'));
   // What leads to the root lies in the TPM, too, over the border of two indices.
   for (const [i, part] of [between.subarray(0, 200), Buffer.concat([between.subarray(200), Buffer.alloc(9)])].entries()) {
     writeFileSync(path('part'), part);
@@ -236,6 +236,7 @@ const foreign = new Signer(path('two'));
   swtpm.kill('SIGTERM');
   await ended;
 }
+await certify(foreign, (tpm) => tpm('tpm2_createek', '-G', 'ecc', '-c', path('ek.ctx'), '-f', 'pem', '-u', path('ek.pem')), '0x01c0000a');
 await foreign.start();
 {
   const rules = json('p256.json', { ...machine, vendor_roots: ['maker.pem'] });
@@ -245,6 +246,27 @@ await foreign.start();
   const pinned = json('p256-pinned.json', { ...machine, vendor_roots: ['maker.pem'], deployment_key: r.deployment_key, eks: [r.ek] });
   const again = await foreign.cli('attest', 'get', '--policy', pinned, '--json');
   expect('and by its signer', again.code === 0 && JSON.parse(again.out).hardware === true, again);
+}
+// The high range: template H-3, P-384.
+{
+  mkdirSync(path('three'));
+  const large = new Signer(path('three'));
+  writeFileSync(path('policy-b'), EK_POLICY_HIGH_384);
+  await certify(large, async (tpm) => {
+    await tpm('tpm2_createprimary', '-C', 'e', '-g', 'sha384', '-G', 'ecc384:aes256cfb', '-a', 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|adminwithpolicy|restricted|decrypt',
+      '-L', path('policy-b'), '-c', path('ek.ctx'));
+    await tpm('tpm2_readpublic', '-c', path('ek.ctx'), '-f', 'pem', '-o', path('ek.pem'));
+    await tpm('tpm2_flushcontext', '-t');
+  }, '0x01c00016');
+  await large.start();
+  const rules = json('p384.json', { ...machine, vendor_roots: ['maker.pem'] });
+  const { out, err, code } = await large.cli('attest', 'get', '--activate', '--policy', rules, '--json');
+  const r = out === '' ? { err } : JSON.parse(out);
+  expect('a P-384 endorsement key: activated by a stranger', code === 0 && r.hardware === true && r.maker.includes('Maker'), r);
+  const pinned = json('p384-pinned.json', { ...machine, vendor_roots: ['maker.pem'], deployment_key: r.deployment_key, eks: [r.ek] });
+  const again = await large.cli('attest', 'get', '--policy', pinned, '--json');
+  expect('and by its signer', again.code === 0 && JSON.parse(again.out).hardware === true, again);
+  await large.stop();
 }
 {
   await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path('relay.key'), '-out', path('relay.pem'), '-days', '9', '-subj', '/CN=relay',

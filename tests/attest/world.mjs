@@ -53,8 +53,11 @@ const spki = (key) => key.publicKey.export({ format: 'der', type: 'spki' });
 export const ATTR = {
   ak: 0x00050472, // fixedTPM fixedParent sensitiveDataOrigin userWithAuth noDA restricted sign
   ek: 0x000300b2,
+  ekHigh: 0x000300f2,
 };
 const EK_POLICY = Buffer.from('837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa', 'hex');
+export const EK_POLICY_HIGH = Buffer.from('ca3d0a99a2b93906f7a3342414efcfb3a385d44cd1fd459089d19b5071c0b7a0', 'hex');
+export const EK_POLICY_HIGH_384 = Buffer.from('b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419cacb47ba09699646150f9fc000f3f80e12', 'hex');
 const CURVE = { 'P-256': 3, 'P-384': 4 };
 
 export function akPublic(key, { attributes = ATTR.ak, nameAlg = 0x000b, policy = zeros(0), curve } = {}) {
@@ -64,9 +67,9 @@ export function akPublic(key, { attributes = ATTR.ak, nameAlg = 0x000b, policy =
   return Buffer.concat([be16(0x23), be16(nameAlg), be32(attributes), sized(policy), be16(0x10), be16(0x18), be16(0x0b),
     be16(curve ?? CURVE[k.crv]), be16(0x10), sized(b64(k.x)), sized(b64(k.y))]);
 }
-export function ekPublic(key, { attributes = ATTR.ek, policy = EK_POLICY, symmetric = [6, 128, 0x43], scheme = 0x10 } = {}) {
+export function ekPublic(key, { attributes = ATTR.ek, policy = EK_POLICY, symmetric = [6, 128, 0x43], scheme = 0x10, nameAlg = 0x0b } = {}) {
   const k = jwk(key);
-  const front = (type) => [be16(type), be16(0x0b), be32(attributes), sized(policy), ...symmetric.map(be16), be16(scheme)];
+  const front = (type) => [be16(type), be16(nameAlg), be32(attributes), sized(policy), ...symmetric.map(be16), be16(scheme)];
   if (k.kty === 'RSA') return Buffer.concat([...front(1), be16(2048), be32(0), sized(b64(k.n))]);
   return Buffer.concat([...front(0x23), be16(CURVE[k.crv]), be16(0x10), sized(b64(k.x)), sized(b64(k.y))]);
 }

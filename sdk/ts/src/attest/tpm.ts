@@ -198,7 +198,11 @@ const ATTR = {
   fixedTpm: 1 << 1, fixedParent: 1 << 4, sensitiveOrigin: 1 << 5, adminWithPolicy: 1 << 7, restricted: 1 << 16, decrypt: 1 << 17,
   sign: 1 << 18,
 } as const;
+// PolicySecret(endorsement); and that or a policy in NV, in both digests (TCG EK Credential Profile 2.3).
 const EK_POLICY = '837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa';
+const EK_POLICY_HIGH = 'ca3d0a99a2b93906f7a3342414efcfb3a385d44cd1fd459089d19b5071c0b7a0';
+const EK_POLICY_HIGH_384 = 'b26e7d28d11a50bc53d882bcf5fd3a1a074148bb35d3b4e4cb1c0ad9bde419cacb47ba09699646150f9fc000f3f80e12';
+const USER_WITH_AUTH = 0x40;
 
 export function isAttestationKey(key: Public): boolean {
   const all = ATTR.fixedTpm | ATTR.fixedParent | ATTR.sensitiveOrigin | ATTR.restricted | ATTR.sign;
@@ -209,8 +213,12 @@ export function isAttestationKey(key: Public): boolean {
 export function isEndorsementKey(key: Public): boolean {
   const low = ATTR.fixedTpm | ATTR.fixedParent | ATTR.sensitiveOrigin | ATTR.adminWithPolicy | ATTR.restricted | ATTR.decrypt;
   const policy = Array.from(key.policy, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return key.nameAlgorithm === ALG.SHA256 && key.attributes === low && policy === EK_POLICY &&
-    key.symmetric.join() === [ALG.AES, 128, ALG.CFB].join() && key.scheme === ALG.NULL && (key.type === ALG.RSA || key.curve === 3);
+  const is384 = key.nameAlgorithm === ALG.SHA384;
+  const isHigh = key.attributes === (low | USER_WITH_AUTH);
+  if ((!isHigh && (is384 || key.attributes !== low)) || (!is384 && key.nameAlgorithm !== ALG.SHA256)) return false;
+  return policy === (is384 ? EK_POLICY_HIGH_384 : isHigh ? EK_POLICY_HIGH : EK_POLICY) &&
+    key.symmetric.join() === [ALG.AES, is384 ? 256 : 128, ALG.CFB].join() && key.scheme === ALG.NULL &&
+    (is384 ? key.curve === 4 : key.type === ALG.RSA || key.curve === 3);
 }
 
 export interface Signature {

@@ -507,7 +507,7 @@ async function checkMaker(rules: Rules, evidence: Evidence, node: Node, ak: Publ
   if (!isEndorsementKey(ek)) refuse('ek-form');
   const leaf = await checkChain(first, between, rules.roots, EK_USAGE, atSeconds);
   if (!same(leaf.spki, ek.key.spki)) refuse('ek-key');
-  const id = ek.name.subarray(2);
+  const id = await sha256(evidence.ek); // not its name: that is of the digest which its template has
   if (rules.eks.length !== 0 && !rules.eks.some((one) => same(one, id))) refuse('ek-unknown');
   const linked = rules.aks.some((one) => same(one, ak.name)) ||
     (rules.deploymentKey !== undefined && node.activated && same(node.ek, id));

@@ -83,6 +83,10 @@ struct signer {
 	/* The start and the stop (signer_boot.c). */
 	uint64_t recover_at, recover_end; /* cursors of receipts' blobs */
 	bool recovering, recover_failed;
+	/* What a deployment that never began has left in the streams goes first: steps still to be
+	 * done, and up to where. */
+	unsigned discards;
+	uint64_t discard_to[CALL_STORE_STREAM_COUNT];
 	bool took_back; /* the very first commit, which was not anchored */
 	bool recovers;  /* from a store that the site accepted in the TPM's place */
 	int boot_code;  /* of proc_boot.h, when the unsealer said why there is no share; else 0 */

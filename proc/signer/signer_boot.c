@@ -221,6 +221,40 @@ static void begin_time(struct signer *signer)
 		log_event(LOG_WARN, "time.jumped_at_start");
 }
 
+/* In this order; the last one first, as `discards` counts down. */
+static const struct {
+	uint32_t kind, stream;
+} discard_steps[] = {
+    {CALL_STORE_SEGMENT_DELETE,   CALL_STORE_STREAM_INPUTS  },
+    {CALL_STORE_SEGMENT_DELETE,   CALL_STORE_STREAM_RECEIPTS},
+    {CALL_STORE_SEGMENT_EXPORTED, CALL_STORE_STREAM_RECEIPTS},
+};
+
+#define DISCARD_STEPS (sizeof(discard_steps) / sizeof(discard_steps[0]))
+
+/* A first start that lost power before its first commit was anchored has left its boot record in a
+ * blob that nobody's key opens any more: its master key was never told to anybody, nothing was
+ * decided under it, and the one that begins now is another. */
+static void begin_discarding(struct signer *signer, const struct call_store_state *state)
+{
+	struct log_line line;
+	uint64_t blobs = 0;
+
+	for (size_t i = 0; i < CALL_STORE_STREAM_COUNT; i++) {
+		signer->discard_to[i] = state->streams[i].next;
+		blobs += state->streams[i].next - state->streams[i].first;
+	}
+	if (blobs == 0)
+		return;
+	signer->discards = DISCARD_STEPS;
+	log_begin(&line, LOG_WARN, "start.unbegun_receipts_deleted");
+	log_text(&line, "text",
+	         "a first start was cut off before the TPM knew of it; the blobs that it left are "
+	         "deleted");
+	log_number(&line, "blobs", (int64_t)blobs);
+	log_end(&line);
+}
+
 static enum status open_store(struct signer *signer)
 {
 	struct call_store_state state;
@@ -250,9 +284,13 @@ static enum status open_store(struct signer *signer)
 		return give_up("start.site", site_trouble);
 	}
 	begin_time(signer);
+	if (state.seq == 0)
+		begin_discarding(signer, &state);
 	signer->recover_end = state.streams[CALL_STORE_STREAM_RECEIPTS].next;
 	signer->recover_at = signer->checkpoint.receipts_from;
-	if (signer->recover_at < state.streams[CALL_STORE_STREAM_RECEIPTS].first)
+	if (state.seq == 0)
+		signer->recover_at = signer->recover_end;
+	else if (signer->recover_at < state.streams[CALL_STORE_STREAM_RECEIPTS].first)
 		signer->recover_at = state.streams[CALL_STORE_STREAM_RECEIPTS].first;
 	signer_receipts_set_from(signer->receipts, signer->recover_at);
 	signer->unsealed = true;
@@ -265,6 +303,11 @@ void signer_boot_blob(struct signer *signer, enum status status,
                       const struct call_store_segment_state *state, struct bytes blob)
 {
 	signer->recovering = false;
+	if (signer->discards != 0) {
+		signer->discards -= status == STATUS_OK;
+		signer->recover_failed = status != STATUS_OK && status != STATUS_IO;
+		return;
+	}
 	if (status == STATUS_OK)
 		status = signer_receipts_recover(signer->receipts, state->cursor, blob);
 	if (status == STATUS_OK)
@@ -280,6 +323,16 @@ static enum status recover_receipts(struct signer *signer)
 	if (signer->recover_failed)
 		return give_up("start.receipts", "a blob of receipts is damaged: restore the store "
 		                                 "from a backup, or delete what was exported");
+	if (signer->discards != 0) {
+		uint32_t stream = discard_steps[signer->discards - 1].stream;
+
+		if (!signer->recovering)
+			signer->recovering =
+			    signer_store_segment(
+			        signer->store, discard_steps[signer->discards - 1].kind, stream,
+			        signer->discard_to[stream], TAG_RECOVERY) == STATUS_OK;
+		return STATUS_BUSY;
+	}
 	if (signer->recover_at >= signer->recover_end)
 		return STATUS_OK;
 	if (!signer->recovering)

@@ -435,6 +435,41 @@ def case_an_operator_restarts_it_and_memory_holds_nothing(world):
         expect("and is off when told so", machine.qemu.returncode == 0, machine.qemu.returncode)
 
 
+def case_a_backup_serves_from_a_new_disk_when_the_site_says_so(world):
+    """DS1, A16: the appliance's disk is lost: taken from afar while it serves, put onto a new disk, refused
+    until the site accepts it, and then every wallet waits for its user."""
+    owner, machine = world.owner, world.machine
+    backup = owner.path("backup")
+    machine.insert(world.signed)
+    with machine:
+        machine.start()
+        expect("serves before the backup", machine.wait("ready") is not None)
+        owner.reach(machine.ports[8200])
+        refused = owner.claviger("backup", "--operator", owner.path("user.json"), "--out", owner.path("none"), ok=False)
+        expect("nobody but an operator takes one", refused.returncode == 1, refused.stderr)
+        owner.claviger("backup", "--operator", owner.path("operator.json"), "--out", backup)
+        owner.sign()
+        owner.claviger("client", "new", "late")
+    lost = machine.data + ".lost"
+    os.replace(machine.data, lost)
+    owner.disk(machine.data, "--restore", backup, new=False)
+    world.fails(world.signed, 131)
+    (stale,) = machine.find("start.stale")
+    expect("an older store is refused in words", "older" in stale["text"], stale)
+    owner.claviger("recover", "accept", "--key", owner.path("site"), "--approvals", owner.path("machine/approvals"),
+                   "--genesis", owner.path("machine/genesis"), "--checkpoint", stale["checkpoint"], "--anchor", stale["anchor"])
+    run(TOOL, "image", "disk", "--approvals", owner.path("machine/approvals"), machine.data)
+    world.serves("the restored disk serves")
+    expect("and says that it recovered", len(machine.find("start.recovered")) == 1)
+    owner.reach(machine.ports[8200])
+    refused = owner.sign(ok=False)
+    expect("every wallet is frozen", refused.returncode != 0 and "frozen" in refused.stdout + refused.stderr, refused.stderr)
+    owner.claviger("wallet", "unfreeze", "trading", "--key", owner.path("user.json"), "--yes")
+    owner.sign()
+    machine.off()
+    os.unlink(lost)
+
+
 CASES = [
     (case_a_new_machine_says_what_was_measured_and_waits_for_approval, "boot"),
     (case_an_approved_machine_serves_by_the_usual_interfaces, "boot"),
@@ -444,6 +479,7 @@ CASES = [
     (case_seen_from_inside_there_is_nothing_else, "test"),
     (case_with_three_cores_the_signer_has_one_to_itself, "soak"),
     (case_a_boot_entry_with_options_does_not_unseal, "soak"),
+    (case_a_backup_serves_from_a_new_disk_when_the_site_says_so, "soak"),
     (case_the_manifest_of_another_site_is_refused, "soak"),
     (case_an_operator_restarts_it_and_memory_holds_nothing, "soak"),
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),

@@ -454,9 +454,11 @@ static void begin_boot(struct signer *signer)
 	authz_boot_hash(buffer_bytes(&encoded), signer->checkpoint.boot_record);
 	signer_receipts_begin(signer->receipts, signer->deployment, signer->boot,
 	                      buffer_bytes(&encoded));
-	/* What was accepted before a crash may be in no record: its code is not taken again. */
-	signer->code_floor =
-	    signer->checkpoint.clean || signer->boot == 1 ? 0 : now.low_s / KEYS_TOTP_STEP_S + 1;
+	/* What was accepted before a crash may be in no record, nor what was after a backup: its
+	 * code is not taken again. */
+	signer->code_floor = (signer->checkpoint.clean && !signer->recovers) || signer->boot == 1
+	                         ? 0
+	                         : now.low_s / KEYS_TOTP_STEP_S + 1;
 	signer->checkpoint.clean = false;
 	signer->boot_batch = signer_store_touch(signer->store);
 }

@@ -41,6 +41,7 @@ static const struct {
     [CLI_SERVE_CLIENT_LAMPORTS] = {"serve",  "client_lamports_hour",     "CLAVIGER_CLIENT_LAMPORTS_HOUR",
                          NUMBER                                                                       },
     [CLI_SERVE_INPUTS_KEEP] = {"serve",  "inputs_keep_mb",           "CLAVIGER_INPUTS_KEEP_MB",       NUMBER},
+    [CLI_SERVE_STORE_MAX] = {"serve",  "store_max_mb",             "CLAVIGER_STORE_MAX_MB",         NUMBER},
     [CLI_SERVE_RECEIPTS_KEEP] = {"serve",  "receipts_keep_days",       "CLAVIGER_RECEIPTS_KEEP_DAYS",
                          NUMBER                                                                       },
     [CLI_CLIENT_SERVER] = {"client", "server",                   "CLAVIGER_SERVER",               TEXT  },

@@ -241,6 +241,8 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 		snprintf(words[count++], sizeof(words[0]), "tls_name=%s", serve->tls_name);
 	snprintf(words[count++], sizeof(words[0]), "rp_id=%s", serve->rp_id);
 	snprintf(words[count++], sizeof(words[0]), "origins=%s", serve->origins);
+	if (serve->store_max != NULL)
+		snprintf(words[count++], sizeof(words[0]), "store_max_mb=%s", serve->store_max);
 	if (serve->inputs_keep != NULL)
 		snprintf(words[count++], sizeof(words[0]), "inputs_keep_mb=%s", serve->inputs_keep);
 	if (serve->receipts_keep != NULL)
@@ -602,6 +604,7 @@ static int run_serve(struct cli_call *call)
 	serve.operators = cli_config_choose(CLI_SERVE_OPERATORS, NULL, NULL);
 	serve.time_keys = cli_config_choose(CLI_SERVE_TIME_KEYS, NULL, NULL);
 	serve.time_unproven = cli_config_choose(CLI_SERVE_TIME_UNPROVEN, NULL, NULL);
+	serve.store_max = cli_config_choose(CLI_SERVE_STORE_MAX, NULL, NULL);
 	serve.inputs_keep = cli_config_choose(CLI_SERVE_INPUTS_KEEP, NULL, NULL);
 	serve.receipts_keep = cli_config_choose(CLI_SERVE_RECEIPTS_KEEP, NULL, NULL);
 	if (result == CLI_YES)

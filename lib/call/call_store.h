@@ -95,6 +95,7 @@ enum call_store_kind {
 	CALL_STORE_REVERT_ANSWER = 22,    /* call_store_committed: the one before it */
 	CALL_STORE_BACKUP = 23,           /* call_store_backup */
 	CALL_STORE_BACKUP_ANSWER = 24,    /* call_store_backed + bytes of the part */
+	CALL_STORE_FILL = 25,             /* from the store, unasked: call_store_fill */
 };
 
 /* Append-only streams. Receipts are deleted only after export; replay inputs at any time. */
@@ -254,6 +255,14 @@ struct call_store_backed {
 	uint64_t len[2]; /* of state and segments */
 	/* READ: then up to CALL_STORE_BACKUP_MAX bytes; none: the part ends here */
 };
+
+/* How full the two databases are, in hundredths; 100: only the reserve is left, for what takes
+ * power away. 0: there is no bound. */
+struct call_store_fill {
+	uint32_t state, receipts;
+};
+
+_Static_assert(sizeof(struct call_store_fill) == 8, "fixed layout");
 
 /* Where the walk along the key's bits ended. */
 enum call_store_terminal {

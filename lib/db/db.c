@@ -9,7 +9,8 @@
 #define APPLICATION_ID 0x434c5631 /* "CLV1" */
 #define META_CHANGE    100u
 #define CACHE_KIB      16384
-#define FOLD_PAGES     2000 /* of the log, before it is folded */
+#define PAGE_BYTES     4096u /* as the pragma below says */
+#define FOLD_PAGES     2000  /* of the log, before it is folded */
 #define HEAP_MAX       (256ll << 20)
 
 /* One slot of the mark file; two are written in turn, so that a torn write leaves the other. */
@@ -298,6 +299,27 @@ static void fold_after(struct db *db, int pages)
 	(void)sqlite3_wal_autocheckpoint(handle_of(db), pages);
 }
 
+/* SQLite then says that the disk is full, as one that is does. */
+static enum status bound_pages(struct db *db)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "PRAGMA max_page_count=%llu",
+	         (unsigned long long)(db->files->main_max / PAGE_BYTES));
+	return execute(db, text);
+}
+
+unsigned db_fill(struct db *db)
+{
+	uint64_t max = db->files == NULL ? 0 : db->files->main_max;
+	sqlite3_int64 pages = 0, unused = 0;
+
+	if (max == 0 || take_number(db, "PRAGMA page_count", &pages) != STATUS_OK ||
+	    take_number(db, "PRAGMA freelist_count", &unused) != STATUS_OK || unused > pages)
+		return 0;
+	return (unsigned)((uint64_t)(pages - unused) * PAGE_BYTES * 100 / (max - DB_RESERVE(max)));
+}
+
 static enum status set_up(struct db *db)
 {
 	sqlite3_int64 application = 0, tables = 0;
@@ -311,6 +333,8 @@ static enum status set_up(struct db *db)
 		status = switch_log_on(db);
 	if (status == STATUS_OK)
 		status = execute(db, "PRAGMA synchronous=FULL");
+	if (status == STATUS_OK && db->files->main_max != 0)
+		status = bound_pages(db);
 	if (status == STATUS_OK)
 		fold_after(db, FOLD_PAGES);
 	if (status == STATUS_OK)

@@ -57,7 +57,11 @@ struct db_files {
 	bool is_broken;        /* a write or sync failed: nothing is trusted any more */
 	bool is_full;          /* the last failed write found no space */
 	uint64_t held_log_max; /* how long a log may grow while a backup is taken */
+	uint64_t main_max;     /* bytes that the database file may have; 0: no bound */
 };
+
+/* Kept back of main_max for what must be written when all else is full: a freeze. */
+#define DB_RESERVE(main_max) ((main_max) / 16)
 
 #define DB_HELD_LOG_MAX (UINT64_C(1) << 30) /* of files in a folder */
 
@@ -103,6 +107,9 @@ uint64_t db_held_len(const struct db *db);
 MUST_USE enum status db_held_read(struct db *db, uint64_t at, size_t len, struct buffer *ret_bytes);
 /* db_held_too_long tells whether the log has grown so much that the file must be released. */
 bool db_held_too_long(const struct db *db);
+/* db_fill tells how full the database is, in hundredths of main_max less the reserve: free pages
+ * inside the file count as free; above 100 the reserve is being used. 0: there is no bound. */
+unsigned db_fill(struct db *db);
 /* db_verify reads every page (PRAGMA integrity_check): minutes for a large store. */
 MUST_USE enum status db_verify(struct db *db);
 

@@ -245,16 +245,10 @@ enum status db_disk_attach(const struct db_io *io, int fd, uint64_t disk_bytes,
 	for (int role = 0; status == STATUS_OK && role < DB_ROLE_COUNT; role++) {
 		ret_files[role] = (struct db_files){
 		    .io = &region_io,
+		    .main_max = disk.regions[role * DB_FILE_COUNT + DB_FILE_MAIN].place.len,
 		    .held_log_max = disk.regions[role * DB_FILE_COUNT + DB_FILE_WAL].place.len / 2};
 		for (int i = 0; i < DB_FILE_COUNT; i++)
 			ret_files[role].fds[i] = role * DB_FILE_COUNT + i;
 	}
 	return status;
-}
-
-unsigned db_disk_fill(enum db_role role)
-{
-	const struct region *region = &disk.regions[role * DB_FILE_COUNT + DB_FILE_MAIN];
-
-	return region->place.len == 0 ? 0 : (unsigned)(region->len * 100 / region->place.len);
 }

@@ -13,8 +13,4 @@
 MUST_USE enum status db_disk_attach(const struct db_io *io, int fd, uint64_t disk_bytes,
                                     struct db_files ret_files[DB_ROLE_COUNT]);
 
-/* db_disk_fill tells how full a role's main region is, in hundredths; 0 when no disk is attached.
- */
-unsigned db_disk_fill(enum db_role role);
-
 #endif

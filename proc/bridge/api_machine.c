@@ -216,6 +216,10 @@ void api_put_machine(struct api_text *text, const struct api_context *context,
 	text_put_u64_string(text, context->metrics.connections_open);
 	text_put(text, ",\"tpm_writes\":");
 	text_put_u64_string(text, context->metrics.tpm_writes);
+	text_put(text, ",\"state_fill\":");
+	text_put_u64_string(text, context->metrics.state_fill);
+	text_put(text, ",\"receipts_fill\":");
+	text_put_u64_string(text, context->metrics.receipts_fill);
 	text_put(text, ",\"log_next\":");
 	text_put_u64_string(text, context->log.next);
 	text_put(text, ",\"manifest_serial\":");

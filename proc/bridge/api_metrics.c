@@ -179,6 +179,12 @@ static void put_counters(const struct api_metrics *m, struct api_text *text)
 		put_single(text, "claviger_tpm_nv_writes_left", "gauge",
 		           "writes that the budget has left; 8 and below are a reserve",
 		           m->tpm_writes_left);
+	if (m->state_fill == 0 && m->receipts_fill == 0)
+		return;
+	put_head(text, "claviger_store_fill_percent", "gauge",
+	         "how full the store is; from 100 on what gives power is refused");
+	put_value(text, "claviger_store_fill_percent", "{part=\"state\"}", m->state_fill);
+	put_value(text, "claviger_store_fill_percent", "{part=\"receipts\"}", m->receipts_fill);
 }
 
 void api_metrics_put(const struct api_metrics *metrics, struct api_text *text)

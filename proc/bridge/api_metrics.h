@@ -41,6 +41,7 @@ struct api_metrics {
 	uint64_t certificate_expires;                   /* seconds since 1970 */
 	uint64_t tpm_writes, tpm_busy, tpm_writes_left; /* left: UINT64_MAX, no bound */
 	struct call_time time;                          /* state 0: not told yet */
+	uint64_t state_fill, receipts_fill; /* hundredths of the store; 0: it has no bound */
 	bool unsealed;
 };
 

@@ -5,6 +5,7 @@
 #include "api_parts.h"
 #include "base_check.h"
 #include "bridge.h"
+#include "call_store.h"
 #include "log_line.h"
 
 static uint64_t number_of(const struct bridge *bridge, const struct bridge_exchange *exchange,
@@ -504,6 +505,18 @@ static void lose(struct bridge *bridge, bool authority)
 	}
 }
 
+static bool hear_fill(struct bridge *bridge, struct bytes message)
+{
+	struct call_store_fill said;
+
+	if (message.len != sizeof(said))
+		return false;
+	memcpy(&said, message.data, sizeof(said));
+	bridge->api.metrics.state_fill = said.state;
+	bridge->api.metrics.receipts_fill = said.receipts;
+	return true;
+}
+
 static bool hear_tpm(struct bridge *bridge, struct bytes message)
 {
 	struct call_bridge_tpm said;
@@ -543,6 +556,8 @@ static bool hear_signer(struct bridge *bridge, struct ipc_message *message)
 		return hear_start(bridge, &message->payload);
 	case CALL_BRIDGE_TPM:
 		return hear_tpm(bridge, buffer_bytes(&message->payload));
+	case CALL_BRIDGE_FILL:
+		return hear_fill(bridge, buffer_bytes(&message->payload));
 	case CALL_BRIDGE_TIME:
 		return hear_time(bridge, buffer_bytes(&message->payload));
 	default:

@@ -340,6 +340,30 @@ static void tell_time(struct signer *signer)
 		signer->time_told_ms = signer->now_ms;
 }
 
+/* tell_fill lets the bridge know how full the store is, and the log from 95 % on. */
+static void tell_fill(struct signer *signer)
+{
+	struct call_store_fill fill = signer_store_fill(signer->store);
+	unsigned most = fill.state > fill.receipts ? fill.state : fill.receipts;
+	unsigned level = most >= SIGNER_FULL ? 2 : most >= SIGNER_NEARLY_FULL;
+	struct log_line line;
+
+	if (signer->bridge_told && memcmp(&fill, &signer->fill_told, sizeof(fill)) != 0 &&
+	    ipc_put(signer->bridge, CALL_BRIDGE_FILL, bytes_of(&fill, sizeof(fill))) == STATUS_OK)
+		signer->fill_told = fill;
+	if (level == signer->fill_level)
+		return;
+	log_begin(&line, level == 0 ? LOG_INFO : level == 1 ? LOG_WARN : LOG_ERROR, "store.fill");
+	log_number(&line, "state_percent", fill.state);
+	log_number(&line, "receipts_percent", fill.receipts);
+	log_text(&line, "means",
+	         level == 0   ? "there is room again"
+	         : level == 1 ? "nearly full: export and trim receipts, or plan for a larger disk"
+	                      : "full: what gives power is refused; what takes it goes on");
+	log_end(&line);
+	signer->fill_level = level;
+}
+
 static void pump_attestor(struct signer *signer)
 {
 	enum status status = ipc_take(signer->attestor, &signer->attestor_in);
@@ -357,6 +381,7 @@ static void pump_attestor(struct signer *signer)
 	signer_anchor_pump(&signer->anchor, signer->now_ms);
 	tell_tpm(signer);
 	tell_time(signer);
+	tell_fill(signer);
 	if (signer->ready)
 		signer_node_pump(signer);
 }

@@ -79,6 +79,8 @@ struct signer {
 	bool bridge_told;
 	uint64_t tpm_told; /* writes, and refusals of them, that the bridge knows of */
 	uint64_t time_told_ms;
+	struct call_store_fill fill_told;
+	unsigned fill_level; /* 1: nearly full, 2: full, as it was logged last */
 	uint64_t now_ms;
 	/* The start and the stop (signer_boot.c). */
 	uint64_t recover_at, recover_end; /* cursors of receipts' blobs */

@@ -71,6 +71,9 @@ enum status signer_add_module(struct signer_change *job, struct bytes module)
 		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE,
 		                     "a module has 1 to %d bytes, this one %zu",
 		                     LIMIT_MODULE_MAX - KEYS_AEAD_OVERHEAD_LEN, module.len);
+	status = signer_demand_room(job);
+	if (status != STATUS_OK)
+		return status;
 	keys_sha256(&module, 1, answer.hash);
 	CHECK(buffer_put(&job->module, module) == STATUS_OK);
 	status = signer_learn_module(job, answer.hash);
@@ -85,6 +88,15 @@ enum status signer_add_module(struct signer_change *job, struct bytes module)
 	answer.name = bytes_of_text(name != NULL ? name : "");
 	answer.schema = bytes_of(job->learned, job->learned_len);
 	return authz_module_answer_put(&answer, &job->answer);
+}
+
+enum status signer_demand_room(struct signer_change *job)
+{
+	if (signer_store_fill(job->signer->store).state < SIGNER_FULL)
+		return STATUS_OK;
+	return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE,
+	                     "the signer's disk is full: what takes power away goes on, nothing "
+	                     "else; its operator makes room");
 }
 
 /* ---- clients ---- */
@@ -109,6 +121,9 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 	if (given.kind != AUTHZ_CREDENTIAL_TOKEN)
 		return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
 		                     "only tokens are taken as credentials");
+	status = signer_demand_room(job);
+	if (status != STATUS_OK)
+		return status;
 	authz_client_id(given.root_key, job->client.id);
 	/* A freeze that is not written yet would be written over this. */
 	status = signer_await_held(job);

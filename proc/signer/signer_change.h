@@ -169,6 +169,9 @@ enum status signer_list_for(struct signer_change *job, const struct authz_user_k
 /* signer_answer_time: {} asks what time it is known to be, and for a nonce; a time key's statement
  * is heard first. */
 enum status signer_answer_time(struct signer_change *job, struct bytes payload);
+/* signer_demand_room refuses what does not take power away while the store is full: the rest of it
+ * is for that. */
+enum status signer_demand_room(struct signer_change *job);
 /* signer_demand_time refuses what gives power while the time is not known (T4). */
 enum status signer_demand_time(struct signer_change *job);
 enum status signer_add_module(struct signer_change *job, struct bytes module);

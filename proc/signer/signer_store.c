@@ -37,6 +37,7 @@ struct batch {
 enum commit_state { COMMIT_IDLE, COMMIT_STAGING, COMMIT_WRITING, COMMIT_ANCHORING };
 
 struct signer_store {
+	struct call_store_fill fill; /* as the store told it last */
 	struct ipc_channel *channel;
 	struct signer_store_hooks hooks;
 
@@ -516,6 +517,19 @@ static enum status take_backed(struct signer_store *store, struct bytes message)
 	return status;
 }
 
+static enum status take_fill(struct signer_store *store, struct bytes message)
+{
+	if (message.len != sizeof(store->fill))
+		return STATUS_MALFORMED;
+	memcpy(&store->fill, message.data, sizeof(store->fill));
+	return STATUS_OK;
+}
+
+struct call_store_fill signer_store_fill(const struct signer_store *store)
+{
+	return store->fill;
+}
+
 static uint32_t answer_kind(const struct awaited *awaited)
 {
 	switch (awaited->what) {
@@ -544,6 +558,8 @@ static enum status take_answer(struct signer_store *store)
 	struct awaited awaited;
 	struct bytes message = buffer_bytes(&store->in.payload);
 
+	if (store->in.kind == CALL_STORE_FILL)
+		return take_fill(store, message);
 	if (store->queue_count == 0)
 		return STATUS_MALFORMED;
 	awaited = store->queue[store->queue_first];

@@ -25,6 +25,9 @@
 	                            */
 #define SIGNER_STORE_APPENDS_MAX 8 /* segment appends in flight */
 
+#define SIGNER_NEARLY_FULL 95 /* hundredths of the store */
+#define SIGNER_FULL        100
+
 struct signer_store;
 
 /* Called for every load that was asked for: OK with the sealed value, NOT_FOUND when proven absent,
@@ -115,6 +118,9 @@ MUST_USE enum status signer_store_backup(struct signer_store *store,
  * STATE told; false while one is awaited after a restart. */
 bool signer_store_stream_next(const struct signer_store *store, uint32_t stream,
                               uint64_t *ret_next);
+
+/* signer_store_fill is how full the store says that it is. */
+struct call_store_fill signer_store_fill(const struct signer_store *store);
 
 /* signer_store_pump takes answers and sends what can be sent. STATUS_OK; STATUS_IO while the store
  * is away (it is being restarted; loads in flight were answered IO); STATUS_CORRUPT when the store

@@ -18,8 +18,10 @@
 
 #define FILE_BYTES_MAX (UINT64_C(1) << 42)
 #define ROOM_WAIT_US   200
+#define MAX_MIB_LEAST  8
 #define IDLE_WAIT_US   100000
 #define EXIT_BROKEN    74
+#define FILL_EACH      64 /* requests between two looks at how full it is */
 
 static struct db_files files[DB_ROLE_COUNT];
 static struct store store;
@@ -89,6 +91,7 @@ static enum status open_disk(struct proc *proc, const char *path)
 static enum status store_open_files(struct proc *proc)
 {
 	const char *path = proc_setting(proc, "state_dir");
+	uint64_t max_mib;
 	enum status status;
 	int directory;
 
@@ -111,9 +114,17 @@ static enum status store_open_files(struct proc *proc)
 		complain(LOG_ERROR, "store.files", strerror(errno));
 		return STATUS_IO;
 	}
+	status = proc_setting_number(proc, "store_max_mb", 0, FILE_BYTES_MAX >> 20, &max_mib);
+	if (status != STATUS_OK || (max_mib != 0 && max_mib < MAX_MIB_LEAST)) {
+		complain(LOG_ERROR, "store.malformed", "store_max_mb is a number from 8");
+		close(directory);
+		return STATUS_MALFORMED;
+	}
 	status = open_one(proc, directory, "state", &files[DB_ROLE_STATE]);
 	if (status == STATUS_OK)
 		status = open_one(proc, directory, "segments", &files[DB_ROLE_SEGMENTS]);
+	for (int role = 0; role < DB_ROLE_COUNT; role++)
+		files[role].main_max = (max_mib << 20) / DB_ROLE_COUNT;
 	close(directory);
 	open_items(proc, path);
 	proc->file_bytes_max = FILE_BYTES_MAX;
@@ -151,6 +162,17 @@ static bool take_one(struct ipc_channel *signer, struct store_sink *sink)
 	return true;
 }
 
+/* tell_fill says how full it is, when that has changed. */
+static void tell_fill(struct ipc_channel *signer)
+{
+	static struct call_store_fill told;
+	struct call_store_fill now = {db_fill(&store.state), db_fill(&store.segments)};
+
+	if (store.opened == STATUS_OK && memcmp(&now, &told, sizeof(now)) != 0 &&
+	    ipc_put(signer, CALL_STORE_FILL, bytes_of(&now, sizeof(now))) == STATUS_OK)
+		told = now;
+}
+
 static void open_databases(void)
 {
 	store_open(&store, &files[DB_ROLE_STATE], &files[DB_ROLE_SEGMENTS]);
@@ -171,20 +193,31 @@ static void open_databases(void)
 static int store_run(struct proc *proc)
 {
 	struct ipc_channel *signer = proc_channel(proc, PROC_signer, 0);
+	unsigned served = 0;
 	struct store_sink sink = {
 	    .answer = send_answer, .context = proc, .message = BUFFER_OF_ARRAY(answer_bytes)};
 
 	CHECK(signer != NULL);
 	open_databases();
+	tell_fill(signer);
 	proc_report_ready(proc);
 	while (!store_is_broken(&store)) {
-		if (take_one(signer, &sink))
+		if (served >= FILL_EACH) {
+			tell_fill(signer);
+			served = 0;
+		}
+		if (take_one(signer, &sink)) {
+			served++;
 			continue;
+		}
 		store_flush(&store, &sink); /* all that came together share one sync */
 		if (ipc_ready(signer))
 			continue;
 		if (proc_stopping())
 			break;
+		if (served != 0)
+			tell_fill(signer);
+		served = 0;
 		ipc_wait(&proc->waiter, IDLE_WAIT_US);
 	}
 	if (store_is_broken(&store)) {

@@ -185,6 +185,8 @@ int main(void)
 		return fail("start.failed", "setting `spin` is not a number");
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		proc_keep_descriptor(proc, fd);
+	if (proc->start.log_fd != 0)
+		proc_keep_descriptor(proc, proc->start.log_fd);
 	if (proc_body.open(proc) != STATUS_OK)
 		return fail("start.failed", "open");
 	if (!enter_sandbox(proc))

@@ -199,11 +199,8 @@ static enum status bridge_open(struct proc *proc)
 		return STATUS_IO;
 	proc_keep_descriptor(proc, bridge->epoll_fd);
 	bridge->log_fd = proc->start.log_fd;
-	if (bridge->log_fd != 0) {
-		proc_keep_descriptor(proc, bridge->log_fd);
-		if (!watch(bridge, bridge->log_fd, EVENT_LOG))
-			return STATUS_IO;
-	}
+	if (bridge->log_fd != 0 && !watch(bridge, bridge->log_fd, EVENT_LOG))
+		return STATUS_IO;
 	return http_tls_prepare();
 }
 

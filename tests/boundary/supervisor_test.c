@@ -252,6 +252,7 @@ static void test_every_process_is_confined_and_has_no_descriptor_of_another(void
 		char path[64], text[4096] = "";
 		struct dirent *entry;
 		FILE *file;
+		unsigned more = 0;
 		DIR *fds;
 
 		if (strcmp(names[i], "unsealer") == 0)
@@ -271,8 +272,10 @@ static void test_every_process_is_confined_and_has_no_descriptor_of_another(void
 		fds = opendir(path);
 		CHECK(fds != NULL);
 		while ((entry = readdir(fds)) != NULL)
-			EXPECT(entry->d_name[0] == '.' ||
-			       strtol(entry->d_name, NULL, 10) <= STDERR_FILENO);
+			more += entry->d_name[0] != '.' &&
+			        strtol(entry->d_name, NULL, 10) > STDERR_FILENO;
+		/* The bridge's one is the log's. */
+		EXPECT(more == (strcmp(names[i], "bridge") == 0));
 		closedir(fds);
 		looked++;
 	}

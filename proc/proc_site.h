@@ -18,7 +18,11 @@ struct proc_site {
 	uint32_t magic; /* written last */
 	uint32_t setting_count;
 	uint32_t manifest_len;
-	uint32_t lease_s; /* of the address, from now; 0: for ever */
+	uint8_t address[4], mask[4], router[4]; /* network order; router zeros: none */
+	uint8_t server[4];                      /* that lent the address */
+	uint32_t lease_s;                       /* 0: for ever */
+	uint32_t reserved;
+	int64_t lease_got_ms; /* CLOCK_MONOTONIC */
 	struct proc_start_setting settings[PROC_SITE_SETTINGS];
 	uint8_t manifest[PROC_SITE_MANIFEST]; /* the signed bytes, as they lie on the disk */
 };

@@ -9,33 +9,28 @@
 #include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base_check.h"
 #include "disk.h"
 #include "log_line.h"
+#include "net_lease.h"
 #include "proc_boot.h"
 #include "proc_site.h"
 #include "proc_start.h"
-#include "setup_dhcp.h"
-#include "setup_net.h"
 #include "site.h"
 
-#define DISKS_MAX        16
-#define DISK_TRIES       50
-#define DISK_PAUSE_MS    100
-#define DHCP_TRIES       8
-#define DHCP_WAIT_MS     2000
-#define DHCP_WAIT_MAX_MS 8000
+#define DISKS_MAX     16
+#define DISK_TRIES    50
+#define DISK_PAUSE_MS 100
 
 static struct {
 	char path[64];
 	int fd;
 } disks[DISKS_MAX];
 static size_t disk_count;
-static struct setup_net net;
+static struct net_card net;
 static enum status net_status;
 static struct site_manifest manifest;
 
@@ -72,7 +67,7 @@ static enum status setup_open(struct proc *proc)
 			(void)nanosleep(&pause, NULL);
 		}
 	}
-	net_status = net_open(&net);
+	net_status = net_card_open(&net);
 	if (net_status == STATUS_OK) {
 		proc_keep_descriptor(proc, net.socket);
 		proc_keep_descriptor(proc, net.dhcp);
@@ -180,57 +175,7 @@ _Static_assert(SITE_TEXT_MAX <= PROC_SETTING_VALUE_MAX, "a list fits a setting")
 
 /* ---- the address ---- */
 
-static bool ask_dhcp(const struct dhcp_client *client, const struct dhcp_lease *offer,
-                     uint16_t seconds, int wait_ms, struct dhcp_lease *ret_lease)
-{
-	static uint8_t request[DHCP_REQUEST_LEN], space[DHCP_MESSAGE_MAX];
-	struct timespec now;
-	int64_t end_ms;
-
-	dhcp_put(client, offer, seconds, request);
-	if (net_send(&net, BYTES_OF_ARRAY(request)) != STATUS_OK)
-		return false;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	end_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + wait_ms;
-	for (;;) {
-		struct buffer message = BUFFER_OF_ARRAY(space);
-		int64_t left;
-
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		left = end_ms - ((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
-		if (left <= 0 || net_receive(&net, (int)left, &message) != STATUS_OK)
-			return false;
-		if (dhcp_take(client, buffer_bytes(&message), ret_lease) != STATUS_OK)
-			continue;
-		if (offer == NULL && ret_lease->type == DHCP_OFFER)
-			return true;
-		if (offer != NULL && ret_lease->type != DHCP_OFFER)
-			return ret_lease->type == DHCP_ACK;
-	}
-}
-
-static bool take_lease(struct dhcp_lease *ret_lease)
-{
-	struct dhcp_client client;
-	struct dhcp_lease offer;
-	int wait_ms = DHCP_WAIT_MS;
-	uint16_t seconds = 0;
-
-	memcpy(client.hardware, net.hardware, sizeof(client.hardware));
-	if (getrandom(client.transaction, sizeof(client.transaction), 0) !=
-	    (ssize_t)sizeof(client.transaction))
-		return false;
-	for (int i = 0; i < DHCP_TRIES && !proc_stopping(); i++) {
-		if (ask_dhcp(&client, NULL, seconds, wait_ms, &offer) &&
-		    ask_dhcp(&client, &offer, seconds, wait_ms, ret_lease))
-			return true;
-		seconds = (uint16_t)(seconds + wait_ms / 1000);
-		wait_ms = wait_ms * 2 > DHCP_WAIT_MAX_MS ? DHCP_WAIT_MAX_MS : wait_ms * 2;
-	}
-	return false;
-}
-
-static void log_address(const struct dhcp_lease *lease, bool is_static)
+static void log_address(const struct net_dhcp_lease *lease, bool is_static)
 {
 	struct log_line line;
 	char text[32];
@@ -245,7 +190,7 @@ static void log_address(const struct dhcp_lease *lease, bool is_static)
 	log_end(&line);
 }
 
-static int set_address(struct dhcp_lease *lease)
+static int set_address(struct net_dhcp_lease *lease)
 {
 	bool is_static = manifest.network.is_static;
 
@@ -258,10 +203,10 @@ static int set_address(struct dhcp_lease *lease)
 			lease->mask[i] = (uint8_t)(mask >> (24 - 8 * i));
 		memcpy(lease->address, manifest.network.address, 4);
 		memcpy(lease->router, manifest.network.router, 4);
-	} else if (!take_lease(lease)) {
+	} else if (!net_lease_search(&net, proc_stopping, lease)) {
 		return BOOT_NO_LEASE;
 	}
-	if (net_set(&net, lease->address, lease->mask, lease->router) != STATUS_OK)
+	if (net_card_set(&net, lease->address, lease->mask, lease->router) != STATUS_OK)
 		return BOOT_ADDRESS;
 	log_address(lease, is_static);
 	return 0;
@@ -270,7 +215,8 @@ static int set_address(struct dhcp_lease *lease)
 static int setup_run(struct proc *proc)
 {
 	struct proc_site *site = proc->site_memory;
-	struct dhcp_lease lease = {0};
+	struct net_dhcp_lease lease = {0};
+	struct timespec now;
 	int code, disk;
 
 	CHECK(site != NULL);
@@ -281,7 +227,13 @@ static int setup_run(struct proc *proc)
 	if (code != 0)
 		return proc_boot_failed(code);
 	put_settings(site, disks[disk].path, disks[disk].fd, lease.address);
+	memcpy(site->address, lease.address, sizeof(site->address));
+	memcpy(site->mask, lease.mask, sizeof(site->mask));
+	memcpy(site->router, lease.router, sizeof(site->router));
+	memcpy(site->server, lease.server, sizeof(site->server));
 	site->lease_s = lease.lease_s;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	site->lease_got_ms = now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	site->magic = PROC_SITE_MAGIC;
 	proc_report_ready(proc);
 	return 0;

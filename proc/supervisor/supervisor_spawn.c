@@ -109,6 +109,9 @@ enum status supervisor_make(struct supervisor *supervisor)
 
 		if (count == PROC_VERIFIERS)
 			count = supervisor->verifiers;
+		/* setup is made and run before all this. */
+		if (count == PROC_APPLIANCE && role != PROC_setup && supervisor->is_appliance)
+			count = 1;
 		for (unsigned i = 0; i < count && status == STATUS_OK; i++)
 			status = supervisor_child_make(supervisor, (enum proc_role)role, i);
 	}

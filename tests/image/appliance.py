@@ -20,6 +20,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests/image"))
+from dhcp import Server  # noqa: E402
 from machine import Machine, run  # noqa: E402
 from owner import Owner  # noqa: E402
 
@@ -184,6 +185,42 @@ def judge(world):
     expect("evidence of another image is refused", done.returncode == 1, done.stdout + done.stderr)
 
 
+def operate(world):
+    """O9: an operator at his door of the machine: its state, its log, its settings, its certificate; then he freezes."""
+    owner = world.owner
+
+    def machine(*words, ok=True):
+        return owner.claviger("machine", words[0], "--operator", owner.path("operator.json"), "--operator-port",
+                              str(world.machine.ports[8201]), *words[1:], ok=ok)
+    told = json.loads(machine("status", "--json"))
+    expect("status", told["mode"] == "appliance" and told["signer"]["unsealed"] and int(told["state_fill"]) >= 1, told)
+    lines = [json.loads(x) for x in machine("log").splitlines()]
+    expect("the log from the start on", {"network.address", "sandbox.entered", "ready"} <= {x["event"] for x in lines},
+           len(lines))
+    shown = [json.loads(x) for x in world.machine.lines if x and x.startswith("{")]
+    expect("the console has the same", all(x in shown for x in lines[5:20]))
+    settings = json.loads(machine("config", "--json"))["settings"]
+    expect("settings", settings["operators"] == [owner.operator] and settings["operator_port"] == 8201, settings)
+    refused = owner.claviger("machine", "status", "--operator", owner.path("user.json"), "--operator-port",
+                             str(world.machine.ports[8201]), ok=False)
+    expect("nobody else", refused.returncode == 3 and "does not take this key" in refused.stderr, refused.stderr)
+    chain = owner.certify(owner.claviger("tls", "csr"))
+    before = owner.environment["CLAVIGER_CA"]
+    refused = machine("certificate", owner.certify(owner.claviger("tls", "csr"), "stranger"), ok=False)
+    expect("a stranger's CA", refused.returncode == 1 and "CA" in refused.stderr, refused.stderr)
+    machine("certificate", chain)
+    owner.environment["CLAVIGER_CA"] = owner.path("site-ca.pem")
+    owner.sign()
+    owner.environment["CLAVIGER_CA"] = before
+    refused = owner.sign(ok=False)
+    expect("the former certificate is gone", "vouches" in refused.stderr, refused.stderr)
+    owner.environment["CLAVIGER_CA"] = owner.path("site-ca.pem")
+    for words in (["freeze", "bot"], ["unfreeze", "bot"], ["freeze", "--all"], ["unfreeze", "--all"]):
+        owner.claviger("client", *words, "--operator", owner.path("operator.json"))
+        done = owner.sign(ok=False)
+        expect("client " + " ".join(words), (done.returncode == 0) == (words[0] == "unfreeze"), done.stderr)
+
+
 def case_power_off_and_on_keeps_the_wallets(world):
     """DS1: the store on a bare block device, without an orderly stop. T1, A13: the machine comes back with its
     clock ten years ahead: that ends what has an end, and opens nothing; the site's time keys say what time it is."""
@@ -202,6 +239,7 @@ def case_power_off_and_on_keeps_the_wallets(world):
     world.owner.sign()
     print("%-40s %6.1f s after power on" % ("boot to first signature",
                                             time.monotonic() - world.machine.began), flush=True)
+    operate(world)
     check_evidence(world)
     world.machine.off()
 
@@ -373,6 +411,31 @@ def case_the_next_release_unseals_by_itself_and_the_floor_locks_this_one_out(wor
     world.fails(world.signed, 121)
 
 
+def case_a_lease_is_renewed_and_another_address_taken(world):
+    """A DHCP server with leases of a minute: renewed by its server, by any server, refused, and found anew."""
+    server = Server()
+    machine = world.machine
+    machine.insert(world.signed)
+    with machine:
+        machine.start(network=False, options=server.options())
+        first = machine.wait("network.address")
+        expect("an address", first is not None and first["address"] == "192.0.2.9" and first["lease_s"] == 60, first)
+        expect("serves", machine.wait("ready") is not None)
+        renewal = server.wait(lambda kind, by, to: kind == 3 and by == server.address, 120)
+        expect("asked its server for more time", renewal is not None and renewal[2] == server.own, renewal)
+        expect("and has it", machine.wait("network.lease") is not None)
+        server.silent = True
+        rebinding = server.wait(lambda kind, by, to: to == b"\xff" * 4, 120)
+        expect("asked all", rebinding is not None and rebinding[0] == 3 and rebinding[1] == server.address, rebinding)
+        machine.events.clear()
+        server.silent, server.address, server.refuses = False, bytes([192, 0, 2, 10]), True
+        expect("lost what was refused or ran out", machine.wait("network.lost") is not None)
+        server.refuses = False
+        second = machine.wait("network.address")
+        expect("took another", second is not None and second["address"] == "192.0.2.10", second)
+        expect("and still serves", not machine.find("machine.ends") and not machine.find("process.ended"))
+
+
 def case_the_manifest_of_another_site_is_refused(world):
     """The disk's owner cannot name other operators, however he signs."""
     good = world.owner.path("site")
@@ -480,6 +543,7 @@ CASES = [
     (case_with_three_cores_the_signer_has_one_to_itself, "soak"),
     (case_a_boot_entry_with_options_does_not_unseal, "soak"),
     (case_a_backup_serves_from_a_new_disk_when_the_site_says_so, "soak"),
+    (case_a_lease_is_renewed_and_another_address_taken, "soak"),
     (case_the_manifest_of_another_site_is_refused, "soak"),
     (case_an_operator_restarts_it_and_memory_holds_nothing, "soak"),
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),

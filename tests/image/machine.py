@@ -120,7 +120,7 @@ class Machine:
             "file=" + self.path("tpm/pid"))
         return control
 
-    def start(self, services=(8200,), smp=1, memory=768, options=(), restarts=False, network=True):
+    def start(self, services=(8200, 8201), smp=1, memory=768, options=(), restarts=False, network=True):
         """Power on. `services`: ports of the machine that this host reaches at self.ports[port]."""
         control = self.start_tpm()
         self.ports = {p: port() for p in services}

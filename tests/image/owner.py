@@ -59,15 +59,33 @@ class Owner:
         escrow = self.claviger("key", "escape", self.path("escrow.json")).split()[-1]
         self.operator = self.claviger("key", "new", self.path("operator.json")).strip()
         self.times = [self.claviger("key", "new", self.path("time%d.json" % i)).strip() for i in range(3)]
+        self.certify(None)
         self.claviger("tpm", "provision", "--out", self.path("machine"), "--site-root", self.path("site"),
                       "--release-root", self.path("release.pub"), "--escrow", escrow, *more)
+
+    def certify(self, request, ca="site-ca"):
+        """What a CA of that name makes of a request: a file with the chain."""
+        paths = [self.path(ca + end) for end in (".key", ".pem", ".csr", ".leaf", ".chain")]
+        if not os.path.exists(paths[1]):
+            run("openssl", "req", "-new", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-keyout", paths[0], "-out", paths[1], "-subj", "/CN=" + ca, "-days", "30")
+        if request:
+            with open(paths[2], "w") as f:
+                f.write(request)
+            run("openssl", "x509", "-req", "-in", paths[2], "-CA", paths[1], "-CAkey", paths[0], "-copy_extensions",
+                "copy", "-days", "2", "-out", paths[3])
+            with open(paths[4], "w") as f:
+                for path in (paths[3], paths[1]):
+                    with open(path) as part:
+                        f.write(part.read())
+        return paths[4]
 
     def disk(self, path, *more, new=True):
         """Writes the site manifest, and for a new machine genesis and approvals."""
         files = ["--genesis", self.path("machine/genesis")] if new else []
         self.claviger("image", "disk", "--size", "256", "--site-key", self.path("site"), "--operator",
-                      self.operator, "--name", "127.0.0.1", "--time-key", ",".join(self.times), *files,
-                      "--approvals", self.path("machine/approvals"), *more, path)
+                      self.operator, "--name", "127.0.0.1", "--ca", self.path("site-ca.pem"), "--time-key",
+                      ",".join(self.times), *files, "--approvals", self.path("machine/approvals"), *more, path)
 
     def approve(self, who, pcrs, level=1):
         name = self.path("pcrs.json")

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "setup_net.h"
+#include "net_card.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,23 +36,23 @@ static bool has_cable(int fd, const char *name)
 }
 
 /* take_card is true when the interface of that index is an Ethernet card. */
-static bool take_card(int fd, int index, char ret_name[NET_NAME_MAX], uint8_t ret_hardware[6])
+static bool take_card(int fd, int index, char ret_name[NET_CARD_NAME_MAX], uint8_t ret_hardware[6])
 {
 	struct ifreq request = {.ifr_ifindex = index};
 
 	if (ioctl(fd, SIOCGIFNAME, &request) != 0)
 		return false;
-	request.ifr_name[NET_NAME_MAX - 1] = '\0';
-	memcpy(ret_name, request.ifr_name, NET_NAME_MAX);
+	request.ifr_name[NET_CARD_NAME_MAX - 1] = '\0';
+	memcpy(ret_name, request.ifr_name, NET_CARD_NAME_MAX);
 	if (ioctl(fd, SIOCGIFHWADDR, &request) != 0 || request.ifr_hwaddr.sa_family != ARPHRD_ETHER)
 		return false;
 	memcpy(ret_hardware, request.ifr_hwaddr.sa_data, 6);
 	return true;
 }
 
-static bool find_card(struct setup_net *net)
+static bool find_card(struct net_card *net)
 {
-	char name[NET_NAME_MAX];
+	char name[NET_CARD_NAME_MAX];
 	uint8_t hardware[6];
 	bool any = false;
 
@@ -71,7 +71,7 @@ static bool find_card(struct setup_net *net)
 	return false;
 }
 
-static bool open_dhcp(struct setup_net *net)
+static bool open_dhcp(struct net_card *net)
 {
 	struct sockaddr_in any = {.sin_family = AF_INET, .sin_port = htons(68)};
 	int yes = 1;
@@ -84,7 +84,7 @@ static bool open_dhcp(struct setup_net *net)
 	       bind(net->dhcp, (struct sockaddr *)&any, sizeof(any)) == 0;
 }
 
-enum status net_open(struct setup_net *net)
+enum status net_card_open(struct net_card *net)
 {
 	net->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (net->socket < 0 || !bring_up(net->socket, "lo"))
@@ -104,8 +104,8 @@ static struct sockaddr address_of(const uint8_t four[4])
 	return out;
 }
 
-enum status net_set(const struct setup_net *net, const uint8_t address[4], const uint8_t mask[4],
-                    const uint8_t router[4])
+enum status net_card_set(const struct net_card *net, const uint8_t address[4],
+                         const uint8_t mask[4], const uint8_t router[4])
 {
 	static const uint8_t none[4];
 	struct ifreq request = {0};
@@ -127,19 +127,31 @@ enum status net_set(const struct setup_net *net, const uint8_t address[4], const
 	return STATUS_OK;
 }
 
-enum status net_send(const struct setup_net *net, struct bytes message)
+enum status net_card_drop(const struct net_card *net)
 {
-	struct sockaddr_in all = {.sin_family = AF_INET,
-	                          .sin_port = htons(67),
-	                          .sin_addr.s_addr = htonl(INADDR_BROADCAST)};
+	static const uint8_t none[4];
+	struct ifreq request = {0};
 
-	return sendto(net->dhcp, message.data, message.len, 0, (struct sockaddr *)&all,
-	              sizeof(all)) == (ssize_t)message.len
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", net->name);
+	request.ifr_addr = address_of(none);
+	return ioctl(net->socket, SIOCSIFADDR, &request) == 0 ? STATUS_OK : STATUS_IO;
+}
+
+enum status net_card_send(const struct net_card *net, const uint8_t *server, struct bytes message)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+	                         .sin_port = htons(67),
+	                         .sin_addr.s_addr = htonl(INADDR_BROADCAST)};
+
+	if (server != NULL)
+		memcpy(&to.sin_addr, server, 4);
+	return sendto(net->dhcp, message.data, message.len, 0, (struct sockaddr *)&to,
+	              sizeof(to)) == (ssize_t)message.len
 	           ? STATUS_OK
 	           : STATUS_IO;
 }
 
-enum status net_receive(const struct setup_net *net, int wait_ms, struct buffer *ret_message)
+enum status net_card_receive(const struct net_card *net, int wait_ms, struct buffer *ret_message)
 {
 	struct pollfd ready = {.fd = net->dhcp, .events = POLLIN};
 	ssize_t len;

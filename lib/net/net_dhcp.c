@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "setup_dhcp.h"
+#include "net_dhcp.h"
 
 #define OPTIONS_AT 240
 #define LEASE_MIN  60
@@ -12,6 +12,7 @@ enum {
 	AT_XID = 4,
 	AT_SECS = 8,
 	AT_FLAGS = 10,
+	AT_CIADDR = 12,
 	AT_YIADDR = 16,
 	AT_CHADDR = 28,
 	AT_COOKIE = 236
@@ -44,30 +45,51 @@ static size_t put_option(uint8_t *message, size_t at, uint8_t code, const void *
 	return at + 2 + len;
 }
 
-void dhcp_put(const struct dhcp_client *client, const struct dhcp_lease *offer, uint16_t seconds,
-              uint8_t ret_message[DHCP_REQUEST_LEN])
+/* begin writes what all our messages have; returns where the next option goes. */
+static size_t begin(const struct net_dhcp_client *client, uint8_t type, uint16_t seconds,
+                    uint8_t *message)
+{
+	memset(message, 0, NET_DHCP_REQUEST_LEN);
+	message[AT_OP] = 1;    /* BOOTREQUEST */
+	message[AT_HTYPE] = 1; /* Ethernet */
+	message[AT_HLEN] = sizeof(client->hardware);
+	memcpy(message + AT_XID, client->transaction, 4);
+	message[AT_SECS] = (uint8_t)(seconds >> 8);
+	message[AT_SECS + 1] = (uint8_t)seconds;
+	memcpy(message + AT_CHADDR, client->hardware, sizeof(client->hardware));
+	memcpy(message + AT_COOKIE, cookie, sizeof(cookie));
+	return put_option(message, OPTIONS_AT, OPTION_TYPE, &type, 1);
+}
+
+static void end(uint8_t *message, size_t at)
 {
 	static const uint8_t wanted[] = {OPTION_MASK, OPTION_ROUTER, OPTION_LEASE};
-	uint8_t type = offer == NULL ? DHCP_DISCOVER : DHCP_REQUEST;
-	size_t at = OPTIONS_AT;
 
-	memset(ret_message, 0, DHCP_REQUEST_LEN);
-	ret_message[AT_OP] = 1;    /* BOOTREQUEST */
-	ret_message[AT_HTYPE] = 1; /* Ethernet */
-	ret_message[AT_HLEN] = sizeof(client->hardware);
-	memcpy(ret_message + AT_XID, client->transaction, 4);
-	ret_message[AT_SECS] = (uint8_t)(seconds >> 8);
-	ret_message[AT_SECS + 1] = (uint8_t)seconds;
+	at = put_option(message, at, OPTION_WANTED, wanted, sizeof(wanted));
+	message[at] = OPTION_END;
+}
+
+void net_dhcp_put(const struct net_dhcp_client *client, const struct net_dhcp_lease *offer,
+                  uint16_t seconds, uint8_t ret_message[NET_DHCP_REQUEST_LEN])
+{
+	uint8_t type = offer == NULL ? NET_DHCP_DISCOVER : NET_DHCP_REQUEST;
+	size_t at = begin(client, type, seconds, ret_message);
+
 	ret_message[AT_FLAGS] = 0x80; /* answer by broadcast */
-	memcpy(ret_message + AT_CHADDR, client->hardware, sizeof(client->hardware));
-	memcpy(ret_message + AT_COOKIE, cookie, sizeof(cookie));
-	at = put_option(ret_message, at, OPTION_TYPE, &type, 1);
 	if (offer != NULL) {
 		at = put_option(ret_message, at, OPTION_ADDRESS, offer->address, 4);
 		at = put_option(ret_message, at, OPTION_SERVER, offer->server, 4);
 	}
-	at = put_option(ret_message, at, OPTION_WANTED, wanted, sizeof(wanted));
-	ret_message[at] = OPTION_END;
+	end(ret_message, at);
+}
+
+void net_dhcp_put_renewal(const struct net_dhcp_client *client, const uint8_t address[4],
+                          uint16_t seconds, uint8_t ret_message[NET_DHCP_REQUEST_LEN])
+{
+	size_t at = begin(client, NET_DHCP_REQUEST, seconds, ret_message);
+
+	memcpy(ret_message + AT_CIADDR, address, 4);
+	end(ret_message, at);
 }
 
 /* Ones, then zeros, and neither all. */
@@ -98,7 +120,7 @@ static bool take_four(struct bytes value, uint8_t ret_four[4], bool *seen)
 	return true;
 }
 
-static bool take_options(struct bytes options, struct dhcp_lease *lease)
+static bool take_options(struct bytes options, struct net_dhcp_lease *lease)
 {
 	bool mask = false, router = false, server = false, period = false, type = false;
 	uint8_t four[4];
@@ -135,16 +157,17 @@ static bool take_options(struct bytes options, struct dhcp_lease *lease)
 			lease->type = value.data[0];
 		}
 	}
-	return at < options.len && type && server && (lease->type == DHCP_NAK || (mask && period));
+	return at < options.len && type && server &&
+	       (lease->type == NET_DHCP_NAK || (mask && period));
 }
 
-enum status dhcp_take(const struct dhcp_client *client, struct bytes message,
-                      struct dhcp_lease *ret_lease)
+enum status net_dhcp_take(const struct net_dhcp_client *client, struct bytes message,
+                          struct net_dhcp_lease *ret_lease)
 {
-	struct dhcp_lease lease = {0};
+	struct net_dhcp_lease lease = {0};
 	const uint8_t *m = message.data;
 
-	if (message.len < OPTIONS_AT + 1 || message.len > DHCP_MESSAGE_MAX || m[AT_OP] != 2 ||
+	if (message.len < OPTIONS_AT + 1 || message.len > NET_DHCP_MESSAGE_MAX || m[AT_OP] != 2 ||
 	    m[AT_HTYPE] != 1 || m[AT_HLEN] != sizeof(client->hardware) ||
 	    memcmp(m + AT_XID, client->transaction, 4) != 0 ||
 	    memcmp(m + AT_CHADDR, client->hardware, sizeof(client->hardware)) != 0 ||
@@ -152,8 +175,8 @@ enum status dhcp_take(const struct dhcp_client *client, struct bytes message,
 	    !take_options(bytes_of(m + OPTIONS_AT, message.len - OPTIONS_AT), &lease))
 		return STATUS_MALFORMED;
 	memcpy(lease.address, m + AT_YIADDR, 4);
-	if (lease.type != DHCP_NAK &&
-	    ((lease.type != DHCP_OFFER && lease.type != DHCP_ACK) || !is_mask(lease.mask) ||
+	if (lease.type != NET_DHCP_NAK &&
+	    ((lease.type != NET_DHCP_OFFER && lease.type != NET_DHCP_ACK) || !is_mask(lease.mask) ||
 	     !is_host(lease.address, lease.mask) || lease.lease_s < LEASE_MIN))
 		return STATUS_MALFORMED;
 	*ret_lease = lease;

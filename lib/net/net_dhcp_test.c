@@ -1,10 +1,10 @@
 /* Tests of the DHCP client's messages against RFC 2131 and 2132. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "setup_dhcp.h"
+#include "net_dhcp.h"
 
 #include "base_test.h"
 
-static const struct dhcp_client client = {
+static const struct net_dhcp_client client = {
     {0x52,  0x54, 0, 0x12, 0x34, 0x56},
     {9, 8,     7,      6        }
 };
@@ -30,8 +30,8 @@ static size_t make_answer(uint8_t message[576], uint8_t type)
 
 static void test_a_request_names_the_offer_and_asks_for_a_broadcast(void)
 {
-	uint8_t message[DHCP_REQUEST_LEN];
-	struct dhcp_lease offer = {
+	uint8_t message[NET_DHCP_REQUEST_LEN];
+	struct net_dhcp_lease offer = {
 	    .address = {192, 0, 2, 9},
               .server = {192, 0, 2, 1}
         };
@@ -39,32 +39,32 @@ static void test_a_request_names_the_offer_and_asks_for_a_broadcast(void)
 	static const uint8_t request[] = {53,  1, 3, 50, 4,  192, 0, 2, 9,  54, 4,
 	                                  192, 0, 2, 1,  55, 3,   1, 3, 51, 255};
 
-	dhcp_put(&client, NULL, 258, message);
+	net_dhcp_put(&client, NULL, 258, message);
 	EXPECT(message[0] == 1 && message[2] == 6 && message[8] == 1 && message[9] == 2 &&
 	       message[10] == 0x80 && memcmp(message + 28, client.hardware, 6) == 0 &&
 	       memcmp(message + 240, discover, sizeof(discover)) == 0);
-	dhcp_put(&client, &offer, 0, message);
+	net_dhcp_put(&client, &offer, 0, message);
 	EXPECT(memcmp(message + 240, request, sizeof(request)) == 0);
 }
 
 static void test_an_answer_for_us_is_taken(void)
 {
 	uint8_t message[576];
-	struct dhcp_lease lease;
-	size_t len = make_answer(message, DHCP_ACK);
+	struct net_dhcp_lease lease;
+	size_t len = make_answer(message, NET_DHCP_ACK);
 
-	EXPECT(dhcp_take(&client, bytes_of(message, len), &lease) == STATUS_OK);
-	EXPECT(lease.type == DHCP_ACK && lease.address[3] == 9 && lease.mask[2] == 255 &&
+	EXPECT(net_dhcp_take(&client, bytes_of(message, len), &lease) == STATUS_OK);
+	EXPECT(lease.type == NET_DHCP_ACK && lease.address[3] == 9 && lease.mask[2] == 255 &&
 	       lease.mask[3] == 0 && lease.router[3] == 1 && lease.server[3] == 1 &&
 	       lease.lease_s == 86400);
-	EXPECT(dhcp_take(&client, bytes_of(message, 576), &lease) == STATUS_OK);
-	make_answer(message, DHCP_OFFER);
-	EXPECT(dhcp_take(&client, bytes_of(message, len), &lease) == STATUS_OK &&
-	       lease.type == DHCP_OFFER);
-	make_answer(message, DHCP_NAK);
+	EXPECT(net_dhcp_take(&client, bytes_of(message, 576), &lease) == STATUS_OK);
+	make_answer(message, NET_DHCP_OFFER);
+	EXPECT(net_dhcp_take(&client, bytes_of(message, len), &lease) == STATUS_OK &&
+	       lease.type == NET_DHCP_OFFER);
+	make_answer(message, NET_DHCP_NAK);
 	memset(message + 16, 0, 4);
-	EXPECT(dhcp_take(&client, bytes_of(message, len), &lease) == STATUS_OK &&
-	       lease.type == DHCP_NAK);
+	EXPECT(net_dhcp_take(&client, bytes_of(message, len), &lease) == STATUS_OK &&
+	       lease.type == NET_DHCP_NAK);
 }
 
 static void test_answers_for_others_and_broken_ones_are_refused(void)
@@ -96,21 +96,22 @@ static void test_answers_for_others_and_broken_ones_are_refused(void)
 	    {251, 0  },
 	};
 	uint8_t message[576];
-	struct dhcp_lease lease;
-	size_t len = make_answer(message, DHCP_ACK);
+	struct net_dhcp_lease lease;
+	size_t len = make_answer(message, NET_DHCP_ACK);
 	unsigned refused = 0;
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
-		make_answer(message, DHCP_ACK);
+		make_answer(message, NET_DHCP_ACK);
 		message[changes[i].at] = changes[i].byte;
 		if (changes[i].at == 251) /* a lease of less than a minute */
 			memcpy(message + 251, (uint8_t[]){0, 0, 0, 59}, 4);
-		refused += dhcp_take(&client, bytes_of(message, len), &lease) == STATUS_MALFORMED;
+		refused +=
+		    net_dhcp_take(&client, bytes_of(message, len), &lease) == STATUS_MALFORMED;
 	}
 	EXPECT(refused == sizeof(changes) / sizeof(changes[0]));
-	make_answer(message, DHCP_ACK);
+	make_answer(message, NET_DHCP_ACK);
 	for (size_t cut = 0; cut < len; cut++)
-		EXPECT(dhcp_take(&client, bytes_of(message, cut), &lease) == STATUS_MALFORMED);
+		EXPECT(net_dhcp_take(&client, bytes_of(message, cut), &lease) == STATUS_MALFORMED);
 }
 
 int main(void)

@@ -246,15 +246,13 @@ static int run_list(struct cli_call *call)
 
 /* ---- operators ---- */
 
-int cli_operator_command(struct cli_server *server, const char *operator_file, uint8_t action,
-                         const uint8_t target[32])
+/* sign_command makes a command that is to be obeyed at once. */
+static int sign_command(struct cli_server *server, const char *operator_file, uint8_t action,
+                        const uint8_t target[32], struct buffer *out)
 {
 	struct authz_command order = {.action = action};
-	uint8_t space[AUTHZ_STATEMENT_MAX];
-	struct buffer out = BUFFER_OF_ARRAY(space);
 	struct keys_sign_key key;
 	struct timespec now;
-	struct bytes answer;
 	int result = cli_key_read(server->call, operator_file, &key);
 
 	if (result != CLI_YES)
@@ -266,12 +264,43 @@ int cli_operator_command(struct cli_server *server, const char *operator_file, u
 	memcpy(order.target, target, 32);
 	memcpy(order.deployment, server->deployment, 32);
 	memcpy(order.operator_key, keys_sign_public(&key), 32);
-	if (authz_command_put(&order, &key, &out) != STATUS_OK)
+	if (authz_command_put(&order, &key, out) != STATUS_OK)
 		result = CLI_UNSURE;
 	SECRET_WIPE(key);
+	return result;
+}
+
+int cli_operator_command(struct cli_server *server, const char *operator_file, uint8_t action,
+                         const uint8_t target[32])
+{
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct bytes answer;
+	int result = sign_command(server, operator_file, action, target, &out);
+
 	return result == CLI_YES
 	           ? cli_server_ask(server, CALL_CHANGE_OPERATOR, buffer_bytes(&out), &answer)
 	           : result;
+}
+
+int cli_operator_install(struct cli_server *server, const char *operator_file, uint8_t action,
+                         struct bytes content)
+{
+	static uint8_t whole[AUTHZ_INSTALL_MAX + AUTHZ_STATEMENT_MAX + 64];
+	uint8_t space[AUTHZ_STATEMENT_MAX], hash[32];
+	struct buffer command = BUFFER_OF_ARRAY(space), out = BUFFER_OF_ARRAY(whole);
+	struct authz_install install = {.content = content};
+	struct bytes answer;
+	int result;
+
+	keys_sha256(&content, 1, hash);
+	result = sign_command(server, operator_file, action, hash, &command);
+	if (result != CLI_YES)
+		return result;
+	install.command = buffer_bytes(&command);
+	if (content.len > AUTHZ_INSTALL_MAX || authz_install_put(&install, &out) != STATUS_OK)
+		return cli_usage(server->call, "more than %u bytes", AUTHZ_INSTALL_MAX);
+	return cli_server_ask(server, CALL_CHANGE_INSTALL, buffer_bytes(&out), &answer);
 }
 
 static int command(struct cli_call *call, enum authz_command_action one,

@@ -18,6 +18,9 @@ int cli_token_read(const struct cli_call *call, const char *path,
                    char ret_token[LIMIT_TOKEN_MAX + 1]);
 
 /* cli_operator_command signs an operator's command with the key in a file, and sends it. */
+/* cli_operator_install sends a command whose target is the hash of `content`, and the content. */
+int cli_operator_install(struct cli_server *server, const char *operator_file, uint8_t action,
+                         struct bytes content);
 int cli_operator_command(struct cli_server *server, const char *operator_file, uint8_t action,
                          const uint8_t target[32]);
 

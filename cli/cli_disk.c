@@ -29,7 +29,7 @@ struct disk_options {
 	const char *size, *ca, *operator_port, *site_key, *serial, *address, *router, *port,
 	    *metrics, *verifiers, *names, *operators, *machines, *deployment, *unproven, *rp_id,
 	    *origins, *time_keys;
-	const char *genesis, *approvals, *escrow, *restore;
+	const char *genesis, *approvals, *escrow, *restore, *manifest;
 };
 
 /* ---- the manifest out of options ---- */
@@ -347,6 +347,7 @@ static int run_disk(struct cli_call *call)
 	    {"--approvals",     &o.approvals,     NULL},
 	    {"--escrow",        &o.escrow,        NULL},
 	    {"--restore",       &o.restore,       NULL},
+	    {"--manifest",      &o.manifest,      NULL},
 	};
 	struct buffer bytes = BUFFER_OF_ARRAY(space);
 	struct disk_file site;
@@ -356,12 +357,17 @@ static int run_disk(struct cli_call *call)
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
 		return CLI_USAGE;
-	if (call->count != 1)
-		return cli_usage(call, "takes the disk");
+	if (call->count != (o.manifest == NULL))
+		return cli_usage(call, o.manifest == NULL ? "takes the disk"
+		                                          : "--manifest takes no disk");
 	keys_open();
 	result = take_manifest(call, &o, &manifest);
 	if (result == CLI_YES && o.site_key != NULL)
 		result = sign_manifest(call, o.site_key, &manifest, &bytes);
+	if (o.manifest != NULL && result == CLI_YES)
+		return o.site_key == NULL
+		           ? cli_usage(call, "--manifest needs --site-key")
+		           : cli_home_write(call, o.manifest, buffer_bytes(&bytes), false);
 	if (result == CLI_YES)
 		result = open_it(call, call->arguments[0], o.size, &fd, &disk_bytes);
 	if (result == CLI_YES)
@@ -420,6 +426,8 @@ const struct cli_command cli_image_disk = {
         "                     grants with an end or a window are refused; 3600), --deployment\n"
         "                     (once it is known), --serial (a higher one replaces; 1). Lists:\n"
         "                     separated by commas\n"
+        "--manifest FILE      write the signed manifest into FILE instead of a disk, for\n"
+        "                     `claviger machine settings`\n"
         "--genesis FILE       what `claviger tpm provision` wrote\n"
         "--approvals FILE     what may unseal (claviger image approve)\n"
         "--escrow FILE        after genesis: copy what it sealed to the escrow key into FILE\n"

@@ -328,6 +328,64 @@ static int order(struct cli_call *call, enum authz_command_action action)
 	return cli_finish(call, CLI_YES);
 }
 
+/* install sends a file, to be used from the next start on. */
+static int install(struct cli_call *call, struct cli_server_options *options, const char *path,
+                   enum authz_command_action action)
+{
+	struct cli_server server;
+	struct buffer content;
+	char message[CLI_PATH_MAX + 256];
+	int result;
+
+	if (options->operator_file == NULL)
+		return cli_usage(call, "needs --operator FILE");
+	if (cli_file_read(path, AUTHZ_INSTALL_MAX, &content, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	result = cli_server_open(&server, call, options);
+	if (result == CLI_YES)
+		result = cli_operator_install(&server, options->operator_file, (uint8_t)action,
+		                              buffer_bytes(&content));
+	free(content.data);
+	if (result != CLI_YES)
+		return result;
+	printf(call->json ? "{\"done\":true}\n"
+	                  : "on the disk: it counts from the next start on\n");
+	return cli_finish(call, CLI_YES);
+}
+
+static int run_approvals(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--operator", &options.operator_file, NULL},
+	};
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes the file of approvals");
+	return install(call, &options, call->arguments[0], AUTHZ_COMMAND_INSTALL_APPROVALS);
+}
+
+static int run_settings(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--operator", &options.operator_file, NULL},
+	};
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes the signed manifest");
+	return install(call, &options, call->arguments[0], AUTHZ_COMMAND_INSTALL_SITE);
+}
+
 static int run_restart(struct cli_call *call)
 {
 	return order(call, AUTHZ_COMMAND_RESTART);
@@ -364,6 +422,30 @@ const struct cli_command cli_machine_config = {
     .sentence = "as operator, see the settings of the site manifest",
     .run = run_config,
     .help = "--out FILE   keep the signed manifest itself\n",
+};
+
+const struct cli_command cli_machine_settings = {
+    .name = "machine settings",
+    .arguments = "--operator FILE MANIFEST",
+    .sentence = "as operator, give the appliance another site manifest",
+    .run = run_settings,
+    .help = "MANIFEST is what `claviger image disk --manifest FILE` made, signed by the site. It "
+            "counts from\n"
+            "the next start on. From afar change only addresses, ports, names and the number of\n"
+            "verifiers, and operators and machines become fewer; whatever raises power is refused\n"
+            "and written at the machine (claviger image disk).\n",
+};
+
+const struct cli_command cli_machine_approvals = {
+    .name = "machine approvals",
+    .arguments = "--operator FILE APPROVALS",
+    .sentence = "as operator, give the appliance another file of approvals",
+    .run = run_approvals,
+    .help =
+        "APPROVALS is what `claviger image approve` wrote. It counts from the next start on: the "
+        "TPM\n"
+        "then opens the share for what release and site have signed there, and for nothing else.\n"
+        "Without an approval of what runs now in it, the next start of this image fails.\n",
 };
 
 const struct cli_command cli_machine_certificate = {

@@ -253,6 +253,37 @@ enum status authz_command_open(struct bytes bytes, struct authz_command *ret_com
 	return status;
 }
 
+enum status authz_install_put(const struct authz_install *install, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 2);
+	cbor_put_key(&w, 1);
+	cbor_put_bytes(&w, install->command);
+	cbor_put_key(&w, 2);
+	cbor_put_bytes(&w, install->content);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_install_take(struct bytes bytes, struct authz_install *ret_install)
+{
+	struct authz_install taken;
+	struct cbor_reader r;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 2);
+	cbor_take_key(&r, 1);
+	taken.command = cbor_take_bytes(&r, AUTHZ_STATEMENT_MAX);
+	cbor_take_key(&r, 2);
+	taken.content = cbor_take_bytes(&r, AUTHZ_INSTALL_MAX);
+	cbor_take_end(&r);
+	if (cbor_done(&r) == STATUS_OK)
+		*ret_install = taken;
+	return cbor_done(&r);
+}
+
 enum status authz_query_put(const struct authz_query *query, const struct keys_sign_key *key,
                             struct buffer *out)
 {

@@ -46,6 +46,8 @@ enum authz_command_action {
 	AUTHZ_COMMAND_TRIM_RECEIPTS = 5, /* target: seconds (8 bytes, big-endian), then zeros */
 	AUTHZ_COMMAND_RESTART = 6,       /* the appliance: an orderly stop, then a new start */
 	AUTHZ_COMMAND_OFF = 7,           /* and one that ends with the power off */
+	AUTHZ_COMMAND_INSTALL_SITE = 8,  /* the appliance: target: SHA-256 of a signed manifest */
+	AUTHZ_COMMAND_INSTALL_APPROVALS = 9, /* of a file of approvals */
 	AUTHZ_COMMAND_COUNT
 };
 
@@ -61,6 +63,16 @@ struct authz_command {
 MUST_USE enum status authz_command_put(const struct authz_command *command,
                                        const struct keys_sign_key *key, struct buffer *out);
 MUST_USE enum status authz_command_open(struct bytes bytes, struct authz_command *ret_command);
+
+/* A command and what it installs: CBOR {1: signed command, 2: content}. Taken runs borrow. */
+struct authz_install {
+	struct bytes command, content;
+};
+
+#define AUTHZ_INSTALL_MAX 65532u
+
+MUST_USE enum status authz_install_put(const struct authz_install *install, struct buffer *out);
+MUST_USE enum status authz_install_take(struct bytes bytes, struct authz_install *ret_install);
 
 /* A question about what its key may see. */
 enum authz_query_topic {

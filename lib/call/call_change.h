@@ -44,7 +44,8 @@ enum call_change_request_kind {
 	CALL_CHANGE_SESSION = 9,    /* a passkey wants to read for some minutes */
 	CALL_CHANGE_READ = 10,      /* what it reads */
 	CALL_CHANGE_ENROLL = 11,    /* a TOTP secret, which no wallet names yet */
-	CALL_CHANGE_TIME = 12, /* nothing: what time it is, and a nonce; or a time key's word */
+	CALL_CHANGE_TIME = 12,    /* nothing: what time it is, and a nonce; or a time key's word */
+	CALL_CHANGE_INSTALL = 13, /* an operator's command, and what it has put on the disk */
 };
 
 struct call_change_envelope {

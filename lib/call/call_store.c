@@ -162,6 +162,17 @@ enum status store_ask_backup(uint64_t request, const struct call_store_backup *b
 	return put_struct(ret_message, &asked, sizeof(asked));
 }
 
+enum status store_ask_item(uint64_t request, uint32_t part, struct bytes content,
+                           struct buffer *ret_message)
+{
+	struct call_store_item asked = {.head = head_of(request), .part = part};
+	enum status status = put_struct(ret_message, &asked, sizeof(asked));
+
+	if (status != STATUS_OK || content.len > CALL_STORE_ITEM_MAX)
+		return STATUS_TOO_LARGE;
+	return buffer_put(ret_message, content);
+}
+
 enum status store_take_state(struct bytes message, struct call_store_state *ret_state,
                              struct bytes *ret_checkpoint, struct bytes *ret_undo)
 {
@@ -407,6 +418,14 @@ static enum status take_body(struct store_request *request, struct bytes *messag
 		return take_segment_request(request->kind, message, &request->of.segment);
 	case CALL_STORE_BACKUP:
 		return take_backup_request(message, &request->of.backup);
+	case CALL_STORE_ITEM_PUT:
+		return take_struct(message, &request->of.item, sizeof(request->of.item)) ==
+		                   STATUS_OK &&
+		               request->of.item.part >= CALL_STORE_PART_ITEMS &&
+		               request->of.item.part < CALL_STORE_PART_COUNT &&
+		               request->of.item.reserved == 0 && message->len <= CALL_STORE_ITEM_MAX
+		           ? STATUS_OK
+		           : STATUS_MALFORMED;
 	default:
 		return STATUS_MALFORMED;
 	}
@@ -456,6 +475,8 @@ uint32_t store_answer_kind(uint32_t request_kind)
 		return CALL_STORE_REVERT_ANSWER;
 	case CALL_STORE_BACKUP:
 		return CALL_STORE_BACKUP_ANSWER;
+	case CALL_STORE_ITEM_PUT:
+		return CALL_STORE_ITEM_ANSWER;
 	default:
 		return 0;
 	}
@@ -480,6 +501,7 @@ static size_t answer_fixed_len(uint32_t request_kind)
 	case CALL_STORE_SEGMENT_BLOB:
 		return sizeof(struct call_store_segment_state);
 	case CALL_STORE_SYNC_ANSWER:
+	case CALL_STORE_ITEM_ANSWER:
 		return sizeof(struct call_store_head);
 	case CALL_STORE_BACKUP_ANSWER:
 		return sizeof(struct call_store_backed);

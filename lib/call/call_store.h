@@ -96,6 +96,8 @@ enum call_store_kind {
 	CALL_STORE_BACKUP = 23,           /* call_store_backup */
 	CALL_STORE_BACKUP_ANSWER = 24,    /* call_store_backed + bytes of the part */
 	CALL_STORE_FILL = 25,             /* from the store, unasked: call_store_fill */
+	CALL_STORE_ITEM_PUT = 26,         /* call_store_item + the new content of a small file */
+	CALL_STORE_ITEM_ANSWER = 27,      /* call_store_head: it is durable */
 };
 
 /* Append-only streams. Receipts are deleted only after export; replay inputs at any time. */
@@ -256,6 +258,18 @@ struct call_store_backed {
 	/* READ: then up to CALL_STORE_BACKUP_MAX bytes; none: the part ends here */
 };
 
+/* One of the small files of the data disk is replaced whole. */
+struct call_store_item {
+	struct call_store_head head;
+	uint32_t part; /* from CALL_STORE_PART_ITEMS on */
+	uint32_t reserved;
+};
+
+#define CALL_STORE_ITEM_MAX 65532u
+
+_Static_assert(sizeof(struct call_store_item) == sizeof(struct call_store_head) + 8,
+               "fixed layout");
+
 /* How full the two databases are, in hundredths; 100: only the reserve is left, for what takes
  * power away. 0: there is no bound. */
 struct call_store_fill {
@@ -344,6 +358,8 @@ MUST_USE enum status store_ask_segment(uint64_t request, uint32_t stream, uint64
 
 MUST_USE enum status store_ask_backup(uint64_t request, const struct call_store_backup *backup,
                                       struct buffer *ret_message);
+MUST_USE enum status store_ask_item(uint64_t request, uint32_t part, struct bytes content,
+                                    struct buffer *ret_message);
 
 /* Each store_take_* checks an answer's length and inner lengths; MALFORMED means that the peer is
  * to be treated as broken. ret_*->head.status is the store's own status: after anything but OK (or
@@ -381,8 +397,9 @@ struct store_request {
 		struct call_store_commit commit;
 		struct call_store_segment segment;
 		struct call_store_backup backup;
+		struct call_store_item item;
 	} of;
-	struct bytes payload; /* ops, checkpoint or blob */
+	struct bytes payload; /* ops, checkpoint, blob or content */
 };
 
 struct store_op {

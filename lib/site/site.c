@@ -333,6 +333,65 @@ enum status site_put(const struct site_manifest *manifest, struct buffer *ret_by
 	return cbor_finish(&w);
 }
 
+/* Whether each of `some` is among `all`. */
+static bool are_among(const uint8_t (*some)[32], size_t some_count, const uint8_t (*all)[32],
+                      size_t all_count)
+{
+	for (size_t i = 0; i < some_count; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < all_count; k++)
+			found |= memcmp(some[i], all[k], 32) == 0;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/* What is left when all that may change is taken over from the other: the rest is compared whole,
+ * so that a field that is new here is not one that may change. */
+static void take_free(const struct site_manifest *from, struct site_manifest *to)
+{
+	to->serial = from->serial;
+	to->network = from->network;
+	to->port = from->port;
+	to->metrics_port = from->metrics_port;
+	to->operator_port = from->operator_port;
+	to->verifiers = from->verifiers;
+	to->name_count = from->name_count;
+	memcpy(to->names, from->names, sizeof(to->names));
+	to->operator_count = from->operator_count;
+	memcpy(to->operators, from->operators, sizeof(to->operators));
+	to->machine_count = from->machine_count;
+	memcpy(to->machines, from->machines, sizeof(to->machines));
+}
+
+const char *site_change(const struct site_manifest *from, const struct site_manifest *to)
+{
+	static uint8_t one[SITE_MANIFEST_MAX], two[SITE_MANIFEST_MAX];
+	struct buffer was = BUFFER_OF_ARRAY(one), is = BUFFER_OF_ARRAY(two);
+	struct site_manifest rest = *to;
+
+	if (to->serial <= from->serial)
+		return "its serial is not above the running one's";
+	if (to->operator_count == 0 || to->operator_port == 0)
+		return "it leaves no operator, or no door for them: nobody could take it back";
+	if (!are_among(to->operators, to->operator_count, from->operators, from->operator_count))
+		return "an operator more is more power: write it at the machine (claviger image "
+		       "disk)";
+	if (from->machine_count != 0 &&
+	    (to->machine_count == 0 ||
+	     !are_among(to->machines, to->machine_count, from->machines, from->machine_count)))
+		return "a machine more is more power: write it at the machine (claviger image "
+		       "disk)";
+	take_free(from, &rest);
+	if (site_signed(from, &was) != STATUS_OK || site_signed(&rest, &is) != STATUS_OK ||
+	    !bytes_equal(buffer_bytes(&was), buffer_bytes(&is)))
+		return "site key, deployment, time keys, the time without proof, the CA and where "
+		       "passkeys are used change at the machine only (claviger image disk)";
+	return NULL;
+}
+
 _Static_assert(SITE_OPERATORS_MAX *(BASE58_LEN(32) + 2) < SITE_TEXT_MAX &&
                    SITE_ORIGINS_MAX * (SITE_ORIGIN_MAX + 1) < SITE_TEXT_MAX,
                "lists fit a setting");

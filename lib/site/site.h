@@ -67,6 +67,11 @@ MUST_USE enum status site_put(const struct site_manifest *manifest, struct buffe
  * signs. */
 MUST_USE enum status site_signed(const struct site_manifest *manifest, struct buffer *ret_bytes);
 
+/* site_change says whether a manifest may take the place of the running one by an operator's word,
+ * from afar: NULL, or why not. What may change is a closed list: address, ports, names, how many
+ * verifiers; operators and machines may become fewer. */
+const char *site_change(const struct site_manifest *from, const struct site_manifest *to);
+
 /* site_operators, site_time_keys and site_origins write the settings of these names: a list with
  * commas. */
 void site_operators(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX]);

@@ -110,6 +110,89 @@ static void test_values_that_no_site_has_are_refused(void)
 	EXPECT(refused == 16);
 }
 
+/* O9: what an operator's word may change from afar is a closed list. */
+static void test_what_raises_power_does_not_change_from_afar(void)
+{
+	struct site_manifest running = whole(), to;
+	unsigned refused = 0, allowed = 0;
+
+	running.operator_count = 2;
+	memset(running.operators[1], 9, 32);
+	for (unsigned i = 0; i < 17; i++) {
+		to = running;
+		to.serial++;
+		switch (i) {
+		case 0:
+			to.serial--;
+			break;
+		case 1:
+			to.operator_count = 0;
+			break;
+		case 2:
+			to.operator_port = 0;
+			break;
+		case 3:
+			to.operators[1][5]++;
+			break;
+		case 4:
+			memset(to.operators[to.operator_count++], 3, 32);
+			break;
+		case 5:
+			to.machine_count = 0;
+			break;
+		case 6:
+			to.machines[0][0]++;
+			break;
+		case 7:
+			to.key[0]++;
+			break;
+		case 8:
+			to.deployment[0]++;
+			break;
+		case 9:
+			to.has_deployment = false;
+			break;
+		case 10:
+			to.unproven_max_s++;
+			break;
+		case 11:
+			to.rp_id[0] = 'x';
+			break;
+		case 12:
+			to.origin_count = 0;
+			break;
+		case 13:
+			to.ca[0]++;
+			break;
+		case 14:
+			to.has_ca = false;
+			break;
+		case 15:
+			memset(to.time_keys[to.time_key_count++], 3, 32);
+			break;
+		default:
+			to.serial = 0;
+			break;
+		}
+		refused += site_change(&running, &to) != NULL;
+	}
+	EXPECT(refused == 17);
+	for (unsigned i = 0; i < 8; i++) {
+		to = running;
+		to.serial += i + 1;
+		to.network.is_static = i != 0;
+		to.port = (uint16_t)(to.port + (i == 1));
+		to.metrics_port = i == 2 ? 0 : to.metrics_port;
+		to.operator_port = (uint16_t)(to.operator_port + (i == 3));
+		to.verifiers = i == 4 ? 0 : to.verifiers;
+		to.name_count = i == 5 ? 1 : to.name_count;
+		to.operator_count = i == 6 ? 1 : to.operator_count;
+		to.machine_count = i == 7 ? 1 : to.machine_count;
+		allowed += site_change(&running, &to) == NULL;
+	}
+	EXPECT(allowed == 8);
+}
+
 static void test_other_bytes_are_refused(void)
 {
 	static uint8_t space[SITE_MANIFEST_MAX];
@@ -126,6 +209,7 @@ int main(void)
 {
 	RUN(test_what_is_put_is_taken);
 	RUN(test_values_that_no_site_has_are_refused);
+	RUN(test_what_raises_power_does_not_change_from_afar);
 	RUN(test_other_bytes_are_refused);
 	return test_summary();
 }

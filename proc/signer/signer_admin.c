@@ -7,6 +7,7 @@
 #include "signer_change.h"
 #include "signer_decisions.h"
 #include "signer_keep.h"
+#include "signer_site.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
 
@@ -236,12 +237,12 @@ static enum status trim_receipts(struct signer_change *job, const struct authz_c
 	return signer_await_keep(job);
 }
 
-enum status signer_obey_operator(struct signer_change *job, struct bytes payload)
+/* admit_command takes a command that an operator may give now, and each only once. */
+static enum status admit_command(struct signer_change *job, struct bytes payload,
+                                 struct authz_command *ret_command)
 {
 	struct signer *signer = job->signer;
-	struct authz_submit_answer answer = {.seq = 0};
 	struct authz_command command;
-	uint64_t batch = 0;
 	enum status status = STATUS_OK;
 
 	if (authz_command_open(payload, &command) != STATUS_OK)
@@ -262,7 +263,22 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 		status = signer_await_receipts(job);
 	if (status != STATUS_OK)
 		return status;
+	*ret_command = command;
 	signer->operator_serial = command.serial;
+	return STATUS_OK;
+}
+
+enum status signer_obey_operator(struct signer_change *job, struct bytes payload)
+{
+	struct signer *signer = job->signer;
+	struct authz_submit_answer answer = {.seq = 0};
+	struct authz_command command;
+	uint64_t batch = 0;
+	enum status status = STATUS_OK;
+
+	status = admit_command(job, payload, &command);
+	if (status != STATUS_OK)
+		return status;
 	switch ((enum authz_command_action)command.action) {
 	case AUTHZ_COMMAND_FREEZE_CLIENT:
 	case AUTHZ_COMMAND_UNFREEZE_CLIENT:
@@ -286,12 +302,75 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 		signer->end_ms = signer->now_ms + END_AFTER_MS; /* the answer goes first */
 		batch = signer_store_touch(signer->store);
 		break;
+	case AUTHZ_COMMAND_INSTALL_SITE:
+	case AUTHZ_COMMAND_INSTALL_APPROVALS:
 	case AUTHZ_COMMAND_COUNT:
 		status = signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown command");
 		break;
 	}
 	if (status == STATUS_OK)
 		status = signer_await_commit(job, batch);
+	if (status != STATUS_OK)
+		return status;
+	answer.seq = signer_store_seq(signer->store);
+	return authz_submit_answer_put(&answer, &job->answer);
+}
+
+/* put_item replaces a small file of the data disk and waits until it is durable. */
+static enum status put_item(struct signer_change *job, uint32_t part, struct bytes content)
+{
+	struct signer_store *store = job->signer->store;
+	enum status status;
+
+	while ((status = signer_store_put_item(store, part, content)) == STATUS_BUSY)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	while (status == STATUS_OK && !signer_store_item_done(store, &status))
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	if (status == STATUS_TOO_LARGE)
+		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE, "too long for its place");
+	return status == STATUS_OK ? STATUS_OK
+	                           : signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE,
+	                                           "the data disk does not take it");
+}
+
+enum status signer_install(struct signer_change *job, struct bytes payload)
+{
+	struct signer *signer = job->signer;
+	struct authz_submit_answer answer = {.seq = 0};
+	struct authz_install install;
+	struct authz_command command;
+	uint8_t hash[32];
+	const char *why = NULL;
+	enum status status;
+
+	if (authz_install_take(payload, &install) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not a command with what it installs");
+	status = admit_command(job, install.command, &command);
+	if (status != STATUS_OK)
+		return status;
+	keys_sha256(&install.content, 1, hash);
+	if ((command.action != AUTHZ_COMMAND_INSTALL_SITE &&
+	     command.action != AUTHZ_COMMAND_INSTALL_APPROVALS) ||
+	    memcmp(command.target, hash, sizeof(hash)) != 0)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "the command is for something else");
+	if (strcmp(proc_setting(signer->proc, "mode"), "appliance") != 0)
+		return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
+		                     "this signer is no appliance: its files are where it was "
+		                     "started");
+	if (command.action == AUTHZ_COMMAND_INSTALL_SITE)
+		why = signer_site_judge(signer, install.content);
+	if (why != NULL)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%s", why);
+	status = put_item(job,
+	                  command.action == AUTHZ_COMMAND_INSTALL_SITE ? CALL_STORE_PART_ITEMS
+	                                                               : CALL_STORE_PART_ITEMS + 2,
+	                  install.content);
+	if (status == STATUS_OK)
+		status = signer_await_commit(job, signer_store_touch(signer->store));
 	if (status != STATUS_OK)
 		return status;
 	answer.seq = signer_store_seq(signer->store);

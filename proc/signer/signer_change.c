@@ -752,6 +752,8 @@ static enum status dispatch(struct signer_change *job, uint32_t kind, struct byt
 		return signer_read(job, payload);
 	case CALL_CHANGE_ENROLL:
 		return signer_enroll(job, payload);
+	case CALL_CHANGE_INSTALL:
+		return signer_install(job, payload);
 	case CALL_CHANGE_TIME:
 		return signer_answer_time(job, payload);
 	default:

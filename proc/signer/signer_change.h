@@ -176,6 +176,10 @@ enum status signer_demand_room(struct signer_change *job);
 enum status signer_demand_time(struct signer_change *job);
 enum status signer_add_module(struct signer_change *job, struct bytes module);
 enum status signer_add_credential(struct signer_change *job, struct bytes payload);
+/* signer_install has what an operator's command names put on the appliance's data disk, for the
+ * next start: a site manifest that changes no more than may be changed from afar, or approvals,
+ * which the unsealer then checks. */
+enum status signer_install(struct signer_change *job, struct bytes payload);
 enum status signer_obey_operator(struct signer_change *job, struct bytes payload);
 enum status signer_answer_query(struct signer_change *job, struct bytes payload);
 /* signer_answer_topic answers for a key that was verified. */

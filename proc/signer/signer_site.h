@@ -10,5 +10,8 @@
  * and the deployment, once it is known. NULL: all is well (in workstation mode: there is none);
  * else a sentence that says why not. */
 const char *signer_site_check(struct signer *signer);
+/* signer_site_judge says whether a signed manifest may take the place of the running one by an
+ * operator's word (site_change). NULL: it may; else a sentence that says why not. */
+const char *signer_site_judge(struct signer *signer, struct bytes whole);
 
 #endif

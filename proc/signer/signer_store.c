@@ -13,6 +13,7 @@ enum awaited_kind {
 	AWAIT_SEGMENT,
 	AWAIT_REVERT,
 	AWAIT_BACKUP,
+	AWAIT_ITEM,
 };
 
 struct awaited {
@@ -38,6 +39,8 @@ enum commit_state { COMMIT_IDLE, COMMIT_STAGING, COMMIT_WRITING, COMMIT_ANCHORIN
 
 struct signer_store {
 	struct call_store_fill fill; /* as the store told it last */
+	bool item_asked;
+	enum status item_status;
 	struct ipc_channel *channel;
 	struct signer_store_hooks hooks;
 
@@ -314,6 +317,36 @@ enum status signer_store_backup(struct signer_store *store, const struct call_st
 	return ask(store, CALL_STORE_BACKUP, (struct awaited){.what = AWAIT_BACKUP});
 }
 
+enum status signer_store_put_item(struct signer_store *store, uint32_t part, struct bytes content)
+{
+	enum status status;
+
+	if (store->rejoining || store->item_asked)
+		return STATUS_BUSY;
+	CHECK(store_ask_item(next_request(store), part, content, &store->out) == STATUS_OK);
+	status = ask(store, CALL_STORE_ITEM_PUT, (struct awaited){.what = AWAIT_ITEM});
+	store->item_asked = status == STATUS_OK;
+	return status;
+}
+
+bool signer_store_item_done(const struct signer_store *store, enum status *ret_status)
+{
+	*ret_status = store->item_status;
+	return !store->item_asked;
+}
+
+static enum status take_item(struct signer_store *store, struct bytes message)
+{
+	struct call_store_head head;
+	enum status status = store_take_head(message, &head);
+
+	if (status != STATUS_OK)
+		return status;
+	store->item_asked = false;
+	store->item_status = (enum status)head.status;
+	return STATUS_OK;
+}
+
 /* Sends the next STAGE message: as many operations as fit. */
 static void ask_stage(struct signer_store *store)
 {
@@ -545,6 +578,8 @@ static uint32_t answer_kind(const struct awaited *awaited)
 		return CALL_STORE_REVERT_ANSWER;
 	case AWAIT_BACKUP:
 		return CALL_STORE_BACKUP_ANSWER;
+	case AWAIT_ITEM:
+		return CALL_STORE_ITEM_ANSWER;
 	case AWAIT_SEGMENT:
 		return store_answer_kind(awaited->kind);
 	}
@@ -580,6 +615,8 @@ static enum status take_answer(struct signer_store *store)
 		return take_reverted(store, message);
 	case AWAIT_BACKUP:
 		return take_backed(store, message);
+	case AWAIT_ITEM:
+		return take_item(store, message);
 	case AWAIT_SEGMENT:
 		return take_segment(store, &awaited, message);
 	}
@@ -608,6 +645,9 @@ static void forget_peer(struct signer_store *store)
 			store->hooks.segment(store->hooks.context, awaited.tag, STATUS_IO, &nowhere,
 			                     bytes_of(NULL, 0));
 	}
+	if (store->item_asked)
+		store->item_status = STATUS_IO;
+	store->item_asked = false;
 	store->loads = store->segments = 0;
 	store->staged_len = store->asked_len = 0;
 	store->have_state = false;

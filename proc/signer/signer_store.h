@@ -119,6 +119,12 @@ MUST_USE enum status signer_store_backup(struct signer_store *store,
 bool signer_store_stream_next(const struct signer_store *store, uint32_t stream,
                               uint64_t *ret_next);
 
+/* signer_store_put_item has a small file of the data disk replaced; signer_store_item_done tells
+ * when that is durable, or why not. One at a time: BUSY. */
+MUST_USE enum status signer_store_put_item(struct signer_store *store, uint32_t part,
+                                           struct bytes content);
+bool signer_store_item_done(const struct signer_store *store, enum status *ret_status);
+
 /* signer_store_fill is how full the store says that it is. */
 struct call_store_fill signer_store_fill(const struct signer_store *store);
 

@@ -43,6 +43,11 @@ static enum status read_item(unsigned item, struct buffer *ret_content)
 	return disk_file_read(&items[item], DISK_ITEM_MAX, ret_content);
 }
 
+static enum status write_item(unsigned item, struct bytes content)
+{
+	return disk_file_write(&items[item], content);
+}
+
 static void open_items(struct proc *proc, const char *path)
 {
 	for (unsigned i = 0; i < DISK_ITEM_COUNT; i++) {
@@ -177,6 +182,7 @@ static void open_databases(void)
 {
 	store_open(&store, &files[DB_ROLE_STATE], &files[DB_ROLE_SEGMENTS]);
 	store.read_item = read_item;
+	store.write_item = items[DISK_SITE].is_item ? write_item : NULL; /* of a disk only */
 	if (store.opened != STATUS_OK) {
 		/* It stays to say so: every request is answered with this status. */
 		complain(LOG_ERROR, "store.refused", store_trouble(&store));

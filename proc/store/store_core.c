@@ -800,6 +800,18 @@ static void answer_backup(struct store *store, const struct store_request *reque
 		send_answer(request->kind, sink);
 }
 
+static void answer_item(struct store *store, const struct store_request *request,
+                        struct store_sink *sink)
+{
+	struct call_store_head head = {.request = request->request, .status = STATUS_UNSUPPORTED};
+
+	if (store->write_item != NULL)
+		head.status = (uint32_t)store->write_item(
+		    request->of.item.part - CALL_STORE_PART_ITEMS, request->payload);
+	put_fixed(sink, &head, sizeof(head));
+	send_answer(request->kind, sink);
+}
+
 static void answer_sync(struct store *store, const struct store_request *request,
                         struct store_sink *sink)
 {
@@ -856,6 +868,8 @@ enum status store_serve(struct store *store, uint32_t kind, struct bytes message
 		answer_sync(store, &request, sink);
 	else if (kind == CALL_STORE_BACKUP)
 		answer_backup(store, &request, sink);
+	else if (kind == CALL_STORE_ITEM_PUT)
+		answer_item(store, &request, sink);
 	else
 		answer_change_stream(store, &request, sink);
 	return STATUS_OK;

@@ -64,6 +64,8 @@ struct store {
 	/* Appends the content of one of the small files of a backup, counted from 0: nothing when
 	 * there is none. NULL: there are none. */
 	enum status (*read_item)(unsigned item, struct buffer *ret_content);
+	/* Replaces the content of one, durably. NULL: they are not to be changed here. */
+	enum status (*write_item)(unsigned item, struct bytes content);
 	struct tree_walk walk;
 };
 

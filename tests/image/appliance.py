@@ -221,6 +221,32 @@ def operate(world):
         expect("client " + " ".join(words), (done.returncode == 0) == (words[0] == "unfreeze"), done.stderr)
 
 
+def settle(world):
+    """O9: another manifest from afar, for the next start; whatever raises power is refused in words."""
+    owner = world.owner
+
+    def settings(path, word="settings"):
+        return owner.claviger("machine", word, "--operator", owner.path("operator.json"), path, ok=False)
+    another = owner.claviger("key", "new", owner.path("another.json")).strip()
+    owner.claviger("tpm", "key", owner.path("no-site"))
+    for what, path, why in (
+            ("the same serial", owner.manifest(owner.path("m1")), "serial"),
+            ("an operator more", owner.manifest(owner.path("m2"), "--serial", "2", operators=owner.operator + "," + another),
+             "an operator more"),
+            ("passkeys elsewhere", owner.manifest(owner.path("m3"), "--serial", "2", "--rp-id", "evil.example"),
+             "at the machine only"),
+            ("another site's", owner.manifest(owner.path("m4"), "--serial", "2", site="no-site"), "another site"),
+            ("no manifest", owner.path("operator.json"), "malformed")):
+        done = settings(path)
+        expect(what + " is refused", done.returncode == 1 and why in done.stderr, done.stderr)
+    refused = owner.claviger("machine", "settings", "--operator", owner.path("user.json"), owner.path("m1"), ok=False)
+    expect("by nobody but an operator", refused.returncode == 1 and "not an operator" in refused.stderr, refused.stderr)
+    done = settings(owner.manifest(owner.path("m5"), "--serial", "2", "--verifiers", "2"))
+    expect("fewer verifiers are taken", done.returncode == 0, done.stderr)
+    done = settings(owner.path("machine/approvals"), "approvals")
+    expect("approvals are taken", done.returncode == 0, done.stderr)
+
+
 def case_power_off_and_on_keeps_the_wallets(world):
     """DS1: the store on a bare block device, without an orderly stop. T1, A13: the machine comes back with its
     clock ten years ahead: that ends what has an end, and opens nothing; the site's time keys say what time it is."""
@@ -240,6 +266,7 @@ def case_power_off_and_on_keeps_the_wallets(world):
     print("%-40s %6.1f s after power on" % ("boot to first signature",
                                             time.monotonic() - world.machine.began), flush=True)
     operate(world)
+    settle(world)
     check_evidence(world)
     world.machine.off()
 
@@ -303,6 +330,10 @@ def case_a_signed_image_with_one_byte_changed_starts_and_cannot_unseal(world):
     world.serves("the approved image still serves")
     world.owner.reach(world.machine.ports[8200])
     world.owner.sign()
+    told = world.owner.claviger("machine", "config", "--operator", world.owner.path("operator.json"), "--operator-port",
+                                str(world.machine.ports[8201]), "--json")
+    settings = json.loads(told)["settings"]
+    expect("by the settings that the operator brought", (settings["serial"], settings["verifiers"]) == ("2", 2), told)
     world.machine.off()
 
 

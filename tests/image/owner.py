@@ -80,6 +80,13 @@ class Owner:
                         f.write(part.read())
         return paths[4]
 
+    def manifest(self, path, *more, site="site", operators=None):
+        """Signs a site manifest into a file, for an operator to bring."""
+        self.claviger("image", "disk", "--site-key", self.path(site), "--operator", operators or self.operator, "--name",
+                      "127.0.0.1", "--ca", self.path("site-ca.pem"), "--time-key", ",".join(self.times), "--manifest",
+                      path, *more)
+        return path
+
     def disk(self, path, *more, new=True):
         """Writes the site manifest, and for a new machine genesis and approvals."""
         files = ["--genesis", self.path("machine/genesis")] if new else []

@@ -178,6 +178,31 @@ function(known_policies module)
 	target_sources(${module} PRIVATE ${table})
 endfunction()
 
+# Of a stack machine: some variables are written and never read, some functions never called.
+set(POLICY_C_OPTIONS -Wno-unused-variable -Wno-unused-but-set-variable -Wno-unused-function)
+
+# built_policies(MODULE): the policies named so far, and the evaluator, as C that MODULE runs instead of the
+# WASM that it was made from (lib/wasm/wasm_built.h).
+function(built_policies module)
+	get_property(modules GLOBAL PROPERTY POLICY_MODULES)
+	get_property(targets GLOBAL PROPERTY POLICY_TARGETS)
+	get_property(evaluator GLOBAL PROPERTY POLICY_EVALUATOR)
+	set(wasm_dir ${CMAKE_SOURCE_DIR}/lib/wasm)
+	# The library would need what this makes, so its parts are compiled for it once more.
+	add_executable(policy_compile ${CMAKE_SOURCE_DIR}/tools/policy_compile.c ${wasm_dir}/wasm_precheck.c
+		${wasm_dir}/wasm_code.c ${wasm_dir}/wasm_reader.c)
+	target_include_directories(policy_compile PRIVATE ${wasm_dir})
+	target_link_libraries(policy_compile PRIVATE base)
+	foreach(wasm ${modules} ${evaluator})
+		get_filename_component(name ${wasm} NAME_WE)
+		set(source ${CMAKE_BINARY_DIR}/generated/${name}_built.c)
+		add_custom_command(OUTPUT ${source} DEPENDS ${wasm} ${targets} policy_compile
+			COMMAND policy_compile ${name} ${wasm} ${source} COMMENT "policy ${name} in C" VERBATIM)
+		target_sources(${module} PRIVATE ${source})
+		set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${POLICY_C_OPTIONS}")
+	endforeach()
+endfunction()
+
 # intents(): every intents/*.toml to build/share/intents/NAME.wasm, by the tool itself.
 function(intents)
 	file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/intents/*.toml)

@@ -44,7 +44,7 @@ static struct authz_receipt sample_receipt(void)
 	                                .time_low_s = 10,
 	                                .time_high_s = 11,
 	                                .fuel_limit = 1000000,
-	                                .engine = bytes_of_text("wasmi 2.0.0"),
+	                                .engine = bytes_of_text("wasmi 2.0.0, built 1"),
 	                                .tried_count = 2,
 	                                .has_facts = true,
 	                                .charge_count = 1,

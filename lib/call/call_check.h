@@ -23,6 +23,10 @@
 #include "base_bytes.h"
 #include "base_limits.h"
 
+/* What runs modules, as receipts name it, and with it what fuel counts: an interpreter, and what
+ * ships compiled ahead of time (spec/wasm-profile.md). A change of either is a change here. */
+#define CALL_CHECK_ENGINE "wasmi 2.0.0, built 1"
+
 #define CALL_CHECK_SLOT_BYTES   65536u           /* of one ring slot, its header included */
 #define CALL_CHECK_WINDOW_BYTES LIMIT_MODULE_MAX /* of the module window */
 

@@ -2,6 +2,7 @@
 #include "wasm.h"
 
 #include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base_check.h"
@@ -50,6 +51,9 @@ enum status wasm_host_open(uint64_t heap_bytes_max, struct wasm_host *ret_host)
 	ret_host->ops = &wasm_engine_wasmi;
 	ret_host->engine = engine;
 	ret_host->heap_bytes_max = heap_bytes_max;
+	ret_host->built_bytes = ret_host->built_count = 0;
+	ret_host->interprets = false;
+	memset(&ret_host->built, 0, sizeof(ret_host->built));
 	return STATUS_OK;
 }
 
@@ -62,7 +66,7 @@ void wasm_host_close(struct wasm_host *host)
 
 uint64_t wasm_host_heap_used(const struct wasm_host *host)
 {
-	return host->ops->heap_used();
+	return host->ops->heap_used() + host->built_bytes;
 }
 
 bool wasm_host_has_room(const struct wasm_host *host)
@@ -72,13 +76,25 @@ bool wasm_host_has_room(const struct wasm_host *host)
 	return used <= host->heap_bytes_max && host->heap_bytes_max - used >= WASM_LOAD_HEAP_MAX;
 }
 
+static bool is_built(const struct wasm_policy *policy)
+{
+	return policy->built.built != NULL;
+}
+
 /* Runs one start-up function; fuel left goes down. */
-static bool start_call(struct wasm_policy *policy, const char *name, uint64_t *fuel_left,
-                       uint32_t *ret_value)
+static bool start_call(struct wasm_policy *policy, enum wasm_built_entry entry, const char *name,
+                       uint64_t *fuel_left, uint32_t *ret_value)
 {
 	uint32_t func, trap = 0;
 	uint64_t fuel = *fuel_left;
 
+	if (is_built(policy)) {
+		if (wasm_built_run(&policy->host->built, &policy->built, entry, &fuel, ret_value) !=
+		    0)
+			return false;
+		*fuel_left -= fuel;
+		return true;
+	}
 	if (policy->ops->find(policy->instance, name, &func) != WASM_ENGINE_RAN)
 		return false;
 	if (policy->ops->call(policy->instance, func, &fuel, ret_value, &trap) != WASM_ENGINE_RAN)
@@ -92,10 +108,11 @@ static enum wasm_refusal start_functions(struct wasm_policy *policy)
 	uint64_t fuel = LIMIT_FUEL_PER_CHECK;
 	uint32_t abi = 0, area = 0, ignored;
 
-	if (policy->has_initialize && !start_call(policy, "_initialize", &fuel, &ignored))
+	if (policy->has_initialize &&
+	    !start_call(policy, WASM_BUILT_INITIALIZE, "_initialize", &fuel, &ignored))
 		return WASM_REFUSAL_START_UP;
-	if (!start_call(policy, "policy_abi", &fuel, &abi) ||
-	    !start_call(policy, "policy_io", &fuel, &area))
+	if (!start_call(policy, WASM_BUILT_ABI, "policy_abi", &fuel, &abi) ||
+	    !start_call(policy, WASM_BUILT_IO, "policy_io", &fuel, &area))
 		return WASM_REFUSAL_START_UP;
 	if (abi != WASM_POLICY_ABI)
 		return WASM_REFUSAL_ABI;
@@ -137,6 +154,48 @@ static enum wasm_refusal start_instance(struct wasm_policy *policy)
 	return WASM_REFUSAL_NONE;
 }
 
+/* Starts a module that is built in. Nothing may have changed by it, since it is set back to its
+ * segments alone; if something has, `policy` is left as one that is not built in. */
+static enum wasm_refusal start_built(struct wasm_policy *policy)
+{
+	struct wasm_built_memory *m = &policy->host->built;
+	enum wasm_refusal refusal;
+
+	wasm_built_fresh(m, &policy->built);
+	refusal = start_functions(policy);
+	if (refusal == WASM_REFUSAL_NONE && !wasm_built_is_fresh(m, &policy->built))
+		policy->built.built = NULL;
+	else if (refusal == WASM_REFUSAL_NONE &&
+	         (policy->area_len > WASM_BUILT_BYTES ||
+	          policy->area_off > WASM_BUILT_BYTES - policy->area_len))
+		refusal = WASM_REFUSAL_AREA;
+	return refusal;
+}
+
+/* Finds out whether a module is built in and starts it. */
+static enum wasm_refusal load_built(struct wasm_policy *policy, struct bytes module,
+                                    const struct wasm_summary *summary)
+{
+	struct wasm_host *host = policy->host;
+	enum wasm_refusal refusal;
+	uint8_t *own;
+
+	if (host->interprets || !wasm_built_find(module, summary, &policy->built))
+		return WASM_REFUSAL_NONE;
+	policy->built.id = ++host->built_count;
+	refusal = start_built(policy);
+	own = refusal == WASM_REFUSAL_NONE && is_built(policy) ? malloc(policy->built.own.len + 1)
+	                                                       : NULL;
+	if (own == NULL) { /* the engine then says what is wrong */
+		policy->built.built = NULL;
+		return refusal;
+	}
+	memcpy(own, policy->built.own.bytes, policy->built.own.len);
+	policy->built.own.bytes = own;
+	host->built_bytes += policy->built.own.len + 1;
+	return WASM_REFUSAL_NONE;
+}
+
 static void drop_instance(struct wasm_policy *policy)
 {
 	if (policy->instance != NULL)
@@ -148,7 +207,7 @@ static void drop_instance(struct wasm_policy *policy)
 enum status wasm_policy_load(struct wasm_host *host, struct bytes module, uint32_t area_len,
                              struct wasm_policy *ret_policy, struct wasm_error *ret_error)
 {
-	struct wasm_policy policy = {.ops = host->ops, .area_len = area_len};
+	struct wasm_policy policy = {.host = host, .ops = host->ops, .area_len = area_len};
 	struct buffer rewritten = {host->scratch, sizeof(host->scratch), 0};
 	struct wasm_summary summary;
 	enum wasm_refusal refusal;
@@ -156,13 +215,23 @@ enum status wasm_policy_load(struct wasm_host *host, struct bytes module, uint32
 	enum status s;
 
 	s = wasm_precheck(module, &summary, ret_error);
-	if (s == STATUS_OK)
-		s = wasm_globals_export(module, &summary, &rewritten);
 	if (s != STATUS_OK)
 		return s;
 	policy.globals = summary.mutable_globals;
 	policy.has_initialize = summary.has_initialize;
 	policy.parameters = summary.parameters;
+	refusal = load_built(&policy, module, &summary);
+	if (refusal != WASM_REFUSAL_NONE) {
+		wasm_error_set(ret_error, refusal, 0, NULL);
+		return STATUS_REFUSED;
+	}
+	if (is_built(&policy)) {
+		*ret_policy = policy;
+		return STATUS_OK;
+	}
+	s = wasm_globals_export(module, &summary, &rewritten);
+	if (s != STATUS_OK)
+		return s;
 	if (host->ops->load(host->engine, rewritten.data, rewritten.len, &policy.module, detail,
 	                    sizeof(detail)) != WASM_ENGINE_RAN) {
 		wasm_error_set(ret_error, WASM_REFUSAL_ENGINE, 0, detail);
@@ -178,21 +247,38 @@ enum status wasm_policy_load(struct wasm_host *host, struct bytes module, uint32
 	return STATUS_OK;
 }
 
+static void free_own(struct wasm_policy *policy)
+{
+	free((void *)(uintptr_t)policy->built.own.bytes);
+	policy->built = (struct wasm_built_module){0};
+	policy->area = NULL;
+}
+
 void wasm_policy_unload(struct wasm_policy *policy)
 {
+	if (is_built(policy)) {
+		policy->host->built_bytes -= policy->built.own.len + 1;
+		free_own(policy);
+		return;
+	}
 	drop_instance(policy);
 	if (policy->module != NULL)
 		policy->ops->drop_module(policy->module);
 	policy->module = NULL;
 }
 
-enum status wasm_policy_fresh(struct wasm_policy *policy, uint8_t **ret_area)
+enum status wasm_policy_fresh(struct wasm_policy *policy, const uint8_t **ret_area)
 {
-	if (policy->instance != NULL && policy->used &&
-	    policy->ops->restore(policy->instance) != WASM_ENGINE_RAN)
+	if (is_built(policy)) {
+		wasm_built_fresh(&policy->host->built, &policy->built);
+		policy->area = policy->host->built.bytes + policy->area_off;
+	} else if (policy->instance != NULL && policy->used &&
+	           policy->ops->restore(policy->instance) != WASM_ENGINE_RAN) {
 		drop_instance(policy);
+	}
 	/* Start-up is deterministic: what worked at load works again. */
-	if (policy->instance == NULL && start_instance(policy) != WASM_REFUSAL_NONE) {
+	if (!is_built(policy) && policy->instance == NULL &&
+	    start_instance(policy) != WASM_REFUSAL_NONE) {
 		drop_instance(policy);
 		return STATUS_CORRUPT;
 	}
@@ -200,6 +286,41 @@ enum status wasm_policy_fresh(struct wasm_policy *policy, uint8_t **ret_area)
 	policy->ran = false;
 	*ret_area = policy->area;
 	return STATUS_OK;
+}
+
+/* The part of the area that the host is about to write. */
+static uint8_t *take_part(struct wasm_policy *policy, uint32_t off, size_t len)
+{
+	CHECK(policy->area != NULL && off <= policy->area_len && len <= policy->area_len - off);
+	if (is_built(policy)) {
+		CHECK(policy->host->built.holder.id == policy->built.id);
+		wasm_built_wrote(&policy->host->built, policy->area_off + off, (uint32_t)len);
+	}
+	return policy->area + off;
+}
+
+void wasm_policy_put(struct wasm_policy *policy, uint32_t off, struct bytes bytes)
+{
+	memcpy(take_part(policy, off, bytes.len), bytes.data, bytes.len);
+}
+
+void wasm_policy_clear(struct wasm_policy *policy, uint32_t off, uint32_t len)
+{
+	memset(take_part(policy, off, len), 0, len);
+}
+
+static void run_built(struct wasm_policy *policy, enum wasm_entry entry, struct wasm_run *run)
+{
+	unsigned stopped =
+	    wasm_built_run(&policy->host->built, &policy->built,
+	                   entry == WASM_ENTRY_CHECK ? WASM_BUILT_CHECK : WASM_BUILT_DESCRIBE,
+	                   &run->fuel_used, &run->value);
+
+	run->outcome = stopped == 0                 ? WASM_OUTCOME_RAN
+	               : stopped == WASM_BUILT_FUEL ? WASM_OUTCOME_FUEL
+	                                            : WASM_OUTCOME_TRAP;
+	if (run->outcome == WASM_OUTCOME_TRAP)
+		run->trap = stopped;
 }
 
 enum status wasm_policy_run(struct wasm_policy *policy, enum wasm_entry entry, uint64_t fuel,
@@ -211,18 +332,23 @@ enum status wasm_policy_run(struct wasm_policy *policy, enum wasm_entry entry, u
 	    [WASM_ENGINE_FUEL] = WASM_OUTCOME_FUEL,
 	    [WASM_ENGINE_FAILED] = WASM_OUTCOME_TRAP,
 	};
-	struct wasm_run run = {0};
+	struct wasm_run run = {.fuel_used = fuel};
 	int result;
 
-	if (policy->instance == NULL || !policy->used || policy->ran)
+	if (!policy->used || policy->ran || (!is_built(policy) && policy->instance == NULL) ||
+	    (is_built(policy) && policy->host->built.holder.id != policy->built.id))
 		return STATUS_CONFLICT;
-	run.fuel_used = fuel;
+	policy->ran = true;
+	if (is_built(policy)) {
+		run_built(policy, entry, &run);
+		*ret_run = run;
+		return STATUS_OK;
+	}
 	result = policy->ops->call(policy->instance,
 	                           entry == WASM_ENTRY_CHECK ? policy->func_check
 	                                                     : policy->func_describe,
 	                           &run.fuel_used, &run.value, &run.trap);
 	run.outcome = outcomes[result & 3];
-	policy->ran = true;
 	if (result != WASM_ENGINE_RAN)
 		drop_instance(policy);
 	*ret_run = run;

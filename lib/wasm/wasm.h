@@ -1,11 +1,14 @@
 /* wasm: runs one policy module within limits; the only user of the WebAssembly engine.
  *
+ * A module whose code ships with this build runs as what that code was compiled to (wasm_built.h),
+ * any other in the engine: an interpreter. Callers see no difference but time and fuel.
+ *
  * For the verifier, and the tests. One struct wasm_host per process, opened before the sandbox is
  * entered: it lets the heap grow to its cap at once, so that later loads and runs need no system
  * call. A struct wasm_policy is one loaded module with one instance. The use:
  *
  *   wasm_policy_fresh(&policy, &area)   nothing of an earlier run can be observed any more (M5)
- *   ... write the request into area ...
+ *   wasm_policy_put(&policy, 0, request)
  *   wasm_policy_run(&policy, WASM_ENTRY_CHECK, fuel, &run)
  *   ... copy the answer out of area, then look at the copy ...
  *
@@ -16,6 +19,7 @@
 #ifndef WASM_H
 #define WASM_H
 
+#include "wasm_built.h"
 #include "wasm_engine.h"
 #include "wasm_precheck.h"
 
@@ -30,17 +34,25 @@ struct wasm_host {
 	const struct wasm_engine_ops *ops;
 	struct wasm_engine *engine;
 	uint64_t heap_bytes_max;
+	uint64_t built_bytes; /* of the heap, held by modules that are built in */
+	uint64_t built_count; /* that were ever loaded: their ids */
+	bool interprets;      /* tests and the bench: what is built in runs in the engine, too */
+	struct wasm_built_memory built;
 	/* The module with its mutable globals exported, so that the engine can set them back. */
 	uint8_t scratch[LIMIT_MODULE_MAX + 16 + 8 * WASM_MUTABLE_GLOBALS_MAX];
 };
 
 struct wasm_policy {
+	struct wasm_host *host;
+	/* Built in: `module` of the engine and what belongs to it stay NULL. Its own segment's
+	 * bytes are on the heap. */
+	struct wasm_built_module built;
 	const struct wasm_engine_ops *ops;
 	struct wasm_module *module;
 	struct wasm_instance *instance; /* NULL: the next fresh makes one */
 	uint32_t func_check;
 	uint32_t func_describe;
-	uint8_t *area;
+	uint8_t *area;     /* NULL: not fresh */
 	uint32_t area_off; /* where policy_io says that the area lies */
 	uint32_t area_len;
 	uint32_t globals; /* mutable ones, all of them in the engine's snapshot */
@@ -83,9 +95,14 @@ MUST_USE enum status wasm_policy_load(struct wasm_host *host, struct bytes modul
                                       struct wasm_error *ret_error);
 void wasm_policy_unload(struct wasm_policy *policy);
 
-/* wasm_policy_fresh makes the instance as it was after load and gives its exchange area, which
- * stays valid, and is the caller's to write, until the next fresh or unload. */
-MUST_USE enum status wasm_policy_fresh(struct wasm_policy *policy, uint8_t **ret_area);
+/* wasm_policy_fresh makes the instance as it was after load and gives its exchange area, to be read
+ * until the next fresh of any policy of this host, or unload. */
+MUST_USE enum status wasm_policy_fresh(struct wasm_policy *policy, const uint8_t **ret_area);
+
+/* wasm_policy_put writes into the exchange area at `off`, wasm_policy_clear zeroes; after fresh,
+ * and inside the area. */
+void wasm_policy_put(struct wasm_policy *policy, uint32_t off, struct bytes bytes);
+void wasm_policy_clear(struct wasm_policy *policy, uint32_t off, uint32_t len);
 
 /* wasm_policy_run runs an entry under fuel; at most once after each fresh (else STATUS_CONFLICT).
  * STATUS_OK with any outcome; fuel and outcome are the same on every machine (M7). */

@@ -20,12 +20,16 @@ static bool is_inside(struct wasm_range range, size_t len)
 static void run_twice(struct wasm_policy *policy)
 {
 	struct wasm_run first = {0}, second = {0};
-	uint8_t *area;
+	const uint8_t *area;
 
 	CHECK(wasm_policy_fresh(policy, &area) == STATUS_OK);
 	CHECK(wasm_policy_run(policy, WASM_ENTRY_CHECK, FUEL, &first) == STATUS_OK);
-	if (policy->area != NULL)
-		memset(area, 0xa5, AREA_LEN);
+	if (policy->area != NULL) {
+		static uint8_t filling[AREA_LEN];
+
+		memset(filling, 0xa5, sizeof(filling));
+		wasm_policy_put(policy, 0, BYTES_OF_ARRAY(filling));
+	}
 	CHECK(wasm_policy_fresh(policy, &area) == STATUS_OK);
 	CHECK(wasm_policy_run(policy, WASM_ENTRY_CHECK, FUEL, &second) == STATUS_OK);
 	CHECK(first.outcome == second.outcome && first.value == second.value);

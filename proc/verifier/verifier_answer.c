@@ -52,15 +52,16 @@ static void answer_verdict(struct verifier_module *module, const struct call_che
 	struct buffer answer = {ret_reply->data + sizeof(verdict), ret_reply->cap - sizeof(verdict),
 	                        0};
 	struct wasm_run run = {0};
-	uint8_t *area;
+	const uint8_t *area;
 
 	memcpy(verdict.ticket, request->ticket, sizeof(verdict.ticket));
 	memcpy(verdict.module, request->module, sizeof(verdict.module));
 	memcpy(verdict.request_hash, request->request_hash, sizeof(verdict.request_hash));
 	if (bytes.len <= POLICY_REQUEST_MAX &&
 	    wasm_policy_fresh(&module->policy, &area) == STATUS_OK) {
-		memcpy(area, bytes.data, bytes.len);
-		memset(area + POLICY_ANSWER_OFFSET, 0, sizeof(struct policy_answer));
+		wasm_policy_put(&module->policy, 0, bytes);
+		wasm_policy_clear(&module->policy, POLICY_ANSWER_OFFSET,
+		                  sizeof(struct policy_answer));
 		CHECK(wasm_policy_run(&module->policy,
 		                      request->what == CALL_CHECK_WHAT_CHECK ? WASM_ENTRY_CHECK
 		                                                             : WASM_ENTRY_DESCRIBE,

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy_run.h"
 
+#include <stdlib.h>
+
 #include "base_check.h"
 #include "keys.h"
 #include "wasm.h"
@@ -142,15 +144,33 @@ static void keep_request(struct bytes request)
 	CHECK(fwrite(request.data, 1, len, out) == len && fflush(out) == 0);
 }
 
+/* M5, A17: before every request of every test, all of memory is what it was before the first. */
+static void check_is_fresh(int module, const uint8_t *area)
+{
+	static uint8_t *first[MODULES_MAX];
+	const uint8_t *memory = area - policies[module].area_off;
+
+	if (policies[module].built.built == NULL) /* a mutant: it runs in the engine */
+		return;
+	if (first[module] == NULL) {
+		first[module] = malloc(WASM_BUILT_BYTES);
+		CHECK(first[module] != NULL);
+		memcpy(first[module], memory, WASM_BUILT_BYTES);
+	}
+	CHECK(memcmp(first[module], memory, WASM_BUILT_BYTES) == 0);
+}
+
 static void run_request(struct run_grant *grant, struct bytes request, unsigned mode,
                         struct policy_decision *d)
 {
 	struct wasm_run run;
-	uint8_t *area;
+	const uint8_t *area;
 	keep_request(request);
 	CHECK(wasm_policy_fresh(&policies[grant->module], &area) == STATUS_OK);
-	memcpy(area, request.data, request.len);
-	memset(area + POLICY_ANSWER_OFFSET, 0, sizeof(struct policy_answer));
+	check_is_fresh(grant->module, area);
+	wasm_policy_put(&policies[grant->module], 0, request);
+	wasm_policy_clear(&policies[grant->module], POLICY_ANSWER_OFFSET,
+	                  sizeof(struct policy_answer));
 	CHECK(wasm_policy_run(&policies[grant->module],
 	                      mode == POLICY_MODE_CHECK ? WASM_ENTRY_CHECK : WASM_ENTRY_DESCRIBE,
 	                      LIMIT_FUEL_PER_CHECK, &run) == STATUS_OK);

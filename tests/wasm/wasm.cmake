@@ -40,6 +40,24 @@ set_target_properties(wasm_differ PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BI
 script_test(wasm_differ GROUP wasm COMMAND node tests/wasm/wasm_differ.mjs 1000)
 soak_test(wasm-differ COMMAND node tests/wasm/wasm_differ.mjs 50000 1000000)
 
+# What tools/policy_compile.c makes of random modules, against the engine. The seeds stand in built_differ.c, too.
+add_executable(built_seeds ${CMAKE_SOURCE_DIR}/tests/wasm/built_seeds.c ${CMAKE_SOURCE_DIR}/tests/wasm/wasm_random.c)
+target_link_libraries(built_seeds PRIVATE base wasm)
+set(seed_sources "")
+foreach(seed RANGE 1 24)
+	set(seed_source ${CMAKE_BINARY_DIR}/generated/seed${seed}_built.c)
+	add_custom_command(OUTPUT ${seed_source} DEPENDS built_seeds policy_compile
+		COMMAND built_seeds ${seed} ${CMAKE_BINARY_DIR}/generated/seed${seed}.wasm
+		COMMAND policy_compile seed${seed} ${CMAKE_BINARY_DIR}/generated/seed${seed}.wasm ${seed_source}
+		COMMENT "seed ${seed} in C" VERBATIM)
+	list(APPEND seed_sources ${seed_source})
+endforeach()
+set_source_files_properties(${seed_sources} PROPERTIES COMPILE_OPTIONS "${POLICY_C_OPTIONS}")
+_tests(wasm ${CMAKE_SOURCE_DIR}/tests/wasm/built_differ.c "base;wasm")
+target_include_directories(built_differ PRIVATE ${CMAKE_SOURCE_DIR}/abi)
+add_dependencies(built_differ policy_transfer policy_swap intents)
+target_sources(built_differ PRIVATE ${seed_sources} ${CMAKE_SOURCE_DIR}/tests/wasm/wasm_random.c)
+
 # The figures of the verifier alone, for the bench.
 add_executable(bench_wasm ${CMAKE_SOURCE_DIR}/bench/bench_wasm.c)
 target_link_libraries(bench_wasm PRIVATE verifier_parts base call ipc wasm)

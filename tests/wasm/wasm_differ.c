@@ -42,10 +42,10 @@ static void run(struct wasm_policy *policy, struct bytes module, struct bytes re
 	                        .request_len = (uint32_t)request.len,
 	                        .area_len = area_len};
 	struct wasm_run result;
-	uint8_t *area;
+	const uint8_t *area;
 
 	CHECK(wasm_policy_fresh(policy, &area) == STATUS_OK);
-	memcpy(area, request.data, request.len);
+	wasm_policy_put(policy, 0, request);
 	CHECK(wasm_policy_run(policy, WASM_ENTRY_CHECK, FUEL, &result) == STATUS_OK);
 	CHECK(result.outcome != WASM_OUTCOME_FUEL);
 	record.outcome = (uint32_t)result.outcome;

@@ -1,0 +1,308 @@
+/* built_differ: what is compiled ahead of time against the engine: random modules that this build
+ * compiled with tools/policy_compile.c, and the intents that ship on requests with random bytes in
+ * them. Value, trap and the whole memory must be the same, and what the host sets back must be the
+ * beginning again, byte for byte (M5, M7). V8 sees the same modules in wasm_differ. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base_check.h"
+#include "base_test.h"
+#include "policy_abi.h"
+#include "wasm.h"
+#include "wasm_random.h"
+
+#define FUEL          UINT64_C(100000000)
+#define REQUESTS      20
+#define REQUEST_BYTES 512
+
+/* The seeds of tests/wasm/wasm.cmake. */
+#define SEEDS(X)                                                                                   \
+	X(1)                                                                                       \
+	X(2)                                                                                       \
+	X(3)                                                                                       \
+	X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)  \
+	    X(20) X(21) X(22) X(23) X(24)
+#define DECLARE(seed) extern const struct wasm_built wasm_built_seed##seed;
+SEEDS(DECLARE)
+static const struct {
+	uint64_t seed;
+	const struct wasm_built *built;
+} modules[] = {
+#define ROW(seed) {seed, &wasm_built_seed##seed},
+    SEEDS(ROW)};
+
+static struct wasm_host engine, own;
+static uint8_t beginning[WASM_BUILT_BYTES];
+static unsigned ran, trapped;
+
+static uint8_t *memory_of(struct wasm_policy *policy)
+{
+	return policy->area - policy->area_off;
+}
+
+/* The same request in the engine and in what is built; true when all is the same. */
+static bool agrees(struct wasm_policy *theirs, struct wasm_built_module *ours, struct bytes request)
+{
+	struct wasm_built_memory *m = &own.built;
+	struct wasm_run run;
+	const uint8_t *area;
+	uint64_t fuel = FUEL;
+	uint32_t value;
+	unsigned stopped;
+
+	CHECK(wasm_policy_fresh(theirs, &area) == STATUS_OK);
+	wasm_built_fresh(m, ours);
+	if (memcmp(m->bytes, beginning, sizeof(beginning)) != 0)
+		return false;
+	wasm_policy_put(theirs, 0, request);
+	memcpy(m->bytes + theirs->area_off, request.data, request.len);
+	wasm_built_wrote(m, theirs->area_off, (uint32_t)request.len);
+	CHECK(wasm_policy_run(theirs, WASM_ENTRY_CHECK, FUEL, &run) == STATUS_OK);
+	stopped = wasm_built_run(m, ours, WASM_BUILT_CHECK, &fuel, &value);
+	ran += stopped == 0;
+	trapped += stopped != 0;
+	if (run.outcome != WASM_OUTCOME_RAN)
+		return run.outcome == WASM_OUTCOME_TRAP && stopped == run.trap;
+	return stopped == 0 && value == run.value && fuel > 0 &&
+	       memcmp(m->bytes, memory_of(theirs), sizeof(m->bytes)) == 0;
+}
+
+static void test_random_modules_do_what_they_do_in_the_engine(void)
+{
+	uint64_t state = 1;
+
+	ran = trapped = 0;
+	for (size_t i = 0; i < sizeof(modules) / sizeof(modules[0]); i++) {
+		struct wasm_built_module ours = {modules[i].built, {0}, 100 + i};
+		struct wasm_policy theirs;
+		struct wasm_error error;
+		const uint8_t *area;
+
+		CHECK(wasm_policy_load(&engine, wasm_random_make(modules[i].seed),
+		                       WASM_RANDOM_AREA_LEN, &theirs, &error) == STATUS_OK);
+		EXPECT(theirs.built.built == NULL);
+		CHECK(wasm_policy_fresh(&theirs, &area) == STATUS_OK);
+		memcpy(beginning, memory_of(&theirs), sizeof(beginning));
+		for (unsigned n = 0; n < REQUESTS; n++) {
+			uint8_t request[REQUEST_BYTES];
+
+			for (size_t at = 0; at < sizeof(request); at++)
+				request[at] = (uint8_t)wasm_random_next(&state);
+			EXPECT(agrees(&theirs, &ours, BYTES_OF_ARRAY(request)));
+		}
+		wasm_policy_unload(&theirs);
+	}
+	printf("  random modules: %u ran, %u trapped\n", ran, trapped);
+	EXPECT(ran > 100 && trapped > 20);
+}
+
+/* --- the intents that ship ----------------------------------------------------------------------
+ */
+
+static const char *const names[] = {
+    "intents/jupiter-v6.wasm",   "intents/raydium-clmm.wasm", "intents/sol-transfer.wasm",
+    "intents/sign-in.wasm",      "policies/transfer.wasm",    "policies/swap.wasm",
+    "intents/spl-transfer.wasm", "intents/dca.wasm",
+};
+#define NAMES (sizeof(names) / sizeof(names[0]))
+
+static struct bytes read_module(const char *name, uint8_t space[LIMIT_MODULE_MAX])
+{
+	char path[512];
+	FILE *in;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s/share/%s", BUILD_DIR, name);
+	in = fopen(path, "rb");
+	CHECK(in != NULL);
+	len = fread(space, 1, LIMIT_MODULE_MAX, in);
+	fclose(in);
+	return bytes_of(space, len);
+}
+
+static bool load(struct wasm_host *host, struct bytes module, struct wasm_policy *policy)
+{
+	struct wasm_error error;
+
+	return wasm_policy_load(host, module, POLICY_AREA_BYTES, policy, &error) == STATUS_OK;
+}
+
+/* A grant to be described, or a transaction, with whatever in it. */
+static void put_request(struct wasm_policy *policy, bool describes, uint64_t *state)
+{
+	static uint8_t bytes[POLICY_AREA_BYTES];
+	struct policy_request *request = (void *)bytes;
+	uint32_t at = (sizeof(*request) + 7) / 8 * 8;
+
+	memset(bytes, 0, sizeof(bytes));
+	for (uint32_t i = at; i < sizeof(bytes) && !describes; i++)
+		bytes[i] = (uint8_t)(wasm_random_next(state) % 3);
+	request->magic = POLICY_REQUEST_MAGIC;
+	request->abi = POLICY_ABI_VERSION;
+	request->mode = describes ? POLICY_MODE_DESCRIBE_GRANT : POLICY_MODE_CHECK;
+	request->kind = describes ? POLICY_KIND_NONE : POLICY_KIND_TRANSACTION;
+	request->flags = describes ? 0 : (uint32_t)(wasm_random_next(state) % 2);
+	request->parameters = (struct policy_range){at, POLICY_PARAMETERS_MAX};
+	at += POLICY_PARAMETERS_MAX;
+	request->accounts = (struct policy_range){at, 20};
+	at += 20 * sizeof(struct policy_account);
+	request->instructions = (struct policy_range){at, 0};
+	request->indexes = request->derived = request->counters = request->instructions;
+	request->len = at;
+	wasm_policy_put(policy, 0, BYTES_OF_ARRAY(bytes));
+	wasm_policy_clear(policy, POLICY_ANSWER_OFFSET, sizeof(struct policy_answer));
+}
+
+/* Runs the same in both hosts; true when all of memory is the same behind it. */
+static bool agree(struct wasm_policy *built, struct wasm_policy *theirs, bool describes,
+                  uint64_t state)
+{
+	enum wasm_entry entry = describes ? WASM_ENTRY_DESCRIBE : WASM_ENTRY_CHECK;
+	uint64_t again = state;
+	struct wasm_run a, b;
+	const uint8_t *area;
+
+	CHECK(wasm_policy_fresh(built, &area) == STATUS_OK);
+	put_request(built, describes, &state);
+	CHECK(wasm_policy_run(built, entry, FUEL, &a) == STATUS_OK);
+	CHECK(wasm_policy_fresh(theirs, &area) == STATUS_OK);
+	put_request(theirs, describes, &again);
+	CHECK(wasm_policy_run(theirs, entry, FUEL, &b) == STATUS_OK);
+	ran += a.outcome == WASM_OUTCOME_RAN;
+	return a.outcome == b.outcome && a.value == b.value && a.trap == b.trap &&
+	       (a.outcome != WASM_OUTCOME_RAN ||
+	        memcmp(memory_of(built), memory_of(theirs), WASM_BUILT_BYTES) == 0);
+}
+
+/* M5, A17: after texts were written and all of the area was filled, what the next check sees is
+ * what the first one saw, byte for byte; also when another module ran between. */
+static void test_shipped_modules_leave_nothing_behind(void)
+{
+	static uint8_t module[LIMIT_MODULE_MAX], filling[POLICY_AREA_BYTES],
+	    first[WASM_BUILT_BYTES];
+	static struct wasm_policy built[NAMES];
+	uint64_t state = 7;
+	const uint8_t *area;
+
+	ran = 0;
+	memset(filling, 0xa5, sizeof(filling));
+	for (size_t i = 0; i < NAMES; i++) {
+		struct wasm_policy theirs;
+
+		CHECK(load(&own, read_module(names[i], module), &built[i]));
+		EXPECT(built[i].built.built != NULL);
+		CHECK(load(&engine, read_module(names[i], module), &theirs));
+		EXPECT(theirs.built.built == NULL);
+		CHECK(wasm_policy_fresh(&built[i], &area) == STATUS_OK);
+		memcpy(first, memory_of(&built[i]), sizeof(first));
+		CHECK(wasm_policy_fresh(&theirs, &area) == STATUS_OK);
+		EXPECT(memcmp(first, memory_of(&theirs), sizeof(first)) == 0);
+		for (unsigned n = 0; n < REQUESTS; n++, state++) {
+			EXPECT(agree(&built[i], &theirs, n % 2 == 0, state));
+			if (n % 3 == 0) {
+				CHECK(wasm_policy_fresh(&built[i], &area) == STATUS_OK);
+				wasm_policy_put(&built[i], 0, BYTES_OF_ARRAY(filling));
+			}
+			if (n % 4 == 0)
+				CHECK(wasm_policy_fresh(&built[n % (i + 1)], &area) == STATUS_OK);
+			CHECK(wasm_policy_fresh(&built[i], &area) == STATUS_OK);
+			EXPECT(memcmp(first, memory_of(&built[i]), sizeof(first)) == 0);
+		}
+		wasm_policy_unload(&theirs);
+	}
+	for (size_t i = 0; i < NAMES; i++)
+		wasm_policy_unload(&built[i]);
+	EXPECT(own.built_bytes == 0);
+	printf("  shipped modules: %u ran\n", ran);
+	EXPECT(ran >= NAMES * REQUESTS / 2);
+}
+
+/* Code or data that differs in one byte is somebody else's: it runs in the engine or is refused. */
+static void test_only_the_very_code_is_built_in(void)
+{
+	static uint8_t module[LIMIT_MODULE_MAX];
+	struct bytes whole = read_module("intents/jupiter-v6.wasm", module);
+	size_t head = wasm_built_evaluator.head.len, data = wasm_built_evaluator.data.len;
+	uint64_t state = 3;
+	unsigned loaded = 0;
+
+	for (unsigned n = 0; n < 200; n++) {
+		size_t at = n < 150 ? (size_t)(wasm_random_next(&state) % head)
+		                    : head + 8 + (size_t)(wasm_random_next(&state) % (data - 8));
+		uint8_t bit = (uint8_t)(1u << wasm_random_next(&state) % 8);
+		struct wasm_policy policy;
+
+		module[at] ^= bit;
+		if (load(&own, whole, &policy)) {
+			loaded++;
+			EXPECT(policy.built.built == NULL);
+			wasm_policy_unload(&policy);
+		}
+		module[at] ^= bit;
+	}
+	EXPECT(loaded > 50);
+}
+
+/* The table is data: a module with another one is built in too, and its start decides. */
+static void test_a_table_is_not_code(void)
+{
+	static uint8_t module[LIMIT_MODULE_MAX];
+	struct bytes whole = read_module("intents/jupiter-v6.wasm", module);
+	size_t table = whole.len;
+	struct wasm_policy policy;
+	struct wasm_error error;
+
+	while (table != 0 && memcmp(module + table - 1, "CVIT\1", 5) != 0)
+		table--;
+	table--;
+	CHECK(table > wasm_built_evaluator.head.len && table < whole.len);
+	module[table + 200] ^= 1;
+	EXPECT(load(&own, whole, &policy) && policy.built.built != NULL);
+	wasm_policy_unload(&policy);
+	module[table] ^= 1; /* its magic: _initialize traps */
+	EXPECT(wasm_policy_load(&own, whole, POLICY_AREA_BYTES, &policy, &error) == STATUS_REFUSED);
+	EXPECT(error.code == WASM_REFUSAL_START_UP);
+}
+
+/* M1: fuel ends a run of built code; the next one is as if nothing was. */
+static void test_built_code_ends_with_its_fuel(void)
+{
+	static uint8_t module[LIMIT_MODULE_MAX];
+	struct wasm_policy policy;
+	uint64_t state = 1, needed;
+	const uint8_t *area;
+	struct wasm_run run;
+
+	CHECK(load(&own, read_module("intents/jupiter-v6.wasm", module), &policy));
+	CHECK(wasm_policy_fresh(&policy, &area) == STATUS_OK);
+	put_request(&policy, true, &state);
+	CHECK(wasm_policy_run(&policy, WASM_ENTRY_DESCRIBE, FUEL, &run) == STATUS_OK);
+	EXPECT(run.outcome == WASM_OUTCOME_RAN && run.value == 1);
+	needed = run.fuel_used;
+	for (unsigned i = 0; i < 64; i++) {
+		uint64_t fuel = i < 32 ? needed * i / 32 : needed - 1 + i % 2;
+
+		CHECK(wasm_policy_fresh(&policy, &area) == STATUS_OK);
+		put_request(&policy, true, &state);
+		CHECK(wasm_policy_run(&policy, WASM_ENTRY_DESCRIBE, fuel, &run) == STATUS_OK);
+		EXPECT(run.outcome == (fuel < needed ? WASM_OUTCOME_FUEL : WASM_OUTCOME_RAN));
+		EXPECT(run.fuel_used == (fuel < needed ? fuel : needed));
+		EXPECT(run.value == (fuel < needed ? 0 : 1));
+		CHECK(wasm_policy_run(&policy, WASM_ENTRY_CHECK, fuel, &run) == STATUS_CONFLICT);
+	}
+	wasm_policy_unload(&policy);
+}
+
+int main(void)
+{
+	CHECK(wasm_host_open(WASM_HEAP_DEFAULT, &engine) == STATUS_OK);
+	CHECK(wasm_host_open(WASM_HEAP_DEFAULT, &own) == STATUS_OK);
+	engine.interprets = true;
+	RUN(test_random_modules_do_what_they_do_in_the_engine);
+	RUN(test_shipped_modules_leave_nothing_behind);
+	RUN(test_only_the_very_code_is_built_in);
+	RUN(test_a_table_is_not_code);
+	RUN(test_built_code_ends_with_its_fuel);
+	return test_summary();
+}

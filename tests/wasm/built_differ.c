@@ -17,12 +17,12 @@
 #define REQUEST_BYTES 512
 
 /* The seeds of tests/wasm/wasm.cmake. */
-#define SEEDS(X)                                                                                   \
-	X(1)                                                                                       \
-	X(2)                                                                                       \
-	X(3)                                                                                       \
-	X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) X(19)  \
-	    X(20) X(21) X(22) X(23) X(24)
+/* clang-format off */
+#define SEEDS(X) \
+	X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) \
+	X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) \
+	X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24)
+/* clang-format on */
 #define DECLARE(seed) extern const struct wasm_built wasm_built_seed##seed;
 SEEDS(DECLARE)
 static const struct {

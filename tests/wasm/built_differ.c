@@ -24,6 +24,7 @@
 	X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24)
 /* clang-format on */
 #define DECLARE(seed) extern const struct wasm_built wasm_built_seed##seed;
+DECLARE(0)
 SEEDS(DECLARE)
 static const struct {
 	uint64_t seed;
@@ -95,6 +96,38 @@ static void test_random_modules_do_what_they_do_in_the_engine(void)
 	}
 	printf("  random modules: %u ran, %u trapped\n", ran, trapped);
 	EXPECT(ran > 100 && trapped > 20);
+}
+
+/* M7: accesses of every width at the end of memory, beyond it, and across blocks: what is set back
+ * is told by the second half of a store, too. */
+static void test_the_edges_of_memory_and_blocks(void)
+{
+	static const uint32_t middles[] = {
+	    WASM_BUILT_BYTES, WASM_BUILT_BYTES - 65536, 1, UINT32_MAX - 4, 256 * 300, 256 * 301};
+	struct wasm_built_module ours = {&wasm_built_seed0, {0}, 99};
+	struct wasm_policy theirs;
+	struct wasm_error error;
+	const uint8_t *area;
+
+	ran = trapped = 0;
+	CHECK(wasm_policy_load(&engine, wasm_edges_make(), WASM_RANDOM_AREA_LEN, &theirs, &error) ==
+	      STATUS_OK);
+	CHECK(wasm_policy_fresh(&theirs, &area) == STATUS_OK);
+	memcpy(beginning, memory_of(&theirs), sizeof(beginning));
+	for (unsigned i = 0; i < sizeof(middles) / sizeof(middles[0]) * 24; i++) {
+		for (uint32_t access = 0; access < WASM_EDGES; access++) {
+			const struct {
+				uint32_t at, access;
+				uint64_t value;
+			} request = {middles[i / 24] - 12 + i % 24, access,
+			             UINT64_C(0x8182838485868788) + i};
+
+			EXPECT(agrees(&theirs, &ours, bytes_of(&request, sizeof(request))));
+		}
+	}
+	wasm_policy_unload(&theirs);
+	printf("  accesses: %u ran, %u trapped\n", ran, trapped);
+	EXPECT(ran > 2000 && trapped > 2000);
 }
 
 /* --- the intents that ship ----------------------------------------------------------------------
@@ -300,6 +333,7 @@ int main(void)
 	CHECK(wasm_host_open(WASM_HEAP_DEFAULT, &own) == STATUS_OK);
 	engine.interprets = true;
 	RUN(test_random_modules_do_what_they_do_in_the_engine);
+	RUN(test_the_edges_of_memory_and_blocks);
 	RUN(test_shipped_modules_leave_nothing_behind);
 	RUN(test_only_the_very_code_is_built_in);
 	RUN(test_a_table_is_not_code);

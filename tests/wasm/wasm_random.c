@@ -436,3 +436,65 @@ struct bytes wasm_random_make(uint64_t seed)
 	make_section(&module, 10, (struct bytes){part.bytes, part.len});
 	return (struct bytes){module.bytes, module.len};
 }
+
+/* --- the edges of memory -----------------------------------------------------------------------
+ */
+
+/* Every access, with three offsets, each behind a comparison with the request's number. */
+static void access_all(struct make *m)
+{
+	static const uint32_t offsets[] = {0, 65536, UINT32_MAX};
+	static const uint8_t wide[] = {0x29, 0x30, 0x31, 0x32, 0x33, 0x34,
+	                               0x35, 0x37, 0x3c, 0x3d, 0x3e}; /* values of 64 bits */
+	static const uint8_t all[] = {0x28, 0x29, 0x2c, 0x2d, 0x2e, 0x2f, 0x30, 0x31, 0x32, 0x33,
+	                              0x34, 0x35, 0x36, 0x37, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e};
+
+	_Static_assert(sizeof(all) * 3 == WASM_EDGES, "as many as the header says");
+	for (uint32_t i = 0; i < WASM_EDGES; i++) {
+		uint8_t code = all[i % sizeof(all)];
+		bool is_wide = memchr(wide, code, sizeof(wide)) != NULL, stores = code >= 0x36;
+
+		make_put(m, "\x20\x01\x41", 3); /* local.get 1, i32.const i */
+		make_leb(m, i | (i > 63 ? 0x80 : 0));
+		make_put(m, "\x46\x04\x40", 3); /* i32.eq, if */
+		if (!stores)
+			make_put(m, "\x41\xc0\x00", 3); /* where the value goes: the area */
+		make_put(m, "\x20\x00", 2);
+		if (stores)
+			make_put(m, is_wide ? "\x20\x02" : "\x20\x02\xa7", is_wide ? 2 : 3);
+		make_byte(m, code);
+		make_byte(m, 0);
+		make_leb(m, offsets[i / sizeof(all)]);
+		if (!stores)
+			make_put(m, is_wide ? "\x37\x00\x10" : "\x36\x00\x10", 3);
+		make_byte(m, 0x0b);
+	}
+}
+
+struct bytes wasm_edges_make(void)
+{
+	static struct make module, part, code;
+
+	module.len = part.len = code.len = 0;
+	make_put(&module, "\0asm\1\0\0\0", 8);
+	make_section(&module, 1, CODE(1, 0x60, 0, 1, 0x7f));
+	make_section(&module, 3, CODE(4, 0, 0, 0, 0));
+	make_section(&module, 5, CODE(1, 1, 2, 2));
+	make_exports(&part, false);
+	make_section(&module, 7, (struct bytes){part.bytes, part.len});
+	part.len = 0;
+	make_leb(&part, 4);
+	make_return(&part, 1);
+	make_return(&part, WASM_RANDOM_AREA);
+	make_put(&code, "\x02\x02\x7f\x01\x7e", 5); /* locals: i32 0, i32 1, i64 2 */
+	make_put(&code, "\x41\xc0\x00\x28\x02\x00\x21\x00", 8);
+	make_put(&code, "\x41\xc0\x00\x28\x02\x04\x21\x01", 8);
+	make_put(&code, "\x41\xc0\x00\x29\x03\x08\x21\x02", 8);
+	access_all(&code);
+	make_put(&code, "\x41\x01\x0b", 3);
+	make_leb(&part, (uint32_t)code.len);
+	make_put(&part, code.bytes, code.len);
+	make_return(&part, 0);
+	make_section(&module, 10, (struct bytes){part.bytes, part.len});
+	return (struct bytes){module.bytes, module.len};
+}

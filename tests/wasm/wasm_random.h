@@ -16,6 +16,12 @@
 /* wasm_random_make returns the module of a seed; it lies in static memory until the next call. */
 struct bytes wasm_random_make(uint64_t seed);
 
+/* wasm_edges_make returns a module whose policy_check makes one access: a request is the address
+ * (u32), which access (u32, one of WASM_EDGES) and the value to store (u64); the value loaded or
+ * stored lies behind it. It belongs to the seed 0 of built_differ. */
+#define WASM_EDGES 57
+struct bytes wasm_edges_make(void);
+
 /* wasm_random_next gives the next number of a sequence (splitmix64). */
 uint64_t wasm_random_next(uint64_t *state);
 

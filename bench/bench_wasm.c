@@ -1,12 +1,11 @@
 /* bench_wasm: what one policy check costs in the verifier (P6), how fast a hostile one is stopped
- * and what it does to its neighbours (P7), and what a module costs that is not loaded (P9).
+ * and what it does to its neighbours (P7), and what modules cost that are not loaded (P9).
  *
  * usage: bench_wasm MODULE.wasm REQUESTS HOSTILE_FOLDER [ROUNDS]
- *   HOSTILE_FOLDER may be "-": the check alone. REQUESTS is what tests/policy writes with
- *   RUN_REQUESTS (tests/policy/policy_run.c).
- * Times are processor time of this thread, of verifier_answer from message to reply: restored
- * memory, run, answer copied out; less what reading that clock takes itself. Prints a table, then
- * one JSON object (us). */
+ *   HOSTILE_FOLDER may be "-": checks and modules that are not loaded, alone. REQUESTS is what
+ * tests/policy writes with RUN_REQUESTS (tests/policy/policy_run.c). Times are processor time of
+ * this thread, of verifier_answer from message to reply: restored memory, run, answer copied out;
+ * less what reading that clock takes itself. Prints a table, then one JSON object (us). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <time.h>
@@ -17,6 +16,7 @@
 
 #define REQUESTS_MAX 64
 #define ROUNDS       20000
+#define MANY         100000u
 #define SAMPLES_MAX  100000
 
 static struct verifier verifier;
@@ -208,24 +208,95 @@ static void measure_hostile(const char *folder, const char *name, unsigned round
 	*ret_stop = spread();
 }
 
-/* Loads copies that differ in one byte of a last custom section: nothing of them is cached. */
-static struct spread measure_cold(struct bytes module, unsigned rounds)
+/* The nth copy of the module: a last custom section of its own makes it another. */
+static struct bytes copy_of(struct bytes module, uint32_t n)
 {
 	static uint8_t copy[LIMIT_MODULE_MAX];
+
+	CHECK(module.len + 8 <= sizeof(copy));
+	memcpy(copy, module.data, module.len);
+	memcpy(copy + module.len, (const uint8_t[]){0, 6, 1, 'n'}, 4);
+	memcpy(copy + module.len + 4, &n, sizeof(n));
+	return bytes_of(copy, module.len + 8);
+}
+
+/* A check by a module of this hash; loaded first, as the signer does, when it is not there. */
+static bool check_by(const uint8_t hash[SHA256_LEN], struct bytes module, unsigned i)
+{
+	static uint8_t space[CALL_CHECK_SLOT_BYTES];
+	struct bytes message = message_at(i);
+	uint8_t loaded[SHA256_LEN];
+	struct buffer reply;
+	double before;
+	bool missed;
+
+	memcpy(space, message.data, message.len);
+	memcpy(space + offsetof(struct call_check_run, module), hash, SHA256_LEN);
+	message.data = space;
+	before = now_us();
+	missed = ask(CALL_CHECK_RUN, message, bytes_of(NULL, 0), &reply) == CALL_CHECK_NEED_MODULE;
+	if (missed) {
+		load(module, loaded);
+		CHECK(ask(CALL_CHECK_RUN, message, bytes_of(NULL, 0), &reply) ==
+		      CALL_CHECK_VERDICT);
+	}
+	keep(before);
+	return missed;
+}
+
+/* From the message to a module's first verdict, when it is not loaded. */
+static struct spread measure_cold(struct bytes module, unsigned rounds)
+{
 	uint8_t hash[SHA256_LEN];
 
-	CHECK(module.len + 6 <= sizeof(copy));
-	memcpy(copy, module.data, module.len);
 	sample_count = 0;
 	for (unsigned i = 0; i < rounds; i++) {
-		double before;
+		struct bytes copy = copy_of(module, i);
 
-		memcpy(copy + module.len,
-		       (const uint8_t[]){0, 4, 1, 'n', (uint8_t)i, (uint8_t)(i >> 8)}, 6);
-		before = now_us();
-		load(bytes_of(copy, module.len + 6), hash);
-		keep(before);
+		sha256_of(copy, hash);
+		CHECK(check_by(hash, copy, i));
 	}
+	return spread();
+}
+
+/* MANY modules that differ, asked for as in Zipf's law: the nth 1/n times as often as the first. */
+static struct spread measure_many(struct bytes module, unsigned rounds, double *ret_mean,
+                                  double *ret_missed)
+{
+	static double sums[MANY + 1];
+	uint64_t state = 1, missed = 0;
+	uint8_t hash[SHA256_LEN];
+
+	for (uint32_t n = 1; n <= MANY; n++)
+		sums[n] = sums[n - 1] + 1.0 / n;
+	sample_count = 0;
+	*ret_mean = 0;
+	for (unsigned i = 0; i < 2 * rounds; i++) {
+		uint32_t low = 1, high = MANY;
+		struct bytes copy;
+		double at;
+
+		state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+		at = (double)(state >> 11) / (double)(UINT64_C(1) << 53) * sums[MANY];
+		while (low < high) {
+			uint32_t middle = (low + high) / 2;
+
+			if (sums[middle] < at)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		copy = copy_of(module, 1000000 + low);
+		sha256_of(copy, hash);
+		if (i == rounds) { /* the cache is full now */
+			sample_count = 0;
+			missed = 0;
+		}
+		missed += check_by(hash, copy, i);
+	}
+	for (size_t i = 0; i < sample_count; i++)
+		*ret_mean += samples[i] / (double)sample_count;
+	*ret_missed = (double)missed / rounds;
 	return spread();
 }
 
@@ -248,10 +319,11 @@ int main(int argc, char **argv)
 {
 	static const char *const hostile[] = {"spin", "fill", "recurse", "trap", "grow"};
 	unsigned rounds = argc > 4 ? (unsigned)strtoul(argv[4], NULL, 10) : ROUNDS;
-	struct spread check, stop, neighbour, cold;
+	struct spread check, stop, neighbour;
 	uint8_t hash[SHA256_LEN];
 	char words[128];
-	double fuel;
+	double fuel, mean, missed;
+	struct bytes module;
 
 	if (argc < 4) {
 		fprintf(stderr, "usage: bench_wasm MODULE.wasm REQUESTS HOSTILE_FOLDER [ROUNDS]\n");
@@ -264,17 +336,24 @@ int main(int argc, char **argv)
 	check = measure_checks(rounds, &fuel);
 	snprintf(words, sizeof(words), "one check, %.0f fuel, requests of %zu bytes", fuel,
 	         message_lens[0]);
-	put("wasm_check", check, words, strcmp(argv[3], "-") == 0);
-	if (strcmp(argv[3], "-") == 0)
-		return 0;
-	for (size_t i = 0; i < sizeof(hostile) / sizeof(hostile[0]); i++) {
+	put("wasm_check", check, words, false);
+	for (size_t i = 0; strcmp(argv[3], "-") != 0 && i < sizeof(hostile) / sizeof(hostile[0]);
+	     i++) {
 		measure_hostile(argv[3], hostile[i], rounds / 10, &stop, &neighbour);
 		snprintf(words, sizeof(words),
 		         "stopped; a check right after it: p50 %.2f, p99 %.2f", neighbour.p50,
 		         neighbour.p99);
 		put(hostile[i], stop, words, false);
 	}
-	cold = measure_cold(read_file(argv[1]), 200);
-	put("wasm_cold_load", cold, "hash, pre-check, translate, start", true);
+	module = read_file(argv[1]);
+	put("wasm_cold", measure_cold(module, 200),
+	    "a module's first check: hash, pre-check, start, run", false);
+	check = measure_many(module, rounds, &mean, &missed);
+	snprintf(
+	    words, sizeof(words),
+	    "a check by one of %u modules: mean %.2f us, %.1f %% not loaded, %u loaded in %.1f MiB",
+	    MANY, mean, 100 * missed, verifier_cache_count(&verifier.cache),
+	    (double)wasm_host_heap_used(&verifier.cache.host) / 1048576);
+	put("wasm_many", check, words, true);
 	return 0;
 }

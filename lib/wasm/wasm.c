@@ -214,7 +214,7 @@ enum status wasm_policy_load(struct wasm_host *host, struct bytes module, uint32
 	char detail[96] = "";
 	enum status s;
 
-	s = wasm_precheck(module, &summary, ret_error);
+	s = wasm_precheck_known(module, wasm_built_head(module), &summary, ret_error);
 	if (s != STATUS_OK)
 		return s;
 	policy.globals = summary.mutable_globals;

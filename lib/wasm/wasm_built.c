@@ -29,6 +29,14 @@ static bool begins_with(struct bytes module, uint32_t at, struct bytes part)
 	       memcmp(module.data + at, part.data, part.len) == 0;
 }
 
+size_t wasm_built_head(struct bytes module)
+{
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (begins_with(module, 0, all[i]->head))
+			return all[i]->head.len;
+	return 0;
+}
+
 bool wasm_built_find(struct bytes module, const struct wasm_summary *summary,
                      struct wasm_built_module *ret_module)
 {

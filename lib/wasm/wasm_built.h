@@ -85,6 +85,10 @@ struct wasm_built {
 
 extern const struct wasm_built wasm_built_evaluator, wasm_built_transfer, wasm_built_swap;
 
+/* wasm_built_head gives how many of a module's first bytes are a built one's up to the end of its
+ * code: policy_compile saw them pass the pre-check. 0: it begins otherwise. */
+size_t wasm_built_head(struct bytes module);
+
 /* wasm_built_find says whether the code of a module that passed the pre-check is built in, and
  * which segment is its own; that one's bytes lie in the module. The id is left 0, for the caller to
  * set. */

@@ -43,7 +43,8 @@ struct signature {
 struct check {
 	struct wasm_reader r;
 	struct wasm_summary summary;
-	unsigned last; /* place of the last section that is not custom */
+	unsigned last;  /* place of the last section that is not custom */
+	uint32_t known; /* bytes that begin a module which passed */
 	uint32_t data_count;
 	bool has_data_count;
 	bool has_code;
@@ -353,6 +354,10 @@ static void check_code(struct check *c)
 	c->has_code = true;
 	if (!r->failed && count != c->summary.functions)
 		wasm_fail(r, WASM_REFUSAL_CODE_COUNT, start, NULL);
+	if (section_end <= c->known) {
+		r->at = section_end;
+		return;
+	}
 	for (uint32_t i = 0; i < count && !r->failed; i++) {
 		uint32_t body = r->at, len = wasm_take_u32(r);
 
@@ -466,10 +471,17 @@ static void check_whole(struct check *c)
 enum status wasm_precheck(struct bytes module, struct wasm_summary *ret_summary,
                           struct wasm_error *ret_error)
 {
+	return wasm_precheck_known(module, 0, ret_summary, ret_error);
+}
+
+enum status wasm_precheck_known(struct bytes module, size_t known, struct wasm_summary *ret_summary,
+                                struct wasm_error *ret_error)
+{
 	static const uint8_t magic[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};
 	struct wasm_error error = {0};
 	struct check c = {
-	    .r = {.bytes = module.data, .error = &error}
+	    .r = {.bytes = module.data, .error = &error},
+              .known = (uint32_t)known
         };
 
 	if (module.len > LIMIT_MODULE_MAX) {

@@ -112,6 +112,12 @@ struct wasm_summary {
 MUST_USE enum status wasm_precheck(struct bytes module, struct wasm_summary *ret_summary,
                                    struct wasm_error *ret_error);
 
+/* wasm_precheck_known does the same for a module whose first `known` bytes begin a module that
+ * passed: function bodies among them are not read again, and not counted in `instructions`. */
+MUST_USE enum status wasm_precheck_known(struct bytes module, size_t known,
+                                         struct wasm_summary *ret_summary,
+                                         struct wasm_error *ret_error);
+
 /* wasm_refusal_name returns a refusal's name for machines, such as "import"; never NULL. */
 const char *wasm_refusal_name(enum wasm_refusal code);
 

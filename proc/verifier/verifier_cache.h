@@ -9,19 +9,22 @@
 #include "base_sha256.h"
 #include "wasm.h"
 
-#define VERIFIER_MODULES_MAX 512
+#define VERIFIER_MODULES_MAX 4096                       /* an intent takes its table's length */
+#define VERIFIER_INDEX_SIZE  (2 * VERIFIER_MODULES_MAX) /* a power of two */
 
 struct verifier_module {
 	uint8_t hash[SHA256_LEN];
-	uint64_t used; /* when it was last asked for; 0: the place is empty */
 	struct wasm_policy policy;
 };
 
 struct verifier_cache {
 	struct wasm_host host;
 	uint64_t clock; /* counts uses */
-	/* First 8 bytes of each place's hash: what is searched. */
-	uint64_t heads[VERIFIER_MODULES_MAX];
+	/* Place + 1 of each module, 0: none; searched from the hash's first bytes on. */
+	uint16_t index[VERIFIER_INDEX_SIZE];
+	unsigned count;
+	/* When each was last asked for; 0: the place is empty. Apart, since all are looked at. */
+	uint64_t used[VERIFIER_MODULES_MAX];
 	struct verifier_module modules[VERIFIER_MODULES_MAX];
 };
 

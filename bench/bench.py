@@ -299,7 +299,7 @@ def show(rounds, checks, arguments):
     else:
         print("P5        not measured: this machine is too busy (%s pairs stood still)" % steady_ones["half"])
     for name, kind, words, goal, goal_us in (
-            ("P6", "policy", "check of a real swap", 0.7, 20),
+            ("P6", "policy", "check of a real swap", 0.3, 10),
             ("P6_intent", "intent", "check of a real swap by the Jupiter intent", 0.3, 10)):
         these = [c[kind]["wasm_check"] for c in checks if c[kind]]
         if not these:

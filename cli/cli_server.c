@@ -229,16 +229,16 @@ static int check_pin(struct cli_server *server, bool *ret_first)
 	return CLI_YES;
 }
 
-/* What is pinned at first use is told once, with how much stands behind it. */
-static void tell_first_use(const struct cli_server *server, bool hardware)
+/* What is pinned at first use is told once; how little stands behind a machine each time. On
+ * stderr: also beside --json. */
+static void tell_trust(const struct cli_server *server, bool first, bool hardware)
 {
 	char key[HEX_LEN(32) + 1];
 
-	if (server->call->json)
-		return;
 	hex_encode(BYTES_OF_ARRAY(server->deployment_key), key);
-	fprintf(stderr, "%s:%s: deployment key %s is pinned from now on.\n", server->host,
-	        server->port, key);
+	if (first)
+		fprintf(stderr, "%s:%s: deployment key %s is pinned from now on.\n", server->host,
+		        server->port, key);
 	if (!hardware)
 		fprintf(stderr,
 		        "%s:%s: software TPM, or no policy for evidence: nothing is proven "
@@ -274,8 +274,8 @@ int cli_server_open(struct cli_server *server, const struct cli_call *call,
 	server->authority = report.authority;
 	server->signer = report.signer;
 	result = check_pin(server, &first);
-	if (result == CLI_YES && first)
-		tell_first_use(server, report.hardware);
+	if (result == CLI_YES)
+		tell_trust(server, first, report.hardware);
 	return result;
 }
 

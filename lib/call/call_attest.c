@@ -21,10 +21,12 @@ static struct bytes take_run(struct bytes *message, size_t len)
 enum status attest_take_info(struct bytes message, struct call_attest_info *ret_info,
                              struct bytes *ret_ak_public, struct bytes *ret_ek_public)
 {
+	static const uint8_t zeros[sizeof(ret_info->reserved2)];
 	struct call_attest_info info;
 
 	if (take_fixed(&message, &info, sizeof(info)) != STATUS_OK ||
 	    info.ak_name_len > sizeof(info.ak_name) || info.reserved != 0 ||
+	    memcmp(info.reserved2, zeros, sizeof(zeros)) != 0 ||
 	    (size_t)info.ak_public_len + info.ek_public_len != message.len || info.clock_safe > 1 ||
 	    info.is_software > 1)
 		return STATUS_MALFORMED;

@@ -60,6 +60,8 @@ struct call_attest_info {
 	uint16_t ak_public_len;
 	uint16_t ek_public_len;
 	uint16_t reserved;
+	uint8_t primary_name[34]; /* of the storage primary that its sessions are salted to */
+	uint8_t reserved2[6];
 	/* then the AK's TPMT_PUBLIC, then the EK's (none: the TPM has no certificate) */
 };
 
@@ -107,7 +109,7 @@ struct call_attest_extended {
 };
 
 _Static_assert(sizeof(struct call_attest_head) == 16, "fixed layout");
-_Static_assert(sizeof(struct call_attest_info) == 96, "fixed layout");
+_Static_assert(sizeof(struct call_attest_info) == 136, "fixed layout");
 _Static_assert(sizeof(struct call_attest_evidence) == 48, "fixed layout");
 _Static_assert(sizeof(struct call_attest_node) == 80, "fixed layout");
 _Static_assert(sizeof(struct call_attest_activate) == 24, "fixed layout");

@@ -71,6 +71,7 @@ struct tpm {
 	uint32_t audit;   /* salted, so that answers without authorization are authentic, too */
 	uint32_t policy;  /* the policy session in work */
 	uint32_t ak;
+	struct tpm_name ak_name;
 	uint32_t rc;      /* of the last failure */
 	const char *what; /* what was being done, never NULL */
 };
@@ -184,9 +185,11 @@ MUST_USE enum status tpm_pcr_read(struct tpm *tpm, uint32_t mask,
                                   uint8_t ret_values[TPM_PCR_COUNT][TPM_PCR_LEN]);
 
 /* tpm_ak_open makes this TPM's attestation key (restricted, ECC P-256, endorsement hierarchy: the
- * same key each time, and after TPM2_Clear) and gives its name: which TPM, not which deployment. */
+ * same key each time, and after TPM2_Clear) and gives its name: which TPM, not which deployment.
+ * With the primary open the answer is authenticated by the salted session, so that nobody between
+ * puts another TPM's key in its place. */
 MUST_USE enum status tpm_ak_open(struct tpm *tpm, struct tpm_name *ret_name);
-/* tpm_ak_public gives its TPMT_PUBLIC as the TPM writes it. */
+/* tpm_ak_public gives its TPMT_PUBLIC as the TPM writes it; REFUSED when its name is another. */
 MUST_USE enum status tpm_ak_public(struct tpm *tpm, struct buffer *ret_public);
 /* tpm_quote signs the PCRs in `mask` with `extra` (32 bytes): TPMS_ATTEST and TPMT_SIGNATURE. */
 MUST_USE enum status tpm_quote(struct tpm *tpm, uint32_t mask, const uint8_t extra[32],

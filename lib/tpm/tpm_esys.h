@@ -9,6 +9,7 @@
 struct ESYS_CONTEXT;
 struct TPML_PCR_SELECTION;
 struct TPM2B_NAME;
+struct TPM2B_PUBLIC;
 struct TPMT_SYM_DEF;
 
 static inline struct ESYS_CONTEXT *tpm_context(const struct tpm *tpm)
@@ -28,5 +29,9 @@ uint32_t tpm_authorizer(const struct tpm *tpm);
 MUST_USE enum status tpm_nv_find(struct tpm *tpm, const struct tpm_nv *nv, uint32_t *ret_handle);
 void tpm_flush(struct tpm *tpm, uint32_t *handle);
 void tpm_name_take(const struct TPM2B_NAME *name, struct tpm_name *ret_name);
+/* tpm_name_of computes a name: one that the TPM (or who stands between) says is no proof of the
+ * public area beside it. */
+MUST_USE enum status tpm_name_of(const struct TPM2B_PUBLIC *public, struct tpm_name *ret_name);
+bool tpm_name_equal(const struct tpm_name *a, const struct tpm_name *b);
 
 #endif

@@ -257,7 +257,7 @@ static bool open_persistent(struct tpm *tpm, uint32_t at, const TPM2B_PUBLIC *te
 	if (Esys_TR_FromTPMPublic(tpm_context(tpm), at, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
 	                          &handle) != TSS2_RC_SUCCESS)
 		return false;
-	if (Esys_ReadPublic(tpm_context(tpm), handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE,
+	if (Esys_ReadPublic(tpm_context(tpm), handle, tpm->audit, ESYS_TR_NONE, ESYS_TR_NONE,
 	                    ret_public, NULL, NULL) == TSS2_RC_SUCCESS) {
 		if (is_of_template(&(*ret_public)->publicArea, &template->publicArea)) {
 			*ret_ek = handle;
@@ -286,7 +286,7 @@ static enum status open_ek(struct tpm *tpm, enum tpm_endorsement kind, ESYS_TR *
 	*ret_made = true;
 	return tpm_status(tpm,
 	                  Esys_CreatePrimary(tpm_context(tpm), ESYS_TR_RH_ENDORSEMENT,
-	                                     ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+	                                     tpm_authorizer(tpm), ESYS_TR_NONE, ESYS_TR_NONE,
 	                                     &no_secret, &template, &no_data, &no_pcrs, ret_ek,
 	                                     ret_public, NULL, NULL, NULL),
 	                  "making the endorsement key");
@@ -433,7 +433,7 @@ enum status tpm_nv_certify(struct tpm *tpm, uint32_t index, const uint8_t extra[
 	if (status == STATUS_OK)
 		status = tpm_status(tpm,
 		                    Esys_NV_Certify(tpm_context(tpm), tpm->ak, handle, handle,
-		                                    ESYS_TR_PASSWORD, ESYS_TR_PASSWORD,
+		                                    tpm_authorizer(tpm), ESYS_TR_PASSWORD,
 		                                    ESYS_TR_NONE, &qualifying, &scheme,
 		                                    (uint16_t)len, 0, &attest, &signature),
 		                    "certifying an NV index");

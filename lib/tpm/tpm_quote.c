@@ -27,7 +27,7 @@ enum status tpm_ak_open(struct tpm *tpm, struct tpm_name *ret_name)
 	ESYS_TR ak = ESYS_TR_NONE;
 	enum status status = tpm_status(
 	    tpm,
-	    Esys_CreatePrimary(tpm_context(tpm), ESYS_TR_RH_ENDORSEMENT, ESYS_TR_PASSWORD,
+	    Esys_CreatePrimary(tpm_context(tpm), ESYS_TR_RH_ENDORSEMENT, tpm_authorizer(tpm),
 	                       ESYS_TR_NONE, ESYS_TR_NONE, &no_secret, &ak_template, &no_data,
 	                       &no_pcrs, &ak, NULL, NULL, NULL, NULL),
 	    "making the attestation key");
@@ -42,24 +42,33 @@ enum status tpm_ak_open(struct tpm *tpm, struct tpm_name *ret_name)
 	tpm_name_take(name, ret_name);
 	Esys_Free(name);
 	tpm->ak = ak;
+	tpm->ak_name = *ret_name;
 	return STATUS_OK;
 }
 
 enum status tpm_ak_public(struct tpm *tpm, struct buffer *ret_public)
 {
 	TPM2B_PUBLIC *public = NULL;
+	struct tpm_name name;
 	uint8_t raw[TPM_PUBLIC_MAX];
 	size_t len = 0;
 	enum status status =
 	    tpm_status(tpm,
-	               Esys_ReadPublic(tpm_context(tpm), tpm->ak, ESYS_TR_NONE, ESYS_TR_NONE,
+	               Esys_ReadPublic(tpm_context(tpm), tpm->ak, tpm->audit, ESYS_TR_NONE,
 	                               ESYS_TR_NONE, &public, NULL, NULL),
 	               "reading the attestation key");
 
 	if (status != STATUS_OK)
 		return status;
-	if (Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, raw, sizeof(raw), &len) !=
-	    TSS2_RC_SUCCESS)
+	status = tpm_name_of(public, &name);
+	if (status == STATUS_OK && !tpm_name_equal(&name, &tpm->ak_name)) {
+		tpm->what = "comparing the attestation key with the one that was made";
+		tpm->rc = 0;
+		status = STATUS_REFUSED;
+	}
+	if (status == STATUS_OK &&
+	    Tss2_MU_TPMT_PUBLIC_Marshal(&public->publicArea, raw, sizeof(raw), &len) !=
+	        TSS2_RC_SUCCESS)
 		status = STATUS_TOO_LARGE;
 	Esys_Free(public);
 	return status == STATUS_OK ? buffer_put(ret_public, bytes_of(raw, len)) : status;
@@ -80,7 +89,7 @@ enum status tpm_quote(struct tpm *tpm, uint32_t mask, const uint8_t extra[32],
 	memcpy(qualifying.buffer, extra, 32);
 	tpm_selection(mask, &selection);
 	status = tpm_status(tpm,
-	                    Esys_Quote(tpm_context(tpm), tpm->ak, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+	                    Esys_Quote(tpm_context(tpm), tpm->ak, tpm_authorizer(tpm), ESYS_TR_NONE,
 	                               ESYS_TR_NONE, &qualifying, &scheme, &selection, &attest,
 	                               &signature),
 	                    "quoting");

@@ -35,7 +35,7 @@ void tpm_name_take(const TPM2B_NAME *name, struct tpm_name *ret_name)
 	memcpy(ret_name->bytes, name->name, name->size);
 }
 
-static bool name_equal(const struct tpm_name *a, const struct tpm_name *b)
+bool tpm_name_equal(const struct tpm_name *a, const struct tpm_name *b)
 {
 	return bytes_equal(bytes_of(a->bytes, a->len), bytes_of(b->bytes, b->len));
 }
@@ -66,9 +66,7 @@ static enum status create_primary(struct tpm *tpm, ESYS_TR *ret_persistent)
 	return status;
 }
 
-/* name_of computes a name itself: a name that the TPM (or who stands between) says is no proof of
- * the public area beside it. */
-static enum status name_of(const TPM2B_PUBLIC *public, struct tpm_name *ret_name)
+enum status tpm_name_of(const TPM2B_PUBLIC *public, struct tpm_name *ret_name)
 {
 	uint8_t raw[sizeof(TPMT_PUBLIC)];
 	size_t len = 0;
@@ -113,7 +111,7 @@ static enum status check_primary(struct tpm *tpm, ESYS_TR primary, const struct 
 
 	if (status != STATUS_OK)
 		return status;
-	status = name_of(public, &name);
+	status = tpm_name_of(public, &name);
 	if (status == STATUS_OK && !public_is_primary(public))
 		status = STATUS_REFUSED;
 	Esys_Free(public);
@@ -124,7 +122,8 @@ static enum status check_primary(struct tpm *tpm, ESYS_TR primary, const struct 
 		if (esys_name->size <= TPM_NAME_MAX)
 			tpm_name_take(esys_name, &held);
 		Esys_Free(esys_name);
-		if (!name_equal(&held, &name) || (pinned != NULL && !name_equal(&name, pinned)))
+		if (!tpm_name_equal(&held, &name) ||
+		    (pinned != NULL && !tpm_name_equal(&name, pinned)))
 			status = STATUS_REFUSED;
 	}
 	if (status == STATUS_REFUSED)

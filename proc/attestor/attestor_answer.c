@@ -6,11 +6,10 @@
 enum status attestor_start(struct attestor *attestor, const struct tpm_name *primary)
 {
 	struct tpm_info info;
-	struct tpm_name found;
 	enum status status = tpm_startup(attestor->tpm);
 
 	if (status == STATUS_OK)
-		status = tpm_primary_open(attestor->tpm, false, primary, &found);
+		status = tpm_primary_open(attestor->tpm, false, primary, &attestor->primary);
 	if (status == STATUS_OK)
 		status = tpm_ak_open(attestor->tpm, &attestor->ak);
 	if (status == STATUS_OK)
@@ -75,6 +74,8 @@ static void answer_info(struct attestor *attestor, uint64_t request, struct buff
 	memcpy(info.manufacturer, tpm_facts.manufacturer, sizeof(info.manufacturer));
 	info.ak_name_len = attestor->ak.len;
 	memcpy(info.ak_name, attestor->ak.bytes, attestor->ak.len);
+	CHECK(attestor->primary.len == sizeof(info.primary_name));
+	memcpy(info.primary_name, attestor->primary.bytes, sizeof(info.primary_name));
 	info.ak_public_len = (uint16_t)attestor->evidence->ak.len;
 	info.ek_public_len = (uint16_t)attestor->evidence->ek.len;
 	memcpy(answer->data, &info, sizeof(info));

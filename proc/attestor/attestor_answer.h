@@ -10,7 +10,7 @@
 
 struct attestor {
 	struct tpm *tpm;
-	struct tpm_name ak;
+	struct tpm_name ak, primary;
 	uint32_t reset_count, restart_count; /* at the start */
 	struct attestor_evidence *evidence;
 	const struct attestor_floor *floor;

@@ -42,6 +42,7 @@ static void test_info_names_the_key_that_signs(void)
 	EXPECT(endorsement.len == 0); /* nobody gave this TPM a certificate */
 	EXPECT(info.head.request == 5 && info.head.status == STATUS_OK && info.is_software == 1);
 	sha256_of(public, hash);
+	EXPECT(memcmp(info.primary_name, primary.bytes, 34) == 0);
 	EXPECT(info.ak_name_len == 34 && memcmp(info.ak_name + 2, hash, 32) == 0);
 }
 

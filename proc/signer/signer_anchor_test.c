@@ -203,6 +203,26 @@ static void test_only_the_very_answer_counts(void)
 	EXPECT(memcmp(anchor.value, said.value, 32) == 0 && anchor.boots == 8);
 }
 
+/* PH9: an anchor that was never written is a fresh one only while the boot counter stands where
+ * genesis left it; later it was defined anew. */
+static void test_an_unwritten_anchor_is_fresh_only_at_genesis(void)
+{
+	struct call_start_facts facts = {.has_counter = 1, .counter = 7, .first_counter = 7};
+	struct signer_anchor anchor = {.begun = false};
+
+	signer_anchor_begin(&anchor, &facts, 1000);
+	EXPECT(signer_anchor_is_fresh(&anchor, &facts));
+	facts.has_checkpoint = 1;
+	EXPECT(!signer_anchor_is_fresh(&anchor, &facts));
+	facts = (struct call_start_facts){.has_counter = 1, .counter = 8, .first_counter = 7};
+	signer_anchor_begin(&anchor, &facts, 1000);
+	EXPECT(!signer_anchor_is_fresh(&anchor, &facts));
+	facts.has_counter = 0;
+	facts.counter = 7;
+	signer_anchor_begin(&anchor, &facts, 1000);
+	EXPECT(!signer_anchor_is_fresh(&anchor, &facts));
+}
+
 static void test_light_checkpoints_hang_on_the_index_and_others_lead_to_it(void)
 {
 	struct signer_anchor anchor = begin(true);
@@ -267,6 +287,7 @@ int main(void)
 	RUN(test_leases_leave_half_of_the_burst_but_for_one_in_ten_minutes);
 	RUN(test_a_write_that_the_tpm_puts_off_is_asked_again);
 	RUN(test_a_software_tpm_has_no_budget);
+	RUN(test_an_unwritten_anchor_is_fresh_only_at_genesis);
 	RUN(test_only_the_very_answer_counts);
 	RUN(test_light_checkpoints_hang_on_the_index_and_others_lead_to_it);
 	RUN(test_cuts_in_a_row_before_the_counter_rises_do_not_lock_the_store_out);

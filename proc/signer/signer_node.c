@@ -60,6 +60,14 @@ static enum status hear_info(struct signer *signer, struct bytes message)
 		give_up(signer, "the attestor has another attestation key than the unsealer saw");
 		return STATUS_OK;
 	}
+	/* The attestor reads by itself which primary to pin: it must be the one that gave the
+	 * share, or somebody who writes the disk meanwhile has it speak to a TPM of his. */
+	if (signer->facts->primary_name_len != sizeof(info.primary_name) ||
+	    memcmp(info.primary_name, signer->facts->primary_name, sizeof(info.primary_name)) !=
+	        0) {
+		log_event(LOG_ERROR, "tpm.other_primary");
+		CHECK(!"the attestor pins another storage primary than gave the node share");
+	}
 	/* Between unsealer and attestor nothing resets a TPM in good faith (PH5). */
 	if (info.reset_count != signer->facts->reset_count ||
 	    info.restart_count != signer->facts->restart_count) {

@@ -132,14 +132,25 @@ void unsealer_join(uint8_t share[TPM_SHARE_LEN], const uint8_t half[TPM_SHARE_LE
 
 /* ---- facts beside the share ---- */
 
+/* take_nv: an anchor that was never written is one thing, an anchor that is gone another: genesis
+ * made it, so nothing in good faith takes it away (PH9). Whether never written is believed, the
+ * signer judges by the boot counter. */
 static enum status take_nv(struct tpm *tpm, struct call_start_facts *facts)
 {
 	enum status status =
 	    tpm_nv_read(tpm, &tpm_nv_checkpoint, facts->nv_checkpoint, TPM_PCR_LEN);
+	bool there = true;
 
-	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+	if (status == STATUS_NOT_FOUND) {
+		status = tpm_nv_is_there(tpm, tpm_nv_checkpoint.index, &there);
+		if (status == STATUS_OK && !there)
+			status = STATUS_CORRUPT;
+		tpm->what = "reading the anchor: it was taken away";
+	} else if (status == STATUS_OK) {
+		facts->has_checkpoint = 1;
+	}
+	if (status != STATUS_OK)
 		return status;
-	facts->has_checkpoint = status == STATUS_OK;
 	status = tpm_nv_read_counter(tpm, &tpm_nv_boots, &facts->counter);
 	facts->has_counter = status == STATUS_OK;
 	return status;
@@ -203,5 +214,6 @@ bool unsealer_take_share(struct unsealer *u, bool genesis)
 	if (status == STATUS_OK)
 		return true;
 	SECRET_WIPE(*u->facts);
-	return unsealer_fail_tpm(u, status, CALL_START_OTHER);
+	return unsealer_fail_tpm(
+	    u, status, status == STATUS_CORRUPT ? CALL_START_UNPROTECTED : CALL_START_OTHER);
 }

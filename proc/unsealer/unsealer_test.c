@@ -829,12 +829,21 @@ static void test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh(void)
 	boot(RELEASE_A, FIRMWARE_1);
 	tool("tpm2_nvundefine 0x1434c03 -C o -P $AUTH -Q", (const char *)auths);
 	EXPECT(fails(CALL_START_UNPROTECTED));
-	/* The anchor undefined: the start says that there is none; the signer refuses then. */
+	/* The anchor undefined: refused. Defined anew, it was never written: the start says so, and
+	 * the signer takes that for fresh only while the boot counter stands where genesis left it.
+	 */
 	start_fresh();
 	open_escrow(auths, share);
 	tool("tpm2_nvundefine 0x1434c01 -C o -P $AUTH -Q", (const char *)auths);
 	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_UNPROTECTED));
+	tool("tpm2_nvdefine 0x1434c01 -C o -P $AUTH -s 32 -g sha256 -a "
+	     "'nt=extend|authread|authwrite|ownerread|no_da' -Q",
+	     (const char *)auths);
+	boot(RELEASE_A, FIRMWARE_1);
 	EXPECT(take(false) && facts.has_checkpoint == 0);
+	EXPECT(facts.counter == facts.first_counter);
+	tool("tpm2_nvundefine 0x1434c01 -C o -P $AUTH -Q", (const char *)auths);
 	/* An index of the same number and another kind is refused. */
 	tool("tpm2_nvdefine 0x1434c01 -C o -P $AUTH -s 8 -a 'nt=counter|authread|authwrite' -Q",
 	     (const char *)auths);

@@ -9,6 +9,7 @@ connection, answers late, or answers with what it heard before. Unsealer and att
 with an error, or the start must be the right one (a late answer is no attack); never a wrong one.
 In what was logged neither node share nor authorization value is to be found.
 """
+import hashlib
 import json
 import os
 import random
@@ -28,6 +29,10 @@ import tpm_site  # noqa: E402
 from tpm_system import BUILD, System, Tpm, expect, provision, skip  # noqa: E402
 
 LATE_S = 0.5
+CREATE_PRIMARY, READ_PUBLIC = b"\0\0\1\x31", b"\0\0\1\x73"
+GENERATOR = bytes.fromhex(  # of P-256: a point on the curve, whose private key is 1
+    "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")
 FLUSH = b"\0\0\1\x65"  # TPM2_FlushContext: tidying up at the end, nothing rests on its answer
 
 
@@ -43,11 +48,17 @@ class Proxy:
         self.listener.listen(8)
         self.log, self.heard = bytearray(), {}
         self.count, self.fault, self.at, self.done, self.code = 0, None, 0, False, None
+        self.swapped, self.at_key, self.keys = None, 0, 0
         self.random = random.Random(0)
         threading.Thread(target=self.serve, daemon=True).start()
 
     def close(self):
         self.listener.close()
+
+    @staticmethod
+    def is_key(command):
+        """Of TPM2_CreatePrimary any; of TPM2_ReadPublic only of what was made in this boot."""
+        return command[6:10] == CREATE_PRIMARY or command[10] == 0x80
 
     def serve(self):
         while True:
@@ -86,6 +97,10 @@ class Proxy:
             self.log += command + response
             self.count += 1
             code = command[6:10]
+            if code == self.swapped and self.is_key(command):
+                self.keys += 1
+                if self.keys == self.at_key:
+                    self.done, response = True, self.swap(response)
             if self.count == self.at:
                 self.done, self.code = True, code
                 response = self.spoil(code, response)
@@ -93,6 +108,22 @@ class Proxy:
                     return
             self.heard[code] = response
             client.sendall(response)
+
+    def swap(self, response):
+        """Another attestation key in the response's place: point and name, where they are in clear;
+        of what is encrypted a byte."""
+        at = 10 + (8 if self.swapped == CREATE_PRIMARY else 0)  # head, handle, parameters' size
+        size = int.from_bytes(response[at:at + 2], "big")
+        public = response[at + 2:at + 2 + size]
+        if response[:2] == b"\x80\x02" and self.swapped == READ_PUBLIC:
+            at += 4
+            size = int.from_bytes(response[at:at + 2], "big")
+            public = response[at + 2:at + 2 + size]
+        if public[:4] != b"\0\x23\0\x0b":
+            return response[:at + 20] + bytes([response[at + 20] ^ 1]) + response[at + 21:]
+        other = public[:-68] + b"\0\x20" + GENERATOR[:32] + b"\0\x20" + GENERATOR[32:]
+        name = lambda area: b"\0\x0b" + hashlib.sha256(area).digest()
+        return response.replace(public, other).replace(name(public), name(other))
 
     def spoil(self, code, response):
         if self.fault == "flip":
@@ -184,6 +215,15 @@ def main():
             shut = any(e["event"] == "attestor.shutdown" for e in events)
             if proxy.fault == "cut" and proxy.done and not shut and proxy.code != FLUSH:
                 expect("a cut ends it", not ready or status != 0)
+        for code, at in ((CREATE_PRIMARY, 1), (CREATE_PRIMARY, 2), (READ_PUBLIC, 1)):
+            tpm.power_on()
+            proxy = Proxy(tpm, path)
+            proxy.swapped, proxy.at_key = code, at
+            ready, again, status, events = run(tpm, proxy, state)
+            proxy.close()
+            expect("another attestation key, response %d of 0x%s, was put there" % (at, code.hex()),
+                   proxy.done)
+            expect("and ends it", not ready or status != 0, str(events[-3:]))
         print("bus: %d trials over %d responses of a start: %d ended, %d right" % (
             trials, per_start, ended, right))
         expect("most faults end it", ended >= trials // 3)

@@ -463,14 +463,17 @@ static int run_verify(struct cli_call *call)
 {
 	static struct attest_report report;
 	const char *policy_path = NULL, *nonce_text = NULL, *at_text = NULL;
+	bool beacon = false;
 	const struct cli_option options[] = {
-	    {"--policy", &policy_path, NULL},
-	    {"--nonce",  &nonce_text,  NULL},
-	    {"--at",     &at_text,     NULL},
+	    {"--policy", &policy_path, NULL   },
+	    {"--nonce",  &nonce_text,  NULL   },
+	    {"--at",     &at_text,     NULL   },
+	    {"--beacon", NULL,         &beacon},
 	};
 	uint8_t nonce[ATTEST_NONCE_LEN];
 	uint64_t at_s = (uint64_t)time(NULL);
 	struct attest_policy policy;
+	enum attest_verdict verdict;
 	struct bytes evidence;
 	int result;
 
@@ -478,6 +481,8 @@ static int run_verify(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 1)
 		return cli_usage(call, "one evidence file");
+	if (beacon && nonce_text != NULL)
+		return cli_usage(call, "--beacon answers no nonce of yours");
 	if (nonce_text != NULL && !take_nonce(nonce_text, nonce))
 		return cli_usage(call, "--nonce takes 64 hex digits");
 	if (at_text != NULL && (!cli_take_number(&at_text, &at_s) || *at_text != '\0'))
@@ -492,15 +497,18 @@ static int run_verify(struct cli_call *call)
 		result = cli_attest_read(call, call->arguments[0], &evidence);
 	if (result != CLI_YES)
 		return result;
-	return cli_attest_show(call,
-	                       attest_evidence_check(evidence, nonce_text != NULL ? nonce : NULL,
-	                                             &policy, at_s, &report),
-	                       &report);
+	verdict = attest_evidence_check(evidence, nonce_text != NULL ? nonce : NULL, &policy, at_s,
+	                                &report);
+	if (beacon && verdict == ATTEST_ACCEPTED && !report.evidence.has_beacon) {
+		cli_complain(call, "this evidence is over no beacon: nothing says its age");
+		return CLI_NO;
+	}
+	return cli_attest_show(call, verdict, &report);
 }
 
 const struct cli_command cli_attest_verify = {
     .name = "attest verify",
-    .arguments = "[--policy FILE] [--nonce HEX] [--at SECONDS] FILE",
+    .arguments = "[--policy FILE] [--nonce HEX | --beacon] [--at SECONDS] FILE",
     .sentence = "judge evidence offline, against a policy",
     .run = run_verify,
     .help = "Needs no server and no TPM. Ends with 0 when everything that the policy asks for was\n"
@@ -509,6 +517,7 @@ const struct cli_command cli_attest_verify = {
             "                nothing is said about the machine\n"
             "--nonce HEX     the nonce that you asked with; without it old evidence passes, and\n"
             "                its age is yours to judge (by the beacon's value, say)\n"
+            "--beacon        it must be over a public value, which then says its age\n"
             "--at SECONDS    judge certificates as of then (since 1970), not now\n",
 };
 

@@ -2,53 +2,18 @@
 // Good and bad evidence, judged by `claviger attest verify` and by the TypeScript verifier: both give the verdict that
 // the case says (H3, H4, H5, H6, H7, A10, B9). Then evidence with a bit flipped anywhere, which both refuse.
 // usage: node tests/attest/evidence.mjs [FLIPS]
-import { execFile } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import { pathToFileURL } from 'node:url';
 import { cases } from './cases.mjs';
+import { close, inC, inTs, PolicyError, REFUSALS, source } from './judges.mjs';
 import { build, logOf, policy, world } from './world.mjs';
 
-const source = process.env.SOURCE_DIR ?? process.cwd();
-const tool = path.resolve(process.env.BUILD_DIR ?? 'build', 'bin/claviger');
-const run = promisify(execFile);
 const flips = Number(process.argv[2] ?? 150);
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'claviger-evidence-'));
 let passed = 0, failed = 0;
 
 function expect(what, holds, shown = '') {
   if (holds) passed++;
   else { failed++; console.log(`FAIL ${what} ${shown}`); }
-}
-
-const tsc = path.join(source, 'node_modules/typescript/bin/tsc');
-if (!fs.existsSync(tsc)) {
-  console.log('tools/deps npm was not run');
-  process.exit(1);
-}
-// Into a folder of its own: other tests build the SDK at the same time.
-await run(process.execPath, [tsc, '-p', 'sdk/ts', '--outDir', folder, '--declaration', 'false'], { cwd: source });
-fs.writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
-const { PolicyError, verifyEvidence, REFUSALS } = await import(pathToFileURL(path.join(folder, 'attest/index.js')));
-const AT = Date.UTC(2026, 10, 26) / 1000;
-
-async function inC(name, evidence, rules, nonce) {
-  const [file, rulesFile] = [path.join(folder, `${name}.cbor`), path.join(folder, `${name}.json`)];
-  fs.writeFileSync(file, evidence);
-  fs.writeFileSync(rulesFile, JSON.stringify(rules));
-  const words = ['attest', 'verify', '--json', '--policy', rulesFile, '--at', String(AT), ...(nonce === null ? [] : ['--nonce', nonce.toString('hex')]), file];
-  const { stdout, code } = await run(tool, words, { env: { HOME: folder, PATH: process.env.PATH } }).then((r) => ({ ...r, code: 0 }), (error) => error);
-  const said = stdout === '' ? { code: `exit ${code}` } : JSON.parse(stdout);
-  if (said.accepted !== undefined && (code === 0) !== said.accepted) return `exit ${code}`;
-  fs.rmSync(file); fs.rmSync(rulesFile);
-  return said.code;
-}
-
-async function inTs(evidence, rules, nonce) {
-  const said = await verifyEvidence(new Uint8Array(evidence), nonce === null ? undefined : new Uint8Array(nonce), rules, new Date(AT * 1000));
-  return said.accepted ? 'accepted' : said.code;
 }
 
 const counts = { good: 0, bad: 0 };
@@ -117,7 +82,7 @@ for (let i = 0; i < flips; i++) {
   // Inside a certificate's coding the two may trip over different things first.
   expect(`bit flipped at ${at}: TypeScript`, ts === c || (ts.startsWith('ek-') && c.startsWith('ek-')), `${ts}, C says ${c}`);
 }
-fs.rmSync(folder, { recursive: true });
+close();
 console.log(`${counts.good} good and ${counts.bad} bad sets of evidence, ${flips} flipped bits (${unsigned} in a log's unsigned text), by two implementations`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);

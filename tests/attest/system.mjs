@@ -163,6 +163,10 @@ const withProof = (evidence, proof) => Buffer.concat([Buffer.from([evidence[0] +
   expect('evidence over it, for everybody', one.exit === 0 && one.beacon_source === 'drand' && one.beacon_value === 'round 4711: 8f3c', one);
   one = await said('verify', '--policy', path('pinned.json'), path('beacon.cbor'));
   expect('and later', one.exit === 0 && one.nonce === JSON.parse(told.out).nonce, one);
+  one = await said('verify', '--beacon', '--policy', path('pinned.json'), path('beacon.cbor'));
+  expect('as evidence over a beacon', one.exit === 0 && one.beacon_source === 'drand', one);
+  one = await said('verify', '--beacon', '--policy', path('pinned.json'), path('first.cbor'));
+  expect('good evidence over no beacon is none of any age', one.exit === 1 && /over no beacon/.test(one.err), one);
 
   // The archive: three values, each in a second of its own, and one of them twice.
   const archive = async (query = '') => (await signer.api('GET', `/api/v1/evidence/beacons${query}`)).body.beacons;
@@ -271,7 +275,7 @@ await foreign.start();
 {
   await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path('relay.key'), '-out', path('relay.pem'), '-days', '9', '-subj', '/CN=relay',
     '-addext', 'subjectAltName=IP:127.0.0.1']);
-  let bend = (evidence) => evidence;
+  let bend = (evidence) => evidence, noBeacon = null;
   let seen = [];
   const relay = https.createServer({ key: readFileSync(path('relay.key')), cert: readFileSync(path('relay.pem')) }, (request, response) => {
     const parts = [];
@@ -280,6 +284,7 @@ await foreign.start();
       const body = parts.length === 0 ? undefined : JSON.parse(Buffer.concat(parts));
       seen.push({ method: request.method, path: request.url, body });
       const r = await signer.api(request.method, request.url, { body });
+      if (request.url === '/api/v1/evidence/beacon' && noBeacon !== null) r.body.evidence = noBeacon;
       if (request.url.startsWith('/api/v1/evidence?')) r.body.evidence = (await bend(Buffer.from(r.body.evidence, 'base64'), request.url)).toString('base64');
       const out = Buffer.from(JSON.stringify(r.body));
       response.writeHead(r.status, { 'content-type': 'application/json', 'content-length': out.length });
@@ -322,6 +327,13 @@ await foreign.start();
     expect(`refused before anything was sent or shown: ${what}`, sent.length === 0 && r.out === '', seen);
   }
   bend = (e) => e;
+  // Evidence that somebody else asked for, in the beacon's place: genuine, and of any age.
+  noBeacon = old.toString('base64');
+  r = await run(tool, ['attest', 'get', '--beacon'], { env });
+  expect('evidence without a beacon is refused as one', r.code === 1 && /over no beacon/.test(r.err) && r.out === '', r);
+  noBeacon = null;
+  r = await run(tool, ['attest', 'get', '--beacon'], { env });
+  expect('the node\'s own passes', r.code === 0, r);
   // Without a policy: the deployment key is pinned at first use, and another one is refused.
   const loose = { ...env, CLAVIGER_EVIDENCE_POLICY: '', CLAVIGER_HOME: path('loose') };
   mkdirSync(path('loose'), { mode: 0o700 });

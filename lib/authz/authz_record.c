@@ -579,7 +579,7 @@ enum status authz_client_take(struct bytes bytes, struct authz_client_record *re
 
 /* ---- checkpoint ---- */
 
-#define CHECKPOINT_FIELDS  20
+#define CHECKPOINT_FIELDS  21
 #define CHECKPOINT_MAC_LEN (1 + 2 + 32) /* key 22, head of 32 bytes, the MAC */
 
 static void put_time(struct cbor_writer *w, const struct authz_time_marks *time)
@@ -625,6 +625,7 @@ enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, stru
 	put_hash(&w, 3, checkpoint->root);
 	put_hash(&w, 4, checkpoint->previous);
 	put_number(&w, 5, checkpoint->boot);
+	put_number(&w, 6, checkpoint->writes_left);
 	put_number(&w, 8, checkpoint->receipts_from);
 	put_flag(&w, 9, checkpoint->clean);
 	put_flag(&w, 10, checkpoint->frozen);
@@ -657,6 +658,7 @@ enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *r
 	take_hash(&r, 3, checkpoint.root);
 	take_hash(&r, 4, checkpoint.previous);
 	checkpoint.boot = take_number(&r, 5, UINT64_MAX);
+	checkpoint.writes_left = (uint32_t)take_number(&r, 6, UINT32_MAX);
 	checkpoint.receipts_from = take_number(&r, 8, UINT64_MAX);
 	checkpoint.clean = take_flag(&r, 9);
 	checkpoint.frozen = take_flag(&r, 10);

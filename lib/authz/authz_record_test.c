@@ -190,7 +190,8 @@ static void test_a_checkpoint_comes_back_and_its_mac_covers_the_rest(void)
 {
 	static uint8_t encoding[2 * AUTHZ_CHECKPOINT_MAX];
 	struct buffer encoded = BUFFER_OF_ARRAY(encoding);
-	struct authz_checkpoint checkpoint = {.seq = 9, .boot = 2, .sealed_master_len = 60};
+	struct authz_checkpoint checkpoint = {
+	    .seq = 9, .boot = 2, .writes_left = 12345, .sealed_master_len = 60};
 	struct bytes covered;
 
 	ROUND_TRIPS(struct authz_checkpoint, checkpoint, authz_checkpoint_put,

@@ -32,6 +32,23 @@ void signer_anchor_begin(struct signer_anchor *anchor, const struct call_start_f
 	anchor->begun = true;
 }
 
+void signer_anchor_resume(struct signer_anchor *anchor, uint64_t left_milli, uint64_t elapsed_ms)
+{
+	uint64_t back =
+	    elapsed_ms < DAY_MS ? elapsed_ms * SIGNER_ANCHOR_DAY * 1000 / DAY_MS : BURST_MILLI;
+	uint64_t left = left_milli < BURST_MILLI ? left_milli : BURST_MILLI;
+
+	left = back < BURST_MILLI - left ? left + back : BURST_MILLI;
+	anchor->left_milli = left > 1000 ? left : 1000;
+}
+
+uint32_t signer_anchor_left_after(const struct signer_anchor *anchor, bool light)
+{
+	uint64_t left = anchor->left_milli, cost = light || !anchor->is_limited ? 0 : 1000;
+
+	return (uint32_t)(left > cost ? left - cost : 0);
+}
+
 bool signer_anchor_is_fresh(const struct signer_anchor *anchor,
                             const struct call_start_facts *facts)
 {

@@ -65,6 +65,13 @@ enum signer_anchored {
 	SIGNER_ANCHORED_OLD,   /* the index fits, the boot counter does not: defined anew */
 };
 
+/* signer_anchor_resume goes on with the budget of the boot before: `left_milli` as its last
+ * checkpoint says, refilled for `elapsed_ms` of the TPM's clock, which goes on over restarts; one
+ * write at least, for the start itself. So restarts do not wear the TPM more than going on does. */
+void signer_anchor_resume(struct signer_anchor *anchor, uint64_t left_milli, uint64_t elapsed_ms);
+/* signer_anchor_left_after is what the checkpoint that is about to be written says: a light one
+ * takes nothing of the budget. */
+uint32_t signer_anchor_left_after(const struct signer_anchor *anchor, bool light);
 /* signer_anchor_begin takes what the unsealer read. `now_ms` is a monotonic clock. */
 void signer_anchor_begin(struct signer_anchor *anchor, const struct call_start_facts *facts,
                          uint64_t now_ms);

@@ -203,6 +203,39 @@ static void test_only_the_very_answer_counts(void)
 	EXPECT(memcmp(anchor.value, said.value, 32) == 0 && anchor.boots == 8);
 }
 
+/* R3: restarts, however many, take no more of the TPM's writes than going on would, but for the one
+ * write of each start. */
+static void test_a_restart_goes_on_with_the_budget(void)
+{
+	struct signer_anchor anchor = begin(false);
+	uint64_t spent = 0;
+
+	for (unsigned i = 0; i < 25; i++) {
+		EXPECT(signer_anchor_left_after(&anchor, true) == (30 - i) * 1000);
+		EXPECT(signer_anchor_left_after(&anchor, false) == (29 - i) * 1000);
+		write_one(&anchor, 1000);
+	}
+	for (unsigned boot = 0; boot < 100; boot++) {
+		uint64_t left = signer_anchor_left_after(&anchor, true);
+		struct signer_anchor next = begin(false);
+
+		signer_anchor_resume(&next, left, 0); /* at once, or the clock went back */
+		EXPECT(signer_anchor_left(&next, 1000) == (left < 1000 ? 1 : left / 1000));
+		while (signer_anchor_left(&next, 1000) > 0) {
+			write_one(&next, 1000);
+			spent++;
+		}
+		anchor = next;
+	}
+	EXPECT(spent == 5 + 99); /* what was left, then each start's own */
+	signer_anchor_resume(&anchor, 0, 24 * 3600 * 1000 / 10);
+	EXPECT(signer_anchor_left(&anchor, 1000) == 30);
+	signer_anchor_resume(&anchor, 2000, 2 * 288000);
+	EXPECT(signer_anchor_left(&anchor, 1000) == 4);
+	signer_anchor_resume(&anchor, UINT32_MAX, UINT64_MAX);
+	EXPECT(signer_anchor_left(&anchor, 1000) == 30);
+}
+
 /* PH9: an anchor that was never written is a fresh one only while the boot counter stands where
  * genesis left it; later it was defined anew. */
 static void test_an_unwritten_anchor_is_fresh_only_at_genesis(void)
@@ -287,6 +320,7 @@ int main(void)
 	RUN(test_leases_leave_half_of_the_burst_but_for_one_in_ten_minutes);
 	RUN(test_a_write_that_the_tpm_puts_off_is_asked_again);
 	RUN(test_a_software_tpm_has_no_budget);
+	RUN(test_a_restart_goes_on_with_the_budget);
 	RUN(test_an_unwritten_anchor_is_fresh_only_at_genesis);
 	RUN(test_only_the_very_answer_counts);
 	RUN(test_light_checkpoints_hang_on_the_index_and_others_lead_to_it);

@@ -165,6 +165,16 @@ static enum status check_anchor(struct signer *signer, struct bytes encoded, str
 	return refuse_stale(signer, judged, checkpoint->seq, encoded);
 }
 
+/* go_on_with_budget: the TPM's clock says how long ago the last checkpoint was; one that went back
+ * says nothing. */
+static void go_on_with_budget(struct signer *signer)
+{
+	uint64_t then = signer->checkpoint.time.tpm_clock_ms, now = signer->facts->clock_ms;
+
+	signer_anchor_resume(&signer->anchor, signer->checkpoint.writes_left,
+	                     now > then ? now - then : 0);
+}
+
 static enum status resume(struct signer *signer, const struct call_store_state *state,
                           struct bytes encoded, struct bytes undo)
 {
@@ -202,6 +212,7 @@ static enum status resume(struct signer *signer, const struct call_store_state *
 	signer->grants = checkpoint->grants;
 	signer->clients = checkpoint->clients;
 	signer_receipts_set_from(signer->receipts, checkpoint->receipts_from);
+	go_on_with_budget(signer);
 	signer_store_begin(signer->store, state->seq, state->root);
 	return STATUS_OK;
 }
@@ -503,6 +514,7 @@ enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const ui
 	checkpoint->seq = seq;
 	memcpy(checkpoint->root, root, 32);
 	checkpoint->boot = signer->boot;
+	checkpoint->writes_left = signer_anchor_left_after(&signer->anchor, light);
 	signer_time_marks(&signer->time, &checkpoint->time);
 	checkpoint->receipts_from =
 	    signer_receipts_from(signer->receipts, signer_store_gathering(signer->store) - 1);

@@ -1,4 +1,5 @@
-/* claviger factor list|add|codes|remove|delay: who may change a wallet, and how long that waits. */
+/* claviger factor list|add|codes|remove|recovery|delay: who may change a wallet, and how long that
+ * waits. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
@@ -224,6 +225,31 @@ static int run_remove(struct cli_call *call)
 	return change_factors(call, &factor, NULL);
 }
 
+/* ---- the recovery key ---- */
+
+static int run_recovery(struct cli_call *call)
+{
+	static struct factor factor;
+	bool none = false;
+	const struct cli_option table[] = {
+	    FACTOR_OPTIONS(factor), {"--none", NULL, &none}
+        };
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != (none ? 1 : 2) ||
+	    (!none && base58_decode_32(bytes_of_text(call->arguments[1]), factor.body.recovery) !=
+	                  STATUS_OK))
+		return cli_usage(call, "needs a wallet, and an ed25519 public key or --none");
+	result = begin(call, &factor);
+	if (result != CLI_YES)
+		return result;
+	factor.body.has_recovery = !none;
+	factor.body.drops_recovery = none;
+	return change_factors(call, &factor, NULL);
+}
+
 /* ---- one-time codes ---- */
 
 /* The secret is shown here and nowhere else; a code of it proves that an app has it now. */
@@ -399,6 +425,18 @@ const struct cli_command cli_factor_remove = {
     .help =
         "FACTOR is what `factor list` shows. With one of two factors lost, sign with the other\n"
         "one: the change waits 72 h, and the lost one can cancel it.\n\n" CLI_SECOND_HELP,
+};
+
+const struct cli_command cli_factor_recovery = {
+    .name = "factor recovery",
+    .arguments = "WALLET PUBLIC-KEY|--none --key USER.json " CLI_SECOND_ARGUMENTS " [--yes]",
+    .sentence = "give a wallet another recovery key, or none",
+    .run = run_recovery,
+    .help =
+        "A recovery key lies in a drawer: alone it freezes, cancels, and asks for other factors,\n"
+        "which waits 72 h. Replacing it gives power, so it takes two factors where there are two,\n"
+        "and waits like other changes of factors; what was asked for with the old one "
+        "ends.\n\n" CLI_SECOND_HELP,
 };
 
 const struct cli_command cli_factor_delay = {

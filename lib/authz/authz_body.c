@@ -252,19 +252,33 @@ enum status authz_limit_take(struct bytes bytes, struct authz_limit_body *ret_bo
 	return cbor_done(&r);
 }
 
+static bool changes_something(const struct authz_factor_body *body)
+{
+	return body->add_count + body->remove_count != 0 || body->delays.has_delay ||
+	       body->delays.has_export_delay || body->has_recovery || body->drops_recovery;
+}
+
 enum status authz_factor_put(const struct authz_factor_body *body, struct buffer *out)
 {
 	struct cbor_writer w;
 
-	CHECK(body->add_count + body->remove_count != 0 || body->delays.has_delay ||
-	      body->delays.has_export_delay);
+	CHECK(changes_something(body));
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, (size_t)2 + body->delays.has_delay + body->delays.has_export_delay);
+	cbor_put_map(&w, (size_t)2 + body->delays.has_delay + body->delays.has_export_delay +
+	                     body->has_recovery + body->drops_recovery);
 	cbor_put_key(&w, 1);
 	put_user_keys(body->add, body->add_data, body->add_count, &w);
 	cbor_put_key(&w, 2);
 	put_user_keys(body->remove, NULL, body->remove_count, &w);
 	put_delays(&body->delays, 3, &w);
+	if (body->has_recovery) {
+		cbor_put_key(&w, 5);
+		cbor_put_bytes_n(&w, body->recovery, 32);
+	}
+	if (body->drops_recovery) {
+		cbor_put_key(&w, 6);
+		cbor_put_bool(&w, true);
+	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -275,15 +289,20 @@ enum status authz_factor_take(struct bytes bytes, struct authz_factor_body *ret_
 	struct cbor_reader r;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 4);
+	cbor_take_map(&r, 6);
 	cbor_take_key(&r, 1);
 	body.add_count = take_user_keys(&r, body.add, body.add_data);
 	cbor_take_key(&r, 2);
 	body.remove_count = take_user_keys(&r, body.remove, NULL);
 	take_delays(&r, 3, &body.delays);
+	body.has_recovery = cbor_take_key_if(&r, 5);
+	if (body.has_recovery)
+		take_strong(&r, body.recovery);
+	body.drops_recovery = cbor_take_key_if(&r, 6);
+	if (body.drops_recovery && !cbor_take_bool(&r))
+		cbor_fail(&r, STATUS_MALFORMED);
 	cbor_take_end(&r);
-	if (body.add_count + body.remove_count == 0 && !body.delays.has_delay &&
-	    !body.delays.has_export_delay)
+	if (!changes_something(&body) || (body.has_recovery && body.drops_recovery))
 		cbor_fail(&r, STATUS_MALFORMED);
 	for (size_t i = 0; i < body.add_count; i++) {
 		for (size_t j = 0; j < body.remove_count; j++) {

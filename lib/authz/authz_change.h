@@ -134,10 +134,12 @@ struct authz_limit_body {
 };
 
 struct authz_factor_body {
-	size_t add_count, remove_count; /* at least one key in all, or a delay */
+	size_t add_count, remove_count; /* one key at least, or a delay, or the recovery key */
 	struct authz_user_key add[LIMIT_USER_KEYS_MAX], remove[LIMIT_USER_KEYS_MAX];
 	struct authz_key_data add_data[LIMIT_USER_KEYS_MAX];
 	struct authz_delays delays;
+	bool has_recovery, drops_recovery; /* another recovery key, or none any more */
+	uint8_t recovery[32];
 };
 
 /* How an exported key is written; authz_export.h makes it. Numbers are part of the format. */

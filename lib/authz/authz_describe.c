@@ -259,6 +259,12 @@ static void say_factor(struct page *page, struct bytes bytes)
 	CHECK(authz_factor_take(bytes, &body) == STATUS_OK);
 	say_keys(page, "\n- add user key", body.add, body.add_count);
 	say_keys(page, "\n- remove user key", body.remove, body.remove_count);
+	if (body.has_recovery) {
+		say(page, "\n- the recovery key becomes ed25519 ");
+		say_address(page, body.recovery);
+	}
+	if (body.drops_recovery)
+		say(page, "\n- there is no recovery key any more");
 	say_delays(page, &body.delays);
 }
 

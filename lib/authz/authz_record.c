@@ -84,7 +84,9 @@ enum {
 	WALLET_EXPORTED,
 	WALLET_PENDING,
 	WALLET_RECOVERED,
-	WALLET_FIELDS = WALLET_GRANTS + 5
+	WALLET_KEPT_DAY,
+	WALLET_KEPT,
+	WALLET_FIELDS = WALLET_GRANTS + 7
 };
 
 static void put_number_if(struct cbor_writer *w, uint64_t key, uint64_t value)
@@ -162,10 +164,11 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 	      wallet->pending_count <= LIMIT_PENDING_MAX &&
 	      wallet->grant_count <= LIMIT_GRANTS_PER_WALLET_MAX);
 	cbor_writer_init(&w, out);
-	cbor_put_map(
-	    &w, (size_t)WALLET_GRANTS - (wallet->has_recovery ? 0 : 1) + (wallet->delay_s != 0) +
-	            (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S) + (wallet->exported != 0) +
-	            (wallet->pending_count != 0) + (wallet->recovered != 0));
+	cbor_put_map(&w,
+	             (size_t)WALLET_GRANTS - (wallet->has_recovery ? 0 : 1) +
+	                 (wallet->delay_s != 0) + (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S) +
+	                 (wallet->exported != 0) + (wallet->pending_count != 0) +
+	                 (wallet->recovered != 0) + (wallet->kept_day != 0) + (wallet->kept != 0));
 	put_hash(&w, WALLET_ID, wallet->id);
 	put_hash(&w, WALLET_ADDRESS, wallet->address);
 	cbor_put_key(&w, WALLET_NAME);
@@ -206,6 +209,8 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 	put_number_if(&w, WALLET_EXPORTED, wallet->exported);
 	put_pending(wallet, &w);
 	put_number_if(&w, WALLET_RECOVERED, wallet->recovered);
+	put_number_if(&w, WALLET_KEPT_DAY, wallet->kept_day);
+	put_number_if(&w, WALLET_KEPT, wallet->kept);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -282,6 +287,8 @@ enum status authz_wallet_take(struct bytes bytes, struct authz_wallet_record *re
 	wallet.exported = take_number_if(&r, WALLET_EXPORTED);
 	take_pending(&r, &wallet);
 	wallet.recovered = take_number_if(&r, WALLET_RECOVERED);
+	wallet.kept_day = take_number_if(&r, WALLET_KEPT_DAY);
+	wallet.kept = take_number_if(&r, WALLET_KEPT);
 	cbor_take_end(&r);
 	if (wallet.origin == 0)
 		cbor_fail(&r, STATUS_CORRUPT);

@@ -97,6 +97,8 @@ struct authz_wallet_record {
 	struct authz_pending_entry pending[LIMIT_PENDING_MAX];
 	uint64_t
 	    recovered; /* boot of the last recovery that this wallet was suspended for; 0: none */
+	/* Records that its changes left for good: how many on that day (of 86400 s since 1970). */
+	uint64_t kept_day, kept;
 };
 
 struct authz_table_pin {

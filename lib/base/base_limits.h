@@ -15,9 +15,11 @@
 #define LIMIT_DESCRIPTION_MAX 16384  /* bytes of a text shown to a person */
 #define LIMIT_CHANGE_MAX                                                                           \
 	65536 /* bytes of one sealed change (a bulk of wallets under one signature) */
-#define LIMIT_CHANGE_WALLETS_MAX 64      /* wallets under one signature */
-#define LIMIT_USER_KEYS_MAX      8       /* user keys of one wallet */
-#define LIMIT_PENDING_MAX        8       /* changes of one wallet that wait for their time */
+#define LIMIT_CHANGE_WALLETS_MAX 64 /* wallets under one signature */
+#define LIMIT_USER_KEYS_MAX      8  /* user keys of one wallet */
+#define LIMIT_PENDING_MAX        8  /* changes of one wallet that wait for their time */
+#define LIMIT_KEPT_PER_DAY       64 /* records that one wallet's changes leave for good in a day */
+#define LIMIT_INVITED_MAX        64 /* wallets listed for a key that had no say in it */
 #define LIMIT_DELAY_MAX_S        2592000 /* 30 days: the longest delay that a user may set */
 #define LIMIT_GRANTS_PER_CLIENT_MAX                                                                \
 	16                              /* live grants per wallet and client: all are tried (A25)  \

@@ -479,28 +479,34 @@ static enum status query_wallets(struct signer_change *job, const struct authz_q
 	static const uint8_t from_start[32];
 	struct authz_user_key key = {.kind = query->kind};
 	struct authz_list_answer answer = {.more = false};
-	struct signer_blob *list = NULL;
-	uint8_t hash[32];
+	struct buffer ids = {job->area, sizeof(job->area), 0};
 	size_t at = 0;
-	enum status status;
 
 	memcpy(key.key, query->key, 32);
-	signer_state_user_hash(&key, hash);
-	status = signer_await_user(job, hash, &list);
-	if (status == STATUS_CORRUPT)
-		return signer_refuse(job, CALL_RESULT_STORE_CORRUPT, "the list is damaged");
-	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
-		return status;
-	if (status == STATUS_NOT_FOUND)
-		return authz_list_answer_put(&answer, &job->answer);
-	if (memcmp(query->after, from_start, 32) != 0)
-		while (at + 32 <= list->len && memcmp(list->bytes + at, query->after, 32) != 0)
+	/* Those that the key had a say in come first, then those that others named it for. */
+	for (int agreed = 1; agreed >= 0; agreed--) {
+		struct signer_blob *list = NULL;
+		uint8_t hash[32];
+		enum status status;
+
+		signer_list_hash(&key, agreed == 1, hash);
+		status = signer_await_user(job, hash, &list);
+		if (status == STATUS_CORRUPT)
+			return signer_refuse(job, CALL_RESULT_STORE_CORRUPT, "the list is damaged");
+		if (status != STATUS_OK && status != STATUS_NOT_FOUND)
+			return status;
+		if (status == STATUS_OK &&
+		    buffer_put(&ids, bytes_of(list->bytes, list->len)) != STATUS_OK)
+			break;
+	}
+	if (memcmp(query->after, from_start, 32) != 0) {
+		while (at + 32 <= ids.len && memcmp(ids.data + at, query->after, 32) != 0)
 			at += 32;
-	if (memcmp(query->after, from_start, 32) != 0)
 		at += 32;
-	if (at > list->len)
-		at = list->len;
-	answer.ids = bytes_of(list->bytes + at, list->len - at);
+	}
+	if (at > ids.len)
+		at = ids.len;
+	answer.ids = bytes_of(ids.data + at, ids.len - at);
 	if (answer.ids.len > (size_t)AUTHZ_LISTED_MAX * 32) {
 		answer.ids.len = (size_t)AUTHZ_LISTED_MAX * 32;
 		answer.more = true;

@@ -243,21 +243,34 @@ static bool is_listed(const struct buffer *ids, const uint8_t id[32])
 	return false;
 }
 
+void signer_list_hash(const struct authz_user_key *key, bool agreed, uint8_t ret_hash[32])
+{
+	uint8_t hash[32];
+	struct bytes own = BYTES_OF_ARRAY(hash);
+
+	signer_state_user_hash(key, agreed ? ret_hash : hash);
+	if (!agreed)
+		keys_sha256_label("claviger/invited/v1", own, ret_hash);
+}
+
 /* Who wants to list his wallets finds them under his key: rows of 32-byte ids. Makes the new list;
  * `*ret_ids` stays empty when there is none to write (a damaged or very long one stays as it is;
  * wallets are found by name). */
 static enum status list_wallets(struct signer_change *job, const struct authz_user_key *key,
-                                uint8_t ret_hash[32], struct bytes *ret_ids)
+                                bool agreed, uint8_t ret_hash[32], struct bytes *ret_ids)
 {
 	struct signer *signer = job->signer;
 	struct signer_blob *list = NULL;
 	struct buffer ids = {job->area, sizeof(job->area), 0};
 	enum status status;
 
-	signer_state_user_hash(key, ret_hash);
+	signer_list_hash(key, agreed, ret_hash);
 	status = signer_await_user(job, ret_hash, &list);
 	if (status == STATUS_CORRUPT)
 		return STATUS_OK;
+	/* Whose list is full of others' wallets keeps his own one, and those that came first. */
+	if (!agreed)
+		ids.cap = (size_t)LIMIT_INVITED_MAX * 32;
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
 	if (status == STATUS_OK && buffer_put(&ids, bytes_of(list->bytes, list->len)) != STATUS_OK)
@@ -272,14 +285,15 @@ static enum status list_wallets(struct signer_change *job, const struct authz_us
 	return STATUS_OK;
 }
 
-enum status signer_list_for(struct signer_change *job, const struct authz_user_key *key)
+enum status signer_list_for(struct signer_change *job, const struct authz_user_key *key,
+                            bool agreed)
 {
 	struct bytes list = bytes_of(NULL, 0);
 	uint8_t hash[32];
 	enum status status = signer_await_room(job, 2, RECORD_ROOM(sizeof(job->area)) + 64);
 
 	if (status == STATUS_OK)
-		status = list_wallets(job, key, hash, &list);
+		status = list_wallets(job, key, agreed, hash, &list);
 	if (status != STATUS_OK || list.len == 0 ||
 	    !signer_store_room(job->signer->store, 2, RECORD_ROOM(list.len) + 64))
 		return status;
@@ -301,7 +315,7 @@ static enum status list_recoveries(struct signer_change *job)
 		for (size_t j = 0; !before && j < i; j++)
 			before = signer_factors_know(&job->wallets[j], &key);
 		if (!before)
-			status = signer_list_for(job, &key);
+			status = signer_list_for(job, &key, false);
 	}
 	return status;
 }
@@ -359,7 +373,7 @@ static enum status apply_birth(struct signer_change *job)
 	}
 	status = list_recoveries(job);
 	if (status == STATUS_OK)
-		status = list_wallets(job, &job->wallets[0].user_keys[0], list_hash, &list);
+		status = list_wallets(job, &job->wallets[0].user_keys[0], true, list_hash, &list);
 	if (status != STATUS_OK)
 		return status;
 	status =
@@ -498,6 +512,28 @@ static void first_leases(struct signer_change *job)
 	}
 }
 
+/* All or none: everything that can be refused is refused before the first write. */
+static enum status check_grants(struct signer_change *job, size_t *ret_pins)
+{
+	static struct authz_grant_body body;
+
+	*ret_pins = 0;
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		enum status status;
+
+		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
+		status = check_grant(job, &body);
+		if (status != STATUS_OK)
+			return status;
+		*ret_pins += body.pin_count;
+		fill_grant(job, i, &body);
+		status = add_entry(job, &job->wallets[i], &job->grant);
+		if (status != STATUS_OK)
+			return status;
+	}
+	return STATUS_OK;
+}
+
 static enum status apply_grant(struct signer_change *job)
 {
 	struct signer *signer = job->signer;
@@ -505,20 +541,10 @@ static enum status apply_grant(struct signer_change *job)
 	size_t count = job->change.entry_count;
 	size_t pins = 0;
 	uint64_t batch = 0;
-	enum status status;
+	enum status status = check_grants(job, &pins);
 
-	/* All or none: everything that can be refused is refused before the first write. */
-	for (size_t i = 0; i < count; i++) {
-		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
-		status = check_grant(job, &body);
-		if (status != STATUS_OK)
-			return status;
-		pins += body.pin_count;
-		fill_grant(job, i, &body);
-		status = add_entry(job, &job->wallets[i], &job->grant);
-		if (status != STATUS_OK)
-			return status;
-	}
+	if (status != STATUS_OK)
+		return status;
 	/* All records share one batch, so that a crash leaves all of them or none. */
 	status = signer_await_room(job, count * (3 + LIMIT_TABLE_PINS_MAX),
 	                           count * (RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX) +
@@ -737,6 +763,17 @@ enum status signer_limit_grows(struct signer_change *job, bool *ret_grows)
 	return STATUS_OK;
 }
 
+static enum status check_limit(struct signer_change *job, bool *ret_grows)
+{
+	if (signer_limit_grows(job, ret_grows) != STATUS_OK)
+		return STATUS_REFUSED;
+	if (*ret_grows && (job->change.entry_count != 1 || !job->change.entries[0].has_previous))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "a limit that grows is changed alone, and names the state it "
+		                     "is for");
+	return STATUS_OK;
+}
+
 /* Lower caps are in force at once; a higher one is a new promise of the user: for the state that he
  * saw, one wallet at a time, and only when durable. */
 static enum status apply_limit(struct signer_change *job)
@@ -746,12 +783,8 @@ static enum status apply_limit(struct signer_change *job)
 	struct signer_grant *grant;
 	bool grows = false;
 
-	if (signer_limit_grows(job, &grows) != STATUS_OK)
+	if (check_limit(job, &grows) != STATUS_OK)
 		return STATUS_REFUSED;
-	if (grows && (count != 1 || !job->change.entries[0].has_previous))
-		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-		                     "a limit that grows is changed alone, and names the state it "
-		                     "is for");
 	if (grows)
 		return apply_more(job, true);
 	for (size_t i = 0; i < count; i++) {
@@ -764,6 +797,54 @@ static enum status apply_limit(struct signer_change *job)
 			                     "too many such changes wait for the store");
 	}
 	return signer_lower_wallets(job);
+}
+
+enum status signer_check_apply(struct signer_change *job)
+{
+	bool grows = false;
+	size_t pins;
+
+	switch ((enum authz_action)job->change.action) {
+	case AUTHZ_ACTION_GRANT:
+		return check_grants(job, &pins);
+	case AUTHZ_ACTION_LIMIT:
+		return check_limit(job, &grows);
+	case AUTHZ_ACTION_FACTOR:
+		return signer_check_factor(job);
+	case AUTHZ_ACTION_EXPORT:
+		return signer_check_export(job);
+	case AUTHZ_ACTION_CREATE:
+	case AUTHZ_ACTION_IMPORT:
+	case AUTHZ_ACTION_REVOKE:
+	case AUTHZ_ACTION_FREEZE:
+	case AUTHZ_ACTION_UNFREEZE:
+	case AUTHZ_ACTION_CANCEL:
+	case AUTHZ_ACTION_COUNT:
+		break;
+	}
+	return STATUS_OK;
+}
+
+enum status signer_count_kept(struct signer_change *job, size_t records)
+{
+	uint64_t day = signer_time_read(&job->signer->time).low_s / 86400;
+
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		struct authz_wallet_record *wallet = &job->wallets[i];
+
+		if (wallet->kept_day != day) {
+			wallet->kept_day = day;
+			wallet->kept = 0;
+		}
+		if (wallet->kept + records > LIMIT_KEPT_PER_DAY)
+			return signer_refuse(
+			    job, CALL_RESULT_CHANGE_REFUSED,
+			    "wallet %zu has had %d changes that wait, or new factors, today; try "
+			    "again tomorrow",
+			    i + 1, LIMIT_KEPT_PER_DAY);
+		wallet->kept += records;
+	}
+	return STATUS_OK;
 }
 
 enum status signer_apply(struct signer_change *job)

@@ -236,8 +236,10 @@ static void settle_factors(struct signer_change *job)
 
 			signer_state_install_index(state, CALL_STORE_VALUE_USER_KEY,
 			                           wallet->user_keys[j].key, wallet->id);
-			signer_state_user_hash(&wallet->user_keys[j], hash);
-			signer_state_forget(state, CALL_STORE_VALUE_USER, hash);
+			for (int agreed = 0; agreed < 2; agreed++) {
+				signer_list_hash(&wallet->user_keys[j], agreed == 1, hash);
+				signer_state_forget(state, CALL_STORE_VALUE_USER, hash);
+			}
 		}
 	}
 	for (size_t i = 0; i < job->factors.brought_count; i++)
@@ -724,7 +726,13 @@ static enum status submit(struct signer_change *job, struct bytes payload)
 	 * worked on one at a time. */
 	if (status != STATUS_OK)
 		return status;
-	return job->factors.delay_s != 0 ? signer_pending_begin(job) : signer_apply(job);
+	if (job->factors.delay_s == 0)
+		return signer_apply(job);
+	/* What cannot be done is refused now, not when its time has come (M6 of the review). */
+	status = signer_check_apply(job);
+	if (status == STATUS_OK)
+		status = signer_load_wallets(job);
+	return status == STATUS_OK ? signer_pending_begin(job) : status;
 }
 
 /* ---- requests ---- */
@@ -805,8 +813,7 @@ void signer_change_request(struct signer *signer, struct bytes message)
 	keys_random(job->run_user, sizeof(job->run_user));
 	/* Freeze and revocation, and what an operator orders, take effect whatever the store does.
 	 * A change would be made from what is no longer so. */
-	status = signer_request_kind(message) == SIGNER_REQUEST_OTHER ? signer_await_settled(job)
-	                                                              : STATUS_OK;
+	status = signer_request_acts_at_once(message) ? STATUS_OK : signer_await_settled(job);
 	if (status == STATUS_OK)
 		status = dispatch(job, head.kind, payload);
 	reply.id = head.id;

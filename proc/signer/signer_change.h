@@ -164,8 +164,20 @@ enum status signer_export_again(struct signer_change *job);
 bool signer_change_turn(struct signer_change *job);
 /* signer_list_for adds those wallets of the change that know the key, as a user key or the recovery
  * key, to the list that its owner asks for, in the gathering batch. Lists are a service; one that
- * is long or damaged stays as it is. */
-enum status signer_list_for(struct signer_change *job, const struct authz_user_key *key);
+ * is long or damaged stays as it is. `agreed`: the key signed, or was registered, for it; what
+ * others name it for is a list of its own, so that nobody fills up another one's. */
+enum status signer_list_for(struct signer_change *job, const struct authz_user_key *key,
+                            bool agreed);
+/* signer_list_hash is the id of such a list. */
+void signer_list_hash(const struct authz_user_key *key, bool agreed, uint8_t ret_hash[32]);
+/* signer_count_kept counts so many records that the change leaves for good against each wallet's
+ * budget of the day; refused when it is spent. */
+enum status signer_count_kept(struct signer_change *job, size_t records);
+/* signer_check_apply refuses a change that waits what would be refused when its time has come, as
+ * far as that can be known; the job's wallets are as they would be then. */
+enum status signer_check_apply(struct signer_change *job);
+enum status signer_check_factor(struct signer_change *job);
+enum status signer_check_export(struct signer_change *job);
 /* signer_answer_time: {} asks what time it is known to be, and for a nonce; a time key's statement
  * is heard first. */
 enum status signer_answer_time(struct signer_change *job, struct bytes payload);

@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
 #include "log_line.h"
+#include "secret.h"
 #include "signer_change.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
@@ -58,6 +59,13 @@ static enum status change_factors(struct signer_change *job, size_t at,
 {
 	struct authz_wallet_record *wallet = &job->wallets[at];
 
+	if (body->drops_recovery && !wallet->has_recovery)
+		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "wallet %zu has no recovery key",
+		                     at + 1);
+	if (body->has_recovery || body->drops_recovery) {
+		wallet->has_recovery = body->has_recovery;
+		memcpy(wallet->recovery, body->recovery, 32); /* zeros: none */
+	}
 	for (size_t i = 0; i < body->remove_count; i++)
 		if (!take_out(wallet, &body->remove[i]))
 			return signer_refuse(job, CALL_RESULT_NOT_FOUND,
@@ -70,18 +78,20 @@ static enum status change_factors(struct signer_change *job, size_t at,
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "a wallet has at most %d factors; remove one",
 			                     LIMIT_USER_KEYS_MAX);
-		if (wallet->has_recovery && body->add[i].kind == AUTHZ_KEY_ED25519 &&
-		    memcmp(wallet->recovery, body->add[i].key, 32) == 0)
-			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-			                     "factor %zu is the recovery key of wallet %zu: it "
-			                     "would be lost with the factor",
-			                     i + 1, at + 1);
 		wallet->user_keys[wallet->user_key_count++] = body->add[i];
 	}
+	for (size_t i = 0; wallet->has_recovery && i < wallet->user_key_count; i++)
+		if (wallet->user_keys[i].kind == AUTHZ_KEY_ED25519 &&
+		    memcmp(wallet->user_keys[i].key, wallet->recovery, 32) == 0)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "wallet %zu has its recovery key as factor %zu: it "
+			                     "would be lost with the factor",
+			                     at + 1, i + 1);
 	if (!can_sign(wallet))
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "wallet %zu would have nobody left who can sign", at + 1);
-	if (body->add_count != 0 || body->remove_count != 0)
+	if (body->add_count != 0 || body->remove_count != 0 || body->has_recovery ||
+	    body->drops_recovery)
 		drop_waiting(wallet);
 	if (body->delays.has_delay)
 		wallet->delay_s = body->delays.delay_s;
@@ -93,6 +103,18 @@ static enum status change_factors(struct signer_change *job, size_t at,
 /* No wallet of the deployment is a user key (A6): a passkey's own key neither. */
 static enum status check_no_wallet(struct signer_change *job, const struct authz_factor_body *body)
 {
+	uint8_t wallet[32];
+
+	if (body->has_recovery) {
+		enum status status =
+		    signer_await_index(job, CALL_STORE_VALUE_ADDRESS, body->recovery, wallet);
+
+		if (status == STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "the recovery key is a wallet of this deployment");
+		if (status != STATUS_NOT_FOUND)
+			return status;
+	}
 	for (size_t i = 0; i < body->add_count; i++) {
 		const uint8_t *key = body->add[i].key;
 		uint8_t id[32];
@@ -113,34 +135,74 @@ static enum status check_no_wallet(struct signer_change *job, const struct authz
 	return STATUS_OK;
 }
 
-enum status signer_apply_factor(struct signer_change *job)
+enum status signer_check_factor(struct signer_change *job)
 {
 	static struct authz_factor_body body;
-	struct signer_state *state = &job->signer->state;
-	size_t count = job->change.entry_count;
-	uint64_t batch = 0;
 	enum status status;
 
-	if (authz_same_body_end(&job->change, 0) != count)
+	if (authz_same_body_end(&job->change, 0) != job->change.entry_count)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "all wallets of one change of factors get the same ones");
 	CHECK(authz_factor_take(job->change.entries[0].body, &body) == STATUS_OK);
 	status = check_no_wallet(job, &body);
-	for (size_t i = 0; status == STATUS_OK && i < count; i++)
+	for (size_t i = 0; status == STATUS_OK && i < job->change.entry_count; i++)
 		status = change_factors(job, i, &body);
-	for (size_t i = 0; status == STATUS_OK && i < body.add_count; i++)
-		status = signer_list_for(job, &body.add[i]);
+	return status;
+}
+
+/* agrees tells whether the key signed the change: a passkey that comes was registered for it. */
+static bool agrees(const struct signer_change *job, const struct authz_user_key *key)
+{
+	if (authz_key_is_passkey(key->kind))
+		return true;
+	for (size_t i = 0; i < job->given.signature_count; i++)
+		if (memcmp(job->given.signatures[i].key.key, key->key, 32) == 0)
+			return true;
+	return false;
+}
+
+static enum status list_factors(struct signer_change *job, const struct authz_factor_body *body)
+{
+	struct authz_user_key recovery = {.kind = AUTHZ_KEY_ED25519};
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; status == STATUS_OK && i < body->add_count; i++)
+		status = signer_list_for(job, &body->add[i], agrees(job, &body->add[i]));
+	memcpy(recovery.key, body->recovery, 32);
+	return status == STATUS_OK && body->has_recovery ? signer_list_for(job, &recovery, false)
+	                                                 : status;
+}
+
+enum status signer_apply_factor(struct signer_change *job)
+{
+	static struct authz_factor_body body;
+	struct signer_state *state = &job->signer->state;
+	size_t count = job->change.entry_count, brought = 0;
+	uint64_t batch = 0;
+	enum status status = signer_check_factor(job);
+
+	if (status != STATUS_OK)
+		return status;
+	CHECK(authz_factor_take(job->change.entries[0].body, &body) == STATUS_OK);
+	for (size_t i = 0; i < job->factors.brought_count; i++)
+		brought += job->factors.brought_new[i];
+	status = signer_count_kept(job, brought);
+	if (status == STATUS_OK)
+		status = list_factors(job, &body);
 	if (status == STATUS_OK)
 		status = signer_await_room(
-		    job, count + LIMIT_USER_KEYS_MAX + 2 * SIGNER_BROUGHT_MAX,
+		    job, count + LIMIT_USER_KEYS_MAX + 1 + 2 * SIGNER_BROUGHT_MAX,
 		    count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-		        LIMIT_USER_KEYS_MAX * RECORD_ROOM(32) +
+		        (LIMIT_USER_KEYS_MAX + 1) * RECORD_ROOM(32) +
 		        SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
 	if (status != STATUS_OK)
 		return status;
 	signer_factors_put_brought(job);
 	for (size_t i = 0; i < body.add_count; i++)
 		(void)signer_state_put(state, CALL_STORE_VALUE_USER_KEY, body.add[i].key,
+		                       bytes_of(job->wallets[0].id, 32));
+	if (body.has_recovery)
+		(void)signer_state_put(state, CALL_STORE_VALUE_USER_KEY, body.recovery,
 		                       bytes_of(job->wallets[0].id, 32));
 	for (size_t i = 0; i < count; i++) {
 		signer_advance(job, &job->wallets[i]);
@@ -181,6 +243,18 @@ static enum status seal_key(struct signer_change *job, struct bytes *ret_sealed)
 		                     "the recipient's key is not a sound X25519 key");
 	*ret_sealed = buffer_bytes(&job->texts);
 	return STATUS_OK;
+}
+
+enum status signer_check_export(struct signer_change *job)
+{
+	struct bytes sealed;
+	enum status status = seal_key(job, &sealed);
+
+	/* It was for the check alone. */
+	if (status == STATUS_OK)
+		secret_wipe(job->texts.data, job->texts.len);
+	job->texts.len = 0;
+	return status;
 }
 
 /* A receipt of its own in the wallet's chain: from here on others may have the key. */

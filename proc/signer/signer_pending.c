@@ -95,6 +95,7 @@ enum status signer_pending_begin(struct signer_change *job)
 	struct authz_submit_answer answer = {.waits_until_s = entry.opens_s};
 	struct buffer record = {job->texts.data, job->texts.cap, 0};
 	uint64_t batch = 0;
+	size_t brought = 0;
 	enum status status;
 
 	authz_change_hash(job->given.change, entry.change);
@@ -114,20 +115,28 @@ enum status signer_pending_begin(struct signer_change *job)
 			                     LIMIT_PENDING_MAX, i + 1);
 		wallet->pending[wallet->pending_count++] = entry;
 	}
-	status = signer_await_room(job, job->change.entry_count + 1,
-	                           job->change.entry_count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-	                               RECORD_ROOM(record.len));
+	for (size_t i = 0; i < job->factors.brought_count; i++)
+		brought += job->factors.brought_new[i];
+	status = signer_count_kept(job, 1 + brought);
+	if (status == STATUS_OK)
+		status = signer_await_room(
+		    job, job->change.entry_count + 1 + 2 * SIGNER_BROUGHT_MAX,
+		    job->change.entry_count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
+		        RECORD_ROOM(record.len) +
+		        SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
 	if (status != STATUS_OK)
 		return status;
+	/* What it brings is reserved now: a credential id that somebody else registers meanwhile
+	 * would keep a lost factor from being replaced (U4). A record alone gives no power. */
+	signer_factors_put_brought(job);
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		signer_advance(job, &job->wallets[i]);
 		(void)signer_state_put_wallet(&signer->state, &job->wallets[i]);
 	}
 	batch = signer_state_put(&signer->state, CALL_STORE_VALUE_PENDING, entry.change,
 	                         buffer_bytes(&record));
-	job->factors.brought_count = 0; /* they come with its completion */
-	job->unsettled =
-	    (struct signer_unsettled){.batch = batch, .wallets = job->change.entry_count};
+	job->unsettled = (struct signer_unsettled){
+	    .batch = batch, .wallets = job->change.entry_count, .factors = brought != 0};
 	status = signer_await_commit(job, batch);
 	if (status != STATUS_OK)
 		return status;
@@ -302,6 +311,11 @@ enum status signer_pending_query(struct signer_change *job, const struct authz_q
 		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "no such change waits");
 	if (status != STATUS_OK)
 		return status;
+	/* One that also named other wallets, and was cancelled by a factor of theirs. */
+	if (blob->len == sizeof(gone))
+		return signer_refuse(job, CALL_RESULT_NOT_FOUND,
+		                     "it was cancelled for another of its wallets and cannot be "
+		                     "done any more; cancel it here too");
 	if (authz_pending_record_take(bytes_of(blob->bytes, blob->len), &record) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
 		                     "the waiting change's record is damaged");

@@ -46,27 +46,61 @@ bool signer_waiting_has_room(const struct signer_waiting *waiting)
 	return free_row(waiting) < SIGNER_WAITING_MAX;
 }
 
-enum signer_request_kind signer_request_kind(struct bytes message)
+/* A limit that names no state it is for lowers caps, or is refused. */
+static bool lowers(const struct authz_change *change)
+{
+	bool lowers = authz_action_reduces(change->action) || change->action == AUTHZ_ACTION_LIMIT;
+
+	for (size_t i = 0; i < change->entry_count; i++)
+		lowers &= !change->entries[i].has_previous;
+	return lowers;
+}
+
+/* Takes a change that is submitted or prepared; NULL for any other request. */
+static const struct authz_change *take_change(struct bytes message,
+                                              const struct call_change_request *head)
 {
 	static struct authz_signed_change given;
 	static struct authz_change change;
+	struct bytes payload = bytes_of(message.data + sizeof(*head), message.len - sizeof(*head));
+
+	if (head->kind != CALL_CHANGE_SUBMIT && head->kind != CALL_CHANGE_PREPARE)
+		return NULL;
+	return authz_signed_change_take(payload, &given) == STATUS_OK &&
+	               authz_change_take(given.change, &change) == STATUS_OK
+	           ? &change
+	           : NULL;
+}
+
+bool signer_request_acts_at_once(struct bytes message)
+{
+	const struct authz_change *change;
 	struct call_change_request head;
-	struct bytes payload;
+
+	if (message.len < sizeof(head))
+		return false;
+	memcpy(&head, message.data, sizeof(head));
+	if (head.kind == CALL_CHANGE_OPERATOR || head.kind == CALL_CHANGE_QUERY)
+		return true;
+	change = take_change(message, &head);
+	return change != NULL &&
+	       (change->action == AUTHZ_ACTION_FREEZE || change->action == AUTHZ_ACTION_REVOKE);
+}
+
+enum signer_request_kind signer_request_kind(struct bytes message)
+{
+	const struct authz_change *change;
+	struct call_change_request head;
 
 	if (message.len < sizeof(head))
 		return SIGNER_REQUEST_OTHER;
 	memcpy(&head, message.data, sizeof(head));
-	payload = bytes_of(message.data + sizeof(head), message.len - sizeof(head));
 	if (head.kind == CALL_CHANGE_OPERATOR)
 		return SIGNER_REQUEST_LESS;
 	if (head.kind == CALL_CHANGE_QUERY || head.kind == CALL_CHANGE_TIME)
 		return SIGNER_REQUEST_QUESTION;
-	if ((head.kind == CALL_CHANGE_SUBMIT || head.kind == CALL_CHANGE_PREPARE) &&
-	    authz_signed_change_take(payload, &given) == STATUS_OK &&
-	    authz_change_take(given.change, &change) == STATUS_OK &&
-	    (change.action == AUTHZ_ACTION_FREEZE || change.action == AUTHZ_ACTION_REVOKE))
-		return SIGNER_REQUEST_LESS;
-	return SIGNER_REQUEST_OTHER;
+	change = take_change(message, &head);
+	return change != NULL && lowers(change) ? SIGNER_REQUEST_LESS : SIGNER_REQUEST_OTHER;
 }
 
 void signer_waiting_add(struct signer_waiting *waiting, struct bytes message)

@@ -22,12 +22,17 @@ void signer_waiting_drop(struct signer_waiting *waiting);
 enum signer_request_kind {
 	SIGNER_REQUEST_OTHER = 0,
 	SIGNER_REQUEST_QUESTION, /* changes nothing; whoever wants to freeze asks one first */
-	SIGNER_REQUEST_LESS,     /* a freeze or revocation, its text too; an operator's command */
+	SIGNER_REQUEST_LESS,     /* what takes power away, its text too; an operator's command */
 };
 
 /* signer_request_kind tells it of a message; whether it is what it says, who works it off checks.
  */
 enum signer_request_kind signer_request_kind(struct bytes message);
+
+/* signer_request_acts_at_once is true for what is done whatever commit is in flight: questions,
+ * commands, freezes and revocations. Cancelling and lowering a limit go before others, but want the
+ * state that was settled last. */
+bool signer_request_acts_at_once(struct bytes message);
 
 /* signer_waiting_for is true when a request of that kind waits. */
 bool signer_waiting_for(const struct signer_waiting *waiting, enum signer_request_kind kind);

@@ -19,19 +19,28 @@ static struct bytes request(uint32_t kind, uint64_t id, struct bytes payload)
 	return buffer_bytes(&out);
 }
 
+static bool names_state; /* of a limit: it may grow */
+
 static struct bytes change(uint32_t kind, uint64_t id, enum authz_action action)
 {
 	static uint8_t body_space[64], change_space[1024], signed_space[2048];
 	struct buffer body = BUFFER_OF_ARRAY(body_space), bytes = BUFFER_OF_ARRAY(change_space),
 	              given = BUFFER_OF_ARRAY(signed_space);
 	static struct authz_change made;
+	struct authz_limit_body limit = {.count = 1};
 	struct authz_signed_change whole = {.signature_count = 0};
 	uint8_t grant[32] = {1};
 
 	made = (struct authz_change){.action = (uint8_t)action, .entry_count = 1, .expires_s = 1};
-	CHECK((action == AUTHZ_ACTION_REVOKE ? authz_id_put(grant, &body)
-	                                     : authz_empty_put(&body)) == STATUS_OK);
-	made.entries[0].has_previous = action == AUTHZ_ACTION_UNFREEZE;
+	if (action == AUTHZ_ACTION_LIMIT) {
+		limit.caps[0].cap = 5;
+		CHECK(authz_limit_put(&limit, &body) == STATUS_OK);
+	} else if (action == AUTHZ_ACTION_REVOKE || action == AUTHZ_ACTION_CANCEL) {
+		CHECK(authz_id_put(grant, &body) == STATUS_OK);
+	} else {
+		CHECK(authz_empty_put(&body) == STATUS_OK);
+	}
+	made.entries[0].has_previous = action == AUTHZ_ACTION_UNFREEZE || names_state;
 	made.entries[0].body = buffer_bytes(&body);
 	CHECK(authz_change_put(&made, &bytes) == STATUS_OK);
 	whole.change = buffer_bytes(&bytes);
@@ -66,6 +75,16 @@ static void test_a_request_is_what_its_bytes_say(void)
 		       SIGNER_REQUEST_LESS);
 		EXPECT(signer_request_kind(change(kind, 1, AUTHZ_ACTION_REVOKE)) ==
 		       SIGNER_REQUEST_LESS);
+		EXPECT(signer_request_kind(change(kind, 1, AUTHZ_ACTION_CANCEL)) ==
+		       SIGNER_REQUEST_LESS);
+		EXPECT(signer_request_acts_at_once(change(kind, 1, AUTHZ_ACTION_FREEZE)) &&
+		       !signer_request_acts_at_once(change(kind, 1, AUTHZ_ACTION_CANCEL)));
+		EXPECT(signer_request_kind(change(kind, 1, AUTHZ_ACTION_LIMIT)) ==
+		       SIGNER_REQUEST_LESS);
+		names_state = true;
+		EXPECT(signer_request_kind(change(kind, 1, AUTHZ_ACTION_LIMIT)) ==
+		       SIGNER_REQUEST_OTHER);
+		names_state = false;
 		EXPECT(signer_request_kind(change(kind, 1, AUTHZ_ACTION_UNFREEZE)) ==
 		       SIGNER_REQUEST_OTHER);
 	}

@@ -915,7 +915,7 @@ static void test_a_recovery_key_freezes_and_asks_for_factors(void)
 	memcpy(body.add[0].key, keys_sign_public(&recovery), 32);
 	begin_signed(&frank, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&frank.world.user);
-	EXPECT(submit() == STATUS_REFUSED && refused_as("is the recovery key of wallet 1"));
+	EXPECT(submit() == STATUS_REFUSED && refused_as("its recovery key as factor 2"));
 	/* From here on the user key is lost: who has the recovery key finds and sees the wallet. */
 	frank.world.user = recovery;
 	memcpy(query.deployment, rig.deployment, 32);
@@ -950,10 +950,9 @@ static void test_no_wallet_is_a_factor_and_no_factor_a_wallet(void)
 	begin_signed(&erin, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&erin.world.user);
 	sign_with(&erin.second);
-	EXPECT(submit() == STATUS_OK); /* it waits, and is refused when it is done */
-	authz_change_hash(act.given.change, body.add[0].key);
-	EXPECT(complete_in_time(&erin, body.add[0].key) == STATUS_REFUSED &&
-	       refused_as("is a wallet of this deployment"));
+	/* It would wait; what cannot be done is refused at once. */
+	EXPECT(submit() == STATUS_REFUSED && refused_as("is a wallet of this deployment"));
+	EXPECT(wallet_of(&erin).pending_count == 0);
 	heidi = erin;
 	keys_sign_random(&heidi.world.user);
 	keys_random(heidi.world.wallet, 32);
@@ -1046,9 +1045,7 @@ static void test_an_export_takes_two_factors_time_and_the_right_recipient(void)
 	begin_signed(&erin, AUTHZ_ACTION_EXPORT, export_body(&recipient, AUTHZ_EXPORT_PKCS8));
 	sign_with(&erin.world.user);
 	sign_with(&erin.second);
-	EXPECT(submit() == STATUS_OK);
-	authz_change_hash(act.given.change, hash);
-	EXPECT(complete_in_time(&erin, hash) == STATUS_REFUSED && refused_as("not a sound X25519"));
+	EXPECT(submit() == STATUS_REFUSED && refused_as("not a sound X25519"));
 	EXPECT(wallet_of(&erin).exported == AUTHZ_EXPORT_FORMAT_COUNT - 1);
 }
 
@@ -1192,6 +1189,245 @@ static void test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so(vo
 	sign_with_passkey(&synced);
 	sign_with_passkey(&bound);
 	EXPECT(submit() == STATUS_OK);
+}
+
+/* ---- what strangers and races cannot do ---- */
+
+/* M5 of the review: a passkey that comes with a change that waits is its owner's from then on (U4),
+ * so nobody who sees its id keeps the change from being done; its registration is the first one's.
+ */
+static void test_a_credential_id_is_reserved_while_its_change_waits(void)
+{
+	static struct person mallory;
+	struct authz_factor_body body = {.add_count = 1};
+	struct soft_passkey passkey;
+	uint8_t hash[32];
+
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &passkey);
+	body.add[0] = passkey.key;
+	body.add_data[0] = soft_passkey_data(&passkey);
+	begin_signed(&erin, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&erin.world.user);
+	sign_with(&erin.second);
+	register_passkey(&passkey);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
+	authz_change_hash(act.given.change, hash);
+	/* It signs nothing yet. */
+	EXPECT(freeze(&erin, &passkey) == STATUS_REFUSED && refused_as("not a user key"));
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &mallory.passkey);
+	memcpy(mallory.passkey.credential, passkey.credential, 32);
+	mallory.passkey.key = passkey.key;
+	EXPECT(create(&mallory, "squatter", NULL) == STATUS_REFUSED &&
+	       refused_as("registered with another key"));
+	EXPECT(complete_in_time(&erin, hash) == STATUS_OK);
+	EXPECT(freeze(&erin, &passkey) == STATUS_OK && wallet_of(&erin).frozen);
+}
+
+/* M7 of the review: a wallet leaves a bounded number of records in a day, and is told; what takes
+ * power away has no such bound. */
+static void test_a_wallet_leaves_so_many_records_in_a_day(void)
+{
+	static struct person lena;
+	uint8_t hash[32];
+	size_t kept = 0;
+
+	rig_world_make(&rig, &lena.world, "lena");
+	add_second_key(&lena);
+	set_delays(&lena, 3600, AUTHZ_EXPORT_DELAY_S);
+	EXPECT(submit() == STATUS_OK);
+	for (;; kept++) {
+		begin_signed(&lena, AUTHZ_ACTION_GRANT, grant_body(&lena));
+		sign_with(&lena.world.user);
+		sign_with(&lena.second);
+		if (submit() != STATUS_OK || kept > LIMIT_KEPT_PER_DAY)
+			break;
+		authz_change_hash(act.given.change, hash);
+		EXPECT(cancel(&lena, hash, &lena.second) == STATUS_OK);
+	}
+	EXPECT(kept == LIMIT_KEPT_PER_DAY && refused_as("try again tomorrow"));
+	begin(&lena, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&lena.second);
+	EXPECT(submit() == STATUS_OK);
+}
+
+/* A change of two wallets that waits is cancelled for one of them: then it is done for none, and
+ * the other one says so (L4 of the review). */
+static void test_a_change_of_two_wallets_waits_and_ends_as_one(void)
+{
+	static struct person nora, twin;
+	const struct authz_delays delays = {.has_delay = true, .delay_s = 1};
+	struct authz_query query = {.topic = AUTHZ_QUERY_PENDING};
+	uint8_t space[AUTHZ_STATEMENT_MAX], hash[32];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	keys_sign_random(&nora.world.user);
+	bear(&nora, "nora", &delays);
+	twin = nora;
+	bear(&twin, "nora-2", &delays);
+	for (size_t round = 0; round < 2; round++) {
+		bool first = memcmp(nora.world.wallet, twin.world.wallet, 32) < 0;
+		const struct person *in_order[2] = {first ? &nora : &twin, first ? &twin : &nora};
+
+		refresh(&nora);
+		refresh(&twin);
+		begin(&nora, AUTHZ_ACTION_UNFREEZE, empty_body());
+		act.change.entry_count = 2;
+		for (size_t i = 0; i < 2; i++) {
+			act.change.entries[i] = act.change.entries[0];
+			memcpy(act.change.entries[i].wallet, in_order[i]->world.wallet, 32);
+			memcpy(act.change.entries[i].previous, in_order[i]->world.authority, 32);
+		}
+		CHECK(prepare() == STATUS_OK);
+		sign_with(&nora.world.user);
+		EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
+		authz_change_hash(act.given.change, hash);
+		EXPECT(wallet_of(&nora).pending_count == 1 && wallet_of(&twin).pending_count == 1);
+		if (round == 0) {
+			EXPECT(complete_in_time(&twin, hash) == STATUS_OK);
+			EXPECT(wallet_of(&nora).pending_count == 0 &&
+			       wallet_of(&twin).pending_count == 0);
+		}
+	}
+	EXPECT(cancel(&nora, hash, &nora.world.user) == STATUS_OK);
+	EXPECT(complete_in_time(&twin, hash) == STATUS_REFUSED && refused_as("cancelled or done"));
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&twin.world.user), 32);
+	memcpy(query.target, hash, 32);
+	memcpy(query.after, twin.world.wallet, 32);
+	CHECK(authz_query_put(&query, &twin.world.user, &out) == STATUS_OK);
+	EXPECT(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_REFUSED &&
+	       refused_as("cancelled for another of its wallets"));
+	EXPECT(cancel(&twin, hash, &twin.world.user) == STATUS_OK);
+	EXPECT(wallet_of(&twin).pending_count == 0);
+}
+
+/* A recovery key is replaced under the rule of factors; the old one is nobody, and what it asked
+ * for ends. */
+static void test_a_recovery_key_is_replaced_as_factors_are(void)
+{
+	static struct person olga;
+	struct keys_sign_key old, fresh, thief;
+	struct authz_factor_body body = {.add_count = 1};
+	uint8_t hash[32];
+
+	rig_world_make(&rig, &olga.world, "olga");
+	keys_sign_random(&old);
+	keys_sign_random(&fresh);
+	keys_sign_random(&thief);
+	body = (struct authz_factor_body){.has_recovery = true};
+	memcpy(body.recovery, olga.world.address, 32);
+	begin_signed(&olga, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&olga.world.user);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("is a wallet of this deployment"));
+	memcpy(body.recovery, keys_sign_public(&olga.world.user), 32);
+	begin_signed(&olga, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&olga.world.user);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("recovery key as factor 1"));
+	memcpy(body.recovery, keys_sign_public(&old), 32);
+	begin_signed(&olga, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&olga.world.user);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s == 0);
+	EXPECT(wallet_of(&olga).has_recovery);
+	add_second_key(&olga);
+	/* Who found the old one asks for a key of his. */
+	body = (struct authz_factor_body){.add_count = 1};
+	body.add[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.add[0].key, keys_sign_public(&thief), 32);
+	begin_signed(&olga, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&old);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
+	authz_change_hash(act.given.change, hash);
+	/* One factor alone does not replace it at once; both do, and his change is gone. */
+	body = (struct authz_factor_body){.has_recovery = true};
+	memcpy(body.recovery, keys_sign_public(&fresh), 32);
+	begin_signed(&olga, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&olga.world.user);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s >= (uint64_t)time(NULL) + 259195);
+	EXPECT(wallet_of(&olga).pending_count == 2);
+	begin_signed(&olga, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&olga.world.user);
+	sign_with(&olga.second);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s == 0);
+	EXPECT(wallet_of(&olga).pending_count == 0);
+	EXPECT(complete(&olga, hash) == STATUS_REFUSED && refused_as("cancelled or done"));
+	begin(&olga, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&old);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("not a user key"));
+	begin(&olga, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&fresh);
+	EXPECT(submit() == STATUS_OK);
+	/* And taken away. */
+	body = (struct authz_factor_body){.drops_recovery = true};
+	for (size_t i = 0; i < 2; i++) {
+		begin_signed(&olga, AUTHZ_ACTION_FACTOR, factor_body(&body));
+		sign_with(&olga.world.user);
+		sign_with(&olga.second);
+		EXPECT(submit() == (i == 0 ? STATUS_OK : STATUS_REFUSED));
+	}
+	EXPECT(refused_as("has no recovery key") && !wallet_of(&olga).has_recovery);
+}
+
+static size_t listed(const struct keys_sign_key *key, uint8_t ret_first[32])
+{
+	static const uint8_t none[32];
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLETS};
+	struct authz_list_answer list;
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(key), 32);
+	memcpy(query.after, none, 32);
+	CHECK(authz_query_put(&query, key, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
+	CHECK(authz_list_answer_take(buffer_bytes(&answer), &list) == STATUS_OK);
+	if (list.ids.len != 0)
+		memcpy(ret_first, list.ids.data, 32);
+	return list.ids.len / 32;
+}
+
+/* M3 of the review: who names another one's key for his wallets fills no list but one of its own.
+ */
+static void test_wallets_that_others_name_a_key_for_are_listed_last_and_are_few(void)
+{
+	static struct person peggy, mallory;
+	static uint8_t bodies[LIMIT_CHANGE_WALLETS_MAX][256];
+	const struct authz_delays none = {.delay_s = 0};
+	struct authz_birth_body birth = {.user_key_count = 1, .has_recovery = true};
+	uint8_t first[32];
+
+	keys_sign_random(&peggy.world.user);
+	keys_sign_random(&mallory.world.user);
+	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&mallory.world.user), 32);
+	memcpy(birth.recovery, keys_sign_public(&peggy.world.user), 32);
+	for (size_t round = 0; round < 2; round++) {
+		begin(&mallory, AUTHZ_ACTION_CREATE, empty_body());
+		act.change.entry_count = LIMIT_CHANGE_WALLETS_MAX;
+		for (size_t i = 0; i < LIMIT_CHANGE_WALLETS_MAX; i++) {
+			struct authz_change_entry *entry = &act.change.entries[i];
+			struct buffer out = BUFFER_OF_ARRAY(bodies[i]);
+			char name[32];
+
+			snprintf(name, sizeof(name), "spam-%zu-%zu", round, i);
+			birth.name = bytes_of_text(name);
+			CHECK(authz_birth_put(&birth, false, &out) == STATUS_OK);
+			*entry = (struct authz_change_entry){.body = buffer_bytes(&out)};
+			keys_random(entry->wallet, 32);
+			entry->wallet[0] = (uint8_t)(i + 1);
+		}
+		CHECK(prepare() == STATUS_OK);
+		sign_with(&mallory.world.user);
+		EXPECT(submit() == STATUS_OK);
+	}
+	EXPECT(listed(&mallory.world.user, first) == (size_t)2 * LIMIT_CHANGE_WALLETS_MAX);
+	EXPECT(listed(&peggy.world.user, first) == LIMIT_INVITED_MAX);
+	bear(&peggy, "peggy", &none);
+	EXPECT(listed(&peggy.world.user, first) == LIMIT_INVITED_MAX + 1 &&
+	       memcmp(first, peggy.world.wallet, 32) == 0);
 }
 
 /* ---- decisions ---- */
@@ -1457,6 +1693,11 @@ int main(void)
 	RUN(test_a_factor_that_is_gone_completes_nothing);
 	RUN(test_an_export_needs_a_second_factor_to_exist);
 	RUN(test_wrong_codes_make_the_next_ones_wait);
+	RUN(test_a_credential_id_is_reserved_while_its_change_waits);
+	RUN(test_a_wallet_leaves_so_many_records_in_a_day);
+	RUN(test_a_change_of_two_wallets_waits_and_ends_as_one);
+	RUN(test_a_recovery_key_is_replaced_as_factors_are);
+	RUN(test_wallets_that_others_name_a_key_for_are_listed_last_and_are_few);
 	RUN(test_decisions_are_read_page_by_page_back_to_the_first);
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	RUN(test_three_days_are_three_days_in_which_the_signer_runs);

@@ -191,6 +191,11 @@ test('a recovery key alone finds its wallet, freezes it, and asks for another ke
   const [waiting] = await json(s, 'change', 'pending', '--wallet', 'kept', '--key', key);
   expect(waiting.change === asked.change && waiting.action === 'factor', waiting);
   await must(s, 'change', 'cancel', asked.change, '--wallet', 'kept', '--key', key);
+  // Another recovery key is asked for the same way.
+  const other = await json(s, 'factor', 'recovery', 'kept', fresh, '--key', key, '--yes');
+  expect(Number(other.waits_until) > Date.now() / 1000 + 259_000, other);
+  expect((await must(s, 'change', 'pending', '--wallet', 'kept', '--key', key)).includes(`the recovery key becomes ed25519 ${fresh}`), 'the text is another');
+  await must(s, 'change', 'cancel', other.change, '--wallet', 'kept', '--key', key);
 });
 
 // ---- the four conditions ----

@@ -1255,23 +1255,23 @@ static void test_a_wallet_leaves_so_many_records_in_a_day(void)
  * the other one says so (L4 of the review). */
 static void test_a_change_of_two_wallets_waits_and_ends_as_one(void)
 {
-	static struct person nora, twin;
+	static struct person rosa, twin;
 	const struct authz_delays delays = {.has_delay = true, .delay_s = 1};
 	struct authz_query query = {.topic = AUTHZ_QUERY_PENDING};
 	uint8_t space[AUTHZ_STATEMENT_MAX], hash[32];
 	struct buffer out = BUFFER_OF_ARRAY(space);
 
-	keys_sign_random(&nora.world.user);
-	bear(&nora, "nora", &delays);
-	twin = nora;
-	bear(&twin, "nora-2", &delays);
+	keys_sign_random(&rosa.world.user);
+	bear(&rosa, "rosa", &delays);
+	twin = rosa;
+	bear(&twin, "rosa-2", &delays);
 	for (size_t round = 0; round < 2; round++) {
-		bool first = memcmp(nora.world.wallet, twin.world.wallet, 32) < 0;
-		const struct person *in_order[2] = {first ? &nora : &twin, first ? &twin : &nora};
+		bool first = memcmp(rosa.world.wallet, twin.world.wallet, 32) < 0;
+		const struct person *in_order[2] = {first ? &rosa : &twin, first ? &twin : &rosa};
 
-		refresh(&nora);
+		refresh(&rosa);
 		refresh(&twin);
-		begin(&nora, AUTHZ_ACTION_UNFREEZE, empty_body());
+		begin(&rosa, AUTHZ_ACTION_UNFREEZE, empty_body());
 		act.change.entry_count = 2;
 		for (size_t i = 0; i < 2; i++) {
 			act.change.entries[i] = act.change.entries[0];
@@ -1279,17 +1279,17 @@ static void test_a_change_of_two_wallets_waits_and_ends_as_one(void)
 			memcpy(act.change.entries[i].previous, in_order[i]->world.authority, 32);
 		}
 		CHECK(prepare() == STATUS_OK);
-		sign_with(&nora.world.user);
+		sign_with(&rosa.world.user);
 		EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
 		authz_change_hash(act.given.change, hash);
-		EXPECT(wallet_of(&nora).pending_count == 1 && wallet_of(&twin).pending_count == 1);
+		EXPECT(wallet_of(&rosa).pending_count == 1 && wallet_of(&twin).pending_count == 1);
 		if (round == 0) {
 			EXPECT(complete_in_time(&twin, hash) == STATUS_OK);
-			EXPECT(wallet_of(&nora).pending_count == 0 &&
+			EXPECT(wallet_of(&rosa).pending_count == 0 &&
 			       wallet_of(&twin).pending_count == 0);
 		}
 	}
-	EXPECT(cancel(&nora, hash, &nora.world.user) == STATUS_OK);
+	EXPECT(cancel(&rosa, hash, &rosa.world.user) == STATUS_OK);
 	EXPECT(complete_in_time(&twin, hash) == STATUS_REFUSED && refused_as("cancelled or done"));
 	memcpy(query.deployment, rig.deployment, 32);
 	memcpy(query.key, keys_sign_public(&twin.world.user), 32);

@@ -11,6 +11,7 @@
 
 #include "base_encode.h"
 #include "call_sign.h"
+#include "cli_audit.h"
 #include "cli_client.h"
 #include "cli_commands.h"
 #include "cli_file.h"
@@ -521,60 +522,66 @@ static int run_link(struct cli_call *call)
 
 /* ---- grant list ---- */
 
-static void show_grant(const struct authz_grant_answer *answer)
+void cli_grant_out(struct cli_out *out, const struct authz_grant_answer *answer)
 {
-	struct cli_out out = {.file = stdout};
 	const struct authz_grant_record *grant = &answer->grant;
 
-	cli_out_open(&out, '{');
-	cli_out_name(&out, "grant");
-	cli_out_hex(&out, BYTES_OF_ARRAY(grant->id));
-	cli_out_name(&out, "client");
-	cli_out_hex(&out, BYTES_OF_ARRAY(grant->client));
-	cli_out_name(&out, "module");
-	cli_out_hex(&out, BYTES_OF_ARRAY(grant->module));
-	cli_out_name(&out, "known_module");
-	cli_out_bool(&out, grant->known_module);
-	cli_out_name(&out, "live");
-	cli_out_bool(&out, answer->live);
-	cli_out_name(&out, "not_before");
-	cli_out_number(&out, grant->not_before_s);
-	cli_out_name(&out, "expires");
-	cli_out_number(&out, grant->expires_s);
-	cli_out_name(&out, "counters");
-	cli_out_open(&out, '[');
+	cli_out_open(out, '{');
+	cli_out_name(out, "grant");
+	cli_out_hex(out, BYTES_OF_ARRAY(grant->id));
+	cli_out_name(out, "client");
+	cli_out_hex(out, BYTES_OF_ARRAY(grant->client));
+	cli_out_name(out, "module");
+	cli_out_hex(out, BYTES_OF_ARRAY(grant->module));
+	cli_out_name(out, "known_module");
+	cli_out_bool(out, grant->known_module);
+	cli_out_name(out, "live");
+	cli_out_bool(out, answer->live);
+	cli_out_name(out, "not_before");
+	cli_out_number(out, grant->not_before_s);
+	cli_out_name(out, "expires");
+	cli_out_number(out, grant->expires_s);
+	cli_out_name(out, "counters");
+	cli_out_open(out, '[');
 	for (size_t i = 0; i < answer->left_count; i++) {
 		bool is_uses = i == grant->counter_count;
 		const struct authz_counter_rule *rule = &grant->counters[i];
 
-		cli_out_open(&out, '{');
+		cli_out_open(out, '{');
 		if (!is_uses) {
-			cli_out_name(&out, "id");
-			cli_out_number(&out, rule->id);
+			cli_out_name(out, "id");
+			cli_out_number(out, rule->id);
 		}
-		cli_out_name(&out, "unit");
-		cli_out_text(&out, bytes_of_text(is_uses || rule->unit == AUTHZ_UNIT_USES ? "uses"
-		                                 : rule->unit == AUTHZ_UNIT_MINT          ? "mint"
-		                                                                 : "lamports"));
+		cli_out_name(out, "unit");
+		cli_out_text(out, bytes_of_text(is_uses || rule->unit == AUTHZ_UNIT_USES ? "uses"
+		                                : rule->unit == AUTHZ_UNIT_MINT          ? "mint"
+		                                                                : "lamports"));
 		if (!is_uses && rule->unit == AUTHZ_UNIT_MINT) {
-			cli_out_name(&out, "mint");
-			cli_out_base58(&out, BYTES_OF_ARRAY(rule->mint));
+			cli_out_name(out, "mint");
+			cli_out_base58(out, BYTES_OF_ARRAY(rule->mint));
 		}
-		cli_out_name(&out, "window");
-		cli_out_text(&out,
+		cli_out_name(out, "window");
+		cli_out_text(out,
 		             bytes_of_text(is_uses || rule->window == AUTHZ_WINDOW_TOTAL ? "total"
 		                           : rule->window == AUTHZ_WINDOW_HOUR           ? "1h"
 		                                                                         : "24h"));
-		cli_out_name(&out, "cap");
-		cli_out_decimal(&out, is_uses ? grant->uses_max : grant->counters[i].cap);
-		cli_out_name(&out, "left");
-		cli_out_decimal(&out, answer->left[i]);
-		cli_out_close(&out, '}');
+		cli_out_name(out, "cap");
+		cli_out_decimal(out, is_uses ? grant->uses_max : grant->counters[i].cap);
+		cli_out_name(out, "left");
+		cli_out_decimal(out, answer->left[i]);
+		cli_out_close(out, '}');
 	}
-	cli_out_close(&out, ']');
-	cli_out_name(&out, "outstanding");
-	cli_outstanding_out(&out, &answer->outstanding, 1);
-	cli_out_close(&out, '}');
+	cli_out_close(out, ']');
+	cli_out_name(out, "outstanding");
+	cli_outstanding_out(out, &answer->outstanding, 1);
+	cli_out_close(out, '}');
+}
+
+static void show_grant(const struct authz_grant_answer *answer)
+{
+	struct cli_out out = {.file = stdout};
+
+	cli_grant_out(&out, answer);
 	cli_out_line(&out);
 }
 

@@ -9,6 +9,7 @@
 #include "base_encode.h"
 #include "call_result.h"
 #include "call_sign.h"
+#include "cli_audit.h"
 #include "cli_check.h"
 #include "cli_client.h"
 #include "cli_commands.h"
@@ -49,43 +50,54 @@ static int take_wallet_id(struct cli_server *server, const char *wallet, const c
 	return CLI_YES;
 }
 
+int cli_receipt_page(struct cli_server *server, const char *wallet, const char *token, bool inputs,
+                     const char *cursor, struct buffer *part, char ret_next[24], bool *ret_more)
+{
+	char path[320], message[128];
+	struct cli_json_file file;
+	struct bytes text;
+	unsigned status;
+	int result;
+
+	snprintf(path, sizeof(path), "/api/v1/receipts?wallet=%.128s&cursor=%s%s", wallet, cursor,
+	         inputs ? "&inputs=true" : "");
+	result = cli_server_http(server, "GET", path, token, bytes_of(NULL, 0), &status);
+	if (result != CLI_YES)
+		return result;
+	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
+	        STATUS_OK ||
+	    !cli_json_text(cli_json_member(file.root, "bundle"), &text) ||
+	    base64_decode(text, part) != STATUS_OK) {
+		cli_complain(server->call, "the answer holds no bundle");
+		return CLI_UNSURE;
+	}
+	*ret_more =
+	    cli_json_text(cli_json_member(file.root, "next_cursor"), &text) && text.len < 24;
+	if (*ret_more)
+		snprintf(ret_next, 24, "%.*s", (int)text.len, (const char *)text.data);
+	cli_json_close(&file);
+	return CLI_YES;
+}
+
 /* Reads page after page of a bundle into a file. */
 static int read_pages(struct cli_server *server, const char *wallet, const char *token, bool inputs,
                       FILE *to)
 {
 	static uint8_t space[CLI_ANSWER_MAX];
-	char path[320], cursor[24] = "0", message[128];
+	char cursor[24] = "0";
+	bool more = true;
 
-	for (;;) {
+	while (more) {
 		struct buffer part = BUFFER_OF_ARRAY(space);
-		struct cli_json_file file;
-		struct bytes text;
-		unsigned status;
-		bool more;
-		int result;
+		int result =
+		    cli_receipt_page(server, wallet, token, inputs, cursor, &part, cursor, &more);
 
-		snprintf(path, sizeof(path), "/api/v1/receipts?wallet=%.128s&cursor=%s%s", wallet,
-		         cursor, inputs ? "&inputs=true" : "");
-		result = cli_server_http(server, "GET", path, token, bytes_of(NULL, 0), &status);
 		if (result != CLI_YES)
 			return result;
-		if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
-		        STATUS_OK ||
-		    !cli_json_text(cli_json_member(file.root, "bundle"), &text) ||
-		    base64_decode(text, &part) != STATUS_OK) {
-			cli_complain(server->call, "the answer holds no bundle");
-			return CLI_UNSURE;
-		}
 		if (fwrite(space, 1, part.len, to) != part.len)
 			return CLI_UNSURE;
-		more = cli_json_text(cli_json_member(file.root, "next_cursor"), &text);
-		if (more)
-			snprintf(cursor, sizeof(cursor), "%.*s", (int)text.len,
-			         (const char *)text.data);
-		cli_json_close(&file);
-		if (!more)
-			return CLI_YES;
 	}
+	return CLI_YES;
 }
 
 static int run_export(struct cli_call *call)
@@ -533,58 +545,63 @@ static void show_facts(struct cli_out *out, const struct authz_facts *facts)
 	cli_out_close(out, '}');
 }
 
+void cli_receipt_out(struct cli_out *out, const struct authz_receipt *receipt)
+{
+	cli_out_open(out, '{');
+	cli_out_name(out, "decision");
+	cli_out_hex(out, BYTES_OF_ARRAY(receipt->ticket));
+	cli_out_name(out, "result");
+	cli_out_text(out, bytes_of_text(result_code(receipt->result)));
+	cli_out_name(out, "wallet");
+	cli_out_hex(out, BYTES_OF_ARRAY(receipt->wallet));
+	cli_out_name(out, "client");
+	cli_out_hex(out, BYTES_OF_ARRAY(receipt->client));
+	cli_out_name(out, "message_hash");
+	cli_out_hex(out, BYTES_OF_ARRAY(receipt->message_hash));
+	cli_out_name(out, "boot");
+	cli_out_decimal(out, receipt->boot);
+	cli_out_name(out, "number");
+	cli_out_decimal(out, receipt->number);
+	cli_out_name(out, "bridge_trusted");
+	cli_out_bool(out, (receipt->flags & AUTHZ_RECEIPT_BRIDGE_TRUSTED) != 0);
+	cli_out_name(out, "export"); /* the key was handed over; message_hash is of the change */
+	cli_out_bool(out, (receipt->flags & AUTHZ_RECEIPT_EXPORT) != 0);
+	cli_out_name(out, "exported");
+	cli_out_bool(out, (receipt->flags & AUTHZ_RECEIPT_EXPORTED) != 0);
+	cli_out_name(out, "tried");
+	cli_out_open(out, '[');
+	for (size_t i = 0; i < receipt->tried_count; i++) {
+		const struct authz_tried *tried = &receipt->tried[i];
+
+		cli_out_open(out, '{');
+		cli_out_name(out, "grant");
+		cli_out_hex(out, BYTES_OF_ARRAY(tried->grant));
+		cli_out_name(out, "module");
+		cli_out_hex(out, BYTES_OF_ARRAY(tried->module));
+		cli_out_name(out, "result");
+		cli_out_text(out, bytes_of_text(result_code(tried->result)));
+		cli_out_name(out, "instruction");
+		if (tried->instruction == AUTHZ_NO_INSTRUCTION)
+			cli_out_null(out);
+		else
+			cli_out_number(out, tried->instruction);
+		cli_out_name(out, "fuel");
+		cli_out_number(out, tried->fuel);
+		cli_out_name(out, "text");
+		cli_out_text(out, tried->text);
+		cli_out_close(out, '}');
+	}
+	cli_out_close(out, ']');
+	if (receipt->has_facts)
+		show_facts(out, &receipt->facts);
+	cli_out_close(out, '}');
+}
+
 static void show_receipt(const struct authz_receipt *receipt)
 {
 	struct cli_out out = {.file = stdout};
 
-	cli_out_open(&out, '{');
-	cli_out_name(&out, "decision");
-	cli_out_hex(&out, BYTES_OF_ARRAY(receipt->ticket));
-	cli_out_name(&out, "result");
-	cli_out_text(&out, bytes_of_text(result_code(receipt->result)));
-	cli_out_name(&out, "wallet");
-	cli_out_hex(&out, BYTES_OF_ARRAY(receipt->wallet));
-	cli_out_name(&out, "client");
-	cli_out_hex(&out, BYTES_OF_ARRAY(receipt->client));
-	cli_out_name(&out, "message_hash");
-	cli_out_hex(&out, BYTES_OF_ARRAY(receipt->message_hash));
-	cli_out_name(&out, "boot");
-	cli_out_decimal(&out, receipt->boot);
-	cli_out_name(&out, "number");
-	cli_out_decimal(&out, receipt->number);
-	cli_out_name(&out, "bridge_trusted");
-	cli_out_bool(&out, (receipt->flags & AUTHZ_RECEIPT_BRIDGE_TRUSTED) != 0);
-	cli_out_name(&out, "export"); /* the key was handed over; message_hash is of the change */
-	cli_out_bool(&out, (receipt->flags & AUTHZ_RECEIPT_EXPORT) != 0);
-	cli_out_name(&out, "exported");
-	cli_out_bool(&out, (receipt->flags & AUTHZ_RECEIPT_EXPORTED) != 0);
-	cli_out_name(&out, "tried");
-	cli_out_open(&out, '[');
-	for (size_t i = 0; i < receipt->tried_count; i++) {
-		const struct authz_tried *tried = &receipt->tried[i];
-
-		cli_out_open(&out, '{');
-		cli_out_name(&out, "grant");
-		cli_out_hex(&out, BYTES_OF_ARRAY(tried->grant));
-		cli_out_name(&out, "module");
-		cli_out_hex(&out, BYTES_OF_ARRAY(tried->module));
-		cli_out_name(&out, "result");
-		cli_out_text(&out, bytes_of_text(result_code(tried->result)));
-		cli_out_name(&out, "instruction");
-		if (tried->instruction == AUTHZ_NO_INSTRUCTION)
-			cli_out_null(&out);
-		else
-			cli_out_number(&out, tried->instruction);
-		cli_out_name(&out, "fuel");
-		cli_out_number(&out, tried->fuel);
-		cli_out_name(&out, "text");
-		cli_out_text(&out, tried->text);
-		cli_out_close(&out, '}');
-	}
-	cli_out_close(&out, ']');
-	if (receipt->has_facts)
-		show_facts(&out, &receipt->facts);
-	cli_out_close(&out, '}');
+	cli_receipt_out(&out, receipt);
 	cli_out_line(&out);
 }
 

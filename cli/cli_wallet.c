@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base_encode.h"
+#include "cli_audit.h"
 #include "cli_commands.h"
 #include "cli_out.h"
 #include "secret.h"
@@ -192,57 +193,62 @@ static int run_create(struct cli_call *call)
 
 /* ---- list and show ---- */
 
+void cli_wallet_out(struct cli_out *out, const struct authz_wallet_record *wallet)
+{
+	cli_out_open(out, '{');
+	cli_out_name(out, "name");
+	cli_out_text(out, bytes_of(wallet->name, wallet->name_len));
+	cli_out_name(out, "wallet");
+	cli_out_hex(out, BYTES_OF_ARRAY(wallet->id));
+	cli_out_name(out, "address");
+	cli_out_base58(out, BYTES_OF_ARRAY(wallet->address));
+	cli_out_name(out, "origin");
+	cli_out_text(
+	    out, bytes_of_text(wallet->origin == AUTHZ_ORIGIN_CREATED ? "created" : "imported"));
+	cli_out_name(out, "frozen");
+	cli_out_bool(out, wallet->frozen);
+	cli_out_name(out, "ownership_proven");
+	cli_out_bool(out, !wallet->ownership_lost);
+	cli_out_name(out, "version");
+	cli_out_decimal(out, wallet->version);
+	cli_out_name(out, "authority");
+	cli_out_hex(out, BYTES_OF_ARRAY(wallet->authority));
+	cli_out_name(out, "user_keys");
+	cli_out_open(out, '[');
+	for (size_t i = 0; i < wallet->user_key_count; i++)
+		cli_out_base58(out, BYTES_OF_ARRAY(wallet->user_keys[i].key));
+	cli_out_close(out, ']');
+	cli_out_name(out, "factors");
+	cli_factors_out(out, wallet);
+	cli_out_name(out, "delay");
+	cli_out_number(out, wallet->delay_s);
+	cli_out_name(out, "export_delay");
+	cli_out_number(out, wallet->export_delay_s);
+	cli_out_name(out, "exported");
+	cli_out_number(out, wallet->exported);
+	cli_out_name(out, "pending");
+	cli_pending_out(out, wallet);
+	cli_out_name(out, "grants");
+	cli_out_open(out, '[');
+	for (size_t i = 0; i < wallet->grant_count; i++) {
+		cli_out_open(out, '{');
+		cli_out_name(out, "grant");
+		cli_out_hex(out, BYTES_OF_ARRAY(wallet->grants[i].grant));
+		cli_out_name(out, "client");
+		cli_out_hex(out, BYTES_OF_ARRAY(wallet->grants[i].client));
+		cli_out_name(out, "live");
+		cli_out_bool(out, wallet->grants[i].live);
+		cli_out_close(out, '}');
+	}
+	cli_out_close(out, ']');
+	cli_out_close(out, '}');
+}
+
 static void show_wallet(const struct authz_wallet_record *wallet)
 {
 	struct cli_out out = {.file = stdout};
 
-	cli_out_open(&out, '{');
-	cli_out_name(&out, "name");
-	cli_out_text(&out, bytes_of(wallet->name, wallet->name_len));
-	cli_out_name(&out, "wallet");
-	cli_out_hex(&out, BYTES_OF_ARRAY(wallet->id));
-	cli_out_name(&out, "address");
-	cli_out_base58(&out, BYTES_OF_ARRAY(wallet->address));
-	cli_out_name(&out, "origin");
-	cli_out_text(
-	    &out, bytes_of_text(wallet->origin == AUTHZ_ORIGIN_CREATED ? "created" : "imported"));
-	cli_out_name(&out, "frozen");
-	cli_out_bool(&out, wallet->frozen);
-	cli_out_name(&out, "ownership_proven");
-	cli_out_bool(&out, !wallet->ownership_lost);
-	cli_out_name(&out, "version");
-	cli_out_decimal(&out, wallet->version);
-	cli_out_name(&out, "authority");
-	cli_out_hex(&out, BYTES_OF_ARRAY(wallet->authority));
-	cli_out_name(&out, "user_keys");
-	cli_out_open(&out, '[');
-	for (size_t i = 0; i < wallet->user_key_count; i++)
-		cli_out_base58(&out, BYTES_OF_ARRAY(wallet->user_keys[i].key));
-	cli_out_close(&out, ']');
-	cli_out_name(&out, "factors");
-	cli_factors_out(&out, wallet);
-	cli_out_name(&out, "delay");
-	cli_out_number(&out, wallet->delay_s);
-	cli_out_name(&out, "export_delay");
-	cli_out_number(&out, wallet->export_delay_s);
-	cli_out_name(&out, "exported");
-	cli_out_number(&out, wallet->exported);
-	cli_out_name(&out, "pending");
-	cli_pending_out(&out, wallet);
-	cli_out_name(&out, "grants");
-	cli_out_open(&out, '[');
-	for (size_t i = 0; i < wallet->grant_count; i++) {
-		cli_out_open(&out, '{');
-		cli_out_name(&out, "grant");
-		cli_out_hex(&out, BYTES_OF_ARRAY(wallet->grants[i].grant));
-		cli_out_name(&out, "client");
-		cli_out_hex(&out, BYTES_OF_ARRAY(wallet->grants[i].client));
-		cli_out_name(&out, "live");
-		cli_out_bool(&out, wallet->grants[i].live);
-		cli_out_close(&out, '}');
-	}
-	cli_out_close(&out, ']');
-	cli_out_close(&out, '}');
+	cli_wallet_out(&out, wallet);
 	cli_out_line(&out);
 }
 

@@ -9,3 +9,4 @@ script_test(system_kills GROUP system TIMEOUT 600 COMMAND node tests/system/kill
 soak_test(kills COMMAND node tests/system/kills.mjs 1000)
 script_test(system_hostile GROUP system TIMEOUT 120 COMMAND node tests/system/hostile.mjs)
 script_test(system_many GROUP system TIMEOUT 300 COMMAND node tests/system/many.mjs)
+script_test(system_audit GROUP system TIMEOUT 120 COMMAND node tests/system/audit.mjs)

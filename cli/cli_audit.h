@@ -1,0 +1,21 @@
+/* cli_audit: how records are shown, wherever they are: by themselves or in an audit's lines. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CLI_AUDIT_H
+#define CLI_AUDIT_H
+
+#include "authz_answer.h"
+#include "authz_receipt.h"
+#include "cli_out.h"
+#include "cli_server.h"
+
+/* Each writes one JSON object; the same record gives the same bytes. */
+void cli_wallet_out(struct cli_out *out, const struct authz_wallet_record *wallet);
+void cli_grant_out(struct cli_out *out, const struct authz_grant_answer *answer);
+void cli_receipt_out(struct cli_out *out, const struct authz_receipt *receipt);
+
+/* cli_receipt_page reads one page of a wallet's bundle (authz_bundle.h), from a cursor on, into
+ * `part`; ret_more: there is another one, at `ret_next`. Exit status after complaining. */
+int cli_receipt_page(struct cli_server *server, const char *wallet, const char *token, bool inputs,
+                     const char *cursor, struct buffer *part, char ret_next[24], bool *ret_more);
+
+#endif

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an auditor takes away: `audit export` of two wallets, and every way in which somebody could
+// change the file before `audit verify` sees it (B2, A24).
+// usage: node tests/system/audit.mjs [WORD...]
+import { readFileSync, writeFileSync } from 'node:fs';
+import { sleep } from './stage.mjs';
+import { expect, fresh, play, signed, test } from './cases.mjs';
+
+const names = ['a', 'b'];
+const parties = new Map();
+const file = (s, name) => s.signer.file(name);
+const tokenFile = (s) => file(s, 'home/clients/auditor.token');
+const exporting = (s, out, ...more) => s.signer.cli('audit', 'export', '--wallet', names.join(), '--key', s.key('user'),
+  '--token-file', tokenFile(s), '--out', out, ...more);
+const verify = async (s, path, ...more) => {
+  const { code, out, err } = await s.signer.cli('audit', 'verify', path, '--json', ...more);
+  return { code, err, ...(out === '' ? {} : JSON.parse(out)) };
+};
+const lines = (path) => readFileSync(path, 'utf8').trimEnd().split('\n');
+const parsed = (path) => lines(path).map((line) => JSON.parse(line));
+// Receipts are durable a moment after the answer: goes on until so many are in the file.
+async function exportUntil(s, path, wanted, ...more) {
+  for (let tries = 0; tries < 40; tries++) {
+    const done = await exporting(s, path, ...(tries === 0 ? more : ['--append']));
+    expect(done.code === 0, done.code, done.out, done.err);
+    if (count(path, 'receipt') >= wanted) return;
+    await sleep(100);
+  }
+  expect(false, `${count(path, 'receipt')} of ${wanted} receipts`);
+}
+const count = (path, kind) => parsed(path).filter(({ line }) => line === kind).length;
+
+async function decide(s, signatures, refusals) {
+  for (const name of names) {
+    for (let i = 0; i < signatures; i++) signed(await s.pay(parties.get(name), 1000));
+    for (let i = 0; i < refusals; i++) {
+      const answer = await s.pay(parties.get(name), 2_000_000_000);
+      expect(answer.status === 422, answer.status);
+    }
+  }
+}
+
+test('all decisions are there, and verify offline', async (s) => {
+  await decide(s, 5, 3);
+  const path = file(s, 'first.jsonl');
+  await exportUntil(s, path, 16);
+  expect(count(path, 'wallet') >= 2 && count(path, 'grant') >= 2 && count(path, 'receipt') === 16 && count(path, 'head') >= 2, lines(path).length);
+  const said = await verify(s, path);
+  expect(said.code === 0 && said.verified && said.wallets === 2 && said.receipts === 16 && said.allowed === 10 && said.from_the_first === 2 && said.of_grants_not_kept === 0, said);
+  const { deployment_key: key } = parsed(path)[0];
+  expect((await verify(s, path, '--deployment-key', key)).verified, 'the right key');
+  expect((await verify(s, path, '--deployment-key', 'ab'.repeat(32))).code === 1, 'another key');
+  for (const row of parsed(path).filter(({ line }) => line === 'receipt')) expect(['signed', 'policy_denied'].includes(row.says.result), row.says);
+});
+
+test('a file that is there is never written over', async (s) => {
+  const before = readFileSync(file(s, 'first.jsonl'));
+  expect((await exporting(s, file(s, 'first.jsonl'))).code !== 0, 'written over');
+  expect(readFileSync(file(s, 'first.jsonl')).equals(before), 'changed');
+});
+
+test('what was decided since is added, once', async (s) => {
+  const path = file(s, 'first.jsonl');
+  await decide(s, 4, 1);
+  for (const wanted of [26, 26]) {
+    await exportUntil(s, path, wanted, '--append');
+    const said = await verify(s, path);
+    expect(said.verified && said.receipts === wanted && count(path, 'receipt') === wanted, said, count(path, 'receipt'));
+  }
+});
+
+test('an export that was cut short is told, and goes on', async (s) => {
+  const whole = readFileSync(file(s, 'first.jsonl'));
+  const path = file(s, 'cut.jsonl');
+  let tried = 0;
+  for (const at of [0.2, 0.5, 0.83, 0.97]) {
+    writeFileSync(path, whole.subarray(0, Math.floor(whole.length * at)));
+    const cut = await verify(s, path);
+    // Cut right behind a run's last page the file is whole, and shorter.
+    if (cut.code === 0) continue;
+    tried++;
+    const done = await exporting(s, path, '--append');
+    expect(done.code === 0, at, done.err);
+    const said = await verify(s, path);
+    expect(said.verified && said.receipts === 26 && said.from_the_first === 2, at, said);
+  }
+  expect(tried >= 3, tried);
+  const rows = lines(file(s, 'first.jsonl'));
+  writeFileSync(path, rows.slice(0, rows.findIndex((row) => row.startsWith('{"line":"head"'))).map((row) => `${row}\n`).join(''));
+  const { code, err } = await s.signer.cli('audit', 'verify', path);
+  expect(code === 1 && err.includes('--append'), code, err);
+});
+
+test('only what is younger than asked for, and still proven to its end', async (s) => {
+  const path = file(s, 'from.jsonl');
+  await sleep(1100 - (Date.now() % 1000));
+  const from = Math.floor(Date.now() / 1000);
+  await decide(s, 2, 0);
+  await exportUntil(s, path, 4, '--from', String(from));
+  const said = await verify(s, path);
+  expect(said.verified && said.receipts === 4 && said.from_the_first === 0, said);
+});
+
+test('a changed, missing, doubled, moved or made-up line is refused', async (s) => {
+  await exportUntil(s, file(s, 'whole.jsonl'), 30);
+  const good = lines(file(s, 'whole.jsonl'));
+  expect(good.filter((line) => line.includes('"line":"head"')).length === 2, 'more than one run');
+  const path = file(s, 'bent.jsonl');
+  let bent = 0;
+  const refused = async (what, rows, code = 1) => {
+    writeFileSync(path, rows.map((row) => `${row}\n`).join(''));
+    const said = await verify(s, path);
+    expect(said.code === code && said.verified !== true, what, said);
+    bent++;
+  };
+  const of = (kind) => good.map((line, i) => [JSON.parse(line).line, i]).filter(([line]) => line === kind).map(([, i]) => i);
+  const edit = (i, change) => good.map((line, at) => (at === i ? change(line) : line));
+  const firsts = names.map((name) => good.findIndex((line) => line.startsWith(`{"line":"receipt","wallet":"${parties.get(name).wallet}"`)));
+  for (const i of [...of('wallet'), ...of('grant'), ...of('boot'), ...of('receipt').filter((_, at) => at % 3 === 0), ...firsts, ...of('head'), ...of('path')]) {
+    const { line } = JSON.parse(good[i]);
+    if (line === 'receipt' || line === 'grant' || line === 'wallet') {
+      await refused(`the words of a ${line}`, edit(i, (row) => row.replace(/"says":\{"(\w+)":"(.)/, (all, name, first) => `"says":{"${name}":"${first === 'a' ? 'b' : 'a'}`)));
+      await refused(`a space in a ${line}`, edit(i, (row) => row.replace(',"record"', ', "record"')));
+    }
+    await refused(`a bit of a ${line}`, edit(i, (row) => {
+      const at = row.indexOf('"record":"') + 10 + 40;
+      return row.slice(0, at) + (row[at] === 'A' ? 'B' : 'A') + row.slice(at + 1);
+    }));
+    // What a chain begins with is told, not refused: the signer may have let go of older receipts.
+    if (firsts.includes(i)) {
+      writeFileSync(path, good.filter((_, at) => at !== i).map((row) => `${row}\n`).join(''));
+      const said = await verify(s, path);
+      expect(said.verified && said.from_the_first === 1 && said.receipts === 29, said);
+    } else if (line === 'receipt' || line === 'head' || line === 'path') await refused(`a ${line} left out`, good.filter((_, at) => at !== i));
+  }
+  for (const i of of('receipt').filter((_, at) => at % 5 === 0)) {
+    await refused('a receipt twice', [...good.slice(0, i + 1), ...good.slice(i)]);
+    const other = JSON.parse(good[i]).wallet;
+    await refused('a receipt under another wallet', edit(i, (row) => row.replace(`"wallet":"${other}"`, `"wallet":"${'0'.repeat(64)}"`)));
+  }
+  // A grant's line that was written anew, words and record alike: the receipts name another module.
+  const [grant] = of('grant');
+  const { record, says: { module } } = JSON.parse(good[grant]);
+  const bytes = Buffer.from(record, 'base64');
+  const at = bytes.indexOf(Buffer.from(module, 'hex'));
+  expect(at > 0, 'no module in the record');
+  bytes[at] ^= 1;
+  const other = bytes.subarray(at, at + 32).toString('hex');
+  await refused('a grant with another module', edit(grant, (row) => row.replace(record, bytes.toString('base64')).replace(`"module":"${module}"`, `"module":"${other}"`)));
+  const [first, second] = of('receipt');
+  await refused('two receipts in the other order', good.map((line, i) => (i === first ? good[second] : i === second ? good[first] : line)));
+  await refused('no beginning', good.slice(1));
+  await refused('a line of another kind', [...good, '{"line":"note","text":"all is well"}']);
+  await refused('no JSON', [...good, 'all is well']);
+  await refused('another deployment', edit(0, (row) => row.replace(/"deployment_key":"..../, '"deployment_key":"0000')));
+  await refused('another format', edit(0, (row) => row.replace('"format":1', '"format":2')));
+  await refused('empty', []);
+  console.log(`${bent} bent files`);
+  expect(bent > 40, bent);
+});
+
+play(async (s) => {
+  await s.signer.start();
+  await s.user('user');
+  await s.client('auditor');
+  for (const name of names) {
+    const { address, wallet } = await s.wallet(name);
+    const grant = await s.grant(name, 'auditor');
+    parties.set(name, { name, address, wallet, grant, token: s.signer.token('auditor') });
+  }
+  fresh();
+});

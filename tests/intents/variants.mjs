@@ -167,6 +167,14 @@ venues.push(
   ['pump-swap sell', K.PUMP_SWAP, `${POOL} b=@sold q=@bought ub=@source! uq=@destination! ${REST} fees pf=PUMP_FEES my_quote! my_volume! pool_v2 back back_account!`,
     cat(hex('33e685a4017f83ad'), u64(IN), u64(OUT))],
 );
+const OLD = 'pool_base! pool_quote! fee_to fee_account! p=TOKEN p=TOKEN s=SYSTEM a=ATA event=@events program=@self';
+for (const [creator, volume] of [['', ''], ['creator_account! creator', ''], ['creator_account! creator', 'volume my_volume!']]) {
+  const name = `of old, ${creator ? 'creator' : 'no creator'}${volume && ', volume'}`;
+  venues.push([`pump-swap buy ${name}`, K.PUMP_SWAP, `${POOL} b=@bought q=@sold ub=@destination! uq=@source! ${OLD} ${creator} ${volume}`,
+    cat(hex('66063d1201daebea'), u64(OUT), u64(IN))]);
+  if (!volume) venues.push([`pump-swap sell ${name}`, K.PUMP_SWAP, `${POOL} b=@sold q=@bought ub=@source! uq=@destination! ${OLD} ${creator}`,
+    cat(hex('33e685a4017f83ad'), u64(IN), u64(OUT))]);
+}
 const CURVE = 'g=PUMP_GLOBAL fee! mint=@coin curve! curve_tokens! tokens=@tokens! user=@wallet! s=SYSTEM';
 const BUY = `${CURVE} p=TOKEN creator! event=@events program=@self volume my_volume! fees pf=PUMP_FEES`;
 const V2 = 'g=PUMP_GLOBAL m=@coin q=NATIVE p=TOKEN_2022 p2=TOKEN a=ATA fee! fee_account! back! back_account! curve! curve_base! curve_quote! user=@wallet! ' +
@@ -174,6 +182,9 @@ const V2 = 'g=PUMP_GLOBAL m=@coin q=NATIVE p=TOKEN_2022 p2=TOKEN a=ATA fee! fee_
 const pump = [
   ['buy', BUY, cat(hex('66063d1201daebea'), u64(OUT), u64(IN), u8(1))],
   ['buy without track_volume, curve behind', `${BUY} curve_v2 back!`, cat(hex('66063d1201daebea'), u64(OUT), u64(IN))],
+  ['buy of old', `${CURVE} p=TOKEN rent=RENT event=@events program=@self`, cat(hex('66063d1201daebea'), u64(OUT), u64(IN))],
+  ['buy of old with volume', `${CURVE} p=TOKEN creator! event=@events program=@self volume my_volume!`, cat(hex('66063d1201daebea'), u64(OUT), u64(IN))],
+  ['sell of old', `${CURVE} a=ATA p=TOKEN event=@events program=@self`, cat(hex('33e685a4017f83ad'), u64(IN), u64(OUT))],
   ['buy_exact_sol_in', BUY, cat(hex('38fc74089edfcd5f'), u64(IN), u64(OUT), u8(0))],
   ['sell', `${CURVE} creator! p=TOKEN event=@events program=@self fees pf=PUMP_FEES curve_v2 back!`, cat(hex('33e685a4017f83ad'), u64(IN), u64(OUT))],
   ['buy_v2', `${V2} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('b817ee6167c5d33d'), u64(OUT), u64(IN))],
@@ -235,7 +246,7 @@ export function swapVariants() {
   return [
     ...all.map((v, i) => swapTransaction(v, ['legacy', 0, 1][i % 3], false)), ...all.map((v, i) => swapTransaction(v, [0, 1, 'legacy'][i % 3], true)),
     ...pump.map((v, i) => pumpTransaction(v, [0, 'legacy', 1][i % 3])),
-    pumpTransaction(pump[0], 'legacy', 'create'), pumpTransaction(pump[4], 0, 'create_v2'), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
+    pumpTransaction(pump[0], 'legacy', 'create'), pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2'), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
     ledgerTransaction(false, 1, [K.NATIVE, COIN, K.NATIVE]), ledgerTransaction(false, 0, [USDC, K.NATIVE, COIN]),
   ];
 }

@@ -28,6 +28,7 @@ static void forget(void)
 	memset(intent_fresh, 0, sizeof(intent_fresh));
 	memset(intent_binds, 0, sizeof(intent_binds));
 	memset(intent_sides, 0, sizeof(intent_sides));
+	memset(intent_settled, 0, sizeof(intent_settled));
 	memset(intent_entries, 0, sizeof(intent_entries));
 	memset(intent_is_pending, 0, sizeof(intent_is_pending));
 	intent_pending_count = 0;

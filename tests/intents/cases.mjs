@@ -64,10 +64,11 @@ function probesOf(c) {
   if (c.real || c.row !== undefined || c.grant === undefined || c.tx.version === 1) return [];
   if (c.grant.intent === 'spl-transfer' && c.name.includes('checked'))
     return [{ ...c, name: `${c.name}, probe`, grant: { ...c.grant, intent: 'probe-send' } }];
-  return c.name.startsWith('raydium-cpmm swap_base_input') ? [[0, 0], [2, 0], [0, 2], [2, 2]].map(([extra, mark]) => probeSwap(c, extra, mark)) : [];
+  return c.name.startsWith('raydium-cpmm swap_base_input') ? [[0, 0], [2, 0], [0, 2], [2, 2], [0, 0, [7n]]].map((how) => probeSwap(c, ...how)) : [];
 }
 
-function probeSwap(c, extra, mark) {
+// `most`: a list of limits in which the token sold has none, or one of its own.
+function probeSwap(c, extra, mark, most) {
   const tx = copy(c.tx);
   const sponsor = { key: K.stranger('sponsor'), signer: true, writable: true };
   tx.ixs = tx.ixs.filter((ix) => [K.BUDGET, c.grant.program].includes(ix.program.key));
@@ -83,7 +84,7 @@ function probeSwap(c, extra, mark) {
   const grant = swapGrantFor(tx);
   const { input_mint: sold, max_in: give, output_mints: [bought], min_out: get } = grant.params;
   return { ...c, name: `${c.name}, probe ${extra} ${mark}`, tx, grant: { ...grant, intent: 'probe-swap', params: {
-    payers: [sponsor.key], input_mints: [K.stranger('a mint'), sold], most_in: [7n, give], bought_mints: [bought], least_out: [get - (mark ? 1n : 0n)], max_fee_lamports: 15000n } } };
+    payers: [sponsor.key], input_mints: [K.stranger('a mint'), sold], most_in: most ?? [7n, give], bought_mints: [bought], least_out: [get - (mark ? 1n : 0n)], max_fee_lamports: 15000n } } };
 }
 
 // A wallet whose key was known elsewhere: its grant says that addresses are enough (A20).

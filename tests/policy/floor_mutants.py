@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""Bugs planted in what the host demands of a table (lib/policy/policy_intent.c), one at a time: a row of the network's own
+programs that demands nothing, a comparison turned, a condition negated. Each must be noticed by intent_lies.py. S15, B4.
+usage: floor_mutants.py [EVERY]: one in EVERY of them, default 16; BUILD_DIR and SOURCE_DIR as ctest gives them."""
+# SPDX-License-Identifier: Apache-2.0
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
+FILE = os.path.join(SOURCE, "lib", "policy", "policy_intent.c")
+TURNS = ((" == ", " != "), (" != ", " == "), (" <= ", " < "), (" >= ", " > "), (" < ", " <= "), (" > ", " >= "), (" && ", " || "),
+         (" || ", " && "), (" |= ", " = "), ("return true;", "return false;"), ("return false;", "return true;"), ("if (!", "if ("))
+
+# Changes after which nothing is demanded otherwise, with the reason; part of the line.
+SAME = {
+    "i < t->head->fields.count": "one more of what is not there reads the next part: found by the sanitizers",
+    "schema->count": "the same", "rules.count": "the same", "groups.count": "the same", "programs.count": "the same",
+    "ops.count": "the same", "params.count": "the same", "final_count": "the same", "code_count": "the same",
+    "n < programs": "the same", "n < i": "the same", "sizeof(known_instructions)": "the same", "names.count": "the same",
+    "POLICY_PROGRAM_JUPITER_V6": "the same", "layouts.count": "a table's layouts end with the whole",
+    "table.len > UINT32_MAX": "a module is smaller", "record_bytes > schema": "the next test says the same",
+}
+
+
+def mutants():
+    lines = open(FILE, encoding="utf-8").read().split("\n")
+    first = next(i for i, line in enumerate(lines) if line.startswith("enum effect"))
+    last = next(i for i, line in enumerate(lines) if line.startswith("const char *policy_intent_name"))
+    for at in range(first, last):
+        line = lines[at]
+        if line.lstrip().startswith(("/*", "*", "#", '"')) or any(key in line for key in SAME):
+            continue
+        changes = []
+        row = re.match(r"\t\{\w+, \d, \{.*\}, (\d+), (\d+), (\d+), (\d+), (EFFECT_\w+), ", line)
+        if row:
+            changes += [line.replace(row[5], "EFFECT_NONE")] if row[5] != "EFFECT_NONE" else []
+            for group in (3, 4):
+                if row[group] == "1":
+                    changes.append(line[:row.start(group)] + "0" + line[row.end(group):])
+            if row[1] != "255":
+                changes.append(line[:row.start(1)] + "255" + line[row.end(1):])
+        for old, new in TURNS:
+            changes += [line[:m.start()] + new + line[m.end():] for m in re.finditer(re.escape(old), line)]
+        for changed in changes:
+            yield "policy_intent.c:%d: %s -> %s" % (at + 1, line.strip(), changed.strip()), "\n".join(lines[:at] + [changed] + lines[at + 1:])
+
+
+def commands():
+    """How policy_intent.c is compiled, and how the tool is linked."""
+    run = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", "bin/claviger"], capture_output=True, text=True, check=True)
+    lines = [line for line in run.stdout.split("\n") if line]
+    return next(line for line in lines if " -c " in line and line.endswith("policy_intent.c")), lines[-1]
+
+
+def judge(job):
+    where, text = job
+    compile_, link = COMMANDS
+    with tempfile.TemporaryDirectory() as scratch:
+        source, made = os.path.join(scratch, "policy_intent.c"), os.path.join(scratch, "policy_intent.o")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(text)
+        # As the tool is built, but for this file; the tool stands in a folder that is otherwise the build's.
+        compile_ = re.sub(r" -MD -MT \S+ -MF \S+ -o \S+ -c \S+$", " -w -o %s -c %s" % (made, source), compile_)
+        tree = os.path.join(scratch, "build")
+        os.makedirs(os.path.join(tree, "bin"))
+        for name in os.listdir(BUILD):
+            if name != "bin":
+                os.symlink(os.path.join(BUILD, name), os.path.join(tree, name))
+        for name in os.listdir(os.path.join(BUILD, "bin")):
+            if name != "claviger":
+                os.symlink(os.path.join(BUILD, "bin", name), os.path.join(tree, "bin", name))
+        link = link.replace(" -o bin/claviger ", " -o %s %s " % (os.path.join(tree, "bin", "claviger"), made))
+        for command in (compile_, link):
+            if subprocess.run(command, shell=True, cwd=BUILD, capture_output=True).returncode != 0:
+                return "no C", where
+        try:
+            run = subprocess.run([sys.executable, os.path.join(SOURCE, "tests", "policy", "intent_lies.py")], capture_output=True,
+                                 env={**os.environ, "BUILD_DIR": tree, "SOURCE_DIR": SOURCE}, timeout=120)
+        except subprocess.TimeoutExpired:
+            return "noticed", where
+    return "survived" if run.returncode == 0 else "noticed", where
+
+
+def main():
+    every = int(sys.argv[1]) if len(sys.argv) > 1 else 16
+    planted = list(mutants())[::every]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        results = [("survived", "as it is")] if judge(("as it is", open(FILE, encoding="utf-8").read()))[0] != "survived" else []
+        results += pool.map(judge, planted)
+    survivors = [where for what, where in results if what == "survived"]
+    for where in survivors:
+        print("not noticed:", where)
+    noticed, odd = (sum(what == word for what, _ in results) for word in ("noticed", "no C"))
+    print("%d bugs planted (one in %d), %d noticed, %d are no C" % (len(planted), every, noticed, odd))
+    good = noticed >= 0.9 * (len(planted) - odd) and noticed >= 5
+    print("%d passed, %d failed" % (noticed, 0 if good else len(survivors)))
+    return 0 if good else 1
+
+
+COMMANDS = commands()
+sys.exit(main())

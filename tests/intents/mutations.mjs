@@ -48,7 +48,10 @@ function make(n, found, names) {
   const r = new Random(n);
   const c = r.pick(found.get(r.pick(names)));
   const kind = r.pick([...kindNames, BYTES]);
-  if (kind === BYTES) return { c, kind, how: 'bent bytes', bytes: bend(n, [lower(c.tx)]) };
+  if (kind === BYTES) {
+    const bytes = bend(n, [lower(c.tx)]);
+    return bytes.length === 0 ? undefined : { c, kind, how: 'bent bytes', bytes };
+  }
   const first = mutate(r, c.tx, c.world, kind);
   if (first === undefined) return undefined;
   // One in eight is bent twice, in two ways.

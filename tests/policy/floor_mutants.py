@@ -89,9 +89,11 @@ def judge(job):
 def main():
     every = int(sys.argv[1]) if len(sys.argv) > 1 else 16
     planted = list(mutants())[::every]
+    if judge(("as it is", open(FILE, encoding="utf-8").read()))[0] != "survived":
+        print("intent_lies.py fails on the floor as it is\n0 passed, 1 failed")
+        return 1
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results = [("survived", "as it is")] if judge(("as it is", open(FILE, encoding="utf-8").read()))[0] != "survived" else []
-        results += pool.map(judge, planted)
+        results = list(pool.map(judge, planted))
     survivors = [where for what, where in results if what == "survived"]
     for where in survivors:
         print("not noticed:", where)

@@ -1214,6 +1214,9 @@ static void test_a_credential_id_is_reserved_while_its_change_waits(void)
 	authz_change_hash(act.given.change, hash);
 	/* It signs nothing yet. */
 	EXPECT(freeze(&erin, &passkey) == STATUS_REFUSED && refused_as("not a user key"));
+	/* It is kept, not remembered. */
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
 	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &mallory.passkey);
 	memcpy(mallory.passkey.credential, passkey.credential, 32);
 	mallory.passkey.key = passkey.key;

@@ -80,7 +80,10 @@ static enum status judge_certificate(struct bridge *bridge, struct bytes pem,
                                      struct http_tls **ret_tls, const char **ret_why)
 {
 	static struct site_manifest manifest;
-	struct http_tls_site site = {.now_s = bridge->api.now_seconds};
+	/* The machine's clock may be wrong; what the signer has proven counts. */
+	const struct call_time *time = &bridge->api.metrics.time;
+	struct http_tls_site site = {
+	    .now_s = time->state == CALL_TIME_PROVEN ? time->low_s : bridge->api.now_seconds};
 	const char *names[SITE_NAMES_MAX];
 	enum status status;
 

@@ -245,13 +245,18 @@ static void test_a_store_that_dies_at_any_message_loses_nothing(void)
 	/* Which message is the how-manyth differs from run to run: each kind for sure. */
 	for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++)
 		for (int before = 0; before < 2; before++) {
-			dies_kind = served[i];
-			dies_at = 1 + (unsigned)i % 2;
-			dies_before = before == 1;
-			died_of = 0;
-			(void)play();
-			deaths += died_of != 0;
-			stop();
+			/* The second of its kind for every other; some runs have but one. */
+			for (unsigned at = 1 + (unsigned)i % 2; at > 0; at--) {
+				dies_kind = served[i];
+				dies_at = at;
+				dies_before = before == 1;
+				died_of = 0;
+				(void)play();
+				deaths += died_of != 0;
+				stop();
+				if (died_of != 0)
+					break;
+			}
 			kinds += died_of_kinds[served[i]][before] != 0;
 		}
 	dies_kind = 0;

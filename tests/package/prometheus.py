@@ -99,7 +99,8 @@ with tempfile.TemporaryDirectory(prefix="claviger-prometheus-") as folder:
         text = open(RULES, encoding="utf-8").read() + " ".join(expressions)
         named = {re.sub(r"_(bucket|sum|count)$", "", n) if re.sub(r"_(bucket|sum|count)$", "", n) in have else n
                  for n in re.findall(r"\bclaviger_[a-z_]+\b", text)}
-        say("no metric is made up", len(named) >= 12 and named <= have, named - have)
+        hardware = {"claviger_tpm_nv_writes_left"}  # a software TPM has no budget of writes, and says nothing of one
+        say("no metric is made up", len(named) >= 12 and named <= have | hardware, named - have)
 
         signer.stop()
         pending = until(lambda: [r for r in query('ALERTS{alertname="ClavigerDown"}')], 20)

@@ -8,13 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/klog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "hardware.h"
 
-#define KLOG_READ_ALL 3 /* syslog(2) */
 #define PATH_BYTES    512
 #define FILE_BYTES    4096
 #define DATA_DISK_MIN (UINT64_C(128) << 20)
@@ -29,17 +27,7 @@ static const char *root = "";
 
 static size_t slurp(const char *name, char *ret_text, size_t size)
 {
-	char path[PATH_BYTES];
-	FILE *file;
-	size_t len = 0;
-
-	if (snprintf(path, sizeof(path), "%s%s", root, name) < (int)sizeof(path) &&
-	    (file = fopen(path, "re")) != NULL) {
-		len = fread(ret_text, 1, size - 1, file);
-		fclose(file);
-	}
-	ret_text[len] = '\0';
-	return len;
+	return hardware_read(root, name, ret_text, size);
 }
 
 static bool is_there(const char *name)
@@ -134,20 +122,11 @@ static void look_at_processor(struct cli_finding *finding)
 	    finding->good ? "" : "; neither AMD nor Intel");
 }
 
-static void take_hardware(struct hardware *ret_hardware)
-{
-	static char log[HARDWARE_LOG_MAX];
-	int len = root[0] == '\0' ? klogctl(KLOG_READ_ALL, log, sizeof(log))
-	                          : (int)slurp("/dmesg", log, sizeof(log));
-
-	hardware_look(root, bytes_of(log, len > 0 ? (size_t)len : 0), ret_hardware);
-}
-
 static void look_at_weaknesses(struct cli_finding *finding)
 {
 	struct hardware hardware;
 
-	take_hardware(&hardware);
+	hardware_look(root, &hardware);
 	finding->good = hardware.weaknesses[0] == '\0' && !hardware.more_weaknesses;
 	if (!is_there("/sys/devices/system/cpu/vulnerabilities"))
 		say(finding, false, "this kernel does not say which weaknesses the processor has");
@@ -163,7 +142,7 @@ static void look_at_memory(struct cli_finding *finding)
 	struct hardware hardware;
 	bool sme = has_flag("sme");
 
-	take_hardware(&hardware);
+	hardware_look(root, &hardware);
 	if (hardware.memory != HARDWARE_MEMORY_NONE)
 		snprintf(finding->text, sizeof(finding->text), "encryption is on (%s)",
 		         hardware_memory_name(hardware.memory));
@@ -191,7 +170,7 @@ static void look_at_smt(struct cli_finding *finding)
 {
 	struct hardware hardware;
 
-	take_hardware(&hardware);
+	hardware_look(root, &hardware);
 	say(finding, hardware.smt != HARDWARE_YES,
 	    hardware.smt == HARDWARE_NO ? "off, or not there"
 	    : hardware.smt == HARDWARE_YES
@@ -203,7 +182,7 @@ static void look_at_iommu(struct cli_finding *finding)
 {
 	struct hardware hardware;
 
-	take_hardware(&hardware);
+	hardware_look(root, &hardware);
 	say(finding, hardware.iommu == HARDWARE_YES,
 	    hardware.iommu == HARDWARE_YES
 	        ? "in use"

@@ -4,8 +4,11 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/klog.h>
 
-#define PATH_BYTES 512
+#define PATH_BYTES    512
+#define LOG_BYTES     262144
+#define KLOG_READ_ALL 3 /* syslog(2): SYSLOG_ACTION_READ_ALL */
 
 /* What print_mem_encrypt_feature_info and detect_tme_early write; the first that fits a line. */
 static const struct {
@@ -59,8 +62,7 @@ enum hardware_memory hardware_memory_of(struct bytes log)
 	return HARDWARE_MEMORY_NONE;
 }
 
-/* The first bytes of a small file below root; empty when it is not there. */
-static void slurp(const char *root, const char *name, char *ret_text, size_t size)
+size_t hardware_read(const char *root, const char *name, char *ret_text, size_t size)
 {
 	char path[PATH_BYTES];
 	FILE *file;
@@ -72,6 +74,7 @@ static void slurp(const char *root, const char *name, char *ret_text, size_t siz
 		fclose(file);
 	}
 	ret_text[len] = '\0';
+	return len;
 }
 
 static DIR *open_folder(const char *root, const char *name)
@@ -110,7 +113,7 @@ static bool is_open(const char *root, const char *name)
 	char path[PATH_BYTES], text[16];
 
 	snprintf(path, sizeof(path), WEAKNESSES "/%.*s", NAME_BYTES - 1, name);
-	slurp(root, path, text, sizeof(text));
+	(void)hardware_read(root, path, text, sizeof(text));
 	return strncmp(text, "Vulnerable", 10) == 0;
 }
 
@@ -143,12 +146,21 @@ static void look_at_weaknesses(const char *root, struct hardware *hardware)
 	}
 }
 
-void hardware_look(const char *root, struct bytes log, struct hardware *ret_hardware)
+static enum hardware_memory look_at_memory(const char *root)
+{
+	static char log[LOG_BYTES];
+	int len = root[0] == '\0' ? klogctl(KLOG_READ_ALL, log, sizeof(log))
+	                          : (int)hardware_read(root, "/dmesg", log, sizeof(log));
+
+	return hardware_memory_of(bytes_of(log, len > 0 ? (size_t)len : 0));
+}
+
+void hardware_look(const char *root, struct hardware *ret_hardware)
 {
 	char text[16];
 
-	*ret_hardware = (struct hardware){.memory = hardware_memory_of(log)};
-	slurp(root, "/sys/devices/system/cpu/smt/active", text, sizeof(text));
+	*ret_hardware = (struct hardware){.memory = look_at_memory(root)};
+	(void)hardware_read(root, "/sys/devices/system/cpu/smt/active", text, sizeof(text));
 	if (text[0] == '0' || text[0] == '1')
 		ret_hardware->smt = text[0] == '1' ? HARDWARE_YES : HARDWARE_NO;
 	ret_hardware->iommu = look_at_iommu(root);

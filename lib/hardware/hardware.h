@@ -13,9 +13,8 @@
 
 #include "base_bytes.h"
 
-#define HARDWARE_TEXT_MAX       256    /* bytes of hardware_put_text with NUL */
-#define HARDWARE_LOG_MAX        262144 /* bytes of a kernel log that is looked at */
-#define HARDWARE_WEAKNESSES_MAX 128    /* bytes of their names with NUL */
+#define HARDWARE_TEXT_MAX       256 /* bytes of hardware_put_text with NUL */
+#define HARDWARE_WEAKNESSES_MAX 128 /* bytes of their names with NUL */
 
 enum hardware_memory {
 	HARDWARE_MEMORY_NONE = 0, /* none that Linux can see */
@@ -42,9 +41,13 @@ enum hardware_memory hardware_memory_of(struct bytes log);
 /* hardware_memory_name: one word. */
 const char *hardware_memory_name(enum hardware_memory memory);
 
-/* hardware_look reads /sys below `root` ("" for this machine) and takes the kernel's log from the
- * caller, who may have to be root to read it. What cannot be read is unknown. */
-void hardware_look(const char *root, struct bytes log, struct hardware *ret_hardware);
+/* hardware_look reads /sys and the kernel's log, for which one may have to be root; below `root`
+ * those of another machine, its log as the file `dmesg` ("": this machine). What cannot be read is
+ * unknown. */
+void hardware_look(const char *root, struct hardware *ret_hardware);
+/* hardware_read reads the first size - 1 bytes of a file below `root`, and ends them with NUL; how
+ * many they are, 0 when it is not there. */
+size_t hardware_read(const char *root, const char *name, char *ret_text, size_t size);
 
 /* hardware_put_text writes it as name=value words: "memory=none smt=off iommu=on weaknesses=none".
  */

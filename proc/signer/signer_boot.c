@@ -570,6 +570,7 @@ static void tell_time(struct signer *signer)
 	if (state == signer->time_state)
 		return;
 	signer->time_state = state;
+	signer->time_told_ms = 0; /* the bridge hears of it at once */
 	now = signer_time_read(&signer->time);
 	log_begin(&line, state == CALL_TIME_PROVEN ? LOG_INFO : LOG_WARN, events[state]);
 	log_text(&line, "source", signer->time_settings.is_site ? "site" : "system");

@@ -1,14 +1,12 @@
 /* What the appliance's machine is, and which of its cores a child runs on. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sched.h>
-#include <sys/klog.h>
 
 #include "base_check.h"
 #include "hardware.h"
 #include "log_line.h"
 #include "supervisor.h"
 
-#define KLOG_READ_ALL  3 /* syslog(2): SYSLOG_ACTION_READ_ALL */
 #define PINNED_CORES   3 /* fewer: one would wait for another */
 #define CORE_OF_OTHERS 0
 #define CORE_OF_SIGNER 1
@@ -40,14 +38,12 @@ int supervisor_core(const struct supervisor *supervisor, enum proc_role role, un
 
 void supervisor_facts(struct supervisor *supervisor)
 {
-	static char log[HARDWARE_LOG_MAX];
 	char text[HARDWARE_TEXT_MAX], words[HARDWARE_TEXT_MAX + 32];
 	struct hardware hardware;
 	struct log_line line;
-	int len = klogctl(KLOG_READ_ALL, log, sizeof(log));
 
 	count_cores(supervisor);
-	hardware_look("", bytes_of(log, len > 0 ? (size_t)len : 0), &hardware);
+	hardware_look("", &hardware);
 	hardware_put_text(&hardware, text);
 	snprintf(words, sizeof(words), "cores=%u pinned=%s %s", supervisor->core_count,
 	         supervisor_core(supervisor, PROC_signer, 0) >= 0 ? "yes" : "no", text);

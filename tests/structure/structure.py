@@ -13,6 +13,7 @@ import re
 import struct
 import subprocess
 import sys
+import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR") or os.getcwd()
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
@@ -227,6 +228,22 @@ def check_programs_are_hardened_static_pie(seen):
                 ("__stack_chk_fail" not in nm(path), "was built without stack protector")):
             if broken:
                 yield "%s %s" % (name, text)
+
+
+def check_programs_hold_no_path_of_the_machine_that_built_them(seen):
+    """Else their bytes would be others at each place and time (S6)."""
+    places = [os.path.realpath(SOURCE), os.path.realpath(BUILD), cache()]
+    with tempfile.TemporaryDirectory() as folder:
+        for _, name, _, _, path in programs():
+            stripped = os.path.join(folder, "stripped")
+            subprocess.run(["strip", "--strip-all", "-o", stripped, path], check=True)
+            with open(stripped, "rb") as f:
+                data = f.read()
+            seen.append(name)
+            for place in places:
+                at = data.find(place.encode() + b"/")
+                if at >= 0:
+                    yield "%s holds the path %s" % (name, data[at:at + 120].split(b"\0")[0].decode(errors="replace"))
 
 
 def table(text, first_column):

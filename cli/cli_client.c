@@ -1,8 +1,7 @@
-/* claviger client new|token|list|freeze|unfreeze. */
+/* claviger client new|token|freeze|unfreeze; list is in cli_client_list.c. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_client.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,45 +204,6 @@ static int run_token(struct cli_call *call)
 	return make(call, true);
 }
 
-static int run_list(struct cli_call *call)
-{
-	struct cli_server_options options = {.server = NULL};
-	const struct cli_option table[] = {CLI_SERVER_OPTIONS(options)};
-	char home[CLI_PATH_MAX], folder[CLI_PATH_MAX + 16];
-	struct dirent *entry;
-	DIR *clients;
-	int result;
-
-	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
-		return CLI_USAGE;
-	result = cli_home_open(call, options.home, home);
-	if (result != CLI_YES)
-		return result;
-	keys_open();
-	snprintf(folder, sizeof(folder), "%s/clients", home);
-	clients = opendir(folder);
-	while (clients != NULL && (entry = readdir(clients)) != NULL) {
-		size_t len = strlen(entry->d_name);
-		struct cli_server server = {.call = call};
-		char name[LIMIT_NAME_MAX + 1], id[HEX_LEN(32) + 1];
-		uint8_t client[32];
-
-		if (len < 6 || len - 5 > LIMIT_NAME_MAX ||
-		    strcmp(entry->d_name + len - 5, ".json") != 0)
-			continue;
-		snprintf(name, sizeof(name), "%.*s", (int)(len - 5), entry->d_name);
-		snprintf(server.home, sizeof(server.home), "%s", home);
-		if (cli_client_id(&server, name, client) != CLI_YES)
-			continue;
-		hex_encode(BYTES_OF_ARRAY(client), id);
-		printf(call->json ? "{\"name\":\"%s\",\"client\":\"%s\"}\n" : "%-20s %s\n", name,
-		       id);
-	}
-	if (clients != NULL)
-		closedir(clients);
-	return cli_finish(call, CLI_YES);
-}
-
 /* ---- operators ---- */
 
 /* sign_command makes a command that is to be obeyed at once. */
@@ -359,13 +319,6 @@ const struct cli_command cli_client_token = {
     .arguments = "NAME [--show-token]",
     .sentence = "make a new token for a client; the old one ends at once",
     .run = run_token,
-};
-
-const struct cli_command cli_client_list = {
-    .name = "client list",
-    .arguments = "",
-    .sentence = "list the clients whose root keys are in the home folder",
-    .run = run_list,
 };
 
 const struct cli_command cli_client_freeze = {

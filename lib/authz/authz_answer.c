@@ -454,3 +454,117 @@ enum status authz_backup_answer_take(struct bytes bytes, struct authz_backup_ans
 		*ret_answer = answer;
 	return status;
 }
+
+/* ---- clients ---- */
+
+enum status authz_clients_answer_put(const struct authz_clients_answer *answer, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	CHECK(answer->count <= AUTHZ_CLIENTS_MAX && answer->damaged_count <= AUTHZ_CLIENTS_MAX);
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, (size_t)4 + (answer->damaged_count != 0) + answer->more);
+	cbor_put_key(&w, 1);
+	cbor_put_array(&w, answer->count);
+	for (size_t i = 0; i < answer->count; i++) {
+		uint8_t space[AUTHZ_CLIENT_RECORD_MAX];
+		struct buffer record = BUFFER_OF_ARRAY(space);
+		enum status status = authz_client_put(&answer->clients[i], &record);
+
+		if (status != STATUS_OK)
+			return status;
+		cbor_put_bytes(&w, buffer_bytes(&record));
+	}
+	cbor_put_end(&w);
+	cbor_put_key(&w, 2);
+	cbor_put_uint(&w, answer->total);
+	cbor_put_key(&w, 3);
+	cbor_put_bool(&w, answer->frozen);
+	cbor_put_key(&w, 4);
+	cbor_put_array(&w, 3);
+	for (size_t i = 0; i < 3; i++)
+		cbor_put_uint(&w, answer->most[i]);
+	cbor_put_end(&w);
+	if (answer->damaged_count != 0) {
+		cbor_put_key(&w, 5);
+		cbor_put_bytes(&w, bytes_of(answer->damaged, answer->damaged_count * 32));
+	}
+	if (answer->more) {
+		cbor_put_key(&w, 6);
+		cbor_put_bytes_n(&w, answer->after, 32);
+	}
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+/* Takes one record; its token is nobody's business, and ids ascend. */
+static void take_client(struct cbor_reader *r, const uint8_t *before,
+                        struct authz_client_record *client)
+{
+	static const uint8_t no_token[32];
+	struct bytes record = cbor_take_bytes(r, AUTHZ_CLIENT_RECORD_MAX);
+
+	if (record.len == 0 || authz_client_take(record, client) != STATUS_OK ||
+	    memcmp(client->token_hash, no_token, 32) != 0 ||
+	    (before != NULL && memcmp(before, client->id, 32) >= 0))
+		cbor_fail(r, STATUS_MALFORMED);
+}
+
+static void take_damaged(struct cbor_reader *r, struct authz_clients_answer *answer)
+{
+	struct bytes ids = cbor_take_bytes(r, sizeof(answer->damaged));
+
+	if (ids.len == 0 || ids.len % 32 != 0) {
+		cbor_fail(r, STATUS_MALFORMED);
+		return;
+	}
+	answer->damaged_count = ids.len / 32;
+	memcpy(answer->damaged, ids.data, ids.len);
+	for (size_t i = 1; i < answer->damaged_count; i++)
+		if (memcmp(answer->damaged[i - 1], answer->damaged[i], 32) >= 0)
+			cbor_fail(r, STATUS_MALFORMED);
+}
+
+/* ends_behind: the next page begins at or after the last id of this one. */
+static bool ends_behind(const struct authz_clients_answer *answer)
+{
+	return (answer->count == 0 ||
+	        memcmp(answer->after, answer->clients[answer->count - 1].id, 32) >= 0) &&
+	       (answer->damaged_count == 0 ||
+	        memcmp(answer->after, answer->damaged[answer->damaged_count - 1], 32) >= 0);
+}
+
+enum status authz_clients_answer_take(struct bytes bytes, struct authz_clients_answer *ret_answer)
+{
+	struct authz_clients_answer *answer = ret_answer;
+	struct cbor_reader r;
+
+	*answer = (struct authz_clients_answer){.count = 0};
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 6);
+	cbor_take_key(&r, 1);
+	answer->count = cbor_take_array(&r, AUTHZ_CLIENTS_MAX);
+	for (size_t i = 0; i < answer->count; i++)
+		take_client(&r, i == 0 ? NULL : answer->clients[i - 1].id, &answer->clients[i]);
+	cbor_take_end(&r);
+	cbor_take_key(&r, 2);
+	answer->total = cbor_take_uint(&r, UINT64_MAX);
+	cbor_take_key(&r, 3);
+	answer->frozen = cbor_take_bool(&r);
+	cbor_take_key(&r, 4);
+	if (cbor_take_array(&r, 3) != 3)
+		cbor_fail(&r, STATUS_MALFORMED);
+	for (size_t i = 0; i < 3; i++)
+		answer->most[i] = cbor_take_uint(&r, UINT64_MAX);
+	cbor_take_end(&r);
+	if (cbor_take_key_if(&r, 5))
+		take_damaged(&r, answer);
+	answer->more = cbor_take_key_if(&r, 6);
+	if (answer->more) {
+		cbor_take_bytes_n(&r, answer->after, 32);
+		if (!ends_behind(answer))
+			cbor_fail(&r, STATUS_MALFORMED);
+	}
+	cbor_take_end(&r);
+	return cbor_done(&r);
+}

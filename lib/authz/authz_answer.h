@@ -13,8 +13,9 @@
 #include "call_store.h"
 #include "call_time.h"
 
-#define AUTHZ_ANSWER_MAX 65536
-#define AUTHZ_LISTED_MAX 1024 /* wallets in one page of a list */
+#define AUTHZ_ANSWER_MAX  65536
+#define AUTHZ_LISTED_MAX  1024 /* wallets in one page of a list */
+#define AUTHZ_CLIENTS_MAX 32   /* clients in one */
 
 /* NONCE: {1: nonce, 2: seconds that it is good for} */
 struct authz_nonce_answer {
@@ -144,6 +145,28 @@ MUST_USE enum status authz_backup_answer_put(const struct authz_backup_answer *a
                                              struct buffer *out);
 MUST_USE enum status authz_backup_answer_take(struct bytes bytes,
                                               struct authz_backup_answer *ret_answer);
+/* CLIENTS: {1: [record], 2: how many are registered, 3: all frozen, 4: [ceilings], ? 5: damaged
+ * ids, ? 6: more}. Records and damaged ids have ascending ids, above the query's `after`; `more` is
+ * the `after` that asks for the next page. A record as CLIENT answers it, with a token hash of
+ * zero. */
+struct authz_clients_answer {
+	size_t count;
+	struct authz_client_record clients[AUTHZ_CLIENTS_MAX];
+	size_t damaged_count; /* whose records failed their check */
+	uint8_t damaged[AUTHZ_CLIENTS_MAX][32];
+	uint64_t total;   /* what the signer counted: a store that leaves one out is found out */
+	bool frozen;      /* an operator froze all */
+	uint64_t most[3]; /* of each client: signatures a second, wallets a minute, lamports an
+	                     hour; 0: no ceiling */
+	bool more;
+	uint8_t after[32];
+};
+
+MUST_USE enum status authz_clients_answer_put(const struct authz_clients_answer *answer,
+                                              struct buffer *out);
+MUST_USE enum status authz_clients_answer_take(struct bytes bytes,
+                                               struct authz_clients_answer *ret_answer);
+
 /* A wallet's answer is authz_wallet_put with no sealed key; a client's is authz_client_put with a
  * token hash of zero. */
 

@@ -552,13 +552,16 @@ enum status authz_client_put(const struct authz_client_record *client, struct bu
 	struct cbor_writer w;
 
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, 6);
+	CHECK(client->frozen || client->frozen_by == 0);
+	cbor_put_map(&w, (size_t)6 + (client->frozen_by != 0));
 	put_hash(&w, 1, client->id);
 	put_hash(&w, 2, client->root_key);
 	put_number(&w, 3, client->serial);
 	put_hash(&w, 4, client->token_hash);
 	put_number(&w, 5, client->expires_s);
 	put_flag(&w, 6, client->frozen);
+	if (client->frozen_by != 0)
+		put_number(&w, 7, client->frozen_by);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -570,13 +573,18 @@ enum status authz_client_take(struct bytes bytes, struct authz_client_record *re
 	enum status status;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 6);
+	cbor_take_map(&r, 7);
 	take_hash(&r, 1, client.id);
 	take_hash(&r, 2, client.root_key);
 	client.serial = take_number(&r, 3, UINT64_MAX);
 	take_hash(&r, 4, client.token_hash);
 	client.expires_s = take_number(&r, 5, UINT64_MAX);
 	client.frozen = take_flag(&r, 6);
+	if (cbor_take_key_if(&r, 7)) {
+		client.frozen_by = (uint8_t)cbor_take_uint(&r, AUTHZ_FREEZER_COUNT - 1);
+		if (!client.frozen || client.frozen_by == 0)
+			cbor_fail(&r, STATUS_CORRUPT);
+	}
 	cbor_take_end(&r);
 	status = taken(&r);
 	if (status == STATUS_OK)

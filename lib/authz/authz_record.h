@@ -147,6 +147,13 @@ struct authz_lease_record {
 	uint64_t nonces_before;
 };
 
+/* Who froze a client. Numbers are part of the format. */
+enum authz_freezer {
+	AUTHZ_FROZEN_BY_OPERATOR = 1,
+	AUTHZ_FROZEN_BY_CEILING = 2, /* the signer: it passed one of the site's ceilings */
+	AUTHZ_FREEZER_COUNT
+};
+
 struct authz_client_record {
 	uint8_t id[32];       /* SHA-256 of the root key */
 	uint8_t root_key[32]; /* ed25519 */
@@ -154,6 +161,7 @@ struct authz_client_record {
 	uint8_t token_hash[32];
 	uint64_t expires_s; /* 0: never */
 	bool frozen;
+	uint8_t frozen_by; /* enum authz_freezer; 0: not frozen, or that was not written yet */
 };
 
 /* What the signer knew of the time when it wrote a checkpoint (spec/time.md). */

@@ -16,6 +16,7 @@ static union {
 	struct authz_module_answer module;
 	struct authz_grant_answer grant_answer;
 	struct authz_list_answer list;
+	struct authz_clients_answer clients;
 	struct bytes text;
 } taken;
 
@@ -56,5 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	           authz_grant_answer_put(&taken.grant_answer, &again));
 	ROUND_TRIP(authz_list_answer_take(input, &taken.list),
 	           authz_list_answer_put(&taken.list, &again));
+	ROUND_TRIP(authz_clients_answer_take(input, &taken.clients),
+	           authz_clients_answer_put(&taken.clients, &again));
 	return 0;
 }

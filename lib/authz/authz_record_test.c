@@ -184,6 +184,32 @@ static void test_a_client_comes_back_as_it_was(void)
 	ROUND_TRIPS(struct authz_client_record,
 	            ((struct authz_client_record){.serial = 3, .frozen = true}), authz_client_put,
 	            authz_client_take);
+	for (uint8_t by = AUTHZ_FROZEN_BY_OPERATOR; by < AUTHZ_FREEZER_COUNT; by++)
+		ROUND_TRIPS(struct authz_client_record,
+		            ((struct authz_client_record){.frozen = true, .frozen_by = by}),
+		            authz_client_put, authz_client_take);
+}
+
+/* By whom goes with a freeze, and is one of those that there are. */
+static void test_a_client_frozen_by_nobody_known_is_refused(void)
+{
+	struct authz_client_record client = {.frozen = true, .frozen_by = AUTHZ_FROZEN_BY_CEILING};
+	uint8_t space[AUTHZ_CLIENT_RECORD_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	uint8_t *frozen, *by;
+
+	EXPECT(authz_client_put(&client, &out) == STATUS_OK);
+	by = space + out.len - 1;
+	frozen = by - 2; /* 6: true, 7: by */
+	EXPECT(*by == AUTHZ_FROZEN_BY_CEILING && *frozen == 0xf5);
+	*by = 0;
+	EXPECT(authz_client_take(buffer_bytes(&out), &client) == STATUS_CORRUPT);
+	*by = AUTHZ_FREEZER_COUNT;
+	EXPECT(authz_client_take(buffer_bytes(&out), &client) == STATUS_CORRUPT);
+	*by = AUTHZ_FROZEN_BY_OPERATOR;
+	EXPECT(authz_client_take(buffer_bytes(&out), &client) == STATUS_OK);
+	*frozen = 0xf4;
+	EXPECT(authz_client_take(buffer_bytes(&out), &client) == STATUS_CORRUPT);
 }
 
 static void test_a_checkpoint_comes_back_and_its_mac_covers_the_rest(void)
@@ -211,6 +237,7 @@ int main(void)
 	RUN(test_a_grant_comes_back_as_it_was);
 	RUN(test_counters_come_back_as_they_were);
 	RUN(test_a_client_comes_back_as_it_was);
+	RUN(test_a_client_frozen_by_nobody_known_is_refused);
 	RUN(test_a_checkpoint_comes_back_and_its_mac_covers_the_rest);
 	return test_summary();
 }

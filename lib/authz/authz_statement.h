@@ -84,6 +84,7 @@ enum authz_query_topic {
 	AUTHZ_QUERY_FACTOR = 6,    /* a passkey or TOTP factor of wallet `after` */
 	AUTHZ_QUERY_DECISIONS = 7, /* a wallet's receipts, newest first */
 	AUTHZ_QUERY_BACKUP = 8,    /* an operator's: a step of a backup (authz_answer.h) */
+	AUTHZ_QUERY_CLIENTS = 9,   /* an operator's: all clients, page by page (authz_answer.h) */
 	AUTHZ_QUERY_COUNT
 };
 

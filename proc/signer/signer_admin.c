@@ -139,6 +139,7 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
 	job->client.frozen = status == STATUS_OK && known->record.frozen;
+	job->client.frozen_by = job->client.frozen ? known->record.frozen_by : 0;
 	is_new = status == STATUS_NOT_FOUND;
 	if (is_new && signer->clients >= LIMIT_CLIENTS_MAX)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
@@ -200,8 +201,11 @@ static enum status freeze_client(struct signer_change *job, const struct authz_c
 		struct authz_client_record frozen = client->record;
 
 		frozen.frozen = true;
-		if (settling->unsettled.client && memcmp(settling->client.id, frozen.id, 32) == 0)
+		frozen.frozen_by = AUTHZ_FROZEN_BY_OPERATOR;
+		if (settling->unsettled.client && memcmp(settling->client.id, frozen.id, 32) == 0) {
 			settling->client.frozen = true; /* its new credential too */
+			settling->client.frozen_by = AUTHZ_FROZEN_BY_OPERATOR;
+		}
 		return signer_state_lower_client(state, &frozen) == STATUS_OK
 		           ? signer_await_held(job)
 		           : signer_refuse(job, CALL_RESULT_OVERLOADED,
@@ -215,6 +219,7 @@ static enum status freeze_client(struct signer_change *job, const struct authz_c
 		return status;
 	job->client = client->record;
 	job->client.frozen = false;
+	job->client.frozen_by = 0;
 	signer_ceiling_forget(&job->signer->ceiling, command->target);
 	status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX));
 	if (status != STATUS_OK)
@@ -530,6 +535,51 @@ static enum status query_client(struct signer_change *job, const struct authz_qu
 	return authz_client_put(&job->client, &job->answer);
 }
 
+/* All clients after `query->after`, as many as fit one page. Which there are is the store's word;
+ * each record is proven, and how many there should be, the signer has counted. */
+static enum status query_clients(struct signer_change *job, const struct authz_query *query)
+{
+	static struct authz_clients_answer answer;
+	static uint8_t ids[AUTHZ_CLIENTS_MAX][32];
+	const struct signer *signer = job->signer;
+	size_t count;
+	enum status status = signer_await_list(job, query->after, ids, &count, &answer.more);
+
+	if (status != STATUS_OK)
+		return status;
+	answer.count = answer.damaged_count = 0;
+	for (size_t i = 0; i < count; i++) {
+		struct authz_client_record *record = &answer.clients[answer.count];
+		struct signer_client *client;
+
+		while ((status = signer_state_client(&job->signer->state, ids[i], &client)) ==
+		       STATUS_BUSY)
+			if (!signer_change_turn(job))
+				return STATUS_REFUSED;
+		/* What is listed and proven absent is not committed yet, or was never there. */
+		if (status == STATUS_NOT_FOUND)
+			continue;
+		if (status == STATUS_CORRUPT) {
+			memcpy(answer.damaged[answer.damaged_count++], ids[i], 32);
+			continue;
+		}
+		if (status != STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE,
+			                     "the store is away");
+		*record = client->record;
+		memset(record->token_hash, 0, sizeof(record->token_hash));
+		answer.count++;
+	}
+	answer.total = signer->clients;
+	answer.frozen = signer->frozen;
+	answer.most[0] = signer->ceiling.most.signatures_second;
+	answer.most[1] = signer->ceiling.most.wallets_minute;
+	answer.most[2] = signer->ceiling.most.lamports_hour;
+	if (answer.more)
+		memcpy(answer.after, ids[count - 1], 32);
+	return authz_clients_answer_put(&answer, &job->answer);
+}
+
 /* A waiting change, or a factor: for who may see the wallet `after`, which must list it. */
 static enum status query_of_wallet(struct signer_change *job, const struct authz_query *query)
 {
@@ -591,10 +641,12 @@ enum status signer_answer_topic(struct signer_change *job, const struct authz_qu
 	case AUTHZ_QUERY_DECISIONS:
 		return query_decisions(job, query);
 	case AUTHZ_QUERY_BACKUP:
-		return is_operator(job->signer, query->key)
-		           ? signer_backup_query(job, query)
-		           : signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-		                           "not an operator of this deployment");
+	case AUTHZ_QUERY_CLIENTS:
+		if (!is_operator(job->signer, query->key))
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "not an operator of this deployment");
+		return query->topic == AUTHZ_QUERY_BACKUP ? signer_backup_query(job, query)
+		                                          : query_clients(job, query);
 	case AUTHZ_QUERY_COUNT:
 		break;
 	}

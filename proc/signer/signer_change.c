@@ -113,6 +113,27 @@ enum status signer_await_client(struct signer_change *job, const uint8_t id[32],
 	return settle(job, status);
 }
 
+enum status signer_await_list(struct signer_change *job, const uint8_t after[32],
+                              uint8_t ret_ids[AUTHZ_CLIENTS_MAX][32], size_t *ret_count,
+                              bool *ret_more)
+{
+	struct signer_store *store = job->signer->store;
+	struct buffer ids = {ret_ids[0], (size_t)AUTHZ_CLIENTS_MAX * 32, 0};
+	enum status status;
+
+	while ((status = signer_store_list(store, CALL_STORE_VALUE_CREDENTIAL, after,
+	                                   AUTHZ_CLIENTS_MAX)) == STATUS_BUSY)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	if (status == STATUS_OK)
+		while ((status = signer_store_listed(store, &ids, ret_more)) == STATUS_BUSY)
+			if (!signer_change_turn(job))
+				return STATUS_REFUSED;
+	*ret_count = ids.len / 32;
+	/* Damage of the list itself: pages of the file, no record. */
+	return settle(job, status);
+}
+
 enum status signer_await_grant(struct signer_change *job, const uint8_t id[32],
                                struct signer_grant **ret_grant)
 {

@@ -106,6 +106,12 @@ enum status signer_await_user(struct signer_change *job, const uint8_t hash[32],
                               struct signer_blob **ret_list);
 enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
                               struct signer_blob **ret_meta);
+/* signer_await_list asks the store which clients have ids above `after` (zeros: all), the first
+ * AUTHZ_CLIENTS_MAX of them, ascending: its word, to be proven one by one. `*ret_more`: there are
+ * others behind the last. */
+enum status signer_await_list(struct signer_change *job, const uint8_t after[32],
+                              uint8_t ret_ids[AUTHZ_CLIENTS_MAX][32], size_t *ret_count,
+                              bool *ret_more);
 /* signer_await_room waits until the gathering batch takes this; signer_await_commit until it is
  * durable. */
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes);

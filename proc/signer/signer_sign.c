@@ -1375,6 +1375,7 @@ static bool passes_ceiling(struct signer_sign *sign, struct signer_ticket *ticke
 	if (which == NULL)
 		return false;
 	frozen.frozen = true;
+	frozen.frozen_by = AUTHZ_FROZEN_BY_CEILING;
 	log_begin(&line, LOG_WARN, "client.frozen");
 	log_hex(&line, "client", BYTES_OF_ARRAY(frozen.id));
 	log_text(&line, "ceiling", which);

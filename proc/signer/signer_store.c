@@ -14,6 +14,7 @@ enum awaited_kind {
 	AWAIT_REVERT,
 	AWAIT_BACKUP,
 	AWAIT_ITEM,
+	AWAIT_LIST,
 };
 
 struct awaited {
@@ -41,6 +42,13 @@ struct signer_store {
 	struct call_store_fill fill; /* as the store told it last */
 	bool item_asked;
 	enum status item_status;
+	struct {
+		bool asked, more;
+		enum status status;
+		uint8_t after[32];
+		uint32_t max;
+		struct buffer ids;
+	} list;
 	struct ipc_channel *channel;
 	struct signer_store_hooks hooks;
 
@@ -91,6 +99,8 @@ struct signer_store *signer_store_new(struct ipc_channel *channel, struct signer
 	    (struct buffer){allocate(CALL_STORE_SLOT_BYTES), CALL_STORE_SLOT_BYTES, 0};
 	store->checkpoint =
 	    (struct buffer){allocate(CALL_STORE_CHECKPOINT_MAX), CALL_STORE_CHECKPOINT_MAX, 0};
+	store->list.ids = (struct buffer){allocate((size_t)SIGNER_STORE_LIST_MAX * 32),
+	                                  (size_t)SIGNER_STORE_LIST_MAX * 32, 0};
 	store->state_checkpoint =
 	    (struct buffer){allocate(CALL_STORE_CHECKPOINT_MAX), CALL_STORE_CHECKPOINT_MAX, 0};
 	store->state_undo =
@@ -333,6 +343,66 @@ bool signer_store_item_done(const struct signer_store *store, enum status *ret_s
 {
 	*ret_status = store->item_status;
 	return !store->item_asked;
+}
+
+enum status signer_store_list(struct signer_store *store, uint32_t kind, const uint8_t after[32],
+                              uint32_t max)
+{
+	static const uint8_t from_start[32];
+	enum status status;
+
+	CHECK(max > 0 && max <= SIGNER_STORE_LIST_MAX);
+	if (store->rejoining || store->list.asked)
+		return STATUS_BUSY;
+	CHECK(store_ask_list(next_request(store), kind,
+	                     memcmp(after, from_start, 32) == 0 ? NULL : after, max,
+	                     &store->out) == STATUS_OK);
+	status = ask(store, CALL_STORE_LIST, (struct awaited){.what = AWAIT_LIST});
+	store->list.asked = status == STATUS_OK;
+	store->list.max = max;
+	memcpy(store->list.after, after, 32);
+	return status;
+}
+
+enum status signer_store_listed(const struct signer_store *store, struct buffer *ret_ids,
+                                bool *ret_more)
+{
+	if (store->list.asked)
+		return STATUS_BUSY;
+	*ret_more = store->list.more;
+	return store->list.status == STATUS_OK ? buffer_put(ret_ids, buffer_bytes(&store->list.ids))
+	                                       : store->list.status;
+}
+
+/* A list out of form is a broken peer's: more than was asked for, not ascending, or a next page
+ * behind nothing. So a walk over all pages comes to its end. */
+static enum status take_listed(struct signer_store *store, struct bytes message)
+{
+	struct call_store_listed listed;
+	const uint8_t *before = store->list.after;
+	static const uint8_t first[32];
+	struct bytes ids;
+	enum status status = store_take_listed(message, &listed, &ids);
+
+	if (status != STATUS_OK)
+		return status;
+	store->list.asked = false;
+	store->list.status = listed.head.status == STATUS_OK        ? STATUS_OK
+	                     : listed.head.status == STATUS_CORRUPT ? STATUS_CORRUPT
+	                                                            : STATUS_IO;
+	if (store->list.status != STATUS_OK)
+		return STATUS_OK;
+	if (listed.count > store->list.max || (listed.more != 0 && listed.count == 0))
+		return STATUS_MALFORMED;
+	for (size_t i = 0; i < ids.len; i += 32) {
+		if (memcmp(before, ids.data + i, 32) >= 0 &&
+		    (i != 0 || memcmp(before, first, 32) != 0))
+			return STATUS_MALFORMED;
+		before = ids.data + i;
+	}
+	store->list.ids.len = 0;
+	store->list.more = listed.more != 0;
+	return buffer_put(&store->list.ids, ids);
 }
 
 static enum status take_item(struct signer_store *store, struct bytes message)
@@ -580,6 +650,8 @@ static uint32_t answer_kind(const struct awaited *awaited)
 		return CALL_STORE_BACKUP_ANSWER;
 	case AWAIT_ITEM:
 		return CALL_STORE_ITEM_ANSWER;
+	case AWAIT_LIST:
+		return CALL_STORE_LIST_ANSWER;
 	case AWAIT_SEGMENT:
 		return store_answer_kind(awaited->kind);
 	}
@@ -617,6 +689,8 @@ static enum status take_answer(struct signer_store *store)
 		return take_backed(store, message);
 	case AWAIT_ITEM:
 		return take_item(store, message);
+	case AWAIT_LIST:
+		return take_listed(store, message);
 	case AWAIT_SEGMENT:
 		return take_segment(store, &awaited, message);
 	}
@@ -648,6 +722,9 @@ static void forget_peer(struct signer_store *store)
 	if (store->item_asked)
 		store->item_status = STATUS_IO;
 	store->item_asked = false;
+	if (store->list.asked)
+		store->list.status = STATUS_IO;
+	store->list.asked = false;
 	store->loads = store->segments = 0;
 	store->staged_len = store->asked_len = 0;
 	store->have_state = false;

@@ -119,6 +119,16 @@ MUST_USE enum status signer_store_backup(struct signer_store *store,
 bool signer_store_stream_next(const struct signer_store *store, uint32_t stream,
                               uint64_t *ret_next);
 
+/* signer_store_list asks for the ids of a kind above `after` (zeros: from the first), at most `max`
+ * of them, up to SIGNER_STORE_LIST_MAX; signer_store_listed is BUSY until they are there, then puts
+ * them, ascending, 32 bytes each. A list proves nothing. One at a time: BUSY, also while the answer
+ * to one that was given up on is awaited. */
+#define SIGNER_STORE_LIST_MAX 64u
+MUST_USE enum status signer_store_list(struct signer_store *store, uint32_t kind,
+                                       const uint8_t after[32], uint32_t max);
+MUST_USE enum status signer_store_listed(const struct signer_store *store, struct buffer *ret_ids,
+                                         bool *ret_more);
+
 /* signer_store_put_item has a small file of the data disk replaced; signer_store_item_done tells
  * when that is durable, or why not. One at a time: BUSY. */
 MUST_USE enum status signer_store_put_item(struct signer_store *store, uint32_t part,

@@ -3,13 +3,15 @@
 """The operators' door of a running signer: who comes in, and what he is told. `claviger machine` on one side,
 openssl's and Python's TLS as strangers on the other.
 
-Proves in spec/claims.md: O9, and R2 as far as the disk goes.
+Proves in spec/claims.md: O9, DS4 for the list of clients, and R2 as far as the disk goes.
 """
+import hashlib
 import http.client
 import json
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -182,6 +184,85 @@ def the_log(signer):
         expect("log?%s is refused" % query, status == 400, told)
 
 
+PAGE = 32  # clients in one answer (AUTHZ_CLIENTS_MAX)
+CREDENTIAL = 4  # kind of a client's record (call_store.h)
+
+
+def listed(signer, *words):
+    done = signer.claviger("client", "list", "--operator", signer.state + "/operator.json", "--json", *words)
+    return done.returncode, json.loads(done.stdout or "null"), done
+
+
+def all_clients(folder):
+    """An operator, and nobody else, sees every client, also those behind the first page, who froze which; a store that
+    leaves one out, or damages one, is found out."""
+    signer = Signer(folder, CLAVIGER_CLIENT_WALLETS_MINUTE="20")
+    try:
+        code, told, done = listed(signer)
+        expect("no clients", code == 0 and told["clients"] == [] and told["registered"] == 0 and told["whole"], done)
+        for i in range(PAGE + 3):
+            expect("client new", signer.claviger("client", "new", "bot%d" % i).returncode == 0)
+        own = {x["client"]: x["name"] for x in
+               map(json.loads, signer.claviger("client", "list", "--json").stdout.splitlines())}
+        ids = sorted(own)
+        code, told, done = listed(signer)
+        expect("all of them, once, in order", code == 0 and len(ids) == PAGE + 3 and
+               [x["client"] for x in told["clients"]] == ids and told["registered"] == len(ids) and told["whole"], done)
+        expect("with the names of this machine", {x["client"]: x.get("name") for x in told["clients"]} == own, done)
+        expect("and what of it is so", all(x["frozen"] is False and x["frozen_by"] is None and x["expires"] is None and
+                                           not x["damaged"] for x in told["clients"]) and told["all_frozen"] is False, told)
+        expect("the site's ceilings", told["ceilings"] == {"signatures_second": None, "wallets_minute": "20",
+                                                           "lamports_hour": None}, told)
+        for client in ids:
+            with open("%s/home/clients/%s.token" % (folder, own[client])) as f:
+                token = f.read().strip()
+            told_hash = hashlib.sha256(token.encode()).hexdigest()
+            expect("no token, no hash of one", token not in done.stdout and told_hash not in done.stdout)
+        # The last of the first page, the first and the last of the second.
+        chosen = {ids[PAGE - 1], ids[PAGE], ids[-1]}
+        for client in chosen:
+            signer.claviger("client", "freeze", client, "--operator", signer.state + "/operator.json")
+        signer.claviger("client", "token", own[ids[-1]])  # a new credential lifts nothing
+        for again in (False, True):
+            code, told, done = listed(signer, "--home", folder + "/elsewhere")
+            expect("who is frozen", {x["client"] for x in told["clients"] if x["frozen"]} == chosen and
+                   {x["frozen_by"] for x in told["clients"] if x["frozen"]} == {"operator"}, told)
+            expect("elsewhere nobody has a name", code == 0 and not any("name" in x for x in told["clients"]), told)
+            if not again:
+                expect("an orderly end", signer.stop() == 0)
+                signer = Signer(folder)
+        signer.claviger("client", "unfreeze", ids[-1], "--operator", signer.state + "/operator.json")
+        signer.claviger("client", "freeze", "--all", "--operator", signer.state + "/operator.json")
+        code, told, done = listed(signer)
+        expect("one is let go, and all are frozen", told["all_frozen"] is True and told["clients"][-1]["frozen"] is False and
+               told["clients"][-1]["frozen_by"] is None, told)
+        text = signer.claviger("client", "list", "--operator", signer.state + "/operator.json").stdout.splitlines()
+        expect("for people", len(text) == len(ids) + 1 and [x.split()[1] for x in text[:-1]] == ids and
+               sum("frozen by an operator" in x for x in text) == 2 and "all are frozen" in text[-1], text)
+        signer.claviger("key", "new", folder + "/stranger.json")
+        for name, key in (("a stranger", folder + "/stranger.json"),
+                          ("a client's own root key", "%s/home/clients/bot0.json" % folder)):
+            done = signer.claviger("client", "list", "--operator", key, "--json")
+            expect(name + " sees none", done.returncode == 1 and not done.stdout and "not an operator" in done.stderr, done)
+        expect("an orderly end", signer.stop() == 0)
+        disk = sqlite3.connect(signer.state + "/store/state.db")
+        with disk:
+            for client, what in ((ids[1], "UPDATE value SET body=body||x'00'"),
+                                 (ids[PAGE + 1], "DELETE FROM value")):
+                at = (CREDENTIAL, bytes.fromhex(client))
+                expect("one row", disk.execute(what + " WHERE kind=? AND id=?", at).rowcount == 1)
+        disk.close()
+        signer = Signer(folder)
+        code, told, done = listed(signer)
+        expect("a damaged one is named, and the others are there", [x["client"] for x in told["clients"]] ==
+               ids[:PAGE + 1] + ids[PAGE + 2:] and [x["client"] for x in told["clients"] if x["damaged"]] == [ids[1]], done)
+        expect("one that the disk leaves out is missed", code == 3 and told["whole"] is False and
+               told["registered"] == PAGE + 3 and "%d are listed, but the signer counted %d" % (PAGE + 2, PAGE + 3)
+               in done.stderr, done)
+    finally:
+        expect("an orderly end", signer.stop() == 0)
+
+
 def leb(number):
     return bytes([number & 127 | (128 if number > 127 else 0)]) + (leb(number >> 7) if number > 127 else b"")
 
@@ -247,11 +328,14 @@ def main():
             the_log(signer)
         finally:
             expect("an orderly end", signer.stop() == 0)
+        clients = os.path.join(folder, "clients")
+        os.mkdir(clients)
+        all_clients(clients)
         full = os.path.join(folder, "full")
         os.mkdir(full)
         a_full_disk(full)
     print("%d passed, %d failed" % (passed, failed))
-    sys.exit(1 if failed or passed < 48 else 0)
+    sys.exit(1 if failed or passed < 138 else 0)
 
 
 main()

@@ -1,0 +1,173 @@
+/* Lists of ids (DS4): the store's word is believed in nothing but that it is a list; the test is
+ * the store. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_store.h"
+
+#include "base_check.h"
+#include "base_test.h"
+#include "ipc_memory.h"
+#include "keys.h"
+
+/* What a process allocates at its start lives as long as it does; a test makes several of them. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+
+static const struct ipc_shape shape = {CALL_STORE_SLOT_BYTES, 16, 0};
+static struct ipc_memory memory;
+static struct ipc_channel signer_end, store_end;
+static struct signer_store *store;
+
+static void start(void)
+{
+	static const uint8_t empty_root[32];
+	struct ipc_fds fds;
+
+	CHECK(ipc_memory_make(&memory, &shape) == STATUS_OK);
+	CHECK(ipc_memory_lend(&memory, 0, &fds) == STATUS_OK);
+	CHECK(ipc_channel_open(&signer_end, &shape, &fds, 0) == STATUS_OK);
+	CHECK(ipc_memory_lend(&memory, 1, &fds) == STATUS_OK);
+	CHECK(ipc_channel_open(&store_end, &shape, &fds, 1) == STATUS_OK);
+	store = signer_store_new(&signer_end, (struct signer_store_hooks){.context = NULL});
+	signer_store_begin(store, 0, empty_root);
+}
+
+static void stop(void)
+{
+	ipc_channel_close(&signer_end);
+	ipc_channel_close(&store_end);
+	ipc_memory_close(&memory);
+}
+
+/* answer takes the LIST that was asked and says these ids, each 32 bytes of one value. */
+static struct call_store_list answer(const char *firsts, uint32_t status, bool more)
+{
+	static uint8_t request_bytes[CALL_STORE_SLOT_BYTES], space[4096];
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
+	struct call_store_listed listed = {
+	    .head.status = status, .count = (uint32_t)strlen(firsts), .more = more};
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct store_request request;
+
+	CHECK(ipc_take(&store_end, &message) == STATUS_OK && message.kind == CALL_STORE_LIST);
+	CHECK(store_take_request(message.kind, buffer_bytes(&message.payload), &request) ==
+	      STATUS_OK);
+	listed.head.request = request.request;
+	CHECK(buffer_put(&out, bytes_of(&listed, sizeof(listed))) == STATUS_OK);
+	for (; *firsts != '\0'; firsts++) {
+		uint8_t id[32];
+
+		memset(id, *firsts, sizeof(id));
+		CHECK(buffer_put(&out, BYTES_OF_ARRAY(id)) == STATUS_OK);
+	}
+	CHECK(ipc_put(&store_end, CALL_STORE_LIST_ANSWER, buffer_bytes(&out)) == STATUS_OK);
+	return request.of.list;
+}
+
+static void ask(char after_first, uint32_t max)
+{
+	uint8_t after[32];
+
+	memset(after, after_first, sizeof(after));
+	EXPECT(signer_store_list(store, CALL_STORE_VALUE_CREDENTIAL, after, max) == STATUS_OK);
+}
+
+/* heard is what came, as the first byte of each id; NULL: not this status. */
+static const char *heard(enum status expected, bool *ret_more)
+{
+	static uint8_t space[SIGNER_STORE_LIST_MAX * 32];
+	static char firsts[SIGNER_STORE_LIST_MAX + 1];
+	struct buffer ids = BUFFER_OF_ARRAY(space);
+
+	*ret_more = false;
+	if (signer_store_listed(store, &ids, ret_more) != expected)
+		return NULL;
+	for (size_t i = 0; i < ids.len / 32; i++)
+		firsts[i] = (char)space[i * 32];
+	firsts[ids.len / 32] = '\0';
+	return firsts;
+}
+
+static bool is_heard(const char *expected, bool more)
+{
+	bool has_more;
+	const char *got = heard(STATUS_OK, &has_more);
+
+	return got != NULL && strcmp(got, expected) == 0 && has_more == more;
+}
+
+static void test_a_list_comes_page_by_page_and_one_at_a_time(void)
+{
+	static const uint8_t after[32];
+	struct call_store_list asked;
+	bool more;
+
+	start();
+	ask(0, 3);
+	EXPECT(signer_store_list(store, CALL_STORE_VALUE_CREDENTIAL, after, 3) == STATUS_BUSY);
+	EXPECT(heard(STATUS_BUSY, &more) != NULL);
+	asked = answer("abc", STATUS_OK, true);
+	EXPECT(asked.kind == CALL_STORE_VALUE_CREDENTIAL && asked.from_start == 1 &&
+	       asked.max == 3);
+	EXPECT(signer_store_pump(store) == STATUS_OK && is_heard("abc", true));
+	ask('c', 3);
+	asked = answer("d", STATUS_OK, false);
+	EXPECT(asked.from_start == 0 && asked.after[31] == 'c');
+	EXPECT(signer_store_pump(store) == STATUS_OK && is_heard("d", false));
+	ask('d', 3);
+	answer("", STATUS_OK, false);
+	EXPECT(signer_store_pump(store) == STATUS_OK && is_heard("", false));
+	stop();
+}
+
+static void test_a_list_that_is_none_is_a_broken_peers(void)
+{
+	static const struct {
+		char after;
+		const char *firsts;
+	} lies[] = {
+	    {0,   "abcd"}, /* more than was asked for */
+	    {0,   "aba" }, /* not ascending */
+	    {0,   "aab" }, /* one of them twice */
+	    {'b', "abc" }, /* before where it was to begin: a walk would not end */
+	    {'b', "bc"  },
+	};
+
+	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		start();
+		ask(lies[i].after, 3);
+		answer(lies[i].firsts, STATUS_OK, false);
+		EXPECT(signer_store_pump(store) == STATUS_IO);
+		stop();
+	}
+}
+
+static void test_a_store_that_cannot_list_says_so_and_nothing_hangs(void)
+{
+	bool more;
+
+	start();
+	ask(0, 3);
+	answer("", STATUS_CORRUPT, false);
+	EXPECT(signer_store_pump(store) == STATUS_OK && heard(STATUS_CORRUPT, &more) != NULL);
+	/* Whatever else it says is a store that is away, also what would have us wait. */
+	for (uint32_t status = STATUS_MALFORMED; status < STATUS_COUNT + 2; status++) {
+		if (status == STATUS_CORRUPT)
+			continue;
+		ask(0, 3);
+		answer("", status, false);
+		EXPECT(signer_store_pump(store) == STATUS_OK && heard(STATUS_IO, &more) != NULL);
+	}
+	stop();
+}
+
+int main(void)
+{
+	keys_open();
+	RUN(test_a_list_comes_page_by_page_and_one_at_a_time);
+	RUN(test_a_list_that_is_none_is_a_broken_peers);
+	RUN(test_a_store_that_cannot_list_says_so_and_nothing_hangs);
+	return test_summary();
+}

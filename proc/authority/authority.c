@@ -4,6 +4,7 @@
  * verifies every user's signature and every state itself (A4). If it dies: it is restarted with a
  * new channel key, and what was in flight is answered with an error. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "authority_nonce.h"
 #include "authz_answer.h"
 #include "authz_ask.h"
 #include "authz_change.h"
@@ -20,8 +21,6 @@
 
 #define PENDING_MAX    16 /* requests that the signer has not answered */
 #define PENDING_URGENT 4  /* of these: for what takes power away, while all else is throttled */
-#define NONCES_MAX     4096
-#define NONCE_VALID_S  120
 #define WAIT_US        100000
 #define ANSWER_LATE_MS 15000
 #define SEND_TRIES     200
@@ -36,12 +35,6 @@ struct pending {
 	struct keys_hpke_answer key; /* of the answer */
 };
 
-struct nonce {
-	uint8_t bytes[32];
-	uint64_t made_ms;
-	bool open;
-};
-
 /* Keys lie in a guarded page. */
 struct secrets {
 	struct keys_hpke_key channel;
@@ -54,8 +47,7 @@ struct authority {
 	bool named; /* the signer has told deployment and boot */
 	bool greeted;
 	uint8_t deployment[32];
-	struct nonce nonces[NONCES_MAX];
-	size_t nonce_next;
+	struct authority_nonces nonces;
 	uint64_t next_id;
 	struct ipc_message in;
 	struct buffer plain, out, message;
@@ -139,39 +131,24 @@ static void send_refusal(struct authority *authority, const struct pending *pend
 
 static void answer_nonce(struct authority *authority, const struct pending *pending)
 {
-	struct nonce *nonce = &authority->nonces[authority->nonce_next];
-	struct authz_nonce_answer answer = {.valid_s = NONCE_VALID_S};
+	struct authz_nonce_answer answer = {.valid_s = AUTHORITY_NONCE_VALID_S};
 	uint8_t space[64];
 	struct buffer out = BUFFER_OF_ARRAY(space);
 
-	/* The oldest gives way: a flood of questions makes nonces short-lived, and costs others a
-	 * second try, no more. */
-	authority->nonce_next = (authority->nonce_next + 1) % NONCES_MAX;
-	keys_random(nonce->bytes, sizeof(nonce->bytes));
-	nonce->made_ms = authority->now_ms;
-	nonce->open = true;
-	memcpy(answer.nonce, nonce->bytes, sizeof(answer.nonce));
+	authority_nonce_give(&authority->nonces, authority->now_ms, answer.nonce);
 	CHECK(authz_nonce_answer_put(&answer, &out) == STATUS_OK);
 	send_sealed(authority, pending, STATUS_OK, buffer_bytes(&out));
 }
 
-/* A change is taken once for each nonce (H1); preparing does not use it up. */
-static bool nonce_fits(struct authority *authority, const uint8_t bytes[32], bool use)
+static enum call_result look_up(struct authority *authority, const uint8_t nonce[32], bool use)
 {
-	for (size_t i = 0; i < NONCES_MAX; i++) {
-		struct nonce *nonce = &authority->nonces[i];
-
-		if (!nonce->open || memcmp(nonce->bytes, bytes, sizeof(nonce->bytes)) != 0)
-			continue;
-		if (authority->now_ms - nonce->made_ms > NONCE_VALID_S * UINT64_C(1000))
-			return false;
-		nonce->open = !use;
-		return true;
-	}
-	return false;
+	return authority_nonce_fits(&authority->nonces, authority->now_ms, nonce, use)
+	           ? CALL_RESULT_DONE
+	           : CALL_RESULT_CONFLICT;
 }
 
-/* `*ret_reduces`: it is a change that can only take power away. */
+/* A submitted change uses its nonce up, preparing does not. `*ret_reduces`: it is a change that can
+ * only take power away. */
 static enum call_result check_nonce(struct authority *authority,
                                     const struct authz_envelope *envelope, bool *ret_reduces)
 {
@@ -183,8 +160,7 @@ static enum call_result check_nonce(struct authority *authority,
 	if (envelope->kind == CALL_CHANGE_SESSION) {
 		if (authz_session_take(envelope->payload, &session) != STATUS_OK)
 			return CALL_RESULT_REQUEST_MALFORMED;
-		return nonce_fits(authority, session.nonce, true) ? CALL_RESULT_DONE
-		                                                  : CALL_RESULT_CONFLICT;
+		return look_up(authority, session.nonce, true);
 	}
 	if (!submits && envelope->kind != CALL_CHANGE_PREPARE)
 		return CALL_RESULT_DONE;
@@ -192,8 +168,7 @@ static enum call_result check_nonce(struct authority *authority,
 	    authz_change_take(given.change, &change) != STATUS_OK)
 		return CALL_RESULT_REQUEST_MALFORMED;
 	*ret_reduces = authz_action_reduces(change.action);
-	return nonce_fits(authority, change.nonce, submits) ? CALL_RESULT_DONE
-	                                                    : CALL_RESULT_CONFLICT;
+	return look_up(authority, change.nonce, submits);
 }
 
 /* ---- requests ---- */

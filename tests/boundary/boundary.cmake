@@ -16,6 +16,11 @@ if(NOT CLAVIGER_SANITIZE)
 	add_dependencies(channel_test claviger-store claviger-verifier claviger-bridge claviger-authority
 		claviger-signer)
 
+	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/authority_test.c
+		"supervisor_parts;base;ipc;call;wire;cbor;keys;authz")
+	target_include_directories(authority_test PRIVATE proc proc/supervisor)
+	add_dependencies(authority_test claviger-authority)
+
 	# The test as bridge and authority before a real signer, store and verifier.
 	add_library(rig STATIC tests/boundary/rig.c)
 	set(RIG_USES base ipc call wire cbor secret keys authz)

@@ -2,7 +2,9 @@
  * Talks to: bridge (envelopes), signer (requests). Opens: nothing after phase 1.
  * If it is taken over: changes are refused, delayed or read; it adds no power, for the signer
  * verifies every user's signature and every state itself (A4). If it dies: it is restarted with a
- * new channel key, and what was in flight is answered with an error. */
+ * new channel key, and what was in flight is answered with an error.
+ * What was opened does not stay behind: own memory is wiped at once, the slots for the signer as
+ * soon as it has taken all that lies in them. Towards the bridge everything is sealed. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authority_nonce.h"
 #include "authz_answer.h"
@@ -49,6 +51,7 @@ struct authority {
 	uint8_t deployment[32];
 	struct authority_nonces nonces;
 	uint64_t next_id;
+	bool told; /* opened requests lie in slots for the signer: to be wiped when it has them */
 	struct ipc_message in;
 	struct buffer plain, out, message;
 	uint64_t now_ms;
@@ -211,6 +214,7 @@ static bool pass_on(struct authority *authority, struct pending *pending,
 		enum status status = ipc_put(authority->signer, CALL_CHANGE_REQUEST,
 		                             buffer_bytes(&authority->message));
 
+		authority->told |= status == STATUS_OK;
 		if (status != STATUS_BUSY)
 			return status == STATUS_OK;
 		if (urgent)
@@ -328,6 +332,9 @@ static void greet_signer(struct authority *authority)
 
 static void pump_signer(struct authority *authority)
 {
+	/* A session's secret, for one, comes with every question (READ). */
+	if (authority->told && ipc_wipe(authority->signer))
+		authority->told = false;
 	for (;;) {
 		enum status status = ipc_take(authority->signer, &authority->in);
 		struct bytes message = buffer_bytes(&authority->in.payload);

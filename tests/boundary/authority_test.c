@@ -1,5 +1,5 @@
 /* The real authority in its sandbox; the test is the bridge, the signer, and the client behind the
- * bridge: what becomes of nonces (H1). */
+ * bridge: what becomes of nonces (H1), and of what was opened. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <sys/wait.h>
@@ -270,6 +270,44 @@ static void test_the_next_authority_knows_no_nonce_of_the_last(void)
 	stop();
 }
 
+static bool lies_in_ring(struct bytes canary)
+{
+	return memmem(signer.peer_slots, (size_t)signer.shape.slot_bytes * signer.shape.slots,
+	              canary.data, canary.len) != NULL;
+}
+
+/* What a reading session's secret, or whatever else was opened, leaves in the memory that the
+ * authority shares with the signer: nothing, once the signer has it. */
+static void test_opened_requests_do_not_stay_in_the_ring(void)
+{
+	struct authz_read read = {.topic = 1};
+	struct bytes canary = BYTES_OF_ARRAY(read.secret);
+	unsigned seen = 0;
+	bool stays = false;
+
+	start();
+	for (unsigned i = 0; i < 2 * signer.shape.slots && !stays; i++) {
+		struct buffer out = BUFFER_OF_ARRAY(payload_space);
+		int64_t deadline = supervisor_now_us() + PATIENCE_US;
+
+		keys_random(read.secret, sizeof(read.secret));
+		CHECK(authz_read_put(&read, &out) == STATUS_OK);
+		send(CALL_CHANGE_READ, buffer_bytes(&out));
+		while (!ipc_ready(&signer)) {
+			CHECK(supervisor_now_us() < deadline);
+			usleep(PAUSE_US);
+		}
+		seen += lies_in_ring(canary); /* while it waits */
+		serve(buffer_bytes(&out));
+		while (lies_in_ring(canary) && supervisor_now_us() < deadline)
+			usleep(PAUSE_US);
+		stays = lies_in_ring(canary);
+		EXPECT(!stays);
+	}
+	EXPECT(seen == 2 * signer.shape.slots); /* it looked at the right place */
+	stop();
+}
+
 int main(void)
 {
 	char setting[] = "log_level=error", none[] = "";
@@ -287,5 +325,6 @@ int main(void)
 	RUN(test_a_nonce_serves_one_change_and_no_replay);
 	RUN(test_a_nonce_that_was_not_given_out_is_refused);
 	RUN(test_the_next_authority_knows_no_nonce_of_the_last);
+	RUN(test_opened_requests_do_not_stay_in_the_ring);
 	return test_summary();
 }

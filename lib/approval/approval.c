@@ -32,18 +32,6 @@ static enum status item_of(struct bytes bytes, struct bytes *ret_item)
 	return STATUS_MALFORMED;
 }
 
-static void put_fixed(struct cbor_writer *w, uint64_t key, const void *bytes, size_t len)
-{
-	cbor_put_key(w, key);
-	cbor_put_bytes_n(w, bytes, len);
-}
-
-static void take_fixed(struct cbor_reader *r, uint64_t key, void *ret_bytes, size_t len)
-{
-	cbor_take_key(r, key);
-	cbor_take_bytes_n(r, ret_bytes, len);
-}
-
 static void take_version(struct cbor_reader *r, uint64_t version)
 {
 	cbor_take_key(r, 1);
@@ -53,22 +41,19 @@ static void take_version(struct cbor_reader *r, uint64_t version)
 
 static void put_version(struct cbor_writer *w, uint64_t version)
 {
-	cbor_put_key(w, 1);
-	cbor_put_uint(w, version);
+	cbor_put_uint_at(w, 1, version);
 }
 
 static void put_name(struct cbor_writer *w, uint64_t key, const struct approval_name *name)
 {
-	cbor_put_key(w, key);
-	cbor_put_text(w, bytes_of(name->text, name->len));
+	cbor_put_text_at(w, key, bytes_of(name->text, name->len));
 }
 
 static void take_name(struct cbor_reader *r, uint64_t key, struct approval_name *ret_name)
 {
 	struct bytes text;
 
-	cbor_take_key(r, key);
-	text = cbor_take_text(r, APPROVAL_NAME_MAX);
+	text = cbor_take_text_at(r, key, APPROVAL_NAME_MAX);
 	ret_name->len = (uint8_t)text.len;
 	if (text.len != 0)
 		memcpy(ret_name->text, text.data, text.len);
@@ -76,8 +61,7 @@ static void take_name(struct cbor_reader *r, uint64_t key, struct approval_name 
 
 static void put_level(struct cbor_writer *w, uint64_t key, uint8_t level)
 {
-	cbor_put_key(w, key);
-	cbor_put_uint(w, level);
+	cbor_put_uint_at(w, key, level);
 }
 
 /* Levels begin at 1: 0 is below every floor that was ever raised. */
@@ -85,8 +69,7 @@ static uint8_t take_level(struct cbor_reader *r, uint64_t key)
 {
 	uint8_t level;
 
-	cbor_take_key(r, key);
-	level = (uint8_t)cbor_take_uint(r, APPROVAL_LEVEL_MAX);
+	level = (uint8_t)cbor_take_uint_at(r, key, APPROVAL_LEVEL_MAX);
 	if (level == 0)
 		cbor_fail(r, STATUS_MALFORMED);
 	return level;
@@ -116,106 +99,104 @@ static void take_pcrs(struct cbor_reader *r, uint64_t key, uint8_t (*ret_pcrs)[3
 static void put_release(struct cbor_writer *w, const struct approval_release *release)
 {
 	cbor_put_map(w, 5);
-	put_fixed(w, 1, release->key, APPROVAL_KEY_LEN);
+	cbor_put_bytes_n_at(w, 1, release->key, APPROVAL_KEY_LEN);
 	put_name(w, 2, &release->name);
 	put_level(w, 3, release->level);
 	put_pcrs(w, 4, release->pcrs, APPROVAL_RELEASE_PCRS);
-	put_fixed(w, 5, release->signature, 64);
+	cbor_put_bytes_n_at(w, 5, release->signature, 64);
 	cbor_put_end(w);
 }
 
 static void take_release(struct cbor_reader *r, struct approval_release *release)
 {
 	cbor_take_map(r, 5);
-	take_fixed(r, 1, release->key, APPROVAL_KEY_LEN);
+	cbor_take_bytes_n_at(r, 1, release->key, APPROVAL_KEY_LEN);
 	take_name(r, 2, &release->name);
 	release->level = take_level(r, 3);
 	take_pcrs(r, 4, release->pcrs, APPROVAL_RELEASE_PCRS);
-	take_fixed(r, 5, release->signature, 64);
+	cbor_take_bytes_n_at(r, 5, release->signature, 64);
 	cbor_take_end(r);
 }
 
 static void put_site(struct cbor_writer *w, const struct approval_site *site)
 {
 	cbor_put_map(w, 6);
-	put_fixed(w, 1, site->key, APPROVAL_KEY_LEN);
-	put_fixed(w, 2, site->release_key, APPROVAL_KEY_LEN);
+	cbor_put_bytes_n_at(w, 1, site->key, APPROVAL_KEY_LEN);
+	cbor_put_bytes_n_at(w, 2, site->release_key, APPROVAL_KEY_LEN);
 	put_name(w, 3, &site->name);
 	put_level(w, 4, site->level);
 	put_pcrs(w, 5, site->pcrs, APPROVAL_SITE_PCRS);
-	put_fixed(w, 6, site->signature, 64);
+	cbor_put_bytes_n_at(w, 6, site->signature, 64);
 	cbor_put_end(w);
 }
 
 static void take_site(struct cbor_reader *r, struct approval_site *site)
 {
 	cbor_take_map(r, 6);
-	take_fixed(r, 1, site->key, APPROVAL_KEY_LEN);
-	take_fixed(r, 2, site->release_key, APPROVAL_KEY_LEN);
+	cbor_take_bytes_n_at(r, 1, site->key, APPROVAL_KEY_LEN);
+	cbor_take_bytes_n_at(r, 2, site->release_key, APPROVAL_KEY_LEN);
 	take_name(r, 3, &site->name);
 	site->level = take_level(r, 4);
 	take_pcrs(r, 5, site->pcrs, APPROVAL_SITE_PCRS);
-	take_fixed(r, 6, site->signature, 64);
+	cbor_take_bytes_n_at(r, 6, site->signature, 64);
 	cbor_take_end(r);
 }
 
 static void put_delegate(struct cbor_writer *w, const struct approval_delegate *delegate)
 {
 	cbor_put_map(w, 3);
-	put_fixed(w, 1, delegate->release_key, APPROVAL_KEY_LEN);
+	cbor_put_bytes_n_at(w, 1, delegate->release_key, APPROVAL_KEY_LEN);
 	put_level(w, 2, delegate->level);
-	put_fixed(w, 3, delegate->signature, 64);
+	cbor_put_bytes_n_at(w, 3, delegate->signature, 64);
 	cbor_put_end(w);
 }
 
 static void take_delegate(struct cbor_reader *r, struct approval_delegate *delegate)
 {
 	cbor_take_map(r, 3);
-	take_fixed(r, 1, delegate->release_key, APPROVAL_KEY_LEN);
+	cbor_take_bytes_n_at(r, 1, delegate->release_key, APPROVAL_KEY_LEN);
 	delegate->level = take_level(r, 2);
-	take_fixed(r, 3, delegate->signature, 64);
+	cbor_take_bytes_n_at(r, 3, delegate->signature, 64);
 	cbor_take_end(r);
 }
 
 static void put_appointment(struct cbor_writer *w, const struct approval_appointment *appointment)
 {
 	cbor_put_map(w, 4);
-	cbor_put_key(w, 1);
-	cbor_put_bool(w, appointment->is_site);
-	put_fixed(w, 2, appointment->key, APPROVAL_KEY_LEN);
+	cbor_put_bool_at(w, 1, appointment->is_site);
+	cbor_put_bytes_n_at(w, 2, appointment->key, APPROVAL_KEY_LEN);
 	put_level(w, 3, appointment->level);
-	put_fixed(w, 4, appointment->signature, 64);
+	cbor_put_bytes_n_at(w, 4, appointment->signature, 64);
 	cbor_put_end(w);
 }
 
 static void take_appointment(struct cbor_reader *r, struct approval_appointment *appointment)
 {
 	cbor_take_map(r, 4);
-	cbor_take_key(r, 1);
-	appointment->is_site = cbor_take_bool(r);
-	take_fixed(r, 2, appointment->key, APPROVAL_KEY_LEN);
+	appointment->is_site = cbor_take_bool_at(r, 1);
+	cbor_take_bytes_n_at(r, 2, appointment->key, APPROVAL_KEY_LEN);
 	appointment->level = take_level(r, 3);
-	take_fixed(r, 4, appointment->signature, 64);
+	cbor_take_bytes_n_at(r, 4, appointment->signature, 64);
 	cbor_take_end(r);
 }
 
 static void put_recovery(struct cbor_writer *w, const struct approval_recovery *recovery)
 {
 	cbor_put_map(w, 4);
-	put_fixed(w, 1, recovery->checkpoint, 32);
-	put_fixed(w, 2, recovery->anchor, 32);
-	put_fixed(w, 3, recovery->genesis, 32);
-	put_fixed(w, 4, recovery->signature, 64);
+	cbor_put_bytes_n_at(w, 1, recovery->checkpoint, 32);
+	cbor_put_bytes_n_at(w, 2, recovery->anchor, 32);
+	cbor_put_bytes_n_at(w, 3, recovery->genesis, 32);
+	cbor_put_bytes_n_at(w, 4, recovery->signature, 64);
 	cbor_put_end(w);
 }
 
 static void take_recovery(struct cbor_reader *r, struct approval_recovery *recovery)
 {
 	cbor_take_map(r, 4);
-	take_fixed(r, 1, recovery->checkpoint, 32);
-	take_fixed(r, 2, recovery->anchor, 32);
-	take_fixed(r, 3, recovery->genesis, 32);
-	take_fixed(r, 4, recovery->signature, 64);
+	cbor_take_bytes_n_at(r, 1, recovery->checkpoint, 32);
+	cbor_take_bytes_n_at(r, 2, recovery->anchor, 32);
+	cbor_take_bytes_n_at(r, 3, recovery->genesis, 32);
+	cbor_take_bytes_n_at(r, 4, recovery->signature, 64);
 	cbor_take_end(r);
 }
 
@@ -230,9 +211,9 @@ enum status approval_file_put(const struct approval_file *file, struct buffer *o
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, file->has_recovery ? 9 : 8);
 	put_version(&w, FILE_VERSION);
-	put_fixed(&w, 2, file->scope.site_root, APPROVAL_KEY_LEN);
-	put_fixed(&w, 3, file->scope.release_root, APPROVAL_KEY_LEN);
-	put_fixed(&w, 4, file->scope.genesis, 32);
+	cbor_put_bytes_n_at(&w, 2, file->scope.site_root, APPROVAL_KEY_LEN);
+	cbor_put_bytes_n_at(&w, 3, file->scope.release_root, APPROVAL_KEY_LEN);
+	cbor_put_bytes_n_at(&w, 4, file->scope.genesis, 32);
 	cbor_put_key(&w, 5);
 	cbor_put_array(&w, file->release_count);
 	for (size_t i = 0; i < file->release_count; i++)
@@ -281,9 +262,9 @@ enum status approval_file_take(struct bytes bytes, struct approval_file *ret_fil
 	cbor_reader_init(&r, item);
 	cbor_take_map(&r, 9);
 	take_version(&r, FILE_VERSION);
-	take_fixed(&r, 2, ret_file->scope.site_root, APPROVAL_KEY_LEN);
-	take_fixed(&r, 3, ret_file->scope.release_root, APPROVAL_KEY_LEN);
-	take_fixed(&r, 4, ret_file->scope.genesis, 32);
+	cbor_take_bytes_n_at(&r, 2, ret_file->scope.site_root, APPROVAL_KEY_LEN);
+	cbor_take_bytes_n_at(&r, 3, ret_file->scope.release_root, APPROVAL_KEY_LEN);
+	cbor_take_bytes_n_at(&r, 4, ret_file->scope.genesis, 32);
 	cbor_take_key(&r, 5);
 	ret_file->release_count = cbor_take_array(&r, APPROVAL_RELEASES_MAX);
 	for (size_t i = 0; i < ret_file->release_count; i++)
@@ -349,21 +330,19 @@ enum status approval_manifest_put(const struct approval_manifest *manifest, stru
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, MANIFEST_PAIRS - (manifest->is_recovery ? 0 : 1));
 	put_version(&w, MANIFEST_VERSION);
-	put_fixed(&w, 2, manifest->site_root, APPROVAL_KEY_LEN);
-	put_fixed(&w, 3, manifest->release_root, APPROVAL_KEY_LEN);
-	cbor_put_key(&w, 4);
-	cbor_put_bool(&w, manifest->is_single);
+	cbor_put_bytes_n_at(&w, 2, manifest->site_root, APPROVAL_KEY_LEN);
+	cbor_put_bytes_n_at(&w, 3, manifest->release_root, APPROVAL_KEY_LEN);
+	cbor_put_bool_at(&w, 4, manifest->is_single);
 	put_approvers(&w, 5, manifest->approvers, manifest->approver_count);
-	put_fixed(&w, 6, manifest->escrow, 32);
-	put_fixed(&w, 7, manifest->recovery, manifest->has_recovery ? 32 : 0);
-	put_fixed(&w, 8, manifest->id, sizeof(manifest->id));
+	cbor_put_bytes_n_at(&w, 6, manifest->escrow, 32);
+	cbor_put_bytes_n_at(&w, 7, manifest->recovery, manifest->has_recovery ? 32 : 0);
+	cbor_put_bytes_n_at(&w, 8, manifest->id, sizeof(manifest->id));
 	if (manifest->is_recovery) {
-		cbor_put_key(&w, 9);
-		cbor_put_bool(&w, true);
+		cbor_put_bool_at(&w, 9, true);
 	}
-	put_fixed(&w, 10, manifest->first_release, 64);
-	put_fixed(&w, 11, manifest->first_site, 64);
-	put_fixed(&w, 12, manifest->signature, 64);
+	cbor_put_bytes_n_at(&w, 10, manifest->first_release, 64);
+	cbor_put_bytes_n_at(&w, 11, manifest->first_site, 64);
+	cbor_put_bytes_n_at(&w, 12, manifest->signature, 64);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -380,26 +359,24 @@ enum status approval_manifest_take(struct bytes bytes, struct approval_manifest 
 	cbor_reader_init(&r, item);
 	cbor_take_map(&r, MANIFEST_PAIRS);
 	take_version(&r, MANIFEST_VERSION);
-	take_fixed(&r, 2, manifest.site_root, APPROVAL_KEY_LEN);
-	take_fixed(&r, 3, manifest.release_root, APPROVAL_KEY_LEN);
-	cbor_take_key(&r, 4);
-	manifest.is_single = cbor_take_bool(&r);
+	cbor_take_bytes_n_at(&r, 2, manifest.site_root, APPROVAL_KEY_LEN);
+	cbor_take_bytes_n_at(&r, 3, manifest.release_root, APPROVAL_KEY_LEN);
+	manifest.is_single = cbor_take_bool_at(&r, 4);
 	manifest.approver_count = take_approvers(&r, 5, manifest.approvers);
-	take_fixed(&r, 6, manifest.escrow, 32);
-	cbor_take_key(&r, 7);
-	recovery = cbor_take_bytes(&r, 32);
+	cbor_take_bytes_n_at(&r, 6, manifest.escrow, 32);
+	recovery = cbor_take_bytes_at(&r, 7, 32);
 	manifest.has_recovery = recovery.len == 32;
 	if (recovery.len != 0 && recovery.len != 32)
 		cbor_fail(&r, STATUS_MALFORMED);
 	else if (recovery.len != 0)
 		memcpy(manifest.recovery, recovery.data, 32);
-	take_fixed(&r, 8, manifest.id, sizeof(manifest.id));
+	cbor_take_bytes_n_at(&r, 8, manifest.id, sizeof(manifest.id));
 	manifest.is_recovery = cbor_take_key_if(&r, 9);
 	if (manifest.is_recovery && !cbor_take_bool(&r))
 		cbor_fail(&r, STATUS_MALFORMED);
-	take_fixed(&r, 10, manifest.first_release, 64);
-	take_fixed(&r, 11, manifest.first_site, 64);
-	take_fixed(&r, 12, manifest.signature, 64);
+	cbor_take_bytes_n_at(&r, 10, manifest.first_release, 64);
+	cbor_take_bytes_n_at(&r, 11, manifest.first_site, 64);
+	cbor_take_bytes_n_at(&r, 12, manifest.signature, 64);
 	cbor_take_end(&r);
 	status = taken(&r);
 	if (status == STATUS_OK)
@@ -446,21 +423,20 @@ enum status approval_sealed_put(const struct approval_sealed *sealed, struct buf
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, SEALED_PAIRS);
 	put_version(&w, SEALED_VERSION);
-	put_fixed(&w, 2, sealed->primary, sizeof(sealed->primary));
-	put_fixed(&w, 3, raw, manifest.len);
+	cbor_put_bytes_n_at(&w, 2, sealed->primary, sizeof(sealed->primary));
+	cbor_put_bytes_n_at(&w, 3, raw, manifest.len);
 	for (size_t i = 0; i < APPROVAL_HALF_COUNT; i++) {
 		const struct approval_object *half = &sealed->halves[i];
 
 		CHECK(half->public_len <= sizeof(half->public_area) &&
 		      half->private_len <= sizeof(half->private_area));
-		put_fixed(&w, 4 + 2 * i, half->public_area, half->public_len);
-		put_fixed(&w, 5 + 2 * i, half->private_area, half->private_len);
+		cbor_put_bytes_n_at(&w, 4 + 2 * i, half->public_area, half->public_len);
+		cbor_put_bytes_n_at(&w, 5 + 2 * i, half->private_area, half->private_len);
 	}
-	put_fixed(&w, 8, sealed->release_base, APPROVAL_BASE_LEN);
-	put_fixed(&w, 9, sealed->site_base, APPROVAL_BASE_LEN);
-	cbor_put_key(&w, 10);
-	cbor_put_uint(&w, sealed->first_counter);
-	put_fixed(&w, 11, (const uint8_t[32]){0}, 32);
+	cbor_put_bytes_n_at(&w, 8, sealed->release_base, APPROVAL_BASE_LEN);
+	cbor_put_bytes_n_at(&w, 9, sealed->site_base, APPROVAL_BASE_LEN);
+	cbor_put_uint_at(&w, 10, sealed->first_counter);
+	cbor_put_bytes_n_at(&w, 11, (const uint8_t[32]){0}, 32);
 	cbor_put_end(&w);
 	status = cbor_finish(&w);
 	if (status == STATUS_OK)
@@ -472,8 +448,7 @@ static uint16_t take_area(struct cbor_reader *r, uint64_t key, uint8_t *area, si
 {
 	struct bytes area_bytes;
 
-	cbor_take_key(r, key);
-	area_bytes = cbor_take_bytes(r, cap);
+	area_bytes = cbor_take_bytes_at(r, key, cap);
 	if (area_bytes.len == 0)
 		cbor_fail(r, STATUS_MALFORMED);
 	else
@@ -488,8 +463,7 @@ static void take_inner(struct cbor_reader *r, uint64_t key, struct approval_mani
 	struct buffer again = BUFFER_OF_ARRAY(raw);
 	struct bytes bytes;
 
-	cbor_take_key(r, key);
-	bytes = cbor_take_bytes(r, sizeof(raw));
+	bytes = cbor_take_bytes_at(r, key, sizeof(raw));
 	if (bytes.len == 0 || approval_manifest_take(bytes, ret_manifest) != STATUS_OK ||
 	    approval_manifest_put(ret_manifest, &again) != STATUS_OK ||
 	    !bytes_equal(buffer_bytes(&again), bytes))
@@ -509,7 +483,7 @@ enum status approval_sealed_take(struct bytes bytes, struct approval_sealed *ret
 	cbor_reader_init(&r, item);
 	cbor_take_map(&r, 13); /* what version 2 had, so that its version is what is told */
 	take_version(&r, SEALED_VERSION);
-	take_fixed(&r, 2, sealed.primary, sizeof(sealed.primary));
+	cbor_take_bytes_n_at(&r, 2, sealed.primary, sizeof(sealed.primary));
 	take_inner(&r, 3, &sealed.manifest);
 	for (size_t i = 0; i < APPROVAL_HALF_COUNT; i++) {
 		struct approval_object *half = &sealed.halves[i];
@@ -519,11 +493,10 @@ enum status approval_sealed_take(struct bytes bytes, struct approval_sealed *ret
 		half->private_len =
 		    take_area(&r, 5 + 2 * i, half->private_area, sizeof(half->private_area));
 	}
-	take_fixed(&r, 8, sealed.release_base, APPROVAL_BASE_LEN);
-	take_fixed(&r, 9, sealed.site_base, APPROVAL_BASE_LEN);
-	cbor_take_key(&r, 10);
-	sealed.first_counter = cbor_take_uint(&r, UINT64_MAX);
-	take_fixed(&r, 11, said, 32);
+	cbor_take_bytes_n_at(&r, 8, sealed.release_base, APPROVAL_BASE_LEN);
+	cbor_take_bytes_n_at(&r, 9, sealed.site_base, APPROVAL_BASE_LEN);
+	sealed.first_counter = cbor_take_uint_at(&r, 10, UINT64_MAX);
+	cbor_take_bytes_n_at(&r, 11, said, 32);
 	cbor_take_end(&r);
 	status = taken(&r);
 	if (status != STATUS_OK)
@@ -545,11 +518,10 @@ enum status approval_step_put(const struct approval_step *step, struct buffer *o
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 5);
 	put_version(&w, STEP_VERSION);
-	cbor_put_key(&w, 2);
-	cbor_put_bool(&w, step->is_site);
-	put_fixed(&w, 3, step->key, APPROVAL_KEY_LEN);
+	cbor_put_bool_at(&w, 2, step->is_site);
+	cbor_put_bytes_n_at(&w, 3, step->key, APPROVAL_KEY_LEN);
 	put_level(&w, 4, step->from);
-	put_fixed(&w, 5, step->signature, 64);
+	cbor_put_bytes_n_at(&w, 5, step->signature, 64);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -562,13 +534,12 @@ enum status approval_step_take(struct bytes bytes, struct approval_step *ret_ste
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 5);
 	take_version(&r, STEP_VERSION);
-	cbor_take_key(&r, 2);
-	step.is_site = cbor_take_bool(&r);
-	take_fixed(&r, 3, step.key, APPROVAL_KEY_LEN);
+	step.is_site = cbor_take_bool_at(&r, 2);
+	cbor_take_bytes_n_at(&r, 3, step.key, APPROVAL_KEY_LEN);
 	cbor_take_key(&r, 4);
 	/* From 255 there is no step: the counter's last byte would begin anew at 0. */
 	step.from = (uint8_t)cbor_take_uint(&r, APPROVAL_LEVEL_MAX - 1);
-	take_fixed(&r, 5, step.signature, 64);
+	cbor_take_bytes_n_at(&r, 5, step.signature, 64);
 	cbor_take_end(&r);
 	if (cbor_done(&r) != STATUS_OK)
 		return STATUS_MALFORMED;

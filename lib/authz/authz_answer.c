@@ -11,10 +11,8 @@ enum status authz_nonce_answer_put(const struct authz_nonce_answer *answer, stru
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 2);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes_n(&w, answer->nonce, 32);
-	cbor_put_key(&w, 2);
-	cbor_put_uint(&w, answer->valid_s);
+	cbor_put_bytes_n_at(&w, 1, answer->nonce, 32);
+	cbor_put_uint_at(&w, 2, answer->valid_s);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -27,10 +25,8 @@ enum status authz_nonce_answer_take(struct bytes bytes, struct authz_nonce_answe
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	cbor_take_key(&r, 1);
-	cbor_take_bytes_n(&r, answer.nonce, 32);
-	cbor_take_key(&r, 2);
-	answer.valid_s = cbor_take_uint(&r, UINT32_MAX);
+	cbor_take_bytes_n_at(&r, 1, answer.nonce, 32);
+	answer.valid_s = cbor_take_uint_at(&r, 2, UINT32_MAX);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)
@@ -47,11 +43,9 @@ enum status authz_time_answer_put(const struct authz_time_answer *answer, struct
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 1 + sizeof(numbers) / sizeof(numbers[0]));
-	cbor_put_key(&w, 1);
-	cbor_put_bytes_n(&w, answer->nonce, 32);
+	cbor_put_bytes_n_at(&w, 1, answer->nonce, 32);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		cbor_put_key(&w, 2 + i);
-		cbor_put_uint(&w, numbers[i]);
+		cbor_put_uint_at(&w, 2 + i, numbers[i]);
 	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
@@ -68,8 +62,7 @@ enum status authz_time_answer_take(struct bytes bytes, struct authz_time_answer 
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 1 + sizeof(max) / sizeof(max[0]));
-	cbor_take_key(&r, 1);
-	cbor_take_bytes_n(&r, nonce, 32);
+	cbor_take_bytes_n_at(&r, 1, nonce, 32);
 	for (size_t i = 0; i < sizeof(max) / sizeof(max[0]); i++) {
 		cbor_take_key(&r, 2 + i);
 		numbers[i] = cbor_take_uint(&r, max[i]);
@@ -97,8 +90,7 @@ enum status authz_prepare_answer_put(struct bytes description, struct buffer *ou
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 1);
-	cbor_put_key(&w, 1);
-	cbor_put_text(&w, description);
+	cbor_put_text_at(&w, 1, description);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -111,8 +103,7 @@ enum status authz_prepare_answer_take(struct bytes bytes, struct bytes *ret_desc
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 1);
-	cbor_take_key(&r, 1);
-	description = cbor_take_text(&r, LIMIT_DESCRIPTION_MAX);
+	description = cbor_take_text_at(&r, 1, LIMIT_DESCRIPTION_MAX);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)
@@ -124,26 +115,20 @@ static void put_outstanding(struct cbor_writer *w, const struct authz_outstandin
 {
 	CHECK(outstanding->rows.len % sizeof(struct authz_nonce) == 0);
 	cbor_put_map(w, 3);
-	cbor_put_key(w, 1);
-	cbor_put_bytes_n(w, outstanding->grant, 32);
-	cbor_put_key(w, 2);
-	cbor_put_bytes(w, outstanding->rows);
-	cbor_put_key(w, 3);
-	cbor_put_uint(w, outstanding->before);
+	cbor_put_bytes_n_at(w, 1, outstanding->grant, 32);
+	cbor_put_bytes_at(w, 2, outstanding->rows);
+	cbor_put_uint_at(w, 3, outstanding->before);
 	cbor_put_end(w);
 }
 
 static void take_outstanding(struct cbor_reader *r, struct authz_outstanding *outstanding)
 {
 	cbor_take_map(r, 3);
-	cbor_take_key(r, 1);
-	cbor_take_bytes_n(r, outstanding->grant, 32);
-	cbor_take_key(r, 2);
-	outstanding->rows = cbor_take_bytes(r, AUTHZ_NONCES_MAX * sizeof(struct authz_nonce));
+	cbor_take_bytes_n_at(r, 1, outstanding->grant, 32);
+	outstanding->rows = cbor_take_bytes_at(r, 2, AUTHZ_NONCES_MAX * sizeof(struct authz_nonce));
 	if (outstanding->rows.len % sizeof(struct authz_nonce) != 0)
 		cbor_fail(r, STATUS_MALFORMED);
-	cbor_take_key(r, 3);
-	outstanding->before = cbor_take_uint(r, UINT64_MAX);
+	outstanding->before = cbor_take_uint_at(r, 3, UINT64_MAX);
 	cbor_take_end(r);
 }
 
@@ -155,11 +140,9 @@ enum status authz_submit_answer_put(const struct authz_submit_answer *answer, st
 	CHECK(answer->outstanding_count <= LIMIT_CHANGE_WALLETS_MAX);
 	cbor_put_map(&w, 1 + (size_t)(answer->birth.len != 0) + (answer->outstanding_count != 0) +
 	                     (answer->waits_until_s != 0) + (answer->export.len != 0));
-	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, answer->seq);
+	cbor_put_uint_at(&w, 1, answer->seq);
 	if (answer->birth.len != 0) {
-		cbor_put_key(&w, 2);
-		cbor_put_bytes(&w, answer->birth);
+		cbor_put_bytes_at(&w, 2, answer->birth);
 	}
 	if (answer->outstanding_count != 0) {
 		cbor_put_key(&w, 3);
@@ -169,12 +152,10 @@ enum status authz_submit_answer_put(const struct authz_submit_answer *answer, st
 		cbor_put_end(&w);
 	}
 	if (answer->waits_until_s != 0) {
-		cbor_put_key(&w, 4);
-		cbor_put_uint(&w, answer->waits_until_s);
+		cbor_put_uint_at(&w, 4, answer->waits_until_s);
 	}
 	if (answer->export.len != 0) {
-		cbor_put_key(&w, 5);
-		cbor_put_bytes(&w, answer->export);
+		cbor_put_bytes_at(&w, 5, answer->export);
 	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
@@ -198,8 +179,7 @@ enum status authz_submit_answer_take(struct bytes bytes, struct authz_submit_ans
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 5);
-	cbor_take_key(&r, 1);
-	answer.seq = cbor_take_uint(&r, UINT64_MAX);
+	answer.seq = cbor_take_uint_at(&r, 1, UINT64_MAX);
 	if (cbor_take_key_if(&r, 2))
 		answer.birth = take_some(&r, AUTHZ_ANSWER_MAX * 2);
 	if (cbor_take_key_if(&r, 3)) {
@@ -230,14 +210,10 @@ enum status authz_module_answer_put(const struct authz_module_answer *answer, st
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 4);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes_n(&w, answer->hash, 32);
-	cbor_put_key(&w, 2);
-	cbor_put_bool(&w, answer->known);
-	cbor_put_key(&w, 3);
-	cbor_put_text(&w, answer->name);
-	cbor_put_key(&w, 4);
-	cbor_put_bytes(&w, answer->schema);
+	cbor_put_bytes_n_at(&w, 1, answer->hash, 32);
+	cbor_put_bool_at(&w, 2, answer->known);
+	cbor_put_text_at(&w, 3, answer->name);
+	cbor_put_bytes_at(&w, 4, answer->schema);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -250,14 +226,10 @@ enum status authz_module_answer_take(struct bytes bytes, struct authz_module_ans
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 4);
-	cbor_take_key(&r, 1);
-	cbor_take_bytes_n(&r, answer.hash, 32);
-	cbor_take_key(&r, 2);
-	answer.known = cbor_take_bool(&r);
-	cbor_take_key(&r, 3);
-	answer.name = cbor_take_text(&r, LIMIT_NAME_MAX);
-	cbor_take_key(&r, 4);
-	answer.schema = cbor_take_bytes(&r, LIMIT_SCHEMA_MAX);
+	cbor_take_bytes_n_at(&r, 1, answer.hash, 32);
+	answer.known = cbor_take_bool_at(&r, 2);
+	answer.name = cbor_take_text_at(&r, 3, LIMIT_NAME_MAX);
+	answer.schema = cbor_take_bytes_at(&r, 4, LIMIT_SCHEMA_MAX);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)
@@ -277,15 +249,13 @@ enum status authz_grant_answer_put(const struct authz_grant_answer *answer, stru
 	CHECK(answer->left_count <= LIMIT_COUNTERS_MAX + 1);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, answer->outstanding.rows.len != 0 ? 4 : 3);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes(&w, buffer_bytes(&record));
+	cbor_put_bytes_at(&w, 1, buffer_bytes(&record));
 	cbor_put_key(&w, 2);
 	cbor_put_array(&w, answer->left_count);
 	for (size_t i = 0; i < answer->left_count; i++)
 		cbor_put_uint(&w, answer->left[i]);
 	cbor_put_end(&w);
-	cbor_put_key(&w, 3);
-	cbor_put_bool(&w, answer->live);
+	cbor_put_bool_at(&w, 3, answer->live);
 	if (answer->outstanding.rows.len != 0) {
 		cbor_put_key(&w, 4);
 		put_outstanding(&w, &answer->outstanding);
@@ -303,15 +273,13 @@ enum status authz_grant_answer_take(struct bytes bytes, struct authz_grant_answe
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 4);
-	cbor_take_key(&r, 1);
-	record = cbor_take_bytes(&r, AUTHZ_GRANT_RECORD_MAX);
+	record = cbor_take_bytes_at(&r, 1, AUTHZ_GRANT_RECORD_MAX);
 	cbor_take_key(&r, 2);
 	answer.left_count = cbor_take_array(&r, LIMIT_COUNTERS_MAX + 1);
 	for (size_t i = 0; i < answer.left_count; i++)
 		answer.left[i] = cbor_take_uint(&r, UINT64_MAX);
 	cbor_take_end(&r);
-	cbor_take_key(&r, 3);
-	answer.live = cbor_take_bool(&r);
+	answer.live = cbor_take_bool_at(&r, 3);
 	if (cbor_take_key_if(&r, 4)) {
 		take_outstanding(&r, &answer.outstanding);
 		if (answer.outstanding.rows.len == 0)
@@ -340,8 +308,7 @@ enum status authz_decisions_answer_put(const struct authz_decisions_answer *answ
 		cbor_put_bytes(&w, answer->receipts[i]);
 	cbor_put_end(&w);
 	if (answer->more) {
-		cbor_put_key(&w, 2);
-		cbor_put_bytes_n(&w, answer->older, 32);
+		cbor_put_bytes_n_at(&w, 2, answer->older, 32);
 	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
@@ -354,10 +321,8 @@ enum status authz_list_answer_put(const struct authz_list_answer *answer, struct
 	CHECK(answer->ids.len % 32 == 0);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 2);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes(&w, answer->ids);
-	cbor_put_key(&w, 2);
-	cbor_put_bool(&w, answer->more);
+	cbor_put_bytes_at(&w, 1, answer->ids);
+	cbor_put_bool_at(&w, 2, answer->more);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -370,12 +335,10 @@ enum status authz_list_answer_take(struct bytes bytes, struct authz_list_answer 
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	cbor_take_key(&r, 1);
-	answer.ids = cbor_take_bytes(&r, (size_t)AUTHZ_LISTED_MAX * 32);
+	answer.ids = cbor_take_bytes_at(&r, 1, (size_t)AUTHZ_LISTED_MAX * 32);
 	if (answer.ids.len % 32 != 0)
 		cbor_fail(&r, STATUS_MALFORMED);
-	cbor_take_key(&r, 2);
-	answer.more = cbor_take_bool(&r);
+	answer.more = cbor_take_bool_at(&r, 2);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)
@@ -418,15 +381,13 @@ enum status authz_backup_answer_put(const struct authz_backup_answer *answer, st
 	CHECK(answer->bytes.len <= CALL_STORE_BACKUP_MAX);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 3);
-	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, answer->id);
+	cbor_put_uint_at(&w, 1, answer->id);
 	cbor_put_key(&w, 2);
 	cbor_put_array(&w, 2);
 	cbor_put_uint(&w, answer->len[0]);
 	cbor_put_uint(&w, answer->len[1]);
 	cbor_put_end(&w);
-	cbor_put_key(&w, 3);
-	cbor_put_bytes(&w, answer->bytes);
+	cbor_put_bytes_at(&w, 3, answer->bytes);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -439,15 +400,13 @@ enum status authz_backup_answer_take(struct bytes bytes, struct authz_backup_ans
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 3);
-	cbor_take_key(&r, 1);
-	answer.id = cbor_take_uint(&r, UINT64_MAX);
+	answer.id = cbor_take_uint_at(&r, 1, UINT64_MAX);
 	cbor_take_key(&r, 2);
 	cbor_take_array(&r, 2);
 	answer.len[0] = cbor_take_uint(&r, UINT64_MAX);
 	answer.len[1] = cbor_take_uint(&r, UINT64_MAX);
 	cbor_take_end(&r);
-	cbor_take_key(&r, 3);
-	answer.bytes = cbor_take_bytes(&r, CALL_STORE_BACKUP_MAX);
+	answer.bytes = cbor_take_bytes_at(&r, 3, CALL_STORE_BACKUP_MAX);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)

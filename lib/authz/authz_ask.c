@@ -9,26 +9,14 @@
 #define SESSION_REQUEST_MAX 256
 #define SESSION_VALID_MAX_S 86400
 
-static void put_32(struct cbor_writer *w, uint64_t key, const uint8_t bytes[32])
-{
-	cbor_put_key(w, key);
-	cbor_put_bytes_n(w, bytes, 32);
-}
-
-static void take_32(struct cbor_reader *r, uint64_t key, uint8_t ret_bytes[32])
-{
-	cbor_take_key(r, key);
-	cbor_take_bytes_n(r, ret_bytes, 32);
-}
-
 enum status authz_complete_put(const struct authz_complete *complete, struct buffer *out)
 {
 	struct cbor_writer w;
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 2);
-	put_32(&w, 1, complete->change);
-	put_32(&w, 2, complete->wallet);
+	cbor_put_bytes_n_at(&w, 1, complete->change, 32);
+	cbor_put_bytes_n_at(&w, 2, complete->wallet, 32);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -40,8 +28,8 @@ enum status authz_complete_take(struct bytes bytes, struct authz_complete *ret_c
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	take_32(&r, 1, complete.change);
-	take_32(&r, 2, complete.wallet);
+	cbor_take_bytes_n_at(&r, 1, complete.change, 32);
+	cbor_take_bytes_n_at(&r, 2, complete.wallet, 32);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_complete = complete;
@@ -55,13 +43,11 @@ enum status authz_session_request_put(const struct authz_session *session, struc
 	CHECK(authz_key_is_passkey(session->key.kind));
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 5);
-	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, SESSION_VERSION);
-	put_32(&w, 2, session->deployment);
-	cbor_put_key(&w, 3);
-	cbor_put_uint(&w, session->key.kind);
-	put_32(&w, 4, session->key.key);
-	put_32(&w, 5, session->nonce);
+	cbor_put_uint_at(&w, 1, SESSION_VERSION);
+	cbor_put_bytes_n_at(&w, 2, session->deployment, 32);
+	cbor_put_uint_at(&w, 3, session->key.kind);
+	cbor_put_bytes_n_at(&w, 4, session->key.key, 32);
+	cbor_put_bytes_n_at(&w, 5, session->nonce, 32);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -72,14 +58,10 @@ enum status authz_session_put(const struct authz_session *session, struct buffer
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 4);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes(&w, session->request);
-	cbor_put_key(&w, 3);
-	cbor_put_bytes(&w, session->assertion.signature);
-	cbor_put_key(&w, 4);
-	cbor_put_bytes(&w, session->assertion.authenticator_data);
-	cbor_put_key(&w, 5);
-	cbor_put_bytes(&w, session->assertion.client_data);
+	cbor_put_bytes_at(&w, 1, session->request);
+	cbor_put_bytes_at(&w, 3, session->assertion.signature);
+	cbor_put_bytes_at(&w, 4, session->assertion.authenticator_data);
+	cbor_put_bytes_at(&w, 5, session->assertion.client_data);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -93,13 +75,12 @@ static enum status take_session_request(struct authz_session *session)
 	cbor_take_key(&r, 1);
 	if (cbor_take_uint(&r, UINT64_MAX) != SESSION_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	take_32(&r, 2, session->deployment);
-	cbor_take_key(&r, 3);
-	session->key.kind = (uint8_t)cbor_take_uint(&r, UINT8_MAX);
+	cbor_take_bytes_n_at(&r, 2, session->deployment, 32);
+	session->key.kind = (uint8_t)cbor_take_uint_at(&r, 3, UINT8_MAX);
 	if (!authz_key_is_passkey(session->key.kind))
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	take_32(&r, 4, session->key.key);
-	take_32(&r, 5, session->nonce);
+	cbor_take_bytes_n_at(&r, 4, session->key.key, 32);
+	cbor_take_bytes_n_at(&r, 5, session->nonce, 32);
 	cbor_take_end(&r);
 	return cbor_done(&r);
 }
@@ -112,14 +93,11 @@ enum status authz_session_take(struct bytes bytes, struct authz_session *ret_ses
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 4);
-	cbor_take_key(&r, 1);
-	session.request = cbor_take_bytes(&r, SESSION_REQUEST_MAX);
-	cbor_take_key(&r, 3);
-	session.assertion.signature = cbor_take_bytes(&r, KEYS_P256_SIGNATURE_MAX);
-	cbor_take_key(&r, 4);
-	session.assertion.authenticator_data = cbor_take_bytes(&r, AUTHZ_AUTHENTICATOR_DATA_MAX);
-	cbor_take_key(&r, 5);
-	session.assertion.client_data = cbor_take_bytes(&r, AUTHZ_CLIENT_DATA_MAX);
+	session.request = cbor_take_bytes_at(&r, 1, SESSION_REQUEST_MAX);
+	session.assertion.signature = cbor_take_bytes_at(&r, 3, KEYS_P256_SIGNATURE_MAX);
+	session.assertion.authenticator_data =
+	    cbor_take_bytes_at(&r, 4, AUTHZ_AUTHENTICATOR_DATA_MAX);
+	session.assertion.client_data = cbor_take_bytes_at(&r, 5, AUTHZ_CLIENT_DATA_MAX);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)
@@ -135,11 +113,10 @@ enum status authz_read_put(const struct authz_read *read, struct buffer *out)
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 4);
-	put_32(&w, 1, read->secret);
-	cbor_put_key(&w, 2);
-	cbor_put_uint(&w, read->topic);
-	put_32(&w, 3, read->target);
-	put_32(&w, 4, read->after);
+	cbor_put_bytes_n_at(&w, 1, read->secret, 32);
+	cbor_put_uint_at(&w, 2, read->topic);
+	cbor_put_bytes_n_at(&w, 3, read->target, 32);
+	cbor_put_bytes_n_at(&w, 4, read->after, 32);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -151,13 +128,12 @@ enum status authz_read_take(struct bytes bytes, struct authz_read *ret_read)
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 4);
-	take_32(&r, 1, read.secret);
-	cbor_take_key(&r, 2);
-	read.topic = (uint8_t)cbor_take_uint(&r, UINT8_MAX);
+	cbor_take_bytes_n_at(&r, 1, read.secret, 32);
+	read.topic = (uint8_t)cbor_take_uint_at(&r, 2, UINT8_MAX);
 	if (read.topic == 0 || read.topic >= AUTHZ_QUERY_COUNT)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	take_32(&r, 3, read.target);
-	take_32(&r, 4, read.after);
+	cbor_take_bytes_n_at(&r, 3, read.target, 32);
+	cbor_take_bytes_n_at(&r, 4, read.after, 32);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_read = read;
@@ -182,9 +158,8 @@ enum status authz_session_answer_put(const struct authz_session_answer *answer, 
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 2);
-	put_32(&w, 1, answer->secret);
-	cbor_put_key(&w, 2);
-	cbor_put_uint(&w, answer->valid_s);
+	cbor_put_bytes_n_at(&w, 1, answer->secret, 32);
+	cbor_put_uint_at(&w, 2, answer->valid_s);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -196,9 +171,8 @@ enum status authz_session_answer_take(struct bytes bytes, struct authz_session_a
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	take_32(&r, 1, answer.secret);
-	cbor_take_key(&r, 2);
-	answer.valid_s = cbor_take_uint(&r, SESSION_VALID_MAX_S);
+	cbor_take_bytes_n_at(&r, 1, answer.secret, 32);
+	answer.valid_s = cbor_take_uint_at(&r, 2, SESSION_VALID_MAX_S);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_answer = answer;
@@ -211,11 +185,9 @@ enum status authz_enroll_answer_put(const struct authz_enroll_answer *answer, st
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 3);
-	put_32(&w, 1, answer->id);
-	cbor_put_key(&w, 2);
-	cbor_put_bytes_n(&w, answer->secret.bytes, sizeof(answer->secret.bytes));
-	cbor_put_key(&w, 3);
-	cbor_put_bytes_n(&w, answer->sealed, sizeof(answer->sealed));
+	cbor_put_bytes_n_at(&w, 1, answer->id, 32);
+	cbor_put_bytes_n_at(&w, 2, answer->secret.bytes, sizeof(answer->secret.bytes));
+	cbor_put_bytes_n_at(&w, 3, answer->sealed, sizeof(answer->sealed));
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -227,11 +199,9 @@ enum status authz_enroll_answer_take(struct bytes bytes, struct authz_enroll_ans
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 3);
-	take_32(&r, 1, answer.id);
-	cbor_take_key(&r, 2);
-	cbor_take_bytes_n(&r, answer.secret.bytes, sizeof(answer.secret.bytes));
-	cbor_take_key(&r, 3);
-	cbor_take_bytes_n(&r, answer.sealed, sizeof(answer.sealed));
+	cbor_take_bytes_n_at(&r, 1, answer.id, 32);
+	cbor_take_bytes_n_at(&r, 2, answer.secret.bytes, sizeof(answer.secret.bytes));
+	cbor_take_bytes_n_at(&r, 3, answer.sealed, sizeof(answer.sealed));
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_answer = answer;
@@ -244,10 +214,8 @@ enum status authz_pending_answer_put(const struct authz_pending_answer *answer, 
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 2);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes(&w, answer->signed_change);
-	cbor_put_key(&w, 2);
-	cbor_put_text(&w, answer->description);
+	cbor_put_bytes_at(&w, 1, answer->signed_change);
+	cbor_put_text_at(&w, 2, answer->description);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -259,10 +227,8 @@ enum status authz_pending_answer_take(struct bytes bytes, struct authz_pending_a
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	cbor_take_key(&r, 1);
-	answer.signed_change = cbor_take_bytes(&r, AUTHZ_PENDING_RECORD_MAX);
-	cbor_take_key(&r, 2);
-	answer.description = cbor_take_text(&r, LIMIT_DESCRIPTION_MAX);
+	answer.signed_change = cbor_take_bytes_at(&r, 1, AUTHZ_PENDING_RECORD_MAX);
+	answer.description = cbor_take_text_at(&r, 2, LIMIT_DESCRIPTION_MAX);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_answer = answer;
@@ -276,14 +242,11 @@ enum status authz_factor_answer_put(const struct authz_factor_answer *answer, st
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, is_passkey ? 4 : 2);
-	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, answer->kind);
-	put_32(&w, 2, answer->id);
+	cbor_put_uint_at(&w, 1, answer->kind);
+	cbor_put_bytes_n_at(&w, 2, answer->id, 32);
 	if (is_passkey) {
-		cbor_put_key(&w, 3);
-		cbor_put_bytes(&w, answer->credential);
-		cbor_put_key(&w, 4);
-		cbor_put_bool(&w, answer->backup_eligible);
+		cbor_put_bytes_at(&w, 3, answer->credential);
+		cbor_put_bool_at(&w, 4, answer->backup_eligible);
 	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
@@ -296,16 +259,13 @@ enum status authz_factor_answer_take(struct bytes bytes, struct authz_factor_ans
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 4);
-	cbor_take_key(&r, 1);
-	answer.kind = (uint8_t)cbor_take_uint(&r, UINT8_MAX);
+	answer.kind = (uint8_t)cbor_take_uint_at(&r, 1, UINT8_MAX);
 	if (answer.kind != AUTHZ_KEY_TOTP && !authz_key_is_passkey(answer.kind))
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	take_32(&r, 2, answer.id);
+	cbor_take_bytes_n_at(&r, 2, answer.id, 32);
 	if (authz_key_is_passkey(answer.kind)) {
-		cbor_take_key(&r, 3);
-		answer.credential = cbor_take_bytes(&r, AUTHZ_CREDENTIAL_MAX);
-		cbor_take_key(&r, 4);
-		answer.backup_eligible = cbor_take_bool(&r);
+		answer.credential = cbor_take_bytes_at(&r, 3, AUTHZ_CREDENTIAL_MAX);
+		answer.backup_eligible = cbor_take_bool_at(&r, 4);
 	}
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)

@@ -17,30 +17,23 @@ static void put_row(const struct authz_birth_row *row, struct cbor_writer *w)
 	bool has_escape = row->escape_copy.len != 0;
 
 	cbor_put_map(w, (size_t)4 + row->has_recovery + has_escape);
-	cbor_put_key(w, 1);
-	cbor_put_bytes_n(w, row->wallet, 32);
-	cbor_put_key(w, 2);
-	cbor_put_bytes_n(w, row->address, 32);
-	cbor_put_key(w, 3);
-	cbor_put_bool(w, row->imported);
+	cbor_put_bytes_n_at(w, 1, row->wallet, 32);
+	cbor_put_bytes_n_at(w, 2, row->address, 32);
+	cbor_put_bool_at(w, 3, row->imported);
 	cbor_put_key(w, 4);
 	cbor_put_array(w, row->user_key_count);
 	for (size_t i = 0; i < row->user_key_count; i++) {
 		cbor_put_map(w, 2);
-		cbor_put_key(w, 1);
-		cbor_put_uint(w, row->user_keys[i].kind);
-		cbor_put_key(w, 2);
-		cbor_put_bytes_n(w, row->user_keys[i].key, 32);
+		cbor_put_uint_at(w, 1, row->user_keys[i].kind);
+		cbor_put_bytes_n_at(w, 2, row->user_keys[i].key, 32);
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
 	if (row->has_recovery) {
-		cbor_put_key(w, 5);
-		cbor_put_bytes_n(w, row->recovery, 32);
+		cbor_put_bytes_n_at(w, 5, row->recovery, 32);
 	}
 	if (has_escape) {
-		cbor_put_key(w, 6);
-		cbor_put_bytes(w, row->escape_copy);
+		cbor_put_bytes_at(w, 6, row->escape_copy);
 	}
 	cbor_put_end(w);
 }
@@ -56,12 +49,9 @@ enum status authz_birth_answer_put(const struct authz_birth *birth,
 	CHECK(birth->count != 0 && birth->count <= LIMIT_CHANGE_WALLETS_MAX);
 	cbor_writer_init(&w, &body);
 	cbor_put_map(&w, 4);
-	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, BIRTH_VERSION);
-	cbor_put_key(&w, 2);
-	cbor_put_bytes_n(&w, birth->deployment, 32);
-	cbor_put_key(&w, 3);
-	cbor_put_bytes_n(&w, birth->change_hash, 32);
+	cbor_put_uint_at(&w, 1, BIRTH_VERSION);
+	cbor_put_bytes_n_at(&w, 2, birth->deployment, 32);
+	cbor_put_bytes_n_at(&w, 3, birth->change_hash, 32);
 	cbor_put_key(&w, 4);
 	cbor_put_array(&w, birth->count);
 	for (size_t i = 0; i < birth->count; i++)
@@ -77,12 +67,9 @@ enum status authz_birth_answer_put(const struct authz_birth *birth,
 static void take_row(struct cbor_reader *r, struct authz_birth_row *row)
 {
 	cbor_take_map(r, 6);
-	cbor_take_key(r, 1);
-	cbor_take_bytes_n(r, row->wallet, 32);
-	cbor_take_key(r, 2);
-	cbor_take_bytes_n(r, row->address, 32);
-	cbor_take_key(r, 3);
-	row->imported = cbor_take_bool(r);
+	cbor_take_bytes_n_at(r, 1, row->wallet, 32);
+	cbor_take_bytes_n_at(r, 2, row->address, 32);
+	row->imported = cbor_take_bool_at(r, 3);
 	cbor_take_key(r, 4);
 	row->user_key_count = cbor_take_array(r, LIMIT_USER_KEYS_MAX);
 	for (size_t i = 0; i < row->user_key_count; i++) {
@@ -91,8 +78,7 @@ static void take_row(struct cbor_reader *r, struct authz_birth_row *row)
 		row->user_keys[i].kind = (uint8_t)cbor_take_uint(r, UINT8_MAX);
 		if (row->user_keys[i].kind == 0 || row->user_keys[i].kind >= AUTHZ_KEY_KIND_COUNT)
 			cbor_fail(r, STATUS_UNSUPPORTED);
-		cbor_take_key(r, 2);
-		cbor_take_bytes_n(r, row->user_keys[i].key, 32);
+		cbor_take_bytes_n_at(r, 2, row->user_keys[i].key, 32);
 		cbor_take_end(r);
 	}
 	cbor_take_end(r);
@@ -127,10 +113,8 @@ enum status authz_birth_answer_open(struct bytes bytes, const uint8_t deployment
 	cbor_take_key(&r, 1);
 	if (cbor_take_uint(&r, UINT64_MAX) != BIRTH_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	cbor_take_key(&r, 2);
-	cbor_take_bytes_n(&r, birth.deployment, 32);
-	cbor_take_key(&r, 3);
-	cbor_take_bytes_n(&r, birth.change_hash, 32);
+	cbor_take_bytes_n_at(&r, 2, birth.deployment, 32);
+	cbor_take_bytes_n_at(&r, 3, birth.change_hash, 32);
 	cbor_take_key(&r, 4);
 	birth.count = cbor_take_array(&r, LIMIT_CHANGE_WALLETS_MAX);
 	for (size_t i = 0; i < birth.count; i++)

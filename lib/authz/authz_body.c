@@ -12,16 +12,15 @@ static void put_user_key(const struct authz_user_key *key, const struct authz_ke
 	bool brings = data != NULL && key->kind != AUTHZ_KEY_ED25519;
 
 	cbor_put_map(w, brings ? 3 : 2);
-	cbor_put_key(w, 1);
-	cbor_put_uint(w, key->kind);
+	cbor_put_uint_at(w, 1, key->kind);
 	cbor_put_key(w, 2);
 	if (brings && authz_key_is_passkey(key->kind))
 		cbor_put_bytes(w, data->credential);
 	else
 		cbor_put_bytes_n(w, key->key, 32);
 	if (brings) {
-		cbor_put_key(w, 3);
-		cbor_put_bytes(w, key->kind == AUTHZ_KEY_TOTP ? data->sealed : data->public_key);
+		cbor_put_bytes_at(w, 3,
+		                  key->kind == AUTHZ_KEY_TOTP ? data->sealed : data->public_key);
 	}
 	cbor_put_end(w);
 }
@@ -52,8 +51,7 @@ static void take_brought(struct cbor_reader *r, struct authz_user_key *key,
 
 	if (key->kind == AUTHZ_KEY_TOTP) {
 		cbor_take_bytes_n(r, key->key, 32);
-		cbor_take_key(r, 3);
-		data->sealed = cbor_take_bytes(r, AUTHZ_SEALED_TOTP_LEN);
+		data->sealed = cbor_take_bytes_at(r, 3, AUTHZ_SEALED_TOTP_LEN);
 		if (data->sealed.len != AUTHZ_SEALED_TOTP_LEN)
 			cbor_fail(r, STATUS_MALFORMED);
 		return;
@@ -99,12 +97,10 @@ static size_t take_user_keys(struct cbor_reader *r, struct authz_user_key *keys,
 static void put_delays(const struct authz_delays *delays, uint64_t first, struct cbor_writer *w)
 {
 	if (delays->has_delay) {
-		cbor_put_key(w, first);
-		cbor_put_uint(w, delays->delay_s);
+		cbor_put_uint_at(w, first, delays->delay_s);
 	}
 	if (delays->has_export_delay) {
-		cbor_put_key(w, first + 1);
-		cbor_put_uint(w, delays->export_delay_s);
+		cbor_put_uint_at(w, first + 1, delays->export_delay_s);
 	}
 }
 
@@ -126,21 +122,17 @@ enum status authz_birth_put(const struct authz_birth_body *body, bool is_import,
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, (size_t)2 + body->has_recovery + body->has_escape + is_import +
 	                     body->delays.has_delay + body->delays.has_export_delay);
-	cbor_put_key(&w, 1);
-	cbor_put_text(&w, body->name);
+	cbor_put_text_at(&w, 1, body->name);
 	cbor_put_key(&w, 2);
 	put_user_keys(body->user_keys, body->user_key_data, body->user_key_count, &w);
 	if (body->has_recovery) {
-		cbor_put_key(&w, 3);
-		cbor_put_bytes_n(&w, body->recovery, 32);
+		cbor_put_bytes_n_at(&w, 3, body->recovery, 32);
 	}
 	if (body->has_escape) {
-		cbor_put_key(&w, 4);
-		cbor_put_bytes_n(&w, body->escape, 32);
+		cbor_put_bytes_n_at(&w, 4, body->escape, 32);
 	}
 	if (is_import) {
-		cbor_put_key(&w, 5);
-		cbor_put_bytes_n(&w, body->address, 32);
+		cbor_put_bytes_n_at(&w, 5, body->address, 32);
 	}
 	put_delays(&body->delays, 6, &w);
 	cbor_put_end(&w);
@@ -174,8 +166,7 @@ enum status authz_birth_take(struct bytes bytes, bool is_import, struct authz_bi
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 7);
-	cbor_take_key(&r, 1);
-	body.name = cbor_take_text(&r, LIMIT_NAME_MAX);
+	body.name = cbor_take_text_at(&r, 1, LIMIT_NAME_MAX);
 	if (r.status == STATUS_OK && !is_name(body.name))
 		cbor_fail(&r, STATUS_MALFORMED);
 	cbor_take_key(&r, 2);
@@ -210,8 +201,7 @@ enum status authz_limit_put(const struct authz_limit_body *body, struct buffer *
 	CHECK(body->count != 0 && body->count <= LIMIT_COUNTERS_MAX);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 2);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes_n(&w, body->grant, 32);
+	cbor_put_bytes_n_at(&w, 1, body->grant, 32);
 	cbor_put_key(&w, 2);
 	cbor_put_map(&w, body->count);
 	for (size_t i = 0; i < body->count; i++) {
@@ -231,8 +221,7 @@ enum status authz_limit_take(struct bytes bytes, struct authz_limit_body *ret_bo
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	cbor_take_key(&r, 1);
-	cbor_take_bytes_n(&r, body.grant, 32);
+	cbor_take_bytes_n_at(&r, 1, body.grant, 32);
 	cbor_take_key(&r, 2);
 	body.count = cbor_take_map(&r, LIMIT_COUNTERS_MAX);
 	if (body.count == 0)
@@ -272,12 +261,10 @@ enum status authz_factor_put(const struct authz_factor_body *body, struct buffer
 	put_user_keys(body->remove, NULL, body->remove_count, &w);
 	put_delays(&body->delays, 3, &w);
 	if (body->has_recovery) {
-		cbor_put_key(&w, 5);
-		cbor_put_bytes_n(&w, body->recovery, 32);
+		cbor_put_bytes_n_at(&w, 5, body->recovery, 32);
 	}
 	if (body->drops_recovery) {
-		cbor_put_key(&w, 6);
-		cbor_put_bool(&w, true);
+		cbor_put_bool_at(&w, 6, true);
 	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
@@ -322,10 +309,8 @@ enum status authz_export_put(const struct authz_export_body *body, struct buffer
 	CHECK(body->format != 0 && body->format < AUTHZ_EXPORT_FORMAT_COUNT);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 2);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes_n(&w, body->recipient, 32);
-	cbor_put_key(&w, 2);
-	cbor_put_uint(&w, body->format);
+	cbor_put_bytes_n_at(&w, 1, body->recipient, 32);
+	cbor_put_uint_at(&w, 2, body->format);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -337,10 +322,8 @@ enum status authz_export_take(struct bytes bytes, struct authz_export_body *ret_
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	cbor_take_key(&r, 1);
-	cbor_take_bytes_n(&r, body.recipient, 32);
-	cbor_take_key(&r, 2);
-	body.format = (uint8_t)cbor_take_uint(&r, UINT8_MAX);
+	cbor_take_bytes_n_at(&r, 1, body.recipient, 32);
+	body.format = (uint8_t)cbor_take_uint_at(&r, 2, UINT8_MAX);
 	if (body.format == 0 || body.format >= AUTHZ_EXPORT_FORMAT_COUNT)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
 	cbor_take_end(&r);
@@ -355,8 +338,7 @@ enum status authz_id_put(const uint8_t id[32], struct buffer *out)
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 1);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes_n(&w, id, 32);
+	cbor_put_bytes_n_at(&w, 1, id, 32);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -368,8 +350,7 @@ enum status authz_id_take(struct bytes bytes, uint8_t ret_id[32])
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 1);
-	cbor_take_key(&r, 1);
-	cbor_take_bytes_n(&r, id, 32);
+	cbor_take_bytes_n_at(&r, 1, id, 32);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		memcpy(ret_id, id, 32);

@@ -29,22 +29,14 @@ enum status authz_head_put(const struct authz_head *head,
 
 	cbor_writer_init(&w, &body);
 	cbor_put_map(&w, 8);
-	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, HEAD_VERSION);
-	cbor_put_key(&w, 2);
-	cbor_put_bytes_n(&w, head->deployment, 32);
-	cbor_put_key(&w, 3);
-	cbor_put_uint(&w, head->boot);
-	cbor_put_key(&w, 4);
-	cbor_put_bytes_n(&w, head->boot_record, 32);
-	cbor_put_key(&w, 5);
-	cbor_put_uint(&w, head->sync);
-	cbor_put_key(&w, 6);
-	cbor_put_uint(&w, head->time_high_s);
-	cbor_put_key(&w, 7);
-	cbor_put_uint(&w, head->wallet_count);
-	cbor_put_key(&w, 8);
-	cbor_put_bytes_n(&w, head->root, 32);
+	cbor_put_uint_at(&w, 1, HEAD_VERSION);
+	cbor_put_bytes_n_at(&w, 2, head->deployment, 32);
+	cbor_put_uint_at(&w, 3, head->boot);
+	cbor_put_bytes_n_at(&w, 4, head->boot_record, 32);
+	cbor_put_uint_at(&w, 5, head->sync);
+	cbor_put_uint_at(&w, 6, head->time_high_s);
+	cbor_put_uint_at(&w, 7, head->wallet_count);
+	cbor_put_bytes_n_at(&w, 8, head->root, 32);
 	cbor_put_end(&w);
 	status = cbor_finish(&w);
 	return status == STATUS_OK ? authz_signed_put(head_label, buffer_bytes(&body),
@@ -71,20 +63,13 @@ enum status authz_head_open(struct bytes bytes, const uint8_t deployment_key[32]
 	cbor_take_key(&r, 1);
 	if (cbor_take_uint(&r, UINT64_MAX) != HEAD_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	cbor_take_key(&r, 2);
-	cbor_take_bytes_n(&r, taken.deployment, 32);
-	cbor_take_key(&r, 3);
-	taken.boot = cbor_take_uint(&r, INT64_MAX);
-	cbor_take_key(&r, 4);
-	cbor_take_bytes_n(&r, taken.boot_record, 32);
-	cbor_take_key(&r, 5);
-	taken.sync = cbor_take_uint(&r, INT64_MAX);
-	cbor_take_key(&r, 6);
-	taken.time_high_s = cbor_take_uint(&r, INT64_MAX);
-	cbor_take_key(&r, 7);
-	taken.wallet_count = cbor_take_uint(&r, INT64_MAX);
-	cbor_take_key(&r, 8);
-	cbor_take_bytes_n(&r, taken.root, 32);
+	cbor_take_bytes_n_at(&r, 2, taken.deployment, 32);
+	taken.boot = cbor_take_uint_at(&r, 3, INT64_MAX);
+	cbor_take_bytes_n_at(&r, 4, taken.boot_record, 32);
+	taken.sync = cbor_take_uint_at(&r, 5, INT64_MAX);
+	taken.time_high_s = cbor_take_uint_at(&r, 6, INT64_MAX);
+	taken.wallet_count = cbor_take_uint_at(&r, 7, INT64_MAX);
+	cbor_take_bytes_n_at(&r, 8, taken.root, 32);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_head = taken;

@@ -42,11 +42,9 @@ static bool previous_fits(uint8_t action, bool has_previous)
 static void put_entry(const struct authz_change_entry *entry, struct cbor_writer *w)
 {
 	cbor_put_map(w, 2 + entry->has_previous);
-	cbor_put_key(w, 1);
-	cbor_put_bytes_n(w, entry->wallet, 32);
+	cbor_put_bytes_n_at(w, 1, entry->wallet, 32);
 	if (entry->has_previous) {
-		cbor_put_key(w, 2);
-		cbor_put_bytes_n(w, entry->previous, 32);
+		cbor_put_bytes_n_at(w, 2, entry->previous, 32);
 	}
 	cbor_put_key(w, 3);
 	cbor_put_raw(w, entry->body);
@@ -61,12 +59,9 @@ enum status authz_change_put(const struct authz_change *change, struct buffer *o
 	CHECK(change->entry_count != 0 && change->entry_count <= LIMIT_CHANGE_WALLETS_MAX);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 7);
-	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, CHANGE_VERSION);
-	cbor_put_key(&w, 2);
-	cbor_put_uint(&w, change->action);
-	cbor_put_key(&w, 3);
-	cbor_put_bytes_n(&w, change->deployment, 32);
+	cbor_put_uint_at(&w, 1, CHANGE_VERSION);
+	cbor_put_uint_at(&w, 2, change->action);
+	cbor_put_bytes_n_at(&w, 3, change->deployment, 32);
 	cbor_put_key(&w, 4);
 	cbor_put_array(&w, change->entry_count);
 	for (size_t i = 0; i < change->entry_count; i++) {
@@ -76,12 +71,9 @@ enum status authz_change_put(const struct authz_change *change, struct buffer *o
 		put_entry(&change->entries[i], &w);
 	}
 	cbor_put_end(&w);
-	cbor_put_key(&w, 5);
-	cbor_put_bytes_n(&w, change->nonce, 32);
-	cbor_put_key(&w, 6);
-	cbor_put_uint(&w, change->expires_s);
-	cbor_put_key(&w, 7);
-	cbor_put_bytes_n(&w, change->description_hash, 32);
+	cbor_put_bytes_n_at(&w, 5, change->nonce, 32);
+	cbor_put_uint_at(&w, 6, change->expires_s);
+	cbor_put_bytes_n_at(&w, 7, change->description_hash, 32);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -127,8 +119,7 @@ static void take_entry(struct cbor_reader *r, struct authz_change *change, size_
 	struct authz_change_entry *entry = &change->entries[at];
 
 	cbor_take_map(r, 3);
-	cbor_take_key(r, 1);
-	cbor_take_bytes_n(r, entry->wallet, 32);
+	cbor_take_bytes_n_at(r, 1, entry->wallet, 32);
 	entry->has_previous = cbor_take_key_if(r, 2);
 	if (entry->has_previous)
 		cbor_take_bytes_n(r, entry->previous, 32);
@@ -154,23 +145,18 @@ enum status authz_change_take(struct bytes bytes, struct authz_change *ret_chang
 	cbor_take_key(&r, 1);
 	if (cbor_take_uint(&r, UINT64_MAX) != CHANGE_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	cbor_take_key(&r, 2);
-	change.action = (uint8_t)cbor_take_uint(&r, UINT8_MAX);
+	change.action = (uint8_t)cbor_take_uint_at(&r, 2, UINT8_MAX);
 	if (authz_action_word(change.action) == NULL)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	cbor_take_key(&r, 3);
-	cbor_take_bytes_n(&r, change.deployment, 32);
+	cbor_take_bytes_n_at(&r, 3, change.deployment, 32);
 	cbor_take_key(&r, 4);
 	change.entry_count = cbor_take_array(&r, LIMIT_CHANGE_WALLETS_MAX);
 	for (size_t i = 0; i < change.entry_count; i++)
 		take_entry(&r, &change, i);
 	cbor_take_end(&r);
-	cbor_take_key(&r, 5);
-	cbor_take_bytes_n(&r, change.nonce, 32);
-	cbor_take_key(&r, 6);
-	change.expires_s = cbor_take_uint(&r, INT64_MAX);
-	cbor_take_key(&r, 7);
-	cbor_take_bytes_n(&r, change.description_hash, 32);
+	cbor_take_bytes_n_at(&r, 5, change.nonce, 32);
+	change.expires_s = cbor_take_uint_at(&r, 6, INT64_MAX);
+	cbor_take_bytes_n_at(&r, 7, change.description_hash, 32);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK && change.entry_count == 0)
@@ -220,17 +206,13 @@ static void put_signature(const struct authz_signature *signature, struct cbor_w
 	bool is_passkey = authz_key_is_passkey(signature->key.kind);
 
 	cbor_put_map(w, is_passkey ? 5 : 3);
-	cbor_put_key(w, 1);
-	cbor_put_uint(w, signature->key.kind);
-	cbor_put_key(w, 2);
-	cbor_put_bytes_n(w, signature->key.key, 32);
+	cbor_put_uint_at(w, 1, signature->key.kind);
+	cbor_put_bytes_n_at(w, 2, signature->key.key, 32);
 	cbor_put_key(w, 3);
 	if (is_passkey) {
 		cbor_put_bytes(w, signature->assertion.signature);
-		cbor_put_key(w, 4);
-		cbor_put_bytes(w, signature->assertion.authenticator_data);
-		cbor_put_key(w, 5);
-		cbor_put_bytes(w, signature->assertion.client_data);
+		cbor_put_bytes_at(w, 4, signature->assertion.authenticator_data);
+		cbor_put_bytes_at(w, 5, signature->assertion.client_data);
 	} else {
 		cbor_put_bytes_n(w, signature->signature, KEYS_SIGNATURE_LEN);
 	}
@@ -244,10 +226,8 @@ static void put_codes(const struct authz_signed_change *signed_change, struct cb
 	cbor_put_array(w, signed_change->code_count);
 	for (size_t i = 0; i < signed_change->code_count; i++) {
 		cbor_put_map(w, 2);
-		cbor_put_key(w, 1);
-		cbor_put_bytes_n(w, signed_change->codes[i].id, 32);
-		cbor_put_key(w, 2);
-		cbor_put_bytes_n(w, signed_change->codes[i].sealed, AUTHZ_CODE_SEALED_LEN);
+		cbor_put_bytes_n_at(w, 1, signed_change->codes[i].id, 32);
+		cbor_put_bytes_n_at(w, 2, signed_change->codes[i].sealed, AUTHZ_CODE_SEALED_LEN);
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
@@ -263,12 +243,9 @@ static void put_registrations(const struct authz_signed_change *signed_change,
 		const struct authz_registration *registration = &signed_change->registrations[i];
 
 		cbor_put_map(w, 3);
-		cbor_put_key(w, 1);
-		cbor_put_bytes_n(w, registration->id, 32);
-		cbor_put_key(w, 2);
-		cbor_put_bytes(w, registration->said.authenticator_data);
-		cbor_put_key(w, 3);
-		cbor_put_bytes(w, registration->said.client_data);
+		cbor_put_bytes_n_at(w, 1, registration->id, 32);
+		cbor_put_bytes_at(w, 2, registration->said.authenticator_data);
+		cbor_put_bytes_at(w, 3, registration->said.client_data);
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
@@ -286,26 +263,22 @@ enum status authz_signed_change_put(const struct authz_signed_change *signed_cha
 	CHECK(signed_change->table_count <= LIMIT_TABLE_PINS_MAX);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, (size_t)2 + seeds + tables + codes + registrations);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes(&w, signed_change->change);
+	cbor_put_bytes_at(&w, 1, signed_change->change);
 	cbor_put_key(&w, 2);
 	cbor_put_array(&w, signed_change->signature_count);
 	for (size_t i = 0; i < signed_change->signature_count; i++)
 		put_signature(&signed_change->signatures[i], &w);
 	cbor_put_end(&w);
 	if (seeds) {
-		cbor_put_key(&w, 3);
-		cbor_put_bytes(&w, signed_change->sealed_seeds);
+		cbor_put_bytes_at(&w, 3, signed_change->sealed_seeds);
 	}
 	if (tables) {
 		cbor_put_key(&w, 4);
 		cbor_put_array(&w, signed_change->table_count);
 		for (size_t i = 0; i < signed_change->table_count; i++) {
 			cbor_put_map(&w, 2);
-			cbor_put_key(&w, 1);
-			cbor_put_bytes_n(&w, signed_change->tables[i].table, 32);
-			cbor_put_key(&w, 2);
-			cbor_put_bytes(&w, signed_change->tables[i].addresses);
+			cbor_put_bytes_n_at(&w, 1, signed_change->tables[i].table, 32);
+			cbor_put_bytes_at(&w, 2, signed_change->tables[i].addresses);
 			cbor_put_end(&w);
 		}
 		cbor_put_end(&w);
@@ -321,21 +294,19 @@ enum status authz_signed_change_put(const struct authz_signed_change *signed_cha
 static void take_signature(struct cbor_reader *r, struct authz_signature *ret_signature)
 {
 	cbor_take_map(r, 5);
-	cbor_take_key(r, 1);
-	ret_signature->key.kind = (uint8_t)cbor_take_uint(r, UINT8_MAX);
+	ret_signature->key.kind = (uint8_t)cbor_take_uint_at(r, 1, UINT8_MAX);
 	if (ret_signature->key.kind != AUTHZ_KEY_ED25519 &&
 	    !authz_key_is_passkey(ret_signature->key.kind))
 		cbor_fail(r, STATUS_UNSUPPORTED);
-	cbor_take_key(r, 2);
-	cbor_take_bytes_n(r, ret_signature->key.key, 32);
+	cbor_take_bytes_n_at(r, 2, ret_signature->key.key, 32);
 	cbor_take_key(r, 3);
 	if (authz_key_is_passkey(ret_signature->key.kind)) {
 		ret_signature->assertion.signature = cbor_take_bytes(r, KEYS_P256_SIGNATURE_MAX);
 		cbor_take_key(r, 4);
 		ret_signature->assertion.authenticator_data =
 		    cbor_take_bytes(r, AUTHZ_AUTHENTICATOR_DATA_MAX);
-		cbor_take_key(r, 5);
-		ret_signature->assertion.client_data = cbor_take_bytes(r, AUTHZ_CLIENT_DATA_MAX);
+		ret_signature->assertion.client_data =
+		    cbor_take_bytes_at(r, 5, AUTHZ_CLIENT_DATA_MAX);
 	} else {
 		cbor_take_bytes_n(r, ret_signature->signature, KEYS_SIGNATURE_LEN);
 	}
@@ -349,10 +320,8 @@ static void take_codes(struct cbor_reader *r, struct authz_signed_change *ret_si
 		struct authz_code *code = &ret_signed->codes[i];
 
 		cbor_take_map(r, 2);
-		cbor_take_key(r, 1);
-		cbor_take_bytes_n(r, code->id, 32);
-		cbor_take_key(r, 2);
-		cbor_take_bytes_n(r, code->sealed, sizeof(code->sealed));
+		cbor_take_bytes_n_at(r, 1, code->id, 32);
+		cbor_take_bytes_n_at(r, 2, code->sealed, sizeof(code->sealed));
 		cbor_take_end(r);
 		for (size_t j = 0; j < i; j++)
 			if (memcmp(ret_signed->codes[j].id, code->id, 32) == 0)
@@ -370,13 +339,11 @@ static void take_registrations(struct cbor_reader *r, struct authz_signed_change
 		struct authz_registration *registration = &ret_signed->registrations[i];
 
 		cbor_take_map(r, 3);
-		cbor_take_key(r, 1);
-		cbor_take_bytes_n(r, registration->id, 32);
+		cbor_take_bytes_n_at(r, 1, registration->id, 32);
 		cbor_take_key(r, 2);
 		registration->said.authenticator_data =
 		    cbor_take_bytes(r, AUTHZ_AUTHENTICATOR_DATA_MAX);
-		cbor_take_key(r, 3);
-		registration->said.client_data = cbor_take_bytes(r, AUTHZ_CLIENT_DATA_MAX);
+		registration->said.client_data = cbor_take_bytes_at(r, 3, AUTHZ_CLIENT_DATA_MAX);
 		cbor_take_end(r);
 	}
 	cbor_take_end(r);
@@ -387,10 +354,8 @@ static void take_registrations(struct cbor_reader *r, struct authz_signed_change
 static void take_table(struct cbor_reader *r, struct authz_table_contents *ret_table)
 {
 	cbor_take_map(r, 2);
-	cbor_take_key(r, 1);
-	cbor_take_bytes_n(r, ret_table->table, 32);
-	cbor_take_key(r, 2);
-	ret_table->addresses = cbor_take_bytes(r, (size_t)AUTHZ_TABLE_ENTRIES_MAX * 32);
+	cbor_take_bytes_n_at(r, 1, ret_table->table, 32);
+	ret_table->addresses = cbor_take_bytes_at(r, 2, (size_t)AUTHZ_TABLE_ENTRIES_MAX * 32);
 	if (ret_table->addresses.len == 0 || ret_table->addresses.len % 32 != 0)
 		cbor_fail(r, STATUS_MALFORMED);
 	cbor_take_end(r);
@@ -403,8 +368,7 @@ enum status authz_signed_change_take(struct bytes bytes, struct authz_signed_cha
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 6);
-	cbor_take_key(&r, 1);
-	taken.change = cbor_take_bytes(&r, LIMIT_CHANGE_MAX);
+	taken.change = cbor_take_bytes_at(&r, 1, LIMIT_CHANGE_MAX);
 	cbor_take_key(&r, 2);
 	taken.signature_count = cbor_take_array(&r, AUTHZ_SIGNATURES_MAX);
 	for (size_t i = 0; i < taken.signature_count; i++)

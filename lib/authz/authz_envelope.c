@@ -13,12 +13,9 @@ enum status authz_envelope_put(const struct authz_envelope *envelope, struct buf
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 3);
-	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, ENVELOPE_VERSION);
-	cbor_put_key(&w, 2);
-	cbor_put_uint(&w, envelope->kind);
-	cbor_put_key(&w, 3);
-	cbor_put_bytes(&w, envelope->payload);
+	cbor_put_uint_at(&w, 1, ENVELOPE_VERSION);
+	cbor_put_uint_at(&w, 2, envelope->kind);
+	cbor_put_bytes_at(&w, 3, envelope->payload);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -33,10 +30,8 @@ enum status authz_envelope_take(struct bytes bytes, struct authz_envelope *ret_e
 	cbor_take_key(&r, 1);
 	if (cbor_take_uint(&r, UINT64_MAX) != ENVELOPE_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	cbor_take_key(&r, 2);
-	taken.kind = (uint32_t)cbor_take_uint(&r, AUTHZ_KIND_MAX);
-	cbor_take_key(&r, 3);
-	taken.payload = cbor_take_bytes(&r, AUTHZ_ENVELOPE_PAYLOAD_MAX);
+	taken.kind = (uint32_t)cbor_take_uint_at(&r, 2, AUTHZ_KIND_MAX);
+	taken.payload = cbor_take_bytes_at(&r, 3, AUTHZ_ENVELOPE_PAYLOAD_MAX);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_envelope = taken;
@@ -115,10 +110,8 @@ enum status authz_refusal_put(struct bytes code, struct bytes text, struct buffe
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 2);
-	cbor_put_key(&w, 1);
-	cbor_put_text(&w, code);
-	cbor_put_key(&w, 2);
-	cbor_put_text(&w, text);
+	cbor_put_text_at(&w, 1, code);
+	cbor_put_text_at(&w, 2, text);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -130,10 +123,8 @@ enum status authz_refusal_take(struct bytes bytes, struct bytes *ret_code, struc
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	cbor_take_key(&r, 1);
-	code = cbor_take_text(&r, LIMIT_NAME_MAX);
-	cbor_take_key(&r, 2);
-	text = cbor_take_text(&r, LIMIT_DESCRIPTION_MAX);
+	code = cbor_take_text_at(&r, 1, LIMIT_NAME_MAX);
+	text = cbor_take_text_at(&r, 2, LIMIT_DESCRIPTION_MAX);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK) {
 		*ret_code = code;

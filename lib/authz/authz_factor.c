@@ -19,12 +19,10 @@ static size_t lock_len(const struct authz_code_lock *lock)
 static void put_lock(struct cbor_writer *w, uint64_t first, const struct authz_code_lock *lock)
 {
 	if (lock->failures != 0) {
-		cbor_put_key(w, first);
-		cbor_put_uint(w, lock->failures);
+		cbor_put_uint_at(w, first, lock->failures);
 	}
 	if (lock->blocked_until_s != 0) {
-		cbor_put_key(w, first + 1);
-		cbor_put_uint(w, lock->blocked_until_s);
+		cbor_put_uint_at(w, first + 1, lock->blocked_until_s);
 	}
 }
 
@@ -38,22 +36,15 @@ enum status authz_factor_record_put(const struct authz_factor_record *factor, st
 	cbor_put_map(&w, is_passkey ? 6
 	                            : (size_t)4 + lock_len(&factor->with_signature) +
 	                                  lock_len(&factor->alone));
-	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, factor->kind);
-	cbor_put_key(&w, 2);
-	cbor_put_bytes_n(&w, factor->id, 32);
-	cbor_put_key(&w, 3);
-	cbor_put_uint(&w, factor->count);
+	cbor_put_uint_at(&w, 1, factor->kind);
+	cbor_put_bytes_n_at(&w, 2, factor->id, 32);
+	cbor_put_uint_at(&w, 3, factor->count);
 	if (is_passkey) {
-		cbor_put_key(&w, 4);
-		cbor_put_bytes_n(&w, factor->credential, factor->credential_len);
-		cbor_put_key(&w, 5);
-		cbor_put_bytes_n(&w, factor->public_key, public_key_len(factor->kind));
-		cbor_put_key(&w, 6);
-		cbor_put_bool(&w, factor->backup_eligible);
+		cbor_put_bytes_n_at(&w, 4, factor->credential, factor->credential_len);
+		cbor_put_bytes_n_at(&w, 5, factor->public_key, public_key_len(factor->kind));
+		cbor_put_bool_at(&w, 6, factor->backup_eligible);
 	} else {
-		cbor_put_key(&w, 7);
-		cbor_put_bytes_n(&w, factor->sealed_secret, sizeof(factor->sealed_secret));
+		cbor_put_bytes_n_at(&w, 7, factor->sealed_secret, sizeof(factor->sealed_secret));
 		put_lock(&w, 8, &factor->with_signature);
 		put_lock(&w, 10, &factor->alone);
 	}
@@ -66,42 +57,26 @@ static void take_passkey(struct cbor_reader *r, struct authz_factor_record *fact
 	uint8_t id[32];
 	struct bytes credential;
 
-	cbor_take_key(r, 4);
-	credential = cbor_take_bytes(r, AUTHZ_CREDENTIAL_MAX);
+	credential = cbor_take_bytes_at(r, 4, AUTHZ_CREDENTIAL_MAX);
 	factor->credential_len = (uint8_t)credential.len;
 	if (credential.len != 0)
 		memcpy(factor->credential, credential.data, credential.len);
-	cbor_take_key(r, 5);
-	cbor_take_bytes_n(r, factor->public_key, public_key_len(factor->kind));
-	cbor_take_key(r, 6);
-	factor->backup_eligible = cbor_take_bool(r);
+	cbor_take_bytes_n_at(r, 5, factor->public_key, public_key_len(factor->kind));
+	factor->backup_eligible = cbor_take_bool_at(r, 6);
 	authz_passkey_id(credential, id);
 	if (memcmp(id, factor->id, 32) != 0 || credential.len < AUTHZ_CREDENTIAL_MIN)
 		cbor_fail(r, STATUS_CORRUPT);
 }
 
-static uint64_t take_number_if(struct cbor_reader *r, uint64_t key)
-{
-	uint64_t value;
-
-	if (!cbor_take_key_if(r, key))
-		return 0;
-	value = cbor_take_uint(r, INT64_MAX);
-	if (value == 0)
-		cbor_fail(r, STATUS_CORRUPT);
-	return value;
-}
-
 static void take_lock(struct cbor_reader *r, uint64_t first, struct authz_code_lock *ret_lock)
 {
-	ret_lock->failures = take_number_if(r, first);
-	ret_lock->blocked_until_s = take_number_if(r, first + 1);
+	ret_lock->failures = cbor_take_uint_if(r, first, INT64_MAX);
+	ret_lock->blocked_until_s = cbor_take_uint_if(r, first + 1, INT64_MAX);
 }
 
 static void take_totp(struct cbor_reader *r, struct authz_factor_record *factor)
 {
-	cbor_take_key(r, 7);
-	cbor_take_bytes_n(r, factor->sealed_secret, sizeof(factor->sealed_secret));
+	cbor_take_bytes_n_at(r, 7, factor->sealed_secret, sizeof(factor->sealed_secret));
 	take_lock(r, 8, &factor->with_signature);
 	take_lock(r, 10, &factor->alone);
 }
@@ -113,12 +88,9 @@ enum status authz_factor_record_take(struct bytes bytes, struct authz_factor_rec
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 8);
-	cbor_take_key(&r, 1);
-	factor.kind = (uint8_t)cbor_take_uint(&r, AUTHZ_KEY_KIND_COUNT - 1);
-	cbor_take_key(&r, 2);
-	cbor_take_bytes_n(&r, factor.id, 32);
-	cbor_take_key(&r, 3);
-	factor.count = cbor_take_uint(&r, INT64_MAX);
+	factor.kind = (uint8_t)cbor_take_uint_at(&r, 1, AUTHZ_KEY_KIND_COUNT - 1);
+	cbor_take_bytes_n_at(&r, 2, factor.id, 32);
+	factor.count = cbor_take_uint_at(&r, 3, INT64_MAX);
 	if (authz_key_is_passkey(factor.kind)) {
 		take_passkey(&r, &factor);
 	} else {
@@ -148,12 +120,9 @@ enum status authz_pending_record_put(const struct authz_pending_record *pending,
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 3);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes_n(&w, pending->change, 32);
-	cbor_put_key(&w, 2);
-	cbor_put_bytes(&w, pending->signed_change);
-	cbor_put_key(&w, 3);
-	cbor_put_text(&w, pending->description);
+	cbor_put_bytes_n_at(&w, 1, pending->change, 32);
+	cbor_put_bytes_at(&w, 2, pending->signed_change);
+	cbor_put_text_at(&w, 3, pending->description);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -165,12 +134,9 @@ enum status authz_pending_record_take(struct bytes bytes, struct authz_pending_r
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 3);
-	cbor_take_key(&r, 1);
-	cbor_take_bytes_n(&r, pending.change, 32);
-	cbor_take_key(&r, 2);
-	pending.signed_change = cbor_take_bytes(&r, AUTHZ_PENDING_RECORD_MAX);
-	cbor_take_key(&r, 3);
-	pending.description = cbor_take_text(&r, LIMIT_DESCRIPTION_MAX);
+	cbor_take_bytes_n_at(&r, 1, pending.change, 32);
+	pending.signed_change = cbor_take_bytes_at(&r, 2, AUTHZ_PENDING_RECORD_MAX);
+	pending.description = cbor_take_text_at(&r, 3, LIMIT_DESCRIPTION_MAX);
 	cbor_take_end(&r);
 	if (cbor_done(&r) != STATUS_OK)
 		return STATUS_CORRUPT;

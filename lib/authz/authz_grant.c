@@ -15,17 +15,12 @@ static void put_counter(const struct authz_counter_rule *rule, struct cbor_write
 	bool has_mint = rule->unit == AUTHZ_UNIT_MINT;
 
 	cbor_put_map(w, 4 + has_mint);
-	cbor_put_key(w, 1);
-	cbor_put_uint(w, rule->id);
-	cbor_put_key(w, 2);
-	cbor_put_uint(w, rule->unit);
-	cbor_put_key(w, 3);
-	cbor_put_uint(w, rule->window);
-	cbor_put_key(w, 4);
-	cbor_put_uint(w, rule->cap);
+	cbor_put_uint_at(w, 1, rule->id);
+	cbor_put_uint_at(w, 2, rule->unit);
+	cbor_put_uint_at(w, 3, rule->window);
+	cbor_put_uint_at(w, 4, rule->cap);
 	if (has_mint) {
-		cbor_put_key(w, 5);
-		cbor_put_bytes_n(w, rule->mint, 32);
+		cbor_put_bytes_n_at(w, 5, rule->mint, 32);
 	}
 	cbor_put_end(w);
 }
@@ -41,15 +36,6 @@ static void put_keys(const uint8_t (*keys)[32], size_t count, uint64_t key, stru
 	cbor_put_end(w);
 }
 
-/* put_number puts an optional number: zero means none and is left out. */
-static void put_number(uint64_t value, uint64_t key, struct cbor_writer *w)
-{
-	if (value == 0)
-		return;
-	cbor_put_key(w, key);
-	cbor_put_uint(w, value);
-}
-
 static void put_pins(const struct authz_grant_body *body, struct cbor_writer *w)
 {
 	if (body->pin_count == 0)
@@ -58,12 +44,9 @@ static void put_pins(const struct authz_grant_body *body, struct cbor_writer *w)
 	cbor_put_array(w, body->pin_count);
 	for (size_t i = 0; i < body->pin_count; i++) {
 		cbor_put_map(w, 3);
-		cbor_put_key(w, 1);
-		cbor_put_bytes_n(w, body->pins[i].table, 32);
-		cbor_put_key(w, 2);
-		cbor_put_uint(w, body->pins[i].count);
-		cbor_put_key(w, 3);
-		cbor_put_bytes_n(w, body->pins[i].hash, 32);
+		cbor_put_bytes_n_at(w, 1, body->pins[i].table, 32);
+		cbor_put_uint_at(w, 2, body->pins[i].count);
+		cbor_put_bytes_n_at(w, 3, body->pins[i].hash, 32);
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
@@ -81,22 +64,19 @@ enum status authz_grant_put(const struct authz_grant_body *body, struct buffer *
 	CHECK(body->extra_account_count <= AUTHZ_EXTRA_ACCOUNTS_MAX);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, count);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes_n(&w, body->client, 32);
-	cbor_put_key(&w, 2);
-	cbor_put_bytes_n(&w, body->module, 32);
+	cbor_put_bytes_n_at(&w, 1, body->client, 32);
+	cbor_put_bytes_n_at(&w, 2, body->module, 32);
 	cbor_put_key(&w, 3);
 	cbor_put_raw(&w, body->parameters);
-	cbor_put_key(&w, 4);
-	cbor_put_bytes(&w, body->schema);
+	cbor_put_bytes_at(&w, 4, body->schema);
 	cbor_put_key(&w, 5);
 	cbor_put_array(&w, body->counter_count);
 	for (size_t i = 0; i < body->counter_count; i++)
 		put_counter(&body->counters[i], &w);
 	cbor_put_end(&w);
-	put_number(body->not_before_s, 6, &w);
-	put_number(body->expires_s, 7, &w);
-	put_number(body->uses_max, 8, &w);
+	cbor_put_uint_if(&w, 6, body->not_before_s);
+	cbor_put_uint_if(&w, 7, body->expires_s);
+	cbor_put_uint_if(&w, 8, body->uses_max);
 	put_keys(body->nonce_accounts, body->nonce_account_count, 9, &w);
 	put_pins(body, &w);
 	put_keys(body->extra_accounts, body->extra_account_count, 11, &w);
@@ -109,17 +89,12 @@ static void take_counter(struct cbor_reader *r, struct authz_counter_rule *rules
 	struct authz_counter_rule *rule = &rules[at];
 
 	cbor_take_map(r, 5);
-	cbor_take_key(r, 1);
-	rule->id = (uint8_t)cbor_take_uint(r, UINT8_MAX);
-	cbor_take_key(r, 2);
-	rule->unit = (uint8_t)cbor_take_uint(r, AUTHZ_UNIT_USES);
-	cbor_take_key(r, 3);
-	rule->window = (uint8_t)cbor_take_uint(r, AUTHZ_WINDOW_DAY);
-	cbor_take_key(r, 4);
-	rule->cap = cbor_take_uint(r, UINT64_MAX);
+	rule->id = (uint8_t)cbor_take_uint_at(r, 1, UINT8_MAX);
+	rule->unit = (uint8_t)cbor_take_uint_at(r, 2, AUTHZ_UNIT_USES);
+	rule->window = (uint8_t)cbor_take_uint_at(r, 3, AUTHZ_WINDOW_DAY);
+	rule->cap = cbor_take_uint_at(r, 4, UINT64_MAX);
 	if (rule->unit == AUTHZ_UNIT_MINT) {
-		cbor_take_key(r, 5);
-		cbor_take_bytes_n(r, rule->mint, 32);
+		cbor_take_bytes_n_at(r, 5, rule->mint, 32);
 		if (memcmp(rule->mint, native_mint, 32) == 0)
 			cbor_fail(r, STATUS_REFUSED);
 	}
@@ -147,19 +122,6 @@ static size_t take_keys(struct cbor_reader *r, uint64_t key, uint8_t (*keys)[32]
 	return count;
 }
 
-/* take_number takes an optional number; a zero that is written out is a second encoding. */
-static uint64_t take_number(struct cbor_reader *r, uint64_t key, uint64_t max)
-{
-	uint64_t value;
-
-	if (!cbor_take_key_if(r, key))
-		return 0;
-	value = cbor_take_uint(r, max);
-	if (value == 0)
-		cbor_fail(r, STATUS_MALFORMED);
-	return value;
-}
-
 static void take_pins(struct cbor_reader *r, struct authz_grant_body *body)
 {
 	if (!cbor_take_key_if(r, 10))
@@ -171,12 +133,9 @@ static void take_pins(struct cbor_reader *r, struct authz_grant_body *body)
 		struct authz_pin_body *pin = &body->pins[i];
 
 		cbor_take_map(r, 3);
-		cbor_take_key(r, 1);
-		cbor_take_bytes_n(r, pin->table, 32);
-		cbor_take_key(r, 2);
-		pin->count = (uint16_t)cbor_take_uint(r, AUTHZ_TABLE_ENTRIES_MAX);
-		cbor_take_key(r, 3);
-		cbor_take_bytes_n(r, pin->hash, 32);
+		cbor_take_bytes_n_at(r, 1, pin->table, 32);
+		pin->count = (uint16_t)cbor_take_uint_at(r, 2, AUTHZ_TABLE_ENTRIES_MAX);
+		cbor_take_bytes_n_at(r, 3, pin->hash, 32);
 		cbor_take_end(r);
 		if (pin->count == 0 || (i != 0 && memcmp(pin[-1].table, pin->table, 32) >= 0))
 			cbor_fail(r, STATUS_MALFORMED);
@@ -191,24 +150,21 @@ enum status authz_grant_take(struct bytes bytes, struct authz_grant_body *ret_bo
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 11);
-	cbor_take_key(&r, 1);
-	cbor_take_bytes_n(&r, body.client, 32);
-	cbor_take_key(&r, 2);
-	cbor_take_bytes_n(&r, body.module, 32);
+	cbor_take_bytes_n_at(&r, 1, body.client, 32);
+	cbor_take_bytes_n_at(&r, 2, body.module, 32);
 	cbor_take_key(&r, 3);
 	if (cbor_peek(&r) != CBOR_MAP)
 		cbor_fail(&r, STATUS_MALFORMED);
 	body.parameters = cbor_take_raw(&r, LIMIT_PARAMETERS_MAX);
-	cbor_take_key(&r, 4);
-	body.schema = cbor_take_bytes(&r, LIMIT_SCHEMA_MAX);
+	body.schema = cbor_take_bytes_at(&r, 4, LIMIT_SCHEMA_MAX);
 	cbor_take_key(&r, 5);
 	body.counter_count = cbor_take_array(&r, LIMIT_COUNTERS_MAX);
 	for (size_t i = 0; i < body.counter_count; i++)
 		take_counter(&r, body.counters, i);
 	cbor_take_end(&r);
-	body.not_before_s = take_number(&r, 6, INT64_MAX);
-	body.expires_s = take_number(&r, 7, INT64_MAX);
-	body.uses_max = take_number(&r, 8, UINT64_MAX);
+	body.not_before_s = cbor_take_uint_if(&r, 6, INT64_MAX);
+	body.expires_s = cbor_take_uint_if(&r, 7, INT64_MAX);
+	body.uses_max = cbor_take_uint_if(&r, 8, UINT64_MAX);
 	body.nonce_account_count = take_keys(&r, 9, body.nonce_accounts, AUTHZ_NONCE_ACCOUNTS_MAX);
 	take_pins(&r, &body);
 	body.extra_account_count = take_keys(&r, 11, body.extra_accounts, AUTHZ_EXTRA_ACCOUNTS_MAX);

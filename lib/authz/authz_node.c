@@ -11,48 +11,29 @@
 static const char node_label[] = "claviger/node/v1";
 static const char commit_label[] = "claviger/commit/v1";
 
-static void put_hash(struct cbor_writer *w, uint64_t key, const uint8_t hash[32])
-{
-	cbor_put_key(w, key);
-	cbor_put_bytes_n(w, hash, 32);
-}
-
 static void put_body(struct cbor_writer *w, const struct authz_node *node)
 {
 	cbor_put_map(w, NODE_PAIRS);
-	cbor_put_key(w, 1);
-	cbor_put_uint(w, NODE_VERSION);
-	put_hash(w, 2, node->deployment);
-	put_hash(w, 3, node->deployment_key);
-	cbor_put_key(w, 4);
-	cbor_put_uint(w, node->boot);
-	put_hash(w, 5, node->boot_record);
-	cbor_put_key(w, 6);
-	cbor_put_uint(w, node->mode);
-	cbor_put_key(w, 7);
-	cbor_put_bytes_n(w, node->ak_name, sizeof(node->ak_name));
-	put_hash(w, 8, node->ek);
-	cbor_put_key(w, 9);
-	cbor_put_bool(w, node->activated);
-	cbor_put_key(w, 10);
-	cbor_put_bytes(w, node->authority);
-	cbor_put_key(w, 11);
-	cbor_put_bytes(w, node->signer);
-	put_hash(w, 12, node->tls);
-	put_hash(w, 13, node->manifest);
-	cbor_put_key(w, 14);
-	cbor_put_text(w, node->release);
-	cbor_put_key(w, 15);
-	cbor_put_bool(w, node->single_operator);
-	put_hash(w, 16, node->genesis);
-	cbor_put_key(w, 17);
-	cbor_put_bool(w, node->attended);
-	cbor_put_key(w, 18);
-	cbor_put_bool(w, node->recovery_key);
-	cbor_put_key(w, 19);
-	cbor_put_text(w, node->machine);
-	cbor_put_key(w, 20);
-	cbor_put_uint(w, node->sandbox_missing);
+	cbor_put_uint_at(w, 1, NODE_VERSION);
+	cbor_put_bytes_n_at(w, 2, node->deployment, 32);
+	cbor_put_bytes_n_at(w, 3, node->deployment_key, 32);
+	cbor_put_uint_at(w, 4, node->boot);
+	cbor_put_bytes_n_at(w, 5, node->boot_record, 32);
+	cbor_put_uint_at(w, 6, node->mode);
+	cbor_put_bytes_n_at(w, 7, node->ak_name, sizeof(node->ak_name));
+	cbor_put_bytes_n_at(w, 8, node->ek, 32);
+	cbor_put_bool_at(w, 9, node->activated);
+	cbor_put_bytes_at(w, 10, node->authority);
+	cbor_put_bytes_at(w, 11, node->signer);
+	cbor_put_bytes_n_at(w, 12, node->tls, 32);
+	cbor_put_bytes_n_at(w, 13, node->manifest, 32);
+	cbor_put_text_at(w, 14, node->release);
+	cbor_put_bool_at(w, 15, node->single_operator);
+	cbor_put_bytes_n_at(w, 16, node->genesis, 32);
+	cbor_put_bool_at(w, 17, node->attended);
+	cbor_put_bool_at(w, 18, node->recovery_key);
+	cbor_put_text_at(w, 19, node->machine);
+	cbor_put_uint_at(w, 20, node->sandbox_missing);
 	cbor_put_end(w);
 }
 
@@ -73,12 +54,6 @@ enum status authz_node_put(const struct authz_node *node,
 	return authz_signed_put(node_label, buffer_bytes(&body), deployment_key, &scratch, out);
 }
 
-static void take_hash(struct cbor_reader *r, uint64_t key, uint8_t ret_hash[32])
-{
-	cbor_take_key(r, key);
-	cbor_take_bytes_n(r, ret_hash, 32);
-}
-
 static enum status take_body(struct bytes body, struct authz_node *taken)
 {
 	struct cbor_reader r;
@@ -88,39 +63,27 @@ static enum status take_body(struct bytes body, struct authz_node *taken)
 	cbor_take_key(&r, 1);
 	if (cbor_take_uint(&r, UINT64_MAX) != NODE_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	take_hash(&r, 2, taken->deployment);
-	take_hash(&r, 3, taken->deployment_key);
-	cbor_take_key(&r, 4);
-	taken->boot = cbor_take_uint(&r, INT64_MAX);
-	take_hash(&r, 5, taken->boot_record);
-	cbor_take_key(&r, 6);
-	taken->mode = (uint8_t)cbor_take_uint(&r, AUTHZ_MODE_APPLIANCE);
+	cbor_take_bytes_n_at(&r, 2, taken->deployment, 32);
+	cbor_take_bytes_n_at(&r, 3, taken->deployment_key, 32);
+	taken->boot = cbor_take_uint_at(&r, 4, INT64_MAX);
+	cbor_take_bytes_n_at(&r, 5, taken->boot_record, 32);
+	taken->mode = (uint8_t)cbor_take_uint_at(&r, 6, AUTHZ_MODE_APPLIANCE);
 	if (taken->mode == 0)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	cbor_take_key(&r, 7);
-	cbor_take_bytes_n(&r, taken->ak_name, sizeof(taken->ak_name));
-	take_hash(&r, 8, taken->ek);
-	cbor_take_key(&r, 9);
-	taken->activated = cbor_take_bool(&r);
-	cbor_take_key(&r, 10);
-	taken->authority = cbor_take_bytes(&r, AUTHZ_STATEMENT_MAX);
-	cbor_take_key(&r, 11);
-	taken->signer = cbor_take_bytes(&r, AUTHZ_STATEMENT_MAX);
-	take_hash(&r, 12, taken->tls);
-	take_hash(&r, 13, taken->manifest);
-	cbor_take_key(&r, 14);
-	taken->release = cbor_take_text(&r, AUTHZ_RELEASE_MAX);
-	cbor_take_key(&r, 15);
-	taken->single_operator = cbor_take_bool(&r);
-	take_hash(&r, 16, taken->genesis);
-	cbor_take_key(&r, 17);
-	taken->attended = cbor_take_bool(&r);
-	cbor_take_key(&r, 18);
-	taken->recovery_key = cbor_take_bool(&r);
-	cbor_take_key(&r, 19);
-	taken->machine = cbor_take_text(&r, AUTHZ_MACHINE_MAX);
-	cbor_take_key(&r, 20);
-	taken->sandbox_missing = (uint32_t)cbor_take_uint(&r, AUTHZ_SANDBOX_BITS);
+	cbor_take_bytes_n_at(&r, 7, taken->ak_name, sizeof(taken->ak_name));
+	cbor_take_bytes_n_at(&r, 8, taken->ek, 32);
+	taken->activated = cbor_take_bool_at(&r, 9);
+	taken->authority = cbor_take_bytes_at(&r, 10, AUTHZ_STATEMENT_MAX);
+	taken->signer = cbor_take_bytes_at(&r, 11, AUTHZ_STATEMENT_MAX);
+	cbor_take_bytes_n_at(&r, 12, taken->tls, 32);
+	cbor_take_bytes_n_at(&r, 13, taken->manifest, 32);
+	taken->release = cbor_take_text_at(&r, 14, AUTHZ_RELEASE_MAX);
+	taken->single_operator = cbor_take_bool_at(&r, 15);
+	cbor_take_bytes_n_at(&r, 16, taken->genesis, 32);
+	taken->attended = cbor_take_bool_at(&r, 17);
+	taken->recovery_key = cbor_take_bool_at(&r, 18);
+	taken->machine = cbor_take_text_at(&r, 19, AUTHZ_MACHINE_MAX);
+	taken->sandbox_missing = (uint32_t)cbor_take_uint_at(&r, 20, AUTHZ_SANDBOX_BITS);
 	if ((taken->sandbox_missing & ~AUTHZ_SANDBOX_BITS) != 0)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
 	cbor_take_end(&r);

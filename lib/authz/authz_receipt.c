@@ -6,46 +6,21 @@
 
 #define RECEIPT_VERSION 1
 
-static void put_32(struct cbor_writer *w, uint64_t key, const uint8_t bytes[32])
-{
-	cbor_put_key(w, key);
-	cbor_put_bytes_n(w, bytes, 32);
-}
-
-static void put_uint(struct cbor_writer *w, uint64_t key, uint64_t value)
-{
-	cbor_put_key(w, key);
-	cbor_put_uint(w, value);
-}
-
-static void take_32(struct cbor_reader *r, uint64_t key, uint8_t ret_bytes[32])
-{
-	cbor_take_key(r, key);
-	cbor_take_bytes_n(r, ret_bytes, 32);
-}
-
-static uint64_t take_uint(struct cbor_reader *r, uint64_t key, uint64_t max)
-{
-	cbor_take_key(r, key);
-	return cbor_take_uint(r, max);
-}
-
 static void put_tried(struct cbor_writer *w, const struct authz_tried *tried)
 {
 	bool has_instruction = tried->instruction != AUTHZ_NO_INSTRUCTION;
 
 	cbor_put_map(w, (size_t)8 + has_instruction);
-	put_32(w, 1, tried->grant);
-	put_32(w, 2, tried->module);
-	put_32(w, 3, tried->parameters_hash);
-	put_32(w, 4, tried->request_hash);
-	put_uint(w, 5, tried->result);
-	put_uint(w, 6, tried->reason);
-	put_uint(w, 7, tried->fuel);
-	cbor_put_key(w, 8);
-	cbor_put_text(w, tried->text);
+	cbor_put_bytes_n_at(w, 1, tried->grant, 32);
+	cbor_put_bytes_n_at(w, 2, tried->module, 32);
+	cbor_put_bytes_n_at(w, 3, tried->parameters_hash, 32);
+	cbor_put_bytes_n_at(w, 4, tried->request_hash, 32);
+	cbor_put_uint_at(w, 5, tried->result);
+	cbor_put_uint_at(w, 6, tried->reason);
+	cbor_put_uint_at(w, 7, tried->fuel);
+	cbor_put_text_at(w, 8, tried->text);
 	if (has_instruction)
-		put_uint(w, 9, tried->instruction);
+		cbor_put_uint_at(w, 9, tried->instruction);
 	cbor_put_end(w);
 }
 
@@ -54,19 +29,19 @@ static void put_facts(struct cbor_writer *w, const struct authz_facts *facts)
 	CHECK(facts->token_count <= AUTHZ_RECEIPT_TOKENS_MAX &&
 	      facts->trusted_count <= AUTHZ_RECEIPT_TRUST_MAX);
 	cbor_put_map(w, (size_t)8 + (facts->trusted_count != 0));
-	put_uint(w, 1, facts->lamports_out);
-	put_uint(w, 2, facts->fee_lamports);
-	put_uint(w, 3, facts->tip_lamports);
-	put_uint(w, 4, facts->rent_lamports);
-	put_uint(w, 5, facts->wrapped_lamports);
-	put_uint(w, 6, facts->delegations);
-	put_uint(w, 7, facts->authority_changes);
+	cbor_put_uint_at(w, 1, facts->lamports_out);
+	cbor_put_uint_at(w, 2, facts->fee_lamports);
+	cbor_put_uint_at(w, 3, facts->tip_lamports);
+	cbor_put_uint_at(w, 4, facts->rent_lamports);
+	cbor_put_uint_at(w, 5, facts->wrapped_lamports);
+	cbor_put_uint_at(w, 6, facts->delegations);
+	cbor_put_uint_at(w, 7, facts->authority_changes);
 	cbor_put_key(w, 8);
 	cbor_put_array(w, facts->token_count);
 	for (size_t i = 0; i < facts->token_count; i++) {
 		cbor_put_map(w, 2);
-		put_32(w, 1, facts->tokens[i].mint);
-		put_uint(w, 2, facts->tokens[i].amount);
+		cbor_put_bytes_n_at(w, 1, facts->tokens[i].mint, 32);
+		cbor_put_uint_at(w, 2, facts->tokens[i].amount);
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
@@ -75,8 +50,8 @@ static void put_facts(struct cbor_writer *w, const struct authz_facts *facts)
 		cbor_put_array(w, facts->trusted_count);
 		for (size_t i = 0; i < facts->trusted_count; i++) {
 			cbor_put_map(w, 2);
-			put_32(w, 1, facts->trusted[i].program);
-			put_uint(w, 2, facts->trusted[i].writable);
+			cbor_put_bytes_n_at(w, 1, facts->trusted[i].program, 32);
+			cbor_put_uint_at(w, 2, facts->trusted[i].writable);
 			cbor_put_end(w);
 		}
 		cbor_put_end(w);
@@ -89,8 +64,8 @@ static void put_charges(struct cbor_writer *w, const struct authz_receipt *recei
 	cbor_put_array(w, receipt->charge_count);
 	for (size_t i = 0; i < receipt->charge_count; i++) {
 		cbor_put_map(w, 2);
-		put_uint(w, 1, receipt->charges[i].counter);
-		put_uint(w, 2, receipt->charges[i].amount);
+		cbor_put_uint_at(w, 1, receipt->charges[i].counter);
+		cbor_put_uint_at(w, 2, receipt->charges[i].amount);
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
@@ -104,24 +79,23 @@ enum status authz_receipt_put(const struct authz_receipt *receipt, struct buffer
 	CHECK(receipt->charge_count <= LIMIT_COUNTERS_MAX && receipt->number != 0);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, (size_t)19 + receipt->has_facts);
-	put_uint(&w, 1, RECEIPT_VERSION);
-	put_32(&w, 2, receipt->deployment);
-	put_32(&w, 3, receipt->boot_record);
-	put_32(&w, 4, receipt->wallet);
-	put_uint(&w, 5, receipt->boot);
-	put_uint(&w, 6, receipt->number);
-	put_32(&w, 7, receipt->previous);
-	put_32(&w, 8, receipt->client);
-	put_32(&w, 9, receipt->ticket);
-	put_32(&w, 10, receipt->message_hash);
-	put_uint(&w, 11, receipt->decision);
-	put_uint(&w, 12, receipt->result);
-	put_uint(&w, 13, receipt->flags);
-	put_uint(&w, 14, receipt->time_low_s);
-	put_uint(&w, 15, receipt->time_high_s);
-	put_uint(&w, 16, receipt->fuel_limit);
-	cbor_put_key(&w, 17);
-	cbor_put_text(&w, receipt->engine);
+	cbor_put_uint_at(&w, 1, RECEIPT_VERSION);
+	cbor_put_bytes_n_at(&w, 2, receipt->deployment, 32);
+	cbor_put_bytes_n_at(&w, 3, receipt->boot_record, 32);
+	cbor_put_bytes_n_at(&w, 4, receipt->wallet, 32);
+	cbor_put_uint_at(&w, 5, receipt->boot);
+	cbor_put_uint_at(&w, 6, receipt->number);
+	cbor_put_bytes_n_at(&w, 7, receipt->previous, 32);
+	cbor_put_bytes_n_at(&w, 8, receipt->client, 32);
+	cbor_put_bytes_n_at(&w, 9, receipt->ticket, 32);
+	cbor_put_bytes_n_at(&w, 10, receipt->message_hash, 32);
+	cbor_put_uint_at(&w, 11, receipt->decision);
+	cbor_put_uint_at(&w, 12, receipt->result);
+	cbor_put_uint_at(&w, 13, receipt->flags);
+	cbor_put_uint_at(&w, 14, receipt->time_low_s);
+	cbor_put_uint_at(&w, 15, receipt->time_high_s);
+	cbor_put_uint_at(&w, 16, receipt->fuel_limit);
+	cbor_put_text_at(&w, 17, receipt->engine);
 	cbor_put_key(&w, 18);
 	cbor_put_array(&w, receipt->tried_count);
 	for (size_t i = 0; i < receipt->tried_count; i++)
@@ -140,15 +114,14 @@ enum status authz_receipt_put(const struct authz_receipt *receipt, struct buffer
 static void take_tried(struct cbor_reader *r, struct authz_tried *tried)
 {
 	cbor_take_map(r, 9);
-	take_32(r, 1, tried->grant);
-	take_32(r, 2, tried->module);
-	take_32(r, 3, tried->parameters_hash);
-	take_32(r, 4, tried->request_hash);
-	tried->result = (uint16_t)take_uint(r, 5, UINT16_MAX);
-	tried->reason = (uint32_t)take_uint(r, 6, UINT32_MAX);
-	tried->fuel = take_uint(r, 7, UINT64_MAX);
-	cbor_take_key(r, 8);
-	tried->text = cbor_take_text(r, AUTHZ_RECEIPT_TEXT_MAX);
+	cbor_take_bytes_n_at(r, 1, tried->grant, 32);
+	cbor_take_bytes_n_at(r, 2, tried->module, 32);
+	cbor_take_bytes_n_at(r, 3, tried->parameters_hash, 32);
+	cbor_take_bytes_n_at(r, 4, tried->request_hash, 32);
+	tried->result = (uint16_t)cbor_take_uint_at(r, 5, UINT16_MAX);
+	tried->reason = (uint32_t)cbor_take_uint_at(r, 6, UINT32_MAX);
+	tried->fuel = cbor_take_uint_at(r, 7, UINT64_MAX);
+	tried->text = cbor_take_text_at(r, 8, AUTHZ_RECEIPT_TEXT_MAX);
 	tried->instruction = AUTHZ_NO_INSTRUCTION;
 	if (cbor_take_key_if(r, 9))
 		tried->instruction = (uint32_t)cbor_take_uint(r, AUTHZ_NO_INSTRUCTION - 1);
@@ -158,19 +131,19 @@ static void take_tried(struct cbor_reader *r, struct authz_tried *tried)
 static void take_facts(struct cbor_reader *r, struct authz_facts *facts)
 {
 	cbor_take_map(r, 9);
-	facts->lamports_out = take_uint(r, 1, UINT64_MAX);
-	facts->fee_lamports = take_uint(r, 2, UINT64_MAX);
-	facts->tip_lamports = take_uint(r, 3, UINT64_MAX);
-	facts->rent_lamports = take_uint(r, 4, UINT64_MAX);
-	facts->wrapped_lamports = take_uint(r, 5, UINT64_MAX);
-	facts->delegations = (uint32_t)take_uint(r, 6, UINT32_MAX);
-	facts->authority_changes = (uint32_t)take_uint(r, 7, UINT32_MAX);
+	facts->lamports_out = cbor_take_uint_at(r, 1, UINT64_MAX);
+	facts->fee_lamports = cbor_take_uint_at(r, 2, UINT64_MAX);
+	facts->tip_lamports = cbor_take_uint_at(r, 3, UINT64_MAX);
+	facts->rent_lamports = cbor_take_uint_at(r, 4, UINT64_MAX);
+	facts->wrapped_lamports = cbor_take_uint_at(r, 5, UINT64_MAX);
+	facts->delegations = (uint32_t)cbor_take_uint_at(r, 6, UINT32_MAX);
+	facts->authority_changes = (uint32_t)cbor_take_uint_at(r, 7, UINT32_MAX);
 	cbor_take_key(r, 8);
 	facts->token_count = cbor_take_array(r, AUTHZ_RECEIPT_TOKENS_MAX);
 	for (size_t i = 0; i < facts->token_count; i++) {
 		cbor_take_map(r, 2);
-		take_32(r, 1, facts->tokens[i].mint);
-		facts->tokens[i].amount = take_uint(r, 2, UINT64_MAX);
+		cbor_take_bytes_n_at(r, 1, facts->tokens[i].mint, 32);
+		facts->tokens[i].amount = cbor_take_uint_at(r, 2, UINT64_MAX);
 		cbor_take_end(r);
 	}
 	cbor_take_end(r);
@@ -181,8 +154,8 @@ static void take_facts(struct cbor_reader *r, struct authz_facts *facts)
 			cbor_fail(r, STATUS_MALFORMED);
 		for (size_t i = 0; i < facts->trusted_count; i++) {
 			cbor_take_map(r, 2);
-			take_32(r, 1, facts->trusted[i].program);
-			facts->trusted[i].writable = (uint32_t)take_uint(r, 2, UINT32_MAX);
+			cbor_take_bytes_n_at(r, 1, facts->trusted[i].program, 32);
+			facts->trusted[i].writable = (uint32_t)cbor_take_uint_at(r, 2, UINT32_MAX);
 			cbor_take_end(r);
 		}
 		cbor_take_end(r);
@@ -201,8 +174,8 @@ static void take_lists(struct cbor_reader *r, struct authz_receipt *receipt)
 	receipt->charge_count = cbor_take_array(r, LIMIT_COUNTERS_MAX);
 	for (size_t i = 0; i < receipt->charge_count; i++) {
 		cbor_take_map(r, 2);
-		receipt->charges[i].counter = (uint8_t)take_uint(r, 1, UINT8_MAX);
-		receipt->charges[i].amount = take_uint(r, 2, UINT64_MAX);
+		receipt->charges[i].counter = (uint8_t)cbor_take_uint_at(r, 1, UINT8_MAX);
+		receipt->charges[i].amount = cbor_take_uint_at(r, 2, UINT64_MAX);
 		cbor_take_end(r);
 	}
 	cbor_take_end(r);
@@ -220,25 +193,24 @@ enum status authz_receipt_take(struct bytes bytes, struct authz_receipt *ret_rec
 		return STATUS_TOO_LARGE;
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 20);
-	if (take_uint(&r, 1, UINT64_MAX) != RECEIPT_VERSION)
+	if (cbor_take_uint_at(&r, 1, UINT64_MAX) != RECEIPT_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	take_32(&r, 2, taken.deployment);
-	take_32(&r, 3, taken.boot_record);
-	take_32(&r, 4, taken.wallet);
-	taken.boot = take_uint(&r, 5, INT64_MAX);
-	taken.number = take_uint(&r, 6, INT64_MAX);
-	take_32(&r, 7, taken.previous);
-	take_32(&r, 8, taken.client);
-	take_32(&r, 9, taken.ticket);
-	take_32(&r, 10, taken.message_hash);
-	taken.decision = (uint8_t)take_uint(&r, 11, AUTHZ_DECISION_DENY);
-	taken.result = (uint16_t)take_uint(&r, 12, UINT16_MAX);
-	taken.flags = (uint8_t)take_uint(&r, 13, AUTHZ_RECEIPT_FLAGS);
-	taken.time_low_s = take_uint(&r, 14, INT64_MAX);
-	taken.time_high_s = take_uint(&r, 15, INT64_MAX);
-	taken.fuel_limit = take_uint(&r, 16, UINT64_MAX);
-	cbor_take_key(&r, 17);
-	taken.engine = cbor_take_text(&r, LIMIT_NAME_MAX);
+	cbor_take_bytes_n_at(&r, 2, taken.deployment, 32);
+	cbor_take_bytes_n_at(&r, 3, taken.boot_record, 32);
+	cbor_take_bytes_n_at(&r, 4, taken.wallet, 32);
+	taken.boot = cbor_take_uint_at(&r, 5, INT64_MAX);
+	taken.number = cbor_take_uint_at(&r, 6, INT64_MAX);
+	cbor_take_bytes_n_at(&r, 7, taken.previous, 32);
+	cbor_take_bytes_n_at(&r, 8, taken.client, 32);
+	cbor_take_bytes_n_at(&r, 9, taken.ticket, 32);
+	cbor_take_bytes_n_at(&r, 10, taken.message_hash, 32);
+	taken.decision = (uint8_t)cbor_take_uint_at(&r, 11, AUTHZ_DECISION_DENY);
+	taken.result = (uint16_t)cbor_take_uint_at(&r, 12, UINT16_MAX);
+	taken.flags = (uint8_t)cbor_take_uint_at(&r, 13, AUTHZ_RECEIPT_FLAGS);
+	taken.time_low_s = cbor_take_uint_at(&r, 14, INT64_MAX);
+	taken.time_high_s = cbor_take_uint_at(&r, 15, INT64_MAX);
+	taken.fuel_limit = cbor_take_uint_at(&r, 16, UINT64_MAX);
+	taken.engine = cbor_take_text_at(&r, 17, LIMIT_NAME_MAX);
 	take_lists(&r, &taken);
 	cbor_take_end(&r);
 	if (taken.number == 0 || taken.decision == 0)
@@ -260,28 +232,24 @@ enum status authz_boot_put(const struct authz_boot_record *boot, struct buffer *
 	CHECK(boot->pcr_count <= AUTHZ_BOOT_PCRS_MAX);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 14);
-	put_uint(&w, 1, RECEIPT_VERSION);
-	put_32(&w, 2, boot->deployment);
-	put_uint(&w, 3, boot->boot);
-	put_uint(&w, 4, boot->mode);
-	cbor_put_key(&w, 5);
-	cbor_put_bool(&w, boot->hardware);
+	cbor_put_uint_at(&w, 1, RECEIPT_VERSION);
+	cbor_put_bytes_n_at(&w, 2, boot->deployment, 32);
+	cbor_put_uint_at(&w, 3, boot->boot);
+	cbor_put_uint_at(&w, 4, boot->mode);
+	cbor_put_bool_at(&w, 5, boot->hardware);
 	cbor_put_key(&w, 6);
 	cbor_put_map(&w, boot->pcr_count);
 	for (size_t i = 0; i < boot->pcr_count; i++)
-		put_32(&w, boot->pcrs[i].index, boot->pcrs[i].value);
+		cbor_put_bytes_n_at(&w, boot->pcrs[i].index, boot->pcrs[i].value, 32);
 	cbor_put_end(&w);
-	cbor_put_key(&w, 7);
-	cbor_put_bytes(&w, boot->ak_name);
-	put_uint(&w, 8, boot->reset_count);
-	put_uint(&w, 9, boot->time_source);
-	put_uint(&w, 10, boot->time_low_s);
-	put_uint(&w, 11, boot->time_high_s);
-	cbor_put_key(&w, 12);
-	cbor_put_bool(&w, boot->clean);
-	put_32(&w, 13, boot->previous);
-	cbor_put_key(&w, 14);
-	cbor_put_text(&w, boot->build);
+	cbor_put_bytes_at(&w, 7, boot->ak_name);
+	cbor_put_uint_at(&w, 8, boot->reset_count);
+	cbor_put_uint_at(&w, 9, boot->time_source);
+	cbor_put_uint_at(&w, 10, boot->time_low_s);
+	cbor_put_uint_at(&w, 11, boot->time_high_s);
+	cbor_put_bool_at(&w, 12, boot->clean);
+	cbor_put_bytes_n_at(&w, 13, boot->previous, 32);
+	cbor_put_text_at(&w, 14, boot->build);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -310,29 +278,25 @@ enum status authz_boot_take(struct bytes bytes, struct authz_boot_record *ret_bo
 		return STATUS_TOO_LARGE;
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 14);
-	if (take_uint(&r, 1, UINT64_MAX) != RECEIPT_VERSION)
+	if (cbor_take_uint_at(&r, 1, UINT64_MAX) != RECEIPT_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	take_32(&r, 2, taken.deployment);
-	taken.boot = take_uint(&r, 3, INT64_MAX);
-	taken.mode = (uint8_t)take_uint(&r, 4, 'C');
+	cbor_take_bytes_n_at(&r, 2, taken.deployment, 32);
+	taken.boot = cbor_take_uint_at(&r, 3, INT64_MAX);
+	taken.mode = (uint8_t)cbor_take_uint_at(&r, 4, 'C');
 	if (taken.mode < 'A')
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	cbor_take_key(&r, 5);
-	taken.hardware = cbor_take_bool(&r);
+	taken.hardware = cbor_take_bool_at(&r, 5);
 	take_pcrs(&r, &taken);
-	cbor_take_key(&r, 7);
-	taken.ak_name = cbor_take_bytes(&r, 66);
-	taken.reset_count = take_uint(&r, 8, UINT32_MAX);
-	taken.time_source = (uint8_t)take_uint(&r, 9, AUTHZ_TIME_ROUGHTIME);
+	taken.ak_name = cbor_take_bytes_at(&r, 7, 66);
+	taken.reset_count = cbor_take_uint_at(&r, 8, UINT32_MAX);
+	taken.time_source = (uint8_t)cbor_take_uint_at(&r, 9, AUTHZ_TIME_ROUGHTIME);
 	if (taken.time_source == 0)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
-	taken.time_low_s = take_uint(&r, 10, INT64_MAX);
-	taken.time_high_s = take_uint(&r, 11, INT64_MAX);
-	cbor_take_key(&r, 12);
-	taken.clean = cbor_take_bool(&r);
-	take_32(&r, 13, taken.previous);
-	cbor_take_key(&r, 14);
-	taken.build = cbor_take_text(&r, LIMIT_NAME_MAX);
+	taken.time_low_s = cbor_take_uint_at(&r, 10, INT64_MAX);
+	taken.time_high_s = cbor_take_uint_at(&r, 11, INT64_MAX);
+	taken.clean = cbor_take_bool_at(&r, 12);
+	cbor_take_bytes_n_at(&r, 13, taken.previous, 32);
+	taken.build = cbor_take_text_at(&r, 14, LIMIT_NAME_MAX);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_boot = taken;

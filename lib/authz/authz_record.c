@@ -10,55 +10,12 @@ static enum status taken(const struct cbor_reader *r)
 	return cbor_done(r) == STATUS_OK ? STATUS_OK : STATUS_CORRUPT;
 }
 
-static void put_hash(struct cbor_writer *w, uint64_t key, const uint8_t hash[32])
-{
-	cbor_put_key(w, key);
-	cbor_put_bytes_n(w, hash, 32);
-}
-
-static void put_number(struct cbor_writer *w, uint64_t key, uint64_t value)
-{
-	cbor_put_key(w, key);
-	cbor_put_uint(w, value);
-}
-
-static void put_flag(struct cbor_writer *w, uint64_t key, bool value)
-{
-	cbor_put_key(w, key);
-	cbor_put_bool(w, value);
-}
-
-static void put_run(struct cbor_writer *w, uint64_t key, const void *data, size_t len)
-{
-	cbor_put_key(w, key);
-	cbor_put_bytes_n(w, data, len);
-}
-
-static void take_hash(struct cbor_reader *r, uint64_t key, uint8_t ret_hash[32])
-{
-	cbor_take_key(r, key);
-	cbor_take_bytes_n(r, ret_hash, 32);
-}
-
-static uint64_t take_number(struct cbor_reader *r, uint64_t key, uint64_t max)
-{
-	cbor_take_key(r, key);
-	return cbor_take_uint(r, max);
-}
-
-static bool take_flag(struct cbor_reader *r, uint64_t key)
-{
-	cbor_take_key(r, key);
-	return cbor_take_bool(r);
-}
-
 /* Copies a byte string of at most `max` bytes and returns its length. */
 static size_t take_run(struct cbor_reader *r, uint64_t key, void *ret_data, size_t max)
 {
 	struct bytes run;
 
-	cbor_take_key(r, key);
-	run = cbor_take_bytes(r, max);
+	run = cbor_take_bytes_at(r, key, max);
 	if (run.len != 0)
 		memcpy(ret_data, run.data, run.len);
 	return run.len;
@@ -89,24 +46,6 @@ enum {
 	WALLET_FIELDS = WALLET_GRANTS + 7
 };
 
-static void put_number_if(struct cbor_writer *w, uint64_t key, uint64_t value)
-{
-	if (value != 0)
-		put_number(w, key, value);
-}
-
-static uint64_t take_number_if(struct cbor_reader *r, uint64_t key)
-{
-	uint64_t value;
-
-	if (!cbor_take_key_if(r, key))
-		return 0;
-	value = cbor_take_uint(r, INT64_MAX);
-	if (value == 0)
-		cbor_fail(r, STATUS_CORRUPT);
-	return value;
-}
-
 static void put_pending(const struct authz_wallet_record *wallet, struct cbor_writer *w)
 {
 	if (wallet->pending_count == 0)
@@ -117,14 +56,14 @@ static void put_pending(const struct authz_wallet_record *wallet, struct cbor_wr
 		const struct authz_pending_entry *entry = &wallet->pending[i];
 
 		cbor_put_map(w, 8);
-		put_hash(w, 1, entry->change);
-		put_number(w, 2, entry->action);
-		put_flag(w, 3, entry->recovery);
-		put_flag(w, 4, entry->done);
-		put_number(w, 5, entry->asked_s);
-		put_number(w, 6, entry->opens_s);
-		put_number(w, 7, entry->void_s);
-		put_number(w, 8, entry->opens_ran_s);
+		cbor_put_bytes_n_at(w, 1, entry->change, 32);
+		cbor_put_uint_at(w, 2, entry->action);
+		cbor_put_bool_at(w, 3, entry->recovery);
+		cbor_put_bool_at(w, 4, entry->done);
+		cbor_put_uint_at(w, 5, entry->asked_s);
+		cbor_put_uint_at(w, 6, entry->opens_s);
+		cbor_put_uint_at(w, 7, entry->void_s);
+		cbor_put_uint_at(w, 8, entry->opens_ran_s);
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
@@ -139,14 +78,14 @@ static void take_pending(struct cbor_reader *r, struct authz_wallet_record *wall
 		struct authz_pending_entry *entry = &wallet->pending[i];
 
 		cbor_take_map(r, 8);
-		take_hash(r, 1, entry->change);
-		entry->action = (uint8_t)take_number(r, 2, UINT8_MAX);
-		entry->recovery = take_flag(r, 3);
-		entry->done = take_flag(r, 4);
-		entry->asked_s = take_number(r, 5, INT64_MAX);
-		entry->opens_s = take_number(r, 6, INT64_MAX);
-		entry->void_s = take_number(r, 7, INT64_MAX);
-		entry->opens_ran_s = take_number(r, 8, INT64_MAX);
+		cbor_take_bytes_n_at(r, 1, entry->change, 32);
+		entry->action = (uint8_t)cbor_take_uint_at(r, 2, UINT8_MAX);
+		entry->recovery = cbor_take_bool_at(r, 3);
+		entry->done = cbor_take_bool_at(r, 4);
+		entry->asked_s = cbor_take_uint_at(r, 5, INT64_MAX);
+		entry->opens_s = cbor_take_uint_at(r, 6, INT64_MAX);
+		entry->void_s = cbor_take_uint_at(r, 7, INT64_MAX);
+		entry->opens_ran_s = cbor_take_uint_at(r, 8, INT64_MAX);
 		cbor_take_end(r);
 	}
 	cbor_take_end(r);
@@ -169,48 +108,47 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 	                 (wallet->delay_s != 0) + (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S) +
 	                 (wallet->exported != 0) + (wallet->pending_count != 0) +
 	                 (wallet->recovered != 0) + (wallet->kept_day != 0) + (wallet->kept != 0));
-	put_hash(&w, WALLET_ID, wallet->id);
-	put_hash(&w, WALLET_ADDRESS, wallet->address);
-	cbor_put_key(&w, WALLET_NAME);
-	cbor_put_text(&w, bytes_of(wallet->name, wallet->name_len));
-	put_number(&w, WALLET_ORIGIN, wallet->origin);
-	put_flag(&w, WALLET_FROZEN, wallet->frozen);
-	put_flag(&w, WALLET_OWNERSHIP_LOST, wallet->ownership_lost);
+	cbor_put_bytes_n_at(&w, WALLET_ID, wallet->id, 32);
+	cbor_put_bytes_n_at(&w, WALLET_ADDRESS, wallet->address, 32);
+	cbor_put_text_at(&w, WALLET_NAME, bytes_of(wallet->name, wallet->name_len));
+	cbor_put_uint_at(&w, WALLET_ORIGIN, wallet->origin);
+	cbor_put_bool_at(&w, WALLET_FROZEN, wallet->frozen);
+	cbor_put_bool_at(&w, WALLET_OWNERSHIP_LOST, wallet->ownership_lost);
 	if (wallet->has_recovery)
-		put_hash(&w, WALLET_RECOVERY, wallet->recovery);
+		cbor_put_bytes_n_at(&w, WALLET_RECOVERY, wallet->recovery, 32);
 	cbor_put_key(&w, WALLET_USER_KEYS);
 	cbor_put_array(&w, wallet->user_key_count);
 	for (size_t i = 0; i < wallet->user_key_count; i++) {
 		cbor_put_map(&w, 2);
-		put_number(&w, 1, wallet->user_keys[i].kind);
-		put_hash(&w, 2, wallet->user_keys[i].key);
+		cbor_put_uint_at(&w, 1, wallet->user_keys[i].kind);
+		cbor_put_bytes_n_at(&w, 2, wallet->user_keys[i].key, 32);
 		cbor_put_end(&w);
 	}
 	cbor_put_end(&w);
-	put_hash(&w, WALLET_AUTHORITY, wallet->authority);
-	put_number(&w, WALLET_VERSION, wallet->version);
-	put_run(&w, WALLET_SEALED_KEY, wallet->sealed_key, wallet->sealed_key_len);
+	cbor_put_bytes_n_at(&w, WALLET_AUTHORITY, wallet->authority, 32);
+	cbor_put_uint_at(&w, WALLET_VERSION, wallet->version);
+	cbor_put_bytes_n_at(&w, WALLET_SEALED_KEY, wallet->sealed_key, wallet->sealed_key_len);
 	cbor_put_key(&w, WALLET_GRANTS);
 	cbor_put_array(&w, wallet->grant_count);
 	for (size_t i = 0; i < wallet->grant_count; i++) {
 		const struct authz_grant_entry *entry = &wallet->grants[i];
 
 		cbor_put_map(&w, 4);
-		put_hash(&w, 1, entry->grant);
-		put_hash(&w, 2, entry->client);
-		put_number(&w, 3, entry->created);
-		put_flag(&w, 4, entry->live);
+		cbor_put_bytes_n_at(&w, 1, entry->grant, 32);
+		cbor_put_bytes_n_at(&w, 2, entry->client, 32);
+		cbor_put_uint_at(&w, 3, entry->created);
+		cbor_put_bool_at(&w, 4, entry->live);
 		cbor_put_end(&w);
 	}
 	cbor_put_end(&w);
-	put_number_if(&w, WALLET_DELAY, wallet->delay_s);
+	cbor_put_uint_if(&w, WALLET_DELAY, wallet->delay_s);
 	if (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S)
-		put_number(&w, WALLET_EXPORT_DELAY, wallet->export_delay_s);
-	put_number_if(&w, WALLET_EXPORTED, wallet->exported);
+		cbor_put_uint_at(&w, WALLET_EXPORT_DELAY, wallet->export_delay_s);
+	cbor_put_uint_if(&w, WALLET_EXPORTED, wallet->exported);
 	put_pending(wallet, &w);
-	put_number_if(&w, WALLET_RECOVERED, wallet->recovered);
-	put_number_if(&w, WALLET_KEPT_DAY, wallet->kept_day);
-	put_number_if(&w, WALLET_KEPT, wallet->kept);
+	cbor_put_uint_if(&w, WALLET_RECOVERED, wallet->recovered);
+	cbor_put_uint_if(&w, WALLET_KEPT_DAY, wallet->kept_day);
+	cbor_put_uint_if(&w, WALLET_KEPT, wallet->kept);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -221,8 +159,9 @@ static void take_user_keys(struct cbor_reader *r, struct authz_wallet_record *wa
 	wallet->user_key_count = (uint8_t)cbor_take_array(r, LIMIT_USER_KEYS_MAX);
 	for (size_t i = 0; i < wallet->user_key_count; i++) {
 		cbor_take_map(r, 2);
-		wallet->user_keys[i].kind = (uint8_t)take_number(r, 1, AUTHZ_KEY_KIND_COUNT - 1);
-		take_hash(r, 2, wallet->user_keys[i].key);
+		wallet->user_keys[i].kind =
+		    (uint8_t)cbor_take_uint_at(r, 1, AUTHZ_KEY_KIND_COUNT - 1);
+		cbor_take_bytes_n_at(r, 2, wallet->user_keys[i].key, 32);
 		cbor_take_end(r);
 		if (wallet->user_keys[i].kind == 0)
 			cbor_fail(r, STATUS_CORRUPT);
@@ -240,10 +179,10 @@ static void take_grant_entries(struct cbor_reader *r, struct authz_wallet_record
 		struct authz_grant_entry *entry = &wallet->grants[i];
 
 		cbor_take_map(r, 4);
-		take_hash(r, 1, entry->grant);
-		take_hash(r, 2, entry->client);
-		entry->created = take_number(r, 3, UINT64_MAX);
-		entry->live = take_flag(r, 4);
+		cbor_take_bytes_n_at(r, 1, entry->grant, 32);
+		cbor_take_bytes_n_at(r, 2, entry->client, 32);
+		entry->created = cbor_take_uint_at(r, 3, UINT64_MAX);
+		entry->live = cbor_take_bool_at(r, 4);
 		cbor_take_end(r);
 	}
 	cbor_take_end(r);
@@ -258,37 +197,36 @@ enum status authz_wallet_take(struct bytes bytes, struct authz_wallet_record *re
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, WALLET_FIELDS);
-	take_hash(&r, WALLET_ID, wallet.id);
-	take_hash(&r, WALLET_ADDRESS, wallet.address);
-	cbor_take_key(&r, WALLET_NAME);
-	name = cbor_take_text(&r, LIMIT_NAME_MAX);
+	cbor_take_bytes_n_at(&r, WALLET_ID, wallet.id, 32);
+	cbor_take_bytes_n_at(&r, WALLET_ADDRESS, wallet.address, 32);
+	name = cbor_take_text_at(&r, WALLET_NAME, LIMIT_NAME_MAX);
 	wallet.name_len = (uint8_t)name.len;
 	if (name.len != 0)
 		memcpy(wallet.name, name.data, name.len);
-	wallet.origin = (uint8_t)take_number(&r, WALLET_ORIGIN, AUTHZ_ORIGIN_IMPORTED);
-	wallet.frozen = take_flag(&r, WALLET_FROZEN);
-	wallet.ownership_lost = take_flag(&r, WALLET_OWNERSHIP_LOST);
+	wallet.origin = (uint8_t)cbor_take_uint_at(&r, WALLET_ORIGIN, AUTHZ_ORIGIN_IMPORTED);
+	wallet.frozen = cbor_take_bool_at(&r, WALLET_FROZEN);
+	wallet.ownership_lost = cbor_take_bool_at(&r, WALLET_OWNERSHIP_LOST);
 	wallet.has_recovery = cbor_take_key_if(&r, WALLET_RECOVERY);
 	if (wallet.has_recovery)
 		cbor_take_bytes_n(&r, wallet.recovery, 32);
 	take_user_keys(&r, &wallet);
-	take_hash(&r, WALLET_AUTHORITY, wallet.authority);
-	wallet.version = take_number(&r, WALLET_VERSION, UINT64_MAX);
+	cbor_take_bytes_n_at(&r, WALLET_AUTHORITY, wallet.authority, 32);
+	wallet.version = cbor_take_uint_at(&r, WALLET_VERSION, UINT64_MAX);
 	wallet.sealed_key_len =
 	    (uint8_t)take_run(&r, WALLET_SEALED_KEY, wallet.sealed_key, AUTHZ_SEALED_KEY_MAX);
 	take_grant_entries(&r, &wallet);
-	wallet.delay_s = take_number_if(&r, WALLET_DELAY);
+	wallet.delay_s = cbor_take_uint_if(&r, WALLET_DELAY, INT64_MAX);
 	wallet.export_delay_s = AUTHZ_EXPORT_DELAY_S;
 	if (cbor_take_key_if(&r, WALLET_EXPORT_DELAY)) {
 		wallet.export_delay_s = cbor_take_uint(&r, LIMIT_DELAY_MAX_S);
 		if (wallet.export_delay_s == AUTHZ_EXPORT_DELAY_S)
 			cbor_fail(&r, STATUS_CORRUPT);
 	}
-	wallet.exported = take_number_if(&r, WALLET_EXPORTED);
+	wallet.exported = cbor_take_uint_if(&r, WALLET_EXPORTED, INT64_MAX);
 	take_pending(&r, &wallet);
-	wallet.recovered = take_number_if(&r, WALLET_RECOVERED);
-	wallet.kept_day = take_number_if(&r, WALLET_KEPT_DAY);
-	wallet.kept = take_number_if(&r, WALLET_KEPT);
+	wallet.recovered = cbor_take_uint_if(&r, WALLET_RECOVERED, INT64_MAX);
+	wallet.kept_day = cbor_take_uint_if(&r, WALLET_KEPT_DAY, INT64_MAX);
+	wallet.kept = cbor_take_uint_if(&r, WALLET_KEPT, INT64_MAX);
 	cbor_take_end(&r);
 	if (wallet.origin == 0)
 		cbor_fail(&r, STATUS_CORRUPT);
@@ -323,24 +261,24 @@ static void put_rule(struct cbor_writer *w, const struct authz_counter_rule *rul
 	bool has_mint = rule->unit == AUTHZ_UNIT_MINT;
 
 	cbor_put_map(w, has_mint ? 5 : 4);
-	put_number(w, 1, rule->id);
-	put_number(w, 2, rule->unit);
-	put_number(w, 3, rule->window);
-	put_number(w, 4, rule->cap);
+	cbor_put_uint_at(w, 1, rule->id);
+	cbor_put_uint_at(w, 2, rule->unit);
+	cbor_put_uint_at(w, 3, rule->window);
+	cbor_put_uint_at(w, 4, rule->cap);
 	if (has_mint)
-		put_hash(w, 5, rule->mint);
+		cbor_put_bytes_n_at(w, 5, rule->mint, 32);
 	cbor_put_end(w);
 }
 
 static void take_rule(struct cbor_reader *r, struct authz_counter_rule *rule)
 {
 	cbor_take_map(r, 5);
-	rule->id = (uint8_t)take_number(r, 1, UINT8_MAX);
-	rule->unit = (uint8_t)take_number(r, 2, AUTHZ_UNIT_USES);
-	rule->window = (uint8_t)take_number(r, 3, AUTHZ_WINDOW_DAY);
-	rule->cap = take_number(r, 4, UINT64_MAX);
+	rule->id = (uint8_t)cbor_take_uint_at(r, 1, UINT8_MAX);
+	rule->unit = (uint8_t)cbor_take_uint_at(r, 2, AUTHZ_UNIT_USES);
+	rule->window = (uint8_t)cbor_take_uint_at(r, 3, AUTHZ_WINDOW_DAY);
+	rule->cap = cbor_take_uint_at(r, 4, UINT64_MAX);
 	if (rule->unit == AUTHZ_UNIT_MINT)
-		take_hash(r, 5, rule->mint);
+		cbor_take_bytes_n_at(r, 5, rule->mint, 32);
 	cbor_take_end(r);
 	if (rule->unit == 0 || rule->window == 0)
 		cbor_fail(r, STATUS_CORRUPT);
@@ -356,15 +294,15 @@ enum status authz_grant_record_put(const struct authz_grant_record *grant, struc
 	      grant->parameters_len <= LIMIT_PARAMETERS_MAX);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, GRANT_FIELDS);
-	put_hash(&w, GRANT_ID, grant->id);
-	put_hash(&w, GRANT_WALLET, grant->wallet);
-	put_hash(&w, GRANT_CLIENT, grant->client);
-	put_hash(&w, GRANT_MODULE, grant->module);
-	put_flag(&w, GRANT_KNOWN, grant->known_module);
-	put_number(&w, GRANT_NOT_BEFORE, grant->not_before_s);
-	put_number(&w, GRANT_EXPIRES, grant->expires_s);
-	put_number(&w, GRANT_USES, grant->uses_max);
-	put_number(&w, GRANT_CREATED, grant->created);
+	cbor_put_bytes_n_at(&w, GRANT_ID, grant->id, 32);
+	cbor_put_bytes_n_at(&w, GRANT_WALLET, grant->wallet, 32);
+	cbor_put_bytes_n_at(&w, GRANT_CLIENT, grant->client, 32);
+	cbor_put_bytes_n_at(&w, GRANT_MODULE, grant->module, 32);
+	cbor_put_bool_at(&w, GRANT_KNOWN, grant->known_module);
+	cbor_put_uint_at(&w, GRANT_NOT_BEFORE, grant->not_before_s);
+	cbor_put_uint_at(&w, GRANT_EXPIRES, grant->expires_s);
+	cbor_put_uint_at(&w, GRANT_USES, grant->uses_max);
+	cbor_put_uint_at(&w, GRANT_CREATED, grant->created);
 	cbor_put_key(&w, GRANT_COUNTERS);
 	cbor_put_array(&w, grant->counter_count);
 	for (size_t i = 0; i < grant->counter_count; i++)
@@ -379,14 +317,14 @@ enum status authz_grant_record_put(const struct authz_grant_record *grant, struc
 	cbor_put_array(&w, grant->pin_count);
 	for (size_t i = 0; i < grant->pin_count; i++) {
 		cbor_put_map(&w, 3);
-		put_hash(&w, 1, grant->pins[i].table);
-		put_number(&w, 2, grant->pins[i].count);
-		put_hash(&w, 3, grant->pins[i].hash);
+		cbor_put_bytes_n_at(&w, 1, grant->pins[i].table, 32);
+		cbor_put_uint_at(&w, 2, grant->pins[i].count);
+		cbor_put_bytes_n_at(&w, 3, grant->pins[i].hash, 32);
 		cbor_put_end(&w);
 	}
 	cbor_put_end(&w);
-	put_run(&w, GRANT_SCHEMA, grant->schema, grant->schema_len);
-	put_run(&w, GRANT_PARAMETERS, grant->parameters, grant->parameters_len);
+	cbor_put_bytes_n_at(&w, GRANT_SCHEMA, grant->schema, grant->schema_len);
+	cbor_put_bytes_n_at(&w, GRANT_PARAMETERS, grant->parameters, grant->parameters_len);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -407,9 +345,9 @@ static void take_grant_lists(struct cbor_reader *r, struct authz_grant_record *g
 	grant->pin_count = (uint8_t)cbor_take_array(r, LIMIT_TABLE_PINS_MAX);
 	for (size_t i = 0; i < grant->pin_count; i++) {
 		cbor_take_map(r, 3);
-		take_hash(r, 1, grant->pins[i].table);
-		grant->pins[i].count = (uint32_t)take_number(r, 2, 256);
-		take_hash(r, 3, grant->pins[i].hash);
+		cbor_take_bytes_n_at(r, 1, grant->pins[i].table, 32);
+		grant->pins[i].count = (uint32_t)cbor_take_uint_at(r, 2, 256);
+		cbor_take_bytes_n_at(r, 3, grant->pins[i].hash, 32);
 		cbor_take_end(r);
 	}
 	cbor_take_end(r);
@@ -423,15 +361,15 @@ enum status authz_grant_record_take(struct bytes bytes, struct authz_grant_recor
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, GRANT_FIELDS);
-	take_hash(&r, GRANT_ID, grant.id);
-	take_hash(&r, GRANT_WALLET, grant.wallet);
-	take_hash(&r, GRANT_CLIENT, grant.client);
-	take_hash(&r, GRANT_MODULE, grant.module);
-	grant.known_module = take_flag(&r, GRANT_KNOWN);
-	grant.not_before_s = take_number(&r, GRANT_NOT_BEFORE, UINT64_MAX);
-	grant.expires_s = take_number(&r, GRANT_EXPIRES, UINT64_MAX);
-	grant.uses_max = take_number(&r, GRANT_USES, UINT64_MAX);
-	grant.created = take_number(&r, GRANT_CREATED, UINT64_MAX);
+	cbor_take_bytes_n_at(&r, GRANT_ID, grant.id, 32);
+	cbor_take_bytes_n_at(&r, GRANT_WALLET, grant.wallet, 32);
+	cbor_take_bytes_n_at(&r, GRANT_CLIENT, grant.client, 32);
+	cbor_take_bytes_n_at(&r, GRANT_MODULE, grant.module, 32);
+	grant.known_module = cbor_take_bool_at(&r, GRANT_KNOWN);
+	grant.not_before_s = cbor_take_uint_at(&r, GRANT_NOT_BEFORE, UINT64_MAX);
+	grant.expires_s = cbor_take_uint_at(&r, GRANT_EXPIRES, UINT64_MAX);
+	grant.uses_max = cbor_take_uint_at(&r, GRANT_USES, UINT64_MAX);
+	grant.created = cbor_take_uint_at(&r, GRANT_CREATED, UINT64_MAX);
 	take_grant_lists(&r, &grant);
 	grant.schema_len = (uint16_t)take_run(&r, GRANT_SCHEMA, grant.schema, LIMIT_SCHEMA_MAX);
 	grant.parameters_len =
@@ -455,7 +393,7 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 	CHECK(lease->nonce_count <= AUTHZ_NONCES_MAX);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 2 + (size_t)(lease->nonce_count != 0) + (lease->nonces_before != 0));
-	put_hash(&w, 1, lease->grant);
+	cbor_put_bytes_n_at(&w, 1, lease->grant, 32);
 	cbor_put_key(&w, 2);
 	cbor_put_array(&w, lease->count);
 	for (size_t i = 0; i < lease->count; i++) {
@@ -465,13 +403,13 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
 			used += counter->spent[j] != 0;
 		cbor_put_map(&w, 3);
-		put_number(&w, 1, counter->bucket);
-		put_number(&w, 2, counter->lease_left);
+		cbor_put_uint_at(&w, 1, counter->bucket);
+		cbor_put_uint_at(&w, 2, counter->lease_left);
 		cbor_put_key(&w, 3);
 		cbor_put_map(&w, used);
 		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
 			if (counter->spent[j] != 0)
-				put_number(&w, j, counter->spent[j]);
+				cbor_put_uint_at(&w, j, counter->spent[j]);
 		cbor_put_end(&w);
 		cbor_put_end(&w);
 	}
@@ -482,7 +420,7 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 		    &w, bytes_of(lease->nonces, lease->nonce_count * sizeof(lease->nonces[0])));
 	}
 	if (lease->nonces_before != 0)
-		put_number(&w, 4, lease->nonces_before);
+		cbor_put_uint_at(&w, 4, lease->nonces_before);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -516,15 +454,15 @@ enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 4);
-	take_hash(&r, 1, lease.grant);
+	cbor_take_bytes_n_at(&r, 1, lease.grant, 32);
 	cbor_take_key(&r, 2);
 	lease.count = (uint8_t)cbor_take_array(&r, LIMIT_COUNTERS_MAX + 1);
 	for (size_t i = 0; i < lease.count; i++) {
 		struct authz_counter *counter = &lease.counters[i];
 
 		cbor_take_map(&r, 3);
-		counter->bucket = take_number(&r, 1, UINT64_MAX);
-		counter->lease_left = take_number(&r, 2, UINT64_MAX);
+		counter->bucket = cbor_take_uint_at(&r, 1, UINT64_MAX);
+		counter->lease_left = cbor_take_uint_at(&r, 2, UINT64_MAX);
 		cbor_take_key(&r, 3);
 		cbor_take_map(&r, AUTHZ_COUNTER_BUCKETS);
 		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
@@ -554,14 +492,14 @@ enum status authz_client_put(const struct authz_client_record *client, struct bu
 	cbor_writer_init(&w, out);
 	CHECK(client->frozen || client->frozen_by == 0);
 	cbor_put_map(&w, (size_t)6 + (client->frozen_by != 0));
-	put_hash(&w, 1, client->id);
-	put_hash(&w, 2, client->root_key);
-	put_number(&w, 3, client->serial);
-	put_hash(&w, 4, client->token_hash);
-	put_number(&w, 5, client->expires_s);
-	put_flag(&w, 6, client->frozen);
+	cbor_put_bytes_n_at(&w, 1, client->id, 32);
+	cbor_put_bytes_n_at(&w, 2, client->root_key, 32);
+	cbor_put_uint_at(&w, 3, client->serial);
+	cbor_put_bytes_n_at(&w, 4, client->token_hash, 32);
+	cbor_put_uint_at(&w, 5, client->expires_s);
+	cbor_put_bool_at(&w, 6, client->frozen);
 	if (client->frozen_by != 0)
-		put_number(&w, 7, client->frozen_by);
+		cbor_put_uint_at(&w, 7, client->frozen_by);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -574,12 +512,12 @@ enum status authz_client_take(struct bytes bytes, struct authz_client_record *re
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 7);
-	take_hash(&r, 1, client.id);
-	take_hash(&r, 2, client.root_key);
-	client.serial = take_number(&r, 3, UINT64_MAX);
-	take_hash(&r, 4, client.token_hash);
-	client.expires_s = take_number(&r, 5, UINT64_MAX);
-	client.frozen = take_flag(&r, 6);
+	cbor_take_bytes_n_at(&r, 1, client.id, 32);
+	cbor_take_bytes_n_at(&r, 2, client.root_key, 32);
+	client.serial = cbor_take_uint_at(&r, 3, UINT64_MAX);
+	cbor_take_bytes_n_at(&r, 4, client.token_hash, 32);
+	client.expires_s = cbor_take_uint_at(&r, 5, UINT64_MAX);
+	client.frozen = cbor_take_bool_at(&r, 6);
 	if (cbor_take_key_if(&r, 7)) {
 		client.frozen_by = (uint8_t)cbor_take_uint(&r, AUTHZ_FREEZER_COUNT - 1);
 		if (!client.frozen || client.frozen_by == 0)
@@ -601,15 +539,14 @@ static void put_time(struct cbor_writer *w, const struct authz_time_marks *time)
 {
 	cbor_put_key(w, 21);
 	cbor_put_map(w, 8);
-	put_number(w, 1, time->low_s);
-	put_number(w, 2, time->high_s);
-	put_number(w, 3, time->ran_s);
-	put_number(w, 4, time->unproven_s);
-	put_flag(w, 5, time->is_proven);
-	put_number(w, 6, time->tpm_clock_ms);
-	cbor_put_key(w, 7);
-	cbor_put_bytes_n(w, time->host, sizeof(time->host));
-	put_number(w, 8, time->host_ms);
+	cbor_put_uint_at(w, 1, time->low_s);
+	cbor_put_uint_at(w, 2, time->high_s);
+	cbor_put_uint_at(w, 3, time->ran_s);
+	cbor_put_uint_at(w, 4, time->unproven_s);
+	cbor_put_bool_at(w, 5, time->is_proven);
+	cbor_put_uint_at(w, 6, time->tpm_clock_ms);
+	cbor_put_bytes_n_at(w, 7, time->host, sizeof(time->host));
+	cbor_put_uint_at(w, 8, time->host_ms);
 	cbor_put_end(w);
 }
 
@@ -617,15 +554,14 @@ static void take_time(struct cbor_reader *r, struct authz_time_marks *time)
 {
 	cbor_take_key(r, 21);
 	cbor_take_map(r, 8);
-	time->low_s = take_number(r, 1, INT64_MAX);
-	time->high_s = take_number(r, 2, INT64_MAX);
-	time->ran_s = take_number(r, 3, INT64_MAX);
-	time->unproven_s = take_number(r, 4, INT64_MAX);
-	time->is_proven = take_flag(r, 5);
-	time->tpm_clock_ms = take_number(r, 6, UINT64_MAX);
-	cbor_take_key(r, 7);
-	cbor_take_bytes_n(r, time->host, sizeof(time->host));
-	time->host_ms = take_number(r, 8, UINT64_MAX);
+	time->low_s = cbor_take_uint_at(r, 1, INT64_MAX);
+	time->high_s = cbor_take_uint_at(r, 2, INT64_MAX);
+	time->ran_s = cbor_take_uint_at(r, 3, INT64_MAX);
+	time->unproven_s = cbor_take_uint_at(r, 4, INT64_MAX);
+	time->is_proven = cbor_take_bool_at(r, 5);
+	time->tpm_clock_ms = cbor_take_uint_at(r, 6, UINT64_MAX);
+	cbor_take_bytes_n_at(r, 7, time->host, sizeof(time->host));
+	time->host_ms = cbor_take_uint_at(r, 8, UINT64_MAX);
 	cbor_take_end(r);
 }
 
@@ -635,27 +571,27 @@ enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, stru
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, CHECKPOINT_FIELDS);
-	put_hash(&w, 1, checkpoint->deployment);
-	put_number(&w, 2, checkpoint->seq);
-	put_hash(&w, 3, checkpoint->root);
-	put_hash(&w, 4, checkpoint->previous);
-	put_number(&w, 5, checkpoint->boot);
-	put_number(&w, 6, checkpoint->writes_left);
-	put_number(&w, 8, checkpoint->receipts_from);
-	put_flag(&w, 9, checkpoint->clean);
-	put_flag(&w, 10, checkpoint->frozen);
-	put_number(&w, 11, checkpoint->operator_serial);
-	put_hash(&w, 12, checkpoint->boot_record);
-	put_number(&w, 13, checkpoint->wallets);
-	put_number(&w, 14, checkpoint->grants);
-	put_number(&w, 15, checkpoint->clients);
-	put_run(&w, 16, checkpoint->sealed_master, checkpoint->sealed_master_len);
-	put_number(&w, 17, checkpoint->counter);
-	put_hash(&w, 18, checkpoint->anchor);
-	put_flag(&w, 19, checkpoint->light);
-	put_number(&w, 20, checkpoint->recovered);
+	cbor_put_bytes_n_at(&w, 1, checkpoint->deployment, 32);
+	cbor_put_uint_at(&w, 2, checkpoint->seq);
+	cbor_put_bytes_n_at(&w, 3, checkpoint->root, 32);
+	cbor_put_bytes_n_at(&w, 4, checkpoint->previous, 32);
+	cbor_put_uint_at(&w, 5, checkpoint->boot);
+	cbor_put_uint_at(&w, 6, checkpoint->writes_left);
+	cbor_put_uint_at(&w, 8, checkpoint->receipts_from);
+	cbor_put_bool_at(&w, 9, checkpoint->clean);
+	cbor_put_bool_at(&w, 10, checkpoint->frozen);
+	cbor_put_uint_at(&w, 11, checkpoint->operator_serial);
+	cbor_put_bytes_n_at(&w, 12, checkpoint->boot_record, 32);
+	cbor_put_uint_at(&w, 13, checkpoint->wallets);
+	cbor_put_uint_at(&w, 14, checkpoint->grants);
+	cbor_put_uint_at(&w, 15, checkpoint->clients);
+	cbor_put_bytes_n_at(&w, 16, checkpoint->sealed_master, checkpoint->sealed_master_len);
+	cbor_put_uint_at(&w, 17, checkpoint->counter);
+	cbor_put_bytes_n_at(&w, 18, checkpoint->anchor, 32);
+	cbor_put_bool_at(&w, 19, checkpoint->light);
+	cbor_put_uint_at(&w, 20, checkpoint->recovered);
 	put_time(&w, &checkpoint->time);
-	put_hash(&w, 22, checkpoint->mac);
+	cbor_put_bytes_n_at(&w, 22, checkpoint->mac, 32);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -668,28 +604,28 @@ enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *r
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, CHECKPOINT_FIELDS);
-	take_hash(&r, 1, checkpoint.deployment);
-	checkpoint.seq = take_number(&r, 2, UINT64_MAX);
-	take_hash(&r, 3, checkpoint.root);
-	take_hash(&r, 4, checkpoint.previous);
-	checkpoint.boot = take_number(&r, 5, UINT64_MAX);
-	checkpoint.writes_left = (uint32_t)take_number(&r, 6, UINT32_MAX);
-	checkpoint.receipts_from = take_number(&r, 8, UINT64_MAX);
-	checkpoint.clean = take_flag(&r, 9);
-	checkpoint.frozen = take_flag(&r, 10);
-	checkpoint.operator_serial = take_number(&r, 11, UINT64_MAX);
-	take_hash(&r, 12, checkpoint.boot_record);
-	checkpoint.wallets = take_number(&r, 13, UINT64_MAX);
-	checkpoint.grants = take_number(&r, 14, UINT64_MAX);
-	checkpoint.clients = take_number(&r, 15, UINT64_MAX);
+	cbor_take_bytes_n_at(&r, 1, checkpoint.deployment, 32);
+	checkpoint.seq = cbor_take_uint_at(&r, 2, UINT64_MAX);
+	cbor_take_bytes_n_at(&r, 3, checkpoint.root, 32);
+	cbor_take_bytes_n_at(&r, 4, checkpoint.previous, 32);
+	checkpoint.boot = cbor_take_uint_at(&r, 5, UINT64_MAX);
+	checkpoint.writes_left = (uint32_t)cbor_take_uint_at(&r, 6, UINT32_MAX);
+	checkpoint.receipts_from = cbor_take_uint_at(&r, 8, UINT64_MAX);
+	checkpoint.clean = cbor_take_bool_at(&r, 9);
+	checkpoint.frozen = cbor_take_bool_at(&r, 10);
+	checkpoint.operator_serial = cbor_take_uint_at(&r, 11, UINT64_MAX);
+	cbor_take_bytes_n_at(&r, 12, checkpoint.boot_record, 32);
+	checkpoint.wallets = cbor_take_uint_at(&r, 13, UINT64_MAX);
+	checkpoint.grants = cbor_take_uint_at(&r, 14, UINT64_MAX);
+	checkpoint.clients = cbor_take_uint_at(&r, 15, UINT64_MAX);
 	checkpoint.sealed_master_len =
 	    (uint8_t)take_run(&r, 16, checkpoint.sealed_master, AUTHZ_SEALED_KEY_MAX);
-	checkpoint.counter = take_number(&r, 17, UINT64_MAX);
-	take_hash(&r, 18, checkpoint.anchor);
-	checkpoint.light = take_flag(&r, 19);
-	checkpoint.recovered = take_number(&r, 20, UINT64_MAX);
+	checkpoint.counter = cbor_take_uint_at(&r, 17, UINT64_MAX);
+	cbor_take_bytes_n_at(&r, 18, checkpoint.anchor, 32);
+	checkpoint.light = cbor_take_bool_at(&r, 19);
+	checkpoint.recovered = cbor_take_uint_at(&r, 20, UINT64_MAX);
 	take_time(&r, &checkpoint.time);
-	take_hash(&r, 22, checkpoint.mac);
+	cbor_take_bytes_n_at(&r, 22, checkpoint.mac, 32);
 	cbor_take_end(&r);
 	status = taken(&r);
 	if (status == STATUS_OK)

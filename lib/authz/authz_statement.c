@@ -40,10 +40,8 @@ enum status authz_signed_put(const char *label, struct bytes body, const struct 
 		keys_sign(key, bytes_of(scratch->data + start, scratch->len - start), signature);
 		cbor_writer_init(&w, out);
 		cbor_put_map(&w, 2);
-		cbor_put_key(&w, 1);
-		cbor_put_bytes(&w, body);
-		cbor_put_key(&w, 2);
-		cbor_put_bytes_n(&w, signature, sizeof(signature));
+		cbor_put_bytes_at(&w, 1, body);
+		cbor_put_bytes_n_at(&w, 2, signature, sizeof(signature));
 		cbor_put_end(&w);
 		status = cbor_finish(&w);
 	}
@@ -58,10 +56,8 @@ enum status authz_signed_take(struct bytes bytes, size_t body_max, struct authz_
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	cbor_take_key(&r, 1);
-	taken.body = cbor_take_bytes(&r, body_max);
-	cbor_take_key(&r, 2);
-	cbor_take_bytes_n(&r, taken.signature, KEYS_SIGNATURE_LEN);
+	taken.body = cbor_take_bytes_at(&r, 1, body_max);
+	cbor_take_bytes_n_at(&r, 2, taken.signature, KEYS_SIGNATURE_LEN);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_signed = taken;
@@ -107,22 +103,8 @@ static void begin_put(struct cbor_writer *w, struct buffer *out, size_t count,
 {
 	cbor_writer_init(w, out);
 	cbor_put_map(w, count);
-	cbor_put_key(w, 1);
-	cbor_put_uint(w, STATEMENT_VERSION);
-	cbor_put_key(w, 2);
-	cbor_put_bytes_n(w, deployment, 32);
-}
-
-static void put_key_32(struct cbor_writer *w, uint64_t key, const uint8_t bytes[32])
-{
-	cbor_put_key(w, key);
-	cbor_put_bytes_n(w, bytes, 32);
-}
-
-static void put_key_uint(struct cbor_writer *w, uint64_t key, uint64_t value)
-{
-	cbor_put_key(w, key);
-	cbor_put_uint(w, value);
+	cbor_put_uint_at(w, 1, STATEMENT_VERSION);
+	cbor_put_bytes_n_at(w, 2, deployment, 32);
 }
 
 static void begin_take(struct cbor_reader *r, struct bytes body, size_t count,
@@ -133,26 +115,13 @@ static void begin_take(struct cbor_reader *r, struct bytes body, size_t count,
 	cbor_take_key(r, 1);
 	if (cbor_take_uint(r, UINT64_MAX) != STATEMENT_VERSION)
 		cbor_fail(r, STATUS_UNSUPPORTED);
-	cbor_take_key(r, 2);
-	cbor_take_bytes_n(r, ret_deployment, 32);
-}
-
-static void take_key_32(struct cbor_reader *r, uint64_t key, uint8_t ret_bytes[32])
-{
-	cbor_take_key(r, key);
-	cbor_take_bytes_n(r, ret_bytes, 32);
-}
-
-static uint64_t take_key_uint(struct cbor_reader *r, uint64_t key, uint64_t max)
-{
-	cbor_take_key(r, key);
-	return cbor_take_uint(r, max);
+	cbor_take_bytes_n_at(r, 2, ret_deployment, 32);
 }
 
 /* take_key_choice takes a number of 1 to max: another one is from a later version. */
 static uint8_t take_key_choice(struct cbor_reader *r, uint64_t key, uint8_t max)
 {
-	uint64_t value = take_key_uint(r, key, UINT64_MAX);
+	uint64_t value = cbor_take_uint_at(r, key, UINT64_MAX);
 
 	if (value == 0 || value > max)
 		cbor_fail(r, STATUS_UNSUPPORTED);
@@ -168,11 +137,11 @@ enum status authz_credential_put(const struct authz_credential *credential,
 
 	CHECK(memcmp(keys_sign_public(root), credential->root_key, 32) == 0);
 	begin_put(&w, &body, 7, credential->deployment);
-	put_key_32(&w, 3, credential->root_key);
-	put_key_uint(&w, 4, credential->serial);
-	put_key_uint(&w, 5, credential->kind);
-	put_key_32(&w, 6, credential->hash);
-	put_key_uint(&w, 7, credential->expires_s);
+	cbor_put_bytes_n_at(&w, 3, credential->root_key, 32);
+	cbor_put_uint_at(&w, 4, credential->serial);
+	cbor_put_uint_at(&w, 5, credential->kind);
+	cbor_put_bytes_n_at(&w, 6, credential->hash, 32);
+	cbor_put_uint_at(&w, 7, credential->expires_s);
 	cbor_put_end(&w);
 	CHECK(cbor_finish(&w) == STATUS_OK);
 	return put_small(credential_label, &body, root, out);
@@ -188,11 +157,11 @@ enum status authz_credential_open(struct bytes bytes, struct authz_credential *r
 	if (status != STATUS_OK)
 		return status;
 	begin_take(&r, signed_statement.body, 7, taken.deployment);
-	take_key_32(&r, 3, taken.root_key);
-	taken.serial = take_key_uint(&r, 4, INT64_MAX);
+	cbor_take_bytes_n_at(&r, 3, taken.root_key, 32);
+	taken.serial = cbor_take_uint_at(&r, 4, INT64_MAX);
 	taken.kind = take_key_choice(&r, 5, AUTHZ_CREDENTIAL_TLS);
-	take_key_32(&r, 6, taken.hash);
-	taken.expires_s = take_key_uint(&r, 7, INT64_MAX);
+	cbor_take_bytes_n_at(&r, 6, taken.hash, 32);
+	taken.expires_s = cbor_take_uint_at(&r, 7, INT64_MAX);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)
@@ -211,11 +180,11 @@ enum status authz_command_put(const struct authz_command *command, const struct 
 
 	CHECK(memcmp(keys_sign_public(key), command->operator_key, 32) == 0);
 	begin_put(&w, &body, 7, command->deployment);
-	put_key_32(&w, 3, command->operator_key);
-	put_key_uint(&w, 4, command->serial);
-	put_key_uint(&w, 5, command->action);
-	put_key_32(&w, 6, command->target);
-	put_key_uint(&w, 7, command->expires_s);
+	cbor_put_bytes_n_at(&w, 3, command->operator_key, 32);
+	cbor_put_uint_at(&w, 4, command->serial);
+	cbor_put_uint_at(&w, 5, command->action);
+	cbor_put_bytes_n_at(&w, 6, command->target, 32);
+	cbor_put_uint_at(&w, 7, command->expires_s);
 	cbor_put_end(&w);
 	CHECK(cbor_finish(&w) == STATUS_OK);
 	return put_small(command_label, &body, key, out);
@@ -232,11 +201,11 @@ enum status authz_command_open(struct bytes bytes, struct authz_command *ret_com
 	if (status != STATUS_OK)
 		return status;
 	begin_take(&r, signed_statement.body, 7, taken.deployment);
-	take_key_32(&r, 3, taken.operator_key);
-	taken.serial = take_key_uint(&r, 4, INT64_MAX);
+	cbor_take_bytes_n_at(&r, 3, taken.operator_key, 32);
+	taken.serial = cbor_take_uint_at(&r, 4, INT64_MAX);
 	taken.action = take_key_choice(&r, 5, AUTHZ_COMMAND_COUNT - 1);
-	take_key_32(&r, 6, taken.target);
-	taken.expires_s = take_key_uint(&r, 7, INT64_MAX);
+	cbor_take_bytes_n_at(&r, 6, taken.target, 32);
+	taken.expires_s = cbor_take_uint_at(&r, 7, INT64_MAX);
 	if ((taken.action == AUTHZ_COMMAND_FREEZE_ALL ||
 	     taken.action == AUTHZ_COMMAND_UNFREEZE_ALL || taken.action == AUTHZ_COMMAND_RESTART ||
 	     taken.action == AUTHZ_COMMAND_OFF) &&
@@ -259,10 +228,8 @@ enum status authz_install_put(const struct authz_install *install, struct buffer
 
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 2);
-	cbor_put_key(&w, 1);
-	cbor_put_bytes(&w, install->command);
-	cbor_put_key(&w, 2);
-	cbor_put_bytes(&w, install->content);
+	cbor_put_bytes_at(&w, 1, install->command);
+	cbor_put_bytes_at(&w, 2, install->content);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -274,10 +241,8 @@ enum status authz_install_take(struct bytes bytes, struct authz_install *ret_ins
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	cbor_take_key(&r, 1);
-	taken.command = cbor_take_bytes(&r, AUTHZ_STATEMENT_MAX);
-	cbor_take_key(&r, 2);
-	taken.content = cbor_take_bytes(&r, AUTHZ_INSTALL_MAX);
+	taken.command = cbor_take_bytes_at(&r, 1, AUTHZ_STATEMENT_MAX);
+	taken.content = cbor_take_bytes_at(&r, 2, AUTHZ_INSTALL_MAX);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_install = taken;
@@ -293,11 +258,11 @@ enum status authz_query_put(const struct authz_query *query, const struct keys_s
 
 	CHECK(memcmp(keys_sign_public(key), query->key, 32) == 0);
 	begin_put(&w, &body, 7, query->deployment);
-	put_key_32(&w, 3, query->key);
-	put_key_uint(&w, 4, query->topic);
-	put_key_32(&w, 5, query->target);
-	put_key_32(&w, 6, query->after);
-	put_key_32(&w, 7, query->nonce);
+	cbor_put_bytes_n_at(&w, 3, query->key, 32);
+	cbor_put_uint_at(&w, 4, query->topic);
+	cbor_put_bytes_n_at(&w, 5, query->target, 32);
+	cbor_put_bytes_n_at(&w, 6, query->after, 32);
+	cbor_put_bytes_n_at(&w, 7, query->nonce, 32);
 	cbor_put_end(&w);
 	CHECK(cbor_finish(&w) == STATUS_OK);
 	return put_small(query_label, &body, key, out);
@@ -314,11 +279,11 @@ enum status authz_query_open(struct bytes bytes, struct authz_query *ret_query)
 		return status;
 	begin_take(&r, signed_statement.body, 7, taken.deployment);
 	taken.kind = AUTHZ_KEY_ED25519;
-	take_key_32(&r, 3, taken.key);
+	cbor_take_bytes_n_at(&r, 3, taken.key, 32);
 	taken.topic = take_key_choice(&r, 4, AUTHZ_QUERY_COUNT - 1);
-	take_key_32(&r, 5, taken.target);
-	take_key_32(&r, 6, taken.after);
-	take_key_32(&r, 7, taken.nonce);
+	cbor_take_bytes_n_at(&r, 5, taken.target, 32);
+	cbor_take_bytes_n_at(&r, 6, taken.after, 32);
+	cbor_take_bytes_n_at(&r, 7, taken.nonce, 32);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)
@@ -337,10 +302,10 @@ enum status authz_time_put(const struct authz_time *time, const struct keys_sign
 
 	CHECK(memcmp(keys_sign_public(key), time->key, 32) == 0);
 	begin_put(&w, &body, 6, time->deployment);
-	put_key_32(&w, 3, time->key);
-	put_key_32(&w, 4, time->nonce);
-	put_key_uint(&w, 5, time->time_s);
-	put_key_uint(&w, 6, time->error_s);
+	cbor_put_bytes_n_at(&w, 3, time->key, 32);
+	cbor_put_bytes_n_at(&w, 4, time->nonce, 32);
+	cbor_put_uint_at(&w, 5, time->time_s);
+	cbor_put_uint_at(&w, 6, time->error_s);
 	cbor_put_end(&w);
 	CHECK(cbor_finish(&w) == STATUS_OK);
 	return put_small(time_label, &body, key, out);
@@ -356,10 +321,10 @@ enum status authz_time_open(struct bytes bytes, struct authz_time *ret_time)
 	if (status != STATUS_OK)
 		return status;
 	begin_take(&r, signed_statement.body, 6, taken.deployment);
-	take_key_32(&r, 3, taken.key);
-	take_key_32(&r, 4, taken.nonce);
-	taken.time_s = take_key_uint(&r, 5, AUTHZ_TIME_MAX_S);
-	taken.error_s = (uint8_t)take_key_uint(&r, 6, AUTHZ_TIME_ERROR_MAX_S);
+	cbor_take_bytes_n_at(&r, 3, taken.key, 32);
+	cbor_take_bytes_n_at(&r, 4, taken.nonce, 32);
+	taken.time_s = cbor_take_uint_at(&r, 5, AUTHZ_TIME_MAX_S);
+	taken.error_s = (uint8_t)cbor_take_uint_at(&r, 6, AUTHZ_TIME_ERROR_MAX_S);
 	cbor_take_end(&r);
 	status = cbor_done(&r);
 	if (status == STATUS_OK)
@@ -377,9 +342,9 @@ enum status authz_certificate_put(const struct authz_certificate *certificate,
 	struct cbor_writer w;
 
 	begin_put(&w, &body, 5, certificate->deployment);
-	put_key_uint(&w, 3, certificate->boot);
-	put_key_uint(&w, 4, certificate->role);
-	put_key_32(&w, 5, certificate->key);
+	cbor_put_uint_at(&w, 3, certificate->boot);
+	cbor_put_uint_at(&w, 4, certificate->role);
+	cbor_put_bytes_n_at(&w, 5, certificate->key, 32);
 	cbor_put_end(&w);
 	CHECK(cbor_finish(&w) == STATUS_OK);
 	return put_small(certificate_label, &body, deployment_key, out);
@@ -398,9 +363,9 @@ enum status authz_certificate_open(struct bytes bytes, const uint8_t deployment_
 	if (status != STATUS_OK)
 		return status;
 	begin_take(&r, signed_statement.body, 5, taken.deployment);
-	taken.boot = take_key_uint(&r, 3, INT64_MAX);
+	taken.boot = cbor_take_uint_at(&r, 3, INT64_MAX);
 	taken.role = take_key_choice(&r, 4, AUTHZ_ROLE_SIGNER);
-	take_key_32(&r, 5, taken.key);
+	cbor_take_bytes_n_at(&r, 5, taken.key, 32);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_certificate = taken;

@@ -313,6 +313,48 @@ struct bytes cbor_take_text_key(struct cbor_reader *r, size_t len_max)
 	return r->status == STATUS_OK ? run : (struct bytes){0};
 }
 
+uint64_t cbor_take_uint_at(struct cbor_reader *r, uint64_t key, uint64_t max)
+{
+	cbor_take_key(r, key);
+	return cbor_take_uint(r, max);
+}
+
+bool cbor_take_bool_at(struct cbor_reader *r, uint64_t key)
+{
+	cbor_take_key(r, key);
+	return cbor_take_bool(r);
+}
+
+struct bytes cbor_take_bytes_at(struct cbor_reader *r, uint64_t key, size_t len_max)
+{
+	cbor_take_key(r, key);
+	return cbor_take_bytes(r, len_max);
+}
+
+void cbor_take_bytes_n_at(struct cbor_reader *r, uint64_t key, void *ret_bytes, size_t len)
+{
+	cbor_take_key(r, key);
+	cbor_take_bytes_n(r, ret_bytes, len);
+}
+
+struct bytes cbor_take_text_at(struct cbor_reader *r, uint64_t key, size_t len_max)
+{
+	cbor_take_key(r, key);
+	return cbor_take_text(r, len_max);
+}
+
+uint64_t cbor_take_uint_if(struct cbor_reader *r, uint64_t key, uint64_t max)
+{
+	uint64_t value;
+
+	if (!cbor_take_key_if(r, key))
+		return 0;
+	value = cbor_take_uint(r, max);
+	if (value == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+	return value;
+}
+
 void cbor_take_end(struct cbor_reader *r)
 {
 	const struct cbor_level *level = level_of(r);

@@ -77,6 +77,15 @@ void cbor_take_key(struct cbor_reader *r, uint64_t key);
 bool cbor_take_key_if(struct cbor_reader *r, uint64_t key);
 /* cbor_take_text_key takes the next key, which must be text of at most `len_max` bytes. */
 struct bytes cbor_take_text_key(struct cbor_reader *r, size_t len_max);
+/* One pair of a map: cbor_take_key, and the value as the functions without `_at` take it. */
+uint64_t cbor_take_uint_at(struct cbor_reader *r, uint64_t key, uint64_t max);
+bool cbor_take_bool_at(struct cbor_reader *r, uint64_t key);
+struct bytes cbor_take_bytes_at(struct cbor_reader *r, uint64_t key, size_t len_max);
+void cbor_take_bytes_n_at(struct cbor_reader *r, uint64_t key, void *ret_bytes, size_t len);
+struct bytes cbor_take_text_at(struct cbor_reader *r, uint64_t key, size_t len_max);
+/* cbor_take_uint_if takes a pair that is left out when its value is 0: such a pair that says 0 is
+ * STATUS_MALFORMED. */
+uint64_t cbor_take_uint_if(struct cbor_reader *r, uint64_t key, uint64_t max);
 /* cbor_take_end closes the innermost container, all of whose items must have been taken. */
 void cbor_take_end(struct cbor_reader *r);
 

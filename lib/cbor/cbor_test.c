@@ -205,6 +205,58 @@ static void test_takes_of_n_bytes_raw_items_and_text_keys(void)
 	EXPECT(r.status == STATUS_MALFORMED);
 }
 
+static void test_pairs_are_keys_and_values(void)
+{
+	static const uint8_t both[] = {0xa6, 0x01, 0x18, 0x40, 0x02, 0xf5, 0x03, 0x42, 0xaa, 0xbb,
+	                               0x04, 0x42, 0xcc, 0xdd, 0x05, 0x61, 'x',  0x06, 0x07};
+	static const uint8_t zero[] = {0xa1, 0x06, 0x00};
+	static const uint8_t two[] = {0xaa, 0xbb}, other[] = {0xcc, 0xdd};
+	uint8_t space[32], got[2];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct cbor_reader r;
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, &out);
+	cbor_put_map(&w, 6);
+	cbor_put_uint_at(&w, 1, 64);
+	cbor_put_bool_at(&w, 2, true);
+	cbor_put_bytes_n_at(&w, 3, two, 2);
+	cbor_put_bytes_at(&w, 4, BYTES_OF_ARRAY(other));
+	cbor_put_text_at(&w, 5, bytes_of("x", 1));
+	cbor_put_uint_if(&w, 6, 7);
+	cbor_put_uint_if(&w, 7, 0); /* nothing */
+	cbor_put_end(&w);
+	EXPECT(cbor_finish(&w) == STATUS_OK);
+	EXPECT(bytes_equal(buffer_bytes(&out), BYTES_OF_ARRAY(both)));
+
+	cbor_reader_init(&r, BYTES_OF_ARRAY(both));
+	cbor_take_map(&r, 6);
+	EXPECT(cbor_take_uint_if(&r, 0, 64) == 0); /* not there, and not looked for further on */
+	EXPECT(cbor_take_uint_at(&r, 1, 64) == 64);
+	EXPECT(cbor_take_bool_at(&r, 2));
+	cbor_take_bytes_n_at(&r, 3, got, 2);
+	EXPECT(memcmp(got, two, 2) == 0);
+	EXPECT(bytes_equal(cbor_take_bytes_at(&r, 4, 2), BYTES_OF_ARRAY(other)));
+	EXPECT(bytes_equal(cbor_take_text_at(&r, 5, 1), bytes_of("x", 1)));
+	EXPECT(cbor_take_uint_if(&r, 6, 7) == 7);
+	EXPECT(cbor_take_uint_if(&r, 7, 7) == 0);
+	cbor_take_end(&r);
+	EXPECT(cbor_done(&r) == STATUS_OK);
+
+	cbor_reader_init(&r, BYTES_OF_ARRAY(both));
+	cbor_take_map(&r, 6);
+	EXPECT(cbor_take_uint_at(&r, 1, 63) == 0 && cbor_done(&r) == STATUS_TOO_LARGE);
+	cbor_reader_init(&r, BYTES_OF_ARRAY(both));
+	cbor_take_map(&r, 6);
+	EXPECT(cbor_take_uint_at(&r, 2, 64) == 0 && cbor_done(&r) == STATUS_MALFORMED);
+	/* What is left out when it is 0 has no second encoding. */
+	cbor_reader_init(&r, BYTES_OF_ARRAY(zero));
+	cbor_take_map(&r, 1);
+	EXPECT(cbor_take_uint_if(&r, 6, 7) == 0);
+	cbor_take_end(&r);
+	EXPECT(cbor_done(&r) == STATUS_MALFORMED);
+}
+
 static void test_writer_without_room_takes_back_what_it_wrote(void)
 {
 	uint8_t space[6] = {9};
@@ -230,6 +282,7 @@ int main(void)
 	RUN(test_a_decoder_written_with_takes_is_strict);
 	RUN(test_a_nested_map_cannot_lend_a_key_to_its_parent);
 	RUN(test_takes_of_n_bytes_raw_items_and_text_keys);
+	RUN(test_pairs_are_keys_and_values);
 	RUN(test_writer_without_room_takes_back_what_it_wrote);
 	return test_summary();
 }

@@ -143,6 +143,41 @@ void cbor_put_text_key(struct cbor_writer *w, struct bytes key)
 	key_put(w, start);
 }
 
+void cbor_put_uint_at(struct cbor_writer *w, uint64_t key, uint64_t value)
+{
+	cbor_put_key(w, key);
+	cbor_put_uint(w, value);
+}
+
+void cbor_put_uint_if(struct cbor_writer *w, uint64_t key, uint64_t value)
+{
+	if (value != 0)
+		cbor_put_uint_at(w, key, value);
+}
+
+void cbor_put_bool_at(struct cbor_writer *w, uint64_t key, bool value)
+{
+	cbor_put_key(w, key);
+	cbor_put_bool(w, value);
+}
+
+void cbor_put_bytes_at(struct cbor_writer *w, uint64_t key, struct bytes bytes)
+{
+	cbor_put_key(w, key);
+	cbor_put_bytes(w, bytes);
+}
+
+void cbor_put_bytes_n_at(struct cbor_writer *w, uint64_t key, const void *bytes, size_t len)
+{
+	cbor_put_bytes_at(w, key, bytes_of(bytes, len));
+}
+
+void cbor_put_text_at(struct cbor_writer *w, uint64_t key, struct bytes text)
+{
+	cbor_put_key(w, key);
+	cbor_put_text(w, text);
+}
+
 void cbor_put_end(struct cbor_writer *w)
 {
 	CHECK(w->depth != 0 && w->levels[w->depth].left == 0 && !w->levels[w->depth].in_pair);

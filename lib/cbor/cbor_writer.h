@@ -39,6 +39,14 @@ void cbor_put_array(struct cbor_writer *w, size_t count);
 void cbor_put_map(struct cbor_writer *w, size_t count);
 void cbor_put_key(struct cbor_writer *w, uint64_t key);
 void cbor_put_text_key(struct cbor_writer *w, struct bytes key);
+/* One pair of a map, key and value, as the functions without `_at` put them. cbor_put_uint_if
+ * leaves the pair out when the value is 0, which is what cbor_take_uint_if takes. */
+void cbor_put_uint_at(struct cbor_writer *w, uint64_t key, uint64_t value);
+void cbor_put_uint_if(struct cbor_writer *w, uint64_t key, uint64_t value);
+void cbor_put_bool_at(struct cbor_writer *w, uint64_t key, bool value);
+void cbor_put_bytes_at(struct cbor_writer *w, uint64_t key, struct bytes bytes);
+void cbor_put_bytes_n_at(struct cbor_writer *w, uint64_t key, const void *bytes, size_t len);
+void cbor_put_text_at(struct cbor_writer *w, uint64_t key, struct bytes text);
 /* cbor_put_end closes the innermost container. */
 void cbor_put_end(struct cbor_writer *w);
 

@@ -154,22 +154,14 @@ static void take_fields(struct cbor_reader *r, struct site_manifest *m)
 		if (m->metrics_port == 0 || m->metrics_port == m->port)
 			cbor_fail(r, STATUS_MALFORMED);
 	}
-	if (cbor_take_key_if(r, KEY_VERIFIERS)) {
-		m->verifiers = (uint8_t)cbor_take_uint(r, VERIFIERS_MAX);
-		if (m->verifiers == 0)
-			cbor_fail(r, STATUS_MALFORMED);
-	}
+	m->verifiers = (uint8_t)cbor_take_uint_if(r, KEY_VERIFIERS, VERIFIERS_MAX);
 	if (cbor_take_key_if(r, KEY_NAMES))
 		take_names(r, m);
 	if (cbor_take_key_if(r, KEY_OPERATORS))
 		m->operator_count = take_list(r, m->operators, SITE_OPERATORS_MAX);
 	if (cbor_take_key_if(r, KEY_MACHINES))
 		m->machine_count = take_list(r, m->machines, SITE_MACHINES_MAX);
-	if (cbor_take_key_if(r, KEY_UNPROVEN)) {
-		m->unproven_max_s = cbor_take_uint(r, SITE_PROVEN_MAX_S);
-		if (m->unproven_max_s == 0)
-			cbor_fail(r, STATUS_MALFORMED);
-	}
+	m->unproven_max_s = cbor_take_uint_if(r, KEY_UNPROVEN, SITE_PROVEN_MAX_S);
 	if (cbor_take_key_if(r, KEY_RP_ID)) {
 		struct bytes name = cbor_take_text(r, SITE_NAME_MAX);
 
@@ -248,14 +240,6 @@ static void put_list(struct cbor_writer *w, uint64_t key, const uint8_t list[][3
 	cbor_put_end(w);
 }
 
-static void put_number(struct cbor_writer *w, uint64_t key, uint64_t value)
-{
-	if (value == 0)
-		return;
-	cbor_put_key(w, key);
-	cbor_put_uint(w, value);
-}
-
 enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 {
 	struct cbor_writer w;
@@ -281,8 +265,8 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 		put_network(&w, &m->network);
 	cbor_put_key(&w, KEY_PORT);
 	cbor_put_uint(&w, m->port);
-	put_number(&w, KEY_METRICS, m->metrics_port);
-	put_number(&w, KEY_VERIFIERS, m->verifiers);
+	cbor_put_uint_if(&w, KEY_METRICS, m->metrics_port);
+	cbor_put_uint_if(&w, KEY_VERIFIERS, m->verifiers);
 	if (m->name_count != 0) {
 		cbor_put_key(&w, KEY_NAMES);
 		cbor_put_array(&w, m->name_count);
@@ -292,7 +276,7 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 	}
 	put_list(&w, KEY_OPERATORS, m->operators, m->operator_count);
 	put_list(&w, KEY_MACHINES, m->machines, m->machine_count);
-	put_number(&w, KEY_UNPROVEN, m->unproven_max_s);
+	cbor_put_uint_if(&w, KEY_UNPROVEN, m->unproven_max_s);
 	if (m->rp_id[0] != '\0') {
 		cbor_put_key(&w, KEY_RP_ID);
 		cbor_put_text(&w, bytes_of_text(m->rp_id));
@@ -305,7 +289,7 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 		cbor_put_end(&w);
 	}
 	put_list(&w, KEY_TIME_KEYS, m->time_keys, m->time_key_count);
-	put_number(&w, KEY_OPERATOR_PORT, m->operator_port);
+	cbor_put_uint_if(&w, KEY_OPERATOR_PORT, m->operator_port);
 	if (m->has_ca) {
 		cbor_put_key(&w, KEY_CA);
 		cbor_put_bytes_n(&w, m->ca, sizeof(m->ca));

@@ -140,6 +140,7 @@ static void attest(struct rig *rig)
 	parts[0] = BYTES_OF_ARRAY(rig->anchor);
 	parts[1] = BYTES_OF_ARRAY(request.extend.digest);
 	keys_sha256(parts, 2, rig->anchor);
+	memcpy(rig->checkpoint, request.extend.digest, sizeof(rig->checkpoint));
 	rig->extends++;
 	rig->boots = request.extend.boots;
 	extended.head.request = request.head.request;
@@ -201,7 +202,11 @@ static void send_facts(struct rig *rig, bool genesis)
 	};
 
 	memcpy(facts.nv_checkpoint, rig->anchor, sizeof(facts.nv_checkpoint));
-
+	if (rig->accepts != NULL) {
+		facts.has_recovery = 1;
+		memcpy(facts.recovery_checkpoint, rig->accepts, sizeof(facts.recovery_checkpoint));
+		memcpy(facts.recovery_anchor, rig->anchor, sizeof(facts.recovery_anchor));
+	}
 	memcpy(facts.node_share, rig->node_share, sizeof(facts.node_share));
 	CHECK(ipc_put(&rig->unsealer, CALL_START_FACTS, bytes_of(&facts, sizeof(facts))) ==
 	      STATUS_OK);
@@ -339,6 +344,19 @@ void rig_stop(struct rig *rig)
 		ipc_channel_close(&rig->store);
 	for (size_t i = 0; i < rig->supervisor.link_count; i++)
 		ipc_memory_close(&rig->supervisor.links[i].memory);
+}
+
+void rig_end(struct rig *rig)
+{
+	int64_t deadline = supervisor_now_us() + PATIENCE_US;
+	struct ipc_message message = {.kind = 0};
+
+	kill(rig_child(rig, PROC_signer)->pid, SIGTERM);
+	while (rig_is_alive(rig, PROC_signer)) {
+		CHECK(supervisor_now_us() < deadline);
+		(void)!rig_take(rig, &rig->authority, &message, TURN_US);
+	}
+	rig_stop(rig);
 }
 
 /* ---- as the authority ---- */

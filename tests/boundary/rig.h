@@ -23,7 +23,9 @@ struct rig {
 	void (*serve_store)(struct rig *rig);
 	struct ipc_channel store; /* its end */
 	uint8_t node_share[32];
-	uint8_t anchor[32]; /* what a TPM would have; kept from start to start */
+	uint8_t anchor[32];     /* what a TPM would have; kept from start to start */
+	uint8_t checkpoint[32]; /* SHA-256 of the one that it stands for */
+	const uint8_t *accepts; /* the site accepts the store of this one, whatever the anchor */
 	uint64_t boots, extends;
 	bool holds_anchor; /* the TPM does not answer: nothing is acknowledged */
 	bool hardware;     /* the TPM says that it is none of software: its writes have a budget */
@@ -68,8 +70,10 @@ void rig_skew(struct rig *rig, const char *folder);
  * clock says. */
 void rig_pass(struct rig *rig, int64_t seconds);
 uint64_t rig_now_s(const struct rig *rig);
-/* rig_stop kills all of it. */
+/* rig_stop kills all of it; rig_end has the signer end in order before that, as when the machine is
+ * switched off. */
 void rig_stop(struct rig *rig);
+void rig_end(struct rig *rig);
 
 /* rig_child finds a process of it. */
 struct supervisor_child *rig_child(struct rig *rig, enum proc_role role);

@@ -328,25 +328,33 @@ static int order(struct cli_call *call, enum authz_command_action action)
 	return cli_finish(call, CLI_YES);
 }
 
-/* install sends a file, to be used from the next start on. */
-static int install(struct cli_call *call, struct cli_server_options *options, const char *path,
-                   enum authz_command_action action)
+/* install sends the file that the command names, to be used from the next start on. */
+static int install(struct cli_call *call, const char *wanted, enum authz_command_action action)
 {
+	struct cli_server_options options = {.server = NULL};
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--operator", &options.operator_file, NULL},
+	};
 	struct cli_server server;
 	struct buffer content;
 	char message[CLI_PATH_MAX + 256];
 	int result;
 
-	if (options->operator_file == NULL)
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "%s", wanted);
+	if (options.operator_file == NULL)
 		return cli_usage(call, "needs --operator FILE");
-	if (cli_file_read(path, AUTHZ_INSTALL_MAX, &content, message, sizeof(message)) !=
-	    STATUS_OK) {
+	if (cli_file_read(call->arguments[0], AUTHZ_INSTALL_MAX, &content, message,
+	                  sizeof(message)) != STATUS_OK) {
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
-	result = cli_server_open(&server, call, options);
+	result = cli_server_open(&server, call, &options);
 	if (result == CLI_YES)
-		result = cli_operator_install(&server, options->operator_file, (uint8_t)action,
+		result = cli_operator_install(&server, options.operator_file, (uint8_t)action,
 		                              buffer_bytes(&content));
 	free(content.data);
 	if (result != CLI_YES)
@@ -358,32 +366,12 @@ static int install(struct cli_call *call, struct cli_server_options *options, co
 
 static int run_approvals(struct cli_call *call)
 {
-	struct cli_server_options options = {.server = NULL};
-	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(options),
-	    {"--operator", &options.operator_file, NULL},
-	};
-
-	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
-		return CLI_USAGE;
-	if (call->count != 1)
-		return cli_usage(call, "takes the file of approvals");
-	return install(call, &options, call->arguments[0], AUTHZ_COMMAND_INSTALL_APPROVALS);
+	return install(call, "takes the file of approvals", AUTHZ_COMMAND_INSTALL_APPROVALS);
 }
 
 static int run_settings(struct cli_call *call)
 {
-	struct cli_server_options options = {.server = NULL};
-	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(options),
-	    {"--operator", &options.operator_file, NULL},
-	};
-
-	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
-		return CLI_USAGE;
-	if (call->count != 1)
-		return cli_usage(call, "takes the signed manifest");
-	return install(call, &options, call->arguments[0], AUTHZ_COMMAND_INSTALL_SITE);
+	return install(call, "takes the signed manifest", AUTHZ_COMMAND_INSTALL_SITE);
 }
 
 static int run_restart(struct cli_call *call)

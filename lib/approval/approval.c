@@ -337,9 +337,8 @@ enum status approval_manifest_put(const struct approval_manifest *manifest, stru
 	cbor_put_bytes_n_at(&w, 6, manifest->escrow, 32);
 	cbor_put_bytes_n_at(&w, 7, manifest->recovery, manifest->has_recovery ? 32 : 0);
 	cbor_put_bytes_n_at(&w, 8, manifest->id, sizeof(manifest->id));
-	if (manifest->is_recovery) {
+	if (manifest->is_recovery)
 		cbor_put_bool_at(&w, 9, true);
-	}
 	cbor_put_bytes_n_at(&w, 10, manifest->first_release, 64);
 	cbor_put_bytes_n_at(&w, 11, manifest->first_site, 64);
 	cbor_put_bytes_n_at(&w, 12, manifest->signature, 64);

@@ -44,9 +44,8 @@ enum status authz_time_answer_put(const struct authz_time_answer *answer, struct
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 1 + sizeof(numbers) / sizeof(numbers[0]));
 	cbor_put_bytes_n_at(&w, 1, answer->nonce, 32);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		cbor_put_uint_at(&w, 2 + i, numbers[i]);
-	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -141,9 +140,8 @@ enum status authz_submit_answer_put(const struct authz_submit_answer *answer, st
 	cbor_put_map(&w, 1 + (size_t)(answer->birth.len != 0) + (answer->outstanding_count != 0) +
 	                     (answer->waits_until_s != 0) + (answer->export.len != 0));
 	cbor_put_uint_at(&w, 1, answer->seq);
-	if (answer->birth.len != 0) {
+	if (answer->birth.len != 0)
 		cbor_put_bytes_at(&w, 2, answer->birth);
-	}
 	if (answer->outstanding_count != 0) {
 		cbor_put_key(&w, 3);
 		cbor_put_array(&w, answer->outstanding_count);
@@ -151,9 +149,7 @@ enum status authz_submit_answer_put(const struct authz_submit_answer *answer, st
 			put_outstanding(&w, &answer->outstanding[i]);
 		cbor_put_end(&w);
 	}
-	if (answer->waits_until_s != 0) {
-		cbor_put_uint_at(&w, 4, answer->waits_until_s);
-	}
+	cbor_put_uint_if(&w, 4, answer->waits_until_s);
 	if (answer->export.len != 0) {
 		cbor_put_bytes_at(&w, 5, answer->export);
 	}
@@ -190,11 +186,7 @@ enum status authz_submit_answer_take(struct bytes bytes, struct authz_submit_ans
 			take_outstanding(&r, &answer.outstanding[i]);
 		cbor_take_end(&r);
 	}
-	if (cbor_take_key_if(&r, 4)) {
-		answer.waits_until_s = cbor_take_uint(&r, INT64_MAX);
-		if (answer.waits_until_s == 0)
-			cbor_fail(&r, STATUS_MALFORMED);
-	}
+	answer.waits_until_s = cbor_take_uint_if(&r, 4, INT64_MAX);
 	if (cbor_take_key_if(&r, 5))
 		answer.export = take_some(&r, AUTHZ_ANSWER_MAX);
 	cbor_take_end(&r);
@@ -307,9 +299,8 @@ enum status authz_decisions_answer_put(const struct authz_decisions_answer *answ
 	for (size_t i = 0; i < answer->count; i++)
 		cbor_put_bytes(&w, answer->receipts[i]);
 	cbor_put_end(&w);
-	if (answer->more) {
+	if (answer->more)
 		cbor_put_bytes_n_at(&w, 2, answer->older, 32);
-	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }

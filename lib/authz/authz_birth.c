@@ -29,9 +29,8 @@ static void put_row(const struct authz_birth_row *row, struct cbor_writer *w)
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
-	if (row->has_recovery) {
+	if (row->has_recovery)
 		cbor_put_bytes_n_at(w, 5, row->recovery, 32);
-	}
 	if (has_escape) {
 		cbor_put_bytes_at(w, 6, row->escape_copy);
 	}

@@ -96,9 +96,8 @@ static size_t take_user_keys(struct cbor_reader *r, struct authz_user_key *keys,
 /* Delays stand in a body's keys `first` and `first` + 1. */
 static void put_delays(const struct authz_delays *delays, uint64_t first, struct cbor_writer *w)
 {
-	if (delays->has_delay) {
+	if (delays->has_delay)
 		cbor_put_uint_at(w, first, delays->delay_s);
-	}
 	if (delays->has_export_delay) {
 		cbor_put_uint_at(w, first + 1, delays->export_delay_s);
 	}
@@ -125,15 +124,13 @@ enum status authz_birth_put(const struct authz_birth_body *body, bool is_import,
 	cbor_put_text_at(&w, 1, body->name);
 	cbor_put_key(&w, 2);
 	put_user_keys(body->user_keys, body->user_key_data, body->user_key_count, &w);
-	if (body->has_recovery) {
+	if (body->has_recovery)
 		cbor_put_bytes_n_at(&w, 3, body->recovery, 32);
-	}
 	if (body->has_escape) {
 		cbor_put_bytes_n_at(&w, 4, body->escape, 32);
 	}
-	if (is_import) {
+	if (is_import)
 		cbor_put_bytes_n_at(&w, 5, body->address, 32);
-	}
 	put_delays(&body->delays, 6, &w);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
@@ -260,9 +257,8 @@ enum status authz_factor_put(const struct authz_factor_body *body, struct buffer
 	cbor_put_key(&w, 2);
 	put_user_keys(body->remove, NULL, body->remove_count, &w);
 	put_delays(&body->delays, 3, &w);
-	if (body->has_recovery) {
+	if (body->has_recovery)
 		cbor_put_bytes_n_at(&w, 5, body->recovery, 32);
-	}
 	if (body->drops_recovery) {
 		cbor_put_bool_at(&w, 6, true);
 	}

@@ -43,9 +43,8 @@ static void put_entry(const struct authz_change_entry *entry, struct cbor_writer
 {
 	cbor_put_map(w, 2 + entry->has_previous);
 	cbor_put_bytes_n_at(w, 1, entry->wallet, 32);
-	if (entry->has_previous) {
+	if (entry->has_previous)
 		cbor_put_bytes_n_at(w, 2, entry->previous, 32);
-	}
 	cbor_put_key(w, 3);
 	cbor_put_raw(w, entry->body);
 	cbor_put_end(w);
@@ -269,9 +268,8 @@ enum status authz_signed_change_put(const struct authz_signed_change *signed_cha
 	for (size_t i = 0; i < signed_change->signature_count; i++)
 		put_signature(&signed_change->signatures[i], &w);
 	cbor_put_end(&w);
-	if (seeds) {
+	if (seeds)
 		cbor_put_bytes_at(&w, 3, signed_change->sealed_seeds);
-	}
 	if (tables) {
 		cbor_put_key(&w, 4);
 		cbor_put_array(&w, signed_change->table_count);

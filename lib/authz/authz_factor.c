@@ -18,12 +18,8 @@ static size_t lock_len(const struct authz_code_lock *lock)
 
 static void put_lock(struct cbor_writer *w, uint64_t first, const struct authz_code_lock *lock)
 {
-	if (lock->failures != 0) {
-		cbor_put_uint_at(w, first, lock->failures);
-	}
-	if (lock->blocked_until_s != 0) {
-		cbor_put_uint_at(w, first + 1, lock->blocked_until_s);
-	}
+	cbor_put_uint_if(w, first, lock->failures);
+	cbor_put_uint_if(w, first + 1, lock->blocked_until_s);
 }
 
 enum status authz_factor_record_put(const struct authz_factor_record *factor, struct buffer *out)

@@ -19,9 +19,8 @@ static void put_counter(const struct authz_counter_rule *rule, struct cbor_write
 	cbor_put_uint_at(w, 2, rule->unit);
 	cbor_put_uint_at(w, 3, rule->window);
 	cbor_put_uint_at(w, 4, rule->cap);
-	if (has_mint) {
+	if (has_mint)
 		cbor_put_bytes_n_at(w, 5, rule->mint, 32);
-	}
 	cbor_put_end(w);
 }
 

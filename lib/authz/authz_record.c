@@ -408,8 +408,7 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 		cbor_put_key(&w, 3);
 		cbor_put_map(&w, used);
 		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
-			if (counter->spent[j] != 0)
-				cbor_put_uint_at(&w, j, counter->spent[j]);
+			cbor_put_uint_if(&w, j, counter->spent[j]);
 		cbor_put_end(&w);
 		cbor_put_end(&w);
 	}
@@ -419,8 +418,7 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 		cbor_put_bytes(
 		    &w, bytes_of(lease->nonces, lease->nonce_count * sizeof(lease->nonces[0])));
 	}
-	if (lease->nonces_before != 0)
-		cbor_put_uint_at(&w, 4, lease->nonces_before);
+	cbor_put_uint_if(&w, 4, lease->nonces_before);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -436,11 +434,7 @@ static void take_nonces(struct cbor_reader *r, struct authz_lease_record *lease)
 		if (rows.len == 0 || rows.len % sizeof(lease->nonces[0]) != 0)
 			cbor_fail(r, STATUS_CORRUPT);
 	}
-	if (cbor_take_key_if(r, 4)) {
-		lease->nonces_before = cbor_take_uint(r, UINT64_MAX);
-		if (lease->nonces_before == 0)
-			cbor_fail(r, STATUS_CORRUPT);
-	}
+	lease->nonces_before = cbor_take_uint_if(r, 4, UINT64_MAX);
 	lease->nonce_count = (uint8_t)(rows.len / sizeof(lease->nonces[0]));
 	if (rows.len != 0)
 		memcpy(lease->nonces, rows.data, rows.len);
@@ -466,11 +460,7 @@ enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_
 		cbor_take_key(&r, 3);
 		cbor_take_map(&r, AUTHZ_COUNTER_BUCKETS);
 		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
-			if (cbor_take_key_if(&r, j)) {
-				counter->spent[j] = cbor_take_uint(&r, UINT64_MAX);
-				if (counter->spent[j] == 0)
-					cbor_fail(&r, STATUS_CORRUPT);
-			}
+			counter->spent[j] = cbor_take_uint_if(&r, j, UINT64_MAX);
 		cbor_take_end(&r);
 		cbor_take_end(&r);
 	}

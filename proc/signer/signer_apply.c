@@ -4,6 +4,7 @@
 
 #include "base_check.h"
 #include "signer_change.h"
+#include "signer_waiting.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
 
@@ -582,18 +583,16 @@ static enum status apply_grant(struct signer_change *job)
 
 /* ---- less power ---- */
 
-/* Marks the grant that a revocation names. */
-static enum status revoke(struct signer_change *job, size_t at)
+/* The grant that a revocation names is one of the wallet's. */
+static enum status check_revoked(struct signer_change *job, size_t at)
 {
-	struct authz_wallet_record *wallet = &job->wallets[at];
+	const struct authz_wallet_record *wallet = &job->wallets[at];
 	uint8_t grant[32];
 
 	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
 	for (size_t i = 0; i < wallet->grant_count; i++)
-		if (memcmp(wallet->grants[i].grant, grant, 32) == 0) {
-			wallet->grants[i].live = false;
+		if (memcmp(wallet->grants[i].grant, grant, 32) == 0)
 			return STATUS_OK;
-		}
 	return signer_refuse(job, CALL_RESULT_NOT_FOUND, "wallet %zu has no such grant", at + 1);
 }
 
@@ -635,17 +634,71 @@ static enum status answer_revoked(struct signer_change *job)
 	return authz_submit_answer_put(&answer, &job->answer);
 }
 
-/* In force in memory now, written by itself, answered when durable. */
-enum status signer_lower_wallets(struct signer_change *job)
+/* The records of the change's wallets as they are now, pinned in the cache: an earlier change may
+ * have been settled since they were loaded into the job. Says how many are pinned. */
+static enum status pin_wallets(struct signer_change *job, size_t *ret_count)
 {
+	struct signer_wallet *wallet;
+
+	for (*ret_count = 0; *ret_count < job->change.entry_count; ++*ret_count) {
+		enum status status =
+		    signer_await_wallet(job, job->change.entries[*ret_count].wallet, &wallet);
+
+		if (status == STATUS_NOT_FOUND)
+			return signer_refuse(job, CALL_RESULT_CONFLICT, "no such wallet");
+		if (status != STATUS_OK)
+			return status;
+		wallet->head.pins++;
+	}
+	return STATUS_OK;
+}
+
+static void unpin_wallets(struct signer_change *job, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		((struct signer_wallet *)signer_cache_find(&job->signer->state.wallets,
+		                                           job->change.entries[i].wallet))
+		    ->head.pins--;
+}
+
+/* No turn is taken in here: from what the settling change will write, or from what is cached now,
+ * to the record with less power. */
+static void lower_pinned(struct signer_change *job)
+{
+	struct signer_state *state = &job->signer->state;
+
 	for (size_t i = 0; i < job->change.entry_count; i++) {
+		const struct signer_wallet *now;
+
 		if (signer_merge_lowered(job, i))
 			continue;
+		/* What cancels or lowers a limit began when all was settled, and is in the job. */
+		if (signer_action_acts_at_once(job->change.action)) {
+			now = (const struct signer_wallet *)signer_cache_find(
+			    &state->wallets, job->change.entries[i].wallet);
+			job->wallets[i] = now->record;
+			signer_lower_record(job, i, &job->wallets[i]);
+		}
 		signer_advance(job, &job->wallets[i]);
-		if (signer_state_lower_wallet(&job->signer->state, &job->wallets[i]) != STATUS_OK)
-			return signer_refuse(job, CALL_RESULT_OVERLOADED,
-			                     "too many such changes wait for the store");
+		CHECK(signer_state_lower_wallet(state, &job->wallets[i]) == STATUS_OK);
 	}
+}
+
+/* In force in memory now, written by itself, answered when durable. All or none. */
+enum status signer_lower_wallets(struct signer_change *job)
+{
+	size_t pinned = 0;
+	enum status status = pin_wallets(job, &pinned);
+
+	if (status == STATUS_OK &&
+	    !signer_state_may_hold(&job->signer->state, job->change.entry_count))
+		status = signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                       "too many such changes wait for the store");
+	if (status == STATUS_OK)
+		lower_pinned(job);
+	unpin_wallets(job, pinned);
+	if (status != STATUS_OK)
+		return status;
 	if (signer_await_held(job) != STATUS_OK)
 		return STATUS_REFUSED;
 	return job->change.action == AUTHZ_ACTION_REVOKE
@@ -657,14 +710,10 @@ enum status signer_lower_wallets(struct signer_change *job)
 static enum status apply_less(struct signer_change *job)
 {
 	/* All or none: what can be refused is refused before the first takes effect. */
-	for (size_t i = 0; i < job->change.entry_count; i++) {
-		if (job->change.action == AUTHZ_ACTION_FREEZE) {
-			job->wallets[i].frozen = true;
-			job->wallets[i].pending_count = 0; /* what waits does not thaw it */
-		} else if (revoke(job, i) != STATUS_OK) {
+	for (size_t i = 0; job->change.action == AUTHZ_ACTION_REVOKE && i < job->change.entry_count;
+	     i++)
+		if (check_revoked(job, i) != STATUS_OK)
 			return STATUS_REFUSED;
-		}
-	}
 	return signer_lower_wallets(job);
 }
 

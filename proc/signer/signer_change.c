@@ -278,15 +278,14 @@ enum status signer_await_settled(struct signer_change *job)
 	return STATUS_OK;
 }
 
-/* What a freeze or revocation does to a record, whichever it is. */
-static void lower_record(const struct signer_change *job, size_t at,
+void signer_lower_record(const struct signer_change *job, size_t at,
                          struct authz_wallet_record *wallet)
 {
 	uint8_t grant[32] = {0};
 
 	if (job->change.action == AUTHZ_ACTION_FREEZE) {
 		wallet->frozen = true;
-		wallet->pending_count = 0;
+		wallet->pending_count = 0; /* what waits does not thaw it */
 		return;
 	}
 	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
@@ -308,13 +307,13 @@ bool signer_merge_lowered(struct signer_change *job, size_t at)
 		row++;
 	if (row == settling->unsettled.wallets)
 		return false;
-	lower_record(job, at, &settling->wallets[row]);
+	signer_lower_record(job, at, &settling->wallets[row]);
 	signer_advance(job, &settling->wallets[row]);
 	settling->unsettled.lowered |= UINT64_C(1) << row;
 	cached = (struct signer_wallet *)signer_cache_find(&job->signer->state.wallets,
 	                                                   job->wallets[at].id);
 	if (cached != NULL && cached->head.state == SIGNER_CACHED_READY)
-		lower_record(job, at, &cached->record);
+		signer_lower_record(job, at, &cached->record);
 	return true;
 }
 
@@ -743,8 +742,9 @@ static enum status submit(struct signer_change *job, struct bytes payload)
 		status = signer_describe(job);
 	if (status == STATUS_OK)
 		status = signer_factors_verify(job);
-	/* Rendering the text took turns; nothing else changes wallets meanwhile, for changes are
-	 * worked on one at a time. */
+	/* Rendering the text took turns. Changes are worked on one at a time, so none but the
+	 * settling one can have changed wallets meanwhile: what does not wait for that one looks at
+	 * them again (signer_lower_wallets). */
 	if (status != STATUS_OK)
 		return status;
 	if (job->factors.delay_s == 0)

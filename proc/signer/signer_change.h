@@ -124,6 +124,9 @@ enum status signer_await_held(struct signer_change *job);
 enum status signer_await_receipts(struct signer_change *job);
 /* signer_await_keep waits until receipts that are to go are deleted. */
 enum status signer_await_keep(struct signer_change *job);
+/* signer_lower_record does to a record what the freeze or revocation does to wallet `at`. */
+void signer_lower_record(const struct signer_change *job, size_t at,
+                         struct authz_wallet_record *wallet);
 /* signer_merge_lowered: wallet `at` of the change is one that the settling change writes. Then what
  * is taken away is put into that record too, to be written over it, and into what tickets look at
  * now. False: it is not. */

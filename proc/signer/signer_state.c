@@ -585,6 +585,11 @@ enum status signer_state_lower_grant(struct signer_state *state, struct signer_g
 	return STATUS_OK;
 }
 
+bool signer_state_may_hold(const struct signer_state *state, size_t count)
+{
+	return count <= SIGNER_HOLDS_MAX - state->hold_count;
+}
+
 size_t signer_state_held(const struct signer_state *state)
 {
 	return state->hold_count;

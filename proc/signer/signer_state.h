@@ -183,6 +183,8 @@ MUST_USE enum status signer_state_lower_factor(struct signer_state *state,
 /* signer_state_lower_grant takes the record of a cached grant whose caps were lowered in place. */
 MUST_USE enum status signer_state_lower_grant(struct signer_state *state,
                                               struct signer_grant *grant);
+/* signer_state_may_hold tells whether so many more can be lowered before the store takes some. */
+bool signer_state_may_hold(const struct signer_state *state, size_t count);
 /* signer_state_held is how many of them are not durable yet; _unwritten, in no batch yet: a change
  * that writes whole records waits for those. */
 size_t signer_state_held(const struct signer_state *state);

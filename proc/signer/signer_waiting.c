@@ -72,6 +72,11 @@ static const struct authz_change *take_change(struct bytes message,
 	           : NULL;
 }
 
+bool signer_action_acts_at_once(uint8_t action)
+{
+	return action == AUTHZ_ACTION_FREEZE || action == AUTHZ_ACTION_REVOKE;
+}
+
 bool signer_request_acts_at_once(struct bytes message)
 {
 	const struct authz_change *change;
@@ -83,8 +88,7 @@ bool signer_request_acts_at_once(struct bytes message)
 	if (head.kind == CALL_CHANGE_OPERATOR || head.kind == CALL_CHANGE_QUERY)
 		return true;
 	change = take_change(message, &head);
-	return change != NULL &&
-	       (change->action == AUTHZ_ACTION_FREEZE || change->action == AUTHZ_ACTION_REVOKE);
+	return change != NULL && signer_action_acts_at_once(change->action);
 }
 
 enum signer_request_kind signer_request_kind(struct bytes message)

@@ -33,6 +33,7 @@ enum signer_request_kind signer_request_kind(struct bytes message);
  * commands, freezes and revocations. Cancelling and lowering a limit go before others, but want the
  * state that was settled last. */
 bool signer_request_acts_at_once(struct bytes message);
+bool signer_action_acts_at_once(uint8_t action);
 
 /* signer_waiting_for is true when a request of that kind waits. */
 bool signer_waiting_for(const struct signer_waiting *waiting, enum signer_request_kind kind);

@@ -6,6 +6,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <ftw.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -1563,6 +1564,64 @@ static void test_decisions_are_read_page_by_page_back_to_the_first(void)
 #define HOUR 3600
 #define DAY  86400
 
+/* ---- a freeze beside a change that has not been settled ---- */
+
+/* What removes a stolen factor is not undone by what the thief asks for with it meanwhile: a freeze
+ * that waits for something itself takes the wallet as it is when it takes effect. */
+static void test_a_freeze_with_a_stolen_factor_does_not_bring_it_back(void)
+{
+	static struct person mia;
+	static uint8_t freeze_space[LIMIT_CHANGE_MAX];
+	struct authz_factor_body add = {.add_count = 1}, drop = {.remove_count = 1};
+	struct buffer frozen = BUFFER_OF_ARRAY(freeze_space);
+	struct ipc_message message = {.kind = 0};
+	uint64_t extends;
+
+	rig_world_make(&rig, &mia.world, "mia");
+	add_second_key(&mia);
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &mia.passkey);
+	add.add[0] = drop.remove[0] = mia.passkey.key;
+	add.add_data[0] = soft_passkey_data(&mia.passkey);
+	begin_signed(&mia, AUTHZ_ACTION_FACTOR, factor_body(&add));
+	register_passkey(&mia.passkey);
+	sign_with(&mia.world.user);
+	sign_with(&mia.second);
+	CHECK(submit() == STATUS_OK);
+	/* Now the passkey is in no cache: who signs with it waits for the store. */
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	begin(&mia, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	sign_with_passkey(&mia.passkey);
+	CHECK(authz_signed_change_put(&act.given, &frozen) == STATUS_OK);
+	begin_signed(&mia, AUTHZ_ACTION_FACTOR, factor_body(&drop));
+	sign_with(&mia.world.user);
+	sign_with(&mia.second);
+	/* The owner's change is written, and waits for the TPM. */
+	extends = rig.extends;
+	rig.holds_anchor = true;
+	rig.patience_us = 200000;
+	EXPECT(submit() == STATUS_BUSY);
+	for (size_t tries = 0; tries < 100 && !ipc_ready(&rig.attestor); tries++)
+		usleep(100000);
+	CHECK(ipc_ready(&rig.attestor));
+	/* The freeze has the old wallet, and waits for the passkey. */
+	kill(rig_child(&rig, PROC_store)->pid, SIGSTOP);
+	rig.patience_us = 1000000;
+	EXPECT(rig_ask(&rig, CALL_CHANGE_SUBMIT, buffer_bytes(&frozen), &answer) == STATUS_BUSY);
+	rig.holds_anchor = false;
+	EXPECT(rig_take(&rig, &rig.authority, &message, 300000) == STATUS_BUSY);
+	EXPECT(rig.extends == extends + 1); /* the owner's change is settled */
+	kill(rig_child(&rig, PROC_store)->pid, SIGCONT);
+	rig.patience_us = 0;
+	EXPECT(rig_take(&rig, &rig.authority, &message, 10000000) == STATUS_OK);
+	EXPECT(wallet_of(&mia).frozen && wallet_of(&mia).user_key_count == 2);
+	EXPECT(freeze(&mia, &mia.passkey) == STATUS_REFUSED && refused_as("not a user key"));
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(wallet_of(&mia).frozen && wallet_of(&mia).user_key_count == 2);
+}
+
 static struct person nora;
 
 /* Who has lost a key asks for a passkey in its place; 72 hours, whatever any clock says: only what
@@ -1743,6 +1802,7 @@ int main(void)
 	RUN(test_a_recovery_key_is_replaced_as_factors_are);
 	RUN(test_wallets_that_others_name_a_key_for_are_listed_last_and_are_few);
 	RUN(test_decisions_are_read_page_by_page_back_to_the_first);
+	RUN(test_a_freeze_with_a_stolen_factor_does_not_bring_it_back);
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	RUN(test_three_days_are_three_days_in_which_the_signer_runs);
 	RUN(test_an_export_waits_its_day_and_is_void_a_month_later);

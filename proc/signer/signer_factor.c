@@ -66,6 +66,16 @@ static struct authz_user_key code_key(const struct authz_code *code)
 	return key;
 }
 
+/* How many of the change's wallets have the factor. */
+static size_t wallets_with(const struct signer_change *job, const struct authz_user_key *key)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < job->change.entry_count; i++)
+		count += has_key(&job->wallets[i], key);
+	return count;
+}
+
 /* Each signature and code must be of a factor of every wallet; a code may instead confirm a factor
  * that the change brings. Counts the factors given. */
 static enum status count_given(struct signer_change *job, size_t *ret_count)
@@ -98,10 +108,8 @@ static enum status count_given(struct signer_change *job, size_t *ret_count)
 	factors->by_recovery = recovery != 0;
 	for (size_t i = 0; i < given->code_count; i++) {
 		struct authz_user_key key = code_key(&given->codes[i]);
-		size_t of = 0;
+		size_t of = wallets_with(job, &key);
 
-		for (size_t j = 0; j < job->change.entry_count; j++)
-			of += has_key(&job->wallets[j], &key);
 		if (of == job->change.entry_count)
 			count++;
 		else if (of != 0 || !brings(job, &key))
@@ -331,12 +339,23 @@ static enum status match_code(struct signer_change *job, const struct authz_fact
 	return STATUS_OK;
 }
 
-/* Codes alone come from anybody who knows the factor's id, so what they lock is codes alone: with a
- * signature beside them the owner's are looked at all the same (A25). */
+/* A code comes from its owner if somebody signed beside it who is a factor of the same wallets. */
+static bool is_beside_signature(const struct signer_change *job, const uint8_t id[32])
+{
+	struct authz_user_key key = {.kind = AUTHZ_KEY_TOTP};
+
+	memcpy(key.key, id, 32);
+	return job->given.signature_count != 0 &&
+	       wallets_with(job, &key) == job->change.entry_count;
+}
+
+/* Codes alone come from anybody who knows the factor's id; so do those that confirm, for a wallet
+ * of one's own, a factor that is known elsewhere. What they lock is that and no more: with a
+ * signature of a wallet that has the factor, the owner's are looked at all the same (A25). */
 static struct authz_code_lock *lock_of(const struct signer_change *job,
                                        struct authz_factor_record *record)
 {
-	return job->given.signature_count == 0 ? &record->alone : &record->with_signature;
+	return is_beside_signature(job, record->id) ? &record->with_signature : &record->alone;
 }
 
 /* A wrong code makes the next ones wait, for the factor's user wherever the tries come from. */
@@ -386,7 +405,9 @@ static enum status check_code(struct signer_change *job, const struct authz_code
 		return signer_refuse(
 		    job, CALL_RESULT_CHANGE_REFUSED,
 		    "too many wrong one-time codes; try again later%s",
-		    job->given.signature_count == 0 ? ", or with a signature beside the code" : "");
+		    is_beside_signature(job, record->id)
+		        ? ""
+		        : ", or with a signature of the code's own wallet beside it");
 	/* What was typed for another change is no try: whoever moved it learns nothing (A4). */
 	authz_change_hash(job->given.change, change_hash);
 	if (signer_vault_code_open(job->signer->vault, given, change_hash, &code) != STATUS_OK)

@@ -414,7 +414,7 @@ static void test_a_session_reads_its_owners_wallets_and_no_others(void)
 
 /* ---- second factors ---- */
 
-static struct person carol;
+static struct person carol, dave;
 
 static void enroll(struct soft_codes *codes, uint8_t ret_sealed[AUTHZ_SEALED_TOTP_LEN])
 {
@@ -628,10 +628,45 @@ static void test_a_code_counts_for_the_change_that_it_was_typed_for(void)
 	EXPECT(submit() == STATUS_OK && !wallet_of(&carol).frozen);
 }
 
+/* A wallet of the person's own is to get codes whose id is known; it signs. */
+static void begin_known_codes(struct person *person, const struct soft_codes *codes,
+                              const uint8_t sealed[AUTHZ_SEALED_TOTP_LEN])
+{
+	struct authz_factor_body body = {.add_count = 1};
+
+	body.add[0].kind = AUTHZ_KEY_TOTP;
+	memcpy(body.add[0].key, codes->id, 32);
+	body.add_data[0].sealed = bytes_of(sealed, AUTHZ_SEALED_TOTP_LEN);
+	begin_signed(person, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&person->world.user);
+}
+
+static void begin_birth_with_known_codes(const struct person *person,
+                                         const struct soft_codes *codes,
+                                         const uint8_t sealed[AUTHZ_SEALED_TOTP_LEN])
+{
+	static struct person born;
+	struct authz_birth_body body = {.name = bytes_of_text("dave-2"), .user_key_count = 2};
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+
+	born = *person;
+	keys_random(born.world.wallet, 32);
+	body.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.user_keys[0].key, keys_sign_public(&person->world.user), 32);
+	body.user_keys[1].kind = AUTHZ_KEY_TOTP;
+	memcpy(body.user_keys[1].key, codes->id, 32);
+	body.user_key_data[1].sealed = bytes_of(sealed, AUTHZ_SEALED_TOTP_LEN);
+	CHECK(authz_birth_put(&body, false, &out) == STATUS_OK);
+	begin(&born, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&person->world.user);
+}
+
 /* M8 of the review: who knows the id of codes, and has no key, locks codes alone and no more. */
 static void test_a_stranger_with_wrong_codes_locks_out_no_owner(void)
 {
 	uint32_t wrong = keys_totp_code(&carol.more_codes.secret, 1);
+	uint8_t sealed[AUTHZ_SEALED_TOTP_LEN] = {1}; /* what he has not, he makes up */
 
 	for (size_t i = 0; i < 6; i++) {
 		begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
@@ -639,7 +674,20 @@ static void test_a_stranger_with_wrong_codes_locks_out_no_owner(void)
 		add_code(carol.more_codes.id, wrong);
 		EXPECT(submit() == STATUS_REFUSED);
 	}
-	EXPECT(refused_as("or with a signature beside the code"));
+	EXPECT(refused_as("or with a signature of the code's own wallet"));
+	/* Nor does one who signs with a key of his own, for a wallet of his own that is to get
+	 * them. */
+	for (size_t i = 0; i < 8; i++) {
+		begin_known_codes(&dave, &carol.more_codes, sealed);
+		add_code(carol.more_codes.id, wrong);
+		EXPECT(submit() == STATUS_REFUSED);
+		if (i % 2 != 0)
+			continue;
+		begin_birth_with_known_codes(&dave, &carol.more_codes, sealed);
+		add_code(carol.more_codes.id, wrong);
+		EXPECT(submit() == STATUS_REFUSED);
+	}
+	EXPECT(refused_as("too many wrong"));
 	begin_signed(&carol, AUTHZ_ACTION_GRANT, grant_body(&carol));
 	sign_with(&carol.world.user);
 	add_good_code(&carol.more_codes);
@@ -688,8 +736,6 @@ static void test_wrong_codes_make_the_next_ones_wait(void)
 }
 
 /* ---- changes that wait ---- */
-
-static struct person dave;
 
 static enum status complete(const struct person *person, const uint8_t hash[32])
 {

@@ -261,7 +261,9 @@ static enum status admit_command(struct signer_change *job, struct bytes payload
 		return signer_refuse(job, CALL_RESULT_CONFLICT,
 		                     "serial %llu was used; the next command needs a higher one",
 		                     (unsigned long long)signer->operator_serial);
-	if (command.expires_s <= signer_time_read(&signer->time).high_s)
+	if (signer_has_expired(job, command.expires_s,
+	                       command.action == AUTHZ_COMMAND_FREEZE_CLIENT ||
+	                           command.action == AUTHZ_COMMAND_FREEZE_ALL))
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "the command has expired");
 	if (command.action == AUTHZ_COMMAND_UNFREEZE_CLIENT ||
 	    command.action == AUTHZ_COMMAND_UNFREEZE_ALL)

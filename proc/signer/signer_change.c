@@ -673,6 +673,13 @@ enum status signer_load_wallets(struct signer_change *job)
 	return STATUS_OK;
 }
 
+bool signer_has_expired(struct signer_change *job, uint64_t expires_s, bool lowers)
+{
+	struct signer_time_now now = signer_time_read(&job->signer->time);
+
+	return expires_s <= (lowers ? now.low_s : now.high_s);
+}
+
 static enum status take_change(struct signer_change *job, struct bytes payload)
 {
 	struct signer *signer = job->signer;
@@ -684,7 +691,7 @@ static enum status take_change(struct signer_change *job, struct bytes payload)
 	if (memcmp(job->change.deployment, signer->deployment, 32) != 0)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the change is for another deployment");
-	if (job->change.expires_s <= signer_time_read(&signer->time).high_s)
+	if (signer_has_expired(job, job->change.expires_s, signer_change_lowers(&job->change)))
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the change has expired; prepare it anew");
 	return signer_load_wallets(job);

@@ -137,6 +137,10 @@ enum status signer_await_settled(struct signer_change *job);
 bool signer_settle(struct signer_change *job);
 /* signer_budget_take takes one; false when a minute's worth twice over is spent. */
 bool signer_budget_take(struct signer_budget *budget, uint64_t per_minute, uint64_t now_ms);
+/* signer_has_expired tells whether what somebody signed has ended: for sure, where it takes power
+ * away, for a time_high that ran ahead is no reason to leave a thief his power; perhaps, where it
+ * does not. */
+bool signer_has_expired(struct signer_change *job, uint64_t expires_s, bool lowers);
 /* signer_learn_module runs the pre-check on a stored or given module and learns its schema. */
 enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32]);
 /* signer_known_module gives the name of a module whose text is ours: one that ships, or an intent

@@ -111,9 +111,10 @@ void signer_time_start_at(struct signer_time *time, struct signer_clocks clocks,
 	                      : since_ms(marks->tpm_clock_ms, start->tpm_clock_ms);
 	uint64_t low_s = marks->low_s, high_s = marks->high_s + at_most_s(0, tpm_ms);
 
+	/* What passed on this host is known, whatever the TPM's clock says. */
 	if (same_host) {
 		low_s += at_least_s(marks->host_ms, clocks.boot_ms);
-		high_s = max_of(high_s, marks->high_s + at_most_s(marks->host_ms, clocks.boot_ms));
+		high_s = marks->high_s + at_most_s(marks->host_ms, clocks.boot_ms);
 	}
 	*time = (struct signer_time){.settings = start->settings,
 	                             .low_mark_s = low_s,

@@ -47,7 +47,7 @@ bool signer_waiting_has_room(const struct signer_waiting *waiting)
 }
 
 /* A limit that names no state it is for lowers caps, or is refused. */
-static bool lowers(const struct authz_change *change)
+bool signer_change_lowers(const struct authz_change *change)
 {
 	bool lowers = authz_action_reduces(change->action) || change->action == AUTHZ_ACTION_LIMIT;
 
@@ -104,7 +104,8 @@ enum signer_request_kind signer_request_kind(struct bytes message)
 	if (head.kind == CALL_CHANGE_QUERY || head.kind == CALL_CHANGE_TIME)
 		return SIGNER_REQUEST_QUESTION;
 	change = take_change(message, &head);
-	return change != NULL && lowers(change) ? SIGNER_REQUEST_LESS : SIGNER_REQUEST_OTHER;
+	return change != NULL && signer_change_lowers(change) ? SIGNER_REQUEST_LESS
+	                                                      : SIGNER_REQUEST_OTHER;
 }
 
 void signer_waiting_add(struct signer_waiting *waiting, struct bytes message)

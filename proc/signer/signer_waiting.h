@@ -29,6 +29,9 @@ enum signer_request_kind {
  */
 enum signer_request_kind signer_request_kind(struct bytes message);
 
+/* signer_change_lowers tells whether a change can do nothing but take power away, or be refused. */
+bool signer_change_lowers(const struct authz_change *change);
+
 /* signer_request_acts_at_once is true for what is done whatever commit is in flight: questions,
  * commands, freezes and revocations. Cancelling and lowering a limit go before others, but want the
  * state that was settled last. */

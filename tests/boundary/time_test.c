@@ -170,6 +170,76 @@ static void await_extends(uint64_t more_than)
 	CHECK(rig.extends > more_than);
 }
 
+/* A change of the world's wallet, signed until then. */
+static enum status change_until(struct rig_world *world, enum authz_action action,
+                                struct bytes body, uint64_t expires_s)
+{
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change change;
+
+	CHECK(rig_wallet_refresh(&rig, world));
+	change = rig_change_begin(&rig, world, action, body);
+	change.expires_s = expires_s;
+	return rig_change(&rig, &change, &world->user, &answer);
+}
+
+static enum status freeze(struct rig_world *world, enum authz_action action)
+{
+	return change_until(world, action, bytes_of("\xa0", 1), rig_now_s(&rig) + 600);
+}
+
+/* ---- operators ---- */
+
+static struct keys_sign_key operator_key;
+
+static const char *operator_setting(void)
+{
+	static char setting[16 + BASE58_LEN(32) + 1];
+	char text[BASE58_LEN(32) + 1];
+
+	keys_sign_random(&operator_key);
+	CHECK(base58_encode(bytes_of(keys_sign_public(&operator_key), 32), text, sizeof(text)) ==
+	      STATUS_OK);
+	snprintf(setting, sizeof(setting), "operators=%s", text);
+	return setting;
+}
+
+static enum status command(enum authz_command_action action, uint64_t expires_s)
+{
+	static uint64_t serial;
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_command given = {
+	    .action = (uint8_t)action, .serial = ++serial, .expires_s = expires_s};
+
+	memcpy(given.deployment, rig.deployment, 32);
+	memcpy(given.operator_key, keys_sign_public(&operator_key), 32);
+	CHECK(authz_command_put(&given, &operator_key, &out) == STATUS_OK);
+	return rig_ask(&rig, CALL_CHANGE_OPERATOR, buffer_bytes(&out), &answer);
+}
+
+/* What takes power away is signed by people whose clocks are right: with a time_high that has run
+ * ahead it is taken until time_low says that it has ended; what gives power is not. */
+static void expect_ends_as_signed(void)
+{
+	uint64_t soon = (uint64_t)time(NULL) + 600, ended = (uint64_t)time(NULL) - 10;
+
+	EXPECT(change_until(&lasting, AUTHZ_ACTION_FREEZE, bytes_of("\xa0", 1), ended) ==
+	           STATUS_REFUSED &&
+	       strstr(rig.refusal, "has expired") != NULL);
+	EXPECT(change_until(&lasting, AUTHZ_ACTION_FREEZE, bytes_of("\xa0", 1), soon) == STATUS_OK);
+	EXPECT(sign(&lasting) == CALL_RESULT_WALLET_FROZEN);
+	EXPECT(change_until(&lasting, AUTHZ_ACTION_UNFREEZE, bytes_of("\xa0", 1), soon) ==
+	           STATUS_REFUSED &&
+	       strstr(rig.refusal, "has expired") != NULL);
+	EXPECT(command(AUTHZ_COMMAND_FREEZE_ALL, ended) == STATUS_REFUSED &&
+	       strstr(rig.refusal, "has expired") != NULL);
+	EXPECT(command(AUTHZ_COMMAND_FREEZE_ALL, soon) == STATUS_OK);
+	EXPECT(command(AUTHZ_COMMAND_UNFREEZE_ALL, soon) == STATUS_REFUSED &&
+	       strstr(rig.refusal, "has expired") != NULL);
+	EXPECT(command(AUTHZ_COMMAND_UNFREEZE_ALL, rig_now_s(&rig) + 600) == STATUS_OK);
+}
+
 /* ---- by the system's clock ---- */
 
 static void test_a_clock_set_ahead_refills_nothing_and_ends_what_ends(void)
@@ -177,7 +247,7 @@ static void test_a_clock_set_ahead_refills_nothing_and_ends_what_ends(void)
 	struct authz_time_answer said;
 	uint64_t before;
 
-	begin("system", NULL);
+	begin("system", operator_setting());
 	make_worlds();
 	EXPECT(now().source == AUTHZ_TIME_SYSTEM && now().state == CALL_TIME_PROVEN);
 	spend_window();
@@ -188,6 +258,7 @@ static void test_a_clock_set_ahead_refills_nothing_and_ends_what_ends(void)
 	EXPECT(sign(&lasting) == CALL_RESULT_SIGNED);
 	said = now();
 	EXPECT(said.state == CALL_TIME_UNBELIEVED && said.high_s > said.low_s + DAY);
+	expect_ends_as_signed();
 	await_extends(before);
 	/* T1, A13: nor by starting the signer anew. */
 	restart(0);
@@ -279,16 +350,6 @@ static void pass(int64_t seconds)
 {
 	passed_s += seconds;
 	rig_pass(&rig, seconds);
-}
-
-static enum status freeze(struct rig_world *world, enum authz_action action)
-{
-	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
-	static struct authz_change change;
-
-	CHECK(rig_wallet_refresh(&rig, world));
-	change = rig_change_begin(&rig, world, action, bytes_of("\xa0", 1));
-	return rig_change(&rig, &change, &world->user, &answer);
 }
 
 /* T3: what is forged, foreign, replayed, stale, or of one key alone moves nothing; T4: so what has

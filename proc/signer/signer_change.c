@@ -55,7 +55,7 @@ static bool gives_way(const struct signer_change *job)
 	const struct signer_waiting *waiting = job->signer->waiting;
 	uint64_t waited_ms = job->signer->now_ms - job->began_ms;
 
-	return (waited_ms > SIGNER_CHANGE_GIVES_WAY_MS &&
+	return (waited_ms > (job->less ? SIGNER_CHANGE_LESS_MS : SIGNER_CHANGE_GIVES_WAY_MS) &&
 	        signer_waiting_for(waiting, SIGNER_REQUEST_LESS)) ||
 	       (waited_ms > SIGNER_CHANGE_LETS_QUESTIONS_MS &&
 	        signer_waiting_for(waiting, SIGNER_REQUEST_QUESTION));
@@ -272,9 +272,15 @@ static void settle_factors(struct signer_change *job)
 
 enum status signer_await_settled(struct signer_change *job)
 {
-	while (!signer_settle(job->signer->settling))
+	struct signer_change *settling = job->signer->settling;
+	struct signer_store *store = job->signer->store;
+
+	while (!signer_settle(settling)) {
+		if (job->less && settling->unsettled.batch == signer_store_gathering(store))
+			signer_store_urge(store);
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
+	}
 	return STATUS_OK;
 }
 
@@ -836,6 +842,7 @@ void signer_change_request(struct signer *signer, struct bytes message)
 	memcpy(&head, message.data, sizeof(head));
 	payload = bytes_of(message.data + sizeof(head), message.len - sizeof(head));
 	job->began_ms = signer->now_ms;
+	job->less = signer_request_kind(message) == SIGNER_REQUEST_LESS;
 	job->answer.len = job->module.len = 0;
 	job->refusal = (struct signer_refusal){.result = CALL_RESULT_INTERNAL};
 	keys_random(job->run_user, sizeof(job->run_user));

@@ -18,9 +18,10 @@
 #include "signer.h"
 
 #define SIGNER_CHANGE_DEADLINE_MS       10000
-/* A request that waits for something itself gives way after this: to what takes power away, and to
- * questions. */
+/* A request that waits for something itself gives way after this: to what takes power away, which
+ * has more time itself before it gives way to another one, and to questions. */
 #define SIGNER_CHANGE_GIVES_WAY_MS      250
+#define SIGNER_CHANGE_LESS_MS           1000
 #define SIGNER_CHANGE_LETS_QUESTIONS_MS 1000
 #define SIGNER_ANSWER_WAIT_MS           2000 /* for an authority that does not take its answers */
 
@@ -48,6 +49,7 @@ _Static_assert(LIMIT_CHANGE_WALLETS_MAX <= 64, "a bit for each wallet of a chang
 
 struct signer_change {
 	uint64_t began_ms;
+	bool less; /* it takes power away, or shows what would */
 	struct signer_unsettled unsettled;
 	struct signer_budget modules, credentials, births, enrolls;
 	uint8_t run_user[32]; /* of this request: custom code is alone with it (A17) */
@@ -131,7 +133,9 @@ void signer_lower_record(const struct signer_change *job, size_t at,
  * is taken away is put into that record too, to be written over it, and into what tickets look at
  * now. False: it is not. */
 bool signer_merge_lowered(struct signer_change *job, size_t at);
-/* signer_await_settled waits until no earlier commit is in flight. */
+/* signer_await_settled waits until no earlier commit is in flight. Where what takes power away
+ * waits for it, the commit counts as such: it goes on though the TPM's writes are used up but for
+ * the reserve. */
 enum status signer_await_settled(struct signer_change *job);
 /* signer_settle does what job->unsettled says once its commit is durable; false before. */
 bool signer_settle(struct signer_change *job);

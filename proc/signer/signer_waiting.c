@@ -85,7 +85,8 @@ bool signer_request_acts_at_once(struct bytes message)
 	if (message.len < sizeof(head))
 		return false;
 	memcpy(&head, message.data, sizeof(head));
-	if (head.kind == CALL_CHANGE_OPERATOR || head.kind == CALL_CHANGE_QUERY)
+	if (head.kind == CALL_CHANGE_OPERATOR || head.kind == CALL_CHANGE_QUERY ||
+	    head.kind == CALL_CHANGE_TIME)
 		return true;
 	change = take_change(message, &head);
 	return change != NULL && signer_action_acts_at_once(change->action);

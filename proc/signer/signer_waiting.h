@@ -33,8 +33,8 @@ enum signer_request_kind signer_request_kind(struct bytes message);
 bool signer_change_lowers(const struct authz_change *change);
 
 /* signer_request_acts_at_once is true for what is done whatever commit is in flight: questions,
- * commands, freezes and revocations. Cancelling and lowering a limit go before others, but want the
- * state that was settled last. */
+ * the time, commands, freezes and revocations. Cancelling and lowering a limit go before others,
+ * but want the state that was settled last. */
 bool signer_request_acts_at_once(struct bytes message);
 bool signer_action_acts_at_once(uint8_t action);
 

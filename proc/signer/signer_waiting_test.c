@@ -68,6 +68,8 @@ static void test_a_request_is_what_its_bytes_say(void)
 	EXPECT(signer_request_kind(request(CALL_CHANGE_MODULE_ADD, 1, none)) ==
 	       SIGNER_REQUEST_OTHER);
 	EXPECT(signer_request_kind(request(CALL_CHANGE_SUBMIT, 1, none)) == SIGNER_REQUEST_OTHER);
+	EXPECT(signer_request_kind(request(CALL_CHANGE_TIME, 1, none)) == SIGNER_REQUEST_QUESTION &&
+	       signer_request_acts_at_once(request(CALL_CHANGE_TIME, 1, none)));
 	for (unsigned i = 0; i < 2; i++) {
 		uint32_t kind = i == 0 ? CALL_CHANGE_PREPARE : CALL_CHANGE_SUBMIT;
 

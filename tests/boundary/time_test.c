@@ -60,17 +60,31 @@ static void spend_window(void)
 	EXPECT(result == CALL_RESULT_WINDOW_SPENT);
 }
 
+static const struct authz_wallet_record *record_of(const struct rig_world *world)
+{
+	static struct authz_wallet_record record;
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer asked = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
+
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&world->user), 32);
+	memcpy(query.target, world->wallet, 32);
+	CHECK(authz_query_put(&query, &world->user, &asked) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&asked), &answer) == STATUS_OK);
+	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
+	return &record;
+}
+
 /* A grant beside the world's own with an end; the own one is revoked. */
 static void give_end(struct rig_world *world, uint64_t expires_s)
 {
 	static uint8_t body_space[AUTHZ_GRANT_BODY_MAX];
 	static struct authz_grant_body body;
 	struct buffer out = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
-	static struct authz_wallet_record record;
 	static struct authz_change change;
-	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
-	uint8_t space[AUTHZ_STATEMENT_MAX], revoke_space[64];
-	struct buffer asked = BUFFER_OF_ARRAY(space), revoke = BUFFER_OF_ARRAY(revoke_space);
+	uint8_t revoke_space[64];
+	struct buffer revoke = BUFFER_OF_ARRAY(revoke_space);
 
 	rig_grant_body(world, world->client_id, &out);
 	CHECK(authz_grant_take(buffer_bytes(&out), &body) == STATUS_OK);
@@ -84,13 +98,7 @@ static void give_end(struct rig_world *world, uint64_t expires_s)
 		change = rig_change_begin(&rig, world, AUTHZ_ACTION_GRANT, buffer_bytes(&again));
 		CHECK(rig_change(&rig, &change, &world->user, &answer) == STATUS_OK);
 	}
-	memcpy(query.deployment, rig.deployment, 32);
-	memcpy(query.key, keys_sign_public(&world->user), 32);
-	memcpy(query.target, world->wallet, 32);
-	CHECK(authz_query_put(&query, &world->user, &asked) == STATUS_OK);
-	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&asked), &answer) == STATUS_OK);
-	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
-	CHECK(authz_id_put(record.grants[0].grant, &revoke) == STATUS_OK);
+	CHECK(authz_id_put(record_of(world)->grants[0].grant, &revoke) == STATUS_OK);
 	change = rig_change_begin(&rig, world, AUTHZ_ACTION_REVOKE, buffer_bytes(&revoke));
 	CHECK(rig_change(&rig, &change, &world->user, &answer) == STATUS_OK);
 }
@@ -186,6 +194,25 @@ static enum status change_until(struct rig_world *world, enum authz_action actio
 static enum status freeze(struct rig_world *world, enum authz_action action)
 {
 	return change_until(world, action, bytes_of("\xa0", 1), rig_now_s(&rig) + 600);
+}
+
+/* Gives the world's first grant another cap; only one that names the state it is for may grow. */
+static enum status limit(struct rig_world *world, uint64_t cap, bool names_state)
+{
+	struct authz_limit_body body = {.count = 1, .caps = {{.id = 1, .cap = cap}}};
+	uint8_t body_space[128];
+	struct buffer out = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change change;
+
+	memcpy(body.grant, record_of(world)->grants[0].grant, 32);
+	CHECK(authz_limit_put(&body, &out) == STATUS_OK);
+	CHECK(rig_wallet_refresh(&rig, world));
+	change = rig_change_begin(&rig, world, AUTHZ_ACTION_LIMIT, buffer_bytes(&out));
+	if (!names_state) {
+		change.entries[0].has_previous = false;
+		memset(change.entries[0].previous, 0, 32);
+	}
+	return rig_change(&rig, &change, &world->user, &answer);
 }
 
 /* ---- operators ---- */
@@ -294,6 +321,39 @@ static void test_a_start_with_the_clock_ahead_refills_nothing_on_a_running_machi
 	EXPECT(now().state == CALL_TIME_UNBELIEVED);
 	EXPECT(spend(&windowed) == CALL_RESULT_WINDOW_SPENT);
 	EXPECT(sign(&ending) == CALL_RESULT_GRANT_EXPIRED);
+	rig_stop(&rig);
+}
+
+/* ---- a TPM whose writes are used up ---- */
+
+/* A change waits for the TPM's next write, for minutes. Who lowers a limit then needs the state
+ * that it makes, and has the change written with what is kept for taking power away; the time is
+ * told meanwhile. The clock that says how far writes lie apart is the test's. */
+static void test_a_limit_is_lowered_though_a_change_waits_for_the_tpm(void)
+{
+	struct authz_time_answer said;
+	enum status status = STATUS_OK;
+	uint64_t extends;
+	unsigned changes = 0;
+
+	rig.hardware = true;
+	begin("budget", NULL);
+	lasting = (struct rig_world){.cap = 0};
+	rig_world_make(&rig, &lasting, "lasting");
+	rig.patience_us = 2000000;
+	for (; status == STATUS_OK && changes < 40; changes++) {
+		rig_pass(&rig, 2);
+		status = freeze(&lasting, AUTHZ_ACTION_UNFREEZE);
+	}
+	EXPECT(status == STATUS_BUSY && changes > 5);
+	rig.patience_us = 0;
+	extends = rig.extends;
+	EXPECT(ask(bytes_of(NULL, 0), &said) == STATUS_OK);
+	EXPECT(rig.extends == extends); /* it waits still */
+	EXPECT(limit(&lasting, 1000, false) == STATUS_OK);
+	EXPECT(rig.extends >= extends + 2);
+	EXPECT(sign(&lasting) != CALL_RESULT_SIGNED);
+	rig.hardware = false;
 	rig_stop(&rig);
 }
 
@@ -490,6 +550,7 @@ int main(void)
 	rig_skew(&rig, folder);
 	RUN(test_a_clock_set_ahead_refills_nothing_and_ends_what_ends);
 	RUN(test_a_start_with_the_clock_ahead_refills_nothing_on_a_running_machine);
+	RUN(test_a_limit_is_lowered_though_a_change_waits_for_the_tpm);
 	RUN(test_without_proof_what_has_a_time_in_it_is_refused);
 	RUN(test_cutting_the_power_brings_nothing_back);
 	(void)nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);

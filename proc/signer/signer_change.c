@@ -742,13 +742,13 @@ static enum status submit(struct signer_change *job, struct bytes payload)
 {
 	enum status status = take_change(job, payload);
 
-	if (status == STATUS_OK && !authz_action_reduces(job->change.action))
-		status = signer_demand_time(job);
-	if (status == STATUS_OK && !authz_action_reduces(job->change.action))
-		status = signer_demand_room(job);
 	/* Who may do it at all comes first: what is said of a wallet's state is for those. */
 	if (status == STATUS_OK)
 		status = signer_factors_rule(job);
+	if (status == STATUS_OK && job->factors.gives)
+		status = signer_demand_time(job);
+	if (status == STATUS_OK && job->factors.gives)
+		status = signer_demand_room(job);
 	if (status == STATUS_OK)
 		status = check_state(job);
 	if (status == STATUS_OK)

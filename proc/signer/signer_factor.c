@@ -206,7 +206,7 @@ enum status signer_factors_rule(struct signer_change *job)
 	size_t given = 0;
 	enum status status;
 
-	job->factors = (struct signer_factors){.delay_s = 0};
+	job->factors = (struct signer_factors){.gives = !less};
 	if (authz_action_is_birth(job->change.action))
 		return check_birth_rule(job);
 	status = count_given(job, &given);
@@ -222,6 +222,7 @@ enum status signer_factors_rule(struct signer_change *job)
 		if (status != STATUS_OK)
 			return status;
 		less = !grows;
+		job->factors.gives = grows;
 	}
 	for (size_t i = 0; !less && i < job->change.entry_count; i++) {
 		status = check_more(job, i, given);

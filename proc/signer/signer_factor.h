@@ -28,6 +28,7 @@ struct signer_factors {
 	/* Decided before anything is verified: */
 	bool by_recovery; /* signed with the wallets' recovery key */
 	bool is_recovery; /* a FACTOR with fewer factors than the wallet has */
+	bool gives;       /* it gives power; of a limit: it grows */
 	uint64_t delay_s; /* it waits so long */
 	/* Verified: factors with their new counts, to be kept; and new records. */
 	size_t used_count, brought_count;

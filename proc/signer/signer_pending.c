@@ -248,6 +248,9 @@ enum status signer_pending_complete(struct signer_change *job, struct bytes payl
 		return status;
 	if (done)
 		return signer_export_again(job);
+	status = signer_demand_room(job);
+	if (status != STATUS_OK)
+		return status;
 	/* The text is rendered again: it must still be the one that was signed (A5). */
 	status = signer_describe(job);
 	if (status == STATUS_OK &&

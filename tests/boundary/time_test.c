@@ -433,6 +433,10 @@ static void test_without_proof_what_has_a_time_in_it_is_refused(void)
 	EXPECT(sign(&ending) == CALL_RESULT_TIME_UNPROVEN);
 	EXPECT(sign(&lasting) == CALL_RESULT_SIGNED);
 	/* What gives power stops; what takes it does not. */
+	EXPECT(limit(&lasting, 1000000, false) == STATUS_OK);
+	EXPECT(limit(&lasting, 900000, true) == STATUS_OK);
+	EXPECT(limit(&lasting, 3000000, true) == STATUS_REFUSED &&
+	       strstr(rig.refusal, "time_unproven") != NULL);
 	EXPECT(freeze(&lasting, AUTHZ_ACTION_FREEZE) == STATUS_OK);
 	EXPECT(sign(&lasting) == CALL_RESULT_WALLET_FROZEN);
 	EXPECT(freeze(&lasting, AUTHZ_ACTION_UNFREEZE) == STATUS_REFUSED &&

@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -276,10 +277,13 @@ def a_full_disk(folder):
         f.write("any_recipient = true\nmax_lamports = 1000\nmax_fee_lamports = 100000\n")
     grant = ["grant", "create", "--wallet", "w", "--client", "bot", "--key", folder + "/user.json", "--params",
              folder + "/transfer.toml", "--policy", policies, "--cap", "lamports:total:100000", "--yes"]
+    slow = [word if word != "w" else "slow" for word in grant]  # that wallet's grants wait, for a second
     for words in (["key", "new", folder + "/user.json"], ["client", "new", "bot"],
-                  ["wallet", "create", "w", "--key", folder + "/user.json", "--yes"], ["policy", "add", policies], grant):
+                  ["wallet", "create", "w", "--key", folder + "/user.json", "--yes"], ["policy", "add", policies], grant,
+                  ["wallet", "create", "slow", "--key", folder + "/user.json", "--delay", "1s", "--yes"], slow):
         done = signer.claviger(*words)
         expect(" ".join(words[:2]), done.returncode == 0, done.stdout + done.stderr)
+    told_slow = done.stdout + done.stderr
     with open(policies, "rb") as f:
         module = f.read()
     done, added = None, 0
@@ -309,6 +313,16 @@ def a_full_disk(folder):
     expect("an orderly end", signer.stop() == 0)
     signer = Signer(folder, CLAVIGER_STORE_MAX_MB="8")  # with no less on its disk
     refuses()
+    waits = re.search(r"change complete (\S+) --wallet (\S+)", told_slow)
+    expect("a grant waits", waits is not None, told_slow)
+    done = signer.claviger("change", "complete", waits.group(1), "--wallet", waits.group(2))
+    expect("it is not carried out", done.returncode != 0 and "disk is full" in done.stderr, done.stdout + done.stderr)
+    listed = signer.claviger("grant", "list", "--wallet", "w", "--key", folder + "/user.json").stdout
+    for cap, taken in (("200000", False), ("50000", True)):
+        done = signer.claviger("grant", "limit", re.search(r"\b[0-9a-f]{64}\b", listed).group(), "--wallet", "w", "--key",
+                               folder + "/user.json", "--cap", "lamports:total:" + cap, "--yes")
+        expect("a limit of " + cap, (done.returncode == 0) == taken and (taken or "disk is full" in done.stderr),
+               done.stdout + done.stderr)
     done = signer.claviger("wallet", "freeze", "w", "--key", folder + "/user.json", "--yes")
     expect("its user freezes a wallet", done.returncode == 0, done.stderr)
     for words in (["freeze", "bot"], ["freeze", "--all"]):

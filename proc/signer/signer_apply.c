@@ -834,8 +834,10 @@ static enum status apply_limit(struct signer_change *job)
 
 	if (check_limit(job, &grows) != STATUS_OK)
 		return STATUS_REFUSED;
+	/* Only now is it known that it gives power (R4). */
 	if (grows)
-		return apply_more(job, true);
+		return signer_await_receipts(job) == STATUS_OK ? apply_more(job, true)
+		                                               : STATUS_REFUSED;
 	for (size_t i = 0; i < count; i++) {
 		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
 		if (find_limited(job, i, &body, &grant) != STATUS_OK ||

@@ -94,6 +94,7 @@ static bool unseal_half(struct unsealer *u, enum approval_half half, uint8_t *re
 	memcpy(object.private_area, kept->private_area, object.private_len);
 	approval_seal_policy(&u->sealed, half, policy);
 	status = tpm_unseal(u->tpm, &object, policy, ret_half);
+	u->is_out |= status == STATUS_OK;
 	if (status == STATUS_CORRUPT)
 		return unsealer_fail(u, CALL_START_UNSAFE_BLOB, u->tpm->rc, u->tpm->what);
 	if (status == STATUS_REFUSED && tpm_is_policy(u->tpm))
@@ -196,6 +197,7 @@ bool unsealer_take_share(struct unsealer *u, bool genesis)
 
 	memset(u->facts, 0, sizeof(*u->facts));
 	memset(&u->failed, 0, sizeof(u->failed));
+	u->is_out = false;
 	u->facts->mode = genesis ? CALL_START_GENESIS : CALL_START_UNSEAL;
 	if (tpm->esys == NULL)
 		return unsealer_fail(u, CALL_START_NO_TPM, tpm->rc, "connecting to the TPM");
@@ -204,6 +206,10 @@ bool unsealer_take_share(struct unsealer *u, bool genesis)
 		return unsealer_fail_tpm(u, status, CALL_START_NO_TPM);
 	if ((genesis && !unsealer_genesis(u)) || !read_sealed(u) || !open_primary(u) ||
 	    !check_protected(u) || !read_pcrs(u) || !unsealer_choose(u) || !unseal(u)) {
+		/* One half may be out where the other failed. */
+		status = u->is_out ? tpm_pcr_cap(tpm) : STATUS_OK;
+		if (status != STATUS_OK)
+			(void)unsealer_fail_tpm(u, status, CALL_START_OTHER);
 		SECRET_WIPE(*u->facts);
 		return false;
 	}

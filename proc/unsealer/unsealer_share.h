@@ -37,6 +37,7 @@ struct unsealer {
 	const struct approval_release *release;
 	const struct approval_site *site;
 	const struct approval_appointment *appointed[APPROVAL_HALF_COUNT];
+	bool is_out; /* a half of the share has come out of the TPM */
 };
 
 /* unsealer_take_share fills u->facts and caps the PCRs; with `genesis` it first runs

@@ -142,6 +142,15 @@ static void write_approvals(void)
 	write_file(UNSEALER_APPROVALS, buffer_bytes(&out));
 }
 
+static void write_sealed(const struct approval_sealed *sealed)
+{
+	uint8_t raw[APPROVAL_SEALED_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(raw);
+
+	CHECK(approval_sealed_put(sealed, &out) == STATUS_OK);
+	write_file(UNSEALER_SEALED, buffer_bytes(&out));
+}
+
 /* sign_manifest completes it, and what is approved from now on is for this genesis. */
 static void sign_manifest(void)
 {
@@ -415,6 +424,28 @@ static void test_a_second_unsealer_in_the_same_boot_gets_nothing(void)
 	EXPECT(fails(CALL_START_CAPPED));
 }
 
+/* PH7: where one half came out and the other did not, nobody tries again before the next reset. */
+static void test_a_half_that_came_out_alone_caps_too(void)
+{
+	struct approval_sealed good, bent;
+
+	start_fresh();
+	bent = good = unsealer.sealed;
+	bent.halves[APPROVAL_RELEASE_HALF].private_area[40] ^= 1;
+	write_sealed(&bent);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_OTHER_TPM));
+	EXPECT(fails(CALL_START_CAPPED));
+	/* Where none did, the start may be tried again. */
+	bent = good;
+	bent.halves[APPROVAL_SITE_HALF].private_area[40] ^= 1;
+	write_sealed(&bent);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_OTHER_TPM));
+	write_sealed(&good);
+	EXPECT(take(false));
+}
+
 /* S2, PH6, B11, G1: what was not approved does not open; what is approved later does, and nothing
  * is sealed anew. O7: neither authority alone. */
 static void test_both_authorities_must_approve_what_was_started(void)
@@ -656,8 +687,6 @@ static void test_an_approval_for_another_genesis_opens_nothing(void)
 /* What the disk says of the mode is what genesis was told, or nothing opens. */
 static void test_a_manifest_that_was_changed_on_the_disk_opens_nothing(void)
 {
-	uint8_t raw[APPROVAL_SEALED_MAX];
-	struct buffer out = BUFFER_OF_ARRAY(raw);
 	struct approval_sealed bent;
 
 	start_fresh();
@@ -665,8 +694,7 @@ static void test_a_manifest_that_was_changed_on_the_disk_opens_nothing(void)
 	bent = unsealer.sealed;
 	bent.manifest.is_single =
 	    true; /* or no recovery key, other approvers, another escrow key */
-	EXPECT(approval_sealed_put(&bent, &out) == STATUS_OK);
-	write_file(UNSEALER_SEALED, buffer_bytes(&out));
+	write_sealed(&bent);
 	boot(RELEASE_A, FIRMWARE_1);
 	EXPECT(fails(CALL_START_NO_APPROVALS));
 	approval_scope_of(&bent.manifest, scope);
@@ -974,6 +1002,7 @@ int main(void)
 	keys_hpke_random(&escrow_key);
 	RUN(test_genesis_and_every_later_start_give_the_same_share);
 	RUN(test_a_second_unsealer_in_the_same_boot_gets_nothing);
+	RUN(test_a_half_that_came_out_alone_caps_too);
 	RUN(test_both_authorities_must_approve_what_was_started);
 	RUN(test_the_tpm_refuses_what_only_looks_approved);
 	RUN(test_below_the_floor_nothing_opens_and_only_signed_steps_raise_it);

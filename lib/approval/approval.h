@@ -42,6 +42,7 @@
 /* The PCRs of each, ascending; also as masks. */
 extern const uint8_t approval_release_pcrs[APPROVAL_RELEASE_PCRS];
 extern const uint8_t approval_site_pcrs[APPROVAL_SITE_PCRS];
+#define APPROVAL_PCR_CAP      11u /* of them: extended after the unsealing */
 #define APPROVAL_RELEASE_MASK (1u << 4 | 1u << 9 | 1u << 11 | 1u << 12 | 1u << 14)
 #define APPROVAL_SITE_MASK    (1u << 0 | 1u << 2 | 1u << 7)
 
@@ -259,5 +260,41 @@ const struct approval_appointment *approval_find_appointment(const struct approv
                                                              bool is_site,
                                                              const uint8_t key[APPROVAL_KEY_LEN],
                                                              uint8_t floor);
+
+/* ---- choosing ---- */
+
+/* A start as its TPM shows it: 24 PCRs by index, and the floors (last bytes of the counters). */
+struct approval_start {
+	const uint8_t (*pcrs)[32];
+	bool is_capped; /* PCR 11 has been extended by the cap */
+	uint8_t release_floor, site_floor;
+};
+
+/* A release approval and the site approval that names its key. It opens as long as each floor is
+ * not above `until`: the lower of the approval's level and that of the key's appointment. */
+struct approval_pair {
+	const struct approval_release *release;
+	const struct approval_site *site;
+	const struct approval_appointment *appointed[APPROVAL_HALF_COUNT];
+	uint8_t release_until, site_until;
+};
+
+/* How near the best of a file's approvals came, ascending. */
+enum approval_fit {
+	APPROVAL_NO_RELEASE,  /* no release approval by an appointed key fits the PCRs */
+	APPROVAL_BELOW_FLOOR, /* one does, below the release floor */
+	APPROVAL_NO_SITE,     /* no site approval by an appointed key fits the PCRs and its key */
+	APPROVAL_BELOW_SITE,  /* one does, below the site floor */
+	APPROVAL_OPENS,
+};
+
+/* approval_choose finds the pair that opens a start and does so for the longest: until the highest
+ * release floor, or with by_site the highest site floor; among equals, the highest other one. All
+ * pairs count, since only together they open: an approval of a higher level whose key the site does
+ * not name is in nobody's way. The pair points into the file; its pointers are NULL unless OPENS.
+ * The file's scope must be the one of genesis. */
+enum approval_fit approval_choose(const struct approval_file *file,
+                                  const struct approval_start *start, bool by_site,
+                                  struct approval_pair *ret_pair);
 
 #endif

@@ -243,6 +243,143 @@ static void test_approvers_are_branches_of_the_site_half_alone(void)
 	EXPECT(memcmp(release_half, again, 32) != 0);
 }
 
+/* ---- choosing ---- */
+
+static void add_release(struct approval_file *file, const struct keys_p256_key *key, uint8_t level,
+                        const uint8_t (*pcrs)[32])
+{
+	struct approval_release *made = &file->releases[file->release_count++];
+	uint8_t policy[32];
+
+	*made = (struct approval_release){.level = level};
+	memcpy(made->key, key->public, 64);
+	for (size_t i = 0; i < APPROVAL_RELEASE_PCRS; i++)
+		memcpy(made->pcrs[i], pcrs[approval_release_pcrs[i]], 32);
+	approval_release_policy(made, &scope, policy);
+	sign(key, APPROVAL_SEAL_RELEASE, policy, made->signature);
+}
+
+static void add_site(struct approval_file *file, const struct keys_p256_key *release_key,
+                     uint8_t level, const uint8_t (*pcrs)[32])
+{
+	struct approval_site *made = &file->sites[file->site_count++];
+	uint8_t policy[32];
+
+	*made = (struct approval_site){.level = level};
+	memcpy(made->key, site.public, 64);
+	memcpy(made->release_key, release_key->public, 64);
+	for (size_t i = 0; i < APPROVAL_SITE_PCRS; i++)
+		memcpy(made->pcrs[i], pcrs[approval_site_pcrs[i]], 32);
+	approval_site_policy(made, &scope, policy);
+	sign(&site, APPROVAL_SEAL_SITE, policy, made->signature);
+}
+
+static void add_appointed(struct approval_file *file, bool is_site, const struct keys_p256_key *key,
+                          uint8_t level)
+{
+	struct approval_appointment *made = &file->appointed[file->appointed_count++];
+	uint8_t policy[32];
+
+	*made = (struct approval_appointment){.is_site = is_site, .level = level};
+	memcpy(made->key, key->public, 64);
+	approval_appointment_policy(made, &scope, policy);
+	sign(is_site ? &site : &release, is_site ? APPROVAL_APPOINT_SITE : APPROVAL_APPOINT_RELEASE,
+	     policy, made->signature);
+}
+
+/* A start that is approved by two release keys: `release` until 2 (and 7 for another PCR 11), the
+ * other one until 9; the site names the first until 3, and, with `both`, the other until 1. */
+static void make_start(uint8_t pcrs[24][32], struct keys_p256_key *other, bool both,
+                       struct approval_file *file)
+{
+	uint8_t elsewhere[24][32];
+
+	*file = (struct approval_file){.scope = scope};
+	keys_p256_random(other);
+	for (size_t i = 0; i < 24; i++)
+		memset(pcrs[i], (int)i + 1, 32);
+	memcpy(elsewhere, pcrs, sizeof(elsewhere));
+	elsewhere[APPROVAL_PCR_CAP][0] ^= 1;
+	add_appointed(file, true, &site, 255);
+	add_appointed(file, false, &release, 255);
+	add_appointed(file, false, other, 255);
+	add_release(file, &release, 7, (const uint8_t(*)[32])elsewhere);
+	add_release(file, other, 9, (const uint8_t(*)[32])pcrs);
+	add_release(file, &release, 2, (const uint8_t(*)[32])pcrs);
+	add_site(file, &release, 3, (const uint8_t(*)[32])pcrs);
+	if (both)
+		add_site(file, other, 1, (const uint8_t(*)[32])pcrs);
+}
+
+/* M2, M3 of the review: only pairs count, for the start as for what a floor would lock out. */
+static void test_the_pair_that_opens_for_the_longest_is_chosen(void)
+{
+	static const struct {
+		bool both, by_site;
+		uint8_t release_floor, site_floor;
+		enum approval_fit fit;
+		uint8_t release_until, site_until;
+	} rows[] = {
+	    {false, false, 0,  0, APPROVAL_OPENS,       2, 3}, /* not 9: its key is not named */
+	    {false, true,  2,  3, APPROVAL_OPENS,       2, 3},
+	    {false, false, 3,  0, APPROVAL_NO_SITE,     0, 0}, /* 9 is left, alone */
+	    {false, false, 10, 0, APPROVAL_BELOW_FLOOR, 0, 0},
+	    {false, false, 0,  4, APPROVAL_BELOW_SITE,  0, 0},
+	    {true,  false, 0,  0, APPROVAL_OPENS,       9, 1},
+	    {true,  true,  0,  0, APPROVAL_OPENS,       2, 3},
+	    {true,  false, 0,  2, APPROVAL_OPENS,       2, 3}, /* 9 opens no more */
+	    {true,  true,  3,  0, APPROVAL_OPENS,       9, 1}, /* nor 3 */
+	    {true,  false, 3,  2, APPROVAL_BELOW_SITE,  0, 0},
+	};
+	static struct approval_file file;
+	struct keys_p256_key other;
+	struct approval_pair pair;
+	uint8_t pcrs[24][32];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct approval_start start = {.pcrs = (const uint8_t(*)[32])pcrs,
+		                               .release_floor = rows[i].release_floor,
+		                               .site_floor = rows[i].site_floor};
+
+		make_start(pcrs, &other, rows[i].both, &file);
+		EXPECT(approval_choose(&file, &start, rows[i].by_site, &pair) == rows[i].fit);
+		EXPECT((pair.release != NULL) == (rows[i].fit == APPROVAL_OPENS));
+		EXPECT(pair.release_until == rows[i].release_until &&
+		       pair.site_until == rows[i].site_until);
+	}
+}
+
+static void test_a_pair_ends_with_its_appointments_and_shows_the_cap(void)
+{
+	static struct approval_file file;
+	struct keys_p256_key other;
+	struct approval_pair pair;
+	uint8_t pcrs[24][32], whole[64];
+	struct approval_start start = {.pcrs = (const uint8_t(*)[32])pcrs};
+	struct bytes bytes = BYTES_OF_ARRAY(whole);
+
+	make_start(pcrs, &other, true, &file);
+	file.appointed_count--;
+	add_appointed(&file, false, &other, 1); /* until 1 only, whatever its key approves */
+	EXPECT(approval_choose(&file, &start, false, &pair) == APPROVAL_OPENS);
+	EXPECT(pair.release_until == 2 && pair.release == &file.releases[2]);
+	EXPECT(pair.appointed[APPROVAL_RELEASE_HALF] == &file.appointed[1] &&
+	       pair.appointed[APPROVAL_SITE_HALF] == &file.appointed[0]);
+	file.sites[0].signature[0] ^= 1;
+	EXPECT(approval_choose(&file, &start, false, &pair) == APPROVAL_OPENS);
+	EXPECT(pair.release_until == 1 && pair.release == &file.releases[1]);
+	file.sites[0].signature[0] ^= 1;
+	start.is_capped = true; /* it says so, and is not */
+	EXPECT(approval_choose(&file, &start, false, &pair) == APPROVAL_NO_RELEASE);
+	memcpy(whole, pcrs[APPROVAL_PCR_CAP], 32);
+	keys_sha256_label("claviger/cap/v1", bytes_of(NULL, 0), whole + 32);
+	keys_sha256(&bytes, 1, pcrs[APPROVAL_PCR_CAP]);
+	EXPECT(approval_choose(&file, &start, false, &pair) == APPROVAL_OPENS);
+	EXPECT(pair.release_until == 2); /* not 7, which is for another PCR 11 */
+	start.is_capped = false;
+	EXPECT(approval_choose(&file, &start, false, &pair) == APPROVAL_NO_RELEASE);
+}
+
 int main(void)
 {
 	keys_open();
@@ -258,5 +395,7 @@ int main(void)
 	RUN(test_a_sealed_share_with_any_bit_changed_is_found_out);
 	RUN(test_there_is_no_step_from_the_last_level);
 	RUN(test_approvers_are_branches_of_the_site_half_alone);
+	RUN(test_the_pair_that_opens_for_the_longest_is_chosen);
+	RUN(test_a_pair_ends_with_its_appointments_and_shows_the_cap);
 	return test_summary();
 }

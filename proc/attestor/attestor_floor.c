@@ -10,57 +10,22 @@ static struct tpm_nv index_of(bool is_site, const struct attestor_floor *floor)
 	return nv;
 }
 
-/* PCR 11 is capped by now, and says nothing that the others do not. */
-static bool runs(const uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN], const uint8_t *indices,
-                 const uint8_t (*approved)[32], size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (indices[i] != TPM_PCR_CAP && memcmp(values[indices[i]], approved[i], 32) != 0)
-			return false;
-	return true;
-}
-
-/* level_of: an approval opens as long as the floor is above neither its level nor that of the
- * root's word for the key that signed it; 0: it opens nothing. */
-static uint32_t level_of(const struct attestor_floor *floor, bool is_site,
-                         const uint8_t key[APPROVAL_KEY_LEN], uint8_t level, uint64_t counter)
-{
-	const struct approval_appointment *appointment =
-	    approval_find_appointment(&floor->approvals, is_site, key, (uint8_t)counter);
-
-	if (appointment == NULL)
-		return 0;
-	return appointment->level < level ? appointment->level : level;
-}
-
+/* take_levels: until which floors some pair of approvals of the file opens what runs. Each floor is
+ * asked for by itself: it is raised while the other one stays. */
 static void take_levels(const struct attestor_floor *floor,
                         const uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN],
                         struct call_attest_floors *floors)
 {
-	const struct approval_file *file = &floor->approvals;
+	const struct approval_start start = {.pcrs = values,
+	                                     .is_capped = true,
+	                                     .release_floor = (uint8_t)floors->release_floor,
+	                                     .site_floor = (uint8_t)floors->site_floor};
+	struct approval_pair pair;
 
-	for (size_t i = 0; i < file->release_count; i++) {
-		const struct approval_release *release = &file->releases[i];
-		uint32_t level;
-
-		if (!runs(values, approval_release_pcrs, release->pcrs, APPROVAL_RELEASE_PCRS) ||
-		    approval_check_release(release, &floor->sealed.scope) != STATUS_OK)
-			continue;
-		level = level_of(floor, false, release->key, release->level, floors->release_floor);
-		if (level > floors->release_level)
-			floors->release_level = level;
-	}
-	for (size_t i = 0; i < file->site_count; i++) {
-		const struct approval_site *site = &file->sites[i];
-		uint32_t level;
-
-		if (!runs(values, approval_site_pcrs, site->pcrs, APPROVAL_SITE_PCRS) ||
-		    approval_check_site(site, &floor->sealed.scope) != STATUS_OK)
-			continue;
-		level = level_of(floor, true, site->key, site->level, floors->site_floor);
-		if (level > floors->site_level)
-			floors->site_level = level;
-	}
+	(void)approval_choose(&floor->approvals, &start, false, &pair);
+	floors->release_level = pair.release_until;
+	(void)approval_choose(&floor->approvals, &start, true, &pair);
+	floors->site_level = pair.site_until;
 }
 
 enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,

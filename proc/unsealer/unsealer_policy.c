@@ -3,103 +3,31 @@
 #include "base_check.h"
 #include "unsealer_share.h"
 
-static bool pcrs_fit(const struct call_start_facts *facts, const uint8_t *indices,
-                     const uint8_t (*values)[32], size_t count)
+/* choose: the pair that opens for the longest, or the reason of the one that came nearest. */
+static bool choose(struct unsealer *u)
 {
-	for (size_t i = 0; i < count; i++)
-		if (memcmp(facts->pcrs[indices[i]], values[i], 32) != 0)
-			return false;
-	return true;
-}
+	static const struct {
+		uint32_t reason;
+		const char *what;
+	} refusals[] = {
+	    [APPROVAL_NO_RELEASE] = {CALL_START_NO_RELEASE,  "choosing a release approval"},
+	    [APPROVAL_BELOW_FLOOR] = {CALL_START_BELOW_FLOOR, "choosing a release approval"},
+	    [APPROVAL_NO_SITE] = {CALL_START_NO_SITE,     "choosing a site approval"   },
+	    [APPROVAL_BELOW_SITE] = {CALL_START_BELOW_SITE,  "choosing a site approval"   },
+	};
+	struct approval_start start = {.pcrs = (const uint8_t(*)[32])u->facts->pcrs,
+	                               .release_floor = (uint8_t)u->facts->release_floor,
+	                               .site_floor = (uint8_t)u->facts->site_floor};
+	struct approval_pair capped;
+	enum approval_fit fit = approval_choose(&u->approvals, &start, false, &u->pair);
 
-static bool is_capped(const struct unsealer *u, const struct approval_release *release)
-{
-	static const char cap[] = "claviger/cap/v1";
-	struct call_start_facts before = {.mode = 0};
-	struct bytes text = bytes_of_text(cap), whole;
-	uint8_t both[64];
-
-	for (size_t i = 0; i < APPROVAL_RELEASE_PCRS; i++) {
-		uint8_t pcr = approval_release_pcrs[i];
-
-		memcpy(before.pcrs[pcr], u->facts->pcrs[pcr], 32);
-		if (pcr != TPM_PCR_CAP)
-			continue;
-		memcpy(both, release->pcrs[i], 32);
-		keys_sha256(&text, 1, both + 32);
-		whole = BYTES_OF_ARRAY(both);
-		keys_sha256(&whole, 1, both);
-		if (memcmp(both, u->facts->pcrs[pcr], 32) != 0)
-			return false;
-		memcpy(before.pcrs[pcr], release->pcrs[i], 32);
-	}
-	return pcrs_fit(&before, approval_release_pcrs, release->pcrs, APPROVAL_RELEASE_PCRS);
-}
-
-/* is_appointed tells whether the root's word for a working key still counts. */
-static bool is_appointed(const struct unsealer *u, enum approval_half half,
-                         const uint8_t key[APPROVAL_KEY_LEN])
-{
-	bool is_site = half == APPROVAL_SITE_HALF;
-	uint64_t floor = is_site ? u->facts->site_floor : u->facts->release_floor;
-
-	return approval_find_appointment(&u->approvals, is_site, key, (uint8_t)floor) != NULL;
-}
-
-/* choose_release finds the approval of the highest level for what was started. */
-static bool choose_release(struct unsealer *u)
-{
-	const struct approval_release *best = NULL;
-	uint8_t floor = (uint8_t)u->facts->release_floor;
-	bool capped = false;
-
-	for (size_t i = 0; i < u->approvals.release_count; i++) {
-		const struct approval_release *release = &u->approvals.releases[i];
-
-		capped |= is_capped(u, release);
-		if (!pcrs_fit(u->facts, approval_release_pcrs, release->pcrs,
-		              APPROVAL_RELEASE_PCRS) ||
-		    approval_check_release(release, &u->sealed.scope) != STATUS_OK ||
-		    !is_appointed(u, APPROVAL_RELEASE_HALF, release->key))
-			continue;
-		if (best == NULL || release->level > best->level)
-			best = release;
-	}
-	if (best == NULL)
-		return unsealer_fail(u, capped ? CALL_START_CAPPED : CALL_START_NO_RELEASE, 0,
-		                     "choosing a release approval");
-	if (best->level < floor)
-		return unsealer_fail(u, CALL_START_BELOW_FLOOR, 0, "choosing a release approval");
-	u->release = best;
-	u->appointed[APPROVAL_RELEASE_HALF] =
-	    approval_find_appointment(&u->approvals, false, best->key, floor);
-	return true;
-}
-
-static bool choose_site(struct unsealer *u)
-{
-	const struct approval_site *best = NULL;
-	uint8_t floor = (uint8_t)u->facts->site_floor;
-
-	for (size_t i = 0; i < u->approvals.site_count; i++) {
-		const struct approval_site *site = &u->approvals.sites[i];
-
-		if (!pcrs_fit(u->facts, approval_site_pcrs, site->pcrs, APPROVAL_SITE_PCRS) ||
-		    memcmp(site->release_key, u->release->key, APPROVAL_KEY_LEN) != 0 ||
-		    approval_check_site(site, &u->sealed.scope) != STATUS_OK ||
-		    !is_appointed(u, APPROVAL_SITE_HALF, site->key))
-			continue;
-		if (best == NULL || site->level > best->level)
-			best = site;
-	}
-	if (best == NULL)
-		return unsealer_fail(u, CALL_START_NO_SITE, 0, "choosing a site approval");
-	if (best->level < floor)
-		return unsealer_fail(u, CALL_START_BELOW_SITE, 0, "choosing a site approval");
-	u->site = best;
-	u->appointed[APPROVAL_SITE_HALF] =
-	    approval_find_appointment(&u->approvals, true, best->key, floor);
-	return true;
+	if (fit == APPROVAL_OPENS)
+		return true;
+	start.is_capped = true;
+	if (fit == APPROVAL_NO_RELEASE &&
+	    approval_choose(&u->approvals, &start, false, &capped) != APPROVAL_NO_RELEASE)
+		return unsealer_fail(u, CALL_START_CAPPED, 0, refusals[fit].what);
+	return unsealer_fail(u, refusals[fit].reason, 0, refusals[fit].what);
 }
 
 static bool take_approvals(struct unsealer *u)
@@ -175,10 +103,10 @@ static enum status release_holds(struct unsealer *u)
 	enum status status = tpm_policy_pcr(u->tpm, APPROVAL_RELEASE_MASK);
 
 	if (status == STATUS_OK)
-		status = not_below(u, false, &u->release->level);
-	approval_release_policy(u->release, &u->sealed.scope, policy);
-	return status == STATUS_OK ? authorize(u, u->release->key, APPROVAL_SEAL_RELEASE, policy,
-	                                       u->release->signature)
+		status = not_below(u, false, &u->pair.release->level);
+	approval_release_policy(u->pair.release, &u->sealed.scope, policy);
+	return status == STATUS_OK ? authorize(u, u->pair.release->key, APPROVAL_SEAL_RELEASE,
+	                                       policy, u->pair.release->signature)
 	                           : status;
 }
 
@@ -188,18 +116,18 @@ static enum status site_holds(struct unsealer *u)
 	enum status status = tpm_policy_pcr(u->tpm, APPROVAL_SITE_MASK);
 
 	if (status == STATUS_OK)
-		status = not_below(u, true, &u->site->level);
-	approval_site_policy(u->site, &u->sealed.scope, policy);
-	return status == STATUS_OK
-	           ? authorize(u, u->site->key, APPROVAL_SEAL_SITE, policy, u->site->signature)
-	           : status;
+		status = not_below(u, true, &u->pair.site->level);
+	approval_site_policy(u->pair.site, &u->sealed.scope, policy);
+	return status == STATUS_OK ? authorize(u, u->pair.site->key, APPROVAL_SEAL_SITE, policy,
+	                                       u->pair.site->signature)
+	                           : status;
 }
 
 /* root_holds: the root's word for the working key, while the floor lets it count. */
 static enum status root_holds(struct unsealer *u, enum approval_half half)
 {
 	const struct approval_scope *scope = &u->sealed.scope;
-	const struct approval_appointment *appointment = u->appointed[half];
+	const struct approval_appointment *appointment = u->pair.appointed[half];
 	bool is_site = half == APPROVAL_SITE_HALF;
 	uint8_t policy[32];
 	enum status status = not_below(u, is_site, &appointment->level);
@@ -282,11 +210,11 @@ bool unsealer_choose(struct unsealer *u)
 		status = tpm_nv_read_counter(u->tpm, &site_floor, &facts->site_floor);
 	if (status != STATUS_OK)
 		return unsealer_fail_tpm(u, status, CALL_START_UNPROTECTED);
-	if (!choose_release(u) || !choose_site(u))
+	if (!choose(u))
 		return false;
-	facts->release_level = u->release->level;
-	facts->site_level = u->site->level;
-	memcpy(facts->release_key, u->release->key, sizeof(facts->release_key));
+	facts->release_level = u->pair.release->level;
+	facts->site_level = u->pair.site->level;
+	memcpy(facts->release_key, u->pair.release->key, sizeof(facts->release_key));
 	memcpy(facts->site_key, scope->site_root, sizeof(facts->site_key));
 	take_recovery(u);
 	return true;

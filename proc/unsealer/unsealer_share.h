@@ -34,9 +34,7 @@ struct unsealer {
 	struct approval_sealed sealed;
 	struct approval_file approvals;
 	/* What unsealer_choose chose, in `approvals`. */
-	const struct approval_release *release;
-	const struct approval_site *site;
-	const struct approval_appointment *appointed[APPROVAL_HALF_COUNT];
+	struct approval_pair pair;
 	bool is_out; /* a half of the share has come out of the TPM */
 };
 

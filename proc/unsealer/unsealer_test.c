@@ -578,11 +578,11 @@ static bool half_opens(enum approval_half half, uint8_t ret_half[32])
 
 	CHECK(open_primary() == STATUS_OK);
 	unsealer.approvals = approvals;
-	unsealer.release = &unsealer.approvals.releases[approvals.release_count - 1];
-	unsealer.site = &unsealer.approvals.sites[approvals.site_count - 1];
+	unsealer.pair.release = &unsealer.approvals.releases[approvals.release_count - 1];
+	unsealer.pair.site = &unsealer.approvals.sites[approvals.site_count - 1];
 	for (size_t i = 0; i < approvals.appointed_count; i++)
-		unsealer.appointed[approvals.appointed[i].is_site ? APPROVAL_SITE_HALF
-		                                                  : APPROVAL_RELEASE_HALF] =
+		unsealer.pair.appointed[approvals.appointed[i].is_site ? APPROVAL_SITE_HALF
+		                                                       : APPROVAL_RELEASE_HALF] =
 		    &unsealer.approvals.appointed[i];
 	memcpy(object.public_area, kept->public_area, object.public_len);
 	memcpy(object.private_area, kept->private_area, object.private_len);
@@ -760,6 +760,23 @@ static void test_a_release_key_is_replaced_by_its_root_and_the_site(void)
 	EXPECT(step(&other_release_key, false, 1) == STATUS_OK);
 	boot(RELEASE_B, FIRMWARE_1);
 	EXPECT(fails(CALL_START_BELOW_FLOOR)); /* B was level 1 */
+}
+
+/* M3 of the review: one image, approved by two appointed keys of which the site names one. The
+ * other's approval, of a higher level, is in nobody's way. */
+static void test_an_approval_that_the_site_does_not_name_stops_nothing(void)
+{
+	start_fresh();
+	appoint(&release_key, false, &other_release_key, 255);
+	approve_release(&other_release_key, RELEASE_A, 9);
+	write_approvals();
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false) && facts.release_level == 1);
+	EXPECT(memcmp(facts.release_key, release_key.public, 64) == 0);
+	approve_site(&other_release_key, FIRMWARE_1, 1);
+	write_approvals();
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false) && facts.release_level == 9);
 }
 
 /* PH2 in little: without the person's signature over this start's nonce it stays locked. */
@@ -1012,6 +1029,7 @@ int main(void)
 	RUN(test_a_manifest_that_was_changed_on_the_disk_opens_nothing);
 	RUN(test_a_site_key_is_replaced_by_its_root);
 	RUN(test_a_release_key_is_replaced_by_its_root_and_the_site);
+	RUN(test_an_approval_that_the_site_does_not_name_stops_nothing);
 	RUN(test_attended_mode_asks_for_each_start);
 	RUN(test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh);
 	RUN(test_a_recovered_share_is_sealed_to_a_new_tpm);

@@ -146,6 +146,18 @@ def firmware(m):
     expect("it does with the site's approval", m.boot("two", "new bios"))
 
 
+def unnamed(m):
+    """An approval by a key that its root appointed and the site does not name: it stops nothing (the
+    start takes the pair that opens), and is no reason to raise a floor above the one that does."""
+    m.claviger("tpm", "key", m.key("unnamed.pem"))
+    m.appoint("release", "release.pem", "unnamed.pem.pub")
+    m.approve("release", "unnamed.pem", "two", "new bios", 9)
+    expect("an approval that the site does not name stops nothing", m.boot("two", "new bios"))
+    text = m.raise_floor("release", "release.pem", 3, wanted=1)
+    expect("nor does it let the floor above what opens", "would not unseal" in text, text)
+    expect("what runs starts again", m.boot("two", "new bios"))
+
+
 def release_key(m):
     """G8, O7: the release root appoints another key and the site names it, neither alone; the old
     one's signatures die with the site floor."""
@@ -210,7 +222,7 @@ def main():
     base = tempfile.mkdtemp(prefix="tpm_upgrade.")
     m = Machine(base)
     try:
-        for part in (upgrade, firmware, release_key, site_key, reset):
+        for part in (upgrade, firmware, unnamed, release_key, site_key, reset):
             began = time.monotonic()
             part(m)
             m.stop()

@@ -47,7 +47,7 @@ static int run_accept(struct cli_call *call)
 {
 	static struct approval_file file;
 	const char *key_file = NULL, *path = NULL, *genesis = NULL, *checkpoint = NULL,
-	           *anchor = NULL;
+	           *anchor = NULL, *boots = NULL, *at;
 	bool dry_run = false;
 	const struct cli_option table[] = {
 	    {"--key",        &key_file,   NULL    },
@@ -55,18 +55,28 @@ static int run_accept(struct cli_call *call)
 	    {"--genesis",    &genesis,    NULL    },
             {"--checkpoint", &checkpoint, NULL    },
 	    {"--anchor",     &anchor,     NULL    },
-            {"--dry-run",    NULL,        &dry_run},
+            {"--boots",      &boots,      NULL    },
+	    {"--dry-run",    NULL,        &dry_run},
 	};
 	struct approval_recovery *recovery = &file.recovery;
 	struct keys_p256_key key;
 	uint8_t digest[32];
+	uint64_t number = 0;
 	int result;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
 		return CLI_USAGE;
-	if (call->count != 0 || key_file == NULL || path == NULL || genesis == NULL)
-		return cli_usage(call, "needs --key, --approvals, --genesis, --checkpoint and "
-		                       "--anchor");
+	at = boots;
+	if (call->count != 0 || key_file == NULL || path == NULL || genesis == NULL ||
+	    boots == NULL)
+		return cli_usage(call,
+		                 "needs --key, --approvals, --genesis, --checkpoint, --anchor and "
+		                 "--boots");
+	if (!cli_take_number(&at, &number) || *at != '\0')
+		return cli_usage(call,
+		                 "--boots takes a number, tpm_boots of the refused start's "
+		                 "log, not %s",
+		                 boots);
 	keys_open();
 	result = cli_approvals_read(call, path, &file);
 	if (result == CLI_YES)
@@ -85,6 +95,7 @@ static int run_accept(struct cli_call *call)
 		return CLI_NO;
 	}
 	file.has_recovery = true;
+	recovery->boots = number;
 	approval_recovery_digest(recovery, digest);
 	result =
 	    keys_p256_sign(&key, digest, recovery->signature) == STATUS_OK ? CLI_YES : CLI_UNSURE;
@@ -100,7 +111,7 @@ static int run_accept(struct cli_call *call)
 	    "  - leases count as spent;\n"
 	    "  - another machine that still runs on a newer copy is not stopped by this: see to "
 	    "it.\n"
-	    "It holds once: the start changes the TPM's anchor.\n");
+	    "It holds once: the start raises the TPM's boot counter.\n");
 	if (dry_run) {
 		printf("Nothing was written (--dry-run).\n");
 		return cli_finish(call, CLI_YES);
@@ -112,10 +123,10 @@ static int run_accept(struct cli_call *call)
 const struct cli_command cli_recover_accept = {
     .name = "recover accept",
     .arguments = "--key SITE.pem --approvals FILE --genesis FILE --checkpoint HEX --anchor HEX "
-                 "[--dry-run]",
+                 "--boots N [--dry-run]",
     .sentence = "sign that a machine goes on from a store that its TPM does not know",
     .run = run_accept,
     .help = "After the disk or the TPM was lost: put the backup in place and start; the refused\n"
-            "start (event start.stale) logs checkpoint and anchor. Look at docs/recovery.md "
-            "first.\n",
+            "start (event start.stale) logs checkpoint, anchor and tpm_boots. Look at "
+            "docs/recovery.md first.\n",
 };

@@ -182,21 +182,23 @@ static void take_appointment(struct cbor_reader *r, struct approval_appointment 
 
 static void put_recovery(struct cbor_writer *w, const struct approval_recovery *recovery)
 {
-	cbor_put_map(w, 4);
+	cbor_put_map(w, 5);
 	cbor_put_bytes_n_at(w, 1, recovery->checkpoint, 32);
 	cbor_put_bytes_n_at(w, 2, recovery->anchor, 32);
 	cbor_put_bytes_n_at(w, 3, recovery->genesis, 32);
-	cbor_put_bytes_n_at(w, 4, recovery->signature, 64);
+	cbor_put_uint_at(w, 4, recovery->boots);
+	cbor_put_bytes_n_at(w, 5, recovery->signature, 64);
 	cbor_put_end(w);
 }
 
 static void take_recovery(struct cbor_reader *r, struct approval_recovery *recovery)
 {
-	cbor_take_map(r, 4);
+	cbor_take_map(r, 5);
 	cbor_take_bytes_n_at(r, 1, recovery->checkpoint, 32);
 	cbor_take_bytes_n_at(r, 2, recovery->anchor, 32);
 	cbor_take_bytes_n_at(r, 3, recovery->genesis, 32);
-	cbor_take_bytes_n_at(r, 4, recovery->signature, 64);
+	recovery->boots = cbor_take_uint_at(r, 4, UINT64_MAX);
+	cbor_take_bytes_n_at(r, 5, recovery->signature, 64);
 	cbor_take_end(r);
 }
 

@@ -102,12 +102,14 @@ struct approval_appointment {
 };
 
 /* The site's word that a machine may go on from a store that its TPM cannot vouch for: after the
- * disk or the TPM was lost. It holds for one checkpoint, one TPM and one state of its anchor, so it
- * cannot be used again. */
+ * disk or the TPM was lost. It holds for one checkpoint, one TPM, one state of its anchor, and one
+ * value of its boot counter, which the start that uses it raises: so it cannot be used again, by
+ * nobody who defines the anchor anew either. */
 struct approval_recovery {
 	uint8_t checkpoint[32]; /* SHA-256 of the store's checkpoint */
 	uint8_t anchor[32];     /* the TPM's extend index; zeros: never extended */
 	uint8_t genesis[32];    /* approval_manifest_digest of this TPM's */
+	uint64_t boots;         /* the TPM's boot counter */
 	uint8_t signature[64];  /* the site root's */
 };
 
@@ -249,8 +251,8 @@ MUST_USE enum status approval_check_step(const struct approval_step *step,
                                          const struct approval_scope *scope);
 MUST_USE enum status approval_check_recovery(const struct approval_recovery *recovery,
                                              const struct approval_scope *scope);
-/* approval_recovery_digest is what the site root signs: SHA-256("claviger/recovery-accept/v1" ||
- * checkpoint || anchor || genesis). */
+/* approval_recovery_digest is what the site root signs: SHA-256("claviger/recovery-accept/v2" ||
+ * checkpoint || anchor || genesis || boots, 8 bytes big-endian). */
 void approval_recovery_digest(const struct approval_recovery *recovery, uint8_t ret_digest[32]);
 /* approval_check_manifest also checks the signatures of the floors' first steps. */
 MUST_USE enum status approval_check_manifest(const struct approval_manifest *manifest);

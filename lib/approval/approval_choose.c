@@ -37,8 +37,7 @@ static bool pcrs_fit(const struct approval_start *start, const uint8_t *indices,
 static struct worth worth_of(const struct approval_file *file, bool is_site,
                              const uint8_t key[APPROVAL_KEY_LEN], uint8_t level, uint8_t floor)
 {
-	struct worth worth = {
-	    .appointed = approval_find_appointment(file, is_site, key, floor)};
+	struct worth worth = {.appointed = approval_find_appointment(file, is_site, key, floor)};
 
 	worth.fits = worth.appointed != NULL;
 	if (worth.fits)
@@ -106,12 +105,13 @@ enum approval_fit approval_choose(const struct approval_file *file,
 			}
 			own = APPROVAL_OPENS;
 			if (is_better(&best, by_site, worth.until, sites[j].until))
-				best = (struct approval_pair){.release = release,
-				                              .site = site,
-				                              .appointed = {worth.appointed,
-				                                            sites[j].appointed},
-				                              .release_until = worth.until,
-				                              .site_until = sites[j].until};
+				best = (struct approval_pair){
+				    .release = release,
+				    .site = site,
+				    .appointed = {worth.appointed, sites[j].appointed},
+				    .release_until = worth.until,
+				    .site_until = sites[j].until
+                                };
 		}
 		fit = own > fit ? own : fit;
 	}

@@ -385,11 +385,15 @@ enum status approval_check_step(const struct approval_step *step,
 
 void approval_recovery_digest(const struct approval_recovery *recovery, uint8_t ret_digest[32])
 {
-	const struct bytes parts[] = {
-	    bytes_of_text("claviger/recovery-accept/v1"), BYTES_OF_ARRAY(recovery->checkpoint),
-	    BYTES_OF_ARRAY(recovery->anchor), BYTES_OF_ARRAY(recovery->genesis)};
+	uint8_t boots[8];
+	const struct bytes parts[] = {bytes_of_text("claviger/recovery-accept/v2"),
+	                              BYTES_OF_ARRAY(recovery->checkpoint),
+	                              BYTES_OF_ARRAY(recovery->anchor),
+	                              BYTES_OF_ARRAY(recovery->genesis), BYTES_OF_ARRAY(boots)};
 
-	keys_sha256(parts, 4, ret_digest);
+	for (size_t i = 0; i < sizeof(boots); i++)
+		boots[i] = (uint8_t)(recovery->boots >> (56 - 8 * i));
+	keys_sha256(parts, 5, ret_digest);
 }
 
 enum status approval_check_recovery(const struct approval_recovery *recovery,

@@ -88,7 +88,8 @@ struct call_start_facts {
 	uint32_t has_recovery;   /* 1: the site accepts a store that the TPM does not know */
 	uint32_t reserved2;
 	uint8_t recovery_checkpoint[32]; /* SHA-256 of its checkpoint */
-	uint8_t recovery_anchor[32];     /* while the TPM's index is this */
+	uint8_t recovery_anchor[32];     /* while the TPM's index is this, */
+	uint64_t recovery_boots;         /* and `counter` this */
 };
 
 struct call_start_failed {
@@ -97,7 +98,7 @@ struct call_start_failed {
 	uint8_t what[120]; /* what was being done, text, NUL-terminated */
 };
 
-_Static_assert(sizeof(struct call_start_facts) == 1248, "fixed layout");
+_Static_assert(sizeof(struct call_start_facts) == 1256, "fixed layout");
 _Static_assert(sizeof(struct call_start_failed) == 128, "fixed layout");
 
 /* start_take_facts checks a FACTS message: length, mode, masks, name lengths, flags 0 or 1. The

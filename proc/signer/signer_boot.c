@@ -99,15 +99,18 @@ static enum status take_back(struct signer *signer)
 	return STATUS_BUSY;
 }
 
-/* is_accepted: the site has signed for this very store, on this TPM, in this state of its anchor.
- */
+/* is_accepted: the site has signed for this very store, on this TPM, in this state of its anchor,
+ * in the boot that follows: by the owner's authorization the anchor can be made what it was, the
+ * boot counter cannot. */
 static bool is_accepted(const struct signer *signer, struct bytes encoded)
 {
 	const struct call_start_facts *facts = signer->facts;
 	uint8_t hash[32];
 
 	keys_sha256(&encoded, 1, hash);
-	return facts->has_recovery == 1 && memcmp(facts->recovery_checkpoint, hash, 32) == 0 &&
+	return facts->has_recovery == 1 && facts->has_counter == 1 &&
+	       facts->recovery_boots == facts->counter &&
+	       memcmp(facts->recovery_checkpoint, hash, 32) == 0 &&
 	       memcmp(facts->recovery_anchor, signer->anchor.value, 32) == 0;
 }
 

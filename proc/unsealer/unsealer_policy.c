@@ -193,6 +193,7 @@ static void take_recovery(struct unsealer *u)
 	u->facts->has_recovery = 1;
 	memcpy(u->facts->recovery_checkpoint, recovery->checkpoint, 32);
 	memcpy(u->facts->recovery_anchor, recovery->anchor, 32);
+	u->facts->recovery_boots = recovery->boots;
 }
 
 bool unsealer_choose(struct unsealer *u)

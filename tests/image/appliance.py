@@ -552,7 +552,8 @@ def case_a_backup_serves_from_a_new_disk_when_the_site_says_so(world):
     (stale,) = machine.find("start.stale")
     expect("an older store is refused in words", "older" in stale["text"], stale)
     owner.claviger("recover", "accept", "--key", owner.path("site"), "--approvals", owner.path("machine/approvals"),
-                   "--genesis", owner.path("machine/genesis"), "--checkpoint", stale["checkpoint"], "--anchor", stale["anchor"])
+                   "--genesis", owner.path("machine/genesis"), "--checkpoint", stale["checkpoint"], "--anchor", stale["anchor"],
+                   "--boots", str(stale["tpm_boots"]))
     run(TOOL, "image", "disk", "--approvals", owner.path("machine/approvals"), machine.data)
     world.serves("the restored disk serves")
     expect("and says that it recovered", len(machine.find("start.recovered")) == 1)

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What waits for people: attended mode (PH2), and a machine in the place of a lost one.
 
-usage: tpm_people.py          (BUILD_DIR names the build; needs swtpm)
+usage: tpm_people.py          (BUILD_DIR names the build; needs swtpm and tpm2-tools)
 
 - attended: each start waits; a stranger's approval and the one of the start before do nothing, the
   right one opens; a bridge that is killed meanwhile changes nothing;
 - TPM lost: a new TPM, its genesis given the old node share by the recovery key's holder, and the old
-  store accepted by the site: the same deployment goes on.
+  store accepted by the site: the same deployment goes on; the acceptance is not taken a second time
+  from who makes the anchor what it was.
 """
 import json
 import os
@@ -136,6 +137,17 @@ def attended(site):
     tpm.power_off()
 
 
+def put_store(backup, state):
+    """The backup's two databases take the place of what is there."""
+    for name in ("state", "segments"):
+        for ending in (".db", ".db-wal", ".db-journal", ".mark"):
+            path = os.path.join(state, name + ending)
+            if os.path.exists(path):
+                os.unlink(path)
+            if os.path.exists(os.path.join(backup, name + ending)):
+                shutil.copy(os.path.join(backup, name + ending), state)
+
+
 def lost(site):
     state, old = site.path("lost"), site.tpm()
     escape = site.claviger("key", "escape", site.path("recovery.json")).strip()
@@ -153,10 +165,7 @@ def lost(site):
     text = site.provision(new_state, "--recover", "--recovery", escape)
     expect("the text says that it waits for the share", "waits for the node share" in text, text)
     new.power_on()
-    for name in ("state", "segments"):
-        for ending in (".db", ".db-wal", ".db-journal", ".mark"):
-            if os.path.exists(os.path.join(backup, name + ending)):
-                shutil.copy(os.path.join(backup, name + ending), new_state)
+    put_store(backup, new_state)
     system = System(new, new_state, "genesis")
     asks = wait_asks(system, "share")
     expect("the new machine waits for the share", asks is not None)
@@ -182,7 +191,7 @@ def lost(site):
     site.claviger("recover", "accept", "--key", os.path.join(new_state, "site.pem"), "--approvals",
                   os.path.join(new_state, "approvals"), "--genesis",
                   os.path.join(new_state, "genesis"), "--checkpoint", stale["checkpoint"],
-                  "--anchor", stale["anchor"])
+                  "--anchor", stale["anchor"], "--boots", str(stale["tpm_boots"]))
     new.power_on()
     system = System(new, new_state, "unseal")
     expect("accepted, it starts", system.wait_ready(), str(system.events()[-3:]))
@@ -193,12 +202,31 @@ def lost(site):
     system = System(new, new_state, "unseal")
     expect("and starts again as any other", system.wait_ready())
     expect("it stops in order", system.stop() == 0)
+
+    # Who has the escrow key makes the anchor what it was when the site accepted: the acceptance
+    # is still in the file, and serves no more.
+    auths = site.claviger("tpm", "escrow", os.path.join(new_state, "escrow"), "--key",
+                          os.path.join(new_state, "escrow.json"))
+    owner = "hex:" + next(word for word in auths.split() if len(word) == 64)
+    new.power_on()
+    for command in (["tpm2_nvundefine", "0x1434c01", "-C", "o", "-P", owner],
+                    ["tpm2_nvdefine", "0x1434c01", "-C", "o", "-P", owner, "-s", "32", "-g", "sha256", "-a",
+                     "nt=extend|authread|authwrite|ownerread|no_da"]):
+        expect(command[0] + " works", new.tool(*command) is not None)
+    put_store(backup, new_state)
+    new.power_on()
+    system = System(new, new_state, "unseal")
+    expect("the acceptance is not taken again", system.wait_end() not in (0, None))
+    stale = system.event("signer", "start.stale")
+    expect("though the anchor is what it was", stale and stale["anchor"] == "00" * 32, str(stale))
+    expect("since the machine has started meanwhile", system.event("signer", "start.recovered") is None)
     new.power_off()
 
 
 def main():
-    if not shutil.which("swtpm"):
-        skip("swtpm is not installed")
+    for program in ("swtpm", "tpm2_nvdefine"):
+        if not shutil.which(program):
+            skip(program + " is not installed")
     base = tempfile.mkdtemp(prefix="tpm_people.")
     try:
         for part in (attended, lost):

@@ -105,6 +105,7 @@ class Node:
         return self.claviger("recover", "accept", "--key", self.state + "/authority/site.pem",
                              "--approvals", store + "/approvals", "--genesis", store + "/genesis",
                              "--checkpoint", stale["checkpoint"], "--anchor", stale["anchor"],
+                             "--boots", str(stale["tpm_boots"]),
                              *words)
 
 

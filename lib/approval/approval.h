@@ -254,7 +254,8 @@ MUST_USE enum status approval_check_recovery(const struct approval_recovery *rec
 /* approval_recovery_digest is what the site root signs: SHA-256("claviger/recovery-accept/v2" ||
  * checkpoint || anchor || genesis || boots, 8 bytes big-endian). */
 void approval_recovery_digest(const struct approval_recovery *recovery, uint8_t ret_digest[32]);
-/* approval_check_manifest also checks the signatures of the floors' first steps. */
+/* approval_check_manifest also checks the signatures of the floors' first steps; REFUSED when both
+ * roots are one key and it does not say that one person holds them (A10). */
 MUST_USE enum status approval_check_manifest(const struct approval_manifest *manifest);
 /* approval_find_appointment finds the root's signed word for a key in a file, of the highest level,
  * which the authority's floor is not above; NULL when there is none. */

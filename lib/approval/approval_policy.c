@@ -413,6 +413,9 @@ enum status approval_check_manifest(const struct approval_manifest *manifest)
 	uint8_t policy[32];
 	enum status status;
 
+	if (!manifest->is_single &&
+	    memcmp(manifest->site_root, manifest->release_root, APPROVAL_KEY_LEN) == 0)
+		return STATUS_REFUSED;
 	approval_scope_of(manifest, &scope);
 	approval_first_policy(policy);
 	status = keys_p256_verify(scope.site_root, scope.genesis, manifest->signature);

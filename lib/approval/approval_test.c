@@ -132,11 +132,23 @@ static void test_each_purpose_has_a_reference_of_its_own(void)
 			EXPECT(memcmp(digests[i], digests[j], 32) != 0);
 }
 
+static void sign_manifest(struct approval_manifest *manifest)
+{
+	const struct approval_scope before = scope;
+	uint8_t policy[32];
+
+	approval_scope_of(manifest, &scope);
+	approval_first_policy(policy);
+	sign(&site, APPROVAL_FLOOR_DELEGATE, policy, manifest->first_release);
+	sign(&site, APPROVAL_FLOOR_SITE, policy, manifest->first_site);
+	EXPECT(keys_p256_sign(&site, scope.genesis, manifest->signature) == STATUS_OK);
+	scope = before;
+}
+
 static void test_a_manifest_is_what_its_site_key_signed(void)
 {
 	struct approval_manifest manifest = {.approver_count = 1, .has_recovery = true}, again;
-	const struct approval_scope before = scope;
-	uint8_t raw[APPROVAL_MANIFEST_MAX], policy[32];
+	uint8_t raw[APPROVAL_MANIFEST_MAX];
 	struct buffer out = BUFFER_OF_ARRAY(raw);
 	unsigned refused = 0, tried = 0;
 
@@ -144,12 +156,7 @@ static void test_a_manifest_is_what_its_site_key_signed(void)
 	memcpy(manifest.release_root, release.public, 64);
 	memcpy(manifest.approvers[0], release.public, 64);
 	memset(manifest.recovery, 5, 32);
-	approval_scope_of(&manifest, &scope);
-	approval_first_policy(policy);
-	sign(&site, APPROVAL_FLOOR_DELEGATE, policy, manifest.first_release);
-	sign(&site, APPROVAL_FLOOR_SITE, policy, manifest.first_site);
-	EXPECT(keys_p256_sign(&site, scope.genesis, manifest.signature) == STATUS_OK);
-	scope = before;
+	sign_manifest(&manifest);
 	EXPECT(approval_manifest_put(&manifest, &out) == STATUS_OK);
 	EXPECT(approval_manifest_take(buffer_bytes(&out), &again) == STATUS_OK);
 	EXPECT(memcmp(&manifest, &again, sizeof(manifest)) == 0);
@@ -163,6 +170,13 @@ static void test_a_manifest_is_what_its_site_key_signed(void)
 		raw[at] ^= 4;
 	}
 	EXPECT(tried > 100 && refused == tried);
+	/* A10: one root for both is told, or refused. */
+	memcpy(manifest.release_root, site.public, 64);
+	sign_manifest(&manifest);
+	EXPECT(approval_check_manifest(&manifest) == STATUS_REFUSED);
+	manifest.is_single = true;
+	sign_manifest(&manifest);
+	EXPECT(approval_check_manifest(&manifest) == STATUS_OK);
 }
 
 static void test_a_sealed_share_with_any_bit_changed_is_found_out(void)

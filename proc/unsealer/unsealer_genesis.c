@@ -31,9 +31,13 @@ static bool take_manifest(struct unsealer *u)
 		                     status == STATUS_UNSUPPORTED
 		                         ? "reading the genesis manifest: it is of another version"
 		                         : "reading the genesis manifest");
-	if (approval_check_manifest(&u->sealed.manifest) != STATUS_OK)
+	status = approval_check_manifest(&u->sealed.manifest);
+	if (status != STATUS_OK)
 		return unsealer_fail(u, CALL_START_BAD_MANIFEST, 0,
-		                     "checking the genesis manifest's signatures");
+		                     status == STATUS_REFUSED
+		                         ? "the genesis manifest has one root for both authorities "
+		                           "and does not say so"
+		                         : "checking the genesis manifest's signatures");
 	approval_scope_of(&u->sealed.manifest, &u->sealed.scope);
 	return true;
 }

@@ -40,6 +40,14 @@ bool tpm_is_full(const struct tpm *tpm)
 	}
 }
 
+bool tpm_is_content(const struct tpm *tpm)
+{
+	bool is_parameter = (tpm->rc & (TPM2_RC_FMT1 | TPM2_RC_P)) == (TPM2_RC_FMT1 | TPM2_RC_P);
+	TSS2_RC code = base_code(tpm->rc);
+
+	return code == TPM2_RC_SIGNATURE || (code != 0 && is_parameter);
+}
+
 bool tpm_is_policy(const struct tpm *tpm)
 {
 	TSS2_RC code = base_code(tpm->rc);

@@ -110,6 +110,9 @@ bool tpm_is_lockout(const struct tpm *tpm);
 /* tpm_is_full: it has no room for another index, object or session (R5). */
 bool tpm_is_full(const struct tpm *tpm);
 bool tpm_is_policy(const struct tpm *tpm);
+/* tpm_is_content: the TPM did not like what a parameter says (a wrong signature); it is there, and so
+ * are its sessions. */
+bool tpm_is_content(const struct tpm *tpm);
 
 MUST_USE enum status tpm_info(struct tpm *tpm, struct tpm_info *ret_info);
 /* tpm_random fills with the TPM's random bytes, encrypted on the way when a primary is open. */

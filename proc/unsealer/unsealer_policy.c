@@ -49,7 +49,8 @@ static bool take_approvals(struct unsealer *u)
 	return true;
 }
 
-/* approve_start adds the person's part. Asked again after a wrong one, until one is right. */
+/* approve_start adds the person's part. Asked again after a wrong one, until one is right, or the
+ * session that the nonce is of is gone, with the TPM or by its reset. */
 static enum status approve_start(struct unsealer *u)
 {
 	struct call_unseal_asks asks = {.what = CALL_UNSEAL_APPROVAL,
@@ -60,17 +61,20 @@ static enum status approve_start(struct unsealer *u)
 
 	approval_reference(APPROVAL_UNSEAL, u->sealed.scope.genesis, reference);
 	memcpy(asks.genesis, u->sealed.scope.genesis, sizeof(asks.genesis));
-	for (; status == STATUS_OK; asks.refused++) {
+	for (bool approved = false; status == STATUS_OK && !approved; asks.refused++) {
 		if (u->ask == NULL || !u->ask(u->context, &asks, &gives)) {
 			u->tpm->what = "waiting for a person's approval";
 			u->tpm->rc = 0;
 			return STATUS_REFUSED;
 		}
-		if (gives.what == CALL_UNSEAL_APPROVAL && gives.len == 64 &&
-		    gives.approver < asks.approvers &&
-		    tpm_policy_signed(u->tpm, u->sealed.manifest.approvers[gives.approver],
-		                      reference, gives.given) == STATUS_OK)
-			break;
+		if (gives.what != CALL_UNSEAL_APPROVAL || gives.len != 64 ||
+		    gives.approver >= asks.approvers)
+			continue;
+		status = tpm_policy_signed(u->tpm, u->sealed.manifest.approvers[gives.approver],
+		                           reference, gives.given);
+		approved = status == STATUS_OK;
+		if (!approved && tpm_is_content(u->tpm))
+			status = STATUS_OK;
 	}
 	if (status != STATUS_OK || asks.approvers == 1)
 		return status;

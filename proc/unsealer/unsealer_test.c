@@ -251,6 +251,7 @@ static bool give_share(const struct call_unseal_asks *asks, struct call_unseal_g
 static unsigned asked;
 static const struct keys_p256_key *answers[4];
 static bool old_nonce;
+static enum { KEPT, RESET, GONE } meanwhile; /* what becomes of the TPM before the first answer */
 
 static bool answer(void *context, const struct call_unseal_asks *asks,
                    struct call_unseal_gives *ret_gives)
@@ -263,6 +264,14 @@ static bool answer(void *context, const struct call_unseal_asks *asks,
 	if (asks->what == CALL_UNSEAL_SHARE)
 		return give_share(asks, ret_gives);
 	EXPECT(asks->approvers == 2 && asks->refused == asked);
+	if (asked == 0 && meanwhile == RESET) {
+		char command[160];
+
+		snprintf(command, sizeof(command), "swtpm_ioctl --unix %s/tpm.sock.ctrl -i", folder);
+		CHECK(system(command) == 0);
+	} else if (asked == 0 && meanwhile == GONE) {
+		swtpm_stop(&swtpm);
+	}
 	if (answers[asked] == NULL)
 		return false;
 	if (!old_nonce)
@@ -799,6 +808,14 @@ static void test_attended_mode_asks_for_each_start(void)
 	answers[1] = &approver_key;
 	boot(RELEASE_A, FIRMWARE_1);
 	EXPECT(take(false) && asked == 2);
+	/* A TPM that was reset or taken away takes no answer any more: nobody is asked again. */
+	answers[0] = answers[1] = &approver_key;
+	for (meanwhile = RESET; meanwhile <= GONE; meanwhile++) {
+		boot(RELEASE_A, FIRMWARE_1);
+		EXPECT(fails(meanwhile == GONE ? CALL_START_NO_TPM : CALL_START_OTHER));
+		EXPECT(asked == 1);
+	}
+	meanwhile = KEPT;
 	boot(EVIL, FIRMWARE_1); /* a person does not replace the authorities */
 	EXPECT(fails(CALL_START_NO_RELEASE) && asked == 0);
 }

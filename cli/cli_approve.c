@@ -389,12 +389,14 @@ static int run_appoint(struct cli_call *call)
 	static struct approval_file file;
 	const char *as = NULL, *root_file = NULL, *key = NULL, *until = NULL, *path = NULL, *at;
 	struct approval_appointment made = {.level = APPROVAL_LEVEL_MAX};
-	bool dry_run = false;
+	const struct approval_appointment *before;
+	bool dry_run = false, lower = false;
 	const struct cli_option table[] = {
 	    {"--as",        &as,        NULL    },
             {"--root",      &root_file, NULL    },
             {"--key",       &key,       NULL    },
 	    {"--until",     &until,     NULL    },
+	    {"--lower",     NULL,       &lower  },
             {"--approvals", &path,      NULL    },
             {"--dry-run",   NULL,       &dry_run},
 	};
@@ -428,6 +430,14 @@ static int run_appoint(struct cli_call *call)
 		cli_complain(call, "%s is not the %s root of %s", root_file, as, path);
 		result = CLI_NO;
 	}
+	before = approval_find_appointment(&file, made.is_site, made.key, 0);
+	if (result == CLI_YES && before != NULL && before->level > made.level && !lower) {
+		cli_complain(call,
+		             "this key is appointed until level %u already; to put an appointment "
+		             "until %u in its place say --lower",
+		             before->level, made.level);
+		result = CLI_NO;
+	}
 	if (result == CLI_YES)
 		result = cli_appoint_add(call, &root, &file, &made);
 	SECRET_WIPE(root);
@@ -445,7 +455,7 @@ static int run_appoint(struct cli_call *call)
 const struct cli_command cli_image_appoint = {
     .name = "image appoint",
     .arguments = "--as release|site --root FILE --key FILE.pub --approvals FILE [--until LEVEL] "
-                 "[--dry-run]",
+                 "[--lower] [--dry-run]",
     .sentence = "let a working key approve for its authority, signed by the root",
     .run = run_appoint,
     .help =
@@ -457,6 +467,7 @@ const struct cli_command cli_image_appoint = {
         "--until LEVEL  only while that authority's floor is at most LEVEL (255: for good): "
         "raising\n"
         "               the floor above it takes the key away\n"
+        "--lower        take the place of an appointment of this key until a higher level\n"
         "A newer appointment of the same key takes the place of the older in the file; who kept\n"
         "the older can use it until the floor is above its level.\n",
 };

@@ -86,7 +86,7 @@ struct call_start_facts {
 	uint8_t site_key[64];    /* the site root */
 	uint8_t genesis[32];     /* approval_manifest_digest */
 	uint32_t has_recovery;   /* 1: the site accepts a store that the TPM does not know */
-	uint32_t reserved2;
+	uint32_t is_recovery;    /* 1: genesis took the share of a machine that was lost */
 	uint8_t recovery_checkpoint[32]; /* SHA-256 of its checkpoint */
 	uint8_t recovery_anchor[32];     /* while the TPM's index is this, */
 	uint64_t recovery_boots;         /* and `counter` this */

@@ -279,6 +279,11 @@ static enum status open_store(struct signer *signer)
 	if (!signer_store_state(signer->store, &state, &checkpoint, &undo))
 		return STATUS_BUSY;
 	if (state.seq == 0 && checkpoint.len == 0) {
+		/* Nothing is begun under a share that somebody gave: he would know it. */
+		if (signer->facts->is_recovery == 1)
+			return give_up("start.store_gone",
+			               "the store is empty and this machine is in the place of "
+			               "a lost one: put that one's backup in place");
 		if (!signer_anchor_is_fresh(&signer->anchor, signer->facts))
 			return give_up("start.store_gone",
 			               "the store is empty and the TPM knows one: put the store "

@@ -120,6 +120,7 @@ static bool unseal(struct unsealer *u)
 	u->facts->is_single = manifest->is_single;
 	u->facts->is_attended = manifest->approver_count != 0;
 	u->facts->has_recovery_key = manifest->has_recovery;
+	u->facts->is_recovery = manifest->is_recovery;
 	u->facts->first_counter = u->sealed.first_counter;
 	memcpy(u->facts->genesis, u->sealed.scope.genesis, sizeof(u->facts->genesis));
 	return true;

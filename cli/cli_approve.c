@@ -394,11 +394,11 @@ static int run_appoint(struct cli_call *call)
 	const struct cli_option table[] = {
 	    {"--as",        &as,        NULL    },
             {"--root",      &root_file, NULL    },
-            {"--key",       &key,       NULL    },
-	    {"--until",     &until,     NULL    },
+	    {"--key",       &key,       NULL    },
+            {"--until",     &until,     NULL    },
 	    {"--lower",     NULL,       &lower  },
             {"--approvals", &path,      NULL    },
-            {"--dry-run",   NULL,       &dry_run},
+	    {"--dry-run",   NULL,       &dry_run},
 	};
 	struct keys_p256_key root;
 	uint64_t level = APPROVAL_LEVEL_MAX;

@@ -36,6 +36,7 @@
 #define APPROVAL_STEP_MAX      256u
 
 /* NV indices and the handle that names the storage primary (spec/sealing.md). */
+#define APPROVAL_NV_BOOTS         0x01434c02u
 #define APPROVAL_NV_RELEASE_FLOOR 0x01434c03u
 #define APPROVAL_NV_SITE_FLOOR    0x01434c04u
 
@@ -226,6 +227,8 @@ void approval_first_policy(uint8_t ret_policy[32]);
  * site half's last PolicyOR, one for each approver (none is needed for a single one). */
 void approval_seal_policy(const struct approval_sealed *sealed, enum approval_half half,
                           uint8_t ret_policy[32]);
+/* approval_first_counter is the operand of a half's term over the boot counter, big-endian. */
+void approval_first_counter(const struct approval_sealed *sealed, uint8_t ret_bytes[8]);
 void approval_seal_branches(const struct approval_sealed *sealed,
                             uint8_t ret_branches[APPROVAL_APPROVERS_MAX][32]);
 

@@ -13,10 +13,12 @@
 #define CC_POLICY_NV_WRITTEN   0x18fu
 
 #define EO_EQ            0x0000u
+#define EO_UNSIGNED_GE   0x0007u
 #define EO_UNSIGNED_LE   0x0009u
 #define LEVEL_OFFSET     7u /* the counter's last byte */
 #define ALG_SHA256       0x000bu
 #define FLOOR_ATTRIBUTES 0x02060018u /* counter, policywrite, ownerread, authread, no_da */
+#define BOOTS_ATTRIBUTES 0x02060014u /* counter, authwrite, ownerread, authread, no_da */
 #define NV_WRITTEN       0x20000000u
 
 const uint8_t approval_release_pcrs[APPROVAL_RELEASE_PCRS] = {4, 9, 11, 12, 14};
@@ -115,40 +117,75 @@ void approval_floor_policy(bool is_site, const struct approval_scope *scope, uin
 	          is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_DELEGATE, scope);
 }
 
-void approval_floor_name(bool is_site, const struct approval_scope *scope, bool written,
-                         uint8_t ret_name[34])
+/* counter_name: TPMS_NV_PUBLIC: index, name algorithm, attributes, policy, 8 bytes of data. */
+static void counter_name(uint32_t number, uint32_t bits, struct bytes policy, uint8_t ret_name[34])
 {
-	/* TPMS_NV_PUBLIC: index, name algorithm, attributes, policy, 8 bytes of data. */
-	struct be32 index = be32(is_site ? APPROVAL_NV_SITE_FLOOR : APPROVAL_NV_RELEASE_FLOOR);
-	struct be32 attributes = be32(FLOOR_ATTRIBUTES | (written ? NV_WRITTEN : 0));
-	static const uint8_t algorithm[] = {0x00, ALG_SHA256}, policy_len[] = {0x00, 0x20},
-	                     data_len[] = {0x00, 0x08};
-	uint8_t policy[32];
-	const struct bytes parts[] = {BYTES_OF_ARRAY(index.bytes),      BYTES_OF_ARRAY(algorithm),
-	                              BYTES_OF_ARRAY(attributes.bytes), BYTES_OF_ARRAY(policy_len),
-	                              BYTES_OF_ARRAY(policy),           BYTES_OF_ARRAY(data_len)};
+	struct be32 index = be32(number), attributes = be32(bits);
+	const uint8_t policy_len[] = {0x00, (uint8_t)policy.len};
+	static const uint8_t algorithm[] = {0x00, ALG_SHA256}, data_len[] = {0x00, 0x08};
+	const struct bytes parts[] = {BYTES_OF_ARRAY(index.bytes),
+	                              BYTES_OF_ARRAY(algorithm),
+	                              BYTES_OF_ARRAY(attributes.bytes),
+	                              BYTES_OF_ARRAY(policy_len),
+	                              policy,
+	                              BYTES_OF_ARRAY(data_len)};
 
-	approval_floor_policy(is_site, scope, policy);
 	ret_name[0] = 0;
 	ret_name[1] = ALG_SHA256;
 	keys_sha256(parts, 6, ret_name + 2);
 }
 
-/* floor_is adds PolicyNV over a part of a floor's counter. */
-static void floor_is(uint8_t policy[32], bool is_site, const struct approval_scope *scope,
-                     struct bytes operand, uint16_t offset, uint16_t operation)
+void approval_floor_name(bool is_site, const struct approval_scope *scope, bool written,
+                         uint8_t ret_name[34])
 {
-	uint8_t name[34], arguments[32];
+	uint8_t policy[32];
+
+	approval_floor_policy(is_site, scope, policy);
+	counter_name(is_site ? APPROVAL_NV_SITE_FLOOR : APPROVAL_NV_RELEASE_FLOOR,
+	             FLOOR_ATTRIBUTES | (written ? NV_WRITTEN : 0), BYTES_OF_ARRAY(policy),
+	             ret_name);
+}
+
+/* counter_is adds PolicyNV over a part of a counter. */
+static void counter_is(uint8_t policy[32], const uint8_t name[34], struct bytes operand,
+                       uint16_t offset, uint16_t operation)
+{
+	uint8_t arguments[32];
 	const uint8_t where[] = {(uint8_t)(offset >> 8), (uint8_t)offset, (uint8_t)(operation >> 8),
 	                         (uint8_t)operation};
 	const struct bytes parts[] = {operand, BYTES_OF_ARRAY(where)};
 	uint8_t both[66];
 
 	keys_sha256(parts, 2, arguments);
-	approval_floor_name(is_site, scope, true, name);
 	memcpy(both, arguments, 32);
 	memcpy(both + 32, name, 34);
 	extend(policy, CC_POLICY_NV, BYTES_OF_ARRAY(both));
+}
+
+static void floor_is(uint8_t policy[32], bool is_site, const struct approval_scope *scope,
+                     struct bytes operand, uint16_t offset, uint16_t operation)
+{
+	uint8_t name[34];
+
+	approval_floor_name(is_site, scope, true, name);
+	counter_is(policy, name, operand, offset, operation);
+}
+
+void approval_first_counter(const struct approval_sealed *sealed, uint8_t ret_bytes[8])
+{
+	for (size_t i = 0; i < 8; i++)
+		ret_bytes[i] = (uint8_t)(sealed->first_counter >> (56 - 8 * i));
+}
+
+/* began_at: the boot counter is at least what genesis left. So what the disk says of that is what
+ * the TPM knows, or nothing opens. */
+static void began_at(uint8_t policy[32], const struct approval_sealed *sealed)
+{
+	uint8_t name[34], first[8];
+
+	counter_name(APPROVAL_NV_BOOTS, BOOTS_ATTRIBUTES | NV_WRITTEN, bytes_of(NULL, 0), name);
+	approval_first_counter(sealed, first);
+	counter_is(policy, name, BYTES_OF_ARRAY(first), 0, EO_UNSIGNED_GE);
 }
 
 static void pcrs_are(uint8_t policy[32], uint32_t mask, const uint8_t (*values)[32], size_t count)
@@ -245,6 +282,7 @@ static void before_approvers(const struct approval_sealed *sealed, enum approval
 		authorize(policy, scope->release_root, APPROVAL_APPOINT_RELEASE, scope);
 	floor_is(policy, false, scope, BYTES_OF_ARRAY(sealed->release_base), 0, EO_EQ);
 	floor_is(policy, true, scope, BYTES_OF_ARRAY(sealed->site_base), 0, EO_EQ);
+	began_at(policy, sealed);
 }
 
 void approval_seal_branches(const struct approval_sealed *sealed,

@@ -11,9 +11,9 @@ static bool facts_hold(const struct call_start_facts *facts)
 	       facts->is_software <= 1 && facts->clock_safe <= 1 && facts->has_checkpoint <= 1 &&
 	       facts->has_counter <= 1 && facts->is_attended <= 1 && facts->is_single <= 1 &&
 	       facts->release_level <= 255 && facts->site_level <= 255 &&
-	       facts->has_recovery_key <= 1 && facts->has_recovery <= 1 && facts->is_recovery <= 1 &&
-	       facts->ak_name_len >= NAME_MIN && facts->ak_name_len <= CALL_START_NAME_MAX &&
-	       facts->primary_name_len >= NAME_MIN &&
+	       facts->has_recovery_key <= 1 && facts->has_recovery <= 1 &&
+	       facts->is_recovery <= 1 && facts->ak_name_len >= NAME_MIN &&
+	       facts->ak_name_len <= CALL_START_NAME_MAX && facts->primary_name_len >= NAME_MIN &&
 	       facts->primary_name_len <= CALL_START_NAME_MAX;
 }
 

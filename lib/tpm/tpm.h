@@ -38,8 +38,9 @@
 #define TPM_HANDLE_PRIMARY 0x81434c01u /* persistent storage primary, owner hierarchy */
 
 /* What TPM2_PolicyNV may ask (part 2, TPM_EO). */
-#define TPM_NV_IS_EQUAL   0x0000u
-#define TPM_NV_IS_AT_MOST 0x0009u /* unsigned */
+#define TPM_NV_IS_EQUAL    0x0000u
+#define TPM_NV_IS_AT_MOST  0x0009u /* unsigned */
+#define TPM_NV_IS_AT_LEAST 0x0007u /* unsigned */
 
 enum tpm_nv_kind {
 	TPM_NV_EXTEND,  /* 32 bytes, extended with its empty authorization */
@@ -110,8 +111,8 @@ bool tpm_is_lockout(const struct tpm *tpm);
 /* tpm_is_full: it has no room for another index, object or session (R5). */
 bool tpm_is_full(const struct tpm *tpm);
 bool tpm_is_policy(const struct tpm *tpm);
-/* tpm_is_content: the TPM did not like what a parameter says (a wrong signature); it is there, and so
- * are its sessions. */
+/* tpm_is_content: the TPM did not like what a parameter says (a wrong signature); it is there, and
+ * so are its sessions. */
 bool tpm_is_content(const struct tpm *tpm);
 
 MUST_USE enum status tpm_info(struct tpm *tpm, struct tpm_info *ret_info);

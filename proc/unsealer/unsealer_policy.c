@@ -144,17 +144,22 @@ static enum status root_holds(struct unsealer *u, enum approval_half half)
 	                 appointment->signature);
 }
 
-/* bases_hold: the floors are the very counters of genesis. */
+/* bases_hold: the floors are the very counters of genesis, and the boot counter began there. */
 static enum status bases_hold(struct unsealer *u)
 {
 	const struct approval_sealed *sealed = &u->sealed;
 	struct tpm_nv release = unsealer_floor(false, &sealed->scope);
 	struct tpm_nv site = unsealer_floor(true, &sealed->scope);
+	uint8_t first[8];
 	enum status status = tpm_policy_nv(u->tpm, &release, sealed->release_base,
 	                                   APPROVAL_BASE_LEN, 0, TPM_NV_IS_EQUAL);
 
-	return status == STATUS_OK ? tpm_policy_nv(u->tpm, &site, sealed->site_base,
-	                                           APPROVAL_BASE_LEN, 0, TPM_NV_IS_EQUAL)
+	if (status == STATUS_OK)
+		status = tpm_policy_nv(u->tpm, &site, sealed->site_base, APPROVAL_BASE_LEN, 0,
+		                       TPM_NV_IS_EQUAL);
+	approval_first_counter(sealed, first);
+	return status == STATUS_OK ? tpm_policy_nv(u->tpm, &tpm_nv_boots, first, sizeof(first), 0,
+	                                           TPM_NV_IS_AT_LEAST)
 	                           : status;
 }
 

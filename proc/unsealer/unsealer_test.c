@@ -267,7 +267,8 @@ static bool answer(void *context, const struct call_unseal_asks *asks,
 	if (asked == 0 && meanwhile == RESET) {
 		char command[160];
 
-		snprintf(command, sizeof(command), "swtpm_ioctl --unix %s/tpm.sock.ctrl -i", folder);
+		snprintf(command, sizeof(command), "swtpm_ioctl --unix %s/tpm.sock.ctrl -i",
+		         folder);
 		CHECK(system(command) == 0);
 	} else if (asked == 0 && meanwhile == GONE) {
 		swtpm_stop(&swtpm);
@@ -711,6 +712,26 @@ static void test_a_manifest_that_was_changed_on_the_disk_opens_nothing(void)
 	EXPECT(fails(CALL_START_UNPROTECTED)); /* those are not the floors of that genesis */
 }
 
+/* Nor what it says of the boot counter, by which the signer tells a new machine. */
+static void test_another_first_counter_on_the_disk_opens_nothing(void)
+{
+	struct approval_sealed good, bent;
+
+	start_fresh();
+	bent = good = unsealer.sealed;
+	for (int change = -1; change <= 1; change += 2) {
+		bent.first_counter = good.first_counter + (uint64_t)change;
+		write_sealed(&bent);
+		boot(RELEASE_A, FIRMWARE_1);
+		/* Lower is another policy, higher does not hold in the TPM. */
+		EXPECT(fails(change < 0 ? CALL_START_UNSAFE_BLOB : CALL_START_BAD_POLICY));
+	}
+	write_sealed(&good);
+	EXPECT(tpm_nv_increment(&tpm, &tpm_nv_boots) == STATUS_OK);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false) && facts.counter == facts.first_counter + 1);
+}
+
 /* A site key replaced by its root; the one before is taken away by the site floor. */
 static void test_a_site_key_is_replaced_by_its_root(void)
 {
@@ -1044,6 +1065,7 @@ int main(void)
 	RUN(test_neither_authority_alone_opens_the_share);
 	RUN(test_an_approval_for_another_genesis_opens_nothing);
 	RUN(test_a_manifest_that_was_changed_on_the_disk_opens_nothing);
+	RUN(test_another_first_counter_on_the_disk_opens_nothing);
 	RUN(test_a_site_key_is_replaced_by_its_root);
 	RUN(test_a_release_key_is_replaced_by_its_root_and_the_site);
 	RUN(test_an_approval_that_the_site_does_not_name_stops_nothing);

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 
+BOOTS = "0x1434c02"
 FLOOR, SITE_FLOOR = "0x1434c03", "0x1434c04"
 RELEASE_PCRS, SITE_PCRS = (4, 9, 11, 12, 14), (0, 2, 7)
 
@@ -148,7 +149,8 @@ def unseal_half(tools, sealed, approvals, release, site, is_site):
         authorize(manifest[2 if is_site else 3], "appoint/site" if is_site else "appoint/release",
                   appointed[4]),
         lambda: nv(tools, FLOOR, sealed[8], 0, "eq"),
-        lambda: nv(tools, SITE_FLOOR, sealed[9], 0, "eq")]
+        lambda: nv(tools, SITE_FLOOR, sealed[9], 0, "eq"),
+        lambda: nv(tools, BOOTS, sealed[10].to_bytes(8, "big"), 0, "uge")]
     half = None
     if all(step() for step in steps):
         done = tools.run("tpm2_unseal", "-c", "share.ctx", "-p", "session:policy.ctx")

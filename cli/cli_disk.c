@@ -93,11 +93,16 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
 	const char *names = o->names, *operators = o->operators, *machines = o->machines,
 	           *origins = o->origins, *time_keys = o->time_keys;
 	char word[192];
+	size_t names_len = 0;
 
 	while (next_word(&names, word, sizeof(word))) {
+		names_len += 1 + strlen(word);
 		if (m->name_count == SITE_NAMES_MAX || strlen(word) > SITE_NAME_MAX)
 			return cli_usage(call, "--name takes at most %u names of %u bytes",
 			                 SITE_NAMES_MAX, SITE_NAME_MAX);
+		if (names_len > SITE_NAMES_TEXT_MAX)
+			return cli_usage(call, "--name takes at most %u bytes of names together",
+			                 SITE_NAMES_TEXT_MAX);
 		snprintf(m->names[m->name_count++], sizeof(m->names[0]), "%.63s", word);
 	}
 	while (next_word(&operators, word, sizeof(word))) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "site.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "base_check.h"
@@ -95,6 +96,8 @@ static void take_network(struct cbor_reader *r, struct site_network *network)
 
 static void take_names(struct cbor_reader *r, struct site_manifest *m)
 {
+	size_t len = 0;
+
 	m->name_count = (uint8_t)cbor_take_array(r, SITE_NAMES_MAX);
 	for (size_t i = 0; i < m->name_count; i++) {
 		struct bytes name = cbor_take_text(r, SITE_NAME_MAX);
@@ -103,9 +106,10 @@ static void take_names(struct cbor_reader *r, struct site_manifest *m)
 			cbor_fail(r, STATUS_MALFORMED);
 		else
 			memcpy(m->names[i], name.data, name.len);
+		len += 1 + name.len;
 	}
 	cbor_take_end(r);
-	if (m->name_count == 0)
+	if (m->name_count == 0 || len > SITE_NAMES_TEXT_MAX)
 		cbor_fail(r, STATUS_MALFORMED);
 }
 
@@ -378,7 +382,21 @@ const char *site_change(const struct site_manifest *from, const struct site_mani
 
 _Static_assert(SITE_OPERATORS_MAX *(BASE58_LEN(32) + 2) < SITE_TEXT_MAX &&
                    SITE_ORIGINS_MAX * (SITE_ORIGIN_MAX + 1) < SITE_TEXT_MAX,
-               "lists fit a setting");
+               "lists fit a setting; of the names take_names sees to it");
+
+/* append adds to a list; a text that does not fit is a bound that was not checked. */
+static void __attribute__((format(printf, 3, 4)))
+append(char text[SITE_TEXT_MAX], size_t *len, const char *format, ...)
+{
+	va_list list;
+	int more;
+
+	va_start(list, format);
+	more = vsnprintf(text + *len, SITE_TEXT_MAX - *len, format, list);
+	va_end(list);
+	CHECK(more >= 0 && (size_t)more < SITE_TEXT_MAX - *len);
+	*len += (size_t)more;
+}
 
 static void write_keys(const uint8_t keys[][32], size_t count, char ret_text[SITE_TEXT_MAX])
 {
@@ -388,8 +406,7 @@ static void write_keys(const uint8_t keys[][32], size_t count, char ret_text[SIT
 	ret_text[0] = '\0';
 	for (size_t i = 0; i < count; i++) {
 		CHECK(base58_encode(bytes_of(keys[i], 32), key, sizeof(key)) == STATUS_OK);
-		len += (size_t)snprintf(ret_text + len, SITE_TEXT_MAX - len, "%s%s",
-		                        i != 0 ? "," : "", key);
+		append(ret_text, &len, "%s%s", i != 0 ? "," : "", key);
 	}
 }
 
@@ -403,12 +420,21 @@ void site_time_keys(const struct site_manifest *manifest, char ret_text[SITE_TEX
 	write_keys(manifest->time_keys, manifest->time_key_count, ret_text);
 }
 
+void site_tls_names(const struct site_manifest *manifest, const uint8_t address[4],
+                    char ret_text[SITE_TEXT_MAX])
+{
+	size_t len = 0;
+
+	append(ret_text, &len, "%u.%u.%u.%u", address[0], address[1], address[2], address[3]);
+	for (size_t i = 0; i < manifest->name_count; i++)
+		append(ret_text, &len, ",%s", manifest->names[i]);
+}
+
 void site_origins(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX])
 {
 	size_t len = 0;
 
 	ret_text[0] = '\0';
 	for (size_t i = 0; i < manifest->origin_count; i++)
-		len += (size_t)snprintf(ret_text + len, SITE_TEXT_MAX - len, "%s%s",
-		                        i != 0 ? "," : "", manifest->origins[i]);
+		append(ret_text, &len, "%s%s", i != 0 ? "," : "", manifest->origins[i]);
 }

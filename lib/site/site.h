@@ -21,8 +21,11 @@
 #define SITE_ORIGINS_MAX   3u
 #define SITE_TIME_KEYS_MAX 7u
 #define SITE_ORIGIN_MAX    127u
-#define SITE_TEXT_MAX      440u /* of a setting */
-#define SITE_PROVEN_MAX_S  (UINT64_C(30) * 86400)
+#define SITE_TEXT_MAX      440u /* of a setting, with NUL */
+#define SITE_ADDRESS_MAX   15u  /* bytes of an IPv4 address in text */
+#define SITE_NAMES_TEXT_MAX                                                                        \
+	(SITE_TEXT_MAX - 1 - SITE_ADDRESS_MAX) /* all names, each with a comma before it */
+#define SITE_PROVEN_MAX_S (UINT64_C(30) * 86400)
 
 struct site_network {
 	bool is_static;                /* else DHCP */
@@ -77,5 +80,8 @@ const char *site_change(const struct site_manifest *from, const struct site_mani
 void site_operators(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX]);
 void site_time_keys(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX]);
 void site_origins(const struct site_manifest *manifest, char ret_text[SITE_TEXT_MAX]);
+/* site_tls_names writes the setting of that name: the appliance's address, then the names. */
+void site_tls_names(const struct site_manifest *manifest, const uint8_t address[4],
+                    char ret_text[SITE_TEXT_MAX]);
 
 #endif

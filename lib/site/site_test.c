@@ -110,6 +110,46 @@ static void test_values_that_no_site_has_are_refused(void)
 	EXPECT(refused == 16);
 }
 
+/* A manifest comes from a hostile disk: with as much of every list as is taken, each setting is
+ * whole and inside its bound; one name more is refused. */
+static void test_the_longest_lists_fit_their_settings(void)
+{
+	static const uint8_t address[4] = {255, 255, 255, 255};
+	static struct site_manifest m;
+	char text[SITE_TEXT_MAX];
+	size_t each = SITE_NAMES_TEXT_MAX / SITE_NAMES_MAX;
+
+	m = whole();
+	m.operator_count = SITE_OPERATORS_MAX;
+	memset(m.operators, 0xff, sizeof(m.operators));
+	m.time_key_count = SITE_TIME_KEYS_MAX;
+	memset(m.time_keys, 0xff, sizeof(m.time_keys));
+	for (uint8_t i = 0; i < SITE_TIME_KEYS_MAX; i++)
+		m.time_keys[i][31] = i;
+	m.origin_count = SITE_ORIGINS_MAX;
+	for (size_t i = 0; i < SITE_ORIGINS_MAX; i++)
+		snprintf(m.origins[i], sizeof(m.origins[i]), "https://%0119d", 0);
+	m.name_count = SITE_NAMES_MAX;
+	memset(m.names, 0, sizeof(m.names));
+	for (size_t i = 0; i < SITE_NAMES_MAX; i++)
+		memset(m.names[i], 'n', each - 1);
+	EXPECT(same(&m));
+	site_operators(&m, text);
+	EXPECT(strlen(text) > 8 * 43 && strlen(text) < SITE_TEXT_MAX);
+	site_time_keys(&m, text);
+	EXPECT(strlen(text) > 7 * 43 && strlen(text) < SITE_TEXT_MAX);
+	site_origins(&m, text);
+	EXPECT(strlen(text) == 3 * 127 + 2);
+	site_tls_names(&m, address, text);
+	EXPECT(strlen(text) == 15 + 8 * each && strncmp(text, "255.255.255.255,n", 17) == 0);
+	for (size_t i = 0; i < SITE_NAMES_MAX; i++) {
+		memset(m.names[i], 'n', SITE_NAME_MAX);
+		EXPECT(!same(&m) ==
+		       (15 + 8 * each + (i + 1) * (SITE_NAME_MAX + 1 - each) >= SITE_TEXT_MAX));
+	}
+	EXPECT(!same(&m)); /* eight of the longest */
+}
+
 /* O9: what an operator's word may change from afar is a closed list. */
 static void test_what_raises_power_does_not_change_from_afar(void)
 {
@@ -209,6 +249,7 @@ int main(void)
 {
 	RUN(test_what_is_put_is_taken);
 	RUN(test_values_that_no_site_has_are_refused);
+	RUN(test_the_longest_lists_fit_their_settings);
 	RUN(test_what_raises_power_does_not_change_from_afar);
 	RUN(test_other_bytes_are_refused);
 	return test_summary();

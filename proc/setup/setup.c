@@ -110,11 +110,11 @@ static int find_disk(struct proc_site *site, int *ret_code)
 static void __attribute__((format(printf, 3, 4)))
 put_setting(struct proc_site *site, const char *name, const char *format, ...)
 {
-	struct proc_start_setting *setting = &site->settings[site->setting_count++];
+	struct proc_start_setting *setting = &site->settings[site->setting_count];
 	va_list list;
 	int len;
 
-	CHECK(site->setting_count <= PROC_SITE_SETTINGS);
+	CHECK(site->setting_count++ < PROC_SITE_SETTINGS);
 	snprintf(setting->name, sizeof(setting->name), "%s", name);
 	va_start(list, format);
 	len = vsnprintf(setting->value, sizeof(setting->value), format, list);
@@ -141,7 +141,6 @@ static void put_settings(struct proc_site *site, const char *disk, int disk_fd,
                          const uint8_t address[4])
 {
 	char list[SITE_TEXT_MAX];
-	size_t len;
 
 	put_setting(site, "state_dir", "%s", disk);
 	put_setting(site, "start", "%s", is_new(disk_fd) ? "genesis" : "unseal");
@@ -164,10 +163,7 @@ static void put_settings(struct proc_site *site, const char *disk, int disk_fd,
 	site_origins(&manifest, list);
 	if (manifest.origin_count != 0)
 		put_setting(site, "origins", "%s", list);
-	len = (size_t)snprintf(list, sizeof(list), "%u.%u.%u.%u", address[0], address[1],
-	                       address[2], address[3]);
-	for (size_t i = 0; i < manifest.name_count; i++)
-		len += (size_t)snprintf(list + len, sizeof(list) - len, ",%s", manifest.names[i]);
+	site_tls_names(&manifest, address, list);
 	put_setting(site, "tls_name", "%s", list);
 }
 

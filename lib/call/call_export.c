@@ -206,6 +206,7 @@ enum status call_export_put_answer(const struct call_export_answer *answer, stru
 	CHECK(answer->body.len <= CALL_EXPORT_BODY_MAX && answer->name.len <= LIMIT_NAME_MAX);
 	wire_put_u64(&w, answer->request);
 	wire_put_u16(&w, (uint16_t)answer->result);
+	wire_put_bool(&w, answer->client_found);
 	wire_put_u32(&w, answer->retry_after_ms);
 	wire_put_fixed(&w, answer->wallet_id, 32);
 	wire_put_fixed(&w, answer->address, 32);
@@ -231,6 +232,7 @@ enum status call_export_take_answer(struct bytes message, struct call_export_ans
 
 	answer.request = wire_take_u64(&r);
 	answer.result = call_take_result(&r);
+	answer.client_found = wire_take_bool(&r);
 	answer.retry_after_ms = wire_take_u32(&r);
 	wire_take_fixed(&r, answer.wallet_id, 32);
 	wire_take_fixed(&r, answer.address, 32);

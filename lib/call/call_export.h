@@ -85,6 +85,7 @@ struct call_export_status {
 struct call_export_answer {
 	uint64_t request;
 	enum call_result result; /* DONE, or why not */
+	bool client_found;       /* the token is a live client's; false also where nobody looked */
 	uint32_t retry_after_ms;
 	/* CALL_EXPORT_WALLET */
 	uint8_t wallet_id[32];

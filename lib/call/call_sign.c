@@ -247,6 +247,7 @@ enum status call_sign_put_answer(const struct call_sign_answer *answer, struct b
 	CHECK(answer->description.len <= CALL_DESCRIPTION_MAX);
 	wire_put_u64(&w, answer->request);
 	wire_put_u16(&w, (uint16_t)answer->result);
+	wire_put_bool(&w, answer->client_found);
 	wire_put_bool(&w, answer->repeated);
 	wire_put_u8(&w, answer->signer_index);
 	wire_put_u8(&w, answer->signer_count);
@@ -293,6 +294,7 @@ enum status call_sign_take_answer(struct bytes message, struct call_sign_answer 
 
 	answer.request = wire_take_u64(&r);
 	answer.result = call_take_result(&r);
+	answer.client_found = wire_take_bool(&r);
 	answer.repeated = wire_take_bool(&r);
 	answer.signer_index = wire_take_u8(&r);
 	answer.signer_count = wire_take_u8(&r);

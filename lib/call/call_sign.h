@@ -139,6 +139,7 @@ struct call_token_fact {
 struct call_sign_answer {
 	uint64_t request;
 	enum call_result result;
+	bool client_found;     /* the token is a live client's; false also where nobody looked */
 	bool repeated;         /* the same bytes were signed before: counted once */
 	uint8_t signer_index;  /* the wallet's place among the required signers */
 	uint8_t signer_count;  /* required signatures; 0 when the bytes were not classified */

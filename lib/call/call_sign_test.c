@@ -51,6 +51,7 @@ static struct call_sign_answer full_answer(void)
 	struct call_sign_answer answer = {
 	    .request = UINT64_MAX,
 	    .result = CALL_RESULT_POLICY_DENIED,
+	    .client_found = true,
 	    .repeated = true,
 	    .signer_index = 1,
 	    .signer_count = 2,
@@ -177,7 +178,8 @@ static void test_the_largest_answer_fits_its_bound_and_comes_back_whole(void)
 	EXPECT(call_sign_put_answer(&answer, &out) == STATUS_OK);
 	EXPECT(out.len <= CALL_SIGN_ANSWER_MAX);
 	EXPECT(call_sign_take_answer(buffer_bytes(&out), &answer_back) == STATUS_OK);
-	EXPECT(answer_back.request == UINT64_MAX && answer_back.fee_lamports == 7);
+	EXPECT(answer_back.client_found && answer_back.request == UINT64_MAX &&
+	       answer_back.fee_lamports == 7);
 	EXPECT(answer_back.reason_count == CALL_REASONS_MAX && answer_back.reasons[15].code == 15);
 	EXPECT(bytes_equal(answer_back.description, answer.description));
 	for (size_t len = 0; len < out.len; len++)
@@ -231,6 +233,7 @@ static void test_export_messages_come_back_and_refuse_other_lengths(void)
 	struct call_export_request request_out;
 	struct call_export_answer answer = {
 	    .result = CALL_RESULT_DONE,
+	    .client_found = true,
 	    .grant_count = CALL_EXPORT_GRANTS_MAX,
 	    .name = bytes_of_text("bot"),
 	    .body = BYTES_OF_ARRAY(body),
@@ -256,7 +259,8 @@ static void test_export_messages_come_back_and_refuse_other_lengths(void)
 	EXPECT(call_export_put_answer(&answer, &out) == STATUS_OK);
 	EXPECT(out.len <= CALL_EXPORT_ANSWER_MAX);
 	EXPECT(call_export_take_answer(buffer_bytes(&out), &export_back) == STATUS_OK);
-	EXPECT(export_back.body.len == sizeof(body) && export_back.status.hardware);
+	EXPECT(export_back.client_found && export_back.body.len == sizeof(body) &&
+	       export_back.status.hardware);
 	EXPECT(export_back.pending_count == LIMIT_PENDING_MAX && export_back.pending[0].done &&
 	       export_back.pending[0].until == 6);
 	EXPECT(export_back.gap && export_back.event_count == CALL_EXPORT_EVENTS_MAX &&

@@ -176,8 +176,10 @@ static enum call_result check_token(struct api_exchange *exchange, const struct 
 {
 	if (http_request_token(&exchange->http, &exchange->token) != STATUS_OK)
 		return CALL_RESULT_TOKEN_REFUSED;
-	if ((route->takes & TAKES_TOKEN) == 0)
+	if ((route->takes & TAKES_TOKEN) == 0) {
+		exchange->token = bytes_of(NULL, 0); /* nobody will look at it: it says nothing */
 		return CALL_RESULT_DONE;
+	}
 	if (exchange->token.len == 0)
 		return CALL_RESULT_TOKEN_MISSING;
 	return is_token(exchange->token) ? CALL_RESULT_DONE : CALL_RESULT_TOKEN_REFUSED;

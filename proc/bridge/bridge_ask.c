@@ -404,14 +404,14 @@ void bridge_reply(struct bridge *bridge, struct bridge_exchange *exchange)
 	bridge_advance(bridge, conn);
 }
 
-/* learn notes whether the signer took a request's token. */
-static void learn(struct bridge *bridge, const struct bridge_exchange *exchange,
+/* learn notes what the signer's answer says about a request's token. */
+static void learn(struct bridge *bridge, const struct bridge_exchange *exchange, bool found,
                   enum call_result result)
 {
-	if (exchange->token == 0 || result == CALL_RESULT_SEALED || result == CALL_RESULT_STOPPING)
-		return;
-	bridge_fair_learn(&bridge->known, exchange->token, result != CALL_RESULT_TOKEN_REFUSED);
-	bridge->conns[exchange->conn].proven = result != CALL_RESULT_TOKEN_REFUSED;
+	struct bridge_conn *conn = &bridge->conns[exchange->conn];
+
+	conn->proven = bridge_fair_hear(&bridge->known, exchange->token, conn->proven, found,
+	                                result == CALL_RESULT_TOKEN_REFUSED);
 }
 
 static bool hear_sign(struct bridge *bridge, struct bytes message)
@@ -428,7 +428,7 @@ static bool hear_sign(struct bridge *bridge, struct bytes message)
 	if (item >= exchange->api.item_count || exchange->api.items[item].answered)
 		return false;
 	note_answered(bridge, exchange, 1);
-	learn(bridge, exchange, bridge->sign_answer.result);
+	learn(bridge, exchange, bridge->sign_answer.client_found, bridge->sign_answer.result);
 	if (api_take_sign(&exchange->api, &bridge->api, item, &bridge->sign_answer, NULL))
 		bridge_reply(bridge, exchange);
 	return true;
@@ -444,7 +444,7 @@ static bool hear_export(struct bridge *bridge, struct bytes message)
 	if (exchange == NULL)
 		return true;
 	note_answered(bridge, exchange, 1);
-	learn(bridge, exchange, bridge->export_answer.result);
+	learn(bridge, exchange, bridge->export_answer.client_found, bridge->export_answer.result);
 	api_take_export(&exchange->api, &bridge->api, &bridge->export_answer);
 	bridge_reply(bridge, exchange);
 	return true;

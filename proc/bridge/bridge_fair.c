@@ -24,14 +24,18 @@ uint64_t bridge_fair_tag(const struct bridge_fair_known *known, struct bytes tex
 	return sum + 1;
 }
 
-void bridge_fair_learn(struct bridge_fair_known *known, uint64_t token, bool good)
+bool bridge_fair_hear(struct bridge_fair_known *known, uint64_t token, bool proven, bool found,
+                      bool refused)
 {
 	uint64_t *tag = &known->tags[token % BRIDGE_FAIR_KNOWN];
 
-	if (good)
+	if (token == 0 || (!found && !refused))
+		return proven;
+	if (found)
 		*tag = token;
 	else if (*tag == token)
 		*tag = 0;
+	return found;
 }
 
 uint32_t bridge_fair_bucket_of(const struct bridge_fair_known *known, uint64_t token,

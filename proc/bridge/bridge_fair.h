@@ -50,7 +50,12 @@ struct bridge_fair_known {
 /* bridge_fair_tag hashes a token or an address under the key; never 0. Whoever does not know the
  * key finds two texts of one tag with a chance of 2^-56 a try (polynomial over 2^61 - 1). */
 uint64_t bridge_fair_tag(const struct bridge_fair_known *known, struct bytes text);
-void bridge_fair_learn(struct bridge_fair_known *known, uint64_t token, bool good);
+/* bridge_fair_hear notes what an answer of the signer says about the token that was sent (0: none):
+ * its client was found, it was refused, or nothing, because the answer was given before anybody
+ * looked: then what was known stays. Returns whether the connection it came on is a client's, which
+ * it was before or not (`proven`). */
+bool bridge_fair_hear(struct bridge_fair_known *known, uint64_t token, bool proven, bool found,
+                      bool refused);
 /* bridge_fair_bucket_of: the bucket of a token's tag (0: none was sent) and an address's. */
 uint32_t bridge_fair_bucket_of(const struct bridge_fair_known *known, uint64_t token,
                                uint64_t address);

@@ -153,11 +153,18 @@ static void test_a_token_is_known_until_the_signer_refuses_it(void)
 	address = bridge_fair_tag(&known, bytes_of("\x7f\0\0\x01", 4));
 	EXPECT(token != other && token != 0);
 	EXPECT(bridge_fair_bucket_of(&known, token, address) >= STRANGER);
-	bridge_fair_learn(&known, token, true);
+	/* Answers that nobody looked for a client for (malformed bytes, a batch given up, a store
+	 * that is away) make no stranger known. */
+	EXPECT(!bridge_fair_hear(&known, token, false, false, false));
+	EXPECT(bridge_fair_bucket_of(&known, token, address) >= STRANGER);
+	EXPECT(bridge_fair_hear(&known, token, false, true, false));
+	EXPECT(bridge_fair_bucket_of(&known, token, address) < STRANGER);
+	EXPECT(bridge_fair_hear(&known, token, true, false, false)); /* nor a client unknown */
 	EXPECT(bridge_fair_bucket_of(&known, token, address) < STRANGER);
 	EXPECT(bridge_fair_bucket_of(&known, other, address) >= STRANGER);
 	EXPECT(bridge_fair_bucket_of(&known, 0, address) >= STRANGER);
-	bridge_fair_learn(&known, token, false);
+	EXPECT(!bridge_fair_hear(&known, 0, false, true, false)); /* no token was sent */
+	EXPECT(!bridge_fair_hear(&known, token, true, false, true));
 	EXPECT(bridge_fair_bucket_of(&known, token, address) >= STRANGER);
 }
 

@@ -314,6 +314,7 @@ static void step_find(struct signer *signer, struct export *export)
 		                                        : CALL_RESULT_STORE_UNAVAILABLE);
 		return;
 	}
+	export->answer.client_found = true;
 	if (export->request.topic == CALL_EXPORT_DECISION) {
 		show_decision(signer, export, client);
 		return;

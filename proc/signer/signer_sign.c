@@ -500,6 +500,7 @@ static void step_client(struct signer_sign *sign, struct signer_ticket *ticket)
 		return;
 	}
 	ticket->client = client;
+	ticket->answer.client_found = true;
 	client->head.pins++;
 	if (client->record.frozen || *sign->parts.frozen)
 		answer(ticket, CALL_RESULT_CLIENT_FROZEN);

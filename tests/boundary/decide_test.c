@@ -812,6 +812,32 @@ static void test_what_is_outstanding_outlives_a_crash(void)
 	EXPECT(memcmp(listed[AUTHZ_NONCES_MAX - 1].value, nonce, 32) == 0);
 }
 
+/* U5, A25: what the bridge takes for a client's token. Any stranger can get an answer that comes
+ * before the look at its token; that answer must not say that there is such a client. */
+static void test_only_who_was_looked_for_is_found(void)
+{
+	static const uint8_t junk[] = {1, 2, 3};
+	uint64_t lamports[2] = {1000, 1000};
+	struct call_sign_answer answers[2], answer;
+	uint8_t space[512], grant[32];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+
+	fresh("found", 1000000, grant);
+	message_of(1000, &message);
+	answer = sign_bytes(buffer_bytes(&message), 0);
+	EXPECT(answer.result == CALL_RESULT_SIGNED && answer.client_found);
+	world.token[0] ^= 1;
+	answer = sign_bytes(buffer_bytes(&message), 0);
+	EXPECT(answer.result == CALL_RESULT_TOKEN_REFUSED && !answer.client_found);
+	answer = sign_bytes(BYTES_OF_ARRAY(junk), 0);
+	EXPECT(answer.result == CALL_RESULT_BYTES_MALFORMED && !answer.client_found);
+	EXPECT(batch(lamports, 2, answers) == 2);
+	for (size_t i = 0; i < 2; i++)
+		EXPECT(!answers[i].client_found && answers[i].result != CALL_RESULT_SIGNED);
+	world.token[0] ^= 1;
+	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
@@ -834,6 +860,7 @@ int main(void)
 	RUN(test_a_lifetime_that_may_be_a_blockhash_counts_each);
 	RUN(test_a_batch_on_one_nonce_counts_as_its_largest);
 	RUN(test_what_is_outstanding_outlives_a_crash);
+	RUN(test_only_who_was_looked_for_is_found);
 	RUN(test_a_flood_does_not_take_all_tickets);
 	rig_stop(&rig);
 	return test_summary();

@@ -159,6 +159,7 @@ static void answer_sign(const struct call_sign_request *request)
 	struct call_sign_answer answer = {
 	    .request = request->request,
 	    .result = CALL_RESULT_SIGNED,
+	    .client_found = true,
 	    .signer_count = named(request, "two-signers") ? 2 : 1,
 	    .boot = 1,
 	    .number = ++asked,
@@ -172,6 +173,7 @@ static void answer_sign(const struct call_sign_request *request)
 	memcpy(answer.address, keys_sign_public(&wallet_key), 32);
 	if (request->token.len >= 3 && memcmp(request->token.data, "bad", 3) == 0) {
 		answer.result = CALL_RESULT_TOKEN_REFUSED;
+		answer.client_found = false;
 		memset(answer.decision, 0, 32);
 	} else if (named(request, "deny") ||
 	           (named(request, "deny-second") && request->batch_count > 1 &&
@@ -224,6 +226,7 @@ static void answer_export(const struct call_export_request *request)
 	struct call_export_answer answer = {
 	    .request = request->request,
 	    .result = CALL_RESULT_DONE,
+	    .client_found = request->topic != CALL_EXPORT_STATUS,
 	    .name = request->wallet.name,
 	    .version = 3,
 	    .grant_count = 1,

@@ -555,6 +555,33 @@ static void take_time(struct cbor_reader *r, struct authz_time_marks *time)
 	cbor_take_end(r);
 }
 
+static void put_operators(struct cbor_writer *w, const struct authz_checkpoint *checkpoint)
+{
+	CHECK(checkpoint->operator_count <= AUTHZ_OPERATORS_MAX);
+	cbor_put_key(w, 11);
+	cbor_put_array(w, checkpoint->operator_count);
+	for (size_t i = 0; i < checkpoint->operator_count; i++) {
+		cbor_put_map(w, 2);
+		put_hash(w, 1, checkpoint->operators[i].key);
+		put_number(w, 2, checkpoint->operators[i].serial);
+		cbor_put_end(w);
+	}
+	cbor_put_end(w);
+}
+
+static void take_operators(struct cbor_reader *r, struct authz_checkpoint *checkpoint)
+{
+	cbor_take_key(r, 11);
+	checkpoint->operator_count = (uint8_t)cbor_take_array(r, AUTHZ_OPERATORS_MAX);
+	for (size_t i = 0; i < checkpoint->operator_count; i++) {
+		cbor_take_map(r, 2);
+		take_hash(r, 1, checkpoint->operators[i].key);
+		checkpoint->operators[i].serial = take_number(r, 2, UINT64_MAX);
+		cbor_take_end(r);
+	}
+	cbor_take_end(r);
+}
+
 enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, struct buffer *out)
 {
 	struct cbor_writer w;
@@ -570,7 +597,7 @@ enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, stru
 	cbor_put_uint_at(&w, 8, checkpoint->receipts_from);
 	cbor_put_bool_at(&w, 9, checkpoint->clean);
 	cbor_put_bool_at(&w, 10, checkpoint->frozen);
-	cbor_put_uint_at(&w, 11, checkpoint->operator_serial);
+	put_operators(&w, checkpoint);
 	cbor_put_bytes_n_at(&w, 12, checkpoint->boot_record, 32);
 	cbor_put_uint_at(&w, 13, checkpoint->wallets);
 	cbor_put_uint_at(&w, 14, checkpoint->grants);
@@ -603,7 +630,7 @@ enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *r
 	checkpoint.receipts_from = cbor_take_uint_at(&r, 8, UINT64_MAX);
 	checkpoint.clean = cbor_take_bool_at(&r, 9);
 	checkpoint.frozen = cbor_take_bool_at(&r, 10);
-	checkpoint.operator_serial = cbor_take_uint_at(&r, 11, UINT64_MAX);
+	take_operators(&r, &checkpoint);
 	cbor_take_bytes_n_at(&r, 12, checkpoint.boot_record, 32);
 	checkpoint.wallets = cbor_take_uint_at(&r, 13, UINT64_MAX);
 	checkpoint.grants = cbor_take_uint_at(&r, 14, UINT64_MAX);

@@ -21,7 +21,8 @@
 #define AUTHZ_GRANT_RECORD_MAX   32768
 #define AUTHZ_LEASE_RECORD_MAX   16384
 #define AUTHZ_CLIENT_RECORD_MAX  512
-#define AUTHZ_CHECKPOINT_MAX     1024
+#define AUTHZ_CHECKPOINT_MAX     2048
+#define AUTHZ_OPERATORS_MAX      16 /* of one deployment */
 
 enum authz_origin {
 	AUTHZ_ORIGIN_CREATED = 1,
@@ -175,6 +176,13 @@ struct authz_time_marks {
 	uint64_t host_ms;
 };
 
+/* One operator's last command: his next one needs a higher serial. Each has his own, so that one
+ * key, in whoever's hands, ends nobody else's commands. */
+struct authz_operator_serial {
+	uint8_t key[32];
+	uint64_t serial;
+};
+
 /* authz_checkpoint is what the store keeps beside the map: where the signer stood at a commit. The
  * MAC is over everything before it, with a key that derives from the master key; `master` is the
  * master key sealed under the node share and the second share. */
@@ -182,14 +190,15 @@ struct authz_checkpoint {
 	uint8_t deployment[32];
 	uint64_t seq;
 	uint8_t root[32];
-	uint8_t previous[32];     /* SHA-256 of the checkpoint before it; zero at genesis */
-	uint64_t boot;            /* boot number */
-	uint32_t writes_left;     /* of the TPM's, after this one, in thousandths */
-	uint64_t receipts_from;   /* cursor: wallets' chain heads in the map are as of this blob */
-	bool clean;               /* the last one before an orderly stop */
-	bool frozen;              /* an operator froze everything */
-	uint64_t operator_serial; /* highest serial of an operator's command */
-	uint8_t boot_record[32];  /* hash of this boot's record */
+	uint8_t previous[32];   /* SHA-256 of the checkpoint before it; zero at genesis */
+	uint64_t boot;          /* boot number */
+	uint32_t writes_left;   /* of the TPM's, after this one, in thousandths */
+	uint64_t receipts_from; /* cursor: wallets' chain heads in the map are as of this blob */
+	bool clean;             /* the last one before an orderly stop */
+	bool frozen;            /* an operator froze everything */
+	uint8_t operator_count; /* those who gave a command */
+	struct authz_operator_serial operators[AUTHZ_OPERATORS_MAX];
+	uint8_t boot_record[32];           /* hash of this boot's record */
 	uint64_t wallets, grants, clients; /* how many there are, for status */
 	/* Anchoring (spec/store.md). `anchor` is the TPM's extend index before this checkpoint is
 	 * extended into it; of a light one, which never is, the index as it stands. */

@@ -217,9 +217,16 @@ static void test_a_checkpoint_comes_back_and_its_mac_covers_the_rest(void)
 	static uint8_t encoding[2 * AUTHZ_CHECKPOINT_MAX];
 	struct buffer encoded = BUFFER_OF_ARRAY(encoding);
 	struct authz_checkpoint checkpoint = {
-	    .seq = 9, .boot = 2, .writes_left = 12345, .sealed_master_len = 60};
+	    .seq = 9,
+	    .boot = 2,
+	    .writes_left = 12345,
+	    .sealed_master_len = AUTHZ_SEALED_KEY_MAX,
+	    .operator_count = AUTHZ_OPERATORS_MAX,
+	};
 	struct bytes covered;
 
+	for (size_t i = 0; i < AUTHZ_OPERATORS_MAX; i++)
+		checkpoint.operators[i] = (struct authz_operator_serial){{(uint8_t)i}, UINT64_MAX};
 	ROUND_TRIPS(struct authz_checkpoint, checkpoint, authz_checkpoint_put,
 	            authz_checkpoint_take);
 	fill(checkpoint.mac, 32, 200);

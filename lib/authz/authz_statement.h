@@ -37,7 +37,7 @@ MUST_USE enum status authz_credential_put(const struct authz_credential *credent
 MUST_USE enum status authz_credential_open(struct bytes bytes,
                                            struct authz_credential *ret_credential);
 
-/* An operator's command. The serial grows with each command of a deployment. */
+/* An operator's command. The serial grows with each command of his. */
 enum authz_command_action {
 	AUTHZ_COMMAND_FREEZE_CLIENT = 1,
 	AUTHZ_COMMAND_UNFREEZE_CLIENT = 2, /* lifts an operator's freeze only */

@@ -21,7 +21,7 @@
 #include "signer_time.h"
 #include "signer_vault.h"
 
-#define SIGNER_OPERATORS_MAX 16
+#define SIGNER_OPERATORS_MAX AUTHZ_OPERATORS_MAX
 
 struct signer_change;
 struct signer_export;
@@ -58,12 +58,12 @@ struct signer {
 	bool ready;    /* the boot record is durable: serving */
 	bool stopping;
 	bool frozen; /* an operator froze everything */
-	uint64_t operator_serial;
 	size_t operator_count;
 	uint8_t operators[SIGNER_OPERATORS_MAX][32];
-	struct authz_relying relying; /* where passkeys may be used: settings */
-	bool bound_exports;           /* those that sign an export must not be copyable */
-	uint64_t code_floor;          /* one-time codes of steps up to this one are not taken */
+	uint64_t operator_serials[SIGNER_OPERATORS_MAX]; /* of the last command of each */
+	struct authz_relying relying;                    /* where passkeys may be used: settings */
+	bool bound_exports;  /* those that sign an export must not be copyable */
+	uint64_t code_floor; /* one-time codes of steps up to this one are not taken */
 	struct signer_session sessions[SIGNER_SESSIONS_MAX];
 	bool told_secret; /* in a slot for the authority: to be wiped when it has taken it */
 	uint8_t deployment[32];

@@ -177,12 +177,18 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 
 #define END_AFTER_MS 500
 
-static bool is_operator(const struct signer *signer, const uint8_t key[32])
+/* The serial of an operator's last command; NULL: he is none. */
+static uint64_t *serial_of(struct signer *signer, const uint8_t key[32])
 {
 	for (size_t i = 0; i < signer->operator_count; i++)
 		if (memcmp(signer->operators[i], key, 32) == 0)
-			return true;
-	return false;
+			return &signer->operator_serials[i];
+	return NULL;
+}
+
+static bool is_operator(struct signer *signer, const uint8_t key[32])
+{
+	return serial_of(signer, key) != NULL;
 }
 
 static enum status freeze_client(struct signer_change *job, const struct authz_command *command,
@@ -249,18 +255,19 @@ static enum status admit_command(struct signer_change *job, struct bytes payload
 	struct signer *signer = job->signer;
 	struct authz_command command;
 	enum status status = STATUS_OK;
+	uint64_t *serial;
 
 	if (authz_command_open(payload, &command) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
 		                     "not a command signed by the key that it names");
-	if (memcmp(command.deployment, signer->deployment, 32) != 0 ||
-	    !is_operator(signer, command.operator_key))
+	serial = serial_of(signer, command.operator_key);
+	if (memcmp(command.deployment, signer->deployment, 32) != 0 || serial == NULL)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "not an operator of this deployment");
-	if (command.serial <= signer->operator_serial)
+	if (command.serial <= *serial)
 		return signer_refuse(job, CALL_RESULT_CONFLICT,
-		                     "serial %llu was used; the next command needs a higher one",
-		                     (unsigned long long)signer->operator_serial);
+		                     "serial %llu was used; your next command needs a higher one",
+		                     (unsigned long long)*serial);
 	if (signer_has_expired(job, command.expires_s,
 	                       command.action == AUTHZ_COMMAND_FREEZE_CLIENT ||
 	                           command.action == AUTHZ_COMMAND_FREEZE_ALL))
@@ -271,7 +278,7 @@ static enum status admit_command(struct signer_change *job, struct bytes payload
 	if (status != STATUS_OK)
 		return status;
 	*ret_command = command;
-	signer->operator_serial = command.serial;
+	*serial = command.serial;
 	return STATUS_OK;
 }
 

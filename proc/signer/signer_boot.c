@@ -178,6 +178,15 @@ static void go_on_with_budget(struct signer *signer)
 	                     now > then ? now - then : 0);
 }
 
+/* Who is no operator any more is forgotten. */
+static void take_serials(struct signer *signer, const struct authz_checkpoint *checkpoint)
+{
+	for (size_t i = 0; i < signer->operator_count; i++)
+		for (size_t k = 0; k < checkpoint->operator_count; k++)
+			if (memcmp(signer->operators[i], checkpoint->operators[k].key, 32) == 0)
+				signer->operator_serials[i] = checkpoint->operators[k].serial;
+}
+
 static enum status resume(struct signer *signer, const struct call_store_state *state,
                           struct bytes encoded, struct bytes undo)
 {
@@ -210,7 +219,7 @@ static enum status resume(struct signer *signer, const struct call_store_state *
 		checkpoint->recovered = checkpoint->boot + 1; /* the boot that begins now */
 	signer->state.recovered = checkpoint->recovered;
 	signer->frozen = checkpoint->frozen;
-	signer->operator_serial = checkpoint->operator_serial;
+	take_serials(signer, checkpoint);
 	signer->wallets = checkpoint->wallets;
 	signer->grants = checkpoint->grants;
 	signer->clients = checkpoint->clients;
@@ -511,6 +520,21 @@ enum status signer_boot_step(struct signer *signer)
 	return STATUS_OK;
 }
 
+static void put_serials(const struct signer *signer, struct authz_checkpoint *checkpoint)
+{
+	checkpoint->operator_count = 0;
+	for (size_t i = 0; i < signer->operator_count; i++) {
+		struct authz_operator_serial *at =
+		    &checkpoint->operators[checkpoint->operator_count];
+
+		if (signer->operator_serials[i] == 0)
+			continue;
+		memcpy(at->key, signer->operators[i], 32);
+		at->serial = signer->operator_serials[i];
+		checkpoint->operator_count++;
+	}
+}
+
 enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const uint8_t root[32],
                                    bool light, struct buffer *ret_checkpoint)
 {
@@ -527,7 +551,7 @@ enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const ui
 	checkpoint->receipts_from =
 	    signer_receipts_from(signer->receipts, signer_store_gathering(signer->store) - 1);
 	checkpoint->frozen = signer->frozen;
-	checkpoint->operator_serial = signer->operator_serial;
+	put_serials(signer, checkpoint);
 	checkpoint->wallets = signer->wallets;
 	checkpoint->grants = signer->grants;
 	checkpoint->clients = signer->clients;

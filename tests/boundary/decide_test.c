@@ -9,6 +9,7 @@
 
 #include "authz_answer.h"
 #include "base_check.h"
+#include "base_encode.h"
 #include "base_test.h"
 #include "rig.h"
 
@@ -838,10 +839,55 @@ static void test_only_who_was_looked_for_is_found(void)
 	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
 }
 
+static struct keys_sign_key operators[2];
+
+static enum status command_of(size_t operator, uint64_t serial)
+{
+	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
+	uint8_t command_space[1024];
+	struct buffer answer = BUFFER_OF_ARRAY(space), out = BUFFER_OF_ARRAY(command_space);
+	struct authz_command command = {.action = AUTHZ_COMMAND_UNFREEZE_ALL, .serial = serial};
+
+	command.expires_s = rig_now_s(&rig) + 600;
+	memcpy(command.deployment, rig.deployment, 32);
+	memcpy(command.operator_key, keys_sign_public(&operators[operator]), 32);
+	CHECK(authz_command_put(&command, &operators[operator], &out) == STATUS_OK);
+	return rig_ask(&rig, CALL_CHANGE_OPERATOR, buffer_bytes(&out), &answer);
+}
+
+/* A stolen key of one operator cannot end the others' commands, also not over a restart. */
+static void test_one_operators_serials_are_no_other_operators(void)
+{
+	EXPECT(command_of(0, INT64_MAX) == STATUS_OK);
+	EXPECT(command_of(0, INT64_MAX) == STATUS_REFUSED);
+	EXPECT(command_of(1, 5) == STATUS_OK);
+	EXPECT(command_of(1, 5) == STATUS_REFUSED);
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(command_of(0, INT64_MAX) == STATUS_REFUSED);
+	EXPECT(command_of(1, 5) == STATUS_REFUSED);
+	EXPECT(command_of(1, 6) == STATUS_OK);
+}
+
+static void make_operators(void)
+{
+	static char setting[128];
+	char keys[2][BASE58_LEN(32) + 1];
+
+	for (size_t i = 0; i < 2; i++) {
+		keys_sign_random(&operators[i]);
+		CHECK(base58_encode(bytes_of(keys_sign_public(&operators[i]), 32), keys[i],
+		                    sizeof(keys[i])) == STATUS_OK);
+	}
+	snprintf(setting, sizeof(setting), "operators=%s,%s", keys[0], keys[1]);
+	rig.setting = setting;
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
 	keys_random(rig.node_share, sizeof(rig.node_share));
+	make_operators();
 	rig_start(&rig, folder, true);
 	RUN(test_an_atomic_batch_is_signed_whole);
 	RUN(test_an_atomic_batch_with_one_refused_is_not_signed_at_all);
@@ -860,6 +906,7 @@ int main(void)
 	RUN(test_a_lifetime_that_may_be_a_blockhash_counts_each);
 	RUN(test_a_batch_on_one_nonce_counts_as_its_largest);
 	RUN(test_what_is_outstanding_outlives_a_crash);
+	RUN(test_one_operators_serials_are_no_other_operators);
 	RUN(test_only_who_was_looked_for_is_found);
 	RUN(test_a_flood_does_not_take_all_tickets);
 	rig_stop(&rig);

@@ -562,8 +562,8 @@ static void put_operators(struct cbor_writer *w, const struct authz_checkpoint *
 	cbor_put_array(w, checkpoint->operator_count);
 	for (size_t i = 0; i < checkpoint->operator_count; i++) {
 		cbor_put_map(w, 2);
-		put_hash(w, 1, checkpoint->operators[i].key);
-		put_number(w, 2, checkpoint->operators[i].serial);
+		cbor_put_bytes_n_at(w, 1, checkpoint->operators[i].key, 32);
+		cbor_put_uint_at(w, 2, checkpoint->operators[i].serial);
 		cbor_put_end(w);
 	}
 	cbor_put_end(w);
@@ -575,8 +575,8 @@ static void take_operators(struct cbor_reader *r, struct authz_checkpoint *check
 	checkpoint->operator_count = (uint8_t)cbor_take_array(r, AUTHZ_OPERATORS_MAX);
 	for (size_t i = 0; i < checkpoint->operator_count; i++) {
 		cbor_take_map(r, 2);
-		take_hash(r, 1, checkpoint->operators[i].key);
-		checkpoint->operators[i].serial = take_number(r, 2, UINT64_MAX);
+		cbor_take_bytes_n_at(r, 1, checkpoint->operators[i].key, 32);
+		checkpoint->operators[i].serial = cbor_take_uint_at(r, 2, UINT64_MAX);
 		cbor_take_end(r);
 	}
 	cbor_take_end(r);

@@ -294,6 +294,12 @@ static bool put_names(X509_REQ *request, const X509 *certificate)
 	return put;
 }
 
+bool http_tls_same_key(const struct http_tls *tls, const struct http_tls *other)
+{
+	return EVP_PKEY_cmp(SSL_CTX_get0_privatekey((const SSL_CTX *)tls),
+	                    SSL_CTX_get0_privatekey((const SSL_CTX *)other)) == 1;
+}
+
 enum status http_tls_request(const struct http_tls *tls, struct buffer *ret_pem)
 {
 	const SSL_CTX *context = (const SSL_CTX *)tls;

@@ -63,6 +63,8 @@ MUST_USE enum status http_tls_judge(const struct http_tls *tls, const struct htt
 /* http_tls_request appends a certification request (PKCS #10, RFC 2986; PEM) for the server's key
  * and for the names of its certificate, which a site's CA then signs. */
 MUST_USE enum status http_tls_request(const struct http_tls *tls, struct buffer *ret_pem);
+/* http_tls_same_key: whether both servers have one key. */
+bool http_tls_same_key(const struct http_tls *tls, const struct http_tls *other);
 /* http_tls_expires returns when the leaf ends, in seconds since 1970; 0 when it does not say. */
 uint64_t http_tls_expires(const struct http_tls *tls);
 /* Who is let in by a certificate: Ed25519 keys, the caller's storage, as long as a server of them.

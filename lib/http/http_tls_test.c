@@ -301,6 +301,7 @@ static void test_a_sites_certificate_for_the_key_is_shown_and_no_other_is(void)
 	len = ca_signs(buffer_bytes(&request), 4711, chain, 4096);
 	EXPECT(http_tls_renew(tls, bytes_of(chain, len), &renewed) == STATUS_OK);
 	EXPECT(shown_serial(renewed) == 4711 && shown_serial(tls) == 0);
+	EXPECT(http_tls_same_key(renewed, tls));
 	EXPECT(http_tls_expires(renewed) > http_tls_expires(tls));
 	http_tls_close(tls);
 	EXPECT(shown_serial(renewed) == 4711); /* it needs nothing of the former */
@@ -319,6 +320,7 @@ static void test_a_sites_certificate_for_the_key_is_shown_and_no_other_is(void)
 	EXPECT(http_tls_renew(renewed, buffer_bytes(&request), &stays) == STATUS_MALFORMED);
 	make_certificate(); /* another key from here on */
 	tls = open_server();
+	EXPECT(!http_tls_same_key(renewed, tls));
 	EXPECT(http_tls_renew(tls, bytes_of(chain, len), &stays) == STATUS_CRYPTO);
 	EXPECT(stays == NULL);
 	http_tls_close(tls);

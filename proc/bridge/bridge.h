@@ -153,6 +153,7 @@ struct bridge {
 	int certificate_fd; /* a CA's chain; -1: none is offered */
 	bool listening;
 	struct http_tls *tls;
+	bool has_chain; /* tls shows a CA's chain, not the signer's own certificate */
 	struct api_context api;
 	uint64_t now_us;
 	uint64_t tick_ms;  /* next look at deadlines */
@@ -211,6 +212,8 @@ void bridge_replace_tls(struct bridge *bridge, struct http_tls *tls);
 /* bridge_machine.c: who the operators are (phase 1), and the log lines that have come. */
 MUST_USE enum status bridge_open_operators(struct bridge *bridge);
 void bridge_read_log(struct bridge *bridge);
+/* bridge_wants_chain: the site names a CA, so an operator is to put a certificate of it here. */
+bool bridge_wants_chain(const struct bridge *bridge);
 /* bridge_take_certificate puts the certificate of an operator's request into use, or refuses it. */
 void bridge_take_certificate(struct bridge *bridge, struct bridge_exchange *exchange);
 

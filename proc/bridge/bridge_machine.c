@@ -74,6 +74,13 @@ void bridge_read_log(struct bridge *bridge)
 	take_lines(bridge);
 }
 
+bool bridge_wants_chain(const struct bridge *bridge)
+{
+	static struct site_manifest manifest;
+
+	return site_take(bridge->api.site, &manifest) == STATUS_OK && manifest.has_ca;
+}
+
 /* judge_certificate makes a server with the certificate, if it is one that the site lets us have.
  */
 static enum status judge_certificate(struct bridge *bridge, struct bytes pem,
@@ -118,6 +125,7 @@ void bridge_take_certificate(struct bridge *bridge, struct bridge_exchange *exch
 		return;
 	}
 	bridge_replace_tls(bridge, tls);
+	bridge->has_chain = true;
 	log_begin(&line, LOG_INFO, "tls.certificate");
 	log_number(&line, "expires", (int64_t)bridge->api.metrics.certificate_expires);
 	log_end(&line);

@@ -54,8 +54,10 @@ void bridge_load_certificate(struct bridge *bridge)
 		return; /* there is none yet */
 	status =
 	    len < 0 ? STATUS_IO : http_tls_renew(bridge->tls, bytes_of(pem, (size_t)len), &tls);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
 		bridge_replace_tls(bridge, tls);
+		bridge->has_chain = true;
+	}
 	log_begin(&line, status == STATUS_OK ? LOG_INFO : LOG_ERROR,
 	          status == STATUS_OK ? "tls.certificate" : "tls.certificate_refused");
 	if (status != STATUS_OK)
@@ -78,10 +80,21 @@ enum status bridge_use_key(struct bridge *bridge, const struct call_channel_star
 
 	if (status != STATUS_OK)
 		return status;
+	/* The signer tells us again whenever the authority has other certificates: a CA's chain
+	 * that is in use for the same key stays. */
+	if (bridge->has_chain && http_tls_same_key(bridge->tls, tls)) {
+		http_tls_close(tls);
+		return STATUS_OK;
+	}
+	if (bridge->has_chain)
+		log_event(LOG_WARN, "tls.certificate_lost"); /* it is for a key that is gone */
+	bridge->has_chain = false;
 	bridge_replace_tls(bridge, tls);
 	/* Made once, here: a signature for everybody who asks would be work for an attacker. */
 	bridge->api.tls_request_len =
 	    http_tls_request(tls, &request) == STATUS_OK ? request.len : 0;
 	bridge_load_certificate(bridge);
+	if (!bridge->has_chain && bridge_wants_chain(bridge))
+		log_event(LOG_WARN, "tls.certificate_missing");
 	return STATUS_OK;
 }

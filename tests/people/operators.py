@@ -40,7 +40,7 @@ def free_port():
 
 
 class Signer:
-    def __init__(self, folder, **settings):
+    def __init__(self, folder, *words, **settings):
         self.folder, self.state = folder, os.path.join(folder, "state")
         self.port, self.operators = free_port(), free_port()
         self.environment = dict(os.environ, CLAVIGER_SERVER="https://127.0.0.1:%d" % self.port,
@@ -49,7 +49,8 @@ class Signer:
         self.log = open(os.path.join(folder, "log"), "wb")
         self.process = subprocess.Popen(
             [BUILD + "/bin/claviger", "serve", "--state", self.state, "--listen", "127.0.0.1:%d" % self.port,
-             "--metrics", "127.0.0.1:%d" % self.metrics, "--operator-listen", "127.0.0.1:%d" % self.operators],
+             "--metrics", "127.0.0.1:%d" % self.metrics, "--operator-listen", "127.0.0.1:%d" % self.operators,
+             *words],
             stdout=subprocess.PIPE, stderr=self.log, text=True, env=self.environment)
         if self.process.stdout.readline().strip() != "ready":
             sys.exit("claviger serve did not start\n0 passed, 1 failed")
@@ -264,6 +265,36 @@ def all_clients(folder):
         expect("an orderly end", signer.stop() == 0)
 
 
+def a_site_certificate(folder):
+    """A CA's chain that is in use stays when the authority starts again, although the signer tells the bridge anew."""
+    chain, (ca, key) = folder + "/chain.pem", certificate(folder, "site", "-algorithm", "EC", "-pkeyopt",
+                                                          "ec_paramgen_curve:P-256")
+    signer = Signer(folder)
+    done = subprocess.run(["openssl", "x509", "-req", "-CA", ca, "-CAkey", key, "-copy_extensions", "copy", "-days", "2"],
+                          input=signer.claviger("tls", "csr").stdout, capture_output=True, text=True, check=True)
+    expect("an orderly end", signer.stop() == 0)
+    with open(chain, "w") as f, open(ca) as root:
+        f.write(done.stdout + root.read())
+    site = ssl.create_default_context(cafile=ca)
+    signer = Signer(folder, "--tls-certificate", chain)
+    try:
+        status, was = ask(signer.port, site, "GET", "/api/v1/channel")
+        expect("a CA's chain is shown", status == 200, was)
+        open(signer.state + "/tls.pem", "w").close()  # only the running bridge has it now
+        (authority,) = signer.pids("claviger-authority")
+        os.kill(authority, signal.SIGKILL)
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            status, told = ask(signer.port, site, "GET", "/api/v1/channel")
+            if status != 200 or told["certificates"]["authority"] != was["certificates"]["authority"]:
+                break
+            time.sleep(0.1)
+        expect("the chain stays, the authority's certificate is new",
+               status == 200 and told["certificates"]["authority"] != was["certificates"]["authority"], told)
+    finally:
+        expect("an orderly end", signer.stop() == 0)
+
+
 def leb(number):
     return bytes([number & 127 | (128 if number > 127 else 0)]) + (leb(number >> 7) if number > 127 else b"")
 
@@ -345,6 +376,9 @@ def main():
         clients = os.path.join(folder, "clients")
         os.mkdir(clients)
         all_clients(clients)
+        site = os.path.join(folder, "site")
+        os.mkdir(site)
+        a_site_certificate(site)
         full = os.path.join(folder, "full")
         os.mkdir(full)
         a_full_disk(full)

@@ -328,6 +328,23 @@ static bool opens_something(const struct approval_file *file)
 	return false;
 }
 
+const char *cli_approvals_judge(const struct approval_file *file)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < file->appointed_count; i++)
+		good &= approval_check_appointment(&file->appointed[i], &file->scope) == STATUS_OK;
+	for (size_t i = 0; i < file->release_count; i++)
+		good &= approval_check_release(&file->releases[i], &file->scope) == STATUS_OK;
+	for (size_t i = 0; i < file->site_count; i++)
+		good &= approval_check_site(&file->sites[i], &file->scope) == STATUS_OK;
+	if (!good)
+		return "a signature in it is bad (claviger image approvals shows which)";
+	return opens_something(file) ? NULL
+	                             : "nothing in it opens: no release approval under a site "
+	                               "approval, both by keys that their roots appointed";
+}
+
 static int run_drop(struct cli_call *call)
 {
 	static struct approval_file file;

@@ -24,6 +24,9 @@ void cli_authority_text(const uint8_t public_key[APPROVAL_KEY_LEN], char ret_tex
 /* cli_approvals_read reads a file of approvals. */
 int cli_approvals_read(const struct cli_call *call, const char *path,
                        struct approval_file *ret_file);
+/* cli_approvals_judge says why a machine that is given this file would not start again; NULL: it
+ * may (the TPM alone knows what runs there). */
+const char *cli_approvals_judge(const struct approval_file *file);
 int cli_approvals_write(const struct cli_call *call, const char *path,
                         const struct approval_file *file);
 /* cli_approve_* sign; the structs are complete but for key and signature. Appointments and

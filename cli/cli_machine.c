@@ -9,6 +9,7 @@
 
 #include "authz_statement.h"
 #include "base_encode.h"
+#include "cli_authority.h"
 #include "cli_client.h"
 #include "cli_commands.h"
 #include "cli_file.h"
@@ -328,33 +329,25 @@ static int order(struct cli_call *call, enum authz_command_action action)
 	return cli_finish(call, CLI_YES);
 }
 
-/* install sends the file that the command names, to be used from the next start on. */
-static int install(struct cli_call *call, const char *wanted, enum authz_command_action action)
+/* install sends a file, to be used from the next start on. */
+static int install(struct cli_call *call, struct cli_server_options *options, const char *path,
+                   enum authz_command_action action)
 {
-	struct cli_server_options options = {.server = NULL};
-	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(options),
-	    {"--operator", &options.operator_file, NULL},
-	};
 	struct cli_server server;
 	struct buffer content;
 	char message[CLI_PATH_MAX + 256];
 	int result;
 
-	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
-		return CLI_USAGE;
-	if (call->count != 1)
-		return cli_usage(call, "%s", wanted);
-	if (options.operator_file == NULL)
+	if (options->operator_file == NULL)
 		return cli_usage(call, "needs --operator FILE");
-	if (cli_file_read(call->arguments[0], AUTHZ_INSTALL_MAX, &content, message,
-	                  sizeof(message)) != STATUS_OK) {
+	if (cli_file_read(path, AUTHZ_INSTALL_MAX, &content, message, sizeof(message)) !=
+	    STATUS_OK) {
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
-	result = cli_server_open(&server, call, &options);
+	result = cli_server_open(&server, call, options);
 	if (result == CLI_YES)
-		result = cli_operator_install(&server, options.operator_file, (uint8_t)action,
+		result = cli_operator_install(&server, options->operator_file, (uint8_t)action,
 		                              buffer_bytes(&content));
 	free(content.data);
 	if (result != CLI_YES)
@@ -366,12 +359,46 @@ static int install(struct cli_call *call, const char *wanted, enum authz_command
 
 static int run_approvals(struct cli_call *call)
 {
-	return install(call, "takes the file of approvals", AUTHZ_COMMAND_INSTALL_APPROVALS);
+	static struct approval_file file;
+	struct cli_server_options options = {.server = NULL};
+	bool force = false;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--operator", &options.operator_file, NULL  },
+	    {"--force",    NULL,                   &force},
+	};
+	const char *why;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes the file of approvals");
+	keys_open();
+	result = cli_approvals_read(call, call->arguments[0], &file);
+	if (result == CLI_YES && (why = cli_approvals_judge(&file)) != NULL) {
+		cli_complain(call, "%s: %s", call->arguments[0], why);
+		result = CLI_NO;
+	}
+	/* The machine keeps the bytes as they are: with these it would not start again. */
+	if (result != CLI_YES && !force)
+		return result;
+	return install(call, &options, call->arguments[0], AUTHZ_COMMAND_INSTALL_APPROVALS);
 }
 
 static int run_settings(struct cli_call *call)
 {
-	return install(call, "takes the signed manifest", AUTHZ_COMMAND_INSTALL_SITE);
+	struct cli_server_options options = {.server = NULL};
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--operator", &options.operator_file, NULL},
+	};
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1)
+		return cli_usage(call, "takes the signed manifest");
+	return install(call, &options, call->arguments[0], AUTHZ_COMMAND_INSTALL_SITE);
 }
 
 static int run_restart(struct cli_call *call)
@@ -426,14 +453,16 @@ const struct cli_command cli_machine_settings = {
 
 const struct cli_command cli_machine_approvals = {
     .name = "machine approvals",
-    .arguments = "--operator FILE APPROVALS",
+    .arguments = "--operator FILE APPROVALS [--force]",
     .sentence = "as operator, give the appliance another file of approvals",
     .run = run_approvals,
     .help =
         "APPROVALS is what `claviger image approve` wrote. It counts from the next start on: the "
         "TPM\n"
         "then opens the share for what release and site have signed there, and for nothing else.\n"
-        "Without an approval of what runs now in it, the next start of this image fails.\n",
+        "Without an approval of what runs now in it, the next start of this image fails. A file "
+        "that\n"
+        "opens nothing, or with a bad signature in it, is refused here; --force sends it.\n",
 };
 
 const struct cli_command cli_machine_certificate = {

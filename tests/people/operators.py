@@ -295,6 +295,24 @@ def a_site_certificate(folder):
         expect("an orderly end", signer.stop() == 0)
 
 
+def what_would_not_start(signer):
+    """A file of approvals with which the machine would not start again does not leave the operator's desk."""
+    def approvals(path, *more):
+        done = signer.claviger("machine", "approvals", "--operator", signer.state + "/operator.json", path, *more)
+        return done.returncode, done.stderr
+    good, bad, junk = signer.state + "/store/approvals", signer.folder + "/bad", signer.folder + "/junk"
+    with open(good, "rb") as f:
+        whole = f.read()
+    for path, what in ((bad, whole[:len(whole) // 2] + bytes([whole[len(whole) // 2] ^ 1]) + whole[len(whole) // 2 + 1:]),
+                       (junk, b"no approvals")):
+        with open(path, "wb") as f:
+            f.write(what)
+        code, why = approvals(path)
+        expect(path + " stays here", code != 0 and "appliance" not in why, why)
+        expect("unless it is forced", "no appliance" in approvals(path, "--force")[1])
+    expect("a good one is sent", "no appliance" in approvals(good)[1], approvals(good))
+
+
 def leb(number):
     return bytes([number & 127 | (128 if number > 127 else 0)]) + (leb(number >> 7) if number > 127 else b"")
 
@@ -371,6 +389,7 @@ def main():
             who_comes_in(signer)
             what_is_told(signer)
             the_log(signer)
+            what_would_not_start(signer)
         finally:
             expect("an orderly end", signer.stop() == 0)
         clients = os.path.join(folder, "clients")

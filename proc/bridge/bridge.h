@@ -93,7 +93,7 @@ struct bridge_conn {
 	bool readable;
 	bool writable;
 	bool hung_up; /* the peer has sent its last byte */
-	bool proven;  /* the signer took the token of a request on it */
+	bool proven;  /* the signer took the token of a request on it, or it is an operator's */
 };
 
 struct bridge_exchange {
@@ -226,6 +226,8 @@ void bridge_free_conn(struct bridge *bridge, struct bridge_conn *conn);
 /* bridge_borrow gives a connection its exchange; false when there is none to be had. */
 bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn);
 void bridge_give_back(struct bridge *bridge, struct bridge_conn *conn);
+/* bridge_prove: the connection is no stranger's, so it is closed for room after all of theirs. */
+void bridge_prove(struct bridge *bridge, struct bridge_conn *conn);
 /* bridge_grow gives an exchange the large buffers; false when all are lent, or its bucket's share.
  */
 bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange);

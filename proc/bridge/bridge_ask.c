@@ -410,6 +410,8 @@ static void learn(struct bridge *bridge, const struct bridge_exchange *exchange,
 {
 	struct bridge_conn *conn = &bridge->conns[exchange->conn];
 
+	if (conn->door == API_DOOR_OPERATORS)
+		return; /* he has proven more */
 	conn->proven = bridge_fair_hear(&bridge->known, exchange->token, conn->proven, found,
 	                                result == CALL_RESULT_TOKEN_REFUSED);
 }

@@ -99,6 +99,8 @@ static bool decrypt(struct bridge *bridge, struct bridge_conn *conn, struct byte
 		conn->ready = true;
 		bridge->api.metrics.handshakes_open--;
 		set_deadline(bridge, conn, BRIDGE_IDLE_MS);
+		if (conn->door == API_DOOR_OPERATORS)
+			bridge_prove(bridge, conn);
 	}
 	if (progress == HTTP_TLS_OPEN)
 		return true;

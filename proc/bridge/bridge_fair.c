@@ -55,7 +55,7 @@ void bridge_fair_init(struct bridge_fair *fair, uint32_t open_max, uint32_t wait
 
 static struct bridge_fair_round *round_of(struct bridge_fair *fair, uint32_t bucket)
 {
-	return &fair->rounds[bucket >= BRIDGE_FAIR_CLIENTS];
+	return &fair->rounds[bucket == BRIDGE_FAIR_OPERATORS ? 2 : bucket >= BRIDGE_FAIR_CLIENTS];
 }
 
 static void join_round(struct bridge_fair *fair, uint32_t bucket)
@@ -172,8 +172,10 @@ static uint32_t pick(struct bridge_fair *fair, struct bridge_fair_round *round, 
 uint32_t bridge_fair_next(struct bridge_fair *fair, uint32_t room)
 {
 	bool strangers_first = fair->picks % STRANGERS_EACH == STRANGERS_EACH - 1;
-	uint32_t request = pick(fair, &fair->rounds[strangers_first], room);
+	uint32_t request = pick(fair, &fair->rounds[2], room);
 
+	if (request == BRIDGE_FAIR_NONE)
+		request = pick(fair, &fair->rounds[strangers_first], room);
 	if (request == BRIDGE_FAIR_NONE)
 		request = pick(fair, &fair->rounds[!strangers_first], room);
 	/* What others could use now would never become the room that the next one waits for. */

@@ -3,9 +3,9 @@
  *
  * Pure: no clock, ring or allocation. Requests wait in buckets: a client's by its token, once the
  * signer has taken that token, everybody else's by address. Buckets with something waiting take
- * turns, clients' three times as often as strangers'; a batch is paid for with as many turns as it
- * has items. So a flood waits behind itself (U5, A25). A bucket is a keyed hash: two clients may
- * share one by chance, and nobody can choose to share another's. */
+ * turns, clients' three times as often as strangers', operators before both; a batch is paid for
+ * with as many turns as it has items. So a flood waits behind itself (U5, A25). A bucket is a keyed
+ * hash: two clients may share one by chance, and nobody can choose to share another's. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BRIDGE_FAIR_H
 #define BRIDGE_FAIR_H
@@ -14,10 +14,11 @@
 
 #define BRIDGE_FAIR_CLIENTS                                                                        \
 	256u /* buckets of known tokens; as many of strangers' addresses follow */
-#define BRIDGE_FAIR_BUCKETS (2 * BRIDGE_FAIR_CLIENTS)
-#define BRIDGE_FAIR_KNOWN   4096u /* tokens that are remembered as good */
-#define BRIDGE_FAIR_MAX     1024u /* requests that wait */
-#define BRIDGE_FAIR_NONE    UINT32_MAX
+#define BRIDGE_FAIR_OPERATORS (2 * BRIDGE_FAIR_CLIENTS) /* who proved that he is one */
+#define BRIDGE_FAIR_BUCKETS   (BRIDGE_FAIR_OPERATORS + 1)
+#define BRIDGE_FAIR_KNOWN     4096u /* tokens that are remembered as good */
+#define BRIDGE_FAIR_MAX       1024u /* requests that wait */
+#define BRIDGE_FAIR_NONE      UINT32_MAX
 
 struct bridge_fair_bucket {
 	uint32_t first, last; /* requests, oldest first */
@@ -32,7 +33,7 @@ struct bridge_fair {
 	uint32_t picks;
 	struct bridge_fair_round {
 		uint32_t first, last, count; /* buckets with something waiting */
-	} rounds[2];                         /* clients, strangers */
+	} rounds[3];                         /* clients, strangers, operators */
 	struct bridge_fair_bucket buckets[BRIDGE_FAIR_BUCKETS];
 	struct bridge_fair_request {
 		uint32_t older, newer;

@@ -107,6 +107,25 @@ static void test_strangers_have_a_quarter_beside_clients_and_all_when_alone(void
 	EXPECT(bridge_fair_next(&fair, 64) == BRIDGE_FAIR_NONE);
 }
 
+/* A7, O9: who proved at the operators' door that he is one waits behind nobody but himself. */
+static void test_operators_come_before_everybody_and_not_with_more_than_may_be_open(void)
+{
+	begin(2, 500);
+	for (uint32_t i = 0; i < 200; i++) {
+		EXPECT(bridge_fair_add(&fair, i, i % BRIDGE_FAIR_CLIENTS, 1));
+		EXPECT(bridge_fair_add(&fair, 200 + i, STRANGER + i, 1));
+	}
+	for (uint32_t i = 0; i < 3; i++)
+		EXPECT(bridge_fair_add(&fair, 900 + i, BRIDGE_FAIR_OPERATORS, 1));
+	for (uint32_t i = 0; i < 2; i++) {
+		EXPECT(bridge_fair_next(&fair, 64) == 900 + i);
+		bridge_fair_asked(&fair, BRIDGE_FAIR_OPERATORS, 1);
+	}
+	EXPECT(bridge_fair_next(&fair, 64) < 400); /* two are open: the others go on */
+	bridge_fair_answered(&fair, BRIDGE_FAIR_OPERATORS, 1);
+	EXPECT(bridge_fair_next(&fair, 64) == 902);
+}
+
 /* Whatever is added, removed and taken in whatever order: each comes out once, or was removed. */
 static void test_nothing_is_lost_and_nothing_comes_twice(void)
 {
@@ -189,6 +208,7 @@ int main(void)
 	RUN(test_a_batch_pays_for_its_items);
 	RUN(test_a_batch_is_not_starved_by_single_requests);
 	RUN(test_strangers_have_a_quarter_beside_clients_and_all_when_alone);
+	RUN(test_operators_come_before_everybody_and_not_with_more_than_may_be_open);
 	RUN(test_nothing_is_lost_and_nothing_comes_twice);
 	RUN(test_a_token_is_known_until_the_signer_refuses_it);
 	RUN(test_tags_spread_and_tell_lengths_apart);

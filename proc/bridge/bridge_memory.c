@@ -248,6 +248,24 @@ void bridge_renew(struct bridge *bridge, struct bridge_exchange *exchange)
 	api_reset(&exchange->api);
 }
 
+/* Nobody but an operator gets through the handshake at their door. */
+static uint32_t bucket_of(const struct bridge *bridge, const struct bridge_exchange *exchange,
+                          const struct bridge_conn *conn)
+{
+	return conn->door == API_DOOR_OPERATORS
+	           ? BRIDGE_FAIR_OPERATORS
+	           : bridge_fair_bucket_of(&bridge->known, exchange->token, conn->address);
+}
+
+void bridge_prove(struct bridge *bridge, struct bridge_conn *conn)
+{
+	if (conn->exchange == BRIDGE_NONE)
+		list_remove(bridge, conn);
+	conn->proven = true;
+	if (conn->exchange == BRIDGE_NONE)
+		list_add(bridge, conn);
+}
+
 bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn)
 {
 	struct bridge_exchange *exchange;
@@ -260,7 +278,8 @@ bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn)
 	index = bridge->free_exchanges[--bridge->free_exchange_count];
 	exchange = &bridge->exchanges[index];
 	list_remove(bridge, conn);
-	exchange->bucket = bridge_fair_bucket_of(&bridge->known, 0, conn->address);
+	exchange->token = 0;
+	exchange->bucket = bucket_of(bridge, exchange, conn);
 	bridge->held[exchange->bucket]++;
 	conn->exchange = index;
 	exchange->conn = index_of(bridge, conn);
@@ -298,8 +317,7 @@ void bridge_assign(struct bridge *bridge, struct bridge_exchange *exchange)
 
 	exchange->token = token.len == 0 ? 0 : bridge_fair_tag(&bridge->known, token);
 	bridge->held[exchange->bucket]--;
-	exchange->bucket = bridge_fair_bucket_of(&bridge->known, exchange->token,
-	                                         bridge->conns[exchange->conn].address);
+	exchange->bucket = bucket_of(bridge, exchange, &bridge->conns[exchange->conn]);
 	bridge->held[exchange->bucket]++;
 }
 

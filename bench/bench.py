@@ -13,6 +13,7 @@ than 15 % from before it to after it is left out. Ends with 0 when figures were 
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -57,7 +58,8 @@ def free_port():
 class Server:
     """A signer of its own on free ports; what it needs goes with it."""
 
-    def __init__(self, cpus, verifiers):
+    def __init__(self, cpus, verifiers, files=None):
+        """`files`: how many descriptors each process may have open; the bridge keeps as many connections fewer."""
         self.folder = tempfile.mkdtemp(prefix="claviger-bench-", dir="/tmp")
         self.port, self.metrics = free_port(), free_port()
         self.state = os.path.join(self.folder, "state")
@@ -67,12 +69,18 @@ class Server:
                    "--listen", "127.0.0.1:%d" % self.port,
                    "--metrics", "127.0.0.1:%d" % self.metrics]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True,
-                                        preexec_fn=lambda: os.sched_setaffinity(0, cpus))
+                                        preexec_fn=lambda: self._settle(cpus, files))
         for line in self.process.stdout:
             if line.strip() == "ready":
                 return
         self.stop()
         fail("the signer did not start")
+
+    @staticmethod
+    def _settle(cpus, files):
+        os.sched_setaffinity(0, cpus)
+        if files is not None:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
     def run(self, *words):
         env = dict(os.environ, CLAVIGER_SERVER="https://127.0.0.1:%d" % self.port,

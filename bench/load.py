@@ -42,8 +42,8 @@ ATTACKS = {
 class Stand:
     """A signer with an honest client and three others."""
 
-    def __init__(self, wallets=8):
-        self.server = Server(os.sched_getaffinity(0), 1)
+    def __init__(self, wallets=8, files=None):
+        self.server = Server(os.sched_getaffinity(0), 1, files)
         self.plans = {}
         try:
             self.server.run("key", "new", "user.json")

@@ -150,7 +150,7 @@ static void test_the_longest_lists_fit_their_settings(void)
 	EXPECT(!same(&m)); /* eight of the longest */
 }
 
-/* O9: what an operator's word may change from afar is a closed list. */
+/* O3, O9: what an operator's word may change from afar is a closed list. */
 static void test_what_raises_power_does_not_change_from_afar(void)
 {
 	struct site_manifest running = whole(), to;

@@ -684,6 +684,21 @@ static void lower_pinned(struct signer_change *job)
 	}
 }
 
+static enum status refuse_held(struct signer_change *job)
+{
+	return signer_refuse(job, CALL_RESULT_OVERLOADED,
+	                     "too many such changes wait for the store");
+}
+
+static enum status answer_lowered(struct signer_change *job)
+{
+	if (signer_await_held(job) != STATUS_OK)
+		return STATUS_REFUSED;
+	return job->change.action == AUTHZ_ACTION_REVOKE
+	           ? answer_revoked(job)
+	           : signer_answer_done(job, 0, bytes_of(NULL, 0));
+}
+
 /* In force in memory now, written by itself, answered when durable. All or none. */
 enum status signer_lower_wallets(struct signer_change *job)
 {
@@ -692,18 +707,13 @@ enum status signer_lower_wallets(struct signer_change *job)
 
 	if (status == STATUS_OK &&
 	    !signer_state_may_hold(&job->signer->state, job->change.entry_count))
-		status = signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                       "too many such changes wait for the store");
+		status = refuse_held(job);
 	if (status == STATUS_OK)
 		lower_pinned(job);
 	unpin_wallets(job, pinned);
 	if (status != STATUS_OK)
 		return status;
-	if (signer_await_held(job) != STATUS_OK)
-		return STATUS_REFUSED;
-	return job->change.action == AUTHZ_ACTION_REVOKE
-	           ? answer_revoked(job)
-	           : signer_answer_done(job, 0, bytes_of(NULL, 0));
+	return answer_lowered(job);
 }
 
 /* Revoke and freeze act at once, on the cached record that tickets look at; then durably. */
@@ -823,14 +833,44 @@ static enum status check_limit(struct signer_change *job, bool *ret_grows)
 	return STATUS_OK;
 }
 
-/* Lower caps are in force at once; a higher one is a new promise of the user: for the state that he
- * saw, one wallet at a time, and only when durable. */
-static enum status apply_limit(struct signer_change *job)
+/* Finds the change's grants and pins them; says how many are pinned. */
+static enum status pin_limited(struct signer_change *job, struct signer_grant **ret_grants,
+                               size_t *ret_count)
 {
 	static struct authz_limit_body body;
-	size_t count = job->change.entry_count;
-	struct signer_grant *grant;
+
+	for (*ret_count = 0; *ret_count < job->change.entry_count; ++*ret_count) {
+		struct signer_grant **grant = &ret_grants[*ret_count];
+
+		CHECK(authz_limit_take(job->change.entries[*ret_count].body, &body) == STATUS_OK);
+		if (find_limited(job, *ret_count, &body, grant) != STATUS_OK)
+			return STATUS_REFUSED;
+		(*grant)->head.pins++;
+	}
+	return STATUS_OK;
+}
+
+/* Caps that do not grow, of grants that are pinned; their counters were checked. */
+static void lower_caps(struct signer_change *job, struct signer_grant *const *grants)
+{
+	static struct authz_limit_body body;
 	bool grows = false;
+
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
+		CHECK(set_caps(job, &body, &grants[i]->record, &grows) == STATUS_OK && !grows);
+		CHECK(signer_state_lower_grant(&job->signer->state, grants[i]) == STATUS_OK);
+	}
+}
+
+/* Lower caps are in force at once, all or none; a higher one is a new promise of the user: for the
+ * state that he saw, one wallet at a time, and only when durable. */
+static enum status apply_limit(struct signer_change *job)
+{
+	static struct signer_grant *grants[LIMIT_CHANGE_WALLETS_MAX];
+	size_t pinned = 0, found = 0;
+	bool grows = false;
+	enum status status;
 
 	if (check_limit(job, &grows) != STATUS_OK)
 		return STATUS_REFUSED;
@@ -838,16 +878,20 @@ static enum status apply_limit(struct signer_change *job)
 	if (grows)
 		return signer_await_receipts(job) == STATUS_OK ? apply_more(job, true)
 		                                               : STATUS_REFUSED;
-	for (size_t i = 0; i < count; i++) {
-		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
-		if (find_limited(job, i, &body, &grant) != STATUS_OK ||
-		    set_caps(job, &body, &grant->record, &grows) != STATUS_OK)
-			return STATUS_REFUSED;
-		if (signer_state_lower_grant(&job->signer->state, grant) != STATUS_OK)
-			return signer_refuse(job, CALL_RESULT_OVERLOADED,
-			                     "too many such changes wait for the store");
+	status = pin_wallets(job, &pinned);
+	if (status == STATUS_OK)
+		status = pin_limited(job, grants, &found);
+	if (status == STATUS_OK &&
+	    !signer_state_may_hold(&job->signer->state, 2 * job->change.entry_count))
+		status = refuse_held(job);
+	if (status == STATUS_OK) {
+		lower_caps(job, grants);
+		lower_pinned(job);
 	}
-	return signer_lower_wallets(job);
+	for (size_t i = 0; i < found; i++)
+		grants[i]->head.pins--;
+	unpin_wallets(job, pinned);
+	return status == STATUS_OK ? answer_lowered(job) : status;
 }
 
 enum status signer_check_apply(struct signer_change *job)

@@ -622,7 +622,8 @@ void signer_boot_mark(struct signer *signer)
 		signer->time.stepped = false;
 		signer->step_ms = signer->now_ms;
 		signer->mark_ms = signer->now_ms;
-		(void)signer_store_touch(signer->store);
+		signer_store_mark(signer->store);
+		signer_store_anchor(signer->store, SIGNER_NEED_CHANGE);
 	} else if (signer->now_ms - signer->mark_ms >= SIGNER_TIME_MARK_MS) {
 		signer->mark_ms = signer->now_ms;
 		signer_store_mark(signer->store);

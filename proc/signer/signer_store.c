@@ -250,10 +250,15 @@ void signer_store_mark(struct signer_store *store)
 	store->gathering.touched = true;
 }
 
-void signer_store_urge(struct signer_store *store)
+void signer_store_anchor(struct signer_store *store, enum signer_need need)
 {
 	store->gathering.anchored = true;
-	signer_store_need(store, SIGNER_NEED_LESS);
+	signer_store_need(store, need);
+}
+
+void signer_store_urge(struct signer_store *store)
+{
+	signer_store_anchor(store, SIGNER_NEED_LESS);
 }
 
 void signer_store_need(struct signer_store *store, enum signer_need need)

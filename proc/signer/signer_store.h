@@ -91,6 +91,8 @@ uint64_t signer_store_committed(const struct signer_store *store);
 void signer_store_anchored(struct signer_store *store);
 /* signer_store_urge marks the gathering batch: something in it lowers power. */
 void signer_store_urge(struct signer_store *store);
+/* signer_store_anchor marks it for the TPM, as one of this need. */
+void signer_store_anchor(struct signer_store *store, enum signer_need need);
 /* signer_store_need says that something in the gathering batch is for more than leases. */
 void signer_store_need(struct signer_store *store, enum signer_need need);
 /* signer_store_touch makes the gathering batch commit even if it has no operation: a checkpoint;

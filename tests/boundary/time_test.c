@@ -353,6 +353,16 @@ static void test_a_limit_is_lowered_though_a_change_waits_for_the_tpm(void)
 	EXPECT(limit(&lasting, 1000, false) == STATUS_OK);
 	EXPECT(rig.extends >= extends + 2);
 	EXPECT(sign(&lasting) != CALL_RESULT_SIGNED);
+	/* Nor does whoever sets the clock, minute after minute, spend what is kept for that. */
+	extends = rig.extends;
+	for (unsigned i = 0; i < 12; i++) {
+		rig_pass(&rig, 61);
+		atomic_fetch_add(&rig.clocks->system_s, 600);
+		EXPECT(ask(bytes_of(NULL, 0), &said) == STATUS_OK);
+		usleep(50000);
+	}
+	EXPECT(rig.extends <= extends + 3); /* as many as came back meanwhile */
+	EXPECT(freeze(&lasting, AUTHZ_ACTION_FREEZE) == STATUS_OK);
 	rig.hardware = false;
 	rig_stop(&rig);
 }

@@ -659,14 +659,17 @@ static int run_verify(struct cli_call *call)
 	for (size_t i = 0; result == CLI_YES && i < audit.wallet_count; i++)
 		result = verify_wallet(&audit.wallets[i], &totals);
 	if (result == CLI_YES)
-		printf(call->json
-		           ? "{\"verified\":true,\"wallets\":%zu,\"from_the_first\":%zu,"
-		             "\"receipts\":%llu,\"allowed\":%llu,\"of_grants_not_kept\":%llu}\n"
-		           : "verified: %zu wallets (of %zu from their first decision on), %llu "
-		             "receipts, "
-		             "%llu allowed, %llu of them under grants that are not kept any more\n",
-		       audit.wallet_count, totals.whole, (unsigned long long)totals.receipts,
-		       (unsigned long long)totals.allowed, (unsigned long long)totals.unknown);
+		printf(
+		    call->json
+		        ? "{\"verified\":true,\"from\":%llu,\"wallets\":%zu,\"from_the_first\":%zu,"
+		          "\"receipts\":%llu,\"allowed\":%llu,\"of_grants_not_kept\":%llu}\n"
+		        : "verified: receipts from %llu on, %zu wallets (of %zu from their first "
+		          "decision "
+		          "on), %llu receipts, "
+		          "%llu allowed, %llu of them under grants that are not kept any more\n",
+		    (unsigned long long)audit.from_s, audit.wallet_count, totals.whole,
+		    (unsigned long long)totals.receipts, (unsigned long long)totals.allowed,
+		    (unsigned long long)totals.unknown);
 	else if (call->json)
 		printf("{\"verified\":false}\n");
 	if (result == CLI_YES && key_text == NULL && !call->json)
@@ -694,6 +697,9 @@ const struct cli_command cli_audit_export = {
 const struct cli_command cli_audit_verify = {
     .name = "audit verify",
     .arguments = "FILE [--deployment-key HEX]",
-    .sentence = "check a file of audit export, offline: nothing missing, changed or made up",
+    .sentence = "check a file of audit export, offline: no receipt missing, changed or made up",
+    .help = "Receipts are proven: each is signed, and chained to the one before it from the first\n"
+            "that the file has; `from` is the time from which it was asked for (0: all). Records\n"
+            "of wallets and grants carry no signature: they are what the server said\n",
     .run = run_verify,
 };

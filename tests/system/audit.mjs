@@ -46,7 +46,7 @@ test('all decisions are there, and verify offline', async (s) => {
   await exportUntil(s, path, 16);
   expect(count(path, 'wallet') >= 2 && count(path, 'grant') >= 2 && count(path, 'receipt') === 16 && count(path, 'head') >= 2, lines(path).length);
   const said = await verify(s, path);
-  expect(said.code === 0 && said.verified && said.wallets === 2 && said.receipts === 16 && said.allowed === 10 && said.from_the_first === 2 && said.of_grants_not_kept === 0, said);
+  expect(said.code === 0 && said.verified && said.from === 0 && said.wallets === 2 && said.receipts === 16 && said.allowed === 10 && said.from_the_first === 2 && said.of_grants_not_kept === 0, said);
   const { deployment_key: key } = parsed(path)[0];
   expect((await verify(s, path, '--deployment-key', key)).verified, 'the right key');
   expect((await verify(s, path, '--deployment-key', 'ab'.repeat(32))).code === 1, 'another key');
@@ -98,7 +98,7 @@ test('only what is younger than asked for, and still proven to its end', async (
   await decide(s, 2, 0);
   await exportUntil(s, path, 4, '--from', String(from));
   const said = await verify(s, path);
-  expect(said.verified && said.receipts === 4 && said.from_the_first === 0, said);
+  expect(said.verified && said.from === from && said.receipts === 4 && said.from_the_first === 0, said);
 });
 
 test('a changed, missing, doubled, moved or made-up line is refused', async (s) => {

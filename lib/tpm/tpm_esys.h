@@ -33,5 +33,12 @@ void tpm_name_take(const struct TPM2B_NAME *name, struct tpm_name *ret_name);
  * public area beside it. */
 MUST_USE enum status tpm_name_of(const struct TPM2B_PUBLIC *public, struct tpm_name *ret_name);
 bool tpm_name_equal(const struct tpm_name *a, const struct tpm_name *b);
+/* tpm_encrypts sets what a salted session is for: parameters encrypted both ways. */
+MUST_USE enum status tpm_encrypts(struct tpm *tpm, uint32_t session);
+/* tpm_is_again pauses and tells whether to send a command once more that the TPM put off without
+ * having begun it (part 2, TPM_RC_NV_RATE, TPM_RC_RETRY): up to 20 times, 0.1 s apart.
+ * ESYS leaves a session without parameter encryption after a command that failed and had nothing to
+ * encrypt: it is set again, or who answers in the TPM's place would read what follows. */
+bool tpm_is_again(struct tpm *tpm, enum status status, unsigned *tries);
 
 #endif

@@ -47,17 +47,31 @@ static TPM2B_NV_PUBLIC public_of(const struct tpm_nv *nv)
 	return public;
 }
 
+bool tpm_is_again(struct tpm *tpm, enum status status, unsigned *tries)
+{
+	if (status != STATUS_BUSY ||
+	    (tpm->session != ESYS_TR_NONE && tpm_encrypts(tpm, tpm->session) != STATUS_OK) ||
+	    ++*tries == BUSY_TRIES)
+		return false;
+	(void)poll(NULL, 0, BUSY_PAUSE_MS);
+	return true;
+}
+
 enum status tpm_nv_define(struct tpm *tpm, const struct tpm_nv *nv)
 {
 	static const TPM2B_AUTH no_auth;
 	TPM2B_NV_PUBLIC public = public_of(nv);
 	ESYS_TR handle = ESYS_TR_NONE;
-	enum status status =
-	    tpm_status(tpm,
-	               Esys_NV_DefineSpace(tpm_context(tpm), ESYS_TR_RH_OWNER, tpm_authorizer(tpm),
-	                                   ESYS_TR_NONE, ESYS_TR_NONE, &no_auth, &public, &handle),
-	               "defining an NV index");
+	enum status status;
+	unsigned tries = 0;
 
+	do
+		status = tpm_status(tpm,
+		                    Esys_NV_DefineSpace(tpm_context(tpm), ESYS_TR_RH_OWNER,
+		                                        tpm_authorizer(tpm), ESYS_TR_NONE,
+		                                        ESYS_TR_NONE, &no_auth, &public, &handle),
+		                    "defining an NV index");
+	while (tpm_is_again(tpm, status, &tries));
 	if (status == STATUS_OK)
 		(void)Esys_TR_Close(tpm_context(tpm), &handle);
 	return status;
@@ -132,25 +146,20 @@ enum status tpm_nv_undefine(struct tpm *tpm, const struct tpm_nv *nv)
 {
 	ESYS_TR handle = ESYS_TR_NONE;
 	enum status status = tpm_nv_find(tpm, nv, &handle);
+	unsigned tries = 0;
 
 	if (status != STATUS_OK)
 		return status;
-	status = tpm_status(tpm,
-	                    Esys_NV_UndefineSpace(tpm_context(tpm), ESYS_TR_RH_OWNER, handle,
-	                                          tpm_authorizer(tpm), ESYS_TR_NONE, ESYS_TR_NONE),
-	                    "undefining an NV index");
+	do
+		status = tpm_status(tpm,
+		                    Esys_NV_UndefineSpace(tpm_context(tpm), ESYS_TR_RH_OWNER,
+		                                          handle, tpm_authorizer(tpm), ESYS_TR_NONE,
+		                                          ESYS_TR_NONE),
+		                    "undefining an NV index");
+	while (tpm_is_again(tpm, status, &tries));
 	if (status != STATUS_OK)
 		(void)Esys_TR_Close(tpm_context(tpm), &handle);
 	return status;
-}
-
-/* is_again tells whether to ask once more, after a pause. */
-static bool is_again(enum status status, unsigned *tries)
-{
-	if (status != STATUS_BUSY || ++*tries == BUSY_TRIES)
-		return false;
-	(void)poll(NULL, 0, BUSY_PAUSE_MS);
-	return true;
 }
 
 enum status tpm_nv_extend(struct tpm *tpm, const struct tpm_nv *nv, const uint8_t data[32])
@@ -169,7 +178,7 @@ enum status tpm_nv_extend(struct tpm *tpm, const struct tpm_nv *nv, const uint8_
 		               Esys_NV_Extend(tpm_context(tpm), handle, handle, tpm_authorizer(tpm),
 		                              ESYS_TR_NONE, ESYS_TR_NONE, &buffer),
 		               "extending an NV index");
-	while (is_again(status, &tries));
+	while (tpm_is_again(tpm, status, &tries));
 	(void)Esys_TR_Close(tpm_context(tpm), &handle);
 	return status;
 }
@@ -187,7 +196,7 @@ static enum status increment(struct tpm *tpm, const struct tpm_nv *nv, ESYS_TR s
 		                    Esys_NV_Increment(tpm_context(tpm), handle, handle, session,
 		                                      ESYS_TR_NONE, ESYS_TR_NONE),
 		                    "raising an NV counter");
-	while (is_again(status, &tries));
+	while (tpm_is_again(tpm, status, &tries));
 	(void)Esys_TR_Close(tpm_context(tpm), &handle);
 	return status;
 }

@@ -64,32 +64,58 @@ static enum status set_auth(struct tpm *tpm, ESYS_TR hierarchy, const uint8_t au
 {
 	TPM2B_AUTH set = {.size = TPM_AUTH_LEN};
 	enum status status;
+	unsigned tries = 0;
 
 	memcpy(set.buffer, auth, TPM_AUTH_LEN);
-	status = tpm_status(tpm,
-	                    Esys_HierarchyChangeAuth(tpm_context(tpm), hierarchy, tpm->session,
-	                                             ESYS_TR_NONE, ESYS_TR_NONE, &set),
-	                    "setting an authorization");
+	do
+		status =
+		    tpm_status(tpm,
+		               Esys_HierarchyChangeAuth(tpm_context(tpm), hierarchy, tpm->session,
+		                                        ESYS_TR_NONE, ESYS_TR_NONE, &set),
+		               "setting an authorization");
+	while (tpm_is_again(tpm, status, &tries));
 	explicit_bzero(&set, sizeof(set));
+	return status;
+}
+
+static enum status set_limits(struct tpm *tpm)
+{
+	enum status status;
+	unsigned tries = 0;
+
+	do
+		status = tpm_status(tpm,
+		                    Esys_DictionaryAttackParameters(
+		                        tpm_context(tpm), ESYS_TR_RH_LOCKOUT, tpm->session,
+		                        ESYS_TR_NONE, ESYS_TR_NONE, LOCKOUT_TRIES,
+		                        LOCKOUT_RECOVERY_S, OWNER_RECOVERY_S),
+		                    "setting the limits of wrong guesses");
+	while (tpm_is_again(tpm, status, &tries));
+	return status;
+}
+
+static enum status forbid_clear(struct tpm *tpm)
+{
+	enum status status;
+	unsigned tries = 0;
+
+	do
+		status =
+		    tpm_status(tpm,
+		               Esys_ClearControl(tpm_context(tpm), ESYS_TR_RH_LOCKOUT, tpm->session,
+		                                 ESYS_TR_NONE, ESYS_TR_NONE, TPM2_YES),
+		               "forbidding TPM2_Clear");
+	while (tpm_is_again(tpm, status, &tries));
 	return status;
 }
 
 enum status tpm_take_over(struct tpm *tpm, const uint8_t owner[TPM_AUTH_LEN],
                           const uint8_t lockout[TPM_AUTH_LEN])
 {
-	enum status status =
-	    tpm_status(tpm,
-	               Esys_DictionaryAttackParameters(
-	                   tpm_context(tpm), ESYS_TR_RH_LOCKOUT, tpm->session, ESYS_TR_NONE,
-	                   ESYS_TR_NONE, LOCKOUT_TRIES, LOCKOUT_RECOVERY_S, OWNER_RECOVERY_S),
-	               "setting the limits of wrong guesses");
+	enum status status = set_limits(tpm);
 
 	if (status == STATUS_OK)
-		status =
-		    tpm_status(tpm,
-		               Esys_ClearControl(tpm_context(tpm), ESYS_TR_RH_LOCKOUT, tpm->session,
-		                                 ESYS_TR_NONE, ESYS_TR_NONE, TPM2_YES),
-		               "forbidding TPM2_Clear");
+		status = forbid_clear(tpm);
 	if (status == STATUS_OK)
 		status = set_auth(tpm, ESYS_TR_RH_LOCKOUT, lockout);
 	if (status == STATUS_OK)

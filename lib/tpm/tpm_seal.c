@@ -54,14 +54,17 @@ static enum status create_primary(struct tpm *tpm, ESYS_TR *ret_persistent)
 	                                  ESYS_TR_NONE, ESYS_TR_NONE, &no_secret, &primary_template,
 	                                  &no_data, &no_pcrs, &transient, NULL, NULL, NULL, NULL),
 	               "making the storage primary");
+	unsigned tries = 0;
 
 	if (status != STATUS_OK)
 		return status;
-	status = tpm_status(tpm,
-	                    Esys_EvictControl(tpm_context(tpm), ESYS_TR_RH_OWNER, transient,
-	                                      ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-	                                      TPM_HANDLE_PRIMARY, ret_persistent),
-	                    "keeping the storage primary");
+	do
+		status = tpm_status(tpm,
+		                    Esys_EvictControl(tpm_context(tpm), ESYS_TR_RH_OWNER, transient,
+		                                      ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+		                                      TPM_HANDLE_PRIMARY, ret_persistent),
+		                    "keeping the storage primary");
+	while (tpm_is_again(tpm, status, &tries));
 	tpm_flush(tpm, &transient);
 	return status;
 }
@@ -133,6 +136,16 @@ static enum status check_primary(struct tpm *tpm, ESYS_TR primary, const struct 
 	return status;
 }
 
+enum status tpm_encrypts(struct tpm *tpm, uint32_t session)
+{
+	return tpm_status(tpm,
+	                  Esys_TRSess_SetAttributes(tpm_context(tpm), session,
+	                                            TPMA_SESSION_CONTINUESESSION |
+	                                                TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT,
+	                                            0xff),
+	                  "setting session attributes");
+}
+
 enum status tpm_salted(struct tpm *tpm, uint8_t kind, uint32_t *ret_session)
 {
 	ESYS_TR session = ESYS_TR_NONE;
@@ -145,12 +158,7 @@ enum status tpm_salted(struct tpm *tpm, uint8_t kind, uint32_t *ret_session)
 
 	if (status != STATUS_OK)
 		return status;
-	status = tpm_status(
-	    tpm,
-	    Esys_TRSess_SetAttributes(
-	        tpm_context(tpm), session,
-	        TPMA_SESSION_CONTINUESESSION | TPMA_SESSION_DECRYPT | TPMA_SESSION_ENCRYPT, 0xff),
-	    "setting session attributes");
+	status = tpm_encrypts(tpm, session);
 	if (status != STATUS_OK)
 		tpm_flush(tpm, &session);
 	else

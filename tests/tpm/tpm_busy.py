@@ -27,6 +27,9 @@ from tpm_canary import base58_decode, sign, transfer_message  # noqa: E402
 from tpm_system import BUILD, System, Tpm, expect, provision, skip  # noqa: E402
 
 WRITES = (b"\0\0\1\x36", b"\0\0\1\x34")  # TPM2_NV_Extend, TPM2_NV_Increment
+GENESIS = ("NV_DefineSpace NV_Increment NV_UndefineSpace EvictControl DictionaryAttackParameters ClearControl "
+           "HierarchyChangeAuth").split()
+CODES = dict(zip((0x12A, 0x134, 0x122, 0x120, 0x13A, 0x127, 0x129), GENESIS))
 NV_RATE = struct.pack(">HII", 0x8001, 10, 0x920)
 
 
@@ -51,6 +54,30 @@ class Busy(Proxy):
             if response is None:
                 return
             self.written += command[6:10] in WRITES and response[6:10] == bytes(4)
+            client.sendall(response)
+
+
+class PutsOff(Proxy):
+    """The first two of each command that writes are put off."""
+
+    def __init__(self, tpm, path):
+        self.refused = {}
+        super().__init__(tpm, path)
+
+    def forward(self, client, server):
+        while True:
+            command = self.message(client)
+            if command is None:
+                return
+            name = CODES.get(int.from_bytes(command[6:10], "big"))
+            if name and self.refused.get(name, 0) < 2:
+                self.refused[name] = self.refused.get(name, 0) + 1
+                client.sendall(NV_RATE)
+                continue
+            server.sendall(command)
+            response = self.message(server)
+            if response is None:
+                return
             client.sendall(response)
 
 
@@ -226,6 +253,22 @@ def full(base):
     tpm.power_off()
 
 
+def slow_genesis(base):
+    """R3: a TPM that spares its memory puts genesis off, and does not end it."""
+    state = os.path.join(base, "slow")
+    os.mkdir(os.path.join(base, "slow-tpm"), 0o700)
+    tpm = Tpm(os.path.join(base, "slow-tpm"))
+    provision(state)
+    tpm.power_on()
+    proxy = PutsOff(tpm, os.path.join(base, "slow.sock"))
+    system = System(proxy, state, "genesis")
+    expect("genesis goes on when writes are put off", system.wait_ready(), str(system.events()[-3:]))
+    expect("and each kind was", sorted(proxy.refused) == sorted(GENESIS) and
+           set(proxy.refused.values()) == {2}, str(proxy.refused))
+    expect("and it stops", system.stop() == 0)
+    tpm.power_off()
+
+
 def main():
     for program in ("swtpm", "tpm2_unseal"):
         if not shutil.which(program):
@@ -238,6 +281,7 @@ def main():
         locked_out(node)
         filled(node)
         full(base)
+        slow_genesis(base)
     finally:
         if node:
             if node.system and node.system.process.poll() is None:

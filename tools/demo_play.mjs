@@ -175,7 +175,6 @@ const swapLimits = () => ({
   max_in: SOL / 50n,
   output_mints: [WIF, NATIVE],
   max_slippage_bps: 50,
-  min_out: 1000,
   max_fee_lamports: 50_000,
   max_rent_lamports: 2_039_280,
 });

@@ -316,11 +316,24 @@ static bool rule_instruction(struct policy *p, struct swap *state, const struct 
 	                    v_account(p, p->instructions[ix->number].program));
 }
 
+/* need_one_output: a price, and a minimum above 1, counts raw units of what is bought; of several
+ * mints, or of any, a hostile bot would buy one that it printed itself. */
+static bool need_one_output(struct policy *p)
+{
+	const struct policy_record *r = policy_record(p);
+	return POLICY_NEED(p,
+	                   (r->min_price_out == 0 && r->min_out <= 1) || r->output_mints.count == 1,
+	                   POLICY_REASON_PARAMETERS, POLICY_NO_INSTRUCTION, "output_mints",
+	                   v_words("exactly one mint with a price, or with min_out above 1"),
+	                   v_number(r->output_mints.count));
+}
+
 static bool rule_frame(struct policy *p)
 {
 	const struct policy_record *r = policy_record(p);
 	const struct policy_account *wallet = &p->accounts[p->request->wallet_account];
-	return POLICY_LIMIT(p, p->facts->fee_lamports <= r->max_fee_lamports, POLICY_REASON_FEE,
+	return need_one_output(p) &&
+	       POLICY_LIMIT(p, p->facts->fee_lamports <= r->max_fee_lamports, POLICY_REASON_FEE,
 	                    POLICY_NO_INSTRUCTION, "network fee",
 	                    v_lamports_at_most(r->max_fee_lamports),
 	                    v_lamports(p->facts->fee_lamports)) &&
@@ -467,6 +480,8 @@ static void grant_trust(struct policy *p)
 
 static void policy_grant(struct policy *p)
 {
+	if (!need_one_output(p))
+		return;
 	policy_put(&p->text, "Swap one token for another.\n");
 	grant_amounts(p);
 	grant_price(p);

@@ -10,10 +10,10 @@
 	X(input_mint, PUBKEY, MINT, REQUIRED, 0, 0, "token that is sold; So11111111111111111111111111111111111111112 for SOL") \
 	X(max_in, U64, NONE, REQUIRED, 0, 0, "raw units sold in one transaction at most") \
 	X(output_mints, PUBKEY_LIST, MINT, OPTIONAL, 0, 16, "tokens that may be bought; none given: any other whose mint stands in the transaction") \
-	X(min_out, U64, NONE, DEFAULTS, 1, 0, "raw units bought in one transaction at least") \
+	X(min_out, U64, NONE, DEFAULTS, 1, 0, "raw units bought in one transaction at least; above 1: output_mints has exactly one token") \
 	X(max_slippage_bps, U64, NONE, REQUIRED, 0, 0, "distance of the guaranteed output from the quote at most, in 1/10000; Raydium names no quote") \
-	X(min_price_out, U64, NONE, DEFAULTS, 0, 0, "minimum price: for every min_price_in raw units sold ...") \
-	X(min_price_in, U64, NONE, DEFAULTS, 0, 0, "... at least min_price_out raw units come back; 0 and 0: no minimum price") \
+	X(min_price_out, U64, NONE, DEFAULTS, 0, 0, "minimum price; output_mints then has exactly one token: for every min_price_in raw units sold ...") \
+	X(min_price_in, U64, NONE, DEFAULTS, 0, 0, "... at least min_price_out raw units come back; 0 and 0: no minimum price, and a hostile bot can lose all that is sold") \
 	X(max_fee_lamports, U64, NONE, REQUIRED, 0, 0, "network fee of one transaction at most, base and priority") \
 	X(max_tip_lamports, U64, NONE, DEFAULTS, 0, 0, "tips to block engines in one transaction at most") \
 	X(tip_accounts, PUBKEY_LIST, NONE, OPTIONAL, 0, 16, "addresses besides the eight of the Jito block engine that take tips") \

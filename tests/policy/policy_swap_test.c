@@ -26,6 +26,10 @@ static const uint8_t usd[1][32] = {
     {6, 'u'}
 };
 static const uint8_t coin[32] = {7, 'c'};
+static const uint8_t two_coins[2][32] = {
+    {6, 'u'},
+    {7, 'c'}
+};
 static const uint8_t pool[32] = {8, 'p'};
 static const uint8_t nonce[32] = {9, 'n'};
 static uint8_t native[1][32];
@@ -39,6 +43,11 @@ enum grant_kind {
 	SELL_SOL,
 	SELL_USD,
 	ANY_OUTPUT,
+	PRICE_OF_ANY,
+	PRICE_OF_TWO,
+	MINIMUM_OF_ANY,
+	MINIMUM_OF_TWO,
+	MINIMUM_OF_ONE,
 	LOOP,
 	FEES,
 	READONLY,
@@ -51,24 +60,34 @@ enum grant_kind {
 static void grant_of(enum grant_kind kind, struct run_grant *g)
 {
 	bool usd_in = kind == SELL_USD;
+	bool any = kind == ANY_OUTPUT || kind == PRICE_OF_ANY || kind == MINIMUM_OF_ANY;
+	bool two = kind == PRICE_OF_TWO || kind == MINIMUM_OF_TWO;
+	bool priced = kind != ANY_OUTPUT && kind != MINIMUM_OF_ANY && kind != MINIMUM_OF_TWO &&
+	              kind != MINIMUM_OF_ONE;
+	uint64_t min_out = 900;
+	if (kind == ANY_OUTPUT || kind == PRICE_OF_ANY || kind == PRICE_OF_TWO)
+		min_out = 1;
+	else if (kind == MINIMUM_OF_ANY || kind == MINIMUM_OF_TWO)
+		min_out = 2;
 	const struct run_value values[] = {
-	    {.name = "input_mint",                .keys = usd_in ? usd : (const uint8_t(*)[32])native, .count = 1},
-	    {.name = "max_in",	                           .number = 1000000	                                                              },
+	    {.name = "input_mint",             .keys = usd_in ? usd : (const uint8_t(*)[32])native, .count = 1},
+	    {.name = "max_in",	                        .number = 1000000	                                                           },
 	    {.name = "output_mints",
-	     .keys = usd_in || kind == LOOP ? (const uint8_t(*)[32])native : usd,
-	     .count = kind == ANY_OUTPUT ? 0 : 1},
-	    {.name = "min_out", .number = 900	                                           },
-	    {.name = "max_slippage_bps",                      .number = 100                     },
-	    {.name = "min_price_out", .number = 1                              },
-	    {.name = "min_price_in",                        .number = 1000                                            },
-	    {.name = "max_fee_lamports",.number = 15200    },
-	    {.name = "max_tip_lamports",                       .number = 50	                                                             },
-	    {.name = "max_platform_fee_bps", .number = kind == FEES ? 10 : 0},
-	    {.name = "max_rent_lamports",    .number = 2039280	                                                                },
-	    {.name = "allow_jupiter",               .number = kind != NO_JUPITER},
-	    {.name = "allow_memo",.number = kind != FEES                                                  },
-	    {.name = "allow_nonce",                     .number = kind == FEES                     },
-	    {.name = "readonly_wallet",.number = kind == READONLY                      },
+	     .keys =
+	         usd_in || kind == LOOP ? (const uint8_t(*)[32])native : (two ? two_coins : usd),
+	     .count = any ? 0 : (two ? 2 : 1)},
+	    {.name = "min_out", .number = min_out	                                           },
+	    {.name = "max_slippage_bps",               .number = 100              },
+	    {.name = "min_price_out",     .number = priced ? 1 : 0                                         },
+	    {.name = "min_price_in",    .number = priced ? 1000 : 0             },
+	    {.name = "max_fee_lamports",  .number = 15200                                       },
+	    {.name = "max_tip_lamports",                .number = 50                           },
+	    {.name = "max_platform_fee_bps",     .number = kind == FEES ? 10 : 0                            },
+	    {.name = "max_rent_lamports",.number = 2039280                   },
+	    {.name = "allow_jupiter",                   .number = kind != NO_JUPITER                                                  },
+	    {.name = "allow_memo",.number = kind != FEES},
+	    {.name = "allow_nonce",                         .number = kind == FEES	                                                                                 },
+	    {.name = "readonly_wallet",.number = kind == READONLY},
 	};
 	memset(g, 0, sizeof(*g));
 	run_grant(g, module, wallet, values, sizeof(values) / sizeof(values[0]));
@@ -771,6 +790,11 @@ static const struct attack attacks[] = {
 	{"source mint that is not the source's", SELL_SOL, r_v2_source_mint_lies, R(MINT), 0},
 	{"another mint bought", SELL_SOL, r_other_output, R(MINT), 0},
 	{"any mint bought", ANY_OUTPUT, r_other_output, R(NONE), 5200},
+	{"a price and no mint", PRICE_OF_ANY, r_other_output, R(PARAMETERS), 0},
+	{"a price and two mints", PRICE_OF_TWO, r_other_output, R(PARAMETERS), 0},
+	{"a minimum above 1 and no mint", MINIMUM_OF_ANY, r_other_output, R(PARAMETERS), 0},
+	{"a minimum above 1 and two mints", MINIMUM_OF_TWO, r_other_output, R(PARAMETERS), 0},
+	{"a minimum above 1 and one mint", MINIMUM_OF_ONE, r_ok, R(NONE), 5200},
 	{"own account of a hidden mint, any mint", ANY_OUTPUT, r_mint_hidden, R(DESTINATION), 0},
 	{"the same mint bought, any mint", ANY_OUTPUT, r_loop, R(MINT), 0},
 	{"the same mint bought", SELL_SOL, r_loop, R(MINT), 0},
@@ -984,6 +1008,18 @@ static void test_the_grant_warns(void)
 	EXPECT(says("ANY token"));
 }
 
+/* A14: of several mints, or of any, a bot would buy the one that it printed: such a grant is not
+ * made. */
+static void test_a_price_of_no_single_mint_is_refused_when_it_is_described(void)
+{
+	for (int kind = PRICE_OF_ANY; kind <= MINIMUM_OF_ONE; kind++) {
+		run_message(&grants[kind], bytes_of(NULL, 0), POLICY_MODE_DESCRIBE_GRANT, 0,
+		            &decision);
+		EXPECT(verdict_allows(decision.verdict) == (kind == MINIMUM_OF_ONE));
+		EXPECT(decision.reason == (kind == MINIMUM_OF_ONE ? R(NONE) : R(PARAMETERS)));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	make_key(NATIVE, native[0]);
@@ -998,5 +1034,6 @@ int main(int argc, char **argv)
 	RUN(test_real_swaps_are_allowed_up_to_the_last_unit);
 	RUN(test_no_flipped_bit_sells_more);
 	RUN(test_the_grant_warns);
+	RUN(test_a_price_of_no_single_mint_is_refused_when_it_is_described);
 	return test_summary();
 }

@@ -66,7 +66,10 @@ function common(tx, wallet, costs) {
 
 // Rent that the programs themselves may take from the wallet, as their intents count it.
 const CREATES = ['181ec828051c0777', 'd6904cec5f8b31b4'];
-const PROGRAM_RENT = { create: 21052480n, buy: 2519520n, sell: 890880n, swapBuy: 7746480n, swapSell: 4078560n };
+const PROGRAM_RENT = { create: 21052480n, trade: 3445200n, oldSell: 1600800n, swap: 8581680n, oldSwapSell: 4698000n };
+const isSell = (ix) => ix.data.subarray(0, 8).toString('hex') === '33e685a4017f83ad';
+// Before the venue's fee program stood among the accounts.
+const isBefore = (ix, feePlace) => isSell(ix) && resolve(ix.accounts[feePlace] ?? {}) !== 'pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ';
 
 function pumpGrant(tx, wallet, ix, s, costs) {
   const one = common(tx, wallet, costs);
@@ -74,7 +77,7 @@ function pumpGrant(tx, wallet, ix, s, costs) {
   const mint = mintOf(wallet, costs.seen, resolve(ix.accounts[token]));
   const buys = !s.paid && ix.data.subarray(0, 8).toString('hex') !== '5df6823ce7e940b2';
   const creates = tx.ixs.some((one) => one.program.key === K.PUMP && CREATES.includes(one.data.subarray(0, 8).toString('hex')));
-  const rent = costs.rent + (buys ? PROGRAM_RENT.buy : PROGRAM_RENT.sell) + (creates ? PROGRAM_RENT.create : 0n);
+  const rent = costs.rent + (isBefore(ix, 13) ? PROGRAM_RENT.oldSell : PROGRAM_RENT.trade) + (creates ? PROGRAM_RENT.create : 0n);
   if (creates) one.params.allow_create = true;
   Object.assign(one.params, { mints: mint ? [mint] : [], max_rent_lamports: rent }, buys
     ? { max_buy_lamports: s.in, buy_price_tokens: s.out, buy_price_lamports: s.in }
@@ -99,7 +102,7 @@ function swapGrant(tx, wallet, ix, s, costs) {
   const mintIs = (address) => (costs.temporary.has(address) ? K.NATIVE : mintOf(wallet, costs.seen, address));
   const [from, to] = [mintIs(source), mintIs(destination)];
   const rent = costs.rent + (ix.program.key !== K.PUMP_SWAP ? 0n
-    : ix.data.subarray(0, 8).toString('hex') === '33e685a4017f83ad' ? PROGRAM_RENT.swapSell : PROGRAM_RENT.swapBuy);
+    : isBefore(ix, 20) ? PROGRAM_RENT.oldSwapSell : PROGRAM_RENT.swap);
   // Which mint a named account holds is what the user says.
   const sold = from ?? (to === K.NATIVE ? POPULAR[1] : K.NATIVE);
   const bought = to ?? (sold === K.NATIVE ? POPULAR[1] : K.NATIVE);

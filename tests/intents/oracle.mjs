@@ -97,6 +97,15 @@ export function swapOf(ix) {
 
 export const swapPrograms = [K.JUPITER, K.RAYDIUM_V4, ...Object.keys(VENUES)];
 
+// What pump.fun's programs may take for accounts that are new or short: the accumulator of 137 bytes, the creator's vault, a curve of 49 bytes
+// made 151 long; on PumpSwap three token accounts, the accumulator, a pool of 211 bytes made 300 long. `sold` accounts are those of a sell.
+const rentOf = (bytes) => 6960n * (128n + bytes);
+function programRent(program, sold) {
+  if (program === K.PUMP) return rentOf(0n) + 6960n * (151n - 49n) + (sold < 13 ? 0n : rentOf(137n));
+  if (program === K.PUMP_SWAP) return 2n * rentOf(165n) + 6960n * (300n - 211n) + (sold < 20 ? 0n : rentOf(165n) + rentOf(137n));
+  return 0n;
+}
+
 class Wrong extends Error {}
 const never = (why) => {
   throw new Wrong(why);
@@ -213,6 +222,8 @@ const handlers = {
       let at = 8;
       for (let n = 0; n < 3; n++) at += 4 + d.readUInt32LE(at);
       if (text(d.subarray(at, at + 32)) !== r.grant.wallet) never('another creator');
+      // Behind create_v2's two flags: a creator fee, and a reward of holders, which makes another the creator.
+      if (hex === 'd6904cec5f8b31b4' && d.length > at + 34) never('another creator');
       r.created = r.key(a[0]);
       r.rent += 21052480n;
       return;
@@ -232,6 +243,7 @@ const handlers = {
     if (max === undefined && s.ledger === undefined && r.swaps === 0) never('sells another mint');
     if (max !== undefined && s.in > max) never('sells more');
     if (++r.swaps > (g.legs ?? 1)) never('one swap more');
+    r.rent += programRent(ix.program.key, hex === '33e685a4017f83ad' ? a.length : undefined);
     r.spend(from, s.in);
     r.sold += s.in;
     // A leg before the last buys into the ledger's account, whose gain the last leg sells.

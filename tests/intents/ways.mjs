@@ -79,6 +79,16 @@ const onSwap = (change) => (tx, c) => {
 };
 const onLedger = (change) => (tx, c) => (c.intent === 'jupiter-v6-ledger'
   ? change(tx, c, tx.ixs.findIndex((ix) => ix.program.key === K.JUPITER && ix.data.length === 8)) : undefined);
+const onCreation = (change) => (tx, c) => {
+  const ix = tx.ixs.find((one) => one.program.key === K.PUMP && one.data.subarray(0, 8).toString('hex') === 'd6904cec5f8b31b4');
+  return ix && change(ix, tx, c);
+};
+// The arguments of create_v2 with both of its flags, and more behind them.
+function longer(ix, ...more) {
+  let at = 8;
+  for (let n = 0; n < 3; n++) at += 4 + ix.data.readUInt32LE(at);
+  return Buffer.concat([ix.data.subarray(0, at + 32), Buffer.of(ix.data[at + 32], ix.data[at + 33] ?? 0), ...more]);
+}
 // Where there is such an account already, a second one is one too many.
 const LEFT = ['wrap-not-allowed', 'instruction-not-allowed', 'program-not-allowed', 'lifetime-not-allowed', 'instruction-repeated', 'fee-payer-not-allowed'];
 const robbery = (tx, c, name) => robberies(tx, c.grant.wallet, K.NATIVE).find((one) => one.name === name);
@@ -141,6 +151,15 @@ export const CHANGED = {
   'the arguments twice': onSwap((ix) => {
     ix.data = Buffer.concat([ix.data, ix.data.subarray(ix.data.length - 16)]);
     return ['instruction-data-trailing', 'instruction-data-malformed'];
+  }),
+  'a creator fee': onCreation((ix) => {
+    ix.data = longer(ix, u64(0));
+    return ['instruction-data-trailing'];
+  }),
+  // With it the program makes an address of its own the creator.
+  'a reward of holders': onCreation((ix) => {
+    ix.data = longer(ix, u64(0), Buffer.of(1));
+    return ['instruction-data-trailing'];
   }),
   'a byte of the arguments gone': onSwap((ix, s, tx, c) => {
     if (ix.program.key === K.PUMP || ix.program.key === K.PUMP_SWAP) return undefined; // track_volume may be left out

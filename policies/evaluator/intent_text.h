@@ -1102,16 +1102,16 @@ static void say_warnings(struct policy *p)
 			say(p, intent_name_of(head->nonce) == NULL ? "it"
 			                                           : intent_name_of(head->nonce));
 		}
-		say(p, ": such signatures do not expire and can be sent later.\n");
+		say(p, ": such signatures last until the nonce's authority, maybe not the wallet, "
+		       "ends them.\n");
 	}
 	if (head->unproven != INTENT_NONE &&
 	    (intent_bare ||
 	     policy_load64(p->parameters + ((const struct intent_param *)INTENT_AT(
 	                                       params))[(head->unproven - head->numbers) / 8]
 	                                       .record) != 0)) {
-		say(p, "WARNING: the wallet's token accounts are accepted by address although who "
-		       "owns "
-		       "them now is not proven");
+		say(p, "WARNING: the wallet's token accounts count by address, whoever owns them "
+		       "now");
 		if (intent_bare) {
 			say(p, ", when the grant sets ");
 			say(p, intent_name_of(head->unproven) == NULL

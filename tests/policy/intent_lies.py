@@ -295,6 +295,9 @@ def nonces(folder):
         m = Module(folder, 'nonce = true\n' + rule("send", "any = true") + '[[instruction]]\nname = "nonce"\nprogram = "system"\n'
                    'data = "04000000"\nfirst = true\naccounts = [{ writable = true }, { is = "recent_blockhashes" }, { %s }]\n' % authority)
         expect("a nonce's authority: " + authority, (m.code == 0) == good and (good or "advanceNonceAccount" in m.said), m.said)
+        if good:
+            said = next((line for line in m.text().splitlines() if "WARNING: durable nonces" in line), "")
+            expect("who can end such signatures is said", "the nonce's authority, maybe not the wallet" in said, said)
 
 
 def reads(folder):

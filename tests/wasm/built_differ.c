@@ -3,6 +3,7 @@
  * them. Value, trap and the whole memory must be the same, and what the host sets back must be the
  * beginning again, byte for byte (M5, M7). V8 sees the same modules in wasm_differ. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 #include "base_test.h"
 #include "policy_abi.h"
 #include "wasm.h"
+#include "wasm_make.h"
 #include "wasm_random.h"
 
 #define FUEL          UINT64_C(100000000)
@@ -327,6 +329,185 @@ static void test_built_code_ends_with_its_fuel(void)
 	wasm_policy_unload(&policy);
 }
 
+/* --- a module's own segment ---------------------------------------------------------------------
+ */
+
+static uint32_t take_leb(struct bytes module, size_t *at)
+{
+	uint32_t value = 0;
+
+	for (unsigned shift = 0;; shift += 7) {
+		uint8_t byte = module.data[(*at)++];
+
+		value |= (uint32_t)(byte & 0x7f) << shift;
+		if (byte < 0x80)
+			return value;
+	}
+}
+
+/* The module with `count` more segments of `len` bytes each at `off`. */
+static struct bytes with_segments(struct bytes module, unsigned count, uint32_t off, uint32_t len)
+{
+	static struct make made, part;
+	size_t at = 8;
+
+	made.len = 0;
+	make_put(&made, module.data, at);
+	while (at < module.len) {
+		uint8_t id = module.data[at++];
+		uint32_t section_len = take_leb(module, &at);
+		size_t end = at + section_len;
+
+		part.len = 0;
+		if (id == 11) {
+			make_leb(&part, take_leb(module, &at) + count);
+			make_put(&part, module.data + at, end - at);
+			for (unsigned i = 0; i < count; i++) {
+				make_put(&part, "\0\x41", 2);
+				make_signed(&part, off);
+				make_byte(&part, 0x0b);
+				make_leb(&part, len);
+				for (uint32_t n = 0; n < len; n++)
+					make_byte(&part, (uint8_t)(0xc3 + n * 7 + i));
+			}
+		} else {
+			make_put(&part, module.data + at, end - at);
+		}
+		make_section(&made, id, (struct bytes){part.bytes, part.len});
+		at = end;
+	}
+	return (struct bytes){made.bytes, made.len};
+}
+
+static bool same_beginning(struct wasm_policy *built, struct wasm_policy *theirs)
+{
+	const uint8_t *area;
+
+	CHECK(wasm_policy_fresh(built, &area) == STATUS_OK);
+	CHECK(wasm_policy_fresh(theirs, &area) == STATUS_OK);
+	return memcmp(memory_of(built), memory_of(theirs), WASM_BUILT_BYTES) == 0 &&
+	       wasm_built_is_fresh(&own.built, &built->built);
+}
+
+/* M5, M7, A3: one segment more may lie anywhere and hold anything: over the build's own data, over
+ * the exchange area, over the stack, across blocks, at memory's end, or be empty. The engine says
+ * what is right; a module without one, of the same code, is as before behind it. */
+static void test_a_hostile_segment_does_what_it_does_in_the_engine(void)
+{
+	static const char *const bases[] = {"policies/transfer.wasm", "policies/swap.wasm"};
+	static uint8_t module[LIMIT_MODULE_MAX];
+	uint64_t state = 11;
+	unsigned tried = 0, refused = 0;
+
+	ran = 0;
+	for (size_t b = 0; b < sizeof(bases) / sizeof(bases[0]); b++) {
+		struct bytes whole = read_module(bases[b], module);
+		struct wasm_policy plain, plain_theirs;
+
+		CHECK(load(&own, whole, &plain) && plain.built.built != NULL);
+		CHECK(load(&engine, whole, &plain_theirs));
+		const uint32_t data = plain.built.built->segments[0].off;
+		const uint32_t stack = (uint32_t)plain.built.built->globals[0];
+		const struct {
+			uint32_t off, len;
+			bool fits;
+		} segments[] = {
+		    {data,		                      64,   true },
+		    {data + 100,                                900,  true },
+		    {data - 8,		                  16,   true },
+		    {plain.area_off,                            4096, true },
+		    {plain.area_off + POLICY_ANSWER_OFFSET - 4, 512,  true },
+		    {stack - 1024,                              1024, true },
+		    {stack - 1,		                 2,    true },
+		    {0,		                         1,    true },
+		    {0,		                         0,    true },
+		    {255,		                       2,    true },
+		    {256 * 7,		                   256,  true },
+		    {256 * 7 + 250,                             600,  true },
+		    {256 * 8 - 1,                               257,  true },
+		    {WASM_BUILT_BYTES - 300,                    300,  true },
+		    {WASM_BUILT_BYTES - 1,                      1,    true },
+		    {WASM_BUILT_BYTES,                          0,    true },
+		    {WASM_BUILT_BYTES,                          1,    false},
+		    {WASM_BUILT_BYTES - 1,                      2,    false},
+		    {WASM_BUILT_BYTES + 1,                      0,    false},
+		    {UINT32_MAX,                                1,    false},
+		};
+
+		for (size_t i = 0; i < sizeof(segments) / sizeof(segments[0]); i++) {
+			struct bytes bent =
+			    with_segments(whole, 1, segments[i].off, segments[i].len);
+			struct wasm_policy ours, theirs;
+			bool loads = load(&own, bent, &ours);
+
+			EXPECT(load(&engine, bent, &theirs) == loads);
+			EXPECT(loads == segments[i].fits);
+			refused += !loads;
+			if (!loads)
+				continue;
+			tried++;
+			EXPECT(ours.built.built != NULL && ours.built.own.len == segments[i].len);
+			EXPECT(ours.area_off == theirs.area_off);
+			EXPECT(same_beginning(&ours, &theirs));
+			for (unsigned n = 0; n < 6; n++, state++) {
+				EXPECT(agree(&ours, &theirs, n % 2 == 0, state));
+				EXPECT(same_beginning(&plain, &plain_theirs));
+				EXPECT(agree(&plain, &plain_theirs, n % 2 == 0, state));
+				EXPECT(same_beginning(&ours, &theirs));
+			}
+			wasm_policy_unload(&ours);
+			wasm_policy_unload(&theirs);
+		}
+		wasm_policy_unload(&plain);
+		wasm_policy_unload(&plain_theirs);
+	}
+	printf("  hostile segments: %u, %u refused, %u ran\n", tried, refused, ran);
+	EXPECT(tried == 32 && refused == 8 && ran > 100);
+	EXPECT(own.built_bytes == 0);
+}
+
+/* Two segments more are not what the build knows: the engine runs them. */
+static void test_two_segments_more_run_in_the_engine(void)
+{
+	static uint8_t module[LIMIT_MODULE_MAX];
+	struct bytes whole = read_module("policies/transfer.wasm", module);
+	struct wasm_policy ours, theirs;
+	uint64_t state = 13;
+
+	whole = with_segments(whole, 2, 3000, 40);
+	CHECK(load(&own, whole, &ours) && load(&engine, whole, &theirs));
+	EXPECT(ours.built.built == NULL);
+	for (unsigned n = 0; n < 6; n++, state++)
+		EXPECT(agree(&ours, &theirs, n % 2 == 0, state));
+	wasm_policy_unload(&ours);
+	wasm_policy_unload(&theirs);
+}
+
+/* Every intent that ships runs as built code: one that fell back would be right, and slow. */
+static void test_every_intent_that_ships_is_built_in(void)
+{
+	static uint8_t module[LIMIT_MODULE_MAX];
+	DIR *folder = opendir(BUILD_DIR "/share/intents");
+	unsigned count = 0;
+
+	CHECK(folder != NULL);
+	for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+		struct wasm_policy policy;
+		char name[300];
+
+		if (strlen(entry->d_name) < 5 ||
+		    strcmp(entry->d_name + strlen(entry->d_name) - 5, ".wasm") != 0)
+			continue;
+		snprintf(name, sizeof(name), "intents/%s", entry->d_name);
+		CHECK(load(&own, read_module(name, module), &policy));
+		EXPECT(policy.built.built == &wasm_built_evaluator);
+		wasm_policy_unload(&policy);
+		count++;
+	}
+	closedir(folder);
+	EXPECT(count >= 19);
+}
+
 int main(void)
 {
 	CHECK(wasm_host_open(WASM_HEAP_DEFAULT, &engine) == STATUS_OK);
@@ -338,5 +519,8 @@ int main(void)
 	RUN(test_only_the_very_code_is_built_in);
 	RUN(test_a_table_is_not_code);
 	RUN(test_built_code_ends_with_its_fuel);
+	RUN(test_a_hostile_segment_does_what_it_does_in_the_engine);
+	RUN(test_two_segments_more_run_in_the_engine);
+	RUN(test_every_intent_that_ships_is_built_in);
 	return test_summary();
 }

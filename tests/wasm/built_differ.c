@@ -27,6 +27,9 @@
 /* clang-format on */
 #define DECLARE(seed) extern const struct wasm_built wasm_built_seed##seed;
 DECLARE(0)
+DECLARE(25)
+DECLARE(26)
+DECLARE(27)
 SEEDS(DECLARE)
 static const struct {
 	uint64_t seed;
@@ -130,6 +133,106 @@ static void test_the_edges_of_memory_and_blocks(void)
 	wasm_policy_unload(&theirs);
 	printf("  accesses: %u ran, %u trapped\n", ran, trapped);
 	EXPECT(ran > 2000 && trapped > 2000);
+}
+
+static void begin(struct bytes module, struct wasm_policy *ret_theirs)
+{
+	struct wasm_error error;
+	const uint8_t *area;
+
+	ran = trapped = 0;
+	CHECK(wasm_policy_load(&engine, module, WASM_RANDOM_AREA_LEN, ret_theirs, &error) ==
+	      STATUS_OK);
+	CHECK(wasm_policy_fresh(ret_theirs, &area) == STATUS_OK);
+	memcpy(beginning, memory_of(ret_theirs), sizeof(beginning));
+}
+
+/* M7: memory.copy and memory.fill up to memory's end and beyond it, of nothing, and over
+ * themselves. */
+static void test_runs_of_memory_at_its_edges(void)
+{
+	static const uint32_t places[] = {64 + 16,
+	                                  64 + 100,
+	                                  64 + 300,
+	                                  255,
+	                                  256 * 9 - 1,
+	                                  WASM_BUILT_BYTES - 300,
+	                                  WASM_BUILT_BYTES - 1,
+	                                  WASM_BUILT_BYTES,
+	                                  WASM_BUILT_BYTES + 1,
+	                                  UINT32_MAX};
+	static const uint32_t lengths[] = {
+	    0, 1, 200, 300, 301, 70000, WASM_BUILT_BYTES, WASM_BUILT_BYTES + 1, UINT32_MAX};
+	struct wasm_built_module ours = {&wasm_built_seed25, {0}, 97};
+	struct wasm_policy theirs;
+	uint64_t state = 5;
+
+	begin(wasm_bulk_make(), &theirs);
+	for (uint32_t copies = 0; copies < 2; copies++)
+		for (size_t to = 0; to < sizeof(places) / sizeof(places[0]); to++)
+			for (size_t from = 0; from < sizeof(places) / sizeof(places[0]); from++)
+				for (size_t len = 0; len < sizeof(lengths) / sizeof(lengths[0]);
+				     len++) {
+					uint32_t request[REQUEST_BYTES / 4] = {
+					    copies, places[to], places[from], lengths[len]};
+
+					for (size_t at = 4; at < REQUEST_BYTES / 4; at++)
+						request[at] = (uint32_t)wasm_random_next(&state);
+					EXPECT(agrees(&theirs, &ours, BYTES_OF_ARRAY(request)));
+				}
+	wasm_policy_unload(&theirs);
+	printf("  copies and fills: %u ran, %u trapped\n", ran, trapped);
+	EXPECT(ran > 400 && trapped > 400);
+}
+
+/* M1: calls in a circle end before the stack does, in both; how deep is each one's own, near 1000.
+ */
+static void test_calls_in_a_circle_end(void)
+{
+	static const uint32_t depths[] = {0, 1, 500, 990, 1010, 5000, UINT32_MAX};
+	struct wasm_built_module ours = {&wasm_built_seed26, {0}, 96};
+	struct wasm_policy theirs;
+
+	begin(wasm_circle_make(), &theirs);
+	for (size_t i = 0; i < sizeof(depths) / sizeof(depths[0]); i++) {
+		uint32_t value, request = depths[i];
+		uint64_t fuel = FUEL;
+
+		EXPECT(agrees(&theirs, &ours, bytes_of(&request, sizeof(request))));
+		wasm_built_fresh(&own.built, &ours);
+		memcpy(own.built.bytes + WASM_RANDOM_AREA, &request, sizeof(request));
+		wasm_built_wrote(&own.built, WASM_RANDOM_AREA, sizeof(request));
+		EXPECT(wasm_built_run(&own.built, &ours, WASM_BUILT_CHECK, &fuel, &value) ==
+		       (request > 1000 ? WASM_BUILT_NESTING : 0));
+		EXPECT(value == (request > 1000 ? 0 : request + 1));
+	}
+	wasm_policy_unload(&theirs);
+	EXPECT(ran == 4 && trapped == 3);
+}
+
+/* M5: what a start writes, in memory or in a global, is seen: such a module is left to the engine
+ * (start_built). */
+static void test_a_start_that_writes_is_not_fresh(void)
+{
+	struct wasm_built_module ours = {&wasm_built_seed27, {0}, 95};
+	struct wasm_built_memory *m = &own.built;
+	uint64_t fuel = FUEL;
+	uint32_t value, word;
+
+	wasm_built_fresh(m, &ours);
+	EXPECT(wasm_built_is_fresh(m, &ours));
+	EXPECT(wasm_built_run(m, &ours, WASM_BUILT_INITIALIZE, &fuel, &value) == 0);
+	memcpy(&word, m->bytes + 5000, sizeof(word));
+	EXPECT(word == 9 && m->globals[0] == 8);
+	EXPECT(!wasm_built_is_fresh(m, &ours));
+	memset(m->bytes + 5000, 0, sizeof(word));
+	EXPECT(!wasm_built_is_fresh(m, &ours)); /* the global */
+	m->globals[0] = 7;
+	EXPECT(wasm_built_is_fresh(m, &ours));
+	m->bytes[5000] = 9;
+	EXPECT(!wasm_built_is_fresh(m, &ours));
+	wasm_built_fresh(m, &ours);
+	EXPECT(wasm_built_is_fresh(m, &ours) && m->bytes[5000] == 0);
 }
 
 /* --- the intents that ship ----------------------------------------------------------------------
@@ -515,6 +618,9 @@ int main(void)
 	engine.interprets = true;
 	RUN(test_random_modules_do_what_they_do_in_the_engine);
 	RUN(test_the_edges_of_memory_and_blocks);
+	RUN(test_runs_of_memory_at_its_edges);
+	RUN(test_calls_in_a_circle_end);
+	RUN(test_a_start_that_writes_is_not_fresh);
 	RUN(test_shipped_modules_leave_nothing_behind);
 	RUN(test_only_the_very_code_is_built_in);
 	RUN(test_a_table_is_not_code);

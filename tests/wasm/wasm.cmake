@@ -44,7 +44,7 @@ soak_test(wasm-differ COMMAND node tests/wasm/wasm_differ.mjs 50000 1000000)
 add_executable(built_seeds ${CMAKE_SOURCE_DIR}/tests/wasm/built_seeds.c ${CMAKE_SOURCE_DIR}/tests/wasm/wasm_random.c)
 target_link_libraries(built_seeds PRIVATE base wasm)
 set(seed_sources "")
-foreach(seed RANGE 0 24)
+foreach(seed RANGE 0 27)
 	set(seed_source ${CMAKE_BINARY_DIR}/generated/seed${seed}_built.c)
 	add_custom_command(OUTPUT ${seed_source} DEPENDS built_seeds policy_compile
 		COMMAND built_seeds ${seed} ${CMAKE_BINARY_DIR}/generated/seed${seed}.wasm

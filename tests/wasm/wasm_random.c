@@ -498,3 +498,44 @@ struct bytes wasm_edges_make(void)
 	make_section(&module, 10, (struct bytes){part.bytes, part.len});
 	return (struct bytes){module.bytes, module.len};
 }
+
+/* --- runs of memory, calls in a circle, a start that writes ------------------------------------
+ */
+
+#define REQUEST(off) 0x41, 0xc0, 0x00, 0x28, 0x02, off /* a word of the request */
+
+struct bytes wasm_bulk_make(void)
+{
+	static struct make module;
+
+	_Static_assert(WASM_RANDOM_AREA == 64, "as the code says");
+	return make_policy(&module,
+	                   &(struct make_policy){
+	                       .area = WASM_RANDOM_AREA,
+	                       .check = CODE(REQUEST(0), 0x04, 0x40, REQUEST(4), REQUEST(8),
+	                                     REQUEST(12), 0xfc, 10, 0, 0, 0x05, REQUEST(4),
+	                                     REQUEST(8), REQUEST(12), 0xfc, 11, 0, 0x0b, 0x41, 1)});
+}
+
+struct bytes wasm_circle_make(void)
+{
+	static struct make module;
+
+	return make_policy(
+	    &module, &(struct make_policy){
+	                 .area = WASM_RANDOM_AREA,
+	                 .check = CODE(REQUEST(0), 0x24, 0, 0x10, 4),
+	                 /* the global, if not 0: less by one, and again; the sum of 1 a call */
+	                 .function = CODE(0x23, 0, 0x45, 0x04, 0x7f, 0x41, 1, 0x05, 0x23, 0, 0x41,
+	                                  1, 0x6b, 0x24, 0, 0x10, 4, 0x41, 1, 0x6a, 0x0b)});
+}
+
+struct bytes wasm_start_make(void)
+{
+	static struct make module;
+
+	return make_policy(&module,
+	                   &(struct make_policy){.area = WASM_RANDOM_AREA,
+	                                         .initialize = CODE(0x41, 0x88, 0x27, 0x41, 9, 0x36,
+	                                                            2, 0, 0x41, 8, 0x24, 0)});
+}

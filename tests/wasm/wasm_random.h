@@ -22,6 +22,19 @@ struct bytes wasm_random_make(uint64_t seed);
 #define WASM_EDGES 57
 struct bytes wasm_edges_make(void);
 
+/* wasm_bulk_make returns a module whose policy_check copies or fills: a request is which (u32, 1:
+ * copy), the place it goes to, the place it comes from or the value, and the length (u32 each). The
+ * seed 25 of built_differ. */
+struct bytes wasm_bulk_make(void);
+
+/* wasm_circle_make returns one whose policy_check calls a function that calls itself as often as
+ * the request (u32) says: the seed 26. */
+struct bytes wasm_circle_make(void);
+
+/* wasm_start_make returns one whose _initialize stores a word at 5000 and changes a global: the
+ * seed 27. */
+struct bytes wasm_start_make(void);
+
 /* wasm_random_next gives the next number of a sequence (splitmix64). */
 uint64_t wasm_random_next(uint64_t *state);
 

@@ -3,6 +3,7 @@ _tests(wasm ${CMAKE_SOURCE_DIR}/tests/wasm/verifier_process_test.c
 	"cli_parts;base;call;ipc;log;wasm")
 target_include_directories(verifier_process_test PRIVATE ${CMAKE_SOURCE_DIR}/proc)
 add_dependencies(verifier_process_test claviger-verifier)
+add_dependencies(verifier_cache_test policy_transfer)
 
 # policies/hostile: modules that attack, to build/tests/hostile. Not made with policy(): they must break
 # its rules, and they must not lie among what ships.

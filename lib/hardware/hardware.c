@@ -8,7 +8,7 @@
 
 #define PATH_BYTES    512
 #define LOG_BYTES     262144
-#define KLOG_READ_ALL 3 /* syslog(2): SYSLOG_ACTION_READ_ALL */
+#define KLOG_READ_ALL 3 /* SYSLOG_ACTION_READ_ALL of klogctl(3) */
 
 /* What print_mem_encrypt_feature_info and detect_tme_early write; the first that fits a line. */
 static const struct {

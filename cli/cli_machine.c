@@ -63,6 +63,13 @@ static void put_body(const struct door *door)
 	putchar('\n');
 }
 
+/* put_text prints what the server says: nothing that a terminal would obey. */
+static void put_text(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		putchar(text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i] : '?');
+}
+
 /* show prints an object's members as lines, those of an object in it below its name. */
 struct showing {
 	int depth;
@@ -76,22 +83,25 @@ static enum status show(void *context, struct bytes name, const struct cli_json_
 	size_t count;
 	bool flag;
 
-	printf("%*s%-20.*s ", 2 * showing->depth, "", (int)name.len, (const char *)name.data);
+	printf("%*s", 2 * showing->depth, "");
+	put_text(name);
+	printf("%*s ", name.len < 20 ? 20 - (int)name.len : 0, "");
 	if (cli_json_is_object(value)) {
 		putchar('\n');
 		return cli_json_each(value, show, &below);
 	}
 	if (cli_json_text(value, &text))
-		printf("%.*s", (int)text.len, (const char *)text.data);
+		put_text(text);
 	else if (cli_json_u64(value, &number))
 		printf("%" PRIu64, number);
 	else if (cli_json_bool(value, &flag))
 		printf(flag ? "yes" : "no");
 	else if (cli_json_count(value, &count))
 		for (size_t i = 0; i < count; i++)
-			if (cli_json_text(cli_json_item(value, i), &text))
-				printf("%s%.*s", i == 0 ? "" : ", ", (int)text.len,
-				       (const char *)text.data);
+			if (cli_json_text(cli_json_item(value, i), &text)) {
+				printf("%s", i == 0 ? "" : ", ");
+				put_text(text);
+			}
 	putchar('\n');
 	return STATUS_OK;
 }
@@ -197,12 +207,17 @@ static int put_lines(struct door *door, uint64_t asked, uint64_t *ret_cursor, bo
 		cli_complain(door->server.call, "the answer is no piece of a log");
 		return CLI_UNSURE;
 	}
+	if (first < asked)
+		cli_complain(door->server.call,
+		             "the bridge began anew, and its numbers with it; what it still has:");
 	if (asked > 1 && first > asked)
 		cli_complain(door->server.call, "%" PRIu64 " lines are no longer kept",
 		             first - asked);
 	for (size_t i = 0; i < count; i++)
-		if (cli_json_text(cli_json_item(lines, i), &line))
-			printf("%.*s\n", (int)line.len, (const char *)line.data);
+		if (cli_json_text(cli_json_item(lines, i), &line)) {
+			put_text(line);
+			putchar('\n');
+		}
 	return CLI_YES;
 }
 

@@ -38,7 +38,7 @@ static void put_log(struct api_exchange *exchange, struct api_context *context)
 		return;
 	at = exchange->cursor > first ? exchange->cursor : first;
 	if (at > log->next)
-		at = log->next; /* of another start of this process: from here on */
+		at = first; /* counted by a bridge before this one, which had other lines */
 	end = log->next - at > API_LOG_ONCE ? at + API_LOG_ONCE : log->next;
 	text = api_body_begin(exchange);
 	text_put(&text, "{\"first\":");

@@ -179,6 +179,9 @@ def the_log(signer):
     expect("a new bridge tells of the end of the old one",
            any(x["event"] == "process.ended" and x["name"] == "bridge" for x in
                (json.loads(line) for line in done.stdout.splitlines())), done.stdout)
+    done = signer.machine("log", "--from", "1000000")
+    expect("a number of before: all that the new one has", "began anew" in done.stderr and
+           "process.ended" in done.stdout, done.stderr)
     for query in ("cursor=x", "cursor=", "other=1", "cursor=1&cursor=2"):
         status, told = ask(signer.operators, context(signer, (signer.folder + "/operator.pem",
                                                               signer.folder + "/operator.key")),

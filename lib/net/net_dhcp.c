@@ -108,6 +108,15 @@ static bool is_host(const uint8_t address[4], const uint8_t mask[4])
 	       host != (uint32_t)~load_be32(mask);
 }
 
+/* The kernel takes no route over a router that it cannot reach: known before the address is set. */
+static bool is_router(const struct net_dhcp_lease *lease)
+{
+	uint32_t mask = load_be32(lease->mask), router = load_be32(lease->router);
+
+	return router == 0 || (is_host(lease->router, lease->mask) &&
+	                       ((router ^ load_be32(lease->address)) & mask) == 0);
+}
+
 /* A second copy of an option is a refusal, and so is one of another length. */
 static bool take_four(struct bytes value, uint8_t ret_four[4], bool *seen)
 {
@@ -177,7 +186,8 @@ enum status net_dhcp_take(const struct net_dhcp_client *client, struct bytes mes
 	memcpy(lease.address, m + AT_YIADDR, 4);
 	if (lease.type != NET_DHCP_NAK &&
 	    ((lease.type != NET_DHCP_OFFER && lease.type != NET_DHCP_ACK) || !is_mask(lease.mask) ||
-	     !is_host(lease.address, lease.mask) || lease.lease_s < LEASE_MIN))
+	     !is_host(lease.address, lease.mask) || !is_router(&lease) ||
+	     lease.lease_s < LEASE_MIN))
 		return STATUS_MALFORMED;
 	*ret_lease = lease;
 	return STATUS_OK;

@@ -21,7 +21,7 @@ enum net_dhcp_type {
 struct net_dhcp_lease {
 	uint8_t type; /* enum net_dhcp_type of the answer */
 	uint8_t address[4], mask[4];
-	uint8_t router[4]; /* zeros: none */
+	uint8_t router[4]; /* in the same network; zeros: none */
 	uint8_t server[4];
 	uint32_t lease_s;
 };

@@ -93,6 +93,9 @@ static void test_answers_for_others_and_broken_ones_are_refused(void)
 	    {257, 0  },
             {258, 127},
             {260, 255}, /* masks with holes, all ones */
+	    {265, 3  },
+            {266, 255},
+            {266, 0  }, /* no router of this network */
 	    {251, 0  },
 	};
 	uint8_t message[576];

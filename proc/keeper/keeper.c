@@ -156,6 +156,8 @@ static int keeper_run(struct proc *proc)
 	if (got_ms < now_ms() - (int64_t)lease.lease_s * 875)
 		got_ms = now_ms() - (int64_t)lease.lease_s * 875;
 	net_lease_begin(&held, &lease, got_ms);
+	if (site->lease_s != 0 && card_status != STATUS_OK)
+		tell(LOG_ERROR, "network.no_card", lease.address, lease.lease_s);
 	proc_report_ready(proc);
 	while (!proc_stopping()) {
 		/* An address of the manifest is for ever. */

@@ -711,7 +711,7 @@ void signer_state_renew(struct signer_state *state, struct signer_grant *grant,
 {
 	struct authz_lease_record durable;
 	uint64_t now = state->time_low_s(state->context);
-	bool is_first = false;
+	bool is_first = !grant->leased_once;
 
 	if (grant->lease_batch != 0 ||
 	    state->leasing_count == sizeof(state->leasing) / sizeof(state->leasing[0]) ||
@@ -719,12 +719,11 @@ void signer_state_renew(struct signer_state *state, struct signer_grant *grant,
 		return;
 	durable = grant->lease;
 	for (size_t i = 0; i < durable.count; i++)
-		is_first |= grant->lease.counters[i].leased == 0;
-	for (size_t i = 0; i < durable.count; i++)
 		authz_counter_lease_prepare(&grant->rules[i], &grant->lease.counters[i],
 		                            wanted != NULL ? wanted[i] : 0, now,
 		                            &durable.counters[i]);
 	put_lease(state, grant, &durable);
+	grant->leased_once = true;
 	/* What a user has just granted must not wait for others' leases. */
 	if (is_first)
 		signer_store_need(state->store, SIGNER_NEED_CHANGE);

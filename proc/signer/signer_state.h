@@ -59,6 +59,7 @@ struct signer_grant {
 	struct authz_lease_record lease;
 	struct signer_nonce nonces[AUTHZ_NONCES_MAX];            /* beside lease.nonces */
 	struct authz_counter_rule rules[LIMIT_COUNTERS_MAX + 1]; /* the record's, then the uses */
+	bool leased_once;                                        /* since it was read */
 	uint64_t lease_batch; /* commit that makes the prepared leases durable; 0: none */
 };
 

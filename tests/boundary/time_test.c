@@ -367,6 +367,51 @@ static void test_a_limit_is_lowered_though_a_change_waits_for_the_tpm(void)
 	rig_stop(&rig);
 }
 
+/* A bot's leases leave writes for what users change, also where one counter of its grant has
+ * nothing to lease: then one in ten minutes, after the first. */
+static void test_a_counter_with_nothing_left_takes_no_writes_from_changes(void)
+{
+	static uint8_t first_space[AUTHZ_GRANT_BODY_MAX], body_space[AUTHZ_GRANT_BODY_MAX];
+	static struct authz_grant_body body;
+	struct buffer first = BUFFER_OF_ARRAY(first_space), out = BUFFER_OF_ARRAY(body_space);
+	uint8_t revoke_space[64];
+	struct buffer revoke = BUFFER_OF_ARRAY(revoke_space);
+	struct ipc_message none = {.kind = 0};
+	uint64_t extends;
+
+	rig.hardware = true;
+	begin("leases", NULL);
+	lasting = (struct rig_world){.cap = 0};
+	rig_world_make(&rig, &lasting, "lasting");
+	rig_grant_body(&lasting, lasting.client_id, &first);
+	CHECK(authz_grant_take(buffer_bytes(&first), &body) == STATUS_OK);
+	body.counters[body.counter_count++] = (struct authz_counter_rule){
+	    .id = 2, .unit = AUTHZ_UNIT_MINT, .window = AUTHZ_WINDOW_TOTAL, .mint = {9}};
+	CHECK(authz_grant_put(&body, &out) == STATUS_OK);
+	CHECK(authz_id_put(record_of(&lasting)->grants[0].grant, &revoke) == STATUS_OK);
+	CHECK(change_until(&lasting, AUTHZ_ACTION_GRANT, buffer_bytes(&out),
+	                   rig_now_s(&rig) + 600) == STATUS_OK);
+	CHECK(change_until(&lasting, AUTHZ_ACTION_REVOKE, buffer_bytes(&revoke),
+	                   rig_now_s(&rig) + 600) == STATUS_OK);
+	while (rig.extends < 17) {
+		rig_pass(&rig, 2);
+		CHECK(freeze(&lasting, AUTHZ_ACTION_UNFREEZE) == STATUS_OK);
+	}
+	rig_pass(&rig, 601);
+	for (unsigned i = 0; i < 3; i++) /* the first lease, and one that is due after it */
+		EXPECT(sign_lamports(&lasting, 40000) == CALL_RESULT_SIGNED);
+	rig_pass(&rig, 2);
+	EXPECT(rig_take(&rig, &rig.bridge, &none, 500000) != STATUS_IO);
+	extends = rig.extends;
+	for (unsigned i = 0; i < 7; i++)
+		(void)sign_lamports(&lasting, 40000);
+	rig_pass(&rig, 2);
+	EXPECT(rig_take(&rig, &rig.bridge, &none, 500000) != STATUS_IO);
+	EXPECT(rig.extends == extends);
+	rig.hardware = false;
+	rig_stop(&rig);
+}
+
 /* ---- by the site's time keys ---- */
 
 static const char *site_setting(void)
@@ -565,6 +610,7 @@ int main(void)
 	RUN(test_a_clock_set_ahead_refills_nothing_and_ends_what_ends);
 	RUN(test_a_start_with_the_clock_ahead_refills_nothing_on_a_running_machine);
 	RUN(test_a_limit_is_lowered_though_a_change_waits_for_the_tpm);
+	RUN(test_a_counter_with_nothing_left_takes_no_writes_from_changes);
 	RUN(test_without_proof_what_has_a_time_in_it_is_refused);
 	RUN(test_cutting_the_power_brings_nothing_back);
 	(void)nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);

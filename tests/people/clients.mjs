@@ -3,7 +3,8 @@
 // with its examples and its own tests, and solana-keychain's Vault clients, unmodified: Rust and
 // Python here, TypeScript in tools/demo_play.mjs and tests/system/readme.mjs; Go's is not to be had (B12).
 // usage: node tests/people/clients.mjs [WORD...]   only the tests whose name contains one of the words
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import https from 'node:https';
 import { join } from 'node:path';
 import * as kit from '@solana/kit';
 import { expect, friend, play, test } from '../system/cases.mjs';
@@ -28,17 +29,38 @@ async function client(s, command, words = [], more = {}) {
   return { wires: wires.map(([, what]) => what), lines, of: (word) => lines.filter(([first]) => first === word).map((line) => line.slice(1).join(' ')) };
 }
 
-test('Rust SDK: its own tests, of when to try again and whom to believe', async () => {
+// B9 too: every set of tests/vectors/evidence.jsonl
+test('Rust SDK: its own tests, of when to try again, whom to believe and what evidence shows', async () => {
   const { code, out, err } = await run(join(root, 'tools/sdk'), ['rust_tests']);
-  expect(code === 0 && /^test result: ok\. [1-9]\d* passed; 0 failed; 0 ignored/m.test(out), out, err);
+  expect(code === 0 && /^test result: ok\. [1-9]\d passed; 0 failed; 0 ignored/m.test(out), out, err);
 });
 
 test('Rust SDK on keychain\'s traits: legacy, v0 and v1 executed, refusals typed, batches', async (s) => {
   const { wires, of } = await client(s, join(rust, 'debug/examples/bot'));
   expect(wires.join() === 'legacy,v0,v1', wires);
+  expect(of('node').join() === `Workstation software ${s.deploymentKey}`, of('node'));
   expect(of('asked').length === 3 && of('asked').every((line) => /^(legacy|v0|v1) true \d{7}$/.test(line)), of('asked'));
   expect(of('refused')[0].startsWith('policy_denied Some(0) ') && of('refused')[0].includes('2000000000'), of('refused'));
   expect(of('keychain')[0] === 'Remote API error' && of('all')[0] === 'batch_aborted' && of('each')[0] === 'true false', of('all'), of('each'));
+});
+
+// B9, as tests/people/sdk.mjs has it for TypeScript: a relay with a certificate that the bot was made to trust
+test('Rust SDK: a relay passes the node\'s own evidence on and gets neither token nor transaction', async (s) => {
+  const at = (name) => join(s.signer.folder, name);
+  const made = await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', at('relay.key'),
+    '-out', at('relay.pem'), '-days', '9', '-subj', '/CN=relay', '-addext', 'basicConstraints=critical,CA:FALSE', '-addext', 'subjectAltName=IP:127.0.0.1']);
+  expect(made.code === 0, made.err);
+  const seen = [];
+  const relay = https.createServer({ key: readFileSync(at('relay.key')), cert: readFileSync(at('relay.pem')) }, (request, answer) => {
+    seen.push([request.method, request.url.split('?')[0], request.headers.authorization]);
+    https.get(`${s.signer.url}${request.url}`, { ca: readFileSync(s.signer.ca) }, (from) => from.pipe(answer.writeHead(from.statusCode)));
+  });
+  await new Promise((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  const more = { CLAVIGER_SERVER: `https://127.0.0.1:${relay.address().port}`, CLAVIGER_CA: at('relay.pem') };
+  const { code, err } = await run(join(rust, 'debug/examples/bot'), [], { env: { ...envOf(s), ...more } });
+  relay.close();
+  expect(code !== 0 && err.includes('signer_untrusted') && err.includes('another TLS key'), code, err);
+  expect(JSON.stringify(seen) === '[["GET","/api/v1/evidence",null]]', seen);
 });
 
 test('Rust SDK as a solana_signer::Signer, beside a keypair that pays the fee', async (s) => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A bot on solana-keychain's traits: asks what would be allowed, signs one transaction of each format,
+//! A bot on solana-keychain's traits: says which node answers, asks what would be allowed, signs one transaction of each format,
 //! and reads a refusal. Prints `wire FORMAT BASE64` for whoever sends them.
 //! Environment: what `claviger serve --dev` prints, BLOCKHASH and RECIPIENT.
 use claviger_sdk::{ClavigerSigner, Config, Trust};
@@ -28,6 +28,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut config = Config::new(env("CLAVIGER_SERVER"), env("CLAVIGER_TOKEN"), address, trust);
     config.ca = Some(std::fs::read_to_string(env("CLAVIGER_CA"))?);
     let signer = ClavigerSigner::new(config)?;
+    let node = signer.report().await?.expect("a deployment key was given");
+    println!("node {:?} {} {}", node.mode, if node.hardware { "hardware" } else { "software" }, node.deployment_key);
     if !signer.is_available().await {
         return Err("the signer is not available".into());
     }

@@ -44,6 +44,8 @@ pub struct Answer {
     pub status: u16,
     pub retry_after: Option<String>,
     pub body: Vec<u8>,
+    /// DER of the certificate that the TLS connection was made with.
+    pub certificate: Option<Vec<u8>>,
 }
 
 /// Sends one request; an error when no whole answer came.
@@ -68,6 +70,7 @@ impl Https {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .timeout(timeout)
+            .tls_info(true)
             .min_tls_version(reqwest::tls::Version::TLS_1_3);
         if let Some(pem) = ca {
             let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
@@ -116,6 +119,8 @@ impl Transport for Https {
         let mut response = builder.send().await.map_err(|error| whole(&error))?;
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(String::from);
+        let tls = response.extensions().get::<reqwest::tls::TlsInfo>();
+        let certificate = tls.and_then(|tls| tls.peer_certificate()).map(Vec::from);
         let mut body = Vec::new();
         while let Some(part) = response.chunk().await.map_err(|error| whole(&error))? {
             if body.len() + part.len() > ANSWER_MAX_BYTES {
@@ -123,7 +128,7 @@ impl Transport for Https {
             }
             body.extend_from_slice(&part);
         }
-        Ok(Answer { status: response.status().as_u16(), retry_after, body })
+        Ok(Answer { status: response.status().as_u16(), retry_after, body, certificate })
     }
 }
 
@@ -148,17 +153,27 @@ pub struct Client {
 }
 
 impl Client {
-    /// `open` calls carry no token: they are made before it is known who answers.
-    pub async fn get(&self, path: &str, open: bool) -> Result<Value, Error> {
-        self.call(path, None, false, open).await
+    pub async fn get(&self, path: &str) -> Result<Value, Error> {
+        Ok(self.call(path, None, false, false).await?.0)
+    }
+
+    /// Carries no token: it is asked before it is known who answers. Also the connection's certificate.
+    pub async fn get_open(&self, path: &str) -> Result<(Value, Option<Vec<u8>>), Error> {
+        self.call(path, None, false, true).await
     }
 
     pub async fn post(&self, path: &str, body: Value, signs: bool) -> Result<Value, Error> {
-        self.call(path, Some(body), signs, false).await
+        Ok(self.call(path, Some(body), signs, false).await?.0)
     }
 
-    async fn call(&self, path: &str, body: Option<Value>, signs: bool, open: bool) -> Result<Value, Error> {
-        let random = random();
+    async fn call(
+        &self,
+        path: &str,
+        body: Option<Value>,
+        signs: bool,
+        open: bool,
+    ) -> Result<(Value, Option<Vec<u8>>), Error> {
+        let random: [u8; 16] = random();
         let mut request = Request {
             path: path.into(),
             body,
@@ -191,14 +206,14 @@ impl Client {
         }
     }
 
-    async fn once(&self, request: &Request) -> Result<Value, Error> {
+    async fn once(&self, request: &Request) -> Result<(Value, Option<Vec<u8>>), Error> {
         let answer = self.transport.send(request).await.map_err(|why| Error {
             retryable: !why.contains("certificate"), // which will not fit in a second either
             ..Error::own(Kind::Connection, "no_connection", format!("no answer: {why}"))
         })?;
         let found: Option<Value> = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
         match (answer.status, found) {
-            (200, Some(found)) => Ok(found),
+            (200, Some(found)) => Ok((found, answer.certificate)),
             (200, None) => Err(Error::answer("not a JSON object: is this a signer?")),
             (status, Some(problem)) if !problem["code"].is_null() => {
                 Err(refusal(status, &problem, answer.retry_after.as_deref())?)
@@ -213,8 +228,8 @@ impl Client {
     }
 }
 
-fn random() -> [u8; 16] {
-    let mut bytes = [0; 16];
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     getrandom::getrandom(&mut bytes).expect("the system has no random bytes");
     bytes
 }

@@ -33,10 +33,6 @@ pub fn bytes(from: &Value, name: &str) -> Result<Vec<u8>, Error> {
     STANDARD.decode(text(from, name)?).map_err(|_| Error::answer(&format!("\"{name}\" must be base64")))
 }
 
-pub fn hash(from: &Value, name: &str) -> Result<[u8; 32], Error> {
-    unhex(text(from, name)?).ok_or_else(|| Error::answer(&format!("\"{name}\" must be 64 hex digits")))
-}
-
 pub fn unhex(text: &str) -> Option<[u8; 32]> {
     let digit = |c: u8| match c {
         b'0'..=b'9' => Some(c - b'0'),

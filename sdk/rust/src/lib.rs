@@ -4,7 +4,8 @@
 //!
 //! One thread of its own does the talking, so the async calls work on every executor and the
 //! synchronous ones inside of one. Every signature is verified over the caller's bytes before it is
-//! returned; a dropped future stops its request.
+//! returned; a dropped future stops its request. Before any of it the node's evidence is judged ([`attest`]).
+pub mod attest;
 mod client;
 mod engine;
 mod error;
@@ -14,6 +15,7 @@ mod rules_test;
 mod trust;
 
 use async_trait::async_trait;
+use attest::{Policy, Report};
 use base64::{engine::general_purpose::STANDARD, Engine as _};
 use client::{refusal, Client, Https};
 use engine::Engine;
@@ -95,7 +97,7 @@ struct Inner {
     address: Pubkey,
     wallet: String,
     grant: Option<String>,
-    trust: Trust,
+    policy: Option<Policy>, // of who answers; none: TLS is enough
     client: Client,
     trusted: Mutex<Option<u64>>, // the boot that was checked
 }
@@ -125,14 +127,18 @@ fn item(inner: &Inner, bytes: &[u8]) -> Value {
 
 impl Inner {
     async fn ensure_trust(&self) -> Result<(), Error> {
-        let Trust::DeploymentKey(key) = &self.trust else { return Ok(()) };
+        let Some(policy) = &self.policy else { return Ok(()) };
         if self.trusted.lock().expect("poisoned").is_some() {
             return Ok(());
         }
-        let channel = self.client.get("/api/v1/channel", true).await?;
-        let boot = trust::check(key, &channel)?;
-        *self.trusted.lock().expect("poisoned") = Some(boot);
+        self.judge(policy).await?;
         Ok(())
+    }
+
+    async fn judge(&self, policy: &Policy) -> Result<Report, Error> {
+        let report = trust::check(&self.client, policy).await?;
+        *self.trusted.lock().expect("poisoned") = Some(report.boot);
+        Ok(report)
     }
 
     // Nothing that the network says is a signature until it verifies over our own bytes.
@@ -209,7 +215,7 @@ impl Inner {
 
     async fn available(&self) -> Result<bool, Error> {
         self.ensure_trust().await?;
-        let wallet = self.client.get(&format!("/api/v1/wallets/{}", self.wallet), false).await?;
+        let wallet = self.client.get(&format!("/api/v1/wallets/{}", self.wallet)).await?;
         let live = json::list(&wallet, "grants")?.iter().any(|grant| grant["frozen"] == json!(false));
         Ok(json::text(&wallet, "address")? == self.address.to_string() && !json::flag(&wallet, "frozen")? && live)
     }
@@ -228,14 +234,11 @@ impl ClavigerSigner {
         if wallet.is_empty() || !wallet.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-') {
             return refuse("a wallet's name has letters, digits, '_' and '-'");
         }
-        if matches!(&config.trust, Trust::DeploymentKey(key) if json::unhex(key).is_none()) {
-            return refuse("the deployment key has 64 hex digits (claviger status prints it)");
-        }
         let inner = Inner {
             address: config.address,
             wallet,
             grant: config.grant,
-            trust: config.trust,
+            policy: config.trust.policy()?,
             client: Client { transport, token: config.token, retry: config.retry },
             trusted: Mutex::new(None),
         };
@@ -255,6 +258,18 @@ impl ClavigerSigner {
     pub async fn sign_bytes(&self, message: &[u8]) -> Result<Signature, Error> {
         let bytes = message.to_vec();
         self.on(|inner| async move { inner.sign(&bytes).await }).await
+    }
+
+    /// Asks the signer for evidence anew and says what it proved; none where TLS is enough. For checks of your own
+    /// before the first signature.
+    pub async fn report(&self) -> Result<Option<Report>, Error> {
+        self.on(|inner| async move {
+            match &inner.policy {
+                Some(policy) => inner.judge(policy).await.map(Some),
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// Dry run with every reason: signs and counts nothing.

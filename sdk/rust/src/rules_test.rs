@@ -2,6 +2,7 @@
 //! When a request is sent again, and who is believed: over a network that is bent as each test needs it. A
 //! keypair of the test stands for the wallet; the whole against a real signer is tests/people/rust.mjs.
 use crate::client::{Answer, Request, Transport};
+use crate::attest::node_test::Node;
 use crate::*;
 use futures::executor::block_on;
 use solana_sdk::signature::Keypair;
@@ -13,16 +14,43 @@ type Bend = dyn Fn(&Request, usize) -> Result<(u16, Option<&'static str>, Value)
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<(String, Option<String>, Option<String>)>>>); // path, key, token
 
+/// Each nonce is another.
+fn path_of(path: &str) -> &str {
+    if path.starts_with(EVIDENCE) { EVIDENCE } else { path }
+}
+
 impl Seen {
     fn at(&self, path: &str) -> Vec<(Option<String>, Option<String>)> {
         let all = self.0.lock().unwrap();
-        all.iter().filter(|each| each.0 == path).map(|each| (each.1.clone(), each.2.clone())).collect()
+        all.iter().filter(|each| path_of(&each.0) == path).map(|each| (each.1.clone(), each.2.clone())).collect()
     }
 }
 
 struct Bent {
     bend: Box<Bend>,
     seen: Seen,
+    certificate: Option<Vec<u8>>,
+}
+
+/// Of the connection: one out of the vectors, whose key is the node's TLS key here.
+fn connection() -> Vec<u8> {
+    let text = include_str!("../../../tests/vectors/evidence.jsonl").lines().next().unwrap();
+    let first: Value = serde_json::from_str(text).unwrap();
+    let pem = first["policy"]["vendor_roots"][0].as_str().unwrap();
+    STANDARD.decode(pem.lines().filter(|line| !line.starts_with('-')).collect::<String>()).unwrap()
+}
+
+fn node(key: &Keypair, boot: u8) -> Node<'_> {
+    let tls_key = json::unhex(&attest::key_id(&connection()).unwrap()).unwrap();
+    Node { key, boot, channel_boot: boot, roles: [1, 2], tls_key }
+}
+
+const EVIDENCE: &str = "/api/v1/evidence?nonce=";
+
+/// The node's answer to the nonce of this request.
+fn shown(node: &Node, request: &Request) -> Value {
+    let nonce = json::unhex(request.path.strip_prefix(EVIDENCE).expect(&request.path)).unwrap();
+    json!({"evidence": STANDARD.encode(node.evidence(&nonce))})
 }
 
 #[async_trait]
@@ -31,10 +59,10 @@ impl Transport for Bent {
         let count = {
             let mut seen = self.seen.0.lock().unwrap();
             seen.push((request.path.clone(), request.idempotency_key.clone(), request.token.clone()));
-            seen.iter().filter(|each| each.0 == request.path).count()
+            seen.iter().filter(|each| path_of(&each.0) == path_of(&request.path)).count()
         };
         let (status, retry_after, body) = (self.bend)(request, count)?;
-        Ok(Answer { status, retry_after: retry_after.map(String::from), body: body.to_string().into_bytes() })
+        Ok(Answer { status, retry_after: retry_after.map(String::from), body: body.to_string().into_bytes(), certificate: self.certificate.clone() })
     }
 }
 
@@ -55,7 +83,7 @@ fn open(trust: Trust, bend: impl Fn(&Keypair, &Request, usize) -> Result<(u16, O
     let seen = Seen::default();
     let mut config = Config::new("https://nowhere", "token", key.pubkey(), trust);
     config.wallet = Some("bot".into());
-    let transport = Bent { bend: Box::new(move |request, count| bend(&key, request, count)), seen: seen.clone() };
+    let transport = Bent { bend: Box::new(move |request, count| bend(&key, request, count)), seen: seen.clone(), certificate: Some(connection()) };
     (ClavigerSigner::with_transport(config, Box::new(transport)).unwrap(), seen)
 }
 
@@ -122,67 +150,104 @@ fn a_dropped_future_stops_its_request() {
     assert!(seen.at(SIGN).len() <= sent + 1, "it went on");
 }
 
-fn certificate(key: &Keypair, boot: u8, role: u8) -> String {
-    let body = [&[0xa5, 1, 1, 2, 0x58, 32][..], &[7; 32], &[3, boot, 4, role, 5, 0x58, 32], &[9; 32]].concat();
-    let signature = key.sign_message(&[b"claviger/channel/v1", &body[..]].concat());
-    STANDARD.encode([&[0xa2, 1, 0x58, body.len() as u8][..], &body, &[2, 0x58, 64], signature.as_ref()].concat())
-}
-
 #[test]
 fn only_the_pinned_deployment_gets_token_and_transaction() {
-    let deployment = Keypair::new();
-    let stranger = Keypair::new();
-    let key = json::hex(deployment.pubkey().as_ref());
-    let channel = |key: &str, boot: &str, authority: String, signer: String| {
-        json!({"deployment": "07".repeat(32), "deployment_key": key, "boot": boot,
-               "certificates": {"authority": authority, "signer": signer}})
+    let pin = json::hex(Keypair::new_from_array([1; 32]).pubkey().as_ref());
+    let of = |name: &str| -> (u8, fn(&mut Node)) {
+        match name {
+            "good" => (1, |_| ()),
+            "another key" => (2, |_| ()),
+            "certificates of another boot" => (1, |node| node.channel_boot = 2),
+            "roles swapped" => (1, |node| node.roles = [2, 1]),
+            "a relay" => (1, |node| node.tls_key = [3; 32]),
+            _ => unreachable!(),
+        }
     };
-    let good = |boot| channel(&key, "1", certificate(&deployment, boot, 1), certificate(&deployment, 1, 2));
-    let mut bent = certificate(&deployment, 1, 2);
-    bent.replace_range(70..71, if &bent[70..71] == "A" { "B" } else { "A" });
-    for (name, answer, trusted) in [
-        ("good", good(1), true),
-        ("another boot", good(2), false),
-        ("another key", channel(&json::hex(stranger.pubkey().as_ref()), "1", certificate(&stranger, 1, 1), certificate(&stranger, 1, 2)), false),
-        ("a stranger's certificates", channel(&key, "1", certificate(&stranger, 1, 1), certificate(&stranger, 1, 2)), false),
-        ("roles swapped", channel(&key, "1", certificate(&deployment, 1, 2), certificate(&deployment, 1, 1)), false),
-        ("a bent one", channel(&key, "1", certificate(&deployment, 1, 1), bent), false),
-        ("none", channel(&key, "1", certificate(&deployment, 1, 1), String::new()), false),
+    for (name, says) in [
+        ("good", None),
+        ("another key", Some("(deployment)")),
+        ("certificates of another boot", Some("(channel)")),
+        ("roles swapped", Some("(channel)")),
+        ("a relay", Some("another TLS key")),
     ] {
-        let (signer, seen) = open(Trust::DeploymentKey(key.clone()), move |wallet, request, _| {
-            Ok((200, None, if request.path == SIGN { signed(wallet, request) } else { answer.clone() }))
+        let (seed, change) = of(name);
+        let (signer, seen) = open(Trust::DeploymentKey(pin.clone()), move |wallet, request, _| {
+            if request.path == SIGN {
+                return Ok((200, None, signed(wallet, request)));
+            }
+            let key = Keypair::new_from_array([seed; 32]);
+            let mut node = node(&key, 1);
+            change(&mut node);
+            Ok((200, None, shown(&node, request)))
         });
         let result = block_on(signer.sign_bytes(b"message"));
-        assert_eq!(result.as_ref().map_err(|error| error.kind).err(), (!trusted).then_some(Kind::Untrusted), "{name}");
-        assert_eq!(seen.at(SIGN).len(), usize::from(trusted), "{name}");
-        assert_eq!(seen.at("/api/v1/channel")[0].1, None, "a token was sent before it was known who answers");
-        if trusted {
+        match (&result, says) {
+            (Ok(_), None) => {}
+            (Err(error), Some(says)) => assert!(error.kind == Kind::Untrusted && error.text.contains(says), "{name}: {error}"),
+            _ => panic!("{name}: {result:?}"),
+        }
+        assert_eq!(seen.at(SIGN).len(), usize::from(says.is_none()), "{name}");
+        assert_eq!(seen.at(EVIDENCE)[0].1, None, "a token was sent before it was known who answers");
+        if says.is_none() {
             block_on(signer.sign_bytes(b"again")).unwrap();
-            assert_eq!(seen.at("/api/v1/channel").len(), 1, "it was checked twice without need");
+            assert_eq!(seen.at(EVIDENCE).len(), 1, "it was judged twice without need");
+            let report = block_on(signer.report()).unwrap().unwrap();
+            assert_eq!((report.boot, report.deployment_key, report.hardware), (1, pin.clone(), false));
         }
     }
 }
 
 #[test]
+fn evidence_answers_this_nonce_over_this_connection_and_the_policy() {
+    let key = json::hex(Keypair::new_from_array([1; 32]).pubkey().as_ref());
+    let old = Keypair::new_from_array([1; 32]);
+    let replay = json!({"evidence": STANDARD.encode(node(&old, 1).evidence(&[4; 32]))});
+    let (signer, seen) = open(Trust::DeploymentKey(key.clone()), move |_, _, _| Ok((200, None, replay.clone())));
+    let error = block_on(signer.sign_bytes(b"message")).unwrap_err();
+    assert!(error.kind == Kind::Untrusted && error.text.contains("(nonce)") && seen.at(SIGN).is_empty(), "{error}");
+
+    let answer = |wallet: &Keypair, request: &Request, _: usize| -> Result<(u16, Option<&'static str>, Value), String> {
+        let key = Keypair::new_from_array([1; 32]);
+        Ok((200, None, if request.path == SIGN { signed(wallet, request) } else { shown(&node(&key, 1), request) }))
+    };
+    for (policy, says) in [
+        (r#"{"software_tpm": true, "genesis": "0000000000000000000000000000000000000000000000000000000000000000"}"#, None),
+        (r#"{"software_tpm": true, "counter": 1}"#, Some("(floor)")),
+        (r#"{"software_tpm": true, "event_log": true}"#, Some("(log-none)")),
+        ("{}", Some("(policy)")),
+    ] {
+        let trust = Trust::Node { deployment_key: key.clone(), policy: Policy::from_json(policy).unwrap() };
+        let (signer, seen) = open(trust, answer);
+        let error = block_on(signer.sign_bytes(b"message")).err().map(|error| error.text);
+        assert_eq!(error.is_some(), says.is_some(), "{policy}: {error:?}");
+        assert!(says.is_none_or(|says| error.unwrap().contains(says)), "{policy}");
+        assert_eq!(seen.at(SIGN).len(), usize::from(says.is_none()));
+    }
+
+    let mut config = Config::new("https://nowhere", "token", Keypair::new().pubkey(), Trust::DeploymentKey(key));
+    config.wallet = Some("bot".into());
+    let transport = Bent { bend: Box::new(move |request, count| answer(&Keypair::new(), request, count)), seen: Seen::default(), certificate: None };
+    let signer = ClavigerSigner::with_transport(config, Box::new(transport)).unwrap();
+    let error = block_on(signer.sign_bytes(b"message")).unwrap_err();
+    assert!(error.kind == Kind::Untrusted && error.text.contains("another TLS key"), "{error}");
+}
+
+#[test]
 fn a_restart_is_noticed() {
-    let deployment = Keypair::new();
-    let key = json::hex(deployment.pubkey().as_ref());
-    let boots = [certificate(&deployment, 1, 1), certificate(&deployment, 1, 2), certificate(&deployment, 2, 1), certificate(&deployment, 2, 2)];
-    let pin = key.clone();
-    let (signer, seen) = open(Trust::DeploymentKey(pin), move |wallet, request, count| {
-        let boot = if request.path == SIGN { usize::from(count > 1) } else { usize::from(count > 1) };
+    let key = json::hex(Keypair::new_from_array([1; 32]).pubkey().as_ref());
+    let (signer, seen) = open(Trust::DeploymentKey(key), move |wallet, request, count| {
+        let boot = if count > 1 { 2 } else { 1 };
         if request.path != SIGN {
-            return Ok((200, None, json!({"deployment": "07".repeat(32), "deployment_key": key, "boot": (boot + 1).to_string(),
-                "certificates": {"authority": boots[2 * boot], "signer": boots[2 * boot + 1]}})));
+            return Ok((200, None, shown(&node(&Keypair::new_from_array([1; 32]), boot), request)));
         }
         let mut answer = signed(wallet, request);
-        answer["sequence"]["boot"] = json!((boot + 1).to_string());
+        answer["sequence"]["boot"] = json!(boot.to_string());
         Ok((200, None, answer))
     });
     for _ in 0..4 {
         block_on(signer.sign_bytes(b"message")).unwrap();
     }
-    assert_eq!(seen.at("/api/v1/channel").len(), 2);
+    assert_eq!(seen.at(EVIDENCE).len(), 2);
 }
 
 #[test]

@@ -89,6 +89,63 @@ fn what_is_cut_or_bent_is_refused_and_never_panics() {
 }
 
 #[test]
+fn a_key_that_anybody_signs_for_is_none() {
+    let neutral = [&[1][..], &[0; 31]].concat().try_into().unwrap(); // the neutral point: R = S*B - h*A holds for all
+    let signature = [&[1][..], &[0; 63]].concat().try_into().unwrap();
+    assert!(!verify::signed_by(&neutral, "label", b"body", &signature));
+    let loose = ed25519_dalek::VerifyingKey::from_bytes(&neutral).unwrap();
+    let holds = ed25519_dalek::Verifier::verify(&loose, b"labelbody", &ed25519_dalek::Signature::from_bytes(&signature));
+    assert!(holds.is_ok(), "this signature shows nothing");
+}
+
+#[test]
+fn cbor_has_one_form() {
+    let nested = |depth: usize| [vec![0x81; depth], vec![0]].concat();
+    for good in [&[0xa2, 1, 2, 3, 4][..], &[0x18, 24], &[0x82, 0xf4, 0xf5], &[0x62, 0xc3, 0xa9], &nested(16)] {
+        assert!(cbor::decode(good).is_ok(), "{good:02x?}");
+    }
+    for bad in [
+        &[0xa2, 1, 2, 1, 4][..], &[0xa2, 3, 4, 1, 2], // a key twice, keys out of order
+        &[0x18, 23], &[0x19, 0, 255], &[0x1a, 0, 0, 255, 255], &[0x1b, 0, 0, 0, 0, 255, 255, 255, 255], // not shortest
+        &[0x9f, 0xff], &[0x1c], &[0x20], &[0xc0, 0], &[0xf6], &[0xf8, 20], &[0xa1, 0x41, 0, 0], // not used here
+        &[], &[0x42, 0], &[0x9b, 255, 255, 255, 255, 255, 255, 255, 255, 0], &[0, 0], // cut off, left over
+        &[0x62, 0xc3, 0x28], &nested(17),
+    ] {
+        assert!(cbor::decode(bad).is_err(), "{bad:02x?}");
+    }
+}
+
+#[test]
+fn an_endorsement_key_of_a_template_has_no_scheme() {
+    let point = p256::ecdsa::SigningKey::from_slice(&[5; 32]).unwrap().verifying_key().to_sec1_point(false);
+    let policy: [u8; 32] = bytes::unhex("837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa").unwrap();
+    for (scheme, is_template) in [(&[0, 0x10][..], true), (&[0, 0x18, 0, 0x0b], false)] {
+        let public = [
+            &[0, 0x23, 0, 0x0b, 0, 3, 0, 0xb2, 0, 32][..], &policy, &[0, 6, 0, 128, 0, 0x43], scheme, &[0, 3, 0, 0x10],
+            &[0, 32], point.x().unwrap(), &[0, 32], point.y().unwrap(),
+        ]
+        .concat();
+        assert_eq!(tpm::take_public(&public).unwrap().is_endorsement_key(), is_template);
+    }
+}
+
+#[test]
+fn a_locality_that_is_told_late_changes_nothing() {
+    let event = |pcr: u8, kind: u8, data: &[u8]| {
+        [&[pcr, 0, 0, 0, kind, 0, 0, 0, 1, 0, 0, 0, 0x0b, 0][..], &sha256(&[data]), &[data.len() as u8, 0, 0, 0], data].concat()
+    };
+    let locality = event(0, 3, b"StartupLocality\0\x03");
+    let separators: Vec<Vec<u8>> = (0..8).map(|pcr| event(pcr, 4, &[0; 4])).collect();
+    let specification = [b"Spec ID Event03\0", &[0; 8][..], &[1, 0, 0, 0, 0x0b, 0, 32, 0, 0]].concat();
+    let first = [&[0, 0, 0, 0, 3, 0, 0, 0][..], &[0; 20], &[specification.len() as u8, 0, 0, 0], &specification].concat();
+    let pcr0 = |parts: &[&[u8]]| log::replay(&parts.concat()).unwrap().pcrs[0];
+    let separated = separators.concat();
+    let plain = pcr0(&[&first, &separated]);
+    assert_eq!(pcr0(&[&first, &separated, &locality]), plain);
+    assert_ne!(pcr0(&[&first, &locality, &separated]), plain);
+}
+
+#[test]
 fn codes_and_words_are_those_of_the_c_verifier() {
     let rows = include_str!("../../../../lib/attest/attest_refusal.def");
     let rows: Vec<&str> = rows.lines().filter(|line| line.starts_with("REFUSAL(")).collect();

@@ -192,7 +192,7 @@ struct Node<'a> {
 const BOOT_MAX: u64 = i64::MAX as u64;
 
 /// Strictly: a key or a commitment of small order, which anybody's signature would fit, is refused.
-fn signed_by(key: &Hash, label: &str, body: &[u8], signature: &[u8; 64]) -> bool {
+pub(super) fn signed_by(key: &Hash, label: &str, body: &[u8], signature: &[u8; 64]) -> bool {
     VerifyingKey::from_bytes(key).is_ok_and(|key| {
         key.verify_strict(&[label.as_bytes(), body].concat(), &Signature::from_bytes(signature)).is_ok()
     })

@@ -10,20 +10,6 @@ static const uint8_t native_mint[32] = {
     0xda, 0xc4, 0x39, 0xdc, 0x1a, 0xeb, 0x3b, 0x55, 0x98, 0xa0, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x01,
 };
 
-static void put_counter(const struct authz_counter_rule *rule, struct cbor_writer *w)
-{
-	bool has_mint = rule->unit == AUTHZ_UNIT_MINT;
-
-	cbor_put_map(w, 4 + has_mint);
-	cbor_put_uint_at(w, 1, rule->id);
-	cbor_put_uint_at(w, 2, rule->unit);
-	cbor_put_uint_at(w, 3, rule->window);
-	cbor_put_uint_at(w, 4, rule->cap);
-	if (has_mint)
-		cbor_put_bytes_n_at(w, 5, rule->mint, 32);
-	cbor_put_end(w);
-}
-
 static void put_keys(const uint8_t (*keys)[32], size_t count, uint64_t key, struct cbor_writer *w)
 {
 	if (count == 0)
@@ -71,7 +57,7 @@ enum status authz_grant_put(const struct authz_grant_body *body, struct buffer *
 	cbor_put_key(&w, 5);
 	cbor_put_array(&w, body->counter_count);
 	for (size_t i = 0; i < body->counter_count; i++)
-		put_counter(&body->counters[i], &w);
+		authz_rule_put(&w, &body->counters[i]);
 	cbor_put_end(&w);
 	cbor_put_uint_if(&w, 6, body->not_before_s);
 	cbor_put_uint_if(&w, 7, body->expires_s);
@@ -87,18 +73,10 @@ static void take_counter(struct cbor_reader *r, struct authz_counter_rule *rules
 {
 	struct authz_counter_rule *rule = &rules[at];
 
-	cbor_take_map(r, 5);
-	rule->id = (uint8_t)cbor_take_uint_at(r, 1, UINT8_MAX);
-	rule->unit = (uint8_t)cbor_take_uint_at(r, 2, AUTHZ_UNIT_USES);
-	rule->window = (uint8_t)cbor_take_uint_at(r, 3, AUTHZ_WINDOW_DAY);
-	rule->cap = cbor_take_uint_at(r, 4, UINT64_MAX);
-	if (rule->unit == AUTHZ_UNIT_MINT) {
-		cbor_take_bytes_n_at(r, 5, rule->mint, 32);
-		if (memcmp(rule->mint, native_mint, 32) == 0)
-			cbor_fail(r, STATUS_REFUSED);
-	}
-	cbor_take_end(r);
-	if (rule->unit == 0 || rule->window == 0 || (at != 0 && rule[-1].id >= rule->id))
+	authz_rule_take(r, rule);
+	if (rule->unit == AUTHZ_UNIT_MINT && memcmp(rule->mint, native_mint, 32) == 0)
+		cbor_fail(r, STATUS_REFUSED);
+	if (at != 0 && rule[-1].id >= rule->id)
 		cbor_fail(r, STATUS_MALFORMED);
 }
 

@@ -256,7 +256,7 @@ enum {
 	GRANT_FIELDS = GRANT_PARAMETERS
 };
 
-static void put_rule(struct cbor_writer *w, const struct authz_counter_rule *rule)
+void authz_rule_put(struct cbor_writer *w, const struct authz_counter_rule *rule)
 {
 	bool has_mint = rule->unit == AUTHZ_UNIT_MINT;
 
@@ -270,7 +270,7 @@ static void put_rule(struct cbor_writer *w, const struct authz_counter_rule *rul
 	cbor_put_end(w);
 }
 
-static void take_rule(struct cbor_reader *r, struct authz_counter_rule *rule)
+void authz_rule_take(struct cbor_reader *r, struct authz_counter_rule *rule)
 {
 	cbor_take_map(r, 5);
 	rule->id = (uint8_t)cbor_take_uint_at(r, 1, UINT8_MAX);
@@ -281,7 +281,7 @@ static void take_rule(struct cbor_reader *r, struct authz_counter_rule *rule)
 		cbor_take_bytes_n_at(r, 5, rule->mint, 32);
 	cbor_take_end(r);
 	if (rule->unit == 0 || rule->window == 0)
-		cbor_fail(r, STATUS_CORRUPT);
+		cbor_fail(r, STATUS_MALFORMED);
 }
 
 enum status authz_grant_record_put(const struct authz_grant_record *grant, struct buffer *out)
@@ -306,7 +306,7 @@ enum status authz_grant_record_put(const struct authz_grant_record *grant, struc
 	cbor_put_key(&w, GRANT_COUNTERS);
 	cbor_put_array(&w, grant->counter_count);
 	for (size_t i = 0; i < grant->counter_count; i++)
-		put_rule(&w, &grant->counters[i]);
+		authz_rule_put(&w, &grant->counters[i]);
 	cbor_put_end(&w);
 	cbor_put_key(&w, GRANT_NONCE_ACCOUNTS);
 	cbor_put_array(&w, grant->nonce_account_count);
@@ -334,7 +334,7 @@ static void take_grant_lists(struct cbor_reader *r, struct authz_grant_record *g
 	cbor_take_key(r, GRANT_COUNTERS);
 	grant->counter_count = (uint8_t)cbor_take_array(r, LIMIT_COUNTERS_MAX);
 	for (size_t i = 0; i < grant->counter_count; i++)
-		take_rule(r, &grant->counters[i]);
+		authz_rule_take(r, &grant->counters[i]);
 	cbor_take_end(r);
 	cbor_take_key(r, GRANT_NONCE_ACCOUNTS);
 	grant->nonce_account_count = (uint8_t)cbor_take_array(r, AUTHZ_NONCE_ACCOUNTS_MAX);

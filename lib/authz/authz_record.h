@@ -212,6 +212,13 @@ struct authz_checkpoint {
 	uint8_t mac[32];
 };
 
+/* authz_rule_put and authz_rule_take are a counter's rule inside a grant: of a change's body, or of
+ * the record. */
+struct cbor_writer;
+struct cbor_reader;
+void authz_rule_put(struct cbor_writer *w, const struct authz_counter_rule *rule);
+void authz_rule_take(struct cbor_reader *r, struct authz_counter_rule *rule);
+
 /* Each _put appends the record's one encoding, each _take accepts nothing else (STATUS_CORRUPT).
  * A _put whose bounds do not hold is a CHECK; STATUS_TOO_LARGE when `out` is too small. */
 MUST_USE enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct buffer *out);

@@ -5,7 +5,11 @@
 #include "secret.h"
 #include "signer_change.h"
 
-#define CODE_WINDOW 1 /* steps before and after the clock's that count too */
+#define CODE_WINDOW   1 /* steps before and after the clock's that count too */
+/* With the bounds further apart than this, time_low is behind the middle of them by more than what
+ * is looked at: a code of now would be called wrong. A site's statements may err by less than half
+ * of it. */
+#define CODE_SPREAD_S (2 * (CODE_WINDOW + 1) * KEYS_TOTP_STEP_S)
 
 /* ---- who gave something ---- */
 
@@ -389,6 +393,7 @@ static enum status note_failure(struct signer_change *job, struct authz_factor_r
 static enum status check_code(struct signer_change *job, const struct authz_code *given,
                               bool is_new, struct authz_factor_record *record)
 {
+	struct signer_time_now now = signer_time_read(&job->signer->time);
 	uint8_t change_hash[32];
 	uint64_t step = 0;
 	uint32_t code = 0;
@@ -402,7 +407,12 @@ static enum status check_code(struct signer_change *job, const struct authz_code
 		return signer_refuse(job, CALL_RESULT_TIME_UNPROVEN,
 		                     "one-time codes need proof of the time, and since this start "
 		                     "there was none (claviger time)");
-	if (lock_of(job, record)->blocked_until_s > signer_time_read(&job->signer->time).low_s)
+	/* Not looked at, so that nothing is learnt, and not counted as wrong. */
+	if (job->signer->time_settings.is_site && now.high_s - now.low_s > CODE_SPREAD_S)
+		return signer_refuse(job, CALL_RESULT_TIME_UNPROVEN,
+		                     "one-time codes need a newer proof of the time, or one that "
+		                     "errs by less (claviger time)");
+	if (lock_of(job, record)->blocked_until_s > now.low_s)
 		return signer_refuse(
 		    job, CALL_RESULT_CHANGE_REFUSED,
 		    "too many wrong one-time codes; try again later%s",

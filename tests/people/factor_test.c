@@ -17,6 +17,7 @@
 #include "authz_receipt.h"
 #include "authz_text.h"
 #include "base_check.h"
+#include "base_encode.h"
 #include "base_test.h"
 #include "call_export.h"
 #include "cbor_reader.h"
@@ -1610,6 +1611,54 @@ static void test_decisions_are_read_page_by_page_back_to_the_first(void)
 #define HOUR 3600
 #define DAY  86400
 
+/* ---- codes where the time is known badly ---- */
+
+static void tell_time(const struct keys_sign_key *key, uint64_t time_s, uint8_t error_s)
+{
+	struct authz_time made = {.time_s = time_s, .error_s = error_s};
+	struct authz_time_answer said;
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	CHECK(rig_ask(&rig, CALL_CHANGE_TIME, bytes_of(NULL, 0), &answer) == STATUS_OK);
+	CHECK(authz_time_answer_take(buffer_bytes(&answer), &said) == STATUS_OK);
+	memcpy(made.deployment, rig.deployment, 32);
+	memcpy(made.key, keys_sign_public(key), 32);
+	memcpy(made.nonce, said.nonce, 32);
+	CHECK(authz_time_put(&made, key, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_TIME, buffer_bytes(&out), &answer) == STATUS_OK);
+}
+
+/* A right code that comes while the site's bounds lie far apart is not called wrong, and locks
+ * nothing. */
+static void test_codes_are_not_looked_at_where_the_time_is_known_badly(void)
+{
+	static char setting[16 + BASE58_LEN(32) + 1];
+	uint32_t wrong = keys_totp_code(&carol.more_codes.secret, 1);
+	char text[BASE58_LEN(32) + 1];
+	struct keys_sign_key key;
+
+	keys_sign_random(&key);
+	CHECK(base58_encode(bytes_of(keys_sign_public(&key), 32), text, sizeof(text)) == STATUS_OK);
+	snprintf(setting, sizeof(setting), "time_keys=%s", text);
+	rig_stop(&rig);
+	rig.setting = setting;
+	rig_start(&rig, folder, false);
+	tell_time(&key, rig_now_s(&rig) + 70, 60); /* which is taken, and true */
+	for (size_t i = 0; i < 7; i++) {
+		begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+		CHECK(prepare() == STATUS_OK);
+		add_code(carol.more_codes.id, wrong);
+		EXPECT(submit() == STATUS_REFUSED && refused_as("time_unproven"));
+	}
+	rig_pass(&rig, 16); /* another nonce */
+	tell_time(&key, rig_now_s(&rig), 1);
+	begin(&carol, AUTHZ_ACTION_FREEZE, empty_body());
+	CHECK(prepare() == STATUS_OK);
+	add_code(carol.more_codes.id, wrong);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("code is wrong"));
+}
+
 /* ---- a freeze beside a change that has not been settled ---- */
 
 /* What removes a stolen factor is not undone by what the thief asks for with it meanwhile: a freeze
@@ -1849,6 +1898,7 @@ int main(void)
 	RUN(test_wallets_that_others_name_a_key_for_are_listed_last_and_are_few);
 	RUN(test_decisions_are_read_page_by_page_back_to_the_first);
 	RUN(test_a_freeze_with_a_stolen_factor_does_not_bring_it_back);
+	RUN(test_codes_are_not_looked_at_where_the_time_is_known_badly);
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	RUN(test_three_days_are_three_days_in_which_the_signer_runs);
 	RUN(test_an_export_waits_its_day_and_is_void_a_month_later);

@@ -204,6 +204,7 @@ static void send_facts(struct rig *rig, bool genesis)
 	memcpy(facts.nv_checkpoint, rig->anchor, sizeof(facts.nv_checkpoint));
 	if (rig->accepts != NULL) {
 		facts.has_recovery = 1;
+		facts.recovery_boots = rig->boots;
 		memcpy(facts.recovery_checkpoint, rig->accepts, sizeof(facts.recovery_checkpoint));
 		memcpy(facts.recovery_anchor, rig->anchor, sizeof(facts.recovery_anchor));
 	}

@@ -1898,11 +1898,11 @@ int main(void)
 	RUN(test_wallets_that_others_name_a_key_for_are_listed_last_and_are_few);
 	RUN(test_decisions_are_read_page_by_page_back_to_the_first);
 	RUN(test_a_freeze_with_a_stolen_factor_does_not_bring_it_back);
-	RUN(test_codes_are_not_looked_at_where_the_time_is_known_badly);
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	RUN(test_three_days_are_three_days_in_which_the_signer_runs);
 	RUN(test_an_export_waits_its_day_and_is_void_a_month_later);
 	RUN(test_after_a_recovery_no_code_of_the_last_steps_is_taken);
+	RUN(test_codes_are_not_looked_at_where_the_time_is_known_badly);
 	rig_stop(&rig);
 	(void)nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
 	(void)nftw(programs, drop, 16, FTW_DEPTH | FTW_PHYS);

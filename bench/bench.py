@@ -61,13 +61,14 @@ class Server:
     def __init__(self, cpus, verifiers, files=None):
         """`files`: how many descriptors each process may have open; the bridge keeps as many connections fewer."""
         self.folder = tempfile.mkdtemp(prefix="claviger-bench-", dir="/tmp")
-        self.port, self.metrics = free_port(), free_port()
+        self.port, self.metrics, self.operators = free_port(), free_port(), free_port()
         self.state = os.path.join(self.folder, "state")
         self.ca = os.path.join(self.state, "ca.pem")
         self.log = open(os.path.join(self.folder, "log"), "w", encoding="utf-8")
         command = [TOOL, "serve", "--state", self.state, "--echo", "--verifiers", str(verifiers),
                    "--listen", "127.0.0.1:%d" % self.port,
-                   "--metrics", "127.0.0.1:%d" % self.metrics]
+                   "--metrics", "127.0.0.1:%d" % self.metrics,
+                   "--operator-listen", "127.0.0.1:%d" % self.operators]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True,
                                         preexec_fn=lambda: self._settle(cpus, files))
         for line in self.process.stdout:

@@ -36,6 +36,8 @@ ATTACKS = {
     "headers": ["headers:headers:connections={N}:from=127.0.0.2",
                 "body:body:connections=100:from=127.0.0.2"],
     "idle": ["idle:idle:connections={N}:from=127.0.0.2", "silent:silent:connections={N}:from=127.0.0.3"],
+    # From where the operator comes, too, and at the door of clients alone.
+    "crowd": ["hello:hello:connections={N}:from=127.0.0.1", "silent:silent:connections={N}:from=127.0.0.1"],
 }
 
 
@@ -70,9 +72,9 @@ class Stand:
                    "--yes")
         self.plans[client] = server.write("plan." + client, "\n".join(lines) + "\n")
 
-    def load(self, seconds, split, groups):
+    def load(self, seconds, split, groups, port=None):
         """A running bench/load; `answer` reads what it says."""
-        return subprocess.Popen([LOAD, "127.0.0.1", str(self.server.port), self.server.ca, str(seconds),
+        return subprocess.Popen([LOAD, "127.0.0.1", str(port or self.server.port), self.server.ca, str(seconds),
                                  str(split)] + groups, stdout=subprocess.PIPE, text=True)
 
     def attack(self, name, seconds=6, quiet=2, connections=400, rate=200, honest=32, meanwhile=None):

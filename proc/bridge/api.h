@@ -43,6 +43,7 @@ enum api_door {
 	API_DOOR_HEALTH,      /* in clear: health, metrics, and what comes before there is a key */
 	API_DOOR_OPERATORS,   /* TLS with a certificate of an operator's key: what clients have, and
 	                         /api/v1/machine */
+	API_DOOR_COUNT
 };
 
 enum api_dialect { API_DIALECT_NATIVE = 0, API_DIALECT_VAULT, API_DIALECT_PLAIN };

@@ -138,14 +138,15 @@ static bool watch(const struct bridge *bridge, int fd, uint64_t mark)
  * one more would be refused by the kernel again and again. */
 static void bound_by_descriptors(uint64_t *conn_max)
 {
+	const rlim_t others = BRIDGE_DESCRIPTORS + BRIDGE_CONNS_HEALTH + BRIDGE_CONNS_OPERATORS;
 	struct rlimit descriptors;
 	struct log_line line;
 
 	if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 ||
-	    descriptors.rlim_max >= *conn_max + BRIDGE_DESCRIPTORS)
+	    descriptors.rlim_max >= *conn_max + others)
 		return;
-	*conn_max = descriptors.rlim_max > 2 * BRIDGE_DESCRIPTORS
-	                ? descriptors.rlim_max - BRIDGE_DESCRIPTORS
+	*conn_max = descriptors.rlim_max > others + BRIDGE_DESCRIPTORS
+	                ? descriptors.rlim_max - others
 	                : BRIDGE_DESCRIPTORS;
 	log_begin(&line, LOG_WARN, "connections_max.lowered");
 	log_number(&line, "connections_max", (int64_t)*conn_max);

@@ -14,15 +14,17 @@
 
 #define BRIDGE_NONE UINT32_MAX
 
-#define BRIDGE_RECEIVE_BYTES 16384 /* read from a socket at once */
+#define BRIDGE_RECEIVE_BYTES   16384 /* read from a socket at once */
 /* Plaintext of one receive: that much, and one record that was incomplete before. */
-#define BRIDGE_PLAIN_BYTES   (BRIDGE_RECEIVE_BYTES + HTTP_TLS_RECORD)
-#define BRIDGE_CIPHER_BYTES  (HTTP_TLS_RECORD + HTTP_TLS_OVERHEAD)
-#define BRIDGE_EVENTS        256
-#define BRIDGE_EXCHANGES_MAX BRIDGE_FAIR_MAX /* requests being read or answered at once */
-#define BRIDGE_DESCRIPTORS   64              /* for what is no connection */
-#define BRIDGE_RESERVED      8               /* of them for health and operators */
-#define BRIDGE_LARGE_MAX     64              /* of them with a body or response of the large size */
+#define BRIDGE_PLAIN_BYTES     (BRIDGE_RECEIVE_BYTES + HTTP_TLS_RECORD)
+#define BRIDGE_CIPHER_BYTES    (HTTP_TLS_RECORD + HTTP_TLS_OVERHEAD)
+#define BRIDGE_EVENTS          256
+#define BRIDGE_EXCHANGES_MAX   BRIDGE_FAIR_MAX /* requests being read or answered at once */
+#define BRIDGE_LARGE_MAX       64 /* of them with a body or response of the large size */
+#define BRIDGE_DESCRIPTORS     64 /* for what is no connection */
+/* Connections of the other doors, beside those that clients may have. */
+#define BRIDGE_CONNS_HEALTH    32u
+#define BRIDGE_CONNS_OPERATORS 128u
 
 /* Limits of time, in milliseconds (N2: slowloris). */
 #define BRIDGE_HANDSHAKE_MS  5000
@@ -58,7 +60,6 @@
 #define BRIDGE_TURN_QUEUES      64u  /* of those that wait for a turn, by address */
 #define BRIDGE_LATERS           64u  /* further turns in one pass */
 #define BRIDGE_SHAKES           8u   /* steps of handshakes in one pass, about 0.1 ms each */
-#define BRIDGE_SHAKE_PERCENT    30u  /* of this process's time, while there is other work */
 #define BRIDGE_SHAKE_BURST_US   10000
 #define BRIDGE_SOCKET_BYTES     65536 /* of the kernel's buffers, each way, of a connection */
 #define BRIDGE_OPERATORS_MAX    8u
@@ -140,6 +141,16 @@ struct bridge_turns {
 	uint32_t count, next;
 };
 
+/* What one door has for itself, so that a crowd at another cannot keep anybody out of it (R2). */
+struct bridge_door {
+	uint32_t conns, conns_max;
+	uint32_t exchanges_left, large_left; /* what it must leave to other doors */
+	unsigned shake_percent; /* of this process's time, for handshakes beside other work */
+	int64_t shake_credit_us;
+	struct bridge_list idle[2]; /* connections without an exchange: strangers', proven ones */
+	struct bridge_turns later, shakes; /* connections with more to do, and handshakes */
+};
+
 struct bridge {
 	struct proc *proc;
 	struct ipc_channel *signer, *authority, *attestor, *unsealer;
@@ -164,18 +175,16 @@ struct bridge {
 	uint32_t authority_open;
 	uint32_t attestor_open;
 	struct bridge_evidence *evidence;
-	uint32_t conn_count, conn_high;
+	struct bridge_door doors[API_DOOR_COUNT];
+	uint32_t conn_high;
 	struct bridge_conn *conns;
 	uint32_t *free_conns;
 	uint32_t free_conn_count;
-	struct bridge_list idle[2]; /* strangers', and proven ones */
 	struct bridge_fair_known known;
 	struct bridge_fair to_signer, to_authority; /* what waits to be asked */
 	uint32_t held[BRIDGE_FAIR_BUCKETS], held_large[BRIDGE_FAIR_BUCKETS]; /* exchanges */
 	bool dispatching;
-	struct bridge_turns later, shakes; /* connections with more to do, and handshakes */
 	uint64_t credited_us;
-	int64_t shake_credit_us;
 	bool busy; /* in this pass there was work besides handshakes */
 	struct bridge_exchange *exchanges;
 	uint32_t *free_exchanges;
@@ -217,11 +226,12 @@ bool bridge_wants_chain(const struct bridge *bridge);
 /* bridge_take_certificate puts the certificate of an operator's request into use, or refuses it. */
 void bridge_take_certificate(struct bridge *bridge, struct bridge_exchange *exchange);
 
-/* bridge_memory.c: allocates everything; STATUS_BUSY when there is not enough. */
+/* bridge_memory.c: allocates everything; STATUS_BUSY when there is not enough. `conn_max`:
+ * connections of clients. */
 MUST_USE enum status bridge_allocate(struct bridge *bridge, uint32_t conn_max);
-/* bridge_take_conn lends a free slot, evicting the longest idle connection when none is left;
- * NULL when all are busy. */
-struct bridge_conn *bridge_take_conn(struct bridge *bridge);
+/* bridge_take_conn lends a free slot of a door to whoever comes from this address, evicting the
+ * door's longest idle connection when it has none left; NULL when all are busy. */
+struct bridge_conn *bridge_take_conn(struct bridge *bridge, enum api_door door, uint64_t address);
 void bridge_free_conn(struct bridge *bridge, struct bridge_conn *conn);
 /* bridge_borrow gives a connection its exchange; false when there is none to be had. */
 bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn);
@@ -241,7 +251,7 @@ bool bridge_may_hold(struct bridge *bridge, const struct bridge_exchange *exchan
 void bridge_assign(struct bridge *bridge, struct bridge_exchange *exchange);
 
 /* bridge_turn.c: work that waits for its turn. */
-void bridge_turn_init(struct bridge *bridge);
+void bridge_turn_init(struct bridge_turns *turns);
 /* bridge_turn_later puts a connection that has more to do behind the others. */
 void bridge_turn_later(struct bridge *bridge, struct bridge_conn *conn);
 void bridge_turn_forget(struct bridge *bridge, struct bridge_conn *conn);

@@ -524,15 +524,13 @@ static bool open_conn(struct bridge *bridge, int fd, const struct sockaddr_stora
                       enum api_door door)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
-	struct bridge_conn *conn = bridge_take_conn(bridge);
+	struct bridge_conn *conn = bridge_take_conn(bridge, door, tag_of(bridge, peer));
 
 	if (conn == NULL)
 		return false;
 	conn->fd = fd;
-	conn->door = (uint8_t)door;
 	conn->ready = is_plain(conn);
 	bridge->api.metrics.handshakes_open += !conn->ready;
-	conn->address = tag_of(bridge, peer);
 	conn->writable = true;
 	set_deadline(bridge, conn, BRIDGE_HANDSHAKE_MS);
 	event.data.u64 = conn->id;

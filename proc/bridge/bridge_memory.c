@@ -70,17 +70,40 @@ static bool map_scratch(struct bridge *bridge)
 	       map_buffer(&bridge->handshake, BRIDGE_CIPHER_BYTES);
 }
 
+static void open_doors(struct bridge *bridge, uint32_t clients_max)
+{
+	const struct bridge_door doors[API_DOOR_COUNT] = {
+	    [API_DOOR_CLIENTS] = {.conns_max = clients_max,
+	                          .exchanges_left = 8,
+	                          .large_left = 4,
+	                          .shake_percent = 30},
+	    [API_DOOR_HEALTH] = {.conns_max = BRIDGE_CONNS_HEALTH,      .exchanges_left = 4      },
+	    [API_DOOR_OPERATORS] = {.conns_max = BRIDGE_CONNS_OPERATORS,.shake_percent = 10},
+	};
+
+	for (size_t i = 0; i < API_DOOR_COUNT; i++) {
+		struct bridge_door *door = &bridge->doors[i];
+
+		*door = doors[i];
+		door->idle[0] = door->idle[1] = (struct bridge_list){BRIDGE_NONE, BRIDGE_NONE};
+		bridge_turn_init(&door->later);
+		bridge_turn_init(&door->shakes);
+	}
+}
+
 enum status bridge_allocate(struct bridge *bridge, uint32_t conn_max)
 {
-	bridge->conns = map(conn_max * sizeof(bridge->conns[0]));
-	bridge->free_conns = map(conn_max * sizeof(bridge->free_conns[0]));
+	uint32_t slots = conn_max + BRIDGE_CONNS_HEALTH + BRIDGE_CONNS_OPERATORS;
+
+	bridge->conns = map(slots * sizeof(bridge->conns[0]));
+	bridge->free_conns = map(slots * sizeof(bridge->free_conns[0]));
 	bridge->exchanges = map(BRIDGE_EXCHANGES_MAX * sizeof(bridge->exchanges[0]));
 	bridge->free_exchanges = map(BRIDGE_EXCHANGES_MAX * sizeof(bridge->free_exchanges[0]));
 	if (bridge->conns == NULL || bridge->free_conns == NULL || bridge->exchanges == NULL ||
 	    bridge->free_exchanges == NULL || !map_scratch(bridge))
 		return STATUS_BUSY;
 	/* Stacks: the slot given back last is lent first, its memory is warm. */
-	for (uint32_t i = conn_max; i-- > 0;)
+	for (uint32_t i = slots; i-- > 0;)
 		bridge->free_conns[bridge->free_conn_count++] = i;
 	for (uint32_t i = BRIDGE_EXCHANGES_MAX; i-- > 0;) {
 		if (!map_exchange(&bridge->exchanges[i]))
@@ -93,9 +116,7 @@ enum status bridge_allocate(struct bridge *bridge, uint32_t conn_max)
 			return STATUS_BUSY;
 		bridge->free_large[bridge->free_large_count++] = i;
 	}
-	bridge->conn_count = conn_max;
-	bridge->idle[0] = bridge->idle[1] = (struct bridge_list){BRIDGE_NONE, BRIDGE_NONE};
-	bridge_turn_init(bridge);
+	open_doors(bridge, conn_max);
 	bridge_fair_init(&bridge->to_signer, BRIDGE_OPEN_EACH, BRIDGE_WAITING_EACH);
 	bridge_fair_init(&bridge->to_authority, BRIDGE_OPEN_EACH_CHANGE, BRIDGE_WAITING_EACH);
 	return getrandom(&bridge->known.key, sizeof(bridge->known.key), 0) ==
@@ -109,9 +130,14 @@ static uint32_t index_of(const struct bridge *bridge, const struct bridge_conn *
 	return (uint32_t)(conn - bridge->conns);
 }
 
+static struct bridge_door *door_of(struct bridge *bridge, const struct bridge_conn *conn)
+{
+	return &bridge->doors[conn->door];
+}
+
 static void list_add(struct bridge *bridge, struct bridge_conn *conn)
 {
-	struct bridge_list *list = &bridge->idle[conn->proven];
+	struct bridge_list *list = &door_of(bridge, conn)->idle[conn->proven];
 	uint32_t index = index_of(bridge, conn);
 
 	conn->newer = BRIDGE_NONE;
@@ -125,7 +151,7 @@ static void list_add(struct bridge *bridge, struct bridge_conn *conn)
 
 static void list_remove(struct bridge *bridge, struct bridge_conn *conn)
 {
-	struct bridge_list *list = &bridge->idle[conn->proven];
+	struct bridge_list *list = &door_of(bridge, conn)->idle[conn->proven];
 
 	if (conn->newer == BRIDGE_NONE)
 		list->newest = conn->older;
@@ -137,29 +163,53 @@ static void list_remove(struct bridge *bridge, struct bridge_conn *conn)
 		bridge->conns[conn->older].newer = conn->newer;
 }
 
-/* evict closes the connection that was idle for longest, of strangers as long as there are any: who
- * only connects does not push out who works here. */
-static void evict(struct bridge *bridge)
+static void evict(struct bridge *bridge, uint32_t index)
 {
-	uint32_t oldest = bridge->idle[0].oldest;
-
-	if (oldest == BRIDGE_NONE)
-		oldest = bridge->idle[1].oldest;
-	if (oldest == BRIDGE_NONE)
+	if (index == BRIDGE_NONE)
 		return;
 	bridge->api.metrics.connections_evicted++;
-	bridge_drop(bridge, &bridge->conns[oldest]);
+	bridge_drop(bridge, &bridge->conns[index]);
 }
 
-struct bridge_conn *bridge_take_conn(struct bridge *bridge)
+/* make_room closes the connection that was idle for longest, of strangers as long as there are any:
+ * who only connects does not push out who works here. */
+static void make_room(struct bridge *bridge, struct bridge_door *door)
 {
+	uint32_t oldest = door->idle[0].oldest;
+
+	evict(bridge, oldest == BRIDGE_NONE ? door->idle[1].oldest : oldest);
+}
+
+/* share_places: at the operators' door, which is small, strangers of one address have a quarter of
+ * the places, so that one machine that only connects leaves others the time for their handshake. */
+static void share_places(struct bridge *bridge, const struct bridge_door *door, uint64_t address)
+{
+	uint32_t first = BRIDGE_NONE, count = 0;
+
+	for (uint32_t i = door->idle[0].newest; i != BRIDGE_NONE; i = bridge->conns[i].older) {
+		if (bridge->conns[i].address != address)
+			continue;
+		first = i;
+		count++;
+	}
+	if (count >= BRIDGE_CONNS_OPERATORS / 4)
+		evict(bridge, first);
+}
+
+struct bridge_conn *bridge_take_conn(struct bridge *bridge, enum api_door at, uint64_t address)
+{
+	struct bridge_door *door = &bridge->doors[at];
 	struct bridge_conn *conn;
 	uint32_t index;
 
-	if (bridge->free_conn_count == 0)
-		evict(bridge);
-	if (bridge->free_conn_count == 0)
+	if (at == API_DOOR_OPERATORS)
+		share_places(bridge, door, address);
+	if (door->conns == door->conns_max)
+		make_room(bridge, door);
+	if (door->conns == door->conns_max)
 		return NULL;
+	door->conns++;
+	CHECK(bridge->free_conn_count != 0);
 	index = bridge->free_conns[--bridge->free_conn_count];
 	if (index >= bridge->conn_high)
 		bridge->conn_high = index + 1;
@@ -168,7 +218,9 @@ struct bridge_conn *bridge_take_conn(struct bridge *bridge)
 	    .id = ++bridge->next_conn << 32 | index,
 	    .fd = -1,
 	    .exchange = BRIDGE_NONE,
+	    .address = address,
 	    .state = BRIDGE_READ,
+	    .door = (uint8_t)at,
 	};
 	list_add(bridge, conn);
 	bridge->api.metrics.connections_open++;
@@ -182,6 +234,7 @@ void bridge_free_conn(struct bridge *bridge, struct bridge_conn *conn)
 	bridge_turn_forget(bridge, conn);
 	list_remove(bridge, conn);
 	conn->state = BRIDGE_FREE;
+	door_of(bridge, conn)->conns--;
 	bridge->api.metrics.handshakes_open -= !conn->ready;
 	bridge->free_conns[bridge->free_conn_count++] = index_of(bridge, conn);
 	bridge->api.metrics.connections_open--;
@@ -272,7 +325,7 @@ bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn)
 	uint32_t index;
 
 	CHECK(conn->exchange == BRIDGE_NONE);
-	if (bridge->free_exchange_count <= (conn->door == API_DOOR_CLIENTS ? BRIDGE_RESERVED : 0) &&
+	if (bridge->free_exchange_count <= door_of(bridge, conn)->exchanges_left &&
 	    !steal(bridge, NULL, false, BRIDGE_FAIR_NONE))
 		return false;
 	index = bridge->free_exchanges[--bridge->free_exchange_count];
@@ -323,9 +376,13 @@ void bridge_assign(struct bridge *bridge, struct bridge_exchange *exchange)
 
 bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange)
 {
-	if (bridge->free_large_count == 0 && !steal(bridge, exchange, true, BRIDGE_FAIR_NONE))
+	const struct bridge_conn *conn = &bridge->conns[exchange->conn];
+
+	if (bridge->free_large_count <= door_of(bridge, conn)->large_left &&
+	    !steal(bridge, exchange, true, BRIDGE_FAIR_NONE))
 		return false;
-	if (bridge->held_large[exchange->bucket] >= 2 * bridge->free_large_count &&
+	if (conn->door == API_DOOR_CLIENTS &&
+	    bridge->held_large[exchange->bucket] >= 2 * bridge->free_large_count &&
 	    !steal(bridge, exchange, true, exchange->bucket))
 		return false;
 	bridge->held_large[exchange->bucket]++;

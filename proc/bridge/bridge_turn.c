@@ -1,6 +1,7 @@
 /* Work that waits for its turn: connections with more to do than one pass gives them, and
- * handshakes, each of which costs as much as ten requests. Both wait by address, and addresses take
- * turns; while there is other work, handshakes get a share of the time and no more (N2). */
+ * handshakes, each of which costs as much as ten requests. Both wait by door and address, and
+ * addresses take turns; while there is other work, handshakes get a share of the time and no more
+ * (N2). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
 #include "bridge.h"
@@ -10,16 +11,18 @@ static uint32_t index_of(const struct bridge *bridge, const struct bridge_conn *
 	return (uint32_t)(conn - bridge->conns);
 }
 
-void bridge_turn_init(struct bridge *bridge)
+void bridge_turn_init(struct bridge_turns *turns)
 {
+	*turns = (struct bridge_turns){.count = 0};
 	for (size_t i = 0; i < BRIDGE_TURN_QUEUES; i++)
-		bridge->later.queues[i] = bridge->shakes.queues[i] =
-		    (struct bridge_list){BRIDGE_NONE, BRIDGE_NONE};
+		turns->queues[i] = (struct bridge_list){BRIDGE_NONE, BRIDGE_NONE};
 }
 
 static struct bridge_turns *turns_of(struct bridge *bridge, const struct bridge_conn *conn)
 {
-	return conn->turn.shakes ? &bridge->shakes : &bridge->later;
+	struct bridge_door *door = &bridge->doors[conn->door];
+
+	return conn->turn.shakes ? &door->shakes : &door->later;
 }
 
 static struct bridge_list *queue_of(struct bridge *bridge, const struct bridge_conn *conn)
@@ -66,7 +69,11 @@ void bridge_turn_forget(struct bridge *bridge, struct bridge_conn *conn)
 
 bool bridge_has_turns(const struct bridge *bridge)
 {
-	return bridge->later.count + bridge->shakes.count != 0;
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < API_DOOR_COUNT; i++)
+		count += bridge->doors[i].later.count + bridge->doors[i].shakes.count;
+	return count != 0;
 }
 
 static int64_t clock_us(void)
@@ -91,42 +98,52 @@ static void run_next(struct bridge *bridge, struct bridge_turns *turns)
 	bridge_advance(bridge, conn);
 }
 
-static void earn_credit(struct bridge *bridge)
+/* bounded keeps a credit, or a debt, from growing without end. */
+static int64_t bounded(int64_t us)
 {
-	uint64_t past_us = bridge->now_us - bridge->credited_us;
+	const int64_t most = BRIDGE_SHAKE_BURST_US;
 
-	bridge->credited_us = bridge->now_us;
-	if (past_us > BRIDGE_SHAKE_BURST_US)
-		past_us = BRIDGE_SHAKE_BURST_US;
-	bridge->shake_credit_us += (int64_t)past_us * BRIDGE_SHAKE_PERCENT / 100;
-	if (bridge->shake_credit_us > BRIDGE_SHAKE_BURST_US)
-		bridge->shake_credit_us = BRIDGE_SHAKE_BURST_US;
+	return us > most ? most : us < -most ? -most : us;
 }
 
-/* spend takes what handshakes took; a debt is bounded, too. */
-static void spend(struct bridge *bridge, int64_t us)
+static void earn_credit(struct bridge *bridge)
 {
-	bridge->shake_credit_us -= us;
-	if (bridge->shake_credit_us < -BRIDGE_SHAKE_BURST_US)
-		bridge->shake_credit_us = -BRIDGE_SHAKE_BURST_US;
+	int64_t past_us = bounded((int64_t)(bridge->now_us - bridge->credited_us));
+
+	bridge->credited_us = bridge->now_us;
+	for (size_t i = 0; i < API_DOOR_COUNT; i++) {
+		struct bridge_door *door = &bridge->doors[i];
+
+		door->shake_credit_us =
+		    bounded(door->shake_credit_us + past_us * door->shake_percent / 100);
+	}
+}
+
+static bool take_turns_of(struct bridge *bridge, struct bridge_door *door)
+{
+	uint32_t left = door->later.count < BRIDGE_LATERS ? door->later.count : BRIDGE_LATERS;
+	bool worked = left != 0;
+
+	while (left-- > 0 && door->later.count != 0)
+		run_next(bridge, &door->later);
+	for (unsigned i = 0; i < BRIDGE_SHAKES && door->shakes.count != 0; i++) {
+		int64_t begun_us = clock_us();
+
+		if (bridge->busy && door->shake_credit_us <= 0)
+			break;
+		run_next(bridge, &door->shakes);
+		door->shake_credit_us = bounded(door->shake_credit_us - (clock_us() - begun_us));
+		worked = true;
+	}
+	return worked;
 }
 
 bool bridge_take_turns(struct bridge *bridge)
 {
-	uint32_t left = bridge->later.count < BRIDGE_LATERS ? bridge->later.count : BRIDGE_LATERS;
-	bool worked = left != 0;
+	bool worked = false;
 
-	while (left-- > 0 && bridge->later.count != 0)
-		run_next(bridge, &bridge->later);
 	earn_credit(bridge);
-	for (unsigned i = 0; i < BRIDGE_SHAKES && bridge->shakes.count != 0; i++) {
-		int64_t begun_us = clock_us();
-
-		if (bridge->busy && bridge->shake_credit_us <= 0)
-			break;
-		run_next(bridge, &bridge->shakes);
-		spend(bridge, clock_us() - begun_us);
-		worked = true;
-	}
+	for (size_t i = 0; i < API_DOOR_COUNT; i++)
+		worked |= take_turns_of(bridge, &bridge->doors[i]);
 	return worked;
 }

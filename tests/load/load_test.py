@@ -8,9 +8,12 @@ usage: load_test.py [NAME...]     only the tests whose name contains one of the 
 Counts and orders are asserted, and bounds that a busy machine keeps; how fast it is, `make bench T=load`
 prints. Proves U5, A25, N2, R2.
 """
+import contextlib
+import json
 import os
 import socket
 import ssl
+import subprocess
 import sys
 import time
 
@@ -23,7 +26,7 @@ FULL = "--full" in sys.argv
 CONNECTIONS = 1500 if FULL else 400  # more than one client has open and waiting: 64 and 256
 SECONDS = 12 if FULL else 3
 QUIET = 2 if FULL else 0.6
-FEW = 600  # descriptors of a bridge that keeps 536 connections
+FEW = 760  # descriptors of a bridge that keeps 536 connections of clients
 TESTS = []
 
 
@@ -191,6 +194,61 @@ def who_only_connects_takes_nobodys_place(_):  # N2, R2
         small.stop()
 
 
+def asks_from_afar(stand, what):
+    """Ten operators whose first bytes come up to half a second after they connected, as over a bad line."""
+    server = stand.server
+    with open(server.state + "/operator.json", encoding="utf-8") as f:
+        seed = bytes(json.load(f)[:32])
+    key, own = os.path.join(server.folder, "operator.key"), os.path.join(server.folder, "operator.pem")
+    subprocess.run(["openssl", "pkey", "-inform", "DER", "-out", key], check=True, capture_output=True,
+                   input=bytes.fromhex("302e020100300506032b657004220420") + seed)  # RFC 8410
+    subprocess.run(["openssl", "req", "-new", "-x509", "-key", key, "-out", own, "-subj", "/CN=x"], check=True,
+                   capture_output=True)
+    trust = ssl.create_default_context(cafile=server.ca)
+    trust.load_cert_chain(own, key)
+    slowest, number = 0, 0
+    with contextlib.ExitStack() as stack:
+        try:
+            for plain in [stack.enter_context(socket.create_connection(("127.0.0.1", server.operators), timeout=10))
+                          for _ in range(10) if time.sleep(0.05) is None]:
+                number += 1
+                began = time.monotonic()
+                with trust.wrap_socket(plain, server_hostname="localhost") as made:
+                    made.sendall(b"GET /api/v1/machine HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                    told = made.recv(12)
+                expect(told == b"HTTP/1.1 200", (what, told))
+                slowest = max(slowest, time.monotonic() - began)
+        except OSError as error:
+            raise AssertionError("%s, operator's connection %d of 10: %s" % (what, number, error)) from error
+    print("%s: ten operators answered, the slowest after %d ms" % (what, 1000 * slowest))
+
+
+@test
+def a_crowd_at_the_clients_door_does_not_keep_operators_out(_):  # R2, O9
+    small = Stand(files=FEW)
+    try:
+        before = small.metric("claviger_connections_evicted_total")
+        attack(small, "crowd", meanwhile=lambda at, quiet: (time.sleep(quiet + 1), asks_from_afar(at, "crowd")))
+        gone = small.metric("claviger_connections_evicted_total") - before
+        expect(gone > 100, "no crowd: %d connections had to go" % gone)
+    finally:
+        small.stop()
+
+
+def a_crowd_at_the_operators_own_door(stand):
+    """One machine that only connects there has a quarter of the places: operators elsewhere come in. N2"""
+    before = stand.metric("claviger_connections_evicted_total")
+    crowd = stand.load(60, 0, ["silent:silent:connections=%d:from=127.0.0.2" % CONNECTIONS], port=stand.server.operators)
+    try:
+        time.sleep(1)
+        asks_from_afar(stand, "crowd at the operators' door")
+        gone = stand.metric("claviger_connections_evicted_total") - before
+        expect(gone > 100, "no crowd: %d connections had to go" % gone)
+    finally:
+        crowd.kill()
+        crowd.wait()
+
+
 def full(stand):
     """What takes too long for every run: P10's and N2's whole counts."""
     before = stand.memory_kib()
@@ -229,7 +287,7 @@ def main():
     expect(len(TESTS) == len(ATTACKS), "an attack without a test")
     stand = Stand()
     try:
-        for function in TESTS + ([full] if FULL else []):
+        for function in TESTS + [a_crowd_at_the_operators_own_door] + ([full] if FULL else []):
             if wanted and not any(word in function.__name__ for word in wanted):
                 continue
             try:

@@ -12,6 +12,7 @@
  * they do). Groups that start at 0 are connected before the clock starts. Prints one JSON object:
  * for each group what came back before SPLIT_SECONDS ("quiet") and after it ("loaded"). */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <sys/resource.h>
 
 #include "base_check.h"
@@ -353,6 +354,8 @@ int main(int argc, char **argv)
 	CHECK(getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
 	descriptors.rlim_cur = descriptors.rlim_max;
 	CHECK(setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+	/* A server that closes while we write is what we came to see. */
+	CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
 	keys_open();
 	load.host = argv[1];
 	load.port = argv[2];

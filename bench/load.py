@@ -41,6 +41,13 @@ ATTACKS = {
 }
 
 
+# For those that are turned away by the hundred: the same client once more, asking a few times in a process
+# of its own, for the attackers' clocks stand still while they are busy with themselves.
+PROBES = {name: "probe:%s:connections=16:rate=100:plan={%s}:from=127.0.0.2" % (kind, plan) for name, kind, plan in (
+    ("flood", "sign", "flood"), ("refused", "sign", "refused"), ("strangers", "sign:strangers", "flood"),
+    ("two", "sign", "flood"), ("changes", "changes", "flood"))}
+
+
 class Stand:
     """A signer with an honest client and three others."""
 
@@ -84,6 +91,8 @@ class Stand:
         runs = [self.load(seconds, quiet, ["honest:sign:connections=%d:rate=%g:plan=%s:from=%s" % (
             honest, rate, self.plans["honest"], HONEST)])]
         runs.append(self.load(seconds, quiet, [g.format(**words) + begin for g in ATTACKS[name]]))
+        if name in PROBES:
+            runs.append(self.load(seconds, quiet, [PROBES[name].format(**words)]))
         try:
             if meanwhile is not None:
                 meanwhile(self, quiet)

@@ -38,7 +38,7 @@
 #define BRIDGE_STALL_MS      200 /* signer silent that long with questions open: refuse new ones */
 #define BRIDGE_STEAL_MS                                                                            \
 	250 /* a request being read that long, or a response not taken, may lose its exchange */
-#define BRIDGE_QUEUE_MS     100 /* a request that waits that long for its turn is refused */
+#define BRIDGE_QUEUE_MS     100 /* a request that waits longer for its turn is refused at once */
 #define BRIDGE_STOP_MS      5000
 #define BRIDGE_EVENTS_MS    500    /* between two questions of a stream of events */
 #define BRIDGE_STREAM_MS    600000 /* then it ends, and the client comes back with its cursor */
@@ -283,9 +283,7 @@ void bridge_tick(struct bridge *bridge);
 bool bridge_is_queued(struct bridge *bridge, const struct bridge_exchange *exchange);
 /* bridge_queue lets a whole request wait for it; DONE, or what it is refused with at once. */
 enum call_result bridge_queue(struct bridge *bridge, struct bridge_exchange *exchange);
-/* bridge_unqueue takes it out again; false when it does not wait there. */
-bool bridge_unqueue(struct bridge *bridge, struct bridge_exchange *exchange);
-/* bridge_dispatch begins what waits while there is room. */
+/* bridge_dispatch begins what waits while there is room, and refuses what has waited too long. */
 void bridge_dispatch(struct bridge *bridge);
 /* bridge_ask puts the questions of a request that api_begin has read; the response may be complete
  * afterwards (a refusal). */

@@ -90,7 +90,8 @@ bool bridge_is_queued(struct bridge *bridge, const struct bridge_exchange *excha
 	return fair_of(bridge, exchange->api.path) != NULL;
 }
 
-bool bridge_unqueue(struct bridge *bridge, struct bridge_exchange *exchange)
+/* unqueue takes a request that waits out again; false when it does not. */
+static bool unqueue(struct bridge *bridge, struct bridge_exchange *exchange)
 {
 	struct bridge_fair *fair = fair_of(bridge, exchange->api.path);
 	uint32_t index = index_of(bridge, exchange);
@@ -127,7 +128,7 @@ void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange)
 	uint32_t open = 0;
 
 	if (exchange->conn == BRIDGE_NONE || bridge->conns[exchange->conn].state != BRIDGE_WAIT ||
-	    bridge_unqueue(bridge, exchange))
+	    unqueue(bridge, exchange))
 		return;
 	if (exchange->api.ask == API_ASK_SIGN)
 		open = (uint32_t)(exchange->api.item_count - exchange->api.answered_count);
@@ -353,9 +354,26 @@ enum call_result bridge_queue(struct bridge *bridge, struct bridge_exchange *exc
 	if (fair == &bridge->to_signer && is_stalled(bridge))
 		return CALL_RESULT_OVERLOADED;
 	return bridge_fair_add(fair, index_of(bridge, exchange), exchange->bucket,
-	                       many ? CALL_BATCH_MAX : 1)
+	                       many ? CALL_BATCH_MAX : 1, bridge->now_us)
 	           ? CALL_RESULT_DONE
 	           : CALL_RESULT_SHARE_SPENT;
+}
+
+/* refuse_late refuses what has waited for its turn for too long, at once and not at the next tick:
+ * an answer under load is due, too. */
+static void refuse_late(struct bridge *bridge, struct bridge_fair *fair)
+{
+	uint64_t wait_us = BRIDGE_QUEUE_MS * UINT64_C(1000);
+	uint32_t index;
+
+	while ((index = bridge_fair_late(
+	            fair, bridge->now_us < wait_us ? 0 : bridge->now_us - wait_us)) !=
+	       BRIDGE_FAIR_NONE) {
+		struct bridge_exchange *exchange = &bridge->exchanges[index];
+
+		refuse(bridge, exchange, CALL_RESULT_OVERLOADED, NULL);
+		bridge_reply(bridge, exchange);
+	}
 }
 
 static uint32_t room(const struct ipc_channel *channel)
@@ -390,6 +408,8 @@ void bridge_dispatch(struct bridge *bridge)
 	while (begin_next(bridge, &bridge->to_signer, bridge->signer) ||
 	       begin_next(bridge, &bridge->to_authority, bridge->authority))
 		continue;
+	refuse_late(bridge, &bridge->to_signer);
+	refuse_late(bridge, &bridge->to_authority);
 	bridge->dispatching = false;
 }
 

@@ -194,6 +194,20 @@ static bool answer_expect(struct bridge *bridge, struct bridge_conn *conn,
 	return true;
 }
 
+/* pass_body goes to the end of a request that is refused by its headers, if all of it is here: then
+ * the connection lives on. Who is turned away for load and had to shake hands again would be more
+ * of it. */
+static void pass_body(struct bridge_exchange *exchange)
+{
+	struct http_request *http = &exchange->api.http;
+	size_t here = http_request_has_body(http) ? exchange->in.len - exchange->in_at : 0, used;
+
+	http_request_set_body(http, exchange->body);
+	if (http_request_feed(http, bytes_of(exchange->in.data + exchange->in_at, here), &used) ==
+	    HTTP_PROGRESS_COMPLETE)
+		exchange->in_at += used;
+}
+
 /* take_headers decides by the headers alone; false when a response begins or the connection is
  * gone. */
 static bool take_headers(struct bridge *bridge, struct bridge_conn *conn,
@@ -207,19 +221,11 @@ static bool take_headers(struct bridge *bridge, struct bridge_conn *conn,
 	if (result == CALL_RESULT_DONE && conn->door == API_DOOR_CLIENTS &&
 	    !bridge_may_hold(bridge, exchange))
 		result = CALL_RESULT_SHARE_SPENT;
-	/* A refused request without a body is read to its end, and the connection lives on. */
+	if (result == CALL_RESULT_DONE && large && !bridge_grow(bridge, exchange))
+		result = CALL_RESULT_OVERLOADED;
 	if (result != CALL_RESULT_DONE) {
-		if (!http_request_has_body(&api->http)) {
-			size_t used;
-
-			http_request_set_body(&api->http, exchange->body);
-			(void)http_request_feed(&api->http, bytes_of(exchange->in.data, 0), &used);
-		}
+		pass_body(exchange);
 		refuse(bridge, conn, exchange, result);
-		return false;
-	}
-	if (large && !bridge_grow(bridge, exchange)) {
-		refuse(bridge, conn, exchange, CALL_RESULT_OVERLOADED);
 		return false;
 	}
 	http_request_set_body(&api->http,
@@ -272,7 +278,7 @@ static void take_request(struct bridge *bridge, struct bridge_conn *conn,
 		return;
 	}
 	conn->state = BRIDGE_WAIT;
-	set_deadline(bridge, conn, BRIDGE_QUEUE_MS);
+	set_deadline(bridge, conn, BRIDGE_QUEUE_MS + BRIDGE_ANSWER_MS);
 	bridge_dispatch(bridge);
 }
 
@@ -570,11 +576,6 @@ static void late(struct bridge *bridge, struct bridge_conn *conn)
 		bridge_advance(bridge, conn);
 		return;
 	case BRIDGE_WAIT:
-		if (bridge_unqueue(bridge, exchange)) {
-			refuse(bridge, conn, exchange, CALL_RESULT_OVERLOADED);
-			bridge_advance(bridge, conn);
-			return;
-		}
 		bridge->api.metrics.questions_lost++;
 		if (exchange->api.ask != API_ASK_ENVELOPE && bridge_signer_is_silent(bridge))
 			bridge->api.silent = true; /* /livez says no */

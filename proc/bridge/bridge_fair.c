@@ -48,7 +48,10 @@ uint32_t bridge_fair_bucket_of(const struct bridge_fair_known *known, uint64_t t
 
 void bridge_fair_init(struct bridge_fair *fair, uint32_t open_max, uint32_t waiting_max)
 {
-	*fair = (struct bridge_fair){.open_max = open_max, .waiting_max = waiting_max};
+	*fair = (struct bridge_fair){.open_max = open_max,
+	                             .waiting_max = waiting_max,
+	                             .oldest = BRIDGE_FAIR_NONE,
+	                             .newest = BRIDGE_FAIR_NONE};
 	for (size_t i = 0; i < BRIDGE_FAIR_MAX; i++)
 		fair->requests[i].bucket = BRIDGE_FAIR_NONE;
 }
@@ -78,7 +81,29 @@ static uint32_t leave_round(struct bridge_fair *fair, struct bridge_fair_round *
 	return bucket;
 }
 
-bool bridge_fair_add(struct bridge_fair *fair, uint32_t request, uint32_t bucket, uint32_t cost)
+static void join_all(struct bridge_fair *fair, uint32_t request)
+{
+	if (fair->newest == BRIDGE_FAIR_NONE)
+		fair->oldest = request;
+	else
+		fair->requests[fair->newest].came_after = request;
+	fair->newest = request;
+}
+
+static void leave_all(struct bridge_fair *fair, const struct bridge_fair_request *gone)
+{
+	if (gone->came_before == BRIDGE_FAIR_NONE)
+		fair->oldest = gone->came_after;
+	else
+		fair->requests[gone->came_before].came_after = gone->came_after;
+	if (gone->came_after == BRIDGE_FAIR_NONE)
+		fair->newest = gone->came_before;
+	else
+		fair->requests[gone->came_after].came_before = gone->came_before;
+}
+
+bool bridge_fair_add(struct bridge_fair *fair, uint32_t request, uint32_t bucket, uint32_t cost,
+                     uint64_t now_us)
 {
 	struct bridge_fair_bucket *at = &fair->buckets[bucket];
 	struct bridge_fair_request *added = &fair->requests[request];
@@ -87,8 +112,14 @@ bool bridge_fair_add(struct bridge_fair *fair, uint32_t request, uint32_t bucket
 	CHECK(added->bucket == BRIDGE_FAIR_NONE);
 	if (at->waiting >= fair->waiting_max)
 		return false;
-	*added = (struct bridge_fair_request){
-	    .older = at->last, .newer = BRIDGE_FAIR_NONE, .bucket = bucket, .cost = cost};
+	*added = (struct bridge_fair_request){.older = at->last,
+	                                      .newer = BRIDGE_FAIR_NONE,
+	                                      .came_before = fair->newest,
+	                                      .came_after = BRIDGE_FAIR_NONE,
+	                                      .since_us = now_us,
+	                                      .bucket = bucket,
+	                                      .cost = cost};
+	join_all(fair, request);
 	if (at->waiting++ == 0) {
 		at->first = request;
 		added->older = BRIDGE_FAIR_NONE;
@@ -106,6 +137,7 @@ static void unlink_request(struct bridge_fair *fair, uint32_t request)
 	struct bridge_fair_request *gone = &fair->requests[request];
 	struct bridge_fair_bucket *at = &fair->buckets[gone->bucket];
 
+	leave_all(fair, gone);
 	if (gone->older == BRIDGE_FAIR_NONE)
 		at->first = gone->newer;
 	else
@@ -135,6 +167,16 @@ void bridge_fair_remove(struct bridge_fair *fair, uint32_t request)
 		if (first != bucket)
 			join_round(fair, first);
 	}
+}
+
+uint32_t bridge_fair_late(struct bridge_fair *fair, uint64_t before_us)
+{
+	uint32_t request = fair->oldest;
+
+	if (request == BRIDGE_FAIR_NONE || fair->requests[request].since_us >= before_us)
+		return BRIDGE_FAIR_NONE;
+	bridge_fair_remove(fair, request);
+	return request;
 }
 
 /* One look at each bucket of a round, or more while they pay what they owe. */

@@ -1,11 +1,12 @@
 /* bridge_fair: which request is put to another process next, and how many one client may have
  * there.
  *
- * Pure: no clock, ring or allocation. Requests wait in buckets: a client's by its token, once the
- * signer has taken that token, everybody else's by address. Buckets with something waiting take
- * turns, clients' three times as often as strangers', operators before both; a batch is paid for
- * with as many turns as it has items. So a flood waits behind itself (U5, A25). A bucket is a keyed
- * hash: two clients may share one by chance, and nobody can choose to share another's. */
+ * Pure: no clock, ring or allocation; the caller says what time it is. Requests wait in buckets: a
+ * client's by its token, once the signer has taken that token, everybody else's by address. Buckets
+ * with something waiting take turns, clients' three times as often as strangers', operators before
+ * both; a batch is paid for with as many turns as it has items. So a flood waits behind itself (U5,
+ * A25). A bucket is a keyed hash: two clients may share one by chance, and nobody can choose to
+ * share another's. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef BRIDGE_FAIR_H
 #define BRIDGE_FAIR_H
@@ -31,12 +32,15 @@ struct bridge_fair_bucket {
 struct bridge_fair {
 	uint32_t open_max, waiting_max; /* of one bucket */
 	uint32_t picks;
+	uint32_t oldest, newest; /* of all requests that wait, in the order in which they came */
 	struct bridge_fair_round {
 		uint32_t first, last, count; /* buckets with something waiting */
 	} rounds[3];                         /* clients, strangers, operators */
 	struct bridge_fair_bucket buckets[BRIDGE_FAIR_BUCKETS];
 	struct bridge_fair_request {
-		uint32_t older, newer;
+		uint32_t older, newer;            /* of its bucket */
+		uint32_t came_before, came_after; /* of all */
+		uint64_t since_us;
 		uint32_t bucket; /* NONE: does not wait */
 		uint32_t cost;   /* slots of the ring that it may need */
 	} requests[BRIDGE_FAIR_MAX];
@@ -62,8 +66,13 @@ uint32_t bridge_fair_bucket_of(const struct bridge_fair_known *known, uint64_t t
                                uint64_t address);
 
 void bridge_fair_init(struct bridge_fair *fair, uint32_t open_max, uint32_t waiting_max);
-/* bridge_fair_add lets a request wait; false when its bucket has as many as it may. */
-bool bridge_fair_add(struct bridge_fair *fair, uint32_t request, uint32_t bucket, uint32_t cost);
+/* bridge_fair_add lets a request wait from now on; false when its bucket has as many as it may.
+ * Time does not go back from one to the next. */
+bool bridge_fair_add(struct bridge_fair *fair, uint32_t request, uint32_t bucket, uint32_t cost,
+                     uint64_t now_us);
+/* bridge_fair_late takes out one that has waited since before that time; NONE when there is none.
+ */
+uint32_t bridge_fair_late(struct bridge_fair *fair, uint64_t before_us);
 /* bridge_fair_remove takes one out that waits no longer; one that does not wait is fine. */
 void bridge_fair_remove(struct bridge_fair *fair, uint32_t request);
 /* bridge_fair_next takes out the one whose turn it is; NONE when nobody may go now, or the next one

@@ -20,8 +20,8 @@ static void test_one_request_waits_for_one_of_each_other_client_and_no_more(void
 {
 	begin(64, 500);
 	for (uint32_t i = 0; i < 500; i++)
-		EXPECT(bridge_fair_add(&fair, i, 7, 1)); /* a flood */
-	EXPECT(bridge_fair_add(&fair, 900, 8, 1));
+		EXPECT(bridge_fair_add(&fair, i, 7, 1, 0)); /* a flood */
+	EXPECT(bridge_fair_add(&fair, 900, 8, 1, 0));
 	EXPECT(bridge_fair_next(&fair, 64) == 0);
 	EXPECT(bridge_fair_next(&fair, 64) == 900);
 	EXPECT(bridge_fair_next(&fair, 64) == 1);
@@ -31,13 +31,13 @@ static void test_a_bucket_has_no_more_open_than_it_may_and_others_go_on(void)
 {
 	begin(3, 500);
 	for (uint32_t i = 0; i < 10; i++)
-		EXPECT(bridge_fair_add(&fair, i, 7, 1));
+		EXPECT(bridge_fair_add(&fair, i, 7, 1, 0));
 	for (uint32_t i = 0; i < 3; i++) {
 		EXPECT(bridge_fair_next(&fair, 64) == i);
 		bridge_fair_asked(&fair, 7, 1);
 	}
 	EXPECT(bridge_fair_next(&fair, 64) == BRIDGE_FAIR_NONE);
-	EXPECT(bridge_fair_add(&fair, 900, 8, 1));
+	EXPECT(bridge_fair_add(&fair, 900, 8, 1, 0));
 	EXPECT(bridge_fair_next(&fair, 64) == 900);
 	bridge_fair_answered(&fair, 7, 1);
 	EXPECT(bridge_fair_next(&fair, 64) == 3);
@@ -48,11 +48,11 @@ static void test_more_than_it_may_let_wait_is_refused(void)
 {
 	begin(64, 5);
 	for (uint32_t i = 0; i < 5; i++)
-		EXPECT(bridge_fair_add(&fair, i, 7, 1));
-	EXPECT(!bridge_fair_add(&fair, 5, 7, 1));
-	EXPECT(bridge_fair_add(&fair, 5, 8, 1));
+		EXPECT(bridge_fair_add(&fair, i, 7, 1, 0));
+	EXPECT(!bridge_fair_add(&fair, 5, 7, 1, 0));
+	EXPECT(bridge_fair_add(&fair, 5, 8, 1, 0));
 	bridge_fair_remove(&fair, 2);
-	EXPECT(bridge_fair_add(&fair, 6, 7, 1));
+	EXPECT(bridge_fair_add(&fair, 6, 7, 1, 0));
 }
 
 /* A batch of sixteen takes sixteen turns: two clients of one load get one share each. */
@@ -62,8 +62,8 @@ static void test_a_batch_pays_for_its_items(void)
 
 	begin(64, 500);
 	for (uint32_t i = 0; i < 400; i++) {
-		EXPECT(bridge_fair_add(&fair, i, 7, 16));
-		EXPECT(bridge_fair_add(&fair, 400 + i, 8, 1));
+		EXPECT(bridge_fair_add(&fair, i, 7, 16, 0));
+		EXPECT(bridge_fair_add(&fair, 400 + i, 8, 1, 0));
 	}
 	for (unsigned i = 0; i < 340; i++) {
 		uint32_t request = bridge_fair_next(&fair, 64);
@@ -81,9 +81,9 @@ static void test_a_batch_pays_for_its_items(void)
 static void test_a_batch_is_not_starved_by_single_requests(void)
 {
 	begin(64, 500);
-	EXPECT(bridge_fair_add(&fair, 0, 7, 16));
+	EXPECT(bridge_fair_add(&fair, 0, 7, 16, 0));
 	for (uint32_t i = 1; i < 100; i++)
-		EXPECT(bridge_fair_add(&fair, i, 7 + i, 1));
+		EXPECT(bridge_fair_add(&fair, i, 7 + i, 1, 0));
 	EXPECT(bridge_fair_next(&fair, 15) == BRIDGE_FAIR_NONE);
 	EXPECT(bridge_fair_next(&fair, 1) == BRIDGE_FAIR_NONE);
 	EXPECT(bridge_fair_next(&fair, 16) == 0);
@@ -96,8 +96,8 @@ static void test_strangers_have_a_quarter_beside_clients_and_all_when_alone(void
 
 	begin(64, 500);
 	for (uint32_t i = 0; i < 200; i++) {
-		EXPECT(bridge_fair_add(&fair, i, i % 4, 1));
-		EXPECT(bridge_fair_add(&fair, 500 + i, STRANGER + i, 1)); /* as many addresses */
+		EXPECT(bridge_fair_add(&fair, i, i % 4, 1, 0));
+		EXPECT(bridge_fair_add(&fair, 500 + i, STRANGER + i, 1, 0)); /* as many addresses */
 	}
 	for (unsigned i = 0; i < 200; i++)
 		strangers += bridge_fair_next(&fair, 64) >= 500;
@@ -112,11 +112,11 @@ static void test_operators_come_before_everybody_and_not_with_more_than_may_be_o
 {
 	begin(2, 500);
 	for (uint32_t i = 0; i < 200; i++) {
-		EXPECT(bridge_fair_add(&fair, i, i % BRIDGE_FAIR_CLIENTS, 1));
-		EXPECT(bridge_fair_add(&fair, 200 + i, STRANGER + i, 1));
+		EXPECT(bridge_fair_add(&fair, i, i % BRIDGE_FAIR_CLIENTS, 1, 0));
+		EXPECT(bridge_fair_add(&fair, 200 + i, STRANGER + i, 1, 0));
 	}
 	for (uint32_t i = 0; i < 3; i++)
-		EXPECT(bridge_fair_add(&fair, 900 + i, BRIDGE_FAIR_OPERATORS, 1));
+		EXPECT(bridge_fair_add(&fair, 900 + i, BRIDGE_FAIR_OPERATORS, 1, 0));
 	for (uint32_t i = 0; i < 2; i++) {
 		EXPECT(bridge_fair_next(&fair, 64) == 900 + i);
 		bridge_fair_asked(&fair, BRIDGE_FAIR_OPERATORS, 1);
@@ -139,7 +139,7 @@ static void test_nothing_is_lost_and_nothing_comes_twice(void)
 		random = random * 1664525 + 1013904223;
 		request = (random >> 8) % BRIDGE_FAIR_MAX;
 		if (state[request] == 0 && (random >> 28) < 9) {
-			EXPECT(bridge_fair_add(&fair, request, (random >> 18) % 16 * 32, 1));
+			EXPECT(bridge_fair_add(&fair, request, (random >> 18) % 16 * 32, 1, 0));
 			state[request] = 1;
 			waiting++;
 		} else if (state[request] == 1 && (random >> 28) < 3) {
@@ -187,6 +187,28 @@ static void test_a_token_is_known_until_the_signer_refuses_it(void)
 	EXPECT(bridge_fair_bucket_of(&known, token, address) >= STRANGER);
 }
 
+/* Whatever takes turns with what: who came first is late first, one of a bucket that others wait in
+ * and one alone. */
+static void test_who_waits_too_long_is_found_in_the_order_of_coming(void)
+{
+	begin(0, 500);
+	for (uint32_t i = 0; i < 8; i++)
+		EXPECT(bridge_fair_add(&fair, i, i % 3, 1, 1000 + 10 * i));
+	bridge_fair_remove(&fair, 0);
+	bridge_fair_remove(&fair, 4);
+	bridge_fair_remove(&fair, 7);
+	EXPECT(bridge_fair_next(&fair, 64) == 3); /* its turn came; the rest waits on */
+	EXPECT(bridge_fair_late(&fair, 1010) == BRIDGE_FAIR_NONE);
+	EXPECT(bridge_fair_late(&fair, 1011) == 1);
+	EXPECT(bridge_fair_late(&fair, 1051) == 2);
+	EXPECT(bridge_fair_late(&fair, 1051) == 5);
+	EXPECT(bridge_fair_late(&fair, 1051) == BRIDGE_FAIR_NONE);
+	EXPECT(bridge_fair_next(&fair, 64) == 6);
+	EXPECT(bridge_fair_late(&fair, UINT64_MAX) == BRIDGE_FAIR_NONE);
+	EXPECT(bridge_fair_add(&fair, 1, 0, 1, 2000));
+	EXPECT(bridge_fair_late(&fair, 2001) == 1);
+}
+
 static void test_tags_spread_and_tell_lengths_apart(void)
 {
 	uint32_t used[BRIDGE_FAIR_CLIENTS] = {0};
@@ -211,6 +233,7 @@ int main(void)
 	RUN(test_operators_come_before_everybody_and_not_with_more_than_may_be_open);
 	RUN(test_nothing_is_lost_and_nothing_comes_twice);
 	RUN(test_a_token_is_known_until_the_signer_refuses_it);
+	RUN(test_who_waits_too_long_is_found_in_the_order_of_coming);
 	RUN(test_tags_spread_and_tell_lengths_apart);
 	return test_summary();
 }

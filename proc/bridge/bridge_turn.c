@@ -1,7 +1,8 @@
 /* Work that waits for its turn: connections with more to do than one pass gives them, and
  * handshakes, each of which costs as much as ten requests. Both wait by door and address, and
  * addresses take turns; while there is other work, handshakes get a share of the time and no more
- * (N2). */
+ * (N2). Of one address those handshakes come first that were begun: who has done his part of one
+ * has often sent his request behind it, and that is not to wait for all who only come. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
 #include "bridge.h"
@@ -30,6 +31,28 @@ static struct bridge_list *queue_of(struct bridge *bridge, const struct bridge_c
 	return &turns_of(bridge, conn)->queues[conn->address % BRIDGE_TURN_QUEUES];
 }
 
+static void add_first(struct bridge *bridge, struct bridge_list *queue, struct bridge_conn *conn)
+{
+	conn->turn.older = BRIDGE_NONE;
+	conn->turn.newer = queue->oldest;
+	if (queue->oldest == BRIDGE_NONE)
+		queue->newest = index_of(bridge, conn);
+	else
+		bridge->conns[queue->oldest].turn.older = index_of(bridge, conn);
+	queue->oldest = index_of(bridge, conn);
+}
+
+static void add_last(struct bridge *bridge, struct bridge_list *queue, struct bridge_conn *conn)
+{
+	conn->turn.newer = BRIDGE_NONE;
+	conn->turn.older = queue->newest;
+	if (queue->newest == BRIDGE_NONE)
+		queue->oldest = index_of(bridge, conn);
+	else
+		bridge->conns[queue->newest].turn.newer = index_of(bridge, conn);
+	queue->newest = index_of(bridge, conn);
+}
+
 void bridge_turn_later(struct bridge *bridge, struct bridge_conn *conn)
 {
 	struct bridge_list *queue;
@@ -40,13 +63,10 @@ void bridge_turn_later(struct bridge *bridge, struct bridge_conn *conn)
 	conn->turn.shakes = !conn->ready;
 	turns_of(bridge, conn)->count++;
 	queue = queue_of(bridge, conn);
-	conn->turn.newer = BRIDGE_NONE;
-	conn->turn.older = queue->newest;
-	if (queue->newest == BRIDGE_NONE)
-		queue->oldest = index_of(bridge, conn);
+	if (conn->turn.shakes && conn->tls.ssl != NULL)
+		add_first(bridge, queue, conn);
 	else
-		bridge->conns[queue->newest].turn.newer = index_of(bridge, conn);
-	queue->newest = index_of(bridge, conn);
+		add_last(bridge, queue, conn);
 }
 
 void bridge_turn_forget(struct bridge *bridge, struct bridge_conn *conn)

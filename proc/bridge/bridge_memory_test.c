@@ -1,0 +1,167 @@
+/* Who has to go when there is no room, and whose turn comes first: connections, exchanges and
+ * handshakes, without sockets. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base_check.h"
+#include "base_test.h"
+#include "bridge.h"
+
+#define CONNS 1100u /* more than there are exchanges */
+
+static struct bridge bridge;
+static uint64_t dropped[16], advanced[16];
+static size_t dropped_count, advanced_count;
+
+/* What bridge_conn.c and bridge_ask.c do with a connection; they are not linked. */
+void bridge_drop(struct bridge *of, struct bridge_conn *conn)
+{
+	dropped[dropped_count++ % 16] = conn->id;
+	bridge_free_conn(of, conn);
+}
+
+void bridge_forget(struct bridge *of, struct bridge_exchange *exchange)
+{
+	(void)of;
+	(void)exchange;
+}
+
+void bridge_advance(struct bridge *of, struct bridge_conn *conn)
+{
+	(void)of;
+	advanced[advanced_count++ % 16] = conn->id;
+}
+
+static void begin(void)
+{
+	static bool allocated;
+
+	if (!allocated)
+		CHECK(bridge_allocate(&bridge, CONNS) == STATUS_OK);
+	allocated = true;
+	for (uint32_t i = 0; i < CONNS; i++)
+		if (bridge.conns[i].state != BRIDGE_FREE)
+			bridge_free_conn(&bridge, &bridge.conns[i]);
+	dropped_count = advanced_count = 0;
+	bridge.now_us = 1000000;
+}
+
+static struct bridge_conn *come(void)
+{
+	struct bridge_conn *conn = bridge_take_conn(&bridge);
+
+	CHECK(conn != NULL);
+	return conn;
+}
+
+/* N2, R2: strangers go, the one that was idle for longest first; then clients; nobody in work. */
+static void test_who_was_idle_for_longest_goes_and_strangers_before_clients(void)
+{
+	static struct bridge_conn *conns[CONNS];
+	uint64_t ids[8];
+
+	begin();
+	for (size_t i = 0; i < CONNS; i++)
+		conns[i] = come();
+	for (size_t i = 0; i < 8; i++)
+		ids[i] = conns[i]->id;
+	EXPECT(dropped_count == 0);
+	bridge_prove(&bridge, conns[0]);
+	CHECK(bridge_borrow(&bridge, conns[1]));
+	CHECK(bridge_borrow(&bridge, conns[2]));
+	bridge_give_back(&bridge, conns[2]); /* has just worked, so it is the newest */
+	(void)come();
+	EXPECT(dropped_count == 1 && dropped[0] == ids[3]);
+	for (size_t i = 4; i < CONNS; i++)
+		bridge_prove(&bridge, conns[i]);
+	(void)come();
+	EXPECT(dropped_count == 2 && dropped[1] == ids[2]);
+	/* Two newcomers are the only strangers left, then come clients. */
+	bridge_prove(&bridge, &bridge.conns[bridge.idle[0].oldest]);
+	bridge_prove(&bridge, &bridge.conns[bridge.idle[0].oldest]);
+	bridge_prove(&bridge, come());
+	EXPECT(dropped_count == 3 && dropped[2] == ids[0]);
+	(void)come();
+	EXPECT(dropped_count == 4 && dropped[3] == ids[4]);
+	EXPECT(conns[1]->id == ids[1] && conns[1]->exchange != BRIDGE_NONE);
+	EXPECT(bridge.api.metrics.connections_evicted == 4);
+}
+
+/* N2: the slowest of those that send or do not take; whoever waits for the signer keeps his place.
+ */
+static void test_an_exchange_is_taken_from_the_slowest_and_from_nobody_who_waits(void)
+{
+	uint32_t most = BRIDGE_EXCHANGES_MAX - BRIDGE_RESERVED;
+	struct bridge_conn *first[3] = {NULL, NULL, NULL}, *late;
+
+	begin();
+	for (uint32_t i = 0; i < most; i++) {
+		struct bridge_conn *conn = come();
+
+		bridge.now_us += i < 4 ? 1000 : 10;
+		CHECK(bridge_borrow(&bridge, conn));
+		if (i < 3)
+			first[i] = conn;
+	}
+	first[0]->state = BRIDGE_WAIT;
+	first[1]->state = BRIDGE_WRITE;
+	bridge_exchange_of(&bridge, first[1])->moved_ms = bridge_now_ms(&bridge) + 1000;
+	late = come();
+	EXPECT(!bridge_borrow(&bridge, late) && dropped_count == 0); /* nobody is slow yet */
+	bridge.now_us += BRIDGE_STEAL_MS * UINT64_C(1000) + 20000;
+	dropped[0] = 0;
+	EXPECT(bridge_borrow(&bridge, late));
+	EXPECT(dropped_count == 1 && first[2]->state == BRIDGE_FREE);
+	EXPECT(first[0]->state == BRIDGE_WAIT && first[1]->state == BRIDGE_WRITE);
+	/* What is kept for health and operators is theirs at any time. */
+	late = come();
+	late->door = API_DOOR_HEALTH;
+	EXPECT(bridge_borrow(&bridge, late) && dropped_count == 1);
+}
+
+/* A client's Finished, and the request behind it, do not wait for everybody who only said hello;
+ * and addresses take turns whatever they send. */
+static void test_handshakes_that_were_begun_end_before_others_begin(void)
+{
+	struct bridge_conn *conns[6];
+	static const uint64_t addresses[6] = {1, 1, 1, 1, 2, 2};
+	static const size_t order[6] = {3, 4, 2, 5, 0, 1};
+
+	begin();
+	bridge.shakes.next = 0;
+	for (size_t i = 0; i < 6; i++) {
+		conns[i] = come();
+		conns[i]->address = addresses[i];
+		if (i == 2 || i == 3)
+			conns[i]->tls.ssl = (void *)conns[i]; /* begun; it is not looked into */
+		bridge_turn_later(&bridge, conns[i]);
+	}
+	EXPECT(bridge_has_turns(&bridge));
+	bridge.busy = false;
+	EXPECT(bridge_take_turns(&bridge));
+	EXPECT(advanced_count == 6 && !bridge_has_turns(&bridge));
+	for (size_t i = 0; i < 6; i++)
+		EXPECT(advanced[i] == conns[order[i]]->id);
+	for (size_t i = 0; i < 6; i++)
+		conns[i]->tls.ssl = NULL;
+}
+
+/* N2: beside other work handshakes have what they earned and no more. */
+static void test_handshakes_beside_work_wait_for_their_budget(void)
+{
+	begin();
+	bridge_turn_later(&bridge, come());
+	bridge.busy = true;
+	bridge.credited_us = bridge.now_us;
+	bridge.shake_credit_us = 0;
+	EXPECT(!bridge_take_turns(&bridge) && advanced_count == 0);
+	bridge.now_us += 1000;
+	EXPECT(bridge_take_turns(&bridge) && advanced_count == 1);
+}
+
+int main(void)
+{
+	RUN(test_who_was_idle_for_longest_goes_and_strangers_before_clients);
+	RUN(test_an_exchange_is_taken_from_the_slowest_and_from_nobody_who_waits);
+	RUN(test_handshakes_that_were_begun_end_before_others_begin);
+	RUN(test_handshakes_beside_work_wait_for_their_budget);
+	return test_summary();
+}

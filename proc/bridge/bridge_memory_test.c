@@ -37,7 +37,7 @@ static void begin(void)
 	if (!allocated)
 		CHECK(bridge_allocate(&bridge, CONNS) == STATUS_OK);
 	allocated = true;
-	for (uint32_t i = 0; i < CONNS; i++)
+	for (uint32_t i = 0; i < bridge.conn_high; i++)
 		if (bridge.conns[i].state != BRIDGE_FREE)
 			bridge_free_conn(&bridge, &bridge.conns[i]);
 	dropped_count = advanced_count = 0;
@@ -46,7 +46,7 @@ static void begin(void)
 
 static struct bridge_conn *come(void)
 {
-	struct bridge_conn *conn = bridge_take_conn(&bridge);
+	struct bridge_conn *conn = bridge_take_conn(&bridge, API_DOOR_CLIENTS, 0);
 
 	CHECK(conn != NULL);
 	return conn;
@@ -75,8 +75,8 @@ static void test_who_was_idle_for_longest_goes_and_strangers_before_clients(void
 	(void)come();
 	EXPECT(dropped_count == 2 && dropped[1] == ids[2]);
 	/* Two newcomers are the only strangers left, then come clients. */
-	bridge_prove(&bridge, &bridge.conns[bridge.idle[0].oldest]);
-	bridge_prove(&bridge, &bridge.conns[bridge.idle[0].oldest]);
+	bridge_prove(&bridge, &bridge.conns[bridge.doors[API_DOOR_CLIENTS].idle[0].oldest]);
+	bridge_prove(&bridge, &bridge.conns[bridge.doors[API_DOOR_CLIENTS].idle[0].oldest]);
 	bridge_prove(&bridge, come());
 	EXPECT(dropped_count == 3 && dropped[2] == ids[0]);
 	(void)come();
@@ -89,7 +89,7 @@ static void test_who_was_idle_for_longest_goes_and_strangers_before_clients(void
  */
 static void test_an_exchange_is_taken_from_the_slowest_and_from_nobody_who_waits(void)
 {
-	uint32_t most = BRIDGE_EXCHANGES_MAX - BRIDGE_RESERVED;
+	uint32_t most = BRIDGE_EXCHANGES_MAX - bridge.doors[API_DOOR_CLIENTS].exchanges_left;
 	struct bridge_conn *first[3] = {NULL, NULL, NULL}, *late;
 
 	begin();
@@ -112,9 +112,8 @@ static void test_an_exchange_is_taken_from_the_slowest_and_from_nobody_who_waits
 	EXPECT(dropped_count == 1 && first[2]->state == BRIDGE_FREE);
 	EXPECT(first[0]->state == BRIDGE_WAIT && first[1]->state == BRIDGE_WRITE);
 	/* What is kept for health and operators is theirs at any time. */
-	late = come();
-	late->door = API_DOOR_HEALTH;
-	EXPECT(bridge_borrow(&bridge, late) && dropped_count == 1);
+	late = bridge_take_conn(&bridge, API_DOOR_HEALTH, 0);
+	EXPECT(late != NULL && bridge_borrow(&bridge, late) && dropped_count == 1);
 }
 
 /* A client's Finished, and the request behind it, do not wait for everybody who only said hello;
@@ -126,7 +125,7 @@ static void test_handshakes_that_were_begun_end_before_others_begin(void)
 	static const size_t order[6] = {3, 4, 2, 5, 0, 1};
 
 	begin();
-	bridge.shakes.next = 0;
+	bridge.doors[API_DOOR_CLIENTS].shakes.next = 0;
 	for (size_t i = 0; i < 6; i++) {
 		conns[i] = come();
 		conns[i]->address = addresses[i];
@@ -151,7 +150,7 @@ static void test_handshakes_beside_work_wait_for_their_budget(void)
 	bridge_turn_later(&bridge, come());
 	bridge.busy = true;
 	bridge.credited_us = bridge.now_us;
-	bridge.shake_credit_us = 0;
+	bridge.doors[API_DOOR_CLIENTS].shake_credit_us = 0;
 	EXPECT(!bridge_take_turns(&bridge) && advanced_count == 0);
 	bridge.now_us += 1000;
 	EXPECT(bridge_take_turns(&bridge) && advanced_count == 1);

@@ -230,13 +230,20 @@ def check_programs_are_hardened_static_pie(seen):
                 yield "%s %s" % (name, text)
 
 
-def check_programs_hold_no_path_of_the_machine_that_built_them(seen):
-    """Else their bytes would be others at each place and time (S6)."""
-    places = [os.path.realpath(SOURCE), os.path.realpath(BUILD), cache()]
+def check_what_ships_holds_no_path_of_the_machine_that_built_it(seen):
+    """Else the bytes of programs and modules would be others at each place and time (S6)."""
+    homes = [os.environ.get(name) or os.path.expanduser("~/" + usual) for name, usual in (
+        ("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"))]
+    places = [os.path.realpath(SOURCE), os.path.realpath(BUILD), cache(), *homes]
+    modules = glob.glob(os.path.join(BUILD, "share", "*", "*.wasm"))
+    if len(modules) < 20:
+        yield "%d policies and intents in %s/share" % (len(modules), BUILD)
     with tempfile.TemporaryDirectory() as folder:
-        for _, name, _, _, path in programs():
-            stripped = os.path.join(folder, "stripped")
-            subprocess.run(["strip", "--strip-all", "-o", stripped, path], check=True)
+        for name, path in [(p[1], p[4]) for p in programs()] + [(os.path.basename(m), m) for m in modules]:
+            stripped = path
+            if not name.endswith(".wasm"):
+                stripped = os.path.join(folder, "stripped")
+                subprocess.run(["strip", "--strip-all", "-o", stripped, path], check=True)
             with open(stripped, "rb") as f:
                 data = f.read()
             seen.append(name)

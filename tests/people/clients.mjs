@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clients in other languages against a real signer; what they sign is executed by litesvm. The Rust SDK
 // with its examples and its own tests, and solana-keychain's Vault clients, unmodified: Rust and
-// Python here, TypeScript in tools/demo_play.mjs and tests/system/readme.mjs; Go's is not to be had (B12).
+// Python here, TypeScript in tools/demo_play.mjs and tests/system/readme.mjs, Go in go.mjs (B12).
 // usage: node tests/people/clients.mjs [WORD...]   only the tests whose name contains one of the words
 import { existsSync, readFileSync } from 'node:fs';
 import https from 'node:https';

@@ -5,6 +5,8 @@
 #include <openssl/bytestring.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <time.h>
 
 #include "base_test.h"
 
@@ -471,6 +473,152 @@ static void test_every_failing_allocation_ends_the_session_cleanly(void)
 	http_tls_close(tls);
 }
 
+/* ---- what a site lets its certificates be ---- */
+
+#define DAY_S 86400
+
+struct issued {
+	const char *alt;   /* subjectAltName in the words of OpenSSL's configuration; NULL: none */
+	const char *usage; /* extendedKeyUsage */
+	int64_t from_s, to_s; /* from now */
+	bool is_ca;
+};
+
+static X509 *issue(EVP_PKEY *subject, const char *name, X509 *by, EVP_PKEY *by_key,
+                   const struct issued *how)
+{
+	X509 *made = X509_new();
+	X509V3_CTX context;
+	struct {
+		int nid;
+		const char *value;
+	} extensions[] = {
+	    {NID_basic_constraints, how->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE"},
+	    {NID_subject_alt_name,  how->alt	                                     },
+	    {NID_ext_key_usage,     how->usage	                                   },
+	};
+
+	EXPECT(made != NULL && X509_set_version(made, 2) == 1);
+	EXPECT(ASN1_INTEGER_set(X509_get_serialNumber(made), 1) == 1);
+	EXPECT(X509_NAME_add_entry_by_txt(X509_get_subject_name(made), "CN", MBSTRING_ASC,
+	                                  (const uint8_t *)name, -1, -1, 0) == 1);
+	EXPECT(X509_set_issuer_name(made, X509_get_subject_name(by == NULL ? made : by)) == 1);
+	EXPECT(X509_gmtime_adj(X509_get_notBefore(made), how->from_s) != NULL);
+	EXPECT(X509_gmtime_adj(X509_get_notAfter(made), how->to_s) != NULL);
+	EXPECT(X509_set_pubkey(made, subject) == 1);
+	X509V3_set_ctx(&context, by == NULL ? made : by, made, NULL, NULL, 0);
+	for (size_t i = 0; i < 3; i++) {
+		X509_EXTENSION *one = extensions[i].value == NULL
+		                          ? NULL
+		                          : X509V3_EXT_nconf_nid(NULL, &context, extensions[i].nid,
+		                                                 extensions[i].value);
+
+		EXPECT(extensions[i].value == NULL || one != NULL);
+		EXPECT(one == NULL || X509_add_ext(made, one, -1) == 1);
+		X509_EXTENSION_free(one);
+	}
+	EXPECT(X509_sign(made, by_key, EVP_sha256()) != 0);
+	return made;
+}
+
+static EVP_PKEY *make_key(void)
+{
+	EC_KEY *ec = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1);
+	EVP_PKEY *key = EVP_PKEY_new();
+
+	EXPECT(ec != NULL && key != NULL && EC_KEY_generate_key(ec) == 1 &&
+	       EVP_PKEY_assign_EC_KEY(key, ec) == 1);
+	return key;
+}
+
+/* The verdict on a leaf that `how` tells of, by a CA: NULL, or why not. `shown` is the certificate
+ * that stands behind it, `named` the one that the site names. */
+static const char *judge(const struct issued *how, bool shown_named, const char *const *names,
+                         size_t name_count)
+{
+	static const struct issued root = {.from_s = -DAY_S, .to_s = DAY_S, .is_ca = true};
+	struct http_tls *own = open_server(), *tls = NULL;
+	EVP_PKEY *key = SSL_CTX_get0_privatekey((SSL_CTX *)own), *ca_key = make_key(),
+	         *other_key = make_key();
+	X509 *ca = issue(ca_key, "site CA", NULL, ca_key, &root);
+	X509 *other = issue(other_key, "site CA", NULL, other_key, &root);
+	X509 *leaf = issue(key, "signer", ca, ca_key, how);
+	struct http_tls_site site = {
+	    .now_s = (uint64_t)time(NULL), .names = names, .name_count = name_count};
+	BIO *text = BIO_new(BIO_s_mem());
+	const uint8_t *data;
+	size_t len;
+	unsigned hash_len;
+	const char *why = NULL;
+
+	EXPECT(PEM_write_bio_X509(text, leaf) == 1 && PEM_write_bio_X509(text, ca) == 1 &&
+	       BIO_mem_contents(text, &data, &len) == 1);
+	EXPECT(X509_digest(shown_named ? ca : other, EVP_sha256(), site.ca, &hash_len) == 1);
+	EXPECT(http_tls_renew(own, bytes_of(data, len), &tls) == STATUS_OK);
+	if (http_tls_judge(tls, &site, &why) == STATUS_OK)
+		why = NULL;
+	else
+		EXPECT(why != NULL && why[0] != '\0');
+	BIO_free(text);
+	X509_free(leaf);
+	X509_free(other);
+	X509_free(ca);
+	EVP_PKEY_free(other_key);
+	EVP_PKEY_free(ca_key);
+	http_tls_close(tls);
+	http_tls_close(own);
+	return why;
+}
+
+static bool refuses(const char *why, const char *words)
+{
+	return why != NULL && strstr(why, words) != NULL;
+}
+
+static void test_a_certificate_of_the_sites_ca_for_its_name_and_time_is_good(void)
+{
+	static const char *const names[] = {"elsewhere.example", "signer.example"};
+	static const char *const address[] = {"10.0.0.5"};
+	const struct issued good = {"DNS:signer.example,IP:10.0.0.5", "serverAuth", -60, DAY_S,
+	                            false};
+
+	EXPECT(judge(&good, true, names, 2) == NULL);
+	EXPECT(judge(&good, true, address, 1) == NULL);
+	EXPECT(judge(&good, true, NULL, 0) == NULL);
+	EXPECT(refuses(judge(&good, true, names, 1), "none of the names"));
+	EXPECT(refuses(judge(&good, false, names, 2), "does not end with"));
+}
+
+static void test_dates_count_and_a_clock_that_is_a_little_behind_does_not(void)
+{
+	const struct issued ended = {NULL, NULL, -DAY_S, -60, false},
+	                    soon = {NULL, NULL, 1800, DAY_S, false},
+	                    later = {NULL, NULL, 7200, DAY_S, false};
+
+	EXPECT(refuses(judge(&ended, true, NULL, 0), "expired"));
+	EXPECT(judge(&soon, true, NULL, 0) == NULL);
+	EXPECT(refuses(judge(&later, true, NULL, 0), "not yet valid"));
+}
+
+static void test_a_certificate_for_clients_is_none_for_a_server(void)
+{
+	const struct issued client = {NULL, "clientAuth", -60, DAY_S, false};
+
+	EXPECT(judge(&client, true, NULL, 0) != NULL);
+}
+
+/* A chain that only shows the CA: the leaf is its own. */
+static void test_a_leaf_without_its_ca_is_refused(void)
+{
+	struct http_tls *own = open_server();
+	struct http_tls_site site = {.now_s = (uint64_t)time(NULL)};
+	const char *why = NULL;
+
+	EXPECT(http_tls_judge(own, &site, &why) == STATUS_REFUSED);
+	EXPECT(refuses(why, "does not end with"));
+	http_tls_close(own);
+}
+
 int main(void)
 {
 	if (http_tls_prepare() != STATUS_OK)
@@ -481,6 +629,10 @@ int main(void)
 	RUN(test_a_key_that_is_not_the_certificates_is_refused);
 	RUN(test_a_sites_certificate_for_the_key_is_shown_and_no_other_is);
 	RUN(test_only_an_operators_key_comes_in);
+	RUN(test_a_certificate_of_the_sites_ca_for_its_name_and_time_is_good);
+	RUN(test_dates_count_and_a_clock_that_is_a_little_behind_does_not);
+	RUN(test_a_certificate_for_clients_is_none_for_a_server);
+	RUN(test_a_leaf_without_its_ca_is_refused);
 	RUN(test_a_damaged_record_breaks_the_session);
 	RUN(test_every_failing_allocation_ends_the_session_cleanly);
 	return test_summary();

@@ -46,6 +46,55 @@ static int make_folder(const struct cli_call *call, const char *path)
 	return CLI_UNSURE;
 }
 
+/* ---- what came out of genesis ---- */
+
+#define ESCROW_VERSION 2
+#define ESCROW_MAX     512
+
+struct escrow {
+	struct bytes auths, share;
+	uint8_t genesis[32], commitment[32];
+};
+
+static enum status take_escrow(struct bytes file, struct escrow *ret_escrow)
+{
+	struct cbor_reader r;
+
+	while (file.len > 0 && file.data[file.len - 1] == 0 && cbor_check(file) != STATUS_OK)
+		file.len--; /* the rest of a region */
+	cbor_reader_init(&r, file);
+	cbor_take_map(&r, 5);
+	cbor_take_key(&r, 1);
+	if (cbor_take_uint(&r, UINT32_MAX) != ESCROW_VERSION)
+		cbor_fail(&r, STATUS_MALFORMED);
+	cbor_take_key(&r, 2);
+	ret_escrow->auths = cbor_take_bytes(&r, ESCROW_MAX);
+	cbor_take_key(&r, 3);
+	ret_escrow->share = cbor_take_bytes(&r, ESCROW_MAX);
+	cbor_take_key(&r, 4);
+	cbor_take_bytes_n(&r, ret_escrow->genesis, 32);
+	cbor_take_bytes_n_at(&r, 5, ret_escrow->commitment, 32);
+	cbor_take_end(&r);
+	return cbor_done(&r);
+}
+
+/* read_escrow reads the file, which the caller frees after use. */
+static int read_escrow(const struct cli_call *call, const char *path, struct buffer *ret_file,
+                       struct escrow *ret_escrow)
+{
+	char message[256];
+
+	if (cli_file_read(path, 65536, ret_file, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	if (take_escrow(buffer_bytes(ret_file), ret_escrow) == STATUS_OK)
+		return CLI_YES;
+	cli_complain(call, "%s is no escrow out of a genesis of this version", path);
+	free(ret_file->data);
+	return CLI_NO;
+}
+
 /* ---- the plan of a provisioning ---- */
 
 struct plan {
@@ -126,9 +175,15 @@ static void show_plan(const struct plan *plan)
 	else
 		printf("There is no recovery key: when this TPM is lost, what the store holds is "
 		       "lost, but\nfor escape copies.\n");
-	if (plan->manifest.is_recovery)
+	if (plan->manifest.is_recovery) {
+		char share[HEX_LEN(32) + 1];
+
+		hex_encode(BYTES_OF_ARRAY(plan->manifest.share), share);
 		printf("It waits for the node share of the machine in whose place this one is "
-		       "(claviger recover\nshare), before it touches the TPM.\n");
+		       "(claviger recover\nshare), before it touches the TPM, and takes no other "
+		       "one: %s\nis what that machine's evidence says of its share.\n",
+		       share);
+	}
 	if (single)
 		printf("One person holds both keys (single operator): nothing stops that person "
 		       "from starting\nother software. Evidence says so.\n");
@@ -221,8 +276,8 @@ int cli_tpm_single(const struct cli_call *call, const char *folder, const char *
 /* ---- the command ---- */
 
 struct provision {
-	const char *out, *site_root, *release_root, *escrow, *recovery, *approvers, *pcrs;
-	bool single, recover, dry_run;
+	const char *out, *site_root, *release_root, *escrow, *recovery, *recover, *approvers, *pcrs;
+	bool single, dry_run;
 };
 
 static int take_x25519(const struct cli_call *call, const char *option, const char *text,
@@ -254,6 +309,21 @@ static int take_approvers(struct plan *plan, const char *list)
 		list += len + (list[len] == ',');
 	}
 	return result;
+}
+
+/* take_lost: which share genesis will take, out of the lost machine's escrow. */
+static int take_lost(struct plan *plan, const char *path)
+{
+	struct escrow escrow;
+	struct buffer file;
+	int result = read_escrow(plan->call, path, &file, &escrow);
+
+	if (result != CLI_YES)
+		return result;
+	free(file.data);
+	plan->manifest.is_recovery = true;
+	memcpy(plan->manifest.share, escrow.commitment, sizeof(plan->manifest.share));
+	return CLI_YES;
 }
 
 static int plan_two(struct plan *plan, const struct provision *options)
@@ -296,7 +366,7 @@ static int run_provision(struct cli_call *call)
 	    {"--approver",        &options.approvers,    NULL            },
 	    {"--pcrs",            &options.pcrs,         NULL            },
 	    {"--single-operator", NULL,                  &options.single },
-	    {"--recover",         NULL,                  &options.recover},
+	    {"--recover",         &options.recover,      NULL            },
 	    {"--dry-run",         NULL,                  &options.dry_run},
 	};
 	char keys[CLI_PATH_MAX], path[CLI_PATH_MAX + 32];
@@ -310,7 +380,6 @@ static int run_provision(struct cli_call *call)
 		return cli_usage(call, "--single-operator makes both keys itself");
 	keys_open();
 	plan = (struct plan){.call = call};
-	plan.manifest.is_recovery = options.recover;
 	snprintf(path, sizeof(path), "%s/sealed-share", options.out);
 	if (access(path, F_OK) == 0) {
 		cli_complain(call,
@@ -319,7 +388,9 @@ static int run_provision(struct cli_call *call)
 		             path);
 		return CLI_NO;
 	}
-	if (options.pcrs != NULL)
+	if (options.recover != NULL)
+		result = take_lost(&plan, options.recover);
+	if (result == CLI_YES && options.pcrs != NULL)
 		result = cli_pcrs_read(call, options.pcrs, release_pcrs, site_pcrs);
 	if (result == CLI_YES)
 		result = take_approvers(&plan, options.approvers);
@@ -361,36 +432,6 @@ static int run_provision(struct cli_call *call)
 		        ? " Before that, approve image and firmware (claviger image approve)."
 		        : "");
 	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
-}
-
-/* ---- what came out of genesis ---- */
-
-#define ESCROW_MAX 512
-
-struct escrow {
-	struct bytes auths, share;
-	uint8_t genesis[32];
-};
-
-static enum status take_escrow(struct bytes file, struct escrow *ret_escrow)
-{
-	struct cbor_reader r;
-
-	while (file.len > 0 && file.data[file.len - 1] == 0 && cbor_check(file) != STATUS_OK)
-		file.len--; /* the rest of a region */
-	cbor_reader_init(&r, file);
-	cbor_take_map(&r, 4);
-	cbor_take_key(&r, 1);
-	if (cbor_take_uint(&r, UINT32_MAX) != 1)
-		cbor_fail(&r, STATUS_MALFORMED);
-	cbor_take_key(&r, 2);
-	ret_escrow->auths = cbor_take_bytes(&r, ESCROW_MAX);
-	cbor_take_key(&r, 3);
-	ret_escrow->share = cbor_take_bytes(&r, ESCROW_MAX);
-	cbor_take_key(&r, 4);
-	cbor_take_bytes_n(&r, ret_escrow->genesis, 32);
-	cbor_take_end(&r);
-	return cbor_done(&r);
 }
 
 static enum status open_sealed(const struct keys_hpke_key *key, const char *label,
@@ -437,19 +478,12 @@ static int open_escrow(const struct cli_call *call, const char *path, const char
                        struct keys_hpke_key *ret_key)
 {
 	struct keys_sign_key file_key;
-	char message[256];
 	int result;
 
 	keys_open();
-	if (cli_file_read(path, 65536, ret_file, message, sizeof(message)) != STATUS_OK) {
-		cli_complain(call, "%s", message);
-		return CLI_UNSURE;
-	}
-	if (take_escrow(buffer_bytes(ret_file), ret_escrow) != STATUS_OK) {
-		cli_complain(call, "%s is no escrow out of genesis", path);
-		free(ret_file->data);
-		return CLI_NO;
-	}
+	result = read_escrow(call, path, ret_file, ret_escrow);
+	if (result != CLI_YES)
+		return result;
 	result = cli_key_read(call, key_file, &file_key);
 	if (result == CLI_YES)
 		keys_hpke_from_seed(file_key.bytes, ret_key);
@@ -460,9 +494,10 @@ static int open_escrow(const struct cli_call *call, const char *path, const char
 }
 
 int cli_escrow_share(const struct cli_call *call, const char *escrow_file, const char *key_file,
-                     uint8_t ret_share[32])
+                     const uint8_t wanted[32], uint8_t ret_share[32])
 {
 	struct buffer plain = {ret_share, 32, 0}, file;
+	uint8_t commitment[32];
 	struct keys_hpke_key key;
 	struct escrow escrow;
 	int result = open_escrow(call, escrow_file, key_file, &file, &escrow, &key);
@@ -478,6 +513,16 @@ int cli_escrow_share(const struct cli_call *call, const char *escrow_file, const
 	           plain.len != 32) {
 		cli_complain(call, "the share was not sealed to this key, or is damaged");
 		result = CLI_NO;
+	} else {
+		approval_share_commitment(ret_share, commitment);
+		if (memcmp(commitment, wanted, sizeof(commitment)) != 0) {
+			cli_complain(call,
+			             "%s has the share of another machine than the one in whose "
+			             "place this one was provisioned; it was not given away",
+			             escrow_file);
+			secret_wipe(ret_share, 32);
+			result = CLI_NO;
+		}
 	}
 	free(file.data);
 	SECRET_WIPE(key.secret);
@@ -530,7 +575,7 @@ const struct cli_command cli_tpm_key = {
 const struct cli_command cli_tpm_provision = {
     .name = "tpm provision",
     .arguments = "--out FOLDER (--single-operator [--pcrs FILE] | --site-root FILE --release-root "
-                 "FILE.pub --escrow KEY) [--approver FILE.pub[,...]] [--recovery KEY] [--recover] "
+                 "FILE.pub --escrow KEY) [--approver FILE.pub[,...]] [--recovery KEY] [--recover ESCROW] "
                  "[--dry-run]",
     .sentence = "prepare a TPM's genesis: the manifest that the site root signs",
     .run = run_provision,
@@ -553,6 +598,7 @@ const struct cli_command cli_tpm_provision = {
         "                   for it (claviger tpm approve)\n"
         "--recovery KEY     seal a copy of the node share to this key, against the loss of the\n"
         "                   TPM\n"
-        "--recover          in the place of a lost machine: genesis waits for its node share\n"
+        "--recover ESCROW   in the place of a lost machine: genesis waits for the node share that\n"
+        "                   the lost machine's `escrow` names, and takes no other one\n"
         "--dry-run          only say what would happen\n",
 };

@@ -6,8 +6,9 @@
 #include "cli.h"
 
 /* cli_escrow_share opens the copy of the node share in the file `escrow` with the recovery key's
- * file; exit status after complaining. The caller wipes it. */
+ * file; exit status after complaining. A share with another commitment than the one that is wanted
+ * stays where it is. The caller wipes it. */
 int cli_escrow_share(const struct cli_call *call, const char *escrow_file, const char *key_file,
-                     uint8_t ret_share[32]);
+                     const uint8_t wanted[32], uint8_t ret_share[32]);
 
 #endif

@@ -93,8 +93,9 @@ static int ask(const struct cli_call *call, const char *where, const char *body,
 
 struct waits {
 	char asks[16]; /* approval, share, nothing */
-	uint8_t value[32], genesis[32];
+	uint8_t value[32], genesis[32], share[32];
 	uint64_t refused;
+	bool is_other_share;
 };
 
 static bool take_32(const struct cli_json_node *node, uint8_t ret_bytes[32])
@@ -128,6 +129,11 @@ static int ask_what(const struct cli_call *call, const char *where, struct waits
 	       (take_32(cli_json_member(file.root, approval ? "nonce" : "key"), ret_waits->value) &&
 	        take_32(cli_json_member(file.root, "genesis"), ret_waits->genesis) &&
 	        cli_json_u64(cli_json_member(file.root, "refused"), &ret_waits->refused));
+	if (strcmp(ret_waits->asks, "share") == 0)
+		good = good &&
+		       take_32(cli_json_member(file.root, "share"), ret_waits->share) &&
+		       cli_json_bool(cli_json_member(file.root, "other_share"),
+		                     &ret_waits->is_other_share);
 	cli_json_close(&file);
 	if (good)
 		return CLI_YES;
@@ -160,8 +166,12 @@ static int give(const struct cli_call *call, const char *where, const struct wai
 			break;
 		if (strcmp(now.asks, "nothing") != 0) {
 			if (now.refused > waits->refused) {
-				cli_complain(call, "the machine did not take it: another key than "
-				                   "the one it knows, or another machine");
+				cli_complain(call, "the machine did not take it: %s",
+				             now.is_other_share
+				                 ? "it is the share of another machine than the "
+				                   "lost one"
+				                 : "another key than the one it knows, or another "
+				                   "machine");
 				return CLI_NO;
 			}
 			continue;
@@ -308,7 +318,7 @@ static int run_share(struct cli_call *call)
 	if (result == CLI_YES)
 		result = show_waits(call, &waits, expect);
 	if (result == CLI_YES)
-		result = cli_escrow_share(call, escrow, key_file, share);
+		result = cli_escrow_share(call, escrow, key_file, waits.share, share);
 	if (result != CLI_YES)
 		return result;
 	status = buffer_put(&info, bytes_of_text("claviger/recover/v1"));

@@ -6,7 +6,7 @@
 #include "cbor_writer.h"
 
 #define FILE_VERSION            2
-#define MANIFEST_VERSION        2
+#define MANIFEST_VERSION        3
 #define SEALED_VERSION          3
 #define STEP_VERSION            1
 #define MANIFEST_PAIRS          12
@@ -340,7 +340,7 @@ enum status approval_manifest_put(const struct approval_manifest *manifest, stru
 	cbor_put_bytes_n_at(&w, 7, manifest->recovery, manifest->has_recovery ? 32 : 0);
 	cbor_put_bytes_n_at(&w, 8, manifest->id, sizeof(manifest->id));
 	if (manifest->is_recovery)
-		cbor_put_bool_at(&w, 9, true);
+		cbor_put_bytes_n_at(&w, 9, manifest->share, 32);
 	cbor_put_bytes_n_at(&w, 10, manifest->first_release, 64);
 	cbor_put_bytes_n_at(&w, 11, manifest->first_site, 64);
 	cbor_put_bytes_n_at(&w, 12, manifest->signature, 64);
@@ -373,8 +373,8 @@ enum status approval_manifest_take(struct bytes bytes, struct approval_manifest 
 		memcpy(manifest.recovery, recovery.data, 32);
 	cbor_take_bytes_n_at(&r, 8, manifest.id, sizeof(manifest.id));
 	manifest.is_recovery = cbor_take_key_if(&r, 9);
-	if (manifest.is_recovery && !cbor_take_bool(&r))
-		cbor_fail(&r, STATUS_MALFORMED);
+	if (manifest.is_recovery)
+		cbor_take_bytes_n(&r, manifest.share, 32);
 	cbor_take_bytes_n_at(&r, 10, manifest.first_release, 64);
 	cbor_take_bytes_n_at(&r, 11, manifest.first_site, 64);
 	cbor_take_bytes_n_at(&r, 12, manifest.signature, 64);

@@ -137,8 +137,8 @@ struct approval_manifest {
 	bool has_recovery;
 	uint8_t recovery[32]; /* X25519: a copy of the node share is returned to it */
 	uint8_t id[16];       /* random: tells manifests apart */
-	bool
-	    is_recovery; /* in the place of a machine that was lost: its share is given, not made */
+	bool is_recovery;  /* in the place of a machine that was lost: its share is given, not made */
+	uint8_t share[32]; /* approval_share_commitment of that share: no other one is taken */
 	/* The site root's; outside what approval_manifest_digest is over. */
 	uint8_t first_release[64]; /* these two let the floors be raised from nothing */
 	uint8_t first_site[64];
@@ -194,6 +194,10 @@ MUST_USE enum status approval_step_take(struct bytes bytes, struct approval_step
  * SHA-256("claviger/genesis/v2" || the manifest but for its signatures). */
 void approval_manifest_digest(const struct approval_manifest *manifest, uint8_t ret_digest[32]);
 void approval_scope_of(const struct approval_manifest *manifest, struct approval_scope *ret_scope);
+
+/* approval_share_commitment says which node share is meant and nothing of it, since a share is 32
+ * random bytes: SHA-256("claviger/share/v1" || share). */
+void approval_share_commitment(const uint8_t share[32], uint8_t ret_commitment[32]);
 
 /* approval_purpose_text is a purpose in words: part of the policyRef. */
 const char *approval_purpose_text(enum approval_purpose purpose);

@@ -48,6 +48,11 @@ const char *approval_purpose_text(enum approval_purpose purpose)
 	return "";
 }
 
+void approval_share_commitment(const uint8_t share[32], uint8_t ret_commitment[32])
+{
+	keys_sha256_label("claviger/share/v1", bytes_of(share, 32), ret_commitment);
+}
+
 void approval_reference(enum approval_purpose purpose, const uint8_t genesis[32],
                         uint8_t ret_reference[32])
 {

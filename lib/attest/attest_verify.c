@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "attest_verify.h"
 
+#include "approval.h"
+
 #define EK_USAGE         "2.23.133.8.1" /* tcg-kp-EKCertificate */
 #define PCR_CAP          11
 #define PCR_COMMIT       13
@@ -227,6 +229,25 @@ static enum attest_verdict check_values(const struct attest_policy *policy,
 	return ATTEST_ACCEPTED;
 }
 
+/* is_of_genesis: the very index that genesis made, as the deployment says. Who has the owner's
+ * authorization can define another one under the same number, and raise it as he likes: it has
+ * another policy, or begins in another block of 256. */
+static bool is_of_genesis(const struct attest_nv_public *area, uint64_t value,
+                          const struct authz_node *node)
+{
+	bool is_site = area->index == ATTEST_NV_SITE_FLOOR;
+	struct approval_scope scope = {.genesis = {0}};
+	uint8_t policy[32];
+
+	if (area->index == ATTEST_NV_COUNTER)
+		return value >= node->first_counter;
+	memcpy(scope.site_root, node->site_root, sizeof(scope.site_root));
+	memcpy(scope.genesis, node->genesis, sizeof(scope.genesis));
+	approval_floor_policy(is_site, &scope, policy);
+	return bytes_equal(area->policy, BYTES_OF_ARRAY(policy)) &&
+	       value >> 8 == (is_site ? node->site_base : node->release_base);
+}
+
 /* note_nv puts a certified value where it belongs; an index that we do not know is none of ours. */
 static enum attest_verdict note_nv(const struct attest_nv_public *area, struct bytes data,
                                    struct attest_report *report)
@@ -251,6 +272,8 @@ static enum attest_verdict note_nv(const struct attest_nv_public *area, struct b
 	*seen = true;
 	for (size_t i = 0; i < data.len; i++)
 		value = value << 8 | data.data[i];
+	if (!is_of_genesis(area, value, &report->node))
+		return ATTEST_REFUSED_NV_GENESIS;
 	if (area->index == ATTEST_NV_RELEASE_FLOOR)
 		report->release_floor = data.data[LEVEL_AT];
 	else if (area->index == ATTEST_NV_SITE_FLOOR)

@@ -5,8 +5,8 @@
 #include "base_check.h"
 #include "cbor_writer.h"
 
-#define NODE_VERSION 2
-#define NODE_PAIRS   20
+#define NODE_VERSION 3
+#define NODE_PAIRS   25
 
 static const char node_label[] = "claviger/node/v1";
 static const char commit_label[] = "claviger/commit/v1";
@@ -34,6 +34,11 @@ static void put_body(struct cbor_writer *w, const struct authz_node *node)
 	cbor_put_bool_at(w, 18, node->recovery_key);
 	cbor_put_text_at(w, 19, node->machine);
 	cbor_put_uint_at(w, 20, node->sandbox_missing);
+	cbor_put_bytes_n_at(w, 21, node->site_root, sizeof(node->site_root));
+	cbor_put_uint_at(w, 22, node->release_base);
+	cbor_put_uint_at(w, 23, node->site_base);
+	cbor_put_uint_at(w, 24, node->first_counter);
+	cbor_put_bytes_n_at(w, 25, node->share, sizeof(node->share));
 	cbor_put_end(w);
 }
 
@@ -86,6 +91,11 @@ static enum status take_body(struct bytes body, struct authz_node *taken)
 	taken->sandbox_missing = (uint32_t)cbor_take_uint_at(&r, 20, AUTHZ_SANDBOX_BITS);
 	if ((taken->sandbox_missing & ~AUTHZ_SANDBOX_BITS) != 0)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
+	cbor_take_bytes_n_at(&r, 21, taken->site_root, sizeof(taken->site_root));
+	taken->release_base = cbor_take_uint_at(&r, 22, AUTHZ_BASE_MAX);
+	taken->site_base = cbor_take_uint_at(&r, 23, AUTHZ_BASE_MAX);
+	taken->first_counter = cbor_take_uint_at(&r, 24, UINT64_MAX);
+	cbor_take_bytes_n_at(&r, 25, taken->share, sizeof(taken->share));
 	cbor_take_end(&r);
 	return cbor_done(&r);
 }

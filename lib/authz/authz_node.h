@@ -11,6 +11,7 @@
 #include "authz_statement.h"
 
 #define AUTHZ_NODE_MAX    2048 /* bytes of a whole statement */
+#define AUTHZ_BASE_MAX    ((UINT64_C(1) << 56) - 1)
 #define AUTHZ_AK_NAME_LEN 34
 #define AUTHZ_RELEASE_MAX 64  /* bytes of a release's text */
 #define AUTHZ_MACHINE_MAX 320 /* bytes of what is said of the machine */
@@ -42,6 +43,12 @@ struct authz_node {
 	bool recovery_key;              /* there is a copy of the node share under a recovery key */
 	uint32_t sandbox_missing; /* layers that the signer's sandbox lacks: AUTHZ_SANDBOX_BITS */
 	struct bytes machine; /* the appliance's hardware, name=value words; empty: not looked at */
+	/* What genesis made, by which the NV indices that evidence shows are known. */
+	uint8_t site_root[64];  /* P-256, x || y: whose word raises the floors */
+	uint64_t release_base;  /* the release floor's counter but for its last byte, the level */
+	uint64_t site_base;     /* of the site floor */
+	uint64_t first_counter; /* the boot counter at genesis */
+	uint8_t share[32];      /* commitment to the node share (spec/sealing.md) */
 };
 
 MUST_USE enum status authz_node_put(const struct authz_node *node,

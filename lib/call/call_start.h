@@ -85,6 +85,7 @@ struct call_start_facts {
 	uint8_t release_key[64]; /* P-256, x || y */
 	uint8_t site_key[64];    /* the site root */
 	uint8_t genesis[32];     /* approval_manifest_digest */
+	uint8_t share[32];       /* approval_share_commitment of node_share */
 	uint32_t has_recovery;   /* 1: the site accepts a store that the TPM does not know */
 	uint32_t is_recovery;    /* 1: genesis took the share of a machine that was lost */
 	uint8_t recovery_checkpoint[32]; /* SHA-256 of its checkpoint */
@@ -98,7 +99,7 @@ struct call_start_failed {
 	uint8_t what[120]; /* what was being done, text, NUL-terminated */
 };
 
-_Static_assert(sizeof(struct call_start_facts) == 1256, "fixed layout");
+_Static_assert(sizeof(struct call_start_facts) == 1288, "fixed layout");
 _Static_assert(sizeof(struct call_start_failed) == 128, "fixed layout");
 
 /* start_take_facts checks a FACTS message: length, mode, masks, name lengths, flags 0 or 1. The

@@ -13,7 +13,7 @@ enum status unseal_take_asks(struct bytes message, struct call_unseal_asks *ret_
 	if (message.len != sizeof(asks))
 		return STATUS_MALFORMED;
 	memcpy(&asks, message.data, sizeof(asks));
-	if (!is_known(asks.what) || asks.reserved != 0)
+	if (!is_known(asks.what) || asks.is_other_share > 1)
 		return STATUS_MALFORMED;
 	*ret_asks = asks;
 	return STATUS_OK;

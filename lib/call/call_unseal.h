@@ -27,11 +27,12 @@ enum call_unseal_what {
 
 struct call_unseal_asks {
 	uint32_t what;
-	uint32_t approvers; /* how many there are */
-	uint32_t refused;   /* what was given so often and did not do */
-	uint32_t reserved;
-	uint8_t value[32];   /* nonce, or X25519 public key */
-	uint8_t genesis[32]; /* SHA-256 of the genesis manifest */
+	uint32_t approvers;      /* how many there are */
+	uint32_t refused;        /* what was given so often and did not do */
+	uint32_t is_other_share; /* 1: the last of these opened, and was another machine's share */
+	uint8_t value[32];       /* nonce, or X25519 public key */
+	uint8_t genesis[32];     /* SHA-256 of the genesis manifest */
+	uint8_t share[32];       /* commitment to the share that is wanted; else zeros */
 };
 
 struct call_unseal_gives {
@@ -42,7 +43,7 @@ struct call_unseal_gives {
 	uint8_t given[CALL_UNSEAL_GIVEN_MAX];
 };
 
-_Static_assert(sizeof(struct call_unseal_asks) == 80, "fixed layout");
+_Static_assert(sizeof(struct call_unseal_asks) == 112, "fixed layout");
 _Static_assert(sizeof(struct call_unseal_gives) == 96, "fixed layout");
 
 /* Each check: length and ranges; MALFORMED: the peer is broken. */

@@ -23,6 +23,12 @@ static void put_asks(struct api_exchange *exchange, struct api_context *context)
 		text_put_u64(&text, asks->approvers);
 		text_put(&text, ",\"refused\":");
 		text_put_u64(&text, asks->refused);
+		if (!approval) {
+			text_put(&text, ",\"share\":");
+			text_put_hex(&text, BYTES_OF_ARRAY(asks->share));
+			text_put(&text, ",\"other_share\":");
+			text_put(&text, asks->is_other_share == 1 ? "true" : "false");
+		}
 		text_put(&text, "}");
 	}
 	exchange->result = CALL_RESULT_DONE;

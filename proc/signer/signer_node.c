@@ -193,6 +193,11 @@ static void tell(struct signer *signer)
 	memcpy(node.deployment_key, signer_vault_deployment_key(signer->vault), 32);
 	memcpy(node.boot_record, signer->checkpoint.boot_record, 32);
 	memcpy(node.genesis, signer->facts->genesis, 32);
+	memcpy(node.site_root, signer->facts->site_key, sizeof(node.site_root));
+	node.release_base = signer->facts->release_floor >> 8;
+	node.site_base = signer->facts->site_floor >> 8;
+	node.first_counter = signer->facts->first_counter;
+	memcpy(node.share, signer->facts->share, sizeof(node.share));
 	memcpy(node.ak_name, signer->facts->ak_name, AUTHZ_AK_NAME_LEN);
 	memcpy(node.ek, signer->node.ek_id, 32);
 	if (site.len != 0)

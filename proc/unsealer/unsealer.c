@@ -147,6 +147,8 @@ static bool ask_people(void *context, const struct call_unseal_asks *asks,
 	log_text(&line, "for", asks->what == CALL_UNSEAL_APPROVAL ? "approval" : "share");
 	log_hex(&line, "value", BYTES_OF_ARRAY(asks->value));
 	log_number(&line, "refused", asks->refused);
+	if (asks->is_other_share == 1)
+		log_text(&line, "why", "it is another share than the one of the lost machine");
 	log_end(&line);
 	alarm(0);
 	while (!proc_stopping()) {

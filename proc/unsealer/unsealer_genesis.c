@@ -8,6 +8,8 @@
 #include "secret.h"
 #include "unsealer_share.h"
 
+#define ESCROW_VERSION 2
+
 struct tpm_nv unsealer_floor(bool is_site, const struct approval_scope *scope)
 {
 	struct tpm_nv nv = {.index = is_site ? APPROVAL_NV_SITE_FLOOR : APPROVAL_NV_RELEASE_FLOOR,
@@ -99,12 +101,12 @@ static enum status seal_to(const uint8_t public_key[32], const char *label, cons
 }
 
 /* put_escrow writes {1: version, 2: owner and lockout authorization, sealed, 3: node share, sealed
- * to the recovery key, or nothing, 4: the manifest's digest}. */
+ * to the recovery key, or nothing, 4: the manifest's digest, 5: commitment to the share}. */
 static enum status put_escrow(struct unsealer *u, const uint8_t auths[64])
 {
 	const struct approval_manifest *manifest = &u->sealed.manifest;
 	const uint8_t *hash = u->sealed.scope.genesis;
-	uint8_t raw[UNSEALER_ESCROW_MAX], auths_raw[128], share_raw[128];
+	uint8_t raw[UNSEALER_ESCROW_MAX], auths_raw[128], share_raw[128], commitment[32];
 	struct buffer out = BUFFER_OF_ARRAY(raw), sealed = BUFFER_OF_ARRAY(auths_raw);
 	struct buffer share = BUFFER_OF_ARRAY(share_raw);
 	struct cbor_writer w;
@@ -117,15 +119,17 @@ static enum status put_escrow(struct unsealer *u, const uint8_t auths[64])
 	if (status != STATUS_OK)
 		return status;
 	cbor_writer_init(&w, &out);
-	cbor_put_map(&w, 4);
+	approval_share_commitment(u->facts->node_share, commitment);
+	cbor_put_map(&w, 5);
 	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, 1);
+	cbor_put_uint(&w, ESCROW_VERSION);
 	cbor_put_key(&w, 2);
 	cbor_put_bytes(&w, buffer_bytes(&sealed));
 	cbor_put_key(&w, 3);
 	cbor_put_bytes(&w, buffer_bytes(&share));
 	cbor_put_key(&w, 4);
 	cbor_put_bytes_n(&w, hash, 32);
+	cbor_put_bytes_n_at(&w, 5, commitment, 32);
 	cbor_put_end(&w);
 	status = cbor_finish(&w);
 	return status == STATUS_OK ? disk_file_write(&u->files.escrow, buffer_bytes(&out)) : status;
@@ -210,10 +214,21 @@ static enum status make_indices(struct unsealer *u)
 	return STATUS_OK;
 }
 
+/* is_wanted: it is the share that the manifest commits to, not somebody else's. */
+static bool is_wanted(const struct approval_manifest *manifest, const uint8_t share[TPM_SHARE_LEN])
+{
+	uint8_t commitment[32];
+
+	approval_share_commitment(share, commitment);
+	return secret_equal(commitment, manifest->share, sizeof(commitment));
+}
+
 /* take_recovered waits for the share of the machine that was lost: its recovery key's holder seals
- * it to a key that is made here, now. Asked again after one that does not open. */
+ * it to a key that is made here, now. Asked again after one that does not open, or is another one:
+ * nothing was made in the TPM yet. */
 static bool take_recovered(struct unsealer *u, const uint8_t hash[32])
 {
+	const struct approval_manifest *manifest = &u->sealed.manifest;
 	struct call_unseal_asks asks = {.what = CALL_UNSEAL_SHARE};
 	struct call_unseal_gives gives;
 	struct keys_hpke_key key;
@@ -224,6 +239,7 @@ static bool take_recovered(struct unsealer *u, const uint8_t hash[32])
 	keys_hpke_random(&key);
 	memcpy(asks.value, key.public, sizeof(asks.value));
 	memcpy(asks.genesis, hash, sizeof(asks.genesis));
+	memcpy(asks.share, manifest->share, sizeof(asks.share));
 	CHECK(buffer_put(&info, bytes_of_text("claviger/recover/v1")) == STATUS_OK &&
 	      buffer_put(&info, bytes_of(hash, 32)) == STATUS_OK);
 	for (; !taken && u->ask != NULL && u->ask(u->context, &asks, &gives); asks.refused++) {
@@ -234,6 +250,8 @@ static bool take_recovered(struct unsealer *u, const uint8_t hash[32])
 		    keys_hpke_open(&key, buffer_bytes(&info), bytes_of(NULL, 0),
 		                   bytes_of(gives.given, gives.len), &share, NULL) == STATUS_OK &&
 		    share.len == TPM_SHARE_LEN;
+		asks.is_other_share = taken && !is_wanted(manifest, u->facts->node_share);
+		taken = taken && asks.is_other_share == 0;
 	}
 	SECRET_WIPE(key);
 	return taken || unsealer_fail(u, CALL_START_OTHER, 0, "waiting for the recovered share");

@@ -114,6 +114,7 @@ static bool unseal(struct unsealer *u)
 		return false;
 	unsealer_join(u->facts->node_share, half);
 	SECRET_WIPE(half);
+	approval_share_commitment(u->facts->node_share, u->facts->share);
 	u->facts->sealed_mask = APPROVAL_RELEASE_MASK | APPROVAL_SITE_MASK;
 	u->facts->primary_name_len = sizeof(u->sealed.primary);
 	memcpy(u->facts->primary_name, u->sealed.primary, sizeof(u->sealed.primary));

@@ -3,7 +3,7 @@
 // changes them, and may give back finished bytes; `nonce` is what the asker compares with.
 import crypto from 'node:crypto';
 import {
-  akPublic, ATTR, be16, be32, be64, build, cap, cbor, certificate, channelBody, edPublic, ekPublic, EV, event, logOf, nameOf, newKey, nvPublic, NV, pem, QUOTED, Raw,
+  akPublic, ATTR, be16, be32, be64, build, cap, cbor, certificate, channelBody, edPublic, edSignNeutral, ekPublic, EV, event, logOf, nameOf, newKey, nvPublic, NV, pem, QUOTED, Raw,
   replay, selection, separators, sha256, signed, tpmSign, variable, zeros, EK_POLICY_HIGH, EK_POLICY_HIGH_384 } from './world.mjs';
 
 const flip = (bytes, at, bit = 1) => { const b = Buffer.from(bytes); b[at < 0 ? b.length + at : at] ^= bit; return b; };
@@ -75,6 +75,14 @@ add('empty', 'evidence-form', whole(() => zeros(0)));
 add('a byte behind', 'evidence-form', (w) => Buffer.concat([build(w), zeros(1)]));
 add('a byte short', 'evidence-form', (w) => build(w).subarray(0, -1));
 add('version 2', 'evidence-form', whole((e) => cbor({ ...plain(e), 1: 2 })));
+/** A map with one more pair, whose key it has already. */
+const doubled = (bytes, pair) => Buffer.concat([Buffer.from([bytes[0] + 1]), bytes.subarray(1), pair]);
+add('a key twice, the same', 'evidence-form', (w) => doubled(build(w), Buffer.from([0x01, 0x01])));
+add('the proof twice', 'evidence-form', (w) => doubled(build(w), Buffer.from([0x0b, 0x00])));
+add('a key twice in the proof', 'evidence-form', whole((e) => cbor({ ...plain(e), 11: new Raw(doubled(cbor(e.proof), Buffer.from([0x04, 0x40]))) })));
+add('a key twice around the statement', 'node-form', (w) => set(w, { node: doubled(captured(w).node, Buffer.from([0x02, 0x40])) }));
+add('a key twice in the statement', 'node-form', (w) => set(w, { changeBody: (body) => Buffer.concat([Buffer.from([0xb8, body[1] + 1]), body.subarray(2), Buffer.from([0x18, 0x19, 0x40])]) }));
+add('a key twice in a channel certificate', 'channel', (w) => set(w, { authority: signed(w.deploymentKey, 'claviger/channel/v1', doubled(channelBody({ deployment: w.deployment, boot: w.boot, role: 1, key: w.authorityKey }), Buffer.from([0x04, 0x02]))) }));
 add('an unknown key', 'evidence-form', (w) => set(w, { more: { 13: 1 } }));
 add('no quote', 'evidence-form', whole((e) => cbor({ ...plain(e), 4: undefined })));
 add('text for bytes', 'evidence-form', whole((e) => cbor({ ...plain(e), 4: 'statement' })));
@@ -104,10 +112,26 @@ for (const [member, value] of [['vendor_roots', (w) => [pem(w.rootCertificate)]]
 add('another deployment', 'deployment', (w) => { w.deploymentKey = w.otherKey; w.deployment = sha256('foreign'); });
 add('another deployment\'s key on our id', 'deployment', (w) => { w.deploymentKey = w.otherKey; });
 add('signed by another key', 'node-signature', (w) => set(w, { nodeKey: w.otherKey }));
+// Points of small order, as keys and as commitments: a signature that shows nothing of anybody.
+const neutral = Buffer.concat([Buffer.from([1]), zeros(31)]);
+for (const [what, point] of [
+  ['the neutral point', neutral], ['y = 0', zeros(32)], ['y = -1', Buffer.concat([Buffer.from([0xec]), Buffer.alloc(30, 0xff), Buffer.from([0x7f])])],
+  ['one of order 8', Buffer.from('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a', 'hex')],
+  ['another of order 8', Buffer.from('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05', 'hex')],
+  ['the neutral point, not in its one form', Buffer.concat([Buffer.from([0xee]), Buffer.alloc(30, 0xff), Buffer.from([0x7f])])],
+]) add(`a deployment key that anybody signs for: ${what}`, 'node-signature', (w, p) => {
+  p.deployment_key = point.toString('hex');
+  set(w, { bodyMore: { 3: point }, signNode: () => Buffer.concat([neutral, zeros(32)]) });
+});
+add('a signature whose commitment is the neutral point', 'node-signature', (w) => set(w, { signNode: (message) => edSignNeutral(w.deploymentKey, message) }));
+add('a channel certificate signed over the neutral point', 'channel', (w) => {
+  const body = channelBody({ deployment: w.deployment, boot: w.boot, role: 1, key: w.authorityKey });
+  set(w, { authority: cbor({ 1: body, 2: edSignNeutral(w.deploymentKey, Buffer.concat([Buffer.from('claviger/channel/v1'), body])) }) });
+});
 add('signed under another label', 'node-signature', (w) => set(w, { nodeLabel: 'claviger/channel/v1' }));
 add('a signature of 63 bytes', 'node-form', (w) => { const e = {}; set(w, { node: cbor({ 1: zeros(10), 2: zeros(63) }) }); return e; });
 add('a statement that is no CBOR', 'node-form', (w) => set(w, { node: Buffer.from('node') }));
-for (const [what, more] of [['mode 0', { 6: 0 }], ['mode 3', { 6: 3 }], ['version 1', { 1: 1 }], ['version 3', { 1: 3 }], ['no word on its genesis', { 16: undefined }], ['a number for the start mode', { 17: 1 }], ['a key too many', { 21: 1 }], ['an unknown layer', { 20: 1 }], ['more layers than there are', { 20: 0x200 }], ['no word on its sandbox', { 20: undefined }], ['no word on its machine', { 19: undefined }], ['321 bytes on its machine', { 19: 'x'.repeat(321) }], ['a short AK name', { 7: zeros(33) }], ['a number for the flag', { 9: 1 }],
+for (const [what, more] of [['mode 0', { 6: 0 }], ['mode 3', { 6: 3 }], ['version 2', { 1: 2 }], ['version 4', { 1: 4 }], ['no word on its genesis', { 16: undefined }], ['a number for the start mode', { 17: 1 }], ['a key too many', { 26: 1 }], ['a short site root', { 21: zeros(63) }], ['no site root', { 21: undefined }], ['a base of 8 bytes', { 22: new Raw(Buffer.from('1b0100000000000000', 'hex')) }], ['a text for a base', { 23: '9' }], ['no word on its boot counter', { 24: undefined }], ['a short commitment', { 25: zeros(31) }], ['no commitment', { 25: undefined }], ['an unknown layer', { 20: 1 }], ['more layers than there are', { 20: 0x200 }], ['no word on its sandbox', { 20: undefined }], ['no word on its machine', { 19: undefined }], ['321 bytes on its machine', { 19: 'x'.repeat(321) }], ['a short AK name', { 7: zeros(33) }], ['a number for the flag', { 9: 1 }],
   ['a release name of 65 bytes', { 14: 'x'.repeat(65) }], ['a missing key', { 12: undefined }]])
   add(`a statement with ${what}`, 'node-form', (w) => set(w, { bodyMore: more }));
 add('a bit of the statement flipped', 'node-signature', (w) => { const make = build(w); const at = make.indexOf(w.bootRecord); return flip(make, at); });
@@ -209,6 +233,9 @@ add('no endorsement key', 'ek-none', (w) => { w.noEk = true; });
 add('an endorsement key that signs', 'ek-form', (w) => { w.ekOptions = { attributes: ATTR.ek | 0x40000 }; });
 add('an endorsement key that a password opens', 'ek-form', (w) => { w.ekOptions = { attributes: ATTR.ek | 0x40 }; });
 add('an endorsement key under another policy', 'ek-form', (w) => { w.ekOptions = { policy: zeros(32) }; });
+add('an endorsement key with a scheme', 'ek-form', (w) => { w.ekOptions = { scheme: [0x18, 0x0b] }; }, { ekKind: 'p256' });
+add('an RSA endorsement key with a scheme', 'ek-form', (w) => { w.ekOptions = { scheme: [0x14, 0x0b] }; });
+add('a P-384 endorsement key with a scheme', 'ek-form', (w) => { w.ekOptions = { ...high384, scheme: [0x18, 0x0c] }; }, { ekKind: 'p384' });
 add('an endorsement key with AES-256', 'ek-form', (w) => { w.ekOptions = { symmetric: [6, 256, 0x43] }; });
 for (const [what, options, kind] of [
   ['of the high range under the low policy', { attributes: ATTR.ekHigh }, 'rsa'], ['of the low range under the high policy', { policy: EK_POLICY_HIGH }, 'rsa'],
@@ -271,9 +298,9 @@ add('another option ROM', 'pcr-firmware', (w) => { w.events[5] = event(2, EV.DRI
 
 // ---- floors and counter ----
 const nvs = (make) => (w) => set(w, { nv: make });
-const three = (nv, { floorPolicy, level, NV_ATTR }, more = {}, which = 1) => [
-  nv(NV.counter, NV_ATTR.counter, be64(300), undefined, which === 0 ? more : {}), nv(NV.release, NV_ATTR.floor, level(4), floorPolicy, which === 1 ? more : {}),
-  nv(NV.site, NV_ATTR.floor, level(2), floorPolicy, which === 2 ? more : {}),
+const three = (nv, { policies, level, NV_ATTR }, more = {}, which = 1) => [
+  nv(NV.counter, NV_ATTR.counter, be64(300), undefined, which === 0 ? more : {}), nv(NV.release, NV_ATTR.floor, level(4), policies.release, which === 1 ? more : {}),
+  nv(NV.site, NV_ATTR.floor, level(2), policies.site, which === 2 ? more : {}),
 ];
 add('a public area cut short', 'nv-form', nvs((nv, k) => three(nv, k, { area: zeros(5) })));
 add('an NV signature of another form', 'nv-form', nvs((nv, k) => three(nv, k, { signature: zeros(4) })));
@@ -289,12 +316,27 @@ add('an NV statement of an earlier boot', 'nv-stale', nvs((nv, k) => three(nv, k
 add('an NV statement from before a restart', 'nv-stale', nvs((nv, k) => three(nv, k, { world: { restarts: 0 } })));
 add('an NV statement that is later than the quote', 'nv-stale', nvs((nv, k) => three(nv, k, { world: { clock: 999999 } })));
 add('an NV statement of another deployment', 'nv-stale', nvs((nv, k) => three(nv, k, { extra: sha256('claviger/nv/v1', sha256('x')) })));
-add('a floor that its owner can raise', 'nv-kind', nvs((nv, k) => { const list = three(nv, k); list[1] = nv(NV.release, k.NV_ATTR.floor | 2, k.level(4), k.floorPolicy); return list; }));
-add('a floor that anybody can raise', 'nv-kind', nvs((nv, k) => { const list = three(nv, k); list[2] = nv(NV.site, k.NV_ATTR.floor | 4, k.level(2), k.floorPolicy); return list; }));
+add('a floor that its owner can raise', 'nv-kind', nvs((nv, k) => { const list = three(nv, k); list[1] = nv(NV.release, k.NV_ATTR.floor | 2, k.level(4), k.policies.release); return list; }));
+add('a floor that anybody can raise', 'nv-kind', nvs((nv, k) => { const list = three(nv, k); list[2] = nv(NV.site, k.NV_ATTR.floor | 4, k.level(2), k.policies.site); return list; }));
 add('a floor without a policy', 'nv-kind', nvs((nv, k) => { const list = three(nv, k); list[1] = nv(NV.release, k.NV_ATTR.floor, k.level(4)); return list; }));
-add('a floor that is no counter', 'nv-kind', nvs((nv, k) => { const list = three(nv, k); list[1] = nv(NV.release, k.NV_ATTR.floor & ~0x10, k.level(4), k.floorPolicy); return list; }));
+add('a floor that is no counter', 'nv-kind', nvs((nv, k) => { const list = three(nv, k); list[1] = nv(NV.release, k.NV_ATTR.floor & ~0x10, k.level(4), k.policies.release); return list; }));
 add('a counter never written', 'nv-kind', nvs((nv, k) => { const list = three(nv, k); list[0] = nv(NV.counter, k.NV_ATTR.counter & ~0x20000000, be64(300)); return list; }));
 add('an index that is none of ours', 'nv-kind', nvs((nv, k) => [...three(nv, k), nv(0x01500001, k.NV_ATTR.counter, be64(1))]));
+const replaced = (at, index, value, policy) => nvs((nv, k) => { const list = three(nv, k); list[at] = nv(index, at === 0 ? k.NV_ATTR.counter : k.NV_ATTR.floor, value(k), policy?.(k)); return list; });
+const base = (n, level) => () => be64(256 * n + level);
+add('a release floor of another policy', 'nv-genesis', replaced(1, NV.release, base(9, 4), () => sha256('a policy of the owner\'s')));
+add('a site floor of another policy', 'nv-genesis', replaced(2, NV.site, base(9, 2), () => sha256('a policy of the owner\'s')));
+add('a release floor under the site floor\'s policy', 'nv-genesis', replaced(1, NV.release, base(9, 4), (k) => k.policies.site));
+add('a site floor under the release floor\'s policy', 'nv-genesis', replaced(2, NV.site, base(9, 2), (k) => k.policies.release));
+add('a release floor that begins in another block', 'nv-genesis', replaced(1, NV.release, base(10, 4), (k) => k.policies.release));
+add('a site floor that begins in another block', 'nv-genesis', replaced(2, NV.site, base(10, 2), (k) => k.policies.site));
+add('a site floor that begins in an earlier block', 'nv-genesis', replaced(2, NV.site, base(8, 255), (k) => k.policies.site));
+add('a boot counter from before genesis', 'nv-genesis', (w, p) => { w.counter = 199n; p.counter = 1; });
+add('the boot counter of genesis', ok, (w, p) => { w.counter = 200n; p.counter = 200; });
+add('floors of another site root', 'nv-genesis', (w) => set(w, { bodyMore: { 21: Buffer.concat([sha256('x'), sha256('y')]) } }));
+add('floors of another genesis', 'nv-genesis', (w) => set(w, { bodyMore: { 16: sha256('another genesis') } }));
+add('floors of another genesis, software accepted', 'nv-genesis', (w, p) => { for (const k of Object.keys(p)) delete p[k]; p.software_tpm = true; set(w, { bodyMore: { 23: 8 } }); });
+add('floors in different blocks', ok, (w) => { w.siteBase = 11; set(w, { nv: (nv, k) => { const list = three(nv, k); list[2] = nv(NV.site, k.NV_ATTR.floor, be64(11 * 256 + 2), k.policies.site); return list; } }); });
 add('below the release floor', 'floor', (w) => { w.releaseFloor = 3; });
 add('below the site floor', 'floor', (w) => { w.siteFloor = 1; });
 add('a counter that went back', 'floor', (w) => { w.counter = 299n; });
@@ -335,6 +377,21 @@ add('an event less', 'log-replay', relog((l) => l.filter((e) => e.type !== EV.DR
 add('two events exchanged', 'log-replay', relog((l) => { [l[2], l[3]] = [l[3], l[2]]; }));
 add('a digest exchanged', 'log-replay', relog((l) => { l[1].digest = sha256('x'); }));
 add('another locality at the start', 'log-replay', relog((l) => { l.unshift({ pcr: 0, type: EV.NO_ACTION, data: Buffer.concat([Buffer.from('StartupLocality\0'), Buffer.from([3])]), digest: zeros(32) }); }));
+const locality = (n) => ({ pcr: 0, type: EV.NO_ACTION, data: Buffer.concat([Buffer.from('StartupLocality\0'), Buffer.from([n])]), digest: zeros(32) });
+add('a locality that is told late', ok, (w) => { w.events.push(locality(3)); });
+add('a locality that is told behind the first event of PCR 0', ok, (w) => { w.events.splice(1, 0, locality(3)); });
+add('a locality of another PCR', ok, (w) => { w.events.unshift({ ...locality(3), pcr: 1 }); });
+add('a start from locality 3', ok, (w, p) => {
+  w.events.unshift(locality(3));
+  const pcr0 = w.events.filter((e) => e.pcr === 0 && e.type !== EV.NO_ACTION).reduce((value, e) => sha256(value, e.digest), Buffer.concat([zeros(31), Buffer.from([3])]));
+  const pcrs = replay(w.events);
+  pcrs[0] = pcr0;
+  pcrs[11] = cap(pcrs[11]);
+  pcrs[13] = sha256(zeros(32), sha256('claviger/commit/v1', edPublic(w.deploymentKey), w.manifest, w.signerKey));
+  set(w, { pcrs });
+  p.firmwares[0].sha256['0'] = pcr0.toString('hex');
+});
+add('a locality of 18 bytes', ok, (w) => { const e = locality(3); e.data = Buffer.concat([e.data, zeros(1)]); w.events.unshift(e); });
 const again = (w, p) => { const pcrs = replay(w.events); p.firmwares[0].sha256 = Object.fromEntries([0, 2, 7].map((pcr) => [String(pcr), pcrs[pcr].toString('hex')])); };
 add('Secure Boot off, firmware accepted', 'secure-boot', (w, p) => { w.events[2] = event(7, EV.CONFIG, variable('SecureBoot', Buffer.from([0]))); again(w, p); });
 add('Secure Boot not said', 'secure-boot', (w, p) => { w.events.splice(2, 1); again(w, p); });

@@ -69,11 +69,24 @@ export function akPublic(key, { attributes = ATTR.ak, nameAlg = 0x000b, policy =
 }
 export function ekPublic(key, { attributes = ATTR.ek, policy = EK_POLICY, symmetric = [6, 128, 0x43], scheme = 0x10, nameAlg = 0x0b } = {}) {
   const k = jwk(key);
-  const front = (type) => [be16(type), be16(nameAlg), be32(attributes), sized(policy), ...symmetric.map(be16), be16(scheme)];
+  const front = (type) => [be16(type), be16(nameAlg), be32(attributes), sized(policy), ...symmetric.map(be16), ...[scheme].flat().map(be16)];
   if (k.kty === 'RSA') return Buffer.concat([...front(1), be16(2048), be32(0), sized(b64(k.n))]);
   return Buffer.concat([...front(0x23), be16(CURVE[k.crv]), be16(0x10), sized(b64(k.x)), sized(b64(k.y))]);
 }
 export const nameOf = (area) => Buffer.concat([be16(0x000b), sha256(area)]);
+
+/** An Ed25519 signature whose commitment is the neutral point: what a check without care for small orders takes. */
+export function edSignNeutral(key, message) {
+  const L = 2n ** 252n + 27742317777372353535851937790883648493n;
+  const number = (bytes) => BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
+  const secret = crypto.createHash('sha512').update(b64(key.privateKey.export({ format: 'jwk' }).d)).digest().subarray(0, 32);
+  secret[0] &= 248;
+  secret[31] = (secret[31] & 127) | 64;
+  const R = Buffer.concat([Buffer.from([1]), zeros(31)]);
+  const h = number(crypto.createHash('sha512').update(R).update(edPublic(key)).update(message).digest()) % L;
+  const S = Buffer.from(((h * number(secret)) % L).toString(16).padStart(64, '0'), 'hex').reverse();
+  return Buffer.concat([R, S]);
+}
 
 /** TPMT_SIGNATURE over a message; `hash` is what is written and used. */
 export function tpmSign(key, message, { hash = 'sha256', pss = false } = {}) {
@@ -183,6 +196,13 @@ export const NV = { counter: 0x01434c02, release: 0x01434c03, site: 0x01434c04 }
 const NV_ATTR = { counter: 0x22060014, floor: 0x22060018 };
 export const nvPublic = (index, attributes, policy = zeros(0), size = 8) => Buffer.concat([be32(index), be16(0x0b), be32(attributes), sized(policy), be16(size)]);
 
+const pointOf = (key) => Buffer.concat([b64(jwk(key).x), b64(jwk(key).y)]);
+/** PolicyAuthorize of the site root (TCG TPM 2.0 Library, part 3): the key's name, then the policyRef. */
+export function floorPolicy(w, purpose) {
+  const area = Buffer.concat([be16(0x23), be16(0x0b), be32(4), be16(0), be16(0x10), be16(0x10), be16(3), be16(0x10), sized(w.siteRoot.subarray(0, 32)), sized(w.siteRoot.subarray(32))]);
+  return sha256(sha256(zeros(32), be32(0x16a), nameOf(area)), sha256(purpose, w.genesis));
+}
+
 const cache = new Map();
 const once = (label, make) => { if (!cache.has(label)) cache.set(label, make()); return cache.get(label); };
 
@@ -198,7 +218,7 @@ export function world({ akKind = 'p256', ekKind = 'rsa', log = true } = {}) {
     otherAk: once(`other ak ${akKind}`, newKey[akKind]), ek: once(`ek ${ekKind}`, newKey[ekKind]), otherEk: once(`other ek ${ekKind}`, newKey[ekKind]),
     root: once('root', newKey.rsa), issuer: once('issuer', newKey.p384), otherRoot: once('other root', newKey.p256),
     deployment: sha256('deployment'), boot: 7, bootRecord: sha256('boot record'), mode: 2, manifest: sha256('manifest'), release: 'claviger 0.1',
-    tls: sha256('tls'), activated: true, singleOperator: false, genesis: sha256('genesis'), attended: true, recoveryKey: false, sandboxMissing: 0, machine: 'cores=4 pinned=yes memory=sme smt=off iommu=on weaknesses=none', authorityKey: sha256('authority'), signerKey: sha256('signer'),
+    tls: sha256('tls'), activated: true, singleOperator: false, genesis: sha256('genesis'), siteRoot: once('site root', () => pointOf(newKey.p256())), releaseBase: 9, siteBase: 9, firstCounter: 200, share: sha256('share'), attended: true, recoveryKey: false, sandboxMissing: 0, machine: 'cores=4 pinned=yes memory=sme smt=off iommu=on weaknesses=none', authorityKey: sha256('authority'), signerKey: sha256('signer'),
     clock: 123456, resets: 5, restarts: 1, safe: 1, tpmFirmware: 0x0007000200010000n, firmwareCode: 'code', image: 'image', secureBoot: 1, useLog: log,
     nonce: sha256('nonce'), others: [], index: 0, counter: 300n, releaseFloor: 4, siteFloor: 2, akOptions: {}, ekOptions: {}, signOptions: {},
   };
@@ -233,11 +253,14 @@ export function build(w) {
   const authority = set.authority ?? signed(w.deploymentKey, 'claviger/channel/v1', channelBody({ ...base, role: 1, key: w.authorityKey }));
   const signer = set.signer ?? signed(w.deploymentKey, 'claviger/channel/v1', channelBody({ ...base, role: 2, key: w.signerKey }));
   e.body = set.body ?? cbor({
-    1: 2, 2: w.deployment, 3: edPublic(w.deploymentKey), 4: w.boot, 5: w.bootRecord, 6: w.mode, 7: set.akName ?? nameOf(e.ak), 8: set.ekId ?? (e.ek.length ? sha256(e.ek) : zeros(32)),
+    1: 3, 2: w.deployment, 3: edPublic(w.deploymentKey), 4: w.boot, 5: w.bootRecord, 6: w.mode, 7: set.akName ?? nameOf(e.ak), 8: set.ekId ?? (e.ek.length ? sha256(e.ek) : zeros(32)),
     9: w.activated, 10: authority, 11: signer, 12: w.tls, 13: w.manifest, 14: w.release, 15: w.singleOperator,
-    16: w.genesis, 17: w.attended, 18: w.recoveryKey, 19: w.machine, 20: w.sandboxMissing, ...(set.bodyMore ?? {}),
+    16: w.genesis, 17: w.attended, 18: w.recoveryKey, 19: w.machine, 20: w.sandboxMissing,
+    21: w.siteRoot, 22: w.releaseBase, 23: w.siteBase, 24: w.firstCounter, 25: w.share, ...(set.bodyMore ?? {}),
   });
-  e.node = set.node ?? signed(set.nodeKey ?? w.deploymentKey, set.nodeLabel ?? 'claviger/node/v1', e.body);
+  e.body = set.changeBody?.(e.body) ?? e.body;
+  const message = Buffer.concat([text(set.nodeLabel ?? 'claviger/node/v1'), e.body]);
+  e.node = set.node ?? cbor({ 1: e.body, 2: set.signNode?.(message) ?? crypto.sign(null, message, (set.nodeKey ?? w.deploymentKey).privateKey) });
 
   const pcrs = set.pcrs ?? replay(w.events);
   if (set.pcrs === undefined) {
@@ -264,10 +287,10 @@ export function build(w) {
     return { 1: more.area ?? area, 2: statement, 3: more.signature ?? tpmSign(more.key ?? w.ak, statement, w.signOptions) };
   };
   e.makeNv = nv;
-  const floorPolicy = sha256('floor policy');
+  const policies = { release: floorPolicy(w, 'claviger/floor/delegate/v2'), site: floorPolicy(w, 'claviger/floor/site/v2') };
   const level = (n) => Buffer.from([0, 0, 0, 0, 0, 0, 9, n]);
-  e.nv = set.nv?.(nv, { floorPolicy, level, NV_ATTR }) ?? [
-    nv(NV.counter, NV_ATTR.counter, be64(w.counter)), nv(NV.release, NV_ATTR.floor, level(w.releaseFloor), floorPolicy), nv(NV.site, NV_ATTR.floor, level(w.siteFloor), floorPolicy),
+  e.nv = set.nv?.(nv, { policies, level, NV_ATTR }) ?? [
+    nv(NV.counter, NV_ATTR.counter, be64(w.counter)), nv(NV.release, NV_ATTR.floor, level(w.releaseFloor), policies.release), nv(NV.site, NV_ATTR.floor, level(w.siteFloor), policies.site),
   ];
   e.log = set.log ?? (w.useLog ? logOf(w.events, w.logOptions) : zeros(0));
   return set.whole?.(e) ?? cbor({

@@ -24,11 +24,16 @@ fn string(from: &[u8]) -> Vec<u8> {
     }
 }
 
+/// A major type and a number below 256, in shortest form.
+fn head(major: u8, number: usize) -> Vec<u8> {
+    if number < 24 { vec![major | number as u8] } else { vec![major | 24, number as u8] }
+}
+
 /// A map with the keys from 1 on.
 fn map(values: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = vec![0xa0 + values.len() as u8];
+    let mut out = head(0xa0, values.len());
     for (i, value) in values.iter().enumerate() {
-        out.push(i as u8 + 1);
+        out.extend(head(0, i + 1));
         out.extend_from_slice(value);
     }
     out
@@ -61,9 +66,9 @@ impl Node<'_> {
         let key = self.key.pubkey().to_bytes();
         let (no, yes) = (vec![0xf4], vec![0xf5]);
         let body = map(&[
-            vec![2], string(&[7; 32]), string(&key), vec![self.boot], string(&[1; 32]), vec![1], string(&name), string(&[0; 32]), no.clone(),
+            vec![3], string(&[7; 32]), string(&key), vec![self.boot], string(&[1; 32]), vec![1], string(&name), string(&[0; 32]), no.clone(),
             string(&self.channel(self.roles[0])), string(&self.channel(self.roles[1])), string(&self.tls_key), string(&[0; 32]), vec![0x60],
-            no.clone(), string(&[0; 32]), yes, no, vec![0x60], vec![0],
+            no.clone(), string(&[0; 32]), yes, no, vec![0x60], vec![0], string(&[0; 64]), vec![0], vec![0], vec![0], string(&[0; 32]),
         ]);
         let node = self.signed("claviger/node/v1", &body);
         let mut pcrs = [[0; 32]; 9];

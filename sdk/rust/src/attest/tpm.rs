@@ -293,22 +293,22 @@ impl Signature {
     }
 }
 
-pub struct NvPublic {
+pub struct NvPublic<'a> {
     pub index: u32,
     pub attributes: u32,
-    pub policy_len: usize,
+    pub policy: &'a [u8],
     pub size: usize,
     pub name: [u8; 34],
 }
 
 /// TPMS_NV_PUBLIC.
-pub fn take_nv_public(bytes: &[u8]) -> Form<NvPublic> {
+pub fn take_nv_public(bytes: &[u8]) -> Form<NvPublic<'_>> {
     let mut r = Reader::new(bytes);
     let index = r.u32()?;
     ensure(r.u16()? == SHA256)?;
     let attributes = r.u32()?;
-    let policy_len = r.sized(64)?.len();
+    let policy = r.sized(64)?;
     let size = usize::from(r.u16()?);
     r.done()?;
-    Ok(NvPublic { index, attributes, policy_len, size, name: sha256_name(bytes) })
+    Ok(NvPublic { index, attributes, policy, size, name: sha256_name(bytes) })
 }

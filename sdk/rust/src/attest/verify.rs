@@ -41,6 +41,8 @@ pub struct Report {
     /// Layers of the signer's sandbox that its host does not give.
     pub sandbox_missing: Vec<&'static str>,
     pub genesis: String,
+    /// Commitment to the node share: what a machine in this one's place is provisioned to take.
+    pub share: String,
     /// The appliance's hardware as its kernel sees it, name=value words; empty: a workstation.
     pub machine: String,
     pub ak: String,
@@ -187,8 +189,14 @@ struct Node<'a> {
     recovery_key: bool,
     machine: &'a str,
     sandbox_missing: Vec<&'static str>,
+    site_root: [u8; 64],
+    release_base: u64,
+    site_base: u64,
+    first_counter: u64,
+    share: Hash,
 }
 
+const BASE_MAX: u64 = (1 << 56) - 1;
 const BOOT_MAX: u64 = i64::MAX as u64;
 
 /// Strictly: a key or a commitment of small order, which anybody's signature would fit, is refused.
@@ -212,8 +220,8 @@ fn take_layers(bits: u64) -> Form<Vec<&'static str>> {
 }
 
 fn take_node(body: &[u8]) -> Form<Node<'_>> {
-    let mut f = Fields::decode(body, 20)?;
-    ensure(f.uint(1, 2)? == 2)?;
+    let mut f = Fields::decode(body, 25)?;
+    ensure(f.uint(1, 3)? == 3)?;
     Ok(Node {
         deployment: f.exact(2)?,
         deployment_key: f.exact(3)?,
@@ -238,6 +246,11 @@ fn take_node(body: &[u8]) -> Form<Node<'_>> {
         recovery_key: f.bool(18)?,
         machine: f.text(19, 0, 320)?,
         sandbox_missing: take_layers(f.uint(20, u64::MAX)?)?,
+        site_root: f.exact(21)?,
+        release_base: f.uint(22, BASE_MAX)?,
+        site_base: f.uint(23, BASE_MAX)?,
+        first_counter: f.uint(24, u64::MAX)?,
+        share: f.exact(25)?,
     })
 }
 
@@ -350,6 +363,25 @@ const NV_COUNTER: u32 = 0x0143_4c02;
 const NV_RELEASE_FLOOR: u32 = 0x0143_4c03;
 const NV_SITE_FLOOR: u32 = 0x0143_4c04;
 
+/// PolicyAuthorize of the site root for one genesis (spec/sealing.md): what a floor's index carries.
+fn floor_policy(node: &Node, purpose: &str) -> Hash {
+    // TPMT_PUBLIC as a TPM loads and names it: ECC, SHA-256, sign, no policy, cipher, scheme or KDF, P-256.
+    let area = [&[0, 0x23, 0, 0x0b, 0, 4, 0, 0, 0, 0, 0, 0x10, 0, 0x10, 0, 3, 0, 0x10], &[0, 32][..], &node.site_root[..32], &[0, 32], &node.site_root[32..]].concat();
+    let authorized = sha256(&[&[0; 32], &[0, 0, 1, 0x6a], &[0, 0x0b], &sha256(&[&area])]);
+    sha256(&[&authorized, &sha256(&[purpose.as_bytes(), &node.genesis])])
+}
+
+/// Is it the very index that genesis made? Whoever has the owner's authorization can define another one under its
+/// number.
+fn is_of_genesis(index: u32, policy: &[u8], value: u64, node: &Node) -> bool {
+    let (base, purpose) = match index {
+        NV_RELEASE_FLOOR => (node.release_base, "claviger/floor/delegate/v2"),
+        NV_SITE_FLOOR => (node.site_base, "claviger/floor/site/v2"),
+        _ => return value >= node.first_counter,
+    };
+    value >> 8 == base && policy == floor_policy(node, purpose)
+}
+
 /// Indices and what stands in them.
 fn check_nv(evidence: &Evidence, node: &Node, ak: &Public, quote: &Statement) -> Result<Vec<(u32, u64)>, Code> {
     let extra = sha256(&[b"claviger/nv/v1", &node.deployment]);
@@ -368,11 +400,12 @@ fn check_nv(evidence: &Evidence, node: &Node, ak: &Public, quote: &Statement) ->
         let is_floor = area.index == NV_RELEASE_FLOOR || area.index == NV_SITE_FLOOR;
         // TPMA_NV: type counter, written; a floor is written by its policy and by nothing else.
         let is_counter = area.attributes >> 4 & 15 == 1 && area.attributes >> 29 & 1 == 1;
-        let is_guarded = area.attributes & 15 == 8 && area.policy_len == 32;
+        let is_guarded = area.attributes & 15 == 8 && area.policy.len() == 32;
         let data: Option<[u8; 8]> = data.try_into().ok();
         let value = u64::from_be_bytes(data.ok_or(Code::NvKind)?);
         refuse_unless((is_floor || area.index == NV_COUNTER) && is_counter && (!is_floor || is_guarded), Code::NvKind)?;
         refuse_unless(!found.iter().any(|(index, _)| *index == area.index), Code::NvForm)?;
+        refuse_unless(is_of_genesis(area.index, area.policy, value, node), Code::NvGenesis)?;
         found.push((area.index, value));
     }
     Ok(found)
@@ -449,6 +482,7 @@ fn judge(bytes: &[u8], nonce: Option<&Hash>, policy: &Policy, at_seconds: i64) -
         recovery_key: node.recovery_key,
         sandbox_missing: node.sandbox_missing,
         genesis: hex(&node.genesis),
+        share: hex(&node.share),
         machine: node.machine.into(),
         ak: hex(&ak.name),
         ek: hex(&node.ek),

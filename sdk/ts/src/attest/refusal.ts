@@ -42,6 +42,7 @@ export const REFUSALS = {
   'nv-name': 'a certificate is of another NV index than the one shown',
   'nv-stale': 'a certificate of an NV index is of another deployment or of an earlier boot',
   'nv-kind': 'an NV index is no counter, or a floor that others than the release or site key can raise',
+  'nv-genesis': 'a floor or the boot counter is not the one that genesis made: somebody defined another index under its number',
   'floor': "a version floor or the boot counter is missing or below the policy's",
   'log-none': 'the policy asks for the event log, and there is none',
   'log-form': 'the event log is no crypto-agile log with a SHA-256 bank, or is damaged',

@@ -62,6 +62,8 @@ export interface Report {
   /** Layers of the signer's sandbox that its host does not give. */
   readonly sandboxMissing: readonly string[];
   readonly genesis: string;
+  /** Commitment to the node share: what a machine in this one's place is provisioned to take. */
+  readonly share: string;
   /** The appliance's hardware as its kernel sees it, name=value words; empty: a workstation. */
   readonly machine: string;
   readonly ak: string;
@@ -231,8 +233,14 @@ interface Node {
   readonly recoveryKey: boolean;
   readonly machine: string;
   readonly sandboxMissing: readonly string[];
+  readonly siteRoot: Uint8Array;
+  readonly releaseBase: bigint;
+  readonly siteBase: bigint;
+  readonly firstCounter: bigint;
+  readonly share: Uint8Array;
 }
 
+const BASE_MAX = (1n << 56n) - 1n;
 const BOOT_MAX = (1n << 63n) - 1n;
 
 /** Points of small order (RFC 7748 section 7 and their other encodings): a key that anybody's signature fits. */
@@ -272,8 +280,8 @@ function takeLayers(bits: bigint): string[] {
 }
 
 function takeNode(body: Uint8Array): Node {
-  const f = new Fields(decode(body), 20);
-  if (f.uint(1, 2n) !== 2n) throw new FormError();
+  const f = new Fields(decode(body), 25);
+  if (f.uint(1, 3n) !== 3n) throw new FormError();
   const mode = Number(f.uint(6, 2n));
   if (mode === 0) throw new FormError();
   return {
@@ -281,7 +289,8 @@ function takeNode(body: Uint8Array): Node {
     mode, akName: f.bytes(7, 34, true), ek: f.bytes(8, 32, true), activated: f.bool(9), authority: f.bytes(10, 512),
     signer: f.bytes(11, 512), tls: f.bytes(12, 32, true), manifest: f.bytes(13, 32, true), release: f.text(14, 64),
     singleOperator: f.bool(15), genesis: f.bytes(16, 32, true), attended: f.bool(17), recoveryKey: f.bool(18),
-    machine: f.text(19, 320), sandboxMissing: takeLayers(f.uint(20, 0x1c2n)),
+    machine: f.text(19, 320), sandboxMissing: takeLayers(f.uint(20, 0x1c2n)), siteRoot: f.bytes(21, 64, true),
+    releaseBase: f.uint(22, BASE_MAX), siteBase: f.uint(23, BASE_MAX), firstCounter: f.uint(24, (1n << 64n) - 1n), share: f.bytes(25, 32, true),
   };
 }
 
@@ -525,6 +534,25 @@ async function findValues(evidence: Evidence, list: readonly Known[]): Promise<s
 
 const NV = { COUNTER: 0x01434c02, RELEASE_FLOOR: 0x01434c03, SITE_FLOOR: 0x01434c04 } as const;
 
+/** PolicyAuthorize of the site root for one genesis (spec/sealing.md): what a floor's index carries. */
+async function floorPolicy(node: Node, purpose: string): Promise<Uint8Array> {
+  const [x, y] = [node.siteRoot.subarray(0, 32), node.siteRoot.subarray(32)];
+  const len = Uint8Array.of(0, 32);
+  // TPMT_PUBLIC as a TPM loads and names it: ECC, SHA-256, sign, no policy, cipher, scheme or KDF, P-256.
+  const area = concat(Uint8Array.of(0, 0x23, 0, 0x0b, 0, 4, 0, 0, 0, 0, 0, 0x10, 0, 0x10, 0, 3, 0, 0x10), len, x, len, y);
+  const name = concat(Uint8Array.of(0, 0x0b), await sha256(area));
+  const authorized = await sha256(new Uint8Array(32), Uint8Array.of(0, 0, 1, 0x6a), name);
+  return sha256(authorized, await sha256(text(purpose), node.genesis));
+}
+
+/** Is it the very index that genesis made? Whoever has the owner's authorization can define another one under its number. */
+async function isOfGenesis(index: number, policy: Uint8Array, value: bigint, node: Node): Promise<boolean> {
+  if (index === NV.COUNTER) return value >= node.firstCounter;
+  const isSite = index === NV.SITE_FLOOR;
+  return value >> 8n === (isSite ? node.siteBase : node.releaseBase) &&
+    same(policy, await floorPolicy(node, isSite ? 'claviger/floor/site/v2' : 'claviger/floor/delegate/v2'));
+}
+
 async function checkNv(evidence: Evidence, node: Node, ak: Public, quote: Statement): Promise<Map<number, Uint8Array>> {
   const extra = await sha256(text('claviger/nv/v1'), node.deployment);
   const found = new Map<number, Uint8Array>();
@@ -547,6 +575,7 @@ async function checkNv(evidence: Evidence, node: Node, ak: Public, quote: Statem
     if (((area.attributes >>> 4) & 15) !== 1 || ((area.attributes >>> 29) & 1) === 0 || said.nvData.length !== 8) refuse('nv-kind');
     if (isFloor && ((area.attributes & 7) !== 0 || (area.attributes & 8) === 0 || area.policy.length !== 32)) refuse('nv-kind');
     if (found.has(area.index)) refuse('nv-form');
+    if (!(await isOfGenesis(area.index, area.policy, number(said.nvData)!, node))) refuse('nv-genesis');
     found.set(area.index, said.nvData);
   }
   return found;
@@ -605,7 +634,7 @@ async function judge(bytes: Uint8Array, nonce: Uint8Array | undefined, policy: P
   return {
     hardware: !software, deployment: hex(node.deployment), deploymentKey: hex(node.deploymentKey), boot: node.boot,
     bootRecord: hex(node.bootRecord), mode: node.mode === 2 ? 'appliance' : 'workstation', says: node.release, release: release ?? '',
-    firmware: firmware ?? '', singleOperator: node.singleOperator, attended: node.attended, recoveryKey: node.recoveryKey, genesis: hex(node.genesis), machine: node.machine, sandboxMissing: node.sandboxMissing, ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
+    firmware: firmware ?? '', singleOperator: node.singleOperator, attended: node.attended, recoveryKey: node.recoveryKey, genesis: hex(node.genesis), share: hex(node.share), machine: node.machine, sandboxMissing: node.sandboxMissing, ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
     authorityKey, signerKey, tlsKey: hex(node.tls), manifest: hex(node.manifest), releaseFloor, siteFloor, counter,
     resetCount: quote.resetCount, restartCount: quote.restartCount, clockMs: quote.clockMs, tpmFirmware: quote.firmware, log,
     nonce: hex(evidence.proof!.nonce), beacon: evidence.beacon,

@@ -68,6 +68,7 @@ static void put_json(struct cli_out *out, const struct attest_report *r)
 	authz_node_sandbox(node->sandbox_missing, missing);
 	put_text(out, "sandbox_missing", bytes_of_text(missing));
 	put_hex(out, "genesis", BYTES_OF_ARRAY(node->genesis));
+	put_hex(out, "share", BYTES_OF_ARRAY(node->share));
 	put_text(out, "machine", node->machine);
 	put_hex(out, "ak", BYTES_OF_ARRAY(r->ak.name));
 	put_hex(out, "ek", BYTES_OF_ARRAY(node->ek));
@@ -133,6 +134,7 @@ static void put_words(const struct attest_report *r)
 	line("authority", BYTES_OF_ARRAY(r->authority.key));
 	line("signer", BYTES_OF_ARRAY(r->signer.key));
 	line("genesis", BYTES_OF_ARRAY(node->genesis));
+	line("share", BYTES_OF_ARRAY(node->share));
 	clean("operators",
 	      bytes_of_text(node->single_operator ? "one person holds both roots, release and site"
 	                                          : "release and site roots are in two hands"));

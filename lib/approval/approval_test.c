@@ -170,6 +170,17 @@ static void test_a_manifest_is_what_its_site_key_signed(void)
 		raw[at] ^= 4;
 	}
 	EXPECT(tried > 100 && refused == tried);
+	/* In the place of a lost machine: which share is part of what was signed. */
+	manifest.is_recovery = true;
+	memset(manifest.share, 6, 32);
+	sign_manifest(&manifest);
+	out.len = 0;
+	EXPECT(approval_manifest_put(&manifest, &out) == STATUS_OK);
+	EXPECT(approval_manifest_take(buffer_bytes(&out), &again) == STATUS_OK);
+	EXPECT(memcmp(&manifest, &again, sizeof(manifest)) == 0);
+	EXPECT(approval_check_manifest(&again) == STATUS_OK);
+	again.share[9] ^= 1;
+	EXPECT(approval_check_manifest(&again) == STATUS_CRYPTO);
 	/* A10: one root for both is told, or refused. */
 	memcpy(manifest.release_root, site.public, 64);
 	sign_manifest(&manifest);

@@ -30,6 +30,8 @@ static struct approval_manifest manifest;
 static struct approval_file approvals;
 static struct approval_scope *const scope = &approvals.scope;
 static bool attended, recovering;
+static const uint8_t lost_share[32] = "the share of a machine now lost";
+static const uint8_t other_share[32] = "the share of a machine of others";
 
 /* What the test has started: PCRs after one extend of each with these. */
 enum started { RELEASE_A, RELEASE_B, EVIL };
@@ -173,6 +175,8 @@ static void write_manifest(void)
 	memcpy(manifest.release_root, release_key.public, 64);
 	memcpy(manifest.escrow, escrow_key.public, 32);
 	memcpy(manifest.recovery, escrow_key.public, 32);
+	if (recovering)
+		approval_share_commitment(lost_share, manifest.share);
 	if (attended) {
 		manifest.approver_count = 2;
 		memcpy(manifest.approvers[0], release_key.public, 64);
@@ -228,24 +232,31 @@ static int open_file(const char *name, int flags)
 	return open(path, flags | O_CLOEXEC, 0600);
 }
 
-static const uint8_t lost_share[32] = "the share of a machine now lost";
-static bool bent_share;
+#define GIVEN_MAX 9
+/* What goes wrong with the shares that are given: how many of the first ones, and how. */
+static unsigned bent_shares, other_shares;
 
-/* give_share is what the recovery key's holder does; the first time it may go wrong. */
+/* give_share is what the recovery key's holder does. */
 static bool give_share(const struct call_unseal_asks *asks, struct call_unseal_gives *gives)
 {
-	uint8_t info_space[64];
+	bool is_other = asks->refused >= bent_shares && asks->refused < bent_shares + other_shares;
+	uint8_t info_space[64], commitment[32];
 	struct buffer info = BUFFER_OF_ARRAY(info_space);
 	struct buffer out = BUFFER_OF_ARRAY(gives->given);
 
 	CHECK(buffer_put(&info, bytes_of_text("claviger/recover/v1")) == STATUS_OK);
 	CHECK(buffer_put(&info, BYTES_OF_ARRAY(asks->genesis)) == STATUS_OK);
 	CHECK(keys_hpke_seal(asks->value, buffer_bytes(&info), bytes_of(NULL, 0),
-	                     BYTES_OF_ARRAY(lost_share), &out, NULL) == STATUS_OK);
+	                     is_other ? BYTES_OF_ARRAY(other_share) : BYTES_OF_ARRAY(lost_share),
+	                     &out, NULL) == STATUS_OK);
 	gives->len = (uint32_t)out.len;
-	if (bent_share && asks->refused == 0)
+	if (asks->refused < bent_shares)
 		gives->given[40] ^= 1;
-	return asks->refused < 2;
+	/* It says which one it wants, and why it did not take the last. */
+	approval_share_commitment(lost_share, commitment);
+	EXPECT(memcmp(asks->share, commitment, 32) == 0);
+	EXPECT(asks->is_other_share == (asks->refused > bent_shares ? 1 : 0));
+	return asks->refused < GIVEN_MAX;
 }
 
 static unsigned asked;
@@ -850,20 +861,22 @@ static void open_escrow(uint8_t ret_auths[64], uint8_t ret_share[32])
 	int fd = open_file(UNSEALER_ESCROW, O_RDONLY);
 	ssize_t len = read(fd, raw, sizeof(raw));
 	struct bytes sealed, sealed_share;
+	uint8_t commitment[32], made[32];
 	struct cbor_reader r;
 
 	close(fd);
 	CHECK(len > 0);
 	cbor_reader_init(&r, bytes_of(raw, (size_t)len));
-	cbor_take_map(&r, 4);
+	cbor_take_map(&r, 5);
 	cbor_take_key(&r, 1);
-	EXPECT(cbor_take_uint(&r, 9) == 1);
+	EXPECT(cbor_take_uint(&r, 9) == 2);
 	cbor_take_key(&r, 2);
 	sealed = cbor_take_bytes(&r, 128);
 	cbor_take_key(&r, 3);
 	sealed_share = cbor_take_bytes(&r, 128);
 	cbor_take_key(&r, 4);
 	EXPECT(bytes_equal(cbor_take_bytes(&r, 32), bytes_of(scope->genesis, 32)));
+	cbor_take_bytes_n_at(&r, 5, commitment, 32);
 	cbor_take_end(&r);
 	EXPECT(cbor_done(&r) == STATUS_OK);
 	CHECK(buffer_put(&info, bytes_of_text("claviger/escrow/v1")) == STATUS_OK);
@@ -875,6 +888,8 @@ static void open_escrow(uint8_t ret_auths[64], uint8_t ret_share[32])
 	CHECK(buffer_put(&info, bytes_of(scope->genesis, 32)) == STATUS_OK);
 	EXPECT(keys_hpke_open(&escrow_key, buffer_bytes(&info), bytes_of(NULL, 0), sealed_share,
 	                      &share, NULL) == STATUS_OK);
+	approval_share_commitment(ret_share, made);
+	EXPECT(memcmp(commitment, made, 32) == 0);
 }
 
 /* PH9: what tpm2-tools do with the owner's authorization is noticed, and clearing is, too. */
@@ -949,13 +964,46 @@ static void test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh(void)
 /* A machine in the place of a lost one: the share is given, and sealed to this TPM. */
 static void test_a_recovered_share_is_sealed_to_a_new_tpm(void)
 {
-	recovering = bent_share = true;
+	uint8_t commitment[32];
+
+	recovering = true;
+	bent_shares = 1;
 	start_fresh();
-	recovering = bent_share = false;
 	EXPECT(facts.mode == CALL_START_GENESIS);
 	EXPECT(memcmp(facts.node_share, lost_share, 32) == 0);
 	boot(RELEASE_A, FIRMWARE_1);
 	EXPECT(take(false) && memcmp(facts.node_share, lost_share, 32) == 0);
+	approval_share_commitment(lost_share, commitment);
+	EXPECT(memcmp(facts.share, commitment, 32) == 0);
+	/* Another machine's is refused, and the right one is taken after it. */
+	other_shares = 2;
+	start_fresh();
+	EXPECT(memcmp(facts.node_share, lost_share, 32) == 0);
+	recovering = false;
+	bent_shares = other_shares = 0;
+}
+
+/* Where only another machine's share comes, nothing is written: the TPM stays fresh. */
+static void test_another_share_than_the_lost_one_leaves_the_tpm_fresh(void)
+{
+	struct disk_file escrow;
+	uint8_t byte;
+	struct buffer content = {&byte, 1, 0};
+	bool there = true;
+
+	recovering = true;
+	other_shares = 99;
+	start_fresh();
+	EXPECT(unsealer.failed.reason == CALL_START_OTHER && unsealer.failed.tpm_rc == 0);
+	EXPECT(tpm_primary_is_there(&tpm, &there) == STATUS_OK && !there);
+	for (uint32_t index = 0x01434c01; index <= 0x01434c04; index++)
+		EXPECT(tpm_nv_is_there(&tpm, index, &there) == STATUS_OK && !there);
+	escrow = disk_file_of(open_file(UNSEALER_ESCROW, O_RDONLY));
+	EXPECT(disk_file_read(&escrow, 1, &content) == STATUS_OK && content.len == 0);
+	close(escrow.fd);
+	other_shares = 0;
+	EXPECT(take(true) && memcmp(facts.node_share, lost_share, 32) == 0);
+	recovering = false;
 }
 
 static void test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest(void)
@@ -1072,6 +1120,7 @@ int main(void)
 	RUN(test_attended_mode_asks_for_each_start);
 	RUN(test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh);
 	RUN(test_a_recovered_share_is_sealed_to_a_new_tpm);
+	RUN(test_another_share_than_the_lost_one_leaves_the_tpm_fresh);
 	RUN(test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest);
 	RUN(test_each_trouble_has_its_own_reason);
 	RUN(test_64_power_cuts_in_a_row_never_lock_the_share_up);

@@ -199,7 +199,7 @@ export const nvPublic = (index, attributes, policy = zeros(0), size = 8) => Buff
 const pointOf = (key) => Buffer.concat([b64(jwk(key).x), b64(jwk(key).y)]);
 /** PolicyAuthorize of the site root (TCG TPM 2.0 Library, part 3): the key's name, then the policyRef. */
 export function floorPolicy(w, purpose) {
-  const area = Buffer.concat([be16(0x23), be16(0x0b), be32(4), be16(0), be16(0x10), be16(0x10), be16(3), be16(0x10), sized(w.siteRoot.subarray(0, 32)), sized(w.siteRoot.subarray(32))]);
+  const area = Buffer.concat([be16(0x23), be16(0x0b), be32(0x40000), be16(0), be16(0x10), be16(0x10), be16(3), be16(0x10), sized(w.siteRoot.subarray(0, 32)), sized(w.siteRoot.subarray(32))]);
   return sha256(sha256(zeros(32), be32(0x16a), nameOf(area)), sha256(purpose, w.genesis));
 }
 

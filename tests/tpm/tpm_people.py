@@ -14,9 +14,11 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -137,6 +139,45 @@ def attended(site):
     tpm.power_off()
 
 
+def commitment(escrow):
+    """What genesis said of the share in the file `escrow` that it wrote."""
+    with open(escrow, "rb") as f:
+        return tpm_site.cbor(f.read())[0][5].hex()
+
+
+class Relay:
+    """Sits in front of a health listener and changes one text in its answers for one as long."""
+
+    def __init__(self, port, text, other):
+        self.to, self.text, self.other = port, text.encode(), other.encode()
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+    def __enter__(self):
+        threading.Thread(target=self.serve, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def serve(self):
+        while True:
+            try:
+                client, _ = self.socket.accept()
+            except OSError:
+                return
+            with client, socket.create_connection(("127.0.0.1", self.to)) as server:
+                # A mere look whether anybody listens asks nothing.
+                asked = client.recv(65536)
+                if not asked:
+                    continue
+                server.sendall(asked)
+                answer = b""
+                while more := server.recv(65536):
+                    answer += more
+                client.sendall(answer.replace(self.text, self.other))
+
+
 def put_store(backup, state):
     """The backup's two databases take the place of what is there."""
     for name in ("state", "segments"):
@@ -162,8 +203,11 @@ def lost(site):
     old.power_off()
 
     new_state, new = site.path("new"), site.tpm()
-    text = site.provision(new_state, "--recover", "--recovery", escape)
+    site.claviger("tpm", "provision", "--single-operator", "--out", new_state, "--recover",
+                  os.path.join(state, "approvals"), wanted=1)
+    text = site.provision(new_state, "--recover", os.path.join(backup, "escrow"), "--recovery", escape)
     expect("the text says that it waits for the share", "waits for the node share" in text, text)
+    expect("and which", commitment(os.path.join(backup, "escrow")) in text, text)
     new.power_on()
     system = System(new, new_state, "genesis")
     asks = wait_asks(system, "share")
@@ -171,11 +215,31 @@ def lost(site):
     named = waits_value(system)
     expect("the log names the key", asks and asks["key"] == named)
 
-    def share(key, *words, wanted=0):
-        return site.claviger("recover", "share", "--escrow", os.path.join(backup, "escrow"), "--key",
-                             key, "--health", "127.0.0.1:%d" % system.health, *words, wanted=wanted)
+    def share(key, *words, wanted=0, escrow=os.path.join(backup, "escrow"), health=None):
+        return site.claviger("recover", "share", "--escrow", escrow, "--key", key, "--health",
+                             "127.0.0.1:%d" % (health or system.health), *words, wanted=wanted)
 
     share(os.path.join(state, "escrow.json"), "--expect", named, wanted=1)
+    # Another machine's share, from its own backup and under the same recovery key.
+    other = site.path("other")
+    site.provision(other, "--recovery", escape)
+    tpm = site.tpm()
+    tpm.power_on()
+    machine = System(tpm, other, "genesis")
+    expect("another machine starts", machine.wait_ready())
+    expect("it stops in order", machine.stop() == 0)
+    tpm.power_off()
+    foreign = os.path.join(other, "escrow")
+    text = share(site.path("recovery.json"), "--expect", named, wanted=1, escrow=foreign)
+    expect("another machine's share is not given away", "it was not given away" in text, text)
+    # Nor taken, from who gives it all the same: as the tool does, with the wanted share's number bent on the way.
+    with Relay(system.health, asks["share"], commitment(foreign)) as relay:
+        text = share(site.path("recovery.json"), "--expect", named, wanted=1, escrow=foreign,
+                     health=relay.port)
+    expect("and is not taken", "share of another machine than the lost one" in text, text)
+    log = [e for e in system.events() if e["event"] == "unsealer.waits"][-1]
+    expect("the log says why", "another share" in log.get("why", ""), str(log))
+    expect("it still waits", (wait_asks(system, "share") or {}).get("other_share") is True)
     share(site.path("recovery.json"), wanted=2)
     text = share(site.path("recovery.json"), "--expect", "ab" * 32, wanted=1)
     expect("to a key that the log does not name nothing is sealed", "another than --expect" in text,

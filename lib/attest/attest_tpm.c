@@ -201,6 +201,7 @@ static enum status take_rsa(struct wire_reader *r, struct attest_public *taken)
 
 	if (wire_done(r) != STATUS_OK || modulus.len * 8 != bits)
 		return STATUS_MALFORMED;
+	taken->rsa_bits = bits;
 	return keys_public_from_rsa(modulus, exponent != 0 ? exponent : RSA_EXPONENT, &taken->key);
 }
 
@@ -273,8 +274,8 @@ bool attest_public_is_endorsement_key(const struct attest_public *key)
 		return false;
 	return key->symmetric == ATTEST_ALG_AES && key->symmetric_bits == (is_384 ? 256 : 128) &&
 	       key->symmetric_mode == ATTEST_ALG_CFB && key->scheme == ATTEST_ALG_NULL &&
-	       (is_384 ? key->curve == CURVE_P384
-	               : key->type == ATTEST_ALG_RSA || key->curve == CURVE_P256);
+	       (key->type == ATTEST_ALG_RSA ? key->rsa_bits == (is_384 ? 3072 : 2048)
+	                                    : key->curve == (is_384 ? CURVE_P384 : CURVE_P256));
 }
 
 /* ---- signatures ---- */

@@ -108,7 +108,8 @@ struct attest_public {
 	struct bytes policy;
 	uint16_t symmetric, symmetric_bits, symmetric_mode; /* ATTEST_ALG_NULL: none, zero */
 	uint16_t scheme, scheme_hash;
-	uint16_t curve; /* ECC: TPM_ECC_CURVE; RSA: 0 */
+	uint16_t curve;  /* ECC: TPM_ECC_CURVE; RSA: 0 */
+	size_t rsa_bits; /* RSA; ECC: 0 */
 	struct keys_public key;
 	uint8_t name[ATTEST_NAME_LEN]; /* computed, never read */
 };

@@ -38,7 +38,7 @@ static struct strength strength_of(const EVP_PKEY *key)
 
 	if (EVP_PKEY_id(key) == EVP_PKEY_EC)
 		curve = EC_GROUP_get_curve_name(EC_KEY_get0_group(EVP_PKEY_get0_EC_KEY(key)));
-	if (curve == NID_secp384r1)
+	if (curve == NID_secp384r1 || (curve == 0 && EVP_PKEY_bits(key) == 3072))
 		return (struct strength){EVP_sha384(), 48, 256, curve, 48};
 	return (struct strength){EVP_sha256(), 32, 128, curve, 32};
 }
@@ -70,8 +70,8 @@ static void kdfa(const struct strength *with, const uint8_t *seed, const char *l
 
 /* ---- the endorsement key ---- */
 
-/* TPMT_PUBLIC up to the key: type, digest, attributes, policy, AES-CFB, no scheme, then RSA 2048
- * with the usual exponent, or a curve without KDF. The low range is for PolicySecret(endorsement)
+/* TPMT_PUBLIC up to the key: type, digest, attributes, policy, AES-CFB, no scheme, then RSA with
+ * the usual exponent, or a curve without KDF. The low range is for PolicySecret(endorsement)
  * alone (PolicyA), the high one for an owner's password or policy, too (userWithAuth, PolicyB). */
 #define LOW_256                                                                                    \
 	0x00, 0x0b, 0x00, 0x03, 0x00, 0xb2, 0x00, 0x20, 0x83, 0x71, 0x97, 0x67, 0x44, 0x84, 0xb3,  \
@@ -89,7 +89,9 @@ static void kdfa(const struct strength *with, const uint8_t *seed, const char *l
 	    0xd3, 0xb4, 0xe4, 0xcb, 0x1c, 0x0a, 0xd9, 0xbd, 0xe4, 0x19, 0xca, 0xcb, 0x47, 0xba,    \
 	    0x09, 0x69, 0x96, 0x46, 0x15, 0x0f, 0x9f, 0xc0, 0x00, 0xf3, 0xf8, 0x0e, 0x12, 0x00,    \
 	    0x06, 0x01, 0x00, 0x00, 0x43, 0x00, 0x10
-#define RSA_2048 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, /* bits, exponent */ 0x01, 0x00
+/* bits, exponent, length */
+#define RSA_2048 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x00
+#define RSA_3072 0x0c, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x80
 #define P256     0x00, 0x03, 0x00, 0x10
 #define P384     0x00, 0x04, 0x00, 0x10
 
@@ -98,39 +100,39 @@ static const uint8_t template_l2[] = {0x00, 0x23, LOW_256, P256};
 static const uint8_t template_h1[] = {0x00, 0x01, HIGH_256, RSA_2048};
 static const uint8_t template_h2[] = {0x00, 0x23, HIGH_256, P256};
 static const uint8_t template_h3[] = {0x00, 0x23, HIGH_384, P384};
-
-#define RSA_LEN 256u
+static const uint8_t template_h6[] = {0x00, 0x01, HIGH_384, RSA_3072};
 
 static const struct {
 	const uint8_t *front;
 	size_t len;
 	enum keys_curve curve; /* 0: RSA */
-	size_t field;
+	size_t size;           /* bytes of the modulus, or of a coordinate */
 } templates[] = {
-    {template_l1, sizeof(template_l1), 0,         0 },
-    {template_l2, sizeof(template_l2), KEYS_P256, 32},
-    {template_h1, sizeof(template_h1), 0,         0 },
-    {template_h2, sizeof(template_h2), KEYS_P256, 32},
-    {template_h3, sizeof(template_h3), KEYS_P384, 48},
+    {template_l1, sizeof(template_l1), 0,         256},
+    {template_l2, sizeof(template_l2), KEYS_P256, 32 },
+    {template_h1, sizeof(template_h1), 0,         256},
+    {template_h2, sizeof(template_h2), KEYS_P256, 32 },
+    {template_h3, sizeof(template_h3), KEYS_P384, 48 },
+    {template_h6, sizeof(template_h6), 0,         384},
 };
 
 enum status keys_credential_endorsement(struct bytes public_area, struct keys_public *ret_public)
 {
 	for (size_t i = 0; i < sizeof(templates) / sizeof(templates[0]); i++) {
-		size_t field = templates[i].field;
+		size_t size = templates[i].size;
+		bool is_rsa = templates[i].curve == 0;
 		const uint8_t *at;
 
-		if (public_area.len !=
-		        templates[i].len + (field == 0 ? RSA_LEN : 2 * (2 + field)) ||
+		if (public_area.len != templates[i].len + (is_rsa ? size : 2 * (2 + size)) ||
 		    memcmp(public_area.data, templates[i].front, templates[i].len) != 0)
 			continue;
 		at = public_area.data + templates[i].len;
-		if (field == 0)
-			return keys_public_from_rsa(bytes_of(at, RSA_LEN), 65537, ret_public);
-		if (at[0] != 0 || at[1] != field || at[2 + field] != 0 || at[3 + field] != field)
+		if (is_rsa)
+			return keys_public_from_rsa(bytes_of(at, size), 65537, ret_public);
+		if (at[0] != 0 || at[1] != size || at[2 + size] != 0 || at[3 + size] != size)
 			return STATUS_MALFORMED;
-		return keys_public_from_ec(templates[i].curve, bytes_of(at + 2, field),
-		                           bytes_of(at + 4 + field, field), ret_public);
+		return keys_public_from_ec(templates[i].curve, bytes_of(at + 2, size),
+		                           bytes_of(at + 4 + size, size), ret_public);
 	}
 	return STATUS_MALFORMED;
 }

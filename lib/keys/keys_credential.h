@@ -1,8 +1,8 @@
 /* keys_credential: TPM2_MakeCredential in software: a secret that comes back only from the TPM that
  * holds both an endorsement key and a key of a given name (TCG TPM 2.0 Library, part 1, section 24
  * and annexes B.10.4, C.6.4). For keys of the TCG EK Credential Profile's templates L-1 and H-1
- * (RSA 2048), L-2 and H-2 (P-256), with SHA-256 and AES-128-CFB, and H-3 (P-384), with SHA-384 and
- * AES-256-CFB. */
+ * (RSA 2048), L-2 and H-2 (P-256), with SHA-256 and AES-128-CFB, and H-3 (P-384) and H-6 (RSA
+ * 3072), with SHA-384 and AES-256-CFB. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef KEYS_CREDENTIAL_H
 #define KEYS_CREDENTIAL_H

@@ -65,6 +65,7 @@ static const struct ek {
      TPM2_ECC_NIST_P256                                                                                },
     {TPM_EK_RSA_HIGH,  0x01c00012, 0x81010012, true,  TPM2_ALG_RSA, TPM2_ALG_SHA256, 0                 },
     {TPM_EK_P384,      0x01c00016, 0x81010016, true,  TPM2_ALG_ECC, TPM2_ALG_SHA384, TPM2_ECC_NIST_P384},
+    {TPM_EK_RSA_3072,  0x01c0001c, 0x8101001c, true,  TPM2_ALG_RSA, TPM2_ALG_SHA384, 0                 },
 };
 
 #define EK_COUNT (sizeof(eks) / sizeof(eks[0]))
@@ -102,7 +103,8 @@ static TPM2B_PUBLIC template_of(const struct ek *ek)
 
 	if (ek->type == TPM2_ALG_RSA) {
 		area->parameters.rsaDetail = (TPMS_RSA_PARMS){
-		    .symmetric = symmetric, .scheme.scheme = TPM2_ALG_NULL, .keyBits = 2048};
+		    .symmetric = symmetric, .scheme.scheme = TPM2_ALG_NULL,
+		    .keyBits = is_384(ek) ? 3072 : 2048};
 		area->unique.rsa.size = ek->is_high ? 0 : 256;
 		return public;
 	}

@@ -19,6 +19,7 @@ enum tpm_endorsement {
 	TPM_EK_P256_HIGH = 3, /* H-2, certificate in 0x01C00014 */
 	TPM_EK_RSA_HIGH = 4,  /* H-1, certificate in 0x01C00012 */
 	TPM_EK_P384 = 5,      /* H-3, certificate in 0x01C00016 */
+	TPM_EK_RSA_3072 = 6,  /* H-6, certificate in 0x01C0001C */
 };
 
 /* tpm_ek_certificate finds the first certificate in that order and appends its DER without padding;

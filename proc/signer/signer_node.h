@@ -14,7 +14,7 @@
 #include "authz_node.h"
 #include "call_attest.h"
 
-#define SIGNER_EK_MAX 384 /* bytes of a TPMT_PUBLIC of template L-1 */
+#define SIGNER_EK_MAX 512 /* bytes of a TPMT_PUBLIC of template H-6 */
 
 enum signer_node_step {
 	SIGNER_NODE_INFO = 0, /* to be asked */

@@ -4,6 +4,11 @@ script_test(attest_evidence GROUP attest TIMEOUT 300 COMMAND node tests/attest/e
 script_test(attest_vectors GROUP attest TIMEOUT 300 COMMAND node tests/attest/vectors.mjs 6)
 soak_test(evidence-vectors COMMAND node tests/attest/vectors.mjs 1)
 soak_test(evidence-bits COMMAND node tests/attest/evidence.mjs 20000)
+# TPM2_MakeCredential in TypeScript and C, and what tpm2-tools made.
+add_executable(make_credential tests/attest/make_credential.c)
+target_link_libraries(make_credential PRIVATE base keys)
+set_target_properties(make_credential PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+script_test(attest_credential GROUP attest COMMAND node tests/attest/credential.mjs)
 # A whole signer whose TPM has a maker, a stranger, a hostile relay, other people's tools.
 script_test(attest_system GROUP attest TIMEOUT 300 COMMAND node tests/attest/system.mjs)
 # tpm2_checkquote's place: a real TPM's quotes, forgeries, and tpm2-tools 5.8 on the same files where it is to be had.

@@ -23,6 +23,7 @@ add('P-256 endorsement key', ok, () => {}, { ekKind: 'p256' });
 add('high range, RSA endorsement key', ok, (w) => { w.ekOptions = high; });
 add('high range, P-256 endorsement key', ok, (w) => { w.ekOptions = high; }, { ekKind: 'p256' });
 add('high range, P-384 endorsement key', ok, (w) => { w.ekOptions = high384; }, { ekKind: 'p384' });
+add('high range, RSA-3072 endorsement key', ok, (w) => { w.ekOptions = high384; }, { ekKind: 'rsa3072' });
 add('P-384 attestation key', ok, () => {}, { akKind: 'p384' });
 add('P-384 attestation key, SHA-384', ok, (w) => { w.signOptions = { hash: 'sha384' }; }, { akKind: 'p384' });
 add('RSA attestation key', ok, () => {}, { akKind: 'rsa' });
@@ -242,6 +243,7 @@ for (const [what, options, kind] of [
   ['of P-384 in the low range', { ...high384, attributes: ATTR.ek }, 'p384'], ['of P-384 with AES-128', { ...high384, symmetric: [6, 128, 0x43] }, 'p384'],
   ['of P-384 with SHA-256', { ...high384, nameAlg: 0x0b }, 'p384'], ['of P-384 under the shorter policy', { ...high384, policy: EK_POLICY_HIGH }, 'p384'],
   ['of P-256 with SHA-384', high384, 'p256'], ['of RSA with SHA-384', high384, 'rsa'], ['of P-384 as if it were P-256', high, 'p384'],
+  ['of RSA-3072 as if it were RSA-2048', high, 'rsa3072'], ['of RSA-3072 in the low range', {}, 'rsa3072'], ['of RSA-3072 with AES-128', { ...high384, symmetric: [6, 128, 0x43] }, 'rsa3072'], ['of RSA-3072 with a scheme', { ...high384, scheme: [0x14, 0x0c] }, 'rsa3072'],
 ]) add(`an endorsement key ${what}`, 'ek-form', (w) => { w.ekOptions = options; }, { ekKind: kind });
 add('a byte behind the endorsement key', 'ek-form', (w) => set(w, { ek: Buffer.concat([ekPublic(w.ek), zeros(1)]) }));
 add('a certificate that is none', 'ek-form', (w) => { w.certificates = [Buffer.from('certificate')]; });

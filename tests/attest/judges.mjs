@@ -21,6 +21,8 @@ if (!fs.existsSync(tsc)) {
 // Into a folder of its own: other tests build the SDK at the same time.
 await run(process.execPath, [tsc, '-p', 'sdk/ts', '--outDir', folder, '--declaration', 'false'], { cwd: source });
 fs.writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
+/** Where the SDK lies, compiled. */
+export const compiled = folder;
 export const { PolicyError, verifyEvidence, REFUSALS } = await import(pathToFileURL(path.join(folder, 'attest/index.js')));
 
 /** By `claviger attest verify`; `exit N` where it gives no verdict. `name` is of a file, for one judgement at a time. */

@@ -42,6 +42,7 @@ export const newKey = {
   p256: () => crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }),
   p384: () => crypto.generateKeyPairSync('ec', { namedCurve: 'P-384' }),
   rsa: () => crypto.generateKeyPairSync('rsa', { modulusLength: 2048 }),
+  rsa3072: () => crypto.generateKeyPairSync('rsa', { modulusLength: 3072 }),
 };
 const jwk = (key) => key.publicKey.export({ format: 'jwk' });
 const b64 = (value) => Buffer.from(value, 'base64url');
@@ -70,7 +71,7 @@ export function akPublic(key, { attributes = ATTR.ak, nameAlg = 0x000b, policy =
 export function ekPublic(key, { attributes = ATTR.ek, policy = EK_POLICY, symmetric = [6, 128, 0x43], scheme = 0x10, nameAlg = 0x0b } = {}) {
   const k = jwk(key);
   const front = (type) => [be16(type), be16(nameAlg), be32(attributes), sized(policy), ...symmetric.map(be16), ...[scheme].flat().map(be16)];
-  if (k.kty === 'RSA') return Buffer.concat([...front(1), be16(2048), be32(0), sized(b64(k.n))]);
+  if (k.kty === 'RSA') return Buffer.concat([...front(1), be16(8 * b64(k.n).length), be32(0), sized(b64(k.n))]);
   return Buffer.concat([...front(0x23), be16(CURVE[k.crv]), be16(0x10), sized(b64(k.x)), sized(b64(k.y))]);
 }
 export const nameOf = (area) => Buffer.concat([be16(0x000b), sha256(area)]);

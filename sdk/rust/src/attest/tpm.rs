@@ -140,6 +140,7 @@ pub struct Public {
     policy: Vec<u8>,
     symmetric: Option<(u16, u16)>, // AES: bits and mode
     has_scheme: bool,
+    rsa_bits: u16,
     pub key: Key,
     /// Its SubjectPublicKeyInfo, to compare it by.
     pub spki: Vec<u8>,
@@ -197,6 +198,7 @@ pub fn take_public(bytes: &[u8]) -> Form<Public> {
         }
         _ => return Err(FormError),
     };
+    let mut rsa_bits = 0;
     let (key, spki) = if kind == ECC {
         let curve = r.u16()?;
         ensure(r.u16()? == NULL)?; // KDF
@@ -206,10 +208,11 @@ pub fn take_public(bytes: &[u8]) -> Form<Public> {
     } else {
         let (bits, exponent, modulus) = (r.u16()?, r.u32()?, r.sized(512)?);
         r.done()?;
+        rsa_bits = bits;
         rsa_key(bits, exponent, modulus)?
     };
     let name = if name_algorithm == SHA256 { sha256_name(bytes) } else { [0; 34] };
-    Ok(Public { attributes, name_algorithm, policy, symmetric, has_scheme, key, spki, name })
+    Ok(Public { attributes, name_algorithm, policy, symmetric, has_scheme, rsa_bits, key, spki, name })
 }
 
 const FIXED_TPM: u32 = 1 << 1;
@@ -233,7 +236,7 @@ impl Public {
         self.attributes & (all | DECRYPT) == all && self.name_algorithm == SHA256
     }
 
-    /// A template of the TCG EK Credential Profile (L-1, L-2, H-1, H-2, H-3), in all but the key itself.
+    /// A template of the TCG EK Credential Profile (L-1, L-2, H-1, H-2, H-3, H-6), in all but the key itself.
     pub fn is_endorsement_key(&self) -> bool {
         let low = FIXED_TPM | FIXED_PARENT | SENSITIVE_ORIGIN | ADMIN_WITH_POLICY | RESTRICTED | DECRYPT;
         let is_384 = self.name_algorithm == SHA384;
@@ -242,11 +245,13 @@ impl Public {
             return false;
         }
         let policy = if is_384 { EK_POLICY_HIGH_384 } else if is_high { EK_POLICY_HIGH } else { EK_POLICY };
-        let curve = self.key.curve();
         hex(&self.policy) == policy
             && self.symmetric == Some((if is_384 { 256 } else { 128 }, CFB))
             && !self.has_scheme
-            && if is_384 { curve == Some(Curve::P384) } else { curve != Some(Curve::P384) }
+            && match self.key.curve() {
+                None => self.rsa_bits == if is_384 { 3072 } else { 2048 },
+                curve => curve == Some(if is_384 { Curve::P384 } else { Curve::P256 }),
+            }
     }
 }
 

@@ -121,6 +121,7 @@ export interface Public {
   readonly scheme: number;
   readonly type: number;
   readonly curve: number;
+  readonly rsaBits: number;
   readonly key: PublicKey;
   /** 000b and SHA-256 of the whole: computed, never read. */
   readonly name: Uint8Array;
@@ -176,6 +177,7 @@ export async function takePublic(bytes: Uint8Array): Promise<Public> {
   }
   let key: PublicKey;
   let curve = 0;
+  let rsaBits = 0;
   if (type === ALG.ECC) {
     curve = r.u16();
     if (r.u16() !== ALG.NULL) throw new FormError();
@@ -184,14 +186,14 @@ export async function takePublic(bytes: Uint8Array): Promise<Public> {
     r.done();
     key = await ecKey(curve, x, y);
   } else {
-    const bits = r.u16();
+    rsaBits = r.u16();
     const exponent = r.u32();
     const modulus = r.sized(512);
     r.done();
-    key = rsaKey(bits, exponent, modulus);
+    key = rsaKey(rsaBits, exponent, modulus);
   }
   const name = nameAlgorithm === ALG.SHA256 ? concat(Uint8Array.of(0, 0x0b), await sha256(bytes)) : new Uint8Array(34);
-  return { attributes, nameAlgorithm, policy, symmetric, scheme, type, curve, key, name };
+  return { attributes, nameAlgorithm, policy, symmetric, scheme, type, curve, rsaBits, key, name };
 }
 
 const ATTR = {
@@ -209,7 +211,7 @@ export function isAttestationKey(key: Public): boolean {
   return (key.attributes & (all | ATTR.decrypt)) === all && key.nameAlgorithm === ALG.SHA256;
 }
 
-/** Template L-1 or L-2 of the TCG EK Credential Profile, in all but the key itself. */
+/** A template of the TCG EK Credential Profile (L-1, L-2, H-1, H-2, H-3, H-6), in all but the key itself. */
 export function isEndorsementKey(key: Public): boolean {
   const low = ATTR.fixedTpm | ATTR.fixedParent | ATTR.sensitiveOrigin | ATTR.adminWithPolicy | ATTR.restricted | ATTR.decrypt;
   const policy = Array.from(key.policy, (byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -218,7 +220,7 @@ export function isEndorsementKey(key: Public): boolean {
   if ((!isHigh && (is384 || key.attributes !== low)) || (!is384 && key.nameAlgorithm !== ALG.SHA256)) return false;
   return policy === (is384 ? EK_POLICY_HIGH_384 : isHigh ? EK_POLICY_HIGH : EK_POLICY) &&
     key.symmetric.join() === [ALG.AES, is384 ? 256 : 128, ALG.CFB].join() && key.scheme === ALG.NULL &&
-    (is384 ? key.curve === 4 : key.type === ALG.RSA || key.curve === 3);
+    (key.type === ALG.RSA ? key.rsaBits === (is384 ? 3072 : 2048) : key.curve === (is384 ? 4 : 3));
 }
 
 export interface Signature {

@@ -23,7 +23,7 @@ await run(process.execPath, [tsc, '-p', 'sdk/ts', '--outDir', folder, '--declara
 fs.writeFileSync(path.join(folder, 'package.json'), '{"type":"module"}');
 /** Where the SDK lies, compiled. */
 export const compiled = folder;
-export const { PolicyError, verifyEvidence, REFUSALS } = await import(pathToFileURL(path.join(folder, 'attest/index.js')));
+export const { activate, ActivationError, PolicyError, verifyEvidence, REFUSALS } = await import(pathToFileURL(path.join(folder, 'attest/index.js')));
 
 /** By `claviger attest verify`; `exit N` where it gives no verdict. `name` is of a file, for one judgement at a time. */
 export async function inC(name, evidence, rules, nonce, at = AT) {

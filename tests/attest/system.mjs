@@ -9,7 +9,8 @@ import http from 'node:http';
 import https from 'node:https';
 import { join } from 'node:path';
 import { build, freePort, makeFolder, remove, run, Signer, sleep } from '../system/stage.mjs';
-import { certificate, EK_POLICY_HIGH_384, newKey, pem } from './world.mjs';
+import { activate, ActivationError, close, verifyEvidence } from './judges.mjs';
+import { certificate, EK_POLICY_HIGH, EK_POLICY_HIGH_384, newKey, pem } from './world.mjs';
 
 let passed = 0;
 let failed = 0;
@@ -61,6 +62,8 @@ const said = async (...words) => { const { out, err, code } = await attest(...wo
   const listed = json('listed.json', { ...machine, aks: [r.ak], eks: [r.ek] });
   r = await said('verify', '--policy', listed, path('first.cbor'));
   expect('the AK in his policy: offline', r.exit === 0 && r.hardware === true, r);
+  const escrow = readFileSync(join(signer.state, 'store/escrow'));
+  expect('the share that genesis told its escrow of', r.share === escrow.subarray(escrow.lastIndexOf(Buffer.from([5, 0x58, 32])) + 3).subarray(0, 32).toString('hex'), r.share);
   const stay = r;
   for (const [aks, exit] of [[[r.ak], 0], [[`000b${'ab'.repeat(32)}`], 1]]) {
     for (let i = 0; i < 100; i++) { r = await said('get', '--policy', json('aks.json', { ...machine, aks }), '--activate'); if (!/overloaded/.test(r.err)) break; await sleep(100); }
@@ -122,6 +125,7 @@ const said = async (...words) => { const { out, err, code } = await attest(...wo
   expect('the TPM gives back what tpm2_makecredential sealed', r.status === 200 && Buffer.from(r.body.secret, 'base64').equals(readFileSync(path('secret'))), r.body);
   r = await signer.api('POST', '/api/v1/evidence/activate', { body: { credential: 'AAAA', secret: 'AAAA' } });
   expect('not twice at once', r.status === 503, r.body);
+  await enrolled('L-1', signer, roots.map((one) => readFileSync(path(one), 'utf8')).join(''), name);
 }
 
 // ---- many nonces, and a public value ----
@@ -240,6 +244,29 @@ async function certify(node, create, index) {
   swtpm.kill('SIGTERM');
   await ended;
 }
+/** What a browser or bot does that knows the maker's root and nobody's key: enrols by itself, in TypeScript. */
+async function enrolled(what, node, roots, ak) {
+  const nonce = randomBytes(32);
+  const { body } = await node.api('GET', `/api/v1/evidence?nonce=${nonce.toString('hex')}`);
+  const evidence = Buffer.from(body.evidence, 'base64');
+  const ask = async ({ credential, secret }, bend = (bytes) => bytes) => {
+    for (;;) {
+      const r = await node.api('POST', '/api/v1/evidence/activate', { body: { credential: bend(Buffer.from(credential)).toString('base64'), secret: Buffer.from(secret).toString('base64') } });
+      if (r.status !== 503) return r.status === 200 ? Buffer.from(r.body.secret, 'base64') : Buffer.alloc(0);
+      await sleep(100); // one activation each 2 s
+    }
+  };
+  const name = await activate(evidence, ask);
+  expect(`${what}: enrolled by TypeScript`, name === ak, name);
+  const policy = { ...machine, vendor_roots: [roots], aks: [name] };
+  const judged = await verifyEvidence(evidence, nonce, policy);
+  expect(`${what}: then it proves hardware`, judged.accepted && judged.report.hardware, judged);
+  const other = await verifyEvidence(evidence, nonce, { ...policy, aks: [`000b${'ab'.repeat(32)}`] });
+  expect(`${what}: under another name it does not`, other.code === 'ek-link', other);
+  const bent = await activate(evidence, (made) => ask(made, (bytes) => { bytes[bytes.length - 1] ^= 1; return bytes; })).catch((error) => error);
+  expect(`${what}: a credential that was bent on its way shows nothing`, bent instanceof ActivationError, bent);
+}
+
 await certify(foreign, (tpm) => tpm('tpm2_createek', '-G', 'ecc', '-c', path('ek.ctx'), '-f', 'pem', '-u', path('ek.pem')), '0x01c0000a');
 await foreign.start();
 {
@@ -250,27 +277,33 @@ await foreign.start();
   const pinned = json('p256-pinned.json', { ...machine, vendor_roots: ['maker.pem'], deployment_key: r.deployment_key, eks: [r.ek] });
   const again = await foreign.cli('attest', 'get', '--policy', pinned, '--json');
   expect('and by its signer', again.code === 0 && JSON.parse(again.out).hardware === true, again);
+  await enrolled('L-2', foreign, readFileSync(path('maker.pem'), 'utf8'), r.ak);
 }
-// The high range: template H-3, P-384.
-{
-  mkdirSync(path('three'));
-  const large = new Signer(path('three'));
-  writeFileSync(path('policy-b'), EK_POLICY_HIGH_384);
-  await certify(large, async (tpm) => {
-    await tpm('tpm2_createprimary', '-C', 'e', '-g', 'sha384', '-G', 'ecc384:aes256cfb', '-a', 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|adminwithpolicy|restricted|decrypt',
+// The high range: H-1, H-2, H-3, H-6; the key made anew from its template, but once where its maker left it.
+for (const [template, algorithm, digest, policy, index, persistent] of [
+  ['H-1', 'rsa2048:aes128cfb', 'sha256', EK_POLICY_HIGH, '0x01c00012'], ['H-2', 'ecc256:aes128cfb', 'sha256', EK_POLICY_HIGH, '0x01c00014', '0x81010014'],
+  ['H-3', 'ecc384:aes256cfb', 'sha384', EK_POLICY_HIGH_384, '0x01c00016'], ['H-6', 'rsa3072:aes256cfb', 'sha384', EK_POLICY_HIGH_384, '0x01c0001c'],
+]) {
+  mkdirSync(path(template));
+  const node = new Signer(path(template));
+  writeFileSync(path('policy-b'), policy);
+  await certify(node, async (tpm) => {
+    await tpm('tpm2_createprimary', '-C', 'e', '-g', digest, '-G', algorithm, '-a', 'fixedtpm|fixedparent|sensitivedataorigin|userwithauth|adminwithpolicy|restricted|decrypt',
       '-L', path('policy-b'), '-c', path('ek.ctx'));
     await tpm('tpm2_readpublic', '-c', path('ek.ctx'), '-f', 'pem', '-o', path('ek.pem'));
+    if (persistent !== undefined) await tpm('tpm2_evictcontrol', '-C', 'o', '-c', path('ek.ctx'), persistent);
     await tpm('tpm2_flushcontext', '-t');
-  }, '0x01c00016');
-  await large.start();
-  const rules = json('p384.json', { ...machine, vendor_roots: ['maker.pem'] });
-  const { out, err, code } = await large.cli('attest', 'get', '--activate', '--policy', rules, '--json');
+  }, index);
+  await node.start();
+  const rules = json('high.json', { ...machine, vendor_roots: ['maker.pem'] });
+  const { out, err, code } = await node.cli('attest', 'get', '--activate', '--policy', rules, '--json');
   const r = out === '' ? { err } : JSON.parse(out);
-  expect('a P-384 endorsement key: activated by a stranger', code === 0 && r.hardware === true && r.maker.includes('Maker'), r);
-  const pinned = json('p384-pinned.json', { ...machine, vendor_roots: ['maker.pem'], deployment_key: r.deployment_key, eks: [r.ek] });
-  const again = await large.cli('attest', 'get', '--policy', pinned, '--json');
-  expect('and by its signer', again.code === 0 && JSON.parse(again.out).hardware === true, again);
-  await large.stop();
+  expect(`${template}: activated by a stranger`, code === 0 && r.hardware === true && r.maker.includes('Maker'), r);
+  const pinned = json('high-pinned.json', { ...machine, vendor_roots: ['maker.pem'], deployment_key: r.deployment_key, eks: [r.ek] });
+  const again = await node.cli('attest', 'get', '--policy', pinned, '--json');
+  expect(`${template}: and by its signer`, again.code === 0 && JSON.parse(again.out).hardware === true, again);
+  await enrolled(template, node, readFileSync(path('maker.pem'), 'utf8'), r.ak);
+  await node.stop();
 }
 {
   await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', path('relay.key'), '-out', path('relay.pem'), '-days', '9', '-subj', '/CN=relay',
@@ -373,6 +406,7 @@ await foreign.start();
   expect('evidence goes over to the authority\'s new key', after.exit === 0 && after.authority_key !== before.authority_key && after.signer_key === before.signer_key, after);
 }
 await Promise.all([signer.stop(), foreign.stop()]);
+close();
 if (failed === 0) remove(folder);
 else console.log(`kept: ${folder}`);
 console.log(`${passed} passed, ${failed} failed`);

@@ -195,6 +195,9 @@ test('evidence is judged before anything is sent, and a relay has another TLS ke
   expect(none.reason === 'signer_untrusted' && none.message.includes('(policy)'), none.message);
   const odd = await under({ software_tpm: true, release: 'r1' });
   expect(odd.code === SignerErrorCode.CONFIG_ERROR, odd.message);
+  // a TPM without a certificate cannot be enrolled
+  const software = await caught(open(s, s.one, { trust: { deploymentKey: key, activate: true } }).signTransactions([bytesTo(open(s, s.one))]));
+  expect(software.reason === 'signer_untrusted' && software.message.includes('shows no endorsement key'), software.message);
   const asked = [];
   const trust = { deploymentKey: key, verify: ({ report }) => { asked.push(report.mode, report.hardware); throw new Error('not this machine'); } };
   const error = await caught(open(s, s.one, { trust }).signTransactions([bytesTo(open(s, s.one))]));

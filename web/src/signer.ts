@@ -3,7 +3,7 @@
 // envelope at a time that the bridge in front of it cannot read (spec/authorization.md).
 import { fromBase64, toBase64, toHex } from '../../sdk/ts/src/bytes.js';
 import { CborMap, concat, decode, encode, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
-import { PolicyError, verifyEvidence, type Policy, type Report } from '../../sdk/ts/src/attest/index.js';
+import { activate, ActivationError, PolicyError, verifyEvidence, type Credential, type Policy, type Report } from '../../sdk/ts/src/attest/index.js';
 import { aesOpen, hkdf, seal, sha256, type Sealed } from './hpke.js';
 import { assert, kindOf, passkeyId, register, type Assertion, type Passkey, type Registered } from './passkey.js';
 
@@ -89,6 +89,26 @@ export interface Born {
   readonly escapeCopy: Uint8Array | undefined;
 }
 
+/**
+ * A policy that names makers and neither deployment nor attestation keys is of somebody who knows nobody's key yet: the
+ * node's TPM then shows here, to this page, that the quote's key lies in it.
+ */
+async function enrol(evidence: Uint8Array, policy: Policy): Promise<Policy> {
+  if (policy.vendor_roots === undefined || policy.deployment_key !== undefined || policy.aks !== undefined) return policy;
+  const ask = async ({ credential, secret }: Credential): Promise<Uint8Array> => {
+    const answer = await fetch('/api/v1/evidence/activate', {
+      method: 'POST', cache: 'no-store', credentials: 'omit', redirect: 'error',
+      headers: { 'content-type': 'application/json' }, body: JSON.stringify({ credential: toBase64(credential), secret: toBase64(secret) }),
+    });
+    if (!answer.ok) throw new Error(`the signer answers ${answer.status} to an activation: try again in some seconds`);
+    return fromBase64(String((await answer.json() as Record<string, unknown>)['secret'] ?? '')) ?? ZEROS;
+  };
+  const name = await activate(evidence, ask).catch((error: unknown) => {
+    throw error instanceof ActivationError ? new Untrusted(`Its evidence is refused: ${error.message}.`) : error;
+  });
+  return { ...policy, aks: [name] };
+}
+
 export class Signer {
   readonly deployment: Uint8Array;
   readonly deploymentKey: Uint8Array;
@@ -131,7 +151,7 @@ export class Signer {
     };
     const nonce = crypto.getRandomValues(new Uint8Array(32));
     const evidence = fromBase64(String((await ask(`/api/v1/evidence?nonce=${toHex(nonce)}`))['evidence'] ?? ''));
-    const judged = await verifyEvidence(evidence ?? ZEROS, nonce, policy ?? { software_tpm: true }).catch((error: unknown) => {
+    const judged = await verifyEvidence(evidence ?? ZEROS, nonce, await enrol(evidence ?? ZEROS, policy ?? { software_tpm: true })).catch((error: unknown) => {
       throw error instanceof PolicyError ? new Error(`Your policy file: ${error.message}`) : error;
     });
     if (!judged.accepted) throw new Untrusted(`Its evidence is refused: ${judged.words}.`);

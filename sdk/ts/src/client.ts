@@ -5,6 +5,7 @@
 // Retry-After; 504, 502 and a lost connection leave open whether it was signed, and then the same bytes
 // under the same Idempotency-Key are safe to send again: they are signed and counted once. Everything
 // else is an answer, and asking again would not change it.
+import type { Credential } from './attest/index.js';
 import { toBase64 } from './bytes.js';
 import { concat } from './cbor.js';
 import { ClavigerError, ownError, SignerErrorCode, type GrantReason, type Refusal } from './errors.js';
@@ -445,6 +446,12 @@ export class ClavigerClient {
     let tlsKey: string | undefined;
     const from = await this.#call('GET', `/api/v1/evidence?nonce=${nonce}`, undefined, options, 'open', (answer) => { tlsKey = answer.tlsKey; });
     return { evidence: json.bytes(from, 'evidence'), tlsKey };
+  }
+
+  /** Has the node's TPM open a credential (attest/credential.ts); one each two seconds for everybody. */
+  async activate(credential: Credential, options: CallOptions = {}): Promise<Uint8Array> {
+    const body = { credential: toBase64(credential.credential), secret: toBase64(credential.secret) };
+    return json.bytes(await this.#call('POST', '/api/v1/evidence/activate', body, options, 'open'), 'secret');
   }
 
   async status(options: CallOptions = {}): Promise<Status> {

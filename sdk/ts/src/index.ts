@@ -7,4 +7,4 @@ export { createClavigerSigner } from './signer.js';
 export type { ClavigerSigner, ClavigerSignerConfig, SigningOptions } from './signer.js';
 export type { Answer, Request, Stream, StreamTransport, Transport } from './transport.js';
 export { checkTrust } from './trust.js';
-export type { EvidencePolicy, EvidenceReport, Shown, Trust } from './trust.js';
+export type { Asked, EvidencePolicy, EvidenceReport, Shown, Trust } from './trust.js';

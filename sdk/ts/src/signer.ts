@@ -135,7 +135,9 @@ class Signer<TAddress extends string> implements ClavigerSigner<TAddress> {
     const trust = this.#trust;
     if (trust === 'tls') return;
     const check = async () => {
-      const report = await checkTrust(trust, this.#url, (nonce) => this.client.evidence(nonce, options));
+      const report = await checkTrust(trust, this.#url, {
+        evidence: (nonce) => this.client.evidence(nonce, options), activate: (credential) => this.client.activate(credential, options),
+      });
       return report.boot;
     };
     const mine = (this.#trusted ??= check());

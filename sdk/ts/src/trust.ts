@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Is this the signer that its user means? Checked before a token or a transaction is sent, and again after a restart of
 // the signer: evidence of its node over a nonce of ours (spec/evidence.md), judged here.
-import { PolicyError, verifyEvidence, type Policy, type Report } from './attest/index.js';
+import { activate, ActivationError, PolicyError, verifyEvidence, type Credential, type Policy, type Report } from './attest/index.js';
 import { toHex } from './bytes.js';
 import { ownError, SignerErrorCode } from './errors.js';
 
@@ -17,6 +17,11 @@ export interface Trust {
    * nothing about the machine. With vendor roots, releases and firmwares the machine is checked too.
    */
   readonly evidence?: Policy | undefined;
+  /**
+   * Have the node's TPM show first that the quote's key lies in the TPM that the maker's certificate is for, instead of
+   * taking the deployment's word. An `aks` of the policy must list the key; without one it counts for this check.
+   */
+  readonly activate?: boolean | undefined;
   /** More to check; throws or rejects to refuse. */
   readonly verify?: ((context: { readonly report: Report; readonly url: URL }) => void | Promise<void>) | undefined;
 }
@@ -32,11 +37,27 @@ function refuse(message: string, cause?: unknown): never {
   throw ownError(SignerErrorCode.NOT_AVAILABLE, 'signer_untrusted', message, cause);
 }
 
+/** What a node answers before it is trusted. */
+export interface Asked {
+  evidence(nonce: string): Promise<Shown>;
+  activate(credential: Credential): Promise<Uint8Array>;
+}
+
+async function enrol(evidence: Uint8Array, policy: Policy, ask: Asked): Promise<Policy> {
+  const name = await activate(evidence, (credential) => ask.activate(credential)).catch((error: unknown) => {
+    if (error instanceof ActivationError) refuse(`not activated: ${error.message}`);
+    throw error;
+  });
+  if (policy.aks !== undefined && !policy.aks.some((one) => one.toLowerCase() === name)) refuse('the activated attestation key is none of the policy\'s "aks"');
+  return policy.software_tpm === true ? policy : { ...policy, aks: [name] };
+}
+
 /** Judges what `ask` brings for a fresh nonce. In Node the connection itself must be the node's: a relay has another key. */
-export async function checkTrust(trust: Trust, url: URL, ask: (nonce: string) => Promise<Shown>): Promise<Report> {
+export async function checkTrust(trust: Trust, url: URL, ask: Asked): Promise<Report> {
   const nonce = crypto.getRandomValues(new Uint8Array(32));
-  const { evidence, tlsKey } = await ask(toHex(nonce));
-  const policy = { ...(trust.evidence ?? { software_tpm: true }), deployment_key: trust.deploymentKey };
+  const { evidence, tlsKey } = await ask.evidence(toHex(nonce));
+  let policy: Policy = { ...(trust.evidence ?? { software_tpm: true }), deployment_key: trust.deploymentKey };
+  if (trust.activate === true) policy = await enrol(evidence, policy, ask);
   const judged = await verifyEvidence(evidence, nonce, policy).catch((error: unknown) => {
     if (error instanceof PolicyError) throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', `"trust.evidence": ${error.message}`, error);
     throw error;

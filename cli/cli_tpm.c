@@ -574,9 +574,10 @@ const struct cli_command cli_tpm_key = {
 
 const struct cli_command cli_tpm_provision = {
     .name = "tpm provision",
-    .arguments = "--out FOLDER (--single-operator [--pcrs FILE] | --site-root FILE --release-root "
-                 "FILE.pub --escrow KEY) [--approver FILE.pub[,...]] [--recovery KEY] [--recover ESCROW] "
-                 "[--dry-run]",
+    .arguments =
+        "--out FOLDER (--single-operator [--pcrs FILE] | --site-root FILE --release-root "
+        "FILE.pub --escrow KEY) [--approver FILE.pub[,...]] [--recovery KEY] [--recover ESCROW] "
+        "[--dry-run]",
     .sentence = "prepare a TPM's genesis: the manifest that the site root signs",
     .run = run_provision,
     .help =

@@ -130,8 +130,7 @@ static int ask_what(const struct cli_call *call, const char *where, struct waits
 	        take_32(cli_json_member(file.root, "genesis"), ret_waits->genesis) &&
 	        cli_json_u64(cli_json_member(file.root, "refused"), &ret_waits->refused));
 	if (strcmp(ret_waits->asks, "share") == 0)
-		good = good &&
-		       take_32(cli_json_member(file.root, "share"), ret_waits->share) &&
+		good = good && take_32(cli_json_member(file.root, "share"), ret_waits->share) &&
 		       cli_json_bool(cli_json_member(file.root, "other_share"),
 		                     &ret_waits->is_other_share);
 	cli_json_close(&file);

@@ -137,7 +137,8 @@ struct approval_manifest {
 	bool has_recovery;
 	uint8_t recovery[32]; /* X25519: a copy of the node share is returned to it */
 	uint8_t id[16];       /* random: tells manifests apart */
-	bool is_recovery;  /* in the place of a machine that was lost: its share is given, not made */
+	bool
+	    is_recovery; /* in the place of a machine that was lost: its share is given, not made */
 	uint8_t share[32]; /* approval_share_commitment of that share: no other one is taken */
 	/* The site root's; outside what approval_manifest_digest is over. */
 	uint8_t first_release[64]; /* these two let the floors be raised from nothing */

@@ -102,9 +102,9 @@ static TPM2B_PUBLIC template_of(const struct ek *ek)
 	TPMT_PUBLIC *area = &public.publicArea;
 
 	if (ek->type == TPM2_ALG_RSA) {
-		area->parameters.rsaDetail = (TPMS_RSA_PARMS){
-		    .symmetric = symmetric, .scheme.scheme = TPM2_ALG_NULL,
-		    .keyBits = is_384(ek) ? 3072 : 2048};
+		area->parameters.rsaDetail = (TPMS_RSA_PARMS){.symmetric = symmetric,
+		                                              .scheme.scheme = TPM2_ALG_NULL,
+		                                              .keyBits = is_384(ek) ? 3072 : 2048};
 		area->unique.rsa.size = ek->is_high ? 0 : 256;
 		return public;
 	}

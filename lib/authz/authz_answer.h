@@ -52,11 +52,6 @@ struct authz_module_answer {
 	struct bytes schema; /* the module's parameters, CBOR */
 };
 
-/* QUERY of a wallet: its record without the key. */
-struct authz_wallet_answer {
-	struct authz_wallet_record wallet; /* sealed_key_len 0 */
-};
-
 /* QUERY of a grant: {1: record, 2: [left of each counter, uses last], 3: live, ? 4: outstanding} */
 struct authz_grant_answer {
 	struct authz_grant_record grant;
@@ -167,7 +162,7 @@ MUST_USE enum status authz_clients_answer_put(const struct authz_clients_answer 
 MUST_USE enum status authz_clients_answer_take(struct bytes bytes,
                                                struct authz_clients_answer *ret_answer);
 
-/* A wallet's answer is authz_wallet_put with no sealed key; a client's is authz_client_put with a
+/* A wallet's answer is authz_wallet_put with no sealed key and what is left of its limits; a client's is authz_client_put with a
  * token hash of zero. */
 
 #endif

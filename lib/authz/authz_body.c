@@ -195,43 +195,60 @@ enum status authz_limit_put(const struct authz_limit_body *body, struct buffer *
 {
 	struct cbor_writer w;
 
-	CHECK(body->count != 0 && body->count <= LIMIT_COUNTERS_MAX);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, 2);
-	cbor_put_bytes_n_at(&w, 1, body->grant, 32);
-	cbor_put_key(&w, 2);
-	cbor_put_map(&w, body->count);
-	for (size_t i = 0; i < body->count; i++) {
-		cbor_put_key(&w, body->caps[i].id);
-		cbor_put_uint(&w, body->caps[i].cap);
+	cbor_put_map(&w, body->of_wallet ? 1 : 2);
+	if (body->of_wallet) {
+		CHECK(body->limit_count <= LIMIT_WALLET_LIMITS_MAX);
+		cbor_put_key(&w, 3);
+		authz_rules_put(&w, body->limits, body->limit_count);
+	} else {
+		CHECK(body->count != 0 && body->count <= LIMIT_COUNTERS_MAX);
+		cbor_put_bytes_n_at(&w, 1, body->grant, 32);
+		cbor_put_key(&w, 2);
+		cbor_put_map(&w, body->count);
+		for (size_t i = 0; i < body->count; i++)
+			cbor_put_uint_at(&w, body->caps[i].id, body->caps[i].cap);
+		cbor_put_end(&w);
 	}
 	cbor_put_end(&w);
-	cbor_put_end(&w);
 	return cbor_finish(&w);
+}
+
+static void take_caps(struct cbor_reader *r, struct authz_limit_body *body)
+{
+	unsigned id = 0;
+
+	cbor_take_bytes_n_at(r, 1, body->grant, 32);
+	cbor_take_key(r, 2);
+	body->count = cbor_take_map(r, LIMIT_COUNTERS_MAX);
+	if (body->count == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+	for (size_t i = 0; i < body->count; i++, id++) {
+		while (id < UINT8_MAX && !cbor_take_key_if(r, id))
+			id++;
+		if (id == UINT8_MAX)
+			cbor_take_key(r, id);
+		body->caps[i].id = (uint8_t)id;
+		body->caps[i].cap = cbor_take_uint(r, UINT64_MAX);
+	}
+	cbor_take_end(r);
 }
 
 enum status authz_limit_take(struct bytes bytes, struct authz_limit_body *ret_body)
 {
 	struct authz_limit_body body = {0};
-	unsigned id = 0;
 	struct cbor_reader r;
 
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 2);
-	cbor_take_bytes_n_at(&r, 1, body.grant, 32);
-	cbor_take_key(&r, 2);
-	body.count = cbor_take_map(&r, LIMIT_COUNTERS_MAX);
-	if (body.count == 0)
-		cbor_fail(&r, STATUS_MALFORMED);
-	for (size_t i = 0; i < body.count; i++, id++) {
-		while (id < UINT8_MAX && !cbor_take_key_if(&r, id))
-			id++;
-		if (id == UINT8_MAX)
-			cbor_take_key(&r, id);
-		body.caps[i].id = (uint8_t)id;
-		body.caps[i].cap = cbor_take_uint(&r, UINT64_MAX);
+	body.of_wallet = cbor_take_key_if(&r, 3);
+	if (body.of_wallet) {
+		body.limit_count = authz_rules_take(&r, body.limits, LIMIT_WALLET_LIMITS_MAX);
+		if (!authz_limits_differ(body.limits, body.limit_count))
+			cbor_fail(&r, STATUS_MALFORMED);
+	} else {
+		take_caps(&r, &body);
 	}
-	cbor_take_end(&r);
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_body = body;

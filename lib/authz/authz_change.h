@@ -124,13 +124,17 @@ struct authz_grant_body {
 	uint8_t extra_accounts[AUTHZ_EXTRA_ACCOUNTS_MAX][32];
 };
 
+/* LIMIT: other caps of a grant's counters, or all limits of the wallet itself. */
 struct authz_limit_body {
+	bool of_wallet;
 	uint8_t grant[32];
 	size_t count; /* 1 to LIMIT_COUNTERS_MAX, ids ascending */
 	struct {
 		uint8_t id;
 		uint64_t cap;
 	} caps[LIMIT_COUNTERS_MAX];
+	size_t limit_count; /* of the wallet; 0: none any more */
+	struct authz_counter_rule limits[LIMIT_WALLET_LIMITS_MAX]; /* ids ascending, all differ */
 };
 
 struct authz_factor_body {

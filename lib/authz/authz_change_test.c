@@ -281,6 +281,38 @@ static void test_births_want_names_strong_keys_and_no_wallet_as_user_key(void)
 	EXPECT(birth_of(&bad, false) == STATUS_MALFORMED);
 }
 
+/* What a wallet's user allows all its grants together: a whole list, no two of one thing. */
+static void test_limits_of_a_wallet(void)
+{
+	struct authz_limit_body limit = {.of_wallet = true}, back;
+	struct buffer out = room(5);
+
+	EXPECT(authz_limit_put(&limit, &out) == STATUS_OK); /* none any more */
+	EXPECT(authz_limit_take(buffer_bytes(&out), &back) == STATUS_OK && back.of_wallet);
+	limit.limit_count = 3;
+	for (uint8_t i = 0; i < 3; i++)
+		limit.limits[i] = (struct authz_counter_rule){
+		    .id = i, .unit = AUTHZ_UNIT_LAMPORTS, .window = (uint8_t)(i + 1), .cap = i};
+	out = room(5);
+	EXPECT(authz_limit_put(&limit, &out) == STATUS_OK);
+	EXPECT(authz_limit_take(buffer_bytes(&out), &back) == STATUS_OK);
+	EXPECT(memcmp(&limit, &back, sizeof(limit)) == 0);
+	limit.limits[2].window = AUTHZ_WINDOW_HOUR; /* as the second one */
+	out = room(5);
+	EXPECT(authz_limit_put(&limit, &out) == STATUS_OK);
+	EXPECT(authz_limit_take(buffer_bytes(&out), &back) == STATUS_MALFORMED);
+	limit.limits[2].unit = AUTHZ_UNIT_MINT; /* two mints are two things */
+	limit.limits[1].unit = AUTHZ_UNIT_MINT;
+	limit.limits[1].mint[0] = 1;
+	out = room(5);
+	EXPECT(authz_limit_put(&limit, &out) == STATUS_OK);
+	EXPECT(authz_limit_take(buffer_bytes(&out), &back) == STATUS_OK);
+	limit.limits[2].id = 1; /* ids ascend */
+	out = room(5);
+	EXPECT(authz_limit_put(&limit, &out) == STATUS_OK);
+	EXPECT(authz_limit_take(buffer_bytes(&out), &back) == STATUS_MALFORMED);
+}
+
 static void test_limits_and_factors_round_trip(void)
 {
 	struct authz_limit_body limit = {.grant = {1}, .count = 3}, limit_back;
@@ -295,6 +327,7 @@ static void test_limits_and_factors_round_trip(void)
 	EXPECT(authz_limit_take(buffer_bytes(&out), &limit_back) == STATUS_OK);
 	EXPECT(limit_back.count == 3 && limit_back.caps[2].id == 255 &&
 	       limit_back.caps[2].cap == UINT64_MAX && limit_back.caps[1].id == 24);
+	test_limits_of_a_wallet();
 	factor.add[0].kind = factor.remove[0].kind = AUTHZ_KEY_ED25519;
 	strong_key(1, factor.add[0].key);
 	strong_key(2, factor.remove[0].key);

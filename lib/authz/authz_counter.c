@@ -17,6 +17,12 @@ static uint64_t max_of(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
+bool authz_counter_same(const struct authz_counter_rule *a, const struct authz_counter_rule *b)
+{
+	return a->unit == b->unit && a->window == b->window &&
+	       (a->unit != AUTHZ_UNIT_MINT || memcmp(a->mint, b->mint, sizeof(a->mint)) == 0);
+}
+
 uint64_t authz_counter_width_s(uint8_t window)
 {
 	switch (window) {

@@ -59,6 +59,9 @@ struct authz_counter {
 	uint64_t leased_s;      /* and when that was, time_low */
 };
 
+/* authz_counter_same: two rules count the same thing over the same window, whatever their caps. */
+bool authz_counter_same(const struct authz_counter_rule *a, const struct authz_counter_rule *b);
+
 /* authz_counter_width_s is the width of a rolling window's bucket: 59 of them cover the window. */
 uint64_t authz_counter_width_s(uint8_t window);
 

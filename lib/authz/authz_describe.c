@@ -90,9 +90,9 @@ static void say_sol(struct page *page, uint64_t lamports)
 	say(page, " SOL");
 }
 
-static void say_counter(struct page *page, const struct authz_counter_rule *rule)
+static void say_counter(struct page *page, const char *head, const struct authz_counter_rule *rule)
 {
-	say(page, "\n- counter ");
+	say(page, head);
 	say_number(page, rule->id);
 	say(page, ": at most ");
 	say_number(page, rule->cap);
@@ -154,7 +154,7 @@ static void say_grant(struct page *page, struct bytes bytes, const struct authz_
 	if (body.uses_max != 0)
 		say_number(page, body.uses_max);
 	for (size_t i = 0; i < body.counter_count; i++)
-		say_counter(page, &body.counters[i]);
+		say_counter(page, "\n- counter ", &body.counters[i]);
 	if (body.counter_count == 0)
 		say(page, "\n- no counters: nothing but the module limits amounts");
 	say_list(page, "\n- also with durable nonce, whose signatures do not expire: ",
@@ -237,11 +237,34 @@ static void say_birth(struct page *page, struct bytes bytes, bool is_import)
 	say_delays(page, &body.delays);
 }
 
+static void say_wallet_limits(struct page *page, const struct authz_limit_body *body)
+{
+	bool has_window = false;
+
+	say(page, body->limit_count != 0
+	              ? "\nLimits of the wallet, for all its grants together, instead of those before:"
+	              : "\nThe wallet has no limits of its own any more: each grant may spend all of its own");
+	for (size_t i = 0; i < body->limit_count; i++) {
+		say_counter(page, "\n- limit ", &body->limits[i]);
+		has_window |= body->limits[i].window != AUTHZ_WINDOW_TOTAL;
+	}
+	if (body->limit_count != 0)
+		say(page, "\n- custom code says itself what it spends: these limits hold as far as its "
+		          "author is honest");
+	if (has_window)
+		say(page, "\n- nothing is signed with durable nonces: such signatures do not expire, so an "
+		          "hour or a day says nothing about when they are used");
+}
+
 static void say_limit(struct page *page, struct bytes bytes)
 {
 	struct authz_limit_body body;
 
 	CHECK(authz_limit_take(bytes, &body) == STATUS_OK);
+	if (body.of_wallet) {
+		say_wallet_limits(page, &body);
+		return;
+	}
 	say(page, "\nGrant ");
 	say_hex(page, body.grant);
 	for (size_t i = 0; i < body.count; i++) {

@@ -4,12 +4,6 @@
 #include "base_check.h"
 #include "cbor_writer.h"
 
-/* The mint of wrapped SOL: lamports and it share one counter, so it has none of its own. */
-static const uint8_t native_mint[32] = {
-    0x06, 0x9b, 0x88, 0x57, 0xfe, 0xab, 0x81, 0x84, 0xfb, 0x68, 0x7f, 0x63, 0x46, 0x18, 0xc0, 0x35,
-    0xda, 0xc4, 0x39, 0xdc, 0x1a, 0xeb, 0x3b, 0x55, 0x98, 0xa0, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x01,
-};
-
 static void put_keys(const uint8_t (*keys)[32], size_t count, uint64_t key, struct cbor_writer *w)
 {
 	if (count == 0)
@@ -55,10 +49,7 @@ enum status authz_grant_put(const struct authz_grant_body *body, struct buffer *
 	cbor_put_raw(&w, body->parameters);
 	cbor_put_bytes_at(&w, 4, body->schema);
 	cbor_put_key(&w, 5);
-	cbor_put_array(&w, body->counter_count);
-	for (size_t i = 0; i < body->counter_count; i++)
-		authz_rule_put(&w, &body->counters[i]);
-	cbor_put_end(&w);
+	authz_rules_put(&w, body->counters, body->counter_count);
 	cbor_put_uint_if(&w, 6, body->not_before_s);
 	cbor_put_uint_if(&w, 7, body->expires_s);
 	cbor_put_uint_if(&w, 8, body->uses_max);
@@ -67,17 +58,6 @@ enum status authz_grant_put(const struct authz_grant_body *body, struct buffer *
 	put_keys(body->extra_accounts, body->extra_account_count, 11, &w);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
-}
-
-static void take_counter(struct cbor_reader *r, struct authz_counter_rule *rules, size_t at)
-{
-	struct authz_counter_rule *rule = &rules[at];
-
-	authz_rule_take(r, rule);
-	if (rule->unit == AUTHZ_UNIT_MINT && memcmp(rule->mint, native_mint, 32) == 0)
-		cbor_fail(r, STATUS_REFUSED);
-	if (at != 0 && rule[-1].id >= rule->id)
-		cbor_fail(r, STATUS_MALFORMED);
 }
 
 /* take_keys takes an optional list of keys, ascending and not empty. */
@@ -135,10 +115,7 @@ enum status authz_grant_take(struct bytes bytes, struct authz_grant_body *ret_bo
 	body.parameters = cbor_take_raw(&r, LIMIT_PARAMETERS_MAX);
 	body.schema = cbor_take_bytes_at(&r, 4, LIMIT_SCHEMA_MAX);
 	cbor_take_key(&r, 5);
-	body.counter_count = cbor_take_array(&r, LIMIT_COUNTERS_MAX);
-	for (size_t i = 0; i < body.counter_count; i++)
-		take_counter(&r, body.counters, i);
-	cbor_take_end(&r);
+	body.counter_count = authz_rules_take(&r, body.counters, LIMIT_COUNTERS_MAX);
 	body.not_before_s = cbor_take_uint_if(&r, 6, INT64_MAX);
 	body.expires_s = cbor_take_uint_if(&r, 7, INT64_MAX);
 	body.uses_max = cbor_take_uint_if(&r, 8, UINT64_MAX);

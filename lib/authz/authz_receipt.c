@@ -71,14 +71,32 @@ static void put_charges(struct cbor_writer *w, const struct authz_receipt *recei
 	cbor_put_end(w);
 }
 
+static void put_limits(struct cbor_writer *w, const struct authz_receipt *receipt)
+{
+	if (receipt->limit_count == 0)
+		return;
+	cbor_put_key(w, 21);
+	cbor_put_array(w, receipt->limit_count);
+	for (size_t i = 0; i < receipt->limit_count; i++) {
+		cbor_put_map(w, 3);
+		cbor_put_key(w, 1);
+		authz_rule_put(w, &receipt->limits[i].rule);
+		cbor_put_uint_at(w, 2, receipt->limits[i].left);
+		cbor_put_uint_at(w, 3, receipt->limits[i].amount);
+		cbor_put_end(w);
+	}
+	cbor_put_end(w);
+}
+
 enum status authz_receipt_put(const struct authz_receipt *receipt, struct buffer *out)
 {
 	struct cbor_writer w;
 
 	CHECK(receipt->tried_count <= AUTHZ_RECEIPT_TRIED_MAX);
 	CHECK(receipt->charge_count <= LIMIT_COUNTERS_MAX && receipt->number != 0);
+	CHECK(receipt->limit_count <= LIMIT_WALLET_LIMITS_MAX);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, (size_t)19 + receipt->has_facts);
+	cbor_put_map(&w, (size_t)19 + receipt->has_facts + (receipt->limit_count != 0));
 	cbor_put_uint_at(&w, 1, RECEIPT_VERSION);
 	cbor_put_bytes_n_at(&w, 2, receipt->deployment, 32);
 	cbor_put_bytes_n_at(&w, 3, receipt->boot_record, 32);
@@ -107,6 +125,7 @@ enum status authz_receipt_put(const struct authz_receipt *receipt, struct buffer
 		cbor_put_key(&w, 20);
 		put_facts(&w, &receipt->facts);
 	}
+	put_limits(&w, receipt);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -163,6 +182,24 @@ static void take_facts(struct cbor_reader *r, struct authz_facts *facts)
 	cbor_take_end(r);
 }
 
+static void take_limits(struct cbor_reader *r, struct authz_receipt *receipt)
+{
+	if (!cbor_take_key_if(r, 21))
+		return;
+	receipt->limit_count = cbor_take_array(r, LIMIT_WALLET_LIMITS_MAX);
+	if (receipt->limit_count == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+	for (size_t i = 0; i < receipt->limit_count; i++) {
+		cbor_take_map(r, 3);
+		cbor_take_key(r, 1);
+		authz_rule_take(r, &receipt->limits[i].rule);
+		receipt->limits[i].left = cbor_take_uint_at(r, 2, UINT64_MAX);
+		receipt->limits[i].amount = cbor_take_uint_at(r, 3, UINT64_MAX);
+		cbor_take_end(r);
+	}
+	cbor_take_end(r);
+}
+
 static void take_lists(struct cbor_reader *r, struct authz_receipt *receipt)
 {
 	cbor_take_key(r, 18);
@@ -182,6 +219,7 @@ static void take_lists(struct cbor_reader *r, struct authz_receipt *receipt)
 	receipt->has_facts = cbor_take_key_if(r, 20);
 	if (receipt->has_facts)
 		take_facts(r, &receipt->facts);
+	take_limits(r, receipt);
 }
 
 enum status authz_receipt_take(struct bytes bytes, struct authz_receipt *ret_receipt)
@@ -192,7 +230,7 @@ enum status authz_receipt_take(struct bytes bytes, struct authz_receipt *ret_rec
 	if (bytes.len > AUTHZ_RECEIPT_MAX)
 		return STATUS_TOO_LARGE;
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 20);
+	cbor_take_map(&r, 21);
 	if (cbor_take_uint_at(&r, 1, UINT64_MAX) != RECEIPT_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
 	cbor_take_bytes_n_at(&r, 2, taken.deployment, 32);

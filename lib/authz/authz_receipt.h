@@ -20,7 +20,7 @@
 #define AUTHZ_RECEIPT_TRIED_MAX  LIMIT_GRANTS_PER_CLIENT_MAX
 #define AUTHZ_RECEIPT_TEXT_MAX   240
 /* Encoded sizes, at most. */
-#define AUTHZ_RECEIPT_MAX        8704
+#define AUTHZ_RECEIPT_MAX        9216
 #define AUTHZ_BOOT_RECORD_MAX    2048
 #define AUTHZ_HEAD_MAX           512
 
@@ -72,6 +72,13 @@ struct authz_charge {
 	uint64_t amount;
 };
 
+/* A limit of the wallet at that decision: what was left of it, and what this took or would take. */
+struct authz_limit_row {
+	struct authz_counter_rule rule;
+	uint64_t left;
+	uint64_t amount;
+};
+
 #define AUTHZ_RECEIPT_BRIDGE_TRUSTED 1u  /* the bridge saw the client's token (A7) */
 #define AUTHZ_RECEIPT_IMPORTED       2u  /* someone else may know the wallet's key */
 #define AUTHZ_RECEIPT_NONCE          4u  /* durable nonce: the signature does not expire */
@@ -101,6 +108,8 @@ struct authz_receipt {
 	struct authz_facts facts;
 	size_t charge_count;
 	struct authz_charge charges[LIMIT_COUNTERS_MAX];
+	size_t limit_count; /* where the limits decided: signed, or refused by one of them */
+	struct authz_limit_row limits[LIMIT_WALLET_LIMITS_MAX];
 };
 
 MUST_USE enum status authz_receipt_put(const struct authz_receipt *receipt, struct buffer *out);

@@ -59,6 +59,12 @@ static struct authz_receipt sample_receipt(void)
 	receipt.facts.lamports_out = UINT64_MAX;
 	receipt.facts.token_count = 1;
 	receipt.facts.tokens[0].amount = 8;
+	receipt.limit_count = 1;
+	receipt.limits[0] = (struct authz_limit_row){
+	    .rule = {.id = 3, .unit = AUTHZ_UNIT_MINT, .window = AUTHZ_WINDOW_DAY, .mint = {9}},
+	    .left = 12,
+	    .amount = 8
+        };
 	return receipt;
 }
 
@@ -125,6 +131,8 @@ static void test_receipts_and_boot_records_come_back_as_they_were(void)
 	EXPECT(receipt.number == 4 && receipt.tried[0].instruction == 2 &&
 	       receipt.tried[1].instruction == AUTHZ_NO_INSTRUCTION &&
 	       receipt.facts.lamports_out == UINT64_MAX && receipt.charges[0].amount == 5);
+	EXPECT(receipt.limit_count == 1 && receipt.limits[0].rule.mint[0] == 9 &&
+	       receipt.limits[0].left == 12 && receipt.limits[0].amount == 8);
 	EXPECT(authz_receipt_put(&receipt, &out) == STATUS_OK);
 	EXPECT(bytes_equal(buffer_bytes(&out), chain_bytes[3]));
 	out.len = 0;
@@ -171,6 +179,13 @@ static void test_largest_receipt_fits_its_bound(void)
 	receipt.charge_count = LIMIT_COUNTERS_MAX;
 	for (size_t i = 0; i < LIMIT_COUNTERS_MAX; i++)
 		receipt.charges[i] = (struct authz_charge){UINT8_MAX, UINT64_MAX};
+	receipt.limit_count = LIMIT_WALLET_LIMITS_MAX;
+	for (size_t i = 0; i < LIMIT_WALLET_LIMITS_MAX; i++)
+		receipt.limits[i] = (struct authz_limit_row){
+		    {UINT8_MAX, AUTHZ_UNIT_MINT, AUTHZ_WINDOW_DAY, {0}, UINT64_MAX},
+		    UINT64_MAX,
+		    UINT64_MAX
+                };
 	EXPECT(authz_receipt_put(&receipt, &out) == STATUS_OK);
 	EXPECT(authz_receipt_take(buffer_bytes(&out), &receipt) == STATUS_OK);
 }

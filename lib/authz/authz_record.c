@@ -21,6 +21,94 @@ static size_t take_run(struct cbor_reader *r, uint64_t key, void *ret_data, size
 	return run.len;
 }
 
+/* A number beside each limit of a wallet. */
+static void put_numbers(struct cbor_writer *w, uint64_t key, const uint64_t *numbers, size_t count)
+{
+	cbor_put_key(w, key);
+	cbor_put_array(w, count);
+	for (size_t i = 0; i < count; i++)
+		cbor_put_uint(w, numbers[i]);
+	cbor_put_end(w);
+}
+
+static void take_numbers(struct cbor_reader *r, uint64_t *numbers, size_t count)
+{
+	if (cbor_take_array(r, count) != count)
+		cbor_fail(r, STATUS_CORRUPT);
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = cbor_take_uint(r, UINT64_MAX);
+	cbor_take_end(r);
+}
+
+/* ---- rules of counters ---- */
+
+/* The mint of wrapped SOL: lamports and it share one counter, so it has none of its own. */
+static const uint8_t native_mint[32] = {
+    0x06, 0x9b, 0x88, 0x57, 0xfe, 0xab, 0x81, 0x84, 0xfb, 0x68, 0x7f, 0x63, 0x46, 0x18, 0xc0, 0x35,
+    0xda, 0xc4, 0x39, 0xdc, 0x1a, 0xeb, 0x3b, 0x55, 0x98, 0xa0, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x01,
+};
+
+void authz_rule_put(struct cbor_writer *w, const struct authz_counter_rule *rule)
+{
+	bool has_mint = rule->unit == AUTHZ_UNIT_MINT;
+
+	cbor_put_map(w, has_mint ? 5 : 4);
+	cbor_put_uint_at(w, 1, rule->id);
+	cbor_put_uint_at(w, 2, rule->unit);
+	cbor_put_uint_at(w, 3, rule->window);
+	cbor_put_uint_at(w, 4, rule->cap);
+	if (has_mint)
+		cbor_put_bytes_n_at(w, 5, rule->mint, 32);
+	cbor_put_end(w);
+}
+
+void authz_rule_take(struct cbor_reader *r, struct authz_counter_rule *rule)
+{
+	cbor_take_map(r, 5);
+	rule->id = (uint8_t)cbor_take_uint_at(r, 1, UINT8_MAX);
+	rule->unit = (uint8_t)cbor_take_uint_at(r, 2, AUTHZ_UNIT_USES);
+	rule->window = (uint8_t)cbor_take_uint_at(r, 3, AUTHZ_WINDOW_DAY);
+	rule->cap = cbor_take_uint_at(r, 4, UINT64_MAX);
+	if (rule->unit == AUTHZ_UNIT_MINT)
+		cbor_take_bytes_n_at(r, 5, rule->mint, 32);
+	cbor_take_end(r);
+	if (rule->unit == 0 || rule->window == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+}
+
+void authz_rules_put(struct cbor_writer *w, const struct authz_counter_rule *rules, size_t count)
+{
+	cbor_put_array(w, count);
+	for (size_t i = 0; i < count; i++)
+		authz_rule_put(w, &rules[i]);
+	cbor_put_end(w);
+}
+
+bool authz_limits_differ(const struct authz_counter_rule *limits, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (authz_counter_same(&limits[i], &limits[j]))
+				return false;
+	return true;
+}
+
+size_t authz_rules_take(struct cbor_reader *r, struct authz_counter_rule *rules, size_t max)
+{
+	size_t count = cbor_take_array(r, max);
+
+	for (size_t i = 0; i < count; i++) {
+		authz_rule_take(r, &rules[i]);
+		if (rules[i].unit == AUTHZ_UNIT_MINT &&
+		    memcmp(rules[i].mint, native_mint, sizeof(native_mint)) == 0)
+			cbor_fail(r, STATUS_REFUSED);
+		if (i != 0 && rules[i - 1].id >= rules[i].id)
+			cbor_fail(r, STATUS_MALFORMED);
+	}
+	cbor_take_end(r);
+	return count;
+}
+
 /* ---- wallet ---- */
 
 enum {
@@ -43,7 +131,10 @@ enum {
 	WALLET_RECOVERED,
 	WALLET_KEPT_DAY,
 	WALLET_KEPT,
-	WALLET_FIELDS = WALLET_GRANTS + 7
+	WALLET_LIMITS,
+	WALLET_SINCE,
+	WALLET_LEFT,
+	WALLET_FIELDS = WALLET_GRANTS + 10
 };
 
 static void put_pending(const struct authz_wallet_record *wallet, struct cbor_writer *w)
@@ -93,6 +184,32 @@ static void take_pending(struct cbor_reader *r, struct authz_wallet_record *wall
 		cbor_fail(r, STATUS_CORRUPT);
 }
 
+static void put_limits(const struct authz_wallet_record *wallet, struct cbor_writer *w)
+{
+	if (wallet->limit_count == 0)
+		return;
+	cbor_put_key(w, WALLET_LIMITS);
+	authz_rules_put(w, wallet->limits, wallet->limit_count);
+	put_numbers(w, WALLET_SINCE, wallet->limits_since, wallet->limit_count);
+	if (wallet->has_left)
+		put_numbers(w, WALLET_LEFT, wallet->left, wallet->limit_count);
+}
+
+static void take_limits(struct cbor_reader *r, struct authz_wallet_record *wallet)
+{
+	if (!cbor_take_key_if(r, WALLET_LIMITS))
+		return;
+	wallet->limit_count =
+	    (uint8_t)authz_rules_take(r, wallet->limits, LIMIT_WALLET_LIMITS_MAX);
+	if (wallet->limit_count == 0 || !authz_limits_differ(wallet->limits, wallet->limit_count))
+		cbor_fail(r, STATUS_CORRUPT);
+	cbor_take_key(r, WALLET_SINCE);
+	take_numbers(r, wallet->limits_since, wallet->limit_count);
+	wallet->has_left = cbor_take_key_if(r, WALLET_LEFT);
+	if (wallet->has_left)
+		take_numbers(r, wallet->left, wallet->limit_count);
+}
+
 enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct buffer *out)
 {
 	struct cbor_writer w;
@@ -101,13 +218,16 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 	      wallet->user_key_count <= LIMIT_USER_KEYS_MAX &&
 	      wallet->sealed_key_len <= AUTHZ_SEALED_KEY_MAX &&
 	      wallet->pending_count <= LIMIT_PENDING_MAX &&
-	      wallet->grant_count <= LIMIT_GRANTS_PER_WALLET_MAX);
+	      wallet->grant_count <= LIMIT_GRANTS_PER_WALLET_MAX &&
+	      wallet->limit_count <= LIMIT_WALLET_LIMITS_MAX &&
+	      (!wallet->has_left || wallet->limit_count != 0));
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w,
 	             (size_t)WALLET_GRANTS - (wallet->has_recovery ? 0 : 1) +
 	                 (wallet->delay_s != 0) + (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S) +
 	                 (wallet->exported != 0) + (wallet->pending_count != 0) +
-	                 (wallet->recovered != 0) + (wallet->kept_day != 0) + (wallet->kept != 0));
+	                 (wallet->recovered != 0) + (wallet->kept_day != 0) + (wallet->kept != 0) +
+	                 (wallet->limit_count != 0 ? 2 : 0) + (wallet->has_left ? 1 : 0));
 	cbor_put_bytes_n_at(&w, WALLET_ID, wallet->id, 32);
 	cbor_put_bytes_n_at(&w, WALLET_ADDRESS, wallet->address, 32);
 	cbor_put_text_at(&w, WALLET_NAME, bytes_of(wallet->name, wallet->name_len));
@@ -149,6 +269,7 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 	cbor_put_uint_if(&w, WALLET_RECOVERED, wallet->recovered);
 	cbor_put_uint_if(&w, WALLET_KEPT_DAY, wallet->kept_day);
 	cbor_put_uint_if(&w, WALLET_KEPT, wallet->kept);
+	put_limits(wallet, &w);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -227,6 +348,7 @@ enum status authz_wallet_take(struct bytes bytes, struct authz_wallet_record *re
 	wallet.recovered = cbor_take_uint_if(&r, WALLET_RECOVERED, INT64_MAX);
 	wallet.kept_day = cbor_take_uint_if(&r, WALLET_KEPT_DAY, INT64_MAX);
 	wallet.kept = cbor_take_uint_if(&r, WALLET_KEPT, INT64_MAX);
+	take_limits(&r, &wallet);
 	cbor_take_end(&r);
 	if (wallet.origin == 0)
 		cbor_fail(&r, STATUS_CORRUPT);
@@ -256,34 +378,6 @@ enum {
 	GRANT_FIELDS = GRANT_PARAMETERS
 };
 
-void authz_rule_put(struct cbor_writer *w, const struct authz_counter_rule *rule)
-{
-	bool has_mint = rule->unit == AUTHZ_UNIT_MINT;
-
-	cbor_put_map(w, has_mint ? 5 : 4);
-	cbor_put_uint_at(w, 1, rule->id);
-	cbor_put_uint_at(w, 2, rule->unit);
-	cbor_put_uint_at(w, 3, rule->window);
-	cbor_put_uint_at(w, 4, rule->cap);
-	if (has_mint)
-		cbor_put_bytes_n_at(w, 5, rule->mint, 32);
-	cbor_put_end(w);
-}
-
-void authz_rule_take(struct cbor_reader *r, struct authz_counter_rule *rule)
-{
-	cbor_take_map(r, 5);
-	rule->id = (uint8_t)cbor_take_uint_at(r, 1, UINT8_MAX);
-	rule->unit = (uint8_t)cbor_take_uint_at(r, 2, AUTHZ_UNIT_USES);
-	rule->window = (uint8_t)cbor_take_uint_at(r, 3, AUTHZ_WINDOW_DAY);
-	rule->cap = cbor_take_uint_at(r, 4, UINT64_MAX);
-	if (rule->unit == AUTHZ_UNIT_MINT)
-		cbor_take_bytes_n_at(r, 5, rule->mint, 32);
-	cbor_take_end(r);
-	if (rule->unit == 0 || rule->window == 0)
-		cbor_fail(r, STATUS_MALFORMED);
-}
-
 enum status authz_grant_record_put(const struct authz_grant_record *grant, struct buffer *out)
 {
 	struct cbor_writer w;
@@ -304,10 +398,7 @@ enum status authz_grant_record_put(const struct authz_grant_record *grant, struc
 	cbor_put_uint_at(&w, GRANT_USES, grant->uses_max);
 	cbor_put_uint_at(&w, GRANT_CREATED, grant->created);
 	cbor_put_key(&w, GRANT_COUNTERS);
-	cbor_put_array(&w, grant->counter_count);
-	for (size_t i = 0; i < grant->counter_count; i++)
-		authz_rule_put(&w, &grant->counters[i]);
-	cbor_put_end(&w);
+	authz_rules_put(&w, grant->counters, grant->counter_count);
 	cbor_put_key(&w, GRANT_NONCE_ACCOUNTS);
 	cbor_put_array(&w, grant->nonce_account_count);
 	for (size_t i = 0; i < grant->nonce_account_count; i++)
@@ -332,10 +423,7 @@ enum status authz_grant_record_put(const struct authz_grant_record *grant, struc
 static void take_grant_lists(struct cbor_reader *r, struct authz_grant_record *grant)
 {
 	cbor_take_key(r, GRANT_COUNTERS);
-	grant->counter_count = (uint8_t)cbor_take_array(r, LIMIT_COUNTERS_MAX);
-	for (size_t i = 0; i < grant->counter_count; i++)
-		authz_rule_take(r, &grant->counters[i]);
-	cbor_take_end(r);
+	grant->counter_count = (uint8_t)authz_rules_take(r, grant->counters, LIMIT_COUNTERS_MAX);
 	cbor_take_key(r, GRANT_NONCE_ACCOUNTS);
 	grant->nonce_account_count = (uint8_t)cbor_take_array(r, AUTHZ_NONCE_ACCOUNTS_MAX);
 	for (size_t i = 0; i < grant->nonce_account_count; i++)
@@ -391,9 +479,11 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 
 	CHECK(lease->count <= LIMIT_COUNTERS_MAX + 1);
 	CHECK(lease->nonce_count <= AUTHZ_NONCES_MAX);
+	CHECK(lease->rule_count == 0 || lease->rule_count == lease->count);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, 2 + (size_t)(lease->nonce_count != 0) + (lease->nonces_before != 0));
-	cbor_put_bytes_n_at(&w, 1, lease->grant, 32);
+	cbor_put_map(&w, 2 + (size_t)(lease->nonce_count != 0) + (lease->nonces_before != 0) +
+	                     (lease->rule_count != 0 ? 2 : 0));
+	cbor_put_bytes_n_at(&w, 1, lease->owner, 32);
 	cbor_put_key(&w, 2);
 	cbor_put_array(&w, lease->count);
 	for (size_t i = 0; i < lease->count; i++) {
@@ -419,6 +509,11 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 		    &w, bytes_of(lease->nonces, lease->nonce_count * sizeof(lease->nonces[0])));
 	}
 	cbor_put_uint_if(&w, 4, lease->nonces_before);
+	if (lease->rule_count != 0) {
+		cbor_put_key(&w, 5);
+		authz_rules_put(&w, lease->rules, lease->rule_count);
+		put_numbers(&w, 6, lease->since, lease->rule_count);
+	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -447,8 +542,8 @@ enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_
 	enum status status;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 4);
-	cbor_take_bytes_n_at(&r, 1, lease.grant, 32);
+	cbor_take_map(&r, 6);
+	cbor_take_bytes_n_at(&r, 1, lease.owner, 32);
 	cbor_take_key(&r, 2);
 	lease.count = (uint8_t)cbor_take_array(&r, LIMIT_COUNTERS_MAX + 1);
 	for (size_t i = 0; i < lease.count; i++) {
@@ -466,6 +561,14 @@ enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_
 	}
 	cbor_take_end(&r);
 	take_nonces(&r, &lease);
+	if (cbor_take_key_if(&r, 5)) {
+		lease.rule_count =
+		    (uint8_t)authz_rules_take(&r, lease.rules, LIMIT_WALLET_LIMITS_MAX);
+		if (lease.rule_count == 0 || lease.rule_count != lease.count)
+			cbor_fail(&r, STATUS_CORRUPT);
+		cbor_take_key(&r, 6);
+		take_numbers(&r, lease.since, lease.rule_count);
+	}
 	cbor_take_end(&r);
 	status = taken(&r);
 	if (status == STATUS_OK)

@@ -100,6 +100,12 @@ struct authz_wallet_record {
 	    recovered; /* boot of the last recovery that this wallet was suspended for; 0: none */
 	/* Records that its changes left for good: how many on that day (of 86400 s since 1970). */
 	uint64_t kept_day, kept;
+	/* What its user allows all its grants together. */
+	uint8_t limit_count;
+	struct authz_counter_rule limits[LIMIT_WALLET_LIMITS_MAX];
+	uint64_t limits_since[LIMIT_WALLET_LIMITS_MAX]; /* the wallet's version that brought each */
+	bool has_left; /* in an answer: what is left of each */
+	uint64_t left[LIMIT_WALLET_LIMITS_MAX];
 };
 
 struct authz_table_pin {
@@ -138,11 +144,15 @@ struct authz_nonce {
 };
 
 /* Counters of one grant: its rules' states in order, then the uses counter when uses_max is set.
- * And the durable nonces that it signed on, the latest last, with how many there were before. */
+ * And the durable nonces that it signed on, the latest last, with how many there were before.
+ * Counters of one wallet's limits, each with its rule: those change, and what was counted stays. */
 struct authz_lease_record {
-	uint8_t grant[32];
+	uint8_t owner[32]; /* grant or wallet */
 	uint8_t count;
 	struct authz_counter counters[LIMIT_COUNTERS_MAX + 1];
+	uint8_t rule_count; /* 0, or as many as counters */
+	struct authz_counter_rule rules[LIMIT_WALLET_LIMITS_MAX];
+	uint64_t since[LIMIT_WALLET_LIMITS_MAX]; /* limits_since of each */
 	uint8_t nonce_count;
 	struct authz_nonce nonces[AUTHZ_NONCES_MAX];
 	uint64_t nonces_before;
@@ -212,12 +222,18 @@ struct authz_checkpoint {
 	uint8_t mac[32];
 };
 
-/* authz_rule_put and authz_rule_take are a counter's rule inside a grant: of a change's body, or of
- * the record. */
+/* authz_rule_put and authz_rule_take are a counter's rule; authz_rules_put and authz_rules_take a
+ * list of them, ids ascending, none of the native mint: of a grant or a wallet, in a change's body
+ * or the record. */
 struct cbor_writer;
 struct cbor_reader;
 void authz_rule_put(struct cbor_writer *w, const struct authz_counter_rule *rule);
 void authz_rule_take(struct cbor_reader *r, struct authz_counter_rule *rule);
+void authz_rules_put(struct cbor_writer *w, const struct authz_counter_rule *rules, size_t count);
+MUST_USE size_t authz_rules_take(struct cbor_reader *r, struct authz_counter_rule *rules,
+                                 size_t max);
+/* authz_limits_differ: no two limits of a wallet count the same thing. */
+bool authz_limits_differ(const struct authz_counter_rule *limits, size_t count);
 
 /* Each _put appends the record's one encoding, each _take accepts nothing else (STATUS_CORRUPT).
  * A _put whose bounds do not hold is a CHECK; STATUS_TOO_LARGE when `out` is too small. */

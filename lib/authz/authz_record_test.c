@@ -42,6 +42,14 @@ static struct authz_wallet_record some_wallet(void)
 		wallet.pending[i].opens_s = 1900000000;
 		wallet.pending[i].void_s = 1900000001;
 	}
+	wallet.limit_count = 2;
+	wallet.limits[0] = (struct authz_counter_rule){
+	    .id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_DAY, .cap = 5};
+	wallet.limits[1] = (struct authz_counter_rule){
+	    .id = 2, .unit = AUTHZ_UNIT_MINT, .window = AUTHZ_WINDOW_TOTAL, .cap = 6};
+	fill(wallet.limits[1].mint, 32, 9);
+	wallet.limits_since[0] = 3;
+	wallet.limits_since[1] = 7;
 	return wallet;
 }
 
@@ -119,6 +127,9 @@ static void test_a_wallet_without_delays_reads_as_usual_and_the_largest_fits(voi
 	plain = some_wallet();
 	plain.delay_s = plain.exported = plain.pending_count = 0;
 	memset(plain.pending, 0, sizeof(plain.pending));
+	plain.limit_count = 0;
+	memset(plain.limits, 0, sizeof(plain.limits));
+	memset(plain.limits_since, 0, sizeof(plain.limits_since));
 	plain.export_delay_s = AUTHZ_EXPORT_DELAY_S;
 	EXPECT(authz_wallet_put(&plain, &out) == STATUS_OK);
 	EXPECT(space[0] == 0xac); /* twelve pairs, the last one 12 */
@@ -133,6 +144,15 @@ static void test_a_wallet_without_delays_reads_as_usual_and_the_largest_fits(voi
 	plain.grant_count = LIMIT_GRANTS_PER_WALLET_MAX;
 	plain.pending_count = LIMIT_PENDING_MAX;
 	plain.sealed_key_len = AUTHZ_SEALED_KEY_MAX;
+	plain.has_left = true;
+	plain.limit_count = LIMIT_WALLET_LIMITS_MAX;
+	for (uint8_t i = 0; i < LIMIT_WALLET_LIMITS_MAX; i++) {
+		plain.limits[i] = (struct authz_counter_rule){.id = (uint8_t)(0xf0 + i),
+		                                              .unit = AUTHZ_UNIT_MINT,
+		                                              .window = AUTHZ_WINDOW_TOTAL,
+		                                              .cap = UINT64_MAX};
+		fill(plain.limits[i].mint, 32, i);
+	}
 	for (size_t i = 0; i < LIMIT_GRANTS_PER_WALLET_MAX; i++)
 		plain.grants[i].live = true;
 	for (size_t i = 0; i < LIMIT_PENDING_MAX; i++)
@@ -141,6 +161,26 @@ static void test_a_wallet_without_delays_reads_as_usual_and_the_largest_fits(voi
 	EXPECT(authz_wallet_put(&plain, &out) == STATUS_OK);
 	len = out.len;
 	EXPECT(len > 6000 && len <= AUTHZ_WALLET_RECORD_MAX);
+}
+
+static void test_limits_of_a_wallet_differ_and_are_told_with_what_is_left(void)
+{
+	static struct authz_wallet_record plain, back;
+	uint8_t space[AUTHZ_WALLET_RECORD_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	plain = some_wallet();
+	plain.has_left = true;
+	plain.left[1] = UINT64_MAX;
+	EXPECT(authz_wallet_put(&plain, &out) == STATUS_OK);
+	EXPECT(authz_wallet_take(buffer_bytes(&out), &back) == STATUS_OK);
+	EXPECT(memcmp(&plain, &back, sizeof(plain)) == 0);
+	/* Two limits of one thing: which one would count? */
+	plain.limits[1] = plain.limits[0];
+	plain.limits[1].id = 2;
+	out.len = 0;
+	EXPECT(authz_wallet_put(&plain, &out) == STATUS_OK);
+	EXPECT(authz_wallet_take(buffer_bytes(&out), &back) == STATUS_CORRUPT);
 }
 
 static struct authz_factor_record some_factor(uint8_t kind)
@@ -176,7 +216,14 @@ static void test_a_grant_comes_back_as_it_was(void)
 
 static void test_counters_come_back_as_they_were(void)
 {
+	static struct authz_lease_record of_wallet;
+
 	ROUND_TRIPS(struct authz_lease_record, some_lease(), authz_lease_put, authz_lease_take);
+	of_wallet = some_lease();
+	of_wallet.rule_count = 2;
+	memcpy(of_wallet.rules, some_wallet().limits, sizeof(of_wallet.rules));
+	of_wallet.since[1] = 7;
+	ROUND_TRIPS(struct authz_lease_record, of_wallet, authz_lease_put, authz_lease_take);
 }
 
 static void test_a_client_comes_back_as_it_was(void)
@@ -239,6 +286,7 @@ static void test_a_checkpoint_comes_back_and_its_mac_covers_the_rest(void)
 int main(void)
 {
 	RUN(test_a_wallet_comes_back_as_it_was);
+	RUN(test_limits_of_a_wallet_differ_and_are_told_with_what_is_left);
 	RUN(test_a_wallet_without_delays_reads_as_usual_and_the_largest_fits);
 	RUN(test_factors_come_back_as_they_were);
 	RUN(test_a_grant_comes_back_as_it_was);

@@ -25,7 +25,8 @@
 	16                              /* live grants per wallet and client: all are tried (A25)  \
 	                                 */
 #define LIMIT_GRANTS_PER_WALLET_MAX 64  /* live grants per wallet over all clients */
-#define LIMIT_COUNTERS_MAX          16  /* counters of one grant, and of one wallet */
+#define LIMIT_COUNTERS_MAX          16  /* counters of one grant */
+#define LIMIT_WALLET_LIMITS_MAX     8   /* limits of one wallet, over all its grants */
 #define LIMIT_NAME_MAX              64  /* bytes of a wallet's or client's name [A-Za-z0-9_-]+ */
 #define LIMIT_TOKEN_MAX             128 /* bytes of a client's token as text */
 #define LIMIT_TABLE_PINS_MAX        8   /* lookup tables pinned by one grant */

@@ -195,6 +195,36 @@ static void take_pending(struct wire_reader *r, struct call_export_answer *answe
 	}
 }
 
+static void put_limits(struct wire_writer *w, const struct call_export_answer *answer)
+{
+	wire_put_u32(w, (uint32_t)answer->limit_count);
+	for (size_t i = 0; i < answer->limit_count; i++) {
+		const struct call_export_limit *limit = &answer->limits[i];
+
+		wire_put_u8(w, limit->id);
+		wire_put_u8(w, limit->unit);
+		wire_put_u8(w, limit->window);
+		wire_put_fixed(w, limit->mint, 32);
+		wire_put_u64(w, limit->cap);
+		wire_put_u64(w, limit->left);
+	}
+}
+
+static void take_limits(struct wire_reader *r, struct call_export_answer *answer)
+{
+	answer->limit_count = call_take_count(r, LIMIT_WALLET_LIMITS_MAX);
+	for (size_t i = 0; i < answer->limit_count; i++) {
+		struct call_export_limit *limit = &answer->limits[i];
+
+		limit->id = wire_take_u8(r);
+		limit->unit = wire_take_u8(r);
+		limit->window = wire_take_u8(r);
+		wire_take_fixed(r, limit->mint, 32);
+		limit->cap = wire_take_u64(r);
+		limit->left = wire_take_u64(r);
+	}
+}
+
 enum status call_export_put_answer(const struct call_export_answer *answer, struct buffer *message)
 {
 	struct wire_writer w = wire_write(message);
@@ -202,7 +232,8 @@ enum status call_export_put_answer(const struct call_export_answer *answer, stru
 
 	CHECK(answer->grant_count <= CALL_EXPORT_GRANTS_MAX &&
 	      answer->event_count <= CALL_EXPORT_EVENTS_MAX &&
-	      answer->pending_count <= LIMIT_PENDING_MAX);
+	      answer->pending_count <= LIMIT_PENDING_MAX &&
+	      answer->limit_count <= LIMIT_WALLET_LIMITS_MAX);
 	CHECK(answer->body.len <= CALL_EXPORT_BODY_MAX && answer->name.len <= LIMIT_NAME_MAX);
 	wire_put_u64(&w, answer->request);
 	wire_put_u16(&w, (uint16_t)answer->result);
@@ -217,6 +248,7 @@ enum status call_export_put_answer(const struct call_export_answer *answer, stru
 	wire_put_u64(&w, answer->exported);
 	put_grants(&w, answer);
 	put_pending(&w, answer);
+	put_limits(&w, answer);
 	wire_put_u64(&w, answer->next_cursor);
 	wire_put_run(&w, answer->body);
 	put_events(&w, answer);
@@ -243,6 +275,7 @@ enum status call_export_take_answer(struct bytes message, struct call_export_ans
 	answer.exported = wire_take_u64(&r);
 	take_grants(&r, &answer);
 	take_pending(&r, &answer);
+	take_limits(&r, &answer);
 	answer.next_cursor = wire_take_u64(&r);
 	answer.body = wire_take_run(&r, CALL_EXPORT_BODY_MAX);
 	take_events(&r, &answer);

@@ -10,12 +10,13 @@
 #include "call_sign.h"
 #include "call_time.h"
 
-#define CALL_EXPORT_BODY_MAX    8960 /* bytes of receipts or of one decision in an answer */
+#define CALL_EXPORT_BODY_MAX    9280 /* bytes of receipts or of one decision in an answer */
 #define CALL_EXPORT_GRANTS_MAX  LIMIT_GRANTS_PER_CLIENT_MAX
 #define CALL_EXPORT_REQUEST_MAX (256 + LIMIT_TOKEN_MAX + LIMIT_NAME_MAX)
 #define CALL_EXPORT_EVENTS_MAX  8
 #define CALL_EXPORT_ANSWER_MAX                                                                     \
-	(1024 + CALL_EXPORT_GRANTS_MAX * 128 + LIMIT_PENDING_MAX * 64 + CALL_EXPORT_BODY_MAX +     \
+	(768 + CALL_EXPORT_GRANTS_MAX * 96 + LIMIT_PENDING_MAX * 64 +                              \
+	 LIMIT_WALLET_LIMITS_MAX * 56 + CALL_EXPORT_BODY_MAX +                                     \
 	 CALL_EXPORT_EVENTS_MAX * (192 + CALL_REASON_TEXT_MAX))
 
 enum call_export_topic {
@@ -53,6 +54,13 @@ struct call_export_grant {
 	uint64_t expires;    /* 0: never */
 	uint64_t uses_left;  /* UINT64_MAX: no limit */
 	bool frozen;
+};
+
+/* A limit of the wallet, over all its grants. */
+struct call_export_limit {
+	uint8_t id, unit, window; /* enum authz_unit, enum authz_window */
+	uint8_t mint[32];         /* zero: of no mint */
+	uint64_t cap, left;
 };
 
 /* One decision, as a stream of events tells it. */
@@ -99,6 +107,8 @@ struct call_export_answer {
 	struct call_export_grant grants[CALL_EXPORT_GRANTS_MAX];
 	size_t pending_count;
 	struct call_export_pending pending[LIMIT_PENDING_MAX];
+	size_t limit_count;
+	struct call_export_limit limits[LIMIT_WALLET_LIMITS_MAX];
 	/* CALL_EXPORT_DECISION, CALL_EXPORT_RECEIPTS */
 	uint64_t next_cursor; /* 0: nothing follows */
 	struct bytes body;

@@ -59,7 +59,7 @@
 	ROW(POLICY_TRAPPED, "policy_trapped", 422, false, "the policy module trapped")             \
 	ROW(POLICY_OUT_OF_FUEL, "policy_out_of_fuel", 422, false, "the policy ran out of fuel")    \
 	ROW(CAP_EXCEEDED, "cap_exceeded", 422, false,                                              \
-	    "it would pass a cap of the grant or wallet")                                          \
+	    "it would pass a cap of the grant")                                                    \
 	ROW(NONCE_REFUSED, "nonce_refused", 422, false, "no grant allows this durable nonce")      \
 	ROW(FLOOR_REFUSED, "floor_refused", 422, false,                                            \
 	    "an instruction that is never signed, whatever a policy says")                         \
@@ -91,7 +91,11 @@
 	    "no answer in time; sending the same bytes again counts once")                         \
 	/* Receipts hold these numbers: what came later stands at the end. */                      \
 	ROW(CLIENT_CEILING, "client_ceiling", 403, false,                                          \
-	    "this client went past a ceiling of the site and is frozen until an operator looks")
+	    "this client went past a ceiling of the site and is frozen until an operator looks")   \
+	ROW(WALLET_CAP_EXCEEDED, "wallet_cap_exceeded", 422, false,                                \
+	    "it would pass a limit of the wallet, over all its grants")                            \
+	ROW(WALLET_WINDOW_SPENT, "wallet_window_spent", 429, true,                                 \
+	    "a limit of the wallet, over all its grants, is spent for now")
 
 enum call_result {
 #define CALL_RESULT_NAME(name, code, status, retryable, text) CALL_RESULT_##name,

@@ -160,6 +160,31 @@ static const char *action_word(uint8_t action)
 	return action < sizeof(words) / sizeof(words[0]) ? words[action] : "";
 }
 
+/* The words that `claviger wallet limit` takes. */
+static void put_limit(struct api_text *text, size_t at, const struct call_export_limit *limit)
+{
+	static const char *const units[] = {"", "lamports", "mint", "uses"};
+	static const char *const windows[] = {"", "total", "1h", "24h"};
+	static const uint8_t no_mint[32];
+
+	text_put(text, at == 0 ? "{\"id\":" : ",{\"id\":");
+	text_put_u64(text, limit->id);
+	text_put(text, ",\"unit\":\"");
+	text_put(text, units[limit->unit & 3]);
+	text_put(text, "\",\"window\":\"");
+	text_put(text, windows[limit->window & 3]);
+	text_put(text, "\",\"mint\":");
+	if (memcmp(limit->mint, no_mint, sizeof(no_mint)) == 0)
+		text_put(text, "null");
+	else
+		text_put_base58(text, BYTES_OF_ARRAY(limit->mint));
+	text_put(text, ",\"cap\":");
+	text_put_u64_string(text, limit->cap);
+	text_put(text, ",\"left\":");
+	text_put_u64_string(text, limit->left);
+	text_put(text, "}");
+}
+
 void api_put_wallet(struct api_text *text, const struct call_export_answer *answer)
 {
 	text_put(text, "{\"id\":");
@@ -212,6 +237,9 @@ void api_put_wallet(struct api_text *text, const struct call_export_answer *answ
 		text_put_u64_string(text, pending->until);
 		text_put(text, "}");
 	}
+	text_put(text, "],\"limits\":[");
+	for (size_t i = 0; i < answer->limit_count; i++)
+		put_limit(text, i, &answer->limits[i]);
 	text_put(text, "]}");
 }
 

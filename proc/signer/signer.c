@@ -419,7 +419,7 @@ static void pump(struct signer *signer)
 	signer_settle(signer->settling);
 	signer_sign_pump(signer->sign, signer->now_ms);
 	if (signer->anchor.is_limited)
-		signer_state_renew_others(&signer->state);
+		signer_meter_renew_others(&signer->state);
 	signer_export_pump(signer->export);
 	if (signer->attestor != NULL)
 		pump_attestor(signer);

@@ -416,6 +416,7 @@ static enum status query_wallet(struct signer_change *job, const struct authz_qu
 	static const uint32_t indexes[] = {CALL_STORE_VALUE_ADDRESS, CALL_STORE_VALUE_NAME};
 	struct signer_wallet *wallet;
 	enum status status = signer_await_wallet(job, query->target, &wallet);
+	uint64_t left[LIMIT_WALLET_LIMITS_MAX] = {0};
 	uint8_t id[32];
 
 	for (size_t i = 0; i < 2 && status == STATUS_NOT_FOUND; i++) {
@@ -429,7 +430,14 @@ static enum status query_wallet(struct signer_change *job, const struct authz_qu
 		return status;
 	if (!may_see(job, &wallet->record, query->key))
 		return not_visible(job);
+	wallet->head.pins++;
+	status = signer_await_left(job, wallet, left);
+	wallet->head.pins--;
+	if (status != STATUS_OK)
+		return status;
 	job->wallets[0] = wallet->record;
+	job->wallets[0].has_left = wallet->record.limit_count != 0;
+	memcpy(job->wallets[0].left, left, sizeof(left));
 	job->wallets[0].sealed_key_len = 0;
 	memset(job->wallets[0].sealed_key, 0, sizeof(job->wallets[0].sealed_key));
 	for (size_t i = 0; i < job->wallets[0].pending_count; i++)
@@ -463,17 +471,17 @@ static enum status query_grant(struct signer_change *job, const struct authz_que
 	if (memcmp(grant->record.wallet, query->after, 32) != 0)
 		return not_visible(job);
 	answer =
-	    (struct authz_grant_answer){.grant = grant->record, .left_count = grant->lease.count};
-	for (size_t i = 0; i < grant->lease.count; i++)
+	    (struct authz_grant_answer){.grant = grant->record, .left_count = grant->meter.lease.count};
+	for (size_t i = 0; i < grant->meter.lease.count; i++)
 		answer.left[i] =
-		    authz_counter_left(&grant->rules[i], &grant->lease.counters[i], now);
+		    authz_counter_left(&grant->meter.rules[i], &grant->meter.lease.counters[i], now);
 	for (size_t i = 0; i < wallet->record.grant_count; i++)
 		if (memcmp(wallet->record.grants[i].grant, grant->record.id, 32) == 0)
 			answer.live = wallet->record.grants[i].live;
 	memcpy(answer.outstanding.grant, grant->record.id, 32);
-	answer.outstanding.rows = bytes_of(grant->lease.nonces, grant->lease.nonce_count *
-	                                                            sizeof(grant->lease.nonces[0]));
-	answer.outstanding.before = grant->lease.nonces_before;
+	answer.outstanding.rows = bytes_of(grant->meter.lease.nonces, grant->meter.lease.nonce_count *
+	                                                            sizeof(grant->meter.lease.nonces[0]));
+	answer.outstanding.before = grant->meter.lease.nonces_before;
 	return authz_grant_answer_put(&answer, &job->answer);
 }
 

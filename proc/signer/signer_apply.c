@@ -504,7 +504,7 @@ static void first_leases(struct signer_change *job)
 
 	job->lease =
 	    (struct authz_lease_record){.count = (uint8_t)signer_state_rules(&job->grant, rules)};
-	memcpy(job->lease.grant, job->grant.id, 32);
+	memcpy(job->lease.owner, job->grant.id, 32);
 	for (size_t i = 0; i < job->lease.count; i++) {
 		struct authz_counter live = {.bucket = 0};
 
@@ -563,7 +563,7 @@ static enum status apply_grant(struct signer_change *job)
 			signer_state_put(&signer->state, CALL_STORE_VALUE_TABLE, body.pins[j].hash,
 			                 authz_table_find(&job->given, &body.pins[j])->addresses);
 		signer_state_put_grant(&signer->state, &job->grant);
-		signer_state_put_lease(&signer->state, &job->lease);
+		signer_state_put_lease(&signer->state, CALL_STORE_VALUE_LEASE, &job->lease);
 		batch = signer_state_put_wallet(&signer->state, &job->wallets[i]);
 	}
 	signer->grants += count;
@@ -623,12 +623,12 @@ static enum status answer_revoked(struct signer_change *job)
 		answer.outstanding_count++;
 		row->before = AUTHZ_OUTSTANDING_UNKNOWN; /* revoked all the same */
 		if (status != STATUS_OK ||
-		    buffer_put(&rows, bytes_of(grant->lease.nonces,
-		                               grant->lease.nonce_count *
-		                                   sizeof(grant->lease.nonces[0]))) != STATUS_OK)
+		    buffer_put(&rows, bytes_of(grant->meter.lease.nonces,
+		                               grant->meter.lease.nonce_count *
+		                                   sizeof(grant->meter.lease.nonces[0]))) != STATUS_OK)
 			continue;
-		row->before = grant->lease.nonces_before;
-		row->rows.len = grant->lease.nonce_count * sizeof(grant->lease.nonces[0]);
+		row->before = grant->meter.lease.nonces_before;
+		row->rows.len = grant->meter.lease.nonce_count * sizeof(grant->meter.lease.nonces[0]);
 		row->rows.data = rows.data + rows.len - row->rows.len;
 	}
 	return authz_submit_answer_put(&answer, &job->answer);
@@ -806,6 +806,38 @@ static enum status set_caps(struct signer_change *job, const struct authz_limit_
 	return STATUS_OK;
 }
 
+/* A limit that is gone, or larger, is more power; a new one is less. */
+static bool limits_grow(const struct authz_wallet_record *wallet,
+                        const struct authz_limit_body *body)
+{
+	for (size_t i = 0; i < wallet->limit_count; i++) {
+		size_t at = 0;
+
+		while (at < body->limit_count &&
+		       !authz_counter_same(&body->limits[at], &wallet->limits[i]))
+			at++;
+		if (at == body->limit_count || body->limits[at].cap > wallet->limits[i].cap)
+			return true;
+	}
+	return false;
+}
+
+/* The wallet's record with its new limits; those that it had go on counting. */
+static void set_limits(struct authz_wallet_record *wallet, const struct authz_limit_body *body)
+{
+	uint64_t since[LIMIT_WALLET_LIMITS_MAX] = {0};
+
+	for (size_t i = 0; i < body->limit_count; i++) {
+		since[i] = wallet->version + 1;
+		for (size_t at = 0; at < wallet->limit_count; at++)
+			if (authz_counter_same(&body->limits[i], &wallet->limits[at]))
+				since[i] = wallet->limits_since[at];
+	}
+	wallet->limit_count = (uint8_t)body->limit_count;
+	memcpy(wallet->limits, body->limits, sizeof(wallet->limits));
+	memcpy(wallet->limits_since, since, sizeof(wallet->limits_since));
+}
+
 enum status signer_limit_grows(struct signer_change *job, bool *ret_grows)
 {
 	static struct authz_limit_body body;
@@ -813,6 +845,10 @@ enum status signer_limit_grows(struct signer_change *job, bool *ret_grows)
 
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
+		if (body.of_wallet) {
+			*ret_grows |= limits_grow(&job->wallets[i], &body);
+			continue;
+		}
 		if (find_limited(job, i, &body, &grant) != STATUS_OK)
 			return STATUS_REFUSED;
 		job->grant = grant->record;
@@ -833,7 +869,8 @@ static enum status check_limit(struct signer_change *job, bool *ret_grows)
 	return STATUS_OK;
 }
 
-/* Finds the change's grants and pins them; says how many are pinned. */
+/* Finds the change's grants and pins them, NULL where it is about the wallet itself; says how many
+ * entries were looked at. */
 static enum status pin_limited(struct signer_change *job, struct signer_grant **ret_grants,
                                size_t *ret_count)
 {
@@ -842,7 +879,10 @@ static enum status pin_limited(struct signer_change *job, struct signer_grant **
 	for (*ret_count = 0; *ret_count < job->change.entry_count; ++*ret_count) {
 		struct signer_grant **grant = &ret_grants[*ret_count];
 
+		*grant = NULL;
 		CHECK(authz_limit_take(job->change.entries[*ret_count].body, &body) == STATUS_OK);
+		if (body.of_wallet)
+			continue;
 		if (find_limited(job, *ret_count, &body, grant) != STATUS_OK)
 			return STATUS_REFUSED;
 		(*grant)->head.pins++;
@@ -850,7 +890,8 @@ static enum status pin_limited(struct signer_change *job, struct signer_grant **
 	return STATUS_OK;
 }
 
-/* Caps that do not grow, of grants that are pinned; their counters were checked. */
+/* Caps that do not grow, of grants that are pinned, their counters checked; and limits of wallets,
+ * whose records are lowered next. */
 static void lower_caps(struct signer_change *job, struct signer_grant *const *grants)
 {
 	static struct authz_limit_body body;
@@ -858,9 +899,28 @@ static void lower_caps(struct signer_change *job, struct signer_grant *const *gr
 
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
+		if (body.of_wallet) {
+			CHECK(!limits_grow(&job->wallets[i], &body));
+			set_limits(&job->wallets[i], &body);
+			continue;
+		}
 		CHECK(set_caps(job, &body, &grants[i]->record, &grows) == STATUS_OK && !grows);
 		CHECK(signer_state_lower_grant(&job->signer->state, grants[i]) == STATUS_OK);
 	}
+}
+
+/* Of a limit that grows, alone in its change. */
+static enum status raise_limit(struct signer_change *job)
+{
+	static struct authz_limit_body body;
+	enum status status = signer_await_receipts(job);
+
+	if (status != STATUS_OK)
+		return status;
+	CHECK(authz_limit_take(job->change.entries[0].body, &body) == STATUS_OK);
+	if (body.of_wallet)
+		set_limits(&job->wallets[0], &body);
+	return apply_more(job, !body.of_wallet);
 }
 
 /* Lower caps are in force at once, all or none; a higher one is a new promise of the user: for the
@@ -876,8 +936,7 @@ static enum status apply_limit(struct signer_change *job)
 		return STATUS_REFUSED;
 	/* Only now is it known that it gives power (R4). */
 	if (grows)
-		return signer_await_receipts(job) == STATUS_OK ? apply_more(job, true)
-		                                               : STATUS_REFUSED;
+		return raise_limit(job);
 	status = pin_wallets(job, &pinned);
 	if (status == STATUS_OK)
 		status = pin_limited(job, grants, &found);
@@ -889,7 +948,8 @@ static enum status apply_limit(struct signer_change *job)
 		lower_pinned(job);
 	}
 	for (size_t i = 0; i < found; i++)
-		grants[i]->head.pins--;
+		if (grants[i] != NULL)
+			grants[i]->head.pins--;
 	unpin_wallets(job, pinned);
 	return status == STATUS_OK ? answer_lowered(job) : status;
 }

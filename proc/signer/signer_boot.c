@@ -643,7 +643,7 @@ enum status signer_boot_stop(struct signer *signer)
 	if (signer_receipts_behind(signer->receipts) != 0)
 		return STATUS_BUSY;
 	if (signer->stop_batch == 0) {
-		if (!signer_state_return_leases(&signer->state))
+		if (!signer_meter_return_all(&signer->state))
 			return STATUS_BUSY;
 		signer->checkpoint.clean = true;
 		signer->stop_batch = signer_store_touch(signer->store);

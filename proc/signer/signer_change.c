@@ -145,6 +145,18 @@ enum status signer_await_grant(struct signer_change *job, const uint8_t id[32],
 	return settle(job, status);
 }
 
+enum status signer_await_left(struct signer_change *job, const struct signer_wallet *wallet,
+                              uint64_t ret_left[LIMIT_WALLET_LIMITS_MAX])
+{
+	enum status status;
+
+	while ((status = signer_state_limits_left(&job->signer->state, wallet, ret_left)) ==
+	       STATUS_BUSY)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	return settle(job, status);
+}
+
 enum status signer_await_factor(struct signer_change *job, const uint8_t id[32],
                                 struct signer_factor **ret_factor)
 {

@@ -152,9 +152,33 @@ static enum status show_grant(struct signer *signer, const struct signer_wallet 
 		size_t uses = grant->record.counter_count;
 
 		row->uses_left =
-		    authz_counter_left(&grant->rules[uses], &grant->lease.counters[uses], now);
+		    authz_counter_left(&grant->meter.rules[uses], &grant->meter.lease.counters[uses], now);
 	}
 	said->grant_count++;
+	return STATUS_OK;
+}
+
+/* What the wallet's user allows all its grants together; BUSY while that is being loaded. */
+static enum status show_limits(struct signer *signer, const struct signer_wallet *wallet,
+                               struct call_export_answer *said)
+{
+	uint64_t left[LIMIT_WALLET_LIMITS_MAX];
+	enum status status = signer_state_limits_left(&signer->state, wallet, left);
+
+	if (status != STATUS_OK)
+		return status;
+	said->limit_count = wallet->record.limit_count;
+	for (size_t i = 0; i < said->limit_count; i++) {
+		const struct authz_counter_rule *rule = &wallet->record.limits[i];
+		struct call_export_limit *row = &said->limits[i];
+
+		*row = (struct call_export_limit){.id = rule->id,
+		                                  .unit = rule->unit,
+		                                  .window = rule->window,
+		                                  .cap = rule->cap,
+		                                  .left = left[i]};
+		memcpy(row->mint, rule->mint, sizeof(row->mint));
+	}
 	return STATUS_OK;
 }
 
@@ -163,6 +187,7 @@ static void show_wallet(struct signer *signer, struct export *export,
 {
 	const struct authz_wallet_record *record = &wallet->record;
 	struct call_export_answer *said = &export->answer;
+	enum status status;
 
 	said->grant_count = 0;
 	memcpy(said->wallet_id, record->id, 32);
@@ -184,9 +209,14 @@ static void show_wallet(struct signer *signer, struct export *export,
 		                                 .until = entry->void_s};
 		memcpy(said->pending[i].change, entry->change, 32);
 	}
+	status = show_limits(signer, wallet, said);
+	if (status == STATUS_BUSY)
+		return; /* this step is taken again */
+	if (status != STATUS_OK) {
+		answer(export, CALL_RESULT_STORE_CORRUPT);
+		return;
+	}
 	for (size_t i = 0; i < record->grant_count; i++) {
-		enum status status;
-
 		if (!record->grants[i].live || said->grant_count == CALL_EXPORT_GRANTS_MAX ||
 		    memcmp(record->grants[i].client, client->record.id, 32) != 0)
 			continue;

@@ -29,8 +29,8 @@ bool signer_nonce_is_proven(const uint8_t value[32], const uint8_t origin[32])
 
 size_t signer_nonce_find(const struct signer_grant *grant, const struct authz_nonce *nonce)
 {
-	for (size_t i = grant->lease.nonce_count; i-- > 0;)
-		if (memcmp(&grant->lease.nonces[i], nonce, sizeof(*nonce)) == 0)
+	for (size_t i = grant->meter.lease.nonce_count; i-- > 0;)
+		if (memcmp(&grant->meter.lease.nonces[i], nonce, sizeof(*nonce)) == 0)
 			return i;
 	return SIGNER_NONCE_NONE;
 }
@@ -45,11 +45,11 @@ static bool drop_oldest(struct signer_grant *grant)
 	if (at == AUTHZ_NONCES_MAX)
 		return false;
 	behind = AUTHZ_NONCES_MAX - at - 1;
-	memmove(&grant->lease.nonces[at], &grant->lease.nonces[at + 1],
-	        behind * sizeof(grant->lease.nonces[0]));
+	memmove(&grant->meter.lease.nonces[at], &grant->meter.lease.nonces[at + 1],
+	        behind * sizeof(grant->meter.lease.nonces[0]));
 	memmove(&grant->nonces[at], &grant->nonces[at + 1], behind * sizeof(grant->nonces[0]));
-	grant->lease.nonce_count--;
-	grant->lease.nonces_before++;
+	grant->meter.lease.nonce_count--;
+	grant->meter.lease.nonces_before++;
 	return true;
 }
 
@@ -59,21 +59,31 @@ bool signer_nonce_ready(struct signer_state *state, struct signer_grant *grant,
 	size_t row = signer_nonce_find(grant, nonce);
 
 	if (row == SIGNER_NONCE_NONE) {
-		if (grant->lease.nonce_count == AUTHZ_NONCES_MAX && !drop_oldest(grant))
+		if (grant->meter.lease.nonce_count == AUTHZ_NONCES_MAX && !drop_oldest(grant))
 			return false;
-		row = grant->lease.nonce_count++;
-		grant->lease.nonces[row] = *nonce;
+		row = grant->meter.lease.nonce_count++;
+		grant->meter.lease.nonces[row] = *nonce;
 		grant->nonces[row] = (struct signer_nonce){.state = SIGNER_NONCE_NEW};
 	}
 	if (grant->nonces[row].state == SIGNER_NONCE_NEW)
-		signer_state_renew(state, grant, NULL);
+		signer_meter_renew(state, &grant->meter, NULL);
 	return grant->nonces[row].state == SIGNER_NONCE_DURABLE;
 }
 
 uint64_t signer_nonce_counted(const struct signer_grant *grant, size_t row, size_t counter)
 {
-	CHECK(counter < grant->lease.count);
-	if (row == SIGNER_NONCE_NONE || grant->rules[counter].unit == AUTHZ_UNIT_USES)
+	CHECK(counter < grant->meter.lease.count);
+	if (row == SIGNER_NONCE_NONE || grant->meter.rules[counter].unit == AUTHZ_UNIT_USES)
 		return 0;
 	return grant->nonces[row].counted[counter];
+}
+
+uint64_t signer_nonce_counted_limit(const struct signer_grant *grant, size_t row,
+                                    const struct signer_limits *limits, size_t counter)
+{
+	CHECK(counter < limits->meter.lease.count);
+	if (row == SIGNER_NONCE_NONE || limits->meter.rules[counter].unit == AUTHZ_UNIT_USES ||
+	    grant->nonces[row].limits_version != limits->version)
+		return 0;
+	return grant->nonces[row].limits_counted[counter];
 }

@@ -35,5 +35,9 @@ bool signer_nonce_ready(struct signer_state *state, struct signer_grant *grant,
 /* signer_nonce_counted is how much of counter `counter` this nonce has counted already: a further
  * transaction on it counts only what goes above. `row` may be SIGNER_NONCE_NONE. */
 uint64_t signer_nonce_counted(const struct signer_grant *grant, size_t row, size_t counter);
+/* signer_nonce_counted_limit: the same of a limit of the wallet. Under another grant the nonce
+ * counts again there: more than it is, never less. */
+uint64_t signer_nonce_counted_limit(const struct signer_grant *grant, size_t row,
+                                    const struct signer_limits *limits, size_t counter);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base_check.h"
 #include "log_line.h"
+#include "policy_charge.h"
 #include "policy_floor.h"
 #include "policy_text.h"
 #include "policy_trust.h"
@@ -99,6 +100,8 @@ static void free_ticket(struct signer_sign *sign, struct signer_ticket *ticket)
 	unpin(ticket->client);
 	unpin(ticket->wallet);
 	unpin(ticket->grant);
+	unpin(ticket->limits);
+	ticket->limits = NULL;
 	ticket->client = NULL;
 	ticket->wallet = NULL;
 	ticket->grant = NULL;
@@ -217,11 +220,14 @@ static void write_receipt(struct signer_sign *sign, struct signer_ticket *ticket
 		const struct signer_grant *grant = ticket->grant;
 
 		for (size_t i = 0; i < grant->record.counter_count; i++)
-			if (ticket->charged[i] != 0)
-				receipt.charges[receipt.charge_count++] =
-				    (struct authz_charge){.counter = grant->record.counters[i].id,
-				                          .amount = ticket->charged[i]};
+			if (ticket->tallies[SIGNER_TALLY_GRANT].charged[i] != 0)
+				receipt.charges[receipt.charge_count++] = (struct authz_charge){
+				    .counter = grant->record.counters[i].id,
+				    .amount = ticket->tallies[SIGNER_TALLY_GRANT].charged[i]};
 	}
+	receipt.limit_count = ticket->limit_count;
+	memcpy(receipt.limits, ticket->limit_rows,
+	       ticket->limit_count * sizeof(receipt.limits[0]));
 	signer_receipts_add(sign->parts.receipts, &receipt,
 	                    bytes_of(ticket->area, ticket->area_len));
 	memcpy(ticket->answer.decision, ticket->id, 32);
@@ -413,6 +419,7 @@ enum status signer_sign_request(struct signer_sign *sign, struct bytes message, 
 	ticket->order = ++sign->order;
 	ticket->area_len = ticket->grant_count = ticket->grant_at = 0;
 	ticket->fuel_left = LIMIT_FUEL_PER_REQUEST;
+	ticket->tally_count = ticket->limit_count = 0;
 	ticket->is_transaction = ticket->uses_nonce = ticket->nonce_proven = false;
 	ticket->again = ticket->describing = false;
 	ticket->check_fuel = 0;
@@ -690,10 +697,20 @@ static enum call_result floor_result(const struct signer_ticket *ticket, struct 
 	                                            : CALL_RESULT_FLOOR_REFUSED;
 }
 
-/* A grant with an end or a window says nothing when nobody knows what time it is (T4). */
-static bool has_time(const struct authz_grant_record *grant)
+static bool has_window(const struct authz_wallet_record *wallet)
 {
-	bool has = grant->expires_s != 0;
+	bool has = false;
+
+	for (size_t i = 0; i < wallet->limit_count; i++)
+		has |= wallet->limits[i].window != AUTHZ_WINDOW_TOTAL;
+	return has;
+}
+
+/* A grant with an end or a window says nothing when nobody knows what time it is (T4). */
+static bool has_time(const struct authz_wallet_record *wallet,
+                     const struct authz_grant_record *grant)
+{
+	bool has = grant->expires_s != 0 || has_window(wallet);
 
 	for (size_t i = 0; i < grant->counter_count; i++)
 		has |= grant->counters[i].window != AUTHZ_WINDOW_TOTAL;
@@ -719,11 +736,21 @@ static enum call_result grant_state(struct signer_sign *sign, const struct signe
 		return CALL_RESULT_GRANT_REVOKED;
 	if (expired(grant->expires_s, &now))
 		return CALL_RESULT_GRANT_EXPIRED;
-	if (has_time(grant) && !signer_time_is_known(sign->parts.time))
+	if (has_time(wallet, grant) && !signer_time_is_known(sign->parts.time))
 		return CALL_RESULT_TIME_UNPROVEN;
 	if (now.low_s < grant->not_before_s)
 		return CALL_RESULT_GRANT_NOT_YET;
-	return CALL_RESULT_DONE;
+	/* When a signature on a durable nonce is used nobody here knows: what a window counts would
+	 * be of another time (A18). */
+	return ticket->uses_nonce && has_window(wallet) ? CALL_RESULT_NONCE_REFUSED
+	                                                : CALL_RESULT_DONE;
+}
+
+static const char *state_text(enum call_result state)
+{
+	return state == CALL_RESULT_NONCE_REFUSED
+	           ? "the wallet has limits of an hour or a day; a durable nonce outlives them"
+	           : call_result_text(state);
 }
 
 /* Contents of the pinned tables; BUSY while they are being loaded. The `*ret_held` entries are held
@@ -768,16 +795,28 @@ static size_t nonce_row(const struct signer_ticket *ticket)
 }
 
 /* What would be added to a counter now. */
-static uint64_t charge_of(const struct signer_ticket *ticket, size_t counter)
+static uint64_t charge_of(const struct signer_ticket *ticket, size_t tally, size_t counter)
 {
-	uint64_t counted = signer_nonce_counted(ticket->grant, nonce_row(ticket), counter);
+	uint64_t amount = ticket->tallies[tally].amounts[counter], counted;
 
-	return ticket->amounts[counter] > counted ? ticket->amounts[counter] - counted : 0;
+	counted = tally == SIGNER_TALLY_GRANT
+	              ? signer_nonce_counted(ticket->grant, nonce_row(ticket), counter)
+	              : signer_nonce_counted_limit(ticket->grant, nonce_row(ticket),
+	                                           ticket->limits, counter);
+	return amount > counted ? amount - counted : 0;
+}
+
+static void raise_to(uint64_t *counted, const uint64_t *amounts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (counted[i] < amounts[i])
+			counted[i] = amounts[i];
 }
 
 /* Notes in its row, if there is one, what a transaction takes. */
 static void count_nonce(const struct signer_ticket *ticket)
 {
+	const struct signer_tally *tallies = ticket->tallies;
 	size_t row = ticket->uses_nonce ? signer_nonce_find(ticket->grant, &ticket->nonce)
 	                                : SIGNER_NONCE_NONE;
 	struct signer_nonce *nonce;
@@ -786,9 +825,14 @@ static void count_nonce(const struct signer_ticket *ticket)
 		return;
 	nonce = &ticket->grant->nonces[row];
 	nonce->proven |= ticket->nonce_proven;
-	for (size_t i = 0; i < ticket->grant->lease.count; i++)
-		if (nonce->counted[i] < ticket->amounts[i])
-			nonce->counted[i] = ticket->amounts[i];
+	raise_to(nonce->counted, tallies[SIGNER_TALLY_GRANT].amounts, ticket->grant->meter.lease.count);
+	if (ticket->tally_count <= SIGNER_TALLY_LIMITS)
+		return;
+	if (nonce->limits_version != ticket->limits->version)
+		memset(nonce->limits_counted, 0, sizeof(nonce->limits_counted));
+	nonce->limits_version = ticket->limits->version;
+	raise_to(nonce->limits_counted, tallies[SIGNER_TALLY_LIMITS].amounts,
+	      ticket->limits->meter.lease.count);
 }
 
 static size_t fill_counters(const struct signer_ticket *ticket, uint64_t time_low_s,
@@ -798,14 +842,14 @@ static size_t fill_counters(const struct signer_ticket *ticket, uint64_t time_lo
 	size_t row = nonce_row(ticket);
 
 	for (size_t i = 0; i < grant->record.counter_count; i++) {
-		const struct authz_counter_rule *rule = &grant->rules[i];
+		const struct authz_counter_rule *rule = &grant->meter.rules[i];
 
 		counters[i] = (struct policy_counter){
 		    .unit = rule->unit,
 		    .window = (uint32_t)rule->window - AUTHZ_WINDOW_TOTAL,
 		    .cap = rule->cap,
 		    .left = add_saturating(
-		        authz_counter_left(rule, &grant->lease.counters[i], time_low_s),
+		        authz_counter_left(rule, &grant->meter.lease.counters[i], time_low_s),
 		        signer_nonce_counted(grant, row, i))};
 		memcpy(counters[i].mint, rule->mint, 32);
 	}
@@ -939,6 +983,7 @@ static void step_grant(struct signer_sign *sign, struct signer_ticket *ticket)
 	}
 	drop_grant(ticket);
 	ticket->grant = grant;
+	ticket->limit_count = 0;
 	grant->head.pins++;
 	memset(ticket->run.request_hash, 0, 32);
 	result = grant_state(sign, ticket);
@@ -947,8 +992,7 @@ static void step_grant(struct signer_sign *sign, struct signer_ticket *ticket)
 		return;
 	}
 	if (result != CALL_RESULT_DONE) {
-		grant_fails(ticket, result, 0, UINT32_MAX, bytes_of_text(call_result_text(result)),
-		            0);
+		grant_fails(ticket, result, 0, UINT32_MAX, bytes_of_text(state_text(result)), 0);
 		return;
 	}
 	ticket->again = find_remembered(sign, ticket) != NULL;
@@ -990,52 +1034,50 @@ static enum status module_bytes(void *owner, const uint8_t hash[32], struct buff
 
 /* ---- the verdict ---- */
 
-/* Lamports and the native mint share one counter: SOL that is wrapped and then sold out of the
- * wallet's own account counts once, SOL that lay there already counts too (spec/policy-abi.md). */
-uint64_t signer_least_charge(const struct policy_facts *facts,
-                             const struct authz_counter_rule *rule)
-{
-	/* So11111111111111111111111111111111111111112 */
-	static const uint8_t native_mint[32] = {0x06, 0x9b, 0x88, 0x57, 0xfe, 0xab, 0x81, 0x84,
-	                                        0xfb, 0x68, 0x7f, 0x63, 0x46, 0x18, 0xc0, 0x35,
-	                                        0xda, 0xc4, 0x39, 0xdc, 0x1a, 0xeb, 0x3b, 0x55,
-	                                        0x98, 0xa0, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x01};
-	bool is_native = rule->unit == AUTHZ_UNIT_LAMPORTS ||
-	                 memcmp(rule->mint, native_mint, sizeof(native_mint)) == 0;
-	const uint8_t *mint = is_native ? native_mint : rule->mint;
-	uint64_t amount = 0;
-
-	for (size_t i = 0; i < facts->token_count; i++)
-		if (memcmp(facts->tokens[i].mint, mint, 32) == 0)
-			amount = add_saturating(amount, facts->tokens[i].amount);
-	if (rule->unit != AUTHZ_UNIT_LAMPORTS || facts->lamports_out == UINT64_MAX)
-		return rule->unit == AUTHZ_UNIT_LAMPORTS ? UINT64_MAX : amount;
-	return add_saturating(facts->lamports_out, amount > facts->wrapped_lamports
-	                                               ? amount - facts->wrapped_lamports
-	                                               : 0);
-}
-
 /* How much of each counter this transaction takes: what the module charges, and never less than the
  * facts say; a use for each counter of uses. */
 static void count_charges(struct signer_ticket *ticket)
 {
-	const struct signer_grant *grant = ticket->grant;
 	const struct policy_decision *decision = &ticket->decision;
+	struct signer_tally *tally = &ticket->tallies[SIGNER_TALLY_GRANT];
 
-	memset(ticket->amounts, 0, sizeof(ticket->amounts));
+	tally->meter = &ticket->grant->meter;
+	ticket->tally_count = 1;
+	memset(tally->amounts, 0, sizeof(tally->amounts));
 	for (size_t i = 0; i < decision->charge_count; i++)
-		ticket->amounts[decision->charges[i].counter] = decision->charges[i].amount;
-	for (size_t i = 0; i < grant->lease.count; i++) {
-		const struct authz_counter_rule *rule = &grant->rules[i];
-		uint64_t least = 0;
+		tally->amounts[decision->charges[i].counter] = decision->charges[i].amount;
+	for (size_t i = 0; i < tally->meter->lease.count; i++) {
+		const struct authz_counter_rule *rule = &tally->meter->rules[i];
+		uint64_t least = policy_charge_least(&decision->facts, rule->unit, rule->mint);
 
-		if (rule->unit == AUTHZ_UNIT_USES)
-			least = ticket->amounts[i] = 1;
-		else
-			least = signer_least_charge(&decision->facts, rule);
-		if (ticket->amounts[i] < least)
-			ticket->amounts[i] = least;
+		if (rule->unit == AUTHZ_UNIT_USES || tally->amounts[i] < least)
+			tally->amounts[i] = least;
 	}
+}
+
+/* What it takes of the wallet's limits, by the facts alone: no module knows them. */
+static enum status count_limits(struct signer_sign *sign, struct signer_ticket *ticket)
+{
+	struct signer_tally *tally = &ticket->tallies[SIGNER_TALLY_LIMITS];
+	enum status status;
+
+	ticket->tally_count = 1;
+	if (ticket->wallet->record.limit_count == 0)
+		return STATUS_OK;
+	if (ticket->limits == NULL) {
+		status = signer_state_limits(sign->parts.state, ticket->wallet, &ticket->limits);
+		if (status != STATUS_OK)
+			return status;
+		ticket->limits->head.pins++;
+	}
+	signer_meter_follow(ticket->limits, &ticket->wallet->record);
+	tally->meter = &ticket->limits->meter;
+	for (size_t i = 0; i < tally->meter->lease.count; i++)
+		tally->amounts[i] =
+		    policy_charge_least(&ticket->decision.facts, tally->meter->rules[i].unit,
+		                        tally->meter->rules[i].mint);
+	ticket->tally_count = 2;
+	return STATUS_OK;
 }
 
 /* Facts below what the fee alone is are no facts (A19). */
@@ -1059,13 +1101,14 @@ static enum call_result denied_result(struct signer_ticket *ticket)
 	if (ticket->decision.reason != POLICY_REASON_COUNTER)
 		return CALL_RESULT_POLICY_DENIED;
 	count_charges(ticket);
-	for (size_t i = 0; i < grant->lease.count; i++) {
-		const struct authz_counter_rule *rule = &grant->rules[i];
+	for (size_t i = 0; i < grant->meter.lease.count; i++) {
+		const struct authz_counter_rule *rule = &grant->meter.rules[i];
 
-		if (charge_of(ticket, i) <=
-		    authz_counter_left(rule, &grant->lease.counters[i], time_low_s))
+		if (charge_of(ticket, SIGNER_TALLY_GRANT, i) <=
+		    authz_counter_left(rule, &grant->meter.lease.counters[i], time_low_s))
 			continue;
-		if (rule->window == AUTHZ_WINDOW_TOTAL || ticket->amounts[i] > rule->cap)
+		if (rule->window == AUTHZ_WINDOW_TOTAL ||
+		    ticket->tallies[SIGNER_TALLY_GRANT].amounts[i] > rule->cap)
 			return CALL_RESULT_POLICY_DENIED;
 		if (wait_s < authz_counter_width_s(rule->window))
 			wait_s = authz_counter_width_s(rule->window);
@@ -1253,55 +1296,111 @@ static bool idempotency_fits(struct signer_sign *sign, const struct signer_ticke
 	return true;
 }
 
-/* Whether every counter takes its charge: DONE; a result that refuses; or LEASE_DRY: wait. */
+/* The wallet's limits as they stand where they decide. */
+static void note_limits(struct signer_ticket *ticket, uint64_t time_low_s)
+{
+	const struct signer_meter *meter = ticket->tallies[SIGNER_TALLY_LIMITS].meter;
+
+	ticket->limit_count = 0;
+	if (ticket->tally_count <= SIGNER_TALLY_LIMITS)
+		return;
+	for (size_t i = 0; i < meter->lease.count; i++)
+		ticket->limit_rows[ticket->limit_count++] = (struct authz_limit_row){
+		    .rule = meter->rules[i],
+		    .left = authz_counter_left(&meter->rules[i], &meter->lease.counters[i],
+		                               time_low_s),
+		    .amount = charge_of(ticket, SIGNER_TALLY_LIMITS, i)};
+}
+
+/* Which refusal it is that counter `at` of a tally does not take `amount`. */
+static enum call_result passed(const struct signer_ticket *ticket, size_t tally, size_t at,
+                               uint64_t amount)
+{
+	const struct authz_counter_rule *rule = &ticket->tallies[tally].meter->rules[at];
+	/* What fits an empty window will fit again; what does not never will. */
+	bool waits = rule->window != AUTHZ_WINDOW_TOTAL && amount <= rule->cap;
+
+	if (tally == SIGNER_TALLY_LIMITS)
+		return waits ? CALL_RESULT_WALLET_WINDOW_SPENT : CALL_RESULT_WALLET_CAP_EXCEEDED;
+	if (at == ticket->grant->record.counter_count)
+		return CALL_RESULT_GRANT_USED_UP;
+	return waits ? CALL_RESULT_WINDOW_SPENT : CALL_RESULT_CAP_EXCEEDED;
+}
+
+/* Whether every counter, of the grant and of the wallet, takes its charge: DONE; a result that
+ * refuses; or LEASE_DRY: wait. */
 static enum call_result counters_cover(struct signer_ticket *ticket, uint64_t time_low_s)
 {
-	struct signer_grant *grant = ticket->grant;
 	enum call_result result = CALL_RESULT_DONE;
 
-	for (size_t i = 0; i < grant->lease.count; i++) {
-		const struct authz_counter_rule *rule = &grant->rules[i];
-		uint64_t amount = charge_of(ticket, i);
-		enum status status =
-		    authz_counter_covers(rule, &grant->lease.counters[i], amount, time_low_s);
+	for (size_t t = 0; t < ticket->tally_count; t++) {
+		const struct signer_meter *meter = ticket->tallies[t].meter;
 
-		if (status == STATUS_REFUSED) {
-			if (i == grant->record.counter_count)
-				return CALL_RESULT_GRANT_USED_UP;
-			/* What fits an empty window will fit again; what does not never will. */
-			return rule->window == AUTHZ_WINDOW_TOTAL || amount > rule->cap
-			           ? CALL_RESULT_CAP_EXCEEDED
-			           : CALL_RESULT_WINDOW_SPENT;
+		for (size_t i = 0; i < meter->lease.count; i++) {
+			uint64_t amount = charge_of(ticket, t, i);
+			enum status status = authz_counter_covers(
+			    &meter->rules[i], &meter->lease.counters[i], amount, time_low_s);
+
+			if (status == STATUS_REFUSED)
+				return passed(ticket, t, i, amount);
+			if (status != STATUS_OK)
+				result = CALL_RESULT_LEASE_DRY;
 		}
-		if (status != STATUS_OK)
-			result = CALL_RESULT_LEASE_DRY;
 	}
 	return result;
 }
 
 static void charge(struct signer_ticket *ticket, uint64_t time_low_s)
 {
-	struct signer_grant *grant = ticket->grant;
-
-	for (size_t i = 0; i < grant->lease.count; i++)
-		ticket->charged[i] = charge_of(ticket, i);
+	note_limits(ticket, time_low_s);
+	for (size_t t = 0; t < ticket->tally_count; t++)
+		for (size_t i = 0; i < ticket->tallies[t].meter->lease.count; i++)
+			ticket->tallies[t].charged[i] = charge_of(ticket, t, i);
 	count_nonce(ticket);
-	for (size_t i = 0; i < grant->lease.count; i++)
-		authz_counter_charge(&grant->rules[i], &grant->lease.counters[i],
-		                     ticket->charged[i], time_low_s);
+	for (size_t t = 0; t < ticket->tally_count; t++) {
+		struct signer_meter *meter = ticket->tallies[t].meter;
+
+		for (size_t i = 0; i < meter->lease.count; i++)
+			authz_counter_charge(&meter->rules[i], &meter->lease.counters[i],
+			                     ticket->tallies[t].charged[i], time_low_s);
+	}
 }
 
 /* Renews the leases that begin to run dry. Never between the charges of one batch: a state that is
  * being written may cover less than the lease that they were measured against. */
-static void renew_if_due(struct signer_sign *sign, struct signer_grant *grant, uint64_t time_low_s)
+static void renew_if_due(struct signer_sign *sign, struct signer_ticket *ticket,
+                         uint64_t time_low_s)
 {
-	bool due = false;
+	for (size_t t = 0; t < ticket->tally_count; t++) {
+		struct signer_meter *meter = ticket->tallies[t].meter;
+		bool due = false;
 
-	for (size_t i = 0; i < grant->lease.count; i++)
-		due |= authz_counter_lease_due(&grant->rules[i], &grant->lease.counters[i],
-		                               time_low_s);
-	if (due)
-		signer_state_renew(sign->parts.state, grant, NULL);
+		for (size_t i = 0; i < meter->lease.count; i++)
+			due |= authz_counter_lease_due(&meter->rules[i], &meter->lease.counters[i],
+			                               time_low_s);
+		if (due)
+			signer_meter_renew(sign->parts.state, meter, NULL);
+	}
+}
+
+/* Has those leases written that do not cover the charge. */
+static void renew_dry(struct signer_sign *sign, const struct signer_ticket *ticket,
+                      uint64_t time_low_s)
+{
+	for (size_t t = 0; t < ticket->tally_count; t++) {
+		struct signer_meter *meter = ticket->tallies[t].meter;
+		uint64_t wanted[LIMIT_COUNTERS_MAX + 1] = {0};
+		bool dry = false;
+
+		for (size_t i = 0; i < meter->lease.count; i++) {
+			wanted[i] = charge_of(ticket, t, i);
+			dry |=
+			    authz_counter_covers(&meter->rules[i], &meter->lease.counters[i],
+			                         wanted[i], time_low_s) != STATUS_OK;
+		}
+		if (dry)
+			signer_meter_renew(sign->parts.state, meter, wanted);
+	}
 }
 
 static void finish_facts(struct signer_ticket *ticket)
@@ -1361,7 +1460,7 @@ static void sign_it(struct signer_sign *sign, struct signer_ticket *ticket, uint
 		hand_out(sign, ticket);
 	else
 		answer(ticket, CALL_RESULT_STORE_CORRUPT);
-	renew_if_due(sign, ticket->grant, time_low_s);
+	renew_if_due(sign, ticket, time_low_s);
 }
 
 /* The site's own brake: the client is frozen, in memory at once and then durably. */
@@ -1387,6 +1486,34 @@ static bool passes_ceiling(struct signer_sign *sign, struct signer_ticket *ticke
 	                                                                            : "no");
 	log_end(&line);
 	return true;
+}
+
+/* Allowed by the module and refused by what was read again. A limit of the wallet says which one it
+ * is; the bot never sees what others left of it before. */
+static void commit_fails(struct signer_ticket *ticket, enum call_result result, uint64_t time_low_s)
+{
+	char text[CALL_REASON_TEXT_MAX];
+	size_t i = 0;
+
+	if (result != CALL_RESULT_WALLET_CAP_EXCEEDED && result != CALL_RESULT_WALLET_WINDOW_SPENT) {
+		grant_fails(ticket, result, POLICY_REASON_COUNTER, UINT32_MAX,
+		            bytes_of_text(state_text(result)), ticket->check_fuel);
+		return;
+	}
+	note_limits(ticket, time_low_s);
+	while (i < ticket->limit_count &&
+	       ticket->limit_rows[i].amount <= ticket->limit_rows[i].left)
+		i++;
+	CHECK(i < ticket->limit_count);
+	snprintf(text, sizeof(text), "limit %u of the wallet: this takes %llu, and %llu is left of %llu",
+	         ticket->limit_rows[i].rule.id, (unsigned long long)ticket->limit_rows[i].amount,
+	         (unsigned long long)ticket->limit_rows[i].left,
+	         (unsigned long long)ticket->limit_rows[i].rule.cap);
+	if (result == CALL_RESULT_WALLET_WINDOW_SPENT)
+		ticket->answer.retry_after_ms = (uint32_t)(1000 * authz_counter_width_s(
+		                                                     ticket->limit_rows[i].rule.window));
+	grant_fails(ticket, result, POLICY_REASON_COUNTER, UINT32_MAX, bytes_of_text(text),
+	            ticket->check_fuel);
 }
 
 /* Whether this ticket could be signed now; everything that decides is read again (A12). DONE;
@@ -1416,8 +1543,17 @@ static enum call_result ready_to_sign(struct signer_sign *sign, struct signer_ti
 		ticket->step = SIGNER_STEP_GRANT;
 		return CALL_RESULT_SIGNED;
 	}
-	if (result == CALL_RESULT_DONE)
+	if (result == CALL_RESULT_DONE) {
+		enum status limits = count_limits(sign, ticket);
+
+		if (limits == STATUS_BUSY)
+			return CALL_RESULT_LEASE_DRY;
+		if (limits != STATUS_OK) {
+			answer(ticket, lost_result(limits, CALL_RESULT_STORE_CORRUPT));
+			return CALL_RESULT_SIGNED;
+		}
 		result = counters_cover(ticket, time_low_s);
+	}
 	if (result == CALL_RESULT_DONE && ticket->uses_nonce &&
 	    (ticket->request.flags & CALL_SIGN_DRY_RUN) == 0 &&
 	    !signer_nonce_ready(sign->parts.state, ticket->grant, &ticket->nonce))
@@ -1425,16 +1561,11 @@ static enum call_result ready_to_sign(struct signer_sign *sign, struct signer_ti
 	if (result == CALL_RESULT_LEASE_DRY && (ticket->request.flags & CALL_SIGN_DRY_RUN) != 0)
 		result = CALL_RESULT_DONE; /* the caps cover it; nothing is spent */
 	if (result == CALL_RESULT_LEASE_DRY) {
-		uint64_t wanted[LIMIT_COUNTERS_MAX + 1] = {0};
-
-		for (size_t i = 0; i < ticket->grant->lease.count; i++)
-			wanted[i] = charge_of(ticket, i);
-		signer_state_renew(sign->parts.state, ticket->grant, wanted);
+		renew_dry(sign, ticket, time_low_s);
 		return CALL_RESULT_LEASE_DRY;
 	}
 	if (result != CALL_RESULT_DONE) {
-		grant_fails(ticket, result, POLICY_REASON_COUNTER, UINT32_MAX,
-		            bytes_of_text(call_result_text(result)), ticket->check_fuel);
+		commit_fails(ticket, result, time_low_s);
 		return CALL_RESULT_SIGNED;
 	}
 	if ((ticket->request.flags & CALL_SIGN_DRY_RUN) != 0)
@@ -1475,66 +1606,100 @@ static void step_commit(struct signer_sign *sign, struct signer_ticket *ticket)
 
 /* ---- atomic batches ---- */
 
-/* A grant's counters before a member of a batch was charged, to take that back when another one
- * does not fit. */
+/* The counters before a member of a batch was charged, to take that back when another one does not
+ * fit. */
 struct before {
-	struct authz_counter counters[LIMIT_COUNTERS_MAX + 1];
+	struct authz_counter counters[LIMIT_COUNTERS_MAX + 1], limits[LIMIT_WALLET_LIMITS_MAX];
 	size_t row; /* of the member's nonce */
 	struct signer_nonce nonce;
 };
 
+static struct authz_counter *kept_of(struct before *before, size_t tally)
+{
+	return tally == SIGNER_TALLY_GRANT ? before->counters : before->limits;
+}
+
 static void keep_before(const struct signer_ticket *ticket, struct before *before)
 {
-	memcpy(before->counters, ticket->grant->lease.counters, sizeof(before->counters));
+	for (size_t t = 0; t < ticket->tally_count; t++) {
+		const struct authz_lease_record *lease = &ticket->tallies[t].meter->lease;
+
+		memcpy(kept_of(before, t), lease->counters,
+		       lease->count * sizeof(lease->counters[0]));
+	}
 	before->row = ticket->uses_nonce ? signer_nonce_find(ticket->grant, &ticket->nonce)
 	                                 : SIGNER_NONCE_NONE;
 	if (before->row != SIGNER_NONCE_NONE)
 		before->nonce = ticket->grant->nonces[before->row];
 }
 
-static void undo_charges(struct signer_ticket **tickets, size_t count, const struct before *before)
+/* Only what a charge changes; a lease being written stays as it is. */
+static void undo_charge(struct authz_counter *now, const struct authz_counter *then)
+{
+	memcpy(now->spent, then->spent, sizeof(now->spent));
+	now->bucket = then->bucket;
+	now->lease_left = then->lease_left;
+	now->since_prepare = then->since_prepare;
+	now->last_interval = then->last_interval;
+}
+
+static void undo_charges(struct signer_ticket **tickets, size_t count, struct before *before)
 {
 	for (size_t i = count; i-- > 0;) {
-		struct signer_grant *grant = tickets[i]->grant;
+		for (size_t t = 0; t < tickets[i]->tally_count; t++) {
+			struct authz_lease_record *lease = &tickets[i]->tallies[t].meter->lease;
 
-		for (size_t j = 0; j < grant->lease.count; j++) {
-			struct authz_counter *now = &grant->lease.counters[j];
-			const struct authz_counter *then = &before[i].counters[j];
-
-			/* Only what a charge changes; a lease being written stays as it is. */
-			memcpy(now->spent, then->spent, sizeof(now->spent));
-			now->bucket = then->bucket;
-			now->lease_left = then->lease_left;
-			now->since_prepare = then->since_prepare;
-			now->last_interval = then->last_interval;
+			for (size_t j = 0; j < lease->count; j++)
+				undo_charge(&lease->counters[j], &kept_of(&before[i], t)[j]);
 		}
+		tickets[i]->limit_count = 0;
 		if (before[i].row != SIGNER_NONCE_NONE)
-			grant->nonces[before[i].row] = before[i].nonce;
+			tickets[i]->grant->nonces[before[i].row] = before[i].nonce;
 	}
+}
+
+/* Adds up what the batch takes of one meter, each nonce as its largest. */
+static void add_together(struct signer_ticket **tickets, size_t count,
+                         const struct signer_meter *meter, size_t tally, uint64_t *together)
+{
+	static struct before before[CALL_BATCH_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		keep_before(tickets[i], &before[i]);
+		for (size_t j = 0; j < meter->lease.count && tally < tickets[i]->tally_count &&
+		                   tickets[i]->tallies[tally].meter == meter;
+		     j++)
+			together[j] = add_saturating(together[j], charge_of(tickets[i], tally, j));
+		count_nonce(tickets[i]);
+	}
+	undo_charges(tickets, count, before);
 }
 
 /* Each of these fits and together they do not: within the lease, or within the cap? */
 static void batch_does_not_fit(struct signer_sign *sign, struct signer_ticket **tickets,
                                size_t count, struct signer_ticket *last, uint64_t time_low_s)
 {
-	static struct before before[CALL_BATCH_MAX];
-	uint64_t together[LIMIT_COUNTERS_MAX + 1] = {0};
-	struct signer_grant *grant = last->grant;
+	for (size_t t = 0; t < last->tally_count; t++) {
+		struct signer_meter *meter = last->tallies[t].meter;
+		uint64_t together[LIMIT_COUNTERS_MAX + 1] = {0};
+		bool dry = false;
 
-	for (size_t i = 0; i < count; i++) {
-		keep_before(tickets[i], &before[i]);
-		for (size_t j = 0; j < grant->lease.count && tickets[i]->grant == grant; j++)
-			together[j] = add_saturating(together[j], charge_of(tickets[i], j));
-		count_nonce(tickets[i]);
-	}
-	undo_charges(tickets, count, before);
-	for (size_t j = 0; j < grant->lease.count; j++)
-		if (authz_counter_covers(&grant->rules[j], &grant->lease.counters[j], together[j],
-		                         time_low_s) == STATUS_REFUSED) {
-			refuse(last, CALL_RESULT_CAP_EXCEEDED);
-			return;
+		add_together(tickets, count, meter, t, together);
+		for (size_t j = 0; j < meter->lease.count; j++) {
+			enum status status = authz_counter_covers(
+			    &meter->rules[j], &meter->lease.counters[j], together[j], time_low_s);
+
+			if (status == STATUS_REFUSED) {
+				refuse(last, t == SIGNER_TALLY_LIMITS
+				                 ? CALL_RESULT_WALLET_CAP_EXCEEDED
+				                 : CALL_RESULT_CAP_EXCEEDED);
+				return;
+			}
+			dry |= status != STATUS_OK;
 		}
-	signer_state_renew(sign->parts.state, grant, together);
+		if (dry)
+			signer_meter_renew(sign->parts.state, meter, together);
+	}
 }
 
 /* Charges all, or none: the one that did not fit is returned. */
@@ -1591,7 +1756,7 @@ static void commit_batch(struct signer_sign *sign, struct signer_ticket **ticket
 			hand_out(sign, tickets[i]);
 	}
 	for (size_t i = 0; i < fresh_count && !is_dry; i++)
-		renew_if_due(sign, fresh[i]->grant, time_low_s);
+		renew_if_due(sign, fresh[i], time_low_s);
 }
 
 /* One of its batch was refused, so this one is not signed. Who had no wallet yet gets no receipt.

@@ -39,6 +39,15 @@ enum signer_step {
 
 struct signer_sign;
 
+/* What a transaction takes of the counters of one meter, per rule. */
+struct signer_tally {
+	struct signer_meter *meter;
+	uint64_t amounts[LIMIT_COUNTERS_MAX + 1];
+	uint64_t charged[LIMIT_COUNTERS_MAX + 1]; /* what was added to the counters for it */
+};
+
+enum { SIGNER_TALLY_GRANT, SIGNER_TALLY_LIMITS, SIGNER_TALLIES_MAX };
+
 /* An atomic batch: all of its requests are signed, or none. */
 struct signer_batch {
 	uint16_t expected; /* requests; 0: this place is free */
@@ -84,8 +93,13 @@ struct signer_ticket {
 	_Alignas(8) uint8_t area[POLICY_REQUEST_MAX];
 	size_t area_len;
 	struct policy_decision decision;
-	uint64_t amounts[LIMIT_COUNTERS_MAX + 1]; /* what it takes, per rule of the grant */
-	uint64_t charged[LIMIT_COUNTERS_MAX + 1]; /* what was added to the counters for it */
+	/* Of the grant that is tried, and of the wallet where it has limits. */
+	size_t tally_count;
+	struct signer_tally tallies[SIGNER_TALLIES_MAX];
+	struct signer_limits *limits; /* pinned; NULL: not looked at */
+	/* The limits when they decided, for the receipt. */
+	size_t limit_count;
+	struct authz_limit_row limit_rows[LIMIT_WALLET_LIMITS_MAX];
 
 	/* The allowed transaction in the module's words, when they are asked for. */
 	bool describing;
@@ -110,10 +124,6 @@ struct signer_sign_parts {
 	const bool *frozen; /* an operator froze everything */
 	struct signer_ceiling *ceiling;
 };
-
-/* signer_least_charge is what a counter is charged at least, by what a verdict's facts say (B4). */
-uint64_t signer_least_charge(const struct policy_facts *facts,
-                             const struct authz_counter_rule *rule);
 
 struct signer_sign *signer_sign_new(struct signer_sign_parts parts);
 

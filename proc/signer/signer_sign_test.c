@@ -11,51 +11,6 @@ void signer_turn(struct signer *signer)
 	EXPECT(false);
 }
 
-static const uint8_t native[32] = {0x06, 0x9b, 0x88, 0x57, 0xfe, 0xab, 0x81, 0x84, 0xfb, 0x68, 0x7f,
-                                   0x63, 0x46, 0x18, 0xc0, 0x35, 0xda, 0xc4, 0x39, 0xdc, 0x1a, 0xeb,
-                                   0x3b, 0x55, 0x98, 0xa0, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x01};
-static const uint8_t other[32] = {9};
-
-static uint64_t least(uint8_t unit, const uint8_t mint[32], const struct policy_facts *facts)
-{
-	struct authz_counter_rule rule = {.unit = unit};
-
-	if (unit == AUTHZ_UNIT_MINT)
-		memcpy(rule.mint, mint, 32);
-	return signer_least_charge(facts, &rule);
-}
-
-/* B4: SOL leaves as lamports and as wrapped SOL; what is wrapped and then sold counts once. */
-static void test_lamports_and_the_native_mint_are_one(void)
-{
-	struct policy_facts facts = {.lamports_out = 1000, .wrapped_lamports = 600};
-
-	EXPECT(least(AUTHZ_UNIT_LAMPORTS, NULL, &facts) == 1000);
-	facts.token_count = 2;
-	memcpy(facts.tokens[0].mint, other, 32);
-	facts.tokens[0].amount = 77;
-	memcpy(facts.tokens[1].mint, native, 32);
-	facts.tokens[1].amount = 600;
-	EXPECT(least(AUTHZ_UNIT_LAMPORTS, NULL, &facts) == 1000);
-	facts.tokens[1].amount = 650; /* 50 lay there already */
-	EXPECT(least(AUTHZ_UNIT_LAMPORTS, NULL, &facts) == 1050);
-	facts.wrapped_lamports = 0;
-	EXPECT(least(AUTHZ_UNIT_LAMPORTS, NULL, &facts) == 1650);
-	EXPECT(least(AUTHZ_UNIT_MINT, native, &facts) == 650);
-	EXPECT(least(AUTHZ_UNIT_MINT, other, &facts) == 77);
-}
-
-static void test_what_is_too_much_stays_the_most(void)
-{
-	struct policy_facts facts = {.lamports_out = UINT64_MAX, .token_count = 1};
-
-	memcpy(facts.tokens[0].mint, native, 32);
-	facts.tokens[0].amount = UINT64_MAX;
-	EXPECT(least(AUTHZ_UNIT_LAMPORTS, NULL, &facts) == UINT64_MAX);
-	facts.lamports_out = 5;
-	EXPECT(least(AUTHZ_UNIT_LAMPORTS, NULL, &facts) == UINT64_MAX);
-}
-
 /* A25: twice a minute's worth at once, then as fast as it refills. */
 static void test_a_budget_refills_with_time(void)
 {
@@ -77,8 +32,6 @@ static void test_a_budget_refills_with_time(void)
 
 int main(void)
 {
-	RUN(test_lamports_and_the_native_mint_are_one);
-	RUN(test_what_is_too_much_stays_the_most);
 	RUN(test_a_budget_refills_with_time);
 	return test_summary();
 }

@@ -22,7 +22,17 @@ void signer_state_user_hash(const struct authz_user_key *key, uint8_t ret_hash[3
 	keys_sha256(parts, 3, ret_hash);
 }
 
-static bool grant_may_go(void *context, void *entry);
+static bool grant_may_go(void *context, void *entry)
+{
+	return signer_meter_may_go((struct signer_state *)context,
+	                           &((struct signer_grant *)entry)->meter);
+}
+
+static bool limits_may_go(void *context, void *entry)
+{
+	return signer_meter_may_go((struct signer_state *)context,
+	                           &((struct signer_limits *)entry)->meter);
+}
 
 void signer_state_init(struct signer_state *state, const struct signer_vault *vault)
 {
@@ -31,6 +41,9 @@ void signer_state_init(struct signer_state *state, const struct signer_vault *va
 	signer_cache_init(&state->grants, SIGNER_GRANTS_CACHED, sizeof(struct signer_grant));
 	state->grants.may_go = grant_may_go;
 	state->grants.context = state;
+	signer_cache_init(&state->limits, SIGNER_LIMITS_CACHED, sizeof(struct signer_limits));
+	state->limits.may_go = limits_may_go;
+	state->limits.context = state;
 	signer_cache_init(&state->clients, SIGNER_CLIENTS_CACHED, sizeof(struct signer_client));
 	signer_cache_init(&state->names, SIGNER_INDEXES_CACHED, sizeof(struct signer_index));
 	signer_cache_init(&state->addresses, SIGNER_INDEXES_CACHED, sizeof(struct signer_index));
@@ -103,6 +116,36 @@ enum status signer_state_grant(struct signer_state *state, const uint8_t id[32],
 
 	if (status == STATUS_OK)
 		*ret_grant = (struct signer_grant *)entry;
+	return status;
+}
+
+enum status signer_state_limits(struct signer_state *state, const struct signer_wallet *wallet,
+                                struct signer_limits **ret_limits)
+{
+	void *entry = NULL;
+	enum status status = look_up(state, &state->limits, CALL_STORE_VALUE_LIMITS,
+	                             wallet->record.id, &entry);
+
+	if (status != STATUS_OK)
+		return status;
+	*ret_limits = (struct signer_limits *)entry;
+	signer_meter_follow(*ret_limits, &wallet->record);
+	return STATUS_OK;
+}
+
+enum status signer_state_limits_left(struct signer_state *state, const struct signer_wallet *wallet,
+                                     uint64_t ret_left[LIMIT_WALLET_LIMITS_MAX])
+{
+	struct signer_limits *limits;
+	enum status status;
+
+	if (wallet->record.limit_count == 0)
+		return STATUS_OK;
+	status = signer_state_limits(state, wallet, &limits);
+	for (size_t i = 0; status == STATUS_OK && i < wallet->record.limit_count; i++)
+		ret_left[i] = authz_counter_left(&limits->meter.rules[i],
+		                                 &limits->meter.lease.counters[i],
+		                                 state->time_low_s(state->context));
 	return status;
 }
 
@@ -217,6 +260,8 @@ static struct signer_cache *cache_of(struct signer_state *state, uint32_t kind)
 	case CALL_STORE_VALUE_GRANT:
 	case CALL_STORE_VALUE_LEASE:
 		return &state->grants;
+	case CALL_STORE_VALUE_LIMITS:
+		return &state->limits;
 	case CALL_STORE_VALUE_CREDENTIAL:
 		return &state->clients;
 	case CALL_STORE_VALUE_NAME:
@@ -286,8 +331,8 @@ static enum status prepare_grant(struct signer_state *state, struct signer_grant
 static enum status load_grant(struct signer_state *state, uint32_t kind, const uint8_t id[32],
                               struct bytes plain, struct signer_grant *grant)
 {
+	struct signer_meter *meter = &grant->meter;
 	enum status status;
-	size_t count;
 
 	if (kind == CALL_STORE_VALUE_GRANT) {
 		status = authz_grant_record_take(plain, &grant->record);
@@ -295,27 +340,48 @@ static enum status load_grant(struct signer_state *state, uint32_t kind, const u
 		if (!grant->record_ready)
 			return STATUS_CORRUPT;
 	} else {
-		status = authz_lease_take(plain, &grant->lease);
-		grant->lease_ready = status == STATUS_OK && memcmp(grant->lease.grant, id, 32) == 0;
+		status = authz_lease_take(plain, &meter->lease);
+		grant->lease_ready = status == STATUS_OK &&
+		                     memcmp(meter->lease.owner, id, 32) == 0 &&
+		                     meter->lease.rule_count == 0;
 		if (!grant->lease_ready)
 			return STATUS_CORRUPT;
 	}
 	if (!grant->record_ready || !grant->lease_ready)
 		return STATUS_BUSY;
-	count = signer_state_rules(&grant->record, grant->rules);
-	if (count != grant->lease.count)
+	if (signer_state_rules(&grant->record, meter->rules) != meter->lease.count)
 		return STATUS_CORRUPT;
-	/* The state on the disk is older than this process, or was dropped from the cache with its
-	 * lease: either way nobody knows how much of the lease was spent. */
-	for (size_t i = 0; i < count; i++)
-		authz_counter_recover(&grant->rules[i], &grant->lease.counters[i],
-		                      state->time_low_s(state->context));
-	for (size_t i = 0; i < grant->lease.nonce_count; i++)
+	meter->head = &grant->head;
+	meter->kind = CALL_STORE_VALUE_LEASE;
+	meter->nonces = grant->nonces;
+	signer_meter_recover(meter, state->time_low_s(state->context));
+	for (size_t i = 0; i < meter->lease.nonce_count; i++)
 		grant->nonces[i] = (struct signer_nonce){.state = SIGNER_NONCE_DURABLE};
 	status = prepare_grant(state, grant);
 	/* Its wallet was dropped meanwhile: nothing else is awaited, so it is to be asked for anew.
 	 */
 	return status == STATUS_BUSY ? STATUS_IO : status;
+}
+
+/* A wallet whose limits have counted nothing yet has no record of them: `plain` is empty. */
+static enum status load_limits(struct signer_state *state, const uint8_t id[32], struct bytes plain,
+                               struct signer_limits *limits)
+{
+	struct signer_meter *meter = &limits->meter;
+
+	meter->head = &limits->head;
+	meter->kind = CALL_STORE_VALUE_LIMITS;
+	if (plain.len == 0) {
+		memcpy(meter->lease.owner, id, 32);
+		return STATUS_OK;
+	}
+	if (authz_lease_take(plain, &meter->lease) != STATUS_OK ||
+	    memcmp(meter->lease.owner, id, 32) != 0 || meter->lease.rule_count == 0 ||
+	    meter->lease.nonce_count != 0)
+		return STATUS_CORRUPT;
+	memcpy(meter->rules, meter->lease.rules, sizeof(meter->lease.rules));
+	signer_meter_recover(meter, state->time_low_s(state->context));
+	return STATUS_OK;
 }
 
 /* After a recovery nobody knows what was revoked or spent since the store was written: a wallet is
@@ -372,6 +438,8 @@ static enum status load_entry(struct signer_state *state, uint32_t kind, const u
 	case CALL_STORE_VALUE_GRANT:
 	case CALL_STORE_VALUE_LEASE:
 		return load_grant(state, kind, id, plain, (struct signer_grant *)head);
+	case CALL_STORE_VALUE_LIMITS:
+		return load_limits(state, id, plain, (struct signer_limits *)head);
 	case CALL_STORE_VALUE_MODULE:
 	case CALL_STORE_VALUE_TABLE:
 	case CALL_STORE_VALUE_USER:
@@ -409,7 +477,7 @@ void signer_state_loaded(struct signer_state *state, uint32_t kind, const uint8_
 	if (status == STATUS_OK &&
 	    signer_vault_unseal(state->vault, kind, id, sealed, &state->plain) != STATUS_OK)
 		status = STATUS_CORRUPT;
-	if (status == STATUS_OK)
+	if (status == STATUS_OK || (status == STATUS_NOT_FOUND && kind == CALL_STORE_VALUE_LIMITS))
 		status = load_entry(state, kind, id, buffer_bytes(&state->plain), head);
 	if (status == STATUS_OK)
 		head->state = SIGNER_CACHED_READY;
@@ -452,12 +520,12 @@ uint64_t signer_state_put_grant(struct signer_state *state, const struct authz_g
 	                        buffer_bytes(&state->plain));
 }
 
-uint64_t signer_state_put_lease(struct signer_state *state, const struct authz_lease_record *lease)
+uint64_t signer_state_put_lease(struct signer_state *state, uint32_t kind,
+                                const struct authz_lease_record *lease)
 {
 	state->plain.len = 0;
 	CHECK(authz_lease_put(lease, &state->plain) == STATUS_OK);
-	return signer_state_put(state, CALL_STORE_VALUE_LEASE, lease->grant,
-	                        buffer_bytes(&state->plain));
+	return signer_state_put(state, kind, lease->owner, buffer_bytes(&state->plain));
 }
 
 uint64_t signer_state_put_client(struct signer_state *state,
@@ -580,7 +648,7 @@ enum status signer_state_lower_grant(struct signer_state *state, struct signer_g
 {
 	if (state->hold_count == SIGNER_HOLDS_MAX)
 		return STATUS_BUSY;
-	(void)signer_state_rules(&grant->record, grant->rules);
+	(void)signer_state_rules(&grant->record, grant->meter.rules);
 	hold(state, CALL_STORE_VALUE_GRANT, &grant->head);
 	return STATUS_OK;
 }
@@ -666,7 +734,7 @@ void signer_state_install_grant(struct signer_state *state, const struct authz_g
 	if (grant == NULL || grant->head.state != SIGNER_CACHED_READY)
 		return;
 	memcpy(grant->record.counters, record->counters, sizeof(record->counters));
-	(void)signer_state_rules(&grant->record, grant->rules);
+	(void)signer_state_rules(&grant->record, grant->meter.rules);
 }
 
 void signer_state_install_index(struct signer_state *state, uint32_t kind, const uint8_t key[32],
@@ -690,156 +758,13 @@ void signer_state_forget(struct signer_state *state, uint32_t kind, const uint8_
 		signer_cache_drop(cache, head);
 }
 
-/* ---- leases ---- */
-
-#define LEASING_TOGETHER 56 /* of the 64 that may be written at a time */
-
-/* Writes a state of the counters, and with it every nonce row as it is now. */
-static void put_lease(struct signer_state *state, struct signer_grant *grant,
-                      const struct authz_lease_record *durable)
-{
-	grant->lease_batch = signer_state_put_lease(state, durable);
-	for (size_t i = 0; i < grant->lease.nonce_count; i++)
-		if (grant->nonces[i].state == SIGNER_NONCE_NEW)
-			grant->nonces[i].state = SIGNER_NONCE_WRITING;
-	grant->head.pins++;
-	state->leasing[state->leasing_count++] = grant;
-}
-
-void signer_state_renew(struct signer_state *state, struct signer_grant *grant,
-                        const uint64_t *wanted)
-{
-	struct authz_lease_record durable;
-	uint64_t now = state->time_low_s(state->context);
-	bool is_first = !grant->leased_once;
-
-	if (grant->lease_batch != 0 ||
-	    state->leasing_count == sizeof(state->leasing) / sizeof(state->leasing[0]) ||
-	    !signer_store_room(state->store, 1, AUTHZ_LEASE_RECORD_MAX))
-		return;
-	durable = grant->lease;
-	for (size_t i = 0; i < durable.count; i++)
-		authz_counter_lease_prepare(&grant->rules[i], &grant->lease.counters[i],
-		                            wanted != NULL ? wanted[i] : 0, now,
-		                            &durable.counters[i]);
-	put_lease(state, grant, &durable);
-	grant->leased_once = true;
-	/* What a user has just granted must not wait for others' leases. */
-	if (is_first)
-		signer_store_need(state->store, SIGNER_NEED_CHANGE);
-	state->renewed = true;
-}
-
-static bool has_spent(struct signer_state *state, const struct signer_grant *grant)
-{
-	uint64_t now = state->time_low_s(state->context);
-
-	for (size_t i = 0; i < grant->lease.count; i++)
-		if (authz_counter_lease_used(&grant->rules[i], &grant->lease.counters[i], now))
-			return true;
-	return false;
-}
-
-void signer_state_renew_others(struct signer_state *state)
-{
-	struct signer_cache *cache = &state->grants;
-
-	if (!state->renewed)
-		return;
-	for (size_t i = 0; i < cache->filled; i++) {
-		struct signer_grant *grant =
-		    (struct signer_grant *)(void *)(cache->entries + i * cache->entry_bytes);
-
-		/* Some places stay free for grants whose leases run dry meanwhile. */
-		if (state->leasing_count >= LEASING_TOGETHER)
-			break;
-		if (grant->head.taken && grant->head.state == SIGNER_CACHED_READY &&
-		    grant->lease_batch == 0 && has_spent(state, grant))
-			signer_state_renew(state, grant, NULL);
-	}
-	state->renewed = false;
-}
-
-bool signer_state_return_leases(struct signer_state *state)
-{
-	struct signer_cache *cache = &state->grants;
-
-	if (state->leasing_count != 0)
-		return false;
-	for (size_t i = 0; i < cache->filled; i++) {
-		struct signer_grant *grant =
-		    (struct signer_grant *)(void *)(cache->entries + i * cache->entry_bytes);
-		bool holds = false;
-
-		if (!grant->head.taken || grant->head.state != SIGNER_CACHED_READY)
-			continue;
-		for (size_t j = 0; j < grant->lease.count; j++) {
-			holds |= grant->lease.counters[j].lease_left != 0;
-			grant->lease.counters[j].lease_left = 0;
-		}
-		if (!holds)
-			continue;
-		if (!signer_store_room(state->store, 1, AUTHZ_LEASE_RECORD_MAX))
-			return false;
-		signer_state_put_lease(state, &grant->lease);
-	}
-	return true;
-}
-
-/* A grant that gives way gives its lease back first: read again, a lease counts as spent, and a cap
- * would melt away by being looked at. The write pins the grant until it is durable. */
-static bool grant_may_go(void *context, void *entry)
-{
-	struct signer_state *state = (struct signer_state *)context;
-	struct signer_grant *grant = (struct signer_grant *)entry;
-	bool holds = false;
-
-	if (grant->head.state != SIGNER_CACHED_READY)
-		return true;
-	for (size_t i = 0; i < grant->lease.count; i++)
-		holds |= grant->lease.counters[i].lease_left != 0;
-	if (!holds)
-		return true;
-	if (grant->lease_batch != 0 ||
-	    state->leasing_count == sizeof(state->leasing) / sizeof(state->leasing[0]) ||
-	    !signer_store_room(state->store, 1, AUTHZ_LEASE_RECORD_MAX))
-		return false;
-	for (size_t i = 0; i < grant->lease.count; i++)
-		grant->lease.counters[i].lease_left = 0;
-	put_lease(state, grant, &grant->lease);
-	/* What becomes durable leases nothing. */
-	for (size_t i = 0; i < grant->lease.count; i++) {
-		grant->lease.counters[i].preparing = true;
-		grant->lease.counters[i].lease_pending = 0;
-		grant->lease.counters[i].since_prepare = 0;
-	}
-	return false;
-}
-
 void signer_state_pump(struct signer_state *state)
 {
 	uint64_t committed = signer_store_committed(state->store);
-	size_t kept = 0;
 
 	/* What was not shown while it was being anchored is shown now. */
 	state->loads += committed != state->pumped;
 	state->pumped = committed;
 	pump_holds(state);
-	for (size_t i = 0; i < state->leasing_count; i++) {
-		struct signer_grant *grant = state->leasing[i];
-
-		if (grant->lease_batch > committed) {
-			state->leasing[kept++] = grant;
-			continue;
-		}
-		for (size_t j = 0; j < grant->lease.count; j++)
-			authz_counter_lease_commit(&grant->lease.counters[j]);
-		for (size_t j = 0; j < grant->lease.nonce_count; j++)
-			if (grant->nonces[j].state == SIGNER_NONCE_WRITING)
-				grant->nonces[j].state = SIGNER_NONCE_DURABLE;
-		grant->lease_batch = 0;
-		grant->head.pins--;
-		state->loads++;
-	}
-	state->leasing_count = kept;
+	signer_meter_pump(state);
 }

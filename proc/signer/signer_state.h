@@ -17,6 +17,7 @@
 
 #define SIGNER_WALLETS_CACHED 4096
 #define SIGNER_GRANTS_CACHED  1024
+#define SIGNER_LIMITS_CACHED  1024
 #define SIGNER_CLIENTS_CACHED 4096
 #define SIGNER_INDEXES_CACHED 16384
 #define SIGNER_MODULES_CACHED 32
@@ -45,6 +46,19 @@ struct signer_nonce {
 	enum signer_nonce_state state;
 	bool proven;                              /* no blockhash: counts as the largest */
 	uint64_t counted[LIMIT_COUNTERS_MAX + 1]; /* the largest so far, per rule */
+	/* The same of the wallet's limits, as they were in that version of its record. */
+	uint64_t limits_version, limits_counted[LIMIT_WALLET_LIMITS_MAX];
+};
+
+/* The counters of a grant, or of a wallet's limits, and where their leases stand. */
+struct signer_meter {
+	struct signer_cache_head *head; /* of the entry that it lies in */
+	uint32_t kind; /* CALL_STORE_VALUE_LEASE, of a wallet CALL_STORE_VALUE_LIMITS */
+	struct authz_counter_rule rules[LIMIT_COUNTERS_MAX + 1]; /* lease.count */
+	struct authz_lease_record lease;
+	struct signer_nonce *nonces; /* beside lease.nonces; of a grant */
+	bool leased_once;            /* since it was read, or had a new rule */
+	uint64_t lease_batch; /* commit that makes the prepared leases durable; 0: none */
 };
 
 struct signer_grant {
@@ -56,11 +70,15 @@ struct signer_grant {
 	size_t parameters_len;
 	uint8_t parameters_hash[32];
 	struct policy_atas atas;
-	struct authz_lease_record lease;
-	struct signer_nonce nonces[AUTHZ_NONCES_MAX];            /* beside lease.nonces */
-	struct authz_counter_rule rules[LIMIT_COUNTERS_MAX + 1]; /* the record's, then the uses */
-	bool leased_once;                                        /* since it was read */
-	uint64_t lease_batch; /* commit that makes the prepared leases durable; 0: none */
+	struct signer_meter meter; /* its record's rules, then the uses */
+	struct signer_nonce nonces[AUTHZ_NONCES_MAX];
+};
+
+/* What a wallet's limits have counted; the limits themselves stand in its record. */
+struct signer_limits {
+	struct signer_cache_head head;
+	struct signer_meter meter;
+	uint64_t version; /* of the wallet's record that meter.rules are from */
 };
 
 struct signer_client {
@@ -90,7 +108,7 @@ struct signer_blob {
 struct signer_state {
 	const struct signer_vault *vault;
 	struct signer_store *store;
-	struct signer_cache wallets, grants, clients, names, addresses, tokens, modules, tables,
+	struct signer_cache wallets, grants, limits, clients, names, addresses, tokens, modules, tables,
 	    users, metas, user_keys, factors, pending;
 	/* Entries whose power became less: pinned until that is durable, so that the old power can
 	 * never be loaded again; written as soon as a batch has room. */
@@ -102,7 +120,7 @@ struct signer_state {
 	size_t hold_count;
 	struct buffer plain;              /* a record as it was unsealed */
 	struct buffer sealed;             /* a record to be written */
-	struct signer_grant *leasing[64]; /* grants whose leases are being written */
+	struct signer_meter *leasing[64]; /* whose leases are being written */
 	bool renewed;                     /* one was renewed since the others were looked at */
 	size_t leasing_count;
 	uint64_t (*time_low_s)(void *context);
@@ -127,6 +145,15 @@ MUST_USE enum status signer_state_wallet(struct signer_state *state, const uint8
                                          struct signer_wallet **ret_wallet);
 MUST_USE enum status signer_state_grant(struct signer_state *state, const uint8_t id[32],
                                         struct signer_grant **ret_grant);
+/* signer_state_limits finds what the limits of a cached wallet have counted, by the rules of its
+ * record as that is now. */
+MUST_USE enum status signer_state_limits(struct signer_state *state,
+                                         const struct signer_wallet *wallet,
+                                         struct signer_limits **ret_limits);
+/* signer_state_limits_left is what is left of each limit in the record of a cached wallet. */
+MUST_USE enum status signer_state_limits_left(struct signer_state *state,
+                                              const struct signer_wallet *wallet,
+                                              uint64_t ret_left[LIMIT_WALLET_LIMITS_MAX]);
 MUST_USE enum status signer_state_client(struct signer_state *state, const uint8_t id[32],
                                          struct signer_client **ret_client);
 MUST_USE enum status signer_state_by_name(struct signer_state *state, const uint8_t name_hash[32],
@@ -161,7 +188,8 @@ uint64_t signer_state_put(struct signer_state *state, uint32_t kind, const uint8
 uint64_t signer_state_put_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *wallet);
 uint64_t signer_state_put_grant(struct signer_state *state, const struct authz_grant_record *grant);
-uint64_t signer_state_put_lease(struct signer_state *state, const struct authz_lease_record *lease);
+uint64_t signer_state_put_lease(struct signer_state *state, uint32_t kind,
+                                const struct authz_lease_record *lease);
 uint64_t signer_state_put_client(struct signer_state *state,
                                  const struct authz_client_record *client);
 uint64_t signer_state_put_factor(struct signer_state *state,
@@ -201,18 +229,29 @@ void signer_state_forget(struct signer_state *state, uint32_t kind, const uint8_
 size_t signer_state_rules(const struct authz_grant_record *grant,
                           struct authz_counter_rule ret_rules[LIMIT_COUNTERS_MAX + 1]);
 
-/* signer_state_renew writes new leases of all counters of a grant, at least `wanted[i]` each (NULL:
- * as usual), unless they are being written already. */
-void signer_state_renew(struct signer_state *state, struct signer_grant *grant,
-                        const uint64_t *wanted);
-/* signer_state_renew_others writes, with a lease that was just renewed, the leases of all other
- * cached grants that have spent of theirs: on hardware a write of the TPM is what costs. Not while
- * charges are being measured. */
-void signer_state_renew_others(struct signer_state *state);
-/* signer_state_return_leases writes the true state of every cached grant without a lease, for an
- * orderly stop; false while leases are being written or room is missing: call again. */
-bool signer_state_return_leases(struct signer_state *state);
 /* signer_state_pump makes leases spendable whose state became durable. */
 void signer_state_pump(struct signer_state *state);
+
+/* Leases (signer_meter.c). signer_meter_renew writes new ones of all counters of a meter, at least
+ * `wanted[i]` each (NULL: as usual), unless they are being written already. */
+void signer_meter_renew(struct signer_state *state, struct signer_meter *meter,
+                        const uint64_t *wanted);
+/* signer_meter_renew_others writes, with a lease that was just renewed, the leases of all other
+ * cached meters that have spent of theirs: on hardware a write of the TPM is what costs. Not while
+ * charges are being measured. */
+void signer_meter_renew_others(struct signer_state *state);
+/* signer_meter_return_all writes the true state of every cached meter without a lease, for an
+ * orderly stop; false while leases are being written or room is missing: call again. */
+bool signer_meter_return_all(struct signer_state *state);
+/* signer_meter_may_go is the caches' hook: a meter that gives way gives its lease back first. */
+bool signer_meter_may_go(struct signer_state *state, struct signer_meter *meter);
+/* signer_meter_pump makes leases spendable whose state became durable. */
+void signer_meter_pump(struct signer_state *state);
+/* signer_meter_recover: the state just read is older than this process, or was dropped from the
+ * cache with its lease: either way nobody knows how much of the lease was spent. */
+void signer_meter_recover(struct signer_meter *meter, uint64_t time_low_s);
+/* signer_meter_follow gives the meter of a wallet the rules that its user signed last; what counts
+ * the same thing goes on counting. */
+void signer_meter_follow(struct signer_limits *limits, const struct authz_wallet_record *wallet);
 
 #endif

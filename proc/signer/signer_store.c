@@ -232,7 +232,8 @@ enum status signer_store_put(struct signer_store *store, uint32_t kind, const ui
 	batch->len += sizeof(op) + sealed.len;
 	batch->count++;
 	batch->anchored |= kind != CALL_STORE_VALUE_CHAIN;
-	if (kind != CALL_STORE_VALUE_CHAIN && kind != CALL_STORE_VALUE_LEASE)
+	if (kind != CALL_STORE_VALUE_CHAIN && kind != CALL_STORE_VALUE_LEASE &&
+	    kind != CALL_STORE_VALUE_LIMITS)
 		signer_store_need(store, SIGNER_NEED_CHANGE);
 	*ret_batch = batch->number;
 	return STATUS_OK;

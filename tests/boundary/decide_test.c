@@ -79,10 +79,29 @@ static enum status limit(struct rig_world *of, const uint8_t id[32], uint64_t ca
 	return make(of, AUTHZ_ACTION_LIMIT, &body);
 }
 
-/* A world of its own for each test: same user's way, another wallet. */
-static void fresh(const char *name, uint64_t cap, uint8_t ret_grant[32])
+/* The wallet's own limits become these. */
+static enum status set_limits(struct rig_world *of, const struct authz_counter_rule *limits,
+                              size_t count)
 {
-	struct rig_world *of = &world;
+	struct buffer body = BUFFER_OF_ARRAY(body_space);
+	struct authz_limit_body limit = {.of_wallet = true, .limit_count = count};
+
+	memcpy(limit.limits, limits, count * sizeof(limits[0]));
+	CHECK(authz_limit_put(&limit, &body) == STATUS_OK);
+	return make(of, AUTHZ_ACTION_LIMIT, &body);
+}
+
+static enum status lamports_limit(struct rig_world *of, uint8_t window, uint64_t cap)
+{
+	struct authz_counter_rule rule = {
+	    .id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = window, .cap = cap};
+
+	return set_limits(of, &rule, 1);
+}
+
+/* What the signer tells the wallet's user of it. */
+static const struct authz_wallet_record *shown_wallet(const struct rig_world *of)
+{
 	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
 	static struct authz_wallet_record record;
 	struct buffer answer = BUFFER_OF_ARRAY(space);
@@ -90,8 +109,6 @@ static void fresh(const char *name, uint64_t cap, uint8_t ret_grant[32])
 	uint8_t query_space[1024];
 	struct buffer out = BUFFER_OF_ARRAY(query_space);
 
-	*of = (struct rig_world){.cap = cap};
-	rig_world_make(&rig, of, name);
 	memcpy(query.deployment, rig.deployment, 32);
 	memcpy(query.key, keys_sign_public(&of->user), 32);
 	memcpy(query.target, of->wallet, 32);
@@ -99,8 +116,18 @@ static void fresh(const char *name, uint64_t cap, uint8_t ret_grant[32])
 	CHECK(authz_query_put(&query, &of->user, &out) == STATUS_OK);
 	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
 	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
-	CHECK(record.grant_count == 1);
-	memcpy(ret_grant, record.grants[0].grant, 32);
+	return &record;
+}
+
+/* A world of its own for each test: same user's way, another wallet. */
+static void fresh(const char *name, uint64_t cap, uint8_t ret_grant[32])
+{
+	struct rig_world *of = &world;
+
+	*of = (struct rig_world){.cap = cap};
+	rig_world_make(&rig, of, name);
+	CHECK(shown_wallet(of)->grant_count == 1);
+	memcpy(ret_grant, shown_wallet(of)->grants[0].grant, 32);
 }
 
 static void message_of(uint64_t lamports, struct buffer *out)
@@ -883,6 +910,201 @@ static void make_operators(void)
 	rig.setting = setting;
 }
 
+/* ---- limits of a wallet, over all its grants (B4) ---- */
+
+#define FEE UINT64_C(5000)
+
+/* As many requests at once as fit, alternating between the wallet's grants by name; how many were
+ * signed. */
+static size_t sign_at_once(const uint8_t (*grants)[32], size_t grant_count, uint64_t lamports,
+                           size_t count)
+{
+	static struct call_sign_request requests[CALL_BATCH_MAX];
+	struct call_sign_answer answers[CALL_BATCH_MAX];
+
+	CHECK(count <= CALL_BATCH_MAX);
+	for (size_t i = 0; i < count; i++) {
+		struct buffer message = BUFFER_OF_ARRAY(batch_space[i]);
+
+		message_of(lamports, &message);
+		requests[i] = rig_sign_request(&world, buffer_bytes(&message));
+		requests[i].has_grant = true;
+		memcpy(requests[i].grant, grants[i % grant_count], 32);
+	}
+	EXPECT(exchange(requests, count, answers, 3000000) == count);
+	for (size_t i = 0; i < count; i++)
+		EXPECT(answers[i].result == CALL_RESULT_SIGNED ||
+		       answers[i].result == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	return signed_of(answers, count);
+}
+
+/* Five grants have five caps; the wallet has one. What two of them ask for at once does not pass it
+ * together, fees counted; and not a lamport more over a crash, whatever was leased. */
+static void test_grants_together_do_not_pass_a_limit_of_the_wallet(void)
+{
+	uint8_t grants[5][32];
+	struct call_sign_answer answer;
+	uint8_t space[512];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+
+	fresh("limit-together", 300000000, grants[0]);
+	for (size_t i = 1; i < 5; i++)
+		grant(&world, 300000000, grants[i]);
+	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 4 * (900000 + FEE)) == STATUS_OK);
+	EXPECT(sign_at_once(grants, 5, 900000, CALL_BATCH_MAX) == 4);
+	EXPECT(shown_wallet(&world)->has_left && shown_wallet(&world)->left[0] == 0);
+	/* The reason is the wallet's own, and says how much is left. */
+	message_of(900000, &message);
+	answer = sign_bytes(buffer_bytes(&message), 0);
+	EXPECT(answer.result == CALL_RESULT_WALLET_CAP_EXCEEDED && answer.reason_count == 5);
+	EXPECT(bytes_equal(answer.reasons[0].text,
+	                   bytes_of_text("limit 1 of the wallet: this takes 905000, and 0 is left "
+	                                 "of 3620000")));
+	EXPECT(sign_bytes(buffer_bytes(&message), CALL_SIGN_DRY_RUN).result ==
+	       CALL_RESULT_WALLET_CAP_EXCEEDED);
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(sign_at_once(grants, 5, 1, 5) == 0);
+	/* More, and of it exactly one; a fee is enough to pass it. */
+	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 4 * (900000 + FEE) + FEE) == STATUS_OK);
+	EXPECT(sign_at_once(grants, 5, 1, 5) == 0);
+	EXPECT(sign_at_once(grants, 5, 0, 5) == 1);
+}
+
+/* A crash loses what was leased, never a limit: what is signed over many of them stays below. */
+static void test_a_limit_of_the_wallet_outlives_crashes(void)
+{
+	uint8_t grants[2][32];
+	size_t total = 0;
+
+	fresh("limit-crash", 300000000, grants[0]);
+	grant(&world, 300000000, grants[1]);
+	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 40 * (500000 + FEE)) == STATUS_OK);
+	for (size_t round = 0; round < 6; round++) {
+		total += sign_at_once(grants, 2, 500000, 4);
+		EXPECT(shown_wallet(&world)->left[0] <= (40 - total) * (500000 + FEE));
+		rig_stop(&rig);
+		rig_start(&rig, folder, false);
+		EXPECT(shown_wallet(&world)->limit_count == 1);
+	}
+	for (size_t round = 0; round < 6; round++)
+		total += sign_at_once(grants, 2, 500000, CALL_BATCH_MAX);
+	EXPECT(total > 0 && total <= 40);
+	/* An orderly stop gives the lease back: nothing is lost. */
+	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 80 * (500000 + FEE)) == STATUS_OK);
+	EXPECT(sign_at_once(grants, 2, 500000, 1) == 1);
+	uint64_t left = shown_wallet(&world)->left[0];
+	rig_end(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(shown_wallet(&world)->left[0] == left);
+}
+
+static void test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_that_was_seen(void)
+{
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_limit_body less = {.of_wallet = true};
+	struct authz_counter_rule two[2] = {
+	    {.id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_DAY,  .cap = 1000000},
+	    {.id = 2, .unit = AUTHZ_UNIT_USES,     .window = AUTHZ_WINDOW_HOUR, .cap = 2      },
+	};
+	static struct authz_change change;
+	uint8_t id[32];
+
+	fresh("limit-asymmetry", 300000000, id);
+	EXPECT(set_limits(&world, two, 2) == STATUS_OK);
+	EXPECT(sign(100000) == CALL_RESULT_SIGNED);
+	EXPECT(sign(100001) == CALL_RESULT_SIGNED);
+	EXPECT(sign(100002) == CALL_RESULT_WALLET_WINDOW_SPENT);
+	/* Without the state that it is for, a limit may come or fall; none may rise or go. */
+	const struct {
+		size_t count;
+		uint64_t day, uses;
+		enum status wanted;
+	} cases[] = {
+	    {0, 0,       0, STATUS_REFUSED},
+	    {1, 1000000, 0, STATUS_REFUSED},
+	    {2, 1000001, 2, STATUS_REFUSED},
+	    {2, 1000000, 3, STATUS_REFUSED},
+	    {2, 900000,  3, STATUS_REFUSED},
+	    {2, 900000,  2, STATUS_OK     },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		less.limit_count = cases[i].count;
+		memcpy(less.limits, two, sizeof(two));
+		less.limits[0].cap = cases[i].day;
+		less.limits[1].cap = cases[i].uses;
+		body.len = answer.len = 0;
+		CHECK(authz_limit_put(&less, &body) == STATUS_OK);
+		CHECK(rig_wallet_refresh(&rig, &world));
+		change = change_of(&world, AUTHZ_ACTION_LIMIT, &body);
+		change.entries[0].has_previous = false;
+		memset(change.entries[0].previous, 0, 32);
+		EXPECT(rig_change(&rig, &change, &world.user, &answer) == cases[i].wanted);
+	}
+	EXPECT(shown_wallet(&world)->limits[0].cap == 900000);
+	/* With it, a limit may go: the others go on counting. */
+	two[0].cap = 900000;
+	EXPECT(set_limits(&world, two, 1) == STATUS_OK);
+	EXPECT(shown_wallet(&world)->left[0] == 900000 - 200001 - 2 * FEE);
+	EXPECT(sign(100003) == CALL_RESULT_SIGNED);
+	/* One that comes back begins anew, in memory and from the disk. */
+	EXPECT(set_limits(&world, two, 0) == STATUS_OK && shown_wallet(&world)->limit_count == 0);
+	EXPECT(sign(800000) == CALL_RESULT_SIGNED);
+	EXPECT(set_limits(&world, two, 1) == STATUS_OK);
+	EXPECT(shown_wallet(&world)->left[0] == 900000);
+	EXPECT(set_limits(&world, two, 0) == STATUS_OK);
+	EXPECT(set_limits(&world, two, 1) == STATUS_OK);
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(shown_wallet(&world)->left[0] == 900000);
+	EXPECT(sign(895000) == CALL_RESULT_SIGNED);
+	EXPECT(sign(1) == CALL_RESULT_WALLET_WINDOW_SPENT);
+	EXPECT(sign(900001) == CALL_RESULT_WALLET_CAP_EXCEEDED); /* waiting will not help */
+}
+
+/* An atomic batch over two grants: all or none, and what it tried in vain counts nothing. */
+static void test_a_batch_above_a_limit_of_the_wallet_counts_nothing(void)
+{
+	uint64_t lamports[4] = {900000, 900000, 900000, 900000};
+	struct call_sign_answer answers[CALL_BATCH_MAX];
+	uint8_t id[32];
+
+	fresh("limit-batch", 300000000, id);
+	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 3 * (900000 + FEE)) == STATUS_OK);
+	EXPECT(batch(lamports, 4, answers) == 4);
+	EXPECT(signed_of(answers, 4) == 0);
+	EXPECT(shown_wallet(&world)->left[0] == 3 * (900000 + FEE));
+	EXPECT(batch(lamports, 3, answers) == 3);
+	EXPECT(signed_of(answers, 3) == 3);
+	EXPECT(shown_wallet(&world)->left[0] == 0);
+}
+
+/* A18: on one proven nonce the largest counts, under a limit of the wallet too; windows and durable
+ * nonces do not go together. */
+static void test_limits_of_the_wallet_and_durable_nonces(void)
+{
+	uint8_t id[32], blockhash[32], nonce[32];
+
+	fresh_nonce("limit-nonce", 300000000, id);
+	keys_random(blockhash, 32);
+	nonce_of(blockhash, nonce);
+	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 2000000) == STATUS_OK);
+	for (uint64_t i = 0; i < 5; i++)
+		EXPECT(sign_nonce(600000 + i, nonce, blockhash) == CALL_RESULT_SIGNED);
+	EXPECT(shown_wallet(&world)->left[0] == 2000000 - 600004 - FEE);
+	/* Other limits: what the nonce counted under the ones before is not taken for theirs. */
+	const struct authz_counter_rule other = {
+	    .id = 1, .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_TOTAL, .cap = 3};
+	EXPECT(set_limits(&world, &other, 1) == STATUS_OK);
+	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 2000000) == STATUS_OK);
+	EXPECT(sign_nonce(600006, nonce, blockhash) == CALL_RESULT_SIGNED);
+	EXPECT(shown_wallet(&world)->left[0] == 2000000 - 600006 - FEE);
+	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_DAY, 2000000) == STATUS_OK);
+	EXPECT(sign_nonce(600009, nonce, blockhash) == CALL_RESULT_NONCE_REFUSED);
+	EXPECT(sign_nonce(600006, nonce, blockhash) == CALL_RESULT_NONCE_REFUSED); /* remembered */
+	EXPECT(sign(600000) == CALL_RESULT_SIGNED);
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
@@ -906,6 +1128,11 @@ int main(void)
 	RUN(test_a_lifetime_that_may_be_a_blockhash_counts_each);
 	RUN(test_a_batch_on_one_nonce_counts_as_its_largest);
 	RUN(test_what_is_outstanding_outlives_a_crash);
+	RUN(test_grants_together_do_not_pass_a_limit_of_the_wallet);
+	RUN(test_a_limit_of_the_wallet_outlives_crashes);
+	RUN(test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_that_was_seen);
+	RUN(test_a_batch_above_a_limit_of_the_wallet_counts_nothing);
+	RUN(test_limits_of_the_wallet_and_durable_nonces);
 	RUN(test_one_operators_serials_are_no_other_operators);
 	RUN(test_only_who_was_looked_for_is_found);
 	RUN(test_a_flood_does_not_take_all_tickets);

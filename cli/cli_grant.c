@@ -522,6 +522,24 @@ static int run_link(struct cli_call *call)
 
 /* ---- grant list ---- */
 
+void cli_rule_out(struct cli_out *out, const struct authz_counter_rule *rule)
+{
+	cli_out_name(out, "unit");
+	cli_out_text(out, bytes_of_text(rule->unit == AUTHZ_UNIT_USES   ? "uses"
+	                                : rule->unit == AUTHZ_UNIT_MINT ? "mint"
+	                                                                : "lamports"));
+	if (rule->unit == AUTHZ_UNIT_MINT) {
+		cli_out_name(out, "mint");
+		cli_out_base58(out, BYTES_OF_ARRAY(rule->mint));
+	}
+	cli_out_name(out, "window");
+	cli_out_text(out, bytes_of_text(rule->window == AUTHZ_WINDOW_TOTAL  ? "total"
+	                                : rule->window == AUTHZ_WINDOW_HOUR ? "1h"
+	                                                                    : "24h"));
+	cli_out_name(out, "cap");
+	cli_out_decimal(out, rule->cap);
+}
+
 void cli_grant_out(struct cli_out *out, const struct authz_grant_answer *answer)
 {
 	const struct authz_grant_record *grant = &answer->grant;
@@ -544,29 +562,17 @@ void cli_grant_out(struct cli_out *out, const struct authz_grant_answer *answer)
 	cli_out_name(out, "counters");
 	cli_out_open(out, '[');
 	for (size_t i = 0; i < answer->left_count; i++) {
+		const struct authz_counter_rule uses = {.unit = AUTHZ_UNIT_USES,
+		                                        .window = AUTHZ_WINDOW_TOTAL,
+		                                        .cap = grant->uses_max};
 		bool is_uses = i == grant->counter_count;
-		const struct authz_counter_rule *rule = &grant->counters[i];
 
 		cli_out_open(out, '{');
 		if (!is_uses) {
 			cli_out_name(out, "id");
-			cli_out_number(out, rule->id);
+			cli_out_number(out, grant->counters[i].id);
 		}
-		cli_out_name(out, "unit");
-		cli_out_text(out, bytes_of_text(is_uses || rule->unit == AUTHZ_UNIT_USES ? "uses"
-		                                : rule->unit == AUTHZ_UNIT_MINT          ? "mint"
-		                                                                : "lamports"));
-		if (!is_uses && rule->unit == AUTHZ_UNIT_MINT) {
-			cli_out_name(out, "mint");
-			cli_out_base58(out, BYTES_OF_ARRAY(rule->mint));
-		}
-		cli_out_name(out, "window");
-		cli_out_text(out,
-		             bytes_of_text(is_uses || rule->window == AUTHZ_WINDOW_TOTAL ? "total"
-		                           : rule->window == AUTHZ_WINDOW_HOUR           ? "1h"
-		                                                                         : "24h"));
-		cli_out_name(out, "cap");
-		cli_out_decimal(out, is_uses ? grant->uses_max : grant->counters[i].cap);
+		cli_rule_out(out, is_uses ? &uses : &grant->counters[i]);
 		cli_out_name(out, "left");
 		cli_out_decimal(out, answer->left[i]);
 		cli_out_close(out, '}');

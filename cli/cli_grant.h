@@ -27,6 +27,9 @@ int cli_grant_create(struct cli_server *server, const struct keys_sign_key *key,
                      struct cli_grant *grant, const struct authz_table_contents *tables,
                      size_t table_count, uint8_t (*ret_ids)[32]);
 
+/* cli_rule_out writes the members of a counter's rule: unit, mint, window, cap. */
+void cli_rule_out(struct cli_out *out, const struct authz_counter_rule *rule);
+
 /* cli_cap_take reads UNIT:WINDOW:CAP: lamports, uses or mint=ADDRESS; total, 1h or 24h; above 0. */
 bool cli_cap_take(const char *text, struct authz_counter_rule *ret_rule);
 /* cli_each_word calls `take` for each of the words that commas separate; false when one is empty or

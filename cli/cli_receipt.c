@@ -14,9 +14,11 @@
 #include "cli_client.h"
 #include "cli_commands.h"
 #include "cli_file.h"
+#include "cli_grant.h"
 #include "cli_intent_cases.h"
 #include "cli_out.h"
 #include "policy_answer.h"
+#include "policy_charge.h"
 #include "policy_trust.h"
 
 #define BUNDLE_MAX (256u * 1024 * 1024)
@@ -338,6 +340,33 @@ static bool same_text(struct bytes then, const struct policy_decision *now)
 	       (then.len == now->text_len || then.len + 4 > CALL_REASON_TEXT_MAX);
 }
 
+_Static_assert((int)AUTHZ_UNIT_LAMPORTS == POLICY_UNIT_LAMPORTS &&
+                   (int)AUTHZ_UNIT_MINT == POLICY_UNIT_MINT &&
+                   (int)AUTHZ_UNIT_USES == POLICY_UNIT_USES,
+               "a limit of a wallet is charged as a counter of a grant");
+
+/* The wallet's limits were charged by these facts, and decided as they had to: nothing signed above
+ * one, nothing refused that fits all. On a durable nonce a transaction may take less than its facts
+ * say, never more. */
+static bool same_limits(const struct authz_receipt *receipt, uint16_t result,
+                        const struct policy_facts *facts)
+{
+	bool refused = result == CALL_RESULT_WALLET_CAP_EXCEEDED ||
+	               result == CALL_RESULT_WALLET_WINDOW_SPENT;
+	bool passed = false;
+
+	for (size_t i = 0; i < receipt->limit_count; i++) {
+		const struct authz_limit_row *row = &receipt->limits[i];
+		uint64_t takes = policy_charge_least(facts, row->rule.unit, row->rule.mint);
+
+		if (row->left > row->rule.cap || row->amount > takes ||
+		    (row->amount != takes && (receipt->flags & AUTHZ_RECEIPT_NONCE) == 0))
+			return false;
+		passed |= row->amount > row->left;
+	}
+	return passed == refused;
+}
+
 /* Runs one decision again: the same request must give the same verdict, reason, text, fuel and
  * facts (B3). */
 static enum replay replay_one(struct bytes bundle, const struct authz_receipt *receipt,
@@ -382,6 +411,9 @@ static enum replay replay_one(struct bytes bundle, const struct authz_receipt *r
 		           ? REPLAY_SAME
 		           : REPLAY_DIFFERS;
 	/* Signed, or allowed by the module and refused by a cap, an expiry ... at commit. */
+	if (tried == &receipt->tried[receipt->tried_count - 1] &&
+	    !same_limits(receipt, tried->result, &decision.facts))
+		return REPLAY_DIFFERS;
 	return tried->result != CALL_RESULT_POLICY_DENIED ? REPLAY_SAME : REPLAY_DIFFERS;
 }
 
@@ -430,7 +462,7 @@ static int run_replay(struct cli_call *call)
 			cli_complain(
 			    call,
 			    "decision %s does not replay: another input, verdict, reason, text, "
-			    "fuel or facts",
+			    "fuel, facts or limits",
 			    ticket);
 		}
 	printf(call->json
@@ -545,6 +577,27 @@ static void show_facts(struct cli_out *out, const struct authz_facts *facts)
 	cli_out_close(out, '}');
 }
 
+/* The wallet's own limits where they decided. */
+static void show_limits(struct cli_out *out, const struct authz_receipt *receipt)
+{
+	cli_out_name(out, "wallet_limits");
+	cli_out_open(out, '[');
+	for (size_t i = 0; i < receipt->limit_count; i++) {
+		const struct authz_limit_row *row = &receipt->limits[i];
+
+		cli_out_open(out, '{');
+		cli_out_name(out, "id");
+		cli_out_number(out, row->rule.id);
+		cli_rule_out(out, &row->rule);
+		cli_out_name(out, "left");
+		cli_out_decimal(out, row->left);
+		cli_out_name(out, "amount");
+		cli_out_decimal(out, row->amount);
+		cli_out_close(out, '}');
+	}
+	cli_out_close(out, ']');
+}
+
 void cli_receipt_out(struct cli_out *out, const struct authz_receipt *receipt)
 {
 	cli_out_open(out, '{');
@@ -594,6 +647,8 @@ void cli_receipt_out(struct cli_out *out, const struct authz_receipt *receipt)
 	cli_out_close(out, ']');
 	if (receipt->has_facts)
 		show_facts(out, &receipt->facts);
+	if (receipt->limit_count != 0)
+		show_limits(out, receipt);
 	cli_out_close(out, '}');
 }
 

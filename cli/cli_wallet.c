@@ -10,6 +10,7 @@
 #include "base_encode.h"
 #include "cli_audit.h"
 #include "cli_commands.h"
+#include "cli_grant.h"
 #include "cli_out.h"
 #include "secret.h"
 
@@ -228,6 +229,18 @@ void cli_wallet_out(struct cli_out *out, const struct authz_wallet_record *walle
 	cli_out_number(out, wallet->exported);
 	cli_out_name(out, "pending");
 	cli_pending_out(out, wallet);
+	cli_out_name(out, "limits");
+	cli_out_open(out, '[');
+	for (size_t i = 0; i < wallet->limit_count; i++) {
+		cli_out_open(out, '{');
+		cli_out_name(out, "id");
+		cli_out_number(out, wallet->limits[i].id);
+		cli_rule_out(out, &wallet->limits[i]);
+		cli_out_name(out, "left");
+		cli_out_decimal(out, wallet->left[i]);
+		cli_out_close(out, '}');
+	}
+	cli_out_close(out, ']');
 	cli_out_name(out, "grants");
 	cli_out_open(out, '[');
 	for (size_t i = 0; i < wallet->grant_count; i++) {
@@ -436,7 +449,7 @@ const struct cli_command cli_wallet_list = {
 const struct cli_command cli_wallet_show = {
     .name = "wallet show",
     .arguments = "WALLET --key USER.json",
-    .sentence = "show a wallet, its user keys and grants",
+    .sentence = "show a wallet, its user keys, limits and grants",
     .run = run_show,
 };
 

@@ -273,6 +273,35 @@ test('freeze with one tap, unfreeze with the text', async (s) => {
   signed(await pay(s, user, 1000));
 });
 
+// What all bots may spend together: a limit that comes holds at once, one that goes is read first.
+test('limits of the wallet come with one tap, and go by a text', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  await click(page, 'Limits of the wallet');
+  const day = page.getByLabel('SOL in any 24 hours');
+  expect(await day.inputValue() === '', await day.inputValue());
+  await day.fill('0.001');
+  await click(page, 'Set them');
+  await said(page, 'The limits of the wallet are set');
+  await page.getByText('of 0.001 SOL').waitFor();
+  refusedAs(await pay(s, user, 999_999), 422, 'wallet_cap_exceeded'); // with its fee
+  signed(await pay(s, user, 1001));
+  refusedAs(await pay(s, user, 994_500), 429, 'wallet_window_spent');
+  await click(page, 'Limits of the wallet');
+  await day.fill('');
+  await click(page, 'Set them');
+  await page.getByRole('dialog', { name: 'Set these limits?' }).waitFor();
+  expect((await page.locator('dialog pre').textContent()).includes('no limits of its own any more'), await page.locator('dialog pre').textContent());
+  await click(page, 'Cancel');
+  refusedAs(await pay(s, user, 994_500), 429, 'wallet_window_spent');
+  await click(page, 'Limits of the wallet');
+  await day.fill('');
+  await click(page, 'Set them');
+  await click(page, 'Approve with passkey');
+  await said(page, 'The limits of the wallet are set');
+  signed(await pay(s, user, 994_500));
+});
+
 // A lower cap holds at once, without a text to read; a higher one is read first.
 test('limits are lowered with one tap, and raised by a text', async (s) => {
   const user = await alice(s);

@@ -3,7 +3,7 @@
 import { fromBase64 } from '../../sdk/ts/src/bytes.js';
 import { CborMap, decode, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
 import { authorize, cancelButton, desk, hashValue, openDialog, textOf, waits } from './desk.js';
-import { amount, fieldsOf, lamportsOf, short, solOf, u64, valueOf, when, windowName, type Counter, type Field, type Grant, type Wallet } from './model.js';
+import { amount, fieldsOf, lamportsOf, ruleOf, short, solOf, u64, valueOf, when, windowName, type Counter, type Field, type Grant, type Wallet } from './model.js';
 import { Action, bytesAt, Kind, mapOf } from './signer.js';
 import { button, explain, h, say, show } from './ui.js';
 
@@ -15,9 +15,18 @@ function bar(label: string, spent: bigint, cap: bigint, text: string): HTMLEleme
     h('progress', { max: '100', value: String(share), 'aria-label': `${label}: ${text}` }));
 }
 
+function spentBar(counter: Counter): HTMLElement {
+  const spent = counter.cap > counter.left ? counter.cap - counter.left : 0n;
+  return bar(`Spent ${windowName(counter.window)}`, spent, counter.cap, `${amount(counter, spent)} of ${amount(counter, counter.cap)}`);
+}
+
 export function grantsCard(wallet: Wallet, grants: readonly Grant[], again: Again): HTMLElement {
   return h('section', { class: 'card' },
     h('div', { class: 'row apart' }, h('h2', {}, 'What bots may do'), button('Authorize a bot', 'main', () => grantForm(wallet, again))),
+    h('div', { class: 'row apart' },
+      h('p', { class: 'small soft' }, wallet.limits.length === 0 ? 'Together they may spend what each of them may.' : 'Together they may spend at most:'),
+      button('Limits of the wallet', '', () => walletLimitForm(wallet, again))),
+    ...wallet.limits.map(spentBar),
     grants.length === 0 && h('p', { class: 'soft' }, 'Nothing: no bot has a grant for this wallet.'),
     ...grants.map((grant) => grantPart(wallet, grant, again)));
 }
@@ -43,10 +52,7 @@ function grantPart(wallet: Wallet, grant: Grant, again: Again): HTMLElement {
           await again();
           say('The grant was revoked.');
         }, { 'aria-label': `Revoke the grant of client ${short(grant.client)}` }))),
-    ...grant.counters.map((counter) => {
-      const spent = counter.cap > counter.left ? counter.cap - counter.left : 0n;
-      return bar(`Spent ${windowName(counter.window)}`, spent, counter.cap, `${amount(counter, spent)} of ${amount(counter, counter.cap)}`);
-    }),
+    ...grant.counters.map(spentBar),
     grant.uses > 0n && bar('Signatures', grant.uses - grant.usesLeft, grant.uses, `${grant.uses - grant.usesLeft} of ${grant.uses}`),
     grant.counters.length === 0 && grant.uses === 0n && h('p', { class: 'small soft' }, 'No cap beside what the policy says.'),
     details);
@@ -81,6 +87,42 @@ async function limitForm(wallet: Wallet, grant: Grant, again: Again): Promise<vo
         if (answer === undefined) return;
         await again();
         if (!waits(answer)) say('The limits are set.');
+      }),
+      cancelButton()));
+}
+
+/** Limits of the wallet itself: those it has, and SOL by hour, day and in all. Nothing typed: no such limit. */
+async function walletLimitForm(wallet: Wallet, again: Again): Promise<void> {
+  const known = (unit: bigint, window: bigint): Counter | undefined => wallet.limits.find((limit) => limit.unit === unit && limit.window === window);
+  let free = 0n;
+  const nextId = (): bigint => {
+    do free += 1n; while (wallet.limits.some((limit) => limit.id === free));
+    return free;
+  };
+  const rows = [...[2n, 3n, 1n].map((window) => known(1n, window) ?? { id: nextId(), unit: 1n, window, cap: 0n, left: 0n, mint: undefined }),
+    ...wallet.limits.filter((limit) => limit.unit !== 1n)];
+  const inputs = rows.map((row, i) => h('input', {
+    id: `limit-${i}`, inputmode: 'decimal', autocomplete: 'off', value: !wallet.limits.includes(row) ? '' : row.unit === 1n ? solOf(row.cap) : String(row.cap),
+  }));
+  openDialog('Limits of the wallet', h('p', {}, 'They hold for all bots together, with fees and tips. A limit that comes or falls holds at once, with any one factor; one that rises or goes gives power: you read it first, and it waits if you have set a delay.'),
+    ...rows.flatMap((row, i) => [
+      h('label', { for: `limit-${i}` }, row.unit === 1n ? 'SOL ' : row.unit === 3n ? 'Signatures ' : 'Units ', windowName(row.window),
+        h('span', { class: 'soft' }, row.unit === 2n ? ` of ${row.mint ?? ''}` : '', ' (empty: no limit)')), inputs[i]!]),
+    h('div', { class: 'actions' },
+      button('Set them', 'main', async () => {
+        const wanted = rows.flatMap((row, i) => {
+          const typed = inputs[i]!.value.trim();
+          return typed === '' ? [] : [[row, typedCap(row, typed)] as const];
+        });
+        const grows = wallet.limits.some((limit) => !wanted.some(([row, cap]) => row === limit && cap <= limit.cap));
+        const rules = [...wanted].sort(([a], [b]) => Number(a.id - b.id)).map(([row, cap]) => ruleOf(row, cap));
+        const prepared = await desk.signer.prepare(Action.Limit, async () => ({
+          entries: [{ wallet: wallet.id, previous: grows ? wallet.authority : undefined, body: fields({ 3: rules }) }],
+        }));
+        const answer = await authorize(wallet, prepared, { title: 'Set these limits?', raises: grows });
+        if (answer === undefined) return;
+        await again();
+        if (!waits(answer)) say('The limits of the wallet are set.');
       }),
       cancelButton()));
 }

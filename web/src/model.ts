@@ -32,6 +32,8 @@ export interface Wallet {
   readonly grants: readonly Uint8Array[];
   readonly exported: bigint;
   readonly pending: readonly Pending[];
+  /** What all grants may spend together. */
+  readonly limits: readonly Counter[];
 }
 
 export interface Counter {
@@ -97,6 +99,20 @@ function list(item: Cbor | undefined): readonly Cbor[] {
 }
 const flag = (from: CborMap, key: number): boolean => from.get(key) === true;
 
+/** Rules of counters with what is left of each. */
+function countersOf(rules: readonly CborMap[], left: readonly bigint[]): Counter[] {
+  return rules.map((rule, i) => ({
+    id: numberAt(rule, 1), unit: numberAt(rule, 2), window: numberAt(rule, 3), cap: numberAt(rule, 4), left: left[i] ?? 0n,
+    mint: rule.get(5) instanceof Uint8Array ? base58(bytesAt(rule, 5)) : undefined,
+  }));
+}
+
+/** A counter as a rule that a change sets. */
+export const ruleOf = (counter: Counter, cap: bigint): CborMap => new CborMap([
+  [1n, counter.id], [2n, counter.unit], [3n, counter.window], [4n, cap],
+  ...(counter.mint === undefined ? [] : [[5n, unbase58(counter.mint)!] as const]),
+]);
+
 export function walletOf(bytes: Uint8Array): Wallet {
   const record = mapOf(decode(bytes));
   return {
@@ -113,6 +129,7 @@ export function walletOf(bytes: Uint8Array): Wallet {
     pending: list(record.get(19)).map(mapOf).map((wait) => ({
       change: bytesAt(wait, 1, 32), action: Number(numberAt(wait, 2)), done: flag(wait, 4), opens: numberAt(wait, 6), until: numberAt(wait, 7),
     })),
+    limits: countersOf(list(record.get(23)).map(mapOf), list(record.get(25)) as readonly bigint[]),
   };
 }
 
@@ -131,10 +148,7 @@ export function grantOf(bytes: Uint8Array): Grant {
     expires,
     uses,
     usesLeft: uses === 0n ? 0n : left[rows.length] ?? 0n,
-    counters: rows.map((row, i) => ({
-      id: numberAt(row, 1), unit: numberAt(row, 2), window: numberAt(row, 3), cap: numberAt(row, 4), left: left[i] ?? 0n,
-      mint: row.get(5) instanceof Uint8Array ? base58(bytesAt(row, 5)) : undefined,
-    })),
+    counters: countersOf(rows, left),
     body: new CborMap([
       [1n, bytesAt(record, 3, 32)], [2n, bytesAt(record, 4, 32)], [3n, decode(bytesAt(record, 14))], [4n, bytesAt(record, 13)], [5n, rows],
       ...some(6, notBefore, notBefore !== 0n), ...some(7, expires, expires !== 0n), ...some(8, uses, uses !== 0n),

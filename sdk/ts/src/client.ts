@@ -123,6 +123,17 @@ export interface Pending {
   readonly until: bigint;
 }
 
+/** What the owner allows all grants of a wallet together. */
+export interface Limit {
+  readonly id: number;
+  /** lamports, mint or uses; total, 1h or 24h. */
+  readonly unit: string;
+  readonly window: string;
+  readonly mint: string | null;
+  readonly cap: bigint;
+  readonly left: bigint;
+}
+
 export interface Wallet {
   readonly id: string;
   readonly address: string;
@@ -134,6 +145,7 @@ export interface Wallet {
   readonly pending: readonly Pending[];
   /** How often its key was handed over. */
   readonly exported: bigint;
+  readonly limits: readonly Limit[];
 }
 
 export interface Channel {
@@ -242,6 +254,14 @@ function walletOf(from: json.Json): Wallet {
       done: json.flag(pending, 'done'),
       opens: json.u64(pending, 'opens'),
       until: json.u64(pending, 'until'),
+    })),
+    limits: json.list(from, 'limits', (limit) => ({
+      id: json.small(limit, 'id'),
+      unit: json.text(limit, 'unit'),
+      window: json.text(limit, 'window'),
+      mint: limit['mint'] === null ? null : json.text(limit, 'mint'),
+      cap: json.u64(limit, 'cap'),
+      left: json.u64(limit, 'left'),
     })),
   };
 }

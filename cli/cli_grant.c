@@ -562,9 +562,8 @@ void cli_grant_out(struct cli_out *out, const struct authz_grant_answer *answer)
 	cli_out_name(out, "counters");
 	cli_out_open(out, '[');
 	for (size_t i = 0; i < answer->left_count; i++) {
-		const struct authz_counter_rule uses = {.unit = AUTHZ_UNIT_USES,
-		                                        .window = AUTHZ_WINDOW_TOTAL,
-		                                        .cap = grant->uses_max};
+		const struct authz_counter_rule uses = {
+		    .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_TOTAL, .cap = grant->uses_max};
 		bool is_uses = i == grant->counter_count;
 
 		cli_out_open(out, '{');

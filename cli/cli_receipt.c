@@ -351,8 +351,8 @@ _Static_assert((int)AUTHZ_UNIT_LAMPORTS == POLICY_UNIT_LAMPORTS &&
 static bool same_limits(const struct authz_receipt *receipt, uint16_t result,
                         const struct policy_facts *facts)
 {
-	bool refused = result == CALL_RESULT_WALLET_CAP_EXCEEDED ||
-	               result == CALL_RESULT_WALLET_WINDOW_SPENT;
+	bool refused =
+	    result == CALL_RESULT_WALLET_CAP_EXCEEDED || result == CALL_RESULT_WALLET_WINDOW_SPENT;
 	bool passed = false;
 
 	for (size_t i = 0; i < receipt->limit_count; i++) {
@@ -372,7 +372,7 @@ static bool same_limits(const struct authz_receipt *receipt, uint16_t result,
 static enum replay replay_one(struct bytes bundle, const struct authz_receipt *receipt,
                               const uint8_t module_hash[32])
 {
-	const struct authz_tried *tried = receipt->tried;
+	const struct authz_tried *tried;
 	static uint8_t area[POLICY_REQUEST_MAX] __attribute__((aligned(8)));
 	struct cli_check_result run;
 	static struct policy_decision decision;
@@ -385,8 +385,10 @@ static enum replay replay_one(struct bytes bundle, const struct authz_receipt *r
 	keys_sha256(&request, 1, hash);
 	if (!input_was_tried(receipt, hash) || request.len > sizeof(area))
 		return REPLAY_DIFFERS; /* not what was asked */
+	/* Of several with the same request the last: it is what the facts and limits are of. */
+	tried = &receipt->tried[receipt->tried_count - 1];
 	while (memcmp(tried->request_hash, hash, 32) != 0)
-		tried++;
+		tried--;
 	if (memcmp(tried->module, module_hash, 32) != 0)
 		return REPLAY_OTHER_MODULE;
 	memcpy(area, request.data, request.len);

@@ -113,8 +113,8 @@ static int submit(struct cli_call *call, struct command *command)
 
 	if (authz_limit_put(&command->limits.body, &body) != STATUS_OK)
 		return CLI_UNSURE;
-	result = cli_change_begin(&command->change, &command->server, AUTHZ_ACTION_LIMIT,
-	                          &command->key);
+	result =
+	    cli_change_begin(&command->change, &command->server, AUTHZ_ACTION_LIMIT, &command->key);
 	command->change.second = &command->second;
 	command->change.yes = command->yes || !more; /* less power needs no second thought */
 	command->change.quiet = call->json;
@@ -128,10 +128,9 @@ static int run_limit(struct cli_call *call)
 {
 	static struct command command;
 	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(command.options),
-	    {"--key", &command.key_file, NULL},
-	    {"--cap", &command.caps, NULL},
-	    {"--yes", NULL, &command.yes},
+	    CLI_SERVER_OPTIONS(command.options), {"--key", &command.key_file, NULL        },
+	    {"--cap", &command.caps,     NULL        },
+             {"--yes", NULL,              &command.yes},
 	    CLI_SECOND_OPTIONS(command.second),
 	};
 	struct authz_wallet_record *wallet = &command.wallet;
@@ -172,17 +171,21 @@ static int run_limit(struct cli_call *call)
 
 const struct cli_command cli_wallet_limit = {
     .name = "wallet limit",
-    .arguments = "WALLET --key USER.json --cap UNIT:WINDOW:CAP[,...] " CLI_SECOND_ARGUMENTS
-                 " [--yes]",
+    .arguments =
+        "WALLET --key USER.json --cap UNIT:WINDOW:CAP[,...] " CLI_SECOND_ARGUMENTS " [--yes]",
     .sentence = "limit what all grants of a wallet spend together",
     .run = run_limit,
     .help =
         "UNIT is lamports (fees, tips and wrapped SOL are counted in), mint=ADDRESS in raw units,\n"
-        "or uses; WINDOW is total, 1h or 24h, rolling. Limits that are not named stay as they are;\n"
-        "UNIT:WINDOW:none takes one away. A limit that comes or falls is in force at once; one that\n"
+        "or uses; WINDOW is total, 1h or 24h, rolling. Limits that are not named stay as they "
+        "are;\n"
+        "UNIT:WINDOW:none takes one away. A limit that comes or falls is in force at once; one "
+        "that\n"
         "rises or goes is shown and asked for like a grant. What was spent stays spent.\n\n"
-        "Limits of a wallet hold beside those of each grant, and are counted together with them. A\n"
+        "Limits of a wallet hold beside those of each grant, and are counted together with them. "
+        "A\n"
         "policy of your own code says itself what it spends: they hold as far as it is honest.\n"
         "With a limit of an hour or a day nothing is signed on durable nonces.\n\n"
-        "  claviger wallet limit main --key me.json --cap lamports:24h:5000000000\n\n" CLI_SECOND_HELP,
+        "  claviger wallet limit main --key me.json --cap "
+        "lamports:24h:5000000000\n\n" CLI_SECOND_HELP,
 };

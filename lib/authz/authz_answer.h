@@ -162,7 +162,7 @@ MUST_USE enum status authz_clients_answer_put(const struct authz_clients_answer 
 MUST_USE enum status authz_clients_answer_take(struct bytes bytes,
                                                struct authz_clients_answer *ret_answer);
 
-/* A wallet's answer is authz_wallet_put with no sealed key and what is left of its limits; a client's is authz_client_put with a
- * token hash of zero. */
+/* A wallet's answer is authz_wallet_put with no sealed key and what is left of its limits; a
+ * client's is authz_client_put with a token hash of zero. */
 
 #endif

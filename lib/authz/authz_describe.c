@@ -241,18 +241,22 @@ static void say_wallet_limits(struct page *page, const struct authz_limit_body *
 {
 	bool has_window = false;
 
-	say(page, body->limit_count != 0
-	              ? "\nLimits of the wallet, for all its grants together, instead of those before:"
-	              : "\nThe wallet has no limits of its own any more: each grant may spend all of its own");
+	say(page,
+	    body->limit_count != 0
+	        ? "\nLimits of the wallet, for all its grants together, instead of those before:"
+	        : "\nThe wallet has no limits of its own any more: each grant may spend all of its "
+	          "own");
 	for (size_t i = 0; i < body->limit_count; i++) {
 		say_counter(page, "\n- limit ", &body->limits[i]);
 		has_window |= body->limits[i].window != AUTHZ_WINDOW_TOTAL;
 	}
 	if (body->limit_count != 0)
-		say(page, "\n- custom code says itself what it spends: these limits hold as far as its "
-		          "author is honest");
+		say(page,
+		    "\n- custom code says itself what it spends: these limits hold as far as its "
+		    "author is honest");
 	if (has_window)
-		say(page, "\n- nothing is signed with durable nonces: such signatures do not expire, so an "
+		say(page, "\n- nothing is signed with durable nonces: such signatures do not "
+		          "expire, so an "
 		          "hour or a day says nothing about when they are used");
 }
 

@@ -199,8 +199,7 @@ static void take_limits(struct cbor_reader *r, struct authz_wallet_record *walle
 {
 	if (!cbor_take_key_if(r, WALLET_LIMITS))
 		return;
-	wallet->limit_count =
-	    (uint8_t)authz_rules_take(r, wallet->limits, LIMIT_WALLET_LIMITS_MAX);
+	wallet->limit_count = (uint8_t)authz_rules_take(r, wallet->limits, LIMIT_WALLET_LIMITS_MAX);
 	if (wallet->limit_count == 0 || !authz_limits_differ(wallet->limits, wallet->limit_count))
 		cbor_fail(r, STATUS_CORRUPT);
 	cbor_take_key(r, WALLET_SINCE);

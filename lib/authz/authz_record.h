@@ -104,7 +104,7 @@ struct authz_wallet_record {
 	uint8_t limit_count;
 	struct authz_counter_rule limits[LIMIT_WALLET_LIMITS_MAX];
 	uint64_t limits_since[LIMIT_WALLET_LIMITS_MAX]; /* the wallet's version that brought each */
-	bool has_left; /* in an answer: what is left of each */
+	bool has_left;                                  /* in an answer: what is left of each */
 	uint64_t left[LIMIT_WALLET_LIMITS_MAX];
 };
 

@@ -214,16 +214,15 @@ static void test_limits_of_a_wallet_are_told_whole(void)
 	    "\n- limit 2: at most 3 signatures in total"
 	    "\n- custom code says itself what it spends: these limits hold as far as its author is "
 	    "honest"
-	    "\n- nothing is signed with durable nonces: such signatures do not expire, so an hour or "
+	    "\n- nothing is signed with durable nonces: such signatures do not expire, so an hour "
+	    "or "
 	    "a day says nothing about when they are used";
 	struct authz_limit_body limit = {.of_wallet = true, .limit_count = 2};
 	uint8_t space[256];
 	struct buffer body = BUFFER_OF_ARRAY(space), out = BUFFER_OF_ARRAY(text_space);
 
-	limit.limits[0] = (struct authz_counter_rule){.id = 1,
-	                                              .unit = AUTHZ_UNIT_LAMPORTS,
-	                                              .window = AUTHZ_WINDOW_DAY,
-	                                              .cap = 1500000000};
+	limit.limits[0] = (struct authz_counter_rule){
+	    .id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_DAY, .cap = 1500000000};
 	limit.limits[1] = (struct authz_counter_rule){
 	    .id = 2, .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_TOTAL, .cap = 3};
 	EXPECT(authz_limit_put(&limit, &body) == STATUS_OK);
@@ -231,8 +230,7 @@ static void test_limits_of_a_wallet_are_told_whole(void)
 	change.entries[0].body = buffer_bytes(&body);
 	shown[0] = (struct authz_shown){.name = bytes_of_text("main")};
 	EXPECT(authz_describe(&change, shown, &out) == STATUS_OK);
-	EXPECT(memmem(out.data, out.len, all, strlen(all)) ==
-	       out.data + out.len - strlen(all));
+	EXPECT(memmem(out.data, out.len, all, strlen(all)) == out.data + out.len - strlen(all));
 	limit.limits[0].window = AUTHZ_WINDOW_TOTAL; /* durable nonces go on */
 	body.len = out.len = 0;
 	EXPECT(authz_limit_put(&limit, &body) == STATUS_OK);
@@ -244,7 +242,8 @@ static void test_limits_of_a_wallet_are_told_whole(void)
 	EXPECT(authz_limit_put(&limit, &body) == STATUS_OK);
 	change.entries[0].body = buffer_bytes(&body);
 	EXPECT(authz_describe(&change, shown, &out) == STATUS_OK);
-	EXPECT(memmem(out.data, out.len, "\nThe wallet has no limits of its own any more", 45) != NULL);
+	EXPECT(memmem(out.data, out.len, "\nThe wallet has no limits of its own any more", 45) !=
+	       NULL);
 }
 
 static void test_every_action_has_a_text(void)

@@ -58,8 +58,7 @@
 	ROW(POLICY_DENIED, "policy_denied", 422, false, "every live grant's policy denied it")     \
 	ROW(POLICY_TRAPPED, "policy_trapped", 422, false, "the policy module trapped")             \
 	ROW(POLICY_OUT_OF_FUEL, "policy_out_of_fuel", 422, false, "the policy ran out of fuel")    \
-	ROW(CAP_EXCEEDED, "cap_exceeded", 422, false,                                              \
-	    "it would pass a cap of the grant")                                                    \
+	ROW(CAP_EXCEEDED, "cap_exceeded", 422, false, "it would pass a cap of the grant")          \
 	ROW(NONCE_REFUSED, "nonce_refused", 422, false, "no grant allows this durable nonce")      \
 	ROW(FLOOR_REFUSED, "floor_refused", 422, false,                                            \
 	    "an instruction that is never signed, whatever a policy says")                         \

@@ -66,7 +66,7 @@ enum call_store_value_kind {
 	CALL_STORE_VALUE_USER_KEY = 14, /* public key of a user -> a wallet that it may change */
 	CALL_STORE_VALUE_FACTOR = 15,   /* id of a passkey or TOTP secret -> its record */
 	CALL_STORE_VALUE_PENDING = 16,  /* hash of a change -> the change, while it waits */
-	CALL_STORE_VALUE_LIMITS = 17,  /* wallet id -> leased and spent amounts of its limits */
+	CALL_STORE_VALUE_LIMITS = 17,   /* wallet id -> leased and spent amounts of its limits */
 	CALL_STORE_VALUE_MAX = 255,     /* kinds are 1 to this */
 };
 

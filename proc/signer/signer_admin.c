@@ -470,17 +470,18 @@ static enum status query_grant(struct signer_change *job, const struct authz_que
 		return status;
 	if (memcmp(grant->record.wallet, query->after, 32) != 0)
 		return not_visible(job);
-	answer =
-	    (struct authz_grant_answer){.grant = grant->record, .left_count = grant->meter.lease.count};
+	answer = (struct authz_grant_answer){.grant = grant->record,
+	                                     .left_count = grant->meter.lease.count};
 	for (size_t i = 0; i < grant->meter.lease.count; i++)
-		answer.left[i] =
-		    authz_counter_left(&grant->meter.rules[i], &grant->meter.lease.counters[i], now);
+		answer.left[i] = authz_counter_left(&grant->meter.rules[i],
+		                                    &grant->meter.lease.counters[i], now);
 	for (size_t i = 0; i < wallet->record.grant_count; i++)
 		if (memcmp(wallet->record.grants[i].grant, grant->record.id, 32) == 0)
 			answer.live = wallet->record.grants[i].live;
 	memcpy(answer.outstanding.grant, grant->record.id, 32);
-	answer.outstanding.rows = bytes_of(grant->meter.lease.nonces, grant->meter.lease.nonce_count *
-	                                                            sizeof(grant->meter.lease.nonces[0]));
+	answer.outstanding.rows =
+	    bytes_of(grant->meter.lease.nonces,
+	             grant->meter.lease.nonce_count * sizeof(grant->meter.lease.nonces[0]));
 	answer.outstanding.before = grant->meter.lease.nonces_before;
 	return authz_grant_answer_put(&answer, &job->answer);
 }

@@ -625,10 +625,12 @@ static enum status answer_revoked(struct signer_change *job)
 		if (status != STATUS_OK ||
 		    buffer_put(&rows, bytes_of(grant->meter.lease.nonces,
 		                               grant->meter.lease.nonce_count *
-		                                   sizeof(grant->meter.lease.nonces[0]))) != STATUS_OK)
+		                                   sizeof(grant->meter.lease.nonces[0]))) !=
+		        STATUS_OK)
 			continue;
 		row->before = grant->meter.lease.nonces_before;
-		row->rows.len = grant->meter.lease.nonce_count * sizeof(grant->meter.lease.nonces[0]);
+		row->rows.len =
+		    grant->meter.lease.nonce_count * sizeof(grant->meter.lease.nonces[0]);
 		row->rows.data = rows.data + rows.len - row->rows.len;
 	}
 	return authz_submit_answer_put(&answer, &job->answer);

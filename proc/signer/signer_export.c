@@ -151,8 +151,8 @@ static enum status show_grant(struct signer *signer, const struct signer_wallet 
 	if (grant->record.uses_max != 0) {
 		size_t uses = grant->record.counter_count;
 
-		row->uses_left =
-		    authz_counter_left(&grant->meter.rules[uses], &grant->meter.lease.counters[uses], now);
+		row->uses_left = authz_counter_left(&grant->meter.rules[uses],
+		                                    &grant->meter.lease.counters[uses], now);
 	}
 	said->grant_count++;
 	return STATUS_OK;

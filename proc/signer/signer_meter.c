@@ -204,8 +204,8 @@ void signer_meter_recover(struct signer_meter *meter, uint64_t time_low_s)
 
 /* ---- limits that change ---- */
 
-/* A limit without a row is new, also where one like it was taken away before: nothing is spent under
- * it before a lease of it is durable, and then it has a row. */
+/* A limit without a row is new, also where one like it was taken away before: nothing is spent
+ * under it before a lease of it is durable, and then it has a row. */
 void signer_meter_follow(struct signer_limits *limits, const struct authz_wallet_record *wallet)
 {
 	static struct authz_counter counters[LIMIT_WALLET_LIMITS_MAX];
@@ -217,8 +217,9 @@ void signer_meter_follow(struct signer_limits *limits, const struct authz_wallet
 	for (size_t i = 0; i < wallet->limit_count; i++) {
 		size_t at = 0;
 
-		while (at < lease->count && (lease->since[at] != wallet->limits_since[i] ||
-		                             !authz_counter_same(&meter->rules[at], &wallet->limits[i])))
+		while (at < lease->count &&
+		       (lease->since[at] != wallet->limits_since[i] ||
+		        !authz_counter_same(&meter->rules[at], &wallet->limits[i])))
 			at++;
 		counters[i] =
 		    at < lease->count ? lease->counters[at] : (struct authz_counter){.bucket = 0};

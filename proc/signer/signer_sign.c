@@ -226,8 +226,7 @@ static void write_receipt(struct signer_sign *sign, struct signer_ticket *ticket
 				    .amount = ticket->tallies[SIGNER_TALLY_GRANT].charged[i]};
 	}
 	receipt.limit_count = ticket->limit_count;
-	memcpy(receipt.limits, ticket->limit_rows,
-	       ticket->limit_count * sizeof(receipt.limits[0]));
+	memcpy(receipt.limits, ticket->limit_rows, ticket->limit_count * sizeof(receipt.limits[0]));
 	signer_receipts_add(sign->parts.receipts, &receipt,
 	                    bytes_of(ticket->area, ticket->area_len));
 	memcpy(ticket->answer.decision, ticket->id, 32);
@@ -801,8 +800,8 @@ static uint64_t charge_of(const struct signer_ticket *ticket, size_t tally, size
 
 	counted = tally == SIGNER_TALLY_GRANT
 	              ? signer_nonce_counted(ticket->grant, nonce_row(ticket), counter)
-	              : signer_nonce_counted_limit(ticket->grant, nonce_row(ticket),
-	                                           ticket->limits, counter);
+	              : signer_nonce_counted_limit(ticket->grant, nonce_row(ticket), ticket->limits,
+	                                           counter);
 	return amount > counted ? amount - counted : 0;
 }
 
@@ -825,14 +824,15 @@ static void count_nonce(const struct signer_ticket *ticket)
 		return;
 	nonce = &ticket->grant->nonces[row];
 	nonce->proven |= ticket->nonce_proven;
-	raise_to(nonce->counted, tallies[SIGNER_TALLY_GRANT].amounts, ticket->grant->meter.lease.count);
+	raise_to(nonce->counted, tallies[SIGNER_TALLY_GRANT].amounts,
+	         ticket->grant->meter.lease.count);
 	if (ticket->tally_count <= SIGNER_TALLY_LIMITS)
 		return;
 	if (nonce->limits_version != ticket->limits->version)
 		memset(nonce->limits_counted, 0, sizeof(nonce->limits_counted));
 	nonce->limits_version = ticket->limits->version;
 	raise_to(nonce->limits_counted, tallies[SIGNER_TALLY_LIMITS].amounts,
-	      ticket->limits->meter.lease.count);
+	         ticket->limits->meter.lease.count);
 }
 
 static size_t fill_counters(const struct signer_ticket *ticket, uint64_t time_low_s,
@@ -1307,8 +1307,8 @@ static void note_limits(struct signer_ticket *ticket, uint64_t time_low_s)
 	for (size_t i = 0; i < meter->lease.count; i++)
 		ticket->limit_rows[ticket->limit_count++] = (struct authz_limit_row){
 		    .rule = meter->rules[i],
-		    .left = authz_counter_left(&meter->rules[i], &meter->lease.counters[i],
-		                               time_low_s),
+		    .left =
+		        authz_counter_left(&meter->rules[i], &meter->lease.counters[i], time_low_s),
 		    .amount = charge_of(ticket, SIGNER_TALLY_LIMITS, i)};
 }
 
@@ -1394,9 +1394,8 @@ static void renew_dry(struct signer_sign *sign, const struct signer_ticket *tick
 
 		for (size_t i = 0; i < meter->lease.count; i++) {
 			wanted[i] = charge_of(ticket, t, i);
-			dry |=
-			    authz_counter_covers(&meter->rules[i], &meter->lease.counters[i],
-			                         wanted[i], time_low_s) != STATUS_OK;
+			dry |= authz_counter_covers(&meter->rules[i], &meter->lease.counters[i],
+			                            wanted[i], time_low_s) != STATUS_OK;
 		}
 		if (dry)
 			signer_meter_renew(sign->parts.state, meter, wanted);
@@ -1495,7 +1494,8 @@ static void commit_fails(struct signer_ticket *ticket, enum call_result result, 
 	char text[CALL_REASON_TEXT_MAX];
 	size_t i = 0;
 
-	if (result != CALL_RESULT_WALLET_CAP_EXCEEDED && result != CALL_RESULT_WALLET_WINDOW_SPENT) {
+	if (result != CALL_RESULT_WALLET_CAP_EXCEEDED &&
+	    result != CALL_RESULT_WALLET_WINDOW_SPENT) {
 		grant_fails(ticket, result, POLICY_REASON_COUNTER, UINT32_MAX,
 		            bytes_of_text(state_text(result)), ticket->check_fuel);
 		return;
@@ -1505,13 +1505,14 @@ static void commit_fails(struct signer_ticket *ticket, enum call_result result, 
 	       ticket->limit_rows[i].amount <= ticket->limit_rows[i].left)
 		i++;
 	CHECK(i < ticket->limit_count);
-	snprintf(text, sizeof(text), "limit %u of the wallet: this takes %llu, and %llu is left of %llu",
+	snprintf(text, sizeof(text),
+	         "limit %u of the wallet: this takes %llu, and %llu is left of %llu",
 	         ticket->limit_rows[i].rule.id, (unsigned long long)ticket->limit_rows[i].amount,
 	         (unsigned long long)ticket->limit_rows[i].left,
 	         (unsigned long long)ticket->limit_rows[i].rule.cap);
 	if (result == CALL_RESULT_WALLET_WINDOW_SPENT)
-		ticket->answer.retry_after_ms = (uint32_t)(1000 * authz_counter_width_s(
-		                                                     ticket->limit_rows[i].rule.window));
+		ticket->answer.retry_after_ms =
+		    (uint32_t)(1000 * authz_counter_width_s(ticket->limit_rows[i].rule.window));
 	grant_fails(ticket, result, POLICY_REASON_COUNTER, UINT32_MAX, bytes_of_text(text),
 	            ticket->check_fuel);
 }

@@ -123,8 +123,8 @@ enum status signer_state_limits(struct signer_state *state, const struct signer_
                                 struct signer_limits **ret_limits)
 {
 	void *entry = NULL;
-	enum status status = look_up(state, &state->limits, CALL_STORE_VALUE_LIMITS,
-	                             wallet->record.id, &entry);
+	enum status status =
+	    look_up(state, &state->limits, CALL_STORE_VALUE_LIMITS, wallet->record.id, &entry);
 
 	if (status != STATUS_OK)
 		return status;
@@ -143,9 +143,9 @@ enum status signer_state_limits_left(struct signer_state *state, const struct si
 		return STATUS_OK;
 	status = signer_state_limits(state, wallet, &limits);
 	for (size_t i = 0; status == STATUS_OK && i < wallet->record.limit_count; i++)
-		ret_left[i] = authz_counter_left(&limits->meter.rules[i],
-		                                 &limits->meter.lease.counters[i],
-		                                 state->time_low_s(state->context));
+		ret_left[i] =
+		    authz_counter_left(&limits->meter.rules[i], &limits->meter.lease.counters[i],
+		                       state->time_low_s(state->context));
 	return status;
 }
 

@@ -58,7 +58,7 @@ struct signer_meter {
 	struct authz_lease_record lease;
 	struct signer_nonce *nonces; /* beside lease.nonces; of a grant */
 	bool leased_once;            /* since it was read, or had a new rule */
-	uint64_t lease_batch; /* commit that makes the prepared leases durable; 0: none */
+	uint64_t lease_batch;        /* commit that makes the prepared leases durable; 0: none */
 };
 
 struct signer_grant {
@@ -108,8 +108,8 @@ struct signer_blob {
 struct signer_state {
 	const struct signer_vault *vault;
 	struct signer_store *store;
-	struct signer_cache wallets, grants, limits, clients, names, addresses, tokens, modules, tables,
-	    users, metas, user_keys, factors, pending;
+	struct signer_cache wallets, grants, limits, clients, names, addresses, tokens, modules,
+	    tables, users, metas, user_keys, factors, pending;
 	/* Entries whose power became less: pinned until that is durable, so that the old power can
 	 * never be loaded again; written as soon as a batch has room. */
 	struct signer_hold {

@@ -1022,11 +1022,11 @@ static void test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_tha
 		enum status wanted;
 	} cases[] = {
 	    {0, 0,       0, STATUS_REFUSED},
-	    {1, 1000000, 0, STATUS_REFUSED},
+            {1, 1000000, 0, STATUS_REFUSED},
 	    {2, 1000001, 2, STATUS_REFUSED},
-	    {2, 1000000, 3, STATUS_REFUSED},
+            {2, 1000000, 3, STATUS_REFUSED},
 	    {2, 900000,  3, STATUS_REFUSED},
-	    {2, 900000,  2, STATUS_OK     },
+            {2, 900000,  2, STATUS_OK     },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		less.limit_count = cases[i].count;

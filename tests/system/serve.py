@@ -178,6 +178,93 @@ def receipts(folder, state, listen):
     expect("it replays", code == 0 and (said["same"], said["different"]) == (1, 0), said)
 
 
+def limits(folder, state, listen):
+    """What all grants of a wallet may spend together: set, shown, refused by its own code, and replayed
+    from the receipts (B3, B4)."""
+    environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen,
+                   "CLAVIGER_CA": state + "/ca.pem", "CLAVIGER_HOME": folder + "/home"}
+    key, token, file = folder + "/user.json", folder + "/home/clients/bot.token", folder + "/limited"
+    module = os.path.join(BUILD, "share/policies/transfer.wasm")
+    cap = 0x1122334455667788  # a number that is found again in a file of receipts
+
+    def run(*words):
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60,
+                              env=environment, stdin=subprocess.DEVNULL)
+        return done.returncode, done.stdout, done.stderr
+
+    def limit(*caps):
+        code, _, said = run("wallet", "limit", "capped", "--key", key, "--yes", "--cap", ",".join(caps))
+        return code if code != 2 else said
+
+    def shown():
+        return json.loads(run("wallet", "show", "capped", "--key", key, "--json")[1])
+
+    def sign(lamports):
+        address, number = shown()["address"], 0
+        for digit in address:
+            number = number * 58 + DIGITS.index(digit)
+        message = (bytes([1, 0, 1, 3]) + number.to_bytes(32, "big") + b"\7" * 32 + bytes(32) + b"\5" * 32 +
+                   bytes([1, 2, 2, 0, 1, 12, 2, 0, 0, 0]) + lamports.to_bytes(8, "little"))
+        with open(folder + "/tx-limits", "wb") as f:
+            f.write(base64.b64encode(message))
+        return run("sign", "--wallet", "capped", "--token-file", token, "--transaction", folder + "/tx-limits",
+                   "--json")
+
+    with open(folder + "/terms.toml", "w") as f:
+        f.write("any_recipient = true\nmax_lamports = 100\nmax_fee_lamports = 5000\n")
+    expect("a wallet", run("wallet", "create", "capped", "--key", key, "--yes")[0] == 0)
+    for _ in range(2):
+        code, _, said = run("grant", "create", "--wallet", "capped", "--client", "bot", "--policy", module,
+                            "--params", folder + "/terms.toml", "--uses", "9", "--key", key, "--yes")
+        expect("a grant", code == 0, said)
+    for bad in ("", "lamports:24h", "lamports:24h:none", "lamports:24h:1,lamports:24h:2", "x:24h:1", "uses:1h:0"):
+        expect(f"--cap {bad!r}", "--cap" in str(limit(bad)), limit(bad))
+    expect("limits", limit(f"lamports:24h:{cap}", "uses:24h:1") == 0)
+    expect("they are shown", [(l["id"], l["unit"], l["window"], l["cap"], l["left"]) for l in shown()["limits"]] ==
+           [(1, "lamports", "24h", str(cap), str(cap)), (2, "uses", "24h", "1", "1")], shown()["limits"])
+    code, out, said = sign(9)
+    expect("one is signed", code == 0, said)
+    expect("and counted, with its fee", [l["left"] for l in shown()["limits"]] == [str(cap - 5009), "0"])
+    code, out, said = sign(8)
+    expect("two grants together do not sign another", code == 1 and "wallet_window_spent" in out + said and
+           "limit 2 of the wallet" in out + said, out + said)
+    code, out, said = run("decision", "show", "--message", hashlib.sha256(base64.b64decode(
+        open(folder + "/tx-limits").read())).hexdigest(), "--token-file", token)
+    decision = json.loads(out)
+    expect("the receipt holds them", [(l["id"], l["left"], l["amount"]) for l in decision["wallet_limits"]] ==
+           [(1, str(cap - 5009), "5008"), (2, "0", "1")] and decision["result"] == "wallet_window_spent", out)
+
+    def replay(path):
+        code, out, _ = run("receipt", "replay", path, "--module", module, "--json")
+        return code, json.loads(out)
+
+    for _ in range(50):
+        os.path.exists(file) and os.remove(file)
+        run("receipt", "export", "--wallet", "capped", "--token-file", token, "--out", file)
+        code, said = replay(file)
+        if said["same"] == 2:
+            break
+        time.sleep(0.1)
+    expect("both replay", code == 0 and said["same"] == 2 and said["different"] == 0, said)
+    expect("and verify", run("receipt", "verify", file)[0] == 0)
+    content = open(file, "rb").read()
+    row = b"\x1b" + cap.to_bytes(8, "big") + b"\x02\x1b" + cap.to_bytes(8, "big") + b"\x03\x19" + (5009).to_bytes(2, "big")
+    spent = b"\x04\x01\x02\x00\x03\x01"  # cap 1, left 0, takes 1
+    expect("the rows stand in the receipts", (content.count(row), content.count(spent)) == (1, 1))
+    for what, at, to in (("another amount", row, row[:-1] + b"\x92"), ("a refusal of what fits", spent, b"\x04\x01\x02\x01\x03\x01"),
+                         ("more left than the cap", spent, b"\x04\x01\x02\x02\x03\x01")):
+        with open(folder + "/bent", "wb") as f:
+            f.write(content.replace(at, to))
+        code, said = replay(folder + "/bent")
+        expect(what + " does not replay", code == 1 and said["different"] == 1, said)
+    expect("a limit goes", limit("uses:24h:none") == 0 and len(shown()["limits"]) == 1)
+    expect("and then it is signed", sign(8)[0] == 0)
+    expect("one in total, below what was spent before, is new", limit("lamports:total:5000") == 0 and
+           [l["id"] for l in shown()["limits"]] == [1, 2])
+    code, out, said = sign(7)
+    expect("it would pass it", code == 1 and "wallet_cap_exceeded" in out + said, out + said)
+
+
 def old_receipts(folder, state, listen):
     """After a start: decisions of before it are found, deleted by an operator, and what remains
     verifies (B2)."""
@@ -298,6 +385,7 @@ def main(folder):
 
     misuse(folder, state, listen)
     receipts(folder, state, listen)
+    limits(folder, state, listen)
     bulk(folder, state, listen)
     expect("it stops in order", end(signer) == 0)
     signer, said = start("--state", state, "--listen", listen, "--metrics", metrics)

@@ -4,25 +4,40 @@
 
 #include "cli_verifier.h"
 
-static struct cli_verifier verifier;
+static struct cli_verifier verifiers[2]; /* the second interprets */
+static struct cli_verifier *verifier = &verifiers[0];
 static struct bytes loaded;
 
-static void close_verifier(void)
+static void close_verifiers(void)
 {
-	cli_verifier_close(&verifier);
+	cli_verifier_close(&verifiers[0]);
+	cli_verifier_close(&verifiers[1]);
+}
+
+bool cli_check_choose(struct bytes engine)
+{
+	bool interprets = bytes_equal(engine, bytes_of_text(CALL_CHECK_INTERPRETER));
+
+	verifier = &verifiers[interprets];
+	return interprets || bytes_equal(engine, bytes_of_text(CALL_CHECK_ENGINE));
 }
 
 enum status cli_check_load(struct bytes module, char *ret_message, size_t message_cap)
 {
 	struct cli_verifier_result result;
 
-	if (cli_verifier_open(&verifier, NULL) != STATUS_OK) {
+	static bool closes;
+
+	if (verifier->pid == 0 &&
+	    cli_verifier_open(verifier, NULL, verifier != &verifiers[0]) != STATUS_OK) {
 		snprintf(ret_message, message_cap,
 		         "cannot run claviger-verifier, which lies beside this program");
 		return STATUS_IO;
 	}
-	atexit(close_verifier);
-	cli_verifier_load(&verifier, module, &result);
+	if (!closes)
+		atexit(close_verifiers);
+	closes = true;
+	cli_verifier_load(verifier, module, &result);
 	if (result.state == CLI_VERIFIER_ANSWERED) {
 		loaded = module;
 		return STATUS_OK;
@@ -42,7 +57,7 @@ void cli_check_run(struct bytes request, bool describe, struct cli_check_result 
 
 	*ret_result =
 	    (struct cli_check_result){.reason = POLICY_REASON_TRAP, .text = "the verifier died"};
-	cli_verifier_run(&verifier, loaded, request,
+	cli_verifier_run(verifier, loaded, request,
 	                 describe ? CALL_CHECK_WHAT_DESCRIBE : CALL_CHECK_WHAT_CHECK,
 	                 describe ? LIMIT_FUEL_PER_DESCRIPTION : LIMIT_FUEL_PER_CHECK, &result);
 	if (result.state != CLI_VERIFIER_ANSWERED)

@@ -15,9 +15,13 @@ struct cli_check_result {
 	struct bytes answer; /* valid until the next run */
 };
 
-/* cli_check_load loads a module once for this process; its bytes must stay. On failure a sentence
+/* cli_check_load loads a module, which runs from then on; its bytes must stay. On failure a sentence
  * in `ret_message`. */
 MUST_USE enum status cli_check_load(struct bytes module, char *ret_message, size_t message_cap);
+
+/* cli_check_choose says which engine the next load is for, by its name in receipts; false when it
+ * is none of this build's. Without it: as a signer does by default. */
+bool cli_check_choose(struct bytes engine);
 
 /* cli_check_run runs policy_check (or, with `describe`, policy_describe) on a request. */
 void cli_check_run(struct bytes request, bool describe, struct cli_check_result *ret_result);

@@ -42,6 +42,7 @@ static const struct {
                          NUMBER                                                                       },
     [CLI_SERVE_INPUTS_KEEP] = {"serve",  "inputs_keep_mb",           "CLAVIGER_INPUTS_KEEP_MB",       NUMBER},
     [CLI_SERVE_STORE_MAX] = {"serve",  "store_max_mb",             "CLAVIGER_STORE_MAX_MB",         NUMBER},
+    [CLI_SERVE_POLICY_ENGINE] = {"serve",  "policy_engine",            "CLAVIGER_POLICY_ENGINE",        TEXT  },
     [CLI_SERVE_RECEIPTS_KEEP] = {"serve",  "receipts_keep_days",       "CLAVIGER_RECEIPTS_KEEP_DAYS",
                          NUMBER                                                                       },
     [CLI_CLIENT_SERVER] = {"client", "server",                   "CLAVIGER_SERVER",               TEXT  },
@@ -416,6 +417,8 @@ const struct cli_command cli_config_check = {
         "  operators = [\"PUBLIC KEY\"]        # or CLAVIGER_OPERATORS; beside operator.json\n"
         "  rp_id = \"signer.example\"          # or CLAVIGER_RP_ID, --rp-id\n"
         "  origins = [\"https://signer.example\"] # or CLAVIGER_ORIGINS, --origins\n"
+        "  policy_engine = \"compiled\"        # or CLAVIGER_POLICY_ENGINE; \"interpreter\": policies that\n"
+        "                                    # ship are interpreted, too, as all others are\n"
         "  inputs_keep_mb = 1024             # or CLAVIGER_INPUTS_KEEP_MB: what `receipt replay`\n"
         "                                    # needs, the oldest giving way\n"
         "  receipts_keep_days = 0            # or CLAVIGER_RECEIPTS_KEEP_DAYS: older receipts are\n"

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli_commands.h"
+#include "cli_config.h"
 #include "cli_doctor.h"
 #include "cli_out.h"
 #include "cli_server.h"
@@ -154,6 +155,17 @@ static void look_at_clock(struct cli_finding *finding)
 		    "by it, unless the signer has time_keys");
 }
 
+static void look_at_policies(struct cli_finding *finding)
+{
+	const char *engine = cli_config_choose(CLI_SERVE_POLICY_ENGINE, NULL, "compiled");
+
+	finding->good = true;
+	snprintf(finding->text, sizeof(finding->text), "%s",
+	         strcmp(engine, "interpreter") == 0
+	             ? "all are interpreted (policy_engine)"
+	             : "those that ship run compiled, all others are interpreted (policy_engine)");
+}
+
 static const struct {
 	const char *name;
 	void (*look)(struct cli_finding *finding);
@@ -169,6 +181,7 @@ static const struct {
     {"software TPM",  look_at_swtpm,         true },
     {"hardware TPM",  look_at_tpm,           false},
     {"clock",         look_at_clock,         false},
+    {"policies",      look_at_policies,      false},
 };
 
 #define LOOKS (sizeof(looks) / sizeof(looks[0]))
@@ -214,6 +227,9 @@ static int run_doctor(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
+	result = cli_config_load(call);
+	if (result != CLI_YES)
+		return result;
 	if (from != NULL && !hardware)
 		return cli_usage(call, "--from goes with --hardware");
 	if (call->json)

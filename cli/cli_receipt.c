@@ -1,4 +1,4 @@
-/* claviger receipt export|verify|replay, decision show. Verify and replay work without a server. */
+/* claviger receipt export|verify, decision show. Verify works without a server. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,15 +10,14 @@
 #include "call_result.h"
 #include "call_sign.h"
 #include "cli_audit.h"
-#include "cli_check.h"
 #include "cli_client.h"
 #include "cli_commands.h"
 #include "cli_file.h"
 #include "cli_grant.h"
 #include "cli_intent_cases.h"
 #include "cli_out.h"
+#include "cli_receipt.h"
 #include "policy_answer.h"
-#include "policy_charge.h"
 #include "policy_trust.h"
 
 #define BUNDLE_MAX (256u * 1024 * 1024)
@@ -148,14 +147,8 @@ static int run_export(struct cli_call *call)
 
 /* ---- verify ---- */
 
-struct receipts_file {
-	struct buffer file;
-	const uint8_t *deployment_key, *wallet;
-	struct bytes bundle;
-};
-
-static int open_receipts(struct cli_call *call, const char *path, const char *key_text,
-                         struct receipts_file *ret_file, uint8_t key_space[32])
+int cli_receipts_open(struct cli_call *call, const char *path, const char *key_text,
+                      struct cli_receipts *ret_file, uint8_t key_space[32])
 {
 	struct buffer key = {key_space, 32, 0};
 	char message[256];
@@ -182,22 +175,48 @@ static int open_receipts(struct cli_call *call, const char *path, const char *ke
 	return CLI_YES;
 }
 
-struct kept_input {
-	uint8_t ticket[32], hash[32];
-};
-
 static int compare_inputs(const void *a, const void *b)
 {
 	return memcmp(a, b, 32);
 }
 
-/* input_was_tried says whether a check request of that hash is one that the receipt names. */
-static bool input_was_tried(const struct authz_receipt *receipt, const uint8_t hash[32])
+struct cli_input *cli_receipts_inputs(struct bytes bundle, size_t *ret_count)
 {
-	for (size_t i = 0; i < receipt->tried_count; i++)
+	struct cli_input *inputs = malloc((bundle.len / 32 + 1) * sizeof(*inputs));
+	struct bytes left = bundle, item;
+	uint8_t kind;
+
+	*ret_count = 0;
+	if (inputs == NULL)
+		return NULL;
+	while (authz_item_take(&left, &kind, &item)) {
+		if (kind != AUTHZ_ITEM_INPUT || item.len <= 32)
+			continue;
+		memcpy(inputs[*ret_count].ticket, item.data, 32);
+		inputs[(*ret_count)++].request = bytes_of(item.data + 32, item.len - 32);
+	}
+	qsort(inputs, *ret_count, sizeof(*inputs), compare_inputs);
+	return inputs;
+}
+
+const struct authz_tried *cli_receipt_tried(const struct authz_receipt *receipt,
+                                            const struct cli_input *inputs, size_t count,
+                                            struct bytes *ret_request)
+{
+	const struct cli_input *found =
+	    bsearch(receipt->ticket, inputs, count, sizeof(*inputs), compare_inputs);
+	uint8_t hash[32];
+
+	*ret_request = bytes_of(NULL, 0);
+	if (found == NULL)
+		return NULL;
+	*ret_request = found->request;
+	keys_sha256(&found->request, 1, hash);
+	/* Of several with the same request the last: it is what the facts and limits are of. */
+	for (size_t i = receipt->tried_count; i-- != 0;)
 		if (memcmp(receipt->tried[i].request_hash, hash, 32) == 0)
-			return true;
-	return false;
+			return &receipt->tried[i];
+	return NULL;
 }
 
 /* count_changed_inputs counts the inputs kept beside receipts that are not what was asked: nothing
@@ -205,32 +224,17 @@ static bool input_was_tried(const struct authz_receipt *receipt, const uint8_t h
 static size_t count_changed_inputs(struct bytes bundle)
 {
 	static struct authz_receipt receipt;
-	struct kept_input *inputs = malloc((bundle.len / 32 + 1) * sizeof(*inputs));
-	struct bytes left = bundle, item;
-	size_t count = 0, changed = 0;
+	struct bytes left = bundle, item, request;
+	size_t count, changed = 0;
+	struct cli_input *inputs = cli_receipts_inputs(bundle, &count);
 	uint8_t kind;
 
 	if (inputs == NULL)
 		return SIZE_MAX;
-	while (authz_item_take(&left, &kind, &item)) {
-		struct bytes request;
-
-		if (kind != AUTHZ_ITEM_INPUT || item.len <= 32)
-			continue;
-		request = bytes_of(item.data + 32, item.len - 32);
-		memcpy(inputs[count].ticket, item.data, 32);
-		keys_sha256(&request, 1, inputs[count++].hash);
-	}
-	qsort(inputs, count, sizeof(*inputs), compare_inputs);
-	left = bundle;
-	while (authz_item_take(&left, &kind, &item)) {
-		const struct kept_input *found;
-
-		if (kind != AUTHZ_ITEM_RECEIPT || authz_receipt_take(item, &receipt) != STATUS_OK)
-			continue;
-		found = bsearch(receipt.ticket, inputs, count, sizeof(*inputs), compare_inputs);
-		changed += found != NULL && !input_was_tried(&receipt, found->hash);
-	}
+	while (authz_item_take(&left, &kind, &item))
+		if (kind == AUTHZ_ITEM_RECEIPT && authz_receipt_take(item, &receipt) == STATUS_OK)
+			changed += cli_receipt_tried(&receipt, inputs, count, &request) == NULL &&
+			           request.len != 0;
 	free(inputs);
 	return changed;
 }
@@ -243,7 +247,7 @@ static int run_verify(struct cli_call *call)
         };
 	static struct authz_bundle_report report;
 	struct cli_out out = {.file = stdout};
-	struct receipts_file file;
+	struct cli_receipts file;
 	uint8_t key_space[32];
 	enum status status;
 	int result;
@@ -252,7 +256,7 @@ static int run_verify(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 1)
 		return cli_usage(call, "takes a file of `claviger receipt export`");
-	result = open_receipts(call, call->arguments[0], key, &file, key_space);
+	result = cli_receipts_open(call, call->arguments[0], key, &file, key_space);
 	if (result != CLI_YES)
 		return result;
 	keys_open();
@@ -290,192 +294,6 @@ static int run_verify(struct cli_call *call)
 			    "it with the one that you know");
 	}
 	return cli_finish(call, status == STATUS_OK ? CLI_YES : CLI_NO);
-}
-
-/* ---- replay ---- */
-
-/* The kept input of a decision: the check request of the last grant that was tried. */
-static bool find_input(struct bytes bundle, const uint8_t ticket[32], struct bytes *ret_request)
-{
-	struct bytes item;
-	uint8_t kind;
-
-	while (authz_item_take(&bundle, &kind, &item))
-		if (kind == AUTHZ_ITEM_INPUT && item.len > 32 &&
-		    memcmp(item.data, ticket, 32) == 0) {
-			*ret_request = bytes_of(item.data + 32, item.len - 32);
-			return true;
-		}
-	return false;
-}
-
-enum replay { REPLAY_SAME, REPLAY_DIFFERS, REPLAY_NOT_KEPT, REPLAY_OTHER_MODULE };
-
-static bool same_facts(const struct authz_facts *then, const struct policy_facts *now,
-                       struct bytes request)
-{
-	struct policy_trusted trusted[POLICY_TRUST_MAX];
-	bool same =
-	    then->lamports_out == now->lamports_out && then->fee_lamports == now->fee_lamports &&
-	    then->tip_lamports == now->tip_lamports && then->rent_lamports == now->rent_lamports &&
-	    then->wrapped_lamports == now->wrapped_lamports &&
-	    then->delegations == now->delegations &&
-	    then->authority_changes == now->authority_changes &&
-	    then->token_count == now->token_count;
-
-	for (size_t i = 0; same && i < then->token_count; i++)
-		same = then->tokens[i].amount == now->tokens[i].amount &&
-		       memcmp(then->tokens[i].mint, now->tokens[i].mint, 32) == 0;
-	same = same && then->trusted_count == policy_trust(request, trusted);
-	for (size_t i = 0; same && i < then->trusted_count; i++)
-		same = then->trusted[i].writable == trusted[i].writable &&
-		       memcmp(then->trusted[i].program, trusted[i].program, 32) == 0;
-	return same;
-}
-
-/* A receipt holds the first CALL_REASON_TEXT_MAX bytes of a refusal, in whole characters. */
-static bool same_text(struct bytes then, const struct policy_decision *now)
-{
-	return then.len <= now->text_len && memcmp(then.data, now->text, then.len) == 0 &&
-	       (then.len == now->text_len || then.len + 4 > CALL_REASON_TEXT_MAX);
-}
-
-_Static_assert((int)AUTHZ_UNIT_LAMPORTS == POLICY_UNIT_LAMPORTS &&
-                   (int)AUTHZ_UNIT_MINT == POLICY_UNIT_MINT &&
-                   (int)AUTHZ_UNIT_USES == POLICY_UNIT_USES,
-               "a limit of a wallet is charged as a counter of a grant");
-
-/* The wallet's limits were charged by these facts, and decided as they had to: nothing signed above
- * one, nothing refused that fits all. On a durable nonce a transaction may take less than its facts
- * say, never more. */
-static bool same_limits(const struct authz_receipt *receipt, uint16_t result,
-                        const struct policy_facts *facts)
-{
-	bool refused =
-	    result == CALL_RESULT_WALLET_CAP_EXCEEDED || result == CALL_RESULT_WALLET_WINDOW_SPENT;
-	bool passed = false;
-
-	for (size_t i = 0; i < receipt->limit_count; i++) {
-		const struct authz_limit_row *row = &receipt->limits[i];
-		uint64_t takes = policy_charge_least(facts, row->rule.unit, row->rule.mint);
-
-		if (row->left > row->rule.cap || row->amount > takes ||
-		    (row->amount != takes && (receipt->flags & AUTHZ_RECEIPT_NONCE) == 0))
-			return false;
-		passed |= row->amount > row->left;
-	}
-	return passed == refused;
-}
-
-/* Runs one decision again: the same request must give the same verdict, reason, text, fuel and
- * facts (B3). */
-static enum replay replay_one(struct bytes bundle, const struct authz_receipt *receipt,
-                              const uint8_t module_hash[32])
-{
-	const struct authz_tried *tried;
-	static uint8_t area[POLICY_REQUEST_MAX] __attribute__((aligned(8)));
-	struct cli_check_result run;
-	static struct policy_decision decision;
-	struct bytes request;
-	uint8_t hash[32];
-	bool allowed;
-
-	if (receipt->tried_count == 0 || !find_input(bundle, receipt->ticket, &request))
-		return REPLAY_NOT_KEPT;
-	keys_sha256(&request, 1, hash);
-	if (!input_was_tried(receipt, hash) || request.len > sizeof(area))
-		return REPLAY_DIFFERS; /* not what was asked */
-	/* Of several with the same request the last: it is what the facts and limits are of. */
-	tried = &receipt->tried[receipt->tried_count - 1];
-	while (memcmp(tried->request_hash, hash, 32) != 0)
-		tried--;
-	if (memcmp(tried->module, module_hash, 32) != 0)
-		return REPLAY_OTHER_MODULE;
-	memcpy(area, request.data, request.len);
-	request.data = area;
-	cli_check_run(request, false, &run);
-	if (!run.ran)
-		return run.reason == tried->reason && run.fuel_used == tried->fuel ? REPLAY_SAME
-		                                                                   : REPLAY_DIFFERS;
-	if (policy_answer_decode(run.answer, request, &decision) != STATUS_OK)
-		return REPLAY_DIFFERS;
-	allowed = verdict_allows(decision.verdict);
-	if (run.fuel_used != tried->fuel)
-		return REPLAY_DIFFERS;
-	/* The facts of a receipt are the last verdict's. */
-	if (receipt->has_facts && tried == &receipt->tried[receipt->tried_count - 1] &&
-	    !same_facts(&receipt->facts, &decision.facts, request))
-		return REPLAY_DIFFERS;
-	if (!allowed)
-		return (tried->result == CALL_RESULT_POLICY_DENIED ||
-		        tried->result == CALL_RESULT_WINDOW_SPENT) &&
-		               decision.reason == tried->reason && same_text(tried->text, &decision)
-		           ? REPLAY_SAME
-		           : REPLAY_DIFFERS;
-	/* Signed, or allowed by the module and refused by a cap, an expiry ... at commit. */
-	if (tried == &receipt->tried[receipt->tried_count - 1] &&
-	    !same_limits(receipt, tried->result, &decision.facts))
-		return REPLAY_DIFFERS;
-	return tried->result != CALL_RESULT_POLICY_DENIED ? REPLAY_SAME : REPLAY_DIFFERS;
-}
-
-static int run_replay(struct cli_call *call)
-{
-	const char *module_path = NULL;
-	const struct cli_option table[] = {
-	    {"--module", &module_path, NULL}
-        };
-	static struct authz_receipt receipt;
-	size_t counts[REPLAY_OTHER_MODULE + 1] = {0};
-	struct receipts_file file;
-	struct buffer module;
-	struct bytes left, item, whole;
-	uint8_t kind, hash[32], key_space[32];
-	char message[256];
-	int result;
-
-	if (!cli_take_options(call, table, 1))
-		return CLI_USAGE;
-	if (call->count != 1 || module_path == NULL)
-		return cli_usage(call,
-		                 "takes a file of `claviger receipt export` and --module FILE");
-	result = open_receipts(call, call->arguments[0], NULL, &file, key_space);
-	if (result != CLI_YES)
-		return result;
-	keys_open();
-	if (cli_file_read(module_path, LIMIT_MODULE_MAX, &module, message, sizeof(message)) !=
-	        STATUS_OK ||
-	    cli_check_load(buffer_bytes(&module), message, sizeof(message)) != STATUS_OK) {
-		cli_complain(call, "%s", message);
-		return CLI_UNSURE;
-	}
-	whole = buffer_bytes(&module);
-	keys_sha256(&whole, 1, hash);
-	left = file.bundle;
-	while (authz_item_take(&left, &kind, &item))
-		if (kind == AUTHZ_ITEM_RECEIPT && authz_receipt_take(item, &receipt) == STATUS_OK) {
-			enum replay replay = replay_one(file.bundle, &receipt, hash);
-			char ticket[HEX_LEN(32) + 1];
-
-			counts[replay]++;
-			if (replay != REPLAY_DIFFERS)
-				continue;
-			hex_encode(BYTES_OF_ARRAY(receipt.ticket), ticket);
-			cli_complain(
-			    call,
-			    "decision %s does not replay: another input, verdict, reason, text, "
-			    "fuel, facts or limits",
-			    ticket);
-		}
-	printf(call->json
-	           ? "{\"same\":%zu,\"different\":%zu,\"input_not_kept\":%zu,"
-	             "\"other_module\":%zu}\n"
-	           : "%zu the same, %zu different, %zu input not kept, %zu of another module\n",
-	       counts[REPLAY_SAME], counts[REPLAY_DIFFERS], counts[REPLAY_NOT_KEPT],
-	       counts[REPLAY_OTHER_MODULE]);
-	if (counts[REPLAY_DIFFERS] != 0)
-		return cli_finish(call, CLI_NO);
-	return cli_finish(call, counts[REPLAY_SAME] != 0 ? CLI_YES : CLI_UNSURE);
 }
 
 /* ---- trim ---- */
@@ -670,6 +488,8 @@ static int save_test(struct cli_server *server, const struct authz_receipt *rece
 	    receipt->tried_count == 0 ? NULL : &receipt->tried[receipt->tried_count - 1];
 	char wallet[HEX_LEN(32) + 1], ticket[HEX_LEN(32) + 1], name[96], own[24], *bytes = NULL;
 	struct bytes request = {NULL, 0};
+	struct cli_input *inputs;
+	size_t input_count;
 	int result = CLI_YES;
 
 	hex_encode(BYTES_OF_ARRAY(receipt->wallet), wallet);
@@ -686,7 +506,11 @@ static int save_test(struct cli_server *server, const struct authz_receipt *rece
 		    memory == NULL ? CLI_UNSURE : read_pages(server, wallet, token, true, memory);
 		if (memory == NULL || fclose(memory) != 0 || result != CLI_YES)
 			return result == CLI_YES ? CLI_UNSURE : result;
-		if (!find_input(bytes_of(bytes, len), receipt->ticket, &request))
+		inputs = cli_receipts_inputs(bytes_of(bytes, len), &input_count);
+		if (inputs != NULL)
+			(void)cli_receipt_tried(receipt, inputs, input_count, &request);
+		free(inputs);
+		if (request.len == 0)
 			free(bytes);
 	}
 	if (request.len == 0) {
@@ -790,13 +614,6 @@ const struct cli_command cli_receipt_verify = {
     .arguments = "FILE [--deployment-key HEX]",
     .sentence = "check the chain of exported receipts, offline",
     .run = run_verify,
-};
-
-const struct cli_command cli_receipt_replay = {
-    .name = "receipt replay",
-    .arguments = "FILE --module MODULE.wasm",
-    .sentence = "decide again what exported receipts say was decided, offline",
-    .run = run_replay,
 };
 
 const struct cli_command cli_decision_show = {

@@ -208,7 +208,7 @@ static const char *const ceiling_names[CLI_SERVE_CEILINGS] = {
 static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char *operators,
                                       const char *where, int ready_fd, pid_t parent)
 {
-	char program[CLI_PATH_MAX], words[28][CLI_PATH_MAX + 64];
+	char program[CLI_PATH_MAX], words[29][CLI_PATH_MAX + 64];
 	char *arguments[26];
 	size_t count = 0;
 
@@ -243,6 +243,9 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 	snprintf(words[count++], sizeof(words[0]), "origins=%s", serve->origins);
 	if (serve->store_max != NULL)
 		snprintf(words[count++], sizeof(words[0]), "store_max_mb=%s", serve->store_max);
+	if (serve->policy_engine != NULL)
+		snprintf(words[count++], sizeof(words[0]), "policy_engine=%s",
+		         serve->policy_engine);
 	if (serve->inputs_keep != NULL)
 		snprintf(words[count++], sizeof(words[0]), "inputs_keep_mb=%s", serve->inputs_keep);
 	if (serve->receipts_keep != NULL)
@@ -605,8 +608,14 @@ static int run_serve(struct cli_call *call)
 	serve.time_keys = cli_config_choose(CLI_SERVE_TIME_KEYS, NULL, NULL);
 	serve.time_unproven = cli_config_choose(CLI_SERVE_TIME_UNPROVEN, NULL, NULL);
 	serve.store_max = cli_config_choose(CLI_SERVE_STORE_MAX, NULL, NULL);
+	serve.policy_engine = cli_config_choose(CLI_SERVE_POLICY_ENGINE, NULL, NULL);
 	serve.inputs_keep = cli_config_choose(CLI_SERVE_INPUTS_KEEP, NULL, NULL);
 	serve.receipts_keep = cli_config_choose(CLI_SERVE_RECEIPTS_KEEP, NULL, NULL);
+	if (result == CLI_YES && serve.policy_engine != NULL &&
+	    strcmp(serve.policy_engine, "compiled") != 0 &&
+	    strcmp(serve.policy_engine, "interpreter") != 0)
+		result = cli_usage(call, "the setting policy_engine is compiled or interpreter, not %s",
+		                   serve.policy_engine);
 	if (result == CLI_YES)
 		result = check_list(call, "the list of operators", serve.operators);
 	if (result == CLI_YES)

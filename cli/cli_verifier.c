@@ -75,13 +75,16 @@ static _Noreturn void become(const char *executable, const int fds[PASS_COUNT], 
 	_exit(71);
 }
 
-static enum status start(struct cli_verifier *verifier, const char *executable, int report_fd)
+static enum status start(struct cli_verifier *verifier, const char *executable, int report_fd,
+                         bool interprets)
 {
 	struct proc_start start = {.magic = PROC_START_MAGIC,
 	                           .role = PROC_verifier,
 	                           .log_level = LOG_WARN,
 	                           .report_fd = PROC_START_FD + PASS_REPORT,
-	                           .channel_count = 1};
+	                           .channel_count = 1,
+	                           .setting_count = 2,
+	                           .settings = {{.name = "spin"}, {.name = "policy_engine"}}};
 	int fds[PASS_COUNT] = {-1, report_fd, -1, -1, -1, -1};
 	struct ipc_fds lent;
 	pid_t parent = getpid();
@@ -97,8 +100,8 @@ static enum status start(struct cli_verifier *verifier, const char *executable, 
 	    .fds = {PROC_START_FD + PASS_OWN, PROC_START_FD + PASS_PEER, PROC_START_FD + PASS_PAGE,
 	            PROC_START_FD + PASS_WINDOW},
 	};
-	start.setting_count = 1;
-	memcpy(start.settings[0].name, "spin", sizeof("spin"));
+	snprintf(start.settings[1].value, sizeof(start.settings[1].value), "%s",
+	         interprets ? "interpreter" : "compiled");
 	fds[PASS_OWN] = lent.own;
 	fds[PASS_PEER] = lent.peer;
 	fds[PASS_PAGE] = lent.page;
@@ -135,7 +138,8 @@ static enum status wait_ready(struct cli_verifier *verifier, struct proc_report 
 	return STATUS_IO;
 }
 
-enum status cli_verifier_open(struct cli_verifier *verifier, const char *executable)
+enum status cli_verifier_open(struct cli_verifier *verifier, const char *executable,
+                              bool interprets)
 {
 	const struct ipc_shape shape = {CALL_CHECK_SLOT_BYTES, 4, CALL_CHECK_WINDOW_BYTES};
 	int report_fd = make_memfd("claviger-report", NULL, REPORT_BYTES,
@@ -162,7 +166,7 @@ enum status cli_verifier_open(struct cli_verifier *verifier, const char *executa
 		if (s == STATUS_OK)
 			s = ipc_channel_open(&verifier->channel, &shape, &own, 0);
 		if (s == STATUS_OK)
-			s = start(verifier, executable, report_fd);
+			s = start(verifier, executable, report_fd, interprets);
 		if (s == STATUS_OK)
 			s = wait_ready(verifier, report);
 		if (s != STATUS_OK)

@@ -40,9 +40,11 @@ struct cli_verifier_result {
 	struct bytes schema; /* cli_verifier_load only: claviger.parameters' content */
 };
 
-/* cli_verifier_open starts `executable` (NULL: claviger-verifier beside this tool).
- * STATUS_NOT_FOUND when it cannot be run, STATUS_IO when it does not come up within 5 s. */
-MUST_USE enum status cli_verifier_open(struct cli_verifier *verifier, const char *executable);
+/* cli_verifier_open starts `executable` (NULL: claviger-verifier beside this tool); `interprets`:
+ * with nothing compiled, as with the setting `policy_engine` at "interpreter". STATUS_NOT_FOUND
+ * when it cannot be run, STATUS_IO when it does not come up within 5 s. */
+MUST_USE enum status cli_verifier_open(struct cli_verifier *verifier, const char *executable,
+                                       bool interprets);
 /* cli_verifier_close ends the process; nothing when none runs. */
 void cli_verifier_close(struct cli_verifier *verifier);
 

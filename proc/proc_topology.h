@@ -13,7 +13,7 @@
 #define PROC_VERIFIERS         PROC_VERIFIERS_MAX
 #define PROC_APPLIANCE         0 /* instances of a process that only the appliance has: one there */
 #define PROC_CHANNELS_MAX      32    /* of one process */
-#define PROC_SETTINGS_MAX      16    /* of one process */
+#define PROC_SETTINGS_MAX      20    /* of one process */
 #define PROC_SETTING_NAME_MAX  32    /* with NUL */
 #define PROC_SETTING_VALUE_MAX 480   /* with NUL */
 #define PROC_UID_BASE          58200 /* first of 32 user ids; nothing else of the host may use them */

@@ -620,6 +620,8 @@ static void take_constant(uint8_t op)
 
 static void take_other(uint8_t op)
 {
+	unsigned at;
+
 	switch (op) {
 	case 0x00:
 		if (!dead) {
@@ -642,9 +644,11 @@ static void take_other(uint8_t op)
 		(void)wasm_take_byte(&r);
 		if (dead)
 			return;
-		if (op == 0x40)
-			(void)pop(I32);
-		put("\ta%u = %s;\n", push(I32), op == 0x40 ? "UINT32_MAX" : "WASM_BUILT_PAGES");
+		at = op == 0x40 ? pop(I32) : depth;
+		put("\ta%u = ", push(I32));
+		if (op == 0x40) /* by nothing it is what memory.size is */
+			put("a%u != 0 ? UINT32_MAX : ", at);
+		put("WASM_BUILT_PAGES;\n");
 		return;
 	case 0x41:
 	case 0x42:
@@ -749,6 +753,8 @@ static void take_function(FILE *out, unsigned self)
 	if (r.at != end)
 		die("a function of another length", self);
 	fclose(body);
+	if (s->result != NONE) /* it returns its first value, also where no path leads to the end */
+		slots[s->result == I64][0] = true;
 	put_head(out, self, "\n{\n\tint64_t fuel = m->fuel;\n");
 	for (unsigned i = s->parameters; i < local_count; i++)
 		fprintf(out, "\t%s l%u = 0;\n", c_type(locals[i]), i);

@@ -26,6 +26,8 @@
 /* What runs modules, as receipts name it, and with it what fuel counts: an interpreter, and what
  * ships compiled ahead of time (spec/wasm-profile.md). A change of either is a change here. */
 #define CALL_CHECK_ENGINE "wasmi 2.0.0, built 1"
+/* The same with the setting `policy_engine` at "interpreter": nothing that was compiled runs. */
+#define CALL_CHECK_INTERPRETER "wasmi 2.0.0"
 
 #define CALL_CHECK_SLOT_BYTES   65536u           /* of one ring slot, its header included */
 #define CALL_CHECK_WINDOW_BYTES LIMIT_MODULE_MAX /* of the module window */

@@ -36,7 +36,7 @@ struct wasm_host {
 	uint64_t heap_bytes_max;
 	uint64_t built_bytes; /* of the heap, held by modules that are built in */
 	uint64_t built_count; /* that were ever loaded: their ids */
-	bool interprets;      /* tests and the bench: what is built in runs in the engine, too */
+	bool interprets;      /* what is built in runs in the engine, too */
 	struct wasm_built_memory built;
 	/* The module with its mutable globals exported, so that the engine can set them back. */
 	uint8_t scratch[LIMIT_MODULE_MAX + 16 + 8 * WASM_MUTABLE_GLOBALS_MAX];

@@ -557,6 +557,14 @@ static enum status take_ceilings(struct signer *signer)
 	return status;
 }
 
+/* What runs the policies, as the verifiers were told, too. */
+static const char *policy_engine(const struct signer *signer)
+{
+	return strcmp(proc_setting(signer->proc, "policy_engine"), "interpreter") == 0
+	           ? CALL_CHECK_INTERPRETER
+	           : CALL_CHECK_ENGINE;
+}
+
 static enum status open_parts(struct signer *signer)
 {
 	struct proc *proc = signer->proc;
@@ -593,7 +601,8 @@ static enum status open_parts(struct signer *signer)
 	                                                          .vault = signer->vault,
 	                                                          .time = &signer->time,
 	                                                          .frozen = &signer->frozen,
-	                                                          .ceiling = &signer->ceiling});
+	                                                          .ceiling = &signer->ceiling,
+	                                                          .engine = policy_engine(signer)});
 	signer->waiting = signer_waiting_new();
 	signer->change = signer_change_new(signer);
 	signer->settling = signer_change_new(signer);

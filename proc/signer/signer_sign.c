@@ -181,7 +181,7 @@ static void write_receipt(struct signer_sign *sign, struct signer_ticket *ticket
 	    .time_low_s = now.low_s,
 	    .time_high_s = now.high_s,
 	    .fuel_limit = LIMIT_FUEL_PER_REQUEST,
-	    .engine = bytes_of_text(CALL_CHECK_ENGINE),
+	    .engine = bytes_of_text(sign->parts.engine),
 	    .tried_count = said->reason_count,
 	    .has_facts = ticket->decision.facts.lamports_out != 0 || allowed,
 	};

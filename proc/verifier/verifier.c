@@ -14,8 +14,14 @@ static uint8_t reply_space[IPC_PAYLOAD(CALL_CHECK_SLOT_BYTES)];
 
 static enum status open_engine(struct proc *proc)
 {
-	(void)proc;
-	return verifier_cache_open(&verifier.cache, WASM_HEAP_DEFAULT);
+	const char *engine = proc_setting(proc, "policy_engine");
+	enum status status = verifier_cache_open(&verifier.cache, WASM_HEAP_DEFAULT);
+
+	verifier.cache.host.interprets = strcmp(engine, "interpreter") == 0;
+	if (status == STATUS_OK && !verifier.cache.host.interprets &&
+	    strcmp(engine, "compiled") != 0)
+		return STATUS_MALFORMED;
+	return status;
 }
 
 /* Answers one message; false when the signer broke the rules or there is none. */

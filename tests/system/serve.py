@@ -177,6 +177,23 @@ def receipts(folder, state, listen):
         time.sleep(0.1)
     expect("it replays", code == 0 and (said["same"], said["different"]) == (1, 0), said)
 
+    # All of them at once: each by the module that it names, wherever that lies among others.
+    modules = folder + "/modules"
+    os.mkdir(modules)
+    for path in (module, intent, os.path.join(BUILD, "share/intents/wrap.wasm")):
+        shutil.copy(path, modules)
+    code, out = run("receipt", "replay", file, file, "--module", modules, "--json")
+    said = json.loads(out)
+    expect("with a folder of modules all replay, of both files", code == 0 and said["same"] == 4 and
+           sum(said.values()) == 4, said)
+    os.remove(modules + "/transfer.wasm")
+    code, out = run("receipt", "replay", file, "--module", modules, "--json")
+    said = json.loads(out)
+    expect("one that lacks is said", code == 0 and (said["same"], said["other_module"]) == (1, 1), said)
+    shutil.copy(module, modules)
+    code, out = run("receipt", "replay", bent, file, "--module", modules)
+    expect("one file that was changed is enough", code == 1, (code, out))
+
 
 def limits(folder, state, listen):
     """What all grants of a wallet may spend together: set, shown, refused by its own code, and replayed
@@ -266,8 +283,8 @@ def limits(folder, state, listen):
 
 
 def old_receipts(folder, state, listen):
-    """After a start: decisions of before it are found, deleted by an operator, and what remains
-    verifies (B2)."""
+    """After a start in which all policies are interpreted: decisions of before it are found, replay beside those
+    of now, each in its engine (B3), are deleted by an operator, and what remains verifies (B2)."""
     environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen,
                    "CLAVIGER_CA": state + "/ca.pem", "CLAVIGER_HOME": folder + "/home"}
     token = folder + "/home/clients/bot.token"
@@ -303,6 +320,12 @@ def old_receipts(folder, state, listen):
         if exported() == (0, 3):
             break
         time.sleep(0.1)
+    code, out, said = run("receipt", "replay", f"{folder}/old{count}", "--module", folder + "/modules", "--json")
+    expect("compiled and interpreted ones replay", code == 0 and json.loads(out)["same"] == 3, (code, out, said))
+    with open(f"{folder}/old{count}", "rb") as f:
+        content = f.read()
+    expect("each names its engine", (content.count(b"wasmi 2.0.0, built 1"), content.count(b"wasmi 2.0.0")) ==
+           (2, 3), content.count(b"wasmi"))
     operator = state + "/operator.json"
     code, _, said = run("receipt", "trim", "--older-than", "0d", "--operator", operator)
     expect("an age of nothing", code == 2, said)
@@ -388,7 +411,13 @@ def main(folder):
     limits(folder, state, listen)
     bulk(folder, state, listen)
     expect("it stops in order", end(signer) == 0)
+    os.environ["CLAVIGER_POLICY_ENGINE"] = "jit"
+    refuse("an engine of another name", 2, "policy_engine", "--state", state)
+    os.environ["CLAVIGER_POLICY_ENGINE"] = "interpreter"
+    said = subprocess.run([PROGRAM, "doctor"], capture_output=True, text=True, check=False).stdout
+    expect("doctor says which engine", "all are interpreted" in said, said)
     signer, said = start("--state", state, "--listen", listen, "--metrics", metrics)
+    del os.environ["CLAVIGER_POLICY_ENGINE"]
     old_receipts(folder, state, listen)
 
     # The issue's words: one `export NAME=value` a line, then `ready`; ports are found free.

@@ -197,7 +197,7 @@ static void test_two_processes_agree(void)
 	static struct cli_verifier_result second;
 	unsigned compared = 0;
 
-	EXPECT(cli_verifier_open(&other, BUILD_DIR "/bin/claviger-verifier") == STATUS_OK);
+	EXPECT(cli_verifier_open(&other, BUILD_DIR "/bin/claviger-verifier", false) == STATUS_OK);
 	for (size_t i = 0; i < ROWS; i++) {
 		struct bytes module = read_module(rows[i].name, module_space);
 
@@ -254,7 +254,7 @@ static void test_malformed_modules_are_refused_and_the_process_goes_on(void)
 
 int main(void)
 {
-	CHECK(cli_verifier_open(&verifier, BUILD_DIR "/bin/claviger-verifier") == STATUS_OK);
+	CHECK(cli_verifier_open(&verifier, BUILD_DIR "/bin/claviger-verifier", false) == STATUS_OK);
 	RUN(test_every_hostile_module_ends_as_it_must);
 	RUN(test_no_hostile_module_is_left_out);
 	RUN(test_a_canary_is_never_found);

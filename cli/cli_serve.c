@@ -614,8 +614,9 @@ static int run_serve(struct cli_call *call)
 	if (result == CLI_YES && serve.policy_engine != NULL &&
 	    strcmp(serve.policy_engine, "compiled") != 0 &&
 	    strcmp(serve.policy_engine, "interpreter") != 0)
-		result = cli_usage(call, "the setting policy_engine is compiled or interpreter, not %s",
-		                   serve.policy_engine);
+		result =
+		    cli_usage(call, "the setting policy_engine is compiled or interpreter, not %s",
+		              serve.policy_engine);
 	if (result == CLI_YES)
 		result = check_list(call, "the list of operators", serve.operators);
 	if (result == CLI_YES)

@@ -14,8 +14,8 @@
 struct cli_serve {
 	char state[CLI_PATH_MAX];
 	const char *listen, *metrics, *operator_listen, *verifiers, *tls_name, *tls_certificate,
-	    *operators, *rp_id, *origins, *inputs_keep, *store_max, *policy_engine, *receipts_keep, *time_keys,
-	    *time_unproven;
+	    *operators, *rp_id, *origins, *inputs_keep, *store_max, *policy_engine, *receipts_keep,
+	    *time_keys, *time_unproven;
 	const char *ceilings[CLI_SERVE_CEILINGS]; /* of each client; NULL: none */
 	bool bound_exports, accept_time, echo, dev, is_genesis;
 	pid_t supervisor;

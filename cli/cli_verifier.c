@@ -78,13 +78,15 @@ static _Noreturn void become(const char *executable, const int fds[PASS_COUNT], 
 static enum status start(struct cli_verifier *verifier, const char *executable, int report_fd,
                          bool interprets)
 {
-	struct proc_start start = {.magic = PROC_START_MAGIC,
-	                           .role = PROC_verifier,
-	                           .log_level = LOG_WARN,
-	                           .report_fd = PROC_START_FD + PASS_REPORT,
-	                           .channel_count = 1,
-	                           .setting_count = 2,
-	                           .settings = {{.name = "spin"}, {.name = "policy_engine"}}};
+	struct proc_start start = {
+	    .magic = PROC_START_MAGIC,
+	    .role = PROC_verifier,
+	    .log_level = LOG_WARN,
+	    .report_fd = PROC_START_FD + PASS_REPORT,
+	    .channel_count = 1,
+	    .setting_count = 2,
+	    .settings = {{.name = "spin"}, {.name = "policy_engine"}}
+        };
 	int fds[PASS_COUNT] = {-1, report_fd, -1, -1, -1, -1};
 	struct ipc_fds lent;
 	pid_t parent = getpid();

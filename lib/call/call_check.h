@@ -25,7 +25,7 @@
 
 /* What runs modules, as receipts name it, and with it what fuel counts: an interpreter, and what
  * ships compiled ahead of time (spec/wasm-profile.md). A change of either is a change here. */
-#define CALL_CHECK_ENGINE "wasmi 2.0.0, built 1"
+#define CALL_CHECK_ENGINE      "wasmi 2.0.0, built 1"
 /* The same with the setting `policy_engine` at "interpreter": nothing that was compiled runs. */
 #define CALL_CHECK_INTERPRETER "wasmi 2.0.0"
 

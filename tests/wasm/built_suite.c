@@ -1,10 +1,10 @@
-/* built_suite: modules of the official WebAssembly tests, compiled by tools/policy_compile.c, against
- * the engine and against what the tests want.
+/* built_suite: modules of the official WebAssembly tests, compiled by tools/policy_compile.c,
+ * against the engine and against what the tests want.
  *
  * usage: built_suite FOLDER SUITE.so
- *   FOLDER has NAME.wasm and NAME.txt of each module (engine/spec/src/cut.rs), SUITE.so what the tool
- *   made of them. Every call that an assertion makes runs in both engines; value, trap and all of
- *   memory must be the same, and what the official tests want. Where other functions of a module
+ *   FOLDER has NAME.wasm and NAME.txt of each module (engine/spec/src/cut.rs), SUITE.so what the
+ * tool made of them. Every call that an assertion makes runs in both engines; value, trap and all
+ * of memory must be the same, and what the official tests want. Where other functions of a module
  *   were cut out, or it sees that its memory is larger, what they want may not hold: counted. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dlfcn.h>
@@ -132,7 +132,8 @@ static void run_module(const char *folder, unsigned n, const struct wasm_built *
 
 	if (wasm_policy_load(&engine, read_module(folder, n), AREA_BYTES, &theirs, &error) !=
 	    STATUS_OK) {
-		fprintf(stderr, "%s: the engine refuses what the tool takes: %s\n", place, error.text);
+		fprintf(stderr, "%s: the engine refuses what the tool takes: %s\n", place,
+		        error.text);
 		differ++;
 		return;
 	}
@@ -160,8 +161,8 @@ static void run_all(const char *folder, void *suite)
 		if (built != NULL)
 			run_module(folder, all, built);
 	}
-	printf("%u of %u modules compiled; %u assertions are otherwise in both engines\n", modules, all,
-	       other);
+	printf("%u of %u modules compiled; %u assertions are otherwise in both engines\n", modules,
+	       all, other);
 	if (modules < MODULES_MIN || held < HELD_MIN || other > OTHER_MAX)
 		differ++;
 	printf("%u passed, %u failed\n", held, differ);

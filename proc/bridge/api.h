@@ -83,6 +83,9 @@ enum api_path {
 	API_PATH_COUNT
 };
 
+/* Whose answer a path waits for, in a turn of its own: api_route.c has the table. */
+enum api_queue { API_QUEUE_NONE = 0, API_QUEUE_SIGNER, API_QUEUE_AUTHORITY };
+
 enum api_ask {
 	API_ASK_NOTHING = 0, /* the response is complete */
 	API_ASK_SIGN,        /* item_count questions: api_fill_sign */
@@ -230,8 +233,22 @@ struct api_stream {
 	uint64_t version, told_s;
 };
 
+struct api_exchange;
+
+/* All that is known of a path. */
+struct api_route {
+	const char *text;
+	enum api_path path;
+	enum api_dialect dialect;
+	unsigned takes; /* methods, body, door: TAKES_* of api_route.c */
+	void (*begin)(struct api_exchange *exchange, struct api_context *context);
+	enum api_queue queue;
+	uint8_t topic; /* enum call_export_topic, where that is what is asked; else 0 */
+};
+
 struct api_exchange {
 	struct http_request http;
+	const struct api_route *route; /* NULL: none was found, or not yet */
 	enum api_path path;
 	enum api_dialect dialect;
 	bool is_large; /* body and out are of the large size */

@@ -88,58 +88,12 @@ void api_begin_export(struct api_exchange *exchange, struct api_context *context
 void api_fill_export(const struct api_exchange *exchange, struct call_export_request *ret_request)
 {
 	*ret_request = (struct call_export_request){
+	    .topic = exchange->inputs ? CALL_EXPORT_INPUTS : exchange->route->topic,
 	    .token = exchange->token,
 	    .wallet = exchange->wallet,
 	    .cursor = exchange->cursor,
 	};
-	switch (exchange->path) {
-	case API_PATH_WALLET:
-	case API_PATH_VAULT_KEY:
-		ret_request->topic = CALL_EXPORT_WALLET;
-		break;
-	case API_PATH_EVENTS:
-		ret_request->topic = CALL_EXPORT_EVENTS;
-		break;
-	case API_PATH_DECISION:
-		ret_request->topic = CALL_EXPORT_DECISION;
-		memcpy(ret_request->key, exchange->key, sizeof(ret_request->key));
-		break;
-	case API_PATH_RECEIPTS:
-		ret_request->topic = exchange->inputs ? CALL_EXPORT_INPUTS : CALL_EXPORT_RECEIPTS;
-		break;
-	case API_PATH_STATUS:
-	case API_PATH_MACHINE:
-		ret_request->topic = CALL_EXPORT_STATUS;
-		ret_request->token = bytes_of(NULL, 0);
-		break;
-	case API_PATH_SIGN:
-	case API_PATH_CHECK:
-	case API_PATH_BATCH:
-	case API_PATH_CHANGES:
-	case API_PATH_CHANNEL:
-	case API_PATH_TLS_REQUEST:
-	case API_PATH_EVIDENCE:
-	case API_PATH_BEACON:
-	case API_PATH_BEACONS:
-	case API_PATH_BEACON_SET:
-	case API_PATH_ACTIVATE:
-	case API_PATH_FLOOR:
-	case API_PATH_UNSEAL:
-	case API_PATH_MACHINE_LOG:
-	case API_PATH_MACHINE_CONFIG:
-	case API_PATH_MACHINE_CERTIFICATE:
-	case API_PATH_OPENAPI:
-	case API_PATH_ECHO:
-	case API_PATH_PAGE:
-	case API_PATH_VAULT_SIGN:
-	case API_PATH_VAULT_HEALTH:
-	case API_PATH_LIVE:
-	case API_PATH_READY:
-	case API_PATH_METRICS:
-	case API_PATH_COUNT:
-	default:
-		CHECK(false);
-	}
+	memcpy(ret_request->key, exchange->key, sizeof(ret_request->key));
 }
 
 static void put_time(struct api_text *text, uint64_t seconds)

@@ -45,6 +45,9 @@ bool api_take_cursor(struct api_exchange *exchange, struct api_context *context,
 void api_count_item(struct api_context *context, const struct api_item *item,
                     enum call_result result, uint32_t check_ns);
 
+/* api_allowed_methods is what a 405 names; of a path that there is. */
+const char *api_allowed_methods(const struct api_exchange *exchange);
+
 void api_begin_sign(struct api_exchange *exchange, struct api_context *context);
 void api_begin_batch(struct api_exchange *exchange, struct api_context *context);
 void api_begin_vault_sign(struct api_exchange *exchange, struct api_context *context);

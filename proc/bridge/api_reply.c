@@ -17,49 +17,6 @@ static unsigned seconds_of(unsigned retry_after_ms)
 	return retry_after_ms == 0 ? 0 : (retry_after_ms + 999) / 1000;
 }
 
-static const char *allowed_methods(enum api_path path)
-{
-	switch (path) {
-	case API_PATH_SIGN:
-	case API_PATH_CHECK:
-	case API_PATH_BATCH:
-	case API_PATH_CHANGES:
-	case API_PATH_ECHO:
-	case API_PATH_ACTIVATE:
-	case API_PATH_BEACON_SET:
-	case API_PATH_MACHINE_CERTIFICATE:
-		return "POST";
-	case API_PATH_EVIDENCE:
-	case API_PATH_FLOOR:
-	case API_PATH_UNSEAL:
-		return "GET, HEAD, POST";
-	case API_PATH_VAULT_SIGN:
-		return "POST, PUT";
-	case API_PATH_WALLET:
-	case API_PATH_EVENTS:
-	case API_PATH_CHANNEL:
-	case API_PATH_TLS_REQUEST:
-	case API_PATH_BEACON:
-	case API_PATH_BEACONS:
-	case API_PATH_DECISION:
-	case API_PATH_RECEIPTS:
-	case API_PATH_STATUS:
-	case API_PATH_MACHINE:
-	case API_PATH_MACHINE_LOG:
-	case API_PATH_MACHINE_CONFIG:
-	case API_PATH_OPENAPI:
-	case API_PATH_PAGE:
-	case API_PATH_VAULT_KEY:
-	case API_PATH_VAULT_HEALTH:
-	case API_PATH_LIVE:
-	case API_PATH_READY:
-	case API_PATH_METRICS:
-	case API_PATH_COUNT:
-	default:
-		return "GET, HEAD";
-	}
-}
-
 void api_body_end(struct api_exchange *exchange, struct api_context *context,
                   const struct api_text *text, unsigned status, const char *content_type,
                   unsigned retry_after_ms)
@@ -73,7 +30,7 @@ void api_body_end(struct api_exchange *exchange, struct api_context *context,
 	    .streams = exchange->stream.open,
 	    .page = exchange->path == API_PATH_PAGE,
 	    .retry_after_seconds = seconds_of(retry_after_ms),
-	    .allow = status == 405 ? allowed_methods(exchange->path) : NULL,
+	    .allow = status == 405 ? api_allowed_methods(exchange) : NULL,
 	    .ask_for_token = status == 401,
 	};
 

@@ -18,55 +18,62 @@
 #define TAKES_HEALTH   64u  /* offered on the health listener, and only there */
 #define TAKES_OPERATOR 256u /* offered to operators, and to nobody else */
 
-struct route {
-	const char *text;
-	enum api_path path;
-	enum api_dialect dialect;
-	unsigned takes;
-};
+/* Who begins it, whom it waits for, and what it asks. */
+#define SIGNS(what)    api_begin_##what, API_QUEUE_SIGNER, 0
+#define EXPORTS(topic) api_begin_export, API_QUEUE_SIGNER, CALL_EXPORT_##topic
+#define CHANGES        api_begin_changes, API_QUEUE_AUTHORITY, 0
+#define HERE(what)     api_begin_##what, API_QUEUE_NONE, 0
 
-static const struct route routes[] = {
-    {"/api/v1/sign",                API_PATH_SIGN,                API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
-    {"/api/v1/check",               API_PATH_CHECK,               API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN              },
-    {"/api/v1/batch",               API_PATH_BATCH,               API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN | TAKES_LARGE},
-    {"/api/v1/wallets/",            API_PATH_EVENTS,              API_DIALECT_NATIVE,
-     TAKES_GET | TAKES_TOKEN | TAKES_REST | TAKES_EVENTS                                                                    },
-    {"/api/v1/wallets/",            API_PATH_WALLET,              API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST  },
-    {"/api/v1/changes",             API_PATH_CHANGES,             API_DIALECT_NATIVE, TAKES_POST | TAKES_LARGE              },
-    {"/api/v1/channel",             API_PATH_CHANNEL,             API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/tls/request",         API_PATH_TLS_REQUEST,         API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/evidence",            API_PATH_EVIDENCE,            API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
-    {"/api/v1/evidence/beacon",     API_PATH_BEACON,              API_DIALECT_NATIVE, TAKES_GET | TAKES_LARGE               },
-    {"/api/v1/evidence/beacons",    API_PATH_BEACONS,             API_DIALECT_NATIVE, TAKES_GET | TAKES_LARGE               },
-    {"/api/v1/evidence/activate",   API_PATH_ACTIVATE,            API_DIALECT_NATIVE, TAKES_POST                            },
-    {"/api/v1/floor",               API_PATH_FLOOR,               API_DIALECT_NATIVE, TAKES_GET | TAKES_POST                },
-    {"/api/v1/decisions/",          API_PATH_DECISION,            API_DIALECT_NATIVE,
-     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                                   },
-    {"/api/v1/receipts",            API_PATH_RECEIPTS,            API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN               },
-    {"/api/v1/status",              API_PATH_STATUS,              API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/machine",             API_PATH_MACHINE,             API_DIALECT_NATIVE, TAKES_GET | TAKES_OPERATOR            },
-    {"/api/v1/machine/log",         API_PATH_MACHINE_LOG,         API_DIALECT_NATIVE,
-     TAKES_GET | TAKES_OPERATOR | TAKES_LARGE                                                                               },
-    {"/api/v1/machine/config",      API_PATH_MACHINE_CONFIG,      API_DIALECT_NATIVE,
-     TAKES_GET | TAKES_OPERATOR | TAKES_LARGE                                                                               },
-    {"/api/v1/machine/certificate", API_PATH_MACHINE_CERTIFICATE, API_DIALECT_NATIVE,
-     TAKES_POST | TAKES_OPERATOR                                                                                            },
-    {"/api/v1/openapi.json",        API_PATH_OPENAPI,             API_DIALECT_NATIVE, TAKES_GET                             },
-    {"/api/v1/echo",                API_PATH_ECHO,                API_DIALECT_NATIVE, TAKES_POST                            },
-    {"/v1/transit/sign/",           API_PATH_VAULT_SIGN,          API_DIALECT_VAULT,
-     TAKES_POST | TAKES_PUT | TAKES_TOKEN | TAKES_REST                                                                      },
-    {"/v1/transit/keys/",           API_PATH_VAULT_KEY,           API_DIALECT_VAULT,
-     TAKES_GET | TAKES_TOKEN | TAKES_REST                                                                                   },
-    {"/v1/sys/health",              API_PATH_VAULT_HEALTH,        API_DIALECT_VAULT,  TAKES_GET                             },
-    {"/livez",                      API_PATH_LIVE,                API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
-    {"/readyz",                     API_PATH_READY,               API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
-    {"/beacon",                     API_PATH_BEACON_SET,          API_DIALECT_NATIVE, TAKES_POST | TAKES_HEALTH             },
-    {"/unseal",                     API_PATH_UNSEAL,              API_DIALECT_NATIVE, TAKES_GET | TAKES_POST | TAKES_HEALTH },
-    {"/metrics",                    API_PATH_METRICS,             API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH              },
+/* A path, a line. */
+/* clang-format off */
+static const struct api_route routes[] = {
+    {"/api/v1/sign",                 API_PATH_SIGN,                API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN, SIGNS(sign)},
+    {"/api/v1/check",                API_PATH_CHECK,               API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN, SIGNS(sign)},
+    {"/api/v1/batch",                API_PATH_BATCH,               API_DIALECT_NATIVE, TAKES_POST | TAKES_TOKEN | TAKES_LARGE,
+     SIGNS(batch)},
+    {"/api/v1/wallets/",             API_PATH_EVENTS,              API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST | TAKES_EVENTS,
+     EXPORTS(EVENTS)},
+    {"/api/v1/wallets/",             API_PATH_WALLET,              API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST,
+     EXPORTS(WALLET)},
+    {"/api/v1/changes",              API_PATH_CHANGES,             API_DIALECT_NATIVE, TAKES_POST | TAKES_LARGE, CHANGES},
+    {"/api/v1/channel",              API_PATH_CHANNEL,             API_DIALECT_NATIVE, TAKES_GET, HERE(local)},
+    {"/api/v1/tls/request",          API_PATH_TLS_REQUEST,         API_DIALECT_NATIVE, TAKES_GET, HERE(local)},
+    {"/api/v1/evidence",             API_PATH_EVIDENCE,            API_DIALECT_NATIVE, TAKES_GET | TAKES_POST, HERE(evidence)},
+    {"/api/v1/evidence/beacon",      API_PATH_BEACON,              API_DIALECT_NATIVE, TAKES_GET | TAKES_LARGE, HERE(evidence)},
+    {"/api/v1/evidence/beacons",     API_PATH_BEACONS,             API_DIALECT_NATIVE, TAKES_GET | TAKES_LARGE, HERE(evidence)},
+    {"/api/v1/evidence/activate",    API_PATH_ACTIVATE,            API_DIALECT_NATIVE, TAKES_POST, HERE(evidence)},
+    {"/api/v1/floor",                API_PATH_FLOOR,               API_DIALECT_NATIVE, TAKES_GET | TAKES_POST, HERE(floor)},
+    {"/api/v1/decisions/",           API_PATH_DECISION,            API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN | TAKES_REST,
+     EXPORTS(DECISION)},
+    {"/api/v1/receipts",             API_PATH_RECEIPTS,            API_DIALECT_NATIVE, TAKES_GET | TAKES_TOKEN,
+     EXPORTS(RECEIPTS)},
+    {"/api/v1/status",               API_PATH_STATUS,              API_DIALECT_NATIVE, TAKES_GET, EXPORTS(STATUS)},
+    {"/api/v1/machine",              API_PATH_MACHINE,             API_DIALECT_NATIVE, TAKES_GET | TAKES_OPERATOR,
+     EXPORTS(STATUS)},
+    {"/api/v1/machine/log",          API_PATH_MACHINE_LOG,         API_DIALECT_NATIVE, TAKES_GET | TAKES_OPERATOR | TAKES_LARGE,
+     HERE(machine)},
+    {"/api/v1/machine/config",       API_PATH_MACHINE_CONFIG,      API_DIALECT_NATIVE, TAKES_GET | TAKES_OPERATOR | TAKES_LARGE,
+     HERE(machine)},
+    {"/api/v1/machine/certificate",  API_PATH_MACHINE_CERTIFICATE, API_DIALECT_NATIVE, TAKES_POST | TAKES_OPERATOR,
+     HERE(machine)},
+    {"/api/v1/openapi.json",         API_PATH_OPENAPI,             API_DIALECT_NATIVE, TAKES_GET, HERE(local)},
+    {"/api/v1/echo",                 API_PATH_ECHO,                API_DIALECT_NATIVE, TAKES_POST, HERE(local)},
+    {"/v1/transit/sign/",            API_PATH_VAULT_SIGN,          API_DIALECT_VAULT,  TAKES_POST | TAKES_PUT | TAKES_TOKEN | TAKES_REST,
+     SIGNS(vault_sign)},
+    {"/v1/transit/keys/",            API_PATH_VAULT_KEY,           API_DIALECT_VAULT,  TAKES_GET | TAKES_TOKEN | TAKES_REST,
+     EXPORTS(WALLET)},
+    {"/v1/sys/health",               API_PATH_VAULT_HEALTH,        API_DIALECT_VAULT,  TAKES_GET, HERE(local)},
+    {"/livez",                       API_PATH_LIVE,                API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH, HERE(local)},
+    {"/readyz",                      API_PATH_READY,               API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH, HERE(local)},
+    {"/beacon",                      API_PATH_BEACON_SET,          API_DIALECT_NATIVE, TAKES_POST | TAKES_HEALTH, HERE(evidence)},
+    {"/unseal",                      API_PATH_UNSEAL,              API_DIALECT_NATIVE, TAKES_GET | TAKES_POST | TAKES_HEALTH,
+     HERE(unseal)},
+    {"/metrics",                     API_PATH_METRICS,             API_DIALECT_PLAIN,  TAKES_GET | TAKES_HEALTH, HERE(local)},
 };
 
 /* Every file of the user's page. */
-static const struct route page = {"/", API_PATH_PAGE, API_DIALECT_NATIVE, TAKES_GET};
+static const struct api_route page = {"/", API_PATH_PAGE, API_DIALECT_NATIVE, TAKES_GET, HERE(page)};
+/* clang-format on */
 
 void api_reset(struct api_exchange *exchange)
 {
@@ -81,7 +88,7 @@ void api_reset(struct api_exchange *exchange)
 	exchange->path = API_PATH_COUNT;
 }
 
-static bool matches(const struct route *route, struct bytes path, struct bytes *ret_rest)
+static bool matches(const struct api_route *route, struct bytes path, struct bytes *ret_rest)
 {
 	size_t len = strlen(route->text);
 
@@ -102,18 +109,18 @@ static bool matches(const struct route *route, struct bytes path, struct bytes *
 	return ret_rest->len != 0 && memchr(ret_rest->data, '/', ret_rest->len) == NULL;
 }
 
-static bool is_offered(const struct route *route, enum api_door door)
+static bool is_offered(const struct api_route *route, enum api_door door)
 {
 	if (((route->takes & TAKES_HEALTH) != 0) != (door == API_DOOR_HEALTH))
 		return false;
 	return (route->takes & TAKES_OPERATOR) == 0 || door == API_DOOR_OPERATORS;
 }
 
-static const struct route *find_route(struct bytes path, enum api_door door, bool echo,
-                                      struct bytes *ret_rest)
+static const struct api_route *find_route(struct bytes path, enum api_door door, bool echo,
+                                          struct bytes *ret_rest)
 {
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
-		const struct route *route = &routes[i];
+		const struct api_route *route = &routes[i];
 
 		if (!is_offered(route, door))
 			continue;
@@ -137,7 +144,7 @@ static enum api_dialect dialect_of(struct bytes path, enum api_door door)
 	return API_DIALECT_NATIVE;
 }
 
-static bool takes_method(const struct route *route, enum http_method method)
+static bool takes_method(const struct api_route *route, enum http_method method)
 {
 	switch (method) {
 	case HTTP_METHOD_GET:
@@ -151,6 +158,17 @@ static bool takes_method(const struct route *route, enum http_method method)
 	default:
 		return false;
 	}
+}
+
+const char *api_allowed_methods(const struct api_exchange *exchange)
+{
+	unsigned takes = exchange->route->takes;
+
+	if ((takes & TAKES_PUT) != 0)
+		return "POST, PUT";
+	if ((takes & TAKES_GET) == 0)
+		return "POST";
+	return (takes & TAKES_POST) != 0 ? "GET, HEAD, POST" : "GET, HEAD";
 }
 
 static bool is_json(struct bytes type)
@@ -172,7 +190,7 @@ static bool is_token(struct bytes token)
 	return true;
 }
 
-static enum call_result check_token(struct api_exchange *exchange, const struct route *route)
+static enum call_result check_token(struct api_exchange *exchange, const struct api_route *route)
 {
 	if (http_request_token(&exchange->http, &exchange->token) != STATUS_OK)
 		return CALL_RESULT_TOKEN_REFUSED;
@@ -185,7 +203,8 @@ static enum call_result check_token(struct api_exchange *exchange, const struct 
 	return is_token(exchange->token) ? CALL_RESULT_DONE : CALL_RESULT_TOKEN_REFUSED;
 }
 
-static enum call_result check_body(const struct api_exchange *exchange, const struct route *route)
+static enum call_result check_body(const struct api_exchange *exchange,
+                                   const struct api_route *route)
 {
 	const struct http_request *http = &exchange->http;
 	size_t max = (route->takes & TAKES_LARGE) != 0 || route->path == API_PATH_VAULT_SIGN
@@ -204,7 +223,7 @@ static enum call_result check_body(const struct api_exchange *exchange, const st
 }
 
 /* The last segment of a path: a wallet, or a decision's number. */
-static enum call_result take_rest(struct api_exchange *exchange, const struct route *route,
+static enum call_result take_rest(struct api_exchange *exchange, const struct api_route *route,
                                   struct bytes rest)
 {
 	struct buffer key = BUFFER_OF_ARRAY(exchange->key);
@@ -225,13 +244,14 @@ enum call_result api_route(struct api_exchange *exchange, const struct api_conte
 {
 	struct bytes path = http_request_path(&exchange->http);
 	struct bytes rest = bytes_of(NULL, 0);
-	const struct route *route = find_route(path, door, context->echo, &rest);
+	const struct api_route *route = find_route(path, door, context->echo, &rest);
 	enum call_result result;
 
 	exchange->keep_alive = exchange->http.keep_alive && !context->stopping;
 	exchange->dialect = dialect_of(path, door);
 	if (route == NULL)
 		return CALL_RESULT_PATH_UNKNOWN;
+	exchange->route = route;
 	exchange->path = route->path;
 	if (!takes_method(route, exchange->http.method))
 		return CALL_RESULT_METHOD_REFUSED;
@@ -250,66 +270,8 @@ enum call_result api_route(struct api_exchange *exchange, const struct api_conte
 
 void api_begin(struct api_exchange *exchange, struct api_context *context)
 {
-	CHECK(exchange->http.complete);
-	switch (exchange->path) {
-	case API_PATH_SIGN:
-	case API_PATH_CHECK:
-		api_begin_sign(exchange, context);
-		break;
-	case API_PATH_BATCH:
-		api_begin_batch(exchange, context);
-		break;
-	case API_PATH_VAULT_SIGN:
-		api_begin_vault_sign(exchange, context);
-		break;
-	case API_PATH_WALLET:
-	case API_PATH_EVENTS:
-	case API_PATH_DECISION:
-	case API_PATH_RECEIPTS:
-	case API_PATH_STATUS:
-	case API_PATH_MACHINE:
-	case API_PATH_VAULT_KEY:
-		api_begin_export(exchange, context);
-		break;
-	case API_PATH_CHANGES:
-		api_begin_changes(exchange, context);
-		break;
-	case API_PATH_EVIDENCE:
-	case API_PATH_BEACON:
-	case API_PATH_BEACONS:
-	case API_PATH_BEACON_SET:
-	case API_PATH_ACTIVATE:
-		api_begin_evidence(exchange, context);
-		break;
-	case API_PATH_MACHINE_LOG:
-	case API_PATH_MACHINE_CONFIG:
-	case API_PATH_MACHINE_CERTIFICATE:
-		api_begin_machine(exchange, context);
-		break;
-	case API_PATH_FLOOR:
-		api_begin_floor(exchange, context);
-		break;
-	case API_PATH_UNSEAL:
-		api_begin_unseal(exchange, context);
-		break;
-	case API_PATH_PAGE:
-		api_begin_page(exchange, context);
-		break;
-	case API_PATH_CHANNEL:
-	case API_PATH_TLS_REQUEST:
-	case API_PATH_OPENAPI:
-	case API_PATH_ECHO:
-	case API_PATH_VAULT_HEALTH:
-	case API_PATH_LIVE:
-	case API_PATH_READY:
-	case API_PATH_METRICS:
-		api_begin_local(exchange, context);
-		break;
-	case API_PATH_COUNT:
-	default:
-		api_refuse(exchange, context, CALL_RESULT_PATH_UNKNOWN, NULL);
-		break;
-	}
+	CHECK(exchange->http.complete && exchange->route != NULL);
+	exchange->route->begin(exchange, context);
 }
 
 bool api_parse_body(struct api_exchange *exchange, struct api_context *context,

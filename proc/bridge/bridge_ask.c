@@ -38,46 +38,13 @@ static void count_open(struct bridge *bridge)
 
 /* ---- turns ---- */
 
-static struct bridge_fair *fair_of(struct bridge *bridge, enum api_path path)
+static struct bridge_fair *fair_of(struct bridge *bridge, const struct bridge_exchange *exchange)
 {
-	switch (path) {
-	case API_PATH_SIGN:
-	case API_PATH_CHECK:
-	case API_PATH_BATCH:
-	case API_PATH_VAULT_SIGN:
-	case API_PATH_WALLET:
-	case API_PATH_EVENTS:
-	case API_PATH_DECISION:
-	case API_PATH_RECEIPTS:
-	case API_PATH_STATUS:
-	case API_PATH_MACHINE:
-	case API_PATH_VAULT_KEY:
-		return &bridge->to_signer;
-	case API_PATH_CHANGES:
-		return &bridge->to_authority;
-	case API_PATH_CHANNEL:
-	case API_PATH_TLS_REQUEST:
-	case API_PATH_EVIDENCE:
-	case API_PATH_BEACON:
-	case API_PATH_BEACONS:
-	case API_PATH_BEACON_SET:
-	case API_PATH_ACTIVATE:
-	case API_PATH_FLOOR:
-	case API_PATH_UNSEAL:
-	case API_PATH_MACHINE_LOG:
-	case API_PATH_MACHINE_CONFIG:
-	case API_PATH_MACHINE_CERTIFICATE:
-	case API_PATH_OPENAPI:
-	case API_PATH_ECHO:
-	case API_PATH_PAGE:
-	case API_PATH_VAULT_HEALTH:
-	case API_PATH_LIVE:
-	case API_PATH_READY:
-	case API_PATH_METRICS:
-	case API_PATH_COUNT:
-	default:
+	const struct api_route *route = exchange->api.route;
+
+	if (route == NULL || route->queue == API_QUEUE_NONE)
 		return NULL;
-	}
+	return route->queue == API_QUEUE_SIGNER ? &bridge->to_signer : &bridge->to_authority;
 }
 
 static uint32_t index_of(const struct bridge *bridge, const struct bridge_exchange *exchange)
@@ -87,13 +54,13 @@ static uint32_t index_of(const struct bridge *bridge, const struct bridge_exchan
 
 bool bridge_is_queued(struct bridge *bridge, const struct bridge_exchange *exchange)
 {
-	return fair_of(bridge, exchange->api.path) != NULL;
+	return fair_of(bridge, exchange) != NULL;
 }
 
 /* unqueue takes a request that waits out again; false when it does not. */
 static bool unqueue(struct bridge *bridge, struct bridge_exchange *exchange)
 {
-	struct bridge_fair *fair = fair_of(bridge, exchange->api.path);
+	struct bridge_fair *fair = fair_of(bridge, exchange);
 	uint32_t index = index_of(bridge, exchange);
 
 	if (fair == NULL || fair->requests[index].bucket == BRIDGE_FAIR_NONE)
@@ -105,7 +72,7 @@ static bool unqueue(struct bridge *bridge, struct bridge_exchange *exchange)
 /* note_asked counts questions that were put; note_answered those answered or given up. */
 static void note_asked(struct bridge *bridge, struct bridge_exchange *exchange, uint32_t count)
 {
-	struct bridge_fair *fair = fair_of(bridge, exchange->api.path);
+	struct bridge_fair *fair = fair_of(bridge, exchange);
 
 	if (fair == &bridge->to_signer && bridge->signer_open == 0)
 		bridge->heard_us = bridge->now_us;
@@ -116,7 +83,7 @@ static void note_asked(struct bridge *bridge, struct bridge_exchange *exchange, 
 
 static void note_answered(struct bridge *bridge, struct bridge_exchange *exchange, uint32_t count)
 {
-	struct bridge_fair *fair = fair_of(bridge, exchange->api.path);
+	struct bridge_fair *fair = fair_of(bridge, exchange);
 
 	*(fair == &bridge->to_signer ? &bridge->signer_open : &bridge->authority_open) -= count;
 	bridge_fair_answered(fair, exchange->bucket, count);
@@ -347,7 +314,7 @@ void bridge_ask(struct bridge *bridge, struct bridge_exchange *exchange)
 
 enum call_result bridge_queue(struct bridge *bridge, struct bridge_exchange *exchange)
 {
-	struct bridge_fair *fair = fair_of(bridge, exchange->api.path);
+	struct bridge_fair *fair = fair_of(bridge, exchange);
 	bool many =
 	    exchange->api.path == API_PATH_BATCH || exchange->api.path == API_PATH_VAULT_SIGN;
 

@@ -11,8 +11,10 @@ first. Prints a table, then one JSON object as the last line. A phase whose base
 than 15 % from before it to after it is left out. Ends with 0 when figures were taken; goals that were missed are named.
 """
 import argparse
+import concurrent.futures
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -22,12 +24,15 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
 TOOL = os.path.join(BUILD, "bin", "claviger")
 DRIFT_MAX = 0.15
 CALM_US = 2000
+CHANGERS = 8
+BUDGET_KEPT = 8 + CHANGERS  # of the TPM's writes: the reserve, and one for each change that is under way
 
 TRANSFER = """any_recipient = true
 max_lamports = 1000000000
@@ -58,19 +63,23 @@ def free_port():
 class Server:
     """A signer of its own on free ports; what it needs goes with it."""
 
-    def __init__(self, cpus, verifiers, files=None):
+    def __init__(self, cpus, verifiers, files=None, options=("--echo",)):
         """`files`: how many descriptors each process may have open; the bridge keeps as many connections fewer."""
         self.folder = tempfile.mkdtemp(prefix="claviger-bench-", dir="/tmp")
         self.port, self.metrics, self.operators = free_port(), free_port(), free_port()
         self.state = os.path.join(self.folder, "state")
         self.ca = os.path.join(self.state, "ca.pem")
         self.log = open(os.path.join(self.folder, "log"), "w", encoding="utf-8")
-        command = [TOOL, "serve", "--state", self.state, "--echo", "--verifiers", str(verifiers),
-                   "--listen", "127.0.0.1:%d" % self.port,
-                   "--metrics", "127.0.0.1:%d" % self.metrics,
-                   "--operator-listen", "127.0.0.1:%d" % self.operators]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log, text=True,
-                                        preexec_fn=lambda: self._settle(cpus, files))
+        self.command = [TOOL, "serve", "--state", self.state, "--verifiers", str(verifiers),
+                        "--listen", "127.0.0.1:%d" % self.port,
+                        "--metrics", "127.0.0.1:%d" % self.metrics,
+                        "--operator-listen", "127.0.0.1:%d" % self.operators]
+        self.settle = lambda: self._settle(cpus, files)
+        self.start(options)
+
+    def start(self, options):
+        self.process = subprocess.Popen([*self.command, *options], stdout=subprocess.PIPE, stderr=self.log,
+                                        text=True, preexec_fn=self.settle)
         for line in self.process.stdout:
             if line.strip() == "ready":
                 return
@@ -83,11 +92,14 @@ class Server:
         if files is not None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
-    def run(self, *words):
+    def attempt(self, *words):
         env = dict(os.environ, CLAVIGER_SERVER="https://127.0.0.1:%d" % self.port,
                    CLAVIGER_CA=self.ca, CLAVIGER_HOME=os.path.join(self.folder, "home"))
-        done = subprocess.run([TOOL, *words], env=env, cwd=self.folder, stdin=subprocess.DEVNULL,
+        return subprocess.run([TOOL, *words], env=env, cwd=self.folder, stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, check=False)
+
+    def run(self, *words):
+        done = self.attempt(*words)
         if done.returncode != 0:
             self.stop()
             fail("claviger %s: %s" % (" ".join(words[:2]), done.stderr.strip()[-500:]))
@@ -118,7 +130,12 @@ class Server:
         return ["%s:%d" % (parents[pid][1], pid) for pid in sorted(mine)
                 if pid != self.process.pid and pid in parents]
 
-    def stop(self):
+    def metric(self, name):
+        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.metrics, timeout=10) as f:
+            return next((int(line.rsplit(b" ", 1)[1]) for line in f.read().splitlines()
+                         if line.startswith(name.encode() + b" ")), None)
+
+    def end(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -126,6 +143,9 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def stop(self):
+        self.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -208,6 +228,55 @@ def run_check(requests, cpu):
             "intent": run_module(INTENT, of_intent, cpu) if of_intent else None}
 
 
+def changes_of_one(server, number, took):
+    """One user, who freezes and unfreezes a wallet of his until the TPM's budget is near its reserve; the whole run
+    of the command counts, and what it is told to try again."""
+    rng, frozen = random.Random(number), False
+    while server.metric("claviger_tpm_nv_writes_left") > BUDGET_KEPT:
+        words = ("wallet", "unfreeze" if frozen else "freeze", "c%d" % number, "--key", "u%d.json" % number, "--yes")
+        began = time.monotonic()
+        while (done := server.attempt(*words)).returncode != 0:
+            if "overloaded" not in done.stderr:
+                raise RuntimeError(done.stderr)
+        took.append((time.monotonic() - began) * 1e3)
+        frozen = not frozen
+        time.sleep(rng.random())
+
+
+def measure_changes(cpus, rounds):
+    """P15: milliseconds of each change of authority while the TPM's budget lasts, and its writes. The software TPM's
+    writes are spent as those of hardware; each round begins with the same full budget, store and TPM."""
+    server = Server({cpus[-1]}, 1, options=())
+    took, writes, saved = [], 0, server.state + ".saved"
+    try:
+        for i in range(CHANGERS):
+            server.run("key", "new", "u%d.json" % i)
+            server.run("wallet", "create", "c%d" % i, "--key", "u%d.json" % i, "--yes")
+        for turn in range(rounds):
+            server.end()
+            if turn == 0:
+                shutil.copytree(server.state, saved, ignore=shutil.ignore_patterns("*.sock*"))
+            else:
+                shutil.rmtree(server.state)
+                shutil.copytree(saved, server.state)
+            server.start(("--spare-tpm",))
+            before = server.metric("claviger_tpm_nv_writes_total")
+            with concurrent.futures.ThreadPoolExecutor(CHANGERS) as pool:
+                list(pool.map(lambda number: changes_of_one(server, number, took), range(CHANGERS)))
+            writes += server.metric("claviger_tpm_nv_writes_total") - before
+        return took, writes
+    finally:
+        server.stop()
+
+
+def show_changes(table, changes):
+    took, writes = changes
+    p99 = sorted(took)[-(-len(took) * 99 // 100) - 1]
+    table.add("P15", "change of authority, p99 of %d in %d TPM writes" % (len(took), writes), [p99], "ms",
+              [p99], "ms", "1500 ms", lambda x: x <= 1500, min)
+    table.note("P15_p50", "the same, p50", middle(took), "ms")
+
+
 def middle(values):
     return statistics.median(values)
 
@@ -258,7 +327,7 @@ def split(results):
     return {name: middle(v) for name, v in names.items()}
 
 
-def show(rounds, checks, arguments):
+def show(rounds, checks, changes, arguments):
     """The table; a phase is kept where its own base stood still."""
     kept = {key: steady([r[key] for r in rounds if key in r])
             for key in ("transfer", "swap", "echo", "idle")}
@@ -327,6 +396,7 @@ def show(rounds, checks, arguments):
         table.note("P9_many", "check by one of 100000 intents, Zipf, p50 of the verifier",
                    middle([c["wasm_many"]["p50"] for c in these]), "us")
         table.note("P9_many_p99", "the same, p99", middle([c["wasm_many"]["p99"] for c in these]), "us")
+    show_changes(table, changes)
     for key in ("echo", "transfer", "swap"):
         if kept[key]:
             parts = split(kept[key])
@@ -381,6 +451,7 @@ def main():
         rounds, checks = measure(server, plan, arguments, cpus)
     finally:
         server.stop()
+    changes = measure_changes(cpus, arguments.rounds)
     if rounds[0]["echo"]["R"][0] == 0:
         fail("built without libsodium: install libsodium-dev and build again")
     phases = [r[k] for r in rounds for k in r if isinstance(r[k], dict)]
@@ -390,7 +461,7 @@ def main():
     away = sum(p["turned_away"] for p in phases)
     if away:
         print("%d requests were answered \"overloaded\" and tried again" % away)
-    print(json.dumps(show(rounds, checks, arguments)))
+    print(json.dumps(show(rounds, checks, changes, arguments)))
 
 
 if __name__ == "__main__":

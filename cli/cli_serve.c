@@ -208,8 +208,8 @@ static const char *const ceiling_names[CLI_SERVE_CEILINGS] = {
 static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char *operators,
                                       const char *where, int ready_fd, pid_t parent)
 {
-	char program[CLI_PATH_MAX], words[29][CLI_PATH_MAX + 64];
-	char *arguments[26];
+	char program[CLI_PATH_MAX], words[32][CLI_PATH_MAX + 64];
+	char *arguments[33];
 	size_t count = 0;
 
 	/* When this command dies without a word, the signer stops in order, and the next can start.
@@ -255,6 +255,8 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 		snprintf(words[count++], sizeof(words[0]), "bound_exports=yes");
 	if (serve->echo)
 		snprintf(words[count++], sizeof(words[0]), "echo=yes");
+	if (serve->spare_tpm)
+		snprintf(words[count++], sizeof(words[0]), "spare_tpm=yes");
 	if (serve->time_keys != NULL)
 		snprintf(words[count++], sizeof(words[0]), "time_keys=%s", serve->time_keys);
 	if (serve->time_unproven != NULL)
@@ -578,6 +580,7 @@ static int run_serve(struct cli_call *call)
 	    {"--accept-time",     NULL,                   &serve.accept_time  },
 	    {"--bound-exports",   NULL,                   &serve.bound_exports},
 	    {"--echo",            NULL,                   &serve.echo         },
+	    {"--spare-tpm",       NULL,                   &serve.spare_tpm    },
 	    {"--dev",             NULL,                   &serve.dev          },
 	};
 	int result;
@@ -667,6 +670,9 @@ const struct cli_command cli_serve = {
         "for\n"
         "                SOL transfers to anyone (1 SOL each, 10 SOL in total); prints what a bot\n"
         "                needs as `export NAME=value`, then `ready`\n"
-        "--echo          offer /api/v1/echo, the null call of `make bench`\n\n"
+        "--echo          offer /api/v1/echo, the null call of `make bench`\n"
+        "--spare-tpm     spend the software TPM's writes as those of hardware, which wears out: "
+        "to see\n"
+        "                what changes take then (P15 of `make bench`)\n\n"
         "Settings may stand in the configuration file too (claviger config check --help).\n",
 };

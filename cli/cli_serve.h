@@ -17,7 +17,7 @@ struct cli_serve {
 	    *operators, *rp_id, *origins, *inputs_keep, *store_max, *policy_engine, *receipts_keep,
 	    *time_keys, *time_unproven;
 	const char *ceilings[CLI_SERVE_CEILINGS]; /* of each client; NULL: none */
-	bool bound_exports, accept_time, echo, dev, is_genesis;
+	bool bound_exports, accept_time, echo, spare_tpm, dev, is_genesis;
 	pid_t supervisor;
 	char listen_space[64], metrics_space[64], origins_space[512];
 };

@@ -8,7 +8,7 @@
  * not extended when the machine stopped is taken back. Against an index that was defined anew and
  * extended alike, checkpoints carry the boot counter, which never goes back.
  *
- * A TPM's memory wears out: on hardware at most 300 writes a day, 30 at once, one a second, and a
+ * A TPM's memory wears out: on hardware at most 300 writes a day, 30 at once, ten a second, and a
  * reserve that only what lowers power (and start and stop) may use (R3). Leases are written
  * together and never take the other half, so that a bot at its limit cannot use up what users'
  * changes need. A software TPM has no such bounds. What waits for the budget waits; nothing is
@@ -23,9 +23,9 @@
 
 #define SIGNER_ANCHOR_DAY         300u
 #define SIGNER_ANCHOR_BURST       30u
-#define SIGNER_ANCHOR_RESERVE     8u    /* of the burst */
-#define SIGNER_ANCHOR_GAP_MS      1000u /* between two writes: what comes meanwhile shares the next */
-#define SIGNER_ANCHOR_LEASES      15u   /* leases alone leave so many of the burst ... */
+#define SIGNER_ANCHOR_RESERVE     8u   /* of the burst */
+#define SIGNER_ANCHOR_GAP_MS      100u /* between two writes: what comes meanwhile shares the next */
+#define SIGNER_ANCHOR_LEASES      15u  /* leases alone leave so many of the burst ... */
 #define SIGNER_ANCHOR_LEASE_MS    600000u /* ... but for one write in this time */
 #define SIGNER_ANCHOR_BUSY_MS     1000u /* a TPM that puts a write off is asked again after this, */
 #define SIGNER_ANCHOR_BUSY_MAX_MS 60000u /* then after twice as long each time, up to this */

@@ -55,7 +55,7 @@ static void test_a_flood_of_changes_costs_time_and_not_the_tpm(void)
 	EXPECT(written >= 250 && first_hour >= 20 && urgent == 24);
 }
 
-static void test_within_the_burst_writes_are_a_second_apart_and_the_first_is_at_once(void)
+static void test_within_the_burst_writes_keep_their_distance_and_the_first_is_at_once(void)
 {
 	struct signer_anchor anchor = begin(false);
 	uint64_t now = 1000, last = 0;
@@ -315,7 +315,7 @@ int main(void)
 {
 	keys_open();
 	RUN(test_a_flood_of_changes_costs_time_and_not_the_tpm);
-	RUN(test_within_the_burst_writes_are_a_second_apart_and_the_first_is_at_once);
+	RUN(test_within_the_burst_writes_keep_their_distance_and_the_first_is_at_once);
 	RUN(test_the_reserve_is_for_what_lowers_power);
 	RUN(test_leases_leave_half_of_the_burst_but_for_one_in_ten_minutes);
 	RUN(test_a_write_that_the_tpm_puts_off_is_asked_again);

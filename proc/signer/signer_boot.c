@@ -57,6 +57,8 @@ static enum status take_facts(struct signer *signer)
 		return give_up("start.facts", "the unsealer's message is not well-formed");
 	secret_wipe(message.payload.data, message.payload.cap);
 	signer_anchor_begin(&signer->anchor, signer->facts, signer->now_ms);
+	if (strcmp(proc_setting(signer->proc, "spare_tpm"), "yes") == 0)
+		signer->anchor.is_limited = true;
 	signer_store_ask_state(signer->store);
 	return STATUS_OK;
 }

@@ -240,9 +240,9 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* On hardware writes are a second apart; a change waits for the next, and what comes together goes
- * together. The figures are printed; what is counted are the writes. */
-static void test_changes_share_the_writes_of_a_hardware_tpm(void)
+/* On hardware writes are a tenth of a second apart. The figures are printed; what is counted are
+ * the writes. */
+static void test_changes_take_turns_at_the_writes_of_a_hardware_tpm(void)
 {
 	int64_t took_us[8], began, spent;
 	uint64_t before;
@@ -259,7 +259,7 @@ static void test_changes_share_the_writes_of_a_hardware_tpm(void)
 	}
 	spent = supervisor_now_us() - spent;
 	EXPECT(rig.extends - before >= 8); /* none was acknowledged without one */
-	EXPECT((int64_t)(rig.extends - before) <= spent / 1000000 + 2);
+	EXPECT((int64_t)(rig.extends - before) <= spent / 100000 + 2);
 	qsort(took_us, 8, sizeof(took_us[0]), by_value);
 	printf("changes with a hardware TPM's budget: %lld ms at the median, %lld ms at most\n",
 	       (long long)took_us[4] / 1000, (long long)took_us[7] / 1000);
@@ -330,7 +330,7 @@ int main(void)
 	RUN(test_a_kill_between_store_and_tpm_never_stops_the_next_start);
 	RUN(test_nothing_is_taken_as_fresh);
 	RUN(test_a_tpm_that_does_not_answer_delays_no_signature);
-	RUN(test_changes_share_the_writes_of_a_hardware_tpm);
+	RUN(test_changes_take_turns_at_the_writes_of_a_hardware_tpm);
 	RUN(test_leases_are_renewed_together_on_hardware);
 	rig_stop(&rig);
 	snprintf(command, sizeof(command), "rm -rf %s", base);

@@ -119,19 +119,32 @@ static int seal_code(struct cli_change *change, const struct cli_code *code)
 	return CLI_YES;
 }
 
+static enum status sign_with(struct cli_change *change, const struct keys_sign_key *key)
+{
+	return authz_text_sign(key, &change->change, buffer_bytes(&change->bytes),
+	                       buffer_bytes(&change->text),
+	                       &change->given.signatures[change->given.signature_count++]);
+}
+
 /* The second factor signs the same text, or a code goes along. */
-static int sign_second(struct cli_change *change, struct bytes text)
+static int sign_second(struct cli_change *change)
 {
 	const struct cli_second *second = change->second;
 
 	if (second == NULL)
 		return CLI_YES;
-	if (second->has_key &&
-	    authz_text_sign(&second->key, &change->change, buffer_bytes(&change->bytes), text,
-	                    &change->given.signatures[change->given.signature_count++]) !=
-	        STATUS_OK)
+	if (second->has_key && sign_with(change, &second->key) != STATUS_OK)
 		return CLI_UNSURE;
 	return second->code.is_given ? seal_code(change, &second->code) : CLI_YES;
+}
+
+/* Every key that becomes a factor consents: it signs the same text, behind those that are. */
+static int sign_brought(struct cli_change *change)
+{
+	for (size_t i = 0; i < change->brought_count; i++)
+		if (sign_with(change, &change->brought[i]) != STATUS_OK)
+			return CLI_UNSURE;
+	return CLI_YES;
 }
 
 static int sign(struct cli_change *change)
@@ -143,10 +156,11 @@ static int sign(struct cli_change *change)
 	result = encode(change);
 	if (result != CLI_YES)
 		return result;
-	change->given.signature_count = 1;
-	if (authz_text_sign(change->key, &change->change, buffer_bytes(&change->bytes), text,
-	                    &change->given.signatures[0]) == STATUS_OK)
-		return sign_second(change, text);
+	change->given.signature_count = 0;
+	if (sign_with(change, change->key) == STATUS_OK) {
+		result = sign_second(change);
+		return result == CLI_YES ? sign_brought(change) : result;
+	}
 	cli_complain(change->server->call, "the text cannot be signed");
 	return CLI_UNSURE;
 }

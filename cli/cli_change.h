@@ -50,12 +50,15 @@ struct cli_change {
 	const struct keys_sign_key *key; /* of the user */
 	const struct cli_second *second; /* or NULL */
 	const struct cli_code *first;    /* a code that confirms what is brought, or NULL */
-	bool waits;                      /* it is kept for its time; that was said */
-	bool yes;                        /* do not ask */
-	bool quiet;                      /* do not show the text (--json, --dev) */
-	const char *keep;                /* file that the signed change is written to, or NULL */
-	bool hold;                       /* only keep it: somebody submits it later */
-	struct authz_change change;      /* action, entries; the rest is filled in */
+	/* Keys that the change makes factors: they sign, too. */
+	const struct keys_sign_key *brought;
+	size_t brought_count;
+	bool waits;                 /* it is kept for its time; that was said */
+	bool yes;                   /* do not ask */
+	bool quiet;                 /* do not show the text (--json, --dev) */
+	const char *keep;           /* file that the signed change is written to, or NULL */
+	bool hold;                  /* only keep it: somebody submits it later */
+	struct authz_change change; /* action, entries; the rest is filled in */
 	struct authz_signed_change given;
 	struct buffer bytes;   /* the encoded change */
 	struct buffer text;    /* its description */

@@ -19,7 +19,8 @@ struct factor {
 	const char *key_file;
 	struct keys_sign_key key;
 	struct cli_second second;
-	bool yes, qr;
+	struct keys_sign_key brought; /* consents to becoming a factor */
+	bool has_brought, yes, qr;
 	struct authz_wallet_record wallet;
 	struct cli_server server;
 	struct cli_change change;
@@ -108,6 +109,8 @@ static int change_factors(struct cli_call *call, struct factor *factor, const st
 	factor->change.yes = factor->yes;
 	factor->change.quiet = call->json;
 	factor->change.first = code;
+	factor->change.brought = &factor->brought;
+	factor->change.brought_count = factor->has_brought;
 	if (result == CLI_YES)
 		result = cli_change_add(&factor->change, factor->wallet.id,
 		                        factor->wallet.authority, buffer_bytes(&body));
@@ -115,6 +118,7 @@ static int change_factors(struct cli_call *call, struct factor *factor, const st
 		result = cli_change_run(&factor->change, NULL, NULL, &answer);
 	SECRET_WIPE(factor->key);
 	SECRET_WIPE(factor->second.key);
+	SECRET_WIPE(factor->brought);
 	if (result != CLI_YES || factor->change.waits)
 		return result;
 	puts(call->json ? "{\"changed\":true}" : "changed");
@@ -191,15 +195,17 @@ static int run_add(struct cli_call *call)
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
 		return CLI_USAGE;
-	if (call->count != 2 || base58_decode_32(bytes_of_text(call->arguments[1]),
-	                                         factor.body.add[0].key) != STATUS_OK)
-		return cli_usage(call,
-		                 "needs a wallet and an ed25519 public key (claviger key new)");
-	result = begin(call, &factor);
+	if (call->count != 2)
+		return cli_usage(call, "needs a wallet and the new key's file (claviger key new)");
+	result = cli_key_read(call, call->arguments[1], &factor.brought);
+	if (result == CLI_YES)
+		result = begin(call, &factor);
 	if (result != CLI_YES)
 		return result;
 	factor.body.add_count = 1;
 	factor.body.add[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(factor.body.add[0].key, keys_sign_public(&factor.brought), 32);
+	factor.has_brought = true;
 	return change_factors(call, &factor, NULL);
 }
 
@@ -396,10 +402,12 @@ const struct cli_command cli_factor_list = {
 
 const struct cli_command cli_factor_add = {
     .name = "factor add",
-    .arguments = "WALLET PUBLIC-KEY --key USER.json " CLI_SECOND_ARGUMENTS " [--yes]",
+    .arguments = "WALLET NEW.json --key USER.json " CLI_SECOND_ARGUMENTS " [--yes]",
     .sentence = "give a wallet another user key",
     .run = run_add,
     .help =
+        "NEW.json is the new key's file (claviger key new): the new key signs too, so nobody is\n"
+        "named a factor who does not know, and no key that nobody has.\n\n"
         "From two factors on, whatever gives power needs two of them: a signature, and another\n"
         "one or a code. Any one of them still freezes, revokes, cancels and lowers limits, at\n"
         "once. Passkeys are added on the user's page.\n\n"

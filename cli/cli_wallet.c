@@ -39,6 +39,8 @@ int cli_wallet_create(struct cli_server *server, const struct keys_sign_key *key
 	result = cli_change_begin(&change, server, AUTHZ_ACTION_CREATE, key);
 	change.yes = birth->yes;
 	change.quiet = birth->quiet;
+	change.brought = birth->more;
+	change.brought_count = birth->user_key_count - 1;
 	if (result == CLI_YES)
 		result = cli_change_add(&change, wallet, NULL, buffer_bytes(&out));
 	if (result == CLI_YES)
@@ -59,8 +61,10 @@ int cli_wallet_create(struct cli_server *server, const struct keys_sign_key *key
 	return result;
 }
 
+/* Further user keys are words after the name: the files of keys, which sign, too. */
 static int take_keys(struct cli_call *call, const char *first, struct cli_birth *birth,
-                     struct keys_sign_key *ret_key)
+                     struct keys_sign_key *ret_key,
+                     struct keys_sign_key ret_more[LIMIT_USER_KEYS_MAX])
 {
 	int result = cli_key_read(call, first, ret_key);
 
@@ -69,15 +73,17 @@ static int take_keys(struct cli_call *call, const char *first, struct cli_birth 
 	birth->user_keys[0].kind = AUTHZ_KEY_ED25519;
 	memcpy(birth->user_keys[0].key, keys_sign_public(ret_key), 32);
 	birth->user_key_count = 1;
-	/* Further user keys are words after the name: public keys. */
+	birth->more = ret_more;
 	for (int i = 1; i < call->count; i++) {
 		struct authz_user_key *key = &birth->user_keys[birth->user_key_count];
 
 		if (birth->user_key_count == LIMIT_USER_KEYS_MAX)
 			return cli_usage(call, "at most %d user keys", LIMIT_USER_KEYS_MAX);
+		result = cli_key_read(call, call->arguments[i], &ret_more[i - 1]);
+		if (result != CLI_YES)
+			return result;
 		key->kind = AUTHZ_KEY_ED25519;
-		if (base58_decode_32(bytes_of_text(call->arguments[i]), key->key) != STATUS_OK)
-			return cli_usage(call, "%s is no public key", call->arguments[i]);
+		memcpy(key->key, keys_sign_public(&ret_more[i - 1]), 32);
 		birth->user_key_count++;
 	}
 	return CLI_YES;
@@ -148,6 +154,7 @@ static int run_create(struct cli_call *call)
 	char path[CLI_PATH_MAX], address[BASE58_LEN(32) + 1];
 	struct keys_sign_key key;
 	struct cli_server server;
+	struct keys_sign_key more[LIMIT_USER_KEYS_MAX];
 	int result;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
@@ -169,10 +176,11 @@ static int run_create(struct cli_call *call)
 		return cli_usage(call, CLI_DELAY_WRONG);
 	result = cli_server_open(&server, call, &options);
 	if (result == CLI_YES)
-		result = take_keys(call, key_file, &birth, &key);
+		result = take_keys(call, key_file, &birth, &key, more);
 	if (result == CLI_YES)
 		result = cli_wallet_create(&server, &key, &birth, &buffer, &answer);
 	SECRET_WIPE(key);
+	SECRET_WIPE(more);
 	if (result != CLI_YES)
 		return result;
 	if (birth.has_escape) {
@@ -418,13 +426,14 @@ static int run_unfreeze(struct cli_call *call)
 
 const struct cli_command cli_wallet_new = {
     .name = "wallet create",
-    .arguments = "NAME [MORE-PUBLIC-KEYS...] --key USER.json [--recovery KEY] "
+    .arguments = "NAME [MORE.json...] --key USER.json [--recovery KEY] "
                  "[--escape-to KEY [--escape-file FILE]] [--delay TIME] [--export-delay TIME] "
                  "[--yes]",
     .sentence = "create a wallet and print its address, once the signer's answer was checked",
     .run = run_create,
     .help =
-        "The first user key signs; more public keys may follow the name. Nothing but these keys\n"
+        "All user keys sign; the files of more of them may follow the name. Nothing but these "
+        "keys\n"
         "can later authorize anything for the wallet. From two on, what gives power needs two of\n"
         "them; any one stops, revokes and cancels (claviger factor add --help).\n\n"
         "--escape-to KEY   an X25519 public key of yours: the wallet's key is sealed to it, so\n"

@@ -10,6 +10,7 @@ struct cli_birth {
 	const char *name;
 	size_t user_key_count;
 	struct authz_user_key user_keys[LIMIT_USER_KEYS_MAX]; /* the signer's first */
+	const struct keys_sign_key *more; /* all of them but the first, in order */
 	struct authz_delays delays;
 	bool has_recovery, has_escape;
 	uint8_t recovery[32], escape[32];

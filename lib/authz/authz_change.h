@@ -15,7 +15,7 @@
 #include "keys_totp.h"
 
 #define AUTHZ_EXTRA_ACCOUNTS_MAX 16  /* named extra accounts of one grant */
-#define AUTHZ_SIGNATURES_MAX     4   /* users' signatures on one change */
+#define AUTHZ_SIGNATURES_MAX     10  /* of a change: two factors, and the keys that it brings */
 #define AUTHZ_CODES_MAX          2   /* one-time codes beside one change */
 #define AUTHZ_TABLE_ENTRIES_MAX  256 /* addresses of one lookup table */
 #define AUTHZ_GRANT_BODY_MAX     20480

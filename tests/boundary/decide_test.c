@@ -540,7 +540,9 @@ static void test_a_users_key_is_not_imported_as_a_wallet(void)
 
 		keys_random(born.wallet, 32);
 		change = change_of(&born, AUTHZ_ACTION_CREATE, &body);
-		CHECK(rig_change(&rig, &change, &world.user, &answer) == STATUS_OK);
+		CHECK(rig_change_of(&rig, &change,
+		                    (const struct keys_sign_key *[]){&world.user, &second}, 2,
+		                    &answer) == STATUS_OK);
 	}
 	EXPECT(import(other, "honest") == STATUS_OK);
 	EXPECT(import(seed, "stolen") == STATUS_REFUSED);

@@ -423,16 +423,15 @@ struct authz_change rig_change_begin(const struct rig *rig, const struct rig_wor
 	return change;
 }
 
-static void put_signed(const struct buffer *change, const struct authz_signature *signature,
-                       struct buffer *out)
+static void put_signed(const struct buffer *change, const struct authz_signature *signatures,
+                       size_t count, struct buffer *out)
 {
 	static struct authz_signed_change given;
 
-	given = (struct authz_signed_change){.change = buffer_bytes(change)};
-	if (signature != NULL) {
-		given.signature_count = 1;
-		given.signatures[0] = *signature;
-	}
+	given =
+	    (struct authz_signed_change){.change = buffer_bytes(change), .signature_count = count};
+	for (size_t i = 0; i < count; i++)
+		given.signatures[i] = signatures[i];
 	out->len = 0;
 	CHECK(authz_signed_change_put(&given, out) == STATUS_OK);
 }
@@ -448,7 +447,7 @@ enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buf
 	ret_change->len = ret_description->len = 0;
 	memset(change->description_hash, 0, 32);
 	CHECK(authz_change_put(change, ret_change) == STATUS_OK);
-	put_signed(ret_change, NULL, &sent);
+	put_signed(ret_change, NULL, 0, &sent);
 	status = rig_ask(rig, CALL_CHANGE_PREPARE, buffer_bytes(&sent), &answer);
 	if (status != STATUS_OK)
 		return status;
@@ -463,18 +462,26 @@ enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buf
 enum status rig_change(struct rig *rig, struct authz_change *change,
                        const struct keys_sign_key *key, struct buffer *ret_answer)
 {
+	return rig_change_of(rig, change, &key, 1, ret_answer);
+}
+
+enum status rig_change_of(struct rig *rig, struct authz_change *change,
+                          const struct keys_sign_key *const *keys, size_t count,
+                          struct buffer *ret_answer)
+{
 	static uint8_t change_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX],
 	    sent_space[LIMIT_CHANGE_MAX + 4096];
 	struct buffer bytes = BUFFER_OF_ARRAY(change_space), text = BUFFER_OF_ARRAY(text_space),
 	              sent = BUFFER_OF_ARRAY(sent_space);
-	struct authz_signature signature;
+	struct authz_signature signatures[AUTHZ_SIGNATURES_MAX];
 	enum status status = rig_prepare(rig, change, &bytes, &text);
 
 	if (status != STATUS_OK)
 		return status;
-	CHECK(authz_text_sign(key, change, buffer_bytes(&bytes), buffer_bytes(&text), &signature) ==
-	      STATUS_OK);
-	put_signed(&bytes, &signature, &sent);
+	for (size_t i = 0; i < count; i++)
+		CHECK(authz_text_sign(keys[i], change, buffer_bytes(&bytes), buffer_bytes(&text),
+		                      &signatures[i]) == STATUS_OK);
+	put_signed(&bytes, signatures, count, &sent);
 	return rig_ask(rig, CALL_CHANGE_SUBMIT, buffer_bytes(&sent), ret_answer);
 }
 

@@ -126,6 +126,11 @@ enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buf
 /* rig_change makes a change honestly: prepares it, signs it with `key`, submits it. */
 enum status rig_change(struct rig *rig, struct authz_change *change,
                        const struct keys_sign_key *key, struct buffer *ret_answer);
+/* rig_change_of is rig_change with `count` keys: those of factors first, then those that consent.
+ */
+enum status rig_change_of(struct rig *rig, struct authz_change *change,
+                          const struct keys_sign_key *const *keys, size_t count,
+                          struct buffer *ret_answer);
 
 /* rig_import makes an IMPORT of one wallet honestly: seals the seed for the signer, signs, submits.
  */

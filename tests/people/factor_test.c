@@ -787,6 +787,7 @@ static void add_second_key(struct person *person)
 	memcpy(body.add[0].key, keys_sign_public(&person->second), 32);
 	begin_signed(person, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&person->world.user);
+	sign_with(&person->second);
 	EXPECT(submit() == STATUS_OK);
 }
 
@@ -893,6 +894,133 @@ static void test_what_waited_is_done_once_when_its_time_has_come(void)
 	EXPECT(complete(&erin, hash) == STATUS_REFUSED && refused_as("cancelled or done"));
 }
 
+static struct bytes export_body(const struct keys_hpke_key *recipient, uint8_t format)
+{
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+	struct authz_export_body body = {.format = format};
+
+	memcpy(body.recipient, recipient->public, 32);
+	CHECK(authz_export_put(&body, &out) == STATUS_OK);
+	return buffer_bytes(&out);
+}
+
+/* ---- consent, and what a stranger hears ---- */
+
+/* A key becomes a factor with its own word: who signs nothing is named by nobody, and nothing else
+ * is signed by who only comes. */
+static void test_a_key_that_becomes_a_factor_consents(void)
+{
+	static struct person paul;
+	struct authz_factor_body body = {.add_count = 2};
+	struct keys_sign_key a, b, stranger;
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+	struct authz_birth_body birth = {.name = bytes_of_text("paul-2"), .user_key_count = 3};
+
+	rig_world_make(&rig, &paul.world, "paul");
+	keys_sign_random(&a);
+	keys_sign_random(&b);
+	keys_sign_random(&stranger);
+	body.add[0].kind = body.add[1].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.add[0].key, keys_sign_public(&a), 32);
+	memcpy(body.add[1].key, keys_sign_public(&b), 32);
+	begin_signed(&paul, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&paul.world.user);
+	sign_with(&a);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("that of factor 2 has not"));
+	/* Over another text, or of a key that nobody names: no. */
+	begin_signed(&paul, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&paul.world.user);
+	sign_with(&a);
+	sign_with(&b);
+	act.given.signatures[2].signature[0] ^= 1;
+	EXPECT(submit() == STATUS_REFUSED && refused_as("does not fit key, change and text"));
+	begin_signed(&paul, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&paul.world.user);
+	sign_with(&a);
+	sign_with(&b);
+	sign_with(&stranger);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("key 4 is not a user key"));
+	/* Who comes signs behind who is there, and is no factor yet: not of this change either. */
+	begin_signed(&paul, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&a);
+	sign_with(&b);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("key 1 is not a user key"));
+	begin_signed(&paul, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&a);
+	sign_with(&paul.world.user);
+	sign_with(&b);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("key 1 is not a user key"));
+	EXPECT(wallet_of(&paul).user_key_count == 1);
+	begin_signed(&paul, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&paul.world.user);
+	sign_with(&b);
+	sign_with(&a);
+	EXPECT(submit() == STATUS_OK && submitted().waits_until_s == 0);
+	EXPECT(wallet_of(&paul).user_key_count == 3);
+	/* At birth the first key signs, and so do the others; nobody else does. */
+	for (size_t i = 0; i < 3; i++)
+		birth.user_keys[i].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&paul.world.user), 32);
+	memcpy(birth.user_keys[1].key, keys_sign_public(&a), 32);
+	memcpy(birth.user_keys[2].key, keys_sign_public(&b), 32);
+	keys_random(paul.world.wallet, 32);
+	CHECK(authz_birth_put(&birth, false, &out) == STATUS_OK);
+	for (size_t given = 0; given < 3; given++) {
+		begin(&paul, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
+		CHECK(prepare() == STATUS_OK);
+		sign_with(&paul.world.user);
+		if (given > 0)
+			sign_with(&b);
+		if (given > 1)
+			sign_with(&stranger);
+		EXPECT(submit() == STATUS_REFUSED &&
+		       refused_as(given == 0   ? "that of factor 2 has not"
+		                  : given == 1 ? "that of factor 2 has not"
+		                               : "is of no ed25519 key of a new wallet"));
+	}
+	begin(&paul, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
+	CHECK(prepare() == STATUS_OK);
+	sign_with(&paul.world.user);
+	sign_with(&a);
+	sign_with(&b);
+	EXPECT(submit() == STATUS_OK);
+}
+
+/* Who cannot sign hears the same of every key, whosever it is and whatever the wallet is like. */
+static void test_a_stranger_does_not_hear_who_is_a_user(void)
+{
+	static struct person rachel;
+	struct keys_sign_key stranger;
+	const uint8_t *keys[3];
+	static const enum authz_action actions[] = {AUTHZ_ACTION_GRANT, AUTHZ_ACTION_FREEZE,
+	                                            AUTHZ_ACTION_EXPORT};
+	struct keys_hpke_key recipient;
+
+	rig_world_make(&rig, &rachel.world, "rachel");
+	add_second_key(&rachel);
+	keys_sign_random(&stranger);
+	keys_hpke_random(&recipient);
+	keys[0] = keys_sign_public(&rachel.world.user);
+	keys[1] = keys_sign_public(&rachel.second);
+	keys[2] = keys_sign_public(&carol.world.user);
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < 3; j++) {
+			begin_signed(&rachel, actions[j],
+			             actions[j] == AUTHZ_ACTION_GRANT ? grant_body(&rachel)
+			             : actions[j] == AUTHZ_ACTION_FREEZE
+			                 ? empty_body()
+			                 : export_body(&recipient, AUTHZ_EXPORT_KEYPAIR));
+			sign_with(&stranger);
+			memcpy(act.given.signatures[0].key.key, keys[i], 32);
+			EXPECT(submit() == STATUS_REFUSED &&
+			       refused_as("the signature does not fit key, change and text"));
+		}
+	/* With his own key he hears of that one. */
+	begin_signed(&rachel, AUTHZ_ACTION_GRANT, grant_body(&rachel));
+	sign_with(&stranger);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("key 1 is not a user key"));
+}
+
 /* ---- lost factors ---- */
 
 static void test_a_lost_factor_is_replaced_after_time_to_say_no(void)
@@ -908,6 +1036,7 @@ static void test_a_lost_factor_is_replaced_after_time_to_say_no(void)
 	memcpy(body.add[0].key, keys_sign_public(&fresh), 32);
 	begin_signed(&erin, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&erin.world.user);
+	sign_with(&fresh); /* it consents, and is no second factor by that */
 	EXPECT(submit() == STATUS_OK);
 	opens = submitted().waits_until_s;
 	authz_change_hash(act.given.change, hash);
@@ -963,7 +1092,7 @@ static void test_a_recovery_key_freezes_and_asks_for_factors(void)
 	memcpy(body.add[0].key, keys_sign_public(&recovery), 32);
 	begin_signed(&frank, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&frank.world.user);
-	EXPECT(submit() == STATUS_REFUSED && refused_as("its recovery key as factor 2"));
+	EXPECT(submit() == STATUS_REFUSED && refused_as("that of factor 1 has not"));
 	/* From here on the user key is lost: who has the recovery key finds and sees the wallet. */
 	frank.world.user = recovery;
 	memcpy(query.deployment, rig.deployment, 32);
@@ -975,6 +1104,10 @@ static void test_a_recovery_key_freezes_and_asks_for_factors(void)
 	memcpy(body.add[0].key, keys_sign_public(&carol.world.user), 32);
 	begin_signed(&frank, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&recovery);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("that of factor 1 has not"));
+	begin_signed(&frank, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&recovery);
+	sign_with(&carol.world.user);
 	EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
 	begin(&frank, AUTHZ_ACTION_FREEZE, empty_body());
 	CHECK(prepare() == STATUS_OK);
@@ -992,20 +1125,35 @@ static void test_no_wallet_is_a_factor_and_no_factor_a_wallet(void)
 	    .name = bytes_of_text("heidi"), .user_key_count = 1, .has_recovery = true};
 	struct buffer out = BUFFER_OF_ARRAY(body_space);
 	struct soft_passkey inside = bob.passkey;
+	const uint8_t seed[32] = {72};
+	struct keys_sign_key imported;
 
-	body.add[0].kind = AUTHZ_KEY_ED25519;
-	memcpy(body.add[0].key, erin.world.address, 32);
-	begin_signed(&erin, AUTHZ_ACTION_FACTOR, factor_body(&body));
-	sign_with(&erin.world.user);
-	sign_with(&erin.second);
-	/* It would wait; what cannot be done is refused at once. */
-	EXPECT(submit() == STATUS_REFUSED && refused_as("is a wallet of this deployment"));
-	EXPECT(wallet_of(&erin).pending_count == 0);
 	heidi = erin;
 	keys_sign_random(&heidi.world.user);
 	keys_random(heidi.world.wallet, 32);
 	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
 	memcpy(birth.user_keys[0].key, keys_sign_public(&heidi.world.user), 32);
+	/* A wallet's own key cannot consent, unless somebody brought it here who has it. */
+	keys_sign_from_seed(seed, &imported);
+	memcpy(birth.address, keys_sign_public(&imported), 32);
+	birth.has_recovery = false;
+	CHECK(authz_birth_put(&birth, true, &out) == STATUS_OK);
+	begin(&heidi, AUTHZ_ACTION_IMPORT, buffer_bytes(&out));
+	CHECK(rig_import(&rig, &act.change, &heidi.world.user, seed, &answer) == STATUS_OK);
+	body.add[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.add[0].key, keys_sign_public(&imported), 32);
+	begin_signed(&erin, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&erin.world.user);
+	sign_with(&erin.second);
+	sign_with(&imported);
+	/* It would wait; what cannot be done is refused at once. */
+	EXPECT(submit() == STATUS_REFUSED && refused_as("is a wallet of this deployment"));
+	EXPECT(wallet_of(&erin).pending_count == 0);
+	birth.has_recovery = true;
+	birth.name = bytes_of_text("heidi-2");
+	out = BUFFER_OF_ARRAY(body_space);
+	memset(birth.address, 0, sizeof(birth.address));
+	keys_random(heidi.world.wallet, 32);
 	memcpy(birth.recovery, erin.world.address, 32);
 	CHECK(authz_birth_put(&birth, false, &out) == STATUS_OK);
 	begin(&heidi, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
@@ -1024,16 +1172,6 @@ static void test_no_wallet_is_a_factor_and_no_factor_a_wallet(void)
 }
 
 /* ---- export ---- */
-
-static struct bytes export_body(const struct keys_hpke_key *recipient, uint8_t format)
-{
-	struct buffer out = BUFFER_OF_ARRAY(body_space);
-	struct authz_export_body body = {.format = format};
-
-	memcpy(body.recipient, recipient->public, 32);
-	CHECK(authz_export_put(&body, &out) == STATUS_OK);
-	return buffer_bytes(&out);
-}
 
 /* opens tells whether an export holds the wallet's own key. */
 static bool opens(const struct person *person, const struct keys_hpke_key *recipient,
@@ -1111,6 +1249,7 @@ static void test_a_factor_that_is_gone_completes_nothing(void)
 	begin_signed(&erin, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&erin.world.user);
 	sign_with(&erin.second);
+	sign_with(&fresh);
 	EXPECT(submit() == STATUS_OK);
 	authz_change_hash(act.given.change, factor);
 	(void)grant_that_waits(&erin, grant);
@@ -1145,11 +1284,13 @@ static void test_what_waits_ends_when_factors_come_or_go(void)
 	memcpy(body.add[0].key, keys_sign_public(&judy.second), 32);
 	begin_signed(&judy, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&judy.world.user);
+	sign_with(&judy.second);
 	EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
 	authz_change_hash(act.given.change, owners);
 	memcpy(body.add[0].key, keys_sign_public(&thief), 32);
 	begin_signed(&judy, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&judy.world.user);
+	sign_with(&thief);
 	EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
 	authz_change_hash(act.given.change, theirs);
 	EXPECT(complete_in_time(&judy, owners) == STATUS_OK);
@@ -1387,6 +1528,7 @@ static void test_a_recovery_key_is_replaced_as_factors_are(void)
 	memcpy(body.add[0].key, keys_sign_public(&thief), 32);
 	begin_signed(&olga, AUTHZ_ACTION_FACTOR, factor_body(&body));
 	sign_with(&old);
+	sign_with(&thief);
 	EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
 	authz_change_hash(act.given.change, hash);
 	/* One factor alone does not replace it at once; both do, and his change is gone. */
@@ -1884,6 +2026,8 @@ int main(void)
 	RUN(test_what_gives_power_waits_and_any_factor_cancels_it);
 	RUN(test_what_waits_ends_when_factors_come_or_go); /* before a crash: codes */
 	RUN(test_what_waited_is_done_once_when_its_time_has_come);
+	RUN(test_a_key_that_becomes_a_factor_consents);
+	RUN(test_a_stranger_does_not_hear_who_is_a_user);
 	RUN(test_a_lost_factor_is_replaced_after_time_to_say_no);
 	RUN(test_a_recovery_key_freezes_and_asks_for_factors);
 	RUN(test_no_wallet_is_a_factor_and_no_factor_a_wallet);

@@ -46,6 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct authz_command command;
 	struct authz_query query;
 	struct authz_time time;
+	struct authz_install install;
 	struct authz_certificate certificate;
 	struct authz_head head;
 	struct authz_node node;
@@ -66,6 +67,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	           birth.count == 0 ? buffer_put(&again, spoken)
 	                            : authz_birth_answer_put(&birth, &key, &again));
 	CHECK(authz_node_open(bytes_of(data, size), &node) != STATUS_OK);
+	if (authz_install_take(input, &install) == STATUS_OK) {
+		struct buffer again = BUFFER_OF_ARRAY(again_space);
+
+		CHECK(authz_install_put(&install, &again) == STATUS_OK &&
+		      bytes_equal(buffer_bytes(&again), input));
+	}
 	if (size >= SPEAKER_AT + 32)
 		memcpy(body_space + SPEAKER_AT, public_key, 32);
 	ROUND_TRIP("claviger/node/v1", authz_node_open(spoken, &node),

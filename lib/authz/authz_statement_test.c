@@ -283,6 +283,62 @@ static void test_envelopes_travel_unread_and_answers_come_back(void)
 	EXPECT(authz_answer_open(&client, buffer_bytes(&sealed), &scratch, &got) == STATUS_CRYPTO);
 }
 
+/* What an operator installs: the command and its content, in one encoding, each within its bound.
+ */
+static void test_an_install_has_one_encoding_and_its_bounds(void)
+{
+	static uint8_t content[AUTHZ_INSTALL_MAX + 1], put_space[sizeof(content) + 1024],
+	    again_space[sizeof(put_space)];
+	struct keys_sign_key operator_key = key_of(3);
+	struct authz_command command = {.deployment = {1},
+	                                .serial = 1,
+	                                .action = AUTHZ_COMMAND_INSTALL_SITE,
+	                                .target = {9},
+	                                .expires_s = 99};
+	struct buffer signed_command = BUFFER_OF_ARRAY(space), out = BUFFER_OF_ARRAY(put_space),
+	              again = BUFFER_OF_ARRAY(again_space);
+	struct authz_install install, back;
+	struct authz_command opened;
+	size_t refused = 0;
+
+	memcpy(command.operator_key, keys_sign_public(&operator_key), 32);
+	EXPECT(authz_command_put(&command, &operator_key, &signed_command) == STATUS_OK);
+	install = (struct authz_install){.command = buffer_bytes(&signed_command),
+	                                 .content = bytes_of_text("a manifest")};
+	EXPECT(authz_install_put(&install, &out) == STATUS_OK);
+	EXPECT(authz_install_take(buffer_bytes(&out), &back) == STATUS_OK);
+	EXPECT(bytes_equal(back.content, install.content) &&
+	       authz_command_open(back.command, &opened) == STATUS_OK &&
+	       opened.action == AUTHZ_COMMAND_INSTALL_SITE);
+	for (size_t len = 0; len < out.len; len++)
+		refused += authz_install_take(bytes_of(put_space, len), &back) != STATUS_OK;
+	EXPECT(refused == out.len);
+	put_space[out.len] = 0;
+	EXPECT(authz_install_take(bytes_of(put_space, out.len + 1), &back) != STATUS_OK);
+	/* What is taken after a byte was changed, written again, is that and no other text. */
+	for (size_t at = 0; at < out.len; at++) {
+		put_space[at] ^= 0x20;
+		again.len = 0;
+		if (authz_install_take(bytes_of(put_space, out.len), &back) == STATUS_OK)
+			EXPECT(authz_install_put(&back, &again) == STATUS_OK &&
+			       bytes_equal(buffer_bytes(&again), bytes_of(put_space, out.len)));
+		put_space[at] ^= 0x20;
+	}
+	install.content = bytes_of(content, AUTHZ_INSTALL_MAX);
+	out.len = 0;
+	EXPECT(authz_install_put(&install, &out) == STATUS_OK &&
+	       authz_install_take(buffer_bytes(&out), &back) == STATUS_OK &&
+	       back.content.len == AUTHZ_INSTALL_MAX);
+	install.content = BYTES_OF_ARRAY(content);
+	out.len = 0;
+	EXPECT(authz_install_put(&install, &out) == STATUS_OK &&
+	       authz_install_take(buffer_bytes(&out), &back) != STATUS_OK);
+	install = (struct authz_install){.command = bytes_of(content, AUTHZ_STATEMENT_MAX + 1)};
+	out.len = 0;
+	EXPECT(authz_install_put(&install, &out) == STATUS_OK &&
+	       authz_install_take(buffer_bytes(&out), &back) != STATUS_OK);
+}
+
 int main(void)
 {
 	RUN(test_credential_opens_as_signed_and_in_no_other_form);
@@ -292,5 +348,6 @@ int main(void)
 	RUN(test_birth_answer_with_anything_swapped_is_refused);
 	RUN(test_escape_copy_opens_for_its_owner_wallet_and_address);
 	RUN(test_envelopes_travel_unread_and_answers_come_back);
+	RUN(test_an_install_has_one_encoding_and_its_bounds);
 	return test_summary();
 }

@@ -99,6 +99,30 @@ static void test_requests_out_of_range_are_refused(void)
 	       STATUS_OK);
 	EXPECT(store_take_request(CALL_STORE_SEGMENT_APPEND, buffer_bytes(&message), &request) ==
 	       STATUS_MALFORMED);
+	for (uint32_t part = 0; part <= CALL_STORE_PART_COUNT; part++) {
+		message = fresh();
+		EXPECT(store_ask_item(1, part, bytes_of_text("site"), &message) == STATUS_OK);
+		EXPECT((store_take_request(CALL_STORE_ITEM_PUT, buffer_bytes(&message), &request) ==
+		        STATUS_OK) ==
+		       (part >= CALL_STORE_PART_ITEMS && part < CALL_STORE_PART_COUNT));
+	}
+	message = fresh();
+	EXPECT(store_ask_item(1, CALL_STORE_PART_ITEMS, bytes_of(storage, CALL_STORE_ITEM_MAX + 1),
+	                      &message) == STATUS_TOO_LARGE);
+	message = fresh();
+	EXPECT(store_ask_item(1, CALL_STORE_PART_ITEMS, bytes_of(NULL, 0), &message) == STATUS_OK);
+	EXPECT(store_take_request(CALL_STORE_ITEM_PUT, buffer_bytes(&message), &request) ==
+	           STATUS_OK &&
+	       request.payload.len == 0);
+	for (size_t len = 0; len < message.len; len++)
+		EXPECT(store_take_request(CALL_STORE_ITEM_PUT, bytes_of(storage, len), &request) ==
+		       STATUS_MALFORMED);
+	EXPECT(store_take_request(CALL_STORE_ITEM_PUT,
+	                          bytes_of(storage, message.len + CALL_STORE_ITEM_MAX + 1),
+	                          &request) == STATUS_MALFORMED);
+	storage[message.len - 1] = 1; /* reserved */
+	EXPECT(store_take_request(CALL_STORE_ITEM_PUT, buffer_bytes(&message), &request) ==
+	       STATUS_MALFORMED);
 	message = fresh();
 	EXPECT(store_ask_plain(1, &message) == STATUS_OK);
 	EXPECT(store_take_request(99, buffer_bytes(&message), &request) == STATUS_MALFORMED);

@@ -673,6 +673,60 @@ static enum status read_item(unsigned item, struct buffer *ret_content)
 	return item == 1 ? STATUS_OK : buffer_put(ret_content, bytes_of(&byte, 1));
 }
 
+static uint8_t item_bytes[CALL_STORE_ITEM_MAX];
+static size_t item_len;
+static unsigned item_number, items_written;
+static enum status item_status;
+
+static enum status write_item(unsigned item, struct bytes content)
+{
+	item_number = item;
+	items_written++;
+	item_len = content.len;
+	memcpy(item_bytes, content.data, content.len);
+	return item_status;
+}
+
+static enum status put_item(uint32_t part, struct bytes content)
+{
+	struct buffer request = fresh();
+	struct call_store_head head;
+	struct bytes said;
+
+	EXPECT(store_ask_item(next_request++, part, content, &request) == STATUS_OK);
+	said = ask(CALL_STORE_ITEM_PUT, &request);
+	CHECK(said.len == sizeof(head));
+	memcpy(&head, said.data, sizeof(head));
+	EXPECT(head.request == next_request - 1 && head.reserved == 0);
+	return (enum status)head.status;
+}
+
+/* A small file of the data disk is replaced whole; what the disk says is what the signer hears. */
+static void test_a_small_file_is_replaced_whole_or_not_at_all(void)
+{
+	static uint8_t large[CALL_STORE_ITEM_MAX];
+	static const enum status said[] = {STATUS_OK, STATUS_IO, STATUS_TOO_LARGE};
+
+	start_empty();
+	store.write_item = NULL;
+	EXPECT(put_item(CALL_STORE_PART_ITEMS, bytes_of_text("site")) == STATUS_UNSUPPORTED);
+	store.write_item = write_item;
+	items_written = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		item_status = said[i];
+		EXPECT(put_item(CALL_STORE_PART_ITEMS + i, bytes_of_text("approvals")) == said[i]);
+		EXPECT(item_number == i && item_len == 9 &&
+		       memcmp(item_bytes, "approvals", 9) == 0);
+	}
+	item_status = STATUS_OK;
+	memset(large, 7, sizeof(large));
+	EXPECT(put_item(CALL_STORE_PART_COUNT - 1, BYTES_OF_ARRAY(large)) == STATUS_OK);
+	EXPECT(item_len == sizeof(large) && memcmp(item_bytes, large, sizeof(large)) == 0);
+	EXPECT(put_item(CALL_STORE_PART_ITEMS, bytes_of_text("")) == STATUS_OK && item_len == 0);
+	EXPECT(items_written == 5);
+	store_close(&store);
+}
+
 /* Reads both databases in pieces, with commits and receipts between the pieces; returns how many
  * pieces there were. */
 static unsigned copy_backup(uint64_t id, struct disk_image *image)
@@ -812,6 +866,7 @@ int main(void)
 	RUN(test_what_no_signer_sends_is_refused);
 	RUN(test_a_store_that_cannot_be_read_says_so_to_every_request);
 	RUN(test_a_list_gives_every_id_once_in_order);
+	RUN(test_a_small_file_is_replaced_whole_or_not_at_all);
 	RUN(test_a_backup_is_of_one_moment);
 	RUN(test_a_backup_ends_when_another_begins_or_the_log_grows);
 	return test_summary();

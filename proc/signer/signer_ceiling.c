@@ -78,43 +78,68 @@ static uint64_t hour_of(const struct meter *meter)
 	return sum;
 }
 
-const char *signer_ceiling_passed(struct signer_ceiling *ceiling, const uint8_t client[32],
-                                  const uint8_t wallet[32], uint64_t lamports, uint64_t now_ms)
+static bool is_in(const struct signer_ceiling_ask *asks, size_t count,
+                  const struct signer_ceiling_ask *ask)
+{
+	for (size_t i = 0; i < count; i++)
+		if (memcmp(asks[i].client, ask->client, 32) == 0 &&
+		    memcmp(asks[i].wallet, ask->wallet, 32) == 0)
+			return true;
+	return false;
+}
+
+const char *signer_ceiling_passed(struct signer_ceiling *ceiling,
+                                  const struct signer_ceiling_ask *asks, size_t count,
+                                  uint64_t now_ms)
 {
 	const struct signer_ceilings *most = &ceiling->most;
+	const struct signer_ceiling_ask *last = &asks[count - 1];
+	uint64_t signatures, lamports;
 	const struct meter *meter;
+	size_t wallets;
+	bool is_new = false;
 
 	if (is_off(ceiling))
 		return NULL;
-	meter = meter_of(ceiling, client, now_ms);
-	if (most->signatures_second != 0 && meter->signatures >= most->signatures_second)
+	meter = meter_of(ceiling, last->client, now_ms);
+	signatures = meter->signatures;
+	lamports = hour_of(meter);
+	wallets = meter->wallets;
+	for (size_t i = 0; i < count; i++) {
+		if (memcmp(asks[i].client, last->client, 32) != 0)
+			continue;
+		signatures = add(signatures, 1);
+		lamports = add(lamports, asks[i].lamports);
+		is_new = !has_wallet(meter, asks[i].wallet) && !is_in(asks, i, &asks[i]);
+		wallets += is_new;
+	}
+	if (most->signatures_second != 0 && signatures > most->signatures_second)
 		return "signatures a second";
-	if (most->wallets_minute != 0 && meter->wallets >= most->wallets_minute &&
-	    !has_wallet(meter, wallet))
+	if (most->wallets_minute != 0 && is_new && wallets > most->wallets_minute)
 		return "wallets a minute";
-	if (most->lamports_hour != 0 && add(hour_of(meter), lamports) > most->lamports_hour)
+	if (most->lamports_hour != 0 && lamports > most->lamports_hour)
 		return "lamports an hour";
 	return NULL;
 }
 
-void signer_ceiling_count(struct signer_ceiling *ceiling, const uint8_t client[32],
-                          const uint8_t wallet[32], uint64_t lamports, uint64_t now_ms)
+void signer_ceiling_count(struct signer_ceiling *ceiling, const struct signer_ceiling_ask *ask,
+                          uint64_t now_ms)
 {
 	struct meter *meter;
 	uint64_t *part;
 
 	if (is_off(ceiling))
 		return;
-	meter = meter_of(ceiling, client, now_ms);
+	meter = meter_of(ceiling, ask->client, now_ms);
 	if (meter->signatures++ == 0)
 		meter->second_began_ms = now_ms;
-	if (!has_wallet(meter, wallet) && meter->wallets < SIGNER_CEILING_WALLETS_MAX) {
+	if (!has_wallet(meter, ask->wallet) && meter->wallets < SIGNER_CEILING_WALLETS_MAX) {
 		if (meter->wallets == 0)
 			meter->minute_began_ms = now_ms;
-		memcpy(meter->wallet[meter->wallets++], wallet, 32);
+		memcpy(meter->wallet[meter->wallets++], ask->wallet, 32);
 	}
 	part = &meter->lamports[meter->part % (HOUR_PARTS + 1)];
-	*part = add(*part, lamports);
+	*part = add(*part, ask->lamports);
 }
 
 void signer_ceiling_forget(struct signer_ceiling *ceiling, const uint8_t client[32])

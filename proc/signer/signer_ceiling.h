@@ -32,13 +32,20 @@ struct signer_ceiling {
  */
 void signer_ceiling_open(struct signer_ceiling *ceiling, struct signer_ceilings most);
 
-/* signer_ceiling_passed says which ceiling one more signature of `lamports` for this wallet would
- * pass, as text for people; NULL when none. Counts nothing. */
-const char *signer_ceiling_passed(struct signer_ceiling *ceiling, const uint8_t client[32],
-                                  const uint8_t wallet[32], uint64_t lamports, uint64_t now_ms);
+/* A signature that is asked for. */
+struct signer_ceiling_ask {
+	const uint8_t *client, *wallet; /* 32 bytes each */
+	uint64_t lamports;
+};
+
+/* signer_ceiling_passed says which ceiling the last of these would pass, made after those before
+ * it, as text for people; NULL when none. Counts nothing. */
+const char *signer_ceiling_passed(struct signer_ceiling *ceiling,
+                                  const struct signer_ceiling_ask *asks, size_t count,
+                                  uint64_t now_ms);
 /* signer_ceiling_count counts one signature. */
-void signer_ceiling_count(struct signer_ceiling *ceiling, const uint8_t client[32],
-                          const uint8_t wallet[32], uint64_t lamports, uint64_t now_ms);
+void signer_ceiling_count(struct signer_ceiling *ceiling, const struct signer_ceiling_ask *ask,
+                          uint64_t now_ms);
 /* signer_ceiling_forget begins a client anew: an operator has looked and lifted its freeze. */
 void signer_ceiling_forget(struct signer_ceiling *ceiling, const uint8_t client[32]);
 

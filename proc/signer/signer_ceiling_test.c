@@ -23,10 +23,11 @@ static void begin(struct signer_ceilings most)
 static bool sign(const uint8_t client[32], uint8_t wallet, uint64_t lamports, uint64_t now_ms)
 {
 	uint8_t id[32] = {wallet, 9};
+	const struct signer_ceiling_ask ask = {client, id, lamports};
 
-	if (signer_ceiling_passed(&ceiling, client, id, lamports, now_ms) != NULL)
+	if (signer_ceiling_passed(&ceiling, &ask, 1, now_ms) != NULL)
 		return false;
-	signer_ceiling_count(&ceiling, client, id, lamports, now_ms);
+	signer_ceiling_count(&ceiling, &ask, now_ms);
 	return true;
 }
 
@@ -89,8 +90,37 @@ static void test_an_operator_who_lifts_a_freeze_begins_the_count_anew(void)
 	EXPECT(!sign(other, 1, 1, BEGAN_MS));
 }
 
+/* What is asked for together counts together, each client's by itself: the first that would pass.
+ */
+static void test_a_batch_passes_a_ceiling_that_its_parts_do_not(void)
+{
+	static const uint8_t wallets[4][32] = {{1}, {2}, {2}, {3}};
+	struct signer_ceiling_ask asks[4];
+	const struct {
+		struct signer_ceilings most;
+		size_t fits; /* so many of the bot's */
+	} cases[] = {
+	    {{.signatures_second = 3}, 3},
+	    {{.wallets_minute = 2},    3},
+	    {{.lamports_hour = 20},    2},
+	    {{.lamports_hour = 40},    4},
+	};
+
+	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++) {
+		begin(cases[c].most);
+		for (size_t i = 0; i < 4; i++)
+			asks[i] = (struct signer_ceiling_ask){bot, wallets[i], 10};
+		for (size_t count = 1; count <= 4; count++)
+			EXPECT((signer_ceiling_passed(&ceiling, asks, count, BEGAN_MS) == NULL) ==
+			       (count <= cases[c].fits));
+		asks[0].client = asks[1].client = asks[2].client = other;
+		EXPECT(signer_ceiling_passed(&ceiling, asks, 4, BEGAN_MS) == NULL);
+	}
+}
+
 int main(void)
 {
+	RUN(test_a_batch_passes_a_ceiling_that_its_parts_do_not);
 	RUN(test_without_ceilings_nothing_is_stopped_or_kept);
 	RUN(test_signatures_of_any_second_stay_under_the_ceiling);
 	RUN(test_a_wallet_too_many_in_a_minute_is_stopped_a_known_one_is_not);

@@ -1430,10 +1430,20 @@ static enum status make_signature(struct signer_sign *sign, struct signer_ticket
 	return status;
 }
 
+/* Lamports as counters count them: wrapped SOL that is sold is one with them. */
+static struct signer_ceiling_ask ceiling_ask(const struct signer_ticket *ticket)
+{
+	return (struct signer_ceiling_ask){
+	    .client = ticket->client->record.id,
+	    .wallet = ticket->wallet->record.id,
+	    .lamports = policy_charge_least(&ticket->decision.facts, POLICY_UNIT_LAMPORTS, NULL)};
+}
+
 /* The receipt of a signature that was made, and the answer that hands it out. */
 static void hand_out(struct signer_sign *sign, struct signer_ticket *ticket)
 {
 	size_t at = ticket->answer.reason_count;
+	struct signer_ceiling_ask ask;
 
 	note_reason(ticket, CALL_RESULT_SIGNED, 0, UINT32_MAX, bytes_of(NULL, 0))->fuel =
 	    ticket->check_fuel;
@@ -1445,9 +1455,8 @@ static void hand_out(struct signer_sign *sign, struct signer_ticket *ticket)
 	write_receipt(sign, ticket, true);
 	remember(sign, ticket);
 	sign->signed_count++;
-	signer_ceiling_count(sign->parts.ceiling, ticket->client->record.id,
-	                     ticket->wallet->record.id, ticket->decision.facts.lamports_out,
-	                     sign->now_ms);
+	ask = ceiling_ask(ticket);
+	signer_ceiling_count(sign->parts.ceiling, &ask, sign->now_ms);
 	answer(ticket, CALL_RESULT_SIGNED);
 }
 
@@ -1462,17 +1471,25 @@ static void sign_it(struct signer_sign *sign, struct signer_ticket *ticket, uint
 	renew_if_due(sign, ticket, time_low_s);
 }
 
-/* The site's own brake: the client is frozen, in memory at once and then durably. */
-static bool passes_ceiling(struct signer_sign *sign, struct signer_ticket *ticket)
+/* The site's own brake: a client that would pass one of its ceilings, with all of these together,
+ * is frozen, in memory at once and then durably. The ticket that would is refused, and is returned.
+ */
+static struct signer_ticket *pass_ceiling(struct signer_sign *sign, struct signer_ticket **tickets,
+                                          size_t count)
 {
-	const char *which = signer_ceiling_passed(
-	    sign->parts.ceiling, ticket->client->record.id, ticket->wallet->record.id,
-	    ticket->decision.facts.lamports_out, sign->now_ms);
-	struct authz_client_record frozen = ticket->client->record;
+	struct signer_ceiling_ask asks[CALL_BATCH_MAX];
+	struct authz_client_record frozen;
+	const char *which = NULL;
 	struct log_line line;
+	size_t at = 0;
 
+	for (; which == NULL && at < count; at++) {
+		asks[at] = ceiling_ask(tickets[at]);
+		which = signer_ceiling_passed(sign->parts.ceiling, asks, at + 1, sign->now_ms);
+	}
 	if (which == NULL)
-		return false;
+		return NULL;
+	frozen = tickets[at - 1]->client->record;
 	frozen.frozen = true;
 	frozen.frozen_by = AUTHZ_FROZEN_BY_CEILING;
 	log_begin(&line, LOG_WARN, "client.frozen");
@@ -1484,7 +1501,8 @@ static bool passes_ceiling(struct signer_sign *sign, struct signer_ticket *ticke
 	         signer_state_lower_client(sign->parts.state, &frozen) == STATUS_OK ? "soon"
 	                                                                            : "no");
 	log_end(&line);
-	return true;
+	refuse(tickets[at - 1], CALL_RESULT_CLIENT_CEILING);
+	return tickets[at - 1];
 }
 
 /* Allowed by the module and refused by what was read again. A limit of the wallet says which one it
@@ -1578,10 +1596,6 @@ static enum call_result ready_to_sign(struct signer_sign *sign, struct signer_ti
 		answer(ticket, CALL_RESULT_RECEIPTS_FULL);
 		return CALL_RESULT_SIGNED;
 	}
-	if (passes_ceiling(sign, ticket)) {
-		refuse(ticket, CALL_RESULT_CLIENT_CEILING);
-		return CALL_RESULT_SIGNED;
-	}
 	return CALL_RESULT_DONE;
 }
 
@@ -1602,7 +1616,8 @@ static void step_commit(struct signer_sign *sign, struct signer_ticket *ticket)
 		answer(ticket, CALL_RESULT_ALLOWED);
 		return;
 	}
-	sign_it(sign, ticket, time_low_s);
+	if (pass_ceiling(sign, &ticket, 1) == NULL)
+		sign_it(sign, ticket, time_low_s);
 }
 
 /* ---- atomic batches ---- */
@@ -1734,6 +1749,8 @@ static void commit_batch(struct signer_sign *sign, struct signer_ticket **ticket
 		if (!tickets[i]->again)
 			fresh[fresh_count++] = tickets[i];
 	}
+	if (!is_dry && pass_ceiling(sign, fresh, fresh_count) != NULL)
+		return;
 	unfit = is_dry ? NULL : charge_batch(fresh, fresh_count, time_low_s);
 	if (unfit != NULL) {
 		batch_does_not_fit(sign, fresh, fresh_count, unfit, time_low_s);

@@ -868,6 +868,31 @@ static void test_only_who_was_looked_for_is_found(void)
 	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
 }
 
+/* A site's ceiling holds for what an atomic batch asks together: one after the other would have
+ * frozen the client, so does the batch, and nothing of it is signed. */
+static void test_a_batch_does_not_pass_a_ceiling_of_the_site(void)
+{
+	uint64_t lamports[4] = {100000, 100000, 100000, 100000};
+	struct call_sign_answer answers[CALL_BATCH_MAX];
+	const char *usual = rig.setting;
+	uint8_t id[32];
+
+	rig_stop(&rig);
+	rig.setting = "client_lamports_hour=315000";
+	rig_start(&rig, folder, false);
+	fresh("ceiling-batch", 300000000, id);
+	EXPECT(batch(lamports, 3, answers) == 3);
+	EXPECT(signed_of(answers, 3) == 3);
+	fresh("ceiling-batch-2", 300000000, id);
+	EXPECT(batch(lamports, 4, answers) == 4);
+	EXPECT(signed_of(answers, 4) == 0);
+	EXPECT(answers[3].result == CALL_RESULT_CLIENT_CEILING);
+	EXPECT(sign(1) == CALL_RESULT_CLIENT_FROZEN);
+	rig_stop(&rig);
+	rig.setting = usual;
+	rig_start(&rig, folder, false);
+}
+
 static struct keys_sign_key operators[2];
 
 static enum status command_of(size_t operator, uint64_t serial)
@@ -1135,6 +1160,7 @@ int main(void)
 	RUN(test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_that_was_seen);
 	RUN(test_a_batch_above_a_limit_of_the_wallet_counts_nothing);
 	RUN(test_limits_of_the_wallet_and_durable_nonces);
+	RUN(test_a_batch_does_not_pass_a_ceiling_of_the_site);
 	RUN(test_one_operators_serials_are_no_other_operators);
 	RUN(test_only_who_was_looked_for_is_found);
 	RUN(test_a_flood_does_not_take_all_tickets);

@@ -270,10 +270,13 @@ static void pump_authority(struct signer *signer)
 			signer->has_authority = false;
 			signer_waiting_drop(signer->waiting);
 		}
-		if (status == STATUS_OK &&
-		    take_authority(signer, buffer_bytes(&signer->authority_in.payload)) !=
-		        STATUS_OK)
+		if (status != STATUS_OK)
+			continue;
+		if (take_authority(signer, buffer_bytes(&signer->authority_in.payload)) !=
+		    STATUS_OK)
 			ipc_complain(signer->authority, IPC_COMPLAINT_BROKEN);
+		/* Sealed seeds, codes, a session's secret: what waits has a copy of its own. */
+		secret_wipe(signer->authority_in.payload.data, signer->authority_in.payload.len);
 	}
 }
 
@@ -431,11 +434,12 @@ static void pump(struct signer *signer)
 
 static void wait_for_work(struct signer *signer)
 {
-	bool busy = !signer_sign_idle(signer->sign) || signer_check_busy(signer->check) ||
-	            signer_receipts_behind(signer->receipts) != 0;
+	bool busy = !signer_sign_idle(signer->sign) || signer_check_busy(signer->check);
+	uint64_t due_us = 1000 * signer_receipts_due_ms(signer->receipts, signer->now_ms);
+	int64_t wait_us = busy ? BUSY_US : TURN_US;
 
 	/* A request that could not be taken leaves its channel ready: do not spin on it. */
-	ipc_wait(&signer->proc->waiter, busy ? BUSY_US : TURN_US);
+	ipc_wait(&signer->proc->waiter, due_us < (uint64_t)wait_us ? (int64_t)due_us : wait_us);
 }
 
 void signer_turn(struct signer *signer)

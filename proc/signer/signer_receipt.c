@@ -519,6 +519,18 @@ bool signer_receipts_are_kept(const struct signer_receipts *receipts)
 	return !receipts->failed;
 }
 
+uint64_t signer_receipts_due_ms(const struct signer_receipts *receipts, uint64_t now_ms)
+{
+	uint64_t since_ms = now_ms - receipts->synced_ms;
+
+	/* What could not be handed to the store is tried again; an answer of the store wakes. */
+	if (receipts->append_receipts || receipts->append_inputs)
+		return 1;
+	if (receipts->awaited != 0 || receipts->filling.count == 0)
+		return 1000;
+	return since_ms < SIGNER_SYNC_MS ? SIGNER_SYNC_MS - since_ms : 1;
+}
+
 uint64_t signer_receipts_behind(const struct signer_receipts *receipts)
 {
 	return receipts->filling.count + receipts->flying.count;

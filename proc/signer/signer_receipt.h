@@ -63,6 +63,9 @@ void signer_receipts_segment(struct signer_receipts *receipts, uint64_t stream, 
 /* signer_receipts_are_kept is false from an append that failed (the disk is full, the store away)
  * until one succeeds: what gives power waits then (R4). */
 bool signer_receipts_are_kept(const struct signer_receipts *receipts);
+/* signer_receipts_due_ms: in so many ms, at least one, there is something to do that nothing but
+ * the clock brings; a second when there is not. */
+uint64_t signer_receipts_due_ms(const struct signer_receipts *receipts, uint64_t now_ms);
 uint64_t signer_receipts_behind(const struct signer_receipts *receipts);
 /* signer_receipts_from is the cursor for the checkpoint of commit batch `batch`. */
 uint64_t signer_receipts_from(const struct signer_receipts *receipts, uint64_t batch);

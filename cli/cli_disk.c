@@ -29,6 +29,7 @@ struct disk_options {
 	const char *size, *ca, *operator_port, *site_key, *serial, *address, *router, *port,
 	    *metrics, *verifiers, *names, *operators, *machines, *deployment, *unproven, *rp_id,
 	    *origins, *time_keys;
+	bool bound_exports;
 	const char *genesis, *approvals, *escrow, *restore, *manifest;
 };
 
@@ -125,6 +126,7 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
 			                 SITE_ORIGINS_MAX, SITE_ORIGIN_MAX);
 		snprintf(m->origins[m->origin_count++], sizeof(m->origins[0]), "%.127s", word);
 	}
+	m->bound_exports = o->bound_exports;
 	if (o->rp_id != NULL && strlen(o->rp_id) > SITE_NAME_MAX)
 		return cli_usage(call, "--rp-id takes at most %u bytes", SITE_NAME_MAX);
 	snprintf(m->rp_id, sizeof(m->rp_id), "%.63s", o->rp_id != NULL ? o->rp_id : "");
@@ -330,29 +332,30 @@ static int run_disk(struct cli_call *call)
 	static struct site_manifest manifest;
 	struct disk_options o = {.site_key = NULL};
 	const struct cli_option table[] = {
-	    {"--size",          &o.size,          NULL},
-	    {"--site-key",      &o.site_key,      NULL},
-	    {"--serial",        &o.serial,        NULL},
-	    {"--address",       &o.address,       NULL},
-	    {"--router",        &o.router,        NULL},
-	    {"--port",          &o.port,          NULL},
-	    {"--metrics-port",  &o.metrics,       NULL},
-	    {"--operator-port", &o.operator_port, NULL},
-	    {"--ca",            &o.ca,            NULL},
-	    {"--verifiers",     &o.verifiers,     NULL},
-	    {"--name",          &o.names,         NULL},
-	    {"--operator",      &o.operators,     NULL},
-	    {"--machine",       &o.machines,      NULL},
-	    {"--deployment",    &o.deployment,    NULL},
-	    {"--time-key",      &o.time_keys,     NULL},
-	    {"--unproven",      &o.unproven,      NULL},
-	    {"--rp-id",         &o.rp_id,         NULL},
-	    {"--origins",       &o.origins,       NULL},
-	    {"--genesis",       &o.genesis,       NULL},
-	    {"--approvals",     &o.approvals,     NULL},
-	    {"--escrow",        &o.escrow,        NULL},
-	    {"--restore",       &o.restore,       NULL},
-	    {"--manifest",      &o.manifest,      NULL},
+	    {"--size",          &o.size,          NULL            },
+	    {"--site-key",      &o.site_key,      NULL            },
+	    {"--serial",        &o.serial,        NULL            },
+	    {"--address",       &o.address,       NULL            },
+	    {"--router",        &o.router,        NULL            },
+	    {"--port",          &o.port,          NULL            },
+	    {"--metrics-port",  &o.metrics,       NULL            },
+	    {"--operator-port", &o.operator_port, NULL            },
+	    {"--ca",            &o.ca,            NULL            },
+	    {"--verifiers",     &o.verifiers,     NULL            },
+	    {"--name",          &o.names,         NULL            },
+	    {"--operator",      &o.operators,     NULL            },
+	    {"--machine",       &o.machines,      NULL            },
+	    {"--deployment",    &o.deployment,    NULL            },
+	    {"--time-key",      &o.time_keys,     NULL            },
+	    {"--unproven",      &o.unproven,      NULL            },
+	    {"--rp-id",         &o.rp_id,         NULL            },
+	    {"--origins",       &o.origins,       NULL            },
+	    {"--bound-exports", NULL,             &o.bound_exports},
+	    {"--genesis",       &o.genesis,       NULL            },
+	    {"--approvals",     &o.approvals,     NULL            },
+	    {"--escrow",        &o.escrow,        NULL            },
+	    {"--restore",       &o.restore,       NULL            },
+	    {"--manifest",      &o.manifest,      NULL            },
 	};
 	struct buffer bytes = BUFFER_OF_ARRAY(space);
 	struct disk_file site;
@@ -408,11 +411,12 @@ static int run_disk(struct cli_call *call)
 
 const struct cli_command cli_image_disk = {
     .name = "image disk",
-    .arguments = "[--size MIB] [--site-key FILE] [--address A/BITS [--router A]] [--port N] "
-                 "[--metrics-port N] [--operator-port N] [--ca FILE] [--name LIST] [--operator "
-                 "LIST] [--machine LIST] [--verifiers N] [--rp-id NAME] [--origins LIST] "
-                 "[--deployment HEX] [--time-key LIST] [--unproven SECONDS] [--serial N] "
-                 "[--genesis FILE] [--approvals FILE] [--escrow FILE] [--restore FOLDER] DISK",
+    .arguments =
+        "[--size MIB] [--site-key FILE] [--address A/BITS [--router A]] [--port N] "
+        "[--metrics-port N] [--operator-port N] [--ca FILE] [--name LIST] [--operator "
+        "LIST] [--machine LIST] [--verifiers N] [--rp-id NAME] [--origins LIST] "
+        "[--bound-exports] [--deployment HEX] [--time-key LIST] [--unproven SECONDS] [--serial N] "
+        "[--genesis FILE] [--approvals FILE] [--escrow FILE] [--restore FOLDER] DISK",
     .sentence = "prepare the appliance's data disk: site manifest, genesis, approvals",
     .run = run_disk,
     .help =
@@ -425,7 +429,9 @@ const struct cli_command cli_image_disk = {
         "certificate, beside\n"
         "                     the address), --operator (public keys), --machine (SHA-256 of\n"
         "                     endorsement keys), --verifiers, --rp-id and --origins (passkeys), "
-        "--time-key (public\n"
+        "--bound-exports (a\n"
+        "                     passkey that signs an export is bound to its device), --time-key "
+        "(public\n"
         "                     keys of who says what time it is, best three: more than half must\n"
         "                     agree), --unproven (seconds without proof of the time after which\n"
         "                     grants with an end or a window are refused; 3600), --deployment\n"

@@ -28,10 +28,11 @@ enum {
 	KEY_TIME_KEYS = 15,
 	KEY_OPERATOR_PORT = 16,
 	KEY_CA = 17,
+	KEY_BOUND_EXPORTS = 18,
 };
 
 #define VERSION       1
-#define KEYS_MAX      17
+#define KEYS_MAX      18
 #define VERIFIERS_MAX 16
 
 /* Host names and addresses: what a certificate may carry, and no separator of ours. */
@@ -187,6 +188,9 @@ static void take_fields(struct cbor_reader *r, struct site_manifest *m)
 	m->has_ca = cbor_take_key_if(r, KEY_CA);
 	if (m->has_ca)
 		cbor_take_bytes_n(r, m->ca, sizeof(m->ca));
+	m->bound_exports = cbor_take_key_if(r, KEY_BOUND_EXPORTS);
+	if (m->bound_exports && !cbor_take_bool(r))
+		cbor_fail(r, STATUS_MALFORMED);
 	cbor_take_end(r);
 	if (m->port == 0)
 		cbor_fail(r, STATUS_MALFORMED);
@@ -251,7 +255,7 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 	               (m->verifiers != 0) + (m->name_count != 0) + (m->operator_count != 0) +
 	               (m->machine_count != 0) + (m->unproven_max_s != 0) + (m->rp_id[0] != 0) +
 	               (m->origin_count != 0) + (m->time_key_count != 0) + (m->operator_port != 0) +
-	               m->has_ca;
+	               m->has_ca + m->bound_exports;
 
 	cbor_writer_init(&w, ret_bytes);
 	cbor_put_map(&w, count);
@@ -298,6 +302,8 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 		cbor_put_key(&w, KEY_CA);
 		cbor_put_bytes_n(&w, m->ca, sizeof(m->ca));
 	}
+	if (m->bound_exports)
+		cbor_put_bool_at(&w, KEY_BOUND_EXPORTS, true);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -375,8 +381,10 @@ const char *site_change(const struct site_manifest *from, const struct site_mani
 	take_free(from, &rest);
 	if (site_signed(from, &was) != STATUS_OK || site_signed(&rest, &is) != STATUS_OK ||
 	    !bytes_equal(buffer_bytes(&was), buffer_bytes(&is)))
-		return "site key, deployment, time keys, the time without proof, the CA and where "
-		       "passkeys are used change at the machine only (claviger image disk)";
+		return "site key, deployment, time keys, the time without proof, the CA, where "
+		       "passkeys "
+		       "are used and which may sign an export change at the machine only (claviger "
+		       "image disk)";
 	return NULL;
 }
 

@@ -55,6 +55,7 @@ struct site_manifest {
 	char rp_id[SITE_NAME_MAX + 1]; /* of passkeys; empty: the signer's default */
 	uint8_t origin_count;
 	char origins[SITE_ORIGINS_MAX][SITE_ORIGIN_MAX + 1]; /* of pages that use passkeys */
+	bool bound_exports;     /* passkeys that sign an export are bound to their device */
 	uint8_t time_key_count; /* Ed25519 keys of who says what time it is; more than half must
 	                           agree */
 	uint8_t time_keys[SITE_TIME_KEYS_MAX][32];

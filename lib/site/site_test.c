@@ -25,6 +25,7 @@ static struct site_manifest whole(void)
 	    .origins = {"https://signer.example:8443"},
 	    .operator_port = 8201,
 	    .has_ca = true,
+	    .bound_exports = true,
 	    .time_key_count = 3,
 	};
 
@@ -52,6 +53,23 @@ static bool same(const struct site_manifest *m)
 	       site_put(&taken, &second) == STATUS_OK &&
 	       bytes_equal(buffer_bytes(&first), buffer_bytes(&second)) &&
 	       memcmp(m, &taken, sizeof(taken)) == 0;
+}
+
+/* What is off is left out: there is no second way to say so. */
+static void test_a_switch_that_is_off_is_not_written(void)
+{
+	static uint8_t space[SITE_MANIFEST_MAX];
+	static const uint8_t on[] = {18, 0xf5};
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct site_manifest m = whole(), taken;
+	uint8_t *at;
+
+	EXPECT(site_put(&m, &out) == STATUS_OK);
+	at = memmem(out.data, out.len, on, sizeof(on));
+	EXPECT(at != NULL && site_take(buffer_bytes(&out), &taken) == STATUS_OK);
+	if (at != NULL)
+		at[1] = 0xf4;
+	EXPECT(site_take(buffer_bytes(&out), &taken) == STATUS_MALFORMED);
 }
 
 static void test_what_is_put_is_taken(void)
@@ -158,7 +176,7 @@ static void test_what_raises_power_does_not_change_from_afar(void)
 
 	running.operator_count = 2;
 	memset(running.operators[1], 9, 32);
-	for (unsigned i = 0; i < 17; i++) {
+	for (unsigned i = 0; i < 18; i++) {
 		to = running;
 		to.serial++;
 		switch (i) {
@@ -208,6 +226,9 @@ static void test_what_raises_power_does_not_change_from_afar(void)
 			to.has_ca = false;
 			break;
 		case 15:
+			to.bound_exports = !to.bound_exports;
+			break;
+		case 16:
 			memset(to.time_keys[to.time_key_count++], 3, 32);
 			break;
 		default:
@@ -216,7 +237,7 @@ static void test_what_raises_power_does_not_change_from_afar(void)
 		}
 		refused += site_change(&running, &to) != NULL;
 	}
-	EXPECT(refused == 17);
+	EXPECT(refused == 18);
 	for (unsigned i = 0; i < 8; i++) {
 		to = running;
 		to.serial += i + 1;
@@ -248,6 +269,7 @@ static void test_other_bytes_are_refused(void)
 int main(void)
 {
 	RUN(test_what_is_put_is_taken);
+	RUN(test_a_switch_that_is_off_is_not_written);
 	RUN(test_values_that_no_site_has_are_refused);
 	RUN(test_the_longest_lists_fit_their_settings);
 	RUN(test_what_raises_power_does_not_change_from_afar);

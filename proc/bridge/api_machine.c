@@ -143,7 +143,9 @@ static void put_manifest(struct api_text *text, const struct site_manifest *m)
 		text_put(text, i == 0 ? "" : ",");
 		text_put_string(text, bytes_of_text(m->origins[i]));
 	}
-	text_put(text, "]}");
+	text_put(text, "],\"bound_exports\":");
+	text_put_bool(text, m->bound_exports);
+	text_put(text, "}");
 }
 
 /* config: what the machine runs by, and the signed bytes themselves. */

@@ -163,6 +163,8 @@ static void put_settings(struct proc_site *site, const char *disk, int disk_fd,
 	site_origins(&manifest, list);
 	if (manifest.origin_count != 0)
 		put_setting(site, "origins", "%s", list);
+	if (manifest.bound_exports)
+		put_setting(site, "bound_exports", "yes");
 	site_tls_names(&manifest, address, list);
 	put_setting(site, "tls_name", "%s", list);
 }

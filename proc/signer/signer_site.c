@@ -15,6 +15,8 @@ static bool settings_fit(const struct signer *signer, const struct site_manifest
 	if (manifest->rp_id[0] != '\0' &&
 	    strcmp(proc_setting(signer->proc, "rp_id"), manifest->rp_id) != 0)
 		return false;
+	if (signer->bound_exports != manifest->bound_exports)
+		return false;
 	site_time_keys(manifest, text);
 	if (strcmp(proc_setting(signer->proc, "time_keys"), text) != 0 ||
 	    signer->time_settings.unproven_max_s !=

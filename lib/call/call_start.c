@@ -91,11 +91,13 @@ const char *start_reason_text(uint32_t reason)
 		return "the genesis manifest is missing, damaged or not signed by its site root: "
 		       "make it with claviger tpm provision";
 	case CALL_START_NOT_FRESH:
-		return "genesis wants a TPM without owner and without objects of ours: clear it in "
-		       "the firmware's setup (what was sealed to it is lost), or use another";
+		return "genesis wants a TPM without owner and without objects of others under our "
+		       "numbers: clear it in the firmware's setup (what was sealed to it is lost), "
+		       "or use another";
 	case CALL_START_UNPROTECTED:
 		return "the TPM's owner or lockout authorization is not set, or an object on it is "
-		       "not as genesis made it: do not use it; recover";
+		       "not as genesis made it: run genesis again where it was cut off; else do not "
+		       "use it, recover";
 	case CALL_START_FULL:
 		return "the TPM has no room: another program left objects, sessions or indices in "
 		       "it; take them away (tpm2_flushcontext, tpm2_nvundefine), or restart the "

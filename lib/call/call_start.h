@@ -39,7 +39,7 @@ enum call_start_reason {
 	CALL_START_BELOW_SITE = 13,   /* there is one, of a level below the site floor */
 	CALL_START_NO_APPROVALS = 14, /* the file of approvals is missing, damaged or foreign */
 	CALL_START_BAD_MANIFEST = 15, /* the genesis manifest is missing, damaged or not signed */
-	CALL_START_NOT_FRESH = 16,    /* genesis on a TPM that has an owner or objects of ours */
+	CALL_START_NOT_FRESH = 16,    /* genesis on a TPM that has an owner, or others' objects */
 	CALL_START_UNPROTECTED =
 	    17,               /* owner or lockout authorization is not set, or objects differ */
 	CALL_START_FULL = 18, /* the TPM has no room: others filled its memory, objects, sessions */

@@ -125,8 +125,12 @@ MUST_USE enum status tpm_random(struct tpm *tpm, uint8_t *ret_bytes, size_t len)
 MUST_USE enum status tpm_primary_open(struct tpm *tpm, bool create, const struct tpm_name *pinned,
                                       struct tpm_name *ret_name);
 
-/* tpm_primary_is_there tells whether the handle of our primary is taken, by whatever. */
-MUST_USE enum status tpm_primary_is_there(struct tpm *tpm, bool *ret_there);
+/* tpm_primary_is_there tells whether the handle of our primary is taken, by whatever; with `named`,
+ * by the object of that name, as far as can be told without a session. */
+MUST_USE enum status tpm_primary_is_there(struct tpm *tpm, const struct tpm_name *named,
+                                          bool *ret_there);
+/* tpm_primary_discard takes it away like tpm_nv_discard. */
+MUST_USE enum status tpm_primary_discard(struct tpm *tpm);
 
 /* tpm_seal seals a share under a policy digest. */
 MUST_USE enum status tpm_seal(struct tpm *tpm, const uint8_t policy[TPM_POLICY_LEN],
@@ -167,11 +171,9 @@ MUST_USE enum status tpm_policy_or(struct tpm *tpm, const uint8_t (*branches)[TP
 /* tpm_policy_digest gives the digest so far. */
 MUST_USE enum status tpm_policy_digest(struct tpm *tpm, uint8_t ret_policy[TPM_POLICY_LEN]);
 
-/* Genesis. tpm_is_owned tells whether owner or lockout authorization is set; tpm_take_over sets the
- * limits of dictionary attack protection (32 tries, one forgotten each 10 minutes), forbids
- * TPM2_Clear with lockout authorization, and sets both authorizations, encrypted on the way; after
- * it nothing can be defined or undefined here without them. */
-MUST_USE enum status tpm_is_owned(struct tpm *tpm, bool *ret_owned);
+/* Genesis. tpm_take_over sets the limits of dictionary attack protection (32 tries, one forgotten
+ * each 10 minutes), forbids TPM2_Clear with lockout authorization, and sets both authorizations,
+ * encrypted on the way; after it nothing can be defined or undefined here without them. */
 MUST_USE enum status tpm_take_over(struct tpm *tpm, const uint8_t owner[TPM_AUTH_LEN],
                                    const uint8_t lockout[TPM_AUTH_LEN]);
 /* tpm_protections reads what tpm_take_over set. */
@@ -207,6 +209,10 @@ MUST_USE enum status tpm_nv_is_there(struct tpm *tpm, uint32_t index, bool *ret_
 MUST_USE enum status tpm_nv_define(struct tpm *tpm, const struct tpm_nv *nv);
 /* tpm_nv_undefine takes an index away; a counter defined later begins above what this one had. */
 MUST_USE enum status tpm_nv_undefine(struct tpm *tpm, const struct tpm_nv *nv);
+/* tpm_nv_discard takes an index of that form away, whatever its policy, while the owner's
+ * authorization is empty: what an interrupted genesis left. OK when there is none; CONFLICT: what is
+ * there has another form, and stays. */
+MUST_USE enum status tpm_nv_discard(struct tpm *tpm, const struct tpm_nv *nv);
 MUST_USE enum status tpm_nv_extend(struct tpm *tpm, const struct tpm_nv *nv,
                                    const uint8_t data[32]);
 MUST_USE enum status tpm_nv_increment(struct tpm *tpm, const struct tpm_nv *nv);

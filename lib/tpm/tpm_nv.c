@@ -162,6 +162,48 @@ enum status tpm_nv_undefine(struct tpm *tpm, const struct tpm_nv *nv)
 	return status;
 }
 
+/* has_form: all but the policy, which depends on a genesis. */
+static enum status has_form(struct tpm *tpm, ESYS_TR handle, const struct tpm_nv *nv)
+{
+	TPM2B_NV_PUBLIC *found = NULL, ours = public_of(nv);
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_NV_ReadPublic(tpm_context(tpm), handle, ESYS_TR_NONE, ESYS_TR_NONE,
+	                                  ESYS_TR_NONE, &found, NULL),
+	               "reading an NV index's public area");
+
+	if (status != STATUS_OK)
+		return status;
+	if ((found->nvPublic.attributes & ~TPMA_NV_WRITTEN) != ours.nvPublic.attributes ||
+	    found->nvPublic.dataSize != ours.nvPublic.dataSize)
+		status = STATUS_CONFLICT;
+	Esys_Free(found);
+	return status;
+}
+
+enum status tpm_nv_discard(struct tpm *tpm, const struct tpm_nv *nv)
+{
+	ESYS_TR handle = ESYS_TR_NONE;
+	enum status status = open_index(tpm, nv->index, &handle);
+	unsigned tries = 0;
+
+	if (status == STATUS_NOT_FOUND)
+		return STATUS_OK;
+	if (status == STATUS_OK)
+		status = has_form(tpm, handle, nv);
+	if (status == STATUS_OK)
+		do
+			status = tpm_status(tpm,
+			                    Esys_NV_UndefineSpace(
+			                        tpm_context(tpm), ESYS_TR_RH_OWNER, handle,
+			                        tpm_authorizer(tpm), ESYS_TR_NONE, ESYS_TR_NONE),
+			                    "undefining an NV index");
+		while (tpm_is_again(tpm, status, &tries));
+	if (status != STATUS_OK && handle != ESYS_TR_NONE)
+		(void)Esys_TR_Close(tpm_context(tpm), &handle);
+	return status;
+}
+
 enum status tpm_nv_extend(struct tpm *tpm, const struct tpm_nv *nv, const uint8_t data[32])
 {
 	TPM2B_MAX_NV_BUFFER buffer = {.size = 32};

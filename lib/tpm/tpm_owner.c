@@ -50,16 +50,6 @@ enum status tpm_protections(struct tpm *tpm, struct tpm_protections *ret_protect
 	return STATUS_OK;
 }
 
-enum status tpm_is_owned(struct tpm *tpm, bool *ret_owned)
-{
-	struct tpm_protections found;
-	enum status status = tpm_protections(tpm, &found);
-
-	if (status == STATUS_OK)
-		*ret_owned = found.owner_set || found.lockout_set;
-	return status;
-}
-
 static enum status set_auth(struct tpm *tpm, ESYS_TR hierarchy, const uint8_t auth[TPM_AUTH_LEN])
 {
 	TPM2B_AUTH set = {.size = TPM_AUTH_LEN};
@@ -114,11 +104,13 @@ enum status tpm_take_over(struct tpm *tpm, const uint8_t owner[TPM_AUTH_LEN],
 {
 	enum status status = set_limits(tpm);
 
+	/* Where this is cut off behind the first authorization, TPM2_Clear with the lockout
+	 * hierarchy's empty one still gives the TPM back, without the firmware's setup. */
+	if (status == STATUS_OK)
+		status = set_auth(tpm, ESYS_TR_RH_OWNER, owner);
 	if (status == STATUS_OK)
 		status = forbid_clear(tpm);
 	if (status == STATUS_OK)
 		status = set_auth(tpm, ESYS_TR_RH_LOCKOUT, lockout);
-	if (status == STATUS_OK)
-		status = set_auth(tpm, ESYS_TR_RH_OWNER, owner);
 	return status;
 }

@@ -202,21 +202,64 @@ enum status tpm_primary_open(struct tpm *tpm, bool create, const struct tpm_name
 	return status;
 }
 
-enum status tpm_primary_is_there(struct tpm *tpm, bool *ret_there)
+enum status tpm_primary_is_there(struct tpm *tpm, const struct tpm_name *named, bool *ret_there)
 {
 	ESYS_TR primary = ESYS_TR_NONE;
+	TPM2B_NAME *name = NULL;
+	bool is_it = true;
 	enum status status =
 	    tpm_status(tpm,
 	               Esys_TR_FromTPMPublic(tpm_context(tpm), TPM_HANDLE_PRIMARY, ESYS_TR_NONE,
 	                                     ESYS_TR_NONE, ESYS_TR_NONE, &primary),
 	               "finding the storage primary");
 
+	if (status == STATUS_OK && named != NULL) {
+		is_it = Esys_TR_GetName(tpm_context(tpm), primary, &name) == TSS2_RC_SUCCESS &&
+		        bytes_equal(bytes_of(name->name, name->size),
+		                    bytes_of(named->bytes, named->len));
+		Esys_Free(name);
+	}
 	if (status == STATUS_OK)
 		(void)Esys_TR_Close(tpm_context(tpm), &primary);
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
-	*ret_there = status == STATUS_OK;
+	*ret_there = status == STATUS_OK && is_it;
 	return STATUS_OK;
+}
+
+enum status tpm_primary_discard(struct tpm *tpm)
+{
+	ESYS_TR primary = ESYS_TR_NONE, gone = ESYS_TR_NONE;
+	TPM2B_PUBLIC *public = NULL;
+	enum status status =
+	    tpm_status(tpm,
+	               Esys_TR_FromTPMPublic(tpm_context(tpm), TPM_HANDLE_PRIMARY, ESYS_TR_NONE,
+	                                     ESYS_TR_NONE, ESYS_TR_NONE, &primary),
+	               "finding the storage primary");
+	unsigned tries = 0;
+
+	if (status == STATUS_NOT_FOUND)
+		return STATUS_OK;
+	if (status == STATUS_OK)
+		status = tpm_status(tpm,
+		                    Esys_ReadPublic(tpm_context(tpm), primary, ESYS_TR_NONE,
+		                                    ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL),
+		                    "reading the storage primary");
+	if (status == STATUS_OK && !public_is_primary(public))
+		status = STATUS_CONFLICT;
+	Esys_Free(public);
+	if (status == STATUS_OK)
+		do
+			status = tpm_status(
+			    tpm,
+			    Esys_EvictControl(tpm_context(tpm), ESYS_TR_RH_OWNER, primary,
+			                      ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
+			                      TPM_HANDLE_PRIMARY, &gone),
+			    "taking the storage primary away");
+		while (tpm_is_again(tpm, status, &tries));
+	if (status != STATUS_OK && primary != ESYS_TR_NONE)
+		(void)Esys_TR_Close(tpm_context(tpm), &primary);
+	return status;
 }
 
 /* ---- sealing ---- */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base_check.h"
 #include "log_line.h"
 
 #define PCR_COMMIT 13
@@ -105,17 +106,24 @@ enum status attestor_certify(struct attestor_evidence *evidence)
 	attest_nv_extra(evidence->deployment, extra);
 	for (size_t i = 0; i < ATTESTOR_NV_COUNT; i++) {
 		struct attestor_nv *nv = &evidence->nv[i];
-		enum status status;
+		uint8_t area_bytes[sizeof(nv->area_bytes)], statement_bytes[TPM_ATTEST_MAX],
+		    signature_bytes[TPM_SIGNATURE_MAX];
+		struct buffer area = BUFFER_OF_ARRAY(area_bytes);
+		struct buffer statement = BUFFER_OF_ARRAY(statement_bytes);
+		struct buffer signature = BUFFER_OF_ARRAY(signature_bytes);
+		enum status status = tpm_nv_certify(evidence->tpm, indices[i], extra, &area,
+		                                    &statement, &signature);
 
+		if (status == STATUS_NOT_FOUND)
+			area.len = statement.len = signature.len = 0;
+		else if (status != STATUS_OK)
+			return status; /* what was certified before stays */
 		nv->area = BUFFER_OF_ARRAY(nv->area_bytes);
 		nv->statement = BUFFER_OF_ARRAY(nv->statement_bytes);
 		nv->signature = BUFFER_OF_ARRAY(nv->signature_bytes);
-		status = tpm_nv_certify(evidence->tpm, indices[i], extra, &nv->area, &nv->statement,
-		                        &nv->signature);
-		if (status == STATUS_NOT_FOUND)
-			nv->area.len = nv->statement.len = nv->signature.len = 0;
-		else if (status != STATUS_OK)
-			return status;
+		CHECK(buffer_put(&nv->area, buffer_bytes(&area)) == STATUS_OK &&
+		      buffer_put(&nv->statement, buffer_bytes(&statement)) == STATUS_OK &&
+		      buffer_put(&nv->signature, buffer_bytes(&signature)) == STATUS_OK);
 	}
 	return STATUS_OK;
 }

@@ -5,6 +5,7 @@
 #include "base_check.h"
 #include "cbor_writer.h"
 #include "keys_hpke.h"
+#include "log_line.h"
 #include "secret.h"
 #include "unsealer_share.h"
 
@@ -44,33 +45,73 @@ static bool take_manifest(struct unsealer *u)
 	return true;
 }
 
-/* check_fresh: what genesis makes must not be there, in any form. */
+/* discard_leftovers: a genesis that was cut off left its objects and set no authorization; without
+ * one nobody can rely on them, and genesis begins anew. What others made under our numbers stays. */
+static enum status discard_leftovers(struct unsealer *u)
+{
+	const struct tpm_nv indices[] = {tpm_nv_checkpoint, tpm_nv_boots,
+	                                 unsealer_floor(false, &u->sealed.scope),
+	                                 unsealer_floor(true, &u->sealed.scope)};
+	bool there = false;
+	enum status status = tpm_primary_is_there(u->tpm, NULL, &there);
+
+	for (size_t i = 0;
+	     status == STATUS_OK && !there && i < sizeof(indices) / sizeof(indices[0]); i++)
+		status = tpm_nv_is_there(u->tpm, indices[i].index, &there);
+	if (status != STATUS_OK || !there)
+		return status;
+	log_event(LOG_WARN, "unsealer.genesis_begun_anew");
+	for (size_t i = 0; status == STATUS_OK && i < sizeof(indices) / sizeof(indices[0]); i++)
+		status = tpm_nv_discard(u->tpm, &indices[i]);
+	return status == STATUS_OK ? tpm_primary_discard(u->tpm) : status;
+}
+
+/* may_write: there is no sealed share here, or one of this very genesis and this very TPM, which
+ * was cut off: no start takes it while the TPM has no owner. */
+static enum status may_write(struct unsealer *u, bool *ret_there, bool *ret_may)
+{
+	static struct approval_sealed found;
+	struct tpm_name name = {.len = sizeof(found.primary)};
+	uint8_t raw[APPROVAL_SEALED_MAX];
+	struct buffer content = BUFFER_OF_ARRAY(raw);
+
+	if (u->files.sealed.fd < 0 ||
+	    disk_file_read(&u->files.sealed, sizeof(raw), &content) != STATUS_OK)
+		return STATUS_OK;
+	*ret_there = content.len != 0;
+	*ret_may = content.len == 0;
+	if (*ret_may || approval_sealed_take(buffer_bytes(&content), &found) != STATUS_OK ||
+	    memcmp(found.scope.genesis, u->sealed.scope.genesis, 32) != 0)
+		return STATUS_OK;
+	memcpy(name.bytes, found.primary, sizeof(found.primary));
+	return tpm_primary_is_there(u->tpm, &name, ret_may);
+}
+
+/* check_fresh: nothing that has an owner, or that is not ours, is touched. */
 static bool check_fresh(struct unsealer *u)
 {
-	const uint32_t indices[] = {tpm_nv_checkpoint.index, tpm_nv_boots.index,
-	                            APPROVAL_NV_RELEASE_FLOOR, APPROVAL_NV_SITE_FLOOR};
-	uint8_t byte;
-	struct buffer none = {&byte, sizeof(byte), 0};
-	bool owned = true, there = true;
-	enum status status;
+	struct tpm_protections found;
+	bool may = false, is_there = false;
+	enum status status = tpm_protections(u->tpm, &found);
 
-	if (u->files.sealed.fd < 0 || disk_file_read(&u->files.sealed, 1, &none) != STATUS_OK ||
-	    none.len != 0)
-		return unsealer_fail(u, CALL_START_BAD_BLOB, 0,
-		                     "genesis would overwrite the sealed share that is here");
-	status = tpm_is_owned(u->tpm, &owned);
-	if (status == STATUS_OK && !owned)
-		status = tpm_primary_is_there(u->tpm, &there);
-	for (size_t i = 0;
-	     status == STATUS_OK && !owned && !there && i < sizeof(indices) / sizeof(indices[0]);
-	     i++)
-		status = tpm_nv_is_there(u->tpm, indices[i], &there);
+	if (status == STATUS_OK)
+		status = may_write(u, &is_there, &may);
 	if (status != STATUS_OK)
 		return unsealer_fail_tpm(u, status, CALL_START_OTHER);
-	if (owned || there)
+	if (!may || (is_there && found.owner_set && found.lockout_set))
+		return unsealer_fail(u, CALL_START_BAD_BLOB, 0,
+		                     "genesis would overwrite the sealed share that is here");
+	if (found.owner_set || found.lockout_set)
 		return unsealer_fail(u, CALL_START_NOT_FRESH, 0,
-		                     owned ? "the TPM has an owner" : "the TPM has our objects");
-	return true;
+		                     found.owner_set && found.lockout_set
+		                         ? "the TPM has an owner"
+		                         : "the TPM has one of two authorizations: genesis was "
+		                           "cut off while it set them");
+	status = discard_leftovers(u);
+	if (status == STATUS_CONFLICT)
+		return unsealer_fail(u, CALL_START_NOT_FRESH, 0,
+		                     "the TPM has objects of others under our numbers");
+	return status == STATUS_OK || unsealer_fail_tpm(u, status, CALL_START_OTHER);
 }
 
 /* random_secret mixes the TPM's and the kernel's generator: either being good is enough. */
@@ -334,9 +375,10 @@ bool unsealer_genesis(struct unsealer *u)
 	if (status == STATUS_OK)
 		status = put_escrow(u, auths);
 	if (status == STATUS_OK)
-		status = tpm_take_over(u->tpm, auths, auths + 32);
-	if (status == STATUS_OK)
 		status = write_sealed(u);
+	/* Last: what is owned is whole, and what is not may be begun anew. */
+	if (status == STATUS_OK)
+		status = tpm_take_over(u->tpm, auths, auths + 32);
 	SECRET_WIPE(auths);
 	SECRET_WIPE(u->facts->node_share); /* what is used is what the TPM gives back */
 	return status == STATUS_OK || unsealer_fail_tpm(u, status, CALL_START_OTHER);

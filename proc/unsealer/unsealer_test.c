@@ -6,6 +6,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base_check.h"
@@ -328,10 +332,9 @@ static bool fails(uint32_t reason)
 	       memcmp(facts.node_share, nothing, 32) == 0;
 }
 
-/* start_fresh: a new TPM after genesis under release A on firmware 1, both of level 1. */
-static void start_fresh(void)
+/* make_site: no TPM state, and what a site gives to genesis: release A on firmware 1, of level 1. */
+static void make_site(void)
 {
-	power_off();
 	run_command("rm -rf", folder, "");
 	run_command("rm -rf", files_folder, "");
 	run_command("mkdir", files_folder, "");
@@ -345,6 +348,13 @@ static void start_fresh(void)
 	approve_release(&release_key, RELEASE_A, 1);
 	approve_site(&release_key, FIRMWARE_1, 1);
 	write_approvals();
+}
+
+/* start_fresh: a new TPM after genesis under release A on firmware 1, both of level 1. */
+static void start_fresh(void)
+{
+	power_off();
+	make_site();
 	power_on(folder);
 	measure(RELEASE_A, FIRMWARE_1);
 	if (!take(true))
@@ -403,6 +413,109 @@ static enum status step(const struct keys_p256_key *key, bool is_site, uint8_t f
 {
 	return step_with(key, is_site, from,
 	                 is_site ? APPROVAL_FLOOR_SITE : APPROVAL_FLOOR_RELEASE);
+}
+
+/* ---- power cuts ---- */
+
+/* A socket between unsealer and TPM, by a process of its own, that cuts the power: at command `at`
+ * from when it was armed, before the TPM gets it or after it has done it. */
+struct cutter {
+	pid_t pid;
+	volatile struct cut {
+		bool armed, done, was_cut;
+		unsigned at, seen;
+	} *cut; /* shared with it */
+};
+
+static bool forward(int from, int to)
+{
+	uint8_t message[4096];
+	size_t len = 0, size = 10;
+
+	while (len < size) {
+		ssize_t got = read(from, message + len, len < 10 ? 10 - len : size - len);
+
+		if (got <= 0)
+			return false;
+		len += (size_t)got;
+		if (len == 10)
+			size = (size_t)message[2] << 24 | (size_t)message[3] << 16 |
+			       (size_t)message[4] << 8 | message[5];
+		CHECK(size >= 10 && size <= sizeof(message));
+	}
+	return write(to, message, len) == (ssize_t)len;
+}
+
+static int dial(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	CHECK(strlen(path) < sizeof(address.sun_path));
+	memcpy(address.sun_path, path, strlen(path));
+	CHECK(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+	return fd;
+}
+
+static _Noreturn void cut_at(int listener, volatile struct cut *cut)
+{
+	char path[100];
+	int client = accept(listener, NULL, NULL), server;
+	uint8_t byte;
+
+	snprintf(path, sizeof(path), "%s/tpm.sock", folder);
+	server = dial(path);
+	while (client >= 0 && recv(client, &byte, 1, MSG_PEEK) == 1) {
+		bool now = cut->armed && cut->seen++ == cut->at;
+		int nowhere = -1;
+
+		if (now && !cut->done)
+			cut->was_cut = true;
+		else if (!forward(client, server))
+			break;
+		if (now && cut->done) { /* the TPM has answered, and nobody hears of it */
+			nowhere = open("/dev/null", O_WRONLY);
+			cut->was_cut = forward(server, nowhere);
+		}
+		if (now)
+			kill(swtpm.pid, SIGKILL);
+		if (now || !forward(server, client))
+			break;
+	}
+	_exit(0);
+}
+
+static struct cutter cutter_start(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct cutter cutter = {.cut = mmap(NULL, sizeof(*cutter.cut), PROT_READ | PROT_WRITE,
+	                                    MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+	char where[140];
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	CHECK(swtpm_start(folder, &swtpm) == STATUS_OK);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/cut.sock", folder);
+	unlink(address.sun_path);
+	CHECK(bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0);
+	CHECK(listen(listener, 1) == 0);
+	cutter.pid = fork();
+	if (cutter.pid == 0)
+		cut_at(listener, cutter.cut);
+	close(listener);
+	snprintf(where, sizeof(where), "swtpm:path=%s", address.sun_path);
+	CHECK(tpm_open(where, &tpm) == STATUS_OK);
+	return cutter;
+}
+
+static bool cutter_end(struct cutter *cutter)
+{
+	bool was_cut = cutter->cut->was_cut;
+
+	tpm_close(&tpm);
+	CHECK(waitpid(cutter->pid, NULL, 0) == cutter->pid);
+	swtpm_stop(&swtpm);
+	munmap((void *)(uintptr_t)cutter->cut, sizeof(*cutter->cut));
+	return was_cut;
 }
 
 /* ---- tests ---- */
@@ -995,7 +1108,7 @@ static void test_another_share_than_the_lost_one_leaves_the_tpm_fresh(void)
 	other_shares = 99;
 	start_fresh();
 	EXPECT(unsealer.failed.reason == CALL_START_OTHER && unsealer.failed.tpm_rc == 0);
-	EXPECT(tpm_primary_is_there(&tpm, &there) == STATUS_OK && !there);
+	EXPECT(tpm_primary_is_there(&tpm, NULL, &there) == STATUS_OK && !there);
 	for (uint32_t index = 0x01434c01; index <= 0x01434c04; index++)
 		EXPECT(tpm_nv_is_there(&tpm, index, &there) == STATUS_OK && !there);
 	escrow = disk_file_of(open_file(UNSEALER_ESCROW, O_RDONLY));
@@ -1016,9 +1129,34 @@ static void test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_man
 	boot(RELEASE_A, FIRMWARE_1);
 	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_BAD_BLOB);
 	EXPECT(take(false) && memcmp(facts.node_share, share, 32) == 0);
+	/* The disk in a machine whose TPM is fresh: it is the other one's share. */
+	power_off();
+	run_command("rm -rf", other_folder, "");
+	power_on(other_folder);
+	measure(RELEASE_A, FIRMWARE_1);
+	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_BAD_BLOB);
+	power_off();
+	power_on(folder);
+	measure(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false) && memcmp(facts.node_share, share, 32) == 0);
 	run_command("rm", files_folder, "/" UNSEALER_SEALED);
 	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_NOT_FRESH);
+	/* What others made under our numbers is neither taken away nor used. */
 	power_off();
+	run_command("rm -rf", folder, "");
+	power_on(folder);
+	measure(RELEASE_A, FIRMWARE_1);
+	for (size_t i = 0; i < 2; i++) {
+		tool(i == 0 ? "tpm2_nvdefine 0x1434c02 -C o -s 8 -a 'ownerread|ownerwrite' -Q"
+		            : "tpm2_nvundefine 0x1434c02 -C o -Q && tpm2_createprimary -C o -c x -Q "
+		              "&& tpm2_evictcontrol -C o -c x 0x81434c01 -Q && tpm2_flushcontext -t",
+		     NULL);
+		EXPECT(!take(true) && unsealer.failed.reason == CALL_START_NOT_FRESH);
+		EXPECT(strstr((const char *)unsealer.failed.what, "of others") != NULL);
+	}
+	tool("tpm2_readpublic -c 0x81434c01", NULL);
+	power_off();
+	run_command("rm -rf", other_folder, "");
 	power_on(other_folder); /* a fresh TPM */
 	measure(RELEASE_A, FIRMWARE_1);
 	EXPECT(approval_check_manifest(&manifest) == STATUS_OK);
@@ -1073,6 +1211,112 @@ static void test_each_trouble_has_its_own_reason(void)
 		EXPECT(strlen(start_reason_text(reason)) > 20);
 }
 
+/* What became of geneses that were cut off at each command in turn. */
+struct cuts {
+	unsigned begun_anew, gone_on, refused;
+};
+
+/* cut_genesis: false when it was over before command `at`. */
+static bool cut_genesis(unsigned at, bool done, struct cuts *cuts)
+{
+	struct cutter cutter;
+	uint8_t share[32];
+
+	make_site();
+	cutter = cutter_start();
+	measure(RELEASE_A, FIRMWARE_1);
+	cutter.cut->at = at;
+	cutter.cut->done = done;
+	cutter.cut->armed = true;
+	if (take(true))
+		return cutter_end(&cutter);
+	EXPECT(cutter_end(&cutter) && unsealer.failed.reason == CALL_START_NO_TPM);
+	power_on(folder);
+	measure(RELEASE_A, FIRMWARE_1);
+	if (take(true)) {
+		cuts->begun_anew++;
+	} else if (unsealer.failed.reason == CALL_START_BAD_BLOB) {
+		EXPECT(take(false)); /* it was whole: a later start is an ordinary one */
+		cuts->gone_on++;
+	} else {
+		EXPECT(unsealer.failed.reason == CALL_START_NOT_FRESH);
+		EXPECT(strstr((const char *)unsealer.failed.what, "cut off") != NULL);
+		tool("tpm2_clear -c l || tpm2_clearcontrol -C p c && tpm2_clear -c p", NULL);
+		run_command("rm -f", files_folder, "/" UNSEALER_SEALED);
+		boot(RELEASE_A, FIRMWARE_1);
+		EXPECT(take(true)); /* cleared, it is as good as new */
+		cuts->refused++;
+	}
+	memcpy(share, facts.node_share, 32);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(false) && memcmp(facts.node_share, share, 32) == 0);
+	power_off();
+	return true;
+}
+
+/* C6: the power goes at any command of genesis: it is begun anew, or it was whole; but between the
+ * two authorizations, where it is refused in words and the TPM cleared. The raising of a counter,
+ * 255 times the same, is sampled. */
+static void test_genesis_cut_off_at_any_command_is_begun_anew(void)
+{
+	struct cuts cuts = {.begun_anew = 0};
+	unsigned step = getenv("ALL_CUTS") != NULL ? 1 : 7, count = 0;
+
+	power_off();
+	for (unsigned at = 0;; at += at > 20 && at < 520 && step > 1 ? 61 : step) {
+		if (!cut_genesis(at, count % 2 == 1, &cuts))
+			break;
+		count++;
+		if (step == 1)
+			EXPECT(cut_genesis(at, true, &cuts));
+	}
+	printf("genesis cut off %u times: begun anew %u, whole %u, refused %u\n",
+	       cuts.begun_anew + cuts.gone_on + cuts.refused, cuts.begun_anew, cuts.gone_on,
+	       cuts.refused);
+	EXPECT(cuts.begun_anew > 10 && count > 20);
+	start_fresh();
+}
+
+/* C6: at any command of a floor's step: it stands at the one level or the next, and the step that
+ * is due works. */
+static void test_a_floor_step_cut_off_at_any_command_is_done_or_not(void)
+{
+	struct tpm_nv floor;
+	uint64_t before = 0, after = 0;
+	unsigned raised = 0, kept = 0;
+	bool was_cut = true;
+
+	start_fresh();
+	floor = unsealer_floor(false, scope);
+	approve_release(&release_key, RELEASE_B, 200);
+	write_approvals();
+	for (unsigned at = 0; was_cut; at++) {
+		struct cutter cutter;
+
+		power_off();
+		cutter = cutter_start();
+		measure(RELEASE_B, FIRMWARE_1);
+		EXPECT(take(false));
+		before = facts.release_floor;
+		cutter.cut->at = at / 2;
+		cutter.cut->done = at % 2 == 1;
+		cutter.cut->armed = true;
+		EXPECT(step(&release_key, false, (uint8_t)before) == STATUS_OK ||
+		       cutter.cut->was_cut);
+		was_cut = cutter_end(&cutter);
+		power_on(folder);
+		measure(RELEASE_B, FIRMWARE_1);
+		EXPECT(take(false));
+		EXPECT(tpm_nv_read_counter(&tpm, &floor, &after) == STATUS_OK);
+		EXPECT(after == before || after == before + 1);
+		if (was_cut)
+			(*(after == before ? &kept : &raised))++;
+		EXPECT(step(&release_key, false, (uint8_t)after) == STATUS_OK);
+	}
+	printf("a floor's step cut off %u times: %u raised, %u not\n", raised + kept, raised, kept);
+	EXPECT(raised >= 1 && kept >= 20);
+}
+
 /* C3, over the whole of a start */
 static void test_64_power_cuts_in_a_row_never_lock_the_share_up(void)
 {
@@ -1123,6 +1367,8 @@ int main(void)
 	RUN(test_another_share_than_the_lost_one_leaves_the_tpm_fresh);
 	RUN(test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest);
 	RUN(test_each_trouble_has_its_own_reason);
+	RUN(test_genesis_cut_off_at_any_command_is_begun_anew);
+	RUN(test_a_floor_step_cut_off_at_any_command_is_done_or_not);
 	RUN(test_64_power_cuts_in_a_row_never_lock_the_share_up);
 	power_off();
 	run_command("rm -rf", folder, "");

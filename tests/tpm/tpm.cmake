@@ -9,6 +9,8 @@ soak_test(tpm-bus COMMAND tests/tpm/tpm_bus.py 400)
 script_test(tpm_busy GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_busy.py)
 script_test(tpm_cuts GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_cuts.py)
 soak_test(tpm-cuts COMMAND tests/tpm/tpm_cuts.py 1000)
+# Genesis, cut off before and after each of its commands: proc/unsealer/unsealer_test.c.
+soak_test(genesis-cuts COMMAND ALL_CUTS=1 build/tests/unsealer_test)
 script_test(tpm_recover GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_recover.py)
 script_test(tpm_people GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_people.py)
 script_test(tpm_canary GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_canary.py)

@@ -6,8 +6,9 @@ usage: tpm_cuts.py [CUTS]          (BUILD_DIR names the build; needs swtpm and t
 
 Each cut kills the TPM and every process at once: while a bot signs and its user changes things,
 between the store's write and the TPM's, after the TPM's write and before its answer, at the boot
-counter behind it, or anywhere in a start. Every next start must succeed and have what was
-acknowledged and nothing of what the TPM never took; the TPM never locks. Then the same
+counter behind it, anywhere in a start, at any of the TPM's commands while a floor is raised, or
+while a backup is taken. Every next start must succeed and have what was acknowledged and nothing of
+what the TPM never took; the TPM never locks; a backup is whole or says that it is not. Then the same
 around a recovery's first write (before it the site's word still serves, after it it is done) and first starts.
 
 With SOAK_STATE it goes on where it was interrupted.
@@ -25,13 +26,15 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tpm_busy  # noqa: E402
 import tpm_recover  # noqa: E402
+import tpm_site  # noqa: E402
 import tpm_system  # noqa: E402
 from tpm_bus import Proxy  # noqa: E402
 from tpm_busy import until  # noqa: E402
 from tpm_system import expect, skip  # noqa: E402
 
 EXTEND, INCREMENT = b"\0\0\1\x36", b"\0\0\1\x34"
-CASES = ("load", "before", "after", "counter", "start")
+CASES = ("load", "before", "after", "counter", "start", "floor", "backup")
+FLOOR_COMMANDS = 60  # about as many as a step and what is certified after it take
 
 
 class Cutter(Proxy):
@@ -40,6 +43,7 @@ class Cutter(Proxy):
 
     def __init__(self, tpm, path):
         self.code, self.when, self.caught = None, None, threading.Event()
+        self.left = None  # commands until the one that is held, whatever it is
         self.last = time.monotonic()
         super().__init__(tpm, path)
 
@@ -47,8 +51,18 @@ class Cutter(Proxy):
         self.caught.clear()
         self.code, self.when = code, when
 
+    def arm_at(self, left, when):
+        self.caught.clear()
+        self.left, self.when = left, when
+
     def disarm(self):
-        self.code = None
+        self.code = self.left = None
+
+    def is_it(self, command):
+        if self.left is None:
+            return command[6:10] == self.code
+        self.left -= 1
+        return self.left == -1
 
     def forward(self, client, server):
         while True:
@@ -56,7 +70,7 @@ class Cutter(Proxy):
             if command is None:
                 return
             self.last = time.monotonic()
-            is_it = command[6:10] == self.code
+            is_it = self.is_it(command)
             if is_it and self.when == "before":
                 self.caught.set()
                 return self.hang(client)
@@ -83,11 +97,16 @@ class Machine(tpm_busy.Node):
             made = tpm_recover.Node(base, self.state)
             expect("a signer is made", made.start("--dev"))
             made.stop()
+            with open(os.path.join(base, "pcrs.json"), "w") as f:
+                json.dump({str(p): bytes(32).hex() for p in tpm_site.RELEASE_PCRS + tpm_site.SITE_PCRS}, f)
+            made.claviger("image", "approve", "--as", "release", "--key", self.state + "/authority/release.pem",
+                          "--pcrs", os.path.join(base, "pcrs.json"), "--level", "255", "--approvals",
+                          self.state + "/store/approvals")
             with open(os.path.join(base, "exports.json"), "w") as f:
                 json.dump(made.exports, f)
         with open(os.path.join(base, "exports.json")) as f:
             self.exports = json.load(f)
-        self.number = random.randrange(100000)
+        self.number, self.backups = random.randrange(100000), [0, 0]
         self.tpm = tpm_system.Tpm(os.path.join(self.state, "tpm"))
         self.proxy = Cutter(self.tpm, os.path.join(base, "bus.sock"))
 
@@ -127,6 +146,15 @@ class Machine(tpm_busy.Node):
     def toggle(self, frozen):
         return self.as_user("wallet", "unfreeze" if frozen else "freeze", "dev")
 
+    def floor(self):
+        text, _ = self.as_user("tpm", "floor", "--json").communicate(timeout=60)
+        return json.loads(text)["release"]["floor"]
+
+    def raise_floor(self, to):
+        return self.as_user("tpm", "floor", "raise", "--as", "release", "--key",
+                            self.state + "/authority/release.pem", "--to", str(to), "--approvals",
+                            self.state + "/store/approvals")
+
     def quiet(self):
         """Until nothing has been said to the TPM for a while but the attestor's watch."""
         until_at = time.monotonic() + 5
@@ -162,6 +190,12 @@ def one_cut(machine, case, frozen, rng):
         machine.cut()
         change.wait()
         return {not frozen} if told == 0 else {frozen, not frozen}
+    if case == "floor":
+        cut_floor(machine, rng)
+        return {frozen}
+    if case == "backup":
+        cut_backup(machine, rng)
+        return {frozen}
     machine.quiet()
     machine.proxy.arm(EXTEND, case)
     change = machine.toggle(frozen)
@@ -170,6 +204,46 @@ def one_cut(machine, case, frozen, rng):
     machine.cut()
     change.wait()
     return {frozen} if case == "before" else {not frozen}
+
+
+def cut_floor(machine, rng):
+    """C6: it stands at the one level or the next, and the step that is due is taken."""
+    floor = machine.floor()
+    if floor > 253:
+        return machine.cut()
+    machine.quiet()
+    machine.proxy.arm_at(rng.randrange(FLOOR_COMMANDS), rng.choice(("before", "after")))
+    change = machine.raise_floor(floor + 1)
+    while change.poll() is None and not machine.proxy.caught.wait(0.02):
+        pass
+    told = change.poll()
+    machine.cut()
+    change.wait()
+    machine.power_on()
+    expect("a start after a cut floor serves", machine.system.wait_ready(), str(machine.system.events()[-3:]))
+    now = machine.floor()
+    expect("a floor is raised or not", now == floor + 1 or now == floor and told != 0, "%d of %d, %s" % (now, floor, told))
+    if now == floor:
+        machine.done("the step that is due is taken", machine.raise_floor(floor + 1))
+    expect("and the floor is there", machine.floor() == floor + 1)
+    machine.cut()
+
+
+def cut_backup(machine, rng):
+    folder = os.path.join(machine.base, "cut-backup")
+    shutil.rmtree(folder, ignore_errors=True)
+    machine.quiet()
+    backup = machine.as_user("backup", "--out", folder, "--operator", machine.state + "/operator.json")
+    end = time.monotonic() + rng.random() * 0.3
+    while time.monotonic() < end and backup.poll() is None:
+        time.sleep(0.002)
+    machine.cut()
+    text, _ = backup.communicate()
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    expect("a backup is whole or says that it is not",
+           backup.returncode != 0 and text or {"state.db", "segments.db", "sealed-share"} <= set(names),
+           "%d %s %s" % (backup.returncode, names, text))
+    machine.backups[backup.returncode == 0] += 1
 
 
 def settle(machine, allowed):
@@ -256,7 +330,7 @@ def first_starts(base):
 
 
 def main():
-    cuts = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    cuts = int(sys.argv[1]) if len(sys.argv) > 1 else 14
     for program in ("swtpm", "tpm2_unseal"):
         if not shutil.which(program):
             skip(program + " is not installed")

@@ -96,7 +96,8 @@ const char *start_reason_text(uint32_t reason)
 		       "or use another";
 	case CALL_START_UNPROTECTED:
 		return "the TPM's owner or lockout authorization is not set, or an object on it is "
-		       "not as genesis made it: run genesis again where it was cut off; else do not "
+		       "not as genesis made it: run genesis again where it was cut off; else do "
+		       "not "
 		       "use it, recover";
 	case CALL_START_FULL:
 		return "the TPM has no room: another program left objects, sessions or indices in "

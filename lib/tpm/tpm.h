@@ -210,8 +210,8 @@ MUST_USE enum status tpm_nv_define(struct tpm *tpm, const struct tpm_nv *nv);
 /* tpm_nv_undefine takes an index away; a counter defined later begins above what this one had. */
 MUST_USE enum status tpm_nv_undefine(struct tpm *tpm, const struct tpm_nv *nv);
 /* tpm_nv_discard takes an index of that form away, whatever its policy, while the owner's
- * authorization is empty: what an interrupted genesis left. OK when there is none; CONFLICT: what is
- * there has another form, and stays. */
+ * authorization is empty: what an interrupted genesis left. OK when there is none; CONFLICT: what
+ * is there has another form, and stays. */
 MUST_USE enum status tpm_nv_discard(struct tpm *tpm, const struct tpm_nv *nv);
 MUST_USE enum status tpm_nv_extend(struct tpm *tpm, const struct tpm_nv *nv,
                                    const uint8_t data[32]);

@@ -193,11 +193,11 @@ enum status tpm_nv_discard(struct tpm *tpm, const struct tpm_nv *nv)
 		status = has_form(tpm, handle, nv);
 	if (status == STATUS_OK)
 		do
-			status = tpm_status(tpm,
-			                    Esys_NV_UndefineSpace(
-			                        tpm_context(tpm), ESYS_TR_RH_OWNER, handle,
-			                        tpm_authorizer(tpm), ESYS_TR_NONE, ESYS_TR_NONE),
-			                    "undefining an NV index");
+			status = tpm_status(
+			    tpm,
+			    Esys_NV_UndefineSpace(tpm_context(tpm), ESYS_TR_RH_OWNER, handle,
+			                          tpm_authorizer(tpm), ESYS_TR_NONE, ESYS_TR_NONE),
+			    "undefining an NV index");
 		while (tpm_is_again(tpm, status, &tries));
 	if (status != STATUS_OK && handle != ESYS_TR_NONE)
 		(void)Esys_TR_Close(tpm_context(tpm), &handle);

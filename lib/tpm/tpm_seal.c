@@ -241,21 +241,22 @@ enum status tpm_primary_discard(struct tpm *tpm)
 	if (status == STATUS_NOT_FOUND)
 		return STATUS_OK;
 	if (status == STATUS_OK)
-		status = tpm_status(tpm,
-		                    Esys_ReadPublic(tpm_context(tpm), primary, ESYS_TR_NONE,
-		                                    ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL),
-		                    "reading the storage primary");
+		status =
+		    tpm_status(tpm,
+		               Esys_ReadPublic(tpm_context(tpm), primary, ESYS_TR_NONE,
+		                               ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL),
+		               "reading the storage primary");
 	if (status == STATUS_OK && !public_is_primary(public))
 		status = STATUS_CONFLICT;
 	Esys_Free(public);
 	if (status == STATUS_OK)
 		do
-			status = tpm_status(
-			    tpm,
-			    Esys_EvictControl(tpm_context(tpm), ESYS_TR_RH_OWNER, primary,
-			                      ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE,
-			                      TPM_HANDLE_PRIMARY, &gone),
-			    "taking the storage primary away");
+			status =
+			    tpm_status(tpm,
+			               Esys_EvictControl(tpm_context(tpm), ESYS_TR_RH_OWNER,
+			                                 primary, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+			                                 ESYS_TR_NONE, TPM_HANDLE_PRIMARY, &gone),
+			               "taking the storage primary away");
 		while (tpm_is_again(tpm, status, &tries));
 	if (status != STATUS_OK && primary != ESYS_TR_NONE)
 		(void)Esys_TR_Close(tpm_context(tpm), &primary);

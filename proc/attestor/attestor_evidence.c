@@ -111,8 +111,8 @@ enum status attestor_certify(struct attestor_evidence *evidence)
 		struct buffer area = BUFFER_OF_ARRAY(area_bytes);
 		struct buffer statement = BUFFER_OF_ARRAY(statement_bytes);
 		struct buffer signature = BUFFER_OF_ARRAY(signature_bytes);
-		enum status status = tpm_nv_certify(evidence->tpm, indices[i], extra, &area,
-		                                    &statement, &signature);
+		enum status status =
+		    tpm_nv_certify(evidence->tpm, indices[i], extra, &area, &statement, &signature);
 
 		if (status == STATUS_NOT_FOUND)
 			area.len = statement.len = signature.len = 0;

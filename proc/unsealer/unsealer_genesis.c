@@ -46,7 +46,8 @@ static bool take_manifest(struct unsealer *u)
 }
 
 /* discard_leftovers: a genesis that was cut off left its objects and set no authorization; without
- * one nobody can rely on them, and genesis begins anew. What others made under our numbers stays. */
+ * one nobody can rely on them, and genesis begins anew. What others made under our numbers stays.
+ */
 static enum status discard_leftovers(struct unsealer *u)
 {
 	const struct tpm_nv indices[] = {tpm_nv_checkpoint, tpm_nv_boots,

@@ -213,17 +213,18 @@ static int run_doctor(struct cli_call *call)
 {
 	static struct cli_finding more[MORE_FINDINGS_MAX];
 	struct cli_out out = {.file = stdout};
-	const char *where = NULL, *from = NULL;
+	const char *where = NULL, *sealed = NULL, *from = NULL;
 	bool hardware = false;
 	const struct cli_option table[] = {
-	    {"--tpm",      &where, NULL     },
-	    {"--hardware", NULL,   &hardware},
-	    {"--from",     &from,  NULL     },
+	    {"--tpm",      &where,  NULL     },
+	    {"--sealed",   &sealed, NULL     },
+	    {"--hardware", NULL,    &hardware},
+	    {"--from",     &from,   NULL     },
 	};
 	int result = CLI_YES;
 	size_t count = 0;
 
-	if (!cli_take_options(call, table, 3))
+	if (!cli_take_options(call, table, 4))
 		return CLI_USAGE;
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
@@ -232,6 +233,8 @@ static int run_doctor(struct cli_call *call)
 		return result;
 	if (from != NULL && !hardware)
 		return cli_usage(call, "--from goes with --hardware");
+	if (sealed != NULL && where == NULL)
+		return cli_usage(call, "--sealed goes with --tpm");
 	if (call->json)
 		cli_out_open(&out, '[');
 	/* Another machine's copy says nothing of what this one offers to programs. */
@@ -246,7 +249,7 @@ static int run_doctor(struct cli_call *call)
 	if (hardware)
 		count = cli_doctor_hardware(from != NULL ? from : "", more, MORE_FINDINGS_MAX);
 	if (where != NULL)
-		count += cli_doctor_tpm(where, more + count, MORE_FINDINGS_MAX - count);
+		count += cli_doctor_tpm(where, sealed, more + count, MORE_FINDINGS_MAX - count);
 	for (size_t i = 0; i < count; i++) {
 		if (!more[i].good && more[i].needed)
 			result = CLI_NO;
@@ -261,14 +264,19 @@ static int run_doctor(struct cli_call *call)
 
 const struct cli_command cli_doctor = {
     .name = "doctor",
-    .arguments = "[--tpm DEVICE] [--hardware [--from FOLDER]]",
+    .arguments = "[--tpm DEVICE [--sealed FILE]] [--hardware [--from FOLDER]]",
     .sentence = "look at what this machine offers the signer, and what is reduced",
     .run = run_doctor,
     .help =
         "--tpm DEVICE   also ask a TPM (/dev/tpmrm0; a software TPM as swtpm:path=SOCKET) for "
         "what\n"
         "               only it can show: maker, SHA-256 bank, P-256, room, certificates, whether\n"
-        "               genesis may be run, speed. Changes nothing; not while the signer runs.\n"
+        "               genesis may be run, limits of wrong guesses, writes, speed, and what no "
+        "program\n"
+        "               can see. Changes nothing; not while the signer runs.\n"
+        "--sealed FILE  after genesis: hold the TPM against FILE (`sealed-share`, from the machine "
+        "or a\n"
+        "               backup): both halves, how it starts, storage primary, floors\n"
         "--hardware     also hold the machine against what an appliance needs "
         "(image/hardware.md);\n"
         "               as root, from any Linux that boots on it. Changes nothing.\n"

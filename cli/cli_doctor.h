@@ -11,12 +11,14 @@ struct cli_finding {
 	const char *name;
 	bool good;
 	bool needed; /* without it the signer does not start, or does not answer */
-	char text[200];
+	char text[320];
 };
 
 /* cli_doctor_tpm asks a TPM that nobody else uses now; `where` is a device, or "swtpm:path=...".
- * Returns how many findings there are. */
-size_t cli_doctor_tpm(const char *where, struct cli_finding *ret_findings, size_t max);
+ * `sealed` (may be NULL) is a file `sealed-share`, which the TPM is held against. Returns how many
+ * findings there are. */
+size_t cli_doctor_tpm(const char *where, const char *sealed, struct cli_finding *ret_findings,
+                      size_t max);
 
 /* cli_doctor_hardware holds a machine against image/hardware.md; `from` is "" for this one, or a
  * folder with a copy of another's /proc, /sys and kernel log (as `dmesg`). Returns how many

@@ -7,11 +7,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "approval.h"
+#include "cli_authority.h"
+#include "cli_file.h"
 
 #define RESPONSE_MAX 4096
 #define WAIT_MS      5000
@@ -19,26 +24,40 @@
 
 #define CC_GET_CAPABILITY 0x17au
 #define CC_GET_RANDOM     0x17bu
+#define CC_READ_PUBLIC    0x173u
+#define CC_NV_READ_PUBLIC 0x169u
+#define CC_NV_READ        0x14eu
 #define CAP_HANDLES       1u
 #define CAP_PCRS          5u
 #define CAP_PROPERTIES    6u
 #define CAP_ECC_CURVES    8u
 
-#define PT_MANUFACTURER    0x105u
-#define PT_VENDOR          0x106u
-#define PT_FIRMWARE        0x10bu
-#define PT_LOADED_MIN      0x110u
-#define PT_NV_COUNTERS_MAX 0x116u
-#define PT_PERMANENT       0x200u
-#define PT_LOCKOUT_COUNTER 0x20eu
-#define OWNER_AUTH_SET     0x1u
-#define LOCKOUT_AUTH_SET   0x4u
-#define COUNTERS_WANTED    3u
+#define PT_MANUFACTURER     0x105u
+#define PT_VENDOR           0x106u
+#define PT_FIRMWARE         0x10bu
+#define PT_LOADED_MIN       0x110u
+#define PT_NV_COUNTERS_MAX  0x116u
+#define PT_PERMANENT        0x200u
+#define PT_LOCKOUT_COUNTER  0x20eu
+#define PT_MAX_AUTH_FAIL    0x20fu
+#define PT_LOCKOUT_INTERVAL 0x210u
+#define OWNER_AUTH_SET      0x1u
+#define LOCKOUT_AUTH_SET    0x4u
+#define DISABLE_CLEAR       0x100u
+#define IN_LOCKOUT          0x200u
+#define PRIMARY             0x81434c01u
+#define CHECKPOINT          0x01434c01u
+#define NO_DA_OBJECT        0x400u
+#define SEALED_ATTRIBUTES   0x412u /* fixedTPM, fixedParent, noDA: no password opens it */
+#define NO_DA_INDEX         0x02000000u
+#define COUNTERS_WANTED     3u
 
 struct tpm_dialog {
 	int fd;
 	uint8_t response[RESPONSE_MAX];
 	size_t len;
+	bool is_software;
+	const struct approval_sealed *sealed; /* NULL: there is none to compare with */
 };
 
 static uint32_t be32(const uint8_t *at)
@@ -161,7 +180,8 @@ static bool look_at_maker(struct tpm_dialog *tpm, struct cli_finding *finding)
 	for (int i = 0; i < 4; i++)
 		if (name[i] < 0x20 || name[i] > 0x7e)
 			name[i] = ' ';
-	finding->good = vendor >> 16 != 0x5357; /* "SW", what libtpms calls itself */
+	tpm->is_software = vendor >> 16 == 0x5357; /* "SW", what libtpms calls itself */
+	finding->good = !tpm->is_software;
 	snprintf(finding->text, sizeof(finding->text), "%s, firmware %08x.%08x%s", name,
 	         firmware[0], firmware[1],
 	         finding->good ? "" : ": a software TPM; whoever reads its files has the share");
@@ -251,6 +271,206 @@ static bool look_at_owner(struct tpm_dialog *tpm, struct cli_finding *finding)
 	return true;
 }
 
+/* public_of gives a public area: of an object, or of an NV index. */
+static bool public_of(struct tpm_dialog *tpm, uint32_t command, uint32_t handle,
+                      const uint8_t **ret_area, size_t *ret_len)
+{
+	uint8_t message[14] = {0x80, 0x01};
+	const uint8_t *at;
+	size_t len;
+
+	put32(message + 2, sizeof(message));
+	put32(message + 6, command);
+	put32(message + 10, handle);
+	if (!ask(tpm, message, sizeof(message), &at, &len) || len < 2)
+		return false;
+	*ret_len = (size_t)(at[0] << 8 | at[1]);
+	*ret_area = at + 2;
+	return *ret_len <= len - 2 && *ret_len >= 12;
+}
+
+/* counter reads an NV counter with its empty authorization. */
+static bool counter(struct tpm_dialog *tpm, uint32_t index, uint64_t *ret_value)
+{
+	uint8_t message[35] = {0x80, 0x02};
+	const uint8_t *at;
+	size_t len;
+
+	put32(message + 2, sizeof(message));
+	put32(message + 6, CC_NV_READ);
+	put32(message + 10, index);
+	put32(message + 14, index);
+	put32(message + 18, 9);
+	put32(message + 22, 0x40000009u); /* TPM_RS_PW */
+	message[32] = 8;
+	if (!ask(tpm, message, sizeof(message), &at, &len) || len < 14 || at[4] != 0 || at[5] != 8)
+		return false;
+	*ret_value = (uint64_t)be32(at + 6) << 32 | be32(at + 10);
+	return true;
+}
+
+static bool is_name(const uint8_t name[34], const uint8_t *area, size_t len)
+{
+	struct bytes bytes = bytes_of(area, len);
+	uint8_t digest[32];
+
+	keys_sha256(&bytes, 1, digest);
+	return name[0] == 0x00 && name[1] == 0x0b && memcmp(name + 2, digest, 32) == 0;
+}
+
+/* half_is_safe: the TPM2B_PUBLIC has the attributes and the policy under which it was sealed. */
+static bool half_is_safe(const struct approval_sealed *sealed, enum approval_half half)
+{
+	const struct approval_object *kept = &sealed->halves[half];
+	uint8_t policy[32];
+
+	approval_seal_policy(sealed, half, policy);
+	return kept->public_len >= 44 && be32(kept->public_area + 6) == SEALED_ATTRIBUTES &&
+	       kept->public_area[10] == 0 && kept->public_area[11] == 32 &&
+	       memcmp(kept->public_area + 12, policy, 32) == 0;
+}
+
+static bool look_at_halves(struct tpm_dialog *tpm, struct cli_finding *finding)
+{
+	char release[17], site[17];
+
+	cli_authority_text(tpm->sealed->scope.release_root, release);
+	cli_authority_text(tpm->sealed->scope.site_root, site);
+	finding->good = half_is_safe(tpm->sealed, APPROVAL_RELEASE_HALF) &&
+	                half_is_safe(tpm->sealed, APPROVAL_SITE_HALF);
+	snprintf(
+	    finding->text, sizeof(finding->text),
+	    "the share is two halves, one under the release root (%s), one under the site root "
+	    "(%s)%s",
+	    release, site,
+	    finding->good ? ": noDA, no password opens them"
+	                  : ": one has other attributes or another policy, and will be "
+	                    "refused");
+	return true;
+}
+
+static bool look_at_mode(struct tpm_dialog *tpm, struct cli_finding *finding)
+{
+	const struct approval_manifest *manifest = &tpm->sealed->manifest;
+	char attended[64] = "it starts by itself, for a thief, too";
+
+	if (manifest->approver_count != 0)
+		snprintf(attended, sizeof(attended), "one of %u approvers signs for each start",
+		         manifest->approver_count);
+	finding->good = !manifest->is_single && manifest->approver_count != 0;
+	snprintf(finding->text, sizeof(finding->text), "%s; %s; %s%s", attended,
+	         manifest->is_single ? "one person holds both roots" : "two hands hold the roots",
+	         manifest->has_recovery ? "a recovery key opens a backup elsewhere"
+	                                : "no recovery key: a lost TPM is the loss of all",
+	         manifest->is_recovery ? "; its share is that of a machine that was lost" : "");
+	return true;
+}
+
+static bool look_at_primary(struct tpm_dialog *tpm, struct cli_finding *finding)
+{
+	const uint8_t *area;
+	size_t len;
+	bool there = public_of(tpm, CC_READ_PUBLIC, PRIMARY, &area, &len);
+
+	finding->good = there && is_name(tpm->sealed->primary, area, len) &&
+	                (be32(area + 4) & NO_DA_OBJECT) != 0;
+	snprintf(finding->text, sizeof(finding->text), "%s",
+	         finding->good ? "it is the one that the share was sealed to; noDA"
+	         : there       ? "it is another one: this TPM is not the machine's, or was cleared"
+	                       : "there is none: this TPM is not the machine's, or was cleared");
+	return true;
+}
+
+/* floor_holds: the index is the one of genesis, and its value within its block of 256. */
+static bool floor_holds(struct tpm_dialog *tpm, bool is_site, uint64_t *ret_value)
+{
+	const uint8_t *base = is_site ? tpm->sealed->site_base : tpm->sealed->release_base;
+	uint32_t index = is_site ? APPROVAL_NV_SITE_FLOOR : APPROVAL_NV_RELEASE_FLOOR;
+	const uint8_t *area;
+	uint8_t name[34], begins[8];
+	size_t len;
+
+	approval_floor_name(is_site, &tpm->sealed->scope, true, name);
+	if (!public_of(tpm, CC_NV_READ_PUBLIC, index, &area, &len) || !is_name(name, area, len) ||
+	    !counter(tpm, index, ret_value))
+		return false;
+	put32(begins, (uint32_t)(*ret_value >> 32));
+	put32(begins + 4, (uint32_t)*ret_value);
+	return memcmp(begins, base, APPROVAL_BASE_LEN) == 0;
+}
+
+static bool look_at_floors(struct tpm_dialog *tpm, struct cli_finding *finding)
+{
+	uint64_t release = 0, site = 0, boots = 0;
+	const uint8_t *area;
+	size_t len;
+	bool no_da = true;
+
+	finding->good = floor_holds(tpm, false, &release) && floor_holds(tpm, true, &site) &&
+	                counter(tpm, APPROVAL_NV_BOOTS, &boots) &&
+	                boots >= tpm->sealed->first_counter;
+	for (uint32_t index = CHECKPOINT; index <= APPROVAL_NV_SITE_FLOOR; index++)
+		no_da &= public_of(tpm, CC_NV_READ_PUBLIC, index, &area, &len) &&
+		         (be32(area + 6) & NO_DA_INDEX) != 0;
+	finding->good &= no_da;
+	if (finding->good)
+		snprintf(finding->text, sizeof(finding->text),
+		         "release %u, site %u, as genesis made them; %llu starts since; noDA",
+		         (unsigned)(release & 255), (unsigned)(site & 255),
+		         (unsigned long long)(boots - tpm->sealed->first_counter));
+	else
+		snprintf(finding->text, sizeof(finding->text),
+		         "an index is gone, or not the one that genesis made: nothing will unseal; "
+		         "recover");
+	return true;
+}
+
+static bool look_at_guesses(struct tpm_dialog *tpm, struct cli_finding *finding)
+{
+	uint32_t permanent = 0, failures = 0, tries = 0, interval = 0;
+	bool owned;
+
+	if (!property(tpm, PT_PERMANENT, &permanent) ||
+	    !property(tpm, PT_LOCKOUT_COUNTER, &failures) ||
+	    !property(tpm, PT_MAX_AUTH_FAIL, &tries) ||
+	    !property(tpm, PT_LOCKOUT_INTERVAL, &interval))
+		return false;
+	owned = (permanent & LOCKOUT_AUTH_SET) != 0;
+	finding->good =
+	    (permanent & IN_LOCKOUT) == 0 &&
+	    (!owned || (tries == 32 && interval == 600 && (permanent & DISABLE_CLEAR) != 0));
+	snprintf(finding->text, sizeof(finding->text),
+	         "%u of %u counted, one forgotten each %u s%s%s", failures, tries, interval,
+	         owned && (permanent & DISABLE_CLEAR) == 0 ? "; TPM2_Clear is not forbidden" : "",
+	         (permanent & IN_LOCKOUT) != 0
+	             ? "; LOCKED: our objects are noDA and go on, other people's do not"
+	             : "");
+	return true;
+}
+
+static bool look_at_writes(struct tpm_dialog *tpm, struct cli_finding *finding)
+{
+	finding->good = true;
+	snprintf(finding->text, sizeof(finding->text), "%s",
+	         tpm->is_software ? "software does not wear: the signer spares nothing"
+	                          : "the signer takes 300 a day and 30 at once, 8 of them for what "
+	                            "lowers power: 500000 last 4.5 years (its metrics say what is "
+	                            "left; its maker, what it bears)");
+	return true;
+}
+
+static bool look_at_unseen(struct tpm_dialog *tpm, struct cli_finding *finding)
+{
+	finding->good = !tpm->is_software;
+	snprintf(
+	    finding->text, sizeof(finding->text),
+	    "no program sees: how many writes it bears and what one takes, whether its counters "
+	    "begin as specified (genesis finds out), whether its bus can be tapped or its reset "
+	    "wired, known weaknesses of its firmware%s",
+	    tpm->is_software ? ". Only a hardware TPM has any of these" : "");
+	return true;
+}
+
 static bool look_at_speed(struct tpm_dialog *tpm, struct cli_finding *finding)
 {
 	static const uint8_t command[12] = {0x80, 0x01, 0, 0, 0, 12, 0, 0, 0x01, 0x7b, 0, 16};
@@ -277,23 +497,61 @@ static const struct {
 	const char *name;
 	bool needed;
 	bool (*look)(struct tpm_dialog *tpm, struct cli_finding *finding);
+	bool of_sealed; /* only where there is something sealed to compare with */
 } looks[] = {
-    {"tpm maker", false, look_at_maker       },
-    {"tpm banks", true,  look_at_banks       },
-    {"tpm curve", true,  look_at_curve       },
-    {"tpm room",  true,  look_at_room        },
-    {"tpm ek",    false, look_at_certificates},
-    {"tpm owner", true,  look_at_owner       },
-    {"tpm speed", false, look_at_speed       },
+    {"tpm maker",   false, look_at_maker,        false},
+    {"tpm banks",   true,  look_at_banks,        false},
+    {"tpm curve",   true,  look_at_curve,        false},
+    {"tpm room",    true,  look_at_room,         false},
+    {"tpm ek",      false, look_at_certificates, false},
+    {"tpm owner",   true,  look_at_owner,        false},
+    {"tpm guesses", true,  look_at_guesses,      false},
+    {"tpm halves",  true,  look_at_halves,       true },
+    {"tpm mode",    false, look_at_mode,         true },
+    {"tpm primary", true,  look_at_primary,      true },
+    {"tpm floors",  true,  look_at_floors,       true },
+    {"tpm writes",  false, look_at_writes,       false},
+    {"tpm speed",   false, look_at_speed,        false},
+    {"tpm unseen",  false, look_at_unseen,       false},
 };
 
-size_t cli_doctor_tpm(const char *where, struct cli_finding *ret_findings, size_t max)
+/* read_sealed: false after a finding that says why not. */
+static bool read_sealed(const char *path, struct approval_sealed *ret_sealed,
+                        struct cli_finding *finding)
 {
+	struct buffer file;
+	bool good;
+
+	*finding = (struct cli_finding){.name = "tpm halves", .needed = true};
+	if (cli_file_read(path, APPROVAL_FILE_MAX, &file, finding->text, sizeof(finding->text)) !=
+	    STATUS_OK)
+		return false;
+	good = approval_sealed_take(buffer_bytes(&file), ret_sealed) == STATUS_OK;
+	free(file.data);
+	if (!good)
+		snprintf(finding->text, sizeof(finding->text),
+		         "%.200s is no sealed share of this version, or is damaged", path);
+	return good;
+}
+
+size_t cli_doctor_tpm(const char *where, const char *sealed, struct cli_finding *ret_findings,
+                      size_t max)
+{
+	static struct approval_sealed compared;
 	struct tpm_dialog tpm = {.fd = open_tpm(where)};
 	size_t count = 0;
 
+	keys_open();
+	if (sealed != NULL && read_sealed(sealed, &compared, &ret_findings[0]))
+		tpm.sealed = &compared;
+	else if (sealed != NULL)
+		count++;
 	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]) && count < max; i++) {
-		struct cli_finding *finding = &ret_findings[count++];
+		struct cli_finding *finding = &ret_findings[count];
+
+		if (looks[i].of_sealed && tpm.sealed == NULL)
+			continue;
+		count++;
 
 		*finding = (struct cli_finding){.name = looks[i].name, .needed = looks[i].needed};
 		if (tpm.fd >= 0 && looks[i].look(&tpm, finding))

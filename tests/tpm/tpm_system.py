@@ -221,14 +221,57 @@ def check_canary(tpm, system, state, share):
     expect("the scan finds what is there", found)
 
 
+def doctor(tpm, *words):
+    done = subprocess.run([os.path.join(BUILD, "bin/claviger"), "doctor", "--json", "--tpm",
+                           "swtpm:path=" + tpm.socket, *words], capture_output=True, text=True)
+    return {f["name"]: f for f in json.loads(done.stdout)}
+
+
+def check_doctor_sealed(tpm, state):
+    """What genesis left, and what it says when the disk or the TPM is another one's."""
+    path = os.path.join(state, "sealed-share")
+    found = doctor(tpm, "--sealed", path)
+    for name, words in (("tpm halves", "noDA, no password"), ("tpm primary", "sealed to"),
+                        ("tpm floors", "release 0, site 0"), ("tpm guesses", "of 32 counted"),
+                        ("tpm writes", "does not wear")):
+        expect("doctor knows " + name, found[name]["ok"] and words in found[name]["text"], str(found.get(name)))
+    mode = found["tpm mode"]
+    expect("doctor knows the mode", not mode["ok"] and "one person holds both roots" in mode["text"] and
+           "starts by itself" in mode["text"], str(mode))
+    expect("doctor says what it cannot see", "no program sees" in found["tpm unseen"]["text"])
+    with open(path, "rb") as f:
+        sealed = f.read()
+    bent = path + ".bent"
+
+    def write(change):
+        """`change` bends the file; its checksum is made to fit."""
+        body = bytearray(sealed[:-35])
+        change(body)
+        with open(bent, "wb") as f:
+            f.write(bytes(body) + sealed[-35:-32] + hashlib.sha256(body).digest())
+
+    parts = tpm_site.read(path)
+    at = {key: sealed.index(parts[key]) for key in (2, 4, 6, 8, 9)}
+    for what, name, key, offset in (("primary", "tpm primary", 2, 5), ("release base", "tpm floors", 8, 6),
+                                    ("site base", "tpm floors", 9, 6), ("release half", "tpm halves", 4, 9),
+                                    ("site half", "tpm halves", 6, 30)):
+        write(lambda body: body.__setitem__(at[key] + offset, body[at[key] + offset] ^ 0x40))
+        found = doctor(tpm, "--sealed", bent)
+        expect("doctor sees another " + what, not found[name]["ok"], str(found[name]))
+    with open(bent, "wb") as f:
+        f.write(sealed[:100])
+    found = doctor(tpm, "--sealed", bent)
+    expect("doctor says that a file is none", "no sealed share" in found["tpm halves"]["text"] and
+           "tpm floors" not in found, str(found.get("tpm halves")))
+    os.unlink(bent)
+
+
 def check_doctor(tpm, fresh):
     """claviger doctor --tpm: what it says of this TPM, before and after genesis."""
-    done = subprocess.run([os.path.join(BUILD, "bin/claviger"), "doctor", "--json", "--tpm",
-                           "swtpm:path=" + tpm.socket], capture_output=True, text=True)
-    found = {f["name"]: f for f in json.loads(done.stdout)}
+    found = doctor(tpm)
     expect("doctor looks at a software TPM", not found["tpm maker"]["ok"] and
            "software TPM" in found["tpm maker"]["text"], str(found.get("tpm maker")))
-    for name in ("tpm banks", "tpm curve", "tpm room", "tpm owner", "tpm speed"):
+    for name in ("tpm banks", "tpm curve", "tpm room", "tpm owner", "tpm guesses", "tpm speed"):
         expect("doctor: " + name, found.get(name, {}).get("ok"), str(found.get(name)))
     expect("doctor knows genesis", ("fresh" if fresh else "after genesis") in
            found["tpm owner"]["text"], str(found["tpm owner"]))
@@ -267,6 +310,7 @@ def main():
         tpm.power_on()
         tpm.tool("tpm2_startup", "-c")
         check_doctor(tpm, False)
+        check_doctor_sealed(tpm, state)
         check_objects(tpm, state)
         share = tpm_site.unseal(tpm, state)
         expect("tpm2-tools unseal before the start", share is not None and len(share) == 32)

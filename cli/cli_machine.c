@@ -115,26 +115,6 @@ static int show_all(const struct cli_json_node *object)
 
 /* ---- status, config ---- */
 
-static int run_status(struct cli_call *call)
-{
-	struct door door = {.options = {.server = NULL}};
-	const struct cli_option table[] = {DOOR_OPTIONS(door)};
-	int result;
-
-	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
-		return CLI_USAGE;
-	if (call->count != 0)
-		return cli_usage(call, "takes no arguments");
-	result = open_door(call, &door);
-	if (result == CLI_YES)
-		result = ask(&door, "GET", "/api/v1/machine", bytes_of(NULL, 0));
-	if (result == CLI_YES && call->json)
-		put_body(&door);
-	else if (result == CLI_YES)
-		result = show_all(door.answer.root);
-	return cli_finish(call, result);
-}
-
 static int keep_manifest(struct door *door, const char *path)
 {
 	static uint8_t space[65536];
@@ -149,7 +129,9 @@ static int keep_manifest(struct door *door, const char *path)
 	return cli_home_write(door->server.call, path, buffer_bytes(&bytes), false);
 }
 
-static int run_config(struct cli_call *call)
+/* Asks for `path` and shows what it says, or its `member` alone; `keeps`: --out says where its
+ * manifest goes. */
+static int show_answer(struct cli_call *call, const char *path, const char *member, bool keeps)
 {
 	struct door door = {.options = {.server = NULL}};
 	const char *out = NULL;
@@ -159,20 +141,31 @@ static int run_config(struct cli_call *call)
 	};
 	int result;
 
-	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0]) - !keeps))
 		return CLI_USAGE;
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
 	result = open_door(call, &door);
 	if (result == CLI_YES)
-		result = ask(&door, "GET", "/api/v1/machine/config", bytes_of(NULL, 0));
+		result = ask(&door, "GET", path, bytes_of(NULL, 0));
 	if (result == CLI_YES && out != NULL)
 		result = keep_manifest(&door, out);
 	if (result == CLI_YES && call->json)
 		put_body(&door);
 	else if (result == CLI_YES)
-		result = show_all(cli_json_member(door.answer.root, "settings"));
+		result = show_all(member == NULL ? door.answer.root
+		                                 : cli_json_member(door.answer.root, member));
 	return cli_finish(call, result);
+}
+
+static int run_status(struct cli_call *call)
+{
+	return show_answer(call, "/api/v1/machine", NULL, false);
+}
+
+static int run_config(struct cli_call *call)
+{
+	return show_answer(call, "/api/v1/machine/config", "settings", true);
 }
 
 /* ---- log ---- */

@@ -16,15 +16,17 @@
 #include "store_core.h"
 
 #define SMALL_CAP 3000000
+#define FEE       5000
 #define PAID      1001 /* lamports of one transfer; the fee counts, too */
 
 static char folder[] = "/tmp/store_kill_test_XXXXXX";
 static struct rig rig;
 static struct rig_world rich, poor;
+static struct rig_world limited; /* its grant has no cap, the wallet has */
 static struct store store;
 static struct db_files files[DB_ROLE_COUNT];
 static bool is_open, may_have_been_frozen, is_frozen;
-static uint64_t spent_poor, next_tag;
+static uint64_t spent_poor, spent_limited, next_tag;
 
 /* The message at which it dies, counted from the start's first; 0: at none. */
 static unsigned message_count, dies_at;
@@ -141,6 +143,7 @@ static enum call_result sign(struct rig_world *world)
 		EXPECT(keys_verify(world->address, buffer_bytes(&message), answer.signature) ==
 		       STATUS_OK);
 		spent_poor += world == &poor ? PAID : 0;
+		spent_limited += world == &limited ? PAID + FEE : 0;
 	}
 	return answer.result;
 }
@@ -192,6 +195,7 @@ static void look(void)
 	is_frozen = frozen;
 	may_have_been_frozen = false;
 	EXPECT(spent_poor <= SMALL_CAP);
+	EXPECT(spent_limited <= SMALL_CAP);
 }
 
 /* A start and a bit of everything; returns how many messages the store got. */
@@ -201,6 +205,7 @@ static unsigned play(void)
 	rig_start(&rig, folder, false);
 	(void)sign(&rich);
 	(void)sign(&poor);
+	(void)sign(&limited);
 	toggle();
 	(void)sign(&rich);
 	toggle();
@@ -266,6 +271,20 @@ static void test_a_store_that_dies_at_any_message_loses_nothing(void)
 	EXPECT(deaths >= 2 * most && kinds == 12);
 }
 
+static void limit(void)
+{
+	static uint8_t space[128], answer_space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer body = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_limit_body limits = {.of_wallet = true, .limit_count = 1};
+	static struct authz_change change;
+
+	limits.limits[0] = (struct authz_counter_rule){
+	    .id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_DAY, .cap = SMALL_CAP};
+	CHECK(authz_limit_put(&limits, &body) == STATUS_OK && rig_wallet_refresh(&rig, &limited));
+	change = rig_change_begin(&rig, &limited, AUTHZ_ACTION_LIMIT, buffer_bytes(&body));
+	CHECK(rig_change(&rig, &change, &limited.user, &answer) == STATUS_OK);
+}
+
 int main(void)
 {
 	char command[128];
@@ -274,11 +293,14 @@ int main(void)
 	keys_random(rig.node_share, sizeof(rig.node_share));
 	rich.cap = RIG_NO_CAP;
 	poor.cap = SMALL_CAP;
+	limited.cap = RIG_NO_CAP;
 	rig.serve_store = serve;
 	open_it();
 	rig_start(&rig, folder, true);
 	rig_world_make(&rig, &rich, "rich");
 	rig_world_make(&rig, &poor, "poor");
+	rig_world_make(&rig, &limited, "limited");
+	limit();
 	stop();
 	RUN(test_a_store_that_dies_at_any_message_loses_nothing);
 	close_it();

@@ -221,6 +221,22 @@ def run_module(module, requests, cpu):
     return json.loads(out.stdout.splitlines()[-1])
 
 
+def build_times(folder, rounds=5):
+    """Milliseconds that `claviger policy build` takes from file to module, by intent of the library: medians."""
+    times = {}
+    for name in sorted(os.listdir(os.path.join(SOURCE, "intents"))):
+        if not name.endswith(".toml"):
+            continue
+        taken = []
+        for _ in range(rounds):
+            began = time.monotonic()
+            subprocess.run([TOOL, "policy", "build", os.path.join(SOURCE, "intents", name), "-o",
+                            os.path.join(folder, "built.wasm")], check=True, stdout=subprocess.DEVNULL)
+            taken.append(1000 * (time.monotonic() - began))
+        times[name[:-5]] = middle(taken)
+    return times
+
+
 def run_check(requests, cpu):
     """One run of bench_wasm for each kind of policy beside the load, on the servers' processor."""
     policy_requests, of_intent = requests
@@ -309,13 +325,13 @@ class Table:
             figure["ok"] = reached(ratio)
             verdict = "reached" if figure["ok"] else "MISSED"
         self.figures[name] = figure
-        print("%-9s %-46s %10.1f %-5s %7.2f %-2s best %6.2f  %-10s %s" % (
+        print("%-11s %-46s %10.1f %-5s %7.2f %-2s best %6.2f  %-10s %s" % (
             name, words, value, unit, ratio, ratio_unit, figure["best"],
             "" if goal is None else "goal %s" % goal, verdict))
 
     def note(self, name, words, value, unit):
         self.figures[name] = {"value": round(value, 3), "unit": unit}
-        print("%-9s %-46s %10.1f %s" % (name, words, value, unit))
+        print("%-11s %-46s %10.1f %s" % (name, words, value, unit))
 
 
 def split(results):
@@ -327,7 +343,7 @@ def split(results):
     return {name: middle(v) for name, v in names.items()}
 
 
-def show(rounds, checks, changes, arguments):
+def show(rounds, checks, changes, builds, arguments):
     """The table; a phase is kept where its own base stood still."""
     kept = {key: steady([r[key] for r in rounds if key in r])
             for key in ("transfer", "swap", "echo", "idle")}
@@ -377,11 +393,11 @@ def show(rounds, checks, changes, arguments):
     else:
         print("P5        not measured: this machine is too busy (%s pairs stood still)" % steady_ones["half"])
     for name, kind, words, goal, goal_us in (
-            ("P6", "policy", "check of a real swap", 0.3, 10),
+            ("P6", "policy", "check of a real swap by the swap policy", 0.3, 10),
             ("P6_intent", "intent", "check of a real swap by the Jupiter intent", 0.3, 10)):
         these = [c[kind]["wasm_check"] for c in checks if c[kind]]
         if not these:
-            print("%-9s not measured: tools/deps npm brings what it needs" % name)
+            print("%-11s not measured: tools/deps npm brings what it needs" % name)
             continue
         table.add(name, words + ", p50", [c["p50"] for c in these], "us",
                   [c["p50"] / s_us for c in these], "S", goal, lambda x, g=goal: x <= g, min)
@@ -397,6 +413,9 @@ def show(rounds, checks, changes, arguments):
                    middle([c["wasm_many"]["p50"] for c in these]), "us")
         table.note("P9_many_p99", "the same, p99", middle([c["wasm_many"]["p99"] for c in these]), "us")
     show_changes(table, changes)
+    slowest = max(builds, key=builds.get)
+    table.add("P6_build", "module of the slowest intent (%s) built" % slowest, [builds[slowest]], "ms",
+              [builds[slowest]], "ms", "50 ms", lambda x: x <= 50, min)
     for key in ("echo", "transfer", "swap"):
         if kept[key]:
             parts = split(kept[key])
@@ -448,6 +467,7 @@ def main():
     server = Server({cpus[-1]}, arguments.verifiers)
     try:
         plan = prepare(server, arguments.wallets, arguments.swaps)
+        builds = build_times(server.folder)
         rounds, checks = measure(server, plan, arguments, cpus)
     finally:
         server.stop()
@@ -461,7 +481,7 @@ def main():
     away = sum(p["turned_away"] for p in phases)
     if away:
         print("%d requests were answered \"overloaded\" and tried again" % away)
-    print(json.dumps(show(rounds, checks, changes, arguments)))
+    print(json.dumps(show(rounds, checks, changes, builds, arguments)))
 
 
 if __name__ == "__main__":

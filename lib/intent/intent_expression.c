@@ -152,7 +152,7 @@ static bool take_named(struct parser *p, struct bytes word, uint16_t *ret_slot)
 	p->pos = (size_t)(word.data - p->text.data);
 	return fail(p,
 	            "this is no field, value, total or parameter; also fact. and tx. names, has(), "
-	            "count(), sent(), per(), length(), scale_down(), scale_up()");
+	            "count(), sent(), per(), length(), given(), scale_down(), scale_up()");
 }
 
 static bool take_scale(struct parser *p, bool up, uint16_t *ret_slot)
@@ -224,18 +224,23 @@ static bool take_list(struct parser *p, unsigned type, uint16_t *ret_record)
 	return true;
 }
 
-static bool take_length(struct parser *p, uint16_t *ret_slot)
+/* length() of a list parameter, or given() of a pubkey that need not be. */
+static bool take_parameter(struct parser *p, bool given, uint16_t *ret_slot)
 {
 	struct intent_build *b = p->b;
 	if (!expect(p, "("))
 		return false;
 	struct build_name *n = build_find(b, take_name(p));
 	unsigned type = n != NULL && n->what == NAME_PARAMETER ? b->parameters[n->index].type : 0;
-	if (type != POLICY_TYPE_PUBKEY_LIST && type != POLICY_TYPE_U64_LIST)
+	if (given &&
+	    (type != POLICY_TYPE_PUBKEY || b->parameters[n->index].need != POLICY_NEED_OPTIONAL))
+		return fail(p, "given() takes a pubkey parameter that is optional");
+	if (!given && type != POLICY_TYPE_PUBKEY_LIST && type != POLICY_TYPE_U64_LIST)
 		return fail(p, "length() takes a list parameter");
+	uint8_t op = given ? INTENT_OP_GIVEN : INTENT_OP_LENGTH;
 	uint16_t record = b->parameters[n->index].record;
 	return expect(p, ")") && build_temporary(b, bytes_of("", 0), 0, ret_slot) &&
-	       build_op(b, (struct intent_op){INTENT_OP_LENGTH, 0, record, 0, *ret_slot});
+	       build_op(b, (struct intent_op){op, 0, record, 0, *ret_slot});
 }
 
 static bool take_per(struct parser *p, uint16_t *ret_slot)
@@ -286,13 +291,12 @@ static bool take_atom(struct parser *p, uint16_t *ret_slot)
 		return take_sent(p, ret_slot);
 	if (is(word, "per"))
 		return take_per(p, ret_slot);
-	if (is(word, "length"))
-		return take_length(p, ret_slot);
+	if (is(word, "length") || is(word, "given"))
+		return take_parameter(p, is(word, "given"), ret_slot);
 	if (is(word, "count"))
 		return take_count(p, ret_slot);
-	return fail(p,
-	            "no function before this: there are has, count, sent, per, length, scale_down, "
-	            "scale_up");
+	return fail(p, "no function before this: there are has, count, sent, per, length, given, "
+	               "scale_down, scale_up");
 }
 
 /* atom { ("+" | "-") atom }, from the left; the last one gets the name. */

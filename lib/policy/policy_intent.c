@@ -590,6 +590,8 @@ static bool op_reads(const struct policy_schema *schema, const struct intent_op 
 	if (op->op == INTENT_OP_LENGTH && record_type(schema, op->b) != POLICY_TYPE_U64_LIST &&
 	    record_type(schema, op->b) != POLICY_TYPE_PUBKEY_LIST)
 		return false;
+	if (op->op == INTENT_OP_GIVEN && record_type(schema, op->b) != POLICY_TYPE_PUBKEY)
+		return false;
 	if (op->op == INTENT_OP_OWNED_OR && record_type(schema, op->b) != POLICY_TYPE_PUBKEY)
 		return false;
 	if (op->op == INTENT_OP_PER && record_type(schema, op->c) != POLICY_TYPE_U64_LIST)

@@ -480,6 +480,8 @@ static bool intent_op_fits(struct intent_checking *k, const struct intent_op *op
 		return op->a != 0 && op->a < k->segments && intent_make(k, op->d);
 	case INTENT_OP_LENGTH:
 		return intent_record_reads(k, op->b, 8) && intent_make(k, op->d);
+	case INTENT_OP_GIVEN:
+		return intent_record_reads(k, op->b, 32) && intent_make(k, op->d);
 	case INTENT_OP_SENT:
 		return intent_mint_fits(k, op->a, op->b, listed, true) && intent_make(k, op->d);
 	case INTENT_OP_PER:

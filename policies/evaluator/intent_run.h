@@ -914,6 +914,9 @@ intent_operations(struct intent_ix *x, const struct intent_op *op, const struct 
 		case INTENT_OP_LENGTH:
 			V(op->d) = intent_range(p, op->b).count;
 			break;
+		case INTENT_OP_GIVEN:
+			V(op->d) = !policy_key_zero(p->parameters + op->b);
+			break;
 		case INTENT_OP_CHECK: {
 			b = V(op->b);
 			c = V(op->c);

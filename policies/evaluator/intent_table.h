@@ -255,6 +255,7 @@ enum intent_opcode {
 	INTENT_OP_HAS,      /* slot d = position a is there */
 	INTENT_OP_HAS_DATA, /* slot d = data is left where segment a begins */
 	INTENT_OP_LENGTH,   /* slot d = how many entries list b of the record has */
+	INTENT_OP_GIVEN,    /* slot d = key b of the record was given */
 	INTENT_OP_SENT,     /* slot d = fact of the mint (kind a, arg b) */
 	INTENT_OP_PER, /* slot d = number in list c with the index of the mint (kind a, arg b) in
 	                  list b of the next */

@@ -12,6 +12,7 @@
 #ifndef INTENT_TEXT_H
 #define INTENT_TEXT_H
 
+#include "intent_known.h"
 #include "intent_run.h"
 
 #ifdef __clang__ /* small and apart: it runs seldom, and is loaded with every module */
@@ -40,6 +41,11 @@ static void say_key(struct policy *p, const uint8_t *key)
 	for (uint32_t i = 0; i < POLICY_PROGRAM_OTHER; i++)
 		if (policy_key_equal(key, policy_program_keys[i].bytes)) {
 			say(p, names[i]);
+			return;
+		}
+	for (uint32_t i = 0; i < sizeof(intent_known) / sizeof(intent_known[0]); i++)
+		if (policy_key_equal(key, intent_known[i].key)) {
+			say(p, intent_known[i].name);
 			return;
 		}
 	if (policy_key_equal(key, policy_key_native_mint.bytes))
@@ -99,9 +105,17 @@ static void say_param_list(struct policy *p, uint32_t record)
 static void say_list(struct policy *p, uint32_t list)
 {
 	const struct intent_list *l = (const struct intent_list *)INTENT_AT(lists) + list;
+	const uint8_t *keys = intent_key(l->first);
+	uint32_t same = 0;
+	while (same < INTENT_JITO && same < l->count &&
+	       policy_key_equal(keys + 32 * same, intent_jito[same]))
+		same++;
 	say(p, intent_words(l->name));
 	say(p, " = ");
-	say_keys(p, intent_key(l->first), l->count);
+	if (same == INTENT_JITO && l->count == INTENT_JITO)
+		say(p, "the 8 tip accounts of Jito's block engine");
+	else
+		say_keys(p, keys, l->count);
 }
 
 /* --- numbers
@@ -133,7 +147,10 @@ static void say_amount(struct policy *p, uint64_t number, uint32_t unit)
 		policy_put_sol(&p->text, number);
 		return;
 	}
-	say_number(p, number);
+	if (number == UINT64_MAX)
+		say(p, "2^64-1");
+	else
+		say_number(p, number);
 	if (unit == INTENT_UNIT_RAW)
 		say(p, " raw units");
 	else if (unit == INTENT_UNIT_BPS)
@@ -188,11 +205,9 @@ static void say_mint(struct policy *p, const struct intent_rule *rule, uint32_t 
 		say(p, "ANY mint");
 		break;
 	case INTENT_MINT_KEY:
-		say(p, "mint ");
 		say_key(p, intent_key(arg));
 		break;
 	case INTENT_MINT_PARAM:
-		say(p, "mint ");
 		say_param_key(p, arg);
 		break;
 	case INTENT_MINT_LIST:
@@ -265,6 +280,11 @@ static void say_made(struct policy *p, const struct intent_op *ops, uint32_t cou
 			say_number(p, intent_range(p, op->b).count);
 			say(p, ")");
 		}
+		break;
+	case INTENT_OP_GIVEN:
+		say(p, "1 when ");
+		say_param_key(p, op->b);
+		say(p, " is given, else 0");
 		break;
 	case INTENT_OP_SENT:
 		say(p, "what leaves in all of ");
@@ -343,6 +363,15 @@ static void say_slot(struct policy *p, const struct intent_op *ops, uint32_t cou
 /* --- what a rule allows
  * ---------------------------------------------------------------------------------- */
 
+static bool intent_rule_binds(const struct intent_rule *rule, uint32_t bind)
+{
+	const struct intent_op *ops = (const struct intent_op *)INTENT_AT(ops) + rule->code_first;
+	for (uint32_t i = 0; i < rule->code_count; i++)
+		if (ops[i].op == INTENT_OP_BIND && ops[i].b == bind)
+			return true;
+	return false;
+}
+
 static void say_requirement(struct policy *p, const struct intent_rule *rule,
                             const struct intent_op *op)
 {
@@ -374,6 +403,11 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 		const struct intent_rule *rules = INTENT_AT(rules);
 		say(p, "the same as in");
 		for (uint32_t i = 0; i < INTENT_HEAD->rules.count; i++) {
+			/* With and without its `maybe` accounts it has one name and places. */
+			if ((rules[i].flags & INTENT_RULE_WITHOUT) != 0 && i != 0 &&
+			    rules[i].name == rules[i - 1].name &&
+			    intent_rule_binds(&rules[i - 1], op->c))
+				continue;
 			const struct intent_op *at =
 			    (const struct intent_op *)INTENT_AT(ops) + rules[i].code_first;
 			for (uint32_t n = 0; n < rules[i].code_count; n++)
@@ -399,7 +433,7 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 		if (op[1].d != 0)
 			more = (const struct intent_op *)INTENT_AT(ops) + op[1].d;
 		if (op->op - INTENT_OP_ACCOUNT == INTENT_OWN) {
-			say(p, "the wallet's own token account, ");
+			say(p, "the wallet's own token account of ");
 		} else {
 			struct intent_op owner = {
 			    .op = (uint8_t)(INTENT_OP_ACCOUNT + (more->a >> 4)), .c = more->c};
@@ -408,7 +442,7 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 				say(p, intent_position_name(rule, more->c));
 			else
 				say_requirement(p, rule, &owner);
-			say(p, ", ");
+			say(p, ", for ");
 		}
 		say_mint(p, rule, op[1].a & 15u, op[1].b);
 		if (more != NULL && (more->a & 15u) != INTENT_MINT_ANY) {
@@ -417,7 +451,9 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 		}
 		if ((op->b & INTENT_MODE_FRESH) != 0)
 			say(p, ", or one that this transaction makes for the wallet");
-		if (more != NULL && more->d != 0) {
+		/* One that was not given is no account. */
+		if (more != NULL && more->d != 0 &&
+		    (intent_bare || intent_full || !policy_key_zero(p->parameters + more[1].b))) {
 			say(p, ", or the one the grant vouches for: ");
 			say_param_key(p, more[1].b);
 		}
@@ -557,7 +593,7 @@ static void say_condition(struct policy *p, const struct intent_op *ops, uint32_
                           uint32_t at)
 {
 	static const char *const words[] = {" at most ", " at least ", " below ",
-	                                    " above ",   " exactly ",  " not "};
+	                                    " above ",   " equals ",   " not "};
 	const struct intent_op *op = &ops[at];
 	if (op->op == INTENT_OP_CHECK) {
 		uint32_t unit = intent_unit_of(op->b);
@@ -611,6 +647,54 @@ static bool intent_is_settled(uint32_t slot)
 	       intent_settled[slot / 8];
 }
 
+/* A constant or a parameter itself, whose number stands in its slot since intent_begin. */
+static bool intent_is_given(uint32_t slot)
+{
+	return slot >= INTENT_FIRST_SLOT && slot < INTENT_HEAD->counts;
+}
+
+static bool intent_given_holds(const struct intent_op *check)
+{
+	uint64_t b = V(check->b), c = V(check->c);
+	return intent_compare(check->a, b < c, b == c);
+}
+
+/* A check of products of which each has a factor that the grant set to 0, such as a price that was
+ * not given: it holds for every transaction, and is said so. */
+static bool say_not_asked(struct policy *p, const struct intent_op *ops, uint32_t at)
+{
+	const struct intent_check *check =
+	    (const struct intent_check *)INTENT_AT(checks) + ops[at].d;
+	uint32_t first = at;
+	if (intent_bare || intent_full || ops[at].op != INTENT_OP_CHECK_SIDES ||
+	    !intent_compare(ops[at].a, false, true) || *intent_words(check->name) == 0)
+		return false;
+	while (first != 0 && ops[first - 1].op != INTENT_OP_CHECK_SIDES)
+		first--;
+	for (uint32_t i = first; i < at; i++)
+		if (ops[i].op == INTENT_OP_SIDE &&
+		    !(intent_is_given(ops[i].b) && V(ops[i].b) == 0) &&
+		    !(intent_is_given(ops[i].c) && V(ops[i].c) == 0))
+			return false;
+	say(p, "not asked for: \"");
+	say(p, intent_words(check->name));
+	say(p, "\"");
+	const char *before = " (";
+	for (uint32_t i = first; i < at; i++) {
+		if (ops[i].op != INTENT_OP_SIDE)
+			continue;
+		bool zero = intent_is_given(ops[i].b) && V(ops[i].b) == 0;
+		uint32_t slot = zero ? ops[i].b : ops[i].c;
+		if (slot < INTENT_HEAD->numbers)
+			continue;
+		say(p, before);
+		say_slot(p, ops, at, slot, 0, 0);
+		before = ", ";
+	}
+	say(p, *before == ',' ? ")" : "");
+	return true;
+}
+
 /* intent_settles says whether an operation after the last instruction rests on parameters alone;
  * `sides`: what was added to the sides of the comparison so far does. */
 static bool intent_settles(const struct intent_op *op, bool *sides)
@@ -618,6 +702,7 @@ static bool intent_settles(const struct intent_op *op, bool *sides)
 	bool both = false;
 	switch (op->op) {
 	case INTENT_OP_LENGTH:
+	case INTENT_OP_GIVEN:
 		both = true;
 		break;
 	case INTENT_OP_ADD:
@@ -723,6 +808,7 @@ static void say_effects(struct policy *p, const struct intent_rule *rule,
 		case INTENT_OP_HAS:
 		case INTENT_OP_HAS_DATA:
 		case INTENT_OP_LENGTH:
+		case INTENT_OP_GIVEN:
 		case INTENT_OP_SENT:
 		case INTENT_OP_PER:
 		made:
@@ -735,6 +821,10 @@ static void say_effects(struct policy *p, const struct intent_rule *rule,
 			break;
 		case INTENT_OP_CHECK:
 		case INTENT_OP_CHECK_SIDES:
+			if (op->op == INTENT_OP_CHECK && !intent_bare && !intent_full &&
+			    intent_is_given(op->b) && intent_is_given(op->c) &&
+			    intent_given_holds(op))
+				continue; /* by the grant's values alone */
 			say(p, "  needs: ");
 			say_condition(p, ops, count, i);
 			say_check_name(p, op);
@@ -783,16 +873,14 @@ static void say_trusted(struct policy *p)
 	}
 	if (any)
 		say(p,
-		    ", and all that they call. They act with the wallet's signature where it is "
-		    "handed "
-		    "on, and can reach what they are handed: the token accounts named above, the "
-		    "wallet's SOL unless the wallet is read-only, and any token account of the "
-		    "wallet "
-		    "that a transaction hands them without showing whose it is. WARNING: what "
-		    "comes "
-		    "back is bounded by the limits above alone, and a minimum or price of 0 bounds "
-		    "nothing: then a hostile bot can lose all that is given, up to the grant's "
-		    "caps.\n");
+		    ", and all that they call. With the wallet's signature they can take what they "
+		    "are handed: the token accounts named above, the wallet's SOL unless it is "
+		    "read-only, and any token account of the wallet that a transaction hands them "
+		    "without showing whose it is. WARNING: what comes back is bounded by the "
+		    "limits "
+		    "above alone, and a minimum or price of 0 bounds nothing: then a hostile bot "
+		    "can "
+		    "lose all that is given, up to the grant's caps.\n");
 }
 
 static void say_counts(struct policy *p, const struct intent_rule *rule)
@@ -935,41 +1023,94 @@ static bool intent_is_without(const struct intent_program *program, uint32_t n)
 	       rule->word == rule[-1].word;
 }
 
-/* The names of a program's rules in `which`: one name for a rule with and without its `maybe`
- * accounts, and how many accounts when only one of the two is meant. */
-static void say_rule_names(struct policy *p, const struct intent_program *program, uint64_t which)
+/* What of the grant's values keeps a rule from ever taking an instruction; NULL: nothing does. */
+static const struct intent_op *intent_never(const struct policy *p, const struct intent_rule *rule)
+{
+	const struct intent_op *ops = (const struct intent_op *)INTENT_AT(ops) + rule->code_first;
+	for (uint32_t i = 0; i < rule->code_count && !intent_bare; i++) {
+		if (ops[i].op == INTENT_OP_CHECK && intent_is_given(ops[i].b) &&
+		    intent_is_given(ops[i].c) && !intent_given_holds(&ops[i]))
+			return &ops[i];
+		if (ops[i].op == INTENT_OP_ACCOUNT + INTENT_IN_PARAM &&
+		    (ops[i].b & (INTENT_MODE_HIDDEN | INTENT_MODE_OPTIONAL)) == 0 &&
+		    intent_range(p, ops[i].c).count == 0)
+			return &ops[i];
+	}
+	return NULL;
+}
+
+static void say_never(struct policy *p, const struct intent_op *op)
+{
+	if (op == NULL)
+		return;
+	say(p, " (refused: ");
+	if (op->op != INTENT_OP_CHECK)
+		say_param_list(p, op->c);
+	else
+		say_slot(p, op, 0, op->b < INTENT_HEAD->numbers ? op->c : op->b, 0, 0);
+	say(p, ")");
+}
+
+/* Both of a rule with and without its `maybe` accounts, as bits; they have one name and number. */
+static uint64_t intent_both(const struct intent_program *program, uint32_t n)
+{
+	return (intent_is_without(program, n + 1) ? UINT64_C(3) : UINT64_C(1)) << n;
+}
+
+static void say_rule_names(struct policy *p, const struct intent_program *program)
 {
 	const struct intent_rule *rules =
 	    (const struct intent_rule *)INTENT_AT(rules) + program->first;
-	bool any = false;
+	uint32_t number = 0;
 	for (uint32_t i = 0; i < program->count; i++) {
-		if ((which >> i & 1) == 0)
+		if (intent_is_without(program, i))
 			continue;
-		bool pair = intent_is_without(program, i) || intent_is_without(program, i + 1);
-		uint32_t with = intent_is_without(program, i) ? i - 1 : i;
-		bool both = pair && (which >> with & 3) == 3;
-		if (both && with != i)
-			continue;
-		say(p, any ? ", " : "");
-		say(p, intent_words(rules[i].name));
-		if (pair && !both) {
-			say(p, " with ");
-			say_number(p, rules[i].listed);
-			say(p, " accounts");
+		say(p, number == 0 ? "" : ", ");
+		number++;
+		if (intent_both(program, 0) >> 1 != program->count - UINT64_C(1)) {
+			say_number(p, number);
+			say(p, " ");
 		}
-		any = true;
+		say(p, intent_words(rules[i].name));
+		say_never(p, intent_never(p, &rules[i]));
 	}
 }
 
-static uint32_t intent_bits(uint64_t set)
+/* The rules of `which` by their numbers, and how many accounts when only one of two is meant. */
+static void say_rule_numbers(struct policy *p, const struct intent_program *program, uint64_t which)
 {
-	uint32_t count = 0;
-	for (; set != 0; set &= set - 1)
-		count++;
-	return count;
+	const struct intent_rule *rules =
+	    (const struct intent_rule *)INTENT_AT(rules) + program->first;
+	uint32_t number = 0, from = 0;
+	bool any = false;
+	for (uint32_t i = 0; i <= program->count; i++) {
+		if (intent_is_without(program, i))
+			continue;
+		uint64_t both = i < program->count ? intent_both(program, i) : 0;
+		bool whole = both != 0 && (which & both) == both;
+		number++;
+		if (!whole && from != 0) {
+			say(p, any ? ", " : "");
+			any = true;
+			say_number(p, from);
+			if (from != number - 1) {
+				say(p, "-");
+				say_number(p, (uint64_t)number - 1);
+			}
+		}
+		from = !whole ? 0 : from != 0 ? from : number;
+		if (whole || (which & both) == 0)
+			continue;
+		say(p, any ? ", " : "");
+		any = true;
+		say_number(p, number);
+		say(p, " with ");
+		say_number(p, rules[(which >> i & 1) != 0 ? i : i + 1].listed);
+		say(p, " accounts");
+	}
 }
 
-/* Every line once, with the rules that it is about when it is not about all. */
+/* Every line once, before it the rules that it is about when it is not about all. */
 static bool say_program(struct policy *p, const struct intent_program *program)
 {
 	struct intent_lines *all = (void *)(policy_area.bytes + ((p->request->len + 7) & ~7u));
@@ -987,6 +1128,8 @@ static bool say_program(struct policy *p, const struct intent_program *program)
 	for (uint32_t i = 0; i < program->count && good; i++) {
 		const struct intent_op *ops =
 		    (const struct intent_op *)INTENT_AT(ops) + rules[i].code_first;
+		if (intent_never(p, &rules[i]) != NULL)
+			continue;
 		every |= UINT64_C(1) << i;
 		/* Accounts that a rule can be without are no news of the one that is: a place that
 		 * it has and that says more has a line of its own. */
@@ -1007,18 +1150,18 @@ static bool say_program(struct policy *p, const struct intent_program *program)
 	say(p, "- ");
 	say_key(p, intent_key(program->key));
 	say(p, ": ");
-	say_rule_names(p, program, every);
+	say_rule_names(p, program);
 	say(p, "\n");
 	for (uint32_t i = 0; i < all->count && good; i++) {
 		const struct intent_line *line = &all->lines[i];
-		for (uint32_t n = 0; n < line->len; n++)
-			policy_put_byte(&p->text, all->text.bytes[line->off + n]);
+		say(p, "  ");
 		if (line->rules != every) {
-			bool most = 2 * intent_bits(line->rules) > intent_bits(every);
-			say(p, most ? " [not " : " [");
-			say_rule_names(p, program, most ? every & ~line->rules : line->rules);
-			say(p, "]");
+			say(p, "[");
+			say_rule_numbers(p, program, line->rules);
+			say(p, "] ");
 		}
+		for (uint32_t n = 2; n < line->len; n++) /* behind their own two spaces */
+			policy_put_byte(&p->text, all->text.bytes[line->off + n]);
 		say(p, "\n");
 	}
 	return good;
@@ -1042,15 +1185,6 @@ static void say_whole(struct policy *p)
 	    (const struct intent_op *)INTENT_AT(ops) + head->final_first;
 	intent_said = NULL;
 	say(p, "In one transaction:\n");
-	for (uint32_t i = 0; i < head->groups.count; i++) {
-		say(p, "- ");
-		say(p, intent_words(groups[i].name));
-		say(p, ": at least ");
-		say_number(p, groups[i].min);
-		say(p, ", at most ");
-		say_number(p, groups[i].max);
-		say(p, "\n");
-	}
 	bool sides = true;
 	for (uint32_t i = 0; i < head->final_count; i++) {
 		bool settled = intent_settles(&final[i], &sides);
@@ -1065,8 +1199,21 @@ static void say_whole(struct policy *p)
 		    final[i].a == INTENT_CMP_GE)
 			continue;
 		say(p, "- ");
-		say_condition(p, final, head->final_count, i);
-		say_check_name(p, &final[i]);
+		if (!say_not_asked(p, final, i)) {
+			say_condition(p, final, head->final_count, i);
+			say_check_name(p, &final[i]);
+		}
+		say(p, "\n");
+	}
+	for (uint32_t i = 0; i < head->groups.count; i++) {
+		say(p, "- ");
+		say(p, intent_words(groups[i].name));
+		say(p, groups[i].min == groups[i].max ? ": exactly " : ": at most ");
+		say_number(p, groups[i].max);
+		if (groups[i].min != 0 && groups[i].min != groups[i].max) {
+			say(p, ", at least ");
+			say_number(p, groups[i].min);
+		}
 		say(p, "\n");
 	}
 }

@@ -14,7 +14,7 @@ BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
 FRIEND = "ErigbMVRXgm2zELSZbAtngkcizM7veFP9PqPUpPAoTpE"
 THIEF = "AYckEk2t9ct69UWpugdGEMPhmLtVy4uVnzqgcbtyMtoA"
-OWNED, CHOSEN, WITHOUT, HAS_DATA, LENGTH, TEXT = 14, 32, 4, 30, 31, 44
+OWNED, CHOSEN, WITHOUT, HAS_DATA, LENGTH, GIVEN, TEXT = 14, 32, 4, 30, 31, 32, 45
 PARTS = ("hash programs rules ops layouts enums keys lists image params groups checks fields names messages words "
          "schema").split()
 passed = failed = 0
@@ -256,6 +256,70 @@ def length(folder):
     expect("a length was bent", bent == 1, bent)
 
 
+def given(folder):
+    """A pair of parameters of which one needs the other: a grant with one alone is refused."""
+    text = ('[[parameter]]\nname = "many"\ntype = "pubkey list"\nmax = 3\noptional = true\ntext = "keys"\n'
+            '[[parameter]]\nname = "one"\ntype = "pubkey"\n%stext = "a key"\n' + rule("send", 'in = "many"') +
+            '[[check]]\nthat = "given(one) * length(many) == given(one)"\ntext = "one of many with one"\n')
+    for one, keys, good in (("", 0, True), ("", 2, True), (THIEF, 1, True), (THIEF, 0, False), (THIEF, 2, False),
+                            ("1" * 32, 2, True)):
+        m = Module(folder, text % "optional = true\n", ('one = "%s"\n' % one if one else "") +
+                   "many = [%s]\n" % ", ".join(['"%s"' % FRIEND] * keys))
+        told = m.text()
+        expect("%r with %d" % (one, keys), m.code == 0 and m.known()[0] and
+               told.startswith("Intent lie") == good and ("refused: one of many with one" in told) != good, m.said, told)
+    bent = 0
+    for at in m.ops():
+        if m.data[at] == GIVEN and not bent:
+            m.data[at + 2] += 8
+            known, out = m.known()
+            expect("a key that is no parameter", not known, out)
+            bent += 1
+    expect("a given() was bent", bent == 1, bent)
+    m = Module(folder, text % "")
+    expect("of a key that always is", m.code == 1 and "optional" in m.said, m.said)
+
+
+def values(folder):
+    """What a text leaves out because of the grant's values is what these values refuse, or allow, by themselves."""
+    head = ('[[parameter]]\nname = "yes"\ntype = "bool"\ntext = "t"\n[[parameter]]\nname = "least"\ntype = "u64"\ntext = "t"\n'
+            '[[parameter]]\nname = "many"\ntype = "pubkey list"\nmax = 3\noptional = true\ntext = "t"\n')
+    message = (bytes([1, 0, 1, 3]) + base58(FRIEND) + base58(THIEF) + bytes(32) + b"\5" * 32 + bytes([1, 2, 2, 0, 1, 12, 2]) +
+               bytes(3) + (9).to_bytes(8, "little"))
+    with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
+        file.write(base64.b64encode(message).decode() + "\n")
+    seen = set()
+    for place in ('in = "many"', "any = true", 'in = "many", optional = true'):
+        for check, holds in (("yes == 1", lambda yes, least: yes), ("yes != 1", lambda yes, least: not yes),
+                             ("least <= 3", lambda yes, least: least <= 3), ("least > yes", lambda yes, least: least > yes),
+                             ("lamports <= least", lambda yes, least: 9 <= least), ("3 >= 4", lambda yes, least: False)):
+            m = Module(folder, head + rule("send", place, check='["%s"]' % check))
+            if m.code != 0:
+                expect("an account that may be left out is no recipient", "optional" in place, m.said)
+                continue
+            for yes in (0, 1):
+                for least in (0, 3, 9):
+                    for many in ((), (THIEF,)):
+                        with open(m.params, "w", encoding="utf-8") as file:
+                            file.write("yes = %s\nleast = %d\nmany = [%s]\n" % (
+                                "true" if yes else "false", least, ", ".join('"%s"' % key for key in many)))
+                        told = m.text()
+                        code, out, err = claviger("policy", "check", "--module", m.path, "--params", m.params, "--wallet",
+                                                  FRIEND, os.path.join(folder, "lie.b64"))
+                        good = holds(yes, least) and ("many" not in place or bool(many))
+                        expect("it decides", (code == 0) == good, place, check, yes, least, many, out, err)
+                        refused = "(refused: " in told
+                        expect("what is called refused is refused", not (refused and good), place, check, yes, least, many, told)
+                        expect("and nothing is left out of what is not", refused or "SOL that leaves: lamports" in told, told)
+                        seen.add((refused, good))
+    expect("both were seen", seen == {(True, False), (False, True), (False, False)}, seen)
+    text = head + rule("send", "any = true") + '[[check]]\nthat = "fact.lamports * least <= yes * least"\ntext = "what is asked"\n'
+    for yes, least, asked in (("true", 0, False), ("true", 1, True), ("false", 1, True)):
+        told = Module(folder, text, "yes = %s\nleast = %d" % (yes, least)).text()
+        expect("a limit that is none is said to be none", ('not asked for: "what is asked" (least = 0, least = 0)' in told) != asked and
+               ('SOL that leaves x least = 1 at most yes = %d x least = 1 ("what is asked")' % (yes == "true") in told) == asked, told)
+
+
 def data_behind(folder):
     """has() of a field that may be missing looks at a part of the data that the rule has."""
     text = ('[[parameter]]\nname = "more"\ntype = "bool"\ntext = "more bytes"\n[[instruction]]\nname = "call"\nprogram = "%s"\n' % THIEF +
@@ -323,9 +387,9 @@ def reads(folder):
         fields = []
         if op in (6, 10) or (op in (15, 21) and a >> 4 in (5, 9)):
             fields.append(4)
-        if (op in (14, 15, 32, 33) and a & 15 in (2, 4, 5)) or op in (16, LENGTH, 34, TEXT):
+        if (op in (14, 15, 33, 34) and a & 15 in (2, 4, 5)) or op in (16, LENGTH, GIVEN, 35, TEXT):
             fields.append(2)
-        if op == 33:
+        if op == 34:
             fields.append(4)
         for field in fields:
             now = struct.unpack_from("<H", good.data, at + field)[0]
@@ -441,7 +505,7 @@ def floor(folder):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for test in (lines, choice, without, wraps, least, recipients, read_only, length, data_behind, nonces, reads, floor):
+        for test in (lines, choice, without, wraps, least, recipients, read_only, length, given, values, data_behind, nonces, reads, floor):
             test(folder)
     print("%d passed, %d failed" % (passed, failed))
     return 1 if failed or passed < 320 else 0

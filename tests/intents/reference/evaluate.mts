@@ -794,7 +794,8 @@ class RunScope implements Scope {
   name(name: string): bigint {
     return this.values.get(name) ?? this.run.total(name) ?? this.run.fact(name) ?? this.run.parameter(name);
   }
-  call(what: 'has' | 'count' | 'sent' | 'length', name: string): bigint {
+  call(what: 'has' | 'count' | 'sent' | 'length' | 'given', name: string): bigint {
+    if (what === 'given') return this.run.list(name).some((key) => key !== PREDEFINED.system) ? 1n : 0n; // that is 32 zero bytes
     if (what === 'length') return BigInt(this.run.list(name).length);
     if (what === 'count') return this.run.count(name);
     if (what === 'has' && this.values.has(hasName(name))) return this.values.get(hasName(name)) as bigint;

@@ -5,7 +5,7 @@ export type Value =
   | { kind: 'number'; number: bigint }
   | { kind: 'name'; name: string }
   | { kind: 'scale'; up: boolean; value: Value; numerator: Value; divisor: bigint }
-  | { kind: 'call'; what: 'has' | 'count' | 'sent' | 'length'; name: string }
+  | { kind: 'call'; what: 'has' | 'count' | 'sent' | 'length' | 'given'; name: string }
   | { kind: 'per'; mints: string; numbers: string; mint: string }
   | { kind: 'sum'; terms: { minus: boolean; value: Value }[] };
 
@@ -73,7 +73,7 @@ function atom(t: Tokens): Value {
     return { kind: 'per', mints: name, numbers, mint };
   }
   t.take(')');
-  if (token !== 'has' && token !== 'count' && token !== 'sent' && token !== 'length') throw new Error(`unknown function ${token}`);
+  if (token !== 'has' && token !== 'count' && token !== 'sent' && token !== 'length' && token !== 'given') throw new Error(`unknown function ${token}`);
   return { kind: 'call', what: token, name };
 }
 
@@ -117,7 +117,7 @@ export function parseCondition(text: string): Condition {
 // What a place in an intent knows when a value is worked out there.
 export interface Scope {
   name(name: string): bigint;
-  call(what: 'has' | 'count' | 'sent' | 'length', name: string): bigint;
+  call(what: 'has' | 'count' | 'sent' | 'length' | 'given', name: string): bigint;
   per(mints: string, numbers: string, mint: string): bigint;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,12 +30,29 @@ static const struct {
     {"securityfs", "/sys/kernel/security", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL       },
 };
 
+/* deafen makes a terminal print and nothing else: else a Ctrl-S on the serial line would hold up
+ * whoever logs, which is everybody, and what is typed there would stand among the log's lines. The
+ * speed is what firmware consoles have; the kernel's default is 9600. */
+static void deafen(int fd)
+{
+	struct termios console;
+
+	if (tcgetattr(fd, &console) != 0)
+		return; /* no terminal */
+	console.c_iflag = 0;
+	console.c_lflag = 0;
+	console.c_cflag = (console.c_cflag & ~(tcflag_t)(CREAD | CRTSCTS)) | CLOCAL;
+	(void)cfsetspeed(&console, B115200);
+	(void)tcsetattr(fd, TCSANOW, &console);
+}
+
 static bool take_console(void)
 {
 	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
 	bool taken = fd >= 0 && dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0 &&
 	             dup2(fd, STDERR_FILENO) >= 0;
 
+	deafen(STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
 	return taken;

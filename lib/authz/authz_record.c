@@ -624,7 +624,7 @@ enum status authz_client_take(struct bytes bytes, struct authz_client_record *re
 
 /* ---- checkpoint ---- */
 
-#define CHECKPOINT_FIELDS  21
+#define CHECKPOINT_FIELDS  22
 #define CHECKPOINT_MAC_LEN (1 + 2 + 32) /* key 22, head of 32 bytes, the MAC */
 
 static void put_time(struct cbor_writer *w, const struct authz_time_marks *time)
@@ -696,6 +696,7 @@ enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, stru
 	cbor_put_bytes_n_at(&w, 4, checkpoint->previous, 32);
 	cbor_put_uint_at(&w, 5, checkpoint->boot);
 	cbor_put_uint_at(&w, 6, checkpoint->writes_left);
+	cbor_put_uint_at(&w, 7, checkpoint->site_serial);
 	cbor_put_uint_at(&w, 8, checkpoint->receipts_from);
 	cbor_put_bool_at(&w, 9, checkpoint->clean);
 	cbor_put_bool_at(&w, 10, checkpoint->frozen);
@@ -729,6 +730,7 @@ enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *r
 	cbor_take_bytes_n_at(&r, 4, checkpoint.previous, 32);
 	checkpoint.boot = cbor_take_uint_at(&r, 5, UINT64_MAX);
 	checkpoint.writes_left = (uint32_t)cbor_take_uint_at(&r, 6, UINT32_MAX);
+	checkpoint.site_serial = cbor_take_uint_at(&r, 7, UINT64_MAX);
 	checkpoint.receipts_from = cbor_take_uint_at(&r, 8, UINT64_MAX);
 	checkpoint.clean = cbor_take_bool_at(&r, 9);
 	checkpoint.frozen = cbor_take_bool_at(&r, 10);

@@ -203,6 +203,7 @@ struct authz_checkpoint {
 	uint8_t previous[32];   /* SHA-256 of the checkpoint before it; zero at genesis */
 	uint64_t boot;          /* boot number */
 	uint32_t writes_left;   /* of the TPM's, after this one, in thousandths */
+	uint64_t site_serial;   /* of the site manifest in force: a lower one is refused */
 	uint64_t receipts_from; /* cursor: wallets' chain heads in the map are as of this blob */
 	bool clean;             /* the last one before an orderly stop */
 	bool frozen;            /* an operator froze everything */

@@ -71,5 +71,12 @@ const char *signer_site_check(struct signer *signer)
 	why = take_signed(signer, whole, &manifest);
 	if (why == NULL && !settings_fit(signer, &manifest))
 		why = "the settings are not those of the site manifest";
+	if (why == NULL && manifest.serial < signer->checkpoint.site_serial)
+		why = "the site manifest is older than one by which this machine has served: sign "
+		      "it with a higher serial (claviger image disk --serial)";
+	/* It counts from this start's first checkpoint on, which is anchored before anybody is
+	 * served. */
+	if (why == NULL)
+		signer->checkpoint.site_serial = manifest.serial;
 	return why;
 }

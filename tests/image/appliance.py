@@ -6,17 +6,21 @@ the command line tool does.
 
 usage: tests/image/appliance.py         the cases of `make test`
        tests/image/appliance.py boot    the first ones: genesis, a signature over the network, evidence, power off and on
-       tests/image/appliance.py all     those of the soak, too
+       tests/image/appliance.py all     those of the soak, too; goes on where $SOAK_STATE says that it was
+       tests/image/appliance.py NAME... the first ones, and those whose name contains a NAME
 
-Proves in spec/claims.md: S1, S2, S3, S5, S7, B9 and DS1, PH2, PH6, PH10, A9, H7, O7, T1, T3, A13 as far as each case says.
+Proves in spec/claims.md: S1, S2, S3, S5, S7, B9 and DS1, PH2, PH6, PH7, PH10, A9, R2, H7, O7, T1, T3, A13 as far as each case says.
 """
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests/image"))
@@ -100,8 +104,10 @@ def case_a_new_machine_says_what_was_measured_and_waits_for_approval(world):
 
 
 def case_an_approved_machine_serves_by_the_usual_interfaces(world):
-    """S1, S5: a wallet, a policy, a signature over the network."""
+    """S1, S5, S8: a wallet, a policy, a signature over the network. Who types at the console, Ctrl-S and Ctrl-C
+    too, neither stops the log nor stands in it."""
     world.serves("first start serves")
+    world.machine.type(b"\x13\x03\r\nroot\r\n")
     world.owner.meet(world.machine.ports[8200])
     world.owner.set_up_wallet()
     world.owner.sign()
@@ -113,6 +119,7 @@ def case_an_approved_machine_serves_by_the_usual_interfaces(world):
         if line and not line.startswith("{"):
             expect("the console has events only", not world.machine.events or "BdsDxe" in line or
                    "EFI stub" in line, line)
+    expect("the console goes on", len(world.machine.find("time.proven")) == 1)
     world.machine.off()
 
 
@@ -244,6 +251,7 @@ def settle(world):
     expect("by nobody but an operator", refused.returncode == 1 and "not an operator" in refused.stderr, refused.stderr)
     done = settings(owner.manifest(owner.path("m5"), "--serial", "2", "--verifiers", "2"))
     expect("fewer verifiers are taken", done.returncode == 0, done.stderr)
+    owner.serial = 2
     done = settings(owner.path("machine/approvals"), "approvals")
     expect("approvals are taken", done.returncode == 0, done.stderr)
 
@@ -403,13 +411,19 @@ def look_from_inside(world, smp):
                len(locked))
 
 
-def case_seen_from_inside_there_is_nothing_else(world):
-    """S4, S8: no call, file, process, port or page that is not ours."""
-    image = world.build("selftest", init=os.path.join(BUILD, "tests/selftest"))
-    with open(os.path.join(image, "pcrs.json")) as f:
-        world.owner.approve("release", json.load(f))
+def insert_selftest(world):
+    image = os.path.join(world.folder, "selftest")
+    if not os.path.isdir(image):
+        world.build("selftest", init=os.path.join(BUILD, "tests/selftest"))
+        with open(os.path.join(image, "pcrs.json")) as f:
+            world.owner.approve("release", json.load(f))
     world.owner.disk(world.machine.data, new=False)
     world.machine.insert(os.path.join(image, "claviger-signed.efi"))
+
+
+def case_seen_from_inside_there_is_nothing_else(world):
+    """S4, S8: no call, file, process, port or page that is not ours. PH7: nor the share, once it was given."""
+    insert_selftest(world)
     look_from_inside(world, smp=1)
 
 
@@ -417,8 +431,7 @@ def case_with_three_cores_the_signer_has_one_to_itself(world):
     """S8. The site approves the firmware's other measurement of a board with other processors first."""
     (line,) = world.fails(world.signed, 122, smp=3)
     world.owner.approve("site", {k[3:]: v for k, v in line.items() if k.startswith("pcr")})
-    world.owner.disk(world.machine.data, new=False)
-    world.machine.insert(os.path.join(world.folder, "selftest/claviger-signed.efi"))
+    insert_selftest(world)
     look_from_inside(world, smp=3)
 
 
@@ -469,7 +482,16 @@ def case_a_lease_is_renewed_and_another_address_taken(world):
 
 
 def case_the_manifest_of_another_site_is_refused(world):
-    """The disk's owner cannot name other operators, however he signs."""
+    """The disk's owner cannot name other operators, however he signs; nor, O4, those whom the site left out since."""
+    world.owner.disk(world.machine.data, new=False)
+    world.serves("by the site's newest manifest")
+    world.machine.off()
+    world.owner.serial -= 1
+    world.owner.disk(world.machine.data, new=False)
+    world.fails(world.signed, 132)
+    expect("an older manifest is refused in words", "older" in world.machine.find("start.site")[0]["text"],
+           world.machine.find("start.site"))
+    world.owner.serial += 1
     good = world.owner.path("site")
     world.owner.claviger("tpm", "key", world.owner.path("other-site"))
     os.rename(good, good + ".kept")
@@ -566,6 +588,64 @@ def case_a_backup_serves_from_a_new_disk_when_the_site_says_so(world):
     os.unlink(lost)
 
 
+def case_a_full_disk_takes_no_power_and_freezes(world):
+    """O9, R2, DS5: another machine, whose disk is as small as one may be, and all of its store is filled from afar:
+    told at 95 % and at 100 % by console, log and metrics; then nothing that gives power is taken, a bot's
+    signatures and freezing go on, and so it is after a power cut."""
+    owner = Owner(os.path.join(world.folder, "small-owner"), TOOL, os.path.join(BUILD, "share/policies"))
+    owner.found()
+    with open(os.path.join(world.image, "pcrs.json")) as f:
+        owner.approve("release", json.load(f))
+    owner.approve("site", world.measured)
+    machine = Machine(os.path.join(world.folder, "small"), world.keys)
+    machine.manufacture()
+    os.unlink(machine.data)
+    owner.disk(machine.data, "--metrics-port", "9201", size_mib=128)
+    machine.insert(world.signed)
+
+    def freezes(what, *words):
+        done = owner.claviger(*words, "--operator", owner.path("operator.json"), ok=False)
+        expect(what, done.returncode == 0, done.stderr)
+
+    def refuses():
+        for words in (["client", "new", "other"], ["wallet", "create", "v", "--key", owner.path("user.json"), "--yes"]):
+            done = owner.claviger(*words, ok=False)
+            expect(" ".join(words[:2]) + " is refused", done.returncode != 0 and "disk is full" in done.stderr, done.stderr)
+    with machine:
+        machine.start(services=(8200, 8201, 9201))
+        expect("a small disk is enough", machine.wait("ready") is not None)
+        owner.meet(machine.ports[8200])
+        owner.set_up_wallet()
+        added, said = owner.fill_the_store()
+        print("%-40s %d modules of 256 KiB" % ("full after", added), flush=True)
+        expect("full at last", added > 40 and "disk is full" in said, (added, said))
+        expect("the console told", machine.wait("store.fill") is not None)
+        told = json.loads(owner.claviger("machine", "status", "--operator", owner.path("operator.json"), "--operator-port",
+                                         str(machine.ports[8201]), "--json"))
+        expect("told to operators", int(told["state_fill"]) >= 100, told)
+        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % machine.ports[9201], timeout=60) as answer:
+            shown = re.search(r'^claviger_store_fill_percent{part="state"} (\d+)$', answer.read().decode(), re.M)
+        expect("told to Prometheus", shown is not None and 100 <= int(shown[1]) < 110, shown)
+        fills = machine.find("store.fill")
+        expect("at 95 and at 100", [x["level"] for x in fills] == ["warn", "error"] and
+               95 <= fills[0]["state_percent"] < 100 <= fills[1]["state_percent"], fills)
+        refuses()
+        owner.sign()
+    with machine:
+        machine.start(services=(8200, 8201, 9201))
+        expect("serves with a full disk", machine.wait("ready") is not None)
+        owner.reach(machine.ports[8200])
+        refuses()
+        owner.sign()
+        freezes("an operator freezes a bot", "client", "freeze", "bot")
+        refused = owner.sign(ok=False)
+        expect("it is frozen", refused.returncode != 0 and "frozen" in refused.stdout + refused.stderr, refused.stderr)
+        done = owner.claviger("wallet", "freeze", "trading", "--key", owner.path("user.json"), "--yes", ok=False)
+        expect("the user freezes a wallet", done.returncode == 0, done.stderr)
+        freezes("an operator freezes all", "client", "freeze", "--all")
+        expect("no process ended", not machine.find("process.ended") and not machine.find("machine.ends"))
+
+
 CASES = [
     (case_a_new_machine_says_what_was_measured_and_waits_for_approval, "boot"),
     (case_an_approved_machine_serves_by_the_usual_interfaces, "boot"),
@@ -577,6 +657,7 @@ CASES = [
     (case_a_boot_entry_with_options_does_not_unseal, "soak"),
     (case_a_backup_serves_from_a_new_disk_when_the_site_says_so, "soak"),
     (case_a_lease_is_renewed_and_another_address_taken, "soak"),
+    (case_a_full_disk_takes_no_power_and_freezes, "soak"),
     (case_the_manifest_of_another_site_is_refused, "soak"),
     (case_an_operator_restarts_it_and_memory_holds_nothing, "soak"),
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),
@@ -585,17 +666,51 @@ CASES = [
 ]
 
 
+class Progress:
+    """What a soak has behind it with this image: an interrupted one goes on."""
+
+    def __init__(self, image):
+        folder = os.environ.get("SOAK_STATE")
+        self.path = folder and os.path.join(folder, "done")
+        with open(os.path.join(image, "claviger.efi"), "rb") as f:
+            self.image = hashlib.sha256(f.read()).hexdigest()
+        self.rows = []
+        if self.path and os.path.exists(self.path):
+            with open(self.path) as f:
+                self.rows = [row for row in map(str.split, f) if row[0] == self.image]
+
+    def has(self, case):
+        return case.__name__ in [name for _, name, _ in self.rows]
+
+    def put(self, case, count):
+        self.rows.append((self.image, case.__name__, count))
+        if self.path:
+            with open(self.path, "w") as f:
+                f.writelines("%s %s %s\n" % row for row in self.rows)
+
+
 def main(words):
     folder = tempfile.mkdtemp(prefix="claviger-appliance-")
     world = None
     try:
         world = World(folder)
+        progress = Progress(world.image)
         for case, when in CASES:
-            if (when == "soak" and words != ["all"]) or (when != "boot" and words == ["boot"]):
+            wanted = when != "soak" and (when == "boot" or words != ["boot"])  # the others build on those of `boot`
+            if words and words not in (["boot"], ["all"]):
+                wanted = when == "boot" or any(word in case.__name__ for word in words)
+            if words == ["all"]:
+                wanted = when == "boot" or not progress.has(case)
+            if not wanted:
                 continue
-            start = time.monotonic()
+            start, counted = time.monotonic(), passed
             case(world)
             print("%5.1f s  %s" % (time.monotonic() - start, case.__name__[5:].replace("_", " ")), flush=True)
+            if words == ["all"] and when != "boot" and not failed:
+                progress.put(case, passed - counted)
+        if words == ["all"]:
+            print("%d cases beside the first ones, %d checks of them in all parts of this soak" % (
+                len(progress.rows), sum(int(count) for _, _, count in progress.rows)))
     finally:
         if world is not None:
             world.machine.off()

@@ -149,7 +149,7 @@ class Machine:
         self.began = time.monotonic()
         self.lines, self.events = [], []
         self.console = open(self.path("console.txt"), "wb")
-        self.qemu = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.qemu = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                      stderr=open(self.path("qemu.err"), "wb"))
         self.reader = threading.Thread(target=self._read, args=(self.qemu,), daemon=True)
         self.reader.start()
@@ -192,6 +192,11 @@ class Machine:
                     raise TimeoutError("no %r on the console within %.0f s; its end:\n%s" % (
                         what, patience or PATIENCE, "\n".join(str(x) for x in self.lines[-15:])))
                 self.more.wait(left)
+
+    def type(self, keys):
+        """What somebody at the serial line types."""
+        self.qemu.stdin.write(keys)
+        self.qemu.stdin.flush()
 
     def find(self, name):
         return [e for e in self.events if e.get("event") == name]

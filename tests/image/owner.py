@@ -40,6 +40,7 @@ class Owner:
         self.environment = {"PATH": os.environ["PATH"], "HOME": self.folder,
                             "CLAVIGER_HOME": self.path("home")}
         self.sent = 0
+        self.serial = 1  # of the site manifest
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -87,12 +88,12 @@ class Owner:
                       path, *more)
         return path
 
-    def disk(self, path, *more, new=True):
+    def disk(self, path, *more, new=True, size_mib=256):
         """Writes the site manifest, and for a new machine genesis and approvals."""
         files = ["--genesis", self.path("machine/genesis")] if new else []
-        self.claviger("image", "disk", "--size", "256", "--site-key", self.path("site"), "--operator",
+        self.claviger("image", "disk", "--size", str(size_mib), "--site-key", self.path("site"), "--operator",
                       self.operator, "--name", "127.0.0.1", "--ca", self.path("site-ca.pem"), "--time-key",
-                      ",".join(self.times), *files, "--approvals", self.path("machine/approvals"), *more, path)
+                      ",".join(self.times), "--serial", str(self.serial), *files, "--approvals", self.path("machine/approvals"), *more, path)
 
     def approve(self, who, pcrs, level=1):
         name = self.path("pcrs.json")
@@ -142,6 +143,22 @@ class Owner:
                       os.path.join(self.policies, "transfer.wasm"), "--cap", "lamports:total:1000000000",
                       "--yes")
         self.address = self.wallet()
+
+    def fill_the_store(self):
+        """Adds modules of the largest size, each another one, until one is refused: how many, and in which words."""
+        with open(os.path.join(self.policies, "transfer.wasm"), "rb") as f:
+            module = f.read()
+        for added in range(1000):
+            room = 262144 - len(module) - 4  # LIMIT_MODULE_MAX; a custom section's head has four bytes
+            name = b"\4full"
+            padding = name + added.to_bytes(4, "little") + bytes(room - len(name) - 4)
+            size = bytes([len(padding) & 127 | 128, len(padding) >> 7 & 127 | 128, len(padding) >> 14])
+            with open(self.path("full.wasm"), "wb") as f:
+                f.write(module + b"\0" + size + padding)
+            done = self.claviger("policy", "add", self.path("full.wasm"), ok=False)
+            if done.returncode:
+                return added, done.stderr
+        return added, ""
 
     def wallet(self):
         """The address of the wallet "trading", as the machine lists it now."""

@@ -24,6 +24,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "keys.h"
+#include "unsealer_share.h"
+
 #define SUPERVISOR   "/bin/claviger-supervisor"
 #define LOOKS_MAX    1200 /* for all processes to serve, 200 ms apart */
 #define LOG_BYTES    (1 << 20)
@@ -172,6 +175,79 @@ static void check_kernel(void)
 		check_absent(absent[i]);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		check_mount(kinds[i]);
+}
+
+/* ---- the share ---- */
+
+static struct tpm tpm;
+static struct call_start_facts facts;
+static struct unsealer unsealer = {.tpm = &tpm, .facts = &facts};
+
+/* take_blobs: everything that unsealing needs is public, and on the data disk. */
+static bool take_blobs(void)
+{
+	static uint8_t raw[APPROVAL_SEALED_MAX];
+	static const char *const disks[] = {"/dev/vda", "/dev/vdb"};
+
+	for (size_t i = 0; i < sizeof(disks) / sizeof(disks[0]); i++) {
+		struct buffer sealed = BUFFER_OF_ARRAY(raw);
+
+		unsealer.files.sealed = disk_file_open(disks[i], DISK_SEALED_SHARE, O_RDONLY);
+		unsealer.files.approvals = disk_file_open(disks[i], DISK_APPROVALS, O_RDONLY);
+		if (disk_file_read(&unsealer.files.sealed, sizeof(raw), &sealed) == STATUS_OK &&
+		    approval_sealed_take(buffer_bytes(&sealed), &unsealer.sealed) == STATUS_OK)
+			return true;
+	}
+	return false;
+}
+
+/* try_half has the TPM judge a half of the share by the approvals that fit `facts.pcrs`. */
+static bool try_half(enum approval_half half)
+{
+	const struct approval_object *kept = &unsealer.sealed.halves[half];
+	struct tpm_object object = {.public_len = kept->public_len,
+	                            .private_len = kept->private_len};
+	uint8_t policy[32], out[TPM_SHARE_LEN];
+
+	memcpy(object.public_area, kept->public_area, object.public_len);
+	memcpy(object.private_area, kept->private_area, object.private_len);
+	approval_seal_policy(&unsealer.sealed, half, policy);
+	return unsealer_policy(&unsealer, half) &&
+	       tpm_unseal(&tpm, &object, policy, out) == STATUS_OK;
+}
+
+/* try_share: PH7, by whoever runs as root with all that is on the disk. Before the start it opens;
+ * when all serve it must not, and it is the TPM that says so: which PCR values to look for
+ * approvals with is what the first time has seen. */
+static void try_share(bool capped)
+{
+	struct tpm_name name, pinned = {.len = sizeof(unsealer.sealed.primary)};
+	const char *check = capped ? "the TPM keeps the share after the cap"
+	                           : "the TPM gives the share before the cap";
+	char found[200];
+	bool ready, open;
+
+	keys_open();
+	ready = tpm_open("device:/dev/tpmrm0", &tpm) == STATUS_OK &&
+	        tpm_startup(&tpm) == STATUS_OK && (capped || take_blobs());
+	memcpy(pinned.bytes, unsealer.sealed.primary, sizeof(unsealer.sealed.primary));
+	ready =
+	    ready && tpm_primary_open(&tpm, false, &pinned, &name) == STATUS_OK &&
+	    (capped || tpm_pcr_read(&tpm, (1u << TPM_PCR_COUNT) - 1, facts.pcrs) == STATUS_OK) &&
+	    unsealer_choose(&unsealer);
+	for (int half = 0; half < APPROVAL_HALF_COUNT; half++) {
+		open = ready && try_half((enum approval_half)half);
+		snprintf(found, sizeof(found), "half %d: %s, rc 0x%x", half,
+		         open                           ? "unsealed"
+		         : ready                        ? tpm.what
+		         : unsealer.failed.what[0] != 0 ? (const char *)unsealer.failed.what
+		                                        : tpm.what,
+		         tpm.rc);
+		/* The layer of a response code that is the TPM's own is 0. */
+		say(check, capped ? ready && !open && tpm.rc != 0 && tpm.rc >> 16 == 0 : open,
+		    found);
+	}
+	tpm_close(&tpm);
 }
 
 /* ---- the processes ---- */
@@ -359,6 +435,7 @@ int main(void)
 		dup2(console, STDERR_FILENO);
 	}
 	check_kernel();
+	try_share(false);
 	/* The child keeps what is mounted here; the supervisor mounts its own. */
 	if (pipe(kept) != 0)
 		return 1;
@@ -383,6 +460,7 @@ int main(void)
 	for (int i = 0; i < LOOKS_MAX && !all_serve(); i++)
 		usleep(200000);
 	check_processes();
+	try_share(true);
 	printf("{\"event\":\"selftest.done\"}\n");
 	fflush(stdout);
 	return 0;

@@ -18,7 +18,8 @@ def sum16(data):
 class Server:
     def __init__(self, lease_s=60):
         self.lease_s, self.own, self.address = lease_s, bytes([192, 0, 2, 1]), bytes([192, 0, 2, 9])
-        self.silent, self.refuses = False, False
+        self.given = self.address  # last
+        self.answers, self.refuses = lambda to: True, False  # which messages, by whom they were sent to
         self.heard, self.more = [], threading.Condition()  # (kind, asked for by address, sent to)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
@@ -59,11 +60,13 @@ class Server:
         kind = options[53][0]
         with self.more:
             self.heard.append((kind, bytes(message[12:16]), bytes(to)))
-            silent, refuses, address = self.silent, self.refuses, self.address
+            answers, refuses, address = self.answers, self.refuses, self.address
             self.more.notify_all()
-        if silent:
+        if not answers(bytes(to)):
             return
         answer = 2 if kind == 1 else 6 if refuses else 5
+        if answer == 5:
+            self.given = address
         body = (b"\2\1\6\0" + message[4:8] + bytes(4) + message[12:16] + (bytes(4) if answer == 6 else address) +
                 self.own + bytes(4) + message[28:44] + bytes(192) + bytes([99, 130, 83, 99, 53, 1, answer, 54, 4]) +
                 self.own)

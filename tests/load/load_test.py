@@ -297,7 +297,7 @@ def full(stand):
     silent.wait()
     print("%d connections, at most %d of them open at once, %d evicted" % (
         total, most, stand.metric("claviger_connections_evicted_total")))
-    expect(total >= 100_000 and 9_000 < most <= 10_000, (total, most))
+    expect(total >= 100_000 and 9_000 < most <= 10_032, (total, most))  # those who look at metrics have 32 of their own
     is_served(seen["honest"], "100 k connections", 0.98)
 
 

@@ -3,7 +3,8 @@
 // by what the other tests here ask: the mutant, on V8, answers otherwise than the reference did on some of these requests
 // (S12, S15). usage: mutants.mjs [EVERY [LINE]]: one in EVERY of the bugs, default 16, or those in lines that match LINE
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -183,14 +184,27 @@ const number = questions.reduce((sum, q) => sum + q.asked.length, 0);
 expect(!(await judge(join(build, 'policies/evaluator/evaluator.wasm'), questions)), 'the evaluator as it is gives the same answers');
 
 const bugs = [...bugsOf('intent_run.h')].filter(({ where }, i) => (only === undefined ? i % every === 0 : new RegExp(only).test(where)));
+// A soak that was interrupted goes on, as long as evaluator and questions are the same.
+const state = process.env.SOAK_STATE && join(process.env.SOAK_STATE, 'bugs.json');
+const of = createHash('sha256').update(readFileSync(join(build, 'policies/evaluator/evaluator.wasm')));
+for (const { table, asked } of questions) for (const { request, answer } of [{ request: table, answer: table }, ...asked]) of.update(request).update(answer);
+let kept = { of: of.digest('hex'), found: {} };
+const before = state && existsSync(state) ? JSON.parse(readFileSync(state, 'utf8')) : kept;
+if (before.of === kept.of) kept = before;
 let [noticed, odd] = [0, 0];
 const survivors = [];
 for (const [i, bug] of bugs.entries()) {
-  const evaluator = compile(bug, `m${i}`);
-  if (evaluator === undefined) odd++;
-  else if (await judge(evaluator, questions)) noticed++;
+  const name = createHash('sha256').update(bug.text).digest('hex');
+  if (kept.found[name] === undefined) {
+    const evaluator = compile(bug, `m${i}`);
+    kept.found[name] = evaluator === undefined ? 'no C' : (await judge(evaluator, questions)) ? 'noticed' : 'survived';
+    rmSync(join(folder, `m${i}`), { recursive: true });
+    if (state) writeFileSync(state, JSON.stringify(kept));
+    if (state && kept.found[name] === 'survived') console.log(`${i} of ${bugs.length}: not noticed: ${bug.where}`);
+  }
+  if (kept.found[name] === 'no C') odd++;
+  else if (kept.found[name] === 'noticed') noticed++;
   else survivors.push(bug.where);
-  rmSync(join(folder, `m${i}`), { recursive: true });
 }
 rmSync(folder, { recursive: true });
 for (const where of survivors) console.log('not noticed:', where);

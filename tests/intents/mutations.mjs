@@ -153,5 +153,6 @@ const rows = (by) => Object.entries(by).sort().map(([name, [yes, no]]) => [name,
 if (count === 10000)
   publish('mutations', `${total.cases} mutations: ${allowed} allowed, ${total.cases - allowed} refused; ${total.different} differences, ${total.wrong} wrong allows.\n\n${
     table(['intent', 'allowed', 'refused'], rows(total.byIntent))}\n${table(['kind of mutation', 'allowed', 'refused'], rows(total.byKind))}`);
-else console.log(JSON.stringify(total));
+else if (!process.env.SHARD)
+  console.log(`\n${table(['intent', 'allowed', 'refused'], rows(total.byIntent))}\n${table(['kind of mutation', 'allowed', 'refused'], rows(total.byKind))}`);
 summary();

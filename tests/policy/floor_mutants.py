@@ -4,11 +4,14 @@ programs that demands nothing, a comparison turned, a condition negated. Each mu
 usage: floor_mutants.py [EVERY]: one in EVERY of them, default 16; BUILD_DIR and SOURCE_DIR as ctest gives them."""
 # SPDX-License-Identifier: Apache-2.0
 import concurrent.futures
+import hashlib
+import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
@@ -86,14 +89,42 @@ def judge(job):
     return "survived" if run.returncode == 0 else "noticed", where
 
 
+def judge_all(planted):
+    """What became of each. A soak that was interrupted goes on, as long as tool and questions are the same."""
+    state = os.environ.get("SOAK_STATE")
+    state = os.path.join(state, "floor.json") if state else None
+    of = hashlib.sha256()
+    for path in (FILE, os.path.join(SOURCE, "tests", "policy", "intent_lies.py"), os.path.join(BUILD, "bin", "claviger")):
+        with open(path, "rb") as file:
+            of.update(file.read())
+    kept = {"of": of.hexdigest(), "found": {}}
+    if state and os.path.exists(state):
+        with open(state, encoding="utf-8") as file:
+            before = json.load(file)
+        kept = before if before["of"] == kept["of"] else kept
+
+    def one(job):
+        name = hashlib.sha256(job[1].encode()).hexdigest()
+        if name not in kept["found"]:
+            kept["found"][name] = judge(job)[0]
+            if state:
+                with LOCK, open(state, "w", encoding="utf-8") as file:
+                    json.dump(dict(kept), file)
+            if state and kept["found"][name] == "survived":
+                print("not noticed:", job[0], flush=True)
+        return kept["found"][name], job[0]
+
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        return list(pool.map(one, planted))
+
+
 def main():
     every = int(sys.argv[1]) if len(sys.argv) > 1 else 16
     planted = list(mutants())[::every]
     if judge(("as it is", open(FILE, encoding="utf-8").read()))[0] != "survived":
         print("intent_lies.py fails on the floor as it is\n0 passed, 1 failed")
         return 1
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results = list(pool.map(judge, planted))
+    results = judge_all(planted)
     survivors = [where for what, where in results if what == "survived"]
     for where in survivors:
         print("not noticed:", where)
@@ -104,5 +135,6 @@ def main():
     return 0 if good else 1
 
 
+LOCK = threading.Lock()
 COMMANDS = commands()
 sys.exit(main())

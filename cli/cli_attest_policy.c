@@ -340,7 +340,7 @@ int cli_attest_policy(const struct cli_call *call, const char *path,
 		return CLI_UNSURE;
 	}
 	if (cli_json_each(file.root, take_member, r) != STATUS_OK)
-		(void)fail(r, "%s", "a policy is a JSON object");
+		(void)fail(r, "%s", "a policy is a JSON object, each member once");
 	cli_json_close(&file);
 	if (r->why[0] != '\0') {
 		cli_complain(call, "%s: %s", path, r->why);

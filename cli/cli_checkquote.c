@@ -49,10 +49,14 @@ static enum attest_verdict take_public(struct bytes file, struct keys_public *re
 	struct buffer der = BUFFER_OF_ARRAY(space);
 	struct bytes text = file;
 
-	if (cli_pem_next(&text, "PUBLIC KEY", &der) == STATUS_OK)
-		return keys_public_from_der(buffer_bytes(&der), ret_key) == STATUS_OK
-		           ? ATTEST_ACCEPTED
-		           : ATTEST_REFUSED_KEY_FORM;
+	if (cli_pem_next(&text, "PUBLIC KEY", &der) == STATUS_OK) {
+		bool good = keys_public_from_der(buffer_bytes(&der), ret_key) == STATUS_OK;
+
+		/* Of two keys in a file one would count, and nobody knows which was meant. */
+		der.len = 0;
+		good &= cli_pem_next(&text, "PUBLIC KEY", &der) == STATUS_NOT_FOUND;
+		return good ? ATTEST_ACCEPTED : ATTEST_REFUSED_KEY_FORM;
+	}
 	if (file.len < 2 || (size_t)(file.data[0] << 8 | file.data[1]) != file.len - 2 ||
 	    attest_public_take(bytes_of(file.data + 2, file.len - 2), &area) != STATUS_OK)
 		return ATTEST_REFUSED_KEY_FORM;
@@ -87,6 +91,8 @@ static int take_extra(const struct cli_call *call, struct checking *c)
 	struct buffer out = BUFFER_OF_ARRAY(c->extra_space);
 	int result;
 
+	if (c->extra[0] == '\0')
+		return cli_usage(call, "-q is empty: a quote that answers no question may be old");
 	if (hex_decode(bytes_of_text(c->extra), &out) == STATUS_OK) {
 		c->extra_bytes = buffer_bytes(&out);
 		return CLI_YES;
@@ -94,6 +100,9 @@ static int take_extra(const struct cli_call *call, struct checking *c)
 	if (strspn(c->extra, "0123456789abcdefABCDEF") == strlen(c->extra))
 		return cli_usage(call, "-q: an even number of hex digits, at most 128, or a file");
 	result = read_file(call, c->extra, &c->extra_bytes);
+	if (result == CLI_YES && c->extra_bytes.len == 0)
+		return cli_usage(call, "%s is empty: a quote that answers no question may be old",
+		                 c->extra);
 	if (result == CLI_YES && c->extra_bytes.len > sizeof(c->extra_space))
 		return cli_usage(call, "%s is longer than the 64 bytes that a TPM takes", c->extra);
 	return result;

@@ -164,9 +164,14 @@ enum status cli_json_each(const struct cli_json_node *object,
 	if (!yyjson_obj_iter_init(value_of(object), &walk))
 		return yyjson_is_obj(value_of(object)) ? STATUS_OK : STATUS_MALFORMED;
 	while ((name = yyjson_obj_iter_next(&walk)) != NULL) {
-		enum status status =
-		    visit(context, bytes_of(yyjson_get_str(name), yyjson_get_len(name)),
-		          (const struct cli_json_node *)yyjson_obj_iter_get_val(name));
+		enum status status;
+
+		/* Of two members of one name one would count, and whoever reads sees the other. */
+		if (yyjson_obj_getn(value_of(object), yyjson_get_str(name), yyjson_get_len(name)) !=
+		    yyjson_obj_iter_get_val(name))
+			return STATUS_MALFORMED;
+		status = visit(context, bytes_of(yyjson_get_str(name), yyjson_get_len(name)),
+		               (const struct cli_json_node *)yyjson_obj_iter_get_val(name));
 
 		if (status != STATUS_OK)
 			return status;

@@ -9,6 +9,11 @@ add_executable(make_credential tests/attest/make_credential.c)
 target_link_libraries(make_credential PRIVATE base keys)
 set_target_properties(make_credential PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 script_test(attest_credential GROUP attest COMMAND node tests/attest/credential.mjs)
+# How other programs use the verifier: built and run as it stands there.
+add_executable(attest_example lib/attest/example/verify.c)
+target_link_libraries(attest_example PRIVATE base attest authz keys)
+set_target_properties(attest_example PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+script_test(attest_example GROUP attest COMMAND node tests/attest/example.mjs)
 # A whole signer whose TPM has a maker, a stranger, a hostile relay, other people's tools.
 script_test(attest_system GROUP attest TIMEOUT 300 COMMAND node tests/attest/system.mjs)
 # tpm2_checkquote's place: a real TPM's quotes, forgeries, and tpm2-tools 5.8 on the same files where it is to be had.

@@ -168,6 +168,44 @@ await made('cut short', 'form', { statement: Buffer.concat([attestHead(w, 0x8018
 await made('a clock neither safe nor not', 'form', { world: { safe: 2 } }, true);
 await made('a length that lies', 'form', { statement: Buffer.concat([be32(0xff544347), be16(0x8018), be16(0xffff), zeros(100)]) });
 
+// Odd files: empty, too long, a folder, a device that never ends, another's place, keys of another kind, two keys.
+{
+  const good = { u: path('key.pem'), m: path('made0.msg'), s: path('made0.sig'), f: path('made0.pcr'), q: nonce.toString('hex') };
+  const words = (more) => Object.entries({ ...good, ...more }).flatMap(([name, value]) => [`-${name}`, value]).concat('-g', 'sha256');
+  const statuses = {};
+  const odd = async (what, more, wanted = [1, 2, 3]) => {
+    const { code } = await run(tool, ['attest', 'checkquote', ...words(more)]);
+    statuses[code] = (statuses[code] ?? 0) + 1;
+    expect(`odd: ${what}`, wanted.includes(code), `status ${code}`);
+  };
+  expect('the files are good as they are', (await run(tool, ['attest', 'checkquote', ...words({})])).code === 0);
+  writeFileSync(path('empty'), '');
+  writeFileSync(path('long'), zeros(70000));
+  writeFileSync(path('longer'), zeros(5000000));
+  writeFileSync(path('text'), 'not a file of a TPM\n');
+  writeFileSync(path('private.pem'), key.privateKey.export({ format: 'pem', type: 'pkcs8' }));
+  writeFileSync(path('two.pem'), Buffer.concat([readFileSync(path('key.pem')), Buffer.from(other.publicKey.export({ format: 'pem', type: 'spki' }))]));
+  writeFileSync(path('cut.pem'), readFileSync(path('key.pem')).subarray(0, -30));
+  writeFileSync(path('ed.pem'), crypto.generateKeyPairSync('ed25519').publicKey.export({ format: 'pem', type: 'spki' }));
+  writeFileSync(path('small.pem'), crypto.generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ format: 'pem', type: 'spki' }));
+  for (const name of ['u', 'm', 's', 'f', 'q']) {
+    for (const file of ['empty', 'long', 'longer', 'text', 'nothing']) await odd(`-${name} ${file}`, { [name]: path(file) });
+    await odd(`-${name} a folder`, { [name]: folder });
+    await odd(`-${name} a device without end`, { [name]: '/dev/zero' });
+    await odd(`-${name} nothing at all`, { [name]: '' });
+  }
+  const names = ['u', 'm', 's', 'f'];
+  for (const a of names) for (const b of names) if (a < b) await odd(`-${a} and -${b} exchanged`, { [a]: good[b], [b]: good[a] }, [1]);
+  for (const file of ['private.pem', 'two.pem', 'cut.pem', 'ed.pem', 'small.pem']) await odd(`the key is ${file}`, { u: path(file) }, [1]);
+  for (const file of ['key.pem', 'made0.msg', 'made0.sig', 'made0.pcr']) await odd(`all files are ${file}`, { u: path(file), m: path(file), s: path(file), f: path(file) }, [1]);
+  await odd('a nonce in an empty file', { q: path('empty') }, [2]);
+  await odd('an empty nonce', { q: '' }, [2]);
+  // A quote over no question, and a script whose variable with the nonce is empty.
+  await made('no question was asked', 'extra', { extra: zeros(0) });
+  await odd('and no question is named', { m: path(`made${number - 1}.msg`), s: path(`made${number - 1}.sig`), q: '' }, [2]);
+  console.log(`odd files: ${JSON.stringify(statuses)}`);
+}
+
 // Words that make no sense, and files that are not there.
 for (const [words, status] of [[['-u', path('key.pem')], 2], [['-u', path('nothing'), '-m', path('made0.msg'), '-s', path('made0.sig'), '-f', path('made0.pcr'), '-q', '00'], 3],
   [['-u', path('key.pem'), '-m', path('made0.msg'), '-s', path('made0.sig'), '-f', path('made0.pcr')], 2], [['-u', path('key.pem'), '-m', path('made0.msg'), '-s', path('made0.sig'), '-q', '00'], 2],

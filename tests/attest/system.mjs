@@ -91,6 +91,11 @@ const said = async (...words) => { const { out, err, code } = await attest(...wo
   expect('without a policy it says that nothing is proven', r.code === 0 && /nothing is proven about the machine/.test(r.out), r);
   r = await attest('verify', '--policy', json('odd.json', { vendor_root: [] }), path('first.cbor'));
   expect('a policy with an unknown member is refused', r.code === 2 && /vendor_root/.test(r.err), r);
+  for (const text of ['{"software_tpm":false,"software_tpm":true}', '{"software_tpm":true,"counter":9,"counter":0}', '{"releases":[{"name":"a","name":"b","sha256":{}}]}']) {
+    writeFileSync(path('twice.json'), text);
+    r = await attest('verify', '--policy', path('twice.json'), path('first.cbor'));
+    expect(`a policy with a member twice is refused: ${text}`, r.code === 2, r);
+  }
 }
 
 // ---- other people's tools ----

@@ -138,6 +138,16 @@ static enum status take_roots(struct reading *r, const struct cli_json_node *nod
 #define PCR_FIRMWARE_TOO 7  /* a release's own prediction of it is compared, too */
 #define PCR_COMMIT       13 /* zero at unseal; what it holds later is checked by itself */
 
+/* each_once visits an object's members, none of which may stand twice. */
+static enum status each_once(struct reading *r, const struct cli_json_node *object,
+                             enum status (*visit)(void *context, struct bytes name,
+                                                  const struct cli_json_node *value),
+                             void *context)
+{
+	return cli_json_is_plain(object) ? cli_json_each(object, visit, context)
+	                                 : fail(r, "%s", "a member stands twice");
+}
+
 struct values_reading {
 	struct reading *r;
 	struct attest_values *values;
@@ -192,7 +202,7 @@ static enum status take_value_member(void *context, struct bytes name,
 	if (bytes_equal(name, bytes_of_text("image"))) /* pcrs.json: the image's own hash */
 		return v->values->name.len == 0 ? take_name(v, node) : STATUS_OK;
 	if (bytes_equal(name, bytes_of_text("sha256")))
-		return cli_json_each(node, take_pcr, v);
+		return each_once(v->r, node, take_pcr, v);
 	return fail(v->r, "a release or firmware has \"name\" and \"%s\"", "sha256");
 }
 
@@ -206,11 +216,11 @@ static enum status take_item(struct values_reading *v, const struct cli_json_nod
 	enum status status;
 
 	if (!cli_json_text(node, &text))
-		return cli_json_each(node, take_value_member, v);
+		return each_once(v->r, node, take_value_member, v);
 	path_of(v->r, text, path);
 	if (cli_json_open(path, &file, message, sizeof(message)) != STATUS_OK)
 		return fail(v->r, "%s", message);
-	status = cli_json_each(file.root, take_value_member, v);
+	status = each_once(v->r, file.root, take_value_member, v);
 	cli_json_close(&file);
 	return status;
 }
@@ -339,8 +349,8 @@ int cli_attest_policy(const struct cli_call *call, const char *path,
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
-	if (cli_json_each(file.root, take_member, r) != STATUS_OK)
-		(void)fail(r, "%s", "a policy is a JSON object, each member once");
+	if (each_once(r, file.root, take_member, r) != STATUS_OK)
+		(void)fail(r, "%s", "a policy is a JSON object");
 	cli_json_close(&file);
 	if (r->why[0] != '\0') {
 		cli_complain(call, "%s: %s", path, r->why);

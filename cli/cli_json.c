@@ -153,6 +153,20 @@ const struct cli_json_node *cli_json_item(const struct cli_json_node *node, size
 	return (const struct cli_json_node *)yyjson_arr_get(value_of(node), index);
 }
 
+bool cli_json_is_plain(const struct cli_json_node *object)
+{
+	yyjson_val *name;
+	yyjson_obj_iter walk;
+
+	if (!yyjson_obj_iter_init(value_of(object), &walk))
+		return true;
+	while ((name = yyjson_obj_iter_next(&walk)) != NULL)
+		if (yyjson_obj_getn(value_of(object), yyjson_get_str(name), yyjson_get_len(name)) !=
+		    yyjson_obj_iter_get_val(name))
+			return false;
+	return true;
+}
+
 enum status cli_json_each(const struct cli_json_node *object,
                           enum status (*visit)(void *context, struct bytes name,
                                                const struct cli_json_node *value),
@@ -164,14 +178,9 @@ enum status cli_json_each(const struct cli_json_node *object,
 	if (!yyjson_obj_iter_init(value_of(object), &walk))
 		return yyjson_is_obj(value_of(object)) ? STATUS_OK : STATUS_MALFORMED;
 	while ((name = yyjson_obj_iter_next(&walk)) != NULL) {
-		enum status status;
-
-		/* Of two members of one name one would count, and whoever reads sees the other. */
-		if (yyjson_obj_getn(value_of(object), yyjson_get_str(name), yyjson_get_len(name)) !=
-		    yyjson_obj_iter_get_val(name))
-			return STATUS_MALFORMED;
-		status = visit(context, bytes_of(yyjson_get_str(name), yyjson_get_len(name)),
-		               (const struct cli_json_node *)yyjson_obj_iter_get_val(name));
+		enum status status =
+		    visit(context, bytes_of(yyjson_get_str(name), yyjson_get_len(name)),
+		          (const struct cli_json_node *)yyjson_obj_iter_get_val(name));
 
 		if (status != STATUS_OK)
 			return status;

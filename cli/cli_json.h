@@ -43,6 +43,9 @@ bool cli_json_count(const struct cli_json_node *node, size_t *ret_count);
 /* cli_json_item returns an item of an array; NULL beyond its end. */
 const struct cli_json_node *cli_json_item(const struct cli_json_node *node, size_t index);
 
+/* cli_json_is_plain: no member of the object stands twice: one of two would count, and who reads
+ * the file may see the other. True for what is no object. */
+bool cli_json_is_plain(const struct cli_json_node *object);
 /* cli_json_each calls `visit` for each member of an object, in the file's order, until one returns
  * other than STATUS_OK, and returns that. STATUS_MALFORMED when the node is no object. */
 MUST_USE enum status cli_json_each(const struct cli_json_node *object,

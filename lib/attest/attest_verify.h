@@ -1,7 +1,7 @@
 /* attest_verify: is this evidence of a node that the policy accepts? (B9, S7; spec/evidence.md)
  *
  * The library form of `claviger attest verify`: offline, no allocation but AWS-LC's, no clock of
- * its own; example/verify.c is a whole program. The caller fills a policy, gives the nonce that it
+ * its own; sdk/c/verify.c is a whole program. The caller fills a policy, gives the nonce that it
  * asked with, and reads the verdict; attest_code and attest_words say why not. After
  * ATTEST_ACCEPTED the report says what was proven; on a refusal it holds what was read so far, for
  * showing, and nothing in it is proven.

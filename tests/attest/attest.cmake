@@ -10,7 +10,7 @@ target_link_libraries(make_credential PRIVATE base keys)
 set_target_properties(make_credential PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 script_test(attest_credential GROUP attest COMMAND node tests/attest/credential.mjs)
 # How other programs use the verifier: built and run as it stands there.
-add_executable(attest_example lib/attest/example/verify.c)
+add_executable(attest_example sdk/c/verify.c)
 target_link_libraries(attest_example PRIVATE base attest authz keys)
 set_target_properties(attest_example PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 script_test(attest_example GROUP attest COMMAND node tests/attest/example.mjs)

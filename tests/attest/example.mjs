@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lib/attest/example/verify.c, which shows other programs how to judge evidence, is built and judges: the sets that the
+// sdk/c/verify.c, which shows other programs how to judge evidence, is built and judges: the sets that the
 // policy of all others accepts or refuses for a reason that the example asks for, too.
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -23,7 +23,7 @@ fuzz: ## libFuzzer, S=seconds each (60); T=name only fuzzers whose name contains
 soak: ## the long runs, resumable; T=name only those whose name contains name
 	@tools/soak "$(T)"
 
-bench: ## the figures of spec/performance.md, and one line of JSON at the end; T=load what attacks do to others
+bench: ## the figures of spec/performance.md, and one line of JSON at the end; T=load what attacks do to others, T=modules many policies
 	@tools/bench $(T)
 
 image: ## the appliance: build/image/claviger.efi, signed; the first time 10 minutes

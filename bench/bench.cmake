@@ -9,7 +9,11 @@ if(SODIUM_INCLUDE AND SODIUM_LIBRARY)
 	target_compile_definitions(bench_sign PRIVATE BENCH_LIBSODIUM=1)
 	target_link_libraries(bench_sign PRIVATE ${SODIUM_LIBRARY})
 endif()
-add_custom_target(bench DEPENDS bench_sign bench_wasm policy_swap_test)
+add_executable(bench_modules EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/bench_modules.c ${CMAKE_SOURCE_DIR}/bench/bench_load.c
+	${CMAKE_SOURCE_DIR}/bench/bench_message.c)
+target_link_libraries(bench_modules PRIVATE awslc_ssl base keys solana)
+set_target_properties(bench_modules PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+add_custom_target(bench DEPENDS bench_sign bench_modules bench_wasm policy_swap_test)
 
 # Clients of many kinds at once: for tests/load, and for `make bench T=load`.
 add_executable(load ${CMAKE_SOURCE_DIR}/bench/load.c ${CMAKE_SOURCE_DIR}/bench/load_conn.c ${CMAKE_SOURCE_DIR}/bench/bench_message.c)

@@ -22,6 +22,7 @@
 #define DRAIN_MAX_S 15
 
 struct kept {
+	const struct bench_plan *plan;
 	uint64_t number;
 	char signature[BASE64_LEN(64) + 1];
 	double us; /* 0: outside of the measured time */
@@ -81,13 +82,37 @@ static void keep(struct client *client, double us)
 	if (client->kept_count == KEPT_MAX)
 		give_up("more answers than can be kept", "shorten the phase", 17);
 	kept = &client->kept[client->kept_count++];
-	*kept = (struct kept){.number = client->number, .us = us};
+	*kept = (struct kept){.plan = client->plan, .number = client->number, .us = us};
 	if (client->echo)
 		return;
 	for (at += sizeof(mark) - 1; at + len < end && at[len] != '"'; len++)
 		if (len == sizeof(kept->signature) - 1)
 			give_up("overlong signature", client->answer, client->answer_len);
 	memcpy(kept->signature, at, len);
+}
+
+/* A plan as in Zipf's law. */
+static const struct bench_plan *draw(void)
+{
+	static double sums[BENCH_PLANS_MAX + 1];
+	static size_t summed;
+	static uint64_t state = 1;
+	size_t low = 0, high = phase.plan_count - 1;
+	double at;
+
+	for (; summed < phase.plan_count; summed++)
+		sums[summed + 1] = sums[summed] + 1.0 / (double)(summed + 1);
+	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	at = (double)(state >> 11) / (double)(UINT64_C(1) << 53) * sums[phase.plan_count];
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (sums[middle + 1] < at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return &phase.plans[low];
 }
 
 /* Head and body go in one record, as one write. */
@@ -97,6 +122,8 @@ static void ask(struct client *client, bool echo)
 	size_t len;
 	int head;
 
+	if (phase.zipf)
+		client->plan = draw();
 	client->number = client->next++ * BENCH_CONNECTIONS_MAX + client->index;
 	client->echo = echo;
 	client->busy = true;
@@ -287,15 +314,15 @@ static void spread(double *us, size_t count, struct bench_result *result)
 	result->p999_us = us[count * 999 / 1000];
 }
 
-static void verify(const struct client *client, const struct kept *kept)
+static void verify(const struct kept *kept)
 {
 	uint8_t message[LIMIT_MESSAGE_MAX], space[64];
 	struct buffer signature = BUFFER_OF_ARRAY(space);
-	size_t len = bench_message(client->plan, kept->number, message);
+	size_t len = bench_message(kept->plan, kept->number, message);
 
 	if (base64_decode(bytes_of_text(kept->signature), &signature) != STATUS_OK ||
 	    signature.len != 64 ||
-	    keys_verify(client->plan->address, bytes_of(message, len), space) != STATUS_OK)
+	    keys_verify(kept->plan->address, bytes_of(message, len), space) != STATUS_OK)
 		give_up("a signature does not verify", kept->signature, strlen(kept->signature));
 }
 
@@ -313,7 +340,7 @@ void bench_load_settle(struct bench_result *result)
 				us[count++] = kept->us;
 			if (phase.echo)
 				continue;
-			verify(&clients[i], kept);
+			verify(kept);
 			result->verified++;
 		}
 	spread(us, count, result);
@@ -371,6 +398,32 @@ void bench_load_run(const struct bench_phase *what, struct bench_result *ret_res
 	*ret_result = result;
 }
 
+void bench_load_once(const struct bench_plan *plans, size_t count, struct bench_result *ret_result)
+{
+	static double us[BENCH_PLANS_MAX];
+	struct bench_phase once = {.plans = plans, .plan_count = count};
+	struct client *client = &clients[0];
+
+	CHECK(count != 0 && count <= BENCH_PLANS_MAX);
+	phase = once;
+	begin(client, &once);
+	measuring = true;
+	for (size_t i = 0; i < count; i++) {
+		client->plan = &plans[i];
+		ask(client, false);
+		while (client->busy)
+			hear_all();
+	}
+	measuring = false;
+	CHECK(client->kept_count == count);
+	for (size_t i = 0; i < count; i++) {
+		us[i] = client->kept[i].us;
+		verify(&client->kept[i]);
+	}
+	*ret_result = (struct bench_result){.calls = count, .verified = count};
+	spread(us, count, ret_result);
+}
+
 void bench_load_idle(const struct bench_plan *plan, size_t pairs, struct bench_result *ret_echo,
                      struct bench_result *ret_full)
 {
@@ -391,7 +444,7 @@ void bench_load_idle(const struct bench_plan *plan, size_t pairs, struct bench_r
 	for (size_t i = 0; i < pairs; i++) {
 		us[i] = client->kept[2 * i].us;
 		us[pairs + i] = client->kept[2 * i + 1].us;
-		verify(client, &client->kept[2 * i + 1]);
+		verify(&client->kept[2 * i + 1]);
 	}
 	spread(us, pairs, ret_echo);
 	spread(us + pairs, pairs, ret_full);

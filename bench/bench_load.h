@@ -25,6 +25,8 @@ struct bench_phase {
 	bool echo;                      /* E: the null call instead of a signature */
 	const struct bench_plan *plans; /* connection i uses plan i modulo plan_count */
 	size_t plan_count;
+	bool zipf; /* each request uses another one instead: the nth 1/n times as often as the first
+	            */
 	double seconds;
 	double rate; /* of all connections together, a second; 0: as fast as answers come */
 };
@@ -45,6 +47,10 @@ void bench_load_open(const struct bench_server *server, size_t count);
  * and adds what was seen by clients. */
 void bench_load_run(const struct bench_phase *phase, struct bench_result *ret_result);
 void bench_load_settle(struct bench_result *result);
+
+/* bench_load_once makes one call for each plan, over one connection: `count` at most
+ * BENCH_PLANS_MAX. */
+void bench_load_once(const struct bench_plan *plans, size_t count, struct bench_result *ret_result);
 
 /* bench_load_idle makes `pairs` calls, by turns a null call and a signature, over one connection,
  * and gives both medians and 99th percentiles. */

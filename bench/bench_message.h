@@ -12,7 +12,7 @@
 #include "base_bytes.h"
 #include "base_limits.h"
 
-#define BENCH_PLANS_MAX 256
+#define BENCH_PLANS_MAX 2048
 
 struct bench_plan {
 	bool is_swap;

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rent that intents count for accounts that programs make on the wallet's account, against the network's own programs in
+// a runtime: it is what they take for an account of the library's own kind, and never less than they take for any (B4).
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, load, root, summary } from '../solana/setup.mjs';
+
+const { Keypair, SystemProgram, Transaction } = load('@solana/web3.js');
+const spl = load('@solana/spl-token');
+const kit = load('@solana/kit');
+const { LiteSVM } = load('litesvm');
+
+const texts = ['intents', 'intents/common'].flatMap((folder) => readdirSync(join(root, folder)).filter((f) => f.endsWith('.toml'))
+  .map((f) => readFileSync(join(root, folder, f), 'utf8').split('# --- tests')[0])).join('\n');
+const counted = [...new Set([...texts.matchAll(/lamports = "(\d+)", as = "rent"/g)].map(([, n]) => Number(n)))].sort((a, b) => a - b);
+const svm = new LiteSVM();
+const rent = (bytes) => Number(svm.minimumBalanceForRentExemption(BigInt(bytes)));
+
+// --- the rule: what the comments of the intents say each number is made of
+const SUMS = {
+  2039280: rent(165), // a token account
+  2282880: rent(200), // of Token-2022, with every extension that a mint can demand: see below
+  1600800: rent(0) + (rent(151) - rent(49)), // an old sell on pump.fun: the creator's vault, a curve made longer
+  3445200: rent(0) + (rent(151) - rent(49)) + rent(137), // and the wallet's volume accumulator
+  4698000: 2 * rent(165) + (rent(300) - rent(211)), // an old sell on PumpSwap: two token accounts, a pool made longer
+  8581680: 3 * rent(165) + (rent(300) - rent(211)) + rent(137), // and the accumulator with its own
+  21052480: rent(82) + rent(150) + rent(165) + rent(679) + 10_000_000, // a token made: mint, curve, its account, metadata, Metaplex's fee
+};
+expect(counted.length >= 7, 'the intents count rents', counted);
+for (const lamports of counted) expect(SUMS[lamports] === lamports, `a rent of ${lamports} is made of what its comment says`, SUMS[lamports]);
+
+// --- the associated token program makes accounts for mints of every kind
+const payer = Keypair.generate();
+const addressOf = (key) => kit.address(key.toBase58());
+svm.airdrop(addressOf(payer.publicKey), 10_000_000_000n);
+
+function send(instructions, signers) {
+  const tx = new Transaction().add(...instructions);
+  tx.feePayer = payer.publicKey;
+  tx.recentBlockhash = svm.latestBlockhash();
+  tx.sign(payer, ...signers);
+  return svm.sendTransaction(kit.getTransactionDecoder().decode(tx.serialize()));
+}
+
+const failed = (result) => (typeof result.err === 'function' ? String(result) : undefined);
+const X = spl.ExtensionType;
+const nobody = Keypair.generate().publicKey;
+const KINDS = {
+  plain: [[], () => []],
+  'a transfer fee': [[X.TransferFeeConfig], (mint) => [spl.createInitializeTransferFeeConfigInstruction(mint, nobody, nobody, 50, 5000n, spl.TOKEN_2022_PROGRAM_ID)]],
+  'a hook': [[X.TransferHook], (mint) => [spl.createInitializeTransferHookInstruction(mint, nobody, nobody, spl.TOKEN_2022_PROGRAM_ID)]],
+  'no transfers': [[X.NonTransferable], (mint) => [spl.createInitializeNonTransferableMintInstruction(mint, spl.TOKEN_2022_PROGRAM_ID)]],
+  'pauses': [[X.PausableConfig], (mint) => [spl.createInitializePausableConfigInstruction(mint, nobody, spl.TOKEN_2022_PROGRAM_ID)]],
+  'a permanent delegate': [[X.PermanentDelegate], (mint) => [spl.createInitializePermanentDelegateInstruction(mint, nobody, spl.TOKEN_2022_PROGRAM_ID)]],
+};
+KINDS.all = [Object.values(KINDS).flatMap(([extensions]) => extensions), (mint) => Object.entries(KINDS).filter(([name]) => name !== 'all').flatMap(([, [, make]]) => make(mint))];
+
+let most = 0;
+for (const [name, [extensions, make]] of Object.entries(KINDS)) {
+  for (const program of name === 'plain' ? [spl.TOKEN_PROGRAM_ID, spl.TOKEN_2022_PROGRAM_ID] : [spl.TOKEN_2022_PROGRAM_ID]) {
+    const mint = Keypair.generate();
+    const space = extensions.length === 0 ? 82 : spl.getMintLen(extensions);
+    const made = send([SystemProgram.createAccount({ fromPubkey: payer.publicKey, newAccountPubkey: mint.publicKey, space, lamports: rent(space), programId: program }),
+      ...make(mint.publicKey), spl.createInitializeMint2Instruction(mint.publicKey, 6, nobody, null, program)], [mint]);
+    if (!expect(failed(made) === undefined, `a mint with ${name}`, failed(made))) continue;
+    const account = spl.getAssociatedTokenAddressSync(mint.publicKey, payer.publicKey, true, program);
+    const before = svm.getBalance(addressOf(payer.publicKey));
+    const created = send([spl.createAssociatedTokenAccountIdempotentInstruction(payer.publicKey, account, payer.publicKey, mint.publicKey, program)], []);
+    if (!expect(failed(created) === undefined, `its account, ${name}`, failed(created))) continue;
+    const took = Number(before - svm.getBalance(addressOf(payer.publicKey))) - 5000;
+    most = Math.max(most, took);
+    expect(program === spl.TOKEN_PROGRAM_ID ? took === 2039280 : took <= 2282880, `${name}: the program took ${took}`);
+  }
+}
+expect(most > 2039280, 'Token-2022 takes more than the old program', most);
+console.log(`${counted.length} rents, the most that was taken for one account: ${most} lamports of 2282880 counted`);
+summary();

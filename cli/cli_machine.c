@@ -32,13 +32,20 @@ struct door {
 		"--operator-port", &(door).options.operator_port, NULL                             \
 	}
 
-static int open_door(struct cli_call *call, struct door *door)
+static int check_door(struct cli_call *call, struct door *door)
 {
 	if (door->options.operator_file == NULL)
 		return cli_usage(call, "needs --operator FILE");
 	if (door->options.operator_port == NULL)
 		door->options.operator_port = CLI_OPERATOR_PORT;
-	return cli_server_connect(&door->server, call, &door->options);
+	return CLI_YES;
+}
+
+static int open_door(struct cli_call *call, struct door *door)
+{
+	int result = check_door(call, door);
+
+	return result == CLI_YES ? cli_server_connect(&door->server, call, &door->options) : result;
 }
 
 /* ask makes one call; its answer's JSON is open in door->answer until close_answer. */
@@ -284,10 +291,33 @@ static int put_pem(struct cli_call *call, const char *path, struct buffer *ret_b
 	           : cli_usage(call, "%s is too long", path);
 }
 
-static int run_certificate(struct cli_call *call)
+/* put_certificate: the bridge judges it and shows it at once; then an operator's signed command has
+ * the signer keep it for later starts. */
+static int put_certificate(struct cli_call *call, struct door *door, uint64_t *ret_expires)
 {
 	static uint8_t space[2 * HTTP_TLS_PEM_MAX];
-	struct buffer body = BUFFER_OF_ARRAY(space);
+	struct buffer body = BUFFER_OF_ARRAY(space), pem;
+	const char *path = call->arguments[0];
+	char message[256];
+	int result = put_pem(call, path, &body);
+
+	if (result == CLI_YES)
+		result = ask(door, "POST", "/api/v1/machine/certificate", buffer_bytes(&body));
+	if (result != CLI_YES)
+		return result;
+	(void)cli_json_u64(cli_json_member(door->answer.root, "expires"), ret_expires);
+	if (cli_file_read(path, HTTP_TLS_PEM_MAX, &pem, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	result = cli_operator_install(&door->server, door->options.operator_file,
+	                              AUTHZ_COMMAND_INSTALL_CERTIFICATE, buffer_bytes(&pem));
+	free(pem.data);
+	return result;
+}
+
+static int run_certificate(struct cli_call *call)
+{
 	struct door door = {.options = {.server = NULL}};
 	const struct cli_option table[] = {DOOR_OPTIONS(door)};
 	uint64_t expires = 0;
@@ -297,17 +327,17 @@ static int run_certificate(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 1)
 		return cli_usage(call, "takes the chain");
-	result = put_pem(call, call->arguments[0], &body);
+	result = check_door(call, &door);
 	if (result == CLI_YES)
-		result = open_door(call, &door);
+		result = cli_server_open(&door.server, call, &door.options);
 	if (result == CLI_YES)
-		result = ask(&door, "POST", "/api/v1/machine/certificate", buffer_bytes(&body));
-	if (result == CLI_YES && call->json)
-		put_body(&door);
-	else if (result == CLI_YES &&
-	         cli_json_u64(cli_json_member(door.answer.root, "expires"), &expires))
-		printf("in use, until %" PRIu64 " seconds since 1970\n", expires);
-	return cli_finish(call, result);
+		result = put_certificate(call, &door, &expires);
+	if (result != CLI_YES)
+		return result;
+	printf(call->json ? "{\"expires\":%" PRIu64 "}\n"
+	                  : "in use, and kept, until %" PRIu64 " seconds since 1970\n",
+	       expires);
+	return cli_finish(call, CLI_YES);
 }
 
 /* ---- commands ---- */
@@ -482,7 +512,9 @@ const struct cli_command cli_machine_certificate = {
         "CHAIN is what your CA made of `claviger tls csr`: this server's certificate first, the\n"
         "CA's own last, in PEM. It must lead to the CA that the site manifest names (claviger\n"
         "image disk --ca), be in date, for this server's key and for one of the manifest's names.\n"
-        "Open connections go on; the former certificate stays when the new one is refused.\n",
+        "Open connections go on; the former certificate stays when the new one is refused. What "
+        "is\n"
+        "taken is kept for later starts.\n",
 };
 
 const struct cli_command cli_machine_restart = {

@@ -48,6 +48,9 @@ enum authz_command_action {
 	AUTHZ_COMMAND_OFF = 7,           /* and one that ends with the power off */
 	AUTHZ_COMMAND_INSTALL_SITE = 8,  /* the appliance: target: SHA-256 of a signed manifest */
 	AUTHZ_COMMAND_INSTALL_APPROVALS = 9, /* of a file of approvals */
+	AUTHZ_COMMAND_UPDATE = 10,           /* of an order of another image (authz_update.h) */
+	AUTHZ_COMMAND_INSTALL_CERTIFICATE =
+	    11, /* the appliance: of a CA's chain for the TLS key, in PEM */
 	AUTHZ_COMMAND_COUNT
 };
 
@@ -85,6 +88,7 @@ enum authz_query_topic {
 	AUTHZ_QUERY_DECISIONS = 7, /* a wallet's receipts, newest first */
 	AUTHZ_QUERY_BACKUP = 8,    /* an operator's: a step of a backup (authz_answer.h) */
 	AUTHZ_QUERY_CLIENTS = 9,   /* an operator's: all clients, page by page (authz_answer.h) */
+	AUTHZ_QUERY_UPDATE = 10,   /* an operator's: how an update stands (authz_update.h) */
 	AUTHZ_QUERY_COUNT
 };
 

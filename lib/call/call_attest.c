@@ -71,6 +71,8 @@ static size_t fixed_len(uint32_t kind)
 		return sizeof(struct call_attest_node);
 	case CALL_ATTEST_ACTIVATE:
 		return sizeof(struct call_attest_activate);
+	case CALL_ATTEST_JUDGE:
+		return sizeof(struct call_attest_judge);
 	default:
 		return 0;
 	}
@@ -110,6 +112,10 @@ enum status attest_take_request(uint32_t kind, struct bytes message,
 		if (message.len > CALL_ATTEST_STEP_MAX)
 			return STATUS_MALFORMED;
 		request.step = message;
+	} else if (kind == CALL_ATTEST_JUDGE) {
+		if (message.len == 0 || message.len > CALL_ATTEST_APPROVALS_MAX)
+			return STATUS_MALFORMED;
+		request.approvals = message;
 	} else if (message.len != 0) {
 		return STATUS_MALFORMED;
 	}

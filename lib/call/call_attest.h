@@ -1,7 +1,7 @@
 /* call_attest: what the attestor, which holds the TPM, is asked.
  *
  *   bridge -> attestor  EVIDENCE, ACTIVATE, FLOOR
- *   signer -> attestor  INFO, NV_EXTEND, NODE, ACTIVATE
+ *   signer -> attestor  INFO, NV_EXTEND, NODE, ACTIVATE, JUDGE
  *   attestor -> either  for each exactly one answer, in order, with the asker's request number
  *
  * Nobody asks it for a secret, and it has none. Fixed layout, little-endian; payloads follow their
@@ -16,12 +16,13 @@
 #include "base_limits.h"
 
 #define CALL_ATTEST_BRIDGE_SLOT_BYTES 200704u
-#define CALL_ATTEST_SIGNER_SLOT_BYTES 4096u
+#define CALL_ATTEST_SIGNER_SLOT_BYTES 33024u                     /* holds a file of approvals */
 #define CALL_ATTEST_MESSAGE_MAX       (LIMIT_EVIDENCE_MAX + 64u) /* of any answer: evidence */
 #define CALL_ATTEST_NODE_MAX          2048u                      /* bytes of a node statement */
 #define CALL_ATTEST_CREDENTIAL_MAX    512u /* bytes of a credential, and of its encrypted seed */
 #define CALL_ATTEST_SECRET_MAX        64u
 #define CALL_ATTEST_STEP_MAX          256u /* bytes of a signed floor step */
+#define CALL_ATTEST_APPROVALS_MAX     32768u
 
 enum call_attest_kind {
 	CALL_ATTEST_INFO = 1,             /* call_attest_head */
@@ -37,6 +38,8 @@ enum call_attest_kind {
 	CALL_ATTEST_ACTIVATE_ANSWER = 10, /* call_attest_head + secret */
 	CALL_ATTEST_FLOOR = 11,        /* call_attest_head + a signed step, or nothing: only ask */
 	CALL_ATTEST_FLOOR_ANSWER = 12, /* call_attest_head + call_attest_floors */
+	CALL_ATTEST_JUDGE = 13,        /* call_attest_judge + a file of approvals */
+	CALL_ATTEST_JUDGE_ANSWER = 14, /* call_attest_head + call_attest_judged */
 };
 
 struct call_attest_head {
@@ -96,6 +99,17 @@ struct call_attest_floors {
 	uint32_t site_level;
 };
 
+/* Would a start of another image be let in by these approvals, and what runs now, too? */
+struct call_attest_judge {
+	struct call_attest_head head;
+	uint8_t pcr[32]; /* PCR 4 of such a start; the others as they are now */
+};
+
+struct call_attest_judged {
+	uint32_t code; /* of call_update.h; 0: both would */
+	uint32_t reserved;
+};
+
 struct call_attest_extend {
 	struct call_attest_head head;
 	uint8_t digest[32]; /* of a checkpoint */
@@ -114,10 +128,15 @@ _Static_assert(sizeof(struct call_attest_evidence) == 48, "fixed layout");
 _Static_assert(sizeof(struct call_attest_node) == 80, "fixed layout");
 _Static_assert(sizeof(struct call_attest_activate) == 24, "fixed layout");
 _Static_assert(sizeof(struct call_attest_floors) == 24, "fixed layout");
+_Static_assert(sizeof(struct call_attest_judge) == 48, "fixed layout");
+_Static_assert(sizeof(struct call_attest_judged) == 8, "fixed layout");
 _Static_assert(sizeof(struct call_attest_extend) == 56, "fixed layout");
 _Static_assert(sizeof(struct call_attest_extended) == 56, "fixed layout");
 
 _Static_assert(CALL_ATTEST_MESSAGE_MAX + 8 <= CALL_ATTEST_BRIDGE_SLOT_BYTES, "fits a slot");
+_Static_assert(8 + sizeof(struct call_attest_judge) + CALL_ATTEST_APPROVALS_MAX <=
+                   CALL_ATTEST_SIGNER_SLOT_BYTES,
+               "fits a slot");
 
 /* The asker's side. attest_take_* check lengths; MALFORMED: the peer is broken. */
 MUST_USE enum status attest_take_info(struct bytes message, struct call_attest_info *ret_info,
@@ -136,10 +155,12 @@ struct call_attest_request {
 		struct call_attest_extend extend;
 		struct call_attest_node node;
 		struct call_attest_activate activate;
+		struct call_attest_judge judge;
 	};
 	struct bytes statement;       /* NODE */
 	struct bytes step;            /* FLOOR; may be empty */
 	struct bytes blob, encrypted; /* ACTIVATE */
+	struct bytes approvals;       /* JUDGE */
 };
 
 MUST_USE enum status attest_take_request(uint32_t kind, struct bytes message,

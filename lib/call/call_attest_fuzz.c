@@ -29,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		inside(request.statement, message);
 		inside(request.blob, message);
 		inside(request.encrypted, message);
+		inside(request.approvals, message);
 	}
 	if (attest_take_info(message, &info, &a, &b) == STATUS_OK) {
 		inside(a, message);

@@ -46,6 +46,7 @@ enum call_change_request_kind {
 	CALL_CHANGE_ENROLL = 11,    /* a TOTP secret, which no wallet names yet */
 	CALL_CHANGE_TIME = 12,    /* nothing: what time it is, and a nonce; or a time key's word */
 	CALL_CHANGE_INSTALL = 13, /* an operator's command, and what it has put on the disk */
+	CALL_CHANGE_UPDATE = 14,  /* a piece of the image that an operator has ordered */
 };
 
 struct call_change_envelope {

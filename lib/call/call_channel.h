@@ -9,10 +9,11 @@
 
 #include "call_sign.h"
 
-#define CALL_TLS_CHAIN_MAX       3    /* certificates, leaf first */
-#define CALL_TLS_CERTIFICATE_MAX 2048 /* bytes of DER of each */
-#define CALL_CHANNEL_CERT_MAX    512  /* bytes of CBOR of a channel certificate */
-#define CALL_CHANNEL_RP_ID_MAX   253  /* a domain */
+#define CALL_TLS_CHAIN_MAX       3     /* certificates, leaf first */
+#define CALL_TLS_CERTIFICATE_MAX 2048  /* bytes of DER of each */
+#define CALL_TLS_PEM_MAX         16000 /* bytes of a CA's chain that is kept */
+#define CALL_CHANNEL_CERT_MAX    512   /* bytes of CBOR of a channel certificate */
+#define CALL_CHANNEL_RP_ID_MAX   253   /* a domain */
 #define CALL_CHANNEL_START_MAX                                                                     \
 	(512 + CALL_TLS_CHAIN_MAX * CALL_TLS_CERTIFICATE_MAX + 2 * CALL_CHANNEL_CERT_MAX)
 

@@ -40,6 +40,7 @@ enum call_bridge_kind {
 	CALL_BRIDGE_TPM = 6,            /* signer -> bridge, call_bridge_tpm: after each write */
 	CALL_BRIDGE_TIME = 7,           /* signer -> bridge, call_time: now and then */
 	CALL_BRIDGE_FILL = 8,           /* signer -> bridge, call_store_fill: when it changes */
+	CALL_BRIDGE_CERTIFICATE = 9,    /* signer -> bridge, before a start: a CA's chain in PEM */
 };
 
 #define CALL_BRIDGE_SLOT_BYTES 16384u /* of one ring slot between them, its header included */

@@ -10,28 +10,34 @@
 #include <unistd.h>
 
 #include "base_check.h"
+#include "base_sha256.h"
 
 #define KIB     UINT64_C(1024)
 #define MIB     (UINT64_C(1024) * KIB)
 #define LOG_MIN (16 * MIB) /* twice what SQLite lets a log grow to before it is folded in */
 #define LOG_MAX (128 * MIB)
 
-#define PATH_BYTES   600
-#define LENGTH_BYTES 4u /* an item begins with its length, little-endian */
+#define PATH_BYTES 600
+#define ITEM_MAGIC "CITEM001"
+#define ITEM_HEAD  64u /* magic, turn, length, SHA-256 of these and the content; zeros */
+#define AT_TURN    8u
+#define AT_LENGTH  16u
+#define AT_HASH    24u
+
+_Static_assert(DISK_ITEM_MAX + ITEM_HEAD == 64 * KIB, "half of the largest region");
 
 /* Everything up to the logs is the same on every disk; SEGMENTS gets what is left. */
 static const struct disk_place fixed[DISK_STATE_LOG] = {
-    [DISK_SITE] = {0,         64 * KIB},
-    [DISK_SEALED_SHARE] = {64 * KIB,  16 * KIB},
-    [DISK_APPROVALS] = {80 * KIB,  64 * KIB},
-    [DISK_GENESIS] = {144 * KIB, 16 * KIB},
-    [DISK_ESCROW] = {160 * KIB, 16 * KIB},
-    [DISK_TABLE] = {512 * KIB, 64 * KIB},
-    [DISK_STATE_MARK] = {576 * KIB, 4 * KIB },
-    [DISK_SEGMENTS_MARK] = {580 * KIB, 4 * KIB },
-    [DISK_STATE_JOURNAL] = {640 * KIB, 64 * KIB},
-    [DISK_SEGMENTS_JOURNAL] = {704 * KIB, 64 * KIB},
-    [DISK_STAGED] = {MIB,       32 * MIB},
+    [DISK_SITE] = {0,         128 * KIB},
+    [DISK_SEALED_SHARE] = {128 * KIB, 32 * KIB },
+    [DISK_APPROVALS] = {160 * KIB, 128 * KIB},
+    [DISK_GENESIS] = {288 * KIB, 32 * KIB },
+    [DISK_ESCROW] = {320 * KIB, 32 * KIB },
+    [DISK_TABLE] = {512 * KIB, 64 * KIB },
+    [DISK_STATE_MARK] = {576 * KIB, 4 * KIB  },
+    [DISK_SEGMENTS_MARK] = {580 * KIB, 4 * KIB  },
+    [DISK_STATE_JOURNAL] = {640 * KIB, 64 * KIB },
+    [DISK_SEGMENTS_JOURNAL] = {704 * KIB, 64 * KIB },
 };
 
 static const char *const item_names[DISK_ITEM_COUNT] = {
@@ -47,7 +53,7 @@ static uint64_t rounded(uint64_t bytes)
 
 enum status disk_place(enum disk_region region, uint64_t disk_bytes, struct disk_place *ret_place)
 {
-	uint64_t start = fixed[DISK_STAGED].at + fixed[DISK_STAGED].len, log, state, rest;
+	uint64_t start = MIB, log, state, rest;
 
 	if (disk_bytes < DISK_BYTES_MIN || disk_bytes > DISK_BYTES_MAX)
 		return STATUS_TOO_LARGE;
@@ -145,24 +151,85 @@ struct disk_file disk_file_open(const char *state, enum disk_region item, int fl
 	return disk_file_of(fd);
 }
 
-static enum status read_item(const struct disk_file *file, size_t cap, struct buffer *ret_content)
-{
-	uint8_t head[LENGTH_BYTES];
+/* An item is kept in two halves of its region, written in turn. */
+struct half {
+	uint8_t head[ITEM_HEAD];
+	bool is_there; /* it begins as one of ours; whether it is whole, its hash says */
+	uint64_t turn;
 	size_t len;
-	enum status status = whole(file->fd, head, sizeof(head), file->place.at, false);
+};
+
+static uint64_t half_at(const struct disk_file *file, unsigned which)
+{
+	return file->place.at + which * (file->place.len / 2);
+}
+
+static enum status read_half(const struct disk_file *file, unsigned which, struct half *ret_half)
+{
+	struct half *half = ret_half;
+	enum status status =
+	    whole(file->fd, half->head, sizeof(half->head), half_at(file, which), false);
 
 	if (status != STATUS_OK)
 		return status;
-	len = load_le32(head);
-	if (len > file->place.len - LENGTH_BYTES)
-		return STATUS_MALFORMED;
-	if (len > cap || len > ret_content->cap - ret_content->len)
+	half->is_there = memcmp(half->head, ITEM_MAGIC, 8) == 0 &&
+	                 load_le64(half->head + AT_LENGTH) <= file->place.len / 2 - ITEM_HEAD;
+	half->turn = half->is_there ? load_le64(half->head + AT_TURN) : 0;
+	half->len = half->is_there ? (size_t)load_le64(half->head + AT_LENGTH) : 0;
+	return STATUS_OK;
+}
+
+static void hash_item(const uint8_t head[ITEM_HEAD], struct bytes content, uint8_t ret_hash[32])
+{
+	struct sha256 hash;
+
+	sha256_init(&hash);
+	sha256_add(&hash, bytes_of(head, AT_HASH));
+	sha256_add(&hash, content);
+	sha256_done(&hash, ret_hash);
+}
+
+/* read_content appends a half's content: CORRUPT when it is not whole. */
+static enum status read_content(const struct disk_file *file, unsigned which,
+                                const struct half *half, size_t cap, struct buffer *ret_content)
+{
+	uint8_t *to = ret_content->data + ret_content->len, hash[32];
+	enum status status;
+
+	if (!half->is_there)
+		return STATUS_CORRUPT;
+	if (half->len > cap || half->len > ret_content->cap - ret_content->len)
 		return STATUS_TOO_LARGE;
-	status = whole(file->fd, ret_content->data + ret_content->len, len,
-	               file->place.at + LENGTH_BYTES, false);
+	status = whole(file->fd, to, half->len, half_at(file, which) + ITEM_HEAD, false);
+	if (status != STATUS_OK)
+		return status;
+	hash_item(half->head, bytes_of(to, half->len), hash);
+	if (memcmp(hash, half->head + AT_HASH, sizeof(hash)) != 0)
+		return STATUS_CORRUPT;
+	ret_content->len += half->len;
+	return STATUS_OK;
+}
+
+/* read_item reads the newer half, or, where a power cut left that torn, the one before. */
+static enum status read_item(const struct disk_file *file, size_t cap, struct buffer *ret_content)
+{
+	static const uint8_t zeros[ITEM_HEAD];
+	struct half halves[2];
+	enum status status = read_half(file, 0, &halves[0]);
+	unsigned newer;
+
 	if (status == STATUS_OK)
-		ret_content->len += len;
-	return status;
+		status = read_half(file, 1, &halves[1]);
+	if (status != STATUS_OK)
+		return status;
+	if (memcmp(halves[0].head, zeros, ITEM_HEAD) == 0 &&
+	    memcmp(halves[1].head, zeros, ITEM_HEAD) == 0)
+		return STATUS_OK;
+	newer = halves[1].turn > halves[0].turn;
+	status = read_content(file, newer, &halves[newer], cap, ret_content);
+	if (status == STATUS_CORRUPT)
+		status = read_content(file, newer ^ 1, &halves[newer ^ 1], cap, ret_content);
+	return status == STATUS_CORRUPT ? STATUS_MALFORMED : status;
 }
 
 enum status disk_file_read(const struct disk_file *file, size_t cap, struct buffer *ret_content)
@@ -185,23 +252,37 @@ enum status disk_file_read(const struct disk_file *file, size_t cap, struct buff
 	return STATUS_OK;
 }
 
-/* The content first, then the length that makes it one: a power cut leaves an old or a new item,
- * or, of an item that is replaced by another of the same length, a mixture that its reader refuses.
- */
+/* write_item writes the half that does not count, so a power cut leaves the old item or the new
+ * one. The half that is damaged goes first. */
 static enum status write_item(const struct disk_file *file, struct bytes content)
 {
-	uint8_t head[LENGTH_BYTES] = {(uint8_t)content.len, (uint8_t)(content.len >> 8),
-	                              (uint8_t)(content.len >> 16), 0};
-	enum status status;
+	static uint8_t space[DISK_ITEM_MAX];
+	uint8_t head[ITEM_HEAD] = ITEM_MAGIC;
+	struct half halves[2];
+	bool is_whole[2];
+	unsigned older;
+	enum status status = STATUS_OK;
 
-	if (content.len > file->place.len - LENGTH_BYTES)
+	if (content.len > file->place.len / 2 - ITEM_HEAD)
 		return STATUS_TOO_LARGE;
+	for (unsigned i = 0; status == STATUS_OK && i < 2; i++) {
+		struct buffer former = BUFFER_OF_ARRAY(space);
+
+		status = read_half(file, i, &halves[i]);
+		is_whole[i] =
+		    status == STATUS_OK &&
+		    read_content(file, i, &halves[i], sizeof(space), &former) == STATUS_OK;
+	}
+	if (status != STATUS_OK)
+		return status;
+	older = is_whole[0] && (!is_whole[1] || halves[0].turn > halves[1].turn);
+	store_le64(head + AT_TURN, (is_whole[older ^ 1] ? halves[older ^ 1].turn : 0) + 1);
+	store_le64(head + AT_LENGTH, content.len);
+	hash_item(head, content, head + AT_HASH);
 	status = whole(file->fd, (uint8_t *)(uintptr_t)content.data, content.len,
-	               file->place.at + LENGTH_BYTES, true);
-	if (status == STATUS_OK && fdatasync(file->fd) != 0)
-		status = STATUS_IO;
+	               half_at(file, older) + ITEM_HEAD, true);
 	if (status == STATUS_OK)
-		status = whole(file->fd, head, sizeof(head), file->place.at, true);
+		status = whole(file->fd, head, sizeof(head), half_at(file, older), true);
 	return status == STATUS_OK && fdatasync(file->fd) != 0 ? STATUS_IO : status;
 }
 

@@ -11,7 +11,7 @@
 
 #define DISK_BYTES_MIN  (UINT64_C(128) << 20)
 #define DISK_BYTES_MAX  (UINT64_C(1) << 46)
-#define DISK_ITEM_MAX   65532u /* the largest region, without its length */
+#define DISK_ITEM_MAX   65472u /* half of the largest region, without its head */
 #define DISK_BLOCK      4096u
 #define DISK_TABLE_ROWS 8u
 
@@ -27,7 +27,6 @@ enum disk_region {
 	DISK_SEGMENTS_MARK,
 	DISK_STATE_JOURNAL,
 	DISK_SEGMENTS_JOURNAL,
-	DISK_STAGED, /* an image that waits for the next start */
 	DISK_STATE_LOG,
 	DISK_SEGMENTS_LOG,
 	DISK_STATE,
@@ -63,11 +62,11 @@ struct disk_file disk_file_item(int fd, enum disk_region item);
  * or that item when `state` is the data disk; fd is -1 when it cannot. */
 struct disk_file disk_file_open(const char *state, enum disk_region item, int flags);
 /* disk_file_read appends the content, at most `cap` bytes: TOO_LARGE; nothing when there is none.
- * MALFORMED: an item whose length cannot be one. */
+ * MALFORMED: an item of which no half is whole. */
 MUST_USE enum status disk_file_read(const struct disk_file *file, size_t cap,
                                     struct buffer *ret_content);
 /* disk_file_write replaces the content (of a file that is not longer) and returns when it is
- * durable. */
+ * durable; a power cut leaves an item as it was or as it shall be. */
 MUST_USE enum status disk_file_write(const struct disk_file *file, struct bytes content);
 
 #endif

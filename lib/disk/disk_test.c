@@ -53,7 +53,7 @@ static void test_items_come_back_as_they_were_written(void)
 	char path[] = "/tmp/disk_test.XXXXXX";
 	static uint8_t space[DISK_ITEM_MAX], content[DISK_ITEM_MAX + 1];
 	struct buffer item = BUFFER_OF_ARRAY(space);
-	struct disk_file approvals, sealed;
+	struct disk_file approvals, sealed, genesis;
 	uint64_t bytes = 0;
 	int fd = -1;
 
@@ -75,10 +75,69 @@ static void test_items_come_back_as_they_were_written(void)
 	EXPECT(disk_file_read(&approvals, 5000, &item) == STATUS_OK && item.len == 10);
 	item.len = 0;
 	EXPECT(disk_file_read(&sealed, 5000, &item) == STATUS_OK && item.len == 0);
-	EXPECT(disk_file_write(&sealed, bytes_of(content, 16 * 1024 - 3)) == STATUS_TOO_LARGE);
-	/* a length that leaves the region */
-	EXPECT(pwrite(fd, "\xfd\x3f\0\0", 4, 64 * 1024) == 4);
-	EXPECT(disk_file_read(&sealed, DISK_ITEM_MAX, &item) == STATUS_MALFORMED);
+	EXPECT(disk_file_write(&sealed, bytes_of(content, 16 * 1024 - 63)) == STATUS_TOO_LARGE);
+	EXPECT(disk_file_write(&sealed, bytes_of(content, 16 * 1024 - 64)) == STATUS_OK);
+	/* what begins as nothing of ours */
+	EXPECT(pwrite(fd, "somebody's", 10, 288 * 1024) == 10);
+	genesis = disk_file_item(fd, DISK_GENESIS);
+	EXPECT(disk_file_read(&genesis, DISK_ITEM_MAX, &item) == STATUS_MALFORMED);
+	close(fd);
+	unlink(path);
+}
+
+/* A power cut leaves any of the sectors that were being written as they were. */
+static void test_a_write_that_is_torn_leaves_the_item_as_it_was(void)
+{
+	char path[] = "/tmp/disk_test.XXXXXX";
+	static uint8_t space[DISK_ITEM_MAX], before[128 * 1024], after[128 * 1024];
+	const uint64_t at = 160 * 1024; /* approvals */
+	unsigned old = 0, young = 0;
+	uint64_t bytes = 0;
+	int fd = -1;
+
+	make_disk(path, DISK_BYTES_MIN);
+	EXPECT(disk_open(path, &fd, &bytes) == STATUS_OK);
+	for (unsigned round = 0; round < 30; round++) {
+		struct disk_file file = disk_file_item(fd, DISK_APPROVALS);
+		struct buffer item = BUFFER_OF_ARRAY(space);
+		uint8_t content[3000];
+
+		memset(content, (int)round, sizeof(content));
+		EXPECT(pread(fd, before, sizeof(before), at) == sizeof(before));
+		EXPECT(disk_file_write(&file, BYTES_OF_ARRAY(content)) == STATUS_OK);
+		if (round == 0)
+			continue;
+		EXPECT(pread(fd, after, sizeof(after), at) == sizeof(after));
+		for (size_t lost = 0; lost < sizeof(after); lost += 512) {
+			if (memcmp(before + lost, after + lost, 512) == 0)
+				continue;
+			EXPECT(pwrite(fd, before + lost, 512, (off_t)(at + lost)) == 512);
+			item.len = 0;
+			EXPECT(disk_file_read(&file, sizeof(space), &item) == STATUS_OK &&
+			       item.len == sizeof(content) && item.data[0] == round - 1 &&
+			       item.data[item.len - 1] == round - 1);
+			old++;
+			EXPECT(pwrite(fd, after + lost, 512, (off_t)(at + lost)) == 512);
+		}
+		item.len = 0;
+		EXPECT(disk_file_read(&file, sizeof(space), &item) == STATUS_OK &&
+		       item.data[0] == round);
+		young++;
+	}
+	EXPECT(old >= 29 * 5 && young == 29);
+	/* both halves damaged is no item, and not "none" either */
+	EXPECT(pwrite(fd, "x", 1, (off_t)at + 30) == 1 &&
+	       pwrite(fd, "x", 1, (off_t)at + 64 * 1024 + 30) == 1);
+	{
+		struct disk_file file = disk_file_item(fd, DISK_APPROVALS);
+		struct buffer item = BUFFER_OF_ARRAY(space);
+
+		EXPECT(disk_file_read(&file, sizeof(space), &item) == STATUS_MALFORMED &&
+		       item.len == 0);
+		/* and can be written again */
+		EXPECT(disk_file_write(&file, bytes_of_text("anew")) == STATUS_OK &&
+		       disk_file_read(&file, sizeof(space), &item) == STATUS_OK && item.len == 4);
+	}
 	close(fd);
 	unlink(path);
 }
@@ -134,6 +193,7 @@ int main(void)
 	RUN(test_regions_lie_apart_and_inside_the_disk);
 	RUN(test_a_disk_of_another_size_is_refused);
 	RUN(test_items_come_back_as_they_were_written);
+	RUN(test_a_write_that_is_torn_leaves_the_item_as_it_was);
 	RUN(test_files_of_a_folder_are_read_and_written_the_same_way);
 	RUN(test_too_small_a_disk_does_not_open);
 	RUN(test_an_item_of_a_folder_is_the_file_of_its_name);

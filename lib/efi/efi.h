@@ -16,6 +16,8 @@
 #define EFI_LIST_OVERHEAD   44   /* bytes of a signature list beside the certificate */
 #define EFI_IMAGE_MAX       (256u << 20)
 #define EFI_IMAGE_SECTIONS  96
+#define EFI_OPTION_NAME_MAX 32
+#define EFI_OPTION_MAX      256 /* bytes of a boot option */
 
 /* A GUID as it lies in memory and in firmware variables: first three fields little-endian. */
 struct efi_guid {
@@ -31,6 +33,23 @@ void efi_guid_text(const struct efi_guid *guid, char ret_text[EFI_GUID_TEXT + 1]
  * eight bytes, which is what signing does first). MALFORMED: no such file, overlapping or unordered
  * sections, bytes between a signature and the file's end. */
 MUST_USE enum status efi_image_hash(struct bytes file, uint8_t ret_hash[EFI_HASH_LEN]);
+
+/* efi_image_is_signed tells whether such a file carries a signature; whose, only firmware judges.
+ */
+bool efi_image_is_signed(struct bytes file);
+
+/* A partition of a disk with the old kind of partition table (UEFI 2.10 section 5.2). */
+struct efi_partition {
+	uint32_t number; /* from 1 */
+	uint32_t first, sectors;
+	uint32_t disk_signature;
+};
+
+/* efi_option_put appends the boot option (UEFI 2.10 section 3.1.3) that starts the image of a
+ * partition as firmware itself would, \EFI\BOOT\BOOTX64.EFI without options for it: so it is
+ * measured the same. TOO_LARGE: the name, or no EFI_OPTION_MAX bytes of room. */
+MUST_USE enum status efi_option_put(const struct efi_partition *partition, const char *name,
+                                    struct buffer *ret_option);
 
 /* efi_list_put appends the signature list that holds one X.509 certificate: the content of PK, KEK
  * or db when its owner enrols that certificate alone. TOO_LARGE: certificate or buffer. */

@@ -125,3 +125,10 @@ enum status efi_image_hash(struct bytes file, uint8_t ret_hash[EFI_HASH_LEN])
 	sha256_done(&hash, ret_hash);
 	return STATUS_OK;
 }
+
+bool efi_image_is_signed(struct bytes file)
+{
+	struct layout layout = {0};
+
+	return take_headers(file, &layout) == STATUS_OK && layout.signature_len != 0;
+}

@@ -184,11 +184,58 @@ static void test_prediction_of_the_policy_has_every_part(void)
 	       list.len == list.cap - 10);
 }
 
+static void test_a_boot_option_names_a_partition_and_no_options(void)
+{
+	/* as efibootmgr -v shows it:
+	 * HD(2,MBR,0xa1b2c3d4,0x20800,0x20000)/File(\\EFI\\BOOT\\BOOTX64.EFI) */
+	const struct efi_partition partition = {2, 0x20800, 0x20000, 0xa1b2c3d4};
+	uint8_t space[EFI_OPTION_MAX];
+	struct buffer option = BUFFER_OF_ARRAY(space), small = {space, EFI_OPTION_MAX - 1, 0};
+	char text[2 * EFI_OPTION_MAX + 1];
+
+	EXPECT(efi_option_put(&partition, "n", &option) == STATUS_OK);
+	hex_encode(buffer_bytes(&option), text);
+	EXPECT(strncmp(text, "01000000", 8) == 0);
+	EXPECT(strncmp(text + 12,
+	               "6e000000"
+	               "04012a00"
+	               "02000000"
+	               "0008020000000000"
+	               "0000020000000000"
+	               "d4c3b2a1",
+	               64) == 0);
+	EXPECT(strncmp(text + 76,
+	               "000000000000000000000000"
+	               "0101"
+	               "0404",
+	               32) == 0);
+	/* the end node is the end: nothing is handed to the image */
+	EXPECT(strcmp(text + strlen(text) - 8, "7fff0400") == 0);
+	EXPECT(option.len == 4 + 2 + 4 + (size_t)load_le16(space + 4));
+	EXPECT(efi_option_put(&partition, "n", &small) == STATUS_TOO_LARGE && small.len == 0);
+	option.len = 0;
+	EXPECT(efi_option_put(&partition, "a name that is longer than its place.", &option) ==
+	       STATUS_TOO_LARGE);
+}
+
+static void test_a_signature_is_seen(void)
+{
+	struct bytes unsigned_file = make_file();
+
+	EXPECT(!efi_image_is_signed(unsigned_file));
+	put32(OPTIONAL + 144, FILE_LEN);
+	put32(OPTIONAL + 148, 8);
+	EXPECT(efi_image_is_signed(bytes_of(file, FILE_LEN + 8)));
+	EXPECT(!efi_image_is_signed(bytes_of(file, 40)));
+}
+
 int main(void)
 {
 	RUN(test_the_hash_leaves_out_checksum_and_signature);
 	RUN(test_files_that_are_none_are_refused);
 	RUN(test_a_guid_has_one_text);
+	RUN(test_a_boot_option_names_a_partition_and_no_options);
+	RUN(test_a_signature_is_seen);
 	RUN(test_prediction_of_the_policy_has_every_part);
 	return test_summary();
 }

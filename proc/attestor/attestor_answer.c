@@ -174,6 +174,20 @@ static void answer_floor(struct attestor *attestor, const struct call_attest_req
 		CHECK(buffer_put(answer, bytes_of(&floors, sizeof(floors))) == STATUS_OK);
 }
 
+static void answer_judge(struct attestor *attestor, const struct call_attest_request *request,
+                         struct buffer *answer)
+{
+	struct call_attest_head head = {.request = request->head.request};
+	struct call_attest_judged judged = {.code = 0};
+	enum status status = attestor_floor_judge(
+	    attestor->floor, attestor->tpm, request->judge.pcr, request->approvals, &judged.code);
+
+	head.status = (uint32_t)status;
+	CHECK(buffer_put(answer, bytes_of(&head, sizeof(head))) == STATUS_OK);
+	if (status == STATUS_OK)
+		CHECK(buffer_put(answer, bytes_of(&judged, sizeof(judged))) == STATUS_OK);
+}
+
 void attestor_answer(struct attestor *attestor, uint32_t kind,
                      const struct call_attest_request *request, struct buffer *ret_answer)
 {
@@ -193,6 +207,9 @@ void attestor_answer(struct attestor *attestor, uint32_t kind,
 		return;
 	case CALL_ATTEST_FLOOR:
 		answer_floor(attestor, request, ret_answer);
+		return;
+	case CALL_ATTEST_JUDGE:
+		answer_judge(attestor, request, ret_answer);
 		return;
 	default:
 		answer_extend(attestor, &request->extend, ret_answer);

@@ -115,3 +115,50 @@ enum status attestor_floor_step(const struct attestor_floor *floor, struct tpm *
 		return STATUS_CONFLICT;
 	return raise(floor, tpm, &step, delegate);
 }
+
+static uint32_t code_of(enum approval_fit fit)
+{
+	switch (fit) {
+	case APPROVAL_NO_RELEASE:
+		return CALL_UPDATE_NO_RELEASE;
+	case APPROVAL_BELOW_FLOOR:
+		return CALL_UPDATE_BELOW_FLOOR;
+	case APPROVAL_NO_SITE:
+		return CALL_UPDATE_NO_SITE;
+	case APPROVAL_BELOW_SITE:
+		return CALL_UPDATE_BELOW_SITE;
+	case APPROVAL_OPENS:
+	default:
+		return CALL_UPDATE_FINE;
+	}
+}
+
+enum status attestor_floor_judge(const struct attestor_floor *floor, struct tpm *tpm,
+                                 const uint8_t pcr[TPM_PCR_LEN], struct bytes approvals,
+                                 uint32_t *ret_code)
+{
+	static struct approval_file file;
+	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN];
+	struct approval_start start = {.pcrs = (const uint8_t(*)[TPM_PCR_LEN])values,
+	                               .is_capped = true};
+	struct call_attest_floors floors;
+	struct approval_pair pair;
+	enum status status = attestor_floor_read(floor, tpm, &floors);
+
+	if (status == STATUS_OK)
+		status = tpm_pcr_read(tpm, APPROVAL_RELEASE_MASK | APPROVAL_SITE_MASK, values);
+	if (status != STATUS_OK)
+		return status;
+	*ret_code = CALL_UPDATE_APPROVALS;
+	if (approval_file_take(approvals, &file) != STATUS_OK ||
+	    memcmp(&file.scope, &floor->sealed.scope, sizeof(file.scope)) != 0)
+		return STATUS_OK;
+	start.release_floor = (uint8_t)floors.release_floor;
+	start.site_floor = (uint8_t)floors.site_floor;
+	*ret_code = CALL_UPDATE_LOCKS_OUT;
+	if (approval_choose(&file, &start, false, &pair) != APPROVAL_OPENS)
+		return STATUS_OK;
+	memcpy(values[4], pcr, TPM_PCR_LEN);
+	*ret_code = code_of(approval_choose(&file, &start, false, &pair));
+	return STATUS_OK;
+}

@@ -8,6 +8,7 @@
 
 #include "approval.h"
 #include "call_attest.h"
+#include "call_update.h"
 #include "tpm.h"
 
 struct attestor_floor {
@@ -25,5 +26,10 @@ MUST_USE enum status attestor_floor_read(const struct attestor_floor *floor, str
  * the TPM refused, the floor is not at this step's level. */
 MUST_USE enum status attestor_floor_step(const struct attestor_floor *floor, struct tpm *tpm,
                                          struct bytes step);
+/* attestor_floor_judge tells whether a file of approvals lets in a start with this PCR 4 and all
+ * else as it is now, and what runs now, too; `*ret_code` is why not (call_update.h), 0: both. */
+MUST_USE enum status attestor_floor_judge(const struct attestor_floor *floor, struct tpm *tpm,
+                                          const uint8_t pcr[TPM_PCR_LEN], struct bytes approvals,
+                                          uint32_t *ret_code);
 
 #endif

@@ -233,7 +233,7 @@ static void take_opened(struct authority *authority, struct pending *pending,
 		answer_nonce(authority, pending);
 		return;
 	}
-	if (envelope->kind > CALL_CHANGE_INSTALL || envelope->kind == 0) {
+	if (envelope->kind > CALL_CHANGE_UPDATE || envelope->kind == 0) {
 		send_refusal(authority, pending, CALL_RESULT_UNSUPPORTED,
 		             "this kind of request is not known here");
 		return;

@@ -164,6 +164,8 @@ struct bridge {
 	int certificate_fd; /* a CA's chain; -1: none is offered */
 	bool listening;
 	struct http_tls *tls;
+	uint8_t chain[CALL_TLS_PEM_MAX]; /* that the signer keeps for us, PEM */
+	size_t chain_len;
 	bool has_chain; /* tls shows a CA's chain, not the signer's own certificate */
 	struct api_context api;
 	uint64_t now_us;
@@ -223,6 +225,8 @@ MUST_USE enum status bridge_open_operators(struct bridge *bridge);
 void bridge_read_log(struct bridge *bridge);
 /* bridge_wants_chain: the site names a CA, so an operator is to put a certificate of it here. */
 bool bridge_wants_chain(const struct bridge *bridge);
+/* bridge_use_chain judges the chain that the signer keeps, and shows it if the site lets us. */
+void bridge_use_chain(struct bridge *bridge);
 /* bridge_take_certificate puts the certificate of an operator's request into use, or refuses it. */
 void bridge_take_certificate(struct bridge *bridge, struct bridge_exchange *exchange);
 

@@ -529,6 +529,19 @@ static bool hear_time(struct bridge *bridge, struct bytes message)
 	if (call_time_word(said.state) == NULL)
 		return false;
 	bridge->api.metrics.time = said;
+	/* A chain that a wrong clock had refused may hold now. */
+	if (said.state == CALL_TIME_PROVEN && !bridge->has_chain)
+		bridge_use_chain(bridge);
+	return true;
+}
+
+static bool hear_chain(struct bridge *bridge, struct bytes pem)
+{
+	if (pem.len == 0 || pem.len > sizeof(bridge->chain))
+		return false;
+	memcpy(bridge->chain, pem.data, pem.len);
+	bridge->chain_len = pem.len;
+	bridge_use_chain(bridge);
 	return true;
 }
 
@@ -547,6 +560,8 @@ static bool hear_signer(struct bridge *bridge, struct ipc_message *message)
 		return hear_tpm(bridge, buffer_bytes(&message->payload));
 	case CALL_BRIDGE_FILL:
 		return hear_fill(bridge, buffer_bytes(&message->payload));
+	case CALL_BRIDGE_CERTIFICATE:
+		return hear_chain(bridge, buffer_bytes(&message->payload));
 	case CALL_BRIDGE_TIME:
 		return hear_time(bridge, buffer_bytes(&message->payload));
 	default:

@@ -114,20 +114,45 @@ static enum status judge_certificate(struct bridge *bridge, struct bytes pem,
 	return status;
 }
 
+/* use logs a certificate that is in use from now on. */
+static void use(struct bridge *bridge, struct http_tls *tls)
+{
+	struct log_line line;
+
+	bridge_replace_tls(bridge, tls);
+	bridge->has_chain = true;
+	log_begin(&line, LOG_INFO, "tls.certificate");
+	log_number(&line, "expires", (int64_t)bridge->api.metrics.certificate_expires);
+	log_end(&line);
+}
+
+void bridge_use_chain(struct bridge *bridge)
+{
+	struct bytes pem = bytes_of(bridge->chain, bridge->chain_len);
+	struct http_tls *tls;
+	struct log_line line;
+	const char *why;
+
+	if (pem.len == 0 || bridge->tls == NULL)
+		return;
+	if (judge_certificate(bridge, pem, &tls, &why) == STATUS_OK) {
+		use(bridge, tls);
+		return;
+	}
+	log_begin(&line, LOG_WARN, "tls.certificate_refused");
+	log_text(&line, "why", why);
+	log_end(&line);
+}
+
 void bridge_take_certificate(struct bridge *bridge, struct bridge_exchange *exchange)
 {
 	struct http_tls *tls;
-	struct log_line line;
 	const char *why;
 
 	if (judge_certificate(bridge, exchange->api.pem, &tls, &why) != STATUS_OK) {
 		api_refuse(&exchange->api, &bridge->api, CALL_RESULT_CHANGE_REFUSED, why);
 		return;
 	}
-	bridge_replace_tls(bridge, tls);
-	bridge->has_chain = true;
-	log_begin(&line, LOG_INFO, "tls.certificate");
-	log_number(&line, "expires", (int64_t)bridge->api.metrics.certificate_expires);
-	log_end(&line);
+	use(bridge, tls);
 	api_take_certificate(&exchange->api, &bridge->api);
 }

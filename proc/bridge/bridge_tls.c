@@ -94,6 +94,7 @@ enum status bridge_use_key(struct bridge *bridge, const struct call_channel_star
 	bridge->api.tls_request_len =
 	    http_tls_request(tls, &request) == STATUS_OK ? request.len : 0;
 	bridge_load_certificate(bridge);
+	bridge_use_chain(bridge);
 	if (!bridge->has_chain && bridge_wants_chain(bridge))
 		log_event(LOG_WARN, "tls.certificate_missing");
 	return STATUS_OK;

@@ -140,8 +140,11 @@ void signer_tell_bridge(struct signer *signer)
 	                                signer_vault_channel(signer->vault), own, sizeof(own)));
 	start.rp_id = bytes_of_text(proc_setting(signer->proc, "rp_id"));
 	CHECK(call_channel_put_start(&start, &message) == STATUS_OK);
-	if (ipc_put(signer->bridge, CALL_BRIDGE_CHANNEL_START, buffer_bytes(&message)) == STATUS_OK)
-		signer->bridge_told = true;
+	if (signer->chain_len == 0 ||
+	    ipc_put(signer->bridge, CALL_BRIDGE_CERTIFICATE,
+	            bytes_of(signer->chain, signer->chain_len)) == STATUS_OK)
+		signer->bridge_told = ipc_put(signer->bridge, CALL_BRIDGE_CHANNEL_START,
+		                              buffer_bytes(&message)) == STATUS_OK;
 	secret_wipe(space, sizeof(space));
 	SECRET_WIPE(key);
 	SECRET_WIPE(start);
@@ -313,6 +316,8 @@ static enum status take_attestor(struct signer *signer, struct bytes message)
 	if (kind == CALL_ATTEST_INFO_ANSWER || kind == CALL_ATTEST_NODE_ANSWER ||
 	    kind == CALL_ATTEST_ACTIVATE_ANSWER)
 		return signer_node_hear(signer, kind, message);
+	if (kind == CALL_ATTEST_JUDGE_ANSWER)
+		return signer_update_hear(signer, message);
 	return kind == CALL_ATTEST_NV_EXTEND_ANSWER ? take_anchored(signer, message)
 	                                            : STATUS_MALFORMED;
 }
@@ -426,6 +431,7 @@ static void pump(struct signer *signer)
 	signer_export_pump(signer->export);
 	if (signer->attestor != NULL)
 		pump_attestor(signer);
+	signer_update_pump(signer);
 	/* The unsealer has ended by now; its channel would count as ready for ever, and every wait
 	 * return at once. */
 	if (signer->unsealed)
@@ -636,6 +642,7 @@ static enum status open_signer(struct proc *proc)
 	signer->unsealer = proc_channel(proc, PROC_unsealer, 0);
 	signer->attestor = proc_channel(proc, PROC_attestor, 0);
 	signer->anchor.channel = signer->attestor;
+	signer->update.channel = proc_channel(proc, PROC_updater, 0);
 	if (take_keys(signer, "operators", signer->operators, SIGNER_OPERATORS_MAX,
 	              &signer->operator_count) != STATUS_OK) {
 		log_event(LOG_ERROR, "start.operators_malformed");

@@ -19,6 +19,7 @@
 #include "signer_state.h"
 #include "signer_store.h"
 #include "signer_time.h"
+#include "signer_update.h"
 #include "signer_vault.h"
 
 #define SIGNER_OPERATORS_MAX AUTHZ_OPERATORS_MAX
@@ -72,9 +73,14 @@ struct signer {
 	uint64_t wallets, grants, clients;
 	uint8_t certificate[CALL_TLS_CERTIFICATE_MAX]; /* of the bridge's TLS, DER */
 	size_t certificate_len;
+	uint8_t chain[CALL_TLS_PEM_MAX]; /* a CA's, that an operator brought */
+	size_t chain_len;                /* 0: none */
+	bool chain_read;
 	uint8_t authority_key[32];
 	bool has_authority;
 	struct signer_node node;
+	struct signer_update update;
+	bool started_told; /* to some updater of this boot */
 	struct ipc_message bridge_in, authority_in, attestor_in;
 	bool bridge_told;
 	uint64_t tpm_told; /* writes, and refusals of them, that the bridge knows of */

@@ -11,14 +11,12 @@
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
 
-#define META_MODULES 2 /* id of the record that holds how many modules there are */
-
 /* Stores a module that is not there yet, and counts it. */
 static enum status store_module(struct signer_change *job, const uint8_t hash[32],
                                 struct bytes module)
 {
 	struct signer_state *state = &job->signer->state;
-	uint8_t id[32] = {META_MODULES}, bytes[8];
+	uint8_t id[32] = {SIGNER_META_MODULES}, bytes[8];
 	struct signer_blob *found = NULL;
 	uint64_t count = 0, batch;
 	enum status status;
@@ -318,6 +316,8 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 		break;
 	case AUTHZ_COMMAND_INSTALL_SITE:
 	case AUTHZ_COMMAND_INSTALL_APPROVALS:
+	case AUTHZ_COMMAND_INSTALL_CERTIFICATE:
+	case AUTHZ_COMMAND_UPDATE:
 	case AUTHZ_COMMAND_COUNT:
 		status = signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown command");
 		break;
@@ -349,6 +349,59 @@ static enum status put_item(struct signer_change *job, uint32_t part, struct byt
 	                                           "the data disk does not take it");
 }
 
+/* put_chain keeps a CA's chain among the records; the bridge, which judges it, is told at once and
+ * at each of its starts. */
+static enum status put_chain(struct signer_change *job, struct bytes chain)
+{
+	struct signer *signer = job->signer;
+	uint8_t id[32] = {SIGNER_META_CHAIN};
+	uint64_t batch;
+	enum status status;
+
+	if (chain.len == 0 || chain.len > sizeof(signer->chain))
+		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE,
+		                     "a chain to be kept has at most %u bytes", CALL_TLS_PEM_MAX);
+	status = signer_await_room(job, 1, RECORD_ROOM(chain.len));
+	if (status != STATUS_OK)
+		return status;
+	batch = signer_state_put(&signer->state, CALL_STORE_VALUE_META, id, chain);
+	status = signer_await_commit(job, batch);
+	signer_state_forget(&signer->state, CALL_STORE_VALUE_META, id);
+	if (status != STATUS_OK)
+		return status;
+	memcpy(signer->chain, chain.data, chain.len);
+	signer->chain_len = chain.len;
+	signer->bridge_told = false;
+	return STATUS_OK;
+}
+
+/* put_installed puts what a command names where it belongs. */
+static enum status put_installed(struct signer_change *job, uint8_t action, struct bytes content)
+{
+	const char *why = NULL;
+	enum status status;
+
+	if (action == AUTHZ_COMMAND_INSTALL_CERTIFICATE)
+		return put_chain(job, content);
+	if (action == AUTHZ_COMMAND_INSTALL_SITE)
+		why = signer_site_judge(job->signer, content);
+	if (why != NULL)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%s", why);
+	status = put_item(job,
+	                  action == AUTHZ_COMMAND_INSTALL_SITE ? CALL_STORE_PART_ITEMS
+	                                                       : CALL_STORE_PART_ITEMS + 2,
+	                  content);
+	return status == STATUS_OK
+	           ? signer_await_commit(job, signer_store_touch(job->signer->store))
+	           : status;
+}
+
+static bool installs(uint8_t action)
+{
+	return action == AUTHZ_COMMAND_INSTALL_SITE || action == AUTHZ_COMMAND_INSTALL_APPROVALS ||
+	       action == AUTHZ_COMMAND_INSTALL_CERTIFICATE || action == AUTHZ_COMMAND_UPDATE;
+}
+
 enum status signer_install(struct signer_change *job, struct bytes payload)
 {
 	struct signer *signer = job->signer;
@@ -356,7 +409,6 @@ enum status signer_install(struct signer_change *job, struct bytes payload)
 	struct authz_install install;
 	struct authz_command command;
 	uint8_t hash[32];
-	const char *why = NULL;
 	enum status status;
 
 	if (authz_install_take(payload, &install) != STATUS_OK)
@@ -366,25 +418,16 @@ enum status signer_install(struct signer_change *job, struct bytes payload)
 	if (status != STATUS_OK)
 		return status;
 	keys_sha256(&install.content, 1, hash);
-	if ((command.action != AUTHZ_COMMAND_INSTALL_SITE &&
-	     command.action != AUTHZ_COMMAND_INSTALL_APPROVALS) ||
-	    memcmp(command.target, hash, sizeof(hash)) != 0)
+	if (!installs(command.action) || memcmp(command.target, hash, sizeof(hash)) != 0)
 		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
 		                     "the command is for something else");
 	if (strcmp(proc_setting(signer->proc, "mode"), "appliance") != 0)
 		return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
 		                     "this signer is no appliance: its files are where it was "
 		                     "started");
-	if (command.action == AUTHZ_COMMAND_INSTALL_SITE)
-		why = signer_site_judge(signer, install.content);
-	if (why != NULL)
-		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%s", why);
-	status = put_item(job,
-	                  command.action == AUTHZ_COMMAND_INSTALL_SITE ? CALL_STORE_PART_ITEMS
-	                                                               : CALL_STORE_PART_ITEMS + 2,
-	                  install.content);
-	if (status == STATUS_OK)
-		status = signer_await_commit(job, signer_store_touch(signer->store));
+	status = command.action == AUTHZ_COMMAND_UPDATE
+	             ? signer_update_begin(job, install.content, hash)
+	             : put_installed(job, command.action, install.content);
 	if (status != STATUS_OK)
 		return status;
 	answer.seq = signer_store_seq(signer->store);
@@ -660,9 +703,12 @@ enum status signer_answer_topic(struct signer_change *job, const struct authz_qu
 		return query_decisions(job, query);
 	case AUTHZ_QUERY_BACKUP:
 	case AUTHZ_QUERY_CLIENTS:
+	case AUTHZ_QUERY_UPDATE:
 		if (!is_operator(job->signer, query->key))
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "not an operator of this deployment");
+		if (query->topic == AUTHZ_QUERY_UPDATE)
+			return signer_update_query(job);
 		return query->topic == AUTHZ_QUERY_BACKUP ? signer_backup_query(job, query)
 		                                          : query_clients(job, query);
 	case AUTHZ_QUERY_COUNT:

@@ -12,7 +12,6 @@
 #include "secret.h"
 #include "signer_site.h"
 
-#define META_CERTIFICATE    1 /* id of the TLS certificate's record */
 #define CERTIFICATE_YEARS_S (UINT64_C(10) * 365 * 86400)
 #define STOP_DEADLINE_MS    5000
 #define TAG_RECOVERY        50
@@ -428,7 +427,7 @@ static enum status make_certificate(struct signer *signer)
 
 static enum status find_certificate(struct signer *signer)
 {
-	uint8_t id[32] = {META_CERTIFICATE};
+	uint8_t id[32] = {SIGNER_META_CERTIFICATE};
 	struct signer_blob *known;
 	enum status status = signer_state_meta(&signer->state, id, &known);
 
@@ -448,6 +447,26 @@ static enum status find_certificate(struct signer *signer)
 		               "the setting tls_name");
 	signer_state_put(&signer->state, CALL_STORE_VALUE_META, id,
 	                 bytes_of(signer->certificate, signer->certificate_len));
+	return STATUS_OK;
+}
+
+/* A chain that an operator brought, if one did; one that is damaged is left out: the bridge shows
+ * our own certificate then, as before he brought it. */
+static enum status find_chain(struct signer *signer)
+{
+	uint8_t id[32] = {SIGNER_META_CHAIN};
+	struct signer_blob *known;
+	enum status status = signer_state_meta(&signer->state, id, &known);
+
+	if (status == STATUS_BUSY || status == STATUS_IO)
+		return STATUS_BUSY;
+	signer->chain_read = true;
+	if (status == STATUS_OK && known->len <= sizeof(signer->chain)) {
+		memcpy(signer->chain, known->bytes, known->len);
+		signer->chain_len = known->len;
+	} else if (status != STATUS_NOT_FOUND) {
+		log_event(LOG_ERROR, "start.chain_damaged");
+	}
 	return STATUS_OK;
 }
 
@@ -506,6 +525,8 @@ enum status signer_boot_step(struct signer *signer)
 		status = recover_receipts(signer);
 	if (status == STATUS_OK && signer->certificate_len == 0)
 		status = find_certificate(signer);
+	if (status == STATUS_OK && !signer->chain_read)
+		status = find_chain(signer);
 	if (status != STATUS_OK)
 		return status;
 	if (signer->boot_batch == 0)

@@ -810,6 +810,8 @@ static enum status dispatch(struct signer_change *job, uint32_t kind, struct byt
 		return signer_enroll(job, payload);
 	case CALL_CHANGE_INSTALL:
 		return signer_install(job, payload);
+	case CALL_CHANGE_UPDATE:
+		return signer_update_piece(job, payload);
 	case CALL_CHANGE_TIME:
 		return signer_answer_time(job, payload);
 	default:

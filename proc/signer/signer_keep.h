@@ -11,9 +11,8 @@
 
 #include "signer.h"
 
-#define SIGNER_KEEP_TAG       60 /* of its requests to the store */
-#define SIGNER_META_LAST_BOOT 3  /* id of the record that holds the last deleted boot record */
-#define SIGNER_KEEP_LOOK_MS   3600000u
+#define SIGNER_KEEP_TAG     60 /* of its requests to the store */
+#define SIGNER_KEEP_LOOK_MS 3600000u
 
 struct signer_keep;
 

@@ -7,7 +7,6 @@
 #include "log_line.h"
 #include "signer.h"
 
-#define META_NODE  2 /* id of the record: AK's name || EK's id that were activated */
 #define RECORD_LEN (AUTHZ_AK_NAME_LEN + 32)
 
 static void give_up(struct signer *signer, const char *why)
@@ -124,7 +123,7 @@ static void ask_activate(struct signer *signer)
 /* look_up: what was activated before needs no second time. */
 static void look_up(struct signer *signer)
 {
-	uint8_t id[32] = {META_NODE}, record[RECORD_LEN];
+	uint8_t id[32] = {SIGNER_META_NODE}, record[RECORD_LEN];
 	struct signer_blob *known;
 	enum status status = signer_state_meta(&signer->state, id, &known);
 
@@ -142,7 +141,7 @@ static void look_up(struct signer *signer)
 
 static enum status hear_activated(struct signer *signer, struct bytes message)
 {
-	uint8_t id[32] = {META_NODE}, record[RECORD_LEN];
+	uint8_t id[32] = {SIGNER_META_NODE}, record[RECORD_LEN];
 	struct call_attest_head head;
 	struct bytes secret;
 

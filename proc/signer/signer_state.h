@@ -105,6 +105,15 @@ struct signer_blob {
 	uint8_t bytes[LIMIT_MODULE_MAX];
 };
 
+/* Ids of the records that there is one of (CALL_STORE_VALUE_META): the first byte, then zeros. */
+enum signer_meta {
+	SIGNER_META_CERTIFICATE = 1, /* the TLS key's own certificate */
+	SIGNER_META_MODULES = 2,     /* how many modules there are */
+	SIGNER_META_LAST_BOOT = 3,   /* the last deleted boot record */
+	SIGNER_META_NODE = 4,        /* AK's name || EK's id that were activated */
+	SIGNER_META_CHAIN = 5,       /* a CA's chain for the TLS key, as an operator brought it */
+};
+
 struct signer_state {
 	const struct signer_vault *vault;
 	struct signer_store *store;

@@ -86,7 +86,7 @@ bool signer_request_acts_at_once(struct bytes message)
 		return false;
 	memcpy(&head, message.data, sizeof(head));
 	if (head.kind == CALL_CHANGE_OPERATOR || head.kind == CALL_CHANGE_QUERY ||
-	    head.kind == CALL_CHANGE_TIME)
+	    head.kind == CALL_CHANGE_TIME || head.kind == CALL_CHANGE_UPDATE)
 		return true;
 	change = take_change(message, &head);
 	return change != NULL && signer_action_acts_at_once(change->action);
@@ -102,7 +102,8 @@ enum signer_request_kind signer_request_kind(struct bytes message)
 	memcpy(&head, message.data, sizeof(head));
 	if (head.kind == CALL_CHANGE_OPERATOR)
 		return SIGNER_REQUEST_LESS;
-	if (head.kind == CALL_CHANGE_QUERY || head.kind == CALL_CHANGE_TIME)
+	if (head.kind == CALL_CHANGE_QUERY || head.kind == CALL_CHANGE_TIME ||
+	    head.kind == CALL_CHANGE_UPDATE)
 		return SIGNER_REQUEST_QUESTION;
 	change = take_change(message, &head);
 	return change != NULL && signer_change_lowers(change) ? SIGNER_REQUEST_LESS

@@ -19,6 +19,7 @@
 #include "call_start.h"
 #include "call_store.h"
 #include "call_unseal.h"
+#include "call_update.h"
 
 #define PARKED_FD 512 /* above every descriptor that a child gets */
 

@@ -9,7 +9,7 @@ usage: tests/image/appliance.py         the cases of `make test`
        tests/image/appliance.py all     those of the soak, too; goes on where $SOAK_STATE says that it was
        tests/image/appliance.py NAME... the first ones, and those whose name contains a NAME
 
-Proves in spec/claims.md: S1, S2, S3, S5, S7, B9 and DS1, PH2, PH6, PH7, PH10, A9, R2, H7, O7, T1, T3, A13 as far as each case says.
+Proves in spec/claims.md: S1, S2, S3, S5, S7, B9 and DS1, PH2, PH6, PH7, PH10, A9, R2, H7, O7, O9, G1, G2, G4, T1, T3, A13 as far as each case says.
 """
 import hashlib
 import json
@@ -83,9 +83,9 @@ class World:
             expect("no signer is ready", not machine.find("signer.ready") and not machine.find("ready"))
             return machine.find("unsealer.pcrs")
 
-    def serves(self, what, smp=1, options=()):
+    def serves(self, what, smp=1, options=(), restarts=False):
         self.machine.insert(self.signed)
-        self.machine.start(smp=smp, options=options)
+        self.machine.start(smp=smp, options=options, restarts=restarts)
         ready = self.machine.wait("ready")
         expect(what, ready is not None, self.machine.lines[-5:])
         print("%-40s %6.1f s after power on" % (what, ready["at"] if ready else 0), flush=True)
@@ -222,7 +222,8 @@ def operate(world):
     owner.environment["CLAVIGER_CA"] = before
     refused = owner.sign(ok=False)
     expect("the former certificate is gone", "vouches" in refused.stderr, refused.stderr)
-    owner.environment["CLAVIGER_CA"] = owner.path("site-ca.pem")
+    owner.shown = "site-ca.pem"  # from here on, over every start
+    owner.environment["CLAVIGER_CA"] = owner.path(owner.shown)
     for words in (["freeze", "bot"], ["unfreeze", "bot"], ["freeze", "--all"], ["unfreeze", "--all"]):
         owner.claviger("client", *words, "--operator", owner.path("operator.json"))
         done = owner.sign(ok=False)
@@ -336,13 +337,14 @@ def case_a_signed_image_with_one_byte_changed_starts_and_cannot_unseal(world):
     for pcr in ("0", "2", "7", "9", "11", "12", "14"):
         expect("PCR %s is the same" % pcr, line["pcr" + pcr] == world.measured[pcr])
     expect("PCR 4 is another", line["pcr4"] != world.measured["4"])
-    world.serves("the approved image still serves")
+    world.serves("the approved image still serves", restarts=True)
     world.owner.reach(world.machine.ports[8200])
     world.owner.sign()
     told = world.owner.claviger("machine", "config", "--operator", world.owner.path("operator.json"), "--operator-port",
                                 str(world.machine.ports[8201]), "--json")
     settings = json.loads(told)["settings"]
     expect("by the settings that the operator brought", (settings["serial"], settings["verifiers"]) == ("2", 2), told)
+    try_next_release(world)
     world.machine.off()
 
 
@@ -437,13 +439,9 @@ def case_with_three_cores_the_signer_has_one_to_itself(world):
 
 def case_the_next_release_unseals_by_itself_and_the_floor_locks_this_one_out(world):
     """G1, G2: image v+1 with one more signature of the release key; then v is below the floor."""
-    folder = os.path.join(world.folder, "changed")
-    if not os.path.isdir(folder):
-        world.build("changed", changed_programs(world))
-    with open(os.path.join(folder, "pcrs.json")) as f:
-        world.owner.approve("release", json.load(f), level=2)
+    image = next_release(world)
     world.owner.disk(world.machine.data, new=False)
-    world.machine.insert(os.path.join(folder, "claviger-signed.efi"))
+    world.machine.insert(image)
     with world.machine as machine:
         machine.start()
         expect("v+1 serves", machine.wait("ready") is not None)
@@ -453,7 +451,143 @@ def case_the_next_release_unseals_by_itself_and_the_floor_locks_this_one_out(wor
         world.owner.claviger("tpm", "floor", "raise", "--as", "release", "--key", world.owner.path("release"),
                              "--to", "2", "--approvals", world.owner.path("machine/approvals"))
         world.owner.sign()
+        status, said, _ = update(world, world.signed, ok=False)
+        expect("v is not staged below the floor", status == 1 and said.get("code") == 121, said)
+        world.owner.sign()
     world.fails(world.signed, 121)
+
+
+def update(world, image, approvals=None, ok=True):
+    """`claviger machine update`; (exit status, what it says)."""
+    owner = world.owner
+    words = ["--approvals", approvals or owner.path("machine/approvals"), image] if image else []
+    done = owner.claviger("machine", "update", "--json", "--operator", owner.path("operator.json"), *words, ok=False)
+    said = json.loads(done.stdout) if done.stdout.startswith("{") else {}
+    if ok:
+        expect("staged", done.returncode == 0 and said.get("state") == "staged", (done.stdout, done.stderr))
+    return done.returncode, said, done.stderr
+
+
+def next_release(world):
+    """Image v+1, which another byte of the programs makes, and its approval at level 2."""
+    folder = os.path.join(world.folder, "changed")
+    if not os.path.isdir(folder):
+        world.build("changed", changed_programs(world))
+    with open(os.path.join(folder, "pcrs.json")) as f:
+        world.owner.approve("release", json.load(f), level=2)
+    return os.path.join(folder, "claviger-signed.efi")
+
+
+def restart(world):
+    """An operator restarts the machine, in order."""
+    machine = world.machine
+    machine.events.clear()
+    world.owner.claviger("machine", "restart", "--operator", world.owner.path("operator.json"))
+    expect("an orderly end", machine.wait("machine.ends")["code"] == 0)
+    machine.events.clear()
+
+
+def try_next_release(world):
+    """G1, O9: v stages v+1 by its operator's door, restarts, and v+1 serves v's wallets without anybody."""
+    owner, machine = world.owner, world.machine
+    refused_updates(world)
+    image, alone = next_release(world), owner.path("approvals-of-v+1-alone")
+    shutil.copy(owner.path("machine/approvals"), alone)
+    owner.claviger("image", "drop", "--approvals", alone, "--as", "release", "--below", "2")
+    status, said, _ = update(world, image, approvals=alone, ok=False)
+    expect("approvals that lock out what runs", status == 1 and said.get("code") == 145, said)
+    began = time.monotonic()
+    update(world, image)
+    print("%-40s %6.1f s" % ("the same image again, nothing sent", time.monotonic() - began), flush=True)
+    owner.sign()
+    restart(world)
+    expect("v+1 serves", machine.wait("ready") is not None)
+    expect("and is kept", machine.wait("update.kept") is not None)
+    owner.reach(machine.ports[8200])
+    expect("with v's wallets", owner.wallet() == owner.address)
+    owner.sign()
+
+
+def refused_updates(world):
+    """Each with its number, and the machine as it was."""
+    owner = world.owner
+    unsigned, flipped = os.path.join(world.image, "claviger.efi"), os.path.join(world.folder, "flipped.efi")
+    with open(world.signed, "rb") as f:
+        data = bytearray(f.read())
+    data[len(data) // 2] ^= 1
+    with open(flipped, "wb") as f:
+        f.write(data)
+    for what, image, code in (("unsigned", unsigned, None), ("with a byte flipped", flipped, 120)):
+        status, said, text = update(world, image, ok=False)
+        expect("an image " + what, status == 1 and (said.get("code") == code or "143" in text), (said, text))
+    owner.sign()
+
+
+def falls_back(world, what, image):
+    """An update that is staged and does not come to serve: the start behind it is the former image's."""
+    machine = world.machine
+    update(world, image)
+    restart(world)
+    expect("%s: the former image serves" % what, machine.wait("ready", 900) is not None)
+    said = machine.wait("update.refused")
+    expect("%s: and says so" % what, said is not None and said["code"] == 149, said)
+    expect("%s: nothing was kept" % what, not machine.find("update.kept"))
+    world.owner.reach(machine.ports[8200])
+    world.owner.sign()
+
+
+def case_an_update_that_does_not_come_to_serve_falls_back(world):
+    """G4, O9: a kernel that stops before its first program, and an image that firmware does not start."""
+    ends, owner = os.path.join(world.folder, "ends"), world.owner
+    run("sh", "-c", "echo 'int main(void) { return 0; }' | gcc -static -x c -o %s -" % ends)
+    folder = world.build("stops", init=ends)
+    with open(os.path.join(folder, "pcrs.json")) as f:
+        owner.approve("release", json.load(f), level=2)
+    other, foreign = os.path.join(world.folder, "update-keys"), os.path.join(world.folder, "foreign-update.efi")
+    run(TOOL, "image", "keys", other)
+    run("sbsign", "--key", other + "/db.key", "--cert", other + "/db.pem", "--output", foreign,
+        os.path.join(os.path.dirname(next_release(world)), "claviger.efi"))
+    world.machine.insert(world.signed)
+    with world.machine as machine:
+        machine.start(restarts=True)
+        expect("v serves", machine.wait("ready") is not None)
+        owner.reach(machine.ports[8200])
+        falls_back(world, "a kernel that stops", os.path.join(folder, "claviger-signed.efi"))
+        falls_back(world, "a key that is not in db", foreign)
+
+
+def case_power_cuts_around_an_update_leave_a_machine_that_starts(world):
+    """G1, DS4: the plug is pulled while the image comes, then between staging and the start that tries it."""
+    owner, machine = world.owner, world.machine
+    image = next_release(world)
+    words = [TOOL, "machine", "update", "--operator", owner.path("operator.json"), "--approvals",
+             owner.path("machine/approvals"), image]
+    machine.insert(world.signed)
+    with machine:
+        machine.start()
+        expect("v serves", machine.wait("ready") is not None)
+        owner.reach(machine.ports[8200])
+        with subprocess.Popen(words, env=owner.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE) as sender:
+            shown = b""
+            while b"7 of " not in shown:
+                shown += sender.stderr.read(1)
+            machine.off()
+            sender.kill()
+        machine.start()
+        expect("v serves after the cut", machine.wait("ready") is not None)
+        expect("and nothing was tried", not machine.find("update.refused") and not machine.find("update.kept"))
+        owner.reach(machine.ports[8200])
+        update(world, image)
+        machine.off()
+        machine.start()
+        expect("v+1 serves after the second cut", machine.wait("ready") is not None and
+               machine.wait("update.kept") is not None)
+        owner.reach(machine.ports[8200])
+        owner.sign()
+        machine.off()
+        machine.start()
+        expect("v+1 is what starts by itself", machine.wait("ready") is not None)
 
 
 def case_a_lease_is_renewed_rebound_refused_and_runs_out(world):
@@ -676,6 +810,8 @@ CASES = [
     (case_an_operator_restarts_it_and_memory_holds_nothing, "soak"),
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),
     (case_without_secure_boot_or_with_other_keys_nothing_unseals, "soak"),
+    (case_an_update_that_does_not_come_to_serve_falls_back, "soak"),
+    (case_power_cuts_around_an_update_leave_a_machine_that_starts, "soak"),
     (case_the_next_release_unseals_by_itself_and_the_floor_locks_this_one_out, "soak"),
 ]
 

@@ -13,6 +13,8 @@ import subprocess
 import threading
 import time
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOOL = os.path.join(os.environ.get("BUILD_DIR") or os.path.join(ROOT, "build"), "bin/claviger")
 FIRMWARE = "/usr/share/OVMF"
 GLOBAL_VARIABLE = bytes.fromhex("61dfe48bca93d211aa0d00e098032b8c")
 PATIENCE = float(os.environ.get("MACHINE_PATIENCE_S", "300"))  # for any one event; a loaded machine is slow
@@ -97,11 +99,14 @@ class Machine:
             f.write(store)
 
     def insert(self, image, more=()):
-        """Makes the boot disk: a FAT file system with the image as what firmware starts by itself, and more
-        files (name, path)."""
+        """Makes the boot disk with the image as what firmware starts by itself; with more files (name, path), for
+        which a boot disk of ours has no place, it is a FAT file system alone."""
         disk = self.path("boot.img")
         if os.path.exists(disk):
             os.unlink(disk)
+        if not more:
+            run(TOOL, "image", "boot", image, disk)
+            return
         run("truncate", "-s", "64M", disk)
         run("mformat", "-i", disk, "-F", "-v", "ESP", "-N", "12345678", "::")
         run("mmd", "-i", disk, "::/EFI", "::/EFI/BOOT")
@@ -135,7 +140,7 @@ class Machine:
             "-drive", "if=pflash,format=raw,unit=1,file=" + self.variables,
             "-chardev", "socket,id=tpm,path=" + control, "-tpmdev", "emulator,id=tpm0,chardev=tpm",
             "-device", "tpm-tis,tpmdev=tpm0",
-            "-drive", "if=none,id=boot,format=raw,readonly=on,file=" + self.path("boot.img"),
+            "-drive", "if=none,id=boot,format=raw,cache=writethrough,file=" + self.path("boot.img"),
             "-device", "virtio-blk-pci,drive=boot,bootindex=0",
             "-drive", "if=none,id=data,format=raw,cache=writethrough,file=" + self.data,
             "-device", "virtio-blk-pci,drive=data",

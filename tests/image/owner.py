@@ -114,11 +114,13 @@ class Owner:
                 time.sleep(0.5)
         with open(self.path("ca.pem"), "w") as f:
             f.write(shown)
+        self.shown = "ca.pem"
         self.reach(port)
 
     def reach(self, port):
+        """Goes to this port from now on; the machine shows what it showed last."""
         self.environment.update(CLAVIGER_SERVER="https://127.0.0.1:%d" % port,
-                                CLAVIGER_CA=self.path("ca.pem"))
+                                CLAVIGER_CA=self.path(self.shown))
 
     def time(self):
         """What the machine knows of the time."""

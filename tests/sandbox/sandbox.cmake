@@ -2,7 +2,7 @@
 if(CLAVIGER_SANITIZE)
 	return() # a sanitizer makes calls and opens files for which the sandbox kills
 endif()
-foreach(role setup keeper bridge authority unsealer signer attestor store verifier)
+foreach(role setup keeper updater bridge authority unsealer signer attestor store verifier)
 	add_executable(attack-${role} tests/sandbox/attack.c tests/sandbox/attack_acts.c)
 	target_include_directories(attack-${role} PRIVATE tests/sandbox)
 	target_link_libraries(attack-${role} PRIVATE process_parts ${PROCESS_PARTS_USES})

@@ -307,6 +307,17 @@ def check_channel_tables_agree(seen):
             a, b, "proc/topology.def" if (a, b) in built else "ARCHITECTURE.md")
 
 
+def check_the_runbook_has_every_number(seen):
+    """Boot failures and refused updates: the same rows in the source and in what a person reads."""
+    row = r'%s\(\w+,\s*(\d+),\s*"([^"]*)",\s*"([^"]*)"\)'
+    built = [m for path, word in (("proc/boot.def", "BOOT"), ("lib/call/call_update.def", "UPDATE"))
+             for m in re.findall(row % word, read(path))]
+    document = re.findall(r"^\| (\d+) \| (.*) \| (.*) \|$", read("image/runbook.md"), re.M)
+    seen.extend(built)
+    for number, what, action in sorted(set(built) ^ set(document)):
+        yield "image/runbook.md and the sources differ in %s: %s; %s" % (number, what, action)
+
+
 def check_module_tables_agree(seen):
     layer_of = {}
     for i, row in enumerate(table(read("ARCHITECTURE.md"), "layer")):

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_update.h"
+
+#include "base_check.h"
+#include "call_attest.h"
+#include "signer.h"
+#include "signer_change.h"
+
+#define PART_APPROVALS (CALL_STORE_PART_ITEMS + 2)
+#define PIECE_WAIT_MS  3000 /* for the updater to have taken a piece */
+
+/* put sends one message of two parts; BUSY when the updater is behind. */
+static enum status put(struct signer_update *update, uint32_t kind, struct bytes head,
+                       struct bytes rest)
+{
+	struct buffer message;
+	enum status status = ipc_reserve(update->channel, &message);
+
+	if (status != STATUS_OK)
+		return status;
+	CHECK(buffer_put(&message, head) == STATUS_OK && buffer_put(&message, rest) == STATUS_OK);
+	ipc_commit(update->channel, kind, &message);
+	return STATUS_OK;
+}
+
+/* ---- from the loop ---- */
+
+static enum status take_status(struct signer_update *update, const struct ipc_message *message)
+{
+	return message->kind == CALL_UPDATE_STATUS
+	           ? update_take_status(buffer_bytes(&message->payload), &update->said)
+	           : STATUS_MALFORMED;
+}
+
+static void hear_updater(struct signer_update *update)
+{
+	uint8_t space[sizeof(struct call_update_status)];
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(space)};
+	enum status status;
+
+	while ((status = ipc_take(update->channel, &message)) == STATUS_OK)
+		if (take_status(update, &message) != STATUS_OK) {
+			ipc_complain(update->channel, IPC_COMPLAINT_BROKEN);
+			return;
+		}
+	if (status != STATUS_CONFLICT)
+		return;
+	/* Another updater: what was on its way is to be ordered again. */
+	ipc_acknowledge(update->channel);
+	update->started_told = update->has_begun = false;
+	update->step = SIGNER_UPDATE_NONE;
+	update->said = (struct call_update_status){.state = CALL_UPDATE_IDLE};
+}
+
+/* What runs was unsealed and serves: so the updater keeps it. */
+static void tell_started(struct signer *signer)
+{
+	struct call_update_started started = {.first = !signer->started_told};
+
+	memcpy(started.pcr, signer->facts->pcrs[4], sizeof(started.pcr));
+	if (put(&signer->update, CALL_UPDATE_STARTED, bytes_of(&started, sizeof(started)),
+	        bytes_of(NULL, 0)) == STATUS_OK)
+		signer->update.started_told = signer->started_told = true;
+}
+
+static void ask_attestor(struct signer *signer)
+{
+	struct signer_update *update = &signer->update;
+	struct call_attest_judge judge = {.head.request = ++update->request};
+	struct buffer message;
+
+	memcpy(judge.pcr, update->said.pcr, sizeof(judge.pcr));
+	if (ipc_reserve(signer->attestor, &message) != STATUS_OK)
+		return;
+	CHECK(buffer_put(&message, bytes_of(&judge, sizeof(judge))) == STATUS_OK);
+	CHECK(buffer_put(&message, bytes_of(update->approvals_bytes, update->approvals_len)) ==
+	      STATUS_OK);
+	ipc_commit(signer->attestor, CALL_ATTEST_JUDGE, &message);
+	update->step = SIGNER_UPDATE_JUDGED;
+	update->is_judged = false;
+}
+
+enum status signer_update_hear(struct signer *signer, struct bytes message)
+{
+	struct signer_update *update = &signer->update;
+	struct call_attest_judged judged;
+	struct call_attest_head head;
+	struct bytes rest;
+
+	if (attest_take_answer(message, sizeof(judged), &head, &rest) != STATUS_OK)
+		return STATUS_MALFORMED;
+	if (update->step != SIGNER_UPDATE_JUDGED || head.request != update->request)
+		return STATUS_OK; /* of an update that ended */
+	if (head.status != STATUS_OK) {
+		update->step = SIGNER_UPDATE_NONE; /* the TPM is busy: asked again */
+		return STATUS_OK;
+	}
+	if (rest.len != sizeof(judged))
+		return STATUS_MALFORMED;
+	memcpy(&judged, rest.data, sizeof(judged));
+	update->code = judged.code;
+	update->is_judged = true;
+	return STATUS_OK;
+}
+
+static void tell_verdict(struct signer_update *update)
+{
+	struct call_update_verdict verdict = {.code = update->code};
+
+	memcpy(verdict.order, update->order, sizeof(verdict.order));
+	if (put(update, CALL_UPDATE_VERDICT, bytes_of(&verdict, sizeof(verdict)),
+	        bytes_of(NULL, 0)) == STATUS_OK)
+		update->step = SIGNER_UPDATE_TOLD;
+}
+
+/* The approvals come first: they let in what runs now, too, so a power cut behind this leaves a
+ * machine that starts. */
+static void go_on(struct signer *signer)
+{
+	struct signer_update *update = &signer->update;
+	enum status status = STATUS_OK;
+
+	if (update->step == SIGNER_UPDATE_NONE) {
+		ask_attestor(signer);
+	} else if (update->step == SIGNER_UPDATE_JUDGED && update->is_judged) {
+		if (update->code != CALL_UPDATE_FINE)
+			tell_verdict(update);
+		else if (signer_store_put_item(
+		             signer->store, PART_APPROVALS,
+		             bytes_of(update->approvals_bytes, update->approvals_len)) == STATUS_OK)
+			update->step = SIGNER_UPDATE_KEPT;
+	} else if (update->step == SIGNER_UPDATE_KEPT &&
+	           signer_store_item_done(signer->store, &status)) {
+		if (status != STATUS_OK)
+			update->code = CALL_UPDATE_DATA_DISK;
+		tell_verdict(update);
+	}
+}
+
+void signer_update_pump(struct signer *signer)
+{
+	struct signer_update *update = &signer->update;
+
+	if (update->channel == NULL)
+		return;
+	hear_updater(update);
+	if (!signer->ready || signer->stopping || !ipc_is_up(update->channel))
+		return;
+	if (!update->started_told)
+		tell_started(signer);
+	if (update->has_begun && update->said.state == CALL_UPDATE_CHECKED &&
+	    memcmp(update->said.order, update->order, sizeof(update->order)) == 0)
+		go_on(signer);
+}
+
+/* ---- from operators ---- */
+
+static enum status answer(struct signer_change *job)
+{
+	const struct call_update_status *said = &job->signer->update.said;
+	struct authz_update_answer answer = {.state = said->state,
+	                                     .code = said->code,
+	                                     .have = said->have,
+	                                     .count = said->count,
+	                                     .next = said->next};
+
+	memcpy(answer.order, said->order, sizeof(answer.order));
+	return authz_update_answer_put(&answer, &job->answer);
+}
+
+static enum status demand_updater(struct signer_change *job)
+{
+	const struct signer_update *update = &job->signer->update;
+
+	if (update->channel == NULL)
+		return signer_refuse(
+		    job, CALL_RESULT_UNSUPPORTED,
+		    "this signer is no appliance: install another version where it "
+		    "was started");
+	return ipc_is_up(update->channel) && update->said.state != 0
+	           ? STATUS_OK
+	           : signer_refuse(job, CALL_RESULT_OVERLOADED, "the updater is starting");
+}
+
+enum status signer_update_begin(struct signer_change *job, struct bytes content,
+                                const uint8_t order[32])
+{
+	struct signer_update *update = &job->signer->update;
+	struct authz_update_order taken;
+	struct call_update_begin begin;
+	enum status status = demand_updater(job);
+
+	if (status != STATUS_OK)
+		return status;
+	if (update->said.code == CALL_UPDATE_NO_DISK)
+		return signer_refuse(
+		    job, CALL_RESULT_UNSUPPORTED,
+		    "this machine has no boot disk with two slots (claviger image boot)");
+	if (authz_update_order_take(content, &taken) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not an order of an image, or of one above 32 MiB");
+	begin = (struct call_update_begin){.len = taken.len,
+	                                   .count = (uint32_t)(taken.hashes.len / 32)};
+	memcpy(begin.order, order, sizeof(begin.order));
+	while ((status = put(update, CALL_UPDATE_BEGIN, bytes_of(&begin, sizeof(begin)),
+	                     taken.hashes)) == STATUS_BUSY)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_OVERLOADED, "the updater is starting");
+	memcpy(update->order, order, sizeof(update->order));
+	memcpy(update->approvals_bytes, taken.approvals.data, taken.approvals.len);
+	update->approvals_len = taken.approvals.len;
+	update->step = SIGNER_UPDATE_NONE;
+	update->has_begun = true;
+	/* Until the updater speaks of this order, nothing that it says is about it. */
+	update->said = (struct call_update_status){.state = CALL_UPDATE_READING};
+	return STATUS_OK;
+}
+
+enum status signer_update_piece(struct signer_change *job, struct bytes payload)
+{
+	struct signer_update *update = &job->signer->update;
+	uint64_t until_ms = job->signer->now_ms + PIECE_WAIT_MS;
+	struct authz_update_piece taken;
+	struct call_update_piece piece = {.reserved = 0};
+	uint32_t had = update->said.have;
+	enum status status = demand_updater(job);
+
+	if (status != STATUS_OK)
+		return status;
+	if (authz_update_piece_take(payload, &taken) != STATUS_OK || taken.bytes.len == 0)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED, "not a piece of an image");
+	if (!update->has_begun || memcmp(taken.order, update->order, sizeof(taken.order)) != 0)
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "no such update is on its way: an operator orders it first");
+	piece.index = taken.index;
+	while ((status = put(update, CALL_UPDATE_PIECE, bytes_of(&piece, sizeof(piece)),
+	                     taken.bytes)) == STATUS_BUSY)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	/* What the updater makes of it is not waited for longer than the disk needs. */
+	while (status == STATUS_OK && update->said.have == had &&
+	       update->said.state == CALL_UPDATE_TAKING && job->signer->now_ms < until_ms)
+		if (!signer_change_turn(job))
+			break;
+	return answer(job);
+}
+
+enum status signer_update_query(struct signer_change *job)
+{
+	enum status status = demand_updater(job);
+
+	return status == STATUS_OK ? answer(job) : status;
+}

@@ -41,3 +41,49 @@ uint64_t policy_charge_least(const struct policy_facts *facts, uint32_t unit,
 		return 1;
 	return unit == POLICY_UNIT_LAMPORTS ? lamports_out(facts) : tokens_out(facts, mint);
 }
+
+#define SYSTEM_CREATE           0
+#define SYSTEM_TRANSFER         2
+#define SYSTEM_CREATE_WITH_SEED 3
+
+static bool key_is(const struct solana_view *view, unsigned account, const uint8_t key[32])
+{
+	const uint8_t *found = solana_account_key(view, account);
+
+	return found != NULL && memcmp(found, key, 32) == 0;
+}
+
+/* Where the lamports stand in the data of a System instruction that pays; SIZE_MAX in any other. */
+static size_t lamports_at(struct bytes data)
+{
+	uint32_t tag = data.len < 4 ? UINT32_MAX : load_le32(data.data);
+	uint64_t seed;
+
+	if (tag == SYSTEM_CREATE || tag == SYSTEM_TRANSFER)
+		return data.len >= 12 ? 4 : SIZE_MAX;
+	if (tag != SYSTEM_CREATE_WITH_SEED || data.len < 52)
+		return SIZE_MAX;
+	seed = load_le64(data.data + 36); /* behind the base key */
+	return seed <= data.len - 52 ? 44 + (size_t)seed : SIZE_MAX;
+}
+
+uint64_t policy_lamports_seen(const struct solana_view *view, const uint8_t wallet[32])
+{
+	static const uint8_t system_program[32];
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < view->instruction_count; i++) {
+		const struct solana_instruction *ix = &view->instructions[i];
+		struct bytes data = solana_range_bytes(view, ix->data);
+		struct bytes accounts = solana_range_bytes(view, ix->accounts);
+		size_t at = lamports_at(data);
+
+		if (at == SIZE_MAX || accounts.len < 2 ||
+		    !key_is(view, ix->program, system_program) ||
+		    !key_is(view, accounts.data[0], wallet) ||
+		    key_is(view, accounts.data[1], wallet))
+			continue;
+		sum = add_saturating(sum, load_le64(data.data + at));
+	}
+	return sum;
+}

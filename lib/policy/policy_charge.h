@@ -7,9 +7,15 @@
 
 #include "base_bytes.h"
 #include "policy_abi.h"
+#include "solana_view.h"
 
 /* policy_charge_least: `unit` is POLICY_UNIT_*, `mint` counts for POLICY_UNIT_MINT alone. */
 uint64_t policy_charge_least(const struct policy_facts *facts, uint32_t unit,
                              const uint8_t mint[32]);
+
+/* policy_lamports_seen is what System instructions of a message take from the wallet in plain
+ * sight: transfers to others, and accounts that it pays for. What programs do that call others
+ * nobody sees here. */
+uint64_t policy_lamports_seen(const struct solana_view *view, const uint8_t wallet[32]);
 
 #endif

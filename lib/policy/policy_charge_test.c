@@ -45,8 +45,59 @@ static void test_what_is_too_much_stays_the_most(void)
 	EXPECT(least(POLICY_UNIT_LAMPORTS, NULL, &facts) == UINT64_MAX);
 }
 
+/* A legacy message of one System instruction over accounts {wallet, to}. */
+static uint64_t seen(struct bytes data, const uint8_t *first, const uint8_t *second)
+{
+	static uint8_t space[512];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	static const uint8_t head[] = {1, 0, 1, 3}, wallet[32] = {1}, to[32] = {2}, system[32];
+	const uint8_t ix[] = {1, 2, 2, *first, *second, (uint8_t)data.len};
+	struct solana_view view;
+	struct solana_error error;
+
+	EXPECT(buffer_put(&out, BYTES_OF_ARRAY(head)) == STATUS_OK &&
+	       buffer_put(&out, BYTES_OF_ARRAY(wallet)) == STATUS_OK &&
+	       buffer_put(&out, BYTES_OF_ARRAY(to)) == STATUS_OK &&
+	       buffer_put(&out, BYTES_OF_ARRAY(system)) == STATUS_OK &&
+	       buffer_put(&out, bytes_of("\5\5\5\5\5\5\5\5\5\5\5\5\5\5\5\5"
+	                                 "\5\5\5\5\5\5\5\5\5\5\5\5\5\5\5\5",
+	                                 32)) == STATUS_OK &&
+	       buffer_put(&out, BYTES_OF_ARRAY(ix)) == STATUS_OK &&
+	       buffer_put(&out, data) == STATUS_OK);
+	EXPECT(solana_decode_message(buffer_bytes(&out), &view, &error) == STATUS_OK);
+	return policy_lamports_seen(&view, wallet);
+}
+
+static void test_what_system_instructions_take_is_seen(void)
+{
+	static const uint8_t w = 0, t = 1;
+	uint8_t data[128] = {0};
+
+	data[0] = 2; /* transfer */
+	data[4] = 77;
+	data[11] = 1;
+	EXPECT(seen(bytes_of(data, 12), &w, &t) == (UINT64_C(1) << 56) + 77);
+	EXPECT(seen(bytes_of(data, 12), &w, &w) == 0); /* to itself */
+	EXPECT(seen(bytes_of(data, 12), &t, &w) == 0); /* to the wallet */
+	EXPECT(seen(bytes_of(data, 11), &w, &t) == 0); /* no transfer: it fails */
+	data[0] = 0;                                   /* create account */
+	EXPECT(seen(bytes_of(data, 52), &w, &t) == (UINT64_C(1) << 56) + 77);
+	data[0] = 1; /* assign takes no lamports; the floor refuses it */
+	EXPECT(seen(bytes_of(data, 52), &w, &t) == 0);
+	memset(data, 0, sizeof(data));
+	data[0] = 3; /* create with a seed of four bytes */
+	data[36] = 4;
+	data[48] = 99;
+	EXPECT(seen(bytes_of(data, 56 + 40), &w, &t) == 99);
+	EXPECT(seen(bytes_of(data, 56), &w, &t) == 99);
+	EXPECT(seen(bytes_of(data, 55), &w, &t) == 0);
+	memset(data + 36, 0xff, 8); /* a seed longer than everything */
+	EXPECT(seen(bytes_of(data, 56), &w, &t) == 0);
+}
+
 int main(void)
 {
+	RUN(test_what_system_instructions_take_is_seen);
 	RUN(test_lamports_and_the_native_mint_are_one);
 	RUN(test_what_is_too_much_stays_the_most);
 	return test_summary();

@@ -1080,14 +1080,20 @@ static enum status count_limits(struct signer_sign *sign, struct signer_ticket *
 	return STATUS_OK;
 }
 
-/* Facts below what the fee alone is are no facts (A19). */
-static bool facts_hold_the_fee(const struct signer_ticket *ticket)
+/* Facts below what the fee alone is are no facts (A19). Nor are those of custom code below what
+ * anybody sees leave: its author would be asked what a cap counts. */
+static bool facts_hold_what_is_seen(const struct signer_ticket *ticket)
 {
 	const struct policy_facts *facts = &ticket->decision.facts;
 	bool pays_fee = ticket->is_transaction && ticket->answer.signer_index == 0;
+	uint64_t seen = pays_fee ? ticket->fee.worst_fee_lamports : 0;
 
-	return !pays_fee || (facts->lamports_out >= ticket->fee.worst_fee_lamports &&
-	                     facts->fee_lamports >= ticket->fee.worst_fee_lamports);
+	if (pays_fee && facts->fee_lamports < ticket->fee.worst_fee_lamports)
+		return false;
+	if (ticket->is_transaction && !ticket->grant->record.known_module)
+		seen = add_saturating(
+		    seen, policy_lamports_seen(&ticket->view, ticket->wallet->record.address));
+	return facts->lamports_out >= seen;
 }
 
 /* A module sees what is left of each counter and refuses before the signer would. When only windows
@@ -1192,7 +1198,7 @@ static void take_answer(struct signer_ticket *ticket, const struct signer_check_
 
 	if (status == STATUS_OK && verdict_allows(ticket->decision.verdict)) {
 		count_charges(ticket);
-		status = facts_hold_the_fee(ticket) ? STATUS_OK : STATUS_REFUSED;
+		status = facts_hold_what_is_seen(ticket) ? STATUS_OK : STATUS_REFUSED;
 	}
 	if (status != STATUS_OK) {
 		ticket->decision = (struct policy_decision){.reason = POLICY_REASON_BAD_ANSWER};

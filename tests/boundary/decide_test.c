@@ -893,6 +893,53 @@ static void test_a_batch_does_not_pass_a_ceiling_of_the_site(void)
 	rig_start(&rig, folder, false);
 }
 
+/* A grant of the module in `path` for the world's client, without parameters, with a cap. */
+static void grant_custom(const char *path, uint64_t cap, uint8_t ret_id[32])
+{
+	static uint8_t module[LIMIT_MODULE_MAX], bytes_space[LIMIT_CHANGE_MAX],
+	    text_space[LIMIT_DESCRIPTION_MAX];
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space), body = BUFFER_OF_ARRAY(body_space),
+	              bytes = BUFFER_OF_ARRAY(bytes_space), text = BUFFER_OF_ARRAY(text_space);
+	static struct authz_grant_body grant;
+	static struct authz_change change;
+	struct authz_module_answer learned;
+	FILE *file = fopen(path, "rb");
+	size_t len;
+
+	CHECK(file != NULL);
+	len = fread(module, 1, sizeof(module), file);
+	fclose(file);
+	CHECK(rig_ask(&rig, CALL_CHANGE_MODULE_ADD, bytes_of(module, len), &answer) == STATUS_OK);
+	CHECK(authz_module_answer_take(buffer_bytes(&answer), &learned) == STATUS_OK);
+	EXPECT(!learned.known);
+	grant = (struct authz_grant_body){
+	    .parameters = bytes_of("\xa0", 1),
+	    .counter_count = 1,
+	    .counters = {
+	        {.id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_TOTAL, .cap = cap}}};
+	memcpy(grant.client, world.client_id, 32);
+	memcpy(grant.module, learned.hash, 32);
+	CHECK(authz_grant_put(&grant, &body) == STATUS_OK && rig_wallet_refresh(&rig, &world));
+	change = change_of(&world, AUTHZ_ACTION_GRANT, &body);
+	CHECK(rig_prepare(&rig, &change, &bytes, &text) == STATUS_OK);
+	authz_grant_id(buffer_bytes(&bytes), world.wallet, ret_id);
+	answer.len = 0;
+	CHECK(rig_change(&rig, &change, &world.user, &answer) == STATUS_OK);
+}
+
+/* B4: custom code that says that nothing leaves is not believed where anybody sees it leave. */
+static void test_custom_code_does_not_hide_what_the_message_shows(void)
+{
+	uint8_t first[32], liar[32];
+
+	fresh("liar", 1, first);
+	CHECK(take_back(&world, first) == STATUS_OK);
+	grant_custom(BUILD_DIR "/tests/hostile/liar.wasm", 1000000, liar);
+	EXPECT(sign(0) == CALL_RESULT_SIGNED); /* the fee is all that leaves */
+	EXPECT(sign(1) == CALL_RESULT_POLICY_DENIED);
+	EXPECT(sign(500000) == CALL_RESULT_POLICY_DENIED);
+}
+
 static struct keys_sign_key operators[2];
 
 static enum status command_of(size_t operator, uint64_t serial)
@@ -1160,6 +1207,7 @@ int main(void)
 	RUN(test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_that_was_seen);
 	RUN(test_a_batch_above_a_limit_of_the_wallet_counts_nothing);
 	RUN(test_limits_of_the_wallet_and_durable_nonces);
+	RUN(test_custom_code_does_not_hide_what_the_message_shows);
 	RUN(test_a_batch_does_not_pass_a_ceiling_of_the_site);
 	RUN(test_one_operators_serials_are_no_other_operators);
 	RUN(test_only_who_was_looked_for_is_found);

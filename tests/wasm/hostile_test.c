@@ -33,6 +33,7 @@ static const struct {
 	const char *text; /* of the refusal, a part */
 } rows[] = {
     {"allow",      END_ALLOW,   NULL               },
+    {"liar",       END_ALLOW,   NULL               },
     {"spin",       END_FUEL,    NULL               },
     {"fill",       END_FUEL,    NULL               },
     {"recurse",    END_TRAP,    NULL               },

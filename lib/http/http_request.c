@@ -22,6 +22,7 @@ static const struct field_row field_rows[] = {
     {"transfer-encoding", HTTP_FIELD_TRANSFER_ENCODING},
     {"expect",            HTTP_FIELD_EXPECT           },
     {"idempotency-key",   HTTP_FIELD_IDEMPOTENCY_KEY  },
+    {"last-event-id",     HTTP_FIELD_LAST_EVENT_ID    },
 };
 
 static llhttp_t *parser_of(struct http_request *request)

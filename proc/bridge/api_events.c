@@ -45,7 +45,14 @@ static void put_decision(struct api_text *text, const struct call_export_event *
 	text_put(text, "}\n\n");
 }
 
-/* Events of one answer, after what was told before. */
+/* Where who heard all up to here goes on: at the first decision of this answer. */
+static uint64_t begin_of(const struct call_export_answer *answer)
+{
+	return answer->event_count != 0 ? answer->events[0].cursor - 1 : answer->next_cursor;
+}
+
+/* Events of one answer, after what was told before. What has an id may be the last that arrives:
+ * whoever goes on from it misses nothing, and hears nothing twice but the wallet. */
 static void put_news(struct api_exchange *exchange, struct api_text *text, uint64_t now_s,
                      const struct call_export_answer *answer)
 {
@@ -54,12 +61,13 @@ static void put_news(struct api_exchange *exchange, struct api_text *text, uint6
 
 	if (!stream->told || stream->version != answer->version ||
 	    stream->frozen != answer->frozen) {
-		put_event(text, "wallet", 0);
+		/* Not before a gap was told: who goes on from here would not hear of it. */
+		put_event(text, "wallet", answer->gap ? 0 : begin_of(answer));
 		api_put_wallet(text, answer);
 		text_put(text, "\n\n");
 	}
 	if (answer->gap) {
-		put_event(text, "gap", answer->next_cursor);
+		put_event(text, "gap", begin_of(answer));
 		text_put(text, "{\"text\":\"decisions are missing here; receipts has them\"}\n\n");
 	}
 	for (size_t i = 0; i < answer->event_count; i++)

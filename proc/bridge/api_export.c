@@ -28,6 +28,22 @@ static bool is_known_query(struct bytes query, const char *const *names, size_t 
 	return true;
 }
 
+/* take_decimal: at most 19 digits; no text is 0. */
+static bool take_decimal(struct bytes text, uint64_t *ret_number)
+{
+	uint64_t number = 0;
+
+	if (text.len > 19)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] < '0' || text.data[i] > '9')
+			return false;
+		number = number * 10 + (uint64_t)(text.data[i] - '0');
+	}
+	*ret_number = number;
+	return true;
+}
+
 bool api_take_cursor(struct api_exchange *exchange, struct api_context *context,
                      const char *const *names, size_t count)
 {
@@ -42,16 +58,25 @@ bool api_take_cursor(struct api_exchange *exchange, struct api_context *context,
 		                 "without a value");
 		return false;
 	}
-	exchange->cursor = 0;
-	for (size_t i = 0; i < cursor.len; i++) {
-		if (cursor.len > 19 || cursor.data[i] < '0' || cursor.data[i] > '9') {
-			api_refuse(exchange, context, CALL_RESULT_REQUEST_MALFORMED,
-			           "cursor is the decimal number that the last answer gave");
-			return false;
-		}
-		exchange->cursor = exchange->cursor * 10 + (uint64_t)(cursor.data[i] - '0');
-	}
-	return true;
+	if (take_decimal(cursor, &exchange->cursor))
+		return true;
+	api_refuse(exchange, context, CALL_RESULT_REQUEST_MALFORMED,
+	           "cursor is the decimal number that the last answer gave");
+	return false;
+}
+
+/* take_last_event: who connects again by himself (HTML, EventSource) asks for the address that he
+ * was given, and says in a field of the request how far he came. */
+static bool take_last_event(struct api_exchange *exchange, struct api_context *context)
+{
+	struct bytes last = http_request_value(&exchange->http, HTTP_FIELD_LAST_EVENT_ID);
+
+	if (exchange->path != API_PATH_EVENTS || last.len == 0 ||
+	    take_decimal(last, &exchange->cursor))
+		return true;
+	api_refuse(exchange, context, CALL_RESULT_REQUEST_MALFORMED,
+	           "Last-Event-ID is the id of an event of this stream");
+	return false;
 }
 
 static bool take_query(struct api_exchange *exchange, struct api_context *context)
@@ -62,7 +87,8 @@ static bool take_query(struct api_exchange *exchange, struct api_context *contex
 	static const char *const names[] = {"cursor", "wallet", "inputs"};
 	size_t count = exchange->path == API_PATH_RECEIPTS ? 3 : exchange->path == API_PATH_EVENTS;
 
-	if (!api_take_cursor(exchange, context, names, count))
+	if (!api_take_cursor(exchange, context, names, count) ||
+	    !take_last_event(exchange, context))
 		return false;
 	if (exchange->path == API_PATH_RECEIPTS &&
 	    call_wallet_parse(wallet, &exchange->wallet) != STATUS_OK) {

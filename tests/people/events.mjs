@@ -4,6 +4,8 @@
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { EventSource } from 'eventsource';
 import { expect, play, signed, test } from '../system/cases.mjs';
 import { build, root, run, someone } from '../system/stage.mjs';
 
@@ -130,10 +132,70 @@ test('nobody is told of others', async (s) => {
 test('it is HTML\'s format, without a length, and HEAD ends at once', async (s) => {
   const answer = await raw(s, '/api/v1/wallets/one/events', bearer(s.one.token), (text) => text.includes('event: wallet'));
   expect(answer.headers['content-type'] === 'text/event-stream' && answer.headers['content-length'] === undefined && answer.headers['cache-control'] === 'no-store', answer.headers);
-  expect(/^retry: 1000\n\nevent: wallet\ndata: \{.*\}\n\n/.test(answer.text), answer.text);
+  expect(/^retry: 1000\n\nevent: wallet\nid: \d+\ndata: \{.*\}\n\n/.test(answer.text), answer.text);
   answer.close();
   const head = await raw(s, '/api/v1/wallets/one/events', bearer(s.one.token), undefined, 'HEAD');
   expect(head.status === 200 && head.text === '', head.status);
+});
+
+// HTML's own client, as others ship it: it connects again by itself, to the same address, with Last-Event-ID. Its fetch
+// is ours, to say the token, to trust this signer's certificate, and to break connections at will.
+function source(s, token, path) {
+  const asked = [];
+  const open = new Set();
+  const all = [];
+  const fetch = (url, { signal, headers }) => new Promise((resolve, reject) => {
+    asked.push(headers['Last-Event-ID']);
+    const request = https.request(`${s.signer.url}${new URL(url).pathname}${new URL(url).search}`, { headers: { ...headers, ...bearer(token) }, agent: false, ca: readFileSync(s.signer.ca), signal }, (answer) => {
+      answer.on('error', () => {});
+      resolve({ status: answer.statusCode, url: String(url), redirected: false, headers: new Headers({ 'content-type': answer.headers['content-type'] }), body: Readable.toWeb(answer) });
+    });
+    request.on('error', reject);
+    request.on('close', () => open.delete(request));
+    open.add(request);
+    request.end();
+  });
+  const es = new EventSource(`https://any.invalid${path}`, { fetch });
+  for (const kind of ['wallet', 'decision', 'gap', 'end']) es.addEventListener(kind, ({ lastEventId, data }) => all.push({ kind, id: lastEventId, ...JSON.parse(data) }));
+  return {
+    asked,
+    all,
+    of: (kind) => all.filter((event) => event.kind === kind),
+    cut: () => { for (const request of open) request.destroy(); },
+    close: () => es.close(),
+    async until(what) {
+      for (let i = 0; !what(this); i++) {
+        expect(i < 600, 'it never came:', all.map(({ kind, id }) => [kind, id]), asked);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+  };
+}
+
+test('an EventSource that is cut off again and again hears of every decision once', async (s) => {
+  const stream = source(s, s.one.token, '/api/v1/wallets/one/events');
+  await stream.until(({ of }) => of('wallet').length === 1);
+  expect(stream.asked[0] === undefined && stream.all[0].id !== '', stream.all[0].id);
+  const made = [];
+  for (let round = 0; round < 4; round++) {
+    // Before any decision, beside some, and while nobody listens.
+    stream.cut();
+    for (let i = 0; i < 5; i++) made.push((await s.pay(s.one, 1, round === 3 ? { to: someone('thief') } : {})).body.decision);
+    await stream.until(({ asked }) => asked.length > round + 1);
+    for (let i = 0; i < 20; i++) made.push((await s.pay(s.one)).body.decision);
+  }
+  await stream.until(({ of }) => of('decision').length >= made.length);
+  await s.pay(s.one).then(({ body }) => made.push(body.decision));
+  await stream.until(({ of }) => of('decision').length >= made.length);
+  expect(stream.of('decision').map(({ decision }) => decision).join() === made.join(), 'another order, lost or doubled', made.length, stream.of('decision').length);
+  expect(stream.asked.length >= 5 && stream.asked.slice(1).every((id) => /^\d+$/.test(id)) && stream.of('gap').length === 0, stream.asked);
+  stream.close();
+  // The field counts before the address's own cursor, and is nobody's to bend.
+  const first = stream.of('decision')[0];
+  const again = await raw(s, `/api/v1/wallets/one/events?cursor=${first.id}`, { ...bearer(s.one.token), 'last-event-id': stream.all.at(-2).id }, (text) => text.includes(made.at(-1)));
+  expect(again.status === 200 && !again.text.includes(made[1]), again.text);
+  again.close();
+  for (const bad of ['x', '1e3', '-1', '9'.repeat(20)]) expect((await raw(s, '/api/v1/wallets/one/events', { ...bearer(s.one.token), 'last-event-id': bad })).status === 400, bad);
 });
 
 test('one token holds four streams, and each that ends makes room', async (s) => {
@@ -178,6 +240,26 @@ test('after a restart the stream goes on, and says that there is a gap', async (
   const answer = await s.pay(s.one);
   expect((await after.next('decision')).decision === answer.body.decision, 'another one');
   after.close();
+});
+
+test('an EventSource goes on after a crash of the signer, hears that there is a gap, and misses nothing after it', async (s) => {
+  const stream = source(s, s.one.token, '/api/v1/wallets/one/events');
+  await stream.until(({ of }) => of('wallet').length === 1);
+  const before = (await s.pay(s.one)).body.decision;
+  await stream.until(({ of }) => of('decision').length === 1);
+  await s.signer.crash();
+  await s.signer.start();
+  const made = [];
+  for (let i = 0; i < 30; i++) made.push((await s.pay(s.one)).body.decision);
+  await stream.until(({ of }) => of('decision').length >= 1 + made.length);
+  expect(stream.of('decision').map(({ decision }) => decision).join() === [before, ...made].join(), 'lost, doubled or in another order');
+  const gap = stream.all.findIndex(({ kind }) => kind === 'gap');
+  expect(stream.of('gap').length === 1 && gap < stream.all.findIndex(({ decision }) => decision === made[0]), stream.all.map(({ kind }) => kind));
+  // Cut off right behind the gap's own id it would still hear all of it.
+  const again = await raw(s, '/api/v1/wallets/one/events', { ...bearer(s.one.token), 'last-event-id': stream.all[gap].id }, (text) => text.includes(made[0]) && text.includes(made.at(-1)));
+  expect(again.status === 200 && !again.text.includes('event: gap'), again.text);
+  again.close();
+  stream.close();
 });
 
 await play(async (s) => {

@@ -82,6 +82,13 @@ int cli_change_run(struct cli_change *change,
                    int (*seal)(struct cli_change *change, const uint8_t hash[32], void *context),
                    void *context, struct authz_submit_answer *ret_answer);
 
+/* cli_change_sign has a person read and sign a change that somebody else prepared (the user's page):
+ * the signer is asked for the text again, and it must be the one that the change commits to. The
+ * signature is the key's, over that text. */
+int cli_change_sign(struct cli_server *server, struct bytes prepared,
+                    const struct keys_sign_key *key, bool yes,
+                    struct authz_signature *ret_signature);
+
 /* cli_change_one makes a change of one wallet, from its body to the signer's answer. The caller has
  * set key, second, yes and quiet of `change`, and nothing else. */
 int cli_change_one(struct cli_change *change, struct cli_server *server, uint8_t action,

@@ -195,6 +195,58 @@ static int run_cancel(struct cli_call *call)
 	return cli_finish(call, CLI_YES);
 }
 
+/* What the page is given back: the key and its signature, so that it sees whose answer it is. */
+static int run_sign(struct cli_call *call)
+{
+	struct cli_server_options options = {.server = NULL};
+	const char *key_file = NULL;
+	bool yes = false;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options),
+	    {"--key", &key_file, NULL},
+	    {"--yes", NULL,      &yes},
+	};
+	static uint8_t space[LIMIT_CHANGE_MAX];
+	struct buffer prepared = BUFFER_OF_ARRAY(space);
+	struct authz_signature signature;
+	uint8_t answer[96];
+	char text[BASE64_LEN(sizeof(answer)) + 1];
+	struct keys_sign_key key;
+	struct cli_server server;
+	int result;
+
+	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
+		return CLI_USAGE;
+	if (call->count != 1 || key_file == NULL ||
+	    base64_decode(bytes_of_text(call->arguments[0]), &prepared) != STATUS_OK)
+		return cli_usage(call, "needs the change as the page shows it, and --key FILE");
+	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES)
+		result = cli_key_read(call, key_file, &key);
+	if (result == CLI_YES)
+		result = cli_change_sign(&server, buffer_bytes(&prepared), &key, yes, &signature);
+	SECRET_WIPE(key);
+	if (result != CLI_YES)
+		return result;
+	memcpy(answer, signature.key.key, 32);
+	memcpy(answer + 32, signature.signature, 64);
+	base64_encode(BYTES_OF_ARRAY(answer), text);
+	printf(call->json ? "{\"answer\":\"%s\"}\n" : "%s\n", text);
+	return cli_finish(call, CLI_YES);
+}
+
+const struct cli_command cli_change_sign_command = {
+    .name = "change sign",
+    .arguments = "CHANGE --key KEY.json [--yes]",
+    .sentence = "sign with a key what the user's page prepared",
+    .run = run_sign,
+    .help =
+        "CHANGE is what the page shows where it needs this key: a key that becomes a factor, or a\n"
+        "wallet's second factor. The text is asked for from the signer anew, so a page that shows\n"
+        "another one than is signed is found out here. What is printed goes back into the page,\n"
+        "within two minutes.\n",
+};
+
 const struct cli_command cli_change_pending = {
     .name = "change pending",
     .arguments = "--wallet W --key USER.json",

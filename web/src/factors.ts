@@ -69,8 +69,8 @@ async function exportKey(wallet: Wallet, format: number, again: Again): Promise<
 // ---- factors ----
 
 /** Has the signer change the wallet's factors, and says `done` when it did. */
-async function changeFactors(wallet: Wallet, prepared: Prepared, title: string, done: string, again: Again, codes: readonly Code[] = []): Promise<void> {
-  const answer = await authorize(wallet, prepared, { title, raises: true, recovers: true, codes });
+async function changeFactors(wallet: Wallet, prepared: Prepared, title: string, done: string, again: Again, { codes = [], brings = [] }: { codes?: readonly Code[]; brings?: readonly Uint8Array[] } = {}): Promise<void> {
+  const answer = await authorize(wallet, prepared, { title, raises: true, recovers: true, codes, brings });
   if (answer === undefined) return;
   await again();
   if (!waits(answer)) say(done);
@@ -98,7 +98,7 @@ async function addKey(wallet: Wallet, again: Again): Promise<void> {
         const bytes = unbase58(key.value.trim());
         if (bytes === undefined) throw new Error('That is no public key: 32 bytes in base58 are expected.');
         const prepared = await desk.signer.prepare(Action.Factor, async () => oneEntry(wallet, factorBody([fields({ 1: BigInt(KEY), 2: bytes })])));
-        await changeFactors(wallet, prepared, 'Add this key?', 'The key is a factor of this wallet now.', again);
+        await changeFactors(wallet, prepared, 'Add this key?', 'The key is a factor of this wallet now.', again, { brings: [bytes] });
       }),
       cancelButton()));
 }
@@ -124,7 +124,7 @@ async function addCodes(wallet: Wallet, again: Again): Promise<void> {
       button('Continue', 'main', async () => {
         if (!/^[0-9]{6}$/.test(code.value)) throw new Error('The code has six digits.');
         const prepared = await desk.signer.prepare(Action.Factor, async () => oneEntry(wallet, factorBody([fields({ 1: BigInt(CODES), 2: id, 3: sealed })])));
-        await changeFactors(wallet, prepared, 'Add this factor?', 'One-time codes are a factor of this wallet now.', again, [{ id, code: Number(code.value) }]);
+        await changeFactors(wallet, prepared, 'Add this factor?', 'One-time codes are a factor of this wallet now.', again, { codes: [{ id, code: Number(code.value) }] });
       }),
       cancelButton()));
 }

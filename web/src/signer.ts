@@ -67,6 +67,12 @@ export interface Code {
 }
 
 /** A change on its way: rendered by the signer, to be read and then signed. */
+/** What a key outside of browsers answers (claviger change sign): whose it is, and its signature of the text. */
+export interface KeyAnswer {
+  readonly key: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
 export interface Prepared {
   readonly text: string;
   readonly change: Uint8Array;
@@ -262,11 +268,11 @@ export class Signer {
   }
 
   /** Sends a prepared change with what authorizes it; resolves to the submit-answer. */
-  async submit(prepared: Prepared, signers: readonly { kind: number; proof: Assertion }[], codes: readonly Code[] = []): Promise<CborMap> {
+  async submit(prepared: Prepared, signers: readonly { kind: number; proof: Assertion }[], codes: readonly Code[] = [], keys: readonly KeyAnswer[] = []): Promise<CborMap> {
     const signatures = await Promise.all(signers.map(async ({ kind, proof }) =>
       fields({ 1: BigInt(kind), 2: await passkeyId(proof.rawId), 3: proof.signature, 4: proof.authData, 5: proof.clientData })));
     const signed = fields({
-      1: prepared.change, 2: signatures,
+      1: prepared.change, 2: [...signatures, ...keys.map(({ key, signature }) => fields({ 1: 1n, 2: key, 3: signature }))],
       5: codes.length === 0 ? undefined : await Promise.all(codes.map((code) => this.#sealCode(code, prepared.change))),
       6: prepared.registrations.length === 0 ? undefined : prepared.registrations,
     });

@@ -242,22 +242,25 @@ int cli_change_sign(struct cli_server *server, struct bytes prepared,
 	if (authz_change_take(prepared, &change.change) != STATUS_OK)
 		return cli_usage(server->call, "that is no change: copy all of it");
 	if (memcmp(change.change.deployment, server->deployment, 32) != 0) {
-		cli_complain(server->call, "the change is for another deployment than this server's");
+		cli_complain(server->call,
+		             "the change is for another deployment than this server's");
 		return CLI_NO;
 	}
 	change.given.change = prepared;
 	change.request = cli_buffer(AUTHZ_ENVELOPE_PAYLOAD_MAX);
 	if (authz_signed_change_put(&change.given, &change.request) != STATUS_OK)
 		return cli_usage(server->call, "the change is too large");
-	result = cli_server_ask(server, CALL_CHANGE_PREPARE, buffer_bytes(&change.request), &answer);
+	result =
+	    cli_server_ask(server, CALL_CHANGE_PREPARE, buffer_bytes(&change.request), &answer);
 	if (result != CLI_YES)
 		return result;
 	if (authz_prepare_answer_take(answer, &text) != STATUS_OK)
 		return CLI_UNSURE;
 	keys_sha256(&text, 1, hash);
 	if (memcmp(hash, change.change.description_hash, sizeof(hash)) != 0) {
-		cli_complain(server->call, "the signer describes it otherwise than who prepared it: "
-		                           "do not sign; prepare it anew");
+		cli_complain(server->call,
+		             "the signer describes it otherwise than who prepared it: "
+		             "do not sign; prepare it anew");
 		return CLI_NO;
 	}
 	change.text = (struct buffer){malloc(text.len), text.len, 0};

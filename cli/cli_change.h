@@ -82,9 +82,9 @@ int cli_change_run(struct cli_change *change,
                    int (*seal)(struct cli_change *change, const uint8_t hash[32], void *context),
                    void *context, struct authz_submit_answer *ret_answer);
 
-/* cli_change_sign has a person read and sign a change that somebody else prepared (the user's page):
- * the signer is asked for the text again, and it must be the one that the change commits to. The
- * signature is the key's, over that text. */
+/* cli_change_sign has a person read and sign a change that somebody else prepared (the user's
+ * page): the signer is asked for the text again, and it must be the one that the change commits to.
+ * The signature is the key's, over that text. */
 int cli_change_sign(struct cli_server *server, struct bytes prepared,
                     const struct keys_sign_key *key, bool yes,
                     struct authz_signature *ret_signature);

@@ -27,6 +27,7 @@
 #include "cli_home.h"
 #include "cli_notify.h"
 #include "cli_serve.h"
+#include "disk.h"
 #include "proc_topology.h"
 #include "secret.h"
 #include "swtpm.h"
@@ -405,6 +406,28 @@ static int provision(const struct cli_call *call, const struct cli_serve *serve)
 	return cli_tpm_single(call, keys, path, nothing, nothing);
 }
 
+/* A first start that was interrupted left no sealed share, or one that genesis did not finish. */
+static int find_genesis(const struct cli_call *call, const char *path, bool *ret_genesis)
+{
+	uint8_t raw[DISK_SHARE_LEN];
+	struct buffer share = BUFFER_OF_ARRAY(raw);
+	struct disk_file file = disk_file_of(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+	enum status status = STATUS_OK;
+
+	if (file.fd >= 0)
+		status = disk_file_read(&file, sizeof(raw), &share);
+	else if (errno != ENOENT)
+		status = STATUS_IO;
+	if (file.fd >= 0)
+		close(file.fd);
+	if (status != STATUS_OK) {
+		cli_complain(call, "cannot read %s", path);
+		return CLI_UNSURE;
+	}
+	*ret_genesis = disk_share_is_begun(buffer_bytes(&share));
+	return CLI_YES;
+}
+
 /* Where passkeys may be used: the page that this bridge serves, unless something else is said. */
 static int choose_relying(const struct cli_call *call, struct cli_serve *serve)
 {
@@ -431,7 +454,6 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 	struct sigaction action = {.sa_handler = note_signal};
 	struct swtpm tpm;
 	enum status status;
-	struct stat sealed;
 	pid_t parent;
 	int ready[2], result;
 
@@ -450,8 +472,9 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 	if (result != CLI_YES)
 		return result;
 	snprintf(path, sizeof(path), "%s/store/" CLI_SERVE_SEALED, serve->state);
-	/* Empty when a first start was interrupted before anything was sealed. */
-	serve->is_genesis = stat(path, &sealed) != 0 || sealed.st_size == 0;
+	result = find_genesis(call, path, &serve->is_genesis);
+	if (result != CLI_YES)
+		return result;
 	snprintf(path, sizeof(path), "%s/store", serve->state);
 	result = make_folder(call, path);
 	if (result == CLI_YES && serve->is_genesis)

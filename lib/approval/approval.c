@@ -463,12 +463,15 @@ static void take_inner(struct cbor_reader *r, uint64_t key, struct approval_mani
 	uint8_t raw[APPROVAL_MANIFEST_MAX];
 	struct buffer again = BUFFER_OF_ARRAY(raw);
 	struct bytes bytes;
+	enum status status;
 
 	bytes = cbor_take_bytes_at(r, key, sizeof(raw));
-	if (bytes.len == 0 || approval_manifest_take(bytes, ret_manifest) != STATUS_OK ||
-	    approval_manifest_put(ret_manifest, &again) != STATUS_OK ||
-	    !bytes_equal(buffer_bytes(&again), bytes))
-		cbor_fail(r, STATUS_MALFORMED);
+	status = bytes.len == 0 ? STATUS_MALFORMED : approval_manifest_take(bytes, ret_manifest);
+	if (status == STATUS_OK && (approval_manifest_put(ret_manifest, &again) != STATUS_OK ||
+	                            !bytes_equal(buffer_bytes(&again), bytes)))
+		status = STATUS_MALFORMED;
+	if (status != STATUS_OK)
+		cbor_fail(r, status);
 }
 
 enum status approval_sealed_take(struct bytes bytes, struct approval_sealed *ret_sealed)

@@ -32,7 +32,7 @@
 #define APPROVAL_BASE_LEN      7u /* of a floor: all bytes of the counter but the last */
 #define APPROVAL_FILE_MAX      32768u
 #define APPROVAL_MANIFEST_MAX  2048u
-#define APPROVAL_SEALED_MAX    4096u
+#define APPROVAL_SEALED_MAX    4096u /* with the byte behind it (disk.h) */
 #define APPROVAL_STEP_MAX      256u
 
 /* NV indices and the handle that names the storage primary (spec/sealing.md). */

@@ -297,3 +297,9 @@ enum status disk_file_write(const struct disk_file *file, struct bytes content)
 		return STATUS_IO;
 	return STATUS_OK;
 }
+
+bool disk_share_is_begun(struct bytes content)
+{
+	return content.len == 0 || (content.len == DISK_SHARE_LEN &&
+	                            content.data[DISK_SHARE_LEN - 1] == DISK_SHARE_BEGUN);
+}

@@ -69,4 +69,13 @@ MUST_USE enum status disk_file_read(const struct disk_file *file, size_t cap,
  * durable; a power cut leaves an item as it was or as it shall be. */
 MUST_USE enum status disk_file_write(const struct disk_file *file, struct bytes content);
 
+/* What genesis writes to `sealed-share` has this length, and its last byte says whether genesis is
+ * over: it changes alone, so no power cut leaves anything between. */
+#define DISK_SHARE_LEN   4096u
+#define DISK_SHARE_BEGUN 1
+
+/* disk_share_is_begun: there is no share, or one on which nothing was begun, since genesis did not
+ * end: genesis may write it. */
+bool disk_share_is_begun(struct bytes content);
+
 #endif

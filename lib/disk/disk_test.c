@@ -188,6 +188,21 @@ static void test_an_item_of_a_folder_is_the_file_of_its_name(void)
 	EXPECT(unlink(path) == 0 && rmdir(folder) == 0);
 }
 
+/* Only what genesis wrote, and left unfinished, may be written over; the shares of releases that did
+ * not say so have another length. */
+static void test_a_share_is_begun_until_its_last_byte_says_that_it_is_over(void)
+{
+	uint8_t share[DISK_SHARE_LEN] = {0xab};
+
+	EXPECT(disk_share_is_begun(bytes_of(share, 0)));
+	EXPECT(!disk_share_is_begun(BYTES_OF_ARRAY(share)));
+	share[DISK_SHARE_LEN - 1] = DISK_SHARE_BEGUN;
+	EXPECT(disk_share_is_begun(BYTES_OF_ARRAY(share)));
+	EXPECT(!disk_share_is_begun(bytes_of(share + 1, DISK_SHARE_LEN - 1)));
+	share[DISK_SHARE_LEN - 1] = 2;
+	EXPECT(!disk_share_is_begun(BYTES_OF_ARRAY(share)));
+}
+
 int main(void)
 {
 	RUN(test_regions_lie_apart_and_inside_the_disk);
@@ -197,5 +212,6 @@ int main(void)
 	RUN(test_files_of_a_folder_are_read_and_written_the_same_way);
 	RUN(test_too_small_a_disk_does_not_open);
 	RUN(test_an_item_of_a_folder_is_the_file_of_its_name);
+	RUN(test_a_share_is_begun_until_its_last_byte_says_that_it_is_over);
 	return test_summary();
 }

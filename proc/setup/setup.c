@@ -122,19 +122,18 @@ put_setting(struct proc_site *site, const char *name, const char *format, ...)
 	CHECK(len >= 0 && (size_t)len < sizeof(setting->value));
 }
 
-static bool has_item(int fd, enum disk_region item)
-{
-	static uint8_t space[DISK_ITEM_MAX];
-	struct disk_file file = disk_file_item(fd, item);
-	struct buffer content = BUFFER_OF_ARRAY(space);
-
-	return disk_file_read(&file, sizeof(space), &content) != STATUS_OK || content.len != 0;
-}
-
-/* Genesis where it was prepared and no share is sealed yet. */
+/* Genesis where it was prepared and no share is sealed yet, or one that genesis did not finish. */
 static bool is_new(int fd)
 {
-	return has_item(fd, DISK_GENESIS) && !has_item(fd, DISK_SEALED_SHARE);
+	static uint8_t genesis_space[DISK_ITEM_MAX], share_space[DISK_ITEM_MAX];
+	struct disk_file genesis = disk_file_item(fd, DISK_GENESIS);
+	struct disk_file share = disk_file_item(fd, DISK_SEALED_SHARE);
+	struct buffer prepared = BUFFER_OF_ARRAY(genesis_space);
+	struct buffer sealed = BUFFER_OF_ARRAY(share_space);
+
+	return disk_file_read(&share, sealed.cap, &sealed) == STATUS_OK &&
+	       disk_file_read(&genesis, prepared.cap, &prepared) == STATUS_OK &&
+	       prepared.len != 0 && disk_share_is_begun(buffer_bytes(&sealed));
 }
 
 static void put_settings(struct proc_site *site, const char *disk, int disk_fd,

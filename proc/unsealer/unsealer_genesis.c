@@ -67,41 +67,53 @@ static enum status discard_leftovers(struct unsealer *u)
 	return status == STATUS_OK ? tpm_primary_discard(u->tpm) : status;
 }
 
-/* may_write: there is no sealed share here, or one of this very genesis and this very TPM, which
- * was cut off: no start takes it while the TPM has no owner. */
-static enum status may_write(struct unsealer *u, bool *ret_there, bool *ret_may)
+/* take_begun: this TPM was taken over for the share that genesis left, and the power went before
+ * genesis wrote that it is over. */
+static enum status take_begun(struct unsealer *u, struct buffer *share, bool *ret_taken)
 {
-	static struct approval_sealed found;
-	struct tpm_name name = {.len = sizeof(found.primary)};
-	uint8_t raw[APPROVAL_SEALED_MAX];
-	struct buffer content = BUFFER_OF_ARRAY(raw);
+	struct tpm_name name = {.len = sizeof(u->sealed.primary)};
 
-	if (u->files.sealed.fd < 0 ||
-	    disk_file_read(&u->files.sealed, sizeof(raw), &content) != STATUS_OK)
+	if (share->len == 0)
 		return STATUS_OK;
-	*ret_there = content.len != 0;
-	*ret_may = content.len == 0;
-	if (*ret_may || approval_sealed_take(buffer_bytes(&content), &found) != STATUS_OK ||
-	    memcmp(found.scope.genesis, u->sealed.scope.genesis, 32) != 0)
+	share->data[share->len - 1] = 0;
+	if (approval_sealed_take(buffer_bytes(share), &u->sealed) != STATUS_OK)
 		return STATUS_OK;
-	memcpy(name.bytes, found.primary, sizeof(found.primary));
-	return tpm_primary_is_there(u->tpm, &name, ret_may);
+	memcpy(name.bytes, u->sealed.primary, sizeof(u->sealed.primary));
+	return tpm_primary_is_there(u->tpm, &name, ret_taken);
 }
 
-/* check_fresh: nothing that has an owner, or that is not ours, is touched. */
-static bool check_fresh(struct unsealer *u)
+/* find_begun: true when there is nothing left to do but to say that genesis is over. */
+static bool find_begun(struct unsealer *u, const struct tpm_protections *found, bool *ret_taken)
 {
-	struct tpm_protections found;
-	bool may = false, is_there = false;
-	enum status status = tpm_protections(u->tpm, &found);
+	uint8_t raw[DISK_SHARE_LEN];
+	struct buffer share = BUFFER_OF_ARRAY(raw);
+	enum status status = STATUS_OK;
 
-	if (status == STATUS_OK)
-		status = may_write(u, &is_there, &may);
-	if (status != STATUS_OK)
-		return unsealer_fail_tpm(u, status, CALL_START_OTHER);
-	if (!may || (is_there && found.owner_set && found.lockout_set))
+	if (u->files.sealed.fd < 0 ||
+	    disk_file_read(&u->files.sealed, sizeof(raw), &share) != STATUS_OK ||
+	    !disk_share_is_begun(buffer_bytes(&share)))
 		return unsealer_fail(u, CALL_START_BAD_BLOB, 0,
 		                     "genesis would overwrite the sealed share that is here");
+	if (found->owner_set && found->lockout_set)
+		status = take_begun(u, &share, ret_taken);
+	if (status == STATUS_OK && *ret_taken)
+		status = disk_file_write(&u->files.sealed, buffer_bytes(&share));
+	return status == STATUS_OK || unsealer_fail_tpm(u, status, CALL_START_OTHER);
+}
+
+/* check_fresh: nothing that has an owner, or that is not ours, is touched. *ret_over: this TPM was
+ * taken over by this genesis, and an ordinary start goes on. */
+static bool check_fresh(struct unsealer *u, bool *ret_over)
+{
+	struct tpm_protections found;
+	enum status status = tpm_protections(u->tpm, &found);
+
+	if (status != STATUS_OK)
+		return unsealer_fail_tpm(u, status, CALL_START_OTHER);
+	if (!find_begun(u, &found, ret_over))
+		return false;
+	if (*ret_over)
+		return true;
 	if (found.owner_set || found.lockout_set)
 		return unsealer_fail(u, CALL_START_NOT_FRESH, 0,
 		                     found.owner_set && found.lockout_set
@@ -339,13 +351,14 @@ static enum status seal_share(struct unsealer *u)
 	return status;
 }
 
-static enum status write_sealed(struct unsealer *u)
+static enum status write_sealed(struct unsealer *u, bool is_over)
 {
-	uint8_t raw[APPROVAL_SEALED_MAX];
-	struct buffer file = BUFFER_OF_ARRAY(raw);
+	uint8_t raw[DISK_SHARE_LEN] = {0};
+	struct buffer file = {raw, sizeof(raw) - 1, 0};
 	enum status status = approval_sealed_put(&u->sealed, &file);
 
-	return status == STATUS_OK ? disk_file_write(&u->files.sealed, buffer_bytes(&file))
+	raw[sizeof(raw) - 1] = is_over ? 0 : DISK_SHARE_BEGUN;
+	return status == STATUS_OK ? disk_file_write(&u->files.sealed, BYTES_OF_ARRAY(raw))
 	                           : status;
 }
 
@@ -354,10 +367,16 @@ bool unsealer_genesis(struct unsealer *u)
 	struct tpm_name name;
 	uint8_t auths[64];
 	enum status status;
+	bool is_over = false;
 
 	/* People are waited for before the TPM is touched. */
-	if (!take_manifest(u) || !check_fresh(u) ||
-	    (u->sealed.manifest.is_recovery && !take_recovered(u, u->sealed.scope.genesis)))
+	if (!take_manifest(u) || !check_fresh(u, &is_over))
+		return false;
+	if (is_over) {
+		u->facts->mode = CALL_START_UNSEAL;
+		return true;
+	}
+	if (u->sealed.manifest.is_recovery && !take_recovered(u, u->sealed.scope.genesis))
 		return false;
 	status = tpm_primary_open(u->tpm, true, NULL, &name);
 	if (status == STATUS_OK && name.len != sizeof(u->sealed.primary))
@@ -376,10 +395,12 @@ bool unsealer_genesis(struct unsealer *u)
 	if (status == STATUS_OK)
 		status = put_escrow(u, auths);
 	if (status == STATUS_OK)
-		status = write_sealed(u);
+		status = write_sealed(u, false);
 	/* Last: what is owned is whole, and what is not may be begun anew. */
 	if (status == STATUS_OK)
 		status = tpm_take_over(u->tpm, auths, auths + 32);
+	if (status == STATUS_OK)
+		status = write_sealed(u, true);
 	SECRET_WIPE(auths);
 	SECRET_WIPE(u->facts->node_share); /* what is used is what the TPM gives back */
 	return status == STATUS_OK || unsealer_fail_tpm(u, status, CALL_START_OTHER);

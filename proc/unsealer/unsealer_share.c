@@ -7,6 +7,8 @@
 #include "base_check.h"
 #include "secret.h"
 
+_Static_assert(APPROVAL_SEALED_MAX == DISK_SHARE_LEN, "a sealed share fills its file");
+
 #define PCR_ALL ((1u << TPM_PCR_COUNT) - 1u)
 
 bool unsealer_fail(struct unsealer *u, uint32_t reason, uint32_t rc, const char *what)
@@ -40,8 +42,11 @@ static bool read_sealed(struct unsealer *u)
 
 	if (disk_file_read(&u->files.sealed, sizeof(raw), &content) != STATUS_OK)
 		return unsealer_fail(u, CALL_START_BAD_BLOB, 0, "reading the sealed share");
-	if (content.len == 0)
-		return unsealer_fail(u, CALL_START_NO_BLOB, 0, "reading the sealed share");
+	if (disk_share_is_begun(buffer_bytes(&content)))
+		return unsealer_fail(u, CALL_START_NO_BLOB, 0,
+		                     content.len == 0
+		                         ? "reading the sealed share"
+		                         : "reading the sealed share: genesis is not over");
 	status = approval_sealed_take(buffer_bytes(&content), &u->sealed);
 	if (status == STATUS_UNSUPPORTED)
 		return unsealer_fail(u, CALL_START_BAD_BLOB, 0,

@@ -33,6 +33,8 @@ from tpm_busy import until  # noqa: E402
 from tpm_system import expect, skip  # noqa: E402
 
 EXTEND, INCREMENT = b"\0\0\1\x36", b"\0\0\1\x34"
+LIMITS, AUTHORIZE, CLEAR_CONTROL = b"\0\0\1\x3a", b"\0\0\1\x29", b"\0\0\1\x27"
+SHARE_LEN, SHARE_BEGUN = 4096, 1  # spec/sealing.md
 CASES = ("load", "before", "after", "counter", "start", "floor", "backup")
 FLOOR_COMMANDS = 60  # about as many as a step and what is certified after it take
 
@@ -42,14 +44,14 @@ class Cutter(Proxy):
     done it, and nobody hears of it. `caught` says that it happened."""
 
     def __init__(self, tpm, path):
-        self.code, self.when, self.caught = None, None, threading.Event()
+        self.code, self.when, self.caught, self.number = None, None, threading.Event(), 1
         self.left = None  # commands until the one that is held, whatever it is
         self.last = time.monotonic()
         super().__init__(tpm, path)
 
-    def arm(self, code, when):
+    def arm(self, code, when, number=1):
         self.caught.clear()
-        self.code, self.when = code, when
+        self.code, self.when, self.number = code, when, number
 
     def arm_at(self, left, when):
         self.caught.clear()
@@ -60,7 +62,8 @@ class Cutter(Proxy):
 
     def is_it(self, command):
         if self.left is None:
-            return command[6:10] == self.code
+            self.number -= command[6:10] == self.code
+            return command[6:10] == self.code and self.number == 0
         self.left -= 1
         return self.left == -1
 
@@ -329,6 +332,80 @@ def first_starts(base):
         proxy.close()
 
 
+def mode_of(store):
+    """What setup makes of the disk (proc/setup/setup.c)."""
+    try:
+        with open(os.path.join(store, "sealed-share"), "rb") as f:
+            share = f.read()
+    except FileNotFoundError:
+        share = b""
+    return "genesis" if not share or len(share) == SHARE_LEN and share[-1] == SHARE_BEGUN else "unseal"
+
+
+def start_of(machine, store):
+    machine.tpm.power_on()
+    machine.system = tpm_system.System(machine.proxy, store, mode_of(store))
+
+
+def cut_genesis(base, number, code, which, when, half_owned):
+    """C6: once as the appliance goes on, in the mode that the disk says, and once as `serve` does."""
+    for by in ("setup", "serve"):
+        state = os.path.join(base, "genesis.%d.%s" % (number, by))
+        what = "of %s %d, cut %s it, by %s" % (code.hex(), which, when, by)
+        shutil.copytree(os.path.join(base, "prepared"), state)
+        store = os.path.join(state, "store")
+        machine = Machine.__new__(Machine)
+        machine.state, machine.tpm = state, tpm_system.Tpm(os.path.join(state, "tpm"))
+        machine.proxy = Cutter(machine.tpm, os.path.join(base, "bus.sock"))
+        machine.proxy.arm(code, when, which)
+        start_of(machine, store)
+        expect("the command is reached " + what, machine.proxy.caught.wait(60))
+        machine.cut()
+        if by == "serve":
+            node = tpm_recover.Node(base, state)
+            for _ in range(2):
+                ready = node.start()
+                expect("serve goes on behind a genesis " + what, ready, node.event("unsealer.failed"))
+                if ready:
+                    node.stop()
+            machine.proxy.close()
+            continue
+        if half_owned:
+            start_of(machine, store)
+            expect("a half-owned TPM is refused " + what, machine.system.wait_end() not in (0, None))
+            why = machine.system.event("unsealer", "unsealer.failed")
+            expect("in words " + what, why and "cut off" in why["what"], str(why))
+            machine.tpm.power_on()
+            machine.tpm.tool("tpm2_startup", "-c")
+            machine.tpm.tool("tpm2_clearcontrol", "-C", "p", "c")
+            expect("it is cleared", machine.tpm.tool("tpm2_clear", "-c", "p") is not None)
+        for _ in range(2):
+            start_of(machine, store)
+            expect("it serves behind a genesis " + what, machine.system.wait_ready(),
+                   str(machine.system.event("unsealer", "unsealer.failed")))
+            machine.cut()
+        expect("and genesis is over", mode_of(store) == "unseal")
+        machine.proxy.close()
+
+
+def cut_geneses(base):
+    """Where the TPM is taken over: nobody says in which mode the next start is."""
+    prepared = os.path.join(base, "prepared")
+    made = tpm_recover.Node(base, prepared)
+    expect("a signer is made", made.start())
+    made.stop()
+    for name in os.listdir(os.path.join(prepared, "store")):
+        if name not in ("genesis", "approvals"):
+            os.unlink(os.path.join(prepared, "store", name))
+    shutil.rmtree(os.path.join(prepared, "tpm"))
+    os.mkdir(os.path.join(prepared, "tpm"), 0o700)
+    cuts = ((LIMITS, 1, "before", False), (AUTHORIZE, 1, "after", True), (CLEAR_CONTROL, 1, "after", True),
+            (AUTHORIZE, 2, "after", False))
+    for number, cut in enumerate(cuts):
+        cut_genesis(base, number, *cut)
+    print("cuts: %d of a genesis that takes the TPM over" % (2 * len(cuts)))
+
+
 def main():
     cuts = int(sys.argv[1]) if len(sys.argv) > 1 else 14
     for program in ("swtpm", "tpm2_unseal"):
@@ -366,6 +443,7 @@ def main():
         if not tpm_system.failed:
             recovery_cuts(machine)
             first_starts(base)
+            cut_geneses(base)
         machine.tpm.power_on()
         machine.tpm.tool("tpm2_startup", "-c")
         expect("no cut counts as a wrong guess", tpm_busy.property_of(machine.tpm, "TPM2_PT_LOCKOUT_COUNTER") == 0)

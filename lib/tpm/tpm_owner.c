@@ -104,8 +104,9 @@ enum status tpm_take_over(struct tpm *tpm, const uint8_t owner[TPM_AUTH_LEN],
 {
 	enum status status = set_limits(tpm);
 
-	/* Where this is cut off behind the first authorization, TPM2_Clear with the lockout
-	 * hierarchy's empty one still gives the TPM back, without the firmware's setup. */
+	/* Where this is cut off behind the first authorization, TPM2_Clear still gives the TPM
+	 * back: with the lockout hierarchy's empty one until it is forbidden, then by the
+	 * firmware's setup. */
 	if (status == STATUS_OK)
 		status = set_auth(tpm, ESYS_TR_RH_OWNER, owner);
 	if (status == STATUS_OK)

@@ -9,7 +9,8 @@ between the store's write and the TPM's, after the TPM's write and before its an
 counter behind it, anywhere in a start, at any of the TPM's commands while a floor is raised, or
 while a backup is taken. Every next start must succeed and have what was acknowledged and nothing of
 what the TPM never took; the TPM never locks; a backup is whole or says that it is not. Then the same
-around a recovery's first write (before it the site's word still serves, after it it is done) and first starts.
+around a recovery's first write (before it the site's word still serves, after it it is done), first starts,
+and a genesis where it takes the TPM over: the next start is as the disk says, or serve's.
 
 With SOAK_STATE it goes on where it was interrupted.
 """

@@ -188,8 +188,8 @@ static void test_an_item_of_a_folder_is_the_file_of_its_name(void)
 	EXPECT(unlink(path) == 0 && rmdir(folder) == 0);
 }
 
-/* Only what genesis wrote, and left unfinished, may be written over; the shares of releases that did
- * not say so have another length. */
+/* Only what genesis wrote, and left unfinished, may be written over; the shares of releases that
+ * did not say so have another length. */
 static void test_a_share_is_begun_until_its_last_byte_says_that_it_is_over(void)
 {
 	uint8_t share[DISK_SHARE_LEN] = {0xab};

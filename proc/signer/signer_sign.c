@@ -144,6 +144,18 @@ static struct call_reason *note_reason(struct signer_ticket *ticket, enum call_r
 	return reason;
 }
 
+/* Notes how the grant that is tried fared, and beside it what its module was asked. */
+static void note_tried(struct signer_ticket *ticket, enum call_result result, uint32_t code,
+                       uint32_t instruction, struct bytes text, uint64_t fuel)
+{
+	size_t at = ticket->answer.reason_count;
+
+	note_reason(ticket, result, code, instruction, text)->fuel = fuel;
+	memcpy(ticket->tried[at].module, ticket->grant->record.module, 32);
+	memcpy(ticket->tried[at].parameters_hash, ticket->grant->parameters_hash, 32);
+	memcpy(ticket->tried[at].request_hash, ticket->run.request_hash, 32);
+}
+
 static void fill_facts(struct authz_facts *facts, const struct policy_facts *from,
                        struct bytes request)
 {
@@ -234,11 +246,27 @@ static void write_receipt(struct signer_sign *sign, struct signer_ticket *ticket
 	ticket->answer.number = receipt.number;
 }
 
-/* A decision to refuse: its receipt comes first. */
+/* Its text is not waited for any more, or is there: it stands at commit again. */
+static void end_describe(struct signer_ticket *ticket)
+{
+	ticket->describing = false;
+	memcpy(ticket->run.request_hash, ticket->checked_hash, 32);
+	ticket->step = SIGNER_STEP_COMMIT;
+}
+
+/* A decision to refuse: its receipt comes first. At commit a module had said yes: the receipt says
+ * so, for what it was asked is kept beside it. */
 static void refuse(struct signer_ticket *ticket, enum call_result result)
 {
 	if (ticket->batch != NULL)
 		ticket->batch->aborted = true;
+	if (ticket->describing)
+		end_describe(ticket);
+	if (ticket->step == SIGNER_STEP_COMMIT) {
+		ticket->answer.description = bytes_of(NULL, 0); /* of an allow that did not hold */
+		note_tried(ticket, result, POLICY_REASON_NONE, UINT32_MAX,
+		           bytes_of_text(call_result_text(result)), ticket->check_fuel);
+	}
 	ticket->answer.result = result;
 	ticket->step = SIGNER_STEP_REFUSE;
 }
@@ -652,13 +680,8 @@ static void next_grant(struct signer_ticket *ticket)
 static void grant_fails(struct signer_ticket *ticket, enum call_result result, uint32_t code,
                         uint32_t instruction, struct bytes text, uint64_t fuel)
 {
-	size_t at = ticket->answer.reason_count;
-
 	ticket->answer.description = bytes_of(NULL, 0); /* of an allow that did not hold */
-	note_reason(ticket, result, code, instruction, text)->fuel = fuel;
-	memcpy(ticket->tried[at].module, ticket->grant->record.module, 32);
-	memcpy(ticket->tried[at].parameters_hash, ticket->grant->parameters_hash, 32);
-	memcpy(ticket->tried[at].request_hash, ticket->run.request_hash, 32);
+	note_tried(ticket, result, code, instruction, text, fuel);
 	next_grant(ticket);
 }
 
@@ -905,13 +928,16 @@ static enum status write_request(struct signer_sign *sign, struct signer_ticket 
 	size_t held_count;
 	enum status status = gather_pins(sign, ticket, pins, held, &held_count);
 
-	if (status == STATUS_OK)
+	if (status == STATUS_OK) {
+		/* What was asked of the grant before goes, and the facts that are of it. */
+		ticket->area_len = 0;
+		ticket->decision.facts = (struct policy_facts){.lamports_out = 0};
 		status = policy_request_encode(&input, &area, &derivations);
+	}
 	while (held_count > 0)
 		unpin(held[--held_count]);
 	if (status != STATUS_OK)
 		return status;
-	ticket->area_len = area.len;
 	ticket->run = (struct signer_check_run){.owner = ticket,
 	                                        .done = check_done,
 	                                        .module = module_bytes,
@@ -986,6 +1012,7 @@ static void step_grant(struct signer_sign *sign, struct signer_ticket *ticket)
 	ticket->limit_count = 0;
 	grant->head.pins++;
 	memset(ticket->run.request_hash, 0, 32);
+	ticket->check_fuel = 0;
 	result = grant_state(sign, ticket);
 	if (result == CALL_RESULT_CLIENT_FROZEN || result == CALL_RESULT_WALLET_FROZEN) {
 		refuse(ticket, result);
@@ -1175,9 +1202,7 @@ static void take_description(struct signer_ticket *ticket, const struct signer_c
 	static struct policy_decision said;
 	size_t len;
 
-	ticket->describing = false;
-	memcpy(ticket->run.request_hash, ticket->checked_hash, 32);
-	ticket->step = SIGNER_STEP_COMMIT;
+	end_describe(ticket);
 	if (result->end != SIGNER_CHECK_ANSWERED ||
 	    policy_answer_decode(result->answer, bytes_of(ticket->shown, ticket->area_len),
 	                         &said) != STATUS_OK)
@@ -1234,6 +1259,7 @@ static void check_done(void *owner, const struct signer_check_result *result)
 		take_description(ticket, result);
 		return;
 	}
+	ticket->area_len = ticket->run.request.len;
 	switch (result->end) {
 	case SIGNER_CHECK_ANSWERED:
 		take_answer(ticket, result);
@@ -1448,14 +1474,10 @@ static struct signer_ceiling_ask ceiling_ask(const struct signer_ticket *ticket)
 /* The receipt of a signature that was made, and the answer that hands it out. */
 static void hand_out(struct signer_sign *sign, struct signer_ticket *ticket)
 {
-	size_t at = ticket->answer.reason_count;
 	struct signer_ceiling_ask ask;
 
-	note_reason(ticket, CALL_RESULT_SIGNED, 0, UINT32_MAX, bytes_of(NULL, 0))->fuel =
-	    ticket->check_fuel;
-	memcpy(ticket->tried[at].module, ticket->grant->record.module, 32);
-	memcpy(ticket->tried[at].parameters_hash, ticket->grant->parameters_hash, 32);
-	memcpy(ticket->tried[at].request_hash, ticket->run.request_hash, 32);
+	note_tried(ticket, CALL_RESULT_SIGNED, POLICY_REASON_NONE, UINT32_MAX, bytes_of(NULL, 0),
+	           ticket->check_fuel);
 	finish_facts(ticket);
 	ticket->answer.result = CALL_RESULT_SIGNED;
 	write_receipt(sign, ticket, true);

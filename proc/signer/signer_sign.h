@@ -91,7 +91,7 @@ struct signer_ticket {
 	uint64_t check_fuel;
 	struct signer_check_run run;
 	_Alignas(8) uint8_t area[POLICY_REQUEST_MAX];
-	size_t area_len;
+	size_t area_len; /* of what a module was asked; kept beside the receipt */
 	struct policy_decision decision;
 	/* Of the grant that is tried, and of the wallet where it has limits. */
 	size_t tally_count;

@@ -3,6 +3,7 @@
  * is an honest bridge and authority, and stops or kills the store where that matters. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base_check.h"
 #include "base_encode.h"
 #include "base_test.h"
+#include "call_export.h"
 #include "rig.h"
 
 static char folder[] = "/tmp/decide_test_XXXXXX";
@@ -222,6 +224,95 @@ static size_t signed_of(const struct call_sign_answer *answers, size_t count)
 	return signed_ones;
 }
 
+/* Appends one topic of the world's receipts, page after page, as the command line reads them. */
+static void export_pages(const struct rig_world *of, uint8_t topic, FILE *to)
+{
+	static uint8_t space[CALL_BRIDGE_SLOT_BYTES];
+	struct call_export_request request = {
+	    .topic = topic, .token = bytes_of_text(of->token), .wallet = {.kind = CALL_WALLET_ID}};
+	struct call_export_answer answer = {.next_cursor = 0};
+
+	memcpy(request.wallet.key, of->wallet, 32);
+	do {
+		struct buffer out = BUFFER_OF_ARRAY(space);
+		struct ipc_message message = {.kind = 0};
+
+		request.request = ++rig.next_id;
+		request.cursor = answer.next_cursor;
+		CHECK(call_export_put_request(&request, &out) == STATUS_OK);
+		CHECK(ipc_put(&rig.bridge, CALL_BRIDGE_EXPORT_REQUEST, buffer_bytes(&out)) ==
+		      STATUS_OK);
+		while (message.kind != CALL_BRIDGE_EXPORT_ANSWER)
+			CHECK(rig_take(&rig, &rig.bridge, &message, 5000000) == STATUS_OK);
+		CHECK(call_export_take_answer(buffer_bytes(&message.payload), &answer) ==
+		      STATUS_OK);
+		CHECK(answer.result == CALL_RESULT_DONE);
+		CHECK(fwrite(answer.body.data, 1, answer.body.len, to) == answer.body.len);
+	} while (answer.next_cursor != 0);
+}
+
+/* Runs the command line, its words on standard output to `to`; its exit status. */
+static int run_cli(const char *const *arguments, const char *to)
+{
+	pid_t pid = fork();
+	int status;
+
+	CHECK(pid >= 0);
+	if (pid == 0) {
+		if (freopen(to, "w", stdout) != NULL)
+			execv(arguments[0], (char *const *)(uintptr_t)arguments);
+		_exit(127);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* One export of the world's receipts: false unless `receipt verify` and `receipt replay` find
+ * nothing wrong in it; how many of its decisions were decided again. */
+static bool receipts_replay(const struct rig_world *of, unsigned *ret_same)
+{
+	static const char cli[] = BUILD_DIR "/bin/claviger";
+	char path[64], said[64];
+	const char *const verify[] = {cli, "receipt", "verify", path, NULL};
+	const char *const replay[] = {cli,  "receipt",  "replay",
+	                              path, "--module", BUILD_DIR "/share/policies/transfer.wasm",
+	                              NULL};
+	unsigned different = 1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/receipts", folder);
+	snprintf(said, sizeof(said), "%s/said", folder);
+	file = fopen(path, "wb");
+	CHECK(file != NULL);
+	CHECK(fputs("claviger-receipts-1\n", file) >= 0);
+	CHECK(fwrite(rig.deployment_key, 1, 32, file) == 32);
+	CHECK(fwrite(of->wallet, 1, 32, file) == 32);
+	export_pages(of, CALL_EXPORT_INPUTS, file);
+	export_pages(of, CALL_EXPORT_RECEIPTS, file);
+	CHECK(fclose(file) == 0);
+	if (run_cli(verify, said) != 0 || run_cli(replay, said) != 0)
+		return false;
+	file = fopen(said, "r");
+	CHECK(file != NULL);
+	CHECK(fscanf(file, "%u the same, %u different", ret_same, &different) == 2);
+	fclose(file);
+	return different == 0;
+}
+
+/* Untouched, the world's receipts hold, and `same` of its decisions are decided again: their inputs
+ * may become durable after them. */
+static bool receipts_hold(const struct rig_world *of, unsigned same)
+{
+	unsigned replayed = 0;
+
+	for (size_t tries = 0; tries < 20 && replayed < same; tries++) {
+		if (!receipts_replay(of, &replayed))
+			return false;
+		usleep(replayed < same ? 100000 : 0);
+	}
+	return replayed >= same;
+}
+
 static void test_an_atomic_batch_is_signed_whole(void)
 {
 	uint64_t lamports[CALL_BATCH_MAX];
@@ -258,6 +349,7 @@ static void test_an_atomic_batch_with_one_refused_is_not_signed_at_all(void)
 		EXPECT(supervisor_now_us() - begin < 500000); /* nobody waits for a deadline */
 	}
 	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
+	EXPECT(receipts_hold(&world, 5));
 }
 
 /* B4: each fits, together they do not; and nothing of it was counted. */
@@ -391,6 +483,42 @@ static void begin_change(struct rig_world *of, enum authz_action action, struct 
 	rig.patience_us = 100000;
 	CHECK(rig_change(&rig, &change, &of->user, &answer) == STATUS_BUSY);
 	rig.patience_us = patience_us;
+}
+
+/* B3: whoever is refused after a module said yes, or before it was asked, leaves a receipt that
+ * holds with the input beside it. */
+static void test_receipts_of_what_ended_at_commit_hold(void)
+{
+	static struct call_sign_request requests[CALL_BATCH_MAX];
+	struct call_sign_answer answers[CALL_BATCH_MAX];
+	uint64_t lamports[CALL_BATCH_MAX];
+	uint8_t id[32], other[32];
+
+	fresh("receipts-commit", 3000000, id);
+	grant(&world, 2000000, other);
+	for (size_t i = 0; i < CALL_BATCH_MAX; i++)
+		lamports[i] = i == 0 ? 1000001 : 1000;
+	for (size_t round = 0; round < 4; round++) {
+		EXPECT(batch(lamports, CALL_BATCH_MAX, answers) == CALL_BATCH_MAX);
+		EXPECT(signed_of(answers, CALL_BATCH_MAX) == 0);
+	}
+	EXPECT(receipts_hold(&world, 4));
+	/* A freeze while they stand at commit: the store gives no lease. */
+	kill(rig_child(&rig, PROC_store)->pid, SIGSTOP);
+	for (size_t i = 0; i < 4; i++) {
+		struct buffer message = BUFFER_OF_ARRAY(batch_space[i]);
+
+		message_of(900000, &message);
+		requests[i] = rig_sign_request(&world, buffer_bytes(&message));
+	}
+	(void)exchange(requests, 4, answers, 300000);
+	rig.patience_us = 400000;
+	EXPECT(freeze(&world, AUTHZ_ACTION_FREEZE) == STATUS_BUSY);
+	rig.patience_us = 0;
+	kill(rig_child(&rig, PROC_store)->pid, SIGCONT);
+	drain_authority();
+	EXPECT(sign(1000) == CALL_RESULT_WALLET_FROZEN);
+	EXPECT(receipts_hold(&world, 8));
 }
 
 /* A25: a change that hangs on the store is no reason for a freeze to wait, nor a second freeze for
@@ -887,6 +1015,7 @@ static void test_a_batch_does_not_pass_a_ceiling_of_the_site(void)
 	EXPECT(batch(lamports, 4, answers) == 4);
 	EXPECT(signed_of(answers, 4) == 0);
 	EXPECT(answers[3].result == CALL_RESULT_CLIENT_CEILING);
+	EXPECT(receipts_hold(&world, 4));
 	EXPECT(sign(1) == CALL_RESULT_CLIENT_FROZEN);
 	rig_stop(&rig);
 	rig.setting = usual;
@@ -1187,6 +1316,7 @@ int main(void)
 	rig_start(&rig, folder, true);
 	RUN(test_an_atomic_batch_is_signed_whole);
 	RUN(test_an_atomic_batch_with_one_refused_is_not_signed_at_all);
+	RUN(test_receipts_of_what_ended_at_commit_hold);
 	RUN(test_an_atomic_batch_above_the_cap_counts_nothing);
 	RUN(test_the_rest_of_a_batch_alone_is_refused);
 	RUN(test_repeated_bytes_get_their_signature_and_count_once);

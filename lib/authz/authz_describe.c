@@ -237,7 +237,24 @@ static void say_birth(struct page *page, struct bytes bytes, bool is_import)
 	say_delays(page, &body.delays);
 }
 
-static void say_wallet_limits(struct page *page, const struct authz_limit_body *body)
+/* Which ones give power by this: those of the wallet's limits of now that go, or rise. A text that
+ * was signed for others is not true any more (A5). */
+static void say_limits_before(struct page *page, const struct authz_limit_body *body,
+                              const struct authz_shown *shown)
+{
+	for (size_t i = 0; i < shown->limit_count; i++) {
+		const struct authz_counter_rule *now = &shown->limits[i],
+		                                *then = authz_limit_becomes(body, now);
+
+		if (then == NULL)
+			say_counter(page, "\n- taken away: limit ", now);
+		else if (then->cap > now->cap)
+			say_counter(page, "\n- raised from: limit ", now);
+	}
+}
+
+static void say_wallet_limits(struct page *page, const struct authz_limit_body *body,
+                              const struct authz_shown *shown)
 {
 	bool has_window = false;
 
@@ -250,6 +267,7 @@ static void say_wallet_limits(struct page *page, const struct authz_limit_body *
 		say_counter(page, "\n- limit ", &body->limits[i]);
 		has_window |= body->limits[i].window != AUTHZ_WINDOW_TOTAL;
 	}
+	say_limits_before(page, body, shown);
 	if (body->limit_count != 0)
 		say(page,
 		    "\n- custom code says itself what it spends: these limits hold as far as its "
@@ -260,13 +278,13 @@ static void say_wallet_limits(struct page *page, const struct authz_limit_body *
 		          "hour or a day says nothing about when they are used");
 }
 
-static void say_limit(struct page *page, struct bytes bytes)
+static void say_limit(struct page *page, struct bytes bytes, const struct authz_shown *shown)
 {
 	struct authz_limit_body body;
 
 	CHECK(authz_limit_take(bytes, &body) == STATUS_OK);
 	if (body.of_wallet) {
-		say_wallet_limits(page, &body);
+		say_wallet_limits(page, &body, shown);
 		return;
 	}
 	say(page, "\nGrant ");
@@ -339,7 +357,7 @@ static void say_body(struct page *page, uint8_t action, struct bytes body,
 		say(page, "\nUnfreeze: its grants count again");
 		break;
 	case AUTHZ_ACTION_LIMIT:
-		say_limit(page, body);
+		say_limit(page, body, shown);
 		break;
 	case AUTHZ_ACTION_FACTOR:
 		say_factor(page, body);

@@ -25,6 +25,8 @@ struct authz_shown {
 	bool known_module;        /* GRANT: shipped, or an evaluator with a readable table */
 	struct bytes module_name; /* GRANT: of a known module, e.g. "transfer"; else empty */
 	struct bytes module_text; /* GRANT: policy_describe of the parameters */
+	const struct authz_counter_rule *limits; /* LIMIT: the wallet's now */
+	size_t limit_count;
 };
 
 /* authz_same_body_end returns the end of the run of entries from `first` with equal bodies: the

@@ -231,6 +231,24 @@ static void test_limits_of_a_wallet_are_told_whole(void)
 	shown[0] = (struct authz_shown){.name = bytes_of_text("main")};
 	EXPECT(authz_describe(&change, shown, &out) == STATUS_OK);
 	EXPECT(memmem(out.data, out.len, all, strlen(all)) == out.data + out.len - strlen(all));
+	/* What gives power: of those before, the one that goes and the one that rises, alone. */
+	static const char given[] =
+	    "\n- limit 2: at most 3 signatures in total"
+	    "\n- taken away: limit 1: at most 5 raw units of mint 11111111111111111111111111111111"
+	    " in total"
+	    "\n- raised from: limit 4: at most 2 signatures in total"
+	    "\n- custom code ";
+	const struct authz_counter_rule before[] = {
+	    {.id = 1, .unit = AUTHZ_UNIT_MINT,     .window = AUTHZ_WINDOW_TOTAL, .cap = 5         },
+	    {.id = 3, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_DAY,   .cap = 1500000001},
+	    {.id = 4, .unit = AUTHZ_UNIT_USES,     .window = AUTHZ_WINDOW_TOTAL, .cap = 2         },
+	};
+	shown[0].limits = before;
+	shown[0].limit_count = 3;
+	out.len = 0;
+	EXPECT(authz_describe(&change, shown, &out) == STATUS_OK);
+	EXPECT(memmem(out.data, out.len, given, strlen(given)) != NULL);
+	shown[0].limit_count = 0;
 	limit.limits[0].window = AUTHZ_WINDOW_TOTAL; /* durable nonces go on */
 	body.len = out.len = 0;
 	EXPECT(authz_limit_put(&limit, &body) == STATUS_OK);

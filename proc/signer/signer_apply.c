@@ -813,12 +813,10 @@ static bool limits_grow(const struct authz_wallet_record *wallet,
                         const struct authz_limit_body *body)
 {
 	for (size_t i = 0; i < wallet->limit_count; i++) {
-		size_t at = 0;
+		const struct authz_counter_rule *then =
+		    authz_limit_becomes(body, &wallet->limits[i]);
 
-		while (at < body->limit_count &&
-		       !authz_counter_same(&body->limits[at], &wallet->limits[i]))
-			at++;
-		if (at == body->limit_count || body->limits[at].cap > wallet->limits[i].cap)
+		if (then == NULL || then->cap > wallet->limits[i].cap)
 			return true;
 	}
 	return false;

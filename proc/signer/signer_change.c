@@ -627,7 +627,9 @@ enum status signer_describe(struct signer_change *job)
 		struct authz_shown *shown = &job->shown[at];
 		const struct authz_wallet_record *wallet = &job->wallets[at];
 
-		*shown = (struct authz_shown){.name = bytes_of(wallet->name, wallet->name_len)};
+		*shown = (struct authz_shown){.name = bytes_of(wallet->name, wallet->name_len),
+		                              .limits = wallet->limits,
+		                              .limit_count = wallet->limit_count};
 		memcpy(shown->address, wallet->address, 32);
 	}
 	for (size_t at = 0; change->action == AUTHZ_ACTION_GRANT && at < change->entry_count;

@@ -894,6 +894,69 @@ static void test_what_waited_is_done_once_when_its_time_has_come(void)
 	EXPECT(complete(&erin, hash) == STATUS_REFUSED && refused_as("cancelled or done"));
 }
 
+/* Asks for limits of the wallet with both keys: one of lamports, and one of uses unless it is 0. */
+static struct authz_submit_answer ask_limits(struct person *person, uint64_t lamports,
+                                             uint64_t uses, uint8_t ret_hash[32])
+{
+	struct authz_limit_body body = {
+	    .of_wallet = true,
+	    .limit_count = uses != 0 ? 2 : 1,
+	    .limits = {
+	               {.id = 1,
+	         .unit = AUTHZ_UNIT_LAMPORTS,
+	         .window = AUTHZ_WINDOW_TOTAL,
+	         .cap = lamports},
+	               {.id = 2, .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_TOTAL, .cap = uses}}
+        };
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+
+	CHECK(authz_limit_put(&body, &out) == STATUS_OK);
+	begin_signed(person, AUTHZ_ACTION_LIMIT, buffer_bytes(&out));
+	sign_with(&person->world.user);
+	sign_with(&person->second);
+	EXPECT(submit() == STATUS_OK);
+	authz_change_hash(act.given.change, ret_hash);
+	return submitted();
+}
+
+static bool text_says(const char *words)
+{
+	return memmem(act.text.data, act.text.len, words, strlen(words)) != NULL;
+}
+
+/* A raise that waits is for the limits that were seen: one that was set or lowered meanwhile, or
+ * raised by another that waited, stays. */
+static void test_a_raise_that_waits_undoes_no_limit_that_came_meanwhile(void)
+{
+	static struct person rita;
+	uint8_t first[32], second[32], hash[32];
+
+	rita = dave;
+	bear(&rita, "rita", &(struct authz_delays){.has_delay = false});
+	add_second_key(&rita);
+	set_delays(&rita, 2, AUTHZ_EXPORT_DELAY_S);
+	EXPECT(submit() == STATUS_OK);
+	EXPECT(ask_limits(&rita, 10, 0, hash).waits_until_s == 0);
+	EXPECT(ask_limits(&rita, 100, 0, first).waits_until_s != 0);
+	EXPECT(ask_limits(&rita, 50, 0, second).waits_until_s != 0);
+	/* The owner sees them, and says less. */
+	EXPECT(ask_limits(&rita, 10, 1, hash).waits_until_s == 0);
+	EXPECT(complete_in_time(&rita, first) == STATUS_REFUSED && refused_as("not true any more"));
+	EXPECT(wallet_of(&rita).limit_count == 2 && wallet_of(&rita).limits[0].cap == 10);
+	EXPECT(ask_limits(&rita, 5, 1, hash).waits_until_s == 0);
+	EXPECT(complete(&rita, first) == STATUS_REFUSED && refused_as("not true any more"));
+	/* For the limits of now it is signed anew; what it raised is raised, and no other undoes
+	 * it.
+	 */
+	EXPECT(ask_limits(&rita, 100, 0, first).waits_until_s != 0);
+	EXPECT(text_says("\n- taken away: limit 2: at most 1 signatures in total"));
+	EXPECT(text_says("\n- raised from: limit 1: at most 5 lamports"));
+	EXPECT(complete_in_time(&rita, first) == STATUS_OK);
+	EXPECT(wallet_of(&rita).limit_count == 1 && wallet_of(&rita).limits[0].cap == 100);
+	EXPECT(complete(&rita, second) == STATUS_REFUSED && refused_as("not true any more"));
+	EXPECT(wallet_of(&rita).limits[0].cap == 100);
+}
+
 static struct bytes export_body(const struct keys_hpke_key *recipient, uint8_t format)
 {
 	struct buffer out = BUFFER_OF_ARRAY(body_space);
@@ -2026,6 +2089,7 @@ int main(void)
 	RUN(test_what_gives_power_waits_and_any_factor_cancels_it);
 	RUN(test_what_waits_ends_when_factors_come_or_go); /* before a crash: codes */
 	RUN(test_what_waited_is_done_once_when_its_time_has_come);
+	RUN(test_a_raise_that_waits_undoes_no_limit_that_came_meanwhile);
 	RUN(test_a_key_that_becomes_a_factor_consents);
 	RUN(test_a_stranger_does_not_hear_who_is_a_user);
 	RUN(test_a_lost_factor_is_replaced_after_time_to_say_no);

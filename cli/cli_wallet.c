@@ -245,7 +245,10 @@ void cli_wallet_out(struct cli_out *out, const struct authz_wallet_record *walle
 		cli_out_number(out, wallet->limits[i].id);
 		cli_rule_out(out, &wallet->limits[i]);
 		cli_out_name(out, "left");
-		cli_out_decimal(out, wallet->left[i]);
+		if (wallet->has_left)
+			cli_out_decimal(out, wallet->left[i]);
+		else
+			cli_out_null(out); /* it cannot be read: nothing is signed */
 		cli_out_close(out, '}');
 	}
 	cli_out_close(out, ']');

@@ -476,10 +476,11 @@ static enum status query_wallet(struct signer_change *job, const struct authz_qu
 	wallet->head.pins++;
 	status = signer_await_left(job, wallet, left);
 	wallet->head.pins--;
-	if (status != STATUS_OK)
+	/* A damaged count stops signatures, not who wants to see and freeze the wallet. */
+	if (status != STATUS_OK && status != STATUS_CORRUPT)
 		return status;
 	job->wallets[0] = wallet->record;
-	job->wallets[0].has_left = wallet->record.limit_count != 0;
+	job->wallets[0].has_left = wallet->record.limit_count != 0 && status == STATUS_OK;
 	memcpy(job->wallets[0].left, left, sizeof(left));
 	job->wallets[0].sealed_key_len = 0;
 	memset(job->wallets[0].sealed_key, 0, sizeof(job->wallets[0].sealed_key));

@@ -154,7 +154,7 @@ enum status signer_await_left(struct signer_change *job, const struct signer_wal
 	       STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
-	return settle(job, status);
+	return status == STATUS_CORRUPT ? status : settle(job, status);
 }
 
 enum status signer_await_factor(struct signer_change *job, const uint8_t id[32],

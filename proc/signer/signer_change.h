@@ -97,7 +97,8 @@ enum status signer_await_client(struct signer_change *job, const uint8_t id[32],
                                 struct signer_client **ret_client);
 enum status signer_await_grant(struct signer_change *job, const uint8_t id[32],
                                struct signer_grant **ret_grant);
-/* signer_await_left: what is left of each limit of a wallet that is pinned. */
+/* signer_await_left: what is left of each limit of a wallet that is pinned; damage is
+ * STATUS_CORRUPT. */
 enum status signer_await_left(struct signer_change *job, const struct signer_wallet *wallet,
                               uint64_t ret_left[LIMIT_WALLET_LIMITS_MAX]);
 enum status signer_await_factor(struct signer_change *job, const uint8_t id[32],

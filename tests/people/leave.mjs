@@ -210,12 +210,12 @@ test('condition 1: nobody signs or exports without the user, whatever else he ha
   const { wallet } = await show(s, 'main');
   await refused(s, 'not a user key', 'wallet', 'export', wallet, '--key', operator, '--second', s.key('second'), '--out', s.signer.file('o.json'), '--yes');
   // All that an operator may do: say who, or what, is to stop (authz_command_action); look; and carry to the machine what
-  // others have signed: the site's manifest (of which a closed list may change, lib/site), both authorities' approvals, the
-  // CA's certificate. None of them signs or exports. A command more has to come by here.
+  // others have signed: the site's manifest (of which a closed list may change, lib/site), both authorities' approvals, an
+  // approved image, the CA's certificate. None of them signs or exports. A command more has to come by here.
   const help = JSON.parse(await must(s, '--json', 'help')).commands;
   const his = help.filter((command) => command.sentence.startsWith('as operator, ')).map((command) => command.name);
   const known = ['client freeze', 'client unfreeze', 'machine approvals', 'machine certificate', 'machine config', 'machine log', 'machine off',
-    'machine restart', 'machine settings', 'machine status'];
+    'machine restart', 'machine settings', 'machine status', 'machine update'];
   expect(JSON.stringify(his.sort()) === JSON.stringify(known), his);
   // A bot has what its grant allows.
   refusedAs(await s.pay(party, 2_000_000_000), 422, 'policy_denied');

@@ -49,7 +49,7 @@ def values(enum):
     """{name: number} of an enum, but for the last one, which counts."""
     body = re.search(r"enum %s \{(.*?)\n\}" % enum, HEADERS, re.S).group(1)
     body = re.sub(r"/\*.*?\*/", "", body, flags=re.S)
-    return {name: int(number) for name, number in re.findall(r"(\w+) = (\d+)", body)}
+    return {name: int(number) for name, number in re.findall(r"(\w+)\s*=\s*(\d+)", body)}
 
 
 def constant(name):

@@ -362,6 +362,13 @@ def nonces(folder):
         if good:
             said = next((line for line in m.text().splitlines() if "WARNING: durable nonces" in line), "")
             expect("who can end such signatures is said", "the nonce's authority, maybe not the wallet" in said, said)
+    nonce = ('[[instruction]]\nname = "nonce"\nprogram = "system"\ndata = "04000000"\n%saccounts = [{ writable = true }, '
+             '{ is = "recent_blockhashes" }, { is = "wallet", signer = true }]\n')
+    for head, more, good in (("nonce = true\n", "first = true\n", True), ("nonce = true\n", "", False), ("", "first = true\n", False),
+                             ("nonce = true\n", 'first = true\nfields = [["left", "u8"]]\n', False),
+                             ("nonce = true\n", "first = true\nremaining = {}\n", False)):
+        m = Module(folder, head + rule("send", "any = true") + nonce % more)
+        expect("a nonce with %r and %r" % (head, more), (m.code == 0) == good, m.said)
 
 
 def reads(folder):
@@ -433,12 +440,12 @@ FLOOR = (
     ("token", "08", [A], [OWN, ANY, WALLET], SENDS, ("no sends", "of b", "place 0", "more", "long")),
     ("token_2022", "09", [], [ANY, WALLET, WALLET], "", ("place 1", "more", "long")),
     ("token", "0c", [A, D], [OWN, ANY, ANY, WALLET], SENDS, ("no sends", "of b", "place 0", "more", "short", "long")),
-    ("token", "0d", [A, D], [OWN, ANY, ANY, WALLET], SENDS + "delegates = 1\n", ("no sends", "delegates", "place 0", "more", "short")),
+    ("token", "0d", [A, D], [OWN, ANY, ANY, WALLET], SENDS + "delegates = 1\n", ("no sends", "delegates", "place 0", "more", "short", "long")),
     ("token", "0f", [A, D], [OWN, ANY, WALLET], SENDS, ("no sends", "of b", "place 0", "more", "short", "long")),
     ("token", "11", [], [OWN], "", ("more", "long")),
-    ("token_2022", "1a01", [A, D, '["fee", "u64"]'], [OWN, ANY, ANY, WALLET], SENDS, ("no sends", "of b", "place 0", "more", "short")),
+    ("token_2022", "1a01", [A, D, '["fee", "u64"]'], [OWN, ANY, ANY, WALLET], SENDS, ("no sends", "of b", "place 0", "more", "short", "long")),
     ("associated_token", "01", [], ATA, RENT % 2039280, ("no pays", "less", "as", "by b", "more", "long", "place 5", "hidden 5")),
-    ("associated_token", "00", [], ATA, RENT % 2039280, ("no pays", "less", "as", "by b", "more", "place 5")),
+    ("associated_token", "00", [], ATA, RENT % 2039280, ("no pays", "less", "as", "by b", "more", "long", "place 5")),
     ("associated_token", "", [], [*ATA[:5], ANY], RENT % 2282880, ("no pays", "less", "as", "by b", "more", "long")),
     ("memo", "", ['["text", "rest 9"]'], [], "", ()),
 )

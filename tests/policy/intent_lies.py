@@ -313,11 +313,12 @@ def values(folder):
                         expect("and nothing is left out of what is not", refused or "SOL that leaves: lamports" in told, told)
                         seen.add((refused, good))
     expect("both were seen", seen == {(True, False), (False, True), (False, False)}, seen)
-    text = head + rule("send", "any = true") + '[[check]]\nthat = "fact.lamports * least <= yes * least"\ntext = "what is asked"\n'
-    for yes, least, asked in (("true", 0, False), ("true", 1, True), ("false", 1, True)):
-        told = Module(folder, text, "yes = %s\nleast = %d" % (yes, least)).text()
-        expect("a limit that is none is said to be none", ('not asked for: "what is asked" (least = 0, least = 0)' in told) != asked and
-               ('SOL that leaves x least = 1 at most yes = %d x least = 1 ("what is asked")' % (yes == "true") in told) == asked, told)
+    for left, words in (("fact.lamports * least", "all SOL that leaves x least = 1"), ("least * fact.lamports", "least = 1 x all SOL that leaves")):
+        text = head + rule("send", "any = true") + '[[check]]\nthat = "%s <= yes * least"\ntext = "what is asked"\n' % left
+        for yes, least, asked in (("true", 0, False), ("true", 1, True), ("false", 1, True)):
+            told = Module(folder, text, "yes = %s\nleast = %d" % (yes, least)).text()
+            expect("a limit that is none is said to be none", ('not asked for: "what is asked" (least = 0, least = 0)' in told) != asked and
+                   ('%s at most yes = %d x least = 1 ("what is asked")' % (words, yes == "true") in told) == asked, told)
 
 
 def data_behind(folder):

@@ -196,8 +196,20 @@ void signer_meter_pump(struct signer_state *state)
 
 /* ---- states that were read ---- */
 
+static bool was_leased(const struct authz_counter *counter)
+{
+	bool was = counter->lease_left != 0;
+
+	for (size_t i = 0; i < AUTHZ_COUNTER_BUCKETS; i++)
+		was |= counter->spent[i] != 0;
+	return was;
+}
+
+/* What was drawn on has had its first lease: only that one is a user's change (store.md). */
 void signer_meter_recover(struct signer_meter *meter, uint64_t time_low_s)
 {
+	for (size_t i = 0; i < meter->lease.count; i++)
+		meter->leased_once |= was_leased(&meter->lease.counters[i]);
 	for (size_t i = 0; i < meter->lease.count; i++)
 		authz_counter_recover(&meter->rules[i], &meter->lease.counters[i], time_low_s);
 }

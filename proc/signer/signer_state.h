@@ -57,7 +57,7 @@ struct signer_meter {
 	struct authz_counter_rule rules[LIMIT_COUNTERS_MAX + 1]; /* lease.count */
 	struct authz_lease_record lease;
 	struct signer_nonce *nonces; /* beside lease.nonces; of a grant */
-	bool leased_once;            /* since it was read, or had a new rule */
+	bool leased_once;            /* or drawn on when it was read; not since a new rule */
 	uint64_t lease_batch;        /* commit that makes the prepared leases durable; 0: none */
 };
 

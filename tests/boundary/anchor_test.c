@@ -317,6 +317,40 @@ static void test_leases_are_renewed_together_on_hardware(void)
 	rig.hardware = false;
 }
 
+/* A lease that is read again after a start is none of the writes that users' changes are kept. */
+static void test_leases_that_are_read_again_leave_users_their_writes(void)
+{
+	static struct rig_world worlds[22];
+	size_t signed_ones = 0;
+
+	start_fresh("leases-again");
+	for (size_t i = 0; i < 22; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "again-%zu", i);
+		rig_world_make(&rig, &worlds[i], name);
+		sign_some(&worlds[i], 1);
+	}
+	rig_stop(&rig);
+	rig.hardware = true;
+	rig_start(&rig, folder, false);
+	for (; signed_ones < 22; signed_ones++) {
+		const struct rig_world *of = &worlds[signed_ones];
+		uint8_t space[256];
+		struct buffer message = BUFFER_OF_ARRAY(space);
+		struct call_sign_answer answer = {.result = CALL_RESULT_SEALED};
+		struct call_sign_request request;
+
+		rig_transfer_message(of->address, of->recipient, 1, next_tag++, &message);
+		request = rig_sign_request(of, buffer_bytes(&message));
+		if (!rig_sign(&rig, &request, &answer) || answer.result != CALL_RESULT_SIGNED)
+			break;
+	}
+	printf("leases that were read again: %zu at once\n", signed_ones);
+	EXPECT(signed_ones >= 8 && signed_ones <= 16);
+	rig.hardware = false;
+}
+
 int main(void)
 {
 	char command[200];
@@ -332,6 +366,7 @@ int main(void)
 	RUN(test_a_tpm_that_does_not_answer_delays_no_signature);
 	RUN(test_changes_take_turns_at_the_writes_of_a_hardware_tpm);
 	RUN(test_leases_are_renewed_together_on_hardware);
+	RUN(test_leases_that_are_read_again_leave_users_their_writes);
 	rig_stop(&rig);
 	snprintf(command, sizeof(command), "rm -rf %s", base);
 	CHECK(system(command) == 0);

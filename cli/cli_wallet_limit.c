@@ -37,14 +37,15 @@ static void drop(struct authz_limit_body *body, size_t at)
 /* A new limit gets the lowest number that is free; numbers ascend. */
 static void add(struct authz_limit_body *body, const struct authz_counter_rule *rule)
 {
+	uint8_t id = 1;
 	size_t at = 0;
 
-	while (at < body->limit_count && body->limits[at].id == at + 1)
-		at++;
+	for (; at < body->limit_count && body->limits[at].id <= id; at++)
+		id = (uint8_t)(id + (body->limits[at].id == id));
 	memmove(&body->limits[at + 1], &body->limits[at],
 	        (body->limit_count - at) * sizeof(body->limits[0]));
 	body->limits[at] = *rule;
-	body->limits[at].id = (uint8_t)(at + 1);
+	body->limits[at].id = id;
 	body->limit_count++;
 }
 

@@ -1534,8 +1534,9 @@ static struct signer_ticket *pass_ceiling(struct signer_sign *sign, struct signe
 }
 
 /* Allowed by the module and refused by what was read again. A limit of the wallet says which one it
- * is; the bot never sees what others left of it before. */
-static void commit_fails(struct signer_ticket *ticket, enum call_result result, uint64_t time_low_s)
+ * is, and what is left of it after `others`, the rest of its batch; NULL: none. */
+static void commit_fails(struct signer_ticket *ticket, enum call_result result, uint64_t time_low_s,
+                         const uint64_t *others)
 {
 	char text[CALL_REASON_TEXT_MAX];
 	size_t i = 0;
@@ -1547,6 +1548,8 @@ static void commit_fails(struct signer_ticket *ticket, enum call_result result, 
 		return;
 	}
 	note_limits(ticket, time_low_s);
+	for (size_t j = 0; others != NULL && j < ticket->limit_count; j++)
+		ticket->limit_rows[j].left -= others[j];
 	while (i < ticket->limit_count &&
 	       ticket->limit_rows[i].amount <= ticket->limit_rows[i].left)
 		i++;
@@ -1612,7 +1615,7 @@ static enum call_result ready_to_sign(struct signer_sign *sign, struct signer_ti
 		return CALL_RESULT_LEASE_DRY;
 	}
 	if (result != CALL_RESULT_DONE) {
-		commit_fails(ticket, result, time_low_s);
+		commit_fails(ticket, result, time_low_s, NULL);
 		return CALL_RESULT_SIGNED;
 	}
 	if ((ticket->request.flags & CALL_SIGN_DRY_RUN) != 0)
@@ -1719,28 +1722,48 @@ static void add_together(struct signer_ticket **tickets, size_t count,
 	undo_charges(tickets, count, before);
 }
 
-/* Each of these fits and together they do not: within the lease, or within the cap? */
-static void batch_does_not_fit(struct signer_sign *sign, struct signer_ticket **tickets,
-                               size_t count, struct signer_ticket *last, uint64_t time_low_s)
+/* Whether the last of these passes a cap together with those before it, as if they were signed:
+ * then its grant does not allow it. */
+static bool fails_together(struct signer_ticket **tickets, size_t count, uint64_t time_low_s)
 {
+	struct signer_ticket *last = tickets[count - 1];
+
 	for (size_t t = 0; t < last->tally_count; t++) {
-		struct signer_meter *meter = last->tallies[t].meter;
+		const struct signer_meter *meter = last->tallies[t].meter;
+		uint64_t others[LIMIT_COUNTERS_MAX + 1] = {0};
+		uint64_t together[LIMIT_COUNTERS_MAX + 1] = {0};
+
+		add_together(tickets, count - 1, meter, t, others);
+		add_together(tickets, count, meter, t, together);
+		for (size_t j = 0; j < meter->lease.count; j++) {
+			if (together[j] <= authz_counter_left(&meter->rules[j],
+			                                      &meter->lease.counters[j],
+			                                      time_low_s))
+				continue;
+			commit_fails(last, passed(last, t, j, together[j]), time_low_s, others);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Each of these fits and together they do not: within a cap, or else within a lease that is to be
+ * written for all of them? */
+static void batch_does_not_fit(struct signer_sign *sign, struct signer_ticket **tickets,
+                               size_t count, const struct signer_ticket *unfit, uint64_t time_low_s)
+{
+	for (size_t first = 1; first <= count; first++)
+		if (fails_together(tickets, first, time_low_s))
+			return;
+	for (size_t t = 0; t < unfit->tally_count; t++) {
+		struct signer_meter *meter = unfit->tallies[t].meter;
 		uint64_t together[LIMIT_COUNTERS_MAX + 1] = {0};
 		bool dry = false;
 
 		add_together(tickets, count, meter, t, together);
-		for (size_t j = 0; j < meter->lease.count; j++) {
-			enum status status = authz_counter_covers(
-			    &meter->rules[j], &meter->lease.counters[j], together[j], time_low_s);
-
-			if (status == STATUS_REFUSED) {
-				refuse(last, t == SIGNER_TALLY_LIMITS
-				                 ? CALL_RESULT_WALLET_CAP_EXCEEDED
-				                 : CALL_RESULT_CAP_EXCEEDED);
-				return;
-			}
-			dry |= status != STATUS_OK;
-		}
+		for (size_t j = 0; j < meter->lease.count; j++)
+			dry |= authz_counter_covers(&meter->rules[j], &meter->lease.counters[j],
+			                            together[j], time_low_s) != STATUS_OK;
 		if (dry)
 			signer_meter_renew(sign->parts.state, meter, together);
 	}
@@ -1815,7 +1838,7 @@ static void abort_ticket(struct signer_ticket *ticket)
 		refuse(ticket, CALL_RESULT_BATCH_ABORTED);
 }
 
-/* Gathers a batch: commits it when all of it stand at commit. */
+/* Gathers a batch: commits it, in its order, when all of it stand at commit. */
 static void pump_batch(struct signer_sign *sign, struct signer_batch *batch)
 {
 	struct signer_ticket *members[CALL_BATCH_MAX];
@@ -1830,14 +1853,17 @@ static void pump_batch(struct signer_sign *sign, struct signer_batch *batch)
 
 		if (ticket->step != SIGNER_STEP_COMMIT || ticket->batch != batch)
 			continue;
-		CHECK(count < CALL_BATCH_MAX);
-		members[count++] = ticket;
+		CHECK(ticket->request.batch_index < batch->expected);
+		members[ticket->request.batch_index] = ticket;
+		count++;
 	}
+	if (count != batch->expected || batch->aborted)
+		return;
 	/* All of one kind: a dry run beside the real thing is no batch. */
 	for (size_t i = 1; i < count; i++)
 		batch->aborted |= ((members[i]->request.flags ^ members[0]->request.flags) &
 		                   CALL_SIGN_DRY_RUN) != 0;
-	if (count == batch->expected && !batch->aborted)
+	if (!batch->aborted)
 		commit_batch(sign, members, count);
 }
 

@@ -1265,7 +1265,7 @@ static void test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_tha
 	EXPECT(sign(900001) == CALL_RESULT_WALLET_CAP_EXCEEDED); /* waiting will not help */
 }
 
-/* An atomic batch over two grants: all or none, and what it tried in vain counts nothing. */
+/* An atomic batch: all or none, and what it tried in vain counts nothing. */
 static void test_a_batch_above_a_limit_of_the_wallet_counts_nothing(void)
 {
 	uint64_t lamports[4] = {900000, 900000, 900000, 900000};
@@ -1280,6 +1280,116 @@ static void test_a_batch_above_a_limit_of_the_wallet_counts_nothing(void)
 	EXPECT(batch(lamports, 3, answers) == 3);
 	EXPECT(signed_of(answers, 3) == 3);
 	EXPECT(shown_wallet(&world)->left[0] == 0);
+}
+
+/* Makes one atomic batch of these requests of 900,000 lamports each. */
+static size_t batch_of(const struct rig_world *const *of, const uint8_t *const *grants,
+                       size_t count, struct call_sign_answer *ret_answers)
+{
+	static struct call_sign_request requests[CALL_BATCH_MAX];
+
+	for (size_t i = 0; i < count; i++) {
+		struct buffer message = BUFFER_OF_ARRAY(batch_space[i]);
+
+		rig_transfer_message(of[i]->address, of[i]->recipient, 900000, next_tag++,
+		                     &message);
+		requests[i] = rig_sign_request(of[i], buffer_bytes(&message));
+		requests[i].has_grant = true;
+		memcpy(requests[i].grant, grants[i], 32);
+		requests[i].flags = CALL_SIGN_ATOMIC;
+		requests[i].batch_index = (uint16_t)i;
+		requests[i].batch_count = (uint16_t)count;
+	}
+	EXPECT(exchange(requests, count, ret_answers, 3000000) == count);
+	return signed_of(ret_answers, count);
+}
+
+/* Two grants are charged to one limit, two wallets to one each; the one that passes it is refused
+ * with the limit that it passed, and its receipt says so. */
+static void test_a_batch_over_grants_and_wallets_is_charged_to_each_limit(void)
+{
+	static struct rig_world second;
+	uint8_t one[32], two[32], there[32];
+	const struct rig_world *const same[] = {&world, &world, &world, &world};
+	const uint8_t *const both[] = {one, two, two, one};
+	const struct rig_world *const mixed[] = {&world, &second, &world, &second};
+	const uint8_t *const mixed_grants[] = {one, there, two, there};
+	struct call_sign_answer answers[CALL_BATCH_MAX];
+
+	fresh("limit-there", 300000000, there);
+	second = world;
+	fresh("limit-here", 300000000, one);
+	grant(&world, 300000000, two);
+	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 3 * (900000 + FEE)) == STATUS_OK);
+	EXPECT(lamports_limit(&second, AUTHZ_WINDOW_TOTAL, 900000 + FEE) == STATUS_OK);
+	EXPECT(batch_of(same, both, 4, answers) == 0);
+	EXPECT(answers[3].result == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	EXPECT(answers[3].reason_count == 1 &&
+	       answers[3].reasons[0].result == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	EXPECT(answers[0].result == CALL_RESULT_BATCH_ABORTED);
+	EXPECT(receipts_hold(&world, 4));
+	EXPECT(batch_of(mixed, mixed_grants, 4, answers) == 0);
+	EXPECT(answers[3].result == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	EXPECT(shown_wallet(&world)->left[0] == 3 * (900000 + FEE));
+	EXPECT(shown_wallet(&second)->left[0] == 900000 + FEE);
+	EXPECT(batch_of(mixed, mixed_grants, 3, answers) == 3);
+	EXPECT(shown_wallet(&world)->left[0] == 900000 + FEE);
+	EXPECT(shown_wallet(&second)->left[0] == 0);
+	EXPECT(receipts_hold(&second, 2));
+	/* Where only a window is spent waiting helps, unless they never fit it together. */
+	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_DAY, 3 * (900000 + FEE)) == STATUS_OK);
+	EXPECT(batch_of(same, both, 1, answers) == 1);
+	EXPECT(batch_of(same, both, 3, answers) == 0);
+	EXPECT(answers[2].result == CALL_RESULT_WALLET_WINDOW_SPENT &&
+	       answers[2].retry_after_ms != 0);
+	EXPECT(batch_of(same, both, 4, answers) == 0);
+	EXPECT(answers[2].result == CALL_RESULT_WALLET_WINDOW_SPENT);
+	EXPECT(batch_of(same, both, 2, answers) == 2);
+	EXPECT(receipts_hold(&world, 14));
+}
+
+/* Those that stand at commit while the limits become others are charged to the others: also where a
+ * lease of the ones before is being written, and where the numbers change. */
+static void test_limits_that_change_hold_for_who_stands_at_commit(void)
+{
+	static struct call_sign_request requests[8];
+	const struct authz_counter_rule less[2] = {
+	    {.id = 1, .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_TOTAL, .cap = 100},
+	    {.id = 2,
+	     .unit = AUTHZ_UNIT_LAMPORTS,
+	     .window = AUTHZ_WINDOW_TOTAL,
+	     .cap = 3 * (900000 + FEE)	                                         },
+	};
+	struct call_sign_answer answers[8];
+	uint8_t id[32];
+
+	for (unsigned way = 0; way < 2; way++) {
+		fresh(way == 0 ? "limit-standing" : "limit-new", 20 * (900000 + FEE), id);
+		if (way == 0)
+			EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 20 * (900000 + FEE)) ==
+			       STATUS_OK);
+		EXPECT(sign(900000) == CALL_RESULT_SIGNED);
+		kill(rig_child(&rig, PROC_store)->pid, SIGSTOP);
+		for (size_t i = 0; i < 8; i++) {
+			struct buffer message = BUFFER_OF_ARRAY(batch_space[i]);
+
+			message_of(900000, &message);
+			requests[i] = rig_sign_request(&world, buffer_bytes(&message));
+		}
+		(void)exchange(requests, 8, answers, 200000);
+		size_t before = signed_of(answers, 8);
+		EXPECT(before < 8); /* the others stand at commit */
+		rig.patience_us = 300000;
+		EXPECT(set_limits(&world, less, 2) == STATUS_BUSY);
+		rig.patience_us = 0;
+		kill(rig_child(&rig, PROC_store)->pid, SIGCONT);
+		drain_authority();
+		(void)exchange(requests, 8, answers, 3000000); /* the same bytes: counted once */
+		/* Where there was a limit, it goes on counting; a new one begins now. */
+		size_t fit = way == 0 ? 2 : before + 3;
+		EXPECT(signed_of(answers, 8) == (before > fit ? before : fit));
+		EXPECT(sign(900000) == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	}
 }
 
 /* A18: on one proven nonce the largest counts, under a limit of the wallet too; windows and durable
@@ -1336,6 +1446,8 @@ int main(void)
 	RUN(test_a_limit_of_the_wallet_outlives_crashes);
 	RUN(test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_that_was_seen);
 	RUN(test_a_batch_above_a_limit_of_the_wallet_counts_nothing);
+	RUN(test_a_batch_over_grants_and_wallets_is_charged_to_each_limit);
+	RUN(test_limits_that_change_hold_for_who_stands_at_commit);
 	RUN(test_limits_of_the_wallet_and_durable_nonces);
 	RUN(test_custom_code_does_not_hide_what_the_message_shows);
 	RUN(test_a_batch_does_not_pass_a_ceiling_of_the_site);

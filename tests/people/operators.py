@@ -7,6 +7,7 @@ Proves in spec/claims.md: O9, DS4 for the list of clients, and R2 as far as the 
 """
 import hashlib
 import http.client
+import http.server
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 SOURCE = os.environ.get("SOURCE_DIR") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -320,6 +322,48 @@ def what_would_not_start(signer):
     expect("a good one is sent", "no appliance" in approvals(good)[1], approvals(good))
 
 
+def a_bridge_that_talks_to_the_terminal(signer, folder):
+    """What a taken-over bridge says is shown, and obeyed by no terminal."""
+    evil = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u202e\x00fake"
+    asked = []
+
+    class Evil(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            asked.append(self.path)
+            said = {"lines": ["before", evil, "after"], "more": False, "first": "1", "next_cursor": "4"} if "log" in self.path \
+                else {"time_state": evil, evil: evil, "inside": {"word": evil}, "list": [evil]}
+            body = json.dumps(said).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    certificate_file, key = os.path.join(folder, "evil.pem"), os.path.join(folder, "evil.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out",
+                    certificate_file, "-days", "9", "-subj", "/CN=evil", "-addext", "basicConstraints=critical,CA:FALSE", "-addext",
+                    "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Evil)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate_file, key)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for word in ("log", "status"):
+        done = subprocess.run([os.path.join(BUILD, "bin/claviger"), "machine", word, "--operator", signer.state + "/operator.json",
+                               "--operator-port", str(server.server_port), "--server", "https://127.0.0.1:1", "--ca", certificate_file],
+                              capture_output=True, timeout=60)
+        expect("machine %s shows it" % word, done.returncode == 0 and b"fake" in done.stdout, done.stdout + done.stderr)
+        expect("machine %s hands nothing on to the terminal" % word,
+               all(byte == 10 or 32 <= byte < 127 for byte in done.stdout), done.stdout)
+    expect("both were asked for", len(asked) == 2, asked)
+    server.shutdown()
+
+
 def leb(number):
     return bytes([number & 127 | (128 if number > 127 else 0)]) + (leb(number >> 7) if number > 127 else b"")
 
@@ -398,6 +442,7 @@ def main():
             what_is_told(signer)
             the_log(signer)
             what_would_not_start(signer)
+            a_bridge_that_talks_to_the_terminal(signer, folder)
         finally:
             expect("an orderly end", signer.stop() == 0)
         clients = os.path.join(folder, "clients")
@@ -414,7 +459,7 @@ def main():
             for left in list(Signer.running):
                 left.stop()
     print("%d passed, %d failed" % (passed, failed))
-    sys.exit(1 if failed or passed < 136 else 0)
+    sys.exit(1 if failed or passed < 141 else 0)
 
 
 main()

@@ -47,10 +47,9 @@ enum authz_command_action {
 	AUTHZ_COMMAND_RESTART = 6,       /* the appliance: an orderly stop, then a new start */
 	AUTHZ_COMMAND_OFF = 7,           /* and one that ends with the power off */
 	AUTHZ_COMMAND_INSTALL_SITE = 8,  /* the appliance: target: SHA-256 of a signed manifest */
-	AUTHZ_COMMAND_INSTALL_APPROVALS = 9, /* of a file of approvals */
-	AUTHZ_COMMAND_UPDATE = 10,           /* of an order of another image (authz_update.h) */
-	AUTHZ_COMMAND_INSTALL_CERTIFICATE =
-	    11, /* the appliance: of a CA's chain for the TLS key, in PEM */
+	AUTHZ_COMMAND_INSTALL_APPROVALS = 9,    /* of a file of approvals */
+	AUTHZ_COMMAND_UPDATE = 10,              /* of an order of another image (authz_update.h) */
+	AUTHZ_COMMAND_INSTALL_CERTIFICATE = 11, /* of a CA's chain for the TLS key, in PEM */
 	AUTHZ_COMMAND_COUNT
 };
 

@@ -172,6 +172,10 @@ static void show_plan(const struct plan *plan)
 	if (plan->manifest.has_recovery)
 		printf("A copy of the node share is sealed to the recovery key: whoever has that "
 		       "key and a\ncopy of the store has everything.\n");
+	else if (plan->manifest.is_recovery)
+		printf("The share stays what the lost machine's recovery key opens: whoever has "
+		       "that key, its\n`escrow` and a copy of the store has everything. Evidence "
+		       "says so.\n");
 	else
 		printf("There is no recovery key: when this TPM is lost, what the store holds is "
 		       "lost, but\nfor escape copies.\n");

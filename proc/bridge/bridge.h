@@ -46,7 +46,8 @@
 #define BRIDGE_STREAMS_EACH 4 /* with one token */
 #define BRIDGE_TICK_MS      100
 #define BRIDGE_BEACON_MS    60000  /* between two quotes of the public beacon */
-#define BRIDGE_ACTIVATE_MS  2000   /* between two activations */
+#define BRIDGE_ACTIVATE_MS  2000   /* between two activations, at least */
+#define BRIDGE_ACTIVATE_REST 4 /* and so many times as long as one takes the TPM is others' */
 #define BRIDGE_BATCH_MAX    16384u /* nonces under one quote */
 #define BRIDGE_LINGER_BYTES 1048576
 
@@ -122,7 +123,8 @@ struct bridge_evidence {
 	bool has_beacon;    /* leaf 0 is the beacon's */
 	uint64_t request;   /* number of the batch */
 	uint64_t beacon_us; /* next time that the beacon is quoted */
-	uint64_t activate_after_us;
+	bool activating;    /* the attestor has an activation */
+	uint64_t activate_began_us, activate_after_us;
 	struct api_beacon beacon; /* as it was when the batch was made */
 	struct api_tree tree;     /* over the two arrays below */
 	uint8_t (*nonces)[ATTEST_NONCE_LEN];

@@ -701,16 +701,32 @@ static enum status answer_lowered(struct signer_change *job)
 	           : signer_answer_done(job, 0, bytes_of(NULL, 0));
 }
 
+/* is_so_already: a freeze of what is frozen, with nothing that waits or settles, would only cost the
+ * TPM a write that a revocation may need. */
+static bool is_so_already(const struct signer_change *job)
+{
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		const struct signer_wallet *now = (const struct signer_wallet *)signer_cache_find(
+		    &job->signer->state.wallets, job->change.entries[i].wallet);
+
+		if (!now->record.frozen || now->record.pending_count != 0 ||
+		    signer_is_settling(job, i))
+			return false;
+	}
+	return job->change.action == AUTHZ_ACTION_FREEZE;
+}
+
 /* In force in memory now, written by itself, answered when durable. All or none. */
 enum status signer_lower_wallets(struct signer_change *job)
 {
 	size_t pinned = 0;
 	enum status status = pin_wallets(job, &pinned);
+	bool is_written = status != STATUS_OK || !is_so_already(job);
 
-	if (status == STATUS_OK &&
+	if (status == STATUS_OK && is_written &&
 	    !signer_state_may_hold(&job->signer->state, job->change.entry_count))
 		status = refuse_held(job);
-	if (status == STATUS_OK)
+	if (status == STATUS_OK && is_written)
 		lower_pinned(job);
 	unpin_wallets(job, pinned);
 	if (status != STATUS_OK)

@@ -71,6 +71,8 @@ static enum status start_anew(struct signer *signer)
 	struct buffer sealed = BUFFER_OF_ARRAY(checkpoint->sealed_master);
 	enum status status;
 
+	/* Of a commit that was taken back nothing stays: its MAC was not checked. */
+	memset(checkpoint, 0, sizeof(*checkpoint));
 	status = signer_vault_genesis(signer->vault, signer->facts->node_share, second_share,
 	                              signer->deployment, &sealed);
 	if (status != STATUS_OK)

@@ -312,18 +312,34 @@ void signer_lower_record(const struct signer_change *job, size_t at,
 			wallet->grants[i].live = false;
 }
 
+/* settling_row: of the wallet in the change that settles; false when it is not in it. */
+static bool settling_row(const struct signer_change *job, size_t at, size_t *ret_row)
+{
+	const struct signer_change *settling = job->signer->settling;
+
+	if (settling->unsettled.batch == 0)
+		return false;
+	*ret_row = 0;
+	while (*ret_row < settling->unsettled.wallets &&
+	       memcmp(settling->wallets[*ret_row].id, job->change.entries[at].wallet, 32) != 0)
+		++*ret_row;
+	return *ret_row < settling->unsettled.wallets;
+}
+
+bool signer_is_settling(const struct signer_change *job, size_t at)
+{
+	size_t row;
+
+	return settling_row(job, at, &row);
+}
+
 bool signer_merge_lowered(struct signer_change *job, size_t at)
 {
 	struct signer_change *settling = job->signer->settling;
 	struct signer_wallet *cached;
-	size_t row = 0;
+	size_t row;
 
-	if (settling->unsettled.batch == 0)
-		return false;
-	while (row < settling->unsettled.wallets &&
-	       memcmp(settling->wallets[row].id, job->wallets[at].id, 32) != 0)
-		row++;
-	if (row == settling->unsettled.wallets)
+	if (!settling_row(job, at, &row))
 		return false;
 	signer_lower_record(job, at, &settling->wallets[row]);
 	signer_advance(job, &settling->wallets[row]);

@@ -133,6 +133,8 @@ enum status signer_await_keep(struct signer_change *job);
 /* signer_lower_record does to a record what the freeze or revocation does to wallet `at`. */
 void signer_lower_record(const struct signer_change *job, size_t at,
                          struct authz_wallet_record *wallet);
+/* signer_is_settling: wallet `at` of the change is one that the settling change writes. */
+bool signer_is_settling(const struct signer_change *job, size_t at);
 /* signer_merge_lowered: wallet `at` of the change is one that the settling change writes. Then what
  * is taken away is put into that record too, to be written over it, and into what tickets look at
  * now. False: it is not. */

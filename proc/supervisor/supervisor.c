@@ -68,8 +68,9 @@ static _Noreturn void halt(struct supervisor *supervisor, const char *why, int c
 		kill_child(&supervisor->children[i], SIGKILL);
 	while (wait(NULL) > 0)
 		;
+	/* A genesis that failed is not begun anew until a person wants it. */
 	if (supervisor->is_appliance)
-		supervisor_machine_end(code, false);
+		supervisor_machine_end(code, supervisor->is_genesis && !supervisor->was_ready);
 	_exit(1);
 }
 

@@ -69,6 +69,7 @@ struct supervisor {
 	uint32_t log_level;
 	int ready_fd;                         /* -1: nobody waits */
 	bool is_appliance;                    /* we are process 1 */
+	bool is_genesis;                      /* what setup found: each try wears the TPM */
 	unsigned cores[SUPERVISOR_CORES_MAX]; /* that the kernel offers; pinned to from 3 on */
 	unsigned core_count;
 	int site_fd;    /* what setup writes (proc_site.h); -1 in workstation mode */

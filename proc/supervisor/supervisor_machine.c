@@ -87,8 +87,13 @@ static bool take_site(struct supervisor *supervisor)
 	if (site == MAP_FAILED)
 		return false;
 	taken = proc_site_check(site);
-	for (uint32_t i = 0; taken && i < site->setting_count; i++)
-		taken = supervisor_set(supervisor, site->settings[i].name, site->settings[i].value);
+	for (uint32_t i = 0; taken && i < site->setting_count; i++) {
+		const struct proc_start_setting *setting = &site->settings[i];
+
+		taken = supervisor_set(supervisor, setting->name, setting->value);
+		supervisor->is_genesis |= strcmp(setting->name, "start") == 0 &&
+		                          strcmp(setting->value, "genesis") == 0;
+	}
 	(void)munmap((void *)(uintptr_t)site, PROC_SITE_BYTES);
 	return taken;
 }

@@ -25,7 +25,7 @@
 	120 /* a TPM that hangs must not hold up the start for ever: SIGALRM ends us               \
 	     */
 #define GENESIS_LIMIT_S                                                                            \
-	900 /* it writes some 270 times, and a TPM that spares its memory may put each off 2 s */
+	900 /* it writes some 280 times, and a TPM that spares its memory may put each off 2 s */
 #define SEND_TRIES   500
 #define SEND_WAIT_US 10000
 #define ASK_WAIT_US  100000

@@ -221,10 +221,9 @@ static void base_of(uint64_t value, uint8_t ret_base[APPROVAL_BASE_LEN])
 		ret_base[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
-/* align: a new counter begins above every one that was ever taken away from this TPM. So one is
- * raised to the end of a block of 256 and taken away: the floors begin with 0 in their last byte,
- * and the bytes before say for ever that it is these very indices. */
-static enum status align(struct tpm *tpm)
+/* raise_counters: a new counter begins above every one that was ever taken away from this TPM. So
+ * one is raised, to the end of a block of 256, and taken away. */
+static enum status raise_counters(struct tpm *tpm, bool to_end, uint64_t *ret_value)
 {
 	enum status status = tpm_nv_define(tpm, &tpm_nv_boots);
 	uint64_t value = 0;
@@ -233,20 +232,62 @@ static enum status align(struct tpm *tpm)
 		status = tpm_nv_increment(tpm, &tpm_nv_boots);
 	if (status == STATUS_OK)
 		status = tpm_nv_read_counter(tpm, &tpm_nv_boots, &value);
-	for (; status == STATUS_OK && (value & 255) != 255; value++)
+	for (; status == STATUS_OK && to_end && (value & 255) != 255; value++)
 		status = tpm_nv_increment(tpm, &tpm_nv_boots);
+	*ret_value = value;
 	return status == STATUS_OK ? tpm_nv_undefine(tpm, &tpm_nv_boots) : status;
+}
+
+/* make_floors: right behind what was taken away, each. A TPM that counts from those still there,
+ * too, begins the second one higher. */
+static enum status make_floors(struct unsealer *u, uint64_t behind, uint64_t *ret_site,
+                               uint64_t *ret_release)
+{
+	enum status status = first_step(u, true, ret_site);
+
+	if (status == STATUS_OK)
+		status = first_step(u, false, ret_release);
+	if (status == STATUS_OK && (*ret_site - behind - 1 > 1 || *ret_release - behind - 1 > 1)) {
+		u->tpm->what = "making the floors: this TPM's counters begin elsewhere";
+		u->tpm->rc = 0;
+		status = STATUS_REFUSED;
+	}
+	return status;
+}
+
+/* try_counters: whether this TPM counts as it should is known after a few writes, before the many
+ * that align_floors makes. */
+static enum status try_counters(struct unsealer *u)
+{
+	const struct tpm_nv floors[] = {unsealer_floor(true, &u->sealed.scope),
+	                                unsealer_floor(false, &u->sealed.scope)};
+	uint64_t behind = 0, site = 0, release = 0;
+	enum status status = raise_counters(u->tpm, false, &behind);
+
+	if (status == STATUS_OK)
+		status = make_floors(u, behind, &site, &release);
+	for (size_t i = 0; status == STATUS_OK && i < 2; i++)
+		status = tpm_nv_undefine(u->tpm, &floors[i]);
+	return status;
+}
+
+/* align_floors: the floors begin with 0 in their last byte, and the bytes before say for ever that
+ * it is these very indices. */
+static enum status align_floors(struct unsealer *u, uint64_t *ret_site, uint64_t *ret_release)
+{
+	uint64_t behind = 0;
+	enum status status = raise_counters(u->tpm, true, &behind);
+
+	return status == STATUS_OK ? make_floors(u, behind, ret_site, ret_release) : status;
 }
 
 static enum status make_indices(struct unsealer *u)
 {
 	uint64_t site = 0, release = 0;
-	enum status status = align(u->tpm);
+	enum status status = try_counters(u);
 
 	if (status == STATUS_OK)
-		status = first_step(u, true, &site);
-	if (status == STATUS_OK)
-		status = first_step(u, false, &release);
+		status = align_floors(u, &site, &release);
 	if (status == STATUS_OK)
 		status = tpm_nv_define(u->tpm, &tpm_nv_boots);
 	if (status == STATUS_OK)
@@ -255,12 +296,6 @@ static enum status make_indices(struct unsealer *u)
 		status = tpm_nv_read_counter(u->tpm, &tpm_nv_boots, &u->sealed.first_counter);
 	if (status == STATUS_OK)
 		status = tpm_nv_define(u->tpm, &tpm_nv_checkpoint);
-	/* A TPM that counts from those still there, too, begins the second one higher. */
-	if (status == STATUS_OK && ((site & 255) > 1 || (release & 255) > 1)) {
-		u->tpm->what = "making the floors: this TPM's counters begin elsewhere";
-		u->tpm->rc = 0;
-		status = STATUS_REFUSED;
-	}
 	if (status != STATUS_OK)
 		return status;
 	base_of(site, u->sealed.site_base);
@@ -378,6 +413,10 @@ bool unsealer_genesis(struct unsealer *u)
 	}
 	if (u->sealed.manifest.is_recovery && !take_recovered(u, u->sealed.scope.genesis))
 		return false;
+	/* A disk that takes no writes is known before the TPM got some. */
+	if (disk_file_write(&u->files.escrow, bytes_of(NULL, 0)) != STATUS_OK ||
+	    disk_file_write(&u->files.sealed, bytes_of(NULL, 0)) != STATUS_OK)
+		return unsealer_fail(u, CALL_START_OTHER, 0, "writing to the data disk");
 	status = tpm_primary_open(u->tpm, true, NULL, &name);
 	if (status == STATUS_OK && name.len != sizeof(u->sealed.primary))
 		status = STATUS_MALFORMED;

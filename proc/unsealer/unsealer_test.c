@@ -298,9 +298,11 @@ static bool answer(void *context, const struct call_unseal_asks *asks,
 	return true;
 }
 
+static bool read_only; /* the disk takes no writes */
+
 static bool take(bool genesis)
 {
-	int made = genesis ? O_RDWR | O_CREAT : O_RDONLY;
+	int made = genesis ? (read_only ? O_RDONLY : O_RDWR) | O_CREAT : O_RDONLY;
 	bool taken;
 
 	unsealer.tpm = &tpm;
@@ -1120,6 +1122,25 @@ static void test_another_share_than_the_lost_one_leaves_the_tpm_fresh(void)
 	recovering = false;
 }
 
+/* The TPM gets no write that could be known to be in vain (R3). */
+static void test_genesis_on_a_disk_that_takes_no_writes_leaves_the_tpm_fresh(void)
+{
+	bool there = true;
+
+	power_off();
+	make_site();
+	power_on(folder);
+	measure(RELEASE_A, FIRMWARE_1);
+	read_only = true;
+	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_OTHER);
+	EXPECT(strstr((const char *)unsealer.failed.what, "data disk") != NULL);
+	read_only = false;
+	EXPECT(tpm_primary_is_there(&tpm, NULL, &there) == STATUS_OK && !there);
+	for (uint32_t index = 0x01434c01; index <= 0x01434c04; index++)
+		EXPECT(tpm_nv_is_there(&tpm, index, &there) == STATUS_OK && !there);
+	EXPECT(take(true));
+}
+
 static void test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest(void)
 {
 	uint8_t share[32], raw[APPROVAL_MANIFEST_MAX];
@@ -1385,6 +1406,7 @@ int main(void)
 	RUN(test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh);
 	RUN(test_a_recovered_share_is_sealed_to_a_new_tpm);
 	RUN(test_another_share_than_the_lost_one_leaves_the_tpm_fresh);
+	RUN(test_genesis_on_a_disk_that_takes_no_writes_leaves_the_tpm_fresh);
 	RUN(test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest);
 	RUN(test_each_trouble_has_its_own_reason);
 	RUN(test_genesis_cut_off_at_any_command_is_begun_anew);

@@ -9,13 +9,18 @@ hardware does against wear. Changes then wait and are not lost, signatures go on
 say so. A TPM whose memory, sessions or objects others filled is refused in words, and serves when
 they let go; dictionary attack lockout, brought about on purpose, stops nothing.
 """
+import base64
+import json
 import os
 import shutil
+import ssl
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.error
 import urllib.request
 
 sys.dont_write_bytecode = True
@@ -30,6 +35,7 @@ WRITES = (b"\0\0\1\x36", b"\0\0\1\x34")  # TPM2_NV_Extend, TPM2_NV_Increment
 GENESIS = ("NV_DefineSpace NV_Increment NV_UndefineSpace EvictControl DictionaryAttackParameters ClearControl "
            "HierarchyChangeAuth").split()
 CODES = dict(zip((0x12A, 0x134, 0x122, 0x120, 0x13A, 0x127, 0x129), GENESIS))
+CREATE_PRIMARY = b"\0\0\1\x31"
 NV_RATE = struct.pack(">HII", 0x8001, 10, 0x920)
 
 
@@ -38,6 +44,7 @@ class Busy(Proxy):
 
     def __init__(self, tpm, path):
         self.busy, self.refused, self.written = False, 0, 0
+        self.made, self.make_s = 0, 0
         super().__init__(tpm, path)
 
     def forward(self, client, server):
@@ -45,6 +52,9 @@ class Busy(Proxy):
             command = self.message(client)
             if command is None:
                 return
+            if command[6:10] == CREATE_PRIMARY:
+                self.made += 1
+                time.sleep(self.make_s)
             if command[6:10] in WRITES and self.busy:
                 self.refused += 1
                 client.sendall(NV_RATE)
@@ -158,6 +168,10 @@ def busy(node):
     expect("signatures went on meanwhile", signed == 50, "%d %s" % (signed, getattr(node, "refusal", "")))
     node.done("the next change needs no patience", node.as_user("wallet", "freeze", "dev"))
     expect("and holds", not node.signs() and b"frozen" in node.refusal, str(node.refusal))
+    written = node.proxy.written
+    for _ in range(5):
+        node.done("a freeze of what is frozen is answered", node.as_user("wallet", "freeze", "dev"))
+    expect("and costs the TPM no write", node.proxy.written == written, "%d of 5" % (node.proxy.written - written))
     node.done("it can be taken back", node.as_user("wallet", "unfreeze", "dev"))
     expect("it stops in order", node.system.stop() == 0)
     node.tpm.power_on()
@@ -167,6 +181,52 @@ def busy(node):
     expect("and stops", node.system.stop() == 0)
     print("busy: %d writes put off, %d made, %d signatures meanwhile" % (
         node.proxy.refused, node.proxy.written, signed))
+
+
+def activated(node):
+    """A25: strangers have credentials activated, each with a key that the TPM takes a second to make."""
+    node.tpm.power_on()
+    node.tpm.tool("tpm2_startup", "-c")
+    # Something in the place of the P-256 key's certificate: its key is the one that is made.
+    node.tpm.tool("tpm2_nvdefine", "0x1c0000a", "-C", "p", "-s", "64", "-a",
+                  "ppread|ppwrite|ownerread|authread|no_da|platformcreate")
+    with open(os.path.join(node.tpm.folder, "certificate"), "wb") as f:
+        f.write(bytes([0x30, 0x82, 0, 60]) + bytes(60))
+    node.tpm.tool("tpm2_nvwrite", "0x1c0000a", "-C", "p", "-i", "certificate")
+    node.start()
+    expect("it serves", node.system.wait_ready(), str(node.system.events()[-3:]))
+    stop, codes, slowest = time.monotonic() + 15, [], 0.0
+    before = node.proxy.made
+    node.proxy.make_s = 1.0
+
+    def ask():
+        context = ssl.create_default_context(cafile=node.state + "/ca.pem")
+        body = json.dumps({"credential": base64.b64encode(bytes(52)).decode(),
+                           "secret": base64.b64encode(bytes(256)).decode()}).encode()
+        while time.monotonic() < stop:
+            try:
+                urllib.request.urlopen(urllib.request.Request(
+                    node.server + "/api/v1/evidence/activate", body, {"Content-Type": "application/json"}), timeout=30, context=context)
+            except urllib.error.HTTPError as e:
+                codes.append(e.code)
+            time.sleep(0.2)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    while time.monotonic() < stop:
+        for word in ("freeze", "unfreeze"):
+            began = time.monotonic()
+            node.done("a change between them", node.as_user("wallet", word, "dev"))
+            slowest = max(slowest, time.monotonic() - began)
+    for thread in threads:
+        thread.join()
+    made = node.proxy.made - before
+    node.proxy.make_s = 0
+    expect("strangers have at most a fifth of the TPM", 1 <= made <= 4, "%d in 15 s, %s" % (made, set(codes)))
+    expect("the others are told to come again", set(codes) >= {503}, str(set(codes)))
+    print("activated: %d keys made in 15 s for %d questions, slowest change %.1f s" % (made, len(codes), slowest))
+    expect("it stops in order", node.system.stop() == 0)
 
 
 def property_of(tpm, name):
@@ -278,6 +338,7 @@ def main():
     try:
         node = Node(base)
         busy(node)
+        activated(node)
         locked_out(node)
         filled(node)
         full(base)

@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -205,7 +206,8 @@ def lost(site):
     new_state, new = site.path("new"), site.tpm()
     site.claviger("tpm", "provision", "--single-operator", "--out", new_state, "--recover",
                   os.path.join(state, "approvals"), wanted=1)
-    text = site.provision(new_state, "--recover", os.path.join(backup, "escrow"), "--recovery", escape)
+    text = site.provision(new_state, "--recover", os.path.join(backup, "escrow"))
+    expect("the text says that the old recovery key opens it", "lost machine's recovery key opens" in text, text)
     expect("the text says that it waits for the share", "waits for the node share" in text, text)
     expect("and which", commitment(os.path.join(backup, "escrow")) in text, text)
     new.power_on()
@@ -266,6 +268,12 @@ def lost(site):
     expect("accepted, it starts", system.wait_ready(), str(system.events()[-3:]))
     ready = system.event("signer", "signer.ready")
     expect("the same deployment goes on", ready and ready["deployment"] == deployment)
+    # The old recovery key opens the share: evidence says so, though the new genesis names none.
+    with open(site.path("ca.pem"), "w") as f:
+        f.write(ssl.get_server_certificate(("127.0.0.1", system.port)))
+    text = site.claviger("attest", "get", "--json", "--server", "https://127.0.0.1:%d" % system.port,
+                         "--ca", site.path("ca.pem"), "--home", site.path("home"))
+    expect("evidence says that a recovery key opens it", json.loads(text)["recovery_key"] is True, text)
     expect("it stops in order", system.stop() == 0)
     new.power_on()
     system = System(new, new_state, "unseal")

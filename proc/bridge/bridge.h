@@ -38,18 +38,18 @@
 #define BRIDGE_STALL_MS      200 /* signer silent that long with questions open: refuse new ones */
 #define BRIDGE_STEAL_MS                                                                            \
 	250 /* a request being read that long, or a response not taken, may lose its exchange */
-#define BRIDGE_QUEUE_MS     100 /* a request that waits longer for its turn is refused at once */
-#define BRIDGE_STOP_MS      5000
-#define BRIDGE_EVENTS_MS    500    /* between two questions of a stream of events */
-#define BRIDGE_STREAM_MS    600000 /* then it ends, and the client comes back with its cursor */
-#define BRIDGE_STREAMS_MAX  64
-#define BRIDGE_STREAMS_EACH 4 /* with one token */
-#define BRIDGE_TICK_MS      100
-#define BRIDGE_BEACON_MS    60000  /* between two quotes of the public beacon */
-#define BRIDGE_ACTIVATE_MS  2000   /* between two activations, at least */
-#define BRIDGE_ACTIVATE_REST 4 /* and so many times as long as one takes the TPM is others' */
-#define BRIDGE_BATCH_MAX    16384u /* nonces under one quote */
-#define BRIDGE_LINGER_BYTES 1048576
+#define BRIDGE_QUEUE_MS      100 /* a request that waits longer for its turn is refused at once */
+#define BRIDGE_STOP_MS       5000
+#define BRIDGE_EVENTS_MS     500    /* between two questions of a stream of events */
+#define BRIDGE_STREAM_MS     600000 /* then it ends, and the client comes back with its cursor */
+#define BRIDGE_STREAMS_MAX   64
+#define BRIDGE_STREAMS_EACH  4 /* with one token */
+#define BRIDGE_TICK_MS       100
+#define BRIDGE_BEACON_MS     60000  /* between two quotes of the public beacon */
+#define BRIDGE_ACTIVATE_MS   2000   /* between two activations, at least */
+#define BRIDGE_ACTIVATE_REST 4      /* and so many times as long as one takes the TPM is others' */
+#define BRIDGE_BATCH_MAX     16384u /* nonces under one quote */
+#define BRIDGE_LINGER_BYTES  1048576
 
 /* Shares (U5, A25, N2). */
 #define BRIDGE_OPEN_EACH        64u  /* questions of one client with the signer */

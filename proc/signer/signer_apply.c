@@ -701,8 +701,8 @@ static enum status answer_lowered(struct signer_change *job)
 	           : signer_answer_done(job, 0, bytes_of(NULL, 0));
 }
 
-/* is_so_already: a freeze of what is frozen, with nothing that waits or settles, would only cost the
- * TPM a write that a revocation may need. */
+/* is_so_already: a freeze of what is frozen, with nothing that waits or settles, would only cost
+ * the TPM a write that a revocation may need. */
 static bool is_so_already(const struct signer_change *job)
 {
 	for (size_t i = 0; i < job->change.entry_count; i++) {

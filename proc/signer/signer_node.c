@@ -182,8 +182,7 @@ static void tell(struct signer *signer)
 	    .single_operator = signer->facts->is_single == 1,
 	    .attended = signer->facts->is_attended == 1,
 	    /* A share that was given lies in the lost machine's backups, under its key. */
-	    .recovery_key =
-	        signer->facts->has_recovery_key == 1 || signer->facts->is_recovery == 1,
+	    .recovery_key = signer->facts->has_recovery_key == 1 || signer->facts->is_recovery == 1,
 	    .machine = bytes_of_text(proc_setting(signer->proc, "machine")),
 	    .sandbox_missing = sandbox_report_missing(&signer->proc->sandbox)};
 	struct call_attest_node head = {.head.request = 0};

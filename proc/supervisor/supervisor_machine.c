@@ -91,8 +91,8 @@ static bool take_site(struct supervisor *supervisor)
 		const struct proc_start_setting *setting = &site->settings[i];
 
 		taken = supervisor_set(supervisor, setting->name, setting->value);
-		supervisor->is_genesis |= strcmp(setting->name, "start") == 0 &&
-		                          strcmp(setting->value, "genesis") == 0;
+		supervisor->is_genesis |=
+		    strcmp(setting->name, "start") == 0 && strcmp(setting->value, "genesis") == 0;
 	}
 	(void)munmap((void *)(uintptr_t)site, PROC_SITE_BYTES);
 	return taken;

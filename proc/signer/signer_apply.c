@@ -302,21 +302,32 @@ enum status signer_list_for(struct signer_change *job, const struct authz_user_k
 	return STATUS_OK;
 }
 
-/* A recovery key lists the wallets that it may save, so that it needs no name that was lost with
- * the user key. */
-static enum status list_recoveries(struct signer_change *job)
+/* The new wallets, for a key of the one at `at` that none before it has. */
+static enum status list_once(struct signer_change *job, size_t at, const struct authz_user_key *key,
+                             bool agreed)
+{
+	for (size_t i = 0; i < at; i++)
+		if (signer_factors_know(&job->wallets[i], key))
+			return STATUS_OK;
+	return signer_list_for(job, key, agreed);
+}
+
+/* Further keys that signed list the wallets, too, and so does a recovery key those that it may
+ * save: it needs no name that was lost with the user key. */
+static enum status list_for_others(struct signer_change *job)
 {
 	enum status status = STATUS_OK;
 
 	for (size_t i = 0; status == STATUS_OK && i < job->change.entry_count; i++) {
-		struct authz_user_key key = {.kind = AUTHZ_KEY_ED25519};
-		bool before = !job->wallets[i].has_recovery;
+		const struct authz_wallet_record *wallet = &job->wallets[i];
+		struct authz_user_key recovery = {.kind = AUTHZ_KEY_ED25519};
 
-		memcpy(key.key, job->wallets[i].recovery, 32);
-		for (size_t j = 0; !before && j < i; j++)
-			before = signer_factors_know(&job->wallets[j], &key);
-		if (!before)
-			status = signer_list_for(job, &key, false);
+		for (size_t j = 1; status == STATUS_OK && j < wallet->user_key_count; j++)
+			if (wallet->user_keys[j].kind == AUTHZ_KEY_ED25519)
+				status = list_once(job, i, &wallet->user_keys[j], true);
+		memcpy(recovery.key, wallet->recovery, 32);
+		if (status == STATUS_OK && wallet->has_recovery)
+			status = list_once(job, i, &recovery, false);
 	}
 	return status;
 }
@@ -372,7 +383,7 @@ static enum status apply_birth(struct signer_change *job)
 		if (status != STATUS_OK)
 			return status;
 	}
-	status = list_recoveries(job);
+	status = list_for_others(job);
 	if (status == STATUS_OK)
 		status = list_wallets(job, &job->wallets[0].user_keys[0], true, list_hash, &list);
 	if (status != STATUS_OK)

@@ -1645,6 +1645,42 @@ static size_t listed(const struct keys_sign_key *key, uint8_t ret_first[32])
 	return list.ids.len / 32;
 }
 
+/* A wallet is listed for each key that signed its birth, once, whichever it is the first key of. */
+static void test_every_key_that_was_born_with_a_wallet_lists_it(void)
+{
+	static struct person paula;
+	static struct keys_sign_key third;
+	static uint8_t bodies[2][512];
+	struct authz_birth_body birth = {.user_key_count = 3};
+	const struct keys_sign_key *const keys[] = {&paula.world.user, &paula.second, &third};
+	uint8_t first[32];
+
+	for (size_t i = 0; i < 3; i++) {
+		keys_sign_random((struct keys_sign_key *)(uintptr_t)keys[i]);
+		birth.user_keys[i].kind = AUTHZ_KEY_ED25519;
+		memcpy(birth.user_keys[i].key, keys_sign_public(keys[i]), 32);
+	}
+	begin(&paula, AUTHZ_ACTION_CREATE, empty_body());
+	act.change.entry_count = 2;
+	for (size_t i = 0; i < 2; i++) {
+		struct authz_change_entry *entry = &act.change.entries[i];
+		struct buffer out = BUFFER_OF_ARRAY(bodies[i]);
+
+		birth.name = bytes_of_text(i == 0 ? "paula" : "paula-2");
+		CHECK(authz_birth_put(&birth, false, &out) == STATUS_OK);
+		*entry = (struct authz_change_entry){.body = buffer_bytes(&out)};
+		keys_random(entry->wallet, 32);
+		entry->wallet[0] = (uint8_t)(i + 1);
+	}
+	CHECK(prepare() == STATUS_OK);
+	for (size_t i = 0; i < 3; i++)
+		sign_with(keys[i]);
+	EXPECT(submit() == STATUS_OK);
+	for (size_t i = 0; i < 3; i++)
+		EXPECT(listed(keys[i], first) == 2 &&
+		       memcmp(first, act.change.entries[0].wallet, 32) == 0);
+}
+
 /* M3 of the review: who names another one's key for his wallets fills no list but one of its own.
  */
 static void test_wallets_that_others_name_a_key_for_are_listed_last_and_are_few(void)
@@ -2103,6 +2139,7 @@ int main(void)
 	RUN(test_a_wallet_leaves_so_many_records_in_a_day);
 	RUN(test_a_change_of_two_wallets_waits_and_ends_as_one);
 	RUN(test_a_recovery_key_is_replaced_as_factors_are);
+	RUN(test_every_key_that_was_born_with_a_wallet_lists_it);
 	RUN(test_wallets_that_others_name_a_key_for_are_listed_last_and_are_few);
 	RUN(test_decisions_are_read_page_by_page_back_to_the_first);
 	RUN(test_a_freeze_with_a_stolen_factor_does_not_bring_it_back);

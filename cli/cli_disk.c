@@ -271,7 +271,8 @@ static int open_it(const struct cli_call *call, const char *path, const char *si
 }
 
 /* A disk that begins with something else, and not with zeros, is somebody's. */
-static int check_ours(const struct cli_call *call, const char *path, int fd, bool *ret_has_site)
+static int check_ours(const struct cli_call *call, const char *path, int fd, bool *ret_has_site,
+                      uint64_t *ret_serial)
 {
 	static uint8_t space[DISK_ITEM_MAX];
 	static struct site_manifest taken;
@@ -280,9 +281,12 @@ static int check_ours(const struct cli_call *call, const char *path, int fd, boo
 	enum status status = disk_file_read(&file, sizeof(space), &item);
 
 	*ret_has_site = item.len != 0;
-	if (status == STATUS_OK &&
-	    (item.len == 0 || site_take(buffer_bytes(&item), &taken) == STATUS_OK))
+	if (status == STATUS_OK && item.len == 0)
 		return CLI_YES;
+	if (status == STATUS_OK && site_take(buffer_bytes(&item), &taken) == STATUS_OK) {
+		*ret_serial = taken.serial;
+		return CLI_YES;
+	}
 	cli_complain(call,
 	             "%s begins with something that is not a site manifest: nothing was "
 	             "written. If it may go, put zeros over its first MiB",
@@ -360,7 +364,7 @@ static int run_disk(struct cli_call *call)
 	struct buffer bytes = BUFFER_OF_ARRAY(space);
 	struct disk_file site;
 	bool has_site = false;
-	uint64_t disk_bytes = 0;
+	uint64_t disk_bytes = 0, serial = 0;
 	int result, fd = -1;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
@@ -379,7 +383,14 @@ static int run_disk(struct cli_call *call)
 	if (result == CLI_YES)
 		result = open_it(call, call->arguments[0], o.size, &fd, &disk_bytes);
 	if (result == CLI_YES)
-		result = check_ours(call, call->arguments[0], fd, &has_site);
+		result = check_ours(call, call->arguments[0], fd, &has_site, &serial);
+	/* The one that is there counts for the machine until a higher one comes. */
+	if (result == CLI_YES && o.site_key != NULL && o.serial == NULL &&
+	    serial >= manifest.serial) {
+		manifest.serial = serial + (serial != UINT64_MAX);
+		bytes.len = 0;
+		result = sign_manifest(call, o.site_key, &manifest, &bytes);
+	}
 	if (result == CLI_YES && o.site_key != NULL && manifest.time_key_count == 0)
 		cli_complain(call,
 		             "no --time-key: grants with an end or a window will be refused %llu "
@@ -435,7 +446,9 @@ const struct cli_command cli_image_disk = {
         "                     keys of who says what time it is, best three: more than half must\n"
         "                     agree), --unproven (seconds without proof of the time after which\n"
         "                     grants with an end or a window are refused; 3600), --deployment\n"
-        "                     (once it is known), --serial (a higher one replaces; 1). Lists:\n"
+        "                     (once it is known), --serial (a machine takes no lower one than "
+        "before; one\n"
+        "                     above that of the disk, or 1). Lists:\n"
         "                     separated by commas\n"
         "--manifest FILE      write the signed manifest into FILE instead of a disk, for\n"
         "                     `claviger machine settings`\n"

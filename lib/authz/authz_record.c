@@ -627,6 +627,24 @@ enum status authz_client_take(struct bytes bytes, struct authz_client_record *re
 #define CHECKPOINT_FIELDS  22
 #define CHECKPOINT_MAC_LEN (1 + 2 + 32) /* key 22, head of 32 bytes, the MAC */
 
+static void put_site(struct cbor_writer *w, const struct authz_site_mark *site)
+{
+	cbor_put_key(w, 7);
+	cbor_put_map(w, 2);
+	cbor_put_uint_at(w, 1, site->serial);
+	cbor_put_bytes_n_at(w, 2, site->hash, 32);
+	cbor_put_end(w);
+}
+
+static void take_site(struct cbor_reader *r, struct authz_site_mark *site)
+{
+	cbor_take_key(r, 7);
+	cbor_take_map(r, 2);
+	site->serial = cbor_take_uint_at(r, 1, UINT64_MAX);
+	cbor_take_bytes_n_at(r, 2, site->hash, 32);
+	cbor_take_end(r);
+}
+
 static void put_time(struct cbor_writer *w, const struct authz_time_marks *time)
 {
 	cbor_put_key(w, 21);
@@ -696,7 +714,7 @@ enum status authz_checkpoint_put(const struct authz_checkpoint *checkpoint, stru
 	cbor_put_bytes_n_at(&w, 4, checkpoint->previous, 32);
 	cbor_put_uint_at(&w, 5, checkpoint->boot);
 	cbor_put_uint_at(&w, 6, checkpoint->writes_left);
-	cbor_put_uint_at(&w, 7, checkpoint->site_serial);
+	put_site(&w, &checkpoint->site);
 	cbor_put_uint_at(&w, 8, checkpoint->receipts_from);
 	cbor_put_bool_at(&w, 9, checkpoint->clean);
 	cbor_put_bool_at(&w, 10, checkpoint->frozen);
@@ -730,7 +748,7 @@ enum status authz_checkpoint_take(struct bytes bytes, struct authz_checkpoint *r
 	cbor_take_bytes_n_at(&r, 4, checkpoint.previous, 32);
 	checkpoint.boot = cbor_take_uint_at(&r, 5, UINT64_MAX);
 	checkpoint.writes_left = (uint32_t)cbor_take_uint_at(&r, 6, UINT32_MAX);
-	checkpoint.site_serial = cbor_take_uint_at(&r, 7, UINT64_MAX);
+	take_site(&r, &checkpoint.site);
 	checkpoint.receipts_from = cbor_take_uint_at(&r, 8, UINT64_MAX);
 	checkpoint.clean = cbor_take_bool_at(&r, 9);
 	checkpoint.frozen = cbor_take_bool_at(&r, 10);

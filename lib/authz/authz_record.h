@@ -193,6 +193,12 @@ struct authz_operator_serial {
 	uint64_t serial;
 };
 
+/* The site manifest in force: an older one is refused. Serial and hash 0: none. */
+struct authz_site_mark {
+	uint64_t serial;
+	uint8_t hash[32]; /* of its signed bytes */
+};
+
 /* authz_checkpoint is what the store keeps beside the map: where the signer stood at a commit. The
  * MAC is over everything before it, with a key that derives from the master key; `master` is the
  * master key sealed under the node share and the second share. */
@@ -200,10 +206,10 @@ struct authz_checkpoint {
 	uint8_t deployment[32];
 	uint64_t seq;
 	uint8_t root[32];
-	uint8_t previous[32];   /* SHA-256 of the checkpoint before it; zero at genesis */
-	uint64_t boot;          /* boot number */
+	uint8_t previous[32]; /* SHA-256 of the checkpoint before it; zero at genesis */
+	uint64_t boot;        /* boot number */
+	struct authz_site_mark site;
 	uint32_t writes_left;   /* of the TPM's, after this one, in thousandths */
-	uint64_t site_serial;   /* of the site manifest in force: a lower one is refused */
 	uint64_t receipts_from; /* cursor: wallets' chain heads in the map are as of this blob */
 	bool clean;             /* the last one before an orderly stop */
 	bool frozen;            /* an operator froze everything */

@@ -267,7 +267,7 @@ static void test_a_checkpoint_comes_back_and_its_mac_covers_the_rest(void)
 	    .seq = 9,
 	    .boot = 2,
 	    .writes_left = 12345,
-	    .site_serial = 7,
+	    .site = {7, {1, 2, 3}},
 	    .sealed_master_len = AUTHZ_SEALED_KEY_MAX,
 	    .operator_count = AUTHZ_OPERATORS_MAX,
 	};

@@ -40,7 +40,6 @@ class Owner:
         self.environment = {"PATH": os.environ["PATH"], "HOME": self.folder,
                             "CLAVIGER_HOME": self.path("home")}
         self.sent = 0
-        self.serial = 1  # of the site manifest
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -89,11 +88,11 @@ class Owner:
         return path
 
     def disk(self, path, *more, new=True, size_mib=256):
-        """Writes the site manifest, and for a new machine genesis and approvals."""
+        """Writes a site manifest of a higher serial than is there, and for a new machine genesis and approvals."""
         files = ["--genesis", self.path("machine/genesis")] if new else []
         self.claviger("image", "disk", "--size", str(size_mib), "--site-key", self.path("site"), "--operator",
                       self.operator, "--name", "127.0.0.1", "--ca", self.path("site-ca.pem"), "--time-key",
-                      ",".join(self.times), "--serial", str(self.serial), *files, "--approvals", self.path("machine/approvals"), *more, path)
+                      ",".join(self.times), *files, "--approvals", self.path("machine/approvals"), *more, path)
 
     def approve(self, who, pcrs, level=1):
         name = self.path("pcrs.json")

@@ -241,6 +241,12 @@ static void say_mint(struct policy *p, const struct intent_rule *rule, uint32_t 
 	}
 }
 
+static bool is_one(uint32_t slot)
+{
+	return slot >= INTENT_FIRST_SLOT && slot < INTENT_HEAD->numbers &&
+	       ((const uint64_t *)INTENT_AT(image))[slot / 8] == 1;
+}
+
 static const struct intent_rule *intent_said; /* the rule whose operations are being said */
 
 static void say_made(struct policy *p, const struct intent_op *ops, uint32_t count,
@@ -249,17 +255,19 @@ static void say_made(struct policy *p, const struct intent_op *ops, uint32_t cou
 	switch (op->op) {
 	case INTENT_OP_ADD:
 	case INTENT_OP_SUB:
-		say(p, "(");
+		say(p, depth != 0 ? "(" : "");
 		say_slot(p, ops, count, op->b, 0, depth);
 		say(p, op->op == INTENT_OP_ADD ? " + " : " - ");
 		say_slot(p, ops, count, op->c, 0, depth);
-		say(p, ")");
+		say(p, depth != 0 ? ")" : "");
 		break;
 	case INTENT_OP_SCALE_DOWN:
 	case INTENT_OP_SCALE_UP:
 		say_slot(p, ops, count, op->b, 0, depth);
 		say(p, " x ");
 		say_slot(p, ops, count, op->c, 0, depth);
+		if (is_one(op[1].b))
+			break;
 		say(p, " / ");
 		say_slot(p, ops, count, op[1].b, 0, depth);
 		say(p, op->op == INTENT_OP_SCALE_DOWN ? " rounded down" : " rounded up");
@@ -581,12 +589,6 @@ static void say_accounts(struct policy *p, const struct intent_rule *rule,
 	if ((rule->flags & INTENT_RULE_ANY_FLAGS) != 0)
 		say(p, "  writable flags are not compared, but the wallet's and its token "
 		       "accounts'\n");
-}
-
-static bool is_one(uint32_t slot)
-{
-	return slot >= INTENT_FIRST_SLOT && slot < INTENT_HEAD->numbers &&
-	       ((const uint64_t *)INTENT_AT(image))[slot / 8] == 1;
 }
 
 static void say_condition(struct policy *p, const struct intent_op *ops, uint32_t count,

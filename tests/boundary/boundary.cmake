@@ -42,6 +42,7 @@ if(NOT CLAVIGER_SANITIZE)
 	endforeach()
 	add_dependencies(time_test skewed_signer)
 	add_dependencies(decide_test claviger)
+	target_link_libraries(decide_test PRIVATE solana)
 	# And as the store, with the store's own code.
 	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/store_kill_test.c
 		"rig;supervisor_parts;store_parts;db;${RIG_USES}")

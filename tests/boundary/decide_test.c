@@ -13,7 +13,10 @@
 #include "base_encode.h"
 #include "base_test.h"
 #include "call_export.h"
+#include "cbor_writer.h"
 #include "rig.h"
+#include "solana_ids.h"
+#include "solana_pda.h"
 
 static char folder[] = "/tmp/decide_test_XXXXXX";
 static struct rig rig;
@@ -1392,6 +1395,102 @@ static void test_limits_that_change_hold_for_who_stands_at_commit(void)
 	}
 }
 
+/* A grant of the transfer policy without counters: up to 1,000 units of `mint` at a time. */
+static enum status grant_tokens(struct rig_world *of, const uint8_t mint[32])
+{
+	static struct authz_grant_body given;
+	uint8_t space[256];
+	struct buffer parameters = BUFFER_OF_ARRAY(space), body = BUFFER_OF_ARRAY(body_space);
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, &parameters);
+	cbor_put_map(&w, 4);
+	cbor_put_key(&w, 0); /* recipients */
+	cbor_put_array(&w, 1);
+	cbor_put_bytes_n(&w, of->recipient, 32);
+	cbor_put_end(&w);
+	cbor_put_key(&w, 3); /* mints */
+	cbor_put_array(&w, 1);
+	cbor_put_bytes_n(&w, mint, 32);
+	cbor_put_end(&w);
+	cbor_put_key(&w, 4); /* max_amounts */
+	cbor_put_array(&w, 1);
+	cbor_put_uint(&w, 1000);
+	cbor_put_end(&w);
+	cbor_put_key(&w, 5); /* max_fee_lamports */
+	cbor_put_uint(&w, 10000);
+	cbor_put_end(&w);
+	CHECK(cbor_finish(&w) == STATUS_OK);
+	given = (struct authz_grant_body){.parameters = buffer_bytes(&parameters),
+	                                  .schema = bytes_of(of->schema, of->schema_len)};
+	memcpy(given.client, of->client_id, 32);
+	memcpy(given.module, of->module, 32);
+	CHECK(authz_grant_put(&given, &body) == STATUS_OK);
+	return make(of, AUTHZ_ACTION_GRANT, &body);
+}
+
+/* A transfer of tokens between associated accounts whose fee `payer` pays; NULL: the wallet. */
+static enum call_result send_tokens(const uint8_t mint[32], uint64_t amount, const uint8_t *payer)
+{
+	static const uint8_t own_head[] = {1, 0, 2, 5}, paid_head[] = {2, 1, 2, 6};
+	static const uint8_t own_ix[] = {1, 4, 4, 1, 3, 2, 0, 10, 12},
+	                     paid_ix[] = {1, 5, 4, 2, 4, 3, 1, 10, 12}, decimals[] = {6};
+	uint8_t space[512], source[32], destination[32], blockhash[32];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	CHECK(solana_associated_token_address(world.address, mint, solana_id_token, keys_sha256,
+	                                      source) == STATUS_OK);
+	CHECK(solana_associated_token_address(world.recipient, mint, solana_id_token, keys_sha256,
+	                                      destination) == STATUS_OK);
+	memset(blockhash, next_tag++, sizeof(blockhash));
+	CHECK(buffer_put(&out, payer != NULL ? BYTES_OF_ARRAY(paid_head)
+	                                     : BYTES_OF_ARRAY(own_head)) == STATUS_OK);
+	if (payer != NULL)
+		CHECK(buffer_put(&out, bytes_of(payer, 32)) == STATUS_OK);
+	CHECK(buffer_put(&out, BYTES_OF_ARRAY(world.address)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(source)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(destination)) == STATUS_OK &&
+	      buffer_put(&out, bytes_of(mint, 32)) == STATUS_OK &&
+	      buffer_put(&out, bytes_of(solana_id_token, 32)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(blockhash)) == STATUS_OK &&
+	      buffer_put(&out, payer != NULL ? BYTES_OF_ARRAY(paid_ix) : BYTES_OF_ARRAY(own_ix)) ==
+	          STATUS_OK &&
+	      buffer_put(&out, bytes_of(&amount, 8)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(decimals)) == STATUS_OK);
+	return sign_bytes(buffer_bytes(&out), 0).result;
+}
+
+/* A limit of one mint counts its raw units, whoever pays the fee; lamports that another one pays
+ * are none of the wallet's. */
+static void test_a_limit_of_a_mint_counts_its_units_alone(void)
+{
+	struct authz_counter_rule limits[2] = {
+	    {.id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_TOTAL, .cap = FEE },
+	    {.id = 2, .unit = AUTHZ_UNIT_MINT,     .window = AUTHZ_WINDOW_TOTAL, .cap = 1000},
+	};
+	uint8_t id[32], mint[32], other_mint[32], payer[32];
+
+	fresh("limit-mint", 1000, id);
+	keys_random(mint, sizeof(mint));
+	keys_random(other_mint, sizeof(other_mint));
+	keys_random(payer, sizeof(payer));
+	memcpy(limits[1].mint, mint, 32);
+	EXPECT(grant_tokens(&world, mint) == STATUS_OK);
+	EXPECT(grant_tokens(&world, other_mint) == STATUS_OK);
+	EXPECT(set_limits(&world, limits, 2) == STATUS_OK);
+	EXPECT(send_tokens(mint, 600, payer) == CALL_RESULT_SIGNED);
+	EXPECT(shown_wallet(&world)->left[0] == FEE && shown_wallet(&world)->left[1] == 400);
+	EXPECT(send_tokens(other_mint, 1000, payer) == CALL_RESULT_SIGNED);
+	EXPECT(shown_wallet(&world)->left[1] == 400);
+	EXPECT(send_tokens(mint, 401, payer) != CALL_RESULT_SIGNED);
+	EXPECT(send_tokens(mint, 400, NULL) == CALL_RESULT_SIGNED);
+	EXPECT(shown_wallet(&world)->left[0] == 0 && shown_wallet(&world)->left[1] == 0);
+	EXPECT(send_tokens(mint, 1, payer) != CALL_RESULT_SIGNED);
+	EXPECT(send_tokens(other_mint, 1, NULL) != CALL_RESULT_SIGNED); /* its fee */
+	EXPECT(send_tokens(other_mint, 1, payer) == CALL_RESULT_SIGNED);
+	EXPECT(receipts_hold(&world, 6));
+}
+
 /* A18: on one proven nonce the largest counts, under a limit of the wallet too; windows and durable
  * nonces do not go together. */
 static void test_limits_of_the_wallet_and_durable_nonces(void)
@@ -1448,6 +1547,7 @@ int main(void)
 	RUN(test_a_batch_above_a_limit_of_the_wallet_counts_nothing);
 	RUN(test_a_batch_over_grants_and_wallets_is_charged_to_each_limit);
 	RUN(test_limits_that_change_hold_for_who_stands_at_commit);
+	RUN(test_a_limit_of_a_mint_counts_its_units_alone);
 	RUN(test_limits_of_the_wallet_and_durable_nonces);
 	RUN(test_custom_code_does_not_hide_what_the_message_shows);
 	RUN(test_a_batch_does_not_pass_a_ceiling_of_the_site);

@@ -9,15 +9,17 @@ between the store's write and the TPM's, after the TPM's write and before its an
 counter behind it, anywhere in a start, at any of the TPM's commands while a floor is raised, or
 while a backup is taken. Every next start must succeed and have what was acknowledged and nothing of
 what the TPM never took; the TPM never locks; a backup is whole or says that it is not. Then the same
-around a recovery's first write (before it the site's word still serves, after it it is done), first starts,
+around a recovery's first write (before it the site's word still serves, after it it is done), first starts (one whose first commit the host bends),
 and a genesis where it takes the TPM over: the next start is as the disk says, or serve's.
 
 With SOAK_STATE it goes on where it was interrupted.
 """
+import contextlib
 import json
 import os
 import random
 import shutil
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -36,6 +38,7 @@ from tpm_system import expect, skip  # noqa: E402
 EXTEND, INCREMENT = b"\0\0\1\x36", b"\0\0\1\x34"
 LIMITS, AUTHORIZE, CLEAR_CONTROL = b"\0\0\1\x3a", b"\0\0\1\x29", b"\0\0\1\x27"
 SHARE_LEN, SHARE_BEGUN = 4096, 1  # spec/sealing.md
+RECOVERED = 20  # of the checkpoint: the boot of the last recovery
 CASES = ("load", "before", "after", "counter", "start", "floor", "backup")
 FLOOR_COMMANDS = 60  # about as many as a step and what is certified after it take
 
@@ -333,6 +336,38 @@ def first_starts(base):
         proxy.close()
 
 
+def checkpoint(state, bend=None):
+    """The store's checkpoint; `bend` is done to its bytes."""
+    with contextlib.closing(sqlite3.connect(os.path.join(state, "state.db"))) as db, db:
+        body = db.execute("SELECT body FROM meta WHERE number=2").fetchone()[0]
+        if bend:
+            db.execute("UPDATE meta SET body=? WHERE number=2", (bend(body),))
+    return tpm_site.cbor(body)[0]
+
+
+def bent_first_commit(base):
+    """A first commit that the TPM never knew is taken back, and nothing that the host wrote into it stays."""
+    state = os.path.join(base, "bent")
+    os.makedirs(os.path.join(base, "bent-tpm"), 0o700)
+    tpm_system.provision(state)
+    machine = Machine.__new__(Machine)
+    machine.state, machine.tpm = state, tpm_system.Tpm(os.path.join(base, "bent-tpm"))
+    machine.proxy = Cutter(machine.tpm, os.path.join(base, "bus.sock"))
+    machine.proxy.arm(EXTEND, "before")
+    start_of(machine, state)
+    expect("the first write is reached", machine.proxy.caught.wait(60))
+    time.sleep(0.4)
+    machine.cut()
+    expect("nothing is recovered", checkpoint(state, lambda b: b.replace(b"\x14\0\x15", b"\x14\x09\x15"))[RECOVERED] == 0)
+    expect("then it says so", checkpoint(state)[RECOVERED] == 9)
+    start_of(machine, state)
+    expect("it is taken back", machine.system.wait_ready() and
+           machine.system.event("signer", "start.unanchored_commit_taken_back") is not None)
+    machine.cut()
+    expect("and nothing of it stays", checkpoint(state)[RECOVERED] == 0, str(checkpoint(state)))
+    machine.proxy.close()
+
+
 def mode_of(store):
     """What setup makes of the disk (proc/setup/setup.c)."""
     try:
@@ -444,6 +479,7 @@ def main():
         if not tpm_system.failed:
             recovery_cuts(machine)
             first_starts(base)
+            bent_first_commit(base)
             cut_geneses(base)
         machine.tpm.power_on()
         machine.tpm.tool("tpm2_startup", "-c")

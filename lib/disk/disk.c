@@ -155,6 +155,7 @@ struct disk_file disk_file_open(const char *state, enum disk_region item, int fl
 struct half {
 	uint8_t head[ITEM_HEAD];
 	bool is_there; /* it begins as one of ours; whether it is whole, its hash says */
+	bool is_unreadable;
 	uint64_t turn;
 	size_t len;
 };
@@ -164,19 +165,16 @@ static uint64_t half_at(const struct disk_file *file, unsigned which)
 	return file->place.at + which * (file->place.len / 2);
 }
 
-static enum status read_half(const struct disk_file *file, unsigned which, struct half *ret_half)
+static void read_half(const struct disk_file *file, unsigned which, struct half *ret_half)
 {
 	struct half *half = ret_half;
-	enum status status =
-	    whole(file->fd, half->head, sizeof(half->head), half_at(file, which), false);
 
-	if (status != STATUS_OK)
-		return status;
-	half->is_there = memcmp(half->head, ITEM_MAGIC, 8) == 0 &&
+	half->is_unreadable = whole(file->fd, half->head, sizeof(half->head), half_at(file, which),
+	                            false) != STATUS_OK;
+	half->is_there = !half->is_unreadable && memcmp(half->head, ITEM_MAGIC, 8) == 0 &&
 	                 load_le64(half->head + AT_LENGTH) <= file->place.len / 2 - ITEM_HEAD;
 	half->turn = half->is_there ? load_le64(half->head + AT_TURN) : 0;
 	half->len = half->is_there ? (size_t)load_le64(half->head + AT_LENGTH) : 0;
-	return STATUS_OK;
 }
 
 static void hash_item(const uint8_t head[ITEM_HEAD], struct bytes content, uint8_t ret_hash[32])
@@ -189,7 +187,15 @@ static void hash_item(const uint8_t head[ITEM_HEAD], struct bytes content, uint8
 	sha256_done(&hash, ret_hash);
 }
 
-/* read_content appends a half's content: CORRUPT when it is not whole. */
+static bool is_blank(const struct half *half)
+{
+	static const uint8_t zeros[ITEM_HEAD];
+
+	return !half->is_unreadable && memcmp(half->head, zeros, sizeof(zeros)) == 0;
+}
+
+/* read_content appends a half's content: CORRUPT when it is not whole, IO when it is not to be
+ * read. */
 static enum status read_content(const struct disk_file *file, unsigned which,
                                 const struct half *half, size_t cap, struct buffer *ret_content)
 {
@@ -197,7 +203,7 @@ static enum status read_content(const struct disk_file *file, unsigned which,
 	enum status status;
 
 	if (!half->is_there)
-		return STATUS_CORRUPT;
+		return half->is_unreadable ? STATUS_IO : STATUS_CORRUPT;
 	if (half->len > cap || half->len > ret_content->cap - ret_content->len)
 		return STATUS_TOO_LARGE;
 	status = whole(file->fd, to, half->len, half_at(file, which) + ITEM_HEAD, false);
@@ -210,26 +216,26 @@ static enum status read_content(const struct disk_file *file, unsigned which,
 	return STATUS_OK;
 }
 
-/* read_item reads the newer half, or, where a power cut left that torn, the one before. */
+/* read_item reads the newer half, or, where a power cut left that torn, the one before. A sector
+ * that was being written then may not even be readable: that is no worse than torn. */
 static enum status read_item(const struct disk_file *file, size_t cap, struct buffer *ret_content)
 {
-	static const uint8_t zeros[ITEM_HEAD];
 	struct half halves[2];
-	enum status status = read_half(file, 0, &halves[0]);
+	enum status status, other;
 	unsigned newer;
 
-	if (status == STATUS_OK)
-		status = read_half(file, 1, &halves[1]);
-	if (status != STATUS_OK)
-		return status;
-	if (memcmp(halves[0].head, zeros, ITEM_HEAD) == 0 &&
-	    memcmp(halves[1].head, zeros, ITEM_HEAD) == 0)
+	read_half(file, 0, &halves[0]);
+	read_half(file, 1, &halves[1]);
+	if (is_blank(&halves[0]) && is_blank(&halves[1]))
 		return STATUS_OK;
 	newer = halves[1].turn > halves[0].turn;
 	status = read_content(file, newer, &halves[newer], cap, ret_content);
-	if (status == STATUS_CORRUPT)
-		status = read_content(file, newer ^ 1, &halves[newer ^ 1], cap, ret_content);
-	return status == STATUS_CORRUPT ? STATUS_MALFORMED : status;
+	if (status != STATUS_CORRUPT && status != STATUS_IO)
+		return status;
+	other = read_content(file, newer ^ 1, &halves[newer ^ 1], cap, ret_content);
+	if (other != STATUS_CORRUPT && other != STATUS_IO)
+		return other;
+	return status == STATUS_IO || other == STATUS_IO ? STATUS_IO : STATUS_MALFORMED;
 }
 
 enum status disk_file_read(const struct disk_file *file, size_t cap, struct buffer *ret_content)
@@ -253,36 +259,35 @@ enum status disk_file_read(const struct disk_file *file, size_t cap, struct buff
 }
 
 /* write_item writes the half that does not count, so a power cut leaves the old item or the new
- * one. The half that is damaged goes first. */
+ * one. The half that is damaged goes first. Whole blocks are written: only so the kernel need not
+ * read a sector before it writes it, and the disk gives one that was unreadable another place. */
 static enum status write_item(const struct disk_file *file, struct bytes content)
 {
-	static uint8_t space[DISK_ITEM_MAX];
-	uint8_t head[ITEM_HEAD] = ITEM_MAGIC;
+	static uint8_t space[ITEM_HEAD + DISK_ITEM_MAX];
 	struct half halves[2];
 	bool is_whole[2];
 	unsigned older;
-	enum status status = STATUS_OK;
+	size_t len = (ITEM_HEAD + content.len + DISK_BLOCK - 1) / DISK_BLOCK * DISK_BLOCK;
+	enum status status;
 
 	if (content.len > file->place.len / 2 - ITEM_HEAD)
 		return STATUS_TOO_LARGE;
-	for (unsigned i = 0; status == STATUS_OK && i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		struct buffer former = BUFFER_OF_ARRAY(space);
 
-		status = read_half(file, i, &halves[i]);
+		read_half(file, i, &halves[i]);
 		is_whole[i] =
-		    status == STATUS_OK &&
 		    read_content(file, i, &halves[i], sizeof(space), &former) == STATUS_OK;
 	}
-	if (status != STATUS_OK)
-		return status;
 	older = is_whole[0] && (!is_whole[1] || halves[0].turn > halves[1].turn);
-	store_le64(head + AT_TURN, (is_whole[older ^ 1] ? halves[older ^ 1].turn : 0) + 1);
-	store_le64(head + AT_LENGTH, content.len);
-	hash_item(head, content, head + AT_HASH);
-	status = whole(file->fd, (uint8_t *)(uintptr_t)content.data, content.len,
-	               half_at(file, older) + ITEM_HEAD, true);
-	if (status == STATUS_OK)
-		status = whole(file->fd, head, sizeof(head), half_at(file, older), true);
+	memset(space, 0, len);
+	memcpy(space, ITEM_MAGIC, 8);
+	store_le64(space + AT_TURN, (is_whole[older ^ 1] ? halves[older ^ 1].turn : 0) + 1);
+	store_le64(space + AT_LENGTH, content.len);
+	hash_item(space, content, space + AT_HASH);
+	if (content.len > 0)
+		memcpy(space + ITEM_HEAD, content.data, content.len);
+	status = whole(file->fd, space, len, half_at(file, older), true);
 	return status == STATUS_OK && fdatasync(file->fd) != 0 ? STATUS_IO : status;
 }
 

@@ -62,7 +62,7 @@ struct disk_file disk_file_item(int fd, enum disk_region item);
  * or that item when `state` is the data disk; fd is -1 when it cannot. */
 struct disk_file disk_file_open(const char *state, enum disk_region item, int flags);
 /* disk_file_read appends the content, at most `cap` bytes: TOO_LARGE; nothing when there is none.
- * MALFORMED: an item of which no half is whole. */
+ * MALFORMED, IO: an item of which no half is whole; IO: and one is not to be read. */
 MUST_USE enum status disk_file_read(const struct disk_file *file, size_t cap,
                                     struct buffer *ret_content);
 /* disk_file_write replaces the content (of a file that is not longer) and returns when it is

@@ -239,7 +239,8 @@ MUST_USE enum status bridge_allocate(struct bridge *bridge, uint32_t conn_max);
  * door's longest idle connection when it has none left; NULL when all are busy. */
 struct bridge_conn *bridge_take_conn(struct bridge *bridge, enum api_door door, uint64_t address);
 void bridge_free_conn(struct bridge *bridge, struct bridge_conn *conn);
-/* bridge_borrow gives a connection its exchange; false when there is none to be had. */
+/* bridge_borrow gives a connection its exchange, for which a slow one at its door may be closed (an
+ * operator's is given anybody's); false when there is none to be had. */
 bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn);
 void bridge_give_back(struct bridge *bridge, struct bridge_conn *conn);
 /* bridge_prove: the connection is no stranger's, so it is closed for room after all of theirs. */

@@ -259,10 +259,16 @@ static uint64_t slow_since(const struct bridge *bridge, const struct bridge_exch
 	}
 }
 
-/* steal ends the connection that has been sending one request, or taking one response, for longest
- * (with `large`: one of the large size; with a bucket: of that bucket): who is slow on purpose must
- * not keep others out. Never `self`. */
-static bool steal(struct bridge *bridge, const struct bridge_exchange *self, bool large,
+/* may_take: a crowd at one door takes nothing from who is at another; operators take from all. */
+static bool may_take(const struct bridge_conn *asker, const struct bridge_conn *other)
+{
+	return asker != other && (asker->door == other->door || asker->door == API_DOOR_OPERATORS);
+}
+
+/* steal ends, of the connections that the asker may take from, the one that has been sending one
+ * request, or taking one response, for longest (with `large`: one of the large size; with a bucket:
+ * of that bucket): who is slow on purpose must not keep others out. */
+static bool steal(struct bridge *bridge, const struct bridge_conn *asker, bool large,
                   uint32_t bucket)
 {
 	struct bridge_conn *slowest = NULL;
@@ -272,7 +278,7 @@ static bool steal(struct bridge *bridge, const struct bridge_exchange *self, boo
 		struct bridge_exchange *exchange = &bridge->exchanges[i];
 		uint64_t since_ms = slow_since(bridge, exchange);
 
-		if (since_ms > begun_ms || exchange == self ||
+		if (since_ms > begun_ms || !may_take(asker, &bridge->conns[exchange->conn]) ||
 		    (large && exchange->large == BRIDGE_NONE) ||
 		    (bucket != BRIDGE_FAIR_NONE && exchange->bucket != bucket))
 			continue;
@@ -326,7 +332,7 @@ bool bridge_borrow(struct bridge *bridge, struct bridge_conn *conn)
 
 	CHECK(conn->exchange == BRIDGE_NONE);
 	if (bridge->free_exchange_count <= door_of(bridge, conn)->exchanges_left &&
-	    !steal(bridge, NULL, false, BRIDGE_FAIR_NONE))
+	    !steal(bridge, conn, false, BRIDGE_FAIR_NONE))
 		return false;
 	index = bridge->free_exchanges[--bridge->free_exchange_count];
 	exchange = &bridge->exchanges[index];
@@ -361,7 +367,7 @@ void bridge_give_back(struct bridge *bridge, struct bridge_conn *conn)
 bool bridge_may_hold(struct bridge *bridge, const struct bridge_exchange *exchange)
 {
 	return bridge->held[exchange->bucket] <= 2 * bridge->free_exchange_count ||
-	       steal(bridge, exchange, false, exchange->bucket);
+	       steal(bridge, &bridge->conns[exchange->conn], false, exchange->bucket);
 }
 
 void bridge_assign(struct bridge *bridge, struct bridge_exchange *exchange)
@@ -379,11 +385,11 @@ bool bridge_grow(struct bridge *bridge, struct bridge_exchange *exchange)
 	const struct bridge_conn *conn = &bridge->conns[exchange->conn];
 
 	if (bridge->free_large_count <= door_of(bridge, conn)->large_left &&
-	    !steal(bridge, exchange, true, BRIDGE_FAIR_NONE))
+	    !steal(bridge, conn, true, BRIDGE_FAIR_NONE))
 		return false;
 	if (conn->door == API_DOOR_CLIENTS &&
 	    bridge->held_large[exchange->bucket] >= 2 * bridge->free_large_count &&
-	    !steal(bridge, exchange, true, exchange->bucket))
+	    !steal(bridge, conn, true, exchange->bucket))
 		return false;
 	bridge->held_large[exchange->bucket]++;
 	exchange->large = bridge->free_large[--bridge->free_large_count];

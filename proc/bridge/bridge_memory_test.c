@@ -116,6 +116,76 @@ static void test_an_exchange_is_taken_from_the_slowest_and_from_nobody_who_waits
 	EXPECT(late != NULL && bridge_borrow(&bridge, late) && dropped_count == 1);
 }
 
+/* comes_slowly: a newcomer has begun a request and does not get on with it. */
+static struct bridge_conn *comes_slowly(enum api_door door, uint64_t address)
+{
+	struct bridge_conn *conn = bridge_take_conn(&bridge, door, address);
+
+	CHECK(conn != NULL && bridge_borrow(&bridge, conn));
+	bridge.now_us += 1000;
+	return conn;
+}
+
+static bool is_gone(const struct bridge_conn *conn)
+{
+	return conn->state == BRIDGE_FREE;
+}
+
+/* N2, R2: a crowd at one door takes no exchange of another's, however slow that is; operators take
+ * anybody's. */
+static void test_a_crowd_takes_exchanges_at_its_own_door_and_operators_take_anybodys(void)
+{
+	struct bridge_conn *operators, *health, *clients[3], *late;
+
+	begin();
+	operators = comes_slowly(API_DOOR_OPERATORS, 0);
+	health = comes_slowly(API_DOOR_HEALTH, 0);
+	for (size_t i = 0; i < 3; i++)
+		clients[i] = comes_slowly(API_DOOR_CLIENTS, 0);
+	while (bridge.free_exchange_count > bridge.doors[API_DOOR_CLIENTS].exchanges_left)
+		(void)comes_slowly(API_DOOR_CLIENTS, 0);
+	bridge.now_us += BRIDGE_STEAL_MS * UINT64_C(1000);
+	late = come();
+	EXPECT(bridge_borrow(&bridge, late) && dropped_count == 1 && is_gone(clients[0]));
+	/* The share of their address counts who comes to the health port, too. */
+	EXPECT(bridge_may_hold(&bridge, bridge_exchange_of(&bridge, late)));
+	EXPECT(dropped_count == 2 && is_gone(clients[1]) && !is_gone(health));
+	/* The slowest of all is not taken for itself. */
+	EXPECT(bridge_may_hold(&bridge, bridge_exchange_of(&bridge, clients[2])));
+	EXPECT(dropped_count == 3 && !is_gone(clients[2]));
+	while (bridge.free_exchange_count > bridge.doors[API_DOOR_HEALTH].exchanges_left)
+		(void)comes_slowly(API_DOOR_OPERATORS, 0);
+	late = bridge_take_conn(&bridge, API_DOOR_HEALTH, 0);
+	EXPECT(bridge_borrow(&bridge, late) && dropped_count == 4 && is_gone(health));
+	while (bridge.free_exchange_count != 0)
+		(void)comes_slowly(API_DOOR_OPERATORS, 0);
+	EXPECT(dropped_count == 4 && !is_gone(operators));
+	operators->state = BRIDGE_WAIT;
+	late = bridge_take_conn(&bridge, API_DOOR_OPERATORS, 0);
+	EXPECT(bridge_borrow(&bridge, late) && dropped_count == 5 && is_gone(clients[2]));
+}
+
+/* The same of the large buffers. */
+static void test_a_crowd_takes_large_buffers_at_its_own_door(void)
+{
+	struct bridge_conn *operators, *client = NULL, *late;
+
+	begin();
+	operators = comes_slowly(API_DOOR_OPERATORS, 0);
+	CHECK(bridge_grow(&bridge, bridge_exchange_of(&bridge, operators)));
+	for (uint64_t i = 0; bridge.free_large_count > bridge.doors[API_DOOR_CLIENTS].large_left;
+	     i++) {
+		late = comes_slowly(API_DOOR_CLIENTS, i);
+		CHECK(bridge_grow(&bridge, bridge_exchange_of(&bridge, late)));
+		if (i == 0)
+			client = late;
+	}
+	bridge.now_us += BRIDGE_STEAL_MS * UINT64_C(1000);
+	late = comes_slowly(API_DOOR_CLIENTS, 200);
+	EXPECT(bridge_grow(&bridge, bridge_exchange_of(&bridge, late)) && dropped_count == 1);
+	EXPECT(is_gone(client) && !is_gone(operators));
+}
+
 /* A client's Finished, and the request behind it, do not wait for everybody who only said hello;
  * and addresses take turns whatever they send. */
 static void test_handshakes_that_were_begun_end_before_others_begin(void)
@@ -160,6 +230,8 @@ int main(void)
 {
 	RUN(test_who_was_idle_for_longest_goes_and_strangers_before_clients);
 	RUN(test_an_exchange_is_taken_from_the_slowest_and_from_nobody_who_waits);
+	RUN(test_a_crowd_takes_exchanges_at_its_own_door_and_operators_take_anybodys);
+	RUN(test_a_crowd_takes_large_buffers_at_its_own_door);
 	RUN(test_handshakes_that_were_begun_end_before_others_begin);
 	RUN(test_handshakes_beside_work_wait_for_their_budget);
 	return test_summary();

@@ -266,10 +266,11 @@ const struct cli_command cli_machine_update = {
         "what `claviger image approve` wrote for it, with those of what runs now still in it. The\n"
         "machine takes the image piece by piece (run it again after a break: what came, stays),\n"
         "reads it back, measures it, and looks whether release and site approved it and no floor\n"
-        "lies above it. A refusal has a number; the machine is then as it was.\n"
+        "lies above it. A refusal has a number; what starts next is then what runs now. An image\n"
+        "that was staged before, or kept beside it, makes room as soon as another is ordered.\n"
         "\n"
-        "The next start tries it once (claviger machine restart). When it has unsealed and "
-        "serves,\n"
-        "it stays; if it does not come so far, the start behind it is the former image's again.\n"
+        "The next start tries it once (claviger machine restart). It stays as soon as it has made\n"
+        "a signature or heard an operator; if it does not come so far, the start behind it is the\n"
+        "former image's again.\n"
         "Without IMAGE: how an update stands. Raising the floor is a step of its own.\n",
 };

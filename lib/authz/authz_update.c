@@ -34,7 +34,7 @@ enum status authz_update_order_take(struct bytes bytes, struct authz_update_orde
 	if (cbor_done(&r) != STATUS_OK)
 		return cbor_done(&r);
 	count = taken.hashes.len / HASH_LEN;
-	if (taken.hashes.len % HASH_LEN != 0 || count == 0 ||
+	if (taken.approvals.len == 0 || taken.hashes.len % HASH_LEN != 0 || count == 0 ||
 	    update_piece_len(taken.len, (uint32_t)count - 1) == 0 ||
 	    update_piece_len(taken.len, (uint32_t)count) != 0)
 		return STATUS_MALFORMED;

@@ -50,7 +50,7 @@ enum call_update_code {
 struct call_update_started {
 	uint8_t pcr[32]; /* PCR 4 of this start */
 	uint32_t first;  /* 1: the first time in this boot */
-	uint32_t reserved;
+	uint32_t serves; /* 1: somebody outside was served in this boot */
 };
 
 struct call_update_begin {

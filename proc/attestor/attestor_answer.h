@@ -13,7 +13,7 @@ struct attestor {
 	struct tpm_name ak, primary;
 	uint32_t reset_count, restart_count; /* at the start */
 	struct attestor_evidence *evidence;
-	const struct attestor_floor *floor;
+	struct attestor_floor *floor;
 	/* A checkpoint that is in the index while the counter behind it is not raised yet: asked
 	 * for again, it is not extended again. */
 	bool extended;

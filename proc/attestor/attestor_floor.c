@@ -10,9 +10,9 @@ static struct tpm_nv index_of(bool is_site, const struct attestor_floor *floor)
 	return nv;
 }
 
-/* take_levels: until which floors some pair of approvals of the file opens what runs. Each floor is
- * asked for by itself: it is raised while the other one stays. */
-static void take_levels(const struct attestor_floor *floor,
+/* take_levels lowers levels to the floors until which some pair of approvals of the file opens what
+ * runs. Each floor is asked for by itself: it is raised while the other one stays. */
+static void take_levels(const struct approval_file *approvals,
                         const uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN],
                         struct call_attest_floors *floors)
 {
@@ -22,10 +22,12 @@ static void take_levels(const struct attestor_floor *floor,
 	                                     .site_floor = (uint8_t)floors->site_floor};
 	struct approval_pair pair;
 
-	(void)approval_choose(&floor->approvals, &start, false, &pair);
-	floors->release_level = pair.release_until;
-	(void)approval_choose(&floor->approvals, &start, true, &pair);
-	floors->site_level = pair.site_until;
+	(void)approval_choose(approvals, &start, false, &pair);
+	if (floors->release_level > pair.release_until)
+		floors->release_level = pair.release_until;
+	(void)approval_choose(approvals, &start, true, &pair);
+	if (floors->site_level > pair.site_until)
+		floors->site_level = pair.site_until;
 }
 
 enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,
@@ -42,7 +44,10 @@ enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *
 		status = tpm_pcr_read(tpm, APPROVAL_RELEASE_MASK | APPROVAL_SITE_MASK, values);
 	if (status != STATUS_OK)
 		return status;
-	take_levels(floor, (const uint8_t(*)[TPM_PCR_LEN])values, &floors);
+	floors.release_level = floors.site_level = UINT32_MAX;
+	take_levels(&floor->approvals, (const uint8_t(*)[TPM_PCR_LEN])values, &floors);
+	if (floor->has_judged)
+		take_levels(&floor->judged, (const uint8_t(*)[TPM_PCR_LEN])values, &floors);
 	*ret_floors = floors;
 	return STATUS_OK;
 }
@@ -133,7 +138,7 @@ static uint32_t code_of(enum approval_fit fit)
 	}
 }
 
-enum status attestor_floor_judge(const struct attestor_floor *floor, struct tpm *tpm,
+enum status attestor_floor_judge(struct attestor_floor *floor, struct tpm *tpm,
                                  const uint8_t pcr[TPM_PCR_LEN], struct bytes approvals,
                                  uint32_t *ret_code)
 {
@@ -160,5 +165,9 @@ enum status attestor_floor_judge(const struct attestor_floor *floor, struct tpm 
 		return STATUS_OK;
 	memcpy(values[4], pcr, TPM_PCR_LEN);
 	*ret_code = code_of(approval_choose(&file, &start, false, &pair));
+	if (*ret_code == CALL_UPDATE_FINE) {
+		floor->judged = file;
+		floor->has_judged = true;
+	}
 	return STATUS_OK;
 }

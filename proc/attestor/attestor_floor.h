@@ -14,11 +14,12 @@
 struct attestor_floor {
 	struct approval_sealed sealed;
 	struct approval_file approvals; /* as they were at this process's start */
+	struct approval_file judged; /* the last that an update was let in by: the next start's */
+	bool has_judged;
 };
 
 /* attestor_floor_read reads both floors, and the highest levels approved for what runs now (0:
- * none).
- */
+ * none), the lower ones when the approvals of the next start are others. */
 MUST_USE enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,
                                          struct call_attest_floors *ret_floors);
 /* attestor_floor_step: MALFORMED for no step; CRYPTO: not signed by whom it must be; NOT_FOUND: the
@@ -27,8 +28,9 @@ MUST_USE enum status attestor_floor_read(const struct attestor_floor *floor, str
 MUST_USE enum status attestor_floor_step(const struct attestor_floor *floor, struct tpm *tpm,
                                          struct bytes step);
 /* attestor_floor_judge tells whether a file of approvals lets in a start with this PCR 4 and all
- * else as it is now, and what runs now, too; `*ret_code` is why not (call_update.h), 0: both. */
-MUST_USE enum status attestor_floor_judge(const struct attestor_floor *floor, struct tpm *tpm,
+ * else as it is now, and what runs now, too; `*ret_code` is why not (call_update.h), 0: both, and
+ * from then on no floor is raised above what the file lets in. */
+MUST_USE enum status attestor_floor_judge(struct attestor_floor *floor, struct tpm *tpm,
                                           const uint8_t pcr[TPM_PCR_LEN], struct bytes approvals,
                                           uint32_t *ret_code);
 

@@ -277,6 +277,7 @@ static enum status admit_command(struct signer_change *job, struct bytes payload
 		return status;
 	*ret_command = command;
 	*serial = command.serial;
+	job->signer->update.is_proven = true;
 	return STATUS_OK;
 }
 

@@ -47,20 +47,31 @@ static void hear_updater(struct signer_update *update)
 		return;
 	/* Another updater: what was on its way is to be ordered again. */
 	ipc_acknowledge(update->channel);
-	update->started_told = update->has_begun = false;
+	update->started_told = update->serving_told = update->has_begun = false;
 	update->step = SIGNER_UPDATE_NONE;
 	update->said = (struct call_update_status){.state = CALL_UPDATE_IDLE};
 }
 
-/* What runs was unsealed and serves: so the updater keeps it. */
+/* What runs can be reached: a bot got a signature, or an operator was heard, each through every
+ * process that it takes. */
+static bool has_served(const struct signer *signer)
+{
+	return signer->update.is_proven || signer_sign_signed(signer->sign) != 0;
+}
+
+/* What was unsealed is told at once, so that the updater knows what became of a trial; that it
+ * serves, when that is seen, and then the updater keeps it. */
 static void tell_started(struct signer *signer)
 {
-	struct call_update_started started = {.first = !signer->started_told};
+	struct call_update_started started = {.first = !signer->started_told,
+	                                      .serves = has_served(signer)};
 
 	memcpy(started.pcr, signer->facts->pcrs[4], sizeof(started.pcr));
 	if (put(&signer->update, CALL_UPDATE_STARTED, bytes_of(&started, sizeof(started)),
-	        bytes_of(NULL, 0)) == STATUS_OK)
-		signer->update.started_told = signer->started_told = true;
+	        bytes_of(NULL, 0)) != STATUS_OK)
+		return;
+	signer->update.started_told = signer->started_told = true;
+	signer->update.serving_told = started.serves != 0;
 }
 
 static void ask_attestor(struct signer *signer)
@@ -146,7 +157,7 @@ void signer_update_pump(struct signer *signer)
 	hear_updater(update);
 	if (!signer->ready || signer->stopping || !ipc_is_up(update->channel))
 		return;
-	if (!update->started_told)
+	if (!update->started_told || (!update->serving_told && has_served(signer)))
 		tell_started(signer);
 	if (update->has_begun && update->said.state == CALL_UPDATE_CHECKED &&
 	    memcmp(update->said.order, update->order, sizeof(update->order)) == 0)
@@ -199,6 +210,10 @@ enum status signer_update_begin(struct signer_change *job, struct bytes content,
 	if (authz_update_order_take(content, &taken) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
 		                     "not an order of an image, or of one above 32 MiB");
+	/* What runs is kept before its own slot could be the one that is written. */
+	while (!update->serving_told)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
 	begin = (struct call_update_begin){.len = taken.len,
 	                                   .count = (uint32_t)(taken.hashes.len / 32)};
 	memcpy(begin.order, order, sizeof(begin.order));
@@ -251,5 +266,6 @@ enum status signer_update_query(struct signer_change *job)
 {
 	enum status status = demand_updater(job);
 
+	job->signer->update.is_proven = true;
 	return status == STATUS_OK ? answer(job) : status;
 }

@@ -24,7 +24,8 @@ enum signer_update_step {
 struct signer_update {
 	struct ipc_channel *channel; /* NULL: no appliance, nothing to update */
 	struct call_update_status said;
-	bool has_begun, started_told;
+	bool has_begun, started_told, serving_told;
+	bool is_proven; /* an operator was heard in this boot */
 	uint8_t order[32];
 	uint8_t approvals_bytes[AUTHZ_UPDATE_APPROVALS_MAX];
 	size_t approvals_len;

@@ -25,7 +25,8 @@
 #define GLOBAL       "-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define OPTION       0x0c1a /* the number of our boot option, which is in no boot order */
 #define OPTION_NAME  "Boot0C1A"
-#define ATTRIBUTES   7u /* kept; seen before and after the start of a kernel */
+#define NO_OPTION    0x0c1b /* no option of ours has it: firmware passes over it */
+#define ATTRIBUTES   7u     /* kept; seen before and after the start of a kernel */
 #define IDLE_WAIT_US 500000
 #define FILE_MAX     (UINT64_C(1) << 42)
 
@@ -121,9 +122,15 @@ static enum status put_variable(int fd, struct bytes content)
 	return pwrite(fd, space, whole.len, 0) == (ssize_t)whole.len ? STATUS_OK : STATUS_IO;
 }
 
+static enum status put_next(uint16_t option)
+{
+	uint8_t number[] = {(uint8_t)option, (uint8_t)(option >> 8)};
+
+	return put_variable(next_fd, BYTES_OF_ARRAY(number));
+}
+
 static enum status arm(void *context, const struct disk_boot *disk)
 {
-	static const uint8_t number[] = {OPTION & 0xff, OPTION >> 8};
 	struct efi_partition partition = {
 	    .number = 2, /* the usual slot is the first */
 	    .first = disk_boot_first(disk->usual ^ 1),
@@ -138,9 +145,15 @@ static enum status arm(void *context, const struct disk_boot *disk)
 	    efi_option_put(&partition, "Claviger, next release", &option) != STATUS_OK)
 		return STATUS_IO;
 	/* Firmware takes the number away before it starts what it names: it is tried once. */
-	return put_variable(option_fd, buffer_bytes(&option)) == STATUS_OK
-	           ? put_variable(next_fd, BYTES_OF_ARRAY(number))
-	           : STATUS_IO;
+	return put_variable(option_fd, buffer_bytes(&option)) == STATUS_OK ? put_next(OPTION)
+	                                                                   : STATUS_IO;
+}
+
+/* A variable that is deleted takes its file along; one that names nothing is as good. */
+static enum status disarm(void *context)
+{
+	(void)context;
+	return next_fd < 0 ? STATUS_IO : put_next(NO_OPTION);
 }
 
 /* ---- phase 3 ---- */
@@ -168,6 +181,7 @@ static int updater_run(struct proc *proc)
 
 	CHECK(signer != NULL);
 	updater.arm = arm;
+	updater.disarm = disarm;
 	updater.status.state = CALL_UPDATE_IDLE;
 	updater.status.code = updater.has_disk ? CALL_UPDATE_FINE : CALL_UPDATE_NO_DISK;
 	proc_report_ready(proc);

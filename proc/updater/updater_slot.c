@@ -61,7 +61,9 @@ static void take_started(struct updater *updater, const struct call_update_start
 
 	if (tried.state != DISK_BOOT_EMPTY && memcmp(tried.pcr, started->pcr, 32) == 0 &&
 	    (usual->state == DISK_BOOT_EMPTY || memcmp(usual->pcr, started->pcr, 32) != 0)) {
-		keep(updater);
+		/* Not before: an image that nobody can reach must not be what starts by itself. */
+		if (started->serves != 0)
+			keep(updater);
 		return;
 	}
 	if (tried.state != DISK_BOOT_STAGED)
@@ -98,6 +100,12 @@ static void take_begin(struct updater *updater, const struct call_update_begin *
 	memset(updater->have, 0, sizeof(updater->have));
 	updater->len = begin->len;
 	updater->at = 0;
+	/* What was staged is so no more, and firmware must not try a slot that is being written. */
+	if (updater->disk.slots[other(updater)].state == DISK_BOOT_STAGED &&
+	    updater->disarm(updater->context) != STATUS_OK) {
+		end(updater, CALL_UPDATE_FIRMWARE);
+		return;
+	}
 	/* From here on firmware finds no image there: half of one is none. */
 	if (disk_boot_erase(&updater->disk, other(updater)) != STATUS_OK)
 		end(updater, CALL_UPDATE_DISK);
@@ -159,6 +167,7 @@ static enum status read_piece(struct updater *updater, bool *ret_is_it)
 /* measure: every piece is in memory as it lies on the disk. */
 static void measure(struct updater *updater)
 {
+	const struct disk_boot_slot *usual = &updater->disk.slots[updater->disk.usual];
 	struct bytes image = bytes_of(updater->image, updater->len);
 	uint8_t hash[EFI_HASH_LEN];
 
@@ -170,6 +179,10 @@ static void measure(struct updater *updater)
 		efi_predict_code(hash, updater->status.pcr);
 		updater->status.state = CALL_UPDATE_CHECKED;
 	}
+	/* Nobody could tell afterwards which of the two had started. */
+	if (updater->status.state == CALL_UPDATE_CHECKED && usual->state != DISK_BOOT_EMPTY &&
+	    memcmp(usual->pcr, updater->status.pcr, sizeof(usual->pcr)) == 0)
+		end(updater, CALL_UPDATE_SAME);
 }
 
 bool updater_step(struct updater *updater)

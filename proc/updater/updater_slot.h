@@ -15,6 +15,8 @@ struct updater {
 	struct disk_boot disk;
 	/* arm has firmware start the other slot's image once, at the next start. */
 	enum status (*arm)(void *context, const struct disk_boot *disk);
+	/* disarm takes that back. */
+	enum status (*disarm)(void *context);
 	void *context;
 	struct call_update_status status; /* as the signer is to know it */
 	uint32_t len;                     /* of the image that is on its way */

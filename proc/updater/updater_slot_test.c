@@ -58,6 +58,15 @@ static enum status arm(void *context, const struct disk_boot *disk)
 	return STATUS_OK;
 }
 
+static enum status disarm(void *context)
+{
+	(void)context;
+	if (cut_is_off)
+		return STATUS_IO;
+	armed = 0;
+	return STATUS_OK;
+}
+
 /* A machine with image 0 in its usual slot, as it is when its updater starts. */
 static int new_machine(void)
 {
@@ -82,6 +91,7 @@ static void start(int fd)
 	memset(&updater, 0, sizeof(updater));
 	updater.image = image_space;
 	updater.arm = arm;
+	updater.disarm = disarm;
 	updater.has_disk = disk_boot_open(fd, &updater.disk) == STATUS_OK;
 	updater.status.state = CALL_UPDATE_IDLE;
 }
@@ -94,9 +104,10 @@ static enum status say(uint32_t kind, struct bytes head, struct bytes rest)
 	return updater_take(&updater, kind, buffer_bytes(&message));
 }
 
+/* Of a start that served somebody, as most do. */
 static void say_started(const uint8_t pcr[32], bool first)
 {
-	struct call_update_started started = {.first = first};
+	struct call_update_started started = {.first = first, .serves = 1};
 
 	memcpy(started.pcr, pcr, 32);
 	EXPECT(say(CALL_UPDATE_STARTED, bytes_of(&started, sizeof(started)), bytes_of(NULL, 0)) ==
@@ -200,11 +211,18 @@ static void stage(int fd)
 
 static void test_what_came_to_serve_is_kept_and_the_former_one_stays_beside_it(void)
 {
+	struct call_update_started started = {.first = 1};
 	int fd = new_machine();
+
+	memcpy(started.pcr, pcrs[1], sizeof(started.pcr));
 
 	stage(fd);
 	start(fd);
-	say_started(pcrs[1], true);
+	started.serves = 0; /* unsealed, and nobody reached it: a start more and it is v's again */
+	EXPECT(say(CALL_UPDATE_STARTED, bytes_of(&started, sizeof(started)), bytes_of(NULL, 0)) ==
+	       STATUS_OK);
+	EXPECT(updater.disk.usual == 0 && updater.disk.slots[1].state == DISK_BOOT_STAGED);
+	say_started(pcrs[1], false);
 	EXPECT(holds(fd, 1, images[1]) && holds(fd, 2, images[0]));
 	EXPECT(updater.disk.usual == 1 && updater.disk.slots[1].state == DISK_BOOT_WHOLE);
 	start(fd);
@@ -306,6 +324,24 @@ static void test_what_is_refused_leaves_the_machine_as_it_was(void)
 	memcpy(image, images[1], sizeof(image));
 	memset(image + 0x80 + 24 + 144, 0, 8);
 	refuse(image, CALL_UPDATE_UNSIGNED, true);
+}
+
+/* O9: BootNext must not name a slot that is being written; the machine still starts with v. */
+static void test_another_order_takes_back_what_was_staged(void)
+{
+	int fd = new_machine();
+
+	stage(fd);
+	EXPECT(armed == 1);
+	order(images[1], 8);
+	EXPECT(armed == 0 && is_empty(fd, 2) && holds(fd, 1, images[0]));
+	EXPECT(updater.status.state == CALL_UPDATE_CHECKED); /* its pieces lie there still */
+	close(fd);
+}
+
+static void test_what_starts_already_is_not_staged(void)
+{
+	refuse(images[0], CALL_UPDATE_SAME, true);
 }
 
 static void test_a_disk_that_changes_what_was_written_is_noticed(void)
@@ -425,6 +461,8 @@ int main(void)
 	RUN(test_what_came_before_a_break_is_not_sent_again);
 	RUN(test_pieces_that_are_not_those_of_the_order_move_nothing);
 	RUN(test_what_is_refused_leaves_the_machine_as_it_was);
+	RUN(test_another_order_takes_back_what_was_staged);
+	RUN(test_what_starts_already_is_not_staged);
 	RUN(test_a_disk_that_changes_what_was_written_is_noticed);
 	RUN(test_a_power_cut_at_any_write_leaves_a_machine_that_starts);
 	RUN(test_messages_that_no_signer_sends_are_refused);

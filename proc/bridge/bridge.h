@@ -86,6 +86,7 @@ struct bridge_conn {
 		uint32_t newer, older;
 		bool waits;
 		bool shakes; /* with the handshakes */
+		bool begun;  /* with those that were begun */
 	} turn;
 	uint64_t address;  /* tag of the peer's: IPv4, or the first half of IPv6 */
 	uint32_t lingered; /* bytes thrown away */
@@ -150,7 +151,9 @@ struct bridge_door {
 	unsigned shake_percent; /* of this process's time, for handshakes beside other work */
 	int64_t shake_credit_us;
 	struct bridge_list idle[2]; /* connections without an exchange: strangers', proven ones */
-	struct bridge_turns later, shakes; /* connections with more to do, and handshakes */
+	struct bridge_turns later;  /* connections with more to do */
+	struct bridge_turns shakes[2]; /* handshakes: to be begun, begun */
+	bool begun_last;               /* of the handshakes a begun one had the last turn */
 };
 
 struct bridge {

@@ -87,7 +87,8 @@ static void open_doors(struct bridge *bridge, uint32_t clients_max)
 		*door = doors[i];
 		door->idle[0] = door->idle[1] = (struct bridge_list){BRIDGE_NONE, BRIDGE_NONE};
 		bridge_turn_init(&door->later);
-		bridge_turn_init(&door->shakes);
+		bridge_turn_init(&door->shakes[0]);
+		bridge_turn_init(&door->shakes[1]);
 	}
 }
 

@@ -10,6 +10,7 @@
 static struct bridge bridge;
 static uint64_t dropped[16], advanced[16];
 static size_t dropped_count, advanced_count;
+static struct bridge_conn *dribbler; /* has the next byte there as soon as one was read */
 
 /* What bridge_conn.c and bridge_ask.c do with a connection; they are not linked. */
 void bridge_drop(struct bridge *of, struct bridge_conn *conn)
@@ -26,8 +27,10 @@ void bridge_forget(struct bridge *of, struct bridge_exchange *exchange)
 
 void bridge_advance(struct bridge *of, struct bridge_conn *conn)
 {
-	(void)of;
 	advanced[advanced_count++ % 16] = conn->id;
+	if (conn == dribbler)
+		bridge_turn_later(of, conn);
+	of->doors[conn->door].shake_credit_us = 0; /* a step takes what there was */
 }
 
 static void begin(void)
@@ -188,14 +191,15 @@ static void test_a_crowd_takes_large_buffers_at_its_own_door(void)
 
 /* A client's Finished, and the request behind it, do not wait for everybody who only said hello;
  * and addresses take turns whatever they send. */
-static void test_handshakes_that_were_begun_end_before_others_begin(void)
+static void test_handshakes_that_were_begun_have_every_other_turn(void)
 {
 	struct bridge_conn *conns[6];
 	static const uint64_t addresses[6] = {1, 1, 1, 1, 2, 2};
-	static const size_t order[6] = {3, 4, 2, 5, 0, 1};
+	static const size_t order[6] = {2, 0, 3, 4, 1, 5};
 
 	begin();
-	bridge.doors[API_DOOR_CLIENTS].shakes.next = 0;
+	bridge.doors[API_DOOR_CLIENTS].shakes[0].next = 0;
+	bridge.doors[API_DOOR_CLIENTS].begun_last = false;
 	for (size_t i = 0; i < 6; i++) {
 		conns[i] = come();
 		conns[i]->address = addresses[i];
@@ -211,6 +215,35 @@ static void test_handshakes_that_were_begun_end_before_others_begin(void)
 		EXPECT(advanced[i] == conns[order[i]]->id);
 	for (size_t i = 0; i < 6; i++)
 		conns[i]->tls.ssl = NULL;
+}
+
+/* N2: who sends his part of a handshake by the byte takes no more than every other turn from those
+ * of his queue that come after him, though there be one turn in a pass. */
+static void test_a_handshake_that_goes_on_for_ever_leaves_others_their_turns(void)
+{
+	struct bridge_door *door = &bridge.doors[API_DOOR_CLIENTS];
+	uint64_t ids[6];
+
+	begin();
+	door->begun_last = false;
+	dribbler = come();
+	dribbler->tls.ssl = (void *)dribbler;
+	bridge_turn_later(&bridge, dribbler);
+	for (size_t i = 0; i < 6; i++) {
+		struct bridge_conn *conn = come();
+
+		ids[i] = conn->id;
+		bridge_turn_later(&bridge, conn);
+	}
+	bridge.busy = true;
+	bridge.credited_us = bridge.now_us;
+	for (size_t i = 0; i < 14; i++) {
+		door->shake_credit_us = 1;
+		EXPECT(bridge_take_turns(&bridge) && advanced_count == i + 1);
+		EXPECT(advanced[i] == (i % 2 == 1 && i < 12 ? ids[i / 2] : dribbler->id));
+	}
+	dribbler->tls.ssl = NULL;
+	dribbler = NULL;
 }
 
 /* N2: beside other work handshakes have what they earned and no more. */
@@ -232,7 +265,8 @@ int main(void)
 	RUN(test_an_exchange_is_taken_from_the_slowest_and_from_nobody_who_waits);
 	RUN(test_a_crowd_takes_exchanges_at_its_own_door_and_operators_take_anybodys);
 	RUN(test_a_crowd_takes_large_buffers_at_its_own_door);
-	RUN(test_handshakes_that_were_begun_end_before_others_begin);
+	RUN(test_handshakes_that_were_begun_have_every_other_turn);
+	RUN(test_a_handshake_that_goes_on_for_ever_leaves_others_their_turns);
 	RUN(test_handshakes_beside_work_wait_for_their_budget);
 	return test_summary();
 }

@@ -1,8 +1,9 @@
 /* Work that waits for its turn: connections with more to do than one pass gives them, and
  * handshakes, each of which costs as much as ten requests. Both wait by door and address, and
  * addresses take turns; while there is other work, handshakes get a share of the time and no more
- * (N2). Of one address those handshakes come first that were begun: who has done his part of one
- * has often sent his request behind it, and that is not to wait for all who only come. */
+ * (N2). Handshakes that were begun take turns with those that are to begin: who has done his part
+ * of one has often sent his request behind it, and that is not to wait for all who only come; nor
+ * are they to wait for who goes on with his by the byte. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
 #include "bridge.h"
@@ -23,7 +24,7 @@ static struct bridge_turns *turns_of(struct bridge *bridge, const struct bridge_
 {
 	struct bridge_door *door = &bridge->doors[conn->door];
 
-	return conn->turn.shakes ? &door->shakes : &door->later;
+	return conn->turn.shakes ? &door->shakes[conn->turn.begun] : &door->later;
 }
 
 static struct bridge_list *queue_of(struct bridge *bridge, const struct bridge_conn *conn)
@@ -31,18 +32,7 @@ static struct bridge_list *queue_of(struct bridge *bridge, const struct bridge_c
 	return &turns_of(bridge, conn)->queues[conn->address % BRIDGE_TURN_QUEUES];
 }
 
-static void add_first(struct bridge *bridge, struct bridge_list *queue, struct bridge_conn *conn)
-{
-	conn->turn.older = BRIDGE_NONE;
-	conn->turn.newer = queue->oldest;
-	if (queue->oldest == BRIDGE_NONE)
-		queue->newest = index_of(bridge, conn);
-	else
-		bridge->conns[queue->oldest].turn.older = index_of(bridge, conn);
-	queue->oldest = index_of(bridge, conn);
-}
-
-static void add_last(struct bridge *bridge, struct bridge_list *queue, struct bridge_conn *conn)
+static void add(struct bridge *bridge, struct bridge_list *queue, struct bridge_conn *conn)
 {
 	conn->turn.newer = BRIDGE_NONE;
 	conn->turn.older = queue->newest;
@@ -55,18 +45,13 @@ static void add_last(struct bridge *bridge, struct bridge_list *queue, struct br
 
 void bridge_turn_later(struct bridge *bridge, struct bridge_conn *conn)
 {
-	struct bridge_list *queue;
-
 	if (conn->turn.waits)
 		return;
 	conn->turn.waits = true;
 	conn->turn.shakes = !conn->ready;
+	conn->turn.begun = conn->tls.ssl != NULL;
 	turns_of(bridge, conn)->count++;
-	queue = queue_of(bridge, conn);
-	if (conn->turn.shakes && conn->tls.ssl != NULL)
-		add_first(bridge, queue, conn);
-	else
-		add_last(bridge, queue, conn);
+	add(bridge, queue_of(bridge, conn), conn);
 }
 
 void bridge_turn_forget(struct bridge *bridge, struct bridge_conn *conn)
@@ -87,13 +72,17 @@ void bridge_turn_forget(struct bridge *bridge, struct bridge_conn *conn)
 	conn->turn.waits = false;
 }
 
+static bool has_shakes(const struct bridge_door *door)
+{
+	return door->shakes[0].count + door->shakes[1].count != 0;
+}
+
 bool bridge_has_turns(const struct bridge *bridge)
 {
-	uint32_t count = 0;
-
 	for (size_t i = 0; i < API_DOOR_COUNT; i++)
-		count += bridge->doors[i].later.count + bridge->doors[i].shakes.count;
-	return count != 0;
+		if (bridge->doors[i].later.count != 0 || has_shakes(&bridge->doors[i]))
+			return true;
+	return false;
 }
 
 static int64_t clock_us(void)
@@ -116,6 +105,17 @@ static void run_next(struct bridge *bridge, struct bridge_turns *turns)
 	turns->next = (turns->next + 1) % BRIDGE_TURN_QUEUES;
 	bridge_turn_forget(bridge, conn);
 	bridge_advance(bridge, conn);
+}
+
+/* next_shakes is whichever of the two kinds did not have the last turn, if any of it waits. */
+static struct bridge_turns *next_shakes(struct bridge_door *door)
+{
+	bool begun = !door->begun_last;
+
+	if (door->shakes[begun].count == 0)
+		begun = !begun;
+	door->begun_last = begun;
+	return &door->shakes[begun];
 }
 
 /* bounded keeps a credit, or a debt, from growing without end. */
@@ -146,12 +146,12 @@ static bool take_turns_of(struct bridge *bridge, struct bridge_door *door)
 
 	while (left-- > 0 && door->later.count != 0)
 		run_next(bridge, &door->later);
-	for (unsigned i = 0; i < BRIDGE_SHAKES && door->shakes.count != 0; i++) {
+	for (unsigned i = 0; i < BRIDGE_SHAKES && has_shakes(door); i++) {
 		int64_t begun_us = clock_us();
 
 		if (bridge->busy && door->shake_credit_us <= 0)
 			break;
-		run_next(bridge, &door->shakes);
+		run_next(bridge, next_shakes(door));
 		door->shake_credit_us = bounded(door->shake_credit_us - (clock_us() - begun_us));
 		worked = true;
 	}

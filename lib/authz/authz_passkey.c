@@ -374,12 +374,13 @@ authz_assertion_verify(const struct authz_relying *relying, const struct authz_p
 		fault = authz_client_data_check(relying, false, challenge, assertion->client_data);
 	if (fault != AUTHZ_PASSKEY_GOOD)
 		return fault;
-	if (((data[32] & FLAG_ELIGIBLE) != 0) != state->backup_eligible)
-		return AUTHZ_PASSKEY_BACKUP;
 	if (!authz_passkey_is_sound(passkey))
 		return AUTHZ_PASSKEY_KEY;
 	if (verify_signature(passkey, assertion) != STATUS_OK)
 		return AUTHZ_PASSKEY_SIGNATURE;
+	/* What is kept of it is looked at last: who cannot sign with it learns nothing of it. */
+	if (((data[32] & FLAG_ELIGIBLE) != 0) != state->backup_eligible)
+		return AUTHZ_PASSKEY_BACKUP;
 	/* Synced passkeys always say 0. Who ever said more must say more each time. */
 	count = big_endian(data + 33, 4);
 	if ((count != 0 || state->count != 0) && count <= state->count)

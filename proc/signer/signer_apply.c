@@ -312,7 +312,7 @@ static enum status list_once(struct signer_change *job, size_t at, const struct 
 	return signer_list_for(job, key, agreed);
 }
 
-/* Further keys that signed list the wallets, too, and so does a recovery key those that it may
+/* Further keys that agreed list the wallets, too, and so does a recovery key those that it may
  * save: it needs no name that was lost with the user key. */
 static enum status list_for_others(struct signer_change *job)
 {
@@ -323,7 +323,7 @@ static enum status list_for_others(struct signer_change *job)
 		struct authz_user_key recovery = {.kind = AUTHZ_KEY_ED25519};
 
 		for (size_t j = 1; status == STATUS_OK && j < wallet->user_key_count; j++)
-			if (wallet->user_keys[j].kind == AUTHZ_KEY_ED25519)
+			if (wallet->user_keys[j].kind != AUTHZ_KEY_TOTP)
 				status = list_once(job, i, &wallet->user_keys[j], true);
 		memcpy(recovery.key, wallet->recovery, 32);
 		if (status == STATUS_OK && wallet->has_recovery)

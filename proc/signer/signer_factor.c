@@ -80,11 +80,12 @@ static size_t wallets_with(const struct signer_change *job, const struct authz_u
 	return count;
 }
 
-/* An ed25519 key that the change brings signs it, too: who named it had it at hand, and nobody
- * else's key becomes a factor. That is its consent, and counts for nothing else. */
+/* A key that the change brings signs it, too: who named it had it at hand, and nobody else's key
+ * becomes a factor. That is its consent, and counts for nothing else. A passkey that is new here
+ * comes with its registration instead, and need not (take_one asks the known ones). */
 static bool is_consent(const struct signer_change *job, const struct authz_user_key *key)
 {
-	return key->kind == AUTHZ_KEY_ED25519 && wallets_with(job, key) == 0 && brings(job, key);
+	return wallets_with(job, key) == 0 && brings(job, key);
 }
 
 static enum status check_each_once(struct signer_change *job)
@@ -184,7 +185,7 @@ static enum status check_birth_rule(struct signer_change *job)
 	for (size_t i = 1; i < given->signature_count; i++)
 		if (!is_consent(job, &given->signatures[i].key))
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-			                     "signature %zu is of no ed25519 key of a new wallet",
+			                     "signature %zu is of no key of a new wallet",
 			                     i + 1);
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		if (authz_birth_take(job->change.entries[i].body,
@@ -366,18 +367,21 @@ static enum status verify_passkey(struct signer_change *job, const struct authz_
 	uint32_t count = 0;
 	enum status status = find_factor(job, key->key, ret_record);
 
-	if (status == STATUS_NOT_FOUND)
-		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-		                     "this passkey is not registered here");
-	if (status != STATUS_OK)
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
-	if (ret_record->kind != key->kind)
-		return refuse_passkey(job, "assertion", AUTHZ_PASSKEY_KEY);
+	/* Who has not this passkey does not hear whether somebody has: no signature fits a record
+	 * without a key, and all that is said before one fits is the same for both. */
+	if (status == STATUS_NOT_FOUND || ret_record->kind != key->kind)
+		*ret_record = (struct authz_factor_record){.kind = key->kind};
 	passkey = authz_factor_passkey(ret_record);
 	state = (struct authz_passkey_state){.backup_eligible = ret_record->backup_eligible,
 	                                     .count = (uint32_t)ret_record->count};
 	fault = authz_assertion_verify(&job->signer->relying, &passkey, &state, challenge,
 	                               assertion, &count);
+	if (fault == AUTHZ_PASSKEY_KEY || fault == AUTHZ_PASSKEY_SIGNATURE)
+		return signer_refuse(
+		    job, CALL_RESULT_CHANGE_REFUSED,
+		    "the passkey is not registered here, or its signature does not fit");
 	if (fault != AUTHZ_PASSKEY_GOOD)
 		return refuse_passkey(job, "assertion", fault);
 	ret_record->count = count;
@@ -604,6 +608,12 @@ static enum status take_one(struct signer_change *job, const struct authz_user_k
 			                     "this credential id is registered with another key");
 		if (key->kind == AUTHZ_KEY_TOTP && !late && !has_code(job, key->key))
 			return refuse_unconfirmed(job);
+		/* Its registration would not do: no signature is in it, and whoever shares a wallet
+		 * with the passkey can write one. */
+		if (authz_key_is_passkey(key->kind) && !late && !has_signed(job, key))
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "a passkey that is known here becomes a factor of "
+			                     "another wallet by signing, too: it has not");
 		factors->brought_new[factors->brought_count++] = false;
 		return STATUS_OK;
 	}

@@ -1039,7 +1039,7 @@ static void test_a_key_that_becomes_a_factor_consents(void)
 		EXPECT(submit() == STATUS_REFUSED &&
 		       refused_as(given == 0   ? "that of factor 2 has not"
 		                  : given == 1 ? "that of factor 2 has not"
-		                               : "is of no ed25519 key of a new wallet"));
+		                               : "is of no key of a new wallet"));
 	}
 	begin(&paul, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
 	CHECK(prepare() == STATUS_OK);
@@ -1047,6 +1047,103 @@ static void test_a_key_that_becomes_a_factor_consents(void)
 	sign_with(&a);
 	sign_with(&b);
 	EXPECT(submit() == STATUS_OK);
+}
+
+/* M5 of the review: who was a factor beside a passkey knows its id and its public key, and can write
+ * a registration of it, for no signature is in one. Only the passkey itself makes it a factor. */
+static void test_a_known_passkey_becomes_a_factor_by_signing_alone(void)
+{
+	static const uint8_t nonce[32] = {3}, none[32];
+	static struct person mallory;
+	struct authz_factor_body body = {.add_count = 1};
+	struct authz_birth_body birth = {.name = bytes_of_text("mallory-2"), .user_key_count = 2};
+	static uint8_t birth_space[512];
+	struct buffer born = BUFFER_OF_ARRAY(birth_space);
+	struct authz_session_answer session;
+	struct authz_list_answer list;
+	size_t before;
+
+	rig_world_make(&rig, &mallory.world, "mallory-1");
+	body.add[0] = alice.passkey.key;
+	body.add_data[0] = soft_passkey_data(&alice.passkey);
+	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&mallory.world.user), 32);
+	birth.user_keys[1] = alice.passkey.key;
+	birth.user_key_data[1] = soft_passkey_data(&alice.passkey);
+	CHECK(authz_birth_put(&birth, false, &born) == STATUS_OK);
+	EXPECT(open_session(&alice.passkey, nonce, &session) == STATUS_OK);
+	EXPECT(read_topic(session.secret, AUTHZ_QUERY_WALLETS, none, none) == STATUS_OK);
+	CHECK(authz_list_answer_take(buffer_bytes(&answer), &list) == STATUS_OK);
+	before = list.ids.len / 32;
+	for (size_t i = 0; i < 8; i++) {
+		bool is_birth = i % 2 != 0;
+		uint8_t wallet[32];
+
+		memcpy(wallet, mallory.world.wallet, 32);
+		if (is_birth) {
+			keys_random(mallory.world.wallet, 32);
+			begin(&mallory, AUTHZ_ACTION_CREATE, buffer_bytes(&born));
+			CHECK(prepare() == STATUS_OK);
+		} else {
+			begin_signed(&mallory, AUTHZ_ACTION_FACTOR, factor_body(&body));
+		}
+		sign_with(&mallory.world.user);
+		if (i / 2 == 1)
+			register_passkey(&alice.passkey);
+		if (i / 2 == 2) { /* her assertion for something else */
+			uint8_t challenge[32] = {1};
+
+			sign_with_passkey(&alice.passkey);
+			soft_assert(&alice.passkey, challenge, &act.answers[0]);
+			act.given.signatures[1].assertion = soft_said(&act.answers[0]);
+		}
+		if (i / 2 == 3) {
+			sign_with_passkey(&alice.passkey);
+			EXPECT(submit() == STATUS_OK && submitted().waits_until_s == 0);
+		} else {
+			EXPECT(submit() == STATUS_REFUSED);
+			EXPECT(refused_as(i / 2 == 2 ? "answers another challenge"
+			                             : "by signing, too: it has not"));
+		}
+		if (i / 2 != 3 || !is_birth) {
+			memcpy(mallory.world.wallet, wallet, 32);
+			EXPECT(wallet_of(&mallory).user_key_count == (i / 2 == 3 ? 2 : 1));
+		}
+		/* Only what she agreed to is on her list: the one of FACTOR, then the one born. */
+		EXPECT(read_topic(session.secret, AUTHZ_QUERY_WALLETS, none, none) == STATUS_OK);
+		CHECK(authz_list_answer_take(buffer_bytes(&answer), &list) == STATUS_OK);
+		EXPECT(list.ids.len / 32 == before + (i < 6 ? 0 : i - 5));
+	}
+	/* It is her passkey still, with the count that it said last, and one of the wallet's. */
+	EXPECT(freeze(&mallory, &alice.passkey) == STATUS_OK);
+	EXPECT(freeze(&alice, &alice.passkey) == STATUS_OK);
+}
+
+/* L1 of the review: an assertion by whoever has not the passkey tells nothing of it: whether it is
+ * registered here, as which kind, and whether it may be copied. */
+static void test_a_stranger_does_not_hear_which_passkeys_are_known(void)
+{
+	static const uint8_t nonce[32] = {4};
+	struct authz_session_answer session;
+	struct soft_passkey tried[4];
+	char said[sizeof(rig.refusal)] = "";
+
+	for (size_t i = 0; i < 4; i++) {
+		soft_passkey_make(i == 1 ? AUTHZ_KEY_PASSKEY_ED25519 : AUTHZ_KEY_PASSKEY_P256,
+		                  true, &tried[i]);
+		if (i != 0)
+			memcpy(tried[i].key.key, alice.passkey.key.key, 32);
+	}
+	tried[3].flags = 0x0d; /* may be copied, as hers may not */
+	for (size_t i = 0; i < 4; i++) {
+		EXPECT(open_session(&tried[i], nonce, &session) == STATUS_REFUSED &&
+		       refused_as("is not registered here, or its signature does not fit"));
+		if (i == 0)
+			memcpy(said, rig.refusal, sizeof(said));
+		EXPECT(strcmp(said, rig.refusal) == 0);
+		EXPECT(freeze(&alice, &tried[i]) == STATUS_REFUSED &&
+		       strcmp(said, rig.refusal) == 0);
+	}
 }
 
 /* Who cannot sign hears the same of every key, whosever it is and whatever the wallet is like. */
@@ -2127,6 +2224,8 @@ int main(void)
 	RUN(test_what_waited_is_done_once_when_its_time_has_come);
 	RUN(test_a_raise_that_waits_undoes_no_limit_that_came_meanwhile);
 	RUN(test_a_key_that_becomes_a_factor_consents);
+	RUN(test_a_known_passkey_becomes_a_factor_by_signing_alone);
+	RUN(test_a_stranger_does_not_hear_which_passkeys_are_known);
 	RUN(test_a_stranger_does_not_hear_who_is_a_user);
 	RUN(test_a_lost_factor_is_replaced_after_time_to_say_no);
 	RUN(test_a_recovery_key_freezes_and_asks_for_factors);

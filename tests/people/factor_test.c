@@ -1049,8 +1049,9 @@ static void test_a_key_that_becomes_a_factor_consents(void)
 	EXPECT(submit() == STATUS_OK);
 }
 
-/* M5 of the review: who was a factor beside a passkey knows its id and its public key, and can write
- * a registration of it, for no signature is in one. Only the passkey itself makes it a factor. */
+/* M5 of the review: who was a factor beside a passkey knows its id and its public key, and can
+ * write a registration of it, for no signature is in one. Only the passkey itself makes it a
+ * factor. */
 static void test_a_known_passkey_becomes_a_factor_by_signing_alone(void)
 {
 	static const uint8_t nonce[32] = {3}, none[32];
@@ -1129,8 +1130,8 @@ static void test_a_stranger_does_not_hear_which_passkeys_are_known(void)
 	char said[sizeof(rig.refusal)] = "";
 
 	for (size_t i = 0; i < 4; i++) {
-		soft_passkey_make(i == 1 ? AUTHZ_KEY_PASSKEY_ED25519 : AUTHZ_KEY_PASSKEY_P256,
-		                  true, &tried[i]);
+		soft_passkey_make(i == 1 ? AUTHZ_KEY_PASSKEY_ED25519 : AUTHZ_KEY_PASSKEY_P256, true,
+		                  &tried[i]);
 		if (i != 0)
 			memcpy(tried[i].key.key, alice.passkey.key.key, 32);
 	}

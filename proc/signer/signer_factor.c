@@ -185,8 +185,7 @@ static enum status check_birth_rule(struct signer_change *job)
 	for (size_t i = 1; i < given->signature_count; i++)
 		if (!is_consent(job, &given->signatures[i].key))
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-			                     "signature %zu is of no key of a new wallet",
-			                     i + 1);
+			                     "signature %zu is of no key of a new wallet", i + 1);
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		if (authz_birth_take(job->change.entries[i].body,
 		                     job->change.action == AUTHZ_ACTION_IMPORT, &body) != STATUS_OK)

@@ -40,7 +40,10 @@ enum call_bridge_kind {
 	CALL_BRIDGE_TPM = 6,            /* signer -> bridge, call_bridge_tpm: after each write */
 	CALL_BRIDGE_TIME = 7,           /* signer -> bridge, call_time: now and then */
 	CALL_BRIDGE_FILL = 8,           /* signer -> bridge, call_store_fill: when it changes */
-	CALL_BRIDGE_CERTIFICATE = 9,    /* signer -> bridge, before a start: a CA's chain in PEM */
+	/* signer -> bridge, a CA's chain in PEM: before a start the kept one; later one that is to
+	 * be kept if the bridge answers that it holds */
+	CALL_BRIDGE_CERTIFICATE = 9,
+	CALL_BRIDGE_CERTIFICATE_ANSWER = 10, /* bridge -> signer, call_bridge_certificate */
 };
 
 #define CALL_BRIDGE_SLOT_BYTES 16384u /* of one ring slot between them, its header included */
@@ -53,6 +56,13 @@ struct call_bridge_tpm {
 };
 
 _Static_assert(sizeof(struct call_bridge_tpm) == 24, "fixed layout");
+
+struct call_bridge_certificate {
+	uint8_t hash[32]; /* SHA-256 of the chain */
+	uint32_t holds;   /* 1: it is shown from now on; 0: refused, the former stays */
+};
+
+_Static_assert(sizeof(struct call_bridge_certificate) == 36, "fixed layout");
 
 /* How a request names its wallet. A text that decodes as an address is an address, one of 64
  * lower-case hex digits is an id, so neither may be given as a name (names rule). */

@@ -171,7 +171,8 @@ struct bridge {
 	struct http_tls *tls;
 	uint8_t chain[CALL_TLS_PEM_MAX]; /* that the signer keeps for us, PEM */
 	size_t chain_len;
-	bool has_chain; /* tls shows a CA's chain, not the signer's own certificate */
+	const char *chain_refused; /* why it was, as logged last; NULL: it was not */
+	bool has_chain;            /* tls shows a CA's chain, not the signer's own certificate */
 	struct api_context api;
 	uint64_t now_us;
 	uint64_t tick_ms;  /* next look at deadlines */
@@ -230,7 +231,10 @@ MUST_USE enum status bridge_open_operators(struct bridge *bridge);
 void bridge_read_log(struct bridge *bridge);
 /* bridge_wants_chain: the site names a CA, so an operator is to put a certificate of it here. */
 bool bridge_wants_chain(const struct bridge *bridge);
-/* bridge_use_chain judges the chain that the signer keeps, and shows it if the site lets us. */
+/* bridge_show_chain judges a chain and shows it from now on, if the site lets us: false, and a
+ * line in the log, unless the last one gave the same reason. bridge_use_chain is that for the one
+ * that the signer keeps. */
+bool bridge_show_chain(struct bridge *bridge, struct bytes pem);
 void bridge_use_chain(struct bridge *bridge);
 /* bridge_take_certificate puts the certificate of an operator's request into use, or refuses it. */
 void bridge_take_certificate(struct bridge *bridge, struct bridge_exchange *exchange);

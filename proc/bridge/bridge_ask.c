@@ -4,6 +4,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api_parts.h"
 #include "base_check.h"
+#include "base_sha256.h"
 #include "bridge.h"
 #include "call_store.h"
 #include "log_line.h"
@@ -535,13 +536,25 @@ static bool hear_time(struct bridge *bridge, struct bytes message)
 	return true;
 }
 
+/* Before our key is here it is the chain that the signer keeps; later it waits for our word. */
 static bool hear_chain(struct bridge *bridge, struct bytes pem)
 {
+	struct call_bridge_certificate said = {.holds = 0};
+
 	if (pem.len == 0 || pem.len > sizeof(bridge->chain))
 		return false;
+	bridge->chain_refused = NULL;
+	if (bridge->tls != NULL) {
+		said.holds = bridge_show_chain(bridge, pem);
+		sha256_of(pem, said.hash);
+		/* Where it has no room, the signer's question ends by its time. */
+		(void)!ipc_put(bridge->signer, CALL_BRIDGE_CERTIFICATE_ANSWER,
+		               bytes_of(&said, sizeof(said)));
+		if (said.holds == 0)
+			return true;
+	}
 	memcpy(bridge->chain, pem.data, pem.len);
 	bridge->chain_len = pem.len;
-	bridge_use_chain(bridge);
 	return true;
 }
 

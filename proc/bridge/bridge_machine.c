@@ -121,27 +121,35 @@ static void use(struct bridge *bridge, struct http_tls *tls)
 
 	bridge_replace_tls(bridge, tls);
 	bridge->has_chain = true;
+	bridge->chain_refused = NULL;
 	log_begin(&line, LOG_INFO, "tls.certificate");
 	log_number(&line, "expires", (int64_t)bridge->api.metrics.certificate_expires);
 	log_end(&line);
 }
 
-void bridge_use_chain(struct bridge *bridge)
+bool bridge_show_chain(struct bridge *bridge, struct bytes pem)
 {
-	struct bytes pem = bytes_of(bridge->chain, bridge->chain_len);
 	struct http_tls *tls;
 	struct log_line line;
 	const char *why;
 
-	if (pem.len == 0 || bridge->tls == NULL)
-		return;
 	if (judge_certificate(bridge, pem, &tls, &why) == STATUS_OK) {
 		use(bridge, tls);
-		return;
+		return true;
 	}
-	log_begin(&line, LOG_WARN, "tls.certificate_refused");
-	log_text(&line, "why", why);
-	log_end(&line);
+	if (bridge->chain_refused == NULL || strcmp(bridge->chain_refused, why) != 0) {
+		log_begin(&line, LOG_WARN, "tls.certificate_refused");
+		log_text(&line, "why", why);
+		log_end(&line);
+	}
+	bridge->chain_refused = why;
+	return false;
+}
+
+void bridge_use_chain(struct bridge *bridge)
+{
+	if (bridge->chain_len != 0 && bridge->tls != NULL)
+		(void)bridge_show_chain(bridge, bytes_of(bridge->chain, bridge->chain_len));
 }
 
 void bridge_take_certificate(struct bridge *bridge, struct bridge_exchange *exchange)

@@ -193,10 +193,27 @@ static void answer_closed(struct signer *signer, uint32_t kind, struct bytes mes
 	}
 }
 
+/* The bridge answers of the kept chain, too, when it is told that again: nobody asked. */
+static enum status take_certificate(struct signer *signer, struct bytes message)
+{
+	struct call_bridge_certificate said;
+
+	if (message.len != sizeof(said))
+		return STATUS_MALFORMED;
+	memcpy(&said, message.data, sizeof(said));
+	if (memcmp(said.hash, signer->chain_asked.hash, sizeof(said.hash)) == 0) {
+		signer->chain_asked.holds = said.holds;
+		signer->chain_judged = true;
+	}
+	return STATUS_OK;
+}
+
 static enum status take_bridge(struct signer *signer, struct bytes message)
 {
 	uint32_t kind = signer->bridge_in.kind;
 
+	if (kind == CALL_BRIDGE_CERTIFICATE_ANSWER)
+		return take_certificate(signer, message);
 	if (kind != CALL_BRIDGE_SIGN_REQUEST && kind != CALL_BRIDGE_EXPORT_REQUEST)
 		return STATUS_MALFORMED;
 	if (!signer->ready || signer->stopping) {

@@ -76,6 +76,8 @@ struct signer {
 	uint8_t chain[CALL_TLS_PEM_MAX]; /* a CA's, that an operator brought */
 	size_t chain_len;                /* 0: none */
 	bool chain_read;
+	struct call_bridge_certificate chain_asked; /* the bridge, about this one */
+	bool chain_judged;                          /* and it has answered */
 	uint8_t authority_key[32];
 	bool has_authority;
 	struct signer_node node;

@@ -350,8 +350,31 @@ static enum status put_item(struct signer_change *job, uint32_t part, struct byt
 	                                           "the data disk does not take it");
 }
 
-/* put_chain keeps a CA's chain among the records; the bridge, which judges it, is told at once and
- * at each of its starts. */
+/* ask_bridge has the bridge, which alone can, judge a CA's chain; it shows one that holds. */
+static enum status ask_bridge(struct signer_change *job, struct bytes chain)
+{
+	struct signer *signer = job->signer;
+	enum status status;
+
+	keys_sha256(&chain, 1, signer->chain_asked.hash);
+	signer->chain_judged = false;
+	while ((status = ipc_put(signer->bridge, CALL_BRIDGE_CERTIFICATE, chain)) == STATUS_BUSY)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_OVERLOADED, "the bridge is starting");
+	while (!signer->chain_judged)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	return signer->chain_asked.holds == 1
+	           ? STATUS_OK
+	           : signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+	                           "no chain that may be shown here (the log says why); the "
+	                           "former stays");
+}
+
+/* put_chain keeps a CA's chain that holds among the records; the bridge hears of it at each of its
+ * starts. */
 static enum status put_chain(struct signer_change *job, struct bytes chain)
 {
 	struct signer *signer = job->signer;
@@ -362,7 +385,9 @@ static enum status put_chain(struct signer_change *job, struct bytes chain)
 	if (chain.len == 0 || chain.len > sizeof(signer->chain))
 		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE,
 		                     "a chain to be kept has at most %u bytes", CALL_TLS_PEM_MAX);
-	status = signer_await_room(job, 1, RECORD_ROOM(chain.len));
+	status = ask_bridge(job, chain);
+	if (status == STATUS_OK)
+		status = signer_await_room(job, 1, RECORD_ROOM(chain.len));
 	if (status != STATUS_OK)
 		return status;
 	batch = signer_state_put(&signer->state, CALL_STORE_VALUE_META, id, chain);
@@ -372,7 +397,7 @@ static enum status put_chain(struct signer_change *job, struct bytes chain)
 		return status;
 	memcpy(signer->chain, chain.data, chain.len);
 	signer->chain_len = chain.len;
-	signer->bridge_told = false;
+	signer->bridge_told = false; /* it may be another bridge by now */
 	return STATUS_OK;
 }
 

@@ -23,7 +23,7 @@ if(NOT CLAVIGER_SANITIZE)
 
 	# The test as bridge and authority before a real signer, store and verifier.
 	add_library(rig STATIC tests/boundary/rig.c)
-	set(RIG_USES base ipc call wire cbor secret keys authz)
+	set(RIG_USES base ipc call wire cbor secret keys authz site)
 	target_include_directories(rig PUBLIC tests/boundary proc proc/supervisor)
 	target_link_libraries(rig PRIVATE supervisor_parts ${RIG_USES})
 	target_compile_definitions(rig PRIVATE ${TEST_DEFINITIONS})

@@ -20,6 +20,7 @@
 #include "call_start.h"
 #include "cbor_writer.h"
 #include "ipc_wait.h"
+#include "proc_site.h"
 
 #define PATIENCE_US 20000000
 #define TURN_US     1000
@@ -208,6 +209,7 @@ static void send_facts(struct rig *rig, bool genesis)
 		memcpy(facts.recovery_checkpoint, rig->accepts, sizeof(facts.recovery_checkpoint));
 		memcpy(facts.recovery_anchor, rig->anchor, sizeof(facts.recovery_anchor));
 	}
+	memcpy(facts.site_key, rig->site_key, sizeof(facts.site_key));
 	memcpy(facts.node_share, rig->node_share, sizeof(facts.node_share));
 	CHECK(ipc_put(&rig->unsealer, CALL_START_FACTS, bytes_of(&facts, sizeof(facts))) ==
 	      STATUS_OK);
@@ -230,6 +232,12 @@ static void greet(struct rig *rig)
 	memcpy(rig->deployment, channel.deployment, 32);
 	rig->boot = channel.boot;
 	CHECK(rig_take(rig, &rig->bridge, &message, PATIENCE_US) == STATUS_OK);
+	if (message.kind == CALL_BRIDGE_CERTIFICATE) {
+		CHECK(message.payload.len <= sizeof(rig->kept_chain));
+		memcpy(rig->kept_chain, message.payload.data, message.payload.len);
+		rig->kept_chain_len = message.payload.len;
+		CHECK(rig_take(rig, &rig->bridge, &message, PATIENCE_US) == STATUS_OK);
+	}
 	CHECK(message.kind == CALL_BRIDGE_CHANNEL_START);
 	CHECK(call_channel_take_start(buffer_bytes(&message.payload), &start) == STATUS_OK);
 	memcpy(rig->deployment_key, start.deployment_key, 32);
@@ -238,21 +246,39 @@ static void greet(struct rig *rig)
 	memcpy(rig->channel, certificate.key, 32);
 }
 
+/* What `setup` leaves on an appliance. */
+static int write_site(struct bytes manifest)
+{
+	static struct proc_site site;
+	int fd = memfd_create("site", MFD_CLOEXEC);
+
+	site = (struct proc_site){.magic = PROC_SITE_MAGIC, .manifest_len = (uint32_t)manifest.len};
+	CHECK(manifest.len <= sizeof(site.manifest));
+	memcpy(site.manifest, manifest.data, manifest.len);
+	CHECK(fd >= 0 && write(fd, &site, sizeof(site)) == sizeof(site) &&
+	      ftruncate(fd, PROC_SITE_BYTES) == 0);
+	return fd;
+}
+
 static void spawn(struct rig *rig, const char *state_dir, bool genesis)
 {
 	static const enum proc_role roles[] = {PROC_store, PROC_verifier, PROC_signer};
 	char name[] = "", state[256], level[] = "log_level=error", verifiers[] = "verifiers=1",
-	     setting[512];
-	char *args[] = {name, state, level, verifiers, setting};
+	     setting[512], mode[32];
+	char *args[] = {name, state, level, verifiers, mode, setting};
 
 	snprintf(state, sizeof(state), "state_dir=%s", state_dir);
 	snprintf(setting, sizeof(setting), "%s", rig->setting != NULL ? rig->setting : "");
 	rig->supervisor = (struct supervisor){.child_count = 0};
-	CHECK(supervisor_configure(&rig->supervisor, 4 + (rig->setting != NULL), args) ==
+	snprintf(mode, sizeof(mode), "mode=%s", rig->site.len != 0 ? "appliance" : "workstation");
+	CHECK(supervisor_configure(&rig->supervisor, 5 + (rig->setting != NULL), args) ==
 	      STATUS_OK);
 	snprintf(rig->supervisor.folder, sizeof(rig->supervisor.folder), "%s",
 	         rig->programs[0] != '\0' ? rig->programs : BUILD_DIR "/bin");
 	CHECK(supervisor_make(&rig->supervisor) == STATUS_OK);
+	rig->supervisor.is_appliance = rig->site.len != 0;
+	if (rig->supervisor.is_appliance)
+		rig->supervisor.site_fd = write_site(rig->site);
 	hold_end(rig, PROC_CHANNEL_bridge_signer, &rig->bridge);
 	hold_end(rig, PROC_CHANNEL_authority_signer, &rig->authority);
 	hold_end(rig, PROC_CHANNEL_unsealer_signer, &rig->unsealer);

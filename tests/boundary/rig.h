@@ -9,6 +9,7 @@
 #include "authz_change.h"
 #include "authz_statement.h"
 #include "call_change.h"
+#include "call_channel.h"
 #include "call_sign.h"
 #include "skewed_clock.h"
 #include "supervisor.h"
@@ -38,8 +39,12 @@ struct rig {
 	struct skewed_clocks *clocks; /* of the machine; NULL: as they are */
 	char programs[64];            /* the folder that they stand in; empty: build/bin */
 	const char *setting;          /* one more of the supervisor's, "name=value"; NULL: none */
-	int64_t patience_us;          /* that rig_ask has; 0: the usual one */
-	char refusal[256];            /* code and text of the last refused change */
+	uint8_t kept_chain[CALL_TLS_PEM_MAX]; /* that the signer gave the bridge at a start */
+	size_t kept_chain_len;
+	struct bytes site; /* its manifest: the signer runs as the appliance's; empty: as another */
+	uint8_t site_key[64];
+	int64_t patience_us; /* that rig_ask has; 0: the usual one */
+	char refusal[256];   /* code and text of the last refused change */
 };
 
 /* A user with a wallet, a client that may use it, and what was signed to get there. */

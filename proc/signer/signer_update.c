@@ -8,6 +8,8 @@
 
 #define PART_APPROVALS (CALL_STORE_PART_ITEMS + 2)
 #define PIECE_WAIT_MS  3000 /* for the updater to have taken a piece */
+#define ASK_AGAIN_MS   1000 /* the attestor, whose TPM could not judge */
+#define HEARD_AT_ONCE  2    /* messages of an updater; more are of one that keeps us busy */
 
 /* put sends one message of two parts; BUSY when the updater is behind. */
 static enum status put(struct signer_update *update, uint32_t kind, struct bytes head,
@@ -36,13 +38,15 @@ static void hear_updater(struct signer_update *update)
 {
 	uint8_t space[sizeof(struct call_update_status)];
 	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(space)};
-	enum status status;
+	enum status status = STATUS_OK;
 
-	while ((status = ipc_take(update->channel, &message)) == STATUS_OK)
-		if (take_status(update, &message) != STATUS_OK) {
+	for (unsigned i = 0; i < HEARD_AT_ONCE && status == STATUS_OK; i++) {
+		status = ipc_take(update->channel, &message);
+		if (status == STATUS_OK && take_status(update, &message) != STATUS_OK) {
 			ipc_complain(update->channel, IPC_COMPLAINT_BROKEN);
 			return;
 		}
+	}
 	if (status != STATUS_CONFLICT)
 		return;
 	/* Another updater: what was on its way is to be ordered again. */
@@ -103,7 +107,8 @@ enum status signer_update_hear(struct signer *signer, struct bytes message)
 	if (update->step != SIGNER_UPDATE_JUDGED || head.request != update->request)
 		return STATUS_OK; /* of an update that ended */
 	if (head.status != STATUS_OK) {
-		update->step = SIGNER_UPDATE_NONE; /* the TPM is busy: asked again */
+		update->step = SIGNER_UPDATE_NONE; /* the TPM is busy: asked again, not at once */
+		update->ask_ms = signer->now_ms + ASK_AGAIN_MS;
 		return STATUS_OK;
 	}
 	if (rest.len != sizeof(judged))
@@ -132,7 +137,8 @@ static void go_on(struct signer *signer)
 	enum status status = STATUS_OK;
 
 	if (update->step == SIGNER_UPDATE_NONE) {
-		ask_attestor(signer);
+		if (signer->now_ms >= update->ask_ms)
+			ask_attestor(signer);
 	} else if (update->step == SIGNER_UPDATE_JUDGED && update->is_judged) {
 		if (update->code != CALL_UPDATE_FINE)
 			tell_verdict(update);

@@ -31,6 +31,7 @@ struct signer_update {
 	size_t approvals_len;
 	enum signer_update_step step;
 	uint64_t request; /* the attestor's */
+	uint64_t ask_ms;  /* not before */
 	uint32_t code;    /* the verdict, where the updater is yet to be told */
 	bool is_judged;
 };

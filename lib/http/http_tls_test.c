@@ -547,7 +547,7 @@ static const char *judge(const struct issued *how, bool shown_named, const char 
 	    .now_s = (uint64_t)time(NULL), .names = names, .name_count = name_count};
 	BIO *text = BIO_new(BIO_s_mem());
 	const uint8_t *data;
-	size_t len;
+	size_t len = 0;
 	unsigned hash_len;
 	const char *why = NULL;
 

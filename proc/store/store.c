@@ -51,7 +51,11 @@ static enum status write_item(unsigned item, struct bytes content)
 static void open_items(struct proc *proc, const char *path)
 {
 	for (unsigned i = 0; i < DISK_ITEM_COUNT; i++) {
-		items[i] = disk_file_open(path, (enum disk_region)i, O_RDONLY);
+		/* Genesis, which begins at the same time, makes these two, or finds them here: a
+		 * store that came first would leave them out of every backup. */
+		int made = i == DISK_SEALED_SHARE || i == DISK_ESCROW ? O_CREAT : 0;
+
+		items[i] = disk_file_open(path, (enum disk_region)i, O_RDONLY | made);
 		if (items[i].fd >= 0)
 			proc_keep_descriptor(proc, items[i].fd);
 	}

@@ -23,15 +23,17 @@ export function makeFolder(prefix) {
   return mkdtempSync(join(base, `claviger-${prefix}-`));
 }
 
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
+// Below those that connections of other tests are given: a signer that starts anew finds its own free.
+export async function freePort() {
+  for (;;) {
+    const port = 15000 + Math.floor(Math.random() * 17000);
+    const free = await new Promise((resolve) => {
+      const server = net.createServer();
+      server.on('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
     });
-  });
+    if (free) return port;
+  }
 }
 
 // The processes below `pid`, each {pid, name}: the name is that of the program's file.

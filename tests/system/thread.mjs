@@ -58,8 +58,11 @@ test('another user\'s key changes nothing of a wallet', async (s) => {
 // A6
 test('a wallet is no user key, and text that reads like an authorization is never signed', async (s) => {
   const party = await s.party('text');
-  const { code, err } = await s.signer.cli('wallet', 'create', 'loop', party.address, '--key', s.key('user'), '--yes');
-  expect(code === 1, 'a wallet became a user key:', code, err);
+  const own = s.key(`own-${fresh()}`); // its address is a wallet, and whoever has it would sign as a user
+  await s.signer.must('key', 'new', own);
+  await s.signer.must('wallet', 'import', `own-${fresh()}`, '--from', own, '--key', s.key('user'), '--yes');
+  const { code, err } = await s.signer.cli('wallet', 'create', 'loop', own, '--key', s.key('user'), '--yes');
+  expect(code === 1 && err.includes('is a wallet of this deployment'), 'a wallet became a user key:', code, err);
   const text = (words) => Buffer.concat([Buffer.from([0xff]), Buffer.from('solana offchain'), Buffer.from([1, 1]),
     unbase58(party.address), Buffer.from(words)]).toString('base64');
   for (const words of ['Claviger grant v1\nall', 'Claviger ', 'Claviger create v1']) {

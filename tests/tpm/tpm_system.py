@@ -118,7 +118,8 @@ class System:
     def events(self):
         with open(self.log_path) as f:
             lines = f.read().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        # A process that was killed may have left half of a line.
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def event(self, process, name):
         return next((e for e in self.events()

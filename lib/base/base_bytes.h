@@ -82,6 +82,16 @@ static inline uint64_t load_le64(const void *at)
 	return value;
 }
 
+static inline void store_le16(void *at, uint16_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+static inline void store_le32(void *at, uint32_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
 static inline void store_le64(void *at, uint64_t value)
 {
 	memcpy(at, &value, sizeof(value));

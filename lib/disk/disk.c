@@ -107,8 +107,7 @@ enum status disk_open(const char *path, int *ret_fd, uint64_t *ret_bytes)
 	return STATUS_OK;
 }
 
-/* whole moves all of a run to or from the disk. */
-static enum status whole(int fd, uint8_t *bytes, size_t len, uint64_t at, bool write)
+enum status disk_move(int fd, uint8_t *bytes, size_t len, uint64_t at, bool write)
 {
 	for (size_t done = 0; done < len;) {
 		ssize_t moved = write ? pwrite(fd, bytes + done, len - done, (off_t)(at + done))
@@ -169,8 +168,8 @@ static void read_half(const struct disk_file *file, unsigned which, struct half 
 {
 	struct half *half = ret_half;
 
-	half->is_unreadable = whole(file->fd, half->head, sizeof(half->head), half_at(file, which),
-	                            false) != STATUS_OK;
+	half->is_unreadable = disk_move(file->fd, half->head, sizeof(half->head),
+	                                half_at(file, which), false) != STATUS_OK;
 	half->is_there = !half->is_unreadable && memcmp(half->head, ITEM_MAGIC, 8) == 0 &&
 	                 load_le64(half->head + AT_LENGTH) <= file->place.len / 2 - ITEM_HEAD;
 	half->turn = half->is_there ? load_le64(half->head + AT_TURN) : 0;
@@ -206,7 +205,7 @@ static enum status read_content(const struct disk_file *file, unsigned which,
 		return half->is_unreadable ? STATUS_IO : STATUS_CORRUPT;
 	if (half->len > cap || half->len > ret_content->cap - ret_content->len)
 		return STATUS_TOO_LARGE;
-	status = whole(file->fd, to, half->len, half_at(file, which) + ITEM_HEAD, false);
+	status = disk_move(file->fd, to, half->len, half_at(file, which) + ITEM_HEAD, false);
 	if (status != STATUS_OK)
 		return status;
 	hash_item(half->head, bytes_of(to, half->len), hash);
@@ -287,7 +286,7 @@ static enum status write_item(const struct disk_file *file, struct bytes content
 	hash_item(space, content, space + AT_HASH);
 	if (content.len > 0)
 		memcpy(space + ITEM_HEAD, content.data, content.len);
-	status = whole(file->fd, space, len, half_at(file, older), true);
+	status = disk_move(file->fd, space, len, half_at(file, older), true);
 	return status == STATUS_OK && fdatasync(file->fd) != 0 ? STATUS_IO : status;
 }
 

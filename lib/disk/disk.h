@@ -47,6 +47,8 @@ MUST_USE enum status disk_place(enum disk_region region, uint64_t disk_bytes,
 bool disk_is_device(const char *path);
 /* disk_open opens a disk for reading and writing and asks its size; IO, TOO_LARGE. */
 MUST_USE enum status disk_open(const char *path, int *ret_fd, uint64_t *ret_bytes);
+/* disk_move reads or writes all of a run, or says IO: what part of it was moved is not known. */
+MUST_USE enum status disk_move(int fd, uint8_t *bytes, size_t len, uint64_t at, bool write);
 
 /* A small file: a whole file of a folder, or an item of the disk. */
 struct disk_file {

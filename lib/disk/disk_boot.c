@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "disk_boot.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base_check.h"
 #include "base_sha256.h"
+#include "disk.h"
 
 /* The disk, in sectors: partition table, records, slots. */
 #define RECORD_AT(slot) (8u + 8u * (slot))
@@ -53,36 +53,9 @@ _Static_assert(IMAGE_AT + DISK_BOOT_IMAGE_MAX / DISK_BOOT_SECTOR <= SLOT_SECTORS
 _Static_assert((FIRST_SLOT + DISK_BOOT_SLOTS * SLOT_SECTORS) * UINT64_C(512) == DISK_BOOT_BYTES_MIN,
                "slots fill the smallest disk");
 
-static void put_le16(uint8_t *to, uint32_t value)
-{
-	to[0] = (uint8_t)value;
-	to[1] = (uint8_t)(value >> 8);
-}
-
-static void put_le32(uint8_t *to, uint32_t value)
-{
-	put_le16(to, value);
-	put_le16(to + 2, value >> 16);
-}
-
-static enum status move(int fd, uint8_t *bytes, size_t len, uint64_t at, bool write)
-{
-	for (size_t done = 0; done < len;) {
-		ssize_t moved = write ? pwrite(fd, bytes + done, len - done, (off_t)(at + done))
-		                      : pread(fd, bytes + done, len - done, (off_t)(at + done));
-
-		if (moved < 0 && errno == EINTR)
-			continue;
-		if (moved <= 0)
-			return STATUS_IO;
-		done += (size_t)moved;
-	}
-	return STATUS_OK;
-}
-
 static enum status write_durably(int fd, uint8_t *bytes, size_t len, uint64_t at)
 {
-	enum status status = move(fd, bytes, len, at, true);
+	enum status status = disk_move(fd, bytes, len, at, true);
 
 	return status == STATUS_OK && fdatasync(fd) != 0 ? STATUS_IO : status;
 }
@@ -104,7 +77,7 @@ static void put_table(uint32_t signature, unsigned usual, uint8_t ret_sector[DIS
 {
 	memset(ret_sector, 0, DISK_BOOT_SECTOR);
 	memcpy(ret_sector + AT_TEXT, TABLE_TEXT, sizeof(TABLE_TEXT) - 1);
-	put_le32(ret_sector + AT_SIGNATURE, signature);
+	store_le32(ret_sector + AT_SIGNATURE, signature);
 	for (unsigned i = 0; i < DISK_BOOT_SLOTS; i++) {
 		uint8_t *entry = ret_sector + AT_ENTRIES + i * ENTRY_LEN;
 
@@ -112,8 +85,8 @@ static void put_table(uint32_t signature, unsigned usual, uint8_t ret_sector[DIS
 		memcpy(entry, "\x00\xfe\xff\xff", 4);
 		memcpy(entry + 4, "\xef\xfe\xff\xff", 4);
 		entry[4] = TYPE_EFI_SYSTEM;
-		put_le32(entry + 8, disk_boot_first(i ^ usual));
-		put_le32(entry + 12, SLOT_SECTORS);
+		store_le32(entry + 8, disk_boot_first(i ^ usual));
+		store_le32(entry + 12, SLOT_SECTORS);
 	}
 	memcpy(ret_sector + AT_END, "\x55\xaa", 2);
 }
@@ -123,7 +96,8 @@ static void take_record(int fd, unsigned slot, struct disk_boot_slot *ret_slot)
 	uint8_t sector[DISK_BOOT_SECTOR], hash[32];
 
 	*ret_slot = (struct disk_boot_slot){.state = DISK_BOOT_EMPTY};
-	if (move(fd, sector, sizeof(sector), RECORD_AT(slot) * UINT64_C(512), false) != STATUS_OK)
+	if (disk_move(fd, sector, sizeof(sector), RECORD_AT(slot) * UINT64_C(512), false) !=
+	    STATUS_OK)
 		return;
 	sha256_of(bytes_of(sector, RECORD_LEN), hash);
 	if (memcmp(sector, RECORD_MAGIC, 8) != 0 || memcmp(sector + RECORD_LEN, hash, 32) != 0 ||
@@ -140,8 +114,8 @@ enum status disk_boot_note(struct disk_boot *disk, unsigned slot, const struct d
 	uint8_t sector[DISK_BOOT_SECTOR] = RECORD_MAGIC;
 
 	CHECK(slot < DISK_BOOT_SLOTS);
-	put_le32(sector + 8, note->image_len);
-	put_le32(sector + 12, (uint32_t)note->state);
+	store_le32(sector + 8, note->image_len);
+	store_le32(sector + 12, (uint32_t)note->state);
 	memcpy(sector + 16, note->pcr, 32);
 	sha256_of(bytes_of(sector, RECORD_LEN), sector + RECORD_LEN);
 	disk->slots[slot] = *note;
@@ -153,7 +127,7 @@ enum status disk_boot_open(int fd, struct disk_boot *ret_disk)
 	uint8_t sector[DISK_BOOT_SECTOR], wanted[DISK_BOOT_SECTOR];
 	struct disk_boot disk = {.fd = fd};
 
-	if (move(fd, sector, sizeof(sector), 0, false) != STATUS_OK)
+	if (disk_move(fd, sector, sizeof(sector), 0, false) != STATUS_OK)
 		return STATUS_IO;
 	disk.signature = load_le32(sector + AT_SIGNATURE);
 	for (disk.usual = 0; disk.usual < DISK_BOOT_SLOTS; disk.usual++) {
@@ -205,18 +179,18 @@ static void put_boot_sector(uint8_t *sector)
 	       "\xeb\x58\x90"
 	       "claviger",
 	       11);
-	put_le16(sector + 11, DISK_BOOT_SECTOR);
+	store_le16(sector + 11, DISK_BOOT_SECTOR);
 	sector[13] = 1; /* sectors of a cluster */
-	put_le16(sector + 14, RESERVED);
+	store_le16(sector + 14, RESERVED);
 	sector[16] = FATS;
 	sector[21] = 0xf8;
-	put_le16(sector + 24, 63);
-	put_le16(sector + 26, 255);
-	put_le32(sector + 32, SLOT_SECTORS);
-	put_le32(sector + 36, FAT_SECTORS);
-	put_le32(sector + 44, ROOT_CLUSTER);
-	put_le16(sector + 48, INFO_AT);
-	put_le16(sector + 50, BACKUP_AT);
+	store_le16(sector + 24, 63);
+	store_le16(sector + 26, 255);
+	store_le32(sector + 32, SLOT_SECTORS);
+	store_le32(sector + 36, FAT_SECTORS);
+	store_le32(sector + 44, ROOT_CLUSTER);
+	store_le16(sector + 48, INFO_AT);
+	store_le16(sector + 50, BACKUP_AT);
 	sector[64] = 0x80;
 	sector[66] = 0x29;
 	memcpy(sector + 71, "CLAVIGER   FAT32   ", 19);
@@ -241,7 +215,7 @@ static void put_fat_sector(uint32_t number, uint32_t clusters, uint8_t *sector)
 			next = LAST;
 		else if (cluster >= IMAGE_CLUSTER && cluster < IMAGE_CLUSTER + clusters)
 			next = cluster + 1;
-		put_le32(sector + 4 * i, next);
+		store_le32(sector + 4 * i, next);
 	}
 }
 
@@ -250,12 +224,12 @@ static void put_entry(uint8_t *entry, const char name[11], uint8_t attributes, u
 {
 	memcpy(entry, name, 11);
 	entry[11] = attributes;
-	put_le16(entry + 16, DATE_1980);
-	put_le16(entry + 18, DATE_1980);
-	put_le16(entry + 20, cluster >> 16);
-	put_le16(entry + 24, DATE_1980);
-	put_le16(entry + 26, cluster);
-	put_le32(entry + 28, len);
+	store_le16(entry + 16, DATE_1980);
+	store_le16(entry + 18, DATE_1980);
+	store_le16(entry + 20, (uint16_t)(cluster >> 16));
+	store_le16(entry + 24, DATE_1980);
+	store_le16(entry + 26, (uint16_t)cluster);
+	store_le32(entry + 28, len);
 }
 
 static void put_directory(uint32_t cluster, uint32_t image_len, uint8_t *sector)
@@ -301,8 +275,8 @@ enum status disk_boot_seal(const struct disk_boot *disk, unsigned slot, uint32_t
 		count = IMAGE_AT - at < RUN_SECTORS ? IMAGE_AT - at : RUN_SECTORS;
 		for (uint32_t i = 0; i < count; i++)
 			put_sector(at + i, image_len, run + (size_t)i * DISK_BOOT_SECTOR);
-		status = move(disk->fd, run, (size_t)count * DISK_BOOT_SECTOR, sector_at(slot, at),
-		              true);
+		status = disk_move(disk->fd, run, (size_t)count * DISK_BOOT_SECTOR,
+		                   sector_at(slot, at), true);
 	}
 	if (status == STATUS_OK)
 		status = disk_boot_sync(disk);
@@ -334,14 +308,14 @@ static uint64_t piece_at(unsigned slot, uint32_t at, size_t len)
 enum status disk_boot_put(const struct disk_boot *disk, unsigned slot, uint32_t at,
                           struct bytes piece)
 {
-	return move(disk->fd, (uint8_t *)(uintptr_t)piece.data, piece.len,
-	            piece_at(slot, at, piece.len), true);
+	return disk_move(disk->fd, (uint8_t *)(uintptr_t)piece.data, piece.len,
+	                 piece_at(slot, at, piece.len), true);
 }
 
 enum status disk_boot_get(const struct disk_boot *disk, unsigned slot, uint32_t at,
                           uint8_t *ret_piece, uint32_t len)
 {
-	return move(disk->fd, ret_piece, len, piece_at(slot, at, len), false);
+	return disk_move(disk->fd, ret_piece, len, piece_at(slot, at, len), false);
 }
 
 enum status disk_boot_sync(const struct disk_boot *disk)

@@ -30,21 +30,33 @@ static void take_levels(const struct approval_file *approvals,
 		floors->site_level = pair.site_until;
 }
 
-enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,
-                                struct call_attest_floors *ret_floors)
+/* read_floors reads both floors, and the PCRs that approvals are about. */
+static enum status read_floors(const struct attestor_floor *floor, struct tpm *tpm,
+                               struct call_attest_floors *ret_floors,
+                               uint8_t ret_values[TPM_PCR_COUNT][TPM_PCR_LEN])
 {
 	struct tpm_nv release = index_of(false, floor), site = index_of(true, floor);
-	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN];
-	struct call_attest_floors floors = {.release_floor = 0};
+	struct call_attest_floors floors = {.release_level = UINT32_MAX, .site_level = UINT32_MAX};
 	enum status status = tpm_nv_read_counter(tpm, &release, &floors.release_floor);
 
 	if (status == STATUS_OK)
 		status = tpm_nv_read_counter(tpm, &site, &floors.site_floor);
 	if (status == STATUS_OK)
-		status = tpm_pcr_read(tpm, APPROVAL_RELEASE_MASK | APPROVAL_SITE_MASK, values);
+		status = tpm_pcr_read(tpm, APPROVAL_RELEASE_MASK | APPROVAL_SITE_MASK, ret_values);
+	if (status == STATUS_OK)
+		*ret_floors = floors;
+	return status;
+}
+
+enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,
+                                struct call_attest_floors *ret_floors)
+{
+	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN];
+	struct call_attest_floors floors;
+	enum status status = read_floors(floor, tpm, &floors, values);
+
 	if (status != STATUS_OK)
 		return status;
-	floors.release_level = floors.site_level = UINT32_MAX;
 	take_levels(&floor->approvals, (const uint8_t(*)[TPM_PCR_LEN])values, &floors);
 	if (floor->has_judged)
 		take_levels(&floor->judged, (const uint8_t(*)[TPM_PCR_LEN])values, &floors);
@@ -148,10 +160,8 @@ enum status attestor_floor_judge(struct attestor_floor *floor, struct tpm *tpm,
 	                               .is_capped = true};
 	struct call_attest_floors floors;
 	struct approval_pair pair;
-	enum status status = attestor_floor_read(floor, tpm, &floors);
+	enum status status = read_floors(floor, tpm, &floors, values);
 
-	if (status == STATUS_OK)
-		status = tpm_pcr_read(tpm, APPROVAL_RELEASE_MASK | APPROVAL_SITE_MASK, values);
 	if (status != STATUS_OK)
 		return status;
 	*ret_code = CALL_UPDATE_APPROVALS;

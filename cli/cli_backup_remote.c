@@ -9,7 +9,6 @@
 #include "authz_answer.h"
 #include "cli_backup.h"
 #include "cli_change.h"
-#include "disk.h"
 #include "secret.h"
 
 static const char *const part_names[CALL_STORE_PART_COUNT] = {
@@ -89,7 +88,7 @@ static int save_part(struct remote *remote, uint64_t id, uint32_t part, const ch
 	/* What is not there is no file. */
 	if (len == 0)
 		(void)unlink(path);
-	if (len == 0 && part == CALL_STORE_PART_ITEMS + DISK_SEALED_SHARE && result == CLI_YES) {
+	if (len == 0 && part == CALL_STORE_PART_SEALED_SHARE && result == CLI_YES) {
 		cli_complain(remote->server.call,
 		             "the machine gave no sealed share, without which nothing opens");
 		result = CLI_UNSURE;

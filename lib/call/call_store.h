@@ -240,9 +240,13 @@ enum call_store_backup_step {
 enum call_store_part {
 	CALL_STORE_PART_STATE = 0,
 	CALL_STORE_PART_SEGMENTS = 1,
-	CALL_STORE_PART_ITEMS =
-	    2, /* from here on: site, sealed-share, approvals, genesis, escrow */
+	CALL_STORE_PART_SITE = 2,
+	CALL_STORE_PART_SEALED_SHARE = 3,
+	CALL_STORE_PART_APPROVALS = 4,
+	CALL_STORE_PART_GENESIS = 5,
+	CALL_STORE_PART_ESCROW = 6,
 	CALL_STORE_PART_COUNT = 7,
+	CALL_STORE_PART_ITEMS = CALL_STORE_PART_SITE, /* the small files, from here on */
 };
 
 struct call_store_backup {

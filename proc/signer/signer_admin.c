@@ -414,8 +414,8 @@ static enum status put_installed(struct signer_change *job, uint8_t action, stru
 	if (why != NULL)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%s", why);
 	status = put_item(job,
-	                  action == AUTHZ_COMMAND_INSTALL_SITE ? CALL_STORE_PART_ITEMS
-	                                                       : CALL_STORE_PART_ITEMS + 2,
+	                  action == AUTHZ_COMMAND_INSTALL_SITE ? CALL_STORE_PART_SITE
+	                                                       : CALL_STORE_PART_APPROVALS,
 	                  content);
 	return status == STATUS_OK
 	           ? signer_await_commit(job, signer_store_touch(job->signer->store))

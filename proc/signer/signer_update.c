@@ -6,10 +6,9 @@
 #include "signer.h"
 #include "signer_change.h"
 
-#define PART_APPROVALS (CALL_STORE_PART_ITEMS + 2)
-#define PIECE_WAIT_MS  3000 /* for the updater to have taken a piece */
-#define ASK_AGAIN_MS   1000 /* the attestor, whose TPM could not judge */
-#define HEARD_AT_ONCE  2    /* messages of an updater; more are of one that keeps us busy */
+#define PIECE_WAIT_MS 3000 /* for the updater to have taken a piece */
+#define ASK_AGAIN_MS  1000 /* the attestor, whose TPM could not judge */
+#define HEARD_AT_ONCE 2    /* messages of an updater; more are of one that keeps us busy */
 
 /* put sends one message of two parts; BUSY when the updater is behind. */
 static enum status put(struct signer_update *update, uint32_t kind, struct bytes head,
@@ -143,7 +142,7 @@ static void go_on(struct signer *signer)
 		if (update->code != CALL_UPDATE_FINE)
 			tell_verdict(update);
 		else if (signer_store_put_item(
-		             signer->store, PART_APPROVALS,
+		             signer->store, CALL_STORE_PART_APPROVALS,
 		             bytes_of(update->approvals_bytes, update->approvals_len)) == STATUS_OK)
 			update->step = SIGNER_UPDATE_KEPT;
 	} else if (update->step == SIGNER_UPDATE_KEPT &&

@@ -238,6 +238,22 @@ static void dial(struct client *client, SSL_CTX *context)
 	      epoll_ctl(epoll_fd, EPOLL_CTL_ADD, client->fd, &event) == 0);
 }
 
+void bench_server_take(char **words, int count, int first, struct bench_server *ret_server)
+{
+	*ret_server =
+	    (struct bench_server){.host = words[1], .port = words[2], .ca_file = words[3]};
+	for (int i = first; i < count; i++) {
+		struct bench_process *process = &ret_server->processes[ret_server->process_count];
+
+		if (ret_server->process_count++ == BENCH_PROCESSES_MAX ||
+		    sscanf(words[i], "%31[^:]:%d", process->name, &process->pid) != 2) {
+			fprintf(stderr, "%s: not NAME:PID, or one too many: %s\n", words[0],
+			        words[i]);
+			exit(2);
+		}
+	}
+}
+
 void bench_load_open(const struct bench_server *to, size_t count)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());

@@ -39,6 +39,9 @@ struct bench_result {
 	double p50_us, p90_us, p99_us, p999_us;
 };
 
+/* bench_server_take takes HOST PORT CA_FILE, and NAME:PID from word `first` on. */
+void bench_server_take(char **words, int count, int first, struct bench_server *ret_server);
+
 /* bench_load_open connects `count` clients and shakes hands; ends the program with a
  * sentence when that fails, as all here do: a benchmark with errors has no figures. */
 void bench_load_open(const struct bench_server *server, size_t count);

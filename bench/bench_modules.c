@@ -29,7 +29,7 @@ static void print_result(const struct bench_server *server, const char *name,
 
 int main(int argc, char **argv)
 {
-	struct bench_server server = {.process_count = 0};
+	static struct bench_server server;
 	struct bench_result result;
 	size_t half;
 
@@ -39,15 +39,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	keys_open();
-	server.host = argv[1];
-	server.port = argv[2];
-	server.ca_file = argv[3];
-	for (int i = 7; i < argc; i++) {
-		struct bench_process *process = &server.processes[server.process_count++];
-
-		CHECK(server.process_count <= BENCH_PROCESSES_MAX &&
-		      sscanf(argv[i], "%31[^:]:%d", process->name, &process->pid) == 2);
-	}
+	bench_server_take(argv, argc, 7, &server);
 	half = bench_plans_read(argv[4], plans) / 2;
 	CHECK(half != 0);
 	bench_load_open(&server, strtoul(argv[6], NULL, 10));

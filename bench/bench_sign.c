@@ -179,18 +179,6 @@ static void run_round(unsigned round, size_t transfers, size_t swaps)
 	fflush(stdout);
 }
 
-static void read_processes(char **words, int count)
-{
-	for (int i = 0; i < count && i < BENCH_PROCESSES_MAX; i++) {
-		struct bench_process *process = &server.processes[server.process_count++];
-
-		if (sscanf(words[i], "%31[^:]:%d", process->name, &process->pid) != 2) {
-			fprintf(stderr, "bench_sign: not NAME:PID: %s\n", words[i]);
-			exit(2);
-		}
-	}
-}
-
 int main(int argc, char **argv)
 {
 	size_t count, transfers = 0;
@@ -201,10 +189,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	keys_open();
-	server.host = argv[1];
-	server.port = argv[2];
-	server.ca_file = argv[3];
-	read_processes(argv + 7, argc - 7);
+	bench_server_take(argv, argc, 7, &server);
 	count = bench_plans_read(argv[4], plans);
 	while (transfers < count && !plans[transfers].is_swap)
 		transfers++;

@@ -268,19 +268,23 @@ static void test_changes_take_turns_at_the_writes_of_a_hardware_tpm(void)
 
 static struct rig_world other;
 
+static bool sign_one(struct rig_world *of)
+{
+	uint8_t space[256];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_answer answer = {.result = CALL_RESULT_SEALED};
+	struct call_sign_request request;
+
+	rig_transfer_message(of->address, of->recipient, 1, next_tag++, &message);
+	request = rig_sign_request(of, buffer_bytes(&message));
+	return rig_sign(&rig, &request, &answer) && answer.result == CALL_RESULT_SIGNED;
+}
+
 /* sign_some signs `count` times for a wallet; each spends 5,001 of a lease of 150,000. */
 static void sign_some(struct rig_world *of, unsigned count)
 {
-	for (unsigned i = 0; i < count; i++) {
-		uint8_t space[256];
-		struct buffer message = BUFFER_OF_ARRAY(space);
-		struct call_sign_answer answer = {.result = CALL_RESULT_SEALED};
-		struct call_sign_request request;
-
-		rig_transfer_message(of->address, of->recipient, 1, next_tag++, &message);
-		request = rig_sign_request(of, buffer_bytes(&message));
-		EXPECT(rig_sign(&rig, &request, &answer) && answer.result == CALL_RESULT_SIGNED);
-	}
+	for (unsigned i = 0; i < count; i++)
+		EXPECT(sign_one(of));
 }
 
 /* Waits for a write of the TPM, at most `limit_us`. */
@@ -334,18 +338,8 @@ static void test_leases_that_are_read_again_leave_users_their_writes(void)
 	rig_stop(&rig);
 	rig.hardware = true;
 	rig_start(&rig, folder, false);
-	for (; signed_ones < 22; signed_ones++) {
-		const struct rig_world *of = &worlds[signed_ones];
-		uint8_t space[256];
-		struct buffer message = BUFFER_OF_ARRAY(space);
-		struct call_sign_answer answer = {.result = CALL_RESULT_SEALED};
-		struct call_sign_request request;
-
-		rig_transfer_message(of->address, of->recipient, 1, next_tag++, &message);
-		request = rig_sign_request(of, buffer_bytes(&message));
-		if (!rig_sign(&rig, &request, &answer) || answer.result != CALL_RESULT_SIGNED)
-			break;
-	}
+	while (signed_ones < 22 && sign_one(&worlds[signed_ones]))
+		signed_ones++;
 	printf("leases that were read again: %zu at once\n", signed_ones);
 	EXPECT(signed_ones >= 8 && signed_ones <= 16);
 	rig.hardware = false;

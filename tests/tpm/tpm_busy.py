@@ -39,7 +39,32 @@ CREATE_PRIMARY = b"\0\0\1\x31"
 NV_RATE = struct.pack(">HII", 0x8001, 10, 0x920)
 
 
-class Busy(Proxy):
+class Chooser(Proxy):
+    """A command that `refuses` is answered with TPM_RC_NV_RATE; the TPM never sees it."""
+
+    def refuses(self, command):
+        raise NotImplementedError
+
+    def answered(self, command, response):
+        pass
+
+    def forward(self, client, server):
+        while True:
+            command = self.message(client)
+            if command is None:
+                return
+            if self.refuses(command):
+                client.sendall(NV_RATE)
+                continue
+            server.sendall(command)
+            response = self.message(server)
+            if response is None:
+                return
+            self.answered(command, response)
+            client.sendall(response)
+
+
+class Busy(Chooser):
     """While `busy` no write to the TPM's memory is let through."""
 
     def __init__(self, tpm, path):
@@ -47,48 +72,31 @@ class Busy(Proxy):
         self.made, self.make_s = 0, 0
         super().__init__(tpm, path)
 
-    def forward(self, client, server):
-        while True:
-            command = self.message(client)
-            if command is None:
-                return
-            if command[6:10] == CREATE_PRIMARY:
-                self.made += 1
-                time.sleep(self.make_s)
-            if command[6:10] in WRITES and self.busy:
-                self.refused += 1
-                client.sendall(NV_RATE)
-                continue
-            server.sendall(command)
-            response = self.message(server)
-            if response is None:
-                return
-            self.written += command[6:10] in WRITES and response[6:10] == bytes(4)
-            client.sendall(response)
+    def refuses(self, command):
+        if command[6:10] == CREATE_PRIMARY:
+            self.made += 1
+            time.sleep(self.make_s)
+        refused = command[6:10] in WRITES and self.busy
+        self.refused += refused
+        return refused
+
+    def answered(self, command, response):
+        self.written += command[6:10] in WRITES and response[6:10] == bytes(4)
 
 
-class PutsOff(Proxy):
+class PutsOff(Chooser):
     """The first two of each command that writes are put off."""
 
     def __init__(self, tpm, path):
         self.refused = {}
         super().__init__(tpm, path)
 
-    def forward(self, client, server):
-        while True:
-            command = self.message(client)
-            if command is None:
-                return
-            name = CODES.get(int.from_bytes(command[6:10], "big"))
-            if name and self.refused.get(name, 0) < 2:
-                self.refused[name] = self.refused.get(name, 0) + 1
-                client.sendall(NV_RATE)
-                continue
-            server.sendall(command)
-            response = self.message(server)
-            if response is None:
-                return
-            client.sendall(response)
+    def refuses(self, command):
+        name = CODES.get(int.from_bytes(command[6:10], "big"))
+        if not name or self.refused.get(name, 0) == 2:
+            return False
+        self.refused[name] = self.refused.get(name, 0) + 1
+        return True
 
 
 class Node:

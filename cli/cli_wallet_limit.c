@@ -79,17 +79,6 @@ static bool take_limit(void *context, const char *word)
 	return true;
 }
 
-static bool raises(const struct authz_wallet_record *wallet, const struct authz_limit_body *body)
-{
-	for (size_t i = 0; i < wallet->limit_count; i++) {
-		size_t at = find(body->limits, body->limit_count, &wallet->limits[i]);
-
-		if (at == body->limit_count || body->limits[at].cap > wallet->limits[i].cap)
-			return true;
-	}
-	return false;
-}
-
 struct command {
 	struct cli_server_options options;
 	const char *key_file, *caps;
@@ -106,7 +95,7 @@ struct command {
 static int submit(struct cli_call *call, struct command *command)
 {
 	const struct authz_wallet_record *wallet = &command->wallet;
-	bool more = raises(wallet, &command->limits.body);
+	bool more = authz_limits_grow(wallet->limits, wallet->limit_count, &command->limits.body);
 	struct authz_submit_answer answer;
 	uint8_t space[1024];
 	struct buffer body = BUFFER_OF_ARRAY(space);

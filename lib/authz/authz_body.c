@@ -264,6 +264,18 @@ const struct authz_counter_rule *authz_limit_becomes(const struct authz_limit_bo
 	return NULL;
 }
 
+bool authz_limits_grow(const struct authz_counter_rule *limits, size_t count,
+                       const struct authz_limit_body *body)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct authz_counter_rule *then = authz_limit_becomes(body, &limits[i]);
+
+		if (then == NULL || then->cap > limits[i].cap)
+			return true;
+	}
+	return false;
+}
+
 static bool changes_something(const struct authz_factor_body *body)
 {
 	return body->add_count + body->remove_count != 0 || body->delays.has_delay ||

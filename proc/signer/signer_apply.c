@@ -835,18 +835,10 @@ static enum status set_caps(struct signer_change *job, const struct authz_limit_
 	return STATUS_OK;
 }
 
-/* A limit that is gone, or larger, is more power; a new one is less. */
 static bool limits_grow(const struct authz_wallet_record *wallet,
                         const struct authz_limit_body *body)
 {
-	for (size_t i = 0; i < wallet->limit_count; i++) {
-		const struct authz_counter_rule *then =
-		    authz_limit_becomes(body, &wallet->limits[i]);
-
-		if (then == NULL || then->cap > wallet->limits[i].cap)
-			return true;
-	}
-	return false;
+	return authz_limits_grow(wallet->limits, wallet->limit_count, body);
 }
 
 /* The wallet's record with its new limits; those that it had go on counting. */

@@ -237,11 +237,18 @@ function(script_test name)
 		ENVIRONMENT "SOURCE_DIR=${CMAKE_SOURCE_DIR};BUILD_DIR=${CMAKE_BINARY_DIR}")
 endfunction()
 
-# soak_test(NAME COMMAND c...): a long run for `make soak`; keeps its progress in $SOAK_STATE.
+# soak_test(NAME [ROUNDS n OF programs...] COMMAND c...): a long run for `make soak`. It keeps its progress in
+# $SOAK_STATE, or is short and run once in each of n rounds, $ROUND from 0 on, which are kept while the programs
+# are the same.
 function(soak_test name)
-	cmake_parse_arguments(S "" "" "COMMAND" ${ARGN})
+	cmake_parse_arguments(S "" "ROUNDS" "OF;COMMAND" ${ARGN})
+	if(NOT S_ROUNDS)
+		set(S_ROUNDS 0)
+		set(S_OF -)
+	endif()
+	list(JOIN S_OF " " programs)
 	list(JOIN S_COMMAND " " command)
-	file(APPEND ${CMAKE_BINARY_DIR}/soak.txt "${name}\t${command}\n")
+	file(APPEND ${CMAKE_BINARY_DIR}/soak.txt "${name}\t${S_ROUNDS}\t${programs}\t${command}\n")
 endfunction()
 
 # What follows serves the verbs above.

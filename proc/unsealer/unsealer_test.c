@@ -1,6 +1,8 @@
 /* The unsealer's work on a real swtpm: genesis, the sealing policy of two authorities, floors,
  * attended mode; skipped (77) where swtpm is not installed. PCRs are extended by the test as
- * firmware and loader would. */
+ * firmware and loader would.
+ *
+ *   unsealer_test [ROUND ROUNDS]    `make soak` cuts genesis off at each command, in rounds */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <signal.h>
@@ -1280,8 +1282,15 @@ static bool cut_genesis(unsigned at, bool done, struct cuts *cuts)
 		else
 			cuts->gone_on++; /* it was whole: a later start is an ordinary one */
 	} else {
-		EXPECT(unsealer.failed.reason == CALL_START_NOT_FRESH);
-		EXPECT(strstr((const char *)unsealer.failed.what, "cut off") != NULL);
+		bool is_between = unsealer.failed.reason == CALL_START_NOT_FRESH &&
+		                  strstr((const char *)unsealer.failed.what, "cut off") != NULL;
+
+		if (!is_between)
+			fprintf(stderr, "cut %s command %u, then %s: reason %d, 0x%x, %s\n",
+			        done ? "behind" : "before", at, genesis ? "genesis" : "a start",
+			        (int)unsealer.failed.reason, (unsigned)unsealer.failed.tpm_rc,
+			        (const char *)unsealer.failed.what);
+		EXPECT(is_between);
 		tool("tpm2_clear -c l || tpm2_clearcontrol -C p c && tpm2_clear -c p", NULL);
 		boot(RELEASE_A, FIRMWARE_1);
 		EXPECT(next_start(&genesis)); /* cleared, it is as good as new */
@@ -1295,27 +1304,42 @@ static bool cut_genesis(unsigned at, bool done, struct cuts *cuts)
 	return true;
 }
 
+static void cuts_print(const struct cuts *cuts)
+{
+	printf("%u times genesis cut off: begun anew %u, whole %u, refused %u\n",
+	       cuts->begun_anew + cuts->gone_on + cuts->refused, cuts->begun_anew, cuts->gone_on,
+	       cuts->refused);
+}
+
 /* C6: the power goes at any command of genesis: it is begun anew, or it was whole; but between the
  * two authorizations, where it is refused in words and the TPM cleared. The raising of a counter,
  * 255 times the same, is sampled. */
 static void test_genesis_cut_off_at_any_command_is_begun_anew(void)
 {
 	struct cuts cuts = {.begun_anew = 0};
-	unsigned step = getenv("ALL_CUTS") != NULL ? 1 : 7, count = 0;
+	unsigned count = 0;
 
 	power_off();
-	for (unsigned at = 0;; at += at > 20 && at < 500 && step > 1 ? 61 : step) {
-		if (!cut_genesis(at, count % 2 == 1, &cuts))
-			break;
+	for (unsigned at = 0; cut_genesis(at, count % 2 == 1, &cuts);
+	     at += at > 20 && at < 500 ? 61 : 7)
 		count++;
-		if (step == 1)
-			EXPECT(cut_genesis(at, true, &cuts));
-	}
-	printf("genesis cut off %u times: begun anew %u, whole %u, refused %u\n",
-	       cuts.begun_anew + cuts.gone_on + cuts.refused, cuts.begun_anew, cuts.gone_on,
-	       cuts.refused);
+	cuts_print(&cuts);
 	EXPECT(cuts.begun_anew > 15 && cuts.gone_on > 5);
 	start_fresh();
+}
+
+/* `make soak`: of every `cut_rounds` commands the one of this round, before the TPM gets it and
+ * after it has done it. */
+static unsigned cut_round, cut_rounds;
+
+static void test_genesis_cut_off_at_each_command_is_begun_anew(void)
+{
+	struct cuts cuts = {.begun_anew = 0};
+
+	for (unsigned at = cut_round; cut_genesis(at, false, &cuts); at += cut_rounds)
+		EXPECT(cut_genesis(at, true, &cuts));
+	cuts_print(&cuts);
+	EXPECT(cuts.begun_anew > 0 && cuts.gone_on > 0);
 }
 
 /* C6: at any command of a floor's step: it stands at the one level or the next, and the step that
@@ -1371,23 +1395,8 @@ static void test_64_power_cuts_in_a_row_never_lock_the_share_up(void)
 	EXPECT(tpm_protections(&tpm, &found) == STATUS_OK && found.lockout_count == 0);
 }
 
-int main(void)
+static void run_all(void)
 {
-	snprintf(folder, sizeof(folder), "/tmp/unsealer_test.%d", (int)getpid());
-	snprintf(other_folder, sizeof(other_folder), "/tmp/unsealer_test.%d.b", (int)getpid());
-	snprintf(files_folder, sizeof(files_folder), "/tmp/unsealer_test.%d.files", (int)getpid());
-	signal(SIGPIPE, SIG_IGN);
-	if (swtpm_start(folder, &swtpm) == STATUS_NOT_FOUND) {
-		printf("swtpm is not installed\n");
-		return 77;
-	}
-	keys_open();
-	keys_p256_random(&site_key);
-	keys_p256_random(&release_key);
-	keys_p256_random(&other_release_key);
-	keys_p256_random(&other_site_key);
-	keys_p256_random(&approver_key);
-	keys_hpke_random(&escrow_key);
 	RUN(test_genesis_and_every_later_start_give_the_same_share);
 	RUN(test_a_second_unsealer_in_the_same_boot_gets_nothing);
 	RUN(test_a_half_that_came_out_alone_caps_too);
@@ -1412,6 +1421,32 @@ int main(void)
 	RUN(test_genesis_cut_off_at_any_command_is_begun_anew);
 	RUN(test_a_floor_step_cut_off_at_any_command_is_done_or_not);
 	RUN(test_64_power_cuts_in_a_row_never_lock_the_share_up);
+}
+
+int main(int count, char **args)
+{
+	snprintf(folder, sizeof(folder), "/tmp/unsealer_test.%d", (int)getpid());
+	snprintf(other_folder, sizeof(other_folder), "/tmp/unsealer_test.%d.b", (int)getpid());
+	snprintf(files_folder, sizeof(files_folder), "/tmp/unsealer_test.%d.files", (int)getpid());
+	signal(SIGPIPE, SIG_IGN);
+	if (swtpm_start(folder, &swtpm) == STATUS_NOT_FOUND) {
+		printf("swtpm is not installed\n");
+		return 77;
+	}
+	keys_open();
+	keys_p256_random(&site_key);
+	keys_p256_random(&release_key);
+	keys_p256_random(&other_release_key);
+	keys_p256_random(&other_site_key);
+	keys_p256_random(&approver_key);
+	keys_hpke_random(&escrow_key);
+	cut_rounds = count > 2 ? (unsigned)strtoul(args[2], NULL, 10) : 0;
+	if (cut_rounds == 0) {
+		run_all();
+	} else {
+		cut_round = (unsigned)strtoul(args[1], NULL, 10);
+		RUN(test_genesis_cut_off_at_each_command_is_begun_anew);
+	}
 	power_off();
 	run_command("rm -rf", folder, "");
 	run_command("rm -rf", other_folder, "");

@@ -50,9 +50,12 @@ if(NOT CLAVIGER_SANITIZE)
 	add_dependencies(store_kill_test claviger-verifier claviger-signer policy_transfer)
 endif()
 
-soak_test(signer-bent-frames COMMAND build/tests/power_test 10000000)
-soak_test(crash COMMAND build/tests/crash_test 1000)
-soak_test(ipc-hostile-writer COMMAND build/tests/ipc_stress_test 100000000)
+set(RIG_PROGRAMS build/bin/claviger-signer build/bin/claviger-store build/bin/claviger-verifier)
+soak_test(signer-bent-frames ROUNDS 40 OF build/tests/power_test ${RIG_PROGRAMS}
+	COMMAND build/tests/power_test 250000 $ROUND)
+soak_test(crash ROUNDS 20 OF build/tests/crash_test ${RIG_PROGRAMS} COMMAND build/tests/crash_test 50)
+soak_test(ipc-hostile-writer ROUNDS 100 OF build/tests/ipc_stress_test
+	COMMAND build/tests/ipc_stress_test 1000000)
 
 # All real processes with a software TPM, as the kernel sees them.
 script_test(whole GROUP boundary COMMAND ${CMAKE_SOURCE_DIR}/tests/boundary/whole.py)

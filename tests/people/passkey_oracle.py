@@ -114,7 +114,7 @@ def main(count, seed):
         refused += fault != GOOD and not theirs
         stricter += fault != GOOD and theirs
     cases.wait()
-    print("both take %d, both refuse %d, only we refuse %d" % (taken, refused, stricter))
+    print("%d that both take, %d that both refuse, %d that only we refuse" % (taken, refused, stricter))
     print("\n".join(wrong[:10]))
     enough = taken > int(count) // 5 and refused > int(count) // 5 and cases.returncode == 0
     print("%d passed, %d failed" % (1 if enough and not wrong else 0, 0 if enough and not wrong else 1))

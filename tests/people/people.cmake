@@ -17,7 +17,8 @@ add_executable(passkey_cases tests/people/passkey_cases.c)
 target_link_libraries(passkey_cases PRIVATE soft_passkey ${SOFT_USES} awslc_crypto)
 set_target_properties(passkey_cases PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 script_test(people_oracle GROUP people COMMAND ${CMAKE_SOURCE_DIR}/tests/people/passkey_oracle.py 3000)
-soak_test(passkey-oracle COMMAND tests/people/passkey_oracle.py 300000 7)
+soak_test(passkey-oracle ROUNDS 100 OF tests/people/passkey_oracle.py build/tests/passkey_cases
+	COMMAND tests/people/passkey_oracle.py 3000 "$((7 + ROUND))")
 script_test(people_wycheproof GROUP people COMMAND ${CMAKE_SOURCE_DIR}/tests/people/wycheproof.py)
 script_test(people_leave GROUP people TIMEOUT 120 COMMAND node tests/people/leave.mjs)
 

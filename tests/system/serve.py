@@ -326,6 +326,11 @@ def old_receipts(folder, state, listen):
         content = f.read()
     expect("each names its engine", (content.count(b"wasmi 2.0.0, built 1"), content.count(b"wasmi 2.0.0")) ==
            (2, 3), content.count(b"wasmi"))
+    with open(folder + "/bent", "wb") as f:
+        f.write(content.replace(b"built 1", b"built 9"))
+    code, out, said = run("receipt", "replay", folder + "/bent", "--module", folder + "/modules", "--json")
+    expect("an engine that this tool has not is said", code == 0 and
+           (json.loads(out)["same"], json.loads(out)["other_engine"]) == (1, 2), (code, out, said))
     operator = state + "/operator.json"
     code, _, said = run("receipt", "trim", "--older-than", "0d", "--operator", operator)
     expect("an age of nothing", code == 2, said)

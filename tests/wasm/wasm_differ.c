@@ -173,6 +173,7 @@ int main(int argc, char **argv)
 	for (int i = 4; i + 1 < argc; i += 2)
 		run_policy(argv[i], argv[i + 1], seed, count);
 	CHECK(fclose(out) == 0);
-	printf("wasmi: %u ran, %u trapped\n", counts[WASM_OUTCOME_RAN], counts[WASM_OUTCOME_TRAP]);
+	printf("%u ran in wasmi, %u trapped\n", counts[WASM_OUTCOME_RAN],
+	       counts[WASM_OUTCOME_TRAP]);
 	return 0;
 }

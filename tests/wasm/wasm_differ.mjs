@@ -68,7 +68,7 @@ function run(module, request, areaLength) {
   }
 }
 
-console.log(`V8 ${process.versions.v8}: ${traps} traps, ${values.size} different results`);
+console.log(`${traps} traps in V8 ${process.versions.v8}, ${values.size} different results`);
 // A generator that only trapped, or always gave the same, would prove nothing.
 if (values.size < passed / 4 || traps < 1) failed++;
 console.log(`${passed} passed, ${failed} failed`);

@@ -90,6 +90,8 @@ void api_put_reason(struct api_text *text, const struct call_reason *reason);
 /* api_put_vault_head and _tail write what stands around `data` in every answer of Vault. */
 void api_put_vault_head(struct api_text *text);
 void api_put_vault_tail(struct api_text *text);
+/* api_vault_status is the HTTP status of a refusal in this dialect. */
+unsigned api_vault_status(enum call_result result);
 /* api_put_vault_error writes the one line of a refusal as a quoted string. */
 void api_put_vault_error(struct api_text *text, enum call_result result, const char *detail,
                          const struct call_sign_answer *answer);

@@ -182,6 +182,8 @@ void api_put_vault_error(struct api_text *text, enum call_result result, const c
 
 	text_put(&plain, call_result_code(result));
 	text_put(&plain, ": ");
+	if (api_vault_status(result) == 403)
+		text_put(&plain, "permission denied, ");
 	text_put(&plain, detail == NULL ? call_result_text(result) : detail);
 	for (size_t i = 0; answer != NULL && i < answer->reason_count; i++) {
 		struct bytes said = answer->reasons[i].text;
@@ -235,7 +237,8 @@ void api_refuse(struct api_exchange *exchange, struct api_context *context, enum
                 const char *detail)
 {
 	struct api_text text;
-	unsigned status = call_result_http(result);
+	unsigned status = exchange->dialect == API_DIALECT_VAULT ? api_vault_status(result)
+	                                                         : call_result_http(result);
 
 	if (exchange->stream.open) {
 		api_end_events(exchange, result);

@@ -153,11 +153,19 @@ static void put_reference(struct api_text *text, const struct api_item *item)
 	text_put_string(text, item->reference);
 }
 
+/* Vault knows one answer to whoever may not: 403, "permission denied". Its clients look for both. */
+unsigned api_vault_status(enum call_result result)
+{
+	unsigned status = call_result_http(result);
+
+	return status == 401 ? 403 : status;
+}
+
 unsigned api_put_vault_item(struct api_text *text, const struct api_item *item,
                             const struct call_sign_answer *answer, const char *detail,
                             bool in_batch)
 {
-	unsigned status = call_result_http(answer->result);
+	unsigned status = api_vault_status(answer->result);
 
 	if (answer->result != CALL_RESULT_SIGNED) {
 		if (!in_batch) {

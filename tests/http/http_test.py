@@ -634,7 +634,7 @@ def a_batch_with_a_bad_token_is_refused_as_a_whole(stage):
         expect_problem(answer, 401, "token_refused")
         expect(answer[1]["www-authenticate"] == "Bearer", answer[1])
     status, body = vault(stage, {"batch_input": [{"input": MESSAGE}] * 2}, token="bad-token")
-    expect(status == 401 and body["errors"][0].startswith("token_refused: "), (status, body))
+    expect(status == 403 and body["errors"][0].startswith("token_refused: permission denied"), (status, body))
 
 
 @test
@@ -835,8 +835,11 @@ def vault_signs_and_refuses_as_vault_does(stage):
     expect(status == 422 and body == {"errors": [
         "policy_denied: every live grant's policy denied it; recipient \"X\" is not allowed; "
         "1 lamport over the cap (decision %s)" % ("d0" * 32)]}, body)
-    status, body = vault(stage, {"input": MESSAGE}, token=None)
-    expect(status == 401 and body["errors"][0].startswith("token_missing: "), body)
+    # Vault's clients know one answer to whoever may not: 403, "permission denied".
+    for wallet, token, code in (("bot", None, "token_missing"), ("bot", "bad-token", "token_refused"),
+                                ("frozen", "t", "wallet_frozen"), ("unknown", "t", "no_grant")):
+        status, body = vault(stage, {"input": MESSAGE}, wallet, token=token)
+        expect(status == 403 and body["errors"][0].startswith(code + ": permission denied, "), (status, body))
     status, body = vault(stage, {"input": MESSAGE}, "a%2fb")
     expect(status == 400 and body["errors"][0].startswith("name_refused: "), body)
     status, body = vault(stage, {"input": MESSAGE}, stage.ready["address"])

@@ -52,7 +52,7 @@ if (what === 'vault') test('HashiCorp\'s Vault client for Go, unmodified: health
   const { wires, of } = await bot(s);
   expect(of('health').join() === 'true false' && of('key').join() === 'ed25519 true 32', of('health'), of('key'));
   expect(wires.length === 1 && of('batch').join() === '0,1', wires, of('batch'));
-  expect(/^422 .*policy_denied.*2000000000/.test(of('refused')[0]) && of('stranger').join() === '401', of('refused'), of('stranger'));
+  expect(/^422 .*policy_denied.*2000000000/.test(of('refused')[0]) && of('stranger').join() === '403', of('refused'), of('stranger'));
 });
 else test('keychain\'s Go Vault client, unmodified', async (s) => {
   const { wires, of } = await bot(s);

@@ -87,7 +87,7 @@ func main() {
 
 	client.SetToken("not-a-token")
 	_, err = client.Logical().Read("transit/keys/" + wallet)
-	if !errors.As(err, &refused) || refused.StatusCode != http.StatusUnauthorized {
+	if !errors.As(err, &refused) || refused.StatusCode != http.StatusForbidden {
 		fail("a stranger was answered: %v", err)
 	}
 	fmt.Println("stranger", refused.StatusCode)

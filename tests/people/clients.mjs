@@ -3,8 +3,9 @@
 // with its examples and its own tests, and solana-keychain's Vault clients, unmodified: Rust and
 // Python here, TypeScript in tools/demo_play.mjs and tests/system/readme.mjs, Go in go.mjs (B12).
 // usage: node tests/people/clients.mjs [WORD...]   only the tests whose name contains one of the words
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
+import net from 'node:net';
 import { join } from 'node:path';
 import * as kit from '@solana/kit';
 import { expect, friend, play, test } from '../system/cases.mjs';
@@ -18,6 +19,12 @@ const envOf = (s) => ({
   CLAVIGER_SERVER: s.signer.url, CLAVIGER_TOKEN: s.one.token, CLAVIGER_WALLET: 'one', CLAVIGER_ADDRESS: s.one.address,
   CLAVIGER_CA: s.signer.ca, CLAVIGER_DEPLOYMENT_KEY: s.deploymentKey, BLOCKHASH: chain.svm.latestBlockhash(), RECIPIENT: friend,
 });
+
+async function keypair() {
+  const made = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']);
+  const seed = Buffer.from(await crypto.subtle.exportKey('pkcs8', made.privateKey)).subarray(-32);
+  return Buffer.concat([seed, Buffer.from(await crypto.subtle.exportKey('raw', made.publicKey))]);
+}
 
 // Runs a client; its lines as words. Lines "wire WHAT BASE64" are executed.
 async function client(s, command, words = [], more = {}) {
@@ -44,31 +51,40 @@ test('Rust SDK on keychain\'s traits: legacy, v0 and v1 executed, refusals typed
   expect(of('keychain')[0] === 'Remote API error' && of('all')[0] === 'batch_aborted' && of('each')[0] === 'true false', of('all'), of('each'));
 });
 
-// B9, as tests/people/sdk.mjs has it for TypeScript: a relay with a certificate that the bot was made to trust
-test('Rust SDK: a relay passes the node\'s own evidence on and gets neither token nor transaction', async (s) => {
+// B9, as tests/people/sdk.mjs has it for TypeScript: a relay with a certificate that the bot was made to trust, from the first
+// connection on, or once the node has shown its evidence
+for (const [when, first] of [['from the start', false], ['after the evidence', true]]) test(`Rust SDK: a relay ${when} gets neither token nor transaction`, async (s) => {
   const at = (name) => join(s.signer.folder, name);
   const made = await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', at('relay.key'),
     '-out', at('relay.pem'), '-days', '9', '-subj', '/CN=relay', '-addext', 'basicConstraints=critical,CA:FALSE', '-addext', 'subjectAltName=IP:127.0.0.1']);
   expect(made.code === 0, made.err);
+  writeFileSync(at('both.pem'), `${readFileSync(s.signer.ca)}${readFileSync(at('relay.pem'))}`);
   const seen = [];
-  const relay = https.createServer({ key: readFileSync(at('relay.key')), cert: readFileSync(at('relay.pem')) }, (request, answer) => {
+  const liar = https.createServer({ key: readFileSync(at('relay.key')), cert: readFileSync(at('relay.pem')) }, (request, answer) => {
     seen.push([request.method, request.url.split('?')[0], request.headers.authorization]);
     https.get(`${s.signer.url}${request.url}`, { ca: readFileSync(s.signer.ca) }, (from) => from.pipe(answer.writeHead(from.statusCode)));
   });
+  await new Promise((resolve) => liar.listen(0, '127.0.0.1', resolve));
+  let connections = 0;
+  const relay = net.createServer((from) => {
+    const to = net.connect(connections++ === 0 && first ? s.signer.port : liar.address().port, '127.0.0.1');
+    from.pipe(to).pipe(from);
+    for (const side of [from, to]) side.on('error', () => { from.destroy(); to.destroy(); });
+  });
   await new Promise((resolve) => relay.listen(0, '127.0.0.1', resolve));
-  const more = { CLAVIGER_SERVER: `https://127.0.0.1:${relay.address().port}`, CLAVIGER_CA: at('relay.pem') };
-  const { code, err } = await run(join(rust, 'debug/examples/bot'), [], { env: { ...envOf(s), ...more } });
-  relay.close();
+  const more = { CLAVIGER_SERVER: `https://127.0.0.1:${relay.address().port}`, CLAVIGER_CA: at('both.pem') };
+  const { code, err } = await run(join(rust, 'debug/examples/sync'), [], { env: { ...envOf(s), PAYER: base58(await keypair()), ...more } });
+  for (const each of [relay, liar]) each.close();
+  liar.closeAllConnections();
   expect(code !== 0 && err.includes('signer_untrusted') && err.includes('another TLS key'), code, err);
-  expect(JSON.stringify(seen) === '[["GET","/api/v1/evidence",null]]', seen);
+  expect(first ? connections > 1 && seen.every(([, path, token]) => path === '/api/v1/evidence' && token === undefined)
+    : JSON.stringify(seen) === '[["GET","/api/v1/evidence",null]]', connections, seen);
 });
 
 test('Rust SDK as a solana_signer::Signer, beside a keypair that pays the fee', async (s) => {
-  const payer = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']);
-  const seed = Buffer.from(await crypto.subtle.exportKey('pkcs8', payer.privateKey)).subarray(-32);
-  const key = Buffer.from(await crypto.subtle.exportKey('raw', payer.publicKey));
-  chain.fund(kit.address(base58(key)));
-  const { wires, of } = await client(s, join(rust, 'debug/examples/sync'), [], { PAYER: base58(Buffer.concat([seed, key])) });
+  const payer = await keypair();
+  chain.fund(kit.address(base58(payer.subarray(32))));
+  const { wires, of } = await client(s, join(rust, 'debug/examples/sync'), [], { PAYER: base58(payer) });
   expect(wires.join() === 'sponsored' && of('refused')[0].includes('policy_denied') && of('refused')[0].includes('2000000000'), of('refused'));
 });
 

@@ -4,11 +4,22 @@
 //! A status below 500 promises that nothing was signed or counted. 429 and 503 say "later"; 502, 504 and
 //! a lost connection leave it open, and then the same bytes under the same Idempotency-Key are safe
 //! to send again. Everything else is an answer.
+//!
+//! Who answers is judged before the first token is sent, and again once an answer or the connection's TLS key
+//! shows that somebody else may be there.
+use crate::attest::{self, Policy, Report};
 use crate::error::{Error, Kind};
-use crate::json;
+use crate::{json, trust};
 use async_trait::async_trait;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::WebPkiServerVerifier;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use serde_json::Value;
-use std::sync::Arc;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const FIRST_WAIT: Duration = Duration::from_millis(50);
@@ -38,7 +49,12 @@ pub struct Request {
     pub body: Option<Value>,
     pub idempotency_key: Option<String>,
     pub token: Option<String>,
+    /// The TLS key that the connection must have, as in [`Report::tls_key`]: else nothing is sent, and it fails with [`OTHER_KEY`].
+    pub tls_key: Option<String>,
 }
+
+/// Begins the words of a transport whose connection is not the one that was meant.
+pub const OTHER_KEY: &str = "the connection has another TLS key than the node that was checked";
 
 pub struct Answer {
     pub status: u16,
@@ -54,40 +70,118 @@ pub trait Transport: Send + Sync {
     async fn send(&self, request: &Request) -> Result<Answer, String>;
 }
 
+/// The usual judgement of a certificate, and then that its key is the one that is wanted.
+#[derive(Debug)]
+struct Pinned {
+    usual: Arc<WebPkiServerVerifier>,
+    tls_key: Option<String>,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self.usual.verify_server_cert(certificate, between, name, ocsp, now)?;
+        if self.tls_key.is_some() && attest::key_id(certificate) != self.tls_key {
+            return Err(rustls::Error::General(OTHER_KEY.into()));
+        }
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.usual.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.usual.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.usual.supported_verify_schemes()
+    }
+}
+
 pub struct Https {
-    client: reqwest::Client,
     base: String,
+    timeout: Duration,
+    usual: Arc<WebPkiServerVerifier>,
+    /// Kept connections, by the TLS key that they had to show.
+    clients: Mutex<Vec<(Option<String>, reqwest::Client)>>,
+}
+
+fn config(text: String) -> Error {
+    Error::own(Kind::Config, "config", text)
 }
 
 impl Https {
     pub fn new(base: &str, ca: Option<&str>, timeout: Duration) -> Result<Self, Error> {
-        let config = |text: String| Error::own(Kind::Config, "config", text);
         if !base.starts_with("https://") {
             return Err(config("the URL must begin with https://: a token travels there".into()));
         }
-        let mut builder = reqwest::Client::builder()
+        let mut roots = RootCertStore::empty();
+        match ca {
+            Some(pem) => {
+                for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+                    let certificate = certificate.map_err(|error| config(format!("the certificate is not PEM: {error}")))?;
+                    roots.add(certificate).map_err(|error| config(format!("the certificate: {error}")))?;
+                }
+                if roots.is_empty() {
+                    return Err(config("the certificate's PEM is empty".into()));
+                }
+            }
+            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        }
+        let usual = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+            .build()
+            .map_err(|error| config(format!("the certificate: {error}")))?;
+        let https = Self { base: base.trim_end_matches('/').into(), timeout, usual, clients: Mutex::new(Vec::new()) };
+        https.client(&None)?;
+        Ok(https)
+    }
+
+    fn client(&self, tls_key: &Option<String>) -> Result<reqwest::Client, Error> {
+        let mut clients = self.clients.lock().expect("poisoned");
+        if let Some((_, client)) = clients.iter().find(|(key, _)| key == tls_key) {
+            return Ok(client.clone());
+        }
+        let verifier = Pinned { usual: self.usual.clone(), tls_key: tls_key.clone() };
+        let tls = ClientConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|error| config(format!("no TLS 1.3: {error}")))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        let client = reqwest::Client::builder()
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .timeout(timeout)
+            .timeout(self.timeout)
             .tls_info(true)
-            .min_tls_version(reqwest::tls::Version::TLS_1_3);
-        if let Some(pem) = ca {
-            let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes())
-                .map_err(|error| config(format!("the certificate is not PEM: {error}")))?;
-            if certificates.is_empty() {
-                return Err(config("the certificate's PEM is empty".into()));
-            }
-            builder = builder.tls_built_in_root_certs(false);
-            for certificate in certificates {
-                builder = builder.add_root_certificate(certificate);
-            }
-        } else {
-            builder = builder.tls_built_in_root_certs(true);
-        }
-        let client = builder.build().map_err(|error| config(format!("no HTTPS client: {error}")))?;
-        Ok(Self { client, base: base.trim_end_matches('/').into() })
+            .use_preconfigured_tls(tls)
+            .build()
+            .map_err(|error| config(format!("no HTTPS client: {error}")))?;
+        clients.push((tls_key.clone(), client.clone()));
+        Ok(client)
     }
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }
 
 fn whole(error: &reqwest::Error) -> String {
@@ -103,12 +197,13 @@ fn whole(error: &reqwest::Error) -> String {
 #[async_trait]
 impl Transport for Https {
     async fn send(&self, request: &Request) -> Result<Answer, String> {
+        let client = self.client(&request.tls_key).map_err(|error| error.text)?;
         let url = format!("{}{}", self.base, request.path);
         let mut builder = match &request.body {
             Some(body) => {
-                self.client.post(url).header("content-type", "application/json").body(body.to_string())
+                client.post(url).header("content-type", "application/json").body(body.to_string())
             }
-            None => self.client.get(url),
+            None => client.get(url),
         };
         if let Some(key) = &request.idempotency_key {
             builder = builder.header("idempotency-key", key);
@@ -150,6 +245,10 @@ pub struct Client {
     pub transport: Box<dyn Transport>,
     pub token: TokenSource,
     pub retry: Retry,
+    /// Of who answers; none: TLS is enough.
+    pub policy: Option<Policy>,
+    /// Who was found to answer: boot and TLS key.
+    pub known: Mutex<Option<(u64, String)>>,
 }
 
 impl Client {
@@ -166,6 +265,29 @@ impl Client {
         Ok(self.call(path, Some(body), signs, false).await?.0)
     }
 
+    /// Asks who answers, and remembers it.
+    pub async fn judge(&self, policy: &Policy) -> Result<Report, Error> {
+        let report = trust::check(self, policy).await?;
+        *self.known.lock().expect("poisoned") = Some((report.boot, report.tls_key.clone()));
+        Ok(report)
+    }
+
+    /// It restarted: who answers now has to show again who it is, before the next request.
+    pub fn note_boot(&self, boot: u64) {
+        self.known.lock().expect("poisoned").take_if(|(known, _)| *known != boot);
+    }
+
+    /// The TLS key of who may be asked. Boxed, since judging asks, too.
+    fn ensure_trust(&self) -> Pin<Box<dyn Future<Output = Result<Option<String>, Error>> + Send + '_>> {
+        Box::pin(async {
+            let Some(policy) = &self.policy else { return Ok(None) };
+            if let Some((_, key)) = self.known.lock().expect("poisoned").clone() {
+                return Ok(Some(key));
+            }
+            Ok(Some(self.judge(policy).await?.tls_key))
+        })
+    }
+
     async fn call(
         &self,
         path: &str,
@@ -180,11 +302,13 @@ impl Client {
             // One key for all attempts: they are one request.
             idempotency_key: signs.then(|| json::hex(&random)),
             token: None,
+            tls_key: None,
         };
         let began = Instant::now();
         let mut attempt = 1;
         loop {
             if !open {
+                request.tls_key = self.ensure_trust().await?;
                 request.token = Some((self.token)()?);
             }
             let error = match self.once(&request).await {
@@ -207,9 +331,16 @@ impl Client {
     }
 
     async fn once(&self, request: &Request) -> Result<(Value, Option<Vec<u8>>), Error> {
-        let answer = self.transport.send(request).await.map_err(|why| Error {
-            retryable: !why.contains("certificate"), // which will not fit in a second either
-            ..Error::own(Kind::Connection, "no_connection", format!("no answer: {why}"))
+        let answer = self.transport.send(request).await.map_err(|why| {
+            let other = why.contains(OTHER_KEY);
+            if other {
+                *self.known.lock().expect("poisoned") = None; // nothing was sent: the next attempt asks who that is
+            }
+            let (kind, reason) = if other { (Kind::Untrusted, "signer_untrusted") } else { (Kind::Connection, "no_connection") };
+            Error {
+                retryable: other || !why.contains("certificate"), // which will not fit in a second either
+                ..Error::own(kind, reason, format!("no answer: {why}"))
+            }
         })?;
         let found: Option<Value> = serde_json::from_slice(&answer.body).ok().filter(Value::is_object);
         match (answer.status, found) {

@@ -15,7 +15,7 @@ mod rules_test;
 mod trust;
 
 use async_trait::async_trait;
-use attest::{Policy, Report};
+use attest::Report;
 use base64::{engine::general_purpose::STANDARD, Engine as _};
 use client::{refusal, Client, Https};
 use engine::Engine;
@@ -97,9 +97,7 @@ struct Inner {
     address: Pubkey,
     wallet: String,
     grant: Option<String>,
-    policy: Option<Policy>, // of who answers; none: TLS is enough
     client: Client,
-    trusted: Mutex<Option<u64>>, // the boot that was checked
 }
 
 /// A wallet as a signer; clones share one connection.
@@ -126,21 +124,6 @@ fn item(inner: &Inner, bytes: &[u8]) -> Value {
 }
 
 impl Inner {
-    async fn ensure_trust(&self) -> Result<(), Error> {
-        let Some(policy) = &self.policy else { return Ok(()) };
-        if self.trusted.lock().expect("poisoned").is_some() {
-            return Ok(());
-        }
-        self.judge(policy).await?;
-        Ok(())
-    }
-
-    async fn judge(&self, policy: &Policy) -> Result<Report, Error> {
-        let report = trust::check(&self.client, policy).await?;
-        *self.trusted.lock().expect("poisoned") = Some(report.boot);
-        Ok(report)
-    }
-
     // Nothing that the network says is a signature until it verifies over our own bytes.
     fn accept(&self, bytes: &[u8], answer: &Value) -> Result<Signature, Error> {
         let raw: [u8; 64] =
@@ -150,23 +133,16 @@ impl Inner {
             let text = format!("what the signer answered is no signature of {} over these bytes", self.address);
             return Err(Error::own(Kind::Signature, "signature_wrong", text));
         }
-        // It restarted: who answers now has to show again who it is, before the next request.
-        let boot = json::u64_text(&answer["sequence"], "boot")?;
-        let mut trusted = self.trusted.lock().expect("poisoned");
-        if trusted.is_some_and(|known| known != boot) {
-            *trusted = None;
-        }
+        self.client.note_boot(json::u64_text(&answer["sequence"], "boot")?);
         Ok(signature)
     }
 
     async fn sign(&self, bytes: &[u8]) -> Result<Signature, Error> {
-        self.ensure_trust().await?;
         let answer = self.client.post("/api/v1/sign", item(self, bytes), true).await?;
         self.accept(bytes, &answer)
     }
 
     async fn batch(&self, all: &[Vec<u8>], atomic: bool) -> Result<Vec<Result<Signature, Error>>, Error> {
-        self.ensure_trust().await?;
         let mut results = Vec::with_capacity(all.len());
         for part in all.chunks(BATCH_MAX) {
             let requests: Vec<Value> = part.iter().map(|bytes| item(self, bytes)).collect();
@@ -187,7 +163,6 @@ impl Inner {
     }
 
     async fn check(&self, bytes: &[u8]) -> Result<Checked, Error> {
-        self.ensure_trust().await?;
         let mut body = item(self, bytes);
         body["explain"] = json!(true);
         let answer = self.client.post("/api/v1/check", body, false).await?;
@@ -214,7 +189,6 @@ impl Inner {
     }
 
     async fn available(&self) -> Result<bool, Error> {
-        self.ensure_trust().await?;
         let wallet = self.client.get(&format!("/api/v1/wallets/{}", self.wallet)).await?;
         let live = json::list(&wallet, "grants")?.iter().any(|grant| grant["frozen"] == json!(false));
         Ok(json::text(&wallet, "address")? == self.address.to_string() && !json::flag(&wallet, "frozen")? && live)
@@ -238,9 +212,13 @@ impl ClavigerSigner {
             address: config.address,
             wallet,
             grant: config.grant,
-            policy: config.trust.policy()?,
-            client: Client { transport, token: config.token, retry: config.retry },
-            trusted: Mutex::new(None),
+            client: Client {
+                transport,
+                token: config.token,
+                retry: config.retry,
+                policy: config.trust.policy()?,
+                known: Mutex::new(None),
+            },
         };
         Ok(Self { inner: Arc::new(inner), engine: Arc::new(Engine::start()?) })
     }
@@ -264,8 +242,8 @@ impl ClavigerSigner {
     /// before the first signature.
     pub async fn report(&self) -> Result<Option<Report>, Error> {
         self.on(|inner| async move {
-            match &inner.policy {
-                Some(policy) => inner.judge(policy).await.map(Some),
+            match &inner.client.policy {
+                Some(policy) => inner.client.judge(policy).await.map(Some),
                 None => Ok(None),
             }
         })

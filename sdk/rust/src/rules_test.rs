@@ -2,7 +2,7 @@
 //! When a request is sent again, and who is believed: over a network that is bent as each test needs it. A
 //! keypair of the test stands for the wallet; the whole against a real signer is tests/people/rust.mjs.
 use crate::client::{Answer, Request, Transport};
-use crate::attest::node_test::Node;
+use crate::attest::{node_test::Node, Policy};
 use crate::*;
 use futures::executor::block_on;
 use solana_sdk::signature::Keypair;

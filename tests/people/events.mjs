@@ -15,7 +15,7 @@ if (made.code !== 0) {
   process.exit(1);
 }
 const { ClavigerClient, ClavigerError } = await import(join(build, 'sdk/ts/dist/index.js'));
-const clientOf = (s, token) => new ClavigerClient({ url: s.signer.url, token, ca: readFileSync(s.signer.ca, 'utf8'), retry: { attempts: 8 } });
+const clientOf = (s, token) => new ClavigerClient({ url: s.signer.url, token, ca: readFileSync(s.signer.ca, 'utf8'), trust: 'tls', retry: { attempts: 8 } });
 
 // Follows a wallet; next(kind) resolves to the next event of that kind.
 function follow(s, token, wallet, options = {}) {

@@ -3,6 +3,8 @@
 // between them is bent where a test needs a bad one: answers are lost, late or lies.
 // usage: node tests/people/sdk.mjs [WORD...]   only the tests whose name contains one of the words
 import { readFileSync } from 'node:fs';
+import https from 'node:https';
+import net from 'node:net';
 import { join } from 'node:path';
 import * as kit from '@solana/kit';
 import { isSolanaSigner, SignerError, SignerErrorCode } from '@solana/keychain-core';
@@ -202,6 +204,61 @@ test('evidence is judged before anything is sent, and a relay has another TLS ke
   const trust = { deploymentKey: key, verify: ({ report }) => { asked.push(report.mode, report.hardware); throw new Error('not this machine'); } };
   const error = await caught(open(s, s.one, { trust }).signTransactions([bytesTo(open(s, s.one))]));
   expect(error.message === 'not this machine' && asked.join() === 'workstation,false', error);
+});
+
+// B9: also whoever lets the first connection through to the node, and takes the next ones himself
+test('a relay that comes after the evidence gets neither token nor transaction', async (s) => {
+  const at = (name) => join(s.signer.folder, name);
+  const made = await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', at('relay.key'),
+    '-out', at('relay.pem'), '-days', '9', '-subj', '/CN=relay', '-addext', 'subjectAltName=IP:127.0.0.1']);
+  expect(made.code === 0, made.err);
+  const seen = [];
+  const liar = https.createServer({ key: readFileSync(at('relay.key')), cert: readFileSync(at('relay.pem')) }, (request, answer) => {
+    seen.push(`${request.url.split('?')[0]} ${request.headers.authorization}`);
+    https.get(`${s.signer.url}${request.url}`, { ca: readFileSync(s.signer.ca) }, (from) => from.pipe(answer.writeHead(from.statusCode)));
+  });
+  await new Promise((resolve) => liar.listen(0, '127.0.0.1', resolve));
+  const connections = [];
+  const relay = net.createServer((from) => {
+    const to = net.connect(connections.length === 0 ? s.signer.port : liar.address().port, '127.0.0.1');
+    connections.push(from.pipe(to).pipe(from));
+    for (const side of [from, to]) side.on('error', () => { from.destroy(); to.destroy(); });
+  });
+  await new Promise((resolve) => relay.listen(0, '127.0.0.1', resolve));
+  const more = { url: `https://127.0.0.1:${relay.address().port}`, ca: `${readFileSync(s.signer.ca, 'utf8')}${readFileSync(at('relay.pem'), 'utf8')}` };
+  const signer = open(s, s.one, more);
+  const calls = [signer.signTransactions([bytesTo(signer)]), signer.client.wallet(s.one.name), signer.client.events(s.one.name).next()];
+  const errors = await Promise.all(calls.map(caught));
+  for (const each of [relay, liar]) each.close();
+  liar.closeAllConnections();
+  expect(errors.every((error) => error.reason === 'signer_untrusted' && error.message.includes('another TLS')), errors);
+  expect(connections.length > 3 && seen.every((each) => each === '/api/v1/evidence undefined'), connections.length, seen);
+});
+
+test('the API\'s calls and streams judge who answers as the signer does', async (s) => {
+  const net = bent(s);
+  const { client } = open(s, s.one, { transport: net.transport, trust: { deploymentKey: '1'.repeat(64) } });
+  for (const call of [client.wallet(s.one.name), client.check({ wallet: s.one.name, message: new Uint8Array(1) }), client.events(s.one.name).next()])
+    expect((await caught(call)).reason === 'signer_untrusted', 'it was asked');
+  expect(net.seen.every((each) => each.path === '/api/v1/evidence' && each.headers.authorization === undefined), net.seen.map((each) => each.path));
+});
+
+test('who gives up while the node is judged stops nobody else', async (s) => {
+  let go;
+  const net = bent(s, async (request, send) => {
+    if (request.url.pathname === '/api/v1/evidence') await new Promise((resolve) => { go = resolve; });
+    return send();
+  });
+  const signer = open(s, s.one, { transport: net.transport });
+  const [stop, why] = [new AbortController(), new Error('the bot moved on')];
+  const first = caught(signer.signTransactions([bytesTo(signer)], { abortSignal: stop.signal }));
+  const second = signer.signTransactions([bytesTo(signer)]);
+  while (go === undefined) await new Promise((resolve) => setTimeout(resolve, 2));
+  stop.abort(why);
+  expect(await first === why, 'another error');
+  go();
+  await second;
+  expect(net.at('/api/v1/evidence').length === 1, 'it was judged twice');
 });
 
 test('an answer that gets lost is asked for again, and counts once', async (s) => {

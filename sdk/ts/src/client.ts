@@ -5,14 +5,17 @@
 // Retry-After; 504, 502 and a lost connection leave open whether it was signed, and then the same bytes
 // under the same Idempotency-Key are safe to send again: they are signed and counted once. Everything
 // else is an answer, and asking again would not change it.
+//
+// Who answers is judged (trust.ts) before the first token is sent, and again once an answer or the connection's
+// TLS key shows that somebody else may be there.
 import type { Credential } from './attest/index.js';
 import { toBase64 } from './bytes.js';
 import { concat } from './cbor.js';
 import { ClavigerError, ownError, SignerErrorCode, type GrantReason, type Refusal } from './errors.js';
 import * as json from './json.js';
 import { readEvents } from './events.js';
-import type { Shown } from './trust.js';
-import { ANSWER_MAX_BYTES, defaultStreams, defaultTransport, type Answer, type Stream, type StreamTransport, type Transport } from './transport.js';
+import { checkTrust, type EvidenceReport, type Shown, type Trust } from './trust.js';
+import { ANSWER_MAX_BYTES, defaultStreams, defaultTransport, OtherKey, type Answer, type Request, type Stream, type StreamTransport, type Transport } from './transport.js';
 
 export interface RetryRules {
   /** How often one request is sent at most. Default 4. */
@@ -28,6 +31,8 @@ export interface ClientConfig {
   readonly token: string | (() => string | Promise<string>);
   /** PEM of the certificate that `claviger serve` writes to ca.pem. Node only; else the system's. */
   readonly ca?: string | undefined;
+  /** Which signer is meant. `'tls'`: whoever holds the TLS certificate. */
+  readonly trust: Trust | 'tls';
   readonly retry?: RetryRules | undefined;
   /** For one attempt. Default 10 000. */
   readonly timeoutMs?: number | undefined;
@@ -189,6 +194,12 @@ export const BATCH_MAX = 16;
 /** `open` calls carry no token: they are made before it is known who answers. */
 type Kind = 'signs' | 'reads' | 'open';
 
+/** Who may be asked, and by which connection. */
+interface Known {
+  readonly token: string;
+  readonly tlsKey: string | undefined;
+}
+
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
 
@@ -331,6 +342,16 @@ function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
+/** As `promise`, or rejects with the signal's reason when that comes first; what was begun goes on for others. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
+
 function bodyOf(request: SignRequest): json.Json {
   if ((request.transaction === undefined) === (request.message === undefined))
     throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', 'exactly one of "transaction" and "message" is needed');
@@ -352,6 +373,7 @@ export class ClavigerClient {
   readonly #streams: StreamTransport;
   readonly #attempts: number;
   readonly #deadlineMs: number;
+  #trusted: Promise<EvidenceReport> | undefined; // shared by all who wait for it
 
   constructor(config: ClientConfig) {
     try {
@@ -361,6 +383,9 @@ export class ClavigerClient {
     }
     if (this.#base.protocol !== 'https:')
       throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"url" must begin with https://: a token travels there');
+    if (config.trust !== 'tls' && !/^[0-9a-f]{64}$/.test(config.trust?.deploymentKey ?? ''))
+      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config',
+        '"trust" must name the deployment key, 64 hex digits (claviger status prints it), or be "tls"');
     this.#config = config;
     this.#send = config.transport ?? defaultTransport(config.ca);
     this.#streams = config.streams ?? defaultStreams(config.ca);
@@ -370,7 +395,9 @@ export class ClavigerClient {
 
   /** Sign one transaction or message. The signature is NOT checked here: createClavigerSigner does. */
   async sign(request: SignRequest, options: CallOptions = {}): Promise<Signed> {
-    return signedOf(await this.#call('POST', '/api/v1/sign', bodyOf(request), options, 'signs'));
+    const signed = signedOf(await this.#call('POST', '/api/v1/sign', bodyOf(request), options, 'signs'));
+    await this.#noteBoot(signed.sequence.boot);
+    return signed;
   }
 
   /** Dry run: what would the signer say? Signs and counts nothing. */
@@ -392,6 +419,7 @@ export class ClavigerClient {
     });
     if (results.length !== requests.length)
       throw ownError(SignerErrorCode.PARSING_ERROR, 'answer_malformed', 'another number of results than of requests');
+    for (const result of results) if (!(result instanceof ClavigerError)) await this.#noteBoot(result.sequence.boot);
     return results;
   }
 
@@ -429,17 +457,17 @@ export class ClavigerClient {
       } catch (error) {
         options.abortSignal?.throwIfAborted();
         if (error instanceof ClavigerError && !triesAgain(error)) throw error;
-        if (failures >= this.#attempts) throw error;
+        if (failures >= this.#attempts) throw error instanceof ClavigerError ? error : this.#noAnswer(error);
       }
       await wait(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 4 ** failures), options.abortSignal);
     }
   }
 
   async #open(path: string, abort: AbortSignal | undefined): Promise<Stream> {
-    const token = typeof this.#config.token === 'string' ? this.#config.token : await this.#config.token();
+    const { token, tlsKey } = await this.#know(abort);
     const headers = { accept: 'text/event-stream', authorization: `Bearer ${token}` };
     const signal = abort ?? new AbortController().signal;
-    const stream = await this.#streams({ method: 'GET', url: new URL(path, this.#base), headers, signal });
+    const stream = await this.#streams({ method: 'GET', url: new URL(path, this.#base), headers, signal, tlsKey }).catch((error: unknown) => { throw this.#noAnswer(error); });
     if (stream.status === 200) return stream;
     let body = new Uint8Array();
     for await (const part of stream.body) if (body.length < ANSWER_MAX_BYTES) body = concat(body, part) as Uint8Array<ArrayBuffer>;
@@ -496,11 +524,13 @@ export class ClavigerClient {
     for (let attempt = 1; ; attempt++) {
       options.abortSignal?.throwIfAborted();
       try {
+        let tlsKey: string | undefined;
         if (kind !== 'open') {
-          const token = typeof this.#config.token === 'string' ? this.#config.token : await this.#config.token();
-          headers['authorization'] = `Bearer ${token}`;
+          const known = await this.#know(options.abortSignal);
+          headers['authorization'] = `Bearer ${known.token}`;
+          tlsKey = known.tlsKey;
         }
-        return await this.#once({ method, url, headers, ...text }, options.abortSignal, look);
+        return await this.#once({ method, url, headers, tlsKey, ...text }, options.abortSignal, look);
       } catch (error) {
         options.abortSignal?.throwIfAborted();
         if (!(error instanceof ClavigerError) || !triesAgain(error) || attempt >= this.#attempts) throw error;
@@ -513,15 +543,42 @@ export class ClavigerClient {
     }
   }
 
-  async #once(request: { method: 'GET' | 'POST'; url: URL; headers: Record<string, string>; body?: string }, abort: AbortSignal | undefined, look?: (answer: Answer) => void): Promise<json.Json> {
+  // The judgement is shared, so it obeys no single caller's signal.
+  async #know(abort: AbortSignal | undefined): Promise<Known> {
+    const { trust, token } = this.#config;
+    let tlsKey: string | undefined;
+    if (trust !== 'tls') {
+      if (this.#trusted === undefined) {
+        const judged = checkTrust(trust, this.#base, { evidence: (nonce) => this.evidence(nonce), activate: (credential) => this.activate(credential) });
+        judged.catch(() => { if (this.#trusted === judged) this.#trusted = undefined; });
+        this.#trusted = judged;
+      }
+      tlsKey = (await unlessAborted(this.#trusted, abort)).tlsKey;
+    }
+    return { token: typeof token === 'string' ? token : await token(), tlsKey };
+  }
+
+  #noAnswer(error: unknown): ClavigerError {
+    const other = error instanceof OtherKey;
+    if (other) this.#trusted = undefined; // nothing was sent: the next attempt asks who that is
+    const why = error instanceof Error ? error.message : String(error);
+    return new ClavigerError(other ? SignerErrorCode.NOT_AVAILABLE : SignerErrorCode.HTTP_ERROR, `no answer from ${this.#base.host}: ${why}`,
+      { reason: other ? 'signer_untrusted' : 'no_connection', retryable: !isCertificateTrouble(error), reasons: [] }, error);
+  }
+
+  // It restarted: who answers now has to show again who it is, before the next request.
+  async #noteBoot(boot: bigint): Promise<void> {
+    const trusted = this.#trusted;
+    if (trusted !== undefined && (await trusted).boot !== boot && this.#trusted === trusted) this.#trusted = undefined;
+  }
+
+  async #once(request: Omit<Request, 'signal'>, abort: AbortSignal | undefined, look?: (answer: Answer) => void): Promise<json.Json> {
     const timeout = AbortSignal.timeout(this.#config.timeoutMs ?? 10_000);
     let answer: Answer;
     try {
       answer = await this.#send({ ...request, signal: abort === undefined ? timeout : AbortSignal.any([abort, timeout]) });
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      throw new ClavigerError(SignerErrorCode.HTTP_ERROR, `no answer from ${this.#base.host}: ${why}`,
-        { reason: 'no_connection', retryable: !isCertificateTrouble(error), reasons: [] }, error);
+      throw this.#noAnswer(error);
     }
     look?.(answer);
     const found = parse(answer.body);

@@ -2,18 +2,15 @@
 // createClavigerSigner: a wallet at a signer as solana-keychain's SolanaSigner, which is a partial signer
 // of @solana/kit for transactions and messages.
 import { assertSignatureValid, type SolanaSigner } from '@solana/keychain-core';
-import { isAddress, type Address, type ReadonlyUint8Array, type SignableMessage, type SignatureBytes, type SignatureDictionary, type Transaction } from '@solana/kit';
-import { BATCH_MAX, ClavigerClient, type CallOptions, type Checked, type ClientConfig, type Signed, type SignRequest } from './client.js';
+import { isAddress, type Address, type ReadonlyUint8Array, type SignableMessage, type SignatureBytes, type SignatureDictionary } from '@solana/kit';
+import { BATCH_MAX, ClavigerClient, type Checked, type ClientConfig, type Signed, type SignRequest } from './client.js';
 import { ClavigerError, ownError, SignerErrorCode } from './errors.js';
-import { checkTrust, type Trust } from './trust.js';
 
 export interface ClavigerSignerConfig<TAddress extends string = string> extends ClientConfig {
   /** The wallet's name at the signer; its address does as well. Default: the address. */
   readonly wallet?: string;
   /** The wallet's address, as its user got it at the wallet's birth. Every signature is checked against it. */
   readonly address: TAddress;
-  /** Which signer is meant. `'tls'`: whoever holds the TLS certificate. */
-  readonly trust: Trust | 'tls';
   /** Use this grant only. */
   readonly grant?: string;
 }
@@ -42,27 +39,18 @@ class Signer<TAddress extends string> implements ClavigerSigner<TAddress> {
   readonly client: ClavigerClient;
   readonly #wallet: string;
   readonly #grant: string | undefined;
-  readonly #trust: Trust | 'tls';
-  readonly #url: URL;
-  #trusted: Promise<bigint> | undefined; // boot number that was checked
 
   constructor(config: ClavigerSignerConfig<TAddress>) {
     if (!isAddress(config.address))
       throw ownError(SignerErrorCode.INVALID_PUBLIC_KEY, 'config', '"address" is not an address: base58 of 32 bytes');
-    if (config.trust !== 'tls' && !/^[0-9a-f]{64}$/.test(config.trust?.deploymentKey ?? ''))
-      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config',
-        '"trust" must name the deployment key, 64 hex digits (claviger status prints it), or be "tls"');
     this.client = new ClavigerClient(config);
     this.address = config.address as Address<TAddress>;
     this.#wallet = config.wallet ?? config.address;
     this.#grant = config.grant;
-    this.#trust = config.trust;
-    this.#url = new URL(config.url);
   }
 
   async isAvailable(): Promise<boolean> {
     try {
-      await this.#ensureTrust({});
       const wallet = await this.client.wallet(this.#wallet);
       return wallet.address === this.address && !wallet.frozen && wallet.grants.some((grant) => !grant.frozen);
     } catch {
@@ -79,12 +67,10 @@ class Signer<TAddress extends string> implements ClavigerSigner<TAddress> {
   }
 
   async explain(transaction: Bytes, options: SigningOptions = {}): Promise<Checked> {
-    await this.#ensureTrust(options);
     return this.client.check({ ...this.#request({ transaction: copy(transaction.messageBytes) }), explain: true }, options);
   }
 
   async signEach(transactions: readonly Bytes[], options: SigningOptions = {}): Promise<readonly (SignatureDictionary | ClavigerError)[]> {
-    await this.#ensureTrust(options);
     const results: (SignatureDictionary | ClavigerError)[] = [];
     for (let i = 0; i < transactions.length; i += BATCH_MAX) {
       const requests = transactions.slice(i, i + BATCH_MAX).map((each) => this.#request({ transaction: copy(each.messageBytes) }));
@@ -98,7 +84,6 @@ class Signer<TAddress extends string> implements ClavigerSigner<TAddress> {
   async #sign(items: readonly Pick<SignRequest, 'transaction' | 'message'>[], options: SigningOptions): Promise<readonly SignatureDictionary[]> {
     options.abortSignal?.throwIfAborted();
     if (items.length === 0) return [];
-    await this.#ensureTrust(options);
     const requests = items.map((item) => this.#request(item));
     if (requests.length === 1) return [await this.#accept(requests[0]!, await this.client.sign(requests[0]!, options))];
     const all: SignatureDictionary[] = [];
@@ -127,31 +112,7 @@ class Signer<TAddress extends string> implements ClavigerSigner<TAddress> {
       throw ownError(SignerErrorCode.SIGNING_FAILED, 'signature_wrong',
         `what the signer answered is no signature of ${this.address} over these bytes (decision ${signed.decision})`, error);
     }
-    await this.#noteBoot(signed.sequence.boot);
     return Object.freeze({ [this.address]: signature }) as SignatureDictionary;
-  }
-
-  async #ensureTrust(options: CallOptions): Promise<void> {
-    const trust = this.#trust;
-    if (trust === 'tls') return;
-    const check = async () => {
-      const report = await checkTrust(trust, this.#url, {
-        evidence: (nonce) => this.client.evidence(nonce, options), activate: (credential) => this.client.activate(credential, options),
-      });
-      return report.boot;
-    };
-    const mine = (this.#trusted ??= check());
-    try {
-      await mine;
-    } catch (error) {
-      if (this.#trusted === mine) this.#trusted = undefined;
-      throw error;
-    }
-  }
-
-  // It restarted: who answers now has to show again who it is, before the next request.
-  async #noteBoot(boot: bigint): Promise<void> {
-    if (this.#trusted !== undefined && await this.#trusted !== boot) this.#trusted = undefined;
   }
 }
 
@@ -162,4 +123,3 @@ export function createClavigerSigner<TAddress extends string>(config: ClavigerSi
   return Object.freeze(new Signer(config));
 }
 
-export type { Transaction };

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a request reaches the signer: in Node over node:https with the signer's own certificate and
 // kept connections, elsewhere over fetch. Both read a bounded answer and follow no redirect.
+import type { IncomingMessage } from 'node:http';
 import type { Agent } from 'node:https';
-import type { TLSSocket } from 'node:tls';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { ownError, SignerErrorCode } from './errors.js';
 
 export interface Request {
@@ -11,6 +12,8 @@ export interface Request {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
   readonly signal: AbortSignal;
+  /** The TLS key that the connection must have, as in Answer: else nothing is sent, and it rejects with OtherKey. Browsers do not know it. */
+  readonly tlsKey?: string | undefined;
 }
 
 export interface Answer {
@@ -35,6 +38,16 @@ export type StreamTransport = (request: Request) => Promise<Stream>;
 
 /** Longest answer that is read: the signer's own bound for a page of receipts, and more. */
 export const ANSWER_MAX_BYTES = 2 * 1024 * 1024;
+
+/** A stream that says nothing for so long is dead: the signer sends a line at least every 15 s. */
+const QUIET_MAX_MS = 60_000;
+
+/** The connection is not the one that was meant. */
+export class OtherKey extends Error {
+  constructor() {
+    super('the connection has another TLS key than the node that was checked');
+  }
+}
 
 class TooLong extends Error {
   constructor() {
@@ -74,37 +87,53 @@ export function defaultStreams(ca: string | undefined): StreamTransport {
       return { status: response.status, header: (name) => response.headers.get(name), body: response.body as unknown as AsyncIterable<Uint8Array> };
     };
   }
-  return async ({ method, url, headers, signal }) => {
-    const https = await import('node:https');
+  const open = tlsOf(ca);
+  return async ({ method, url, headers, signal, tlsKey }) => {
+    const { https, options } = await open;
     return new Promise((resolve, reject) => {
-      const options = { method, headers, signal, minVersion: 'TLSv1.3' as const, agent: false, ...(ca === undefined ? {} : { ca }) };
-      const request = https.request(url, options, (response) => resolve({
-        status: response.statusCode ?? 0,
-        header: (name) => {
-          const value = response.headers[name.toLowerCase()];
-          return value === undefined ? null : String(value);
-        },
-        body: response,
-      }));
+      const request = https.request(url, { ...options(tlsKey), method, headers, signal, agent: false }, (response) =>
+        resolve({ status: response.statusCode ?? 0, header: headerOf(response), body: response }));
+      request.setTimeout(QUIET_MAX_MS, () => request.destroy(new Error('nothing came for a minute')));
       request.on('error', reject);
       request.end();
     });
   };
 }
 
+const headerOf = (response: IncomingMessage) => (name: string): string | null => {
+  const value = response.headers[name.toLowerCase()];
+  return value === undefined ? null : String(value);
+};
+
+// Node's modules, and the options of a connection. A browser must not load this.
+async function tlsOf(ca: string | undefined) {
+  const [https, tls, { createHash, X509Certificate }] = await Promise.all([import('node:https'), import('node:tls'), import('node:crypto')]);
+  const keyOf = (certificate: InstanceType<typeof X509Certificate>) =>
+    createHash('sha256').update(certificate.publicKey.export({ type: 'spki', format: 'der' })).digest('hex');
+  const options = (tlsKey: string | undefined) => ({
+    minVersion: 'TLSv1.3' as const,
+    ...(ca === undefined ? {} : { ca }),
+    // Asked at the end of the handshake, before anything is sent.
+    ...(tlsKey === undefined ? {} : {
+      checkServerIdentity: (host: string, peer: PeerCertificate) =>
+        tls.checkServerIdentity(host, peer) ?? (keyOf(new X509Certificate(peer.raw)) === tlsKey ? undefined : new OtherKey()),
+    }),
+  });
+  return { https, keyOf, options };
+}
+
 export function nodeTransport(ca: string | undefined): Transport {
-  let agent: Promise<{ agent: Agent; https: typeof import('node:https'); createHash: typeof import('node:crypto').createHash }> | undefined;
-  const open = async () => {
-    const [https, { createHash }] = await Promise.all([import('node:https'), import('node:crypto')]);
-    const options = { keepAlive: true, minVersion: 'TLSv1.3' as const, ...(ca === undefined ? {} : { ca }) };
-    return { agent: new https.Agent(options), https, createHash };
-  };
-  return async ({ method, url, headers, body, signal }) => {
-    const { agent: shared, https, createHash } = await (agent ??= open());
+  const open = tlsOf(ca);
+  const agents = new Map<string | undefined, Agent>(); // kept connections, by the TLS key that they had to show
+  const shown = new WeakMap<object, string>(); // what each showed: Node forgets the certificate after the first answer
+  return async ({ method, url, headers, body, signal, tlsKey }) => {
+    const { https, keyOf, options } = await open;
+    const agent = agents.get(tlsKey) ?? new https.Agent({ ...options(tlsKey), keepAlive: true });
+    agents.set(tlsKey, agent);
     const data = body === undefined ? undefined : new TextEncoder().encode(body);
     const all = data === undefined ? headers : { ...headers, 'content-length': String(data.length) };
     return new Promise<Answer>((resolve, reject) => {
-      const request = https.request(url, { method, agent: shared, headers: all, signal }, (response) => {
+      const request = https.request(url, { method, agent, headers: all, signal }, (response) => {
         const parts: Uint8Array[] = [];
         let length = 0;
         response.on('data', (part: Uint8Array) => {
@@ -113,14 +142,13 @@ export function nodeTransport(ca: string | undefined): Transport {
           else parts.push(part);
         });
         response.on('error', reject);
-        const key = (response.socket as TLSSocket).getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' });
+        const socket = response.socket as TLSSocket;
+        const certificate = socket.getPeerX509Certificate();
+        if (!shown.has(socket)) shown.set(socket, certificate === undefined ? '' : keyOf(certificate)); // never unknown here
         response.on('end', () => resolve({
-          tlsKey: key === undefined ? '' : createHash('sha256').update(key).digest('hex'), // never unknown here
+          tlsKey: shown.get(socket),
           status: response.statusCode ?? 0,
-          header: (name) => {
-            const value = response.headers[name.toLowerCase()];
-            return value === undefined ? null : String(value);
-          },
+          header: headerOf(response),
           body: join(parts, length),
         }));
       });

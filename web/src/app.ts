@@ -33,15 +33,16 @@ function remember(key: Passkey): void {
   localStorage.setItem('claviger:passkey', JSON.stringify({ kind: key.kind, id: toBase64(key.rawId) }));
 }
 
+/** Another signer than this browser knows: only its user can know why. */
+class Replaced extends Untrusted {}
+
 /** The deployment's key is pinned by the link that led here, or at first use. */
 function pin(): 'linked' | 'known' | 'new' {
   const key = toHex(desk.signer.deploymentKey);
   const linked = hashValue('signer');
   const known = localStorage.getItem('claviger:signer') ?? undefined;
-  if ((linked ?? key) !== key || (known ?? key) !== key) {
-    throw new Untrusted(`This is not the signer that you used before, or that your link names. Its key is ${key}; expected ${linked ?? known}. ` +
-      'Do not go on unless you know why.');
-  }
+  if ((linked ?? key) !== key) throw new Untrusted(`This is not the signer that your link names. Its key is ${key}; the link says ${linked}.`);
+  if ((known ?? key) !== key) throw new Replaced(`This is not the signer that you used here before. Its key is ${key}; before it was ${known}.`);
   localStorage.setItem('claviger:signer', key);
   return linked !== undefined ? 'linked' : known !== undefined ? 'known' : 'new';
 }
@@ -60,10 +61,23 @@ function policyPart(): HTMLElement {
     location.reload();
   }).catch((error: unknown) => say(`The policy file: ${explain(error)}`, true)));
   return h('div', {}, h('label', { for: 'policy' }, 'Judge its machine ', h('span', { class: 'soft' }, 'by a policy file of yours (spec/evidence.md)')), file,
-    evidencePolicy() !== undefined && button('Forget the policy', 'plain', async () => {
-      localStorage.removeItem('claviger:policy');
-      location.reload();
-    }));
+    localStorage.getItem('claviger:policy') !== null && forgetButton('Forget the policy', 'claviger:policy'));
+}
+
+const forgetButton = (label: string, item: string): HTMLButtonElement => button(label, 'plain', async () => {
+  localStorage.removeItem(item);
+  location.reload();
+});
+
+/** What this browser remembers may be what is wrong: its user can take it back, and nobody else. */
+function wayOn(error: unknown): HTMLElement[] {
+  const offer = (label: string, words: string, item: string): HTMLElement[] =>
+    [h('details', { class: 'text' }, h('summary', {}, label), h('p', {}, words), forgetButton(label, item))];
+  if (error instanceof Replaced)
+    return offer('Forget the former signer', 'Only if its operator told you, by another way than this page, that it was replaced, and which key it has now.', 'claviger:signer');
+  if (localStorage.getItem('claviger:policy') !== null)
+    return offer('Forget my policy', 'Then its machine is not judged: do it if the policy is what is wrong.', 'claviger:policy');
+  return [];
 }
 
 /** What the evidence says of the machine that a stronger one would not need to. */
@@ -115,6 +129,10 @@ function welcome(): void {
         remember(await desk.signer.open(desk.passkey));
         await overview();
       }),
+      desk.passkey !== undefined && button('Use another passkey', 'plain', async () => {
+        remember(await desk.signer.open(undefined));
+        await overview();
+      }),
       h('details', { class: 'text' }, h('summary', {}, 'Make a new wallet'),
         h('div', { class: 'stack' }, h('label', { for: 'name' }, 'Name of the wallet'), name,
           h('label', { for: 'delay' }, 'What gives a bot power waits ', h('span', { class: 'soft' }, 'and you can cancel it')), delay,
@@ -127,25 +145,26 @@ function welcome(): void {
             openDialog('Your escape key', h('p', {}, 'Keep this file offline, and away from the copy that you get with the wallet: whoever has both has the wallet. It is made now and kept nowhere else.'),
               h('div', { class: 'actions' }, saveLink('escape-key.json', made.file), button('It is kept', '', async () => closeDialog())));
           }),
-          h('p', { class: 'small soft' }, 'Your device asks twice: to make the passkey, and to make the wallet with it.'),
+          h('p', { class: 'small soft' }, 'Your device asks three times: to make the passkey, to make the wallet with it, and to open it.'),
           button('Make a passkey and a wallet', 'wide', async () => {
             const typed = escape.value.trim();
             const to = typed === '' ? undefined : unbase58(typed);
             if (typed !== '' && to === undefined) throw new Error('The escape key is 32 bytes in base58, as claviger key escape prints it.');
             const made = await desk.signer.create({ name: name.value, delay: BigInt(delay.value), exportDelay: BigInt(exportDelay.value), escape: to });
             remember(made.passkey);
+            if (made.escapeCopy !== undefined) await offerEscape(name.value, made, made.escapeCopy);
             say('The wallet is there, and the signer\'s confirmation was checked.');
             await desk.signer.open(desk.passkey);
             await overview();
-            if (made.escapeCopy !== undefined) offerEscape(name.value, made, made.escapeCopy);
           }))))));
 }
 
-/** The copy with what opens it: the file that `claviger wallet recover` takes. */
-function offerEscape(name: string, born: Born, sealed: Uint8Array): void {
+/** The copy with what opens it: the file that `claviger wallet recover` takes. Resolves when its user has done with it, before anything can fail. */
+async function offerEscape(name: string, born: Born, sealed: Uint8Array): Promise<void> {
   const file = JSON.stringify({ claviger_escape: 1, deployment: toHex(desk.signer.deployment), wallet: toHex(born.wallet), address: base58(born.address), sealed: toHex(sealed) });
   openDialog('Your escape copy', h('p', {}, 'It opens with your escape key, offline, whatever becomes of this signer: ', h('code', {}, 'claviger wallet recover'), '. Keep it; the signer gives it out once.'),
     h('div', { class: 'actions' }, saveLink(`${name}.escape`, `${file}\n`), button('Done', '', async () => closeDialog())));
+  await new Promise((resolve) => at('dialog').addEventListener('close', resolve, { once: true }));
 }
 
 /** The wallet as the signer tells it, with its passkeys' own ids. */
@@ -183,6 +202,7 @@ async function overview(): Promise<void> {
 function leave(): void {
   desk.signer.close();
   welcome();
+  main.focus();
 }
 
 const state = (wallet: Wallet): HTMLElement => h('span', { class: `pill ${wallet.frozen ? 'bad' : 'good'}` }, wallet.frozen ? 'Frozen' : 'Active');
@@ -244,7 +264,7 @@ function pendingCard(wallet: Wallet, wait: Wallet['pending'][number], again: () 
 }
 
 function decisionRow(each: Decision): HTMLElement {
-  return h('tr', {},
+  return h('tr', { tabindex: '-1' },
     h('td', { class: 'time small' }, when(each.time)),
     h('td', { class: each.allowed ? 'yes' : 'no' }, each.export ? 'Key handed over' : each.allowed ? 'Signed' : 'Refused'),
     h('td', {}, h('code', {}, short(each.client))),
@@ -270,7 +290,7 @@ async function decisionsCard(id: Uint8Array): Promise<HTMLElement> {
       const before = rows.childElementCount;
       await fetch(older);
       if (rows.childElementCount === before) say('No older ones here yet; the search goes on further back.');
-      else (rows.children[before] as HTMLElement).scrollIntoView({ block: 'nearest' });
+      else (rows.children[before] as HTMLElement).focus(); // where the button was
     }));
     if (older === undefined && after !== undefined) say('These are all that the signer keeps.');
   };
@@ -315,7 +335,7 @@ async function start(): Promise<void> {
     welcome();
   } catch (error) {
     stop(error instanceof Untrusted ? 'Stop: this signer is not the one' : 'The signer does not answer', explain(error),
-      ...(error instanceof Untrusted ? [] : [button('Try again', 'main', async () => location.reload())]));
+      ...(error instanceof Untrusted ? [] : [button('Try again', 'main', async () => location.reload())]), ...wayOn(error));
   }
 }
 

@@ -17,6 +17,12 @@ export const desk: { signer: Signer; passkey: Passkey | undefined } = { signer: 
 
 const dialog = at<HTMLDialogElement>('dialog');
 dialog.addEventListener('cancel', () => say(''));
+// Enter in a field is the dialog's first act, as in every form.
+dialog.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || !(event.target instanceof HTMLInputElement) || event.target.type === 'file') return;
+  event.preventDefault();
+  dialog.querySelector<HTMLButtonElement>('button.main')?.click();
+});
 
 export function closeDialog(): void {
   if (dialog.open) dialog.close();

@@ -36,8 +36,9 @@ function grantPart(wallet: Wallet, grant: Grant, again: Again): HTMLElement {
   const details = h('details', { class: 'text' }, h('summary', {}, 'What it allows, in words'), words);
   details.addEventListener('toggle', () => {
     if (!details.open) return;
+    // As if it were to be granted again, but for until when.
     desk.signer.prepare(Action.Grant, async () => ({ entries: [{ wallet: wallet.id, previous: wallet.authority, body: grant.body }] }))
-      .then(({ text }) => show(words, textOf(text)), (error: unknown) => show(words, h('p', { class: 'small' }, `The signer gives no text now: ${explain(error)}`)));
+      .then(({ text }) => show(words, textOf(text.replace(/^To be done before .*\n/m, ''))), (error: unknown) => show(words, h('p', { class: 'small' }, `The signer gives no text now: ${explain(error)}`)));
   }, { once: true });
   return h('article', { class: 'grant', 'aria-label': `Grant of client ${short(grant.client)}` },
     h('div', { class: 'row apart' },

@@ -153,7 +153,8 @@ static void put_reference(struct api_text *text, const struct api_item *item)
 	text_put_string(text, item->reference);
 }
 
-/* Vault knows one answer to whoever may not: 403, "permission denied". Its clients look for both. */
+/* Vault knows one answer to whoever may not: 403, "permission denied". Its clients look for both.
+ */
 unsigned api_vault_status(enum call_result result)
 {
 	unsigned status = call_result_http(result);

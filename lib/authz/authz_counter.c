@@ -4,13 +4,7 @@
 #include <string.h>
 
 #include "base_check.h"
-
-static uint64_t add_saturating(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
+#include "base_math.h"
 
 static uint64_t max_of(uint64_t a, uint64_t b)
 {

@@ -13,6 +13,7 @@
 #include "authz_envelope.h"
 #include "authz_statement.h"
 #include "authz_text.h"
+#include "policy_answer.h"
 #include "policy_intent.h"
 #include "policy_known.h"
 #include "signer.h"

@@ -399,11 +399,9 @@ static int run_approvals(struct cli_call *call)
 {
 	static struct approval_file file;
 	struct cli_server_options options = {.server = NULL};
-	bool force = false;
 	const struct cli_option table[] = {
 	    CLI_SERVER_OPTIONS(options),
-	    {"--operator", &options.operator_file, NULL  },
-	    {"--force",    NULL,                   &force},
+	    {"--operator", &options.operator_file, NULL},
 	};
 	const char *why;
 	int result;
@@ -418,10 +416,9 @@ static int run_approvals(struct cli_call *call)
 		cli_complain(call, "%s: %s", call->arguments[0], why);
 		result = CLI_NO;
 	}
-	/* The machine keeps the bytes as they are: with these it would not start again. */
-	if (result != CLI_YES && !force)
-		return result;
-	return install(call, &options, call->arguments[0], AUTHZ_COMMAND_INSTALL_APPROVALS);
+	return result == CLI_YES
+	           ? install(call, &options, call->arguments[0], AUTHZ_COMMAND_INSTALL_APPROVALS)
+	           : result;
 }
 
 static int run_settings(struct cli_call *call)
@@ -491,16 +488,17 @@ const struct cli_command cli_machine_settings = {
 
 const struct cli_command cli_machine_approvals = {
     .name = "machine approvals",
-    .arguments = "--operator FILE APPROVALS [--force]",
+    .arguments = "--operator FILE APPROVALS",
     .sentence = "as operator, give the appliance another file of approvals",
     .run = run_approvals,
     .help =
         "APPROVALS is what `claviger image approve` wrote. It counts from the next start on: the "
         "TPM\n"
         "then opens the share for what release and site have signed there, and for nothing else.\n"
-        "Without an approval of what runs now in it, the next start of this image fails. A file "
-        "that\n"
-        "opens nothing, or with a bad signature in it, is refused here; --force sends it.\n",
+        "The machine refuses a file with which what runs now, what starts by itself or what is\n"
+        "staged would not start again, by its PCRs and floors; one with a bad signature in it is "
+        "not\n"
+        "even sent.\n",
 };
 
 const struct cli_command cli_machine_certificate = {

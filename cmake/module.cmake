@@ -36,19 +36,16 @@ endfunction()
 # proc_body (the supervisor's: main); what the other files define is also in reach of
 # proc/NAME/*_test.c and *_fuzz.c. main and the start phases come from proc/*.c, the system calls that
 # it may make from proc/NAME/NAME.seccomp.
-# What only NAME_test.c links stands in TESTS_USE.
+# What only tests link stands in TESTS_USE.
 function(process name)
 	cmake_parse_arguments(P "" "" "USES;THIRD;TESTS_USE" ${ARGN})
 	_row(process ${name} "${P_USES}" "${P_THIRD}")
-	_program(claviger-${name} ${name} ${CMAKE_SOURCE_DIR}/proc/${name} "${P_USES}" "${P_THIRD}")
+	_program(claviger-${name} ${name} ${CMAKE_SOURCE_DIR}/proc/${name} "${P_USES}" "${P_THIRD}" "${P_TESTS_USE}")
 	file(GLOB shared CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/proc/*.c)
 	if(shared)
 		_process_library(${shared})
 		target_link_libraries(${name}_parts PRIVATE process_parts)
 		target_link_libraries(claviger-${name} PRIVATE process_parts)
-	endif()
-	if(TARGET ${name}_test)
-		target_link_libraries(${name}_test PRIVATE ${P_TESTS_USE})
 	endif()
 	if(NOT name STREQUAL supervisor) # which starts the others, and so cannot have less than they
 		_seccomp(${name} claviger-${name})
@@ -61,7 +58,7 @@ function(tool name)
 	cmake_parse_arguments(P "" "DIR" "USES;THIRD;EMBEDS" ${ARGN})
 	_row(tool ${name} "${P_USES}" "${P_THIRD}")
 	get_filename_component(stem ${P_DIR} NAME)
-	_program(${name} ${stem} ${CMAKE_SOURCE_DIR}/${P_DIR} "${P_USES}" "${P_THIRD}")
+	_program(${name} ${stem} ${CMAKE_SOURCE_DIR}/${P_DIR} "${P_USES}" "${P_THIRD}" "")
 	if(P_EMBEDS)
 		set(files "")
 		foreach(pattern ${P_EMBEDS})
@@ -271,7 +268,7 @@ function(_sources dir ret_sources ret_tests ret_fuzzers)
 endfunction()
 
 # _program: an executable whose parts, all but the file with main, tests can link too.
-function(_program target stem dir uses third)
+function(_program target stem dir uses third tests_use)
 	_sources(${dir} sources tests fuzzers)
 	set(main ${dir}/${stem}.c)
 	list(REMOVE_ITEM sources ${main})
@@ -287,7 +284,7 @@ function(_program target stem dir uses third)
 		# What runs at users is a glibc static-pie executable (structure tests look at the ELF).
 		target_link_options(${target} PRIVATE -static-pie -Wl,--gc-sections)
 	endif()
-	_tests(${stem} "${tests}" "${stem}_parts;${uses};${third}")
+	_tests(${stem} "${tests}" "${stem}_parts;${uses};${tests_use};${third}")
 	_fuzzers(${stem} "${fuzzers}" "${stem}_parts;${uses};${third}")
 endfunction()
 

@@ -99,15 +99,17 @@ struct call_attest_floors {
 	uint32_t site_level;
 };
 
-/* Would a start of another image be let in by these approvals, and what runs now, too? */
+/* Would these approvals let in what is to start next, and what runs now and what starts by itself,
+ * too? All other PCRs as they are now. */
 struct call_attest_judge {
 	struct call_attest_head head;
-	uint8_t pcr[32]; /* PCR 4 of such a start; the others as they are now */
+	uint8_t next[32];  /* PCR 4 of the next start */
+	uint8_t usual[32]; /* PCR 4 of what firmware starts by itself */
 };
 
 struct call_attest_judged {
-	uint32_t code; /* of call_update.h; 0: both would */
-	uint32_t reserved;
+	uint32_t code; /* of call_update.h; 0: all of them */
+	uint32_t why;  /* LOCKS_OUT: the code in which that start would end; else 0 */
 };
 
 struct call_attest_extend {
@@ -128,7 +130,7 @@ _Static_assert(sizeof(struct call_attest_evidence) == 48, "fixed layout");
 _Static_assert(sizeof(struct call_attest_node) == 80, "fixed layout");
 _Static_assert(sizeof(struct call_attest_activate) == 24, "fixed layout");
 _Static_assert(sizeof(struct call_attest_floors) == 24, "fixed layout");
-_Static_assert(sizeof(struct call_attest_judge) == 48, "fixed layout");
+_Static_assert(sizeof(struct call_attest_judge) == 80, "fixed layout");
 _Static_assert(sizeof(struct call_attest_judged) == 8, "fixed layout");
 _Static_assert(sizeof(struct call_attest_extend) == 56, "fixed layout");
 _Static_assert(sizeof(struct call_attest_extended) == 56, "fixed layout");

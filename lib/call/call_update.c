@@ -67,7 +67,7 @@ enum status update_take_status(struct bytes message, struct call_update_status *
 	    take_fixed(&message, &status, sizeof(status)) != STATUS_OK ||
 	    status.state < CALL_UPDATE_IDLE || status.state >= CALL_UPDATE_STATE_COUNT ||
 	    status.count > CALL_UPDATE_PIECES_MAX || status.have > status.count ||
-	    status.next > status.count || status.reserved != 0)
+	    status.next > status.count || status.started > 1)
 		return STATUS_MALFORMED;
 	*ret_status = status;
 	return STATUS_OK;

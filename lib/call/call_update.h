@@ -73,19 +73,20 @@ struct call_update_verdict {
 struct call_update_status {
 	uint8_t order[32]; /* zeros: of none since this updater started */
 	uint8_t pcr[32];   /* CHECKED, STAGED: PCR 4 of a start of it */
+	uint8_t usual[32]; /* PCR 4 of what firmware starts by itself; zeros: not known */
 	uint32_t state;    /* enum call_update_state */
 	uint32_t code;     /* enum call_update_code */
 	uint32_t have;     /* pieces that are there */
 	uint32_t count;    /* of all */
 	uint32_t next;     /* one that is lacking; count: none */
-	uint32_t reserved;
+	uint32_t started;  /* 1: it has heard of this start */
 };
 
 _Static_assert(sizeof(struct call_update_started) == 40, "fixed layout");
 _Static_assert(sizeof(struct call_update_begin) == 40, "fixed layout");
 _Static_assert(sizeof(struct call_update_piece) == 8, "fixed layout");
 _Static_assert(sizeof(struct call_update_verdict) == 40, "fixed layout");
-_Static_assert(sizeof(struct call_update_status) == 88, "fixed layout");
+_Static_assert(sizeof(struct call_update_status) == 120, "fixed layout");
 _Static_assert(8 + sizeof(struct call_update_piece) + CALL_UPDATE_PIECE_BYTES <=
                    CALL_UPDATE_SLOT_BYTES,
                "a piece fits a slot");

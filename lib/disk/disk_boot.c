@@ -95,7 +95,7 @@ static void take_record(int fd, unsigned slot, struct disk_boot_slot *ret_slot)
 {
 	uint8_t sector[DISK_BOOT_SECTOR], hash[32];
 
-	*ret_slot = (struct disk_boot_slot){.state = DISK_BOOT_EMPTY};
+	*ret_slot = (struct disk_boot_slot){.state = DISK_BOOT_DAMAGED};
 	if (disk_move(fd, sector, sizeof(sector), RECORD_AT(slot) * UINT64_C(512), false) !=
 	    STATUS_OK)
 		return;

@@ -20,10 +20,11 @@
 
 enum disk_boot_state {
 	DISK_BOOT_EMPTY = 0,
-	DISK_BOOT_WHOLE = 1,  /* an image that may be started */
-	DISK_BOOT_STAGED = 2, /* one that is to be tried at the next start */
-	DISK_BOOT_FAILED = 3, /* one that was tried and did not come to serve */
-	DISK_BOOT_STATE_COUNT
+	DISK_BOOT_WHOLE = 1,   /* an image that may be started */
+	DISK_BOOT_STAGED = 2,  /* one that is to be tried at the next start */
+	DISK_BOOT_FAILED = 3,  /* one that was tried and did not come to serve */
+	DISK_BOOT_STATE_COUNT, /* of those that a record may name */
+	DISK_BOOT_DAMAGED = DISK_BOOT_STATE_COUNT, /* the record cannot be read */
 };
 
 struct disk_boot_slot {
@@ -39,8 +40,8 @@ struct disk_boot {
 	struct disk_boot_slot slots[DISK_BOOT_SLOTS];
 };
 
-/* disk_boot_open looks at an open disk: NOT_FOUND when it is none of these. A slot whose record is
- * damaged counts as empty. The descriptor stays the caller's. */
+/* disk_boot_open looks at an open disk: NOT_FOUND when it is none of these. The descriptor stays
+ * the caller's. */
 MUST_USE enum status disk_boot_open(int fd, struct disk_boot *ret_disk);
 /* disk_boot_make writes the partition table of a new boot disk, both slots empty. */
 MUST_USE enum status disk_boot_make(int fd, uint32_t signature, struct disk_boot *ret_disk);

@@ -69,7 +69,7 @@ static void test_the_largest_image_fits(void)
 	close(fd);
 }
 
-static void test_what_is_noted_comes_back_and_damage_counts_as_nothing(void)
+static void test_what_is_noted_comes_back_and_damage_is_said(void)
 {
 	struct disk_boot disk, again;
 	uint8_t byte;
@@ -90,7 +90,7 @@ static void test_what_is_noted_comes_back_and_damage_counts_as_nothing(void)
 		byte ^= 1;
 		EXPECT(syscall(SYS_pwrite64, fd, &byte, 1, at) == 1);
 		EXPECT(disk_boot_open(fd, &again) == STATUS_OK &&
-		       again.slots[0].state == DISK_BOOT_EMPTY &&
+		       again.slots[0].state == DISK_BOOT_DAMAGED &&
 		       again.slots[1].state == DISK_BOOT_STAGED);
 		byte ^= 1;
 		EXPECT(syscall(SYS_pwrite64, fd, &byte, 1, at) == 1);
@@ -151,7 +151,7 @@ int main(void)
 	fill();
 	RUN(test_firmware_finds_the_image_that_was_put);
 	RUN(test_the_largest_image_fits);
-	RUN(test_what_is_noted_comes_back_and_damage_counts_as_nothing);
+	RUN(test_what_is_noted_comes_back_and_damage_is_said);
 	RUN(test_turning_makes_the_other_one_the_first_partition);
 	RUN(test_a_power_cut_while_turning_leaves_one_order_or_the_other);
 	return test_summary();

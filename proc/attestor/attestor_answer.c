@@ -179,8 +179,8 @@ static void answer_judge(struct attestor *attestor, const struct call_attest_req
 {
 	struct call_attest_head head = {.request = request->head.request};
 	struct call_attest_judged judged = {.code = 0};
-	enum status status = attestor_floor_judge(
-	    attestor->floor, attestor->tpm, request->judge.pcr, request->approvals, &judged.code);
+	enum status status = attestor_floor_judge(attestor->floor, attestor->tpm, &request->judge,
+	                                          request->approvals, &judged);
 
 	head.status = (uint32_t)status;
 	CHECK(buffer_put(answer, bytes_of(&head, sizeof(head))) == STATUS_OK);

@@ -150,34 +150,46 @@ static uint32_t code_of(enum approval_fit fit)
 	}
 }
 
+/* code_for is the code in which a start of that PCR 4 would end, all else as it is now. */
+static uint32_t code_for(const struct approval_file *file, struct approval_start start,
+                         uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN], const uint8_t pcr[TPM_PCR_LEN])
+{
+	struct approval_pair pair;
+
+	memcpy(values[4], pcr, TPM_PCR_LEN);
+	start.pcrs = (const uint8_t(*)[TPM_PCR_LEN])values;
+	return code_of(approval_choose(file, &start, false, &pair));
+}
+
 enum status attestor_floor_judge(struct attestor_floor *floor, struct tpm *tpm,
-                                 const uint8_t pcr[TPM_PCR_LEN], struct bytes approvals,
-                                 uint32_t *ret_code)
+                                 const struct call_attest_judge *asked, struct bytes approvals,
+                                 struct call_attest_judged *ret_judged)
 {
 	static struct approval_file file;
-	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN];
-	struct approval_start start = {.pcrs = (const uint8_t(*)[TPM_PCR_LEN])values,
-	                               .is_capped = true};
+	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN], running[TPM_PCR_LEN];
+	struct approval_start start = {.is_capped = true};
+	struct call_attest_judged judged = {.code = CALL_UPDATE_APPROVALS};
 	struct call_attest_floors floors;
-	struct approval_pair pair;
 	enum status status = read_floors(floor, tpm, &floors, values);
 
 	if (status != STATUS_OK)
 		return status;
-	*ret_code = CALL_UPDATE_APPROVALS;
-	if (approval_file_take(approvals, &file) != STATUS_OK ||
-	    memcmp(&file.scope, &floor->sealed.scope, sizeof(file.scope)) != 0)
-		return STATUS_OK;
-	start.release_floor = (uint8_t)floors.release_floor;
-	start.site_floor = (uint8_t)floors.site_floor;
-	*ret_code = CALL_UPDATE_LOCKS_OUT;
-	if (approval_choose(&file, &start, false, &pair) != APPROVAL_OPENS)
-		return STATUS_OK;
-	memcpy(values[4], pcr, TPM_PCR_LEN);
-	*ret_code = code_of(approval_choose(&file, &start, false, &pair));
-	if (*ret_code == CALL_UPDATE_FINE) {
+	if (approval_file_take(approvals, &file) == STATUS_OK &&
+	    memcmp(&file.scope, &floor->sealed.scope, sizeof(file.scope)) == 0) {
+		start.release_floor = (uint8_t)floors.release_floor;
+		start.site_floor = (uint8_t)floors.site_floor;
+		memcpy(running, values[4], sizeof(running));
+		judged.why = code_for(&file, start, values, running);
+		if (judged.why == CALL_UPDATE_FINE)
+			judged.why = code_for(&file, start, values, asked->usual);
+		judged.code = judged.why != CALL_UPDATE_FINE
+		                  ? CALL_UPDATE_LOCKS_OUT
+		                  : code_for(&file, start, values, asked->next);
+	}
+	if (judged.code == CALL_UPDATE_FINE) {
 		floor->judged = file;
 		floor->has_judged = true;
 	}
+	*ret_judged = judged;
 	return STATUS_OK;
 }

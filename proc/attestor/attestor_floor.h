@@ -14,7 +14,7 @@
 struct attestor_floor {
 	struct approval_sealed sealed;
 	struct approval_file approvals; /* as they were at this process's start */
-	struct approval_file judged; /* the last that an update was let in by: the next start's */
+	struct approval_file judged;    /* the last that was judged fine: the next start's */
 	bool has_judged;
 };
 
@@ -27,11 +27,13 @@ MUST_USE enum status attestor_floor_read(const struct attestor_floor *floor, str
  * the TPM refused, the floor is not at this step's level. */
 MUST_USE enum status attestor_floor_step(const struct attestor_floor *floor, struct tpm *tpm,
                                          struct bytes step);
-/* attestor_floor_judge tells whether a file of approvals lets in a start with this PCR 4 and all
- * else as it is now, and what runs now, too; `*ret_code` is why not (call_update.h), 0: both, and
- * from then on no floor is raised above what the file lets in. */
+/* attestor_floor_judge tells whether a file of approvals lets in what runs now, what firmware
+ * starts by itself and what is to start next, all else as it is now: `ret_judged->code` is why not
+ * (call_update.h). 0: all of them, and from then on no floor is raised above what the file lets in.
+ */
 MUST_USE enum status attestor_floor_judge(struct attestor_floor *floor, struct tpm *tpm,
-                                          const uint8_t pcr[TPM_PCR_LEN], struct bytes approvals,
-                                          uint32_t *ret_code);
+                                          const struct call_attest_judge *asked,
+                                          struct bytes approvals,
+                                          struct call_attest_judged *ret_judged);
 
 #endif

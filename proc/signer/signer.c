@@ -334,7 +334,7 @@ static enum status take_attestor(struct signer *signer, struct bytes message)
 	    kind == CALL_ATTEST_ACTIVATE_ANSWER)
 		return signer_node_hear(signer, kind, message);
 	if (kind == CALL_ATTEST_JUDGE_ANSWER)
-		return signer_update_hear(signer, message);
+		return signer_approvals_hear(signer, message);
 	return kind == CALL_ATTEST_NV_EXTEND_ANSWER ? take_anchored(signer, message)
 	                                            : STATUS_MALFORMED;
 }

@@ -10,6 +10,7 @@
 #include "proc_start.h"
 #include "secret.h"
 #include "signer_anchor.h"
+#include "signer_approvals.h"
 #include "signer_ceiling.h"
 #include "signer_check.h"
 #include "signer_factor.h"
@@ -82,7 +83,8 @@ struct signer {
 	bool has_authority;
 	struct signer_node node;
 	struct signer_update update;
-	bool started_told; /* to some updater of this boot */
+	struct signer_judgement *judging; /* that the attestor was asked for; NULL: none */
+	uint64_t judge_request;
 	struct ipc_message bridge_in, authority_in, attestor_in;
 	bool bridge_told;
 	uint64_t tpm_told; /* writes, and refusals of them, that the bridge knows of */

@@ -429,23 +429,6 @@ bool signer_settle(struct signer_change *job)
 	return true;
 }
 
-bool signer_budget_take(struct signer_budget *budget, uint64_t per_minute, uint64_t now_ms)
-{
-	uint64_t back = (now_ms - budget->at_ms) * per_minute / 60000;
-
-	if (back >= budget->spent) {
-		budget->spent = 0;
-		budget->at_ms = now_ms;
-	} else if (back > 0) {
-		budget->spent -= back;
-		budget->at_ms += back * 60000 / per_minute;
-	}
-	if (budget->spent >= 2 * per_minute)
-		return false;
-	budget->spent++;
-	return true;
-}
-
 /* ---- running a module for a change ---- */
 
 static void run_done(void *owner, const struct signer_check_result *result)

@@ -17,6 +17,7 @@
 #include "policy_intent.h"
 #include "policy_known.h"
 #include "signer.h"
+#include "signer_budget.h"
 
 #define SIGNER_CHANGE_DEADLINE_MS       10000
 /* A request that waits for something itself gives way after this: to what takes power away, which
@@ -30,11 +31,6 @@
 struct signer_refusal {
 	enum call_result result;
 	char text[240];
-};
-
-/* A budget that refills with time (A25): `spent` falls by one every 60000 / per_minute ms. */
-struct signer_budget {
-	uint64_t spent, at_ms;
 };
 
 /* What a commit makes true in memory, done when it is durable, even if nobody waits any more: until
@@ -53,6 +49,8 @@ struct signer_change {
 	bool less; /* it takes power away, or shows what would */
 	struct signer_unsettled unsettled;
 	struct signer_budget modules, credentials, births, enrolls;
+	struct signer_judgement judgement; /* of approvals that an operator sent */
+	struct signer_store_item item;
 	uint8_t run_user[32]; /* of this request: custom code is alone with it (A17) */
 	struct signer_refusal refusal;
 	struct authz_signed_change given;
@@ -146,8 +144,6 @@ bool signer_merge_lowered(struct signer_change *job, size_t at);
 enum status signer_await_settled(struct signer_change *job);
 /* signer_settle does what job->unsettled says once its commit is durable; false before. */
 bool signer_settle(struct signer_change *job);
-/* signer_budget_take takes one; false when a minute's worth twice over is spent. */
-bool signer_budget_take(struct signer_budget *budget, uint64_t per_minute, uint64_t now_ms);
 /* signer_has_expired tells whether what somebody signed has ended: for sure, where it takes power
  * away, for a time_high that ran ahead is no reason to leave a thief his power; perhaps, where it
  * does not. */

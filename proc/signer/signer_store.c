@@ -39,9 +39,8 @@ struct batch {
 enum commit_state { COMMIT_IDLE, COMMIT_STAGING, COMMIT_WRITING, COMMIT_ANCHORING };
 
 struct signer_store {
-	struct call_store_fill fill; /* as the store told it last */
-	bool item_asked;
-	enum status item_status;
+	struct call_store_fill fill;    /* as the store told it last */
+	struct signer_store_item *item; /* that is on its way; NULL: none */
 	struct {
 		bool asked, more;
 		enum status status;
@@ -333,22 +332,27 @@ enum status signer_store_backup(struct signer_store *store, const struct call_st
 	return ask(store, CALL_STORE_BACKUP, (struct awaited){.what = AWAIT_BACKUP});
 }
 
-enum status signer_store_put_item(struct signer_store *store, uint32_t part, struct bytes content)
+enum status signer_store_put_item(struct signer_store *store, uint32_t part, struct bytes content,
+                                  struct signer_store_item *item)
 {
 	enum status status;
 
-	if (store->rejoining || store->item_asked)
+	if (store->rejoining || store->item != NULL)
 		return STATUS_BUSY;
 	CHECK(store_ask_item(next_request(store), part, content, &store->out) == STATUS_OK);
 	status = ask(store, CALL_STORE_ITEM_PUT, (struct awaited){.what = AWAIT_ITEM});
-	store->item_asked = status == STATUS_OK;
+	if (status == STATUS_OK) {
+		*item = (struct signer_store_item){.is_done = false};
+		store->item = item;
+	}
 	return status;
 }
 
-bool signer_store_item_done(const struct signer_store *store, enum status *ret_status)
+static void end_item(struct signer_store *store, enum status status)
 {
-	*ret_status = store->item_status;
-	return !store->item_asked;
+	if (store->item != NULL)
+		*store->item = (struct signer_store_item){.is_done = true, .status = status};
+	store->item = NULL;
 }
 
 enum status signer_store_list(struct signer_store *store, uint32_t kind, const uint8_t after[32],
@@ -418,8 +422,7 @@ static enum status take_item(struct signer_store *store, struct bytes message)
 
 	if (status != STATUS_OK)
 		return status;
-	store->item_asked = false;
-	store->item_status = (enum status)head.status;
+	end_item(store, (enum status)head.status);
 	return STATUS_OK;
 }
 
@@ -725,9 +728,7 @@ static void forget_peer(struct signer_store *store)
 			store->hooks.segment(store->hooks.context, awaited.tag, STATUS_IO, &nowhere,
 			                     bytes_of(NULL, 0));
 	}
-	if (store->item_asked)
-		store->item_status = STATUS_IO;
-	store->item_asked = false;
+	end_item(store, STATUS_IO);
 	if (store->list.asked)
 		store->list.status = STATUS_IO;
 	store->list.asked = false;

@@ -131,11 +131,15 @@ MUST_USE enum status signer_store_list(struct signer_store *store, uint32_t kind
 MUST_USE enum status signer_store_listed(const struct signer_store *store, struct buffer *ret_ids,
                                          bool *ret_more);
 
-/* signer_store_put_item has a small file of the data disk replaced; signer_store_item_done tells
- * when that is durable, or why not. One at a time: BUSY. */
+/* signer_store_put_item has a small file of the data disk replaced; the item is done when that is
+ * durable, or its status says why not. One at a time: BUSY, also while one that was given up on is
+ * awaited, so an item lives as long as the store. */
+struct signer_store_item {
+	bool is_done;
+	enum status status;
+};
 MUST_USE enum status signer_store_put_item(struct signer_store *store, uint32_t part,
-                                           struct bytes content);
-bool signer_store_item_done(const struct signer_store *store, enum status *ret_status);
+                                           struct bytes content, struct signer_store_item *item);
 
 /* signer_store_fill is how full the store says that it is. */
 struct call_store_fill signer_store_fill(const struct signer_store *store);

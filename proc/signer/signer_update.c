@@ -2,7 +2,6 @@
 #include "signer_update.h"
 
 #include "base_check.h"
-#include "call_attest.h"
 #include "signer.h"
 #include "signer_change.h"
 
@@ -45,6 +44,7 @@ static void hear_updater(struct signer_update *update)
 			ipc_complain(update->channel, IPC_COMPLAINT_BROKEN);
 			return;
 		}
+		update->started_heard |= status == STATUS_OK && update->said.started != 0;
 	}
 	if (status != STATUS_CONFLICT)
 		return;
@@ -52,7 +52,7 @@ static void hear_updater(struct signer_update *update)
 	ipc_acknowledge(update->channel);
 	update->started_told = update->serving_told = update->has_begun = false;
 	update->step = SIGNER_UPDATE_NONE;
-	update->said = (struct call_update_status){.state = CALL_UPDATE_IDLE};
+	update->said = (struct call_update_status){.state = 0};
 }
 
 /* What runs can be reached: a bot got a signature, or an operator was heard, each through every
@@ -66,56 +66,26 @@ static bool has_served(const struct signer *signer)
  * serves, when that is seen, and then the updater keeps it. */
 static void tell_started(struct signer *signer)
 {
-	struct call_update_started started = {.first = !signer->started_told,
+	struct call_update_started started = {.first = !signer->update.started_heard,
 	                                      .serves = has_served(signer)};
 
 	memcpy(started.pcr, signer->facts->pcrs[4], sizeof(started.pcr));
 	if (put(&signer->update, CALL_UPDATE_STARTED, bytes_of(&started, sizeof(started)),
 	        bytes_of(NULL, 0)) != STATUS_OK)
 		return;
-	signer->update.started_told = signer->started_told = true;
+	signer->update.started_told = true;
 	signer->update.serving_told = started.serves != 0;
 }
 
 static void ask_attestor(struct signer *signer)
 {
 	struct signer_update *update = &signer->update;
-	struct call_attest_judge judge = {.head.request = ++update->request};
-	struct buffer message;
 
-	memcpy(judge.pcr, update->said.pcr, sizeof(judge.pcr));
-	if (ipc_reserve(signer->attestor, &message) != STATUS_OK)
-		return;
-	CHECK(buffer_put(&message, bytes_of(&judge, sizeof(judge))) == STATUS_OK);
-	CHECK(buffer_put(&message, bytes_of(update->approvals_bytes, update->approvals_len)) ==
-	      STATUS_OK);
-	ipc_commit(signer->attestor, CALL_ATTEST_JUDGE, &message);
-	update->step = SIGNER_UPDATE_JUDGED;
-	update->is_judged = false;
-}
-
-enum status signer_update_hear(struct signer *signer, struct bytes message)
-{
-	struct signer_update *update = &signer->update;
-	struct call_attest_judged judged;
-	struct call_attest_head head;
-	struct bytes rest;
-
-	if (attest_take_answer(message, sizeof(judged), &head, &rest) != STATUS_OK)
-		return STATUS_MALFORMED;
-	if (update->step != SIGNER_UPDATE_JUDGED || head.request != update->request)
-		return STATUS_OK; /* of an update that ended */
-	if (head.status != STATUS_OK) {
-		update->step = SIGNER_UPDATE_NONE; /* the TPM is busy: asked again, not at once */
-		update->ask_ms = signer->now_ms + ASK_AGAIN_MS;
-		return STATUS_OK;
-	}
-	if (rest.len != sizeof(judged))
-		return STATUS_MALFORMED;
-	memcpy(&judged, rest.data, sizeof(judged));
-	update->code = judged.code;
-	update->is_judged = true;
-	return STATUS_OK;
+	if (signer->now_ms >= update->ask_ms &&
+	    signer_approvals_ask(signer, update->said.pcr,
+	                         bytes_of(update->approvals_bytes, update->approvals_len),
+	                         &update->judgement) == STATUS_OK)
+		update->step = SIGNER_UPDATE_JUDGED;
 }
 
 static void tell_verdict(struct signer_update *update)
@@ -130,24 +100,33 @@ static void tell_verdict(struct signer_update *update)
 
 /* The approvals come first: they let in what runs now, too, so a power cut behind this leaves a
  * machine that starts. */
+static void take_judgement(struct signer *signer)
+{
+	struct signer_update *update = &signer->update;
+
+	update->code = update->judgement.said.code;
+	if (update->judgement.status != STATUS_OK) {
+		update->step = SIGNER_UPDATE_NONE; /* the TPM is busy: asked again, not at once */
+		update->ask_ms = signer->now_ms + ASK_AGAIN_MS;
+	} else if (update->code != CALL_UPDATE_FINE) {
+		tell_verdict(update);
+	} else if (signer_store_put_item(signer->store, CALL_STORE_PART_APPROVALS,
+	                                 bytes_of(update->approvals_bytes, update->approvals_len),
+	                                 &update->item) == STATUS_OK) {
+		update->step = SIGNER_UPDATE_KEPT;
+	}
+}
+
 static void go_on(struct signer *signer)
 {
 	struct signer_update *update = &signer->update;
-	enum status status = STATUS_OK;
 
 	if (update->step == SIGNER_UPDATE_NONE) {
-		if (signer->now_ms >= update->ask_ms)
-			ask_attestor(signer);
-	} else if (update->step == SIGNER_UPDATE_JUDGED && update->is_judged) {
-		if (update->code != CALL_UPDATE_FINE)
-			tell_verdict(update);
-		else if (signer_store_put_item(
-		             signer->store, CALL_STORE_PART_APPROVALS,
-		             bytes_of(update->approvals_bytes, update->approvals_len)) == STATUS_OK)
-			update->step = SIGNER_UPDATE_KEPT;
-	} else if (update->step == SIGNER_UPDATE_KEPT &&
-	           signer_store_item_done(signer->store, &status)) {
-		if (status != STATUS_OK)
+		ask_attestor(signer);
+	} else if (update->step == SIGNER_UPDATE_JUDGED && update->judgement.is_done) {
+		take_judgement(signer);
+	} else if (update->step == SIGNER_UPDATE_KEPT && update->item.is_done) {
+		if (update->item.status != STATUS_OK)
 			update->code = CALL_UPDATE_DATA_DISK;
 		tell_verdict(update);
 	}
@@ -184,18 +163,22 @@ static enum status answer(struct signer_change *job)
 	return authz_update_answer_put(&answer, &job->answer);
 }
 
-static enum status demand_updater(struct signer_change *job)
+enum status signer_update_know(struct signer_change *job)
 {
 	const struct signer_update *update = &job->signer->update;
 
-	if (update->channel == NULL)
-		return signer_refuse(
-		    job, CALL_RESULT_UNSUPPORTED,
-		    "this signer is no appliance: install another version where it "
-		    "was started");
-	return ipc_is_up(update->channel) && update->said.state != 0
+	return update->channel == NULL || (ipc_is_up(update->channel) && update->said.state != 0)
 	           ? STATUS_OK
 	           : signer_refuse(job, CALL_RESULT_OVERLOADED, "the updater is starting");
+}
+
+static enum status demand_updater(struct signer_change *job)
+{
+	return job->signer->update.channel != NULL
+	           ? signer_update_know(job)
+	           : signer_refuse(job, CALL_RESULT_UNSUPPORTED,
+	                           "this signer is no appliance: install another version where it "
+	                           "was started");
 }
 
 enum status signer_update_begin(struct signer_change *job, struct bytes content,
@@ -208,10 +191,6 @@ enum status signer_update_begin(struct signer_change *job, struct bytes content,
 
 	if (status != STATUS_OK)
 		return status;
-	if (update->said.code == CALL_UPDATE_NO_DISK)
-		return signer_refuse(
-		    job, CALL_RESULT_UNSUPPORTED,
-		    "this machine has no boot disk with two slots (claviger image boot)");
 	if (authz_update_order_take(content, &taken) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
 		                     "not an order of an image, or of one above 32 MiB");
@@ -219,6 +198,14 @@ enum status signer_update_begin(struct signer_change *job, struct bytes content,
 	while (!update->serving_told)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
+	if (!signer_budget_take(&update->orders, SIGNER_ORDERS_PER_HOUR, job->signer->now_ms / 60))
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many orders in an hour: each wears the boot disk and "
+		                     "firmware's variables");
+	/* The operator's serial is kept before what it orders: no start takes it once more. */
+	status = signer_await_commit(job, signer_store_touch(job->signer->store));
+	if (status != STATUS_OK)
+		return status;
 	begin = (struct call_update_begin){.len = taken.len,
 	                                   .count = (uint32_t)(taken.hashes.len / 32)};
 	memcpy(begin.order, order, sizeof(begin.order));

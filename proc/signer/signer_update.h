@@ -10,6 +10,12 @@
 #include "authz_statement.h"
 #include "authz_update.h"
 #include "ipc_channel.h"
+#include "signer_approvals.h"
+#include "signer_budget.h"
+#include "signer_store.h"
+
+/* Twice that at once. Whoever has an operator's key shall not wear out firmware's variables. */
+#define SIGNER_ORDERS_PER_HOUR 12
 
 struct signer;
 struct signer_change;
@@ -25,21 +31,24 @@ struct signer_update {
 	struct ipc_channel *channel; /* NULL: no appliance, nothing to update */
 	struct call_update_status said;
 	bool has_begun, started_told, serving_told;
-	bool is_proven; /* an operator was heard in this boot */
+	bool started_heard; /* some updater of this boot knows of the start */
+	bool is_proven;     /* an operator was heard in this boot */
 	uint8_t order[32];
 	uint8_t approvals_bytes[AUTHZ_UPDATE_APPROVALS_MAX];
 	size_t approvals_len;
 	enum signer_update_step step;
-	uint64_t request; /* the attestor's */
-	uint64_t ask_ms;  /* not before */
-	uint32_t code;    /* the verdict, where the updater is yet to be told */
-	bool is_judged;
+	struct signer_judgement judgement;
+	uint64_t ask_ms; /* the attestor, not before */
+	struct signer_store_item item;
+	uint32_t code; /* the verdict, where the updater is yet to be told */
+	struct signer_budget orders;
 };
 
 /* signer_update_pump moves what there is to move. */
 void signer_update_pump(struct signer *signer);
-/* signer_update_hear takes the attestor's judgement. */
-enum status signer_update_hear(struct signer *signer, struct bytes message);
+/* signer_update_know refuses while the updater has not said what lies on the boot disk; a signer
+ * that is no appliance has none to wait for. */
+enum status signer_update_know(struct signer_change *job);
 /* signer_update_begin hands an operator's order on; `order` is its hash. */
 enum status signer_update_begin(struct signer_change *job, struct bytes content,
                                 const uint8_t order[32]);

@@ -2,8 +2,9 @@
  * Talks to: signer (orders, pieces, verdicts). Opens: the boot disk and two firmware variables in
  * phase 1, nothing after: which one the next start tries (BootNext), and the boot option that this
  * names. Holds no key and no secret. If compromised: another image lies on the boot disk, or none;
- * firmware starts it only when a key of db signed it, and it unseals only what both authorities
- * approved: service denied. If it dies: the supervisor starts it again; what was staged stays. */
+ * the next start tries any option of firmware's, also what is built in and no key of db signed; the
+ * variables wear out. What unseals is only what both authorities approved: service denied. If it
+ * dies: the supervisor starts it again; what was staged stays. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <dirent.h>
 #include <fcntl.h>
@@ -57,7 +58,8 @@ static void open_variables(struct proc *proc)
 		proc_keep_descriptor(proc, next_fd);
 	if (option_fd >= 0)
 		proc_keep_descriptor(proc, option_fd);
-	if (next_fd < 0 || option_fd < 0)
+	updater.has_variables = next_fd >= 0 && option_fd >= 0;
+	if (!updater.has_variables)
 		log_event(LOG_WARN, "updater.no_variables");
 }
 
@@ -141,9 +143,7 @@ static enum status arm(void *context, const struct disk_boot *disk)
 	struct buffer option = BUFFER_OF_ARRAY(space);
 
 	(void)context;
-	if (next_fd < 0 || option_fd < 0 ||
-	    efi_option_put(&partition, "Claviger, next release", &option) != STATUS_OK)
-		return STATUS_IO;
+	CHECK(efi_option_put(&partition, "Claviger, next release", &option) == STATUS_OK);
 	/* Firmware takes the number away before it starts what it names: it is tried once. */
 	return put_variable(option_fd, buffer_bytes(&option)) == STATUS_OK ? put_next(OPTION)
 	                                                                   : STATUS_IO;
@@ -153,7 +153,7 @@ static enum status arm(void *context, const struct disk_boot *disk)
 static enum status disarm(void *context)
 {
 	(void)context;
-	return next_fd < 0 ? STATUS_IO : put_next(NO_OPTION);
+	return put_next(NO_OPTION);
 }
 
 /* ---- phase 3 ---- */
@@ -182,8 +182,7 @@ static int updater_run(struct proc *proc)
 	CHECK(signer != NULL);
 	updater.arm = arm;
 	updater.disarm = disarm;
-	updater.status.state = CALL_UPDATE_IDLE;
-	updater.status.code = updater.has_disk ? CALL_UPDATE_FINE : CALL_UPDATE_NO_DISK;
+	updater_begin(&updater);
 	proc_report_ready(proc);
 	while (!proc_stopping()) {
 		bool worked = take_one(signer);

@@ -37,6 +37,27 @@ static void end(struct updater *updater, uint32_t code)
 		say(LOG_WARN, "update.refused", code);
 }
 
+static bool has_image(const struct disk_boot_slot *slot)
+{
+	return slot->state != DISK_BOOT_EMPTY && slot->state != DISK_BOOT_DAMAGED;
+}
+
+static void tell_usual(struct updater *updater)
+{
+	const struct disk_boot_slot *usual = &updater->disk.slots[updater->disk.usual];
+
+	memset(updater->status.usual, 0, sizeof(updater->status.usual));
+	if (updater->has_disk && has_image(usual))
+		memcpy(updater->status.usual, usual->pcr, sizeof(usual->pcr));
+}
+
+void updater_begin(struct updater *updater)
+{
+	updater->status = (struct call_update_status){.state = CALL_UPDATE_IDLE};
+	updater->status.code = updater->has_disk ? CALL_UPDATE_FINE : CALL_UPDATE_NO_DISK;
+	tell_usual(updater);
+}
+
 /* ---- what runs, serves ---- */
 
 /* keep makes a tried image the usual one: it is what came to serve in this start. */
@@ -48,6 +69,7 @@ static void keep(struct updater *updater)
 	whole.state = DISK_BOOT_WHOLE;
 	if (status == STATUS_OK)
 		status = disk_boot_note(&updater->disk, updater->disk.usual, &whole);
+	tell_usual(updater);
 	if (status == STATUS_OK)
 		say(LOG_INFO, "update.kept", CALL_UPDATE_FINE);
 	else
@@ -59,13 +81,16 @@ static void take_started(struct updater *updater, const struct call_update_start
 	const struct disk_boot_slot *usual = &updater->disk.slots[updater->disk.usual];
 	struct disk_boot_slot tried = updater->disk.slots[other(updater)];
 
-	if (tried.state != DISK_BOOT_EMPTY && memcmp(tried.pcr, started->pcr, 32) == 0 &&
-	    (usual->state == DISK_BOOT_EMPTY || memcmp(usual->pcr, started->pcr, 32) != 0)) {
+	if (has_image(&tried) && memcmp(tried.pcr, started->pcr, 32) == 0 &&
+	    (!has_image(usual) || memcmp(usual->pcr, started->pcr, 32) != 0)) {
 		/* Not before: an image that nobody can reach must not be what starts by itself. */
 		if (started->serves != 0)
 			keep(updater);
 		return;
 	}
+	/* It may be what runs, and what was tried: nothing says so any more. */
+	if (tried.state == DISK_BOOT_DAMAGED && updater->status.code != CALL_UPDATE_RECORD)
+		end(updater, CALL_UPDATE_RECORD);
 	if (tried.state != DISK_BOOT_STAGED)
 		return;
 	if (started->first == 0) {
@@ -94,12 +119,20 @@ static void take_begin(struct updater *updater, const struct call_update_begin *
 {
 	struct call_update_status *status = &updater->status;
 
-	*status = (struct call_update_status){.state = CALL_UPDATE_READING, .count = begin->count};
+	status->state = CALL_UPDATE_READING;
+	status->code = CALL_UPDATE_FINE;
+	status->have = status->next = 0;
+	status->count = begin->count;
+	memset(status->pcr, 0, sizeof(status->pcr));
 	memcpy(status->order, begin->order, sizeof(status->order));
 	memcpy(updater->hashes, hashes.data, hashes.len);
 	memset(updater->have, 0, sizeof(updater->have));
 	updater->len = begin->len;
 	updater->at = 0;
+	if (!updater->has_disk || !updater->has_variables) {
+		end(updater, updater->has_disk ? CALL_UPDATE_FIRMWARE : CALL_UPDATE_NO_DISK);
+		return;
+	}
 	/* What was staged is so no more, and firmware must not try a slot that is being written. */
 	if (updater->disk.slots[other(updater)].state == DISK_BOOT_STAGED &&
 	    updater->disarm(updater->context) != STATUS_OK) {
@@ -180,7 +213,7 @@ static void measure(struct updater *updater)
 		updater->status.state = CALL_UPDATE_CHECKED;
 	}
 	/* Nobody could tell afterwards which of the two had started. */
-	if (updater->status.state == CALL_UPDATE_CHECKED && usual->state != DISK_BOOT_EMPTY &&
+	if (updater->status.state == CALL_UPDATE_CHECKED && has_image(usual) &&
 	    memcmp(usual->pcr, updater->status.pcr, sizeof(usual->pcr)) == 0)
 		end(updater, CALL_UPDATE_SAME);
 }
@@ -255,6 +288,7 @@ enum status updater_take(struct updater *updater, uint32_t kind, struct bytes me
 
 	if (kind == CALL_UPDATE_STARTED && message.len == sizeof(started)) {
 		memcpy(&started, message.data, sizeof(started));
+		updater->status.started = 1;
 		if (updater->has_disk)
 			take_started(updater, &started);
 		return STATUS_OK;
@@ -265,8 +299,7 @@ enum status updater_take(struct updater *updater, uint32_t kind, struct bytes me
 		return STATUS_OK;
 	}
 	if (kind == CALL_UPDATE_BEGIN && update_take_begin(message, &begin, &rest) == STATUS_OK) {
-		if (updater->has_disk)
-			take_begin(updater, &begin, rest);
+		take_begin(updater, &begin, rest);
 		return STATUS_OK;
 	}
 	if (kind == CALL_UPDATE_PIECE && update_take_piece(message, &piece, &rest) == STATUS_OK) {

@@ -11,7 +11,7 @@
 #include "disk_boot.h"
 
 struct updater {
-	bool has_disk;
+	bool has_disk, has_variables;
 	struct disk_boot disk;
 	/* arm has firmware start the other slot's image once, at the next start. */
 	enum status (*arm)(void *context, const struct disk_boot *disk);
@@ -26,6 +26,8 @@ struct updater {
 	uint8_t *image; /* DISK_BOOT_IMAGE_MAX bytes */
 };
 
+/* updater_begin: disk and variables are open, or are not there. */
+void updater_begin(struct updater *updater);
 /* updater_take takes one message; MALFORMED: no signer sends it. */
 MUST_USE enum status updater_take(struct updater *updater, uint32_t kind, struct bytes message);
 /* updater_step does one step of what is to be done; false: nothing is. */

@@ -93,7 +93,8 @@ static void start(int fd)
 	updater.arm = arm;
 	updater.disarm = disarm;
 	updater.has_disk = disk_boot_open(fd, &updater.disk) == STATUS_OK;
-	updater.status.state = CALL_UPDATE_IDLE;
+	updater.has_variables = true;
+	updater_begin(&updater);
 }
 
 static enum status say(uint32_t kind, struct bytes head, struct bytes rest)
@@ -344,6 +345,82 @@ static void test_what_starts_already_is_not_staged(void)
 	refuse(images[0], CALL_UPDATE_SAME, true);
 }
 
+/* O9: what cannot be staged is said before anything is sent or erased. */
+static void test_a_machine_that_cannot_be_updated_says_so_at_the_order(void)
+{
+	int fd = new_machine();
+
+	stage(fd);
+	start(fd);
+	updater.has_variables = false;
+	order(images[1], 9);
+	EXPECT(updater.status.state == CALL_UPDATE_IDLE && updater.status.order[0] == 9);
+	EXPECT(updater.status.code == CALL_UPDATE_FIRMWARE && holds(fd, 2, images[1]));
+	close(fd);
+	start(fd);
+	EXPECT(!updater.has_disk && updater.status.code == CALL_UPDATE_NO_DISK);
+	order(images[1], 9);
+	EXPECT(updater.status.state == CALL_UPDATE_IDLE && updater.status.order[0] == 9 &&
+	       updater.status.code == CALL_UPDATE_NO_DISK);
+	say_started(pcrs[0], true);
+	EXPECT(updater.status.code == CALL_UPDATE_NO_DISK && updater.status.started == 1);
+}
+
+/* bend flips a bit of a slot's record. */
+static void bend(int fd, unsigned slot)
+{
+	uint8_t byte;
+	off_t at = (8 + 8 * (off_t)slot) * 512 + 20;
+
+	CHECK(pread(fd, &byte, 1, at) == 1);
+	byte ^= 1;
+	CHECK(syscall(SYS_pwrite64, fd, &byte, 1, at) == 1);
+}
+
+/* L10 of the review: v+1 may run and never be kept; that is said, and an order mends it. */
+static void test_a_damaged_record_is_said_and_mended_by_an_order(void)
+{
+	for (unsigned runs = 0; runs < 2; runs++) {
+		int fd = new_machine();
+
+		stage(fd);
+		bend(fd, 1);
+		start(fd);
+		say_started(pcrs[runs], true);
+		EXPECT(updater.status.code == CALL_UPDATE_RECORD && updater.disk.usual == 0);
+		EXPECT(memcmp(updater.status.usual, pcrs[0], 32) == 0);
+		order(images[1], 8);
+		EXPECT(updater.status.state == CALL_UPDATE_CHECKED);
+		give_verdict(8, 0);
+		start(fd);
+		say_started(pcrs[1], true);
+		EXPECT(updater.disk.usual == 1 && updater.status.code == 0);
+		close(fd);
+	}
+}
+
+/* What the signer has approvals judged for. */
+static void test_it_is_told_what_starts_by_itself(void)
+{
+	static const uint8_t none[32];
+	int fd = new_machine();
+
+	start(fd);
+	EXPECT(memcmp(updater.status.usual, pcrs[0], 32) == 0 && updater.status.started == 0);
+	say_started(pcrs[0], true);
+	EXPECT(updater.status.started == 1);
+	stage(fd);
+	EXPECT(memcmp(updater.status.usual, pcrs[0], 32) == 0 && updater.status.started == 1);
+	start(fd);
+	EXPECT(memcmp(updater.status.usual, pcrs[0], 32) == 0);
+	say_started(pcrs[1], true);
+	EXPECT(memcmp(updater.status.usual, pcrs[1], 32) == 0);
+	bend(fd, 1);
+	start(fd);
+	EXPECT(memcmp(updater.status.usual, none, 32) == 0);
+	close(fd);
+}
+
 static void test_a_disk_that_changes_what_was_written_is_noticed(void)
 {
 	int fd = new_machine();
@@ -371,7 +448,8 @@ static unsigned run(int fd, unsigned runs)
 {
 	start(fd);
 	say_started(pcrs[runs], true);
-	if (runs == 0 && updater.disk.slots[1].state == DISK_BOOT_EMPTY) {
+	if (runs == 0 && (updater.disk.slots[1].state == DISK_BOOT_EMPTY ||
+	                  updater.disk.slots[1].state == DISK_BOOT_DAMAGED)) {
 		order(images[1], 7);
 		for (uint32_t i = 0; i < PIECES; i++)
 			send_piece(images[1], i);
@@ -463,6 +541,9 @@ int main(void)
 	RUN(test_what_is_refused_leaves_the_machine_as_it_was);
 	RUN(test_another_order_takes_back_what_was_staged);
 	RUN(test_what_starts_already_is_not_staged);
+	RUN(test_a_machine_that_cannot_be_updated_says_so_at_the_order);
+	RUN(test_a_damaged_record_is_said_and_mended_by_an_order);
+	RUN(test_it_is_told_what_starts_by_itself);
 	RUN(test_a_disk_that_changes_what_was_written_is_noticed);
 	RUN(test_a_power_cut_at_any_write_leaves_a_machine_that_starts);
 	RUN(test_messages_that_no_signer_sends_are_refused);

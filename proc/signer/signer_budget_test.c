@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "signer_sign.h"
+#include "signer_budget.h"
 
 #include "base_test.h"
-#include "signer_change.h"
-
-/* Of signer.c, which is the process itself; nothing here waits. */
-void signer_turn(struct signer *signer)
-{
-	(void)signer;
-	EXPECT(false);
-}
 
 /* A25: twice a minute's worth at once, then as fast as it refills. */
 static void test_a_budget_refills_with_time(void)

@@ -2,9 +2,7 @@
  * bytes, what takes power away, limits, durable nonces, whose key may be a wallet, shares. The test
  * is an honest bridge and authority, and stops or kills the store where that matters. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,13 +10,10 @@
 
 #include "authz_answer.h"
 #include "base_check.h"
-#include "base_encode.h"
 #include "base_test.h"
 #include "call_export.h"
 #include "cbor_writer.h"
-#include "keys_p256.h"
 #include "rig.h"
-#include "site.h"
 #include "solana_ids.h"
 #include "solana_pda.h"
 
@@ -1076,167 +1071,6 @@ static void test_custom_code_does_not_hide_what_the_message_shows(void)
 	EXPECT(sign(500000) == CALL_RESULT_POLICY_DENIED);
 }
 
-static struct keys_sign_key operators[2];
-
-static enum status command_of(size_t operator, uint64_t serial)
-{
-	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
-	uint8_t command_space[1024];
-	struct buffer answer = BUFFER_OF_ARRAY(space), out = BUFFER_OF_ARRAY(command_space);
-	struct authz_command command = {.action = AUTHZ_COMMAND_UNFREEZE_ALL, .serial = serial};
-
-	command.expires_s = rig_now_s(&rig) + 600;
-	memcpy(command.deployment, rig.deployment, 32);
-	memcpy(command.operator_key, keys_sign_public(&operators[operator]), 32);
-	CHECK(authz_command_put(&command, &operators[operator], &out) == STATUS_OK);
-	return rig_ask(&rig, CALL_CHANGE_OPERATOR, buffer_bytes(&out), &answer);
-}
-
-/* A stolen key of one operator cannot end the others' commands, also not over a restart. */
-static void test_one_operators_serials_are_no_other_operators(void)
-{
-	EXPECT(command_of(0, INT64_MAX) == STATUS_OK);
-	EXPECT(command_of(0, INT64_MAX) == STATUS_REFUSED);
-	EXPECT(command_of(1, 5) == STATUS_OK);
-	EXPECT(command_of(1, 5) == STATUS_REFUSED);
-	rig_stop(&rig);
-	rig_start(&rig, folder, false);
-	EXPECT(command_of(0, INT64_MAX) == STATUS_REFUSED);
-	EXPECT(command_of(1, 5) == STATUS_REFUSED);
-	EXPECT(command_of(1, 6) == STATUS_OK);
-}
-
-/* A bridge that answers as often as it is asked whether a chain holds; then it says the
- * opposite of another one. */
-struct judge {
-	uint32_t holds;
-	unsigned asked;
-	atomic_bool is_over;
-};
-
-static void *judge_chains(void *context)
-{
-	struct judge *judge = context;
-	static uint8_t space[CALL_BRIDGE_SLOT_BYTES];
-
-	while (!atomic_load(&judge->is_over)) {
-		struct ipc_message message = {.payload = BUFFER_OF_ARRAY(space)};
-		struct call_bridge_certificate said = {.holds = judge->holds}, other;
-		struct bytes chain;
-
-		if (ipc_take(&rig.bridge, &message) != STATUS_OK ||
-		    message.kind != CALL_BRIDGE_CERTIFICATE) {
-			usleep(1000);
-			continue;
-		}
-		chain = buffer_bytes(&message.payload);
-		keys_sha256(&chain, 1, said.hash);
-		judge->asked++;
-		other = said;
-		other.hash[31] ^= 1;
-		other.holds = said.holds != 1;
-		CHECK(ipc_put(&rig.bridge, CALL_BRIDGE_CERTIFICATE_ANSWER,
-		              bytes_of(&said, sizeof(said))) == STATUS_OK);
-		CHECK(ipc_put(&rig.bridge, CALL_BRIDGE_CERTIFICATE_ANSWER,
-		              bytes_of(&other, sizeof(other))) == STATUS_OK);
-	}
-	return NULL;
-}
-
-static enum status install_chain(struct judge judge, const char *chain)
-{
-	static uint64_t serial = 100;
-	uint8_t command_space[1024];
-	struct buffer answer = BUFFER_OF_ARRAY(answer_space), out = BUFFER_OF_ARRAY(command_space),
-	              install = BUFFER_OF_ARRAY(body_space);
-	struct authz_command command = {.action = AUTHZ_COMMAND_INSTALL_CERTIFICATE,
-	                                .serial = ++serial};
-	struct bytes content = bytes_of_text(chain);
-	enum status status;
-	pthread_t thread;
-
-	command.expires_s = rig_now_s(&rig) + 600;
-	memcpy(command.deployment, rig.deployment, 32);
-	memcpy(command.operator_key, keys_sign_public(&operators[1]), 32);
-	keys_sha256(&content, 1, command.target);
-	CHECK(authz_command_put(&command, &operators[1], &out) == STATUS_OK);
-	CHECK(authz_install_put(
-	          &(struct authz_install){.command = buffer_bytes(&out), .content = content},
-	          &install) == STATUS_OK);
-	CHECK(pthread_create(&thread, NULL, judge_chains, &judge) == 0);
-	status = rig_ask(&rig, CALL_CHANGE_INSTALL, buffer_bytes(&install), &answer);
-	atomic_store(&judge.is_over, true);
-	CHECK(pthread_join(thread, NULL) == 0);
-	EXPECT(judge.asked >= 1);
-	return status;
-}
-
-/* What the bridge hears first of a start: the kept chain, if there is one. */
-static bool is_kept(const char *chain)
-{
-	rig_stop(&rig);
-	rig.kept_chain_len = 0;
-	rig_start(&rig, folder, false);
-	return bytes_equal(bytes_of(rig.kept_chain, rig.kept_chain_len), bytes_of_text(chain));
-}
-
-static void become_appliance(void)
-{
-	static uint8_t space[SITE_MANIFEST_MAX], inner_space[SITE_MANIFEST_MAX];
-	struct buffer whole = BUFFER_OF_ARRAY(space), inner = BUFFER_OF_ARRAY(inner_space);
-	static struct site_manifest manifest;
-	struct keys_p256_key key;
-	uint8_t hash[KEYS_HASH_LEN];
-
-	keys_p256_random(&key);
-	manifest = (struct site_manifest){
-	    .serial = 1, .port = 8200, .operator_count = 2, .name_count = 1, .names = {"signer"}};
-	memcpy(manifest.key, key.public, sizeof(manifest.key));
-	for (size_t i = 0; i < 2; i++)
-		memcpy(manifest.operators[i], keys_sign_public(&operators[i]), 32);
-	CHECK(site_signed(&manifest, &inner) == STATUS_OK);
-	keys_sha256_label(SITE_LABEL, buffer_bytes(&inner), hash);
-	CHECK(keys_p256_sign(&key, hash, manifest.signature) == STATUS_OK);
-	CHECK(site_put(&manifest, &whole) == STATUS_OK);
-	memcpy(rig.site_key, manifest.key, sizeof(rig.site_key));
-	rig.site = buffer_bytes(&whole);
-}
-
-/* A signed command with a chain that the bridge refuses leaves the one that is kept. */
-static void test_a_chain_that_does_not_hold_leaves_the_kept_one(void)
-{
-	rig_stop(&rig);
-	become_appliance();
-	rig_start(&rig, folder, false);
-	EXPECT(install_chain((struct judge){.holds = 0}, "bad") == STATUS_REFUSED &&
-	       strstr(rig.refusal, "the former stays") != NULL);
-	EXPECT(is_kept(""));
-	EXPECT(install_chain((struct judge){.holds = 1}, "good") == STATUS_OK);
-	EXPECT(is_kept("good"));
-	EXPECT(install_chain((struct judge){.holds = 0}, "bad") == STATUS_REFUSED);
-	EXPECT(install_chain((struct judge){.holds = 2}, "bad") == STATUS_REFUSED);
-	EXPECT(is_kept("good"));
-	EXPECT(install_chain((struct judge){.holds = 1}, "better") == STATUS_OK);
-	EXPECT(is_kept("better"));
-	rig_stop(&rig);
-	rig.site = bytes_of(NULL, 0);
-	rig_start(&rig, folder, false);
-}
-
-static void make_operators(void)
-{
-	static char setting[128];
-	char keys[2][BASE58_LEN(32) + 1];
-
-	for (size_t i = 0; i < 2; i++) {
-		keys_sign_random(&operators[i]);
-		CHECK(base58_encode(bytes_of(keys_sign_public(&operators[i]), 32), keys[i],
-		                    sizeof(keys[i])) == STATUS_OK);
-	}
-	snprintf(setting, sizeof(setting), "operators=%s,%s", keys[0], keys[1]);
-	rig.setting = setting;
-}
-
 /* ---- limits of a wallet, over all its grants (B4) ---- */
 
 #define FEE UINT64_C(5000)
@@ -1643,7 +1477,6 @@ int main(void)
 {
 	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
 	keys_random(rig.node_share, sizeof(rig.node_share));
-	make_operators();
 	rig_start(&rig, folder, true);
 	RUN(test_an_atomic_batch_is_signed_whole);
 	RUN(test_an_atomic_batch_with_one_refused_is_not_signed_at_all);
@@ -1673,8 +1506,6 @@ int main(void)
 	RUN(test_limits_of_the_wallet_and_durable_nonces);
 	RUN(test_custom_code_does_not_hide_what_the_message_shows);
 	RUN(test_a_batch_does_not_pass_a_ceiling_of_the_site);
-	RUN(test_one_operators_serials_are_no_other_operators);
-	RUN(test_a_chain_that_does_not_hold_leaves_the_kept_one);
 	RUN(test_only_who_was_looked_for_is_found);
 	RUN(test_a_flood_does_not_take_all_tickets);
 	rig_stop(&rig);

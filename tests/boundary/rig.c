@@ -119,6 +119,21 @@ void rig_replace(struct rig *rig, enum proc_role role)
 	CHECK(supervisor_spawn(&rig->supervisor, child) == STATUS_OK);
 }
 
+/* What the attestor says of approvals. */
+static void judge(struct rig *rig, const struct call_attest_request *request)
+{
+	struct call_attest_head head = {.request = request->head.request,
+	                                .status = (uint32_t)rig->judge_status};
+	uint8_t space[sizeof(head) + sizeof(rig->judged)];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	rig->judged_bytes = request->approvals.len;
+	CHECK(buffer_put(&out, bytes_of(&head, sizeof(head))) == STATUS_OK);
+	if (rig->judge_status == STATUS_OK)
+		CHECK(buffer_put(&out, bytes_of(&rig->judged, sizeof(rig->judged))) == STATUS_OK);
+	CHECK(ipc_put(&rig->attestor, CALL_ATTEST_JUDGE_ANSWER, buffer_bytes(&out)) == STATUS_OK);
+}
+
 /* What a TPM does with the signer's checkpoints. */
 static void attest(struct rig *rig)
 {
@@ -134,10 +149,15 @@ static void attest(struct rig *rig)
 	status = ipc_take(&rig->attestor, &message);
 	if (status == STATUS_CONFLICT)
 		ipc_acknowledge(&rig->attestor);
-	if (status != STATUS_OK || message.kind != CALL_ATTEST_NV_EXTEND)
+	if (status != STATUS_OK ||
+	    (message.kind != CALL_ATTEST_NV_EXTEND && message.kind != CALL_ATTEST_JUDGE))
 		return; /* what else it asks has no answer here */
 	CHECK(attest_take_request(message.kind, buffer_bytes(&message.payload), &request) ==
 	      STATUS_OK);
+	if (message.kind == CALL_ATTEST_JUDGE) {
+		judge(rig, &request);
+		return;
+	}
 	parts[0] = BYTES_OF_ARRAY(rig->anchor);
 	parts[1] = BYTES_OF_ARRAY(request.extend.digest);
 	keys_sha256(parts, 2, rig->anchor);

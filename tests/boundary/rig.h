@@ -8,6 +8,7 @@
 
 #include "authz_change.h"
 #include "authz_statement.h"
+#include "call_attest.h"
 #include "call_change.h"
 #include "call_channel.h"
 #include "call_sign.h"
@@ -28,8 +29,11 @@ struct rig {
 	uint8_t checkpoint[32]; /* SHA-256 of the one that it stands for */
 	const uint8_t *accepts; /* the site accepts the store of this one, whatever the anchor */
 	uint64_t boots, extends;
-	bool holds_anchor; /* the TPM does not answer: nothing is acknowledged */
-	bool hardware;     /* the TPM says that it is none of software: its writes have a budget */
+	bool holds_anchor;                /* the TPM does not answer: nothing is acknowledged */
+	struct call_attest_judged judged; /* what it says of any approvals */
+	enum status judge_status;
+	size_t judged_bytes; /* of the last ones */
+	bool hardware; /* the TPM says that it is none of software: its writes have a budget */
 	uint8_t deployment[32];
 	uint8_t deployment_key[32];
 	uint8_t channel[32]; /* the signer's, of this boot */

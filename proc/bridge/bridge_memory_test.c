@@ -246,6 +246,36 @@ static void test_a_handshake_that_goes_on_for_ever_leaves_others_their_turns(voi
 	dribbler = NULL;
 }
 
+/* R2, O9: a crowd that shakes hands at the clients' door takes no turn of an operator's, whose door
+ * has its own queue and its own share of the time; and so the other way round. */
+static void test_a_crowd_at_one_door_takes_no_handshake_of_another(void)
+{
+	static const enum api_door crowded[] = {API_DOOR_CLIENTS, API_DOOR_OPERATORS};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct bridge_conn *late;
+
+		begin();
+		for (uint64_t n = 0; n < 20; n++) {
+			struct bridge_conn *conn = bridge_take_conn(&bridge, crowded[i], n);
+
+			CHECK(conn != NULL);
+			bridge_turn_later(&bridge, conn);
+		}
+		late = bridge_take_conn(&bridge, crowded[1 - i], 0);
+		CHECK(late != NULL);
+		bridge_turn_later(&bridge, late);
+		bridge.busy = true;
+		bridge.credited_us = bridge.now_us;
+		bridge.doors[crowded[i]].shake_credit_us = -1000000; /* it has spent its share */
+		bridge.doors[crowded[1 - i]].shake_credit_us = 1;
+		EXPECT(bridge_take_turns(&bridge) && advanced_count == 1 &&
+		       advanced[0] == late->id);
+		EXPECT(!bridge_take_turns(&bridge));
+		bridge.doors[crowded[i]].shake_credit_us = 0;
+	}
+}
+
 /* N2: beside other work handshakes have what they earned and no more. */
 static void test_handshakes_beside_work_wait_for_their_budget(void)
 {
@@ -267,6 +297,7 @@ int main(void)
 	RUN(test_a_crowd_takes_large_buffers_at_its_own_door);
 	RUN(test_handshakes_that_were_begun_have_every_other_turn);
 	RUN(test_a_handshake_that_goes_on_for_ever_leaves_others_their_turns);
+	RUN(test_a_crowd_at_one_door_takes_no_handshake_of_another);
 	RUN(test_handshakes_beside_work_wait_for_their_budget);
 	return test_summary();
 }

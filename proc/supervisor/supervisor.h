@@ -96,6 +96,10 @@ bool supervisor_set(struct supervisor *supervisor, const char *name, const char 
 /* supervisor_machine_begin (the appliance's process 1, before anything else) mounts the kernel's
  * own folders, takes the console, and says what this mode's settings are. */
 MUST_USE enum status supervisor_machine_begin(struct supervisor *supervisor);
+/* supervisor_deafen makes a terminal print and nothing else: else a Ctrl-S on the serial line would
+ * hold up whoever logs, which is everybody, and what is typed there would stand among the log's
+ * lines. The speed is what firmware consoles have. */
+void supervisor_deafen(int fd);
 /* supervisor_machine_setup runs setup to its end, seals what it wrote and takes its settings; else
  * the boot failure's number is returned, 0 when all is well. */
 MUST_USE int supervisor_machine_setup(struct supervisor *supervisor);

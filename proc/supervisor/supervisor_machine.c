@@ -30,10 +30,7 @@ static const struct {
     {"securityfs", "/sys/kernel/security", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL       },
 };
 
-/* deafen makes a terminal print and nothing else: else a Ctrl-S on the serial line would hold up
- * whoever logs, which is everybody, and what is typed there would stand among the log's lines. The
- * speed is what firmware consoles have; the kernel's default is 9600. */
-static void deafen(int fd)
+void supervisor_deafen(int fd)
 {
 	struct termios console;
 
@@ -52,7 +49,7 @@ static bool take_console(void)
 	bool taken = fd >= 0 && dup2(fd, STDIN_FILENO) >= 0 && dup2(fd, STDOUT_FILENO) >= 0 &&
 	             dup2(fd, STDERR_FILENO) >= 0;
 
-	deafen(STDERR_FILENO);
+	supervisor_deafen(STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
 	return taken;

@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The list of parts that a release carries (S6): SPDX's own tools (from PyPI, pinned) find it valid, and it names
-what the lock files name, no more and no less, with their hashes. `whole` (make soak T=release) makes the release
+"""What a release carries (S6): no image but the one that image/expected.sha256 names; a list of parts that SPDX's own
+tools (from PyPI, pinned) find valid, and that names what the lock files name, no more and no less, with their hashes. `whole` (make soak T=release) makes the release
 and checks each file of it."""
+import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
 passed = failed = 0
 
 
@@ -75,6 +78,42 @@ def check_list(path):
         say("a bent %s is refused by SPDX's tools" % what, judge(path + ".bent.json").returncode != 0)
 
 
+def publish(folder, named):
+    """tools/release over a tree whose image/expected.sha256 has `named`; the image's bytes are b"image"."""
+    tree, build = os.path.join(folder, "tree"), os.path.join(folder, "build")
+    shutil.rmtree(tree, ignore_errors=True)
+    for name in ("tools/release", "tools/image"):
+        os.makedirs(os.path.join(tree, os.path.dirname(name)), exist_ok=True)
+        shutil.copy(os.path.join(SOURCE, name), os.path.join(tree, name))
+    for place, data in ((os.path.join(tree, "image/expected.sha256"), ("# a comment\n%s  claviger.efi\n" % named).encode()),
+                        (os.path.join(build, "image/claviger.efi"), b"image"), *(
+            (os.path.join(build, "package", n % number()), b"") for n in ("claviger_%s_amd64.deb", "claviger_%s_oci.tar"))):
+        os.makedirs(os.path.dirname(place), exist_ok=True)
+        with open(place, "wb") as f:
+            f.write(data)
+    if not os.path.exists(os.path.join(build, "bin")):
+        os.symlink(os.path.join(BUILD, "bin"), os.path.join(build, "bin"))
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=tree, check=True)
+    done = subprocess.run(["tools/release"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=tree,
+                          env={**os.environ, "BUILD_DIR": build})
+    return done.returncode, done.stdout, os.path.exists(os.path.join(build, "release"))
+
+
+def number():
+    return json.loads(run(os.path.join(BUILD, "bin/claviger"), "version", "--json").stdout)["version"]
+
+
+def check_image(folder):
+    """An image that nobody else would get is not published, and nothing is left that looks like a release."""
+    code, text, left = publish(folder, "none")
+    say("no image is named", code == 1 and "names no image yet" in text and not left, text)
+    code, text, left = publish(folder, "ab" * 32)
+    say("another one is named", code == 1 and "SHA-256 is" in text and "ab" * 32 in text and not left, text)
+    code, text, left = publish(folder, hashlib.sha256(b"image").hexdigest())
+    say("this one is named", "as expected" in text and left, text)  # it ends later: b"image" cannot be measured
+
+
 def whole():
     done = run("make", "release")
     say("make release", done.returncode == 0, done.stdout[-3000:])
@@ -105,5 +144,6 @@ else:
         made = run("tools/release", "sbom", place)
         say("tools/release sbom", made.returncode == 0, made.stdout)
         check_list(place)
+        check_image(folder)
 print("%d passed, %d failed" % (passed, failed))
 sys.exit(1 if failed or not passed else 0)

@@ -256,7 +256,7 @@ static void test_what_runs_what_starts_by_itself_and_what_is_next_must_all_open(
 	EXPECT(judge(running, usual, CALL_UPDATE_LOCKS_OUT, CALL_UPDATE_NO_RELEASE));
 	approve(&release_root, next, 1);
 	EXPECT(judge(next, running, CALL_UPDATE_FINE, 0));
-	/* A tried image that is not kept yet runs; what starts by itself is another (L10). */
+	/* A tried image that is not kept yet runs; what starts by itself is another */
 	EXPECT(judge(next, usual, CALL_UPDATE_LOCKS_OUT, CALL_UPDATE_NO_RELEASE));
 	approve(&release_root, usual, 1);
 	EXPECT(judge(next, usual, CALL_UPDATE_FINE, 0));
@@ -340,7 +340,7 @@ static void test_what_a_floor_locks_out_is_refused_with_its_own_code(void)
 	end();
 }
 
-/* M5 of the review: the next start has the approvals that were judged last, not those of this one.
+/* The next start has the approvals that were judged last, not those of this one.
  */
 static void test_no_floor_is_raised_above_what_the_approvals_of_the_next_start_let_in(void)
 {

@@ -418,7 +418,7 @@ static void test_a_data_disk_that_takes_no_approvals_stages_nothing(void)
 	end();
 }
 
-/* L4 of the review: a TPM that fails is asked again, a second later and not in each turn. */
+/* A TPM that fails is asked again, a second later and not in each turn. */
 static void test_a_tpm_that_fails_is_asked_again_and_not_at_once(void)
 {
 	struct call_attest_judge asked;
@@ -531,7 +531,7 @@ static void test_it_serves_when_a_bot_got_a_signature_or_an_operator_was_heard(v
 	end();
 }
 
-/* L9 of the review: a boot's first word counts when an updater has heard it, not when it was sent.
+/* A boot's first word counts when an updater has heard it, not when it was sent.
  */
 static void test_an_updater_that_died_before_it_heard_leaves_the_first_word_to_the_next(void)
 {
@@ -583,7 +583,7 @@ static void test_no_order_before_what_runs_is_kept(void)
 	end();
 }
 
-/* L8 of the review: a start after a crash knows the operator's serial before anything was begun. */
+/* A start after a crash knows the operator's serial before anything was begun. */
 static void test_the_operators_serial_is_kept_before_the_order_begins(void)
 {
 	serve();
@@ -595,7 +595,7 @@ static void test_the_operators_serial_is_kept_before_the_order_begins(void)
 	end();
 }
 
-/* L2 of the review: whoever has an operator's key does not wear out firmware's variables. */
+/* Whoever has an operator's key does not wear out firmware's variables. */
 static void test_orders_have_a_rate(void)
 {
 	unsigned taken = 0;
@@ -654,7 +654,6 @@ static void test_pieces_are_of_the_order_and_answered_with_what_the_updater_has(
 	end();
 }
 
-/* L3 of the review. */
 static void test_an_updater_that_talks_without_end_is_heard_a_little_in_each_turn(void)
 {
 	struct call_update_status said = {.state = CALL_UPDATE_TAKING, .count = 8};
@@ -722,7 +721,7 @@ static void test_what_is_not_known_is_judged_as_what_runs(void)
 	end();
 }
 
-/* L5 of the review: two that want the data disk at once each hear of their own. */
+/* Two that want the data disk at once each hear of their own. */
 static void test_a_small_file_is_done_for_whom_it_was_put(void)
 {
 	static struct signer_store_item mine;

@@ -377,7 +377,7 @@ static void bend(int fd, unsigned slot)
 	CHECK(syscall(SYS_pwrite64, fd, &byte, 1, at) == 1);
 }
 
-/* L10 of the review: v+1 may run and never be kept; that is said, and an order mends it. */
+/* V+1 may run and never be kept; that is said, and an order mends it. */
 static void test_a_damaged_record_is_said_and_mended_by_an_order(void)
 {
 	for (unsigned runs = 0; runs < 2; runs++) {

@@ -419,8 +419,9 @@ static enum status judge_approvals(struct signer_change *job, struct bytes conte
 		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE,
 		                     "a file of approvals has 1 to %u bytes",
 		                     AUTHZ_UPDATE_APPROVALS_MAX);
-	while (signer_approvals_ask(job->signer, said->state == CALL_UPDATE_STAGED ? said->pcr : none,
-	                        content, &job->judgement) == STATUS_BUSY)
+	while (signer_approvals_ask(job->signer,
+	                            said->state == CALL_UPDATE_STAGED ? said->pcr : none, content,
+	                            &job->judgement) == STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	while (!job->judgement.is_done)

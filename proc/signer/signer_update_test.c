@@ -709,7 +709,8 @@ static void test_what_is_not_known_is_judged_as_what_runs(void)
 
 	begin();
 	EXPECT(signer_approvals_ask(&signer, none, bytes_of_text(approvals), &first) == STATUS_OK);
-	EXPECT(signer_approvals_ask(&signer, none, bytes_of_text(approvals), &second) == STATUS_BUSY);
+	EXPECT(signer_approvals_ask(&signer, none, bytes_of_text(approvals), &second) ==
+	       STATUS_BUSY);
 	EXPECT(hears_question(&asked, &shown) && memcmp(asked.next, facts.pcrs[4], 32) == 0 &&
 	       memcmp(asked.usual, facts.pcrs[4], 32) == 0);
 	EXPECT(answer_question(asked.head.request, STATUS_OK, 7) == STATUS_OK && first.is_done &&

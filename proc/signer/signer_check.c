@@ -300,8 +300,20 @@ static void pump_messages(struct signer_check *pool, struct verifier *verifier)
 	}
 }
 
+/* A module lies in the window until the verifier has said what it makes of it: another one there
+ * would be taken for it, and the verifier for a liar. */
+static bool window_is_taken(const struct verifier *verifier)
+{
+	for (size_t i = 0; i < verifier->count; i++)
+		if (verifier->runs[i]->sent_module && !verifier->runs[i]->loaded)
+			return true;
+	return false;
+}
+
 static void deliver_modules(struct verifier *verifier)
 {
+	if (window_is_taken(verifier))
+		return;
 	for (size_t i = 0; i < verifier->count; i++) {
 		struct signer_check_run *run = verifier->runs[i];
 		enum status status;

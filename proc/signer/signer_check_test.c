@@ -217,6 +217,40 @@ static void test_a_module_is_given_and_said_to_be_loaded_once(void)
 	EXPECT(one.end == SIGNER_CHECK_LOST && complaint(0) == IPC_COMPLAINT_BROKEN);
 }
 
+/* P9: modules that are wanted together come one after the other: the window holds one until the
+ * verifier has it. */
+static void test_a_module_stays_in_the_window_until_it_is_loaded(void)
+{
+	struct outcome one, two;
+	struct call_check_module said;
+	struct ipc_message message = {
+	    0, {space, sizeof(space), 0}
+        };
+
+	open_all(1);
+	make_run(&one, 1, false, 0);
+	make_run(&two, 2, false, 0);
+	memset(two.run.module_hash, 0x61, 32);
+	EXPECT(begin(&one) && begin(&two) && heard(0, CALL_CHECK_RUN) == 2);
+	say_need(0, &one.run);
+	say_need(0, &two.run);
+	signer_check_pump(pool, 1);
+	EXPECT(ipc_take(&pairs[0].verifier, &message) == STATUS_OK &&
+	       message.kind == CALL_CHECK_MODULE);
+	memcpy(&said, message.payload.data, sizeof(said));
+	EXPECT(memcmp(said.module, one.run.module_hash, 32) == 0);
+	EXPECT(memcmp(ipc_window_read(&pairs[0].verifier).data, one.run.module_hash, 32) == 0);
+	EXPECT(heard(0, CALL_CHECK_MODULE) == 0);
+	say_loaded(0, &one.run);
+	signer_check_pump(pool, 1);
+	EXPECT(memcmp(ipc_window_read(&pairs[0].verifier).data, two.run.module_hash, 32) == 0);
+	EXPECT(heard(0, CALL_CHECK_MODULE) == 1);
+	say_loaded(0, &two.run);
+	say_verdict(0, &two.run, CALL_CHECK_TRAP);
+	say_verdict(0, &one.run, CALL_CHECK_TRAP);
+	EXPECT(one.ends == 1 && two.ends == 1 && complaint(0) == 0);
+}
+
 /* What only loads a module has no verdict. */
 static void test_a_verdict_about_a_module_that_is_learned_is_a_crime(void)
 {
@@ -270,6 +304,7 @@ int main(void)
 	RUN(test_a_verdict_that_is_not_bound_counts_for_nothing);
 	RUN(test_a_second_verdict_is_a_crime);
 	RUN(test_a_module_is_given_and_said_to_be_loaded_once);
+	RUN(test_a_module_stays_in_the_window_until_it_is_loaded);
 	RUN(test_a_verdict_about_a_module_that_is_learned_is_a_crime);
 	RUN(test_a_late_verifier_is_given_up);
 	RUN(test_custom_code_is_alone_with_its_user);

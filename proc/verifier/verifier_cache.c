@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier_cache.h"
 
+#include "base_check.h"
 #include "policy_abi.h"
+
+_Static_assert(VERIFIER_MODULES_MAX < UINT16_MAX, "a place and one more fit its number");
 
 enum status verifier_cache_open(struct verifier_cache *cache, uint64_t heap_bytes_max)
 {
-	memset(cache->index, 0, sizeof(cache->index));
-	memset(cache->modules, 0, sizeof(cache->modules));
-	memset(cache->used, 0, sizeof(cache->used));
-	cache->clock = 0;
-	cache->count = 0;
+	/* Pages of it that nobody uses are none: a table that is never full costs nothing. */
+	CHECK(cache->count == 0 && cache->filled == 0);
 	return wasm_host_open(heap_bytes_max, &cache->host);
 }
 
@@ -31,15 +31,48 @@ static uint32_t find_slot(const struct verifier_cache *cache, const uint8_t hash
 	return slot;
 }
 
+/* ---- by last use ---- */
+
+static uint16_t place_of(const struct verifier_cache *cache, const struct verifier_module *module)
+{
+	return (uint16_t)(module - cache->modules + 1);
+}
+
+static void unlink_use(struct verifier_cache *cache, const struct verifier_module *module)
+{
+	if (module->newer != 0)
+		cache->modules[module->newer - 1].older = module->older;
+	else
+		cache->newest = module->older;
+	if (module->older != 0)
+		cache->modules[module->older - 1].newer = module->newer;
+	else
+		cache->oldest = module->newer;
+}
+
+static void link_newest(struct verifier_cache *cache, struct verifier_module *module)
+{
+	module->newer = 0;
+	module->older = cache->newest;
+	if (cache->newest != 0)
+		cache->modules[cache->newest - 1].newer = place_of(cache, module);
+	else
+		cache->oldest = place_of(cache, module);
+	cache->newest = place_of(cache, module);
+}
+
 struct verifier_module *verifier_cache_find(struct verifier_cache *cache,
                                             const uint8_t hash[SHA256_LEN])
 {
 	uint16_t place = cache->index[find_slot(cache, hash)];
+	struct verifier_module *module;
 
 	if (place == 0)
 		return NULL;
-	cache->used[place - 1] = ++cache->clock;
-	return &cache->modules[place - 1];
+	module = &cache->modules[place - 1];
+	unlink_use(cache, module);
+	link_newest(cache, module);
+	return module;
 }
 
 unsigned verifier_cache_count(const struct verifier_cache *cache)
@@ -47,17 +80,7 @@ unsigned verifier_cache_count(const struct verifier_cache *cache)
 	return cache->count;
 }
 
-static struct verifier_module *find_oldest(struct verifier_cache *cache)
-{
-	size_t oldest = VERIFIER_MODULES_MAX;
-
-	for (size_t i = 0; i < VERIFIER_MODULES_MAX; i++) {
-		if (cache->used[i] != 0 &&
-		    (oldest == VERIFIER_MODULES_MAX || cache->used[i] < cache->used[oldest]))
-			oldest = i;
-	}
-	return oldest == VERIFIER_MODULES_MAX ? NULL : &cache->modules[oldest];
-}
+/* ---- room ---- */
 
 /* Takes a slot out of the index: those behind it that could not be found without it move up. */
 static void take_out(struct verifier_cache *cache, uint32_t slot)
@@ -84,46 +107,54 @@ static void drop(struct verifier_cache *cache, struct verifier_module *module)
 {
 	take_out(cache, find_slot(cache, module->hash));
 	wasm_policy_unload(&module->policy);
-	cache->used[module - cache->modules] = 0;
+	unlink_use(cache, module);
+	module->older = cache->emptied;
+	cache->emptied = place_of(cache, module);
 	cache->count--;
 }
 
-static struct verifier_module *find_empty(struct verifier_cache *cache)
+/* An empty place, which the caller fills or leaves where it is: the next call gives it again. */
+static struct verifier_module *empty_place(struct verifier_cache *cache)
 {
-	for (size_t i = 0; cache->count != VERIFIER_MODULES_MAX && i < VERIFIER_MODULES_MAX; i++) {
-		if (cache->used[i] == 0)
-			return &cache->modules[i];
-	}
-	return NULL;
+	if (cache->emptied != 0)
+		return &cache->modules[cache->emptied - 1];
+	return &cache->modules[cache->filled];
+}
+
+static void take_place(struct verifier_cache *cache)
+{
+	if (cache->emptied != 0)
+		cache->emptied = cache->modules[cache->emptied - 1].older;
+	else
+		cache->filled++;
 }
 
 enum status verifier_cache_load(struct verifier_cache *cache, const uint8_t hash[SHA256_LEN],
                                 struct bytes module, struct verifier_module **ret_module,
                                 struct wasm_error *ret_error)
 {
-	struct verifier_module *place = verifier_cache_find(cache, hash), *oldest;
+	struct verifier_module *place = verifier_cache_find(cache, hash);
 	enum status s;
 
 	if (place != NULL) {
 		*ret_module = place;
 		return STATUS_OK;
 	}
-	place = find_empty(cache);
-	while (place == NULL || !wasm_host_has_room(&cache->host)) {
-		oldest = find_oldest(cache);
-		if (oldest == NULL)
+	while (cache->count == VERIFIER_MODULES_MAX || !wasm_host_has_room(&cache->host)) {
+		if (cache->oldest == 0)
 			return STATUS_TOO_LARGE; /* an empty cache without room: the cap is too low
 			                          */
-		drop(cache, oldest);
-		place = oldest;
+		drop(cache, &cache->modules[cache->oldest - 1]);
 	}
+	place = empty_place(cache);
 	s = wasm_policy_load(&cache->host, module, POLICY_AREA_BYTES, &place->policy, ret_error);
 	if (s != STATUS_OK)
 		return s;
+	take_place(cache);
 	memcpy(place->hash, hash, SHA256_LEN);
-	cache->index[find_slot(cache, hash)] = (uint16_t)(place - cache->modules + 1);
+	cache->index[find_slot(cache, hash)] = place_of(cache, place);
 	cache->count++;
-	cache->used[place - cache->modules] = ++cache->clock;
+	link_newest(cache, place);
 	*ret_module = place;
 	return STATUS_OK;
 }

@@ -9,26 +9,27 @@
 #include "base_sha256.h"
 #include "wasm.h"
 
-#define VERIFIER_MODULES_MAX 4096                       /* an intent takes its table's length */
+#define VERIFIER_MODULES_MAX 32768                      /* an intent takes its table's length */
 #define VERIFIER_INDEX_SIZE  (2 * VERIFIER_MODULES_MAX) /* a power of two */
 
 struct verifier_module {
 	uint8_t hash[SHA256_LEN];
 	struct wasm_policy policy;
+	uint16_t older, newer; /* place + 1 of its neighbours by last use, 0: none; `older` alone
+	                        * chains what was emptied */
 };
 
 struct verifier_cache {
 	struct wasm_host host;
-	uint64_t clock; /* counts uses */
 	/* Place + 1 of each module, 0: none; searched from the hash's first bytes on. */
 	uint16_t index[VERIFIER_INDEX_SIZE];
 	unsigned count;
-	/* When each was last asked for; 0: the place is empty. Apart, since all are looked at. */
-	uint64_t used[VERIFIER_MODULES_MAX];
+	unsigned filled;                  /* places that were ever used */
+	uint16_t newest, oldest, emptied; /* place + 1 */
 	struct verifier_module modules[VERIFIER_MODULES_MAX];
 };
 
-/* verifier_cache_open starts the engine; before the sandbox. */
+/* verifier_cache_open starts the engine, in zeroed storage; before the sandbox. */
 MUST_USE enum status verifier_cache_open(struct verifier_cache *cache, uint64_t heap_bytes_max);
 
 /* verifier_cache_find returns a loaded module and counts the use; NULL when it is not there. */

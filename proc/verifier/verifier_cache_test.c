@@ -11,6 +11,8 @@
 #define ALIKE  40 /* of the modules: their hashes begin at one of four slots in a row */
 #define ROUNDS 300
 
+#define LAST_SLOT (VERIFIER_INDEX_SIZE - 1)
+
 static struct verifier_cache cache;
 static uint8_t space[LIMIT_MODULE_MAX];
 static struct bytes module;
@@ -22,7 +24,7 @@ static uint32_t made;
  */
 static void make_hash(uint8_t hash[SHA256_LEN], bool alike)
 {
-	static const uint32_t slots[] = {8190, 8191, 0, 1};
+	static const uint32_t slots[] = {LAST_SLOT - 1, LAST_SLOT, 0, 1};
 	uint8_t number[8];
 	uint32_t first;
 
@@ -83,7 +85,8 @@ static void test_hashes_that_begin_alike_are_found_whichever_goes(void)
 	EXPECT(verifier_cache_count(&cache) == VERIFIER_MODULES_MAX);
 	EXPECT(slots_taken() == VERIFIER_MODULES_MAX);
 	/* The run goes over the end of the index. */
-	EXPECT(cache.index[8190] != 0 && cache.index[8191] != 0 && cache.index[0] != 0);
+	EXPECT(cache.index[LAST_SLOT - 1] != 0 && cache.index[LAST_SLOT] != 0 &&
+	       cache.index[0] != 0);
 	for (unsigned n = 0; n < ROUNDS; n++) {
 		/* Mostly one of those alike, from the middle of their run; now and then another. */
 		size_t victim = n % 5 == 4 ? ALIKE + n : (n * 7) % ALIKE;

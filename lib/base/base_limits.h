@@ -34,7 +34,12 @@
 #define LIMIT_FUEL_PER_DESCRIPTION  4000000 /* fuel of one text for people: seldom, a few ms */
 #define LIMIT_FUEL_PER_REQUEST      1000000 /* fuel of all grants tried for one request */
 
-#define LIMIT_MODULES_MAX        1024  /* modules stored by one deployment: 256 MiB (A25) */
+#define LIMIT_MODULES_MAX 131072 /* modules that one deployment keeps (A25) ... */
+#define LIMIT_MODULE_BYTES_MAX                                                                     \
+	(UINT64_C(2) << 30)            /* ... and bytes of them as stored, an eighth of both       \
+	                                * for one user; on a data disk half of the state's place */
+#define LIMIT_MODULES_OF_USER    8     /* that eighth */
+#define LIMIT_MODULES_OFFERED    256   /* added, and named by no grant yet: the oldest gives way */
 #define LIMIT_CLIENTS_MAX        65536 /* clients of one deployment */
 #define LIMIT_MODULES_PER_MINUTE 60    /* new modules over all users; twice that at once */
 #define LIMIT_CREDENTIALS_PER_MINUTE                                                               \

@@ -52,7 +52,7 @@
 enum call_store_value_kind {
 	CALL_STORE_VALUE_META = 1,       /* reserved for the signer's own state */
 	CALL_STORE_VALUE_WALLET = 2,     /* wallet id -> record of a wallet */
-	CALL_STORE_VALUE_MODULE = 3,     /* SHA-256 -> WASM bytes */
+	CALL_STORE_VALUE_MODULE = 3,     /* SHA-256 -> WASM bytes, or an intent's rest */
 	CALL_STORE_VALUE_CREDENTIAL = 4, /* client id -> record of a client */
 	CALL_STORE_VALUE_LEASE = 5,      /* grant id -> leased and spent amounts */
 	CALL_STORE_VALUE_NAME = 6,       /* SHA-256 of a name -> wallet id */
@@ -67,7 +67,9 @@ enum call_store_value_kind {
 	CALL_STORE_VALUE_FACTOR = 15,   /* id of a passkey or TOTP secret -> its record */
 	CALL_STORE_VALUE_PENDING = 16,  /* hash of a change -> the change, while it waits */
 	CALL_STORE_VALUE_LIMITS = 17,   /* wallet id -> leased and spent amounts of its limits */
-	CALL_STORE_VALUE_MAX = 255,     /* kinds are 1 to this */
+	CALL_STORE_VALUE_OFFERED = 18, /* 0: which modules no grant names yet; n: the nth of them */
+	CALL_STORE_VALUE_SHARE = 19,   /* user id -> number and bytes of the modules he keeps */
+	CALL_STORE_VALUE_MAX = 255,    /* kinds are 1 to this */
 };
 
 enum call_store_kind {
@@ -279,9 +281,10 @@ _Static_assert(sizeof(struct call_store_item) == sizeof(struct call_store_head) 
  * power away. 0: there is no bound. */
 struct call_store_fill {
 	uint32_t state, receipts;
+	uint64_t state_bytes; /* place that the state has; 0: no bound */
 };
 
-_Static_assert(sizeof(struct call_store_fill) == 8, "fixed layout");
+_Static_assert(sizeof(struct call_store_fill) == 16, "fixed layout");
 
 /* Where the walk along the key's bits ended. */
 enum call_store_terminal {

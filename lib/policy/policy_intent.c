@@ -134,15 +134,26 @@ static bool starts(struct bytes module, size_t at, struct bytes with)
 	       (with.len == 0 || memcmp(module.data + at, with.data, with.len) == 0);
 }
 
+/* Where the evaluator's segments lie in an intent's module. */
+static bool find_segments(const struct evaluator *e, struct bytes module, size_t *ret_at)
+{
+	uint32_t len = 0, count = 0;
+	size_t at = e->before.len;
+	if (module.len > LIMIT_MODULE_MAX || module.len <= at || !starts(module, 0, e->before) ||
+	    module.data[at++] != SECTION_DATA || !take_leb(module, &at, &len) ||
+	    !take_leb(module, &at, &count) || count != e->count + 1 ||
+	    !starts(module, at, e->segments))
+		return false;
+	*ret_at = at;
+	return true;
+}
+
 enum status policy_intent_table(struct bytes module, struct bytes *ret_table)
 {
 	struct evaluator e = evaluator_parts();
-	uint32_t len = 0, count = 0;
-	size_t at = e.before.len;
-	if (module.len > LIMIT_MODULE_MAX || module.len <= at || !starts(module, 0, e.before) ||
-	    module.data[at++] != SECTION_DATA || !take_leb(module, &at, &len) ||
-	    !take_leb(module, &at, &count) || count != e.count + 1 ||
-	    !starts(module, at, e.segments))
+	uint32_t len = 0;
+	size_t at = 0;
+	if (!find_segments(&e, module, &at))
 		return STATUS_REFUSED;
 	at += e.segments.len;
 	if (!starts(module, at, BYTES_OF_ARRAY(table_place)))
@@ -151,6 +162,81 @@ enum status policy_intent_table(struct bytes module, struct bytes *ret_table)
 	if (!take_leb(module, &at, &len) || len > INTENT_TABLE_MAX || len > module.len - at)
 		return STATUS_REFUSED;
 	*ret_table = bytes_of(module.data + at, len);
+	return STATUS_OK;
+}
+
+/* --- how it is stored
+ * --------------------------------------------------------------------------------------------- */
+
+/* In front of a rest, little-endian. The module is: the first `before` bytes of what is shared, the
+ * rest's first `gap` bytes (the data section's head), the `segments` last bytes of what is shared,
+ * and all else of the rest. A module begins with 0. */
+struct rest_head {
+	uint8_t form;
+	uint8_t gap;
+	uint8_t reserved[2];
+	uint32_t before, segments;
+	uint8_t shared[32];
+};
+_Static_assert(sizeof(struct rest_head) == 44, "stored as it is");
+
+#define REST_FORM 1
+
+struct bytes policy_intent_shared(void)
+{
+	return bytes_of(intent_evaluator, intent_evaluator_len);
+}
+
+enum status policy_intent_rest(struct bytes module, const uint8_t shared_hash[32],
+                               struct buffer *ret_rest)
+{
+	struct evaluator e = evaluator_parts();
+	struct rest_head head = {.form = REST_FORM,
+	                         .before = (uint32_t)e.before.len,
+	                         .segments = (uint32_t)e.segments.len};
+	size_t at = 0, behind;
+
+	if (!find_segments(&e, module, &at))
+		return STATUS_REFUSED;
+	behind = at + e.segments.len;
+	memcpy(head.shared, shared_hash, 32);
+	head.gap = (uint8_t)(at - e.before.len); /* two numbers of five bytes at most */
+	if (buffer_put(ret_rest, bytes_of(&head, sizeof(head))) != STATUS_OK ||
+	    buffer_put(ret_rest, bytes_of(module.data + e.before.len, head.gap)) != STATUS_OK)
+		return STATUS_TOO_LARGE;
+	return buffer_put(ret_rest, bytes_of(module.data + behind, module.len - behind));
+}
+
+bool policy_intent_is_rest(struct bytes stored, uint8_t ret_shared_hash[32])
+{
+	struct rest_head head;
+
+	if (stored.len < sizeof(head))
+		return false;
+	memcpy(&head, stored.data, sizeof(head));
+	memcpy(ret_shared_hash, head.shared, 32);
+	return head.form == REST_FORM;
+}
+
+enum status policy_intent_whole(struct bytes shared, struct bytes rest, struct buffer *ret_module)
+{
+	struct rest_head head;
+
+	if (rest.len < sizeof(head))
+		return STATUS_MALFORMED;
+	memcpy(&head, rest.data, sizeof(head));
+	rest = bytes_of(rest.data + sizeof(head), rest.len - sizeof(head));
+	if (head.form != REST_FORM || head.reserved[0] != 0 || head.reserved[1] != 0 ||
+	    head.gap > rest.len || head.before > shared.len ||
+	    head.segments > shared.len - head.before)
+		return STATUS_MALFORMED;
+	if (buffer_put(ret_module, bytes_of(shared.data, head.before)) != STATUS_OK ||
+	    buffer_put(ret_module, bytes_of(rest.data, head.gap)) != STATUS_OK ||
+	    buffer_put(ret_module, bytes_of(shared.data + shared.len - head.segments,
+	                                    head.segments)) != STATUS_OK ||
+	    buffer_put(ret_module, bytes_of(rest.data + head.gap, rest.len - head.gap)) !=
+	        STATUS_OK)
+		return STATUS_TOO_LARGE;
 	return STATUS_OK;
 }
 

@@ -26,6 +26,17 @@ MUST_USE enum status policy_intent_module(struct bytes table, struct buffer *ret
  * `ret_error` says why. */
 MUST_USE enum status policy_intent_check(struct bytes table, struct policy_error *ret_error);
 
+/* An intent's module without what all intents of one evaluator have: how the signer stores it.
+ * policy_intent_rest writes that; REFUSED: the module is no intent of this build's evaluator.
+ * policy_intent_is_rest tells it from a module and names what it lacks, by SHA-256.
+ * policy_intent_whole puts both together again; MALFORMED: they do not belong together. */
+struct bytes policy_intent_shared(void);
+MUST_USE enum status policy_intent_rest(struct bytes module, const uint8_t shared_hash[32],
+                                        struct buffer *ret_rest);
+bool policy_intent_is_rest(struct bytes stored, uint8_t ret_shared_hash[32]);
+MUST_USE enum status policy_intent_whole(struct bytes shared, struct bytes rest,
+                                         struct buffer *ret_module);
+
 /* policy_intent_name gives the intent's name when the module is a known intent, else NULL; it is
  * borrowed from the module. */
 const char *policy_intent_name(struct bytes module);

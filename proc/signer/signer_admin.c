@@ -1,4 +1,4 @@
-/* signer_admin: what comes through the authority besides changes: modules, credentials of clients,
+/* signer_admin: what comes through the authority besides changes: credentials of clients,
  * operators' commands, questions. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
@@ -10,84 +10,6 @@
 #include "signer_site.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
-
-/* Stores a module that is not there yet, and counts it. */
-static enum status store_module(struct signer_change *job, const uint8_t hash[32],
-                                struct bytes module)
-{
-	struct signer_state *state = &job->signer->state;
-	uint8_t id[32] = {SIGNER_META_MODULES}, bytes[8];
-	struct signer_blob *found = NULL;
-	uint64_t count = 0, batch;
-	enum status status;
-
-	while ((status = signer_state_module(state, hash, &found)) == STATUS_BUSY)
-		if (job->signer->now_ms - job->began_ms > SIGNER_CHANGE_DEADLINE_MS)
-			return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE,
-			                     "the store is away");
-		else
-			signer_turn(job->signer);
-	if (status == STATUS_OK)
-		return STATUS_OK;
-	if (status == STATUS_IO)
-		return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE, "the store is away");
-	status = signer_await_meta(job, id, &found);
-	if (status == STATUS_OK && found->len == sizeof(count))
-		count = load_le64(found->bytes);
-	else if (status != STATUS_NOT_FOUND)
-		return status == STATUS_REFUSED ? status
-		                                : signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
-		                                                "the number of modules is damaged");
-	if (count >= LIMIT_MODULES_MAX)
-		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-		                     "%d modules are stored, as many as one deployment takes",
-		                     LIMIT_MODULES_MAX);
-	if (!signer_budget_take(&job->modules, LIMIT_MODULES_PER_MINUTE, job->signer->now_ms))
-		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "too many modules are added at once; try again in a minute");
-	status = signer_await_room(job, 2, RECORD_ROOM(module.len) + RECORD_ROOM(sizeof(bytes)));
-	if (status != STATUS_OK)
-		return status;
-	count++;
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (uint8_t)(count >> 8 * i);
-	signer_state_put(state, CALL_STORE_VALUE_META, id, BYTES_OF_ARRAY(bytes));
-	batch = signer_state_put(state, CALL_STORE_VALUE_MODULE, hash, module);
-	status = signer_await_commit(job, batch);
-	/* Not before: a look-up now would find the number as it was. */
-	signer_state_forget(state, CALL_STORE_VALUE_META, id);
-	signer_state_forget(state, CALL_STORE_VALUE_MODULE, hash);
-	return status;
-}
-
-enum status signer_add_module(struct signer_change *job, struct bytes module)
-{
-	struct authz_module_answer answer = {.known = false};
-	const char *name;
-	enum status status;
-
-	if (module.len == 0 || module.len > LIMIT_MODULE_MAX - KEYS_AEAD_OVERHEAD_LEN)
-		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE,
-		                     "a module has 1 to %d bytes, this one %zu",
-		                     LIMIT_MODULE_MAX - KEYS_AEAD_OVERHEAD_LEN, module.len);
-	status = signer_demand_room(job);
-	if (status != STATUS_OK)
-		return status;
-	keys_sha256(&module, 1, answer.hash);
-	CHECK(buffer_put(&job->module, module) == STATUS_OK);
-	status = signer_learn_module(job, answer.hash);
-	name = signer_known_module(job, answer.hash);
-	job->module.len = 0;
-	if (status != STATUS_OK)
-		return status;
-	status = store_module(job, answer.hash, module);
-	if (status != STATUS_OK)
-		return status;
-	answer.known = name != NULL;
-	answer.name = bytes_of_text(name != NULL ? name : "");
-	answer.schema = bytes_of(job->learned, job->learned_len);
-	return authz_module_answer_put(&answer, &job->answer);
-}
 
 enum status signer_demand_room(struct signer_change *job)
 {

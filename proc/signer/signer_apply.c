@@ -555,6 +555,8 @@ static enum status apply_grant(struct signer_change *job)
 	uint64_t batch = 0;
 	enum status status = check_grants(job, &pins);
 
+	if (status == STATUS_OK)
+		status = signer_keep_modules(job);
 	if (status != STATUS_OK)
 		return status;
 	/* All records share one batch, so that a crash leaves all of them or none. */

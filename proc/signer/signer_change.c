@@ -17,7 +17,11 @@ struct signer_change *signer_change_new(struct signer *signer)
 
 	CHECK(job != NULL);
 	job->signer = signer;
+	struct bytes shared = policy_intent_shared();
+
 	job->module = proc_buffer(LIMIT_MODULE_MAX);
+	job->stored = proc_buffer(LIMIT_MODULE_MAX);
+	keys_sha256(&shared, 1, job->shared_hash);
 	job->texts = proc_buffer(LIMIT_CHANGE_WALLETS_MAX * 1024 + LIMIT_DESCRIPTION_MAX);
 	job->description = proc_buffer(LIMIT_DESCRIPTION_MAX);
 	job->signed_text = proc_buffer(LIMIT_CHANGE_MAX);
@@ -213,15 +217,21 @@ enum status signer_await_user(struct signer_change *job, const uint8_t hash[32],
 	return status == STATUS_CORRUPT ? status : settle(job, status);
 }
 
-enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
-                              struct signer_blob **ret_meta)
+enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up,
+                              const uint8_t id[32], struct signer_blob **ret_blob)
 {
 	enum status status;
 
-	while ((status = signer_state_meta(&job->signer->state, id, ret_meta)) == STATUS_BUSY)
+	while ((status = look_up(&job->signer->state, id, ret_blob)) == STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
+}
+
+enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
+                              struct signer_blob **ret_meta)
+{
+	return signer_await_blob(job, signer_state_meta, id, ret_meta);
 }
 
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes)
@@ -446,40 +456,26 @@ static void run_done(void *owner, const struct signer_check_result *result)
 		job->run_end = SIGNER_CHECK_LOST;
 }
 
-/* The module is the one being added, or a stored one. */
 static enum status run_module(void *owner, const uint8_t hash[32], struct buffer *window)
 {
 	struct signer_change *job = (struct signer_change *)owner;
-	struct signer_blob *blob;
-	enum status status;
 
-	if (job->module.len != 0)
-		return buffer_put(window, buffer_bytes(&job->module));
-	status = signer_state_module(&job->signer->state, hash, &blob);
-	return status == STATUS_OK ? buffer_put(window, bytes_of(blob->bytes, blob->len)) : status;
+	return memcmp(job->module_hash, hash, 32) == 0
+	           ? buffer_put(window, buffer_bytes(&job->module))
+	           : STATUS_NOT_FOUND;
 }
 
 const char *signer_known_module(struct signer_change *job, const uint8_t hash[32])
 {
 	const char *name = policy_known_name(hash);
-	struct signer_blob *blob = NULL;
-	struct bytes module = buffer_bytes(&job->module);
-	enum status status = STATUS_OK;
 
 	if (name != NULL)
 		return name;
 	if (job->known_name[0] != '\0' && memcmp(job->known_hash, hash, 32) == 0)
 		return job->known_name;
-	if (module.len == 0) {
-		while ((status = signer_state_module(&job->signer->state, hash, &blob)) ==
-		       STATUS_BUSY)
-			if (!signer_change_turn(job))
-				return NULL;
-		if (status == STATUS_OK)
-			module = bytes_of(blob->bytes, blob->len);
-	}
 	/* What cannot be looked at counts as custom code. */
-	name = status == STATUS_OK ? policy_intent_name(module) : NULL;
+	if (signer_need_module(job, hash) == STATUS_OK)
+		name = policy_intent_name(buffer_bytes(&job->module));
 	if (name == NULL || strlen(name) >= sizeof(job->known_name))
 		return NULL;
 	memcpy(job->known_hash, hash, 32);
@@ -492,7 +488,10 @@ const char *signer_known_module(struct signer_change *job, const uint8_t hash[32
 static enum status run(struct signer_change *job, const uint8_t hash[32])
 {
 	struct signer *signer = job->signer;
+	enum status status = signer_need_module(job, hash);
 
+	if (status != STATUS_OK)
+		return status;
 	job->run.owner = job;
 	job->run.done = run_done;
 	job->run.module = run_module;

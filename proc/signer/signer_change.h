@@ -72,10 +72,13 @@ struct signer_change {
 	enum signer_check_end run_end;
 	uint8_t learned[LIMIT_SCHEMA_MAX]; /* schema of a module, or text of its refusal */
 	size_t learned_len;
-	struct buffer module;   /* bytes of a module being added */
-	uint8_t known_hash[32]; /* the intent that was asked for last ... */
-	char known_name[40];    /* ... and its name; "": none */
-	struct buffer texts;    /* module texts of this change, and escape copies */
+	struct buffer module; /* bytes of the module being added or granted (signer_module.h) */
+	uint8_t module_hash[32];
+	struct buffer stored;    /* as it is kept */
+	uint8_t shared_hash[32]; /* of what intents of this build share */
+	uint8_t known_hash[32];  /* the intent that was asked for last ... */
+	char known_name[40];     /* ... and its name; "": none */
+	struct buffer texts;     /* module texts of this change, and escape copies */
 	struct buffer description, signed_text, other_text, answer, message;
 	struct buffer late; /* a change that waited */
 	struct signer *signer;
@@ -111,6 +114,11 @@ enum status signer_await_user(struct signer_change *job, const uint8_t hash[32],
                               struct signer_blob **ret_list);
 enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
                               struct signer_blob **ret_meta);
+/* signer_await_blob waits for any look-up of a blob. */
+typedef enum status signer_look_up(struct signer_state *state, const uint8_t id[32],
+                                   struct signer_blob **ret_blob);
+enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up,
+                              const uint8_t id[32], struct signer_blob **ret_blob);
 /* signer_await_list asks the store which clients have ids above `after` (zeros: all), the first
  * AUTHZ_CLIENTS_MAX of them, ascending: its word, to be proven one by one. `*ret_more`: there are
  * others behind the last. */
@@ -148,6 +156,12 @@ bool signer_settle(struct signer_change *job);
  * away, for a time_high that ran ahead is no reason to leave a thief his power; perhaps, where it
  * does not. */
 bool signer_has_expired(struct signer_change *job, uint64_t expires_s, bool lowers);
+/* signer_need_module has a module's bytes in job->module: one that is kept or on offer; else
+ * refused. */
+enum status signer_need_module(struct signer_change *job, const uint8_t hash[32]);
+/* signer_keep_modules puts what the change's grants name for the first time with what is kept, as
+ * their user's share, into the gathering batch; refused where there is no room for it. */
+enum status signer_keep_modules(struct signer_change *job);
 /* signer_learn_module runs the pre-check on a stored or given module and learns its schema. */
 enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32]);
 /* signer_known_module gives the name of a module whose text is ours: one that ships, or an intent

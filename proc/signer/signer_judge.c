@@ -8,6 +8,7 @@
 #include "policy_charge.h"
 #include "policy_floor.h"
 #include "policy_text.h"
+#include "signer_module.h"
 
 /* ---- what the signer itself demands ---- */
 
@@ -359,10 +360,8 @@ static void hash_parts(const struct bytes *parts, size_t count, uint8_t ret_hash
 static enum status module_bytes(void *owner, const uint8_t hash[32], struct buffer *window)
 {
 	const struct signer_ticket *ticket = (const struct signer_ticket *)owner;
-	struct signer_blob *blob;
-	enum status status = signer_state_module(ticket->sign->parts.state, hash, &blob);
 
-	return status == STATUS_OK ? buffer_put(window, bytes_of(blob->bytes, blob->len)) : status;
+	return signer_module_bytes(ticket->sign->parts.state, hash, window);
 }
 
 /* Writes the check request of this ticket and grant; BUSY while something is being loaded. */

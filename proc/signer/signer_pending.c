@@ -118,6 +118,9 @@ enum status signer_pending_begin(struct signer_change *job)
 	for (size_t i = 0; i < job->factors.brought_count; i++)
 		brought += job->factors.brought_new[i];
 	status = signer_count_kept(job, 1 + brought);
+	/* On offer, what it names would not be there for so long. */
+	if (status == STATUS_OK && job->change.action == AUTHZ_ACTION_GRANT)
+		status = signer_keep_modules(job);
 	if (status == STATUS_OK)
 		status = signer_await_room(
 		    job, job->change.entry_count + 1 + 2 * SIGNER_BROUGHT_MAX,

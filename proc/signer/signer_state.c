@@ -2,6 +2,7 @@
 #include "signer_state.h"
 
 #include "base_check.h"
+#include "policy_intent.h"
 #include "proc_start.h"
 
 static void hash_parts(const struct bytes *parts, size_t count, uint8_t ret_hash[32])
@@ -55,6 +56,7 @@ void signer_state_init(struct signer_state *state, const struct signer_vault *va
 	signer_cache_init(&state->metas, 4, sizeof(struct signer_blob));
 	signer_cache_init(&state->factors, SIGNER_FACTORS_CACHED, sizeof(struct signer_factor));
 	signer_cache_init(&state->pending, SIGNER_PENDING_CACHED, sizeof(struct signer_blob));
+	signer_cache_init(&state->offers, SIGNER_OFFERS_CACHED, sizeof(struct signer_blob));
 	state->plain = proc_buffer(SIGNER_RECORD_MAX);
 	state->sealed = proc_buffer(SIGNER_RECORD_MAX + KEYS_AEAD_OVERHEAD_LEN);
 }
@@ -221,6 +223,18 @@ enum status signer_state_user(struct signer_state *state, const uint8_t hash[32]
 	return look_up_blob(state, &state->users, CALL_STORE_VALUE_USER, hash, ret_list);
 }
 
+enum status signer_state_offer(struct signer_state *state, const uint8_t id[32],
+                               struct signer_blob **ret_offer)
+{
+	return look_up_blob(state, &state->offers, CALL_STORE_VALUE_OFFERED, id, ret_offer);
+}
+
+enum status signer_state_share(struct signer_state *state, const uint8_t user[32],
+                               struct signer_blob **ret_share)
+{
+	return look_up_blob(state, &state->users, CALL_STORE_VALUE_SHARE, user, ret_share);
+}
+
 enum status signer_state_meta(struct signer_state *state, const uint8_t id[32],
                               struct signer_blob **ret_meta)
 {
@@ -275,7 +289,10 @@ static struct signer_cache *cache_of(struct signer_state *state, uint32_t kind)
 	case CALL_STORE_VALUE_TABLE:
 		return &state->tables;
 	case CALL_STORE_VALUE_USER:
+	case CALL_STORE_VALUE_SHARE: /* ids of both are hashes of different labels */
 		return &state->users;
+	case CALL_STORE_VALUE_OFFERED:
+		return &state->offers;
 	case CALL_STORE_VALUE_META:
 		return &state->metas;
 	case CALL_STORE_VALUE_USER_KEY:
@@ -407,6 +424,19 @@ static void suspend(const struct signer_state *state, struct authz_wallet_record
 	}
 }
 
+/* Modules and tables have the hash of their bytes as id. An intent's rest was put together and
+ * hashed before it was written, and the verifier hashes the module again. */
+static bool has_its_id(uint32_t kind, const uint8_t id[32], struct bytes plain)
+{
+	uint8_t hash[32];
+
+	if ((kind != CALL_STORE_VALUE_MODULE && kind != CALL_STORE_VALUE_TABLE) ||
+	    (kind == CALL_STORE_VALUE_MODULE && policy_intent_is_rest(plain, hash)))
+		return true;
+	keys_sha256(&plain, 1, hash);
+	return memcmp(hash, id, 32) == 0;
+}
+
 /* Decodes an unsealed record into its entry. BUSY: another record is awaited. */
 static enum status load_entry(struct signer_state *state, uint32_t kind, const uint8_t id[32],
                               struct bytes plain, struct signer_cache_head *head)
@@ -415,7 +445,6 @@ static enum status load_entry(struct signer_state *state, uint32_t kind, const u
 	struct signer_client *client = (struct signer_client *)head;
 	struct signer_factor *factor = (struct signer_factor *)head;
 	struct signer_blob *blob = (struct signer_blob *)head;
-	uint8_t hash[32];
 	enum status status;
 
 	switch (kind) {
@@ -445,10 +474,9 @@ static enum status load_entry(struct signer_state *state, uint32_t kind, const u
 	case CALL_STORE_VALUE_USER:
 	case CALL_STORE_VALUE_META:
 	case CALL_STORE_VALUE_PENDING:
-		keys_sha256(&plain, 1, hash);
-		if (plain.len > sizeof(blob->bytes) ||
-		    ((kind == CALL_STORE_VALUE_MODULE || kind == CALL_STORE_VALUE_TABLE) &&
-		     memcmp(hash, id, 32) != 0))
+	case CALL_STORE_VALUE_OFFERED:
+	case CALL_STORE_VALUE_SHARE:
+		if (plain.len > sizeof(blob->bytes) || !has_its_id(kind, id, plain))
 			return STATUS_CORRUPT;
 		memcpy(blob->bytes, plain.data, plain.len);
 		blob->len = plain.len;

@@ -24,6 +24,7 @@
 #define SIGNER_USERS_CACHED   16
 #define SIGNER_FACTORS_CACHED 1024
 #define SIGNER_PENDING_CACHED 2
+#define SIGNER_OFFERS_CACHED  2
 #define SIGNER_HOLDS_MAX      512
 #define SIGNER_RECORD_MAX     LIMIT_MODULE_MAX
 
@@ -98,7 +99,7 @@ struct signer_index {
 	uint8_t id[32];
 };
 
-/* A module or the entries of a pinned table. */
+/* A module as it is stored (signer_module.h), or the entries of a pinned table. */
 struct signer_blob {
 	struct signer_cache_head head;
 	size_t len;
@@ -108,7 +109,7 @@ struct signer_blob {
 /* Ids of the records that there is one of (CALL_STORE_VALUE_META): the first byte, then zeros. */
 enum signer_meta {
 	SIGNER_META_CERTIFICATE = 1, /* the TLS key's own certificate */
-	SIGNER_META_MODULES = 2,     /* how many modules there are */
+	SIGNER_META_MODULES = 2,     /* number and bytes of the modules that are kept */
 	SIGNER_META_LAST_BOOT = 3,   /* the last deleted boot record */
 	SIGNER_META_NODE = 4,        /* AK's name || EK's id that were activated */
 	SIGNER_META_CHAIN = 5,       /* a CA's chain for the TLS key, as an operator brought it */
@@ -118,7 +119,7 @@ struct signer_state {
 	const struct signer_vault *vault;
 	struct signer_store *store;
 	struct signer_cache wallets, grants, limits, clients, names, addresses, tokens, modules,
-	    tables, users, metas, user_keys, factors, pending;
+	    tables, users, metas, user_keys, factors, pending, offers;
 	/* Entries whose power became less: pinned until that is durable, so that the old power can
 	 * never be loaded again; written as soon as a batch has room. */
 	struct signer_hold {
@@ -175,6 +176,11 @@ MUST_USE enum status signer_state_by_user_key(struct signer_state *state, const 
                                               uint8_t ret_wallet[32]);
 MUST_USE enum status signer_state_module(struct signer_state *state, const uint8_t hash[32],
                                          struct signer_blob **ret_module);
+/* signer_state_offer finds a record of modules on offer, signer_state_share what a user keeps. */
+MUST_USE enum status signer_state_offer(struct signer_state *state, const uint8_t id[32],
+                                        struct signer_blob **ret_offer);
+MUST_USE enum status signer_state_share(struct signer_state *state, const uint8_t user[32],
+                                        struct signer_blob **ret_share);
 /* signer_state_user finds the list of wallets of a user key: rows of 32-byte ids. */
 MUST_USE enum status signer_state_user(struct signer_state *state, const uint8_t hash[32],
                                        struct signer_blob **ret_list);

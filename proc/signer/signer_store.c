@@ -32,7 +32,7 @@ struct batch {
 	size_t count;
 	uint64_t number;
 	bool touched;          /* commit even without an operation */
-	bool anchored;         /* has more than heads of chains */
+	bool anchored;         /* has more than heads of chains and modules on offer */
 	enum signer_need need; /* the most that is in it */
 };
 
@@ -230,9 +230,10 @@ enum status signer_store_put(struct signer_store *store, uint32_t kind, const ui
 	memcpy(batch->ops + batch->len + sizeof(op), sealed.data, sealed.len);
 	batch->len += sizeof(op) + sealed.len;
 	batch->count++;
-	batch->anchored |= kind != CALL_STORE_VALUE_CHAIN;
-	if (kind != CALL_STORE_VALUE_CHAIN && kind != CALL_STORE_VALUE_LEASE &&
-	    kind != CALL_STORE_VALUE_LIMITS)
+	/* Neither gives any power. */
+	batch->anchored |= kind != CALL_STORE_VALUE_CHAIN && kind != CALL_STORE_VALUE_OFFERED;
+	if (kind != CALL_STORE_VALUE_CHAIN && kind != CALL_STORE_VALUE_OFFERED &&
+	    kind != CALL_STORE_VALUE_LEASE && kind != CALL_STORE_VALUE_LIMITS)
 		signer_store_need(store, SIGNER_NEED_CHANGE);
 	*ret_batch = batch->number;
 	return STATUS_OK;

@@ -175,9 +175,12 @@ static bool take_one(struct ipc_channel *signer, struct store_sink *sink)
 static void tell_fill(struct ipc_channel *signer)
 {
 	static struct call_store_fill told;
-	struct call_store_fill now = {db_fill(&store.state), db_fill(&store.segments)};
+	struct call_store_fill now = {db_fill(&store.state), db_fill(&store.segments), 0};
 
-	if (store.opened == STATUS_OK && memcmp(&now, &told, sizeof(now)) != 0 &&
+	if (store.opened != STATUS_OK)
+		return;
+	now.state_bytes = store.state.files->main_max;
+	if (memcmp(&now, &told, sizeof(now)) != 0 &&
 	    ipc_put(signer, CALL_STORE_FILL, bytes_of(&now, sizeof(now))) == STATUS_OK)
 		told = now;
 }

@@ -48,6 +48,10 @@ if(NOT CLAVIGER_SANITIZE)
 		"rig;supervisor_parts;store_parts;db;${RIG_USES}")
 	target_include_directories(store_kill_test PRIVATE proc/store)
 	add_dependencies(store_kill_test claviger-verifier claviger-signer policy_transfer)
+	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/module_test.c
+		"rig;supervisor_parts;store_parts;db;${RIG_USES}")
+	target_include_directories(module_test PRIVATE proc/store)
+	add_dependencies(module_test claviger claviger-verifier claviger-signer policy_transfer)
 endif()
 
 set(RIG_PROGRAMS build/bin/claviger-signer build/bin/claviger-store build/bin/claviger-verifier)

@@ -1,0 +1,348 @@
+/* Modules that are added, granted, kept and asked for again (A25, P9): real signer and verifier;
+ * the test serves the store with the store's own code and says how much place it has. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "authz_answer.h"
+#include "base_check.h"
+#include "base_test.h"
+#include "rig.h"
+#include "store_core.h"
+
+#define DIGITS_AT "send-000000"
+#define REST_MAX  4096 /* bytes: what the intent is beside the evaluator is less */
+#define FREE      60   /* so many more of it fit */
+
+static char folder[] = "/tmp/module_test_XXXXXX";
+static struct rig rig;
+static struct rig_world nobody, first, second, third, slow;
+static struct store store;
+static struct db_files files[DB_ROLE_COUNT];
+static uint8_t request_bytes[CALL_STORE_SLOT_BYTES], answer_bytes[CALL_STORE_MESSAGE_MAX];
+static uint8_t module[LIMIT_MODULE_MAX], answer_space[CALL_CHANGE_SLOT_BYTES];
+static size_t module_len, name_at[8], name_count;
+static uint8_t schema[LIMIT_SCHEMA_MAX];
+static size_t schema_len;
+static uint64_t place;   /* that the state has */
+static unsigned of_user; /* modules that one user may keep then */
+
+/* ---- the store ---- */
+
+static void open_store(void)
+{
+	static const char *const names[DB_ROLE_COUNT] = {"state", "segments"};
+	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	CHECK(directory >= 0);
+	for (int role = 0; role < DB_ROLE_COUNT; role++)
+		CHECK(db_files_open(directory, names[role], &files[role]) == STATUS_OK);
+	close(directory);
+	store_open(&store, &files[DB_ROLE_STATE], &files[DB_ROLE_SEGMENTS]);
+	CHECK(store.opened == STATUS_OK);
+}
+
+static void close_store(void)
+{
+	store_close(&store);
+	for (int role = 0; role < DB_ROLE_COUNT; role++)
+		db_files_close(&files[role]);
+}
+
+static void send_answer(void *context, uint32_t kind, struct bytes message)
+{
+	(void)context;
+	CHECK(ipc_put(&rig.store, kind, message) == STATUS_OK);
+}
+
+static void serve(struct rig *of)
+{
+	static struct store_sink sink = {
+	    .answer = send_answer, .message = {answer_bytes, sizeof(answer_bytes), 0}
+        };
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
+	enum status status;
+
+	while ((status = ipc_take(&of->store, &message)) == STATUS_OK ||
+	       status == STATUS_CONFLICT) {
+		if (status == STATUS_CONFLICT) {
+			ipc_acknowledge(&of->store);
+			continue;
+		}
+		CHECK(store_serve(&store, message.kind, buffer_bytes(&message.payload), &sink) ==
+		      STATUS_OK);
+		message.payload.len = 0;
+	}
+	store_flush(&store, &sink);
+}
+
+static void start(bool genesis)
+{
+	struct call_store_fill fill = {.state_bytes = place};
+
+	rig_start(&rig, folder, genesis);
+	CHECK(ipc_put(&rig.store, CALL_STORE_FILL, bytes_of(&fill, sizeof(fill))) == STATUS_OK);
+}
+
+static void start_again(void)
+{
+	rig_stop(&rig);
+	close_store();
+	open_store();
+	start(false);
+}
+
+/* ---- modules ---- */
+
+/* An intent without parameters, which anybody may be sent lamports by; its name has six digits. */
+static void build_intent(void)
+{
+	char command[512], path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/intent.wasm", folder);
+	snprintf(command, sizeof(command),
+	         BUILD_DIR "/bin/claviger policy build " SOURCE_DIR
+	                   "/tests/boundary/module.toml -o %s >/dev/null 2>&1",
+	         path);
+	CHECK(system(command) == 0);
+	file = fopen(path, "rb");
+	CHECK(file != NULL);
+	module_len = fread(module, 1, sizeof(module), file);
+	fclose(file);
+	for (size_t at = 0; at + strlen(DIGITS_AT) <= module_len; at++)
+		if (memcmp(module + at, DIGITS_AT, strlen(DIGITS_AT)) == 0) {
+			CHECK(name_count < sizeof(name_at) / sizeof(name_at[0]));
+			name_at[name_count++] = at + strlen(DIGITS_AT) - 6;
+		}
+	CHECK(name_count > 0);
+}
+
+/* Adds the nth module: another one for each number. */
+static enum status add(unsigned number, uint8_t ret_hash[32])
+{
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_module_answer learned;
+	char digits[7];
+	enum status status;
+
+	snprintf(digits, sizeof(digits), "%06u", number % 1000000);
+	for (size_t i = 0; i < name_count; i++)
+		memcpy(module + name_at[i], digits, 6);
+	status = rig_ask(&rig, CALL_CHANGE_MODULE_ADD, bytes_of(module, module_len), &answer);
+	if (status != STATUS_OK)
+		return status;
+	CHECK(authz_module_answer_take(buffer_bytes(&answer), &learned) == STATUS_OK);
+	EXPECT(learned.known);
+	schema_len = learned.schema.len;
+	memcpy(schema, learned.schema.data, schema_len);
+	memcpy(ret_hash, learned.hash, 32);
+	return STATUS_OK;
+}
+
+static enum status grant_to(struct rig_world *world, const uint8_t client[32],
+                            const uint8_t hash[32])
+{
+	static uint8_t body_space[AUTHZ_GRANT_BODY_MAX];
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_grant_body wanted;
+	static struct authz_change change;
+
+	wanted = (struct authz_grant_body){.parameters = bytes_of("\xa0", 1),
+	                                   .schema = bytes_of(schema, schema_len)};
+	memcpy(wanted.client, client, 32);
+	memcpy(wanted.module, hash, 32);
+	CHECK(authz_grant_put(&wanted, &body) == STATUS_OK && rig_wallet_refresh(&rig, world));
+	change = rig_change_begin(&rig, world, AUTHZ_ACTION_GRANT, buffer_bytes(&body));
+	return rig_change(&rig, &change, &world->user, &answer);
+}
+
+static enum status grant(struct rig_world *world, const uint8_t hash[32])
+{
+	return grant_to(world, world->client_id, hash);
+}
+
+/* The grants go to others' clients, so that none has too many. */
+static enum status add_and_grant(struct rig_world *world, unsigned number)
+{
+	struct rig_world *const others[] = {&nobody, &first, &second, &third};
+	uint8_t hash[32];
+
+	CHECK(add(number, hash) == STATUS_OK);
+	return grant_to(world, others[number % 4]->client_id, hash);
+}
+
+/* Pays somebody whom no grant but an intent's allows. */
+static enum call_result sign(struct rig_world *world)
+{
+	static uint64_t tag;
+	uint8_t space[256], recipient[32];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_answer answer = {.result = CALL_RESULT_COUNT};
+	struct call_sign_request request;
+
+	keys_random(recipient, sizeof(recipient));
+	rig_transfer_message(world->address, recipient, 1000, 7, &message);
+	tag++;
+	memcpy(space + 100, &tag, sizeof(tag)); /* another blockhash each time */
+	request = rig_sign_request(world, buffer_bytes(&message));
+	return rig_sign(&rig, &request, &answer) ? answer.result : CALL_RESULT_COUNT;
+}
+
+/* Bytes of a kept module's record; 0: it is not kept. */
+static size_t kept_bytes(const uint8_t hash[32])
+{
+	static uint8_t space[LIMIT_MODULE_MAX];
+	struct buffer value = BUFFER_OF_ARRAY(space);
+
+	return db_value_get(&store.state, CALL_STORE_VALUE_MODULE, hash, &value) == STATUS_OK
+	           ? value.len
+	           : 0;
+}
+
+/* Bytes of all modules that are kept, without what seals them. */
+static uint64_t all_bytes(void)
+{
+	static uint8_t space[64 * 32];
+	struct buffer ids = BUFFER_OF_ARRAY(space);
+	uint64_t bytes = 0;
+	bool more;
+
+	CHECK(db_value_list(&store.state, CALL_STORE_VALUE_MODULE, NULL, 64, &ids, &more) ==
+	          STATUS_OK &&
+	      !more);
+	for (size_t at = 0; at < ids.len; at += 32)
+		bytes += kept_bytes(ids.data + at) - KEYS_AEAD_OVERHEAD_LEN;
+	return bytes;
+}
+
+/* ---- what holds ---- */
+
+/* A25: what nobody signed for is kept nowhere: it gives way to what is added after it. Here is
+ * place for one. */
+static void test_a_module_that_no_grant_names_gives_way(void)
+{
+	uint8_t lost[32], there[32];
+
+	EXPECT(add(1, lost) == STATUS_OK && add(1, lost) == STATUS_OK);
+	EXPECT(kept_bytes(lost) == 0);
+	EXPECT(add(2, there) == STATUS_OK);
+	EXPECT(grant(&first, lost) == STATUS_REFUSED);
+	EXPECT(strstr(rig.refusal, "gives way") != NULL);
+	EXPECT(grant(&first, there) == STATUS_OK);
+	EXPECT(kept_bytes(there) != 0);
+	/* Kept, it is pushed out by none. */
+	EXPECT(add(3, lost) == STATUS_OK && add(4, lost) == STATUS_OK);
+	EXPECT(kept_bytes(there) != 0 && kept_bytes(lost) == 0);
+	EXPECT(sign(&first) == CALL_RESULT_SIGNED);
+}
+
+/* P9: of an intent only what is its own is kept, the evaluator once; and after a start, when no
+ * process has either, the verifier is given the same module as ever. */
+static void test_an_intent_is_kept_beside_the_evaluator_and_found_whole(void)
+{
+	uint8_t hash[32];
+
+	EXPECT(add(2, hash) == STATUS_OK);
+	EXPECT(kept_bytes(hash) > 100 && kept_bytes(hash) < REST_MAX);
+	for (int i = 0; i < 3; i++) {
+		start_again();
+		EXPECT(sign(&first) == CALL_RESULT_SIGNED);
+	}
+}
+
+/* A grant that waits has its module kept from the day that it was signed. */
+static void test_a_grant_that_waits_finds_its_module(void)
+{
+	uint8_t hash[32], other[32];
+
+	CHECK(add(50, hash) == STATUS_OK);
+	EXPECT(grant(&slow, hash) == STATUS_OK);
+	EXPECT(sign(&slow) != CALL_RESULT_SIGNED);
+	EXPECT(add(51, other) == STATUS_OK);
+	EXPECT(kept_bytes(hash) != 0 && kept_bytes(other) == 0);
+}
+
+/* A25: one user's share ends before all do; then he alone is refused, with the numbers, and what is
+ * refused is not kept. The last place of all is refused to whoever comes. */
+static void test_a_user_has_a_share_and_all_have_an_end(void)
+{
+	uint8_t hash[32];
+
+	for (unsigned i = 1; i < of_user; i++)
+		EXPECT(add_and_grant(&first, 100 + i) == STATUS_OK);
+	EXPECT(add_and_grant(&first, 200) == STATUS_REFUSED);
+	EXPECT(strstr(rig.refusal, "the grants of this user keep modules of ") != NULL);
+	CHECK(add(200, hash) == STATUS_OK);
+	EXPECT(kept_bytes(hash) == 0);
+	/* What is kept already costs nothing more; over a start too. */
+	EXPECT(add_and_grant(&first, 101) == STATUS_OK);
+	start_again();
+	EXPECT(add_and_grant(&first, 200) == STATUS_REFUSED);
+	for (unsigned i = 0; i < of_user; i++)
+		EXPECT(add_and_grant(&second, 200 + i) == STATUS_OK);
+	for (unsigned i = 0; i < FREE - 1 - 2 * of_user; i++)
+		EXPECT(add_and_grant(&third, 300 + i) == STATUS_OK);
+	EXPECT(add_and_grant(&third, 400) == STATUS_REFUSED);
+	EXPECT(strstr(rig.refusal, "this deployment keeps modules of ") != NULL);
+	EXPECT(sign(&second) == CALL_RESULT_SIGNED && sign(&third) == CALL_RESULT_SIGNED);
+}
+
+static void make_slow(void)
+{
+	static uint8_t body_space[1024];
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_birth_body birth = {.name = bytes_of_text("slow"), .user_key_count = 1};
+	static struct authz_change change;
+
+	keys_sign_random(&slow.user);
+	memcpy(slow.client_id, first.client_id, 32);
+	memcpy(slow.token, first.token, sizeof(slow.token));
+	birth.delays = (struct authz_delays){.has_delay = true, .delay_s = 86400};
+	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&slow.user), 32);
+	keys_random(slow.wallet, sizeof(slow.wallet));
+	CHECK(authz_birth_put(&birth, false, &body) == STATUS_OK);
+	change = rig_change_begin(&rig, &slow, AUTHZ_ACTION_CREATE, buffer_bytes(&body));
+	CHECK(rig_change(&rig, &change, &slow.user, &answer) == STATUS_OK);
+}
+
+int main(void)
+{
+	struct rig_world *worlds[] = {&nobody, &first, &second, &third};
+	static const char *const names[] = {"nobody", "first", "second", "third"};
+	char command[128];
+	uint64_t each, all;
+	uint8_t hash[32];
+
+	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
+	build_intent();
+	keys_random(rig.node_share, sizeof(rig.node_share));
+	rig.serve_store = serve;
+	open_store();
+	start(true);
+	for (size_t i = 0; i < 4; i++)
+		rig_world_make(&rig, worlds[i], names[i]);
+	make_slow();
+	CHECK(add(0, hash) == STATUS_OK && grant(&nobody, hash) == STATUS_OK);
+	each = kept_bytes(hash) - KEYS_AEAD_OVERHEAD_LEN;
+	/* From here on there is little place, half of it for modules, an eighth of that for a user.
+	 */
+	all = all_bytes() + FREE * each + each / 2;
+	place = 2 * all;
+	of_user = (unsigned)(all / 8 / each);
+	CHECK(of_user >= 2 && 2 * of_user + 1 < FREE);
+	start_again();
+	RUN(test_a_module_that_no_grant_names_gives_way);
+	RUN(test_an_intent_is_kept_beside_the_evaluator_and_found_whole);
+	RUN(test_a_grant_that_waits_finds_its_module);
+	RUN(test_a_user_has_a_share_and_all_have_an_end);
+	rig_stop(&rig);
+	close_store();
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	CHECK(system(command) == 0);
+	return test_summary();
+}

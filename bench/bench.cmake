@@ -13,7 +13,14 @@ add_executable(bench_modules EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/bench/bench_mo
 	${CMAKE_SOURCE_DIR}/bench/bench_message.c)
 target_link_libraries(bench_modules PRIVATE awslc_ssl base keys solana)
 set_target_properties(bench_modules PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
-add_custom_target(bench DEPENDS bench_sign bench_modules bench_wasm policy_swap_test)
+# The signer that makes many modules at once, for `make bench T=modules`; all else of it is the same.
+add_executable(bench_signer EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/proc/signer/signer.c ${CMAKE_SOURCE_DIR}/bench/signer_fill.c)
+target_include_directories(bench_signer PRIVATE proc proc/signer)
+get_target_property(signer_links claviger-signer LINK_LIBRARIES)
+target_link_libraries(bench_signer PRIVATE ${signer_links})
+target_link_options(bench_signer PRIVATE -static-pie -Wl,--gc-sections -Wl,--wrap=signer_add_module -Wl,--wrap=keys_sign_random)
+set_target_properties(bench_signer PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+add_custom_target(bench DEPENDS bench_sign bench_modules bench_signer bench_wasm policy_swap_test)
 
 # Clients of many kinds at once: for tests/load, and for `make bench T=load`.
 add_executable(load ${CMAKE_SOURCE_DIR}/bench/load.c ${CMAKE_SOURCE_DIR}/bench/load_conn.c ${CMAKE_SOURCE_DIR}/bench/bench_message.c)

@@ -17,13 +17,26 @@ static _Noreturn void give_up(const char *what, const char *which)
 
 static void put(struct bench_plan *plan, const void *data, size_t len)
 {
-	CHECK(plan->message_len + len <= sizeof(plan->message));
+	CHECK(plan->message_len + len <= LIMIT_MESSAGE_MAX);
 	memcpy(plan->message + plan->message_len, data, len);
 	plan->message_len += len;
 }
 
+static void begin(struct bench_plan *plan)
+{
+	plan->message = calloc(1, LIMIT_MESSAGE_MAX);
+	plan->message_len = 0;
+	CHECK(plan->message != NULL);
+}
+
+static void end(struct bench_plan *plan)
+{
+	plan->message = realloc(plan->message, plan->message_len);
+	CHECK(plan->message != NULL);
+}
+
 /* A legacy transfer as bots send it: with a compute unit limit and price. */
-static void make_transfer(struct bench_plan *plan)
+void bench_plan_transfer(struct bench_plan *plan)
 {
 	static const uint8_t head[4] = {1, 0, 2, 4};
 	static const uint8_t limit[8] = {2, 0, 5, 2, 0xe8, 3, 0, 0}; /* 1000 units */
@@ -31,6 +44,7 @@ static void make_transfer(struct bench_plan *plan)
 	static const uint8_t send[17] = {3, 2, 0, 1, 12, 2, 0, 0, 0, 0x40, 0x42, 0x0f};
 	uint8_t recipient[32], budget[32], count = 3;
 
+	begin(plan);
 	keys_random(recipient, 32);
 	CHECK(base58_decode_32(bytes_of_text("ComputeBudget111111111111111111111111111111"),
 	                       budget) == STATUS_OK);
@@ -45,6 +59,7 @@ static void make_transfer(struct bench_plan *plan)
 	put(plan, limit, sizeof(limit));
 	put(plan, price, sizeof(price));
 	put(plan, send, sizeof(send));
+	end(plan);
 }
 
 /* The payer and its associated token accounts become the wallet's. */
@@ -88,7 +103,9 @@ static void make_swap(struct bench_plan *plan, const char *in, const char *out, 
 	    base64_decode(bytes_of_text(wire), &bytes) != STATUS_OK ||
 	    solana_decode_transaction(buffer_bytes(&bytes), &view, &error) != STATUS_OK)
 		give_up("no swap in the plan's line", plan->name);
+	begin(plan);
 	put(plan, view.message.data, view.message.len);
+	end(plan);
 	take_place(plan, &view, mints);
 	plan->blockhash_at = view.lifetime;
 	plan->is_swap = true;
@@ -120,7 +137,7 @@ static void read_line(char *line, struct bench_plan *plan)
 	if (count == 7)
 		make_swap(plan, words[4], words[5], words[6]);
 	else
-		make_transfer(plan);
+		bench_plan_transfer(plan);
 }
 
 size_t bench_plans_read(const char *path, struct bench_plan plans[BENCH_PLANS_MAX])

@@ -12,15 +12,18 @@
 #include "base_bytes.h"
 #include "base_limits.h"
 
-#define BENCH_PLANS_MAX 2048
+#define BENCH_PLANS_MAX 262144
 
 struct bench_plan {
 	bool is_swap;
 	char token[LIMIT_TOKEN_MAX + 1], name[128];
 	uint8_t address[32];
-	uint8_t message[LIMIT_MESSAGE_MAX];
+	uint8_t *message; /* allocated, for good */
 	size_t message_len, blockhash_at;
 };
+
+/* bench_plan_transfer fills in a transfer by the wallet whose address and name are there. */
+void bench_plan_transfer(struct bench_plan *plan);
 
 /* bench_plans_read reads the file or ends the program with a sentence. */
 size_t bench_plans_read(const char *path, struct bench_plan plans[BENCH_PLANS_MAX]);

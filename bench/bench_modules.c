@@ -1,16 +1,40 @@
 /* bench_modules: what many policy modules cost over the whole path, beside one (P9).
  *
- * usage: bench_modules HOST PORT CA_FILE PLAN ROUNDS CONNECTIONS NAME:PID...
- *   The first half of the plan's wallets have grants of one module, each of the others a grant of a
- *   module of its own. First every wallet asks once, which is when its module is fetched, checked
- *   and started; then rounds in which both halves ask in turn, wallets as in Zipf's law. Prints
- *   lines of JSON; bench/modules.py makes the table. */
+ * usage: bench_modules HOST PORT CA_FILE PLAN COUNT ROUNDS CONNECTIONS NAME:PID...
+ *   The plan has wallets o000000 and m000000. There are COUNT of each (bench/signer_fill.c): the
+ *   first have grants of one module, the others each a grant of a module of its own. First some
+ *   wallets of each ask once, which is when their modules are fetched, checked and started; then
+ *   rounds in which both ask in turn, wallets as in Zipf's law, until caches are as full as they
+ *   get, and rounds that count. Prints lines of JSON; bench/modules.py makes the table. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
 #include "bench_load.h"
 #include "keys.h"
 
+#define ONCE     2000 /* wallets of each kind that ask once, the last ones: seldom drawn later */
+#define WARM     20   /* rounds before those that count */
+#define ROUND_S  0.8
+#define HALF_MAX (BENCH_PLANS_MAX / 2)
+
 static struct bench_plan plans[BENCH_PLANS_MAX];
+
+/* The other wallets of a kind, from its first one on. */
+static void make_plans(struct bench_plan *first, size_t count)
+{
+	for (size_t i = 1; i < count; i++) {
+		struct keys_sign_key key;
+		uint8_t seed[32];
+		struct bytes name;
+
+		first[i] = first[0];
+		snprintf(first[i].name, sizeof(first[i].name), "%c%06zu", first[0].name[0], i);
+		name = bytes_of_text(first[i].name);
+		keys_sha256(&name, 1, seed);
+		keys_sign_from_seed(seed, &key);
+		memcpy(first[i].address, keys_sign_public(&key), 32);
+		bench_plan_transfer(&first[i]);
+	}
+}
 
 static void print_result(const struct bench_server *server, const char *name,
                          const struct bench_result *result)
@@ -27,37 +51,49 @@ static void print_result(const struct bench_server *server, const char *name,
 	fflush(stdout);
 }
 
+static void round_of(const struct bench_server *server, size_t half, unsigned number, bool counts)
+{
+	struct bench_phase phase = {.plans = plans + number % 2 * half,
+	                            .plan_count = half,
+	                            .zipf = true,
+	                            .seconds = ROUND_S};
+	struct bench_result result;
+
+	bench_load_run(&phase, &result);
+	bench_load_settle(&result);
+	if (counts)
+		print_result(server, number % 2 == 0 ? "one" : "many", &result);
+}
+
 int main(int argc, char **argv)
 {
 	static struct bench_server server;
 	struct bench_result result;
-	size_t half;
+	size_t half, once;
 
-	if (argc < 8) {
-		fprintf(stderr, "usage: bench_modules HOST PORT CA_FILE PLAN ROUNDS CONNECTIONS "
-		                "NAME:PID...\n");
+	if (argc < 9) {
+		fprintf(stderr, "usage: bench_modules HOST PORT CA_FILE PLAN COUNT ROUNDS "
+		                "CONNECTIONS NAME:PID...\n");
 		return 2;
 	}
 	keys_open();
-	bench_server_take(argv, argc, 7, &server);
-	half = bench_plans_read(argv[4], plans) / 2;
-	CHECK(half != 0);
-	bench_load_open(&server, strtoul(argv[6], NULL, 10));
+	bench_server_take(argv, argc, 8, &server);
+	half = strtoul(argv[5], NULL, 10);
+	CHECK(half > 1 && half <= HALF_MAX && bench_plans_read(argv[4], plans) == 2);
+	plans[half] = plans[1];
+	make_plans(plans, half);
+	make_plans(plans + half, half);
+	once = half < 2 * ONCE ? half / 2 : ONCE;
+	bench_load_open(&server, strtoul(argv[7], NULL, 10));
 	/* The one module is there before the others are asked for. */
 	bench_load_once(plans, 1, &result);
-	bench_load_once(plans, half, &result);
+	bench_load_once(plans + half - once, once, &result);
 	print_result(&server, "once_one", &result);
-	bench_load_once(plans + half, half, &result);
+	bench_load_once(plans + 2 * half - once, once, &result);
 	print_result(&server, "once_many", &result);
-	for (unsigned i = 0; i < 2 * strtoul(argv[5], NULL, 10); i++) {
-		struct bench_phase phase = {.plans = plans + i % 2 * half,
-		                            .plan_count = half,
-		                            .zipf = true,
-		                            .seconds = 0.8};
-
-		bench_load_run(&phase, &result);
-		bench_load_settle(&result);
-		print_result(&server, i % 2 == 0 ? "one" : "many", &result);
-	}
+	for (unsigned i = 0; i < 2 * WARM; i++)
+		round_of(&server, half, i, false);
+	for (unsigned i = 0; i < 2 * strtoul(argv[6], NULL, 10); i++)
+		round_of(&server, half, i, true);
 	return 0;
 }

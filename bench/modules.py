@@ -174,6 +174,9 @@ def main():
     print("             a wallet's first signature by a module that is loaded: p50 %.0f us, p99 %.0f us" % (
         once["one"]["p50_us"], once["one"]["p99_us"]))
     show_costs(costs, arguments.modules)
+    for name in ("one", "many"):
+        split = {process: middle([r[process] for r in results["split_" + name]]) for process in ("bridge", "signer", "store", "verifier")}
+        print("             us of a signature, %s: %s" % (name, ", ".join("%s %.1f" % pair for pair in split.items())))
     print(json.dumps({
         "P9_path": {"value": round(middle(rate["many"]), 1), "unit": "/s", "ratio": round(middle(ratios), 3), "ratio_unit": "one module",
                     "best": round(max(ratios), 3), "goal": 0.8, "ok": path_ok, "modules": arguments.modules},

@@ -688,7 +688,8 @@ const struct cli_command cli_audit_export = {
     .help =
         "One line each: the wallet's record, its grants, boot records, receipts, and the signed "
         "head\n"
-        "that proves that none is missing. Each holds the record itself and what it says.\n\n"
+        "that proves that none is missing. Each holds the record itself and what it says. To\n"
+        "decide again takes what it has not: `claviger receipt export`, and the modules' files.\n\n"
         "--from SECONDS  leave out decisions before then (since 1970)\n"
         "--append        go on with a file: what was decided since, or behind the last whole page\n"
         "                when it was cut short\n",

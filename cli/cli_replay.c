@@ -283,6 +283,8 @@ const struct cli_command cli_receipt_replay = {
     .help =
         "Runs the kept input of every decision through the module that it names, in the engine\n"
         "that it names, and compares verdict, reason, text, fuel and facts. With a folder, its\n"
-        "files named .wasm are looked through for those modules.\n\n"
+        "files named .wasm are looked through for those modules. FILE is of `claviger receipt\n"
+        "export`; one of `claviger audit export` holds no inputs. Modules are kept by who grants\n"
+        "them: no server gives them back.\n\n"
         "Exit status 1 when one is different, 3 when none could be decided again.\n",
 };

@@ -226,10 +226,13 @@ static uint64_t all_bytes(void)
 static void test_a_module_that_no_grant_names_gives_way(void)
 {
 	uint8_t lost[32], there[32];
+	uint64_t extends = rig.extends;
 
 	EXPECT(add(1, lost) == STATUS_OK && add(1, lost) == STATUS_OK);
 	EXPECT(kept_bytes(lost) == 0);
 	EXPECT(add(2, there) == STATUS_OK);
+	/* Nor does it wear the TPM. */
+	EXPECT(rig.extends == extends);
 	EXPECT(grant(&first, lost) == STATUS_REFUSED);
 	EXPECT(strstr(rig.refusal, "gives way") != NULL);
 	EXPECT(grant(&first, there) == STATUS_OK);

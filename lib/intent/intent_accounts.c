@@ -248,7 +248,7 @@ static bool take_token_program(struct intent_build *b, struct build_entry *e)
 static bool take_owner(struct intent_build *b, struct intent_value at, struct build_entry *e)
 {
 	struct bytes text;
-	uint16_t given;
+	uint16_t given = INTENT_NONE;
 	if (!intent_is(at, INTENT_NODE_STRING))
 		return intent_wrong(b->error, at, 0, "owner = \"...\" is expected");
 	text = intent_string_of(at);

@@ -1,225 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Shapes that real bots' transactions have and the corpus does not hold, written by hand from the programs' published
-// layouts: Token-2022 mints, fees shared with hosts and referrers, tick arrays and hooks behind, exact outputs, cashback, temporary
-// accounts. Each is allowed under the grant that its user would have given, refused when bent in each general way
-// (ways.mjs) and in its own; all three opinions agree (S12, S15, A1, A14).
+// The shapes of shapes.mjs: each is allowed under its grant, refused when bent in each general way (ways.mjs) and in its own, and all
+// three opinions agree (S12, S15, A1, A14).
 import { base64Of, expect, summary } from '../solana/setup.mjs';
 import { message } from './cases.mjs';
-import { swapGrantFor, transferGrantFor } from './grants.mjs';
-import { account, bytes58, copy } from './lift.mjs';
-import * as K from './known.mjs';
-import { u32, u64 } from './known.mjs';
+import { copy } from './lift.mjs';
 import { Opinions } from './opinions.mjs';
-import { valuesOf } from './reference.mjs';
-import { Builder, COIN, USDC, WALLET } from './variants.mjs';
+import { names, valuesOf } from './reference.mjs';
+import { shapes } from './shapes.mjs';
 import { CHANGED, NARROWER } from './ways.mjs';
 
-const [IN, OUT] = [1000000n, 2000000n];
-const u8 = (...n) => Buffer.of(...n);
-const u16 = (n) => Buffer.of(n & 255, n >> 8);
-const u128 = (n) => Buffer.concat([u64(n), u64(n >> 64n)]);
-const cat = (hex, ...parts) => Buffer.concat([Buffer.from(hex, 'hex'), ...parts]);
-const W = { writable: true };
-const me = { signer: true, writable: true };
-const own = (mint, program = K.TOKEN) => K.ata(WALLET, mint, program);
-const slices = (...list) => Buffer.concat([u32(list.length), ...list.map(([kind, n]) => u8(kind, n))]);
-const thief = K.stranger('a thief');
-
-// SOL for a token, or a token for another: roles that the words of Builder.call name.
-const sol = { source: own(K.NATIVE), destination: own(USDC), sold: K.NATIVE, bought: USDC };
-const coin = { source: own(K.NATIVE), destination: own(COIN, K.TOKEN_2022), sold: K.NATIVE, bought: COIN };
-const sell22 = { source: own(COIN, K.TOKEN_2022), destination: own(USDC), sold: COIN, bought: USDC };
-
-const list = [];
-// add(name, version, (builder) => ..., { params, bent: [[name, (tx) => ..., reasons]] })
-const add = (name, version, build, more = {}) => {
-  const b = new Builder(version);
-  build(b);
-  list.push({ name, tx: b.tx, real: false, counters: [], ...more });
-};
-const swapIn = (tx, program) => tx.ixs.find((ix) => ix.program.key === program);
-const bend = (program, change) => (tx) => change(swapIn(tx, program), tx);
-const atPlace = (program, place, key, powers = W) => bend(program, (ix, tx) => { ix.accounts[place] = account(tx, key, powers); });
-const byte = (program, place, value) => bend(program, (ix) => { ix.data[place] = value; });
-
-// --- Jupiter v6
-const ROUTE = 'token_program=TOKEN authority=@wallet source=@source! destination=@destination! none=@self mint=@bought none=@self event=@events program=@self';
-const SHARED = 'token_program=TOKEN program_authority authority=@wallet source=@source! program_source! program_destination! destination=@destination! mint=@sold mint=@bought none=@self t2=TOKEN_2022 event=@events program=@self';
-const V2 = 'authority=@wallet source=@source! destination=@destination! mint=@sold mint=@bought p=TOKEN p2=TOKEN_2022 none=@self event=@events program=@self';
-const VENUE = 'venue! venue_user=@wallet! vault_1! vault_2!';
-const STEP = cat('01000000', u8(17, 1, 100, 0, 1));
-const STEP_V2 = cat('01000000', u8(17, 1), u16(10000), u8(0, 1));
-const quote = (a, b, slip = 50) => Buffer.concat([u64(a), u64(b), u16(slip)]);
-
-add('jupiter: route of a Token-2022 coin that is made first, tip and memo around it', 0, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
-  .call(K.JUPITER, `${ROUTE.replace('TOKEN ', 'TOKEN_2022 ')} ${VENUE}`, cat('e517cb977ae3ad2a', STEP, quote(IN, OUT), u8(0)), coin)
-  .add(K.MEMO, [], Buffer.from('bot 7')).tip(1000n), {
-  params: { allow_memo: true },
-  bent: [['another program gets the route', bend(K.JUPITER, (ix, tx) => { ix.program = account(tx, thief); }), ['program-not-allowed']],
-    ['the memo signed by another', (tx) => { tx.ixs.at(-2).accounts.push(account(tx, thief, { signer: true })); }, ['account-not-allowed', 'signer-not-allowed']]],
-});
-add('jupiter: shared accounts with the Token-2022 program given', 'legacy', (b) => b.create(USDC).wrap(IN)
-  .call(K.JUPITER, `${SHARED} ${VENUE}`, cat('c1209b3341d69c81', u8(5), STEP, quote(IN, OUT), u8(0)), sol), {
-  bent: [['a stranger where that program stands', atPlace(K.JUPITER, 10, thief, {}), ['account-not-allowed']]],
-});
-add('jupiter: a platform fee of half a percent', 0, (b) => b.create(USDC).wrap(IN)
-  .call(K.JUPITER, `${ROUTE.replace('none=@self event', 'fee! event')} ${VENUE}`, cat('e517cb977ae3ad2a', STEP, quote(IN, OUT), u8(50)), sol), {
-  bent: [['one more of it', byte(K.JUPITER, 8 + STEP.length + 18, 51), ['platform-fee-not-allowed']]],
-});
-add('jupiter: exact out, bought into the account named twice', 1, (b) => b.create(USDC).wrap(IN)
-  .call(K.JUPITER, `token_program=TOKEN authority=@wallet source=@source! destination=@destination! two=@destination! mint=@sold mint=@bought none=@self none=@self event=@events program=@self ${VENUE}`,
-    cat('d033ef977b2bed5c', STEP, quote(OUT, IN), u8(0)), sol).unwrap(), {
-  bent: [['the second one a stranger\'s', atPlace(K.JUPITER, 4, K.ata(thief, USDC)), ['destination-not-own-account']]],
-});
-add('jupiter: route_v2 out of a Token-2022 coin', 0, (b) => b.create(USDC)
-  .call(K.JUPITER, `${V2.replace('p=TOKEN ', 'p=TOKEN_2022 ').replace('p2=TOKEN_2022', 'p2=TOKEN')} ${VENUE}`, cat('bb64facc31c4af14', quote(IN, OUT), u16(0), u16(0), STEP_V2), sell22), {
-  bent: [['a tail behind the plan', bend(K.JUPITER, (ix) => { ix.data = Buffer.concat([ix.data, u8(0)]); }), ['instruction-data-trailing']],
-    ['a step of no variant', byte(K.JUPITER, 8 + 22 + 4, 250), ['route-step-not-allowed']]],
-});
-add('jupiter: exact out of the newest shape, a share of a better price', 'legacy', (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
-  .call(K.JUPITER, `${V2} ${VENUE}`, cat('9d8ab85215f4f324', quote(OUT, IN), u16(10), u16(20), STEP_V2), coin), {
-  bent: [['the share doubled', bend(K.JUPITER, (ix) => { ix.data.writeUInt16LE(40, 28); }), ['platform-fee-not-allowed']]],
-});
-add('jupiter: a token account that Jupiter makes', 0, (b) => b
-  .add(K.JUPITER, [[K.stranger('made by jupiter'), W], [WALLET, me], [USDC], [K.TOKEN], [K.SYSTEM]], cat('93f17b64f484ae76', u8(254)))
-  .create(USDC).wrap(IN).call(K.JUPITER, `${ROUTE} ${VENUE}`, cat('e517cb977ae3ad2a', STEP, quote(IN, OUT), u8(0)), sol), {
-  bent: [['two of them', (tx) => { tx.ixs.splice(3, 0, tx.ixs[2]); }, ['instruction-repeated']]],
-});
-
-// --- temporary wrapped SOL
-const SEED = Buffer.from('temp7');
-const temporary = K.stranger('temporary');
-const withTemporary = (b, tag, data) => b
-  .add(K.SYSTEM, [[WALLET, me], [temporary, W]], Buffer.concat([u32(3), Buffer.from(bytes58(WALLET)), u64(SEED.length), SEED, u64(IN + 2039280n), u64(165n), Buffer.from(bytes58(K.TOKEN))]))
-  .add(K.TOKEN, tag === 1 ? [[temporary, W], [K.NATIVE], [WALLET], [K.RENT]] : tag === 16 ? [[temporary, W], [K.NATIVE], [K.RENT]] : [[temporary, W], [K.NATIVE]],
-    tag === 1 ? u8(1) : Buffer.concat([u8(tag), Buffer.from(bytes58(WALLET))]))
-  .create(USDC).call(K.RAYDIUM_V4, 't=TOKEN amm! authority coin_vault! pc_vault! source=@source! destination=@destination! owner=@wallet', data, { ...sol, source: temporary })
-  .add(K.TOKEN, [[temporary, W], [WALLET, W], [WALLET, { signer: true }]], u8(9));
-for (const tag of [1, 16, 18])
-  add(`raydium: through a temporary account, initialized by ${tag}`, tag === 16 ? 1 : 0, (b) => withTemporary(b, tag, Buffer.concat([u8(16), u64(IN), u64(OUT)])), {
-    bent: [['left without an owner', (tx) => { tx.ixs.splice(tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN), 1); }, ['wrap-not-allowed', 'source-not-own-account']],
-      ['closed to another', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, thief, W); }, ['close-not-allowed']],
-      ['owned by another', (tx) => {
-        const ix = tx.ixs.find((one) => one.program.key === K.TOKEN);
-        if (tag === 1) ix.accounts[2] = account(tx, thief);
-        else ix.data = Buffer.concat([u8(tag), Buffer.from(bytes58(thief))]);
-      }, ['destination-not-own-account', 'account-not-allowed']]],
-  });
-
-// --- Meteora
-const DLMM = (host, p) => `pair! bitmap! reserve_x! reserve_y! source=@source! destination=@destination! x=@sold y=@bought oracle! host=${host} user=@wallet p=TOKEN p2=${p} memo=MEMO event=@events program=@self`;
-add('dlmm: swap2 with a host fee and a bitmap extension', 0, (b) => b.create(USDC).wrap(IN)
-  .call(K.DLMM, `${DLMM('HOST', 'TOKEN').replace('host=HOST', 'host!')} bin_0! bin_1! bin_2!`, cat('414b3f4ceb5b5b88', u64(IN), u64(OUT), slices()), sol), {
-  params: { allow_host_fee: true },
-  bent: [['the host read-only', bend(K.DLMM, (ix) => { ix.accounts[9].writable = false; }), ['account-not-allowed']],
-    ['the wallet\'s account as the host', atPlace(K.DLMM, 9, own(USDC)), ['account-not-allowed']]],
-  narrower: [['no host fee', { allow_host_fee: false }, ['platform-fee-not-allowed']]],
-});
-add('dlmm: swap2 of a mint with a transfer hook', 'legacy', (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
-  .call(K.DLMM, `${DLMM('@self', 'TOKEN_2022')} hook_program hook_list hook_state! bin_0! bin_1!`, cat('414b3f4ceb5b5b88', u64(IN), u64(OUT), slices([1, 3])), coin), {
-  bent: [['a signer among the hook\'s accounts', bend(K.DLMM, (ix, tx) => { ix.accounts[17] = account(tx, thief, { signer: true }); }), ['signer-not-allowed', 'account-not-allowed']],
-    ['the wallet among them', bend(K.DLMM, (ix) => { ix.accounts[18] = ix.accounts[10]; }), ['account-not-allowed']],
-    ['a slice cut short', bend(K.DLMM, (ix) => { ix.data = ix.data.subarray(0, -1); }), ['instruction-data-malformed']]],
-});
-add('dlmm: swap_exact_out2 of two Token-2022 mints', 1, (b) => b.create(USDC)
-  .call(K.DLMM, `${DLMM('@self', 'TOKEN').replace('p=TOKEN', 'p=TOKEN_2022')} bin_0!`, cat('2bd7f784893cf351', u64(IN), u64(OUT), slices([0, 2])), sell22));
-const DAMM = 'authority pool! source=@source! destination=@destination! va! vb! ma=@sold mb=@bought payer=@wallet p=TOKEN p=TOKEN_2022 referral=REF event=@events program=@self';
-add('damm v2: swap2, partial fill, a referrer, the instructions sysvar behind', 0, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
-  .call(K.DAMM_V2, DAMM.replace('referral=REF', 'referral!'), cat('414b3f4ceb5b5b88', u64(IN), u64(OUT), u8(1)), coin)
-  .add(K.MEMO, [], Buffer.from('x')), {
-  params: { allow_referral: true, allow_memo: true },
-  build: (tx) => { swapIn(tx, K.DAMM_V2).accounts.push(account(tx, 'Sysvar1nstructions1111111111111111111111111')); },
-  bent: [['another mode', byte(K.DAMM_V2, 24, 3), ['instruction-data-malformed']],
-    ['two accounts behind', bend(K.DAMM_V2, (ix, tx) => { ix.accounts.push(account(tx, thief)); }), ['account-count']]],
-  narrower: [['no referral', { allow_referral: false }, ['platform-fee-not-allowed']]],
-});
-
-// --- Orca
-const ORCA_V2 = 'p=TOKEN p2=TOKEN_2022 memo=MEMO authority=@wallet pool! m=@sold m=@bought a=@source! va! b=@destination! vb! tick_0! tick_1! tick_2! oracle!';
-add('whirlpool: swap_v2, a hook and further tick arrays', 0, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
-  .call(K.WHIRLPOOL, `${ORCA_V2} hook_1 hook_2! tick_3! tick_4!`,
-    cat('2b04ed0b1ac91e62', u64(IN), u64(OUT), u128(4295048016n), u8(1, 1), u8(1), slices([1, 2], [6, 2])), coin), {
-  bent: [['the other direction', byte(K.WHIRLPOOL, 41, 0), ['source-not-own-account', 'destination-not-own-account', 'instruction-data-malformed']],
-    ['an own account behind', bend(K.WHIRLPOOL, (ix, tx) => { ix.accounts[16] = account(tx, own(USDC), W); account(tx, USDC); }), ['account-not-allowed']]],
-});
-add('whirlpool: swap_v2 without a word of accounts behind', 'legacy', (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
-  .call(K.WHIRLPOOL, ORCA_V2, cat('2b04ed0b1ac91e62', u64(IN), u64(OUT), u128(0n), u8(1, 1), u8(0)), coin), {
-  bent: [['cut before that word, which the program does not take', bend(K.WHIRLPOOL, (ix) => { ix.data = ix.data.subarray(0, -1); }), ['instruction-data-malformed']]],
-});
-add('whirlpool: two_hop_swap_v2, exact out, through a Token-2022 mint', 1, (b) => b.create(USDC).wrap(IN)
-  .call(K.WHIRLPOOL, 'pool_1! pool_2! m=@sold mid m=@bought p=TOKEN p2=TOKEN_2022 p=TOKEN source=@source! va! vb! vc! vd! destination=@destination! authority=@wallet one_0! one_1! one_2! two_0! two_1! two_2! o1! o2! memo=MEMO hook! tick_3!',
-    cat('ba8fd11dfe02c275', u64(OUT), u64(IN), u8(0, 1, 0), u128(0n), u128(0n), u8(1), slices([3, 1], [7, 1])), sol), {
-  bent: [['a limit of the price, so that less may come', byte(K.WHIRLPOOL, 27, 1), ['instruction-data-malformed']],
-    ['a stranger gets it', atPlace(K.WHIRLPOOL, 13, K.ata(thief, USDC)), ['destination-not-own-account']]],
-});
-
-// --- Raydium
-const CLMM = 'payer=@wallet config pool! source=@source! destination=@destination! in_vault! out_vault! observation! t=TOKEN t2=TOKEN_2022 memo=MEMO m=@sold m=@bought';
-add('clmm: swap_v2 into a Token-2022 coin, bitmap extension and tick arrays', 0, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
-  .call(K.RAYDIUM_CLMM, `${CLMM} bitmap! tick_0! tick_1! tick_2!`, cat('2b04ed0b1ac91e62', u64(IN), u64(OUT), u128(1n << 80n), u8(1)), coin), {
-  bent: [['a mint that is not the source\'s', atPlace(K.RAYDIUM_CLMM, 11, thief, {}), ['mint-not-allowed']],
-    ['exact out by the flag alone', byte(K.RAYDIUM_CLMM, 40, 0), ['amount-over-limit', 'minimum-out-too-low', 'instruction-data-malformed']]],
-});
-add('clmm: swap_v2, exact out, from a Token-2022 coin', 'legacy', (b) => b.create(USDC)
-  .call(K.RAYDIUM_CLMM, `${CLMM} tick_0!`, cat('2b04ed0b1ac91e62', u64(OUT), u64(IN), u128(0n), u8(0)), sell22));
-add('clmm: swap_router_base_in is refused: where it buys into stands behind a list of pools', 0, (b) => b.create(USDC).wrap(IN)
-  .call(K.RAYDIUM_CLMM, `${CLMM} tick_0!`, cat('2b04ed0b1ac91e62', u64(IN), u64(OUT), u128(0n), u8(1)), sol), {
-  bent: [['the router', bend(K.RAYDIUM_CLMM, (ix) => { ix.data = cat('457d73daf5baf2c4', u64(IN), u64(OUT)); }), ['instruction-not-allowed']]],
-});
-add('cpmm: into a Token-2022 coin', 1, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
-  .call(K.RAYDIUM_CPMM, 'payer=@wallet authority config pool! source=@source! destination=@destination! in_vault! out_vault! p=TOKEN p2=TOKEN_2022 m=@sold m=@bought observation!',
-    cat('8fbe5adac41e33de', u64(IN), u64(OUT)), coin), {
-  bent: [['a program of another name for the token program', atPlace(K.RAYDIUM_CPMM, 9, thief, {}), ['account-not-allowed']]],
-});
-
-// --- pump.fun and PumpSwap, with what the current SDK puts behind
-const PUMP_SWAP = 'pool! user=@wallet! config=PUMP_SWAP_CONFIG b=BASE q=QUOTE ub=UB uq=UQ pool_base! pool_quote! fee_to fee_account! p2=TOKEN_2022 p=TOKEN s=SYSTEM a=ATA event=@events program=@self creator_account! creator';
-const buys = PUMP_SWAP.replace('BASE', '@bought').replace('QUOTE', '@sold').replace('UB', '@destination!').replace('UQ', '@source!');
-const sells = PUMP_SWAP.replace('BASE', '@sold').replace('QUOTE', '@bought').replace('UB', '@source!').replace('UQ', '@destination!');
-add('pump swap: a buy with cashback, of a Token-2022 coin', 0, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
-  .call(K.PUMP_SWAP, `${buys} volume my_volume! fees pf=PUMP_FEES my_quote! pool_v2 back back_account!`, cat('66063d1201daebea', u64(OUT), u64(IN), u8(1)), coin), {
-  bent: [['the account bought into once more behind', bend(K.PUMP_SWAP, (ix, tx) => { ix.accounts[24] = account(tx, own(COIN, K.TOKEN_2022), W); }), ['account-not-allowed']],
-    ['another fee program', atPlace(K.PUMP_SWAP, 22, thief, {}), ['account-not-allowed']]],
-});
-add('pump swap: a sell with cashback for SOL', 'legacy', (b) => b.create(K.NATIVE)
-  .call(K.PUMP_SWAP, `${sells} fees pf=PUMP_FEES my_quote! my_volume! pool_v2 back back_account!`, cat('33e685a4017f83ad', u64(IN), u64(OUT)),
-    { source: own(COIN, K.TOKEN_2022), destination: own(K.NATIVE), sold: COIN, bought: K.NATIVE }).unwrap(), {
-  bent: [['sold for another\'s account', atPlace(K.PUMP_SWAP, 6, K.ata(thief, K.NATIVE)), ['destination-not-own-account']]],
-});
-const CURVE = 'g=PUMP_GLOBAL fee! mint=@coin curve! curve_tokens! tokens=@tokens! user=@wallet! s=SYSTEM';
-const pump = { coin: COIN, tokens: own(COIN, K.TOKEN_2022) };
-add('pump.fun: a buy of a cashback coin', 1, (b) => b.create(COIN, K.TOKEN_2022)
-  .call(K.PUMP, `${CURVE} p2=TOKEN_2022 creator! event=@events program=@self volume my_volume! fees pf=PUMP_FEES curve_v2 back!`, cat('66063d1201daebea', u64(OUT), u64(IN), u8(0)), pump).tip(9n), {
-  bent: [['for another', atPlace(K.PUMP, 5, K.ata(thief, COIN, K.TOKEN_2022)), ['destination-not-own-account']],
-    ['another pays, the wallet signs', bend(K.PUMP, (ix, tx) => { ix.accounts[6] = account(tx, thief, me); }), ['account-not-allowed', 'signer-not-allowed']]],
-});
-add('pump.fun: a sell of a cashback coin', 0, (b) => b
-  .call(K.PUMP, `${CURVE} creator! p2=TOKEN_2022 event=@events program=@self fees pf=PUMP_FEES my_volume! curve_v2 back!`, cat('33e685a4017f83ad', u64(IN), u64(OUT)), pump).tip(9n), {
-  bent: [['seven accounts behind', bend(K.PUMP, (ix, tx) => { for (let i = 0; i < 4; i++) ix.accounts.push(account(tx, K.stranger(`more ${i}`))); }), ['account-count']]],
-});
-add('pump.fun: buy_v2 in SOL; of a curve in another token it is refused', 'legacy', (b) => b.create(COIN, K.TOKEN_2022)
-  .call(K.PUMP, 'g=PUMP_GLOBAL m=@coin q=NATIVE p2=TOKEN_2022 p=TOKEN a=ATA fee! fee_account! back! back_account! curve! curve_base! curve_quote! user=@wallet! tokens=@tokens! quote=@wrapped! creator! creator_account! sharing volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self',
-    cat('b817ee6167c5d33d', u64(OUT), u64(IN)), { ...pump, wrapped: own(K.NATIVE) }), {
-  bent: [['USDC as its quote', atPlace(K.PUMP, 2, USDC, {}), ['account-not-allowed']],
-    ['paid out of USDC', atPlace(K.PUMP, 15, own(USDC)), ['source-not-own-account']]],
-});
-
-// --- Token-2022 transfers
-const owner = K.stranger('a friend');
-const to = K.ata(owner, COIN, K.TOKEN_2022);
-const send = (b, data, more = []) => {
-  b.add(K.TOKEN_2022, [[own(COIN, K.TOKEN_2022), W], [COIN], [to, W], [WALLET, { signer: true }], ...more], data);
-  account(b.tx, owner);
-};
-add('token-2022: a transfer with its fee stated', 0, (b) => send(b, Buffer.concat([u8(26, 1), u64(77n), u8(6), u64(1n)])), {
-  bent: [['to a thief', (tx) => { tx.ixs.at(-1).accounts[2] = account(tx, K.ata(thief, COIN, K.TOKEN_2022), W); }, ['recipient-not-allowed']],
-    ['another instruction of the fee extension', (tx) => { tx.ixs.at(-1).data[1] = 2; }, ['instruction-not-allowed']]],
-});
-add('token-2022: a transfer of a mint with a hook is refused: what the hook does is not seen', 'legacy', (b) => send(b, Buffer.concat([u8(12), u64(77n), u8(6)])), {
-  bent: [['the hook\'s accounts behind', (tx) => { for (const name of ['hook', 'list', 'state']) tx.ixs.at(-1).accounts.push(account(tx, K.stranger(name))); }, ['account-count']]],
-});
-
-// ---
 const fits = (bytes) => bytes[0] === 0x81 || 1 + 64 * bytes[bytes[0] === 0x80 ? 1 : 0] + bytes.length <= 1232;
 const opinions = new Opinions();
 let [allowed, refused] = [0, 0];
@@ -237,11 +26,7 @@ async function refuses(opened, tx, reasons, what) {
   expect(!said.allow && reasons.includes(said.reason), `${what}: ${said.allow ? 'ALLOWED' : said.reason}, not ${reasons.join(' or ')}`, said.text);
 }
 
-for (const one of list) {
-  one.build?.(one.tx);
-  const grant = swapGrantFor(one.tx) ?? transferGrantFor(one.tx);
-  if (!expect(grant !== undefined, one.name, 'there is no grant for it')) continue;
-  const c = { ...one, intent: grant.intent, grant: { ...grant, params: { ...grant.params, ...one.params } } };
+for (const c of shapes) {
   const opened = await opinions.open(c);
   const said = await ask(opened, c.tx, c.name);
   allowed++;
@@ -251,6 +36,7 @@ for (const one of list) {
     change(tx);
     await refuses(opened, tx, reasons, `${c.name}: ${name}`);
   }
+  if (!names.includes(c.intent)) continue; // a probe
   for (const [name, change] of Object.entries(CHANGED)) {
     const tx = copy(c.tx);
     const reasons = change(tx, c);
@@ -267,5 +53,5 @@ for (const one of list) {
 }
 opinions.close();
 console.log(`${allowed} shapes allowed, ${refused} bent ones refused`);
-expect(allowed >= 28 && refused >= 900, 'enough of them', allowed, refused);
+expect(allowed >= 50 && refused >= 990, 'enough of them', allowed, refused);
 summary();

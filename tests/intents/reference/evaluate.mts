@@ -246,6 +246,7 @@ class Run {
     if (makesOwned(rule) && ix.accounts.length > 1)
       this.fresh.set(ix.accounts[0] as number, { mint: this.key(ix.accounts[1] as number), program: ix.program });
     this.effects(rule, ix, values, seen);
+    this.behind(rule, ix);
   }
 
   // How many were seen before this instruction.
@@ -388,7 +389,10 @@ class Run {
       this.remember(entry, account, ix, seen);
       this.flags(rule, entry, account);
     }
-    const behind = ix.accounts.slice(entries.length);
+  }
+
+  private behind(rule: Rule, ix: Instruction): void {
+    const behind = ix.accounts.slice((entriesFor(rule, ix.accounts.length) as AccountEntry[]).length);
     const remaining = rule.remaining === undefined ? 0 : Math.min(behind.length, rule.remaining.max);
     for (const [i, account] of behind.entries()) {
       if (i < remaining) this.remaining(rule, account);

@@ -21,6 +21,7 @@ import time
 
 from bench import BUILD, SOURCE, TOOL, Server, middle
 
+TRIES = 20
 PIECE = 100  # modules of one order: well within the time that a change has
 INTENT = """intent = 1
 name = "send-%06d"
@@ -72,8 +73,11 @@ def fill(server, count):
     began = time.monotonic()
     for first in range(1, count, PIECE):
         order = server.write("order", "fill %d %d o000000 m000000" % (first, min(PIECE, count - first)))
-        if server.attempt("policy", "add", order).returncode != 0:
-            server.run("policy", "add", order)  # the machine was busy; what was made is made again
+        tries = 1  # where the machine is busy the answer may come too late: what was made is made again
+        while tries < TRIES and server.attempt("policy", "add", order).returncode != 0:
+            tries += 1
+        if tries == TRIES:
+            server.run("policy", "add", order)
         if first // PIECE % 100 == 99:
             print("%d modules" % (first + PIECE - 1), file=sys.stderr)
     server.command[0] = tool

@@ -191,6 +191,8 @@ enum status signer_need_module(struct signer_change *job, const uint8_t hash[32]
 		                     "gives way to others; add it (claviger policy add)");
 	if (status == STATUS_OK || status == STATUS_REFUSED)
 		return status;
+	if (status == STATUS_IO)
+		return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE, "the store is away");
 	return signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
 	                     "the module's record is damaged; restore the store from a backup");
 }

@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 	if (help)
 		return cli_help_show(arguments, count, call.json);
 	if (call.command == NULL)
-		return cli_help_unknown(arguments[0]);
+		return cli_help_unknown(arguments, count);
 	call.arguments = arguments + words;
 	call.count = count - words;
 	return call.command->run(&call);

@@ -482,7 +482,7 @@ static int run_verify(struct cli_call *call)
 	if (!cli_take_options(call, options, sizeof(options) / sizeof(options[0])))
 		return CLI_USAGE;
 	if (call->count != 1)
-		return cli_usage(call, "one evidence file");
+		return cli_usage(call, "takes one evidence file");
 	if (beacon && nonce_text != NULL)
 		return cli_usage(call, "--beacon answers no nonce of yours");
 	if (nonce_text != NULL && !take_nonce(nonce_text, nonce))

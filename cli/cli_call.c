@@ -27,7 +27,8 @@ int cli_usage(const struct cli_call *call, const char *format, ...)
 	va_start(list, format);
 	vfprintf(stderr, format, list);
 	va_end(list);
-	fprintf(stderr, "\nusage: claviger %s %s\n", call->command->name, call->command->arguments);
+	fprintf(stderr, "\nusage: claviger %s%s%s\n", call->command->name,
+	        call->command->arguments[0] != '\0' ? " " : "", call->command->arguments);
 	return CLI_USAGE;
 }
 

@@ -84,6 +84,18 @@ static uint64_t serial_after(struct cli_server *server, const struct keys_sign_k
 	return serial;
 }
 
+/* read_root reads the root key of a client that this home has. */
+static int read_root(const struct cli_call *call, const char *name, const char *path,
+                     struct keys_sign_key *ret_root)
+{
+	if (access(path, F_OK) != 0) {
+		cli_complain(call, "no client %s here: there is no %s (claviger client list)", name,
+		             path);
+		return CLI_NO;
+	}
+	return cli_key_read(call, path, ret_root);
+}
+
 int cli_client_make(struct cli_server *server, const char *name, bool rotate, uint8_t ret_id[32],
                     char ret_token_path[CLI_PATH_MAX])
 {
@@ -102,7 +114,7 @@ int cli_client_make(struct cli_server *server, const char *name, bool rotate, ui
 	if (result != CLI_YES)
 		return result;
 	if (rotate) {
-		result = cli_key_read(server->call, path, &root);
+		result = read_root(server->call, name, path, &root);
 	} else {
 		keys_sign_random(&root);
 		result = cli_key_write(server->call, path, &root);
@@ -140,7 +152,7 @@ int cli_client_id(struct cli_server *server, const char *text, uint8_t ret_id[32
 		return cli_usage(server->call, "%s is no client name and no client id", text);
 	result = cli_home_path(server->call, server->home, "clients", text, ".json", path);
 	if (result == CLI_YES)
-		result = cli_key_read(server->call, path, &root);
+		result = read_root(server->call, text, path, &root);
 	if (result != CLI_YES)
 		return result;
 	authz_client_id(keys_sign_public(&root), ret_id);

@@ -280,21 +280,26 @@ static int take_terms(struct cli_call *call, struct create *create)
 
 	if (end != NULL &&
 	    (!cli_take_number(&end, &body->uses_max) || *end != '\0' || body->uses_max == 0))
-		return cli_usage(call, "--uses takes a number above 0");
+		return cli_usage(call, "--uses %s: expected a number above 0", create->uses);
 	if (create->expires != NULL && !take_time(create->expires, &body->expires_s))
-		return cli_usage(call, "--expires takes 30s, 15m, 12h, 30d, or seconds since 1970");
+		return cli_usage(call, "--expires %s: expected 30s, 15m, 12h, 30d, or seconds since 1970",
+		                 create->expires);
 	/* 0 would mean: never. */
 	if (create->expires != NULL && body->expires_s <= (uint64_t)time(NULL))
 		return cli_usage(call, "--expires %s lies in the past; 30d means in 30 days",
 		                 create->expires);
 	if (create->not_before != NULL && !take_time(create->not_before, &body->not_before_s))
 		return cli_usage(call,
-		                 "--not-before takes 30s, 15m, 12h, 30d, or seconds since 1970");
+		                 "--not-before %s: expected 30s, 15m, 12h, 30d, or seconds since 1970",
+		                 create->not_before);
 	if (!cli_each_word(create->caps, add_cap, body))
-		return cli_usage(call, "--cap takes UNIT:WINDOW:CAP[,...], UNIT lamports, uses or "
-		                       "mint=ADDRESS, WINDOW total, 1h or 24h");
+		return cli_usage(call,
+		                 "--cap %s: not UNIT:WINDOW:CAP[,...], with UNIT lamports, uses or "
+		                 "mint=ADDRESS, WINDOW total, 1h or 24h, CAP a whole number",
+		                 create->caps);
 	if (!cli_each_word(create->nonces, add_nonce, body))
-		return cli_usage(call, "--nonce-account takes addresses separated by commas");
+		return cli_usage(call, "--nonce-account %s: expected addresses separated by commas",
+		                 create->nonces);
 	return CLI_YES;
 }
 

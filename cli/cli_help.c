@@ -98,16 +98,34 @@ static void put_command(struct cli_out *out, const struct cli_command *command)
 	cli_out_close(out, '}');
 }
 
-/* put_list lists the commands of a group (a first word), or all. */
-static void put_list(const char *group, FILE *to)
+static bool begins(const struct cli_command *command, const char *prefix)
 {
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		size_t len = strcspn(commands[i]->name, " ");
+	return strncmp(command->name, prefix, strlen(prefix)) == 0;
+}
 
-		if (group == NULL ||
-		    (strlen(group) == len && strncmp(commands[i]->name, group, len) == 0))
+/* put_list lists the commands whose names begin with the prefix. */
+static void put_list(const char *prefix, FILE *to)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (begins(commands[i], prefix))
 			fprintf(to, "  %-18s %s\n", commands[i]->name, commands[i]->sentence);
-	}
+}
+
+static bool any_begins(const char *prefix)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (begins(commands[i], prefix))
+			return true;
+	return false;
+}
+
+/* is_group: a first word that others follow. */
+static bool is_group(const char *word)
+{
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (begins(commands[i], word) && commands[i]->name[strlen(word)] == ' ')
+			return true;
+	return false;
 }
 
 int cli_help_list(bool json, FILE *to)
@@ -128,7 +146,7 @@ int cli_help_list(bool json, FILE *to)
 	fputs("claviger: sign Solana transactions, as far as the user's policies allow.\n\n"
 	      "usage: claviger COMMAND [--json] [--help] ...\n\n",
 	      to);
-	put_list(NULL, to);
+	put_list("", to);
 	fputs("\n`claviger help COMMAND` explains one. Exit status: 0 yes, 1 a clear no, 2 wrong "
 	      "usage,\n3 could not tell.\n",
 	      to);
@@ -192,33 +210,27 @@ int cli_help_show(char **arguments, int count, bool json)
 
 	if (command != NULL)
 		return show_command(command, json);
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		size_t len = strcspn(commands[i]->name, " ");
-
-		if (count == 1 && strlen(arguments[0]) == len &&
-		    strncmp(commands[i]->name, arguments[0], len) == 0) {
-			printf("usage: claviger %s ...\n\n", arguments[0]);
-			put_list(arguments[0], stdout);
-			return CLI_YES;
-		}
+	if (count == 1 && is_group(arguments[0])) {
+		printf("usage: claviger %s ...\n\n", arguments[0]);
+		put_list(arguments[0], stdout);
+		return CLI_YES;
 	}
-	return cli_help_unknown(arguments[0]);
+	return cli_help_unknown(arguments, count);
 }
 
-int cli_help_unknown(const char *word)
+int cli_help_unknown(char **arguments, int count)
 {
-	bool begun = false;
+	const char *word = arguments[0];
 
-	fprintf(stderr, "claviger: no such command: %s\n", word);
-	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		if (strncmp(commands[i]->name, word, strlen(word)) != 0)
-			continue;
-		fprintf(stderr, "%s  claviger %s %s\n", begun ? "" : "did you mean\n",
-		        commands[i]->name, commands[i]->arguments);
-		begun = true;
-	}
-	if (!begun)
-		fputs("`claviger help` lists all of them.\n", stderr);
+	if (!is_group(word))
+		fprintf(stderr, "claviger: no such command: %s; `claviger help` lists all%s\n",
+		        word, any_begins(word) ? ". Did you mean" : "");
+	else if (count == 1 || arguments[1][0] == '-')
+		fprintf(stderr, "claviger: `%s` is the first word of these commands:\n", word);
+	else
+		fprintf(stderr, "claviger: no such command: %s %s; there are\n", word,
+		        arguments[1]);
+	put_list(word, stderr);
 	return CLI_USAGE;
 }
 

@@ -19,6 +19,6 @@ int cli_help_list(bool json, FILE *to);
 /* cli_help_show explains what the words name: a subcommand, or the group of a first word. */
 int cli_help_show(char **arguments, int count, bool json);
 /* cli_help_unknown complains about a word that names nothing, with those that begin like it. */
-int cli_help_unknown(const char *word);
+int cli_help_unknown(char **arguments, int count);
 
 #endif

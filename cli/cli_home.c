@@ -134,6 +134,7 @@ static bool take_base58(struct bytes text, uint8_t ret_bytes[64])
 int cli_key_read(const struct cli_call *call, const char *path, struct keys_sign_key *ret_key)
 {
 	struct buffer file;
+	struct stat info;
 	char message[256];
 	bool good;
 
@@ -141,6 +142,8 @@ int cli_key_read(const struct cli_call *call, const char *path, struct keys_sign
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
+	if (strcmp(path, "-") != 0 && stat(path, &info) == 0 && (info.st_mode & 077) != 0)
+		cli_complain(call, "others on this machine can reach %s: chmod 600 it", path);
 	good = take_numbers(buffer_bytes(&file), ret_key->bytes) ||
 	       take_base58(buffer_bytes(&file), ret_key->bytes);
 	secret_wipe(file.data, file.len);

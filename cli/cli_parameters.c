@@ -17,6 +17,7 @@ struct reading {
 	const char *path;
 	const struct policy_schema *schema;
 	const struct cli_json_node *given[POLICY_FIELDS_MAX];
+	const struct cli_json_node *wrong; /* the value, or the item of a list, that has another type */
 	char *message;
 	size_t cap;
 };
@@ -71,20 +72,43 @@ static bool put_one(struct cbor_writer *w, unsigned type, const struct cli_json_
 	}
 }
 
-static bool put_value(struct cbor_writer *w, unsigned type, const struct cli_json_node *value)
+static bool put_value(struct reading *r, struct cbor_writer *w, unsigned type,
+                      const struct cli_json_node *value)
 {
 	size_t count;
 
+	r->wrong = value;
 	if (type != POLICY_TYPE_U64_LIST && type != POLICY_TYPE_PUBKEY_LIST)
 		return put_one(w, type, value);
 	if (!cli_json_count(value, &count) || count > POLICY_LIST_MAX)
 		return false;
 	cbor_put_array(w, count);
-	for (size_t i = 0; i < count; i++)
-		if (!put_one(w, type, cli_json_item(value, i)))
+	for (size_t i = 0; i < count; i++) {
+		r->wrong = cli_json_item(value, i);
+		if (!put_one(w, type, r->wrong))
 			return false;
+	}
 	cbor_put_end(w);
 	return true;
+}
+
+static enum status refuse_value(struct reading *r, const struct policy_field *field)
+{
+	struct bytes text;
+	int said = snprintf(r->message, r->cap, "%s: parameter \"%.*s\" must be a %s", r->path,
+	                    (int)field->name.len, (const char *)field->name.data,
+	                    policy_type_name(field->type));
+	size_t at = said > 0 && (size_t)said < r->cap ? (size_t)said : r->cap - 1;
+
+	if (cli_json_text(r->wrong, &text) && text.len <= 64)
+		said = snprintf(r->message + at, r->cap - at, "; \"%.*s\" is none",
+		                (int)text.len, (const char *)text.data);
+	else
+		said = 0;
+	at = said > 0 && (size_t)said < r->cap - at ? at + (size_t)said : at;
+	snprintf(r->message + at, r->cap - at, ": %.*s", (int)field->text.len,
+	         (const char *)field->text.data);
+	return STATUS_REFUSED;
 }
 
 static enum status put_values(struct reading *r, struct buffer *ret_values)
@@ -102,13 +126,8 @@ static enum status put_values(struct reading *r, struct buffer *ret_values)
 		if (r->given[i] == NULL)
 			continue;
 		cbor_put_key(&w, i);
-		if (!put_value(&w, field->type, r->given[i])) {
-			snprintf(r->message, r->cap, "%s: parameter \"%.*s\" must be a %s: %.*s",
-			         r->path, (int)field->name.len, (const char *)field->name.data,
-			         policy_type_name(field->type), (int)field->text.len,
-			         (const char *)field->text.data);
-			return STATUS_REFUSED;
-		}
+		if (!put_value(r, &w, field->type, r->given[i]))
+			return refuse_value(r, field);
 	}
 	cbor_put_end(&w);
 	if (cbor_finish(&w) == STATUS_OK)

@@ -217,9 +217,12 @@ static int run_sign(struct cli_call *call)
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
 		return CLI_USAGE;
-	if (call->count != 1 || key_file == NULL ||
-	    base64_decode(bytes_of_text(call->arguments[0]), &prepared) != STATUS_OK)
+	if (call->count != 1 || key_file == NULL)
 		return cli_usage(call, "needs the change as the page shows it, and --key FILE");
+	if (base64_decode(bytes_of_text(call->arguments[0]), &prepared) != STATUS_OK) {
+		cli_complain(call, "that is no change: copy the whole command that the page shows");
+		return CLI_USAGE;
+	}
 	result = cli_server_open(&server, call, &options);
 	if (result == CLI_YES)
 		result = cli_key_read(call, key_file, &key);

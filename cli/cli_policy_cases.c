@@ -1,5 +1,7 @@
 /* cli_policy_cases: `claviger policy test`: a policy's cases, each with the verdict it must get. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/stat.h>
+
 #include "base_encode.h"
 #include "cli_commands.h"
 #include "cli_file.h"
@@ -112,6 +114,7 @@ static int run(struct cli_call *call)
 	struct buffer file;
 	const char *module = NULL;
 	char path[4096], real[4096], message[512];
+	struct stat info;
 	const struct cli_option options[] = {
 	    {"--module", &module, NULL}
         };
@@ -124,8 +127,10 @@ static int run(struct cli_call *call)
 		return cli_intent_test(call, call->arguments[0]);
 	cases.call = call;
 	cases.dir = call->arguments[0];
-	if (realpath(cases.dir, real) == NULL) {
-		cli_complain(call, "no such folder: %s", cases.dir);
+	if (realpath(cases.dir, real) == NULL || stat(real, &info) != 0 ||
+	    !S_ISDIR(info.st_mode)) {
+		cli_complain(call, "%s is neither an intent (a file NAME.toml) nor a policy's folder",
+		             cases.dir);
 		return CLI_UNSURE;
 	}
 	snprintf(path, sizeof(path), "%s/%s.wasm", cases.dir, strrchr(real, '/') + 1);

@@ -458,15 +458,15 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 	int ready[2], result;
 
 	keys_open();
-	result = choose_relying(call, serve);
-	if (result == CLI_YES)
-		result = lock_state(call, serve->state);
+	result = lock_state(call, serve->state);
 	if (result == CLI_YES)
 		result = check_address(call, "--listen", serve->listen);
 	if (result == CLI_YES)
 		result = check_address(call, "--metrics", serve->metrics);
 	if (result == CLI_YES && serve->operator_listen != NULL)
 		result = check_address(call, "--operator-listen", serve->operator_listen);
+	if (result == CLI_YES)
+		result = choose_relying(call, serve);
 	if (result == CLI_YES)
 		result = find_operator(call, serve->state, operators);
 	if (result != CLI_YES)

@@ -81,7 +81,7 @@ static enum status start(struct cli_verifier *verifier, const char *executable, 
 	struct proc_start start = {
 	    .magic = PROC_START_MAGIC,
 	    .role = PROC_verifier,
-	    .log_level = LOG_WARN,
+	    .log_level = LOG_ERROR, /* what the sandbox lacks here `claviger doctor` says */
 	    .report_fd = PROC_START_FD + PASS_REPORT,
 	    .channel_count = 1,
 	    .setting_count = 2,

@@ -125,8 +125,8 @@ def test_the_other_exit_statuses():
 
 def test_documents_name_what_exists():
     seen = 0
-    for path in glob.glob(os.path.join(SOURCE, "*.md")) + glob.glob(os.path.join(SOURCE, "spec", "*.md")) + \
-            glob.glob(os.path.join(SOURCE, "policies", "*", "*.md")):
+    for path in [path for folder in ("", "docs", "image", "intents", "policies/*", "sdk/*", "spec")
+                 for path in glob.glob(os.path.join(SOURCE, folder, "*.md"))]:
         text = open(path, encoding="utf-8").read().replace("\\\n", " ")
         lines = re.findall(r"`(?:build/bin/)?claviger ([a-z][^`]*)`", text)
         for block in re.findall(r"^```[a-z]*\n(.*?)^```", text, re.M | re.S):
@@ -179,6 +179,31 @@ def test_completion_knows_every_command_and_option():
     expect("another shell", claviger("completion", "tcsh")[0] == 2)
 
 
+def test_wrong_words_are_told_what_is_wrong_and_what_there_is():
+    key, others = os.path.join(FOLDER, "own.json"), os.path.join(FOLDER, "others.json")
+    expect("a key is made", claviger("key", "new", key)[0] == 0)
+    shutil.copyfile(key, others)
+    os.chmod(others, 0o644)
+    types = write("types.toml", 'recipients = ["nobody"]\n')
+    module = os.path.join(BUILD, "share/policies/transfer.wasm")
+    for words, status, said in (
+            (["wallet"], 2, "`wallet` is the first word of these commands:\n  wallet create"),
+            (["wallet", "crate"], 2, "no such command: wallet crate; there are\n  wallet create"),
+            (["wal"], 2, "no such command: wal; `claviger help` lists all. Did you mean\n  wallet create"),
+            (["nothing"], 2, "no such command: nothing; `claviger help` lists all\n"),
+            (["status", "--nope"], 2, "unknown option --nope\nusage: claviger status\n"),
+            (["change", "sign", "%", "--key", key], 2, "no change: copy the whole command"),
+            (["policy", "test", types + "x"], 3, "neither an intent (a file NAME.toml) nor a policy's folder"),
+            (["serve", "--listen", "127.0.0.1:99999", "--state", FOLDER + "/state"], 2, "--listen 127.0.0.1:99999: expected"),
+            (["policy", "describe", "--module", module, "--params", types], 2,
+             'types.toml: parameter "recipients" must be a list of pubkey; "nobody" is none: '),
+            (["key", "show", others], 0, "others on this machine can reach %s: chmod 600 it" % others)):
+        code, out, error = claviger(*words)
+        expect("%s is told: %s" % (" ".join(words), said), code == status and said in error, (code, error))
+        expect("%s says nothing of processes" % " ".join(words), '"process"' not in error, error)
+    expect("a key of one's own is no trouble", claviger("key", "show", key)[2] == "")
+
+
 def test_a_configuration_is_taken_whole_or_refused_with_its_place():
     good = write("good.toml", '[serve]\nstate = "/s"\nlisten = "127.0.0.1:1"\nmetrics = "127.0.0.1:2"\n'
                  'verifiers = 2\ntls_name = ["a", "b"]\noperators = "k"\n[client]\n'
@@ -205,6 +230,11 @@ def test_a_configuration_is_taken_whole_or_refused_with_its_place():
         code, out, error = claviger("status", CLAVIGER_CONFIG=bad)
         expect("nothing runs on it", code == 2 and place in error, error)
     expect("a missing file is not a refused one", claviger("config", "check", FOLDER + "/none")[0] == 3)
+    with open(os.path.join(SOURCE, "cli/cli_config.c"), encoding="utf-8") as f:
+        rows = re.findall(r'\] = \{"(?:serve|client)", +"(\w+)"', f.read())
+    for name in rows:
+        expect("%s is among all settings" % name, "\n  %s = " % name in COMMANDS["config check"]["help"])
+    expect("settings were found", len(rows) >= 23, rows)
     expect("a named file must be there", claviger("status", CLAVIGER_CONFIG=FOLDER + "/none")[0] == 3)
 
 

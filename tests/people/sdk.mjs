@@ -243,6 +243,13 @@ test('the API\'s calls and streams judge who answers as the signer does', async 
   expect(net.seen.every((each) => each.path === '/api/v1/evidence' && each.headers.authorization === undefined), net.seen.map((each) => each.path));
 });
 
+test('who hears nothing is told what to look at', async (s) => {
+  const message = async (more) => (await caught(open(s, s.one, { retry: { attempts: 1 }, ...more }).client.wallet(s.one.name))).message;
+  const late = bent(s, (request) => new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason))));
+  expect((await message({ transport: late.transport, timeoutMs: 20 })).endsWith('none within 20 ms'), 'nobody says how long it was');
+  expect((await message({ ca: undefined })).includes('"ca" must hold the certificate'), await message({ ca: undefined }));
+});
+
 test('who gives up while the node is judged stops nobody else', async (s) => {
   let go;
   const net = bent(s, async (request, send) => {
@@ -357,7 +364,7 @@ test('a signature that is none of ours is refused, whoever sends it', async (s) 
 test('a token can rotate while the signer is in use', async (s) => {
   await s.client('rotates');
   await s.grant('one', 'rotates');
-  const signer = open(s, { ...s.one, token: async () => s.signer.token('rotates') });
+  const signer = open(s, { ...s.one, token: async () => `${s.signer.token('rotates')}\n` }); // as it stands in its file
   await signer.signTransactions([bytesTo(signer)]);
   const old = s.signer.token('rotates');
   await s.signer.must('client', 'token', 'rotates');
@@ -368,6 +375,7 @@ test('a token can rotate while the signer is in use', async (s) => {
 test('bad configuration is refused where it is written', async (s) => {
   for (const [name, more, code] of [['http', { url: 'http://127.0.0.1:8200' }, SignerErrorCode.CONFIG_ERROR], ['no url', { url: 'signer' }, SignerErrorCode.CONFIG_ERROR],
     ['no address', { address: 'bot' }, SignerErrorCode.INVALID_PUBLIC_KEY], ['no trust', { trust: undefined }, SignerErrorCode.CONFIG_ERROR],
+    ['a path', { url: `${s.signer.url}/api` }, SignerErrorCode.CONFIG_ERROR], ['a file\'s name', { ca: s.signer.ca }, SignerErrorCode.CONFIG_ERROR],
     ['half a key', { trust: { deploymentKey: 'abcd' } }, SignerErrorCode.CONFIG_ERROR]]) {
     let error;
     try { open(s, s.one, more); } catch (thrown) { error = thrown; }

@@ -41,7 +41,7 @@ impl Default for Retry {
     }
 }
 
-/// Where the token comes from; asked before every attempt, so that tokens can rotate.
+/// Where the token comes from; asked before every attempt, so that tokens can rotate. White space around it is cut off.
 pub type TokenSource = Arc<dyn Fn() -> Result<String, Error> + Send + Sync>;
 
 pub struct Request {
@@ -309,7 +309,7 @@ impl Client {
         loop {
             if !open {
                 request.tls_key = self.ensure_trust().await?;
-                request.token = Some((self.token)()?);
+                request.token = Some((self.token)()?.trim().into());
             }
             let error = match self.once(&request).await {
                 Ok(answer) => return Ok(answer),

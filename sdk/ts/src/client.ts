@@ -27,7 +27,7 @@ export interface RetryRules {
 export interface ClientConfig {
   /** `https://host:8200`. */
   readonly url: string;
-  /** The client's token, or where to get it: asked before every request, so that tokens can rotate. */
+  /** The client's token, or where to get it: asked before every request, so that tokens can rotate. White space around it is cut off. */
   readonly token: string | (() => string | Promise<string>);
   /** PEM of the certificate that `claviger serve` writes to ca.pem. Node only; else the system's. */
   readonly ca?: string | undefined;
@@ -383,6 +383,10 @@ export class ClavigerClient {
     }
     if (this.#base.protocol !== 'https:')
       throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"url" must begin with https://: a token travels there');
+    if (this.#base.pathname !== '/' || this.#base.search !== '')
+      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"url" is https://HOST:PORT alone');
+    if (config.ca !== undefined && !config.ca.includes('-----BEGIN CERTIFICATE-----'))
+      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"ca" is the text of a certificate in PEM, not the name of its file');
     if (config.trust !== 'tls' && !/^[0-9a-f]{64}$/.test(config.trust?.deploymentKey ?? ''))
       throw ownError(SignerErrorCode.CONFIG_ERROR, 'config',
         '"trust" must name the deployment key, 64 hex digits (claviger status prints it), or be "tls"');
@@ -555,15 +559,16 @@ export class ClavigerClient {
       }
       tlsKey = (await unlessAborted(this.#trusted, abort)).tlsKey;
     }
-    return { token: typeof token === 'string' ? token : await token(), tlsKey };
+    return { token: (typeof token === 'string' ? token : await token()).trim(), tlsKey };
   }
 
   #noAnswer(error: unknown): ClavigerError {
     const other = error instanceof OtherKey;
     if (other) this.#trusted = undefined; // nothing was sent: the next attempt asks who that is
-    const why = error instanceof Error ? error.message : String(error);
+    const certificate = isCertificateTrouble(error);
+    const why = `${error instanceof Error ? error.message : String(error)}${certificate ? '; "ca" must hold the certificate that it shows, or its CA\'s' : ''}`;
     return new ClavigerError(other ? SignerErrorCode.NOT_AVAILABLE : SignerErrorCode.HTTP_ERROR, `no answer from ${this.#base.host}: ${why}`,
-      { reason: other ? 'signer_untrusted' : 'no_connection', retryable: !isCertificateTrouble(error), reasons: [] }, error);
+      { reason: other ? 'signer_untrusted' : 'no_connection', retryable: !certificate, reasons: [] }, error);
   }
 
   // It restarted: who answers now has to show again who it is, before the next request.
@@ -573,12 +578,13 @@ export class ClavigerClient {
   }
 
   async #once(request: Omit<Request, 'signal'>, abort: AbortSignal | undefined, look?: (answer: Answer) => void): Promise<json.Json> {
-    const timeout = AbortSignal.timeout(this.#config.timeoutMs ?? 10_000);
+    const timeoutMs = this.#config.timeoutMs ?? 10_000;
+    const timeout = AbortSignal.timeout(timeoutMs);
     let answer: Answer;
     try {
       answer = await this.#send({ ...request, signal: abort === undefined ? timeout : AbortSignal.any([abort, timeout]) });
     } catch (error) {
-      throw this.#noAnswer(error);
+      throw this.#noAnswer(timeout.aborted ? new Error(`none within ${timeoutMs} ms`, { cause: error }) : error);
     }
     look?.(answer);
     const found = parse(answer.body);

@@ -272,6 +272,42 @@ test('by keyboard and by ear: every control is reached and has a name', async (s
   await until(async () => await focused() === 'main', 'the focus after an act');
 });
 
+// A wallet's owner at two windows: the one that comes second is told, sees what holds now, and can do it again.
+test('a change that another one came before is told, and can be made again', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  const client = await clientOf(s, 'beside');
+  const before = await page.locator('.grant').count();
+  // The passkey in another window, whose counter goes on from this one's; and back.
+  const hand = async (from, to, more) => {
+    const { credentials } = await from.cdp.send('WebAuthn.getCredentials', { authenticatorId: from.authenticator });
+    await to.cdp.send('WebAuthn.clearCredentials', { authenticatorId: to.authenticator });
+    for (const credential of credentials)
+      await to.cdp.send('WebAuthn.addCredential', { authenticatorId: to.authenticator, credential: { ...credential, signCount: credential.signCount + more } });
+  };
+  const beside = await openPage(browser, s.signer);
+  await hand(user, beside, 1);
+  await click(beside.page, 'Open with a passkey');
+  await beside.page.locator('#address').waitFor();
+  await fillGrant(beside.page, client.id);
+  await click(beside.page, 'Approve with passkey');
+  await said(beside.page, 'The bot is authorized');
+  await hand(beside, user, 1);
+  await beside.context.close();
+  await fillGrant(page, client.id, { lamports: '2' }); // as the wallet was before
+  await click(page, 'Approve with passkey');
+  await page.locator('#said.bad', { hasText: 'has changed since' }).waitFor();
+  expect(await page.locator('dialog[open]').count() === 0 && await page.locator('.grant').count() === before + 1, 'the wallet is not shown as it is now');
+  await fillGrant(page, client.id, { lamports: '2' });
+  await click(page, 'Approve with passkey');
+  await said(page, 'The bot is authorized');
+  for (let left = before + 1; left >= before; left--) {
+    await page.getByRole('button', { name: `Revoke the grant of client ${client.id.slice(0, 6)}` }).first().click();
+    await said(page, 'The grant was revoked');
+    await until(async () => await page.locator('.grant').count() === left, 'the grant is gone');
+  }
+});
+
 test('who leaves can come back with this passkey or another one', async (s) => {
   const { page } = await alice(s);
   await click(page, 'Leave');

@@ -10,8 +10,8 @@ import { grantsCard, offerLinked } from './grants.js';
 import { newEscapeKey } from './hpke.js';
 import { actionName, base58, decisionsOf, grantOf, short, unbase58, walletOf, when, type Decision, type Wallet } from './model.js';
 import type { Passkey } from './passkey.js';
-import { Action, bytesAt, mapOf, Signer, Topic, Untrusted, type Born } from './signer.js';
-import { at, button, explain, h, say, show } from './ui.js';
+import { Action, bytesAt, mapOf, Refused, Signer, Topic, Untrusted, type Born } from './signer.js';
+import { at, button, explain, h, say, show, whenWrong } from './ui.js';
 
 const main = at('main');
 desk.passkey = remembered();
@@ -201,13 +201,25 @@ async function overview(): Promise<void> {
 
 function leave(): void {
   desk.signer.close();
+  shown = undefined;
   welcome();
   main.focus();
 }
 
 const state = (wallet: Wallet): HTMLElement => h('span', { class: `pill ${wallet.frozen ? 'bad' : 'good'}` }, wallet.frozen ? 'Frozen' : 'Active');
 
+let shown: Uint8Array | undefined; // the wallet that is on the page
+
+// What was shown is old: another window or factor came first, and what is asked for from here would be refused again.
+whenWrong(async (error) => {
+  if (!(error instanceof Refused) || error.code !== 'conflict' || shown === undefined) return undefined;
+  closeDialog();
+  await walletView(shown);
+  return `Nothing was done: ${error.message}. The wallet is shown as it is now; look at it, and do it again.`;
+});
+
 async function walletView(id: Uint8Array): Promise<void> {
+  shown = id;
   const wallet = await readWallet(id);
   const grants = await Promise.all(wallet.grants.map(async (grant) => grantOf(await desk.signer.read(Topic.Grant, grant, id))));
   const decisions = await decisionsCard(id);

@@ -39,6 +39,10 @@ export function say(text: string, bad = false): void {
   place.hidden = text === '';
 }
 
+/** What the page does about some errors by itself, and then says; undefined: it only says what is wrong. */
+let mend: (error: unknown) => Promise<string | undefined> = async () => undefined;
+export const whenWrong = (act: typeof mend): void => { mend = act; };
+
 /** A button that is busy while its act runs, and says what went wrong. */
 export function button(label: string, kind: string, act: () => Promise<void>, more: Attributes = {}): HTMLButtonElement {
   const element = h('button', { type: 'button', class: kind, ...more }, label);
@@ -46,7 +50,7 @@ export function button(label: string, kind: string, act: () => Promise<void>, mo
     if (element.getAttribute('aria-busy') === 'true') return;
     element.setAttribute('aria-busy', 'true');
     say('');
-    act().catch((error: unknown) => say(explain(error), true)).finally(() => element.removeAttribute('aria-busy'));
+    act().catch(async (error: unknown) => say(await mend(error).catch(() => undefined) ?? explain(error), true)).finally(() => element.removeAttribute('aria-busy'));
   });
   return element;
 }

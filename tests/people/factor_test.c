@@ -1655,6 +1655,74 @@ static void test_a_change_of_two_wallets_waits_and_ends_as_one(void)
 	EXPECT(wallet_of(&twin).pending_count == 0);
 }
 
+/* One change that gives two wallets a limit of uses each. */
+static enum status limit_both(const struct person *const of[2], uint64_t first, uint64_t second)
+{
+	static uint8_t spaces[2][256];
+	const uint64_t uses[2] = {first, second};
+
+	begin(of[0], AUTHZ_ACTION_LIMIT, empty_body());
+	act.change.entry_count = 2;
+	for (size_t i = 0; i < 2; i++) {
+		struct buffer out = BUFFER_OF_ARRAY(spaces[i]);
+		struct authz_limit_body body = {.of_wallet = true,
+		                                .limit_count = 1,
+		                                .limits = {{.id = 1,
+		                                            .unit = AUTHZ_UNIT_USES,
+		                                            .window = AUTHZ_WINDOW_TOTAL,
+		                                            .cap = uses[i]}}};
+
+		CHECK(authz_limit_put(&body, &out) == STATUS_OK);
+		act.change.entries[i] = act.change.entries[0];
+		act.change.entries[i].body = buffer_bytes(&out);
+		memcpy(act.change.entries[i].wallet, of[i]->world.wallet, 32);
+		memcpy(act.change.entries[i].previous, of[i]->world.authority, 32);
+	}
+	if (prepare() != STATUS_OK)
+		return STATUS_REFUSED;
+	sign_with(&of[0]->world.user);
+	return submit();
+}
+
+static bool have_limits(const struct person *const of[2], uint64_t first, uint64_t second)
+{
+	return wallet_of(of[0]).limits[0].cap == first && wallet_of(of[1]).limits[0].cap == second;
+}
+
+/* Limits that one act sets hold all or none: one that may not be set keeps the others as they were;
+ * and an act for a state that is past is refused whole, in words, and may be signed anew. */
+static void test_limits_that_are_lowered_in_one_act_fall_all_or_none(void)
+{
+	static struct person una, duo;
+	const struct person *order[2];
+
+	keys_sign_random(&una.world.user);
+	bear(&una, "una", &(struct authz_delays){.has_delay = false});
+	duo = una;
+	bear(&duo, "duo", &(struct authz_delays){.has_delay = false});
+	order[0] = memcmp(una.world.wallet, duo.world.wallet, 32) < 0 ? &una : &duo;
+	order[1] = order[0] == &una ? &duo : &una;
+	refresh(&una);
+	refresh(&duo);
+	EXPECT(limit_both(order, 10, 10) == STATUS_OK && have_limits(order, 10, 10));
+	/* The second one grows: the first does not fall. */
+	refresh(&una);
+	refresh(&duo);
+	EXPECT(limit_both(order, 5, 11) == STATUS_REFUSED && refused_as("is changed alone"));
+	EXPECT(have_limits(order, 10, 10));
+	EXPECT(limit_both(order, 5, 4) == STATUS_OK && have_limits(order, 5, 4));
+	/* Both wallets are other ones now than this act is for. */
+	EXPECT(limit_both(order, 3, 3) == STATUS_REFUSED && refused_as("changed since; prepare"));
+	EXPECT(have_limits(order, 5, 4));
+	refresh(&una);
+	EXPECT(limit_both(order, 3, 3) == STATUS_REFUSED && have_limits(order, 5, 4));
+	refresh(&duo);
+	EXPECT(limit_both(order, 3, 3) == STATUS_OK && have_limits(order, 3, 3));
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(have_limits(order, 3, 3));
+}
+
 /* A recovery key is replaced under the rule of factors; the old one is nobody, and what it asked
  * for ends. */
 static void test_a_recovery_key_is_replaced_as_factors_are(void)
@@ -2238,6 +2306,7 @@ int main(void)
 	RUN(test_a_credential_id_is_reserved_while_its_change_waits);
 	RUN(test_a_wallet_leaves_so_many_records_in_a_day);
 	RUN(test_a_change_of_two_wallets_waits_and_ends_as_one);
+	RUN(test_limits_that_are_lowered_in_one_act_fall_all_or_none);
 	RUN(test_a_recovery_key_is_replaced_as_factors_are);
 	RUN(test_every_key_that_was_born_with_a_wallet_lists_it);
 	RUN(test_wallets_that_others_name_a_key_for_are_listed_last_and_are_few);

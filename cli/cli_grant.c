@@ -282,16 +282,17 @@ static int take_terms(struct cli_call *call, struct create *create)
 	    (!cli_take_number(&end, &body->uses_max) || *end != '\0' || body->uses_max == 0))
 		return cli_usage(call, "--uses %s: expected a number above 0", create->uses);
 	if (create->expires != NULL && !take_time(create->expires, &body->expires_s))
-		return cli_usage(call, "--expires %s: expected 30s, 15m, 12h, 30d, or seconds since 1970",
+		return cli_usage(call,
+		                 "--expires %s: expected 30s, 15m, 12h, 30d, or seconds since 1970",
 		                 create->expires);
 	/* 0 would mean: never. */
 	if (create->expires != NULL && body->expires_s <= (uint64_t)time(NULL))
 		return cli_usage(call, "--expires %s lies in the past; 30d means in 30 days",
 		                 create->expires);
 	if (create->not_before != NULL && !take_time(create->not_before, &body->not_before_s))
-		return cli_usage(call,
-		                 "--not-before %s: expected 30s, 15m, 12h, 30d, or seconds since 1970",
-		                 create->not_before);
+		return cli_usage(
+		    call, "--not-before %s: expected 30s, 15m, 12h, 30d, or seconds since 1970",
+		    create->not_before);
 	if (!cli_each_word(create->caps, add_cap, body))
 		return cli_usage(call,
 		                 "--cap %s: not UNIT:WINDOW:CAP[,...], with UNIT lamports, uses or "

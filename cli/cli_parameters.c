@@ -17,7 +17,8 @@ struct reading {
 	const char *path;
 	const struct policy_schema *schema;
 	const struct cli_json_node *given[POLICY_FIELDS_MAX];
-	const struct cli_json_node *wrong; /* the value, or the item of a list, that has another type */
+	const struct cli_json_node
+	    *wrong; /* the value, or the item of a list, that has another type */
 	char *message;
 	size_t cap;
 };
@@ -101,8 +102,8 @@ static enum status refuse_value(struct reading *r, const struct policy_field *fi
 	size_t at = said > 0 && (size_t)said < r->cap ? (size_t)said : r->cap - 1;
 
 	if (cli_json_text(r->wrong, &text) && text.len <= 64)
-		said = snprintf(r->message + at, r->cap - at, "; \"%.*s\" is none",
-		                (int)text.len, (const char *)text.data);
+		said = snprintf(r->message + at, r->cap - at, "; \"%.*s\" is none", (int)text.len,
+		                (const char *)text.data);
 	else
 		said = 0;
 	at = said > 0 && (size_t)said < r->cap - at ? at + (size_t)said : at;

@@ -127,9 +127,9 @@ static int run(struct cli_call *call)
 		return cli_intent_test(call, call->arguments[0]);
 	cases.call = call;
 	cases.dir = call->arguments[0];
-	if (realpath(cases.dir, real) == NULL || stat(real, &info) != 0 ||
-	    !S_ISDIR(info.st_mode)) {
-		cli_complain(call, "%s is neither an intent (a file NAME.toml) nor a policy's folder",
+	if (realpath(cases.dir, real) == NULL || stat(real, &info) != 0 || !S_ISDIR(info.st_mode)) {
+		cli_complain(call,
+		             "%s is neither an intent (a file NAME.toml) nor a policy's folder",
 		             cases.dir);
 		return CLI_UNSURE;
 	}

@@ -44,6 +44,8 @@ enum call_bridge_kind {
 	 * be kept if the bridge answers that it holds */
 	CALL_BRIDGE_CERTIFICATE = 9,
 	CALL_BRIDGE_CERTIFICATE_ANSWER = 10, /* bridge -> signer, call_bridge_certificate */
+	/* signer -> bridge, empty: an answer waits for more than a check by code that ships */
+	CALL_BRIDGE_LATER = 11,
 };
 
 #define CALL_BRIDGE_SLOT_BYTES 16384u /* of one ring slot between them, its header included */

@@ -77,6 +77,8 @@ static void note_asked(struct bridge *bridge, struct bridge_exchange *exchange, 
 
 	if (fair == &bridge->to_signer && bridge->signer_open == 0)
 		bridge->heard_us = bridge->now_us;
+	if (fair == &bridge->to_signer)
+		bridge->later = false;
 	*(fair == &bridge->to_signer ? &bridge->signer_open : &bridge->authority_open) += count;
 	bridge_fair_asked(fair, exchange->bucket, count);
 	count_open(bridge);
@@ -560,6 +562,10 @@ static bool hear_chain(struct bridge *bridge, struct bytes pem)
 
 static bool hear_signer(struct bridge *bridge, struct ipc_message *message)
 {
+	if (message->kind == CALL_BRIDGE_LATER) { /* no answer: a store that hangs is a stall */
+		bridge->later = true;
+		return message->payload.len == 0;
+	}
 	bridge->heard_us = bridge->now_us;
 	bridge->api.silent = false;
 	switch (message->kind) {

@@ -23,8 +23,8 @@
 #include "signer_waiting.h"
 #include "site.h"
 
-#define TURN_US      20000 /* nothing is to do: look at the clock again after this */
-#define BUSY_US      1000  /* something waits for a clock (a lease, a late verifier) */
+#define TURN_US      20000 /* look at the clock again after this, whatever is waited for */
+#define FULL_US      1000  /* an answer had no room in the bridge's ring: look for it again */
 #define TAG_READS    50    /* tags below are appends (signer_receipt.c) */
 #define TAG_EXPORTS  100
 #define TIME_TOLD_MS 5000 /* the bridge hears of the time so often */
@@ -240,6 +240,7 @@ static void pump_bridge(struct signer *signer)
 		}
 		if (status != STATUS_OK)
 			break;
+		signer->later_told = false;
 		if (take_bridge(signer, buffer_bytes(&signer->bridge_in.payload)) ==
 		    STATUS_MALFORMED) {
 			ipc_complain(signer->bridge, IPC_COMPLAINT_BROKEN);
@@ -455,12 +456,22 @@ static void pump(struct signer *signer)
 		acknowledge(signer->unsealer);
 }
 
+/* The bridge, while it waits for an answer that is about to come, sleeps on its rings alone: it
+ * hears when one is not. */
+static void tell_later(struct signer *signer)
+{
+	if (!signer->later_told &&
+	    (signer_sign_waits(signer->sign) || signer_export_waits(signer->export)))
+		signer->later_told = ipc_put(signer->bridge, CALL_BRIDGE_LATER,
+		                             bytes_of(NULL, 0)) == STATUS_OK;
+}
+
 static void wait_for_work(struct signer *signer)
 {
-	bool busy = !signer_sign_idle(signer->sign) || signer_check_busy(signer->check);
 	uint64_t due_us = 1000 * signer_receipts_due_ms(signer->receipts, signer->now_ms);
-	int64_t wait_us = busy ? BUSY_US : TURN_US;
+	int64_t wait_us = signer_sign_is_full(signer->sign) ? FULL_US : TURN_US;
 
+	tell_later(signer);
 	/* A request that could not be taken leaves its channel ready: do not spin on it. */
 	ipc_wait(&signer->proc->waiter, due_us < (uint64_t)wait_us ? (int64_t)due_us : wait_us);
 }

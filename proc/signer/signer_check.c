@@ -349,10 +349,17 @@ void signer_check_pump(struct signer_check *pool, uint64_t now_ms)
 	}
 }
 
-bool signer_check_busy(const struct signer_check *pool)
+static bool is_brief(const struct signer_check_run *run)
+{
+	return !run->custom && !run->learn && !run->wants_module &&
+	       run->sent_module == run->loaded;
+}
+
+bool signer_check_is_brief(const struct signer_check *pool)
 {
 	for (size_t i = 0; i < pool->count; i++)
-		if (pool->verifiers[i].count > 0)
-			return true;
-	return false;
+		for (size_t j = 0; j < pool->verifiers[i].count; j++)
+			if (!is_brief(pool->verifiers[i].runs[j]))
+				return false;
+	return true;
 }

@@ -606,6 +606,14 @@ void signer_export_pump(struct signer_export *exports)
 	}
 }
 
+bool signer_export_waits(const struct signer_export *exports)
+{
+	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++)
+		if (exports->exports[i].step != EXPORT_FREE)
+			return true;
+	return false;
+}
+
 void signer_export_drop_bridge(struct signer_export *exports)
 {
 	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++)

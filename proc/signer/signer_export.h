@@ -14,6 +14,8 @@ struct signer_export *signer_export_new(struct signer *signer);
 bool signer_export_has_room(const struct signer_export *exports);
 MUST_USE enum status signer_export_request(struct signer_export *exports, struct bytes message);
 void signer_export_pump(struct signer_export *exports);
+/* signer_export_waits is true when an answer is still to come. */
+bool signer_export_waits(const struct signer_export *exports);
 /* signer_export_blob is the store's hook for reads of the receipts stream. */
 void signer_export_blob(struct signer_export *exports, uint64_t tag, enum status status,
                         const struct call_store_segment_state *state, struct bytes blob);

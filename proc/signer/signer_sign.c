@@ -362,8 +362,11 @@ static bool send_answer(struct signer_sign *sign, struct signer_ticket *ticket)
 {
 	sign->out.len = 0;
 	CHECK(call_sign_put_answer(&ticket->answer, &sign->out) == STATUS_OK);
-	return ipc_put(sign->parts.bridge, CALL_BRIDGE_SIGN_ANSWER, buffer_bytes(&sign->out)) !=
-	       STATUS_BUSY;
+	if (ipc_put(sign->parts.bridge, CALL_BRIDGE_SIGN_ANSWER, buffer_bytes(&sign->out)) !=
+	    STATUS_BUSY)
+		return true;
+	sign->is_full = true;
+	return false;
 }
 
 /* One of its batch was refused, so this one is not signed. Who had no wallet yet gets no receipt.
@@ -447,6 +450,7 @@ void signer_sign_pump(struct signer_sign *sign, uint64_t now_ms)
 	size_t count = 0;
 
 	sign->now_ms = now_ms;
+	sign->is_full = false;
 	for (size_t i = 0; i < SIGNER_TICKETS_MAX && count < sign->in_use; i++) {
 		struct signer_ticket *ticket = &sign->tickets[i];
 		size_t at = count;
@@ -481,6 +485,28 @@ void signer_sign_drop_bridge(struct signer_sign *sign)
 bool signer_sign_idle(const struct signer_sign *sign)
 {
 	return sign->in_use == 0;
+}
+
+bool signer_sign_waits(const struct signer_sign *sign)
+{
+	size_t left = sign->in_use;
+
+	if (left != 0 && !signer_check_is_brief(sign->parts.check))
+		return true;
+	for (size_t i = 0; left != 0; i++) {
+		enum signer_step step = sign->tickets[i].step;
+
+		if (step != SIGNER_STEP_FREE && step != SIGNER_STEP_CHECK &&
+		    step != SIGNER_STEP_RUNNING)
+			return true;
+		left -= step != SIGNER_STEP_FREE;
+	}
+	return false;
+}
+
+bool signer_sign_is_full(const struct signer_sign *sign)
+{
+	return sign->is_full;
 }
 
 uint64_t signer_sign_signed(const struct signer_sign *sign)

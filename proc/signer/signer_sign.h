@@ -47,6 +47,11 @@ void signer_sign_pump(struct signer_sign *sign, uint64_t now_ms);
 void signer_sign_drop_bridge(struct signer_sign *sign);
 
 bool signer_sign_idle(const struct signer_sign *sign);
+/* signer_sign_waits is true when an answer waits for more than a check by code that ships: for the
+ * store, a lease, custom code, a module, or room for the answer. */
+bool signer_sign_waits(const struct signer_sign *sign);
+/* signer_sign_is_full is true when the last pump had an answer for which the ring had no room. */
+bool signer_sign_is_full(const struct signer_sign *sign);
 uint64_t signer_sign_signed(const struct signer_sign *sign);
 uint64_t signer_sign_refused(const struct signer_sign *sign);
 

@@ -129,6 +129,7 @@ struct signer_sign {
 	struct signer_cache remembered, idempotents;
 	uint64_t signed_count, refused_count;
 	struct buffer out;
+	bool is_full; /* the bridge's ring, for an answer of the last pass */
 	uint64_t now_ms;
 };
 

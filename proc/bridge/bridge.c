@@ -290,21 +290,32 @@ static void note_trouble(struct bridge *bridge)
 	bridge->noted_lost = metrics->questions_lost;
 }
 
-/* pass does everything that is to be done now; true when there was something. */
-static bool pass(struct bridge *bridge, int timeout_ms)
+/* Nothing asked, nothing put off: sleep on the sockets, and look at the rings at every tick. */
+static int sockets_wait_ms(const struct bridge *bridge)
+{
+	return bridge_is_asking(bridge) || bridge_has_turns(bridge) || !bridge->listening
+	           ? 0
+	           : BRIDGE_TICK_MS;
+}
+
+/* pass does everything that is to be done now, answers first; true when there was something. */
+static bool pass(struct bridge *bridge)
 {
 	static struct epoll_event events[BRIDGE_EVENTS];
-	int count = epoll_wait(bridge->epoll_fd, events, BRIDGE_EVENTS,
-	                       bridge_has_turns(bridge) ? 0 : timeout_ms);
 	bool heard;
+	int count;
 
 	read_clocks(bridge);
 	bridge->busy = false;
+	heard = bridge_hear(bridge);
+	count =
+	    epoll_wait(bridge->epoll_fd, events, BRIDGE_EVENTS, sockets_wait_ms(bridge));
+	read_clocks(bridge);
 	for (int i = 0; i < count; i++)
 		take_event(bridge, &events[i]);
-	heard = bridge_hear(bridge);
 	if (bridge_take_turns(bridge))
 		heard = true;
+	bridge_pump_evidence(bridge);
 	open_doors(bridge);
 	bridge_tick(bridge);
 	note_trouble(bridge);
@@ -331,9 +342,7 @@ static int bridge_serve(struct proc *proc)
 
 	(void)proc;
 	for (;;) {
-		bool waiting = bridge_is_asking(bridge);
-		/* Nothing asked: sleep on the sockets, and look at the rings at every tick. */
-		bool worked = pass(bridge, waiting || !bridge->listening ? 0 : BRIDGE_TICK_MS);
+		bool worked = pass(bridge);
 
 		clock_gettime(CLOCK_REALTIME, &wall);
 		bridge->api.now_seconds = (uint64_t)wall.tv_sec;
@@ -352,8 +361,7 @@ static int bridge_serve(struct proc *proc)
 			wait_us = ASK_WAIT_US;
 		/* Asked: sleep on the rings at once, so that a signer on the same processor runs;
 		 * look at the sockets soon. */
-		waiting = bridge_is_asking(bridge);
-		if (waiting)
+		if (bridge_is_asking(bridge))
 			wait_on_rings(bridge, ASK_WAIT_MAX_US, &wait_us);
 		else if (!worked && !bridge->listening)
 			wait_on_rings(bridge, START_WAIT_MAX_US, &wait_us);

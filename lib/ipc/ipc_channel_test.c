@@ -330,6 +330,42 @@ static void test_waiting_ends_in_time_when_nothing_comes(void)
 	pair_close(&pair);
 }
 
+/* Whoever waits for one peer sees what others put when that is over, and needs no peer of a channel
+ * that is down or was taken out. */
+static void test_waiting_for_one_peer(void)
+{
+	struct ipc_message message = room(sizeof(space));
+	struct ipc_waiter waiter;
+	struct pair one, other;
+
+	pair_open(&one, &small);
+	pair_open(&other, &small);
+	ipc_waiter_init(&waiter, 0);
+	ipc_waiter_add(&waiter, &one.a);
+	ipc_waiter_add(&waiter, &other.a);
+	EXPECT(!ipc_wait_near(&waiter, &one.a, 2000));
+	EXPECT(ipc_put(&one.b, 1, bytes_of("x", 1)) == STATUS_OK);
+	EXPECT(ipc_wait_near(&waiter, &one.a, -1));
+	EXPECT(ipc_take(&one.a, &message) == STATUS_OK);
+	EXPECT(ipc_put(&other.b, 1, bytes_of("x", 1)) == STATUS_OK);
+	EXPECT(ipc_wait_near(&waiter, &one.a, -1));
+	EXPECT(ipc_take(&other.a, &message) == STATUS_OK);
+
+	/* Down: a wait for the next peer, which comes. */
+	ipc_memory_raise(&one.memory);
+	ipc_acknowledge(&one.a);
+	EXPECT(!ipc_wait_near(&waiter, &one.a, 2000));
+	ipc_memory_raise(&one.memory);
+	EXPECT(ipc_wait_near(&waiter, &one.a, -1));
+
+	ipc_waiter_remove(&waiter, &one.a);
+	EXPECT(!ipc_wait(&waiter, 2000));
+	EXPECT(ipc_put(&other.b, 1, bytes_of("x", 1)) == STATUS_OK);
+	EXPECT(ipc_wait(&waiter, -1));
+	pair_close(&one);
+	pair_close(&other);
+}
+
 /* A22: a secret sent once does not stay behind in the ring. */
 static void test_own_slots_are_wiped_once_the_peer_took_them(void)
 {
@@ -368,5 +404,6 @@ int main(void)
 	RUN(test_the_first_complaint_stays);
 	RUN(test_only_side_zero_writes_the_window);
 	RUN(test_waiting_ends_in_time_when_nothing_comes);
+	RUN(test_waiting_for_one_peer);
 	return test_summary();
 }

@@ -31,22 +31,19 @@ static struct timespec deadline_in(int64_t timeout_us)
 	return now;
 }
 
-/* Before Linux 5.16 there is no futex_waitv: sleep on the first word, shortly. */
-static void wait_first(const struct ipc_futex *words, int64_t timeout_us)
+static void wait_one(const struct ipc_futex *word, int64_t timeout_us)
 {
-	struct timespec span = {0, 500000};
+	struct timespec span = {timeout_us / US_PER_S, timeout_us % US_PER_S * 1000};
 
-	if (timeout_us >= 0 && timeout_us < 500)
-		span.tv_nsec = timeout_us * 1000;
-	syscall(SYS_futex, words[0].word, FUTEX_WAIT, words[0].value, &span, NULL, 0);
+	syscall(SYS_futex, word->word, FUTEX_WAIT, word->value, timeout_us >= 0 ? &span : NULL,
+	        NULL, 0);
 }
 
-void ipc_futex_wait(const struct ipc_futex *words, size_t count, int64_t timeout_us)
+static void wait_many(const struct ipc_futex *words, size_t count, int64_t timeout_us)
 {
 	struct futex_waitv vector[IPC_FUTEX_WORDS_MAX] = {0};
 	struct timespec deadline;
 
-	CHECK(count > 0 && count <= IPC_FUTEX_WORDS_MAX);
 	for (size_t i = 0; i < count; i++) {
 		vector[i].val = words[i].value;
 		vector[i].uaddr = (uint64_t)(uintptr_t)words[i].word;
@@ -57,5 +54,15 @@ void ipc_futex_wait(const struct ipc_futex *words, size_t count, int64_t timeout
 	if (syscall(SYS_futex_waitv, vector, count, 0, timeout_us >= 0 ? &deadline : NULL,
 	            CLOCK_MONOTONIC) < 0 &&
 	    errno == ENOSYS)
-		wait_first(words, timeout_us);
+		/* Before Linux 5.16: on the first, shortly. */
+		wait_one(words, timeout_us >= 0 && timeout_us < 500 ? timeout_us : 500);
+}
+
+void ipc_futex_wait(const struct ipc_futex *words, size_t count, int64_t timeout_us)
+{
+	CHECK(count > 0 && count <= IPC_FUTEX_WORDS_MAX);
+	if (count == 1)
+		wait_one(words, timeout_us);
+	else
+		wait_many(words, count, timeout_us);
 }

@@ -206,7 +206,7 @@ static _Noreturn void echo(struct ipc_channel *channel, unsigned spins)
 			while (ipc_put(channel, message.kind, buffer_bytes(&message.payload)) ==
 			       STATUS_BUSY)
 				sched_yield();
-		(void)ipc_wait(&waiter, -1);
+		(void)ipc_wait_near(&waiter, channel, -1);
 	}
 }
 
@@ -218,9 +218,10 @@ static time_t now_s(void)
 	return now.tv_sec;
 }
 
-/* Both sleep whenever they can, with every length of spinning: a lost wake-up would hang here. The
- * minute is for machines that are busy with other things. A wait may end early with nothing: the
- * wake for a message that was taken before it began comes late. */
+/* Both sleep whenever they can, one of them in each of the two ways, with every length of spinning:
+ * a lost wake-up would hang here. The minute is for machines that are busy with other things. A
+ * wait may end early with nothing: the wake for a message that was taken before it began comes
+ * late. */
 static void test_no_wake_up_is_lost(void)
 {
 	static const unsigned spins[] = {0, 1, 10, 100, 1000};

@@ -24,6 +24,16 @@ void ipc_waiter_add(struct ipc_waiter *waiter, struct ipc_channel *channel)
 	waiter->channels[waiter->count++] = channel;
 }
 
+void ipc_waiter_remove(struct ipc_waiter *waiter, const struct ipc_channel *channel)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < waiter->count; i++)
+		if (waiter->channels[i] != channel)
+			waiter->channels[kept++] = waiter->channels[i];
+	waiter->count = kept;
+}
+
 void ipc_waiter_watch(struct ipc_waiter *waiter, const _Atomic uint32_t *event)
 {
 	waiter->event = event;
@@ -49,35 +59,19 @@ static bool any_ready(const struct ipc_waiter *waiter)
 }
 
 /* Only this side writes `sleeping`, so load and store need not be one step. */
-static void step_sleeping(struct ipc_waiter *waiter)
+static void step_sleeping(struct ipc_channel *channel)
 {
-	for (size_t i = 0; i < waiter->count; i++) {
-		_Atomic uint32_t *sleeping = &waiter->channels[i]->own->sleeping;
+	_Atomic uint32_t *sleeping = &channel->own->sleeping;
 
-		atomic_store_explicit(sleeping,
-		                      atomic_load_explicit(sleeping, memory_order_relaxed) + 1,
-		                      memory_order_relaxed);
-	}
-}
-
-bool ipc_doze_begin(struct ipc_waiter *waiter)
-{
-	step_sleeping(waiter);
-	atomic_thread_fence(memory_order_seq_cst); /* pairs with wake_peer: sleeping before head */
-	return any_ready(waiter);
-}
-
-void ipc_doze_end(struct ipc_waiter *waiter)
-{
-	step_sleeping(waiter);
+	atomic_store_explicit(sleeping, atomic_load_explicit(sleeping, memory_order_relaxed) + 1,
+	                      memory_order_relaxed);
 }
 
 /* Each word makes a sleep 0.3 us longer on both ends, so a short sleep names the heads alone: that
  * a peer ended is then seen when it is over. A channel that is down has only its generation to wait
  * for. */
-static size_t collect(const struct ipc_waiter *waiter, int64_t timeout_us, struct ipc_futex *words)
+static size_t collect(const struct ipc_waiter *waiter, bool is_short, struct ipc_futex *words)
 {
-	bool is_short = timeout_us >= 0 && timeout_us <= IPC_SHORT_WAIT_US;
 	size_t count = 0;
 
 	for (size_t i = 0; i < waiter->count; i++) {
@@ -94,19 +88,53 @@ static size_t collect(const struct ipc_waiter *waiter, int64_t timeout_us, struc
 	return count;
 }
 
-bool ipc_wait(struct ipc_waiter *waiter, int64_t timeout_us)
+static void sleep_on_all(struct ipc_waiter *waiter, int64_t timeout_us)
 {
+	bool is_short = timeout_us >= 0 && timeout_us <= IPC_SHORT_WAIT_US;
 	struct ipc_futex words[IPC_FUTEX_WORDS_MAX];
+
+	ipc_futex_wait(words, collect(waiter, is_short, words), timeout_us);
+}
+
+static bool look(const struct ipc_waiter *waiter)
+{
 	bool ready = any_ready(waiter);
 
 	for (unsigned i = 0; !ready && i < waiter->spins; i++) {
 		__builtin_ia32_pause();
 		ready = any_ready(waiter);
 	}
+	return ready;
+}
+
+bool ipc_wait(struct ipc_waiter *waiter, int64_t timeout_us)
+{
+	bool ready = look(waiter);
+
 	if (ready || timeout_us == 0 || has_event(waiter))
 		return ready;
-	if (!ipc_doze_begin(waiter))
-		ipc_futex_wait(words, collect(waiter, timeout_us, words), timeout_us);
-	ipc_doze_end(waiter);
+	for (size_t i = 0; i < waiter->count; i++)
+		step_sleeping(waiter->channels[i]);
+	atomic_thread_fence(memory_order_seq_cst); /* pairs with wake_peer: sleeping before head */
+	if (!any_ready(waiter))
+		sleep_on_all(waiter, timeout_us);
+	for (size_t i = 0; i < waiter->count; i++)
+		step_sleeping(waiter->channels[i]);
+	return any_ready(waiter);
+}
+
+bool ipc_wait_near(struct ipc_waiter *waiter, struct ipc_channel *channel, int64_t timeout_us)
+{
+	const struct ipc_futex head = {&channel->peer->head, channel->tail};
+
+	if (!ipc_is_up(channel))
+		return ipc_wait(waiter, timeout_us);
+	if (look(waiter))
+		return true;
+	step_sleeping(channel);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (!ipc_ready(channel))
+		ipc_futex_wait(&head, 1, timeout_us);
+	step_sleeping(channel);
 	return any_ready(waiter);
 }

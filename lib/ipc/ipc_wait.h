@@ -27,11 +27,19 @@ struct ipc_waiter {
 	uint32_t event_seen;
 };
 
+/* How long to wait for what is about to come. It comes, so that the timer never has to run out: one
+ * that is due before the kernel's own tick would be set in hardware, and taken back, at each wait,
+ * which in a virtual machine costs as much as a signature. */
+#define IPC_NEAR_WAIT_US 5000
+
 /* ipc_waiter_init makes an empty waiter. `spins` looks before each sleep; 0 on one processor. */
 void ipc_waiter_init(struct ipc_waiter *waiter, unsigned spins);
 
 /* ipc_waiter_add adds a channel. */
 void ipc_waiter_add(struct ipc_waiter *waiter, struct ipc_channel *channel);
+
+/* ipc_waiter_remove takes a channel out again: nothing comes on it any more. */
+void ipc_waiter_remove(struct ipc_waiter *waiter, const struct ipc_channel *channel);
 
 /* ipc_waiter_watch makes each change of `event` (by a signal handler) end one wait early, also when
  * the change came before the wait began. */
@@ -43,10 +51,9 @@ void ipc_waiter_watch(struct ipc_waiter *waiter, const _Atomic uint32_t *event);
  * because a peer was replaced. */
 bool ipc_wait(struct ipc_waiter *waiter, int64_t timeout_us);
 
-/* ipc_doze_begin announces sleep to all peers, so that they wake this process by a futex on their
- * head, and returns true when something is ready already. For a process that sleeps elsewhere for
- * a bounded time. ipc_doze_end takes it back. ipc_wait calls both itself. */
-bool ipc_doze_begin(struct ipc_waiter *waiter);
-void ipc_doze_end(struct ipc_waiter *waiter);
+/* ipc_wait_near waits for one channel's peer alone, whose message is about to come: a sleep on one
+ * word, of which no other peer ends it. What others put, or that one of them was replaced, and a
+ * signal that came just before, is seen when it is over. Returns as ipc_wait. */
+bool ipc_wait_near(struct ipc_waiter *waiter, struct ipc_channel *channel, int64_t timeout_us);
 
 #endif

@@ -28,12 +28,8 @@
 #define EVENT_OPERATORS 3
 #define EVENT_LOG       4
 
-/* Sleep on the rings while sockets may have something, too. An answer that is about to come ends
- * the sleep, so that its timer never has to run out: one that is due before the kernel's own tick
- * would be set in hardware, and taken back, at each request, which in a virtual machine costs as
- * much as a signature. Else short at first, then longer, so that a slow signer is not waited for at
- * full speed. */
-#define NEAR_WAIT_US      IPC_SHORT_WAIT_US
+/* Sleep on the rings while sockets may have something, too, unless an answer of the signer is about
+ * to come: short at first, then longer, so that a slow signer is not waited for at full speed. */
 #define ASK_WAIT_US       100
 #define ASK_WAIT_MAX_US   1000
 /* Before unsealing, when only health is asked for. */
@@ -308,8 +304,7 @@ static bool pass(struct bridge *bridge)
 	read_clocks(bridge);
 	bridge->busy = false;
 	heard = bridge_hear(bridge);
-	count =
-	    epoll_wait(bridge->epoll_fd, events, BRIDGE_EVENTS, sockets_wait_ms(bridge));
+	count = epoll_wait(bridge->epoll_fd, events, BRIDGE_EVENTS, sockets_wait_ms(bridge));
 	read_clocks(bridge);
 	for (int i = 0; i < count; i++)
 		take_event(bridge, &events[i]);
@@ -325,7 +320,8 @@ static bool pass(struct bridge *bridge)
 static void wait_on_rings(struct bridge *bridge, int64_t max_us, int64_t *wait_us)
 {
 	if (bridge->signer_open != 0 && !bridge->later) {
-		bridge->later = !ipc_wait(&bridge->proc->waiter, NEAR_WAIT_US);
+		bridge->later =
+		    !ipc_wait_near(&bridge->proc->waiter, bridge->signer, IPC_NEAR_WAIT_US);
 		return;
 	}
 	(void)ipc_wait(&bridge->proc->waiter, *wait_us);

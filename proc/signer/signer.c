@@ -412,12 +412,16 @@ static void pump_attestor(struct signer *signer)
 		signer_node_pump(signer);
 }
 
-static void acknowledge(struct ipc_channel *channel)
+/* The unsealer ends once it has said everything: no wait has to look out for it any more. */
+static void part_with_unsealer(struct signer *signer)
 {
 	struct ipc_message none = {.kind = 0};
 
-	if (channel != NULL && ipc_take(channel, &none) == STATUS_CONFLICT)
-		ipc_acknowledge(channel);
+	if (ipc_take(signer->unsealer, &none) != STATUS_CONFLICT)
+		return;
+	ipc_acknowledge(signer->unsealer);
+	if (!ipc_is_up(signer->unsealer))
+		ipc_waiter_remove(&signer->proc->waiter, signer->unsealer);
 }
 
 /* ---- the loop ---- */
@@ -450,10 +454,8 @@ static void pump(struct signer *signer)
 	if (signer->attestor != NULL)
 		pump_attestor(signer);
 	signer_update_pump(signer);
-	/* The unsealer has ended by now; its channel would count as ready for ever, and every wait
-	 * return at once. */
 	if (signer->unsealed)
-		acknowledge(signer->unsealer);
+		part_with_unsealer(signer);
 }
 
 /* The bridge, while it waits for an answer that is about to come, sleeps on its rings alone: it
@@ -462,18 +464,27 @@ static void tell_later(struct signer *signer)
 {
 	if (!signer->later_told &&
 	    (signer_sign_waits(signer->sign) || signer_export_waits(signer->export)))
-		signer->later_told = ipc_put(signer->bridge, CALL_BRIDGE_LATER,
-		                             bytes_of(NULL, 0)) == STATUS_OK;
+		signer->later_told =
+		    ipc_put(signer->bridge, CALL_BRIDGE_LATER, bytes_of(NULL, 0)) == STATUS_OK;
 }
 
 static void wait_for_work(struct signer *signer)
 {
 	uint64_t due_us = 1000 * signer_receipts_due_ms(signer->receipts, signer->now_ms);
 	int64_t wait_us = signer_sign_is_full(signer->sign) ? FULL_US : TURN_US;
+	struct ipc_channel *near = signer_check_near(signer->check);
 
 	tell_later(signer);
+	if (due_us < (uint64_t)wait_us)
+		wait_us = (int64_t)due_us;
+	signer->near_missed &= near != NULL;
 	/* A request that could not be taken leaves its channel ready: do not spin on it. */
-	ipc_wait(&signer->proc->waiter, due_us < (uint64_t)wait_us ? (int64_t)due_us : wait_us);
+	if (near == NULL || signer->near_missed)
+		(void)ipc_wait(&signer->proc->waiter, wait_us);
+	else
+		signer->near_missed =
+		    !ipc_wait_near(&signer->proc->waiter, near,
+		                   wait_us < IPC_NEAR_WAIT_US ? wait_us : IPC_NEAR_WAIT_US);
 }
 
 void signer_turn(struct signer *signer)

@@ -87,7 +87,8 @@ struct signer {
 	uint64_t judge_request;
 	struct ipc_message bridge_in, authority_in, attestor_in;
 	bool bridge_told;
-	bool later_told; /* to the bridge, since its last request */
+	bool later_told;   /* to the bridge, since its last request */
+	bool near_missed;  /* a verdict that was about to come did not */
 	uint64_t tpm_told; /* writes, and refusals of them, that the bridge knows of */
 	uint64_t time_told_ms;
 	struct call_store_fill fill_told;

@@ -351,8 +351,7 @@ void signer_check_pump(struct signer_check *pool, uint64_t now_ms)
 
 static bool is_brief(const struct signer_check_run *run)
 {
-	return !run->custom && !run->learn && !run->wants_module &&
-	       run->sent_module == run->loaded;
+	return !run->custom && !run->learn && !run->wants_module && run->sent_module == run->loaded;
 }
 
 bool signer_check_is_brief(const struct signer_check *pool)
@@ -362,4 +361,19 @@ bool signer_check_is_brief(const struct signer_check *pool)
 			if (!is_brief(pool->verifiers[i].runs[j]))
 				return false;
 	return true;
+}
+
+struct ipc_channel *signer_check_near(const struct signer_check *pool)
+{
+	struct ipc_channel *near = NULL;
+
+	for (size_t i = 0; i < pool->count; i++) {
+		const struct verifier *verifier = &pool->verifiers[i];
+
+		if (verifier->count != 0 && near != NULL)
+			return NULL;
+		if (verifier->count != 0)
+			near = verifier->channel;
+	}
+	return signer_check_is_brief(pool) ? near : NULL;
 }

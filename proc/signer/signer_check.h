@@ -68,6 +68,9 @@ MUST_USE enum status signer_check_begin(struct signer_check *pool, struct signer
 /* signer_check_pump takes answers, calls `done`, delivers modules, ends late verifiers. */
 void signer_check_pump(struct signer_check *pool, uint64_t now_ms);
 
+/* signer_check_near is the channel of the one verifier whose verdict is about to come; NULL when
+ * none is, or when there are several. */
+struct ipc_channel *signer_check_near(const struct signer_check *pool);
 /* signer_check_is_brief is true when no run in flight may take longer than code that ships does:
  * none is custom code's, and none has its module still to be loaded. */
 bool signer_check_is_brief(const struct signer_check *pool);

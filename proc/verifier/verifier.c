@@ -55,7 +55,7 @@ static int serve(struct proc *proc)
 	while (!proc_stopping()) {
 		while (serve_one(signer))
 			;
-		(void)ipc_wait(&proc->waiter, 100 * 1000);
+		(void)ipc_wait_near(&proc->waiter, signer, 100 * 1000);
 	}
 	return 0;
 }

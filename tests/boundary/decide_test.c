@@ -1071,6 +1071,50 @@ static void test_custom_code_does_not_hide_what_the_message_shows(void)
 	EXPECT(sign(500000) == CALL_RESULT_POLICY_DENIED);
 }
 
+/* How often the bridge is told, until its request is answered, that the answer will take longer. */
+static unsigned laters_until(enum call_result wanted, uint64_t lamports)
+{
+	static uint8_t space[CALL_BRIDGE_SLOT_BYTES];
+	uint8_t message_space[512];
+	struct buffer message = BUFFER_OF_ARRAY(message_space), out = BUFFER_OF_ARRAY(space);
+	struct call_sign_request request;
+	unsigned laters = 0;
+
+	message_of(lamports, &message);
+	request = rig_sign_request(&world, buffer_bytes(&message));
+	request.request = ++rig.next_id;
+	CHECK(call_sign_put_request(&request, &out) == STATUS_OK);
+	CHECK(ipc_put(&rig.bridge, CALL_BRIDGE_SIGN_REQUEST, buffer_bytes(&out)) == STATUS_OK);
+	for (;;) {
+		struct ipc_message heard = {.kind = 0};
+		struct call_sign_answer answer;
+
+		CHECK(rig_take(&rig, &rig.bridge, &heard, 10000000) == STATUS_OK);
+		laters += heard.kind == CALL_BRIDGE_LATER;
+		if (heard.kind != CALL_BRIDGE_SIGN_ANSWER)
+			continue;
+		CHECK(call_sign_take_answer(buffer_bytes(&heard.payload), &answer) == STATUS_OK);
+		EXPECT(answer.request == request.request && answer.result == wanted);
+		return laters;
+	}
+}
+
+/* A bridge that waits for an answer looks at nothing else, for it comes at once; when it does not,
+ * others must not wait for it, too: once for a request the signer says so. */
+static void test_the_bridge_hears_when_an_answer_takes_longer(void)
+{
+	uint8_t first[32], liar[32];
+
+	fresh("later", 3000000, first);
+	EXPECT(laters_until(CALL_RESULT_SIGNED, 1000) == 1); /* for the module, and the store */
+	EXPECT(laters_until(CALL_RESULT_SIGNED, 1001) == 0);
+	EXPECT(laters_until(CALL_RESULT_POLICY_DENIED, 3000001) == 0);
+	CHECK(take_back(&world, first) == STATUS_OK);
+	grant_custom(BUILD_DIR "/tests/hostile/liar.wasm", 1000000, liar);
+	EXPECT(laters_until(CALL_RESULT_SIGNED, 0) == 1);
+	EXPECT(laters_until(CALL_RESULT_POLICY_DENIED, 1) == 1); /* custom code is not waited for */
+}
+
 /* ---- limits of a wallet, over all its grants (B4) ---- */
 
 #define FEE UINT64_C(5000)
@@ -1505,6 +1549,7 @@ int main(void)
 	RUN(test_a_limit_of_a_mint_counts_its_units_alone);
 	RUN(test_limits_of_the_wallet_and_durable_nonces);
 	RUN(test_custom_code_does_not_hide_what_the_message_shows);
+	RUN(test_the_bridge_hears_when_an_answer_takes_longer);
 	RUN(test_a_batch_does_not_pass_a_ceiling_of_the_site);
 	RUN(test_only_who_was_looked_for_is_found);
 	RUN(test_a_flood_does_not_take_all_tickets);

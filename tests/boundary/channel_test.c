@@ -4,6 +4,7 @@
  * test holds the other end of all their channels. None may die; what is forbidden must be
  * complained about. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -12,7 +13,9 @@
 
 #include "base_check.h"
 #include "base_test.h"
+#include "call_store.h"
 #include "ipc_layout.h"
+#include "ipc_wait.h"
 #include "supervisor.h"
 
 #define KINDS         20
@@ -310,6 +313,61 @@ static void test_lengths_and_cursors_that_cannot_be_are_complained_about(void)
 	}
 }
 
+/* Asks the store for a step of a backup; its answer. */
+static struct bytes backup(enum call_store_backup_step step, uint32_t part,
+                           struct call_store_backed *ret_backed)
+{
+	static uint8_t request_space[256], answer_space[IPC_SLOT_BYTES_MAX];
+	struct call_store_backup asked = {.id = 1, .part = part, .step = step};
+	struct buffer request = BUFFER_OF_ARRAY(request_space);
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(answer_space)};
+	int64_t deadline = supervisor_now_us() + PATIENCE_US;
+	struct bytes content = {NULL, 0};
+	struct ipc_waiter waiter;
+
+	ipc_waiter_init(&waiter, 0);
+	ipc_waiter_add(&waiter, &subject.far);
+	CHECK(store_ask_backup(1, &asked, &request) == STATUS_OK);
+	CHECK(ipc_put(&subject.far, CALL_STORE_BACKUP, buffer_bytes(&request)) == STATUS_OK);
+	while (message.kind != CALL_STORE_BACKUP_ANSWER && supervisor_now_us() < deadline)
+		if (ipc_take(&subject.far, &message) != STATUS_OK)
+			(void)ipc_wait(&waiter, 20000);
+	CHECK(message.kind == CALL_STORE_BACKUP_ANSWER);
+	CHECK(store_take_backed(buffer_bytes(&message.payload), ret_backed, &content) == STATUS_OK);
+	return content;
+}
+
+/* In the start of genesis the store may be there before the share and the escrow are: a backup has
+ * them all the same. */
+static void test_a_backup_has_what_genesis_wrote_after_the_store_came(void)
+{
+	static const struct {
+		const char *name;
+		uint32_t part;
+	} files[] = {
+	    {"sealed-share", CALL_STORE_PART_SEALED_SHARE},
+            {"escrow",       CALL_STORE_PART_ESCROW      }
+        };
+	struct call_store_backed backed;
+
+	CHECK(select_channel(PROC_store, PROC_CHANNEL_signer_store));
+	for (size_t i = 0; i < 2; i++) {
+		char path[96];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/state/%s", state_dir, files[i].name);
+		(void)unlink(path);
+		start_subject();
+		(void)backup(CALL_STORE_BACKUP_BEGIN, 0, &backed);
+		EXPECT(backed.head.status == STATUS_OK);
+		fd = open(path, O_WRONLY | O_CREAT, 0600); /* as genesis opens it */
+		CHECK(fd >= 0 && write(fd, files[i].name, 6) == 6 && close(fd) == 0);
+		EXPECT(bytes_equal(backup(CALL_STORE_BACKUP_READ, files[i].part, &backed),
+		                   bytes_of(files[i].name, 6)));
+		end_subject();
+	}
+}
+
 /* The folder of this run goes with it. */
 static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *where)
 {
@@ -327,6 +385,7 @@ int main(void)
 	RUN(test_no_message_of_any_kind_ends_a_process);
 	RUN(test_unknown_kinds_are_complained_about);
 	RUN(test_lengths_and_cursors_that_cannot_be_are_complained_about);
+	RUN(test_a_backup_has_what_genesis_wrote_after_the_store_came);
 	printf("%u messages tried\n", tried);
 	(void)nftw(state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return test_summary();

@@ -22,7 +22,7 @@ static char folder[] = "/tmp/time_test_XXXXXX";
 static char state[64];
 static struct rig rig;
 /* Three wallets: with a cap for a day, with an end, with a cap in total. */
-static struct rig_world windowed, ending, lasting;
+static struct rig_world windowed, ending, lasting, limited;
 static struct keys_sign_key time_keys[KEYS];
 static uint8_t answer_space[CALL_CHANGE_SLOT_BYTES], next_tag = 1;
 
@@ -103,16 +103,37 @@ static void give_end(struct rig_world *world, uint64_t expires_s)
 	CHECK(rig_change(&rig, &change, &world->user, &answer) == STATUS_OK);
 }
 
+/* The wallet itself gets a limit of a day; its grant has no time in it. */
+static void limit_day(struct rig_world *world)
+{
+	struct authz_limit_body body = {.of_wallet = true,
+	                                .limit_count = 1,
+	                                .limits = {{.id = 1,
+	                                            .unit = AUTHZ_UNIT_LAMPORTS,
+	                                            .window = AUTHZ_WINDOW_DAY,
+	                                            .cap = 1000000}}};
+	uint8_t body_space[128];
+	struct buffer out = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change change;
+
+	CHECK(authz_limit_put(&body, &out) == STATUS_OK);
+	CHECK(rig_wallet_refresh(&rig, world));
+	change = rig_change_begin(&rig, world, AUTHZ_ACTION_LIMIT, buffer_bytes(&out));
+	CHECK(rig_change(&rig, &change, &world->user, &answer) == STATUS_OK);
+}
+
 static void make_worlds(void)
 {
-	windowed = ending = lasting = (struct rig_world){.cap = 0};
+	windowed = ending = lasting = limited = (struct rig_world){.cap = 0};
 	windowed.window = AUTHZ_WINDOW_DAY;
 	rig_world_make(&rig, &windowed, "windowed");
 	rig_world_make(&rig, &ending, "ending");
 	rig_world_make(&rig, &lasting, "lasting");
+	rig_world_make(&rig, &limited, "limited");
+	limit_day(&limited);
 	give_end(&ending, rig_now_s(&rig) + 10 * HOUR);
 	EXPECT(spend(&windowed) == CALL_RESULT_SIGNED && sign(&ending) == CALL_RESULT_SIGNED &&
-	       sign(&lasting) == CALL_RESULT_SIGNED);
+	       sign(&lasting) == CALL_RESULT_SIGNED && sign(&limited) == CALL_RESULT_SIGNED);
 }
 
 /* The power was off: nothing says for how long but the machine's own clock. */
@@ -486,6 +507,7 @@ static void test_without_proof_what_has_a_time_in_it_is_refused(void)
 	EXPECT(now().state == CALL_TIME_UNKNOWN);
 	EXPECT(spend(&windowed) == CALL_RESULT_TIME_UNPROVEN);
 	EXPECT(sign(&ending) == CALL_RESULT_TIME_UNPROVEN);
+	EXPECT(sign(&limited) == CALL_RESULT_TIME_UNPROVEN);
 	EXPECT(sign(&lasting) == CALL_RESULT_SIGNED);
 	/* What gives power stops; what takes it does not. */
 	EXPECT(limit(&lasting, 1000000, false) == STATUS_OK);

@@ -142,9 +142,9 @@ static int explain(const struct cli_call *call, const struct raise *options,
 	if (options->level > running) {
 		cli_complain(
 		    call,
-		    "refused: what runs now is approved at level %u; with a %s floor of %u "
-		    "it would not unseal at the next start. Start what is approved at "
-		    "level %u first",
+		    "refused: what runs now, or starts by itself, is approved at level %u; with "
+		    "a %s floor of %u it would not unseal at the next start. Start what is "
+		    "approved at level %u, and have it serve, first",
 		    running, options->as, (unsigned)options->level, (unsigned)options->level);
 		return CLI_NO;
 	}
@@ -220,7 +220,8 @@ const struct cli_command cli_tpm_floor_raise = {
     .help =
         "Sends one signed step for each level to the running machine, whose TPM checks it.\n"
         "A step works once, on a TPM whose floor stands where it begins. Refused when what\n"
-        "runs now would not unseal any more. The owner's password raises nothing.\n\n"
+        "runs now, or starts by itself, would not unseal any more. The owner's password raises "
+        "nothing.\n\n"
         "--as site      raise the site floor, with the site root: earlier site approvals, and\n"
         "               the release keys that they name, count no more (after a release key was\n"
         "               replaced)\n"

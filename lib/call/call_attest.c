@@ -73,6 +73,8 @@ static size_t fixed_len(uint32_t kind)
 		return sizeof(struct call_attest_activate);
 	case CALL_ATTEST_JUDGE:
 		return sizeof(struct call_attest_judge);
+	case CALL_ATTEST_USUAL:
+		return sizeof(struct call_attest_usual);
 	default:
 		return 0;
 	}

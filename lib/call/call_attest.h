@@ -1,7 +1,7 @@
 /* call_attest: what the attestor, which holds the TPM, is asked.
  *
  *   bridge -> attestor  EVIDENCE, ACTIVATE, FLOOR
- *   signer -> attestor  INFO, NV_EXTEND, NODE, ACTIVATE, JUDGE
+ *   signer -> attestor  INFO, NV_EXTEND, NODE, ACTIVATE, JUDGE, USUAL
  *   attestor -> either  for each exactly one answer, in order, with the asker's request number
  *
  * Nobody asks it for a secret, and it has none. Fixed layout, little-endian; payloads follow their
@@ -40,6 +40,8 @@ enum call_attest_kind {
 	CALL_ATTEST_FLOOR_ANSWER = 12, /* call_attest_head + call_attest_floors */
 	CALL_ATTEST_JUDGE = 13,        /* call_attest_judge + a file of approvals */
 	CALL_ATTEST_JUDGE_ANSWER = 14, /* call_attest_head + call_attest_judged */
+	CALL_ATTEST_USUAL = 15,        /* call_attest_usual */
+	CALL_ATTEST_USUAL_ANSWER = 16, /* call_attest_head */
 };
 
 struct call_attest_head {
@@ -95,7 +97,7 @@ struct call_attest_activate {
 struct call_attest_floors {
 	uint64_t release_floor; /* the counters: the last byte is the floor */
 	uint64_t site_floor;
-	uint32_t release_level; /* highest approved for what runs now, as known at the start */
+	uint32_t release_level; /* highest approved for what runs now and starts by itself */
 	uint32_t site_level;
 };
 
@@ -110,6 +112,13 @@ struct call_attest_judge {
 struct call_attest_judged {
 	uint32_t code; /* of call_update.h; 0: all of them */
 	uint32_t why;  /* LOCKS_OUT: the code in which that start would end; else 0 */
+};
+
+/* What firmware starts by itself, which may be another image than the one that runs, while that is
+ * only tried: no floor is to lock it out either. */
+struct call_attest_usual {
+	struct call_attest_head head;
+	uint8_t pcr[32]; /* PCR 4 of such a start */
 };
 
 struct call_attest_extend {
@@ -132,6 +141,7 @@ _Static_assert(sizeof(struct call_attest_activate) == 24, "fixed layout");
 _Static_assert(sizeof(struct call_attest_floors) == 24, "fixed layout");
 _Static_assert(sizeof(struct call_attest_judge) == 80, "fixed layout");
 _Static_assert(sizeof(struct call_attest_judged) == 8, "fixed layout");
+_Static_assert(sizeof(struct call_attest_usual) == 48, "fixed layout");
 _Static_assert(sizeof(struct call_attest_extend) == 56, "fixed layout");
 _Static_assert(sizeof(struct call_attest_extended) == 56, "fixed layout");
 
@@ -158,6 +168,7 @@ struct call_attest_request {
 		struct call_attest_node node;
 		struct call_attest_activate activate;
 		struct call_attest_judge judge;
+		struct call_attest_usual usual;
 	};
 	struct bytes statement;       /* NODE */
 	struct bytes step;            /* FLOOR; may be empty */

@@ -40,6 +40,7 @@ static const struct {
     {PROC_signer, CALL_ATTEST_NODE     },
     {PROC_signer, CALL_ATTEST_ACTIVATE },
     {PROC_signer, CALL_ATTEST_JUDGE    },
+    {PROC_signer, CALL_ATTEST_USUAL    },
 };
 
 static bool is_permitted(enum proc_role peer, uint32_t kind)

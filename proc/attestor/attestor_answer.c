@@ -211,6 +211,11 @@ void attestor_answer(struct attestor *attestor, uint32_t kind,
 	case CALL_ATTEST_JUDGE:
 		answer_judge(attestor, request, ret_answer);
 		return;
+	case CALL_ATTEST_USUAL:
+		memcpy(attestor->floor->usual, request->usual.pcr, TPM_PCR_LEN);
+		attestor->floor->has_usual = true;
+		put_failed(ret_answer, sizeof(request->head), request->head.request, STATUS_OK);
+		return;
 	default:
 		answer_extend(attestor, &request->extend, ret_answer);
 	}

@@ -10,9 +10,10 @@ static struct tpm_nv index_of(bool is_site, const struct attestor_floor *floor)
 	return nv;
 }
 
-/* take_levels lowers levels to the floors until which some pair of approvals of the file opens what
- * runs. Each floor is asked for by itself: it is raised while the other one stays. */
-static void take_levels(const struct approval_file *approvals,
+/* take_levels lowers levels to the floors until which some pair of approvals of the file opens a
+ * start; false: none does. Each floor is asked for by itself: it is raised while the other one
+ * stays. */
+static bool take_levels(const struct approval_file *approvals,
                         const uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN],
                         struct call_attest_floors *floors)
 {
@@ -21,13 +22,25 @@ static void take_levels(const struct approval_file *approvals,
 	                                     .release_floor = (uint8_t)floors->release_floor,
 	                                     .site_floor = (uint8_t)floors->site_floor};
 	struct approval_pair pair;
+	bool opens = approval_choose(approvals, &start, false, &pair) == APPROVAL_OPENS;
 
-	(void)approval_choose(approvals, &start, false, &pair);
 	if (floors->release_level > pair.release_until)
 		floors->release_level = pair.release_until;
 	(void)approval_choose(approvals, &start, true, &pair);
 	if (floors->site_level > pair.site_until)
 		floors->site_level = pair.site_until;
+	return opens;
+}
+
+/* take_files does so for the approvals of this start and of the next one. */
+static bool take_files(const struct attestor_floor *floor,
+                       uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN],
+                       struct call_attest_floors *floors)
+{
+	const uint8_t(*pcrs)[TPM_PCR_LEN] = (const uint8_t(*)[TPM_PCR_LEN])values;
+	bool opens = take_levels(&floor->approvals, pcrs, floors);
+
+	return (!floor->has_judged || take_levels(&floor->judged, pcrs, floors)) && opens;
 }
 
 /* read_floors reads both floors, and the PCRs that approvals are about. */
@@ -52,15 +65,16 @@ enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *
                                 struct call_attest_floors *ret_floors)
 {
 	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN];
-	struct call_attest_floors floors;
+	struct call_attest_floors floors, usual;
 	enum status status = read_floors(floor, tpm, &floors, values);
 
 	if (status != STATUS_OK)
 		return status;
-	take_levels(&floor->approvals, (const uint8_t(*)[TPM_PCR_LEN])values, &floors);
-	if (floor->has_judged)
-		take_levels(&floor->judged, (const uint8_t(*)[TPM_PCR_LEN])values, &floors);
-	*ret_floors = floors;
+	(void)take_files(floor, values, &floors);
+	/* What would not start as it is, is locked out by no floor. */
+	usual = floors;
+	memcpy(values[4], floor->usual, TPM_PCR_LEN);
+	*ret_floors = floor->has_usual && take_files(floor, values, &usual) ? usual : floors;
 	return STATUS_OK;
 }
 

@@ -15,16 +15,18 @@ struct attestor_floor {
 	struct approval_sealed sealed;
 	struct approval_file approvals; /* as they were at this process's start */
 	struct approval_file judged;    /* the last that was judged fine: the next start's */
-	bool has_judged;
+	bool has_judged, has_usual;
+	uint8_t usual[TPM_PCR_LEN]; /* PCR 4 of what firmware starts by itself */
 };
 
 /* attestor_floor_read reads both floors, and the highest levels approved for what runs now (0:
- * none), the lower ones when the approvals of the next start are others. */
+ * none) and for what starts by itself, if that would start; the lower ones when the approvals of
+ * the next start are others. */
 MUST_USE enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,
                                          struct call_attest_floors *ret_floors);
 /* attestor_floor_step: MALFORMED for no step; CRYPTO: not signed by whom it must be; NOT_FOUND: the
- * site has not delegated to that release key; CONFLICT: it would lock out what runs now; REFUSED:
- * the TPM refused, the floor is not at this step's level. */
+ * site has not delegated to that release key; CONFLICT: it would lock out what runs now or starts
+ * by itself; REFUSED: the TPM refused, the floor is not at this step's level. */
 MUST_USE enum status attestor_floor_step(const struct attestor_floor *floor, struct tpm *tpm,
                                          struct bytes step);
 /* attestor_floor_judge tells whether a file of approvals lets in what runs now, what firmware

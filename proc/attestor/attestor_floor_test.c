@@ -378,6 +378,43 @@ static void test_no_floor_is_raised_above_what_the_approvals_of_the_next_start_l
 	end();
 }
 
+static void tell_usual(const uint8_t pcr[32])
+{
+	static uint8_t answer_space[CALL_ATTEST_MESSAGE_MAX];
+	struct call_attest_usual told = {.head.request = 4};
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	struct call_attest_request taken;
+	struct call_attest_head said;
+	struct bytes rest;
+
+	memcpy(told.pcr, pcr, sizeof(told.pcr));
+	CHECK(attest_take_request(CALL_ATTEST_USUAL, bytes_of(&told, sizeof(told)), &taken) ==
+	      STATUS_OK);
+	attestor_answer(&attestor, CALL_ATTEST_USUAL, &taken, &answer);
+	EXPECT(attest_take_answer(buffer_bytes(&answer), 0, &said, &rest) == STATUS_OK &&
+	       said.request == 4 && said.status == STATUS_OK);
+}
+
+/* G4: v+1 runs and is not kept yet; the start behind it is v's, which the floor must not lock out
+ * before. */
+static void test_no_floor_is_raised_above_what_starts_by_itself(void)
+{
+	begin();
+	approve_site(&release_root, 9, 0);
+	approve(&release_root, running, 3);
+	approve(&release_root, usual, 1);
+	floors.approvals = file;
+	tell_usual(usual);
+	EXPECT(step(&release_root, false, 0) == STATUS_OK);
+	EXPECT(step(&release_root, false, 1) == STATUS_CONFLICT);
+	tell_usual(unknown); /* would not start as it is: no reason to raise nothing */
+	EXPECT(step(&release_root, false, 1) == STATUS_OK);
+	tell_usual(running); /* kept */
+	EXPECT(step(&release_root, false, 2) == STATUS_OK);
+	EXPECT(step(&release_root, false, 3) == STATUS_CONFLICT);
+	end();
+}
+
 static void test_steps_count_by_their_keys_and_from_where_the_floor_is(void)
 {
 	uint8_t bent[APPROVAL_STEP_MAX];
@@ -435,6 +472,7 @@ int main(void)
 	RUN(test_wrong_keys_boards_and_signatures_open_nothing);
 	RUN(test_what_a_floor_locks_out_is_refused_with_its_own_code);
 	RUN(test_no_floor_is_raised_above_what_the_approvals_of_the_next_start_let_in);
+	RUN(test_no_floor_is_raised_above_what_starts_by_itself);
 	RUN(test_steps_count_by_their_keys_and_from_where_the_floor_is);
 	RUN(test_a_tpm_that_is_gone_judges_nothing);
 	return test_summary();

@@ -63,8 +63,9 @@ void api_refuse_floor(struct api_exchange *exchange, struct api_context *context
 		break;
 	case STATUS_CONFLICT:
 		why =
-		    "the step would lock out what runs now: start the newer release (or the newer "
-		    "site approval) first";
+		    "the step would lock out what runs now, or what starts by itself while that is "
+		    "only tried: start the newer release (or the newer site approval), and have "
+		    "it serve, first";
 		break;
 	case STATUS_REFUSED:
 		why = "the TPM refused: the floor does not stand where this step begins";

@@ -336,6 +336,8 @@ static enum status take_attestor(struct signer *signer, struct bytes message)
 		return signer_node_hear(signer, kind, message);
 	if (kind == CALL_ATTEST_JUDGE_ANSWER)
 		return signer_approvals_hear(signer, message);
+	if (kind == CALL_ATTEST_USUAL_ANSWER)
+		return STATUS_OK; /* it has nothing to say */
 	return kind == CALL_ATTEST_NV_EXTEND_ANSWER ? take_anchored(signer, message)
 	                                            : STATUS_MALFORMED;
 }

@@ -77,6 +77,21 @@ static void tell_started(struct signer *signer)
 	signer->update.serving_told = started.serves != 0;
 }
 
+/* The attestor raises no floor above what firmware starts by itself. */
+static void tell_usual(struct signer *signer)
+{
+	struct signer_update *update = &signer->update;
+	struct call_attest_usual told = {.head.request = 0};
+
+	if (update->said.state == 0 ||
+	    memcmp(update->usual_told, update->said.usual, sizeof(told.pcr)) == 0)
+		return;
+	memcpy(told.pcr, update->said.usual, sizeof(told.pcr));
+	if (ipc_put(signer->attestor, CALL_ATTEST_USUAL, bytes_of(&told, sizeof(told))) ==
+	    STATUS_OK)
+		memcpy(update->usual_told, told.pcr, sizeof(told.pcr));
+}
+
 static void ask_attestor(struct signer *signer)
 {
 	struct signer_update *update = &signer->update;
@@ -143,6 +158,7 @@ void signer_update_pump(struct signer *signer)
 		return;
 	if (!update->started_told || (!update->serving_told && has_served(signer)))
 		tell_started(signer);
+	tell_usual(signer);
 	if (update->has_begun && update->said.state == CALL_UPDATE_CHECKED &&
 	    memcmp(update->said.order, update->order, sizeof(update->order)) == 0)
 		go_on(signer);
@@ -185,6 +201,7 @@ enum status signer_update_begin(struct signer_change *job, struct bytes content,
                                 const uint8_t order[32])
 {
 	struct signer_update *update = &job->signer->update;
+	struct call_update_status said = {.state = CALL_UPDATE_READING};
 	struct authz_update_order taken;
 	struct call_update_begin begin;
 	enum status status = demand_updater(job);
@@ -221,7 +238,8 @@ enum status signer_update_begin(struct signer_change *job, struct bytes content,
 	update->step = SIGNER_UPDATE_NONE;
 	update->has_begun = true;
 	/* Until the updater speaks of this order, nothing that it says is about it. */
-	update->said = (struct call_update_status){.state = CALL_UPDATE_READING};
+	memcpy(said.usual, update->said.usual, sizeof(said.usual));
+	update->said = said;
 	return STATUS_OK;
 }
 

@@ -31,8 +31,9 @@ struct signer_update {
 	struct ipc_channel *channel; /* NULL: no appliance, nothing to update */
 	struct call_update_status said;
 	bool has_begun, started_told, serving_told;
-	bool started_heard; /* some updater of this boot knows of the start */
-	bool is_proven;     /* an operator was heard in this boot */
+	bool started_heard;     /* some updater of this boot knows of the start */
+	uint8_t usual_told[32]; /* to the attestor */
+	bool is_proven;         /* an operator was heard in this boot */
 	uint8_t order[32];
 	uint8_t approvals_bytes[AUTHZ_UPDATE_APPROVALS_MAX];
 	size_t approvals_len;

@@ -190,6 +190,18 @@ static bool hears_started(bool first, bool serves)
 	       (started.serves != 0) == serves;
 }
 
+/* hears_usual: the attestor is told what firmware starts by itself. */
+static bool hears_usual(void)
+{
+	struct call_attest_request request;
+	struct bytes message;
+
+	pump();
+	return hear(&attestor, &message) == CALL_ATTEST_USUAL &&
+	       attest_take_request(CALL_ATTEST_USUAL, message, &request) == STATUS_OK &&
+	       memcmp(request.usual.pcr, usual_pcr, 32) == 0;
+}
+
 /* hears_question: the attestor is asked about exactly this. */
 static bool hears_question(struct call_attest_judge *ret_asked, struct bytes *ret_approvals)
 {
@@ -350,6 +362,7 @@ static void serve(void)
 	say(CALL_UPDATE_IDLE, NULL, 0);
 	signatures = 1;
 	EXPECT(hears_started(false, true));
+	EXPECT(hears_usual() && hears_nothing(&attestor));
 }
 
 static void end(void)
@@ -716,6 +729,7 @@ static void test_what_is_not_known_is_judged_as_what_runs(void)
 	EXPECT(answer_question(asked.head.request, STATUS_OK, 7) == STATUS_OK && first.is_done &&
 	       first.said.code == 7);
 	say(CALL_UPDATE_IDLE, NULL, 0);
+	EXPECT(hears_usual());
 	EXPECT(signer_approvals_ask(&signer, none, bytes_of_text(approvals), &second) == STATUS_OK);
 	EXPECT(hears_question(&asked, &shown) && memcmp(asked.next, usual_pcr, 32) == 0 &&
 	       memcmp(asked.usual, usual_pcr, 32) == 0);

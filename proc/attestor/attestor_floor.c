@@ -32,17 +32,6 @@ static bool take_levels(const struct approval_file *approvals,
 	return opens;
 }
 
-/* take_files does so for the approvals of this start and of the next one. */
-static bool take_files(const struct attestor_floor *floor,
-                       uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN],
-                       struct call_attest_floors *floors)
-{
-	const uint8_t(*pcrs)[TPM_PCR_LEN] = (const uint8_t(*)[TPM_PCR_LEN])values;
-	bool opens = take_levels(&floor->approvals, pcrs, floors);
-
-	return (!floor->has_judged || take_levels(&floor->judged, pcrs, floors)) && opens;
-}
-
 /* read_floors reads both floors, and the PCRs that approvals are about. */
 static enum status read_floors(const struct attestor_floor *floor, struct tpm *tpm,
                                struct call_attest_floors *ret_floors,
@@ -61,20 +50,41 @@ static enum status read_floors(const struct attestor_floor *floor, struct tpm *t
 	return status;
 }
 
+/* take_starts lowers levels to what the file lets in of what runs and, if it would start, of what
+ * starts by itself: what would not as it is, is locked out by no floor. */
+static void take_starts(const struct approval_file *approvals,
+                        uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN],
+                        const uint8_t by_itself[TPM_PCR_LEN], struct call_attest_floors *floors)
+{
+	const uint8_t(*pcrs)[TPM_PCR_LEN] = (const uint8_t(*)[TPM_PCR_LEN])values;
+	struct call_attest_floors usual;
+	uint8_t running[TPM_PCR_LEN];
+
+	(void)take_levels(approvals, pcrs, floors);
+	usual = *floors;
+	memcpy(running, values[4], sizeof(running));
+	memcpy(values[4], by_itself, TPM_PCR_LEN);
+	if (take_levels(approvals, pcrs, &usual))
+		*floors = usual;
+	memcpy(values[4], running, sizeof(running));
+}
+
 enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,
                                 struct call_attest_floors *ret_floors)
 {
 	uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN];
-	struct call_attest_floors floors, usual;
+	struct call_attest_floors floors;
 	enum status status = read_floors(floor, tpm, &floors, values);
 
 	if (status != STATUS_OK)
 		return status;
-	(void)take_files(floor, values, &floors);
-	/* What would not start as it is, is locked out by no floor. */
-	usual = floors;
-	memcpy(values[4], floor->usual, TPM_PCR_LEN);
-	*ret_floors = floor->has_usual && take_files(floor, values, &usual) ? usual : floors;
+	take_starts(&floor->approvals, values, floor->has_usual ? floor->usual : values[4],
+	            &floors);
+	if (floor->has_judged && floors.release_level > floor->judged_release)
+		floors.release_level = floor->judged_release;
+	if (floor->has_judged && floors.site_level > floor->judged_site)
+		floors.site_level = floor->judged_site;
+	*ret_floors = floors;
 	return STATUS_OK;
 }
 
@@ -142,6 +152,8 @@ enum status attestor_floor_step(const struct attestor_floor *floor, struct tpm *
 		if (delegate == NULL)
 			return STATUS_NOT_FOUND;
 	}
+	if (!floor->has_usual)
+		return STATUS_BUSY;
 	if (step.from >= (step.is_site ? floors.site_level : floors.release_level))
 		return STATUS_CONFLICT;
 	return raise(floor, tpm, &step, delegate);
@@ -175,6 +187,20 @@ static uint32_t code_for(const struct approval_file *file, struct approval_start
 	return code_of(approval_choose(file, &start, false, &pair));
 }
 
+/* note_judged: any of the files that were judged fine may be the one that was stored. */
+static void note_judged(struct attestor_floor *floor, const struct approval_file *file,
+                        struct call_attest_floors floors,
+                        uint8_t values[TPM_PCR_COUNT][TPM_PCR_LEN],
+                        const uint8_t usual[TPM_PCR_LEN])
+{
+	take_starts(file, values, usual, &floors);
+	if (!floor->has_judged || floor->judged_release > floors.release_level)
+		floor->judged_release = floors.release_level;
+	if (!floor->has_judged || floor->judged_site > floors.site_level)
+		floor->judged_site = floors.site_level;
+	floor->has_judged = true;
+}
+
 enum status attestor_floor_judge(struct attestor_floor *floor, struct tpm *tpm,
                                  const struct call_attest_judge *asked, struct bytes approvals,
                                  struct call_attest_judged *ret_judged)
@@ -194,15 +220,17 @@ enum status attestor_floor_judge(struct attestor_floor *floor, struct tpm *tpm,
 		start.site_floor = (uint8_t)floors.site_floor;
 		memcpy(running, values[4], sizeof(running));
 		judged.why = code_for(&file, start, values, running);
-		if (judged.why == CALL_UPDATE_FINE)
+		/* What would not start as it is cannot be locked out: an order may mend that. */
+		if (judged.why == CALL_UPDATE_FINE &&
+		    code_for(&floor->approvals, start, values, asked->usual) == CALL_UPDATE_FINE)
 			judged.why = code_for(&file, start, values, asked->usual);
 		judged.code = judged.why != CALL_UPDATE_FINE
 		                  ? CALL_UPDATE_LOCKS_OUT
 		                  : code_for(&file, start, values, asked->next);
 	}
 	if (judged.code == CALL_UPDATE_FINE) {
-		floor->judged = file;
-		floor->has_judged = true;
+		memcpy(values[4], running, sizeof(running));
+		note_judged(floor, &file, floors, values, asked->usual);
 	}
 	*ret_judged = judged;
 	return STATUS_OK;

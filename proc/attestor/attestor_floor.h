@@ -14,25 +14,27 @@
 struct attestor_floor {
 	struct approval_sealed sealed;
 	struct approval_file approvals; /* as they were at this process's start */
-	struct approval_file judged;    /* the last that was judged fine: the next start's */
-	bool has_judged, has_usual;
+	/* What any file that was judged fine since then lets in: it may be the next start's. */
+	bool has_judged;
+	uint32_t judged_release, judged_site;
+	bool has_usual;
 	uint8_t usual[TPM_PCR_LEN]; /* PCR 4 of what firmware starts by itself */
 };
 
-/* attestor_floor_read reads both floors, and the highest levels approved for what runs now (0:
- * none) and for what starts by itself, if that would start; the lower ones when the approvals of
- * the next start are others. */
+/* attestor_floor_read reads both floors, and the highest levels that are approved for what runs now
+ * (0: none), for what starts by itself, if it would, and by all files that were judged fine. */
 MUST_USE enum status attestor_floor_read(const struct attestor_floor *floor, struct tpm *tpm,
                                          struct call_attest_floors *ret_floors);
 /* attestor_floor_step: MALFORMED for no step; CRYPTO: not signed by whom it must be; NOT_FOUND: the
  * site has not delegated to that release key; CONFLICT: it would lock out what runs now or starts
- * by itself; REFUSED: the TPM refused, the floor is not at this step's level. */
+ * by itself; BUSY: which that is, nobody has said yet; REFUSED: the TPM refused, the floor is not
+ * at this step's level. */
 MUST_USE enum status attestor_floor_step(const struct attestor_floor *floor, struct tpm *tpm,
                                          struct bytes step);
 /* attestor_floor_judge tells whether a file of approvals lets in what runs now, what firmware
- * starts by itself and what is to start next, all else as it is now: `ret_judged->code` is why not
- * (call_update.h). 0: all of them, and from then on no floor is raised above what the file lets in.
- */
+ * starts by itself (if the present one does) and what is to start next, all else as it is now:
+ * `ret_judged->code` is why not (call_update.h). 0: all of them, and from then on no floor is
+ * raised above what the file lets in. */
 MUST_USE enum status attestor_floor_judge(struct attestor_floor *floor, struct tpm *tpm,
                                           const struct call_attest_judge *asked,
                                           struct bytes approvals,

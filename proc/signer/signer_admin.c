@@ -264,7 +264,10 @@ static enum status put_item(struct signer_change *job, uint32_t part, struct byt
 			return STATUS_REFUSED;
 	while (status == STATUS_OK && !job->item.is_done)
 		if (!signer_change_turn(job))
-			return STATUS_REFUSED;
+			return signer_refuse(
+			    job, CALL_RESULT_NO_ANSWER,
+			    "the data disk has not confirmed it: it may be there at "
+			    "the next start, or not");
 	if (status == STATUS_OK)
 		status = job->item.status;
 	if (status == STATUS_TOO_LARGE)
@@ -325,46 +328,6 @@ static enum status put_chain(struct signer_change *job, struct bytes chain)
 	return STATUS_OK;
 }
 
-/* judge_approvals has the attestor look whether the next start, what starts by itself and what runs
- * now would be let in: else the next start is the last. */
-static enum status judge_approvals(struct signer_change *job, struct bytes content)
-{
-	const struct call_update_status *said = &job->signer->update.said;
-	static const uint8_t none[sizeof(said->pcr)];
-	const struct call_attest_judged *judged = &job->judgement.said;
-	const char *what = NULL, *why = NULL, *action;
-	enum status status = signer_update_know(job);
-
-	if (status != STATUS_OK)
-		return status;
-	if (content.len == 0 || content.len > AUTHZ_UPDATE_APPROVALS_MAX)
-		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE,
-		                     "a file of approvals has 1 to %u bytes",
-		                     AUTHZ_UPDATE_APPROVALS_MAX);
-	while (signer_approvals_ask(job->signer,
-	                            said->state == CALL_UPDATE_STAGED ? said->pcr : none, content,
-	                            &job->judgement) == STATUS_BUSY)
-		if (!signer_change_turn(job))
-			return STATUS_REFUSED;
-	while (!job->judgement.is_done)
-		if (!signer_change_turn(job))
-			return STATUS_REFUSED;
-	if (job->judgement.status != STATUS_OK)
-		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "the TPM did not say whether they open; try again");
-	if (judged->code == CALL_UPDATE_FINE)
-		return STATUS_OK;
-	if (!update_code_text(judged->code, &what, &action))
-		return signer_refuse(job, CALL_RESULT_INTERNAL, "the attestor says no");
-	if (update_code_text(judged->why, &why, &action))
-		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%u: %s: %s",
-		                     (unsigned)judged->code, what, why);
-	/* What is wrong with one that is not locked out is so for the staged image alone. */
-	return signer_refuse(
-	    job, CALL_RESULT_CHANGE_REFUSED, "%u: %s%s", (unsigned)judged->code,
-	    judged->code == CALL_UPDATE_APPROVALS ? "" : "the staged image: ", what);
-}
-
 /* put_installed puts what a command names where it belongs. */
 static enum status put_installed(struct signer_change *job, uint8_t action, struct bytes content)
 {
@@ -380,13 +343,12 @@ static enum status put_installed(struct signer_change *job, uint8_t action, stru
 		if (why != NULL)
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%s", why);
 	} else {
-		status = judge_approvals(job, content);
+		status = signer_update_judge(job, content);
 	}
+	/* The operator's serial first: no start takes the command once more. */
 	if (status == STATUS_OK)
-		status = put_item(job, part, content);
-	return status == STATUS_OK
-	           ? signer_await_commit(job, signer_store_touch(job->signer->store))
-	           : status;
+		status = signer_await_commit(job, signer_store_touch(job->signer->store));
+	return status == STATUS_OK ? put_item(job, part, content) : status;
 }
 
 static bool installs(uint8_t action)
@@ -419,7 +381,10 @@ enum status signer_install(struct signer_change *job, struct bytes payload)
 		                     "this signer is no appliance: its files are where it was "
 		                     "started");
 	status = command.action == AUTHZ_COMMAND_UPDATE
-	             ? signer_update_begin(job, install.content, hash)
+	             ? signer_update_begin(job,
+	                                   (size_t)(serial_of(signer, command.operator_key) -
+	                                            signer->operator_serials),
+	                                   install.content, hash)
 	             : put_installed(job, command.action, install.content);
 	if (status != STATUS_OK)
 		return status;

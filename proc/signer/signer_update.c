@@ -77,19 +77,25 @@ static void tell_started(struct signer *signer)
 	signer->update.serving_told = started.serves != 0;
 }
 
-/* The attestor raises no floor above what firmware starts by itself. */
+/* The attestor raises no floor above what firmware starts by itself: what the updater says, or else
+ * what runs. */
 static void tell_usual(struct signer *signer)
 {
+	static const uint8_t none[32];
 	struct signer_update *update = &signer->update;
 	struct call_attest_usual told = {.head.request = 0};
 
-	if (update->said.state == 0 ||
-	    memcmp(update->usual_told, update->said.usual, sizeof(told.pcr)) == 0)
+	if (signer->attestor == NULL || (update->channel != NULL && update->said.state == 0))
 		return;
-	memcpy(told.pcr, update->said.usual, sizeof(told.pcr));
-	if (ipc_put(signer->attestor, CALL_ATTEST_USUAL, bytes_of(&told, sizeof(told))) ==
-	    STATUS_OK)
-		memcpy(update->usual_told, told.pcr, sizeof(told.pcr));
+	memcpy(told.pcr,
+	       memcmp(update->said.usual, none, sizeof(none)) != 0 ? update->said.usual
+	                                                           : signer->facts->pcrs[4],
+	       sizeof(told.pcr));
+	if (update->has_told_usual && memcmp(update->usual_told, told.pcr, sizeof(told.pcr)) == 0)
+		return;
+	update->has_told_usual = ipc_put(signer->attestor, CALL_ATTEST_USUAL,
+	                                 bytes_of(&told, sizeof(told))) == STATUS_OK;
+	memcpy(update->usual_told, told.pcr, sizeof(told.pcr));
 }
 
 static void ask_attestor(struct signer *signer)
@@ -151,14 +157,15 @@ void signer_update_pump(struct signer *signer)
 {
 	struct signer_update *update = &signer->update;
 
-	if (update->channel == NULL)
+	if (update->channel != NULL)
+		hear_updater(update);
+	if (!signer->ready || signer->stopping)
 		return;
-	hear_updater(update);
-	if (!signer->ready || signer->stopping || !ipc_is_up(update->channel))
+	tell_usual(signer);
+	if (update->channel == NULL || !ipc_is_up(update->channel))
 		return;
 	if (!update->started_told || (!update->serving_told && has_served(signer)))
 		tell_started(signer);
-	tell_usual(signer);
 	if (update->has_begun && update->said.state == CALL_UPDATE_CHECKED &&
 	    memcmp(update->said.order, update->order, sizeof(update->order)) == 0)
 		go_on(signer);
@@ -179,25 +186,77 @@ static enum status answer(struct signer_change *job)
 	return authz_update_answer_put(&answer, &job->answer);
 }
 
-enum status signer_update_know(struct signer_change *job)
+/* An updater has looked at the boot disk when it has heard of this start. */
+static bool is_known(const struct signer_update *update)
 {
-	const struct signer_update *update = &job->signer->update;
-
-	return update->channel == NULL || (ipc_is_up(update->channel) && update->said.state != 0)
-	           ? STATUS_OK
-	           : signer_refuse(job, CALL_RESULT_OVERLOADED, "the updater is starting");
+	return ipc_is_up(update->channel) && update->said.state != 0 && update->said.started != 0;
 }
 
 static enum status demand_updater(struct signer_change *job)
 {
-	return job->signer->update.channel != NULL
-	           ? signer_update_know(job)
-	           : signer_refuse(job, CALL_RESULT_UNSUPPORTED,
-	                           "this signer is no appliance: install another version where it "
-	                           "was started");
+	const struct signer_update *update = &job->signer->update;
+
+	if (update->channel == NULL)
+		return signer_refuse(
+		    job, CALL_RESULT_UNSUPPORTED,
+		    "this signer is no appliance: install another version where it was started");
+	return is_known(update)
+	           ? STATUS_OK
+	           : signer_refuse(job, CALL_RESULT_OVERLOADED, "the updater is starting");
 }
 
-enum status signer_update_begin(struct signer_change *job, struct bytes content,
+/* await_judgement has the attestor look at an operator's file: `said` is what the updater knows. */
+static enum status await_judgement(struct signer_change *job, const struct call_update_status *said,
+                                   struct bytes content)
+{
+	static const uint8_t none[32];
+
+	while (signer_approvals_ask(job->signer,
+	                            said->state == CALL_UPDATE_STAGED ? said->pcr : none, content,
+	                            &job->judgement) == STATUS_BUSY)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	while (!job->judgement.is_done)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	return job->judgement.status == STATUS_OK
+	           ? STATUS_OK
+	           : signer_refuse(job, CALL_RESULT_OVERLOADED,
+	                           "the TPM did not say whether they open; try again");
+}
+
+enum status signer_update_judge(struct signer_change *job, struct bytes content)
+{
+	const struct signer_update *update = &job->signer->update;
+	const struct call_attest_judged *judged = &job->judgement.said;
+	const char *what = NULL, *why = NULL, *action;
+	enum status status;
+
+	if (update->channel != NULL && !is_known(update))
+		return signer_refuse(job, CALL_RESULT_OVERLOADED, "the updater is starting");
+	if (update->has_begun && update->said.state != CALL_UPDATE_IDLE &&
+	    update->said.state != CALL_UPDATE_STAGED)
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "an update is on its way, which brings approvals of its own");
+	if (content.len == 0 || content.len > AUTHZ_UPDATE_APPROVALS_MAX)
+		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE,
+		                     "a file of approvals has 1 to %u bytes",
+		                     AUTHZ_UPDATE_APPROVALS_MAX);
+	status = await_judgement(job, &update->said, content);
+	if (status != STATUS_OK || judged->code == CALL_UPDATE_FINE)
+		return status;
+	if (!update_code_text(judged->code, &what, &action))
+		return signer_refuse(job, CALL_RESULT_INTERNAL, "the attestor says no");
+	if (update_code_text(judged->why, &why, &action))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%u: %s: %s",
+		                     (unsigned)judged->code, what, why);
+	/* What is wrong with one that is not locked out is so for the staged image alone. */
+	return signer_refuse(
+	    job, CALL_RESULT_CHANGE_REFUSED, "%u: %s%s", (unsigned)judged->code,
+	    judged->code == CALL_UPDATE_APPROVALS ? "" : "the staged image: ", what);
+}
+
+enum status signer_update_begin(struct signer_change *job, size_t operator, struct bytes content,
                                 const uint8_t order[32])
 {
 	struct signer_update *update = &job->signer->update;
@@ -215,7 +274,8 @@ enum status signer_update_begin(struct signer_change *job, struct bytes content,
 	while (!update->serving_told)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
-	if (!signer_budget_take(&update->orders, SIGNER_ORDERS_PER_HOUR, job->signer->now_ms / 60))
+	if (!signer_budget_take(&update->orders[operator], SIGNER_ORDERS_PER_HOUR,
+	                        job->signer->now_ms / 60))
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
 		                     "too many orders in an hour: each wears the boot disk and "
 		                     "firmware's variables");
@@ -239,6 +299,7 @@ enum status signer_update_begin(struct signer_change *job, struct bytes content,
 	update->has_begun = true;
 	/* Until the updater speaks of this order, nothing that it says is about it. */
 	memcpy(said.usual, update->said.usual, sizeof(said.usual));
+	said.started = update->said.started;
 	update->said = said;
 	return STATUS_OK;
 }

@@ -14,7 +14,7 @@
 #include "signer_budget.h"
 #include "signer_store.h"
 
-/* Twice that at once. Whoever has an operator's key shall not wear out firmware's variables. */
+/* Of each operator, twice that at once: each order wears the boot disk and firmware's variables. */
 #define SIGNER_ORDERS_PER_HOUR 12
 
 struct signer;
@@ -31,9 +31,10 @@ struct signer_update {
 	struct ipc_channel *channel; /* NULL: no appliance, nothing to update */
 	struct call_update_status said;
 	bool has_begun, started_told, serving_told;
-	bool started_heard;     /* some updater of this boot knows of the start */
-	uint8_t usual_told[32]; /* to the attestor */
-	bool is_proven;         /* an operator was heard in this boot */
+	bool started_heard;  /* some updater of this boot knows of the start */
+	bool has_told_usual; /* to the attestor */
+	uint8_t usual_told[32];
+	bool is_proven; /* an operator was heard in this boot */
 	uint8_t order[32];
 	uint8_t approvals_bytes[AUTHZ_UPDATE_APPROVALS_MAX];
 	size_t approvals_len;
@@ -42,16 +43,17 @@ struct signer_update {
 	uint64_t ask_ms; /* the attestor, not before */
 	struct signer_store_item item;
 	uint32_t code; /* the verdict, where the updater is yet to be told */
-	struct signer_budget orders;
+	struct signer_budget orders[AUTHZ_OPERATORS_MAX]; /* of each operator, in this boot */
 };
 
 /* signer_update_pump moves what there is to move. */
 void signer_update_pump(struct signer *signer);
-/* signer_update_know refuses while the updater has not said what lies on the boot disk; a signer
- * that is no appliance has none to wait for. */
-enum status signer_update_know(struct signer_change *job);
-/* signer_update_begin hands an operator's order on; `order` is its hash. */
-enum status signer_update_begin(struct signer_change *job, struct bytes content,
+/* signer_update_judge has the attestor judge a file of approvals that an operator sent alone:
+ * refused, with the reason, when what runs now, what starts by itself or what is staged would not
+ * start with it. */
+enum status signer_update_judge(struct signer_change *job, struct bytes content);
+/* signer_update_begin hands an order of that operator on; `order` is its hash. */
+enum status signer_update_begin(struct signer_change *job, size_t operator, struct bytes content,
                                 const uint8_t order[32]);
 /* signer_update_piece takes one piece of the image that was ordered. */
 enum status signer_update_piece(struct signer_change *job, struct bytes payload);

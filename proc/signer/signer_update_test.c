@@ -191,7 +191,7 @@ static bool hears_started(bool first, bool serves)
 }
 
 /* hears_usual: the attestor is told what firmware starts by itself. */
-static bool hears_usual(void)
+static bool hears_usual(const uint8_t pcr[32])
 {
 	struct call_attest_request request;
 	struct bytes message;
@@ -199,7 +199,7 @@ static bool hears_usual(void)
 	pump();
 	return hear(&attestor, &message) == CALL_ATTEST_USUAL &&
 	       attest_take_request(CALL_ATTEST_USUAL, message, &request) == STATUS_OK &&
-	       memcmp(request.usual.pcr, usual_pcr, 32) == 0;
+	       memcmp(request.usual.pcr, pcr, 32) == 0;
 }
 
 /* hears_question: the attestor is asked about exactly this. */
@@ -276,6 +276,8 @@ static bool hears_verdict(const uint8_t order[32], uint32_t code)
 
 /* ---- an operator ---- */
 
+static size_t operator_number = 1;
+
 static enum status order(const uint8_t name[32])
 {
 	static uint8_t hashes[PIECES * 32] = {1};
@@ -285,7 +287,7 @@ static enum status order(const uint8_t name[32])
 	struct buffer out = BUFFER_OF_ARRAY(order_space);
 
 	CHECK(authz_update_order_put(&made, &out) == STATUS_OK);
-	return signer_update_begin(&job, buffer_bytes(&out), name);
+	return signer_update_begin(&job, operator_number, buffer_bytes(&out), name);
 }
 
 static bool hears_order(const uint8_t name[32])
@@ -362,7 +364,7 @@ static void serve(void)
 	say(CALL_UPDATE_IDLE, NULL, 0);
 	signatures = 1;
 	EXPECT(hears_started(false, true));
-	EXPECT(hears_usual() && hears_nothing(&attestor));
+	EXPECT(hears_usual(usual_pcr) && hears_nothing(&attestor));
 }
 
 static void end(void)
@@ -567,6 +569,12 @@ static void test_another_updater_wants_the_order_anew(void)
 	EXPECT(hears_started(false, true));
 	EXPECT(refused(signer_update_query(&job), CALL_RESULT_OVERLOADED, "is starting"));
 	EXPECT(refused(order(order_name), CALL_RESULT_OVERLOADED, "is starting"));
+	knows_start = false; /* it speaks before it has heard of the start */
+	say(CALL_UPDATE_IDLE, NULL, 0);
+	EXPECT(refused(order(order_name), CALL_RESULT_OVERLOADED, "is starting"));
+	EXPECT(refused(signer_update_judge(&job, bytes_of_text(approvals)), CALL_RESULT_OVERLOADED,
+	               "is starting"));
+	knows_start = true;
 	say(CALL_UPDATE_IDLE, NULL, 0);
 	EXPECT(refused(send_piece(order_name, 0), CALL_RESULT_CONFLICT, "no such update"));
 	say(CALL_UPDATE_CHECKED, order_name, 0);
@@ -585,10 +593,11 @@ static void test_no_order_before_what_runs_is_kept(void)
 {
 	begin();
 	say(CALL_UPDATE_IDLE, NULL, 0);
+	EXPECT(hears_started(true, false));
+	say(CALL_UPDATE_IDLE, NULL, 0);
 	turns_left = 3;
 	EXPECT(refused(order(order_name), CALL_RESULT_OVERLOADED, "too long"));
-	EXPECT(hears_started(true, false) && hears_nothing(&updater) && commits == 0);
-	say(CALL_UPDATE_IDLE, NULL, 0);
+	EXPECT(hears_nothing(&updater) && commits == 0);
 	each_turn = say_that_it_serves;
 	turns_left = 20;
 	EXPECT(order(order_name) == STATUS_OK);
@@ -602,7 +611,7 @@ static void test_the_operators_serial_is_kept_before_the_order_begins(void)
 	serve();
 	EXPECT(order(order_name) == STATUS_OK);
 	EXPECT(commits == 1 && !begun_at_commit && hears_order(order_name));
-	EXPECT(refused(signer_update_begin(&job, bytes_of_text("x"), order_name),
+	EXPECT(refused(signer_update_begin(&job, 1, bytes_of_text("x"), order_name),
 	               CALL_RESULT_REQUEST_MALFORMED, "not an order"));
 	EXPECT(commits == 1 && hears_nothing(&updater));
 	end();
@@ -621,6 +630,9 @@ static void test_orders_have_a_rate(void)
 	EXPECT(taken == 2 * SIGNER_ORDERS_PER_HOUR);
 	EXPECT(refused(order(order_name), CALL_RESULT_OVERLOADED, "too many orders"));
 	EXPECT(hears_nothing(&updater));
+	operator_number = 2; /* whom the first one's orders keep from none of his */
+	EXPECT(order(order_name) == STATUS_OK && hears_order(order_name));
+	operator_number = 1;
 	signer.now_ms += UINT64_C(3600000) / SIGNER_ORDERS_PER_HOUR - 120;
 	EXPECT(order(order_name) == STATUS_REFUSED);
 	signer.now_ms += 240; /* the budget counts in sixtieths */
@@ -705,10 +717,54 @@ static void test_a_signer_that_is_no_appliance_has_nothing_to_update(void)
 {
 	begin();
 	signer.update.channel = NULL;
-	pump();
+	EXPECT(hears_usual(facts.pcrs[4]) && hears_nothing(&attestor));
 	EXPECT(refused(order(order_name), CALL_RESULT_UNSUPPORTED, "no appliance"));
 	EXPECT(refused(send_piece(order_name, 0), CALL_RESULT_UNSUPPORTED, "no appliance"));
 	EXPECT(refused(signer_update_query(&job), CALL_RESULT_UNSUPPORTED, "no appliance"));
+	end();
+}
+
+static struct call_attest_judge seen; /* what an operator's file was judged for */
+static uint32_t judged_code;
+
+static void judge_and_look(void)
+{
+	struct bytes shown;
+
+	if (hears_question(&seen, &shown))
+		CHECK(bytes_equal(shown, bytes_of_text(approvals)) &&
+		      answer_question(seen.head.request, STATUS_OK, judged_code) == STATUS_OK);
+}
+
+static enum status judge_file(uint32_t code)
+{
+	judged_code = code;
+	memset(&seen, 0, sizeof(seen));
+	each_turn = judge_and_look;
+	return signer_update_judge(&job, bytes_of_text(approvals));
+}
+
+/* O9: an operator's file alone is judged for what is staged, or else for what starts by itself. */
+static void test_approvals_alone_are_judged_for_what_may_start_next(void)
+{
+	serve();
+	EXPECT(judge_file(0) == STATUS_OK && memcmp(seen.next, usual_pcr, 32) == 0 &&
+	       memcmp(seen.usual, usual_pcr, 32) == 0);
+	EXPECT(order(order_name) == STATUS_OK && hears_order(order_name));
+	EXPECT(refused(judge_file(0), CALL_RESULT_CONFLICT, "an update is on its way"));
+	say(CALL_UPDATE_TAKING, order_name, 0);
+	EXPECT(refused(judge_file(0), CALL_RESULT_CONFLICT, "an update is on its way"));
+	each_turn = NULL;
+	say(CALL_UPDATE_STAGED, order_name, 0);
+	EXPECT(judge_file(0) == STATUS_OK && memcmp(seen.next, next_pcr, 32) == 0 &&
+	       memcmp(seen.usual, usual_pcr, 32) == 0);
+	EXPECT(refused(judge_file(CALL_UPDATE_NO_SITE), CALL_RESULT_CHANGE_REFUSED,
+	               "122: the staged image: no site approval"));
+	EXPECT(refused(judge_file(CALL_UPDATE_APPROVALS), CALL_RESULT_CHANGE_REFUSED,
+	               "144: the approvals are damaged"));
+	each_turn = NULL;
+	say(CALL_UPDATE_IDLE, order_name, CALL_UPDATE_DISK);
+	EXPECT(judge_file(0) == STATUS_OK && memcmp(seen.next, usual_pcr, 32) == 0);
 	end();
 }
 
@@ -729,7 +785,7 @@ static void test_what_is_not_known_is_judged_as_what_runs(void)
 	EXPECT(answer_question(asked.head.request, STATUS_OK, 7) == STATUS_OK && first.is_done &&
 	       first.said.code == 7);
 	say(CALL_UPDATE_IDLE, NULL, 0);
-	EXPECT(hears_usual());
+	EXPECT(hears_usual(usual_pcr));
 	EXPECT(signer_approvals_ask(&signer, none, bytes_of_text(approvals), &second) == STATUS_OK);
 	EXPECT(hears_question(&asked, &shown) && memcmp(asked.next, usual_pcr, 32) == 0 &&
 	       memcmp(asked.usual, usual_pcr, 32) == 0);
@@ -774,6 +830,7 @@ int main(void)
 	RUN(test_an_updater_that_talks_without_end_is_heard_a_little_in_each_turn);
 	RUN(test_an_updater_that_says_what_none_does_is_replaced);
 	RUN(test_a_signer_that_is_no_appliance_has_nothing_to_update);
+	RUN(test_approvals_alone_are_judged_for_what_may_start_next);
 	RUN(test_what_is_not_known_is_judged_as_what_runs);
 	RUN(test_a_small_file_is_done_for_whom_it_was_put);
 	return test_summary();

@@ -134,7 +134,8 @@ static void take_begin(struct updater *updater, const struct call_update_begin *
 		return;
 	}
 	/* What was staged is so no more, and firmware must not try a slot that is being written. */
-	if (updater->disk.slots[other(updater)].state == DISK_BOOT_STAGED &&
+	if ((updater->disk.slots[other(updater)].state == DISK_BOOT_STAGED ||
+	     updater->disk.slots[other(updater)].state == DISK_BOOT_DAMAGED) &&
 	    updater->disarm(updater->context) != STATUS_OK) {
 		end(updater, CALL_UPDATE_FIRMWARE);
 		return;

@@ -355,6 +355,7 @@ static void test_bent_frames_neither_end_the_signer_nor_get_a_signature(void)
 			    ipc_put(&rig.bridge, CALL_BRIDGE_SIGN_REQUEST, bytes_of(frame, len));
 		}
 		while (!is_read(link)) {
+			CHECK(rig_is_alive(&rig, PROC_signer)); /* a dead one reads nothing */
 			answers += take_refusals();
 			sched_yield();
 		}

@@ -218,21 +218,39 @@ test('a relay that comes after the evidence gets neither token nor transaction',
     https.get(`${s.signer.url}${request.url}`, { ca: readFileSync(s.signer.ca) }, (from) => from.pipe(answer.writeHead(from.statusCode)));
   });
   await new Promise((resolve) => liar.listen(0, '127.0.0.1', resolve));
-  const connections = [];
-  const relay = net.createServer((from) => {
-    const to = net.connect(connections.length === 0 ? s.signer.port : liar.address().port, '127.0.0.1');
-    connections.push(from.pipe(to).pipe(from));
-    for (const side of [from, to]) side.on('error', () => { from.destroy(); to.destroy(); });
-  });
-  await new Promise((resolve) => relay.listen(0, '127.0.0.1', resolve));
-  const more = { url: `https://127.0.0.1:${relay.address().port}`, ca: `${readFileSync(s.signer.ca, 'utf8')}${readFileSync(at('relay.pem'), 'utf8')}` };
-  const signer = open(s, s.one, more);
-  const calls = [signer.signTransactions([bytesTo(signer)]), signer.client.wallet(s.one.name), signer.client.events(s.one.name).next()];
-  const errors = await Promise.all(calls.map(caught));
-  for (const each of [relay, liar]) each.close();
-  liar.closeAllConnections();
+  // lets those connections through for which `through` says so, and keeps the others
+  const between = async (through) => {
+    const connections = [];
+    const relay = net.createServer((from) => {
+      const to = net.connect(through(connections.length) ? s.signer.port : liar.address().port, '127.0.0.1');
+      connections.push(from.pipe(to).pipe(from));
+      for (const side of [from, to]) side.on('error', () => { from.destroy(); to.destroy(); });
+    });
+    await new Promise((resolve) => relay.listen(0, '127.0.0.1', resolve));
+    return { relay, connections, more: { url: `https://127.0.0.1:${relay.address().port}`, ca: `${readFileSync(s.signer.ca, 'utf8')}${readFileSync(at('relay.pem'), 'utf8')}` } };
+  };
+  const all = async (signer) => {
+    const calls = [signer.signTransactions([bytesTo(signer)]), signer.client.wallet(s.one.name), signer.client.events(s.one.name).next()];
+    return Promise.all(calls.map(caught));
+  };
+  const first = await between((count) => count === 0);
+  const errors = await all(open(s, s.one, first.more));
   expect(errors.every((error) => error.reason === 'signer_untrusted' && error.message.includes('another TLS')), errors);
-  expect(connections.length > 3 && seen.every((each) => each === '/api/v1/evidence undefined'), connections.length, seen);
+  expect(first.connections.length > 3 && seen.every((each) => each === '/api/v1/evidence undefined'), first.connections.length, seen);
+  // people set this for certificates of their own; it must not open the pin (nor does it change `ca`)
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
+  const unguarded = await between((count) => count === 0);
+  const still = await all(open(s, s.one, unguarded.more)).finally(() => { delete process.env.NODE_TLS_REJECT_UNAUTHORIZED; });
+  expect(still.every((error) => error.reason === 'signer_untrusted') && seen.every((each) => each.endsWith(' undefined')), still, seen);
+  // one that goes away again: who answers is asked once more, and then it is signed
+  seen.length = 0;
+  let judged = 0;
+  const passing = await between((count) => count !== 1);
+  const signer = open(s, s.one, { ...passing.more, trust: { deploymentKey: key, verify: () => { judged++; } } });
+  const [signed] = await signer.signTransactions([bytesTo(signer)]);
+  expect(signed[signer.address].length === 64 && judged === 2 && passing.connections.length >= 3 && seen.length === 0, judged, passing.connections.length, seen);
+  for (const each of [first.relay, unguarded.relay, passing.relay, liar]) each.close();
+  liar.closeAllConnections();
 });
 
 test('the API\'s calls and streams judge who answers as the signer does', async (s) => {

@@ -249,6 +249,8 @@ pub struct Client {
     pub policy: Option<Policy>,
     /// Who was found to answer: boot and TLS key.
     pub known: Mutex<Option<(u64, String)>>,
+    /// Held by the call that asks who answers: the others wait for what it finds.
+    pub judging: tokio::sync::Mutex<()>,
 }
 
 impl Client {
@@ -281,10 +283,15 @@ impl Client {
     fn ensure_trust(&self) -> Pin<Box<dyn Future<Output = Result<Option<String>, Error>> + Send + '_>> {
         Box::pin(async {
             let Some(policy) = &self.policy else { return Ok(None) };
-            if let Some((_, key)) = self.known.lock().expect("poisoned").clone() {
+            let known = || self.known.lock().expect("poisoned").clone().map(|(_, key)| key);
+            if let Some(key) = known() {
                 return Ok(Some(key));
             }
-            Ok(Some(self.judge(policy).await?.tls_key))
+            let _judging = self.judging.lock().await;
+            match known() {
+                Some(key) => Ok(Some(key)),
+                None => Ok(Some(self.judge(policy).await?.tls_key)),
+            }
         })
     }
 
@@ -309,6 +316,12 @@ impl Client {
         loop {
             if !open {
                 request.tls_key = self.ensure_trust().await?;
+                if began.elapsed() >= self.retry.deadline {
+                    return Err(Error {
+                        retryable: true,
+                        ..Error::own(Kind::Connection, "no_connection", "no answer: who answers was not known before the deadline")
+                    });
+                }
                 request.token = Some((self.token)()?.trim().into());
             }
             let error = match self.once(&request).await {

@@ -218,6 +218,7 @@ impl ClavigerSigner {
                 retry: config.retry,
                 policy: config.trust.policy()?,
                 known: Mutex::new(None),
+                judging: tokio::sync::Mutex::new(()),
             },
         };
         Ok(Self { inner: Arc::new(inner), engine: Arc::new(Engine::start()?) })

@@ -200,8 +200,15 @@ interface Known {
   readonly tlsKey: string | undefined;
 }
 
+/** Of who answers; shared by all who wait for it. */
+interface Judgement {
+  readonly found: Promise<EvidenceReport>;
+  report?: EvidenceReport; // once it is found
+}
+
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
+const TIMEOUT_MS = 10_000;
 
 const sequenceOf = (from: json.Json): Sequence => {
   const sequence = json.object(from['sequence'], 'sequence');
@@ -373,7 +380,7 @@ export class ClavigerClient {
   readonly #streams: StreamTransport;
   readonly #attempts: number;
   readonly #deadlineMs: number;
-  #trusted: Promise<EvidenceReport> | undefined; // shared by all who wait for it
+  #trusted: Judgement | undefined;
 
   constructor(config: ClientConfig) {
     try {
@@ -400,7 +407,7 @@ export class ClavigerClient {
   /** Sign one transaction or message. The signature is NOT checked here: createClavigerSigner does. */
   async sign(request: SignRequest, options: CallOptions = {}): Promise<Signed> {
     const signed = signedOf(await this.#call('POST', '/api/v1/sign', bodyOf(request), options, 'signs'));
-    await this.#noteBoot(signed.sequence.boot);
+    this.#noteBoot(signed.sequence.boot);
     return signed;
   }
 
@@ -423,7 +430,7 @@ export class ClavigerClient {
     });
     if (results.length !== requests.length)
       throw ownError(SignerErrorCode.PARSING_ERROR, 'answer_malformed', 'another number of results than of requests');
-    for (const result of results) if (!(result instanceof ClavigerError)) await this.#noteBoot(result.sequence.boot);
+    for (const result of results) if (!(result instanceof ClavigerError)) this.#noteBoot(result.sequence.boot);
     return results;
   }
 
@@ -470,11 +477,18 @@ export class ClavigerClient {
   async #open(path: string, abort: AbortSignal | undefined): Promise<Stream> {
     const { token, tlsKey } = await this.#know(abort);
     const headers = { accept: 'text/event-stream', authorization: `Bearer ${token}` };
-    const signal = abort ?? new AbortController().signal;
-    const stream = await this.#streams({ method: 'GET', url: new URL(path, this.#base), headers, signal, tlsKey }).catch((error: unknown) => { throw this.#noAnswer(error); });
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Error('no answer in time')), this.#config.timeoutMs ?? TIMEOUT_MS);
+    const signal = abort === undefined ? late.signal : AbortSignal.any([abort, late.signal]);
+    const stream = await this.#streams({ method: 'GET', url: new URL(path, this.#base), headers, signal, tlsKey })
+      .catch((error: unknown) => { throw this.#noAnswer(late.signal.aborted ? late.signal.reason : error); })
+      .finally(() => clearTimeout(timer));
     if (stream.status === 200) return stream;
     let body = new Uint8Array();
-    for await (const part of stream.body) if (body.length < ANSWER_MAX_BYTES) body = concat(body, part) as Uint8Array<ArrayBuffer>;
+    for await (const part of stream.body) {
+      body = concat(body, part) as Uint8Array<ArrayBuffer>;
+      if (body.length > ANSWER_MAX_BYTES) break;
+    }
     const found = parse(body);
     const { text, refusal } = refusalOf(stream.status, found?.['code'] === undefined ? undefined : found, stream.header('retry-after'));
     throw new ClavigerError(SignerErrorCode.REMOTE_API_ERROR, text, refusal);
@@ -531,6 +545,7 @@ export class ClavigerClient {
         let tlsKey: string | undefined;
         if (kind !== 'open') {
           const known = await this.#know(options.abortSignal);
+          if (Date.now() >= end) throw this.#noAnswer(new Error('who answers was not known before the deadline'));
           headers['authorization'] = `Bearer ${known.token}`;
           tlsKey = known.tlsKey;
         }
@@ -547,19 +562,23 @@ export class ClavigerClient {
     }
   }
 
-  // The judgement is shared, so it obeys no single caller's signal.
   async #know(abort: AbortSignal | undefined): Promise<Known> {
     const { trust, token } = this.#config;
     let tlsKey: string | undefined;
-    if (trust !== 'tls') {
-      if (this.#trusted === undefined) {
-        const judged = checkTrust(trust, this.#base, { evidence: (nonce) => this.evidence(nonce), activate: (credential) => this.activate(credential) });
-        judged.catch(() => { if (this.#trusted === judged) this.#trusted = undefined; });
-        this.#trusted = judged;
-      }
-      tlsKey = (await unlessAborted(this.#trusted, abort)).tlsKey;
+    if (trust !== 'tls') tlsKey = (await unlessAborted((this.#trusted ??= this.#judge(trust)).found, abort)).tlsKey;
+    try {
+      return { token: (typeof token === 'string' ? token : await token()).trim(), tlsKey };
+    } catch (error) {
+      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"token" gave none', error);
     }
-    return { token: (typeof token === 'string' ? token : await token()).trim(), tlsKey };
+  }
+
+  // It is shared, so it obeys no single caller's signal.
+  #judge(trust: Trust): Judgement {
+    const found = checkTrust(trust, this.#base, { evidence: (nonce) => this.evidence(nonce), activate: (credential) => this.activate(credential) });
+    const judgement: Judgement = { found };
+    found.then((report) => { judgement.report = report; }, () => { if (this.#trusted === judgement) this.#trusted = undefined; });
+    return judgement;
   }
 
   #noAnswer(error: unknown): ClavigerError {
@@ -572,13 +591,13 @@ export class ClavigerClient {
   }
 
   // It restarted: who answers now has to show again who it is, before the next request.
-  async #noteBoot(boot: bigint): Promise<void> {
-    const trusted = this.#trusted;
-    if (trusted !== undefined && (await trusted).boot !== boot && this.#trusted === trusted) this.#trusted = undefined;
+  #noteBoot(boot: bigint): void {
+    const report = this.#trusted?.report;
+    if (report !== undefined && report.boot !== boot) this.#trusted = undefined;
   }
 
   async #once(request: Omit<Request, 'signal'>, abort: AbortSignal | undefined, look?: (answer: Answer) => void): Promise<json.Json> {
-    const timeoutMs = this.#config.timeoutMs ?? 10_000;
+    const timeoutMs = this.#config.timeoutMs ?? TIMEOUT_MS;
     const timeout = AbortSignal.timeout(timeoutMs);
     let answer: Answer;
     try {
@@ -586,6 +605,8 @@ export class ClavigerClient {
     } catch (error) {
       throw this.#noAnswer(timeout.aborted ? new Error(`none within ${timeoutMs} ms`, { cause: error }) : error);
     }
+    // Where a runtime did not ask in the handshake, at least the answer is not believed.
+    if (request.tlsKey !== undefined && answer.tlsKey !== undefined && answer.tlsKey !== request.tlsKey) throw this.#noAnswer(new OtherKey());
     look?.(answer);
     const found = parse(answer.body);
     if (answer.status === 200 && found !== undefined) return found;

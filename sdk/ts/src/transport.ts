@@ -20,7 +20,7 @@ export interface Answer {
   readonly status: number;
   header(name: string): string | null;
   readonly body: Uint8Array;
-  /** SHA-256 of the server's SubjectPublicKeyInfo, hex; undefined where it cannot be known (browsers). */
+  /** SHA-256 of the server's SubjectPublicKeyInfo, hex; undefined where it cannot be known (browsers): then nothing ties who answers to the evidence. */
   readonly tlsKey?: string | undefined;
 }
 
@@ -112,6 +112,7 @@ async function tlsOf(ca: string | undefined) {
     createHash('sha256').update(certificate.publicKey.export({ type: 'spki', format: 'der' })).digest('hex');
   const options = (tlsKey: string | undefined) => ({
     minVersion: 'TLSv1.3' as const,
+    rejectUnauthorized: true, // said, since else NODE_TLS_REJECT_UNAUTHORIZED decides
     ...(ca === undefined ? {} : { ca }),
     // Asked at the end of the handshake, before anything is sent.
     ...(tlsKey === undefined ? {} : {

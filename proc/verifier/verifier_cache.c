@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "verifier_cache.h"
 
+#include <sys/random.h>
+
 #include "base_check.h"
 #include "policy_abi.h"
 
@@ -10,20 +12,24 @@ enum status verifier_cache_open(struct verifier_cache *cache, uint64_t heap_byte
 {
 	/* Pages of it that nobody uses are none: a table that is never full costs nothing. */
 	CHECK(cache->count == 0 && cache->filled == 0);
+	CHECK(getrandom(cache->key, sizeof(cache->key), 0) == (ssize_t)sizeof(cache->key));
 	return wasm_host_open(heap_bytes_max, &cache->host);
 }
 
-/* Where a hash's search begins. A module's author can choose hashes that begin alike: that makes
- * the search longer, up to the whole table, and nothing else. */
-static uint32_t first_slot(const uint8_t hash[SHA256_LEN])
+_Static_assert(VERIFIER_INDEX_SIZE == 1 << 16, "the upper 16 bits of a product are a slot");
+
+/* Where a hash's search begins: multiply-shift by a secret key, so that two hashes, whoever chose
+ * them, begin alike as seldom as by chance. */
+static uint32_t first_slot(const struct verifier_cache *cache, const uint8_t hash[SHA256_LEN])
 {
-	return load_le32(hash) % VERIFIER_INDEX_SIZE;
+	return (uint32_t)((load_le64(hash) * cache->key[0] + load_le64(hash + 8) * cache->key[1]) >>
+	                  48);
 }
 
 /* The slot of a hash, or the empty one at which its search ends: half of all are empty. */
 static uint32_t find_slot(const struct verifier_cache *cache, const uint8_t hash[SHA256_LEN])
 {
-	uint32_t slot = first_slot(hash);
+	uint32_t slot = first_slot(cache, hash);
 
 	while (cache->index[slot] != 0 &&
 	       memcmp(cache->modules[cache->index[slot] - 1].hash, hash, SHA256_LEN) != 0)
@@ -94,7 +100,7 @@ static void take_out(struct verifier_cache *cache, uint32_t slot)
 		next = (next + 1) % VERIFIER_INDEX_SIZE;
 		if (cache->index[next] == 0)
 			return;
-		first = first_slot(cache->modules[cache->index[next] - 1].hash);
+		first = first_slot(cache, cache->modules[cache->index[next] - 1].hash);
 		if ((next - first) % VERIFIER_INDEX_SIZE < (next - slot) % VERIFIER_INDEX_SIZE)
 			continue;
 		cache->index[slot] = cache->index[next];

@@ -10,7 +10,7 @@
 #include "wasm.h"
 
 #define VERIFIER_MODULES_MAX 32768                      /* an intent takes its table's length */
-#define VERIFIER_INDEX_SIZE  (2 * VERIFIER_MODULES_MAX) /* a power of two */
+#define VERIFIER_INDEX_SIZE  (2 * VERIFIER_MODULES_MAX) /* 2^16 */
 
 struct verifier_module {
 	uint8_t hash[SHA256_LEN];
@@ -21,15 +21,19 @@ struct verifier_module {
 
 struct verifier_cache {
 	struct wasm_host host;
-	/* Place + 1 of each module, 0: none; searched from the hash's first bytes on. */
+	/* Place + 1 of each module, 0: none. Where the search for a hash begins is drawn by the
+	 * key: authors choose hashes, and would choose some that begin alike and make everybody's
+	 * search long (A25). */
 	uint16_t index[VERIFIER_INDEX_SIZE];
+	uint64_t key[2]; /* random */
 	unsigned count;
 	unsigned filled;                  /* places that were ever used */
 	uint16_t newest, oldest, emptied; /* place + 1 */
 	struct verifier_module modules[VERIFIER_MODULES_MAX];
 };
 
-/* verifier_cache_open starts the engine, in zeroed storage; before the sandbox. */
+/* verifier_cache_open starts the engine and draws the key, in zeroed storage; before the sandbox.
+ */
 MUST_USE enum status verifier_cache_open(struct verifier_cache *cache, uint64_t heap_bytes_max);
 
 /* verifier_cache_find returns a loaded module and counts the use; NULL when it is not there. */

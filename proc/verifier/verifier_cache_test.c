@@ -13,15 +13,14 @@
 
 #define LAST_SLOT (VERIFIER_INDEX_SIZE - 1)
 
-static struct verifier_cache cache;
+static struct verifier_cache cache, drawn;
 static uint8_t space[LIMIT_MODULE_MAX];
 static struct bytes module;
 /* What must be loaded: the first ALIKE begin alike. */
 static uint8_t hashes[VERIFIER_MODULES_MAX][SHA256_LEN];
 static uint32_t made;
 
-/* A hash that no other is: it begins at a slot of its own choice, which an author can bring about.
- */
+/* A hash that no other is: under the key that main sets it begins at a slot of its own choice. */
 static void make_hash(uint8_t hash[SHA256_LEN], bool alike)
 {
 	static const uint32_t slots[] = {LAST_SLOT - 1, LAST_SLOT, 0, 1};
@@ -35,6 +34,28 @@ static void make_hash(uint8_t hash[SHA256_LEN], bool alike)
 		store_le64(number, first + slots[made % 4]);
 		memcpy(hash, number, 4);
 	}
+}
+
+/* A25: hashes that an author made begin alike do not under a key that he does not know. */
+static void test_nobody_chooses_where_a_search_begins(void)
+{
+	unsigned run = 0, longest = 0;
+
+	CHECK(verifier_cache_open(&drawn, WASM_HEAP_DEFAULT) == STATUS_OK);
+	for (size_t i = 0; i < ALIKE; i++) {
+		struct verifier_module *loaded = NULL;
+		struct wasm_error error;
+		uint8_t hash[SHA256_LEN];
+
+		make_hash(hash, true);
+		EXPECT(verifier_cache_load(&drawn, hash, module, &loaded, &error) == STATUS_OK);
+	}
+	EXPECT(verifier_cache_count(&drawn) == ALIKE);
+	for (size_t i = 0; i < VERIFIER_INDEX_SIZE; i++) {
+		run = drawn.index[i] != 0 ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	EXPECT(longest < 4);
 }
 
 static void load(const uint8_t hash[SHA256_LEN])
@@ -71,9 +92,8 @@ static unsigned slots_taken(void)
 	return count;
 }
 
-/* P9: who chooses hashes makes a search longer and nothing else: whichever of those that begin
- * alike goes, every other is still found, across the end of the index too, and the one that went is
- * not. */
+/* P9: of hashes that begin alike whichever goes, every other is still found, across the end of the
+ * index too, and the one that went is not. */
 static void test_hashes_that_begin_alike_are_found_whichever_goes(void)
 {
 	uint8_t gone[SHA256_LEN];
@@ -130,6 +150,10 @@ int main(void)
 	module = bytes_of(space, fread(space, 1, sizeof(space), in));
 	fclose(in);
 	CHECK(verifier_cache_open(&cache, WASM_HEAP_DEFAULT) == STATUS_OK);
+	RUN(test_nobody_chooses_where_a_search_begins);
+	/* From here on a hash begins at the slot of its first 16 bits. */
+	cache.key[0] = 1ULL << 48;
+	cache.key[1] = 0;
 	RUN(test_hashes_that_begin_alike_are_found_whichever_goes);
 	RUN(test_a_refused_module_leaves_no_trace);
 	return test_summary();

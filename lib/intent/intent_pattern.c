@@ -33,8 +33,13 @@ struct pattern {
 	struct intent_value at;
 	struct bytes text;
 	size_t pos;
-	bool after_class; /* the part before is a class ... */
-	uint8_t class;    /* ... this one */
+	unsigned before; /* classes that the part before may end with, a bit each */
+	bool opened;     /* the part before is {[} */
+	unsigned depth;
+	struct {
+		size_t op;
+		unsigned before;
+	} open[INTENT_PERHAPS_MAX];
 	uint8_t run[1024];
 	size_t run_len;
 };
@@ -49,10 +54,12 @@ static bool put_run(struct pattern *p)
 	uint16_t words;
 	if (p->run_len == 0)
 		return true;
-	if (p->after_class && in_class(p->class, p->run[0]))
-		return fail(
-		    p, "the class before this text would take its first byte: nothing could match");
-	p->after_class = false;
+	for (unsigned i = 0; i < INTENT_CLASS_COUNT; i++)
+		if ((p->before >> i & 1) != 0 && in_class(i, p->run[0]))
+			return fail(p, "the class before this text would take its first byte: "
+			               "nothing could match");
+	p->before = 0;
+	p->opened = false;
 	if (!build_words(p->b, bytes_of(p->run, p->run_len), &words))
 		return false;
 	p->run_len = 0;
@@ -79,10 +86,9 @@ static bool put_class(struct pattern *p, uint8_t class, struct bytes rest)
 	if (!number_in(&rest, &min) || !number_in(&rest, &max) || rest.len != 0 || min > max ||
 	    max == 0)
 		return fail(p, "a class is {name MIN MAX}, at most 1024");
-	if (p->after_class)
+	if (p->before != 0)
 		return fail(p, "a class cannot follow a class");
-	p->after_class = true;
-	p->class = class;
+	p->before = 1u << class;
 	return build_op(
 	    p->b, (struct intent_op){INTENT_OP_CLASS, class, (uint16_t)min, (uint16_t)max, 0});
 }
@@ -98,12 +104,34 @@ static bool put_parameter(struct pattern *p, struct bytes name)
 	const struct build_parameter *parameter = &p->b->parameters[n->index];
 	if (parameter->type != POLICY_TYPE_TEXT && parameter->type != POLICY_TYPE_PUBKEY)
 		return fail(p, "only text and pubkey parameters stand in a pattern");
-	if (p->after_class)
+	if (p->before != 0)
 		return fail(p, "a parameter cannot follow a class");
 	return build_op(
 	    p->b,
 	    (struct intent_op){INTENT_OP_TEXT, parameter->type, parameter->record, 0,
 	                       parameter->need == POLICY_NEED_OPTIONAL ? n->index : INTENT_NONE});
+}
+
+/* What stands between {[} and {]} is taken when its text is there. A class before it may be
+ * followed by it or, where it is missing, by what comes after. */
+static bool open_perhaps(struct pattern *p)
+{
+	if (p->depth == INTENT_PERHAPS_MAX)
+		return fail(p, "too many parts within parts");
+	p->open[p->depth].op = p->b->op_count;
+	p->open[p->depth++].before = p->before;
+	p->opened = true;
+	return build_op(p->b, (struct intent_op){INTENT_OP_PERHAPS, 0, 0, 0, 0});
+}
+
+static bool close_perhaps(struct pattern *p)
+{
+	if (p->depth == 0)
+		return fail(p, "{]} without {[}");
+	size_t op = p->open[--p->depth].op;
+	p->b->ops[op].c = (uint16_t)(p->b->op_count - op - 1);
+	p->before |= p->open[p->depth].before;
+	return true;
 }
 
 static bool take_brace(struct pattern *p)
@@ -122,6 +150,12 @@ static bool take_brace(struct pattern *p)
 	if (!put_run(p))
 		return false;
 	p->pos = end + 1;
+	if (p->opened)
+		return fail(p, "text is expected behind {[}: it says whether the part is there");
+	if (bytes_equal(inner, bytes_of_text("[")))
+		return open_perhaps(p);
+	if (bytes_equal(inner, bytes_of_text("]")))
+		return close_perhaps(p);
 	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
 		if (bytes_equal(name, bytes_of_text(classes[i].name)))
 			return put_class(p, classes[i].class, rest);
@@ -129,7 +163,7 @@ static bool take_brace(struct pattern *p)
 		return fail(p, "a name alone is expected in these braces");
 	if (!bytes_equal(name, bytes_of_text("wallet")))
 		return put_parameter(p, name);
-	if (p->after_class)
+	if (p->before != 0)
 		return fail(p, "the wallet's address cannot follow a class");
 	return build_op(p->b, (struct intent_op){INTENT_OP_ADDRESS, 0, 0, 0, 0});
 }
@@ -152,7 +186,7 @@ static bool take_pattern(struct pattern *p)
 			return fail(p, "too long a text, or a zero byte");
 		p->run[p->run_len++] = c;
 	}
-	return put_run(p);
+	return put_run(p) && (p->depth == 0 || fail(p, "{[} without {]}"));
 }
 
 static bool take_message(struct intent_build *b, struct intent_value at)

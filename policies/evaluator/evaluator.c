@@ -100,9 +100,15 @@ static bool message_matches(const struct policy *p, const struct intent_message 
 	const struct intent_op *op = (const struct intent_op *)INTENT_AT(ops) + m->first;
 	const uint8_t *text = policy_area.bytes + p->request->text.off;
 	struct intent_cursor c = {text, text + p->request->text.count};
-	for (uint32_t i = 0; i < m->count; i++)
-		if (!message_part(p, &op[i], &c))
+	for (uint32_t i = 0; i < m->count; i++) {
+		if (op[i].op == INTENT_OP_PERHAPS) {
+			struct intent_cursor ahead = c;
+			if (!message_part(p, &op[i + 1], &ahead))
+				i += op[i].c;
+		} else if (!message_part(p, &op[i], &c)) {
 			return false;
+		}
+	}
 	return c.at == c.end;
 }
 

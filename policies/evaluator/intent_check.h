@@ -718,12 +718,20 @@ static bool intent_messages_check(const struct intent_checking *k)
 	const struct intent_message *messages = (const void *)(k->table + h->messages.off);
 	for (uint32_t i = 0; i < h->messages.count; i++) {
 		const struct intent_message *m = &messages[i];
+		uint32_t ends[INTENT_PERHAPS_MAX], depth = 0;
 		if (m->first > h->ops.count || m->count > h->ops.count - m->first ||
 		    m->count == 0 || !intent_name_fits(k, m->name))
 			return false;
 		for (uint32_t n = m->first; n < (uint32_t)m->first + m->count; n++) {
 			const struct intent_op *op = &ops[n];
+			uint32_t end = depth == 0 ? (uint32_t)m->first + m->count : ends[depth - 1];
 			switch (op->op) {
+			case INTENT_OP_PERHAPS:
+				if (depth == INTENT_PERHAPS_MAX || op->c == 0 || op->c >= end - n ||
+				    op[1].op != INTENT_OP_BYTES)
+					return false;
+				ends[depth++] = n + 1 + op->c;
+				break;
 			case INTENT_OP_BYTES: {
 				uint32_t at = op->b;
 				while (at < h->words.count && k->table[h->words.off + at] != 0)
@@ -749,6 +757,8 @@ static bool intent_messages_check(const struct intent_checking *k)
 			default:
 				return false;
 			}
+			while (depth != 0 && ends[depth - 1] == n + 1)
+				depth--;
 		}
 	}
 	return true;

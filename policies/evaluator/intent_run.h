@@ -1095,6 +1095,28 @@ INTENT_HOT bool intent_order(struct intent_ix *x)
 
 static void intent_say(struct intent_ix *x);
 
+/* Jito's block engine lets nobody in front of a transaction in which a read-only account stands
+ * whose address begins with jitodontfront; bots put it behind the accounts of any instruction.
+ * Nobody can have the key of such an address, nor make an account there. */
+static bool intent_is_mark(const struct policy_account *a)
+{
+	uint64_t second = __builtin_bswap64(policy_load64(a->key + 8));
+	return policy_load64(a->key) == UINT64_C(0x3aca882143c3f10a) && /* 0af1c3432188ca3a */
+	       second >= UINT64_C(0x635135a13a18951a) && second <= UINT64_C(0x63520b53ecbaf31b) &&
+	       (intent_flags(a) & (INTENT_W_SIGNER | INTENT_W_WRITABLE)) == 0;
+}
+
+/* The network's programs that do not look at an account more unless it signs. */
+static POLICY_COLD bool intent_ignores_more(const uint8_t *program)
+{
+	static const uint8_t programs[] = {POLICY_PROGRAM_SYSTEM, POLICY_PROGRAM_TOKEN,
+	                                   POLICY_PROGRAM_TOKEN_2022, POLICY_PROGRAM_ATA};
+	for (uint32_t i = 0; i < sizeof(programs); i++)
+		if (policy_key_equal(program, policy_program_keys[programs[i]].bytes))
+			return true;
+	return false;
+}
+
 static bool intent_instruction(struct policy *p, uint32_t number)
 {
 	const struct policy_instruction *at = &p->instructions[number];
@@ -1115,6 +1137,10 @@ static bool intent_instruction(struct policy *p, uint32_t number)
 		                          v_account(p, at->program)));
 		return true;
 	}
+	if (x->account_count != 0 &&
+	    intent_is_mark(&p->accounts[x->accounts[x->account_count - 1]]) &&
+	    intent_ignores_more(key))
+		x->account_count--;
 	const struct intent_rule *rule = intent_choose(x, program, data, at->data_len);
 	if (rule == NULL)
 		return p->explain || p->says;

@@ -25,6 +25,7 @@
 #define INTENT_DEPTH_MAX     12  /* types within types while decoding */
 #define INTENT_LAYOUTS_MAX   192 /* of one table */
 #define INTENT_HASH_MAX      256 /* entries of the table that finds a program */
+#define INTENT_PERHAPS_MAX   8   /* parts of a pattern within parts */
 #define INTENT_NONE          UINT16_C(0xffff)
 
 struct intent_part {
@@ -274,6 +275,8 @@ enum intent_opcode {
 	INTENT_OP_ADDRESS, /* the wallet's address */
 	INTENT_OP_TEXT,    /* parameter: type a, record offset b, given d */
 	INTENT_OP_CLASS,   /* a INTENT_CLASS_*, b min, c max */
+	INTENT_OP_PERHAPS, /* the next c parts, of which the first is BYTES, when these stand here
+	                    */
 	INTENT_OP_COUNT,
 };
 

@@ -1277,11 +1277,16 @@ static void say_messages(struct policy *p)
 	const struct intent_message *m = INTENT_AT(messages);
 	for (uint32_t i = 0; i < INTENT_HEAD->messages.count; i++) {
 		const struct intent_op *op = (const struct intent_op *)INTENT_AT(ops) + m[i].first;
+		uint32_t ends[INTENT_PERHAPS_MAX], depth = 0;
 		say(p, "- off-chain message ");
 		say(p, intent_words(m[i].name));
 		say(p, ":\n\"");
 		for (uint32_t n = 0; n < m[i].count; n++, op++) {
 			switch (op->op) {
+			case INTENT_OP_PERHAPS:
+				say(p, "<perhaps>");
+				ends[depth++] = n + op->c;
+				break;
 			case INTENT_OP_BYTES:
 				say(p, intent_words(op->b));
 				break;
@@ -1314,6 +1319,8 @@ static void say_messages(struct policy *p)
 				say(p, ">");
 				break;
 			}
+			for (; depth != 0 && ends[depth - 1] == n; depth--)
+				say(p, "</perhaps>");
 		}
 		say(p, "\"\n");
 	}
@@ -1337,6 +1344,8 @@ static void say_grant(struct policy *p)
 		if (!intent_full && !say_rules(p))
 			p->text.len = p->text.cap;
 		say_trusted(p);
+		say(p, "Jito's mark, a read-only account jitodontfront..., may stand behind the "
+		       "accounts of the network's own programs.\n");
 		say_payer(p);
 		if ((head->formats & 7) != 7)
 			say(p, "Not every transaction format is allowed.\n");

@@ -11,6 +11,16 @@ import { Derivations, feeOf, floor, readMessage, Refused, usesNonce, type Accoun
 // Programs that take any accounts and change none of them.
 const CHANGE_NOTHING = ['memo', 'memo_v1', 'memo_v4', 'compute_budget'].map((name) => PREDEFINED[name]);
 
+// Programs that do not look at an account more unless it signs.
+const IGNORE_MORE = ['system', 'token', 'token_2022', 'associated_token'].map((name) => PREDEFINED[name]);
+
+// Addresses that begin with jitodontfront.
+function isMark(key: Address): boolean {
+  const bytes = Buffer.from(getBase58Encoder().encode(key));
+  const second = bytes.readBigUInt64BE(8);
+  return bytes.readBigUInt64BE(0) === 0x0af1c3432188ca3an && second >= 0x635135a13a18951an && second <= 0x63520b53ecbaf31bn;
+}
+
 export interface Counter {
   unit: 'lamports' | 'mint' | 'uses';
   mint?: Address;
@@ -229,7 +239,8 @@ class Run {
 
   // --- one instruction
 
-  private instruction(ix: Instruction, number: number): void {
+  private instruction(whole: Instruction, number: number): void {
+    const ix = this.withoutMark(whole);
     const rule = this.pick(ix);
     const names = [rule.name, ...(rule.group === undefined ? [] : [rule.group])];
     for (const name of names) this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
@@ -247,6 +258,14 @@ class Run {
       this.fresh.set(ix.accounts[0] as number, { mint: this.key(ix.accounts[1] as number), program: ix.program });
     this.effects(rule, ix, values, seen);
     this.behind(rule, ix);
+  }
+
+  // Jito's mark is left out where the network's own programs do not look at it.
+  private withoutMark(ix: Instruction): Instruction {
+    const last = ix.accounts.at(-1);
+    const a = last === undefined ? undefined : this.message.accounts[last];
+    if (a?.key === undefined || a.signer || a.writable || !IGNORE_MORE.includes(ix.program) || !isMark(a.key)) return ix;
+    return { ...ix, accounts: ix.accounts.slice(0, -1) };
   }
 
   // How many were seen before this instruction.
@@ -680,13 +699,16 @@ class Run {
 
   private matches(pattern: string, text: Uint8Array): boolean {
     let at = 0;
-    for (const part of patternParts(pattern)) {
-      if (typeof part === 'string' || 'name' in part) {
+    const parts = patternParts(pattern);
+    const stands = (literal: string): boolean => Buffer.from(text.subarray(at, at + Buffer.byteLength(literal))).equals(Buffer.from(literal));
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] as PatternPart;
+      if (typeof part === 'object' && 'perhaps' in part) {
+        if (part === OPEN && !stands(parts[i + 1] as string)) i = closing(parts, i);
+      } else if (typeof part === 'string' || 'name' in part) {
         const literal = typeof part === 'string' ? part : this.patternText(part.name);
-        if (literal === undefined) return false;
-        const bytes = Buffer.from(literal, 'utf8');
-        if (!Buffer.from(text.subarray(at, at + bytes.length)).equals(bytes)) return false;
-        at += bytes.length;
+        if (literal === undefined || !stands(literal)) return false;
+        at += Buffer.byteLength(literal);
       } else {
         let taken = 0;
         while (taken < part.max && at < text.length && inClass(part.of, text[at] as number)) {
@@ -719,7 +741,20 @@ function fixedBytes(fields: Field[]): number | undefined {
 // An entry's own reason stands in the place of account-not-allowed; the others say more.
 const reasonOf = (entry: AccountEntry, missed: string): string => (missed === 'account-not-allowed' ? entry.reason ?? missed : missed);
 
-type PatternPart = string | { name: string } | { of: string; min: number; max: number };
+type PatternPart = string | { perhaps: 'from' | 'to' } | { name: string } | { of: string; min: number; max: number };
+
+// What stands between them is taken when its first text is there.
+const OPEN: PatternPart = { perhaps: 'from' };
+const CLOSE: PatternPart = { perhaps: 'to' };
+
+// Where the part that opens at `i` ends.
+function closing(parts: PatternPart[], i: number): number {
+  for (let depth = 0; i < parts.length; i++) {
+    if (parts[i] === OPEN) depth++;
+    if (parts[i] === CLOSE && --depth === 0) return i;
+  }
+  throw new Error('{[} without {]}');
+}
 
 export function patternParts(pattern: string): PatternPart[] {
   const parts: PatternPart[] = [];
@@ -730,7 +765,8 @@ export function patternParts(pattern: string): PatternPart[] {
       continue;
     }
     const words = inside.split(' ');
-    parts.push(words.length === 3 ? { of: words[0] as string, min: Number(words[1]), max: Number(words[2]) } : { name: inside });
+    if (inside === '[' || inside === ']') parts.push(inside === '[' ? OPEN : CLOSE);
+    else parts.push(words.length === 3 ? { of: words[0] as string, min: Number(words[1]), max: Number(words[2]) } : { name: inside });
   }
   return parts;
 }

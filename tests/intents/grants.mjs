@@ -66,18 +66,23 @@ function common(tx, wallet, costs) {
 
 // Rent that the programs themselves may take from the wallet, as their intents count it.
 const CREATES = ['181ec828051c0777', 'd6904cec5f8b31b4'];
-const PROGRAM_RENT = { create: 21052480n, trade: 3445200n, oldSell: 1600800n, swap: 8581680n, oldSwapSell: 4698000n };
+const PROGRAM_RENT = { create: 21052480n, trade: 3445200n, quoted: 9563040n, extend: 709920n, oldSell: 1600800n, quotedToken: 10293840n, swap: 8581680n, oldSwapSell: 4698000n };
+const hexOf = (ix) => ix.data.subarray(0, 8).toString('hex');
+const QUOTED = ['b817ee6167c5d33d', 'c2ab1c46684d5b2f', '5df6823ce7e940b2'];
+// Of a curve that is quoted in another token than SOL.
+const isQuoted = (ix) => ix.program.key === K.PUMP && QUOTED.includes(hexOf(ix)) && resolve(ix.accounts[2] ?? {}) !== K.NATIVE;
 const isSell = (ix) => ix.data.subarray(0, 8).toString('hex') === '33e685a4017f83ad';
 // Before the venue's fee program stood among the accounts.
 const isBefore = (ix, feePlace) => isSell(ix) && resolve(ix.accounts[feePlace] ?? {}) !== 'pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ';
 
 function pumpGrant(tx, wallet, ix, s, costs) {
   const one = common(tx, wallet, costs);
-  const token = s.paid ? s.source : s.destination;
-  const mint = mintOf(wallet, costs.seen, resolve(ix.accounts[token]));
-  const buys = !s.paid && ix.data.subarray(0, 8).toString('hex') !== '5df6823ce7e940b2';
-  const creates = tx.ixs.some((one) => one.program.key === K.PUMP && CREATES.includes(one.data.subarray(0, 8).toString('hex')));
-  const rent = costs.rent + (isBefore(ix, 13) ? PROGRAM_RENT.oldSell : PROGRAM_RENT.trade) + (creates ? PROGRAM_RENT.create : 0n);
+  const buys = !s.paid && hexOf(ix) !== '5df6823ce7e940b2';
+  const mint = mintOf(wallet, costs.seen, resolve(ix.accounts[buys ? s.destination : s.source]));
+  const creates = tx.ixs.some((one) => one.program.key === K.PUMP && CREATES.includes(hexOf(one)));
+  const extends_ = tx.ixs.some((one) => one.program.key === K.PUMP && hexOf(one) === 'ea66c2cb96483ee5');
+  const rent = costs.rent + (QUOTED.includes(hexOf(ix)) ? PROGRAM_RENT.quoted : isBefore(ix, 13) ? PROGRAM_RENT.oldSell : PROGRAM_RENT.trade) +
+    (creates ? PROGRAM_RENT.create : 0n) + (extends_ ? PROGRAM_RENT.extend : 0n);
   if (creates) one.params.allow_create = true;
   Object.assign(one.params, { mints: mint ? [mint] : [], max_rent_lamports: rent }, buys
     ? { max_buy_lamports: s.in, buy_price_tokens: s.out, buy_price_lamports: s.in }
@@ -101,7 +106,7 @@ function swapGrant(tx, wallet, ix, s, costs) {
   const [source, destination] = [s.source, s.destination].map((at) => resolve(ix.accounts[at]));
   const mintIs = (address) => (costs.temporary.has(address) ? K.NATIVE : mintOf(wallet, costs.seen, address));
   const [from, to] = [mintIs(source), mintIs(destination)];
-  const rent = costs.rent + (ix.program.key !== K.PUMP_SWAP ? 0n
+  const rent = costs.rent + (isQuoted(ix) ? PROGRAM_RENT.quotedToken : ix.program.key !== K.PUMP_SWAP ? 0n
     : isBefore(ix, 20) ? PROGRAM_RENT.oldSwapSell : PROGRAM_RENT.swap);
   // Which mint a named account holds is what the user says.
   const sold = from ?? (to === K.NATIVE ? POPULAR[1] : K.NATIVE);
@@ -111,14 +116,19 @@ function swapGrant(tx, wallet, ix, s, costs) {
     ...(from === undefined && source ? { input_account: source } : {}), ...(to === undefined && destination ? { output_account: destination } : {}),
     max_rent_lamports: rent,
   });
+  if (s.host !== undefined && resolve(ix.accounts[s.host] ?? {}) !== ix.program.key) {
+    one.params[ix.program.key === K.DLMM ? 'allow_host_fee' : 'allow_referral'] = true;
+    one.truth.host = true;
+  }
   if (ix.program.key === K.RAYDIUM_V4 && ix.data.length > 17) one.params.allow_unread_bytes = true;
+  if (ix.program.key === K.WHIRLPOOL && s.middle) one.params.via_mints = viaMints(tx, wallet, [sold, bought]);
   const jupiter = ix.program.key === K.JUPITER;
   if (jupiter) Object.assign(one.params, { max_slippage_bps: s.slip, max_platform_fee_bps: s.fee, via_mints: viaMints(tx, wallet, [sold, bought]) });
   one.truth.accounts = { ...(from === undefined && source ? { [source]: sold } : {}), ...(to === undefined && destination ? { [destination]: bought } : {}) };
   Object.assign(one.truth, { mints: [sold, bought], maxRent: rent, swap: {
-    programs: new Set([ix.program.key]), sell: new Map([[sold, most(s.in, costs.wrap)]]), buy: new Set([bought]), minOut: s.out, price: { in: s.in, out: s.out }, feeBps: s.fee ?? 0n,
+    programs: new Set([ix.program.key]), sell: new Map([[sold, most(s.in, costs.wrap)]]), buy: new Set([bought]), minOut: s.out, price: { in: s.in, out: s.out }, feeBps: s.fee ?? 0n, host: one.truth.host,
   } });
-  return { intent: INTENT_OF[ix.program.key], ...one };
+  return { intent: isQuoted(ix) ? 'pump-fun-quoted' : INTENT_OF[ix.program.key], ...one };
 }
 
 function ledgerGrant(tx, wallet, swaps, costs) {
@@ -146,7 +156,7 @@ export function swapGrantFor(tx) {
   const costs = sideCosts(tx, wallet);
   let grant;
   if (swaps.length === 2 && swaps[1][1].ledger !== undefined) grant = ledgerGrant(tx, wallet, swaps, costs);
-  else if (ix.program.key === K.PUMP) grant = pumpGrant(tx, wallet, ix, s, costs);
+  else if (ix.program.key === K.PUMP && !isQuoted(ix)) grant = pumpGrant(tx, wallet, ix, s, costs);
   else grant = swapGrant(tx, wallet, ix, s, costs);
   return grant && { wallet, program: ix.program.key, ...grant };
 }
@@ -167,7 +177,7 @@ function tokenTransfers(tx, wallet) {
     const destination = resolve(ix.accounts[to]);
     const mint = keys.find((m) => K.owns(wallet, m, resolve(ix.accounts[0])));
     const owner = mint && keys.find((o) => K.owns(o, mint, destination));
-    return { destination, program: ix.program.key, signer: resolve(ix.accounts[by]), mint, owner, amount: ix.data.readBigUInt64LE(ix.data[0] === 26 ? 2 : 1),
+    return { source: resolve(ix.accounts[0]), destination, program: ix.program.key, signer: resolve(ix.accounts[by]), mint, owner, amount: ix.data.readBigUInt64LE(ix.data[0] === 26 ? 2 : 1),
       decimals: ix.data[0] === 3 ? undefined : BigInt(ix.data[ix.data[0] === 26 ? 10 : 9]) };
   });
 }
@@ -200,9 +210,10 @@ export function transferGrantFor(tx) {
     const accounts = [...new Set(tokens.filter((t) => t.owner === undefined && t.destination).map((t) => t.destination))];
     const amount = total(tokens.map((t) => t.amount));
     const created = 2282880n * BigInt(tx.ixs.filter((ix) => ix.program.key === K.ATA && resolve(ix.accounts[0]) === wallet).length);
+    const source = mint === undefined ? tokens[0].source : undefined;
     grant.intent = program === K.TOKEN ? 'spl-transfer' : 'token-2022-transfer';
     Object.assign(grant.params, { mint: mint ?? POPULAR[1], mint_decimals: tokens[0].decimals ?? 6n, recipients: owners, max_amount: amount,
-      recipient_accounts: accounts, max_rent_lamports: created });
+      recipient_accounts: accounts, max_rent_lamports: created, ...(source ? { source_account: source } : {}) });
     Object.assign(grant.truth, { mints: [mint].filter(Boolean), recipients: new Set([...owners, ...accounts]), maxRent: created, maxTokens: new Map([[mint, amount]]) });
     return grant;
   }

@@ -42,6 +42,11 @@ const inOut = (d, exactIn, at = 8) => {
   const [a, b] = two(d, at);
   return exactIn ? { in: a, out: b } : { in: b, out: a };
 };
+// An exact output up to a limit of the price, u128 at each of these places, may come in part: nothing of it is sure.
+const limited = (d, exactIn, ...places) => {
+  const s = inOut(d, exactIn);
+  return exactIn || places.every((at) => le(d, at) === 0n && le(d, at + 8) === 0n) ? s : { ...s, out: 0n };
+};
 // program -> discriminator -> what its accounts and amounts mean; `pay`: SOL is taken from the wallet itself.
 const VENUES = {
   [K.RAYDIUM_CPMM]: {
@@ -49,15 +54,17 @@ const VENUES = {
     '37d96256a34ab4ad': (d) => ({ authority: 0, source: 4, destination: 5, in: le(d, 8), out: le(d, 16) }),
   },
   [K.RAYDIUM_CLMM]: {
-    f8c69e91e17587c8: (d) => ({ authority: 0, source: 3, destination: 4, ...inOut(d, d[40] === 1) }),
-    '2b04ed0b1ac91e62': (d) => ({ authority: 0, source: 3, destination: 4, ...inOut(d, d[40] === 1) }),
+    f8c69e91e17587c8: (d) => ({ authority: 0, source: 3, destination: 4, ...limited(d, d[40] === 1, 24) }),
+    '2b04ed0b1ac91e62': (d) => ({ authority: 0, source: 3, destination: 4, ...limited(d, d[40] === 1, 24) }),
+    // Of one pool alone is it known where it pays to: a second one needs nine accounts more.
+    '457d73daf5baf2c4': (d, count) => (count < 13 || count > 21 ? undefined : { authority: 0, source: 1, destination: 8, ...inOut(d, true) }),
   },
   [K.WHIRLPOOL]: {
-    f8c69e91e17587c8: (d) => ({ authority: 1, source: d[41] ? 3 : 5, destination: d[41] ? 5 : 3, ...inOut(d, d[40] === 1) }),
-    '2b04ed0b1ac91e62': (d) => ({ authority: 3, source: d[41] ? 7 : 9, destination: d[41] ? 9 : 7, ...inOut(d, d[40] === 1) }),
+    f8c69e91e17587c8: (d) => ({ authority: 1, source: d[41] ? 3 : 5, destination: d[41] ? 5 : 3, ...limited(d, d[40] === 1, 24) }),
+    '2b04ed0b1ac91e62': (d) => ({ authority: 3, source: d[41] ? 7 : 9, destination: d[41] ? 9 : 7, ...limited(d, d[40] === 1, 24) }),
     c360ed6c44a2dbe6: (d) => ({ authority: 1, source: d[25] ? 4 : 6, destination: d[26] ? 10 : 8, middle: [d[25] ? 6 : 4, d[26] ? 8 : 10],
-      ...inOut(d, d[24] === 1) }),
-    ba8fd11dfe02c275: (d) => ({ authority: 14, source: 8, destination: 13, ...inOut(d, d[24] === 1) }),
+      ...limited(d, d[24] === 1, 27, 43) }),
+    ba8fd11dfe02c275: (d) => ({ authority: 14, source: 8, destination: 13, ...limited(d, d[24] === 1, 27, 43) }),
   },
   [K.DLMM]: Object.fromEntries(['38ade6d0ade49ccd', '4a62c0d6b1334b33'].map((hex) =>
     [hex, (d) => ({ authority: 10, source: 4, destination: 5, host: 9, in: le(d, 8), out: 0n })]).concat(['f8c69e91e17587c8', '414b3f4ceb5b5b88', 'fa49652126cf4bb8', '2bd7f784893cf351'].map((hex) =>
@@ -72,7 +79,7 @@ const VENUES = {
     '33e685a4017f83ad': (d) => ({ authority: 6, source: 5, paid: true, in: le(d, 8), out: le(d, 16) }),
     b817ee6167c5d33d: (d) => ({ authority: 13, source: 15, quote: 2, destination: 14, in: le(d, 16), out: le(d, 8) }),
     c2ab1c46684d5b2f: (d) => ({ authority: 13, source: 15, quote: 2, destination: 14, in: le(d, 8), out: le(d, 16) }),
-    '5df6823ce7e940b2': (d) => ({ authority: 13, source: 14, paid: true, in: le(d, 8), out: le(d, 16) }),
+    '5df6823ce7e940b2': (d) => ({ authority: 13, source: 14, quote: 2, destination: 15, in: le(d, 8), out: le(d, 16) }),
   },
   [K.PUMP_SWAP]: {
     '66063d1201daebea': (d) => ({ authority: 1, source: 6, destination: 5, in: le(d, 16), out: le(d, 8) }),
@@ -92,16 +99,18 @@ export function swapOf(ix) {
   if (ix.program.key === K.JUPITER) return jupiter(ix, hex);
   if (ix.program.key === K.RAYDIUM_V4) return raydiumV4(ix);
   const read = VENUES[ix.program.key]?.[hex];
-  return read === undefined || ix.data.length < 19 ? undefined : read(ix.data);
+  return read === undefined || ix.data.length < 19 ? undefined : read(ix.data, ix.accounts.length);
 }
 
 export const swapPrograms = [K.JUPITER, K.RAYDIUM_V4, ...Object.keys(VENUES)];
 
 // What pump.fun's programs may take for accounts that are new or short: the accumulator of 137 bytes, the creator's vault, a curve of 49 bytes
-// made 151 long; on PumpSwap three token accounts, the accumulator, a pool of 211 bytes made 300 long. `sold` accounts are those of a sell.
+// made 151 long, and for the second version three token accounts of its quote; on PumpSwap three token accounts, the accumulator, a pool of 211 bytes made 300 long. `sold` accounts are those of a sell.
 const rentOf = (bytes) => 6960n * (128n + bytes);
-function programRent(program, sold) {
-  if (program === K.PUMP) return rentOf(0n) + 6960n * (151n - 49n) + (sold < 13 ? 0n : rentOf(137n));
+const isQuoted = (hex) => ['b817ee6167c5d33d', 'c2ab1c46684d5b2f', '5df6823ce7e940b2'].includes(hex);
+function programRent(program, hex, count) {
+  const sold = hex === '33e685a4017f83ad' ? count : undefined;
+  if (program === K.PUMP) return rentOf(0n) + 6960n * (151n - 49n) + (sold < 13 ? 0n : rentOf(137n)) + (isQuoted(hex) ? 3n * rentOf(165n) : 0n);
   if (program === K.PUMP_SWAP) return 2n * rentOf(165n) + 6960n * (300n - 211n) + (sold < 20 ? 0n : rentOf(165n) + rentOf(137n));
   return 0n;
 }
@@ -225,7 +234,15 @@ const handlers = {
       // Behind create_v2's two flags: a creator fee, and a reward of holders, which makes another the creator.
       if (hex === 'd6904cec5f8b31b4' && d.length > at + 34) never('another creator');
       r.created = r.key(a[0]);
+      r.curve = r.key(a[2]);
       r.rent += 21052480n;
+      if (hex === 'd6904cec5f8b31b4' && a.length > 16 && r.key(a[16]) !== K.NATIVE) never('a token made with another quote');
+      return;
+    }
+    if (ix.program.key === K.PUMP && hex === 'ea66c2cb96483ee5') {
+      if (r.curve === undefined || r.key(a[0]) !== r.curve || r.swaps > 0 || r.extended) never('an account made longer');
+      r.extended = true;
+      r.rent += 6960n * (151n - 49n);
       return;
     }
     const s = swapOf(ix);
@@ -243,7 +260,7 @@ const handlers = {
     if (max === undefined && s.ledger === undefined && r.swaps === 0) never('sells another mint');
     if (max !== undefined && s.in > max) never('sells more');
     if (++r.swaps > (g.legs ?? 1)) never('one swap more');
-    r.rent += programRent(ix.program.key, hex === '33e685a4017f83ad' ? a.length : undefined);
+    r.rent += programRent(ix.program.key, hex, a.length);
     r.spend(from, s.in);
     r.sold += s.in;
     // A leg before the last buys into the ledger's account, whose gain the last leg sells.

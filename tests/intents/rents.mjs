@@ -24,6 +24,9 @@ const SUMS = {
   3445200: rent(0) + (rent(151) - rent(49)) + rent(137), // and the wallet's volume accumulator
   4698000: 2 * rent(165) + (rent(300) - rent(211)), // an old sell on PumpSwap: two token accounts, a pool made longer
   8581680: 3 * rent(165) + (rent(300) - rent(211)) + rent(137), // and the accumulator with its own
+  709920: rent(151) - rent(49), // a curve made longer
+  9563040: rent(0) + (rent(151) - rent(49)) + rent(137) + 3 * rent(165), // a trade of the second version: three token accounts of its quote
+  10293840: rent(0) + (rent(151) - rent(49)) + rent(137) + 3 * rent(200), // the same where the quote is a Token-2022 token
   21052480: rent(82) + rent(150) + rent(165) + rent(679) + 10_000_000, // a token made: mint, curve, its account, metadata, Metaplex's fee
 };
 expect(counted.length >= 7, 'the intents count rents', counted);

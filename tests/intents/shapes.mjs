@@ -4,7 +4,7 @@
 // accounts; and what no intent of the library says, each at its bounds, for the probe `probe-forms`. Each is allowed under its grant, the
 // one that its user would have given, and has its own ways to be bent, which are refused.
 import { swapGrantFor, transferGrantFor } from './grants.mjs';
-import { account, bytes58, copy } from './lift.mjs';
+import { account, bytes58, copy, text58 } from './lift.mjs';
 import * as K from './known.mjs';
 import { u32, u64 } from './known.mjs';
 import { Builder, COIN, USDC, WALLET } from './variants.mjs';
@@ -101,6 +101,29 @@ for (const tag of [1, 16, 18])
       }, ['destination-not-own-account', 'account-not-allowed']]],
   });
 
+// --- Jito's mark behind the accounts of the network's own programs
+const MARK = 'jitodontfront111111111111111111111111111111';
+const marked = (b, more = [MARK]) => {
+  b.create(USDC).wrap(IN).call(K.RAYDIUM_V4, 't=TOKEN amm! authority coin_vault! pc_vault! source=@source! destination=@destination! owner=@wallet', Buffer.concat([u8(16), u64(IN), u64(OUT)]), sol)
+    .unwrap().tip(9n);
+  for (const ix of b.tx.ixs) if (ix.program.key !== K.RAYDIUM_V4) for (const key of more) ix.accounts.push(account(b.tx, key));
+};
+const ofProgram = (program, change) => (tx) => change(tx.ixs.find((ix) => ix.program.key === program), tx);
+const placed = (program, key, powers) => ofProgram(program, (ix, tx) => { ix.accounts[ix.accounts.length - 1] = account(tx, key, powers); });
+const near = (first, second) => text58(Buffer.concat([Buffer.from(first, 'hex'), Buffer.from(second, 'hex'), Buffer.alloc(16, 9)]));
+const BORDERS = [near('0af1c3432188ca3a', '635135a13a18951a'), near('0af1c3432188ca3a', '63520b53ecbaf31b')];
+for (const [i, mark] of [MARK, 'jitodontfront1111111111111111JustUseJupiter', ...BORDERS].entries())
+  add(`raydium: ${i < 2 ? `${mark} behind` : `the ${i === 2 ? 'first' : 'last'} mark behind`} everything but the swap`, ['legacy', 0, 1, 0][i], (b) => marked(b, [mark]), i !== 0 ? {} : {
+    bent: [['it is writable', placed(K.TOKEN, MARK, W), ['account-count', 'account-not-allowed']], ['it signs', placed(K.SYSTEM, MARK, { signer: true }), ['account-count', 'account-not-allowed']],
+      ['two of them', ofProgram(K.ATA, (ix, tx) => { ix.accounts.push(account(tx, 'jitodontfront1111111111111111JustUseJupiter')); }), ['account-count', 'account-not-allowed']],
+      ['a stranger instead', placed(K.TOKEN, thief, {}), ['account-count']],
+      ['an address below the marks', placed(K.SYSTEM, near('0af1c3432188ca3a', '635135a13a189519'), {}), ['account-count']],
+      ['an address above the marks', placed(K.SYSTEM, near('0af1c3432188ca3a', '63520b53ecbaf31c'), {}), ['account-count']],
+      ['an address of another beginning', placed(K.SYSTEM, near('0af1c3432188ca3b', '635135a13a18951a'), {}), ['account-count']],
+      ['on the swap, where the program counts', bend(K.RAYDIUM_V4, (ix, tx) => { ix.accounts.push(account(tx, MARK)); }), ['account-count']],
+      ['the wallet instead', placed(K.TOKEN, WALLET, {}), ['account-count']]],
+  });
+
 // --- Meteora
 const DLMM = (host, p) => `pair! bitmap! reserve_x! reserve_y! source=@source! destination=@destination! x=@sold y=@bought oracle! host=${host} user=@wallet p=TOKEN p2=${p} memo=MEMO event=@events program=@self`;
 add('dlmm: swap2 with a host fee and a bitmap extension', 0, (b) => b.create(USDC).wrap(IN)
@@ -141,10 +164,27 @@ add('whirlpool: swap_v2 without a word of accounts behind', 'legacy', (b) => b.c
   .call(K.WHIRLPOOL, ORCA_V2, cat('2b04ed0b1ac91e62', u64(IN), u64(OUT), u128(0n), u8(1, 1), u8(0)), coin), {
   bent: [['cut before that word, which the program does not take', bend(K.WHIRLPOOL, (ix) => { ix.data = ix.data.subarray(0, -1); }), ['instruction-data-malformed']]],
 });
+add('whirlpool: an exact output with the limit that older SDKs write, under a grant without a minimum', 0, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
+  .call(K.WHIRLPOOL, ORCA_V2, cat('2b04ed0b1ac91e62', u64(OUT), u64(IN), u128(4295048016n), u8(0, 1), u8(0)), coin), {
+  narrower: [['a minimum of one', { min_out: 1n }, ['minimum-out-too-low']]],
+});
+add('whirlpool: swap of a pool whose fee adapts, its oracle behind', 'legacy', (b) => b.create(USDC).wrap(IN)
+  .call(K.WHIRLPOOL, 't=TOKEN authority=@wallet pool! a=@source! va! b=@destination! vb! tick_0! tick_1! tick_2! oracle oracle_too!',
+    cat('f8c69e91e17587c8', u64(IN), u64(OUT), u128(0n), u8(1, 1)), sol), {
+  bent: [['the wallet\'s account in its place', bend(K.WHIRLPOOL, (ix, tx) => { ix.accounts[11] = account(tx, own(USDC), W); }), ['account-not-allowed']],
+    ['three accounts behind', bend(K.WHIRLPOOL, (ix, tx) => { for (const n of [1, 2]) ix.accounts.push(account(tx, K.stranger(`behind ${n}`))); }), ['account-count']]],
+});
+add('whirlpool: two hops through a token whose mint stands nowhere', 0, (b) => b.create(USDC).wrap(IN)
+  .call(K.WHIRLPOOL, 't=TOKEN authority=@wallet pool_1! pool_2! a=@source! va! b=@middle! vb! c=@middle! vc! d=@destination! vd! one_0! one_1! one_2! two_0! two_1! two_2! o1 o2',
+    cat('c360ed6c44a2dbe6', u64(IN), u64(OUT), u8(1, 1, 1), u128(0n), u128(0n)), { ...sol, middle: own(COIN) }), {
+  params: { via_mints: [COIN] },
+  bent: [['through a stranger\'s account', bend(K.WHIRLPOOL, (ix, tx) => { ix.accounts[6] = account(tx, K.ata(thief, COIN), W); }), ['destination-not-own-account']]],
+  narrower: [['the token not named', { via_mints: [] }, ['destination-not-own-account']]],
+});
 add('whirlpool: two_hop_swap_v2, exact out, through a Token-2022 mint', 1, (b) => b.create(USDC).wrap(IN)
   .call(K.WHIRLPOOL, 'pool_1! pool_2! m=@sold mid m=@bought p=TOKEN p2=TOKEN_2022 p=TOKEN source=@source! va! vb! vc! vd! destination=@destination! authority=@wallet one_0! one_1! one_2! two_0! two_1! two_2! o1! o2! memo=MEMO hook! tick_3!',
     cat('ba8fd11dfe02c275', u64(OUT), u64(IN), u8(0, 1, 0), u128(0n), u128(0n), u8(1), slices([3, 1], [7, 1])), sol), {
-  bent: [['a limit of the price, so that less may come', byte(K.WHIRLPOOL, 27, 1), ['instruction-data-malformed']],
+  bent: [['a limit of the price, so that less may come', byte(K.WHIRLPOOL, 27, 1), ['minimum-out-too-low']],
     ['a stranger gets it', atPlace(K.WHIRLPOOL, 13, K.ata(thief, USDC)), ['destination-not-own-account']]],
 });
 
@@ -157,9 +197,18 @@ add('clmm: swap_v2 into a Token-2022 coin, bitmap extension and tick arrays', 0,
 });
 add('clmm: swap_v2, exact out, from a Token-2022 coin', 'legacy', (b) => b.create(USDC)
   .call(K.RAYDIUM_CLMM, `${CLMM} tick_0!`, cat('2b04ed0b1ac91e62', u64(OUT), u64(IN), u128(0n), u8(0)), sell22));
-add('clmm: swap_router_base_in is refused: where it buys into stands behind a list of pools', 0, (b) => b.create(USDC).wrap(IN)
-  .call(K.RAYDIUM_CLMM, `${CLMM} tick_0!`, cat('2b04ed0b1ac91e62', u64(IN), u64(OUT), u128(0n), u8(1)), sol), {
-  bent: [['the router', bend(K.RAYDIUM_CLMM, (ix) => { ix.data = cat('457d73daf5baf2c4', u64(IN), u64(OUT)); }), ['instruction-not-allowed']]],
+add('clmm: swap_router_base_in through one pool', 0, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
+  .call(K.RAYDIUM_CLMM, `payer=@wallet source=@source! m=@sold! t=TOKEN t2=TOKEN_2022 memo=MEMO config pool! destination=@destination! in_vault! out_vault! m=@bought observation! bitmap! tick_0! tick_1!`,
+    cat('457d73daf5baf2c4', u64(IN), u64(OUT)), coin), {
+  bent: [['as many accounts as two pools need', bend(K.RAYDIUM_CLMM, (ix, tx) => { for (let i = 0; i < 6; i++) ix.accounts.push(account(tx, K.stranger(`second pool ${i}`), W)); }), ['account-count']],
+    ['no pool at all', bend(K.RAYDIUM_CLMM, (ix) => { ix.accounts = ix.accounts.slice(0, 6); }), ['account-count']],
+    ['the pool pays another', atPlace(K.RAYDIUM_CLMM, 8, K.ata(thief, COIN, K.TOKEN_2022)), ['destination-not-own-account']],
+    ['the account bought into once more behind', bend(K.RAYDIUM_CLMM, (ix, tx) => { ix.accounts.push(account(tx, own(COIN, K.TOKEN_2022))); }), ['account-not-allowed']]],
+});
+add('clmm: an exact output with the limit that Raydium\'s SDK writes, under a grant without a minimum', 'legacy', (b) => b.create(USDC)
+  .call(K.RAYDIUM_CLMM, `${CLMM} tick_0!`, cat('2b04ed0b1ac91e62', u64(OUT), u64(IN), u128(4295048017n), u8(0)), sell22), {
+  narrower: [['a minimum of one', { min_out: 1n }, ['minimum-out-too-low']],
+    ['a minimum price', { min_price_out: 1n, min_price_in: IN }, ['price-below-minimum']]],
 });
 add('cpmm: into a Token-2022 coin', 1, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
   .call(K.RAYDIUM_CPMM, 'payer=@wallet authority config pool! source=@source! destination=@destination! in_vault! out_vault! p=TOKEN p2=TOKEN_2022 m=@sold m=@bought observation!',
@@ -197,6 +246,45 @@ add('pump.fun: buy_v2 in SOL; of a curve in another token it is refused', 'legac
     cat('b817ee6167c5d33d', u64(OUT), u64(IN)), { ...pump, wrapped: own(K.NATIVE) }), {
   bent: [['USDC as its quote', atPlace(K.PUMP, 2, USDC, {}), ['account-not-allowed']],
     ['paid out of USDC', atPlace(K.PUMP, 15, own(USDC)), ['source-not-own-account']]],
+});
+
+const QUOTED = 'g=PUMP_GLOBAL m=@coin q=USDC p2=TOKEN_2022 p=TOKEN a=ATA fee! fee_account! back! back_account! curve! curve_base! curve_quote! user=@wallet! base=@tokens! quote=@quote! creator! creator_account! sharing';
+const usdc = { ...pump, quote: own(USDC) };
+add('pump.fun: buy_v2 of a curve in USDC', 0, (b) => b.create(COIN, K.TOKEN_2022)
+  .call(K.PUMP, `${QUOTED} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat('b817ee6167c5d33d', u64(OUT), u64(IN)), usdc).tip(9n), {
+  bent: [['of a curve in SOL, which takes the wallet\'s', bend(K.PUMP, (ix, tx) => { ix.accounts[2] = account(tx, K.NATIVE); ix.accounts[15] = account(tx, own(K.NATIVE), W); }), ['mint-not-allowed']],
+    ['paid from another\'s account', atPlace(K.PUMP, 15, K.ata(thief, USDC)), ['source-not-own-account']],
+    ['for another', atPlace(K.PUMP, 14, K.ata(thief, COIN, K.TOKEN_2022)), ['destination-not-own-account']]],
+  narrower: [['SOL as what is sold', { input_mint: K.NATIVE }, ['mint-not-allowed']]],
+});
+add('pump.fun: sell_v2 on a curve in USDC', 1, (b) => b.create(USDC)
+  .call(K.PUMP, `${QUOTED} my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat('5df6823ce7e940b2', u64(IN), u64(OUT)), usdc), {
+  bent: [['paid out to another', atPlace(K.PUMP, 15, K.ata(thief, USDC)), ['destination-not-own-account']],
+    ['another token as its quote', atPlace(K.PUMP, 2, thief, {}), ['mint-not-allowed']]],
+});
+const CREATE = 'mint=@coin authority curve! curve_tokens! g=PUMP_GLOBAL user=@wallet! s=SYSTEM p2=TOKEN_2022 a=ATA mayhem! params sol_vault! state! vault! event=@events program=@self';
+const named = Buffer.concat(['A', 'B', 'C'].map((text) => Buffer.concat([u32(1), Buffer.from(text)])));
+add('pump.fun: a token made with its quote named, its curve made longer, and bought', 1, (b) => {
+  account(b.tx, COIN, me);
+  return b.call(K.PUMP, `${CREATE} quote=NATIVE curve_quote! p=TOKEN`, cat('d6904cec5f8b31b4', named, Buffer.from(bytes58(WALLET)), u8(0, 1)), pump)
+    .call(K.PUMP, 'curve! user=@wallet s=SYSTEM event=@events program=@self', cat('ea66c2cb96483ee5'), pump).create(COIN, K.TOKEN_2022)
+    .call(K.PUMP, `${CURVE} p2=TOKEN_2022 creator! event=@events program=@self volume my_volume! fees pf=PUMP_FEES curve_v2 back!`, cat('38fc74089edfcd5f', u64(IN), u64(OUT), u8(0)), pump);
+}, {
+  bent: [['made with USDC as its quote', (tx) => { swapIn(tx, K.PUMP).accounts[16] = account(tx, USDC); }, ['account-not-allowed']],
+    ['another account made longer', (tx) => { tx.ixs.find((ix) => ix.data.length === 8).accounts[0] = account(tx, thief, W); }, ['account-not-allowed']],
+    ['made longer before it is there', (tx) => { const at = tx.ixs.findIndex((ix) => ix.data.length === 8); [tx.ixs[at - 1], tx.ixs[at]] = [tx.ixs[at], tx.ixs[at - 1]]; }, ['account-not-allowed']],
+    ['made longer twice', (tx) => { const at = tx.ixs.findIndex((ix) => ix.data.length === 8); tx.ixs.splice(at, 0, tx.ixs[at]); }, ['instruction-repeated']],
+    ['made longer after it was traded on', (tx) => { const at = tx.ixs.findIndex((ix) => ix.data.length === 8); tx.ixs.push(...tx.ixs.splice(at, 1)); }, ['instruction-not-allowed']]],
+});
+
+// --- transfers from an account that the grant vouches for
+add('spl-transfer: from an account that is not the associated one', 0, (b) => {
+  b.add(K.TOKEN, [[K.stranger('a second account'), W], [USDC], [K.ata(K.stranger('a friend'), USDC), W], [WALLET, { signer: true }]], Buffer.concat([u8(12), u64(77n), u8(6)]));
+  account(b.tx, K.stranger('a friend'));
+}, {
+  params: { source_account: K.stranger('a second account'), recipients: [K.stranger('a friend')], recipient_accounts: [] },
+  bent: [['from a third one', (tx) => { tx.ixs.at(-1).accounts[0] = account(tx, thief, W); }, ['source-not-own-account', 'recipient-not-allowed']],
+    ['of another mint', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, COIN); }, ['mint-not-allowed']]],
 });
 
 // --- Token-2022 transfers

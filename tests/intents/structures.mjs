@@ -53,5 +53,5 @@ for (const c of shapes) {
 }
 opinions.close();
 console.log(`${allowed} shapes allowed, ${refused} bent ones refused`);
-expect(allowed >= 50 && refused >= 990, 'enough of them', allowed, refused);
+expect(allowed >= 62 && refused >= 1400, 'enough of them', allowed, refused);
 summary();

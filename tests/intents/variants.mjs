@@ -121,6 +121,9 @@ const venues = [
   ['raydium-clmm swap exact out', K.RAYDIUM_CLMM, `${CLMM} t=TOKEN tick!`, cat(hex('f8c69e91e17587c8'), limited(OUT, IN, 0n, 0))],
   ['raydium-clmm swap_v2', K.RAYDIUM_CLMM, `${CLMM} t=TOKEN t2=TOKEN_2022 memo=MEMO m=@sold m=@bought bitmap tick! tick_2!`,
     cat(hex('2b04ed0b1ac91e62'), limited(IN, OUT, 1n << 80n, 1))],
+  ['raydium-clmm swap_router_base_in of one pool', K.RAYDIUM_CLMM,
+    'payer=@wallet source=@source! m=@sold! t=TOKEN t2=TOKEN_2022 memo=MEMO config pool! destination=@destination! in_vault! out_vault! m=@bought observation! bitmap tick! tick_2!',
+    cat(hex('457d73daf5baf2c4'), u64(IN), u64(OUT))],
   ['raydium-clmm swap_v2 exact out', K.RAYDIUM_CLMM, `${CLMM} t=TOKEN t2=TOKEN_2022 memo=MEMO m=@sold m=@bought tick!`,
     cat(hex('2b04ed0b1ac91e62'), limited(OUT, IN, 0n, 0))],
 ];
@@ -142,7 +145,7 @@ for (const one of [1, 0])
     const first = one ? 'a=@source! va! b=@middle! vb!' : 'a=@middle! va! b=@source! vb!';
     const second = two ? 'c=@middle! vc! d=@destination! vd!' : 'c=@destination! vc! d=@middle! vd!';
     const args = cat(hex('c360ed6c44a2dbe6'), u64(IN), u64(OUT), u8(1, one, two), u128(0n), u128(0n));
-    venues.push(orca(`two_hop_swap ${one}${two}`, args, `t=TOKEN authority=@wallet pool_1! pool_2! ${first} ${second} ${TICKS} oracle_1 oracle_2`));
+    venues.push(orca(`two_hop_swap ${one}${two}`, args, `t=TOKEN authority=@wallet pool_1! pool_2! ${first} ${second} ${TICKS} oracle_1 oracle_2 ${one ? 'adaptive_1! adaptive_2!' : ''}`));
   }
 venues.push(orca('two_hop_swap_v2', cat(hex('ba8fd11dfe02c275'), u64(IN), u64(OUT), u8(1, 1, 0), u128(0n), u128(0n), u8(0)),
   `pool_1! pool_2! m=@sold mid m=@bought p=TOKEN p=TOKEN p=TOKEN source=@source! va! vb! vc! vd! destination=@destination! authority=@wallet ${TICKS} o1! o2! memo=MEMO`));
@@ -191,12 +194,21 @@ const pump = [
   ['buy_exact_quote_in_v2', `${V2} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('c2ab1c46684d5b2f'), u64(IN), u64(OUT))],
   ['sell_v2', `${V2} my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('5df6823ce7e940b2'), u64(IN), u64(OUT))],
 ].map(([name, list, data]) => [`pump-fun ${name}`, K.PUMP, list, data]);
+// Of a curve in USDC: what pays and is paid is a token account, and no SOL of the wallet's.
+const V2_QUOTED = V2.replace('NATIVE', 'USDC').replace('@tokens2022', '@base').replace('@wrapped', '@quote');
+const quoted = [
+  ['buy_v2', `${V2_QUOTED} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('b817ee6167c5d33d'), u64(OUT), u64(IN))],
+  ['buy_exact_quote_in_v2', `${V2_QUOTED} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('c2ab1c46684d5b2f'), u64(IN), u64(OUT))],
+  ['sell_v2', `${V2_QUOTED} my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('5df6823ce7e940b2'), u64(IN), u64(OUT))],
+];
 const text = (words) => cat(u32(words.length), Buffer.from(words));
 const creations = {
   create: ['mint=@coin authority curve! curve_tokens! g=PUMP_GLOBAL mp=METAPLEX metadata! user=@wallet! s=SYSTEM p=TOKEN a=ATA rent=RENT event=@events program=@self', '181ec828051c0777', []],
   create_v2: ['mint=@coin authority curve! curve_tokens! g=PUMP_GLOBAL user=@wallet! s=SYSTEM p=TOKEN_2022 a=ATA mayhem! params sol_vault! state! vault! event=@events program=@self',
     'd6904cec5f8b31b4', u8(0, 1)],
 };
+const EXTEND = 'curve! user=@wallet s=SYSTEM event=@events program=@self';
+creations['create_v2 with its quote'] = [`${creations.create_v2[0]} quote=NATIVE curve_quote! p=TOKEN`, 'd6904cec5f8b31b4', u8(0, 0)];
 
 const own = (mint) => K.ata(WALLET, mint);
 
@@ -210,6 +222,9 @@ function swapTransaction([name, program, list, data], version, back) {
   if (back) b.unwrap();
   if (!name.startsWith('raydium-cpmm')) b.tip(12345n);
   if (list.includes('@middle')) account(b.tx, COIN);
+  // Jito's mark behind what goes with the swap.
+  if (name.startsWith('meteora-damm-v2'))
+    for (const ix of b.tx.ixs) if ([K.SYSTEM, K.TOKEN, K.ATA].includes(ix.program.key)) ix.accounts.push(account(b.tx, 'jitodontfront111111111111111111111111111111'));
   return { name: `${name}${back ? ', back' : ''}`, tx: b.tx };
 }
 
@@ -219,6 +234,7 @@ function pumpTransaction([name, program, list, data], version, made) {
     const [accounts, disc, more] = creations[made];
     account(b.tx, COIN, { signer: true, writable: true });
     b.call(program, accounts, cat(hex(disc), text('A coin'), text('COIN'), text('https://example.org/coin.json'), Buffer.from(bytes58(WALLET)), more), { coin: COIN });
+    if (made !== 'create') b.call(program, EXTEND, hex('ea66c2cb96483ee5'), {});
     name = `${name} after ${made}`;
   }
   const tokens2022 = K.ata(WALLET, COIN, K.TOKEN_2022);
@@ -226,6 +242,15 @@ function pumpTransaction([name, program, list, data], version, made) {
   b.call(program, list, data, { coin: COIN, tokens: own(COIN), tokens2022, wrapped: own(K.NATIVE) });
   b.tip(5000n);
   return { name, tx: b.tx };
+}
+
+function quotedTransaction([name, list, data], version) {
+  const b = new Builder(version);
+  const sells = name.startsWith('sell');
+  b.create(sells ? USDC : COIN, sells ? K.TOKEN : K.TOKEN_2022);
+  b.call(K.PUMP, list, data, { coin: COIN, base: K.ata(WALLET, COIN, K.TOKEN_2022), quote: own(USDC) });
+  b.tip(5000n);
+  return { name: `pump-fun-quoted ${name}`, tx: b.tx };
 }
 
 function ledgerTransaction(shared, version, [sold, middle, bought]) {
@@ -246,7 +271,9 @@ export function swapVariants() {
   return [
     ...all.map((v, i) => swapTransaction(v, ['legacy', 0, 1][i % 3], false)), ...all.map((v, i) => swapTransaction(v, [0, 1, 'legacy'][i % 3], true)),
     ...pump.map((v, i) => pumpTransaction(v, [0, 'legacy', 1][i % 3])),
-    pumpTransaction(pump[0], 'legacy', 'create'), pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2'), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
+    pumpTransaction(pump[0], 'legacy', 'create'), pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2'),
+    pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2 with its quote'),
+    ...quoted.map((v, i) => quotedTransaction(v, ['legacy', 0, 1][i % 3])), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
     ledgerTransaction(false, 1, [K.NATIVE, COIN, K.NATIVE]), ledgerTransaction(false, 0, [USDC, K.NATIVE, COIN]),
   ];
 }

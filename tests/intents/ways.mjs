@@ -17,7 +17,7 @@ const more = (name, reason) => (p) => (typeof p[name] === 'bigint' ? { params: {
 const set = (name, value, ...reasons) => (p) => (p[name] === undefined ? undefined : { params: { ...p, [name]: value }, reasons });
 
 // Intents that buy any token where the grant names none.
-const NO_OUTPUTS = ['raydium-amm-v4', 'raydium-cpmm', 'raydium-clmm', 'orca-whirlpool', 'meteora-dlmm', 'meteora-damm-v2', 'pump-swap'];
+const NO_OUTPUTS = ['raydium-amm-v4', 'raydium-cpmm', 'raydium-clmm', 'orca-whirlpool', 'meteora-dlmm', 'meteora-damm-v2', 'pump-swap', 'pump-fun-quoted'];
 
 export const NARROWER = {
   'max_in less by one': less('max_in', 'amount-over-limit'),
@@ -28,14 +28,14 @@ export const NARROWER = {
   'network fee less by one': less('max_fee_lamports', 'fee-over-limit'),
   'tips less by one': (p, said) => (said.facts.tips > 0n ? less('max_tip_lamports', 'tip-over-limit')(p) : undefined),
   'rent less by one': (p, said) => (said.facts.rent === p.max_rent_lamports ? less('max_rent_lamports', 'rent-over-limit')(p) : undefined),
-  'another mint sold': (p) => (p.input_account ? undefined : set('input_mint', thief, 'source-not-own-account', 'recipient-not-allowed')(p)),
-  'another mint bought': (p) => (p.output_account ? undefined : set('output_mints', [thief], 'destination-not-own-account', 'source-not-own-account')(p)),
+  'another mint sold': (p) => (p.input_account ? undefined : set('input_mint', thief, 'source-not-own-account', 'recipient-not-allowed', 'mint-not-allowed')(p)),
+  'another mint bought': (p) => (p.output_account ? undefined : set('output_mints', [thief], 'destination-not-own-account', 'source-not-own-account', 'mint-not-allowed')(p)),
   // A price is of one token: with Jupiter's none given is none allowed.
   'no token to buy': (p, said, c) => (['jupiter-v6', 'jupiter-v6-ledger', 'limit-order', 'dca'].includes(c.intent) && !p.output_account
     ? set('output_mints', [], 'destination-not-own-account')(p) : undefined),
   // Where the mint stands nowhere the account that is bought into is nobody's.
   'a price of any token': (p, said, c) => (NO_OUTPUTS.includes(c.intent) && p.min_price_out > 0n
-    ? set('output_mints', [], 'parameters-wrong', 'destination-not-own-account', 'instruction-data-malformed')({ ...p, min_out: 1n }) : undefined),
+    ? set('output_mints', [], 'parameters-wrong', 'destination-not-own-account', 'instruction-data-malformed', 'mint-not-allowed')({ ...p, min_out: 1n }) : undefined),
   'a price of two tokens': (p) => (p.limit_price_out === undefined && p.amount_each === undefined && p.min_price_out > 0n
     ? { params: { ...p, min_out: 1n, output_mints: [...p.output_mints, thief] }, reasons: ['parameters-wrong'] } : undefined),
   'a minimum of two tokens': (p) => (p.limit_price_out === undefined && p.amount_each === undefined && p.min_out > 1n
@@ -130,16 +130,16 @@ export const CHANGED = {
     const at = poolPlace(ix, s, c);
     if (at < 0) return undefined;
     ix.accounts[at] = account(tx, c.grant.wallet, {});
-    return ['account-not-allowed'];
+    return ['account-not-allowed', 'mint-not-allowed'];
   }),
   'its own account in a place of the pool\'s': onSwap((ix, s, tx, c) => {
     const at = poolPlace(ix, s, c);
     if (at < 0 || s.source === undefined || c.unproven || c.grant.params.input_account) return undefined;
     ix.accounts[at] = ix.accounts[s.source];
-    return ['account-not-allowed'];
+    return ['account-not-allowed', 'mint-not-allowed'];
   }),
   'a bool that is 2': onSwap((ix) => {
-    if (![K.RAYDIUM_CLMM, K.WHIRLPOOL].includes(ix.program.key)) return undefined;
+    if (![K.RAYDIUM_CLMM, K.WHIRLPOOL].includes(ix.program.key) || ix.data.length < 40) return undefined;
     ix.data[[0xc3, 0xba].includes(ix.data[0]) ? 24 : 40] = 2;
     return ['instruction-data-malformed'];
   }),

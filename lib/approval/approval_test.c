@@ -340,7 +340,7 @@ static void make_start(uint8_t pcrs[24][32], struct keys_p256_key *other, bool b
 		add_site(file, other, 1, (const uint8_t(*)[32])pcrs);
 }
 
-/* M2, M3 of the review: only pairs count, for the start as for what a floor would lock out. */
+/* Only pairs count, for the start as for what a floor would lock out. */
 static void test_the_pair_that_opens_for_the_longest_is_chosen(void)
 {
 	static const struct {

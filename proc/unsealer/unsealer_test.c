@@ -730,7 +730,7 @@ static bool half_opens(enum approval_half half, uint8_t ret_half[32])
 	       tpm_unseal(&tpm, &object, policy, ret_half) == STATUS_OK;
 }
 
-/* O7, H1 of the review: one authority with the machine, the disk and all that its own keys can sign
+/* O7: one authority with the machine, the disk and all that its own keys can sign
  * opens its own half, and nothing else. */
 static void test_neither_authority_alone_opens_the_share(void)
 {
@@ -921,7 +921,7 @@ static void test_a_release_key_is_replaced_by_its_root_and_the_site(void)
 	EXPECT(fails(CALL_START_BELOW_FLOOR)); /* B was level 1 */
 }
 
-/* M3 of the review: one image, approved by two appointed keys of which the site names one. The
+/* One image, approved by two appointed keys of which the site names one. The
  * other's approval, of a higher level, is in nobody's way. */
 static void test_an_approval_that_the_site_does_not_name_stops_nothing(void)
 {

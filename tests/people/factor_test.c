@@ -663,7 +663,7 @@ static void begin_birth_with_known_codes(const struct person *person,
 	sign_with(&person->world.user);
 }
 
-/* M8 of the review: who knows the id of codes, and has no key, locks codes alone and no more. */
+/* Who knows the id of codes, and has no key, locks codes alone and no more. */
 static void test_a_stranger_with_wrong_codes_locks_out_no_owner(void)
 {
 	uint32_t wrong = keys_totp_code(&carol.more_codes.secret, 1);
@@ -1049,7 +1049,7 @@ static void test_a_key_that_becomes_a_factor_consents(void)
 	EXPECT(submit() == STATUS_OK);
 }
 
-/* M5 of the review: who was a factor beside a passkey knows its id and its public key, and can
+/* Who was a factor beside a passkey knows its id and its public key, and can
  * write a registration of it, for no signature is in one. Only the passkey itself makes it a
  * factor. */
 static void test_a_known_passkey_becomes_a_factor_by_signing_alone(void)
@@ -1120,7 +1120,7 @@ static void test_a_known_passkey_becomes_a_factor_by_signing_alone(void)
 	EXPECT(freeze(&alice, &alice.passkey) == STATUS_OK);
 }
 
-/* L1 of the review: an assertion by whoever has not the passkey tells nothing of it: whether it is
+/* An assertion by whoever has not the passkey tells nothing of it: whether it is
  * registered here, as which kind, and whether it may be copied. */
 static void test_a_stranger_does_not_hear_which_passkeys_are_known(void)
 {
@@ -1543,7 +1543,7 @@ static void test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so(vo
 
 /* ---- what strangers and races cannot do ---- */
 
-/* M5 of the review: a passkey that comes with a change that waits is its owner's from then on (U4),
+/* A passkey that comes with a change that waits is its owner's from then on (U4),
  * so nobody who sees its id keeps the change from being done; its registration is the first one's.
  */
 static void test_a_credential_id_is_reserved_while_its_change_waits(void)
@@ -1576,7 +1576,7 @@ static void test_a_credential_id_is_reserved_while_its_change_waits(void)
 	EXPECT(freeze(&erin, &passkey) == STATUS_OK && wallet_of(&erin).frozen);
 }
 
-/* M7 of the review: a wallet leaves a bounded number of records in a day, and is told; what takes
+/* A wallet leaves a bounded number of records in a day, and is told; what takes
  * power away has no such bound. */
 static void test_a_wallet_leaves_so_many_records_in_a_day(void)
 {
@@ -1605,7 +1605,7 @@ static void test_a_wallet_leaves_so_many_records_in_a_day(void)
 }
 
 /* A change of two wallets that waits is cancelled for one of them: then it is done for none, and
- * the other one says so (L4 of the review). */
+ * the other one says so. */
 static void test_a_change_of_two_wallets_waits_and_ends_as_one(void)
 {
 	static struct person rosa, twin;
@@ -1847,7 +1847,7 @@ static void test_every_key_that_was_born_with_a_wallet_lists_it(void)
 		       memcmp(first, act.change.entries[0].wallet, 32) == 0);
 }
 
-/* M3 of the review: who names another one's key for his wallets fills no list but one of its own.
+/* Who names another one's key for his wallets fills no list but one of its own.
  */
 static void test_wallets_that_others_name_a_key_for_are_listed_last_and_are_few(void)
 {

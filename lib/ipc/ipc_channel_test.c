@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base_check.h"
@@ -330,6 +331,32 @@ static void test_waiting_ends_in_time_when_nothing_comes(void)
 	pair_close(&pair);
 }
 
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* What has come does not end the sleep before a full ring: who waits there would spin. */
+static void test_a_full_rings_sleep_lasts(void)
+{
+	struct ipc_waiter waiter;
+	struct pair pair;
+	uint64_t began_us;
+
+	pair_open(&pair, &small);
+	ipc_waiter_init(&waiter, 0);
+	ipc_waiter_add(&waiter, &pair.a);
+	EXPECT(ipc_put(&pair.b, 1, bytes_of("x", 1)) == STATUS_OK);
+	began_us = now_us();
+	ipc_wait_room(20000);
+	EXPECT(now_us() - began_us >= 20000);
+	EXPECT(ipc_wait(&waiter, 0));
+	pair_close(&pair);
+}
+
 /* Whoever waits for one peer sees what others put when that is over, and needs no peer of a channel
  * that is down or was taken out. */
 static void test_waiting_for_one_peer(void)
@@ -404,6 +431,7 @@ int main(void)
 	RUN(test_the_first_complaint_stays);
 	RUN(test_only_side_zero_writes_the_window);
 	RUN(test_waiting_ends_in_time_when_nothing_comes);
+	RUN(test_a_full_rings_sleep_lasts);
 	RUN(test_waiting_for_one_peer);
 	return test_summary();
 }

@@ -138,3 +138,10 @@ bool ipc_wait_near(struct ipc_waiter *waiter, struct ipc_channel *channel, int64
 	step_sleeping(channel);
 	return any_ready(waiter);
 }
+
+void ipc_wait_room(int64_t us)
+{
+	static const _Atomic uint32_t nobody = 0;
+
+	ipc_futex_wait(&(struct ipc_futex){&nobody, 0}, 1, us);
+}

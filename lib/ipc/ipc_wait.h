@@ -56,4 +56,8 @@ bool ipc_wait(struct ipc_waiter *waiter, int64_t timeout_us);
  * signal that came just before, is seen when it is over. Returns as ipc_wait. */
 bool ipc_wait_near(struct ipc_waiter *waiter, struct ipc_channel *channel, int64_t timeout_us);
 
+/* ipc_wait_room sleeps for `us`, whatever comes: for who has a full ring before it, since its peer
+ * tells nobody when it takes from one. */
+void ipc_wait_room(int64_t us);
+
 #endif

@@ -140,7 +140,8 @@ static enum status store_open_files(struct proc *proc)
 	return status;
 }
 
-/* send_answer waits for room: an answer is never dropped while the peer is there. */
+/* send_answer waits for room: an answer is never dropped while the peer is there. Requests that
+ * come meanwhile do not end the sleep. */
 static void send_answer(void *context, uint32_t kind, struct bytes message)
 {
 	struct proc *proc = context;
@@ -148,7 +149,7 @@ static void send_answer(void *context, uint32_t kind, struct bytes message)
 	enum status status;
 
 	while ((status = ipc_put(signer, kind, message)) == STATUS_BUSY && !proc_stopping())
-		ipc_wait(&proc->waiter, ROOM_WAIT_US);
+		ipc_wait_room(ROOM_WAIT_US);
 	CHECK(status != STATUS_TOO_LARGE && status != STATUS_MALFORMED);
 }
 

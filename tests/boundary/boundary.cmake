@@ -54,7 +54,8 @@ if(NOT CLAVIGER_SANITIZE)
 	add_dependencies(module_test claviger claviger-verifier claviger-signer policy_transfer)
 endif()
 
-set(RIG_PROGRAMS build/bin/claviger-signer build/bin/claviger-store build/bin/claviger-verifier)
+set(RIG_PROGRAMS build/bin/claviger-signer build/bin/claviger-store build/bin/claviger-verifier
+	build/share/policies/transfer.wasm)
 soak_test(signer-bent-frames ROUNDS 40 OF build/tests/power_test ${RIG_PROGRAMS}
 	COMMAND build/tests/power_test 250000 $ROUND)
 soak_test(crash ROUNDS 20 OF build/tests/crash_test ${RIG_PROGRAMS} COMMAND build/tests/crash_test 50)

@@ -19,6 +19,7 @@
 #include "signer_change.h"
 #include "signer_decisions.h"
 #include "signer_export.h"
+#include "signer_group.h"
 #include "signer_keep.h"
 #include "signer_waiting.h"
 #include "site.h"
@@ -50,11 +51,20 @@ static enum status checkpoint(void *context, uint64_t seq, const uint8_t root[32
 	return signer_boot_checkpoint((struct signer *)context, seq, root, light, ret_checkpoint);
 }
 
-static bool may_anchor(void *context, enum signer_need need)
+static bool may_anchor(void *context, enum signer_need need, const uint8_t *user)
 {
 	struct signer *signer = (struct signer *)context;
 
-	return signer_anchor_may_write(&signer->anchor, need, signer_time_ms());
+	if (!signer_anchor_take(&signer->anchor, need, user, signer_time_ms()))
+		return false;
+	/* Its checkpoint is written later, when the next batch gathers. */
+	signer->begun = signer->totals;
+	return true;
+}
+
+static void counts(void *context, uint32_t kind, const uint8_t id[32])
+{
+	signer_state_counts(&((struct signer *)context)->state, kind, id);
 }
 
 static void write_anchor(void *context, struct bytes encoded)
@@ -290,6 +300,8 @@ static void pump_authority(struct signer *signer)
 			ipc_acknowledge(signer->authority);
 			signer->has_authority = false;
 			signer_waiting_drop(signer->waiting);
+			signer_group_drop(signer->group);
+			signer->change->request = 0;
 		}
 		if (status != STATUS_OK)
 			continue;
@@ -301,16 +313,29 @@ static void pump_authority(struct signer *signer)
 	}
 }
 
-/* Works one request off, in plain sequence. */
-static void work(struct signer *signer)
+/* may_begin: no change of these wallets waits for its commit. A request for them stays where it is,
+ * so that those behind it can join that commit's successor. */
+static bool may_begin(void *context, const uint8_t (*wallets)[32], size_t count)
+{
+	struct signer *signer = (struct signer *)context;
+
+	for (size_t i = 0; i < count; i++)
+		if (signer_group_wallet(signer->group, wallets[i]) != NULL)
+			return false;
+	return true;
+}
+
+/* Works one request off, in plain sequence; false: there was none. */
+static bool work(struct signer *signer)
 {
 	struct bytes message;
 
 	/* While it stops, requests stay unanswered; the bridge says so. */
-	if (signer->stopping || !signer_waiting_next(signer->waiting, &message))
-		return;
+	if (signer->stopping || !signer_waiting_next(signer->waiting, may_begin, signer, &message))
+		return false;
 	signer_change_request(signer, message);
 	signer_waiting_done(signer->waiting);
+	return true;
 }
 
 /* An anchor that is not what it must be is a halt: no later commit could be started from. */
@@ -431,6 +456,8 @@ static void part_with_unsealer(struct signer *signer)
 static void pump(struct signer *signer)
 {
 	signer->now_ms = signer_time_ms();
+	if (signer->unsealed)
+		signer_state_write(&signer->state); /* so that it goes with the next batch */
 	if (signer_store_pump(signer->store) == STATUS_CORRUPT) {
 		log_event(LOG_ERROR, "store.of_another_time");
 		CHECK(!"the store came back with a state that this signer does not know");
@@ -447,8 +474,7 @@ static void pump(struct signer *signer)
 		}
 	}
 	pump_authority(signer);
-	signer_settle(signer->change);
-	signer_settle(signer->settling);
+	signer_group_pump(signer->group);
 	signer_sign_pump(signer->sign, signer->now_ms);
 	if (signer->anchor.is_limited)
 		signer_meter_renew_others(&signer->state);
@@ -500,6 +526,8 @@ static int serve(struct proc *proc)
 	struct signer *signer = &the_signer;
 
 	for (;;) {
+		bool worked;
+
 		pump(signer);
 		if (!signer->ready) {
 			enum status status = signer_boot_step(signer);
@@ -509,12 +537,13 @@ static int serve(struct proc *proc)
 			if (signer->ready)
 				proc_report_ready(proc);
 		}
-		work(signer);
+		worked = work(signer);
 		signer->stopping =
 		    proc_stopping() || (signer->end_code != 0 && signer->now_ms >= signer->end_ms);
 		if (signer->stopping && signer_boot_stop(signer) == STATUS_OK)
 			return signer->end_code;
-		wait_for_work(signer);
+		if (!worked)
+			wait_for_work(signer);
 	}
 }
 
@@ -638,6 +667,7 @@ static enum status open_parts(struct signer *signer)
 	                                                             .checkpoint = checkpoint,
 	                                                             .may_anchor = may_anchor,
 	                                                             .anchor = write_anchor,
+	                                                             .counts = counts,
 	                                                             .segment = segment,
 	                                                             .backed = backed});
 	signer->state.store = signer->store;
@@ -656,7 +686,7 @@ static enum status open_parts(struct signer *signer)
 	                                                          .engine = policy_engine(signer)});
 	signer->waiting = signer_waiting_new();
 	signer->change = signer_change_new(signer);
-	signer->settling = signer_change_new(signer);
+	signer->group = signer_group_new(signer);
 	signer->export = signer_export_new(signer);
 	signer->backup = signer_backup_new(signer);
 	signer->keep = signer_keep_new(signer);

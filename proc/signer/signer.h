@@ -26,6 +26,7 @@
 #define SIGNER_OPERATORS_MAX AUTHZ_OPERATORS_MAX
 
 struct signer_change;
+struct signer_group;
 struct signer_export;
 struct signer_keep;
 struct signer_waiting;
@@ -47,7 +48,7 @@ struct signer {
 	struct signer_ceiling ceiling;  /* of each client: settings */
 	struct signer_waiting *waiting; /* requests from the authority */
 	struct signer_change *change;   /* of the one that is worked on */
-	struct signer_change *settling; /* of one before it whose commit is not durable yet */
+	struct signer_group *group;     /* those before it whose commit is not durable yet */
 	struct signer_export *export;
 	struct signer_anchor anchor;
 	struct signer_keep *keep;
@@ -71,7 +72,9 @@ struct signer {
 	uint8_t deployment[32];
 	uint64_t boot;
 	struct authz_checkpoint checkpoint; /* as last written */
-	uint64_t wallets, grants, clients;
+	struct signer_totals {
+		uint64_t wallets, grants, clients;
+	} totals, begun; /* begun: of the batch that is on its way, and all before it */
 	uint8_t certificate[CALL_TLS_CERTIFICATE_MAX]; /* of the bridge's TLS, DER */
 	size_t certificate_len;
 	uint8_t chain[CALL_TLS_PEM_MAX]; /* a CA's, that an operator brought */

@@ -6,6 +6,7 @@
 #include "signer_backup.h"
 #include "signer_change.h"
 #include "signer_decisions.h"
+#include "signer_group.h"
 #include "signer_keep.h"
 #include "signer_site.h"
 
@@ -22,14 +23,24 @@ enum status signer_demand_room(struct signer_change *job)
 
 /* ---- clients ---- */
 
+/* Who writes a client's whole record waits for what others write of it: a freeze that is not in a
+ * batch yet would be written over this. */
+static enum status await_whole(struct signer_change *job, const uint8_t id[32])
+{
+	while (signer_state_is_held(&job->signer->state, CALL_STORE_VALUE_CREDENTIAL, id) ||
+	       signer_store_writes(job->signer->store, CALL_STORE_VALUE_CREDENTIAL, id))
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	return STATUS_OK;
+}
+
 enum status signer_add_credential(struct signer_change *job, struct bytes payload)
 {
 	struct signer *signer = job->signer;
 	struct authz_credential given;
-	struct authz_submit_answer answer = {.seq = 0};
+	static const struct authz_submit_answer done;
 	struct signer_client *known;
 	uint8_t owner[32];
-	uint64_t batch;
 	bool is_new;
 	enum status status;
 
@@ -43,11 +54,12 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 		return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
 		                     "only tokens are taken as credentials");
 	status = signer_demand_room(job);
+	if (status == STATUS_OK)
+		status = signer_demand_write(job);
 	if (status != STATUS_OK)
 		return status;
 	authz_client_id(given.root_key, job->client.id);
-	/* A freeze that is not written yet would be written over this. */
-	status = signer_await_held(job);
+	status = await_whole(job, job->client.id);
 	if (status != STATUS_OK)
 		return status;
 	status = signer_await_client(job, job->client.id, &known);
@@ -61,7 +73,7 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 	job->client.frozen = status == STATUS_OK && known->record.frozen;
 	job->client.frozen_by = job->client.frozen ? known->record.frozen_by : 0;
 	is_new = status == STATUS_NOT_FOUND;
-	if (is_new && signer->clients >= LIMIT_CLIENTS_MAX)
+	if (is_new && signer->totals.clients >= LIMIT_CLIENTS_MAX)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "%d clients are registered, as many as one deployment takes",
 		                     LIMIT_CLIENTS_MAX);
@@ -83,14 +95,10 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 		return status;
 	signer_state_put(&signer->state, CALL_STORE_VALUE_TOKEN, given.hash,
 	                 bytes_of(job->client.id, 32));
-	batch = signer_state_put_client(&signer->state, &job->client);
-	signer->clients += is_new;
-	job->unsettled = (struct signer_unsettled){.batch = batch, .client = true};
-	status = signer_await_commit(job, batch);
-	if (status != STATUS_OK)
-		return status;
-	answer.seq = signer_store_seq(signer->store);
-	return authz_submit_answer_put(&answer, &job->answer);
+	signer_state_put_client(&signer->state, &job->client);
+	signer->totals.clients += is_new;
+	signer_group_add(job, (struct signer_made){.client = true}, &done);
+	return STATUS_OK;
 }
 
 /* ---- operators ---- */
@@ -111,47 +119,55 @@ static bool is_operator(struct signer *signer, const uint8_t key[32])
 	return serial_of(signer, key) != NULL;
 }
 
-static enum status freeze_client(struct signer_change *job, const struct authz_command *command,
-                                 uint64_t *ret_batch)
+static enum status freeze_client(struct signer_change *job, const uint8_t id[32])
 {
-	struct signer_state *state = &job->signer->state;
-	struct signer_change *settling = job->signer->settling;
+	struct authz_client_record *next = signer_group_client(job->signer->group, id);
+	struct authz_client_record frozen;
 	struct signer_client *client;
-	enum status status = signer_await_client(job, command->target, &client);
+	enum status status = signer_await_client(job, id, &client);
 
 	if (status == STATUS_NOT_FOUND)
 		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "no such client");
 	if (status != STATUS_OK)
 		return status;
-	if (command->action == AUTHZ_COMMAND_FREEZE_CLIENT) {
-		struct authz_client_record frozen = client->record;
-
-		frozen.frozen = true;
-		frozen.frozen_by = AUTHZ_FROZEN_BY_OPERATOR;
-		if (settling->unsettled.client && memcmp(settling->client.id, frozen.id, 32) == 0) {
-			settling->client.frozen = true; /* its new credential too */
-			settling->client.frozen_by = AUTHZ_FROZEN_BY_OPERATOR;
-		}
-		return signer_state_lower_client(state, &frozen) == STATUS_OK
-		           ? signer_await_held(job)
-		           : signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                           "too many such changes wait for the store");
+	frozen = client->record;
+	frozen.frozen = true;
+	frozen.frozen_by = AUTHZ_FROZEN_BY_OPERATOR;
+	if (next != NULL) { /* its new credential too */
+		next->frozen = true;
+		next->frozen_by = AUTHZ_FROZEN_BY_OPERATOR;
 	}
-	/* What was lowered is written first, or would be written over this. */
-	status = signer_await_held(job);
+	if (signer_state_lower_client(&job->signer->state, &frozen,
+	                              (struct signer_ask){.need = SIGNER_NEED_LESS},
+	                              next) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many such changes wait for the store");
+	return STATUS_OK;
+}
+
+static enum status unfreeze_client(struct signer_change *job, const uint8_t id[32])
+{
+	static const struct authz_submit_answer done;
+	struct signer *signer = job->signer;
+	struct signer_client *client;
+	enum status status = signer_demand_write(job);
+
 	if (status == STATUS_OK)
-		status = signer_await_client(job, command->target, &client);
+		status = await_whole(job, id);
+	if (status == STATUS_OK)
+		status = signer_await_client(job, id, &client);
+	if (status == STATUS_NOT_FOUND)
+		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "no such client");
+	if (status == STATUS_OK)
+		status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX));
 	if (status != STATUS_OK)
 		return status;
 	job->client = client->record;
 	job->client.frozen = false;
 	job->client.frozen_by = 0;
-	signer_ceiling_forget(&job->signer->ceiling, command->target);
-	status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX));
-	if (status != STATUS_OK)
-		return status;
-	*ret_batch = signer_state_put_client(state, &job->client);
-	job->unsettled = (struct signer_unsettled){.batch = *ret_batch, .client = true};
+	signer_ceiling_forget(&signer->ceiling, id);
+	signer_state_put_client(&signer->state, &job->client);
+	signer_group_add(job, (struct signer_made){.client = true}, &done);
 	return STATUS_OK;
 }
 
@@ -205,8 +221,8 @@ static enum status admit_command(struct signer_change *job, struct bytes payload
 
 enum status signer_obey_operator(struct signer_change *job, struct bytes payload)
 {
+	static const struct authz_submit_answer done;
 	struct signer *signer = job->signer;
-	struct authz_submit_answer answer = {.seq = 0};
 	struct authz_command command;
 	uint64_t batch = 0;
 	enum status status = STATUS_OK;
@@ -214,11 +230,13 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 	status = admit_command(job, payload, &command);
 	if (status != STATUS_OK)
 		return status;
+	memcpy(job->user, command.operator_key, sizeof(job->user));
 	switch ((enum authz_command_action)command.action) {
 	case AUTHZ_COMMAND_FREEZE_CLIENT:
-	case AUTHZ_COMMAND_UNFREEZE_CLIENT:
-		status = freeze_client(job, &command, &batch);
+		status = freeze_client(job, command.target);
 		break;
+	case AUTHZ_COMMAND_UNFREEZE_CLIENT:
+		return unfreeze_client(job, command.target);
 	case AUTHZ_COMMAND_FREEZE_ALL:
 	case AUTHZ_COMMAND_UNFREEZE_ALL:
 		signer->frozen = command.action == AUTHZ_COMMAND_FREEZE_ALL;
@@ -245,12 +263,7 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 		status = signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown command");
 		break;
 	}
-	if (status == STATUS_OK)
-		status = signer_await_commit(job, batch);
-	if (status != STATUS_OK)
-		return status;
-	answer.seq = signer_store_seq(signer->store);
-	return authz_submit_answer_put(&answer, &job->answer);
+	return status == STATUS_OK ? signer_group_add_lowered(job, batch, &done) : status;
 }
 
 /* put_item replaces a small file of the data disk and waits until it is durable. */
@@ -318,8 +331,8 @@ static enum status put_chain(struct signer_change *job, struct bytes chain)
 	if (status != STATUS_OK)
 		return status;
 	batch = signer_state_put(&signer->state, CALL_STORE_VALUE_META, id, chain);
+	signer_store_need(signer->store, SIGNER_NEED_CHANGE, NULL);
 	status = signer_await_commit(job, batch);
-	signer_state_forget(&signer->state, CALL_STORE_VALUE_META, id);
 	if (status != STATUS_OK)
 		return status;
 	memcpy(signer->chain, chain.data, chain.len);
@@ -590,7 +603,7 @@ static enum status query_clients(struct signer_change *job, const struct authz_q
 		memset(record->token_hash, 0, sizeof(record->token_hash));
 		answer.count++;
 	}
-	answer.total = signer->clients;
+	answer.total = signer->totals.clients;
 	answer.frozen = signer->frozen;
 	answer.most[0] = signer->ceiling.most.signatures_second;
 	answer.most[1] = signer->ceiling.most.wallets_minute;

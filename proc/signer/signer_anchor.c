@@ -42,13 +42,6 @@ void signer_anchor_resume(struct signer_anchor *anchor, uint64_t left_milli, uin
 	anchor->left_milli = left > 1000 ? left : 1000;
 }
 
-uint32_t signer_anchor_left_after(const struct signer_anchor *anchor, bool light)
-{
-	uint64_t left = anchor->left_milli, cost = light || !anchor->is_limited ? 0 : 1000;
-
-	return (uint32_t)(left > cost ? left - cost : 0);
-}
-
 bool signer_anchor_is_fresh(const struct signer_anchor *anchor,
                             const struct call_start_facts *facts)
 {
@@ -82,6 +75,11 @@ static void refill(struct signer_anchor *anchor, uint64_t now_ms)
 		return;
 	anchor->left_milli =
 	    back < BURST_MILLI - anchor->left_milli ? anchor->left_milli + back : BURST_MILLI;
+	for (size_t i = 0; i < SIGNER_ANCHOR_BURST; i++) {
+		uint64_t *taken = &anchor->shares[i].taken_milli;
+
+		*taken = back < *taken ? *taken - back : 0;
+	}
 	anchor->at_ms += back * DAY_MS / (SIGNER_ANCHOR_DAY * 1000);
 }
 
@@ -109,15 +107,56 @@ static bool allows(const struct signer_anchor *anchor, enum signer_need need, ui
 	return false;
 }
 
-bool signer_anchor_may_write(struct signer_anchor *anchor, enum signer_need need, uint64_t now_ms)
+static struct signer_share *find_share(struct signer_anchor *anchor, const uint8_t user[32])
 {
-	uint64_t left;
-	bool low;
+	for (size_t i = 0; i < SIGNER_ANCHOR_BURST; i++)
+		if (anchor->shares[i].taken_milli != 0 &&
+		    memcmp(anchor->shares[i].user, user, 32) == 0)
+			return &anchor->shares[i];
+	return NULL;
+}
 
-	if (!anchor->is_limited)
+bool signer_anchor_has_share(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms)
+{
+	uint64_t left = signer_anchor_left(anchor, now_ms);
+	const struct signer_share *share = find_share(anchor, user);
+
+	/* Who took none may ask even for the next that comes. */
+	return !anchor->is_limited || share == NULL || (share->taken_milli + 999) / 1000 < left;
+}
+
+static void take_share(struct signer_anchor *anchor, const uint8_t user[32])
+{
+	struct signer_share *share = find_share(anchor, user);
+
+	for (size_t i = 0; share == NULL && i < SIGNER_ANCHOR_BURST; i++)
+		if (anchor->shares[i].taken_milli == 0) {
+			share = &anchor->shares[i];
+			memcpy(share->user, user, 32);
+		}
+	CHECK(share != NULL); /* there is a row for everybody who took one */
+	share->taken_milli += 1000;
+}
+
+bool signer_anchor_allows(struct signer_anchor *anchor, enum signer_need need, uint64_t now_ms,
+                          uint64_t *ret_wait_s)
+{
+	uint64_t needed = (SIGNER_ANCHOR_RESERVE + 1) * 1000;
+
+	*ret_wait_s = 0;
+	if (allows(anchor, need, signer_anchor_left(anchor, now_ms), now_ms))
 		return true;
-	left = signer_anchor_left(anchor, now_ms);
-	low = left <= SIGNER_ANCHOR_RESERVE;
+	if (anchor->left_milli < needed)
+		*ret_wait_s =
+		    (needed - anchor->left_milli) * (DAY_MS / 1000) / (SIGNER_ANCHOR_DAY * 1000) +
+		    1;
+	return false;
+}
+
+static void tell_low(struct signer_anchor *anchor, uint64_t left)
+{
+	bool low = left <= SIGNER_ANCHOR_RESERVE;
+
 	if (low && !anchor->is_low) {
 		struct log_line line;
 
@@ -130,11 +169,24 @@ bool signer_anchor_may_write(struct signer_anchor *anchor, enum signer_need need
 	}
 	/* Said again only after it had recovered well. */
 	anchor->is_low = low || (anchor->is_low && left < 2 * SIGNER_ANCHOR_RESERVE);
+}
+
+bool signer_anchor_take(struct signer_anchor *anchor, enum signer_need need, const uint8_t *user,
+                        uint64_t now_ms)
+{
+	uint64_t left = signer_anchor_left(anchor, now_ms);
+
+	if (!anchor->is_limited)
+		return true;
+	tell_low(anchor, left);
 	if (!allows(anchor, need, left, now_ms) ||
 	    (anchor->writes != 0 && now_ms - anchor->last_ms < SIGNER_ANCHOR_GAP_MS))
 		return false;
 	if (need == SIGNER_NEED_LEASE)
 		anchor->lease_ms = now_ms;
+	anchor->left_milli -= 1000;
+	if (user != NULL)
+		take_share(anchor, user);
 	return true;
 }
 
@@ -146,8 +198,6 @@ void signer_anchor_write(struct signer_anchor *anchor, struct bytes encoded, uin
 	anchor->step = SIGNER_ANCHOR_READY;
 	anchor->last_ms = now_ms;
 	anchor->writes++;
-	if (anchor->is_limited)
-		anchor->left_milli -= anchor->left_milli < 1000 ? anchor->left_milli : 1000;
 }
 
 void signer_anchor_pump(struct signer_anchor *anchor, uint64_t now_ms)

@@ -11,8 +11,11 @@
  * A TPM's memory wears out: on hardware at most 300 writes a day, 30 at once, ten a second, and a
  * reserve that only what lowers power (and start and stop) may use (R3). Leases are written
  * together and never take the other half, so that a bot at its limit cannot use up what users'
- * changes need. A software TPM has no such bounds. What waits for the budget waits; nothing is
- * acknowledged without its write. */
+ * changes need. And each user has a share: he may ask for a write while he has taken fewer of late
+ * than are left, so that one alone gets half of them, two a third each, and whoever comes next
+ * finds some (A25). A write is taken from the share of him who asked for it; what others change
+ * meanwhile goes with it. A software TPM has no such bounds. What waits for the budget waits;
+ * nothing is acknowledged without its write. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SIGNER_ANCHOR_H
 #define SIGNER_ANCHOR_H
@@ -30,6 +33,13 @@
 #define SIGNER_ANCHOR_BUSY_MS     1000u /* a TPM that puts a write off is asked again after this, */
 #define SIGNER_ANCHOR_BUSY_MAX_MS 60000u /* then after twice as long each time, up to this */
 
+/* Who took of the writes lately: a row forgets as fast as the budget is refilled. What is taken and
+ * what is left is never more than the burst, so there is a row for everybody who took one. */
+struct signer_share {
+	uint8_t user[32];
+	uint64_t taken_milli;
+};
+
 struct signer_anchor {
 	struct ipc_channel *channel; /* to the attestor */
 	bool begun;
@@ -41,6 +51,7 @@ struct signer_anchor {
 	uint64_t request;
 	bool is_limited;
 	uint64_t left_milli; /* writes left, in thousandths */
+	struct signer_share shares[SIGNER_ANCHOR_BURST];
 	uint64_t at_ms, last_ms;
 	uint64_t writes;       /* of this boot */
 	bool is_low;           /* the budget is down to the reserve: said in the log once */
@@ -52,7 +63,8 @@ struct signer_anchor {
 
 /* What a batch is for, and so how much of the budget it may use. */
 enum signer_need {
-	SIGNER_NEED_LEASE,  /* leases alone: the upper half of the burst, else one in ten minutes */
+	SIGNER_NEED_LEASE,  /* leases alone, and what users lower beyond their share: the upper half
+	                     * of the burst, else one in ten minutes */
 	SIGNER_NEED_CHANGE, /* what users authorize, and a grant's first lease: all but the reserve
 	                     */
 	SIGNER_NEED_LESS,   /* something in it lowers power, or it is start or stop: all of it */
@@ -69,9 +81,6 @@ enum signer_anchored {
  * checkpoint says, refilled for `elapsed_ms` of the TPM's clock, which goes on over restarts; one
  * write at least, for the start itself. So restarts do not wear the TPM more than going on does. */
 void signer_anchor_resume(struct signer_anchor *anchor, uint64_t left_milli, uint64_t elapsed_ms);
-/* signer_anchor_left_after is what the checkpoint that is about to be written says: a light one
- * takes nothing of the budget. */
-uint32_t signer_anchor_left_after(const struct signer_anchor *anchor, bool light);
 /* signer_anchor_begin takes what the unsealer read. `now_ms` is a monotonic clock. */
 void signer_anchor_begin(struct signer_anchor *anchor, const struct call_start_facts *facts,
                          uint64_t now_ms);
@@ -82,8 +91,16 @@ bool signer_anchor_is_fresh(const struct signer_anchor *anchor,
 enum signer_anchored signer_anchor_judge(const struct signer_anchor *anchor, struct bytes encoded,
                                          const struct authz_checkpoint *checkpoint);
 
-/* signer_anchor_may_write: whether an anchored commit may begin now. */
-bool signer_anchor_may_write(struct signer_anchor *anchor, enum signer_need need, uint64_t now_ms);
+/* signer_anchor_has_share: whether this user may ask for a write now. */
+bool signer_anchor_has_share(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms);
+/* signer_anchor_allows: whether the budget has a write for this need; if not, one of its CHANGEs
+ * has in `*ret_wait_s`. */
+bool signer_anchor_allows(struct signer_anchor *anchor, enum signer_need need, uint64_t now_ms,
+                          uint64_t *ret_wait_s);
+/* signer_anchor_take: an anchored commit may begin now, and its write is taken from the budget, and
+ * from the share of `user`, who asked for it; NULL: nobody's. */
+bool signer_anchor_take(struct signer_anchor *anchor, enum signer_need need, const uint8_t *user,
+                        uint64_t now_ms);
 /* signer_anchor_write has an encoded checkpoint extended; signer_anchor_pump sends it. */
 void signer_anchor_write(struct signer_anchor *anchor, struct bytes encoded, uint64_t now_ms);
 void signer_anchor_pump(struct signer_anchor *anchor, uint64_t now_ms);

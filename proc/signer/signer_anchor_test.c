@@ -17,7 +17,13 @@ static struct signer_anchor begin(bool software)
 	return anchor;
 }
 
-/* write_one does what a commit does; the TPM answers at once. */
+/* take begins a commit that is of nobody's share. */
+static bool take(struct signer_anchor *anchor, enum signer_need need, uint64_t now_ms)
+{
+	return signer_anchor_take(anchor, need, NULL, now_ms);
+}
+
+/* write_one does what that commit does; the TPM answers at once. */
 static void write_one(struct signer_anchor *anchor, uint64_t now_ms)
 {
 	struct call_attest_extended said = {.head.request = anchor->request + 1,
@@ -38,13 +44,13 @@ static void test_a_flood_of_changes_costs_time_and_not_the_tpm(void)
 	unsigned written = 0, first_hour = 0, urgent = 0;
 
 	for (uint64_t now = 1000; now < 1000 + 24 * HOUR_MS; now += 100) {
-		if (signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, now)) {
+		if (take(&anchor, SIGNER_NEED_CHANGE, now)) {
 			write_one(&anchor, now);
 			written++;
 			first_hour += now < 1000 + HOUR_MS;
 		}
 		/* A revocation each hour. */
-		if (now % HOUR_MS == 0 && signer_anchor_may_write(&anchor, SIGNER_NEED_LESS, now)) {
+		if (now % HOUR_MS == 0 && take(&anchor, SIGNER_NEED_LESS, now)) {
 			write_one(&anchor, now);
 			urgent++;
 		}
@@ -61,14 +67,14 @@ static void test_within_the_burst_writes_keep_their_distance_and_the_first_is_at
 	uint64_t now = 1000, last = 0;
 
 	for (int i = 0; i < 20; i++) {
-		while (!signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, now))
+		while (!take(&anchor, SIGNER_NEED_CHANGE, now))
 			now += 10;
 		EXPECT(i == 0 ? now == 1000 : now - last == SIGNER_ANCHOR_GAP_MS);
 		last = now;
 		write_one(&anchor, now);
 	}
 	now += 5 * SIGNER_ANCHOR_GAP_MS; /* nobody asked for a while: at once again */
-	EXPECT(signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, now));
+	EXPECT(take(&anchor, SIGNER_NEED_CHANGE, now));
 }
 
 static void test_the_reserve_is_for_what_lowers_power(void)
@@ -78,14 +84,14 @@ static void test_the_reserve_is_for_what_lowers_power(void)
 	unsigned count = 0;
 
 	for (; count < 60; now += SIGNER_ANCHOR_GAP_MS) {
-		if (!signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, now))
+		if (!take(&anchor, SIGNER_NEED_CHANGE, now))
 			break;
 		write_one(&anchor, now);
 		count++;
 	}
 	EXPECT(count == SIGNER_ANCHOR_BURST - SIGNER_ANCHOR_RESERVE && anchor.is_low);
 	for (count = 0; count < 60; now += SIGNER_ANCHOR_GAP_MS) {
-		if (!signer_anchor_may_write(&anchor, SIGNER_NEED_LESS, now))
+		if (!take(&anchor, SIGNER_NEED_LESS, now))
 			break;
 		write_one(&anchor, now);
 		count++;
@@ -107,13 +113,13 @@ static void test_leases_leave_half_of_the_burst_but_for_one_in_ten_minutes(void)
 		/* A user's change each half hour. */
 		if (now % (HOUR_MS / 2) == 0)
 			asked = now;
-		if (asked != 0 && signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, now)) {
+		if (asked != 0 && take(&anchor, SIGNER_NEED_CHANGE, now)) {
 			write_one(&anchor, now);
 			changes++;
 			at_once += now - asked <= SIGNER_ANCHOR_GAP_MS;
 			asked = 0;
-		} else if (signer_anchor_may_write(&anchor, SIGNER_NEED_LEASE, now)) {
-			uint64_t left = signer_anchor_left(&anchor, now);
+		} else if (take(&anchor, SIGNER_NEED_LEASE, now)) {
+			uint64_t left = signer_anchor_left(&anchor, now) + 1;
 
 			if (left <= SIGNER_ANCHOR_LEASES) {
 				EXPECT(last_low == 0 || now - last_low >= SIGNER_ANCHOR_LEASE_MS);
@@ -160,12 +166,86 @@ static void test_a_write_that_the_tpm_puts_off_is_asked_again(void)
 	EXPECT(anchor.ask_ms == 0 && anchor.writes == 1);
 }
 
+static const uint8_t *user(unsigned number)
+{
+	static uint8_t id[32];
+
+	id[0] = (uint8_t)(number + 1);
+	return id;
+}
+
+/* take_all has a user ask for writes until he may not; returns how many he got. */
+static unsigned take_all(struct signer_anchor *anchor, unsigned number, enum signer_need need,
+                         uint64_t *now_ms)
+{
+	unsigned count = 0;
+
+	while (signer_anchor_has_share(anchor, user(number), *now_ms) &&
+	       signer_anchor_take(anchor, need, user(number), *now_ms)) {
+		write_one(anchor, *now_ms);
+		*now_ms += SIGNER_ANCHOR_GAP_MS;
+		count++;
+	}
+	return count;
+}
+
+/* A25: whoever floods gets half of what is there, the next one half of the rest: who comes with one
+ * revocation always finds a write for it. */
+static void test_no_user_takes_more_of_the_writes_than_he_leaves(void)
+{
+	struct signer_anchor anchor = begin(false);
+	uint64_t now = 1000;
+	unsigned all = 0;
+
+	EXPECT(take_all(&anchor, 0, SIGNER_NEED_LESS, &now) == 15);
+	EXPECT(signer_anchor_left(&anchor, now) == 15);
+	EXPECT(take_all(&anchor, 1, SIGNER_NEED_LESS, &now) == 8); /* 7 are left */
+	EXPECT(take_all(&anchor, 0, SIGNER_NEED_LESS, &now) == 0);
+	for (unsigned i = 2; i < 5; i++)
+		EXPECT(take_all(&anchor, i, SIGNER_NEED_LESS, &now) >= 1);
+	/* Over a day a flood of one gets what is refilled, and leaves half of the burst. */
+	anchor = begin(false);
+	for (now = 1000; now < 1000 + 24 * HOUR_MS; now += 60000) {
+		all += take_all(&anchor, 0, SIGNER_NEED_LESS, &now);
+		EXPECT(signer_anchor_left(&anchor, now) >= 14);
+	}
+	printf("a day of one user's flood: %u writes\n", all);
+	EXPECT(all > 290 && all <= SIGNER_ANCHOR_DAY + SIGNER_ANCHOR_BURST / 2);
+	EXPECT(signer_anchor_has_share(&anchor, user(1), now) &&
+	       signer_anchor_take(&anchor, SIGNER_NEED_LESS, user(1), now));
+}
+
+/* Who took none lately may ask even when none is left: his is the next that comes. */
+static void test_a_newcomer_may_ask_for_the_next_write(void)
+{
+	struct signer_anchor anchor = begin(false);
+	uint64_t now = 1000, wait_s = 0;
+
+	for (unsigned i = 0; i < SIGNER_ANCHOR_BURST; i++, now += SIGNER_ANCHOR_GAP_MS) {
+		EXPECT(signer_anchor_has_share(&anchor, user(i), now));
+		EXPECT(signer_anchor_take(&anchor, SIGNER_NEED_LESS, user(i), now));
+		write_one(&anchor, now);
+	}
+	EXPECT(signer_anchor_left(&anchor, now) == 0);
+	EXPECT(signer_anchor_has_share(&anchor, user(100), now) &&
+	       !signer_anchor_take(&anchor, SIGNER_NEED_LESS, user(100), now));
+	EXPECT(!signer_anchor_has_share(&anchor, user(3), now));
+	/* What gives power is told how long the budget has nothing for it. */
+	EXPECT(!signer_anchor_allows(&anchor, SIGNER_NEED_CHANGE, now, &wait_s));
+	EXPECT(wait_s > 2500 && wait_s < 2700); /* 9 writes of 288 s */
+	EXPECT(
+	    !signer_anchor_allows(&anchor, SIGNER_NEED_CHANGE, now + (wait_s - 2) * 1000, &wait_s));
+	now += 2600000;
+	EXPECT(signer_anchor_allows(&anchor, SIGNER_NEED_CHANGE, now, &wait_s) && wait_s == 0);
+	EXPECT(signer_anchor_has_share(&anchor, user(3), now));
+}
+
 static void test_a_software_tpm_has_no_budget(void)
 {
 	struct signer_anchor anchor = begin(true);
 
 	for (unsigned i = 0; i < 1000; i++) {
-		EXPECT(signer_anchor_may_write(&anchor, SIGNER_NEED_CHANGE, 1000));
+		EXPECT(take(&anchor, SIGNER_NEED_CHANGE, 1000));
 		write_one(&anchor, 1000);
 	}
 	EXPECT(signer_anchor_left(&anchor, 1000) == UINT64_MAX && anchor.writes == 1000);
@@ -211,20 +291,26 @@ static void test_a_restart_goes_on_with_the_budget(void)
 	uint64_t spent = 0;
 
 	for (unsigned i = 0; i < 25; i++) {
-		EXPECT(signer_anchor_left_after(&anchor, true) == (30 - i) * 1000);
-		EXPECT(signer_anchor_left_after(&anchor, false) == (29 - i) * 1000);
-		write_one(&anchor, 1000);
+		EXPECT(anchor.left_milli == (30 - i) * 1000);
+		EXPECT(take(&anchor, SIGNER_NEED_LESS, 1000 + i * SIGNER_ANCHOR_GAP_MS));
+		/* What the checkpoint says is without the write that anchors it. */
+		EXPECT(anchor.left_milli / 1000 == 29 - i);
+		write_one(&anchor, 1000 + i * SIGNER_ANCHOR_GAP_MS);
+		anchor.at_ms = 1000 + (i + 1) * SIGNER_ANCHOR_GAP_MS;
 	}
 	for (unsigned boot = 0; boot < 100; boot++) {
-		uint64_t left = signer_anchor_left_after(&anchor, true);
+		uint64_t left = anchor.left_milli, now = 1000;
 		struct signer_anchor next = begin(false);
 
 		signer_anchor_resume(&next, left, 0); /* at once, or the clock went back */
 		EXPECT(signer_anchor_left(&next, 1000) == (left < 1000 ? 1 : left / 1000));
-		while (signer_anchor_left(&next, 1000) > 0) {
-			write_one(&next, 1000);
+		while (take(&next, SIGNER_NEED_LESS, now)) {
+			write_one(&next, now);
+			now += SIGNER_ANCHOR_GAP_MS;
+			next.at_ms = now; /* nothing is refilled meanwhile */
 			spent++;
 		}
+		next.at_ms = 1000;
 		anchor = next;
 	}
 	EXPECT(spent == 5 + 99); /* what was left, then each start's own */
@@ -319,6 +405,8 @@ int main(void)
 	RUN(test_the_reserve_is_for_what_lowers_power);
 	RUN(test_leases_leave_half_of_the_burst_but_for_one_in_ten_minutes);
 	RUN(test_a_write_that_the_tpm_puts_off_is_asked_again);
+	RUN(test_no_user_takes_more_of_the_writes_than_he_leaves);
+	RUN(test_a_newcomer_may_ask_for_the_next_write);
 	RUN(test_a_software_tpm_has_no_budget);
 	RUN(test_a_restart_goes_on_with_the_budget);
 	RUN(test_an_unwritten_anchor_is_fresh_only_at_genesis);

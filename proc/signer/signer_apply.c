@@ -4,28 +4,18 @@
 
 #include "base_check.h"
 #include "signer_change.h"
+#include "signer_group.h"
 #include "signer_waiting.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
+
+static const struct authz_submit_answer done; /* nothing but when */
 
 /* The wallet's next version, bound to what its user signed. */
 void signer_advance(struct signer_change *job, struct authz_wallet_record *wallet)
 {
 	authz_authority_next(wallet->authority, buffer_bytes(&job->signed_text), wallet->authority);
 	wallet->version++;
-}
-
-enum status signer_answer_done(struct signer_change *job, uint64_t batch, struct bytes birth)
-{
-	enum status status = signer_await_commit(job, batch);
-	static struct authz_submit_answer answer;
-
-	answer = (struct authz_submit_answer){.birth = birth};
-
-	if (status != STATUS_OK)
-		return status;
-	answer.seq = signer_store_seq(job->signer->store);
-	return authz_submit_answer_put(&answer, &job->answer);
 }
 
 /* ---- births ---- */
@@ -260,7 +250,6 @@ void signer_list_hash(const struct authz_user_key *key, bool agreed, uint8_t ret
 static enum status list_wallets(struct signer_change *job, const struct authz_user_key *key,
                                 bool agreed, uint8_t ret_hash[32], struct bytes *ret_ids)
 {
-	struct signer *signer = job->signer;
 	struct signer_blob *list = NULL;
 	struct buffer ids = {job->area, sizeof(job->area), 0};
 	enum status status;
@@ -281,7 +270,6 @@ static enum status list_wallets(struct signer_change *job, const struct authz_us
 		    !is_listed(&ids, job->wallets[i].id) &&
 		    buffer_put(&ids, bytes_of(job->wallets[i].id, 32)) != STATUS_OK)
 			break;
-	signer_state_forget(&signer->state, CALL_STORE_VALUE_USER, ret_hash);
 	*ret_ids = buffer_bytes(&ids);
 	return STATUS_OK;
 }
@@ -333,11 +321,9 @@ static enum status list_for_others(struct signer_change *job)
 }
 
 /* All records of the new wallets, in one batch. */
-static uint64_t put_births(struct signer_change *job, const uint8_t list_hash[32],
-                           struct bytes list)
+static void put_births(struct signer_change *job, const uint8_t list_hash[32], struct bytes list)
 {
 	struct signer_state *state = &job->signer->state;
-	uint64_t batch = 0;
 
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		const struct authz_wallet_record *wallet = &job->wallets[i];
@@ -352,20 +338,19 @@ static uint64_t put_births(struct signer_change *job, const uint8_t list_hash[32
 			                 id);
 		if (wallet->has_recovery)
 			signer_state_put(state, CALL_STORE_VALUE_USER_KEY, wallet->recovery, id);
-		batch = signer_state_put_wallet(state, wallet);
+		signer_state_put_wallet(state, wallet);
 	}
 	signer_factors_put_brought(job);
 	if (list.len != 0)
-		batch = signer_state_put(state, CALL_STORE_VALUE_USER, list_hash, list);
-	return batch;
+		signer_state_put(state, CALL_STORE_VALUE_USER, list_hash, list);
 }
 
 static enum status apply_birth(struct signer_change *job)
 {
 	struct signer *signer = job->signer;
 	size_t count = job->change.entry_count;
-	uint64_t batch = 0;
 	enum status status;
+	static struct authz_submit_answer answer;
 	static uint8_t statement[AUTHZ_BIRTH_MAX];
 	struct buffer birth = BUFFER_OF_ARRAY(statement);
 	struct bytes list = bytes_of(NULL, 0);
@@ -396,17 +381,14 @@ static enum status apply_birth(struct signer_change *job)
 	                          SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
 	if (status != STATUS_OK)
 		return status;
-	batch = put_births(job, list_hash, list);
-	signer->wallets += count;
-	job->unsettled =
-	    (struct signer_unsettled){.batch = batch, .wallets = count, .births = true};
-	status = signer_await_commit(job, batch);
-	if (status != STATUS_OK)
-		return status;
+	put_births(job, list_hash, list);
+	signer->totals.wallets += count;
 	status =
 	    authz_birth_answer_put(&job->birth, signer_vault_deployment(signer->vault), &birth);
 	CHECK(status == STATUS_OK);
-	return signer_answer_done(job, batch, buffer_bytes(&birth));
+	answer = (struct authz_submit_answer){.birth = buffer_bytes(&birth)};
+	signer_group_add(job, (struct signer_made){.wallets = count}, &answer);
+	return STATUS_OK;
 }
 
 /* ---- grants ---- */
@@ -447,21 +429,22 @@ static enum status add_entry(struct signer_change *job, struct authz_wallet_reco
 	return STATUS_OK;
 }
 
-static void fill_grant(struct signer_change *job, size_t at, const struct authz_grant_body *body)
+static void fill_grant(struct signer_change *job, size_t at, const struct authz_grant_body *body,
+                       bool is_known)
 {
 	struct authz_grant_record *grant = &job->grant;
 
-	*grant = (struct authz_grant_record){
-	    .known_module = signer_known_module(job, body->module) != NULL,
-	    .not_before_s = body->not_before_s,
-	    .expires_s = body->expires_s,
-	    .uses_max = body->uses_max,
-	    .created = job->wallets[at].version + 1,
-	    .counter_count = (uint8_t)body->counter_count,
-	    .nonce_account_count = (uint8_t)body->nonce_account_count,
-	    .pin_count = (uint8_t)body->pin_count,
-	    .schema_len = (uint16_t)body->schema.len,
-	    .parameters_len = (uint16_t)body->parameters.len};
+	*grant =
+	    (struct authz_grant_record){.known_module = is_known,
+	                                .not_before_s = body->not_before_s,
+	                                .expires_s = body->expires_s,
+	                                .uses_max = body->uses_max,
+	                                .created = job->wallets[at].version + 1,
+	                                .counter_count = (uint8_t)body->counter_count,
+	                                .nonce_account_count = (uint8_t)body->nonce_account_count,
+	                                .pin_count = (uint8_t)body->pin_count,
+	                                .schema_len = (uint16_t)body->schema.len,
+	                                .parameters_len = (uint16_t)body->parameters.len};
 	authz_grant_id(job->given.change, job->wallets[at].id, grant->id);
 	memcpy(grant->wallet, job->wallets[at].id, 32);
 	memcpy(grant->client, body->client, 32);
@@ -524,12 +507,15 @@ static void first_leases(struct signer_change *job)
 	}
 }
 
-/* All or none: everything that can be refused is refused before the first write. */
-static enum status check_grants(struct signer_change *job, size_t *ret_pins)
+/* All or none: everything that can be refused is refused before the first write, and everything
+ * that may take a turn is done: `*ret_known` has a bit for each grant whose module's text is ours.
+ */
+static enum status check_grants(struct signer_change *job, size_t *ret_pins, uint64_t *ret_known)
 {
 	static struct authz_grant_body body;
 
 	*ret_pins = 0;
+	*ret_known = 0;
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		enum status status;
 
@@ -538,7 +524,9 @@ static enum status check_grants(struct signer_change *job, size_t *ret_pins)
 		if (status != STATUS_OK)
 			return status;
 		*ret_pins += body.pin_count;
-		fill_grant(job, i, &body);
+		if (signer_known_module(job, body.module) != NULL)
+			*ret_known |= UINT64_C(1) << i;
+		fill_grant(job, i, &body, (*ret_known >> i & 1) != 0);
 		status = add_entry(job, &job->wallets[i], &job->grant);
 		if (status != STATUS_OK)
 			return status;
@@ -552,8 +540,8 @@ static enum status apply_grant(struct signer_change *job)
 	static struct authz_grant_body body;
 	size_t count = job->change.entry_count;
 	size_t pins = 0;
-	uint64_t batch = 0;
-	enum status status = check_grants(job, &pins);
+	uint64_t known = 0;
+	enum status status = check_grants(job, &pins, &known);
 
 	if (status == STATUS_OK)
 		status = signer_keep_modules(job);
@@ -569,7 +557,7 @@ static enum status apply_grant(struct signer_change *job)
 		return status;
 	for (size_t i = 0; i < count; i++) {
 		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
-		fill_grant(job, i, &body);
+		fill_grant(job, i, &body, (known >> i & 1) != 0);
 		first_leases(job);
 		signer_advance(job, &job->wallets[i]);
 		for (size_t j = 0; j < body.pin_count; j++)
@@ -577,21 +565,11 @@ static enum status apply_grant(struct signer_change *job)
 			                 authz_table_find(&job->given, &body.pins[j])->addresses);
 		signer_state_put_grant(&signer->state, &job->grant);
 		signer_state_put_lease(&signer->state, CALL_STORE_VALUE_LEASE, &job->lease);
-		batch = signer_state_put_wallet(&signer->state, &job->wallets[i]);
+		signer_state_put_wallet(&signer->state, &job->wallets[i]);
 	}
-	signer->grants += count;
-	job->unsettled =
-	    (struct signer_unsettled){.batch = batch, .wallets = count, .grants = true};
-	status = signer_await_commit(job, batch);
-	if (status != STATUS_OK)
-		return status;
-	for (size_t i = 0; i < count; i++) {
-		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
-		for (size_t j = 0; j < body.pin_count; j++)
-			signer_state_forget(&signer->state, CALL_STORE_VALUE_TABLE,
-			                    body.pins[j].hash);
-	}
-	return signer_answer_done(job, batch, bytes_of(NULL, 0));
+	signer->totals.grants += count;
+	signer_group_add(job, (struct signer_made){.wallets = count}, &done);
+	return STATUS_OK;
 }
 
 /* ---- less power ---- */
@@ -610,17 +588,14 @@ static enum status check_revoked(struct signer_change *job, size_t at)
 }
 
 /* A revocation ends what the grants allow from now on; what they signed on durable nonces stays
- * good until the nonce moves on, so it is listed (A18). The rows are copied: the next look-up may
- * drop the grant. */
-static enum status answer_revoked(struct signer_change *job)
+ * good until the nonce moves on, so it is listed (A18): as it is now, when nothing more is signed
+ * under them. The rows are copied: the next look-up may drop the grant. */
+static void list_outstanding(struct signer_change *job, struct authz_submit_answer *answer)
 {
-	static struct authz_submit_answer answer;
-	struct signer *signer = job->signer;
 	struct buffer rows = {job->area, sizeof(job->area), 0};
 
-	answer = (struct authz_submit_answer){.seq = signer_store_seq(signer->store)};
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		struct authz_outstanding *row = &answer.outstanding[answer.outstanding_count];
+		struct authz_outstanding *row = &answer->outstanding[answer->outstanding_count];
 		struct signer_wallet *wallet;
 		struct signer_grant *grant;
 		enum status status = signer_await_wallet(job, job->wallets[i].id, &wallet);
@@ -633,7 +608,7 @@ static enum status answer_revoked(struct signer_change *job)
 		}
 		if (status == STATUS_OK && grant->record.nonce_account_count == 0)
 			continue;
-		answer.outstanding_count++;
+		answer->outstanding_count++;
 		row->before = AUTHZ_OUTSTANDING_UNKNOWN; /* revoked all the same */
 		if (status != STATUS_OK ||
 		    buffer_put(&rows, bytes_of(grant->meter.lease.nonces,
@@ -646,7 +621,23 @@ static enum status answer_revoked(struct signer_change *job)
 		    grant->meter.lease.nonce_count * sizeof(grant->meter.lease.nonces[0]);
 		row->rows.data = rows.data + rows.len - row->rows.len;
 	}
-	return authz_submit_answer_put(&answer, &job->answer);
+}
+
+/* lower_record does to a record what the freeze or revocation does to wallet `at`. */
+static void lower_record(const struct signer_change *job, size_t at,
+                         struct authz_wallet_record *wallet)
+{
+	uint8_t grant[32] = {0};
+
+	if (job->change.action == AUTHZ_ACTION_FREEZE) {
+		wallet->frozen = true;
+		wallet->pending_count = 0; /* what waits does not thaw it */
+		return;
+	}
+	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
+	for (size_t i = 0; i < wallet->grant_count; i++)
+		if (memcmp(wallet->grants[i].grant, grant, 32) == 0)
+			wallet->grants[i].live = false;
 }
 
 /* The records of the change's wallets as they are now, pinned in the cache: an earlier change may
@@ -676,26 +667,31 @@ static void unpin_wallets(struct signer_change *job, size_t count)
 		    ->head.pins--;
 }
 
-/* No turn is taken in here: from what the settling change will write, or from what is cached now,
- * to the record with less power. */
+/* No turn is taken in here: from what is cached now, and from what a change that waits for its
+ * commit will make of it, to the record with less power. */
 static void lower_pinned(struct signer_change *job)
 {
 	struct signer_state *state = &job->signer->state;
+	struct signer_ask ask = signer_ask_of(job);
 
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		const struct signer_wallet *now;
+		const uint8_t *id = job->change.entries[i].wallet;
+		struct authz_wallet_record *next = signer_group_wallet(job->signer->group, id);
 
-		if (signer_merge_lowered(job, i))
-			continue;
 		/* What cancels or lowers a limit began when all was settled, and is in the job. */
 		if (signer_action_acts_at_once(job->change.action)) {
-			now = (const struct signer_wallet *)signer_cache_find(
-			    &state->wallets, job->change.entries[i].wallet);
-			job->wallets[i] = now->record;
-			signer_lower_record(job, i, &job->wallets[i]);
+			job->wallets[i] =
+			    ((const struct signer_wallet *)signer_cache_find(&state->wallets, id))
+			        ->record;
+			lower_record(job, i, &job->wallets[i]);
 		}
-		signer_advance(job, &job->wallets[i]);
-		CHECK(signer_state_lower_wallet(state, &job->wallets[i]) == STATUS_OK);
+		if (next != NULL) {
+			lower_record(job, i, next);
+			signer_advance(job, next);
+		} else {
+			signer_advance(job, &job->wallets[i]);
+		}
+		CHECK(signer_state_lower_wallet(state, &job->wallets[i], ask, next) == STATUS_OK);
 	}
 }
 
@@ -707,15 +703,16 @@ static enum status refuse_held(struct signer_change *job)
 
 static enum status answer_lowered(struct signer_change *job)
 {
-	if (signer_await_held(job) != STATUS_OK)
-		return STATUS_REFUSED;
-	return job->change.action == AUTHZ_ACTION_REVOKE
-	           ? answer_revoked(job)
-	           : signer_answer_done(job, 0, bytes_of(NULL, 0));
+	static struct authz_submit_answer answer;
+
+	answer = done;
+	if (job->change.action == AUTHZ_ACTION_REVOKE)
+		list_outstanding(job, &answer);
+	return signer_group_add_lowered(job, 0, &answer);
 }
 
-/* is_so_already: a freeze of what is frozen, with nothing that waits or settles, would only cost
- * the TPM a write that a revocation may need. */
+/* is_so_already: a freeze of what is frozen, with nothing that waits, would only cost the TPM a
+ * write that a revocation may need. */
 static bool is_so_already(const struct signer_change *job)
 {
 	for (size_t i = 0; i < job->change.entry_count; i++) {
@@ -723,7 +720,7 @@ static bool is_so_already(const struct signer_change *job)
 		    &job->signer->state.wallets, job->change.entries[i].wallet);
 
 		if (!now->record.frozen || now->record.pending_count != 0 ||
-		    signer_is_settling(job, i))
+		    signer_group_wallet(job->signer->group, now->record.id) != NULL)
 			return false;
 	}
 	return job->change.action == AUTHZ_ACTION_FREEZE;
@@ -763,7 +760,6 @@ static enum status apply_more(struct signer_change *job, bool limit)
 {
 	struct signer *signer = job->signer;
 	size_t count = job->change.entry_count;
-	uint64_t batch = 0;
 	enum status status;
 
 	status = signer_await_room(job, count + 1,
@@ -773,14 +769,12 @@ static enum status apply_more(struct signer_change *job, bool limit)
 		return status;
 	for (size_t i = 0; i < count; i++) {
 		signer_advance(job, &job->wallets[i]);
-		batch = signer_state_put_wallet(&signer->state, &job->wallets[i]);
+		signer_state_put_wallet(&signer->state, &job->wallets[i]);
 	}
 	if (limit)
-		batch = signer_state_put_grant(&signer->state, &job->grant);
-	job->unsettled =
-	    (struct signer_unsettled){.batch = batch, .wallets = count, .limit = limit};
-	status = signer_await_commit(job, batch);
-	return status == STATUS_OK ? signer_answer_done(job, batch, bytes_of(NULL, 0)) : status;
+		signer_state_put_grant(&signer->state, &job->grant);
+	signer_group_add(job, (struct signer_made){.wallets = count, .limit = limit}, &done);
+	return STATUS_OK;
 }
 
 static enum status apply_unfreeze(struct signer_change *job)
@@ -916,6 +910,7 @@ static enum status pin_limited(struct signer_change *job, struct signer_grant **
 static void lower_caps(struct signer_change *job, struct signer_grant *const *grants)
 {
 	static struct authz_limit_body body;
+	struct signer_ask ask = signer_ask_of(job);
 	bool grows = false;
 
 	for (size_t i = 0; i < job->change.entry_count; i++) {
@@ -926,7 +921,7 @@ static void lower_caps(struct signer_change *job, struct signer_grant *const *gr
 			continue;
 		}
 		CHECK(set_caps(job, &body, &grants[i]->record, &grows) == STATUS_OK && !grows);
-		CHECK(signer_state_lower_grant(&job->signer->state, grants[i]) == STATUS_OK);
+		CHECK(signer_state_lower_grant(&job->signer->state, grants[i], ask) == STATUS_OK);
 	}
 }
 
@@ -978,11 +973,12 @@ static enum status apply_limit(struct signer_change *job)
 enum status signer_check_apply(struct signer_change *job)
 {
 	bool grows = false;
+	uint64_t known;
 	size_t pins;
 
 	switch ((enum authz_action)job->change.action) {
 	case AUTHZ_ACTION_GRANT:
-		return check_grants(job, &pins);
+		return check_grants(job, &pins, &known);
 	case AUTHZ_ACTION_LIMIT:
 		return check_limit(job, &grows);
 	case AUTHZ_ACTION_FACTOR:

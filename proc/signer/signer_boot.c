@@ -223,9 +223,9 @@ static enum status resume(struct signer *signer, const struct call_store_state *
 	signer->state.recovered = checkpoint->recovered;
 	signer->frozen = checkpoint->frozen;
 	take_serials(signer, checkpoint);
-	signer->wallets = checkpoint->wallets;
-	signer->grants = checkpoint->grants;
-	signer->clients = checkpoint->clients;
+	signer->totals.wallets = checkpoint->wallets;
+	signer->totals.grants = checkpoint->grants;
+	signer->totals.clients = checkpoint->clients;
 	signer_receipts_set_from(signer->receipts, checkpoint->receipts_from);
 	go_on_with_budget(signer);
 	signer_store_begin(signer->store, state->seq, state->root);
@@ -571,15 +571,15 @@ enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const ui
 	checkpoint->seq = seq;
 	memcpy(checkpoint->root, root, 32);
 	checkpoint->boot = signer->boot;
-	checkpoint->writes_left = signer_anchor_left_after(&signer->anchor, light);
+	checkpoint->writes_left = (uint32_t)signer->anchor.left_milli;
 	signer_time_marks(&signer->time, &checkpoint->time);
 	checkpoint->receipts_from =
 	    signer_receipts_from(signer->receipts, signer_store_gathering(signer->store) - 1);
 	checkpoint->frozen = signer->frozen;
 	put_serials(signer, checkpoint);
-	checkpoint->wallets = signer->wallets;
-	checkpoint->grants = signer->grants;
-	checkpoint->clients = signer->clients;
+	checkpoint->wallets = signer->begun.wallets;
+	checkpoint->grants = signer->begun.grants;
+	checkpoint->clients = signer->begun.clients;
 	checkpoint->light = light;
 	checkpoint->counter = signer->anchor.counter;
 	memcpy(checkpoint->anchor, signer->anchor.value, sizeof(checkpoint->anchor));

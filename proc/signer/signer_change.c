@@ -8,6 +8,7 @@
 #include "policy_text.h"
 #include "proc_start.h"
 #include "secret.h"
+#include "signer_group.h"
 #include "signer_keep.h"
 #include "signer_waiting.h"
 
@@ -95,12 +96,20 @@ static enum status settle(struct signer_change *job, enum status status)
 	return status;
 }
 
+/* What a change before this one writes is read when it counts: this one is judged by the state that
+ * results. What is only shown, and what acts at once, does not wait. */
+static bool is_changing(const struct signer_change *job, uint32_t kind, const uint8_t id[32])
+{
+	return !job->acts_at_once && signer_store_writes(job->signer->store, kind, id);
+}
+
 enum status signer_await_wallet(struct signer_change *job, const uint8_t id[32],
                                 struct signer_wallet **ret_wallet)
 {
 	enum status status;
 
-	while ((status = signer_state_wallet(&job->signer->state, id, ret_wallet)) == STATUS_BUSY)
+	while ((!job->acts_at_once && signer_group_wallet(job->signer->group, id) != NULL) ||
+	       (status = signer_state_wallet(&job->signer->state, id, ret_wallet)) == STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
@@ -111,7 +120,8 @@ enum status signer_await_client(struct signer_change *job, const uint8_t id[32],
 {
 	enum status status;
 
-	while ((status = signer_state_client(&job->signer->state, id, ret_client)) == STATUS_BUSY)
+	while ((status = signer_state_client(&job->signer->state, id, ret_client)) == STATUS_BUSY ||
+	       is_changing(job, CALL_STORE_VALUE_CREDENTIAL, id))
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
@@ -166,7 +176,8 @@ enum status signer_await_factor(struct signer_change *job, const uint8_t id[32],
 {
 	enum status status;
 
-	while ((status = signer_state_factor(&job->signer->state, id, ret_factor)) == STATUS_BUSY)
+	while ((status = signer_state_factor(&job->signer->state, id, ret_factor)) == STATUS_BUSY ||
+	       (status == STATUS_NOT_FOUND && is_changing(job, CALL_STORE_VALUE_FACTOR, id)))
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
@@ -178,7 +189,8 @@ enum status signer_await_pending(struct signer_change *job, const uint8_t hash[3
 	enum status status;
 
 	while ((status = signer_state_pending(&job->signer->state, hash, ret_pending)) ==
-	       STATUS_BUSY)
+	           STATUS_BUSY ||
+	       is_changing(job, CALL_STORE_VALUE_PENDING, hash))
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
@@ -199,7 +211,8 @@ enum status signer_await_index(struct signer_change *job, uint32_t kind, const u
 			status = signer_state_by_user_key(state, key, ret_id);
 		else
 			status = signer_state_by_token(state, key, ret_id);
-		if (status != STATUS_BUSY)
+		if (status != STATUS_BUSY &&
+		    (status != STATUS_NOT_FOUND || !is_changing(job, kind, key)))
 			return settle(job, status);
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
@@ -211,18 +224,20 @@ enum status signer_await_user(struct signer_change *job, const uint8_t hash[32],
 {
 	enum status status;
 
-	while ((status = signer_state_user(&job->signer->state, hash, ret_list)) == STATUS_BUSY)
+	while ((status = signer_state_user(&job->signer->state, hash, ret_list)) == STATUS_BUSY ||
+	       is_changing(job, CALL_STORE_VALUE_USER, hash))
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return status == STATUS_CORRUPT ? status : settle(job, status);
 }
 
-enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up,
+enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
                               const uint8_t id[32], struct signer_blob **ret_blob)
 {
 	enum status status;
 
-	while ((status = look_up(&job->signer->state, id, ret_blob)) == STATUS_BUSY)
+	while ((status = look_up(&job->signer->state, id, ret_blob)) == STATUS_BUSY ||
+	       is_changing(job, kind, id))
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
@@ -231,7 +246,7 @@ enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up
 enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
                               struct signer_blob **ret_meta)
 {
-	return signer_await_blob(job, signer_state_meta, id, ret_meta);
+	return signer_await_blob(job, signer_state_meta, CALL_STORE_VALUE_META, id, ret_meta);
 }
 
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes)
@@ -249,60 +264,6 @@ enum status signer_await_commit(struct signer_change *job, uint64_t batch)
 			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
 			                     "the store has not confirmed the change; ask for its "
 			                     "state before trying again");
-	signer_settle(job);
-	return STATUS_OK;
-}
-
-enum status signer_await_held(struct signer_change *job)
-{
-	while (!signer_settle(job->signer->settling) || signer_state_held(&job->signer->state) != 0)
-		if (!signer_change_turn(job))
-			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
-			                     "it is in force; the store has not confirmed it, so "
-			                     "a stop of the machine now could lose it");
-	return STATUS_OK;
-}
-
-/* Whoever became a user key is found by it from now on; and his list is another one. */
-static void settle_factors(struct signer_change *job)
-{
-	struct signer_state *state = &job->signer->state;
-
-	for (size_t i = 0; i < job->unsettled.wallets; i++) {
-		const struct authz_wallet_record *wallet = &job->wallets[i];
-
-		if (wallet->has_recovery)
-			signer_state_install_index(state, CALL_STORE_VALUE_USER_KEY,
-			                           wallet->recovery, wallet->id);
-		for (size_t j = 0; j < wallet->user_key_count; j++) {
-			uint8_t hash[32];
-
-			signer_state_install_index(state, CALL_STORE_VALUE_USER_KEY,
-			                           wallet->user_keys[j].key, wallet->id);
-			for (int agreed = 0; agreed < 2; agreed++) {
-				signer_list_hash(&wallet->user_keys[j], agreed == 1, hash);
-				signer_state_forget(state, CALL_STORE_VALUE_USER, hash);
-			}
-		}
-	}
-	for (size_t i = 0; i < job->factors.brought_count; i++)
-		if (job->factors.brought[i].kind == AUTHZ_KEY_PASSKEY_ED25519)
-			signer_state_forget(state, CALL_STORE_VALUE_USER_KEY,
-			                    job->factors.brought[i].public_key);
-	signer_factors_install_brought(job);
-}
-
-enum status signer_await_settled(struct signer_change *job)
-{
-	struct signer_change *settling = job->signer->settling;
-	struct signer_store *store = job->signer->store;
-
-	while (!signer_settle(settling)) {
-		if (job->less && settling->unsettled.batch == signer_store_gathering(store))
-			signer_store_urge(store);
-		if (!signer_change_turn(job))
-			return STATUS_REFUSED;
-	}
 	return STATUS_OK;
 }
 
@@ -320,45 +281,6 @@ void signer_lower_record(const struct signer_change *job, size_t at,
 	for (size_t i = 0; i < wallet->grant_count; i++)
 		if (memcmp(wallet->grants[i].grant, grant, 32) == 0)
 			wallet->grants[i].live = false;
-}
-
-/* settling_row: of the wallet in the change that settles; false when it is not in it. */
-static bool settling_row(const struct signer_change *job, size_t at, size_t *ret_row)
-{
-	const struct signer_change *settling = job->signer->settling;
-
-	if (settling->unsettled.batch == 0)
-		return false;
-	*ret_row = 0;
-	while (*ret_row < settling->unsettled.wallets &&
-	       memcmp(settling->wallets[*ret_row].id, job->change.entries[at].wallet, 32) != 0)
-		++*ret_row;
-	return *ret_row < settling->unsettled.wallets;
-}
-
-bool signer_is_settling(const struct signer_change *job, size_t at)
-{
-	size_t row;
-
-	return settling_row(job, at, &row);
-}
-
-bool signer_merge_lowered(struct signer_change *job, size_t at)
-{
-	struct signer_change *settling = job->signer->settling;
-	struct signer_wallet *cached;
-	size_t row;
-
-	if (!settling_row(job, at, &row))
-		return false;
-	signer_lower_record(job, at, &settling->wallets[row]);
-	signer_advance(job, &settling->wallets[row]);
-	settling->unsettled.lowered |= UINT64_C(1) << row;
-	cached = (struct signer_wallet *)signer_cache_find(&job->signer->state.wallets,
-	                                                   job->wallets[at].id);
-	if (cached != NULL && cached->head.state == SIGNER_CACHED_READY)
-		signer_lower_record(job, at, &cached->record);
-	return true;
 }
 
 enum status signer_await_receipts(struct signer_change *job)
@@ -381,62 +303,38 @@ enum status signer_await_keep(struct signer_change *job)
 	return STATUS_OK;
 }
 
-static void settle_births(struct signer_change *job)
+struct signer_ask signer_ask_of(struct signer_change *job)
 {
-	struct signer_state *state = &job->signer->state;
+	enum signer_need need = job->factors.gives ? SIGNER_NEED_CHANGE : SIGNER_NEED_LESS;
 
-	for (size_t i = 0; i < job->unsettled.wallets; i++) {
-		const struct authz_wallet_record *wallet = &job->wallets[i];
-		uint8_t hash[32];
-
-		signer_state_name_hash(bytes_of(wallet->name, wallet->name_len), hash);
-		signer_state_install_index(state, CALL_STORE_VALUE_NAME, hash, wallet->id);
-		signer_state_install_index(state, CALL_STORE_VALUE_ADDRESS, wallet->address,
-		                           wallet->id);
-	}
-	settle_factors(job);
+	if (!signer_anchor_has_share(&job->signer->anchor, job->user, job->signer->now_ms))
+		need = SIGNER_NEED_LEASE;
+	return (struct signer_ask){.need = need, .user = job->user};
 }
 
-bool signer_settle(struct signer_change *job)
+enum status signer_demand_write(struct signer_change *job)
 {
-	struct signer_state *state = &job->signer->state;
-	struct signer_unsettled *open = &job->unsettled;
+	struct signer *signer = job->signer;
+	struct signer_anchor *anchor = &signer->anchor;
+	uint64_t wait_s;
 
-	if (open->batch == 0)
-		return true;
-	if (signer_store_committed(job->signer->store) < open->batch)
-		return false;
-	if (open->births)
-		settle_births(job);
-	else if (open->factors)
-		settle_factors(job);
-	for (size_t i = 0; i < open->wallets; i++) {
-		const struct authz_wallet_record *wallet = &job->wallets[i];
-
-		/* Written again, with the power that was taken away meanwhile. */
-		if ((open->lowered >> i & 1) != 0 &&
-		    signer_state_lower_wallet(state, wallet) != STATUS_OK)
-			return false;
-
-		/* The new grant is the last; a look-up may have found that there was none. */
-		if (open->grants)
-			signer_state_forget(state, CALL_STORE_VALUE_GRANT,
-			                    wallet->grants[wallet->grant_count - 1].grant);
-		if ((open->lowered >> i & 1) == 0)
-			signer_state_install_wallet(state, wallet);
-	}
-	if (open->client) {
-		/* An operator may have frozen it meanwhile: then that is written over it. */
-		if (!job->client.frozen ||
-		    signer_state_lower_client(state, &job->client) != STATUS_OK)
-			signer_state_install_client(state, &job->client);
-		signer_state_install_index(state, CALL_STORE_VALUE_TOKEN, job->client.token_hash,
-		                           job->client.id);
-	}
-	if (open->limit)
-		signer_state_install_grant(state, &job->grant);
-	*open = (struct signer_unsettled){.batch = 0};
-	return true;
+	if (!signer_group_has_place(signer->group, job->user))
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many changes wait until they are durable; try again");
+	/* It goes with what others asked for. */
+	if (signer_store_needed(signer->store) >= SIGNER_NEED_CHANGE)
+		return STATUS_OK;
+	if (!signer_anchor_allows(anchor, SIGNER_NEED_CHANGE, signer->now_ms, &wait_s))
+		return signer_refuse(
+		    job, CALL_RESULT_OVERLOADED,
+		    "the TPM's writes for today are used up but for what takes power away; try "
+		    "again in %llu s",
+		    (unsigned long long)wait_s);
+	if (!signer_anchor_has_share(anchor, job->user, signer->now_ms))
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "your share of the TPM's writes is used up: those left are "
+		                     "others'; try again in some minutes");
+	return STATUS_OK;
 }
 
 /* ---- running a module for a change ---- */
@@ -668,15 +566,18 @@ enum status signer_load_wallets(struct signer_change *job)
 {
 	bool is_birth = authz_action_is_birth(job->change.action);
 
-	/* Whole records are made from those in memory: what was lowered there is written first. */
-	while (!authz_action_reduces(job->change.action) &&
-	       signer_state_unwritten(&job->signer->state) != 0)
-		if (!signer_change_turn(job))
-			return STATUS_REFUSED;
 	for (size_t i = 0; i < job->change.entry_count; i++) {
+		const uint8_t *id = job->change.entries[i].wallet;
 		struct signer_wallet *wallet;
-		enum status status =
-		    signer_await_wallet(job, job->change.entries[i].wallet, &wallet);
+		enum status status;
+
+		/* A whole record is made from the one in memory: what was lowered there is written
+		 * first. */
+		while (!authz_action_reduces(job->change.action) &&
+		       signer_state_is_unwritten(&job->signer->state, CALL_STORE_VALUE_WALLET, id))
+			if (!signer_change_turn(job))
+				return STATUS_REFUSED;
+		status = signer_await_wallet(job, id, &wallet);
 
 		if (status == STATUS_REFUSED)
 			return status;
@@ -750,6 +651,20 @@ static enum status check_state(struct signer_change *job)
 	return STATUS_OK;
 }
 
+/* take_user: who signed, verified. Anybody can have a new key, so those who come with a wallet's
+ * first one are one user. */
+static void take_user(struct signer_change *job)
+{
+	const struct authz_signed_change *given = &job->given;
+
+	if (authz_action_is_birth(job->change.action))
+		return;
+	if (given->signature_count != 0)
+		memcpy(job->user, given->signatures[0].key.key, sizeof(job->user));
+	else if (given->code_count != 0)
+		memcpy(job->user, given->codes[0].id, sizeof(job->user));
+}
+
 static enum status submit(struct signer_change *job, struct bytes payload)
 {
 	enum status status = take_change(job, payload);
@@ -760,18 +675,22 @@ static enum status submit(struct signer_change *job, struct bytes payload)
 	if (status == STATUS_OK)
 		status = signer_factors_verify_signatures(job);
 	if (status == STATUS_OK)
+		take_user(job);
+	if (status == STATUS_OK)
 		status = signer_factors_rule(job);
 	if (status == STATUS_OK && job->factors.gives)
 		status = signer_demand_time(job);
 	if (status == STATUS_OK && job->factors.gives)
 		status = signer_demand_room(job);
+	if (status == STATUS_OK && job->factors.gives)
+		status = signer_demand_write(job);
 	if (status == STATUS_OK)
 		status = check_state(job);
 	if (status == STATUS_OK)
 		status = signer_factors_verify(job);
-	/* Rendering the text took turns. Changes are worked on one at a time, so none but the
-	 * settling one can have changed wallets meanwhile: what does not wait for that one looks at
-	 * them again (signer_lower_wallets). */
+	/* Rendering the text took turns. Changes are worked on one at a time, so none but those
+	 * that wait for their commit can have changed wallets meanwhile: what does not wait for
+	 * them looks at them again (signer_lower_wallets). */
 	if (status != STATUS_OK)
 		return status;
 	if (job->factors.delay_s == 0)
@@ -825,25 +744,11 @@ static void send_answer(struct signer *signer, const struct signer_change *job)
 {
 	uint64_t since_ms = signer->now_ms;
 
-	while (ipc_put(signer->authority, CALL_CHANGE_ANSWER, buffer_bytes(&job->message)) ==
+	while (job->request != 0 &&
+	       ipc_put(signer->authority, CALL_CHANGE_ANSWER, buffer_bytes(&job->message)) ==
 	           STATUS_BUSY &&
 	       signer->now_ms - since_ms < SIGNER_ANSWER_WAIT_MS)
 		signer_turn(signer);
-}
-
-/* A change whose commit is not durable yet goes on by itself; the next one has a place of its own.
- */
-static void set_aside(struct signer *signer)
-{
-	struct signer_change *job = signer->change, *other = signer->settling;
-
-	CHECK(other->unsettled.batch == 0);
-	other->modules = job->modules;
-	other->credentials = job->credentials;
-	other->births = job->births;
-	other->enrolls = job->enrolls;
-	signer->settling = job;
-	signer->change = other;
 }
 
 void signer_change_request(struct signer *signer, struct bytes message)
@@ -854,19 +759,19 @@ void signer_change_request(struct signer *signer, struct bytes message)
 	struct bytes payload;
 	enum status status;
 
-	CHECK(message.len >= sizeof(head) && job->unsettled.batch == 0);
+	CHECK(message.len >= sizeof(head));
 	memcpy(&head, message.data, sizeof(head));
 	payload = bytes_of(message.data + sizeof(head), message.len - sizeof(head));
-	job->began_ms = signer->now_ms;
+	job->request = head.id;
+	job->began_ms = signer->now_ms = signer_time_ms();
 	job->less = signer_request_kind(message) == SIGNER_REQUEST_LESS;
+	job->acts_at_once = signer_request_acts_at_once(message);
 	job->answer.len = job->module.len = 0;
 	job->refusal = (struct signer_refusal){.result = CALL_RESULT_INTERNAL};
+	job->factors.gives = false;
+	memset(job->user, 0, sizeof(job->user));
 	keys_random(job->run_user, sizeof(job->run_user));
-	/* Freeze and revocation, and what an operator orders, take effect whatever the store does.
-	 * A change would be made from what is no longer so. */
-	status = signer_request_acts_at_once(message) ? STATUS_OK : signer_await_settled(job);
-	if (status == STATUS_OK)
-		status = dispatch(job, head.kind, payload);
+	status = dispatch(job, head.kind, payload);
 	reply.id = head.id;
 	reply.result = (uint32_t)(status == STATUS_OK ? STATUS_OK : STATUS_REFUSED);
 	if (status != STATUS_OK) {
@@ -881,10 +786,9 @@ void signer_change_request(struct signer *signer, struct bytes message)
 	CHECK(buffer_put(&job->message, bytes_of(&reply, sizeof(reply))) == STATUS_OK &&
 	      buffer_put(&job->message, buffer_bytes(&job->answer)) == STATUS_OK);
 	send_answer(signer, job);
+	job->request = 0;
 	/* SESSION answers with a secret; the slots are wiped when it was taken. */
 	signer->told_secret |= head.kind == CALL_CHANGE_SESSION;
 	secret_wipe(job->answer.data, job->answer.len);
 	secret_wipe(job->message.data, job->message.len);
-	if (job->unsettled.batch != 0)
-		set_aside(signer);
 }

@@ -2,8 +2,10 @@
  *
  * The signer verifies every signature itself and renders every text itself; the authority adds
  * nothing (A4). One request is worked on at a time, in plain sequence: where it has to wait it
- * calls signer_turn, so signing goes on. What raises power takes effect after its commit is
- * durable; what lowers it takes effect at once and is acknowledged when durable. */
+ * calls signer_turn, so signing goes on. Once its records are in a batch it waits among those whose
+ * commit is not durable yet (signer_group.h), and the next request is worked on. What raises power
+ * takes effect after its commit is durable; what lowers it takes effect at once and is acknowledged
+ * when durable. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SIGNER_CHANGE_H
 #define SIGNER_CHANGE_H
@@ -33,21 +35,13 @@ struct signer_refusal {
 	char text[240];
 };
 
-/* What a commit makes true in memory, done when it is durable, even if nobody waits any more: until
- * then no other change is begun, for it would be made from what is no longer so. */
-struct signer_unsettled {
-	uint64_t batch; /* 0: nothing */
-	size_t wallets; /* of job->wallets */
-	bool births, grants, client, limit, factors;
-	uint64_t lowered; /* bits of the wallets whose power was taken away meanwhile */
-};
-
-_Static_assert(LIMIT_CHANGE_WALLETS_MAX <= 64, "a bit for each wallet of a change");
-
 struct signer_change {
+	uint64_t request; /* to be answered; 0: nobody waits, or it is answered later */
 	uint64_t began_ms;
-	bool less; /* it takes power away, or shows what would */
-	struct signer_unsettled unsettled;
+	bool less;         /* it takes power away, or shows what would */
+	bool acts_at_once; /* whatever commits wait */
+	uint8_t user[32]; /* who signed: whose share of writes and places it takes; zeros: all those
+	                   * who need be nobody's user yet, together */
 	struct signer_budget modules, credentials, births, enrolls;
 	struct signer_judgement judgement; /* of approvals that an operator sent */
 	struct signer_store_item item;
@@ -117,7 +111,7 @@ enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
 /* signer_await_blob waits for any look-up of a blob. */
 typedef enum status signer_look_up(struct signer_state *state, const uint8_t id[32],
                                    struct signer_blob **ret_blob);
-enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up,
+enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
                               const uint8_t id[32], struct signer_blob **ret_blob);
 /* signer_await_list asks the store which clients have ids above `after` (zeros: all), the first
  * AUTHZ_CLIENTS_MAX of them, ascending: its word, to be proven one by one. `*ret_more`: there are
@@ -129,8 +123,6 @@ enum status signer_await_list(struct signer_change *job, const uint8_t after[32]
  * durable. */
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes);
 enum status signer_await_commit(struct signer_change *job, uint64_t batch);
-/* signer_await_held waits until all power that was taken away is so durably. */
-enum status signer_await_held(struct signer_change *job);
 /* signer_await_receipts waits until receipts can be written: what gives power asks for it first
  * (R4).
  */
@@ -140,18 +132,12 @@ enum status signer_await_keep(struct signer_change *job);
 /* signer_lower_record does to a record what the freeze or revocation does to wallet `at`. */
 void signer_lower_record(const struct signer_change *job, size_t at,
                          struct authz_wallet_record *wallet);
-/* signer_is_settling: wallet `at` of the change is one that the settling change writes. */
-bool signer_is_settling(const struct signer_change *job, size_t at);
-/* signer_merge_lowered: wallet `at` of the change is one that the settling change writes. Then what
- * is taken away is put into that record too, to be written over it, and into what tickets look at
- * now. False: it is not. */
-bool signer_merge_lowered(struct signer_change *job, size_t at);
-/* signer_await_settled waits until no earlier commit is in flight. Where what takes power away
- * waits for it, the commit counts as such: it goes on though the TPM's writes are used up but for
- * the reserve. */
-enum status signer_await_settled(struct signer_change *job);
-/* signer_settle does what job->unsettled says once its commit is durable; false before. */
-bool signer_settle(struct signer_change *job);
+/* signer_ask_of says for whom, and how urgently, what the change lowers asks for a write: beyond
+ * his share it goes with the next one. */
+struct signer_ask signer_ask_of(struct signer_change *job);
+/* signer_demand_write refuses what gives power while no write is left for it, for its user, or no
+ * place to wait for it. */
+enum status signer_demand_write(struct signer_change *job);
 /* signer_has_expired tells whether what somebody signed has ended: for sure, where it takes power
  * away, for a time_high that ran ahead is no reason to leave a thief his power; perhaps, where it
  * does not. */
@@ -173,10 +159,9 @@ enum status signer_describe(struct signer_change *job);
 enum status signer_apply(struct signer_change *job);
 /* signer_limit_grows tells whether a LIMIT makes any cap larger. */
 enum status signer_limit_grows(struct signer_change *job, bool *ret_grows);
-/* What its files share of carrying out: the wallet's next version; the answer when batch is
- * durable; records with less power, in force now; records with more, in force when durable. */
+/* What its files share of carrying out: the wallet's next version; records with less power, in
+ * force now. */
 void signer_advance(struct signer_change *job, struct authz_wallet_record *wallet);
-enum status signer_answer_done(struct signer_change *job, uint64_t batch, struct bytes birth);
 enum status signer_lower_wallets(struct signer_change *job);
 /* signer_load_wallets loads the records of the change's wallets into job->wallets. */
 enum status signer_load_wallets(struct signer_change *job);

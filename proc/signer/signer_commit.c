@@ -289,8 +289,11 @@ static struct signer_ticket *pass_ceiling(struct signer_sign *sign, struct signe
 	/* When too much waits for the store, the next request tries again; it is refused as well.
 	 */
 	log_text(&line, "durable",
-	         signer_state_lower_client(sign->parts.state, &frozen) == STATUS_OK ? "soon"
-	                                                                            : "no");
+	         signer_state_lower_client(sign->parts.state, &frozen,
+	                                   (struct signer_ask){.need = SIGNER_NEED_LESS},
+	                                   NULL) == STATUS_OK
+	             ? "soon"
+	             : "no");
 	log_end(&line);
 	signer_ticket_refuse(tickets[at - 1], CALL_RESULT_CLIENT_CEILING);
 	return tickets[at - 1];

@@ -101,9 +101,9 @@ static void show_status(struct signer *signer, struct export *export)
 		time = signer_boot_time(signer);
 	export->answer.status = (struct call_export_status){
 	    .boot = signer->boot,
-	    .wallets = signer->wallets,
-	    .clients = signer->clients,
-	    .grants = signer->grants,
+	    .wallets = signer->totals.wallets,
+	    .clients = signer->totals.clients,
+	    .grants = signer->totals.grants,
 	    .signatures = signer_sign_signed(signer->sign),
 	    .refusals = signer_sign_refused(signer->sign),
 	    .time = time,

@@ -449,7 +449,8 @@ static enum status note_failure(struct signer_change *job, struct authz_factor_r
 			block_s = SIGNER_CODE_BLOCK_MAX_S;
 		lock->blocked_until_s = now + block_s;
 	}
-	if (!is_new && signer_state_lower_factor(&job->signer->state, record) != STATUS_OK)
+	if (!is_new &&
+	    signer_state_lower_factor(&job->signer->state, record, signer_ask_of(job)) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
 		                     "too many such changes wait for the store");
 	return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
@@ -685,13 +686,6 @@ void signer_factors_put_brought(struct signer_change *job)
 	}
 }
 
-void signer_factors_install_brought(struct signer_change *job)
-{
-	for (size_t i = 0; i < job->factors.brought_count; i++)
-		if (job->factors.brought_new[i])
-			signer_state_install_factor(&job->signer->state, &job->factors.brought[i]);
-}
-
 /* ---- all of it ---- */
 
 static enum status verify_signature(struct signer_change *job, size_t at)
@@ -797,7 +791,8 @@ enum status signer_factors_verify(struct signer_change *job)
 		const struct authz_factor_record *used = &factors->used[i];
 
 		if ((used->kind == AUTHZ_KEY_TOTP || used->count != 0) &&
-		    signer_state_lower_factor(&job->signer->state, used) != STATUS_OK)
+		    signer_state_lower_factor(&job->signer->state, used, signer_ask_of(job)) !=
+		        STATUS_OK)
 			return signer_refuse(job, CALL_RESULT_OVERLOADED,
 			                     "too many such changes wait for the store");
 	}
@@ -825,7 +820,9 @@ enum status signer_open_session(struct signer_change *job, struct bytes payload)
 	status = verify_passkey(job, &given.key, challenge, &given.assertion, &record);
 	if (status != STATUS_OK)
 		return status;
-	if (record.count != 0 && signer_state_lower_factor(&signer->state, &record) != STATUS_OK)
+	memcpy(job->user, given.key.key, sizeof(job->user));
+	if (record.count != 0 &&
+	    signer_state_lower_factor(&signer->state, &record, signer_ask_of(job)) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
 		                     "too many such changes wait for the store");
 	/* The one that ends first gives way. */

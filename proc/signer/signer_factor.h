@@ -66,9 +66,8 @@ bool signer_factors_still_hold(const struct signer_change *job);
  * is known, into job->factors.brought. `late`: it was checked when the change was signed. */
 MUST_USE enum status signer_factors_take_brought(struct signer_change *job, bool late);
 /* signer_factors_put_brought adds the new records to the gathering batch; the caller made room for
- * SIGNER_BROUGHT_MAX of AUTHZ_FACTOR_RECORD_MAX. _install shows them, when durable. */
+ * SIGNER_BROUGHT_MAX of AUTHZ_FACTOR_RECORD_MAX. */
 void signer_factors_put_brought(struct signer_change *job);
-void signer_factors_install_brought(struct signer_change *job);
 
 /* SESSION, READ and ENROLL. */
 enum status signer_open_session(struct signer_change *job, struct bytes payload);

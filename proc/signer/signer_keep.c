@@ -163,6 +163,7 @@ static void put_boot(struct signer_keep *keep)
 	if (!signer_store_room(state->store, 1, keep->boot.len + KEYS_AEAD_OVERHEAD_LEN))
 		return;
 	keep->batch = signer_state_put(state, CALL_STORE_VALUE_META, id, keep->boot);
+	signer_store_need(state->store, SIGNER_NEED_CHANGE, NULL);
 	keep->step = KEEP_BOOT_DURABLE;
 }
 
@@ -180,8 +181,6 @@ static void look_at_age(struct signer_keep *keep)
 
 void signer_keep_pump(struct signer_keep *keep)
 {
-	uint8_t id[32] = {SIGNER_META_LAST_BOOT};
-
 	/* One request at a time, of either stream. */
 	if (keep->inputs_cut != 0 && !keep->cutting && keep->step != KEEP_WAIT)
 		keep->cutting = signer_store_segment(keep->signer->store, CALL_STORE_SEGMENT_DELETE,
@@ -204,7 +203,6 @@ void signer_keep_pump(struct signer_keep *keep)
 	case KEEP_BOOT_DURABLE:
 		if (signer_store_committed(keep->signer->store) < keep->batch)
 			break;
-		signer_state_forget(&keep->signer->state, CALL_STORE_VALUE_META, id);
 		keep->step = KEEP_MARK;
 		break;
 	case KEEP_MARK:

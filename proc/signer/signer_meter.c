@@ -54,7 +54,7 @@ void signer_meter_renew(struct signer_state *state, struct signer_meter *meter,
 	meter->leased_once = true;
 	/* What a user has just granted must not wait for others' leases. */
 	if (is_first)
-		signer_store_need(state->store, SIGNER_NEED_CHANGE);
+		signer_store_need(state->store, SIGNER_NEED_CHANGE, NULL);
 	state->renewed = true;
 }
 

@@ -153,6 +153,7 @@ static enum status hear_activated(struct signer *signer, struct bytes message)
 		signer->node.activated = true;
 		make_record(signer, record);
 		signer_state_put(&signer->state, CALL_STORE_VALUE_META, id, BYTES_OF_ARRAY(record));
+		signer_store_need(signer->store, SIGNER_NEED_CHANGE, NULL);
 		log_event(LOG_INFO, "evidence.activated");
 	} else {
 		/* The statement then says so; who wants the proof activates the key himself. */

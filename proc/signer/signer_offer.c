@@ -20,29 +20,23 @@ static struct signer_module_bounds bounds_of(const struct signer_change *job)
 	return signer_module_bounds(signer_store_fill(job->signer->store).state_bytes);
 }
 
-/* Whether a module is kept: OK, NOT_FOUND. What is not, may be soon, and is not remembered. */
+/* Whether a module is kept: OK, NOT_FOUND. */
 static enum status look_for(struct signer_change *job, const uint8_t hash[32])
 {
 	struct signer_blob *ignored;
-	enum status status = signer_await_blob(job, signer_state_module, hash, &ignored);
 
-	if (status == STATUS_NOT_FOUND)
-		signer_state_forget(&job->signer->state, CALL_STORE_VALUE_MODULE, hash);
-	return status;
+	return signer_await_blob(job, signer_state_module, CALL_STORE_VALUE_MODULE, hash, &ignored);
 }
 
-/* Reads a record that the next change may have rewritten, so it is not remembered either. One that
- * is absent, or of another length, leaves `ret_record` as it is. */
+/* Reads a record. One that is absent, or of another length, leaves `ret_record` as it is. */
 static enum status read_record(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
                                const uint8_t id[32], void *ret_record, size_t len)
 {
 	struct signer_blob *blob;
-	enum status status = signer_await_blob(job, look_up, id, &blob);
+	enum status status = signer_await_blob(job, look_up, kind, id, &blob);
 
 	if (status == STATUS_OK && blob->len == len)
 		memcpy(ret_record, blob->bytes, len);
-	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-		signer_state_forget(&job->signer->state, kind, id);
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
@@ -89,9 +83,8 @@ static enum status offer(struct signer_change *job, struct offers *offers)
 	offer_id(place, id);
 	(void)signer_state_put(state, CALL_STORE_VALUE_OFFERED, id, buffer_bytes(&job->module));
 	memset(id, 0, sizeof(id));
-	job->unsettled.batch = signer_state_put(state, CALL_STORE_VALUE_OFFERED, id,
-	                                        bytes_of(offers, sizeof(*offers)));
-	return signer_await_commit(job, job->unsettled.batch);
+	return signer_await_commit(job, signer_state_put(state, CALL_STORE_VALUE_OFFERED, id,
+	                                                 bytes_of(offers, sizeof(*offers))));
 }
 
 /* Puts what job->module holds on offer, unless it is here. */
@@ -166,14 +159,12 @@ static enum status fetch(struct signer_change *job, const uint8_t hash[32])
 	if (!find_offer(&offers, hash, &place))
 		return STATUS_NOT_FOUND;
 	offer_id(place, id);
-	status = signer_await_blob(job, signer_state_offer, id, &blob);
+	status = signer_await_blob(job, signer_state_offer, CALL_STORE_VALUE_OFFERED, id, &blob);
 	if (status != STATUS_OK)
 		return status;
 	module = bytes_of(blob->bytes, blob->len);
 	keys_sha256(&module, 1, found);
-	status = memcmp(found, hash, 32) == 0 ? buffer_put(&job->module, module) : STATUS_NOT_FOUND;
-	signer_state_forget(state, CALL_STORE_VALUE_OFFERED, id);
-	return status;
+	return memcmp(found, hash, 32) == 0 ? buffer_put(&job->module, module) : STATUS_NOT_FOUND;
 }
 
 enum status signer_need_module(struct signer_change *job, const uint8_t hash[32])
@@ -252,8 +243,7 @@ static enum status put(struct signer_change *job, const uint8_t hash[32], struct
 	enum status status = signer_await_room(job, 1, RECORD_ROOM(stored.len));
 
 	if (status == STATUS_OK)
-		job->unsettled.batch =
-		    signer_state_put(&job->signer->state, CALL_STORE_VALUE_MODULE, hash, stored);
+		(void)signer_state_put(&job->signer->state, CALL_STORE_VALUE_MODULE, hash, stored);
 	return status;
 }
 
@@ -311,7 +301,8 @@ enum status signer_keep_modules(struct signer_change *job)
 	share.count += fresh.added.count;
 	share.bytes += fresh.added.bytes;
 	(void)signer_state_put(state, CALL_STORE_VALUE_META, id, bytes_of(&all, sizeof(all)));
-	job->unsettled.batch =
-	    signer_state_put(state, CALL_STORE_VALUE_SHARE, user, bytes_of(&share, sizeof(share)));
+	(void)signer_state_put(state, CALL_STORE_VALUE_SHARE, user,
+	                       bytes_of(&share, sizeof(share)));
+	signer_store_need(job->signer->store, SIGNER_NEED_CHANGE, job->user);
 	return put_fresh(job, &fresh);
 }

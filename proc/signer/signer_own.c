@@ -5,6 +5,7 @@
 #include "log_line.h"
 #include "secret.h"
 #include "signer_change.h"
+#include "signer_group.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
 
@@ -166,8 +167,8 @@ enum status signer_apply_factor(struct signer_change *job)
 {
 	static struct authz_factor_body body;
 	struct signer_state *state = &job->signer->state;
+	static const struct authz_submit_answer done;
 	size_t count = job->change.entry_count, brought = 0;
-	uint64_t batch = 0;
 	enum status status = signer_check_factor(job);
 
 	if (status != STATUS_OK)
@@ -195,12 +196,10 @@ enum status signer_apply_factor(struct signer_change *job)
 		                       bytes_of(job->wallets[0].id, 32));
 	for (size_t i = 0; i < count; i++) {
 		signer_advance(job, &job->wallets[i]);
-		batch = signer_state_put_wallet(state, &job->wallets[i]);
+		signer_state_put_wallet(state, &job->wallets[i]);
 	}
-	job->unsettled =
-	    (struct signer_unsettled){.batch = batch, .wallets = count, .factors = true};
-	status = signer_await_commit(job, batch);
-	return status == STATUS_OK ? signer_answer_done(job, batch, bytes_of(NULL, 0)) : status;
+	signer_group_add(job, (struct signer_made){.wallets = count}, &done);
+	return STATUS_OK;
 }
 
 /* ---- export ---- */
@@ -291,22 +290,14 @@ static void tell(const struct signer_change *job)
 	log_end(&line);
 }
 
-static enum status answer_export(struct signer_change *job, struct bytes sealed)
-{
-	struct authz_submit_answer answer = {.seq = signer_store_seq(job->signer->store),
-	                                     .export = sealed};
-
-	return authz_submit_answer_put(&answer, &job->answer);
-}
-
 /* What the outside may learn is true before the key leaves: the receipt is durable, then the flag.
  * A receipt without export, after a failure between the two, errs on the safe side. */
 enum status signer_apply_export(struct signer_change *job)
 {
 	struct authz_wallet_record *wallet = &job->wallets[0];
 	struct signer *signer = job->signer;
+	static struct authz_submit_answer answer;
 	struct bytes sealed;
-	uint64_t batch;
 	enum status status = seal_key(job, &sealed);
 
 	if (status == STATUS_OK)
@@ -318,19 +309,17 @@ enum status signer_apply_export(struct signer_change *job)
 	wallet->ownership_lost = true; /* A20 */
 	wallet->exported++;
 	signer_advance(job, wallet);
-	batch = signer_state_put_wallet(&signer->state, wallet);
-	job->unsettled = (struct signer_unsettled){.batch = batch, .wallets = 1};
-	status = signer_await_commit(job, batch);
-	if (status != STATUS_OK)
-		return status;
+	signer_state_put_wallet(&signer->state, wallet);
 	tell(job);
-	return answer_export(job, sealed);
+	answer = (struct authz_submit_answer){.export = sealed};
+	signer_group_add(job, (struct signer_made){.wallets = 1}, &answer);
+	return STATUS_OK;
 }
 
 enum status signer_export_again(struct signer_change *job)
 {
-	struct bytes sealed;
-	enum status status = seal_key(job, &sealed);
+	struct authz_submit_answer answer = {.seq = signer_store_seq(job->signer->store)};
+	enum status status = seal_key(job, &answer.export);
 
-	return status == STATUS_OK ? answer_export(job, sealed) : status;
+	return status == STATUS_OK ? authz_submit_answer_put(&answer, &job->answer) : status;
 }

@@ -7,6 +7,7 @@
 #include "base_check.h"
 #include "log_line.h"
 #include "signer_change.h"
+#include "signer_group.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
 
@@ -94,7 +95,6 @@ enum status signer_pending_begin(struct signer_change *job)
 	                                                   job->factors.delay_s};
 	struct authz_submit_answer answer = {.waits_until_s = entry.opens_s};
 	struct buffer record = {job->texts.data, job->texts.cap, 0};
-	uint64_t batch = 0;
 	size_t brought = 0;
 	enum status status;
 
@@ -136,17 +136,11 @@ enum status signer_pending_begin(struct signer_change *job)
 		signer_advance(job, &job->wallets[i]);
 		(void)signer_state_put_wallet(&signer->state, &job->wallets[i]);
 	}
-	batch = signer_state_put(&signer->state, CALL_STORE_VALUE_PENDING, entry.change,
-	                         buffer_bytes(&record));
-	job->unsettled = (struct signer_unsettled){
-	    .batch = batch, .wallets = job->change.entry_count, .factors = brought != 0};
-	status = signer_await_commit(job, batch);
-	if (status != STATUS_OK)
-		return status;
-	signer_state_forget(&signer->state, CALL_STORE_VALUE_PENDING, entry.change);
+	(void)signer_state_put(&signer->state, CALL_STORE_VALUE_PENDING, entry.change,
+	                       buffer_bytes(&record));
 	tell("change.waits", job, entry.opens_s);
-	answer.seq = signer_store_seq(signer->store);
-	return authz_submit_answer_put(&answer, &job->answer);
+	signer_group_add(job, (struct signer_made){.wallets = job->change.entry_count}, &answer);
+	return STATUS_OK;
 }
 
 /* Takes the record of a waiting change into the job, as if it had been submitted now. */
@@ -227,7 +221,6 @@ static void put_away(struct signer_change *job, const uint8_t hash[32])
 		return;
 	(void)signer_state_put(&job->signer->state, CALL_STORE_VALUE_PENDING, hash,
 	                       BYTES_OF_ARRAY(gone));
-	signer_state_forget(&job->signer->state, CALL_STORE_VALUE_PENDING, hash);
 }
 
 enum status signer_pending_complete(struct signer_change *job, struct bytes payload)
@@ -251,7 +244,11 @@ enum status signer_pending_complete(struct signer_change *job, struct bytes payl
 		return status;
 	if (done)
 		return signer_export_again(job);
+	job->factors.gives = true;
+	memcpy(job->user, job->given.signatures[0].key.key, sizeof(job->user));
 	status = signer_demand_room(job);
+	if (status == STATUS_OK)
+		status = signer_demand_write(job);
 	if (status != STATUS_OK)
 		return status;
 	/* The text is rendered again: it must still be the one that was signed (A5). */

@@ -59,8 +59,16 @@ static enum status checkpoint(void *context, uint64_t seq, const uint8_t root[32
 	return STATUS_OK;
 }
 
-static bool may_anchor(void *context, enum signer_need need)
+static void counts(void *context, uint32_t kind, const uint8_t id[32])
 {
+	(void)context;
+	(void)kind;
+	(void)id;
+}
+
+static bool may_anchor(void *context, enum signer_need need, const uint8_t *user)
+{
+	(void)user;
 	(void)context;
 	(void)need;
 	return false; /* heads are not looked at here: no commit */
@@ -168,6 +176,7 @@ static void start(void)
 	    signer_store_new(&signer_end, (struct signer_store_hooks){.loaded = loaded,
 	                                                              .checkpoint = checkpoint,
 	                                                              .may_anchor = may_anchor,
+	                                                              .counts = counts,
 	                                                              .segment = segment});
 	begin(1);
 }

@@ -574,16 +574,22 @@ uint64_t signer_state_put_factor(struct signer_state *state,
 	                        buffer_bytes(&state->plain));
 }
 
-void signer_state_install_factor(struct signer_state *state,
-                                 const struct authz_factor_record *record)
+static struct signer_hold *hold_of(struct signer_state *state, const struct signer_cache_head *head)
 {
-	struct signer_factor *factor =
-	    (struct signer_factor *)signer_cache_claim(&state->factors, record->id);
+	for (size_t i = 0; i < state->hold_count; i++)
+		if (state->holds[i].head == head)
+			return &state->holds[i];
+	return NULL;
+}
 
-	if (factor == NULL)
-		return;
-	factor->record = *record;
-	factor->head.state = SIGNER_CACHED_READY;
+/* What is written instead of an entry has become the entry. */
+static void installed(struct signer_state *state, struct signer_cache_head *head)
+{
+	struct signer_hold *held = hold_of(state, head);
+
+	head->state = SIGNER_CACHED_READY;
+	if (held != NULL)
+		held->instead = NULL;
 }
 
 /* A changed record takes its place in the cache if there is room; else it is loaded when needed. */
@@ -596,7 +602,7 @@ void signer_state_install_wallet(struct signer_state *state,
 	if (wallet == NULL)
 		return;
 	wallet->record = *record;
-	wallet->head.state = SIGNER_CACHED_READY;
+	installed(state, &wallet->head);
 }
 
 void signer_state_install_client(struct signer_state *state,
@@ -608,24 +614,34 @@ void signer_state_install_client(struct signer_state *state,
 	if (client == NULL)
 		return;
 	client->record = *record;
-	client->head.state = SIGNER_CACHED_READY;
+	installed(state, &client->head);
 }
 
 /* Pins the entry until what it says is durable. */
-static void hold(struct signer_state *state, uint32_t kind, struct signer_cache_head *head)
+static void hold(struct signer_state *state, uint32_t kind, struct signer_cache_head *head,
+                 struct signer_ask ask, const void *instead)
 {
-	for (size_t i = 0; i < state->hold_count; i++)
-		if (state->holds[i].head == head) {
-			state->holds[i].batch = UINT64_MAX;
-			return;
-		}
-	head->pins++;
-	state->holds[state->hold_count++] =
-	    (struct signer_hold){.head = head, .kind = kind, .batch = UINT64_MAX};
+	struct signer_hold *held = hold_of(state, head);
+
+	if (held == NULL) {
+		head->pins++;
+		held = &state->holds[state->hold_count++];
+		*held = (struct signer_hold){.head = head, .kind = kind};
+	}
+	held->batch = UINT64_MAX;
+	held->instead = instead;
+	if (held->need >= ask.need)
+		return;
+	held->need = ask.need;
+	held->has_user = ask.user != NULL;
+	if (ask.user != NULL)
+		memcpy(held->user, ask.user, sizeof(held->user));
 }
 
 enum status signer_state_lower_wallet(struct signer_state *state,
-                                      const struct authz_wallet_record *record)
+                                      const struct authz_wallet_record *record,
+                                      struct signer_ask ask,
+                                      const struct authz_wallet_record *instead)
 {
 	struct signer_wallet *wallet;
 
@@ -636,12 +652,14 @@ enum status signer_state_lower_wallet(struct signer_state *state,
 		return STATUS_BUSY;
 	wallet->record = *record;
 	wallet->head.state = SIGNER_CACHED_READY;
-	hold(state, CALL_STORE_VALUE_WALLET, &wallet->head);
+	hold(state, CALL_STORE_VALUE_WALLET, &wallet->head, ask, instead);
 	return STATUS_OK;
 }
 
 enum status signer_state_lower_client(struct signer_state *state,
-                                      const struct authz_client_record *record)
+                                      const struct authz_client_record *record,
+                                      struct signer_ask ask,
+                                      const struct authz_client_record *instead)
 {
 	struct signer_client *client;
 
@@ -652,12 +670,13 @@ enum status signer_state_lower_client(struct signer_state *state,
 		return STATUS_BUSY;
 	client->record = *record;
 	client->head.state = SIGNER_CACHED_READY;
-	hold(state, CALL_STORE_VALUE_CREDENTIAL, &client->head);
+	hold(state, CALL_STORE_VALUE_CREDENTIAL, &client->head, ask, instead);
 	return STATUS_OK;
 }
 
 enum status signer_state_lower_factor(struct signer_state *state,
-                                      const struct authz_factor_record *record)
+                                      const struct authz_factor_record *record,
+                                      struct signer_ask ask)
 {
 	struct signer_factor *factor;
 
@@ -668,16 +687,17 @@ enum status signer_state_lower_factor(struct signer_state *state,
 		return STATUS_BUSY;
 	factor->record = *record;
 	factor->head.state = SIGNER_CACHED_READY;
-	hold(state, CALL_STORE_VALUE_FACTOR, &factor->head);
+	hold(state, CALL_STORE_VALUE_FACTOR, &factor->head, ask, NULL);
 	return STATUS_OK;
 }
 
-enum status signer_state_lower_grant(struct signer_state *state, struct signer_grant *grant)
+enum status signer_state_lower_grant(struct signer_state *state, struct signer_grant *grant,
+                                     struct signer_ask ask)
 {
 	if (state->hold_count == SIGNER_HOLDS_MAX)
 		return STATUS_BUSY;
 	(void)signer_state_rules(&grant->record, grant->meter.rules);
-	hold(state, CALL_STORE_VALUE_GRANT, &grant->head);
+	hold(state, CALL_STORE_VALUE_GRANT, &grant->head, ask, NULL);
 	return STATUS_OK;
 }
 
@@ -686,12 +706,7 @@ bool signer_state_may_hold(const struct signer_state *state, size_t count)
 	return count <= SIGNER_HOLDS_MAX - state->hold_count;
 }
 
-size_t signer_state_held(const struct signer_state *state)
-{
-	return state->hold_count;
-}
-
-size_t signer_state_unwritten(const struct signer_state *state)
+static size_t count_unwritten(const struct signer_state *state)
 {
 	size_t count = 0;
 
@@ -700,42 +715,84 @@ size_t signer_state_unwritten(const struct signer_state *state)
 	return count;
 }
 
-/* Writes what is held and unwritten, all in one batch or nothing yet. */
-static void write_holds(struct signer_state *state)
+uint64_t signer_state_lowered(const struct signer_state *state)
+{
+	return count_unwritten(state) != 0 ? UINT64_MAX : state->held_batch;
+}
+
+static const struct signer_hold *find_hold(const struct signer_state *state, uint32_t kind,
+                                           const uint8_t id[32])
+{
+	for (size_t i = 0; i < state->hold_count; i++)
+		if (state->holds[i].kind == kind && memcmp(state->holds[i].head->key, id, 32) == 0)
+			return &state->holds[i];
+	return NULL;
+}
+
+bool signer_state_is_unwritten(const struct signer_state *state, uint32_t kind,
+                               const uint8_t id[32])
+{
+	const struct signer_hold *held = find_hold(state, kind, id);
+
+	return held != NULL && held->batch == UINT64_MAX;
+}
+
+bool signer_state_is_held(const struct signer_state *state, uint32_t kind, const uint8_t id[32])
+{
+	return find_hold(state, kind, id) != NULL;
+}
+
+static uint64_t put_hold(struct signer_state *state, const struct signer_hold *held)
+{
+	const void *entry = held->head;
+
+	switch (held->kind) {
+	case CALL_STORE_VALUE_WALLET:
+		return signer_state_put_wallet(
+		    state, held->instead != NULL ? (const struct authz_wallet_record *)held->instead
+		                                 : &((const struct signer_wallet *)entry)->record);
+	case CALL_STORE_VALUE_GRANT:
+		return signer_state_put_grant(state, &((const struct signer_grant *)entry)->record);
+	case CALL_STORE_VALUE_FACTOR:
+		return signer_state_put_factor(state,
+		                               &((const struct signer_factor *)entry)->record);
+	default:
+		return signer_state_put_client(
+		    state, held->instead != NULL ? (const struct authz_client_record *)held->instead
+		                                 : &((const struct signer_client *)entry)->record);
+	}
+}
+
+/* All in one batch, or nothing yet; a batch that has no room for it is asked for all the same. */
+void signer_state_write(struct signer_state *state)
 {
 	/* A grant's record is the longest; the others are not half of it. */
 	const size_t each = AUTHZ_GRANT_RECORD_MAX / 2 + KEYS_AEAD_OVERHEAD_LEN;
-	size_t count = signer_state_unwritten(state), bytes = 0;
+	size_t count = 0, bytes = 0;
 	bool all;
 
-	for (size_t i = 0; i < state->hold_count; i++)
-		if (state->holds[i].batch == UINT64_MAX)
-			bytes += state->holds[i].kind == CALL_STORE_VALUE_GRANT ? 2 * each : each;
+	for (size_t i = 0; i < state->hold_count; i++) {
+		const struct signer_hold *held = &state->holds[i];
+
+		if (held->batch != UINT64_MAX)
+			continue;
+		count++;
+		bytes += held->kind == CALL_STORE_VALUE_GRANT ? 2 * each : each;
+		signer_store_need(state->store, held->need, held->has_user ? held->user : NULL);
+	}
 	all = signer_store_room(state->store, count, bytes);
 	/* What never fits one batch goes piece by piece; no single change is so large. */
 	if (count == 0 || (!all && bytes <= SIGNER_STORE_BATCH_MAX / 2))
 		return;
 	for (size_t i = 0; i < state->hold_count; i++) {
 		struct signer_hold *held = &state->holds[i];
-		const void *entry = held->head;
 
 		if (held->batch != UINT64_MAX)
 			continue;
-		signer_store_urge(state->store);
 		if (!all && !signer_store_room(state->store, 1, 2 * each))
 			return;
-		if (held->kind == CALL_STORE_VALUE_WALLET)
-			held->batch = signer_state_put_wallet(
-			    state, &((const struct signer_wallet *)entry)->record);
-		else if (held->kind == CALL_STORE_VALUE_GRANT)
-			held->batch = signer_state_put_grant(
-			    state, &((const struct signer_grant *)entry)->record);
-		else if (held->kind == CALL_STORE_VALUE_FACTOR)
-			held->batch = signer_state_put_factor(
-			    state, &((const struct signer_factor *)entry)->record);
-		else
-			held->batch = signer_state_put_client(
-			    state, &((const struct signer_client *)entry)->record);
+		held->batch = state->held_batch = put_hold(state, held);
+		held->need = SIGNER_NEED_LEASE; /* asked for */
 	}
 }
 
@@ -744,7 +801,6 @@ static void pump_holds(struct signer_state *state)
 	uint64_t committed = signer_store_committed(state->store);
 	size_t kept = 0;
 
-	write_holds(state);
 	for (size_t i = 0; i < state->hold_count; i++) {
 		if (state->holds[i].batch <= committed)
 			state->holds[i].head->pins--;
@@ -765,25 +821,31 @@ void signer_state_install_grant(struct signer_state *state, const struct authz_g
 	(void)signer_state_rules(&grant->record, grant->meter.rules);
 }
 
-void signer_state_install_index(struct signer_state *state, uint32_t kind, const uint8_t key[32],
-                                const uint8_t id[32])
-{
-	struct signer_index *index =
-	    (struct signer_index *)signer_cache_claim(cache_of(state, kind), key);
-
-	if (index == NULL)
-		return;
-	memcpy(index->id, id, 32);
-	index->head.state = SIGNER_CACHED_READY;
-}
-
-void signer_state_forget(struct signer_state *state, uint32_t kind, const uint8_t id[32])
+void signer_state_counts(struct signer_state *state, uint32_t kind, const uint8_t id[32])
 {
 	struct signer_cache *cache = cache_of(state, kind);
-	struct signer_cache_head *head = (struct signer_cache_head *)signer_cache_find(cache, id);
+	struct signer_cache_head *head =
+	    cache == NULL ? NULL : (struct signer_cache_head *)signer_cache_find(cache, id);
 
-	if (head != NULL && head->pins == 0)
-		signer_cache_drop(cache, head);
+	if (head == NULL || head->pins != 0)
+		return;
+	switch (kind) {
+	case CALL_STORE_VALUE_LEASE:
+	case CALL_STORE_VALUE_LIMITS:
+		return; /* was made from what is cached */
+	case CALL_STORE_VALUE_WALLET:
+	case CALL_STORE_VALUE_GRANT:
+	case CALL_STORE_VALUE_CREDENTIAL:
+	case CALL_STORE_VALUE_FACTOR:
+	case CALL_STORE_VALUE_MODULE:
+	case CALL_STORE_VALUE_TABLE:
+		if (head->state == SIGNER_CACHED_READY)
+			return; /* lowered, installed, or the same by its hash */
+		break;
+	default:
+		break;
+	}
+	signer_cache_drop(cache, head);
 }
 
 void signer_state_pump(struct signer_state *state)

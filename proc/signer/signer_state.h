@@ -125,9 +125,14 @@ struct signer_state {
 	struct signer_hold {
 		struct signer_cache_head *head;
 		uint32_t kind;
-		uint64_t batch; /* UINT64_MAX: not written yet */
+		uint64_t batch;      /* UINT64_MAX: not written yet */
+		const void *instead; /* written in the entry's place: see signer_state_lower_* */
+		enum signer_need need;
+		bool has_user;
+		uint8_t user[32];
 	} holds[SIGNER_HOLDS_MAX];
 	size_t hold_count;
+	uint64_t held_batch;              /* the last one in which a hold was written */
 	struct buffer plain;              /* a record as it was unsealed */
 	struct buffer sealed;             /* a record to be written */
 	struct signer_meter *leasing[64]; /* whose leases are being written */
@@ -215,30 +220,48 @@ void signer_state_install_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *wallet);
 void signer_state_install_client(struct signer_state *state,
                                  const struct authz_client_record *client);
+/* Who asks the TPM for a write, and what for. */
+struct signer_ask {
+	enum signer_need need;
+	const uint8_t *user; /* from whose share it is taken; NULL: nobody's */
+};
+
 /* signer_state_lower_* install a record with less power now, whatever the store does; it is written
- * by itself, and acknowledged when signer_state_held says 0. STATUS_BUSY when too many wait. */
+ * by itself. STATUS_BUSY when too many wait. Where a commit in flight writes another version of
+ * the record, `instead` is that version with the same power taken away: it is written behind that
+ * commit, in place of what is in force until then; it lives until it is installed. */
 MUST_USE enum status signer_state_lower_wallet(struct signer_state *state,
-                                               const struct authz_wallet_record *wallet);
+                                               const struct authz_wallet_record *wallet,
+                                               struct signer_ask ask,
+                                               const struct authz_wallet_record *instead);
 MUST_USE enum status signer_state_lower_client(struct signer_state *state,
-                                               const struct authz_client_record *client);
+                                               const struct authz_client_record *client,
+                                               struct signer_ask ask,
+                                               const struct authz_client_record *instead);
 /* What a factor was used for it cannot be used for again: that is less power too. */
 MUST_USE enum status signer_state_lower_factor(struct signer_state *state,
-                                               const struct authz_factor_record *factor);
+                                               const struct authz_factor_record *factor,
+                                               struct signer_ask ask);
 /* signer_state_lower_grant takes the record of a cached grant whose caps were lowered in place. */
 MUST_USE enum status signer_state_lower_grant(struct signer_state *state,
-                                              struct signer_grant *grant);
+                                              struct signer_grant *grant, struct signer_ask ask);
 /* signer_state_may_hold tells whether so many more can be lowered before the store takes some. */
 bool signer_state_may_hold(const struct signer_state *state, size_t count);
-/* signer_state_held is how many of them are not durable yet; _unwritten, in no batch yet: a change
- * that writes whole records waits for those. */
-size_t signer_state_held(const struct signer_state *state);
-size_t signer_state_unwritten(const struct signer_state *state);
+/* signer_state_write puts what was lowered into the gathering batch, when that has room. */
+void signer_state_write(struct signer_state *state);
+/* signer_state_lowered: when this batch is durable, all is that was lowered until now; UINT64_MAX:
+ * some of it is in none yet. */
+uint64_t signer_state_lowered(const struct signer_state *state);
+/* signer_state_is_unwritten: the record was lowered, and is in no batch yet; _is_held: it is not
+ * durable yet. Who writes the whole record waits. */
+bool signer_state_is_unwritten(const struct signer_state *state, uint32_t kind,
+                               const uint8_t id[32]);
+bool signer_state_is_held(const struct signer_state *state, uint32_t kind, const uint8_t id[32]);
 /* signer_state_install_grant gives a cached grant other caps, after their commit. */
 void signer_state_install_grant(struct signer_state *state, const struct authz_grant_record *grant);
-void signer_state_install_index(struct signer_state *state, uint32_t kind, const uint8_t key[32],
-                                const uint8_t id[32]);
-/* signer_state_forget drops a cached entry, so that the next look-up loads what was committed. */
-void signer_state_forget(struct signer_state *state, uint32_t kind, const uint8_t id[32]);
+/* signer_state_counts is the store's hook: another version of the record counts from now on. What
+ * is cached of the old one goes, but for what is in force before it is durable, or is installed. */
+void signer_state_counts(struct signer_state *state, uint32_t kind, const uint8_t id[32]);
 
 /* signer_state_rules gives the counters of a grant record: its own, then the uses as one more. */
 size_t signer_state_rules(const struct authz_grant_record *grant,

@@ -33,7 +33,9 @@ struct batch {
 	uint64_t number;
 	bool touched;          /* commit even without an operation */
 	bool anchored;         /* has more than heads of chains and modules on offer */
-	enum signer_need need; /* the most that is in it */
+	enum signer_need need; /* the most that was asked for ... */
+	bool has_user;         /* ... and by whom */
+	uint8_t user[32];
 };
 
 enum commit_state { COMMIT_IDLE, COMMIT_STAGING, COMMIT_WRITING, COMMIT_ANCHORING };
@@ -174,10 +176,10 @@ static struct store_op op_at(const struct batch *batch, size_t at)
 	return op;
 }
 
-static bool flies(const struct signer_store *store, uint32_t kind, const uint8_t id[32])
+static bool is_in(const struct batch *batch, uint32_t kind, const uint8_t id[32])
 {
-	for (size_t at = 0; at < store->flying.len;) {
-		struct store_op op = op_at(&store->flying, at);
+	for (size_t at = 0; at < batch->len;) {
+		struct store_op op = op_at(batch, at);
 
 		if (op.fixed.kind == kind && memcmp(op.fixed.id, id, 32) == 0)
 			return true;
@@ -186,14 +188,25 @@ static bool flies(const struct signer_store *store, uint32_t kind, const uint8_t
 	return false;
 }
 
+static bool flies(const struct signer_store *store, uint32_t kind, const uint8_t id[32])
+{
+	return store->commit != COMMIT_IDLE && is_in(&store->flying, kind, id);
+}
+
+bool signer_store_writes(const struct signer_store *store, uint32_t kind, const uint8_t id[32])
+{
+	return flies(store, kind, id) || is_in(&store->gathering, kind, id);
+}
+
 enum status signer_store_load(struct signer_store *store, uint32_t kind, const uint8_t id[32])
 {
 	struct awaited awaited = {.what = AWAIT_LOAD, .kind = kind};
 	enum status status;
 
 	memcpy(awaited.id, id, 32);
-	/* What is written and not anchored yet is not shown: it may be taken back. */
-	if (store->commit == COMMIT_ANCHORING && flies(store, kind, id))
+	/* What is not anchored yet is not shown: it may be taken back. The store shows a batch
+	 * from when it has it. */
+	if (flies(store, kind, id))
 		return STATUS_BUSY;
 	for (size_t i = 0; i < store->queue_count; i++) {
 		const struct awaited *other = &store->queue[(store->queue_first + i) % AWAITED_MAX];
@@ -232,9 +245,6 @@ enum status signer_store_put(struct signer_store *store, uint32_t kind, const ui
 	batch->count++;
 	/* Neither gives any power. */
 	batch->anchored |= kind != CALL_STORE_VALUE_CHAIN && kind != CALL_STORE_VALUE_OFFERED;
-	if (kind != CALL_STORE_VALUE_CHAIN && kind != CALL_STORE_VALUE_OFFERED &&
-	    kind != CALL_STORE_VALUE_LEASE && kind != CALL_STORE_VALUE_LIMITS)
-		signer_store_need(store, SIGNER_NEED_CHANGE);
 	*ret_batch = batch->number;
 	return STATUS_OK;
 }
@@ -242,7 +252,7 @@ enum status signer_store_put(struct signer_store *store, uint32_t kind, const ui
 uint64_t signer_store_touch(struct signer_store *store)
 {
 	store->gathering.touched = true;
-	signer_store_urge(store);
+	signer_store_anchor(store, SIGNER_NEED_LESS);
 	return store->gathering.number;
 }
 
@@ -254,18 +264,24 @@ void signer_store_mark(struct signer_store *store)
 void signer_store_anchor(struct signer_store *store, enum signer_need need)
 {
 	store->gathering.anchored = true;
-	signer_store_need(store, need);
+	signer_store_need(store, need, NULL);
 }
 
-void signer_store_urge(struct signer_store *store)
+void signer_store_need(struct signer_store *store, enum signer_need need, const uint8_t *user)
 {
-	signer_store_anchor(store, SIGNER_NEED_LESS);
+	struct batch *batch = &store->gathering;
+
+	if (batch->need >= need)
+		return;
+	batch->need = need;
+	batch->has_user = user != NULL;
+	if (user != NULL)
+		memcpy(batch->user, user, sizeof(batch->user));
 }
 
-void signer_store_need(struct signer_store *store, enum signer_need need)
+enum signer_need signer_store_needed(const struct signer_store *store)
 {
-	if (store->gathering.need < need)
-		store->gathering.need = need;
+	return store->gathering.need;
 }
 
 uint64_t signer_store_gathering(const struct signer_store *store)
@@ -472,11 +488,13 @@ static void move_commit(struct signer_store *store)
 		if (store->gathering.len == 0 && !store->gathering.touched)
 			return;
 		if (store->gathering.anchored &&
-		    !store->hooks.may_anchor(store->hooks.context, store->gathering.need))
+		    !store->hooks.may_anchor(store->hooks.context, store->gathering.need,
+		                             store->gathering.has_user ? store->gathering.user
+		                                                       : NULL))
 			return;
 		store->flying = store->gathering;
 		empty.len = empty.count = 0;
-		empty.touched = empty.anchored = false;
+		empty.touched = empty.anchored = empty.has_user = false;
 		empty.need = SIGNER_NEED_LEASE;
 		empty.number = store->flying.number + 1;
 		store->gathering = empty;
@@ -573,6 +591,12 @@ void signer_store_anchored(struct signer_store *store)
 	CHECK(store->commit == COMMIT_ANCHORING);
 	store->committed = store->flying.number;
 	store->commit = COMMIT_IDLE;
+	for (size_t at = 0; at < store->flying.len;) {
+		struct store_op op = op_at(&store->flying, at);
+
+		store->hooks.counts(store->hooks.context, op.fixed.kind, op.fixed.id);
+		at += sizeof(op.fixed) + op.value.len;
+	}
 }
 
 /* After a revert the store says where it stands. */

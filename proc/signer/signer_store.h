@@ -37,8 +37,10 @@ typedef void signer_store_loaded_fn(void *context, uint32_t kind, const uint8_t 
 /* Writes the checkpoint over (seq, root); part of the same commit. */
 typedef enum status signer_store_checkpoint_fn(void *context, uint64_t seq, const uint8_t root[32],
                                                bool light, struct buffer *ret_checkpoint);
-/* Whether an anchored batch of this need may begin now. */
-typedef bool signer_store_may_anchor_fn(void *context, enum signer_need need);
+/* Begins an anchored batch, which `user` asked for (NULL: nobody's); false: not now. */
+typedef bool signer_store_may_anchor_fn(void *context, enum signer_need need, const uint8_t *user);
+/* Called with each record of a batch that counts from now on. */
+typedef void signer_store_counts_fn(void *context, uint32_t kind, const uint8_t id[32]);
 /* Has a durable checkpoint anchored; signer_store_anchored tells when it is. */
 typedef void signer_store_anchor_fn(void *context, struct bytes checkpoint);
 /* Called when a segment append became durable (or a read came: blob not empty). */
@@ -55,6 +57,7 @@ struct signer_store_hooks {
 	signer_store_checkpoint_fn *checkpoint;
 	signer_store_may_anchor_fn *may_anchor;
 	signer_store_anchor_fn *anchor;
+	signer_store_counts_fn *counts;
 	signer_store_segment_fn *segment;
 	signer_store_backed_fn *backed;
 };
@@ -89,14 +92,17 @@ uint64_t signer_store_gathering(const struct signer_store *store);
 uint64_t signer_store_committed(const struct signer_store *store);
 /* signer_store_anchored: the checkpoint that the anchor hook was given is in the TPM. */
 void signer_store_anchored(struct signer_store *store);
-/* signer_store_urge marks the gathering batch: something in it lowers power. */
-void signer_store_urge(struct signer_store *store);
-/* signer_store_anchor marks it for the TPM, as one of this need. */
+/* signer_store_writes: a batch that does not count yet writes this record. */
+bool signer_store_writes(const struct signer_store *store, uint32_t kind, const uint8_t id[32]);
+/* signer_store_need asks the TPM for the gathering batch: as a write of `user`'s share (NULL:
+ * nobody's), unless somebody asked for as much before him. Records alone ask as leases do. */
+void signer_store_need(struct signer_store *store, enum signer_need need, const uint8_t *user);
+/* signer_store_needed is what the gathering batch was asked for. */
+enum signer_need signer_store_needed(const struct signer_store *store);
+/* signer_store_anchor marks it for the TPM even if no record does, as one of this need. */
 void signer_store_anchor(struct signer_store *store, enum signer_need need);
-/* signer_store_need says that something in the gathering batch is for more than leases. */
-void signer_store_need(struct signer_store *store, enum signer_need need);
 /* signer_store_touch makes the gathering batch commit even if it has no operation: a checkpoint;
- * urgent. */
+ * nothing goes before it. */
 uint64_t signer_store_touch(struct signer_store *store);
 /* signer_store_mark makes it commit too, but not for the TPM: what a light checkpoint carries gives
  * no power. */

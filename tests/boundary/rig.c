@@ -144,7 +144,7 @@ static void attest(struct rig *rig)
 	struct bytes parts[2];
 	enum status status;
 
-	if (rig->holds_anchor)
+	if (rig->holds_anchor || (rig->holds_at != 0 && rig->extends >= rig->holds_at))
 		return;
 	status = ipc_take(&rig->attestor, &message);
 	if (status == STATUS_CONFLICT)
@@ -167,6 +167,8 @@ static void attest(struct rig *rig)
 	extended.head.request = request.head.request;
 	extended.boots = rig->boots;
 	memcpy(extended.value, rig->anchor, sizeof(extended.value));
+	if (rig->loses_anchor)
+		return;
 	CHECK(ipc_put(&rig->attestor, CALL_ATTEST_NV_EXTEND_ANSWER,
 	              bytes_of(&extended, sizeof(extended))) == STATUS_OK);
 }
@@ -418,38 +420,63 @@ static void keep_refusal(struct rig *rig, struct bytes payload)
 		         (const char *)code.data, (int)text.len, (const char *)text.data);
 }
 
-enum status rig_ask(struct rig *rig, uint32_t kind, struct bytes payload, struct buffer *ret_answer)
+uint64_t rig_send(struct rig *rig, uint32_t kind, struct bytes payload)
 {
 	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
 	struct buffer out = BUFFER_OF_ARRAY(space);
 	struct call_change_request head = {.id = ++rig->next_id, .kind = kind};
-	struct ipc_message message = {.kind = 0};
-	struct call_change_answer answer;
+	int64_t deadline = supervisor_now_us() + PATIENCE_US;
+	struct ipc_message none = {.kind = 0};
 	enum status status;
 
 	CHECK(buffer_put(&out, bytes_of(&head, sizeof(head))) == STATUS_OK &&
 	      buffer_put(&out, payload) == STATUS_OK);
-	CHECK(ipc_put(&rig->authority, CALL_CHANGE_REQUEST, buffer_bytes(&out)) == STATUS_OK);
-	do { /* an answer to one that was not waited for may come first */
-		status = rig_take(rig, &rig->authority, &message,
-		                  rig->patience_us != 0 ? rig->patience_us : PATIENCE_US);
+	/* The ring is short; whoever sends many lets the TPM work meanwhile. */
+	while ((status = ipc_put(&rig->authority, CALL_CHANGE_REQUEST, buffer_bytes(&out))) ==
+	           STATUS_BUSY &&
+	       supervisor_now_us() < deadline)
+		(void)!rig_take(rig, &rig->bridge, &none, TURN_US);
+	CHECK(status == STATUS_OK);
+	return head.id;
+}
+
+enum status rig_hear(struct rig *rig, int64_t timeout_us, uint64_t *ret_id,
+                     struct buffer *ret_answer)
+{
+	struct ipc_message message = {.kind = 0};
+	struct call_change_answer answer;
+	struct bytes payload;
+	enum status status;
+
+	do {
+		status = rig_take(rig, &rig->authority, &message, timeout_us);
 		if (status != STATUS_OK)
 			return status;
-		answer.id = 0;
-		if (message.kind != CALL_CHANGE_ANSWER)
-			continue;
-		CHECK(message.payload.len >= sizeof(answer));
-		memcpy(&answer, message.payload.data, sizeof(answer));
-		CHECK(answer.id <= head.id);
-	} while (answer.id != head.id);
+	} while (message.kind != CALL_CHANGE_ANSWER);
+	CHECK(message.payload.len >= sizeof(answer));
+	memcpy(&answer, message.payload.data, sizeof(answer));
 	payload =
 	    bytes_of(message.payload.data + sizeof(answer), message.payload.len - sizeof(answer));
+	*ret_id = answer.id;
 	if (answer.result != STATUS_OK) {
 		keep_refusal(rig, payload);
 		return STATUS_REFUSED;
 	}
 	ret_answer->len = 0;
 	return buffer_put(ret_answer, payload);
+}
+
+enum status rig_ask(struct rig *rig, uint32_t kind, struct bytes payload, struct buffer *ret_answer)
+{
+	uint64_t id = rig_send(rig, kind, payload), heard = 0;
+	enum status status;
+
+	do { /* an answer to one that was not waited for may come first */
+		status = rig_hear(rig, rig->patience_us != 0 ? rig->patience_us : PATIENCE_US,
+		                  &heard, ret_answer);
+		CHECK(heard <= id);
+	} while (heard != id && status != STATUS_BUSY && status != STATUS_IO);
+	return status;
 }
 
 struct authz_change rig_change_begin(const struct rig *rig, const struct rig_world *world,
@@ -505,6 +532,30 @@ enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buf
 	return STATUS_OK;
 }
 
+static enum status make_signed(struct rig *rig, struct authz_change *change,
+                               const struct keys_sign_key *const *keys, size_t count,
+                               struct buffer *ret_signed)
+{
+	static uint8_t change_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX];
+	struct buffer bytes = BUFFER_OF_ARRAY(change_space), text = BUFFER_OF_ARRAY(text_space);
+	struct authz_signature signatures[AUTHZ_SIGNATURES_MAX];
+	enum status status = rig_prepare(rig, change, &bytes, &text);
+
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < count; i++)
+		CHECK(authz_text_sign(keys[i], change, buffer_bytes(&bytes), buffer_bytes(&text),
+		                      &signatures[i]) == STATUS_OK);
+	put_signed(&bytes, signatures, count, ret_signed);
+	return STATUS_OK;
+}
+
+enum status rig_change_make(struct rig *rig, struct authz_change *change,
+                            const struct keys_sign_key *key, struct buffer *ret_signed)
+{
+	return make_signed(rig, change, &key, 1, ret_signed);
+}
+
 enum status rig_change(struct rig *rig, struct authz_change *change,
                        const struct keys_sign_key *key, struct buffer *ret_answer)
 {
@@ -515,20 +566,13 @@ enum status rig_change_of(struct rig *rig, struct authz_change *change,
                           const struct keys_sign_key *const *keys, size_t count,
                           struct buffer *ret_answer)
 {
-	static uint8_t change_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX],
-	    sent_space[LIMIT_CHANGE_MAX + 4096];
-	struct buffer bytes = BUFFER_OF_ARRAY(change_space), text = BUFFER_OF_ARRAY(text_space),
-	              sent = BUFFER_OF_ARRAY(sent_space);
-	struct authz_signature signatures[AUTHZ_SIGNATURES_MAX];
-	enum status status = rig_prepare(rig, change, &bytes, &text);
+	static uint8_t sent_space[LIMIT_CHANGE_MAX + 4096];
+	struct buffer sent = BUFFER_OF_ARRAY(sent_space);
+	enum status status = make_signed(rig, change, keys, count, &sent);
 
-	if (status != STATUS_OK)
-		return status;
-	for (size_t i = 0; i < count; i++)
-		CHECK(authz_text_sign(keys[i], change, buffer_bytes(&bytes), buffer_bytes(&text),
-		                      &signatures[i]) == STATUS_OK);
-	put_signed(&bytes, signatures, count, &sent);
-	return rig_ask(rig, CALL_CHANGE_SUBMIT, buffer_bytes(&sent), ret_answer);
+	return status == STATUS_OK
+	           ? rig_ask(rig, CALL_CHANGE_SUBMIT, buffer_bytes(&sent), ret_answer)
+	           : status;
 }
 
 enum status rig_import(struct rig *rig, struct authz_change *change,

@@ -29,7 +29,9 @@ struct rig {
 	uint8_t checkpoint[32]; /* SHA-256 of the one that it stands for */
 	const uint8_t *accepts; /* the site accepts the store of this one, whatever the anchor */
 	uint64_t boots, extends;
-	bool holds_anchor;                /* the TPM does not answer: nothing is acknowledged */
+	bool holds_anchor; /* the TPM does not answer: nothing is acknowledged */
+	uint64_t holds_at; /* from this many extends on; 0: not */
+	bool loses_anchor; /* the TPM extends, and the answer never comes: the power goes there */
 	struct call_attest_judged judged; /* what it says of any approvals */
 	enum status judge_status;
 	size_t judged_bytes; /* of the last ones */
@@ -112,6 +114,12 @@ enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_me
 enum status rig_ask(struct rig *rig, uint32_t kind, struct bytes payload,
                     struct buffer *ret_answer);
 
+/* rig_send sends one request and does not wait; its id. rig_hear takes the next answer, of
+ * whichever request: its status as of rig_ask, STATUS_BUSY when none came within `timeout_us`. */
+uint64_t rig_send(struct rig *rig, uint32_t kind, struct bytes payload);
+enum status rig_hear(struct rig *rig, int64_t timeout_us, uint64_t *ret_id,
+                     struct buffer *ret_answer);
+
 /* rig_sign sends one request as the bridge and takes its answer; false without one. The answer's
  * runs borrow from the rig until the next call. */
 bool rig_sign(struct rig *rig, struct call_sign_request *request,
@@ -135,6 +143,9 @@ enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buf
 /* rig_change makes a change honestly: prepares it, signs it with `key`, submits it. */
 enum status rig_change(struct rig *rig, struct authz_change *change,
                        const struct keys_sign_key *key, struct buffer *ret_answer);
+/* rig_change_make prepares and signs it, to be submitted later. */
+enum status rig_change_make(struct rig *rig, struct authz_change *change,
+                            const struct keys_sign_key *key, struct buffer *ret_signed);
 /* rig_change_of is rig_change with `count` keys: those of factors first, then those that consent.
  */
 enum status rig_change_of(struct rig *rig, struct authz_change *change,

@@ -2112,8 +2112,10 @@ static void test_a_freeze_with_a_stolen_factor_does_not_bring_it_back(void)
 	rig.patience_us = 1000000;
 	EXPECT(rig_ask(&rig, CALL_CHANGE_SUBMIT, buffer_bytes(&frozen), &answer) == STATUS_BUSY);
 	rig.holds_anchor = false;
+	/* The owner's change is settled, and answered; the freeze waits still. */
+	EXPECT(rig_take(&rig, &rig.authority, &message, 10000000) == STATUS_OK);
+	EXPECT(rig.extends == extends + 1);
 	EXPECT(rig_take(&rig, &rig.authority, &message, 300000) == STATUS_BUSY);
-	EXPECT(rig.extends == extends + 1); /* the owner's change is settled */
 	kill(rig_child(&rig, PROC_store)->pid, SIGCONT);
 	rig.patience_us = 0;
 	EXPECT(rig_take(&rig, &rig.authority, &message, 10000000) == STATUS_OK);

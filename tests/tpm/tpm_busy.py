@@ -35,6 +35,7 @@ WRITES = (b"\0\0\1\x36", b"\0\0\1\x34")  # TPM2_NV_Extend, TPM2_NV_Increment
 GENESIS = ("NV_DefineSpace NV_Increment NV_UndefineSpace EvictControl DictionaryAttackParameters ClearControl "
            "HierarchyChangeAuth").split()
 CODES = dict(zip((0x12A, 0x134, 0x122, 0x120, 0x13A, 0x127, 0x129), GENESIS))
+MEMBERS = 8
 CREATE_PRIMARY = b"\0\0\1\x31"
 NV_RATE = struct.pack(">HII", 0x8001, 10, 0x920)
 
@@ -117,11 +118,35 @@ class Node:
         self.exports["VAULT_ADDR"] = self.server
 
     def as_user(self, *words):
-        key = ["--key", self.state + "/user.json", "--yes"] if words[0] == "wallet" else []
+        return self.as_key("user.json", *words)
+
+    def as_key(self, name, *words):
+        key = ["--key", os.path.join(self.state, name)] if words[0] == "wallet" else []
+        key += ["--yes"] if key and words[1] != "show" else []
         return subprocess.Popen(
             [os.path.join(BUILD, "bin/claviger"), *words, *key, "--server", self.server,
              "--ca", self.state + "/ca.pem", "--home", self.state + "/home"],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def add_members(self, count):
+        """Other users, each with a wallet: m0.json and m0, and so on."""
+        for i in range(count):
+            key = os.path.join(self.state, "m%d.json" % i)
+            if not os.path.exists(key):
+                subprocess.run([os.path.join(BUILD, "bin/claviger"), "key", "new", key], check=True, stdout=subprocess.DEVNULL)
+                self.done("another user has a wallet", self.as_key("m%d.json" % i, "wallet", "create", "m%d" % i))
+
+    def of_member(self, number, verb):
+        return self.as_key("m%d.json" % number, "wallet", verb, "m%d" % number)
+
+    def shows_frozen(self, number):
+        while True:
+            text, _ = self.as_key("m%d.json" % number, "wallet", "show", "m%d" % number, "--json").communicate(timeout=60)
+            if "overloaded" not in text:
+                return json.loads(text[text.index("{"):])["frozen"]
+
+    def frozen_members(self, count):
+        return [self.shows_frozen(i) for i in range(count)]
 
     def done(self, what, process):
         text, _ = process.communicate(timeout=60)
@@ -189,6 +214,42 @@ def busy(node):
     expect("and stops", node.system.stop() == 0)
     print("busy: %d writes put off, %d made, %d signatures meanwhile" % (
         node.proxy.refused, node.proxy.written, signed))
+
+
+def together(node):
+    """P15: users who change something while a write is under way share the next one; who is refused takes nobody with him."""
+    node.tpm.power_on()
+    node.start()
+    expect("it serves", node.system.wait_ready(), str(node.system.events()[-3:]))
+    node.add_members(MEMBERS)
+    refused, written = node.proxy.refused, node.proxy.written
+    node.proxy.busy = True
+    changes = [node.of_member(0, "freeze")]
+    until("the first one's write is under way", lambda: node.proxy.refused > refused)
+    changes += [node.of_member(i, "freeze") for i in range(1, MEMBERS)]
+    stranger = node.as_key("m1.json", "wallet", "freeze", "m2")
+    stranger.communicate(timeout=60)
+    expect("a stranger is refused meanwhile", stranger.returncode not in (0, None))
+    time.sleep(2)
+    expect("nobody is told before it is in the TPM", all(c.poll() != 0 for c in changes) and node.proxy.written == written)
+    node.proxy.busy = False
+    again = 0
+    for i, change in enumerate(changes):
+        text, _ = change.communicate(timeout=60)
+        while change.returncode != 0 and "overloaded" in text:  # a loaded machine: nothing was changed
+            again += 1
+            change = node.of_member(i, "freeze")
+            text, _ = change.communicate(timeout=60)
+        expect("a change of one of %d" % MEMBERS, change.returncode == 0, text)
+    writes = node.proxy.written - written
+    expect("%d users at once take two writes" % MEMBERS, again + 3 >= writes >= 2, "%d, %d asked again" % (writes, again))
+    expect("it stops in order", node.system.stop() == 0)
+    node.tpm.power_on()
+    node.start()
+    expect("all of it is there after a start", node.system.wait_ready(), str(node.system.events()[-3:]))
+    expect("each wallet is frozen", node.frozen_members(MEMBERS) == [True] * MEMBERS)
+    expect("it stops in order", node.system.stop() == 0)
+    print("together: %d users, %d writes" % (MEMBERS, writes))
 
 
 def activated(node):
@@ -346,6 +407,7 @@ def main():
     try:
         node = Node(base)
         busy(node)
+        together(node)
         activated(node)
         locked_out(node)
         filled(node)

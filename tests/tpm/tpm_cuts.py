@@ -5,7 +5,8 @@
 usage: tpm_cuts.py [CUTS]          (BUILD_DIR names the build; needs swtpm and tpm2-tools)
 
 Each cut kills the TPM and every process at once: while a bot signs and its user changes things,
-between the store's write and the TPM's, after the TPM's write and before its answer, at the boot
+between the store's write and the TPM's, after the TPM's write and before its answer, there in a commit of
+several users, at the boot
 counter behind it, anywhere in a start, at any of the TPM's commands while a floor is raised, or
 while a backup is taken. Every next start must succeed and have what was acknowledged and nothing of
 what the TPM never took; the TPM never locks; a backup is whole or says that it is not. Then the same
@@ -39,16 +40,18 @@ EXTEND, INCREMENT = b"\0\0\1\x36", b"\0\0\1\x34"
 LIMITS, AUTHORIZE, CLEAR_CONTROL = b"\0\0\1\x3a", b"\0\0\1\x29", b"\0\0\1\x27"
 SHARE_LEN, SHARE_BEGUN = 4096, 1  # spec/sealing.md
 RECOVERED = 20  # of the checkpoint: the boot of the last recovery
-CASES = ("load", "before", "after", "counter", "start", "floor", "backup")
+CASES = ("load", "before", "after", "counter", "start", "floor", "backup", "group-before", "group-after")
+MEMBERS = 3  # of a group, beside the one whose change goes first
 FLOOR_COMMANDS = 60  # about as many as a step and what is certified after it take
 
 
 class Cutter(Proxy):
     """Holds the TPM's command `code`: `when` it is "before", the TPM never gets it; "after": it has
-    done it, and nobody hears of it. `caught` says that it happened."""
+    done it, and nobody hears of it; "pause": the TPM gets it when `go` is set. `caught` says that it happened."""
 
     def __init__(self, tpm, path):
         self.code, self.when, self.caught, self.number = None, None, threading.Event(), 1
+        self.go = threading.Event()
         self.left = None  # commands until the one that is held, whatever it is
         self.last = time.monotonic()
         super().__init__(tpm, path)
@@ -81,6 +84,10 @@ class Cutter(Proxy):
             if is_it and self.when == "before":
                 self.caught.set()
                 return self.hang(client)
+            if is_it and self.when == "pause":
+                self.caught.set()
+                self.go.wait(60)
+                is_it = False
             server.sendall(command)
             response = self.message(server)
             if response is None:
@@ -203,6 +210,8 @@ def one_cut(machine, case, frozen, rng):
     if case == "backup":
         cut_backup(machine, rng)
         return {frozen}
+    if case.startswith("group-"):
+        return cut_group(machine, case[6:], frozen)
     machine.quiet()
     machine.proxy.arm(EXTEND, case)
     change = machine.toggle(frozen)
@@ -211,6 +220,34 @@ def one_cut(machine, case, frozen, rng):
     machine.cut()
     change.wait()
     return {frozen} if case == "before" else {not frozen}
+
+
+def cut_group(machine, when, frozen):
+    """P15, C2: several users' changes gather while the TPM writes another; the power goes at their one write."""
+    machine.add_members(MEMBERS)
+    before = machine.frozen_members(MEMBERS)
+    machine.quiet()
+    machine.proxy.go.clear()
+    machine.proxy.arm(EXTEND, "pause")
+    first = machine.toggle(frozen)
+    expect("the first write is reached", machine.proxy.caught.wait(60))
+    changes = [machine.of_member(i, "unfreeze" if before[i] else "freeze") for i in range(MEMBERS)]
+    time.sleep(3)
+    machine.proxy.arm(EXTEND, when)
+    machine.proxy.go.set()
+    expect("the group's write is reached", machine.proxy.caught.wait(60))
+    expect("and none of it acknowledged", all(c.poll() is None for c in changes))
+    machine.cut()
+    for change in [first, *changes]:
+        change.wait()
+    machine.power_on()
+    ready = machine.system.wait_ready()
+    expect("a start after a cut group serves", ready, str(machine.system.events()[-3:]))
+    now = machine.frozen_members(MEMBERS) if ready else before
+    expect("all of a group is there, or nothing", now == ([not b for b in before] if when == "after" else before),
+           "%s, it was %s" % (now, before))
+    machine.cut()
+    return {not frozen}
 
 
 def cut_floor(machine, rng):
@@ -470,7 +507,7 @@ def main():
             progress["frozen"] = settle(machine, allowed) if len(allowed) > 1 or rng.random() < 0.75 \
                 else allowed.pop()
             progress["cuts"] += 1
-            progress["by"][case] += 1
+            progress["by"][case] = progress["by"].get(case, 0) + 1
             with open(place + ".new", "w") as f:
                 json.dump(progress, f)
             os.replace(place + ".new", place)

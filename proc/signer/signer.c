@@ -26,7 +26,8 @@
 
 #define TURN_US      20000 /* look at the clock again after this, whatever is waited for */
 #define FULL_US      1000  /* an answer had no room in the bridge's ring: look for it again */
-#define TAG_READS    50    /* tags below are appends (signer_receipt.c) */
+#define HEAP_SPARE   100000
+#define TAG_READS    50 /* tags below are appends (signer_receipt.c) */
 #define TAG_EXPORTS  100
 #define TIME_TOLD_MS 5000 /* the bridge hears of the time so often */
 
@@ -51,11 +52,13 @@ static enum status checkpoint(void *context, uint64_t seq, const uint8_t root[32
 	return signer_boot_checkpoint((struct signer *)context, seq, root, light, ret_checkpoint);
 }
 
-static bool may_anchor(void *context, enum signer_need need, const uint8_t *user)
+static bool may_anchor(void *context, bool is_paid, enum signer_need need, const uint8_t *user)
 {
 	struct signer *signer = (struct signer *)context;
+	uint64_t now_ms = signer_time_ms();
 
-	if (!signer_anchor_take(&signer->anchor, need, user, signer_time_ms()))
+	if (is_paid ? !signer_anchor_is_due(&signer->anchor, now_ms)
+	            : !signer_anchor_take(&signer->anchor, need, user, now_ms))
 		return false;
 	/* Its checkpoint is written later, when the next batch gathers. */
 	signer->begun = signer->totals;
@@ -313,25 +316,13 @@ static void pump_authority(struct signer *signer)
 	}
 }
 
-/* may_begin: no change of these wallets waits for its commit. A request for them stays where it is,
- * so that those behind it can join that commit's successor. */
-static bool may_begin(void *context, const uint8_t (*wallets)[32], size_t count)
-{
-	struct signer *signer = (struct signer *)context;
-
-	for (size_t i = 0; i < count; i++)
-		if (signer_group_wallet(signer->group, wallets[i]) != NULL)
-			return false;
-	return true;
-}
-
 /* Works one request off, in plain sequence; false: there was none. */
 static bool work(struct signer *signer)
 {
 	struct bytes message;
 
 	/* While it stops, requests stay unanswered; the bridge says so. */
-	if (signer->stopping || !signer_waiting_next(signer->waiting, may_begin, signer, &message))
+	if (signer->stopping || !signer_waiting_next(signer->waiting, &message))
 		return false;
 	signer_change_request(signer, message);
 	signer_waiting_done(signer->waiting);
@@ -701,9 +692,20 @@ static enum status open_parts(struct signer *signer)
 	return STATUS_OK;
 }
 
+/* What the crypto library allocates for a moment comes from what is free of the heap: it cannot
+ * grow later. How much the parts leave there is chance. */
+static void spare_heap(void)
+{
+	void *volatile spare = malloc(HEAP_SPARE);
+
+	CHECK(spare != NULL);
+	free(spare);
+}
+
 static enum status open_signer(struct proc *proc)
 {
 	struct signer *signer = &the_signer;
+	enum status status;
 
 	keys_open();
 	signer->proc = proc;
@@ -732,7 +734,9 @@ static enum status open_signer(struct proc *proc)
 		log_event(LOG_ERROR, "start.client_ceilings_malformed");
 		return STATUS_MALFORMED;
 	}
-	return open_parts(signer);
+	status = open_parts(signer);
+	spare_heap();
+	return status;
 }
 
 const struct proc_body proc_body = {.open = open_signer, .serve = serve};

@@ -60,7 +60,7 @@ struct signer {
 	bool unsealed; /* keys are there, the store is verified */
 	bool ready;    /* the boot record is durable: serving */
 	bool stopping;
-	bool frozen; /* an operator froze everything */
+	bool frozen; /* an operator froze everything: in force; as it is to be, in totals */
 	size_t operator_count;
 	uint8_t operators[SIGNER_OPERATORS_MAX][32];
 	uint64_t operator_serials[SIGNER_OPERATORS_MAX]; /* of the last command of each */
@@ -74,7 +74,8 @@ struct signer {
 	struct authz_checkpoint checkpoint; /* as last written */
 	struct signer_totals {
 		uint64_t wallets, grants, clients;
-	} totals, begun; /* begun: of the batch that is on its way, and all before it */
+		bool frozen; /* an operator froze everything */
+	} totals, begun;     /* begun: of the last anchored batch that began, and all before it */
 	uint8_t certificate[CALL_TLS_CERTIFICATE_MAX]; /* of the bridge's TLS, DER */
 	size_t certificate_len;
 	uint8_t chain[CALL_TLS_PEM_MAX]; /* a CA's, that an operator brought */

@@ -23,17 +23,6 @@ enum status signer_demand_room(struct signer_change *job)
 
 /* ---- clients ---- */
 
-/* Who writes a client's whole record waits for what others write of it: a freeze that is not in a
- * batch yet would be written over this. */
-static enum status await_whole(struct signer_change *job, const uint8_t id[32])
-{
-	while (signer_state_is_held(&job->signer->state, CALL_STORE_VALUE_CREDENTIAL, id) ||
-	       signer_store_writes(job->signer->store, CALL_STORE_VALUE_CREDENTIAL, id))
-		if (!signer_change_turn(job))
-			return STATUS_REFUSED;
-	return STATUS_OK;
-}
-
 enum status signer_add_credential(struct signer_change *job, struct bytes payload)
 {
 	struct signer *signer = job->signer;
@@ -59,9 +48,6 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 	if (status != STATUS_OK)
 		return status;
 	authz_client_id(given.root_key, job->client.id);
-	status = await_whole(job, job->client.id);
-	if (status != STATUS_OK)
-		return status;
 	status = signer_await_client(job, job->client.id, &known);
 	if (status == STATUS_OK && known->record.serial >= given.serial)
 		return signer_refuse(job, CALL_RESULT_CONFLICT,
@@ -91,8 +77,16 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 	memcpy(job->client.token_hash, given.hash, 32);
 	job->client.expires_s = given.expires_s;
 	status = signer_await_room(job, 2, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX) + 128);
+	if (status == STATUS_OK)
+		status = signer_take_write(job);
 	if (status != STATUS_OK)
 		return status;
+	/* A ceiling or an operator may have frozen it since it was looked at. */
+	known = (struct signer_client *)signer_cache_find(&signer->state.clients, job->client.id);
+	if (known != NULL && known->head.state == SIGNER_CACHED_READY && known->record.frozen) {
+		job->client.frozen = true;
+		job->client.frozen_by = known->record.frozen_by;
+	}
 	signer_state_put(&signer->state, CALL_STORE_VALUE_TOKEN, given.hash,
 	                 bytes_of(job->client.id, 32));
 	signer_state_put_client(&signer->state, &job->client);
@@ -121,25 +115,22 @@ static bool is_operator(struct signer *signer, const uint8_t key[32])
 
 static enum status freeze_client(struct signer_change *job, const uint8_t id[32])
 {
-	struct authz_client_record *next = signer_group_client(job->signer->group, id);
+	const struct authz_client_record *next;
 	struct authz_client_record frozen;
 	struct signer_client *client;
 	enum status status = signer_await_client(job, id, &client);
 
-	if (status == STATUS_NOT_FOUND)
+	/* One whose first credential is on its way is no client yet, and begins frozen. */
+	next = signer_group_client(job->signer->group, id);
+	if (status == STATUS_NOT_FOUND && next == NULL)
 		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "no such client");
-	if (status != STATUS_OK)
+	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
-	frozen = client->record;
+	frozen = status == STATUS_OK ? client->record : *next;
 	frozen.frozen = true;
 	frozen.frozen_by = AUTHZ_FROZEN_BY_OPERATOR;
-	if (next != NULL) { /* its new credential too */
-		next->frozen = true;
-		next->frozen_by = AUTHZ_FROZEN_BY_OPERATOR;
-	}
 	if (signer_state_lower_client(&job->signer->state, &frozen,
-	                              (struct signer_ask){.need = SIGNER_NEED_LESS},
-	                              next) != STATUS_OK)
+	                              (struct signer_ask){.need = SIGNER_NEED_LESS}) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
 		                     "too many such changes wait for the store");
 	return STATUS_OK;
@@ -150,16 +141,17 @@ static enum status unfreeze_client(struct signer_change *job, const uint8_t id[3
 	static const struct authz_submit_answer done;
 	struct signer *signer = job->signer;
 	struct signer_client *client;
-	enum status status = signer_demand_write(job);
+	enum status status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX));
 
-	if (status == STATUS_OK)
-		status = await_whole(job, id);
 	if (status == STATUS_OK)
 		status = signer_await_client(job, id, &client);
 	if (status == STATUS_NOT_FOUND)
 		return signer_refuse(job, CALL_RESULT_NOT_FOUND, "no such client");
+	if (status == STATUS_OK && signer_group_client(signer->group, id) != NULL)
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "its new credential is on its way; try again");
 	if (status == STATUS_OK)
-		status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX));
+		status = signer_take_write(job);
 	if (status != STATUS_OK)
 		return status;
 	job->client = client->record;
@@ -168,6 +160,20 @@ static enum status unfreeze_client(struct signer_change *job, const uint8_t id[3
 	signer_ceiling_forget(&signer->ceiling, id);
 	signer_state_put_client(&signer->state, &job->client);
 	signer_group_add(job, (struct signer_made){.client = true}, &done);
+	return STATUS_OK;
+}
+
+static enum status unfreeze_all(struct signer_change *job)
+{
+	static const struct authz_submit_answer done;
+	struct signer *signer = job->signer;
+	enum status status = signer_take_write(job);
+
+	if (status != STATUS_OK)
+		return status;
+	signer->totals.frozen = false;
+	signer_store_mark(signer->store);
+	signer_group_add(job, (struct signer_made){.thaws_all = true}, &done);
 	return STATUS_OK;
 }
 
@@ -238,10 +244,11 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 	case AUTHZ_COMMAND_UNFREEZE_CLIENT:
 		return unfreeze_client(job, command.target);
 	case AUTHZ_COMMAND_FREEZE_ALL:
-	case AUTHZ_COMMAND_UNFREEZE_ALL:
-		signer->frozen = command.action == AUTHZ_COMMAND_FREEZE_ALL;
+		signer->frozen = signer->totals.frozen = true;
 		batch = signer_store_touch(signer->store);
 		break;
+	case AUTHZ_COMMAND_UNFREEZE_ALL:
+		return unfreeze_all(job);
 	case AUTHZ_COMMAND_TRIM_RECEIPTS:
 		status = trim_receipts(job, &command);
 		break;

@@ -67,6 +67,26 @@ enum signer_anchored signer_anchor_judge(const struct signer_anchor *anchor, str
 	           : SIGNER_ANCHORED_OLD;
 }
 
+/* As much is forgotten as comes back, of him who took most: so what is taken and what is left stay
+ * the same in sum, and however many go on taking, some is left. */
+static void forget(struct signer_anchor *anchor, uint64_t milli)
+{
+	while (milli > 0) {
+		struct signer_share *most = &anchor->shares[0];
+		uint64_t part;
+
+		for (size_t i = 1; i < SIGNER_ANCHOR_BURST; i++)
+			if (anchor->shares[i].taken_milli > most->taken_milli)
+				most = &anchor->shares[i];
+		if (most->taken_milli == 0)
+			return;
+		part = milli < most->taken_milli ? milli : most->taken_milli;
+		part = part < 1000 ? part : 1000;
+		most->taken_milli -= part;
+		milli -= part;
+	}
+}
+
 static void refill(struct signer_anchor *anchor, uint64_t now_ms)
 {
 	uint64_t back = (now_ms - anchor->at_ms) * SIGNER_ANCHOR_DAY * 1000 / DAY_MS;
@@ -75,11 +95,7 @@ static void refill(struct signer_anchor *anchor, uint64_t now_ms)
 		return;
 	anchor->left_milli =
 	    back < BURST_MILLI - anchor->left_milli ? anchor->left_milli + back : BURST_MILLI;
-	for (size_t i = 0; i < SIGNER_ANCHOR_BURST; i++) {
-		uint64_t *taken = &anchor->shares[i].taken_milli;
-
-		*taken = back < *taken ? *taken - back : 0;
-	}
+	forget(anchor, back);
 	anchor->at_ms += back * DAY_MS / (SIGNER_ANCHOR_DAY * 1000);
 }
 
@@ -116,41 +132,47 @@ static struct signer_share *find_share(struct signer_anchor *anchor, const uint8
 	return NULL;
 }
 
-bool signer_anchor_has_share(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms)
+bool signer_anchor_took_none(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms)
 {
+	(void)signer_anchor_left(anchor, now_ms);
+	return find_share(anchor, user) == NULL;
+}
+
+bool signer_anchor_may_pay(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms,
+                           uint64_t *ret_wait_s)
+{
+	const uint64_t needed = (SIGNER_ANCHOR_RESERVE + 1) * 1000;
 	uint64_t left = signer_anchor_left(anchor, now_ms);
 	const struct signer_share *share = find_share(anchor, user);
 
-	/* Who took none may ask even for the next that comes. */
-	return !anchor->is_limited || share == NULL || (share->taken_milli + 999) / 1000 < left;
+	*ret_wait_s = 0;
+	if (!anchor->is_limited)
+		return true;
+	if (left <= SIGNER_ANCHOR_RESERVE) {
+		*ret_wait_s =
+		    (needed - anchor->left_milli) * (DAY_MS / 1000) / (SIGNER_ANCHOR_DAY * 1000) +
+		    1;
+		return false;
+	}
+	/* He leaves as many as he has then. */
+	return share == NULL ||
+	       share->taken_milli + 2000 <= anchor->left_milli - SIGNER_ANCHOR_RESERVE * 1000;
 }
 
 static void take_share(struct signer_anchor *anchor, const uint8_t user[32])
 {
-	struct signer_share *share = find_share(anchor, user);
+	struct signer_share *share = find_share(anchor, user), *least = NULL;
 
+	/* Where there is none free, who took least is forgotten: less than a write. */
 	for (size_t i = 0; share == NULL && i < SIGNER_ANCHOR_BURST; i++)
-		if (anchor->shares[i].taken_milli == 0) {
-			share = &anchor->shares[i];
-			memcpy(share->user, user, 32);
-		}
-	CHECK(share != NULL); /* there is a row for everybody who took one */
+		if (least == NULL || anchor->shares[i].taken_milli < least->taken_milli)
+			least = &anchor->shares[i];
+	if (share == NULL) {
+		share = least;
+		*share = (struct signer_share){.taken_milli = 0};
+		memcpy(share->user, user, 32);
+	}
 	share->taken_milli += 1000;
-}
-
-bool signer_anchor_allows(struct signer_anchor *anchor, enum signer_need need, uint64_t now_ms,
-                          uint64_t *ret_wait_s)
-{
-	uint64_t needed = (SIGNER_ANCHOR_RESERVE + 1) * 1000;
-
-	*ret_wait_s = 0;
-	if (allows(anchor, need, signer_anchor_left(anchor, now_ms), now_ms))
-		return true;
-	if (anchor->left_milli < needed)
-		*ret_wait_s =
-		    (needed - anchor->left_milli) * (DAY_MS / 1000) / (SIGNER_ANCHOR_DAY * 1000) +
-		    1;
-	return false;
 }
 
 static void tell_low(struct signer_anchor *anchor, uint64_t left)
@@ -171,6 +193,30 @@ static void tell_low(struct signer_anchor *anchor, uint64_t left)
 	anchor->is_low = low || (anchor->is_low && left < 2 * SIGNER_ANCHOR_RESERVE);
 }
 
+static void take(struct signer_anchor *anchor, const uint8_t *user)
+{
+	anchor->left_milli -= 1000;
+	if (user != NULL)
+		take_share(anchor, user);
+}
+
+bool signer_anchor_pay(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms)
+{
+	uint64_t wait_s;
+
+	if (!signer_anchor_may_pay(anchor, user, now_ms, &wait_s))
+		return false;
+	if (anchor->is_limited)
+		take(anchor, user);
+	return true;
+}
+
+bool signer_anchor_is_due(struct signer_anchor *anchor, uint64_t now_ms)
+{
+	return !anchor->is_limited || anchor->writes == 0 ||
+	       now_ms - anchor->last_ms >= SIGNER_ANCHOR_GAP_MS;
+}
+
 bool signer_anchor_take(struct signer_anchor *anchor, enum signer_need need, const uint8_t *user,
                         uint64_t now_ms)
 {
@@ -179,14 +225,11 @@ bool signer_anchor_take(struct signer_anchor *anchor, enum signer_need need, con
 	if (!anchor->is_limited)
 		return true;
 	tell_low(anchor, left);
-	if (!allows(anchor, need, left, now_ms) ||
-	    (anchor->writes != 0 && now_ms - anchor->last_ms < SIGNER_ANCHOR_GAP_MS))
+	if (!signer_anchor_is_due(anchor, now_ms) || !allows(anchor, need, left, now_ms))
 		return false;
 	if (need == SIGNER_NEED_LEASE)
 		anchor->lease_ms = now_ms;
-	anchor->left_milli -= 1000;
-	if (user != NULL)
-		take_share(anchor, user);
+	take(anchor, user);
 	return true;
 }
 

@@ -11,11 +11,12 @@
  * A TPM's memory wears out: on hardware at most 300 writes a day, 30 at once, ten a second, and a
  * reserve that only what lowers power (and start and stop) may use (R3). Leases are written
  * together and never take the other half, so that a bot at its limit cannot use up what users'
- * changes need. And each user has a share: he may ask for a write while he has taken fewer of late
- * than are left, so that one alone gets half of them, two a third each, and whoever comes next
- * finds some (A25). A write is taken from the share of him who asked for it; what others change
- * meanwhile goes with it. A software TPM has no such bounds. What waits for the budget waits;
- * nothing is acknowledged without its write. */
+ * changes need. And each user has a share: of the writes above the reserve he may take one while he
+ * has taken fewer of late than are left there, so that one alone gets half of them, and however
+ * many flood, who comes next finds some; of the reserve, the first of late alone (A25). A write is
+ * taken from the share of him who asked for it; what others change meanwhile goes with it. A
+ * software TPM has no such bounds. What waits for the budget waits; nothing is acknowledged without
+ * its write. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SIGNER_ANCHOR_H
 #define SIGNER_ANCHOR_H
@@ -33,8 +34,8 @@
 #define SIGNER_ANCHOR_BUSY_MS     1000u /* a TPM that puts a write off is asked again after this, */
 #define SIGNER_ANCHOR_BUSY_MAX_MS 60000u /* then after twice as long each time, up to this */
 
-/* Who took of the writes lately: a row forgets as fast as the budget is refilled. What is taken and
- * what is left is never more than the burst, so there is a row for everybody who took one. */
+/* Who took of the writes lately: as much is forgotten as is refilled, of him who took most. What is
+ * taken and what is left is never more than the burst. */
 struct signer_share {
 	uint8_t user[32];
 	uint64_t taken_milli;
@@ -91,14 +92,19 @@ bool signer_anchor_is_fresh(const struct signer_anchor *anchor,
 enum signer_anchored signer_anchor_judge(const struct signer_anchor *anchor, struct bytes encoded,
                                          const struct authz_checkpoint *checkpoint);
 
-/* signer_anchor_has_share: whether this user may ask for a write now. */
-bool signer_anchor_has_share(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms);
-/* signer_anchor_allows: whether the budget has a write for this need; if not, one of its CHANGEs
- * has in `*ret_wait_s`. */
-bool signer_anchor_allows(struct signer_anchor *anchor, enum signer_need need, uint64_t now_ms,
-                          uint64_t *ret_wait_s);
-/* signer_anchor_take: an anchored commit may begin now, and its write is taken from the budget, and
- * from the share of `user`, who asked for it; NULL: nobody's. */
+/* signer_anchor_took_none: this user took no write of late: one of what takes power away may come
+ * from the reserve for him. */
+bool signer_anchor_took_none(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms);
+/* signer_anchor_may_pay: whether there is a write above the reserve for this user now; if there is
+ * none for anybody, one comes in `*ret_wait_s`. signer_anchor_pay takes it, before the commit that
+ * it is for begins: that one waits for no budget then. */
+bool signer_anchor_may_pay(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms,
+                           uint64_t *ret_wait_s);
+bool signer_anchor_pay(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms);
+/* signer_anchor_is_due: a paid commit may begin: the last write is long enough ago. */
+bool signer_anchor_is_due(struct signer_anchor *anchor, uint64_t now_ms);
+/* signer_anchor_take: one that nobody paid for may begin now, and its write is taken from the
+ * budget, and from the share of `user`, who asked for it; NULL: nobody's. */
 bool signer_anchor_take(struct signer_anchor *anchor, enum signer_need need, const uint8_t *user,
                         uint64_t now_ms);
 /* signer_anchor_write has an encoded checkpoint extended; signer_anchor_pump sends it. */

@@ -174,70 +174,109 @@ static const uint8_t *user(unsigned number)
 	return id;
 }
 
-/* take_all has a user ask for writes until he may not; returns how many he got. */
-static unsigned take_all(struct signer_anchor *anchor, unsigned number, enum signer_need need,
-                         uint64_t *now_ms)
+/* ask has a user ask for a write of what takes power away, as a change does. */
+static bool ask(struct signer_anchor *anchor, unsigned number, uint64_t now_ms)
+{
+	enum signer_need need = SIGNER_NEED_LEASE;
+	uint64_t wait_s;
+
+	if (signer_anchor_took_none(anchor, user(number), now_ms))
+		need = SIGNER_NEED_LESS;
+	else if (signer_anchor_may_pay(anchor, user(number), now_ms, &wait_s))
+		need = SIGNER_NEED_CHANGE;
+	if (!signer_anchor_take(anchor, need, need == SIGNER_NEED_LEASE ? NULL : user(number),
+	                        now_ms))
+		return false;
+	write_one(anchor, now_ms);
+	return true;
+}
+
+/* take_all has him do that until he may not; returns how many he got. */
+static unsigned take_all(struct signer_anchor *anchor, unsigned number, uint64_t *now_ms)
 {
 	unsigned count = 0;
 
-	while (signer_anchor_has_share(anchor, user(number), *now_ms) &&
-	       signer_anchor_take(anchor, need, user(number), *now_ms)) {
-		write_one(anchor, *now_ms);
+	anchor->lease_ms = *now_ms; /* beyond his share he goes with others */
+	while (signer_anchor_left(anchor, *now_ms) > SIGNER_ANCHOR_RESERVE) {
+		uint64_t before = signer_anchor_left(anchor, *now_ms), wait_s;
+
+		if (!signer_anchor_took_none(anchor, user(number), *now_ms) &&
+		    !signer_anchor_may_pay(anchor, user(number), *now_ms, &wait_s))
+			break;
+		EXPECT(ask(anchor, number, *now_ms));
+		EXPECT(signer_anchor_left(anchor, *now_ms) + 1 == before);
 		*now_ms += SIGNER_ANCHOR_GAP_MS;
 		count++;
 	}
 	return count;
 }
 
-/* A25: whoever floods gets half of what is there, the next one half of the rest: who comes with one
- * revocation always finds a write for it. */
-static void test_no_user_takes_more_of_the_writes_than_he_leaves(void)
+static bool pays(struct signer_anchor *anchor, unsigned number, uint64_t now_ms)
 {
-	struct signer_anchor anchor = begin(false);
-	uint64_t now = 1000;
-	unsigned all = 0;
-
-	EXPECT(take_all(&anchor, 0, SIGNER_NEED_LESS, &now) == 15);
-	EXPECT(signer_anchor_left(&anchor, now) == 15);
-	EXPECT(take_all(&anchor, 1, SIGNER_NEED_LESS, &now) == 8); /* 7 are left */
-	EXPECT(take_all(&anchor, 0, SIGNER_NEED_LESS, &now) == 0);
-	for (unsigned i = 2; i < 5; i++)
-		EXPECT(take_all(&anchor, i, SIGNER_NEED_LESS, &now) >= 1);
-	/* Over a day a flood of one gets what is refilled, and leaves half of the burst. */
-	anchor = begin(false);
-	for (now = 1000; now < 1000 + 24 * HOUR_MS; now += 60000) {
-		all += take_all(&anchor, 0, SIGNER_NEED_LESS, &now);
-		EXPECT(signer_anchor_left(&anchor, now) >= 14);
-	}
-	printf("a day of one user's flood: %u writes\n", all);
-	EXPECT(all > 290 && all <= SIGNER_ANCHOR_DAY + SIGNER_ANCHOR_BURST / 2);
-	EXPECT(signer_anchor_has_share(&anchor, user(1), now) &&
-	       signer_anchor_take(&anchor, SIGNER_NEED_LESS, user(1), now));
+	return signer_anchor_pay(anchor, user(number), now_ms);
 }
 
-/* Who took none lately may ask even when none is left: his is the next that comes. */
+/* A25: whoever floods gets half of what is above the reserve, and so on: who comes next finds some,
+ * for what gives power too; and so it stays, however long they go on. */
+static void test_no_user_takes_more_of_the_writes_than_he_leaves(void)
+{
+	for (unsigned users = 1; users <= 8; users *= 2) {
+		struct signer_anchor anchor = begin(false);
+		unsigned all = 0, fewest = UINT32_MAX;
+		uint64_t now = 1000;
+
+		for (; now < 1000 + 24 * HOUR_MS; now += 30000) {
+			uint64_t left;
+
+			for (unsigned i = 0; i < users; i++)
+				all += take_all(&anchor, i, &now);
+			left = signer_anchor_left(&anchor, now);
+			/* But for the first of each, who come all at once. */
+			if (now > HOUR_MS && left < fewest)
+				fewest = (unsigned)left;
+		}
+		printf("a day of %u floods: %u writes, never fewer than %u left\n", users, all,
+		       fewest);
+		EXPECT(all > 200 && all <= SIGNER_ANCHOR_DAY + SIGNER_ANCHOR_BURST);
+		EXPECT(fewest > SIGNER_ANCHOR_RESERVE);
+		EXPECT(pays(&anchor, 50, now)); /* a change that gives power */
+		EXPECT(ask(&anchor, 51, now + SIGNER_ANCHOR_GAP_MS));
+	}
+}
+
+/* Of the reserve each has his first write of late; what gives power is told when one comes. */
 static void test_a_newcomer_may_ask_for_the_next_write(void)
 {
 	struct signer_anchor anchor = begin(false);
 	uint64_t now = 1000, wait_s = 0;
 
-	for (unsigned i = 0; i < SIGNER_ANCHOR_BURST; i++, now += SIGNER_ANCHOR_GAP_MS) {
-		EXPECT(signer_anchor_has_share(&anchor, user(i), now));
-		EXPECT(signer_anchor_take(&anchor, SIGNER_NEED_LESS, user(i), now));
-		write_one(&anchor, now);
-	}
-	EXPECT(signer_anchor_left(&anchor, now) == 0);
-	EXPECT(signer_anchor_has_share(&anchor, user(100), now) &&
-	       !signer_anchor_take(&anchor, SIGNER_NEED_LESS, user(100), now));
-	EXPECT(!signer_anchor_has_share(&anchor, user(3), now));
-	/* What gives power is told how long the budget has nothing for it. */
-	EXPECT(!signer_anchor_allows(&anchor, SIGNER_NEED_CHANGE, now, &wait_s));
+	for (unsigned i = 0; i < SIGNER_ANCHOR_BURST; i++, now += SIGNER_ANCHOR_GAP_MS)
+		EXPECT(ask(&anchor, i, now));
+	EXPECT(signer_anchor_left(&anchor, now) == 0 && !ask(&anchor, 100, now));
+	EXPECT(!pays(&anchor, 100, now) &&
+	       !signer_anchor_may_pay(&anchor, user(100), now, &wait_s));
 	EXPECT(wait_s > 2500 && wait_s < 2700); /* 9 writes of 288 s */
-	EXPECT(
-	    !signer_anchor_allows(&anchor, SIGNER_NEED_CHANGE, now + (wait_s - 2) * 1000, &wait_s));
-	now += 2600000;
-	EXPECT(signer_anchor_allows(&anchor, SIGNER_NEED_CHANGE, now, &wait_s) && wait_s == 0);
-	EXPECT(signer_anchor_has_share(&anchor, user(3), now));
+	EXPECT(!signer_anchor_may_pay(&anchor, user(100), now + (wait_s - 2) * 1000, &wait_s));
+	EXPECT(ask(&anchor, 100, now + 290000)); /* the next one that comes is his */
+	EXPECT(!signer_anchor_took_none(&anchor, user(100), now + 300000));
+	now += 2 * 2600000;
+	EXPECT(signer_anchor_may_pay(&anchor, user(3), now, &wait_s) && wait_s == 0);
+}
+
+/* One that was paid for waits for no budget, only for the gap. */
+static void test_what_is_paid_waits_for_no_budget(void)
+{
+	struct signer_anchor anchor = begin(false);
+	uint64_t now = 1000;
+
+	while (signer_anchor_left(&anchor, now) > SIGNER_ANCHOR_RESERVE + 1) {
+		EXPECT(take(&anchor, SIGNER_NEED_LESS, now));
+		write_one(&anchor, now);
+		now += SIGNER_ANCHOR_GAP_MS;
+	}
+	EXPECT(pays(&anchor, 1, now) && !pays(&anchor, 2, now));
+	EXPECT(signer_anchor_left(&anchor, now) == SIGNER_ANCHOR_RESERVE);
+	EXPECT(signer_anchor_is_due(&anchor, now) && !signer_anchor_is_due(&anchor, now - 1));
 }
 
 static void test_a_software_tpm_has_no_budget(void)
@@ -407,6 +446,7 @@ int main(void)
 	RUN(test_a_write_that_the_tpm_puts_off_is_asked_again);
 	RUN(test_no_user_takes_more_of_the_writes_than_he_leaves);
 	RUN(test_a_newcomer_may_ask_for_the_next_write);
+	RUN(test_what_is_paid_waits_for_no_budget);
 	RUN(test_a_software_tpm_has_no_budget);
 	RUN(test_a_restart_goes_on_with_the_budget);
 	RUN(test_an_unwritten_anchor_is_fresh_only_at_genesis);

@@ -244,18 +244,23 @@ void signer_list_hash(const struct authz_user_key *key, bool agreed, uint8_t ret
 		keys_sha256_label("claviger/invited/v1", own, ret_hash);
 }
 
-/* Who wants to list his wallets finds them under his key: rows of 32-byte ids. Makes the new list;
- * `*ret_ids` stays empty when there is none to write (a damaged or very long one stays as it is;
- * wallets are found by name). */
-static enum status list_wallets(struct signer_change *job, const struct authz_user_key *key,
-                                bool agreed, uint8_t ret_hash[32], struct bytes *ret_ids)
+struct list_head {
+	uint8_t hash[32];
+	uint32_t len;
+};
+
+/* Who wants to list his wallets finds them under his key: rows of 32-byte ids. A damaged or very
+ * long list stays as it is; wallets are found by name. */
+enum status signer_list_for(struct signer_change *job, const struct authz_user_key *key,
+                            bool agreed)
 {
 	struct signer_blob *list = NULL;
 	struct buffer ids = {job->area, sizeof(job->area), 0};
+	struct list_head head;
 	enum status status;
 
-	signer_list_hash(key, agreed, ret_hash);
-	status = signer_await_user(job, ret_hash, &list);
+	signer_list_hash(key, agreed, head.hash);
+	status = signer_await_user(job, head.hash, &list);
 	if (status == STATUS_CORRUPT)
 		return STATUS_OK;
 	/* Whose list is full of others' wallets keeps his own one, and those that came first. */
@@ -270,24 +275,31 @@ static enum status list_wallets(struct signer_change *job, const struct authz_us
 		    !is_listed(&ids, job->wallets[i].id) &&
 		    buffer_put(&ids, bytes_of(job->wallets[i].id, 32)) != STATUS_OK)
 			break;
-	*ret_ids = buffer_bytes(&ids);
+	head.len = (uint32_t)ids.len;
+	if (ids.len == 0 || sizeof(head) + ids.len > job->lists.cap - job->lists.len)
+		return STATUS_OK;
+	CHECK(buffer_put(&job->lists, bytes_of(&head, sizeof(head))) == STATUS_OK &&
+	      buffer_put(&job->lists, buffer_bytes(&ids)) == STATUS_OK);
+	job->list_count++;
 	return STATUS_OK;
 }
 
-enum status signer_list_for(struct signer_change *job, const struct authz_user_key *key,
-                            bool agreed)
+size_t signer_lists_room(const struct signer_change *job)
 {
-	struct bytes list = bytes_of(NULL, 0);
-	uint8_t hash[32];
-	enum status status = signer_await_room(job, 2, RECORD_ROOM(sizeof(job->area)) + 64);
+	return job->lists.len + job->list_count * RECORD_ROOM(sizeof(struct call_store_op));
+}
 
-	if (status == STATUS_OK)
-		status = list_wallets(job, key, agreed, hash, &list);
-	if (status != STATUS_OK || list.len == 0 ||
-	    !signer_store_room(job->signer->store, 2, RECORD_ROOM(list.len) + 64))
-		return status;
-	(void)signer_state_put(&job->signer->state, CALL_STORE_VALUE_USER, hash, list);
-	return STATUS_OK;
+void signer_put_lists(struct signer_change *job)
+{
+	for (size_t at = 0; at < job->lists.len;) {
+		struct list_head head;
+
+		memcpy(&head, job->lists.data + at, sizeof(head));
+		at += sizeof(head);
+		(void)signer_state_put(&job->signer->state, CALL_STORE_VALUE_USER, head.hash,
+		                       bytes_of(job->lists.data + at, head.len));
+		at += head.len;
+	}
 }
 
 /* The new wallets, for a key of the one at `at` that none before it has. */
@@ -321,7 +333,7 @@ static enum status list_for_others(struct signer_change *job)
 }
 
 /* All records of the new wallets, in one batch. */
-static void put_births(struct signer_change *job, const uint8_t list_hash[32], struct bytes list)
+static void put_births(struct signer_change *job)
 {
 	struct signer_state *state = &job->signer->state;
 
@@ -341,8 +353,7 @@ static void put_births(struct signer_change *job, const uint8_t list_hash[32], s
 		signer_state_put_wallet(state, wallet);
 	}
 	signer_factors_put_brought(job);
-	if (list.len != 0)
-		signer_state_put(state, CALL_STORE_VALUE_USER, list_hash, list);
+	signer_put_lists(job);
 }
 
 static enum status apply_birth(struct signer_change *job)
@@ -353,8 +364,6 @@ static enum status apply_birth(struct signer_change *job)
 	static struct authz_submit_answer answer;
 	static uint8_t statement[AUTHZ_BIRTH_MAX];
 	struct buffer birth = BUFFER_OF_ARRAY(statement);
-	struct bytes list = bytes_of(NULL, 0);
-	uint8_t list_hash[32];
 
 	if (!signer_budget_take(&job->births, LIMIT_BIRTHS_PER_MINUTE, signer->now_ms))
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
@@ -370,7 +379,7 @@ static enum status apply_birth(struct signer_change *job)
 	}
 	status = list_for_others(job);
 	if (status == STATUS_OK)
-		status = list_wallets(job, &job->wallets[0].user_keys[0], true, list_hash, &list);
+		status = signer_list_for(job, &job->wallets[0].user_keys[0], true);
 	if (status != STATUS_OK)
 		return status;
 	status =
@@ -379,9 +388,11 @@ static enum status apply_birth(struct signer_change *job)
 	                               (3 + LIMIT_USER_KEYS_MAX) * RECORD_ROOM(32)) +
 	                          RECORD_ROOM(sizeof(job->area)) +
 	                          SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
+	if (status == STATUS_OK)
+		status = signer_take_write(job);
 	if (status != STATUS_OK)
 		return status;
-	put_births(job, list_hash, list);
+	put_births(job);
 	signer->totals.wallets += count;
 	status =
 	    authz_birth_answer_put(&job->birth, signer_vault_deployment(signer->vault), &birth);
@@ -548,13 +559,16 @@ static enum status apply_grant(struct signer_change *job)
 	if (status != STATUS_OK)
 		return status;
 	/* All records share one batch, so that a crash leaves all of them or none. */
-	status = signer_await_room(job, count * (3 + LIMIT_TABLE_PINS_MAX),
-	                           count * (RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX) +
-	                                    RECORD_ROOM(AUTHZ_LEASE_RECORD_MAX) +
-	                                    RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX)) +
-	                               pins * RECORD_ROOM(AUTHZ_TABLE_ENTRIES_MAX * 32));
+	status = signer_await_room(
+	    job, count * (4 + LIMIT_TABLE_PINS_MAX) + 3,
+	    count * (RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX) + RECORD_ROOM(AUTHZ_LEASE_RECORD_MAX) +
+	             RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX)) +
+	        pins * RECORD_ROOM(AUTHZ_TABLE_ENTRIES_MAX * 32) + signer_modules_room(job));
+	if (status == STATUS_OK)
+		status = signer_take_write(job);
 	if (status != STATUS_OK)
 		return status;
+	signer_put_modules(job);
 	for (size_t i = 0; i < count; i++) {
 		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
 		fill_grant(job, i, &body, (known >> i & 1) != 0);
@@ -691,7 +705,7 @@ static void lower_pinned(struct signer_change *job)
 		} else {
 			signer_advance(job, &job->wallets[i]);
 		}
-		CHECK(signer_state_lower_wallet(state, &job->wallets[i], ask, next) == STATUS_OK);
+		CHECK(signer_state_lower_wallet(state, &job->wallets[i], ask) == STATUS_OK);
 	}
 }
 
@@ -711,19 +725,36 @@ static enum status answer_lowered(struct signer_change *job)
 	return signer_group_add_lowered(job, 0, &answer);
 }
 
-/* is_so_already: a freeze of what is frozen, with nothing that waits, would only cost the TPM a
- * write that a revocation may need. */
+/* is_dead: the grant that a revocation names is dead already. */
+static bool is_dead(const struct signer_change *job, size_t at,
+                    const struct authz_wallet_record *wallet)
+{
+	uint8_t grant[32];
+
+	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
+	for (size_t i = 0; i < wallet->grant_count; i++)
+		if (wallet->grants[i].live && memcmp(wallet->grants[i].grant, grant, 32) == 0)
+			return false;
+	return true;
+}
+
+/* is_so_already: a freeze of what is frozen, or a revocation of what is dead, with nothing that
+ * waits, would only cost the TPM a write that another one may need. */
 static bool is_so_already(const struct signer_change *job)
 {
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		const struct signer_wallet *now = (const struct signer_wallet *)signer_cache_find(
 		    &job->signer->state.wallets, job->change.entries[i].wallet);
 
-		if (!now->record.frozen || now->record.pending_count != 0 ||
-		    signer_group_wallet(job->signer->group, now->record.id) != NULL)
+		if (signer_group_wallet(job->signer->group, now->record.id) != NULL)
+			return false;
+		if (job->change.action == AUTHZ_ACTION_FREEZE
+		        ? !now->record.frozen || now->record.pending_count != 0
+		        : job->change.action != AUTHZ_ACTION_REVOKE ||
+		              !is_dead(job, i, &now->record))
 			return false;
 	}
-	return job->change.action == AUTHZ_ACTION_FREEZE;
+	return true;
 }
 
 /* In force in memory now, written by itself, answered when durable. All or none. */
@@ -734,7 +765,7 @@ enum status signer_lower_wallets(struct signer_change *job)
 	bool is_written = status != STATUS_OK || !is_so_already(job);
 
 	if (status == STATUS_OK && is_written &&
-	    !signer_state_may_hold(&job->signer->state, job->change.entry_count))
+	    !signer_state_may_hold(&job->signer->state, job->change.entry_count, job->user))
 		status = refuse_held(job);
 	if (status == STATUS_OK && is_written)
 		lower_pinned(job);
@@ -765,6 +796,8 @@ static enum status apply_more(struct signer_change *job, bool limit)
 	status = signer_await_room(job, count + 1,
 	                           count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
 	                               RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX));
+	if (status == STATUS_OK)
+		status = signer_take_write(job);
 	if (status != STATUS_OK)
 		return status;
 	for (size_t i = 0; i < count; i++) {
@@ -957,7 +990,7 @@ static enum status apply_limit(struct signer_change *job)
 	if (status == STATUS_OK)
 		status = pin_limited(job, grants, &found);
 	if (status == STATUS_OK &&
-	    !signer_state_may_hold(&job->signer->state, 2 * job->change.entry_count))
+	    !signer_state_may_hold(&job->signer->state, 2 * job->change.entry_count, job->user))
 		status = refuse_held(job);
 	if (status == STATUS_OK) {
 		lower_caps(job, grants);

@@ -221,7 +221,7 @@ static enum status resume(struct signer *signer, const struct call_store_state *
 	if (signer->recovers)
 		checkpoint->recovered = checkpoint->boot + 1; /* the boot that begins now */
 	signer->state.recovered = checkpoint->recovered;
-	signer->frozen = checkpoint->frozen;
+	signer->frozen = signer->totals.frozen = checkpoint->frozen;
 	take_serials(signer, checkpoint);
 	signer->totals.wallets = checkpoint->wallets;
 	signer->totals.grants = checkpoint->grants;
@@ -575,7 +575,7 @@ enum status signer_boot_checkpoint(struct signer *signer, uint64_t seq, const ui
 	signer_time_marks(&signer->time, &checkpoint->time);
 	checkpoint->receipts_from =
 	    signer_receipts_from(signer->receipts, signer_store_gathering(signer->store) - 1);
-	checkpoint->frozen = signer->frozen;
+	checkpoint->frozen = signer->begun.frozen;
 	put_serials(signer, checkpoint);
 	checkpoint->wallets = signer->begun.wallets;
 	checkpoint->grants = signer->begun.grants;

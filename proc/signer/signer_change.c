@@ -21,12 +21,13 @@ struct signer_change *signer_change_new(struct signer *signer)
 	struct bytes shared = policy_intent_shared();
 
 	job->module = proc_buffer(LIMIT_MODULE_MAX);
-	job->stored = proc_buffer(LIMIT_MODULE_MAX);
+	job->stored = proc_buffer(SIGNER_STORED_MAX);
 	keys_sha256(&shared, 1, job->shared_hash);
 	job->texts = proc_buffer(LIMIT_CHANGE_WALLETS_MAX * 1024 + LIMIT_DESCRIPTION_MAX);
 	job->description = proc_buffer(LIMIT_DESCRIPTION_MAX);
 	job->signed_text = proc_buffer(LIMIT_CHANGE_MAX);
 	job->other_text = proc_buffer(AUTHZ_SIGNED_TEXT_MAX);
+	job->lists = proc_buffer(SIGNER_LISTS_MAX);
 	job->late = proc_buffer(AUTHZ_PENDING_RECORD_MAX);
 	job->answer = proc_buffer(2 * AUTHZ_BIRTH_MAX);
 	job->message = proc_buffer(CALL_CHANGE_SLOT_BYTES);
@@ -96,11 +97,25 @@ static enum status settle(struct signer_change *job, enum status status)
 	return status;
 }
 
-/* What a change before this one writes is read when it counts: this one is judged by the state that
- * results. What is only shown, and what acts at once, does not wait. */
+/* What a change before this one writes is not read before it counts: this one is to be judged by
+ * the state that results. It is told to come again, so that it holds up neither the others nor the
+ * group. What is only shown, and what acts at once, looks all the same. */
 static bool is_changing(const struct signer_change *job, uint32_t kind, const uint8_t id[32])
 {
 	return !job->acts_at_once && signer_store_writes(job->signer->store, kind, id);
+}
+
+static enum status refuse_changing(struct signer_change *job)
+{
+	return signer_refuse(job, CALL_RESULT_OVERLOADED,
+	                     "a change before this one is on its way to be durable; try again");
+}
+
+/* The end of a look-up. */
+static enum status end_look_up(struct signer_change *job, enum status status, uint32_t kind,
+                               const uint8_t id[32])
+{
+	return is_changing(job, kind, id) ? refuse_changing(job) : settle(job, status);
 }
 
 enum status signer_await_wallet(struct signer_change *job, const uint8_t id[32],
@@ -108,8 +123,9 @@ enum status signer_await_wallet(struct signer_change *job, const uint8_t id[32],
 {
 	enum status status;
 
-	while ((!job->acts_at_once && signer_group_wallet(job->signer->group, id) != NULL) ||
-	       (status = signer_state_wallet(&job->signer->state, id, ret_wallet)) == STATUS_BUSY)
+	if (!job->acts_at_once && signer_group_wallet(job->signer->group, id) != NULL)
+		return refuse_changing(job);
+	while ((status = signer_state_wallet(&job->signer->state, id, ret_wallet)) == STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return settle(job, status);
@@ -120,11 +136,10 @@ enum status signer_await_client(struct signer_change *job, const uint8_t id[32],
 {
 	enum status status;
 
-	while ((status = signer_state_client(&job->signer->state, id, ret_client)) == STATUS_BUSY ||
-	       is_changing(job, CALL_STORE_VALUE_CREDENTIAL, id))
+	while ((status = signer_state_client(&job->signer->state, id, ret_client)) == STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
-	return settle(job, status);
+	return end_look_up(job, status, CALL_STORE_VALUE_CREDENTIAL, id);
 }
 
 enum status signer_await_list(struct signer_change *job, const uint8_t after[32],
@@ -176,11 +191,11 @@ enum status signer_await_factor(struct signer_change *job, const uint8_t id[32],
 {
 	enum status status;
 
-	while ((status = signer_state_factor(&job->signer->state, id, ret_factor)) == STATUS_BUSY ||
-	       (status == STATUS_NOT_FOUND && is_changing(job, CALL_STORE_VALUE_FACTOR, id)))
+	while ((status = signer_state_factor(&job->signer->state, id, ret_factor)) == STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
-	return settle(job, status);
+	return status == STATUS_NOT_FOUND ? end_look_up(job, status, CALL_STORE_VALUE_FACTOR, id)
+	                                  : settle(job, status);
 }
 
 enum status signer_await_pending(struct signer_change *job, const uint8_t hash[32],
@@ -189,11 +204,10 @@ enum status signer_await_pending(struct signer_change *job, const uint8_t hash[3
 	enum status status;
 
 	while ((status = signer_state_pending(&job->signer->state, hash, ret_pending)) ==
-	           STATUS_BUSY ||
-	       is_changing(job, CALL_STORE_VALUE_PENDING, hash))
+	       STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
-	return settle(job, status);
+	return end_look_up(job, status, CALL_STORE_VALUE_PENDING, hash);
 }
 
 enum status signer_await_index(struct signer_change *job, uint32_t kind, const uint8_t key[32],
@@ -211,9 +225,9 @@ enum status signer_await_index(struct signer_change *job, uint32_t kind, const u
 			status = signer_state_by_user_key(state, key, ret_id);
 		else
 			status = signer_state_by_token(state, key, ret_id);
-		if (status != STATUS_BUSY &&
-		    (status != STATUS_NOT_FOUND || !is_changing(job, kind, key)))
-			return settle(job, status);
+		if (status != STATUS_BUSY)
+			return status == STATUS_NOT_FOUND ? end_look_up(job, status, kind, key)
+			                                  : settle(job, status);
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	}
@@ -224,11 +238,11 @@ enum status signer_await_user(struct signer_change *job, const uint8_t hash[32],
 {
 	enum status status;
 
-	while ((status = signer_state_user(&job->signer->state, hash, ret_list)) == STATUS_BUSY ||
-	       is_changing(job, CALL_STORE_VALUE_USER, hash))
+	while ((status = signer_state_user(&job->signer->state, hash, ret_list)) == STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
-	return status == STATUS_CORRUPT ? status : settle(job, status);
+	return status == STATUS_CORRUPT ? status
+	                                : end_look_up(job, status, CALL_STORE_VALUE_USER, hash);
 }
 
 enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
@@ -236,11 +250,10 @@ enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up
 {
 	enum status status;
 
-	while ((status = look_up(&job->signer->state, id, ret_blob)) == STATUS_BUSY ||
-	       is_changing(job, kind, id))
+	while ((status = look_up(&job->signer->state, id, ret_blob)) == STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
-	return settle(job, status);
+	return end_look_up(job, status, kind, id);
 }
 
 enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
@@ -267,22 +280,6 @@ enum status signer_await_commit(struct signer_change *job, uint64_t batch)
 	return STATUS_OK;
 }
 
-void signer_lower_record(const struct signer_change *job, size_t at,
-                         struct authz_wallet_record *wallet)
-{
-	uint8_t grant[32] = {0};
-
-	if (job->change.action == AUTHZ_ACTION_FREEZE) {
-		wallet->frozen = true;
-		wallet->pending_count = 0; /* what waits does not thaw it */
-		return;
-	}
-	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
-	for (size_t i = 0; i < wallet->grant_count; i++)
-		if (memcmp(wallet->grants[i].grant, grant, 32) == 0)
-			wallet->grants[i].live = false;
-}
-
 enum status signer_await_receipts(struct signer_change *job)
 {
 	while (!signer_receipts_are_kept(job->signer->receipts))
@@ -305,35 +302,49 @@ enum status signer_await_keep(struct signer_change *job)
 
 struct signer_ask signer_ask_of(struct signer_change *job)
 {
-	enum signer_need need = job->factors.gives ? SIGNER_NEED_CHANGE : SIGNER_NEED_LESS;
+	struct signer_anchor *anchor = &job->signer->anchor;
+	uint64_t now_ms = job->signer->now_ms, wait_s;
+	struct signer_ask ask = {.need = SIGNER_NEED_LEASE, .user = job->user};
 
-	if (!signer_anchor_has_share(&job->signer->anchor, job->user, job->signer->now_ms))
-		need = SIGNER_NEED_LEASE;
-	return (struct signer_ask){.need = need, .user = job->user};
+	if (signer_anchor_took_none(anchor, job->user, now_ms))
+		ask.need = SIGNER_NEED_LESS;
+	else if (signer_anchor_may_pay(anchor, job->user, now_ms, &wait_s))
+		ask.need = SIGNER_NEED_CHANGE;
+	return ask;
 }
 
 enum status signer_demand_write(struct signer_change *job)
 {
 	struct signer *signer = job->signer;
-	struct signer_anchor *anchor = &signer->anchor;
 	uint64_t wait_s;
 
 	if (!signer_group_has_place(signer->group, job->user))
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
 		                     "too many changes wait until they are durable; try again");
-	/* It goes with what others asked for. */
-	if (signer_store_needed(signer->store) >= SIGNER_NEED_CHANGE)
+	if (signer_store_is_paid(signer->store) ||
+	    signer_anchor_may_pay(&signer->anchor, job->user, signer->now_ms, &wait_s))
 		return STATUS_OK;
-	if (!signer_anchor_allows(anchor, SIGNER_NEED_CHANGE, signer->now_ms, &wait_s))
-		return signer_refuse(
-		    job, CALL_RESULT_OVERLOADED,
-		    "the TPM's writes for today are used up but for what takes power away; try "
-		    "again in %llu s",
-		    (unsigned long long)wait_s);
-	if (!signer_anchor_has_share(anchor, job->user, signer->now_ms))
-		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "your share of the TPM's writes is used up: those left are "
-		                     "others'; try again in some minutes");
+	return wait_s != 0
+	           ? signer_refuse(job, CALL_RESULT_OVERLOADED,
+	                           "the TPM's writes for today are used up but for what takes "
+	                           "power away; try again in %llu s",
+	                           (unsigned long long)wait_s)
+	           : signer_refuse(job, CALL_RESULT_OVERLOADED,
+	                           "your share of the TPM's writes is used up: those left are "
+	                           "others'; try again in some minutes");
+}
+
+enum status signer_take_write(struct signer_change *job)
+{
+	struct signer *signer = job->signer;
+	enum status status = signer_demand_write(job);
+
+	if (status == STATUS_OK)
+		status = signer_factors_use(job);
+	if (status != STATUS_OK || signer_store_is_paid(signer->store))
+		return status;
+	CHECK(signer_anchor_pay(&signer->anchor, job->user, signer->now_ms));
+	signer_store_pay(signer->store);
 	return STATUS_OK;
 }
 
@@ -571,12 +582,6 @@ enum status signer_load_wallets(struct signer_change *job)
 		struct signer_wallet *wallet;
 		enum status status;
 
-		/* A whole record is made from the one in memory: what was lowered there is written
-		 * first. */
-		while (!authz_action_reduces(job->change.action) &&
-		       signer_state_is_unwritten(&job->signer->state, CALL_STORE_VALUE_WALLET, id))
-			if (!signer_change_turn(job))
-				return STATUS_REFUSED;
 		status = signer_await_wallet(job, id, &wallet);
 
 		if (status == STATUS_REFUSED)
@@ -651,18 +656,12 @@ static enum status check_state(struct signer_change *job)
 	return STATUS_OK;
 }
 
-/* take_user: who signed, verified. Anybody can have a new key, so those who come with a wallet's
- * first one are one user. */
-static void take_user(struct signer_change *job)
+void signer_take_user(struct signer_change *job)
 {
-	const struct authz_signed_change *given = &job->given;
-
 	if (authz_action_is_birth(job->change.action))
 		return;
-	if (given->signature_count != 0)
-		memcpy(job->user, given->signatures[0].key.key, sizeof(job->user));
-	else if (given->code_count != 0)
-		memcpy(job->user, given->codes[0].id, sizeof(job->user));
+	authz_user_id(&job->wallets[0].user_keys[0], job->user);
+	job->user[0] ^= job->factors.gives;
 }
 
 static enum status submit(struct signer_change *job, struct bytes payload)
@@ -675,9 +674,9 @@ static enum status submit(struct signer_change *job, struct bytes payload)
 	if (status == STATUS_OK)
 		status = signer_factors_verify_signatures(job);
 	if (status == STATUS_OK)
-		take_user(job);
-	if (status == STATUS_OK)
 		status = signer_factors_rule(job);
+	if (status == STATUS_OK)
+		signer_take_user(job);
 	if (status == STATUS_OK && job->factors.gives)
 		status = signer_demand_time(job);
 	if (status == STATUS_OK && job->factors.gives)
@@ -766,7 +765,8 @@ void signer_change_request(struct signer *signer, struct bytes message)
 	job->began_ms = signer->now_ms = signer_time_ms();
 	job->less = signer_request_kind(message) == SIGNER_REQUEST_LESS;
 	job->acts_at_once = signer_request_acts_at_once(message);
-	job->answer.len = job->module.len = 0;
+	job->answer.len = job->module.len = job->lists.len = job->stored.len = 0;
+	job->list_count = 0;
 	job->refusal = (struct signer_refusal){.result = CALL_RESULT_INTERNAL};
 	job->factors.gives = false;
 	memset(job->user, 0, sizeof(job->user));

@@ -27,6 +27,8 @@
 #define SIGNER_CHANGE_GIVES_WAY_MS      250
 #define SIGNER_CHANGE_LESS_MS           1000
 #define SIGNER_CHANGE_LETS_QUESTIONS_MS 1000
+#define SIGNER_LISTS_MAX                (512u << 10) /* bytes of lists of wallets that one change writes */
+#define SIGNER_STORED_MAX               (1u << 20) /* and of new modules */
 #define SIGNER_ANSWER_WAIT_MS           2000 /* for an authority that does not take its answers */
 
 /* Why a request was refused: a code of call_result and a sentence. */
@@ -74,7 +76,9 @@ struct signer_change {
 	char known_name[40];     /* ... and its name; "": none */
 	struct buffer texts;     /* module texts of this change, and escape copies */
 	struct buffer description, signed_text, other_text, answer, message;
-	struct buffer late; /* a change that waited */
+	struct buffer late;  /* a change that waited */
+	struct buffer lists; /* of wallets, to be put with the change: signer_list_for */
+	size_t list_count;
 	struct signer *signer;
 };
 
@@ -129,15 +133,20 @@ enum status signer_await_commit(struct signer_change *job, uint64_t batch);
 enum status signer_await_receipts(struct signer_change *job);
 /* signer_await_keep waits until receipts that are to go are deleted. */
 enum status signer_await_keep(struct signer_change *job);
-/* signer_lower_record does to a record what the freeze or revocation does to wallet `at`. */
-void signer_lower_record(const struct signer_change *job, size_t at,
-                         struct authz_wallet_record *wallet);
 /* signer_ask_of says for whom, and how urgently, what the change lowers asks for a write: beyond
  * his share it goes with the next one. */
 struct signer_ask signer_ask_of(struct signer_change *job);
 /* signer_demand_write refuses what gives power while no write is left for it, for its user, or no
  * place to wait for it. */
 enum status signer_demand_write(struct signer_change *job);
+/* signer_take_write is the first part of the step, without a turn in it, in which a change is put
+ * into the gathering batch: place and write are taken, for its user, and what it was signed with is
+ * used. Then come its records, then signer_group_add. All that takes turns is done before. */
+enum status signer_take_write(struct signer_change *job);
+/* signer_take_user: whose share a change takes: the wallet's user; what gives power and what takes
+ * it apart, so that who stole one factor uses up the latter alone. Those who come with a wallet's
+ * first key are one user: anybody can have new keys. */
+void signer_take_user(struct signer_change *job);
 /* signer_has_expired tells whether what somebody signed has ended: for sure, where it takes power
  * away, for a time_high that ran ahead is no reason to leave a thief his power; perhaps, where it
  * does not. */
@@ -145,9 +154,13 @@ bool signer_has_expired(struct signer_change *job, uint64_t expires_s, bool lowe
 /* signer_need_module has a module's bytes in job->module: one that is kept or on offer; else
  * refused. */
 enum status signer_need_module(struct signer_change *job, const uint8_t hash[32]);
-/* signer_keep_modules puts what the change's grants name for the first time with what is kept, as
- * their user's share, into the gathering batch; refused where there is no room for it. */
+/* signer_keep_modules collects what the change's grants name for the first time, to be kept as
+ * their user's share with the change (nothing, of another change); refused where there is no room
+ * for it. */
 enum status signer_keep_modules(struct signer_change *job);
+/* signer_modules_room is what they take of a batch; signer_put_modules puts them there. */
+size_t signer_modules_room(const struct signer_change *job);
+void signer_put_modules(struct signer_change *job);
 /* signer_learn_module runs the pre-check on a stored or given module and learns its schema. */
 enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32]);
 /* signer_known_module gives the name of a module whose text is ours: one that ships, or an intent
@@ -182,11 +195,14 @@ enum status signer_export_again(struct signer_change *job);
 /* signer_change_turn is one turn of everything else; false, and refused, when it takes too long. */
 bool signer_change_turn(struct signer_change *job);
 /* signer_list_for adds those wallets of the change that know the key, as a user key or the recovery
- * key, to the list that its owner asks for, in the gathering batch. Lists are a service; one that
- * is long or damaged stays as it is. `agreed`: the key signed, or was registered, for it; what
+ * key, to the list that its owner asks for, in job->lists. Lists are a service; one that is long or
+ * damaged stays as it is. `agreed`: the key signed, or was registered, for it; what
  * others name it for is a list of its own, so that nobody fills up another one's. */
 enum status signer_list_for(struct signer_change *job, const struct authz_user_key *key,
                             bool agreed);
+/* signer_lists_room is what job->lists takes of a batch; signer_put_lists puts them there. */
+size_t signer_lists_room(const struct signer_change *job);
+void signer_put_lists(struct signer_change *job);
 /* signer_list_hash is the id of such a list. */
 void signer_list_hash(const struct authz_user_key *key, bool agreed, uint8_t ret_hash[32]);
 /* signer_count_kept counts so many records that the change leaves for good against each wallet's

@@ -290,8 +290,8 @@ static struct signer_ticket *pass_ceiling(struct signer_sign *sign, struct signe
 	 */
 	log_text(&line, "durable",
 	         signer_state_lower_client(sign->parts.state, &frozen,
-	                                   (struct signer_ask){.need = SIGNER_NEED_LESS},
-	                                   NULL) == STATUS_OK
+	                                   (struct signer_ask){.need = SIGNER_NEED_LESS}) ==
+	                 STATUS_OK
 	             ? "soon"
 	             : "no");
 	log_end(&line);

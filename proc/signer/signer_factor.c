@@ -438,6 +438,8 @@ static enum status note_failure(struct signer_change *job, struct authz_factor_r
 {
 	uint64_t now = signer_time_read(&job->signer->time).low_s, block_s = 0;
 	struct authz_code_lock *lock = lock_of(job, record);
+	/* Anybody may try: it goes with the next write. */
+	const struct signer_ask ask = {.need = SIGNER_NEED_LEASE};
 
 	if (lock->failures < 64)
 		lock->failures++;
@@ -449,8 +451,7 @@ static enum status note_failure(struct signer_change *job, struct authz_factor_r
 			block_s = SIGNER_CODE_BLOCK_MAX_S;
 		lock->blocked_until_s = now + block_s;
 	}
-	if (!is_new &&
-	    signer_state_lower_factor(&job->signer->state, record, signer_ask_of(job)) != STATUS_OK)
+	if (!is_new && signer_state_lower_factor(&job->signer->state, record, ask) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
 		                     "too many such changes wait for the store");
 	return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
@@ -773,7 +774,6 @@ enum status signer_factors_verify_signatures(struct signer_change *job)
 
 enum status signer_factors_verify(struct signer_change *job)
 {
-	struct signer_factors *factors = &job->factors;
 	enum status status = STATUS_OK;
 
 	if (!authz_action_is_birth(job->change.action))
@@ -787,6 +787,17 @@ enum status signer_factors_verify(struct signer_change *job)
 	    buffer_put(&job->signed_text, job->given.change) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "too long for codes alone: name fewer wallets");
+	/* What gives power uses them up with its records, what takes it at once. */
+	return job->factors.gives ? STATUS_OK : signer_factors_use(job);
+}
+
+enum status signer_factors_use(struct signer_change *job)
+{
+	const struct signer_factors *factors = &job->factors;
+
+	if (!signer_state_may_hold(&job->signer->state, factors->used_count, job->user))
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many such changes wait for the store");
 	for (size_t i = 0; i < factors->used_count; i++) {
 		const struct authz_factor_record *used = &factors->used[i];
 
@@ -807,6 +818,7 @@ enum status signer_open_session(struct signer_change *job, struct bytes payload)
 	struct authz_session given;
 	struct authz_session_answer answer = {.valid_s = SIGNER_SESSION_S};
 	struct signer_session *session = &signer->sessions[0];
+	const struct signer_ask ask = {.need = SIGNER_NEED_LEASE};
 	struct authz_factor_record record;
 	uint8_t challenge[32];
 	enum status status;
@@ -820,9 +832,8 @@ enum status signer_open_session(struct signer_change *job, struct bytes payload)
 	status = verify_passkey(job, &given.key, challenge, &given.assertion, &record);
 	if (status != STATUS_OK)
 		return status;
-	memcpy(job->user, given.key.key, sizeof(job->user));
 	if (record.count != 0 &&
-	    signer_state_lower_factor(&signer->state, &record, signer_ask_of(job)) != STATUS_OK)
+	    signer_state_lower_factor(&signer->state, &record, ask) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
 		                     "too many such changes wait for the store");
 	/* The one that ends first gives way. */

@@ -56,6 +56,8 @@ MUST_USE enum status signer_factors_verify_signatures(struct signer_change *job)
 MUST_USE enum status signer_factors_rule(struct signer_change *job);
 /* signer_factors_verify takes what the change brings, and codes; what was used counts as used. */
 MUST_USE enum status signer_factors_verify(struct signer_change *job);
+/* signer_factors_use: what was used counts as used, from now on; no turn is taken. */
+MUST_USE enum status signer_factors_use(struct signer_change *job);
 /* signer_factors_know tells whether the key is a user key of the wallet, or its recovery key. */
 bool signer_factors_know(const struct authz_wallet_record *wallet,
                          const struct authz_user_key *key);

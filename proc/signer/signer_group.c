@@ -34,12 +34,22 @@ struct signer_group {
 	struct buffer encoded, message;
 };
 
+static void *next_version(void *context, uint32_t kind, const uint8_t id[32])
+{
+	struct signer_group *group = ((struct signer *)context)->group;
+
+	return kind == CALL_STORE_VALUE_WALLET       ? (void *)signer_group_wallet(group, id)
+	       : kind == CALL_STORE_VALUE_CREDENTIAL ? (void *)signer_group_client(group, id)
+	                                             : NULL;
+}
+
 struct signer_group *signer_group_new(struct signer *signer)
 {
 	struct signer_group *group = calloc(1, sizeof(*group));
 
 	CHECK(group != NULL);
 	group->signer = signer;
+	signer->state.next = next_version; /* its context is the signer */
 	group->encoded = proc_buffer(2 * AUTHZ_BIRTH_MAX);
 	group->message = proc_buffer(CALL_CHANGE_SLOT_BYTES);
 	for (size_t i = 0; i < SIGNER_GROUP_MAX; i++)
@@ -122,7 +132,7 @@ void signer_group_add(struct signer_change *job, struct signer_made made,
 	struct signer *signer = job->signer;
 	struct member *row = take_row(job, signer_store_gathering(signer->store), answer);
 
-	signer_store_need(signer->store, SIGNER_NEED_CHANGE, job->user);
+	CHECK(signer_store_is_paid(signer->store)); /* no turn since signer_take_write */
 	row->made = made;
 	for (size_t i = 0; i < made.wallets; i++) {
 		struct signer_cache_head *cached = (struct signer_cache_head *)signer_cache_find(
@@ -142,11 +152,15 @@ enum status signer_group_add_lowered(struct signer_change *job, uint64_t batch,
                                      const struct authz_submit_answer *answer)
 {
 	struct signer *signer = job->signer;
-	struct authz_submit_answer now = *answer;
 
 	if (batch == 0)
 		batch = signer_state_lowered(&signer->state);
 	if (batch <= signer_store_committed(signer->store)) {
+		static struct authz_submit_answer now;
+
+		if (answer == NULL)
+			return STATUS_OK;
+		now = *answer;
 		now.seq = signer_store_seq(signer->store);
 		return authz_submit_answer_put(&now, &job->answer);
 	}
@@ -186,24 +200,6 @@ struct authz_client_record *signer_group_client(struct signer_group *group, cons
 	return NULL;
 }
 
-/* A ceiling may have frozen the client meanwhile: then its new record is, too. */
-static void settle_client(struct signer_state *state, struct authz_client_record *client)
-{
-	const struct signer_client *now =
-	    (const struct signer_client *)signer_cache_find(&state->clients, client->id);
-
-	if (now != NULL && now->record.frozen && !client->frozen &&
-	    signer_state_is_held(state, CALL_STORE_VALUE_CREDENTIAL, client->id)) {
-		client->frozen = true;
-		client->frozen_by = now->record.frozen_by;
-		if (signer_state_lower_client(state, client,
-		                              (struct signer_ask){.need = SIGNER_NEED_LESS},
-		                              NULL) == STATUS_OK)
-			return;
-	}
-	signer_state_install_client(state, client);
-}
-
 static void settle(struct signer_group *group, struct member *row)
 {
 	struct signer_state *state = &group->signer->state;
@@ -216,9 +212,12 @@ static void settle(struct signer_group *group, struct member *row)
 			    ->pins--;
 	}
 	if (row->made.client)
-		settle_client(state, &row->client);
+		signer_state_install_client(state, &row->client);
 	if (row->made.limit)
 		signer_state_install_grant(state, &row->grant);
+	/* An operator may have frozen everything again meanwhile. */
+	if (row->made.thaws_all)
+		group->signer->frozen = group->signer->totals.frozen;
 	row->settled = true;
 }
 

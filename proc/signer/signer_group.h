@@ -30,16 +30,17 @@ struct signer_made {
 	size_t wallets; /* of job->wallets */
 	bool client;    /* job->client */
 	bool limit;     /* the caps of job->grant */
+	bool thaws_all; /* an operator's freeze of everything ends */
 };
 
-/* signer_group_add leaves a change that was put into the gathering batch here; there must be a
- * place. It is answered with `answer`, whose `seq` is filled in then; NULL: with job->answer as it
- * is. */
+/* signer_group_add leaves a change that was put into the gathering batch here, with no turn since
+ * signer_take_write. It is answered with `answer`, whose `seq` is filled in then; NULL: with
+ * job->answer as it is. */
 void signer_group_add(struct signer_change *job, struct signer_made made,
                       const struct authz_submit_answer *answer);
 /* signer_group_add_lowered does that to one whose records were lowered (signer_state_lower_*), or
- * that another batch makes durable (0: lowered). When it is durable already it is answered at once,
- * and refused an answer where there is no place; it is in force all the same. */
+ * that another batch makes durable (0: lowered); NULL: as above. When it is durable already it is
+ * answered at once, and refused an answer where there is no place; it is in force all the same. */
 enum status signer_group_add_lowered(struct signer_change *job, uint64_t batch,
                                      const struct authz_submit_answer *answer);
 

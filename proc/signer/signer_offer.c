@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base_check.h"
 #include "signer_change.h"
+#include "signer_group.h"
 #include "signer_module.h"
 
 #define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
@@ -69,7 +70,7 @@ static bool find_offer(const struct offers *offers, const uint8_t hash[32], size
 }
 
 /* Takes the place of the oldest. It gives no power: nothing waits for the TPM. */
-static enum status offer(struct signer_change *job, struct offers *offers)
+static enum status offer(struct signer_change *job, struct offers *offers, uint64_t *ret_batch)
 {
 	struct signer_state *state = &job->signer->state;
 	size_t place = (size_t)(offers->next++ % bounds_of(job).offers);
@@ -83,12 +84,13 @@ static enum status offer(struct signer_change *job, struct offers *offers)
 	offer_id(place, id);
 	(void)signer_state_put(state, CALL_STORE_VALUE_OFFERED, id, buffer_bytes(&job->module));
 	memset(id, 0, sizeof(id));
-	return signer_await_commit(job, signer_state_put(state, CALL_STORE_VALUE_OFFERED, id,
-	                                                 bytes_of(offers, sizeof(*offers))));
+	*ret_batch = signer_state_put(state, CALL_STORE_VALUE_OFFERED, id,
+	                              bytes_of(offers, sizeof(*offers)));
+	return STATUS_OK;
 }
 
-/* Puts what job->module holds on offer, unless it is here. */
-static enum status add(struct signer_change *job)
+/* Puts what job->module holds on offer, unless it is here: `*ret_batch` stays 0. */
+static enum status add(struct signer_change *job, uint64_t *ret_batch)
 {
 	static struct offers offers;
 	size_t place;
@@ -102,12 +104,13 @@ static enum status add(struct signer_change *job)
 	if (!signer_budget_take(&job->modules, LIMIT_MODULES_PER_MINUTE, job->signer->now_ms))
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
 		                     "too many modules are added at once; try again in a minute");
-	return offer(job, &offers);
+	return offer(job, &offers, ret_batch);
 }
 
 enum status signer_add_module(struct signer_change *job, struct bytes module)
 {
 	struct authz_module_answer answer = {.known = false};
+	uint64_t batch = 0;
 	const char *name;
 	enum status status;
 
@@ -124,13 +127,15 @@ enum status signer_add_module(struct signer_change *job, struct bytes module)
 	status = signer_learn_module(job, answer.hash);
 	name = signer_known_module(job, answer.hash);
 	if (status == STATUS_OK)
-		status = add(job);
+		status = add(job, &batch);
 	if (status != STATUS_OK)
 		return status;
 	answer.known = name != NULL;
 	answer.name = bytes_of_text(name != NULL ? name : "");
 	answer.schema = bytes_of(job->learned, job->learned_len);
-	return authz_module_answer_put(&answer, &job->answer);
+	status = authz_module_answer_put(&answer, &job->answer);
+	return status == STATUS_OK && batch != 0 ? signer_group_add_lowered(job, batch, NULL)
+	                                         : status;
 }
 
 /* ---- for a grant ---- */
@@ -188,121 +193,121 @@ enum status signer_need_module(struct signer_change *job, const uint8_t hash[32]
 	                     "the module's record is damaged; restore the store from a backup");
 }
 
-/* What a change's grants name for the first time. */
-struct fresh {
-	uint8_t hashes[LIMIT_CHANGE_WALLETS_MAX][32];
+/* What a change's grants name for the first time; as it is kept, in job->stored. */
+static struct fresh {
+	struct {
+		uint8_t hash[32];
+		size_t at, len;
+	} rows[LIMIT_CHANGE_WALLETS_MAX];
 	size_t count;
 	bool shares; /* one of them is stored beside the evaluator, which is not there yet */
-	struct signer_module_use added;
-};
+	struct signer_module_use added, all, share;
+	uint8_t user[32];
+} fresh;
 
-/* Makes job->stored what is kept of a module. */
-static enum status make_stored(struct signer_change *job, const uint8_t hash[32], bool *ret_is_rest)
+/* Appends what is kept of a module. */
+static enum status store_fresh(struct signer_change *job, const uint8_t hash[32], bool *ret_is_rest)
 {
+	size_t at = job->stored.len;
 	enum status status = signer_need_module(job, hash);
 
 	if (status != STATUS_OK)
 		return status;
-	job->stored.len = 0;
 	*ret_is_rest = policy_intent_rest(buffer_bytes(&job->module), job->shared_hash,
 	                                  &job->stored) == STATUS_OK;
 	if (!*ret_is_rest) {
-		job->stored.len = 0;
-		return buffer_put(&job->stored, buffer_bytes(&job->module));
+		job->stored.len = at;
+		if (buffer_put(&job->stored, buffer_bytes(&job->module)) != STATUS_OK)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "more than %u bytes of new modules under one "
+			                     "signature; grant some of them first",
+			                     SIGNER_STORED_MAX);
 	}
+	memcpy(fresh.rows[fresh.count].hash, hash, 32);
+	fresh.rows[fresh.count].at = at;
+	fresh.rows[fresh.count++].len = job->stored.len - at;
 	return STATUS_OK;
 }
 
-static enum status count_fresh(struct signer_change *job, const uint8_t hash[32],
-                               struct fresh *fresh)
+static enum status count_fresh(struct signer_change *job, const uint8_t hash[32])
 {
 	bool is_rest = false;
 	enum status status;
 
-	for (size_t i = 0; i < fresh->count; i++)
-		if (memcmp(fresh->hashes[i], hash, 32) == 0)
+	for (size_t i = 0; i < fresh.count; i++)
+		if (memcmp(fresh.rows[i].hash, hash, 32) == 0)
 			return STATUS_OK;
 	status = look_for(job, hash);
 	if (status != STATUS_NOT_FOUND)
 		return status;
-	status = make_stored(job, hash, &is_rest);
+	status = store_fresh(job, hash, &is_rest);
 	if (status != STATUS_OK)
 		return status;
-	memcpy(fresh->hashes[fresh->count++], hash, 32);
-	fresh->added.count++;
-	fresh->added.bytes += job->stored.len;
-	if (!is_rest || fresh->shares)
+	fresh.added.count++;
+	fresh.added.bytes += fresh.rows[fresh.count - 1].len;
+	if (!is_rest || fresh.shares)
 		return STATUS_OK;
 	status = look_for(job, job->shared_hash);
-	fresh->shares = status == STATUS_NOT_FOUND;
+	fresh.shares = status == STATUS_NOT_FOUND;
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
-}
-
-static enum status put(struct signer_change *job, const uint8_t hash[32], struct bytes stored)
-{
-	enum status status = signer_await_room(job, 1, RECORD_ROOM(stored.len));
-
-	if (status == STATUS_OK)
-		(void)signer_state_put(&job->signer->state, CALL_STORE_VALUE_MODULE, hash, stored);
-	return status;
-}
-
-/* Later changes wait for it, also when this one fails before its own records: their numbers would
- * be from what is no longer so. */
-static enum status put_fresh(struct signer_change *job, const struct fresh *fresh)
-{
-	enum status status =
-	    fresh->shares ? put(job, job->shared_hash, policy_intent_shared()) : STATUS_OK;
-
-	for (size_t i = 0; status == STATUS_OK && i < fresh->count; i++) {
-		bool ignored;
-
-		status = make_stored(job, fresh->hashes[i], &ignored);
-		if (status == STATUS_OK)
-			status = put(job, fresh->hashes[i], buffer_bytes(&job->stored));
-	}
-	return status;
 }
 
 enum status signer_keep_modules(struct signer_change *job)
 {
 	static struct authz_grant_body body;
-	static struct fresh fresh;
-	struct signer_state *state = &job->signer->state;
 	struct signer_module_bounds bounds = bounds_of(job);
-	struct signer_module_use all = {0}, share = {0};
-	uint8_t id[32] = {SIGNER_META_MODULES}, user[32];
+	const uint8_t id[32] = {SIGNER_META_MODULES};
 	const char *why;
 	enum status status = STATUS_OK;
 
 	memset(&fresh, 0, sizeof(fresh));
+	job->stored.len = 0;
+	if (job->change.action != AUTHZ_ACTION_GRANT)
+		return STATUS_OK;
 	for (size_t i = 0; status == STATUS_OK && i < job->change.entry_count; i++) {
 		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
-		status = count_fresh(job, body.module, &fresh);
+		status = count_fresh(job, body.module);
 	}
 	if (status != STATUS_OK || fresh.count == 0)
 		return status;
-	authz_user_id(&job->wallets[0].user_keys[0], user);
-	status = read_record(job, signer_state_meta, CALL_STORE_VALUE_META, id, &all, sizeof(all));
+	authz_user_id(&job->wallets[0].user_keys[0], fresh.user);
+	status = read_record(job, signer_state_meta, CALL_STORE_VALUE_META, id, &fresh.all,
+	                     sizeof(fresh.all));
 	if (status == STATUS_OK)
-		status = read_record(job, signer_state_share, CALL_STORE_VALUE_SHARE, user, &share,
-		                     sizeof(share));
+		status = read_record(job, signer_state_share, CALL_STORE_VALUE_SHARE, fresh.user,
+		                     &fresh.share, sizeof(fresh.share));
 	if (status != STATUS_OK)
 		return status;
-	why = signer_module_refusal(&bounds, &all, &share, &fresh.added);
-	if (why != NULL)
-		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%s", why);
-	/* The numbers first: a module that is counted and not there harms nobody. */
-	status = signer_await_room(job, 2, 2 * RECORD_ROOM(sizeof(all)));
-	if (status != STATUS_OK)
-		return status;
-	all.count += fresh.added.count;
-	all.bytes += fresh.added.bytes + (fresh.shares ? policy_intent_shared().len : 0);
-	share.count += fresh.added.count;
-	share.bytes += fresh.added.bytes;
-	(void)signer_state_put(state, CALL_STORE_VALUE_META, id, bytes_of(&all, sizeof(all)));
-	(void)signer_state_put(state, CALL_STORE_VALUE_SHARE, user,
-	                       bytes_of(&share, sizeof(share)));
-	signer_store_need(job->signer->store, SIGNER_NEED_CHANGE, job->user);
-	return put_fresh(job, &fresh);
+	why = signer_module_refusal(&bounds, &fresh.all, &fresh.share, &fresh.added);
+	return why == NULL ? STATUS_OK : signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%s", why);
+}
+
+size_t signer_modules_room(const struct signer_change *job)
+{
+	return job->stored.len + (fresh.count + 3) * RECORD_ROOM(sizeof(fresh.all)) +
+	       (fresh.shares ? policy_intent_shared().len : 0);
+}
+
+void signer_put_modules(struct signer_change *job)
+{
+	struct signer_state *state = &job->signer->state;
+	const uint8_t id[32] = {SIGNER_META_MODULES};
+
+	if (fresh.count == 0)
+		return;
+	fresh.all.count += fresh.added.count;
+	fresh.all.bytes += fresh.added.bytes + (fresh.shares ? policy_intent_shared().len : 0);
+	fresh.share.count += fresh.added.count;
+	fresh.share.bytes += fresh.added.bytes;
+	(void)signer_state_put(state, CALL_STORE_VALUE_META, id,
+	                       bytes_of(&fresh.all, sizeof(fresh.all)));
+	(void)signer_state_put(state, CALL_STORE_VALUE_SHARE, fresh.user,
+	                       bytes_of(&fresh.share, sizeof(fresh.share)));
+	if (fresh.shares)
+		(void)signer_state_put(state, CALL_STORE_VALUE_MODULE, job->shared_hash,
+		                       policy_intent_shared());
+	for (size_t i = 0; i < fresh.count; i++)
+		(void)signer_state_put(
+		    state, CALL_STORE_VALUE_MODULE, fresh.rows[i].hash,
+		    bytes_of(job->stored.data + fresh.rows[i].at, fresh.rows[i].len));
 }

@@ -183,11 +183,14 @@ enum status signer_apply_factor(struct signer_change *job)
 		status = signer_await_room(
 		    job, count + LIMIT_USER_KEYS_MAX + 1 + 2 * SIGNER_BROUGHT_MAX,
 		    count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-		        (LIMIT_USER_KEYS_MAX + 1) * RECORD_ROOM(32) +
+		        (LIMIT_USER_KEYS_MAX + 1) * RECORD_ROOM(32) + signer_lists_room(job) +
 		        SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
+	if (status == STATUS_OK)
+		status = signer_take_write(job);
 	if (status != STATUS_OK)
 		return status;
 	signer_factors_put_brought(job);
+	signer_put_lists(job);
 	for (size_t i = 0; i < body.add_count; i++)
 		(void)signer_state_put(state, CALL_STORE_VALUE_USER_KEY, body.add[i].key,
 		                       bytes_of(job->wallets[0].id, 32));
@@ -304,6 +307,8 @@ enum status signer_apply_export(struct signer_change *job)
 		status = leave_receipt(job);
 	if (status == STATUS_OK)
 		status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX));
+	if (status == STATUS_OK)
+		status = signer_take_write(job);
 	if (status != STATUS_OK)
 		return status;
 	wallet->ownership_lost = true; /* A20 */

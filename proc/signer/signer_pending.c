@@ -119,19 +119,22 @@ enum status signer_pending_begin(struct signer_change *job)
 		brought += job->factors.brought_new[i];
 	status = signer_count_kept(job, 1 + brought);
 	/* On offer, what it names would not be there for so long. */
-	if (status == STATUS_OK && job->change.action == AUTHZ_ACTION_GRANT)
+	if (status == STATUS_OK)
 		status = signer_keep_modules(job);
 	if (status == STATUS_OK)
 		status = signer_await_room(
-		    job, job->change.entry_count + 1 + 2 * SIGNER_BROUGHT_MAX,
+		    job, job->change.entry_count * 2 + 4 + 2 * SIGNER_BROUGHT_MAX,
 		    job->change.entry_count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-		        RECORD_ROOM(record.len) +
+		        RECORD_ROOM(record.len) + signer_modules_room(job) +
 		        SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
+	if (status == STATUS_OK)
+		status = signer_take_write(job);
 	if (status != STATUS_OK)
 		return status;
 	/* What it brings is reserved now: a credential id that somebody else registers meanwhile
 	 * would keep a lost factor from being replaced (U4). A record alone gives no power. */
 	signer_factors_put_brought(job);
+	signer_put_modules(job);
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		signer_advance(job, &job->wallets[i]);
 		(void)signer_state_put_wallet(&signer->state, &job->wallets[i]);
@@ -245,7 +248,7 @@ enum status signer_pending_complete(struct signer_change *job, struct bytes payl
 	if (done)
 		return signer_export_again(job);
 	job->factors.gives = true;
-	memcpy(job->user, job->given.signatures[0].key.key, sizeof(job->user));
+	signer_take_user(job);
 	status = signer_demand_room(job);
 	if (status == STATUS_OK)
 		status = signer_demand_write(job);

@@ -66,8 +66,9 @@ static void counts(void *context, uint32_t kind, const uint8_t id[32])
 	(void)id;
 }
 
-static bool may_anchor(void *context, enum signer_need need, const uint8_t *user)
+static bool may_anchor(void *context, bool is_paid, enum signer_need need, const uint8_t *user)
 {
+	(void)is_paid;
 	(void)user;
 	(void)context;
 	(void)need;

@@ -582,16 +582,6 @@ static struct signer_hold *hold_of(struct signer_state *state, const struct sign
 	return NULL;
 }
 
-/* What is written instead of an entry has become the entry. */
-static void installed(struct signer_state *state, struct signer_cache_head *head)
-{
-	struct signer_hold *held = hold_of(state, head);
-
-	head->state = SIGNER_CACHED_READY;
-	if (held != NULL)
-		held->instead = NULL;
-}
-
 /* A changed record takes its place in the cache if there is room; else it is loaded when needed. */
 void signer_state_install_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *record)
@@ -602,7 +592,7 @@ void signer_state_install_wallet(struct signer_state *state,
 	if (wallet == NULL)
 		return;
 	wallet->record = *record;
-	installed(state, &wallet->head);
+	wallet->head.state = SIGNER_CACHED_READY;
 }
 
 void signer_state_install_client(struct signer_state *state,
@@ -614,12 +604,17 @@ void signer_state_install_client(struct signer_state *state,
 	if (client == NULL)
 		return;
 	client->record = *record;
-	installed(state, &client->head);
+	client->head.state = SIGNER_CACHED_READY;
+}
+
+static void *next_of(const struct signer_state *state, uint32_t kind, const uint8_t id[32])
+{
+	return state->next == NULL ? NULL : state->next(state->context, kind, id);
 }
 
 /* Pins the entry until what it says is durable. */
 static void hold(struct signer_state *state, uint32_t kind, struct signer_cache_head *head,
-                 struct signer_ask ask, const void *instead)
+                 struct signer_ask ask)
 {
 	struct signer_hold *held = hold_of(state, head);
 
@@ -629,8 +624,7 @@ static void hold(struct signer_state *state, uint32_t kind, struct signer_cache_
 		*held = (struct signer_hold){.head = head, .kind = kind};
 	}
 	held->batch = UINT64_MAX;
-	held->instead = instead;
-	if (held->need >= ask.need)
+	if (held->has_user && held->need >= ask.need)
 		return;
 	held->need = ask.need;
 	held->has_user = ask.user != NULL;
@@ -640,8 +634,7 @@ static void hold(struct signer_state *state, uint32_t kind, struct signer_cache_
 
 enum status signer_state_lower_wallet(struct signer_state *state,
                                       const struct authz_wallet_record *record,
-                                      struct signer_ask ask,
-                                      const struct authz_wallet_record *instead)
+                                      struct signer_ask ask)
 {
 	struct signer_wallet *wallet;
 
@@ -652,15 +645,16 @@ enum status signer_state_lower_wallet(struct signer_state *state,
 		return STATUS_BUSY;
 	wallet->record = *record;
 	wallet->head.state = SIGNER_CACHED_READY;
-	hold(state, CALL_STORE_VALUE_WALLET, &wallet->head, ask, instead);
+	hold(state, CALL_STORE_VALUE_WALLET, &wallet->head, ask);
 	return STATUS_OK;
 }
 
 enum status signer_state_lower_client(struct signer_state *state,
                                       const struct authz_client_record *record,
-                                      struct signer_ask ask,
-                                      const struct authz_client_record *instead)
+                                      struct signer_ask ask)
 {
+	struct authz_client_record *next =
+	    (struct authz_client_record *)next_of(state, CALL_STORE_VALUE_CREDENTIAL, record->id);
 	struct signer_client *client;
 
 	if (state->hold_count == SIGNER_HOLDS_MAX)
@@ -670,7 +664,11 @@ enum status signer_state_lower_client(struct signer_state *state,
 		return STATUS_BUSY;
 	client->record = *record;
 	client->head.state = SIGNER_CACHED_READY;
-	hold(state, CALL_STORE_VALUE_CREDENTIAL, &client->head, ask, instead);
+	hold(state, CALL_STORE_VALUE_CREDENTIAL, &client->head, ask);
+	if (next != NULL && record->frozen) {
+		next->frozen = true;
+		next->frozen_by = record->frozen_by;
+	}
 	return STATUS_OK;
 }
 
@@ -687,7 +685,7 @@ enum status signer_state_lower_factor(struct signer_state *state,
 		return STATUS_BUSY;
 	factor->record = *record;
 	factor->head.state = SIGNER_CACHED_READY;
-	hold(state, CALL_STORE_VALUE_FACTOR, &factor->head, ask, NULL);
+	hold(state, CALL_STORE_VALUE_FACTOR, &factor->head, ask);
 	return STATUS_OK;
 }
 
@@ -697,13 +695,17 @@ enum status signer_state_lower_grant(struct signer_state *state, struct signer_g
 	if (state->hold_count == SIGNER_HOLDS_MAX)
 		return STATUS_BUSY;
 	(void)signer_state_rules(&grant->record, grant->meter.rules);
-	hold(state, CALL_STORE_VALUE_GRANT, &grant->head, ask, NULL);
+	hold(state, CALL_STORE_VALUE_GRANT, &grant->head, ask);
 	return STATUS_OK;
 }
 
-bool signer_state_may_hold(const struct signer_state *state, size_t count)
+bool signer_state_may_hold(const struct signer_state *state, size_t count, const uint8_t user[32])
 {
-	return count <= SIGNER_HOLDS_MAX - state->hold_count;
+	size_t own = 0;
+
+	for (size_t i = 0; i < state->hold_count; i++)
+		own += state->holds[i].has_user && memcmp(state->holds[i].user, user, 32) == 0;
+	return own + count <= SIGNER_HOLDS_MAX - state->hold_count;
 }
 
 static size_t count_unwritten(const struct signer_state *state)
@@ -720,37 +722,15 @@ uint64_t signer_state_lowered(const struct signer_state *state)
 	return count_unwritten(state) != 0 ? UINT64_MAX : state->held_batch;
 }
 
-static const struct signer_hold *find_hold(const struct signer_state *state, uint32_t kind,
-                                           const uint8_t id[32])
-{
-	for (size_t i = 0; i < state->hold_count; i++)
-		if (state->holds[i].kind == kind && memcmp(state->holds[i].head->key, id, 32) == 0)
-			return &state->holds[i];
-	return NULL;
-}
-
-bool signer_state_is_unwritten(const struct signer_state *state, uint32_t kind,
-                               const uint8_t id[32])
-{
-	const struct signer_hold *held = find_hold(state, kind, id);
-
-	return held != NULL && held->batch == UINT64_MAX;
-}
-
-bool signer_state_is_held(const struct signer_state *state, uint32_t kind, const uint8_t id[32])
-{
-	return find_hold(state, kind, id) != NULL;
-}
-
 static uint64_t put_hold(struct signer_state *state, const struct signer_hold *held)
 {
-	const void *entry = held->head;
+	const void *entry = held->head, *next = next_of(state, held->kind, held->head->key);
 
 	switch (held->kind) {
 	case CALL_STORE_VALUE_WALLET:
 		return signer_state_put_wallet(
-		    state, held->instead != NULL ? (const struct authz_wallet_record *)held->instead
-		                                 : &((const struct signer_wallet *)entry)->record);
+		    state, next != NULL ? (const struct authz_wallet_record *)next
+		                        : &((const struct signer_wallet *)entry)->record);
 	case CALL_STORE_VALUE_GRANT:
 		return signer_state_put_grant(state, &((const struct signer_grant *)entry)->record);
 	case CALL_STORE_VALUE_FACTOR:
@@ -758,8 +738,8 @@ static uint64_t put_hold(struct signer_state *state, const struct signer_hold *h
 		                               &((const struct signer_factor *)entry)->record);
 	default:
 		return signer_state_put_client(
-		    state, held->instead != NULL ? (const struct authz_client_record *)held->instead
-		                                 : &((const struct signer_client *)entry)->record);
+		    state, next != NULL ? (const struct authz_client_record *)next
+		                        : &((const struct signer_client *)entry)->record);
 	}
 }
 
@@ -771,6 +751,9 @@ void signer_state_write(struct signer_state *state)
 	size_t count = 0, bytes = 0;
 	bool all;
 
+	/* Nobody's freeze is to find them all taken. */
+	if (state->hold_count >= SIGNER_HOLDS_URGENT)
+		signer_store_need(state->store, SIGNER_NEED_LESS, NULL);
 	for (size_t i = 0; i < state->hold_count; i++) {
 		const struct signer_hold *held = &state->holds[i];
 

@@ -26,6 +26,7 @@
 #define SIGNER_PENDING_CACHED 2
 #define SIGNER_OFFERS_CACHED  2
 #define SIGNER_HOLDS_MAX      512
+#define SIGNER_HOLDS_URGENT   384 /* from so many on they ask for a write, whoever's they are */
 #define SIGNER_RECORD_MAX     LIMIT_MODULE_MAX
 
 /* Where a wallet's chain of receipts stands. */
@@ -125,14 +126,16 @@ struct signer_state {
 	struct signer_hold {
 		struct signer_cache_head *head;
 		uint32_t kind;
-		uint64_t batch;      /* UINT64_MAX: not written yet */
-		const void *instead; /* written in the entry's place: see signer_state_lower_* */
+		uint64_t batch; /* UINT64_MAX: not written yet */
 		enum signer_need need;
 		bool has_user;
 		uint8_t user[32];
 	} holds[SIGNER_HOLDS_MAX];
 	size_t hold_count;
-	uint64_t held_batch;              /* the last one in which a hold was written */
+	uint64_t held_batch; /* the last one in which a hold was written */
+	/* The version of a wallet or client that a commit which does not count yet writes; NULL:
+	 * none does. */
+	void *(*next)(void *context, uint32_t kind, const uint8_t id[32]);
 	struct buffer plain;              /* a record as it was unsealed */
 	struct buffer sealed;             /* a record to be written */
 	struct signer_meter *leasing[64]; /* whose leases are being written */
@@ -214,8 +217,6 @@ uint64_t signer_state_put_client(struct signer_state *state,
                                  const struct authz_client_record *client);
 uint64_t signer_state_put_factor(struct signer_state *state,
                                  const struct authz_factor_record *factor);
-void signer_state_install_factor(struct signer_state *state,
-                                 const struct authz_factor_record *factor);
 void signer_state_install_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *wallet);
 void signer_state_install_client(struct signer_state *state,
@@ -227,17 +228,15 @@ struct signer_ask {
 };
 
 /* signer_state_lower_* install a record with less power now, whatever the store does; it is written
- * by itself. STATUS_BUSY when too many wait. Where a commit in flight writes another version of
- * the record, `instead` is that version with the same power taken away: it is written behind that
- * commit, in place of what is in force until then; it lives until it is installed. */
+ * by itself. STATUS_BUSY when too many wait. Where a commit in flight writes a next version of the
+ * record, that one is written in its place: of a wallet the caller has taken the power from it,
+ * too; a client that is frozen is so in its next version. */
 MUST_USE enum status signer_state_lower_wallet(struct signer_state *state,
                                                const struct authz_wallet_record *wallet,
-                                               struct signer_ask ask,
-                                               const struct authz_wallet_record *instead);
+                                               struct signer_ask ask);
 MUST_USE enum status signer_state_lower_client(struct signer_state *state,
                                                const struct authz_client_record *client,
-                                               struct signer_ask ask,
-                                               const struct authz_client_record *instead);
+                                               struct signer_ask ask);
 /* What a factor was used for it cannot be used for again: that is less power too. */
 MUST_USE enum status signer_state_lower_factor(struct signer_state *state,
                                                const struct authz_factor_record *factor,
@@ -245,18 +244,14 @@ MUST_USE enum status signer_state_lower_factor(struct signer_state *state,
 /* signer_state_lower_grant takes the record of a cached grant whose caps were lowered in place. */
 MUST_USE enum status signer_state_lower_grant(struct signer_state *state,
                                               struct signer_grant *grant, struct signer_ask ask);
-/* signer_state_may_hold tells whether so many more can be lowered before the store takes some. */
-bool signer_state_may_hold(const struct signer_state *state, size_t count);
+/* signer_state_may_hold tells whether a user may lower so many more before the store takes some: no
+ * more than he leaves to others. */
+bool signer_state_may_hold(const struct signer_state *state, size_t count, const uint8_t user[32]);
 /* signer_state_write puts what was lowered into the gathering batch, when that has room. */
 void signer_state_write(struct signer_state *state);
 /* signer_state_lowered: when this batch is durable, all is that was lowered until now; UINT64_MAX:
  * some of it is in none yet. */
 uint64_t signer_state_lowered(const struct signer_state *state);
-/* signer_state_is_unwritten: the record was lowered, and is in no batch yet; _is_held: it is not
- * durable yet. Who writes the whole record waits. */
-bool signer_state_is_unwritten(const struct signer_state *state, uint32_t kind,
-                               const uint8_t id[32]);
-bool signer_state_is_held(const struct signer_state *state, uint32_t kind, const uint8_t id[32]);
 /* signer_state_install_grant gives a cached grant other caps, after their commit. */
 void signer_state_install_grant(struct signer_state *state, const struct authz_grant_record *grant);
 /* signer_state_counts is the store's hook: another version of the record counts from now on. What

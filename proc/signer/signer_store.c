@@ -35,6 +35,7 @@ struct batch {
 	bool anchored;         /* has more than heads of chains and modules on offer */
 	enum signer_need need; /* the most that was asked for ... */
 	bool has_user;         /* ... and by whom */
+	bool paid;             /* its write is taken: it waits for no budget */
 	uint8_t user[32];
 };
 
@@ -279,9 +280,14 @@ void signer_store_need(struct signer_store *store, enum signer_need need, const 
 		memcpy(batch->user, user, sizeof(batch->user));
 }
 
-enum signer_need signer_store_needed(const struct signer_store *store)
+void signer_store_pay(struct signer_store *store)
 {
-	return store->gathering.need;
+	store->gathering.paid = store->gathering.anchored = true;
+}
+
+bool signer_store_is_paid(const struct signer_store *store)
+{
+	return store->gathering.paid;
 }
 
 uint64_t signer_store_gathering(const struct signer_store *store)
@@ -488,13 +494,13 @@ static void move_commit(struct signer_store *store)
 		if (store->gathering.len == 0 && !store->gathering.touched)
 			return;
 		if (store->gathering.anchored &&
-		    !store->hooks.may_anchor(store->hooks.context, store->gathering.need,
-		                             store->gathering.has_user ? store->gathering.user
-		                                                       : NULL))
+		    !store->hooks.may_anchor(
+		        store->hooks.context, store->gathering.paid, store->gathering.need,
+		        store->gathering.has_user ? store->gathering.user : NULL))
 			return;
 		store->flying = store->gathering;
 		empty.len = empty.count = 0;
-		empty.touched = empty.anchored = empty.has_user = false;
+		empty.touched = empty.anchored = empty.has_user = empty.paid = false;
 		empty.need = SIGNER_NEED_LEASE;
 		empty.number = store->flying.number + 1;
 		store->gathering = empty;

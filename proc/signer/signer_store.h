@@ -37,8 +37,10 @@ typedef void signer_store_loaded_fn(void *context, uint32_t kind, const uint8_t 
 /* Writes the checkpoint over (seq, root); part of the same commit. */
 typedef enum status signer_store_checkpoint_fn(void *context, uint64_t seq, const uint8_t root[32],
                                                bool light, struct buffer *ret_checkpoint);
-/* Begins an anchored batch, which `user` asked for (NULL: nobody's); false: not now. */
-typedef bool signer_store_may_anchor_fn(void *context, enum signer_need need, const uint8_t *user);
+/* Begins an anchored batch, whose write was taken (paid), or which `user` asked for (NULL:
+ * nobody's); false: not now. */
+typedef bool signer_store_may_anchor_fn(void *context, bool is_paid, enum signer_need need,
+                                        const uint8_t *user);
 /* Called with each record of a batch that counts from now on. */
 typedef void signer_store_counts_fn(void *context, uint32_t kind, const uint8_t id[32]);
 /* Has a durable checkpoint anchored; signer_store_anchored tells when it is. */
@@ -97,8 +99,10 @@ bool signer_store_writes(const struct signer_store *store, uint32_t kind, const 
 /* signer_store_need asks the TPM for the gathering batch: as a write of `user`'s share (NULL:
  * nobody's), unless somebody asked for as much before him. Records alone ask as leases do. */
 void signer_store_need(struct signer_store *store, enum signer_need need, const uint8_t *user);
-/* signer_store_needed is what the gathering batch was asked for. */
-enum signer_need signer_store_needed(const struct signer_store *store);
+/* signer_store_pay says that the gathering batch's write is taken; _is_paid whether it is: what
+ * goes with it needs no other. */
+void signer_store_pay(struct signer_store *store);
+bool signer_store_is_paid(const struct signer_store *store);
 /* signer_store_anchor marks it for the TPM even if no record does, as one of this need. */
 void signer_store_anchor(struct signer_store *store, enum signer_need need);
 /* signer_store_touch makes the gathering batch commit even if it has no operation: a checkpoint;

@@ -85,8 +85,9 @@ bool signer_change_turn(struct signer_change *of)
 }
 
 /* What gathers is never written here. */
-static bool may_anchor(void *context, enum signer_need need, const uint8_t *user)
+static bool may_anchor(void *context, bool is_paid, enum signer_need need, const uint8_t *user)
 {
+	(void)is_paid;
 	(void)user;
 	(void)context;
 	(void)need;

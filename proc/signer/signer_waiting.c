@@ -13,9 +13,6 @@ struct signer_waiting {
 		struct buffer message;
 		uint64_t order; /* 0: free */
 		enum signer_request_kind kind;
-		/* That it is for, as far as they must be settled first. */
-		uint8_t wallets[LIMIT_CHANGE_WALLETS_MAX][32];
-		size_t wallet_count;
 	} rows[SIGNER_WAITING_MAX];
 	uint64_t order;
 	size_t current; /* SIGNER_WAITING_MAX: none is worked on */
@@ -114,21 +111,6 @@ enum signer_request_kind signer_request_kind(struct bytes message)
 	                                                      : SIGNER_REQUEST_OTHER;
 }
 
-static void note_wallets(struct signer_waiting *waiting, size_t at, struct bytes message)
-{
-	const struct authz_change *change = NULL;
-	struct call_change_request head;
-
-	waiting->rows[at].wallet_count = 0;
-	if (message.len >= sizeof(head) && !signer_request_acts_at_once(message)) {
-		memcpy(&head, message.data, sizeof(head));
-		change = take_change(message, &head);
-	}
-	for (size_t i = 0; change != NULL && i < change->entry_count; i++)
-		memcpy(waiting->rows[at].wallets[waiting->rows[at].wallet_count++],
-		       change->entries[i].wallet, 32);
-}
-
 void signer_waiting_add(struct signer_waiting *waiting, struct bytes message)
 {
 	size_t at = free_row(waiting);
@@ -138,7 +120,6 @@ void signer_waiting_add(struct signer_waiting *waiting, struct bytes message)
 	CHECK(buffer_put(&waiting->rows[at].message, message) == STATUS_OK);
 	waiting->rows[at].order = ++waiting->order;
 	waiting->rows[at].kind = signer_request_kind(message);
-	note_wallets(waiting, at, message);
 }
 
 static void free_at(struct signer_waiting *waiting, size_t at)
@@ -175,16 +156,14 @@ static bool goes_before(const struct signer_waiting *waiting, size_t a, size_t b
 	return waiting->rows[a].order < waiting->rows[b].order;
 }
 
-bool signer_waiting_next(struct signer_waiting *waiting, signer_may_begin_fn *may_begin,
-                         void *context, struct bytes *ret_message)
+bool signer_waiting_next(struct signer_waiting *waiting, struct bytes *ret_message)
 {
 	size_t best = SIGNER_WAITING_MAX;
 
 	CHECK(waiting->current == SIGNER_WAITING_MAX);
 	for (size_t i = 0; i < SIGNER_WAITING_MAX; i++)
 		if (waiting->rows[i].order != 0 &&
-		    (best == SIGNER_WAITING_MAX || goes_before(waiting, i, best)) &&
-		    may_begin(context, waiting->rows[i].wallets, waiting->rows[i].wallet_count))
+		    (best == SIGNER_WAITING_MAX || goes_before(waiting, i, best)))
 			best = i;
 	if (best == SIGNER_WAITING_MAX)
 		return false;

@@ -40,12 +40,8 @@ bool signer_action_acts_at_once(uint8_t action);
 
 /* signer_waiting_for is true when a request of that kind waits. */
 bool signer_waiting_for(const struct signer_waiting *waiting, enum signer_request_kind kind);
-/* Whether what is for these wallets can begin now. */
-typedef bool signer_may_begin_fn(void *context, const uint8_t (*wallets)[32], size_t count);
-/* signer_waiting_next gives the message that is next of those that can begin; it stays until
- * signer_waiting_done. */
-bool signer_waiting_next(struct signer_waiting *waiting, signer_may_begin_fn *may_begin,
-                         void *context, struct bytes *ret_message);
+/* signer_waiting_next gives the message that is next, which stays until signer_waiting_done. */
+bool signer_waiting_next(struct signer_waiting *waiting, struct bytes *ret_message);
 void signer_waiting_done(struct signer_waiting *waiting);
 
 #endif

@@ -48,21 +48,12 @@ static struct bytes change(uint32_t kind, uint64_t id, enum authz_action action)
 	return request(kind, id, buffer_bytes(&given));
 }
 
-static bool settled = true; /* no change of the wallet waits for its commit */
-
-static bool may_begin(void *context, const uint8_t (*wallets)[32], size_t count)
-{
-	(void)context;
-	(void)wallets;
-	return settled || count == 0;
-}
-
 static uint64_t next(struct signer_waiting *waiting)
 {
 	struct call_change_request head;
 	struct bytes message;
 
-	if (!signer_waiting_next(waiting, may_begin, NULL, &message))
+	if (!signer_waiting_next(waiting, &message))
 		return 0;
 	memcpy(&head, message.data, sizeof(head));
 	return head.id;
@@ -132,32 +123,6 @@ static void test_what_takes_power_away_goes_first_the_rest_in_order(void)
 	EXPECT(next(waiting) == 0);
 }
 
-/* A change of a wallet whose last one is not durable waits, and holds up no other. */
-static void test_what_cannot_begin_holds_up_nobody(void)
-{
-	static struct signer_waiting *waiting; /* lives as long as the process */
-	const struct bytes none = bytes_of(NULL, 0);
-
-	waiting = signer_waiting_new();
-	settled = false; /* the wallet of all changes here */
-	signer_waiting_add(waiting, change(CALL_CHANGE_SUBMIT, 1, AUTHZ_ACTION_UNFREEZE));
-	signer_waiting_add(waiting, change(CALL_CHANGE_PREPARE, 2, AUTHZ_ACTION_CANCEL));
-	EXPECT(next(waiting) == 0);
-	signer_waiting_add(waiting, request(CALL_CHANGE_MODULE_ADD, 3, none));
-	EXPECT(next(waiting) == 3);
-	signer_waiting_done(waiting);
-	/* What acts at once waits for nothing. */
-	signer_waiting_add(waiting, change(CALL_CHANGE_SUBMIT, 4, AUTHZ_ACTION_FREEZE));
-	EXPECT(next(waiting) == 4);
-	signer_waiting_done(waiting);
-	EXPECT(next(waiting) == 0);
-	settled = true;
-	EXPECT(next(waiting) == 2);
-	signer_waiting_done(waiting);
-	EXPECT(next(waiting) == 1);
-	signer_waiting_done(waiting);
-}
-
 static void test_it_holds_as_many_as_it_says_and_forgets_what_its_authority_left(void)
 {
 	static struct signer_waiting *waiting; /* lives as long as the process */
@@ -181,7 +146,6 @@ int main(void)
 {
 	RUN(test_a_request_is_what_its_bytes_say);
 	RUN(test_what_takes_power_away_goes_first_the_rest_in_order);
-	RUN(test_what_cannot_begin_holds_up_nobody);
 	RUN(test_it_holds_as_many_as_it_says_and_forgets_what_its_authority_left);
 	return test_summary();
 }

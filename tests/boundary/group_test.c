@@ -9,6 +9,7 @@
 
 #include "authz_answer.h"
 #include "base_check.h"
+#include "base_encode.h"
 #include "base_test.h"
 #include "rig.h"
 
@@ -246,7 +247,8 @@ static void test_a_refused_one_takes_no_other_with_it(void)
 		EXPECT((sign(&users[i], 1) == CALL_RESULT_SIGNED) == (i != 2 && i != 4));
 }
 
-/* H1: each is judged by the state that those before it leave, also while that is not durable. */
+/* H1: each is judged by the state that those before it leave, and told to come again while that is
+ * not durable. */
 static void test_each_is_judged_by_what_those_before_it_leave(void)
 {
 	static struct authz_change made;
@@ -272,7 +274,7 @@ static void test_each_is_judged_by_what_those_before_it_leave(void)
 		changes[i].bytes = BUFFER_OF_ARRAY(changes[i].space);
 		CHECK(rig_change_make(&rig, &made, &user->user, &changes[i].bytes) == STATUS_OK);
 	}
-	/* That of another wallet does not wait behind the one that must. */
+	/* That of another wallet does not wait behind the ones that cannot be. */
 	sign_change(4, AUTHZ_ACTION_UNFREEZE, &users[1], &users[1].user);
 	rig.holds_anchor = true;
 	send(0);
@@ -282,15 +284,22 @@ static void test_each_is_judged_by_what_those_before_it_leave(void)
 	send(2);
 	send(3);
 	before = rig.extends;
-	EXPECT(!hear_one(SHORT_US));
+	/* What those on their way write is not guessed at: come again. */
+	EXPECT(hear_one(LONG_US) && hear_one(LONG_US) && !hear_one(SHORT_US));
+	for (unsigned i = 1; i < 4; i += 2)
+		EXPECT(changes[i].status == STATUS_REFUSED &&
+		       strstr(changes[i].refusal, "on its way to be durable") != NULL);
 	rig.holds_anchor = false;
-	EXPECT(hear_all(5, LONG_US) == 3);
+	EXPECT(hear_all(3, LONG_US) == 3);
 	EXPECT(changes[0].status == STATUS_OK && changes[4].status == STATUS_OK &&
 	       changes[2].status == STATUS_OK);
 	EXPECT(changes[4].seq == changes[0].seq + 1 && changes[2].seq == changes[4].seq);
+	EXPECT(rig.extends == before + 2);
+	send(1);
+	send(3);
+	EXPECT(hear_all(2, LONG_US) == 3);
 	EXPECT(strstr(changes[1].refusal, "has changed since") != NULL);
 	EXPECT(strstr(changes[3].refusal, "exists already") != NULL);
-	EXPECT(rig.extends == before + 2);
 }
 
 /* A freeze acts at once on a wallet whose change waits, and on what that change will make of it. */
@@ -370,6 +379,85 @@ static void test_a_power_cut_leaves_all_of_a_group_or_nothing(void)
 	}
 }
 
+/* A25: whatever waits for the TPM, and however many requests somebody sends for what waits,
+ * another's freeze is in force at once. */
+static void test_requests_for_what_waits_hold_up_no_freeze(void)
+{
+	int64_t began;
+
+	start(2);
+	sign_change(0, AUTHZ_ACTION_GRANT, &users[0], &users[0].user);
+	sign_change(1, AUTHZ_ACTION_UNFREEZE, &users[0], &users[0].user);
+	sign_change(2, AUTHZ_ACTION_FREEZE, &users[1], &users[1].user);
+	rig.holds_anchor = true;
+	send(0);
+	CHECK(tpm_is_asked());
+	for (unsigned i = 0; i < 24; i++) {
+		send(1);
+		EXPECT(hear_one(LONG_US) && changes[1].status == STATUS_REFUSED);
+	}
+	began = supervisor_now_us();
+	send(2);
+	while (sign(&users[1], 1) != CALL_RESULT_WALLET_FROZEN &&
+	       supervisor_now_us() - began < 5000000)
+		;
+	EXPECT(supervisor_now_us() - began < 3000000);
+	rig.holds_anchor = false;
+	EXPECT(hear_all(2, LONG_US) == 2);
+}
+
+/* C1: a credential on its way does not undo an operator's freeze of its client, and is not lost by
+ * it. */
+static void test_a_client_is_frozen_with_its_new_credential(void)
+{
+	struct authz_credential credential = {.serial = 2, .kind = AUTHZ_CREDENTIAL_TOKEN};
+	struct authz_command command = {.action = AUTHZ_COMMAND_FREEZE_CLIENT, .serial = 1};
+	uint8_t random[32], space[1024], command_space[512], key[32];
+	struct buffer out = BUFFER_OF_ARRAY(space), ordered = BUFFER_OF_ARRAY(command_space);
+	static char setting[80];
+	struct keys_sign_key operator_key;
+	char token[RIG_TOKEN_LEN + 1], text[64];
+	struct bytes said;
+
+	keys_sign_random(&operator_key);
+	memcpy(key, keys_sign_public(&operator_key), 32);
+	CHECK(base58_encode(BYTES_OF_ARRAY(key), text, sizeof(text)) == STATUS_OK);
+	snprintf(setting, sizeof(setting), "operators=%s", text);
+	rig.setting = setting;
+	start(2);
+	keys_random(random, sizeof(random));
+	hex_encode(BYTES_OF_ARRAY(random), token);
+	said = bytes_of(token, RIG_TOKEN_LEN);
+	memcpy(credential.deployment, rig.deployment, 32);
+	memcpy(credential.root_key, keys_sign_public(&users[0].client), 32);
+	keys_sha256(&said, 1, credential.hash);
+	CHECK(authz_credential_put(&credential, &users[0].client, &out) == STATUS_OK);
+	memcpy(command.deployment, rig.deployment, 32);
+	memcpy(command.operator_key, key, 32);
+	memcpy(command.target, users[0].client_id, 32);
+	command.expires_s = rig_now_s(&rig) + 600;
+	CHECK(authz_command_put(&command, &operator_key, &ordered) == STATUS_OK);
+	sign_change(0, AUTHZ_ACTION_UNFREEZE, &users[1], &users[1].user);
+	rig.holds_anchor = true;
+	send(0);
+	CHECK(tpm_is_asked());
+	(void)rig_send(&rig, CALL_CHANGE_CREDENTIAL, buffer_bytes(&out));
+	EXPECT(!hear_one(SHORT_US));
+	(void)rig_send(&rig, CALL_CHANGE_OPERATOR, buffer_bytes(&ordered));
+	EXPECT(!hear_one(SHORT_US));
+	EXPECT(sign(&users[0], 1) == CALL_RESULT_CLIENT_FROZEN);
+	rig.holds_anchor = false;
+	for (unsigned i = 0; i < 3; i++)
+		EXPECT(hear_one(LONG_US));
+	memcpy(users[0].token, token, sizeof(token));
+	for (unsigned starts = 0; starts < 2; starts++) {
+		EXPECT(sign(&users[0], 1) == CALL_RESULT_CLIENT_FROZEN);
+		rig_stop(&rig);
+		rig_start(&rig, folder, false);
+	}
+	rig.setting = NULL;
+}
+
 static enum status limit(struct rig_world *user, uint64_t cap)
 {
 	static struct authz_change made;
@@ -416,7 +504,7 @@ static void test_a_flood_of_one_user_leaves_the_others_their_writes(void)
 	       "writes, %lld ms\n",
 	       (unsigned long long)writes, durable, (unsigned long long)(rig.extends - before),
 	       (long long)took / 1000);
-	EXPECT(writes >= 8 && writes <= 16 && durable <= writes && in_force == 1);
+	EXPECT(writes >= 8 && writes <= 15 && durable <= writes && in_force == 1);
 	EXPECT(rig.extends == before + 1 && took < 3000000);
 	/* The other's write has made the flood durable, too. */
 	rig_stop(&rig);
@@ -439,6 +527,8 @@ int main(void)
 	RUN(test_each_is_judged_by_what_those_before_it_leave);
 	RUN(test_a_freeze_holds_whatever_waits);
 	RUN(test_a_power_cut_leaves_all_of_a_group_or_nothing);
+	RUN(test_requests_for_what_waits_hold_up_no_freeze);
+	RUN(test_a_client_is_frozen_with_its_new_credential);
 	RUN(test_a_flood_of_one_user_leaves_the_others_their_writes);
 	rig_stop(&rig);
 	snprintf(command, sizeof(command), "rm -rf %s", base);

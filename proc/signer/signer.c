@@ -6,6 +6,7 @@
 #include "signer.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include "base_check.h"
@@ -696,10 +697,9 @@ static enum status open_parts(struct signer *signer)
  * grow later. How much the parts leave there is chance. */
 static void spare_heap(void)
 {
-	void *volatile spare = malloc(HEAP_SPARE);
-
-	CHECK(spare != NULL);
-	free(spare);
+	CHECK(mallopt(M_TOP_PAD, 2 * HEAP_SPARE) == 1);
+	while (mallinfo2().keepcost < HEAP_SPARE)
+		CHECK(malloc(HEAP_SPARE / 2) != NULL);
 }
 
 static enum status open_signer(struct proc *proc)

@@ -1,35 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wasm.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base_check.h"
+#include "base_heap.h"
 #include "wasm_globals.h"
 
 #define STACK_BYTES_MAX (512u << 10) /* of the interpreter's values */
 #define RECURSION_MAX   1000u /* calls within calls; deeper is a trap, as C recursion is rare */
-
-/* The engine allocates through the C library, which alone asks the kernel. Take all of it now and
- * keep it: no mmap for large blocks, no giving back; so the sandbox may forbid brk and mmap. */
-static enum status take_heap(uint64_t bytes)
-{
-	void *all;
-
-	if (CLAVIGER_SANITIZED) /* the sanitizer's malloc has no options */
-		return STATUS_OK;
-	if (mallopt(M_MMAP_MAX, 0) != 1 || mallopt(M_TRIM_THRESHOLD, INT32_MAX) != 1 ||
-	    mallopt(M_TOP_PAD, 1 << 20) != 1 || mallopt(M_ARENA_MAX, 1) != 1)
-		return STATUS_IO;
-	all = malloc(bytes);
-	if (all == NULL)
-		return STATUS_IO;
-	/* A compiler may leave out a malloc whose memory nobody uses (clang does). */
-	__asm__ volatile("" : : "r"(all) : "memory");
-	free(all);
-	return STATUS_OK;
-}
 
 enum status wasm_host_open(uint64_t heap_bytes_max, struct wasm_host *ret_host)
 {
@@ -42,8 +22,9 @@ enum status wasm_host_open(uint64_t heap_bytes_max, struct wasm_host *ret_host)
 	enum status s;
 
 	CHECK(wasm_engine_wasmi.abi == WASM_ENGINE_ABI);
-	/* A quarter more than the engine may use: blocks have heads and leave gaps. */
-	s = take_heap(heap_bytes_max + heap_bytes_max / 4);
+	/* The engine allocates through malloc. A quarter more than it may use: blocks have heads
+	 * and leave gaps. */
+	s = heap_take(heap_bytes_max + heap_bytes_max / 4);
 	if (s != STATUS_OK)
 		return s;
 	if (wasm_engine_wasmi.open(&limits, &engine) != WASM_ENGINE_RAN)

@@ -6,11 +6,11 @@
 #include "signer.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include "base_check.h"
 #include "base_encode.h"
+#include "base_heap.h"
 #include "log_line.h"
 #include "proc_boot.h"
 #include "proc_start.h"
@@ -25,10 +25,10 @@
 #include "signer_waiting.h"
 #include "site.h"
 
-#define TURN_US      20000 /* look at the clock again after this, whatever is waited for */
-#define FULL_US      1000  /* an answer had no room in the bridge's ring: look for it again */
-#define HEAP_SPARE   100000
-#define TAG_READS    50 /* tags below are appends (signer_receipt.c) */
+#define TURN_US      20000  /* look at the clock again after this, whatever is waited for */
+#define FULL_US      1000   /* an answer had no room in the bridge's ring: look for it again */
+#define HEAP_SPARE   100000 /* what the crypto library allocates for a moment */
+#define TAG_READS    50     /* tags below are appends (signer_receipt.c) */
 #define TAG_EXPORTS  100
 #define TIME_TOLD_MS 5000 /* the bridge hears of the time so often */
 
@@ -693,15 +693,6 @@ static enum status open_parts(struct signer *signer)
 	return STATUS_OK;
 }
 
-/* What the crypto library allocates for a moment comes from what is free of the heap: it cannot
- * grow later. How much the parts leave there is chance. */
-static void spare_heap(void)
-{
-	CHECK(mallopt(M_TOP_PAD, 2 * HEAP_SPARE) == 1);
-	while (mallinfo2().keepcost < HEAP_SPARE)
-		CHECK(malloc(HEAP_SPARE / 2) != NULL);
-}
-
 static enum status open_signer(struct proc *proc)
 {
 	struct signer *signer = &the_signer;
@@ -735,8 +726,7 @@ static enum status open_signer(struct proc *proc)
 		return STATUS_MALFORMED;
 	}
 	status = open_parts(signer);
-	spare_heap();
-	return status;
+	return status == STATUS_OK ? heap_take(HEAP_SPARE) : status;
 }
 
 const struct proc_body proc_body = {.open = open_signer, .serve = serve};

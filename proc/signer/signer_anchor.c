@@ -89,8 +89,11 @@ static void forget(struct signer_anchor *anchor, uint64_t milli)
 
 static void refill(struct signer_anchor *anchor, uint64_t now_ms)
 {
-	uint64_t back = (now_ms - anchor->at_ms) * SIGNER_ANCHOR_DAY * 1000 / DAY_MS;
+	uint64_t back;
 
+	if (now_ms <= anchor->at_ms) /* a caller's clock may be of the turn before */
+		return;
+	back = (now_ms - anchor->at_ms) * SIGNER_ANCHOR_DAY * 1000 / DAY_MS;
 	if (back == 0)
 		return;
 	anchor->left_milli =

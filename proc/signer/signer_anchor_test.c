@@ -436,6 +436,16 @@ static void test_cuts_in_a_row_before_the_counter_rises_do_not_lock_the_store_ou
 	EXPECT(cuts == 5);
 }
 
+/* A8, R3: a caller whose clock is of the turn before gets no burst for it. */
+static void test_a_clock_that_lags_brings_nothing_back(void)
+{
+	struct signer_anchor anchor = {.is_limited = true, .left_milli = 3000, .at_ms = 5000000};
+
+	EXPECT(signer_anchor_left(&anchor, 5000000 - 1) == 3);
+	EXPECT(anchor.at_ms == 5000000);
+	EXPECT(signer_anchor_left(&anchor, 5000000 + 288000) == 4);
+}
+
 int main(void)
 {
 	keys_open();
@@ -453,5 +463,6 @@ int main(void)
 	RUN(test_only_the_very_answer_counts);
 	RUN(test_light_checkpoints_hang_on_the_index_and_others_lead_to_it);
 	RUN(test_cuts_in_a_row_before_the_counter_rises_do_not_lock_the_store_out);
+	RUN(test_a_clock_that_lags_brings_nothing_back);
 	return test_summary();
 }

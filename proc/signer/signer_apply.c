@@ -386,7 +386,7 @@ static enum status apply_birth(struct signer_change *job)
 	    signer_await_room(job, (4 + LIMIT_USER_KEYS_MAX) * count + 1 + 2 * SIGNER_BROUGHT_MAX,
 	                      count * (RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
 	                               (3 + LIMIT_USER_KEYS_MAX) * RECORD_ROOM(32)) +
-	                          RECORD_ROOM(sizeof(job->area)) +
+	                          RECORD_ROOM(sizeof(job->area)) + signer_lists_room(job) +
 	                          SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
 	if (status == STATUS_OK)
 		status = signer_take_write(job);

@@ -226,6 +226,7 @@ static enum status resume(struct signer *signer, const struct call_store_state *
 	signer->totals.wallets = checkpoint->wallets;
 	signer->totals.grants = checkpoint->grants;
 	signer->totals.clients = checkpoint->clients;
+	signer->begun = signer->totals;
 	signer_receipts_set_from(signer->receipts, checkpoint->receipts_from);
 	go_on_with_budget(signer);
 	signer_store_begin(signer->store, state->seq, state->root);

@@ -264,6 +264,9 @@ enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
 
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes)
 {
+	if (!signer_store_holds(ops, bytes))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "this is more than one commit holds; make it in parts");
 	while (!signer_store_room(job->signer->store, ops, bytes))
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;

@@ -224,10 +224,14 @@ enum status signer_store_load(struct signer_store *store, uint32_t kind, const u
 	return status;
 }
 
+bool signer_store_holds(size_t ops, size_t bytes)
+{
+	return bytes + ops * sizeof(struct call_store_op) <= SIGNER_STORE_BATCH_MAX;
+}
+
 bool signer_store_room(const struct signer_store *store, size_t ops, size_t bytes)
 {
-	return bytes + ops * sizeof(struct call_store_op) <=
-	       SIGNER_STORE_BATCH_MAX - store->gathering.len;
+	return signer_store_holds(ops, bytes + store->gathering.len);
 }
 
 enum status signer_store_put(struct signer_store *store, uint32_t kind, const uint8_t id[32],

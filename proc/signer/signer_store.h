@@ -19,11 +19,9 @@
 #include "ipc_channel.h"
 #include "signer_anchor.h"
 
-#define SIGNER_STORE_LOADS_MAX 64
-#define SIGNER_STORE_BATCH_MAX                                                                     \
-	(8u << 20)                 /* bytes of one batch: the largest bulk of grants fits          \
-	                            */
-#define SIGNER_STORE_APPENDS_MAX 8 /* segment appends in flight */
+#define SIGNER_STORE_LOADS_MAX   64
+#define SIGNER_STORE_BATCH_MAX   (8u << 20) /* bytes of one batch; a change of more is refused */
+#define SIGNER_STORE_APPENDS_MAX 8          /* segment appends in flight */
 
 #define SIGNER_NEARLY_FULL 95 /* hundredths of the store */
 #define SIGNER_FULL        100
@@ -87,6 +85,9 @@ MUST_USE enum status signer_store_load(struct signer_store *store, uint32_t kind
 MUST_USE enum status signer_store_put(struct signer_store *store, uint32_t kind,
                                       const uint8_t id[32], struct bytes sealed,
                                       uint64_t *ret_batch);
+/* signer_store_holds tells whether an empty batch takes `bytes` in `ops` operations. */
+bool signer_store_holds(size_t ops, size_t bytes);
+
 /* signer_store_room tells whether the gathering batch still takes `bytes` in `ops` operations:
  * what must be committed together is asked for together. */
 bool signer_store_room(const struct signer_store *store, size_t ops, size_t bytes);

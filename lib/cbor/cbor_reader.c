@@ -10,9 +10,10 @@ struct cbor_head {
 
 void cbor_reader_init(struct cbor_reader *r, struct bytes bytes)
 {
-	*r = (struct cbor_reader){.at = bytes.data, .end = bytes.data + bytes.len};
-	if (bytes.len == 0)
-		r->at = r->end = (const uint8_t *)"";
+	/* What is empty may be at NULL, to which C adds nothing, not even 0. */
+	const uint8_t *at = bytes.len == 0 ? (const uint8_t *)"" : bytes.data;
+
+	*r = (struct cbor_reader){.at = at, .end = at + bytes.len};
 	r->levels[0].left = 1;
 }
 

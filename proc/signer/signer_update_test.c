@@ -167,7 +167,7 @@ static void say(enum call_update_state state, const uint8_t order[32], uint32_t 
 	if (order != NULL)
 		memcpy(said.order, order, sizeof(said.order));
 	memcpy(said.usual, usual_pcr, sizeof(said.usual));
-	if (state == CALL_UPDATE_CHECKED || state == CALL_UPDATE_STAGED) {
+	if (state == CALL_UPDATE_CHECKED || state == CALL_UPDATE_STAGED || code != 0) {
 		memcpy(said.pcr, next_pcr, sizeof(said.pcr));
 		said.have = said.next = PIECES;
 	}

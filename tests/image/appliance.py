@@ -58,6 +58,7 @@ class World:
         self.signed = os.path.join(self.image, "claviger-signed.efi")
         self.owner = Owner(os.path.join(folder, "owner"), TOOL, os.path.join(BUILD, "share/policies"))
         self.owner.found()
+        shutil.copy(self.owner.path("machine/approvals"), self.owner.path("machine/approvals.first"))
         self.machine = Machine(os.path.join(folder, "machine"), self.keys)
         self.roots = self.machine.manufacture()
         os.unlink(self.machine.data)
@@ -79,14 +80,17 @@ class World:
         return json.loads(self.owner.claviger("machine", "config", "--operator", self.owner.path("operator.json"), "--json",
                                               "--operator-port", str(self.machine.ports[8201])))["settings"]
 
-    def fails(self, image, code, smp=1, more=()):
-        """Boots an image that must not come to serve; its boot failure."""
+    def fails(self, image, code, smp=1, more=(), genesis=False):
+        """Boots an image that must not come to serve; its boot failure. One of a genesis switches the machine off."""
         machine = self.machine
         machine.insert(image, more)
         with machine:
-            machine.start(smp=smp)
+            machine.start(smp=smp, restarts=genesis)
             end = machine.wait("machine.ends")
             expect("boot failure %d" % code, end is not None and end["code"] == code, end)
+            expect("what comes then", end is not None and end["then"] == ("off" if genesis else "restart"), end)
+            if genesis:
+                expect("and it is off", machine.qemu.wait(timeout=300) == 0, machine.qemu.returncode)
             expect("no signer is ready", not machine.find("signer.ready") and not machine.find("ready"))
             return machine.find("unsealer.pcrs")
 
@@ -99,8 +103,9 @@ class World:
 
 
 def case_a_new_machine_says_what_was_measured_and_waits_for_approval(world):
-    """S2: what our own code predicted is what firmware measured; nothing unseals that nobody approved."""
-    (line,) = world.fails(world.signed, 120)
+    """S2: what our own code predicted is what firmware measured; nothing unseals that nobody approved. A genesis that
+    failed is not tried again by itself: each try wears the TPM."""
+    (line,) = world.fails(world.signed, 120, genesis=True)
     world.measured = {k[3:]: v for k, v in line.items() if k.startswith("pcr")}
     for pcr in ("4", "7", "9", "11", "12", "14"):
         expect("PCR %s as predicted" % pcr, world.measured[pcr] == world.predicted[pcr],
@@ -262,8 +267,32 @@ def settle(world):
     done = settings(owner.manifest(owner.path("m5"), "--serial", after, "--verifiers", "2"))
     expect("fewer verifiers are taken", done.returncode == 0, done.stderr)
     world.serial = after
+    for what, path, why in (("of another genesis", foreign_approvals(world), "144"),
+                            ("of another image alone", approvals_of(world, "alone", release={"4": "ab" * 32}), "145"),
+                            ("for another board", approvals_of(world, "board", site={"7": "ab" * 32}), "no site approval")):
+        done = settings(path, "approvals")
+        expect("approvals %s are refused" % what, done.returncode == 1 and why in done.stderr, done.stderr)
     done = settings(owner.path("machine/approvals"), "approvals")
     expect("approvals are taken", done.returncode == 0, done.stderr)
+
+
+def approvals_of(world, name, release=None, site=None):
+    """A file of approvals of this genesis that lets in this image on this board, but for these PCRs of it."""
+    owner, path = world.owner, world.owner.path("approvals-" + name)
+    shutil.copy(owner.path("machine/approvals.first"), path)
+    for who, pcrs in (("release", dict(world.predicted, **(release or {}))), ("site", dict(world.measured, **(site or {})))):
+        owner.approve(who, pcrs, approvals=path)
+    return path
+
+
+def foreign_approvals(world):
+    """A file of approvals that is whole, of another genesis."""
+    other = Owner(os.path.join(world.folder, "foreign"), TOOL, os.path.join(BUILD, "share/policies"))
+    if not os.path.exists(other.path("machine")):
+        other.found()
+        other.approve("release", world.predicted)
+        other.approve("site", world.measured)
+    return other.path("machine/approvals")
 
 
 def case_power_off_and_on_keeps_the_wallets(world):
@@ -463,6 +492,29 @@ def case_the_next_release_unseals_by_itself_and_the_floor_locks_this_one_out(wor
         expect("v is not staged below the floor", status == 1 and said.get("code") == 121, said)
         world.owner.sign()
     world.fails(world.signed, 121)
+    below_the_site_floor(world, image)
+
+
+def below_the_site_floor(world, image):
+    """G2: the same for the site's approval of the board: below its floor nothing is staged, kept or started."""
+    owner, machine = world.owner, world.machine
+    approvals, older = owner.path("machine/approvals"), owner.path("approvals-older")
+    shutil.copy(approvals, older)
+    owner.approve("site", world.measured, level=2)
+    owner.disk(machine.data, new=False)
+    machine.insert(image)
+    with machine:
+        machine.start()
+        expect("v+1 serves by another approval of the board", machine.wait("ready") is not None)
+        owner.reach(machine.ports[8200])
+        owner.claviger("tpm", "floor", "raise", "--as", "site", "--key", owner.path("site"), "--to", "2", "--approvals", approvals)
+        owner.sign()
+        done = owner.claviger("machine", "approvals", "--operator", owner.path("operator.json"), older, ok=False)
+        expect("the former approvals are refused, with the reason", done.returncode == 1 and "below the site floor" in done.stderr,
+               done.stderr)
+    run(TOOL, "image", "disk", "--approvals", older, machine.data)
+    world.fails(image, 123)
+    run(TOOL, "image", "disk", "--approvals", approvals, machine.data)
 
 
 def update(world, image, approvals=None, ok=True):
@@ -565,6 +617,75 @@ def case_an_update_that_does_not_come_to_serve_falls_back(world):
         owner.reach(machine.ports[8200])
         falls_back(world, "a kernel that stops", os.path.join(folder, "claviger-signed.efi"))
         falls_back(world, "a key that is not in db", foreign)
+
+
+def case_another_order_takes_a_pending_trial_back(world):
+    """O9: v+1 is staged; an order that is refused comes behind it, and the next start is v's, with nothing to say. The
+    codes of approvals that do not fit, 144 and 122, on the way; and none of these orders counts twice."""
+    owner, machine = world.owner, world.machine
+    image = next_release(world)
+    flipped = os.path.join(world.folder, "flipped.efi")
+    if not os.path.exists(flipped):
+        with open(world.signed, "rb") as f:
+            data = bytearray(f.read())
+        data[len(data) // 2] ^= 1
+        with open(flipped, "wb") as f:
+            f.write(data)
+    unnamed = approvals_of(world, "unnamed")  # v+1 by a release key that its root appointed and the site does not name
+    owner.claviger("tpm", "key", owner.path("second"))
+    owner.claviger("image", "appoint", "--as", "release", "--root", owner.path("release"), "--key", owner.path("second.pub"),
+                   "--approvals", unnamed)
+    with open(os.path.join(os.path.dirname(image), "pcrs.json")) as f:
+        owner.approve("release", json.load(f), level=2, key="second", approvals=unnamed)
+    machine.insert(world.signed)
+    with machine:
+        machine.start(restarts=True)
+        expect("v serves", machine.wait("ready") is not None)
+        owner.reach(machine.ports[8200])
+        for what, approvals, code in (("of another genesis", foreign_approvals(world), 144),
+                                      ("of a key that the site does not name", unnamed, 122)):
+            status, said, text = update(world, image, approvals=approvals, ok=False)
+            expect("approvals %s" % what, status == 1 and said.get("code") == code, (said, text))
+        update(world, image)
+        status, said, text = update(world, flipped, ok=False)
+        expect("an order behind it is refused", status == 1 and said.get("code") == 120, (said, text))
+        restart(world)
+        expect("v serves again", machine.wait("ready") is not None)
+        owner.reach(machine.ports[8200])
+        owner.sign()
+        status, said, text = update(world, None, ok=False)
+        expect("nothing was tried, and nothing is said", status == 0 and said.get("code") == 0 and
+               not machine.find("update.refused") and not machine.find("update.kept"), (said, text))
+
+
+def case_what_cannot_be_staged_is_said_with_its_number(world):
+    """O9, DS4: no boot disk (140), a boot disk (146) or a data disk (148) that takes no writes where they are needed,
+    firmware whose variables are full (147). Each time v goes on, and starts."""
+    owner, machine = world.owner, world.machine
+    image = next_release(world)
+    kept = machine.path("variables.kept")
+    shutil.copy(machine.variables, kept)
+    for code, bad, prepare in (
+            (140, None, lambda: machine.insert(world.signed, [("readme.txt", TOOL)])),
+            (146, {"boot": [133120 + 4104]}, None),  # where the image begins in slot 1
+            (148, {"data": [320, 448]}, None),  # the heads of both halves of the approvals
+            (147, None, lambda: machine.fill_variables(4500))):
+        machine.insert(world.signed)
+        if prepare:
+            prepare()
+        with machine:
+            machine.start(bad=bad)
+            expect("%d: v serves" % code, machine.wait("ready") is not None)
+            owner.reach(machine.ports[8200])
+            status, said, text = update(world, image, ok=False)
+            expect("refused with %d" % code, status == 1 and said.get("code") == code, (said, text))
+            owner.sign()
+        shutil.copy(kept, machine.variables)
+    machine.insert(world.signed)
+    world.serves("and v starts after all that")
+    owner.reach(machine.ports[8200])
+    owner.sign()
+    machine.off()
 
 
 def case_power_cuts_around_an_update_leave_a_machine_that_starts(world):
@@ -827,6 +948,8 @@ CASES = [
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),
     (case_without_secure_boot_or_with_other_keys_nothing_unseals, "soak"),
     (case_an_update_that_does_not_come_to_serve_falls_back, "soak"),
+    (case_another_order_takes_a_pending_trial_back, "soak"),
+    (case_what_cannot_be_staged_is_said_with_its_number, "soak"),
     (case_power_cuts_around_an_update_leave_a_machine_that_starts, "soak"),
     (case_the_next_release_unseals_by_itself_and_the_floor_locks_this_one_out, "soak"),
 ]

@@ -98,6 +98,31 @@ class Machine:
             f.seek(0)
             f.write(store)
 
+    def fill_variables(self, leave):
+        """Puts variables of nobody's behind those that are there, until so many bytes are left for others. Deleted
+        ones, whose room firmware would take back, go."""
+        with open(self.variables, "r+b") as f:
+            store = bytearray(f.read())
+            begin = int.from_bytes(store[48:50], "little")
+            end = begin + int.from_bytes(store[begin + 16:begin + 20], "little")
+            at, kept = begin + 28, bytearray()
+            while store[at:at + 2] == b"\xaa\x55":
+                sizes = (int.from_bytes(store[at + n:at + n + 4], "little") for n in (36, 40))
+                following = at + 60 + sum(sizes) + 3 & ~3
+                kept += store[at:following] if store[at + 2] == 0x3f else b""
+                at = following
+            for number in range(1000):
+                name = ("Fill%03d\0" % number).encode("utf-16-le")
+                size = min(4000, end - leave - begin - 28 - len(kept) - 60 - len(name)) & ~3
+                if size <= 0:
+                    break
+                kept += (b"\xaa\x55\x3f\0" + (7).to_bytes(4, "little") + bytes(28) + len(name).to_bytes(4, "little") +
+                         size.to_bytes(4, "little") + bytes(range(16)) + name + bytes(size))
+                kept += bytes(-(begin + 28 + len(kept)) % 4)
+            store[begin + 28:end] = kept + b"\xff" * (end - begin - 28 - len(kept))
+            f.seek(0)
+            f.write(store)
+
     def insert(self, image, more=()):
         """Makes the boot disk with the image as what firmware starts by itself; with more files (name, path), for
         which a boot disk of ours has no place, it is a FAT file system alone."""
@@ -125,8 +150,18 @@ class Machine:
             "file=" + self.path("tpm/pid"))
         return control
 
-    def start(self, services=(8200, 8201), smp=1, memory=768, options=(), restarts=False, network=True):
-        """Power on. `services`: ports of the machine that this host reaches at self.ports[port]."""
+    def drive(self, name, path, bad):
+        """A disk, whose sectors `bad` take no writes: [(number of the sector), ...]."""
+        if not bad:
+            return "if=none,id=%s,format=raw,cache=writethrough,file=%s" % (name, path)
+        rules = "".join(",file.inject-error.%d.event=none,file.inject-error.%d.iotype=write,file.inject-error.%d.sector=%d" %
+                        (i, i, i, sector) for i, sector in enumerate(bad))
+        return ("if=none,id=%s,driver=raw,cache=writethrough,file.driver=blkdebug,file.image.driver=file,"
+                "file.image.filename=%s%s" % (name, path, rules))
+
+    def start(self, services=(8200, 8201), smp=1, memory=768, options=(), restarts=False, network=True, bad=None):
+        """Power on. `services`: ports of the machine that this host reaches at self.ports[port]; `bad`: sectors of the
+        disks boot and data that take no writes."""
         control = self.start_tpm()
         self.ports = {p: port() for p in services}
         forwards = "".join(",hostfwd=tcp:127.0.0.1:%d-:%d" % (h, p) for p, h in self.ports.items())
@@ -140,9 +175,9 @@ class Machine:
             "-drive", "if=pflash,format=raw,unit=1,file=" + self.variables,
             "-chardev", "socket,id=tpm,path=" + control, "-tpmdev", "emulator,id=tpm0,chardev=tpm",
             "-device", "tpm-tis,tpmdev=tpm0",
-            "-drive", "if=none,id=boot,format=raw,cache=writethrough,file=" + self.path("boot.img"),
+            "-drive", self.drive("boot", self.path("boot.img"), (bad or {}).get("boot")),
             "-device", "virtio-blk-pci,drive=boot,bootindex=0",
-            "-drive", "if=none,id=data,format=raw,cache=writethrough,file=" + self.data,
+            "-drive", self.drive("data", self.data, (bad or {}).get("data")),
             "-device", "virtio-blk-pci,drive=data",
             "-device", "virtio-rng-pci", "-chardev", "stdio,id=console,signal=off",
             "-serial", "chardev:console",

@@ -94,12 +94,12 @@ class Owner:
                       self.operator, "--name", "127.0.0.1", "--ca", self.path("site-ca.pem"), "--time-key",
                       ",".join(self.times), *files, "--approvals", self.path("machine/approvals"), *more, path)
 
-    def approve(self, who, pcrs, level=1):
+    def approve(self, who, pcrs, level=1, key=None, approvals=None):
         name = self.path("pcrs.json")
         with open(name, "w") as f:
             json.dump(pcrs, f)
-        self.claviger("image", "approve", "--as", who, "--key", self.path(who), "--pcrs", name,
-                      "--level", str(level), "--approvals", self.path("machine/approvals"))
+        self.claviger("image", "approve", "--as", who, "--key", self.path(key or who), "--pcrs", name,
+                      "--level", str(level), "--approvals", approvals or self.path("machine/approvals"))
 
     def meet(self, port):
         """Trusts the certificate that it sees first, as the owner of a new machine does."""

@@ -30,6 +30,7 @@ static void test_a_chain_that_does_not_hold_is_said_once_for_each_reason(void)
 {
 	static const uint8_t pem[] = "-----BEGIN CERTIFICATE-----\n";
 
+	bridge.api.site = bytes_of_text(""); /* there is none */
 	memcpy(bridge.chain, pem, sizeof(pem));
 	bridge_use_chain(&bridge);
 	EXPECT(refusals() == 0); /* nothing is kept */

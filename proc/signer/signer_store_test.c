@@ -163,11 +163,31 @@ static void test_a_store_that_cannot_list_says_so_and_nothing_hangs(void)
 	stop();
 }
 
+/* What a batch writes is not shown before it counts: the store shows it from when it has it. */
+static void test_what_is_on_its_way_is_not_loaded(void)
+{
+	static const uint8_t id[32] = {1}, other[32] = {2};
+	uint64_t batch;
+
+	start();
+	EXPECT(signer_store_put(store, CALL_STORE_VALUE_CHAIN, id, bytes_of_text("head"), &batch) ==
+	       STATUS_OK);
+	EXPECT(signer_store_writes(store, CALL_STORE_VALUE_CHAIN, id) &&
+	       !signer_store_writes(store, CALL_STORE_VALUE_CHAIN, other));
+	EXPECT(signer_store_load(store, CALL_STORE_VALUE_CHAIN, id) == STATUS_OK); /* as it was */
+	EXPECT(signer_store_pump(store) == STATUS_OK && signer_store_gathering(store) == batch + 1);
+	EXPECT(signer_store_load(store, CALL_STORE_VALUE_CHAIN, id) == STATUS_BUSY);
+	EXPECT(signer_store_load(store, CALL_STORE_VALUE_CHAIN, other) == STATUS_OK);
+	EXPECT(signer_store_writes(store, CALL_STORE_VALUE_CHAIN, id));
+	stop();
+}
+
 int main(void)
 {
 	keys_open();
 	RUN(test_a_list_comes_page_by_page_and_one_at_a_time);
 	RUN(test_a_list_that_is_none_is_a_broken_peers);
 	RUN(test_a_store_that_cannot_list_says_so_and_nothing_hangs);
+	RUN(test_what_is_on_its_way_is_not_loaded);
 	return test_summary();
 }

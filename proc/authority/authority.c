@@ -35,6 +35,8 @@ struct pending {
 	uint64_t connection, request;
 	uint64_t asked_ms;
 	struct keys_hpke_answer key; /* of the answer */
+	bool has_nonce;
+	uint8_t nonce[32]; /* that it used up */
 };
 
 /* Keys lie in a guarded page. */
@@ -143,16 +145,26 @@ static void answer_nonce(struct authority *authority, const struct pending *pend
 	send_sealed(authority, pending, STATUS_OK, buffer_bytes(&out));
 }
 
-static enum call_result look_up(struct authority *authority, const uint8_t nonce[32], bool use)
+static enum call_result look_up(struct authority *authority, struct pending *pending,
+                                const uint8_t nonce[32], bool use)
 {
-	return authority_nonce_fits(&authority->nonces, authority->now_ms, nonce, use)
-	           ? CALL_RESULT_DONE
-	           : CALL_RESULT_CONFLICT;
+	if (!authority_nonce_fits(&authority->nonces, authority->now_ms, nonce, use))
+		return CALL_RESULT_CONFLICT;
+	pending->has_nonce = use;
+	memcpy(pending->nonce, nonce, sizeof(pending->nonce));
+	return CALL_RESULT_DONE;
+}
+
+/* Refused for load: nothing was begun, and the same signed bytes may be sent again. */
+static void return_nonce(struct authority *authority, const struct pending *pending)
+{
+	if (pending->has_nonce)
+		authority_nonce_return(&authority->nonces, pending->nonce);
 }
 
 /* A submitted change uses its nonce up, preparing does not. `*ret_reduces`: it is a change that can
  * only take power away. */
-static enum call_result check_nonce(struct authority *authority,
+static enum call_result check_nonce(struct authority *authority, struct pending *pending,
                                     const struct authz_envelope *envelope, bool *ret_reduces)
 {
 	static struct authz_signed_change given;
@@ -163,7 +175,7 @@ static enum call_result check_nonce(struct authority *authority,
 	if (envelope->kind == CALL_CHANGE_SESSION) {
 		if (authz_session_take(envelope->payload, &session) != STATUS_OK)
 			return CALL_RESULT_REQUEST_MALFORMED;
-		return look_up(authority, session.nonce, true);
+		return look_up(authority, pending, session.nonce, true);
 	}
 	if (!submits && envelope->kind != CALL_CHANGE_PREPARE)
 		return CALL_RESULT_DONE;
@@ -171,7 +183,7 @@ static enum call_result check_nonce(struct authority *authority,
 	    authz_change_take(given.change, &change) != STATUS_OK)
 		return CALL_RESULT_REQUEST_MALFORMED;
 	*ret_reduces = authz_action_reduces(change.action);
-	return look_up(authority, change.nonce, submits);
+	return look_up(authority, pending, change.nonce, submits);
 }
 
 /* ---- requests ---- */
@@ -238,7 +250,7 @@ static void take_opened(struct authority *authority, struct pending *pending,
 		             "this kind of request is not known here");
 		return;
 	}
-	result = check_nonce(authority, envelope, &urgent);
+	result = check_nonce(authority, pending, envelope, &urgent);
 	if (result == CALL_RESULT_CONFLICT)
 		send_refusal(authority, pending, result,
 		             "the nonce is unknown, used or older than 120 s; prepare the change "
@@ -246,11 +258,13 @@ static void take_opened(struct authority *authority, struct pending *pending,
 	else if (result != CALL_RESULT_DONE)
 		send_refusal(authority, pending, result, "not a well-formed change");
 	else if ((!urgent && count_pending(authority) >= PENDING_MAX - PENDING_URGENT) ||
-	         !pass_on(authority, pending, envelope, urgent))
+	         !pass_on(authority, pending, envelope, urgent)) {
+		return_nonce(authority, pending);
 		send_refusal(authority, pending, CALL_RESULT_OVERLOADED,
 		             "too many changes at once; try again");
-	else
+	} else {
 		pending->used = true;
+	}
 }
 
 static enum status take_envelope(struct authority *authority, struct bytes message)
@@ -286,20 +300,32 @@ static enum status take_envelope(struct authority *authority, struct bytes messa
 	return STATUS_OK;
 }
 
+static bool is_load(const struct call_change_answer *head, struct bytes payload)
+{
+	struct bytes code, text;
+
+	return head->result == STATUS_REFUSED &&
+	       authz_refusal_take(payload, &code, &text) == STATUS_OK &&
+	       bytes_equal(code, bytes_of_text(call_result_code(CALL_RESULT_OVERLOADED)));
+}
+
 static enum status take_answer(struct authority *authority, struct bytes message)
 {
 	struct call_change_answer head;
+	struct bytes payload;
 
 	if (message.len < sizeof(head))
 		return STATUS_MALFORMED;
 	memcpy(&head, message.data, sizeof(head));
+	payload = bytes_of(message.data + sizeof(head), message.len - sizeof(head));
 	for (size_t i = 0; i < PENDING_MAX; i++) {
 		struct pending *pending = &authority->secrets->pending[i];
 
 		if (!pending->used || pending->id != head.id)
 			continue;
-		send_sealed(authority, pending, (enum status)head.result,
-		            bytes_of(message.data + sizeof(head), message.len - sizeof(head)));
+		if (is_load(&head, payload))
+			return_nonce(authority, pending);
+		send_sealed(authority, pending, (enum status)head.result, payload);
 		drop_pending(pending);
 	}
 	/* New secrets of one-time codes and sessions come this way. */

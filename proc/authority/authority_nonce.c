@@ -27,3 +27,10 @@ bool authority_nonce_fits(struct authority_nonces *nonces, uint64_t now_ms, cons
 	}
 	return false;
 }
+
+void authority_nonce_return(struct authority_nonces *nonces, const uint8_t nonce[32])
+{
+	for (size_t i = 0; i < AUTHORITY_NONCES_MAX; i++)
+		if (memcmp(nonces->rows[i].bytes, nonce, 32) == 0)
+			nonces->rows[i].open = true;
+}

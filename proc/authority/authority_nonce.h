@@ -31,4 +31,8 @@ void authority_nonce_give(struct authority_nonces *nonces, uint64_t now_ms, uint
 MUST_USE bool authority_nonce_fits(struct authority_nonces *nonces, uint64_t now_ms,
                                    const uint8_t nonce[32], bool use);
 
+/* authority_nonce_return makes a nonce that was used good again, until its time is over: what it
+ * was used for was not begun. One that is not known stays unknown. */
+void authority_nonce_return(struct authority_nonces *nonces, const uint8_t nonce[32]);
+
 #endif

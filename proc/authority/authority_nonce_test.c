@@ -63,6 +63,23 @@ static void test_what_was_not_given_out_is_refused(void)
 	EXPECT(uses(given[0]));
 }
 
+/* P15: what was refused for load may come again, with the same signature, and once. */
+static void test_a_nonce_that_is_returned_is_good_once_more(void)
+{
+	uint8_t unknown[32] = {1};
+
+	begin();
+	give(3);
+	EXPECT(uses(given[1]) && !uses(given[1]));
+	authority_nonce_return(&nonces, given[1]);
+	EXPECT(uses(given[1]) && !looks(given[1]));
+	authority_nonce_return(&nonces, unknown);
+	EXPECT(!looks(unknown));
+	authority_nonce_return(&nonces, given[2]);
+	EXPECT(!authority_nonce_fits(&nonces, START_MS + AUTHORITY_NONCE_VALID_S * 1000 + 1,
+	                             given[2], true));
+}
+
 static void test_a_nonce_expires(void)
 {
 	uint8_t old[32], young[32];
@@ -103,6 +120,7 @@ int main(void)
 	keys_open();
 	RUN(test_a_nonce_is_taken_once_however_often_it_was_looked_at);
 	RUN(test_what_was_not_given_out_is_refused);
+	RUN(test_a_nonce_that_is_returned_is_good_once_more);
 	RUN(test_a_nonce_expires);
 	RUN(test_their_number_is_bounded_and_the_oldest_gives_way);
 	return test_summary();

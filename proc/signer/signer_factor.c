@@ -470,6 +470,10 @@ static enum status check_code(struct signer_change *job, const struct authz_code
 	uint32_t code = 0;
 	enum status status;
 
+	/* A try that could not be noted is none. */
+	if (!is_new && job->signer->state.hold_count == SIGNER_HOLDS_MAX)
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many such changes wait for the store");
 	if (job->signer->time.jumped)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "one-time codes need a clock that is believed: see serve "

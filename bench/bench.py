@@ -246,20 +246,26 @@ def run_check(requests, cpu):
 
 
 def change(server, number, frozen):
-    """Freezes a user's wallet, or thaws it; the milliseconds of the command, and of all its tries."""
+    """Freezes a user's wallet, or thaws it; the milliseconds of the command, and of all its tries. None: his share of the
+    TPM's writes is used up."""
     words = ("wallet", "unfreeze" if frozen else "freeze", "c%d" % number, "--key", "u%d.json" % number, "--yes")
     began = time.monotonic()
     while (done := server.attempt(*words)).returncode != 0:
+        if "share of the TPM" in done.stderr:
+            return None
         if "overloaded" not in done.stderr:
             raise RuntimeError(done.stderr)
     return (time.monotonic() - began) * 1e3
 
 
 def changes_of_one(server, number, took):
-    """One user, who changes a wallet of his until the TPM's budget is near its reserve."""
+    """One user, who changes a wallet of his until the TPM's budget is near its reserve, or his share used up."""
     rng, frozen = random.Random(number), True
     while server.metric("claviger_tpm_nv_writes_left") > BUDGET_KEPT:
-        took.append(change(server, number, frozen))
+        taken = change(server, number, frozen)
+        if taken is None:
+            return
+        took.append(taken)
         frozen = not frozen
         time.sleep(rng.random())
 

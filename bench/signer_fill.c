@@ -28,6 +28,8 @@ enum status __real_signer_add_module(struct signer_change *job, struct bytes mod
 void __wrap_keys_sign_random(struct keys_sign_key *ret_key);
 void __real_keys_sign_random(struct keys_sign_key *ret_key);
 
+static uint64_t last_batch; /* of what was put */
+
 static const char *key_of; /* the name of the wallet that is being made */
 static struct signer_module_use kept;
 
@@ -105,9 +107,9 @@ static enum status make(struct signer_change *job, struct template *of, const ch
 	(void)signer_state_put(state, CALL_STORE_VALUE_ADDRESS, wallet->address, id);
 	(void)signer_state_put_grant(state, &of->grant);
 	(void)signer_state_put_lease(state, CALL_STORE_VALUE_LEASE, &of->lease);
-	job->unsettled.batch = signer_state_put_wallet(state, wallet);
-	job->signer->wallets++;
-	job->signer->grants++;
+	last_batch = signer_state_put_wallet(state, wallet);
+	job->signer->totals.wallets++;
+	job->signer->totals.grants++;
 	return STATUS_OK;
 }
 
@@ -171,9 +173,9 @@ static enum status fill(struct signer_change *job, unsigned first, unsigned coun
 	job->module.len = 0; /* it is none that has its hash */
 	if (status != STATUS_OK)
 		return status;
-	job->unsettled.batch = signer_state_put(&job->signer->state, CALL_STORE_VALUE_META, id,
-	                                        bytes_of(&kept, sizeof(kept)));
-	return signer_await_commit(job, job->unsettled.batch);
+	last_batch = signer_state_put(&job->signer->state, CALL_STORE_VALUE_META, id,
+	                              bytes_of(&kept, sizeof(kept)));
+	return signer_await_commit(job, last_batch);
 }
 
 enum status __wrap_signer_add_module(struct signer_change *job, struct bytes module)

@@ -167,14 +167,17 @@ enum status ipc_reserve(struct ipc_channel *channel, struct buffer *ret_payload)
 	return STATUS_OK;
 }
 
-/* One wake per sleep is enough: after the first put of a sleep the reader cannot block again. */
+/* One wake per sleep is enough: after the first put of a sleep the reader cannot block again. But a
+ * reader that took the message before this looks may have gone to sleep since, behind a wake that
+ * would find it not yet asleep: that sleep waits for the next put, so it is not counted as ended. */
 static void wake_peer(struct ipc_channel *channel)
 {
 	uint32_t sleeping;
 
 	atomic_thread_fence(memory_order_seq_cst); /* pairs with ipc_wait: head before sleeping */
-	sleeping = atomic_load_explicit(&channel->peer->sleeping, memory_order_relaxed);
-	if (sleeping % 2 == 0 || sleeping == channel->woken)
+	/* What the peer took before this sleep began is seen with it. */
+	sleeping = atomic_load_explicit(&channel->peer->sleeping, memory_order_acquire);
+	if (sleeping % 2 == 0 || sleeping == channel->woken || ipc_pending(channel) == 0)
 		return;
 	channel->woken = sleeping;
 	ipc_futex_wake(&channel->own->head);

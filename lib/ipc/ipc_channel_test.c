@@ -393,6 +393,24 @@ static void test_waiting_for_one_peer(void)
 	pair_close(&other);
 }
 
+/* The peer took the message and went to sleep again between head and the look at `sleeping`: the wake
+ * then comes before it sleeps in the kernel, and the next put has to wake it. */
+static void test_a_wake_for_what_was_taken_ends_no_later_sleep(void)
+{
+	struct ipc_message message = room(sizeof(space));
+	struct pair pair;
+
+	pair_open(&pair, &small);
+	atomic_store(&pair.b.own->tail, 1); /* as the put below finds them */
+	atomic_store(&pair.b.own->sleeping, 1);
+	EXPECT(ipc_put(&pair.a, 1, bytes_of("x", 1)) == STATUS_OK);
+	EXPECT(pair.a.woken == 0);
+	EXPECT(ipc_take(&pair.b, &message) == STATUS_OK);
+	EXPECT(ipc_put(&pair.a, 2, bytes_of("x", 1)) == STATUS_OK);
+	EXPECT(pair.a.woken == 1);
+	pair_close(&pair);
+}
+
 /* A22: a secret sent once does not stay behind in the ring. */
 static void test_own_slots_are_wiped_once_the_peer_took_them(void)
 {
@@ -433,5 +451,6 @@ int main(void)
 	RUN(test_waiting_ends_in_time_when_nothing_comes);
 	RUN(test_a_full_rings_sleep_lasts);
 	RUN(test_waiting_for_one_peer);
+	RUN(test_a_wake_for_what_was_taken_ends_no_later_sleep);
 	return test_summary();
 }

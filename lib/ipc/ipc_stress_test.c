@@ -206,9 +206,7 @@ static _Noreturn void echo(struct ipc_channel *channel, unsigned spins)
 			while (ipc_put(channel, message.kind, buffer_bytes(&message.payload)) ==
 			       STATUS_BUSY)
 				sched_yield();
-		/* Bounded, as all its callers do: without a bound one run in some twenty hung
-		 * (open). */
-		(void)ipc_wait_near(&waiter, channel, IPC_NEAR_WAIT_US);
+		(void)ipc_wait_near(&waiter, channel, -1);
 	}
 }
 

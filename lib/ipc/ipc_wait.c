@@ -58,13 +58,14 @@ static bool any_ready(const struct ipc_waiter *waiter)
 	return false;
 }
 
-/* Only this side writes `sleeping`, so load and store need not be one step. */
+/* Only this side writes `sleeping`, so load and store need not be one step. Who sees the step sees
+ * what was taken before it (wake_peer). */
 static void step_sleeping(struct ipc_channel *channel)
 {
 	_Atomic uint32_t *sleeping = &channel->own->sleeping;
 
 	atomic_store_explicit(sleeping, atomic_load_explicit(sleeping, memory_order_relaxed) + 1,
-	                      memory_order_relaxed);
+	                      memory_order_release);
 }
 
 /* Each word makes a sleep 0.3 us longer on both ends, so a short sleep names the heads alone: that

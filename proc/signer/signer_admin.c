@@ -10,8 +10,6 @@
 #include "signer_keep.h"
 #include "signer_site.h"
 
-#define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
-
 enum status signer_demand_room(struct signer_change *job)
 {
 	if (signer_store_fill(job->signer->store).state < SIGNER_FULL)
@@ -76,7 +74,7 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 	job->client.serial = given.serial;
 	memcpy(job->client.token_hash, given.hash, 32);
 	job->client.expires_s = given.expires_s;
-	status = signer_await_room(job, 2, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX) + 128);
+	status = signer_await_room(job, 2, SIGNER_RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX) + 128);
 	if (status == STATUS_OK)
 		status = signer_take_write(job);
 	if (status != STATUS_OK)
@@ -141,7 +139,7 @@ static enum status unfreeze_client(struct signer_change *job, const uint8_t id[3
 	static const struct authz_submit_answer done;
 	struct signer *signer = job->signer;
 	struct signer_client *client;
-	enum status status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX));
+	enum status status = signer_await_room(job, 1, SIGNER_RECORD_ROOM(AUTHZ_CLIENT_RECORD_MAX));
 
 	if (status == STATUS_OK)
 		status = signer_await_client(job, id, &client);
@@ -334,7 +332,7 @@ static enum status put_chain(struct signer_change *job, struct bytes chain)
 		                     "a chain to be kept has at most %u bytes", CALL_TLS_PEM_MAX);
 	status = ask_bridge(job, chain);
 	if (status == STATUS_OK)
-		status = signer_await_room(job, 1, RECORD_ROOM(chain.len));
+		status = signer_await_room(job, 1, SIGNER_RECORD_ROOM(chain.len));
 	if (status != STATUS_OK)
 		return status;
 	batch = signer_state_put(&signer->state, CALL_STORE_VALUE_META, id, chain);

@@ -7,8 +7,6 @@
 #include "signer_group.h"
 #include "signer_waiting.h"
 
-#define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
-
 static const struct authz_submit_answer done; /* nothing but when */
 
 /* The wallet's next version, bound to what its user signed. */
@@ -286,7 +284,7 @@ enum status signer_list_for(struct signer_change *job, const struct authz_user_k
 
 size_t signer_lists_room(const struct signer_change *job)
 {
-	return job->lists.len + job->list_count * RECORD_ROOM(sizeof(struct call_store_op));
+	return job->lists.len + job->list_count * SIGNER_RECORD_ROOM(sizeof(struct call_store_op));
 }
 
 void signer_put_lists(struct signer_change *job)
@@ -382,12 +380,12 @@ static enum status apply_birth(struct signer_change *job)
 		status = signer_list_for(job, &job->wallets[0].user_keys[0], true);
 	if (status != STATUS_OK)
 		return status;
-	status =
-	    signer_await_room(job, (4 + LIMIT_USER_KEYS_MAX) * count + 1 + 2 * SIGNER_BROUGHT_MAX,
-	                      count * (RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-	                               (3 + LIMIT_USER_KEYS_MAX) * RECORD_ROOM(32)) +
-	                          RECORD_ROOM(sizeof(job->area)) + signer_lists_room(job) +
-	                          SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
+	status = signer_await_room(
+	    job, (4 + LIMIT_USER_KEYS_MAX) * count + 1 + 2 * SIGNER_BROUGHT_MAX,
+	    count * (SIGNER_RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
+	             (3 + LIMIT_USER_KEYS_MAX) * SIGNER_RECORD_ROOM(32)) +
+	        SIGNER_RECORD_ROOM(sizeof(job->area)) + signer_lists_room(job) +
+	        SIGNER_BROUGHT_MAX * SIGNER_RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
 	if (status == STATUS_OK)
 		status = signer_take_write(job);
 	if (status != STATUS_OK)
@@ -559,11 +557,12 @@ static enum status apply_grant(struct signer_change *job)
 	if (status != STATUS_OK)
 		return status;
 	/* All records share one batch, so that a crash leaves all of them or none. */
-	status = signer_await_room(
-	    job, count * (4 + LIMIT_TABLE_PINS_MAX) + 3,
-	    count * (RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX) + RECORD_ROOM(AUTHZ_LEASE_RECORD_MAX) +
-	             RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX)) +
-	        pins * RECORD_ROOM(AUTHZ_TABLE_ENTRIES_MAX * 32) + signer_modules_room(job));
+	status = signer_await_room(job, count * (4 + LIMIT_TABLE_PINS_MAX) + 3,
+	                           count * (SIGNER_RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX) +
+	                                    SIGNER_RECORD_ROOM(AUTHZ_LEASE_RECORD_MAX) +
+	                                    SIGNER_RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX)) +
+	                               pins * SIGNER_RECORD_ROOM(AUTHZ_TABLE_ENTRIES_MAX * 32) +
+	                               signer_modules_room(job));
 	if (status == STATUS_OK)
 		status = signer_take_write(job);
 	if (status != STATUS_OK)
@@ -794,8 +793,8 @@ static enum status apply_more(struct signer_change *job, bool limit)
 	enum status status;
 
 	status = signer_await_room(job, count + 1,
-	                           count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-	                               RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX));
+	                           count * SIGNER_RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
+	                               SIGNER_RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX));
 	if (status == STATUS_OK)
 		status = signer_take_write(job);
 	if (status != STATUS_OK)

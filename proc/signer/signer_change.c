@@ -443,11 +443,6 @@ enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32
 	return run(job, hash);
 }
 
-static void hash_parts(const struct bytes *parts, size_t count, uint8_t ret_hash[32])
-{
-	keys_sha256(parts, count, ret_hash);
-}
-
 /* What the module says about the parameters of one grant body, for one wallet. */
 static enum status describe_grant(struct signer_change *job, const struct authz_grant_body *body,
                                   const struct authz_wallet_record *wallet, struct bytes *ret_text)
@@ -460,7 +455,7 @@ static enum status describe_grant(struct signer_change *job, const struct authz_
 	                             .counter_count = body->counter_count,
 	                             .atas = &job->atas,
 	                             .ownership_proven = !wallet->ownership_lost,
-	                             .sha256 = hash_parts};
+	                             .sha256 = keys_sha256};
 	struct policy_error error;
 	uint32_t derivations;
 	size_t start = job->texts.len;
@@ -474,7 +469,7 @@ static enum status describe_grant(struct signer_change *job, const struct authz_
 	if (policy_schema_decode(body->schema, &job->schema, &error) != STATUS_OK ||
 	    policy_record_encode(&job->schema, body->parameters, &record, &error) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "parameters: %s", error.text);
-	if (policy_derive(&job->schema, buffer_bytes(&record), wallet->address, hash_parts,
+	if (policy_derive(&job->schema, buffer_bytes(&record), wallet->address, keys_sha256,
 	                  &job->atas) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the parameters name too many token accounts");

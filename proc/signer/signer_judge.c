@@ -352,11 +352,6 @@ static bool explains(const struct signer_ticket *ticket)
 	return (ticket->request.flags & both) == both;
 }
 
-static void hash_parts(const struct bytes *parts, size_t count, uint8_t ret_hash[32])
-{
-	keys_sha256(parts, count, ret_hash);
-}
-
 static enum status module_bytes(void *owner, const uint8_t hash[32], struct buffer *window)
 {
 	const struct signer_ticket *ticket = (const struct signer_ticket *)owner;
@@ -387,7 +382,7 @@ static enum status write_request(struct signer_sign *sign, struct signer_ticket 
 	    .atas = &grant->atas,
 	    .ownership_proven = !ticket->wallet->record.ownership_lost,
 	    .mints = &ticket->wallet->mints,
-	    .sha256 = hash_parts,
+	    .sha256 = keys_sha256,
 	};
 	struct buffer area = BUFFER_OF_ARRAY(ticket->area);
 	uint32_t derivations = 0;

@@ -160,7 +160,7 @@ static void put_boot(struct signer_keep *keep)
 	struct signer_state *state = &keep->signer->state;
 	uint8_t id[32] = {SIGNER_META_LAST_BOOT};
 
-	if (!signer_store_room(state->store, 1, keep->boot.len + KEYS_AEAD_OVERHEAD_LEN))
+	if (!signer_store_room(state->store, 1, SIGNER_RECORD_ROOM(keep->boot.len)))
 		return;
 	keep->batch = signer_state_put(state, CALL_STORE_VALUE_META, id, keep->boot);
 	signer_store_need(state->store, SIGNER_NEED_CHANGE, NULL);

@@ -6,8 +6,6 @@
 #include "signer_group.h"
 #include "signer_module.h"
 
-#define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
-
 /* Which modules are on offer: a record as it is. The nth lies under the id n + 1. */
 struct offers {
 	uint64_t next; /* of all that were ever added */
@@ -75,8 +73,8 @@ static enum status offer(struct signer_change *job, struct offers *offers, uint6
 	struct signer_state *state = &job->signer->state;
 	size_t place = (size_t)(offers->next++ % bounds_of(job).offers);
 	uint8_t id[32];
-	enum status status =
-	    signer_await_room(job, 2, RECORD_ROOM(job->module.len) + RECORD_ROOM(sizeof(*offers)));
+	enum status status = signer_await_room(
+	    job, 2, SIGNER_RECORD_ROOM(job->module.len) + SIGNER_RECORD_ROOM(sizeof(*offers)));
 
 	if (status != STATUS_OK)
 		return status;
@@ -284,7 +282,7 @@ enum status signer_keep_modules(struct signer_change *job)
 
 size_t signer_modules_room(const struct signer_change *job)
 {
-	return job->stored.len + (fresh.count + 3) * RECORD_ROOM(sizeof(fresh.all)) +
+	return job->stored.len + (fresh.count + 3) * SIGNER_RECORD_ROOM(sizeof(fresh.all)) +
 	       (fresh.shares ? policy_intent_shared().len : 0);
 }
 

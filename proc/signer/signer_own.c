@@ -7,8 +7,6 @@
 #include "signer_change.h"
 #include "signer_group.h"
 
-#define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
-
 /* ---- factors ---- */
 
 static bool take_out(struct authz_wallet_record *wallet, const struct authz_user_key *key)
@@ -182,9 +180,10 @@ enum status signer_apply_factor(struct signer_change *job)
 	if (status == STATUS_OK)
 		status = signer_await_room(
 		    job, count + LIMIT_USER_KEYS_MAX + 1 + 2 * SIGNER_BROUGHT_MAX,
-		    count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-		        (LIMIT_USER_KEYS_MAX + 1) * RECORD_ROOM(32) + signer_lists_room(job) +
-		        SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
+		    count * SIGNER_RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
+		        (LIMIT_USER_KEYS_MAX + 1) * SIGNER_RECORD_ROOM(32) +
+		        signer_lists_room(job) +
+		        SIGNER_BROUGHT_MAX * SIGNER_RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
 	if (status == STATUS_OK)
 		status = signer_take_write(job);
 	if (status != STATUS_OK)
@@ -306,7 +305,7 @@ enum status signer_apply_export(struct signer_change *job)
 	if (status == STATUS_OK)
 		status = leave_receipt(job);
 	if (status == STATUS_OK)
-		status = signer_await_room(job, 1, RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX));
+		status = signer_await_room(job, 1, SIGNER_RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX));
 	if (status == STATUS_OK)
 		status = signer_take_write(job);
 	if (status != STATUS_OK)

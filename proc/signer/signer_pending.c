@@ -9,8 +9,6 @@
 #include "signer_change.h"
 #include "signer_group.h"
 
-#define RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN)
-
 #define VOID_AFTER_S 2592000 /* 30 days after it opened: what nobody completes is not wanted */
 
 /* What stands in the place of a record that nobody needs any more. */
@@ -124,9 +122,9 @@ enum status signer_pending_begin(struct signer_change *job)
 	if (status == STATUS_OK)
 		status = signer_await_room(
 		    job, job->change.entry_count * 2 + 4 + 2 * SIGNER_BROUGHT_MAX,
-		    job->change.entry_count * RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-		        RECORD_ROOM(record.len) + signer_modules_room(job) +
-		        SIGNER_BROUGHT_MAX * RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
+		    job->change.entry_count * SIGNER_RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
+		        SIGNER_RECORD_ROOM(record.len) + signer_modules_room(job) +
+		        SIGNER_BROUGHT_MAX * SIGNER_RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
 	if (status == STATUS_OK)
 		status = signer_take_write(job);
 	if (status != STATUS_OK)
@@ -220,7 +218,7 @@ static enum status check_time(struct signer_change *job, const uint8_t hash[32],
  * change waits as long as its wallets list it. */
 static void put_away(struct signer_change *job, const uint8_t hash[32])
 {
-	if (!signer_store_room(job->signer->store, 1, sizeof(gone) + KEYS_AEAD_OVERHEAD_LEN))
+	if (!signer_store_room(job->signer->store, 1, SIGNER_RECORD_ROOM(sizeof(gone))))
 		return;
 	(void)signer_state_put(&job->signer->state, CALL_STORE_VALUE_PENDING, hash,
 	                       BYTES_OF_ARRAY(gone));

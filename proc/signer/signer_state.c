@@ -5,11 +5,6 @@
 #include "policy_intent.h"
 #include "proc_start.h"
 
-static void hash_parts(const struct bytes *parts, size_t count, uint8_t ret_hash[32])
-{
-	keys_sha256(parts, count, ret_hash);
-}
-
 void signer_state_name_hash(struct bytes name, uint8_t ret_hash[32])
 {
 	keys_sha256_label("claviger/name/v1", name, ret_hash);
@@ -340,7 +335,7 @@ static enum status prepare_grant(struct signer_state *state, struct signer_grant
 	if (wallet == NULL || wallet->head.state != SIGNER_CACHED_READY)
 		return STATUS_BUSY;
 	return policy_derive(&grant->schema, buffer_bytes(&record), wallet->record.address,
-	                     hash_parts, &grant->atas) == STATUS_OK
+	                     keys_sha256, &grant->atas) == STATUS_OK
 	           ? STATUS_OK
 	           : STATUS_CORRUPT;
 }

@@ -23,6 +23,8 @@
 #define SIGNER_STORE_BATCH_MAX   (8u << 20) /* bytes of one batch; a change of more is refused */
 #define SIGNER_STORE_APPENDS_MAX 8          /* segment appends in flight */
 
+#define SIGNER_RECORD_ROOM(bytes) ((bytes) + KEYS_AEAD_OVERHEAD_LEN) /* a record, sealed */
+
 #define SIGNER_NEARLY_FULL 95 /* hundredths of the store */
 #define SIGNER_FULL        100
 

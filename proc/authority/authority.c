@@ -14,7 +14,7 @@
 #include "base_check.h"
 #include "call_change.h"
 #include "call_result.h"
-#include "ipc_futex.h"
+#include "ipc_wait.h"
 #include "log_line.h"
 #include "proc_start.h"
 #include "secret.h"
@@ -69,15 +69,6 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* Waits for nothing but time. */
-static void pause_us(int64_t us)
-{
-	static const _Atomic uint32_t nobody;
-	const struct ipc_futex word = {.word = &nobody, .value = 0};
-
-	ipc_futex_wait(&word, 1, us);
-}
-
 /* ---- answers to the bridge ---- */
 
 static void send(struct authority *authority, const struct call_change_envelope_answer *head,
@@ -93,7 +84,7 @@ static void send(struct authority *authority, const struct call_change_envelope_
 	                                 buffer_bytes(&authority->message)) == STATUS_BUSY &&
 	                         tries < SEND_TRIES;
 	     tries++)
-		pause_us(SEND_PAUSE_US);
+		ipc_wait_room(SEND_PAUSE_US);
 }
 
 static void send_unopened(struct authority *authority, const struct call_change_envelope *to,
@@ -230,7 +221,7 @@ static bool pass_on(struct authority *authority, struct pending *pending,
 		if (status != STATUS_BUSY)
 			return status == STATUS_OK;
 		if (urgent)
-			pause_us(SEND_PAUSE_US);
+			ipc_wait_room(SEND_PAUSE_US);
 	}
 	return false;
 }

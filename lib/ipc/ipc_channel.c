@@ -169,7 +169,8 @@ enum status ipc_reserve(struct ipc_channel *channel, struct buffer *ret_payload)
 
 /* One wake per sleep is enough: after the first put of a sleep the reader cannot block again. But a
  * reader that took the message before this looks may have gone to sleep since, behind a wake that
- * would find it not yet asleep: that sleep waits for the next put, so it is not counted as ended. */
+ * would find it not yet asleep: that sleep waits for the next put, so it is not counted as ended.
+ */
 static void wake_peer(struct ipc_channel *channel)
 {
 	uint32_t sleeping;

@@ -393,8 +393,8 @@ static void test_waiting_for_one_peer(void)
 	pair_close(&other);
 }
 
-/* The peer took the message and went to sleep again between head and the look at `sleeping`: the wake
- * then comes before it sleeps in the kernel, and the next put has to wake it. */
+/* The peer took the message and went to sleep again between head and the look at `sleeping`: the
+ * wake then comes before it sleeps in the kernel, and the next put has to wake it. */
 static void test_a_wake_for_what_was_taken_ends_no_later_sleep(void)
 {
 	struct ipc_message message = room(sizeof(space));

@@ -26,7 +26,7 @@ const coin = { source: own(K.NATIVE), destination: own(COIN, K.TOKEN_2022), sold
 const sell22 = { source: own(COIN, K.TOKEN_2022), destination: own(USDC), sold: COIN, bought: USDC };
 
 const list = [];
-// add(name, version, (builder) => ..., { params, bent: [[name, (tx) => ..., reasons]] })
+// add(name, version, (builder) => ..., { params, bent: [[name, (tx) => ..., reasons]], narrower: [[name, params, reasons, (tx) => ...]] })
 const add = (name, version, build, more = {}) => {
   const b = new Builder(version);
   build(b);
@@ -255,12 +255,27 @@ add('pump.fun: buy_v2 of a curve in USDC', 0, (b) => b.create(COIN, K.TOKEN_2022
   bent: [['of a curve in SOL, which takes the wallet\'s', bend(K.PUMP, (ix, tx) => { ix.accounts[2] = account(tx, K.NATIVE); ix.accounts[15] = account(tx, own(K.NATIVE), W); }), ['mint-not-allowed']],
     ['paid from another\'s account', atPlace(K.PUMP, 15, K.ata(thief, USDC)), ['source-not-own-account']],
     ['for another', atPlace(K.PUMP, 14, K.ata(thief, COIN, K.TOKEN_2022)), ['destination-not-own-account']]],
-  narrower: [['SOL as what is sold', { input_mint: K.NATIVE }, ['mint-not-allowed']]],
+  narrower: [['SOL as what is sold', { input_mint: K.NATIVE }, ['mint-not-allowed']],
+    // A curve in SOL takes the wallet's SOL, whichever account stands there.
+    ['wrapped SOL as what is sold', { input_mint: K.NATIVE }, ['source-not-own-account'], bend(K.PUMP, (ix, tx) => { ix.accounts[2] = account(tx, K.NATIVE); ix.accounts[15] = account(tx, own(K.NATIVE), W); })]],
+});
+add('pump.fun: buy_exact_quote_in_v2 of a curve in USDC', 0, (b) => b.create(COIN, K.TOKEN_2022)
+  .call(K.PUMP, `${QUOTED} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat('c2ab1c46684d5b2f', u64(IN), u64(OUT)), usdc).tip(9n), {
+  bent: [['of a curve in SOL, which takes the wallet\'s', bend(K.PUMP, (ix, tx) => { ix.accounts[2] = account(tx, K.NATIVE); ix.accounts[15] = account(tx, own(K.NATIVE), W); }), ['mint-not-allowed']],
+    ['paid from another\'s account', atPlace(K.PUMP, 15, K.ata(thief, USDC)), ['source-not-own-account']],
+    ['for another', atPlace(K.PUMP, 14, K.ata(thief, COIN, K.TOKEN_2022)), ['destination-not-own-account']]],
+  narrower: [['SOL as what is sold', { input_mint: K.NATIVE }, ['mint-not-allowed']],
+    ['wrapped SOL as what is sold', { input_mint: K.NATIVE }, ['source-not-own-account'], bend(K.PUMP, (ix, tx) => { ix.accounts[2] = account(tx, K.NATIVE); ix.accounts[15] = account(tx, own(K.NATIVE), W); })]],
 });
 add('pump.fun: sell_v2 on a curve in USDC', 1, (b) => b.create(USDC)
   .call(K.PUMP, `${QUOTED} my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat('5df6823ce7e940b2', u64(IN), u64(OUT)), usdc), {
   bent: [['paid out to another', atPlace(K.PUMP, 15, K.ata(thief, USDC)), ['destination-not-own-account']],
     ['another token as its quote', atPlace(K.PUMP, 2, thief, {}), ['mint-not-allowed']]],
+});
+add('pump.fun: sell_v2 on a curve in USDC, where wrapped SOL is allowed, too', 1, (b) => b.create(USDC)
+  .call(K.PUMP, `${QUOTED} my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat('5df6823ce7e940b2', u64(IN), u64(OUT)), usdc), {
+  params: { output_mints: [USDC, K.NATIVE] },
+  bent: [['paid in wrapped SOL, which a curve in SOL does not', bend(K.PUMP, (ix, tx) => { ix.accounts[2] = account(tx, K.NATIVE); ix.accounts[15] = account(tx, own(K.NATIVE), W); }), ['destination-not-own-account']]],
 });
 const CREATE = 'mint=@coin authority curve! curve_tokens! g=PUMP_GLOBAL user=@wallet! s=SYSTEM p2=TOKEN_2022 a=ATA mayhem! params sol_vault! state! vault! event=@events program=@self';
 const named = Buffer.concat(['A', 'B', 'C'].map((text) => Buffer.concat([u32(1), Buffer.from(text)])));

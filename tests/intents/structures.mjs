@@ -45,9 +45,11 @@ for (const c of shapes) {
   const values = valuesOf(c.intent, c.grant.params);
   const narrowed = Object.entries(NARROWER).map(([name, narrow]) => [name, narrow(values, said, c)]).filter(([, made]) => made !== undefined)
     .map(([name, made]) => [name, made.params, made.reasons]);
-  for (const [name, params, reasons] of [...narrowed, ...(c.narrower ?? []).map(([name, some, reasons]) => [name, { ...c.grant.params, ...some }, reasons])]) {
+  for (const [name, params, reasons, change] of [...narrowed, ...(c.narrower ?? []).map(([name, some, reasons, change]) => [name, { ...c.grant.params, ...some }, reasons, change])]) {
     const narrower = await opinions.open(c, params);
-    await refuses(narrower, c.tx, reasons, `${c.name}: ${name}`);
+    const tx = copy(c.tx);
+    change?.(tx);
+    await refuses(narrower, tx, reasons, `${c.name}: ${name}`);
     await opinions.drop(narrower);
   }
 }

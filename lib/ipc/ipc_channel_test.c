@@ -398,12 +398,14 @@ static void test_waiting_for_one_peer(void)
 static void test_a_wake_for_what_was_taken_ends_no_later_sleep(void)
 {
 	struct ipc_message message = room(sizeof(space));
+	struct buffer payload;
 	struct pair pair;
 
 	pair_open(&pair, &small);
-	atomic_store(&pair.b.own->tail, 1); /* as the put below finds them */
+	EXPECT(ipc_reserve(&pair.a, &payload) == STATUS_OK);
+	atomic_store(&pair.b.own->tail, 1); /* as the put finds them behind its head */
 	atomic_store(&pair.b.own->sleeping, 1);
-	EXPECT(ipc_put(&pair.a, 1, bytes_of("x", 1)) == STATUS_OK);
+	ipc_commit(&pair.a, 1, &payload);
 	EXPECT(pair.a.woken == 0);
 	EXPECT(ipc_take(&pair.b, &message) == STATUS_OK);
 	EXPECT(ipc_put(&pair.a, 2, bytes_of("x", 1)) == STATUS_OK);

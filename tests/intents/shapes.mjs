@@ -274,7 +274,7 @@ add('pump.fun: sell_v2 on a curve in USDC', 1, (b) => b.create(USDC)
 });
 add('pump.fun: sell_v2 on a curve in USDC, where wrapped SOL is allowed, too', 1, (b) => b.create(USDC)
   .call(K.PUMP, `${QUOTED} my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat('5df6823ce7e940b2', u64(IN), u64(OUT)), usdc), {
-  params: { output_mints: [USDC, K.NATIVE] },
+  params: { output_mints: [USDC, K.NATIVE], min_out: undefined, min_price_out: undefined, min_price_in: undefined },
   bent: [['paid in wrapped SOL, which a curve in SOL does not', bend(K.PUMP, (ix, tx) => { ix.accounts[2] = account(tx, K.NATIVE); ix.accounts[15] = account(tx, own(K.NATIVE), W); }), ['destination-not-own-account']]],
 });
 const CREATE = 'mint=@coin authority curve! curve_tokens! g=PUMP_GLOBAL user=@wallet! s=SYSTEM p2=TOKEN_2022 a=ATA mayhem! params sol_vault! state! vault! event=@events program=@self';

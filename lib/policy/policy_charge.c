@@ -40,6 +40,7 @@ uint64_t policy_charge_least(const struct policy_facts *facts, uint32_t unit,
 #define SYSTEM_CREATE           0
 #define SYSTEM_TRANSFER         2
 #define SYSTEM_CREATE_WITH_SEED 3
+#define SYSTEM_CREATE_PREFUNDED 13 /* CreateAccountAllowPrefund: the payer comes second */
 
 static bool key_is(const struct solana_view *view, unsigned account, const uint8_t key[32])
 {
@@ -48,13 +49,18 @@ static bool key_is(const struct solana_view *view, unsigned account, const uint8
 	return found != NULL && memcmp(found, key, 32) == 0;
 }
 
+static uint32_t tag_of(struct bytes data)
+{
+	return data.len < 4 ? UINT32_MAX : load_le32(data.data);
+}
+
 /* Where the lamports stand in the data of a System instruction that pays; SIZE_MAX in any other. */
 static size_t lamports_at(struct bytes data)
 {
-	uint32_t tag = data.len < 4 ? UINT32_MAX : load_le32(data.data);
+	uint32_t tag = tag_of(data);
 	uint64_t seed;
 
-	if (tag == SYSTEM_CREATE || tag == SYSTEM_TRANSFER)
+	if (tag == SYSTEM_CREATE || tag == SYSTEM_TRANSFER || tag == SYSTEM_CREATE_PREFUNDED)
 		return data.len >= 12 ? 4 : SIZE_MAX;
 	if (tag != SYSTEM_CREATE_WITH_SEED || data.len < 52)
 		return SIZE_MAX;
@@ -72,11 +78,12 @@ uint64_t policy_lamports_seen(const struct solana_view *view, const uint8_t wall
 		struct bytes data = solana_range_bytes(view, ix->data);
 		struct bytes accounts = solana_range_bytes(view, ix->accounts);
 		size_t at = lamports_at(data);
+		size_t payer = tag_of(data) == SYSTEM_CREATE_PREFUNDED ? 1 : 0;
 
 		if (at == SIZE_MAX || accounts.len < 2 ||
 		    !key_is(view, ix->program, system_program) ||
-		    !key_is(view, accounts.data[0], wallet) ||
-		    key_is(view, accounts.data[1], wallet))
+		    !key_is(view, accounts.data[payer], wallet) ||
+		    key_is(view, accounts.data[1 - payer], wallet))
 			continue;
 		sum = add_saturating(sum, load_le64(data.data + at));
 	}

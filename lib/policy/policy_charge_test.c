@@ -82,6 +82,9 @@ static void test_what_system_instructions_take_is_seen(void)
 	EXPECT(seen(bytes_of(data, 11), &w, &t) == 0); /* no transfer: it fails */
 	data[0] = 0;                                   /* create account */
 	EXPECT(seen(bytes_of(data, 52), &w, &t) == (UINT64_C(1) << 56) + 77);
+	data[0] = 13; /* create account that may have lamports: the payer comes second */
+	EXPECT(seen(bytes_of(data, 52), &t, &w) == (UINT64_C(1) << 56) + 77);
+	EXPECT(seen(bytes_of(data, 52), &w, &t) == 0);
 	data[0] = 1; /* assign takes no lamports; the floor refuses it */
 	EXPECT(seen(bytes_of(data, 52), &w, &t) == 0);
 	memset(data, 0, sizeof(data));

@@ -4,11 +4,28 @@
 
 #include "policy_derive.h"
 
-#define SYSTEM_ASSIGN             1
-#define SYSTEM_ALLOCATE           8
-#define SYSTEM_ALLOCATE_WITH_SEED 9
-#define SYSTEM_ASSIGN_WITH_SEED   10
-#define TOKEN_BATCH               255
+#define TOKEN_BATCH 255
+
+/* Where each System instruction may name the wallet, bit i for account i: as who pays, is paid, or
+ * is the authority over another account. In any other place it would be assigned to a program or
+ * given a size (CreateAccount, Assign, Allocate, CreateAccountAllowPrefund), or nobody here knows
+ * what happens to it; so too for every instruction behind the last one of the list. */
+static const uint8_t wallet_places[] = {
+    1 << 0,          /* CreateAccount: payer, new account */
+    0,               /* Assign: account */
+    1 << 0 | 1 << 1, /* Transfer: from, to */
+    1 << 0 | 1 << 2, /* CreateAccountWithSeed: payer, new account, base */
+    1 << 2,          /* AdvanceNonceAccount: nonce, sysvar, authority */
+    1 << 1 | 1 << 4, /* WithdrawNonceAccount: nonce, to, sysvars, authority */
+    0,               /* InitializeNonceAccount: nonce, sysvars */
+    1 << 1,          /* AuthorizeNonceAccount: nonce, authority */
+    0,               /* Allocate: account */
+    1 << 1,          /* AllocateWithSeed: account, base */
+    1 << 1,          /* AssignWithSeed: account, base */
+    1 << 1 | 1 << 2, /* TransferWithSeed: from, base, to */
+    0,               /* UpgradeNonceAccount: nonce */
+    1 << 1,          /* CreateAccountAllowPrefund (SIMD-0312): new account, payer */
+};
 
 static const uint8_t system_program[32];
 
@@ -18,16 +35,18 @@ static bool key_is(const struct solana_view *view, unsigned account, const uint8
 	return found != NULL && memcmp(found, key, 32) == 0;
 }
 
-/* The first account is the one that would change its owner or size. One that a table hides cannot
- * be the wallet where a signature of it is needed; with a seed it could not sign, so it counts. */
+/* A table can hide no wallet here: the wallet signs, so it is among the keys of the message itself,
+ * and the network refuses a message whose tables load one of these again. */
 static bool takes_wallet(const struct solana_view *view, struct bytes data, struct bytes accounts,
                          const uint8_t *wallet)
 {
 	uint32_t tag = data.len < 4 ? UINT32_MAX : load_le32(data.data);
-	if (tag != SYSTEM_ASSIGN && tag != SYSTEM_ALLOCATE && tag != SYSTEM_ALLOCATE_WITH_SEED &&
-	    tag != SYSTEM_ASSIGN_WITH_SEED)
-		return false;
-	return accounts.len != 0 && key_is(view, accounts.data[0], wallet);
+	uint8_t places = tag < sizeof(wallet_places) ? wallet_places[tag] : 0;
+
+	for (size_t i = 0; i < accounts.len; i++)
+		if (key_is(view, accounts.data[i], wallet) && (i > 7 || !(places >> i & 1)))
+			return true;
+	return false;
 }
 
 static struct policy_floor check_instruction(const struct solana_view *view, unsigned number,
@@ -39,8 +58,8 @@ static struct policy_floor check_instruction(const struct solana_view *view, uns
 	if (key_is(view, ix->program, system_program) && takes_wallet(view, data, accounts, wallet))
 		return (struct policy_floor){
 		    POLICY_REASON_FLOOR, number,
-		    "System assign or allocate would give the wallet's account away; no policy can "
-		    "allow it"};
+		    "this System instruction gives the wallet's account away, or nobody here knows "
+		    "what it does to it; no policy can allow it"};
 	if ((key_is(view, ix->program, policy_token_program) ||
 	     key_is(view, ix->program, policy_token_2022_program)) &&
 	    data.len != 0 && data.data[0] == TOKEN_BATCH)

@@ -267,28 +267,78 @@ static void test_a_wallet_that_does_not_sign_gets_no_request(void)
 	EXPECT(out.len == 0);
 }
 
-static uint32_t floor_of(uint32_t tag, const uint8_t *account, bool hidden)
+static uint32_t floor_of(uint32_t tag, size_t place, const uint8_t *account, bool hidden)
 {
-	uint8_t base[32] = {77};
 	struct make_ix *ix = begin(SYSTEM);
-	make_use(ix, account, hidden ? "wh" : "w");
-	make_use(ix, base, "");
+
+	for (uint8_t i = 0; i < 10; i++) {
+		uint8_t filler[32] = {77, i};
+
+		if (i == place)
+			make_use(ix, account, hidden ? "wh" : "w");
+		else
+			make_use(ix, filler, "");
+	}
 	make_data(ix, tag, 4);
 	make_data(ix, 1, 5);
 	input_of();
 	return policy_floor(&view, wallet, NULL, 0).reason;
 }
 
+/* A15: written from the accounts that the network's System interface lists, one letter an account:
+ * P pays, R is paid, A is the authority or base; all others are assigned, allocated, a nonce
+ * account or a sysvar. A tag that the interface does not have names no account. */
 static void test_the_floor_keeps_the_wallet_an_account_of_its_own(void)
 {
-	EXPECT(floor_of(1, wallet, false) == POLICY_REASON_FLOOR);
-	EXPECT(floor_of(8, wallet, false) == POLICY_REASON_FLOOR);
-	EXPECT(floor_of(9, wallet, false) == POLICY_REASON_FLOOR);
-	EXPECT(floor_of(10, wallet, false) == POLICY_REASON_FLOOR);
-	EXPECT(floor_of(2, wallet, false) == POLICY_REASON_NONE);
-	EXPECT(floor_of(1, other, false) == POLICY_REASON_NONE);
-	EXPECT(floor_of(4, other, false) == POLICY_REASON_NONCE);
-	EXPECT(floor_of(4, other, true) == POLICY_REASON_NONCE);
+	static const char *const interface[] = {"P.", ".", "PR", "P.A", "..A", ".R..A", "...",
+	                                        ".A", ".", ".A", ".A",  ".AR", ".",     ".P"};
+	enum { TAGS = sizeof(interface) / sizeof(interface[0]) };
+	static const uint32_t beyond[] = {TAGS, TAGS + 1, 255, 256 + 2, UINT32_MAX};
+
+	for (uint32_t tag = 0; tag < TAGS; tag++) {
+		for (size_t place = 0; place < 10; place++) {
+			bool named = place < strlen(interface[tag]) &&
+			             strchr("PRA", interface[tag][place]) != NULL;
+			uint32_t found = floor_of(tag, place, wallet, false);
+
+			EXPECT(found == (tag == 4 ? POLICY_REASON_NONCE
+			                 : named  ? POLICY_REASON_NONE
+			                          : POLICY_REASON_FLOOR));
+			EXPECT(tag == 4 ||
+			       floor_of(tag, place, other, false) == POLICY_REASON_NONE);
+		}
+	}
+	for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++)
+		for (size_t place = 0; place < 10; place++) {
+			EXPECT(floor_of(beyond[i], place, wallet, false) == POLICY_REASON_FLOOR);
+			EXPECT(floor_of(beyond[i], place, other, false) == POLICY_REASON_NONE);
+		}
+	EXPECT(floor_of(4, 0, other, false) == POLICY_REASON_NONCE);
+	EXPECT(floor_of(4, 0, other, true) == POLICY_REASON_NONCE);
+}
+
+/* The authority of a nonce is the wallet's to be; its account is not, also behind another one. */
+static void test_the_floor_lets_the_wallet_advance_nonces_of_its_grant(void)
+{
+	const uint8_t names[1][32] = {
+	    {2, 'o'}
+        };
+	struct make_ix *ix = begin(SYSTEM);
+
+	make_use(ix, other, "w");
+	make_use(ix, mint, "");
+	make_use(ix, wallet, "s");
+	make_data(ix, 4, 4);
+	input_of();
+	EXPECT(policy_floor(&view, wallet, names, 1).reason == POLICY_REASON_NONE);
+	memcpy(ix->accounts[1].key, wallet, 32);
+	input_of();
+	EXPECT(policy_floor(&view, wallet, names, 1).reason == POLICY_REASON_FLOOR);
+	begin(SYSTEM);
+	make_data(&tx.ix[0], 2, 2); /* too short to have a tag */
+	make_use(&tx.ix[0], wallet, "sw");
+	input_of();
+	EXPECT(policy_floor(&view, wallet, NULL, 0).reason == POLICY_REASON_FLOOR);
 }
 
 /* B8, L6: whatever its length and accounts, advanceNonceAccount first makes a nonce transaction. */
@@ -404,6 +454,7 @@ int main(void)
 	RUN(test_pins_reach_as_far_as_the_grant_vouches);
 	RUN(test_a_wallet_that_does_not_sign_gets_no_request);
 	RUN(test_the_floor_keeps_the_wallet_an_account_of_its_own);
+	RUN(test_the_floor_lets_the_wallet_advance_nonces_of_its_grant);
 	RUN(test_the_floor_knows_nonces_by_name_only);
 	RUN(test_the_floor_refuses_batches_of_both_token_programs);
 	RUN(test_programs_that_call_others_with_the_wallets_signature_are_told);

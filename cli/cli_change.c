@@ -328,6 +328,15 @@ int cli_second_for(const struct cli_call *call, struct cli_second *second,
 	return CLI_NO;
 }
 
+int cli_query_put(const struct cli_server *server, const struct keys_sign_key *key,
+                  struct authz_query *query, struct buffer *out)
+{
+	memcpy(query->deployment, server->deployment, 32);
+	memcpy(query->key, keys_sign_public(key), 32);
+	keys_random(query->nonce, sizeof(query->nonce));
+	return authz_query_put(query, key, out) == STATUS_OK ? CLI_YES : CLI_UNSURE;
+}
+
 int cli_query(struct cli_server *server, const struct keys_sign_key *key, uint8_t topic,
               const uint8_t target[32], const uint8_t after[32], struct bytes *ret_answer)
 {
@@ -335,12 +344,9 @@ int cli_query(struct cli_server *server, const struct keys_sign_key *key, uint8_
 	uint8_t space[AUTHZ_STATEMENT_MAX];
 	struct buffer out = BUFFER_OF_ARRAY(space);
 
-	memcpy(query.deployment, server->deployment, 32);
-	memcpy(query.key, keys_sign_public(key), 32);
 	memcpy(query.target, target, 32);
 	memcpy(query.after, after, 32);
-	keys_random(query.nonce, sizeof(query.nonce));
-	if (authz_query_put(&query, key, &out) != STATUS_OK)
+	if (cli_query_put(server, key, &query, &out) != CLI_YES)
 		return CLI_UNSURE;
 	return cli_server_ask(server, CALL_CHANGE_QUERY, buffer_bytes(&out), ret_answer);
 }

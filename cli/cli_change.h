@@ -98,6 +98,9 @@ int cli_change_one(struct cli_change *change, struct cli_server *server, uint8_t
 /* cli_wallet_find turns a name, address or id into a wallet that this key may see. */
 int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, const char *text,
                     struct authz_wallet_record *ret_wallet);
+/* cli_query_put signs a question, or what is said of that form, with a fresh nonce. */
+int cli_query_put(const struct cli_server *server, const struct keys_sign_key *key,
+                  struct authz_query *query, struct buffer *out);
 /* cli_query asks one question signed by `key`; the payload is borrowed. */
 int cli_query(struct cli_server *server, const struct keys_sign_key *key, uint8_t topic,
               const uint8_t target[32], const uint8_t after[32], struct bytes *ret_answer);

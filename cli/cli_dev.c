@@ -106,7 +106,7 @@ static int fill_grant(struct cli_server *server, const struct cli_serve *serve,
 		cli_complain(server->call, "%s", message);
 		return CLI_UNSURE;
 	}
-	result = cli_module_add(server, buffer_bytes(&module), &answer);
+	result = cli_module_add(server, NULL, buffer_bytes(&module), &answer);
 	free(module.data);
 	if (result != CLI_YES)
 		return result;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "authz_ask.h"
 #include "base_encode.h"
 #include "call_sign.h"
 #include "cli_audit.h"
@@ -23,12 +24,28 @@
 #define WALLETS_MAX LIMIT_CHANGE_WALLETS_MAX
 #define PINS_MAX    LIMIT_TABLE_PINS_MAX
 
-int cli_module_add(struct cli_server *server, struct bytes module,
+int cli_module_add(struct cli_server *server, const struct keys_sign_key *key, struct bytes module,
                    struct authz_module_answer *ret_answer)
 {
+	struct authz_query who = {.topic = AUTHZ_QUERY_MODULE};
+	struct authz_module_add add = {.module = module};
+	uint8_t who_space[AUTHZ_STATEMENT_MAX];
+	struct buffer said = BUFFER_OF_ARRAY(who_space),
+	              out = {malloc(AUTHZ_ENVELOPE_PAYLOAD_MAX), AUTHZ_ENVELOPE_PAYLOAD_MAX, 0};
 	struct bytes answer;
-	int result = cli_server_ask(server, CALL_CHANGE_MODULE_ADD, module, &answer);
+	int result = CLI_UNSURE;
 
+	keys_sha256(&module, 1, who.target);
+	if (key != NULL)
+		result = cli_query_put(server, key, &who, &said);
+	add.query = buffer_bytes(&said);
+	if (out.data != NULL && (key == NULL || result == CLI_YES) &&
+	    authz_module_add_put(&add, &out) == STATUS_OK)
+		result =
+		    cli_server_ask(server, CALL_CHANGE_MODULE_ADD, buffer_bytes(&out), &answer);
+	else
+		result = CLI_UNSURE;
+	free(out.data);
 	if (result == CLI_YES && authz_module_answer_take(answer, ret_answer) != STATUS_OK)
 		result = CLI_UNSURE;
 	return result;
@@ -37,7 +54,11 @@ int cli_module_add(struct cli_server *server, struct bytes module,
 static int run_policy_add(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
-	const struct cli_option table[] = {CLI_SERVER_OPTIONS(options)};
+	const char *key_file = NULL;
+	const struct cli_option table[] = {
+	    CLI_SERVER_OPTIONS(options), {"--key", &key_file, NULL}
+        };
+	struct keys_sign_key key = {.bytes = {0}};
 	struct authz_module_answer answer;
 	char message[256], hash[HEX_LEN(32) + 1];
 	struct cli_server server;
@@ -54,8 +75,12 @@ static int run_policy_add(struct cli_call *call)
 		return CLI_UNSURE;
 	}
 	result = cli_server_open(&server, call, &options);
+	if (result == CLI_YES && key_file != NULL)
+		result = cli_key_read(call, key_file, &key);
 	if (result == CLI_YES)
-		result = cli_module_add(&server, buffer_bytes(&module), &answer);
+		result = cli_module_add(&server, key_file != NULL ? &key : NULL,
+		                        buffer_bytes(&module), &answer);
+	SECRET_WIPE(key);
 	if (result != CLI_YES)
 		return result;
 	hex_encode(BYTES_OF_ARRAY(answer.hash), hash);
@@ -319,7 +344,8 @@ static int take_policy(struct cli_call *call, struct create *create)
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
-	result = cli_module_add(&create->server, buffer_bytes(&module), &answer);
+	result = cli_module_add(&create->server, create->key_file != NULL ? &create->key : NULL,
+	                        buffer_bytes(&module), &answer);
 	free(module.data);
 	if (result != CLI_YES)
 		return result;
@@ -499,6 +525,7 @@ static int run_link(struct cli_call *call)
 	    {"--cap",           &create.caps,       NULL},
 	    {"--nonce-account", &create.nonces,     NULL},
 	    {"--page",          &page,              NULL},
+	    {"--key",           &create.key_file,   NULL},
 	};
 	int result;
 
@@ -518,8 +545,11 @@ static int run_link(struct cli_call *call)
 		result = cli_server_open(&create.server, call, &create.options);
 	if (result == CLI_YES)
 		result = cli_client_id(&create.server, create.client, create.grant.body.client);
+	if (result == CLI_YES && create.key_file != NULL)
+		result = cli_key_read(call, create.key_file, &create.key);
 	if (result == CLI_YES)
 		result = take_policy(call, &create);
+	SECRET_WIPE(create.key);
 	if (result != CLI_YES)
 		return result;
 	snprintf(own, sizeof(own), "https://%s:%s", create.server.host, create.server.port);
@@ -665,9 +695,14 @@ static int run_submit(struct cli_call *call)
 
 const struct cli_command cli_policy_add = {
     .name = "policy add",
-    .arguments = "MODULE.wasm",
-    .sentence = "store a policy module on the signer and print its hash",
+    .arguments = "MODULE.wasm [--key KEY.json]",
+    .sentence = "put a policy module on offer at the signer and print its hash",
     .run = run_policy_add,
+    .help = "It waits there for a grant that names it, among the last few; a grant keeps it.\n\n"
+            "--key   a user's, a client's root or an operator's key: it is on offer as his, and "
+            "no\n"
+            "        flood of others' pushes it out. Without one it is on offer with those of all\n"
+            "        who do not say who they are. It gives no power either way.\n",
 };
 
 const struct cli_command cli_grant_new = {
@@ -695,7 +730,7 @@ const struct cli_command cli_grant_link = {
     .arguments =
         "--client C --policy MODULE.wasm --params P.toml [--wallet W] [--page URL] [--uses N] "
         "[--expires T] [--not-before T] [--cap UNIT:WINDOW:CAP[,...]] "
-        "[--nonce-account A[,...]]",
+        "[--nonce-account A[,...]] [--key KEY.json]",
     .sentence = "propose a grant to a wallet's owner, by a link to his page",
     .run = run_link,
     .help =
@@ -705,7 +740,9 @@ const struct cli_command cli_grant_link = {
         "and signs it, or does not. It names the signer's key, so that another signer's page "
         "stops.\n\n"
         "--wallet   the wallet's name or address, where he has several\n"
-        "--page     how he opens the page, https://NAME (default: the server's address)\n\n"
+        "--page     how he opens the page, https://NAME (default: the server's address)\n"
+        "--key      the client's root key: the policy waits for the owner as the client's own\n"
+        "           (claviger policy add)\n\n"
         "Tables are not pinned by a link: grant create does that.\n",
 };
 

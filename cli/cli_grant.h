@@ -6,9 +6,10 @@
 #include "cli_change.h"
 #include "cli_out.h"
 
-/* cli_module_add sends a module's bytes (or finds nothing to do when they are there already). The
- * answer's runs are borrowed from the server's last answer. */
-int cli_module_add(struct cli_server *server, struct bytes module,
+/* cli_module_add sends a module's bytes (or finds nothing to do when they are there already), as
+ * the key's owner; NULL: as nobody. The answer's runs are borrowed from the server's last answer.
+ */
+int cli_module_add(struct cli_server *server, const struct keys_sign_key *key, struct bytes module,
                    struct authz_module_answer *ret_answer);
 
 struct cli_grant {

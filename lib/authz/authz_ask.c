@@ -140,6 +140,49 @@ enum status authz_read_take(struct bytes bytes, struct authz_read *ret_read)
 	return cbor_done(&r);
 }
 
+/* An empty one is left out. */
+static struct bytes take_shown(struct cbor_reader *r, size_t max)
+{
+	struct bytes shown = cbor_take_bytes(r, max);
+
+	if (shown.len == 0)
+		cbor_fail(r, STATUS_MALFORMED);
+	return shown;
+}
+
+enum status authz_module_add_put(const struct authz_module_add *add, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 1 + (size_t)(add->query.len != 0) + (size_t)(add->read.len != 0));
+	cbor_put_bytes_at(&w, 1, add->module);
+	if (add->query.len != 0)
+		cbor_put_bytes_at(&w, 2, add->query);
+	if (add->read.len != 0)
+		cbor_put_bytes_at(&w, 3, add->read);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_module_add_take(struct bytes bytes, struct authz_module_add *ret_add)
+{
+	struct authz_module_add add = {.module = {0}};
+	struct cbor_reader r;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 2);
+	add.module = cbor_take_bytes_at(&r, 1, LIMIT_MODULE_MAX);
+	if (cbor_take_key_if(&r, 2))
+		add.query = take_shown(&r, AUTHZ_STATEMENT_MAX);
+	else if (cbor_take_key_if(&r, 3))
+		add.read = take_shown(&r, AUTHZ_READ_MAX);
+	cbor_take_end(&r);
+	if (cbor_done(&r) == STATUS_OK)
+		*ret_add = add;
+	return cbor_done(&r);
+}
+
 enum status authz_enroll_put(const uint8_t deployment[32], struct buffer *out)
 {
 	return authz_id_put(deployment, out);

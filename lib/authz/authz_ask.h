@@ -46,6 +46,17 @@ MUST_USE enum status authz_read_take(struct bytes bytes, struct authz_read *ret_
 MUST_USE enum status authz_enroll_put(const uint8_t deployment[32], struct buffer *out);
 MUST_USE enum status authz_enroll_take(struct bytes bytes, uint8_t ret_deployment[32]);
 
+/* MODULE_ADD. Who says who he is adds it from a share of his own: by a query of topic MODULE whose
+ * target is the module's hash, or with a session (a read of the same). Both empty: nobody's. */
+struct authz_module_add {
+	struct bytes module, query, read; /* not both of the latter */
+};
+
+#define AUTHZ_READ_MAX 128
+
+MUST_USE enum status authz_module_add_put(const struct authz_module_add *add, struct buffer *out);
+MUST_USE enum status authz_module_add_take(struct bytes bytes, struct authz_module_add *ret_add);
+
 /* Answers. */
 struct authz_session_answer {
 	uint8_t secret[32];

@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct authz_complete complete;
 	struct authz_session session;
 	struct authz_read read;
+	struct authz_module_add add;
 	struct authz_session_answer session_answer;
 	struct authz_enroll_answer enroll_answer;
 	struct authz_pending_answer pending_answer;
@@ -41,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ROUND_TRIP(authz_complete_take(input, &complete), authz_complete_put(&complete, &again));
 	ROUND_TRIP(authz_session_take(input, &session), authz_session_put(&session, &again));
 	ROUND_TRIP(authz_read_take(input, &read), authz_read_put(&read, &again));
+	ROUND_TRIP(authz_module_add_take(input, &add), authz_module_add_put(&add, &again));
 	ROUND_TRIP(authz_session_answer_take(input, &session_answer),
 	           authz_session_answer_put(&session_answer, &again));
 	ROUND_TRIP(authz_enroll_answer_take(input, &enroll_answer),

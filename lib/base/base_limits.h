@@ -36,12 +36,13 @@
 
 #define LIMIT_MODULES_MAX 131072 /* modules that one deployment keeps (A25) ... */
 #define LIMIT_MODULE_BYTES_MAX                                                                     \
-	(UINT64_C(2) << 30)            /* ... and bytes of them as stored, an eighth of both       \
-	                                * for one user; on a data disk half of the state's place */
-#define LIMIT_MODULES_OF_USER    8     /* that eighth */
-#define LIMIT_MODULES_OFFERED    256   /* added, and named by no grant yet: the oldest gives way */
-#define LIMIT_CLIENTS_MAX        65536 /* clients of one deployment */
-#define LIMIT_MODULES_PER_MINUTE 60    /* new modules over all users; twice that at once */
+	(UINT64_C(2) << 30)         /* ... and bytes of them as stored, an eighth of both          \
+	                             * for one user; on a data disk half of the state's place */
+#define LIMIT_MODULES_OF_USER 8     /* that eighth */
+#define LIMIT_MODULES_OFFERED 256   /* added, and named by no grant yet: who has most gives way */
+#define LIMIT_CLIENTS_MAX     65536 /* clients of one deployment */
+#define LIMIT_MODULES_PER_MINUTE                                                                   \
+	60 /* modules put on offer, over all; twice that at once, half of it one party */
 #define LIMIT_CREDENTIALS_PER_MINUTE                                                               \
 	240 /* clients' credentials, new and rotated; twice that at once */
 #define LIMIT_BIRTHS_PER_MINUTE                                                                    \

@@ -33,10 +33,11 @@ enum call_change_kind {
 /* What is asked of the signer; also the `kind` inside the HPKE envelope. NONCE ends at the
  * authority. Every row that raises power carries a user's signature. */
 enum call_change_request_kind {
-	CALL_CHANGE_NONCE = 1,      /* a fresh nonce for one change */
-	CALL_CHANGE_PREPARE = 2,    /* an unsigned change: answer is the text to sign */
-	CALL_CHANGE_SUBMIT = 3,     /* a change with its user's signature */
-	CALL_CHANGE_MODULE_ADD = 4, /* a module's bytes: answer is hash, schema, known or custom */
+	CALL_CHANGE_NONCE = 1,   /* a fresh nonce for one change */
+	CALL_CHANGE_PREPARE = 2, /* an unsigned change: answer is the text to sign */
+	CALL_CHANGE_SUBMIT = 3,  /* a change with its user's signature */
+	CALL_CHANGE_MODULE_ADD =
+	    4, /* a module, and who adds it: answer is hash, schema, known or custom */
 	CALL_CHANGE_CREDENTIAL = 5, /* a client's credential, signed by its root key */
 	CALL_CHANGE_OPERATOR = 6,   /* an operator's command */
 	CALL_CHANGE_QUERY = 7,      /* what a user or operator may read, signed by his key */

@@ -106,7 +106,7 @@ static uint64_t *serial_of(struct signer *signer, const uint8_t key[32])
 	return NULL;
 }
 
-static bool is_operator(struct signer *signer, const uint8_t key[32])
+bool signer_is_operator(struct signer *signer, const uint8_t key[32])
 {
 	return serial_of(signer, key) != NULL;
 }
@@ -426,7 +426,7 @@ static bool may_see(const struct signer_change *job, const struct authz_wallet_r
 			return true;
 	/* Who has the recovery key sees what he may freeze, cancel and give other factors. */
 	return (wallet->has_recovery && memcmp(wallet->recovery, key, 32) == 0) ||
-	       is_operator(job->signer, key);
+	       signer_is_operator(job->signer, key);
 }
 
 /* The target is a wallet's id, its address, or the hash of its name: 32 bytes that do not meet. */
@@ -564,7 +564,7 @@ static enum status query_client(struct signer_change *job, const struct authz_qu
 
 	if (status == STATUS_NOT_FOUND ||
 	    (status == STATUS_OK && memcmp(client->record.root_key, query->key, 32) != 0 &&
-	     !is_operator(job->signer, query->key)))
+	     !signer_is_operator(job->signer, query->key)))
 		return not_visible(job);
 	if (status != STATUS_OK)
 		return status;
@@ -681,13 +681,14 @@ enum status signer_answer_topic(struct signer_change *job, const struct authz_qu
 	case AUTHZ_QUERY_BACKUP:
 	case AUTHZ_QUERY_CLIENTS:
 	case AUTHZ_QUERY_UPDATE:
-		if (!is_operator(job->signer, query->key))
+		if (!signer_is_operator(job->signer, query->key))
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "not an operator of this deployment");
 		if (query->topic == AUTHZ_QUERY_UPDATE)
 			return signer_update_query(job);
 		return query->topic == AUTHZ_QUERY_BACKUP ? signer_backup_query(job, query)
 		                                          : query_clients(job, query);
+	case AUTHZ_QUERY_MODULE:
 	case AUTHZ_QUERY_COUNT:
 		break;
 	}

@@ -44,7 +44,8 @@ struct signer_change {
 	bool acts_at_once; /* whatever commits wait */
 	uint8_t user[32]; /* who signed: whose share of writes and places it takes; zeros: all those
 	                   * who need be nobody's user yet, together */
-	struct signer_budget modules, credentials, births, enrolls;
+	struct signer_budget credentials, births, enrolls;
+	struct signer_shared_budget modules;
 	struct signer_judgement judgement; /* of approvals that an operator sent */
 	struct signer_store_item item;
 	uint8_t run_user[32]; /* of this request: custom code is alone with it (A17) */
@@ -221,7 +222,13 @@ enum status signer_answer_time(struct signer_change *job, struct bytes payload);
 enum status signer_demand_room(struct signer_change *job);
 /* signer_demand_time refuses what gives power while the time is not known (T4). */
 enum status signer_demand_time(struct signer_change *job);
-enum status signer_add_module(struct signer_change *job, struct bytes module);
+/* signer_add_module has a module's schema learned and puts it on offer. */
+enum status signer_add_module(struct signer_change *job, struct bytes payload);
+/* signer_is_operator: whether an ed25519 key is one of the site's operators. */
+bool signer_is_operator(struct signer *signer, const uint8_t key[32]);
+/* signer_session_key is whose a session for reading is; NULL: it has ended. */
+const struct authz_user_key *signer_session_key(const struct signer *signer,
+                                                const uint8_t secret[32]);
 enum status signer_add_credential(struct signer_change *job, struct bytes payload);
 /* signer_install has what an operator's command names put on the appliance's data disk, for the
  * next start: a site manifest that changes no more than may be changed from afar, or approvals,

@@ -851,25 +851,33 @@ enum status signer_open_session(struct signer_change *job, struct bytes payload)
 	return authz_session_answer_put(&answer, &job->answer);
 }
 
+const struct authz_user_key *signer_session_key(const struct signer *signer,
+                                                const uint8_t secret[32])
+{
+	const struct authz_user_key *found = NULL;
+
+	for (size_t i = 0; i < SIGNER_SESSIONS_MAX; i++)
+		if (signer->sessions[i].until_ms > signer->now_ms &&
+		    secret_equal(signer->sessions[i].secret, secret, 32))
+			found = &signer->sessions[i].key;
+	return found;
+}
+
 enum status signer_read(struct signer_change *job, struct bytes payload)
 {
-	struct signer *signer = job->signer;
-	const struct signer_session *found = NULL;
+	const struct authz_user_key *found;
 	struct authz_read given;
 	struct authz_query query;
 
 	if (authz_read_take(payload, &given) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
 		                     "not a session's question");
-	for (size_t i = 0; i < SIGNER_SESSIONS_MAX; i++)
-		if (signer->sessions[i].until_ms > signer->now_ms &&
-		    secret_equal(signer->sessions[i].secret, given.secret, 32))
-			found = &signer->sessions[i];
+	found = signer_session_key(job->signer, given.secret);
 	if (found == NULL)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the session has ended; open another one");
-	query = (struct authz_query){.kind = found->key.kind, .topic = given.topic};
-	memcpy(query.key, found->key.key, 32);
+	query = (struct authz_query){.kind = found->kind, .topic = given.topic};
+	memcpy(query.key, found->key, 32);
 	memcpy(query.target, given.target, 32);
 	memcpy(query.after, given.after, 32);
 	return signer_answer_topic(job, &query);

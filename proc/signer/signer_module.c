@@ -62,6 +62,64 @@ const char *signer_module_refusal(const struct signer_module_bounds *bounds,
 	return text;
 }
 
+/* ---- on offer ---- */
+
+_Static_assert(sizeof(struct signer_offers) == 8 + 72 * LIMIT_MODULES_OFFERED, "stored as it is");
+
+bool signer_offers_find(const struct signer_offers *offers, const uint8_t hash[32],
+                        const uint8_t *party, size_t *ret_place)
+{
+	for (size_t i = 0; i < LIMIT_MODULES_OFFERED; i++)
+		if (offers->rows[i].number != 0 && memcmp(offers->rows[i].hash, hash, 32) == 0 &&
+		    (party == NULL || memcmp(offers->rows[i].party, party, 32) == 0)) {
+			*ret_place = i;
+			return true;
+		}
+	return false;
+}
+
+static size_t count_of(const struct signer_offers *offers, size_t places, const uint8_t party[32])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < places; i++)
+		count +=
+		    offers->rows[i].number != 0 && memcmp(offers->rows[i].party, party, 32) == 0;
+	return count;
+}
+
+/* A free place, or the oldest of those of whoever has most of them, the new one counted. */
+static size_t place_for(const struct signer_offers *offers, size_t places, const uint8_t party[32])
+{
+	size_t best = 0, most = 0;
+
+	for (size_t i = 0; i < places; i++) {
+		size_t count;
+
+		if (offers->rows[i].number == 0)
+			return i;
+		count = count_of(offers, places, offers->rows[i].party) +
+		        (memcmp(offers->rows[i].party, party, 32) == 0);
+		if (count > most ||
+		    (count == most && offers->rows[i].number < offers->rows[best].number)) {
+			best = i;
+			most = count;
+		}
+	}
+	return best;
+}
+
+size_t signer_offers_add(struct signer_offers *offers, size_t places, const uint8_t hash[32],
+                         const uint8_t party[32])
+{
+	size_t place = place_for(offers, places, party);
+
+	offers->rows[place].number = ++offers->added;
+	memcpy(offers->rows[place].hash, hash, 32);
+	memcpy(offers->rows[place].party, party, 32);
+	return place;
+}
+
 /* ---- kept ---- */
 
 enum status signer_module_bytes(struct signer_state *state, const uint8_t hash[32],

@@ -1,8 +1,10 @@
 /* signer_module: policy modules: in what form they are stored, and who may have how many (A25).
  *
- * Whoever reaches the signer may add a module. It is *on offer* then: one of the last few, of which
- * the oldest gives way. A grant that names it has it *kept*, for good, as part of the share of the
- * user who signed; so nobody fills the place of all, and nothing stays for which nobody signed.
+ * Whoever reaches the signer may add a module. It is *on offer* then, among the last few of all. A
+ * party is a user, a client, an operator, or all those together who do not say who they are; when
+ * the places are taken, whoever has most of them gives up his oldest, so nobody's flood washes out
+ * what another one offers. A grant that names it has it *kept*, for good, as part of the share of
+ * the user who signed; so nobody fills the place of all, and nothing stays for which nobody signed.
  *
  * An intent is the evaluator, which all intents share, and a table of its own. What is kept of one
  * is the rest beside the evaluator (policy_intent.h), and the evaluator once, as a record like any
@@ -23,6 +25,22 @@ struct signer_module_bounds {
 	struct signer_module_use all, user;
 	size_t offers;
 };
+
+/* Which modules are on offer: a record as it is. */
+struct signer_offers {
+	uint64_t added; /* of all that ever were */
+	struct {
+		uint64_t number; /* of them; 0: free */
+		uint8_t hash[32], party[32];
+	} rows[LIMIT_MODULES_OFFERED];
+};
+
+/* signer_offers_find: whether there is one of that hash, of that party (NULL: of anyone). */
+bool signer_offers_find(const struct signer_offers *offers, const uint8_t hash[32],
+                        const uint8_t *party, size_t *ret_place);
+/* signer_offers_add gives a party's next module one of the first `places` places. */
+size_t signer_offers_add(struct signer_offers *offers, size_t places, const uint8_t hash[32],
+                         const uint8_t party[32]);
 
 /* signer_module_bounds gives what fits a state that has so many bytes of place; 0: no bound. */
 struct signer_module_bounds signer_module_bounds(uint64_t place_bytes);

@@ -71,6 +71,63 @@ static void test_a_small_disk_takes_less(void)
 	EXPECT(b.all.bytes == LIMIT_MODULE_BYTES_MAX && b.offers == 256);
 }
 
+/* A25: whoever has most places gives up his oldest, so a flood of one, or of as many as there are
+ * places for, pushes out nobody who has fewer. */
+static void test_a_flood_pushes_out_its_own_offers(void)
+{
+	static struct signer_offers offers;
+	uint8_t flood[32] = {1}, quiet[32] = {2}, other[32] = {3}, hash[32] = {0};
+	size_t place, at;
+
+	hash[31] = 7;
+	place = signer_offers_add(&offers, 256, hash, quiet);
+	for (uint32_t i = 1; i <= 100000; i++) {
+		memcpy(hash, &i, sizeof(i));
+		at = signer_offers_add(&offers, 256, hash, flood);
+		EXPECT(at < 256 && at != place);
+		EXPECT(signer_offers_find(&offers, hash, flood, &at));
+	}
+	memset(hash, 0, sizeof(hash));
+	hash[31] = 7;
+	EXPECT(signer_offers_find(&offers, hash, NULL, &at) && at == place);
+	EXPECT(!signer_offers_find(&offers, hash, flood, &at));
+	/* A third one has as many as he wants, up to half. */
+	for (uint32_t i = 1; i <= 1000; i++) {
+		memcpy(hash, &i, sizeof(i));
+		hash[30] = 9;
+		(void)signer_offers_add(&offers, 256, hash, other);
+		at = 0;
+		for (size_t j = 0; j < 256; j++)
+			at += offers.rows[j].party[0] == 3;
+		EXPECT(at == (i < 128 ? i : 128));
+	}
+	EXPECT(offers.rows[place].party[0] == 2);
+	/* The oldest of his own goes first. */
+	hash[0] = 200; /* of 1000: 0x3e8 is the last */
+	hash[1] = 1;
+	EXPECT(!signer_offers_find(&offers, hash, other, &at));
+	hash[0] = 0xe8;
+	hash[1] = 3;
+	EXPECT(signer_offers_find(&offers, hash, other, &at));
+}
+
+/* Where all have one, the oldest goes; where one place is, the last has it. */
+static void test_places_go_by_age_among_equals(void)
+{
+	struct signer_offers offers = {.added = 0};
+	uint8_t party[32] = {0}, hash[32] = {0};
+
+	for (uint8_t i = 0; i < 20; i++) {
+		party[0] = hash[0] = i;
+		EXPECT(signer_offers_add(&offers, 8, hash, party) == i % 8);
+	}
+	for (uint8_t i = 0; i < 5; i++) {
+		hash[1] = i;
+		EXPECT(signer_offers_add(&offers, 1, hash, party) == 0);
+	}
+	EXPECT(offers.added == 25);
+}
+
 static struct bytes read_module(const char *name, uint8_t space[LIMIT_MODULE_MAX])
 {
 	char path[512];
@@ -141,6 +198,8 @@ int main(void)
 	RUN(test_a_deployment_takes_so_many_and_no_more);
 	RUN(test_a_user_has_an_eighth);
 	RUN(test_a_small_disk_takes_less);
+	RUN(test_a_flood_pushes_out_its_own_offers);
+	RUN(test_places_go_by_age_among_equals);
 	RUN(test_an_intent_is_its_rest_and_the_evaluator);
 	return test_summary();
 }

@@ -1,18 +1,11 @@
 /* signer_offer: modules that are added, those on offer, and those that grants have kept
  * (signer_module.h). */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_ask.h"
 #include "base_check.h"
 #include "signer_change.h"
 #include "signer_group.h"
 #include "signer_module.h"
-
-/* Which modules are on offer: a record as it is. The nth lies under the id n + 1. */
-struct offers {
-	uint64_t next; /* of all that were ever added */
-	uint8_t hashes[LIMIT_MODULES_OFFERED][32];
-};
-
-_Static_assert(sizeof(struct offers) == 8 + 32 * LIMIT_MODULES_OFFERED, "stored as it is");
 
 static struct signer_module_bounds bounds_of(const struct signer_change *job)
 {
@@ -41,6 +34,7 @@ static enum status read_record(struct signer_change *job, signer_look_up *look_u
 
 /* ---- on offer ---- */
 
+/* The nth lies under the id n + 1. */
 static void offer_id(size_t place, uint8_t ret_id[32])
 {
 	memset(ret_id, 0, 32);
@@ -48,7 +42,7 @@ static void offer_id(size_t place, uint8_t ret_id[32])
 	ret_id[1] = (uint8_t)((place + 1) >> 8);
 }
 
-static enum status read_offers(struct signer_change *job, struct offers *ret_offers)
+static enum status read_offers(struct signer_change *job, struct signer_offers *ret_offers)
 {
 	static const uint8_t id[32];
 
@@ -57,29 +51,25 @@ static enum status read_offers(struct signer_change *job, struct offers *ret_off
 	                   sizeof(*ret_offers));
 }
 
-static bool find_offer(const struct offers *offers, const uint8_t hash[32], size_t *ret_place)
+static bool is_nobody(const uint8_t party[32])
 {
-	for (size_t i = 0; i < LIMIT_MODULES_OFFERED; i++)
-		if (memcmp(offers->hashes[i], hash, 32) == 0) {
-			*ret_place = i;
-			return true;
-		}
-	return false;
+	static const uint8_t nobody[32];
+
+	return memcmp(party, nobody, 32) == 0;
 }
 
-/* Takes the place of the oldest. It gives no power: nothing waits for the TPM. */
-static enum status offer(struct signer_change *job, struct offers *offers, uint64_t *ret_batch)
+/* It gives no power: nothing waits for the TPM. */
+static enum status offer(struct signer_change *job, struct signer_offers *offers,
+                         const uint8_t party[32], uint64_t *ret_batch)
 {
 	struct signer_state *state = &job->signer->state;
-	size_t place = (size_t)(offers->next++ % bounds_of(job).offers);
 	uint8_t id[32];
 	enum status status = signer_await_room(
 	    job, 2, SIGNER_RECORD_ROOM(job->module.len) + SIGNER_RECORD_ROOM(sizeof(*offers)));
 
 	if (status != STATUS_OK)
 		return status;
-	memcpy(offers->hashes[place], job->module_hash, 32);
-	offer_id(place, id);
+	offer_id(signer_offers_add(offers, bounds_of(job).offers, job->module_hash, party), id);
 	(void)signer_state_put(state, CALL_STORE_VALUE_OFFERED, id, buffer_bytes(&job->module));
 	memset(id, 0, sizeof(id));
 	*ret_batch = signer_state_put(state, CALL_STORE_VALUE_OFFERED, id,
@@ -87,31 +77,116 @@ static enum status offer(struct signer_change *job, struct offers *offers, uint6
 	return STATUS_OK;
 }
 
-/* Puts what job->module holds on offer, unless it is here: `*ret_batch` stays 0. */
-static enum status add(struct signer_change *job, uint64_t *ret_batch)
+/* Puts what job->module holds on offer, unless it is here: `*ret_batch` stays 0. Another one's
+ * offer does not count: that one may give way. */
+static enum status add(struct signer_change *job, const uint8_t party[32], uint64_t *ret_batch)
 {
-	static struct offers offers;
+	static struct signer_offers offers;
 	size_t place;
 	enum status status = look_for(job, job->module_hash);
 
 	if (status != STATUS_NOT_FOUND)
 		return status;
 	status = read_offers(job, &offers);
-	if (status != STATUS_OK || find_offer(&offers, job->module_hash, &place))
+	if (status != STATUS_OK || signer_offers_find(&offers, job->module_hash, party, &place))
 		return status;
-	if (!signer_budget_take(&job->modules, LIMIT_MODULES_PER_MINUTE, job->signer->now_ms))
+	if (!signer_budget_take_shared(&job->modules, party, LIMIT_MODULES_PER_MINUTE,
+	                               job->signer->now_ms))
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "too many modules are added at once; try again in a minute");
-	return offer(job, &offers, ret_batch);
+		                     "too many modules are added at once, for one who %s; try "
+		                     "again in a minute",
+		                     is_nobody(party) ? "does not say who he is (--key)"
+		                                      : "adds that many");
+	return offer(job, &offers, party, ret_batch);
 }
 
-enum status signer_add_module(struct signer_change *job, struct bytes module)
+/* ---- who adds it ---- */
+
+/* The key that says so; NULL: nobody says who he is. */
+static enum status take_key(struct signer_change *job, const struct authz_module_add *add,
+                            struct authz_user_key *ret_key, bool *ret_given)
+{
+	struct authz_query query = {.topic = 0};
+	const struct authz_user_key *key;
+	struct authz_read read;
+
+	*ret_given = add->query.len != 0 || add->read.len != 0;
+	if (!*ret_given)
+		return STATUS_OK;
+	if (add->query.len != 0) {
+		if (authz_query_open(add->query, &query) != STATUS_OK ||
+		    memcmp(query.deployment, job->signer->deployment, 32) != 0)
+			query.topic = 0;
+		ret_key->kind = query.kind;
+		memcpy(ret_key->key, query.key, 32);
+	} else if (authz_read_take(add->read, &read) == STATUS_OK) {
+		key = signer_session_key(job->signer, read.secret);
+		if (key == NULL)
+			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+			                     "the session has ended; open another one");
+		*ret_key = *key;
+		query.topic = read.topic;
+		memcpy(query.target, read.target, 32);
+	}
+	return query.topic == AUTHZ_QUERY_MODULE && memcmp(query.target, job->module_hash, 32) == 0
+	           ? STATUS_OK
+	           : signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+	                           "what says who adds the module is not about this module");
+}
+
+/* The user of a wallet that the key may change, an operator, or a client by its root key. */
+static enum status find_party(struct signer_change *job, const struct authz_user_key *key,
+                              uint8_t ret_party[32])
+{
+	struct signer_wallet *wallet;
+	struct signer_client *client;
+	uint8_t id[32];
+	enum status status;
+
+	if (key->kind == AUTHZ_KEY_ED25519 && signer_is_operator(job->signer, key->key)) {
+		memcpy(ret_party, key->key, 32);
+		return STATUS_OK;
+	}
+	status = signer_await_index(job, CALL_STORE_VALUE_USER_KEY, key->key, id);
+	if (status == STATUS_OK)
+		status = signer_await_wallet(job, id, &wallet);
+	if (status == STATUS_OK)
+		authz_user_id(&wallet->record.user_keys[0], ret_party);
+	if (status != STATUS_NOT_FOUND || key->kind != AUTHZ_KEY_ED25519)
+		return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+	authz_client_id(key->key, id);
+	status = signer_await_client(job, id, &client);
+	if (status == STATUS_OK)
+		memcpy(ret_party, id, 32);
+	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
+}
+
+/* Zeros: all those together who do not say who they are, or whom nobody knows here. */
+static enum status take_party(struct signer_change *job, const struct authz_module_add *add,
+                              uint8_t ret_party[32])
+{
+	struct authz_user_key key;
+	bool given;
+	enum status status = take_key(job, add, &key, &given);
+
+	memset(ret_party, 0, 32);
+	return status == STATUS_OK && given ? find_party(job, &key, ret_party) : status;
+}
+
+enum status signer_add_module(struct signer_change *job, struct bytes payload)
 {
 	struct authz_module_answer answer = {.known = false};
+	struct authz_module_add given;
+	struct bytes module;
+	uint8_t party[32];
 	uint64_t batch = 0;
 	const char *name;
 	enum status status;
 
+	if (authz_module_add_take(payload, &given) != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED,
+		                     "not a well-formed request to add a module");
+	module = given.module;
 	if (module.len == 0 || module.len > LIMIT_MODULE_MAX - KEYS_AEAD_OVERHEAD_LEN)
 		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE,
 		                     "a module has 1 to %d bytes, this one %zu",
@@ -122,10 +197,13 @@ enum status signer_add_module(struct signer_change *job, struct bytes module)
 	keys_sha256(&module, 1, answer.hash);
 	memcpy(job->module_hash, answer.hash, 32);
 	CHECK(buffer_put(&job->module, module) == STATUS_OK);
-	status = signer_learn_module(job, answer.hash);
-	name = signer_known_module(job, answer.hash);
+	status = take_party(job, &given, party);
 	if (status == STATUS_OK)
-		status = add(job, &batch);
+		status = signer_learn_module(job, answer.hash);
+	if (status != STATUS_OK)
+		return status;
+	name = signer_known_module(job, answer.hash);
+	status = add(job, party, &batch);
 	if (status != STATUS_OK)
 		return status;
 	answer.known = name != NULL;
@@ -142,7 +220,7 @@ enum status signer_add_module(struct signer_change *job, struct bytes module)
 static enum status fetch(struct signer_change *job, const uint8_t hash[32])
 {
 	struct signer_state *state = &job->signer->state;
-	static struct offers offers;
+	static struct signer_offers offers;
 	struct signer_blob *blob;
 	uint8_t id[32], found[32];
 	struct bytes module;
@@ -159,7 +237,7 @@ static enum status fetch(struct signer_change *job, const uint8_t hash[32])
 		status = read_offers(job, &offers);
 	if (status != STATUS_OK)
 		return status;
-	if (!find_offer(&offers, hash, &place))
+	if (!signer_offers_find(&offers, hash, NULL, &place))
 		return STATUS_NOT_FOUND;
 	offer_id(place, id);
 	status = signer_await_blob(job, signer_state_offer, CALL_STORE_VALUE_OFFERED, id, &blob);

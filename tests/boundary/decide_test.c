@@ -1041,7 +1041,7 @@ static void grant_custom(const char *path, uint64_t cap, uint8_t ret_id[32])
 	CHECK(file != NULL);
 	len = fread(module, 1, sizeof(module), file);
 	fclose(file);
-	CHECK(rig_ask(&rig, CALL_CHANGE_MODULE_ADD, bytes_of(module, len), &answer) == STATUS_OK);
+	CHECK(rig_module_add(&rig, NULL, bytes_of(module, len), &answer) == STATUS_OK);
 	CHECK(authz_module_answer_take(buffer_bytes(&answer), &learned) == STATUS_OK);
 	EXPECT(!learned.known);
 	grant = (struct authz_grant_body){

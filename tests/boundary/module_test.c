@@ -8,18 +8,22 @@
 #include <unistd.h>
 
 #include "authz_answer.h"
+#include "authz_ask.h"
 #include "base_check.h"
+#include "base_encode.h"
 #include "base_test.h"
 #include "rig.h"
 #include "store_core.h"
 
-#define DIGITS_AT "send-000000"
-#define REST_MAX  4096 /* bytes: what the intent is beside the evaluator is less */
-#define FREE      60   /* so many more of it fit */
+#define DIGITS_AT      "send-000000"
+#define REST_MAX       4096 /* bytes: what the intent is beside the evaluator is less */
+#define PLACE_OF_EIGHT (UINT64_C(32) << 20) /* bytes of state, whose share takes eight offers */
+#define FREE           60                   /* so many more of it fit */
 
 static char folder[] = "/tmp/module_test_XXXXXX";
 static struct rig rig;
 static struct rig_world nobody, first, second, third, slow;
+static struct keys_sign_key operator;
 static struct store store;
 static struct db_files files[DB_ROLE_COUNT];
 static uint8_t request_bytes[CALL_STORE_SLOT_BYTES], answer_bytes[CALL_STORE_MESSAGE_MAX];
@@ -121,18 +125,25 @@ static void build_intent(void)
 	CHECK(name_count > 0);
 }
 
-/* Adds the nth module: another one for each number. */
-static enum status add(unsigned number, uint8_t ret_hash[32])
+/* The nth module: another one for each number. */
+static void number_intent(unsigned number)
 {
-	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
-	struct authz_module_answer learned;
 	char digits[7];
-	enum status status;
 
 	snprintf(digits, sizeof(digits), "%06u", number % 1000000);
 	for (size_t i = 0; i < name_count; i++)
 		memcpy(module + name_at[i], digits, 6);
-	status = rig_ask(&rig, CALL_CHANGE_MODULE_ADD, bytes_of(module, module_len), &answer);
+}
+
+/* Adds it as the key's owner; NULL: as nobody. */
+static enum status add_as(const struct keys_sign_key *key, unsigned number, uint8_t ret_hash[32])
+{
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_module_answer learned;
+	enum status status;
+
+	number_intent(number);
+	status = rig_module_add(&rig, key, bytes_of(module, module_len), &answer);
 	if (status != STATUS_OK)
 		return status;
 	CHECK(authz_module_answer_take(buffer_bytes(&answer), &learned) == STATUS_OK);
@@ -141,6 +152,11 @@ static enum status add(unsigned number, uint8_t ret_hash[32])
 	memcpy(schema, learned.schema.data, schema_len);
 	memcpy(ret_hash, learned.hash, 32);
 	return STATUS_OK;
+}
+
+static enum status add(unsigned number, uint8_t ret_hash[32])
+{
+	return add_as(NULL, number, ret_hash);
 }
 
 static enum status grant_to(struct rig_world *world, const uint8_t client[32],
@@ -220,6 +236,84 @@ static uint64_t all_bytes(void)
 }
 
 /* ---- what holds ---- */
+
+static unsigned flood(const struct keys_sign_key *key, unsigned from, const char *why)
+{
+	uint8_t hash[32];
+	unsigned count = 0;
+
+	while (count < 200 && add_as(key, from + count, hash) == STATUS_OK)
+		count++;
+	EXPECT(strstr(rig.refusal, "too many modules are added at once") != NULL);
+	EXPECT(strstr(rig.refusal, why) != NULL);
+	return count;
+}
+
+/* A25: nobody's flood washes out what another one offers before its grant comes, or keeps him from
+ * offering it: not that of those who do not say who they are, and not a user's. There is place for
+ * eight; one alone is let add some sixty at once. */
+static void test_a_flood_washes_out_nobody_elses_offer(void)
+{
+	uint8_t of_user_hash[32], of_client[32], of_operator[32], of_nobody[32], later[32];
+	struct bytes whole;
+	unsigned count;
+
+	EXPECT(add_as(&first.user, 900, of_user_hash) == STATUS_OK);
+	EXPECT(add_as(&second.client, 901, of_client) == STATUS_OK);
+	EXPECT(add_as(&operator, 902, of_operator) == STATUS_OK);
+	count = flood(NULL, 1000, "does not say who he is");
+	EXPECT(count >= 50 && count < 70);
+	EXPECT(add(903, of_nobody) == STATUS_REFUSED);
+	count = flood(&third.user, 2000, "adds that many");
+	EXPECT(count >= 20 && count < 40);
+	/* Who comes next finds some. */
+	EXPECT(add_as(&second.user, 904, later) == STATUS_OK);
+	EXPECT(grant(&nobody, of_user_hash) == STATUS_OK);
+	EXPECT(grant_to(&nobody, first.client_id, of_client) == STATUS_OK);
+	EXPECT(grant_to(&nobody, second.client_id, of_operator) == STATUS_OK);
+	EXPECT(grant_to(&nobody, third.client_id, later) == STATUS_OK);
+	/* What the flood brought pushed out its own. */
+	number_intent(1000);
+	whole = bytes_of(module, module_len);
+	keys_sha256(&whole, 1, of_nobody);
+	EXPECT(grant(&nobody, of_nobody) == STATUS_REFUSED);
+}
+
+/* A25: whose share an offer takes, he has said of this very module and to this deployment; and
+ * another one's offer of the same module is not his own. */
+static void test_an_offer_is_whose_key_signed_for_it(void)
+{
+	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer out = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space),
+	              said = {.cap = 0};
+	uint8_t said_space[AUTHZ_STATEMENT_MAX], hash[32];
+	struct authz_module_add wrong = {.query = {0}};
+	struct authz_query who = {.topic = AUTHZ_QUERY_MODULE};
+
+	number_intent(910);
+	wrong.module = bytes_of(module, module_len);
+	for (int bent = 0; bent < 5; bent++) {
+		said = BUFFER_OF_ARRAY(said_space);
+		out.len = answer.len = 0;
+		who.topic = bent == 0 ? AUTHZ_QUERY_WALLETS : AUTHZ_QUERY_MODULE;
+		memcpy(who.deployment, rig.deployment, 32);
+		memcpy(who.key, keys_sign_public(&first.user), 32);
+		keys_sha256(&wrong.module, 1, who.target);
+		who.target[0] ^= bent == 1;
+		who.deployment[0] ^= bent == 2;
+		CHECK(authz_query_put(&who, &first.user, &said) == STATUS_OK);
+		said_space[said.len - 1] ^= bent == 3;
+		wrong.query = buffer_bytes(&said);
+		CHECK(authz_module_add_put(&wrong, &out) == STATUS_OK);
+		EXPECT((rig_ask(&rig, CALL_CHANGE_MODULE_ADD, buffer_bytes(&out), &answer) ==
+		        STATUS_OK) == (bent == 4));
+		EXPECT(bent == 4 || strstr(rig.refusal, "not about this module") != NULL);
+	}
+	/* Nobody offers it first, and floods: the user's own offer of it stays. */
+	EXPECT(add(911, hash) == STATUS_OK && add_as(&first.user, 911, hash) == STATUS_OK);
+	(void)flood(NULL, 3000, "does not say who he is");
+	EXPECT(grant_to(&nobody, first.client_id, hash) == STATUS_OK);
+}
 
 /* A25: what nobody signed for is kept nowhere: it gives way to what is added after it. Here is
  * place for one. */
@@ -318,6 +412,8 @@ int main(void)
 	struct rig_world *worlds[] = {&nobody, &first, &second, &third};
 	static const char *const names[] = {"nobody", "first", "second", "third"};
 	char command[128];
+	static char setting[96];
+	char key_text[BASE58_LEN(32) + 1];
 	uint64_t each, all;
 	uint8_t hash[32];
 
@@ -326,11 +422,21 @@ int main(void)
 	keys_random(rig.node_share, sizeof(rig.node_share));
 	rig.serve_store = serve;
 	open_store();
+	keys_sign_random(&operator);
+	CHECK(base58_encode(bytes_of(keys_sign_public(&operator), 32), key_text,
+	                    sizeof(key_text)) == STATUS_OK);
+	snprintf(setting, sizeof(setting), "operators=%s", key_text);
+	rig.setting = setting;
 	start(true);
 	for (size_t i = 0; i < 4; i++)
 		rig_world_make(&rig, worlds[i], names[i]);
 	make_slow();
 	CHECK(add(0, hash) == STATUS_OK && grant(&nobody, hash) == STATUS_OK);
+	place = PLACE_OF_EIGHT;
+	start_again();
+	RUN(test_a_flood_washes_out_nobody_elses_offer);
+	start_again(); /* how much was added of late is forgotten */
+	RUN(test_an_offer_is_whose_key_signed_for_it);
 	each = kept_bytes(hash) - KEYS_AEAD_OVERHEAD_LEN;
 	/* From here on there is little place, half of it for modules, an eighth of that for a user.
 	 */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "authz_answer.h"
+#include "authz_ask.h"
 #include "authz_counter.h"
 #include "authz_envelope.h"
 #include "authz_text.h"
@@ -628,6 +629,27 @@ bool rig_wallet_refresh(struct rig *rig, struct rig_world *world)
 	return true;
 }
 
+enum status rig_module_add(struct rig *rig, const struct keys_sign_key *key, struct bytes module,
+                           struct buffer *ret_answer)
+{
+	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
+	struct authz_query who = {.topic = AUTHZ_QUERY_MODULE};
+	struct authz_module_add add = {.module = module};
+	uint8_t who_space[AUTHZ_STATEMENT_MAX];
+	struct buffer said = BUFFER_OF_ARRAY(who_space), out = BUFFER_OF_ARRAY(space);
+
+	if (key != NULL) {
+		memcpy(who.deployment, rig->deployment, 32);
+		memcpy(who.key, keys_sign_public(key), 32);
+		keys_sha256(&module, 1, who.target);
+		keys_random(who.nonce, sizeof(who.nonce));
+		CHECK(authz_query_put(&who, key, &said) == STATUS_OK);
+		add.query = buffer_bytes(&said);
+	}
+	CHECK(authz_module_add_put(&add, &out) == STATUS_OK);
+	return rig_ask(rig, CALL_CHANGE_MODULE_ADD, buffer_bytes(&out), ret_answer);
+}
+
 /* ---- the world ---- */
 
 static void add_module(struct rig *rig, struct rig_world *world)
@@ -640,8 +662,7 @@ static void add_module(struct rig *rig, struct rig_world *world)
 
 	CHECK(fd >= 0 && len > 0);
 	close(fd);
-	CHECK(rig_ask(rig, CALL_CHANGE_MODULE_ADD, bytes_of(module, (size_t)len), &answer) ==
-	      STATUS_OK);
+	CHECK(rig_module_add(rig, NULL, bytes_of(module, (size_t)len), &answer) == STATUS_OK);
 	CHECK(authz_module_answer_take(buffer_bytes(&answer), &learned) == STATUS_OK);
 	memcpy(world->module, learned.hash, 32);
 	CHECK(learned.schema.len <= sizeof(world->schema));

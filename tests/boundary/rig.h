@@ -114,6 +114,10 @@ enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_me
 enum status rig_ask(struct rig *rig, uint32_t kind, struct bytes payload,
                     struct buffer *ret_answer);
 
+/* rig_module_add adds a module as the key's owner; NULL: as nobody. */
+enum status rig_module_add(struct rig *rig, const struct keys_sign_key *key, struct bytes module,
+                           struct buffer *ret_answer);
+
 /* rig_send sends one request and does not wait; its id. rig_hear takes the next answer, of
  * whichever request: its status as of rig_ask, STATUS_BUSY when none came within `timeout_us`. */
 uint64_t rig_send(struct rig *rig, uint32_t kind, struct bytes payload);

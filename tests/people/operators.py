@@ -381,7 +381,7 @@ def a_full_disk(folder):
     for words in (*(["key", "new", user] for user in users), ["client", "new", "bot"],
                   ["wallet", "create", "w", "--key", users[0], "--yes"],
                   *(["wallet", "create", "w%d" % i, "--key", users[i], "--yes"] for i in (1, 2)),
-                  ["policy", "add", policies], grant, ["wallet", "create", "slow", "--key", users[0], "--delay", "1s", "--yes"], slow):
+                  ["policy", "add", policies, "--key", users[0]], grant, ["wallet", "create", "slow", "--key", users[0], "--delay", "1s", "--yes"], slow):
         done = signer.claviger(*words)
         expect(" ".join(words[:2]), done.returncode == 0, done.stdout + done.stderr)
     told_slow = done.stdout + done.stderr
@@ -389,13 +389,13 @@ def a_full_disk(folder):
         module = f.read()
 
     full = folder + "/full.wasm"
-    for added in range(11):
+    for added in range(12):
         user = users[1 + added // 9]
         padding = b"\4full" + added.to_bytes(4, "little") + bytes(200000)
         with open(full, "wb") as f:
             f.write(module + b"\0" + leb(len(padding)) + padding)
         kept = [{"w": "w%d" % users.index(user), users[0]: user, policies: full}.get(word, word) for word in grant]
-        for words in (["policy", "add", full], kept):
+        for words in (["policy", "add", full, "--key", user], kept):
             done = signer.claviger(*words)
             expect("a grant keeps module %d" % added, done.returncode == 0, done.stderr)
         listed = re.search(r"\b[0-9a-f]{64}\b", done.stdout).group()

@@ -4,7 +4,7 @@ import { fromBase64 } from '../../sdk/ts/src/bytes.js';
 import { CborMap, decode, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
 import { authorize, cancelButton, desk, hashValue, openDialog, textOf, waits } from './desk.js';
 import { amount, fieldsOf, lamportsOf, ruleOf, short, solOf, u64, valueOf, when, windowName, type Counter, type Field, type Grant, type Wallet } from './model.js';
-import { Action, bytesAt, Kind, mapOf } from './signer.js';
+import { Action, bytesAt, mapOf } from './signer.js';
 import { button, explain, h, say, show } from './ui.js';
 
 type Again = () => Promise<void>;
@@ -157,7 +157,7 @@ async function grantForm(wallet: Wallet, again: Again): Promise<void> {
   file.addEventListener('change', () => void (async () => {
     try {
       const bytes = new Uint8Array(await file.files![0]!.arrayBuffer());
-      const answer = mapOf(decode(await desk.signer.ask(Kind.ModuleAdd, bytes)));
+      const answer = await desk.signer.addModule(bytes);
       const schema = bytesAt(answer, 4);
       module = { hash: bytesAt(answer, 1, 32), schema, form: formOf(fieldsOf(schema)) };
       show(place, h('p', { class: `small ${answer.get(2) === true ? 'soft' : ''}` }, answer.get(2) === true ? `Known policy: ${String(answer.get(3))}` : 'Custom code: it may allow anything that its author wrote.'), ...module.form.rows);

@@ -9,7 +9,7 @@ import { assert, kindOf, passkeyId, register, type Assertion, type Passkey, type
 
 export enum Kind { Nonce = 1, Prepare, Submit, ModuleAdd, Credential, Operator, Query, Complete, Session, Read, Enroll }
 export enum Action { Create = 1, Grant, Revoke, Freeze, Unfreeze, Limit, Factor, Import, Export, Cancel }
-export enum Topic { Wallets = 1, Wallet, Grant, Client, Pending, Factor, Decisions }
+export enum Topic { Wallets = 1, Wallet, Grant, Client, Pending, Factor, Decisions, Module = 11 }
 
 /** The signer said no, in its own words. */
 export class Refused extends Error {
@@ -227,6 +227,13 @@ export class Signer {
   async read(topic: Topic, target: Uint8Array = ZEROS, after: Uint8Array = ZEROS): Promise<Uint8Array> {
     if (this.#secret === undefined) throw new Error('nobody has signed in');
     return this.ask(Kind.Read, encode(fields({ 1: this.#secret, 2: BigInt(topic), 3: target, 4: after })));
+  }
+
+  /** Puts a policy's module on offer, as who has signed in; resolves to the module-answer. */
+  async addModule(module: Uint8Array): Promise<CborMap> {
+    const read = this.#secret === undefined ? undefined
+      : encode(fields({ 1: this.#secret, 2: BigInt(Topic.Module), 3: await sha256(module), 4: ZEROS }));
+    return mapOf(decode(await this.ask(Kind.ModuleAdd, encode(fields({ 1: module, 3: read })))));
   }
 
   // ---- one-time codes: between this page and the signer itself; the process in between reads none of it ----

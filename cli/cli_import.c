@@ -20,6 +20,8 @@
 struct import {
 	struct cli_server server;
 	struct keys_sign_key user;
+	size_t limit_count;
+	struct authz_counter_rule limits[LIMIT_WALLET_LIMITS_MAX]; /* of each wallet */
 	bool yes, quiet;
 	uint8_t (*known)[32]; /* addresses of the wallets that are there, of a bulk */
 	size_t known_count;
@@ -73,8 +75,10 @@ static int seal_seeds(struct cli_change *change, const uint8_t hash[32], void *c
 static int make_body(struct import *import, size_t at)
 {
 	struct authz_birth_body body = {.name = bytes_of_text(import->items[at].name),
-	                                .user_key_count = 1};
+	                                .user_key_count = 1,
+	                                .limit_count = import->limit_count};
 
+	memcpy(body.limits, import->limits, sizeof(body.limits));
 	body.user_keys[0].kind = AUTHZ_KEY_ED25519;
 	memcpy(body.user_keys[0].key, keys_sign_public(&import->user), 32);
 	memcpy(body.address, keys_sign_public(&import->items[at].key), 32);
@@ -303,12 +307,13 @@ static int run_import(struct cli_call *call)
 {
 	static struct import import;
 	struct cli_server_options options = {.server = NULL};
-	const char *key_file = NULL, *from = NULL, *bulk = NULL;
+	const char *key_file = NULL, *from = NULL, *bulk = NULL, *limits = NULL;
 	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(options), {"--key",  &key_file, NULL       },
-             {"--from", &from,     NULL       },
-	    {"--bulk", &bulk,     NULL       },
-             {"--yes",  NULL,      &import.yes},
+	    CLI_SERVER_OPTIONS(options), {"--key",   &key_file, NULL       },
+             {"--from",  &from,     NULL       },
+	    {"--bulk",  &bulk,     NULL       },
+             {"--limit", &limits,   NULL       },
+             {"--yes",   NULL,      &import.yes},
 	};
 	int result;
 
@@ -318,7 +323,9 @@ static int run_import(struct cli_call *call)
 	    call->count != (from != NULL ? 1 : 0))
 		return cli_usage(call, "needs --key, and NAME --from FILE or --bulk FOLDER");
 	import.quiet = call->json;
-	result = cli_server_open(&import.server, call, &options);
+	result = cli_limits_take(call, limits, import.limits, &import.limit_count);
+	if (result == CLI_YES)
+		result = cli_server_open(&import.server, call, &options);
 	if (result == CLI_YES)
 		result = cli_key_read(call, key_file, &import.user);
 	if (result == CLI_YES && from != NULL) {
@@ -423,7 +430,8 @@ static int run_recover(struct cli_call *call)
 
 const struct cli_command cli_wallet_import = {
     .name = "wallet import",
-    .arguments = "(NAME --from KEYPAIR | --bulk FOLDER) --key USER.json [--yes]",
+    .arguments = "(NAME --from KEYPAIR | --bulk FOLDER) --key USER.json "
+                 "[--limit UNIT:WINDOW:CAP[,...]] [--yes]",
     .sentence = "bring existing keys; the signer says for ever that they came from outside",
     .run = run_import,
     .help =
@@ -431,7 +439,8 @@ const struct cli_command cli_wallet_import = {
         "the signer process itself. Whoever had it before may still have it: move funds to a\n"
         "created wallet when you can.\n"
         "--bulk   every *.json of FOLDER, named like the file, 32 under one signature; run again\n"
-        "         after an interruption, it goes on with what is missing\n",
+        "         after an interruption, it goes on with what is missing\n"
+        "--limit  what all grants of a wallet together may spend (claviger wallet create)\n",
 };
 
 const struct cli_command cli_key_escape = {

@@ -20,7 +20,7 @@ int cli_wallet_create(struct cli_server *server, const struct keys_sign_key *key
 {
 	static struct authz_birth_body body;
 	static struct cli_change change;
-	uint8_t encoded[2048], wallet[32];
+	uint8_t encoded[4096], wallet[32];
 	struct buffer out = BUFFER_OF_ARRAY(encoded);
 	struct authz_submit_answer answer;
 	int result;
@@ -29,7 +29,9 @@ int cli_wallet_create(struct cli_server *server, const struct keys_sign_key *key
 	                                 .user_key_count = birth->user_key_count,
 	                                 .has_recovery = birth->has_recovery,
 	                                 .has_escape = birth->has_escape,
-	                                 .delays = birth->delays};
+	                                 .delays = birth->delays,
+	                                 .limit_count = birth->limit_count};
+	memcpy(body.limits, birth->limits, sizeof(body.limits));
 	memcpy(body.user_keys, birth->user_keys, sizeof(body.user_keys));
 	memcpy(body.recovery, birth->recovery, 32);
 	memcpy(body.escape, birth->escape, 32);
@@ -136,16 +138,16 @@ static int run_create(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
 	const char *key_file = NULL, *recovery = NULL, *escape = NULL, *escape_file = NULL,
-	           *delay = NULL, *export_delay = NULL;
+	           *delay = NULL, *export_delay = NULL, *limits = NULL;
 	struct cli_birth birth = {.quiet = call->json};
 	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(options),
-	    {"--key",          &key_file,     NULL      },
+	    CLI_SERVER_OPTIONS(options),    {"--key",          &key_file,     NULL      },
 	    {"--delay",        &delay,        NULL      },
-	    {"--export-delay", &export_delay, NULL      },
-	    {"--recovery",     &recovery,     NULL      },
+                {"--export-delay", &export_delay, NULL      },
+	    {"--limit",        &limits,       NULL      },
+                {"--recovery",     &recovery,     NULL      },
 	    {"--escape-to",    &escape,       NULL      },
-	    {"--escape-file",  &escape_file,  NULL      },
+                {"--escape-file",  &escape_file,  NULL      },
 	    {"--yes",          NULL,          &birth.yes},
 	};
 	static uint8_t space[AUTHZ_BIRTH_MAX];
@@ -174,7 +176,9 @@ static int run_create(struct cli_call *call)
 		                 "--escape-to takes an X25519 public key (claviger key escape)");
 	if (!cli_delays_take(delay, export_delay, &birth.delays))
 		return cli_usage(call, CLI_DELAY_WRONG);
-	result = cli_server_open(&server, call, &options);
+	result = cli_limits_take(call, limits, birth.limits, &birth.limit_count);
+	if (result == CLI_YES)
+		result = cli_server_open(&server, call, &options);
 	if (result == CLI_YES)
 		result = take_keys(call, key_file, &birth, &key, more);
 	if (result == CLI_YES)
@@ -431,7 +435,7 @@ const struct cli_command cli_wallet_new = {
     .name = "wallet create",
     .arguments = "NAME [MORE.json...] --key USER.json [--recovery KEY] "
                  "[--escape-to KEY [--escape-file FILE]] [--delay TIME] [--export-delay TIME] "
-                 "[--yes]",
+                 "[--limit UNIT:WINDOW:CAP[,...]] [--yes]",
     .sentence = "create a wallet and print its address, once the signer's answer was checked",
     .run = run_create,
     .help =
@@ -448,6 +452,8 @@ const struct cli_command cli_wallet_new = {
         "--delay TIME      what gives power waits so long, and any user key can cancel it: 15m, "
         "24h\n"
         "--export-delay TIME   so long waits an export (24h, unless you say otherwise)\n"
+        "--limit U:W:CAP   what all grants together may spend, from the first day on, as\n"
+        "                  --cap of `claviger wallet limit` says it: lamports:24h:5000000000\n"
         "--yes             do not ask\n",
 };
 

@@ -12,6 +12,8 @@ struct cli_birth {
 	struct authz_user_key user_keys[LIMIT_USER_KEYS_MAX]; /* the signer's first */
 	const struct keys_sign_key *more; /* all of them but the first, in order */
 	struct authz_delays delays;
+	size_t limit_count;
+	struct authz_counter_rule limits[LIMIT_WALLET_LIMITS_MAX];
 	bool has_recovery, has_escape;
 	uint8_t recovery[32], escape[32];
 	bool yes, quiet;
@@ -27,6 +29,12 @@ int cli_wallet_create(struct cli_server *server, const struct keys_sign_key *key
  * false, and a complaint is CLI_DELAY_WRONG, for anything else and above LIMIT_DELAY_MAX_S. */
 bool cli_delays_take(const char *delay, const char *export_delay, struct authz_delays *ret_delays);
 #define CLI_DELAY_WRONG "a delay is a number and s, m, h or d, at most 30d"
+
+/* cli_limits_take reads UNIT:WINDOW:CAP[,...] of --limit, the limits of a new wallet; NULL: none.
+ */
+int cli_limits_take(const struct cli_call *call, const char *words,
+                    struct authz_counter_rule ret_limits[LIMIT_WALLET_LIMITS_MAX],
+                    size_t *ret_count);
 
 /* cli_export_open opens the file of an export that was sealed to `own`, whose seed is an X25519
  * secret (key escape), and writes the wallet's key to `path`. */

@@ -6,6 +6,7 @@
 #include "cli_client.h"
 #include "cli_commands.h"
 #include "cli_grant.h"
+#include "cli_wallet.h"
 #include "secret.h"
 
 struct limits {
@@ -77,6 +78,23 @@ static bool take_limit(void *context, const char *word)
 	else
 		add(body, &rule);
 	return true;
+}
+
+int cli_limits_take(const struct cli_call *call, const char *words,
+                    struct authz_counter_rule ret_limits[LIMIT_WALLET_LIMITS_MAX],
+                    size_t *ret_count)
+{
+	struct limits limits = {.said = 0};
+
+	if (words != NULL && !cli_each_word(words, take_limit, &limits))
+		return cli_usage(call,
+		                 "--limit %s: not UNIT:WINDOW:CAP, each once and %d of them at "
+		                 "most, with UNIT lamports, uses or mint=ADDRESS, WINDOW total, 1h "
+		                 "or 24h",
+		                 limits.wrong, LIMIT_WALLET_LIMITS_MAX);
+	memcpy(ret_limits, limits.body.limits, sizeof(limits.body.limits));
+	*ret_count = limits.body.limit_count;
+	return CLI_YES;
 }
 
 struct command {

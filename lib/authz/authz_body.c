@@ -120,7 +120,8 @@ enum status authz_birth_put(const struct authz_birth_body *body, bool is_import,
 	CHECK(body->user_key_count != 0);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, (size_t)2 + body->has_recovery + body->has_escape + is_import +
-	                     body->delays.has_delay + body->delays.has_export_delay);
+	                     body->delays.has_delay + body->delays.has_export_delay +
+	                     (body->limit_count != 0));
 	cbor_put_text_at(&w, 1, body->name);
 	cbor_put_key(&w, 2);
 	put_user_keys(body->user_keys, body->user_key_data, body->user_key_count, &w);
@@ -132,6 +133,11 @@ enum status authz_birth_put(const struct authz_birth_body *body, bool is_import,
 	if (is_import)
 		cbor_put_bytes_n_at(&w, 5, body->address, 32);
 	put_delays(&body->delays, 6, &w);
+	CHECK(body->limit_count <= LIMIT_WALLET_LIMITS_MAX);
+	if (body->limit_count != 0) {
+		cbor_put_key(&w, 8);
+		authz_rules_put(&w, body->limits, body->limit_count);
+	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -162,7 +168,7 @@ enum status authz_birth_take(struct bytes bytes, bool is_import, struct authz_bi
 	struct cbor_reader r;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 7);
+	cbor_take_map(&r, 8);
 	body.name = cbor_take_text_at(&r, 1, LIMIT_NAME_MAX);
 	if (r.status == STATUS_OK && !is_name(body.name))
 		cbor_fail(&r, STATUS_MALFORMED);
@@ -185,6 +191,11 @@ enum status authz_birth_take(struct bytes bytes, bool is_import, struct authz_bi
 			cbor_fail(&r, STATUS_REFUSED);
 	}
 	take_delays(&r, 6, &body.delays);
+	if (cbor_take_key_if(&r, 8)) {
+		body.limit_count = authz_rules_take(&r, body.limits, LIMIT_WALLET_LIMITS_MAX);
+		if (body.limit_count == 0 || !authz_limits_differ(body.limits, body.limit_count))
+			cbor_fail(&r, STATUS_MALFORMED);
+	}
 	cbor_take_end(&r);
 	if (cbor_done(&r) == STATUS_OK)
 		*ret_body = body;

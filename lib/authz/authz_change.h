@@ -96,6 +96,8 @@ struct authz_birth_body {
 	bool has_escape;
 	uint8_t escape[32];  /* X25519 public key that an escape copy is sealed to (B13) */
 	uint8_t address[32]; /* IMPORT only: the public key of what is imported; else zero */
+	size_t limit_count;  /* of the wallet, from its first day on */
+	struct authz_counter_rule limits[LIMIT_WALLET_LIMITS_MAX]; /* ids ascending, all differ */
 };
 
 /* A pinned table as signed: hash = SHA-256 of the first `count` addresses of 32 bytes. Contents

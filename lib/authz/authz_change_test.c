@@ -281,6 +281,43 @@ static void test_births_want_names_strong_keys_and_no_wallet_as_user_key(void)
 	EXPECT(birth_of(&bad, false) == STATUS_MALFORMED);
 }
 
+/* A birth may bring them: the same list, not an empty one. */
+static void test_limits_of_a_birth(void)
+{
+	struct authz_birth_body body = {.name = bytes_of_text("main"), .user_key_count = 1}, back;
+	uint8_t encoded[1024];
+	struct buffer out = BUFFER_OF_ARRAY(encoded);
+
+	body.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	strong_key(1, body.user_keys[0].key);
+	strong_key(4, body.address);
+	body.limit_count = LIMIT_WALLET_LIMITS_MAX;
+	for (uint8_t i = 0; i < LIMIT_WALLET_LIMITS_MAX; i++) {
+		body.limits[i] = (struct authz_counter_rule){.id = (uint8_t)(i + 1),
+		                                             .unit = AUTHZ_UNIT_MINT,
+		                                             .window = AUTHZ_WINDOW_DAY,
+		                                             .cap = i};
+		body.limits[i].mint[0] = (uint8_t)(i + 1);
+	}
+	EXPECT(birth_of(&body, false) == STATUS_OK && birth_of(&body, true) == STATUS_OK);
+	EXPECT(authz_birth_put(&body, false, &out) == STATUS_OK);
+	EXPECT(authz_birth_take(buffer_bytes(&out), false, &back) == STATUS_OK);
+	EXPECT(back.limit_count == LIMIT_WALLET_LIMITS_MAX &&
+	       memcmp(back.limits, body.limits, sizeof(back.limits)) == 0);
+	body.limits[1].mint[0] = 1; /* twice the same */
+	EXPECT(birth_of(&body, false) == STATUS_MALFORMED);
+	body.limits[1].mint[0] = 2;
+	body.limits[1].id = 1;
+	EXPECT(birth_of(&body, false) == STATUS_MALFORMED);
+	/* None at all is said by leaving it out. */
+	body.limit_count = 0;
+	out.len = 0;
+	EXPECT(authz_birth_put(&body, false, &out) == STATUS_OK);
+	encoded[0]++;
+	EXPECT(buffer_put(&out, bytes_of("\x08\x80", 2)) == STATUS_OK);
+	EXPECT(authz_birth_take(buffer_bytes(&out), false, &back) == STATUS_MALFORMED);
+}
+
 /* What a wallet's user allows all its grants together: a whole list, no two of one thing. */
 static void test_limits_of_a_wallet(void)
 {
@@ -433,6 +470,7 @@ int main(void)
 	RUN(test_no_other_bytes_mean_the_same_change);
 	RUN(test_actions_take_their_own_bodies_and_previous_hashes_only);
 	RUN(test_grants_that_make_no_sense_are_refused);
+	RUN(test_limits_of_a_birth);
 	RUN(test_births_want_names_strong_keys_and_no_wallet_as_user_key);
 	RUN(test_limits_and_factors_round_trip);
 	RUN(test_ids_depend_on_change_and_wallet);

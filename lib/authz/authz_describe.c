@@ -218,6 +218,29 @@ static void say_delays(struct page *page, const struct authz_delays *delays)
 		say_delay(page, "\n- handing over the private key", delays->export_delay_s);
 }
 
+static void say_limits(struct page *page, const struct authz_counter_rule *limits, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		say_counter(page, "\n- limit ", &limits[i]);
+}
+
+static void say_what_limits_mean(struct page *page, const struct authz_counter_rule *limits,
+                                 size_t count)
+{
+	bool has_window = false;
+
+	for (size_t i = 0; i < count; i++)
+		has_window |= limits[i].window != AUTHZ_WINDOW_TOTAL;
+	if (count != 0)
+		say(page,
+		    "\n- custom code says itself what it spends: these limits hold as far as its "
+		    "author is honest");
+	if (has_window)
+		say(page, "\n- nothing is signed with durable nonces: such signatures do not "
+		          "expire, so an "
+		          "hour or a day says nothing about when they are used");
+}
+
 static void say_birth(struct page *page, struct bytes bytes, bool is_import)
 {
 	struct authz_birth_body body;
@@ -235,6 +258,11 @@ static void say_birth(struct page *page, struct bytes bytes, bool is_import)
 		say_hex(page, body.escape);
 	}
 	say_delays(page, &body.delays);
+	if (body.limit_count == 0)
+		return;
+	say(page, "\nLimits of the wallet, for all its grants together:");
+	say_limits(page, body.limits, body.limit_count);
+	say_what_limits_mean(page, body.limits, body.limit_count);
 }
 
 /* Which ones give power by this: those of the wallet's limits of now that go, or rise. A text that
@@ -256,26 +284,14 @@ static void say_limits_before(struct page *page, const struct authz_limit_body *
 static void say_wallet_limits(struct page *page, const struct authz_limit_body *body,
                               const struct authz_shown *shown)
 {
-	bool has_window = false;
-
 	say(page,
 	    body->limit_count != 0
 	        ? "\nLimits of the wallet, for all its grants together, instead of those before:"
 	        : "\nThe wallet has no limits of its own any more: each grant may spend all of its "
 	          "own");
-	for (size_t i = 0; i < body->limit_count; i++) {
-		say_counter(page, "\n- limit ", &body->limits[i]);
-		has_window |= body->limits[i].window != AUTHZ_WINDOW_TOTAL;
-	}
+	say_limits(page, body->limits, body->limit_count);
 	say_limits_before(page, body, shown);
-	if (body->limit_count != 0)
-		say(page,
-		    "\n- custom code says itself what it spends: these limits hold as far as its "
-		    "author is honest");
-	if (has_window)
-		say(page, "\n- nothing is signed with durable nonces: such signatures do not "
-		          "expire, so an "
-		          "hour or a day says nothing about when they are used");
+	say_what_limits_mean(page, body->limits, body->limit_count);
 }
 
 static void say_limit(struct page *page, struct bytes bytes, const struct authz_shown *shown)

@@ -205,6 +205,47 @@ static void test_description_too_long_is_refused_whole(void)
 	EXPECT(out.len == 0);
 }
 
+/* What a wallet is born with stands in the text whole, too. */
+static void test_limits_of_a_birth_are_told_whole(void)
+{
+	static const char all[] =
+	    "\nLimits of the wallet, for all its grants together:"
+	    "\n- limit 1: at most 1500000000 lamports (1.5 SOL) in any 24 hours"
+	    "\n- limit 2: at most 3 signatures in total"
+	    "\n- custom code says itself what it spends: these limits hold as far as its author is "
+	    "honest"
+	    "\n- nothing is signed with durable nonces: such signatures do not expire, so an hour "
+	    "or "
+	    "a day says nothing about when they are used";
+	struct authz_birth_body birth = {.name = bytes_of_text("main"), .user_key_count = 1};
+	uint8_t space[512];
+	struct buffer body = BUFFER_OF_ARRAY(space), out = BUFFER_OF_ARRAY(text_space);
+	struct keys_sign_key key;
+
+	keys_sign_from_seed((const uint8_t[32]){3}, &key);
+	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(birth.user_keys[0].key, keys_sign_public(&key), 32);
+	birth.limit_count = 2;
+	birth.limits[0] = (struct authz_counter_rule){
+	    .id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_DAY, .cap = 1500000000};
+	birth.limits[1] = (struct authz_counter_rule){
+	    .id = 2, .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_TOTAL, .cap = 3};
+	for (int with = 1; with >= 0; with--) {
+		birth.limit_count = with ? 2 : 0;
+		body.len = out.len = 0;
+		EXPECT(authz_birth_put(&birth, false, &body) == STATUS_OK);
+		change = (struct authz_change){.action = AUTHZ_ACTION_CREATE, .entry_count = 1};
+		change.entries[0].body = buffer_bytes(&body);
+		shown[0] = (struct authz_shown){.name = {0}};
+		EXPECT(authz_describe(&change, shown, &out) == STATUS_OK);
+		if (with)
+			EXPECT(memmem(out.data, out.len, all, strlen(all)) ==
+			       out.data + out.len - strlen(all));
+		else
+			EXPECT(memmem(out.data, out.len, "imit", 4) == NULL);
+	}
+}
+
 /* All of what becomes of the limits stands in the text: the list, and that none is left. */
 static void test_limits_of_a_wallet_are_told_whole(void)
 {
@@ -320,6 +361,7 @@ int main(void)
 	RUN(test_no_transaction_begins_like_a_signed_text);
 	RUN(test_signature_counts_for_one_text_one_change_one_key);
 	RUN(test_description_too_long_is_refused_whole);
+	RUN(test_limits_of_a_birth_are_told_whole);
 	RUN(test_limits_of_a_wallet_are_told_whole);
 	RUN(test_every_action_has_a_text);
 	return test_summary();

@@ -163,6 +163,23 @@ static enum status make_key(struct signer_change *job, size_t at,
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
+/* The wallet's record with its new limits; those that it had go on counting. */
+static void set_limits(struct authz_wallet_record *wallet, const struct authz_counter_rule *limits,
+                       size_t count)
+{
+	uint64_t since[LIMIT_WALLET_LIMITS_MAX] = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		since[i] = wallet->version + 1;
+		for (size_t at = 0; at < wallet->limit_count; at++)
+			if (authz_counter_same(&limits[i], &wallet->limits[at]))
+				since[i] = wallet->limits_since[at];
+	}
+	wallet->limit_count = (uint8_t)count;
+	memcpy(wallet->limits, limits, sizeof(wallet->limits));
+	memcpy(wallet->limits_since, since, sizeof(wallet->limits_since));
+}
+
 static enum status make_wallet(struct signer_change *job, size_t at)
 {
 	static struct authz_birth_body body;
@@ -196,6 +213,7 @@ static enum status make_wallet(struct signer_change *job, size_t at)
 	memcpy(wallet->user_keys, body.user_keys, sizeof(wallet->user_keys));
 	for (size_t i = body.user_key_count; i < LIMIT_USER_KEYS_MAX; i++)
 		memset(&wallet->user_keys[i], 0, sizeof(wallet->user_keys[i]));
+	set_limits(wallet, body.limits, body.limit_count);
 	status = make_key(job, at, &body, wallet);
 	if (status != STATUS_OK)
 		return status;
@@ -869,22 +887,6 @@ static bool limits_grow(const struct authz_wallet_record *wallet,
 	return authz_limits_grow(wallet->limits, wallet->limit_count, body);
 }
 
-/* The wallet's record with its new limits; those that it had go on counting. */
-static void set_limits(struct authz_wallet_record *wallet, const struct authz_limit_body *body)
-{
-	uint64_t since[LIMIT_WALLET_LIMITS_MAX] = {0};
-
-	for (size_t i = 0; i < body->limit_count; i++) {
-		since[i] = wallet->version + 1;
-		for (size_t at = 0; at < wallet->limit_count; at++)
-			if (authz_counter_same(&body->limits[i], &wallet->limits[at]))
-				since[i] = wallet->limits_since[at];
-	}
-	wallet->limit_count = (uint8_t)body->limit_count;
-	memcpy(wallet->limits, body->limits, sizeof(wallet->limits));
-	memcpy(wallet->limits_since, since, sizeof(wallet->limits_since));
-}
-
 enum status signer_limit_grows(struct signer_change *job, bool *ret_grows)
 {
 	static struct authz_limit_body body;
@@ -949,7 +951,7 @@ static void lower_caps(struct signer_change *job, struct signer_grant *const *gr
 		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
 		if (body.of_wallet) {
 			CHECK(!limits_grow(&job->wallets[i], &body));
-			set_limits(&job->wallets[i], &body);
+			set_limits(&job->wallets[i], body.limits, body.limit_count);
 			continue;
 		}
 		CHECK(set_caps(job, &body, &grants[i]->record, &grows) == STATUS_OK && !grows);
@@ -967,7 +969,7 @@ static enum status raise_limit(struct signer_change *job)
 		return status;
 	CHECK(authz_limit_take(job->change.entries[0].body, &body) == STATUS_OK);
 	if (body.of_wallet)
-		set_limits(&job->wallets[0], &body);
+		set_limits(&job->wallets[0], body.limits, body.limit_count);
 	return apply_more(job, !body.of_wallet);
 }
 

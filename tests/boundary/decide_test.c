@@ -1205,6 +1205,44 @@ static void test_a_limit_of_the_wallet_outlives_crashes(void)
 	EXPECT(shown_wallet(&world)->left[0] == left);
 }
 
+/* B4: limits that a wallet is born with hold for its first grant, also over a start; and they are
+ * like any other of them: one that rises names the state it is for. */
+static void test_a_wallet_is_born_with_its_limits(void)
+{
+	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_limit_body more = {.of_wallet = true, .limit_count = 1};
+	const struct authz_wallet_record *shown;
+	static struct authz_change change;
+
+	world = (struct rig_world){.cap = 300000000, .limit_count = 2};
+	world.limits[0] = (struct authz_counter_rule){
+	    .id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_TOTAL, .cap = 1000000};
+	world.limits[1] = (struct authz_counter_rule){
+	    .id = 5, .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_DAY, .cap = 3};
+	rig_world_make(&rig, &world, "born-limited");
+	shown = shown_wallet(&world);
+	EXPECT(shown->limit_count == 2 && shown->version == 2);
+	EXPECT(memcmp(shown->limits, world.limits, sizeof(shown->limits)) == 0);
+	EXPECT(shown->has_left && shown->left[0] == 1000000 && shown->left[1] == 3);
+	EXPECT(sign(600000) == CALL_RESULT_SIGNED);
+	EXPECT(sign(600001) == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	rig_end(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(sign(600002) == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	EXPECT(sign(300000) == CALL_RESULT_SIGNED);
+	EXPECT(sign(10000) == CALL_RESULT_SIGNED);
+	EXPECT(sign(10001) == CALL_RESULT_WALLET_WINDOW_SPENT);
+	more.limits[0] = world.limits[0];
+	more.limits[0].cap++;
+	CHECK(authz_limit_put(&more, &body) == STATUS_OK && rig_wallet_refresh(&rig, &world));
+	change = change_of(&world, AUTHZ_ACTION_LIMIT, &body);
+	change.entries[0].has_previous = false;
+	memset(change.entries[0].previous, 0, 32);
+	EXPECT(rig_change(&rig, &change, &world.user, &answer) == STATUS_REFUSED);
+	EXPECT(set_limits(&world, more.limits, 1) == STATUS_OK);
+	EXPECT(shown_wallet(&world)->limit_count == 1 && shown_wallet(&world)->left[0] < 110000);
+}
+
 static void test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_that_was_seen(void)
 {
 	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
@@ -1543,6 +1581,7 @@ int main(void)
 	RUN(test_what_is_outstanding_outlives_a_crash);
 	RUN(test_grants_together_do_not_pass_a_limit_of_the_wallet);
 	RUN(test_a_limit_of_the_wallet_outlives_crashes);
+	RUN(test_a_wallet_is_born_with_its_limits);
 	RUN(test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_that_was_seen);
 	RUN(test_a_batch_above_a_limit_of_the_wallet_counts_nothing);
 	RUN(test_a_batch_over_grants_and_wallets_is_charged_to_each_limit);

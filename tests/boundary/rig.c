@@ -731,9 +731,11 @@ static void make_wallet(struct rig *rig, struct rig_world *world, const char *na
 {
 	static uint8_t body_space[1024], answer_space[CALL_CHANGE_SLOT_BYTES];
 	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
-	struct authz_birth_body birth = {.name = bytes_of_text(name), .user_key_count = 1};
+	struct authz_birth_body birth = {
+	    .name = bytes_of_text(name), .user_key_count = 1, .limit_count = world->limit_count};
 	static struct authz_change change;
 
+	memcpy(birth.limits, world->limits, sizeof(birth.limits));
 	birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
 	memcpy(birth.user_keys[0].key, keys_sign_public(&world->user), 32);
 	keys_random(world->wallet, sizeof(world->wallet));

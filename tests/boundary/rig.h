@@ -63,6 +63,8 @@ struct rig_world {
 	size_t schema_len;
 	char token[RIG_TOKEN_LEN + 1];
 	uint8_t recipient[32];
+	size_t limit_count; /* that the wallet is born with */
+	struct authz_counter_rule limits[LIMIT_WALLET_LIMITS_MAX];
 	uint64_t cap;    /* of its grant, lamports in total; 0: 3,000,000 */
 	uint8_t window;  /* of that cap; 0: in total */
 	bool uses_nonce; /* its grant names the nonce account */

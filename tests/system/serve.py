@@ -229,6 +229,14 @@ def limits(folder, state, listen):
 
     with open(folder + "/terms.toml", "w") as f:
         f.write("any_recipient = true\nmax_lamports = 100\nmax_fee_lamports = 5000\n")
+    for bad in ("", "lamports:24h", "lamports:24h:none", "uses:1h:1,uses:1h:2", "x:24h:1"):
+        code, _, said = run("wallet", "create", "capped", "--key", key, "--yes", "--limit", bad)
+        expect(f"--limit {bad!r}", code == 2 and "--limit" in said, said)
+    code, _, said = run("wallet", "create", "born", "--key", key, "--yes", "--limit", "uses:1h:7,lamports:total:5")
+    expect("a wallet that is born with limits", code == 0 and "limit 1: at most 7 signatures in any hour" in said, said)
+    born = json.loads(run("wallet", "show", "born", "--key", key, "--json")[1])
+    expect("has them", [(l["id"], l["unit"], l["window"], l["cap"], l["left"]) for l in born["limits"]] ==
+           [(1, "uses", "1h", "7", "7"), (2, "lamports", "total", "5", "5")] and born["version"] == "1", born)
     expect("a wallet", run("wallet", "create", "capped", "--key", key, "--yes")[0] == 0)
     for _ in range(2):
         code, _, said = run("grant", "create", "--wallet", "capped", "--client", "bot", "--policy", module,

@@ -8,7 +8,7 @@ import { authorize, closeDialog, desk, hashValue, isPasskey, openDialog, saveLin
 import { factorsCard, receive } from './factors.js';
 import { grantsCard, offerLinked } from './grants.js';
 import { newEscapeKey } from './hpke.js';
-import { actionName, base58, decisionsOf, grantOf, short, unbase58, walletOf, when, type Decision, type Wallet } from './model.js';
+import { actionName, base58, decisionsOf, grantOf, lamportsOf, short, unbase58, walletOf, when, type Decision, type Wallet } from './model.js';
 import type { Passkey } from './passkey.js';
 import { Action, bytesAt, mapOf, Refused, Signer, Topic, Untrusted, type Born } from './signer.js';
 import { at, button, explain, h, say, show, whenWrong } from './ui.js';
@@ -121,6 +121,8 @@ function welcome(): void {
   const delay = delayOf('delay', '0');
   const exportDelay = delayOf('export-delay', '86400');
   const escape = h('input', { id: 'escape', autocomplete: 'off', spellcheck: 'false' });
+  const dayLimit = h('input', { id: 'day-limit', inputmode: 'decimal', autocomplete: 'off' });
+  const totalLimit = h('input', { id: 'total-limit', inputmode: 'decimal', autocomplete: 'off' });
   show(main, h('section', { class: 'hero' },
     h('h1', {}, 'Your wallets, your rules'),
     h('p', { class: 'soft' }, 'Bots ask; this signer signs only what you allowed, one policy at a time. Nobody else can allow it.'),
@@ -137,6 +139,8 @@ function welcome(): void {
         h('div', { class: 'stack' }, h('label', { for: 'name' }, 'Name of the wallet'), name,
           h('label', { for: 'delay' }, 'What gives a bot power waits ', h('span', { class: 'soft' }, 'and you can cancel it')), delay,
           h('label', { for: 'export-delay' }, 'An export of the key waits'), exportDelay,
+          h('label', { for: 'day-limit' }, 'All bots together may spend in a day, in SOL ', h('span', { class: 'soft' }, '(empty: no limit)')), dayLimit,
+          h('label', { for: 'total-limit' }, 'And in all, in SOL ', h('span', { class: 'soft' }, '(empty: no limit)')), totalLimit,
           h('label', { for: 'escape' }, 'Escape copy to ', h('span', { class: 'soft' }, '(optional) a public key of yours, made offline by claviger key escape')), escape,
           h('p', { class: 'small soft' }, 'A copy of the wallet\'s key, sealed to a key that only you have: it opens without this signer. Policies then count this wallet\'s token accounts as its own only where a grant says so.'),
           button('Make that key here', 'plain', async () => {
@@ -150,7 +154,9 @@ function welcome(): void {
             const typed = escape.value.trim();
             const to = typed === '' ? undefined : unbase58(typed);
             if (typed !== '' && to === undefined) throw new Error('The escape key is 32 bytes in base58, as claviger key escape prints it.');
-            const made = await desk.signer.create({ name: name.value, delay: BigInt(delay.value), exportDelay: BigInt(exportDelay.value), escape: to });
+            const limits = ([[3n, dayLimit.value], [1n, totalLimit.value]] as const).filter(([, sol]) => sol.trim() !== '')
+              .map(([window, sol], i) => fields({ 1: BigInt(i + 1), 2: 1n, 3: window, 4: lamportsOf(sol.trim()) }));
+            const made = await desk.signer.create({ name: name.value, delay: BigInt(delay.value), exportDelay: BigInt(exportDelay.value), escape: to, limits });
             remember(made.passkey);
             if (made.escapeCopy !== undefined) await offerEscape(name.value, made, made.escapeCopy);
             say('The wallet is there, and the signer\'s confirmation was checked.');

@@ -84,6 +84,8 @@ export interface NewWallet {
   readonly name: string;
   readonly delay: bigint;
   readonly exportDelay: bigint;
+  /** Limits of the wallet over all its grants, as a limit change has them (spec/authorization.cddl). */
+  readonly limits?: readonly CborMap[];
   /** X25519 key that a copy of the wallet's key is sealed to. */
   readonly escape?: Uint8Array | undefined;
 }
@@ -296,13 +298,13 @@ export class Signer {
   }
 
   /** A new wallet under a new passkey: two prompts. Shows no address before the birth was checked (A8). */
-  async create({ name, delay, exportDelay, escape }: NewWallet): Promise<Born> {
+  async create({ name, delay, exportDelay, escape, limits = [] }: NewWallet): Promise<Born> {
     const wallet = crypto.getRandomValues(new Uint8Array(32));
     let passkey: Registered | undefined;
     const prepared = await this.prepare(Action.Create, async (nonce) => {
       passkey = await register(this.rpId, name, await this.registerChallenge(nonce));
       const key = fields({ 1: BigInt(passkey.kind), 2: passkey.rawId, 3: passkey.publicKey });
-      const body = fields({ 1: name, 2: [key], 4: escape, 6: delay === 0n ? undefined : delay, 7: exportDelay === 86_400n ? undefined : exportDelay });
+      const body = fields({ 1: name, 2: [key], 4: escape, 6: delay === 0n ? undefined : delay, 7: exportDelay === 86_400n ? undefined : exportDelay, 8: limits.length === 0 ? undefined : [...limits] });
       return { entries: [{ wallet, body }], registered: [passkey] };
     });
     if (passkey === undefined) throw new Error('no passkey was made');

@@ -11,6 +11,9 @@
 #define BLOBS_PER_TURN 64  /* blobs without one of the wallet's receipts that are passed over */
 #define TAG_FIRST      100 /* of reads; appends use the streams' numbers */
 
+/* One more than may wait: for what is answered at once, the signer's state and refusals. */
+enum { SPARE = SIGNER_EXPORTS_MAX, SLOTS };
+
 enum export_step { EXPORT_FREE = 0, EXPORT_FIND, EXPORT_READ, EXPORT_READING, EXPORT_ANSWER };
 
 struct export
@@ -18,7 +21,7 @@ struct export
 	enum export_step step;
 	struct call_export_request request;
 	char name[LIMIT_NAME_MAX];
-	uint8_t token[LIMIT_TOKEN_MAX];
+	uint8_t token[LIMIT_TOKEN_MAX], token_hash[32];
 	uint64_t began_ms, cursor;
 	uint64_t read_to; /* the stream's next cursor when the last read was asked for */
 	unsigned passed;
@@ -30,7 +33,8 @@ struct export
 
 struct signer_export {
 	struct signer *signer;
-	struct export exports[SIGNER_EXPORTS_MAX];
+	struct export exports[SLOTS];
+	size_t turn; /* whose reads are asked for first */
 	struct buffer plain, message;
 };
 
@@ -53,38 +57,6 @@ static struct export *free_export(struct signer_export *exports)
 		if (exports->exports[i].step == EXPORT_FREE)
 			return &exports->exports[i];
 	return NULL;
-}
-
-bool signer_export_has_room(const struct signer_export *exports)
-{
-	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++)
-		if (exports->exports[i].step == EXPORT_FREE)
-			return true;
-	return false;
-}
-
-enum status signer_export_request(struct signer_export *exports, struct bytes message)
-{
-	struct export *export = free_export(exports);
-
-	if (export == NULL)
-		return STATUS_BUSY;
-	if (call_export_take_request(message, &export->request) != STATUS_OK)
-		return STATUS_MALFORMED;
-	if (export->request.token.len != 0)
-		memcpy(export->token, export->request.token.data, export->request.token.len);
-	export->request.token.data = export->token;
-	if (export->request.wallet.name.len != 0)
-		memcpy(export->name, export->request.wallet.name.data,
-		       export->request.wallet.name.len);
-	export->request.wallet.name.data = (const uint8_t *)export->name;
-	export->answer = (struct call_export_answer){.request = export->request.request};
-	export->out = BUFFER_OF_ARRAY(export->body);
-	export->cursor = export->request.cursor;
-	export->passed = 0;
-	export->began_ms = exports->signer->now_ms;
-	export->step = EXPORT_FIND;
-	return STATUS_OK;
 }
 
 static void answer(struct export *export, enum call_result result)
@@ -577,6 +549,7 @@ static void step_read(struct signer_export *exports, struct export *export)
 	                         export->cursor >> ITEMS_BITS, tag) != STATUS_OK)
 		return;
 	export->step = EXPORT_READING;
+	exports->turn = (size_t)(export - exports->exports + 1) % SLOTS; /* all read in turn */
 	export->read_to = signer_receipts_next(exports->signer->receipts);
 }
 
@@ -589,10 +562,78 @@ static void send_answer(struct signer_export *exports, struct export *export)
 		export->step = EXPORT_FREE;
 }
 
+/* ---- taking a request ---- */
+
+bool signer_export_has_room(const struct signer_export *exports)
+{
+	return exports->exports[SPARE].step == EXPORT_FREE;
+}
+
+static size_t count_of(const struct signer_export *exports, const uint8_t token_hash[32])
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++)
+		count += exports->exports[i].step != EXPORT_FREE &&
+		         memcmp(exports->exports[i].token_hash, token_hash, 32) == 0;
+	return count;
+}
+
+static void begin(struct export *export, const struct call_export_request *request,
+                  const uint8_t token_hash[32], uint64_t now_ms)
+{
+	export->request = *request;
+	if (request->token.len != 0)
+		memcpy(export->token, request->token.data, request->token.len);
+	export->request.token.data = export->token;
+	memcpy(export->token_hash, token_hash, 32);
+	if (request->wallet.name.len != 0)
+		memcpy(export->name, request->wallet.name.data, request->wallet.name.len);
+	export->request.wallet.name.data = (const uint8_t *)export->name;
+	export->answer = (struct call_export_answer){.request = request->request};
+	export->out = BUFFER_OF_ARRAY(export->body);
+	export->cursor = request->cursor;
+	export->passed = 0;
+	export->began_ms = now_ms;
+	export->step = EXPORT_FIND;
+}
+
+enum status signer_export_request(struct signer_export *exports, struct bytes message)
+{
+	struct export *export = free_export(exports);
+	enum call_result refused = CALL_RESULT_DONE;
+	struct call_export_request request;
+	uint8_t token_hash[32];
+
+	if (!signer_export_has_room(exports))
+		return STATUS_BUSY;
+	if (call_export_take_request(message, &request) != STATUS_OK)
+		return STATUS_MALFORMED;
+	keys_sha256(&request.token, 1, token_hash);
+	if (request.topic != CALL_EXPORT_STATUS) {
+		if (count_of(exports, token_hash) >= SIGNER_EXPORTS_EACH)
+			refused = CALL_RESULT_SHARE_SPENT;
+		else if (export == NULL)
+			refused = CALL_RESULT_OVERLOADED;
+	}
+	if (refused != CALL_RESULT_DONE || request.topic == CALL_EXPORT_STATUS)
+		export = &exports->exports[SPARE];
+	begin(export, &request, token_hash, exports->signer->now_ms);
+	if (refused != CALL_RESULT_DONE)
+		answer(export, refused);
+	else
+		step_find(exports->signer, export);
+	if (export->step == EXPORT_ANSWER)
+		send_answer(exports, export); /* most wait for nothing, and take no place */
+	return STATUS_OK;
+}
+
 void signer_export_pump(struct signer_export *exports)
 {
-	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++) {
-		struct export *export = &exports->exports[i];
+	size_t first = exports->turn;
+
+	for (size_t i = 0; i < SLOTS; i++) {
+		struct export *export = &exports->exports[(first + i) % SLOTS];
 
 		if (export->step != EXPORT_FREE && export->step != EXPORT_ANSWER &&
 		    exports->signer->now_ms - export->began_ms > SIGNER_DEADLINE_MS)
@@ -608,7 +649,7 @@ void signer_export_pump(struct signer_export *exports)
 
 bool signer_export_waits(const struct signer_export *exports)
 {
-	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++)
+	for (size_t i = 0; i < SLOTS; i++)
 		if (exports->exports[i].step != EXPORT_FREE)
 			return true;
 	return false;
@@ -616,6 +657,6 @@ bool signer_export_waits(const struct signer_export *exports)
 
 void signer_export_drop_bridge(struct signer_export *exports)
 {
-	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++)
+	for (size_t i = 0; i < SLOTS; i++)
 		exports->exports[i].step = EXPORT_FREE;
 }

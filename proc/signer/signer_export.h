@@ -8,10 +8,14 @@
 
 #include "signer.h"
 
-#define SIGNER_EXPORTS_MAX 16
+#define SIGNER_EXPORTS_MAX  32 /* that wait for the store at once */
+#define SIGNER_EXPORTS_EACH 8  /* of these, with one token (A25) */
 
 struct signer_export *signer_export_new(struct signer *signer);
+/* signer_export_has_room is false only while the bridge takes no answers: a request that finds no
+ * place is refused, and holds nobody back (A25). */
 bool signer_export_has_room(const struct signer_export *exports);
+/* signer_export_request: STATUS_MALFORMED, or STATUS_BUSY without room. */
 MUST_USE enum status signer_export_request(struct signer_export *exports, struct bytes message);
 void signer_export_pump(struct signer_export *exports);
 /* signer_export_waits is true when an answer is still to come. */

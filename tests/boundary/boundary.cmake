@@ -35,7 +35,8 @@ if(NOT CLAVIGER_SANITIZE)
 	target_link_options(skewed_signer PRIVATE -static-pie -Wl,--gc-sections)
 	set_target_properties(skewed_signer PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
-	foreach(test power_test crash_test decide_test operator_test anchor_test group_test time_test)
+	foreach(test power_test crash_test decide_test operator_test anchor_test group_test time_test
+			export_test)
 		_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/${test}.c
 			"rig;supervisor_parts;${RIG_USES}")
 		add_dependencies(${test} claviger-store claviger-verifier claviger-signer policy_transfer)

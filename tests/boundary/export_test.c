@@ -1,0 +1,169 @@
+/* Reading holds nobody back, and everybody reads his own (A25): real signer and store, which
+ * the test stops where the disk is to be slow. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base_check.h"
+#include "base_test.h"
+#include "call_export.h"
+#include "rig.h"
+
+#define BLOBS   6
+#define PLACES  32 /* that wait for the store at once, */
+#define EACH    8  /* and of one client */
+#define CLIENTS 5
+
+static char folder[] = "/tmp/export_test_XXXXXX";
+static struct rig rig;
+static struct rig_world worlds[CLIENTS];
+static struct call_export_answer answer;
+static uint8_t next_tag = 1;
+
+static enum call_result sign(const struct rig_world *of)
+{
+	uint8_t space[256];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	struct call_sign_answer said = {.result = CALL_RESULT_SEALED};
+	struct call_sign_request request;
+
+	rig_transfer_message(of->address, of->recipient, 1000, next_tag++, &message);
+	request = rig_sign_request(of, buffer_bytes(&message));
+	CHECK(rig_sign(&rig, &request, &said));
+	return said.result;
+}
+
+static uint64_t ask(const struct rig_world *of, uint8_t topic, uint64_t cursor)
+{
+	static uint8_t space[CALL_BRIDGE_SLOT_BYTES];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct call_export_request request = {
+	    .request = ++rig.next_id, .topic = topic, .cursor = cursor};
+
+	if (topic != CALL_EXPORT_STATUS)
+		request.token = bytes_of_text(of->token);
+	if (topic == CALL_EXPORT_DECISION) {
+		keys_random(request.key, 32);
+	} else if (topic != CALL_EXPORT_STATUS) {
+		request.wallet.kind = CALL_WALLET_ID;
+		memcpy(request.wallet.key, of->wallet, 32);
+	}
+	CHECK(call_export_put_request(&request, &out) == STATUS_OK);
+	CHECK(ipc_put(&rig.bridge, CALL_BRIDGE_EXPORT_REQUEST, buffer_bytes(&out)) == STATUS_OK);
+	return request.request;
+}
+
+/* The next answer of an export, if one comes in time. */
+static bool hear(int64_t timeout_us)
+{
+	struct ipc_message message = {.kind = 0};
+
+	while (message.kind != CALL_BRIDGE_EXPORT_ANSWER)
+		if (rig_take(&rig, &rig.bridge, &message, timeout_us) != STATUS_OK)
+			return false;
+	CHECK(call_export_take_answer(buffer_bytes(&message.payload), &answer) == STATUS_OK);
+	return true;
+}
+
+/* How many answers come at once; of these, those with this result. */
+static unsigned heard(enum call_result result, unsigned *ret_all)
+{
+	unsigned count = 0;
+
+	for (*ret_all = 0; hear(300000); ++*ret_all)
+		count += answer.result == result;
+	return count;
+}
+
+static void hold_store(void)
+{
+	kill(rig_child(&rig, PROC_store)->pid, SIGSTOP);
+}
+
+static void let_store(void)
+{
+	kill(rig_child(&rig, PROC_store)->pid, SIGCONT);
+}
+
+/* Each of the wallets' receipts stand in blobs of their own. */
+static void fresh(const char *name)
+{
+	char path[64];
+
+	rig_stop(&rig);
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	CHECK(mkdir(path, 0755) == 0);
+	memset(rig.anchor, 0, sizeof(rig.anchor));
+	rig.boots = rig.extends = 0;
+	rig_start(&rig, path, true);
+	for (size_t i = 0; i < CLIENTS; i++) {
+		char wallet[32];
+
+		snprintf(wallet, sizeof(wallet), "%s-%zu", name, i);
+		worlds[i] = (struct rig_world){.cap = 0};
+		rig_world_make(&rig, &worlds[i], wallet);
+	}
+	for (size_t i = 0; i < BLOBS; i++) {
+		EXPECT(sign(&worlds[i % CLIENTS]) == CALL_RESULT_SIGNED);
+		usleep(250000);
+	}
+}
+
+/* Whoever reads what is slow to come takes places of his own, and no signature waits for one. */
+static void test_reading_takes_no_signatures_turn(void)
+{
+	struct timespec from, to;
+	unsigned all;
+
+	fresh("places");
+	hold_store();
+	for (size_t i = 0; i < 20; i++)
+		(void)ask(&worlds[0], CALL_EXPORT_DECISION, 0);
+	EXPECT(heard(CALL_RESULT_SHARE_SPENT, &all) == 20 - EACH && all == 20 - EACH);
+	for (size_t client = 1; client < PLACES / EACH; client++)
+		for (size_t i = 0; i < EACH; i++)
+			(void)ask(&worlds[client], CALL_EXPORT_DECISION, 0);
+	(void)ask(&worlds[4], CALL_EXPORT_DECISION, 0);
+	EXPECT(heard(CALL_RESULT_OVERLOADED, &all) == 1 && all == 1);
+	/* What waits for nothing is answered all the same. */
+	(void)ask(NULL, CALL_EXPORT_STATUS, 0);
+	EXPECT(heard(CALL_RESULT_DONE, &all) == 1 && all == 1);
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	EXPECT(sign(&worlds[4]) == CALL_RESULT_SIGNED);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	EXPECT(to.tv_sec - from.tv_sec <= 1);
+	let_store();
+	EXPECT(heard(CALL_RESULT_NOT_FOUND, &all) == all && all == PLACES);
+	EXPECT(sign(&worlds[0]) == CALL_RESULT_SIGNED);
+}
+
+/* One client's long way through all that is kept does not come before another's one blob. */
+static void test_reads_take_turns(void)
+{
+	unsigned before = 0;
+	uint64_t short_one;
+
+	fresh("turns");
+	hold_store();
+	for (size_t i = 0; i < EACH; i++)
+		(void)ask(&worlds[0], CALL_EXPORT_DECISION, 0);
+	short_one = ask(&worlds[1], CALL_EXPORT_RECEIPTS, (uint64_t)BLOBS << 16);
+	let_store();
+	while (hear(5000000) && answer.request != short_one)
+		before++;
+	EXPECT(answer.request == short_one && answer.result == CALL_RESULT_DONE);
+	EXPECT(before <= EACH / 2);
+	for (; before < EACH; before++)
+		EXPECT(hear(5000000));
+}
+
+int main(void)
+{
+	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
+	RUN(test_reading_takes_no_signatures_turn);
+	RUN(test_reads_take_turns);
+	rig_stop(&rig);
+	return test_summary();
+}

@@ -4,12 +4,13 @@
 #include "base_check.h"
 #include "signer_boot.h"
 #include "signer_change.h"
+#include "signer_decisions.h"
 #include "signer_keep.h"
 
 /* A cursor of the API is the cursor of a blob and the number of an item in it. */
 #define ITEMS_BITS     16
 #define BLOBS_PER_TURN 64  /* blobs without one of the wallet's receipts that are passed over */
-#define TAG_FIRST      100 /* of reads; appends use the streams' numbers */
+#define TAG_FIRST      100 /* of reads, up to the decisions'; appends use the streams' */
 
 /* One more than may wait: for what is answered at once, the signer's state and refusals. */
 enum { SPARE = SIGNER_EXPORTS_MAX, SLOTS };
@@ -23,6 +24,7 @@ struct export
 	char name[LIMIT_NAME_MAX];
 	uint8_t token[LIMIT_TOKEN_MAX], token_hash[32];
 	uint64_t began_ms, cursor;
+	uint64_t tag;     /* of the read that is awaited: others are of exports that gave up */
 	uint64_t read_to; /* the stream's next cursor when the last read was asked for */
 	unsigned passed;
 	uint8_t wallet[32], address[32], client[32];
@@ -34,7 +36,8 @@ struct export
 struct signer_export {
 	struct signer *signer;
 	struct export exports[SLOTS];
-	size_t turn; /* whose reads are asked for first */
+	size_t turn;        /* whose reads are asked for first */
+	uint64_t tag_count; /* tags given to reads */
 	struct buffer plain, message;
 };
 
@@ -459,17 +462,22 @@ static void take_decision_blob(struct export *export, uint64_t cursor, struct by
 	}
 }
 
+static struct export *find_reading(struct signer_export *exports, uint64_t tag)
+{
+	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++)
+		if (exports->exports[i].step == EXPORT_READING && exports->exports[i].tag == tag)
+			return &exports->exports[i];
+	return NULL;
+}
+
 void signer_export_blob(struct signer_export *exports, uint64_t tag, enum status status,
                         const struct call_store_segment_state *state, struct bytes blob)
 {
-	struct export *export;
+	struct export *export = find_reading(exports, tag);
 	bool full;
 	size_t at;
 
-	if (tag < TAG_FIRST || tag - TAG_FIRST >= SIGNER_EXPORTS_MAX)
-		return;
-	export = &exports->exports[tag - TAG_FIRST];
-	if (export->step != EXPORT_READING)
+	if (export == NULL)
 		return;
 	if (status == STATUS_NOT_FOUND && export->request.topic == CALL_EXPORT_DECISION) {
 		answer(export, CALL_RESULT_NOT_FOUND);
@@ -527,7 +535,7 @@ static enum status begin_receipts(struct signer *signer, struct export *export)
 
 static void step_read(struct signer_export *exports, struct export *export)
 {
-	uint64_t tag = TAG_FIRST + (uint64_t)(export - exports->exports);
+	uint64_t tag = TAG_FIRST + exports->tag_count % (SIGNER_DECISIONS_TAG - TAG_FIRST);
 
 	if (export->request.topic == CALL_EXPORT_RECEIPTS && export->cursor == 0 &&
 	    export->passed == 0 && export->out.len == 0) {
@@ -549,6 +557,8 @@ static void step_read(struct signer_export *exports, struct export *export)
 	                         export->cursor >> ITEMS_BITS, tag) != STATUS_OK)
 		return;
 	export->step = EXPORT_READING;
+	export->tag = tag;
+	exports->tag_count++;
 	exports->turn = (size_t)(export - exports->exports + 1) % SLOTS; /* all read in turn */
 	export->read_to = signer_receipts_next(exports->signer->receipts);
 }

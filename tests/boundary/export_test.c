@@ -1,4 +1,4 @@
-/* Reading holds nobody back, and everybody reads his own (A25): real signer and store, which
+/* Reading holds nobody back, and everybody reads his own (A24, A25): real signer and store, which
  * the test stops where the disk is to be slow. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authz_bundle.h"
 #include "base_check.h"
 #include "base_test.h"
 #include "call_export.h"
@@ -75,6 +76,23 @@ static unsigned heard(enum call_result result, unsigned *ret_all)
 	for (*ret_all = 0; hear(300000); ++*ret_all)
 		count += answer.result == result;
 	return count;
+}
+
+/* The receipts in an answer, without what tells of the time. */
+static struct bytes receipts_of(struct buffer *space)
+{
+	struct bytes left = answer.body;
+
+	space->len = 0;
+	while (left.len >= 5) {
+		size_t len = 5 + (size_t)load_le32(left.data + 1);
+
+		CHECK(len <= left.len);
+		if (left.data[0] == AUTHZ_ITEM_RECEIPT)
+			CHECK(buffer_put(space, bytes_of(left.data, len)) == STATUS_OK);
+		left = bytes_of(left.data + len, left.len - len);
+	}
+	return buffer_bytes(space);
 }
 
 static void hold_store(void)
@@ -159,11 +177,36 @@ static void test_reads_take_turns(void)
 		EXPECT(hear(5000000));
 }
 
+/* A24: what comes for an export that was given up is no other's, in the same place or not. */
+static void test_a_late_blob_is_of_no_other_export(void)
+{
+	uint8_t spaces[2][4096];
+	struct buffer space = BUFFER_OF_ARRAY(spaces[0]), other = BUFFER_OF_ARRAY(spaces[1]);
+	struct bytes kept, found;
+	uint64_t late;
+
+	fresh("late");
+	(void)ask(&worlds[0], CALL_EXPORT_RECEIPTS, 0);
+	CHECK(hear(5000000) && answer.result == CALL_RESULT_DONE && answer.next_cursor == 0);
+	kept = receipts_of(&space);
+	EXPECT(kept.len != 0);
+	hold_store();
+	(void)ask(&worlds[1], CALL_EXPORT_RECEIPTS, (uint64_t)(BLOBS - 2) << 16);
+	EXPECT(hear(7000000) && answer.result == CALL_RESULT_STORE_UNAVAILABLE);
+	late = ask(&worlds[0], CALL_EXPORT_RECEIPTS, 0);
+	EXPECT(!hear(300000));
+	let_store();
+	EXPECT(hear(5000000) && answer.request == late && answer.result == CALL_RESULT_DONE);
+	found = receipts_of(&other);
+	EXPECT(found.len == kept.len && memcmp(found.data, kept.data, kept.len) == 0);
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
 	RUN(test_reading_takes_no_signatures_turn);
 	RUN(test_reads_take_turns);
+	RUN(test_a_late_blob_is_of_no_other_export);
 	rig_stop(&rig);
 	return test_summary();
 }

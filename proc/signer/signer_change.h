@@ -232,8 +232,11 @@ const struct authz_user_key *signer_session_key(const struct signer *signer,
 enum status signer_add_credential(struct signer_change *job, struct bytes payload);
 /* signer_install has what an operator's command names put on the appliance's data disk, for the
  * next start: a site manifest that changes no more than may be changed from afar, or approvals,
- * which the unsealer then checks. */
+ * which the unsealer then checks. Each operator has a rate of these. */
 enum status signer_install(struct signer_change *job, struct bytes payload);
+/* signer_keep_serial makes the serial of the operator's command durable, by a write of his share:
+ * before what he sends is put, so that no start takes the command once more. */
+enum status signer_keep_serial(struct signer_change *job);
 enum status signer_obey_operator(struct signer_change *job, struct bytes payload);
 enum status signer_answer_query(struct signer_change *job, struct bytes payload);
 /* signer_answer_topic answers for a key that was verified. */

@@ -164,9 +164,11 @@ size_t signer_modules_room(const struct signer_change *job);
 void signer_put_modules(struct signer_change *job);
 /* signer_learn_module runs the pre-check on a stored or given module and learns its schema. */
 enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32]);
-/* signer_known_module gives the name of a module whose text is ours: one that ships, or an intent
- * (the evaluator with a table); NULL for custom code. It lives until the next call. */
+/* signer_known_module gives the name of a module that runs our code alone: one that ships, or
+ * an intent (the evaluator with a table); NULL for custom code. It lives until the next call. */
 const char *signer_known_module(struct signer_change *job, const uint8_t hash[32]);
+/* signer_module_kind says whose word the text of a module is that is known, or not. */
+enum authz_module_kind signer_module_kind(bool is_known, const uint8_t hash[32]);
 /* signer_describe renders the description of job->change; wallets must be loaded. */
 enum status signer_describe(struct signer_change *job);
 /* signer_apply carries out a verified change and fills the answer. */

@@ -27,7 +27,7 @@
 #define LINE_MAX_BYTES (512u * 1024)
 #define BUNDLE_MAX     (256u * 1024 * 1024) /* of one wallet in one file */
 #define WALLETS_MAX    1024                 /* in one file */
-#define FORMAT         1
+#define FORMAT         2
 
 enum line {
 	LINE_START = 0, /* a run of export: deployment, its key, when */
@@ -37,12 +37,51 @@ enum line {
 	LINE_RECEIPT,
 	LINE_HEAD,
 	LINE_PATH,
-	LINE_PAGE, /* all before it are whole; where the next page begins */
+	LINE_CHANGE,   /* what a user signed, and what it led to */
+	LINE_STANDING, /* where the wallet stands, signed by the deployment */
+	LINE_PAGE,     /* all before it are whole; where the next page begins */
 	LINE_COUNT
 };
 
-static const char *const names[LINE_COUNT] = {"audit",   "wallet", "grant", "boot",
-                                              "receipt", "head",   "path",  "page"};
+static const char *const names[LINE_COUNT] = {"audit", "wallet", "grant",  "boot",     "receipt",
+                                              "head",  "path",   "change", "standing", "page"};
+
+/* Items of a kind, one behind the other. */
+struct items {
+	uint8_t *data;
+	size_t len, cap;
+};
+
+/* What is known of one wallet while a file is read. */
+struct seen {
+	uint8_t wallet[32];
+	uint64_t boot, number;             /* of its last receipt */
+	uint64_t version;                  /* of its last change */
+	uint64_t paged_boot, paged_number; /* before its last page line: of the last receipt ... */
+	uint64_t paged_version;            /* ... and of the last change */
+	char cursor[24];                   /* of the page to go on with */
+	bool whole;                        /* its last page stands there */
+	struct items bundle, changes;
+	struct grant_seen {
+		uint8_t id[32], module[32], parameters_hash[32];
+	} * grants;
+	size_t grant_count;
+	size_t unknown_grants; /* receipts of signatures under a grant that is not in the file */
+};
+
+struct audit {
+	const struct cli_call *call;
+	const char *path;
+	uint8_t deployment[32], deployment_key[32];
+	uint64_t from_s; /* what the file leaves out: decisions before then */
+	bool started;
+	uint64_t line; /* number of the one being read */
+	long good_end; /* offset behind the last page line */
+	struct seen wallets[WALLETS_MAX];
+	size_t wallet_count;
+};
+
+static struct audit audit;
 
 /* ---- lines: the same code writes them and checks them ---- */
 
@@ -62,6 +101,7 @@ static bool put_line(struct cli_out *out, enum line line, const uint8_t wallet[3
 	static struct authz_wallet_record of_wallet;
 	static struct authz_grant_answer of_grant;
 	static struct authz_receipt of_receipt;
+	struct authz_standing standing;
 	char *text = malloc(BASE64_LEN(record.len) + 1);
 	bool good = text != NULL;
 
@@ -87,6 +127,14 @@ static bool put_line(struct cli_out *out, enum line line, const uint8_t wallet[3
 		cli_out_name(out, "says");
 		if (good)
 			cli_receipt_out(out, &of_receipt);
+	} else if (line == LINE_CHANGE) {
+		cli_out_name(out, "says");
+		good = cli_changed_out(out, record);
+	} else if (line == LINE_STANDING) {
+		good = authz_standing_open(record, audit.deployment_key, &standing) == STATUS_OK;
+		cli_out_name(out, "says");
+		if (good)
+			cli_standing_out(out, &standing);
 	}
 	cli_out_close(out, '}');
 	cli_out_line(out);
@@ -126,36 +174,6 @@ static void put_page(struct cli_out *out, const uint8_t wallet[32], struct bytes
 
 /* ---- a file, line by line ---- */
 
-/* What is known of one wallet while a file is read. */
-struct seen {
-	uint8_t wallet[32];
-	uint64_t boot, number;             /* of its last receipt */
-	uint64_t paged_boot, paged_number; /* of the last one before its last page line */
-	char cursor[24];                   /* of the page to go on with */
-	bool whole;                        /* its last page stands there */
-	uint8_t *bundle;
-	size_t bundle_len, bundle_cap;
-	struct grant_seen {
-		uint8_t id[32], module[32], parameters_hash[32];
-	} * grants;
-	size_t grant_count;
-	size_t unknown_grants; /* receipts of signatures under a grant that is not in the file */
-};
-
-struct audit {
-	const struct cli_call *call;
-	const char *path;
-	uint8_t deployment[32], deployment_key[32];
-	uint64_t from_s; /* what the file leaves out: decisions before then */
-	bool started;
-	uint64_t line; /* number of the one being read */
-	long good_end; /* offset behind the last page line */
-	struct seen wallets[WALLETS_MAX];
-	size_t wallet_count;
-};
-
-static struct audit audit;
-
 static int wrong(const char *what)
 {
 	cli_complain(audit.call, "%s, line %llu: %s", audit.path, (unsigned long long)audit.line,
@@ -179,24 +197,36 @@ static struct seen *seen_of(const uint8_t wallet[32])
 	return at;
 }
 
-static bool keep_item(struct seen *seen, uint8_t kind, struct bytes item)
+static bool keep_item(struct items *items, uint8_t kind, struct bytes item)
 {
 	struct buffer out;
 
-	if (seen->bundle_len + item.len + 5 > seen->bundle_cap) {
-		size_t cap = 2 * seen->bundle_cap + item.len + 65536;
-		uint8_t *more = cap > BUNDLE_MAX ? NULL : realloc(seen->bundle, cap);
+	if (items->len + item.len + 5 > items->cap) {
+		size_t cap = 2 * items->cap + item.len + 65536;
+		uint8_t *more = cap > BUNDLE_MAX ? NULL : realloc(items->data, cap);
 
 		if (more == NULL)
 			return false;
-		seen->bundle = more;
-		seen->bundle_cap = cap;
+		items->data = more;
+		items->cap = cap;
 	}
-	out = (struct buffer){seen->bundle, seen->bundle_cap, seen->bundle_len};
+	out = (struct buffer){items->data, items->cap, items->len};
 	if (authz_item_put(kind, item, &out) != STATUS_OK)
 		return false;
-	seen->bundle_len = out.len;
+	items->len = out.len;
 	return true;
+}
+
+static bool keep_change(struct seen *seen, struct bytes record)
+{
+	struct authz_changed changed;
+	struct authz_link link;
+
+	if (authz_changed_take(record, &changed) != STATUS_OK ||
+	    authz_link_take(changed.link, &link) != STATUS_OK)
+		return false;
+	seen->version = link.version;
+	return keep_item(&seen->changes, CLI_AUDIT_CHANGE, record);
 }
 
 static bool keep_grant(struct seen *seen, struct bytes record)
@@ -285,7 +315,11 @@ static int take_record(enum line line, struct seen *seen, struct bytes record)
 		seen->boot = receipt.boot;
 		seen->number = receipt.number;
 	}
-	return keep_item(seen, items[line], record) ? CLI_YES : wrong("more than a file may hold");
+	if (line == LINE_CHANGE     ? keep_change(seen, record)
+	    : line == LINE_STANDING ? keep_item(&seen->changes, CLI_AUDIT_STANDING, record)
+	                            : keep_item(&seen->bundle, items[line], record))
+		return CLI_YES;
+	return wrong("more than a file may hold");
 }
 
 static int take_start(const struct cli_json_node *root)
@@ -324,6 +358,7 @@ static int take_page(struct seen *seen, const struct cli_json_node *root, long e
 	seen->cursor[cursor.len] = '\0';
 	seen->paged_boot = seen->boot;
 	seen->paged_number = seen->number;
+	seen->paged_version = seen->version;
 	audit.good_end = end;
 	return CLI_YES;
 }
@@ -431,6 +466,35 @@ static int put_item(struct export *export, struct seen *seen, uint8_t kind, stru
 	return CLI_YES;
 }
 
+/* Writes what changed the wallet since, and where it stands. Behind the receipts: each of them
+ * names a state that was durable by then, so none is of a state that comes later. */
+static int put_changes(struct export *export, struct seen *seen)
+{
+	static struct authz_changes_answer page;
+	struct cli_out out = {.file = export->file};
+
+	do {
+		uint8_t after[32] = {0};
+		uint64_t version = __builtin_bswap64(seen->version);
+		struct bytes answer;
+		int result;
+
+		memcpy(after, &version, sizeof(version));
+		result = cli_query(&export->server, &export->key, AUTHZ_QUERY_CHANGES, seen->wallet,
+		                   after, &answer);
+		if (result != CLI_YES)
+			return result;
+		if (authz_changes_answer_take(answer, &page) != STATUS_OK ||
+		    (page.more && page.count == 0))
+			return CLI_UNSURE;
+		for (size_t i = 0; i < page.count; i++)
+			if (!put_line(&out, LINE_CHANGE, seen->wallet, page.changes[i]))
+				return CLI_UNSURE;
+		seen->version += page.count;
+	} while (page.more);
+	return put_line(&out, LINE_STANDING, seen->wallet, page.standing) ? CLI_YES : CLI_UNSURE;
+}
+
 static int put_pages(struct export *export, struct seen *seen)
 {
 	static uint8_t space[CLI_ANSWER_MAX];
@@ -457,6 +521,10 @@ static int put_pages(struct export *export, struct seen *seen)
 		/* The last page is where a later run goes on: it has grown by then. */
 		if (more)
 			memcpy(seen->cursor, next, sizeof(next));
+		else
+			result = put_changes(export, seen);
+		if (result != CLI_YES)
+			break;
 		put_page(&out, seen->wallet, bytes_of_text(seen->cursor), !more);
 		if (fflush(export->file) != 0)
 			return CLI_UNSURE;
@@ -520,6 +588,7 @@ static int open_file(struct cli_call *call, const char *to, bool append, FILE **
 		for (size_t i = 0; i < audit.wallet_count; i++) {
 			audit.wallets[i].boot = audit.wallets[i].paged_boot;
 			audit.wallets[i].number = audit.wallets[i].paged_number;
+			audit.wallets[i].version = audit.wallets[i].paged_version;
 		}
 		if (result == CLI_YES && (fseek(file, audit.good_end, SEEK_SET) != 0 ||
 		                          ftruncate(fileno(file), audit.good_end) != 0))
@@ -542,6 +611,7 @@ static int export_all(struct export *export, const char *wallets)
 	}
 	if (audit.started)
 		export->from_s = audit.from_s;
+	memcpy(audit.deployment_key, export->server.deployment_key, 32);
 	put_start(&out, export->server.deployment, export->server.deployment_key,
 	          (uint64_t)time(NULL), export->from_s);
 	return cli_each_word(wallets, put_named, export) ? CLI_YES : CLI_NO;
@@ -593,14 +663,30 @@ static int run_export(struct cli_call *call)
 /* ---- verify ---- */
 
 struct totals {
-	uint64_t receipts, allowed, unknown;
+	uint64_t receipts, allowed, unknown, changes;
 	size_t whole; /* wallets whose first receipt of all is there */
 };
+
+/* Whether the lines of grants that live say what the user signed. */
+static bool fits_changes(const struct seen *seen, const struct authz_history *history)
+{
+	for (size_t i = 0; i < history->grant_count; i++)
+		for (size_t j = 0; j < seen->grant_count; j++)
+			if (memcmp(seen->grants[j].id, history->grants[i].id, 32) == 0 &&
+			    (memcmp(seen->grants[j].module, history->grants[i].module, 32) != 0 ||
+			     memcmp(seen->grants[j].parameters_hash,
+			            history->grants[i].parameters_hash, 32) != 0))
+				return false;
+	return true;
+}
 
 static int verify_wallet(const struct seen *seen, struct totals *totals)
 {
 	static const uint8_t none[32];
 	static struct authz_bundle_report report;
+	static struct authz_history history;
+	struct bytes bundle = bytes_of(seen->bundle.data, seen->bundle.len);
+	const char *text;
 	char id[HEX_LEN(32) + 1];
 	enum status status;
 
@@ -610,12 +696,24 @@ static int verify_wallet(const struct seen *seen, struct totals *totals)
 		             "wallet %.16s: its export was cut short; go on with --append", id);
 		return CLI_NO;
 	}
-	status = authz_bundle_verify(bytes_of(seen->bundle, seen->bundle_len), audit.deployment_key,
-	                             seen->wallet, &report);
+	status = authz_bundle_verify(bundle, audit.deployment_key, seen->wallet, &report);
 	if (status != STATUS_OK) {
 		cli_complain(audit.call, "wallet %.16s: %s", id, report.text);
 		return CLI_NO;
 	}
+	history = (struct authz_history){.version = 0};
+	memcpy(history.deployment, audit.deployment, 32);
+	memcpy(history.wallet, seen->wallet, 32);
+	text = cli_audit_changes(bytes_of(seen->changes.data, seen->changes.len), bundle,
+	                         audit.deployment_key, &history);
+	if (text == NULL && !fits_changes(seen, &history))
+		text = "a grant's line is not what the change that made the grant says";
+	if (text != NULL) {
+		cli_complain(audit.call, "wallet %.16s, change %llu: %s", id,
+		             (unsigned long long)history.version + 1, text);
+		return CLI_NO;
+	}
+	totals->changes += history.version;
 	totals->receipts += report.chain.count;
 	totals->allowed += report.allowed;
 	totals->unknown += seen->unknown_grants;
@@ -662,14 +760,15 @@ static int run_verify(struct cli_call *call)
 		printf(
 		    call->json
 		        ? "{\"verified\":true,\"from\":%llu,\"wallets\":%zu,\"from_the_first\":%zu,"
-		          "\"receipts\":%llu,\"allowed\":%llu,\"of_grants_not_kept\":%llu}\n"
+		          "\"changes\":%llu,\"receipts\":%llu,\"allowed\":%llu,"
+		          "\"of_grants_not_kept\":%llu}\n"
 		        : "verified: receipts from %llu on, %zu wallets (of %zu from their first "
 		          "decision "
-		          "on), %llu receipts, "
+		          "on), %llu changes as their users signed them, %llu receipts, "
 		          "%llu allowed, %llu of them under grants that are not kept any more\n",
 		    (unsigned long long)audit.from_s, audit.wallet_count, totals.whole,
-		    (unsigned long long)totals.receipts, (unsigned long long)totals.allowed,
-		    (unsigned long long)totals.unknown);
+		    (unsigned long long)totals.changes, (unsigned long long)totals.receipts,
+		    (unsigned long long)totals.allowed, (unsigned long long)totals.unknown);
 	else if (call->json)
 		printf("{\"verified\":false}\n");
 	if (result == CLI_YES && key_text == NULL && !call->json)
@@ -683,13 +782,14 @@ const struct cli_command cli_audit_export = {
     .name = "audit export",
     .arguments = "--wallet W[,W...] --key USER.json --token-file F --out FILE [--from SECONDS] "
                  "[--append]",
-    .sentence = "write wallets, grants and every decision with its proof, as JSON Lines",
+    .sentence = "write wallets, what users signed and every decision with its proof",
     .run = run_export,
     .help =
-        "One line each: the wallet's record, its grants, boot records, receipts, and the signed "
-        "head\n"
-        "that proves that none is missing. Each holds the record itself and what it says. To\n"
-        "decide again takes what it has not: `claviger receipt export`, and the modules' files.\n\n"
+        "JSON Lines: the wallet's record, its grants, boot records, receipts, and the signed head\n"
+        "that proves that none is missing; then every change of the wallet since its birth as it\n"
+        "was signed, with the signatures and the text, and where the wallet stands, signed by the\n"
+        "deployment. Each line holds the record itself and what it says. To decide again takes\n"
+        "what it has not: `claviger receipt export`, and the modules' files.\n\n"
         "--from SECONDS  leave out decisions before then (since 1970)\n"
         "--append        go on with a file: what was decided since, or behind the last whole page\n"
         "                when it was cut short\n",
@@ -698,9 +798,14 @@ const struct cli_command cli_audit_export = {
 const struct cli_command cli_audit_verify = {
     .name = "audit verify",
     .arguments = "FILE [--deployment-key HEX]",
-    .sentence = "check a file of audit export, offline: no receipt missing, changed or made up",
-    .help = "Receipts are proven: each is signed, and chained to the one before it from the first\n"
-            "that the file has; `from` is the time from which it was asked for (0: all). Records\n"
-            "of wallets and grants carry no signature: they are what the server said\n",
+    .sentence = "check a file of audit export, offline: nothing missing, changed or made up",
+    .help =
+        "Receipts are proven: each is chained to the one before it, from the first that the file\n"
+        "has to the signed head; `from` is the time from which it was asked for (0: all).\n"
+        "Changes are proven from the wallet's birth on: each signature, by a key that might\n"
+        "sign it then, its delay, and that it leads to the next state, the last one to where\n"
+        "the deployment signed that the wallet stands. Each receipt names one of these states,\n"
+        "each signature a grant that lived in it. The wallet's own line, and counts in those of\n"
+        "grants, carry no signature: they are what the server said\n",
     .run = run_verify,
 };

@@ -115,10 +115,11 @@ enum status authz_pending_record_put(const struct authz_pending_record *pending,
 	struct cbor_writer w;
 
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, 3);
+	cbor_put_map(&w, 4);
 	cbor_put_bytes_n_at(&w, 1, pending->change, 32);
 	cbor_put_bytes_at(&w, 2, pending->signed_change);
 	cbor_put_text_at(&w, 3, pending->description);
+	cbor_put_bytes_n_at(&w, 4, pending->kept, 32);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -129,10 +130,11 @@ enum status authz_pending_record_take(struct bytes bytes, struct authz_pending_r
 	struct cbor_reader r;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 3);
+	cbor_take_map(&r, 4);
 	cbor_take_bytes_n_at(&r, 1, pending.change, 32);
 	pending.signed_change = cbor_take_bytes_at(&r, 2, AUTHZ_PENDING_RECORD_MAX);
 	pending.description = cbor_take_text_at(&r, 3, LIMIT_DESCRIPTION_MAX);
+	cbor_take_bytes_n_at(&r, 4, pending.kept, 32);
 	cbor_take_end(&r);
 	if (cbor_done(&r) != STATUS_OK)
 		return STATUS_CORRUPT;

@@ -52,6 +52,7 @@ struct authz_pending_record {
 	uint8_t change[32];         /* its hash, the record's id in the map */
 	struct bytes signed_change; /* as it was submitted */
 	struct bytes description;
+	uint8_t kept[32]; /* what was kept of it (authz_history.h) */
 };
 
 MUST_USE enum status authz_pending_record_put(const struct authz_pending_record *pending,

@@ -4,7 +4,8 @@
 #include "base_check.h"
 #include "cbor_writer.h"
 
-#define RECEIPT_VERSION 1
+#define RECEIPT_VERSION 2
+#define BOOT_VERSION    1
 
 static void put_tried(struct cbor_writer *w, const struct authz_tried *tried)
 {
@@ -96,7 +97,7 @@ enum status authz_receipt_put(const struct authz_receipt *receipt, struct buffer
 	CHECK(receipt->charge_count <= LIMIT_COUNTERS_MAX && receipt->number != 0);
 	CHECK(receipt->limit_count <= LIMIT_WALLET_LIMITS_MAX);
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w, (size_t)19 + receipt->has_facts + (receipt->limit_count != 0));
+	cbor_put_map(&w, (size_t)20 + receipt->has_facts + (receipt->limit_count != 0));
 	cbor_put_uint_at(&w, 1, RECEIPT_VERSION);
 	cbor_put_bytes_n_at(&w, 2, receipt->deployment, 32);
 	cbor_put_bytes_n_at(&w, 3, receipt->boot_record, 32);
@@ -126,6 +127,7 @@ enum status authz_receipt_put(const struct authz_receipt *receipt, struct buffer
 		put_facts(&w, &receipt->facts);
 	}
 	put_limits(&w, receipt);
+	cbor_put_bytes_n_at(&w, 22, receipt->authority, 32);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -230,7 +232,7 @@ enum status authz_receipt_take(struct bytes bytes, struct authz_receipt *ret_rec
 	if (bytes.len > AUTHZ_RECEIPT_MAX)
 		return STATUS_TOO_LARGE;
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 21);
+	cbor_take_map(&r, 22);
 	if (cbor_take_uint_at(&r, 1, UINT64_MAX) != RECEIPT_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
 	cbor_take_bytes_n_at(&r, 2, taken.deployment, 32);
@@ -250,6 +252,7 @@ enum status authz_receipt_take(struct bytes bytes, struct authz_receipt *ret_rec
 	taken.fuel_limit = cbor_take_uint_at(&r, 16, UINT64_MAX);
 	taken.engine = cbor_take_text_at(&r, 17, LIMIT_NAME_MAX);
 	take_lists(&r, &taken);
+	cbor_take_bytes_n_at(&r, 22, taken.authority, 32);
 	cbor_take_end(&r);
 	if (taken.number == 0 || taken.decision == 0)
 		cbor_fail(&r, STATUS_MALFORMED);
@@ -270,7 +273,7 @@ enum status authz_boot_put(const struct authz_boot_record *boot, struct buffer *
 	CHECK(boot->pcr_count <= AUTHZ_BOOT_PCRS_MAX);
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 14);
-	cbor_put_uint_at(&w, 1, RECEIPT_VERSION);
+	cbor_put_uint_at(&w, 1, BOOT_VERSION);
 	cbor_put_bytes_n_at(&w, 2, boot->deployment, 32);
 	cbor_put_uint_at(&w, 3, boot->boot);
 	cbor_put_uint_at(&w, 4, boot->mode);
@@ -316,7 +319,7 @@ enum status authz_boot_take(struct bytes bytes, struct authz_boot_record *ret_bo
 		return STATUS_TOO_LARGE;
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 14);
-	if (cbor_take_uint_at(&r, 1, UINT64_MAX) != RECEIPT_VERSION)
+	if (cbor_take_uint_at(&r, 1, UINT64_MAX) != BOOT_VERSION)
 		cbor_fail(&r, STATUS_UNSUPPORTED);
 	cbor_take_bytes_n_at(&r, 2, taken.deployment, 32);
 	taken.boot = cbor_take_uint_at(&r, 3, INT64_MAX);

@@ -110,6 +110,9 @@ struct authz_receipt {
 	struct authz_charge charges[LIMIT_COUNTERS_MAX];
 	size_t limit_count; /* where the limits decided: signed, or refused by one of them */
 	struct authz_limit_row limits[LIMIT_WALLET_LIMITS_MAX];
+	/* The wallet's authority hash then, as far as it was durable: less power may have been in
+	 * force already (authz_history.h). */
+	uint8_t authority[32];
 };
 
 MUST_USE enum status authz_receipt_put(const struct authz_receipt *receipt, struct buffer *out);

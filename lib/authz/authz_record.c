@@ -134,7 +134,9 @@ enum {
 	WALLET_LIMITS,
 	WALLET_SINCE,
 	WALLET_LEFT,
-	WALLET_FIELDS = WALLET_GRANTS + 10
+	WALLET_CHANGED,
+	WALLET_LINK,
+	WALLET_FIELDS = WALLET_GRANTS + 12
 };
 
 static void put_pending(const struct authz_wallet_record *wallet, struct cbor_writer *w)
@@ -221,12 +223,13 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 	      wallet->limit_count <= LIMIT_WALLET_LIMITS_MAX &&
 	      (!wallet->has_left || wallet->limit_count != 0));
 	cbor_writer_init(&w, out);
-	cbor_put_map(&w,
-	             (size_t)WALLET_GRANTS - (wallet->has_recovery ? 0 : 1) +
-	                 (wallet->delay_s != 0) + (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S) +
-	                 (wallet->exported != 0) + (wallet->pending_count != 0) +
-	                 (wallet->recovered != 0) + (wallet->kept_day != 0) + (wallet->kept != 0) +
-	                 (wallet->limit_count != 0 ? 2 : 0) + (wallet->has_left ? 1 : 0));
+	cbor_put_map(&w, (size_t)WALLET_GRANTS - (wallet->has_recovery ? 0 : 1) +
+	                     (wallet->delay_s != 0) +
+	                     (wallet->export_delay_s != AUTHZ_EXPORT_DELAY_S) +
+	                     (wallet->exported != 0) + (wallet->pending_count != 0) +
+	                     (wallet->recovered != 0) + (wallet->kept_day != 0) +
+	                     (wallet->kept != 0) + (wallet->limit_count != 0 ? 2 : 0) +
+	                     (wallet->has_left ? 1 : 0) + (wallet->changed != 0) + 1);
 	cbor_put_bytes_n_at(&w, WALLET_ID, wallet->id, 32);
 	cbor_put_bytes_n_at(&w, WALLET_ADDRESS, wallet->address, 32);
 	cbor_put_text_at(&w, WALLET_NAME, bytes_of(wallet->name, wallet->name_len));
@@ -269,6 +272,8 @@ enum status authz_wallet_put(const struct authz_wallet_record *wallet, struct bu
 	cbor_put_uint_if(&w, WALLET_KEPT_DAY, wallet->kept_day);
 	cbor_put_uint_if(&w, WALLET_KEPT, wallet->kept);
 	put_limits(wallet, &w);
+	cbor_put_uint_if(&w, WALLET_CHANGED, wallet->changed);
+	cbor_put_bytes_n_at(&w, WALLET_LINK, wallet->link, 32);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -348,6 +353,8 @@ enum status authz_wallet_take(struct bytes bytes, struct authz_wallet_record *re
 	wallet.kept_day = cbor_take_uint_if(&r, WALLET_KEPT_DAY, INT64_MAX);
 	wallet.kept = cbor_take_uint_if(&r, WALLET_KEPT, INT64_MAX);
 	take_limits(&r, &wallet);
+	wallet.changed = cbor_take_uint_if(&r, WALLET_CHANGED, INT64_MAX);
+	cbor_take_bytes_n_at(&r, WALLET_LINK, wallet.link, 32);
 	cbor_take_end(&r);
 	if (wallet.origin == 0)
 		cbor_fail(&r, STATUS_CORRUPT);

@@ -13,9 +13,10 @@
 #include "base_limits.h"
 
 #define AUTHZ_NONCE_ACCOUNTS_MAX 8
-#define AUTHZ_NONCES_MAX         32    /* nonce values that a grant remembers having signed on */
-#define AUTHZ_EXPORT_DELAY_S     86400 /* unless the user says another one */
-#define AUTHZ_SEALED_KEY_MAX     128   /* bytes: 64 of key and the AEAD's overhead */
+#define AUTHZ_NONCES_MAX         32     /* nonce values that a grant remembers having signed on */
+#define AUTHZ_EXPORT_DELAY_S     86400  /* unless the user says another one */
+#define AUTHZ_RECOVERY_DELAY_S   259200 /* 72 h: a lost factor's owner has time to say no */
+#define AUTHZ_SEALED_KEY_MAX     128    /* bytes: 64 of key and the AEAD's overhead */
 /* Encoded sizes, at most. */
 #define AUTHZ_WALLET_RECORD_MAX  8192
 #define AUTHZ_GRANT_RECORD_MAX   32768
@@ -100,6 +101,8 @@ struct authz_wallet_record {
 	    recovered; /* boot of the last recovery that this wallet was suspended for; 0: none */
 	/* Records that its changes left for good: how many on that day (of 86400 s since 1970). */
 	uint64_t kept_day, kept;
+	uint64_t changed; /* how many changes it had on that day */
+	uint8_t link[32]; /* hash of its last link (authz_history.h) */
 	/* What its user allows all its grants together. */
 	uint8_t limit_count;
 	struct authz_counter_rule limits[LIMIT_WALLET_LIMITS_MAX];

@@ -132,7 +132,7 @@ static void test_a_wallet_without_delays_reads_as_usual_and_the_largest_fits(voi
 	memset(plain.limits_since, 0, sizeof(plain.limits_since));
 	plain.export_delay_s = AUTHZ_EXPORT_DELAY_S;
 	EXPECT(authz_wallet_put(&plain, &out) == STATUS_OK);
-	EXPECT(space[0] == 0xac); /* twelve pairs, the last one 12 */
+	EXPECT(space[0] == 0xad); /* 12 pairs, and its last link */
 	EXPECT(authz_wallet_take(buffer_bytes(&out), &back) == STATUS_OK);
 	EXPECT(memcmp(&plain, &back, sizeof(plain)) == 0);
 	/* The largest one fits. */
@@ -172,6 +172,8 @@ static void test_limits_of_a_wallet_differ_and_are_told_with_what_is_left(void)
 	plain = some_wallet();
 	plain.has_left = true;
 	plain.left[1] = UINT64_MAX;
+	plain.changed = 3;
+	plain.link[31] = 4;
 	EXPECT(authz_wallet_put(&plain, &out) == STATUS_OK);
 	EXPECT(authz_wallet_take(buffer_bytes(&out), &back) == STATUS_OK);
 	EXPECT(memcmp(&plain, &back, sizeof(plain)) == 0);

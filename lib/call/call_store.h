@@ -69,6 +69,8 @@ enum call_store_value_kind {
 	CALL_STORE_VALUE_LIMITS = 17,   /* wallet id -> leased and spent amounts of its limits */
 	CALL_STORE_VALUE_OFFERED = 18, /* 0: which modules no grant names yet; n: the nth of them */
 	CALL_STORE_VALUE_SHARE = 19,   /* user id -> number and bytes of the modules he keeps */
+	CALL_STORE_VALUE_LINK = 20,    /* a wallet's version -> which change led to it */
+	CALL_STORE_VALUE_KEPT = 21,    /* SHA-256 -> a change as it was signed */
 	CALL_STORE_VALUE_MAX = 255,    /* kinds are 1 to this */
 };
 

@@ -507,6 +507,7 @@ static enum status query_wallet(struct signer_change *job, const struct authz_qu
 	memcpy(job->wallets[0].left, left, sizeof(left));
 	job->wallets[0].sealed_key_len = 0;
 	memset(job->wallets[0].sealed_key, 0, sizeof(job->wallets[0].sealed_key));
+	job->wallets[0].changed = 0; /* the signer's own business */
 	for (size_t i = 0; i < job->wallets[0].pending_count; i++)
 		job->wallets[0].pending[i].opens_s =
 		    signer_pending_opens(job->signer, &job->wallets[0].pending[i]);
@@ -562,6 +563,17 @@ static enum status query_decisions(struct signer_change *job, const struct authz
 	    (status == STATUS_OK && !may_see(job, &wallet->record, query->key)))
 		return not_visible(job);
 	return status == STATUS_OK ? signer_decisions_query(job, query) : status;
+}
+
+static enum status query_changes(struct signer_change *job, const struct authz_query *query)
+{
+	struct signer_wallet *wallet;
+	enum status status = signer_await_wallet(job, query->target, &wallet);
+
+	if (status == STATUS_NOT_FOUND ||
+	    (status == STATUS_OK && !may_see(job, &wallet->record, query->key)))
+		return not_visible(job);
+	return status == STATUS_OK ? signer_history_query(job, query, wallet) : status;
 }
 
 static enum status query_wallets(struct signer_change *job, const struct authz_query *query)
@@ -725,6 +737,8 @@ enum status signer_answer_topic(struct signer_change *job, const struct authz_qu
 		return query_of_wallet(job, query);
 	case AUTHZ_QUERY_DECISIONS:
 		return query_decisions(job, query);
+	case AUTHZ_QUERY_CHANGES:
+		return query_changes(job, query);
 	case AUTHZ_QUERY_BACKUP:
 	case AUTHZ_QUERY_CLIENTS:
 	case AUTHZ_QUERY_UPDATE:

@@ -12,8 +12,12 @@ static const struct authz_submit_answer done; /* nothing but when */
 /* The wallet's next version, bound to what its user signed. */
 void signer_advance(struct signer_change *job, struct authz_wallet_record *wallet)
 {
-	authz_authority_next(wallet->authority, buffer_bytes(&job->signed_text), wallet->authority);
+	uint8_t previous[32];
+
+	memcpy(previous, wallet->authority, sizeof(previous));
+	authz_authority_next(previous, buffer_bytes(&job->signed_text), wallet->authority);
 	wallet->version++;
+	signer_history_link(job, wallet, previous);
 }
 
 /* ---- births ---- */
@@ -724,6 +728,8 @@ static void lower_pinned(struct signer_change *job)
 		}
 		CHECK(signer_state_lower_wallet(state, &job->wallets[i], ask) == STATUS_OK);
 	}
+	/* Before the records that they lead to, which are written by themselves. */
+	signer_history_put(job);
 }
 
 static enum status refuse_held(struct signer_change *job)
@@ -782,7 +788,8 @@ enum status signer_lower_wallets(struct signer_change *job)
 	bool is_written = status != STATUS_OK || !is_so_already(job);
 
 	if (status == STATUS_OK && is_written &&
-	    !signer_state_may_hold(&job->signer->state, job->change.entry_count, job->user))
+	    (!signer_state_may_hold(&job->signer->state, job->change.entry_count, job->user) ||
+	     !signer_history_may_lower(job)))
 		status = refuse_held(job);
 	if (status == STATUS_OK && is_written)
 		lower_pinned(job);
@@ -991,7 +998,8 @@ static enum status apply_limit(struct signer_change *job)
 	if (status == STATUS_OK)
 		status = pin_limited(job, grants, &found);
 	if (status == STATUS_OK &&
-	    !signer_state_may_hold(&job->signer->state, 2 * job->change.entry_count, job->user))
+	    (!signer_state_may_hold(&job->signer->state, 2 * job->change.entry_count, job->user) ||
+	     !signer_history_may_lower(job)))
 		status = refuse_held(job);
 	if (status == STATUS_OK) {
 		lower_caps(job, grants);
@@ -1038,10 +1046,7 @@ enum status signer_count_kept(struct signer_change *job, size_t records)
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		struct authz_wallet_record *wallet = &job->wallets[i];
 
-		if (wallet->kept_day != day) {
-			wallet->kept_day = day;
-			wallet->kept = 0;
-		}
+		signer_history_day(wallet, day);
 		if (wallet->kept + records > LIMIT_KEPT_PER_DAY)
 			return signer_refuse(
 			    job, CALL_RESULT_CHANGE_REFUSED,

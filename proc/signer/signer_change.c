@@ -29,6 +29,7 @@ struct signer_change *signer_change_new(struct signer *signer)
 	job->other_text = proc_buffer(AUTHZ_SIGNED_TEXT_MAX);
 	job->lists = proc_buffer(SIGNER_LISTS_MAX);
 	job->late = proc_buffer(AUTHZ_PENDING_RECORD_MAX);
+	job->history.kept = proc_buffer(AUTHZ_KEPT_MAX);
 	job->answer = proc_buffer(2 * AUTHZ_BIRTH_MAX);
 	job->message = proc_buffer(CALL_CHANGE_SLOT_BYTES);
 	return job;
@@ -264,10 +265,17 @@ enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
 
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes)
 {
+	size_t left = SIGNER_HISTORY_RESERVE;
+
+	ops += signer_history_ops(job);
+	bytes += signer_history_bytes(job);
 	if (!signer_store_holds(ops, bytes))
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "this is more than one commit holds; make it in parts");
-	while (!signer_store_room(job->signer->store, ops, bytes))
+	/* What is so large that it leaves nothing goes when it has the commit for itself. */
+	if (!signer_store_holds(ops, bytes + left))
+		left = 0;
+	while (!signer_store_room(job->signer->store, ops, bytes + left))
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	return STATUS_OK;
@@ -691,6 +699,8 @@ static enum status submit(struct signer_change *job, struct bytes payload)
 	if (status == STATUS_OK)
 		status = check_state(job);
 	if (status == STATUS_OK)
+		status = signer_history_begin(job);
+	if (status == STATUS_OK)
 		status = signer_factors_verify(job);
 	/* Rendering the text took turns. Changes are worked on one at a time, so none but those
 	 * that wait for their commit can have changed wallets meanwhile: what does not wait for
@@ -772,6 +782,7 @@ void signer_change_request(struct signer *signer, struct bytes message)
 	job->acts_at_once = signer_request_acts_at_once(message);
 	job->answer.len = job->module.len = job->lists.len = job->stored.len = 0;
 	job->list_count = 0;
+	signer_history_reset(job);
 	job->refusal = (struct signer_refusal){.result = CALL_RESULT_INTERNAL};
 	job->factors.gives = false;
 	memset(job->user, 0, sizeof(job->user));

@@ -20,6 +20,7 @@
 #include "policy_known.h"
 #include "signer.h"
 #include "signer_budget.h"
+#include "signer_history.h"
 
 #define SIGNER_CHANGE_DEADLINE_MS       10000
 /* A request that waits for something itself gives way after this: to what takes power away, which
@@ -80,6 +81,7 @@ struct signer_change {
 	struct buffer late;  /* a change that waited */
 	struct buffer lists; /* of wallets, to be put with the change: signer_list_for */
 	size_t list_count;
+	struct signer_history history; /* what is kept of it */
 	struct signer *signer;
 };
 
@@ -124,8 +126,8 @@ enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up
 enum status signer_await_list(struct signer_change *job, const uint8_t after[32],
                               uint8_t ret_ids[AUTHZ_CLIENTS_MAX][32], size_t *ret_count,
                               bool *ret_more);
-/* signer_await_room waits until the gathering batch takes this; signer_await_commit until it is
- * durable. */
+/* signer_await_room waits until the gathering batch takes this, and what is kept of the change;
+ * signer_await_commit until it is durable. */
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes);
 enum status signer_await_commit(struct signer_change *job, uint64_t batch);
 /* signer_await_receipts waits until receipts can be written: what gives power asks for it first

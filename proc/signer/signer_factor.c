@@ -251,8 +251,8 @@ static enum status check_more(struct signer_change *job, size_t at, size_t given
 			                     "a signature and another signature or a code",
 			                     at + 1, wallet->user_key_count);
 		factors->is_recovery = true;
-		if (delay_s < SIGNER_RECOVERY_DELAY_S)
-			delay_s = SIGNER_RECOVERY_DELAY_S;
+		if (delay_s < AUTHZ_RECOVERY_DELAY_S)
+			delay_s = AUTHZ_RECOVERY_DELAY_S;
 	}
 	if (delay_s > factors->delay_s)
 		factors->delay_s = delay_s;

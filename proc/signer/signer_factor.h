@@ -11,10 +11,9 @@
 
 #include "authz_code.h"
 
-#define SIGNER_RECOVERY_DELAY_S   259200 /* 72 h: a lost factor's owner has time to say no */
-#define SIGNER_CODE_FAILURES_FREE 4      /* wrong codes before the next one has to wait */
-#define SIGNER_CODE_BLOCK_S       30     /* after the fifth; doubled with each further one ... */
-#define SIGNER_CODE_BLOCK_MAX_S   86400  /* ... up to a day */
+#define SIGNER_CODE_FAILURES_FREE 4     /* wrong codes before the next one has to wait */
+#define SIGNER_CODE_BLOCK_S       30    /* after the fifth; doubled with each further one ... */
+#define SIGNER_CODE_BLOCK_MAX_S   86400 /* ... up to a day */
 #define SIGNER_GIVEN_MAX          (AUTHZ_SIGNATURES_MAX + AUTHZ_CODES_MAX)
 #define SIGNER_BROUGHT_MAX        (LIMIT_USER_KEYS_MAX + AUTHZ_CODES_MAX)
 #define SIGNER_ENROLLS_PER_MINUTE 600 /* each is an X25519 agreement, for whoever asks */

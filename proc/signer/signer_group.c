@@ -133,6 +133,7 @@ void signer_group_add(struct signer_change *job, struct signer_made made,
 	struct member *row = take_row(job, signer_store_gathering(signer->store), answer);
 
 	CHECK(signer_store_is_paid(signer->store)); /* no turn since signer_take_write */
+	signer_history_put(job);
 	row->made = made;
 	for (size_t i = 0; i < made.wallets; i++) {
 		struct signer_cache_head *cached = (struct signer_cache_head *)signer_cache_find(

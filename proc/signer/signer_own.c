@@ -259,6 +259,7 @@ static enum status leave_receipt(struct signer_change *job)
 	    .time_low_s = now.low_s,
 	    .time_high_s = now.high_s,
 	};
+	struct signer_wallet *cached;
 	enum status status;
 	uint64_t blob;
 
@@ -270,6 +271,13 @@ static enum status leave_receipt(struct signer_change *job)
 		return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE,
 		                     "no receipt can be left; nothing was handed over");
 	memcpy(receipt.wallet, job->wallets[0].id, sizeof(receipt.wallet));
+	cached =
+	    (struct signer_wallet *)signer_cache_find(&signer->state.wallets, job->wallets[0].id);
+	memcpy(receipt.authority,
+	       cached != NULL && cached->head.state == SIGNER_CACHED_READY
+	           ? signer_state_durable(&signer->state, cached).authority
+	           : job->wallets[0].authority,
+	       sizeof(receipt.authority));
 	keys_random(receipt.ticket, sizeof(receipt.ticket));
 	authz_change_hash(job->given.change, receipt.message_hash);
 	signer_receipts_add(signer->receipts, &receipt, bytes_of(NULL, 0));

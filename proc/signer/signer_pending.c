@@ -77,6 +77,7 @@ static enum status put_record(struct signer_change *job, struct buffer *space)
 	if (authz_signed_change_put(&kept, &without) != STATUS_OK)
 		return STATUS_TOO_LARGE;
 	authz_change_hash(job->given.change, record.change);
+	memcpy(record.kept, job->history.hash, sizeof(record.kept));
 	record.signed_change = buffer_bytes(&without);
 	return authz_pending_record_put(&record, space);
 }
@@ -96,6 +97,7 @@ enum status signer_pending_begin(struct signer_change *job)
 	size_t brought = 0;
 	enum status status;
 
+	job->history.step = AUTHZ_STEP_WAITS;
 	authz_change_hash(job->given.change, entry.change);
 	entry.void_s = (now.high_s > entry.opens_s ? now.high_s : entry.opens_s) + VOID_AFTER_S;
 	if (put_record(job, &record) != STATUS_OK)
@@ -170,6 +172,7 @@ static enum status load_change(struct signer_change *job, const uint8_t hash[32]
 	if (memcmp(found, hash, 32) != 0)
 		return signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
 		                     "the waiting change's record is another one's");
+	signer_history_waited(job, record.kept);
 	return STATUS_OK;
 }
 

@@ -52,6 +52,8 @@ void signer_state_init(struct signer_state *state, const struct signer_vault *va
 	signer_cache_init(&state->factors, SIGNER_FACTORS_CACHED, sizeof(struct signer_factor));
 	signer_cache_init(&state->pending, SIGNER_PENDING_CACHED, sizeof(struct signer_blob));
 	signer_cache_init(&state->offers, SIGNER_OFFERS_CACHED, sizeof(struct signer_blob));
+	signer_cache_init(&state->links, SIGNER_KEPT_CACHED, sizeof(struct signer_blob));
+	signer_cache_init(&state->kept, SIGNER_KEPT_CACHED, sizeof(struct signer_blob));
 	state->plain = proc_buffer(SIGNER_RECORD_MAX);
 	state->sealed = proc_buffer(SIGNER_RECORD_MAX + KEYS_AEAD_OVERHEAD_LEN);
 }
@@ -236,6 +238,18 @@ enum status signer_state_meta(struct signer_state *state, const uint8_t id[32],
 	return look_up_blob(state, &state->metas, CALL_STORE_VALUE_META, id, ret_meta);
 }
 
+enum status signer_state_link(struct signer_state *state, const uint8_t id[32],
+                              struct signer_blob **ret_link)
+{
+	return look_up_blob(state, &state->links, CALL_STORE_VALUE_LINK, id, ret_link);
+}
+
+enum status signer_state_kept(struct signer_state *state, const uint8_t hash[32],
+                              struct signer_blob **ret_kept)
+{
+	return look_up_blob(state, &state->kept, CALL_STORE_VALUE_KEPT, hash, ret_kept);
+}
+
 enum status signer_state_pending(struct signer_state *state, const uint8_t hash[32],
                                  struct signer_blob **ret_pending)
 {
@@ -296,6 +310,10 @@ static struct signer_cache *cache_of(struct signer_state *state, uint32_t kind)
 		return &state->factors;
 	case CALL_STORE_VALUE_PENDING:
 		return &state->pending;
+	case CALL_STORE_VALUE_LINK:
+		return &state->links;
+	case CALL_STORE_VALUE_KEPT:
+		return &state->kept;
 	default:
 		return NULL;
 	}
@@ -419,13 +437,60 @@ static void suspend(const struct signer_state *state, struct authz_wallet_record
 	}
 }
 
-/* Modules and tables have the hash of their bytes as id. An intent's rest was put together and
- * hashed before it was written, and the verifier hashes the module again. */
+static struct signer_version version_of(const struct authz_wallet_record *record)
+{
+	struct signer_version version = {.version = record->version};
+
+	memcpy(version.authority, record->authority, sizeof(version.authority));
+	memcpy(version.link, record->link, sizeof(version.link));
+	return version;
+}
+
+struct signer_version signer_state_durable(const struct signer_state *state,
+                                           struct signer_wallet *wallet)
+{
+	uint64_t committed = signer_store_committed(state->store);
+
+	for (size_t i = 0; i < 2; i++) {
+		struct signer_version *coming = &wallet->coming[i];
+
+		if (coming->batch == 0 || coming->batch > committed)
+			continue;
+		if (coming->version > wallet->durable.version)
+			wallet->durable = *coming;
+		*coming = (struct signer_version){.batch = 0};
+	}
+	return wallet->durable;
+}
+
+/* Two batches at most do not count yet: the one on its way, and the gathering one. */
+static void note_version(struct signer_state *state, const struct authz_wallet_record *record,
+                         uint64_t batch)
+{
+	struct signer_wallet *wallet =
+	    (struct signer_wallet *)signer_cache_find(&state->wallets, record->id);
+	struct signer_version *place = NULL;
+
+	if (wallet == NULL)
+		return; /* it is loaded when it is durable, or installed */
+	(void)signer_state_durable(state, wallet);
+	for (size_t i = 0; i < 2; i++)
+		if (wallet->coming[i].batch == batch ||
+		    (place == NULL && wallet->coming[i].batch == 0))
+			place = &wallet->coming[i];
+	CHECK(place != NULL);
+	*place = version_of(record);
+	place->batch = batch;
+}
+
+/* Modules, tables and kept changes have the hash of their bytes as id. An intent's rest was put
+ * together and hashed before it was written, and the verifier hashes the module again. */
 static bool has_its_id(uint32_t kind, const uint8_t id[32], struct bytes plain)
 {
 	uint8_t hash[32];
 
-	if ((kind != CALL_STORE_VALUE_MODULE && kind != CALL_STORE_VALUE_TABLE) ||
+	if ((kind != CALL_STORE_VALUE_MODULE && kind != CALL_STORE_VALUE_TABLE &&
+	     kind != CALL_STORE_VALUE_KEPT) ||
 	    (kind == CALL_STORE_VALUE_MODULE && policy_intent_is_rest(plain, hash)))
 		return true;
 	keys_sha256(&plain, 1, hash);
@@ -448,6 +513,7 @@ static enum status load_entry(struct signer_state *state, uint32_t kind, const u
 		if (status != STATUS_OK || memcmp(wallet->record.id, id, 32) != 0)
 			return STATUS_CORRUPT;
 		suspend(state, &wallet->record);
+		wallet->durable = version_of(&wallet->record);
 		return STATUS_OK;
 	case CALL_STORE_VALUE_CREDENTIAL:
 		status = authz_client_take(plain, &client->record);
@@ -471,6 +537,8 @@ static enum status load_entry(struct signer_state *state, uint32_t kind, const u
 	case CALL_STORE_VALUE_PENDING:
 	case CALL_STORE_VALUE_OFFERED:
 	case CALL_STORE_VALUE_SHARE:
+	case CALL_STORE_VALUE_LINK:
+	case CALL_STORE_VALUE_KEPT:
 		if (plain.len > sizeof(blob->bytes) || !has_its_id(kind, id, plain))
 			return STATUS_CORRUPT;
 		memcpy(blob->bytes, plain.data, plain.len);
@@ -529,10 +597,14 @@ uint64_t signer_state_put(struct signer_state *state, uint32_t kind, const uint8
 uint64_t signer_state_put_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *wallet)
 {
+	uint64_t batch;
+
 	state->plain.len = 0;
 	CHECK(authz_wallet_put(wallet, &state->plain) == STATUS_OK);
-	return signer_state_put(state, CALL_STORE_VALUE_WALLET, wallet->id,
-	                        buffer_bytes(&state->plain));
+	batch = signer_state_put(state, CALL_STORE_VALUE_WALLET, wallet->id,
+	                         buffer_bytes(&state->plain));
+	note_version(state, wallet, batch);
+	return batch;
 }
 
 uint64_t signer_state_put_grant(struct signer_state *state, const struct authz_grant_record *grant)
@@ -588,6 +660,8 @@ void signer_state_install_wallet(struct signer_state *state,
 		return;
 	wallet->record = *record;
 	wallet->head.state = SIGNER_CACHED_READY;
+	if (signer_state_durable(state, wallet).version == 0)
+		wallet->durable = version_of(record); /* was in no cache when it was written */
 }
 
 void signer_state_install_client(struct signer_state *state,

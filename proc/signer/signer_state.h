@@ -9,6 +9,7 @@
 #define SIGNER_STATE_H
 
 #include "authz_factor.h"
+#include "authz_history.h"
 #include "authz_record.h"
 #include "policy_request.h"
 #include "signer_cache.h"
@@ -25,6 +26,7 @@
 #define SIGNER_FACTORS_CACHED 1024
 #define SIGNER_PENDING_CACHED 2
 #define SIGNER_OFFERS_CACHED  2
+#define SIGNER_KEPT_CACHED    AUTHZ_CHANGES_MAX /* asked for together */
 #define SIGNER_HOLDS_MAX      512
 #define SIGNER_HOLDS_URGENT   384 /* from so many on they ask for a write, whoever's they are */
 #define SIGNER_RECORD_MAX     LIMIT_MODULE_MAX
@@ -35,10 +37,20 @@ struct signer_chain {
 	uint64_t boot, number;
 };
 
+/* A version of a wallet that a commit brought, or brings. */
+struct signer_version {
+	uint64_t batch; /* 0: it is durable */
+	uint64_t version;
+	uint8_t authority[32], link[32];
+};
+
 struct signer_wallet {
 	struct signer_cache_head head;
 	struct authz_wallet_record record;
 	struct policy_mint_cache mints;
+	/* Which version is durable, and those in the commit on its way and in the next one: the
+	 * record itself may have less power already. */
+	struct signer_version durable, coming[2];
 };
 
 /* Beside a row of lease.nonces (signer_nonce.h). */
@@ -120,7 +132,7 @@ struct signer_state {
 	const struct signer_vault *vault;
 	struct signer_store *store;
 	struct signer_cache wallets, grants, limits, clients, names, addresses, tokens, modules,
-	    tables, users, metas, user_keys, factors, pending, offers;
+	    tables, users, metas, user_keys, factors, pending, offers, links, kept;
 	/* Entries whose power became less: pinned until that is durable, so that the old power can
 	 * never be loaded again; written as soon as a batch has room. */
 	struct signer_hold {
@@ -199,6 +211,14 @@ MUST_USE enum status signer_state_pending(struct signer_state *state, const uint
                                           struct signer_blob **ret_pending);
 MUST_USE enum status signer_state_meta(struct signer_state *state, const uint8_t id[32],
                                        struct signer_blob **ret_meta);
+/* signer_state_link and _kept find what a wallet's version came from (authz_history.h). */
+MUST_USE enum status signer_state_link(struct signer_state *state, const uint8_t id[32],
+                                       struct signer_blob **ret_link);
+MUST_USE enum status signer_state_kept(struct signer_state *state, const uint8_t hash[32],
+                                       struct signer_blob **ret_kept);
+/* signer_state_durable is the version of a cached wallet that is durable. */
+struct signer_version signer_state_durable(const struct signer_state *state,
+                                           struct signer_wallet *wallet);
 MUST_USE enum status signer_state_table(struct signer_state *state, const uint8_t hash[32],
                                         struct signer_blob **ret_table);
 

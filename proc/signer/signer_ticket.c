@@ -139,6 +139,8 @@ void signer_ticket_receipt(struct signer_sign *sign, struct signer_ticket *ticke
 		receipt.flags |= AUTHZ_RECEIPT_NONCE;
 	memcpy(receipt.wallet, ticket->wallet->record.id, 32);
 	memcpy(receipt.client, ticket->client->record.id, 32);
+	memcpy(receipt.authority, signer_state_durable(sign->parts.state, ticket->wallet).authority,
+	       32);
 	memcpy(receipt.ticket, ticket->id, 32);
 	memcpy(receipt.message_hash, ticket->message_hash, 32);
 	for (size_t i = 0; i < said->reason_count; i++) {

@@ -46,7 +46,7 @@ test('all decisions are there, and verify offline', async (s) => {
   await exportUntil(s, path, 16);
   expect(count(path, 'wallet') >= 2 && count(path, 'grant') >= 2 && count(path, 'receipt') === 16 && count(path, 'head') >= 2, lines(path).length);
   const said = await verify(s, path);
-  expect(said.code === 0 && said.verified && said.from === 0 && said.wallets === 2 && said.receipts === 16 && said.allowed === 10 && said.from_the_first === 2 && said.of_grants_not_kept === 0, said);
+  expect(said.code === 0 && said.verified && said.from === 0 && said.wallets === 2 && said.changes === 4 && said.receipts === 16 && said.allowed === 10 && said.from_the_first === 2 && said.of_grants_not_kept === 0, said);
   const { deployment_key: key } = parsed(path)[0];
   expect((await verify(s, path, '--deployment-key', key)).verified, 'the right key');
   expect((await verify(s, path, '--deployment-key', 'ab'.repeat(32))).code === 1, 'another key');
@@ -101,6 +101,99 @@ test('only what is younger than asked for, and still proven to its end', async (
   expect(said.verified && said.from === from && said.receipts === 4 && said.from_the_first === 0, said);
 });
 
+// What users signed (S11, A24): for each state of a wallet the change that led to it, as it was signed.
+async function oneLife(s) {
+  const second = s.key('second');
+  const both = ['--key', s.key('user'), '--second', second];
+  const must = (...words) => s.signer.must(...words, '--yes');
+  await s.user('second');
+  const party = await s.party('life');
+  parties.set('life', party);
+  signed(await s.pay(party, 1000));
+  await must('wallet', 'limit', 'life', '--cap', 'lamports:total:500000', '--key', s.key('user'));
+  signed(await s.pay(party, 1001));
+  await must('factor', 'add', 'life', second, '--key', s.key('user'));
+  await must('wallet', 'freeze', 'life', '--key', second);
+  const frozen = await s.pay(party, 1002);
+  expect(frozen.status !== 200, frozen.status);
+  await must('wallet', 'unfreeze', 'life', ...both);
+  await must('factor', 'delay', 'life', '--changes', '1s', ...both);
+  const waits = await s.signer.json('factor', 'delay', 'life', '--changes', '0s', ...both, '--yes');
+  await sleep(1500);
+  await s.signer.must('change', 'complete', waits.change, '--wallet', party.wallet);
+  await must('grant', 'revoke', party.grant, '--wallet', 'life', '--key', second);
+  const revoked = await s.pay(party, 1003);
+  expect(revoked.status !== 200, revoked.status);
+  return party;
+}
+
+const lifeExport = (s, out, ...more) => s.signer.cli('audit', 'export', '--wallet', 'life', '--key', s.key('user'),
+  '--token-file', file(s, 'home/clients/life.token'), '--out', out, ...more);
+
+test('for each state of a wallet the change that led to it, as it was signed', async (s) => {
+  await oneLife(s);
+  const path = file(s, 'life.jsonl');
+  expect((await lifeExport(s, path)).code === 0, 'export');
+  for (let tries = 0; count(path, 'receipt') < 4 && tries < 40; tries++) {
+    await sleep(100);
+    expect((await lifeExport(s, path, '--append')).code === 0, 'export');
+  }
+  const said = await verify(s, path);
+  expect(said.verified && said.changes === 10 && said.receipts === 4, said);
+  const changes = parsed(path).filter(({ line }) => line === 'change').map(({ says }) => says);
+  expect(changes.map(({ action, step }) => `${action} ${step}`).join() ===
+    ['create done', 'grant done', 'limit done', 'factor done', 'freeze done', 'unfreeze done', 'factor done', 'factor waits', 'factor completed', 'revoke done'].join(), changes);
+  expect(changes.every(({ previous }, i) => previous === (i === 0 ? '0'.repeat(64) : changes[i - 1].authority)), 'a chain');
+  expect(changes[5].signatures.length === 2 && changes[4].signatures.length === 1 && changes[3].signatures.length === 2, changes);
+  expect(changes[1].text.includes('transfer') && changes[7].text === changes[8].text && changes[7].change === changes[8].change, changes);
+  // Each decision names the state that it stands on.
+  const named = parsed(path).filter(({ line }) => line === 'receipt').map(({ says }) => changes.findIndex(({ authority }) => authority === says.authority));
+  expect(named[0] === 1 && named[1] === 2 && named[2] >= 3 && named[3] >= 8 && named.every((at, i) => i === 0 || at >= named[i - 1]), named);
+  const standing = parsed(path).filter(({ line }) => line === 'standing').at(-1).says;
+  expect(standing.version === '10' && standing.authority === changes[9].authority, standing);
+  // It is what the wallet's own line says, and stands after a restart, too.
+  await s.signer.stop();
+  await s.signer.start();
+  expect((await lifeExport(s, path, '--append')).code === 0, 'export');
+  const again = await verify(s, path);
+  expect(again.verified && again.changes === 10 && parsed(path).filter(({ line }) => line === 'standing').at(-1).says.boot === '2', again);
+});
+
+test('a change that is left out, moved, changed, of another wallet or not the last is named', async (s) => {
+  const path = file(s, 'bent-life.jsonl');
+  const good = lines(file(s, 'life.jsonl'));
+  const of = (kind) => good.map((line, i) => [JSON.parse(line).line, i]).filter(([line]) => line === kind).map(([, i]) => i);
+  const changes = of('change');
+  const refused = async (what, rows, words) => {
+    writeFileSync(path, rows.map((row) => `${row}\n`).join(''));
+    const said = await verify(s, path);
+    expect(said.code === 1 && said.verified !== true && words.test(said.err), what, said);
+  };
+  const without = (...at) => good.filter((_, i) => !at.includes(i));
+  for (const [n, i] of changes.entries()) {
+    await refused(`change ${n} left out`, without(i), n === 9 ? /some are missing|no change in the file leads to/ : /does not follow/);
+    if (n > 0) await refused(`change ${n} moved`, good.map((row, at) => (at === i ? good[changes[n - 1]] : at === changes[n - 1] ? good[i] : row)), /does not follow/);
+  }
+  // Bytes of the record, and the line written anew to say what they say: the words come from the record,
+  // so this one is found by what was signed.
+  const bent = (i, change) => {
+    const { record } = JSON.parse(good[i]);
+    const bytes = Buffer.from(record, 'base64');
+    change(bytes);
+    return good.map((row, at) => (at === i ? row.replace(record, bytes.toString('base64')) : row));
+  };
+  const signature = Buffer.from(JSON.parse(good[changes[2]]).record, 'base64').indexOf(Buffer.from([0x03, 0x58, 0x40]));
+  expect(signature > 0, 'no signature');
+  await refused('a bit of a signature', bent(changes[2], (bytes) => { bytes[signature + 10] ^= 1; }), /not the one that its link names/);
+  const standings = of('standing');
+  await refused('no standing', without(...standings), /changes may be missing/);
+  await refused('the tail of changes', without(changes[9], ...of('receipt').slice(-1), ...standings.slice(0, -1)), /./);
+  // The other wallets' file has changes, too: of another wallet.
+  const other = lines(file(s, 'first.jsonl')).find((line) => line.startsWith('{"line":"change"'));
+  const { wallet } = JSON.parse(good[changes[0]]);
+  await refused('of another wallet', good.map((row, at) => (at === changes[0] ? other.replace(/"wallet":"[0-9a-f]{64}"/, `"wallet":"${wallet}"`) : row)), /another wallet/);
+});
+
 test('a changed, missing, doubled, moved or made-up line is refused', async (s) => {
   await exportUntil(s, file(s, 'whole.jsonl'), 30);
   const good = lines(file(s, 'whole.jsonl'));
@@ -116,9 +209,9 @@ test('a changed, missing, doubled, moved or made-up line is refused', async (s) 
   const of = (kind) => good.map((line, i) => [JSON.parse(line).line, i]).filter(([line]) => line === kind).map(([, i]) => i);
   const edit = (i, change) => good.map((line, at) => (at === i ? change(line) : line));
   const firsts = names.map((name) => good.findIndex((line) => line.startsWith(`{"line":"receipt","wallet":"${parties.get(name).wallet}"`)));
-  for (const i of [...of('wallet'), ...of('grant'), ...of('boot'), ...of('receipt').filter((_, at) => at % 3 === 0), ...firsts, ...of('head'), ...of('path')]) {
+  for (const i of [...of('wallet'), ...of('grant'), ...of('boot'), ...of('receipt').filter((_, at) => at % 3 === 0), ...firsts, ...of('head'), ...of('path'), ...of('change'), ...of('standing')]) {
     const { line } = JSON.parse(good[i]);
-    if (line === 'receipt' || line === 'grant' || line === 'wallet') {
+    if (['receipt', 'grant', 'wallet', 'change', 'standing'].includes(line)) {
       await refused(`the words of a ${line}`, edit(i, (row) => row.replace(/"says":\{"(\w+)":"(.)/, (all, name, first) => `"says":{"${name}":"${first === 'a' ? 'b' : 'a'}`)));
       await refused(`a space in a ${line}`, edit(i, (row) => row.replace(',"record"', ', "record"')));
     }
@@ -131,7 +224,7 @@ test('a changed, missing, doubled, moved or made-up line is refused', async (s) 
       writeFileSync(path, good.filter((_, at) => at !== i).map((row) => `${row}\n`).join(''));
       const said = await verify(s, path);
       expect(said.verified && said.from_the_first === 1 && said.receipts === 29, said);
-    } else if (line === 'receipt' || line === 'head' || line === 'path') await refused(`a ${line} left out`, good.filter((_, at) => at !== i));
+    } else if (['receipt', 'head', 'path', 'change'].includes(line)) await refused(`a ${line} left out`, good.filter((_, at) => at !== i));
   }
   for (const i of of('receipt').filter((_, at) => at % 5 === 0)) {
     await refused('a receipt twice', [...good.slice(0, i + 1), ...good.slice(i)]);
@@ -153,7 +246,7 @@ test('a changed, missing, doubled, moved or made-up line is refused', async (s) 
   await refused('a line of another kind', [...good, '{"line":"note","text":"all is well"}']);
   await refused('no JSON', [...good, 'all is well']);
   await refused('another deployment', edit(0, (row) => row.replace(/"deployment_key":"..../, '"deployment_key":"0000')));
-  await refused('another format', edit(0, (row) => row.replace('"format":1', '"format":2')));
+  await refused('another format', edit(0, (row) => row.replace('"format":2', '"format":3')));
   await refused('empty', []);
   console.log(`${bent} bent files`);
   expect(bent > 40, bent);

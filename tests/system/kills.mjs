@@ -196,6 +196,11 @@ try {
   const file = s.signer.file('receipts');
   await s.signer.must('receipt', 'export', '--wallet', 'busy', '--token-file', join(s.signer.home, 'clients/busy.token'), '--out', file);
   console.log((await s.signer.must('receipt', 'verify', file)).out.trim());
+  // So are its changes: of each that any of these boots took the signed bytes, and each decision in a state
+  // that they led to, whatever was cut off between memory, store and TPM.
+  const audit = s.signer.file('audit.jsonl');
+  await s.signer.must('audit', 'export', '--wallet', 'busy', '--key', s.key('user'), '--token-file', join(s.signer.home, 'clients/busy.token'), '--out', audit);
+  console.log((await s.signer.must('audit', 'verify', audit)).out.trim());
 } catch (error) {
   if (interrupted) await new Promise(() => {}); // the handler ends the process
   failed = 1;

@@ -487,6 +487,20 @@ static bool at_segment(struct build_local *local, const struct place *p)
 	return true;
 }
 
+/* Whether a field has the type `rest`, and so is the last. */
+static bool is_rest(struct intent_value field)
+{
+	struct intent_value name = {NULL, 0}, type = {NULL, 0};
+	if (intent_is(field, INTENT_NODE_ARRAY))
+		name = intent_first(field);
+	if (name.source != NULL)
+		type = intent_next(name);
+	if (type.source == NULL || !intent_is(type, INTENT_NODE_STRING))
+		return false;
+	struct reader r = {NULL, type, intent_string_of(type), 0};
+	return is_word(take_word(&r), "rest");
+}
+
 static bool take_field(struct intent_build *b, struct intent_value field, struct build_bytes *out,
                        struct place *p, uint32_t *from)
 {
@@ -506,11 +520,12 @@ static bool take_field(struct intent_build *b, struct intent_value field, struct
 		return false;
 	struct reader r = {b, type, intent_string_of(type), 0};
 	struct bytes word = take_word(&r);
-	bool last = intent_next(field).source == NULL;
+	struct intent_value next = intent_next(field);
+	bool last = next.source == NULL;
 	bool tail = is_word(word, "tail"), rest = is_word(word, "rest");
-	if ((tail || rest) && !last)
-		return intent_wrong(b->error, type, 0, "%s is for the last field",
-		                    tail ? "tail" : "rest");
+	if ((rest && !last) || (tail && !last && !is_rest(next)))
+		return intent_wrong(b->error, type, 0, "%s is for the last field%s",
+		                    tail ? "tail" : "rest", tail ? ", or before a rest" : "");
 	if (rest) {
 		uint32_t most;
 		local->left = true;

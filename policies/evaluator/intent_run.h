@@ -40,7 +40,7 @@ static uint8_t intent_fresh[POLICY_ACCOUNTS_MAX]; /* made as the wallet's by thi
 #define INTENT_ENTRY_FRESH 254 /* the mint is the one that the account was made with */
 #define INTENT_ENTRY_NAMED 255 /* `or`: the mint is the one that the requirement asks for */
 static uint16_t intent_binds[INTENT_BINDS_MAX]; /* account + 1 */
-static const uint8_t *intent_segments[INTENT_SEGMENTS_MAX];
+static const uint8_t *intent_segments[INTENT_SEGMENTS_MAX + 1];
 static const uint8_t *intent_data_end;
 static uint16_t intent_rules_seen[INTENT_INSTRUCTIONS_MAX];
 /* Writable, though a place says read-only: each account once. */
@@ -497,9 +497,10 @@ static uint32_t intent_decode(const uint8_t *layout, struct intent_cursor c)
 			layout = stack[--depth].layout;
 			break;
 		case INTENT_L_TAIL:
-			if (c.at == c.end)
-				return POLICY_REASON_NONE;
-			break;
+			if (c.at != c.end)
+				break;
+			intent_segments[segments] = c.at; /* of a rest behind it */
+			return POLICY_REASON_NONE;
 		case INTENT_L_REST:
 			if (intent_left(&c) > intent_arg(layout, 0))
 				return POLICY_REASON_TRAILING;

@@ -125,20 +125,12 @@ static void say_module(struct page *page, const struct authz_grant_body *body,
 	say(page, "\n- as far as module ");
 	say_hex(page, body->module);
 	say(page, " allows");
-	switch (shown->module_kind) {
-	case AUTHZ_MODULE_SHIPPED:
+	if (shown->known_module) {
 		say(page, "; known module ");
 		put(page, shown->module_name);
-		return;
-	case AUTHZ_MODULE_INTENT:
-		say(page, "; intent ");
-		put(page, shown->module_name);
-		say(page, "\n- " AUTHZ_OTHER_INTENT_TEXT);
-		return;
-	case AUTHZ_MODULE_CUSTOM:
-		break;
+	} else {
+		say(page, "\n- " AUTHZ_CUSTOM_CODE_TEXT);
 	}
-	say(page, "\n- " AUTHZ_CUSTOM_CODE_TEXT);
 }
 
 static void say_grant(struct page *page, struct bytes bytes, const struct authz_shown *shown)

@@ -75,6 +75,9 @@ const isSell = (ix) => ix.data.subarray(0, 8).toString('hex') === '33e685a4017f8
 // Before the venue's fee program stood among the accounts.
 const isBefore = (ix, feePlace) => isSell(ix) && resolve(ix.accounts[feePlace] ?? {}) !== 'pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ';
 
+// Bytes behind the arguments of pump's programs, which do not look at them.
+const isUnread = (ix) => [K.PUMP, K.PUMP_SWAP].includes(ix.program.key) && !QUOTED.includes(hexOf(ix)) && ix.data.length > (isSell(ix) ? 24 : 25);
+
 function pumpGrant(tx, wallet, ix, s, costs) {
   const one = common(tx, wallet, costs);
   const buys = !s.paid && hexOf(ix) !== '5df6823ce7e940b2';
@@ -84,6 +87,7 @@ function pumpGrant(tx, wallet, ix, s, costs) {
   const rent = costs.rent + (QUOTED.includes(hexOf(ix)) ? PROGRAM_RENT.quoted : isBefore(ix, 13) ? PROGRAM_RENT.oldSell : PROGRAM_RENT.trade) +
     (creates ? PROGRAM_RENT.create : 0n) + (extends_ ? PROGRAM_RENT.extend : 0n);
   if (creates) one.params.allow_create = true;
+  if (isUnread(ix)) one.params.allow_unread_bytes = true;
   Object.assign(one.params, { mints: mint ? [mint] : [], max_rent_lamports: rent }, buys
     ? { max_buy_lamports: s.in, buy_price_tokens: s.out, buy_price_lamports: s.in }
     : { max_sell: s.in, sell_price_lamports: s.out, sell_price_tokens: s.in });
@@ -120,7 +124,7 @@ function swapGrant(tx, wallet, ix, s, costs) {
     one.params[ix.program.key === K.DLMM ? 'allow_host_fee' : 'allow_referral'] = true;
     one.truth.host = true;
   }
-  if (ix.program.key === K.RAYDIUM_V4 && ix.data.length > 17) one.params.allow_unread_bytes = true;
+  if ((ix.program.key === K.RAYDIUM_V4 && ix.data.length > 17) || isUnread(ix)) one.params.allow_unread_bytes = true;
   if (ix.program.key === K.WHIRLPOOL && s.middle) one.params.via_mints = viaMints(tx, wallet, [sold, bought]);
   const jupiter = ix.program.key === K.JUPITER;
   if (jupiter) Object.assign(one.params, { max_slippage_bps: s.slip, max_platform_fee_bps: s.fee, via_mints: viaMints(tx, wallet, [sold, bought]) });

@@ -81,6 +81,31 @@ add('jupiter: a token account that Jupiter makes', 0, (b) => b
   bent: [['two of them', (tx) => { tx.ixs.splice(3, 0, tx.ixs[2]); }, ['instruction-repeated']]],
 });
 
+// --- tips to many services
+const services = Array.from({ length: 20 }, (_, i) => K.stranger(`tips ${i}`));
+add('raydium: tips to two of as many addresses as a grant can name', 'legacy', (b) => {
+  b.create(USDC).wrap(IN).call(K.RAYDIUM_V4, 't=TOKEN amm! authority coin_vault! pc_vault! source=@source! destination=@destination! owner=@wallet', Buffer.concat([u8(16), u64(IN), u64(OUT)]), sol).tip(9n);
+  for (const to of [services[0], services[19]]) b.add(K.SYSTEM, [[WALLET, me], [to, W]], Buffer.concat([u32(2), u64(9)]));
+}, {
+  params: { tip_accounts: services },
+  bent: [['one that the grant does not name', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, K.stranger('tips 20'), W); }, ['recipient-not-allowed']],
+    ['a lamport more', (tx) => { tx.ixs.at(-1).data[4]++; }, ['tip-over-limit']]],
+  narrower: [['without the last of them', { tip_accounts: services.slice(0, 19) }, ['recipient-not-allowed']]],
+});
+
+// --- the owner named once more, as builders do who give the signers of a multisignature
+const twice = (tx) => { for (const ix of tx.ixs) if (ix.program.key === K.TOKEN && ix.data[0] === 9) ix.accounts.push(account(tx, WALLET)); };
+add('raydium: an account closed by its owner and signer', 0, (b) => {
+  b.create(USDC).wrap(IN).call(K.RAYDIUM_V4, 't=TOKEN amm! authority coin_vault! pc_vault! source=@source! destination=@destination! owner=@wallet', Buffer.concat([u8(16), u64(IN), u64(OUT)]), sol).unwrap();
+  twice(b.tx);
+}, {
+  bent: [['another signs', (tx) => { tx.ixs.at(-1).accounts[3] = account(tx, thief, { signer: true }); }, ['account-not-allowed']],
+    ['a stranger there', (tx) => { tx.ixs.at(-1).accounts[3] = account(tx, thief); }, ['account-not-allowed']],
+    ['one more', twice, ['account-count']],
+    ['an owner of many signers', (tx) => { tx.ixs.at(-1).accounts[2] = account(tx, thief); }, ['account-not-allowed']],
+    ['closed to another', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, thief, W); }, ['close-not-allowed']]],
+});
+
 // --- temporary wrapped SOL
 const SEED = Buffer.from('temp7');
 const temporary = K.stranger('temporary');
@@ -217,6 +242,8 @@ add('cpmm: into a Token-2022 coin', 1, (b) => b.create(COIN, K.TOKEN_2022).wrap(
 });
 
 // --- pump.fun and PumpSwap, with what the current SDK puts behind
+// Builders that take track_volume for an option write two bytes, also behind a sell, which has none.
+const longer = (program, more) => bend(program, (ix) => { ix.data = Buffer.concat([ix.data, more]); });
 const PUMP_SWAP = 'pool! user=@wallet! config=PUMP_SWAP_CONFIG b=BASE q=QUOTE ub=UB uq=UQ pool_base! pool_quote! fee_to fee_account! p2=TOKEN_2022 p=TOKEN s=SYSTEM a=ATA event=@events program=@self creator_account! creator';
 const buys = PUMP_SWAP.replace('BASE', '@bought').replace('QUOTE', '@sold').replace('UB', '@destination!').replace('UQ', '@source!');
 const sells = PUMP_SWAP.replace('BASE', '@sold').replace('QUOTE', '@bought').replace('UB', '@source!').replace('UQ', '@destination!');
@@ -230,6 +257,18 @@ add('pump swap: a sell with cashback for SOL', 'legacy', (b) => b.create(K.NATIV
     { source: own(COIN, K.TOKEN_2022), destination: own(K.NATIVE), sold: COIN, bought: K.NATIVE }).unwrap(), {
   bent: [['sold for another\'s account', atPlace(K.PUMP_SWAP, 6, K.ata(thief, K.NATIVE)), ['destination-not-own-account']]],
 });
+for (const [name, disc, list, more] of [['buy', '66063d1201daebea', `${buys} volume my_volume! fees pf=PUMP_FEES`, u8(1, 1)],
+  ['buy for an exact amount', 'c62e1552b4d9e870', `${buys} volume my_volume! fees pf=PUMP_FEES`, u8(1, 0)],
+  ['buy before the fee program', '66063d1201daebea', `${buys} volume my_volume!`, u8(0, 0)], ['buy before the accumulators', '66063d1201daebea', buys, u8(1, 1)]])
+  add(`pump swap: a ${name}, track_volume in two bytes`, 0, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
+    .call(K.PUMP_SWAP, list, cat(disc, u64(name.endsWith('exact amount') ? IN : OUT), u64(name.endsWith('exact amount') ? OUT : IN), more), coin), {
+    bent: [['three', longer(K.PUMP_SWAP, u8(0)), ['instruction-data-trailing']], ['the first no bool', byte(K.PUMP_SWAP, 24, 7), ['instruction-data-malformed']]],
+  });
+for (const [name, list] of [['sell', `${sells} fees pf=PUMP_FEES`], ['sell before the fee program', sells]])
+  add(`pump swap: a ${name}, two bytes behind`, 1, (b) => b.create(K.NATIVE)
+    .call(K.PUMP_SWAP, list, cat('33e685a4017f83ad', u64(IN), u64(OUT), u8(1, 1)), { source: own(COIN, K.TOKEN_2022), destination: own(K.NATIVE), sold: COIN, bought: K.NATIVE }).unwrap(), {
+    bent: [['three', longer(K.PUMP_SWAP, u8(0)), ['instruction-data-trailing']]],
+  });
 const CURVE = 'g=PUMP_GLOBAL fee! mint=@coin curve! curve_tokens! tokens=@tokens! user=@wallet! s=SYSTEM';
 const pump = { coin: COIN, tokens: own(COIN, K.TOKEN_2022) };
 add('pump.fun: a buy of a cashback coin', 1, (b) => b.create(COIN, K.TOKEN_2022)
@@ -241,6 +280,21 @@ add('pump.fun: a sell of a cashback coin', 0, (b) => b
   .call(K.PUMP, `${CURVE} creator! p2=TOKEN_2022 event=@events program=@self fees pf=PUMP_FEES my_volume! curve_v2 back!`, cat('33e685a4017f83ad', u64(IN), u64(OUT)), pump).tip(9n), {
   bent: [['seven accounts behind', bend(K.PUMP, (ix, tx) => { for (let i = 0; i < 4; i++) ix.accounts.push(account(tx, K.stranger(`more ${i}`))); }), ['account-count']]],
 });
+add('pump.fun: a buy with track_volume in two bytes', 'legacy', (b) => b.create(COIN, K.TOKEN_2022)
+  .call(K.PUMP, `${CURVE} p2=TOKEN_2022 creator! event=@events program=@self volume my_volume! fees pf=PUMP_FEES curve_v2 back!`, cat('66063d1201daebea', u64(OUT), u64(IN), u8(1, 1)), pump).tip(9n), {
+  bent: [['three', longer(K.PUMP, u8(1)), ['instruction-data-trailing']], ['the first no bool', byte(K.PUMP, 24, 2), ['instruction-data-malformed']],
+    ['the amount cut', bend(K.PUMP, (ix) => { ix.data = ix.data.subarray(0, 23); }), ['instruction-data-malformed']]],
+});
+add('pump.fun: a buy before the fee program, track_volume in two bytes', 1, (b) => b.create(COIN, K.TOKEN_2022)
+  .call(K.PUMP, `${CURVE} p2=TOKEN_2022 creator! event=@events program=@self volume my_volume!`, cat('66063d1201daebea', u64(OUT), u64(IN), u8(0, 1)), pump));
+add('pump.fun: a buy for an exact amount of SOL, track_volume in two bytes', 0, (b) => b.create(COIN, K.TOKEN_2022)
+  .call(K.PUMP, `${CURVE} p2=TOKEN_2022 creator! event=@events program=@self volume my_volume! fees pf=PUMP_FEES curve_v2 back!`, cat('38fc74089edfcd5f', u64(IN), u64(OUT), u8(1, 0)), pump));
+add('pump.fun: a sell with two bytes behind', 0, (b) => b
+  .call(K.PUMP, `${CURVE} creator! p2=TOKEN_2022 event=@events program=@self fees pf=PUMP_FEES curve_v2 back!`, cat('33e685a4017f83ad', u64(IN), u64(OUT), u8(1, 1)), pump), {
+  bent: [['three', longer(K.PUMP, u8(1)), ['instruction-data-trailing']], ['a second tail', longer(K.PUMP, u64(1)), ['instruction-data-trailing']]],
+});
+add('pump.fun: a sell before the fee program, two bytes behind', 'legacy', (b) => b
+  .call(K.PUMP, `${CURVE} creator! p2=TOKEN_2022 event=@events program=@self`, cat('33e685a4017f83ad', u64(IN), u64(OUT), u8(1, 1)), pump));
 add('pump.fun: buy_v2 in SOL; of a curve in another token it is refused', 'legacy', (b) => b.create(COIN, K.TOKEN_2022)
   .call(K.PUMP, 'g=PUMP_GLOBAL m=@coin q=NATIVE p2=TOKEN_2022 p=TOKEN a=ATA fee! fee_account! back! back_account! curve! curve_base! curve_quote! user=@wallet! tokens=@tokens! quote=@wrapped! creator! creator_account! sharing volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self',
     cat('b817ee6167c5d33d', u64(OUT), u64(IN)), { ...pump, wrapped: own(K.NATIVE) }), {
@@ -302,6 +356,16 @@ add('spl-transfer: from an account that is not the associated one', 0, (b) => {
     ['of another mint', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, COIN); }, ['mint-not-allowed']]],
 });
 
+add('spl-transfer: signed by its owner, who is named twice', 'legacy', (b) => {
+  b.add(K.TOKEN, [[own(USDC), W], [USDC], [K.ata(K.stranger('a friend'), USDC), W], [WALLET], [WALLET, { signer: true }]], Buffer.concat([u8(12), u64(77n), u8(6)]))
+    .add(K.TOKEN, [[own(USDC), W], [K.ata(K.stranger('a friend'), USDC), W], [WALLET], [WALLET, { signer: true }]], Buffer.concat([u8(3), u64(7n)]));
+  account(b.tx, K.stranger('a friend'));
+}, {
+  bent: [['another signs', (tx) => { tx.ixs.at(-1).accounts[3] = account(tx, thief, { signer: true }); }, ['account-not-allowed']],
+    ['the owner another, the wallet behind', (tx) => { tx.ixs.at(-2).accounts[3] = account(tx, thief); }, ['account-not-allowed']],
+    ['to a thief', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, K.ata(thief, USDC), W); }, ['recipient-not-allowed']]],
+});
+
 // --- Token-2022 transfers
 const owner = K.stranger('a friend');
 const to = K.ata(owner, COIN, K.TOKEN_2022);
@@ -312,6 +376,10 @@ const send = (b, data, more = []) => {
 add('token-2022: a transfer with its fee stated', 0, (b) => send(b, Buffer.concat([u8(26, 1), u64(77n), u8(6), u64(1n)])), {
   bent: [['to a thief', (tx) => { tx.ixs.at(-1).accounts[2] = account(tx, K.ata(thief, COIN, K.TOKEN_2022), W); }, ['recipient-not-allowed']],
     ['another instruction of the fee extension', (tx) => { tx.ixs.at(-1).data[1] = 2; }, ['instruction-not-allowed']]],
+});
+add('token-2022: a transfer signed by its owner, who is named twice', 1, (b) => send(b, Buffer.concat([u8(12), u64(77n), u8(6)]), [[WALLET, { signer: true }]]), {
+  bent: [['a hook behind', (tx) => { tx.ixs.at(-1).accounts[4] = account(tx, K.stranger('hook')); }, ['account-not-allowed']],
+    ['a hook besides', (tx) => { tx.ixs.at(-1).accounts.push(account(tx, K.stranger('hook'))); }, ['account-count']]],
 });
 add('token-2022: a transfer of a mint with a hook is refused: what the hook does is not seen', 'legacy', (b) => send(b, Buffer.concat([u8(12), u64(77n), u8(6)])), {
   bent: [['the hook\'s accounts behind', (tx) => { for (const name of ['hook', 'list', 'state']) tx.ixs.at(-1).accounts.push(account(tx, K.stranger(name))); }, ['account-count']]],

@@ -55,5 +55,5 @@ for (const c of shapes) {
 }
 opinions.close();
 console.log(`${allowed} shapes allowed, ${refused} bent ones refused`);
-expect(allowed >= 62 && refused >= 1400, 'enough of them', allowed, refused);
+expect(allowed >= 86 && refused >= 1900, 'enough of them', allowed, refused);
 summary();

@@ -133,7 +133,7 @@ int cli_authority_write(const struct cli_call *call, const char *path,
 	}
 	if (keys_p256_put_der(key, &der) != STATUS_OK)
 		return CLI_UNSURE;
-	result = cli_home_write(
+	result = cli_home_create(
 	    call, path,
 	    bytes_of(text, put_pem(private_label, buffer_bytes(&der), text, sizeof(text))), true);
 	SECRET_WIPE(text);
@@ -141,7 +141,7 @@ int cli_authority_write(const struct cli_call *call, const char *path,
 	der.len = 0;
 	if (result != CLI_YES || keys_p256_put_public_der(key->public, &der) != STATUS_OK)
 		return result != CLI_YES ? result : CLI_UNSURE;
-	return cli_home_write(
+	return cli_home_create(
 	    call, public_path,
 	    bytes_of(text, put_pem(public_label, buffer_bytes(&der), text, sizeof(text))), false);
 }

@@ -161,18 +161,16 @@ static int open_ticket(struct cli_call *call, const struct ticket *ticket, const
 	else if (authz_export_read(buffer_bytes(&written), ticket->format, &key) != STATUS_OK ||
 	         memcmp(keys_sign_public(&key), ticket->address, 32) != 0)
 		cli_complain(call, "what was sealed is not the wallet's key; do not use it");
-	else if (access(path, F_OK) == 0)
-		cli_complain(call, "%s exists and is not replaced", path);
 	else
 		result =
-		    cli_home_write(call, path, in_file_form(ticket->format, &written, &pem), true);
+		    cli_home_create(call, path, in_file_form(ticket->format, &written, &pem), true);
 	SECRET_WIPE(space);
 	SECRET_WIPE(pem_space);
 	SECRET_WIPE(key);
 	return result;
 }
 
-int cli_export_open(struct cli_call *call, const char *file, const struct keys_sign_key *own,
+int cli_export_open(struct cli_call *call, const char *file, const uint8_t own[32],
                     const char *path)
 {
 	static struct ticket ticket;
@@ -182,7 +180,7 @@ int cli_export_open(struct cli_call *call, const char *file, const struct keys_s
 		cli_complain(call, "%s holds no key yet: finish the export first", file);
 		result = CLI_NO;
 	}
-	return result == CLI_YES ? open_ticket(call, &ticket, own->bytes, path) : result;
+	return result == CLI_YES ? open_ticket(call, &ticket, own, path) : result;
 }
 
 /* The export is here: opened for its owner, or kept as it is for who is named by --to. */

@@ -14,6 +14,7 @@
 #include "cli_config.h"
 #include "cli_file.h"
 #include "cli_json.h"
+#include "keys_hpke.h"
 #include "secret.h"
 
 #define KEY_FILE_MAX 4096
@@ -63,23 +64,99 @@ int cli_home_path(const struct cli_call *call, const char *home, const char *fol
 	return CLI_USAGE;
 }
 
-int cli_home_write(const struct cli_call *call, const char *path, struct bytes content, bool secret)
+/* The folder that a path lies in. */
+static void folder_of(const char *path, char ret_folder[CLI_PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+
+	snprintf(ret_folder, CLI_PATH_MAX, "%.*s", len == 0 ? 1 : (int)len, len == 0 ? "." : path);
+}
+
+/* A name that was made is lost with the power unless its folder is written, too. */
+static bool sync_folder(const char *path)
+{
+	char folder[CLI_PATH_MAX];
+	int fd;
+	bool done;
+
+	folder_of(path, folder);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	done = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		(void)close(fd);
+	return done;
+}
+
+static bool write_all(int fd, struct bytes content)
+{
+	while (content.len != 0) {
+		ssize_t wrote = write(fd, content.data, content.len);
+
+		if (wrote < 0 && errno == EINTR)
+			continue;
+		if (wrote <= 0)
+			return false;
+		content.data += wrote;
+		content.len -= (size_t)wrote;
+	}
+	return true;
+}
+
+/* The content goes to a file of a name that nobody can know before, made by this call alone: what
+ * lay there, a link or a file that others may read, would get it otherwise. */
+static bool write_beside(const char *path, struct bytes content, bool secret,
+                         char ret_temporary[CLI_PATH_MAX + 8])
+{
+	mode_t mask;
+	bool written;
+	int fd;
+
+	snprintf(ret_temporary, CLI_PATH_MAX + 8, "%s.XXXXXX", path);
+	fd = mkostemp(ret_temporary, O_CLOEXEC); /* O_EXCL, mode 0600 */
+	if (fd < 0) {
+		ret_temporary[0] = '\0';
+		return false;
+	}
+	mask = umask(0);
+	(void)umask(mask);
+	written =
+	    (secret || fchmod(fd, 0644 & ~mask) == 0) && write_all(fd, content) && fsync(fd) == 0;
+	return close(fd) == 0 && written;
+}
+
+static int write_file(const struct cli_call *call, const char *path, struct bytes content,
+                      bool secret, bool replaces)
 {
 	char temporary[CLI_PATH_MAX + 8];
-	int fd;
-	bool written;
+	bool done = write_beside(path, content, secret, temporary);
 
-	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, secret ? 0600 : 0644);
-	written = fd >= 0 && write(fd, content.data, content.len) == (ssize_t)content.len &&
-	          fsync(fd) == 0;
-	if (fd >= 0)
-		written = close(fd) == 0 && written;
-	if (written && rename(temporary, path) == 0)
-		return CLI_YES;
-	cli_complain(call, "cannot write %s: %s", path, strerror(errno));
-	(void)unlink(temporary);
-	return CLI_UNSURE;
+	if (done && replaces)
+		done = rename(temporary, path) == 0;
+	else if (done)
+		done = link(temporary, path) == 0;
+	if (!done)
+		cli_complain(call,
+		             errno == EEXIST ? "%s exists already and is not replaced"
+		                             : "cannot write %s: %s",
+		             path, strerror(errno));
+	if (temporary[0] != '\0' && !(done && replaces))
+		(void)unlink(temporary);
+	if (!done)
+		return CLI_UNSURE;
+	(void)sync_folder(path);
+	return CLI_YES;
+}
+
+int cli_home_write(const struct cli_call *call, const char *path, struct bytes content, bool secret)
+{
+	return write_file(call, path, content, secret, true);
+}
+
+int cli_home_create(const struct cli_call *call, const char *path, struct bytes content,
+                    bool secret)
+{
+	return write_file(call, path, content, secret, false);
 }
 
 bool cli_name_is_good(const char *name)
@@ -148,6 +225,14 @@ int cli_key_read(const struct cli_call *call, const char *path, struct keys_sign
 	       take_base58(buffer_bytes(&file), ret_key->bytes);
 	secret_wipe(file.data, file.len);
 	free(file.data);
+	if (!good && cli_escape_is(path, ret_key->bytes)) {
+		cli_complain(
+		    call,
+		    "%s is an escape key (claviger key escape), which opens what is sealed "
+		    "to it and signs nothing",
+		    path);
+		return CLI_UNSURE;
+	}
 	if (!good || !keys_sign_is_whole(ret_key)) {
 		secret_wipe(ret_key, sizeof(*ret_key));
 		cli_complain(
@@ -166,16 +251,101 @@ int cli_key_write(const struct cli_call *call, const char *path, const struct ke
 	size_t len = 0;
 	int result;
 
-	if (access(path, F_OK) == 0) {
-		cli_complain(call, "%s exists already; a key is never replaced", path);
-		return CLI_UNSURE;
-	}
 	for (size_t i = 0; i < 64; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%c%u", i == 0 ? '[' : ',',
 		                        key->bytes[i]);
 	text[len++] = ']';
 	text[len++] = '\n';
-	result = cli_home_write(call, path, bytes_of(text, len), true);
+	result = cli_home_create(call, path, bytes_of(text, len), true);
 	SECRET_WIPE(text);
 	return result;
+}
+
+/* Takes the seed of an escape key's file, whose public key has to be the seed's. */
+static bool take_escape(struct bytes text, uint8_t ret_seed[CLI_ESCAPE_SEED_LEN],
+                        uint8_t ret_public[32])
+{
+	struct buffer seed = {ret_seed, CLI_ESCAPE_SEED_LEN, 0};
+	struct cli_json_file file;
+	struct keys_hpke_key key;
+	char message[256];
+	struct bytes named;
+	bool good;
+
+	if (cli_json_parse(text, &file, message, sizeof(message)) != STATUS_OK)
+		return false;
+	good = cli_json_text(cli_json_member(file.root, "claviger_escape_key"), &named) &&
+	       base58_decode_32(named, ret_public) == STATUS_OK &&
+	       cli_json_hex(cli_json_member(file.root, "seed"), &seed) &&
+	       seed.len == CLI_ESCAPE_SEED_LEN;
+	cli_json_close(&file);
+	if (!good)
+		return false;
+	keys_hpke_from_seed(ret_seed, &key);
+	good = memcmp(key.public, ret_public, 32) == 0;
+	SECRET_WIPE(key.secret);
+	return good;
+}
+
+int cli_escape_make(const struct cli_call *call, const char *path, uint8_t ret_public[32])
+{
+	uint8_t seed[CLI_ESCAPE_SEED_LEN];
+	char text[256], public[BASE58_LEN(32) + 1], hex[HEX_LEN(CLI_ESCAPE_SEED_LEN) + 1];
+	struct keys_hpke_key key;
+	int len, result = CLI_UNSURE;
+
+	keys_random(seed, sizeof(seed));
+	keys_hpke_from_seed(seed, &key);
+	hex_encode(BYTES_OF_ARRAY(seed), hex);
+	if (base58_encode(BYTES_OF_ARRAY(key.public), public, sizeof(public)) == STATUS_OK) {
+		len = snprintf(text, sizeof(text),
+		               "{\"claviger_escape_key\":\"%s\",\"seed\":\"%s\"}\n", public, hex);
+		result = cli_home_create(call, path, bytes_of(text, (size_t)len), true);
+	}
+	if (ret_public != NULL)
+		memcpy(ret_public, key.public, 32);
+	SECRET_WIPE(key.secret);
+	SECRET_WIPE(seed);
+	SECRET_WIPE(hex);
+	SECRET_WIPE(text);
+	return result;
+}
+
+int cli_escape_read(const struct cli_call *call, const char *path,
+                    uint8_t ret_seed[CLI_ESCAPE_SEED_LEN])
+{
+	struct buffer file;
+	uint8_t public[32];
+	char message[256];
+	bool good;
+
+	if (cli_file_read(path, KEY_FILE_MAX, &file, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	good = take_escape(buffer_bytes(&file), ret_seed, public);
+	secret_wipe(file.data, file.len);
+	free(file.data);
+	if (good)
+		return CLI_YES;
+	secret_wipe(ret_seed, CLI_ESCAPE_SEED_LEN);
+	cli_complain(call, "%s is no escape key (claviger key escape makes one), or damaged", path);
+	return CLI_UNSURE;
+}
+
+bool cli_escape_is(const char *path, uint8_t ret_public[32])
+{
+	uint8_t seed[CLI_ESCAPE_SEED_LEN];
+	struct buffer file;
+	char message[256];
+	bool good;
+
+	if (strcmp(path, "-") == 0 ||
+	    cli_file_read(path, KEY_FILE_MAX, &file, message, sizeof(message)) != STATUS_OK)
+		return false;
+	good = take_escape(buffer_bytes(&file), seed, ret_public);
+	secret_wipe(file.data, file.len);
+	free(file.data);
+	SECRET_WIPE(seed);
+	return good;
 }

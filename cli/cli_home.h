@@ -16,9 +16,12 @@ int cli_home_open(const struct cli_call *call, const char *option, char ret_home
 /* cli_home_path joins home, a sub-folder (made where needed) and a name that was checked. */
 int cli_home_path(const struct cli_call *call, const char *home, const char *folder,
                   const char *name, const char *ending, char ret_path[CLI_PATH_MAX]);
-/* cli_home_write replaces a file's content; mode 0600 when secret. Exit status. */
+/* cli_home_write replaces a file's content; mode 0600 when secret. cli_home_create never replaces a
+ * file. Either the whole content is there, on the disk, or nothing of it. Exit status. */
 int cli_home_write(const struct cli_call *call, const char *path, struct bytes content,
                    bool secret);
+int cli_home_create(const struct cli_call *call, const char *path, struct bytes content,
+                    bool secret);
 
 /* cli_name_is_good: [A-Za-z0-9_-]{1,64}, and neither 64 hex digits (an id) nor an address. */
 bool cli_name_is_good(const char *name);
@@ -33,5 +36,18 @@ bool cli_name_is_good(const char *name);
 int cli_key_read(const struct cli_call *call, const char *path, struct keys_sign_key *ret_key);
 /* cli_key_write writes a Solana keypair file; refuses to replace one. */
 int cli_key_write(const struct cli_call *call, const char *path, const struct keys_sign_key *key);
+
+/* An escape key is an X25519 key (RFC 7748): it opens what is sealed to it and signs nothing. Its
+ * file is {"claviger_escape_key": base58 of the public key, "seed": 64 hex digits}, a form of its
+ * own, so that it is taken for no user's or wallet's key, nor the other way round.
+ *
+ * cli_escape_make writes a new one, and refuses to replace a file; `ret_public` may be NULL.
+ * cli_escape_read reads one. Exit status; the caller wipes the seed. */
+#define CLI_ESCAPE_SEED_LEN 32
+int cli_escape_make(const struct cli_call *call, const char *path, uint8_t ret_public[32]);
+int cli_escape_read(const struct cli_call *call, const char *path,
+                    uint8_t ret_seed[CLI_ESCAPE_SEED_LEN]);
+/* cli_escape_is says whether a file is an escape key, and gives its public key. */
+bool cli_escape_is(const char *path, uint8_t ret_public[32]);
 
 #endif

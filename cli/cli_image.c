@@ -31,7 +31,7 @@ static int write_one(const struct cli_call *call, const char *folder, const char
 	char path[CLI_PATH_MAX + 32];
 
 	snprintf(path, sizeof(path), "%s/%s%s", folder, name, ending);
-	return cli_home_write(call, path, content, secret);
+	return cli_home_create(call, path, content, secret);
 }
 
 static int make_one(const struct cli_call *call, const char *folder, const char *name,

@@ -343,9 +343,8 @@ static int run_import(struct cli_call *call)
 
 static int run_escape(struct cli_call *call)
 {
-	struct keys_sign_key file_key;
-	struct keys_hpke_key key;
 	char text[BASE58_LEN(32) + 1];
+	uint8_t public[32];
 	int result;
 
 	if (!cli_take_options(call, NULL, 0))
@@ -353,16 +352,10 @@ static int run_escape(struct cli_call *call)
 	if (call->count != 1)
 		return cli_usage(call, "takes the file to write");
 	keys_open();
-	/* The file has the form of a keypair, so that one kind of file is kept; its seed is the
-	 * X25519 secret. */
-	keys_sign_random(&file_key);
-	keys_hpke_from_seed(file_key.bytes, &key);
-	result = cli_key_write(call, call->arguments[0], &file_key);
-	SECRET_WIPE(file_key);
-	SECRET_WIPE(key.secret);
+	result = cli_escape_make(call, call->arguments[0], public);
 	if (result != CLI_YES)
 		return result;
-	if (base58_encode(BYTES_OF_ARRAY(key.public), text, sizeof(text)) != STATUS_OK)
+	if (base58_encode(BYTES_OF_ARRAY(public), text, sizeof(text)) != STATUS_OK)
 		return CLI_UNSURE;
 	printf(call->json ? "{\"escape_key\":\"%s\"}\n" : "%s\n", text);
 	return cli_finish(call, CLI_YES);
@@ -378,7 +371,8 @@ static int run_recover(struct cli_call *call)
 	uint8_t deployment[32], wallet[32], address[32], sealed[AUTHZ_ESCAPE_LEN];
 	struct buffer out_deployment = BUFFER_OF_ARRAY(deployment),
 	              out_wallet = BUFFER_OF_ARRAY(wallet), out_sealed = BUFFER_OF_ARRAY(sealed);
-	struct keys_sign_key own, found;
+	uint8_t own[CLI_ESCAPE_SEED_LEN];
+	struct keys_sign_key found;
 	struct cli_json_file file;
 	struct bytes text;
 	char message[256];
@@ -396,9 +390,9 @@ static int run_recover(struct cli_call *call)
 	}
 	if (cli_json_member(file.root, "claviger_export") != NULL) {
 		cli_json_close(&file);
-		result = cli_key_read(call, key_file, &own);
+		result = cli_escape_read(call, key_file, own);
 		if (result == CLI_YES)
-			result = cli_export_open(call, call->arguments[0], &own, to);
+			result = cli_export_open(call, call->arguments[0], own, to);
 		SECRET_WIPE(own);
 		return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
 	}
@@ -413,10 +407,10 @@ static int run_recover(struct cli_call *call)
 		cli_complain(call, "%s is no escape file", call->arguments[0]);
 		return CLI_NO;
 	}
-	result = cli_key_read(call, key_file, &own);
+	result = cli_escape_read(call, key_file, own);
 	if (result != CLI_YES)
 		return result;
-	if (authz_escape_open(own.bytes, deployment, wallet, address, buffer_bytes(&out_sealed),
+	if (authz_escape_open(own, deployment, wallet, address, buffer_bytes(&out_sealed),
 	                      &found) != STATUS_OK) {
 		SECRET_WIPE(own);
 		cli_complain(call, "this copy was not sealed to this key, or is damaged");

@@ -8,13 +8,16 @@
 #include "cli_out.h"
 #include "secret.h"
 
-static int show(const struct cli_call *call, const struct keys_sign_key *key)
+static int show(const struct cli_call *call, const char *kind, const uint8_t public[32])
 {
 	char text[BASE58_LEN(32) + 1];
 
-	if (base58_encode(bytes_of(keys_sign_public(key), 32), text, sizeof(text)) != STATUS_OK)
+	if (base58_encode(bytes_of(public, 32), text, sizeof(text)) != STATUS_OK)
 		return CLI_UNSURE;
-	printf(call->json ? "{\"public_key\":\"%s\"}\n" : "%s\n", text);
+	if (call->json)
+		printf("{\"%s\":\"%s\"}\n", kind, text);
+	else
+		printf("%s\n", text);
 	return cli_finish(call, CLI_YES);
 }
 
@@ -31,13 +34,14 @@ static int run_new(struct cli_call *call)
 	keys_sign_random(&key);
 	result = cli_key_write(call, call->arguments[0], &key);
 	if (result == CLI_YES)
-		result = show(call, &key);
+		result = show(call, "public_key", keys_sign_public(&key));
 	SECRET_WIPE(key);
 	return result;
 }
 
 static int run_show(struct cli_call *call)
 {
+	uint8_t escape[32];
 	struct keys_sign_key key;
 	int result;
 
@@ -46,9 +50,11 @@ static int run_show(struct cli_call *call)
 	if (call->count != 1)
 		return cli_usage(call, "takes a key file");
 	keys_open();
+	if (cli_escape_is(call->arguments[0], escape))
+		return show(call, "escape_key", escape);
 	result = cli_key_read(call, call->arguments[0], &key);
 	if (result == CLI_YES)
-		result = show(call, &key);
+		result = show(call, "public_key", keys_sign_public(&key));
 	SECRET_WIPE(key);
 	return result;
 }
@@ -63,6 +69,6 @@ const struct cli_command cli_key_new = {
 const struct cli_command cli_key_show = {
     .name = "key show",
     .arguments = "FILE",
-    .sentence = "print the public key of a key file",
+    .sentence = "print the public key of a key file, an escape key's too",
     .run = run_show,
 };

@@ -8,6 +8,7 @@
 #include "call_sign.h"
 #include "cli_commands.h"
 #include "cli_out.h"
+#include "cli_time.h"
 #include "cli_wallet.h"
 #include "secret.h"
 
@@ -47,6 +48,20 @@ static int take_hash(struct cli_call *call, uint8_t ret_hash[32])
 	    hash.len == 32)
 		return CLI_YES;
 	return cli_usage(call, "needs the change: its SHA-256 in hex (claviger change pending)");
+}
+
+/* When it opens and when it is void: the text below says only until when it had to be signed. */
+static void show_times(const struct authz_pending_entry *entry)
+{
+	char opens[CLI_TIME_TEXT_MAX], ends[CLI_TIME_TEXT_MAX];
+
+	cli_time_text(entry->opens_s, opens);
+	cli_time_text(entry->void_s, ends);
+	if (entry->done)
+		return;
+	printf("opens at %s (`claviger change complete` has it done then), void from %s; "
+	       "`claviger change cancel` takes it back\n",
+	       opens, ends);
 }
 
 /* The text of a change that waits, as its signers were shown it. */
@@ -105,6 +120,7 @@ static int run_pending(struct cli_call *call)
 		    entry->done
 		        ? ", handed over; may be fetched again; if it was not you, move the funds"
 		        : "");
+		show_times(entry);
 		show_text(&server, &key, &wallet, entry);
 	}
 	SECRET_WIPE(key);

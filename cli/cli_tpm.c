@@ -210,24 +210,14 @@ static int find_authority(const struct cli_call *call, const char *folder, const
 static int find_escrow(const struct cli_call *call, const char *folder, uint8_t ret_public[32])
 {
 	char path[CLI_PATH_MAX + 32];
-	struct keys_sign_key file_key;
-	struct keys_hpke_key key;
-	int result;
 
 	snprintf(path, sizeof(path), "%s/escrow.json", folder);
-	if (access(path, F_OK) == 0) {
-		result = cli_key_read(call, path, &file_key);
-	} else {
-		keys_sign_random(&file_key);
-		result = cli_key_write(call, path, &file_key);
-	}
-	if (result == CLI_YES) {
-		keys_hpke_from_seed(file_key.bytes, &key);
-		memcpy(ret_public, key.public, 32);
-	}
-	SECRET_WIPE(file_key);
-	SECRET_WIPE(key.secret);
-	return result;
+	if (access(path, F_OK) != 0)
+		return cli_escape_make(call, path, ret_public);
+	if (cli_escape_is(path, ret_public))
+		return CLI_YES;
+	cli_complain(call, "%s is no escape key (claviger key escape makes one), or damaged", path);
+	return CLI_UNSURE;
 }
 
 static int plan_single(struct plan *plan, const char *folder,
@@ -481,19 +471,19 @@ static int open_escrow(const struct cli_call *call, const char *path, const char
                        struct buffer *ret_file, struct escrow *ret_escrow,
                        struct keys_hpke_key *ret_key)
 {
-	struct keys_sign_key file_key;
+	uint8_t seed[CLI_ESCAPE_SEED_LEN];
 	int result;
 
 	keys_open();
 	result = read_escrow(call, path, ret_file, ret_escrow);
 	if (result != CLI_YES)
 		return result;
-	result = cli_key_read(call, key_file, &file_key);
+	result = cli_escape_read(call, key_file, seed);
 	if (result == CLI_YES)
-		keys_hpke_from_seed(file_key.bytes, ret_key);
+		keys_hpke_from_seed(seed, ret_key);
 	else
 		free(ret_file->data);
-	SECRET_WIPE(file_key);
+	SECRET_WIPE(seed);
 	return result;
 }
 

@@ -3,9 +3,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_wallet.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base_encode.h"
 #include "cli_audit.h"
@@ -108,16 +110,24 @@ static void show_birth(const struct cli_call *call, const struct authz_birth *bi
 	(void)call;
 }
 
-/* An escape copy with what is needed to open it: {deployment, wallet, address, sealed}, in JSON. */
-static int write_escape(struct cli_call *call, const char *path, const struct authz_birth *birth)
+/* The file of the escape copy is made before the wallet: the signer gives the copy out once. */
+static int open_escape(const struct cli_call *call, const char *path, FILE **ret_file)
 {
-	FILE *file = fopen(path, "wx");
+	*ret_file = fopen(path, "wxe");
+	if (*ret_file != NULL)
+		return CLI_YES;
+	cli_complain(call,
+	             errno == EEXIST ? "%s exists already; an escape copy is never replaced"
+	                             : "cannot make %s: %s",
+	             path, strerror(errno));
+	return CLI_UNSURE;
+}
+
+/* An escape copy with what is needed to open it: {deployment, wallet, address, sealed}, in JSON. */
+static void put_escape(FILE *file, const struct authz_birth *birth)
+{
 	struct cli_out out = {.file = file};
 
-	if (file == NULL) {
-		cli_complain(call, "cannot write %s (it must not exist)", path);
-		return CLI_UNSURE;
-	}
 	cli_out_open(&out, '{');
 	cli_out_name(&out, "claviger_escape");
 	cli_out_number(&out, 1);
@@ -131,7 +141,26 @@ static int write_escape(struct cli_call *call, const char *path, const struct au
 	cli_out_hex(&out, birth->rows[0].escape_copy);
 	cli_out_close(&out, '}');
 	cli_out_line(&out);
-	return fclose(file) == 0 ? CLI_YES : CLI_UNSURE;
+}
+
+/* Where the file cannot be written, the copy goes to standard error: it is sealed, and there is no
+ * other. */
+static int write_escape(const struct cli_call *call, const char *path, FILE *file,
+                        const struct authz_birth *birth)
+{
+	bool written;
+
+	put_escape(file, birth);
+	written = fflush(file) == 0 && ferror(file) == 0 && fsync(fileno(file)) == 0;
+	written = fclose(file) == 0 && written;
+	if (written)
+		return CLI_YES;
+	cli_complain(call,
+	             "cannot write %s: %s; the wallet is made, this is its only escape copy, "
+	             "keep it:",
+	             path, strerror(errno));
+	put_escape(stderr, birth);
+	return CLI_UNSURE;
 }
 
 static int run_create(struct cli_call *call)
@@ -157,6 +186,7 @@ static int run_create(struct cli_call *call)
 	struct keys_sign_key key;
 	struct cli_server server;
 	struct keys_sign_key more[LIMIT_USER_KEYS_MAX];
+	FILE *copy = NULL;
 	int result;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
@@ -181,27 +211,33 @@ static int run_create(struct cli_call *call)
 		result = cli_server_open(&server, call, &options);
 	if (result == CLI_YES)
 		result = take_keys(call, key_file, &birth, &key, more);
+	snprintf(path, sizeof(path), "%s.escape", birth.name);
+	if (escape_file == NULL)
+		escape_file = path;
+	if (result == CLI_YES && birth.has_escape)
+		result = open_escape(call, escape_file, &copy);
 	if (result == CLI_YES)
 		result = cli_wallet_create(&server, &key, &birth, &buffer, &answer);
 	SECRET_WIPE(key);
 	SECRET_WIPE(more);
-	if (result != CLI_YES)
+	if (result != CLI_YES) {
+		if (copy != NULL) {
+			(void)fclose(copy);
+			(void)unlink(escape_file);
+		}
 		return result;
-	if (birth.has_escape) {
-		snprintf(path, sizeof(path), "%s.escape", birth.name);
-		result = write_escape(call, escape_file != NULL ? escape_file : path, &answer);
-		if (result != CLI_YES)
-			return result;
 	}
+	if (copy != NULL)
+		result = write_escape(call, escape_file, copy, &answer);
 	if (call->json) {
 		show_birth(call, &answer, birth.name);
-		return cli_finish(call, CLI_YES);
+		return cli_finish(call, result);
 	}
 	if (base58_encode(BYTES_OF_ARRAY(answer.rows[0].address), address, sizeof(address)) !=
 	    STATUS_OK)
 		return CLI_UNSURE;
 	printf("%s\n", address);
-	return cli_finish(call, CLI_YES);
+	return cli_finish(call, result);
 }
 
 /* ---- list and show ---- */

@@ -36,9 +36,9 @@ int cli_limits_take(const struct cli_call *call, const char *words,
                     struct authz_counter_rule ret_limits[LIMIT_WALLET_LIMITS_MAX],
                     size_t *ret_count);
 
-/* cli_export_open opens the file of an export that was sealed to `own`, whose seed is an X25519
- * secret (key escape), and writes the wallet's key to `path`. */
-int cli_export_open(struct cli_call *call, const char *file, const struct keys_sign_key *own,
+/* cli_export_open opens the file of an export that was sealed to an escape key, whose seed `own`
+ * is, and writes the wallet's key to `path`, which it does not replace. */
+int cli_export_open(struct cli_call *call, const char *file, const uint8_t own[32],
                     const char *path);
 
 /* cli_factor_find finds a factor of a wallet by the text that `factor list` shows; false for none.

@@ -255,7 +255,7 @@ static void say_birth(struct page *page, struct bytes bytes, bool is_import)
 	}
 	if (body.has_escape) {
 		say(page, "\n- escape copy of the wallet's key, for X25519 key ");
-		say_hex(page, body.escape);
+		say_address(page, body.escape);
 	}
 	say_delays(page, &body.delays);
 	if (body.limit_count == 0)

@@ -123,6 +123,47 @@ def test_the_other_exit_statuses():
                code == 0 or error != "" or out != "", error)
 
 
+def test_secret_files():
+    """B12: a key never goes through a file or link that somebody else made, nor over one that is there."""
+    planted, target = os.path.join(FOLDER, "planted.json"), write("target", "")
+    for name in (".new", ".tmp"):
+        write("planted.json" + name, "")
+        os.chmod(planted + name, 0o666)
+    os.symlink(target, os.path.join(FOLDER, "linked.json"))
+    code, _, error = claviger("key", "new", planted)
+    expect("a key is made", code == 0, error)
+    expect("for its owner alone", os.stat(planted).st_mode & 0o777 == 0o600, oct(os.stat(planted).st_mode))
+    expect("what lay there is left alone", all(os.stat(planted + name).st_size == 0 for name in (".new", ".tmp")))
+    code, _, error = claviger("key", "new", os.path.join(FOLDER, "linked.json"))
+    expect("not through a link", code == 3 and "exists already" in error and os.stat(target).st_size == 0, (code, error))
+    code, _, error = claviger("key", "new", os.path.join(FOLDER, "none", "key.json"))
+    expect("no folder", code == 3 and "No such file or directory" in error, (code, error))
+    left = sorted(name for name in os.listdir(FOLDER) if name.startswith(("planted.json", "linked.json")))
+    expect("nothing is left behind", left == ["linked.json", "planted.json", "planted.json.new", "planted.json.tmp"], left)
+
+
+def test_escape_keys_are_no_other_keys():
+    """S18: what opens escape copies is told from what signs, in both directions."""
+    escape, user = os.path.join(FOLDER, "escape.json"), os.path.join(FOLDER, "user.json")
+    code, made, error = claviger("key", "escape", escape)
+    expect("an escape key", code == 0 and os.stat(escape).st_mode & 0o777 == 0o600, error)
+    code, shown, error = claviger("key", "show", escape)
+    expect("key show gives what key escape gave", code == 0 and shown == made, (shown, made, error))
+    expect("and in JSON by its name", json.loads(claviger("key", "show", escape, "--json")[1]) == {"escape_key": made.strip()})
+    expect("never replaced", claviger("key", "escape", escape)[0] == 3)
+    claviger("key", "new", user)
+    server = ("--server", "https://127.0.0.1:1")
+    for words in (("wallet", "import", "one", "--from", escape, "--key", user, *server),
+                  ("wallet", "list", "--key", escape, *server)):
+        code, _, error = claviger(*words)
+        expect("%s: not as a key that signs" % words[1], code == 3, (code, error))
+    copy = write("copy.escape", json.dumps({"claviger_escape": 1, "deployment": "00" * 32, "wallet": "00" * 32,
+                                            "address": "1" * 32, "sealed": "00" * 80}))
+    for key, said in ((user, "is no escape key"), (escape, "escape")):
+        code, _, error = claviger("wallet", "recover", copy, "--key", key, "--out", os.path.join(FOLDER, "out.json"))
+        expect("recover by %s" % os.path.basename(key), code in (1, 3) and said in error, (code, error))
+
+
 def test_documents_name_what_exists():
     seen = 0
     for path in [path for folder in ("", "docs", "image", "intents", "policies/*", "sdk/*", "spec")

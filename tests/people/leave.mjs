@@ -61,7 +61,7 @@ test('an export waits 24 hours, is seen by who has a factor, and any one cancels
   const [waiting] = await json(s, 'change', 'pending', '--wallet', 'day', '--key', s.key('second'));
   expect(waiting.change === asked.change && waiting.action === 'export' && !waiting.done, waiting);
   const text = await must(s, 'change', 'pending', '--wallet', 'day', '--key', s.key('second'));
-  expect(text.includes('Export the private key') && text.includes('cannot be taken back'), text);
+  expect(/^opens at 20.* UTC .*void from 20/m.test(text) && text.includes('Export the private key') && text.includes('cannot be taken back'), text);
   expect(s.signer.log().includes('"change.waits"'), 'no notice in the log');
   // Who watches the wallet with a token sees it too, and an event stream says it unasked.
   const { body } = await s.signer.api('GET', '/api/v1/wallets/day', { token: party.token });
@@ -282,6 +282,15 @@ test('the escape copy opens with the network unplugged and everything else gone'
   const escape = (await must(s, 'key', 'escape', s.key('escape'))).trim();
   const copy = s.signer.file('safe.escape');
   const { address } = await json(s, 'wallet', 'create', 'safe', '--key', s.key('alice'), '--escape-to', escape, '--escape-file', copy, '--yes');
+  // The copy is given out once: where it cannot be written, no wallet is made, and what is there stays.
+  for (const [file, why] of [[copy, 'exists already'], [s.signer.file('none/safe.escape'), 'No such file or directory']]) {
+    const before = existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+    const done = await cli(s, 'wallet', 'create', 'unsafe', '--key', s.key('alice'), '--escape-to', escape, '--escape-file', file, '--yes');
+    expect(done.code === 3 && done.err.includes(why) && (before === undefined || readFileSync(file, 'utf8') === before), done.code, done.err);
+  }
+  expect((await cli(s, 'wallet', 'show', 'unsafe', '--key', s.key('alice'))).code !== 0, 'it was made');
+  const full = await cli(s, 'wallet', 'create', 'full', '--key', s.key('alice'), '--escape-to', escape, '--escape-file', '/dev/full', '--yes');
+  expect(full.code === 3 && full.err.includes('exists already'), full.code, full.err);
   await s.signer.stop();
   renameSync(s.signer.state, `${s.signer.state}-gone`);
   const alone = process.getuid() === 0 ? ['-n'] : ['-rn'];

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 /// Which signer is meant.
 #[derive(Debug, Clone)]
 pub enum Trust {
-    /// The deployment's key, 64 hex digits: `claviger status` on a machine that is trusted prints it. Its node's evidence
+    /// The deployment's key, 64 hex digits: `claviger attest get` on a machine that is trusted prints it. Its node's evidence
     /// is judged by [`Policy::software`]: deployment, TPM key, channel keys and TLS key belong together, answer
     /// now and hold this very connection; nothing about the machine.
     DeploymentKey(String),
@@ -33,7 +33,7 @@ impl Trust {
             Self::Tls => return Ok(None),
         };
         let key = json::unhex(key).ok_or_else(|| {
-            Error::own(Kind::Config, "config", "the deployment key has 64 hex digits (claviger status prints it)")
+            Error::own(Kind::Config, "config", "the deployment key has 64 hex digits (claviger attest get prints it)")
         })?;
         Ok(Some(policy.pinned(key)))
     }

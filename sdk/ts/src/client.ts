@@ -396,7 +396,7 @@ export class ClavigerClient {
       throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"ca" is the text of a certificate in PEM, not the name of its file');
     if (config.trust !== 'tls' && !/^[0-9a-f]{64}$/.test(config.trust?.deploymentKey ?? ''))
       throw ownError(SignerErrorCode.CONFIG_ERROR, 'config',
-        '"trust" must name the deployment key, 64 hex digits (claviger status prints it), or be "tls"');
+        '"trust" must name the deployment key, 64 hex digits (claviger attest get prints it), or be "tls"');
     this.#config = config;
     this.#send = config.transport ?? defaultTransport(config.ca);
     this.#streams = config.streams ?? defaultStreams(config.ca);

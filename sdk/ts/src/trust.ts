@@ -9,7 +9,7 @@ export type { Policy as EvidencePolicy, Report as EvidenceReport } from './attes
 
 /** What a client pins. */
 export interface Trust {
-  /** The deployment's key, 64 hex digits, from `claviger status` on a machine that is trusted. */
+  /** The deployment's key, 64 hex digits, from `claviger attest get` on a machine that is trusted. */
   readonly deploymentKey: string;
   /**
    * What the node must show, as a policy file of spec/evidence.md with PEM texts in place of paths. Default

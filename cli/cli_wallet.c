@@ -488,8 +488,8 @@ const struct cli_command cli_wallet_new = {
         "--delay TIME      what gives power waits so long, and any user key can cancel it: 15m, "
         "24h\n"
         "--export-delay TIME   so long waits an export (24h, unless you say otherwise)\n"
-        "--limit U:W:CAP   what all grants together may spend, from the first day on, as\n"
-        "                  --cap of `claviger wallet limit` says it: lamports:24h:5000000000\n"
+        "--limit U:W:CAP   what all grants together may spend, from the first day on,\n"
+        "                  in the words of `claviger wallet limit`: lamports:24h:5000000000\n"
         "--yes             do not ask\n",
 };
 

@@ -159,7 +159,7 @@ def test_escape_keys_are_no_other_keys():
         expect("%s: not as a key that signs" % words[1], code == 3, (code, error))
     copy = write("copy.escape", json.dumps({"claviger_escape": 1, "deployment": "00" * 32, "wallet": "00" * 32,
                                             "address": "1" * 32, "sealed": "00" * 80}))
-    for key, said in ((user, "is no escape key"), (escape, "escape")):
+    for key, said in ((user, "is no escape key"), (escape, "not sealed to this key")):
         code, _, error = claviger("wallet", "recover", copy, "--key", key, "--out", os.path.join(FOLDER, "out.json"))
         expect("recover by %s" % os.path.basename(key), code in (1, 3) and said in error, (code, error))
 

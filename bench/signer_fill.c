@@ -180,7 +180,8 @@ static enum status fill(struct signer_change *job, unsigned first, unsigned coun
 
 enum status __wrap_signer_add_module(struct signer_change *job, struct bytes module)
 {
-	struct authz_module_answer answer = {.known = false, .name = bytes_of_text("")};
+	struct authz_module_answer answer = {.module_kind = AUTHZ_MODULE_INTENT,
+	                                     .name = bytes_of_text("")};
 	char order[128], one[LIMIT_NAME_MAX + 1], many[LIMIT_NAME_MAX + 1];
 	unsigned first, count;
 	enum status status;

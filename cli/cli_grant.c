@@ -85,11 +85,15 @@ static int run_policy_add(struct cli_call *call)
 		return result;
 	hex_encode(BYTES_OF_ARRAY(answer.hash), hash);
 	if (call->json)
-		printf("{\"module\":\"%s\",\"known\":%s,\"name\":\"%.*s\"}\n", hash,
-		       answer.known ? "true" : "false", (int)answer.name.len,
-		       (const char *)answer.name.data);
+		printf("{\"module\":\"%s\",\"known\":%s,\"ships\":%s,\"name\":\"%.*s\"}\n", hash,
+		       answer.module_kind != AUTHZ_MODULE_CUSTOM ? "true" : "false",
+		       answer.module_kind == AUTHZ_MODULE_SHIPPED ? "true" : "false",
+		       (int)answer.name.len, (const char *)answer.name.data);
 	else
-		printf("%s %s\n", hash, answer.known ? "known" : "custom");
+		printf("%s %s\n", hash,
+		       answer.module_kind == AUTHZ_MODULE_CUSTOM   ? "custom"
+		       : answer.module_kind == AUTHZ_MODULE_INTENT ? "intent"
+		                                                   : "known");
 	return cli_finish(call, CLI_YES);
 }
 
@@ -588,7 +592,9 @@ void cli_grant_out(struct cli_out *out, const struct authz_grant_answer *answer)
 	cli_out_name(out, "module");
 	cli_out_hex(out, BYTES_OF_ARRAY(grant->module));
 	cli_out_name(out, "known_module");
-	cli_out_bool(out, grant->known_module);
+	cli_out_bool(out, grant->module_kind != AUTHZ_MODULE_CUSTOM);
+	cli_out_name(out, "ships");
+	cli_out_bool(out, grant->module_kind == AUTHZ_MODULE_SHIPPED);
 	cli_out_name(out, "live");
 	cli_out_bool(out, answer->live);
 	cli_out_name(out, "not_before");

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "authz_text.h"
 #include "base_encode.h"
 #include "cli_commands.h"
 #include "cli_out.h"
@@ -295,7 +296,9 @@ static void show_description(struct checking *c)
 	c->denied |= !verdict_allows(d->verdict);
 	if (!c->json) {
 		if (c->policy->known == NULL)
-			printf("%s\n", POLICY_CUSTOM_HEADING);
+			printf("%s\n", AUTHZ_CUSTOM_CODE_TEXT);
+		else if (!c->policy->ships)
+			printf("%s\n", AUTHZ_OTHER_INTENT_TEXT);
 		printf("%s%s\n", verdict_allows(d->verdict) ? "" : "refused: ", d->text);
 		return;
 	}
@@ -305,6 +308,8 @@ static void show_description(struct checking *c)
 		cli_out_null(out);
 	else
 		cli_out_text(out, bytes_of_text(c->policy->known));
+	cli_out_name(out, "ships");
+	cli_out_bool(out, c->policy->ships);
 	cli_out_name(out, "described");
 	cli_out_bool(out, verdict_allows(d->verdict));
 	cli_out_name(out, "text");

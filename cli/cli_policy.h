@@ -17,10 +17,10 @@
 struct cli_policy {
 	const struct cli_call *call;
 	struct buffer module;
-	uint8_t hash[32]; /* of the module */
-	const char
-	    *known;  /* its name when it ships with this build or is an intent; NULL: custom code */
-	bool intent; /* this build's evaluator with a table */
+	uint8_t hash[32];  /* of the module */
+	const char *known; /* its name when it ships or is an intent; NULL: custom code */
+	bool ships;        /* with this build */
+	bool intent;       /* this build's evaluator with a table */
 	struct bytes schema_cbor;
 	struct policy_schema schema;
 	struct bytes record;

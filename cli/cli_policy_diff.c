@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "authz_text.h"
 #include "cli_commands.h"
 #include "cli_file.h"
 #include "cli_intent.h"
@@ -144,7 +145,7 @@ static int take_side(const struct cli_call *call, const char *path, struct side 
 	bytes = buffer_bytes(&module);
 	if (policy_intent_name(bytes) == NULL || policy_intent_table(bytes, &table) != STATUS_OK) {
 		cli_complain(call, "%s is no intent of this build's evaluator: %s", path,
-		             POLICY_CUSTOM_HEADING);
+		             AUTHZ_CUSTOM_CODE_TEXT);
 		return CLI_UNSURE;
 	}
 	memcpy(aligned, table.data, table.len);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "authz_text.h"
 #include "base_encode.h"
 #include "cli_commands.h"
 #include "cli_out.h"
@@ -170,6 +171,8 @@ static void inspect_json(const struct cli_policy *p, struct bytes table)
 		cli_out_null(&out);
 	else
 		cli_out_text(&out, bytes_of_text(p->known));
+	cli_out_name(&out, "ships");
+	cli_out_bool(&out, p->ships);
 	cli_out_name(&out, "intent");
 	cli_out_bool(&out, p->intent);
 	put_parameters(&out, &p->schema);
@@ -226,12 +229,15 @@ static void inspect_text(const struct cli_policy *p, struct bytes table, bool wi
 	char hash[HEX_LEN(32) + 1];
 
 	hex_encode(bytes_of(p->hash, 32), hash);
-	if (p->intent)
-		printf("known module: intent %s, this build's evaluator with a table\n", p->known);
+	if (p->intent && p->ships)
+		printf("known module: intents/%s of this build\n", p->known);
+	else if (p->intent)
+		printf("known module: intent %s, this build's evaluator with a table\n%s\n",
+		       p->known, AUTHZ_OTHER_INTENT_TEXT);
 	else if (p->known != NULL)
 		printf("known module: policies/%s of this build\n", p->known);
 	else
-		printf("%s\n", POLICY_CUSTOM_HEADING);
+		printf("%s\n", AUTHZ_CUSTOM_CODE_TEXT);
 	printf("SHA-256 %s, %zu bytes\n", hash, p->module.len);
 	printf("parameters%s\n", p->schema.count == 0 ? ": none" : "");
 	for (size_t i = 0; i < p->schema.count; i++)

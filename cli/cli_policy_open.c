@@ -35,6 +35,7 @@ int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, st
 	p->call = call;
 	keys_sha256(&module, 1, p->hash);
 	p->known = policy_known_name(p->hash);
+	p->ships = policy_ships(p->hash);
 	if (p->known == NULL) {
 		p->known = policy_intent_name(module);
 		p->intent = p->known != NULL;

@@ -169,7 +169,7 @@ function(known_policies module)
 	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated)
 	add_custom_command(OUTPUT ${table} DEPENDS ${modules} ${evaluator} ${targets}
 			${CMAKE_SOURCE_DIR}/cmake/known.cmake
-		COMMAND ${CMAKE_COMMAND} -DOUT=${table} "-DMODULES=${modules}" -DEVALUATOR=${evaluator}
+		COMMAND ${CMAKE_COMMAND} -DOUT=${table} -DTABLE=policy_known "-DMODULES=${modules}" -DEVALUATOR=${evaluator}
 			-P ${CMAKE_SOURCE_DIR}/cmake/known.cmake
 		COMMENT "table of known policies" VERBATIM)
 	target_sources(${module} PRIVATE ${table})
@@ -200,8 +200,13 @@ function(built_policies module)
 	endforeach()
 endfunction()
 
-# intents(): every intents/*.toml to build/share/intents/NAME.wasm, by the tool itself.
+# intents(PROGRAM...): every intents/*.toml to build/share/intents/NAME.wasm, by the tool itself; each
+# PROGRAM then knows which intents ship. The tool is one of those, so it is linked twice: the one that
+# makes them knows of none.
 function(intents)
+	add_executable(intent_maker ${CMAKE_SOURCE_DIR}/cli/cli.c)
+	get_target_property(links claviger LINK_LIBRARIES)
+	target_link_libraries(intent_maker PRIVATE ${links})
 	file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/intents/*.toml)
 	file(GLOB common CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/intents/common/*.toml)
 	file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/share/intents)
@@ -210,11 +215,21 @@ function(intents)
 		get_filename_component(name ${file} NAME_WE)
 		set(wasm ${CMAKE_BINARY_DIR}/share/intents/${name}.wasm)
 		list(APPEND modules ${wasm})
-		add_custom_command(OUTPUT ${wasm} DEPENDS claviger ${file} ${common}
-			COMMAND claviger policy build ${file} -o ${wasm} COMMENT "intent ${name}" VERBATIM)
+		add_custom_command(OUTPUT ${wasm} DEPENDS intent_maker ${file} ${common}
+			COMMAND intent_maker policy build ${file} -o ${wasm} COMMENT "intent ${name}" VERBATIM)
 	endforeach()
 	add_custom_target(intents ALL DEPENDS ${modules})
 	add_dependencies(programs intents)
+	set(table ${CMAKE_BINARY_DIR}/generated/policy_shipped_table.c)
+	add_custom_command(OUTPUT ${table} DEPENDS ${modules} ${CMAKE_SOURCE_DIR}/cmake/known.cmake
+		COMMAND ${CMAKE_COMMAND} -DOUT=${table} -DTABLE=policy_shipped "-DMODULES=${modules}"
+			-P ${CMAKE_SOURCE_DIR}/cmake/known.cmake
+		COMMENT "table of shipped intents" VERBATIM)
+	add_library(shipped OBJECT ${table})
+	target_link_libraries(shipped PRIVATE policy)
+	foreach(program ${ARGN})
+		target_sources(${program} PRIVATE $<TARGET_OBJECTS:shipped>)
+	endforeach()
 endfunction()
 
 # script_test(NAME GROUP g COMMAND c...): a test that is no C program. It ends 0 (passed), 77 (this

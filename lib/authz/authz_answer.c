@@ -203,7 +203,7 @@ enum status authz_module_answer_put(const struct authz_module_answer *answer, st
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, 4);
 	cbor_put_bytes_n_at(&w, 1, answer->hash, 32);
-	cbor_put_bool_at(&w, 2, answer->known);
+	cbor_put_uint_at(&w, 2, answer->module_kind);
 	cbor_put_text_at(&w, 3, answer->name);
 	cbor_put_bytes_at(&w, 4, answer->schema);
 	cbor_put_end(&w);
@@ -219,7 +219,7 @@ enum status authz_module_answer_take(struct bytes bytes, struct authz_module_ans
 	cbor_reader_init(&r, bytes);
 	cbor_take_map(&r, 4);
 	cbor_take_bytes_n_at(&r, 1, answer.hash, 32);
-	answer.known = cbor_take_bool_at(&r, 2);
+	answer.module_kind = (enum authz_module_kind)cbor_take_uint_at(&r, 2, AUTHZ_MODULE_SHIPPED);
 	answer.name = cbor_take_text_at(&r, 3, LIMIT_NAME_MAX);
 	answer.schema = cbor_take_bytes_at(&r, 4, LIMIT_SCHEMA_MAX);
 	cbor_take_end(&r);

@@ -44,11 +44,11 @@ struct authz_submit_answer {
 	struct bytes export;    /* EXPORT: sealed to the recipient (authz_export.h) */
 };
 
-/* MODULE_ADD: {1: hash, 2: known, 3: name, 4: schema} */
+/* MODULE_ADD: {1: hash, 2: module kind, 3: name, 4: schema} */
 struct authz_module_answer {
 	uint8_t hash[32];
-	bool known;
-	struct bytes name;   /* of a known module */
+	enum authz_module_kind module_kind;
+	struct bytes name;   /* of an intent, or of what ships; else empty */
 	struct bytes schema; /* the module's parameters, CBOR */
 };
 

@@ -125,12 +125,20 @@ static void say_module(struct page *page, const struct authz_grant_body *body,
 	say(page, "\n- as far as module ");
 	say_hex(page, body->module);
 	say(page, " allows");
-	if (shown->known_module) {
+	switch (shown->module_kind) {
+	case AUTHZ_MODULE_SHIPPED:
 		say(page, "; known module ");
 		put(page, shown->module_name);
-	} else {
-		say(page, "\n- " AUTHZ_CUSTOM_CODE_TEXT);
+		return;
+	case AUTHZ_MODULE_INTENT:
+		say(page, "; intent ");
+		put(page, shown->module_name);
+		say(page, "\n- " AUTHZ_OTHER_INTENT_TEXT);
+		return;
+	case AUTHZ_MODULE_CUSTOM:
+		break;
 	}
+	say(page, "\n- " AUTHZ_CUSTOM_CODE_TEXT);
 }
 
 static void say_grant(struct page *page, struct bytes bytes, const struct authz_shown *shown)

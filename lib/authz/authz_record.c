@@ -371,7 +371,7 @@ enum {
 	GRANT_WALLET,
 	GRANT_CLIENT,
 	GRANT_MODULE,
-	GRANT_KNOWN,
+	GRANT_MODULE_KIND,
 	GRANT_NOT_BEFORE,
 	GRANT_EXPIRES,
 	GRANT_USES,
@@ -398,7 +398,7 @@ enum status authz_grant_record_put(const struct authz_grant_record *grant, struc
 	cbor_put_bytes_n_at(&w, GRANT_WALLET, grant->wallet, 32);
 	cbor_put_bytes_n_at(&w, GRANT_CLIENT, grant->client, 32);
 	cbor_put_bytes_n_at(&w, GRANT_MODULE, grant->module, 32);
-	cbor_put_bool_at(&w, GRANT_KNOWN, grant->known_module);
+	cbor_put_uint_at(&w, GRANT_MODULE_KIND, grant->module_kind);
 	cbor_put_uint_at(&w, GRANT_NOT_BEFORE, grant->not_before_s);
 	cbor_put_uint_at(&w, GRANT_EXPIRES, grant->expires_s);
 	cbor_put_uint_at(&w, GRANT_USES, grant->uses_max);
@@ -459,7 +459,8 @@ enum status authz_grant_record_take(struct bytes bytes, struct authz_grant_recor
 	cbor_take_bytes_n_at(&r, GRANT_WALLET, grant.wallet, 32);
 	cbor_take_bytes_n_at(&r, GRANT_CLIENT, grant.client, 32);
 	cbor_take_bytes_n_at(&r, GRANT_MODULE, grant.module, 32);
-	grant.known_module = cbor_take_bool_at(&r, GRANT_KNOWN);
+	grant.module_kind =
+	    (enum authz_module_kind)cbor_take_uint_at(&r, GRANT_MODULE_KIND, AUTHZ_MODULE_SHIPPED);
 	grant.not_before_s = cbor_take_uint_at(&r, GRANT_NOT_BEFORE, UINT64_MAX);
 	grant.expires_s = cbor_take_uint_at(&r, GRANT_EXPIRES, UINT64_MAX);
 	grant.uses_max = cbor_take_uint_at(&r, GRANT_USES, UINT64_MAX);

@@ -117,17 +117,24 @@ struct authz_table_pin {
 	uint8_t hash[32]; /* SHA-256 of these entries' 32-byte addresses */
 };
 
+/* Whose word a module's text is. */
+enum authz_module_kind {
+	AUTHZ_MODULE_CUSTOM,  /* its author's: code that nothing explains */
+	AUTHZ_MODULE_INTENT,  /* its author's where it speaks of others' programs: an intent */
+	AUTHZ_MODULE_SHIPPED, /* ours */
+};
+
 /* A grant as it was authorized; `parameters` is the CBOR map, `record` what the module sees. */
 struct authz_grant_record {
 	uint8_t id[32];
 	uint8_t wallet[32];
 	uint8_t client[32];
 	uint8_t module[32];
-	bool known_module;     /* a compiled-in or shipped module (architecture) */
-	uint64_t not_before_s; /* 0: none */
-	uint64_t expires_s;    /* 0: never */
-	uint64_t uses_max;     /* 0: no limit */
-	uint64_t created;      /* the wallet's version at creation */
+	enum authz_module_kind module_kind; /* of the module, when the grant was made */
+	uint64_t not_before_s;              /* 0: none */
+	uint64_t expires_s;                 /* 0: never */
+	uint64_t uses_max;                  /* 0: no limit */
+	uint64_t created;                   /* the wallet's version at creation */
 	uint8_t counter_count;
 	struct authz_counter_rule counters[LIMIT_COUNTERS_MAX];
 	uint8_t nonce_account_count;

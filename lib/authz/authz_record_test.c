@@ -55,7 +55,7 @@ static struct authz_wallet_record some_wallet(void)
 
 static struct authz_grant_record some_grant(void)
 {
-	struct authz_grant_record grant = {.known_module = true,
+	struct authz_grant_record grant = {.module_kind = AUTHZ_MODULE_INTENT,
 	                                   .expires_s = 1900000000,
 	                                   .uses_max = 3,
 	                                   .counter_count = 2,

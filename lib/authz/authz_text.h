@@ -17,14 +17,20 @@
 
 /* How code that the module's bytes do not explain is headed, everywhere (A3). */
 #define AUTHZ_CUSTOM_CODE_TEXT "custom code: may allow anything; this text is its author's claim"
+/* ... and an intent that is not ours: the evaluator is, and tells the truth about the network's own
+ * programs, but which bytes of another program's instruction are the amount is what its author
+ * says. */
+#define AUTHZ_OTHER_INTENT_TEXT                                                                    \
+	"an intent that does not ship with this release: what it says of the instructions of "     \
+	"programs other than the network's own is its author's claim"
 
 /* What the signer knows about an entry's wallet, and what its module says. */
 struct authz_shown {
-	struct bytes name;        /* of the wallet; births take it from the body */
-	uint8_t address[32];      /* of the wallet; zero at CREATE: not made yet */
-	bool known_module;        /* GRANT: shipped, or an evaluator with a readable table */
-	struct bytes module_name; /* GRANT: of a known module, e.g. "transfer"; else empty */
-	struct bytes module_text; /* GRANT: policy_describe of the parameters */
+	struct bytes name;                       /* of the wallet; births take it from the body */
+	uint8_t address[32];                     /* of the wallet; zero at CREATE: not made yet */
+	enum authz_module_kind module_kind;      /* GRANT: of the module */
+	struct bytes module_name;                /* GRANT: e.g. "transfer"; empty: custom code */
+	struct bytes module_text;                /* GRANT: policy_describe of the parameters */
 	const struct authz_counter_rule *limits; /* LIMIT: the wallet's now */
 	size_t limit_count;
 };

@@ -40,7 +40,7 @@ static void prepare(struct bytes *ret_text, struct bytes *ret_change)
 		shown[i] =
 		    (struct authz_shown){.name = bytes_of_text(i == 0 ? "main" : "second"),
 		                         .address = {(uint8_t)i},
-		                         .known_module = true,
+		                         .module_kind = AUTHZ_MODULE_SHIPPED,
 		                         .module_name = bytes_of_text("transfer"),
 		                         .module_text = bytes_of_text("pays anyone\nat most 5\n")};
 	}
@@ -86,11 +86,25 @@ static void test_custom_code_is_named_as_such(void)
 	struct buffer custom = BUFFER_OF_ARRAY(signed_space);
 
 	prepare(&text, &encoded);
-	shown[0].known_module = false;
+	shown[0].module_kind = AUTHZ_MODULE_CUSTOM;
 	EXPECT(authz_describe(&change, shown, &custom) == STATUS_OK);
 	EXPECT(memmem(custom.data, custom.len, AUTHZ_CUSTOM_CODE_TEXT,
 	              strlen(AUTHZ_CUSTOM_CODE_TEXT)) != NULL);
 	EXPECT(memmem(custom.data, custom.len, "known module", 12) == NULL);
+}
+
+/* A3, B7: another author's intent may call the amount sold the amount bought. */
+static void test_an_intent_of_another_is_named_as_such(void)
+{
+	struct bytes text, encoded;
+	struct buffer other = BUFFER_OF_ARRAY(signed_space);
+
+	prepare(&text, &encoded);
+	shown[0].module_kind = AUTHZ_MODULE_INTENT;
+	EXPECT(authz_describe(&change, shown, &other) == STATUS_OK);
+	EXPECT(memmem(other.data, other.len, "allows; intent transfer\n- " AUTHZ_OTHER_INTENT_TEXT,
+	              strlen("allows; intent transfer\n- " AUTHZ_OTHER_INTENT_TEXT)) != NULL);
+	EXPECT(memmem(other.data, other.len, "known module", 12) == NULL);
 }
 
 static void test_module_text_cannot_pose_as_ours(void)
@@ -356,6 +370,7 @@ int main(void)
 {
 	RUN(test_description_is_this_text);
 	RUN(test_custom_code_is_named_as_such);
+	RUN(test_an_intent_of_another_is_named_as_such);
 	RUN(test_module_text_cannot_pose_as_ours);
 	RUN(test_signed_bytes_are_an_offchain_message_v1);
 	RUN(test_no_transaction_begins_like_a_signed_text);

@@ -1,26 +1,34 @@
-/* policy_known: the modules that ship with this build, by the SHA-256 of their bytes.
+/* policy_known: the modules that ship with this build, by the SHA-256 of their bytes: its policies
+ * in C and its intents.
  *
- * A known module is our own code; every other one is custom: it may allow anything, and its texts
- * are its author's claim (A3). The list is written by the build (cmake/known.cmake). */
+ * What ships is our word. An intent of somebody else (policy_intent.h) runs in our evaluator, which
+ * tells the truth about the network's own programs; what it says of others' instructions is its
+ * author's word. Every other module is custom: it may allow anything, and its texts are its
+ * author's claim (A3). The lists are written by the build (cmake/known.cmake). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef POLICY_KNOWN_H
 #define POLICY_KNOWN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct policy_known {
-	const char *name; /* as in policies/NAME */
+	const char *name; /* as in policies/NAME or intents/NAME.toml */
 	uint8_t hash[32];
 };
 
-extern const struct policy_known policy_known_modules[];
+extern const struct policy_known policy_known_modules[]; /* policies/NAME */
 extern const size_t policy_known_count;
+/* intents/NAME.toml, in programs that have to know them (cmake: shipped_intents); elsewhere none.
+ */
+extern const struct policy_known policy_shipped_modules[];
+extern const size_t policy_shipped_count;
 
-/* policy_known_name returns a shipped module's name, or NULL for custom code. */
+/* policy_known_name returns the name of a shipped policy in C, else NULL. */
 const char *policy_known_name(const uint8_t hash[32]);
 
-/* What heads every text of a module that is not known. */
-#define POLICY_CUSTOM_HEADING "custom code: may allow anything; this text is its author's claim"
+/* policy_ships says whether a module is one that ships with this build. */
+bool policy_ships(const uint8_t hash[32]);
 
 #endif

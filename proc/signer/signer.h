@@ -11,6 +11,7 @@
 #include "secret.h"
 #include "signer_anchor.h"
 #include "signer_approvals.h"
+#include "signer_budget.h"
 #include "signer_ceiling.h"
 #include "signer_check.h"
 #include "signer_factor.h"
@@ -61,12 +62,14 @@ struct signer {
 	bool ready;    /* the boot record is durable: serving */
 	bool stopping;
 	bool frozen; /* an operator froze everything: in force; as it is to be, in totals */
+	uint64_t frozen_batch; /* that makes it durable */
 	size_t operator_count;
 	uint8_t operators[SIGNER_OPERATORS_MAX][32];
-	uint64_t operator_serials[SIGNER_OPERATORS_MAX]; /* of the last command of each */
-	struct authz_relying relying;                    /* where passkeys may be used: settings */
-	bool bound_exports;  /* those that sign an export must not be copyable */
-	uint64_t code_floor; /* one-time codes of steps up to this one are not taken */
+	uint64_t operator_serials[SIGNER_OPERATORS_MAX];     /* of the last command of each */
+	struct signer_budget installs[SIGNER_OPERATORS_MAX]; /* by each, in this boot */
+	struct authz_relying relying; /* where passkeys may be used: settings */
+	bool bound_exports;           /* those that sign an export must not be copyable */
+	uint64_t code_floor;          /* one-time codes of steps up to this one are not taken */
 	struct signer_session sessions[SIGNER_SESSIONS_MAX];
 	bool told_secret; /* in a slot for the authority: to be wiped when it has taken it */
 	uint8_t deployment[32];

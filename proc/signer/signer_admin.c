@@ -97,6 +97,9 @@ enum status signer_add_credential(struct signer_change *job, struct bytes payloa
 
 #define END_AFTER_MS 500
 
+/* What the next start is to find wears the disks, and an image firmware's variables, too. */
+#define INSTALLS_PER_HOUR 12
+
 /* The serial of an operator's last command; NULL: he is none. */
 static uint64_t *serial_of(struct signer *signer, const uint8_t key[32])
 {
@@ -125,10 +128,14 @@ static enum status freeze_client(struct signer_change *job, const uint8_t id[32]
 	if (status != STATUS_OK && status != STATUS_NOT_FOUND)
 		return status;
 	frozen = status == STATUS_OK ? client->record : *next;
+	if (status == STATUS_OK && next == NULL && frozen.frozen &&
+	    frozen.frozen_by == AUTHZ_FROZEN_BY_OPERATOR)
+		return STATUS_OK;
 	frozen.frozen = true;
 	frozen.frozen_by = AUTHZ_FROZEN_BY_OPERATOR;
-	if (signer_state_lower_client(&job->signer->state, &frozen,
-	                              (struct signer_ask){.need = SIGNER_NEED_LESS}) != STATUS_OK)
+	if (!signer_state_may_hold(&job->signer->state, 1, job->user) ||
+	    signer_state_lower_client(&job->signer->state, &frozen, signer_ask_of(job)) !=
+	        STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
 		                     "too many such changes wait for the store");
 	return STATUS_OK;
@@ -161,6 +168,18 @@ static enum status unfreeze_client(struct signer_change *job, const uint8_t id[3
 	return STATUS_OK;
 }
 
+/* One that holds already is written once. */
+static enum status freeze_all(struct signer_change *job)
+{
+	static const struct authz_submit_answer done;
+	struct signer *signer = job->signer;
+
+	if (!signer->totals.frozen)
+		signer->frozen_batch = signer_store_touch(signer->store);
+	signer->frozen = signer->totals.frozen = true;
+	return signer_group_add_lowered(job, signer->frozen_batch, &done);
+}
+
 static enum status unfreeze_all(struct signer_change *job)
 {
 	static const struct authz_submit_answer done;
@@ -173,6 +192,26 @@ static enum status unfreeze_all(struct signer_change *job)
 	signer_store_mark(signer->store);
 	signer_group_add(job, (struct signer_made){.thaws_all = true}, &done);
 	return STATUS_OK;
+}
+
+/* A start and the stop before it are writes of the TPM, so who restarts the machine again and again
+ * has his share of them and no more; who switches it off does so once. */
+static enum status end_machine(struct signer_change *job, uint8_t action)
+{
+	static const struct authz_submit_answer done;
+	struct signer *signer = job->signer;
+	enum status status = STATUS_OK;
+
+	if (strcmp(proc_setting(signer->proc, "mode"), "appliance") != 0)
+		return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
+		                     "this signer is no appliance: stop it where it runs");
+	if (action == AUTHZ_COMMAND_RESTART)
+		status = signer_take_write(job);
+	if (status != STATUS_OK)
+		return status;
+	signer->end_code = action == AUTHZ_COMMAND_OFF ? PROC_EXIT_OFF : PROC_EXIT_RESTART;
+	signer->end_ms = signer->now_ms + END_AFTER_MS; /* the answer goes first */
+	return signer_group_add_lowered(job, signer_store_touch(signer->store), &done);
 }
 
 /* Deletes receipts of before a time, which may not lie ahead: that would be all of them. */
@@ -195,6 +234,7 @@ static enum status admit_command(struct signer_change *job, struct bytes payload
 	struct signer *signer = job->signer;
 	struct authz_command command;
 	enum status status = STATUS_OK;
+	bool lowers;
 	uint64_t *serial;
 
 	if (authz_command_open(payload, &command) != STATUS_OK)
@@ -208,9 +248,9 @@ static enum status admit_command(struct signer_change *job, struct bytes payload
 		return signer_refuse(job, CALL_RESULT_CONFLICT,
 		                     "serial %llu was used; your next command needs a higher one",
 		                     (unsigned long long)*serial);
-	if (signer_has_expired(job, command.expires_s,
-	                       command.action == AUTHZ_COMMAND_FREEZE_CLIENT ||
-	                           command.action == AUTHZ_COMMAND_FREEZE_ALL))
+	lowers = command.action == AUTHZ_COMMAND_FREEZE_CLIENT ||
+	         command.action == AUTHZ_COMMAND_FREEZE_ALL;
+	if (signer_has_expired(job, command.expires_s, lowers))
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "the command has expired");
 	if (command.action == AUTHZ_COMMAND_UNFREEZE_CLIENT ||
 	    command.action == AUTHZ_COMMAND_UNFREEZE_ALL)
@@ -219,6 +259,9 @@ static enum status admit_command(struct signer_change *job, struct bytes payload
 		return status;
 	*ret_command = command;
 	*serial = command.serial;
+	/* As with users: freezes have a share of their own. */
+	memcpy(job->user, command.operator_key, sizeof(job->user));
+	job->user[0] ^= !lowers;
 	job->signer->update.is_proven = true;
 	return STATUS_OK;
 }
@@ -226,15 +269,11 @@ static enum status admit_command(struct signer_change *job, struct bytes payload
 enum status signer_obey_operator(struct signer_change *job, struct bytes payload)
 {
 	static const struct authz_submit_answer done;
-	struct signer *signer = job->signer;
 	struct authz_command command;
-	uint64_t batch = 0;
-	enum status status = STATUS_OK;
+	enum status status = admit_command(job, payload, &command);
 
-	status = admit_command(job, payload, &command);
 	if (status != STATUS_OK)
 		return status;
-	memcpy(job->user, command.operator_key, sizeof(job->user));
 	switch ((enum authz_command_action)command.action) {
 	case AUTHZ_COMMAND_FREEZE_CLIENT:
 		status = freeze_client(job, command.target);
@@ -242,9 +281,7 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 	case AUTHZ_COMMAND_UNFREEZE_CLIENT:
 		return unfreeze_client(job, command.target);
 	case AUTHZ_COMMAND_FREEZE_ALL:
-		signer->frozen = signer->totals.frozen = true;
-		batch = signer_store_touch(signer->store);
-		break;
+		return freeze_all(job);
 	case AUTHZ_COMMAND_UNFREEZE_ALL:
 		return unfreeze_all(job);
 	case AUTHZ_COMMAND_TRIM_RECEIPTS:
@@ -252,14 +289,7 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 		break;
 	case AUTHZ_COMMAND_RESTART:
 	case AUTHZ_COMMAND_OFF:
-		if (strcmp(proc_setting(signer->proc, "mode"), "appliance") != 0)
-			return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
-			                     "this signer is no appliance: stop it where it runs");
-		signer->end_code =
-		    command.action == AUTHZ_COMMAND_OFF ? PROC_EXIT_OFF : PROC_EXIT_RESTART;
-		signer->end_ms = signer->now_ms + END_AFTER_MS; /* the answer goes first */
-		batch = signer_store_touch(signer->store);
-		break;
+		return end_machine(job, command.action);
 	case AUTHZ_COMMAND_INSTALL_SITE:
 	case AUTHZ_COMMAND_INSTALL_APPROVALS:
 	case AUTHZ_COMMAND_INSTALL_CERTIFICATE:
@@ -268,7 +298,20 @@ enum status signer_obey_operator(struct signer_change *job, struct bytes payload
 		status = signer_refuse(job, CALL_RESULT_UNSUPPORTED, "unknown command");
 		break;
 	}
-	return status == STATUS_OK ? signer_group_add_lowered(job, batch, &done) : status;
+	return status == STATUS_OK ? signer_group_add_lowered(job, 0, &done) : status;
+}
+
+/* ---- what the next start is to find ---- */
+
+enum status signer_keep_serial(struct signer_change *job)
+{
+	struct signer_store *store = job->signer->store;
+	enum status status = signer_take_write(job);
+
+	if (status != STATUS_OK)
+		return status;
+	signer_store_mark(store);
+	return signer_await_commit(job, signer_store_gathering(store));
 }
 
 /* put_item replaces a small file of the data disk and waits until it is durable. */
@@ -333,10 +376,11 @@ static enum status put_chain(struct signer_change *job, struct bytes chain)
 	status = ask_bridge(job, chain);
 	if (status == STATUS_OK)
 		status = signer_await_room(job, 1, SIGNER_RECORD_ROOM(chain.len));
+	if (status == STATUS_OK)
+		status = signer_take_write(job);
 	if (status != STATUS_OK)
 		return status;
 	batch = signer_state_put(&signer->state, CALL_STORE_VALUE_META, id, chain);
-	signer_store_need(signer->store, SIGNER_NEED_CHANGE, NULL);
 	status = signer_await_commit(job, batch);
 	if (status != STATUS_OK)
 		return status;
@@ -363,9 +407,8 @@ static enum status put_installed(struct signer_change *job, uint8_t action, stru
 	} else {
 		status = signer_update_judge(job, content);
 	}
-	/* The operator's serial first: no start takes the command once more. */
 	if (status == STATUS_OK)
-		status = signer_await_commit(job, signer_store_touch(job->signer->store));
+		status = signer_keep_serial(job);
 	return status == STATUS_OK ? put_item(job, part, content) : status;
 }
 
@@ -381,6 +424,7 @@ enum status signer_install(struct signer_change *job, struct bytes payload)
 	struct authz_submit_answer answer = {.seq = 0};
 	struct authz_install install;
 	struct authz_command command;
+	struct signer_budget *budget;
 	uint8_t hash[32];
 	enum status status;
 
@@ -398,11 +442,14 @@ enum status signer_install(struct signer_change *job, struct bytes payload)
 		return signer_refuse(job, CALL_RESULT_UNSUPPORTED,
 		                     "this signer is no appliance: its files are where it was "
 		                     "started");
+	budget =
+	    &signer->installs[serial_of(signer, command.operator_key) - signer->operator_serials];
+	if (!signer_budget_take(budget, INSTALLS_PER_HOUR, signer->now_ms / 60))
+		return signer_refuse(job, CALL_RESULT_OVERLOADED,
+		                     "too many orders in an hour, and each wears the disks; try "
+		                     "again in some minutes");
 	status = command.action == AUTHZ_COMMAND_UPDATE
-	             ? signer_update_begin(job,
-	                                   (size_t)(serial_of(signer, command.operator_key) -
-	                                            signer->operator_serials),
-	                                   install.content, hash)
+	             ? signer_update_begin(job, install.content, hash)
 	             : put_installed(job, command.action, install.content);
 	if (status != STATUS_OK)
 		return status;

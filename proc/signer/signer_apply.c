@@ -466,7 +466,7 @@ static void fill_grant(struct signer_change *job, size_t at, const struct authz_
 	struct authz_grant_record *grant = &job->grant;
 
 	*grant =
-	    (struct authz_grant_record){.known_module = is_known,
+	    (struct authz_grant_record){.module_kind = signer_module_kind(is_known, body->module),
 	                                .not_before_s = body->not_before_s,
 	                                .expires_s = body->expires_s,
 	                                .uses_max = body->uses_max,
@@ -539,7 +539,7 @@ static void first_leases(struct signer_change *job)
 }
 
 /* All or none: everything that can be refused is refused before the first write, and everything
- * that may take a turn is done: `*ret_known` has a bit for each grant whose module's text is ours.
+ * that may take a turn is done: `*ret_known` has a bit for each grant whose module is known.
  */
 static enum status check_grants(struct signer_change *job, size_t *ret_pins, uint64_t *ret_known)
 {

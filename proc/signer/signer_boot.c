@@ -512,7 +512,7 @@ static void begin_boot(struct signer *signer)
 	                         ? 0
 	                         : now.low_s / KEYS_TOTP_STEP_S + 1;
 	signer->checkpoint.clean = false;
-	signer->boot_batch = signer_store_touch(signer->store);
+	signer->boot_batch = signer->frozen_batch = signer_store_touch(signer->store);
 }
 
 enum status signer_boot_step(struct signer *signer)

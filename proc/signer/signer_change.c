@@ -403,6 +403,13 @@ const char *signer_known_module(struct signer_change *job, const uint8_t hash[32
 	return job->known_name;
 }
 
+enum authz_module_kind signer_module_kind(bool is_known, const uint8_t hash[32])
+{
+	if (!is_known)
+		return AUTHZ_MODULE_CUSTOM;
+	return policy_ships(hash) ? AUTHZ_MODULE_SHIPPED : AUTHZ_MODULE_INTENT;
+}
+
 /* Runs job->run and waits for its end. Changes run before the module's hash is on any grant, so
  * what runs here counts as custom code of whoever asked, unless it is known. */
 static enum status run(struct signer_change *job, const uint8_t hash[32])
@@ -559,7 +566,7 @@ enum status signer_describe(struct signer_change *job)
 			                        &job->shown[at].module_text);
 		if (status != STATUS_OK)
 			return status;
-		job->shown[at].known_module = name != NULL;
+		job->shown[at].module_kind = signer_module_kind(name != NULL, body.module);
 		/* Names of intents are in the job, and another grant of this change may have
 		 * another. */
 		struct bytes called = bytes_of_text(name != NULL ? name : "");

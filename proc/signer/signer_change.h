@@ -166,9 +166,11 @@ size_t signer_modules_room(const struct signer_change *job);
 void signer_put_modules(struct signer_change *job);
 /* signer_learn_module runs the pre-check on a stored or given module and learns its schema. */
 enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32]);
-/* signer_known_module gives the name of a module whose text is ours: one that ships, or an intent
- * (the evaluator with a table); NULL for custom code. It lives until the next call. */
+/* signer_known_module gives the name of a module that runs our code alone: one that ships, or
+ * an intent (the evaluator with a table); NULL for custom code. It lives until the next call. */
 const char *signer_known_module(struct signer_change *job, const uint8_t hash[32]);
+/* signer_module_kind says whose word the text of a module is that is known, or not. */
+enum authz_module_kind signer_module_kind(bool is_known, const uint8_t hash[32]);
 /* signer_describe renders the description of job->change; wallets must be loaded. */
 enum status signer_describe(struct signer_change *job);
 /* signer_apply carries out a verified change and fills the answer. */
@@ -234,8 +236,11 @@ const struct authz_user_key *signer_session_key(const struct signer *signer,
 enum status signer_add_credential(struct signer_change *job, struct bytes payload);
 /* signer_install has what an operator's command names put on the appliance's data disk, for the
  * next start: a site manifest that changes no more than may be changed from afar, or approvals,
- * which the unsealer then checks. */
+ * which the unsealer then checks. Each operator has a rate of these. */
 enum status signer_install(struct signer_change *job, struct bytes payload);
+/* signer_keep_serial makes the serial of the operator's command durable, by a write of his share:
+ * before what he sends is put, so that no start takes the command once more. */
+enum status signer_keep_serial(struct signer_change *job);
 enum status signer_obey_operator(struct signer_change *job, struct bytes payload);
 enum status signer_answer_query(struct signer_change *job, struct bytes payload);
 /* signer_answer_topic answers for a key that was verified. */

@@ -117,7 +117,7 @@ static bool facts_hold_what_is_seen(const struct signer_ticket *ticket)
 
 	if (pays_fee && facts->fee_lamports < ticket->fee.worst_fee_lamports)
 		return false;
-	if (ticket->is_transaction && !ticket->grant->record.known_module)
+	if (ticket->is_transaction && ticket->grant->record.module_kind == AUTHZ_MODULE_CUSTOM)
 		seen = add_saturating(
 		    seen, policy_lamports_seen(&ticket->view, ticket->wallet->record.address));
 	return facts->lamports_out >= seen;
@@ -400,12 +400,13 @@ static enum status write_request(struct signer_sign *sign, struct signer_ticket 
 		signer_ticket_unpin(held[--held_count]);
 	if (status != STATUS_OK)
 		return status;
-	ticket->run = (struct signer_check_run){.owner = ticket,
-	                                        .done = check_done,
-	                                        .module = module_bytes,
-	                                        .custom = !grant->record.known_module,
-	                                        .what = CALL_CHECK_WHAT_CHECK,
-	                                        .request = buffer_bytes(&area)};
+	ticket->run =
+	    (struct signer_check_run){.owner = ticket,
+	                              .done = check_done,
+	                              .module = module_bytes,
+	                              .custom = grant->record.module_kind == AUTHZ_MODULE_CUSTOM,
+	                              .what = CALL_CHECK_WHAT_CHECK,
+	                              .request = buffer_bytes(&area)};
 	memcpy(ticket->run.ticket, ticket->id, 32);
 	ticket->run.ticket[0] ^= (uint8_t)ticket->grant_at; /* one ticket, several grants */
 	memcpy(ticket->run.module_hash, grant->record.module, 32);

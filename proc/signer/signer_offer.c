@@ -175,7 +175,7 @@ static enum status take_party(struct signer_change *job, const struct authz_modu
 
 enum status signer_add_module(struct signer_change *job, struct bytes payload)
 {
-	struct authz_module_answer answer = {.known = false};
+	struct authz_module_answer answer = {.module_kind = AUTHZ_MODULE_CUSTOM};
 	struct authz_module_add given;
 	struct bytes module;
 	uint8_t party[32];
@@ -206,7 +206,7 @@ enum status signer_add_module(struct signer_change *job, struct bytes payload)
 	status = add(job, party, &batch);
 	if (status != STATUS_OK)
 		return status;
-	answer.known = name != NULL;
+	answer.module_kind = signer_module_kind(name != NULL, answer.hash);
 	answer.name = bytes_of_text(name != NULL ? name : "");
 	answer.schema = bytes_of(job->learned, job->learned_len);
 	status = authz_module_answer_put(&answer, &job->answer);

@@ -256,7 +256,7 @@ enum status signer_update_judge(struct signer_change *job, struct bytes content)
 	    judged->code == CALL_UPDATE_APPROVALS ? "" : "the staged image: ", what);
 }
 
-enum status signer_update_begin(struct signer_change *job, size_t operator, struct bytes content,
+enum status signer_update_begin(struct signer_change *job, struct bytes content,
                                 const uint8_t order[32])
 {
 	struct signer_update *update = &job->signer->update;
@@ -274,13 +274,7 @@ enum status signer_update_begin(struct signer_change *job, size_t operator, stru
 	while (!update->serving_told)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
-	if (!signer_budget_take(&update->orders[operator], SIGNER_ORDERS_PER_HOUR,
-	                        job->signer->now_ms / 60))
-		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "too many orders in an hour: each wears the boot disk and "
-		                     "firmware's variables");
-	/* The operator's serial is kept before what it orders: no start takes it once more. */
-	status = signer_await_commit(job, signer_store_touch(job->signer->store));
+	status = signer_keep_serial(job);
 	if (status != STATUS_OK)
 		return status;
 	begin = (struct call_update_begin){.len = taken.len,

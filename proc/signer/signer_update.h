@@ -11,11 +11,7 @@
 #include "authz_update.h"
 #include "ipc_channel.h"
 #include "signer_approvals.h"
-#include "signer_budget.h"
 #include "signer_store.h"
-
-/* Of each operator, twice that at once: each order wears the boot disk and firmware's variables. */
-#define SIGNER_ORDERS_PER_HOUR 12
 
 struct signer;
 struct signer_change;
@@ -43,7 +39,6 @@ struct signer_update {
 	uint64_t ask_ms; /* the attestor, not before */
 	struct signer_store_item item;
 	uint32_t code; /* the verdict, where the updater is yet to be told */
-	struct signer_budget orders[AUTHZ_OPERATORS_MAX]; /* of each operator, in this boot */
 };
 
 /* signer_update_pump moves what there is to move. */
@@ -52,8 +47,8 @@ void signer_update_pump(struct signer *signer);
  * refused, with the reason, when what runs now, what starts by itself or what is staged would not
  * start with it. */
 enum status signer_update_judge(struct signer_change *job, struct bytes content);
-/* signer_update_begin hands an order of that operator on; `order` is its hash. */
-enum status signer_update_begin(struct signer_change *job, size_t operator, struct bytes content,
+/* signer_update_begin hands an operator's order on; `order` is its hash. */
+enum status signer_update_begin(struct signer_change *job, struct bytes content,
                                 const uint8_t order[32]);
 /* signer_update_piece takes one piece of the image that was ordered. */
 enum status signer_update_piece(struct signer_change *job, struct bytes payload);

@@ -94,10 +94,9 @@ static bool may_anchor(void *context, bool is_paid, enum signer_need need, const
 	return false;
 }
 
-enum status signer_await_commit(struct signer_change *of, uint64_t batch)
+enum status signer_keep_serial(struct signer_change *of)
 {
 	(void)of;
-	EXPECT(batch == signer_store_gathering(signer.store));
 	commits++;
 	begun_at_commit = ipc_ready(&updater.far);
 	return STATUS_OK;
@@ -278,8 +277,6 @@ static bool hears_verdict(const uint8_t order[32], uint32_t code)
 
 /* ---- an operator ---- */
 
-static size_t operator_number = 1;
-
 static enum status order(const uint8_t name[32])
 {
 	static uint8_t hashes[PIECES * 32] = {1};
@@ -289,7 +286,7 @@ static enum status order(const uint8_t name[32])
 	struct buffer out = BUFFER_OF_ARRAY(order_space);
 
 	CHECK(authz_update_order_put(&made, &out) == STATUS_OK);
-	return signer_update_begin(&job, operator_number, buffer_bytes(&out), name);
+	return signer_update_begin(&job, buffer_bytes(&out), name);
 }
 
 static bool hears_order(const uint8_t name[32])
@@ -613,33 +610,9 @@ static void test_the_operators_serial_is_kept_before_the_order_begins(void)
 	serve();
 	EXPECT(order(order_name) == STATUS_OK);
 	EXPECT(commits == 1 && !begun_at_commit && hears_order(order_name));
-	EXPECT(refused(signer_update_begin(&job, 1, bytes_of_text("x"), order_name),
+	EXPECT(refused(signer_update_begin(&job, bytes_of_text("x"), order_name),
 	               CALL_RESULT_REQUEST_MALFORMED, "not an order"));
 	EXPECT(commits == 1 && hears_nothing(&updater));
-	end();
-}
-
-/* Whoever has an operator's key does not wear out firmware's variables. */
-static void test_orders_have_a_rate(void)
-{
-	unsigned taken = 0;
-
-	serve();
-	while (taken < 100 && order(order_name) == STATUS_OK) {
-		EXPECT(hears_order(order_name));
-		taken++;
-	}
-	EXPECT(taken == 2 * SIGNER_ORDERS_PER_HOUR);
-	EXPECT(refused(order(order_name), CALL_RESULT_OVERLOADED, "too many orders"));
-	EXPECT(hears_nothing(&updater));
-	operator_number = 2; /* whom the first one's orders keep from none of his */
-	EXPECT(order(order_name) == STATUS_OK && hears_order(order_name));
-	operator_number = 1;
-	signer.now_ms += UINT64_C(3600000) / SIGNER_ORDERS_PER_HOUR - 120;
-	EXPECT(order(order_name) == STATUS_REFUSED);
-	signer.now_ms += 240; /* the budget counts in sixtieths */
-	EXPECT(order(order_name) == STATUS_OK && hears_order(order_name));
-	EXPECT(order(order_name) == STATUS_REFUSED);
 	end();
 }
 
@@ -827,7 +800,6 @@ int main(void)
 	RUN(test_another_updater_wants_the_order_anew);
 	RUN(test_no_order_before_what_runs_is_kept);
 	RUN(test_the_operators_serial_is_kept_before_the_order_begins);
-	RUN(test_orders_have_a_rate);
 	RUN(test_pieces_are_of_the_order_and_answered_with_what_the_updater_has);
 	RUN(test_an_updater_that_talks_without_end_is_heard_a_little_in_each_turn);
 	RUN(test_an_updater_that_says_what_none_does_is_replaced);

@@ -147,7 +147,7 @@ static enum status add_as(const struct keys_sign_key *key, unsigned number, uint
 	if (status != STATUS_OK)
 		return status;
 	CHECK(authz_module_answer_take(buffer_bytes(&answer), &learned) == STATUS_OK);
-	EXPECT(learned.known);
+	EXPECT(learned.module_kind == AUTHZ_MODULE_INTENT);
 	schema_len = learned.schema.len;
 	memcpy(schema, learned.schema.data, schema_len);
 	memcpy(ret_hash, learned.hash, 32);

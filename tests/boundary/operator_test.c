@@ -37,13 +37,16 @@ static void make_operators(void)
 	rig.setting = setting;
 }
 
-static enum status command_of(size_t operator, uint64_t serial)
+static enum status command_of(size_t operator, uint8_t action, uint64_t serial,
+                              const uint8_t *target)
 {
 	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
 	uint8_t command_space[1024];
 	struct buffer answer = BUFFER_OF_ARRAY(space), out = BUFFER_OF_ARRAY(command_space);
-	struct authz_command command = {.action = AUTHZ_COMMAND_UNFREEZE_ALL, .serial = serial};
+	struct authz_command command = {.action = action, .serial = serial};
 
+	if (target != NULL)
+		memcpy(command.target, target, sizeof(command.target));
 	command.expires_s = rig_now_s(&rig) + 600;
 	memcpy(command.deployment, rig.deployment, 32);
 	memcpy(command.operator_key, keys_sign_public(&operators[operator]), 32);
@@ -51,18 +54,23 @@ static enum status command_of(size_t operator, uint64_t serial)
 	return rig_ask(&rig, CALL_CHANGE_OPERATOR, buffer_bytes(&out), &answer);
 }
 
+static enum status unfreeze_all(size_t operator, uint64_t serial)
+{
+	return command_of(operator, AUTHZ_COMMAND_UNFREEZE_ALL, serial, NULL);
+}
+
 /* A stolen key of one operator cannot end the others' commands, also not over a restart. */
 static void test_one_operators_serials_are_no_other_operators(void)
 {
-	EXPECT(command_of(0, INT64_MAX) == STATUS_OK);
-	EXPECT(command_of(0, INT64_MAX) == STATUS_REFUSED);
-	EXPECT(command_of(1, 5) == STATUS_OK);
-	EXPECT(command_of(1, 5) == STATUS_REFUSED);
+	EXPECT(unfreeze_all(0, INT64_MAX - 1000) == STATUS_OK);
+	EXPECT(unfreeze_all(0, INT64_MAX - 1000) == STATUS_REFUSED);
+	EXPECT(unfreeze_all(1, 5) == STATUS_OK);
+	EXPECT(unfreeze_all(1, 5) == STATUS_REFUSED);
 	rig_stop(&rig);
 	rig_start(&rig, folder, false);
-	EXPECT(command_of(0, INT64_MAX) == STATUS_REFUSED);
-	EXPECT(command_of(1, 5) == STATUS_REFUSED);
-	EXPECT(command_of(1, 6) == STATUS_OK);
+	EXPECT(unfreeze_all(0, INT64_MAX - 1000) == STATUS_REFUSED);
+	EXPECT(unfreeze_all(1, 5) == STATUS_REFUSED);
+	EXPECT(unfreeze_all(1, 6) == STATUS_OK);
 }
 
 /* A bridge that answers as often as it is asked whether a chain holds; then it says the
@@ -102,24 +110,31 @@ static void *judge_chains(void *context)
 	return NULL;
 }
 
-/* install has an operator order that this is put where it belongs, for the next start. */
-static enum status install(uint8_t action, struct bytes content)
+/* Of the next command of each. */
+static uint64_t next_serials[2] = {INT64_MAX - 999, 101};
+
+/* install_by has an operator order that this is put where it belongs, for the next start. */
+static enum status install_by(size_t operator, uint8_t action, struct bytes content)
 {
-	static uint64_t serial = 100;
 	uint8_t command_space[1024];
 	struct buffer answer = BUFFER_OF_ARRAY(answer_space), out = BUFFER_OF_ARRAY(command_space),
 	              whole = BUFFER_OF_ARRAY(install_space);
-	struct authz_command command = {.action = action, .serial = ++serial};
+	struct authz_command command = {.action = action, .serial = next_serials[operator]++};
 
 	command.expires_s = rig_now_s(&rig) + 600;
 	memcpy(command.deployment, rig.deployment, 32);
-	memcpy(command.operator_key, keys_sign_public(&operators[1]), 32);
+	memcpy(command.operator_key, keys_sign_public(&operators[operator]), 32);
 	keys_sha256(&content, 1, command.target);
-	CHECK(authz_command_put(&command, &operators[1], &out) == STATUS_OK);
+	CHECK(authz_command_put(&command, &operators[operator], &out) == STATUS_OK);
 	CHECK(authz_install_put(
 	          &(struct authz_install){.command = buffer_bytes(&out), .content = content},
 	          &whole) == STATUS_OK);
 	return rig_ask(&rig, CALL_CHANGE_INSTALL, buffer_bytes(&whole), &answer);
+}
+
+static enum status install(uint8_t action, struct bytes content)
+{
+	return install_by(1, action, content);
 }
 
 static enum status install_chain(struct judge judge, const char *chain)
@@ -290,6 +305,110 @@ static void test_a_start_by_another_manifest_wants_a_higher_serial(void)
 	EXPECT(rig_try(&rig, folder)); /* the same one again */
 }
 
+#define INSTALLS 24 /* of an operator, before he waits */
+
+/* O9: whoever has stolen an operator's key wears the disks with his orders no faster than the rate,
+ * whatever he sends; what another one sends is not in it. */
+static void test_what_an_operator_sends_has_a_rate(void)
+{
+	static const struct {
+		uint8_t action;
+		const char *content, *why;
+	} kinds[] = {
+	    {AUTHZ_COMMAND_INSTALL_SITE,        "none",                "malformed"   },
+	    {AUTHZ_COMMAND_INSTALL_APPROVALS,   "a file of approvals", "data disk"   },
+	    {AUTHZ_COMMAND_INSTALL_CERTIFICATE, "",                    "at most"     },
+	    {AUTHZ_COMMAND_UPDATE,              "none",                "no appliance"}, /* no updater */
+	};
+	const size_t count = sizeof(kinds) / sizeof(kinds[0]);
+
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	for (size_t i = 0; i < INSTALLS; i++)
+		EXPECT(refused(
+		    install(kinds[i % count].action, bytes_of_text(kinds[i % count].content)),
+		    kinds[i % count].why));
+	for (size_t i = 0; i < count; i++) {
+		EXPECT(refused(install(kinds[i].action, bytes_of_text(kinds[i].content)),
+		               "too many orders"));
+		EXPECT(refused(install_by(0, kinds[i].action, bytes_of_text(kinds[i].content)),
+		               kinds[i].why));
+	}
+}
+
+static struct keys_sign_key bots[20];
+
+static enum status freeze_bot(size_t operator, size_t bot)
+{
+	uint8_t id[32];
+
+	authz_client_id(keys_sign_public(&bots[bot]), id);
+	return command_of(operator, AUTHZ_COMMAND_FREEZE_CLIENT, next_serials[operator]++, id);
+}
+
+static enum status order(size_t operator, uint8_t action)
+{
+	return command_of(operator, action, next_serials[operator]++, NULL);
+}
+
+/* A25, R3: one operator's key has its share of a hardware TPM's writes, whatever it orders: what
+ * another one orders is durable in a second, and nobody's reserve is used up. A freeze that holds
+ * is written once; freezes have a share of their own. */
+static void test_one_operators_orders_leave_the_others_the_tpms_writes(void)
+{
+	struct bytes approvals = bytes_of_text("a file of approvals");
+	unsigned sent = 0, refusals = 0;
+	uint64_t start, before;
+	int64_t took;
+
+	for (size_t i = 0; i < sizeof(bots) / sizeof(bots[0]); i++) {
+		char token[RIG_TOKEN_LEN + 1];
+
+		keys_sign_random(&bots[i]);
+		rig_credential(&rig, &bots[i], token);
+	}
+	rig_stop(&rig);
+	rig.hardware = true;
+	rig_start(&rig, folder, false);
+	start = before = rig.extends;
+	for (unsigned i = 0; i < 2; i++)
+		EXPECT(freeze_bot(0, 0) == STATUS_OK &&
+		       order(0, AUTHZ_COMMAND_FREEZE_ALL) == STATUS_OK &&
+		       rig.extends == before + 2);
+	before = rig.extends;
+	for (unsigned i = 0; i < INSTALLS - 4; i++) {
+		enum status status = install(AUTHZ_COMMAND_INSTALL_APPROVALS, approvals);
+
+		sent += status == STATUS_REFUSED && strstr(rig.refusal, "data disk") != NULL;
+		refusals += status == STATUS_REFUSED && strstr(rig.refusal, "your share") != NULL;
+	}
+	EXPECT(sent >= 8 && sent <= 12 && sent + refusals == INSTALLS - 4);
+	EXPECT(rig.extends == before + sent);
+	EXPECT(refused(install_chain((struct judge){.holds = 1}, "another"), "your share"));
+	EXPECT(refused(order(1, AUTHZ_COMMAND_UNFREEZE_ALL), "your share"));
+	EXPECT(refused(order(1, AUTHZ_COMMAND_RESTART), "your share"));
+	before = rig.extends;
+	took = supervisor_now_us();
+	EXPECT(order(0, AUTHZ_COMMAND_UNFREEZE_ALL) == STATUS_OK && rig.extends == before + 1);
+	took = supervisor_now_us() - took;
+	printf("%u of %u orders of one operator; then another's: %lld ms\n", sent, INSTALLS - 4,
+	       (long long)took / 1000);
+	EXPECT(took < 3000000);
+	for (unsigned i = 0; i < 3; i++)
+		EXPECT(refused(install_by(0, AUTHZ_COMMAND_INSTALL_APPROVALS, approvals),
+		               "data disk"));
+	EXPECT(freeze_bot(1, 1) == STATUS_OK && freeze_bot(1, 2) == STATUS_OK);
+	rig.patience_us = 200000;
+	for (size_t i = 3; i < sizeof(bots) / sizeof(bots[0]); i++) {
+		(void)freeze_bot(1, i);
+		(void)order(1, AUTHZ_COMMAND_FREEZE_ALL);
+	}
+	rig.patience_us = 0;
+	EXPECT(rig.extends - start <= 21); /* all but the start's and the reserve of 8 */
+	EXPECT(rig_is_alive(&rig, PROC_signer));
+	rig.hardware = false;
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
@@ -303,6 +422,8 @@ int main(void)
 	RUN(test_approvals_are_judged_before_they_are_stored);
 	RUN(test_settings_are_checked_before_they_are_stored);
 	RUN(test_a_start_by_another_manifest_wants_a_higher_serial);
+	RUN(test_what_an_operator_sends_has_a_rate);
+	RUN(test_one_operators_orders_leave_the_others_the_tpms_writes);
 	rig_stop(&rig);
 	return test_summary();
 }

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -110,6 +111,34 @@ def leb(data, at):
             return value, at
 
 
+# What heads an intent that does not ship.
+OTHER = ("an intent that does not ship with this release: what it says of the instructions of programs other than the network's own is "
+         "its author's claim")
+
+
+def shipped_or_not(folder):
+    """A3, B7, S23: an intent that calls itself as one of ours, and its amount sold the amount bought, is told from ours."""
+    terms = write(folder, "swap.toml", 'input_mint = "So11111111111111111111111111111111111111112"\nmax_in = 9\nmin_out = 5\n'
+                  'max_fee_lamports = 5000\noutput_mints = ["%s"]\n' % RECIPIENT)
+    intents = os.path.join(folder, "intents")
+    shutil.copytree(os.path.join(SOURCE, "intents"), intents)
+    path = os.path.join(intents, "raydium-amm-v4.toml")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace('["give", "u64"], ["get", "u64"]', '["get", "u64"], ["give", "u64"]'))
+    ours, theirs = os.path.join(BUILD, "share", "intents", "raydium-amm-v4.wasm"), os.path.join(folder, "theirs.wasm")
+    expect("the other's is built", claviger("policy", "build", path, "-o", theirs)[0] == 0 and
+           open(ours, "rb").read() != open(theirs, "rb").read())
+    for module, ships in ((ours, True), (theirs, False)):
+        code, out, said = claviger("policy", "inspect", module)
+        expect("inspect tells them apart", code == 0 and (OTHER in out) != ships, out[:300], said)
+        shown = json.loads(claviger("policy", "inspect", module, "--json")[1])
+        expect("in JSON, too", shown["ships"] == ships and shown["known"] == "raydium-amm-v4", shown["ships"])
+        code, out, said = claviger("policy", "describe", "--module", module, "--params", terms)
+        expect("describe tells them apart", code == 0 and out.startswith(OTHER) != ships, out, said)
+
+
 def modules(folder, good):
     """Reproducible; known by its table alone; anything else is custom code (A3)."""
     one, two = os.path.join(folder, "one.wasm"), os.path.join(folder, "two.wasm")
@@ -120,6 +149,8 @@ def modules(folder, good):
     expect("the same bytes", data == open(two, "rb").read())
     code, out, _ = claviger("policy", "inspect", one)
     expect("known", code == 0 and out.startswith("known module: intent payout"), out[:200])
+    expect("and whose word it is", OTHER in out, out)
+    shipped_or_not(folder)
     for words in ("from: the wallet", "to: one of recipients", "at most 10, at least 1",
                   "paid at most max_lamports", "the network fee at most max_fee_lamports"):
         expect("inspect says " + words, words in out, out)
@@ -227,11 +258,12 @@ def thread(folder, good):
         expect("a client", run("client", "new", "bot")[0] == 0)
         terms = write(folder, "terms.toml", 'recipients = ["%s"]\nmax_lamports = 7\n' % RECIPIENT)
         code, out, said = run("policy", "add", module, "--json")
-        expect("the signer knows the intent", code == 0 and json.loads(out)["known"] and
+        expect("the signer knows the intent", code == 0 and json.loads(out)["known"] and not json.loads(out)["ships"] and
                json.loads(out)["name"] == "payout", out, said)
         code, out, said = run("grant", "create", "--wallet", "one", "--client", "bot", "--policy", module,
                               "--params", terms, "--key", key, "--yes")
         expect("a grant, in the evaluator's words", code == 0 and "custom code" not in out + said and
+               "; intent payout\n- %s\n" % OTHER in out + said and "known module" not in out + said and
                "paid at most max_lamports = 0.000000007 SOL" in out + said, code, out, said)
         token = os.path.join(home, "clients", "bot.token")
 
@@ -247,14 +279,16 @@ def thread(folder, good):
         expect("another recipient is refused", code == 1 and "one that the grant names" in said, out, said)
         # A14: values for which no transaction could pass are refused when the grant is made.
         swap = os.path.join(BUILD, "share", "intents", "raydium-cpmm.wasm")
-        expect("a swap's module", run("policy", "add", swap)[0] == 0)
+        code, out, said = run("policy", "add", swap, "--json")
+        expect("a swap's module ships", code == 0 and json.loads(out)["ships"], out, said)
         for mints, good_mints in (([RECIPIENT], True), ([RECIPIENT, base58(b"\x09" * 32)], False)):
             priced = write(folder, "priced.toml", 'input_mint = "So11111111111111111111111111111111111111112"\nmax_in = 9\n'
                            'max_fee_lamports = 5000\nmin_price_out = 2\nmin_price_in = 3\noutput_mints = %s\n' % json.dumps(mints))
             code, out, said = run("grant", "create", "--wallet", "one", "--client", "bot", "--policy", swap,
                                   "--params", priced, "--key", key, "--yes")
             expect("a price and %d tokens" % len(mints), (code == 0) == good_mints and
-                   (good_mints or "the module refuses these parameters: one output token with a price" in said), code, out, said)
+                   "known module raydium-cpmm" in out + said if good_mints else
+                   "the module refuses these parameters: one output token with a price" in said, code, out, said)
         digest = hashlib.sha256(payment(wallet, base58(b"\x09" * 32), 1)).hexdigest()
         code, out, said = run("decision", "show", "--message", digest, "--token-file", token, "--save-test", good)
         expect("the refusal is saved", code == 0, out, said)

@@ -7,6 +7,9 @@ import { amount, fieldsOf, lamportsOf, ruleOf, short, solOf, u64, valueOf, when,
 import { Action, bytesAt, mapOf } from './signer.js';
 import { button, explain, h, say, show } from './ui.js';
 
+/** By the grant's origin. */
+const ORIGINS = ['Custom code: its text is its author\'s claim', 'An intent that does not ship with the signer: what it says of other programs is its author\'s claim', 'Known policy'];
+
 type Again = () => Promise<void>;
 
 function bar(label: string, spent: bigint, cap: bigint, text: string): HTMLElement {
@@ -43,7 +46,7 @@ function grantPart(wallet: Wallet, grant: Grant, again: Again): HTMLElement {
   return h('article', { class: 'grant', 'aria-label': `Grant of client ${short(grant.client)}` },
     h('div', { class: 'row apart' },
       h('div', {}, h('h3', {}, 'Client ', h('code', { title: grant.client }, short(grant.client))),
-        h('p', { class: 'small soft' }, grant.known ? 'Known policy' : 'Custom code: its text is its author\'s claim', ' · ',
+        h('p', { class: 'small soft' }, ORIGINS[Number(grant.origin)] ?? ORIGINS[0], ' · ',
           grant.expires === 0n ? 'does not expire' : `until ${when(grant.expires)}`)),
       h('div', { class: 'actions-side' },
         grant.counters.length > 0 && button('Limits', '', () => limitForm(wallet, grant, again), { 'aria-label': `Change the limits of client ${short(grant.client)}` }),

@@ -48,7 +48,8 @@ export interface Counter {
 export interface Grant {
   readonly id: Uint8Array;
   readonly client: string;
-  readonly known: boolean;
+  /** Whose word its module's text is: 0 its author's, 1 its author's where it speaks of others' programs, 2 it ships with the signer. */
+  readonly origin: bigint;
   readonly expires: bigint;
   readonly uses: bigint;
   readonly usesLeft: bigint;
@@ -144,7 +145,7 @@ export function grantOf(bytes: Uint8Array): Grant {
   return {
     id: bytesAt(record, 1, 32),
     client: toHex(bytesAt(record, 3, 32)),
-    known: flag(record, 5),
+    origin: numberAt(record, 5),
     expires,
     uses,
     usesLeft: uses === 0n ? 0n : left[rows.length] ?? 0n,

@@ -69,12 +69,19 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* Makes room for something else: what lies there may be longer. */
+static void wipe(struct buffer *buffer)
+{
+	secret_wipe(buffer->data, buffer->len);
+	buffer->len = 0;
+}
+
 /* ---- answers to the bridge ---- */
 
 static void send(struct authority *authority, const struct call_change_envelope_answer *head,
                  struct bytes sealed)
 {
-	authority->message.len = 0;
+	wipe(&authority->message);
 	if (buffer_put(&authority->message, bytes_of(head, sizeof(*head))) != STATUS_OK ||
 	    buffer_put(&authority->message, sealed) != STATUS_OK)
 		return;
@@ -104,12 +111,13 @@ static void send_sealed(struct authority *authority, const struct pending *pendi
 	    .connection = pending->connection, .request = pending->request, .status = STATUS_OK};
 	struct authz_envelope envelope = {.kind = status, .payload = payload};
 
-	authority->plain.len = authority->out.len = 0;
+	wipe(&authority->plain); /* the request */
+	authority->out.len = 0;
 	if (authz_answer_seal(&pending->key, &envelope, &authority->plain, &authority->out) !=
 	    STATUS_OK)
 		head.status = STATUS_TOO_LARGE;
 	send(authority, &head, buffer_bytes(&authority->out));
-	secret_wipe(authority->plain.data, authority->plain.len);
+	wipe(&authority->plain);
 }
 
 static void send_refusal(struct authority *authority, const struct pending *pending,
@@ -286,8 +294,8 @@ static enum status take_envelope(struct authority *authority, struct bytes messa
 	}
 	if (!pending->used)
 		drop_pending(pending);
-	secret_wipe(authority->plain.data, authority->plain.len);
-	secret_wipe(authority->message.data, authority->message.len);
+	wipe(&authority->plain);
+	wipe(&authority->message);
 	return STATUS_OK;
 }
 

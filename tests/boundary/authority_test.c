@@ -1,7 +1,10 @@
 /* The real authority in its sandbox; the test is the bridge, the signer, and the client behind the
  * bridge: what becomes of nonces (H1), and of what was opened. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -308,6 +311,67 @@ static void test_opened_requests_do_not_stay_in_the_ring(void)
 	stop();
 }
 
+/* Whether bytes lie in memory that the authority writes and shares with nobody. */
+static bool lies_in_memory(int memory, struct bytes bytes)
+{
+	char path[64], line[512];
+	bool found = false;
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", child->pid);
+	maps = fopen(path, "r");
+	CHECK(maps != NULL);
+	while (fgets(line, sizeof(line), maps) != NULL) {
+		unsigned long long from, to;
+		char rights[5];
+		uint8_t *part;
+		ssize_t got;
+
+		if (sscanf(line, "%llx-%llx %4s", &from, &to, rights) != 3 ||
+		    strcmp(rights, "rw-p") != 0)
+			continue;
+		part = malloc((size_t)(to - from));
+		CHECK(part != NULL);
+		got = pread(memory, part, (size_t)(to - from), (off_t)from);
+		if (got > 0)
+			found |= memmem(part, (size_t)got, bytes.data, bytes.len) != NULL;
+		free(part);
+	}
+	fclose(maps);
+	return found;
+}
+
+/* Nor in the authority's own memory, where a shorter answer is put together over the request. */
+static void test_the_tail_of_a_request_does_not_stay(void)
+{
+	static uint8_t request[4096];
+	struct bytes code, text;
+	char path[64];
+	int memory;
+
+	start();
+	snprintf(path, sizeof(path), "/proc/%d/mem", child->pid);
+	memory = open(path, O_RDONLY | O_CLOEXEC);
+	if (memory < 0) {
+		printf("not root: the authority's memory was not looked at\n");
+		stop();
+		return;
+	}
+	EXPECT(lies_in_memory(memory, BYTES_OF_ARRAY(deployment))); /* it is looked at */
+	keys_random(request, sizeof(request));
+	send(CALL_CHANGE_UPDATE + 1, BYTES_OF_ARRAY(request));
+	take_answer();
+	CHECK(answer.kind == STATUS_REFUSED &&
+	      authz_refusal_take(answer.payload, &code, &text) == STATUS_OK);
+	EXPECT(bytes_equal(code, bytes_of_text("unsupported")));
+	/* Another round: it has done all that it does after the one before. */
+	ask_nonce(request);
+	EXPECT(!lies_in_memory(memory, bytes_of(request + sizeof(request) - 32, 32)));
+	EXPECT(!lies_in_memory(memory, bytes_of(request + sizeof(request) / 2, 32)));
+	close(memory);
+	stop();
+}
+
 int main(void)
 {
 	char setting[] = "log_level=error", none[] = "";
@@ -326,5 +390,6 @@ int main(void)
 	RUN(test_a_nonce_that_was_not_given_out_is_refused);
 	RUN(test_the_next_authority_knows_no_nonce_of_the_last);
 	RUN(test_opened_requests_do_not_stay_in_the_ring);
+	RUN(test_the_tail_of_a_request_does_not_stay);
 	return test_summary();
 }

@@ -411,7 +411,7 @@ enum authz_module_kind signer_module_kind(bool is_known, const uint8_t hash[32])
 }
 
 /* Runs job->run and waits for its end. Changes run before the module's hash is on any grant, so
- * what runs here counts as custom code of whoever asked, unless it is known. */
+ * what runs here counts as custom code of whoever asked, on trial, unless it is known. */
 static enum status run(struct signer_change *job, const uint8_t hash[32])
 {
 	struct signer *signer = job->signer;
@@ -422,7 +422,7 @@ static enum status run(struct signer_change *job, const uint8_t hash[32])
 	job->run.owner = job;
 	job->run.done = run_done;
 	job->run.module = run_module;
-	job->run.custom = signer_known_module(job, hash) == NULL;
+	job->run.custom = job->run.trial = signer_known_module(job, hash) == NULL;
 	memcpy(job->run.module_hash, hash, 32);
 	memcpy(job->run.user, job->run_user, sizeof(job->run.user));
 	keys_random(job->run.ticket, sizeof(job->run.ticket));

@@ -7,9 +7,11 @@ struct verifier {
 	struct ipc_channel *channel;
 	struct signer_check_run *runs[SIGNER_CHECK_DEPTH]; /* oldest first */
 	size_t count;
-	uint8_t user[32]; /* whose custom code has run here */
-	bool tainted;     /* custom code has run here */
-	bool draining;    /* takes nothing more, to be replaced when idle: others wait (A25) */
+	uint8_t user[32];  /* whose custom code has run here */
+	bool tainted;      /* custom code has run here */
+	bool trial;        /* ... that no grant names: the one verifier that has any */
+	bool draining;     /* takes nothing more, to be replaced when idle: others wait (A25) */
+	uint64_t trial_ms; /* when the last of it began here */
 };
 
 struct signer_check {
@@ -84,23 +86,46 @@ static bool may_take(const struct verifier *verifier, const struct signer_check_
 	return run->custom && memcmp(verifier->user, run->user, 32) == 0;
 }
 
+static struct verifier *find_trial(struct signer_check *pool)
+{
+	for (size_t i = 0; i < pool->count; i++)
+		if (pool->verifiers[i].trial)
+			return &pool->verifiers[i];
+	return NULL;
+}
+
 static struct verifier *choose(struct signer_check *pool, const struct signer_check_run *run)
 {
-	struct verifier *best = NULL;
+	struct verifier *best = NULL, *trial = run->trial ? find_trial(pool) : NULL;
 
 	for (size_t i = 0; i < pool->count; i++) {
 		struct verifier *verifier = &pool->verifiers[i];
 
-		if (may_take(verifier, run) && (best == NULL || verifier->count < best->count))
+		if ((trial == NULL || verifier == trial) && may_take(verifier, run) &&
+		    (best == NULL || verifier->count < best->count))
 			best = verifier;
 	}
 	return best;
 }
 
-/* All are taken by custom code of others: replace an idle one, or let one become idle. */
-static void free_tainted(struct signer_check *pool)
+/* As soon as it is idle; nothing more begins there. */
+static void replace(struct verifier *verifier)
 {
-	struct verifier *busy = NULL;
+	verifier->draining = true;
+	if (verifier->count == 0 && ipc_is_up(verifier->channel))
+		ipc_complain(verifier->channel, IPC_COMPLAINT_REPLACE);
+}
+
+/* All that may take it are taken by custom code of others: replace an idle one, or let one become
+ * idle. */
+static void make_room(struct signer_check *pool, const struct signer_check_run *run)
+{
+	struct verifier *busy = NULL, *trial = run->trial ? find_trial(pool) : NULL;
+
+	if (trial != NULL) {
+		replace(trial);
+		return;
+	}
 
 	for (size_t i = 0; i < pool->count; i++) {
 		struct verifier *verifier = &pool->verifiers[i];
@@ -126,7 +151,7 @@ enum status signer_check_begin(struct signer_check *pool, struct signer_check_ru
 	enum status status;
 
 	if (verifier == NULL) {
-		free_tainted(pool);
+		make_room(pool, run);
 		return STATUS_BUSY;
 	}
 	run->wants_module = run->learn;
@@ -140,6 +165,10 @@ enum status signer_check_begin(struct signer_check *pool, struct signer_check_ru
 	if (run->custom) {
 		verifier->tainted = true;
 		memcpy(verifier->user, run->user, 32);
+	}
+	if (run->custom && run->trial) {
+		verifier->trial = true;
+		verifier->trial_ms = now_ms;
 	}
 	verifier->runs[verifier->count++] = run;
 	return STATUS_OK;
@@ -286,7 +315,7 @@ static void pump_messages(struct signer_check *pool, struct verifier *verifier)
 		if (status == STATUS_CONFLICT) {
 			finish_all(verifier);
 			ipc_acknowledge(verifier->channel);
-			verifier->tainted = verifier->draining = false;
+			verifier->tainted = verifier->draining = verifier->trial = false;
 			continue;
 		}
 		if (status == STATUS_MALFORMED)
@@ -341,8 +370,9 @@ void signer_check_pump(struct signer_check *pool, uint64_t now_ms)
 
 		pump_messages(pool, verifier);
 		deliver_modules(verifier);
-		if (verifier->draining && verifier->count == 0 && ipc_is_up(verifier->channel))
-			ipc_complain(verifier->channel, IPC_COMPLAINT_REPLACE);
+		if (verifier->draining || (verifier->trial && verifier->count == 0 &&
+		                           now_ms - verifier->trial_ms > SIGNER_CHECK_TRIAL_MS))
+			replace(verifier);
 		if (verifier->count > 0 &&
 		    now_ms - verifier->runs[0]->started_ms > SIGNER_CHECK_LATE_MS)
 			lose(verifier, IPC_COMPLAINT_LATE);

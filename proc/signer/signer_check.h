@@ -6,7 +6,11 @@
  *
  * A verifier that does not answer within SIGNER_CHECK_LATE_MS is complained about and replaced; one
  * that ran custom code is replaced before it serves another user (A17). Custom code of one user may
- * run there again without a replacement. */
+ * run there again without a replacement.
+ *
+ * Anybody can have code looked at that no grant names: to add a module, or to be told what a grant
+ * would say. That is *on trial*: it has one verifier at a time, whoever asks, so that all others
+ * stay for what was granted (A25). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SIGNER_CHECK_H
 #define SIGNER_CHECK_H
@@ -14,9 +18,11 @@
 #include "call_check.h"
 #include "ipc_channel.h"
 
-#define SIGNER_VERIFIERS_MAX 16
-#define SIGNER_CHECK_DEPTH   64   /* runs given to one verifier at a time: its ring's slots */
-#define SIGNER_CHECK_LATE_MS 1000 /* wall clock backstop behind the fuel limit */
+#define SIGNER_VERIFIERS_MAX  16
+#define SIGNER_CHECK_DEPTH    64   /* runs given to one verifier at a time: its ring's slots */
+#define SIGNER_CHECK_LATE_MS  1000 /* wall clock backstop behind the fuel limit */
+/* After code on trial its verifier is replaced when so long none of the same request has come. */
+#define SIGNER_CHECK_TRIAL_MS 200
 
 /* How a run ended. */
 enum signer_check_end {
@@ -46,6 +52,7 @@ struct signer_check_run {
 	uint8_t module_hash[32];
 	uint8_t user[32]; /* whose custom code; zero for a known module */
 	bool custom;
+	bool trial; /* custom code that no grant names yet */
 	bool learn; /* load the module and return its schema; run nothing */
 	enum call_check_what what;
 	uint64_t fuel;

@@ -298,6 +298,53 @@ static void test_custom_code_is_alone_with_its_user(void)
 	EXPECT(!begin(&known));
 }
 
+/* A25: whoever has code looked at that no grant names has one verifier, however many ask one after
+ * the other; the other is there for what was granted. */
+static void test_code_on_trial_takes_one_verifier(void)
+{
+	struct outcome known, granted, first, again, second;
+	size_t at;
+
+	open_all(2);
+	make_run(&first, 1, true, 7);
+	make_run(&again, 2, true, 7);
+	make_run(&second, 3, true, 8);
+	make_run(&known, 4, false, 0);
+	make_run(&granted, 5, true, 9);
+	first.run.trial = again.run.trial = second.run.trial = true;
+	EXPECT(begin(&known));
+	at = heard(0, CALL_CHECK_RUN) == 1 ? 1 : 0;
+	EXPECT(begin(&first) && heard(at, CALL_CHECK_RUN) == 1);
+	say_verdict(1 - at, &known.run, CALL_CHECK_TRAP);
+	say_verdict(at, &first.run, CALL_CHECK_TRAP);
+	/* The same request goes on where it was. */
+	EXPECT(begin(&again) && heard(at, CALL_CHECK_RUN) == 1);
+	say_verdict(at, &again.run, CALL_CHECK_TRAP);
+	/* The next one waits for that verifier's replacement beside an idle other one. */
+	EXPECT(!begin(&second) && complaint(at) == IPC_COMPLAINT_REPLACE);
+	EXPECT(!begin(&second) && complaint(1 - at) == 0 && heard(1 - at, CALL_CHECK_RUN) == 0);
+	/* Which code that a grant names may have. */
+	EXPECT(begin(&granted) && heard(1 - at, CALL_CHECK_RUN) == 1);
+}
+
+/* Nobody comes back for it: the verifier is replaced though nobody waits, and not at once. */
+static void test_a_verifier_does_not_stay_with_code_on_trial(void)
+{
+	struct outcome one;
+
+	open_all(2);
+	make_run(&one, 1, true, 7);
+	one.run.trial = true;
+	EXPECT(begin(&one));
+	signer_check_pump(pool, SIGNER_CHECK_TRIAL_MS + 1); /* not while it runs */
+	EXPECT(complaint(0) == 0 && complaint(1) == 0 && one.ends == 0);
+	say_verdict(heard(0, CALL_CHECK_RUN) == 1 ? 0 : 1, &one.run, CALL_CHECK_TRAP);
+	signer_check_pump(pool, SIGNER_CHECK_TRIAL_MS);
+	EXPECT(complaint(0) == 0 && complaint(1) == 0);
+	signer_check_pump(pool, SIGNER_CHECK_TRIAL_MS + 1);
+	EXPECT((complaint(0) == IPC_COMPLAINT_REPLACE) != (complaint(1) == IPC_COMPLAINT_REPLACE));
+}
+
 int main(void)
 {
 	RUN(test_an_honest_answer_ends_its_run_once);
@@ -308,5 +355,7 @@ int main(void)
 	RUN(test_a_verdict_about_a_module_that_is_learned_is_a_crime);
 	RUN(test_a_late_verifier_is_given_up);
 	RUN(test_custom_code_is_alone_with_its_user);
+	RUN(test_code_on_trial_takes_one_verifier);
+	RUN(test_a_verifier_does_not_stay_with_code_on_trial);
 	return test_summary();
 }

@@ -77,9 +77,22 @@ static enum status offer(struct signer_change *job, struct signer_offers *offers
 	return STATUS_OK;
 }
 
+static enum status take_budget(struct signer_change *job, const uint8_t party[32])
+{
+	return signer_budget_take_shared(&job->modules, party, LIMIT_MODULES_PER_MINUTE,
+	                                 job->signer->now_ms)
+	           ? STATUS_OK
+	           : signer_refuse(job, CALL_RESULT_OVERLOADED,
+	                           "too many modules are added at once, for one who %s; try again "
+	                           "in a minute",
+	                           is_nobody(party) ? "does not say who he is (--key)"
+	                                            : "adds that many");
+}
+
 /* Puts what job->module holds on offer, unless it is here: `*ret_batch` stays 0. Another one's
  * offer does not count: that one may give way. */
-static enum status add(struct signer_change *job, const uint8_t party[32], uint64_t *ret_batch)
+static enum status add(struct signer_change *job, const uint8_t party[32], bool is_counted,
+                       uint64_t *ret_batch)
 {
 	static struct signer_offers offers;
 	size_t place;
@@ -90,14 +103,18 @@ static enum status add(struct signer_change *job, const uint8_t party[32], uint6
 	status = read_offers(job, &offers);
 	if (status != STATUS_OK || signer_offers_find(&offers, job->module_hash, party, &place))
 		return status;
-	if (!signer_budget_take_shared(&job->modules, party, LIMIT_MODULES_PER_MINUTE,
-	                               job->signer->now_ms))
-		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "too many modules are added at once, for one who %s; try "
-		                     "again in a minute",
-		                     is_nobody(party) ? "does not say who he is (--key)"
-		                                      : "adds that many");
-	return offer(job, &offers, party, ret_batch);
+	if (!is_counted)
+		status = take_budget(job, party);
+	return status == STATUS_OK ? offer(job, &offers, party, ret_batch) : status;
+}
+
+/* What is none costs no verifier; and whatever is stored as it came begins with 0, so it is never
+ * taken for the rest of an intent (policy_intent.h). */
+static bool is_wasm(struct bytes module)
+{
+	static const uint8_t head[8] = {0, 'a', 's', 'm', 1, 0, 0, 0};
+
+	return module.len >= sizeof(head) && memcmp(module.data, head, sizeof(head)) == 0;
 }
 
 /* ---- who adds it ---- */
@@ -191,6 +208,10 @@ enum status signer_add_module(struct signer_change *job, struct bytes payload)
 		return signer_refuse(job, CALL_RESULT_BODY_TOO_LARGE,
 		                     "a module has 1 to %d bytes, this one %zu",
 		                     LIMIT_MODULE_MAX - KEYS_AEAD_OVERHEAD_LEN, module.len);
+	if (!is_wasm(module))
+		return signer_refuse(
+		    job, CALL_RESULT_CHANGE_REFUSED,
+		    "the module is refused: it does not begin as WebAssembly does");
 	status = signer_demand_room(job);
 	if (status != STATUS_OK)
 		return status;
@@ -198,12 +219,16 @@ enum status signer_add_module(struct signer_change *job, struct bytes payload)
 	memcpy(job->module_hash, answer.hash, 32);
 	CHECK(buffer_put(&job->module, module) == STATUS_OK);
 	status = take_party(job, &given, party);
-	if (status == STATUS_OK)
-		status = signer_learn_module(job, answer.hash);
 	if (status != STATUS_OK)
 		return status;
 	name = signer_known_module(job, answer.hash);
-	status = add(job, party, &batch);
+	/* Custom code costs a verifier each time, whether it is here already or not. */
+	if (name == NULL)
+		status = take_budget(job, party);
+	if (status == STATUS_OK)
+		status = signer_learn_module(job, answer.hash);
+	if (status == STATUS_OK)
+		status = add(job, party, name == NULL, &batch);
 	if (status != STATUS_OK)
 		return status;
 	answer.module_kind = signer_module_kind(name != NULL, answer.hash);
@@ -216,14 +241,21 @@ enum status signer_add_module(struct signer_change *job, struct bytes payload)
 
 /* ---- for a grant ---- */
 
+static bool is_its_hash(struct bytes module, const uint8_t hash[32])
+{
+	uint8_t found[32];
+
+	keys_sha256(&module, 1, found);
+	return memcmp(found, hash, 32) == 0;
+}
+
 /* NOT_FOUND: neither kept nor on offer. */
 static enum status fetch(struct signer_change *job, const uint8_t hash[32])
 {
 	struct signer_state *state = &job->signer->state;
 	static struct signer_offers offers;
 	struct signer_blob *blob;
-	uint8_t id[32], found[32];
-	struct bytes module;
+	uint8_t id[32];
 	size_t place;
 	enum status status = look_for(job, hash);
 
@@ -231,7 +263,10 @@ static enum status fetch(struct signer_change *job, const uint8_t hash[32])
 		while ((status = signer_module_bytes(state, hash, &job->module)) == STATUS_BUSY)
 			if (!signer_change_turn(job))
 				return STATUS_REFUSED;
-		return status;
+		/* What it is called hangs on its bytes, whatever a rest was put together to. */
+		return status == STATUS_OK && !is_its_hash(buffer_bytes(&job->module), hash)
+		           ? STATUS_CORRUPT
+		           : status;
 	}
 	if (status == STATUS_NOT_FOUND)
 		status = read_offers(job, &offers);
@@ -243,9 +278,9 @@ static enum status fetch(struct signer_change *job, const uint8_t hash[32])
 	status = signer_await_blob(job, signer_state_offer, CALL_STORE_VALUE_OFFERED, id, &blob);
 	if (status != STATUS_OK)
 		return status;
-	module = bytes_of(blob->bytes, blob->len);
-	keys_sha256(&module, 1, found);
-	return memcmp(found, hash, 32) == 0 ? buffer_put(&job->module, module) : STATUS_NOT_FOUND;
+	return is_its_hash(bytes_of(blob->bytes, blob->len), hash)
+	           ? buffer_put(&job->module, bytes_of(blob->bytes, blob->len))
+	           : STATUS_NOT_FOUND;
 }
 
 enum status signer_need_module(struct signer_change *job, const uint8_t hash[32])

@@ -388,6 +388,55 @@ static void test_a_user_has_a_share_and_all_have_an_end(void)
 	EXPECT(sign(&second) == CALL_RESULT_SIGNED && sign(&third) == CALL_RESULT_SIGNED);
 }
 
+static enum status add_bytes(const uint8_t *bytes, size_t len)
+{
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+
+	return rig_module_add(&rig, NULL, bytes_of(bytes, len), &answer);
+}
+
+/* A25: what is no WebAssembly costs no verifier. That also keeps out what would be stored as it
+ * came and read as the rest of an intent afterwards (4, A3). */
+static void test_what_is_no_module_reaches_no_verifier(void)
+{
+	static uint8_t rest[64] = {1};
+	pid_t verifier = rig_child(&rig, PROC_verifier)->pid;
+
+	EXPECT(add_bytes(rest, sizeof(rest)) == STATUS_REFUSED);
+	EXPECT(strstr(rig.refusal, "does not begin as WebAssembly does") != NULL);
+	EXPECT(add_bytes((const uint8_t *)"\0asm", 4) == STATUS_REFUSED);
+	EXPECT(add_bytes((const uint8_t *)"\0asm\2\0\0\0", 8) == STATUS_REFUSED);
+	EXPECT(sign(&first) == CALL_RESULT_SIGNED);
+	EXPECT(rig_child(&rig, PROC_verifier)->pid == verifier);
+}
+
+/* A25: custom code costs a verifier each time, so it is counted before one looks at it: when a
+ * minute's worth of new modules is used up no more of it is, and known code goes on. Last of all:
+ * nothing new can be added then. */
+static void test_junk_has_a_budget_before_it_costs_a_verifier(void)
+{
+	static const uint8_t junk[12] = {0, 'a', 's', 'm', 1};
+	unsigned added = 0, refused = 0;
+	uint8_t hash[32];
+	pid_t verifier;
+
+	EXPECT(add_bytes(junk, sizeof(junk)) == STATUS_REFUSED);
+	EXPECT(strstr(rig.refusal, "too many modules") == NULL);
+	while (added < 1000 && add(1000 + added, hash) == STATUS_OK)
+		added++;
+	EXPECT(added > 0 && added < 1000);
+	EXPECT(sign(&first) == CALL_RESULT_SIGNED); /* in a verifier that no junk was in */
+	verifier = rig_child(&rig, PROC_verifier)->pid;
+	for (unsigned i = 0; i < 4; i++) {
+		EXPECT(add_bytes(junk, sizeof(junk)) == STATUS_REFUSED);
+		refused += strstr(rig.refusal, "too many modules") != NULL;
+	}
+	EXPECT(refused >= 3); /* one may have come back meanwhile */
+	EXPECT(refused < 4 || rig_child(&rig, PROC_verifier)->pid == verifier);
+	EXPECT(add(2, hash) == STATUS_OK); /* kept already */
+	EXPECT(sign(&first) == CALL_RESULT_SIGNED);
+}
+
 static void make_slow(void)
 {
 	static uint8_t body_space[1024];
@@ -449,6 +498,8 @@ int main(void)
 	RUN(test_an_intent_is_kept_beside_the_evaluator_and_found_whole);
 	RUN(test_a_grant_that_waits_finds_its_module);
 	RUN(test_a_user_has_a_share_and_all_have_an_end);
+	RUN(test_what_is_no_module_reaches_no_verifier);
+	RUN(test_junk_has_a_budget_before_it_costs_a_verifier);
 	rig_stop(&rig);
 	close_store();
 	snprintf(command, sizeof(command), "rm -rf %s", folder);

@@ -89,3 +89,12 @@ uint64_t policy_lamports_seen(const struct solana_view *view, const uint8_t wall
 	}
 	return sum;
 }
+
+bool policy_facts_hold(const struct policy_facts *facts, const struct solana_view *view,
+                       const uint8_t wallet[32], uint64_t fee_lamports)
+{
+	uint64_t seen = view == NULL ? 0 : policy_lamports_seen(view, wallet);
+
+	return facts->fee_lamports >= fee_lamports &&
+	       facts->lamports_out >= add_saturating(fee_lamports, seen);
+}

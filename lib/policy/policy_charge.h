@@ -18,4 +18,10 @@ uint64_t policy_charge_least(const struct policy_facts *facts, uint32_t unit,
  * nobody sees here. */
 uint64_t policy_lamports_seen(const struct solana_view *view, const uint8_t wallet[32]);
 
+/* policy_facts_hold is false when facts say less than anybody sees: `fee_lamports`, the worst fee
+ * when the wallet pays it, else 0 (A19), and what System instructions take. They come from a
+ * verifier, so this is asked whatever module it says it ran. `view` NULL: no transaction. */
+bool policy_facts_hold(const struct policy_facts *facts, const struct solana_view *view,
+                       const uint8_t wallet[32], uint64_t fee_lamports);
+
 #endif

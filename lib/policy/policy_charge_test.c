@@ -46,13 +46,14 @@ static void test_what_is_too_much_stays_the_most(void)
 }
 
 /* A legacy message of one System instruction over accounts {wallet, to}. */
+static struct solana_view view;
+
 static uint64_t seen(struct bytes data, const uint8_t *first, const uint8_t *second)
 {
 	static uint8_t space[512];
 	struct buffer out = BUFFER_OF_ARRAY(space);
 	static const uint8_t head[] = {1, 0, 1, 3}, wallet[32] = {1}, to[32] = {2}, system[32];
 	const uint8_t ix[] = {1, 2, 2, *first, *second, (uint8_t)data.len};
-	struct solana_view view;
 	struct solana_error error;
 
 	EXPECT(buffer_put(&out, BYTES_OF_ARRAY(head)) == STATUS_OK &&
@@ -98,8 +99,30 @@ static void test_what_system_instructions_take_is_seen(void)
 	EXPECT(seen(bytes_of(data, 56), &w, &t) == 0);
 }
 
+/* A19, 4: facts below what is seen are none, whoever says them: no kind of module is asked. */
+static void test_facts_below_what_is_seen_do_not_hold(void)
+{
+	static const uint8_t w = 0, t = 1, wallet[32] = {1};
+	struct policy_facts facts = {.lamports_out = 5077, .fee_lamports = 5000};
+	uint8_t data[12] = {2, 0, 0, 0, 77};
+
+	EXPECT(seen(BYTES_OF_ARRAY(data), &w, &t) == 77);
+	EXPECT(policy_facts_hold(&facts, &view, wallet, 5000));
+	EXPECT(!policy_facts_hold(&facts, &view, wallet, 5001));
+	facts.lamports_out = 5076;
+	EXPECT(!policy_facts_hold(&facts, &view, wallet, 5000));
+	EXPECT(policy_facts_hold(&facts, NULL, wallet, 5000));
+	facts.lamports_out = 76; /* who does not pay the fee pays the transfer */
+	EXPECT(!policy_facts_hold(&facts, &view, wallet, 0));
+	facts.lamports_out = 77;
+	EXPECT(policy_facts_hold(&facts, &view, wallet, 0));
+	facts = (struct policy_facts){.lamports_out = UINT64_MAX, .fee_lamports = 4999};
+	EXPECT(!policy_facts_hold(&facts, &view, wallet, 5000));
+}
+
 int main(void)
 {
+	RUN(test_facts_below_what_is_seen_do_not_hold);
 	RUN(test_what_system_instructions_take_is_seen);
 	RUN(test_lamports_and_the_native_mint_are_one);
 	RUN(test_what_is_too_much_stays_the_most);

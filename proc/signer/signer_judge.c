@@ -107,20 +107,14 @@ static void count_charges(struct signer_ticket *ticket)
 	}
 }
 
-/* Facts below what the fee alone is are no facts (A19). Nor are those of custom code below what
- * anybody sees leave: its author would be asked what a cap counts. */
+/* A verdict's author, or a verifier, would be asked what a cap counts. */
 static bool facts_hold_what_is_seen(const struct signer_ticket *ticket)
 {
-	const struct policy_facts *facts = &ticket->decision.facts;
 	bool pays_fee = ticket->is_transaction && ticket->answer.signer_index == 0;
-	uint64_t seen = pays_fee ? ticket->fee.worst_fee_lamports : 0;
 
-	if (pays_fee && facts->fee_lamports < ticket->fee.worst_fee_lamports)
-		return false;
-	if (ticket->is_transaction && ticket->grant->record.module_kind == AUTHZ_MODULE_CUSTOM)
-		seen = add_saturating(
-		    seen, policy_lamports_seen(&ticket->view, ticket->wallet->record.address));
-	return facts->lamports_out >= seen;
+	return policy_facts_hold(
+	    &ticket->decision.facts, ticket->is_transaction ? &ticket->view : NULL,
+	    ticket->wallet->record.address, pays_fee ? ticket->fee.worst_fee_lamports : 0);
 }
 
 /* A module sees what is left of each counter and refuses before the signer would. When only windows

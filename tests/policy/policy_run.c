@@ -6,6 +6,7 @@
 
 #include "base_check.h"
 #include "keys.h"
+#include "policy_charge.h"
 #include "wasm.h"
 
 #define KEPT_MAX    3000
@@ -248,4 +249,13 @@ void run_message(struct run_grant *grant, struct bytes message, unsigned mode, u
 	CHECK(policy_request_encode(&input, &request, &derivations) == STATUS_OK);
 	request_len = request.len;
 	run_request(grant, buffer_bytes(&request), mode, d);
+	/* The signer would refuse it as a lie: no honest module says less than is seen. */
+	if (mode == POLICY_MODE_CHECK && !grant_only && verdict_allows(d->verdict)) {
+		const uint8_t *payer = solana_account_key(&view, 0);
+		bool is_transaction = view.kind != SOLANA_KIND_OFFCHAIN;
+		bool pays = is_transaction && memcmp(payer, grant->wallet, 32) == 0;
+
+		CHECK(policy_facts_hold(&d->facts, is_transaction ? &view : NULL, grant->wallet,
+		                        pays ? fee.worst_fee_lamports : 0));
+	}
 }

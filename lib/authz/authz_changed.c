@@ -157,6 +157,21 @@ enum status authz_changed_take(struct bytes bytes, struct authz_changed *ret_cha
 	return cbor_done(&r);
 }
 
+/* ---- how much in a day ---- */
+
+void authz_day_begin(struct authz_wallet_record *wallet, uint64_t day)
+{
+	if (wallet->kept_day == day)
+		return;
+	wallet->kept_day = day;
+	wallet->kept = wallet->changed = 0;
+}
+
+bool authz_day_is_full(const struct authz_wallet_record *wallet, uint64_t day)
+{
+	return wallet->kept_day == day && wallet->changed >= LIMIT_CHANGED_PER_DAY;
+}
+
 /* ---- where a wallet stands ---- */
 
 enum status authz_standing_put(const struct authz_standing *standing,

@@ -767,6 +767,24 @@ static void test_no_secret_is_kept(void)
 	EXPECT(kept.code_count == 1 && kept.codes[0][0] == 7);
 }
 
+/* A25: what one wallet leaves for good in a day has an end. */
+static void test_a_wallets_day_has_an_end_and_the_next_begins_anew(void)
+{
+	static struct authz_wallet_record record;
+
+	EXPECT(!authz_day_is_full(&record, 7));
+	authz_day_begin(&record, 7);
+	record.changed = LIMIT_CHANGED_PER_DAY - 1;
+	record.kept = 3;
+	EXPECT(!authz_day_is_full(&record, 7));
+	record.changed = LIMIT_CHANGED_PER_DAY;
+	EXPECT(authz_day_is_full(&record, 7) && !authz_day_is_full(&record, 8));
+	authz_day_begin(&record, 7);
+	EXPECT(record.changed == LIMIT_CHANGED_PER_DAY && record.kept == 3);
+	authz_day_begin(&record, 8);
+	EXPECT(record.changed == 0 && record.kept == 0 && record.kept_day == 8);
+}
+
 int main(void)
 {
 	keys_open();
@@ -782,5 +800,6 @@ int main(void)
 	RUN(test_a_signature_is_of_a_grant_that_lived);
 	RUN(test_where_a_wallet_stands_is_signed_and_of_that_wallet);
 	RUN(test_no_secret_is_kept);
+	RUN(test_a_wallets_day_has_an_end_and_the_next_begins_anew);
 	return test_summary();
 }

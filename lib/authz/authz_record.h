@@ -101,7 +101,7 @@ struct authz_wallet_record {
 	    recovered; /* boot of the last recovery that this wallet was suspended for; 0: none */
 	/* Records that its changes left for good: how many on that day (of 86400 s since 1970). */
 	uint64_t kept_day, kept;
-	uint64_t changed; /* how many changes it had on that day */
+	uint64_t changed; /* bytes of its changes that were kept on that day */
 	uint8_t link[32]; /* hash of its last link (authz_history.h) */
 	/* What its user allows all its grants together. */
 	uint8_t limit_count;

@@ -19,8 +19,8 @@
 #define LIMIT_USER_KEYS_MAX      8  /* user keys of one wallet */
 #define LIMIT_PENDING_MAX        8  /* changes of one wallet that wait for their time */
 #define LIMIT_KEPT_PER_DAY       64 /* records that one wallet's changes leave for good in a day */
-#define LIMIT_CHANGES_PER_DAY                                                                      \
-	1024 /* changes of one wallet in a day, but freezes, revocations, cancellations */
+#define LIMIT_CHANGED_PER_DAY                                                                      \
+	16777216 /* bytes of one wallet's changes that are kept in a day: some 16,000 of them */
 #define LIMIT_INVITED_MAX 64      /* wallets listed for a key that had no say in it */
 #define LIMIT_DELAY_MAX_S 2592000 /* 30 days: the longest delay that a user may set */
 #define LIMIT_GRANTS_PER_CLIENT_MAX                                                                \

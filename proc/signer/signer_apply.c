@@ -1046,7 +1046,7 @@ enum status signer_count_kept(struct signer_change *job, size_t records)
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		struct authz_wallet_record *wallet = &job->wallets[i];
 
-		signer_history_day(wallet, day);
+		authz_day_begin(wallet, day);
 		if (wallet->kept + records > LIMIT_KEPT_PER_DAY)
 			return signer_refuse(
 			    job, CALL_RESULT_CHANGE_REFUSED,

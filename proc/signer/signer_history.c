@@ -11,14 +11,6 @@ void signer_history_reset(struct signer_change *job)
 	job->history.link_count = 0;
 }
 
-void signer_history_day(struct authz_wallet_record *wallet, uint64_t day)
-{
-	if (wallet->kept_day == day)
-		return;
-	wallet->kept_day = day;
-	wallet->kept = wallet->changed = 0;
-}
-
 static uint64_t today(struct signer_change *job)
 {
 	return signer_time_read(&job->signer->time).low_s / 86400;
@@ -33,14 +25,12 @@ static enum status check_day(struct signer_change *job)
 	if (authz_action_reduces(job->change.action) || authz_action_is_birth(job->change.action))
 		return STATUS_OK;
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		const struct authz_wallet_record *wallet = &job->wallets[i];
-
-		if (wallet->kept_day == day && wallet->changed >= LIMIT_CHANGES_PER_DAY)
+		if (authz_day_is_full(&job->wallets[i], day))
 			return signer_refuse(
 			    job, CALL_RESULT_CHANGE_REFUSED,
-			    "wallet %zu has had %d changes today; freeze and revoke still "
-			    "go, the rest tomorrow",
-			    i + 1, LIMIT_CHANGES_PER_DAY);
+			    "wallet %zu has had too many changes today; freeze and revoke "
+			    "still go, the rest tomorrow",
+			    i + 1);
 	}
 	return STATUS_OK;
 }
@@ -102,8 +92,8 @@ void signer_history_link(struct signer_change *job, struct authz_wallet_record *
 	CHECK(authz_link_put(link, &encoded) == STATUS_OK);
 	authz_link_hash(buffer_bytes(&encoded), wallet->link);
 	history->link_count++;
-	signer_history_day(wallet, today(job));
-	wallet->changed++;
+	authz_day_begin(wallet, today(job));
+	wallet->changed += history->kept.len + AUTHZ_LINK_MAX;
 }
 
 /* ---- into the batch ---- */

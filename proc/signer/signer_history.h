@@ -40,8 +40,6 @@ void signer_history_reset(struct signer_change *job);
 MUST_USE enum status signer_history_begin(struct signer_change *job);
 /* signer_history_waited: it was kept under this hash when it began to wait. */
 void signer_history_waited(struct signer_change *job, const uint8_t kept[32]);
-/* signer_history_day begins a wallet's day, if it is another one than its last. */
-void signer_history_day(struct authz_wallet_record *wallet, uint64_t day);
 /* signer_history_link notes how a wallet came to the version that it has now. */
 void signer_history_link(struct signer_change *job, struct authz_wallet_record *wallet,
                          const uint8_t previous[32]);

@@ -660,8 +660,10 @@ void signer_state_install_wallet(struct signer_state *state,
 		return;
 	wallet->record = *record;
 	wallet->head.state = SIGNER_CACHED_READY;
-	if (signer_state_durable(state, wallet).version == 0)
-		wallet->durable = version_of(record); /* was in no cache when it was written */
+	/* It was in no cache when it was written; less power that is held is not durable yet. */
+	if (signer_state_durable(state, wallet).version < record->version &&
+	    hold_of(state, &wallet->head) == NULL)
+		wallet->durable = version_of(record);
 }
 
 void signer_state_install_client(struct signer_state *state,

@@ -17,8 +17,9 @@
 static const char help[] =
     "Checks a module against the profile of policy modules and shows its hash, whether it ships\n"
     "with this build (known), is an intent (this build's evaluator with a table), or is custom\n"
-    "code, and the parameters that a grant gives it. Of an intent it says everything that is\n"
-    "allowed, made from the table itself. With --table the table's parts follow (spec/\n"
+    "code, and the parameters that a grant gives it. Of an intent it says everything that its\n"
+    "verdicts rest on, made from the table itself: layouts of data, flags of accounts, the order\n"
+    "of rules. With --table the table's parts follow (spec/\n"
     "intent-table.md). With --json: hash, known, intent, and\n"
     "{\"parameters\":[{\"name\",\"type\",\"required\",\"default\",\"text\"}]}; of an intent also "
     "\"words\"\n"
@@ -211,8 +212,12 @@ static void show_table(struct bytes table)
 
 static void show_parameter(const struct policy_field *f)
 {
-	printf("  %-22.*s %-14s ", (int)f->name.len, (const char *)f->name.data,
-	       policy_type_name(f->type));
+	char type[40];
+
+	int len = snprintf(type, sizeof(type), "%s", policy_type_name(f->type));
+	if (f->entries_max != 0)
+		snprintf(type + len, sizeof(type) - (size_t)len, ", max %u", f->entries_max);
+	printf("  %-22.*s %-19s ", (int)f->name.len, (const char *)f->name.data, type);
 	if (f->need == POLICY_NEED_DEFAULTS && f->type == POLICY_TYPE_BOOL)
 		printf("default %-13s", f->fallback ? "true" : "false");
 	else if (f->need == POLICY_NEED_DEFAULTS)

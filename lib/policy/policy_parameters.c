@@ -26,8 +26,8 @@ static enum status fail(struct policy_error *error, enum status status, const ch
 
 const char *policy_type_name(unsigned type)
 {
-	static const char *const names[] = {"?",    "bool",        "u64",           "pubkey",
-	                                    "text", "list of u64", "list of pubkey"};
+	static const char *const names[] = {"?",    "bool",     "u64",        "pubkey",
+	                                    "text", "u64 list", "pubkey list"};
 	return names[type < sizeof(names) / sizeof(names[0]) ? type : 0];
 }
 

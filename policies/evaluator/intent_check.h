@@ -518,9 +518,13 @@ static bool intent_ops_fit(struct intent_checking *k, uint32_t first, uint32_t c
 		return false;
 	for (uint32_t i = 0; i < INTENT_SLOTS_MAX / 8; i++)
 		k->made[i] = 0;
+	bool sides =
+	    false; /* a product that no comparison has taken: it would count in another's */
 	for (uint32_t i = first; i < first + count; i++) {
 		const struct intent_op *op = &ops[i];
 		uint32_t after = first + count - i - 1;
+		if (op->op == INTENT_OP_SIDE || op->op == INTENT_OP_CHECK_SIDES)
+			sides = op->op == INTENT_OP_SIDE;
 		if (op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST) {
 			uint32_t kind = op->op - INTENT_OP_ACCOUNT;
 			if (op->a >= listed || !intent_require_fits(k, kind, op->c, op->d, listed))
@@ -550,7 +554,7 @@ static bool intent_ops_fit(struct intent_checking *k, uint32_t first, uint32_t c
 			return false;
 		}
 	}
-	return true;
+	return !sides;
 }
 
 static bool intent_same_op(const struct intent_op *one, const struct intent_op *other)
@@ -643,6 +647,16 @@ static bool intent_rule_check(struct intent_checking *k, const struct intent_rul
 	       intent_places_fit(k, rule);
 }
 
+/* What a transaction's program with this key is taken for: its number + 1. */
+static uint32_t intent_found(const struct intent_checking *k, uint32_t key)
+{
+	const uint8_t *at = k->table + k->head->keys.off + 32 * key + 4;
+	uint32_t bytes =
+	    (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+	return k->table[k->head->hash.off +
+	                ((bytes * k->head->hash_multiplier) >> k->head->hash_shift)];
+}
+
 static bool intent_rules_check(struct intent_checking *k)
 {
 	const struct intent_head *h = k->head;
@@ -657,7 +671,7 @@ static bool intent_rules_check(struct intent_checking *k)
 			return false;
 	for (uint32_t i = 0; i < h->programs.count; i++) {
 		if (programs[i].key >= h->keys.count || programs[i].first != next ||
-		    programs[i].count == 0)
+		    programs[i].count == 0 || intent_found(k, programs[i].key) != i + 1)
 			return false;
 		next += programs[i].count;
 	}

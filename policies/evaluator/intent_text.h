@@ -3,11 +3,10 @@
  * Everything said is made from the operations that decide, so a text cannot claim less than the
  * table allows. A grant's text leaves out what moves nothing of the wallet's: in instructions of
  * programs that are trusted as a whole, places of fixed addresses and of accounts that are not the
- * wallet's; in those of the network's own, programs and sysvars that are read. With `intent_full`
- * (the tool's `policy inspect`) they are there. Of the author come only names
- * ([A-Za-z0-9_.-]) and lines in quotation marks. With `intent_bare` there are no parameter values
- * (the tool's `policy inspect`): their names stand alone. A text that does not fit says so in its
- * first line. */
+ * wallet's; in those of the network's own, programs and sysvars that are read. All of it says the
+ * tool's `policy inspect` (lib/intent/intent_words.c). Of the author come only names
+ * ([A-Za-z0-9_.-]) and lines in quotation marks. With `intent_bare` there are no parameter values:
+ * their names stand alone. A text that does not fit says so in its first line. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef INTENT_TEXT_H
 #define INTENT_TEXT_H
@@ -21,7 +20,6 @@
 #endif
 
 static bool intent_bare; /* no parameter values: names alone */
-static bool intent_full; /* every place and every condition, however little it means */
 
 static void say(struct policy *p, const char *words)
 {
@@ -461,7 +459,7 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 			say(p, ", or one that this transaction makes for the wallet");
 		/* One that was not given is no account. */
 		if (more != NULL && more->d != 0 &&
-		    (intent_bare || intent_full || !policy_key_zero(p->parameters + more[1].b))) {
+		    (intent_bare || !policy_key_zero(p->parameters + more[1].b))) {
 			say(p, ", or the one the grant vouches for: ");
 			say_param_key(p, more[1].b);
 		}
@@ -533,25 +531,22 @@ static bool intent_goes_unsaid(const struct intent_rule *rule, const struct inte
 	bool same =
 	    kind == INTENT_IS_WALLET || kind == INTENT_IS_ACCOUNT || kind == INTENT_IS_MINT_OF;
 	if (intent_is_builtin(intent_program_key(rule)))
-		return !intent_full &&
-		       (intent_is_scenery(rule, op) || (same && (op->b & INTENT_MODE_HIDDEN) == 0));
+		return intent_is_scenery(rule, op) || (same && (op->b & INTENT_MODE_HIDDEN) == 0);
 	return kind == INTENT_IS_OTHER || kind == INTENT_IS_ANY || kind == INTENT_IS_PROGRAM ||
-	       (!intent_full &&
-	        (same || kind == INTENT_IS_KEY || (op->b & INTENT_MODE_HIDDEN) != 0));
+	       same || kind == INTENT_IS_KEY || (op->b & INTENT_MODE_HIDDEN) != 0;
 }
 
 static void say_accounts(struct policy *p, const struct intent_rule *rule,
                          const struct intent_op *ops)
 {
 	bool builtin = intent_is_builtin(intent_program_key(rule));
-	uint32_t others = 0, any = 0;
+	bool any = false;
 	for (uint32_t i = 0; i < rule->code_count; i++) {
 		const struct intent_op *op = &ops[i];
 		uint32_t kind = op->op - (uint32_t)INTENT_OP_ACCOUNT;
 		if (op->op < INTENT_OP_ACCOUNT || op->op > INTENT_OP_ACCOUNT_LAST)
 			continue;
-		others += !builtin && kind == INTENT_IS_OTHER;
-		any += !builtin && kind == INTENT_IS_ANY;
+		any |= !builtin && kind == INTENT_IS_ANY;
 		if (intent_goes_unsaid(rule, op))
 			continue;
 		say(p, "  ");
@@ -560,21 +555,9 @@ static void say_accounts(struct policy *p, const struct intent_rule *rule,
 		say_requirement(p, rule, op);
 		say(p, "\n");
 	}
-	if (others != 0 && intent_full) {
-		say(p, "  accounts that are none of the wallet's: ");
-		say_number(p, others);
-		say(p, "\n");
-	}
-	if (any != 0) {
-		say(p, "  WARNING: accounts of ANY kind, the wallet's too");
-		if (intent_full) {
-			say(p, ": ");
-			say_number(p, any);
-		}
-		say(p, "\n");
-	}
-	if (rule->accounts_max > rule->listed &&
-	    (intent_full || !intent_is_builtin(intent_program_key(rule)))) {
+	if (any)
+		say(p, "  WARNING: accounts of ANY kind, the wallet's too\n");
+	if (rule->accounts_max > rule->listed && !builtin) {
 		say(p, (rule->flags & INTENT_REST_EXTRA) != 0
 		           ? "  accounts that the program may have gained since (no signer, none "
 		             "of the wallet's): up to "
@@ -668,7 +651,7 @@ static bool say_not_asked(struct policy *p, const struct intent_op *ops, uint32_
 	const struct intent_check *check =
 	    (const struct intent_check *)INTENT_AT(checks) + ops[at].d;
 	uint32_t first = at;
-	if (intent_bare || intent_full || ops[at].op != INTENT_OP_CHECK_SIDES ||
+	if (intent_bare || ops[at].op != INTENT_OP_CHECK_SIDES ||
 	    !intent_compare(ops[at].a, false, true) || *intent_words(check->name) == 0)
 		return false;
 	while (first != 0 && ops[first - 1].op != INTENT_OP_CHECK_SIDES)
@@ -755,109 +738,95 @@ static bool intent_grant_holds(struct policy *p)
 	return true;
 }
 
-static void say_effects(struct policy *p, const struct intent_rule *rule,
-                        const struct intent_op *ops)
+/* What one operation counts, computes or demands, as a line; nothing for all others. */
+static void say_effect(struct policy *p, const struct intent_rule *rule,
+                       const struct intent_op *ops, uint32_t i)
 {
 	static const char *const kinds[] = {
 	    "SOL that leaves: ", "tip: ", "rent: ", "SOL wrapped: "};
-	uint32_t count = rule->code_count;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct intent_op *op = &ops[i];
-		uint32_t by = INTENT_NONE;
-		switch (op->op) {
-		case INTENT_OP_PAY:
-			say(p, "  ");
-			say(p, kinds[op->a]);
-			say_slot(p, ops, count, op->b, INTENT_UNIT_LAMPORTS, 0);
-			by = op->c;
-			break;
-		case INTENT_OP_SEND:
-			say(p, "  gives ");
-			say_slot(p, ops, count, op->c, INTENT_UNIT_RAW, 0);
-			say(p, " of ");
-			say_mint(p, rule, op->a, op->b);
-			by = op->d;
-			break;
-		case INTENT_OP_DELEGATE:
-			say(p, "  WARNING: gives another power over a token account of the wallet");
-			break;
-		case INTENT_OP_AUTHORITY:
-			say(p,
-			    "  WARNING: changes who has authority over an account of the wallet");
-			break;
-		case INTENT_OP_LITERAL:
-			say(p, "  a field of the data is ");
-			say_slot(p, ops, count, op->c, 0, 0);
-			break;
-		case INTENT_OP_FIELD_KEY: {
-			struct intent_op key = {.op = (uint8_t)(INTENT_OP_ACCOUNT + (op->a >> 4)),
-			                        .c = op->c};
-			say(p, "  a key in the data is ");
-			say_requirement(p, rule, &key);
-			break;
-		}
-		case INTENT_OP_ADD:
-			if (op->d != op->b)
-				goto made;
-			say(p, "  counts ");
-			say_slot(p, ops, count, op->c, 0, 0);
-			say(p, " as ");
-			say_slot(p, ops, count, op->d, 0, 0);
-			break;
-		case INTENT_OP_SUB:
-		case INTENT_OP_SCALE_DOWN:
-		case INTENT_OP_SCALE_UP:
-		case INTENT_OP_HAS:
-		case INTENT_OP_HAS_DATA:
-		case INTENT_OP_LENGTH:
-		case INTENT_OP_GIVEN:
-		case INTENT_OP_SENT:
-		case INTENT_OP_PER:
-		made:
-			if (intent_name_of(op->d) == NULL)
-				continue;
-			say(p, "  ");
-			say(p, intent_name_of(op->d));
-			say(p, " is ");
-			say_made(p, ops, count, op, 0);
-			break;
-		case INTENT_OP_CHECK:
-		case INTENT_OP_CHECK_SIDES:
-			if (op->op == INTENT_OP_CHECK && !intent_bare && !intent_full &&
-			    intent_is_given(op->b) && intent_is_given(op->c) &&
-			    intent_given_holds(op))
-				continue; /* by the grant's values alone */
-			say(p, "  needs: ");
-			say_condition(p, ops, count, i);
-			say_check_name(p, op);
-			break;
-		default:
-			continue;
-		}
-		if (by != INTENT_NONE) {
-			say(p, ", when ");
-			say(p, intent_position_name(rule, by));
-			say(p, " is the wallet");
-		}
-		say(p, "\n");
+	const struct intent_op *op = &ops[i];
+	uint32_t count = rule->code_count, by = INTENT_NONE;
+	switch (op->op) {
+	case INTENT_OP_PAY:
+		say(p, "  ");
+		say(p, kinds[op->a]);
+		say_slot(p, ops, count, op->b, INTENT_UNIT_LAMPORTS, 0);
+		by = op->c;
+		break;
+	case INTENT_OP_SEND:
+		say(p, "  gives ");
+		say_slot(p, ops, count, op->c, INTENT_UNIT_RAW, 0);
+		say(p, " of ");
+		say_mint(p, rule, op->a, op->b);
+		by = op->d;
+		break;
+	case INTENT_OP_DELEGATE:
+		say(p, "  WARNING: gives another power over a token account of the wallet");
+		break;
+	case INTENT_OP_AUTHORITY:
+		say(p, "  WARNING: changes who has authority over an account of the wallet");
+		break;
+	case INTENT_OP_LITERAL:
+		say(p, "  a field of the data is ");
+		say_slot(p, ops, count, op->c, 0, 0);
+		break;
+	case INTENT_OP_FIELD_KEY: {
+		struct intent_op key = {.op = (uint8_t)(INTENT_OP_ACCOUNT + (op->a >> 4)),
+		                        .c = op->c};
+		say(p, "  a key in the data is ");
+		say_requirement(p, rule, &key);
+		break;
 	}
+	case INTENT_OP_ADD:
+		if (op->d != op->b)
+			goto made;
+		say(p, "  counts ");
+		say_slot(p, ops, count, op->c, 0, 0);
+		say(p, " as ");
+		say_slot(p, ops, count, op->d, 0, 0);
+		break;
+	case INTENT_OP_SUB:
+	case INTENT_OP_SCALE_DOWN:
+	case INTENT_OP_SCALE_UP:
+	case INTENT_OP_HAS:
+	case INTENT_OP_HAS_DATA:
+	case INTENT_OP_LENGTH:
+	case INTENT_OP_GIVEN:
+	case INTENT_OP_SENT:
+	case INTENT_OP_PER:
+	made:
+		if (intent_name_of(op->d) == NULL)
+			return;
+		say(p, "  ");
+		say(p, intent_name_of(op->d));
+		say(p, " is ");
+		say_made(p, ops, count, op, 0);
+		break;
+	case INTENT_OP_CHECK:
+	case INTENT_OP_CHECK_SIDES:
+		if (op->op == INTENT_OP_CHECK && !intent_bare && intent_is_given(op->b) &&
+		    intent_is_given(op->c) && intent_given_holds(op))
+			return; /* by the grant's values alone */
+		say(p, "  needs: ");
+		say_condition(p, ops, count, i);
+		say_check_name(p, op);
+		break;
+	default:
+		return;
+	}
+	if (by != INTENT_NONE) {
+		say(p, ", when ");
+		say(p, intent_position_name(rule, by));
+		say(p, " is the wallet");
+	}
+	say(p, "\n");
 }
 
-/* What a program that calls others can do with what it is handed (A15). */
-static void say_trust(struct policy *p, const struct intent_rule *rule, const struct intent_op *ops)
+static void say_effects(struct policy *p, const struct intent_rule *rule,
+                        const struct intent_op *ops)
 {
-	bool wallet = (rule->flags & INTENT_REST_WALLET) != 0;
-	if (intent_is_builtin(intent_program_key(rule)))
-		return;
 	for (uint32_t i = 0; i < rule->code_count; i++)
-		wallet |= ops[i].op == INTENT_OP_ACCOUNT + INTENT_IS_WALLET;
-	say(p, wallet ? "  is handed the wallet" : "  is not handed the wallet");
-	for (uint32_t i = 0; i < rule->code_count; i++)
-		if (ops[i].op == INTENT_OP_ACCOUNT + INTENT_OWN) {
-			say(p, ", ");
-			say(p, intent_position_name(rule, ops[i].a));
-		}
-	say(p, "\n");
+		say_effect(p, rule, ops, i);
 }
 
 /* The programs that calls others, once: with the wallet's signature they can do more than the
@@ -910,45 +879,6 @@ static void say_counts(struct policy *p, const struct intent_rule *rule)
 		say(p, intent_count_name(rule->before));
 	}
 	say(p, "\n");
-}
-
-static void say_body(struct policy *p, const struct intent_rule *rule)
-{
-	const struct intent_op *ops = (const struct intent_op *)INTENT_AT(ops) + rule->code_first;
-	intent_said = rule;
-	say_counts(p, rule);
-	say_accounts(p, rule, ops);
-	say_effects(p, rule, ops);
-	if (intent_full)
-		say_trust(p, rule, ops);
-}
-
-static void say_prefix(struct policy *p, const struct intent_rule *rule)
-{
-	static const char hex[] = "0123456789abcdef";
-	say(p, " data ");
-	for (uint32_t i = 0; i < rule->prefix; i++) {
-		uint32_t byte = (uint32_t)(rule->word >> 8 * i) & 0xff;
-		policy_put_byte(&p->text, (uint8_t)hex[byte >> 4]);
-		policy_put_byte(&p->text, (uint8_t)hex[byte & 15]);
-	}
-}
-
-static void say_rule(struct policy *p, const struct intent_rule *rule)
-{
-	say(p, "- ");
-	say(p, intent_words(rule->name));
-	say(p, ": ");
-	say_key(p, intent_program_key(rule));
-	if (rule->prefix != 0)
-		say_prefix(p, rule);
-	if ((rule->flags & INTENT_RULE_WITHOUT) != 0) {
-		say(p, ", with ");
-		say_number(p, rule->listed);
-		say(p, " accounts");
-	}
-	say(p, ",");
-	say_body(p, rule);
 }
 
 /* --- a grant's text: rules of one program together
@@ -1193,7 +1123,7 @@ static void say_whole(struct policy *p)
 		if (final[i].op != INTENT_OP_CHECK && final[i].op != INTENT_OP_CHECK_SIDES)
 			continue;
 		/* What holds of the grant's values by themselves says nothing of transactions. */
-		if (settled && !intent_bare && !intent_full)
+		if (settled && !intent_bare)
 			continue;
 		/* What `min` demands is said with rules and groups. */
 		if (final[i].op == INTENT_OP_CHECK && final[i].b >= head->counts &&
@@ -1271,81 +1201,99 @@ static void say_warnings(struct policy *p)
 	}
 }
 
-static void say_messages(struct policy *p)
+static void say_pattern(struct policy *p, const struct intent_message *m)
 {
 	static const char *const classes[] = {"digits", "letters and digits", "a time", "any line"};
-	const struct intent_message *m = INTENT_AT(messages);
-	for (uint32_t i = 0; i < INTENT_HEAD->messages.count; i++) {
-		const struct intent_op *op = (const struct intent_op *)INTENT_AT(ops) + m[i].first;
-		uint32_t ends[INTENT_PERHAPS_MAX], depth = 0;
-		say(p, "- off-chain message ");
-		say(p, intent_words(m[i].name));
-		say(p, ":\n\"");
-		for (uint32_t n = 0; n < m[i].count; n++, op++) {
-			switch (op->op) {
-			case INTENT_OP_PERHAPS:
-				say(p, "<perhaps>");
-				ends[depth++] = n + op->c;
-				break;
-			case INTENT_OP_BYTES:
-				say(p, intent_words(op->b));
-				break;
-			case INTENT_OP_ADDRESS:
-				say(p, "<the wallet's address>");
-				break;
-			case INTENT_OP_TEXT:
-				say(p, "<");
-				if (op->a == POLICY_TYPE_PUBKEY) {
-					say_param_key(p, op->b);
-				} else {
-					say_param_name(p, op->b);
-					if (!intent_bare) {
-						struct policy_range r = intent_range(p, op->b);
-						say(p, " = ");
-						for (uint32_t c = 0; c < r.count; c++)
-							policy_put_byte(&p->text,
-							                p->parameters[r.off + c]);
-					}
+	const struct intent_op *op = (const struct intent_op *)INTENT_AT(ops) + m->first;
+	uint32_t ends[INTENT_PERHAPS_MAX], depth = 0;
+	say(p, "- off-chain message ");
+	say(p, intent_words(m->name));
+	say(p, ":\n\"");
+	for (uint32_t n = 0; n < m->count; n++, op++) {
+		switch (op->op) {
+		case INTENT_OP_PERHAPS:
+			say(p, "<perhaps>");
+			ends[depth++] = n + op->c;
+			break;
+		case INTENT_OP_BYTES:
+			say(p, intent_words(op->b));
+			break;
+		case INTENT_OP_ADDRESS:
+			say(p, "<the wallet's address>");
+			break;
+		case INTENT_OP_TEXT:
+			say(p, "<");
+			if (op->a == POLICY_TYPE_PUBKEY) {
+				say_param_key(p, op->b);
+			} else {
+				say_param_name(p, op->b);
+				if (!intent_bare) {
+					struct policy_range r = intent_range(p, op->b);
+					say(p, " = ");
+					for (uint32_t c = 0; c < r.count; c++)
+						policy_put_byte(&p->text, p->parameters[r.off + c]);
 				}
-				say(p, ">");
-				break;
-			default:
-				say(p, "<");
-				say(p, classes[op->a]);
-				say(p, ", ");
-				say_number(p, op->b);
-				say(p, " to ");
-				say_number(p, op->c);
-				say(p, ">");
-				break;
 			}
-			for (; depth != 0 && ends[depth - 1] == n; depth--)
-				say(p, "</perhaps>");
+			say(p, ">");
+			break;
+		default:
+			say(p, "<");
+			say(p, classes[op->a]);
+			say(p, ", ");
+			say_number(p, op->b);
+			say(p, " to ");
+			say_number(p, op->c);
+			say(p, ">");
+			break;
 		}
-		say(p, "\"\n");
+		for (; depth != 0 && ends[depth - 1] == n; depth--)
+			say(p, "</perhaps>");
 	}
+	say(p, "\"\n");
+}
+
+static void say_messages(struct policy *p)
+{
+	const struct intent_message *m = INTENT_AT(messages);
+	for (uint32_t i = 0; i < INTENT_HEAD->messages.count; i++)
+		say_pattern(p, &m[i]);
+}
+
+static void say_title(struct policy *p)
+{
+	say(p, "Intent ");
+	say(p, intent_words(INTENT_HEAD->name));
+	say(p, ", in its author's words \"");
+	say(p, intent_words(INTENT_HEAD->title));
+	say(p, "\".\n");
+}
+
+static void say_mark(struct policy *p)
+{
+	say(p, "Jito's mark, a read-only account jitodontfront..., may stand behind the accounts "
+	       "of the network's own programs.\n");
+}
+
+/* A text that did not fit says so where it begins. */
+static void say_incomplete(struct policy *p)
+{
+	static const char words[] = "INCOMPLETE: this text does not fit; do not sign it.\n";
+	if (p->text.len == p->text.cap)
+		__builtin_memcpy(p->text.bytes, words, sizeof(words) - 1);
 }
 
 static void say_grant(struct policy *p)
 {
 	const struct intent_head *head = INTENT_HEAD;
-	const struct intent_rule *rules = INTENT_AT(rules);
-	say(p, "Intent ");
-	say(p, intent_words(head->name));
-	say(p, ", in its author's words \"");
-	say(p, intent_words(head->title));
-	say(p, "\".\n");
+	say_title(p);
 	say_warnings(p);
 	if (head->formats != 0) {
 		say_whole(p);
 		say(p, "It allows transactions of these instructions and no other:\n");
-		for (uint32_t i = 0; intent_full && i < head->rules.count; i++)
-			say_rule(p, &rules[i]);
-		if (!intent_full && !say_rules(p))
+		if (!say_rules(p))
 			p->text.len = p->text.cap;
 		say_trusted(p);
-		say(p, "Jito's mark, a read-only account jitodontfront..., may stand behind the "
-		       "accounts of the network's own programs.\n");
+		say_mark(p);
 		say_payer(p);
 		if ((head->formats & 7) != 7)
 			say(p, "Not every transaction format is allowed.\n");
@@ -1354,10 +1302,7 @@ static void say_grant(struct policy *p)
 		say(p, "It allows these messages and no other:\n");
 		say_messages(p);
 	}
-	if (p->text.len == p->text.cap) {
-		static const char words[] = "INCOMPLETE: this text does not fit; do not sign it.\n";
-		__builtin_memcpy(p->text.bytes, words, sizeof(words) - 1);
-	}
+	say_incomplete(p);
 }
 
 /* --- what a transaction does

@@ -237,7 +237,7 @@ def test_wrong_words_are_told_what_is_wrong_and_what_there_is():
             (["policy", "test", types + "x"], 3, "neither an intent (a file NAME.toml) nor a policy's folder"),
             (["serve", "--listen", "127.0.0.1:99999", "--state", FOLDER + "/state"], 2, "--listen 127.0.0.1:99999: expected"),
             (["policy", "describe", "--module", module, "--params", types], 2,
-             'types.toml: parameter "recipients" must be a list of pubkey; "nobody" is none: '),
+             'types.toml: parameter "recipients" must be a pubkey list; "nobody" is none: '),
             (["key", "show", others], 0, "others on this machine can reach %s: chmod 600 it" % others)):
         code, out, error = claviger(*words)
         expect("%s is told: %s" % (" ".join(words), said), code == status and said in error, (code, error))

@@ -513,9 +513,26 @@ def floor(folder):
     expect("rules were bent", bents > 90, bents)
 
 
+def leaks(folder):
+    """What one instruction adds to a comparison of sums counts in no other; a program of the table is found by its key."""
+    text = rule("send", 'is = "%s"' % FRIEND, check='["lamports * 2 <= lamports * 3"]')
+    good = Module(folder, text)
+    expect("a good one is known", good.code == 0 and good.known()[0], good.said)
+    bent = Module(folder, text)
+    code_count = bent.rule(0) + 32
+    bent.data[code_count] -= 1
+    known, out = bent.known()
+    expect("a product that no comparison takes", not known, out)
+    bent = Module(folder, text)
+    off, count = bent.part("hash")
+    bent.data[off:off + count] = bytes(count)
+    known, out = bent.known()
+    expect("a program that no instruction finds", not known, out)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        for test in (lines, choice, without, wraps, least, recipients, read_only, length, given, values, data_behind, nonces, reads, floor):
+        for test in (lines, choice, without, wraps, least, recipients, read_only, length, given, values, data_behind, nonces, reads, leaks, floor):
             test(folder)
     print("%d passed, %d failed" % (passed, failed))
     return 1 if failed or passed < 320 else 0

@@ -183,7 +183,7 @@ function decisionOf(bytes: Uint8Array): Decision {
 
 export interface Field {
   readonly name: string;
-  /** 1 bool, 2 u64, 3 pubkey, 4 text, 5 list of u64, 6 list of pubkey */
+  /** 1 bool, 2 u64, 3 pubkey, 4 text, 5 u64 list, 6 pubkey list */
   readonly type: number;
   readonly required: boolean;
   readonly fallback: string;

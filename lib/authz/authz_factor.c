@@ -31,7 +31,7 @@ enum status authz_factor_record_put(const struct authz_factor_record *factor, st
 	cbor_writer_init(&w, out);
 	cbor_put_map(&w, is_passkey ? 6
 	                            : (size_t)4 + lock_len(&factor->with_signature) +
-	                                  lock_len(&factor->alone));
+	                                  lock_len(&factor->alone) + (factor->alone_ran_s != 0));
 	cbor_put_uint_at(&w, 1, factor->kind);
 	cbor_put_bytes_n_at(&w, 2, factor->id, 32);
 	cbor_put_uint_at(&w, 3, factor->count);
@@ -43,6 +43,7 @@ enum status authz_factor_record_put(const struct authz_factor_record *factor, st
 		cbor_put_bytes_n_at(&w, 7, factor->sealed_secret, sizeof(factor->sealed_secret));
 		put_lock(&w, 8, &factor->with_signature);
 		put_lock(&w, 10, &factor->alone);
+		cbor_put_uint_if(&w, 12, factor->alone_ran_s);
 	}
 	cbor_put_end(&w);
 	return cbor_finish(&w);
@@ -75,6 +76,7 @@ static void take_totp(struct cbor_reader *r, struct authz_factor_record *factor)
 	cbor_take_bytes_n_at(r, 7, factor->sealed_secret, sizeof(factor->sealed_secret));
 	take_lock(r, 8, &factor->with_signature);
 	take_lock(r, 10, &factor->alone);
+	factor->alone_ran_s = cbor_take_uint_if(r, 12, INT64_MAX);
 }
 
 enum status authz_factor_record_take(struct bytes bytes, struct authz_factor_record *ret_factor)
@@ -83,7 +85,7 @@ enum status authz_factor_record_take(struct bytes bytes, struct authz_factor_rec
 	struct cbor_reader r;
 
 	cbor_reader_init(&r, bytes);
-	cbor_take_map(&r, 8);
+	cbor_take_map(&r, 9);
 	factor.kind = (uint8_t)cbor_take_uint_at(&r, 1, AUTHZ_KEY_KIND_COUNT - 1);
 	cbor_take_bytes_n_at(&r, 2, factor.id, 32);
 	factor.count = cbor_take_uint_at(&r, 3, INT64_MAX);

@@ -38,6 +38,9 @@ struct authz_factor_record {
 	struct authz_code_lock {
 		uint64_t failures, blocked_until_s;
 	} with_signature, alone;
+	/* TOTP: for how long the signer has run (time.md) when the last block of `alone` ends;
+	 * until then, whoever has nothing but codes cannot object to a recovery. */
+	uint64_t alone_ran_s;
 };
 
 MUST_USE enum status authz_factor_record_put(const struct authz_factor_record *factor,

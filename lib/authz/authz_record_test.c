@@ -193,7 +193,9 @@ static struct authz_factor_record some_factor(uint8_t kind)
 		fill(factor.id, 32, 1);
 		fill(factor.sealed_secret, sizeof(factor.sealed_secret), 2);
 		factor.with_signature.failures = 3;
+		factor.with_signature.blocked_until_s = 1700000010;
 		factor.alone = (struct authz_code_lock){5, 1700000030};
+		factor.alone_ran_s = 86430;
 		return factor;
 	}
 	factor.credential_len = 32;

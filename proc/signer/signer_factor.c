@@ -450,6 +450,8 @@ static enum status note_failure(struct signer_change *job, struct authz_factor_r
 		if (block_s > SIGNER_CODE_BLOCK_MAX_S)
 			block_s = SIGNER_CODE_BLOCK_MAX_S;
 		lock->blocked_until_s = now + block_s;
+		if (lock == &record->alone)
+			record->alone_ran_s = signer_time_ran(&job->signer->time) + block_s;
 	}
 	if (!is_new && signer_state_lower_factor(&job->signer->state, record, ask) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_OVERLOADED,
@@ -508,6 +510,44 @@ static enum status check_code(struct signer_change *job, const struct authz_code
 		return note_failure(job, record, is_new);
 	record->count = step;
 	*lock_of(job, record) = record->alone = (struct authz_code_lock){.failures = 0};
+	record->alone_ran_s = 0; /* its owner is here, and can object */
+	return STATUS_OK;
+}
+
+/* Anybody who knows the id can keep codes locked that come alone, also who has stolen the other
+ * factor; so the time in which their owner, who may have no more than these, can say no begins with
+ * the end of the last block. */
+enum status signer_factors_had_time(struct signer_change *job,
+                                    const struct authz_wallet_record *wallet)
+{
+	for (size_t i = 0; i < wallet->user_key_count; i++) {
+		struct authz_factor_record record;
+		uint64_t now_s, ran_s, left_s = 0;
+		enum status status;
+
+		if (wallet->user_keys[i].kind != AUTHZ_KEY_TOTP)
+			continue;
+		status = await_factor(job, wallet->user_keys[i].key, &record);
+		if (status == STATUS_NOT_FOUND)
+			return signer_refuse(job, CALL_RESULT_STORE_CORRUPT,
+			                     "the record of the wallet's codes is not there");
+		if (status != STATUS_OK)
+			return status;
+		now_s = signer_time_read(&job->signer->time).low_s;
+		ran_s = signer_time_ran(&job->signer->time);
+		if (record.alone_ran_s == 0)
+			continue;
+		if (record.alone_ran_s + AUTHZ_RECOVERY_DELAY_S > ran_s)
+			left_s = record.alone_ran_s + AUTHZ_RECOVERY_DELAY_S - ran_s;
+		if (record.alone.blocked_until_s > now_s && left_s < AUTHZ_RECOVERY_DELAY_S)
+			left_s = AUTHZ_RECOVERY_DELAY_S;
+		if (left_s != 0)
+			return signer_refuse(
+			    job, CALL_RESULT_CHANGE_REFUSED,
+			    "it waits for another %llu s in which the signer runs: wrong "
+			    "one-time codes kept those locked that could have cancelled it",
+			    (unsigned long long)left_s);
+	}
 	return STATUS_OK;
 }
 

@@ -63,6 +63,10 @@ bool signer_factors_know(const struct authz_wallet_record *wallet,
 /* signer_factors_still_hold tells whether who signed job->given is still a factor of its wallets.
  */
 bool signer_factors_still_hold(const struct signer_change *job);
+/* signer_factors_had_time refuses while the wallet's one-time codes have not been open to its owner
+ * for as long as a recovery waits, since they were last locked. */
+MUST_USE enum status signer_factors_had_time(struct signer_change *job,
+                                             const struct authz_wallet_record *wallet);
 /* signer_factors_take_brought checks what the bodies bring, against registrations, codes and what
  * is known, into job->factors.brought. `late`: it was checked when the change was signed. */
 MUST_USE enum status signer_factors_take_brought(struct signer_change *job, bool late);

@@ -208,6 +208,12 @@ static enum status check_time(struct signer_change *job, const uint8_t hash[32],
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "it waits for another %llu s in which the signer runs",
 			                     (unsigned long long)(opens_s - now.low_s));
+		if (entry->recovery) {
+			enum status status = signer_factors_had_time(job, &job->wallets[i]);
+
+			if (status != STATUS_OK)
+				return status;
+		}
 		*ret_done |= entry->done;
 		job->factors.is_recovery |= entry->recovery;
 	}

@@ -2262,6 +2262,78 @@ static void test_after_a_recovery_no_code_of_the_last_steps_is_taken(void)
 	EXPECT(freeze_with_code(&quinn) == STATUS_OK);
 }
 
+static enum status cancel_with_code(struct person *person, const uint8_t hash[32])
+{
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+
+	CHECK(authz_id_put(hash, &out) == STATUS_OK);
+	begin(person, AUTHZ_ACTION_CANCEL, buffer_bytes(&out));
+	CHECK(prepare() == STATUS_OK);
+	add_good_code(&person->codes);
+	return submit();
+}
+
+/* Who has the key of a wallet and not its codes asks for others, and locks the owner's. */
+static void lock_codes(struct person *person, size_t tries)
+{
+	for (size_t i = 0; i < tries; i++) {
+		begin(person, AUTHZ_ACTION_FREEZE, empty_body());
+		CHECK(prepare() == STATUS_OK);
+		add_code(person->codes.id, keys_totp_code(&person->codes.secret, 1));
+		EXPECT(submit() == STATUS_REFUSED && refused_as("code is wrong"));
+	}
+}
+
+/* A13: whoever stole one of two factors cannot take the owner of the other the time to object. */
+static void test_a_recovery_waits_for_codes_that_somebody_locked(void)
+{
+	static struct person xenia;
+	uint8_t sealed[AUTHZ_SEALED_TOTP_LEN], more[AUTHZ_SEALED_TOTP_LEN], hash[32];
+	struct authz_factor_body body = {.add_count = 1, .remove_count = 2};
+	struct keys_sign_key fresh;
+
+	rig_world_make(&rig, &xenia.world, "xenia");
+	enroll(&xenia.codes, sealed);
+	enroll(&xenia.more_codes, more);
+	begin_codes(&xenia, sealed, more);
+	add_good_code(&xenia.codes);
+	add_good_code(&xenia.more_codes);
+	CHECK(submit() == STATUS_OK);
+	body.remove[0].kind = body.remove[1].kind = AUTHZ_KEY_TOTP;
+	memcpy(body.remove[0].key, xenia.codes.id, 32);
+	memcpy(body.remove[1].key, xenia.more_codes.id, 32);
+	for (unsigned objects = 1; objects < 2; objects--) {
+		keys_sign_random(&fresh);
+		body.add[0].kind = AUTHZ_KEY_ED25519;
+		memcpy(body.add[0].key, keys_sign_public(&fresh), 32);
+		begin_signed(&xenia, AUTHZ_ACTION_FACTOR, factor_body(&body));
+		sign_with(&xenia.world.user);
+		sign_with(&fresh);
+		EXPECT(submit() == STATUS_OK && submitted().waits_until_s != 0);
+		authz_change_hash(act.given.change, hash);
+		rig_pass(&rig, DAY);
+		lock_codes(&xenia, 5);
+		EXPECT(cancel_with_code(&xenia, hash) == STATUS_REFUSED &&
+		       refused_as("too many wrong"));
+		/* Across a start that its records come back in. */
+		rig_end(&rig);
+		rig_start(&rig, folder, false);
+		rig_pass(&rig, 2 * DAY + 60);
+		EXPECT(complete(&xenia, hash) == STATUS_REFUSED && refused_as("kept those locked"));
+		rig_pass(&rig, DAY - 60);
+		EXPECT(complete(&xenia, hash) == STATUS_REFUSED && refused_as("kept those locked"));
+		if (objects) {
+			EXPECT(cancel_with_code(&xenia, hash) == STATUS_OK);
+			EXPECT(complete(&xenia, hash) == STATUS_REFUSED &&
+			       refused_as("cancelled or done"));
+		} else {
+			rig_pass(&rig, 60);
+			EXPECT(complete_in_time(&xenia, hash) == STATUS_OK);
+		}
+	}
+	EXPECT(wallet_of(&xenia).user_key_count == 2); /* nobody objected to the second */
+}
+
 static int drop(const char *path, const struct stat *info, int kind, struct FTW *walk)
 {
 	(void)info;
@@ -2317,6 +2389,7 @@ int main(void)
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	RUN(test_three_days_are_three_days_in_which_the_signer_runs);
 	RUN(test_an_export_waits_its_day_and_is_void_a_month_later);
+	RUN(test_a_recovery_waits_for_codes_that_somebody_locked);
 	RUN(test_after_a_recovery_no_code_of_the_last_steps_is_taken);
 	RUN(test_codes_are_not_looked_at_where_the_time_is_known_badly);
 	rig_stop(&rig);

@@ -318,6 +318,13 @@ static void say_limit(struct page *page, struct bytes bytes, const struct authz_
 		say_number(page, body.caps[i].id);
 		say(page, ": cap becomes ");
 		say_number(page, body.caps[i].cap);
+		for (size_t j = 0; j < shown->limit_count; j++) {
+			if (shown->limits[j].id != body.caps[i].id ||
+			    shown->limits[j].cap >= body.caps[i].cap)
+				continue;
+			say(page, ", raised from ");
+			say_number(page, shown->limits[j].cap);
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ struct authz_shown {
 	enum authz_module_kind module_kind;      /* GRANT: of the module */
 	struct bytes module_name;                /* GRANT: e.g. "transfer"; empty: custom code */
 	struct bytes module_text;                /* GRANT: policy_describe of the parameters */
-	const struct authz_counter_rule *limits; /* LIMIT: the wallet's now */
+	const struct authz_counter_rule *limits; /* LIMIT: the wallet's, or its grant's, now */
 	size_t limit_count;
 };
 

@@ -319,6 +319,31 @@ static void test_limits_of_a_wallet_are_told_whole(void)
 	       NULL);
 }
 
+/* What a cap is raised from is in the text, for the caps that are raised and for no other. */
+static void test_a_raised_cap_is_told_with_what_it_was(void)
+{
+	static const char said[] = "\n- counter 1: cap becomes 1000, raised from 100"
+	                           "\n- counter 2: cap becomes 500"
+	                           "\n- counter 9: cap becomes 3";
+	const struct authz_counter_rule now[] = {
+	    {.id = 2, .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_TOTAL, .cap = 500},
+	    {.id = 1, .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_TOTAL, .cap = 100},
+	};
+	struct authz_limit_body limit = {
+	    .count = 3, .caps = {{1, 1000}, {2, 500}, {9, 3}}
+        };
+	uint8_t space[256];
+	struct buffer body = BUFFER_OF_ARRAY(space), out = BUFFER_OF_ARRAY(text_space);
+
+	EXPECT(authz_limit_put(&limit, &body) == STATUS_OK);
+	change = (struct authz_change){.action = AUTHZ_ACTION_LIMIT, .entry_count = 1};
+	change.entries[0].body = buffer_bytes(&body);
+	shown[0] =
+	    (struct authz_shown){.name = bytes_of_text("main"), .limits = now, .limit_count = 2};
+	EXPECT(authz_describe(&change, shown, &out) == STATUS_OK);
+	EXPECT(memmem(out.data, out.len, said, strlen(said)) == out.data + out.len - strlen(said));
+}
+
 static void test_every_action_has_a_text(void)
 {
 	static const uint8_t id[32] = {1};
@@ -378,6 +403,7 @@ int main(void)
 	RUN(test_description_too_long_is_refused_whole);
 	RUN(test_limits_of_a_birth_are_told_whole);
 	RUN(test_limits_of_a_wallet_are_told_whole);
+	RUN(test_a_raised_cap_is_told_with_what_it_was);
 	RUN(test_every_action_has_a_text);
 	return test_summary();
 }

@@ -894,6 +894,24 @@ static bool limits_grow(const struct authz_wallet_record *wallet,
 	return authz_limits_grow(wallet->limits, wallet->limit_count, body);
 }
 
+enum status signer_show_caps(struct signer_change *job)
+{
+	static struct authz_limit_body body;
+	struct signer_grant *grant;
+
+	if (job->change.entry_count != 1)
+		return STATUS_OK; /* none of them grows (check_limit) */
+	CHECK(authz_limit_take(job->change.entries[0].body, &body) == STATUS_OK);
+	if (body.of_wallet)
+		return STATUS_OK;
+	if (find_limited(job, 0, &body, &grant) != STATUS_OK)
+		return STATUS_REFUSED;
+	job->grant = grant->record;
+	job->shown[0].limits = job->grant.counters;
+	job->shown[0].limit_count = job->grant.counter_count;
+	return STATUS_OK;
+}
+
 enum status signer_limit_grows(struct signer_change *job, bool *ret_grows)
 {
 	static struct authz_limit_body body;

@@ -552,6 +552,10 @@ enum status signer_describe(struct signer_change *job)
 		                              .limit_count = wallet->limit_count};
 		memcpy(shown->address, wallet->address, 32);
 	}
+	if (change->action == AUTHZ_ACTION_LIMIT)
+		status = signer_show_caps(job);
+	if (status != STATUS_OK)
+		return status;
 	for (size_t at = 0; change->action == AUTHZ_ACTION_GRANT && at < change->entry_count;
 	     at = authz_same_body_end(change, at)) {
 		static struct authz_grant_body body;

@@ -175,6 +175,9 @@ enum authz_module_kind signer_module_kind(bool is_known, const uint8_t hash[32])
 enum status signer_describe(struct signer_change *job);
 /* signer_apply carries out a verified change and fills the answer. */
 enum status signer_apply(struct signer_change *job);
+/* signer_show_caps puts what a grant's caps are now into job->shown: its text says what they are
+ * raised from, so that a raise that waited is done for the caps that it was signed for alone. */
+MUST_USE enum status signer_show_caps(struct signer_change *job);
 /* signer_limit_grows tells whether a LIMIT makes any cap larger. */
 enum status signer_limit_grows(struct signer_change *job, bool *ret_grows);
 /* What its files share of carrying out: the wallet's next version; records with less power, in

@@ -957,6 +957,49 @@ static void test_a_raise_that_waits_undoes_no_limit_that_came_meanwhile(void)
 	EXPECT(wallet_of(&rita).limits[0].cap == 100);
 }
 
+static enum status ask_cap(struct person *person, const uint8_t grant[32], uint64_t cap,
+                           uint8_t ret_hash[32])
+{
+	struct authz_limit_body body = {.count = 1, .caps = {{.id = 1, .cap = cap}}};
+	struct buffer out = BUFFER_OF_ARRAY(body_space);
+	enum status status;
+
+	memcpy(body.grant, grant, 32);
+	CHECK(authz_limit_put(&body, &out) == STATUS_OK);
+	begin_signed(person, AUTHZ_ACTION_LIMIT, buffer_bytes(&out));
+	sign_with(&person->world.user);
+	sign_with(&person->second);
+	status = submit();
+	authz_change_hash(act.given.change, ret_hash);
+	return status;
+}
+
+/* The same for the caps of a grant: what was lowered since is not raised again. */
+static void test_a_raise_of_a_grant_that_waits_undoes_no_lower_cap(void)
+{
+	static struct person gina;
+	uint8_t grant[32], first[32], second[32], hash[32];
+
+	rig_world_make(&rig, &gina.world, "gina"); /* at most 3000000 lamports in total */
+	add_second_key(&gina);
+	set_delays(&gina, 2, AUTHZ_EXPORT_DELAY_S);
+	EXPECT(submit() == STATUS_OK);
+	memcpy(grant, wallet_of(&gina).grants[0].grant, 32);
+	EXPECT(ask_cap(&gina, grant, 9000000, first) == STATUS_OK);
+	EXPECT(submitted().waits_until_s != 0);
+	EXPECT(text_says("counter 1: cap becomes 9000000, raised from 3000000"));
+	EXPECT(ask_cap(&gina, grant, 4000000, second) == STATUS_OK);
+	/* A hostile bot is seen: less, at once. */
+	EXPECT(ask_cap(&gina, grant, 1, hash) == STATUS_OK && submitted().waits_until_s == 0);
+	EXPECT(text_says("counter 1: cap becomes 1") && !text_says("raised"));
+	EXPECT(complete_in_time(&gina, first) == STATUS_REFUSED && refused_as("not true any more"));
+	EXPECT(complete_in_time(&gina, second) == STATUS_REFUSED &&
+	       refused_as("not true any more"));
+	/* For the cap of now it is signed anew. */
+	EXPECT(ask_cap(&gina, grant, 4000000, first) == STATUS_OK);
+	EXPECT(complete_in_time(&gina, first) == STATUS_OK);
+}
+
 static struct bytes export_body(const struct keys_hpke_key *recipient, uint8_t format)
 {
 	struct buffer out = BUFFER_OF_ARRAY(body_space);
@@ -2366,6 +2409,7 @@ int main(void)
 	RUN(test_what_waits_ends_when_factors_come_or_go); /* before a crash: codes */
 	RUN(test_what_waited_is_done_once_when_its_time_has_come);
 	RUN(test_a_raise_that_waits_undoes_no_limit_that_came_meanwhile);
+	RUN(test_a_raise_of_a_grant_that_waits_undoes_no_lower_cap);
 	RUN(test_a_key_that_becomes_a_factor_consents);
 	RUN(test_a_known_passkey_becomes_a_factor_by_signing_alone);
 	RUN(test_a_stranger_does_not_hear_which_passkeys_are_known);

@@ -10,6 +10,7 @@
 #include "base_encode.h"
 #include "cli_intent.h"
 #include "cli_parameters.h"
+#include "keys.h"
 
 #define JSON_MAX 65536
 #define PINS_MAX 16
@@ -261,7 +262,9 @@ static void run_one(struct running *r, struct intent_value test)
 	r->failed += !good;
 	if (good && !r->call->json)
 		printf("ok   %s\n", name);
-	if (!good)
+	if (!good && r->error.line == 0) /* what is wrong was said already */
+		fprintf(stderr, "FAIL %s: %s\n", name, r->error.path);
+	else if (!good)
 		fprintf(stderr, "FAIL %s: %s:%u: %s\n", name, r->error.path, r->error.line,
 		        r->error.text);
 }
@@ -291,6 +294,8 @@ int cli_intent_test(struct cli_call *call, const char *path)
 		for (struct intent_value v = intent_first(tests); v.source != NULL;
 		     v = intent_next(v))
 			run_one(&running, v);
+	if (running.failed == 0 && running.passed == 0)
+		cli_complain(call, "%s has no [[test]]: nothing was tried", path);
 	printf(call->json ? "{\"passed\":%u,\"failed\":%u}\n" : "%u passed, %u failed\n",
 	       running.passed, running.failed);
 	return cli_finish(call, running.failed != 0 || running.passed == 0 ? CLI_NO : CLI_YES);
@@ -333,8 +338,24 @@ static bool request_is_good(struct bytes request, const struct policy_schema *sc
 	       head->parameters.count >= schema->fixed_bytes;
 }
 
+/* The parameters of a request are read as this intent's: it must be the one that was asked. */
+static bool is_module(const struct cli_call *call, const char *path, struct bytes module,
+                      const uint8_t decided[32])
+{
+	char is[HEX_LEN(32) + 1], was[HEX_LEN(32) + 1];
+	uint8_t hash[32];
+	keys_sha256(&module, 1, hash);
+	if (memcmp(hash, decided, 32) == 0)
+		return true;
+	hex_encode(BYTES_OF_ARRAY(hash), is);
+	hex_encode(bytes_of(decided, 32), was);
+	cli_complain(call, "%s builds module %s; that decision was made by module %s", path, is,
+	             was);
+	return false;
+}
+
 int cli_intent_save(const struct cli_call *call, const char *path, const char *name,
-                    struct bytes request, const char *expect)
+                    const uint8_t decided[32], struct bytes request, const char *expect)
 {
 	static struct cli_intent intent;
 	static uint8_t space[LIMIT_MODULE_MAX];
@@ -348,6 +369,8 @@ int cli_intent_save(const struct cli_call *call, const char *path, const char *n
 		result = cli_intent_module(call, &intent, &module);
 	if (result != CLI_YES)
 		return result;
+	if (!is_module(call, path, buffer_bytes(&module), decided))
+		return CLI_NO;
 	if (request.len > sizeof(aligned) ||
 	    policy_module_schema(buffer_bytes(&module), &cbor) != STATUS_OK ||
 	    policy_schema_decode(cbor, &schema, &error) != STATUS_OK)

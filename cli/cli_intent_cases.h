@@ -9,8 +9,9 @@
 int cli_intent_test(struct cli_call *call, const char *path);
 
 /* cli_intent_save appends a test to an intent's file, made from a check request that the signer
- * kept: its message, wallet and parameters, which are named by the intent's own schema. */
+ * kept: its message, wallet and parameters, which are named by the intent's own schema. CLI_NO, and
+ * nothing is written, when the file does not build the module that `decided` (its SHA-256). */
 int cli_intent_save(const struct cli_call *call, const char *path, const char *name,
-                    struct bytes request, const char *expect);
+                    const uint8_t decided[32], struct bytes request, const char *expect);
 
 #endif

@@ -521,7 +521,7 @@ static int save_test(struct cli_server *server, const struct authz_receipt *rece
 	}
 	snprintf(name, sizeof(name), "decision %.16s", ticket);
 	result = cli_intent_save(
-	    server->call, path, name, request,
+	    server->call, path, name, tried->module, request,
 	    tried->reason == POLICY_REASON_NONE ? "allow" : policy_reason_name(tried->reason, own));
 	free(bytes);
 	return result;

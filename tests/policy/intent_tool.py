@@ -98,6 +98,12 @@ def errors(folder, good):
         expect("%r instead of %r" % (new, old), code == 1 and "wrong.toml" + where in said and words in said,
                code, said)
     expect("no module was written", not os.path.exists(os.path.join(folder, "wrong.wasm")))
+    none = write(folder, "untested.toml", text.split("[[test]]")[0])
+    code, out, said = claviger("policy", "test", none)
+    expect("no tests: said", code == 1 and out == "0 passed, 0 failed\n" and "has no [[test]]" in said, out, said)
+    bad = write(folder, "params.toml", text.replace("max_lamports = 1500000000 }", "max_lamport = 1500000000 }", 1))
+    code, out, said = claviger("policy", "test", bad)
+    expect("wrong parameters: said once, no line 0", code == 1 and "max_lamport" in said and ":0:" not in said, said)
     code, _, said = claviger("policy", "build", os.path.join(folder, "none.toml"))
     expect("no file", code == 3 and "none.toml" in said, code, said)
 
@@ -294,6 +300,12 @@ def thread(folder, good):
         expect("the refusal is saved", code == 0, out, said)
         code, out, said = claviger("policy", "test", good)
         expect("and is a test that passes", code == 0 and "4 passed" in out, out, said)
+        # Another intent than the one that decided: its parameters would be read as others.
+        wrong = os.path.join(folder, "wider.toml")
+        before = open(wrong, encoding="utf-8").read()
+        code, _, said = run("decision", "show", "--message", digest, "--token-file", token, "--save-test", wrong)
+        expect("not into another intent", code == 1 and "that decision was made by module" in said and
+               open(wrong, encoding="utf-8").read() == before, code, said)
         plan(folder, run, module, key, sign)
     finally:
         child.send_signal(signal.SIGINT)

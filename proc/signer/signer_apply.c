@@ -1060,17 +1060,20 @@ enum status signer_check_apply(struct signer_change *job)
 enum status signer_count_kept(struct signer_change *job, size_t records)
 {
 	uint64_t day = signer_time_read(&job->signer->time).low_s / 86400;
+	uint64_t share = signer_factors_share(job, LIMIT_KEPT_PER_DAY);
 
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		struct authz_wallet_record *wallet = &job->wallets[i];
 
 		authz_day_begin(wallet, day);
-		if (wallet->kept + records > LIMIT_KEPT_PER_DAY)
+		/* What was begun is completed whatever came after it: it leaves nothing more. */
+		if (records != 0 && wallet->kept + records > share)
 			return signer_refuse(
 			    job, CALL_RESULT_CHANGE_REFUSED,
-			    "wallet %zu has had %d changes that wait, or new factors, today; try "
-			    "again tomorrow",
-			    i + 1, LIMIT_KEPT_PER_DAY);
+			    "wallet %zu has had %llu changes that wait, or new factors, today; try "
+			    "again tomorrow%s",
+			    i + 1, (unsigned long long)share,
+			    share < LIMIT_KEPT_PER_DAY ? ", or sign with two factors" : "");
 		wallet->kept += records;
 	}
 	return STATUS_OK;

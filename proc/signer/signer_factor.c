@@ -301,6 +301,11 @@ enum status signer_factors_rule(struct signer_change *job)
 	return STATUS_OK;
 }
 
+uint64_t signer_factors_share(const struct signer_change *job, uint64_t budget)
+{
+	return job->factors.gives && !job->factors.is_recovery ? budget : budget / 2;
+}
+
 bool signer_factors_still_hold(const struct signer_change *job)
 {
 	const struct authz_signed_change *given = &job->given;

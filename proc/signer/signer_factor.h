@@ -55,6 +55,9 @@ MUST_USE enum status signer_factors_verify_signatures(struct signer_change *job)
 MUST_USE enum status signer_factors_rule(struct signer_change *job);
 /* signer_factors_verify takes what the change brings, and codes; what was used counts as used. */
 MUST_USE enum status signer_factors_verify(struct signer_change *job);
+/* signer_factors_share is up to where a change may use a wallet's budget for a day. Half, where one
+ * factor of several is enough to begin it: who stole one leaves the other half to what two sign. */
+uint64_t signer_factors_share(const struct signer_change *job, uint64_t budget);
 /* signer_factors_use: what was used counts as used, from now on; no turn is taken. */
 MUST_USE enum status signer_factors_use(struct signer_change *job);
 /* signer_factors_know tells whether the key is a user key of the wallet, or its recovery key. */

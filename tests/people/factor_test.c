@@ -1647,6 +1647,45 @@ static void test_a_wallet_leaves_so_many_records_in_a_day(void)
 	EXPECT(submit() == STATUS_OK);
 }
 
+/* Whoever stole one factor of several uses up half of the day: what two sign goes on. */
+static void test_one_factor_leaves_half_of_the_day_to_two(void)
+{
+	const struct authz_factor_body body = {
+	    .delays = {.has_delay = true,
+	               .has_export_delay = true,
+	               .delay_s = 7200,
+	               .export_delay_s = AUTHZ_EXPORT_DELAY_S}
+        };
+	static struct person nina;
+	uint8_t hash[32];
+	size_t begun = 0;
+
+	rig_world_make(&rig, &nina.world, "nina");
+	add_second_key(&nina);
+	set_delays(&nina, 3600, AUTHZ_EXPORT_DELAY_S);
+	EXPECT(submit() == STATUS_OK);
+	for (;; begun++) {
+		begin_signed(&nina, AUTHZ_ACTION_FACTOR, factor_body(&body));
+		sign_with(&nina.second);
+		if (submit() != STATUS_OK || begun > LIMIT_KEPT_PER_DAY)
+			break;
+		authz_change_hash(act.given.change, hash);
+		EXPECT(cancel(&nina, hash, &nina.second) == STATUS_OK);
+	}
+	EXPECT(begun == LIMIT_KEPT_PER_DAY / 2 && refused_as("sign with two factors"));
+	for (begun = 0;; begun++) {
+		begin_signed(&nina, AUTHZ_ACTION_FACTOR, factor_body(&body));
+		sign_with(&nina.world.user);
+		sign_with(&nina.second);
+		if (submit() != STATUS_OK || begun > LIMIT_KEPT_PER_DAY)
+			break;
+		authz_change_hash(act.given.change, hash);
+		/* The thief's veto stays: SECURITY.md. */
+		EXPECT(cancel(&nina, hash, &nina.second) == STATUS_OK);
+	}
+	EXPECT(begun == LIMIT_KEPT_PER_DAY / 2 && refused_as("try again tomorrow"));
+}
+
 /* A change of two wallets that waits is cancelled for one of them: then it is done for none, and
  * the other one says so. */
 static void test_a_change_of_two_wallets_waits_and_ends_as_one(void)
@@ -2423,6 +2462,7 @@ int main(void)
 	RUN(test_wrong_codes_make_the_next_ones_wait);
 	RUN(test_a_credential_id_is_reserved_while_its_change_waits);
 	RUN(test_a_wallet_leaves_so_many_records_in_a_day);
+	RUN(test_one_factor_leaves_half_of_the_day_to_two);
 	RUN(test_a_change_of_two_wallets_waits_and_ends_as_one);
 	RUN(test_limits_that_are_lowered_in_one_act_fall_all_or_none);
 	RUN(test_a_recovery_key_is_replaced_as_factors_are);

@@ -102,6 +102,7 @@ struct running {
 	struct cli_policy policy;
 	struct intent_error error;
 	unsigned passed, failed;
+	bool quiet;
 };
 
 static bool take_text(struct running *r, struct intent_value test, const char *key, bool required,
@@ -260,7 +261,7 @@ static void run_one(struct running *r, struct intent_value test)
 	}
 	r->passed += good;
 	r->failed += !good;
-	if (good && !r->call->json)
+	if (good && !r->call->json && !r->quiet)
 		printf("ok   %s\n", name);
 	if (!good && r->error.line == 0) /* what is wrong was said already */
 		fprintf(stderr, "FAIL %s: %s\n", name, r->error.path);
@@ -269,7 +270,7 @@ static void run_one(struct running *r, struct intent_value test)
 		        r->error.text);
 }
 
-int cli_intent_test(struct cli_call *call, const char *path)
+static int run_tests(struct cli_call *call, const char *path, bool quiet)
 {
 	static struct cli_intent intent;
 	static struct running running;
@@ -279,6 +280,7 @@ int cli_intent_test(struct cli_call *call, const char *path)
 	if (result == CLI_YES)
 		result = cli_intent_module(call, &intent, &module);
 	running.call = call;
+	running.quiet = quiet;
 	if (result == CLI_YES)
 		result = cli_policy_load_module(&running.policy, call, buffer_bytes(&module), path);
 	if (result != CLI_YES)
@@ -296,9 +298,22 @@ int cli_intent_test(struct cli_call *call, const char *path)
 			run_one(&running, v);
 	if (running.failed == 0 && running.passed == 0)
 		cli_complain(call, "%s has no [[test]]: nothing was tried", path);
+	bool good = running.failed == 0 && running.passed != 0;
+	if (quiet)
+		return good ? CLI_YES : CLI_NO;
 	printf(call->json ? "{\"passed\":%u,\"failed\":%u}\n" : "%u passed, %u failed\n",
 	       running.passed, running.failed);
-	return cli_finish(call, running.failed != 0 || running.passed == 0 ? CLI_NO : CLI_YES);
+	return cli_finish(call, good ? CLI_YES : CLI_NO);
+}
+
+int cli_intent_test(struct cli_call *call, const char *path)
+{
+	return run_tests(call, path, false);
+}
+
+int cli_intent_try(struct cli_call *call, const char *path)
+{
+	return run_tests(call, path, true);
 }
 
 /* --- a request that was denied, as a test

@@ -5,8 +5,10 @@
 
 #include "cli_policy.h"
 
-/* cli_intent_test compiles an intent and runs its tests; an exit status. */
+/* cli_intent_test compiles an intent and runs its tests; an exit status. cli_intent_try does the
+ * same and says only what fails. */
 int cli_intent_test(struct cli_call *call, const char *path);
+int cli_intent_try(struct cli_call *call, const char *path);
 
 /* cli_intent_save appends a test to an intent's file, made from a check request that the signer
  * kept: its message, wallet and parameters, which are named by the intent's own schema. CLI_NO, and

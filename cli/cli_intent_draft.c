@@ -10,8 +10,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base_encode.h"
+#include "cli_intent_cases.h"
 #include "cli_policy.h"
 #include "keys.h"
 #include "policy_keys.h"
@@ -100,6 +102,8 @@ static void put_account(const struct part *p, uint32_t place, const char *name)
 	} else if (own != NULL) {
 		fprintf(p->out, "own = ");
 		put_key(p->out, own->mint);
+		fprintf(p->out, ", token_program = ");
+		put_key(p->out, own->token_program);
 	} else if (a->source != POLICY_SOURCE_UNKNOWN) {
 		fprintf(p->out, "is = ");
 		put_key(p->out, a->key);
@@ -112,7 +116,7 @@ static void put_account(const struct part *p, uint32_t place, const char *name)
 		                                   : "false");
 		return;
 	}
-	if (a->signer && !a->wallet)
+	if (a->signer)
 		fprintf(p->out, ", signer = true");
 	/* The flag is the whole message's: another instruction may have asked for it. */
 	if (a->writable)
@@ -437,6 +441,14 @@ static void draft_sample(struct draft *d, const struct solana_view *view)
 	base64_encode(view->message, encoded);
 	fprintf(d->tests_file, "\n[[test]]\nname = \"sample %u\"\nwallet = ", d->samples);
 	put_key(d->tests_file, d->wallet);
+	if (head->nonce != 0) { /* the floor wants it named: its account is the first one's */
+		const struct policy_instruction *first =
+		    (const void *)(area + head->instructions.off);
+		const struct policy_account *accounts = (const void *)(area + head->accounts.off);
+		fprintf(d->tests_file, "\nnonce = ");
+		put_key(d->tests_file,
+		        accounts[area[head->indexes.off + first->account_first]].key);
+	}
 	fprintf(d->tests_file, "\ntransaction = \"%s\"\nexpect = \"allow\"\n", encoded);
 }
 
@@ -516,6 +528,29 @@ static void write_intent(const struct draft *d, FILE *out)
 	    d->tests);
 }
 
+/* A draft is written only when it builds and allows its samples: it is tried in a file that goes
+ * away. */
+static int try_draft(struct draft *d)
+{
+	char path[] = "/tmp/claviger-draft-XXXXXX.toml";
+	int fd = mkstemps(path, 5), result = CLI_UNSURE;
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w");
+	if (out != NULL)
+		write_intent(d, out);
+	if (out == NULL || fclose(out) != 0)
+		cli_complain(d->call, "cannot write %s: %s", path, strerror(errno));
+	else
+		result = cli_intent_try(d->call, path);
+	if (fd >= 0)
+		unlink(path);
+	if (result == CLI_NO)
+		cli_complain(d->call,
+		             "these samples have what a draft cannot tell apart or say: nothing is "
+		             "written; draft fewer of them, or write the intent by hand "
+		             "(spec/intent.md)");
+	return result;
+}
+
 int cli_intent_draft(struct cli_call *call, const char *samples, const char *wallet, const char *to)
 {
 	static struct draft d;
@@ -531,6 +566,9 @@ int cli_intent_draft(struct cli_call *call, const char *samples, const char *wal
 	fclose(d.tests_file);
 	if (d.bad)
 		return CLI_NO;
+	int result = try_draft(&d);
+	if (result != CLI_YES)
+		return result;
 	FILE *out = to == NULL ? stdout : fopen(to, "wx");
 	if (out != NULL)
 		write_intent(&d, out);

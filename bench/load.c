@@ -6,6 +6,7 @@
  *     rate=N         requests a second, all together; 0: each connection at once again (0)
  *     start=S        seconds after the beginning (0)
  *     plan=FILE      what is signed, and with which token (bench_message.h)
+ *     channel=D.K.C  deployment, its key, authority's certificate: whom changes are sealed for
  *     from=ADDRESS   of this machine, to connect from
  *     strangers      a random token for each request
  *   KIND: sign, echo, changes, pipe, hello, silent, idle, headers, body or reader (load.h says what
@@ -15,6 +16,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "authz_statement.h"
 #include "base_check.h"
 #include "base_encode.h"
 #include "keys.h"
@@ -290,6 +292,26 @@ static void print_group(struct load_group *group)
 
 /* ---- words ---- */
 
+static void read_channel(struct load_group *group, char *text)
+{
+	uint8_t deployment[32], key[32], space[1024];
+	struct buffer parts[] = {BUFFER_OF_ARRAY(deployment), BUFFER_OF_ARRAY(key),
+	                         BUFFER_OF_ARRAY(space)};
+	struct authz_certificate certificate;
+
+	for (size_t i = 0; i < 3; i++) {
+		char *part = strsep(&text, ".");
+
+		if (part == NULL || hex_decode(bytes_of_text(part), &parts[i]) != STATUS_OK)
+			load_give_up("not three parts in hexadecimal", group->name);
+	}
+	if (authz_certificate_open(buffer_bytes(&parts[2]), key, &certificate) != STATUS_OK ||
+	    certificate.role != AUTHZ_ROLE_AUTHORITY)
+		load_give_up("no authority's certificate", group->name);
+	memcpy(group->deployment, certificate.deployment, 32);
+	memcpy(group->channel, certificate.key, 32);
+}
+
 static void read_word(struct load_group *group, char *word)
 {
 	char *value = strchr(word, '=');
@@ -308,6 +330,8 @@ static void read_word(struct load_group *group, char *word)
 		group->start_s = strtod(value, NULL);
 	else if (strcmp(word, "plan") == 0)
 		snprintf(group->plan_file, sizeof(group->plan_file), "%s", value);
+	else if (strcmp(word, "channel") == 0)
+		read_channel(group, value);
 	else if (strcmp(word, "from") == 0)
 		snprintf(group->from, sizeof(group->from), "%s", value);
 	else

@@ -23,7 +23,7 @@
 enum load_kind {
 	LOAD_SIGN = 0, /* requests for signatures */
 	LOAD_ECHO,     /* null calls, which end in the bridge */
-	LOAD_CHANGES,  /* sealed changes that nobody can open */
+	LOAD_CHANGES,  /* sealed requests that reach the signer and are refused there */
 	LOAD_PIPE,     /* requests for nothing, sent ahead without end */
 	LOAD_HELLO,    /* the same client hello again and again: work for the server, none here */
 	LOAD_SILENT,   /* connects and says nothing */
@@ -63,10 +63,11 @@ struct load_group {
 	char name[32], from[16];
 	enum load_kind kind;
 	size_t connections;
-	double rate;    /* a second, all connections together; 0: at once */
-	double start_s; /* seconds after the beginning */
-	bool strangers; /* a new random token for each request */
-	bool steady;    /* connects before the clock starts */
+	double rate;                         /* a second, all connections together; 0: at once */
+	double start_s;                      /* seconds after the beginning */
+	bool strangers;                      /* a new random token for each request */
+	bool steady;                         /* connects before the clock starts */
+	uint8_t deployment[32], channel[32]; /* to seal for */
 	char plan_file[256];
 	struct bench_plan *plans;
 	size_t plan_count;

@@ -10,11 +10,14 @@ attackers run in a process of their own. Latencies count from when a request was
 and one JSON object as the last line; tests/load asserts on the same rows.
 """
 import argparse
+import base64
 import json
 import os
+import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from bench import BUILD, TRANSFER, Server, policy  # pylint: disable=wrong-import-position
@@ -29,7 +32,7 @@ ATTACKS = {
     "strangers": ["strangers:sign:strangers:connections={N}:plan={flood}:from=127.0.0.2"],
     "two": ["flood:sign:connections={N}:plan={flood}:from=127.0.0.2",
             "second:sign:connections={N}:plan={second}:from=127.0.0.3"],
-    "changes": ["changes:changes:connections={N}:from=127.0.0.2"],
+    "changes": ["changes:changes:connections={N}:channel={channel}:from=127.0.0.2"],
     "hello": ["hello:hello:connections={N}:from=127.0.0.2"],
     "pipe": ["pipe:pipe:connections=64:from=127.0.0.2"],
     "reader": ["reader:reader:connections={N}:from=127.0.0.2"],
@@ -45,14 +48,14 @@ ATTACKS = {
 # of its own, for the attackers' clocks stand still while they are busy with themselves.
 PROBES = {name: "probe:%s:connections=16:rate=100:plan={%s}:from=127.0.0.2" % (kind, plan) for name, kind, plan in (
     ("flood", "sign", "flood"), ("refused", "sign", "refused"), ("strangers", "sign:strangers", "flood"),
-    ("two", "sign", "flood"), ("changes", "changes", "flood"))}
+    ("two", "sign", "flood"), ("changes", "changes:channel={channel}", "flood"))}
 
 
 class Stand:
     """A signer with an honest client and three others."""
 
     def __init__(self, wallets=8, files=None):
-        self.server = Server(os.sched_getaffinity(0), 1, files)
+        self.server = Server(os.sched_getaffinity(0), 3, files)  # as many verifiers as there are by default
         self.plans = {}
         try:
             self.server.run("key", "new", "user.json")
@@ -86,7 +89,7 @@ class Stand:
 
     def attack(self, name, seconds=6, quiet=2, connections=400, rate=200, honest=32, meanwhile=None):
         """One attack: {group: what it saw}. `meanwhile` is called while it goes on."""
-        words = dict(self.plans, N=connections)
+        words = dict(self.plans, N=connections, channel=self.channel())
         begin = ":start=%g" % (quiet + 0.2)
         runs = [self.load(seconds, quiet, ["honest:sign:connections=%d:rate=%g:plan=%s:from=%s" % (
             honest, rate, self.plans["honest"], HONEST)])]
@@ -105,8 +108,15 @@ class Stand:
                 run.kill()
                 run.wait()
 
+    def channel(self):
+        """To whom changes are sealed, as bench/load takes it."""
+        trust = ssl.create_default_context(cafile=self.server.ca)
+        with urllib.request.urlopen("https://localhost:%d/api/v1/channel" % self.server.port, context=trust) as answered:
+            said = json.load(answered)
+        certificate = base64.b64decode(said["certificates"]["authority"])
+        return ".".join((said["deployment"], said["deployment_key"], certificate.hex()))
+
     def metric(self, name):
-        import urllib.request  # only where it is used: a second of start on a slow disk
         with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.server.metrics) as answered:
             for line in answered.read().decode().splitlines():
                 if line.startswith(name + " "):

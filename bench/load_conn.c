@@ -10,8 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "authz_ask.h"
+#include "authz_envelope.h"
+#include "authz_statement.h"
 #include "base_check.h"
 #include "base_encode.h"
+#include "call_change.h"
 #include "keys.h"
 #include "load.h"
 
@@ -265,19 +269,60 @@ static bool hear(struct load *load, struct load_conn *conn)
 
 /* ---- what is sent ---- */
 
-/* An envelope of random bytes: opening it is work for the authority, making it none. */
-static size_t make_change(char *text, size_t cap)
+/* What anybody may ask and the authority passes on: code to be looked at, which has to be loaded
+ * for that; a change that does not wait; a secret for one-time codes; a command, which goes before
+ * all else until it is known to be nobody's. */
+static uint32_t put_junk(const struct load_group *group, uint64_t number, struct buffer *out)
 {
-	char sealed[BASE64_LEN(192) + 1];
-	uint8_t random[192];
+	static struct keys_sign_key key;
+	uint8_t module[64] = {0, 'a', 's', 'm', 1};
+	struct authz_module_add add = {.module = BYTES_OF_ARRAY(module)};
+	struct authz_command command = {
+	    .serial = number + 1, .action = AUTHZ_COMMAND_FREEZE_ALL, .expires_s = UINT32_MAX};
+	struct authz_complete complete = {.wallet = {1}};
+
+	switch (number % 4) {
+	case 0:
+		keys_random(module + 8, sizeof(module) - 8);
+		CHECK(authz_module_add_put(&add, out) == STATUS_OK);
+		return CALL_CHANGE_MODULE_ADD;
+	case 1:
+		keys_random(complete.change, sizeof(complete.change));
+		CHECK(authz_complete_put(&complete, out) == STATUS_OK);
+		return CALL_CHANGE_COMPLETE;
+	case 2:
+		if (number == 2)
+			keys_sign_random(&key);
+		memcpy(command.deployment, group->deployment, 32);
+		memcpy(command.operator_key, keys_sign_public(&key), 32);
+		CHECK(authz_command_put(&command, &key, out) == STATUS_OK);
+		return CALL_CHANGE_OPERATOR;
+	default:
+		CHECK(authz_enroll_put(group->deployment, out) == STATUS_OK);
+		return CALL_CHANGE_ENROLL;
+	}
+}
+
+/* An envelope that the authority opens, with something in it that the signer has to refuse. */
+static size_t make_change(struct load_group *group, char *text, size_t cap)
+{
+	static uint8_t payload_space[512], plain_space[1024], sealed_space[2048];
+	static char sealed_text[BASE64_LEN(sizeof(sealed_space)) + 1];
+	struct buffer payload = BUFFER_OF_ARRAY(payload_space),
+	              plain = BUFFER_OF_ARRAY(plain_space), sealed = BUFFER_OF_ARRAY(sealed_space);
+	struct authz_envelope envelope;
+	struct keys_hpke_answer unread;
 	int len;
 
-	keys_random(random, sizeof(random));
-	base64_encode(BYTES_OF_ARRAY(random), sealed);
+	envelope.kind = put_junk(group, group->next_number++, &payload);
+	envelope.payload = buffer_bytes(&payload);
+	CHECK(authz_envelope_seal(group->deployment, group->channel, &envelope, &plain, &sealed,
+	                          &unread) == STATUS_OK);
+	base64_encode(buffer_bytes(&sealed), sealed_text);
 	len = snprintf(text, cap,
 	               "POST /api/v1/changes HTTP/1.1\r\nHost: h\r\nContent-Type: "
 	               "application/json\r\nContent-Length: %zu\r\n\r\n{\"envelope\":\"%s\"}",
-	               strlen(sealed) + 15, sealed);
+	               strlen(sealed_text) + 15, sealed_text);
 	CHECK(len > 0 && (size_t)len < cap);
 	return (size_t)len;
 }
@@ -292,7 +337,7 @@ static size_t make_request(struct load *load, struct load_conn *conn, char *text
 	int head;
 
 	if (group->kind == LOAD_CHANGES)
-		return make_change(text, cap);
+		return make_change(group, text, cap);
 	conn->number = group->next_number++;
 	conn->plan = (uint32_t)(conn->number % group->plan_count);
 	plan = &group->plans[conn->plan];

@@ -476,20 +476,22 @@ static bool may_see(const struct signer_change *job, const struct authz_wallet_r
 	       signer_is_operator(job->signer, key);
 }
 
-/* The target is a wallet's id, its address, or the hash of its name: 32 bytes that do not meet. */
+/* The target is the hash of a wallet's name, its address, or its id, looked for in this order: an
+ * id is its maker's choice, also the hash of somebody else's name. */
 static enum status query_wallet(struct signer_change *job, const struct authz_query *query)
 {
-	static const uint32_t indexes[] = {CALL_STORE_VALUE_ADDRESS, CALL_STORE_VALUE_NAME};
+	static const uint32_t indexes[] = {CALL_STORE_VALUE_NAME, CALL_STORE_VALUE_ADDRESS};
 	struct signer_wallet *wallet;
-	enum status status = signer_await_wallet(job, query->target, &wallet);
+	enum status status = STATUS_NOT_FOUND;
 	uint64_t left[LIMIT_WALLET_LIMITS_MAX] = {0};
 	uint8_t id[32];
 
-	for (size_t i = 0; i < 2 && status == STATUS_NOT_FOUND; i++) {
+	for (size_t i = 0; i < 2 && status == STATUS_NOT_FOUND; i++)
 		status = signer_await_index(job, indexes[i], query->target, id);
-		if (status == STATUS_OK)
-			status = signer_await_wallet(job, id, &wallet);
-	}
+	if (status == STATUS_NOT_FOUND)
+		memcpy(id, query->target, 32);
+	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
+		status = signer_await_wallet(job, id, &wallet);
 	if (status == STATUS_NOT_FOUND)
 		return not_visible(job);
 	if (status != STATUS_OK)

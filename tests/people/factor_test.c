@@ -2416,6 +2416,61 @@ static void test_a_recovery_waits_for_codes_that_somebody_locked(void)
 	EXPECT(wallet_of(&xenia).user_key_count == 2); /* nobody objected to the second */
 }
 
+/* The wallet that the key hears of when it asks for this one. */
+static void wallet_asked_for(const struct keys_sign_key *key, const uint8_t target[32],
+                             uint8_t ret_id[32])
+{
+	static struct authz_wallet_record record;
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	memset(ret_id, 0, 32);
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(key), 32);
+	memcpy(query.target, target, 32);
+	CHECK(authz_query_put(&query, key, &out) == STATUS_OK);
+	if (rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) != STATUS_OK)
+		return;
+	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
+	memcpy(ret_id, record.id, 32);
+}
+
+/* U4: an id is chosen by whoever makes the wallet; chosen as another's name or address it stands
+ * in the way of nobody who asks for that, and makes him believe nothing. */
+static void test_an_id_stands_for_nobody_elses_name_or_address(void)
+{
+	static struct person vera, thief;
+	const struct bytes name = bytes_of_text("vera");
+	uint8_t names[2][32], id[32];
+
+	rig_world_make(&rig, &vera.world, "vera");
+	keys_sha256_label("claviger/name/v1", name, names[0]);
+	memcpy(names[1], vera.world.address, 32);
+	for (size_t i = 0; i < 2; i++) {
+		struct authz_birth_body birth = {
+		    .name = bytes_of_text(i == 0 ? "as-name" : "as-address"),
+		    .user_key_count = 1,
+		    .has_recovery = true};
+		struct buffer out = BUFFER_OF_ARRAY(body_space);
+
+		keys_sign_random(&thief.world.user);
+		birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+		memcpy(birth.user_keys[0].key, keys_sign_public(&thief.world.user), 32);
+		memcpy(birth.recovery, keys_sign_public(&vera.world.user), 32);
+		CHECK(authz_birth_put(&birth, false, &out) == STATUS_OK);
+		memcpy(thief.world.wallet, names[i], 32);
+		begin(&thief, AUTHZ_ACTION_CREATE, buffer_bytes(&out));
+		CHECK(prepare() == STATUS_OK);
+		sign_with(&thief.world.user);
+		EXPECT(submit() == STATUS_OK);
+		wallet_asked_for(&vera.world.user, names[i], id);
+		EXPECT(memcmp(id, vera.world.wallet, 32) == 0);
+	}
+	wallet_asked_for(&vera.world.user, vera.world.wallet, id);
+	EXPECT(memcmp(id, vera.world.wallet, 32) == 0);
+}
+
 static int drop(const char *path, const struct stat *info, int kind, struct FTW *walk)
 {
 	(void)info;
@@ -2473,6 +2528,7 @@ int main(void)
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	RUN(test_three_days_are_three_days_in_which_the_signer_runs);
 	RUN(test_an_export_waits_its_day_and_is_void_a_month_later);
+	RUN(test_an_id_stands_for_nobody_elses_name_or_address);
 	RUN(test_a_recovery_waits_for_codes_that_somebody_locked);
 	RUN(test_after_a_recovery_no_code_of_the_last_steps_is_taken);
 	RUN(test_codes_are_not_looked_at_where_the_time_is_known_badly);

@@ -788,7 +788,7 @@ void signer_change_request(struct signer *signer, struct bytes message)
 	job->list_count = 0;
 	signer_history_reset(job);
 	job->refusal = (struct signer_refusal){.result = CALL_RESULT_INTERNAL};
-	job->factors.gives = false;
+	job->factors = (struct signer_factors){.gives = false}; /* nothing was used for this one */
 	memset(job->user, 0, sizeof(job->user));
 	keys_random(job->run_user, sizeof(job->run_user));
 	status = dispatch(job, head.kind, payload);

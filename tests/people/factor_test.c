@@ -2416,6 +2416,37 @@ static void test_a_recovery_waits_for_codes_that_somebody_locked(void)
 	EXPECT(wallet_of(&xenia).user_key_count == 2); /* nobody objected to the second */
 }
 
+/* A code of a change that was refused is used by nobody's request after it (S22). */
+static void test_a_refused_changes_code_is_not_used_by_the_next_request(void)
+{
+	static struct person wanda;
+	uint8_t sealed[AUTHZ_SEALED_TOTP_LEN], more[AUTHZ_SEALED_TOTP_LEN];
+	struct keys_sign_key stranger;
+	char token[RIG_TOKEN_LEN + 1];
+
+	rig_world_make(&rig, &wanda.world, "wanda");
+	enroll(&wanda.codes, sealed);
+	enroll(&wanda.more_codes, more);
+	begin_codes(&wanda, sealed, more);
+	add_good_code(&wanda.codes);
+	add_good_code(&wanda.more_codes);
+	CHECK(submit() == STATUS_OK);
+	rig_pass(&rig, 2 * KEYS_TOTP_STEP_S);
+	/* Somebody must be left who can sign: refused after its code was looked at. */
+	struct authz_factor_body body = {.remove_count = 1};
+
+	body.remove[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(body.remove[0].key, keys_sign_public(&wanda.world.user), 32);
+	begin_signed(&wanda, AUTHZ_ACTION_FACTOR, factor_body(&body));
+	sign_with(&wanda.world.user);
+	add_good_code(&wanda.codes);
+	EXPECT(submit() == STATUS_REFUSED && refused_as("nobody left who can sign"));
+	keys_sign_random(&stranger);
+	rig_credential(&rig, &stranger, token);
+	wanda.codes.step--;
+	EXPECT(freeze_with_code(&wanda) == STATUS_OK);
+}
+
 /* The wallet that the key hears of when it asks for this one. */
 static void wallet_asked_for(const struct keys_sign_key *key, const uint8_t target[32],
                              uint8_t ret_id[32])
@@ -2528,6 +2559,7 @@ int main(void)
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	RUN(test_three_days_are_three_days_in_which_the_signer_runs);
 	RUN(test_an_export_waits_its_day_and_is_void_a_month_later);
+	RUN(test_a_refused_changes_code_is_not_used_by_the_next_request);
 	RUN(test_an_id_stands_for_nobody_elses_name_or_address);
 	RUN(test_a_recovery_waits_for_codes_that_somebody_locked);
 	RUN(test_after_a_recovery_no_code_of_the_last_steps_is_taken);

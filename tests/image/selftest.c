@@ -1,7 +1,7 @@
 /* selftest: the appliance seen from inside. Stands in for process 1 of an image of its own
- * (tools/image
- * --init): looks at the kernel, leaves a child behind, and becomes the supervisor; when all
- * processes serve, the child looks at them. Each answer is one line of JSON on the console:
+ * (tools/image --init): looks at the kernel, leaves a child behind, and becomes the supervisor;
+ * when every process is locked in, the child looks at them. Each answer is one line of JSON on the
+ * console:
  *   {"event":"selftest","check":"...","ok":true,"found":"..."}
  * and the last one {"event":"selftest.done"}. tests/image/appliance.py reads them. */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -28,7 +28,7 @@
 #include "unsealer_share.h"
 
 #define SUPERVISOR   "/bin/claviger-supervisor"
-#define LOOKS_MAX    1200 /* for all processes to serve, 200 ms apart */
+#define LOOKS_MAX    1200 /* for all processes to be locked in, 200 ms apart */
 #define LOG_BYTES    (1 << 20)
 #define TEXT_BYTES   65536
 #define READ_ALL_LOG 3
@@ -295,19 +295,55 @@ static size_t count_of(const char *name)
 	return count;
 }
 
-/* Everything serves when the attestor, the last to start, is locked in. */
-static bool all_serve(void)
+/* Who is there while all serve. */
+static const struct {
+	const char *name;
+	size_t count;
+} served_by[] = {
+    {"claviger-supervisor", 1},
+    {"claviger-bridge",     1},
+    {"claviger-authority",  1},
+    {"claviger-signer",     1},
+    {"claviger-attestor",   1},
+    {"claviger-store",      1},
+    {"claviger-verifier",   3},
+    {"claviger-keeper",     1},
+    {"claviger-updater",    1},
+};
+
+/* one_of_each: these processes, and no other of ours: who runs once has ended, and nobody is still
+ * the supervisor's copy. */
+static bool one_of_each(void)
+{
+	size_t ours = 0, wanted = 0;
+
+	for (size_t i = 0; i < seen_count; i++)
+		ours += strncmp(seen[i].name, "claviger-", 9) == 0;
+	for (size_t i = 0; i < sizeof(served_by) / sizeof(served_by[0]); i++) {
+		if (count_of(served_by[i].name) != served_by[i].count)
+			return false;
+		wanted += served_by[i].count;
+	}
+	return ours == wanted;
+}
+
+/* all_locked_in: each but process 1 has its filter of system calls, the last thing that lib/sandbox
+ * puts on. What is seen before says nothing. */
+static bool all_locked_in(void)
 {
 	char path[64];
 
 	look();
+	if (!one_of_each())
+		return false;
 	for (size_t i = 0; i < seen_count; i++) {
-		if (strcmp(seen[i].name, "claviger-attestor") != 0)
+		if (strncmp(seen[i].name, "claviger-", 9) != 0 || seen[i].pid == 1)
 			continue;
 		snprintf(path, sizeof(path), "/proc/%d/status", seen[i].pid);
-		return strstr(slurp(path), "Seccomp:\t2") != NULL;
+		if (strstr(slurp(path), "Seccomp:\t2\n") == NULL)
+			return false;
 	}
-	return false;
+	return true;
 }
 
 static void namespace_of(int pid, const char *kind, char *ret_name, size_t cap)
@@ -398,7 +434,7 @@ static void check_listeners(void)
 
 static void check_processes(void)
 {
-	char list[300] = "";
+	char list[sizeof(seen)] = "";
 	size_t len = 0, foreign = 0;
 
 	for (size_t i = 0; i < seen_count; i++) {
@@ -408,11 +444,7 @@ static void check_processes(void)
 		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s ", seen[i].name);
 	}
 	say("no other process", foreign == 0, list);
-	say("one of each",
-	    count_of("claviger-signer") == 1 && count_of("claviger-bridge") == 1 &&
-	        count_of("claviger-store") == 1 && count_of("claviger-verifier") == 3 &&
-	        count_of("claviger-unsealer") == 0 && count_of("claviger-setup") == 0,
-	    list);
+	say("one of each", one_of_each(), list);
 	for (size_t i = 0; i < seen_count; i++)
 		if (strncmp(seen[i].name, "claviger-", 9) == 0 && seen[i].pid != 1)
 			check_process(&seen[i]);
@@ -457,7 +489,7 @@ int main(void)
 		return 1;
 	close(kept[0]);
 	close(kept[1]);
-	for (int i = 0; i < LOOKS_MAX && !all_serve(); i++)
+	for (int i = 0; i < LOOKS_MAX && !all_locked_in(); i++)
 		usleep(200000);
 	check_processes();
 	try_share(true);

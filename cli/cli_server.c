@@ -16,7 +16,8 @@
 #define DEFAULT_SERVER "https://127.0.0.1:8200"
 #define PIN_LEN        HEX_LEN(64)
 #define BUSY_ATTEMPTS  6
-#define BUSY_WAIT_MS   50
+#define BUSY_WAIT_MS                                                                               \
+	50 /* then twice as long each time: about as long as a group of changes waits */
 #define START_ATTEMPTS 30
 #define START_WAIT_MS  100
 
@@ -158,21 +159,50 @@ static void show_problem(const struct cli_server *server, unsigned status)
 	cli_json_close(&file);
 }
 
-int cli_server_http(struct cli_server *server, const char *method, const char *path,
-                    const char *token, struct bytes body, unsigned *ret_status)
+/* says_load tells whether a problem is that of load: nothing was begun. */
+static bool says_load(const struct cli_server *server, unsigned status)
 {
-	struct http_call call = {.method = method, .path = path, .token = token, .body = body};
+	struct cli_json_file file;
+	char message[128];
+	struct bytes code = bytes_of_text("");
+	bool is_load;
+
+	if (status != 503 || cli_json_parse(buffer_bytes(&server->body), &file, message,
+	                                    sizeof(message)) != STATUS_OK)
+		return false;
+	(void)!cli_json_text(cli_json_member(file.root, "code"), &code);
+	is_load = bytes_equal(code, bytes_of_text("overloaded"));
+	cli_json_close(&file);
+	return is_load;
+}
+
+/* try_http makes one attempt; with ret_busy a refusal for load is only told by it. */
+static int try_http(struct cli_server *server, const struct http_call *call, unsigned *ret_status,
+                    bool *ret_busy)
+{
 	char error[HTTP_CLIENT_ERROR_MAX];
 
 	server->body.len = 0;
-	if (http_client_call(server->http, &call, ret_status, &server->body, error) != STATUS_OK) {
+	if (http_client_call(server->http, call, ret_status, &server->body, error) != STATUS_OK) {
 		cli_complain(server->call, "%s", error);
 		return CLI_UNSURE;
 	}
 	if (*ret_status / 100 == 2)
 		return CLI_YES;
-	show_problem(server, *ret_status);
+	if (ret_busy != NULL && says_load(server, *ret_status))
+		*ret_busy = true;
+	else
+		show_problem(server, *ret_status);
 	return *ret_status / 100 == 4 ? CLI_NO : CLI_UNSURE;
+}
+
+int cli_server_http(struct cli_server *server, const char *method, const char *path,
+                    const char *token, struct bytes body, unsigned *ret_status)
+{
+	const struct http_call call = {
+	    .method = method, .path = path, .token = token, .body = body};
+
+	return try_http(server, &call, ret_status, NULL);
 }
 
 int cli_server_get_patient(struct cli_server *server, const char *path, unsigned *ret_status)
@@ -304,6 +334,7 @@ static int ask(struct cli_server *server, enum call_change_request_kind kind, st
 {
 	struct authz_envelope envelope = {.kind = kind, .payload = payload}, answer;
 	struct keys_hpke_answer key;
+	struct http_call call;
 	struct cli_json_file file;
 	struct bytes text;
 	char message[256];
@@ -324,8 +355,9 @@ static int ask(struct cli_server *server, enum call_change_request_kind kind, st
 	base64_encode(buffer_bytes(&server->sealed), body + len);
 	len += (int)BASE64_LEN(server->sealed.len);
 	memcpy(body + len, "\"}", 3);
-	result = cli_server_http(server, "POST", "/api/v1/changes", NULL,
-	                         bytes_of(body, (size_t)len + 2), &status);
+	call = (struct http_call){
+	    .method = "POST", .path = "/api/v1/changes", .body = bytes_of(body, (size_t)len + 2)};
+	result = try_http(server, &call, &status, may_wait ? ret_busy : NULL);
 	free(body);
 	if (result != CLI_YES)
 		return result;
@@ -363,7 +395,7 @@ int cli_server_ask(struct cli_server *server, enum call_change_request_kind kind
 
 	/* Nothing was begun, so that asking again changes nothing twice. */
 	for (int attempt = 1; busy && attempt <= BUSY_ATTEMPTS; attempt++) {
-		(void)poll(NULL, 0, attempt * BUSY_WAIT_MS);
+		(void)poll(NULL, 0, BUSY_WAIT_MS << (attempt - 1));
 		busy = false;
 		result = ask(server, kind, payload, attempt < BUSY_ATTEMPTS, &busy, ret_answer);
 	}

@@ -333,6 +333,52 @@ test('freeze with one tap, unfreeze with the text', async (s) => {
 });
 
 // What all bots may spend together: a limit that comes holds at once, one that goes is read first.
+// A25: load is no refusal: the page comes again by itself, then says so and keeps what was approved
+test('while the signer has too much to do the page comes again, and keeps what was approved', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  let refuse = 0, refused = 0;
+  await page.route('**/api/v1/changes', async (route) => {
+    if (refuse === 0) return route.continue();
+    refuse--;
+    refused++;
+    return route.fulfill({ status: 503, contentType: 'application/problem+json',
+      body: JSON.stringify({ code: 'overloaded', detail: 'too many changes at once; try again', retryable: true }) });
+  });
+  refuse = 3;
+  await click(page, 'Freeze now');
+  await said(page, 'is frozen');
+  expect(refused === 3, refused);
+  refusedAs(await pay(s, user, 1000), 403, 'wallet_frozen');
+  await click(page, 'Unfreeze');
+  await page.locator('dialog pre').first().waitFor();
+  refuse = Infinity;
+  refused = 0;
+  await click(page, 'Approve with passkey');
+  await page.getByText('The signer has too much to do').waitFor();
+  await page.getByText('What you entered and approved is kept').waitFor();
+  await page.getByText('too many changes at once').waitFor();
+  await shot(page, 'overloaded');
+  expect(refused === 6, refused);
+  refusedAs(await pay(s, user, 1000), 403, 'wallet_frozen');
+  refuse = 0;
+  await click(page, 'Try again'); // the same signed bytes: no other prompt, no other text
+  await said(page, 'is active again');
+  signed(await pay(s, user, 1000));
+  // Who gives up is not told that it was done.
+  refuse = 0;
+  await page.unroute('**/api/v1/changes');
+  let passes = 2; // the nonce, and the text
+  await page.route('**/api/v1/changes', async (route) => (passes-- > 0 ? route.continue()
+    : route.fulfill({ status: 503, contentType: 'application/problem+json', body: JSON.stringify({ code: 'overloaded', detail: 'busy', retryable: true }) })));
+  await click(page, 'Freeze now');
+  await page.getByText('The signer has too much to do').waitFor();
+  await page.locator('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await said(page, 'busy');
+  await page.unroute('**/api/v1/changes');
+  signed(await pay(s, user, 1000));
+});
+
 test('limits of the wallet come with one tap, and go by a text', async (s) => {
   const user = await alice(s);
   const { page } = user;

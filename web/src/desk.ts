@@ -4,7 +4,7 @@ import { fromBase64, toBase64 } from '../../sdk/ts/src/bytes.js';
 import { type CborMap } from '../../sdk/ts/src/cbor.js';
 import { base58, short, when, type Wallet } from './model.js';
 import { assert, ED25519, ES256, kindOf, same, type Assertion, type Passkey } from './passkey.js';
-import { numberAt, type Code, type KeyAnswer, type Prepared, type Signer } from './signer.js';
+import { isLoad, numberAt, type Code, type KeyAnswer, type Prepared, type Signer } from './signer.js';
 import { at, button, h, say, show } from './ui.js';
 
 /** Kinds of factors (spec/authorization.cddl). */
@@ -124,6 +124,33 @@ function confirm({ title, text, note, label, code: asksCode, alone, keys, change
   });
 }
 
+/**
+ * While the signer has too much to do, what was signed is kept, and sent again when the user says so: nothing was begun, and he need
+ * not enter or approve anything anew.
+ */
+async function insist(send: () => Promise<CborMap>): Promise<CborMap> {
+  for (;;) {
+    try {
+      return await send();
+    } catch (error) {
+      if (!isLoad(error) || !await wantsAgain(error.message)) throw error;
+    }
+  }
+}
+
+function wantsAgain(why: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    let wants = false;
+    dialog.addEventListener('close', () => resolve(wants), { once: true });
+    openDialog('The signer has too much to do', h('p', {}, 'Nothing was changed. What you entered and approved is kept for two minutes: try again.'),
+      h('p', { class: 'small soft' }, `It says: ${why}.`),
+      h('div', { class: 'actions' }, button('Try again', 'main', async () => {
+        wants = true;
+        closeDialog();
+      }), cancelButton()));
+  });
+}
+
 async function prove(prepared: Prepared, only: readonly Uint8Array[]): Promise<{ kind: number; proof: Assertion }> {
   const proof = await assert(desk.signer.rpId, prepared.challenge, only);
   return { kind: kindOf(proof.signature), proof };
@@ -171,7 +198,8 @@ export async function authorize(wallet: Wallet, prepared: Prepared, how: How): P
     proofs.push(second);
   }
   const code = asksCode && !given.alone ? [{ id: codes[0]!.id, code: Number(given.code) }] : [];
-  return desk.signer.submit(prepared, proofs, [...how.codes ?? [], ...code], given.keys);
+  const { keys } = given;
+  return insist(() => desk.signer.submit(prepared, proofs, [...how.codes ?? [], ...code], keys));
 }
 
 /** Tells until when a change waits; false: it is done. */

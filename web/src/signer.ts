@@ -22,6 +22,24 @@ export class Refused extends Error {
 
 export class Untrusted extends Error {}
 
+/** It has too much to do just now. Nothing was begun, so the same bytes may be sent again; all else is for the user to decide. */
+export const isLoad = (error: unknown): error is Refused => error instanceof Refused && ['overloaded', 'share_spent'].includes(error.code);
+
+const BUSY_WAITS_MS: readonly number[] = [250, 500, 1000, 2000, 4000];
+
+/** Asks again what was refused for load, ever more slowly; what was meant for us alone is not asked by all at the same time. */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  for (const wait of BUSY_WAITS_MS) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isLoad(error)) throw error;
+      await new Promise((done) => { setTimeout(done, wait * (0.75 + Math.random() / 2)); });
+    }
+  }
+  return ask();
+}
+
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 const ZEROS = new Uint8Array(32);
 const hex = (text: string): Uint8Array => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
@@ -185,7 +203,11 @@ export class Signer {
   }
 
   /** One sealed question and its answer's payload. */
-  async ask(kind: Kind, payload: Uint8Array): Promise<Uint8Array> {
+  ask(kind: Kind, payload: Uint8Array): Promise<Uint8Array> {
+    return patiently(() => this.#askOnce(kind, payload));
+  }
+
+  async #askOnce(kind: Kind, payload: Uint8Array): Promise<Uint8Array> {
     const sealed = await this.#seal(this.#channelKey, encode(fields({ 1: 1n, 2: BigInt(kind), 3: payload })));
     const answer = await fetch('/api/v1/changes', {
       method: 'POST', cache: 'no-store', credentials: 'omit', redirect: 'error',

@@ -21,10 +21,13 @@
 
 #include <time.h>
 
-#define PENDING_MAX    16 /* requests that the signer has not answered */
-#define PENDING_URGENT 4  /* of these: for what takes power away, while all else is throttled */
+/* Requests that the signer has not answered: it answers each before ANSWER_LATE_MS. One address has
+ * at most BRIDGE_OPEN_EACH_CHANGE of them with it, and most of those that wait for the TPM are 12
+ * (SIGNER_GROUP_MAX): so many more are left for what others ask and change. */
+#define PENDING_MAX    32
+#define PENDING_URGENT 8 /* of these: for what takes power away, while all else is throttled */
 #define WAIT_US        100000
-#define ANSWER_LATE_MS 15000
+#define ANSWER_LATE_MS 4900 /* before the bridge gives up its client */
 #define SEND_TRIES     200
 #define SEND_PAUSE_US  1000
 

@@ -282,7 +282,7 @@ static enum status take_authority(struct signer *signer, struct bytes message)
 	case CALL_CHANGE_REQUEST:
 		if (message.len < sizeof(struct call_change_request))
 			return STATUS_MALFORMED;
-		signer_waiting_add(signer->waiting, message);
+		signer_waiting_add(signer->waiting, message, signer->now_ms);
 		return STATUS_OK;
 	default:
 		return STATUS_MALFORMED;
@@ -675,6 +675,7 @@ static enum status open_parts(struct signer *signer)
 	                                                          .time = &signer->time,
 	                                                          .frozen = &signer->frozen,
 	                                                          .ceiling = &signer->ceiling,
+	                                                          .anchor = &signer->anchor,
 	                                                          .engine = policy_engine(signer)});
 	signer->waiting = signer_waiting_new();
 	signer->change = signer_change_new(signer);

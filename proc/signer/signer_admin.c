@@ -119,7 +119,13 @@ static enum status freeze_client(struct signer_change *job, const uint8_t id[32]
 	const struct authz_client_record *next;
 	struct authz_client_record frozen;
 	struct signer_client *client;
-	enum status status = signer_await_client(job, id, &client);
+	struct signer_ask ask;
+	enum status status = signer_await_holds(job, 1);
+
+	if (status == STATUS_OK)
+		status = signer_await_client(job, id, &client);
+	if (status == STATUS_REFUSED)
+		return status;
 
 	/* One whose first credential is on its way is no client yet, and begins frozen. */
 	next = signer_group_client(job->signer->group, id);
@@ -133,12 +139,10 @@ static enum status freeze_client(struct signer_change *job, const uint8_t id[32]
 		return STATUS_OK;
 	frozen.frozen = true;
 	frozen.frozen_by = AUTHZ_FROZEN_BY_OPERATOR;
-	if (!signer_state_may_hold(&job->signer->state, 1, job->user) ||
-	    signer_state_lower_client(&job->signer->state, &frozen, signer_ask_of(job)) !=
-	        STATUS_OK)
-		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "too many such changes wait for the store");
-	return STATUS_OK;
+	ask = signer_ask_of(job);
+	return signer_state_lower_client(&job->signer->state, &frozen, &ask) == STATUS_OK
+	           ? STATUS_OK
+	           : signer_refuse_held(job);
 }
 
 static enum status unfreeze_client(struct signer_change *job, const uint8_t id[32])

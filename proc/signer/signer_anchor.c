@@ -135,12 +135,6 @@ static struct signer_share *find_share(struct signer_anchor *anchor, const uint8
 	return NULL;
 }
 
-bool signer_anchor_took_none(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms)
-{
-	(void)signer_anchor_left(anchor, now_ms);
-	return find_share(anchor, user) == NULL;
-}
-
 bool signer_anchor_may_pay(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms,
                            uint64_t *ret_wait_s)
 {
@@ -160,6 +154,18 @@ bool signer_anchor_may_pay(struct signer_anchor *anchor, const uint8_t user[32],
 	/* He leaves as many as he has then. */
 	return share == NULL ||
 	       share->taken_milli + 2000 <= anchor->left_milli - SIGNER_ANCHOR_RESERVE * 1000;
+}
+
+enum signer_need signer_anchor_need(struct signer_anchor *anchor, const uint8_t user[32],
+                                    uint64_t now_ms)
+{
+	uint64_t wait_s;
+
+	(void)signer_anchor_left(anchor, now_ms);
+	if (find_share(anchor, user) == NULL)
+		return SIGNER_NEED_LESS;
+	return signer_anchor_may_pay(anchor, user, now_ms, &wait_s) ? SIGNER_NEED_CHANGE
+	                                                            : SIGNER_NEED_LEASE;
 }
 
 static void take_share(struct signer_anchor *anchor, const uint8_t user[32])

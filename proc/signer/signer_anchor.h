@@ -92,9 +92,11 @@ bool signer_anchor_is_fresh(const struct signer_anchor *anchor,
 enum signer_anchored signer_anchor_judge(const struct signer_anchor *anchor, struct bytes encoded,
                                          const struct authz_checkpoint *checkpoint);
 
-/* signer_anchor_took_none: this user took no write of late: one of what takes power away may come
- * from the reserve for him. */
-bool signer_anchor_took_none(struct signer_anchor *anchor, const uint8_t user[32], uint64_t now_ms);
+/* signer_anchor_need: how much a user's share gives him for what takes power away: the reserve,
+ * when he took no write of late; one above it, while he takes no more than he leaves; else he goes
+ * with the next one. */
+enum signer_need signer_anchor_need(struct signer_anchor *anchor, const uint8_t user[32],
+                                    uint64_t now_ms);
 /* signer_anchor_may_pay: whether there is a write above the reserve for this user now; if there is
  * none for anybody, one comes in `*ret_wait_s`. signer_anchor_pay takes it, before the commit that
  * it is for begins: that one waits for no budget then. */

@@ -177,13 +177,8 @@ static const uint8_t *user(unsigned number)
 /* ask has a user ask for a write of what takes power away, as a change does. */
 static bool ask(struct signer_anchor *anchor, unsigned number, uint64_t now_ms)
 {
-	enum signer_need need = SIGNER_NEED_LEASE;
-	uint64_t wait_s;
+	enum signer_need need = signer_anchor_need(anchor, user(number), now_ms);
 
-	if (signer_anchor_took_none(anchor, user(number), now_ms))
-		need = SIGNER_NEED_LESS;
-	else if (signer_anchor_may_pay(anchor, user(number), now_ms, &wait_s))
-		need = SIGNER_NEED_CHANGE;
 	if (!signer_anchor_take(anchor, need, need == SIGNER_NEED_LEASE ? NULL : user(number),
 	                        now_ms))
 		return false;
@@ -198,10 +193,9 @@ static unsigned take_all(struct signer_anchor *anchor, unsigned number, uint64_t
 
 	anchor->lease_ms = *now_ms; /* beyond his share he goes with others */
 	while (signer_anchor_left(anchor, *now_ms) > SIGNER_ANCHOR_RESERVE) {
-		uint64_t before = signer_anchor_left(anchor, *now_ms), wait_s;
+		uint64_t before = signer_anchor_left(anchor, *now_ms);
 
-		if (!signer_anchor_took_none(anchor, user(number), *now_ms) &&
-		    !signer_anchor_may_pay(anchor, user(number), *now_ms, &wait_s))
+		if (signer_anchor_need(anchor, user(number), *now_ms) == SIGNER_NEED_LEASE)
 			break;
 		EXPECT(ask(anchor, number, *now_ms));
 		EXPECT(signer_anchor_left(anchor, *now_ms) + 1 == before);
@@ -258,7 +252,7 @@ static void test_a_newcomer_may_ask_for_the_next_write(void)
 	EXPECT(wait_s > 2500 && wait_s < 2700); /* 9 writes of 288 s */
 	EXPECT(!signer_anchor_may_pay(&anchor, user(100), now + (wait_s - 2) * 1000, &wait_s));
 	EXPECT(ask(&anchor, 100, now + 290000)); /* the next one that comes is his */
-	EXPECT(!signer_anchor_took_none(&anchor, user(100), now + 300000));
+	EXPECT(signer_anchor_need(&anchor, user(100), now + 300000) != SIGNER_NEED_LESS);
 	now += 2 * 2600000;
 	EXPECT(signer_anchor_may_pay(&anchor, user(3), now, &wait_s) && wait_s == 0);
 }

@@ -5,7 +5,7 @@
 #include "base_check.h"
 #include "signer_change.h"
 #include "signer_group.h"
-#include "signer_waiting.h"
+#include "signer_lower.h"
 
 static const struct authz_submit_answer done; /* nothing but when */
 
@@ -548,14 +548,17 @@ static enum status check_grants(struct signer_change *job, size_t *ret_pins, uin
 	*ret_pins = 0;
 	*ret_known = 0;
 	for (size_t i = 0; i < job->change.entry_count; i++) {
+		const char *name = NULL;
 		enum status status;
 
 		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
 		status = check_grant(job, &body);
+		if (status == STATUS_OK)
+			status = signer_known_module(job, body.module, &name);
 		if (status != STATUS_OK)
 			return status;
 		*ret_pins += body.pin_count;
-		if (signer_known_module(job, body.module) != NULL)
+		if (name != NULL)
 			*ret_known |= UINT64_C(1) << i;
 		fill_grant(job, i, &body, (*ret_known >> i & 1) != 0);
 		status = add_entry(job, &job->wallets[i], &job->grant);
@@ -609,17 +612,12 @@ static enum status apply_grant(struct signer_change *job)
 
 /* ---- less power ---- */
 
-/* The grant that a revocation names is one of the wallet's. */
-static enum status check_revoked(struct signer_change *job, size_t at)
+static bool has_grant(const struct authz_wallet_record *wallet, const uint8_t grant[32])
 {
-	const struct authz_wallet_record *wallet = &job->wallets[at];
-	uint8_t grant[32];
-
-	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
 	for (size_t i = 0; i < wallet->grant_count; i++)
 		if (memcmp(wallet->grants[i].grant, grant, 32) == 0)
-			return STATUS_OK;
-	return signer_refuse(job, CALL_RESULT_NOT_FOUND, "wallet %zu has no such grant", at + 1);
+			return true;
+	return false;
 }
 
 /* A revocation ends what the grants allow from now on; what they signed on durable nonces stays
@@ -636,6 +634,9 @@ static void list_outstanding(struct signer_change *job, struct authz_submit_answ
 		enum status status = signer_await_wallet(job, job->wallets[i].id, &wallet);
 
 		CHECK(authz_id_take(job->change.entries[i].body, row->grant) == STATUS_OK);
+		/* One that was on its way has signed nothing. */
+		if (!has_grant(&job->wallets[i], row->grant))
+			continue;
 		if (status == STATUS_OK) {
 			wallet->head.pins++;
 			status = signer_await_grant(job, row->grant, &grant);
@@ -656,23 +657,6 @@ static void list_outstanding(struct signer_change *job, struct authz_submit_answ
 		    grant->meter.lease.nonce_count * sizeof(grant->meter.lease.nonces[0]);
 		row->rows.data = rows.data + rows.len - row->rows.len;
 	}
-}
-
-/* lower_record does to a record what the freeze or revocation does to wallet `at`. */
-static void lower_record(const struct signer_change *job, size_t at,
-                         struct authz_wallet_record *wallet)
-{
-	uint8_t grant[32] = {0};
-
-	if (job->change.action == AUTHZ_ACTION_FREEZE) {
-		wallet->frozen = true;
-		wallet->pending_count = 0; /* what waits does not thaw it */
-		return;
-	}
-	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
-	for (size_t i = 0; i < wallet->grant_count; i++)
-		if (memcmp(wallet->grants[i].grant, grant, 32) == 0)
-			wallet->grants[i].live = false;
 }
 
 /* The records of the change's wallets as they are now, pinned in the cache: an earlier change may
@@ -702,40 +686,134 @@ static void unpin_wallets(struct signer_change *job, size_t count)
 		    ->head.pins--;
 }
 
+static const struct authz_wallet_record *pinned_wallet(const struct signer_change *job, size_t at)
+{
+	return &((const struct signer_wallet *)signer_cache_find(&job->signer->state.wallets,
+	                                                         job->change.entries[at].wallet))
+	            ->record;
+}
+
+/* What the change is about is in the record in force, or in the one that a change before it makes
+ * (`next`; NULL: none): who has just signed that need not wait for it to take it back. */
+static enum status check_revoked(struct signer_change *job, size_t at,
+                                 const struct authz_wallet_record *now,
+                                 const struct authz_wallet_record *next)
+{
+	uint8_t grant[32];
+
+	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
+	return has_grant(now, grant) || (next != NULL && has_grant(next, grant))
+	           ? STATUS_OK
+	           : signer_refuse(job, CALL_RESULT_NOT_FOUND, "wallet %zu has no such grant",
+	                           at + 1);
+}
+
+static enum status check_cancelled(struct signer_change *job, size_t at,
+                                   struct authz_wallet_record *now,
+                                   struct authz_wallet_record *next)
+{
+	const struct authz_pending_entry *entry, *later;
+	uint8_t hash[32];
+
+	CHECK(authz_id_take(job->change.entries[at].body, hash) == STATUS_OK);
+	entry = signer_lower_find_pending(now, hash);
+	later = next == NULL ? NULL : signer_lower_find_pending(next, hash);
+	if (entry == NULL && later == NULL)
+		return signer_refuse(job, CALL_RESULT_NOT_FOUND,
+		                     "no such change of wallet %zu waits", at + 1);
+	if ((entry != NULL && entry->done) || (later != NULL && later->done))
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "the key was handed over; move the funds");
+	/* Cancelled first it had not been done; now it is, and no word takes it back. */
+	if (signer_group_completes(job->signer->group, hash))
+		return signer_refuse(job, CALL_RESULT_CONFLICT,
+		                     "its time had come, and it is being carried out; freeze the "
+		                     "wallet, revoke what it gave");
+	return STATUS_OK;
+}
+
+static enum status check_lowered_limits(struct signer_change *job, size_t at,
+                                        const struct authz_wallet_record *now,
+                                        const struct authz_wallet_record *next)
+{
+	static struct authz_limit_body body;
+
+	CHECK(authz_limit_take(job->change.entries[at].body, &body) == STATUS_OK);
+	return !body.of_wallet || (signer_lower_fits(&body, now) &&
+	                           (next == NULL || signer_lower_fits(&body, next)))
+	           ? STATUS_OK
+	           : signer_refuse(job, CALL_RESULT_CONFLICT,
+	                           "other limits of wallet %zu are on their way; name them, too",
+	                           at + 1);
+}
+
+/* All or none: what can be refused is refused before the first takes effect. */
+static enum status check_lowered(struct signer_change *job)
+{
+	static struct authz_wallet_record now;
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; status == STATUS_OK && i < job->change.entry_count; i++) {
+		struct authz_wallet_record *next =
+		    signer_group_wallet(job->signer->group, job->change.entries[i].wallet);
+
+		now = *pinned_wallet(job, i);
+		if (job->change.action == AUTHZ_ACTION_REVOKE)
+			status = check_revoked(job, i, &now, next);
+		else if (job->change.action == AUTHZ_ACTION_CANCEL)
+			status = check_cancelled(job, i, &now, next);
+		else if (job->change.action == AUTHZ_ACTION_LIMIT)
+			status = check_lowered_limits(job, i, &now, next);
+	}
+	return status;
+}
+
 /* No turn is taken in here: from what is cached now, and from what a change that waits for its
  * commit will make of it, to the record with less power. */
 static void lower_pinned(struct signer_change *job)
 {
 	struct signer_state *state = &job->signer->state;
-	struct signer_ask ask = signer_ask_of(job);
+	const struct signer_ask ask = signer_ask_of(job);
 
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		const uint8_t *id = job->change.entries[i].wallet;
-		struct authz_wallet_record *next = signer_group_wallet(job->signer->group, id);
+		struct authz_wallet_record *wallet = &job->wallets[i];
+		struct authz_wallet_record *next;
 
-		/* What cancels or lowers a limit began when all was settled, and is in the job. */
-		if (signer_action_acts_at_once(job->change.action)) {
-			job->wallets[i] =
-			    ((const struct signer_wallet *)signer_cache_find(&state->wallets, id))
-			        ->record;
-			lower_record(job, i, &job->wallets[i]);
-		}
-		if (next != NULL) {
-			lower_record(job, i, next);
-			signer_advance(job, next);
+		*wallet = *pinned_wallet(job, i);
+		next = signer_group_wallet(job->signer->group, wallet->id);
+		signer_lower_wallet(&job->change, i, NULL, wallet);
+		if (next == NULL) {
+			signer_advance(job, wallet);
 		} else {
-			signer_advance(job, &job->wallets[i]);
+			signer_lower_wallet(&job->change, i, wallet, next);
+			signer_advance(job, next);
+			wallet->version++; /* its limits may be others (signer_meter_follow) */
 		}
-		CHECK(signer_state_lower_wallet(state, &job->wallets[i], ask) == STATUS_OK);
+		CHECK(signer_state_lower_wallet(state, wallet, &ask) == STATUS_OK);
 	}
 	/* Before the records that they lead to, which are written by themselves. */
 	signer_history_put(job);
 }
 
-static enum status refuse_held(struct signer_change *job)
+size_t signer_count_unheld(struct signer_change *job)
 {
-	return signer_refuse(job, CALL_RESULT_OVERLOADED,
-	                     "too many such changes wait for the store");
+	/* Of each entry the grant, too. */
+	size_t count = job->change.action == AUTHZ_ACTION_LIMIT ? job->change.entry_count : 0;
+
+	for (size_t i = 0; i < job->change.entry_count; i++)
+		count += !signer_state_is_held(&job->signer->state, CALL_STORE_VALUE_WALLET,
+		                               job->change.entries[i].wallet);
+	return count;
+}
+
+static enum status demand_holds(struct signer_change *job)
+{
+	const struct signer_ask ask = signer_ask_of(job);
+
+	return signer_state_may_hold(&job->signer->state, signer_count_unheld(job), &ask) &&
+	               signer_history_may_lower(job)
+	           ? STATUS_OK
+	           : signer_refuse_held(job);
 }
 
 static enum status answer_lowered(struct signer_change *job)
@@ -755,10 +833,7 @@ static bool is_dead(const struct signer_change *job, size_t at,
 	uint8_t grant[32];
 
 	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
-	for (size_t i = 0; i < wallet->grant_count; i++)
-		if (wallet->grants[i].live && memcmp(wallet->grants[i].grant, grant, 32) == 0)
-			return false;
-	return true;
+	return !signer_lower_is_live(wallet, grant);
 }
 
 /* is_so_already: a freeze of what is frozen, or a revocation of what is dead, with nothing that
@@ -766,48 +841,38 @@ static bool is_dead(const struct signer_change *job, size_t at,
 static bool is_so_already(const struct signer_change *job)
 {
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		const struct signer_wallet *now = (const struct signer_wallet *)signer_cache_find(
-		    &job->signer->state.wallets, job->change.entries[i].wallet);
+		const struct authz_wallet_record *now = pinned_wallet(job, i);
 
-		if (signer_group_wallet(job->signer->group, now->record.id) != NULL)
+		if (signer_group_wallet(job->signer->group, now->id) != NULL)
 			return false;
 		if (job->change.action == AUTHZ_ACTION_FREEZE
-		        ? !now->record.frozen || now->record.pending_count != 0
-		        : job->change.action != AUTHZ_ACTION_REVOKE ||
-		              !is_dead(job, i, &now->record))
+		        ? !now->frozen || now->pending_count != 0
+		        : job->change.action != AUTHZ_ACTION_REVOKE || !is_dead(job, i, now))
 			return false;
 	}
 	return true;
 }
 
-/* In force in memory now, written by itself, answered when durable. All or none. */
+/* In force in memory now, on the cached record that tickets look at, written by itself, answered
+ * when durable. All or none. */
 enum status signer_lower_wallets(struct signer_change *job)
 {
 	size_t pinned = 0;
 	enum status status = pin_wallets(job, &pinned);
-	bool is_written = status != STATUS_OK || !is_so_already(job);
+	bool is_written = true;
 
-	if (status == STATUS_OK && is_written &&
-	    (!signer_state_may_hold(&job->signer->state, job->change.entry_count, job->user) ||
-	     !signer_history_may_lower(job)))
-		status = refuse_held(job);
+	if (status == STATUS_OK)
+		status = check_lowered(job);
+	if (status == STATUS_OK)
+		is_written = !is_so_already(job);
+	if (status == STATUS_OK && is_written)
+		status = demand_holds(job);
 	if (status == STATUS_OK && is_written)
 		lower_pinned(job);
 	unpin_wallets(job, pinned);
 	if (status != STATUS_OK)
 		return status;
 	return answer_lowered(job);
-}
-
-/* Revoke and freeze act at once, on the cached record that tickets look at; then durably. */
-static enum status apply_less(struct signer_change *job)
-{
-	/* All or none: what can be refused is refused before the first takes effect. */
-	for (size_t i = 0; job->change.action == AUTHZ_ACTION_REVOKE && i < job->change.entry_count;
-	     i++)
-		if (check_revoked(job, i) != STATUS_OK)
-			return STATUS_REFUSED;
-	return signer_lower_wallets(job);
 }
 
 /* Writes the wallets of the change, and shows them to tickets once that is durable. */
@@ -964,23 +1029,24 @@ static enum status pin_limited(struct signer_change *job, struct signer_grant **
 	return STATUS_OK;
 }
 
-/* Caps that do not grow, of grants that are pinned, their counters checked; and limits of wallets,
- * whose records are lowered next. */
+/* Caps of grants that are pinned, in force and, where a higher one is on its way, in that one; the
+ * limits of wallets go with their records, next. */
 static void lower_caps(struct signer_change *job, struct signer_grant *const *grants)
 {
 	static struct authz_limit_body body;
-	struct signer_ask ask = signer_ask_of(job);
-	bool grows = false;
+	const struct signer_ask ask = signer_ask_of(job);
 
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
-		if (body.of_wallet) {
-			CHECK(!limits_grow(&job->wallets[i], &body));
-			set_limits(&job->wallets[i], body.limits, body.limit_count);
+		struct authz_grant_record *next;
+
+		if (grants[i] == NULL)
 			continue;
-		}
-		CHECK(set_caps(job, &body, &grants[i]->record, &grows) == STATUS_OK && !grows);
-		CHECK(signer_state_lower_grant(&job->signer->state, grants[i], ask) == STATUS_OK);
+		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
+		signer_lower_caps(&body, &grants[i]->record);
+		next = signer_group_grant(job->signer->group, body.grant);
+		if (next != NULL)
+			signer_lower_caps(&body, next);
+		CHECK(signer_state_lower_grant(&job->signer->state, grants[i], &ask) == STATUS_OK);
 	}
 }
 
@@ -998,27 +1064,19 @@ static enum status raise_limit(struct signer_change *job)
 	return apply_more(job, !body.of_wallet);
 }
 
-/* Lower caps are in force at once, all or none; a higher one is a new promise of the user: for the
- * state that he saw, one wallet at a time, and only when durable. */
-static enum status apply_limit(struct signer_change *job)
+/* Lower caps are in force at once, all or none. */
+static enum status lower_limits(struct signer_change *job)
 {
 	static struct signer_grant *grants[LIMIT_CHANGE_WALLETS_MAX];
 	size_t pinned = 0, found = 0;
-	bool grows = false;
-	enum status status;
+	enum status status = pin_wallets(job, &pinned);
 
-	if (check_limit(job, &grows) != STATUS_OK)
-		return STATUS_REFUSED;
-	/* Only now is it known that it gives power (R4). */
-	if (grows)
-		return raise_limit(job);
-	status = pin_wallets(job, &pinned);
 	if (status == STATUS_OK)
 		status = pin_limited(job, grants, &found);
-	if (status == STATUS_OK &&
-	    (!signer_state_may_hold(&job->signer->state, 2 * job->change.entry_count, job->user) ||
-	     !signer_history_may_lower(job)))
-		status = refuse_held(job);
+	if (status == STATUS_OK)
+		status = check_lowered(job);
+	if (status == STATUS_OK)
+		status = demand_holds(job);
 	if (status == STATUS_OK) {
 		lower_caps(job, grants);
 		lower_pinned(job);
@@ -1028,6 +1086,18 @@ static enum status apply_limit(struct signer_change *job)
 			grants[i]->head.pins--;
 	unpin_wallets(job, pinned);
 	return status == STATUS_OK ? answer_lowered(job) : status;
+}
+
+/* A higher cap is a new promise of the user: for the state that he saw, one wallet at a time, and
+ * only when durable. Which of both it is was decided when the factors were looked at: since then a
+ * change before it may have settled. */
+static enum status apply_limit(struct signer_change *job)
+{
+	bool grows = false;
+
+	if (!job->factors.gives)
+		return lower_limits(job);
+	return check_limit(job, &grows) == STATUS_OK ? raise_limit(job) : STATUS_REFUSED;
 }
 
 enum status signer_check_apply(struct signer_change *job)
@@ -1096,7 +1166,7 @@ enum status signer_apply(struct signer_change *job)
 		return apply_grant(job);
 	case AUTHZ_ACTION_REVOKE:
 	case AUTHZ_ACTION_FREEZE:
-		return apply_less(job);
+		return signer_lower_wallets(job);
 	case AUTHZ_ACTION_UNFREEZE:
 		return apply_unfreeze(job);
 	case AUTHZ_ACTION_LIMIT:

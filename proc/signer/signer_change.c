@@ -71,7 +71,7 @@ static bool gives_way(const struct signer_change *job)
 /* One turn of everything else; false when this job has taken too long. */
 bool signer_change_turn(struct signer_change *job)
 {
-	if (job->signer->now_ms - job->began_ms > SIGNER_CHANGE_DEADLINE_MS) {
+	if (job->signer->now_ms - job->came_ms > SIGNER_CHANGE_DEADLINE_MS) {
 		signer_refuse(job, CALL_RESULT_OVERLOADED,
 		              "store or verifier did not answer in "
 		              "time; nothing was changed, try again");
@@ -112,6 +112,11 @@ static enum status refuse_changing(struct signer_change *job)
 	                     "a change before this one is on its way to be durable; try again");
 }
 
+enum status signer_demand_settled(struct signer_change *job)
+{
+	return job->is_beside ? refuse_changing(job) : STATUS_OK;
+}
+
 /* The end of a look-up. */
 static enum status end_look_up(struct signer_change *job, enum status status, uint32_t kind,
                                const uint8_t id[32])
@@ -124,7 +129,8 @@ enum status signer_await_wallet(struct signer_change *job, const uint8_t id[32],
 {
 	enum status status;
 
-	if (!job->acts_at_once && signer_group_wallet(job->signer->group, id) != NULL)
+	job->is_beside |= signer_group_wallet(job->signer->group, id) != NULL;
+	if (job->is_beside && !job->acts_at_once)
 		return refuse_changing(job);
 	while ((status = signer_state_wallet(&job->signer->state, id, ret_wallet)) == STATUS_BUSY)
 		if (!signer_change_turn(job))
@@ -313,15 +319,37 @@ enum status signer_await_keep(struct signer_change *job)
 
 struct signer_ask signer_ask_of(struct signer_change *job)
 {
-	struct signer_anchor *anchor = &job->signer->anchor;
-	uint64_t now_ms = job->signer->now_ms, wait_s;
-	struct signer_ask ask = {.need = SIGNER_NEED_LEASE, .user = job->user};
+	struct signer *signer = job->signer;
+	struct signer_ask ask = {.need =
+	                             signer_anchor_need(&signer->anchor, job->user, signer->now_ms),
+	                         .lowers = !job->factors.gives};
 
-	if (signer_anchor_took_none(anchor, job->user, now_ms))
-		ask.need = SIGNER_NEED_LESS;
-	else if (signer_anchor_may_pay(anchor, job->user, now_ms, &wait_s))
-		ask.need = SIGNER_NEED_CHANGE;
+	memcpy(ask.user, job->user, sizeof(ask.user));
 	return ask;
+}
+
+enum status signer_refuse_held(struct signer_change *job)
+{
+	return signer_refuse(job, CALL_RESULT_OVERLOADED,
+	                     "too many such changes wait for the TPM's next write; try again");
+}
+
+enum status signer_await_holds(struct signer_change *job, size_t count)
+{
+	for (;;) {
+		struct signer *signer = job->signer;
+		struct signer_ask ask = signer_ask_of(job);
+
+		if (signer_state_may_hold(&signer->state, count, &ask))
+			return STATUS_OK;
+		/* It is worth waiting for a write that is coming. */
+		if (ask.need == SIGNER_NEED_LEASE ||
+		    signer_anchor_left(&signer->anchor, signer->now_ms) == 0)
+			return signer_refuse_held(job);
+		(void)signer_state_hurry(&signer->state, &ask);
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	}
 }
 
 enum status signer_demand_write(struct signer_change *job)
@@ -385,22 +413,27 @@ static enum status run_module(void *owner, const uint8_t hash[32], struct buffer
 	           : STATUS_NOT_FOUND;
 }
 
-const char *signer_known_module(struct signer_change *job, const uint8_t hash[32])
+enum status signer_known_module(struct signer_change *job, const uint8_t hash[32],
+                                const char **ret_name)
 {
 	const char *name = policy_known_name(hash);
+	enum status status;
 
+	if (name == NULL && job->known_name[0] != '\0' && memcmp(job->known_hash, hash, 32) == 0)
+		name = job->known_name;
+	*ret_name = name;
 	if (name != NULL)
-		return name;
-	if (job->known_name[0] != '\0' && memcmp(job->known_hash, hash, 32) == 0)
-		return job->known_name;
-	/* What cannot be looked at counts as custom code. */
-	if (signer_need_module(job, hash) == STATUS_OK)
-		name = policy_intent_name(buffer_bytes(&job->module));
+		return STATUS_OK;
+	status = signer_need_module(job, hash);
+	if (status != STATUS_OK)
+		return status;
+	name = policy_intent_name(buffer_bytes(&job->module));
 	if (name == NULL || strlen(name) >= sizeof(job->known_name))
-		return NULL;
+		return STATUS_OK;
 	memcpy(job->known_hash, hash, 32);
 	memcpy(job->known_name, name, strlen(name) + 1);
-	return job->known_name;
+	*ret_name = job->known_name;
+	return STATUS_OK;
 }
 
 enum authz_module_kind signer_module_kind(bool is_known, const uint8_t hash[32])
@@ -415,14 +448,17 @@ enum authz_module_kind signer_module_kind(bool is_known, const uint8_t hash[32])
 static enum status run(struct signer_change *job, const uint8_t hash[32])
 {
 	struct signer *signer = job->signer;
+	const char *name;
 	enum status status = signer_need_module(job, hash);
 
+	if (status == STATUS_OK)
+		status = signer_known_module(job, hash, &name);
 	if (status != STATUS_OK)
 		return status;
 	job->run.owner = job;
 	job->run.done = run_done;
 	job->run.module = run_module;
-	job->run.custom = job->run.trial = signer_known_module(job, hash) == NULL;
+	job->run.custom = job->run.trial = name == NULL;
 	memcpy(job->run.module_hash, hash, 32);
 	memcpy(job->run.user, job->run_user, sizeof(job->run.user));
 	keys_random(job->run.ticket, sizeof(job->run.ticket));
@@ -563,8 +599,9 @@ enum status signer_describe(struct signer_change *job)
 
 		if (authz_grant_take(change->entries[at].body, &body) != STATUS_OK)
 			return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED, "bad grant");
-		name = signer_known_module(job, body.module);
-		status = check_nonces(job, &body);
+		status = signer_known_module(job, body.module, &name);
+		if (status == STATUS_OK)
+			status = check_nonces(job, &body);
 		if (status == STATUS_OK)
 			status = describe_grant(job, &body, &job->wallets[at],
 			                        &job->shown[at].module_text);
@@ -782,14 +819,17 @@ void signer_change_request(struct signer *signer, struct bytes message)
 	payload = bytes_of(message.data + sizeof(head), message.len - sizeof(head));
 	job->request = head.id;
 	job->began_ms = signer->now_ms = signer_time_ms();
+	job->came_ms = signer_waiting_came_ms(signer->waiting);
 	job->less = signer_request_kind(message) == SIGNER_REQUEST_LESS;
 	job->acts_at_once = signer_request_acts_at_once(message);
+	job->is_beside = false;
 	job->answer.len = job->module.len = job->lists.len = job->stored.len = 0;
 	job->list_count = 0;
 	signer_history_reset(job);
 	job->refusal = (struct signer_refusal){.result = CALL_RESULT_INTERNAL};
 	job->factors = (struct signer_factors){.gives = false}; /* nothing was used for this one */
 	memset(job->user, 0, sizeof(job->user));
+	memset(job->completes, 0, sizeof(job->completes));
 	keys_random(job->run_user, sizeof(job->run_user));
 	status = dispatch(job, head.kind, payload);
 	reply.id = head.id;

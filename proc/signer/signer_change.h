@@ -22,7 +22,9 @@
 #include "signer_budget.h"
 #include "signer_history.h"
 
-#define SIGNER_CHANGE_DEADLINE_MS       10000
+/* From when it came: before the bridge gives its client up (BRIDGE_ANSWER_MS), who then hears what
+ * became of it, and whose place is free again. */
+#define SIGNER_CHANGE_DEADLINE_MS       4500
 /* A request that waits for something itself gives way after this: to what takes power away, which
  * has more time itself before it gives way to another one, and to questions. */
 #define SIGNER_CHANGE_GIVES_WAY_MS      250
@@ -40,9 +42,12 @@ struct signer_refusal {
 
 struct signer_change {
 	uint64_t request; /* to be answered; 0: nobody waits, or it is answered later */
-	uint64_t began_ms;
+	uint64_t came_ms, began_ms;
 	bool less;         /* it takes power away, or shows what would */
 	bool acts_at_once; /* whatever commits wait */
+	bool is_beside;    /* a change of one of its wallets was on its way when it was looked up */
+	uint8_t
+	    completes[32]; /* hash of the change that had waited and is carried out; zeros: none */
 	uint8_t user[32]; /* who signed: whose share of writes and places it takes; zeros: all those
 	                   * who need be nobody's user yet, together */
 	struct signer_budget credentials, births, enrolls;
@@ -136,9 +141,13 @@ enum status signer_await_commit(struct signer_change *job, uint64_t batch);
 enum status signer_await_receipts(struct signer_change *job);
 /* signer_await_keep waits until receipts that are to go are deleted. */
 enum status signer_await_keep(struct signer_change *job);
-/* signer_ask_of says for whom, and how urgently, what the change lowers asks for a write: beyond
- * his share it goes with the next one. */
+/* signer_ask_of says for whom, and how urgently, what the change lowers asks for places and a
+ * write: beyond his share it goes with the next one. */
 struct signer_ask signer_ask_of(struct signer_change *job);
+/* signer_await_holds waits until that many records more can be held, if a write is coming that
+ * makes place; else refused. signer_refuse_held says so. */
+enum status signer_await_holds(struct signer_change *job, size_t count);
+enum status signer_refuse_held(struct signer_change *job);
 /* signer_demand_write refuses what gives power while no write is left for it, for its user, or no
  * place to wait for it. */
 enum status signer_demand_write(struct signer_change *job);
@@ -166,9 +175,11 @@ size_t signer_modules_room(const struct signer_change *job);
 void signer_put_modules(struct signer_change *job);
 /* signer_learn_module runs the pre-check on a stored or given module and learns its schema. */
 enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32]);
-/* signer_known_module gives the name of a module that runs our code alone: one that ships, or
- * an intent (the evaluator with a table); NULL for custom code. It lives until the next call. */
-const char *signer_known_module(struct signer_change *job, const uint8_t hash[32]);
+/* signer_known_module gives the name of a module that runs our code alone: one that ships, or an
+ * intent (the evaluator with a table); NULL for custom code. It lives until the next call. Refused
+ * where the module cannot be looked at now: what was not looked at is called neither. */
+enum status signer_known_module(struct signer_change *job, const uint8_t hash[32],
+                                const char **ret_name);
 /* signer_module_kind says whose word the text of a module is that is known, or not. */
 enum authz_module_kind signer_module_kind(bool is_known, const uint8_t hash[32]);
 /* signer_describe renders the description of job->change; wallets must be loaded. */
@@ -184,6 +195,12 @@ enum status signer_limit_grows(struct signer_change *job, bool *ret_grows);
  * force now. */
 void signer_advance(struct signer_change *job, struct authz_wallet_record *wallet);
 enum status signer_lower_wallets(struct signer_change *job);
+/* signer_count_unheld: how many places the change needs where it takes power: records that are held
+ * have one. */
+size_t signer_count_unheld(struct signer_change *job);
+/* signer_demand_settled refuses what gives power when a change of one of its wallets was on its way
+ * to be durable while it was looked at. */
+enum status signer_demand_settled(struct signer_change *job);
 /* signer_load_wallets loads the records of the change's wallets into job->wallets. */
 enum status signer_load_wallets(struct signer_change *job);
 /* Changes that wait (signer_pending.c). _begin keeps a verified change for its delay; _complete

@@ -262,6 +262,19 @@ static void sign_it(struct signer_sign *sign, struct signer_ticket *ticket, uint
 	renew_if_due(sign, ticket, time_low_s);
 }
 
+/* Bots pass ceilings, and anybody can have bots: all of them together have the share of one user.
+ */
+static bool freeze_client(struct signer_sign *sign, const struct authz_client_record *frozen)
+{
+	static const uint8_t clients[32];
+	struct signer_ask ask = signer_hold_note(clients);
+
+	ask.need = signer_anchor_need(sign->parts.anchor, ask.user, sign->now_ms);
+	return (signer_state_is_held(sign->parts.state, CALL_STORE_VALUE_CREDENTIAL, frozen->id) ||
+	        signer_state_may_hold(sign->parts.state, 1, &ask)) &&
+	       signer_state_lower_client(sign->parts.state, frozen, &ask) == STATUS_OK;
+}
+
 /* The site's own brake: a client that would pass one of its ceilings, with all of these together,
  * is frozen, in memory at once and then durably. The ticket that would is refused, and is returned.
  */
@@ -288,12 +301,7 @@ static struct signer_ticket *pass_ceiling(struct signer_sign *sign, struct signe
 	log_text(&line, "ceiling", which);
 	/* When too much waits for the store, the next request tries again; it is refused as well.
 	 */
-	log_text(&line, "durable",
-	         signer_state_lower_client(sign->parts.state, &frozen,
-	                                   (struct signer_ask){.need = SIGNER_NEED_LESS}) ==
-	                 STATUS_OK
-	             ? "soon"
-	             : "no");
+	log_text(&line, "durable", freeze_client(sign, &frozen) ? "soon" : "no");
 	log_end(&line);
 	signer_ticket_refuse(tickets[at - 1], CALL_RESULT_CLIENT_CEILING);
 	return tickets[at - 1];

@@ -282,6 +282,13 @@ enum status signer_factors_rule(struct signer_change *job)
 			return status;
 		less = !grows;
 		job->factors.gives = grows;
+		/* Looked up like what takes power; what does not is judged by what is settled. */
+		if (grows) {
+			job->acts_at_once = false;
+			status = signer_demand_settled(job);
+			if (status != STATUS_OK)
+				return status;
+		}
 	}
 	if (job->change.action == AUTHZ_ACTION_FACTOR) {
 		static struct authz_factor_body body;
@@ -437,14 +444,23 @@ static struct authz_code_lock *lock_of(const struct signer_change *job,
 	return is_beside_signature(job, record->id) ? &record->with_signature : &record->alone;
 }
 
+/* Anybody may try: it is counted apart from what the wallet's user takes himself. A code that takes
+ * power is looked at while any place is left, for a wrong one needs one. */
+static struct signer_ask note_of(const struct signer_change *job)
+{
+	struct signer_ask ask = signer_hold_note(job->user);
+
+	ask.lowers = !job->factors.gives;
+	return ask;
+}
+
 /* A wrong code makes the next ones wait, for the factor's user wherever the tries come from. */
 static enum status note_failure(struct signer_change *job, struct authz_factor_record *record,
                                 bool is_new)
 {
 	uint64_t now = signer_time_read(&job->signer->time).low_s, block_s = 0;
 	struct authz_code_lock *lock = lock_of(job, record);
-	/* Anybody may try: it goes with the next write. */
-	const struct signer_ask ask = {.need = SIGNER_NEED_LEASE};
+	const struct signer_ask ask = note_of(job);
 
 	if (lock->failures < 64)
 		lock->failures++;
@@ -458,9 +474,8 @@ static enum status note_failure(struct signer_change *job, struct authz_factor_r
 		if (lock == &record->alone)
 			record->alone_ran_s = signer_time_ran(&job->signer->time) + block_s;
 	}
-	if (!is_new && signer_state_lower_factor(&job->signer->state, record, ask) != STATUS_OK)
-		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "too many such changes wait for the store");
+	if (!is_new && signer_state_lower_factor(&job->signer->state, record, &ask) != STATUS_OK)
+		return signer_refuse_held(job);
 	return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 	                     "the one-time code is wrong, or was used before; wait for the next "
 	                     "one%s",
@@ -472,15 +487,17 @@ static enum status check_code(struct signer_change *job, const struct authz_code
                               bool is_new, struct authz_factor_record *record)
 {
 	struct signer_time_now now = signer_time_read(&job->signer->time);
+	const struct signer_ask ask = note_of(job);
 	uint8_t change_hash[32];
 	uint64_t step = 0;
 	uint32_t code = 0;
 	enum status status;
 
 	/* A try that could not be noted is none. */
-	if (!is_new && job->signer->state.hold_count == SIGNER_HOLDS_MAX)
-		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "too many such changes wait for the store");
+	if (!is_new &&
+	    !signer_state_is_held(&job->signer->state, CALL_STORE_VALUE_FACTOR, record->id) &&
+	    !signer_state_may_hold(&job->signer->state, 1, &ask))
+		return signer_refuse_held(job);
 	if (job->signer->time.jumped)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "one-time codes need a clock that is believed: see serve "
@@ -821,6 +838,26 @@ enum status signer_factors_verify_signatures(struct signer_change *job)
 	return status;
 }
 
+/* Whether what was used counts on from here: of a factor that keeps no count there is nothing to
+ * keep. */
+static bool is_counted(const struct authz_factor_record *used)
+{
+	return used->kind == AUTHZ_KEY_TOTP || used->count != 0;
+}
+
+/* How many places that needs. */
+static size_t count_unheld(struct signer_change *job)
+{
+	const struct signer_factors *factors = &job->factors;
+	size_t count = 0;
+
+	for (size_t i = 0; i < factors->used_count; i++)
+		count += is_counted(&factors->used[i]) &&
+		         !signer_state_is_held(&job->signer->state, CALL_STORE_VALUE_FACTOR,
+		                               factors->used[i].id);
+	return count;
+}
+
 enum status signer_factors_verify(struct signer_change *job)
 {
 	enum status status = STATUS_OK;
@@ -836,26 +873,26 @@ enum status signer_factors_verify(struct signer_change *job)
 	    buffer_put(&job->signed_text, job->given.change) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "too long for codes alone: name fewer wallets");
-	/* What gives power uses them up with its records, what takes it at once. */
-	return job->factors.gives ? STATUS_OK : signer_factors_use(job);
+	/* What gives power uses them up with its records, what takes it at once: where there is
+	 * place for all of it. */
+	if (job->factors.gives)
+		return STATUS_OK;
+	status = signer_await_holds(job, count_unheld(job) + signer_count_unheld(job));
+	return status == STATUS_OK ? signer_factors_use(job) : status;
 }
 
 enum status signer_factors_use(struct signer_change *job)
 {
 	const struct signer_factors *factors = &job->factors;
+	struct signer_state *state = &job->signer->state;
+	const struct signer_ask ask = signer_ask_of(job);
 
-	if (!signer_state_may_hold(&job->signer->state, factors->used_count, job->user))
-		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "too many such changes wait for the store");
-	for (size_t i = 0; i < factors->used_count; i++) {
-		const struct authz_factor_record *used = &factors->used[i];
-
-		if ((used->kind == AUTHZ_KEY_TOTP || used->count != 0) &&
-		    signer_state_lower_factor(&job->signer->state, used, signer_ask_of(job)) !=
-		        STATUS_OK)
-			return signer_refuse(job, CALL_RESULT_OVERLOADED,
-			                     "too many such changes wait for the store");
-	}
+	if (!signer_state_may_hold(state, count_unheld(job), &ask))
+		return signer_refuse_held(job);
+	for (size_t i = 0; i < factors->used_count; i++)
+		if (is_counted(&factors->used[i]) &&
+		    signer_state_lower_factor(state, &factors->used[i], &ask) != STATUS_OK)
+			return signer_refuse_held(job);
 	return STATUS_OK;
 }
 
@@ -867,7 +904,7 @@ enum status signer_open_session(struct signer_change *job, struct bytes payload)
 	struct authz_session given;
 	struct authz_session_answer answer = {.valid_s = SIGNER_SESSION_S};
 	struct signer_session *session = &signer->sessions[0];
-	const struct signer_ask ask = {.need = SIGNER_NEED_LEASE};
+	struct signer_ask ask;
 	struct authz_factor_record record;
 	uint8_t challenge[32];
 	enum status status;
@@ -881,10 +918,15 @@ enum status signer_open_session(struct signer_change *job, struct bytes payload)
 	status = verify_passkey(job, &given.key, challenge, &given.assertion, &record);
 	if (status != STATUS_OK)
 		return status;
+	authz_user_id(&given.key, job->user);
+	ask = signer_hold_note(job->user);
 	if (record.count != 0 &&
-	    signer_state_lower_factor(&signer->state, &record, ask) != STATUS_OK)
-		return signer_refuse(job, CALL_RESULT_OVERLOADED,
-		                     "too many such changes wait for the store");
+	    !signer_state_is_held(&signer->state, CALL_STORE_VALUE_FACTOR, record.id) &&
+	    !signer_state_may_hold(&signer->state, 1, &ask))
+		return signer_refuse_held(job);
+	if (record.count != 0 &&
+	    signer_state_lower_factor(&signer->state, &record, &ask) != STATUS_OK)
+		return signer_refuse_held(job);
 	/* The one that ends first gives way. */
 	for (size_t i = 1; i < SIGNER_SESSIONS_MAX; i++)
 		if (signer->sessions[i].until_ms < session->until_ms)

@@ -15,7 +15,7 @@ struct member {
 	uint64_t batch; /* that makes it durable; 0: free; UNWRITTEN: in none yet */
 	bool settled;
 	uint64_t request; /* to be answered; 0: nobody waits */
-	uint64_t began_ms;
+	uint64_t came_ms;
 	uint8_t user[32];
 	bool lowers;
 	struct signer_made made;
@@ -23,9 +23,9 @@ struct member {
 	struct authz_wallet_record wallets[LIMIT_CHANGE_WALLETS_MAX];
 	struct authz_client_record client;
 	struct authz_grant_record grant;
-	bool is_encoded; /* `kept` is the answer; else what `answer` borrows lies there */
+	uint8_t completes[32]; /* hash of the change that had waited; zeros: none */
 	struct authz_submit_answer answer;
-	struct buffer kept;
+	struct buffer kept; /* what the answer borrows */
 };
 
 struct signer_group {
@@ -40,6 +40,7 @@ static void *next_version(void *context, uint32_t kind, const uint8_t id[32])
 
 	return kind == CALL_STORE_VALUE_WALLET       ? (void *)signer_group_wallet(group, id)
 	       : kind == CALL_STORE_VALUE_CREDENTIAL ? (void *)signer_group_client(group, id)
+	       : kind == CALL_STORE_VALUE_GRANT      ? (void *)signer_group_grant(group, id)
 	                                             : NULL;
 }
 
@@ -111,17 +112,13 @@ static struct member *take_row(struct signer_change *job, uint64_t batch,
 	row->batch = batch;
 	row->settled = false;
 	row->request = job->request;
-	row->began_ms = job->began_ms;
+	row->came_ms = job->came_ms;
 	memcpy(row->user, job->user, sizeof(row->user));
 	row->lowers = false;
 	row->made = (struct signer_made){.wallets = 0};
 	row->pinned = 0;
 	row->kept.len = 0;
-	row->is_encoded = answer == NULL;
-	if (answer != NULL)
-		keep_answer(row, answer);
-	else
-		(void)keep(row, buffer_bytes(&job->answer));
+	keep_answer(row, answer);
 	job->request = 0; /* answered from here */
 	return row;
 }
@@ -147,6 +144,7 @@ void signer_group_add(struct signer_change *job, struct signer_made made,
 	}
 	row->client = job->client;
 	row->grant = job->grant;
+	memcpy(row->completes, job->completes, sizeof(row->completes));
 }
 
 enum status signer_group_add_lowered(struct signer_change *job, uint64_t batch,
@@ -159,8 +157,6 @@ enum status signer_group_add_lowered(struct signer_change *job, uint64_t batch,
 	if (batch <= signer_store_committed(signer->store)) {
 		static struct authz_submit_answer now;
 
-		if (answer == NULL)
-			return STATUS_OK;
 		now = *answer;
 		now.seq = signer_store_seq(signer->store);
 		return authz_submit_answer_put(&now, &job->answer);
@@ -201,6 +197,30 @@ struct authz_client_record *signer_group_client(struct signer_group *group, cons
 	return NULL;
 }
 
+struct authz_grant_record *signer_group_grant(struct signer_group *group, const uint8_t id[32])
+{
+	for (size_t i = 0; i < SIGNER_GROUP_MAX; i++) {
+		struct member *row = &group->rows[i];
+
+		if (row->batch != 0 && !row->settled && row->made.limit &&
+		    memcmp(row->grant.id, id, 32) == 0)
+			return &row->grant;
+	}
+	return NULL;
+}
+
+bool signer_group_completes(const struct signer_group *group, const uint8_t hash[32])
+{
+	for (size_t i = 0; i < SIGNER_GROUP_MAX; i++) {
+		const struct member *row = &group->rows[i];
+
+		if (row->batch != 0 && !row->settled && row->made.wallets != 0 &&
+		    memcmp(row->completes, hash, sizeof(row->completes)) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void settle(struct signer_group *group, struct member *row)
 {
 	struct signer_state *state = &group->signer->state;
@@ -226,8 +246,6 @@ static void settle(struct signer_group *group, struct member *row)
 
 static struct bytes encode(struct signer_group *group, struct member *row)
 {
-	if (row->is_encoded)
-		return buffer_bytes(&row->kept);
 	row->answer.seq = signer_store_seq(group->signer->store);
 	group->encoded.len = 0;
 	CHECK(authz_submit_answer_put(&row->answer, &group->encoded) == STATUS_OK);
@@ -261,7 +279,7 @@ static void answer(struct signer_group *group, struct member *row, bool is_durab
 	      buffer_put(&group->message, said) == STATUS_OK);
 	if (ipc_put(signer->authority, CALL_CHANGE_ANSWER, buffer_bytes(&group->message)) !=
 	        STATUS_BUSY ||
-	    signer->now_ms - row->began_ms > SIGNER_CHANGE_DEADLINE_MS + SIGNER_ANSWER_WAIT_MS)
+	    signer->now_ms - row->came_ms > SIGNER_CHANGE_DEADLINE_MS + SIGNER_ANSWER_WAIT_MS)
 		row->request = 0;
 	secret_wipe(group->encoded.data, group->encoded.len);
 	secret_wipe(group->message.data, group->message.len);
@@ -278,7 +296,7 @@ static void pump_row(struct signer_group *group, struct member *row)
 	if (is_durable && !row->settled)
 		settle(group, row);
 	if (row->request != 0 &&
-	    (is_durable || signer->now_ms - row->began_ms > SIGNER_CHANGE_DEADLINE_MS))
+	    (is_durable || signer->now_ms - row->came_ms > SIGNER_CHANGE_DEADLINE_MS))
 		answer(group, row, is_durable);
 	/* One that lowers has nothing to settle, and need not wait for nobody. */
 	if (row->request == 0 && (is_durable || row->lowers))

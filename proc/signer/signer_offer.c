@@ -12,21 +12,32 @@ static struct signer_module_bounds bounds_of(const struct signer_change *job)
 	return signer_module_bounds(signer_store_fill(job->signer->store).state_bytes);
 }
 
-/* Whether a module is kept: OK, NOT_FOUND. */
+/* Whether a module is kept, or will be by a change that goes before: OK, NOT_FOUND. */
 static enum status look_for(struct signer_change *job, const uint8_t hash[32])
 {
 	struct signer_blob *ignored;
+	struct bytes coming;
 
+	if (signer_state_coming(&job->signer->state, CALL_STORE_VALUE_MODULE, hash, &coming))
+		return STATUS_OK;
 	return signer_await_blob(job, signer_state_module, CALL_STORE_VALUE_MODULE, hash, &ignored);
 }
 
-/* Reads a record. One that is absent, or of another length, leaves `ret_record` as it is. */
+/* Reads a record as those before this change leave it: one that waits for the TPM holds up nobody
+ * else's (A25). One that is absent, or of another length, leaves `ret_record` as it is. */
 static enum status read_record(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
                                const uint8_t id[32], void *ret_record, size_t len)
 {
 	struct signer_blob *blob;
-	enum status status = signer_await_blob(job, look_up, kind, id, &blob);
+	struct bytes coming;
+	enum status status;
 
+	if (signer_state_coming(&job->signer->state, kind, id, &coming)) {
+		if (coming.len == len)
+			memcpy(ret_record, coming.data, len);
+		return STATUS_OK;
+	}
+	status = signer_await_blob(job, look_up, kind, id, &blob);
 	if (status == STATUS_OK && blob->len == len)
 		memcpy(ret_record, blob->bytes, len);
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
@@ -58,9 +69,10 @@ static bool is_nobody(const uint8_t party[32])
 	return memcmp(party, nobody, 32) == 0;
 }
 
-/* It gives no power: nothing waits for the TPM. */
+/* It gives no power and is no promise, so nothing waits until it is durable: whoever comes next
+ * finds it, and after a power cut it is added again. */
 static enum status offer(struct signer_change *job, struct signer_offers *offers,
-                         const uint8_t party[32], uint64_t *ret_batch)
+                         const uint8_t party[32])
 {
 	struct signer_state *state = &job->signer->state;
 	uint8_t id[32];
@@ -72,8 +84,8 @@ static enum status offer(struct signer_change *job, struct signer_offers *offers
 	offer_id(signer_offers_add(offers, bounds_of(job).offers, job->module_hash, party), id);
 	(void)signer_state_put(state, CALL_STORE_VALUE_OFFERED, id, buffer_bytes(&job->module));
 	memset(id, 0, sizeof(id));
-	*ret_batch = signer_state_put(state, CALL_STORE_VALUE_OFFERED, id,
-	                              bytes_of(offers, sizeof(*offers)));
+	(void)signer_state_put(state, CALL_STORE_VALUE_OFFERED, id,
+	                       bytes_of(offers, sizeof(*offers)));
 	return STATUS_OK;
 }
 
@@ -89,10 +101,9 @@ static enum status take_budget(struct signer_change *job, const uint8_t party[32
 	                                            : "adds that many");
 }
 
-/* Puts what job->module holds on offer, unless it is here: `*ret_batch` stays 0. Another one's
- * offer does not count: that one may give way. */
-static enum status add(struct signer_change *job, const uint8_t party[32], bool is_counted,
-                       uint64_t *ret_batch)
+/* Puts what job->module holds on offer, unless it is here. Another one's offer does not count: that
+ * one may give way. */
+static enum status add(struct signer_change *job, const uint8_t party[32], bool is_counted)
 {
 	static struct signer_offers offers;
 	size_t place;
@@ -105,7 +116,7 @@ static enum status add(struct signer_change *job, const uint8_t party[32], bool 
 		return status;
 	if (!is_counted)
 		status = take_budget(job, party);
-	return status == STATUS_OK ? offer(job, &offers, party, ret_batch) : status;
+	return status == STATUS_OK ? offer(job, &offers, party) : status;
 }
 
 /* What is none costs no verifier; and whatever is stored as it came begins with 0, so it is never
@@ -196,8 +207,7 @@ enum status signer_add_module(struct signer_change *job, struct bytes payload)
 	struct authz_module_add given;
 	struct bytes module;
 	uint8_t party[32];
-	uint64_t batch = 0;
-	const char *name;
+	const char *name = NULL;
 	enum status status;
 
 	if (authz_module_add_take(payload, &given) != STATUS_OK)
@@ -219,24 +229,21 @@ enum status signer_add_module(struct signer_change *job, struct bytes payload)
 	memcpy(job->module_hash, answer.hash, 32);
 	CHECK(buffer_put(&job->module, module) == STATUS_OK);
 	status = take_party(job, &given, party);
-	if (status != STATUS_OK)
-		return status;
-	name = signer_known_module(job, answer.hash);
+	if (status == STATUS_OK)
+		status = signer_known_module(job, answer.hash, &name);
 	/* Custom code costs a verifier each time, whether it is here already or not. */
-	if (name == NULL)
+	if (status == STATUS_OK && name == NULL)
 		status = take_budget(job, party);
 	if (status == STATUS_OK)
 		status = signer_learn_module(job, answer.hash);
 	if (status == STATUS_OK)
-		status = add(job, party, name == NULL, &batch);
+		status = add(job, party, name == NULL);
 	if (status != STATUS_OK)
 		return status;
 	answer.module_kind = signer_module_kind(name != NULL, answer.hash);
 	answer.name = bytes_of_text(name != NULL ? name : "");
 	answer.schema = bytes_of(job->learned, job->learned_len);
-	status = authz_module_answer_put(&answer, &job->answer);
-	return status == STATUS_OK && batch != 0 ? signer_group_add_lowered(job, batch, NULL)
-	                                         : status;
+	return authz_module_answer_put(&answer, &job->answer);
 }
 
 /* ---- for a grant ---- */
@@ -249,38 +256,65 @@ static bool is_its_hash(struct bytes module, const uint8_t hash[32])
 	return memcmp(found, hash, 32) == 0;
 }
 
-/* NOT_FOUND: neither kept nor on offer. */
-static enum status fetch(struct signer_change *job, const uint8_t hash[32])
+/* What is kept of a module, as a whole one. What is on its way was made of what this build shares.
+ */
+static enum status whole_of(struct signer_change *job, struct bytes kept)
+{
+	uint8_t shared_hash[32];
+
+	if (!policy_intent_is_rest(kept, shared_hash))
+		return buffer_put(&job->module, kept);
+	return memcmp(shared_hash, job->shared_hash, sizeof(shared_hash)) == 0
+	           ? policy_intent_whole(policy_intent_shared(), kept, &job->module)
+	           : STATUS_CORRUPT;
+}
+
+static enum status fetch_kept(struct signer_change *job, const uint8_t hash[32])
 {
 	struct signer_state *state = &job->signer->state;
-	static struct signer_offers offers;
-	struct signer_blob *blob;
-	uint8_t id[32];
-	size_t place;
+	struct bytes coming;
 	enum status status = look_for(job, hash);
 
-	if (status == STATUS_OK) {
+	if (status != STATUS_OK)
+		return status;
+	if (signer_state_coming(state, CALL_STORE_VALUE_MODULE, hash, &coming))
+		status = whole_of(job, coming);
+	else
 		while ((status = signer_module_bytes(state, hash, &job->module)) == STATUS_BUSY)
 			if (!signer_change_turn(job))
 				return STATUS_REFUSED;
-		/* What it is called hangs on its bytes, whatever a rest was put together to. */
-		return status == STATUS_OK && !is_its_hash(buffer_bytes(&job->module), hash)
-		           ? STATUS_CORRUPT
-		           : status;
-	}
-	if (status == STATUS_NOT_FOUND)
-		status = read_offers(job, &offers);
+	/* What it is called hangs on its bytes, whatever a rest was put together to. */
+	return status == STATUS_OK && !is_its_hash(buffer_bytes(&job->module), hash)
+	           ? STATUS_CORRUPT
+	           : status;
+}
+
+/* NOT_FOUND: neither kept nor on offer. */
+static enum status fetch(struct signer_change *job, const uint8_t hash[32])
+{
+	static struct signer_offers offers;
+	struct signer_blob *blob;
+	uint8_t id[32];
+	struct bytes module;
+	size_t place;
+	enum status status = fetch_kept(job, hash);
+
+	if (status != STATUS_NOT_FOUND)
+		return status;
+	status = read_offers(job, &offers);
 	if (status != STATUS_OK)
 		return status;
 	if (!signer_offers_find(&offers, hash, NULL, &place))
 		return STATUS_NOT_FOUND;
 	offer_id(place, id);
-	status = signer_await_blob(job, signer_state_offer, CALL_STORE_VALUE_OFFERED, id, &blob);
-	if (status != STATUS_OK)
-		return status;
-	return is_its_hash(bytes_of(blob->bytes, blob->len), hash)
-	           ? buffer_put(&job->module, bytes_of(blob->bytes, blob->len))
-	           : STATUS_NOT_FOUND;
+	if (!signer_state_coming(&job->signer->state, CALL_STORE_VALUE_OFFERED, id, &module)) {
+		status =
+		    signer_await_blob(job, signer_state_offer, CALL_STORE_VALUE_OFFERED, id, &blob);
+		if (status != STATUS_OK)
+			return status;
+		module = bytes_of(blob->bytes, blob->len);
+	}
+	return is_its_hash(module, hash) ? buffer_put(&job->module, module) : STATUS_NOT_FOUND;
 }
 
 enum status signer_need_module(struct signer_change *job, const uint8_t hash[32])

@@ -8,35 +8,19 @@
 #include "log_line.h"
 #include "signer_change.h"
 #include "signer_group.h"
+#include "signer_lower.h"
 
 #define VOID_AFTER_S 2592000 /* 30 days after it opened: what nobody completes is not wanted */
 
 /* What stands in the place of a record that nobody needs any more. */
 static const uint8_t gone[1] = {0xa0};
 
-static struct authz_pending_entry *find_entry(struct authz_wallet_record *wallet,
-                                              const uint8_t hash[32])
-{
-	for (size_t i = 0; i < wallet->pending_count; i++)
-		if (memcmp(wallet->pending[i].change, hash, 32) == 0)
-			return &wallet->pending[i];
-	return NULL;
-}
-
-static void drop_entry(struct authz_wallet_record *wallet, struct authz_pending_entry *entry)
-{
-	size_t at = (size_t)(entry - wallet->pending);
-
-	memmove(entry, entry + 1, (wallet->pending_count - at - 1) * sizeof(*entry));
-	wallet->pending_count--;
-}
-
 /* What is void gives its place. */
 static void drop_void(struct authz_wallet_record *wallet, uint64_t high_s)
 {
 	for (size_t i = wallet->pending_count; i > 0; i--)
 		if (wallet->pending[i - 1].void_s <= high_s)
-			drop_entry(wallet, &wallet->pending[i - 1]);
+			signer_lower_drop_pending(wallet, &wallet->pending[i - 1]);
 }
 
 /* What was done cannot be cancelled, so it gives its place when there is no other. */
@@ -49,7 +33,7 @@ static void drop_oldest_done(struct authz_wallet_record *wallet)
 		    (oldest == NULL || wallet->pending[i].opens_s < oldest->opens_s))
 			oldest = &wallet->pending[i];
 	if (oldest != NULL)
-		drop_entry(wallet, oldest);
+		signer_lower_drop_pending(wallet, oldest);
 }
 
 /* The notice that a log can carry: that something waits, not for whom. */
@@ -195,7 +179,8 @@ static enum status check_time(struct signer_change *job, const uint8_t hash[32],
 
 	*ret_done = false;
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		struct authz_pending_entry *entry = find_entry(&job->wallets[i], hash);
+		struct authz_pending_entry *entry =
+		    signer_lower_find_pending(&job->wallets[i], hash);
 
 		if (entry == NULL)
 			return signer_refuse(job, CALL_RESULT_NOT_FOUND,
@@ -272,16 +257,18 @@ enum status signer_pending_complete(struct signer_change *job, struct bytes payl
 	if (status != STATUS_OK)
 		return status;
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		struct authz_pending_entry *entry = find_entry(&job->wallets[i], given.change);
+		struct authz_pending_entry *entry =
+		    signer_lower_find_pending(&job->wallets[i], given.change);
 
 		if (job->change.action == AUTHZ_ACTION_EXPORT)
 			entry->done = true; /* an answer that is lost is fetched again */
 		else
-			drop_entry(&job->wallets[i], entry);
+			signer_lower_drop_pending(&job->wallets[i], entry);
 	}
 	job->signed_text.len = 0;
 	if (buffer_put(&job->signed_text, job->given.change) != STATUS_OK)
 		return STATUS_TOO_LARGE;
+	memcpy(job->completes, given.change, sizeof(job->completes));
 	tell("change.completes", job, 0);
 	status = signer_apply(job);
 	if (status == STATUS_OK && job->change.action != AUTHZ_ACTION_EXPORT)
@@ -292,24 +279,12 @@ enum status signer_pending_complete(struct signer_change *job, struct bytes payl
 enum status signer_pending_cancel(struct signer_change *job)
 {
 	uint8_t hash[32];
-	enum status status;
+	enum status status = signer_lower_wallets(job);
 
-	for (size_t i = 0; i < job->change.entry_count; i++) {
-		struct authz_pending_entry *entry;
-
+	for (size_t i = 0; status == STATUS_OK && i < job->change.entry_count; i++) {
 		CHECK(authz_id_take(job->change.entries[i].body, hash) == STATUS_OK);
-		entry = find_entry(&job->wallets[i], hash);
-		if (entry == NULL)
-			return signer_refuse(job, CALL_RESULT_NOT_FOUND,
-			                     "no such change of wallet %zu waits", i + 1);
-		if (entry->done)
-			return signer_refuse(job, CALL_RESULT_CONFLICT,
-			                     "the key was handed over; move the funds");
-		drop_entry(&job->wallets[i], entry);
-	}
-	status = signer_lower_wallets(job);
-	if (status == STATUS_OK)
 		put_away(job, hash);
+	}
 	return status;
 }
 

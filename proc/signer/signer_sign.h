@@ -28,7 +28,8 @@ struct signer_sign_parts {
 	struct signer_time *time;
 	const bool *frozen; /* an operator froze everything */
 	struct signer_ceiling *ceiling;
-	const char *engine; /* that receipts name: CALL_CHECK_ENGINE, or the other */
+	struct signer_anchor *anchor; /* whose writes a passed ceiling takes one of */
+	const char *engine;           /* that receipts name: CALL_CHECK_ENGINE, or the other */
 };
 
 struct signer_sign *signer_sign_new(struct signer_sign_parts parts);

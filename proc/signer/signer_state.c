@@ -580,6 +580,19 @@ void signer_state_loaded(struct signer_state *state, uint32_t kind, const uint8_
 		head->state = SIGNER_CACHED_CORRUPT;
 }
 
+bool signer_state_coming(struct signer_state *state, uint32_t kind, const uint8_t id[32],
+                         struct bytes *ret_plain)
+{
+	struct bytes sealed;
+
+	state->plain.len = 0;
+	if (!signer_store_coming(state->store, kind, id, &sealed) ||
+	    signer_vault_unseal(state->vault, kind, id, sealed, &state->plain) != STATUS_OK)
+		return false;
+	*ret_plain = buffer_bytes(&state->plain);
+	return true;
+}
+
 /* ---- writing ---- */
 
 uint64_t signer_state_put(struct signer_state *state, uint32_t kind, const uint8_t id[32],
@@ -641,14 +654,6 @@ uint64_t signer_state_put_factor(struct signer_state *state,
 	                        buffer_bytes(&state->plain));
 }
 
-static struct signer_hold *hold_of(struct signer_state *state, const struct signer_cache_head *head)
-{
-	for (size_t i = 0; i < state->hold_count; i++)
-		if (state->holds[i].head == head)
-			return &state->holds[i];
-	return NULL;
-}
-
 /* A changed record takes its place in the cache if there is room; else it is loaded when needed. */
 void signer_state_install_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *record)
@@ -662,7 +667,7 @@ void signer_state_install_wallet(struct signer_state *state,
 	wallet->head.state = SIGNER_CACHED_READY;
 	/* It was in no cache when it was written; less power that is held is not durable yet. */
 	if (signer_state_durable(state, wallet).version < record->version &&
-	    hold_of(state, &wallet->head) == NULL)
+	    signer_holds_find(&state->holds, &wallet->head) == NULL)
 		wallet->durable = version_of(record);
 }
 
@@ -683,59 +688,35 @@ static void *next_of(const struct signer_state *state, uint32_t kind, const uint
 	return state->next == NULL ? NULL : state->next(state->context, kind, id);
 }
 
-/* Pins the entry until what it says is durable. */
-static void hold(struct signer_state *state, uint32_t kind, struct signer_cache_head *head,
-                 struct signer_ask ask)
-{
-	struct signer_hold *held = hold_of(state, head);
-
-	if (held == NULL) {
-		head->pins++;
-		held = &state->holds[state->hold_count++];
-		*held = (struct signer_hold){.head = head, .kind = kind};
-	}
-	held->batch = UINT64_MAX;
-	if (held->has_user && held->need >= ask.need)
-		return;
-	held->need = ask.need;
-	held->has_user = ask.user != NULL;
-	if (ask.user != NULL)
-		memcpy(held->user, ask.user, sizeof(held->user));
-}
-
 enum status signer_state_lower_wallet(struct signer_state *state,
                                       const struct authz_wallet_record *record,
-                                      struct signer_ask ask)
+                                      const struct signer_ask *ask)
 {
 	struct signer_wallet *wallet;
 
-	if (state->hold_count == SIGNER_HOLDS_MAX)
-		return STATUS_BUSY;
 	wallet = (struct signer_wallet *)signer_cache_claim(&state->wallets, record->id);
-	if (wallet == NULL)
+	if (wallet == NULL ||
+	    !signer_holds_add(&state->holds, CALL_STORE_VALUE_WALLET, &wallet->head, ask))
 		return STATUS_BUSY;
 	wallet->record = *record;
 	wallet->head.state = SIGNER_CACHED_READY;
-	hold(state, CALL_STORE_VALUE_WALLET, &wallet->head, ask);
 	return STATUS_OK;
 }
 
 enum status signer_state_lower_client(struct signer_state *state,
                                       const struct authz_client_record *record,
-                                      struct signer_ask ask)
+                                      const struct signer_ask *ask)
 {
 	struct authz_client_record *next =
 	    (struct authz_client_record *)next_of(state, CALL_STORE_VALUE_CREDENTIAL, record->id);
 	struct signer_client *client;
 
-	if (state->hold_count == SIGNER_HOLDS_MAX)
-		return STATUS_BUSY;
 	client = (struct signer_client *)signer_cache_claim(&state->clients, record->id);
-	if (client == NULL)
+	if (client == NULL ||
+	    !signer_holds_add(&state->holds, CALL_STORE_VALUE_CREDENTIAL, &client->head, ask))
 		return STATUS_BUSY;
 	client->record = *record;
 	client->head.state = SIGNER_CACHED_READY;
-	hold(state, CALL_STORE_VALUE_CREDENTIAL, &client->head, ask);
 	if (next != NULL && record->frozen) {
 		next->frozen = true;
 		next->frozen_by = record->frozen_by;
@@ -745,52 +726,55 @@ enum status signer_state_lower_client(struct signer_state *state,
 
 enum status signer_state_lower_factor(struct signer_state *state,
                                       const struct authz_factor_record *record,
-                                      struct signer_ask ask)
+                                      const struct signer_ask *ask)
 {
 	struct signer_factor *factor;
 
-	if (state->hold_count == SIGNER_HOLDS_MAX)
-		return STATUS_BUSY;
 	factor = (struct signer_factor *)signer_cache_claim(&state->factors, record->id);
-	if (factor == NULL)
+	if (factor == NULL ||
+	    !signer_holds_add(&state->holds, CALL_STORE_VALUE_FACTOR, &factor->head, ask))
 		return STATUS_BUSY;
 	factor->record = *record;
 	factor->head.state = SIGNER_CACHED_READY;
-	hold(state, CALL_STORE_VALUE_FACTOR, &factor->head, ask);
 	return STATUS_OK;
 }
 
 enum status signer_state_lower_grant(struct signer_state *state, struct signer_grant *grant,
-                                     struct signer_ask ask)
+                                     const struct signer_ask *ask)
 {
-	if (state->hold_count == SIGNER_HOLDS_MAX)
+	if (!signer_holds_add(&state->holds, CALL_STORE_VALUE_GRANT, &grant->head, ask))
 		return STATUS_BUSY;
 	(void)signer_state_rules(&grant->record, grant->meter.rules);
-	hold(state, CALL_STORE_VALUE_GRANT, &grant->head, ask);
 	return STATUS_OK;
 }
 
-bool signer_state_may_hold(const struct signer_state *state, size_t count, const uint8_t user[32])
+bool signer_state_may_hold(const struct signer_state *state, size_t count,
+                           const struct signer_ask *ask)
 {
-	size_t own = 0;
-
-	for (size_t i = 0; i < state->hold_count; i++)
-		own += state->holds[i].has_user && memcmp(state->holds[i].user, user, 32) == 0;
-	return own + count <= SIGNER_HOLDS_MAX - state->hold_count;
+	return signer_holds_have_room(&state->holds, count, ask);
 }
 
-static size_t count_unwritten(const struct signer_state *state)
+bool signer_state_is_held(struct signer_state *state, uint32_t kind, const uint8_t id[32])
 {
-	size_t count = 0;
+	const struct signer_cache_head *head =
+	    (const struct signer_cache_head *)signer_cache_find(cache_of(state, kind), id);
 
-	for (size_t i = 0; i < state->hold_count; i++)
-		count += state->holds[i].batch == UINT64_MAX;
-	return count;
+	return head != NULL && signer_holds_find(&state->holds, head) != NULL;
+}
+
+bool signer_state_hurry(struct signer_state *state, const struct signer_ask *ask)
+{
+	if (signer_holds_unwritten(&state->holds) == 0 &&
+	    state->holds.batch != signer_store_gathering(state->store))
+		return false;
+	signer_store_need(state->store, ask->need, ask->user);
+	return true;
 }
 
 uint64_t signer_state_lowered(const struct signer_state *state)
 {
-	return count_unwritten(state) != 0 ? UINT64_MAX : state->held_batch;
+	return signer_holds_unwritten(&state->holds) != 0 ? SIGNER_HOLD_UNWRITTEN
+	                                                  : state->holds.batch;
 }
 
 static uint64_t put_hold(struct signer_state *state, const struct signer_hold *held)
@@ -803,7 +787,9 @@ static uint64_t put_hold(struct signer_state *state, const struct signer_hold *h
 		    state, next != NULL ? (const struct authz_wallet_record *)next
 		                        : &((const struct signer_wallet *)entry)->record);
 	case CALL_STORE_VALUE_GRANT:
-		return signer_state_put_grant(state, &((const struct signer_grant *)entry)->record);
+		return signer_state_put_grant(
+		    state, next != NULL ? (const struct authz_grant_record *)next
+		                        : &((const struct signer_grant *)entry)->record);
 	case CALL_STORE_VALUE_FACTOR:
 		return signer_state_put_factor(state,
 		                               &((const struct signer_factor *)entry)->record);
@@ -822,46 +808,29 @@ void signer_state_write(struct signer_state *state)
 	size_t count = 0, bytes = 0;
 	bool all;
 
-	/* Nobody's freeze is to find them all taken. */
-	if (state->hold_count >= SIGNER_HOLDS_URGENT)
-		signer_store_need(state->store, SIGNER_NEED_LESS, NULL);
-	for (size_t i = 0; i < state->hold_count; i++) {
-		const struct signer_hold *held = &state->holds[i];
+	for (size_t i = 0; i < state->holds.count; i++) {
+		const struct signer_hold *held = &state->holds.rows[i];
 
-		if (held->batch != UINT64_MAX)
+		if (held->batch != SIGNER_HOLD_UNWRITTEN)
 			continue;
 		count++;
 		bytes += held->kind == CALL_STORE_VALUE_GRANT ? 2 * each : each;
-		signer_store_need(state->store, held->need, held->has_user ? held->user : NULL);
+		signer_store_need(state->store, held->need, held->user);
 	}
 	all = signer_store_room(state->store, count, bytes);
 	/* What never fits one batch goes piece by piece; no single change is so large. */
 	if (count == 0 || (!all && bytes <= SIGNER_STORE_BATCH_MAX / 2))
 		return;
-	for (size_t i = 0; i < state->hold_count; i++) {
-		struct signer_hold *held = &state->holds[i];
+	for (size_t i = 0; i < state->holds.count; i++) {
+		struct signer_hold *held = &state->holds.rows[i];
 
-		if (held->batch != UINT64_MAX)
+		if (held->batch != SIGNER_HOLD_UNWRITTEN)
 			continue;
 		if (!all && !signer_store_room(state->store, 1, 2 * each))
 			return;
-		held->batch = state->held_batch = put_hold(state, held);
+		held->batch = state->holds.batch = put_hold(state, held);
 		held->need = SIGNER_NEED_LEASE; /* asked for */
 	}
-}
-
-static void pump_holds(struct signer_state *state)
-{
-	uint64_t committed = signer_store_committed(state->store);
-	size_t kept = 0;
-
-	for (size_t i = 0; i < state->hold_count; i++) {
-		if (state->holds[i].batch <= committed)
-			state->holds[i].head->pins--;
-		else
-			state->holds[kept++] = state->holds[i];
-	}
-	state->hold_count = kept;
 }
 
 void signer_state_install_grant(struct signer_state *state, const struct authz_grant_record *record)
@@ -909,6 +878,6 @@ void signer_state_pump(struct signer_state *state)
 	/* What was not shown while it was being anchored is shown now. */
 	state->loads += committed != state->pumped;
 	state->pumped = committed;
-	pump_holds(state);
+	signer_holds_end(&state->holds, committed);
 	signer_meter_pump(state);
 }

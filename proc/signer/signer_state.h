@@ -13,6 +13,7 @@
 #include "authz_record.h"
 #include "policy_request.h"
 #include "signer_cache.h"
+#include "signer_hold.h"
 #include "signer_store.h"
 #include "signer_vault.h"
 
@@ -27,8 +28,6 @@
 #define SIGNER_PENDING_CACHED 2
 #define SIGNER_OFFERS_CACHED  2
 #define SIGNER_KEPT_CACHED    AUTHZ_CHANGES_MAX /* asked for together */
-#define SIGNER_HOLDS_MAX      512
-#define SIGNER_HOLDS_URGENT   384 /* from so many on they ask for a write, whoever's they are */
 #define SIGNER_RECORD_MAX     LIMIT_MODULE_MAX
 
 /* Where a wallet's chain of receipts stands. */
@@ -133,20 +132,9 @@ struct signer_state {
 	struct signer_store *store;
 	struct signer_cache wallets, grants, limits, clients, names, addresses, tokens, modules,
 	    tables, users, metas, user_keys, factors, pending, offers, links, kept;
-	/* Entries whose power became less: pinned until that is durable, so that the old power can
-	 * never be loaded again; written as soon as a batch has room. */
-	struct signer_hold {
-		struct signer_cache_head *head;
-		uint32_t kind;
-		uint64_t batch; /* UINT64_MAX: not written yet */
-		enum signer_need need;
-		bool has_user;
-		uint8_t user[32];
-	} holds[SIGNER_HOLDS_MAX];
-	size_t hold_count;
-	uint64_t held_batch; /* the last one in which a hold was written */
-	/* The version of a wallet or client that a commit which does not count yet writes; NULL:
-	 * none does. */
+	struct signer_holds holds; /* written as soon as a batch has room */
+	/* The version of a wallet, client or grant that a commit which does not count yet writes;
+	 * NULL: none does. */
 	void *(*next)(void *context, uint32_t kind, const uint8_t id[32]);
 	struct buffer plain;              /* a record as it was unsealed */
 	struct buffer sealed;             /* a record to be written */
@@ -222,6 +210,12 @@ struct signer_version signer_state_durable(const struct signer_state *state,
 MUST_USE enum status signer_state_table(struct signer_state *state, const uint8_t hash[32],
                                         struct signer_blob **ret_table);
 
+/* signer_state_coming gives the version of a record that a commit which does not count yet writes,
+ * borrowed until the next look-up; false: none does, or it does not open. For what only counts or
+ * is named by its hash: a change that is judged by it goes with that commit or after it. */
+bool signer_state_coming(struct signer_state *state, uint32_t kind, const uint8_t id[32],
+                         struct bytes *ret_plain);
+
 /* Writes: seal and add to the gathering batch; `ret_batch` says when they are durable. The caller
  * has made room (signer_store_room), so they do not fail half-way. They do not touch the caches:
  * what raises power becomes visible with signer_state_install_* after its commit, what lowers it
@@ -241,32 +235,33 @@ void signer_state_install_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *wallet);
 void signer_state_install_client(struct signer_state *state,
                                  const struct authz_client_record *client);
-/* Who asks the TPM for a write, and what for. */
-struct signer_ask {
-	enum signer_need need;
-	const uint8_t *user; /* from whose share it is taken; NULL: nobody's */
-};
-
 /* signer_state_lower_* install a record with less power now, whatever the store does; it is written
- * by itself. STATUS_BUSY when too many wait. Where a commit in flight writes a next version of the
- * record, that one is written in its place: of a wallet the caller has taken the power from it,
- * too; a client that is frozen is so in its next version. */
+ * by itself. STATUS_BUSY when there is no place to hold it at all; who has any is asked before
+ * (signer_state_may_hold). Where a commit in flight writes a next version of the record, that one
+ * is written in its place: of a wallet or grant the caller has taken the power from it, too; a
+ * client that is frozen is so in its next version. */
 MUST_USE enum status signer_state_lower_wallet(struct signer_state *state,
                                                const struct authz_wallet_record *wallet,
-                                               struct signer_ask ask);
+                                               const struct signer_ask *ask);
 MUST_USE enum status signer_state_lower_client(struct signer_state *state,
                                                const struct authz_client_record *client,
-                                               struct signer_ask ask);
+                                               const struct signer_ask *ask);
 /* What a factor was used for it cannot be used for again: that is less power too. */
 MUST_USE enum status signer_state_lower_factor(struct signer_state *state,
                                                const struct authz_factor_record *factor,
-                                               struct signer_ask ask);
+                                               const struct signer_ask *ask);
 /* signer_state_lower_grant takes the record of a cached grant whose caps were lowered in place. */
 MUST_USE enum status signer_state_lower_grant(struct signer_state *state,
-                                              struct signer_grant *grant, struct signer_ask ask);
-/* signer_state_may_hold tells whether a user may lower so many more before the store takes some: no
- * more than he leaves to others. */
-bool signer_state_may_hold(const struct signer_state *state, size_t count, const uint8_t user[32]);
+                                              struct signer_grant *grant,
+                                              const struct signer_ask *ask);
+/* signer_state_may_hold tells whether who asks finds so many places more (signer_hold.h);
+ * signer_state_is_held whether a record needs none. */
+bool signer_state_may_hold(const struct signer_state *state, size_t count,
+                           const struct signer_ask *ask);
+bool signer_state_is_held(struct signer_state *state, uint32_t kind, const uint8_t id[32]);
+/* signer_state_hurry asks for the write that makes what is held durable; false: nothing is to be
+ * written. */
+bool signer_state_hurry(struct signer_state *state, const struct signer_ask *ask);
 /* signer_state_write puts what was lowered into the gathering batch, when that has room. */
 void signer_state_write(struct signer_state *state);
 /* signer_state_lowered: when this batch is durable, all is that was lowered until now; UINT64_MAX:

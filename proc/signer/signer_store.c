@@ -177,37 +177,54 @@ static struct store_op op_at(const struct batch *batch, size_t at)
 	return op;
 }
 
-static bool is_in(const struct batch *batch, uint32_t kind, const uint8_t id[32])
+/* The last version of a record that a batch writes. */
+static bool find_in(const struct batch *batch, uint32_t kind, const uint8_t id[32],
+                    struct bytes *ret_value)
 {
+	bool found = false;
+
 	for (size_t at = 0; at < batch->len;) {
 		struct store_op op = op_at(batch, at);
 
-		if (op.fixed.kind == kind && memcmp(op.fixed.id, id, 32) == 0)
-			return true;
+		if (op.fixed.kind == kind && memcmp(op.fixed.id, id, 32) == 0) {
+			*ret_value = op.value;
+			found = true;
+		}
 		at += sizeof(op.fixed) + op.value.len;
 	}
-	return false;
+	return found;
 }
 
-static bool flies(const struct signer_store *store, uint32_t kind, const uint8_t id[32])
+static bool flies(const struct signer_store *store, uint32_t kind, const uint8_t id[32],
+                  struct bytes *ret_value)
 {
-	return store->commit != COMMIT_IDLE && is_in(&store->flying, kind, id);
+	return store->commit != COMMIT_IDLE && find_in(&store->flying, kind, id, ret_value);
+}
+
+bool signer_store_coming(const struct signer_store *store, uint32_t kind, const uint8_t id[32],
+                         struct bytes *ret_sealed)
+{
+	return find_in(&store->gathering, kind, id, ret_sealed) ||
+	       flies(store, kind, id, ret_sealed);
 }
 
 bool signer_store_writes(const struct signer_store *store, uint32_t kind, const uint8_t id[32])
 {
-	return flies(store, kind, id) || is_in(&store->gathering, kind, id);
+	struct bytes ignored;
+
+	return signer_store_coming(store, kind, id, &ignored);
 }
 
 enum status signer_store_load(struct signer_store *store, uint32_t kind, const uint8_t id[32])
 {
 	struct awaited awaited = {.what = AWAIT_LOAD, .kind = kind};
+	struct bytes ignored;
 	enum status status;
 
 	memcpy(awaited.id, id, 32);
 	/* What is not anchored yet is not shown: it may be taken back. The store shows a batch
 	 * from when it has it. */
-	if (flies(store, kind, id))
+	if (flies(store, kind, id, &ignored))
 		return STATUS_BUSY;
 	for (size_t i = 0; i < store->queue_count; i++) {
 		const struct awaited *other = &store->queue[(store->queue_first + i) % AWAITED_MAX];

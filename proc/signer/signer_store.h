@@ -99,6 +99,10 @@ uint64_t signer_store_committed(const struct signer_store *store);
 void signer_store_anchored(struct signer_store *store);
 /* signer_store_writes: a batch that does not count yet writes this record. */
 bool signer_store_writes(const struct signer_store *store, uint32_t kind, const uint8_t id[32]);
+/* signer_store_coming gives the last version of it that such a batch writes, sealed, borrowed until
+ * the next call of anything here; false: none does. */
+bool signer_store_coming(const struct signer_store *store, uint32_t kind, const uint8_t id[32],
+                         struct bytes *ret_sealed);
 /* signer_store_need asks the TPM for the gathering batch: as a write of `user`'s share (NULL:
  * nobody's), unless somebody asked for as much before him. Records alone ask as leases do. */
 void signer_store_need(struct signer_store *store, enum signer_need need, const uint8_t *user);

@@ -12,6 +12,7 @@ struct signer_waiting {
 	struct {
 		struct buffer message;
 		uint64_t order; /* 0: free */
+		uint64_t came_ms;
 		enum signer_request_kind kind;
 	} rows[SIGNER_WAITING_MAX];
 	uint64_t order;
@@ -72,11 +73,6 @@ static const struct authz_change *take_change(struct bytes message,
 	           : NULL;
 }
 
-bool signer_action_acts_at_once(uint8_t action)
-{
-	return action == AUTHZ_ACTION_FREEZE || action == AUTHZ_ACTION_REVOKE;
-}
-
 bool signer_request_acts_at_once(struct bytes message)
 {
 	const struct authz_change *change;
@@ -90,7 +86,9 @@ bool signer_request_acts_at_once(struct bytes message)
 	    head.kind == CALL_CHANGE_UPDATE)
 		return true;
 	change = take_change(message, &head);
-	return change != NULL && signer_action_acts_at_once(change->action);
+	/* A limit that grows is found out when the wallet is known (signer_factor.c). */
+	return change != NULL &&
+	       (authz_action_reduces(change->action) || change->action == AUTHZ_ACTION_LIMIT);
 }
 
 enum signer_request_kind signer_request_kind(struct bytes message)
@@ -111,7 +109,7 @@ enum signer_request_kind signer_request_kind(struct bytes message)
 	                                                      : SIGNER_REQUEST_OTHER;
 }
 
-void signer_waiting_add(struct signer_waiting *waiting, struct bytes message)
+void signer_waiting_add(struct signer_waiting *waiting, struct bytes message, uint64_t now_ms)
 {
 	size_t at = free_row(waiting);
 
@@ -119,7 +117,14 @@ void signer_waiting_add(struct signer_waiting *waiting, struct bytes message)
 	waiting->rows[at].message.len = 0;
 	CHECK(buffer_put(&waiting->rows[at].message, message) == STATUS_OK);
 	waiting->rows[at].order = ++waiting->order;
+	waiting->rows[at].came_ms = now_ms;
 	waiting->rows[at].kind = signer_request_kind(message);
+}
+
+uint64_t signer_waiting_came_ms(const struct signer_waiting *waiting)
+{
+	CHECK(waiting->current < SIGNER_WAITING_MAX);
+	return waiting->rows[waiting->current].came_ms;
 }
 
 static void free_at(struct signer_waiting *waiting, size_t at)

@@ -7,14 +7,16 @@
 
 #include "authz_change.h"
 
-#define SIGNER_WAITING_MAX 16 /* as many as the authority has open (PENDING_MAX there) */
+#define SIGNER_WAITING_MAX 32 /* as many as the authority has open (PENDING_MAX there) */
 
 struct signer_waiting;
 
 struct signer_waiting *signer_waiting_new(void);
 bool signer_waiting_has_room(const struct signer_waiting *waiting);
-/* signer_waiting_add copies a REQUEST message; there must be room. */
-void signer_waiting_add(struct signer_waiting *waiting, struct bytes message);
+/* signer_waiting_add copies a REQUEST message that came now; there must be room. */
+void signer_waiting_add(struct signer_waiting *waiting, struct bytes message, uint64_t now_ms);
+/* signer_waiting_came_ms is when the one that is worked on came. */
+uint64_t signer_waiting_came_ms(const struct signer_waiting *waiting);
 /* signer_waiting_drop forgets what waits: its authority is gone. The one worked on stays. */
 void signer_waiting_drop(struct signer_waiting *waiting);
 
@@ -32,11 +34,9 @@ enum signer_request_kind signer_request_kind(struct bytes message);
 /* signer_change_lowers tells whether a change can do nothing but take power away, or be refused. */
 bool signer_change_lowers(const struct authz_change *change);
 
-/* signer_request_acts_at_once is true for what is done whatever commit is in flight: questions,
- * the time, commands, freezes and revocations. Cancelling and lowering a limit go before others,
- * but want the state that was settled last. */
+/* signer_request_acts_at_once is true for what is done, or looked at, whatever commit is in flight:
+ * questions, the time, commands, and what takes power away. */
 bool signer_request_acts_at_once(struct bytes message);
-bool signer_action_acts_at_once(uint8_t action);
 
 /* signer_waiting_for is true when a request of that kind waits. */
 bool signer_waiting_for(const struct signer_waiting *waiting, enum signer_request_kind kind);

@@ -80,7 +80,9 @@ static void test_a_request_is_what_its_bytes_say(void)
 		EXPECT(signer_request_kind(change(kind, 1, AUTHZ_ACTION_CANCEL)) ==
 		       SIGNER_REQUEST_LESS);
 		EXPECT(signer_request_acts_at_once(change(kind, 1, AUTHZ_ACTION_FREEZE)) &&
-		       !signer_request_acts_at_once(change(kind, 1, AUTHZ_ACTION_CANCEL)));
+		       signer_request_acts_at_once(change(kind, 1, AUTHZ_ACTION_CANCEL)) &&
+		       signer_request_acts_at_once(change(kind, 1, AUTHZ_ACTION_LIMIT)) &&
+		       !signer_request_acts_at_once(change(kind, 1, AUTHZ_ACTION_UNFREEZE)));
 		EXPECT(signer_request_kind(change(kind, 1, AUTHZ_ACTION_LIMIT)) ==
 		       SIGNER_REQUEST_LESS);
 		names_state = true;
@@ -100,14 +102,14 @@ static void test_what_takes_power_away_goes_first_the_rest_in_order(void)
 
 	waiting = signer_waiting_new();
 	EXPECT(next(waiting) == 0);
-	signer_waiting_add(waiting, request(CALL_CHANGE_MODULE_ADD, 1, none));
-	signer_waiting_add(waiting, request(CALL_CHANGE_QUERY, 2, none));
+	signer_waiting_add(waiting, request(CALL_CHANGE_MODULE_ADD, 1, none), 1000);
+	signer_waiting_add(waiting, request(CALL_CHANGE_QUERY, 2, none), 1000);
 	EXPECT(signer_waiting_for(waiting, SIGNER_REQUEST_QUESTION));
 	EXPECT(!signer_waiting_for(waiting, SIGNER_REQUEST_LESS));
 	EXPECT(next(waiting) == 1); /* a question goes before nothing */
-	signer_waiting_add(waiting, change(CALL_CHANGE_SUBMIT, 3, AUTHZ_ACTION_UNFREEZE));
-	signer_waiting_add(waiting, change(CALL_CHANGE_SUBMIT, 4, AUTHZ_ACTION_FREEZE));
-	signer_waiting_add(waiting, change(CALL_CHANGE_SUBMIT, 5, AUTHZ_ACTION_REVOKE));
+	signer_waiting_add(waiting, change(CALL_CHANGE_SUBMIT, 3, AUTHZ_ACTION_UNFREEZE), 1000);
+	signer_waiting_add(waiting, change(CALL_CHANGE_SUBMIT, 4, AUTHZ_ACTION_FREEZE), 1000);
+	signer_waiting_add(waiting, change(CALL_CHANGE_SUBMIT, 5, AUTHZ_ACTION_REVOKE), 1000);
 	EXPECT(signer_waiting_for(waiting, SIGNER_REQUEST_LESS));
 	signer_waiting_done(waiting);
 	for (uint64_t id = 4; id <= 5; id++) {
@@ -131,7 +133,7 @@ static void test_it_holds_as_many_as_it_says_and_forgets_what_its_authority_left
 	waiting = signer_waiting_new();
 	for (uint64_t id = 1; id <= SIGNER_WAITING_MAX; id++) {
 		EXPECT(signer_waiting_has_room(waiting));
-		signer_waiting_add(waiting, request(CALL_CHANGE_QUERY, id, none));
+		signer_waiting_add(waiting, request(CALL_CHANGE_QUERY, id, none), 1000);
 	}
 	EXPECT(!signer_waiting_has_room(waiting));
 	EXPECT(next(waiting) == 1);

@@ -11,6 +11,7 @@ script_test(tpm_cuts GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_cuts.py
 soak_test(tpm-cuts COMMAND tests/tpm/tpm_cuts.py 1000)
 # Genesis, cut off before and after each of its commands: proc/unsealer/unsealer_test.c.
 soak_test(genesis-cuts ROUNDS 24 OF build/tests/unsealer_test COMMAND build/tests/unsealer_test $ROUND 24)
+script_test(tpm_group GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_group.py)
 script_test(tpm_recover GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_recover.py)
 script_test(tpm_people GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_people.py)
 script_test(tpm_canary GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_canary.py)

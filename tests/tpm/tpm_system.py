@@ -105,7 +105,7 @@ class Tpm:
 class System:
     """One run of the supervisor and its processes."""
 
-    def __init__(self, tpm, state, start):
+    def __init__(self, tpm, state, start, *words):
         self.log_path = os.path.join(os.path.dirname(state), "log.%d" % time.monotonic_ns())
         self.log = open(self.log_path, "wb")
         ports = [free_port() for _ in range(2)]
@@ -113,7 +113,7 @@ class System:
         self.process = subprocess.Popen(
             [os.path.join(BUILD, "bin/claviger-supervisor"), "tpm=swtpm:path=" + tpm.socket,
              "state_dir=" + state, "start=" + start, "listen=127.0.0.1:%d" % ports[0],
-             "metrics_listen=127.0.0.1:%d" % ports[1]], stderr=self.log, stdin=subprocess.DEVNULL)
+             "metrics_listen=127.0.0.1:%d" % ports[1], *words], stderr=self.log, stdin=subprocess.DEVNULL)
 
     def events(self):
         with open(self.log_path) as f:

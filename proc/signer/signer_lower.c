@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "signer_lower.h"
+
+#include "base_check.h"
+
+struct authz_pending_entry *signer_lower_find_pending(struct authz_wallet_record *wallet,
+                                                      const uint8_t hash[32])
+{
+	for (size_t i = 0; i < wallet->pending_count; i++)
+		if (memcmp(wallet->pending[i].change, hash, 32) == 0)
+			return &wallet->pending[i];
+	return NULL;
+}
+
+void signer_lower_drop_pending(struct authz_wallet_record *wallet,
+                               struct authz_pending_entry *entry)
+{
+	size_t at = (size_t)(entry - wallet->pending);
+
+	memmove(entry, entry + 1, (wallet->pending_count - at - 1) * sizeof(*entry));
+	wallet->pending_count--;
+}
+
+bool signer_lower_is_live(const struct authz_wallet_record *wallet, const uint8_t grant[32])
+{
+	for (size_t i = 0; i < wallet->grant_count; i++)
+		if (wallet->grants[i].live && memcmp(wallet->grants[i].grant, grant, 32) == 0)
+			return true;
+	return false;
+}
+
+static void revoke(struct authz_wallet_record *wallet, const uint8_t grant[32])
+{
+	for (size_t i = 0; i < wallet->grant_count; i++)
+		if (memcmp(wallet->grants[i].grant, grant, 32) == 0)
+			wallet->grants[i].live = false;
+}
+
+/* ---- limits ---- */
+
+static size_t find_limit(const struct authz_wallet_record *wallet,
+                         const struct authz_counter_rule *limit)
+{
+	size_t at = 0;
+
+	while (at < wallet->limit_count && !authz_counter_same(&wallet->limits[at], limit))
+		at++;
+	return at;
+}
+
+bool signer_lower_fits(const struct authz_limit_body *body,
+                       const struct authz_wallet_record *wallet)
+{
+	size_t count = wallet->limit_count;
+
+	for (size_t i = 0; i < body->limit_count; i++)
+		count += find_limit(wallet, &body->limits[i]) == wallet->limit_count;
+	return count <= LIMIT_WALLET_LIMITS_MAX;
+}
+
+/* As the user wrote them, each with the lower of both caps; then those of the record that he did
+ * not know of. Those that it had go on counting. */
+static void lower_limits(const struct authz_limit_body *body, const struct authz_wallet_record *now,
+                         struct authz_wallet_record *wallet)
+{
+	static struct authz_wallet_record before;
+
+	before = *wallet;
+	CHECK(signer_lower_fits(body, wallet));
+	for (size_t i = 0; i < body->limit_count; i++) {
+		size_t at = find_limit(&before, &body->limits[i]);
+
+		wallet->limits[i] = body->limits[i];
+		wallet->limits_since[i] = before.version + 1;
+		if (at < before.limit_count) {
+			wallet->limits_since[i] = before.limits_since[at];
+			if (before.limits[at].cap < body->limits[i].cap)
+				wallet->limits[i].cap = before.limits[at].cap;
+		} else if (now != NULL) {
+			at = find_limit(now, &body->limits[i]);
+			CHECK(at < now->limit_count);
+			wallet->limits_since[i] = now->limits_since[at];
+		}
+	}
+	wallet->limit_count = (uint8_t)body->limit_count;
+	for (size_t at = 0; at < before.limit_count; at++) {
+		size_t to = wallet->limit_count;
+
+		if (authz_limit_becomes(body, &before.limits[at]) != NULL)
+			continue;
+		wallet->limits[to] = before.limits[at];
+		wallet->limits_since[to] = before.limits_since[at];
+		wallet->limit_count++;
+	}
+	/* Ids ascend. */
+	for (uint8_t i = 0; wallet->limit_count != body->limit_count && i < wallet->limit_count;
+	     i++)
+		wallet->limits[i].id = i;
+}
+
+void signer_lower_caps(const struct authz_limit_body *body, struct authz_grant_record *grant)
+{
+	for (size_t i = 0; i < body->count; i++)
+		for (size_t at = 0; at < grant->counter_count; at++)
+			if (grant->counters[at].id == body->caps[i].id &&
+			    grant->counters[at].cap > body->caps[i].cap)
+				grant->counters[at].cap = body->caps[i].cap;
+}
+
+/* ---- all of it ---- */
+
+void signer_lower_wallet(const struct authz_change *change, size_t at,
+                         const struct authz_wallet_record *now, struct authz_wallet_record *wallet)
+{
+	static struct authz_limit_body limit;
+	struct authz_pending_entry *entry;
+	uint8_t id[32];
+
+	switch ((enum authz_action)change->action) {
+	case AUTHZ_ACTION_FREEZE:
+		wallet->frozen = true;
+		wallet->pending_count = 0; /* what waits does not thaw it */
+		return;
+	case AUTHZ_ACTION_REVOKE:
+		CHECK(authz_id_take(change->entries[at].body, id) == STATUS_OK);
+		revoke(wallet, id);
+		return;
+	case AUTHZ_ACTION_CANCEL:
+		CHECK(authz_id_take(change->entries[at].body, id) == STATUS_OK);
+		entry = signer_lower_find_pending(wallet, id);
+		if (entry != NULL && !entry->done)
+			signer_lower_drop_pending(wallet, entry);
+		return;
+	case AUTHZ_ACTION_LIMIT:
+		CHECK(authz_limit_take(change->entries[at].body, &limit) == STATUS_OK);
+		if (limit.of_wallet)
+			lower_limits(&limit, now, wallet);
+		return;
+	case AUTHZ_ACTION_CREATE:
+	case AUTHZ_ACTION_IMPORT:
+	case AUTHZ_ACTION_GRANT:
+	case AUTHZ_ACTION_UNFREEZE:
+	case AUTHZ_ACTION_FACTOR:
+	case AUTHZ_ACTION_EXPORT:
+	case AUTHZ_ACTION_COUNT:
+		break;
+	}
+	CHECK(false);
+}

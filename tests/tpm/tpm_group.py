@@ -122,7 +122,7 @@ def cap(shown):
 
 
 def lower_beside_higher(machine):
-    """M7: a lower limit, of a wallet and of a grant, while a higher one is on its way."""
+    """A12: a lower limit, of a wallet and of a grant, while a higher one is on its way."""
     machine.new_wallet("low", "low.json")
     machine.claviger("wallet", "limit", "low", "--cap", "lamports:24h:1000", key="low.json")
     machine.done("a grant", machine.grant("low", "low.json", TRANSFER))
@@ -153,7 +153,7 @@ def waiting(machine):
 
 
 def cancel_beside_another(machine):
-    """M7: one change waits for its time, another of the same wallet is on its way: the first is cancelled."""
+    """A12: one change waits for its time, another of the same wallet is on its way: the first is cancelled."""
     machine.new_wallet("slow", "slow.json", "--delay", "1h")
     machine.claviger("wallet", "unfreeze", "slow", key="slow.json")
     change = waiting(machine)[0]
@@ -240,7 +240,7 @@ def everything(machine, number):
 
 
 def cut_everything(machine):
-    """M10, C2: the power goes around the one write of a group of all kinds."""
+    """C2: the power goes around the one write of a group of all kinds."""
     for number, when in enumerate(("before", "after"), 1):
         first, seen = everything(machine, number)
         frozen = machine.show("gn%d" % number, "gn%d.json" % number)["frozen"]

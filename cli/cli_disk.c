@@ -29,7 +29,7 @@ struct disk_options {
 	const char *size, *ca, *operator_port, *site_key, *serial, *address, *router, *port,
 	    *metrics, *verifiers, *names, *operators, *machines, *deployment, *unproven, *rp_id,
 	    *origins, *time_keys;
-	bool bound_exports;
+	bool bound_exports, interpreter;
 	const char *genesis, *approvals, *escrow, *restore, *manifest;
 };
 
@@ -127,6 +127,7 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
 		snprintf(m->origins[m->origin_count++], sizeof(m->origins[0]), "%.127s", word);
 	}
 	m->bound_exports = o->bound_exports;
+	m->interpreter = o->interpreter;
 	if (o->rp_id != NULL && strlen(o->rp_id) > SITE_NAME_MAX)
 		return cli_usage(call, "--rp-id takes at most %u bytes", SITE_NAME_MAX);
 	snprintf(m->rp_id, sizeof(m->rp_id), "%.63s", o->rp_id != NULL ? o->rp_id : "");
@@ -355,6 +356,7 @@ static int run_disk(struct cli_call *call)
 	    {"--rp-id",         &o.rp_id,         NULL            },
 	    {"--origins",       &o.origins,       NULL            },
 	    {"--bound-exports", NULL,             &o.bound_exports},
+	    {"--interpreter",   NULL,             &o.interpreter  },
 	    {"--genesis",       &o.genesis,       NULL            },
 	    {"--approvals",     &o.approvals,     NULL            },
 	    {"--escrow",        &o.escrow,        NULL            },
@@ -422,12 +424,12 @@ static int run_disk(struct cli_call *call)
 
 const struct cli_command cli_image_disk = {
     .name = "image disk",
-    .arguments =
-        "[--size MIB] [--site-key FILE] [--address A/BITS [--router A]] [--port N] "
-        "[--metrics-port N] [--operator-port N] [--ca FILE] [--name LIST] [--operator "
-        "LIST] [--machine LIST] [--verifiers N] [--rp-id NAME] [--origins LIST] "
-        "[--bound-exports] [--deployment HEX] [--time-key LIST] [--unproven SECONDS] [--serial N] "
-        "[--genesis FILE] [--approvals FILE] [--escrow FILE] [--restore FOLDER] DISK",
+    .arguments = "[--size MIB] [--site-key FILE] [--address A/BITS [--router A]] [--port N] "
+                 "[--metrics-port N] [--operator-port N] [--ca FILE] [--name LIST] [--operator "
+                 "LIST] [--machine LIST] [--verifiers N] [--rp-id NAME] [--origins LIST] "
+                 "[--bound-exports] [--interpreter] [--deployment HEX] [--time-key LIST] "
+                 "[--unproven SECONDS] [--serial N] "
+                 "[--genesis FILE] [--approvals FILE] [--escrow FILE] [--restore FOLDER] DISK",
     .sentence = "prepare the appliance's data disk: site manifest, genesis, approvals",
     .run = run_disk,
     .help =
@@ -441,7 +443,9 @@ const struct cli_command cli_image_disk = {
         "                     the address), --operator (public keys), --machine (SHA-256 of\n"
         "                     endorsement keys), --verifiers, --rp-id and --origins (passkeys), "
         "--bound-exports (a\n"
-        "                     passkey that signs an export is bound to its device), --time-key "
+        "                     passkey that signs an export is bound to its device), --interpreter\n"
+        "                     (policies that ship are interpreted, too: slower, and without the\n"
+        "                     code that was compiled of them), --time-key "
         "(public\n"
         "                     keys of who says what time it is, best three: more than half must\n"
         "                     agree), --unproven (seconds without proof of the time after which\n"

@@ -29,10 +29,11 @@ enum {
 	KEY_OPERATOR_PORT = 16,
 	KEY_CA = 17,
 	KEY_BOUND_EXPORTS = 18,
+	KEY_INTERPRETER = 19,
 };
 
 #define VERSION       1
-#define KEYS_MAX      18
+#define KEYS_MAX      19
 #define VERIFIERS_MAX 16
 
 /* Host names and addresses: what a certificate may carry, and no separator of ours. */
@@ -191,6 +192,9 @@ static void take_fields(struct cbor_reader *r, struct site_manifest *m)
 	m->bound_exports = cbor_take_key_if(r, KEY_BOUND_EXPORTS);
 	if (m->bound_exports && !cbor_take_bool(r))
 		cbor_fail(r, STATUS_MALFORMED);
+	m->interpreter = cbor_take_key_if(r, KEY_INTERPRETER);
+	if (m->interpreter && !cbor_take_bool(r))
+		cbor_fail(r, STATUS_MALFORMED);
 	cbor_take_end(r);
 	if (m->port == 0)
 		cbor_fail(r, STATUS_MALFORMED);
@@ -255,7 +259,7 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 	               (m->verifiers != 0) + (m->name_count != 0) + (m->operator_count != 0) +
 	               (m->machine_count != 0) + (m->unproven_max_s != 0) + (m->rp_id[0] != 0) +
 	               (m->origin_count != 0) + (m->time_key_count != 0) + (m->operator_port != 0) +
-	               m->has_ca + m->bound_exports;
+	               m->has_ca + m->bound_exports + m->interpreter;
 
 	cbor_writer_init(&w, ret_bytes);
 	cbor_put_map(&w, count);
@@ -304,6 +308,8 @@ enum status site_signed(const struct site_manifest *m, struct buffer *ret_bytes)
 	}
 	if (m->bound_exports)
 		cbor_put_bool_at(&w, KEY_BOUND_EXPORTS, true);
+	if (m->interpreter)
+		cbor_put_bool_at(&w, KEY_INTERPRETER, true);
 	cbor_put_end(&w);
 	return cbor_finish(&w);
 }
@@ -358,6 +364,8 @@ static void take_free(const struct site_manifest *from, struct site_manifest *to
 	memcpy(to->operators, from->operators, sizeof(to->operators));
 	to->machine_count = from->machine_count;
 	memcpy(to->machines, from->machines, sizeof(to->machines));
+	/* Less is trusted with it, and more without. */
+	to->interpreter = to->interpreter && from->interpreter;
 }
 
 const char *site_change(const struct site_manifest *from, const struct site_manifest *to)
@@ -383,8 +391,8 @@ const char *site_change(const struct site_manifest *from, const struct site_mani
 	    !bytes_equal(buffer_bytes(&was), buffer_bytes(&is)))
 		return "site key, deployment, time keys, the time without proof, the CA, where "
 		       "passkeys "
-		       "are used and which may sign an export change at the machine only (claviger "
-		       "image disk)";
+		       "are used and which may sign an export change at the machine only, and "
+		       "there alone policies that ship run compiled again (claviger image disk)";
 	return NULL;
 }
 

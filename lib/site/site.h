@@ -56,6 +56,7 @@ struct site_manifest {
 	uint8_t origin_count;
 	char origins[SITE_ORIGINS_MAX][SITE_ORIGIN_MAX + 1]; /* of pages that use passkeys */
 	bool bound_exports;     /* passkeys that sign an export are bound to their device */
+	bool interpreter;       /* policies that ship are interpreted, too: nothing runs compiled */
 	uint8_t time_key_count; /* Ed25519 keys of who says what time it is; more than half must
 	                           agree */
 	uint8_t time_keys[SITE_TIME_KEYS_MAX][32];

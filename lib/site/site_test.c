@@ -26,6 +26,7 @@ static struct site_manifest whole(void)
 	    .operator_port = 8201,
 	    .has_ca = true,
 	    .bound_exports = true,
+	    .interpreter = true,
 	    .time_key_count = 3,
 	};
 
@@ -176,7 +177,7 @@ static void test_what_raises_power_does_not_change_from_afar(void)
 
 	running.operator_count = 2;
 	memset(running.operators[1], 9, 32);
-	for (unsigned i = 0; i < 18; i++) {
+	for (unsigned i = 0; i < 19; i++) {
 		to = running;
 		to.serial++;
 		switch (i) {
@@ -228,6 +229,9 @@ static void test_what_raises_power_does_not_change_from_afar(void)
 		case 15:
 			to.bound_exports = !to.bound_exports;
 			break;
+		case 17: /* compiled code again */
+			to.interpreter = false;
+			break;
 		case 16:
 			memset(to.time_keys[to.time_key_count++], 3, 32);
 			break;
@@ -237,7 +241,8 @@ static void test_what_raises_power_does_not_change_from_afar(void)
 		}
 		refused += site_change(&running, &to) != NULL;
 	}
-	EXPECT(refused == 18);
+	EXPECT(refused == 19);
+	running.interpreter = false; /* what follows turns it on, too */
 	for (unsigned i = 0; i < 8; i++) {
 		to = running;
 		to.serial += i + 1;

@@ -145,6 +145,8 @@ static void put_manifest(struct api_text *text, const struct site_manifest *m)
 	}
 	text_put(text, "],\"bound_exports\":");
 	text_put_bool(text, m->bound_exports);
+	text_put(text, ",\"policy_engine\":");
+	text_put_string(text, bytes_of_text(m->interpreter ? "interpreter" : "compiled"));
 	text_put(text, "}");
 }
 

@@ -164,6 +164,8 @@ static void put_settings(struct proc_site *site, const char *disk, int disk_fd,
 		put_setting(site, "origins", "%s", list);
 	if (manifest.bound_exports)
 		put_setting(site, "bound_exports", "yes");
+	if (manifest.interpreter)
+		put_setting(site, "policy_engine", "interpreter");
 	site_tls_names(&manifest, address, list);
 	put_setting(site, "tls_name", "%s", list);
 }

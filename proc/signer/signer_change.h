@@ -5,7 +5,17 @@
  * calls signer_turn, so signing goes on. Once its records are in a batch it waits among those whose
  * commit is not durable yet (signer_group.h), and the next request is worked on. What raises power
  * takes effect after its commit is durable; what lowers it takes effect at once and is acknowledged
- * when durable. */
+ * when durable.
+ *
+ * What a refused or cancelled change uses up. Numbers that only name or order things (batches,
+ * versions of a wallet, modules that were ever on offer, an operator's serials) are not given back:
+ * they have 64 bits, and a million a second last for half a million years. What is few (places of a
+ * commit's group, of lowered records and of changes that wait, writes of the TPM, places of
+ * modules) is taken in the step in which a change is put into its batch (signer_take_write), so one
+ * that is refused took none; what was taken of a minute's budget (births, credentials, modules)
+ * comes back with time. Of one that waited and was cancelled its place is free at once; the
+ * modules that it named stay kept, as its user's share, and the factors that it brought stay, at
+ * most LIMIT_KEPT_PER_DAY a day and wallet (U4). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SIGNER_CHANGE_H
 #define SIGNER_CHANGE_H

@@ -19,6 +19,9 @@ static bool settings_fit(const struct signer *signer, const struct site_manifest
 		return false;
 	if (signer->bound_exports != manifest->bound_exports)
 		return false;
+	if (manifest->interpreter !=
+	    (strcmp(proc_setting(signer->proc, "policy_engine"), "interpreter") == 0))
+		return false;
 	site_time_keys(manifest, text);
 	if (strcmp(proc_setting(signer->proc, "time_keys"), text) != 0 ||
 	    signer->time_settings.unproven_max_s !=

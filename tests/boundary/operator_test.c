@@ -163,6 +163,7 @@ static bool is_kept(const char *chain)
 
 static struct keys_p256_key site_key;
 static uint8_t site_space[SITE_MANIFEST_MAX];
+static bool interprets; /* so the manifests say */
 
 /* sign_site signs a manifest of that serial, with that port. */
 static struct bytes sign_site(const struct keys_p256_key *key, uint64_t serial, uint16_t port,
@@ -177,6 +178,7 @@ static struct bytes sign_site(const struct keys_p256_key *key, uint64_t serial, 
 	                                  .port = port,
 	                                  .operator_port = 8201,
 	                                  .operator_count = (uint8_t)operator_count,
+	                                  .interpreter = interprets,
 	                                  .name_count = 1,
 	                                  .names = {"signer"}};
 	memcpy(manifest.key, key->public, sizeof(manifest.key));
@@ -285,6 +287,10 @@ static void test_settings_are_checked_before_they_are_stored(void)
 	               "more power"));
 	EXPECT(refused(install(AUTHZ_COMMAND_INSTALL_SITE, sign_site(&site_key, 8, 8300, 1)),
 	               "data disk"));
+	interprets = true; /* less is trusted: it may come from afar */
+	EXPECT(refused(install(AUTHZ_COMMAND_INSTALL_SITE, sign_site(&site_key, 8, 8300, 1)),
+	               "data disk"));
+	interprets = false;
 }
 
 /* O4: whoever holds the disk brings back no manifest that the site replaced, of the same serial
@@ -303,6 +309,14 @@ static void test_a_start_by_another_manifest_wants_a_higher_serial(void)
 	EXPECT(!rig_try(&rig, folder));
 	run_by(8, 8300);
 	EXPECT(rig_try(&rig, folder)); /* the same one again */
+	/* And one that says another engine than this signer was told is not what it runs by. */
+	rig_stop(&rig);
+	interprets = true;
+	run_by(9, 8300);
+	EXPECT(!rig_try(&rig, folder));
+	interprets = false;
+	run_by(9, 8300);
+	EXPECT(rig_try(&rig, folder));
 }
 
 #define INSTALLS 24 /* of an operator, before he waits */

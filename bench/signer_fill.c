@@ -14,6 +14,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "authz_ask.h"
 #include "base_check.h"
 #include "proc_start.h"
 #include "signer_change.h"
@@ -23,8 +24,8 @@
 #define NAME   "send-"
 
 /* The linker has these in place of the signer's own (--wrap). */
-enum status __wrap_signer_add_module(struct signer_change *job, struct bytes module);
-enum status __real_signer_add_module(struct signer_change *job, struct bytes module);
+enum status __wrap_signer_add_module(struct signer_change *job, struct bytes payload);
+enum status __real_signer_add_module(struct signer_change *job, struct bytes payload);
 void __wrap_keys_sign_random(struct keys_sign_key *ret_key);
 void __real_keys_sign_random(struct keys_sign_key *ret_key);
 
@@ -178,18 +179,22 @@ static enum status fill(struct signer_change *job, unsigned first, unsigned coun
 	return signer_await_commit(job, last_batch);
 }
 
-enum status __wrap_signer_add_module(struct signer_change *job, struct bytes module)
+enum status __wrap_signer_add_module(struct signer_change *job, struct bytes payload)
 {
+	struct authz_module_add given = {.module = {0}};
 	struct authz_module_answer answer = {.module_kind = AUTHZ_MODULE_INTENT,
 	                                     .name = bytes_of_text("")};
 	char order[128], one[LIMIT_NAME_MAX + 1], many[LIMIT_NAME_MAX + 1];
 	unsigned first, count;
 	enum status status;
 
-	snprintf(order, sizeof(order), "%.*s", (int)(module.len < 100 ? module.len : 100),
-	         (const char *)module.data);
+	if (authz_module_add_take(payload, &given) != STATUS_OK)
+		return __real_signer_add_module(job, payload);
+	snprintf(order, sizeof(order), "%.*s",
+	         (int)(given.module.len < 100 ? given.module.len : 100),
+	         (const char *)given.module.data);
 	if (sscanf(order, "fill %u %u %64s %64s", &first, &count, one, many) != 4)
-		return __real_signer_add_module(job, module);
+		return __real_signer_add_module(job, payload);
 	status = fill(job, first, count, one, many);
 	return status == STATUS_OK ? authz_module_answer_put(&answer, &job->answer) : status;
 }

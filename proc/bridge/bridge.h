@@ -180,6 +180,7 @@ struct bridge {
 	uint64_t noted_us, noted_overloads, noted_lost; /* what was logged last */
 	uint64_t next_conn;                             /* running number of connections */
 	uint32_t signer_open;                           /* questions without answer */
+	uint32_t sign_open; /* of them, to sign: exports read from the disk and take long */
 	bool later; /* since the last question to the signer: an answer is not about to come */
 	uint32_t authority_open;
 	uint32_t attestor_open;

@@ -70,13 +70,21 @@ static bool unqueue(struct bridge *bridge, struct bridge_exchange *exchange)
 	return true;
 }
 
+static bool asks_to_sign(const struct bridge_exchange *exchange)
+{
+	return exchange->api.ask == API_ASK_SIGN;
+}
+
 /* note_asked counts questions that were put; note_answered those answered or given up. */
 static void note_asked(struct bridge *bridge, struct bridge_exchange *exchange, uint32_t count)
 {
 	struct bridge_fair *fair = fair_of(bridge, exchange);
 
-	if (fair == &bridge->to_signer && bridge->signer_open == 0)
+	if (fair == &bridge->to_signer &&
+	    (bridge->signer_open == 0 || (asks_to_sign(exchange) && bridge->sign_open == 0)))
 		bridge->heard_us = bridge->now_us;
+	if (asks_to_sign(exchange))
+		bridge->sign_open += count;
 	if (fair == &bridge->to_signer)
 		bridge->later = false;
 	*(fair == &bridge->to_signer ? &bridge->signer_open : &bridge->authority_open) += count;
@@ -88,6 +96,8 @@ static void note_answered(struct bridge *bridge, struct bridge_exchange *exchang
 {
 	struct bridge_fair *fair = fair_of(bridge, exchange);
 
+	if (asks_to_sign(exchange))
+		bridge->sign_open -= count;
 	*(fair == &bridge->to_signer ? &bridge->signer_open : &bridge->authority_open) -= count;
 	bridge_fair_answered(fair, exchange->bucket, count);
 	count_open(bridge);
@@ -113,11 +123,11 @@ void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange)
 	count_open(bridge);
 }
 
-/* is_stalled: with questions open and nothing heard for a while, a new one would wait longer than
+/* is_stalled: with signatures asked for and nothing heard for a while, a new one would wait longer than
  * a client that has other places to go to wants to. */
 static bool is_stalled(const struct bridge *bridge)
 {
-	return bridge->signer_open != 0 &&
+	return bridge->sign_open != 0 &&
 	       bridge->now_us - bridge->heard_us > (uint64_t)BRIDGE_STALL_MS * 1000;
 }
 

@@ -945,6 +945,18 @@ def a_silent_signer_is_noticed_before_its_ring_is_full(stage):
 
 
 @test
+def what_is_read_from_the_disk_makes_no_signer_silent(stage):  # A25
+    """One who looks for a decision that is not there holds up nobody: reading takes seconds, signing none."""
+    reader = Http(stage.connect())
+    reader.send(request("GET", "/api/v1/decisions/" + "ff" * 32))
+    time.sleep(0.4)  # longer than a working signer is ever silent
+    for _ in range(3):
+        answer = sign(stage)
+        expect(answer[0] == 200, answer)
+    reader.sock.close()
+
+
+@test
 def a_signer_that_breaks_the_rules_is_complained_about(stage):
     expect(stage.tell("count")["complaint"] == 0)
     stage.tell("broken")

@@ -219,6 +219,7 @@ static void put_receipt(struct buffer *body, const char *text)
 	must(buffer_put(body, bytes_of(text, len)) == STATUS_OK, "body");
 }
 
+/* A decision whose id begins with 255 is looked for for longer than anybody waits. */
 static void answer_export(const struct call_export_request *request)
 {
 	static uint8_t space[CALL_EXPORT_BODY_MAX];
@@ -234,6 +235,8 @@ static void answer_export(const struct call_export_request *request)
         };
 	struct buffer payload;
 
+	if (request->topic == CALL_EXPORT_DECISION && request->key[0] == 255)
+		return;
 	memset(answer.wallet_id, 0x11, 32);
 	memcpy(answer.address, keys_sign_public(&wallet_key), 32);
 	answer.grants[0].uses_left = UINT64_MAX;

@@ -590,7 +590,7 @@ static const struct attack attacks[] = {
 	{"nonce of another authority", GENEROUS, V0, nonce_authority, R(ACCOUNT), 0},
 	{"nonce advanced later", GENEROUS, V0, nonce_later, R(LIFETIME), 0},
 	{"nonce with one more account", GENEROUS, V0, nonce_extra, R(ACCOUNT_COUNT), 0},
-	{"System without a tag", STRICT, V0, system_no_data, R(DATA), 0},
+	{"System without a tag", STRICT, V0, system_no_data, R(FLOOR), 0},
 	{"Token without a tag", STRICT, V0, token_no_data, R(DATA), 0},
 	{"compute budget, unknown tag, v1", STRICT, V1, budget_unknown, R(INSTRUCTION), 0},
 	{"compute budget without a tag, v1", STRICT, V1, budget_no_data, R(DATA), 0},

@@ -123,8 +123,8 @@ void bridge_forget(struct bridge *bridge, struct bridge_exchange *exchange)
 	count_open(bridge);
 }
 
-/* is_stalled: with signatures asked for and nothing heard for a while, a new one would wait longer than
- * a client that has other places to go to wants to. */
+/* is_stalled: with signatures asked for and nothing heard for a while, a new one would wait longer
+ * than a client that has other places to go to wants to. */
 static bool is_stalled(const struct bridge *bridge)
 {
 	return bridge->sign_open != 0 &&

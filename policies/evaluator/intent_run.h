@@ -1307,10 +1307,12 @@ static bool intent_frame(struct policy *p)
 	const struct policy_request *r = p->request;
 	bool nonce = r->nonce == 0 || (head->nonce != INTENT_NONE && V(head->nonce) != 0);
 	return POLICY_NEED(p, head->formats != 0, POLICY_REASON_KIND, POLICY_NO_INSTRUCTION, "kind",
-	                   v_words("an off-chain message"), v_words("a transaction")) &&
+	                   v_words("one that the intent allows"), v_words("a transaction")) &&
 	       POLICY_LIMIT(p, (head->formats >> r->format & 1) != 0, POLICY_REASON_FORMAT,
 	                    POLICY_NO_INSTRUCTION, "format", v_words("one that the intent names"),
-	                    v_number(r->format)) &&
+	                    v_words(r->format == 0   ? "legacy"
+	                            : r->format == 1 ? "v0"
+	                                             : "v1")) &&
 	       POLICY_LIMIT(p, nonce, POLICY_REASON_LIFETIME, POLICY_NO_INSTRUCTION,
 	                    "durable nonce", v_words("a blockhash: signatures that expire"),
 	                    v_words(nonce ? "that" : "a durable nonce")) &&

@@ -355,6 +355,8 @@ static POLICY_COLD bool policy_report(struct policy *p, bool holds, uint32_t rea
 	policy_put_value(&p->text, expected);
 	policy_put(&p->text, ", found ");
 	policy_put_value(&p->text, actual);
+	if (p->says)
+		policy_put(&p->text, "\n");
 	return false;
 }
 

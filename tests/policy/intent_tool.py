@@ -189,6 +189,11 @@ def modules(folder, good):
     code, out, _ = claviger("policy", "describe", "--module", path, "--params",
                             write(folder, "p.toml", 'recipients = ["%s"]\nmax_lamports = 5\n' % RECIPIENT))
     expect("describe says it too", code == 0 and out.startswith(heading), out[:100])
+    sample = os.path.join(folder, "sample.txt")
+    said = claviger("policy", "describe", "--module", one, "--params", os.path.join(folder, "p.toml"), "--wallet",
+                    "4nBntu2d6KyfUqboBgzkHGeUrDgXpGqeomvyW27m8kZ7", sample)
+    expect("a refusal has a line of its own", "This would be refused: paid in all: expected at most 5, found 1500000000\n" in said[1],
+           said)
     code, out, _ = claviger("policy", "describe", "--module", one, "--params", os.path.join(folder, "p.toml"))
     expect("a grant's text", code == 0 and RECIPIENT in out and "0.000000005 SOL" in out and
            "no other" in out, out)

@@ -196,6 +196,39 @@ enum status authz_submit_answer_take(struct bytes bytes, struct authz_submit_ans
 	return status;
 }
 
+enum status authz_sweep_answer_put(const struct authz_sweep_answer *answer, struct buffer *out)
+{
+	struct cbor_writer w;
+
+	cbor_writer_init(&w, out);
+	cbor_put_map(&w, 5);
+	cbor_put_uint_at(&w, 1, answer->step);
+	cbor_put_uint_at(&w, 2, answer->wallets);
+	cbor_put_uint_at(&w, 3, answer->kept);
+	cbor_put_uint_at(&w, 4, answer->unused);
+	cbor_put_uint_at(&w, 5, answer->bytes);
+	cbor_put_end(&w);
+	return cbor_finish(&w);
+}
+
+enum status authz_sweep_answer_take(struct bytes bytes, struct authz_sweep_answer *ret_answer)
+{
+	struct authz_sweep_answer answer;
+	struct cbor_reader r;
+
+	cbor_reader_init(&r, bytes);
+	cbor_take_map(&r, 5);
+	answer.step = (uint8_t)cbor_take_uint_at(&r, 1, AUTHZ_SWEEP_STEP_COUNT - 1);
+	answer.wallets = cbor_take_uint_at(&r, 2, UINT64_MAX);
+	answer.kept = cbor_take_uint_at(&r, 3, UINT64_MAX);
+	answer.unused = cbor_take_uint_at(&r, 4, UINT64_MAX);
+	answer.bytes = cbor_take_uint_at(&r, 5, UINT64_MAX);
+	cbor_take_end(&r);
+	if (cbor_done(&r) == STATUS_OK)
+		*ret_answer = answer;
+	return cbor_done(&r);
+}
+
 enum status authz_module_answer_put(const struct authz_module_answer *answer, struct buffer *out)
 {
 	struct cbor_writer w;

@@ -52,6 +52,34 @@ struct authz_module_answer {
 	struct bytes schema; /* the module's parameters, CBOR */
 };
 
+/* QUERY of a sweep, whose target begins with what is asked: an answer says how it stands after the
+ * step. {1: step, 2: wallets looked at, 3: modules that are named, 4: that are not, 5: bytes of
+ * these} */
+enum authz_sweep_ask {
+	AUTHZ_SWEEP_ASK_COUNT = 1,  /* begin, and count only */
+	AUTHZ_SWEEP_ASK_REMOVE = 2, /* begin, and remove what no grant names */
+	AUTHZ_SWEEP_ASK_ON = 3,     /* go on */
+};
+
+enum authz_sweep_step {
+	AUTHZ_SWEEP_NONE = 0,
+	AUTHZ_SWEEP_WALLETS = 1, /* what they name is noted */
+	AUTHZ_SWEEP_MODULES = 2, /* what nothing named is found, and removed */
+	AUTHZ_SWEEP_COMMIT = 3,  /* that is not durable yet */
+	AUTHZ_SWEEP_DONE = 4,
+	AUTHZ_SWEEP_STEP_COUNT
+};
+
+struct authz_sweep_answer {
+	uint8_t step; /* enum authz_sweep_step */
+	uint64_t wallets, kept, unused, bytes;
+};
+
+MUST_USE enum status authz_sweep_answer_put(const struct authz_sweep_answer *answer,
+                                            struct buffer *out);
+MUST_USE enum status authz_sweep_answer_take(struct bytes bytes,
+                                             struct authz_sweep_answer *ret_answer);
+
 /* QUERY of a grant: {1: record, 2: [left of each counter, uses last], 3: live, ? 4: outstanding} */
 struct authz_grant_answer {
 	struct authz_grant_record grant;

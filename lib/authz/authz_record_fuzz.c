@@ -14,6 +14,7 @@ static union {
 	struct authz_nonce_answer nonce;
 	struct authz_submit_answer submit;
 	struct authz_module_answer module;
+	struct authz_sweep_answer sweep;
 	struct authz_grant_answer grant_answer;
 	struct authz_list_answer list;
 	struct authz_clients_answer clients;
@@ -51,6 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	           authz_prepare_answer_put(taken.text, &again));
 	ROUND_TRIP(authz_submit_answer_take(input, &taken.submit),
 	           authz_submit_answer_put(&taken.submit, &again));
+	ROUND_TRIP(authz_sweep_answer_take(input, &taken.sweep),
+	           authz_sweep_answer_put(&taken.sweep, &again));
 	ROUND_TRIP(authz_module_answer_take(input, &taken.module),
 	           authz_module_answer_put(&taken.module, &again));
 	ROUND_TRIP(authz_grant_answer_take(input, &taken.grant_answer),

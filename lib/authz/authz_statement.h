@@ -90,6 +90,7 @@ enum authz_query_topic {
 	AUTHZ_QUERY_UPDATE = 10,   /* an operator's: how an update stands (authz_update.h) */
 	AUTHZ_QUERY_MODULE = 11,   /* no question: who adds a module (authz_module_add) */
 	AUTHZ_QUERY_CHANGES = 12,  /* a wallet's changes as they were signed (authz_history.h) */
+	AUTHZ_QUERY_SWEEP = 13, /* an operator's: a step of a sweep of modules (authz_answer.h) */
 	AUTHZ_QUERY_COUNT
 };
 

@@ -71,6 +71,7 @@ enum call_store_value_kind {
 	CALL_STORE_VALUE_SHARE = 19,   /* user id -> number and bytes of the modules he keeps */
 	CALL_STORE_VALUE_LINK = 20,    /* a wallet's version -> which change led to it */
 	CALL_STORE_VALUE_KEPT = 21,    /* SHA-256 -> a change as it was signed */
+	CALL_STORE_VALUE_OWNER = 22,   /* SHA-256 of a kept module -> user whose share it is of */
 	CALL_STORE_VALUE_MAX = 255,    /* kinds are 1 to this */
 };
 

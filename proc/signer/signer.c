@@ -22,6 +22,7 @@
 #include "signer_export.h"
 #include "signer_group.h"
 #include "signer_keep.h"
+#include "signer_sweep.h"
 #include "signer_waiting.h"
 #include "site.h"
 
@@ -682,6 +683,7 @@ static enum status open_parts(struct signer *signer)
 	signer->group = signer_group_new(signer);
 	signer->export = signer_export_new(signer);
 	signer->backup = signer_backup_new(signer);
+	signer->sweep = signer_sweep_new();
 	signer->keep = signer_keep_new(signer);
 	signer->decisions = signer_decisions_new();
 	if (signer->keep == NULL) {

@@ -54,6 +54,7 @@ struct signer {
 	struct signer_anchor anchor;
 	struct signer_keep *keep;
 	struct signer_backup *backup;
+	struct signer_sweep *sweep;
 	struct signer_decisions *decisions;
 	struct secret_page facts_page;
 	struct call_start_facts *facts; /* in that page; the share is wiped after use */

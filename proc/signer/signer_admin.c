@@ -9,6 +9,7 @@
 #include "signer_group.h"
 #include "signer_keep.h"
 #include "signer_site.h"
+#include "signer_sweep.h"
 
 enum status signer_demand_room(struct signer_change *job)
 {
@@ -646,7 +647,8 @@ static enum status query_clients(struct signer_change *job, const struct authz_q
 	static uint8_t ids[AUTHZ_CLIENTS_MAX][32];
 	const struct signer *signer = job->signer;
 	size_t count;
-	enum status status = signer_await_list(job, query->after, ids, &count, &answer.more);
+	enum status status = signer_await_list(job, CALL_STORE_VALUE_CREDENTIAL, query->after, ids,
+	                                       &count, &answer.more);
 
 	if (status != STATUS_OK)
 		return status;
@@ -748,11 +750,14 @@ enum status signer_answer_topic(struct signer_change *job, const struct authz_qu
 	case AUTHZ_QUERY_BACKUP:
 	case AUTHZ_QUERY_CLIENTS:
 	case AUTHZ_QUERY_UPDATE:
+	case AUTHZ_QUERY_SWEEP:
 		if (!signer_is_operator(job->signer, query->key))
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "not an operator of this deployment");
 		if (query->topic == AUTHZ_QUERY_UPDATE)
 			return signer_update_query(job);
+		if (query->topic == AUTHZ_QUERY_SWEEP)
+			return signer_sweep_query(job, query);
 		return query->topic == AUTHZ_QUERY_BACKUP ? signer_backup_query(job, query)
 		                                          : query_clients(job, query);
 	case AUTHZ_QUERY_MODULE:

@@ -582,7 +582,7 @@ static enum status apply_grant(struct signer_change *job)
 	if (status != STATUS_OK)
 		return status;
 	/* All records share one batch, so that a crash leaves all of them or none. */
-	status = signer_await_room(job, count * (4 + LIMIT_TABLE_PINS_MAX) + 3,
+	status = signer_await_room(job, count * (5 + LIMIT_TABLE_PINS_MAX) + 3,
 	                           count * (SIGNER_RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX) +
 	                                    SIGNER_RECORD_ROOM(AUTHZ_LEASE_RECORD_MAX) +
 	                                    SIGNER_RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX)) +

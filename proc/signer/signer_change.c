@@ -149,7 +149,7 @@ enum status signer_await_client(struct signer_change *job, const uint8_t id[32],
 	return end_look_up(job, status, CALL_STORE_VALUE_CREDENTIAL, id);
 }
 
-enum status signer_await_list(struct signer_change *job, const uint8_t after[32],
+enum status signer_await_list(struct signer_change *job, uint32_t kind, const uint8_t after[32],
                               uint8_t ret_ids[AUTHZ_CLIENTS_MAX][32], size_t *ret_count,
                               bool *ret_more)
 {
@@ -157,8 +157,7 @@ enum status signer_await_list(struct signer_change *job, const uint8_t after[32]
 	struct buffer ids = {ret_ids[0], (size_t)AUTHZ_CLIENTS_MAX * 32, 0};
 	enum status status;
 
-	while ((status = signer_store_list(store, CALL_STORE_VALUE_CREDENTIAL, after,
-	                                   AUTHZ_CLIENTS_MAX)) == STATUS_BUSY)
+	while ((status = signer_store_list(store, kind, after, AUTHZ_CLIENTS_MAX)) == STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
 	if (status == STATUS_OK)
@@ -230,6 +229,8 @@ enum status signer_await_index(struct signer_change *job, uint32_t kind, const u
 			status = signer_state_by_address(state, key, ret_id);
 		else if (kind == CALL_STORE_VALUE_USER_KEY)
 			status = signer_state_by_user_key(state, key, ret_id);
+		else if (kind == CALL_STORE_VALUE_OWNER)
+			status = signer_state_owner(state, key, ret_id);
 		else
 			status = signer_state_by_token(state, key, ret_id);
 		if (status != STATUS_BUSY)

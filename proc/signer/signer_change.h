@@ -13,9 +13,9 @@
  * commit's group, of lowered records and of changes that wait, writes of the TPM, places of
  * modules) is taken in the step in which a change is put into its batch (signer_take_write), so one
  * that is refused took none; what was taken of a minute's budget (births, credentials, modules)
- * comes back with time. Of one that waited and was cancelled its place is free at once; the
- * modules that it named stay kept, as its user's share, and the factors that it brought stay, at
- * most LIMIT_KEPT_PER_DAY a day and wallet (U4). */
+ * comes back with time. Of one that waited and was cancelled its place is free at once, its
+ * modules' with the next sweep (signer_sweep.h), and the factors that it brought stay, at most
+ * LIMIT_KEPT_PER_DAY a day and wallet (U4). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SIGNER_CHANGE_H
 #define SIGNER_CHANGE_H
@@ -135,10 +135,10 @@ typedef enum status signer_look_up(struct signer_state *state, const uint8_t id[
                                    struct signer_blob **ret_blob);
 enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
                               const uint8_t id[32], struct signer_blob **ret_blob);
-/* signer_await_list asks the store which clients have ids above `after` (zeros: all), the first
- * AUTHZ_CLIENTS_MAX of them, ascending: its word, to be proven one by one. `*ret_more`: there are
- * others behind the last. */
-enum status signer_await_list(struct signer_change *job, const uint8_t after[32],
+/* signer_await_list asks the store which records of a kind have ids above `after` (zeros: all), the
+ * first AUTHZ_CLIENTS_MAX of them, ascending: its word, to be proven one by one. `*ret_more`: there
+ * are others behind the last. */
+enum status signer_await_list(struct signer_change *job, uint32_t kind, const uint8_t after[32],
                               uint8_t ret_ids[AUTHZ_CLIENTS_MAX][32], size_t *ret_count,
                               bool *ret_more);
 /* signer_await_room waits until the gathering batch takes this, and what is kept of the change;
@@ -176,6 +176,11 @@ bool signer_has_expired(struct signer_change *job, uint64_t expires_s, bool lowe
 /* signer_need_module has a module's bytes in job->module: one that is kept or on offer; else
  * refused. */
 enum status signer_need_module(struct signer_change *job, const uint8_t hash[32]);
+/* signer_read_record reads a record of a fixed length as those before this change leave it: one
+ * that waits for the TPM holds up nobody else's (A25). One that is absent, or of another length,
+ * leaves `ret_record` as it is. */
+enum status signer_read_record(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
+                               const uint8_t id[32], void *ret_record, size_t len);
 /* signer_keep_modules collects what the change's grants name for the first time, to be kept as
  * their user's share with the change (nothing, of another change); refused where there is no room
  * for it. */

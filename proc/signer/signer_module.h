@@ -3,8 +3,9 @@
  * Whoever reaches the signer may add a module. It is *on offer* then, among the last few of all. A
  * party is a user, a client, an operator, or all those together who do not say who they are; when
  * the places are taken, whoever has most of them gives up his oldest, so nobody's flood washes out
- * what another one offers. A grant that names it has it *kept*, for good, as part of the share of
- * the user who signed; so nobody fills the place of all, and nothing stays for which nobody signed.
+ * what another one offers. A grant that names it has it *kept*, as part of the share of the
+ * user who signed; so nobody fills the place of all, and nothing stays for which nobody signed.
+ * What no grant names any more goes when an operator has it swept (signer_sweep.h).
  *
  * An intent is the evaluator, which all intents share, and a table of its own. What is kept of one
  * is the rest beside the evaluator (policy_intent.h), and the evaluator once, as a record like any

@@ -6,6 +6,7 @@
 #include "signer_change.h"
 #include "signer_group.h"
 #include "signer_module.h"
+#include "signer_sweep.h"
 
 static struct signer_module_bounds bounds_of(const struct signer_change *job)
 {
@@ -23,9 +24,7 @@ static enum status look_for(struct signer_change *job, const uint8_t hash[32])
 	return signer_await_blob(job, signer_state_module, CALL_STORE_VALUE_MODULE, hash, &ignored);
 }
 
-/* Reads a record as those before this change leave it: one that waits for the TPM holds up nobody
- * else's (A25). One that is absent, or of another length, leaves `ret_record` as it is. */
-static enum status read_record(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
+enum status signer_read_record(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
                                const uint8_t id[32], void *ret_record, size_t len)
 {
 	struct signer_blob *blob;
@@ -58,8 +57,8 @@ static enum status read_offers(struct signer_change *job, struct signer_offers *
 	static const uint8_t id[32];
 
 	memset(ret_offers, 0, sizeof(*ret_offers));
-	return read_record(job, signer_state_offer, CALL_STORE_VALUE_OFFERED, id, ret_offers,
-	                   sizeof(*ret_offers));
+	return signer_read_record(job, signer_state_offer, CALL_STORE_VALUE_OFFERED, id, ret_offers,
+	                          sizeof(*ret_offers));
 }
 
 static bool is_nobody(const uint8_t party[32])
@@ -379,6 +378,8 @@ static enum status count_fresh(struct signer_change *job, const uint8_t hash[32]
 	bool is_rest = false;
 	enum status status;
 
+	/* Before it is looked for: no sweep removes it from now on. */
+	signer_sweep_note(job->signer->sweep, hash);
 	for (size_t i = 0; i < fresh.count; i++)
 		if (memcmp(fresh.rows[i].hash, hash, 32) == 0)
 			return STATUS_OK;
@@ -416,11 +417,11 @@ enum status signer_keep_modules(struct signer_change *job)
 	if (status != STATUS_OK || fresh.count == 0)
 		return status;
 	authz_user_id(&job->wallets[0].user_keys[0], fresh.user);
-	status = read_record(job, signer_state_meta, CALL_STORE_VALUE_META, id, &fresh.all,
-	                     sizeof(fresh.all));
+	status = signer_read_record(job, signer_state_meta, CALL_STORE_VALUE_META, id, &fresh.all,
+	                            sizeof(fresh.all));
 	if (status == STATUS_OK)
-		status = read_record(job, signer_state_share, CALL_STORE_VALUE_SHARE, fresh.user,
-		                     &fresh.share, sizeof(fresh.share));
+		status = signer_read_record(job, signer_state_share, CALL_STORE_VALUE_SHARE,
+		                            fresh.user, &fresh.share, sizeof(fresh.share));
 	if (status != STATUS_OK)
 		return status;
 	why = signer_module_refusal(&bounds, &fresh.all, &fresh.share, &fresh.added);
@@ -430,6 +431,7 @@ enum status signer_keep_modules(struct signer_change *job)
 size_t signer_modules_room(const struct signer_change *job)
 {
 	return job->stored.len + (fresh.count + 3) * SIGNER_RECORD_ROOM(sizeof(fresh.all)) +
+	       fresh.count * SIGNER_RECORD_ROOM(sizeof(fresh.user)) +
 	       (fresh.shares ? policy_intent_shared().len : 0);
 }
 
@@ -451,8 +453,11 @@ void signer_put_modules(struct signer_change *job)
 	if (fresh.shares)
 		(void)signer_state_put(state, CALL_STORE_VALUE_MODULE, job->shared_hash,
 		                       policy_intent_shared());
-	for (size_t i = 0; i < fresh.count; i++)
+	for (size_t i = 0; i < fresh.count; i++) {
 		(void)signer_state_put(
 		    state, CALL_STORE_VALUE_MODULE, fresh.rows[i].hash,
 		    bytes_of(job->stored.data + fresh.rows[i].at, fresh.rows[i].len));
+		(void)signer_state_put(state, CALL_STORE_VALUE_OWNER, fresh.rows[i].hash,
+		                       BYTES_OF_ARRAY(fresh.user));
+	}
 }

@@ -107,7 +107,7 @@ enum status signer_pending_begin(struct signer_change *job)
 		status = signer_keep_modules(job);
 	if (status == STATUS_OK)
 		status = signer_await_room(
-		    job, job->change.entry_count * 2 + 4 + 2 * SIGNER_BROUGHT_MAX,
+		    job, job->change.entry_count * 3 + 4 + 2 * SIGNER_BROUGHT_MAX,
 		    job->change.entry_count * SIGNER_RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
 		        SIGNER_RECORD_ROOM(record.len) + signer_modules_room(job) +
 		        SIGNER_BROUGHT_MAX * SIGNER_RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));

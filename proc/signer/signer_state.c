@@ -54,6 +54,7 @@ void signer_state_init(struct signer_state *state, const struct signer_vault *va
 	signer_cache_init(&state->offers, SIGNER_OFFERS_CACHED, sizeof(struct signer_blob));
 	signer_cache_init(&state->links, SIGNER_KEPT_CACHED, sizeof(struct signer_blob));
 	signer_cache_init(&state->kept, SIGNER_KEPT_CACHED, sizeof(struct signer_blob));
+	signer_cache_init(&state->owners, SIGNER_MODULES_CACHED, sizeof(struct signer_index));
 	state->plain = proc_buffer(SIGNER_RECORD_MAX);
 	state->sealed = proc_buffer(SIGNER_RECORD_MAX + KEYS_AEAD_OVERHEAD_LEN);
 }
@@ -196,6 +197,12 @@ enum status signer_state_by_user_key(struct signer_state *state, const uint8_t k
 	return look_up_index(state, &state->user_keys, CALL_STORE_VALUE_USER_KEY, key, ret_wallet);
 }
 
+enum status signer_state_owner(struct signer_state *state, const uint8_t module[32],
+                               uint8_t ret_user[32])
+{
+	return look_up_index(state, &state->owners, CALL_STORE_VALUE_OWNER, module, ret_user);
+}
+
 static enum status look_up_blob(struct signer_state *state, struct signer_cache *cache,
                                 uint32_t kind, const uint8_t hash[32],
                                 struct signer_blob **ret_blob)
@@ -300,6 +307,8 @@ static struct signer_cache *cache_of(struct signer_state *state, uint32_t kind)
 	case CALL_STORE_VALUE_USER:
 	case CALL_STORE_VALUE_SHARE: /* ids of both are hashes of different labels */
 		return &state->users;
+	case CALL_STORE_VALUE_OWNER:
+		return &state->owners;
 	case CALL_STORE_VALUE_OFFERED:
 		return &state->offers;
 	case CALL_STORE_VALUE_META:
@@ -607,6 +616,14 @@ uint64_t signer_state_put(struct signer_state *state, uint32_t kind, const uint8
 	return batch;
 }
 
+uint64_t signer_state_remove(struct signer_state *state, uint32_t kind, const uint8_t id[32])
+{
+	uint64_t batch = 0;
+
+	CHECK(signer_store_delete(state->store, kind, id, &batch) == STATUS_OK);
+	return batch;
+}
+
 uint64_t signer_state_put_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *wallet)
 {
@@ -860,13 +877,12 @@ void signer_state_counts(struct signer_state *state, uint32_t kind, const uint8_
 	case CALL_STORE_VALUE_GRANT:
 	case CALL_STORE_VALUE_CREDENTIAL:
 	case CALL_STORE_VALUE_FACTOR:
-	case CALL_STORE_VALUE_MODULE:
 	case CALL_STORE_VALUE_TABLE:
 		if (head->state == SIGNER_CACHED_READY)
 			return; /* lowered, installed, or the same by its hash */
 		break;
 	default:
-		break;
+		break; /* a module may be gone */
 	}
 	signer_cache_drop(cache, head);
 }

@@ -131,7 +131,7 @@ struct signer_state {
 	const struct signer_vault *vault;
 	struct signer_store *store;
 	struct signer_cache wallets, grants, limits, clients, names, addresses, tokens, modules,
-	    tables, users, metas, user_keys, factors, pending, offers, links, kept;
+	    tables, users, metas, user_keys, factors, pending, offers, links, kept, owners;
 	struct signer_holds holds; /* written as soon as a batch has room */
 	/* The version of a wallet, client or grant that a commit which does not count yet writes;
 	 * NULL: none does. */
@@ -189,6 +189,9 @@ MUST_USE enum status signer_state_offer(struct signer_state *state, const uint8_
                                         struct signer_blob **ret_offer);
 MUST_USE enum status signer_state_share(struct signer_state *state, const uint8_t user[32],
                                         struct signer_blob **ret_share);
+/* signer_state_owner finds of whose share a kept module is. */
+MUST_USE enum status signer_state_owner(struct signer_state *state, const uint8_t module[32],
+                                        uint8_t ret_user[32]);
 /* signer_state_user finds the list of wallets of a user key: rows of 32-byte ids. */
 MUST_USE enum status signer_state_user(struct signer_state *state, const uint8_t hash[32],
                                        struct signer_blob **ret_list);
@@ -222,6 +225,8 @@ bool signer_state_coming(struct signer_state *state, uint32_t kind, const uint8_
  * is installed first. */
 uint64_t signer_state_put(struct signer_state *state, uint32_t kind, const uint8_t id[32],
                           struct bytes plain);
+/* signer_state_remove takes a record that is there out of the state; room as for a put. */
+uint64_t signer_state_remove(struct signer_state *state, uint32_t kind, const uint8_t id[32]);
 uint64_t signer_state_put_wallet(struct signer_state *state,
                                  const struct authz_wallet_record *wallet);
 uint64_t signer_state_put_grant(struct signer_state *state, const struct authz_grant_record *grant);

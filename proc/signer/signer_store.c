@@ -271,6 +271,23 @@ enum status signer_store_put(struct signer_store *store, uint32_t kind, const ui
 	return STATUS_OK;
 }
 
+enum status signer_store_delete(struct signer_store *store, uint32_t kind, const uint8_t id[32],
+                                uint64_t *ret_batch)
+{
+	struct batch *batch = &store->gathering;
+	struct call_store_op op = {.kind = kind, .action = CALL_STORE_DELETE};
+
+	if (!signer_store_room(store, 1, 0))
+		return STATUS_BUSY;
+	memcpy(op.id, id, 32);
+	memcpy(batch->ops + batch->len, &op, sizeof(op));
+	batch->len += sizeof(op);
+	batch->count++;
+	batch->anchored = true;
+	*ret_batch = batch->number;
+	return STATUS_OK;
+}
+
 uint64_t signer_store_touch(struct signer_store *store)
 {
 	store->gathering.touched = true;
@@ -480,8 +497,10 @@ static void ask_stage(struct signer_store *store)
 	while (at < store->flying.len) {
 		struct store_op op = op_at(&store->flying, at);
 
-		if (store_ask_stage_put(&store->out, op.fixed.kind, op.fixed.id, op.value) !=
-		    STATUS_OK)
+		if ((op.fixed.action == CALL_STORE_DELETE
+		         ? store_ask_stage_delete(&store->out, op.fixed.kind, op.fixed.id)
+		         : store_ask_stage_put(&store->out, op.fixed.kind, op.fixed.id,
+		                               op.value)) != STATUS_OK)
 			break;
 		at += sizeof(op.fixed) + op.value.len;
 	}
@@ -591,8 +610,11 @@ static enum status take_staged(struct signer_store *store, struct bytes message)
 
 		status = store_take_path(&paths, &path);
 		if (status == STATUS_OK)
-			status = authz_merkle_put(store->staged, op.fixed.kind, op.fixed.id, &path,
-			                          op.value, store->staged);
+			status = op.fixed.action == CALL_STORE_DELETE
+			             ? authz_merkle_delete(store->staged, op.fixed.kind,
+			                                   op.fixed.id, &path, store->staged)
+			             : authz_merkle_put(store->staged, op.fixed.kind, op.fixed.id,
+			                                &path, op.value, store->staged);
 		if (status != STATUS_OK)
 			return STATUS_MALFORMED;
 		store->staged_len += sizeof(op.fixed) + op.value.len;

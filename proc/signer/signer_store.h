@@ -87,6 +87,8 @@ MUST_USE enum status signer_store_load(struct signer_store *store, uint32_t kind
 MUST_USE enum status signer_store_put(struct signer_store *store, uint32_t kind,
                                       const uint8_t id[32], struct bytes sealed,
                                       uint64_t *ret_batch);
+MUST_USE enum status signer_store_delete(struct signer_store *store, uint32_t kind,
+                                         const uint8_t id[32], uint64_t *ret_batch);
 /* signer_store_holds tells whether an empty batch takes `bytes` in `ops` operations. */
 bool signer_store_holds(size_t ops, size_t bytes);
 

@@ -388,6 +388,184 @@ static void test_a_user_has_a_share_and_all_have_an_end(void)
 	EXPECT(sign(&second) == CALL_RESULT_SIGNED && sign(&third) == CALL_RESULT_SIGNED);
 }
 
+/* ---- places that come back ---- */
+
+/* One step of a sweep, until it is taken. */
+static enum status sweep_as(const struct keys_sign_key *key, enum authz_sweep_ask ask,
+                            struct authz_sweep_answer *ret_said)
+{
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_query query = {.topic = AUTHZ_QUERY_SWEEP, .target = {(uint8_t)ask}};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	enum status status;
+
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(key), 32);
+	keys_random(query.nonce, sizeof(query.nonce));
+	CHECK(authz_query_put(&query, key, &out) == STATUS_OK);
+	do {
+		answer.len = 0;
+		status = rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer);
+	} while (status == STATUS_REFUSED && strstr(rig.refusal, "on its way") != NULL);
+	if (status == STATUS_OK)
+		CHECK(authz_sweep_answer_take(buffer_bytes(&answer), ret_said) == STATUS_OK);
+	return status;
+}
+
+/* Goes on until it stands at `until`. */
+static struct authz_sweep_answer sweep(enum authz_sweep_ask ask, enum authz_sweep_step until)
+{
+	struct authz_sweep_answer said = {.step = AUTHZ_SWEEP_NONE};
+
+	EXPECT(sweep_as(&operator, ask, &said) == STATUS_OK);
+	while (said.step < until)
+		if (sweep_as(&operator, AUTHZ_SWEEP_ASK_ON, &said) != STATUS_OK)
+			break;
+	EXPECT(said.step >= until);
+	return said;
+}
+
+static enum status revoke_grant(struct rig_world *world, const uint8_t grant_id[32])
+{
+	uint8_t space[64];
+	struct buffer body = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change change;
+
+	CHECK(authz_id_put(grant_id, &body) == STATUS_OK && rig_wallet_refresh(&rig, world));
+	change = rig_change_begin(&rig, world, AUTHZ_ACTION_REVOKE, buffer_bytes(&body));
+	return rig_change(&rig, &change, &world->user, &answer);
+}
+
+/* The id of the last grant of the wallet that is live. */
+static void last_grant(const struct rig_world *world, uint8_t ret_id[32])
+{
+	static struct authz_wallet_record record;
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&world->user), 32);
+	memcpy(query.target, world->wallet, 32);
+	CHECK(authz_query_put(&query, &world->user, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
+	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
+	while (record.grant_count > 1 && !record.grants[record.grant_count - 1].live)
+		record.grant_count--;
+	memcpy(ret_id, record.grants[record.grant_count - 1].grant, 32);
+}
+
+static void hash_of(unsigned number, uint8_t ret_hash[32])
+{
+	struct bytes whole;
+
+	number_intent(number);
+	whole = bytes_of(module, module_len);
+	keys_sha256(&whole, 1, ret_hash);
+}
+
+/* P9, A25: what no grant and no change that waits names gives back its place, to its user and to
+ * all; what is named stays, however often it is swept, over starts too. All is full here. */
+static void test_a_sweep_gives_back_what_no_grant_names(void)
+{
+	struct authz_sweep_answer said, before;
+	uint8_t hash[32], id[32], waits[32];
+
+	start_again(); /* how much was added of late is forgotten */
+	EXPECT(sweep_as(&first.user, AUTHZ_SWEEP_ASK_REMOVE, &said) == STATUS_REFUSED);
+	EXPECT(sweep_as(&operator, AUTHZ_SWEEP_ASK_ON, &said) == STATUS_REFUSED);
+	EXPECT(strstr(rig.refusal, "begin again") != NULL);
+	before = sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_DONE);
+	EXPECT(before.unused == 0 && before.kept > FREE && before.wallets == 5);
+	EXPECT(add_and_grant(&third, 400) == STATUS_REFUSED);
+	/* One grant is revoked, counted, and then removed: its place is there for another, once. */
+	for (unsigned i = 0; i < 3; i++) {
+		last_grant(&third, id);
+		EXPECT(revoke_grant(&third, id) == STATUS_OK);
+		hash_of(i == 0 ? 300 + FREE - 2 - 2 * of_user : 500 + i - 1, hash);
+		EXPECT(kept_bytes(hash) != 0);
+		said = sweep(AUTHZ_SWEEP_ASK_COUNT, AUTHZ_SWEEP_DONE);
+		EXPECT(said.unused == 1 && said.kept == before.kept - 1);
+		EXPECT(kept_bytes(hash) != 0);
+		said = sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_DONE);
+		EXPECT(said.unused == 1 && kept_bytes(hash) == 0);
+		EXPECT(grant(&third, hash) == STATUS_REFUSED);
+		EXPECT(strstr(rig.refusal, "gives way") != NULL);
+		EXPECT(add_and_grant(&third, 500 + i) == STATUS_OK);
+		EXPECT(add_and_grant(&third, 600 + i) == STATUS_REFUSED);
+	}
+	EXPECT(sign(&third) == CALL_RESULT_SIGNED);
+	/* What a change that waits names stays, and what all intents share: they sign. */
+	hash_of(50, waits);
+	EXPECT(kept_bytes(waits) != 0);
+	start_again();
+	EXPECT(sign(&first) == CALL_RESULT_SIGNED && sign(&second) == CALL_RESULT_SIGNED);
+	EXPECT(kept_bytes(waits) != 0);
+}
+
+/* What comes to be named while it is swept stays; and a machine that stops before the removal is
+ * durable has all or nothing of it. */
+static void test_a_sweep_takes_nothing_that_is_named_meanwhile(void)
+{
+	struct authz_sweep_answer said;
+	uint8_t again[32], gone[32], id[32];
+
+	for (int i = 0; i < 2; i++) { /* two places */
+		last_grant(&third, id);
+		EXPECT(revoke_grant(&third, id) == STATUS_OK);
+	}
+	(void)sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_DONE);
+	CHECK(add(700, again) == STATUS_OK &&
+	      grant_to(&third, first.client_id, again) == STATUS_OK);
+	last_grant(&third, id);
+	EXPECT(revoke_grant(&third, id) == STATUS_OK);
+	said = sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_MODULES);
+	EXPECT(grant_to(&third, first.client_id, again) == STATUS_OK);
+	while (said.step != AUTHZ_SWEEP_DONE &&
+	       sweep_as(&operator, AUTHZ_SWEEP_ASK_ON, &said) == STATUS_OK)
+		;
+	EXPECT(said.unused == 0 && kept_bytes(again) != 0);
+	CHECK(add(701, gone) == STATUS_OK && grant_to(&third, first.client_id, gone) == STATUS_OK);
+	last_grant(&third, id);
+	EXPECT(revoke_grant(&third, id) == STATUS_OK);
+	said = sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_COMMIT);
+	start_again();
+	EXPECT(sign(&third) == CALL_RESULT_SIGNED && kept_bytes(again) != 0);
+	(void)sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_DONE);
+	EXPECT(kept_bytes(gone) == 0 && kept_bytes(again) != 0);
+	said = sweep(AUTHZ_SWEEP_ASK_COUNT, AUTHZ_SWEEP_DONE);
+	EXPECT(said.unused == 0);
+}
+
+/* A grant that was revoked names its module until that is durable: a sweep waits for it, and a
+ * power cut that brings the grant back finds the module. */
+static void test_a_sweep_waits_until_what_was_revoked_is_durable(void)
+{
+	struct authz_sweep_answer said = {.step = AUTHZ_SWEEP_NONE};
+	uint8_t hash[32], id[32], now[32];
+
+	CHECK(add(702, hash) == STATUS_OK && grant_to(&third, first.client_id, hash) == STATUS_OK);
+	last_grant(&third, id);
+	rig.holds_anchor = true;
+	rig.patience_us = 500000;
+	EXPECT(revoke_grant(&third, id) == STATUS_BUSY);
+	rig.patience_us = 0;
+	EXPECT(sweep_as(&operator, AUTHZ_SWEEP_ASK_REMOVE, &said) == STATUS_REFUSED);
+	EXPECT(strstr(rig.refusal, "overloaded") != NULL);
+	EXPECT(kept_bytes(hash) != 0);
+	rig_stop(&rig);
+	rig.holds_anchor = false;
+	close_store();
+	open_store();
+	start(false);
+	last_grant(&third, now);
+	EXPECT(memcmp(now, id, 32) == 0 && kept_bytes(hash) != 0);
+	said = sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_DONE);
+	EXPECT(said.unused == 0 && kept_bytes(hash) != 0);
+}
+
 static enum status add_bytes(const uint8_t *bytes, size_t len)
 {
 	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
@@ -498,6 +676,9 @@ int main(void)
 	RUN(test_an_intent_is_kept_beside_the_evaluator_and_found_whole);
 	RUN(test_a_grant_that_waits_finds_its_module);
 	RUN(test_a_user_has_a_share_and_all_have_an_end);
+	RUN(test_a_sweep_gives_back_what_no_grant_names);
+	RUN(test_a_sweep_takes_nothing_that_is_named_meanwhile);
+	RUN(test_a_sweep_waits_until_what_was_revoked_is_durable);
 	RUN(test_what_is_no_module_reaches_no_verifier);
 	RUN(test_junk_has_a_budget_before_it_costs_a_verifier);
 	rig_stop(&rig);

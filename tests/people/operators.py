@@ -391,7 +391,7 @@ def a_full_disk(folder):
     full = folder + "/full.wasm"
     for added in range(12):
         user = users[1 + added // 9]
-        padding = b"\4full" + added.to_bytes(4, "little") + bytes(200000)
+        padding = b"\4full" + added.to_bytes(4, "little") + bytes(190000)
         with open(full, "wb") as f:
             f.write(module + b"\0" + leb(len(padding)) + padding)
         kept = [{"w": "w%d" % users.index(user), users[0]: user, policies: full}.get(word, word) for word in grant]
@@ -401,6 +401,12 @@ def a_full_disk(folder):
         listed = re.search(r"\b[0-9a-f]{64}\b", done.stdout).group()
         done = signer.claviger("grant", "revoke", listed, "--wallet", kept[3], "--key", user, "--yes")
         expect("revoked, and kept", done.returncode == 0, done.stderr)
+    done = signer.claviger("policy", "unused", "--operator", users[0])
+    expect("only operators sweep", done.returncode != 0 and "not an operator" in done.stderr, done.stderr)
+    done = signer.claviger("policy", "unused", "--operator", signer.state + "/operator.json", "--json")
+    swept = json.loads(done.stdout or "{}")
+    expect("what was revoked is unused, what a grant names is not", (swept.get("named"), swept.get("unused"), swept.get("removed")) ==
+           ("1", "12", False), done.stdout + done.stderr)
     fills = []
     for place in ("9", "8"):
         expect("an orderly end", signer.stop() == 0)

@@ -80,12 +80,12 @@ class World:
         return json.loads(self.owner.claviger("machine", "config", "--operator", self.owner.path("operator.json"), "--json",
                                               "--operator-port", str(self.machine.ports[8201])))["settings"]
 
-    def fails(self, image, code, smp=1, more=(), genesis=False):
+    def fails(self, image, code, more=(), genesis=False, **start):
         """Boots an image that must not come to serve; its boot failure. One of a genesis switches the machine off."""
         machine = self.machine
         machine.insert(image, more)
         with machine:
-            machine.start(smp=smp, restarts=genesis)
+            machine.start(restarts=genesis, **start)
             end = machine.wait("machine.ends")
             expect("boot failure %d" % code, end is not None and end["code"] == code, end)
             expect("what comes then", end is not None and end["then"] == ("off" if genesis else "restart"), end)
@@ -382,6 +382,41 @@ def case_a_signed_image_with_one_byte_changed_starts_and_cannot_unseal(world):
            settings)
     try_next_release(world)
     world.machine.off()
+
+
+def case_what_is_missing_or_damaged_is_said_with_its_number(world):
+    """Disks, network and TPM that are not what a machine needs, each with its code of image/runbook.md; and what
+    is whole again serves, by an address of its manifest."""
+    machine, owner = world.machine, world.owner
+    kept, second = machine.path("data.kept"), machine.path("second.img")
+    owner.disk(machine.data, "--address", "10.0.2.15/24", "--router", "10.0.2.2", new=False)
+    for path in (kept, second):
+        run("cp", "--sparse=always", machine.data, path)
+    nobody = ("-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-pci,netdev=net")
+    for code, start, place in (
+            (102, {}, (0, 128)),  # where the manifest is, in KiB (spec/disk.md)
+            (103, {"options": ("-drive", "if=none,id=second,format=raw,file=" + second, "-device",
+                               "virtio-blk-pci,drive=second")}, None),
+            (104, {"network": False}, None),
+            (111, {"tpm": False}, None),
+            (113, {}, (128, 32)),
+            (124, {}, (160, 128))):
+        if place:
+            with open(machine.data, "r+b") as f:
+                f.seek(place[0] << 10)
+                f.write(b"\xff" * (place[1] << 10))
+        world.fails(world.signed, code, **start)
+        run("cp", "--sparse=always", kept, machine.data)
+    world.serves("by an address of its manifest")
+    (address,) = machine.find("network.address")
+    expect("it is the manifest's", address["from"] == "manifest" and address["address"] == "10.0.2.15", address)
+    owner.reach(machine.ports[8200])
+    owner.sign()
+    machine.off()
+    owner.disk(machine.data, new=False)
+    world.fails(world.signed, 105, network=False, options=nobody)
+    for path in (kept, second):
+        os.unlink(path)
 
 
 def case_the_disk_beside_another_tpm_stays_closed(world):
@@ -959,6 +994,7 @@ CASES = [
     (case_a_lease_is_renewed_rebound_refused_and_runs_out, "soak"),
     (case_a_full_disk_takes_no_power_and_freezes, "soak"),
     (case_the_manifest_of_another_site_is_refused, "soak"),
+    (case_what_is_missing_or_damaged_is_said_with_its_number, "soak"),
     (case_an_operator_restarts_it_and_memory_holds_nothing, "soak"),
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),
     (case_without_secure_boot_or_with_other_keys_nothing_unseals, "soak"),

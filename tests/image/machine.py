@@ -159,10 +159,9 @@ class Machine:
         return ("if=none,id=%s,driver=raw,cache=writethrough,file.driver=blkdebug,file.image.driver=file,"
                 "file.image.filename=%s%s" % (name, path, rules))
 
-    def start(self, services=(8200, 8201), smp=1, memory=768, options=(), restarts=False, network=True, bad=None):
+    def start(self, services=(8200, 8201), smp=1, memory=768, options=(), restarts=False, network=True, tpm=True, bad=None):
         """Power on. `services`: ports of the machine that this host reaches at self.ports[port]; `bad`: sectors of the
         disks boot and data that take no writes."""
-        control = self.start_tpm()
         self.ports = {p: port() for p in services}
         forwards = "".join(",hostfwd=tcp:127.0.0.1:%d-:%d" % (h, p) for p, h in self.ports.items())
         command = [
@@ -173,8 +172,6 @@ class Machine:
             "-global", "ICH9-LPC.disable_s3=1",
             "-drive", "if=pflash,format=raw,unit=0,readonly=on,file=%s/OVMF_CODE_4M.secboot.fd" % FIRMWARE,
             "-drive", "if=pflash,format=raw,unit=1,file=" + self.variables,
-            "-chardev", "socket,id=tpm,path=" + control, "-tpmdev", "emulator,id=tpm0,chardev=tpm",
-            "-device", "tpm-tis,tpmdev=tpm0",
             "-drive", self.drive("boot", self.path("boot.img"), (bad or {}).get("boot")),
             "-device", "virtio-blk-pci,drive=boot,bootindex=0",
             "-drive", self.drive("data", self.data, (bad or {}).get("data")),
@@ -182,6 +179,9 @@ class Machine:
             "-device", "virtio-rng-pci", "-chardev", "stdio,id=console,signal=off",
             "-serial", "chardev:console",
             "-qmp", "unix:%s,server=on,wait=off" % self.path("qmp"), *options]
+        if tpm:
+            command += ["-chardev", "socket,id=tpm,path=" + self.start_tpm(), "-tpmdev", "emulator,id=tpm0,chardev=tpm",
+                        "-device", "tpm-tis,tpmdev=tpm0"]
         if network:
             command += ["-netdev", "user,id=net,restrict=on" + forwards, "-device", "virtio-net-pci,netdev=net"]
         if not restarts:

@@ -14,6 +14,7 @@ struct look {
 	const struct authz_change_entry *entry; /* of this wallet */
 	size_t factors;                         /* given that count */
 	bool by_recovery;
+	bool lowers; /* of a limit: it raises nothing, whatever it names */
 };
 
 static enum status wrong(struct authz_history *history, enum status status, const char *text)
@@ -284,48 +285,94 @@ static struct authz_history_grant *grant_of(struct authz_history *history, const
 	return NULL;
 }
 
-/* Gives a live grant other caps; `*ret_grows` when one becomes larger. */
-static bool set_caps(struct authz_history *history, const struct authz_limit_body *body,
-                     bool *ret_grows)
+static struct authz_counter_rule *counter_of(struct authz_history_grant *grant, uint8_t id)
 {
-	struct authz_history_grant *grant = grant_of(history, body->grant);
-
-	for (size_t i = 0; grant != NULL && i < body->count; i++) {
-		size_t at = 0;
-
-		while (at < grant->counter_count && grant->counters[at].id != body->caps[i].id)
-			at++;
-		if (at == grant->counter_count)
-			return false;
-		*ret_grows |= body->caps[i].cap > grant->counters[at].cap;
-		grant->counters[at].cap = body->caps[i].cap;
-	}
-	return grant != NULL;
+	for (size_t i = 0; i < grant->counter_count; i++)
+		if (grant->counters[i].id == id)
+			return &grant->counters[i];
+	return NULL;
 }
 
-static enum status make_limit(struct look *look, bool only_ask, bool *ret_grows)
+/* Takes the body of a change of limits; every cap is of a grant that lives, `*ret_grant` (NULL: it
+ * is about the wallet itself). */
+static enum status take_limit(const struct look *look, struct authz_limit_body *ret_body,
+                              struct authz_history_grant **ret_grant)
+{
+	bool known = true;
+
+	if (authz_limit_take(look->entry->body, ret_body) != STATUS_OK)
+		return wrong(look->history, STATUS_MALFORMED, "a change of limits is malformed");
+	*ret_grant = NULL;
+	if (ret_body->of_wallet)
+		return STATUS_OK;
+	*ret_grant = grant_of(look->history, ret_body->grant);
+	known = *ret_grant != NULL;
+	for (size_t i = 0; known && i < ret_body->count; i++)
+		known = counter_of(*ret_grant, ret_body->caps[i].id) != NULL;
+	return known ? STATUS_OK
+	             : wrong(look->history, STATUS_REFUSED,
+	                     "a change sets the caps of a grant that does not live");
+}
+
+static enum status limit_grows(const struct look *look, bool *ret_grows)
 {
 	static struct authz_limit_body body;
-	static struct authz_history before;
-	struct authz_history *history = look->history;
+	const struct authz_history *history = look->history;
+	struct authz_history_grant *grant;
+	enum status status = take_limit(look, &body, &grant);
 
-	if (authz_limit_take(look->entry->body, &body) != STATUS_OK)
-		return wrong(history, STATUS_MALFORMED, "a change of limits is malformed");
-	if (body.of_wallet) {
-		*ret_grows = authz_limits_grow(history->limits, history->limit_count, &body);
-		if (!only_ask) {
-			history->limit_count = body.limit_count;
-			memcpy(history->limits, body.limits, sizeof(history->limits));
-		}
-		return STATUS_OK;
+	if (status != STATUS_OK)
+		return status;
+	*ret_grows =
+	    body.of_wallet && authz_limits_grow(history->limits, history->limit_count, &body);
+	for (size_t i = 0; grant != NULL && i < body.count; i++)
+		*ret_grows |= body.caps[i].cap > counter_of(grant, body.caps[i].id)->cap;
+	return STATUS_OK;
+}
+
+/* Each limit that is named with the lower of both caps, and those that are not. */
+static enum status lower_limits(struct authz_history *history, struct authz_limit_body *body)
+{
+	size_t named = body->limit_count;
+
+	for (size_t i = 0; i < history->limit_count; i++) {
+		const struct authz_counter_rule *limit = &history->limits[i];
+		size_t at = 0;
+
+		while (at < named && !authz_counter_same(&body->limits[at], limit))
+			at++;
+		if (at == named && body->limit_count == LIMIT_WALLET_LIMITS_MAX)
+			return wrong(history, STATUS_REFUSED,
+			             "a wallet gets more limits than it may have");
+		if (at == named)
+			body->limits[body->limit_count++] = *limit;
+		else if (limit->cap < body->limits[at].cap)
+			body->limits[at].cap = limit->cap;
 	}
-	if (only_ask)
-		before = *history;
-	if (!set_caps(history, &body, ret_grows))
-		return wrong(history, STATUS_REFUSED,
-		             "a change sets the caps of a grant that does not live");
-	if (only_ask)
-		*history = before;
+	return STATUS_OK;
+}
+
+static enum status make_limit(struct look *look)
+{
+	static struct authz_limit_body body;
+	struct authz_history *history = look->history;
+	struct authz_history_grant *grant;
+	enum status status = take_limit(look, &body, &grant);
+
+	if (status == STATUS_OK && body.of_wallet && look->lowers)
+		status = lower_limits(history, &body);
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; grant != NULL && i < body.count; i++) {
+		struct authz_counter_rule *counter = counter_of(grant, body.caps[i].id);
+
+		if (!look->lowers || body.caps[i].cap < counter->cap)
+			counter->cap = body.caps[i].cap;
+	}
+	if (body.of_wallet) {
+		history->limit_count = body.limit_count;
+		memcpy(history->limits, body.limits, sizeof(history->limits));
+	}
 	return STATUS_OK;
 }
 
@@ -355,6 +402,8 @@ static enum status make_birth(struct look *look)
 		keep_factor(history, &body.user_keys[i], &body.user_key_data[i]);
 	history->has_recovery = body.has_recovery;
 	memcpy(history->recovery, body.recovery, 32);
+	history->limit_count = body.limit_count;
+	memcpy(history->limits, body.limits, sizeof(history->limits));
 	history->delay_s = body.delays.delay_s;
 	history->export_delay_s =
 	    body.delays.has_export_delay ? body.delays.export_delay_s : AUTHZ_EXPORT_DELAY_S;
@@ -434,7 +483,6 @@ static enum status make(struct look *look)
 	struct authz_history *history = look->history;
 	struct authz_history_grant *grant;
 	uint8_t id[32];
-	bool grows = false;
 
 	switch ((enum authz_action)look->change.action) {
 	case AUTHZ_ACTION_CREATE:
@@ -443,7 +491,7 @@ static enum status make(struct look *look)
 	case AUTHZ_ACTION_GRANT:
 		return make_grant(look);
 	case AUTHZ_ACTION_LIMIT:
-		return make_limit(look, false, &grows);
+		return make_limit(look);
 	case AUTHZ_ACTION_FACTOR:
 		return make_factor(look);
 	case AUTHZ_ACTION_REVOKE:
@@ -454,9 +502,10 @@ static enum status make(struct look *look)
 			*grant = history->grants[--history->grant_count];
 		return STATUS_OK;
 	case AUTHZ_ACTION_CANCEL:
-		if (authz_id_take(look->entry->body, id) != STATUS_OK || !drop_waiting(history, id))
-			return wrong(history, STATUS_REFUSED,
-			             "a change cancels one that does not wait");
+		if (authz_id_take(look->entry->body, id) != STATUS_OK)
+			return wrong(history, STATUS_MALFORMED, "a cancellation is malformed");
+		/* A change that was on its way may have dropped it before. */
+		(void)drop_waiting(history, id);
 		return STATUS_OK;
 	case AUTHZ_ACTION_FREEZE:
 		history->waiting_count = 0;
@@ -565,6 +614,8 @@ static enum status check_completed(struct look *look)
 static enum status check_rule(struct look *look)
 {
 	bool less = authz_action_reduces(look->change.action), grows = false;
+	bool names_state = look->entry->has_previous &&
+	                   memcmp(look->entry->previous, look->history->authority, 32) == 0;
 	enum status status = STATUS_OK;
 
 	if (authz_action_is_birth(look->change.action))
@@ -580,13 +631,14 @@ static enum status check_rule(struct look *look)
 	if (status == STATUS_OK && look->change.action == AUTHZ_ACTION_FACTOR)
 		status = check_agreed(look);
 	if (status == STATUS_OK && look->change.action == AUTHZ_ACTION_LIMIT) {
-		status = make_limit(look, true, &grows);
-		less = !grows;
+		status = limit_grows(look, &grows);
+		/* One that names another state, or none, was less than what was in force when it
+		 * was signed; the signer let it raise nothing of the change that was on its way. */
+		less = look->lowers = !grows || !names_state;
 	}
 	if (status != STATUS_OK)
 		return status;
-	if (!less && look->entry->has_previous &&
-	    memcmp(look->entry->previous, look->history->authority, 32) != 0)
+	if (!less && look->entry->has_previous && !names_state)
 		return wrong(look->history, STATUS_CORRUPT,
 		             "a change was signed for another state of the wallet");
 	if (!less && !look->entry->has_previous)

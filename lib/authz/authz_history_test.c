@@ -627,6 +627,80 @@ static void test_delays_were_waited_for(void)
 	       says("not waited for"));
 }
 
+/* Limits of the wallet: a cap in all, and one of an hour (0: none). */
+static struct bytes limits(uint64_t total, uint64_t hour)
+{
+	static uint8_t space[256];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct authz_limit_body body = {.of_wallet = true, .limit_count = hour == 0 ? 1 : 2};
+
+	body.limits[0] = (struct authz_counter_rule){
+	    .id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_TOTAL, .cap = total};
+	body.limits[1] = (struct authz_counter_rule){
+	    .id = 2, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_HOUR, .cap = hour};
+	EXPECT(authz_limit_put(&body, &out) == STATUS_OK);
+	return buffer_bytes(&out);
+}
+
+static uint64_t cap_of(uint8_t window)
+{
+	for (size_t i = 0; i < history.limit_count; i++)
+		if (history.limits[i].window == window)
+			return history.limits[i].cap;
+	return 0;
+}
+
+static void be_born(const struct authz_birth_body *body)
+{
+	static uint8_t space[512];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	EXPECT(authz_birth_put(body, false, &out) == STATUS_OK);
+	count = 0;
+	version = 0;
+	memset(authority, 0, 32);
+	memset(link_hash, 0, 32);
+	add((struct act){
+	    .action = AUTHZ_ACTION_CREATE, .body = buffer_bytes(&out), .signers = {ALICE, BOB}
+        });
+}
+
+/* B4, S11: limits that a wallet was born with are what a raise is measured by. */
+static void test_limits_of_a_birth_hold(void)
+{
+	struct authz_birth_body body = {
+	    .name = bytes_of_text("w"),
+	    .user_key_count = 2,
+	    .user_keys = {name_of(ALICE),  name_of(BOB)},
+	    .delays = {.has_delay = true,               .delay_s = 600},
+	    .limit_count = 1,
+	    .limits = {
+	                  {.id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_TOTAL, .cap = 10}}
+        };
+
+	be_born(&body);
+	add((struct act){.action = AUTHZ_ACTION_LIMIT, .body = limits(10, 5), .signers = {BOB}});
+	add((struct act){
+	    .action = AUTHZ_ACTION_LIMIT,
+	    .step = AUTHZ_STEP_WAITS,
+	    .body = limits(20, 5),
+	    .signers = {ALICE, BOB}
+        });
+	EXPECT(follow() == STATUS_OK && cap_of(AUTHZ_WINDOW_TOTAL) == 10);
+	be_born(&body);
+	EXPECT(refuse((struct act){
+	           .action = AUTHZ_ACTION_LIMIT, .body = limits(20, 0), .signers = {ALICE, BOB}
+        }) ==
+	           STATUS_REFUSED &&
+	       says("not waited for"));
+	be_born(&body);
+	EXPECT(refuse((struct act){.action = AUTHZ_ACTION_LIMIT,
+	                           .step = AUTHZ_STEP_WAITS,
+	                           .body = limits(20, 0),
+	                           .signers = {BOB}}) == STATUS_REFUSED &&
+	       says("fewer factors"));
+}
+
 static void test_a_limit_that_grows_gives_power(void)
 {
 	uint8_t grant[32];
@@ -639,9 +713,115 @@ static void test_a_limit_that_grows_gives_power(void)
 	memcpy(grant, history.grants[0].id, 32);
 	EXPECT(refuse((struct act){.action = AUTHZ_ACTION_LIMIT,
 	                           .body = caps(grant, 11),
+	                           .signers = {BOB}}) == STATUS_REFUSED &&
+	       says("fewer factors"));
+}
+
+/* S11, C1: what takes power acts at once, by the state in force, also while a change is on its way
+ * that its link goes on from: such a history is an honest one, and nothing is raised by it. */
+static void test_what_takes_power_beside_a_change_on_its_way_raises_nothing(void)
+{
+	static const uint8_t other[32] = {77};
+	static uint8_t space[1024];
+	struct act lower = {.action = AUTHZ_ACTION_LIMIT, .signers = {BOB}, .no_previous = true};
+	struct buffer more = BUFFER_OF_ARRAY(space);
+	uint8_t grant[32], waits[32], before[32];
+	struct act factor;
+
+	begin(BOB);
+	add((struct act){.action = AUTHZ_ACTION_LIMIT, .body = limits(10, 0), .signers = {BOB}});
+	add((struct act){
+	    .action = AUTHZ_ACTION_LIMIT, .body = limits(20, 7), .signers = {ALICE, BOB}
+        });
+	EXPECT(follow() == STATUS_OK && cap_of(AUTHZ_WINDOW_TOTAL) == 20);
+	lower.body = limits(9, 0);
+	add(lower);
+	EXPECT(follow() == STATUS_OK && history.limit_count == 2);
+	EXPECT(cap_of(AUTHZ_WINDOW_TOTAL) == 9 && cap_of(AUTHZ_WINDOW_HOUR) == 7);
+	lower.body = limits(9000, 8);
+	add(lower);
+	lower.no_previous = false;
+	lower.other = other;
+	add(lower);
+	EXPECT(follow() == STATUS_OK && history.limit_count == 2);
+	EXPECT(cap_of(AUTHZ_WINDOW_TOTAL) == 9 && cap_of(AUTHZ_WINDOW_HOUR) == 7);
+	/* For the state that it follows it is a raise. */
+	lower.other = NULL;
+	EXPECT(refuse(lower) == STATUS_REFUSED && says("fewer factors"));
+
+	begin(BOB);
+	add((struct act){
+	    .action = AUTHZ_ACTION_GRANT, .body = grants(1), .signers = {ALICE, BOB}
+        });
+	EXPECT(follow() == STATUS_OK);
+	memcpy(grant, history.grants[0].id, 32);
+	add((struct act){.action = AUTHZ_ACTION_LIMIT,
+	                 .body = caps(grant, 11),
+	                 .signers = {BOB},
+	                 .no_previous = true});
+	EXPECT(follow() == STATUS_OK && history.grants[0].counters[0].cap == 10);
+	add((struct act){.action = AUTHZ_ACTION_LIMIT,
+	                 .body = caps(grant, 4),
+	                 .signers = {BOB},
+	                 .no_previous = true});
+	EXPECT(follow() == STATUS_OK && history.grants[0].counters[0].cap == 4);
+
+	/* A change of factors drops what waits; a cancellation of it comes before that is durable.
+	 */
+	begin(BOB);
+	EXPECT(buffer_put(&more, delays(100)) == STATUS_OK);
+	add((struct act){
+	    .action = AUTHZ_ACTION_FACTOR, .body = buffer_bytes(&more), .signers = {ALICE, BOB}
+        });
+	add((struct act){
+	    .action = AUTHZ_ACTION_GRANT,
+	    .body = grants(1),
+	    .signers = {ALICE, BOB},
+	    .step = AUTHZ_STEP_WAITS
+        });
+	memcpy(waits, last_change, 32);
+	memcpy(before, authority, 32);
+	more.len = 0;
+	EXPECT(buffer_put(&more, adds(PASSKEY)) == STATUS_OK);
+	factor = (struct act){
+	    .action = AUTHZ_ACTION_FACTOR,
+	    .body = buffer_bytes(&more),
+	    .signers = {ALICE, BOB, PASSKEY},
+	    .step = AUTHZ_STEP_WAITS
+        };
+	add(factor);
+	factor.step = AUTHZ_STEP_COMPLETED;
+	factor.by_change = true;
+	factor.other = before;
+	factor.time_s = 700;
+	add(factor);
+	add((struct act){.action = AUTHZ_ACTION_CANCEL, .body = names(waits), .signers = {BOB}});
+	EXPECT(follow() == STATUS_OK && history.waiting_count == 0);
+}
+
+/* One more limit than a wallet may have, beside those of a change on its way, is not taken. */
+static void test_lowered_limits_are_never_more_than_a_wallet_may_have(void)
+{
+	static uint8_t space[1024];
+	struct authz_limit_body body = {.of_wallet = true, .limit_count = LIMIT_WALLET_LIMITS_MAX};
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	for (uint8_t i = 0; i < LIMIT_WALLET_LIMITS_MAX; i++)
+		body.limits[i] = (struct authz_counter_rule){.id = i,
+		                                             .unit = AUTHZ_UNIT_MINT,
+		                                             .window = AUTHZ_WINDOW_DAY,
+		                                             .cap = 9,
+		                                             .mint = {i}};
+	EXPECT(authz_limit_put(&body, &out) == STATUS_OK);
+	begin(BOB);
+	add((struct act){
+	    .action = AUTHZ_ACTION_LIMIT, .body = buffer_bytes(&out), .signers = {BOB}});
+	EXPECT(follow() == STATUS_OK && history.limit_count == LIMIT_WALLET_LIMITS_MAX);
+	EXPECT(refuse((struct act){.action = AUTHZ_ACTION_LIMIT,
+	                           .body = limits(1, 0),
 	                           .signers = {BOB},
 	                           .no_previous = true}) == STATUS_REFUSED &&
-	       says("names no state"));
+	       says("more limits"));
 }
 
 static void test_another_state_text_or_wallet_is_refused(void)
@@ -794,7 +974,10 @@ int main(void)
 	RUN(test_who_might_not_sign_is_named);
 	RUN(test_what_becomes_a_factor_has_agreed);
 	RUN(test_delays_were_waited_for);
+	RUN(test_limits_of_a_birth_hold);
 	RUN(test_a_limit_that_grows_gives_power);
+	RUN(test_what_takes_power_beside_a_change_on_its_way_raises_nothing);
+	RUN(test_lowered_limits_are_never_more_than_a_wallet_may_have);
 	RUN(test_another_state_text_or_wallet_is_refused);
 	RUN(test_a_link_names_what_was_kept_and_where_it_led);
 	RUN(test_a_signature_is_of_a_grant_that_lived);

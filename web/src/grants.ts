@@ -163,7 +163,9 @@ async function grantForm(wallet: Wallet, again: Again): Promise<void> {
       const answer = await desk.signer.addModule(bytes);
       const schema = bytesAt(answer, 4);
       module = { hash: bytesAt(answer, 1, 32), schema, form: formOf(fieldsOf(schema)) };
-      show(place, h('p', { class: `small ${answer.get(2) === true ? 'soft' : ''}` }, answer.get(2) === true ? `Known policy: ${String(answer.get(3))}` : 'Custom code: it may allow anything that its author wrote.'), ...module.form.rows);
+      const origin = Number(answer.get(2)); // 0 custom code, 1 an intent, 2 it ships with the signer
+      const words = origin === 0 ? 'Custom code: it may allow anything that its author wrote.' : `${ORIGINS[origin] ?? ORIGINS[0]!}: ${String(answer.get(3))}`;
+      show(place, h('p', { class: `small ${origin === 2 ? 'soft' : ''}` }, words), ...module.form.rows);
     } catch (error) {
       show(place, h('p', {}, explain(error)));
     }

@@ -146,8 +146,9 @@ function welcome(): void {
           button('Make that key here', 'plain', async () => {
             const made = await newEscapeKey();
             escape.value = base58(made.publicKey);
+            const file = `${JSON.stringify({ claviger_escape_key: escape.value, seed: toHex(made.seed) })}\n`; // as claviger key escape writes it
             openDialog('Your escape key', h('p', {}, 'Keep this file offline, and away from the copy that you get with the wallet: whoever has both has the wallet. It is made now and kept nowhere else.'),
-              h('div', { class: 'actions' }, saveLink('escape-key.json', made.file), button('It is kept', '', async () => closeDialog())));
+              h('div', { class: 'actions' }, saveLink('escape-key.json', file), button('It is kept', '', async () => closeDialog())));
           }),
           h('p', { class: 'small soft' }, 'Your device asks three times: to make the passkey, to make the wallet with it, and to open it.'),
           button('Make a passkey and a wallet', 'wide', async () => {

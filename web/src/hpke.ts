@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // HPKE (RFC 9180), mode base, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM: as the signer's
 // envelopes use it. On WebCrypto alone.
-import { fromBase64 } from '../../sdk/ts/src/bytes.js';
 import { concat } from '../../sdk/ts/src/cbor.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -76,16 +75,11 @@ export async function rawPublic(key: CryptoKey): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.exportKey('raw', key));
 }
 
-/** A key for escape copies, and the file of it as `claviger key escape` writes it: seed and Ed25519 key, 64 numbers. */
-export async function newEscapeKey(): Promise<{ publicKey: Uint8Array; file: string }> {
-  const pair = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']) as CryptoKeyPair;
+/** A key for escape copies; the seed is the X25519 private key. */
+export async function newEscapeKey(): Promise<{ publicKey: Uint8Array; seed: Uint8Array }> {
+  const pair = await crypto.subtle.generateKey('X25519', true, ['deriveBits']) as CryptoKeyPair;
   const seed = new Uint8Array(await crypto.subtle.exportKey('pkcs8', pair.privateKey)).slice(-32);
-  const head = Uint8Array.of(0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x6e, 4, 0x22, 4, 0x20); // RFC 8410, X25519
-  const secret = await crypto.subtle.importKey('pkcs8', own(concat(head, seed)), 'X25519', true, ['deriveBits']);
-  const { x = '' } = await crypto.subtle.exportKey('jwk', secret);
-  const publicKey = fromBase64(x.replaceAll('-', '+').replaceAll('_', '/').padEnd(44, '='));
-  if (publicKey === undefined) throw new Error('this browser makes no X25519 key');
-  return { publicKey, file: JSON.stringify([...seed, ...await rawPublic(pair.publicKey)]) };
+  return { publicKey: await rawPublic(pair.publicKey), seed };
 }
 
 async function agree(mine: CryptoKey, theirs: Uint8Array): Promise<Uint8Array> {

@@ -747,11 +747,27 @@ static enum status check_lowered_limits(struct signer_change *job, size_t at,
 	                           at + 1);
 }
 
+/* Who signed is a factor of the wallets as a change on its way makes them: what he takes goes on
+ * from that one, also in an audit. So the factor that it removes takes nothing any more. */
+static enum status check_signers(struct signer_change *job)
+{
+	for (size_t i = 0; i < job->change.entry_count; i++) {
+		const struct authz_wallet_record *next =
+		    signer_group_wallet(job->signer->group, job->change.entries[i].wallet);
+
+		job->wallets[i] = next != NULL ? *next : *pinned_wallet(job, i);
+	}
+	return signer_factors_still_hold(job)
+	           ? STATUS_OK
+	           : signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+	                           "who signed it is not a user key of each wallet any more");
+}
+
 /* All or none: what can be refused is refused before the first takes effect. */
 static enum status check_lowered(struct signer_change *job)
 {
 	static struct authz_wallet_record now;
-	enum status status = STATUS_OK;
+	enum status status = check_signers(job);
 
 	for (size_t i = 0; status == STATUS_OK && i < job->change.entry_count; i++) {
 		struct authz_wallet_record *next =

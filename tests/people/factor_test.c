@@ -14,6 +14,7 @@
 #include "authz_answer.h"
 #include "authz_code.h"
 #include "authz_export.h"
+#include "authz_history.h"
 #include "authz_receipt.h"
 #include "authz_text.h"
 #include "base_check.h"
@@ -2150,37 +2151,72 @@ static void test_codes_are_not_looked_at_where_the_time_is_known_badly(void)
 
 /* ---- a freeze beside a change that has not been settled ---- */
 
-/* What removes a stolen factor is not undone by what the thief asks for with it meanwhile: a freeze
- * that waits for something itself takes the wallet as it is when it takes effect. */
-static void test_a_freeze_with_a_stolen_factor_does_not_bring_it_back(void)
+/* The changes of a wallet, from its birth to where the signer says that it stands (S11). */
+static bool is_followed(const struct person *person)
 {
-	static struct person mia;
+	static struct authz_history history;
+	static struct authz_changes_answer page;
+	struct authz_query query = {.topic = AUTHZ_QUERY_CHANGES};
+	struct authz_standing standing;
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	enum status status = STATUS_OK;
+
+	history = (struct authz_history){.version = 0};
+	memcpy(history.deployment, rig.deployment, 32);
+	memcpy(history.wallet, person->world.wallet, 32);
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&person->world.user), 32);
+	memcpy(query.target, person->world.wallet, 32);
+	keys_random(query.nonce, sizeof(query.nonce));
+	CHECK(authz_query_put(&query, &person->world.user, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
+	CHECK(authz_changes_answer_take(buffer_bytes(&answer), &page) == STATUS_OK && !page.more);
+	CHECK(authz_standing_open(page.standing, rig.deployment_key, &standing) == STATUS_OK);
+	for (size_t i = 0; status == STATUS_OK && i < page.count; i++)
+		status = authz_history_next(&history, page.changes[i]);
+	if (status == STATUS_OK)
+		status = authz_history_end(&history, &standing);
+	if (status != STATUS_OK)
+		fprintf(stderr, "version %llu: %s\n", (unsigned long long)history.version + 1,
+		        history.text);
+	return status == STATUS_OK;
+}
+
+/* A freeze that a passkey signs waits for the passkey's record, while a change that removes the
+ * passkey, or else the second key, settles. Tells whether the wallet is frozen then. */
+static bool freeze_beside_a_removal(struct person *person, bool of_passkey)
+{
 	static uint8_t freeze_space[LIMIT_CHANGE_MAX];
 	struct authz_factor_body add = {.add_count = 1}, drop = {.remove_count = 1};
 	struct buffer frozen = BUFFER_OF_ARRAY(freeze_space);
 	struct ipc_message message = {.kind = 0};
 	uint64_t extends;
 
-	rig_world_make(&rig, &mia.world, "mia");
-	add_second_key(&mia);
-	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &mia.passkey);
-	add.add[0] = drop.remove[0] = mia.passkey.key;
-	add.add_data[0] = soft_passkey_data(&mia.passkey);
-	begin_signed(&mia, AUTHZ_ACTION_FACTOR, factor_body(&add));
-	register_passkey(&mia.passkey);
-	sign_with(&mia.world.user);
-	sign_with(&mia.second);
+	add_second_key(person);
+	soft_passkey_make(AUTHZ_KEY_PASSKEY_P256, false, &person->passkey);
+	add.add[0] = person->passkey.key;
+	add.add_data[0] = soft_passkey_data(&person->passkey);
+	drop.remove[0] = person->passkey.key;
+	if (!of_passkey) {
+		drop.remove[0].kind = AUTHZ_KEY_ED25519;
+		memcpy(drop.remove[0].key, keys_sign_public(&person->second), 32);
+	}
+	begin_signed(person, AUTHZ_ACTION_FACTOR, factor_body(&add));
+	register_passkey(&person->passkey);
+	sign_with(&person->world.user);
+	sign_with(&person->second);
 	CHECK(submit() == STATUS_OK);
 	/* Now the passkey is in no cache: who signs with it waits for the store. */
 	rig_stop(&rig);
 	rig_start(&rig, folder, false);
-	begin(&mia, AUTHZ_ACTION_FREEZE, empty_body());
+	begin(person, AUTHZ_ACTION_FREEZE, empty_body());
 	CHECK(prepare() == STATUS_OK);
-	sign_with_passkey(&mia.passkey);
+	sign_with_passkey(&person->passkey);
 	CHECK(authz_signed_change_put(&act.given, &frozen) == STATUS_OK);
-	begin_signed(&mia, AUTHZ_ACTION_FACTOR, factor_body(&drop));
-	sign_with(&mia.world.user);
-	sign_with(&mia.second);
+	begin_signed(person, AUTHZ_ACTION_FACTOR, factor_body(&drop));
+	sign_with(&person->world.user);
+	sign_with(&person->second);
 	/* The owner's change is written, and waits for the TPM. */
 	extends = rig.extends;
 	rig.holds_anchor = true;
@@ -2201,11 +2237,73 @@ static void test_a_freeze_with_a_stolen_factor_does_not_bring_it_back(void)
 	kill(rig_child(&rig, PROC_store)->pid, SIGCONT);
 	rig.patience_us = 0;
 	EXPECT(rig_take(&rig, &rig.authority, &message, 10000000) == STATUS_OK);
-	EXPECT(wallet_of(&mia).frozen && wallet_of(&mia).user_key_count == 2);
+	EXPECT(wallet_of(person).user_key_count == 2 && is_followed(person));
+	return wallet_of(person).frozen;
+}
+
+/* What removes a stolen factor is not undone by what the thief asks for with it meanwhile, nor does
+ * that spoil the audit for good: it goes on from the change that removes the factor. */
+static void test_a_freeze_with_a_stolen_factor_does_not_bring_it_back(void)
+{
+	static struct person mia;
+
+	rig_world_make(&rig, &mia.world, "mia");
+	EXPECT(!freeze_beside_a_removal(&mia, true));
 	EXPECT(freeze(&mia, &mia.passkey) == STATUS_REFUSED && refused_as("not a user key"));
 	rig_stop(&rig);
 	rig_start(&rig, folder, false);
-	EXPECT(wallet_of(&mia).frozen && wallet_of(&mia).user_key_count == 2);
+	EXPECT(!wallet_of(&mia).frozen && wallet_of(&mia).user_key_count == 2);
+}
+
+/* Nor while that change waits for its TPM write; the factors that it leaves go on. */
+static void test_a_factor_that_is_being_removed_takes_nothing(void)
+{
+	static struct person tara;
+	static uint8_t stolen_space[LIMIT_CHANGE_MAX], own_space[LIMIT_CHANGE_MAX];
+	struct buffer stolen = BUFFER_OF_ARRAY(stolen_space), own = BUFFER_OF_ARRAY(own_space);
+	struct authz_factor_body drop = {.remove_count = 1};
+	struct ipc_message message = {.kind = 0};
+
+	rig_world_make(&rig, &tara.world, "tara");
+	add_second_key(&tara);
+	drop.remove[0].kind = AUTHZ_KEY_ED25519;
+	memcpy(drop.remove[0].key, keys_sign_public(&tara.second), 32);
+	begin_signed(&tara, AUTHZ_ACTION_FREEZE, empty_body());
+	sign_with(&tara.second);
+	CHECK(authz_signed_change_put(&act.given, &stolen) == STATUS_OK);
+	begin_signed(&tara, AUTHZ_ACTION_FREEZE, empty_body());
+	sign_with(&tara.world.user);
+	CHECK(authz_signed_change_put(&act.given, &own) == STATUS_OK);
+	begin_signed(&tara, AUTHZ_ACTION_FACTOR, factor_body(&drop));
+	sign_with(&tara.world.user);
+	sign_with(&tara.second);
+	rig.holds_anchor = true;
+	rig.patience_us = 200000;
+	EXPECT(submit() == STATUS_BUSY);
+	rig.patience_us = 10000000;
+	EXPECT(rig_ask(&rig, CALL_CHANGE_SUBMIT, buffer_bytes(&stolen), &answer) == STATUS_REFUSED);
+	EXPECT(refused_as("not a user key"));
+	EXPECT(!wallet_of(&tara).frozen);
+	rig.patience_us = 500000;
+	EXPECT(rig_ask(&rig, CALL_CHANGE_SUBMIT, buffer_bytes(&own), &answer) == STATUS_BUSY);
+	rig.holds_anchor = false;
+	for (int i = 0; i < 2; i++)
+		EXPECT(rig_take(&rig, &rig.authority, &message, 10000000) == STATUS_OK);
+	rig.patience_us = 0;
+	EXPECT(wallet_of(&tara).frozen && wallet_of(&tara).user_key_count == 1);
+	EXPECT(is_followed(&tara));
+}
+
+/* A freeze takes the wallet as it is when it takes effect. */
+static void test_a_freeze_that_waited_undoes_no_change_before_it(void)
+{
+	static struct person ines;
+
+	rig_world_make(&rig, &ines.world, "ines");
+	EXPECT(freeze_beside_a_removal(&ines, false));
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(wallet_of(&ines).frozen && wallet_of(&ines).user_key_count == 2);
 }
 
 static struct person nora;
@@ -2556,6 +2654,8 @@ int main(void)
 	RUN(test_wallets_that_others_name_a_key_for_are_listed_last_and_are_few);
 	RUN(test_decisions_are_read_page_by_page_back_to_the_first);
 	RUN(test_a_freeze_with_a_stolen_factor_does_not_bring_it_back);
+	RUN(test_a_factor_that_is_being_removed_takes_nothing);
+	RUN(test_a_freeze_that_waited_undoes_no_change_before_it);
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	RUN(test_three_days_are_three_days_in_which_the_signer_runs);
 	RUN(test_an_export_waits_its_day_and_is_void_a_month_later);

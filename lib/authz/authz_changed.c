@@ -167,9 +167,9 @@ void authz_day_begin(struct authz_wallet_record *wallet, uint64_t day)
 	wallet->kept = wallet->changed = 0;
 }
 
-bool authz_day_is_full(const struct authz_wallet_record *wallet, uint64_t day)
+bool authz_day_is_full(const struct authz_wallet_record *wallet, uint64_t day, uint64_t share)
 {
-	return wallet->kept_day == day && wallet->changed >= LIMIT_CHANGED_PER_DAY;
+	return wallet->kept_day == day && wallet->changed >= share;
 }
 
 /* ---- where a wallet stands ---- */

@@ -103,10 +103,11 @@ MUST_USE enum status authz_changes_answer_put(const struct authz_changes_answer 
 MUST_USE enum status authz_changes_answer_take(struct bytes bytes,
                                                struct authz_changes_answer *ret_answer);
 
-/* authz_day_begin begins a wallet's day, if it is another one than its last; authz_day_is_full: no
- * more is kept of its changes on that day, but of what takes power. */
+/* authz_day_begin begins a wallet's day, if it is another one than its last; authz_day_is_full: of
+ * its changes as many bytes were kept on that day as `share`: no more are, but of what takes power,
+ * which is not counted. */
 void authz_day_begin(struct authz_wallet_record *wallet, uint64_t day);
-bool authz_day_is_full(const struct authz_wallet_record *wallet, uint64_t day);
+bool authz_day_is_full(const struct authz_wallet_record *wallet, uint64_t day, uint64_t share);
 
 /* ---- the offline check, change by change ---- */
 

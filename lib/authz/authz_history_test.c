@@ -952,13 +952,14 @@ static void test_a_wallets_day_has_an_end_and_the_next_begins_anew(void)
 {
 	static struct authz_wallet_record record;
 
-	EXPECT(!authz_day_is_full(&record, 7));
+	EXPECT(!authz_day_is_full(&record, 7, LIMIT_CHANGED_PER_DAY));
 	authz_day_begin(&record, 7);
 	record.changed = LIMIT_CHANGED_PER_DAY - 1;
 	record.kept = 3;
-	EXPECT(!authz_day_is_full(&record, 7));
+	EXPECT(!authz_day_is_full(&record, 7, LIMIT_CHANGED_PER_DAY));
 	record.changed = LIMIT_CHANGED_PER_DAY;
-	EXPECT(authz_day_is_full(&record, 7) && !authz_day_is_full(&record, 8));
+	EXPECT(authz_day_is_full(&record, 7, LIMIT_CHANGED_PER_DAY) &&
+	       !authz_day_is_full(&record, 8, LIMIT_CHANGED_PER_DAY));
 	authz_day_begin(&record, 7);
 	EXPECT(record.changed == LIMIT_CHANGED_PER_DAY && record.kept == 3);
 	authz_day_begin(&record, 8);

@@ -751,16 +751,20 @@ static enum status check_lowered_limits(struct signer_change *job, size_t at,
  * from that one, also in an audit. So the factor that it removes takes nothing any more. */
 static enum status check_signers(struct signer_change *job)
 {
+	bool hold;
+
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		const struct authz_wallet_record *next =
 		    signer_group_wallet(job->signer->group, job->change.entries[i].wallet);
 
 		job->wallets[i] = next != NULL ? *next : *pinned_wallet(job, i);
 	}
-	return signer_factors_still_hold(job)
-	           ? STATUS_OK
-	           : signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-	                           "who signed it is not a user key of each wallet any more");
+	hold = signer_factors_still_hold(job);
+	for (size_t i = 0; i < job->change.entry_count; i++)
+		job->wallets[i] = *pinned_wallet(job, i);
+	return hold ? STATUS_OK
+	            : signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+	                            "who signed it is not a user key of each wallet any more");
 }
 
 /* All or none: what can be refused is refused before the first takes effect. */
@@ -784,6 +788,39 @@ static enum status check_lowered(struct signer_change *job)
 	return status;
 }
 
+/* has_nothing: what a freeze or a revocation takes is not in this record. */
+static bool has_nothing(const struct signer_change *job, size_t at,
+                        const struct authz_wallet_record *wallet)
+{
+	uint8_t grant[32];
+
+	if (job->change.action == AUTHZ_ACTION_FREEZE)
+		return wallet->frozen && wallet->pending_count == 0;
+	if (job->change.action != AUTHZ_ACTION_REVOKE)
+		return false;
+	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
+	return !signer_lower_is_live(wallet, grant);
+}
+
+/* takes_nothing: a freeze of a wallet that is frozen, or a revocation of what is dead, with nothing
+ * that waits, would only cost the TPM a write that another one may need; and whoever signs again
+ * and again would have it kept for good each time. Such a wallet is left as it is. */
+static bool takes_nothing(const struct signer_change *job, size_t at)
+{
+	const struct authz_wallet_record *now = pinned_wallet(job, at);
+	const struct authz_wallet_record *next = signer_group_wallet(job->signer->group, now->id);
+
+	return has_nothing(job, at, now) && (next == NULL || has_nothing(job, at, next));
+}
+
+static bool is_so_already(const struct signer_change *job)
+{
+	for (size_t i = 0; i < job->change.entry_count; i++)
+		if (!takes_nothing(job, i))
+			return false;
+	return true;
+}
+
 /* No turn is taken in here: from what is cached now, and from what a change that waits for its
  * commit will make of it, to the record with less power. */
 static void lower_pinned(struct signer_change *job)
@@ -795,6 +832,8 @@ static void lower_pinned(struct signer_change *job)
 		struct authz_wallet_record *wallet = &job->wallets[i];
 		struct authz_wallet_record *next;
 
+		if (takes_nothing(job, i))
+			continue;
 		*wallet = *pinned_wallet(job, i);
 		next = signer_group_wallet(job->signer->group, wallet->id);
 		signer_lower_wallet(&job->change, i, NULL, wallet);
@@ -840,33 +879,6 @@ static enum status answer_lowered(struct signer_change *job)
 	if (job->change.action == AUTHZ_ACTION_REVOKE)
 		list_outstanding(job, &answer);
 	return signer_group_add_lowered(job, 0, &answer);
-}
-
-/* is_dead: the grant that a revocation names is dead already. */
-static bool is_dead(const struct signer_change *job, size_t at,
-                    const struct authz_wallet_record *wallet)
-{
-	uint8_t grant[32];
-
-	CHECK(authz_id_take(job->change.entries[at].body, grant) == STATUS_OK);
-	return !signer_lower_is_live(wallet, grant);
-}
-
-/* is_so_already: a freeze of what is frozen, or a revocation of what is dead, with nothing that
- * waits, would only cost the TPM a write that another one may need. */
-static bool is_so_already(const struct signer_change *job)
-{
-	for (size_t i = 0; i < job->change.entry_count; i++) {
-		const struct authz_wallet_record *now = pinned_wallet(job, i);
-
-		if (signer_group_wallet(job->signer->group, now->id) != NULL)
-			return false;
-		if (job->change.action == AUTHZ_ACTION_FREEZE
-		        ? !now->frozen || now->pending_count != 0
-		        : job->change.action != AUTHZ_ACTION_REVOKE || !is_dead(job, i, now))
-			return false;
-	}
-	return true;
 }
 
 /* In force in memory now, on the cached record that tickets look at, written by itself, answered

@@ -3,6 +3,7 @@
 
 #include "base_check.h"
 #include "signer_change.h"
+#include "signer_factor.h"
 
 void signer_history_reset(struct signer_change *job)
 {
@@ -16,21 +17,23 @@ static uint64_t today(struct signer_change *job)
 	return signer_time_read(&job->signer->time).low_s / 86400;
 }
 
-/* Each freeze needs an unfreeze before it, and so on: what takes power is bounded by what gives it,
- * but for limits, which can fall for ever. */
+/* What takes power is counted by nothing: each time it takes what one of the others gave
+ * (signer_lower_wallets), which are counted; but for limits, which can fall for ever. */
 static enum status check_day(struct signer_change *job)
 {
 	uint64_t day = today(job);
+	uint64_t share = signer_factors_share(job, LIMIT_CHANGED_PER_DAY);
 
 	if (authz_action_reduces(job->change.action) || authz_action_is_birth(job->change.action))
 		return STATUS_OK;
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		if (authz_day_is_full(&job->wallets[i], day))
+		if (authz_day_is_full(&job->wallets[i], day, share))
 			return signer_refuse(
 			    job, CALL_RESULT_CHANGE_REFUSED,
 			    "wallet %zu has had too many changes today; freeze and revoke "
-			    "still go, the rest tomorrow",
-			    i + 1);
+			    "still go, the rest tomorrow%s",
+			    i + 1,
+			    share < LIMIT_CHANGED_PER_DAY ? ", or signed with two factors" : "");
 	}
 	return STATUS_OK;
 }
@@ -92,6 +95,8 @@ void signer_history_link(struct signer_change *job, struct authz_wallet_record *
 	CHECK(authz_link_put(link, &encoded) == STATUS_OK);
 	authz_link_hash(buffer_bytes(&encoded), wallet->link);
 	history->link_count++;
+	if (authz_action_reduces(job->change.action))
+		return;
 	authz_day_begin(wallet, today(job));
 	wallet->changed += history->kept.len + AUTHZ_LINK_MAX;
 }

@@ -2294,6 +2294,42 @@ static void test_a_factor_that_is_being_removed_takes_nothing(void)
 	EXPECT(is_followed(&tara));
 }
 
+/* A25: who freezes a wallet anew with each change of many that he signs leaves nothing for good in
+ * it, and what he leaves elsewhere is frozen all the same. */
+static void test_a_freeze_of_many_leaves_alone_what_is_frozen(void)
+{
+	static struct person vito, twin;
+	const struct person *order[2];
+	uint64_t versions[2];
+
+	keys_sign_random(&vito.world.user);
+	bear(&vito, "vito", &(struct authz_delays){.has_delay = false});
+	twin = vito;
+	bear(&twin, "vito-2", &(struct authz_delays){.has_delay = false});
+	begin_signed(&vito, AUTHZ_ACTION_FREEZE, empty_body());
+	sign_with(&vito.world.user);
+	EXPECT(submit() == STATUS_OK);
+	versions[0] = wallet_of(&vito).version;
+	versions[1] = wallet_of(&twin).version;
+	order[0] = memcmp(vito.world.wallet, twin.world.wallet, 32) < 0 ? &vito : &twin;
+	order[1] = order[0] == &vito ? &twin : &vito;
+	for (size_t round = 0; round < 2; round++) {
+		begin(&vito, AUTHZ_ACTION_FREEZE, empty_body());
+		act.change.entry_count = 2;
+		for (size_t i = 0; i < 2; i++) {
+			act.change.entries[i] = act.change.entries[0];
+			memcpy(act.change.entries[i].wallet, order[i]->world.wallet, 32);
+		}
+		CHECK(prepare() == STATUS_OK);
+		sign_with(&vito.world.user);
+		EXPECT(submit() == STATUS_OK);
+		EXPECT(wallet_of(&vito).frozen && wallet_of(&twin).frozen);
+		EXPECT(wallet_of(&vito).version == versions[0]);
+		EXPECT(wallet_of(&twin).version == versions[1] + 1);
+	}
+	EXPECT(is_followed(&vito) && is_followed(&twin));
+}
+
 /* A freeze takes the wallet as it is when it takes effect. */
 static void test_a_freeze_that_waited_undoes_no_change_before_it(void)
 {
@@ -2655,6 +2691,7 @@ int main(void)
 	RUN(test_decisions_are_read_page_by_page_back_to_the_first);
 	RUN(test_a_freeze_with_a_stolen_factor_does_not_bring_it_back);
 	RUN(test_a_factor_that_is_being_removed_takes_nothing);
+	RUN(test_a_freeze_of_many_leaves_alone_what_is_frozen);
 	RUN(test_a_freeze_that_waited_undoes_no_change_before_it);
 	RUN(test_a_site_takes_only_bound_passkeys_for_exports_when_it_says_so);
 	RUN(test_three_days_are_three_days_in_which_the_signer_runs);

@@ -538,12 +538,20 @@ static uint64_t delay_of(const struct look *look)
 static enum status begin_waiting(struct look *look, uint64_t delay_s)
 {
 	struct authz_history *history = look->history;
+	struct authz_history_waiting *first = &history->waiting[0], *entry;
+	const struct authz_link *link = &look->link;
 
-	/* What is void gave its place. */
-	if (history->waiting_count == LIMIT_PENDING_MAX)
-		(void)drop_waiting(history, history->waiting[0].change);
-	authz_change_hash(look->given.change, history->waiting[history->waiting_count].change);
-	history->waiting[history->waiting_count++].opens_s = look->link.time_low_s + delay_s;
+	/* What is void gave its place, wherever it stood. */
+	for (size_t i = 1; i < history->waiting_count; i++)
+		if (history->waiting[i].void_s < first->void_s)
+			first = &history->waiting[i];
+	if (history->waiting_count == AUTHZ_HISTORY_WAITING_MAX)
+		(void)drop_waiting(history, first->change);
+	entry = &history->waiting[history->waiting_count++];
+	authz_change_hash(look->given.change, entry->change);
+	entry->opens_s = link->time_low_s + delay_s;
+	entry->void_s = (link->time_high_s > entry->opens_s ? link->time_high_s : entry->opens_s) +
+	                AUTHZ_VOID_AFTER_S;
 	return STATUS_OK;
 }
 

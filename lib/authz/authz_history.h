@@ -126,6 +126,10 @@ struct authz_history_grant {
 	struct authz_counter_rule counters[LIMIT_COUNTERS_MAX];
 };
 
+/* More than can wait: when one was void nobody says, and those of several wallets wait as long as
+ * the slowest of them. */
+#define AUTHZ_HISTORY_WAITING_MAX (8 * LIMIT_PENDING_MAX)
+
 /* What a wallet's user has allowed, as the changes so far say. Zeroed but for the first two. */
 struct authz_history {
 	uint8_t deployment[32], wallet[32];
@@ -140,10 +144,11 @@ struct authz_history {
 	size_t limit_count;
 	struct authz_counter_rule limits[LIMIT_WALLET_LIMITS_MAX];
 	size_t waiting_count;
-	struct {
+	struct authz_history_waiting {
 		uint8_t change[32];
 		uint64_t opens_s; /* not before */
-	} waiting[LIMIT_PENDING_MAX];
+		uint64_t void_s; /* of several wallets' perhaps later: their delays are not known */
+	} waiting[AUTHZ_HISTORY_WAITING_MAX];
 	size_t grant_count; /* that live */
 	struct authz_history_grant grants[LIMIT_GRANTS_PER_WALLET_MAX];
 	const char *text; /* what is wrong, one sentence; NULL: nothing */

@@ -7,7 +7,7 @@
 #include "base_encode.h"
 #include "base_test.h"
 
-#define ROWS_MAX 32
+#define ROWS_MAX 96
 
 enum { ALICE = 1, BOB = 2, DRAWER = 3, PASSKEY = 4, CODES = 5, STRANGER = 6 };
 
@@ -824,6 +824,50 @@ static void test_lowered_limits_are_never_more_than_a_wallet_may_have(void)
 	       says("more limits"));
 }
 
+/* An export opens late, and is void after all that was signed behind it: what those leave does not
+ * push it out. */
+static void test_what_waits_gives_its_place_when_it_is_void(void)
+{
+	struct authz_factor_body body = {
+	    .delays = {.has_delay = true,
+	               .delay_s = 600,
+	               .has_export_delay = true,
+	               .export_delay_s = LIMIT_DELAY_MAX_S}
+        };
+	struct act export = {
+	    .action = AUTHZ_ACTION_EXPORT,
+	    .step = AUTHZ_STEP_WAITS,
+	    .body = bytes_of("\xa2\x01\x58\x20"
+	                     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x02\x01",
+	                     38),
+	    .signers = {ALICE, BOB},
+	    .time_s = 1000
+        };
+	uint8_t before[32];
+
+	begin(BOB);
+	add((struct act){
+	    .action = AUTHZ_ACTION_FACTOR, .body = put_factor(&body), .signers = {ALICE, BOB}
+        });
+	memcpy(before, authority, 32);
+	add(export);
+	for (uint8_t i = 0; i <= AUTHZ_HISTORY_WAITING_MAX; i++)
+		add((struct act){
+		    .action = AUTHZ_ACTION_UNFREEZE,
+		    .step = AUTHZ_STEP_WAITS,
+		    .body = empty(),
+		    .signers = {ALICE, BOB},
+		    .nonce = i,
+		    .time_s = 2000
+                });
+	export.step = AUTHZ_STEP_COMPLETED;
+	export.by_change = true;
+	export.other = before;
+	export.time_s = 1000 + LIMIT_DELAY_MAX_S;
+	add(export);
+	EXPECT(follow() == STATUS_OK && history.waiting_count == AUTHZ_HISTORY_WAITING_MAX - 1);
+}
+
 static void test_another_state_text_or_wallet_is_refused(void)
 {
 	static const uint8_t other[32] = {77};
@@ -979,6 +1023,7 @@ int main(void)
 	RUN(test_a_limit_that_grows_gives_power);
 	RUN(test_what_takes_power_beside_a_change_on_its_way_raises_nothing);
 	RUN(test_lowered_limits_are_never_more_than_a_wallet_may_have);
+	RUN(test_what_waits_gives_its_place_when_it_is_void);
 	RUN(test_another_state_text_or_wallet_is_refused);
 	RUN(test_a_link_names_what_was_kept_and_where_it_led);
 	RUN(test_a_signature_is_of_a_grant_that_lived);

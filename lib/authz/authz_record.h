@@ -13,10 +13,11 @@
 #include "base_limits.h"
 
 #define AUTHZ_NONCE_ACCOUNTS_MAX 8
-#define AUTHZ_NONCES_MAX         32     /* nonce values that a grant remembers having signed on */
-#define AUTHZ_EXPORT_DELAY_S     86400  /* unless the user says another one */
-#define AUTHZ_RECOVERY_DELAY_S   259200 /* 72 h: a lost factor's owner has time to say no */
-#define AUTHZ_SEALED_KEY_MAX     128    /* bytes: 64 of key and the AEAD's overhead */
+#define AUTHZ_NONCES_MAX         32      /* nonce values that a grant remembers having signed on */
+#define AUTHZ_EXPORT_DELAY_S     86400   /* unless the user says another one */
+#define AUTHZ_RECOVERY_DELAY_S   259200  /* 72 h: a lost factor's owner has time to say no */
+#define AUTHZ_VOID_AFTER_S       2592000 /* 30 days: what opened and nobody completed is void */
+#define AUTHZ_SEALED_KEY_MAX     128     /* bytes: 64 of key and the AEAD's overhead */
 /* Encoded sizes, at most. */
 #define AUTHZ_WALLET_RECORD_MAX  8192
 #define AUTHZ_GRANT_RECORD_MAX   32768

@@ -10,8 +10,6 @@
 #include "signer_group.h"
 #include "signer_lower.h"
 
-#define VOID_AFTER_S 2592000 /* 30 days after it opened: what nobody completes is not wanted */
-
 /* What stands in the place of a record that nobody needs any more. */
 static const uint8_t gone[1] = {0xa0};
 
@@ -83,7 +81,8 @@ enum status signer_pending_begin(struct signer_change *job)
 
 	job->history.step = AUTHZ_STEP_WAITS;
 	authz_change_hash(job->given.change, entry.change);
-	entry.void_s = (now.high_s > entry.opens_s ? now.high_s : entry.opens_s) + VOID_AFTER_S;
+	entry.void_s =
+	    (now.high_s > entry.opens_s ? now.high_s : entry.opens_s) + AUTHZ_VOID_AFTER_S;
 	if (put_record(job, &record) != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the change is too long to be kept while it waits");

@@ -125,27 +125,41 @@ static bool write_beside(const char *path, struct bytes content, bool secret,
 	return close(fd) == 0 && written;
 }
 
+/* Gives the file its name, which nothing may have had before. A stick's file system (FAT) has no
+ * hard links, and others do not know of a renaming that replaces nothing. */
+static bool rename_new(const char *temporary, const char *path)
+{
+	if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+		return true;
+	if ((errno != EINVAL && errno != ENOSYS) || link(temporary, path) != 0)
+		return false;
+	(void)unlink(temporary);
+	return true;
+}
+
 static int write_file(const struct cli_call *call, const char *path, struct bytes content,
                       bool secret, bool replaces)
 {
 	char temporary[CLI_PATH_MAX + 8];
 	bool done = write_beside(path, content, secret, temporary);
 
-	if (done && replaces)
-		done = rename(temporary, path) == 0;
-	else if (done)
-		done = link(temporary, path) == 0;
+	if (done)
+		done = replaces ? rename(temporary, path) == 0 : rename_new(temporary, path);
 	if (!done)
 		cli_complain(call,
 		             errno == EEXIST ? "%s exists already and is not replaced"
 		                             : "cannot write %s: %s",
 		             path, strerror(errno));
-	if (temporary[0] != '\0' && !(done && replaces))
+	if (temporary[0] != '\0' && !done)
 		(void)unlink(temporary);
 	if (!done)
 		return CLI_UNSURE;
-	(void)sync_folder(path);
-	return CLI_YES;
+	if (sync_folder(path))
+		return CLI_YES;
+	cli_complain(call,
+	             "%s is written, but its folder is not: it may be gone after a power cut: %s",
+	             path, strerror(errno));
+	return CLI_UNSURE;
 }
 
 int cli_home_write(const struct cli_call *call, const char *path, struct bytes content, bool secret)

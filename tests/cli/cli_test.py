@@ -5,6 +5,8 @@ and that the documents name commands and options that exist.
 
 usage: BUILD_DIR=build SOURCE_DIR=. tests/cli/cli_test.py
 """
+import ctypes
+import errno
 import glob
 import json
 import os
@@ -13,6 +15,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -32,12 +35,12 @@ def expect(what, holds, shown=""):
         print("FAIL", what, str(shown)[:600])
 
 
-def claviger(*words, stdin="", **env):
+def claviger(*words, stdin="", before=None, **env):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("CLAVIGER_", "XDG_CONFIG"))}
     clean.update({"HOME": FOLDER, "CLAVIGER_HOME": os.path.join(FOLDER, "home"), **env})
     clean = {k: v for k, v in clean.items() if v is not None}
     run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=60,
-                         env=clean, cwd=FOLDER)
+                         env=clean, cwd=FOLDER, preexec_fn=before)
     return run.returncode, run.stdout, run.stderr
 
 
@@ -140,6 +143,41 @@ def test_secret_files():
     expect("no folder", code == 3 and "No such file or directory" in error, (code, error))
     left = sorted(name for name in os.listdir(FOLDER) if name.startswith(("planted.json", "linked.json")))
     expect("nothing is left behind", left == ["linked.json", "planted.json", "planted.json.new", "planted.json.tmp"], left)
+
+
+def without(numbers, folders=False):
+    """For the process to be: these system calls fail, each with its number, as on other file systems; with
+    `folders` none is opened."""
+    def install():
+        rows = [(0x20, 0, 0, 0)]  # the number of the call
+        for call, error in numbers.items():
+            rows += [(0x15, 0, 1, call), (0x06, 0, 0, 0x00050000 | error)]
+        if folders:
+            openat = 257 if os.uname().machine == "x86_64" else 56
+            rows += [(0x15, 0, 3, openat), (0x20, 0, 0, 32), (0x45, 0, 1, os.O_DIRECTORY), (0x06, 0, 0, 0x00050000 | errno.EIO)]
+        rows.append((0x06, 0, 0, 0x7fff0000))
+        code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *row) for row in rows))
+        program = ctypes.create_string_buffer(struct.pack("@HP", len(rows), ctypes.addressof(code)))
+        prctl = ctypes.CDLL(None, use_errno=True).prctl
+        if prctl(38, 1, 0, 0, 0) != 0 or prctl(22, 2, program, 0, 0) != 0:  # PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP
+            raise OSError(ctypes.get_errno(), "seccomp")
+    return install
+
+
+def test_keys_on_sticks():
+    """S18: an escape key goes to a stick, whose file system may know no hard links, or no renaming that keeps
+    what is there; what may be gone after a power cut is told."""
+    link, linkat, renameat2 = ((86, 265, 316) if os.uname().machine == "x86_64" else (37, 37, 276))
+    for name, lacking in (("fat", {link: errno.EPERM, linkat: errno.EPERM}), ("old", {renameat2: errno.EINVAL})):
+        path = os.path.join(FOLDER, name + ".escape")
+        code, _, error = claviger("key", "escape", path, before=without(lacking))
+        expect("%s: a key is made" % name, code == 0 and os.stat(path).st_nlink == 1, (code, error))
+        code, _, error = claviger("key", "escape", path, before=without(lacking))
+        expect("%s: and not replaced" % name, code == 3 and "exists already" in error, (code, error))
+    expect("nothing is left behind", sorted(n for n in os.listdir(FOLDER) if n.startswith(("fat.", "old."))) == ["fat.escape", "old.escape"])
+    path = os.path.join(FOLDER, "unsynced.escape")
+    code, _, error = claviger("key", "escape", path, before=without({}, folders=True))
+    expect("a folder that was not written is told", code == 3 and "power cut" in error and os.stat(path).st_size > 0, (code, error))
 
 
 def test_escape_keys_are_no_other_keys():

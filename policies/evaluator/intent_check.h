@@ -278,7 +278,8 @@ static bool intent_extents(struct intent_checking *k, const struct intent_rule *
 	bool fixed = true;
 	for (; *at != INTENT_L_END; at += 1 + intent_layout_args(*at)) {
 		if (*at == INTENT_L_SEGMENT) {
-			if (++segment == INTENT_SEGMENTS_MAX)
+			/* Behind a tail that is missing one more has a place (intent_decode). */
+			if (++segment == INTENT_SEGMENTS_MAX || segment > k->tail + 1)
 				return false;
 			fixed = true;
 			extent = 0;

@@ -283,7 +283,7 @@ static enum status take_authority(struct signer *signer, struct bytes message)
 	case CALL_CHANGE_REQUEST:
 		if (message.len < sizeof(struct call_change_request))
 			return STATUS_MALFORMED;
-		signer_waiting_add(signer->waiting, message, signer->now_ms);
+		signer_waiting_add(signer->waiting, message, signer_time_ms());
 		return STATUS_OK;
 	default:
 		return STATUS_MALFORMED;

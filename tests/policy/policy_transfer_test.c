@@ -325,6 +325,11 @@ static void system_no_data(struct make_tx *tx)
 {
 	sol(tx, wallet, friends[0], 1000, "w")->len = 3;
 }
+/* The floor asks what is done to the wallet; where the wallet is not named the policy speaks. */
+static void system_no_data_of_other(struct make_tx *tx)
+{
+	sol(tx, sponsor, friends[0], 1000, "w")->len = 3;
+}
 static void token_no_data(struct make_tx *tx)
 {
 	tokens(tx, friends[0], 60, mints[0], false)->len = 0;
@@ -591,6 +596,7 @@ static const struct attack attacks[] = {
 	{"nonce advanced later", GENEROUS, V0, nonce_later, R(LIFETIME), 0},
 	{"nonce with one more account", GENEROUS, V0, nonce_extra, R(ACCOUNT_COUNT), 0},
 	{"System without a tag", STRICT, V0, system_no_data, R(FLOOR), 0},
+	{"System without a tag, of another account", STRICT, V0, system_no_data_of_other, R(DATA), 0},
 	{"Token without a tag", STRICT, V0, token_no_data, R(DATA), 0},
 	{"compute budget, unknown tag, v1", STRICT, V1, budget_unknown, R(INSTRUCTION), 0},
 	{"compute budget without a tag, v1", STRICT, V1, budget_no_data, R(DATA), 0},

@@ -420,9 +420,13 @@ static bool obey(void)
 	if (strncmp(line, "broken", 6) == 0)
 		send_broken();
 	if (strncmp(line, "lose", 4) == 0) {
-		ipc_memory_raise(&authority_link->memory);
-		usleep(50000);
-		ipc_memory_raise(&authority_link->memory);
+		/* As the supervisor does it: nobody is up again before both have begun anew. */
+		for (int i = 0; i < 2; i++) {
+			ipc_memory_raise(&authority_link->memory);
+			ipc_acknowledge(&authority);
+			while (!ipc_memory_is_acknowledged(&authority_link->memory, 0))
+				usleep(1000);
+		}
 	}
 	printf("{\"asked\":%llu,\"signed\":%llu,\"complaint\":%d}\n", (unsigned long long)asked,
 	       (unsigned long long)signed_count,

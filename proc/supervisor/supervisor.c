@@ -148,8 +148,10 @@ static void note_end(struct supervisor *supervisor, struct supervisor_child *chi
 		halt(supervisor, role->name, code);
 	if (role->end == END_ONCE)
 		return;
+	/* Its configuration is wrong, or the appliance's data disk: it logged why. */
 	if (!supervisor->was_ready && WIFEXITED(status))
-		halt(supervisor, role->name, code); /* its configuration is wrong: it logged why */
+		halt(supervisor, role->name,
+		     supervisor->is_appliance && child->role == PROC_store ? BOOT_STORE : code);
 	count_failure(child);
 	child->state = CHILD_WAITS;
 }

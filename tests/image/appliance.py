@@ -385,7 +385,7 @@ def case_a_signed_image_with_one_byte_changed_starts_and_cannot_unseal(world):
 
 
 def case_what_is_missing_or_damaged_is_said_with_its_number(world):
-    """Disks, network and TPM that are not what a machine needs, each with its code of image/runbook.md; and what
+    """Disks, network, TPM and store that are not what a machine needs, each with its code of image/runbook.md; and what
     is whole again serves, by an address of its manifest."""
     machine, owner = world.machine, world.owner
     kept, second = machine.path("data.kept"), machine.path("second.img")
@@ -400,7 +400,8 @@ def case_what_is_missing_or_damaged_is_said_with_its_number(world):
             (104, {"network": False}, None),
             (111, {"tpm": False}, None),
             (113, {}, (128, 32)),
-            (124, {}, (160, 128))):
+            (124, {}, (160, 128)),
+            (130, {}, (512, 64))):
         if place:
             with open(machine.data, "r+b") as f:
                 f.seek(place[0] << 10)

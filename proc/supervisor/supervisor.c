@@ -55,6 +55,15 @@ static void kill_child(struct supervisor_child *child, int signal)
 		(void)kill(child->pid, signal);
 }
 
+/* empty_links gives back what ended processes have left in their channels, a client's token, say:
+ * the memory of a machine that starts again holds none of it (PH8). */
+static void empty_links(struct supervisor *supervisor)
+{
+	for (size_t i = 0; i < 2 * supervisor->link_count; i++)
+		if (ipc_memory_reset_side(&supervisor->links[i / 2].memory, i % 2) != STATUS_OK)
+			log_event(LOG_ERROR, "channels.kept");
+}
+
 /* Everything ends at once: a signer without its peers, or peers without the signer, must not go on.
  */
 static _Noreturn void halt(struct supervisor *supervisor, const char *why, int code)
@@ -68,6 +77,7 @@ static _Noreturn void halt(struct supervisor *supervisor, const char *why, int c
 		kill_child(&supervisor->children[i], SIGKILL);
 	while (wait(NULL) > 0)
 		;
+	empty_links(supervisor);
 	/* A genesis that failed is not begun anew until a person wants it. */
 	if (supervisor->is_appliance)
 		supervisor_machine_end(code, supervisor->is_genesis && !supervisor->was_ready);
@@ -391,6 +401,7 @@ int main(int count, char **args)
 		return 1;
 	}
 	result = serve(supervisor);
+	empty_links(supervisor);
 	log_event(result == 0 ? LOG_INFO : LOG_WARN, result == 0 ? "stopped" : "stopped.forced");
 	if (supervisor->is_appliance)
 		supervisor_machine_end(0, supervisor->off);

@@ -316,8 +316,7 @@ int cli_escape_make(const struct cli_call *call, const char *path, uint8_t ret_p
 		               "{\"claviger_escape_key\":\"%s\",\"seed\":\"%s\"}\n", public, hex);
 		result = cli_home_create(call, path, bytes_of(text, (size_t)len), true);
 	}
-	if (ret_public != NULL)
-		memcpy(ret_public, key.public, 32);
+	memcpy(ret_public, key.public, 32);
 	SECRET_WIPE(key.secret);
 	SECRET_WIPE(seed);
 	SECRET_WIPE(hex);
@@ -325,41 +324,45 @@ int cli_escape_make(const struct cli_call *call, const char *path, uint8_t ret_p
 	return result;
 }
 
+/* `message` says what is wrong, and where. */
+static enum status read_escape(const char *path, uint8_t ret_seed[CLI_ESCAPE_SEED_LEN],
+                               uint8_t ret_public[32], char *message, size_t cap)
+{
+	struct buffer file;
+	enum status status = cli_file_read(path, KEY_FILE_MAX, &file, message, cap);
+
+	if (status != STATUS_OK)
+		return status;
+	if (!take_escape(buffer_bytes(&file), ret_seed, ret_public)) {
+		secret_wipe(ret_seed, CLI_ESCAPE_SEED_LEN);
+		snprintf(message, cap,
+		         "%s is no escape key (claviger key escape makes one), or damaged", path);
+		status = STATUS_NOT_FOUND;
+	}
+	secret_wipe(file.data, file.len);
+	free(file.data);
+	return status;
+}
+
 int cli_escape_read(const struct cli_call *call, const char *path,
                     uint8_t ret_seed[CLI_ESCAPE_SEED_LEN])
 {
-	struct buffer file;
 	uint8_t public[32];
-	char message[256];
-	bool good;
+	char message[CLI_PATH_MAX + 128];
 
-	if (cli_file_read(path, KEY_FILE_MAX, &file, message, sizeof(message)) != STATUS_OK) {
-		cli_complain(call, "%s", message);
-		return CLI_UNSURE;
-	}
-	good = take_escape(buffer_bytes(&file), ret_seed, public);
-	secret_wipe(file.data, file.len);
-	free(file.data);
-	if (good)
+	if (read_escape(path, ret_seed, public, message, sizeof(message)) == STATUS_OK)
 		return CLI_YES;
-	secret_wipe(ret_seed, CLI_ESCAPE_SEED_LEN);
-	cli_complain(call, "%s is no escape key (claviger key escape makes one), or damaged", path);
+	cli_complain(call, "%s", message);
 	return CLI_UNSURE;
 }
 
 bool cli_escape_is(const char *path, uint8_t ret_public[32])
 {
 	uint8_t seed[CLI_ESCAPE_SEED_LEN];
-	struct buffer file;
-	char message[256];
-	bool good;
+	char message[CLI_PATH_MAX + 128];
+	bool good = strcmp(path, "-") != 0 &&
+	            read_escape(path, seed, ret_public, message, sizeof(message)) == STATUS_OK;
 
-	if (strcmp(path, "-") == 0 ||
-	    cli_file_read(path, KEY_FILE_MAX, &file, message, sizeof(message)) != STATUS_OK)
-		return false;
-	good = take_escape(buffer_bytes(&file), seed, ret_public);
-	secret_wipe(file.data, file.len);
-	free(file.data);
 	SECRET_WIPE(seed);
 	return good;
 }

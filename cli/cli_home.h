@@ -41,7 +41,7 @@ int cli_key_write(const struct cli_call *call, const char *path, const struct ke
  * file is {"claviger_escape_key": base58 of the public key, "seed": 64 hex digits}, a form of its
  * own, so that it is taken for no user's or wallet's key, nor the other way round.
  *
- * cli_escape_make writes a new one, and refuses to replace a file; `ret_public` may be NULL.
+ * cli_escape_make writes a new one, and refuses to replace a file.
  * cli_escape_read reads one. Exit status; the caller wipes the seed. */
 #define CLI_ESCAPE_SEED_LEN 32
 int cli_escape_make(const struct cli_call *call, const char *path, uint8_t ret_public[32]);

@@ -45,9 +45,9 @@ static void test_what_is_too_much_stays_the_most(void)
 	EXPECT(least(POLICY_UNIT_LAMPORTS, NULL, &facts) == UINT64_MAX);
 }
 
-/* A legacy message of one System instruction over accounts {wallet, to}. */
-static struct solana_view view;
+static struct solana_view view; /* of the last message */
 
+/* A legacy message of one System instruction over accounts {wallet, to}. */
 static uint64_t seen(struct bytes data, const uint8_t *first, const uint8_t *second)
 {
 	static uint8_t space[512];

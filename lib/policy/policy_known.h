@@ -20,8 +20,7 @@ struct policy_known {
 
 extern const struct policy_known policy_known_modules[]; /* policies/NAME */
 extern const size_t policy_known_count;
-/* intents/NAME.toml, in programs that have to know them (cmake: shipped_intents); elsewhere none.
- */
+/* intents/NAME.toml, in programs that have to know them (cmake: intents()); elsewhere none. */
 extern const struct policy_known policy_shipped_modules[];
 extern const size_t policy_shipped_count;
 

@@ -1,5 +1,5 @@
 /* policy_shipped: no intent ships, for programs that need not know which. Those that do define both
- * names themselves (cmake: shipped_intents), and the linker leaves this file out. */
+ * names themselves (cmake: intents()), and the linker leaves this file out. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "policy_known.h"
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "authz_rule.h"
 #include "cli_client.h"
 #include "cli_commands.h"
 #include "cli_grant.h"

@@ -1,5 +1,6 @@
 /* authz_birth: the deployment's word on new wallets, and the escape copies in it (A8, B13). */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_rule.h"
 #include "authz_signed.h"
 #include "authz_statement.h"
 #include "base_check.h"
@@ -137,8 +138,7 @@ static bool row_matches(const struct authz_birth_row *row, const struct authz_ch
 	    (row->escape_copy.len != 0) == body.has_escape && keys_public_is_strong(row->address);
 
 	for (size_t i = 0; same && i < body.user_key_count; i++)
-		same = row->user_keys[i].kind == body.user_keys[i].kind &&
-		       memcmp(row->user_keys[i].key, body.user_keys[i].key, 32) == 0;
+		same = authz_key_same(&row->user_keys[i], &body.user_keys[i]);
 	if (same && body.has_recovery)
 		same = memcmp(row->recovery, body.recovery, 32) == 0;
 	if (same && is_import)

@@ -266,27 +266,6 @@ enum status authz_limit_take(struct bytes bytes, struct authz_limit_body *ret_bo
 	return cbor_done(&r);
 }
 
-const struct authz_counter_rule *authz_limit_becomes(const struct authz_limit_body *body,
-                                                     const struct authz_counter_rule *limit)
-{
-	for (size_t i = 0; i < body->limit_count; i++)
-		if (authz_counter_same(&body->limits[i], limit))
-			return &body->limits[i];
-	return NULL;
-}
-
-bool authz_limits_grow(const struct authz_counter_rule *limits, size_t count,
-                       const struct authz_limit_body *body)
-{
-	for (size_t i = 0; i < count; i++) {
-		const struct authz_counter_rule *then = authz_limit_becomes(body, &limits[i]);
-
-		if (then == NULL || then->cap > limits[i].cap)
-			return true;
-	}
-	return false;
-}
-
 static bool changes_something(const struct authz_factor_body *body)
 {
 	return body->add_count + body->remove_count != 0 || body->delays.has_delay ||

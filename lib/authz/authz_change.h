@@ -171,14 +171,6 @@ MUST_USE enum status authz_grant_put(const struct authz_grant_body *body, struct
 MUST_USE enum status authz_grant_take(struct bytes bytes, struct authz_grant_body *ret_body);
 MUST_USE enum status authz_limit_put(const struct authz_limit_body *body, struct buffer *out);
 MUST_USE enum status authz_limit_take(struct bytes bytes, struct authz_limit_body *ret_body);
-/* authz_limit_becomes finds what counts the same as `limit` among the wallet's new limits; NULL:
- * that one is taken away. */
-const struct authz_counter_rule *authz_limit_becomes(const struct authz_limit_body *body,
-                                                     const struct authz_counter_rule *limit);
-/* authz_limits_grow tells whether a wallet with these limits gets more power by the new ones: one
- * is gone, or larger. */
-bool authz_limits_grow(const struct authz_counter_rule *limits, size_t count,
-                       const struct authz_limit_body *body);
 MUST_USE enum status authz_factor_put(const struct authz_factor_body *body, struct buffer *out);
 MUST_USE enum status authz_factor_take(struct bytes bytes, struct authz_factor_body *ret_body);
 MUST_USE enum status authz_export_put(const struct authz_export_body *body, struct buffer *out);

@@ -1,6 +1,7 @@
 /* authz_describe: the text of a change. Its words are part of the format: signer and client render
  * it apart, so changing one means a new version of the change object (spec/authorization.md). */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_rule.h"
 #include "authz_text.h"
 #include "base_check.h"
 #include "base_encode.h"

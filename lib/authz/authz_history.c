@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "authz_history.h"
 
+#include "authz_rule.h"
 #include "authz_text.h"
 
 /* One change while it is looked at. */
@@ -12,6 +13,7 @@ struct look {
 	struct authz_signed_change given;
 	struct authz_change change;
 	const struct authz_change_entry *entry; /* of this wallet */
+	size_t at;                              /* its place among those of the change */
 	size_t factors;                         /* given that count */
 	bool by_recovery;
 	bool lowers; /* of a limit: it raises nothing, whatever it names */
@@ -29,8 +31,7 @@ static const struct authz_history_factor *factor_of(const struct authz_history *
                                                     const struct authz_user_key *key)
 {
 	for (size_t i = 0; i < history->factor_count; i++)
-		if (history->factors[i].key.kind == key->kind &&
-		    memcmp(history->factors[i].key.key, key->key, 32) == 0)
+		if (authz_key_same(&history->factors[i].key, key))
 			return &history->factors[i];
 	return NULL;
 }
@@ -39,58 +40,6 @@ static bool is_recovery(const struct authz_history *history, const struct authz_
 {
 	return history->has_recovery && key->kind == AUTHZ_KEY_ED25519 &&
 	       memcmp(history->recovery, key->key, 32) == 0;
-}
-
-/* The factors that the body of one entry brings. */
-static size_t brought_by(const struct authz_change *change, const struct authz_change_entry *entry,
-                         const struct authz_user_key **ret_keys,
-                         const struct authz_key_data **ret_data)
-{
-	static struct authz_birth_body birth;
-	static struct authz_factor_body factor;
-
-	if (authz_action_is_birth(change->action) &&
-	    authz_birth_take(entry->body, change->action == AUTHZ_ACTION_IMPORT, &birth) ==
-	        STATUS_OK) {
-		*ret_keys = birth.user_keys;
-		*ret_data = birth.user_key_data;
-		return birth.user_key_count;
-	}
-	if (change->action == AUTHZ_ACTION_FACTOR &&
-	    authz_factor_take(entry->body, &factor) == STATUS_OK) {
-		*ret_keys = factor.add;
-		*ret_data = factor.add_data;
-		return factor.add_count;
-	}
-	return 0;
-}
-
-/* Whether the change brings this factor, to any of its wallets; `ret_data` says more of it. */
-static bool brings(const struct authz_change *change, const struct authz_user_key *key,
-                   struct authz_key_data *ret_data)
-{
-	const struct authz_user_key *keys = NULL;
-	const struct authz_key_data *data = NULL;
-
-	for (size_t i = 0; i < change->entry_count; i++) {
-		size_t count = brought_by(change, &change->entries[i], &keys, &data);
-
-		for (size_t j = 0; j < count; j++)
-			if (keys[j].kind == key->kind && memcmp(keys[j].key, key->key, 32) == 0) {
-				*ret_data = data[j];
-				return true;
-			}
-	}
-	return false;
-}
-
-static bool has_signed(const struct authz_signed_change *given, const struct authz_user_key *key)
-{
-	for (size_t i = 0; i < given->signature_count; i++)
-		if (given->signatures[i].key.kind == key->kind &&
-		    memcmp(given->signatures[i].key.key, key->key, 32) == 0)
-			return true;
-	return false;
 }
 
 static bool has_code(const struct authz_kept *kept, const uint8_t id[32])
@@ -138,7 +87,7 @@ static enum status verify_passkey(struct look *look, const struct authz_signatur
 	if (factor != NULL) {
 		passkey.credential = bytes_of(factor->credential, factor->credential_len);
 		passkey.public_key = bytes_of(factor->public_key, factor->public_key_len);
-	} else if (brings(&look->change, &signature->key, &data)) {
+	} else if (authz_brings(&look->change, &signature->key, &data)) {
 		passkey.credential = data.credential;
 		passkey.public_key = data.public_key;
 	} else {
@@ -197,7 +146,6 @@ static enum status verify_signatures(struct look *look, struct buffer *ret_signe
 static enum status count_given(struct look *look)
 {
 	struct authz_history *history = look->history;
-	struct authz_key_data data;
 	size_t recovery = 0;
 
 	for (size_t i = 0; i < look->given.signature_count; i++) {
@@ -212,7 +160,7 @@ static enum status count_given(struct look *look)
 		} else if (is_recovery(history, key)) {
 			look->factors++;
 			recovery++;
-		} else if (i == 0 || !brings(&look->change, key, &data)) {
+		} else if (i == 0 || !authz_brings(&look->change, key, NULL)) {
 			return wrong(history, STATUS_REFUSED,
 			             "a change was signed by a key that was no factor of the "
 			             "wallet then");
@@ -225,7 +173,7 @@ static enum status count_given(struct look *look)
 		memcpy(key.key, look->kept.codes[i], 32);
 		if (factor_of(history, &key) != NULL)
 			look->factors++;
-		else if (!brings(&look->change, &key, &data))
+		else if (!authz_brings(&look->change, &key, NULL))
 			return wrong(history, STATUS_REFUSED,
 			             "a one-time code is named that was of no factor of the "
 			             "wallet then");
@@ -242,11 +190,12 @@ static enum status check_agreed(struct look *look)
 {
 	const struct authz_user_key *keys = NULL;
 	const struct authz_key_data *data = NULL;
-	size_t count = brought_by(&look->change, look->entry, &keys, &data);
+	size_t count = authz_brought_by(&look->change, look->at, &keys, &data);
 
 	for (size_t i = 0; i < count; i++) {
-		bool agreed = keys[i].kind == AUTHZ_KEY_TOTP ? has_code(&look->kept, keys[i].key)
-		                                             : has_signed(&look->given, &keys[i]);
+		bool agreed = keys[i].kind == AUTHZ_KEY_TOTP
+		                  ? has_code(&look->kept, keys[i].key)
+		                  : authz_has_signed(&look->given, &keys[i]);
 
 		for (size_t j = 0; authz_key_is_passkey(keys[i].kind) && !agreed &&
 		                   j < look->given.registration_count;
@@ -330,28 +279,6 @@ static enum status limit_grows(const struct look *look, bool *ret_grows)
 	return STATUS_OK;
 }
 
-/* Each limit that is named with the lower of both caps, and those that are not. */
-static enum status lower_limits(struct authz_history *history, struct authz_limit_body *body)
-{
-	size_t named = body->limit_count;
-
-	for (size_t i = 0; i < history->limit_count; i++) {
-		const struct authz_counter_rule *limit = &history->limits[i];
-		size_t at = 0;
-
-		while (at < named && !authz_counter_same(&body->limits[at], limit))
-			at++;
-		if (at == named && body->limit_count == LIMIT_WALLET_LIMITS_MAX)
-			return wrong(history, STATUS_REFUSED,
-			             "a wallet gets more limits than it may have");
-		if (at == named)
-			body->limits[body->limit_count++] = *limit;
-		else if (limit->cap < body->limits[at].cap)
-			body->limits[at].cap = limit->cap;
-	}
-	return STATUS_OK;
-}
-
 static enum status make_limit(struct look *look)
 {
 	static struct authz_limit_body body;
@@ -359,16 +286,15 @@ static enum status make_limit(struct look *look)
 	struct authz_history_grant *grant;
 	enum status status = take_limit(look, &body, &grant);
 
-	if (status == STATUS_OK && body.of_wallet && look->lowers)
-		status = lower_limits(history, &body);
 	if (status != STATUS_OK)
 		return status;
-	for (size_t i = 0; grant != NULL && i < body.count; i++) {
-		struct authz_counter_rule *counter = counter_of(grant, body.caps[i].id);
-
-		if (!look->lowers || body.caps[i].cap < counter->cap)
-			counter->cap = body.caps[i].cap;
-	}
+	if (body.of_wallet && look->lowers &&
+	    authz_limits_lower(history->limits, history->limit_count, &body) != STATUS_OK)
+		return wrong(history, STATUS_REFUSED, "a wallet gets more limits than it may have");
+	if (grant != NULL && look->lowers)
+		authz_caps_lower(&body, grant->counters, grant->counter_count);
+	for (size_t i = 0; grant != NULL && !look->lowers && i < body.count; i++)
+		counter_of(grant, body.caps[i].id)->cap = body.caps[i].cap;
 	if (body.of_wallet) {
 		history->limit_count = body.limit_count;
 		memcpy(history->limits, body.limits, sizeof(history->limits));
@@ -520,21 +446,6 @@ static enum status make(struct look *look)
 
 /* ---- the rule ---- */
 
-static uint64_t delay_of(const struct look *look)
-{
-	static struct authz_factor_body body;
-	const struct authz_history *history = look->history;
-
-	if (look->change.action == AUTHZ_ACTION_EXPORT)
-		return history->export_delay_s;
-	if (look->change.action != AUTHZ_ACTION_FACTOR ||
-	    history->export_delay_s <= history->delay_s ||
-	    authz_factor_take(look->entry->body, &body) != STATUS_OK ||
-	    !body.delays.has_export_delay || body.delays.export_delay_s >= history->export_delay_s)
-		return history->delay_s;
-	return history->export_delay_s;
-}
-
 static enum status begin_waiting(struct look *look, uint64_t delay_s)
 {
 	struct authz_history *history = look->history;
@@ -558,21 +469,17 @@ static enum status begin_waiting(struct look *look, uint64_t delay_s)
 static enum status check_more(struct look *look)
 {
 	struct authz_history *history = look->history;
-	bool exports = look->change.action == AUTHZ_ACTION_EXPORT;
-	size_t needed = history->factor_count > 1 || exports ? 2 : 1;
-	uint64_t delay_s = delay_of(look);
+	size_t needed = authz_factors_needed(look->change.action, history->factor_count);
+	bool is_recovery = look->by_recovery || look->factors < needed;
+	uint64_t delay_s = authz_delay_of(&look->change, look->at, history->delay_s,
+	                                  history->export_delay_s, is_recovery);
 
 	if (look->given.signature_count == 0)
 		return wrong(history, STATUS_REFUSED,
 		             "one-time codes alone gave power, which they may not");
-	if (look->by_recovery || look->factors < needed) {
-		if (look->change.action != AUTHZ_ACTION_FACTOR)
-			return wrong(history, STATUS_REFUSED,
-			             "a change gave power with fewer factors than the wallet asks "
-			             "for");
-		if (delay_s < AUTHZ_RECOVERY_DELAY_S)
-			delay_s = AUTHZ_RECOVERY_DELAY_S;
-	}
+	if (is_recovery && look->change.action != AUTHZ_ACTION_FACTOR)
+		return wrong(history, STATUS_REFUSED,
+		             "a change gave power with fewer factors than the wallet asks for");
 	/* One that names several wallets waits as long as the slowest of them. */
 	if (look->link.step == AUTHZ_STEP_WAITS)
 		return begin_waiting(look, delay_s);
@@ -591,10 +498,9 @@ static enum status check_birth(struct look *look)
 
 	if (status != STATUS_OK)
 		return status;
-	if (brought_by(&look->change, look->entry, &keys, &data) == 0 ||
+	if (authz_brought_by(&look->change, look->at, &keys, &data) == 0 ||
 	    look->given.signature_count == 0 ||
-	    look->given.signatures[0].key.kind != keys[0].kind ||
-	    memcmp(look->given.signatures[0].key.key, keys[0].key, 32) != 0)
+	    !authz_key_same(&look->given.signatures[0].key, &keys[0]))
 		return wrong(history, STATUS_REFUSED,
 		             "a wallet's first key has not signed its birth");
 	return make(look);
@@ -680,7 +586,7 @@ static enum status take(struct look *look, struct bytes bytes)
 		             "a change is not the one that its link names");
 	for (size_t i = 0; i < look->change.entry_count; i++)
 		if (memcmp(look->change.entries[i].wallet, history->wallet, 32) == 0)
-			look->entry = &look->change.entries[i];
+			look->entry = &look->change.entries[look->at = i];
 	if (memcmp(look->change.deployment, history->deployment, 32) != 0 ||
 	    memcmp(look->link.wallet, history->wallet, 32) != 0 || look->entry == NULL)
 		return wrong(history, STATUS_REFUSED,

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "authz_rule.h"
 #include "base_check.h"
 #include "signer_change.h"
 #include "signer_group.h"
@@ -1070,10 +1071,11 @@ static void lower_caps(struct signer_change *job, struct signer_grant *const *gr
 		if (grants[i] == NULL)
 			continue;
 		CHECK(authz_limit_take(job->change.entries[i].body, &body) == STATUS_OK);
-		signer_lower_caps(&body, &grants[i]->record);
+		authz_caps_lower(&body, grants[i]->record.counters,
+		                 grants[i]->record.counter_count);
 		next = signer_group_grant(job->signer->group, body.grant);
 		if (next != NULL)
-			signer_lower_caps(&body, next);
+			authz_caps_lower(&body, next->counters, next->counter_count);
 		CHECK(signer_state_lower_grant(&job->signer->state, grants[i], &ask) == STATUS_OK);
 	}
 }

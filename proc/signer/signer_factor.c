@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer_factor.h"
 
+#include "authz_rule.h"
 #include "base_check.h"
 #include "secret.h"
 #include "signer_change.h"
@@ -16,8 +17,7 @@
 static bool has_key(const struct authz_wallet_record *wallet, const struct authz_user_key *key)
 {
 	for (size_t i = 0; i < wallet->user_key_count; i++)
-		if (wallet->user_keys[i].kind == key->kind &&
-		    memcmp(wallet->user_keys[i].key, key->key, 32) == 0)
+		if (authz_key_same(&wallet->user_keys[i], key))
 			return true;
 	return false;
 }
@@ -32,34 +32,6 @@ static bool is_recovery_key(const struct authz_wallet_record *wallet,
 bool signer_factors_know(const struct authz_wallet_record *wallet, const struct authz_user_key *key)
 {
 	return has_key(wallet, key) || is_recovery_key(wallet, key);
-}
-
-/* brings tells whether a body of the change brings this factor. */
-static bool brings(const struct signer_change *job, const struct authz_user_key *key)
-{
-	static struct authz_birth_body birth;
-	static struct authz_factor_body factor;
-
-	for (size_t i = 0; i < job->change.entry_count; i++) {
-		struct bytes body = job->change.entries[i].body;
-		const struct authz_user_key *keys = NULL;
-		size_t count = 0;
-
-		if (authz_action_is_birth(job->change.action) &&
-		    authz_birth_take(body, job->change.action == AUTHZ_ACTION_IMPORT, &birth) ==
-		        STATUS_OK) {
-			keys = birth.user_keys;
-			count = birth.user_key_count;
-		} else if (job->change.action == AUTHZ_ACTION_FACTOR &&
-		           authz_factor_take(body, &factor) == STATUS_OK) {
-			keys = factor.add;
-			count = factor.add_count;
-		}
-		for (size_t j = 0; j < count; j++)
-			if (keys[j].kind == key->kind && memcmp(keys[j].key, key->key, 32) == 0)
-				return true;
-	}
-	return false;
 }
 
 static struct authz_user_key code_key(const struct authz_code *code)
@@ -85,7 +57,7 @@ static size_t wallets_with(const struct signer_change *job, const struct authz_u
  * comes with its registration instead, and need not (take_one asks the known ones). */
 static bool is_consent(const struct signer_change *job, const struct authz_user_key *key)
 {
-	return wallets_with(job, key) == 0 && brings(job, key);
+	return wallets_with(job, key) == 0 && authz_brings(&job->change, key, NULL);
 }
 
 static enum status check_each_once(struct signer_change *job)
@@ -101,20 +73,11 @@ static enum status check_each_once(struct signer_change *job)
 	return STATUS_OK;
 }
 
-static bool has_signed(const struct signer_change *job, const struct authz_user_key *key)
-{
-	for (size_t i = 0; i < job->given.signature_count; i++)
-		if (job->given.signatures[i].key.kind == key->kind &&
-		    memcmp(job->given.signatures[i].key.key, key->key, 32) == 0)
-			return true;
-	return false;
-}
-
 static enum status check_consents(struct signer_change *job, const struct authz_user_key *keys,
                                   size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (keys[i].kind == AUTHZ_KEY_ED25519 && !has_signed(job, &keys[i]))
+		if (keys[i].kind == AUTHZ_KEY_ED25519 && !authz_has_signed(&job->given, &keys[i]))
 			return signer_refuse(
 			    job, CALL_RESULT_CHANGE_REFUSED,
 			    "a key that becomes a factor signs, too: that of factor "
@@ -161,7 +124,7 @@ static enum status count_given(struct signer_change *job, size_t *ret_count)
 
 		if (of == job->change.entry_count)
 			count++;
-		else if (of != 0 || !brings(job, &key))
+		else if (of != 0 || !authz_brings(&job->change, &key, NULL))
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "code %zu is not of a factor of every wallet", i + 1);
 	}
@@ -190,8 +153,7 @@ static enum status check_birth_rule(struct signer_change *job)
 		if (authz_birth_take(job->change.entries[i].body,
 		                     job->change.action == AUTHZ_ACTION_IMPORT, &body) != STATUS_OK)
 			return signer_refuse(job, CALL_RESULT_REQUEST_MALFORMED, "bad body");
-		if (body.user_keys[0].kind != given->signatures[0].key.kind ||
-		    memcmp(body.user_keys[0].key, given->signatures[0].key.key, 32) != 0)
+		if (!authz_key_same(&body.user_keys[0], &given->signatures[0].key))
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "a new wallet's first user key must sign");
 		status = check_consents(job, body.user_keys, body.user_key_count);
@@ -201,28 +163,11 @@ static enum status check_birth_rule(struct signer_change *job)
 	for (size_t i = 0; i < given->code_count; i++) {
 		struct authz_user_key key = code_key(&given->codes[i]);
 
-		if (!brings(job, &key))
+		if (!authz_brings(&job->change, &key, NULL))
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "code %zu is of no factor of a new wallet", i + 1);
 	}
 	return STATUS_OK;
-}
-
-/* How long a change of wallet `at` waits. Who makes exports wait less waits as long as one: else
- * the delay could be taken off at once, and the export be had with it. */
-static uint64_t delay_of(const struct signer_change *job, size_t at)
-{
-	static struct authz_factor_body body;
-	const struct authz_wallet_record *wallet = &job->wallets[at];
-
-	if (job->change.action == AUTHZ_ACTION_EXPORT)
-		return wallet->export_delay_s;
-	if (job->change.action != AUTHZ_ACTION_FACTOR ||
-	    wallet->export_delay_s <= wallet->delay_s ||
-	    authz_factor_take(job->change.entries[at].body, &body) != STATUS_OK ||
-	    !body.delays.has_export_delay || body.delays.export_delay_s >= wallet->export_delay_s)
-		return wallet->delay_s;
-	return wallet->export_delay_s;
 }
 
 /* What gives power, for one wallet. */
@@ -231,8 +176,10 @@ static enum status check_more(struct signer_change *job, size_t at, size_t given
 	const struct authz_wallet_record *wallet = &job->wallets[at];
 	struct signer_factors *factors = &job->factors;
 	bool exports = job->change.action == AUTHZ_ACTION_EXPORT;
-	uint64_t delay_s = delay_of(job, at);
-	size_t needed = wallet->user_key_count > 1 ? 2 : 1;
+	bool is_recovery = factors->by_recovery ||
+	                   given < authz_factors_needed(job->change.action, wallet->user_key_count);
+	uint64_t delay_s =
+	    authz_delay_of(&job->change, at, wallet->delay_s, wallet->export_delay_s, is_recovery);
 
 	if (job->given.signature_count == 0)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
@@ -242,18 +189,12 @@ static enum status check_more(struct signer_change *job, size_t at, size_t given
 		                     "an export needs two factors and wallet %zu has one; add "
 		                     "another one first (claviger factor add)",
 		                     at + 1);
-	if (factors->by_recovery)
-		given = 0;
-	if (given < needed) {
-		if (job->change.action != AUTHZ_ACTION_FACTOR)
-			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
-			                     "wallet %zu has %u factors: this needs two of them, "
-			                     "a signature and another signature or a code",
-			                     at + 1, wallet->user_key_count);
-		factors->is_recovery = true;
-		if (delay_s < AUTHZ_RECOVERY_DELAY_S)
-			delay_s = AUTHZ_RECOVERY_DELAY_S;
-	}
+	if (is_recovery && job->change.action != AUTHZ_ACTION_FACTOR)
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "wallet %zu has %u factors: this needs two of them, a "
+		                     "signature and another signature or a code",
+		                     at + 1, wallet->user_key_count);
+	factors->is_recovery |= is_recovery;
 	if (delay_s > factors->delay_s)
 		factors->delay_s = delay_s;
 	return STATUS_OK;
@@ -327,7 +268,7 @@ bool signer_factors_still_hold(const struct signer_change *job)
 		for (size_t i = 0; i < given->code_count; i++) {
 			struct authz_user_key key = code_key(&given->codes[i]);
 
-			if (!has_key(wallet, &key) && !brings(job, &key))
+			if (!has_key(wallet, &key) && !authz_brings(&job->change, &key, NULL))
 				return false;
 		}
 	}
@@ -677,7 +618,7 @@ static enum status take_one(struct signer_change *job, const struct authz_user_k
 			return refuse_unconfirmed(job);
 		/* Its registration would not do: no signature is in it, and whoever shares a wallet
 		 * with the passkey can write one. */
-		if (authz_key_is_passkey(key->kind) && !late && !has_signed(job, key))
+		if (authz_key_is_passkey(key->kind) && !late && !authz_has_signed(&job->given, key))
 			return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 			                     "a passkey that is known here becomes a factor of "
 			                     "another wallet by signing, too: it has not");
@@ -704,31 +645,19 @@ static enum status take_one(struct signer_change *job, const struct authz_user_k
 
 enum status signer_factors_take_brought(struct signer_change *job, bool late)
 {
-	static struct authz_birth_body birth;
-	static struct authz_factor_body factor;
-	bool is_birth = authz_action_is_birth(job->change.action);
+	const struct authz_user_key *keys = NULL;
+	const struct authz_key_data *data = NULL;
 
 	job->factors.brought_count = 0;
-	if (!is_birth && job->change.action != AUTHZ_ACTION_FACTOR)
-		return STATUS_OK;
+	/* Borrowed over the turns of look-ups, too: nobody else asks, one change is worked on. */
 	for (size_t i = 0; i < job->change.entry_count; i++) {
-		struct bytes body = job->change.entries[i].body;
-		enum status status =
-		    is_birth
-		        ? authz_birth_take(body, job->change.action == AUTHZ_ACTION_IMPORT, &birth)
-		        : authz_factor_take(body, &factor);
-		size_t count = is_birth ? birth.user_key_count : factor.add_count;
+		size_t count = authz_brought_by(&job->change, i, &keys, &data);
 
-		CHECK(status == STATUS_OK);
 		for (size_t j = 0; j < count; j++) {
-			const struct authz_user_key *key =
-			    is_birth ? &birth.user_keys[j] : &factor.add[j];
+			enum status status = keys[j].kind == AUTHZ_KEY_ED25519
+			                         ? STATUS_OK
+			                         : take_one(job, &keys[j], &data[j], late);
 
-			if (key->kind == AUTHZ_KEY_ED25519)
-				continue;
-			status = take_one(job, key,
-			                  is_birth ? &birth.user_key_data[j] : &factor.add_data[j],
-			                  late);
 			if (status != STATUS_OK)
 				return status;
 		}

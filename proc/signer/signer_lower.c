@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer_lower.h"
 
+#include "authz_rule.h"
 #include "base_check.h"
 
 struct authz_pending_entry *signer_lower_find_pending(struct authz_wallet_record *wallet,
@@ -38,6 +39,7 @@ static void revoke(struct authz_wallet_record *wallet, const uint8_t grant[32])
 
 /* ---- limits ---- */
 
+/* Where a record has the limit that counts the same; its count: it has none. */
 static size_t find_limit(const struct authz_wallet_record *wallet,
                          const struct authz_counter_rule *limit)
 {
@@ -51,60 +53,37 @@ static size_t find_limit(const struct authz_wallet_record *wallet,
 bool signer_lower_fits(const struct authz_limit_body *body,
                        const struct authz_wallet_record *wallet)
 {
-	size_t count = wallet->limit_count;
+	static struct authz_limit_body left;
 
-	for (size_t i = 0; i < body->limit_count; i++)
-		count += find_limit(wallet, &body->limits[i]) == wallet->limit_count;
-	return count <= LIMIT_WALLET_LIMITS_MAX;
+	left = *body;
+	return authz_limits_lower(wallet->limits, wallet->limit_count, &left) == STATUS_OK;
 }
 
-/* As the user wrote them, each with the lower of both caps; then those of the record that he did
- * not know of. Those that it had go on counting. */
+/* What is left of the limits, each with the time since when it counts: those that the record had go
+ * on counting, and those that the one in force has got by this change count as they do there. */
 static void lower_limits(const struct authz_limit_body *body, const struct authz_wallet_record *now,
                          struct authz_wallet_record *wallet)
 {
 	static struct authz_wallet_record before;
+	static struct authz_limit_body left;
 
 	before = *wallet;
-	CHECK(signer_lower_fits(body, wallet));
-	for (size_t i = 0; i < body->limit_count; i++) {
-		size_t at = find_limit(&before, &body->limits[i]);
+	left = *body;
+	CHECK(authz_limits_lower(before.limits, before.limit_count, &left) == STATUS_OK);
+	wallet->limit_count = (uint8_t)left.limit_count;
+	for (size_t i = 0; i < left.limit_count; i++) {
+		size_t at = find_limit(&before, &left.limits[i]);
 
-		wallet->limits[i] = body->limits[i];
+		wallet->limits[i] = left.limits[i];
 		wallet->limits_since[i] = before.version + 1;
 		if (at < before.limit_count) {
 			wallet->limits_since[i] = before.limits_since[at];
-			if (before.limits[at].cap < body->limits[i].cap)
-				wallet->limits[i].cap = before.limits[at].cap;
 		} else if (now != NULL) {
-			at = find_limit(now, &body->limits[i]);
+			at = find_limit(now, &left.limits[i]);
 			CHECK(at < now->limit_count);
 			wallet->limits_since[i] = now->limits_since[at];
 		}
 	}
-	wallet->limit_count = (uint8_t)body->limit_count;
-	for (size_t at = 0; at < before.limit_count; at++) {
-		size_t to = wallet->limit_count;
-
-		if (authz_limit_becomes(body, &before.limits[at]) != NULL)
-			continue;
-		wallet->limits[to] = before.limits[at];
-		wallet->limits_since[to] = before.limits_since[at];
-		wallet->limit_count++;
-	}
-	/* Ids ascend. */
-	for (uint8_t i = 0; wallet->limit_count != body->limit_count && i < wallet->limit_count;
-	     i++)
-		wallet->limits[i].id = i;
-}
-
-void signer_lower_caps(const struct authz_limit_body *body, struct authz_grant_record *grant)
-{
-	for (size_t i = 0; i < body->count; i++)
-		for (size_t at = 0; at < grant->counter_count; at++)
-			if (grant->counters[at].id == body->caps[i].id &&
-			    grant->counters[at].cap > body->caps[i].cap)
-				grant->counters[at].cap = body->caps[i].cap;
 }
 
 /* ---- all of it ---- */

@@ -18,8 +18,6 @@ void signer_lower_wallet(const struct authz_change *change, size_t at,
 /* signer_lower_fits tells whether the record has room for those limits beside its own. */
 bool signer_lower_fits(const struct authz_limit_body *body,
                        const struct authz_wallet_record *wallet);
-/* signer_lower_caps gives a grant's counters those caps that are lower. */
-void signer_lower_caps(const struct authz_limit_body *body, struct authz_grant_record *grant);
 
 /* What waits for a wallet (signer_pending.c). */
 struct authz_pending_entry *signer_lower_find_pending(struct authz_wallet_record *wallet,

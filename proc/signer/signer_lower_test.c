@@ -190,29 +190,11 @@ static void test_limits_that_do_not_fit_are_found_out_before(void)
 	EXPECT(signer_lower_fits(&body, &next));
 }
 
-static void test_caps_of_a_grant_only_fall(void)
-{
-	struct authz_limit_body body = {.count = 2};
-	static struct authz_grant_record grant;
-
-	grant.counter_count = 3;
-	for (uint8_t i = 0; i < 3; i++)
-		grant.counters[i] = limit(i, AUTHZ_WINDOW_DAY, 100 + i);
-	body.caps[0].id = 0;
-	body.caps[0].cap = 7;
-	body.caps[1].id = 2;
-	body.caps[1].cap = 5000;
-	signer_lower_caps(&body, &grant);
-	EXPECT(grant.counters[0].cap == 7 && grant.counters[1].cap == 101 &&
-	       grant.counters[2].cap == 102);
-}
-
 int main(void)
 {
 	RUN(test_revoking_and_cancelling_reach_what_is_on_its_way);
 	RUN(test_lower_limits_are_as_they_were_written);
 	RUN(test_what_is_on_its_way_gains_nothing_by_a_lower_limit);
 	RUN(test_limits_that_do_not_fit_are_found_out_before);
-	RUN(test_caps_of_a_grant_only_fall);
 	return test_summary();
 }

@@ -1,6 +1,7 @@
 /* signer_own: what concerns a wallet's owner himself: his factors (FACTOR), and taking his key and
  * leaving (EXPORT: S18). Both were authorized by the rule of signer_factor.h. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "authz_rule.h"
 #include "base_check.h"
 #include "log_line.h"
 #include "secret.h"
@@ -14,7 +15,7 @@ static bool take_out(struct authz_wallet_record *wallet, const struct authz_user
 	for (size_t i = 0; i < wallet->user_key_count; i++) {
 		struct authz_user_key *found = &wallet->user_keys[i];
 
-		if (found->kind != key->kind || memcmp(found->key, key->key, 32) != 0)
+		if (!authz_key_same(found, key))
 			continue;
 		memmove(found, found + 1, (wallet->user_key_count - i - 1) * sizeof(*found));
 		wallet->user_key_count--;

@@ -481,6 +481,19 @@ static bool may_see(const struct signer_change *job, const struct authz_wallet_r
 	       signer_is_operator(job->signer, key);
 }
 
+/* await_visible finds the wallet that a question is about, or of: every question of wallets comes
+ * by here, and what its key may not see is refused as what is not there is. */
+static enum status await_visible(struct signer_change *job, const uint8_t id[32],
+                                 const struct authz_query *query, struct signer_wallet **ret_wallet)
+{
+	enum status status = signer_await_wallet(job, id, ret_wallet);
+
+	if (status == STATUS_NOT_FOUND ||
+	    (status == STATUS_OK && !may_see(job, &(*ret_wallet)->record, query->key)))
+		return not_visible(job);
+	return status;
+}
+
 /* The target is the hash of a wallet's name, its address, or its id, looked for in this order: an
  * id is its maker's choice, also the hash of somebody else's name. */
 static enum status query_wallet(struct signer_change *job, const struct authz_query *query)
@@ -496,13 +509,9 @@ static enum status query_wallet(struct signer_change *job, const struct authz_qu
 	if (status == STATUS_NOT_FOUND)
 		memcpy(id, query->target, 32);
 	if (status == STATUS_OK || status == STATUS_NOT_FOUND)
-		status = signer_await_wallet(job, id, &wallet);
-	if (status == STATUS_NOT_FOUND)
-		return not_visible(job);
+		status = await_visible(job, id, query, &wallet);
 	if (status != STATUS_OK)
 		return status;
-	if (!may_see(job, &wallet->record, query->key))
-		return not_visible(job);
 	wallet->head.pins++;
 	status = signer_await_left(job, wallet, left);
 	wallet->head.pins--;
@@ -531,14 +540,12 @@ static enum status query_grant(struct signer_change *job, const struct authz_que
 	enum status status;
 
 	/* The wallet first: a grant is only ever loaded beside its wallet. `after` names it. */
-	status = signer_await_wallet(job, query->after, &wallet);
-	if (status == STATUS_OK && !may_see(job, &wallet->record, query->key))
-		status = STATUS_NOT_FOUND;
-	if (status == STATUS_OK) {
-		wallet->head.pins++;
-		status = signer_await_grant(job, query->target, &grant);
-		wallet->head.pins--;
-	}
+	status = await_visible(job, query->after, query, &wallet);
+	if (status != STATUS_OK)
+		return status;
+	wallet->head.pins++;
+	status = signer_await_grant(job, query->target, &grant);
+	wallet->head.pins--;
 	if (status == STATUS_NOT_FOUND)
 		return not_visible(job);
 	if (status != STATUS_OK)
@@ -564,22 +571,16 @@ static enum status query_grant(struct signer_change *job, const struct authz_que
 static enum status query_decisions(struct signer_change *job, const struct authz_query *query)
 {
 	struct signer_wallet *wallet;
-	enum status status = signer_await_wallet(job, query->target, &wallet);
+	enum status status = await_visible(job, query->target, query, &wallet);
 
-	if (status == STATUS_NOT_FOUND ||
-	    (status == STATUS_OK && !may_see(job, &wallet->record, query->key)))
-		return not_visible(job);
 	return status == STATUS_OK ? signer_decisions_query(job, query) : status;
 }
 
 static enum status query_changes(struct signer_change *job, const struct authz_query *query)
 {
 	struct signer_wallet *wallet;
-	enum status status = signer_await_wallet(job, query->target, &wallet);
+	enum status status = await_visible(job, query->target, query, &wallet);
 
-	if (status == STATUS_NOT_FOUND ||
-	    (status == STATUS_OK && !may_see(job, &wallet->record, query->key)))
-		return not_visible(job);
 	return status == STATUS_OK ? signer_history_query(job, query, wallet) : status;
 }
 
@@ -692,11 +693,8 @@ static enum status query_of_wallet(struct signer_change *job, const struct authz
 	struct signer_wallet *wallet;
 	struct signer_factor *factor;
 	bool listed = false;
-	enum status status = signer_await_wallet(job, query->after, &wallet);
+	enum status status = await_visible(job, query->after, query, &wallet);
 
-	if (status == STATUS_NOT_FOUND ||
-	    (status == STATUS_OK && !may_see(job, &wallet->record, query->key)))
-		return not_visible(job);
 	if (status != STATUS_OK)
 		return status;
 	if (query->topic == AUTHZ_QUERY_PENDING) {

@@ -70,6 +70,8 @@ static void put_json(struct cli_out *out, const struct attest_report *r)
 	put_hex(out, "genesis", BYTES_OF_ARRAY(node->genesis));
 	put_hex(out, "share", BYTES_OF_ARRAY(node->share));
 	put_text(out, "machine", node->machine);
+	put_text(out, "policy_engine",
+	         bytes_of_text(node->interpreter ? "interpreter" : "compiled"));
 	put_hex(out, "ak", BYTES_OF_ARRAY(r->ak.name));
 	put_hex(out, "ek", BYTES_OF_ARRAY(node->ek));
 	put_flag(out, "activated", r->activated || node->activated);
@@ -146,6 +148,9 @@ static void put_words(const struct attest_report *r)
 	                                                   : "no recovery key"));
 	if (node->machine.len != 0)
 		clean("machine", node->machine);
+	clean("policies", bytes_of_text(node->interpreter ? "all run interpreted"
+	                                                  : "those that ship run compiled, "
+	                                                    "all others interpreted"));
 	authz_node_sandbox(node->sandbox_missing, missing);
 	clean("sandbox lacks", bytes_of_text(missing));
 	if (r->has_release_floor || r->has_site_floor)

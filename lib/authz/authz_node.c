@@ -5,8 +5,8 @@
 #include "base_check.h"
 #include "cbor_writer.h"
 
-#define NODE_VERSION 3
-#define NODE_PAIRS   25
+#define NODE_VERSION 4
+#define NODE_PAIRS   26
 
 static const char node_label[] = "claviger/node/v1";
 static const char commit_label[] = "claviger/commit/v1";
@@ -39,6 +39,7 @@ static void put_body(struct cbor_writer *w, const struct authz_node *node)
 	cbor_put_uint_at(w, 23, node->site_base);
 	cbor_put_uint_at(w, 24, node->first_counter);
 	cbor_put_bytes_n_at(w, 25, node->share, sizeof(node->share));
+	cbor_put_bool_at(w, 26, node->interpreter);
 	cbor_put_end(w);
 }
 
@@ -96,6 +97,7 @@ static enum status take_body(struct bytes body, struct authz_node *taken)
 	taken->site_base = cbor_take_uint_at(&r, 23, AUTHZ_BASE_MAX);
 	taken->first_counter = cbor_take_uint_at(&r, 24, UINT64_MAX);
 	cbor_take_bytes_n_at(&r, 25, taken->share, sizeof(taken->share));
+	taken->interpreter = cbor_take_bool_at(&r, 26);
 	cbor_take_end(&r);
 	return cbor_done(&r);
 }

@@ -49,6 +49,7 @@ struct authz_node {
 	uint64_t site_base;     /* of the site floor */
 	uint64_t first_counter; /* the boot counter at genesis */
 	uint8_t share[32];      /* commitment to the node share (spec/sealing.md) */
+	bool interpreter;       /* policies that ship run interpreted, too (spec/wasm-profile.md) */
 };
 
 MUST_USE enum status authz_node_put(const struct authz_node *node,

@@ -75,6 +75,7 @@ static void put_status(struct wire_writer *w, const struct call_export_status *s
 	wire_put_bool(w, status->unsealed);
 	wire_put_bool(w, status->frozen);
 	wire_put_bool(w, status->hardware);
+	wire_put_bool(w, status->interpreter);
 }
 
 static void take_status(struct wire_reader *r, struct call_export_status *status)
@@ -94,6 +95,7 @@ static void take_status(struct wire_reader *r, struct call_export_status *status
 	status->unsealed = wire_take_bool(r);
 	status->frozen = wire_take_bool(r);
 	status->hardware = wire_take_bool(r);
+	status->interpreter = wire_take_bool(r);
 }
 
 static void put_grants(struct wire_writer *w, const struct call_export_answer *answer)

@@ -86,8 +86,9 @@ struct call_export_status {
 	struct call_time time;    /* state 0 before it is unsealed */
 	uint64_t receipts_behind; /* receipts not yet on disk */
 	bool unsealed;
-	bool frozen;   /* an operator froze everything */
-	bool hardware; /* false: software TPM */
+	bool frozen;      /* an operator froze everything */
+	bool hardware;    /* false: software TPM */
+	bool interpreter; /* policies that ship are interpreted, too */
 };
 
 struct call_export_answer {

@@ -241,7 +241,7 @@ static void test_export_messages_come_back_and_refuse_other_lengths(void)
 	    .pending_count = LIMIT_PENDING_MAX,
 	    .pending = {{.action = 9, .done = true, .opens = 5, .until = 6}},
 	    .event_count = CALL_EXPORT_EVENTS_MAX,
-	    .status = { .wallets = 3,                                   .hardware = true}
+	    .status = { .wallets = 3,                                .interpreter = true}
         };
 	struct buffer out = BUFFER_OF_ARRAY(space);
 
@@ -260,7 +260,7 @@ static void test_export_messages_come_back_and_refuse_other_lengths(void)
 	EXPECT(out.len <= CALL_EXPORT_ANSWER_MAX);
 	EXPECT(call_export_take_answer(buffer_bytes(&out), &export_back) == STATUS_OK);
 	EXPECT(export_back.client_found && export_back.body.len == sizeof(body) &&
-	       export_back.status.hardware);
+	       export_back.status.interpreter && !export_back.status.hardware);
 	EXPECT(export_back.pending_count == LIMIT_PENDING_MAX && export_back.pending[0].done &&
 	       export_back.pending[0].until == 6);
 	EXPECT(export_back.gap && export_back.event_count == CALL_EXPORT_EVENTS_MAX &&

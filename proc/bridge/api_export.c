@@ -303,7 +303,8 @@ void api_put_status(struct api_text *text, const struct api_context *context,
 		text_put(text, "null");
 	else
 		text_put_string(text, bytes_of_text(context->machine));
-	text_put(text, "}");
+	text_put(text, status->interpreter ? ",\"policy_engine\":\"interpreter\"}"
+	                                   : ",\"policy_engine\":\"compiled\"}");
 }
 
 void api_take_export(struct api_exchange *exchange, struct api_context *context,

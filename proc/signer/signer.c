@@ -22,6 +22,7 @@
 #include "signer_export.h"
 #include "signer_group.h"
 #include "signer_keep.h"
+#include "signer_site.h"
 #include "signer_sweep.h"
 #include "signer_waiting.h"
 #include "site.h"
@@ -630,14 +631,6 @@ static enum status take_ceilings(struct signer *signer)
 	return status;
 }
 
-/* What runs the policies, as the verifiers were told, too. */
-static const char *policy_engine(const struct signer *signer)
-{
-	return strcmp(proc_setting(signer->proc, "policy_engine"), "interpreter") == 0
-	           ? CALL_CHECK_INTERPRETER
-	           : CALL_CHECK_ENGINE;
-}
-
 static enum status open_parts(struct signer *signer)
 {
 	struct proc *proc = signer->proc;
@@ -668,16 +661,17 @@ static enum status open_parts(struct signer *signer)
 		verifiers[i] = proc_channel(proc, PROC_verifier, i);
 	signer->check = signer_check_new(verifiers, verifier_count);
 	signer->receipts = signer_receipts_new(&signer->state, signer->vault);
-	signer->sign = signer_sign_new((struct signer_sign_parts){.bridge = signer->bridge,
-	                                                          .state = &signer->state,
-	                                                          .check = signer->check,
-	                                                          .receipts = signer->receipts,
-	                                                          .vault = signer->vault,
-	                                                          .time = &signer->time,
-	                                                          .frozen = &signer->frozen,
-	                                                          .ceiling = &signer->ceiling,
-	                                                          .anchor = &signer->anchor,
-	                                                          .engine = policy_engine(signer)});
+	signer->sign = signer_sign_new((struct signer_sign_parts){
+	    .bridge = signer->bridge,
+	    .state = &signer->state,
+	    .check = signer->check,
+	    .receipts = signer->receipts,
+	    .vault = signer->vault,
+	    .time = &signer->time,
+	    .frozen = &signer->frozen,
+	    .ceiling = &signer->ceiling,
+	    .anchor = &signer->anchor,
+	    .engine = signer_interprets(signer) ? CALL_CHECK_INTERPRETER : CALL_CHECK_ENGINE});
 	signer->waiting = signer_waiting_new();
 	signer->change = signer_change_new(signer);
 	signer->group = signer_group_new(signer);

@@ -6,6 +6,7 @@
 #include "signer_change.h"
 #include "signer_decisions.h"
 #include "signer_keep.h"
+#include "signer_site.h"
 
 /* A cursor of the API is the cursor of a blob and the number of an item in it. */
 #define ITEMS_BITS     16
@@ -85,7 +86,8 @@ static void show_status(struct signer *signer, struct export *export)
 	    .receipts_behind = signer_receipts_behind(signer->receipts),
 	    .unsealed = signer->ready,
 	    .frozen = signer->frozen,
-	    .hardware = signer->facts != NULL && signer->facts->is_software == 0};
+	    .hardware = signer->facts != NULL && signer->facts->is_software == 0,
+	    .interpreter = signer_interprets(signer)};
 	answer(export, CALL_RESULT_DONE);
 }
 

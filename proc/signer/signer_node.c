@@ -6,6 +6,7 @@
 #include "keys_tls.h"
 #include "log_line.h"
 #include "signer.h"
+#include "signer_site.h"
 
 #define RECORD_LEN (AUTHZ_AK_NAME_LEN + 32)
 
@@ -185,7 +186,8 @@ static void tell(struct signer *signer)
 	    /* A share that was given lies in the lost machine's backups, under its key. */
 	    .recovery_key = signer->facts->has_recovery_key == 1 || signer->facts->is_recovery == 1,
 	    .machine = bytes_of_text(proc_setting(signer->proc, "machine")),
-	    .sandbox_missing = sandbox_report_missing(&signer->proc->sandbox)};
+	    .sandbox_missing = sandbox_report_missing(&signer->proc->sandbox),
+	    .interpreter = signer_interprets(signer)};
 	struct call_attest_node head = {.head.request = 0};
 	struct buffer out = BUFFER_OF_ARRAY(space);
 	struct keys_tls_key tls;

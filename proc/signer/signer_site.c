@@ -6,6 +6,11 @@
 #include "keys_p256.h"
 #include "site.h"
 
+bool signer_interprets(const struct signer *signer)
+{
+	return strcmp(proc_setting(signer->proc, "policy_engine"), "interpreter") == 0;
+}
+
 /* What `setup` made of the manifest must be what is in it: it parses, and may be taken over. */
 static bool settings_fit(const struct signer *signer, const struct site_manifest *manifest)
 {
@@ -19,8 +24,7 @@ static bool settings_fit(const struct signer *signer, const struct site_manifest
 		return false;
 	if (signer->bound_exports != manifest->bound_exports)
 		return false;
-	if (manifest->interpreter !=
-	    (strcmp(proc_setting(signer->proc, "policy_engine"), "interpreter") == 0))
+	if (manifest->interpreter != signer_interprets(signer))
 		return false;
 	site_time_keys(manifest, text);
 	if (strcmp(proc_setting(signer->proc, "time_keys"), text) != 0 ||

@@ -13,5 +13,8 @@ const char *signer_site_check(struct signer *signer);
 /* signer_site_judge says whether a signed manifest may take the place of the running one by an
  * operator's word (site_change). NULL: it may; else a sentence that says why not. */
 const char *signer_site_judge(struct signer *signer, struct bytes whole);
+/* signer_interprets: policies that ship run interpreted like all others, as the verifiers were
+ * told; receipts, status and evidence say so. */
+bool signer_interprets(const struct signer *signer);
 
 #endif

@@ -61,6 +61,7 @@ add('software accepted: no certificate', ok, (w, p) => { w.noEk = true; w.certif
 add('software accepted: every weaker state is', ok, (w, p) => { w.sandboxMissing = 0x82; w.singleOperator = w.recoveryKey = true; w.attended = false; for (const k of Object.keys(p)) delete p[k]; p.software_tpm = true; });
 add('software accepted, deployment pinned', ok, (w, p) => { const key = p.deployment_key; for (const k of Object.keys(p)) delete p[k]; p.software_tpm = true; p.deployment_key = key; });
 add('workstation', ok, (w) => { w.mode = 1; });
+add('policies that ship interpreted', ok, (w) => { w.interpreter = true; });
 add('no site manifest', ok, (w) => { w.manifest = zeros(32); });
 
 add('a release as pcrs.json has it', ok, (w, p) => {
@@ -82,7 +83,7 @@ add('a key twice, the same', 'evidence-form', (w) => doubled(build(w), Buffer.fr
 add('the proof twice', 'evidence-form', (w) => doubled(build(w), Buffer.from([0x0b, 0x00])));
 add('a key twice in the proof', 'evidence-form', whole((e) => cbor({ ...plain(e), 11: new Raw(doubled(cbor(e.proof), Buffer.from([0x04, 0x40]))) })));
 add('a key twice around the statement', 'node-form', (w) => set(w, { node: doubled(captured(w).node, Buffer.from([0x02, 0x40])) }));
-add('a key twice in the statement', 'node-form', (w) => set(w, { changeBody: (body) => Buffer.concat([Buffer.from([0xb8, body[1] + 1]), body.subarray(2), Buffer.from([0x18, 0x19, 0x40])]) }));
+add('a key twice in the statement', 'node-form', (w) => set(w, { changeBody: (body) => Buffer.concat([Buffer.from([0xb8, body[1] + 1]), body.subarray(2), Buffer.from([0x18, 0x1a, 0xf4])]) }));
 add('a key twice in a channel certificate', 'channel', (w) => set(w, { authority: signed(w.deploymentKey, 'claviger/channel/v1', doubled(channelBody({ deployment: w.deployment, boot: w.boot, role: 1, key: w.authorityKey }), Buffer.from([0x04, 0x02]))) }));
 add('an unknown key', 'evidence-form', (w) => set(w, { more: { 13: 1 } }));
 add('no quote', 'evidence-form', whole((e) => cbor({ ...plain(e), 4: undefined })));
@@ -132,7 +133,7 @@ add('a channel certificate signed over the neutral point', 'channel', (w) => {
 add('signed under another label', 'node-signature', (w) => set(w, { nodeLabel: 'claviger/channel/v1' }));
 add('a signature of 63 bytes', 'node-form', (w) => { const e = {}; set(w, { node: cbor({ 1: zeros(10), 2: zeros(63) }) }); return e; });
 add('a statement that is no CBOR', 'node-form', (w) => set(w, { node: Buffer.from('node') }));
-for (const [what, more] of [['mode 0', { 6: 0 }], ['mode 3', { 6: 3 }], ['version 2', { 1: 2 }], ['version 4', { 1: 4 }], ['no word on its genesis', { 16: undefined }], ['a number for the start mode', { 17: 1 }], ['a key too many', { 26: 1 }], ['a short site root', { 21: zeros(63) }], ['no site root', { 21: undefined }], ['a base of 8 bytes', { 22: new Raw(Buffer.from('1b0100000000000000', 'hex')) }], ['a text for a base', { 23: '9' }], ['no word on its boot counter', { 24: undefined }], ['a short commitment', { 25: zeros(31) }], ['no commitment', { 25: undefined }], ['an unknown layer', { 20: 1 }], ['more layers than there are', { 20: 0x200 }], ['no word on its sandbox', { 20: undefined }], ['no word on its machine', { 19: undefined }], ['321 bytes on its machine', { 19: 'x'.repeat(321) }], ['a short AK name', { 7: zeros(33) }], ['a number for the flag', { 9: 1 }],
+for (const [what, more] of [['mode 0', { 6: 0 }], ['mode 3', { 6: 3 }], ['version 2', { 1: 2 }], ['version 3', { 1: 3 }], ['version 5', { 1: 5 }], ['no word on its genesis', { 16: undefined }], ['a number for the start mode', { 17: 1 }], ['a key too many', { 27: 1 }], ['a short site root', { 21: zeros(63) }], ['no site root', { 21: undefined }], ['a base of 8 bytes', { 22: new Raw(Buffer.from('1b0100000000000000', 'hex')) }], ['a text for a base', { 23: '9' }], ['no word on its boot counter', { 24: undefined }], ['a short commitment', { 25: zeros(31) }], ['no commitment', { 25: undefined }], ['no word on what runs its policies', { 26: undefined }], ['a number for what runs its policies', { 26: 1 }], ['an unknown layer', { 20: 1 }], ['more layers than there are', { 20: 0x200 }], ['no word on its sandbox', { 20: undefined }], ['no word on its machine', { 19: undefined }], ['321 bytes on its machine', { 19: 'x'.repeat(321) }], ['a short AK name', { 7: zeros(33) }], ['a number for the flag', { 9: 1 }],
   ['a release name of 65 bytes', { 14: 'x'.repeat(65) }], ['a missing key', { 12: undefined }]])
   add(`a statement with ${what}`, 'node-form', (w) => set(w, { bodyMore: more }));
 add('a bit of the statement flipped', 'node-signature', (w) => { const make = build(w); const at = make.indexOf(w.bootRecord); return flip(make, at); });

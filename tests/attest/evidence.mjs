@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { cases } from './cases.mjs';
-import { close, inC, inTs, PolicyError, REFUSALS, source } from './judges.mjs';
+import { AT, close, inC, inTs, PolicyError, REFUSALS, source, verifyEvidence } from './judges.mjs';
 import { build, logOf, policy, world } from './world.mjs';
 
 const flips = Number(process.argv[2] ?? 150);
@@ -33,6 +33,13 @@ async function judge(one, i) {
 
 for (let i = 0; i < cases.length; i += 4) await Promise.all(cases.slice(i, i + 4).map((one, k) => judge(one, i + k)));
 expect('there are 200 sets and more', counts.good + counts.bad >= 200 && counts.good >= 30, JSON.stringify(counts));
+
+// What runs the policies is told, and nothing is decided by it.
+for (const interpreter of [false, true]) {
+  const w = { ...world(), interpreter };
+  const said = await verifyEvidence(new Uint8Array(build(w)), new Uint8Array(w.nonce), policy(w), new Date(AT * 1000));
+  expect(`an interpreter ${interpreter}`, said.accepted && said.report.policyEngine === (interpreter ? 'interpreter' : 'compiled'), JSON.stringify(said, (_, v) => (typeof v === 'bigint' ? `${v}` : v)));
+}
 
 // A policy whose members are of other types is refused by both before any evidence is judged.
 const odd = [

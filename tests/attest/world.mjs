@@ -219,7 +219,7 @@ export function world({ akKind = 'p256', ekKind = 'rsa', log = true } = {}) {
     otherAk: once(`other ak ${akKind}`, newKey[akKind]), ek: once(`ek ${ekKind}`, newKey[ekKind]), otherEk: once(`other ek ${ekKind}`, newKey[ekKind]),
     root: once('root', newKey.rsa), issuer: once('issuer', newKey.p384), otherRoot: once('other root', newKey.p256),
     deployment: sha256('deployment'), boot: 7, bootRecord: sha256('boot record'), mode: 2, manifest: sha256('manifest'), release: 'claviger 0.1',
-    tls: sha256('tls'), activated: true, singleOperator: false, genesis: sha256('genesis'), siteRoot: once('site root', () => pointOf(newKey.p256())), releaseBase: 9, siteBase: 9, firstCounter: 200, share: sha256('share'), attended: true, recoveryKey: false, sandboxMissing: 0, machine: 'cores=4 pinned=yes memory=sme smt=off iommu=on weaknesses=none', authorityKey: sha256('authority'), signerKey: sha256('signer'),
+    tls: sha256('tls'), activated: true, singleOperator: false, genesis: sha256('genesis'), siteRoot: once('site root', () => pointOf(newKey.p256())), releaseBase: 9, siteBase: 9, firstCounter: 200, share: sha256('share'), interpreter: false, attended: true, recoveryKey: false, sandboxMissing: 0, machine: 'cores=4 pinned=yes memory=sme smt=off iommu=on weaknesses=none', authorityKey: sha256('authority'), signerKey: sha256('signer'),
     clock: 123456, resets: 5, restarts: 1, safe: 1, tpmFirmware: 0x0007000200010000n, firmwareCode: 'code', image: 'image', secureBoot: 1, useLog: log,
     nonce: sha256('nonce'), others: [], index: 0, counter: 300n, releaseFloor: 4, siteFloor: 2, akOptions: {}, ekOptions: {}, signOptions: {},
   };
@@ -254,10 +254,10 @@ export function build(w) {
   const authority = set.authority ?? signed(w.deploymentKey, 'claviger/channel/v1', channelBody({ ...base, role: 1, key: w.authorityKey }));
   const signer = set.signer ?? signed(w.deploymentKey, 'claviger/channel/v1', channelBody({ ...base, role: 2, key: w.signerKey }));
   e.body = set.body ?? cbor({
-    1: 3, 2: w.deployment, 3: edPublic(w.deploymentKey), 4: w.boot, 5: w.bootRecord, 6: w.mode, 7: set.akName ?? nameOf(e.ak), 8: set.ekId ?? (e.ek.length ? sha256(e.ek) : zeros(32)),
+    1: 4, 2: w.deployment, 3: edPublic(w.deploymentKey), 4: w.boot, 5: w.bootRecord, 6: w.mode, 7: set.akName ?? nameOf(e.ak), 8: set.ekId ?? (e.ek.length ? sha256(e.ek) : zeros(32)),
     9: w.activated, 10: authority, 11: signer, 12: w.tls, 13: w.manifest, 14: w.release, 15: w.singleOperator,
     16: w.genesis, 17: w.attended, 18: w.recoveryKey, 19: w.machine, 20: w.sandboxMissing,
-    21: w.siteRoot, 22: w.releaseBase, 23: w.siteBase, 24: w.firstCounter, 25: w.share, ...(set.bodyMore ?? {}),
+    21: w.siteRoot, 22: w.releaseBase, 23: w.siteBase, 24: w.firstCounter, 25: w.share, 26: w.interpreter, ...(set.bodyMore ?? {}),
   });
   e.body = set.changeBody?.(e.body) ?? e.body;
   const message = Buffer.concat([text(set.nodeLabel ?? 'claviger/node/v1'), e.body]);

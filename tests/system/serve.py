@@ -9,10 +9,12 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 BUILD = os.environ.get("BUILD_DIR", os.path.join(os.getcwd(), "build"))
 PROGRAM = os.path.join(BUILD, "bin/claviger")
@@ -290,6 +292,23 @@ def limits(folder, state, listen):
     expect("it would pass it", code == 1 and "wallet_cap_exceeded" in out + said, out + said)
 
 
+def told_engine(folder, state, listen):
+    """S7: who judges a machine hears that its policies are all interpreted: in its status and in its evidence."""
+    context = ssl.create_default_context(cafile=state + "/ca.pem")
+    with open(folder + "/home/clients/bot.token") as f:
+        fields = {"Authorization": "Bearer " + f.read().strip()}
+    request = urllib.request.Request(f"https://{listen}/api/v1/status", headers=fields)
+    with urllib.request.urlopen(request, context=context, timeout=60) as answer:
+        said = json.load(answer)
+    expect("its status says which engine", said["policy_engine"] == "interpreter", said)
+    words = [PROGRAM, "attest", "get", "--out", folder + "/evidence.cbor"]
+    environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen, "CLAVIGER_CA": state + "/ca.pem"}
+    said = subprocess.run([*words, "--json"], capture_output=True, text=True, check=False, env=environment).stdout
+    expect("its evidence, too", json.loads(said)["policy_engine"] == "interpreter", said)
+    said = subprocess.run(words, capture_output=True, text=True, check=False, env=environment).stdout
+    expect("in words", "policies        all run interpreted" in said, said)
+
+
 def old_receipts(folder, state, listen):
     """After a start in which all policies are interpreted: decisions of before it are found, replay beside those
     of now, each in its engine (B3), are deleted by an operator, and what remains verifies (B2)."""
@@ -431,6 +450,7 @@ def main(folder):
     expect("doctor says which engine", "all are interpreted" in said, said)
     signer, said = start("--state", state, "--listen", listen, "--metrics", metrics)
     del os.environ["CLAVIGER_POLICY_ENGINE"]
+    told_engine(folder, state, listen)
     old_receipts(folder, state, listen)
 
     # The issue's words: one `export NAME=value` a line, then `ready`; ports are found free.

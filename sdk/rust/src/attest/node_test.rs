@@ -66,9 +66,9 @@ impl Node<'_> {
         let key = self.key.pubkey().to_bytes();
         let (no, yes) = (vec![0xf4], vec![0xf5]);
         let body = map(&[
-            vec![3], string(&[7; 32]), string(&key), vec![self.boot], string(&[1; 32]), vec![1], string(&name), string(&[0; 32]), no.clone(),
+            vec![4], string(&[7; 32]), string(&key), vec![self.boot], string(&[1; 32]), vec![1], string(&name), string(&[0; 32]), no.clone(),
             string(&self.channel(self.roles[0])), string(&self.channel(self.roles[1])), string(&self.tls_key), string(&[0; 32]), vec![0x60],
-            no.clone(), string(&[0; 32]), yes, no, vec![0x60], vec![0], string(&[0; 64]), vec![0], vec![0], vec![0], string(&[0; 32]),
+            no.clone(), string(&[0; 32]), yes, no, vec![0x60], vec![0], string(&[0; 64]), vec![0], vec![0], vec![0], string(&[0; 32]), vec![0xf4],
         ]);
         let node = self.signed("claviger/node/v1", &body);
         let mut pcrs = [[0; 32]; 9];

@@ -45,6 +45,8 @@ pub struct Report {
     pub share: String,
     /// The appliance's hardware as its kernel sees it, name=value words; empty: a workstation.
     pub machine: String,
+    /// Policies that ship run interpreted like all others; else what the build compiled of them.
+    pub interpreter: bool,
     pub ak: String,
     pub ek: String,
     pub activated: bool,
@@ -194,6 +196,7 @@ struct Node<'a> {
     site_base: u64,
     first_counter: u64,
     share: Hash,
+    interpreter: bool,
 }
 
 const BASE_MAX: u64 = (1 << 56) - 1;
@@ -220,8 +223,8 @@ fn take_layers(bits: u64) -> Form<Vec<&'static str>> {
 }
 
 fn take_node(body: &[u8]) -> Form<Node<'_>> {
-    let mut f = Fields::decode(body, 25)?;
-    ensure(f.uint(1, 3)? == 3)?;
+    let mut f = Fields::decode(body, 26)?;
+    ensure(f.uint(1, 4)? == 4)?;
     Ok(Node {
         deployment: f.exact(2)?,
         deployment_key: f.exact(3)?,
@@ -251,6 +254,7 @@ fn take_node(body: &[u8]) -> Form<Node<'_>> {
         site_base: f.uint(23, BASE_MAX)?,
         first_counter: f.uint(24, u64::MAX)?,
         share: f.exact(25)?,
+        interpreter: f.bool(26)?,
     })
 }
 
@@ -484,6 +488,7 @@ fn judge(bytes: &[u8], nonce: Option<&Hash>, policy: &Policy, at_seconds: i64) -
         genesis: hex(&node.genesis),
         share: hex(&node.share),
         machine: node.machine.into(),
+        interpreter: node.interpreter,
         ak: hex(&ak.name),
         ek: hex(&node.ek),
         activated: node.activated || !software,

@@ -67,6 +67,8 @@ export interface Report {
   readonly share: string;
   /** The appliance's hardware as its kernel sees it, name=value words; empty: a workstation. */
   readonly machine: string;
+  /** What runs the policies that ship; all others are interpreted on every node. */
+  readonly policyEngine: 'compiled' | 'interpreter';
   readonly ak: string;
   readonly ek: string;
   readonly activated: boolean;
@@ -121,6 +123,7 @@ interface Node {
   readonly siteBase: bigint;
   readonly firstCounter: bigint;
   readonly share: Uint8Array;
+  readonly interpreter: boolean;
 }
 
 const PCRS = [0, 2, 4, 7, 9, 11, 12, 13, 14];
@@ -164,8 +167,8 @@ function takeLayers(bits: bigint): string[] {
 }
 
 function takeNode(body: Uint8Array): Node {
-  const f = new Fields(decode(body), 25);
-  if (f.uint(1, 3n) !== 3n) throw new FormError();
+  const f = new Fields(decode(body), 26);
+  if (f.uint(1, 4n) !== 4n) throw new FormError();
   const mode = Number(f.uint(6, 2n));
   if (mode === 0) throw new FormError();
   return {
@@ -175,6 +178,7 @@ function takeNode(body: Uint8Array): Node {
     singleOperator: f.bool(15), genesis: f.bytes(16, 32, true), attended: f.bool(17), recoveryKey: f.bool(18),
     machine: f.text(19, 320), sandboxMissing: takeLayers(f.uint(20, 0x1c2n)), siteRoot: f.bytes(21, 64, true),
     releaseBase: f.uint(22, BASE_MAX), siteBase: f.uint(23, BASE_MAX), firstCounter: f.uint(24, (1n << 64n) - 1n), share: f.bytes(25, 32, true),
+    interpreter: f.bool(26),
   };
 }
 
@@ -518,7 +522,7 @@ async function judge(bytes: Uint8Array, nonce: Uint8Array | undefined, policy: P
   return {
     hardware: !software, deployment: hex(node.deployment), deploymentKey: hex(node.deploymentKey), boot: node.boot,
     bootRecord: hex(node.bootRecord), mode: node.mode === 2 ? 'appliance' : 'workstation', says: node.release, release: release ?? '',
-    firmware: firmware ?? '', singleOperator: node.singleOperator, attended: node.attended, recoveryKey: node.recoveryKey, genesis: hex(node.genesis), share: hex(node.share), machine: node.machine, sandboxMissing: node.sandboxMissing, ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
+    firmware: firmware ?? '', singleOperator: node.singleOperator, attended: node.attended, recoveryKey: node.recoveryKey, genesis: hex(node.genesis), share: hex(node.share), machine: node.machine, policyEngine: node.interpreter ? 'interpreter' : 'compiled', sandboxMissing: node.sandboxMissing, ak: hex(ak.name), ek: hex(node.ek), activated: node.activated || !software,
     authorityKey, signerKey, tlsKey: hex(node.tls), manifest: hex(node.manifest), releaseFloor, siteFloor, counter,
     resetCount: quote.resetCount, restartCount: quote.restartCount, clockMs: quote.clockMs, tpmFirmware: quote.firmware, log,
     nonce: hex(evidence.proof!.nonce), beacon: evidence.beacon,

@@ -1,4 +1,5 @@
-/* claviger policy unused: what modules no grant names any more, and their places given back. */
+/* claviger policy unused: what modules and pinned lookup tables no grant names any more, and their
+ * places given back. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 #include <string.h>
@@ -83,7 +84,8 @@ static int run_unused(struct cli_call *call)
 		    (unsigned long long)said.kept, (unsigned long long)said.unused,
 		    (unsigned long long)said.bytes, removes ? "true" : "false");
 	else
-		printf("%llu modules are named by grants; %llu others, of %llu bytes%s\n",
+		printf("%llu modules and lookup tables are named by grants; %llu others, of %llu "
+		       "bytes%s\n",
 		       (unsigned long long)said.kept, (unsigned long long)said.unused,
 		       (unsigned long long)said.bytes,
 		       removes ? ", were removed" : ", are not (--remove gives back their places)");
@@ -93,12 +95,14 @@ static int run_unused(struct cli_call *call)
 const struct cli_command cli_policy_unused = {
     .name = "policy unused",
     .arguments = "--operator FILE [--remove]",
-    .sentence = "count the kept modules that no grant names any more, or remove them",
+    .sentence =
+        "count the kept modules and lookup tables that no grant names any more, or remove them",
     .run = run_unused,
     .help =
         "For operators: the signer looks at every wallet, step by step, while all else goes on. A\n"
-        "module that a live grant names, or one that waits, is never removed, an expired grant's\n"
-        "neither: its user revokes it. Removed ones give back their places to their users and to\n"
-        "all; who wants one again adds it (claviger policy add). It gives up with \"try again\"\n"
+        "module or pinned lookup table that a live grant names, or one that waits, is never\n"
+        "removed, an expired grant's neither: its user revokes it. Removed ones give back their\n"
+        "places to their users and to all; who wants a module again adds it (claviger policy add). "
+        "It gives up with \"try again\"\n"
         "when changes are on their way: ask again.\n",
 };

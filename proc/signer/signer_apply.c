@@ -579,29 +579,25 @@ static enum status apply_grant(struct signer_change *job)
 	enum status status = check_grants(job, &pins, &known);
 
 	if (status == STATUS_OK)
-		status = signer_keep_modules(job);
+		status = signer_keep_named(job);
 	if (status != STATUS_OK)
 		return status;
 	/* All records share one batch, so that a crash leaves all of them or none. */
-	status = signer_await_room(job, count * (5 + LIMIT_TABLE_PINS_MAX) + 3,
+	status = signer_await_room(job, count * (3 + SIGNER_NAMED_OPS) + SIGNER_NAMED_OPS_ALL,
 	                           count * (SIGNER_RECORD_ROOM(AUTHZ_GRANT_RECORD_MAX) +
 	                                    SIGNER_RECORD_ROOM(AUTHZ_LEASE_RECORD_MAX) +
 	                                    SIGNER_RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX)) +
-	                               pins * SIGNER_RECORD_ROOM(AUTHZ_TABLE_ENTRIES_MAX * 32) +
-	                               signer_modules_room(job));
+	                               signer_named_room(job));
 	if (status == STATUS_OK)
 		status = signer_take_write(job);
 	if (status != STATUS_OK)
 		return status;
-	signer_put_modules(job);
+	signer_put_named(job);
 	for (size_t i = 0; i < count; i++) {
 		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
 		fill_grant(job, i, &body, (known >> i & 1) != 0);
 		first_leases(job);
 		signer_advance(job, &job->wallets[i]);
-		for (size_t j = 0; j < body.pin_count; j++)
-			signer_state_put(&signer->state, CALL_STORE_VALUE_TABLE, body.pins[j].hash,
-			                 authz_table_find(&job->given, &body.pins[j])->addresses);
 		signer_state_put_grant(&signer->state, &job->grant);
 		signer_state_put_lease(&signer->state, CALL_STORE_VALUE_LEASE, &job->lease);
 		signer_state_put_wallet(&signer->state, &job->wallets[i]);

@@ -181,13 +181,18 @@ enum status signer_need_module(struct signer_change *job, const uint8_t hash[32]
  * leaves `ret_record` as it is. */
 enum status signer_read_record(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
                                const uint8_t id[32], void *ret_record, size_t len);
-/* signer_keep_modules collects what the change's grants name for the first time, to be kept as
- * their user's share with the change (nothing, of another change); refused where there is no room
- * for it. */
-enum status signer_keep_modules(struct signer_change *job);
-/* signer_modules_room is what they take of a batch; signer_put_modules puts them there. */
-size_t signer_modules_room(const struct signer_change *job);
-void signer_put_modules(struct signer_change *job);
+/* signer_keep_named collects what the change's grants name for the first time, modules and pinned
+ * lookup tables, to be kept as their user's share with the change (nothing, of another change);
+ * refused where there is no room for it. */
+enum status signer_keep_named(struct signer_change *job);
+/* signer_named_room is what they take of a batch, in SIGNER_NAMED_OPS for each entry and
+ * SIGNER_NAMED_OPS_ALL more; signer_put_named puts them there. */
+#define SIGNER_NAMED_OPS     2
+#define SIGNER_NAMED_OPS_ALL (3 + 2 * LIMIT_TABLE_PINS_MAX)
+size_t signer_named_room(const struct signer_change *job);
+void signer_put_named(struct signer_change *job);
+/* signer_table_owner is the id under which a kept table's owner stands; a module's is its hash. */
+void signer_table_owner(const uint8_t hash[32], uint8_t ret_id[32]);
 /* signer_learn_module runs the pre-check on a stored or given module and learns its schema. */
 enum status signer_learn_module(struct signer_change *job, const uint8_t hash[32]);
 /* signer_known_module gives the name of a module that runs our code alone: one that ships, or an

@@ -49,14 +49,17 @@ const char *signer_module_refusal(const struct signer_module_bounds *bounds,
 		whose = "this deployment keeps";
 	}
 	if (is_above(used->count, added->count, bound->count))
-		snprintf(text, sizeof(text), "%s %llu modules of at most %llu; this is %llu more",
+		snprintf(text, sizeof(text),
+		         "%s %llu modules and lookup tables of at most %llu; this is %llu more",
 		         whose, (unsigned long long)used->count, (unsigned long long)bound->count,
 		         (unsigned long long)added->count);
 	else if (is_above(used->bytes, added->bytes, bound->bytes))
-		snprintf(text, sizeof(text),
-		         "%s modules of %llu bytes, of at most %llu; this is %llu more", whose,
-		         (unsigned long long)used->bytes, (unsigned long long)bound->bytes,
-		         (unsigned long long)added->bytes);
+		snprintf(
+		    text, sizeof(text),
+		    "%s modules and lookup tables of %llu bytes, of at most %llu; this is %llu "
+		    "more",
+		    whose, (unsigned long long)used->bytes, (unsigned long long)bound->bytes,
+		    (unsigned long long)added->bytes);
 	else
 		return NULL;
 	return text;

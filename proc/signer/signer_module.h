@@ -5,6 +5,7 @@
  * the places are taken, whoever has most of them gives up his oldest, so nobody's flood washes out
  * what another one offers. A grant that names it has it *kept*, as part of the share of the
  * user who signed; so nobody fills the place of all, and nothing stays for which nobody signed.
+ * Lookup tables that grants pin are kept alike, in the same share.
  * What no grant names any more goes when an operator has it swept (signer_sweep.h).
  *
  * An intent is the evaluator, which all intents share, and a table of its own. What is kept of one
@@ -17,7 +18,7 @@
 
 #include "signer_state.h"
 
-/* Number and bytes (as stored) of modules; a record as it is. */
+/* Number and bytes (as stored) of modules and pinned tables; a record as it is. */
 struct signer_module_use {
 	uint64_t count, bytes;
 };

@@ -29,12 +29,15 @@ static void test_a_deployment_takes_so_many_and_no_more(void)
 	EXPECT(b.all.count == 131072 && b.all.bytes == UINT64_C(1) << 31 && b.offers == 256);
 	EXPECT(fits(&b, (struct signer_module_use){131071, 5}, none, 1, 7, NULL));
 	EXPECT(fits(&b, (struct signer_module_use){131072, 5}, none, 1, 7,
-	            "this deployment keeps 131072 modules of at most 131072; this is 1 more"));
+	            "this deployment keeps 131072 modules and lookup tables of at most 131072; "
+	            "this is 1 more"));
 	EXPECT(fits(&b, (struct signer_module_use){131070, 5}, none, 3, 7,
-	            "this deployment keeps 131070 modules of at most 131072; this is 3 more"));
+	            "this deployment keeps 131070 modules and lookup tables of at most 131072; "
+	            "this is 3 more"));
 	EXPECT(fits(&b, (struct signer_module_use){9, b.all.bytes - 7}, none, 1, 7, NULL));
 	EXPECT(fits(&b, (struct signer_module_use){9, b.all.bytes - 7}, none, 1, 8,
-	            "this deployment keeps modules of 2147483641 bytes, of at most 2147483648; "
+	            "this deployment keeps modules and lookup tables of 2147483641 bytes, of at "
+	            "most 2147483648; "
 	            "this is 8 more"));
 	/* No number wraps. */
 	EXPECT(!fits(&b, (struct signer_module_use){UINT64_MAX, 0}, none, 1, 1, NULL));
@@ -50,11 +53,13 @@ static void test_a_user_has_an_eighth(void)
 	EXPECT(b.user.count == 16384 && b.user.bytes == UINT64_C(256) << 20);
 	EXPECT(fits(&b, none, (struct signer_module_use){16383, 0}, 1, 1, NULL));
 	EXPECT(fits(&b, none, (struct signer_module_use){16384, 0}, 1, 1,
-	            "the grants of this user keep 16384 modules of at most 16384; this is 1 more"));
+	            "the grants of this user keep 16384 modules and lookup tables of at most "
+	            "16384; this is 1 more"));
 	EXPECT(fits(&b, none, (struct signer_module_use){1, b.user.bytes}, 1, 0, NULL));
-	EXPECT(fits(&b, none, (struct signer_module_use){1, b.user.bytes}, 1, 1,
-	            "the grants of this user keep modules of 268435456 bytes, of at most "
-	            "268435456; this is 1 more"));
+	EXPECT(fits(
+	    &b, none, (struct signer_module_use){1, b.user.bytes}, 1, 1,
+	    "the grants of this user keep modules and lookup tables of 268435456 bytes, of at most "
+	    "268435456; this is 1 more"));
 }
 
 /* On a data disk modules have half of the state's place, and what is on offer, whole modules, no

@@ -13,15 +13,22 @@ static struct signer_module_bounds bounds_of(const struct signer_change *job)
 	return signer_module_bounds(signer_store_fill(job->signer->store).state_bytes);
 }
 
-/* Whether a module is kept, or will be by a change that goes before: OK, NOT_FOUND. */
-static enum status look_for(struct signer_change *job, const uint8_t hash[32])
+/* Whether it is kept, or will be by a change that goes before: OK, NOT_FOUND. */
+static enum status look_for_kept(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
+                                 const uint8_t hash[32])
 {
 	struct signer_blob *ignored;
 	struct bytes coming;
 
-	if (signer_state_coming(&job->signer->state, CALL_STORE_VALUE_MODULE, hash, &coming))
+	if (signer_state_coming(&job->signer->state, kind, hash, &coming))
 		return STATUS_OK;
-	return signer_await_blob(job, signer_state_module, CALL_STORE_VALUE_MODULE, hash, &ignored);
+	return signer_await_blob(job, look_up, kind, hash, &ignored);
+}
+
+/* The same of a module. */
+static enum status look_for(struct signer_change *job, const uint8_t hash[32])
+{
+	return look_for_kept(job, signer_state_module, CALL_STORE_VALUE_MODULE, hash);
 }
 
 enum status signer_read_record(struct signer_change *job, signer_look_up *look_up, uint32_t kind,
@@ -337,14 +344,20 @@ enum status signer_need_module(struct signer_change *job, const uint8_t hash[32]
 	                     "the module's record is damaged; restore the store from a backup");
 }
 
-/* What a change's grants name for the first time; as it is kept, in job->stored. */
+/* What a change's grants name for the first time: modules, as they are kept, in job->stored, and
+ * pinned lookup tables, in job->given. */
 static struct fresh {
 	struct {
 		uint8_t hash[32];
 		size_t at, len;
 	} rows[LIMIT_CHANGE_WALLETS_MAX];
 	size_t count;
-	bool shares; /* one of them is stored beside the evaluator, which is not there yet */
+	struct {
+		uint8_t hash[32];
+		struct bytes addresses;
+	} tables[LIMIT_TABLE_PINS_MAX];
+	size_t table_count;
+	bool shares; /* one of the modules is stored beside the evaluator, which is not there yet */
 	struct signer_module_use added, all, share;
 	uint8_t user[32];
 } fresh;
@@ -398,7 +411,39 @@ static enum status count_fresh(struct signer_change *job, const uint8_t hash[32]
 	return status == STATUS_NOT_FOUND ? STATUS_OK : status;
 }
 
-enum status signer_keep_modules(struct signer_change *job)
+static enum status count_tables(struct signer_change *job, const struct authz_grant_body *body)
+{
+	enum status status = STATUS_OK;
+
+	for (size_t i = 0; status == STATUS_OK && i < body->pin_count; i++) {
+		const struct authz_pin_body *pin = &body->pins[i];
+		const struct authz_table_contents *table = authz_table_find(&job->given, pin);
+		size_t at = 0;
+
+		signer_sweep_note(job->signer->sweep, pin->hash);
+		while (at < fresh.table_count && memcmp(fresh.tables[at].hash, pin->hash, 32) != 0)
+			at++;
+		if (table == NULL || at < fresh.table_count)
+			continue;
+		status = look_for_kept(job, signer_state_table, CALL_STORE_VALUE_TABLE, pin->hash);
+		if (status != STATUS_NOT_FOUND)
+			continue;
+		CHECK(at < LIMIT_TABLE_PINS_MAX); /* a change brings no more contents */
+		memcpy(fresh.tables[at].hash, pin->hash, 32);
+		fresh.tables[fresh.table_count++].addresses = table->addresses;
+		fresh.added.count++;
+		fresh.added.bytes += table->addresses.len;
+		status = STATUS_OK;
+	}
+	return status;
+}
+
+void signer_table_owner(const uint8_t hash[32], uint8_t ret_id[32])
+{
+	keys_sha256_label("claviger/table/v1", bytes_of(hash, 32), ret_id);
+}
+
+enum status signer_keep_named(struct signer_change *job)
 {
 	static struct authz_grant_body body;
 	struct signer_module_bounds bounds = bounds_of(job);
@@ -413,8 +458,10 @@ enum status signer_keep_modules(struct signer_change *job)
 	for (size_t i = 0; status == STATUS_OK && i < job->change.entry_count; i++) {
 		CHECK(authz_grant_take(job->change.entries[i].body, &body) == STATUS_OK);
 		status = count_fresh(job, body.module);
+		if (status == STATUS_OK)
+			status = count_tables(job, &body);
 	}
-	if (status != STATUS_OK || fresh.count == 0)
+	if (status != STATUS_OK || fresh.added.count == 0)
 		return status;
 	authz_user_id(&job->wallets[0].user_keys[0], fresh.user);
 	status = signer_read_record(job, signer_state_meta, CALL_STORE_VALUE_META, id, &fresh.all,
@@ -428,19 +475,21 @@ enum status signer_keep_modules(struct signer_change *job)
 	return why == NULL ? STATUS_OK : signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%s", why);
 }
 
-size_t signer_modules_room(const struct signer_change *job)
+size_t signer_named_room(const struct signer_change *job)
 {
 	return job->stored.len + (fresh.count + 3) * SIGNER_RECORD_ROOM(sizeof(fresh.all)) +
-	       fresh.count * SIGNER_RECORD_ROOM(sizeof(fresh.user)) +
+	       (size_t)fresh.added.count * SIGNER_RECORD_ROOM(sizeof(fresh.user)) +
+	       fresh.table_count * SIGNER_RECORD_ROOM(AUTHZ_TABLE_ENTRIES_MAX * 32) +
 	       (fresh.shares ? policy_intent_shared().len : 0);
 }
 
-void signer_put_modules(struct signer_change *job)
+void signer_put_named(struct signer_change *job)
 {
 	struct signer_state *state = &job->signer->state;
 	const uint8_t id[32] = {SIGNER_META_MODULES};
+	uint8_t owner[32];
 
-	if (fresh.count == 0)
+	if (fresh.added.count == 0)
 		return;
 	fresh.all.count += fresh.added.count;
 	fresh.all.bytes += fresh.added.bytes + (fresh.shares ? policy_intent_shared().len : 0);
@@ -458,6 +507,13 @@ void signer_put_modules(struct signer_change *job)
 		    state, CALL_STORE_VALUE_MODULE, fresh.rows[i].hash,
 		    bytes_of(job->stored.data + fresh.rows[i].at, fresh.rows[i].len));
 		(void)signer_state_put(state, CALL_STORE_VALUE_OWNER, fresh.rows[i].hash,
+		                       BYTES_OF_ARRAY(fresh.user));
+	}
+	for (size_t i = 0; i < fresh.table_count; i++) {
+		signer_table_owner(fresh.tables[i].hash, owner);
+		(void)signer_state_put(state, CALL_STORE_VALUE_TABLE, fresh.tables[i].hash,
+		                       fresh.tables[i].addresses);
+		(void)signer_state_put(state, CALL_STORE_VALUE_OWNER, owner,
 		                       BYTES_OF_ARRAY(fresh.user));
 	}
 }

@@ -103,12 +103,14 @@ enum status signer_pending_begin(struct signer_change *job)
 	status = signer_count_kept(job, 1 + brought);
 	/* On offer, what it names would not be there for so long. */
 	if (status == STATUS_OK)
-		status = signer_keep_modules(job);
+		status = signer_keep_named(job);
 	if (status == STATUS_OK)
 		status = signer_await_room(
-		    job, job->change.entry_count * 3 + 4 + 2 * SIGNER_BROUGHT_MAX,
+		    job,
+		    job->change.entry_count * (1 + SIGNER_NAMED_OPS) + SIGNER_NAMED_OPS_ALL + 1 +
+		        2 * SIGNER_BROUGHT_MAX,
 		    job->change.entry_count * SIGNER_RECORD_ROOM(AUTHZ_WALLET_RECORD_MAX) +
-		        SIGNER_RECORD_ROOM(record.len) + signer_modules_room(job) +
+		        SIGNER_RECORD_ROOM(record.len) + signer_named_room(job) +
 		        SIGNER_BROUGHT_MAX * SIGNER_RECORD_ROOM(AUTHZ_FACTOR_RECORD_MAX + 64));
 	if (status == STATUS_OK)
 		status = signer_take_write(job);
@@ -117,7 +119,7 @@ enum status signer_pending_begin(struct signer_change *job)
 	/* What it brings is reserved now: a credential id that somebody else registers meanwhile
 	 * would keep a lost factor from being replaced (U4). A record alone gives no power. */
 	signer_factors_put_brought(job);
-	signer_put_modules(job);
+	signer_put_named(job);
 	for (size_t i = 0; i < job->change.entry_count; i++) {
 		signer_advance(job, &job->wallets[i]);
 		(void)signer_state_put_wallet(&signer->state, &job->wallets[i]);

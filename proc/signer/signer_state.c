@@ -877,12 +877,11 @@ void signer_state_counts(struct signer_state *state, uint32_t kind, const uint8_
 	case CALL_STORE_VALUE_GRANT:
 	case CALL_STORE_VALUE_CREDENTIAL:
 	case CALL_STORE_VALUE_FACTOR:
-	case CALL_STORE_VALUE_TABLE:
 		if (head->state == SIGNER_CACHED_READY)
-			return; /* lowered, installed, or the same by its hash */
+			return; /* lowered, or installed */
 		break;
 	default:
-		break; /* a module may be gone */
+		break; /* a module or table may be gone */
 	}
 	signer_cache_drop(cache, head);
 }

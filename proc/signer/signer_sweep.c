@@ -7,7 +7,7 @@
 
 #define NOTES_BYTES (1u << 20) /* one bit in 64 is taken when all modules are noted */
 #define STEP_MS     150        /* then the step is answered: less than others wait for a change */
-#define FOUND_MAX   512        /* modules that go in one commit */
+#define FOUND_MAX   512        /* modules or tables that go in one commit */
 
 struct signer_sweep {
 	struct buffer notes;
@@ -16,10 +16,11 @@ struct signer_sweep {
 	bool removes;
 	uint64_t wallets; /* there were at its begin */
 	struct authz_sweep_answer said;
-	uint8_t last[32]; /* looked at, of wallets, then of modules; zeros: none */
+	uint32_t kind;    /* that is looked through: modules, then tables */
+	uint8_t last[32]; /* looked at, of wallets, then of these; zeros: none */
 	uint64_t batch;   /* the last one that it put something into */
 	struct {
-		uint8_t module[32], user[32];
+		uint8_t id[32], owner[32], user[32]; /* owner: id of that record */
 		uint64_t bytes;
 	} found[FOUND_MAX];
 	size_t found_count;
@@ -41,9 +42,9 @@ struct signer_sweep *signer_sweep_new(void)
 
 /* ---- notes ---- */
 
-static uint8_t *note_of(struct signer_sweep *sweep, const uint8_t module[32], uint8_t *ret_bit)
+static uint8_t *note_of(struct signer_sweep *sweep, const uint8_t id[32], uint8_t *ret_bit)
 {
-	const struct bytes parts[2] = {bytes_of(sweep->key, 32), bytes_of(module, 32)};
+	const struct bytes parts[2] = {bytes_of(sweep->key, 32), bytes_of(id, 32)};
 	uint8_t hash[32];
 
 	keys_sha256(parts, 2, hash);
@@ -51,16 +52,16 @@ static uint8_t *note_of(struct signer_sweep *sweep, const uint8_t module[32], ui
 	return &sweep->notes.data[load_le64(hash) % NOTES_BYTES];
 }
 
-void signer_sweep_note(struct signer_sweep *sweep, const uint8_t module[32])
+void signer_sweep_note(struct signer_sweep *sweep, const uint8_t id[32])
 {
-	uint8_t bit, *byte = note_of(sweep, module, &bit);
+	uint8_t bit, *byte = note_of(sweep, id, &bit);
 
 	*byte |= bit;
 }
 
-static bool is_noted(struct signer_sweep *sweep, const uint8_t module[32])
+static bool is_noted(struct signer_sweep *sweep, const uint8_t id[32])
 {
-	uint8_t bit, *byte = note_of(sweep, module, &bit);
+	uint8_t bit, *byte = note_of(sweep, id, &bit);
 
 	return (*byte & bit) != 0;
 }
@@ -95,9 +96,12 @@ static enum status note_grant(struct signer_change *job, const uint8_t id[32])
 	struct signer_grant *grant;
 	enum status status = signer_await_grant(job, id, &grant);
 
-	if (status == STATUS_OK)
-		signer_sweep_note(job->signer->sweep, grant->record.module);
-	return status == STATUS_NOT_FOUND ? refuse_damaged(job) : status;
+	if (status != STATUS_OK)
+		return status == STATUS_NOT_FOUND ? refuse_damaged(job) : status;
+	signer_sweep_note(job->signer->sweep, grant->record.module);
+	for (size_t i = 0; i < grant->record.pin_count; i++)
+		signer_sweep_note(job->signer->sweep, grant->record.pins[i].hash);
+	return STATUS_OK;
 }
 
 static enum status note_pending(struct signer_change *job, const uint8_t hash[32])
@@ -122,6 +126,8 @@ static enum status note_pending(struct signer_change *job, const uint8_t hash[32
 		if (authz_grant_take(change.entries[i].body, &body) != STATUS_OK)
 			return refuse_damaged(job);
 		signer_sweep_note(job->signer->sweep, body.module);
+		for (size_t j = 0; j < body.pin_count; j++)
+			signer_sweep_note(job->signer->sweep, body.pins[j].hash);
 	}
 	return STATUS_OK;
 }
@@ -200,28 +206,36 @@ static enum status note_wallets(struct signer_change *job)
 	return STATUS_OK;
 }
 
-/* A kept module that nothing named; what intents share has no owner, and stays. */
-static enum status look_at(struct signer_change *job, const uint8_t module[32])
+/* A kept module or table that nothing named; what intents share has no owner, and stays. */
+static enum status look_at(struct signer_change *job, const uint8_t id[32])
 {
 	struct signer_sweep *sweep = job->signer->sweep;
+	bool is_table = sweep->kind == CALL_STORE_VALUE_TABLE;
 	struct signer_blob *blob;
-	uint8_t user[32];
-	enum status status = signer_await_index(job, CALL_STORE_VALUE_OWNER, module, user);
+	uint8_t owner[32], user[32];
+	enum status status;
+
+	if (is_table)
+		signer_table_owner(id, owner);
+	else
+		memcpy(owner, id, sizeof(owner));
+	status = signer_await_index(job, CALL_STORE_VALUE_OWNER, owner, user);
 
 	if (status == STATUS_NOT_FOUND)
 		return STATUS_OK;
-	if (status == STATUS_OK && is_noted(sweep, module)) {
+	if (status == STATUS_OK && is_noted(sweep, id)) {
 		sweep->said.kept++;
 		return STATUS_OK;
 	}
 	if (status == STATUS_OK)
-		status = signer_await_blob(job, signer_state_module, CALL_STORE_VALUE_MODULE,
-		                           module, &blob);
+		status = signer_await_blob(job, is_table ? signer_state_table : signer_state_module,
+		                           sweep->kind, id, &blob);
 	if (status != STATUS_OK)
 		return status == STATUS_NOT_FOUND ? refuse_damaged(job) : status;
 	sweep->said.unused++;
 	sweep->said.bytes += blob->len;
-	memcpy(sweep->found[sweep->found_count].module, module, 32);
+	memcpy(sweep->found[sweep->found_count].id, id, 32);
+	memcpy(sweep->found[sweep->found_count].owner, owner, 32);
 	memcpy(sweep->found[sweep->found_count].user, user, 32);
 	sweep->found[sweep->found_count++].bytes = blob->len;
 	return STATUS_OK;
@@ -281,8 +295,8 @@ static enum status remove_found(struct signer_change *job)
 	if (status != STATUS_OK)
 		return status;
 	for (size_t i = 0; i < sweep->found_count; i++) {
-		(void)signer_state_remove(state, CALL_STORE_VALUE_MODULE, sweep->found[i].module);
-		(void)signer_state_remove(state, CALL_STORE_VALUE_OWNER, sweep->found[i].module);
+		(void)signer_state_remove(state, sweep->kind, sweep->found[i].id);
+		(void)signer_state_remove(state, CALL_STORE_VALUE_OWNER, sweep->found[i].owner);
 	}
 	for (size_t i = 0; i < sweep->share_count; i++)
 		(void)signer_state_put(
@@ -294,7 +308,7 @@ static enum status remove_found(struct signer_change *job)
 }
 
 /* What a step found is removed at its end, or is found again by the next one. */
-static enum status find_modules(struct signer_change *job)
+static enum status find_unnamed(struct signer_change *job)
 {
 	struct signer_sweep *sweep = job->signer->sweep;
 	struct authz_sweep_answer before = sweep->said;
@@ -307,7 +321,7 @@ static enum status find_modules(struct signer_change *job)
 	sweep->found_count = 0;
 	while (status == STATUS_OK && more && !step_ends(job) &&
 	       sweep->found_count + AUTHZ_CLIENTS_MAX <= FOUND_MAX) {
-		status = next_ids(job, CALL_STORE_VALUE_MODULE, ids, &count, &more);
+		status = next_ids(job, sweep->kind, ids, &count, &more);
 		for (size_t i = 0; status == STATUS_OK && i < count; i++)
 			status = look_at(job, ids[i]);
 		if (status == STATUS_OK && count != 0)
@@ -320,8 +334,12 @@ static enum status find_modules(struct signer_change *job)
 		sweep->said = before;
 		return status;
 	}
-	if (!more)
+	if (!more && sweep->kind == CALL_STORE_VALUE_MODULE) {
+		sweep->kind = CALL_STORE_VALUE_TABLE;
+		memset(sweep->last, 0, sizeof(sweep->last));
+	} else if (!more) {
 		sweep->said.step = AUTHZ_SWEEP_COMMIT;
+	}
 	return STATUS_OK;
 }
 
@@ -334,6 +352,7 @@ static void begin(struct signer_change *job, bool removes)
 	sweep->removes = removes;
 	sweep->wallets = job->signer->totals.wallets;
 	sweep->said = (struct authz_sweep_answer){.step = AUTHZ_SWEEP_WALLETS};
+	sweep->kind = CALL_STORE_VALUE_MODULE;
 	memset(sweep->last, 0, sizeof(sweep->last));
 	sweep->batch = 0;
 }
@@ -358,7 +377,7 @@ enum status signer_sweep_query(struct signer_change *job, const struct authz_que
 		status = note_wallets(job);
 		break;
 	case AUTHZ_SWEEP_MODULES:
-		status = find_modules(job);
+		status = find_unnamed(job);
 		break;
 	case AUTHZ_SWEEP_COMMIT:
 		if (sweep->batch <= signer_store_committed(job->signer->store))

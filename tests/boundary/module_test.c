@@ -171,6 +171,12 @@ static enum status grant_to(struct rig_world *world, const uint8_t client[32],
 	                                   .schema = bytes_of(schema, schema_len)};
 	memcpy(wanted.client, client, 32);
 	memcpy(wanted.module, hash, 32);
+	wanted.pin_count = rig.table_count;
+	for (size_t i = 0; i < rig.table_count; i++) {
+		memcpy(wanted.pins[i].table, rig.tables[i].table, 32);
+		wanted.pins[i].count = (uint16_t)(rig.tables[i].addresses.len / 32);
+		keys_sha256(&rig.tables[i].addresses, 1, wanted.pins[i].hash);
+	}
 	CHECK(authz_grant_put(&wanted, &body) == STATUS_OK && rig_wallet_refresh(&rig, world));
 	change = rig_change_begin(&rig, world, AUTHZ_ACTION_GRANT, buffer_bytes(&body));
 	return rig_change(&rig, &change, &world->user, &answer);
@@ -219,14 +225,52 @@ static size_t kept_bytes(const uint8_t hash[32])
 	           : 0;
 }
 
-/* Bytes of all modules that are kept, without what seals them. */
+/* ---- tables ---- */
+
+/* The next grants pin these lookup tables: full ones, the nth another one for each number. */
+static void pin_tables(unsigned from, size_t count)
+{
+	static uint8_t entries[LIMIT_TABLE_PINS_MAX][AUTHZ_TABLE_ENTRIES_MAX * 32];
+
+	rig.table_count = count;
+	for (size_t i = 0; i < count; i++) {
+		memset(rig.tables[i].table, (int)i + 1, 32);
+		memset(entries[i], 0x77, sizeof(entries[i]));
+		store_le32(entries[i], from + (unsigned)i);
+		rig.tables[i].addresses = BYTES_OF_ARRAY(entries[i]);
+	}
+}
+
+/* How many of those that pin_tables made are kept. */
+static size_t kept_tables(void)
+{
+	static uint8_t space[AUTHZ_TABLE_ENTRIES_MAX * 32 + KEYS_AEAD_OVERHEAD_LEN];
+	size_t count = 0;
+
+	for (size_t i = 0; i < rig.table_count; i++) {
+		struct buffer value = BUFFER_OF_ARRAY(space);
+		uint8_t hash[32];
+
+		keys_sha256(&rig.tables[i].addresses, 1, hash);
+		count +=
+		    db_value_get(&store.state, CALL_STORE_VALUE_TABLE, hash, &value) == STATUS_OK;
+	}
+	return count;
+}
+
+/* Bytes of all modules and tables that are kept, without what seals them. */
 static uint64_t all_bytes(void)
 {
 	static uint8_t space[64 * 32];
 	struct buffer ids = BUFFER_OF_ARRAY(space);
-	uint64_t bytes = 0;
+	uint64_t bytes;
 	bool more;
 
+	CHECK(db_value_list(&store.state, CALL_STORE_VALUE_TABLE, NULL, 64, &ids, &more) ==
+	          STATUS_OK &&
+	      !more);
+	bytes = ids.len / 32 * AUTHZ_TABLE_ENTRIES_MAX * 32;
+	ids.len = 0;
 	CHECK(db_value_list(&store.state, CALL_STORE_VALUE_MODULE, NULL, 64, &ids, &more) ==
 	          STATUS_OK &&
 	      !more);
@@ -375,7 +419,8 @@ static void test_a_user_has_a_share_and_all_have_an_end(void)
 	for (unsigned i = 1; i < of_user; i++)
 		EXPECT(add_and_grant(&first, 100 + i) == STATUS_OK);
 	EXPECT(add_and_grant(&first, 200) == STATUS_REFUSED);
-	EXPECT(strstr(rig.refusal, "the grants of this user keep modules of ") != NULL);
+	EXPECT(strstr(rig.refusal, "the grants of this user keep modules and lookup tables of ") !=
+	       NULL);
 	CHECK(add(200, hash) == STATUS_OK);
 	EXPECT(kept_bytes(hash) == 0);
 	/* What is kept already costs nothing more; over a start too. */
@@ -387,7 +432,7 @@ static void test_a_user_has_a_share_and_all_have_an_end(void)
 	for (unsigned i = 0; i < FREE - 1 - 2 * of_user; i++)
 		EXPECT(add_and_grant(&third, 300 + i) == STATUS_OK);
 	EXPECT(add_and_grant(&third, 400) == STATUS_REFUSED);
-	EXPECT(strstr(rig.refusal, "this deployment keeps modules of ") != NULL);
+	EXPECT(strstr(rig.refusal, "this deployment keeps modules and lookup tables of ") != NULL);
 	EXPECT(sign(&second) == CALL_RESULT_SIGNED && sign(&third) == CALL_RESULT_SIGNED);
 }
 
@@ -569,6 +614,60 @@ static void test_a_sweep_waits_until_what_was_revoked_is_durable(void)
 	EXPECT(said.unused == 0 && kept_bytes(hash) != 0);
 }
 
+/* A25: lookup tables that a user's grants pin are in his share as modules are: beyond it he alone
+ * is refused, with the numbers; what is kept already costs nothing more; and a sweep gives back
+ * those that no grant, and none that waits, names. A share takes five full tables here. */
+static void test_pinned_tables_are_in_their_users_share(void)
+{
+	struct authz_sweep_answer said;
+	uint8_t hash[32], id[32];
+
+	CHECK(add(0, hash) == STATUS_OK);
+	pin_tables(10, 4);
+	EXPECT(grant(&third, hash) == STATUS_OK && kept_tables() == 4);
+	EXPECT(grant_to(&third, first.client_id, hash) == STATUS_OK);
+	pin_tables(20, 2);
+	EXPECT(grant(&third, hash) == STATUS_REFUSED && kept_tables() == 0);
+	EXPECT(strstr(rig.refusal, "the grants of this user keep modules and lookup tables of "
+	                           "32768 bytes, of at most 40960; this is 16384 more") != NULL);
+	EXPECT(grant(&second, hash) == STATUS_OK && kept_tables() == 2);
+	/* They are there now: another user's, and no share's of his. */
+	EXPECT(grant(&third, hash) == STATUS_OK);
+	pin_tables(30, 1);
+	EXPECT(grant(&slow, hash) == STATUS_OK && kept_tables() == 1);
+	/* The four go when both grants that named them have gone. */
+	last_grant(&third, id);
+	EXPECT(revoke_grant(&third, id) == STATUS_OK);
+	last_grant(&third, id);
+	EXPECT(revoke_grant(&third, id) == STATUS_OK);
+	pin_tables(10, 4);
+	said = sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_DONE);
+	EXPECT(kept_tables() == 4);
+	last_grant(&third, id);
+	EXPECT(revoke_grant(&third, id) == STATUS_OK);
+	said = sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_DONE);
+	EXPECT(said.unused == 4 && said.bytes == 4 * AUTHZ_TABLE_ENTRIES_MAX * 32);
+	EXPECT(kept_tables() == 0);
+	pin_tables(20, 2);
+	EXPECT(kept_tables() == 2);
+	pin_tables(30, 1);
+	EXPECT(kept_tables() == 1);
+	/* Its places are back, and a table that went is kept again. */
+	pin_tables(12, 5);
+	EXPECT(grant(&third, hash) == STATUS_OK && kept_tables() == 5);
+	pin_tables(40, 1);
+	EXPECT(grant(&third, hash) == STATUS_REFUSED);
+	start_again();
+	EXPECT(grant(&third, hash) == STATUS_REFUSED && kept_tables() == 0);
+	last_grant(&third, id);
+	EXPECT(revoke_grant(&third, id) == STATUS_OK);
+	last_grant(&second, id);
+	EXPECT(revoke_grant(&second, id) == STATUS_OK);
+	said = sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_DONE);
+	EXPECT(said.unused == 7);
+	rig.table_count = 0;
+}
+
 static enum status add_bytes(const uint8_t *bytes, size_t len)
 {
 	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
@@ -667,6 +766,10 @@ int main(void)
 	RUN(test_a_flood_washes_out_nobody_elses_offer);
 	start_again(); /* how much was added of late is forgotten */
 	RUN(test_an_offer_is_whose_key_signed_for_it);
+	place = UINT64_C(2) * LIMIT_MODULES_OF_USER * 5 * AUTHZ_TABLE_ENTRIES_MAX * 32;
+	CHECK(all_bytes() + 20 * AUTHZ_TABLE_ENTRIES_MAX * 32 < place / 2);
+	start_again();
+	RUN(test_pinned_tables_are_in_their_users_share);
 	each = kept_bytes(hash) - KEYS_AEAD_OVERHEAD_LEN;
 	/* From here on there is little place, half of it for modules, an eighth of that for a user.
 	 */

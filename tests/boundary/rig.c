@@ -480,6 +480,10 @@ enum status rig_ask(struct rig *rig, uint32_t kind, struct bytes payload, struct
 	return status;
 }
 
+/* Bytes of a signed change with tables beside it. */
+#define SENT_MAX                                                                                   \
+	(LIMIT_CHANGE_MAX + 4096 + LIMIT_TABLE_PINS_MAX * (AUTHZ_TABLE_ENTRIES_MAX * 32 + 64))
+
 struct authz_change rig_change_begin(const struct rig *rig, const struct rig_world *world,
                                      enum authz_action action, struct bytes body)
 {
@@ -497,13 +501,15 @@ struct authz_change rig_change_begin(const struct rig *rig, const struct rig_wor
 	return change;
 }
 
-static void put_signed(const struct buffer *change, const struct authz_signature *signatures,
-                       size_t count, struct buffer *out)
+static void put_signed(const struct rig *rig, const struct buffer *change,
+                       const struct authz_signature *signatures, size_t count, struct buffer *out)
 {
 	static struct authz_signed_change given;
 
-	given =
-	    (struct authz_signed_change){.change = buffer_bytes(change), .signature_count = count};
+	given = (struct authz_signed_change){.change = buffer_bytes(change),
+	                                     .signature_count = count,
+	                                     .table_count = rig->table_count};
+	memcpy(given.tables, rig->tables, sizeof(given.tables));
 	for (size_t i = 0; i < count; i++)
 		given.signatures[i] = signatures[i];
 	out->len = 0;
@@ -513,7 +519,7 @@ static void put_signed(const struct buffer *change, const struct authz_signature
 enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buffer *ret_change,
                         struct buffer *ret_description)
 {
-	static uint8_t space[LIMIT_CHANGE_MAX + 4096], answer_space[CALL_CHANGE_SLOT_BYTES];
+	static uint8_t space[SENT_MAX], answer_space[CALL_CHANGE_SLOT_BYTES];
 	struct buffer sent = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
 	struct bytes description;
 	enum status status;
@@ -521,7 +527,7 @@ enum status rig_prepare(struct rig *rig, struct authz_change *change, struct buf
 	ret_change->len = ret_description->len = 0;
 	memset(change->description_hash, 0, 32);
 	CHECK(authz_change_put(change, ret_change) == STATUS_OK);
-	put_signed(ret_change, NULL, 0, &sent);
+	put_signed(rig, ret_change, NULL, 0, &sent);
 	status = rig_ask(rig, CALL_CHANGE_PREPARE, buffer_bytes(&sent), &answer);
 	if (status != STATUS_OK)
 		return status;
@@ -547,7 +553,7 @@ static enum status make_signed(struct rig *rig, struct authz_change *change,
 	for (size_t i = 0; i < count; i++)
 		CHECK(authz_text_sign(keys[i], change, buffer_bytes(&bytes), buffer_bytes(&text),
 		                      &signatures[i]) == STATUS_OK);
-	put_signed(&bytes, signatures, count, ret_signed);
+	put_signed(rig, &bytes, signatures, count, ret_signed);
 	return STATUS_OK;
 }
 
@@ -567,7 +573,7 @@ enum status rig_change_of(struct rig *rig, struct authz_change *change,
                           const struct keys_sign_key *const *keys, size_t count,
                           struct buffer *ret_answer)
 {
-	static uint8_t sent_space[LIMIT_CHANGE_MAX + 4096];
+	static uint8_t sent_space[SENT_MAX];
 	struct buffer sent = BUFFER_OF_ARRAY(sent_space);
 	enum status status = make_signed(rig, change, keys, count, &sent);
 

@@ -50,7 +50,10 @@ struct rig {
 	struct bytes site; /* its manifest: the signer runs as the appliance's; empty: as another */
 	uint8_t site_key[64];
 	int64_t patience_us; /* that rig_ask has; 0: the usual one */
-	char refusal[256];   /* code and text of the last refused change */
+	/* Contents of the lookup tables that the next changes' grants pin. */
+	size_t table_count;
+	struct authz_table_contents tables[LIMIT_TABLE_PINS_MAX];
+	char refusal[256]; /* code and text of the last refused change */
 };
 
 /* A user with a wallet, a client that may use it, and what was signed to get there. */

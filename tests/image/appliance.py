@@ -27,7 +27,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 sys.path.insert(0, os.path.join(ROOT, "tests/image"))
 from dhcp import Server  # noqa: E402
 from machine import FIRMWARE, Machine, run  # noqa: E402
-from owner import Owner  # noqa: E402
+from owner import OF_ALL, OF_USER, Owner  # noqa: E402
 
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(ROOT, "build")
 TOOL = os.path.join(BUILD, "bin/claviger")
@@ -389,7 +389,7 @@ def case_what_is_missing_or_damaged_is_said_with_its_number(world):
     is whole again serves, by an address of its manifest."""
     machine, owner = world.machine, world.owner
     kept, second = machine.path("data.kept"), machine.path("second.img")
-    owner.disk(machine.data, "--address", "10.0.2.15/24", "--router", "10.0.2.2", new=False)
+    owner.disk(machine.data, "--address", "10.0.2.15/24", "--router", "10.0.2.2", "--interpreter", new=False)
     for path in (kept, second):
         run("cp", "--sparse=always", machine.data, path)
     nobody = ("-netdev", "hubport,id=net,hubid=0", "-device", "virtio-net-pci,netdev=net")
@@ -413,11 +413,162 @@ def case_what_is_missing_or_damaged_is_said_with_its_number(world):
     expect("it is the manifest's", address["from"] == "manifest" and address["address"] == "10.0.2.15", address)
     owner.reach(machine.ports[8200])
     owner.sign()
+    told = json.loads(owner.claviger("machine", "status", "--operator", owner.path("operator.json"), "--operator-port",
+                                     str(machine.ports[8201]), "--json"))
+    judged = attest(world, "get", {"software_tpm": True})
+    expect("and interprets all policies, as it says", (told["signer"]["policy_engine"], judged.get("policy_engine")) ==
+           ("interpreter", "interpreter"), (told, judged))
     machine.off()
     owner.disk(machine.data, new=False)
     world.fails(world.signed, 105, network=False, options=nobody)
     for path in (kept, second):
         os.unlink(path)
+
+
+def region(name):
+    """Where an item of the data disk begins, and how long each of its halves is (spec/disk.md)."""
+    at, size = {"share": (128, 32), "genesis": (288, 32), "escrow": (320, 32)}[name]
+    return at << 10, size << 9
+
+
+def read_item(disk, name):
+    """The newer half of an item: where it begins, and its content."""
+    at, half = region(name)
+    with open(disk, "rb") as f:
+        f.seek(at)
+        halves = [f.read(half) for _ in range(2)]
+    turns = [int.from_bytes(h[8:16], "little") if h[:8] == b"CITEM001" else 0 for h in halves]
+    newer = turns.index(max(turns))
+    return at + newer * half, halves[newer][64:64 + int.from_bytes(halves[newer][16:24], "little")]
+
+
+def change_item(disk, name, change):
+    """What somebody writes there who knows how a half is summed."""
+    at, content = read_item(disk, name)
+    changed = change(content)
+    assert len(changed) == len(content) and changed != content
+    with open(disk, "r+b") as f:
+        f.seek(at)
+        head = f.read(24)
+        f.write(hashlib.sha256(head + changed).digest() + bytes(8) + changed)
+
+
+def count_further(by):
+    """Changes what a sealed share says of the boot counter at genesis."""
+    def change(content):
+        found = re.search(rb"\x0a([\x01-\x16]|\x18[\x19-\xfe])\x0b\x58\x20\0{32}", content, re.S)
+        end = found.end(1)
+        return content[:end - 1] + bytes([content[end - 1] + by]) + content[end:]
+    return change
+
+
+def spoiled(world, name, script):
+    """An image that does this before its first own program, and is approved."""
+    first = os.path.join(world.folder, "first-" + name)
+    with open(os.path.join(BUILD, "tests/spoil"), "rb") as f:
+        data = f.read()
+    with open(first, "wb") as f:
+        f.write(data.replace(b"script:" + bytes(len(script)), b"script:" + script, 1))
+    os.chmod(first, 0o755)
+    folder, approvals = world.build("spoiled-" + name, init=first), approvals_of(world, "spoiled-" + name)
+    with open(os.path.join(folder, "pcrs.json")) as f:
+        world.owner.approve("release", json.load(f), approvals=approvals)
+    run(TOOL, "image", "disk", "--approvals", approvals, world.machine.data)
+    return os.path.join(folder, "claviger-signed.efi")
+
+
+def case_who_had_disk_or_tpm_is_found_out_with_a_number(world):
+    """PH1, PH7, PH9: a share that is gone or says something else, a TPM whose owner's authorization was taken off, one
+    that was used before our first program; an address that the card does not take, and a folder that is mounted."""
+    machine, owner = world.machine, world.owner
+    owner.disk(machine.data, new=False)
+    kept, tpm = machine.path("data.kept"), machine.path("tpm.kept")
+    run("cp", "--sparse=always", machine.data, kept)
+    shutil.copytree(machine.path("tpm"), tpm, ignore=shutil.ignore_patterns("control", "socket*", "pid"))
+
+    def emptied():
+        with open(machine.data, "r+b") as f:
+            for name in ("share", "genesis"):
+                at, half = region(name)
+                f.seek(at)
+                f.write(bytes(2 * half))
+
+    def unowned():
+        with open(owner.path("escrow"), "wb") as f:
+            f.write(read_item(machine.data, "escrow")[1])
+        owned = json.loads(owner.claviger("--json", "tpm", "escrow", owner.path("escrow"), "--key",
+                                          owner.path("escrow.json")))["owner"]
+        expect("the owner's authorization is taken off",
+               machine.tools(["tpm2_changeauth", "-c", "o", "-p", "hex:" + owned]) == [0])
+
+    def far_router():
+        owner.disk(machine.data, "--address", "10.0.2.15/24", "--router", "10.9.9.9", new=False)
+    cap = hashlib.sha256(b"claviger/cap/v1").hexdigest()
+    extend = "80020000004100000182" "0000000b" "00000009" "40000009" "0000000000" "00000001" "000b" + cap
+    session = "80010000002b00000176" "40000007" "40000007" "0010" + "ab" * 16 + "0000" "00" "0010" "000b"
+    for code, prepare, image in (
+            (106, far_router, world.signed),
+            (112, emptied, world.signed),
+            (115, lambda: change_item(machine.data, "share", count_further(1)), world.signed),
+            (118, lambda: change_item(machine.data, "share", count_further(-1)), world.signed),
+            (127, unowned, world.signed),
+            (101, None, spoiled(world, "mount", b"sys ")),
+            (116, None, spoiled(world, "capped", extend.encode() + b" ")),
+            (128, None, spoiled(world, "full", (session + " ").encode() * 3))):
+        run("cp", "--sparse=always", kept, machine.data)
+        if prepare:
+            prepare()
+        elif code != 101:
+            run(TOOL, "image", "disk", "--approvals", owner.path("approvals-spoiled-" + ("capped" if code == 116 else "full")),
+                machine.data)
+        world.fails(image, code)
+        shutil.rmtree(machine.path("tpm"))
+        shutil.copytree(tpm, machine.path("tpm"))
+    run("cp", "--sparse=always", kept, machine.data)
+    world.serves("and what is whole again serves")
+    owner.reach(machine.ports[8200])
+    owner.sign()
+    machine.off()
+    os.unlink(kept)
+    shutil.rmtree(tpm)
+
+
+def case_a_genesis_that_cannot_be_is_said_with_its_number(world):
+    """Another new machine, which each of these switches off: a manifest of genesis that nobody signed, a disk that takes
+    no share, a TPM without room, one that takes no authorization for the time being; then it is this site's, and takes
+    no second genesis."""
+    owner = Owner(os.path.join(world.folder, "genesis-owner"), TOOL, os.path.join(BUILD, "share/policies"))
+    owner.found()
+    owner.approve("release", {"sha256": world.predicted})
+    owner.approve("site", world.measured)
+    usual, machine = world.machine, Machine(os.path.join(world.folder, "genesis"), world.keys)
+    machine.manufacture()
+    world.machine = machine
+
+    def new_disk():
+        os.unlink(machine.data)
+        owner.disk(machine.data)
+    new_disk()
+    change_item(machine.data, "genesis", lambda content: content[:-1] + bytes([content[-1] ^ 1]))
+    world.fails(world.signed, 125, genesis=True)
+    new_disk()
+    at, half = region("escrow")
+    world.fails(world.signed, 119, genesis=True, bad={"data": [at >> 9, (at + half) >> 9]})
+    indices = ["0x%x" % (0x1800000 + i) for i in range(200)]
+    full = machine.tools(*(["tpm2_nvdefine", index, "-C", "o", "-s", str(size), "-a", "ownerread|ownerwrite"]
+                           for index, size in [(index, 2048) for index in indices[:100]] + [(i, 16) for i in indices[100:]]))
+    expect("the TPM is full", full[0] == 0 and full[-1] != 0, full)
+    world.fails(world.signed, 128, genesis=True)
+    machine.tools(*(["tpm2_nvundefine", index, "-C", "o"] for index in indices))
+    expect("the TPM is locked", machine.tools(["tpm2_dictionarylockout", "-c", "-p", "wrong"]) != [0])
+    world.fails(world.signed, 117, genesis=True)
+    expect("the TPM is cleared", machine.tools(["tpm2_clear", "-c", "p"]) == [0])
+    new_disk()
+    world.serves("a genesis that nothing keeps from it")
+    machine.off()
+    new_disk()
+    world.fails(world.signed, 126, genesis=True)
+    world.machine = usual
 
 
 def case_the_disk_beside_another_tpm_stays_closed(world):
@@ -919,9 +1070,10 @@ def case_a_backup_serves_from_a_new_disk_when_the_site_says_so(world):
 
 
 def case_a_full_disk_takes_no_power_and_freezes(world):
-    """O9, R2, DS5: another machine, whose disk is as small as one may be, and all of its store is filled from afar by
-    users' grants: told at 95 % and at 100 % by console, log and metrics; then nothing that gives power is taken, a
-    bot's signatures and freezing go on, and so it is after a power cut."""
+    """O9, R2, A25, DS5: another machine, whose disk is as small as one may be. No user's grants take more of it than his
+    share, nor all grants' modules and tables more than half. All of it is filled with wallets, from afar: told at 95 %
+    and at 100 % by console, log and metrics; then nothing that gives power is taken, a bot's signatures and freezing
+    go on, and so it is after a power cut."""
     owner = Owner(os.path.join(world.folder, "small-owner"), TOOL, os.path.join(BUILD, "share/policies"))
     owner.found()
     with open(os.path.join(world.image, "pcrs.json")) as f:
@@ -952,9 +1104,17 @@ def case_a_full_disk_takes_no_power_and_freezes(world):
         owner.meet(machine.ports[8200])
         owner.set_up_wallet()
         percents = []
-        added, said = owner.fill_the_store(filled)
-        print("%-40s %d grants, %6.1f s after power on" % ("full after", added, time.monotonic() - machine.began), flush=True)
-        expect("full at last", added > 40 and "disk is full" in said, (added, said))
+        added, said = owner.use_up_shares(filled)
+        print("%-40s %d grants, %6.1f s after power on" % ("shares used up after", added, time.monotonic() - machine.began),
+              flush=True)
+        expect("each user's share is used up before that of all", OF_USER in said[0] and OF_USER in said[-3] and
+               OF_ALL in said[-1], said)
+        expect("which is half of the disk", 40 < percents[-1] < 70, percents)
+        owner.grant_for_a_day("late")
+        owner.sign()
+        added, said = owner.fill_with_wallets(filled)
+        print("%-40s %d wallets, %6.1f s after power on" % ("full after", added, time.monotonic() - machine.began), flush=True)
+        expect("full at last", added > 1000 and "disk is full" in said, (added, said))
         filled()
         expect("told to Prometheus on the way", any(95 <= x < 100 for x in percents) and 100 <= percents[-1] < 110, percents)
         told = json.loads(owner.claviger("machine", "status", "--operator", owner.path("operator.json"), "--operator-port",
@@ -998,6 +1158,8 @@ CASES = [
     (case_a_full_disk_takes_no_power_and_freezes, "soak"),
     (case_the_manifest_of_another_site_is_refused, "soak"),
     (case_what_is_missing_or_damaged_is_said_with_its_number, "soak"),
+    (case_who_had_disk_or_tpm_is_found_out_with_a_number, "soak"),
+    (case_a_genesis_that_cannot_be_is_said_with_its_number, "soak"),
     (case_an_operator_restarts_it_and_memory_holds_nothing, "soak"),
     (case_the_disk_beside_another_tpm_stays_closed, "soak"),
     (case_without_secure_boot_or_with_other_keys_nothing_unseals, "soak"),

@@ -150,6 +150,25 @@ class Machine:
             "file=" + self.path("tpm/pid"))
         return control
 
+    def tools(self, *commands):
+        """What somebody does who has the TPM in another machine: commands of tpm2-tools, one after the other; their exit
+        statuses."""
+        socket_path = self.path("tpm/socket")
+        for name in (socket_path, socket_path + ".ctrl"):
+            if os.path.exists(name):
+                os.unlink(name)
+        swtpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.path("tpm"), "--server",
+                                  "type=unixio,path=" + socket_path, "--ctrl", "type=unixio,path=%s.ctrl" % socket_path,
+                                  "--flags", "not-need-init,startup-clear"])
+        environment = dict(os.environ, TPM2TOOLS_TCTI="swtpm:path=" + socket_path)
+        try:
+            while not os.path.exists(socket_path + ".ctrl"):
+                time.sleep(0.02)
+            return [subprocess.run(command, env=environment, capture_output=True).returncode for command in commands]
+        finally:
+            swtpm.kill()
+            swtpm.wait()
+
     def drive(self, name, path, bad):
         """A disk, whose sectors `bad` take no writes: [(number of the sector), ...]."""
         if not bad:

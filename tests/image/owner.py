@@ -41,9 +41,16 @@ def address():
 
 
 # What fills a store soonest (spec/store.md, lib/base/base_limits.h).
-USERS, GRANTS = 32, 16  # live grants that a wallet has of one client
-MODULES = 5  # of the largest size, that one user may have kept on the smallest disk
+USERS = 16  # eight have used up what all have
 LARGEST = 262000  # bytes of a module, with what else a request has
+OF_USER, OF_ALL = ("%s modules and lookup tables of" % who for who in ("of this user keep", "this deployment keeps"))
+KEYS, FOLDER = 16384, 256
+
+
+def keypair():
+    """An ed25519 key as Solana's tools write it: 64 numbers, the seed and the public key."""
+    shown = re.findall(r"^ +((?:[0-9a-f]{2}:?)+)$", run("openssl", "genpkey", "-algorithm", "ed25519", "-text"), re.M)
+    return list(bytes.fromhex("".join(shown).replace(":", "")))
 
 
 def padding(number, size):
@@ -172,33 +179,58 @@ class Owner:
                       "--yes")
         self.address = self.wallet()
 
-    def fill_the_store(self, each):
-        """Users make grants until one is refused: how many there are then, and in which words it was refused; each() is
-        called behind every one. Each pins eight lookup tables of its own, and a user's first ones have a module of their
-        own, as many as his share of the modules takes; a user has as many grants as one wallet takes of one client."""
+    def use_up_shares(self, each):
+        """Users make grants until no more modules and lookup tables of anybody's are kept: how many grants there are then,
+        and in which words they were refused; each() is called behind every one. Each pins eight tables of its own, and
+        names a module of its own while its user's share of them takes one more."""
         with open(os.path.join(self.policies, "transfer.wasm"), "rb") as f:
             module = f.read()
-        own, tables = self.path("full.wasm"), self.path("full.json")
+        own, tables, said, made = self.path("full.wasm"), self.path("full.json"), [], 0
         entries = {str(i): address() for i in range(256)}
-        for made in range(USERS * GRANTS):
-            user, wallet = self.path("user%d.json" % (made // GRANTS)), "full%d" % (made // GRANTS)
-            if made % GRANTS == 0:
-                self.claviger("key", "new", user)
-                done = self.claviger("wallet", "create", wallet, "--key", user, "--yes", ok=False)
-                if done.returncode and not LATE.search(done.stderr):
-                    return made, done.stderr
-            with open(own, "wb") as f:
-                f.write(module + (padding(made, LARGEST - len(module)) if made % GRANTS < MODULES else b""))
-            pins = {table: dict(entries, **{"0": address()}) for table in sorted(address() for _ in range(8))}
-            with open(tables, "w") as f:
-                json.dump(pins, f)
-            done = self.claviger("grant", "create", "--wallet", wallet, "--client", "bot", "--key", user, "--params",
-                                 self.path("transfer.toml"), "--policy", own, "--cap", "lamports:total:1000", "--tables",
-                                 tables, "--pin", ",".join("%s:256" % table for table in pins), "--yes", ok=False)
-            if done.returncode and not LATE.search(done.stderr):  # of one that came too late, the next is another one
-                return made, done.stderr
+        for number in range(USERS):
+            user, wallet = self.path("user%d.json" % number), "full%d" % number
+            self.claviger("key", "new", user)
+            self.claviger("wallet", "create", wallet, "--key", user, "--yes")
+            for size in (LARGEST - len(module), 0):
+                while True:
+                    with open(own, "wb") as f:
+                        f.write(module + (padding(made, size) if size else b""))
+                    pins = {table: dict(entries, **{"0": address()}) for table in sorted(address() for _ in range(8))}
+                    with open(tables, "w") as f:
+                        json.dump(pins, f)
+                    done = self.claviger("grant", "create", "--wallet", wallet, "--client", "bot", "--key", user, "--params",
+                                         self.path("transfer.toml"), "--policy", own, "--cap", "lamports:total:1000",
+                                         "--tables", tables, "--pin", ",".join("%s:256" % table for table in pins), "--yes",
+                                         ok=False)
+                    made += 1
+                    if done.returncode and not LATE.search(done.stderr):  # of one that came too late, the next is another one
+                        said.append(done.stderr)
+                        break
+                    each()
+            if OF_ALL in said[-1]:
+                break
+        return made, said
+
+    def fill_with_wallets(self, each):
+        """Users bring keys until one is refused: how many, and in which words; each() is called behind every folder."""
+        folder = self.path("keys")
+        os.mkdir(folder)
+        for number in range(KEYS // FOLDER):
+            user = self.path("many%d.json" % number)
+            self.claviger("key", "new", user)
+            for name in os.listdir(folder):
+                os.unlink(os.path.join(folder, name))
+            for i in range(FOLDER):
+                with open(os.path.join(folder, "m%d-%d.json" % (number, i)), "w") as f:
+                    json.dump(keypair(), f)
+            for _ in range(ASKED_AGAIN):
+                done = self.claviger("wallet", "import", "--bulk", folder, "--key", user, "--yes", ok=False)
+                if not done.returncode or not LATE.search(done.stderr):
+                    break
+            if done.returncode:
+                return number * FOLDER, done.stderr
             each()
-        return USERS * GRANTS, ""
+        return KEYS, ""
 
     def wallet(self):
         """The address of the wallet "trading", as the machine lists it now."""

@@ -316,6 +316,10 @@ def check_the_runbook_has_every_number(seen):
     seen.extend(built)
     for number, what, action in sorted(set(built) ^ set(document)):
         yield "image/runbook.md and the sources differ in %s: %s; %s" % (number, what, action)
+    reached = re.findall(r"\b1\d\d\b", read("tests/image/appliance.py"))
+    for number, what, _ in re.findall(row % "BOOT", read("proc/boot.def")):
+        if number not in reached:
+            yield "tests/image/appliance.py has no machine that ends with %s: %s" % (number, what)
 
 
 def check_module_tables_agree(seen):

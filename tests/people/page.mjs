@@ -9,10 +9,11 @@ import { join } from 'node:path';
 import * as kit from '@solana/kit';
 import jsQR from 'jsqr';
 import { expect, fresh, friend, play, refusedAs, signed, test } from '../system/cases.mjs';
-import { policy, someone, toToml, transferMessage } from '../system/stage.mjs';
+import { build, policy, someone, toToml, transferMessage } from '../system/stage.mjs';
 import { openBrowser, openPage, skipWithoutChromium } from './browser.mjs';
 
 skipWithoutChromium();
+const { kindOf } = await import(join(build, 'web/web/src/passkey.js'));
 let browser;
 const shots = process.env.SHOTS;
 const shot = async (page, name, options = {}) => {
@@ -186,6 +187,25 @@ test('a bot is authorized with one prompt, by a text that the signer wrote', asy
   expect(after - before === 1, 'prompts:', after - before);
   signed(await pay(s, user, 1_995_000));
   refusedAs(await pay(s, user, 1000, someone('thief')), 422, 'policy_denied');
+});
+
+// S12: what was meant as one number is not cut to its first part
+test('a number or an address is one, or it is refused before anything is asked', async (s) => {
+  const user = await alice(s);
+  const { page } = user;
+  await click(page, 'Authorize a bot');
+  await page.locator('#client').fill(user.client);
+  await page.locator('#module').setInputFiles(policy('transfer'));
+  await page.getByText('Known policy: transfer').waitFor();
+  await page.locator('#p-recipients').fill(friend);
+  await page.locator('#p-max_fee_lamports').fill('5000');
+  for (const typed of ['1,000,000', '1 000 000', '1.000.000', '1e6', '0x10', '18446744073709551616']) {
+    await page.locator('#p-max_lamports').fill(typed);
+    await click(page, 'Read it');
+    await said(page, `"${typed}" is not a whole number`);
+    expect(await page.locator('dialog pre').count() === 0, typed, 'went on');
+  }
+  await page.keyboard.press('Escape');
 });
 
 test('spent against caps, the policy\'s words and the last decisions with reasons are shown', async (s) => {
@@ -379,6 +399,31 @@ test('while the signer has too much to do the page comes again, and keeps what w
   signed(await pay(s, user, 1000));
 });
 
+test('a signer that is away, was started anew, or has another time is told in words that help', async (s) => {
+  const { page } = await alice(s);
+  const with_ = async (act, words) => {
+    await page.route('**/api/v1/changes', act);
+    await click(page, 'Refresh');
+    await said(page, words);
+    await page.unroute('**/api/v1/changes');
+  };
+  await with_((route) => route.abort(), 'No answer came from the signer');
+  await with_((route) => route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>Bad Gateway</h1>' }), 'somebody stands between');
+  // What was sealed to a key that the authority has no more: it cannot open it.
+  await with_(async (route) => {
+    const raw = Buffer.from(route.request().postDataJSON().envelope, 'base64');
+    raw[40] ^= 1;
+    const { status, body } = await s.signer.api('POST', '/api/v1/changes', { body: { envelope: raw.toString('base64') } });
+    await route.fulfill({ status, json: body });
+  }, 'has started anew since this page was opened');
+  await page.clock.setFixedTime(Date.now() - 3_600_000);
+  await click(page, 'Freeze now');
+  await said(page, 'The clock of this device is behind');
+  await page.clock.setFixedTime(Date.now());
+  await click(page, 'Refresh');
+  await page.locator('#address').waitFor();
+});
+
 test('limits of the wallet come with one tap, and go by a text', async (s) => {
   const user = await alice(s);
   const { page } = user;
@@ -416,7 +461,7 @@ test('limits are lowered with one tap, and raised by a text', async (s) => {
   const cap = page.getByLabel('SOL in any 24 hours');
   expect(await cap.inputValue() === '0.01', await cap.inputValue());
   await shot(page, '4-limits', { fullPage: false });
-  await cap.fill('0.003');
+  await cap.fill('0,003'); // as a number pad of other places has it
   await click(page, 'Set them');
   await said(page, 'The limits are set');
   await page.getByText('of 0.003 SOL').waitFor();
@@ -434,7 +479,7 @@ test('limits are lowered with one tap, and raised by a text', async (s) => {
   await click(page, 'Approve with passkey');
   await said(page, 'The limits are set');
   signed(await pay(s, user, 1_500_000));
-  for (const typed of ['', 'x', '-1', '0.0000000001']) {
+  for (const typed of ['', 'x', '-1', '0.0000000001', '1,000', '18446744073.709551616']) {
     await limit.click();
     await cap.fill(typed);
     await click(page, 'Set them');
@@ -707,6 +752,11 @@ test('an export that need not wait is opened in the page, and the file is the wa
   await context.close();
 });
 
+test('an Ed25519 signature that happens to begin as DER does is one', async () => {
+  const signature = (length) => Uint8Array.from({ length }, (_, i) => [0x30, length - 2][i] ?? 7);
+  expect(kindOf(signature(64)) === 3 && kindOf(signature(70)) === 2 && kindOf(signature(72)) === 2, kindOf(signature(64)));
+});
+
 // Chromium asks security keys for credProtect, and they answer with it.
 test('a security key makes a wallet and signs for it', async (s) => {
   const { page, context } = await openPage(browser, s.signer, { device: { transport: 'usb', ctap2Version: 'ctap2_1', hasCredBlob: true, hasMinPinLength: true } });
@@ -823,7 +873,12 @@ test('an app\'s browser is left for the system\'s; a browser without passkeys is
     const { page, context } = await openPage(browser, s.signer, { userAgent, path: '/#grant=AAAA', viewport: { width: 390, height: 780 } });
     const link = page.getByRole('link', { name: 'Open in the browser' });
     await link.waitFor();
-    expect((await link.getAttribute('href')).startsWith(begins) && (await link.getAttribute('href')).includes('grant=AAAA'), await link.getAttribute('href'));
+    const href = await link.getAttribute('href');
+    expect(href.startsWith(begins) && href.includes('grant=AAAA'), href);
+    // Android's Intent.parseUri: what stands before the last '#' is the address; a page knows its grant by the fragment.
+    const [at, scheme] = [href.lastIndexOf('#Intent;'), begins.split(':')[0]];
+    expect(href.lastIndexOf('#') === (at < 0 ? href.indexOf('#grant=') : at), href);
+    expect(new URL(`https${href.slice(scheme.length, at < 0 ? undefined : at).replace(/^-https/, '')}`).hash === '#grant=AAAA', href);
     const asked = await page.evaluate(() => performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/api/')).length);
     expect(asked === 0, 'the signer was asked from there');
     await shot(page, '9-telegram', { fullPage: false });

@@ -2,7 +2,7 @@
 // The TypeScript SDK against a real signer, and what it signs executed by litesvm (B12). The network
 // between them is bent where a test needs a bad one: answers are lost, late or lies.
 // usage: node tests/people/sdk.mjs [WORD...]   only the tests whose name contains one of the words
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ if (made.code !== 0) {
 }
 const { ClavigerClient, ClavigerError, createClavigerSigner } = await import(join(build, 'sdk/ts/dist/index.js'));
 const { toWallet } = await import(join(build, 'sdk/ts/dist/web3.js'));
-const { nodeTransport } = await import(join(build, 'sdk/ts/dist/transport.js'));
+const { nodeTransport } = await import(join(build, 'sdk/ts/dist/node.js'));
 
 const chain = new Chain();
 let key; // the deployment's
@@ -150,6 +150,24 @@ test('explain signs and counts nothing, and gives facts and reasons', async (s) 
   const no = await signer.explain(bytesTo(signer, unlike(), someone('thief')));
   expect(no.verdict === 'deny' && no.code === 'policy_denied' && no.reasons.length === 1 && no.reasons[0].text.length > 0, no.code);
   expect((await s.left(s.counted)).left[0] === first, 'a dry run was counted');
+});
+
+test('signEach: a part that is lost, or one wrong signature, takes nothing from the others', async (s) => {
+  const net = bent(s, async (request, send, count) => {
+    if (request.url.pathname !== '/api/v1/batch') return send();
+    if (count > 1) throw new Error('connection reset');
+    const got = await send();
+    const body = JSON.parse(new TextDecoder().decode(got.body));
+    body.results[1].signature = body.results[0].signature;
+    return { ...got, body: new TextEncoder().encode(JSON.stringify(body)) };
+  });
+  const signer = open(s, s.one, { transport: net.transport, retry: { attempts: 1 } });
+  const results = await signer.signEach(Array.from({ length: 18 }, () => bytesTo(signer)));
+  const told = results.map((result) => (result instanceof ClavigerError ? result.reason : 'signed'));
+  expect(told[0] === 'signed' && told[1] === 'signature_wrong' && told.slice(2, 16).every((each) => each === 'signed') &&
+    told.slice(16).join() === 'no_connection,no_connection', told);
+  const stop = AbortSignal.abort(new Error('the bot moved on'));
+  expect((await caught(signer.signEach([bytesTo(signer)], { abortSignal: stop }))) === stop.reason, 'an aborted call has results');
 });
 
 // A8's spirit for bots: the token goes to nobody who has not shown who he is
@@ -366,6 +384,52 @@ test('abortSignal ends it at once: before, in flight, and between two attempts',
   }
 });
 
+test('a token that does not come, or is none, is told as such, and nothing is sent', async (s) => {
+  const why = new Error('the bot moved on');
+  const ask = async (more, options) => {
+    const net = bent(s);
+    const signer = open(s, s.one, { transport: net.transport, ...more });
+    const error = await caught(signer.signTransactions([bytesTo(signer)], options));
+    expect(net.at('/api/v1/sign').length === 0, 'it was sent');
+    return error;
+  };
+  const never = () => new Promise(() => {});
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(why), 50);
+  expect(await ask({ token: never }, { abortSignal: stop.signal }) === why, 'the signal does not end it');
+  const late = await ask({ token: never, timeoutMs: 300 });
+  expect(late.code === SignerErrorCode.CONFIG_ERROR && late.message.includes('gave none within 300 ms'), late.message);
+  for (const token of ['', ' \n', 'two\nlines', 'two words', 't\u00f6ken', async () => { throw new Error('no such file'); }]) {
+    const error = await ask({ token });
+    expect(error.code === SignerErrorCode.CONFIG_ERROR && error.message.includes('"token"') && !error.retryable, error.message);
+  }
+  const { client } = open(s, s.one);
+  for (const idempotencyKey of ['', 'a\nb', 'x'.repeat(129)])
+    expect((await caught(client.sign({ wallet: 'one', message: new Uint8Array(1) }, { idempotencyKey }))).message.includes('"idempotencyKey"'), idempotencyKey);
+});
+
+test('a stream comes again for as long as the signer is away; one that never stood gives up', async (s) => {
+  let asked = 0;
+  const tell = async function* () { yield new TextEncoder().encode(`event: gap\nid: ${asked}\ndata: {}\n\n`); };
+  const streams = async () => {
+    if (++asked !== 1 && asked !== 5) throw new Error('connection refused');
+    return { status: 200, header: () => null, body: tell() };
+  };
+  const follow = () => open(s, s.one, { trust: 'tls', streams, retry: { attempts: 2 } }).client.events('one');
+  const events = follow();
+  expect((await events.next()).value.cursor === '1' && (await events.next()).value.cursor === '5', asked);
+  asked = 5;
+  expect((await caught(follow().next())).reason === 'no_connection' && asked === 7, asked);
+});
+
+test('what is built for browsers has nothing of Node in it', async () => {
+  const folder = join(build, 'sdk/ts');
+  const { browser } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const files = readdirSync(join(folder, 'dist'), { recursive: true }).filter((name) => name.endsWith('.js'));
+  const ofNode = files.filter((name) => /(from|import\()\s*'node:/.test(readFileSync(join(folder, 'dist', name), 'utf8')));
+  expect(ofNode.join() === 'node.js' && browser['./dist/node.js'] === false, ofNode);
+});
+
 test('a signature that is none of ours is refused, whoever sends it', async (s) => {
   const other = open(s, s.counted);
   const theirs = await other.client.sign({ wallet: s.counted.name, transaction: Uint8Array.from(bytesTo(other, 3_000n).messageBytes) });
@@ -394,7 +458,14 @@ test('bad configuration is refused where it is written', async (s) => {
   for (const [name, more, code] of [['http', { url: 'http://127.0.0.1:8200' }, SignerErrorCode.CONFIG_ERROR], ['no url', { url: 'signer' }, SignerErrorCode.CONFIG_ERROR],
     ['no address', { address: 'bot' }, SignerErrorCode.INVALID_PUBLIC_KEY], ['no trust', { trust: undefined }, SignerErrorCode.CONFIG_ERROR],
     ['a path', { url: `${s.signer.url}/api` }, SignerErrorCode.CONFIG_ERROR], ['a file\'s name', { ca: s.signer.ca }, SignerErrorCode.CONFIG_ERROR],
-    ['half a key', { trust: { deploymentKey: 'abcd' } }, SignerErrorCode.CONFIG_ERROR]]) {
+    ['half a key', { trust: { deploymentKey: 'abcd' } }, SignerErrorCode.CONFIG_ERROR],
+    // what would leave a check out, or never end
+    ['no policy where one is meant', { trust: { deploymentKey: key, evidence: null } }, SignerErrorCode.CONFIG_ERROR],
+    ['a member misspelt', { trust: { deploymentKey: key, evidnce: {} } }, SignerErrorCode.CONFIG_ERROR],
+    ['a text for true', { trust: { deploymentKey: key, activate: 'yes' } }, SignerErrorCode.CONFIG_ERROR],
+    ['no number of attempts', { retry: { attempts: NaN } }, SignerErrorCode.CONFIG_ERROR],
+    ['no deadline', { retry: { deadlineMs: NaN } }, SignerErrorCode.CONFIG_ERROR],
+    ['more than timers take', { timeoutMs: 2 ** 31 }, SignerErrorCode.CONFIG_ERROR]]) {
     let error;
     try { open(s, s.one, more); } catch (thrown) { error = thrown; }
     expect(error?.code === code && error instanceof ClavigerError, name, error?.message);

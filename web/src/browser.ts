@@ -28,8 +28,9 @@ export function inApp(agent: string, where: Location, scope: object = window): I
   const webview = /; wv\)/.test(agent) || (/iPhone|iPad|iPod/.test(agent) && !/Safari\//.test(agent));
   if (named === undefined && !webview) return undefined;
   const rest = `${where.host}${where.pathname}${where.search}${where.hash}`;
+  // Android looks for the last '#': those of the address before it stay as they are, for as %23 they would be of its path.
   const link = /Android/.test(agent)
-    ? `intent://${rest.replace('#', '%23')}#Intent;scheme=https;action=android.intent.action.VIEW;category=android.intent.category.BROWSABLE;end`
+    ? `intent://${rest}#Intent;scheme=https;action=android.intent.action.VIEW;category=android.intent.category.BROWSABLE;end`
     : /iPhone|iPad|iPod/.test(agent) ? `x-safari-https://${rest}` : where.href;
   return { name: named ?? 'an app', link };
 }

@@ -213,19 +213,19 @@ function address(text: string): Uint8Array {
   return key;
 }
 
-/** What a person typed for a field; undefined: nothing. */
+/** What a person typed for a field; undefined: nothing. Only lists are split: of "1,000" no part is what was meant. */
 export function valueOf(field: Field, typed: string): Cbor | undefined {
-  const lines = typed.split(/[\s,]+/).filter((line) => line !== '');
-  if (lines.length === 0) {
+  const entries = typed.split(/[\s,]+/).filter((entry) => entry !== '');
+  if (entries.length === 0) {
     if (field.required) throw new Error(`${field.name} is needed`);
     return undefined;
   }
   switch (field.type) {
     case 1: return typed === 'true';
-    case 2: return u64(lines[0]!);
-    case 3: return address(lines[0]!);
-    case 5: return lines.map(u64);
-    case 6: return lines.map(address);
+    case 2: return u64(typed);
+    case 3: return address(typed);
+    case 5: return entries.map(u64);
+    case 6: return entries.map(address);
     default: return typed;
   }
 }
@@ -240,11 +240,16 @@ export function solOf(lamports: bigint): string {
 }
 export const sol = (lamports: bigint): string => `${solOf(lamports)} SOL`;
 
-/** What a person typed in SOL. */
+/**
+ * What a person typed in SOL. Some phones' number pads have a comma and no point: it is taken where it cannot stand between
+ * thousands, "0,5" and "2,25"; who typed "1,000" says which he means.
+ */
 export function lamportsOf(text: string): bigint {
-  const [, whole = '', fraction = ''] = text.match(/^([0-9]{1,10})(?:\.([0-9]{1,9}))?$/) ?? [];
-  if (whole === '') throw new Error(`"${text}" is no amount of SOL.`);
-  return BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
+  const [, whole = '', sign = '', fraction = ''] = text.match(/^([0-9]{1,11})(?:([.,])([0-9]{1,9}))?$/) ?? [];
+  const lamports = BigInt(whole) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
+  if (whole === '' || lamports >= 1n << 64n) throw new Error(`"${text}" is no amount of SOL.`);
+  if (sign === ',' && fraction.length === 3 && whole !== '0') throw new Error(`"${text}" is no amount of SOL that can be read in one way: ${whole}${fraction}, or ${whole}.${fraction}?`);
+  return lamports;
 }
 
 export function amount(counter: Counter, value: bigint): string {

@@ -4,6 +4,7 @@
 import { fromBase64, toBase64, toHex } from '../../sdk/ts/src/bytes.js';
 import { CborMap, concat, decode, encode, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
 import { activate, ActivationError, PolicyError, verifyEvidence, type Credential, type Policy, type Report } from '../../sdk/ts/src/attest/index.js';
+import { isSmall } from '../../sdk/ts/src/attest/verify.js';
 import { aesOpen, hkdf, seal, sha256, type Sealed } from './hpke.js';
 import { assert, kindOf, passkeyId, register, type Assertion, type Passkey, type Registered } from './passkey.js';
 
@@ -22,6 +23,13 @@ export class Refused extends Error {
 
 export class Untrusted extends Error {}
 
+/** The authority cannot open what is sealed to the key that it had when this page was opened. */
+export class Restarted extends Error {
+  constructor() {
+    super('The signer has started anew since this page was opened. Open the page again; nothing was changed.');
+  }
+}
+
 /** It has too much to do just now. Nothing was begun, so the same bytes may be sent again; all else is for the user to decide. */
 export const isLoad = (error: unknown): error is Refused => error instanceof Refused && ['overloaded', 'share_spent'].includes(error.code);
 
@@ -38,6 +46,25 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
     }
   }
   return ask();
+}
+
+/** One question over HTTP: an answer that is the signer's, or words that a person can use. */
+async function http(path: string, body?: Readonly<Record<string, string>>): Promise<{ ok: boolean; status: number; said: Record<string, unknown> }> {
+  const answer = await fetch(path, {
+    cache: 'no-store', credentials: 'omit', redirect: 'error',
+    ...(body === undefined ? {} : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  }).catch((error: unknown) => {
+    throw new Error('No answer came from the signer: it may be restarting, or this device is offline. Look at the wallet again before you repeat what you did.', { cause: error });
+  });
+  const said: unknown = await answer.json().catch(() => undefined);
+  if (typeof said !== 'object' || said === null) throw new Error(`What answers here (with status ${answer.status}) is not the signer: somebody stands between who lets nothing through now.`);
+  return { ok: answer.ok, status: answer.status, said: said as Record<string, unknown> };
+}
+
+/** What is to hold for ten minutes from now on, and has ended, was dated by a clock that is behind. */
+function tellOfClock(error: unknown): never {
+  if (!(error instanceof Refused) || !error.message.startsWith('the change has expired')) throw error;
+  throw new Refused(error.code, `The clock of this device is behind the signer's: here it is ${new Date().toLocaleString()}. Set it, and do it again.`);
 }
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -122,12 +149,9 @@ export interface Born {
 async function enrol(evidence: Uint8Array, policy: Policy): Promise<Policy> {
   if (policy.vendor_roots === undefined || policy.deployment_key !== undefined || policy.aks !== undefined) return policy;
   const ask = async ({ credential, secret }: Credential): Promise<Uint8Array> => {
-    const answer = await fetch('/api/v1/evidence/activate', {
-      method: 'POST', cache: 'no-store', credentials: 'omit', redirect: 'error',
-      headers: { 'content-type': 'application/json' }, body: JSON.stringify({ credential: toBase64(credential), secret: toBase64(secret) }),
-    });
-    if (!answer.ok) throw new Error(`the signer answers ${answer.status} to an activation: try again in some seconds`);
-    return fromBase64(String((await answer.json() as Record<string, unknown>)['secret'] ?? '')) ?? ZEROS;
+    const { ok, status, said } = await http('/api/v1/evidence/activate', { credential: toBase64(credential), secret: toBase64(secret) });
+    if (!ok) throw new Error(`the signer answers ${status} to an activation: try again in some seconds`);
+    return fromBase64(String(said['secret'] ?? '')) ?? ZEROS;
   };
   const name = await activate(evidence, ask).catch((error: unknown) => {
     throw error instanceof ActivationError ? new Untrusted(`Its evidence is refused: ${error.message}.`) : error;
@@ -171,9 +195,9 @@ export class Signer {
    */
   static async connect(policy: Policy | undefined): Promise<Signer> {
     const ask = async (path: string): Promise<Record<string, unknown>> => {
-      const answer = await fetch(path, { cache: 'no-store', credentials: 'omit', redirect: 'error' });
-      if (!answer.ok) throw new Error(`the signer answers ${answer.status}: it may still be starting`);
-      return await answer.json() as Record<string, unknown>;
+      const { ok, status, said } = await http(path);
+      if (!ok) throw new Error(`the signer answers ${status}: it may still be starting`);
+      return said;
     };
     const nonce = crypto.getRandomValues(new Uint8Array(32));
     const evidence = fromBase64(String((await ask(`/api/v1/evidence?nonce=${toHex(nonce)}`))['evidence'] ?? ''));
@@ -209,12 +233,8 @@ export class Signer {
 
   async #askOnce(kind: Kind, payload: Uint8Array): Promise<Uint8Array> {
     const sealed = await this.#seal(this.#channelKey, encode(fields({ 1: 1n, 2: BigInt(kind), 3: payload })));
-    const answer = await fetch('/api/v1/changes', {
-      method: 'POST', cache: 'no-store', credentials: 'omit', redirect: 'error',
-      headers: { 'content-type': 'application/json' }, body: JSON.stringify({ envelope: toBase64(sealed.bytes) }),
-    });
-    const said = await answer.json() as Record<string, unknown>;
-    if (!answer.ok) throw new Refused(String(said['code']), String(said['detail']));
+    const { ok, said } = await http('/api/v1/changes', { envelope: toBase64(sealed.bytes) });
+    if (!ok) throw said['code'] === 'request_malformed' ? new Restarted() : new Refused(String(said['code']), String(said['detail']));
     const plain = await this.#openAnswer(sealed, fromBase64(String(said['envelope'])) ?? ZEROS);
     const inside = bytesAt(plain, 3);
     if (numberAt(plain, 2) === 0n) return inside;
@@ -292,7 +312,7 @@ export class Signer {
     const registrations = await Promise.all(registered.map(async (each) =>
       fields({ 1: await passkeyId(each.rawId), 2: each.authData, 3: each.clientData })));
     const draft = fields({ 1: build(ZEROS), 2: [], 6: registrations.length === 0 ? undefined : registrations });
-    const text = mapOf(decode(await this.ask(Kind.Prepare, encode(draft)))).get(1);
+    const text = mapOf(decode(await this.ask(Kind.Prepare, encode(draft)).catch(tellOfClock))).get(1);
     if (typeof text !== 'string') throw new Error('the signer gave no text');
     const change = build(await sha256(ascii(text)));
     return { text, change, challenge: await sha256(ascii('claviger/change/v1'), change), registrations };
@@ -341,7 +361,7 @@ export class Signer {
     if (one === undefined || key === undefined || one.entries.length !== (escape === undefined ? 4 : 5) || (copy instanceof Uint8Array) !== (escape !== undefined) || one.get(3) !== false ||
         toHex(bytesAt(births, 2)) !== toHex(this.deployment) || toHex(bytesAt(births, 3)) !== toHex(await sha256(prepared.change)) ||
         toHex(bytesAt(one, 1)) !== toHex(wallet) || numberAt(key, 1) !== BigInt(passkey.kind) ||
-        toHex(bytesAt(key, 2)) !== toHex(await passkeyId(passkey.rawId)))
+        toHex(bytesAt(key, 2)) !== toHex(await passkeyId(passkey.rawId)) || isSmall(bytesAt(one, 2, 32)))
       throw new Untrusted('the signer confirms another wallet than the one that was asked for');
     return { passkey, wallet, address: bytesAt(one, 2, 32), escapeCopy: copy instanceof Uint8Array ? copy : undefined };
   }

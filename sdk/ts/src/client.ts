@@ -14,7 +14,7 @@ import { concat } from './cbor.js';
 import { ClavigerError, ownError, SignerErrorCode, type GrantReason, type Refusal } from './errors.js';
 import * as json from './json.js';
 import { readEvents } from './events.js';
-import { checkTrust, type EvidenceReport, type Shown, type Trust } from './trust.js';
+import { assertTrust, checkTrust, type EvidenceReport, type Shown, type Trust } from './trust.js';
 import { ANSWER_MAX_BYTES, defaultStreams, defaultTransport, OtherKey, type Answer, type Request, type Stream, type StreamTransport, type Transport } from './transport.js';
 
 export interface RetryRules {
@@ -209,6 +209,7 @@ interface Judgement {
 const FIRST_WAIT_MS = 50;
 const LONGEST_WAIT_MS = 2_000;
 const TIMEOUT_MS = 10_000;
+const TIMER_MAX_MS = 2 ** 31 - 1; // what timers take
 
 const sequenceOf = (from: json.Json): Sequence => {
   const sequence = json.object(from['sequence'], 'sequence');
@@ -345,7 +346,8 @@ function wait(ms: number, signal: AbortSignal | undefined): Promise<void> {
       signal?.removeEventListener('abort', stop);
       resolve();
     }, ms);
-    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted === true) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
   });
 }
 
@@ -354,7 +356,8 @@ function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined):
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
   });
 }
@@ -373,6 +376,14 @@ function bodyOf(request: SignRequest): json.Json {
   };
 }
 
+/** A number of the configuration: one that is none, Number(process.env.X), would compare with nothing and end nothing. */
+function whole(value: number | undefined, fallback: number, name: string): number {
+  const number = value ?? fallback;
+  if (!Number.isInteger(number) || number < 1 || number > TIMER_MAX_MS)
+    throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', `"${name}" is a whole number from 1 to ${TIMER_MAX_MS}`);
+  return number;
+}
+
 export class ClavigerClient {
   readonly #base: URL;
   readonly #config: ClientConfig;
@@ -380,6 +391,7 @@ export class ClavigerClient {
   readonly #streams: StreamTransport;
   readonly #attempts: number;
   readonly #deadlineMs: number;
+  readonly #timeoutMs: number;
   #trusted: Judgement | undefined;
 
   constructor(config: ClientConfig) {
@@ -394,14 +406,13 @@ export class ClavigerClient {
       throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"url" is https://HOST:PORT alone');
     if (config.ca !== undefined && !config.ca.includes('-----BEGIN CERTIFICATE-----'))
       throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"ca" is the text of a certificate in PEM, not the name of its file');
-    if (config.trust !== 'tls' && !/^[0-9a-f]{64}$/.test(config.trust?.deploymentKey ?? ''))
-      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config',
-        '"trust" must name the deployment key, 64 hex digits (claviger attest get prints it), or be "tls"');
+    if (config.trust !== 'tls') assertTrust(config.trust);
     this.#config = config;
     this.#send = config.transport ?? defaultTransport(config.ca);
     this.#streams = config.streams ?? defaultStreams(config.ca);
-    this.#attempts = Math.max(1, config.retry?.attempts ?? 4);
-    this.#deadlineMs = config.retry?.deadlineMs ?? 20_000;
+    this.#attempts = whole(config.retry?.attempts, 4, 'retry.attempts');
+    this.#deadlineMs = whole(config.retry?.deadlineMs, 20_000, 'retry.deadlineMs');
+    this.#timeoutMs = whole(config.timeoutMs, TIMEOUT_MS, 'timeoutMs');
   }
 
   /** Sign one transaction or message. The signature is NOT checked here: createClavigerSigner does. */
@@ -444,16 +455,19 @@ export class ClavigerClient {
   }
 
   /**
-   * What happens at a wallet from now on, or from where an earlier event's cursor says. Connects again by
-   * itself; ends, with an error, when this client may no longer look.
+   * What happens at a wallet from now on, or from where an earlier event's cursor says. The first connection is
+   * tried as often as a request is; once it stood, it is made again by itself, for as long as the signer is away. Ends,
+   * with an error, when this client may no longer look.
    */
   async *events(reference: string, options: { readonly cursor?: string; readonly abortSignal?: AbortSignal } = {}): AsyncGenerator<WalletEvent> {
     let cursor = options.cursor;
+    let stood = false;
     for (let failures = 0; ; failures++) {
       options.abortSignal?.throwIfAborted();
       try {
         const query = cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`;
         const stream = await this.#open(`/api/v1/wallets/${encodeURIComponent(reference)}/events${query}`, options.abortSignal);
+        stood = true;
         for await (const { name, cursor: next, data } of readEvents(stream.body)) {
           failures = 0;
           cursor = next ?? cursor;
@@ -468,7 +482,7 @@ export class ClavigerClient {
       } catch (error) {
         options.abortSignal?.throwIfAborted();
         if (error instanceof ClavigerError && !triesAgain(error)) throw error;
-        if (failures >= this.#attempts) throw error instanceof ClavigerError ? error : this.#noAnswer(error);
+        if (!stood && failures + 1 >= this.#attempts) throw error instanceof ClavigerError ? error : this.#noAnswer(error);
       }
       await wait(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 4 ** failures), options.abortSignal);
     }
@@ -478,7 +492,7 @@ export class ClavigerClient {
     const { token, tlsKey } = await this.#know(abort);
     const headers = { accept: 'text/event-stream', authorization: `Bearer ${token}` };
     const late = new AbortController();
-    const timer = setTimeout(() => late.abort(new Error('no answer in time')), this.#config.timeoutMs ?? TIMEOUT_MS);
+    const timer = setTimeout(() => late.abort(new Error('no answer in time')), this.#timeoutMs);
     const signal = abort === undefined ? late.signal : AbortSignal.any([abort, late.signal]);
     const stream = await this.#streams({ method: 'GET', url: new URL(path, this.#base), headers, signal, tlsKey })
       .catch((error: unknown) => { throw this.#noAnswer(late.signal.aborted ? late.signal.reason : error); })
@@ -537,6 +551,8 @@ export class ClavigerClient {
     if (body !== undefined) headers['content-type'] = 'application/json';
     // One key for all attempts: they are one request.
     if (kind === 'signs') headers['idempotency-key'] = options.idempotencyKey ?? crypto.randomUUID();
+    if (options.idempotencyKey !== undefined && !/^[ -~]{1,128}$/.test(options.idempotencyKey))
+      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"idempotencyKey" is 1 to 128 printable ASCII characters');
     const text = body === undefined ? {} : { body: JSON.stringify(body) };
     const end = Date.now() + this.#deadlineMs;
     for (let attempt = 1; ; attempt++) {
@@ -563,13 +579,27 @@ export class ClavigerClient {
   }
 
   async #know(abort: AbortSignal | undefined): Promise<Known> {
-    const { trust, token } = this.#config;
+    const { trust } = this.#config;
     let tlsKey: string | undefined;
     if (trust !== 'tls') tlsKey = (await unlessAborted((this.#trusted ??= this.#judge(trust)).found, abort)).tlsKey;
+    return { token: await this.#token(abort), tlsKey };
+  }
+
+  async #token(abort: AbortSignal | undefined): Promise<string> {
+    const { token } = this.#config;
+    const text = (typeof token === 'string' ? token : await this.#askToken(token, abort)).trim();
+    if (!/^[!-~]+$/.test(text))
+      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"token" is no token: one word, as `claviger client token` writes it into its file');
+    return text;
+  }
+
+  async #askToken(ask: () => string | Promise<string>, abort: AbortSignal | undefined): Promise<string> {
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
     try {
-      return { token: (typeof token === 'string' ? token : await token()).trim(), tlsKey };
+      return await unlessAborted(Promise.resolve(ask()), abort === undefined ? timeout : AbortSignal.any([abort, timeout]));
     } catch (error) {
-      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', '"token" gave none', error);
+      abort?.throwIfAborted();
+      throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', `"token" gave none${timeout.aborted ? ` within ${this.#timeoutMs} ms` : ''}`, error);
     }
   }
 
@@ -597,13 +627,12 @@ export class ClavigerClient {
   }
 
   async #once(request: Omit<Request, 'signal'>, abort: AbortSignal | undefined, look?: (answer: Answer) => void): Promise<json.Json> {
-    const timeoutMs = this.#config.timeoutMs ?? TIMEOUT_MS;
-    const timeout = AbortSignal.timeout(timeoutMs);
+    const timeout = AbortSignal.timeout(this.#timeoutMs);
     let answer: Answer;
     try {
       answer = await this.#send({ ...request, signal: abort === undefined ? timeout : AbortSignal.any([abort, timeout]) });
     } catch (error) {
-      throw this.#noAnswer(timeout.aborted ? new Error(`none within ${timeoutMs} ms`, { cause: error }) : error);
+      throw this.#noAnswer(timeout.aborted ? new Error(`none within ${this.#timeoutMs} ms`, { cause: error }) : error);
     }
     // Where a runtime did not ask in the handshake, at least the answer is not believed.
     if (request.tlsKey !== undefined && answer.tlsKey !== undefined && answer.tlsKey !== request.tlsKey) throw this.#noAnswer(new OtherKey());

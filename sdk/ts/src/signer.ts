@@ -34,6 +34,12 @@ export interface ClavigerSigner<TAddress extends string = string> extends Solana
 
 const isError = (result: Signed | ClavigerError): result is ClavigerError => result instanceof ClavigerError;
 
+/** An error of ours as a result; another one, an aborted signal's for one, goes on. */
+function asResult(error: unknown): ClavigerError {
+  if (error instanceof ClavigerError) return error;
+  throw error;
+}
+
 class Signer<TAddress extends string> implements ClavigerSigner<TAddress> {
   readonly address: Address<TAddress>;
   readonly client: ClavigerClient;
@@ -74,8 +80,9 @@ class Signer<TAddress extends string> implements ClavigerSigner<TAddress> {
     const results: (SignatureDictionary | ClavigerError)[] = [];
     for (let i = 0; i < transactions.length; i += BATCH_MAX) {
       const requests = transactions.slice(i, i + BATCH_MAX).map((each) => this.#request({ transaction: copy(each.messageBytes) }));
-      const answers = await this.client.batch(requests, options);
-      results.push(...await Promise.all(answers.map((answer, j) => (isError(answer) ? answer : this.#accept(requests[j]!, answer)))));
+      // What is wrong with this part, or with one signature, is the result of these and takes nothing from the others.
+      const answers = await this.client.batch(requests, options).catch((error: unknown) => requests.map(() => asResult(error)));
+      results.push(...await Promise.all(answers.map((answer, j) => (isError(answer) ? answer : this.#accept(requests[j]!, answer).catch(asResult)))));
     }
     return results;
   }

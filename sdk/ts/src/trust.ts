@@ -26,6 +26,19 @@ export interface Trust {
   readonly verify?: ((context: { readonly report: Report; readonly url: URL }) => void | Promise<void>) | undefined;
 }
 
+const MEMBERS: Readonly<Record<string, string>> = { deploymentKey: 'string', evidence: 'object', activate: 'boolean', verify: 'function' };
+
+/** What is misspelt, or null where a policy was meant, would leave a check out: it is refused where it is written. */
+export function assertTrust(trust: Trust): void {
+  const wrong = (text: string): never => { throw ownError(SignerErrorCode.CONFIG_ERROR, 'config', text); };
+  if (typeof trust !== 'object' || !/^[0-9a-f]{64}$/.test(trust?.deploymentKey ?? ''))
+    wrong('"trust" must name the deployment key, 64 hex digits (claviger attest get prints it), or be "tls"');
+  for (const [name, value] of Object.entries(trust)) {
+    const type = MEMBERS[name];
+    if (value !== undefined && (value === null || typeof value !== type)) wrong(`"trust.${name}" ${type === undefined ? 'is not known here' : `must be of type ${type}`}`);
+  }
+}
+
 /** Evidence as it came, with the key of the TLS connection that brought it, where the transport can tell. */
 export interface Shown {
   readonly evidence: Uint8Array;
@@ -54,6 +67,7 @@ async function enrol(evidence: Uint8Array, policy: Policy, ask: Asked): Promise<
 
 /** Judges what `ask` brings for a fresh nonce. In Node the connection itself must be the node's: a relay has another key. */
 export async function checkTrust(trust: Trust, url: URL, ask: Asked): Promise<Report> {
+  assertTrust(trust);
   const nonce = crypto.getRandomValues(new Uint8Array(32));
   const { evidence, tlsKey } = await ask.evidence(toHex(nonce));
   let policy: Policy = { ...(trust.evidence ?? { software_tpm: true }), deployment_key: trust.deploymentKey };

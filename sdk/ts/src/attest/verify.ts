@@ -138,7 +138,7 @@ const SMALL = new Set([
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
 ]);
 
-function isSmall(key: Uint8Array): boolean {
+export function isSmall(key: Uint8Array): boolean {
   const low = Uint8Array.from(key);
   low[31] = low[31]! & 0x7f;
   return SMALL.has(hex(low));

@@ -137,8 +137,16 @@ enum status authz_bundle_verify(struct bytes bundle, const uint8_t deployment_ke
 		report->text = "the head is not signed by this deployment's key";
 		return status;
 	}
+	/* Of which deployment this key is, boot records said; without one, the head does. */
+	if (!report->chain.has_boot_record)
+		memcpy(report->chain.deployment, report->head.deployment, 32);
 	status = authz_chain_end(&report->chain, &report->head, &path);
-	if (status != STATUS_OK)
+	if (status == STATUS_OK && !report->chain.started)
+		report->text = "no receipt, and the signed head says that there was none yet";
+	else if (status != STATUS_OK && !report->chain.started)
+		report->text = "no receipt, and the signed head does not say that there was none: "
+		               "they were deleted, left out or taken away";
+	else if (status != STATUS_OK)
 		report->text = "the receipts do not end where the signed head says";
 	return status;
 }

@@ -154,7 +154,8 @@ MUST_USE enum status authz_boot_take(struct bytes bytes, struct authz_boot_recor
 void authz_boot_hash(struct bytes record, uint8_t ret_hash[32]);
 
 /* A signed head. `root` is the Merkle map of kind AUTHZ_HEAD_KIND over wallet ids; a wallet's value
- * is authz_chain_value of its last receipt. */
+ * is authz_chain_value of its last receipt, zeros where it has none. Which wallets are in it is the
+ * signer's choice, so that one is absent says nothing of it. */
 #define AUTHZ_HEAD_KIND       1
 #define AUTHZ_CHAIN_VALUE_LEN 48
 
@@ -164,7 +165,7 @@ struct authz_head {
 	uint8_t boot_record[32]; /* hash */
 	uint64_t sync;           /* number of this sync, growing over all boots */
 	uint64_t time_high_s;
-	uint64_t wallet_count;
+	uint64_t wallet_count; /* in the map */
 	uint8_t root[32];
 };
 
@@ -199,8 +200,8 @@ MUST_USE enum status authz_chain_boot(struct authz_chain *chain, struct bytes re
 MUST_USE enum status authz_chain_next(struct authz_chain *chain, struct bytes receipt,
                                       struct authz_receipt *ret_receipt);
 /* authz_chain_end checks that the chain ends where a signed head says: STATUS_CORRUPT when receipts
- * at the end are missing (A24) or the path proves nothing. The head is of the chain's last boot or
- * a later one. */
+ * at the end are missing, or all (A24), or the path proves nothing. The head is of the chain's last
+ * boot or a later one. Of a chain without a receipt it must say that there is none. */
 MUST_USE enum status authz_chain_end(const struct authz_chain *chain, const struct authz_head *head,
                                      const struct store_path *path);
 

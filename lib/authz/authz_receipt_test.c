@@ -305,6 +305,39 @@ static void test_dropped_tail_shows_against_a_signed_head(void)
 	EXPECT(authz_chain_end(&chain, &head, &path) == STATUS_CORRUPT);
 }
 
+/* A24: a head is of the wallets that its signer put in: that one is not among them must not stand
+ * for "no decision", or all receipts could be left out beside another wallet's head. */
+static void test_no_receipts_at_all_shows_against_a_head_that_says_so(void)
+{
+	static const uint8_t none[AUTHZ_CHAIN_VALUE_LEN];
+	struct authz_merkle_entry entry;
+	struct authz_head head = {.deployment = {1}, .boot = 2, .wallet_count = 1};
+	struct authz_chain chain = new_chain();
+	struct bytes run = BYTES_OF_ARRAY(none);
+	uint8_t other[32] = {77}, root[32], sibling_space[32];
+	struct buffer siblings = BUFFER_OF_ARRAY(sibling_space);
+	struct store_path path;
+
+	authz_merkle_key(AUTHZ_HEAD_KIND, other, entry.key);
+	memset(entry.value_hash, 5, 32);
+	authz_merkle_root(&entry, 1, head.root);
+	path = (struct store_path){.fixed = {.terminal = CALL_STORE_TERMINAL_FOREIGN}};
+	memcpy(path.fixed.leaf_key, entry.key, 32);
+	memcpy(path.fixed.leaf_hash, entry.value_hash, 32);
+	EXPECT(authz_merkle_check(head.root, AUTHZ_HEAD_KIND, chain.wallet, &path, false,
+	                          (struct bytes){0}) == STATUS_OK);
+	EXPECT(authz_chain_end(&chain, &head, &path) == STATUS_CORRUPT);
+	authz_merkle_key(AUTHZ_HEAD_KIND, chain.wallet, entry.key);
+	keys_sha256(&run, 1, entry.value_hash);
+	authz_merkle_root(&entry, 1, root);
+	EXPECT(authz_merkle_path(&entry, 1, 0, &siblings, &path) == STATUS_OK);
+	memcpy(head.root, root, 32);
+	EXPECT(authz_chain_end(&chain, &head, &path) == STATUS_OK);
+	make_chain();
+	EXPECT(follow(&chain, 0, 1, SIZE_MAX) == STATUS_OK);
+	EXPECT(authz_chain_end(&chain, &head, &path) == STATUS_CORRUPT);
+}
+
 /* make_bundle makes an export of the sample chain without receipt `without`; returns the key. */
 static struct bytes make_bundle(size_t without, bool with_head, struct keys_sign_key *ret_key)
 {
@@ -378,6 +411,7 @@ int main(void)
 	RUN(test_chain_over_two_boots_verifies_and_any_gap_shows);
 	RUN(test_changed_and_foreign_receipts_are_refused);
 	RUN(test_dropped_tail_shows_against_a_signed_head);
+	RUN(test_no_receipts_at_all_shows_against_a_head_that_says_so);
 	RUN(test_bundle_verifies_whole_and_shows_what_is_missing);
 	return test_summary();
 }

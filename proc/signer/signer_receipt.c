@@ -624,21 +624,25 @@ static void sort_entries(struct authz_merkle_entry *entries, size_t count)
 }
 
 /* The leaves of a head: every wallet that has a durable receipt of this boot, and the one asked
- * for.
+ * for; with zeros, while no receipt of it is durable. That one is not among them would prove
+ * nothing.
  */
 static size_t gather_entries(struct signer_receipts *receipts, const uint8_t wallet[32])
 {
+	static const uint8_t none[AUTHZ_CHAIN_VALUE_LEN];
 	size_t count = 0;
 
 	for (size_t i = 0; i < receipts->chains.filled; i++) {
 		const struct chain_entry *chain =
 		    (const struct chain_entry *)(const void *)(receipts->chains.entries +
 		                                               i * receipts->chains.entry_bytes);
-		struct bytes bytes = BYTES_OF_ARRAY(chain->durable);
+		struct bytes bytes =
+		    chain->has_durable ? BYTES_OF_ARRAY(chain->durable) : BYTES_OF_ARRAY(none);
 
-		if (!chain->head.taken || !chain->has_durable ||
-		    (__builtin_bswap64(load_le64(chain->durable)) != receipts->boot &&
-		     memcmp(chain->head.key, wallet, 32) != 0))
+		if (!chain->head.taken ||
+		    (memcmp(chain->head.key, wallet, 32) != 0 &&
+		     (!chain->has_durable ||
+		      __builtin_bswap64(load_le64(chain->durable)) != receipts->boot)))
 			continue;
 		authz_merkle_key(AUTHZ_HEAD_KIND, chain->head.key, receipts->entries[count].key);
 		keys_sha256(&bytes, 1, receipts->entries[count].value_hash);

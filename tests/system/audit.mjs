@@ -91,6 +91,43 @@ test('an export that was cut short is told, and goes on', async (s) => {
   expect(code === 1 && err.includes('--append'), code, err);
 });
 
+// Nothing was decided: the signed head says so, of this wallet. What says nothing, or speaks of another one, is not enough.
+test('a wallet without any decision verifies, and one whose decisions were all taken away does not', async (s) => {
+  const party = await s.party('idle');
+  const { wallet } = party;
+  const path = file(s, 'idle.jsonl');
+  const exportIdle = (...more) => s.signer.cli('audit', 'export', '--wallet', 'idle', '--key', s.key('user'),
+    '--token-file', file(s, 'home/clients/idle.token'), '--out', path, ...more);
+  const done = await exportIdle();
+  expect(done.code === 0 && count(path, 'receipt') === 0 && count(path, 'head') === 1, done.code, done.err);
+  const said = await verify(s, path);
+  expect(said.verified && said.wallets === 1 && said.changes === 2 && said.receipts === 0 && said.from_the_first === 1, said);
+  const bent = file(s, 'bent-idle.jsonl');
+  const write = (rows) => writeFileSync(bent, rows.map((row) => `${row}\n`).join(''));
+  write(lines(path).filter((line) => !line.startsWith('{"line":"head"')));
+  const headless = await verify(s, bent);
+  expect(headless.code === 1 && headless.err.includes('no signed head'), headless);
+  const whole = lines(file(s, 'first.jsonl'));
+  const { wallet: other } = parties.get(names[0]);
+  const emptied = whole.filter((line) => !line.startsWith('{"line":"receipt"'));
+  write(emptied);
+  const taken = await verify(s, bent);
+  expect(taken.code === 1 && taken.err.includes('taken away'), taken);
+  const borrowed = lines(path).filter((line) => /^\{"line":"(head|path)"/.test(line)).map((line) => line.replace(wallet, other));
+  write(emptied.filter((line) => line.startsWith('{"line":"audit"') || line.includes(other))
+    .flatMap((line) => (line.startsWith('{"line":"head"') ? [borrowed[0]] : line.startsWith('{"line":"path"') ? [borrowed[1]] : [line])));
+  const swapped = await verify(s, bent);
+  expect(swapped.code === 1 && swapped.err.includes('taken away'), swapped);
+  signed(await s.pay(party, 1000));
+  for (let tries = 0; count(path, 'receipt') === 0 && tries < 40; tries++) {
+    await sleep(100);
+    const more = await exportIdle('--append');
+    expect(more.code === 0, more.err);
+  }
+  const then = await verify(s, path);
+  expect(then.verified && then.receipts === 1 && then.from_the_first === 1, then);
+});
+
 test('only what is younger than asked for, and still proven to its end', async (s) => {
   const path = file(s, 'from.jsonl');
   await sleep(1100 - (Date.now() % 1000));

@@ -227,6 +227,17 @@ static void show_parameter(const struct policy_field *f)
 	printf(" %.*s\n", (int)f->text.len, (const char *)f->text.data);
 }
 
+static void show_custom(const struct cli_policy *p)
+{
+	struct policy_error why;
+
+	printf("%s\n", AUTHZ_CUSTOM_CODE_TEXT);
+	policy_intent_why(buffer_bytes(&p->module), &why);
+	if (why.text[0] != '\0')
+		printf("it has this build's evaluator, beside a table that is refused: %s\n",
+		       why.text);
+}
+
 static void inspect_text(const struct cli_policy *p, struct bytes table, bool with_table)
 {
 	static uint8_t space[INTENT_WORDS_MAX];
@@ -242,7 +253,7 @@ static void inspect_text(const struct cli_policy *p, struct bytes table, bool wi
 	else if (p->known != NULL)
 		printf("known module: policies/%s of this build\n", p->known);
 	else
-		printf("%s\n", AUTHZ_CUSTOM_CODE_TEXT);
+		show_custom(p);
 	printf("SHA-256 %s, %zu bytes\n", hash, p->module.len);
 	printf("parameters%s\n", p->schema.count == 0 ? ": none" : "");
 	for (size_t i = 0; i < p->schema.count; i++)

@@ -23,8 +23,10 @@ static struct build_local *account_of(struct intent_build *b, struct intent_valu
                                       struct bytes name)
 {
 	struct build_local *local = build_local(b, name);
-	if (local != NULL && local->account)
+	if (local != NULL && local->account) {
+		b->rule.names_absent |= local->absent;
 		return local;
+	}
 	intent_wrong(b->error, at, 0, "no account before this one is called \"%.*s\"",
 	             name.len > 40 ? 40 : (int)name.len, (const char *)name.data);
 	return NULL;
@@ -541,10 +543,15 @@ bool build_accounts(struct intent_build *b, struct intent_rule *rule, bool witho
 		v = intent_first(accounts);
 	for (; v.source != NULL; v = intent_next(v)) {
 		struct build_entry e;
+		b->rule.names_absent = false;
 		if (!take_entry(b, v, &e))
 			return false;
 		*ret_has_maybe |= e.maybe;
 		bool absent = e.maybe && without_maybe;
+		if (b->rule.names_absent && !absent)
+			return intent_wrong(b->error, v, 0,
+			                    "this account is always there, and one that it names "
+			                    "may be left out (maybe)");
 		if (!absent && count == INTENT_POSITIONS_MAX)
 			return intent_wrong(b->error, v, 0, "more than %d accounts",
 			                    INTENT_POSITIONS_MAX);

@@ -88,6 +88,7 @@ struct build_rule {
 	struct bytes name;
 	struct build_local locals[128];
 	size_t local_count;
+	bool names_absent; /* the entry that is read names an account that is left out */
 };
 
 struct intent_build {

@@ -6,6 +6,7 @@
 #include "intent_check.h"
 #include "intent_evaluator.h"
 #include "policy_keys.h"
+#include "policy_told.h"
 
 /* What the compiled-in evaluator's data section begins with, before its number of segments. */
 #define SECTION_DATA   11
@@ -716,29 +717,30 @@ static enum status check_least(const struct table *t, struct policy_error *ret_e
 	return STATUS_REFUSED;
 }
 
-static enum status check_parameters(const struct table *t, struct policy_error *ret_error)
+static enum status check_parameters(const struct table *t, struct policy_schema *ret_schema,
+                                    struct policy_error *ret_error)
 {
-	struct policy_schema schema;
 	const struct intent_field *fields = (const void *)(t->data + t->head->fields.off);
 	const struct intent_param *params = (const void *)(t->data + t->head->params.off);
 	struct bytes cbor = bytes_of(t->data + t->head->schema.off, t->head->schema.count);
-	if (policy_schema_decode(cbor, &schema, ret_error) != STATUS_OK)
+	if (policy_schema_decode(cbor, ret_schema, ret_error) != STATUS_OK)
 		return STATUS_REFUSED;
 	snprintf(ret_error->text, sizeof(ret_error->text), "parameters and table differ");
-	if (t->head->record_bytes > schema.fixed_bytes || t->head->fields.count != schema.count)
+	if (t->head->record_bytes > ret_schema->fixed_bytes ||
+	    t->head->fields.count != ret_schema->count)
 		return STATUS_REFUSED;
-	for (uint32_t i = 0; i < schema.count; i++)
-		if (!field_is(t, &fields[i], &schema.fields[i]))
+	for (uint32_t i = 0; i < ret_schema->count; i++)
+		if (!field_is(t, &fields[i], &ret_schema->fields[i]))
 			return STATUS_REFUSED;
 	for (uint32_t i = 0; i < t->head->params.count; i++)
-		if (!number_is(t, &schema, i, &params[i]))
+		if (!number_is(t, ret_schema, i, &params[i]))
 			return STATUS_REFUSED;
 	for (uint32_t i = 0; i < t->head->ops.count; i++)
-		if (!op_reads(&schema, &t->ops[i]))
+		if (!op_reads(ret_schema, &t->ops[i]))
 			return STATUS_REFUSED;
 	struct intent_op payer = {.op = (uint8_t)(INTENT_OP_ACCOUNT + t->head->payer_kind),
 	                          .c = t->head->payer_arg};
-	if (t->head->payer_kind != INTENT_PAYER_OTHER && !op_reads(&schema, &payer))
+	if (t->head->payer_kind != INTENT_PAYER_OTHER && !op_reads(ret_schema, &payer))
 		return STATUS_REFUSED;
 	ret_error->text[0] = '\0';
 	return STATUS_OK;
@@ -765,25 +767,45 @@ enum status policy_intent_check(struct bytes table, struct policy_error *ret_err
 				return status;
 		}
 	}
+	struct policy_schema schema;
 	enum status status = check_least(&t, ret_error);
-	return status == STATUS_OK ? check_parameters(&t, ret_error) : status;
+	if (status == STATUS_OK)
+		status = check_parameters(&t, &schema, ret_error);
+	return status == STATUS_OK ? policy_told_check(table, &schema, ret_error) : status;
 }
 
-const char *policy_intent_name(struct bytes module)
+/* The name of an intent's table in a module, if it is known; `ret_error` is empty when there is no
+ * table. */
+static const char *known_name(struct bytes module, struct policy_error *ret_error)
 {
 	static _Alignas(8) uint8_t aligned[INTENT_TABLE_MAX];
 	static uint8_t again[LIMIT_MODULE_MAX];
 	struct buffer rebuilt = BUFFER_OF_ARRAY(again);
-	struct policy_error error;
 	struct bytes table;
+	ret_error->text[0] = '\0';
 	if (policy_intent_table(module, &table) != STATUS_OK)
 		return NULL;
 	memcpy(aligned, table.data, table.len);
 	struct bytes copy = bytes_of(aligned, table.len);
-	if (policy_intent_check(copy, &error) != STATUS_OK ||
-	    policy_intent_module(copy, &rebuilt) != STATUS_OK ||
-	    !bytes_equal(buffer_bytes(&rebuilt), module))
+	if (policy_intent_check(copy, ret_error) != STATUS_OK)
 		return NULL;
+	if (policy_intent_module(copy, &rebuilt) != STATUS_OK ||
+	    !bytes_equal(buffer_bytes(&rebuilt), module)) {
+		snprintf(ret_error->text, sizeof(ret_error->text),
+		         "around the table stand other bytes than this build writes");
+		return NULL;
+	}
 	const struct intent_head *head = (const void *)aligned;
 	return (const char *)table.data + head->words.off + head->name;
+}
+
+const char *policy_intent_name(struct bytes module)
+{
+	struct policy_error error;
+	return known_name(module, &error);
+}
+
+void policy_intent_why(struct bytes module, struct policy_error *ret_error)
+{
+	(void)known_name(module, ret_error);
 }

@@ -41,4 +41,8 @@ MUST_USE enum status policy_intent_whole(struct bytes shared, struct bytes rest,
  * borrowed from the module. */
 const char *policy_intent_name(struct bytes module);
 
+/* policy_intent_why says why a module with this build's evaluator is no known intent; empty for
+ * other modules, and for one that is. */
+void policy_intent_why(struct bytes module, struct policy_error *ret_error);
+
 #endif

@@ -172,6 +172,12 @@ static uint32_t intent_enum_depth(struct intent_checking *k, uint32_t entry)
 	return depth;
 }
 
+/* A reason that a refusal of data can have: none would be no refusal. */
+static bool intent_reason_fits(uint32_t reason)
+{
+	return reason >= POLICY_REASON_MODULE_FIRST && reason < POLICY_REASON_OWN_FIRST;
+}
+
 /* Checks one layout from `off` on; gives where the next begins, or 0. Variants' layouts come before
  * those that use them, so nothing can nest into itself. */
 static uint32_t intent_layout_check(struct intent_checking *k, uint32_t off)
@@ -182,6 +188,7 @@ static uint32_t intent_layout_check(struct intent_checking *k, uint32_t off)
 	} open[INTENT_DEPTH_MAX];
 	const uint8_t *at = k->table + k->head->layouts.off;
 	uint32_t end = k->head->layouts.count, depth = 0, loops = 0, deepest = 0, start = off;
+	bool parts = false; /* it has segments: a variant's places are nobody's to name */
 	while (off < end) {
 		while (depth != 0 && open[depth - 1].op == INTENT_L_OPTION &&
 		       open[depth - 1].end == off)
@@ -194,7 +201,8 @@ static uint32_t intent_layout_check(struct intent_checking *k, uint32_t off)
 		switch (op) {
 		case INTENT_L_END:
 		case INTENT_L_RETURN:
-			if (depth != 0 || k->layout_count == INTENT_LAYOUTS_MAX)
+			if (depth != 0 || k->layout_count == INTENT_LAYOUTS_MAX ||
+			    (parts && op == INTENT_L_RETURN))
 				return 0;
 			k->layouts[k->layout_count] = (uint16_t)start;
 			k->depths[k->layout_count] = (uint8_t)deepest;
@@ -204,9 +212,10 @@ static uint32_t intent_layout_check(struct intent_checking *k, uint32_t off)
 		case INTENT_L_TAIL:
 			if (depth != 0)
 				return 0;
+			parts = true;
 			break;
 		case INTENT_L_LITERAL:
-			if (arg[2] > 3)
+			if (arg[2] > 3 || !intent_reason_fits(intent_layout_arg(arg, 0)))
 				return 0;
 			break;
 		case INTENT_L_OPTION:
@@ -234,7 +243,8 @@ static uint32_t intent_layout_check(struct intent_checking *k, uint32_t off)
 			break;
 		case INTENT_L_ENUM: {
 			uint32_t more = intent_enum_depth(k, intent_layout_arg(arg, 1));
-			if (more > INTENT_DEPTH_MAX)
+			if (more > INTENT_DEPTH_MAX ||
+			    !intent_reason_fits(intent_layout_arg(arg, 0)))
 				return 0;
 			if (loops + more > deepest)
 				deepest = loops + more;
@@ -276,6 +286,7 @@ static bool intent_extents(struct intent_checking *k, const struct intent_rule *
 	const uint8_t *at = k->table + k->head->layouts.off + rule->layout;
 	uint32_t segment = 0, extent = rule->prefix;
 	bool fixed = true;
+	k->extents[0] = rule->prefix;
 	for (; *at != INTENT_L_END; at += 1 + intent_layout_args(*at)) {
 		if (*at == INTENT_L_SEGMENT) {
 			/* Behind a tail that is missing one more has a place (intent_decode). */
@@ -298,7 +309,7 @@ static bool intent_extents(struct intent_checking *k, const struct intent_rule *
 		}
 		if (extent > 8192)
 			return false;
-		if (fixed && segment != 0)
+		if (fixed)
 			k->extents[segment] = (uint16_t)extent;
 	}
 	return segment + 1 == rule->segments;
@@ -441,7 +452,7 @@ static bool intent_op_fits(struct intent_checking *k, const struct intent_op *op
 		return intent_data_fits(k, op->a, op->b, 1);
 	case INTENT_OP_LITERAL:
 		return op->a >> 4 <= 3 && intent_data_fits(k, op->a & 15u, op->b, width) &&
-		       intent_readable(k, op->c) && op->d >= POLICY_REASON_MODULE_FIRST;
+		       intent_readable(k, op->c) && intent_reason_fits(op->d);
 	case INTENT_OP_FIELD_KEY: {
 		uint32_t kind = op->a >> 4;
 		return (kind == INTENT_IS_WALLET || kind == INTENT_IS_KEY ||
@@ -710,9 +721,7 @@ static bool intent_small_parts_check(const struct intent_checking *k)
 		    !intent_name_fits(k, groups[i].name))
 			return false;
 	for (uint32_t i = 0; i < h->checks.count; i++)
-		if (checks[i].reason < POLICY_REASON_MODULE_FIRST ||
-		    checks[i].reason >= POLICY_REASON_OWN_FIRST ||
-		    !intent_line_fits(k, checks[i].name))
+		if (!intent_reason_fits(checks[i].reason) || !intent_line_fits(k, checks[i].name))
 			return false;
 	for (uint32_t i = 0; i < h->fields.count; i++)
 		if (fields[i].type < 1 || fields[i].type > 6 ||

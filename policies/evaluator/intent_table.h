@@ -26,6 +26,7 @@
 #define INTENT_LAYOUTS_MAX   192 /* of one table */
 #define INTENT_HASH_MAX      256 /* entries of the table that finds a program */
 #define INTENT_PERHAPS_MAX   8   /* parts of a pattern within parts */
+#define INTENT_NESTING_MAX   8   /* numbers without a name, made of each other */
 #define INTENT_NONE          UINT16_C(0xffff)
 
 struct intent_part {

@@ -247,23 +247,24 @@ static bool is_one(uint32_t slot)
 
 static const struct intent_rule *intent_said; /* the rule whose operations are being said */
 
+/* A number that is made, in brackets where it is part of another: `depth` says within how many. */
 static void say_made(struct policy *p, const struct intent_op *ops, uint32_t count,
                      const struct intent_op *op, uint32_t depth)
 {
+	bool part = depth != 0 && op->op != INTENT_OP_LOAD && op->op != INTENT_OP_LOAD_TAIL;
+	say(p, part ? "(" : "");
 	switch (op->op) {
 	case INTENT_OP_ADD:
 	case INTENT_OP_SUB:
-		say(p, depth != 0 ? "(" : "");
-		say_slot(p, ops, count, op->b, 0, depth);
+		say_slot(p, ops, count, op->b, 0, depth + 1);
 		say(p, op->op == INTENT_OP_ADD ? " + " : " - ");
-		say_slot(p, ops, count, op->c, 0, depth);
-		say(p, depth != 0 ? ")" : "");
+		say_slot(p, ops, count, op->c, 0, depth + 1);
 		break;
 	case INTENT_OP_SCALE_DOWN:
 	case INTENT_OP_SCALE_UP:
-		say_slot(p, ops, count, op->b, 0, depth);
+		say_slot(p, ops, count, op->b, 0, depth + 1);
 		say(p, " x ");
-		say_slot(p, ops, count, op->c, 0, depth);
+		say_slot(p, ops, count, op->c, 0, depth + 1);
 		if (is_one(op[1].b))
 			break;
 		say(p, " / ");
@@ -317,6 +318,7 @@ static void say_made(struct policy *p, const struct intent_op *ops, uint32_t cou
 		say(p, "a field of the data");
 		break;
 	}
+	say(p, part ? ")" : "");
 }
 
 /* The operation that makes a slot's number; NULL for what is not made. */
@@ -359,10 +361,10 @@ static void say_slot(struct policy *p, const struct intent_op *ops, uint32_t cou
 		say(p, name);
 	} else {
 		const struct intent_op *maker = intent_maker(ops, count, slot);
-		if (maker != NULL && depth < 8)
-			say_made(p, ops, count, maker, depth + 1);
+		if (maker != NULL && depth <= INTENT_NESTING_MAX)
+			say_made(p, ops, count, maker, depth);
 		else
-			say(p, "a number");
+			say(p, "a number"); /* of no table that the host takes (policy_told) */
 	}
 }
 
@@ -599,11 +601,11 @@ static void say_condition(struct policy *p, const struct intent_op *ops, uint32_
 				continue;
 			say(p, any ? " + " : "");
 			any = true;
-			say_slot(p, ops, count, ops[i].b, 0, 0);
+			say_slot(p, ops, count, ops[i].b, 0, 1);
 			if (is_one(ops[i].c))
 				continue;
 			say(p, " x ");
-			say_slot(p, ops, count, ops[i].c, 0, 0);
+			say_slot(p, ops, count, ops[i].c, 0, 1);
 		}
 		say(p, any ? "" : "0");
 		if (side == 0)
@@ -1004,7 +1006,9 @@ static void say_rule_names(struct policy *p, const struct intent_program *progra
 			say(p, " ");
 		}
 		say(p, intent_words(rules[i].name));
-		say_never(p, intent_never(p, &rules[i]));
+		/* Both forms of a rule have one name: what is refused is both. */
+		if (!intent_is_without(program, i + 1) || intent_never(p, &rules[i + 1]) != NULL)
+			say_never(p, intent_never(p, &rules[i]));
 	}
 }
 

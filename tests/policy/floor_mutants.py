@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Bugs planted in what the host demands of a table (lib/policy/policy_intent.c), one at a time: a row of the network's own
-programs that demands nothing, a comparison turned, a condition negated. Each must be noticed by intent_lies.py. S15, B4.
+"""Bugs planted in what the host demands of a table (lib/policy/policy_intent.c, policy_told.c), one at a time: a row of the network's
+own programs that demands nothing, a comparison turned, a condition negated. Each must be noticed by intent_lies.py. S15, B4, B7.
 usage: floor_mutants.py [EVERY]: one in EVERY of them, default 16; BUILD_DIR and SOURCE_DIR as ctest gives them."""
 # SPDX-License-Identifier: Apache-2.0
 import concurrent.futures
@@ -15,7 +15,8 @@ import threading
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
-FILE = os.path.join(SOURCE, "lib", "policy", "policy_intent.c")
+# A file, and between which lines bugs are planted.
+FILES = (("policy_intent.c", "enum effect", "const char *policy_intent_name"), ("policy_told.c", "static bool is_name", "enum status policy_told_check"))
 TURNS = ((" == ", " != "), (" != ", " == "), (" <= ", " < "), (" >= ", " > "), (" < ", " <= "), (" > ", " >= "), (" && ", " || "),
          (" || ", " && "), (" |= ", " = "), ("return true;", "return false;"), ("return false;", "return true;"), ("if (!", "if ("))
 
@@ -30,10 +31,14 @@ SAME = {
 }
 
 
-def mutants():
-    lines = open(FILE, encoding="utf-8").read().split("\n")
-    first = next(i for i, line in enumerate(lines) if line.startswith("enum effect"))
-    last = next(i for i, line in enumerate(lines) if line.startswith("const char *policy_intent_name"))
+def source(name):
+    return os.path.join(SOURCE, "lib", "policy", name)
+
+
+def mutants(file, begin, end):
+    lines = open(source(file), encoding="utf-8").read().split("\n")
+    first = next(i for i, line in enumerate(lines) if line.startswith(begin))
+    last = next(i for i, line in enumerate(lines) if line.startswith(end))
     for at in range(first, last):
         line = lines[at]
         if line.lstrip().startswith(("/*", "*", "#", '"')) or any(key in line for key in SAME):
@@ -50,21 +55,21 @@ def mutants():
         for old, new in TURNS:
             changes += [line[:m.start()] + new + line[m.end():] for m in re.finditer(re.escape(old), line)]
         for changed in changes:
-            yield "policy_intent.c:%d: %s -> %s" % (at + 1, line.strip(), changed.strip()), "\n".join(lines[:at] + [changed] + lines[at + 1:])
+            yield "%s:%d: %s -> %s" % (file, at + 1, line.strip(), changed.strip()), "\n".join(lines[:at] + [changed] + lines[at + 1:]), file
 
 
-def commands():
-    """How policy_intent.c is compiled, and how the tool is linked."""
+def commands(name):
+    """How a file is compiled, and how the tool is linked."""
     run = subprocess.run(["ninja", "-C", BUILD, "-t", "commands", "bin/claviger"], capture_output=True, text=True, check=True)
     lines = [line for line in run.stdout.split("\n") if line]
-    return next(line for line in lines if " -c " in line and line.endswith("policy_intent.c")), lines[-1]
+    return next(line for line in lines if " -c " in line and line.endswith("/" + name)), lines[-1]
 
 
 def judge(job):
-    where, text = job
-    compile_, link = COMMANDS
+    where, text, name = job
+    compile_, link = COMMANDS[name]
     with tempfile.TemporaryDirectory() as scratch:
-        source, made = os.path.join(scratch, "policy_intent.c"), os.path.join(scratch, "policy_intent.o")
+        source, made = os.path.join(scratch, name), os.path.join(scratch, "made.o")
         with open(source, "w", encoding="utf-8") as file:
             file.write(text)
         # As the tool is built, but for this file; the tool stands in a folder that is otherwise the build's.
@@ -94,7 +99,7 @@ def judge_all(planted):
     state = os.environ.get("SOAK_STATE")
     state = os.path.join(state, "floor.json") if state else None
     of = hashlib.sha256()
-    for path in (FILE, os.path.join(SOURCE, "tests", "policy", "intent_lies.py"), os.path.join(BUILD, "bin", "claviger")):
+    for path in (*(source(file[0]) for file in FILES), os.path.join(SOURCE, "tests", "policy", "intent_lies.py"), os.path.join(BUILD, "bin", "claviger")):
         with open(path, "rb") as file:
             of.update(file.read())
     kept = {"of": of.hexdigest(), "found": {}}
@@ -120,8 +125,8 @@ def judge_all(planted):
 
 def main():
     every = int(sys.argv[1]) if len(sys.argv) > 1 else 16
-    planted = list(mutants())[::every]
-    if judge(("as it is", open(FILE, encoding="utf-8").read()))[0] != "survived":
+    planted = [job for file in FILES for job in mutants(*file)][::every]
+    if any(judge(("as it is", open(source(file[0]), encoding="utf-8").read(), file[0]))[0] != "survived" for file in FILES):
         print("intent_lies.py fails on the floor as it is\n0 passed, 1 failed")
         return 1
     results = judge_all(planted)
@@ -136,5 +141,5 @@ def main():
 
 
 LOCK = threading.Lock()
-COMMANDS = commands()
+COMMANDS = {file[0]: commands(file[0]) for file in FILES}
 sys.exit(main())

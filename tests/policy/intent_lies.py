@@ -15,6 +15,8 @@ TOOL = os.path.join(BUILD, "bin", "claviger")
 FRIEND = "ErigbMVRXgm2zELSZbAtngkcizM7veFP9PqPUpPAoTpE"
 THIEF = "AYckEk2t9ct69UWpugdGEMPhmLtVy4uVnzqgcbtyMtoA"
 OWNED, CHOSEN, WITHOUT, HAS_DATA, LENGTH, GIVEN, TEXT = 14, 32, 4, 30, 31, 32, 45
+IS_PARAM, IS_ACCOUNT, OWNED_OR, BIND, LITERAL, FIELD_KEY, LOAD, ADD, SCALE_UP, PAY, DELEGATE, CHECK = 6, 7, 16, 18, 20, 21, 22, 24, 27, 36, 38, 40
+NONE = 0xffff
 PARTS = ("hash programs rules ops layouts enums keys lists image params groups checks fields names messages words "
          "schema").split()
 passed = failed = 0
@@ -53,9 +55,20 @@ class Module:
         off, count = struct.unpack_from("<HH", self.data, self.table + 112 - 4 - 4 * (len(PARTS) - PARTS.index(name)))
         return self.table + off, count
 
-    def ops(self):
+    def ops(self, op=None):
         off, count = self.part("ops")
-        return [off + 8 * i for i in range(count)]
+        return [off + 8 * i for i in range(count) if op is None or self.data[off + 8 * i] == op]
+
+    def word(self, at, value=None):
+        """The u16 at a place of the module; `value` is put there first."""
+        if value is not None:
+            struct.pack_into("<H", self.data, at, value)
+        return struct.unpack_from("<H", self.data, at)[0]
+
+    def swap(self, one, other, operations=1):
+        """Two operations change their places, or one and so many that stand together."""
+        first, second = self.data[one:one + 8], self.data[other:other + 8 * operations]
+        self.data[one:other + 8 * operations] = second + self.data[one + 8:other] + first
 
     def rule(self, index):
         return self.part("rules")[0] + 56 * index
@@ -125,7 +138,7 @@ def without(folder):
             m.data[m.rule(1) + 46:m.rule(1) + 48] = m.data[m.rule(0) + 46:m.rule(0) + 48]
             m.data[m.rule(1) + 34:m.rule(1) + 36] = m.data[m.rule(0) + 34:m.rule(0) + 36]
         known, out = m.known()
-        expect("known or not, the second is told", not known or THIEF in m.text(), out, m.text())
+        expect("it is another rule", not known and "refused: " in out, out)
 
 
 def wraps(folder):
@@ -245,7 +258,7 @@ def length(folder):
         m = Module(folder, text, 'one = "%s"\nmany = [%s]\n' % (THIEF, ", ".join(['"%s"' % FRIEND] * keys)))
         expect("it is known", m.code == 0 and m.known()[0], m.said)
         told = m.text()
-        expect("%d keys" % keys, ("refused: two of many" in told and "number of entries of many (%d) x 3 / 2 rounded up" % keys in told)
+        expect("%d keys" % keys, ("refused: two of many" in told and "((the number of entries of many (%d)) x 3 / 2 rounded up) + 1 equals 4" % keys in told)
                if keys != 2 else told.startswith("Intent lie") and "two of many" not in told, told)
     bent = 0
     for at in m.ops():
@@ -530,12 +543,204 @@ def leaks(folder):
     expect("a program that no instruction finds", not known, out)
 
 
+def bent(folder, what, text, bend, says, params=""):
+    """A table that is told truly is known; bent so that its words mislead it is not, and `inspect` says why."""
+    good = Module(folder, text, params)
+    expect("before: " + what, good.code == 0 and good.known()[0], good.said)
+    if good.code != 0:
+        return
+    bend(good)
+    known, out = good.known()
+    expect(what, not known and says in out, out[:400])
+
+
+def one_name(folder):
+    """Every name in a text stands for one thing, and no name can be read as a number (A14, B7)."""
+    cap = '[[parameter]]\nname = "cap"\ntype = "u64"\nunit = "lamports"\ntext = "t"\n[[total]]\nname = "sum"\n[[total]]\nname = "all"\n'
+    text = cap + '[lists]\nour = ["%s"]\n' % FRIEND + rule("send", 'in = "our"', let='["lot = lamports + 1"]', adds='["sum += lot", "all += lot"]',
+                                                      check='["lot <= cap"]', data='"02000000"') + (
+        '[[check]]\nthat = "sum <= cap"\n[[check]]\nthat = "all <= cap"\n')
+
+    def call(old, new):
+        def bend(m):
+            at = m.data.index(b"\0%s\0" % old) + 1
+            m.data[at:at + len(old)] = new
+        return bend
+    for what, old, new, says in (
+            ("a value called as the limit that it has", b"lot", b"cap", "lot, cap: "), ("two totals", b"all", b"sum", ""),
+            ("a total called as a parameter", b"sum", b"cap", ""), ("a total called as a list", b"sum", b"our", ""),
+            ("a list called as a parameter", b"our", b"cap", ""), ("a value called as a list", b"lot", b"our", ""),
+            ("an account called as a parameter", b"from", b"cap\0", ""), ("a value that reads as a number", b"lot", b"500", "no name"),
+            ("a total that reads as a number", b"sum", b"500", "no name"), ("a list that reads as a number", b"our", b"500", ""),
+            ("a value in capitals", b"lot", b"ANY", "no name"), ("a total without a name", b"sum", b"\0um", ""),
+            ("an account that reads as a number", b"from", b"1000", ""), ("a rule that reads as a number", b"send", b"1000", "no name")):
+        bent(folder, what, text, call(old, new), "refused: " if not says or "," in says else says)
+    two = rule("send", "any = true") + rule("more", "any = true", data='"00000000"', fields='[["lamports", "u64"], ["space", "u64"], ["owner", "pubkey"]]')
+    bent(folder, "two rules of one name", two, call(b"more", b"send"), "one name or count")
+    bent(folder, "two rules of one count", two, lambda m: m.word(m.rule(1) + 34, m.word(m.rule(0) + 34)), "one name or count")
+    grouped = '[[group]]\nname = "some"\nmax = 3\n' + rule("send", "any = true", group='"some"')
+    bent(folder, "a rule and its group of one count", grouped, lambda m: m.word(m.part("groups")[0], m.word(m.rule(0) + 34)), "one name or count")
+    bent(folder, "a rule and its group of one name", grouped, call(b"send", b"some"), "one name or count")
+    bent(folder, "a rule that asks for more than it allows", rule("send", "any = true", min=1), lambda m: m.word(m.rule(0) + 36, 0), "more than it allows")
+    names = {}
+
+    def units(m):
+        off, count = m.part("names")
+        for i in range(count):
+            at = m.word(off + 8 * i + 2) + m.part("words")[0]
+            names[bytes(m.data[at:m.data.index(b"\0", at)])] = off + 8 * i
+        return names
+    for what, name, unit, says in (("a value in SOL", b"lot", 1, "no unit"), ("a parameter shown otherwise", b"cap", 3, "two units"),
+                                   ("a total in a unit that is none", b"sum", 9, "no unit")):
+        bent(folder, what, text, lambda m, name=name, unit=unit: m.word(units(m)[name] + 4, unit), says)
+
+
+def order(folder):
+    """A limit stands behind all that it limits, and nothing is counted behind the last instruction (B4, B7)."""
+    cap = '[[parameter]]\nname = "cap"\ntype = "u64"\ntext = "t"\n[[total]]\nname = "sum"\n'
+    text = cap + rule("send", "any = true", adds='["sum += lamports"]', check='["sum <= cap"]')
+    bent(folder, "a limit before what it limits", text, lambda m: m.swap(m.ops(ADD)[-1], m.ops(CHECK)[0]), "would not be understood")
+    text = cap + rule("send", "any = true", adds='["sum += lamports"]', check='["scale_up(sum, 2, 1) <= cap"]')
+    bent(folder, "a number made before it was counted", text, lambda m: m.swap(m.ops(ADD)[-1], m.ops(SCALE_UP)[0], 2), "before it was counted")
+    text = cap + rule("send", "any = true") + '[[check]]\nthat = "fact.lamports <= cap"\n'
+
+    def last(op, *fields):
+        def bend(m):
+            at = m.ops(CHECK)[-1]
+            m.data[at:at + 8] = struct.pack("<BBHHH", op, *fields)
+        return bend
+    slot = 144  # a constant's, or a parameter's
+    for what, bend in (("lamports", last(PAY, 0, slot, NONE, 0)), ("a delegate", last(DELEGATE, 0, 1, 0, 0)),
+                       ("an authority", last(DELEGATE + 1, 0, 1, 0, 0))):
+        bent(folder, what + " after the last instruction", text, bend, "after the last instruction")
+    total = Module(folder, text)
+    sum_slot = total.word(total.table + 36) if total.code == 0 else 0
+    bent(folder, "a total after the last instruction", text, last(ADD, 0, sum_slot, slot, sum_slot), "after the last instruction")
+    chosen = '[lists]\nfriends = ["%s"]\n' % FRIEND + rule("send", 'in = "friends", select = true').replace('"wallet", signer', '"wallet", select = true, signer')
+
+    def choose(m):
+        at = m.table + m.word(m.table + 52) + 8 * m.word(m.rule(0) + 26)
+        m.data[at:at + 8] = struct.pack("<BBHHH", DELEGATE, 0, 1, 0, 0)
+        for place in (op for op in m.ops() if m.data[op + 2] & CHOSEN):
+            m.data[place + 2] &= ~CHOSEN
+            break
+    bent(folder, "an effect where a rule is chosen", chosen, choose, "does more than that")
+    for what, one, other, good in (("all of them", "", "02000000", False), ("some", "02000000", "02000000", False)):
+        both = [rule(name, "any = true", program='"%s"' % THIEF, data='"%s"' % data if data else "", pays="",
+                     fields='[["n", "rest 9"]]') for name, data in (("wide", one), ("narrow", other))]
+        m = Module(folder, "".join(both))
+        expect("an instruction that is never reached, " + what, m.code == 1 and "narrow: no instruction reaches it" in m.said, m.said)
+        expect("and the other way round", Module(folder, "".join(reversed(both))).code == (1 if one == other else 0))
+
+
+def places(folder):
+    """A place that rests on another rests on one before it that has a name; what is bound is bound afterwards (A14, A15)."""
+    same = rule("send", 'is = "@from"')
+    bent(folder, "the same as itself is any account", same, lambda m: m.word(m.ops(IS_ACCOUNT)[0] + 4, 1), "does not stand before it")
+    bent(folder, "the same as one without a name", same, lambda m: m.data.__setitem__(
+        slice(m.data.index(b"\0from\0") + 1, m.data.index(b"\0from\0") + 5), b"\0to\0"), "")
+    m = Module(folder, '[lists]\nl = ["%s"]\n[[instruction]]\nname = "call"\nprogram = "%s"\ndata = "01"\naccounts = [{ name = "x", in = "l", '
+               'maybe = true }, { name = "y", is = "@x", writable = true }, { is = "wallet", signer = true, writable = true }]\n' % (FRIEND, THIEF))
+    expect("the same as one that may be left out", m.code == 1 and "may be left out (maybe)" in m.said, m.said)
+    send = rule("send", 'is = "@again.to"', max=2) + rule("again", "any = true", data='"00000000"',
+                                                          fields='[["lamports", "u64"], ["space", "u64"], ["owner", "pubkey"]]')
+
+    def bind_first(m):
+        bind = m.ops(BIND)[0]
+        m.swap(bind - 8, bind)
+    bent(folder, "an account is bound before it is looked at", send, bind_first, "would not be understood")
+    bent(folder, "an account that is bound nowhere", send, lambda m: m.word(m.ops(BIND)[0] + 2, 7), "in no instruction")
+    optional = ('[[parameter]]\nname = "need"\ntype = "pubkey"\ntext = "t"\n[[parameter]]\nname = "more"\ntype = "pubkey"\noptional = true\n'
+                'text = "t"\n[[instruction]]\nname = "call"\nprogram = "%s"\nfields = [["k", "pubkey", { is = "more" }]]\naccounts = [{ is = "more" }, '
+                '{ own = "any", or = "more" }, { is = "need" }]\n[[message]]\nname = "m"\npattern = "a{more}"\n' % THIEF)
+    for what, op, at, value in (("an account", IS_PARAM, 6, NONE), ("an account, by another's bit", IS_PARAM, 6, 0), ("a key of the data", FIELD_KEY, 6, NONE),
+                                ("an account that is vouched for", OWNED_OR, 4, NONE), ("a text", TEXT, 6, NONE)):
+        bent(folder, "none given is a key: " + what, optional, lambda m, op=op, at=at, value=value: m.word(m.ops(op)[0] + at, value),
+             "would be taken for a key")
+    bent(folder, "one that always is, by another's bit", optional, lambda m: m.word(m.ops(IS_PARAM)[-1] + 6, 1), "would be taken for a key")
+    payer = 'fee_payer = "more"\n' + optional
+    bent(folder, "none given pays the fee", payer, lambda m: m.word(m.table + 26, NONE), "would be taken for a key")
+    yes = '[[parameter]]\nname = "yes"\ntype = "bool"\ntext = "t"\n[[parameter]]\nname = "many"\ntype = "u64"\ntext = "t"\n' + rule("send", "any = true")
+    for what, at in (("nonce", 16), ("accept_unproven", 18)):
+        bent(folder, what + " by a number", '%s = "yes"\n' % what + yes, lambda m, at=at: m.word(m.table + at, m.word(m.table + at) + 8), "no bool parameter")
+    bent(folder, "nonce by what the transaction says", 'nonce = "yes"\n' + yes, lambda m: m.word(m.table + 16, 72), "no bool parameter")
+    extra = rule("send", "any = true", program='"%s"' % THIEF, pays="", extra_accounts=3)
+    for flag in (16, 32):
+        bent(folder, "extra accounts of the wallet's", extra, lambda m, flag=flag: m.data.__setitem__(m.rule(0) + 17, m.data[m.rule(0) + 17] | flag),
+             "may not be the wallet's")
+
+
+def halves(folder):
+    """A rule with and without its `maybe` accounts is told once: it is the same rule (A14)."""
+    text = ('[lists]\nfriends = ["%s"]\nothers = ["%s"]\n[[instruction]]\nname = "call"\nprogram = "%s"\ndata = "01"\nfields = [["n", "u8"]]\naccounts = ['
+            '{ name = "to", in = "friends", writable = true }, { name = "more", maybe = true }, { name = "wallet_", is = "wallet", signer = true }, '
+            '{ name = "again", is = "@wallet_" }, { name = "source", own = "any", token_program = "program" }]\nmax = 2\n'
+            '[[instruction]]\nname = "next"\nprogram = "%s"\ndata = "02"\naccounts = [{ is = "@call.to" }]\n' % (FRIEND, THIEF, THIEF, THIEF))
+
+    def place(m, op, number=-1):
+        return [at for at in m.ops(op) if at >= m.table + m.word(m.table + 52) + 8 * m.word(m.rule(1) + 30)][0 if number < 0 else number]
+    for what, bend in (("another recipient", lambda m: m.word(place(m, 9) + 4, 1)), ("any recipient", lambda m: m.data.__setitem__(place(m, 9), 2)),
+                       ("a writable wallet", lambda m: m.word(place(m, 3) + 2, 5)), ("another token program", lambda m: m.data.__setitem__(place(m, OWNED) + 1, 0)),
+                       ("another account bound", lambda m: m.data.__setitem__(place(m, BIND) + 1, 1)),
+                       ("another same account", lambda m: m.word(place(m, IS_ACCOUNT) + 4, 0)),
+                       ("more of them", lambda m: m.word(m.rule(1) + 36, 9)), ("other data", lambda m: m.word(m.rule(1) + 22, m.word(m.rule(1) + 22) + 1)),
+                       ("another order", lambda m: m.data.__setitem__(m.rule(1) + 17, m.data[m.rule(1) + 17] | 1)),
+                       ("further accounts", lambda m: m.data.__setitem__(m.rule(1) + 19, 9))):
+        bent(folder, "half a rule with " + what, text, bend, "not the rule before it without some accounts")
+    params = '[[parameter]]\nname = "many"\ntype = "pubkey list"\nmax = 3\noptional = true\ntext = "keys"\n'
+    m = Module(folder, params + text.replace('{ name = "more", maybe', '{ name = "more", in = "many", maybe'), "many = []")
+    told = m.text()
+    expect("a rule of which one half is refused is not", m.code == 0 and "refused" not in told and "[1 with 4 accounts] to: one of friends" in told, m.said, told)
+
+
+def data_told(folder):
+    """Data that is not what it must be refuses, whatever reason a table has for it; variants have no places to read (A1, B7)."""
+    text = ('[types.T]\nfields = [["a", "u8", 7]]\n[types.E]\nvariants = [{ tag = 0, name = "x", fields = [["l", "vec 3 u8"]] }, { tag = 1, name = "y" }]\n'
+            '[[instruction]]\nname = "call"\nprogram = "%s"\ndata = "01"\nfields = [["n", "u64"], ["v", "vec 3 u8"], ["t", "T"], ["e", "E"]]\n'
+            'accounts = [{ is = "wallet", signer = true, writable = true }]\npays = [{ lamports = "n", as = "transfer" }]\n' % THIEF)
+
+    def layouts(m):
+        off, count = m.part("layouts")
+        return off, bytes(m.data[off:off + count])
+
+    def reason(op, length):
+        def bend(m):
+            off, bytes_ = layouts(m)
+            at = next(i for i in range(len(bytes_)) if bytes_[i] == op and bytes_[i + 1:i + 3] == (26).to_bytes(2, "little") or
+                      bytes_[i] == op and i + length <= len(bytes_) and struct.unpack_from("<H", bytes_, i + 1)[0] >= 20 and length)
+            m.word(off + at + 1, 0)
+        return bend
+    bent(folder, "another number, for no reason", text, reason(4, 12), "rules of its format")
+    bent(folder, "another tag, for no reason", text, reason(11, 5), "rules of its format")
+
+    def segment(op):
+        def bend(m):
+            off, bytes_ = layouts(m)
+            at = next(i for i in range(len(bytes_)) if bytes_[i] == 6)  # the variant's run becomes parts
+            m.data[off + at:off + at + 7] = bytes([op] * 7)
+        return bend
+    bent(folder, "a variant with places", text, segment(1), "rules of its format")
+    bent(folder, "a variant that may end the data", text, segment(13), "rules of its format")
+    bent(folder, "a number where no field is", text, lambda m: m.word(m.ops(LOAD)[0] + 2, 2), "rules of its format")
+    long = " + ".join(["lamports"] * 8)
+    for terms, good in ((long, True), (long + " + lamports", False)):
+        m = Module(folder, rule("send", "any = true", check='["scale_up(%s, 2, 1) <= 5"]' % terms))
+        expect("an expression of %d terms" % len(terms.split("+")), (m.code == 0) == good and (good or "give parts of it names" in m.said), m.said)
+        expect("and all of it is told", not good or m.text().count("lamports") > 8, m.text() if good else "")
+
+
+TESTS = (lines, choice, without, wraps, least, recipients, read_only, length, given, values, data_behind, nonces, reads, leaks, floor,
+         one_name, order, places, halves, data_told)
+
+
 def main():
+    """usage: intent_lies.py [TEST ...]: these alone"""
     with tempfile.TemporaryDirectory() as folder:
-        for test in (lines, choice, without, wraps, least, recipients, read_only, length, given, values, data_behind, nonces, reads, leaks, floor):
-            test(folder)
+        for test in TESTS:
+            if len(sys.argv) == 1 or test.__name__ in sys.argv[1:]:
+                test(folder)
     print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or passed < 320 else 0
+    return 1 if failed or (len(sys.argv) == 1 and passed < 1300) else 0
 
 
 sys.exit(main())

@@ -31,9 +31,11 @@ static const char check_help[] =
 
 static const char describe_help[] =
     "Says in the policy's words what a grant with these parameters allows; with FILE what each of\n"
-    "its transactions does (base64, one a line; \"-\" is standard input). Texts of modules that "
-    "do\n"
-    "not ship with this build are their author's claim, and are headed so.\n"
+    "its transactions does (base64, one a line; \"-\" is standard input), also of one that is\n"
+    "refused: then the text says so. Texts of modules that do not ship with this build are their\n"
+    "author's claim, and are headed so. With --json one object a line: known, ships, described,\n"
+    "text, and of a transaction allowed. Exit status 1 when a transaction was refused, or when no\n"
+    "grant can have these parameters.\n"
     "\n"
     "  --module M --params P --wallet A [--pins F] [--counters F] [--unproven]  as in policy "
     "check\n";
@@ -288,7 +290,8 @@ static int run_check(struct cli_call *call)
 /* --- describe
  * --------------------------------------------------------------------------------------------- */
 
-static void show_description(struct checking *c)
+/* `allowed`: of a transaction; NULL: of a grant. */
+static void show_description(struct checking *c, const bool *allowed)
 {
 	const struct policy_decision *d = &c->result.decision;
 	struct cli_out *out = &c->out;
@@ -312,6 +315,10 @@ static void show_description(struct checking *c)
 	cli_out_bool(out, c->policy->ships);
 	cli_out_name(out, "described");
 	cli_out_bool(out, verdict_allows(d->verdict));
+	if (allowed != NULL) {
+		cli_out_name(out, "allowed");
+		cli_out_bool(out, *allowed);
+	}
 	cli_out_name(out, "text");
 	cli_out_text(out, bytes_of(d->text, d->text_len));
 	cli_out_close(out, '}');
@@ -330,8 +337,12 @@ static void describe_one(void *context, const struct solana_view *view,
 		c->denied = true;
 		return;
 	}
+	/* A description is there whether or not the transaction would be signed. */
+	cli_policy_ask(c->policy, view, POLICY_MODE_CHECK, false, &c->result);
+	bool allowed = verdict_allows(c->result.decision.verdict);
+	c->denied |= !allowed;
 	cli_policy_ask(c->policy, view, POLICY_MODE_DESCRIBE_TRANSACTION, false, &c->result);
-	show_description(c);
+	show_description(c, &allowed);
 }
 
 static int run_describe(struct cli_call *call)
@@ -365,7 +376,7 @@ static int run_describe(struct cli_call *call)
 			return CLI_UNSURE;
 	} else {
 		cli_policy_ask(&policy, NULL, POLICY_MODE_DESCRIBE_GRANT, false, &checking.result);
-		show_description(&checking);
+		show_description(&checking, NULL);
 	}
 	return cli_finish(call, checking.denied ? CLI_NO : CLI_YES);
 }

@@ -28,7 +28,7 @@ enum status cli_file_read(const char *path, size_t cap, struct buffer *ret_file,
 	}
 	len = fread(data, 1, cap + 1, file);
 	if (ferror(file)) {
-		snprintf(ret_message, message_cap, "cannot read %s", path);
+		snprintf(ret_message, message_cap, "cannot read %s: %s", path, strerror(errno));
 		status = STATUS_IO;
 	} else if (len > cap) {
 		snprintf(ret_message, message_cap, "%s is longer than %zu bytes", path, cap);

@@ -452,7 +452,8 @@ static void draft_sample(struct draft *d, const struct solana_view *view)
 	fprintf(d->tests_file, "\ntransaction = \"%s\"\nexpect = \"allow\"\n", encoded);
 }
 
-static void visit(void *context, const struct solana_view *view, const struct solana_error *error)
+static void visit(void *context, size_t line, const struct solana_view *view,
+                  const struct solana_error *error)
 {
 	struct draft *d = context;
 	if (view != NULL && d->samples < SAMPLES_MAX) {
@@ -461,9 +462,7 @@ static void visit(void *context, const struct solana_view *view, const struct so
 	}
 	d->bad = true;
 	if (view == NULL)
-		cli_complain(d->call, "a line is refused at byte %u: %s", error->offset,
-		             error->code == SOLANA_ERROR_NONE ? "not base64"
-		                                              : solana_error_text(error->code));
+		cli_policy_refused(d->call, line, error);
 	else
 		cli_complain(d->call, "more than %d samples", SAMPLES_MAX);
 }

@@ -150,8 +150,9 @@ static enum status read_json(const char *path, struct buffer *toml, struct cli_j
 	enum status status = STATUS_TOO_LARGE;
 
 	if (result == CLAVIGER_TOML_MALFORMED) {
-		snprintf(message, cap, "%s, line %u, column %u: %s", path, error.line, error.column,
-		         error.text);
+		snprintf(message, cap,
+		         "%s, line %u, column %u: %s; parameters are TOML, lines of name = value",
+		         path, error.line, error.column, error.text);
 		status = STATUS_MALFORMED;
 	} else if (result != CLAVIGER_TOML_DONE) {
 		snprintf(message, cap, "%s is too long", path);

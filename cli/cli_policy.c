@@ -34,7 +34,8 @@ static const char describe_help[] =
     "its transactions does (base64, one a line; \"-\" is standard input), also of one that is\n"
     "refused: then the text says so. Texts of modules that do not ship with this build are their\n"
     "author's claim, and are headed so. With --json one object a line: known, ships, described,\n"
-    "text, and of a transaction allowed. Exit status 1 when a transaction was refused, or when no\n"
+    "text, fuel, and of a transaction allowed. Exit status 1 when a transaction was refused, or "
+    "when no\n"
     "grant can have these parameters.\n"
     "\n"
     "  --module M --params P --wallet A [--pins F] [--counters F] [--unproven]  as in policy "
@@ -225,11 +226,12 @@ static void show_text(struct checking *c)
 	}
 }
 
-static void check_one(void *context, const struct solana_view *view,
+static void check_one(void *context, size_t line, const struct solana_view *view,
                       const struct solana_error *error)
 {
 	struct checking *c = context;
 
+	(void)line;
 	c->view = view;
 	if (view != NULL) {
 		cli_policy_ask(c->policy, view, POLICY_MODE_CHECK, c->explain, &c->result);
@@ -321,19 +323,19 @@ static void show_description(struct checking *c, const bool *allowed)
 	}
 	cli_out_name(out, "text");
 	cli_out_text(out, bytes_of(d->text, d->text_len));
+	cli_out_name(out, "fuel");
+	cli_out_number(out, c->result.fuel);
 	cli_out_close(out, '}');
 	cli_out_line(out);
 }
 
-static void describe_one(void *context, const struct solana_view *view,
+static void describe_one(void *context, size_t line, const struct solana_view *view,
                          const struct solana_error *error)
 {
 	struct checking *c = context;
 
 	if (view == NULL) {
-		cli_complain(c->policy->call, "a line is refused at byte %u: %s", error->offset,
-		             error->code == SOLANA_ERROR_NONE ? "not base64"
-		                                              : solana_error_text(error->code));
+		cli_policy_refused(c->policy->call, line, error);
 		c->denied = true;
 		return;
 	}

@@ -82,11 +82,17 @@ struct cli_policy_result {
 void cli_policy_ask(struct cli_policy *p, const struct solana_view *view, unsigned mode,
                     bool explain, struct cli_policy_result *ret_result);
 
+/* What is called for a line of a file, counted from 1; `view` is NULL and `error` says why when it
+ * is refused. */
+typedef void cli_policy_visit(void *context, size_t line, const struct solana_view *view,
+                              const struct solana_error *error);
+
 /* cli_policy_each decodes base64 lines of a file (NULL or "-": standard input) and calls `visit`
- * for each; view is NULL and `error` set when the line is refused. False: it has complained. */
-bool cli_policy_each(const struct cli_call *call, const char *path,
-                     void (*visit)(void *context, const struct solana_view *view,
-                                   const struct solana_error *error),
+ * for each. False: it has complained. */
+bool cli_policy_each(const struct cli_call *call, const char *path, cli_policy_visit *visit,
                      void *context);
+
+/* cli_policy_refused complains of a line that is refused. */
+void cli_policy_refused(const struct cli_call *call, size_t line, const struct solana_error *error);
 
 #endif

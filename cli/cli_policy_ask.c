@@ -104,10 +104,16 @@ void cli_policy_ask(struct cli_policy *p, const struct solana_view *view, unsign
 	ret_result->code = policy_reason_name(d->reason, ret_result->own_code);
 }
 
-static void visit_line(struct bytes line,
-                       void (*visit)(void *, const struct solana_view *,
-                                     const struct solana_error *),
-                       void *context)
+void cli_policy_refused(const struct cli_call *call, size_t line, const struct solana_error *error)
+{
+	if (error->code == SOLANA_ERROR_NONE)
+		cli_complain(call, "line %zu is not base64", line);
+	else
+		cli_complain(call, "line %zu is refused at byte %u: %s", line, error->offset,
+		             solana_error_text(error->code));
+}
+
+static void visit_line(struct bytes line, cli_policy_visit *visit, void *context, size_t number)
 {
 	uint8_t space[LIMIT_TX_V1_MAX + 64];
 	struct buffer bytes = BUFFER_OF_ARRAY(space);
@@ -118,26 +124,32 @@ static void visit_line(struct bytes line,
 	    base64_decode(line, &bytes) != STATUS_OK) {
 		if (line.len <= BASE64_LEN(LIMIT_TX_V1_MAX) + 8)
 			error.code = SOLANA_ERROR_NONE; /* no base64 at all */
-		visit(context, NULL, &error);
+		visit(context, number, NULL, &error);
 	} else if (solana_classify(buffer_bytes(&bytes), &view, &error) != STATUS_OK) {
-		visit(context, NULL, &error);
+		visit(context, number, NULL, &error);
 	} else {
-		visit(context, &view, NULL);
+		visit(context, number, &view, NULL);
 	}
 }
 
-bool cli_policy_each(const struct cli_call *call, const char *path,
-                     void (*visit)(void *context, const struct solana_view *view,
-                                   const struct solana_error *error),
+bool cli_policy_each(const struct cli_call *call, const char *path, cli_policy_visit *visit,
                      void *context)
 {
 	struct buffer file;
 	char message[512];
 	bool any = false;
+	size_t number = 0;
 
 	if (cli_file_read(path == NULL ? "-" : path, INPUT_MAX, &file, message, sizeof(message)) !=
 	    STATUS_OK) {
 		cli_complain(call, "%s", message);
+		return false;
+	}
+	if (memchr(file.data, 0, file.len) != NULL) {
+		cli_complain(call,
+		             "%s is no text; expected base64, one transaction or message a line",
+		             path == NULL ? "the input" : path);
+		free(file.data);
 		return false;
 	}
 	for (size_t at = 0; at < file.len;) {
@@ -148,7 +160,8 @@ bool cli_policy_each(const struct cli_call *call, const char *path,
 		if (len > 0 && file.data[at + len - 1] == '\r')
 			len--;
 		if (len > 0)
-			visit_line(bytes_of(file.data + at, len), visit, context);
+			visit_line(bytes_of(file.data + at, len), visit, context, number + 1);
+		number++;
 		any |= len > 0;
 		at = next + 1;
 	}

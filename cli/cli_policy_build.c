@@ -370,10 +370,13 @@ static int run(struct cli_call *call)
 		return build_intent(call, call->arguments[0], to);
 	if (to != NULL)
 		return cli_usage(call,
-		                 "-o goes with an intent; a folder's module is DIR/NAME.wasm");
+		                 "-o goes with an intent, a file NAME.toml; a folder's module is "
+		                 "DIR/NAME.wasm");
 	b.call = call;
 	if (!take_names(&b, call->arguments[0])) {
-		cli_complain(call, "no such folder: %s", call->arguments[0]);
+		cli_complain(call,
+		             "%s is neither an intent (a file NAME.toml) nor a policy's folder",
+		             call->arguments[0]);
 		return CLI_UNSURE;
 	}
 	if (!read_rows(&b, &rows))

@@ -5,6 +5,7 @@
 
 #include "base_encode.h"
 #include "cli_file.h"
+#include "cli_intent.h"
 #include "cli_json.h"
 #include "cli_parameters.h"
 #include "cli_policy.h"
@@ -26,6 +27,26 @@ int cli_policy_load(struct cli_policy *p, const struct cli_call *call, const cha
 	return cli_policy_load_module(p, call, buffer_bytes(&p->module), path);
 }
 
+/* Says what a file is that is no module, and what to do; false: it begins as one. */
+static bool is_no_module(const struct cli_call *call, struct bytes module, const char *path)
+{
+	static const uint8_t begins[] = {0x00, 0x61, 0x73, 0x6d};
+
+	if (module.len >= sizeof(begins) && memcmp(module.data, begins, sizeof(begins)) == 0)
+		return false;
+	if (module.len == 0)
+		cli_complain(call, "%s is empty; a module (.wasm) is expected", path);
+	else if (cli_intent_is(path))
+		cli_complain(call,
+		             "%s is an intent's text, and a module is expected: `claviger policy "
+		             "build %s -o M.wasm` makes it",
+		             path, path);
+	else
+		cli_complain(
+		    call, "%s is no WASM module (.wasm): it does not begin with 00 61 73 6d", path);
+	return true;
+}
+
 int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, struct bytes module,
                            const char *path)
 {
@@ -33,6 +54,8 @@ int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, st
 	char message[512];
 
 	p->call = call;
+	if (is_no_module(call, module, path))
+		return CLI_NO;
 	keys_sha256(&module, 1, p->hash);
 	p->known = policy_known_name(p->hash);
 	p->ships = policy_ships(p->hash);
@@ -42,7 +65,7 @@ int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, st
 	}
 	enum status status = cli_check_load(module, message, sizeof(message));
 	if (status != STATUS_OK) {
-		cli_complain(call, "%s", message);
+		cli_complain(call, "%s: %s", path, message);
 		return status == STATUS_REFUSED ? CLI_NO : CLI_UNSURE;
 	}
 	if (policy_module_schema(module, &p->schema_cbor) != STATUS_OK ||

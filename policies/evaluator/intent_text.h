@@ -31,25 +31,61 @@ static void say_number(struct policy *p, uint64_t number)
 	policy_put_number(&p->text, number);
 }
 
-static void say_key(struct policy *p, const uint8_t *key)
+static void say_bytes(struct policy *p, const uint8_t *bytes, uint32_t len)
+{
+	uint32_t room = p->text.cap - p->text.len;
+	if (len > room)
+		len = room;
+	__builtin_memcpy(p->text.bytes + p->text.len, bytes, len);
+	p->text.len += len;
+}
+
+static void put_key(struct policy_text *text, const uint8_t *key)
 {
 	static const char *const names[] = {
 	    "System", "Compute Budget", "SPL Token", "Token-2022", "Associated Token Account",
 	    "Memo",   "Memo v1",        "Memo v4",   "Jupiter v6", "Raydium AMM v4"};
 	for (uint32_t i = 0; i < POLICY_PROGRAM_OTHER; i++)
 		if (policy_key_equal(key, policy_program_keys[i].bytes)) {
-			say(p, names[i]);
+			policy_put(text, names[i]);
 			return;
 		}
 	for (uint32_t i = 0; i < sizeof(intent_known) / sizeof(intent_known[0]); i++)
 		if (policy_key_equal(key, intent_known[i].key)) {
-			say(p, intent_known[i].name);
+			policy_put(text, intent_known[i].name);
 			return;
 		}
 	if (policy_key_equal(key, policy_key_native_mint.bytes))
-		say(p, "wrapped SOL");
+		policy_put(text, "wrapped SOL");
 	else
-		policy_put_key(&p->text, key);
+		policy_put_key(text, key);
+}
+
+/* How keys read, by where they lie: the lists of a grant stand in many lines. NULL: not kept. */
+#define INTENT_KEYS_SAID 128
+
+struct intent_key_said {
+	const uint8_t *key;
+	uint32_t len;
+	uint8_t words[48];
+};
+
+static struct intent_key_said *intent_keys_said;
+
+static void say_key(struct policy *p, const uint8_t *key)
+{
+	if (intent_keys_said == NULL) {
+		put_key(&p->text, key);
+		return;
+	}
+	struct intent_key_said *said = &intent_keys_said[(uintptr_t)key / 32 % INTENT_KEYS_SAID];
+	if (said->key != key) {
+		struct policy_text words = {said->words, sizeof(said->words), 0};
+		put_key(&words, key);
+		said->len = words.len;
+		said->key = key;
+	}
+	say_bytes(p, said->words, said->len);
 }
 
 static void say_keys(struct policy *p, const uint8_t *keys, uint32_t count)
@@ -896,18 +932,11 @@ struct intent_line {
 };
 
 struct intent_lines {
+	struct intent_key_said keys[INTENT_KEYS_SAID];
 	struct intent_line lines[INTENT_LINES_MAX];
 	uint32_t count;
 	struct policy_text text;
 };
-
-static uint32_t intent_hash(const uint8_t *bytes, uint32_t len)
-{
-	uint32_t hash = 2166136261u;
-	for (uint32_t i = 0; i < len; i++)
-		hash = (hash ^ bytes[i]) * 16777619u;
-	return hash;
-}
 
 static bool intent_same_line(const struct intent_lines *all, const struct intent_line *line,
                              uint32_t from, uint32_t hash, uint32_t len)
@@ -915,8 +944,12 @@ static bool intent_same_line(const struct intent_lines *all, const struct intent
 	if (line->hash != hash || line->len != len)
 		return false;
 	/* The author chooses names, so lines of one hash are easily made: bytes decide. */
-	for (uint32_t i = 0; i < len; i++)
-		if (all->text.bytes[line->off + i] != all->text.bytes[from + i])
+	const uint8_t *one = all->text.bytes + line->off, *other = all->text.bytes + from;
+	for (; len >= 8; one += 8, other += 8, len -= 8)
+		if (policy_load64(one) != policy_load64(other))
+			return false;
+	for (; len != 0; len--)
+		if (*one++ != *other++)
 			return false;
 	return true;
 }
@@ -926,10 +959,9 @@ static bool intent_same_line(const struct intent_lines *all, const struct intent
 static bool intent_take_lines(struct intent_lines *all, uint32_t from, uint32_t to, uint32_t bit)
 {
 	while (from < to) {
-		uint32_t len = 0;
-		while (from + len < to && all->text.bytes[from + len] != '\n')
-			len++;
-		uint32_t hash = intent_hash(all->text.bytes + from, len), i = 0;
+		uint32_t len = 0, hash = 2166136261u, i = 0;
+		for (; from + len < to && all->text.bytes[from + len] != '\n'; len++)
+			hash = (hash ^ all->text.bytes[from + len]) * 16777619u;
 		while (i < all->count && !intent_same_line(all, &all->lines[i], from, hash, len))
 			i++;
 		if (i == INTENT_LINES_MAX || all->text.len == all->text.cap)
@@ -1046,16 +1078,16 @@ static void say_rule_numbers(struct policy *p, const struct intent_program *prog
 	}
 }
 
-/* Every line once, before it the rules that it is about when it is not about all. */
-static bool say_program(struct policy *p, const struct intent_program *program)
+/* Every line once, before it the rules that it is about when it is not about all. `room`: bytes
+ * from `all` on. */
+static bool say_program(struct policy *p, struct intent_lines *all, uint32_t room,
+                        const struct intent_program *program)
 {
-	struct intent_lines *all = (void *)(policy_area.bytes + ((p->request->len + 7) & ~7u));
-	uint32_t room = POLICY_ANSWER_OFFSET - ((p->request->len + 7) & ~7u);
 	const struct intent_rule *rules =
 	    (const struct intent_rule *)INTENT_AT(rules) + program->first;
 	struct policy_text text = p->text;
 	uint64_t every = 0;
-	if (program->count > 64 || room < sizeof(*all) + 4096)
+	if (program->count > 64)
 		return false;
 	all->count = 0;
 	all->text = (struct policy_text){(uint8_t *)(all + 1), room - (uint32_t)sizeof(*all), 0};
@@ -1096,8 +1128,8 @@ static bool say_program(struct policy *p, const struct intent_program *program)
 			say_rule_numbers(p, program, line->rules);
 			say(p, "] ");
 		}
-		for (uint32_t n = 2; n < line->len; n++) /* behind their own two spaces */
-			policy_put_byte(&p->text, all->text.bytes[line->off + n]);
+		if (line->len > 2) /* behind their own two spaces */
+			say_bytes(p, all->text.bytes + line->off + 2, line->len - 2u);
 		say(p, "\n");
 	}
 	return good;
@@ -1106,11 +1138,18 @@ static bool say_program(struct policy *p, const struct intent_program *program)
 /* False when there was no room to say it. */
 static bool say_rules(struct policy *p)
 {
+	struct intent_lines *all = (void *)(policy_area.bytes + ((p->request->len + 7) & ~7u));
+	uint32_t room = POLICY_ANSWER_OFFSET - ((p->request->len + 7) & ~7u);
 	const struct intent_program *programs = INTENT_AT(programs);
-	for (uint32_t i = 0; i < INTENT_HEAD->programs.count; i++)
-		if (!say_program(p, &programs[i]))
-			return false;
-	return true;
+	bool good = room >= sizeof(*all) + 4096;
+	if (good) {
+		__builtin_memset(all->keys, 0, sizeof(all->keys));
+		intent_keys_said = all->keys;
+	}
+	for (uint32_t i = 0; i < INTENT_HEAD->programs.count && good; i++)
+		good = say_program(p, all, room, &programs[i]);
+	intent_keys_said = NULL; /* the place is the next question's */
+	return good;
 }
 
 static void say_whole(struct policy *p)

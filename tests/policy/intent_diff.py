@@ -262,7 +262,8 @@ def changed(what, old, new):
     if what == "rules in another order":
         a, b = BASE.index('[[instruction]]\nname = "pay_friend"'), BASE.index('[[instruction]]\nname = "pay_any"')
         c = BASE.index('[[instruction]]\nname = "again"')
-        return BASE[:a] + BASE[b:c] + BASE[a:b] + BASE[c:]
+        chooses = BASE[b:c].replace('in = "people",', 'in = "people", select = true,')  # else the other would never count
+        return BASE[:a] + chooses + BASE[a:b] + BASE[c:]
     if what == "not first":  # and so no nonce
         a, b = BASE.index('[[instruction]]\nname = "nonce"'), BASE.index('[[instruction]]\nname = "swap"')
         return (BASE[:a] + BASE[b:]).replace('nonce = "allow_nonce"\n', "nonce = true\n")

@@ -15,8 +15,10 @@ import threading
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
-# A file, and between which lines bugs are planted.
-FILES = (("policy_intent.c", "enum effect", "const char *policy_intent_name"), ("policy_told.c", "static bool is_name", "enum status policy_told_check"))
+# A file, between which lines bugs are planted, and the questions of intent_lies.py that are about it.
+FILES = (("policy_intent.c", "enum effect", "const char *policy_intent_name",
+          "lines choice wraps least recipients read_only length given values data_behind nonces reads leaks floor"),
+         ("policy_told.c", "static bool is_name", "enum status policy_told_check", "lines without one_name order places halves data_told"))
 TURNS = ((" == ", " != "), (" != ", " == "), (" <= ", " < "), (" >= ", " > "), (" < ", " <= "), (" > ", " >= "), (" && ", " || "),
          (" || ", " && "), (" |= ", " = "), ("return true;", "return false;"), ("return false;", "return true;"), ("if (!", "if ("))
 
@@ -35,7 +37,7 @@ def source(name):
     return os.path.join(SOURCE, "lib", "policy", name)
 
 
-def mutants(file, begin, end):
+def mutants(file, begin, end, _):
     lines = open(source(file), encoding="utf-8").read().split("\n")
     first = next(i for i, line in enumerate(lines) if line.startswith(begin))
     last = next(i for i, line in enumerate(lines) if line.startswith(end))
@@ -87,7 +89,7 @@ def judge(job):
             if subprocess.run(command, shell=True, cwd=BUILD, capture_output=True).returncode != 0:
                 return "no C", where
         try:
-            run = subprocess.run([sys.executable, os.path.join(SOURCE, "tests", "policy", "intent_lies.py")], capture_output=True,
+            run = subprocess.run([sys.executable, os.path.join(SOURCE, "tests", "policy", "intent_lies.py"), *ASKED[name].split()], capture_output=True,
                                  env={**os.environ, "BUILD_DIR": tree, "SOURCE_DIR": SOURCE}, timeout=120)
         except subprocess.TimeoutExpired:
             return "noticed", where
@@ -141,5 +143,6 @@ def main():
 
 
 LOCK = threading.Lock()
+ASKED = {file[0]: file[3] for file in FILES}
 COMMANDS = {file[0]: commands(file[0]) for file in FILES}
 sys.exit(main())

@@ -14,7 +14,7 @@ script_test(policy_examples GROUP policy TIMEOUT 300 COMMAND ${CMAKE_SOURCE_DIR}
 script_test(policy_intent_tool GROUP policy TIMEOUT 300 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/intent_tool.py)
 script_test(policy_intent_diff GROUP policy TIMEOUT 300 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/intent_diff.py)
 script_test(policy_draft GROUP policy TIMEOUT 300 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/draft_test.py)
-script_test(policy_intent_lies GROUP policy TIMEOUT 120 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/intent_lies.py)
+script_test(policy_intent_lies GROUP policy TIMEOUT 300 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/intent_lies.py)
 script_test(policy_floor_mutants GROUP policy TIMEOUT 300 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/floor_mutants.py 24)
 soak_test(floor-mutants COMMAND tests/policy/floor_mutants.py 1)
 script_test(policy_tool GROUP policy TIMEOUT 300 COMMAND ${CMAKE_SOURCE_DIR}/tests/policy/tool_test.py)

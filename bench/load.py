@@ -32,6 +32,8 @@ ATTACKS = {
     "strangers": ["strangers:sign:strangers:connections={N}:plan={flood}:from=127.0.0.2"],
     "two": ["flood:sign:connections={N}:plan={flood}:from=127.0.0.2",
             "second:sign:connections={N}:plan={second}:from=127.0.0.3"],
+    # One client's own modules, more than a verifier holds: each request has them all loaded again.
+    "cold": ["cold:sign:connections={N}:plan={cold}:from=127.0.0.2"],
     "changes": ["changes:changes:connections={N}:channel={channel}:from=127.0.0.2"],
     "hello": ["hello:hello:connections={N}:from=127.0.0.2"],
     "pipe": ["pipe:pipe:connections=64:from=127.0.0.2"],
@@ -48,7 +50,45 @@ ATTACKS = {
 # of its own, for the attackers' clocks stand still while they are busy with themselves.
 PROBES = {name: "probe:%s:connections=16:rate=100:plan={%s}:from=127.0.0.2" % (kind, plan) for name, kind, plan in (
     ("flood", "sign", "flood"), ("refused", "sign", "refused"), ("strangers", "sign:strangers", "flood"),
-    ("two", "sign", "flood"), ("changes", "changes:channel={channel}", "flood"))}
+    ("two", "sign", "flood"), ("cold", "sign", "cold"), ("changes", "changes:channel={channel}", "flood"))}
+
+
+def leb(value):
+    out = b""
+    while value > 127:
+        out, value = out + bytes([value & 127 | 128]), value >> 7
+    return out + bytes([value])
+
+
+def take_leb(data, at):
+    value = shift = 0
+    while data[at] > 127:
+        value, shift, at = value | (data[at] & 127) << shift, shift + 7, at + 1
+    return value | data[at] << shift, at + 1
+
+
+def heavy_module(number):
+    """A policy that ships, as somebody's own code: with as much code more, which never runs, as a module may have."""
+    with open(policy("transfer"), "rb") as f:
+        data = f.read()
+    body = bytes([0]) + b"\x20\x00\x1a" * ((65000 - len(leb(number))) // 3) + b"\x41" + leb(number & 63) + b"\x1a\x20\x00\x0b"
+    bodies, out, at = 3, data[:8], 8
+    kind = None
+    while at < len(data):
+        section, begin = data[at], at
+        size, at = take_leb(data, at + 1)
+        content, at = data[at:at + size], at + size
+        if section == 1:  # a type of its own, i32 to i32
+            count, rest = take_leb(content, 0)
+            content, kind = leb(count + 1) + content[rest:] + b"\x60\x01\x7f\x01\x7f", count
+        elif section in (3, 10):
+            count, rest = take_leb(content, 0)
+            more = leb(kind) if section == 3 else leb(len(body)) + body
+            content = leb(count + bodies) + content[rest:] + more * bodies
+        elif section != 0 and begin == 8:
+            raise AssertionError("a module begins with its types")
+        out += bytes([section]) + leb(len(content)) + content
+    return out
 
 
 class Stand:
@@ -81,6 +121,21 @@ class Stand:
                    policy("transfer"), "--params", server.write(client + ".toml", terms), "--key", key,
                    "--yes")
         self.plans[client] = server.write("plan." + client, "\n".join(lines) + "\n")
+
+    def add_cold(self, modules=14):
+        """A client with a wallet under so many grants, each of a module of his own that refuses all that he asks."""
+        server = self.server
+        server.run("client", "new", "cold")
+        said = json.loads(server.run("wallet", "create", "cold0", "--key", "attacker.json", "--yes", "--json"))
+        terms = server.write("cold.toml", TRANSFER.replace("= 1000000000", "= 1"))
+        for i in range(modules):
+            path = os.path.join(server.folder, "cold%d.wasm" % i)
+            with open(path, "wb") as f:
+                f.write(heavy_module(i))
+            server.run("grant", "create", "--wallet", "cold0", "--client", "cold", "--policy", path, "--params", terms,
+                       "--key", "attacker.json", "--yes")
+        token = os.path.join(server.folder, "home", "clients", "cold.token")
+        self.plans["cold"] = server.write("plan.cold", "transfer %s cold0 %s\n" % (token, said["address"]))
 
     def load(self, seconds, split, groups, port=None):
         """A running bench/load; `answer` reads what it says."""

@@ -86,6 +86,20 @@ static bool may_take(const struct verifier *verifier, const struct signer_check_
 	return run->custom && memcmp(verifier->user, run->user, 32) == 0;
 }
 
+/* The last verifier without custom code is there for what is known: whoever has modules of his own
+ * loaded again for each request would else keep all of them (A25). */
+static bool is_kept(const struct signer_check *pool, const struct verifier *verifier,
+                    const struct signer_check_run *run)
+{
+	size_t clean = 0;
+
+	if (!run->custom || verifier->tainted || pool->count == 1)
+		return false;
+	for (size_t i = 0; i < pool->count; i++)
+		clean += !pool->verifiers[i].tainted;
+	return clean == 1;
+}
+
 static struct verifier *find_trial(struct signer_check *pool)
 {
 	for (size_t i = 0; i < pool->count; i++)
@@ -102,6 +116,7 @@ static struct verifier *choose(struct signer_check *pool, const struct signer_ch
 		struct verifier *verifier = &pool->verifiers[i];
 
 		if ((trial == NULL || verifier == trial) && may_take(verifier, run) &&
+		    !is_kept(pool, verifier, run) &&
 		    (best == NULL || verifier->count < best->count))
 			best = verifier;
 	}
@@ -134,6 +149,8 @@ static void make_room(struct signer_check *pool, const struct signer_check_run *
 			ipc_complain(verifier->channel, IPC_COMPLAINT_REPLACE);
 			return;
 		}
+		if (is_kept(pool, verifier, run))
+			continue;
 		/* One without custom code, or one that is being replaced, will have room. */
 		if (!verifier->tainted || verifier->draining || !ipc_is_up(verifier->channel))
 			return;

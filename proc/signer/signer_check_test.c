@@ -13,7 +13,7 @@ const char *__asan_default_options(void)
 	return "detect_leaks=0";
 }
 
-#define VERIFIERS 2
+#define VERIFIERS 3
 
 static const struct ipc_shape shape = {CALL_CHECK_SLOT_BYTES, 4, CALL_CHECK_WINDOW_BYTES};
 
@@ -323,8 +323,36 @@ static void test_code_on_trial_takes_one_verifier(void)
 	/* The next one waits for that verifier's replacement beside an idle other one. */
 	EXPECT(!begin(&second) && complaint(at) == IPC_COMPLAINT_REPLACE);
 	EXPECT(!begin(&second) && complaint(1 - at) == 0 && heard(1 - at, CALL_CHECK_RUN) == 0);
-	/* Which code that a grant names may have. */
-	EXPECT(begin(&granted) && heard(1 - at, CALL_CHECK_RUN) == 1);
+	/* Which is there for what is known, not for other code that somebody brought. */
+	EXPECT(!begin(&granted) && begin(&known) && heard(1 - at, CALL_CHECK_RUN) == 1);
+}
+
+/* A25: however many bring code of their own, one verifier never has any: what is known waits for no
+ * replacement, and for no module that is loaded anew with each request. */
+static void test_custom_code_leaves_one_verifier(void)
+{
+	struct outcome first, second, third, known;
+	size_t at = 0, heard_of = 0, replaced = 0;
+
+	open_all(3);
+	make_run(&first, 1, true, 7);
+	make_run(&second, 2, true, 8);
+	make_run(&third, 3, true, 9);
+	make_run(&known, 4, false, 0);
+	EXPECT(begin(&first));
+	while (heard(at, CALL_CHECK_RUN) == 0)
+		at++;
+	EXPECT(begin(&second) && !begin(&third));
+	EXPECT(begin(&known));
+	for (size_t i = 0; i < 3; i++)
+		heard_of += heard(i, CALL_CHECK_RUN);
+	EXPECT(heard_of == 2);
+	/* Who waits has the one that is idle first. */
+	say_verdict(at, &first.run, CALL_CHECK_TRAP);
+	EXPECT(!begin(&third));
+	for (size_t i = 0; i < 3; i++)
+		replaced += complaint(i) == IPC_COMPLAINT_REPLACE;
+	EXPECT(replaced == 1);
 }
 
 /* Nobody comes back for it: the verifier is replaced though nobody waits, and not at once. */
@@ -356,6 +384,7 @@ int main(void)
 	RUN(test_a_late_verifier_is_given_up);
 	RUN(test_custom_code_is_alone_with_its_user);
 	RUN(test_code_on_trial_takes_one_verifier);
+	RUN(test_custom_code_leaves_one_verifier);
 	RUN(test_a_verifier_does_not_stay_with_code_on_trial);
 	return test_summary();
 }

@@ -10,9 +10,9 @@ export function expect(truth, ...about) {
   if (!truth) throw new Error(about.map((a) => (typeof a === 'string' ? a : JSON.stringify(a))).join(' ') || 'no');
 }
 
-// play(prepare) runs the tests whose names contain one of the command line's words, on one scene, and
-// ends the process: 0 when all passed.
-export async function play(prepare) {
+// play(prepare, afterFailure) runs the tests whose names contain one of the command line's words, on one scene,
+// and ends the process: 0 when all passed. What a failed test left open is for afterFailure to clear away.
+export async function play(prepare, afterFailure = async () => {}) {
   const words = process.argv.slice(2);
   const { code } = await run('sh', ['-c', 'command -v swtpm']);
   if (code !== 0) {
@@ -40,6 +40,7 @@ export async function play(prepare) {
       } catch (error) {
         failed++;
         console.log(`FAIL ${name}\n  ${error.stack}`);
+        await afterFailure(scene);
       }
     }
   } catch (error) {

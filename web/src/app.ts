@@ -4,7 +4,7 @@ import { fromBase64, toBase64, toHex } from '../../sdk/ts/src/bytes.js';
 import { decode, fields } from '../../sdk/ts/src/cbor.js';
 import type { Policy, Report } from '../../sdk/ts/src/attest/index.js';
 import { inApp, lacks, openOutside } from './browser.js';
-import { authorize, closeDialog, desk, hashValue, isPasskey, openDialog, saveLink, waits } from './desk.js';
+import { authorize, closeDialog, conclude, desk, hashValue, isPasskey, openDialog, saveLink, waiting } from './desk.js';
 import { factorsCard, receive } from './factors.js';
 import { grantsCard, offerLinked } from './grants.js';
 import { newEscapeKey } from './hpke.js';
@@ -243,14 +243,12 @@ function head(wallet: Wallet, again: () => Promise<void>): HTMLElement {
     ? button('Unfreeze', '', async () => {
       const prepared = await desk.signer.prepare(Action.Unfreeze, async () => ({ entries: [{ wallet: wallet.id, previous: wallet.authority, body: fields({}) }] }));
       const answer = await authorize(wallet, prepared, { title: `Unfreeze ${wallet.name}?`, raises: true });
-      if (answer !== undefined && !waits(answer)) say(`${wallet.name} is active again.`);
-      if (answer !== undefined) await again();
+      if (answer !== undefined) await conclude(again, waiting(answer) ?? `${wallet.name} is active again.`);
     })
     : button('Freeze now', 'danger', async () => {
       const prepared = await desk.signer.prepare(Action.Freeze, async () => ({ entries: [{ wallet: wallet.id, body: fields({}) }] }));
       await authorize(wallet, prepared, { raises: false });
-      await again();
-      say(`${wallet.name} is frozen: nothing is signed until you unfreeze it.`);
+      await conclude(again, `${wallet.name} is frozen: nothing is signed until you unfreeze it.`);
     });
   return h('section', { class: 'card' },
     h('div', { class: 'row apart' },
@@ -277,8 +275,7 @@ function pendingCard(wallet: Wallet, wait: Wallet['pending'][number], again: () 
       !wait.done && button('Cancel it', 'danger', async () => {
         const prepared = await desk.signer.prepare(Action.Cancel, async () => ({ entries: [{ wallet: wallet.id, body: fields({ 1: wait.change }) }] }));
         await authorize(wallet, prepared, { raises: false });
-        await again();
-        say('It was cancelled.');
+        await conclude(again, 'It was cancelled.');
       })));
 }
 

@@ -5,7 +5,7 @@ import { type CborMap } from '../../sdk/ts/src/cbor.js';
 import { base58, short, when, type Wallet } from './model.js';
 import { assert, ED25519, ES256, kindOf, same, type Assertion, type Passkey } from './passkey.js';
 import { isLoad, numberAt, type Code, type KeyAnswer, type Prepared, type Signer } from './signer.js';
-import { at, button, h, say, show } from './ui.js';
+import { at, button, explain, h, say, show } from './ui.js';
 
 /** Kinds of factors (spec/authorization.cddl). */
 export const KEY = 1;
@@ -202,11 +202,18 @@ export async function authorize(wallet: Wallet, prepared: Prepared, how: How): P
   return insist(() => desk.signer.submit(prepared, proofs, [...how.codes ?? [], ...code], keys));
 }
 
-/** Tells until when a change waits; false: it is done. */
-export function waits(answer: CborMap): boolean {
-  if (answer.get(4) === undefined) return false;
-  say(`It waits until ${when(numberAt(answer, 4))}. Any of your factors can cancel it before.`);
-  return true;
+/** Until when a change waits, in words; undefined: it is done. */
+export function waiting(answer: CborMap): string | undefined {
+  return answer.get(4) === undefined ? undefined : `It waits until ${when(numberAt(answer, 4))}. Any of your factors can cancel it before.`;
+}
+
+/**
+ * Shows the wallet as an act left it, then says what came of the act: said before, it would stand beside the wallet as it was. It
+ * is done also when the wallet cannot be read just now, and who is not told so does it again.
+ */
+export async function conclude(again: () => Promise<void>, words: string): Promise<void> {
+  const unread = await again().then(() => '', (error: unknown) => ` What is shown below is from before it: ${explain(error)}. Refresh it later.`);
+  say(words + unread, unread !== '');
 }
 
 export const hashValue = (name: string): string | undefined => new URLSearchParams(location.hash.slice(1)).get(name) ?? undefined;

@@ -2,13 +2,13 @@
 // Who may change a wallet, and its key: factors are added and taken away, the key is handed over.
 import { toHex } from '../../sdk/ts/src/bytes.js';
 import { type CborMap, concat, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
-import { authorize, cancelButton, closeDialog, CODES, desk, isPasskey, KEY, openDialog, saveLink, waits } from './desk.js';
+import { authorize, cancelButton, closeDialog, CODES, conclude, desk, isPasskey, KEY, openDialog, saveLink, waiting } from './desk.js';
 import { newKey, open as openSealed, rawPublic } from './hpke.js';
 import { base58, short, unbase58, type Wallet } from './model.js';
 import { passkeyId, register, same, type Registered } from './passkey.js';
 import { qrImage } from './qr.js';
 import { Action, type Code, type Prepared } from './signer.js';
-import { button, h, say } from './ui.js';
+import { button, h } from './ui.js';
 
 type Again = () => Promise<void>;
 
@@ -62,8 +62,9 @@ async function exportKey(wallet: Wallet, format: number, again: Again): Promise<
   await stored((store) => store.put(recipient, toHex(change)));
   const answer = await authorize(wallet, prepared, { title: 'Hand over the key?', raises: true });
   if (answer === undefined) return;
-  await again();
-  if (!waits(answer)) await receive(wallet, change, answer);
+  const waits = waiting(answer);
+  await conclude(again, waits ?? 'The key was handed over.');
+  if (waits === undefined) await receive(wallet, change, answer);
 }
 
 // ---- factors ----
@@ -72,8 +73,7 @@ async function exportKey(wallet: Wallet, format: number, again: Again): Promise<
 async function changeFactors(wallet: Wallet, prepared: Prepared, title: string, done: string, again: Again, { codes = [], brings = [] }: { codes?: readonly Code[]; brings?: readonly Uint8Array[] } = {}): Promise<void> {
   const answer = await authorize(wallet, prepared, { title, raises: true, recovers: true, codes, brings });
   if (answer === undefined) return;
-  await again();
-  if (!waits(answer)) say(done);
+  await conclude(again, waiting(answer) ?? done);
 }
 
 const factorBody = (add: readonly Cbor[], remove: readonly Cbor[] = []): Cbor => fields({ 1: add, 2: remove });

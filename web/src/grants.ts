@@ -2,7 +2,7 @@
 // What bots may do with a wallet: grants, their limits, and grants that a link proposes.
 import { fromBase64 } from '../../sdk/ts/src/bytes.js';
 import { CborMap, decode, fields, type Cbor } from '../../sdk/ts/src/cbor.js';
-import { authorize, cancelButton, desk, hashValue, openDialog, textOf, waits } from './desk.js';
+import { authorize, cancelButton, conclude, desk, hashValue, openDialog, textOf, waiting } from './desk.js';
 import { amount, fieldsOf, lamportsOf, ruleOf, short, solOf, u64, valueOf, when, windowName, type Counter, type Field, type Grant, type Wallet } from './model.js';
 import { Action, bytesAt, mapOf } from './signer.js';
 import { button, explain, h, say, show } from './ui.js';
@@ -53,8 +53,7 @@ function grantPart(wallet: Wallet, grant: Grant, again: Again): HTMLElement {
         button('Revoke', 'danger', async () => {
           const prepared = await desk.signer.prepare(Action.Revoke, async () => ({ entries: [{ wallet: wallet.id, body: fields({ 1: grant.id }) }] }));
           await authorize(wallet, prepared, { raises: false });
-          await again();
-          say('The grant was revoked.');
+          await conclude(again, 'The grant was revoked.');
         }, { 'aria-label': `Revoke the grant of client ${short(grant.client)}` }))),
     ...grant.counters.map(spentBar),
     grant.uses > 0n && bar('Signatures', grant.uses - grant.usesLeft, grant.uses, `${grant.uses - grant.usesLeft} of ${grant.uses}`),
@@ -89,8 +88,7 @@ async function limitForm(wallet: Wallet, grant: Grant, again: Again): Promise<vo
         }));
         const answer = await authorize(wallet, prepared, { title: 'Set these limits?', raises: grows });
         if (answer === undefined) return;
-        await again();
-        if (!waits(answer)) say('The limits are set.');
+        await conclude(again, waiting(answer) ?? 'The limits are set.');
       }),
       cancelButton()));
 }
@@ -125,8 +123,7 @@ async function walletLimitForm(wallet: Wallet, again: Again): Promise<void> {
         }));
         const answer = await authorize(wallet, prepared, { title: 'Set these limits?', raises: grows });
         if (answer === undefined) return;
-        await again();
-        if (!waits(answer)) say('The limits of the wallet are set.');
+        await conclude(again, waiting(answer) ?? 'The limits of the wallet are set.');
       }),
       cancelButton()));
 }
@@ -194,8 +191,7 @@ async function grant(wallet: Wallet, body: Cbor, again: Again, note?: string): P
   const prepared = await desk.signer.prepare(Action.Grant, async () => ({ entries: [{ wallet: wallet.id, previous: wallet.authority, body }] }));
   const answer = await authorize(wallet, prepared, { raises: true, ...(note === undefined ? {} : { note }) });
   if (answer === undefined) return;
-  if (!waits(answer)) say('The bot is authorized.');
-  await again();
+  await conclude(again, waiting(answer) ?? 'The bot is authorized.');
 }
 
 /**

@@ -144,8 +144,11 @@ static const char *check_receipt(struct walk *walk, struct bytes bytes)
 	while (text == NULL && memcmp(receipt.authority, walk->history->authority, 32) != 0)
 		text = step(walk);
 	if (text == NULL && !authz_history_allows(walk->history, &receipt))
-		text = "a signature was made under a grant that did not live in the state that its "
-		       "receipt names, or with another module or other parameters";
+		text = (receipt.flags & AUTHZ_RECEIPT_EXPORT) != 0
+		           ? "a receipt says that the wallet's key was handed over, and in the "
+		             "state that it names no export waited whose time had come"
+		           : "a signature was made under a grant that did not live in the state "
+		             "that its receipt names, or with another module or other parameters";
 	return text;
 }
 
@@ -162,6 +165,10 @@ const char *cli_audit_changes(struct bytes changes, struct bytes bundle,
 			text = check_receipt(&walk, item);
 	while (text == NULL && walk.left.len != 0)
 		text = step(&walk);
+	if (text == NULL && history->owes_export)
+		text = "a receipt says that the wallet's key was handed over, and no change of the "
+		       "wallet says so: nobody asked for it, or the signer or this export ended "
+		       "between the two (then --append, or --from)";
 	if (text == NULL && !walk.stands)
 		text = "nothing signed says where the wallet stands, so changes may be missing";
 	return text;

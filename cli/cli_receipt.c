@@ -439,7 +439,8 @@ void cli_receipt_out(struct cli_out *out, const struct authz_receipt *receipt)
 	cli_out_hex(out, BYTES_OF_ARRAY(receipt->authority));
 	cli_out_name(out, "bridge_trusted");
 	cli_out_bool(out, (receipt->flags & AUTHZ_RECEIPT_BRIDGE_TRUSTED) != 0);
-	cli_out_name(out, "export"); /* the key was handed over; message_hash is of the change */
+	cli_out_name(out,
+	             "export"); /* of the key, if it was allowed; message_hash is of the change */
 	cli_out_bool(out, (receipt->flags & AUTHZ_RECEIPT_EXPORT) != 0);
 	cli_out_name(out, "exported");
 	cli_out_bool(out, (receipt->flags & AUTHZ_RECEIPT_EXPORTED) != 0);

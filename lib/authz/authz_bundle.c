@@ -85,10 +85,12 @@ static enum status take_item(struct authz_bundle_report *report, uint8_t kind, s
 		status = authz_chain_next(&report->chain, item, &receipt);
 		if (status != STATUS_OK)
 			break;
+		if (receipt.decision != AUTHZ_DECISION_ALLOW)
+			break;
 		if ((receipt.flags & AUTHZ_RECEIPT_EXPORT) != 0)
 			report->exports++;
 		else
-			report->allowed += receipt.decision == AUTHZ_DECISION_ALLOW;
+			report->allowed++;
 		break;
 	case AUTHZ_ITEM_INPUT:
 		break;

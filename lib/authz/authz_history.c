@@ -436,8 +436,12 @@ static enum status make(struct look *look)
 	case AUTHZ_ACTION_FREEZE:
 		history->waiting_count = 0;
 		return STATUS_OK;
-	case AUTHZ_ACTION_UNFREEZE:
 	case AUTHZ_ACTION_EXPORT:
+		authz_change_hash(look->given.change, id);
+		if (memcmp(id, history->export, 32) == 0)
+			history->owes_export = false;
+		return STATUS_OK;
+	case AUTHZ_ACTION_UNFREEZE:
 	case AUTHZ_ACTION_COUNT:
 		break;
 	}
@@ -460,6 +464,7 @@ static enum status begin_waiting(struct look *look, uint64_t delay_s)
 		(void)drop_waiting(history, first->change);
 	entry = &history->waiting[history->waiting_count++];
 	authz_change_hash(look->given.change, entry->change);
+	entry->exports = look->change.action == AUTHZ_ACTION_EXPORT;
 	entry->opens_s = link->time_low_s + delay_s;
 	entry->void_s = (link->time_high_s > entry->opens_s ? link->time_high_s : entry->opens_s) +
 	                AUTHZ_VOID_AFTER_S;
@@ -645,12 +650,35 @@ enum status authz_history_end(struct authz_history *history, const struct authz_
 	return STATUS_OK;
 }
 
-bool authz_history_allows(const struct authz_history *history, const struct authz_receipt *receipt)
+/* One that owes an export already is not followed by another: a wallet's next change waits until
+ * the one before it is durable, and then receipts name it. */
+static bool allows_export(struct authz_history *history, const struct authz_receipt *receipt)
+{
+	if (receipt->decision != AUTHZ_DECISION_ALLOW) {
+		if (memcmp(history->export, receipt->message_hash, 32) == 0)
+			history->owes_export = false;
+		return true;
+	}
+	for (size_t i = 0; i < history->waiting_count; i++) {
+		const struct authz_history_waiting *waiting = &history->waiting[i];
+
+		if (memcmp(waiting->change, receipt->message_hash, 32) == 0)
+			return waiting->exports && receipt->time_low_s >= waiting->opens_s;
+	}
+	if (history->owes_export)
+		return false;
+	history->owes_export = true;
+	memcpy(history->export, receipt->message_hash, 32);
+	return true;
+}
+
+bool authz_history_allows(struct authz_history *history, const struct authz_receipt *receipt)
 {
 	const struct authz_tried *tried;
 
-	if (receipt->decision != AUTHZ_DECISION_ALLOW ||
-	    (receipt->flags & AUTHZ_RECEIPT_EXPORT) != 0)
+	if ((receipt->flags & AUTHZ_RECEIPT_EXPORT) != 0)
+		return allows_export(history, receipt);
+	if (receipt->decision != AUTHZ_DECISION_ALLOW)
 		return true;
 	if (receipt->tried_count == 0)
 		return false;

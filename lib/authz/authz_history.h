@@ -146,11 +146,16 @@ struct authz_history {
 	size_t waiting_count;
 	struct authz_history_waiting {
 		uint8_t change[32];
+		bool exports;
 		uint64_t opens_s; /* not before */
 		uint64_t void_s; /* of several wallets' perhaps later: their delays are not known */
 	} waiting[AUTHZ_HISTORY_WAITING_MAX];
 	size_t grant_count; /* that live */
 	struct authz_history_grant grants[LIMIT_GRANTS_PER_WALLET_MAX];
+	/* A receipt said that this change handed the key over, and it did not wait: it is to come.
+	 */
+	bool owes_export;
+	uint8_t export[32];
 	const char *text; /* what is wrong, one sentence; NULL: nothing */
 };
 
@@ -162,8 +167,12 @@ MUST_USE enum status authz_history_next(struct authz_history *history, struct by
 /* authz_history_end checks that the changes end where the standing says. */
 MUST_USE enum status authz_history_end(struct authz_history *history,
                                        const struct authz_standing *standing);
-/* authz_history_allows: the grant that a receipt's signature names lives, with that module and
- * these parameters. True for what is no signature under a grant. */
-bool authz_history_allows(const struct authz_history *history, const struct authz_receipt *receipt);
+/* authz_history_allows tells whether what a receipt says was done was allowed in this state: the
+ * grant that a signature names lives, with that module and these parameters; the change that an
+ * export names waits, and its time had come. Who exports without a delay leaves the receipt before
+ * the change: the history owes it then (owes_export), and it was asked for by whom the wallet takes
+ * exports from once authz_history_next took it. True for what was refused; of an export that was
+ * begun and not carried out, that takes its receipt back. */
+bool authz_history_allows(struct authz_history *history, const struct authz_receipt *receipt);
 
 #endif

@@ -942,6 +942,103 @@ static void test_a_signature_is_of_a_grant_that_lived(void)
 	EXPECT(authz_history_allows(&history, &receipt));
 }
 
+static struct act exports_at(uint64_t time_s)
+{
+	return (struct act){
+	    .action = AUTHZ_ACTION_EXPORT,
+	    .step = AUTHZ_STEP_WAITS,
+	    .body = bytes_of("\xa2\x01\x58\x20"
+	                     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x02\x01",
+	                     38),
+	    .signers = {ALICE, BOB},
+	    .time_s = time_s
+        };
+}
+
+/* S18: who has the signer may write into a receipt that the key was handed over; that its user
+ * asked for it, with two factors and a delay, is in no receipt. */
+static void test_an_export_is_one_that_its_user_asked_for(void)
+{
+	static struct authz_receipt receipt;
+	struct act export = exports_at(1000);
+
+	receipt = (struct authz_receipt){.decision = AUTHZ_DECISION_ALLOW,
+	                                 .flags = AUTHZ_RECEIPT_EXPORT | AUTHZ_RECEIPT_EXPORTED,
+	                                 .time_low_s = 1000 + AUTHZ_EXPORT_DELAY_S};
+	begin(BOB);
+	add((struct act){.action = AUTHZ_ACTION_FACTOR,
+	                 .step = AUTHZ_STEP_WAITS,
+	                 .body = removes(BOB),
+	                 .signers = {DRAWER},
+	                 .time_s = 1});
+	memcpy(receipt.message_hash, last_change, 32);
+	add(export);
+	EXPECT(follow() == STATUS_OK);
+	receipt.time_low_s = AUTHZ_RECOVERY_DELAY_S + 1;
+	EXPECT(!authz_history_allows(&history, &receipt)); /* what waits is no export */
+	receipt.time_low_s = 1000 + AUTHZ_EXPORT_DELAY_S;
+	memcpy(receipt.message_hash, last_change, 32);
+	EXPECT(authz_history_allows(&history, &receipt) && !history.owes_export);
+	receipt.time_low_s--;
+	EXPECT(!authz_history_allows(&history, &receipt)); /* its time had not come */
+	receipt.time_low_s++;
+	add((struct act){
+	    .action = AUTHZ_ACTION_CANCEL, .body = names(last_change), .signers = {BOB}});
+	EXPECT(follow() == STATUS_OK);
+	/* Nobody's, or cancelled: it is owed, and never comes. */
+	EXPECT(authz_history_allows(&history, &receipt) && history.owes_export);
+	EXPECT(!authz_history_allows(&history, &receipt));
+	/* One that was begun and not carried out takes it back; no other one does. */
+	receipt.decision = AUTHZ_DECISION_DENY;
+	receipt.message_hash[0] ^= 1;
+	EXPECT(authz_history_allows(&history, &receipt) && history.owes_export);
+	receipt.message_hash[0] ^= 1;
+	EXPECT(authz_history_allows(&history, &receipt) && !history.owes_export);
+}
+
+/* Without a delay the receipt comes first, and then the change, with all that it takes. */
+static void test_an_export_at_once_is_owed_until_its_change_comes(void)
+{
+	static struct authz_receipt receipt;
+	static uint8_t space[256];
+	struct buffer now = BUFFER_OF_ARRAY(space);
+	struct authz_factor_body at_once = {.delays = {.has_export_delay = true}};
+	struct act export = exports_at(AUTHZ_EXPORT_DELAY_S), factor;
+	uint8_t before[32];
+
+	receipt = (struct authz_receipt){.decision = AUTHZ_DECISION_ALLOW,
+	                                 .flags = AUTHZ_RECEIPT_EXPORT | AUTHZ_RECEIPT_EXPORTED};
+	begin(BOB);
+	EXPECT(buffer_put(&now, put_factor(&at_once)) == STATUS_OK);
+	memcpy(before, authority, 32);
+	for (uint8_t step = AUTHZ_STEP_WAITS; step <= AUTHZ_STEP_COMPLETED; step++) {
+		factor = (struct act){
+		    .action = AUTHZ_ACTION_FACTOR,
+		    .step = step,
+		    .by_change = step == AUTHZ_STEP_COMPLETED,
+		    .body = buffer_bytes(&now),
+		    .signers = {ALICE, BOB},
+		    .other = before,
+		    .time_s = step == AUTHZ_STEP_WAITS ? 0 : AUTHZ_EXPORT_DELAY_S
+                };
+		add(factor);
+	}
+	EXPECT(follow() == STATUS_OK && history.export_delay_s == 0);
+	export.step = AUTHZ_STEP_DONE;
+	add(export);
+	memcpy(receipt.message_hash, last_change, 32);
+	EXPECT(authz_history_allows(&history, &receipt) && history.owes_export);
+	EXPECT(authz_history_next(&history, row[count - 1]) == STATUS_OK && !history.owes_export);
+	/* Another change's does not stand for it. */
+	receipt.message_hash[0] ^= 1;
+	EXPECT(authz_history_allows(&history, &receipt));
+	export.nonce = 9;
+	add(export);
+	EXPECT(authz_history_next(&history, row[count - 1]) == STATUS_OK && history.owes_export);
+	export.signers[1] = 0;
+	EXPECT(refuse(export) == STATUS_REFUSED && says("fewer factors"));
+}
+
 static void test_where_a_wallet_stands_is_signed_and_of_that_wallet(void)
 {
 	struct authz_standing standing, back;
@@ -1027,6 +1124,8 @@ int main(void)
 	RUN(test_another_state_text_or_wallet_is_refused);
 	RUN(test_a_link_names_what_was_kept_and_where_it_led);
 	RUN(test_a_signature_is_of_a_grant_that_lived);
+	RUN(test_an_export_is_one_that_its_user_asked_for);
+	RUN(test_an_export_at_once_is_owed_until_its_change_comes);
 	RUN(test_where_a_wallet_stands_is_signed_and_of_that_wallet);
 	RUN(test_no_secret_is_kept);
 	RUN(test_a_wallets_day_has_an_end_and_the_next_begins_anew);

@@ -79,10 +79,12 @@ struct authz_limit_row {
 	uint64_t amount;
 };
 
-#define AUTHZ_RECEIPT_BRIDGE_TRUSTED 1u  /* the bridge saw the client's token (A7) */
-#define AUTHZ_RECEIPT_IMPORTED       2u  /* someone else may know the wallet's key */
-#define AUTHZ_RECEIPT_NONCE          4u  /* durable nonce: the signature does not expire */
-#define AUTHZ_RECEIPT_EXPORT         8u  /* no signature: the wallet's key was handed over (S18) */
+#define AUTHZ_RECEIPT_BRIDGE_TRUSTED 1u /* the bridge saw the client's token (A7) */
+#define AUTHZ_RECEIPT_IMPORTED       2u /* someone else may know the wallet's key */
+#define AUTHZ_RECEIPT_NONCE          4u /* durable nonce: the signature does not expire */
+/* No signature: the wallet's key was handed over (S18); denied: it was not, whatever one before
+ * says of the same change. */
+#define AUTHZ_RECEIPT_EXPORT         8u
 #define AUTHZ_RECEIPT_EXPORTED       16u /* the key was handed over: others may have it */
 #define AUTHZ_RECEIPT_FLAGS          31u
 

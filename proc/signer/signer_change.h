@@ -58,6 +58,7 @@ struct signer_change {
 	bool is_beside;    /* a change of one of its wallets was on its way when it was looked up */
 	uint8_t
 	    completes[32]; /* hash of the change that had waited and is carried out; zeros: none */
+	bool left_receipt; /* of an export: it says that the key was handed over */
 	uint8_t user[32]; /* who signed: whose share of writes and places it takes; zeros: all those
 	                   * who need be nobody's user yet, together */
 	struct signer_budget credentials, births, enrolls;

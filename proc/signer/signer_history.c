@@ -75,7 +75,9 @@ void signer_history_link(struct signer_change *job, struct authz_wallet_record *
                          const uint8_t previous[32])
 {
 	struct signer_history *history = &job->history;
-	struct signer_time_now now = signer_time_read(&job->signer->time);
+	struct signer_time_now now = history->step == AUTHZ_STEP_WAITS
+	                                 ? history->asked
+	                                 : signer_time_read(&job->signer->time);
 	struct authz_link *link = &history->links[history->link_count];
 
 	uint8_t space[AUTHZ_LINK_MAX];

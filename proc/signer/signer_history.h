@@ -12,6 +12,7 @@
 #include "authz_history.h"
 #include "authz_statement.h"
 #include "signer_state.h"
+#include "signer_time.h"
 
 #define SIGNER_HISTORY_RESERVE (1u << 20) /* of a batch, left to what takes power away */
 
@@ -21,7 +22,8 @@ struct signer_change;
 struct signer_history {
 	struct buffer kept; /* empty: there is nothing to keep, or it is kept already */
 	uint8_t hash[32];
-	uint8_t step; /* enum authz_step; 0: this request changes no wallet */
+	uint8_t step;                 /* enum authz_step; 0: this request changes no wallet */
+	struct signer_time_now asked; /* of one that waits: the time from which its delay counts */
 	size_t link_count;
 	struct authz_link links[LIMIT_CHANGE_WALLETS_MAX];
 	/* Who has how much of the reserve, in batches that do not count yet. */

@@ -78,10 +78,25 @@ static void test_what_takes_power_has_no_day_and_uses_up_none(void)
 	EXPECT(job.wallets[1].changed == 5 + job.history.kept.len + AUTHZ_LINK_MAX);
 }
 
+/* T1: the delay that an auditor counts begins when the signer's does, whatever turns were taken
+ * before the link was made: else what was completed to the second would be called too early. */
+static void test_a_change_waits_from_the_time_that_its_link_says(void)
+{
+	static const uint8_t previous[32];
+
+	begin(AUTHZ_ACTION_GRANT, 0);
+	EXPECT(begins() == STATUS_OK);
+	job.history.step = AUTHZ_STEP_WAITS;
+	job.history.asked = (struct signer_time_now){.low_s = 7, .high_s = 9};
+	signer_history_link(&job, &job.wallets[0], previous);
+	EXPECT(job.history.links[0].time_low_s == 7 && job.history.links[0].time_high_s == 9);
+}
+
 int main(void)
 {
 	keys_open();
 	RUN(test_one_factor_leaves_half_of_the_bytes_of_a_day_to_two);
 	RUN(test_what_takes_power_has_no_day_and_uses_up_none);
+	RUN(test_a_change_waits_from_the_time_that_its_link_says);
 	return test_summary();
 }

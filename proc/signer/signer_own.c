@@ -248,29 +248,22 @@ enum status signer_check_export(struct signer_change *job)
 	return status;
 }
 
-/* A receipt of its own in the wallet's chain: from here on others may have the key. */
-static enum status leave_receipt(struct signer_change *job)
+/* A receipt of its own in the wallet's chain; there is room for it. */
+static void add_receipt(struct signer_change *job, uint8_t decision, enum call_result result)
 {
 	struct signer *signer = job->signer;
 	struct signer_time_now now = signer_time_read(&signer->time);
 	struct authz_receipt receipt = {
-	    .decision = AUTHZ_DECISION_ALLOW,
-	    .result = CALL_RESULT_DONE,
-	    .flags = AUTHZ_RECEIPT_EXPORT | AUTHZ_RECEIPT_EXPORTED,
+	    .decision = decision,
+	    .result = (uint16_t)result,
+	    .flags = AUTHZ_RECEIPT_EXPORT,
 	    .time_low_s = now.low_s,
 	    .time_high_s = now.high_s,
 	};
 	struct signer_wallet *cached;
-	enum status status;
-	uint64_t blob;
 
-	while ((status = signer_receipts_ready(signer->receipts, job->wallets[0].id)) ==
-	       STATUS_BUSY)
-		if (!signer_change_turn(job))
-			return STATUS_REFUSED;
-	if (status != STATUS_OK)
-		return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE,
-		                     "no receipt can be left; nothing was handed over");
+	if (decision == AUTHZ_DECISION_ALLOW || job->wallets[0].exported != 0)
+		receipt.flags |= AUTHZ_RECEIPT_EXPORTED;
 	memcpy(receipt.wallet, job->wallets[0].id, sizeof(receipt.wallet));
 	cached =
 	    (struct signer_wallet *)signer_cache_find(&signer->state.wallets, job->wallets[0].id);
@@ -282,6 +275,24 @@ static enum status leave_receipt(struct signer_change *job)
 	keys_random(receipt.ticket, sizeof(receipt.ticket));
 	authz_change_hash(job->given.change, receipt.message_hash);
 	signer_receipts_add(signer->receipts, &receipt, bytes_of(NULL, 0));
+}
+
+/* From here on others may have the key. */
+static enum status leave_receipt(struct signer_change *job)
+{
+	struct signer *signer = job->signer;
+	enum status status;
+	uint64_t blob;
+
+	while ((status = signer_receipts_ready(signer->receipts, job->wallets[0].id)) ==
+	       STATUS_BUSY)
+		if (!signer_change_turn(job))
+			return STATUS_REFUSED;
+	if (status != STATUS_OK)
+		return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE,
+		                     "no receipt can be left; nothing was handed over");
+	add_receipt(job, AUTHZ_DECISION_ALLOW, CALL_RESULT_DONE);
+	job->left_receipt = true;
 	/* It is in the blob that fills now, behind one that may be on its way. Under load there is
 	 * always a later one. */
 	blob = signer_receipts_next(signer->receipts);
@@ -301,8 +312,17 @@ static void tell(const struct signer_change *job)
 	log_end(&line);
 }
 
+/* A receipt without an export errs on the safe side; another one says so, where there is room. */
+static enum status take_back(struct signer_change *job, enum status status)
+{
+	if (job->left_receipt &&
+	    signer_receipts_ready(job->signer->receipts, job->wallets[0].id) == STATUS_OK)
+		add_receipt(job, AUTHZ_DECISION_DENY, job->refusal.result);
+	return status;
+}
+
 /* What the outside may learn is true before the key leaves: the receipt is durable, then the flag.
- * A receipt without export, after a failure between the two, errs on the safe side. */
+ */
 enum status signer_apply_export(struct signer_change *job)
 {
 	struct authz_wallet_record *wallet = &job->wallets[0];
@@ -311,6 +331,7 @@ enum status signer_apply_export(struct signer_change *job)
 	struct bytes sealed;
 	enum status status = seal_key(job, &sealed);
 
+	job->left_receipt = false;
 	if (status == STATUS_OK)
 		status = leave_receipt(job);
 	if (status == STATUS_OK)
@@ -318,7 +339,7 @@ enum status signer_apply_export(struct signer_change *job)
 	if (status == STATUS_OK)
 		status = signer_take_write(job);
 	if (status != STATUS_OK)
-		return status;
+		return take_back(job, status);
 	wallet->ownership_lost = true; /* A20 */
 	wallet->exported++;
 	signer_advance(job, wallet);

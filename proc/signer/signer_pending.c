@@ -80,6 +80,7 @@ enum status signer_pending_begin(struct signer_change *job)
 	enum status status;
 
 	job->history.step = AUTHZ_STEP_WAITS;
+	job->history.asked = now;
 	authz_change_hash(job->given.change, entry.change);
 	entry.void_s =
 	    (now.high_s > entry.opens_s ? now.high_s : entry.opens_s) + AUTHZ_VOID_AFTER_S;

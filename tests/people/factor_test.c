@@ -1392,6 +1392,69 @@ static bool opens(const struct person *person, const struct keys_hpke_key *recip
 	       memcmp(keys_sign_public(&key), person->world.address, 32) == 0;
 }
 
+/* What the newest receipts of a person's wallet say of exports, newest first: 'y' handed over, 'n'
+ * not, '.' of something else; all of them of `hash`. */
+static void told_of_exports(const struct person *person, const uint8_t hash[32], char said[8])
+{
+	struct authz_query query = {.kind = AUTHZ_KEY_ED25519, .topic = AUTHZ_QUERY_DECISIONS};
+	static struct authz_receipt receipt;
+	uint8_t space[512];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct cbor_reader r;
+	size_t rows;
+
+	memset(said, 0, 8);
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&person->world.user), 32);
+	memcpy(query.target, person->world.wallet, 32);
+	CHECK(authz_query_put(&query, &person->world.user, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
+	cbor_reader_init(&r, buffer_bytes(&answer));
+	cbor_take_map(&r, 2);
+	cbor_take_key(&r, 1);
+	rows = cbor_take_array(&r, AUTHZ_DECISIONS_MAX);
+	for (size_t i = 0; i < rows && i < 7; i++) {
+		CHECK(authz_receipt_take(cbor_take_bytes(&r, AUTHZ_DECISIONS_BYTES_MAX),
+		                         &receipt) == STATUS_OK);
+		if ((receipt.flags & AUTHZ_RECEIPT_EXPORT) == 0 ||
+		    memcmp(receipt.message_hash, hash, 32) != 0)
+			said[i] = '.';
+		else
+			said[i] = receipt.decision == AUTHZ_DECISION_ALLOW ? 'y' : 'n';
+	}
+}
+
+/* A24: a store that answers nothing ends an export behind its receipt; what was said then is taken
+ * back, and the next try goes on. */
+static void test_an_export_that_was_not_carried_out_takes_its_receipt_back(void)
+{
+	struct keys_hpke_key recipient;
+	char said[8];
+	uint8_t hash[32];
+	uint64_t begun_s;
+
+	keys_hpke_random(&recipient);
+	begin_signed(&erin, AUTHZ_ACTION_EXPORT, export_body(&recipient, AUTHZ_EXPORT_BASE58));
+	sign_with(&erin.world.user);
+	sign_with(&erin.second);
+	EXPECT(submit() == STATUS_OK);
+	authz_change_hash(act.given.change, hash);
+	EXPECT(complete(&erin, hash) == STATUS_REFUSED && refused_as("it waits for"));
+	begun_s = rig_now_s(&rig);
+	while (rig_now_s(&rig) < begun_s + wallet_of(&erin).export_delay_s + 2)
+		usleep(100000);
+	told_of_exports(&erin, hash, said);
+	EXPECT(strchr(said, 'y') == NULL);
+	kill(rig_child(&rig, PROC_store)->pid, SIGSTOP);
+	EXPECT(complete(&erin, hash) == STATUS_REFUSED && refused_as("did not answer"));
+	kill(rig_child(&rig, PROC_store)->pid, SIGCONT);
+	told_of_exports(&erin, hash, said);
+	EXPECT(strncmp(said, "ny", 2) == 0);
+	EXPECT(complete_in_time(&erin, hash) == STATUS_OK);
+	told_of_exports(&erin, hash, said);
+	EXPECT(strncmp(said, "yny", 3) == 0);
+}
+
 static void test_an_export_takes_two_factors_time_and_the_right_recipient(void)
 {
 	struct keys_hpke_key recipient, other;
@@ -2677,6 +2740,7 @@ int main(void)
 	RUN(test_a_recovery_key_freezes_and_asks_for_factors);
 	RUN(test_no_wallet_is_a_factor_and_no_factor_a_wallet);
 	RUN(test_an_export_takes_two_factors_time_and_the_right_recipient);
+	RUN(test_an_export_that_was_not_carried_out_takes_its_receipt_back);
 	RUN(test_a_factor_that_is_gone_completes_nothing);
 	RUN(test_an_export_needs_a_second_factor_to_exist);
 	RUN(test_wrong_codes_make_the_next_ones_wait);

@@ -128,6 +128,41 @@ test('a wallet without any decision verifies, and one whose decisions were all t
   expect(then.verified && then.receipts === 1 && then.from_the_first === 1, then);
 });
 
+// S18: the receipt of a hand-over stands beside what its user signed for it, with a delay and without.
+for (const [delay, steps] of [['0s', ['export done']], ['1s', ['export waits', 'export completed']]]) test(`an export after ${delay} is one that its user asked for`, async (s) => {
+  const name = `leaver${delay}`;
+  const out = file(s, `${name}.key`);
+  const third = `third${delay}`;
+  await s.user(third);
+  await s.client(name);
+  await s.signer.must('wallet', 'create', name, s.key(third), '--export-delay', delay, '--key', s.key('user'), '--yes');
+  await s.grant(name, name, {}, ['--second', s.key(third)]);
+  const auditTo = async (path) => {
+    const done = await s.signer.cli('audit', 'export', '--wallet', name, '--key', s.key('user'), '--token-file', file(s, `home/clients/${name}.token`), '--out', path);
+    expect(done.code === 0, done.err);
+  };
+  const before = file(s, `${name}-before.jsonl`);
+  await auditTo(before);
+  await s.signer.must('wallet', 'export', name, '--key', s.key('user'), '--second', s.key(third), '--out', out, '--yes');
+  for (let tries = 0; delay !== '0s' && tries < 40; tries++) {
+    if ((await s.signer.cli('wallet', 'export', '--finish', `${out}.request`, '--out', out)).code === 0) break;
+    await sleep(200);
+  }
+  const path = file(s, `${name}.jsonl`);
+  await auditTo(path);
+  expect(parsed(path).filter(({ line }) => line === 'receipt').map(({ says }) => says.export).join() === 'true', 'no receipt of an export');
+  expect(parsed(path).filter(({ line }) => line === 'change').map(({ says }) => `${says.action} ${says.step}`).slice(2).join() === steps.join(), 'changes');
+  const said = await verify(s, path);
+  expect(said.verified && said.receipts === 1 && said.allowed === 0, said);
+  // The same receipt where its user asked for nothing: where the wallet stood before it.
+  const bent = file(s, `bent-${name}.jsonl`);
+  const stood = lines(before).find((line) => line.startsWith('{"line":"standing"'));
+  writeFileSync(bent, lines(path).filter((line) => !/"says":\{"version":"\d+","action":"export"/.test(line))
+    .map((line) => `${line.startsWith('{"line":"standing"') ? stood : line}\n`).join(''));
+  const unasked = await verify(s, bent);
+  expect(unasked.code === 1 && unasked.err.includes(delay === '0s' ? 'nobody asked for it' : 'no change in the file leads to'), unasked);
+});
+
 test('only what is younger than asked for, and still proven to its end', async (s) => {
   const path = file(s, 'from.jsonl');
   await sleep(1100 - (Date.now() % 1000));

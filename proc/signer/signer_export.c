@@ -591,6 +591,40 @@ static size_t count_of(const struct signer_export *exports, const uint8_t token_
 	return count;
 }
 
+/* Of those that read the store, the longest there of who has most: it ends, with a page as far as
+ * it came, where it is read in pages, or is told to come again. NULL: none has more than `own`
+ * places and had this one for long enough. */
+static struct export *give_way(struct signer_export *exports, size_t own)
+{
+	struct export *longest = NULL;
+	size_t most = own;
+
+	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++) {
+		struct export *export = &exports->exports[i];
+		size_t count = count_of(exports, export->token_hash);
+
+		if ((export->step != EXPORT_READ && export->step != EXPORT_READING) ||
+		    exports->signer->now_ms - export->began_ms < SIGNER_EXPORT_GIVES_WAY_MS ||
+		    count < most || count == own)
+			continue;
+		if (longest == NULL || count > most || export->began_ms < longest->began_ms)
+			longest = export;
+		most = count;
+	}
+	if (longest == NULL)
+		return NULL;
+	if (longest->request.topic != CALL_EXPORT_DECISION &&
+	    longest->cursor != longest->request.cursor) {
+		longest->answer.next_cursor = longest->cursor;
+		longest->answer.body = buffer_bytes(&longest->out);
+		answer(longest, CALL_RESULT_DONE);
+	} else {
+		answer(longest, CALL_RESULT_OVERLOADED);
+	}
+	send_answer(exports, longest);
+	return longest->step == EXPORT_FREE ? longest : NULL;
+}
+
 static void begin(struct export *export, const struct call_export_request *request,
                   const uint8_t token_hash[32], uint64_t now_ms)
 {
@@ -616,6 +650,7 @@ enum status signer_export_request(struct signer_export *exports, struct bytes me
 	enum call_result refused = CALL_RESULT_DONE;
 	struct call_export_request request;
 	uint8_t token_hash[32];
+	size_t own;
 
 	if (!signer_export_has_room(exports))
 		return STATUS_BUSY;
@@ -623,7 +658,10 @@ enum status signer_export_request(struct signer_export *exports, struct bytes me
 		return STATUS_MALFORMED;
 	keys_sha256(&request.token, 1, token_hash);
 	if (request.topic != CALL_EXPORT_STATUS) {
-		if (count_of(exports, token_hash) >= SIGNER_EXPORTS_EACH)
+		own = count_of(exports, token_hash);
+		if (export == NULL && own < SIGNER_EXPORTS_EACH)
+			export = give_way(exports, own);
+		if (own >= SIGNER_EXPORTS_EACH)
 			refused = CALL_RESULT_SHARE_SPENT;
 		else if (export == NULL)
 			refused = CALL_RESULT_OVERLOADED;

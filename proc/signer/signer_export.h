@@ -8,12 +8,16 @@
 
 #include "signer.h"
 
-#define SIGNER_EXPORTS_MAX  32 /* that wait for the store at once */
-#define SIGNER_EXPORTS_EACH 8  /* of these, with one token (A25) */
+#define SIGNER_EXPORTS_MAX         32 /* that wait for the store at once */
+#define SIGNER_EXPORTS_EACH        8  /* of these, with one token (A25) */
+/* Where no place is left, who has more of them than the newcomer gives one up that he had for this
+ * long: a look for an old decision may go through all that is kept. */
+#define SIGNER_EXPORT_GIVES_WAY_MS 250
 
 struct signer_export *signer_export_new(struct signer *signer);
 /* signer_export_has_room is false only while the bridge takes no answers: a request that finds no
- * place is refused, and holds nobody back (A25). */
+ * place is refused, and holds nobody back (A25). Nobody is refused for longer than
+ * SIGNER_EXPORT_GIVES_WAY_MS while others have more places than he, however many they are. */
 bool signer_export_has_room(const struct signer_export *exports);
 /* signer_export_request: STATUS_MALFORMED, or STATUS_BUSY without room. */
 MUST_USE enum status signer_export_request(struct signer_export *exports, struct bytes message);

@@ -157,6 +157,40 @@ static void test_reading_takes_no_signatures_turn(void)
 	EXPECT(sign(&worlds[0]) == CALL_RESULT_SIGNED);
 }
 
+/* A25: who looks for what is long ago has the places of others no longer than they need one: the
+ * client that has most gives way, and not to himself. */
+static void test_who_has_most_places_gives_way(void)
+{
+	unsigned all;
+	uint64_t asked;
+
+	fresh("way");
+	hold_store();
+	for (size_t client = 0; client < PLACES / EACH; client++)
+		for (size_t i = 0; i < EACH; i++)
+			(void)ask(&worlds[client], CALL_EXPORT_DECISION, 0);
+	/* They have had them for a moment only. */
+	asked = ask(&worlds[4], CALL_EXPORT_DECISION, 0);
+	EXPECT(hear(1000000) && answer.request == asked && answer.result == CALL_RESULT_OVERLOADED);
+	usleep(300000);
+	/* One more of a client that has as many as any is refused itself. */
+	asked = ask(&worlds[0], CALL_EXPORT_DECISION, 0);
+	EXPECT(hear(1000000) && answer.request == asked &&
+	       answer.result == CALL_RESULT_SHARE_SPENT);
+	/* One that has none, or fewer, gets the place of one that was there. */
+	for (size_t i = 0; i < EACH - 1; i++) {
+		asked = ask(&worlds[4], CALL_EXPORT_DECISION, 0);
+		EXPECT(hear(1000000) && answer.request < asked &&
+		       answer.result == CALL_RESULT_OVERLOADED);
+	}
+	/* Now nobody has more than he. */
+	asked = ask(&worlds[4], CALL_EXPORT_DECISION, 0);
+	EXPECT(hear(1000000) && answer.request == asked && answer.result == CALL_RESULT_OVERLOADED);
+	let_store();
+	EXPECT(heard(CALL_RESULT_NOT_FOUND, &all) == all && all == PLACES);
+	EXPECT(sign(&worlds[4]) == CALL_RESULT_SIGNED);
+}
+
 /* One client's long way through all that is kept does not come before another's one blob. */
 static void test_reads_take_turns(void)
 {
@@ -205,6 +239,7 @@ int main(void)
 {
 	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
 	RUN(test_reading_takes_no_signatures_turn);
+	RUN(test_who_has_most_places_gives_way);
 	RUN(test_reads_take_turns);
 	RUN(test_a_late_blob_is_of_no_other_export);
 	rig_stop(&rig);

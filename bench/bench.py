@@ -18,7 +18,6 @@ import random
 import resource
 import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,8 @@ import urllib.request
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 TOOL = os.path.join(BUILD, "bin", "claviger")
 DRIFT_MAX = 0.15
 CALM_US = 2000
@@ -53,12 +54,6 @@ max_platform_fee_bps = 200
 def fail(sentence):
     print("bench: " + sentence, file=sys.stderr)
     sys.exit(3)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:

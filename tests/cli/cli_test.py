@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import ssl
 import struct
 import subprocess
@@ -22,6 +21,8 @@ import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR") or os.getcwd()
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 TOOL = os.path.abspath(os.path.join(BUILD, "bin", "claviger"))
 FOLDER = tempfile.mkdtemp(prefix="claviger-cli-")
 EVERYWHERE = {"--json", "--help", "--version"}
@@ -341,12 +342,6 @@ def test_options_win_over_environment_over_file():
                              (("--listen", "option"), {"CLAVIGER_LISTEN": "environment"}, "option")):
         code, _, error = claviger("serve", "--state", FOLDER + "/state", *words, CLAVIGER_CONFIG=file, **env)
         expect("the address is of the " + wins, code == 2 and wins in error, (code, error))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def test_the_file_starts_a_signer_whose_certificate_has_its_names():

@@ -25,6 +25,8 @@ import warnings
 SOURCE = os.environ.get("SOURCE_DIR") or os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 MESSAGE = base64.b64encode(b"hello").decode()
 TESTS = []
 
@@ -37,12 +39,6 @@ def test(function):
 def expect(condition, what=""):
     if not condition:
         raise AssertionError(what)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Stage:

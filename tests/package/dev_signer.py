@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import urllib.error
@@ -12,12 +11,6 @@ import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOL = os.path.join(os.environ.get("BUILD_DIR", os.path.join(ROOT, "build")), "bin/claviger")
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def base58_decode(text):

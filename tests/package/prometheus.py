@@ -14,7 +14,9 @@ import time
 import urllib.parse
 import urllib.request
 
-from dev_signer import ROOT, DevSigner, free_port
+from dev_signer import ROOT, DevSigner
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 
 RULES = os.path.join(ROOT, "package/prometheus/claviger.rules.yml")
 passed = failed = 0

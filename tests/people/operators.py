@@ -12,7 +12,6 @@ import json
 import os
 import re
 import signal
-import socket
 import sqlite3
 import ssl
 import subprocess
@@ -23,6 +22,8 @@ import time
 
 SOURCE = os.environ.get("SOURCE_DIR") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 passed = failed = 0
 
 
@@ -33,12 +34,6 @@ def expect(what, holds, shown=""):
     else:
         failed += 1
         print("FAIL %s: %s" % (what, shown), flush=True)
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Signer:

@@ -34,8 +34,9 @@ SPEC = importlib.util.spec_from_loader("canary_scan", LOADER)
 canary_scan = importlib.util.module_from_spec(SPEC)
 sys.dont_write_bytecode = True
 LOADER.exec_module(canary_scan)
-sys.path.insert(0, HERE)
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import tpm_site  # noqa: E402
+from ports import free_port  # noqa: E402
 
 passed = failed = 0
 
@@ -130,7 +131,7 @@ class System:
         while time.monotonic() < until and self.process.poll() is None:
             if self.event("supervisor", "ready"):
                 return True
-            time.sleep(0.1)
+            time.sleep(0.03)
         return False
 
     def wait_end(self):
@@ -153,12 +154,6 @@ class System:
         status = self.wait_end()
         self.log.close()
         return status
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def provision(state, pcrs=None):

@@ -9,6 +9,8 @@ file(WRITE ${CMAKE_BINARY_DIR}/soak.txt "")
 add_custom_target(programs) # what `make build` makes: all that ships, no tests
 add_dependencies(programs licenses)
 set(TEST_DEFINITIONS SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_DIR}")
+# A test that takes longer hangs: several times what the longest one takes on a slow and busy machine.
+set(TEST_TIMEOUT 900)
 
 # module(NAME USES a b THIRD x [SHARES d e]): lib/NAME, a static library. NAME/*_test.c become tests of the
 # group NAME, NAME/*_fuzz.c fuzzers. SHARES: folders whose headers belong to its own.
@@ -232,20 +234,24 @@ function(intents)
 	endforeach()
 endfunction()
 
-# script_test(NAME GROUP g COMMAND c...): a test that is no C program. It ends 0 (passed), 77 (this
+# script_test(NAME GROUP g [COST s] [TIMEOUT s] COMMAND c...): a test that is no C program. It ends 0 (passed), 77 (this
 # machine cannot run it: listed, with its last line as the reason) or anything else (failed); it may
-# close with "N passed, N failed", which is then what it counts for.
+# close with "N passed, N failed", which is then what it counts for. Those of the highest COST begin first: about the
+# seconds that it takes, where they are many.
 function(script_test name)
-	cmake_parse_arguments(S "SERIAL" "GROUP;TIMEOUT" "COMMAND" ${ARGN})
+	cmake_parse_arguments(S "" "GROUP;COST;TIMEOUT" "COMMAND" ${ARGN})
 	if(CLAVIGER_SANITIZE OR CLAVIGER_FUZZ)
 		return()
 	endif()
 	if(NOT S_TIMEOUT)
-		set(S_TIMEOUT 300)
+		set(S_TIMEOUT ${TEST_TIMEOUT})
+	endif()
+	if(NOT S_COST)
+		set(S_COST 1)
 	endif()
 	add_test(NAME ${name} COMMAND ${S_COMMAND} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 	set_tests_properties(${name} PROPERTIES LABELS ${S_GROUP} TIMEOUT ${S_TIMEOUT}
-		SKIP_RETURN_CODE 77 RUN_SERIAL "${S_SERIAL}"
+		SKIP_RETURN_CODE 77 COST ${S_COST}
 		ENVIRONMENT "SOURCE_DIR=${CMAKE_SOURCE_DIR};BUILD_DIR=${CMAKE_BINARY_DIR}")
 endfunction()
 
@@ -352,7 +358,7 @@ function(_tests group files links)
 		target_compile_definitions(${stem} PRIVATE ${TEST_DEFINITIONS})
 		set_target_properties(${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 		add_test(NAME ${stem} COMMAND ${stem} WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
-		set_tests_properties(${stem} PROPERTIES LABELS ${group} TIMEOUT 300 SKIP_RETURN_CODE 77)
+		set_tests_properties(${stem} PROPERTIES LABELS ${group} TIMEOUT ${TEST_TIMEOUT} SKIP_RETURN_CODE 77)
 	endforeach()
 endfunction()
 
@@ -377,7 +383,7 @@ function(_fuzzers group files links)
 			target_sources(${stem} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_replay.c)
 			add_test(NAME ${stem} COMMAND ${stem} ${dir}/${stem}.seeds
 				WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
-			set_tests_properties(${stem} PROPERTIES LABELS fuzz TIMEOUT 300)
+			set_tests_properties(${stem} PROPERTIES LABELS fuzz TIMEOUT ${TEST_TIMEOUT})
 		endif()
 	endforeach()
 endfunction()

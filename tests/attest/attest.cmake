@@ -1,7 +1,7 @@
 # Evidence: made up in hundreds of ways, and judged by both verifiers.
-script_test(attest_evidence GROUP attest TIMEOUT 300 COMMAND node tests/attest/evidence.mjs 60)
+script_test(attest_evidence GROUP attest COST 20 COMMAND node tests/attest/evidence.mjs 60)
 # The same sets out of a file, for whoever has neither build nor TPM.
-script_test(attest_vectors GROUP attest TIMEOUT 300 COMMAND node tests/attest/vectors.mjs 6)
+script_test(attest_vectors GROUP attest COMMAND node tests/attest/vectors.mjs 6)
 soak_test(evidence-vectors COMMAND node tests/attest/vectors.mjs 1)
 soak_test(evidence-bits COMMAND node tests/attest/evidence.mjs 20000)
 # TPM2_MakeCredential in TypeScript and C, and what tpm2-tools made.
@@ -15,6 +15,6 @@ target_link_libraries(attest_example PRIVATE base attest authz keys)
 set_target_properties(attest_example PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 script_test(attest_example GROUP attest COMMAND node tests/attest/example.mjs)
 # A whole signer whose TPM has a maker, a stranger, a hostile relay, other people's tools.
-script_test(attest_system GROUP attest TIMEOUT 300 COMMAND node tests/attest/system.mjs)
+script_test(attest_system GROUP attest COST 40 COMMAND node tests/attest/system.mjs)
 # tpm2_checkquote's place: a real TPM's quotes, forgeries, and tpm2-tools 5.8 on the same files where it is to be had.
-script_test(attest_checkquote GROUP attest TIMEOUT 300 COMMAND node tests/attest/checkquote.mjs)
+script_test(attest_checkquote GROUP attest COMMAND node tests/attest/checkquote.mjs)

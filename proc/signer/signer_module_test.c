@@ -86,7 +86,7 @@ static void test_a_flood_pushes_out_its_own_offers(void)
 
 	hash[31] = 7;
 	place = signer_offers_add(&offers, 256, hash, quiet);
-	for (uint32_t i = 1; i <= 100000; i++) {
+	for (uint32_t i = 1; i <= 2000; i++) { /* all places eight times over */
 		memcpy(hash, &i, sizeof(i));
 		at = signer_offers_add(&offers, 256, hash, flood);
 		EXPECT(at < 256 && at != place);

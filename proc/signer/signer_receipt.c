@@ -220,7 +220,7 @@ enum status signer_receipts_recover(struct signer_receipts *receipts, uint64_t c
 		if (authz_receipt_take(item, &receipt) != STATUS_OK)
 			return STATUS_CORRUPT;
 		chain = chain_of(receipts, receipt.wallet);
-		if (chain == NULL || receipts->filling.dirty_count == DIRTY_MAX)
+		if (chain == NULL || (!chain->dirty && receipts->filling.dirty_count == DIRTY_MAX))
 			return STATUS_TOO_LARGE;
 		chain->head.state = SIGNER_CACHED_READY;
 		chain->boot = receipt.boot;

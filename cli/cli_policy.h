@@ -32,7 +32,7 @@ struct cli_policy {
 	size_t pin_count;
 	uint8_t nonce[32];
 	bool has_nonce;
-	bool unproven;           /* the wallet was imported or exported (A20) */
+	bool unproven; /* the wallet was imported or exported, or this gives accounts away (A20) */
 	struct cli_tables hints; /* --tables: shown as the client's claim, never believed (A2) */
 	uint64_t time_low, time_high;
 	struct policy_mint_cache mints;

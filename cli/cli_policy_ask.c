@@ -26,8 +26,8 @@ static bool pass_floor(struct cli_policy *p, const struct solana_view *view,
                        struct solana_fee_facts *ret_fee, struct cli_policy_result *r)
 {
 	struct solana_error error = {SOLANA_ERROR_NONE, 0};
-	struct policy_floor floor =
-	    policy_floor(view, p->wallet, (const uint8_t(*)[32]) & p->nonce, p->has_nonce ? 1 : 0);
+	struct policy_floor floor = policy_floor(
+	    view, p->wallet, !p->unproven, (const uint8_t(*)[32]) & p->nonce, p->has_nonce ? 1 : 0);
 
 	if (floor.reason != POLICY_REASON_NONE) {
 		refuse(r, floor.reason, floor.instruction, floor.text);

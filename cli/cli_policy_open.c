@@ -62,6 +62,7 @@ int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, st
 	if (p->known == NULL) {
 		p->known = policy_intent_name(module);
 		p->intent = p->known != NULL;
+		p->unproven |= p->intent && policy_intent_gives_accounts(module);
 	}
 	enum status status = cli_check_load(module, message, sizeof(message));
 	if (status != STATUS_OK) {

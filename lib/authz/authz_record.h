@@ -81,7 +81,8 @@ struct authz_wallet_record {
 	char name[LIMIT_NAME_MAX];
 	uint8_t origin; /* enum authz_origin */
 	bool frozen;
-	bool ownership_lost; /* exported, escape copy, or setAuthority was once allowed (A20) */
+	bool ownership_lost; /* exported, escape copy, or an intent once allowed setAuthority (A20)
+	                      */
 	bool has_recovery;
 	uint8_t recovery[32];
 	uint8_t user_key_count;

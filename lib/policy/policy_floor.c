@@ -4,7 +4,12 @@
 
 #include "policy_derive.h"
 
-#define TOKEN_BATCH 255
+#define TOKEN_BATCH         255
+#define TOKEN_SET_AUTHORITY 6
+
+/* What setAuthority changes of a mint; of a token account it is the owner or who may close it, and
+ * behind the last one nobody here knows. */
+#define AUTHORITY_OF_ACCOUNT(kind) ((kind) == 2 || (kind) == 3 || (kind) > 16)
 
 /* Where each System instruction may name the wallet, bit i for account i: as who pays, is paid, or
  * is the authority over another account. In any other place it would be assigned to a program or
@@ -49,8 +54,22 @@ static bool takes_wallet(const struct solana_view *view, struct bytes data, stru
 	return false;
 }
 
+/* Who has the wallet's signature there, so that a token account may become another's, or another
+ * may close it. */
+static bool gives_account(const struct solana_view *view, struct bytes data, struct bytes accounts,
+                          const uint8_t *wallet)
+{
+	if (data.len < 2 || data.data[0] != TOKEN_SET_AUTHORITY ||
+	    !AUTHORITY_OF_ACCOUNT(data.data[1]))
+		return false;
+	for (size_t i = 0; i < accounts.len; i++)
+		if (key_is(view, accounts.data[i], wallet))
+			return true;
+	return false;
+}
+
 static struct policy_floor check_instruction(const struct solana_view *view, unsigned number,
-                                             const uint8_t *wallet)
+                                             const uint8_t *wallet, bool ownership_proven)
 {
 	const struct solana_instruction *ix = &view->instructions[number];
 	struct bytes data = solana_range_bytes(view, ix->data);
@@ -60,12 +79,18 @@ static struct policy_floor check_instruction(const struct solana_view *view, uns
 		    POLICY_REASON_FLOOR, number,
 		    "this System instruction gives the wallet's account away, or nobody here knows "
 		    "what it does to it; no policy can allow it"};
-	if ((key_is(view, ix->program, policy_token_program) ||
-	     key_is(view, ix->program, policy_token_2022_program)) &&
-	    data.len != 0 && data.data[0] == TOKEN_BATCH)
+	if (!key_is(view, ix->program, policy_token_program) &&
+	    !key_is(view, ix->program, policy_token_2022_program))
+		return (struct policy_floor){POLICY_REASON_NONE, POLICY_NO_INSTRUCTION, ""};
+	if (data.len != 0 && data.data[0] == TOKEN_BATCH)
 		return (struct policy_floor){
 		    POLICY_REASON_FLOOR, number,
 		    "a token batch hides instructions inside one; no policy can allow it"};
+	if (ownership_proven && gives_account(view, data, accounts, wallet))
+		return (struct policy_floor){
+		    POLICY_REASON_FLOOR, number,
+		    "setAuthority gives a token account away, and other grants go by its address; "
+		    "only an intent that says so (authority_changes) can allow it"};
 	return (struct policy_floor){POLICY_REASON_NONE, POLICY_NO_INSTRUCTION, ""};
 }
 
@@ -87,7 +112,8 @@ static bool text_is_ours(const struct solana_view *view)
 }
 
 struct policy_floor policy_floor(const struct solana_view *view, const uint8_t wallet[32],
-                                 const uint8_t (*nonces)[32], size_t nonce_count)
+                                 bool ownership_proven, const uint8_t (*nonces)[32],
+                                 size_t nonce_count)
 {
 	const struct policy_floor passes = {POLICY_REASON_NONE, POLICY_NO_INSTRUCTION, ""};
 	if (solana_find_signer(view, wallet) == SOLANA_ABSENT)
@@ -107,7 +133,7 @@ struct policy_floor policy_floor(const struct solana_view *view, const uint8_t w
 		    "a durable nonce: the signature would not expire; the grant does not name this "
 		    "nonce account"};
 	for (unsigned i = 0; i < view->instruction_count; i++) {
-		struct policy_floor found = check_instruction(view, i, wallet);
+		struct policy_floor found = check_instruction(view, i, wallet, ownership_proven);
 		if (found.reason != POLICY_REASON_NONE)
 			return found;
 	}

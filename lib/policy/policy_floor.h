@@ -18,9 +18,11 @@ struct policy_floor {
 /* policy_floor checks: a System instruction that names the wallet where it would be assigned or
  * allocated, or in a place or under a tag that is not known here (A15), `batch` of SPL Token and
  * Token-2022, a durable nonce whose account is not among `nonces` (32 bytes each) or hides in a
- * lookup table (L6), an off-chain text that begins "Claviger " (A6), and messages that the wallet
- * does not sign. */
+ * lookup table (L6), an off-chain text that begins "Claviger " (A6), messages that the wallet does
+ * not sign; and, as long as `ownership_proven`, setAuthority of a token account by the wallet: an
+ * address that proves whose account it is must stay the wallet's (A20). */
 struct policy_floor policy_floor(const struct solana_view *view, const uint8_t wallet[32],
-                                 const uint8_t (*nonces)[32], size_t nonce_count);
+                                 bool ownership_proven, const uint8_t (*nonces)[32],
+                                 size_t nonce_count);
 
 #endif

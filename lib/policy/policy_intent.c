@@ -809,3 +809,20 @@ void policy_intent_why(struct bytes module, struct policy_error *ret_error)
 {
 	(void)known_name(module, ret_error);
 }
+
+bool policy_intent_gives_accounts(struct bytes module)
+{
+	struct intent_head head;
+	struct intent_op op;
+	struct bytes table;
+	if (policy_intent_table(module, &table) != STATUS_OK)
+		return false;
+	/* It is a known one, so all of it lies in the table; which stands anywhere. */
+	memcpy(&head, table.data, sizeof(head));
+	for (uint32_t i = 0; i < head.ops.count; i++) {
+		memcpy(&op, table.data + head.ops.off + i * sizeof(op), sizeof(op));
+		if (op.op == INTENT_OP_AUTHORITY && op.b != 0)
+			return true;
+	}
+	return false;
+}

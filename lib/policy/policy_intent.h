@@ -45,4 +45,8 @@ const char *policy_intent_name(struct bytes module);
  * other modules, and for one that is. */
 void policy_intent_why(struct bytes module, struct policy_error *ret_error);
 
+/* policy_intent_gives_accounts says whether a known intent allows changes of authority, by which
+ * the wallet's token accounts may become somebody else's (A20). */
+bool policy_intent_gives_accounts(struct bytes module);
+
 #endif

@@ -561,6 +561,8 @@ static enum status check_grants(struct signer_change *job, size_t *ret_pins, uin
 		*ret_pins += body.pin_count;
 		if (name != NULL)
 			*ret_known |= UINT64_C(1) << i;
+		/* From now on others may own what has the address of the wallet's account (A20). */
+		job->wallets[i].ownership_lost |= name == job->known_name && job->known_gives;
 		fill_grant(job, i, &body, (*ret_known >> i & 1) != 0);
 		status = add_entry(job, &job->wallets[i], &job->grant);
 		if (status != STATUS_OK)

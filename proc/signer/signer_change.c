@@ -433,6 +433,7 @@ enum status signer_known_module(struct signer_change *job, const uint8_t hash[32
 		return STATUS_OK;
 	memcpy(job->known_hash, hash, 32);
 	memcpy(job->known_name, name, strlen(name) + 1);
+	job->known_gives = policy_intent_gives_accounts(buffer_bytes(&job->module));
 	*ret_name = job->known_name;
 	return STATUS_OK;
 }

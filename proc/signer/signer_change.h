@@ -92,6 +92,7 @@ struct signer_change {
 	uint8_t shared_hash[32]; /* of what intents of this build share */
 	uint8_t known_hash[32];  /* the intent that was asked for last ... */
 	char known_name[40];     /* ... and its name; "": none */
+	bool known_gives;        /* it allows that token accounts are given away (A20) */
 	struct buffer texts;     /* module texts of this change, and escape copies */
 	struct buffer description, signed_text, other_text, answer, message;
 	struct buffer late;  /* a change that waited */

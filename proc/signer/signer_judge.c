@@ -18,7 +18,8 @@ static enum call_result floor_result(const struct signer_ticket *ticket, struct 
 {
 	const struct authz_grant_record *grant = &ticket->grant->record;
 
-	*floor = policy_floor(&ticket->view, ticket->wallet->record.address, grant->nonce_accounts,
+	*floor = policy_floor(&ticket->view, ticket->wallet->record.address,
+	                      !ticket->wallet->record.ownership_lost, grant->nonce_accounts,
 	                      grant->nonce_account_count);
 	if (floor->reason == POLICY_REASON_NONE)
 		return CALL_RESULT_DONE;

@@ -4,6 +4,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -1026,7 +1027,8 @@ static void test_a_batch_does_not_pass_a_ceiling_of_the_site(void)
 }
 
 /* A grant of the module in `path` for the world's client, without parameters, with a cap. */
-static void grant_custom(const char *path, uint64_t cap, uint8_t ret_id[32])
+static void grant_module(const char *path, enum authz_module_kind kind, uint64_t cap,
+                         uint8_t ret_id[32])
 {
 	static uint8_t module[LIMIT_MODULE_MAX], bytes_space[LIMIT_CHANGE_MAX],
 	    text_space[LIMIT_DESCRIPTION_MAX];
@@ -1043,9 +1045,10 @@ static void grant_custom(const char *path, uint64_t cap, uint8_t ret_id[32])
 	fclose(file);
 	CHECK(rig_module_add(&rig, NULL, bytes_of(module, len), &answer) == STATUS_OK);
 	CHECK(authz_module_answer_take(buffer_bytes(&answer), &learned) == STATUS_OK);
-	EXPECT(learned.module_kind == AUTHZ_MODULE_CUSTOM);
+	EXPECT(learned.module_kind == kind);
 	grant = (struct authz_grant_body){
 	    .parameters = bytes_of("\xa0", 1),
+	    .schema = learned.schema,
 	    .counter_count = 1,
 	    .counters = {
 	        {.id = 1, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_TOTAL, .cap = cap}}};
@@ -1066,10 +1069,75 @@ static void test_custom_code_does_not_hide_what_the_message_shows(void)
 
 	fresh("liar", 1, first);
 	CHECK(take_back(&world, first) == STATUS_OK);
-	grant_custom(BUILD_DIR "/tests/hostile/liar.wasm", 1000000, liar);
+	grant_module(BUILD_DIR "/tests/hostile/liar.wasm", AUTHZ_MODULE_CUSTOM, 1000000, liar);
 	EXPECT(sign(0) == CALL_RESULT_SIGNED); /* the fee is all that leaves */
 	EXPECT(sign(1) == CALL_RESULT_POLICY_DENIED);
 	EXPECT(sign(500000) == CALL_RESULT_POLICY_DENIED);
+}
+
+/* A grant of the intent in this file of the folder of tests. */
+static void grant_intent(const char *name, uint8_t ret_id[32])
+{
+	char command[512], path[64];
+
+	snprintf(path, sizeof(path), "%s/%s.wasm", folder, name);
+	snprintf(command, sizeof(command),
+	         BUILD_DIR "/bin/claviger policy build " SOURCE_DIR
+	                   "/tests/boundary/%s.toml -o %s >/dev/null 2>&1",
+	         name, path);
+	CHECK(system(command) == 0);
+	grant_module(path, AUTHZ_MODULE_INTENT, 1000000, ret_id);
+}
+
+/* The wallet sets an authority over its associated token account of some mint. */
+static enum call_result set_authority(uint8_t kind)
+{
+	static const uint8_t mint[32] = {'m'};
+	const uint8_t head[] = {1, 0, 2, 4}, instruction[] = {1, 2, 2, 1, 0, 35, 6, kind, 1};
+	uint8_t space[512], account[32], blockhash[32] = {next_tag++};
+	struct buffer message = BUFFER_OF_ARRAY(space);
+
+	CHECK(solana_associated_token_address(world.address, mint, solana_id_token, keys_sha256,
+	                                      account) == STATUS_OK);
+	CHECK(buffer_put(&message, BYTES_OF_ARRAY(head)) == STATUS_OK &&
+	      buffer_put(&message, BYTES_OF_ARRAY(world.address)) == STATUS_OK &&
+	      buffer_put(&message, BYTES_OF_ARRAY(account)) == STATUS_OK &&
+	      buffer_put(&message, bytes_of(solana_id_token, 32)) == STATUS_OK &&
+	      buffer_put(&message, BYTES_OF_ARRAY(mint)) == STATUS_OK &&
+	      buffer_put(&message, BYTES_OF_ARRAY(blockhash)) == STATUS_OK &&
+	      buffer_put(&message, BYTES_OF_ARRAY(instruction)) == STATUS_OK &&
+	      buffer_put(&message, BYTES_OF_ARRAY(world.recipient)) == STATUS_OK);
+	return sign_bytes(buffer_bytes(&message), 0).result;
+}
+
+/* A20: other grants take an account for the wallet's by its address, so none gives it away; once an
+ * intent was granted that may, no address proves anything any more, whatever becomes of the grant.
+ */
+static void test_what_counts_by_its_address_is_not_given_away(void)
+{
+	uint8_t first[32], id[32], give[32];
+
+	fresh("given", 1, first);
+	CHECK(take_back(&world, first) == STATUS_OK);
+	grant_module(BUILD_DIR "/tests/hostile/liar.wasm", AUTHZ_MODULE_CUSTOM, 1000000, id);
+	EXPECT(set_authority(2) == CALL_RESULT_FLOOR_REFUSED);
+	EXPECT(set_authority(3) == CALL_RESULT_FLOOR_REFUSED);
+	EXPECT(set_authority(0) == CALL_RESULT_SIGNED);
+	CHECK(take_back(&world, id) == STATUS_OK);
+	grant_intent("module", id);
+	EXPECT(!shown_wallet(&world)->ownership_lost);
+	EXPECT(set_authority(2) == CALL_RESULT_FLOOR_REFUSED);
+	grant_intent("give", give);
+	EXPECT(shown_wallet(&world)->ownership_lost);
+	/* What it takes for its own account by the address is not proven either. */
+	EXPECT(set_authority(2) == CALL_RESULT_POLICY_DENIED);
+	CHECK(take_back(&world, give) == STATUS_OK);
+	EXPECT(shown_wallet(&world)->ownership_lost);
+	grant_module(BUILD_DIR "/tests/hostile/liar.wasm", AUTHZ_MODULE_CUSTOM, 1000000, id);
+	EXPECT(set_authority(2) == CALL_RESULT_SIGNED);
+	rig_stop(&rig);
+	rig_start(&rig, folder, false);
+	EXPECT(shown_wallet(&world)->ownership_lost);
 }
 
 /* How often the bridge is told, until its request is answered, that the answer will take longer. */
@@ -1111,7 +1179,7 @@ static void test_the_bridge_hears_when_an_answer_takes_longer(void)
 	EXPECT(laters_until(CALL_RESULT_SIGNED, 1001) == 0);
 	EXPECT(laters_until(CALL_RESULT_POLICY_DENIED, 3000001) == 0);
 	CHECK(take_back(&world, first) == STATUS_OK);
-	grant_custom(BUILD_DIR "/tests/hostile/liar.wasm", 1000000, liar);
+	grant_module(BUILD_DIR "/tests/hostile/liar.wasm", AUTHZ_MODULE_CUSTOM, 1000000, liar);
 	EXPECT(laters_until(CALL_RESULT_SIGNED, 0) == 1);
 	EXPECT(laters_until(CALL_RESULT_POLICY_DENIED, 1) == 1); /* custom code is not waited for */
 }
@@ -1589,6 +1657,7 @@ int main(void)
 	RUN(test_a_limit_of_a_mint_counts_its_units_alone);
 	RUN(test_limits_of_the_wallet_and_durable_nonces);
 	RUN(test_custom_code_does_not_hide_what_the_message_shows);
+	RUN(test_what_counts_by_its_address_is_not_given_away);
 	RUN(test_the_bridge_hears_when_an_answer_takes_longer);
 	RUN(test_a_batch_does_not_pass_a_ceiling_of_the_site);
 	RUN(test_only_who_was_looked_for_is_found);

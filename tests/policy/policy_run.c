@@ -218,8 +218,9 @@ void run_message(struct run_grant *grant, struct bytes message, unsigned mode, u
 		return;
 	}
 	if (!grant_only) {
-		struct policy_floor floor = policy_floor(
-		    &view, grant->wallet, (const uint8_t(*)[32]) & grant->nonce, grant->has_nonce);
+		struct policy_floor floor =
+		    policy_floor(&view, grant->wallet, !grant->unproven,
+		                 (const uint8_t(*)[32]) & grant->nonce, grant->has_nonce);
 		if (floor.reason != POLICY_REASON_NONE) {
 			refuse(d, floor.reason, floor.instruction, floor.text);
 			return;

@@ -8,10 +8,18 @@
 #include "signer_keep.h"
 #include "signer_site.h"
 
-/* A cursor of the API is the cursor of a blob and the number of an item in it. */
+/* A cursor of the API is the cursor of a blob, the number of an item in it, and on top which piece
+ * of an item that is longer than an answer. */
 #define ITEMS_BITS     16
+#define PIECES_AT      60
 #define BLOBS_PER_TURN 64  /* blobs without one of the wallet's receipts that are passed over */
 #define TAG_FIRST      100 /* of reads, up to the decisions'; appends use the streams' */
+
+#define ITEM_HEAD 5 /* kind and length */
+
+/* An input, which is the longest: a ticket and a check request. */
+_Static_assert((ITEM_HEAD + 32 + POLICY_REQUEST_MAX) / CALL_EXPORT_BODY_MAX < 16,
+               "the number of a piece has four bits");
 
 /* One more than may wait: for what is answered at once, the signer's state and refusals. */
 enum { SPARE = SIGNER_EXPORTS_MAX, SLOTS };
@@ -25,6 +33,7 @@ struct export
 	char name[LIMIT_NAME_MAX];
 	uint8_t token[LIMIT_TOKEN_MAX], token_hash[32];
 	uint64_t began_ms, cursor;
+	uint64_t piece;   /* of the item at `cursor` */
 	uint64_t tag;     /* of the read that is awaited: others are of exports that gave up */
 	uint64_t read_to; /* the stream's next cursor when the last read was asked for */
 	unsigned passed;
@@ -393,6 +402,34 @@ static bool is_input_of(struct bytes item, const uint8_t address[32])
 	return item.len >= at + 32 && memcmp(item.data + at, address, 32) == 0;
 }
 
+/* Puts an item, or the piece of it that is due when no answer holds all of it; false: some of it is
+ * left. */
+static bool put_item(struct export *export, uint8_t kind, struct bytes item)
+{
+	struct buffer *out = &export->out;
+	const uint32_t len = (uint32_t)item.len;
+	uint8_t head[ITEM_HEAD] = {kind};
+	const struct bytes parts[2] = {BYTES_OF_ARRAY(head), item};
+	size_t left = ITEM_HEAD + item.len, skip = left > out->cap ? export->piece * out->cap : 0;
+
+	memcpy(head + 1, &len, sizeof(len));
+	/* One in pieces has its answers for itself. */
+	if (left > out->cap - out->len && (left <= out->cap || out->len != 0))
+		return false;
+	for (size_t i = 0; i < 2; i++) {
+		size_t from = skip < parts[i].len ? skip : parts[i].len;
+		size_t put = parts[i].len - from;
+
+		if (put > out->cap - out->len)
+			put = out->cap - out->len;
+		CHECK(buffer_put(out, bytes_of(parts[i].data + from, put)) == STATUS_OK);
+		skip -= from;
+		left -= from + put;
+	}
+	export->piece = left != 0 ? export->piece + 1 : 0;
+	return left == 0;
+}
+
 /* Takes this wallet's receipts, and every boot record, out of a blob from item `first` on. Returns
  * the item at which the answer was full, or the count of items. */
 static size_t pick_items(struct export *export, struct bytes plain, size_t first, bool *ret_full)
@@ -404,9 +441,6 @@ static size_t pick_items(struct export *export, struct bytes plain, size_t first
 
 	*ret_full = false;
 	for (; authz_item_take(&left, &kind, &item); at++) {
-		uint8_t head[5] = {kind};
-		uint32_t len = (uint32_t)item.len;
-
 		if (at < first)
 			continue;
 		if (kind == AUTHZ_ITEM_INPUT && !is_input_of(item, export->address))
@@ -415,13 +449,10 @@ static size_t pick_items(struct export *export, struct bytes plain, size_t first
 		    (authz_receipt_take(item, &receipt) != STATUS_OK ||
 		     memcmp(receipt.wallet, export->wallet, 32) != 0))
 			continue;
-		if (export->out.len + sizeof(head) + item.len > export->out.cap) {
+		if (!put_item(export, kind, item)) {
 			*ret_full = true;
 			return at;
 		}
-		memcpy(head + 1, &len, sizeof(len));
-		CHECK(buffer_put(&export->out, BYTES_OF_ARRAY(head)) == STATUS_OK &&
-		      buffer_put(&export->out, item) == STATUS_OK);
 	}
 	return at;
 }
@@ -502,13 +533,16 @@ void signer_export_blob(struct signer_export *exports, uint64_t tag, enum status
 		take_decision_blob(export, state->cursor, buffer_bytes(&exports->plain));
 		return;
 	}
-	if (state->cursor != export->cursor >> ITEMS_BITS)
+	if (state->cursor != export->cursor >> ITEMS_BITS) {
 		export->cursor = state->cursor << ITEMS_BITS; /* older blobs were deleted */
+		export->piece = 0;
+	}
 	at = pick_items(export, buffer_bytes(&exports->plain),
 	                export->cursor & ((1u << ITEMS_BITS) - 1), &full);
 	if (full || ++export->passed == BLOBS_PER_TURN) {
 		export->answer.next_cursor =
-		    full ? (state->cursor << ITEMS_BITS) + at : (state->cursor + 1) << ITEMS_BITS;
+		    full ? export->piece << PIECES_AT | ((state->cursor << ITEMS_BITS) + at)
+		         : (state->cursor + 1) << ITEMS_BITS;
 		export->answer.body = buffer_bytes(&export->out);
 		answer(export, CALL_RESULT_DONE);
 		return;
@@ -638,7 +672,8 @@ static void begin(struct export *export, const struct call_export_request *reque
 	export->request.wallet.name.data = (const uint8_t *)export->name;
 	export->answer = (struct call_export_answer){.request = request->request};
 	export->out = BUFFER_OF_ARRAY(export->body);
-	export->cursor = request->cursor;
+	export->cursor = request->cursor & ((UINT64_C(1) << PIECES_AT) - 1);
+	export->piece = request->cursor >> PIECES_AT;
 	export->passed = 0;
 	export->began_ms = now_ms;
 	export->step = EXPORT_FIND;

@@ -1110,6 +1110,33 @@ static enum call_result set_authority(uint8_t kind)
 	return sign_bytes(buffer_bytes(&message), 0).result;
 }
 
+/* B3: what a module was asked may be longer than one answer of an export; it comes in pieces. */
+static void test_an_input_longer_than_an_answer_is_exported_whole(void)
+{
+	enum { KEYS = 64, USES = 20 };
+	const uint8_t head[] = {0x81, 1, 0, KEYS - 1, 0, 0, 0, 0};
+	static uint8_t space[LIMIT_MESSAGE_MAX];
+	struct buffer message = BUFFER_OF_ARRAY(space);
+	uint8_t key[32] = {1}, counts[] = {KEYS, KEYS}, uses[USES + 1] = {[USES] = 9}, first[32];
+	const uint8_t begin[] = {1, USES, 1, 0}; /* program, accounts, length of the data */
+
+	fresh("long", 3000000, first);
+	CHECK(buffer_put(&message, BYTES_OF_ARRAY(head)) == STATUS_OK &&
+	      buffer_put(&message, BYTES_OF_ARRAY(key)) == STATUS_OK &&
+	      buffer_put(&message, BYTES_OF_ARRAY(counts)) == STATUS_OK &&
+	      buffer_put(&message, BYTES_OF_ARRAY(world.address)) == STATUS_OK);
+	for (key[1] = 1; key[1] < KEYS; key[1]++)
+		CHECK(buffer_put(&message, BYTES_OF_ARRAY(key)) == STATUS_OK);
+	for (size_t i = 0; i < KEYS; i++)
+		CHECK(buffer_put(&message, BYTES_OF_ARRAY(begin)) == STATUS_OK);
+	for (size_t i = 0; i < KEYS; i++)
+		CHECK(buffer_put(&message, BYTES_OF_ARRAY(uses)) == STATUS_OK);
+	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
+	EXPECT(sign_bytes(buffer_bytes(&message), 0).result == CALL_RESULT_POLICY_DENIED);
+	EXPECT(sign(2000) == CALL_RESULT_SIGNED);
+	EXPECT(receipts_hold(&world, 3));
+}
+
 /* A20: other grants take an account for the wallet's by its address, so none gives it away; once an
  * intent was granted that may, no address proves anything any more, whatever becomes of the grant.
  */
@@ -1658,6 +1685,7 @@ int main(void)
 	RUN(test_limits_of_the_wallet_and_durable_nonces);
 	RUN(test_custom_code_does_not_hide_what_the_message_shows);
 	RUN(test_what_counts_by_its_address_is_not_given_away);
+	RUN(test_an_input_longer_than_an_answer_is_exported_whole);
 	RUN(test_the_bridge_hears_when_an_answer_takes_longer);
 	RUN(test_a_batch_does_not_pass_a_ceiling_of_the_site);
 	RUN(test_only_who_was_looked_for_is_found);

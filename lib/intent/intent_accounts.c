@@ -217,8 +217,7 @@ static bool take_mint(struct intent_build *b, struct intent_value at, unsigned *
 	return build_mint(b, at, intent_string_of(at), false, ret_kind, ret_arg);
 }
 
-/* --- one entry
- * ------------------------------------------------------------------------------------------- */
+/* --- one entry */
 
 static bool take_token_program(struct intent_build *b, struct build_entry *e)
 {

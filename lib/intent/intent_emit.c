@@ -10,8 +10,7 @@ size_t intent_build_bytes(void)
 	return sizeof(struct intent_build);
 }
 
-/* --- the head
- * -------------------------------------------------------------------------------------------- */
+/* --- the head */
 
 static bool take_formats(struct intent_build *b)
 {
@@ -133,8 +132,7 @@ static bool take_title(struct intent_build *b)
 	return build_words(b, name, &b->head.name) && build_words(b, text, &b->head.title);
 }
 
-/* --- programs are found by a hash without collisions
- * ------------------------------------------------------------- */
+/* --- programs are found by a hash without collisions */
 
 static bool hash_fits(struct intent_build *b, uint32_t multiplier, unsigned bits)
 {
@@ -169,8 +167,7 @@ static bool take_hash(struct intent_build *b)
 	return intent_wrong(b->error, b->root, 0, "too many programs");
 }
 
-/* --- the table
- * --------------------------------------------------------------------------------------------- */
+/* --- the table */
 
 static bool put_part(struct intent_build *b, size_t *len, struct intent_part *part,
                      const void *data, size_t count, size_t bytes)

@@ -400,8 +400,7 @@ bool build_adds(struct intent_build *b, struct intent_value at)
 	       build_op(b, (struct intent_op){INTENT_OP_ADD, 0, total, slot, total});
 }
 
-/* --- conditions
- * ------------------------------------------------------------------------------------------ */
+/* --- conditions */
 
 /* A side: at most 8 products of slots. */
 struct side {

@@ -185,9 +185,7 @@ bool build_reason(struct intent_build *b, struct intent_value table, uint16_t *r
 	                    text.len > 40 ? 40 : (int)text.len, (const char *)text.data);
 }
 
-/* --- parameters
- * -----------------------------------------------------------------------------------------------
- */
+/* --- parameters */
 
 static int word_of(struct bytes text, const char *const *words, size_t count)
 {
@@ -347,8 +345,7 @@ bool build_schema(struct intent_build *b)
 	return true;
 }
 
-/* --- the rest
- * --------------------------------------------------------------------------------------------- */
+/* --- the rest */
 
 static bool take_keys(struct intent_build *b, struct intent_value table, enum build_what what)
 {

@@ -25,8 +25,7 @@ static bool each_of(struct intent_build *b, const char *key,
 	return true;
 }
 
-/* --- effects
- * --------------------------------------------------------------------------------------------- */
+/* --- effects */
 
 /* The place of an account named by `by` or `of`; `ret_absent`: it is left out in this variant. */
 static bool take_place(struct intent_build *b, struct intent_value table, const char *key,
@@ -140,8 +139,7 @@ static bool take_powers(struct intent_build *b)
 	        build_op(b, (struct intent_op){INTENT_OP_AUTHORITY, 0, (uint16_t)changes, 0, 0}));
 }
 
-/* --- what chooses a rule
- * -------------------------------------------------------------------------------- */
+/* --- what chooses a rule */
 
 static bool take_prefix(struct intent_build *b, struct intent_rule *rule)
 {
@@ -258,8 +256,7 @@ static bool take_order(struct intent_build *b, struct intent_rule *rule)
 	return true;
 }
 
-/* --- one rule
- * -------------------------------------------------------------------------------------------- */
+/* --- one rule */
 
 static bool take_rule(struct intent_build *b, struct intent_value at, bool without_maybe,
                       bool *ret_has_maybe)
@@ -351,8 +348,7 @@ static bool take_program(struct intent_build *b, struct intent_value at)
 	return true;
 }
 
-/* --- after the last instruction
- * ------------------------------------------------------------------------------- */
+/* --- after the last instruction */
 
 static bool take_least(struct intent_build *b, struct intent_value at)
 {

@@ -411,8 +411,7 @@ static bool put_type(struct reader *r, struct build_bytes *out, uint32_t from, u
 	return put_named(r, word, out, from, depth, reason);
 }
 
-/* --- an instruction's fields
- * ---------------------------------------------------------------------------------- */
+/* --- an instruction's fields */
 
 /* Where the next field lies. */
 struct place {

@@ -14,8 +14,7 @@
 
 static const char schema_section[] = "claviger.parameters";
 
-/* --- the module around a table
- * ---------------------------------------------------------------------------------- */
+/* --- the module around a table */
 
 static size_t leb_len(size_t value)
 {
@@ -166,8 +165,7 @@ enum status policy_intent_table(struct bytes module, struct bytes *ret_table)
 	return STATUS_OK;
 }
 
-/* --- how it is stored
- * --------------------------------------------------------------------------------------------- */
+/* --- how it is stored */
 
 /* In front of a rest, little-endian. The module is: the first `before` bytes of what is shared, the
  * rest's first `gap` bytes (the data section's head), the `segments` last bytes of what is shared,
@@ -241,8 +239,7 @@ enum status policy_intent_whole(struct bytes shared, struct bytes rest, struct b
 	return STATUS_OK;
 }
 
-/* --- what is known of the network's own programs
- * ---------------------------------------------------------------- */
+/* --- what is known of the network's own programs */
 
 enum effect {
 	EFFECT_NONE,
@@ -613,9 +610,7 @@ static enum status check_rule(const struct table *t, const struct intent_rule *r
 	return STATUS_REFUSED;
 }
 
-/* --- parameters
- * ------------------------------------------------------------------------------------------------
- */
+/* --- parameters */
 
 static bool field_is(const struct table *t, const struct intent_field *field,
                      const struct policy_field *named)

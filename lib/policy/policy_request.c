@@ -126,8 +126,7 @@ static void put_tables(struct writer *w)
 	}
 }
 
-/* --- derived accounts
- * ---------------------------------------------------------------------------------- */
+/* --- derived accounts */
 
 struct derived {
 	size_t count;
@@ -242,9 +241,7 @@ static enum status put_derived(struct writer *w, uint32_t *derivations)
 	return STATUS_OK;
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------------------
- */
+/* --- the whole */
 
 static uint32_t format_of(enum solana_format format)
 {

@@ -27,8 +27,7 @@ static void policy_grant(struct policy *p)
 		say_grant(p);
 }
 
-/* --- off-chain messages
- * -------------------------------------------------------------------------------- */
+/* --- off-chain messages */
 
 static bool message_class(uint32_t class, uint8_t c)
 {

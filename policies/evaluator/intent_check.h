@@ -113,8 +113,7 @@ static bool intent_regions_fit(const struct intent_checking *k)
 	return true;
 }
 
-/* --- layouts
- * -------------------------------------------------------------------------------------------- */
+/* --- layouts */
 
 static uint32_t intent_layout_arg(const uint8_t *at, uint32_t n)
 {
@@ -315,8 +314,7 @@ static bool intent_extents(struct intent_checking *k, const struct intent_rule *
 	return segment + 1 == rule->segments;
 }
 
-/* --- operations
- * ----------------------------------------------------------------------------------------- */
+/* --- operations */
 
 static bool intent_readable(const struct intent_checking *k, uint32_t slot)
 {
@@ -695,8 +693,7 @@ static bool intent_rules_check(struct intent_checking *k)
 	return (h->formats == 0) == (h->rules.count == 0);
 }
 
-/* --- the rest
- * --------------------------------------------------------------------------------------------- */
+/* --- the rest */
 
 static bool intent_small_parts_check(const struct intent_checking *k)
 {

@@ -342,8 +342,7 @@ INTENT_HOT bool intent_meets(const struct intent_ix *x, const struct intent_op *
 	return (op->b & INTENT_MODE_HIDDEN) != 0;
 }
 
-/* --- instruction data
- * -------------------------------------------------------------------------------- */
+/* --- instruction data */
 
 struct intent_cursor {
 	const uint8_t *at, *end;
@@ -513,9 +512,7 @@ static uint32_t intent_decode(const uint8_t *layout, struct intent_cursor c)
 	}
 }
 
-/* --- numbers
- * ------------------------------------------------------------------------------------------------
- */
+/* --- numbers */
 
 /* intent_scale gives x * n / d in `ret`; false when n or the result is too large. */
 static bool intent_scale(uint64_t x, uint64_t n, uint64_t d, bool up, uint64_t *ret)
@@ -573,8 +570,7 @@ static bool intent_per(const struct intent_ix *x, const struct intent_op *op, ui
 	return true;
 }
 
-/* --- refusals in words: cold
- * -------------------------------------------------------------------------------- */
+/* --- refusals in words: cold */
 
 static POLICY_COLD const char *intent_position_name(const struct intent_rule *rule,
                                                     uint32_t position)
@@ -669,8 +665,7 @@ static POLICY_COLD bool intent_overflow(const struct intent_ix *x, const char *n
 	                     v_words("numbers that fit"), v_words("a larger or a negative one"));
 }
 
-/* --- one instruction
- * --------------------------------------------------------------------------------- */
+/* --- one instruction */
 
 /* What follows a failed constraint is looked at only to explain or to describe. */
 #define INTENT_FAIL(report)                                                                        \
@@ -1176,8 +1171,7 @@ static bool intent_instruction(struct policy *p, uint32_t number)
 	return true;
 }
 
-/* --- the whole message
- * -------------------------------------------------------------------------------------- */
+/* --- the whole message */
 
 static POLICY_COLD bool intent_is_builtin(const uint8_t *key)
 {

@@ -97,8 +97,7 @@ static POLICY_MAYBE const char *policy_program_name(enum policy_program program)
 	return names[program];
 }
 
-/* --- System
- * ------------------------------------------------------------------------------------------ */
+/* --- System */
 
 enum policy_system_tag { POLICY_SYSTEM_TRANSFER = 2, POLICY_SYSTEM_ADVANCE_NONCE = 4 };
 
@@ -153,8 +152,7 @@ static POLICY_MAYBE const char *policy_system_name(const struct policy_ix *ix)
 	return !c.bad && tag < sizeof(names) / sizeof(names[0]) ? names[tag] : "an unknown tag";
 }
 
-/* --- Compute Budget: sets fees, which the host has worked out
- * ------------------------------------------ */
+/* --- Compute Budget: sets fees, which the host has worked out */
 
 static POLICY_MAYBE uint32_t policy_decode_compute_budget(const struct policy_ix *ix)
 {
@@ -170,8 +168,7 @@ static POLICY_MAYBE uint32_t policy_decode_compute_budget(const struct policy_ix
 	return policy_taken(&c);
 }
 
-/* --- SPL Token and Token-2022
- * ---------------------------------------------------------------------------- */
+/* --- SPL Token and Token-2022 */
 
 enum policy_token_tag {
 	POLICY_TOKEN_CLOSE_ACCOUNT = 9,
@@ -267,8 +264,7 @@ static POLICY_MAYBE const char *policy_token_name(const struct policy_ix *ix)
 	                                                      : "an unknown tag";
 }
 
-/* --- Associated Token Account
- * ----------------------------------------------------------------------------- */
+/* --- Associated Token Account */
 
 /* Rent of the largest token account that the program makes, in lamports: 165 bytes, and for
  * Token-2022 up to 200 with the extensions that a mint can force on an account. */
@@ -306,8 +302,7 @@ static POLICY_MAYBE uint32_t policy_decode_ata(const struct policy *p, const str
 	return POLICY_REASON_NONE;
 }
 
-/* --- shared by policies
- * -------------------------------------------------------------------------------------- */
+/* --- shared by policies */
 
 /* policy_own gives the derived entry that says: this account is the associated token account of
  * `owner` (NULL: the wallet) for some mint; NULL when there is none. */

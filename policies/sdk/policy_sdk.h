@@ -147,8 +147,7 @@ static POLICY_MAYBE bool policy_product_less(uint64_t a, uint64_t b, uint64_t c,
 	return high[0] != high[1] ? high[0] < high[1] : low[0] < low[1];
 }
 
-/* --- text: integers only, bounded, cut at the end -----------------------------------------------
- */
+/* --- text: integers only, bounded, cut at the end */
 
 static void policy_put_byte(struct policy_text *text, uint8_t byte)
 {
@@ -230,8 +229,7 @@ static POLICY_COLD void policy_put_key(struct policy_text *text, const uint8_t *
 		policy_put_byte(text, (uint8_t)alphabet[digits[--count]]);
 }
 
-/* --- values that a constraint shows --------------------------------------------------------------
- */
+/* --- values that a constraint shows */
 
 enum policy_value_kind { V_WORDS, V_NUMBER, V_LAMPORTS, V_KEY, V_ACCOUNT };
 
@@ -300,8 +298,7 @@ static POLICY_COLD void policy_put_value(struct policy_text *text, struct policy
 	}
 }
 
-/* --- constraints
- * ----------------------------------------------------------------------------------- */
+/* --- constraints */
 
 static POLICY_COLD void policy_explain(struct policy *p, bool holds, uint32_t reason,
                                        uint32_t instruction, const char *name,
@@ -374,8 +371,7 @@ static POLICY_COLD bool policy_report(struct policy *p, bool holds, uint32_t rea
 	(POLICY_NEED(p, holds, reason, instruction, name, expected, actual) || (p)->explain ||     \
 	 (p)->says)
 
-/* --- parameters
- * ------------------------------------------------------------------------------------ */
+/* --- parameters */
 
 /* The policy's own header lists its parameters, in the order of the schema, before this one:
  *   #define POLICY_PARAMETERS(X) \
@@ -423,8 +419,7 @@ static POLICY_MAYBE int policy_list_find(const struct policy *p, struct policy_r
 	return -1;
 }
 
-/* --- what leaves the wallet
- * -------------------------------------------------------------------------- */
+/* --- what leaves the wallet */
 
 /* policy_count_token adds to what leaves of one mint; false when there are too many mints. */
 static POLICY_MAYBE bool policy_count_token(struct policy *p, const uint8_t *mint, uint64_t amount)
@@ -487,8 +482,7 @@ static void policy_charge(struct policy *p)
 	p->answer->charge_count = n;
 }
 
-/* --- the module's exports
- * -------------------------------------------------------------------------------- */
+/* --- the module's exports */
 
 static void policy_rules(struct policy *p);
 static void policy_grant(struct policy *p);

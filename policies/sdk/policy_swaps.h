@@ -20,8 +20,7 @@ struct policy_swap {
 	uint32_t source_mint, destination_mint, fee_account;
 };
 
-/* --- Jupiter v6
- * ------------------------------------------------------------------------------------------ */
+/* --- Jupiter v6 */
 
 #define POLICY_JUPITER_TAGS      191
 /* In the v1 instructions the amounts stand behind the plan, so there only steps count whose layout
@@ -225,8 +224,7 @@ static POLICY_MAYBE uint32_t policy_decode_jupiter(const struct policy *p,
 	return POLICY_REASON_NONE;
 }
 
-/* --- Raydium AMM v4
- * ------------------------------------------------------------------------------------------ */
+/* --- Raydium AMM v4 */
 
 /* policy_decode_raydium takes swapBaseIn and swapBaseOut, old (17 or 18 accounts, the user's are
  * the last three) and V2 (8 accounts). */

@@ -366,8 +366,7 @@ static void policy_rules(struct policy *p)
 	}
 }
 
-/* --- what the grant says
- * --------------------------------------------------------------------------------- */
+/* --- what the grant says */
 
 static void grant_amounts(struct policy *p)
 {

@@ -152,8 +152,7 @@ static void say_list(struct policy *p, uint32_t list)
 		say_keys(p, keys, l->count);
 }
 
-/* --- numbers
- * --------------------------------------------------------------------------------------------- */
+/* --- numbers */
 
 static uint32_t intent_unit_of(uint32_t slot)
 {
@@ -404,8 +403,7 @@ static void say_slot(struct policy *p, const struct intent_op *ops, uint32_t cou
 	}
 }
 
-/* --- what a rule allows
- * ---------------------------------------------------------------------------------- */
+/* --- what a rule allows */
 
 static bool intent_rule_binds(const struct intent_rule *rule, uint32_t bind)
 {
@@ -561,13 +559,38 @@ static bool intent_is_scenery(const struct intent_rule *rule, const struct inten
 	       policy_key_equal(key, policy_key_recent_blockhashes.bytes);
 }
 
+/* Places that are the mint or the owner on which another rests, as bits: whoever reads of that one
+ * needs them. */
+static uint64_t intent_rested_on(const struct intent_rule *rule)
+{
+	const struct intent_op *ops = INTENT_AT(ops), *op = ops + rule->code_first;
+	uint64_t places = 0;
+	for (const struct intent_op *end = op + rule->code_count; op != end; op++) {
+		bool owned = op->op == INTENT_OP_OWNED;
+		if ((owned || op->op == INTENT_OP_SEND || op->op == INTENT_OP_SENT ||
+		     op->op == INTENT_OP_PER) &&
+		    (op->a & 15u) == INTENT_MINT_ACCOUNT)
+			places |= UINT64_C(1) << op->b;
+		if (!owned || op->d == 0)
+			continue;
+		if (ops[op->d].a >> 4 == INTENT_IS_ACCOUNT)
+			places |= UINT64_C(1) << ops[op->d].c;
+		if ((ops[op->d].a & 15u) == INTENT_MINT_ACCOUNT)
+			places |= UINT64_C(1) << ops[op->d].b;
+	}
+	return places;
+}
+
 /* Whether a place is left out of texts. In the network's own programs every place may be where
  * something goes: only what surely is not is left out. */
-static bool intent_goes_unsaid(const struct intent_rule *rule, const struct intent_op *op)
+static bool intent_goes_unsaid(const struct intent_rule *rule, const struct intent_op *op,
+                               uint64_t rested_on)
 {
 	uint32_t kind = op->op - (uint32_t)INTENT_OP_ACCOUNT;
 	bool same =
 	    kind == INTENT_IS_WALLET || kind == INTENT_IS_ACCOUNT || kind == INTENT_IS_MINT_OF;
+	if ((rested_on >> op->a & 1) != 0)
+		return false;
 	if (intent_is_builtin(intent_program_key(rule)))
 		return intent_is_scenery(rule, op) || (same && (op->b & INTENT_MODE_HIDDEN) == 0);
 	return kind == INTENT_IS_OTHER || kind == INTENT_IS_ANY || kind == INTENT_IS_PROGRAM ||
@@ -579,13 +602,14 @@ static void say_accounts(struct policy *p, const struct intent_rule *rule,
 {
 	bool builtin = intent_is_builtin(intent_program_key(rule));
 	bool any = false;
+	uint64_t rested_on = intent_rested_on(rule);
 	for (uint32_t i = 0; i < rule->code_count; i++) {
 		const struct intent_op *op = &ops[i];
 		uint32_t kind = op->op - (uint32_t)INTENT_OP_ACCOUNT;
 		if (op->op < INTENT_OP_ACCOUNT || op->op > INTENT_OP_ACCOUNT_LAST)
 			continue;
 		any |= !builtin && kind == INTENT_IS_ANY;
-		if (intent_goes_unsaid(rule, op))
+		if (intent_goes_unsaid(rule, op, rested_on))
 			continue;
 		say(p, "  ");
 		say(p, intent_position_name(rule, op->a));
@@ -659,8 +683,7 @@ static void say_check_name(struct policy *p, const struct intent_op *op)
 	say(p, "\")");
 }
 
-/* --- what a grant's values must be by themselves
- * ---------------------------------------------------------- */
+/* --- what a grant's values must be by themselves */
 
 static bool intent_settled[INTENT_SLOTS_MAX]; /* numbers made of parameters alone */
 
@@ -919,8 +942,7 @@ static void say_counts(struct policy *p, const struct intent_rule *rule)
 	say(p, "\n");
 }
 
-/* --- a grant's text: rules of one program together
- * ---------------------------------------------------------------------------------- */
+/* --- a grant's text: rules of one program together */
 
 #define INTENT_LINES_MAX 768
 
@@ -1348,8 +1370,7 @@ static void say_grant(struct policy *p)
 	say_incomplete(p);
 }
 
-/* --- what a transaction does
- * ------------------------------------------------------------------------------- */
+/* --- what a transaction does */
 
 static void say_said_mint(struct intent_ix *x, uint32_t kind, uint32_t arg)
 {
@@ -1367,6 +1388,7 @@ static POLICY_COLD void intent_say(struct intent_ix *x)
 	struct policy *p = x->p;
 	const struct intent_rule *rule = x->rule;
 	const struct intent_op *ops = (const struct intent_op *)INTENT_AT(ops) + rule->code_first;
+	uint64_t rested_on = intent_rested_on(rule);
 	say_number(p, x->number);
 	say(p, ". ");
 	say(p, intent_words(rule->name));
@@ -1397,7 +1419,7 @@ static POLICY_COLD void intent_say(struct intent_ix *x)
 			bool named = !(name[0] == 'a' && name[2] == ' ');
 			if (!intent_is_builtin(intent_program_key(rule)) && !named)
 				continue;
-			if (intent_goes_unsaid(rule, op) &&
+			if (intent_goes_unsaid(rule, op, rested_on) &&
 			    !(named && (op->op == INTENT_OP_ACCOUNT + INTENT_IS_ACCOUNT ||
 			                op->op == INTENT_OP_ACCOUNT + INTENT_IS_MINT_OF)))
 				continue;

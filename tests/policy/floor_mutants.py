@@ -29,6 +29,8 @@ SAME = {
     "ops.count": "the same", "params.count": "the same", "final_count": "the same", "code_count": "the same",
     "n < programs": "the same", "n < i": "the same", "sizeof(known_instructions)": "the same", "names.count": "the same",
     "POLICY_PROGRAM_JUPITER_V6": "the same", "layouts.count": "a table's layouts end with the whole",
+    "lists.count": "the same", "groups.count": "the same", "rule->listed; i++": "the same", "place >= rule->listed": "no table has places behind the last",
+    "name[len] >= ": "names are long enough without a z or a 9",
     "table.len > UINT32_MAX": "a module is smaller", "record_bytes > schema": "the next test says the same",
 }
 

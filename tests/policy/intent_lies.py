@@ -212,6 +212,20 @@ def recipients(folder):
     expect("a hidden delegate is told", m.code == 0 and "or hidden" in m.text(), m.said, m.text())
 
 
+def rested_on(folder):
+    """A place on which another rests is told though nothing goes there: which mint, whose account (A15, B7)."""
+    told = 0
+    for places, said in (('{ name = "m", any = true }, { name = "s", own = "@m" }', ("m: ANY account\n", "s: the wallet's own token account of the mint at m")),
+                         ('{ name = "m", is = "%s" }, { name = "s", own = "@m" }' % FRIEND, ("m: " + FRIEND,)),
+                         ('{ name = "m" }, { name = "s", own = "any", except = "@m" }', ("m: ANY account that is not the wallet's", "but not the mint at m")),
+                         ('{ name = "o" }, { name = "s", ata = { owner = "@o", mint = "native_mint" } }', ("o: ANY account that is not the wallet's", "of o, for"))):
+        m = Module(folder, '[[instruction]]\nname = "call"\nprogram = "%s"\naccounts = [%s, { name = "user", is = "wallet", signer = true }]\n' % (THIEF, places))
+        text = m.text() if m.code == 0 else ""
+        expect("it is told: " + places, all(words in text for words in said) and "user:" not in text, m.said, text)
+        told += 1
+    expect("all were", told == 4)
+
+
 def read_only(folder):
     """A place that is read-only stays so, however many places of the transaction are."""
     places = ", ".join('{ name = "a%d", any = true }' % i for i in range(50))
@@ -729,7 +743,7 @@ def data_told(folder):
         expect("and all of it is told", not good or m.text().count("lamports") > 8, m.text() if good else "")
 
 
-TESTS = (lines, choice, without, wraps, least, recipients, read_only, length, given, values, data_behind, nonces, reads, leaks, floor,
+TESTS = (lines, choice, without, wraps, least, recipients, rested_on, read_only, length, given, values, data_behind, nonces, reads, leaks, floor,
          one_name, order, places, halves, data_told)
 
 

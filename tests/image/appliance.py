@@ -454,11 +454,18 @@ def change_item(disk, name, change):
 
 
 def count_further(by):
-    """Changes what a sealed share says of the boot counter at genesis."""
+    """Changes what a sealed share says of the boot counter at genesis (lib/approval/approval.c), and sums it anew."""
     def change(content):
-        found = re.search(rb"\x0a([\x01-\x16]|\x18[\x19-\xfe])\x0b\x58\x20\0{32}", content, re.S)
-        end = found.end(1)
-        return content[:end - 1] + bytes([content[end - 1] + by]) + content[end:]
+        found = re.search(rb"\x0a(\x18.|\x19..|\x1a.{4}|\x1b.{8}|[\0-\x17])\x0b\x58\x20.{32}\0+\Z", content, re.S)
+        number = int.from_bytes(found[1][1:] or found[1], "big") + by
+        head = content[:found.start(1)]
+        if number < 24:
+            head += bytes([number])
+        else:
+            kind = [n for n in range(4) if number < 1 << (8 << n)][0]
+            head += bytes([0x18 + kind]) + number.to_bytes(1 << kind, "big")
+        head += b"\x0b\x58\x20"
+        return (head + hashlib.sha256(head).digest()).ljust(len(content), b"\0")
     return change
 
 

@@ -159,7 +159,7 @@ class Machine:
                 os.unlink(name)
         swtpm = subprocess.Popen(["swtpm", "socket", "--tpm2", "--tpmstate", "dir=" + self.path("tpm"), "--server",
                                   "type=unixio,path=" + socket_path, "--ctrl", "type=unixio,path=%s.ctrl" % socket_path,
-                                  "--flags", "not-need-init,startup-clear"])
+                                  "--flags", "not-need-init,startup-clear"], stderr=subprocess.DEVNULL)
         environment = dict(os.environ, TPM2TOOLS_TCTI="swtpm:path=" + socket_path)
         try:
             while not os.path.exists(socket_path + ".ctrl"):

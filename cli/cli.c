@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base_version.h"
 #include "cli_commands.h"
 #include "cli_help.h"
 
-#define CLI_VERSION   "0.1.0"
 #define ARGUMENTS_MAX 4096
 
 static int run_version(struct cli_call *call)
@@ -17,7 +17,7 @@ static int run_version(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
-	printf(call->json ? "{\"version\":\"%s\"}\n" : "claviger %s\n", CLI_VERSION);
+	printf(call->json ? "{\"version\":\"%s\"}\n" : "claviger %s\n", CLAVIGER_VERSION);
 	return cli_finish(call, CLI_YES);
 }
 

@@ -15,7 +15,7 @@
 #define CLI_YES    0 /* done, allowed, verified */
 #define CLI_NO     1 /* a clear no: denied, unverified, a refused line */
 #define CLI_USAGE  2 /* the command line is wrong */
-#define CLI_UNSURE 3 /* could not tell: a file, a server, memory */
+#define CLI_UNSURE 3 /* could not: a file (one in the way, too), a server, memory */
 
 #define CLI_OPTIONS_MAX 32
 

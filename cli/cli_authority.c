@@ -129,7 +129,7 @@ int cli_authority_write(const struct cli_call *call, const char *path,
 	if (access(path, F_OK) == 0 || access(public_path, F_OK) == 0) {
 		cli_complain(call, "%s or its .pub is there already; a key is never replaced",
 		             path);
-		return CLI_NO;
+		return CLI_UNSURE;
 	}
 	if (keys_p256_put_der(key, &der) != STATUS_OK)
 		return CLI_UNSURE;

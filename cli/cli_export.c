@@ -330,8 +330,8 @@ static int run_export(struct cli_call *call)
 	if (export.out == NULL || strlen(export.out) > CLI_PATH_MAX - 16)
 		return cli_usage(call, "needs --out FILE");
 	if (access(export.out, F_OK) == 0) {
-		cli_complain(call, "%s exists and is not replaced", export.out);
-		return CLI_NO;
+		cli_complain(call, "%s exists already and is not replaced", export.out);
+		return CLI_UNSURE;
 	}
 	keys_open();
 	if (export.finish != NULL && call->count == 0)

@@ -15,8 +15,7 @@
 #define JSON_MAX 65536
 #define PINS_MAX 16
 
-/* --- values of the file as JSON, which the parameter reader takes
- * ------------------------------------------------------ */
+/* ---- values of the file as JSON, which the parameter reader takes ---- */
 
 struct text {
 	char *at;
@@ -93,9 +92,7 @@ static void put_json(struct text *t, struct intent_value v, unsigned depth)
 	}
 }
 
-/* --- one test
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- one test ---- */
 
 struct running {
 	const struct cli_call *call;
@@ -316,8 +313,7 @@ int cli_intent_try(struct cli_call *call, const char *path)
 	return run_tests(call, path, true);
 }
 
-/* --- a request that was denied, as a test
- * ------------------------------------------------------------------------------ */
+/* ---- a request that was denied, as a test ---- */
 
 static void write_key(FILE *file, const uint8_t key[32])
 {

@@ -167,8 +167,7 @@ static void complain(const struct part *p, const char *why)
 	p->d->bad = true;
 }
 
-/* --- programs that the compiler knows
- * ------------------------------------------------------------------------------ */
+/* ---- programs that the compiler knows ---- */
 
 static const char *draft_system(const struct part *p)
 {
@@ -327,8 +326,7 @@ static const char *draft_instruction(const struct part *p, const uint8_t *progra
 	}
 }
 
-/* --- rules
- * -------------------------------------------------------------------------------------------- */
+/* ---- rules ---- */
 
 static void name_rule(struct draft *d, struct rule *rule, const char *kind)
 {

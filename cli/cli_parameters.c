@@ -202,8 +202,7 @@ enum status cli_parameters_json(const char *path, struct bytes json,
 	return status == STATUS_OK ? take_file(&r, &file, ret_values) : status;
 }
 
-/* --- the other way
- * ------------------------------------------------------------------------------------------ */
+/* ---- the other way ---- */
 
 static void write_key(FILE *file, const uint8_t key[32])
 {

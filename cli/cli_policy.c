@@ -289,8 +289,7 @@ static int run_check(struct cli_call *call)
 	return cli_finish(call, checking.denied ? CLI_NO : CLI_YES);
 }
 
-/* --- describe
- * --------------------------------------------------------------------------------------------- */
+/* ---- describe ---- */
 
 /* `allowed`: of a transaction; NULL: of a grant. */
 static void show_description(struct checking *c, const bool *allowed)

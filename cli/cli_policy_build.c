@@ -107,8 +107,7 @@ static bool compile(struct building *b)
 	return run_tool(b, compile_arguments) && run_tool(b, link_arguments);
 }
 
-/* --- the schema
- * ------------------------------------------------------------------------------------------ */
+/* ---- the schema ---- */
 
 static unsigned word_of(const char *word, const char *const *words, unsigned count)
 {

@@ -74,8 +74,7 @@ static void put_parameters(struct cli_out *out, const struct policy_schema *sche
 	cli_out_close(out, ']');
 }
 
-/* --- the table
- * --------------------------------------------------------------------------------------------- */
+/* ---- the table ---- */
 
 static const char *words_at(struct bytes table, uint32_t off)
 {

@@ -118,8 +118,7 @@ static int load_record(struct cli_policy *p, const char *path)
 	return take_record(p, buffer_bytes(&values), path);
 }
 
-/* --- counters: {"NAME": {"unit", "mint", "window", "cap", "left"}}
- * ----------------------------------------- */
+/* ---- counters: {"NAME": {"unit", "mint", "window", "cap", "left"}} ---- */
 
 static bool take_amount(const struct cli_json_node *node, uint64_t *ret_amount)
 {
@@ -218,8 +217,7 @@ int cli_policy_counters(struct cli_policy *p, const struct cli_json_node *counte
 	return CLI_USAGE;
 }
 
-/* --- lookup tables that the grant would pin
- * ----------------------------------------------------------------- */
+/* ---- lookup tables that the grant would pin ---- */
 
 /* Only entries from 0 on without a gap are pinned, as a grant names "the first n". */
 static int load_pins(struct cli_policy *p, const char *path)

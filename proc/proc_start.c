@@ -116,13 +116,6 @@ void proc_allow_directory(struct proc *proc, const char *path, bool writable,
 		proc->file_bytes_max = file_bytes_max;
 }
 
-enum status proc_own_path(const struct proc *proc, const char *path)
-{
-	if (proc->start.uid == 0 || geteuid() != 0)
-		return STATUS_OK;
-	return chown(path, proc->start.uid, proc->start.uid) == 0 ? STATUS_OK : STATUS_IO;
-}
-
 void proc_report_phase(struct proc *proc, enum proc_phase phase)
 {
 	atomic_store(&proc->report->phase, (uint32_t)phase);

@@ -79,10 +79,6 @@ void proc_keep_descriptor(struct proc *proc, int fd);
 void proc_allow_directory(struct proc *proc, const char *path, bool writable,
                           uint64_t file_bytes_max);
 
-/* proc_own_path (phase 1) gives a file or directory to the user id that this process will have;
- * nothing when it keeps the supervisor's. */
-MUST_USE enum status proc_own_path(const struct proc *proc, const char *path);
-
 /* proc_stopping is true once the supervisor asked this process to end: finish what is open, put
  * what others wait for, return from serve. ipc_wait and epoll_wait return early when it comes;
  * still look at it at least every 100 ms. */

@@ -27,7 +27,4 @@ enum status {
 	STATUS_COUNT
 };
 
-/* status_name returns the constant's name in lower case, for logs; never NULL. */
-const char *status_name(enum status status);
-
 #endif

@@ -4,6 +4,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api_parts.h"
 #include "base_sha256.h"
+#include "base_version.h"
 #include "http_tls.h"
 #include "site.h"
 

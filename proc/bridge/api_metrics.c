@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api_metrics.h"
 
+#include "base_version.h"
+
 static const uint32_t sign_bounds_us[API_METRICS_BUCKETS] = {
     50,   100,   200,   300,   500,    750,    1000,    2000,
     5000, 10000, 25000, 50000, 100000, 250000, 1000000, 5000000};

@@ -8,10 +8,6 @@
 #include "call_result.h"
 #include "call_time.h"
 
-#ifndef CLAVIGER_VERSION
-#define CLAVIGER_VERSION "0.1.0"
-#endif
-
 #define API_METRICS_BUCKETS 16
 
 struct api_histogram {

@@ -6,6 +6,7 @@
 
 #include "base_check.h"
 #include "base_encode.h"
+#include "base_version.h"
 #include "call_time.h"
 #include "log_line.h"
 #include "proc_boot.h"
@@ -493,7 +494,7 @@ static void begin_boot(struct signer *signer)
 	    .time_low_s = now.low_s,
 	    .time_high_s = now.high_s,
 	    .clean = signer->checkpoint.clean,
-	    .build = bytes_of_text("claviger 0.1")};
+	    .build = bytes_of_text("claviger " CLAVIGER_VERSION)};
 	memcpy(record.deployment, signer->deployment, 32);
 	memcpy(record.previous, signer->checkpoint.boot_record, 32);
 	for (uint8_t i = 0; i < CALL_START_PCR_COUNT; i++) {

@@ -264,12 +264,6 @@ enum status signer_await_blob(struct signer_change *job, signer_look_up *look_up
 	return end_look_up(job, status, kind, id);
 }
 
-enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
-                              struct signer_blob **ret_meta)
-{
-	return signer_await_blob(job, signer_state_meta, CALL_STORE_VALUE_META, id, ret_meta);
-}
-
 enum status signer_await_room(struct signer_change *job, size_t ops, size_t bytes)
 {
 	size_t left = SIGNER_HISTORY_RESERVE;

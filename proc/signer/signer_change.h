@@ -130,8 +130,6 @@ enum status signer_await_index(struct signer_change *job, uint32_t kind, const u
 /* signer_await_user finds the list of a user key's wallets; damage is STATUS_CORRUPT. */
 enum status signer_await_user(struct signer_change *job, const uint8_t hash[32],
                               struct signer_blob **ret_list);
-enum status signer_await_meta(struct signer_change *job, const uint8_t id[32],
-                              struct signer_blob **ret_meta);
 /* signer_await_blob waits for any look-up of a blob. */
 typedef enum status signer_look_up(struct signer_state *state, const uint8_t id[32],
                                    struct signer_blob **ret_blob);

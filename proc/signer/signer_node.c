@@ -2,6 +2,7 @@
 #include "signer_node.h"
 
 #include "base_check.h"
+#include "base_version.h"
 #include "keys_credential.h"
 #include "keys_tls.h"
 #include "log_line.h"
@@ -180,7 +181,7 @@ static void tell(struct signer *signer)
 	                ? AUTHZ_MODE_APPLIANCE
 	                : AUTHZ_MODE_WORKSTATION,
 	    .activated = signer->node.activated,
-	    .release = bytes_of_text("claviger 0.1"),
+	    .release = bytes_of_text("claviger " CLAVIGER_VERSION),
 	    .single_operator = signer->facts->is_single == 1,
 	    .attended = signer->facts->is_attended == 1,
 	    /* A share that was given lies in the lost machine's backups, under its key. */

@@ -343,11 +343,6 @@ uint64_t signer_store_seq(const struct signer_store *store)
 	return store->seq;
 }
 
-const uint8_t *signer_store_root(const struct signer_store *store)
-{
-	return store->root;
-}
-
 bool signer_store_stream_next(const struct signer_store *store, uint32_t stream, uint64_t *ret_next)
 {
 	if (store->rejoining || stream >= CALL_STORE_STREAM_COUNT)

@@ -121,7 +121,6 @@ uint64_t signer_store_touch(struct signer_store *store);
  * no power. */
 void signer_store_mark(struct signer_store *store);
 uint64_t signer_store_seq(const struct signer_store *store);
-const uint8_t *signer_store_root(const struct signer_store *store);
 
 /* signer_store_append appends a sealed blob to a stream; `tag` comes back to the hook. */
 MUST_USE enum status signer_store_append(struct signer_store *store, uint32_t stream,

@@ -36,8 +36,7 @@ static uint8_t native[1][32];
 static int module;
 static struct policy_decision decision;
 
-/* --- grants: SELL_SOL buys usd for SOL, at most 1,000,000 lamports
- * --------------------------------- */
+/* ---- grants: SELL_SOL buys usd for SOL, at most 1,000,000 lamports ---- */
 
 enum grant_kind {
 	SELL_SOL,
@@ -101,8 +100,7 @@ static void grant_of(enum grant_kind kind, struct run_grant *g)
 	}
 }
 
-/* --- parts
- * --------------------------------------------------------------------------------------------- */
+/* ---- parts ---- */
 
 static struct make_ix *budget(struct make_tx *tx, uint8_t tag, uint64_t value)
 {
@@ -272,9 +270,7 @@ static struct make_ix *last(struct make_tx *tx)
 	return &tx->ix[tx->ix_count - 1];
 }
 
-/* --- cases
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- cases ---- */
 
 static void r_ok(struct make_tx *tx)
 {

@@ -80,8 +80,7 @@ static void grant_of(enum grant_kind kind, struct run_grant *g)
 	}
 }
 
-/* --- parts
- * ------------------------------------------------------------------------------------------ */
+/* ---- parts ---- */
 
 static struct make_ix *budget(struct make_tx *tx, uint8_t tag, uint64_t value)
 {
@@ -156,8 +155,7 @@ static struct make_ix *main_ix(struct make_tx *tx)
 	return &tx->ix[tx->ix_count - 1];
 }
 
-/* --- cases
- * ------------------------------------------------------------------------------------------- */
+/* ---- cases ---- */
 
 static void sol_ok(struct make_tx *tx)
 {

@@ -362,6 +362,21 @@ def check_third_party_list_is_complete(seen):
             yield "THIRD_PARTY.md lacks %s %s" % (name, version)
 
 
+def check_there_is_one_version(seen):
+    """lib/base/base_version.h's; what other tools want written once more says the same."""
+    version = re.search(r'CLAVIGER_VERSION "(.+)"', read("lib/base/base_version.h"))[1]
+    for path, pattern in (
+            ("sdk/ts/package.json", r'^  "version": "(.+)",$'),
+            ("sdk/ts/README.md", r"claviger-sdk-([0-9.]+)\.tgz"),
+            ("sdk/rust/Cargo.toml", r'^version = "(.+)"$'),
+            ("sdk/rust/Cargo.lock", r'name = "claviger-sdk"\nversion = "(.+)"'),
+            ("docs/upgrade.md", r"^## ([0-9]+\.[0-9.]+)$")):
+        found = re.search(pattern, read(path), re.M)
+        seen.append(path)
+        if found is None or found[1] != version:
+            yield "%s: version %s, not %s" % (path, found and found[1], version)
+
+
 def main(words):
     passed = failed = 0
     for name, function in sorted(globals().items()):

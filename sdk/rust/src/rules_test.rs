@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! When a request is sent again, and who is believed: over a network that is bent as each test needs it. A
-//! keypair of the test stands for the wallet; the whole against a real signer is tests/people/rust.mjs.
+//! keypair of the test stands for the wallet; the whole against a real signer is tests/people/clients.mjs.
 use crate::client::{Answer, Request, Transport};
 use crate::attest::{node_test::Node, Policy};
 use crate::*;

@@ -827,12 +827,43 @@ enum status signer_factors_use(struct signer_change *job)
 
 /* ---- reading, and new secrets ---- */
 
+static size_t count_sessions(const struct signer *signer, const struct authz_user_key *key)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < SIGNER_SESSIONS_MAX; i++)
+		count += signer->sessions[i].until_ms > signer->now_ms &&
+		         memcmp(signer->sessions[i].key.key, key->key, sizeof(key->key)) == 0;
+	return count;
+}
+
+/* session_place is one that has ended, else the first to end of who has most: who opens many ends
+ * his own, and nobody else's (U5). */
+static struct signer_session *session_place(struct signer *signer)
+{
+	struct signer_session *place = NULL;
+	size_t most = 0;
+
+	for (size_t i = 0; i < SIGNER_SESSIONS_MAX; i++) {
+		struct signer_session *one = &signer->sessions[i];
+		size_t count =
+		    one->until_ms > signer->now_ms ? count_sessions(signer, &one->key) : SIZE_MAX;
+
+		if (place == NULL || count > most ||
+		    (count == most && one->until_ms < place->until_ms)) {
+			place = one;
+			most = count;
+		}
+	}
+	return place;
+}
+
 enum status signer_open_session(struct signer_change *job, struct bytes payload)
 {
 	struct signer *signer = job->signer;
 	struct authz_session given;
 	struct authz_session_answer answer = {.valid_s = SIGNER_SESSION_S};
-	struct signer_session *session = &signer->sessions[0];
+	struct signer_session *session;
 	struct signer_ask ask;
 	struct authz_factor_record record;
 	uint8_t challenge[32];
@@ -856,10 +887,7 @@ enum status signer_open_session(struct signer_change *job, struct bytes payload)
 	if (record.count != 0 &&
 	    signer_state_lower_factor(&signer->state, &record, &ask) != STATUS_OK)
 		return signer_refuse_held(job);
-	/* The one that ends first gives way. */
-	for (size_t i = 1; i < SIGNER_SESSIONS_MAX; i++)
-		if (signer->sessions[i].until_ms < session->until_ms)
-			session = &signer->sessions[i];
+	session = session_place(signer);
 	*session = (struct signer_session){
 	    .key = given.key, .until_ms = signer->now_ms + SIGNER_SESSION_S * UINT64_C(1000)};
 	keys_random(session->secret, sizeof(session->secret));

@@ -414,6 +414,23 @@ static void test_a_session_reads_its_owners_wallets_and_no_others(void)
 	EXPECT(read_topic(session.secret, AUTHZ_QUERY_WALLETS, none, none) == STATUS_REFUSED);
 }
 
+/* U5: there are so many places for sessions, and who opens more ends his own. */
+static void test_who_opens_many_sessions_ends_nobody_elses(void)
+{
+	static const uint8_t nonce[32] = {3}, none[32];
+	struct authz_session_answer bobs, alices;
+
+	EXPECT(open_session(&bob.passkey, nonce, &bobs) == STATUS_OK);
+	for (size_t i = 0; i < 2 * 64; i++) /* twice the places that there are */
+		EXPECT(open_session(&alice.passkey, nonce, &alices) == STATUS_OK);
+	EXPECT(read_topic(alices.secret, AUTHZ_QUERY_WALLETS, none, none) == STATUS_OK);
+	EXPECT(read_topic(bobs.secret, AUTHZ_QUERY_WALLETS, none, none) == STATUS_OK);
+	/* And who comes when all places are taken has one of who has most. */
+	EXPECT(open_session(&bob.passkey, nonce, &alices) == STATUS_OK);
+	EXPECT(read_topic(alices.secret, AUTHZ_QUERY_WALLETS, none, none) == STATUS_OK);
+	EXPECT(read_topic(bobs.secret, AUTHZ_QUERY_WALLETS, none, none) == STATUS_OK);
+}
+
 /* ---- second factors ---- */
 
 static struct person carol, dave;
@@ -2721,6 +2738,7 @@ int main(void)
 	RUN(test_a_passkey_is_good_for_its_own_wallets_only);
 	RUN(test_a_credential_id_belongs_to_who_registered_it);
 	RUN(test_a_session_reads_its_owners_wallets_and_no_others);
+	RUN(test_who_opens_many_sessions_ends_nobody_elses);
 	RUN(test_a_secret_that_was_taken_stays_in_no_shared_memory);
 	RUN(test_the_secret_of_codes_is_for_who_asked_alone);
 	RUN(test_one_time_codes_are_added_with_a_proof_that_they_work);

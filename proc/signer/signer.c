@@ -55,17 +55,25 @@ static enum status checkpoint(void *context, uint64_t seq, const uint8_t root[32
 	return signer_boot_checkpoint((struct signer *)context, seq, root, light, ret_checkpoint);
 }
 
-static bool may_anchor(void *context, bool is_paid, enum signer_need need, const uint8_t *user)
+static enum signer_store_write may_anchor(void *context, bool is_paid, enum signer_need need,
+                                          const uint8_t *user)
 {
 	struct signer *signer = (struct signer *)context;
 	uint64_t now_ms = signer_time_ms();
 
-	if (is_paid ? !signer_anchor_is_due(&signer->anchor, now_ms)
-	            : !signer_anchor_take(&signer->anchor, need, user, now_ms))
-		return false;
-	/* Its checkpoint is written later, when the next batch gathers. */
+	if (!signer_anchor_is_due(&signer->anchor, now_ms))
+		return SIGNER_WRITE_SOON;
+	return is_paid || signer_anchor_take(&signer->anchor, need, user, now_ms)
+	           ? SIGNER_WRITE_NOW
+	           : SIGNER_WRITE_NONE;
+}
+
+/* Its checkpoint is written later, when the next batch gathers. */
+static void begins(void *context)
+{
+	struct signer *signer = (struct signer *)context;
+
 	signer->begun = signer->totals;
-	return true;
 }
 
 static void counts(void *context, uint32_t kind, const uint8_t id[32])
@@ -652,6 +660,7 @@ static enum status open_parts(struct signer *signer)
 	                                                             .loaded = loaded,
 	                                                             .checkpoint = checkpoint,
 	                                                             .may_anchor = may_anchor,
+	                                                             .begins = begins,
 	                                                             .anchor = write_anchor,
 	                                                             .counts = counts,
 	                                                             .segment = segment,

@@ -179,8 +179,10 @@ static enum status freeze_all(struct signer_change *job)
 	static const struct authz_submit_answer done;
 	struct signer *signer = job->signer;
 
-	if (!signer->totals.frozen)
+	if (!signer->totals.frozen) {
 		signer->frozen_batch = signer_store_touch(signer->store);
+		signer_store_lowers(signer->store);
+	}
 	signer->frozen = signer->totals.frozen = true;
 	return signer_group_add_lowered(job, signer->frozen_batch, &done);
 }

@@ -4,9 +4,10 @@
  * The TPM's extend index holds the running hash of all anchored checkpoints. A commit is durable in
  * the store, then extended, then acknowledged. At a start the store's checkpoint C counts only when
  *   anchored:  SHA-256(C.anchor || SHA-256(C)) is the index;    light:  C.anchor is the index;
- * a light one changes heads of receipt chains alone and gives no power. One that was written but
- * not extended when the machine stopped is taken back. Against an index that was defined anew and
- * extended alike, checkpoints carry the boot counter, which never goes back.
+ * a light one changes heads of receipt chains alone, or takes power while there is no write for it:
+ * it gives none. One that was written but not extended when the machine stopped is taken back.
+ * Against an index that was defined anew and extended alike, checkpoints carry the boot counter,
+ * which never goes back.
  *
  * A TPM's memory wears out: on hardware at most 300 writes a day, 30 at once, ten a second, and a
  * reserve that only what lowers power (and start and stop) may use (R3). Leases are written

@@ -535,7 +535,7 @@ enum status signer_boot_step(struct signer *signer)
 		return status;
 	if (signer->boot_batch == 0)
 		begin_boot(signer);
-	if (signer_store_committed(signer->store) < signer->boot_batch)
+	if (signer_store_bound(signer->store) < signer->boot_batch)
 		return STATUS_BUSY;
 	signer->ready = true;
 	signer->mark_ms = signer->now_ms;
@@ -675,5 +675,5 @@ enum status signer_boot_stop(struct signer *signer)
 		signer->checkpoint.clean = true;
 		signer->stop_batch = signer_store_touch(signer->store);
 	}
-	return signer_store_committed(signer->store) < signer->stop_batch ? STATUS_BUSY : STATUS_OK;
+	return signer_store_bound(signer->store) < signer->stop_batch ? STATUS_BUSY : STATUS_OK;
 }

@@ -284,7 +284,7 @@ enum status signer_await_room(struct signer_change *job, size_t ops, size_t byte
 
 enum status signer_await_commit(struct signer_change *job, uint64_t batch)
 {
-	while (signer_store_committed(job->signer->store) < batch)
+	while (signer_store_bound(job->signer->store) < batch)
 		if (!signer_change_turn(job))
 			return signer_refuse(job, CALL_RESULT_NO_ANSWER,
 			                     "the store has not confirmed the change; ask for its "
@@ -326,7 +326,7 @@ struct signer_ask signer_ask_of(struct signer_change *job)
 enum status signer_refuse_held(struct signer_change *job)
 {
 	return signer_refuse(job, CALL_RESULT_OVERLOADED,
-	                     "too many such changes wait for the TPM's next write; try again");
+	                     "too many such changes wait for the next commit; try again");
 }
 
 enum status signer_await_holds(struct signer_change *job, size_t count)
@@ -337,9 +337,8 @@ enum status signer_await_holds(struct signer_change *job, size_t count)
 
 		if (signer_state_may_hold(&signer->state, count, &ask))
 			return STATUS_OK;
-		/* It is worth waiting for a write that is coming. */
-		if (ask.need == SIGNER_NEED_LEASE ||
-		    signer_anchor_left(&signer->anchor, signer->now_ms) == 0)
+		/* The next commit empties the table; one that is at the TPM may take longer. */
+		if (ask.need == SIGNER_NEED_LEASE && signer_store_is_at_tpm(signer->store))
 			return signer_refuse_held(job);
 		(void)signer_state_hurry(&signer->state, &ask);
 		if (!signer_change_turn(job))

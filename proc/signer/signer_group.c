@@ -154,7 +154,7 @@ enum status signer_group_add_lowered(struct signer_change *job, uint64_t batch,
 
 	if (batch == 0)
 		batch = signer_state_lowered(&signer->state);
-	if (batch <= signer_store_committed(signer->store)) {
+	if (batch <= signer_store_bound(signer->store)) {
 		static struct authz_submit_answer now;
 
 		now = *answer;
@@ -252,13 +252,22 @@ static struct bytes encode(struct signer_group *group, struct member *row)
 	return buffer_bytes(&group->encoded);
 }
 
+static bool is_kept(const struct signer_group *group, const struct member *row)
+{
+	return row->lowers && row->batch <= signer_store_committed(group->signer->store);
+}
+
 static struct bytes refusal(struct signer_group *group, const struct member *row)
 {
-	const char *text = row->lowers
-	                       ? "it is in force; the store has not confirmed it, so a stop of the "
-	                         "machine now could lose it"
-	                       : "the store has not confirmed the change; ask for its state before "
-	                         "trying again";
+	const char *text =
+	    is_kept(group, row) ? "it is in force and in the store, and goes with the TPM's next "
+	                          "write, of which there is none now; until then a stop of the "
+	                          "machine does not undo it, but who then puts an older store in "
+	                          "its place does"
+	    : row->lowers ? "it is in force; the store has not confirmed it, so a stop of the "
+	                    "machine now could lose it"
+	                  : "the store has not confirmed the change; ask for its state before "
+	                    "trying again";
 
 	group->encoded.len = 0;
 	CHECK(authz_refusal_put(bytes_of_text(call_result_code(CALL_RESULT_NO_ANSWER)),
@@ -292,11 +301,11 @@ static void pump_row(struct signer_group *group, struct member *row)
 
 	if (row->batch == UNWRITTEN)
 		row->batch = signer_state_lowered(&signer->state);
-	is_durable = row->batch <= signer_store_committed(signer->store);
+	is_durable = row->batch <= signer_store_bound(signer->store);
 	if (is_durable && !row->settled)
 		settle(group, row);
-	if (row->request != 0 &&
-	    (is_durable || signer->now_ms - row->came_ms > SIGNER_CHANGE_DEADLINE_MS))
+	if (row->request != 0 && (is_durable || is_kept(group, row) ||
+	                          signer->now_ms - row->came_ms > SIGNER_CHANGE_DEADLINE_MS))
 		answer(group, row, is_durable);
 	/* One that lowers has nothing to settle, and need not wait for nobody. */
 	if (row->request == 0 && (is_durable || row->lowers))

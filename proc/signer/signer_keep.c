@@ -201,7 +201,7 @@ void signer_keep_pump(struct signer_keep *keep)
 		put_boot(keep);
 		break;
 	case KEEP_BOOT_DURABLE:
-		if (signer_store_committed(keep->signer->store) < keep->batch)
+		if (signer_store_bound(keep->signer->store) < keep->batch)
 			break;
 		keep->step = KEEP_MARK;
 		break;

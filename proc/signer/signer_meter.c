@@ -170,13 +170,13 @@ bool signer_meter_may_go(struct signer_state *state, struct signer_meter *meter)
 
 void signer_meter_pump(struct signer_state *state)
 {
-	uint64_t committed = signer_store_committed(state->store);
+	uint64_t bound = signer_store_bound(state->store);
 	size_t kept = 0;
 
 	for (size_t i = 0; i < state->leasing_count; i++) {
 		struct signer_meter *meter = state->leasing[i];
 
-		if (meter->lease_batch > committed) {
+		if (meter->lease_batch > bound) {
 			state->leasing[kept++] = meter;
 			continue;
 		}

@@ -67,13 +67,14 @@ static void counts(void *context, uint32_t kind, const uint8_t id[32])
 	(void)id;
 }
 
-static bool may_anchor(void *context, bool is_paid, enum signer_need need, const uint8_t *user)
+static enum signer_store_write may_anchor(void *context, bool is_paid, enum signer_need need,
+                                          const uint8_t *user)
 {
 	(void)is_paid;
 	(void)user;
 	(void)context;
 	(void)need;
-	return false; /* heads are not looked at here: no commit */
+	return SIGNER_WRITE_SOON; /* heads are not looked at here: no commit */
 }
 
 static void take_append(const struct store_request *request, struct buffer *out)

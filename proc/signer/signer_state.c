@@ -833,6 +833,7 @@ void signer_state_write(struct signer_state *state)
 		count++;
 		bytes += held->kind == CALL_STORE_VALUE_GRANT ? 2 * each : each;
 		signer_store_need(state->store, held->need, held->user);
+		signer_store_lowers(state->store);
 	}
 	all = signer_store_room(state->store, count, bytes);
 	/* What never fits one batch goes piece by piece; no single change is so large. */

@@ -33,6 +33,7 @@ struct batch {
 	uint64_t number;
 	bool touched;          /* commit even without an operation */
 	bool anchored;         /* has more than heads of chains and modules on offer */
+	bool lowers;           /* has records whose power became less */
 	enum signer_need need; /* the most that was asked for ... */
 	bool has_user;         /* ... and by whom */
 	bool paid;             /* its write is taken: it waits for no budget */
@@ -60,10 +61,11 @@ struct signer_store {
 	uint8_t staged[32]; /* root that the next answer's path is against */
 
 	struct batch flying, gathering;
+	bool owes; /* a commit that wanted the TPM is in the store without it; the next one binds */
 	enum commit_state commit;
 	size_t staged_len; /* bytes of flying.ops that were staged and checked */
 	size_t asked_len;  /* bytes that the STAGE in flight reaches to */
-	uint64_t committed;
+	uint64_t committed, bound;
 
 	struct awaited queue[AWAITED_MAX];
 	size_t queue_first, queue_count;
@@ -323,6 +325,11 @@ void signer_store_pay(struct signer_store *store)
 	store->gathering.paid = store->gathering.anchored = true;
 }
 
+void signer_store_lowers(struct signer_store *store)
+{
+	store->gathering.lowers = true;
+}
+
 bool signer_store_is_paid(const struct signer_store *store)
 {
 	return store->gathering.paid;
@@ -336,6 +343,16 @@ uint64_t signer_store_gathering(const struct signer_store *store)
 uint64_t signer_store_committed(const struct signer_store *store)
 {
 	return store->committed;
+}
+
+uint64_t signer_store_bound(const struct signer_store *store)
+{
+	return store->bound;
+}
+
+bool signer_store_is_at_tpm(const struct signer_store *store)
+{
+	return store->commit == COMMIT_ANCHORING;
 }
 
 uint64_t signer_store_seq(const struct signer_store *store)
@@ -518,29 +535,64 @@ static void ask_commit(struct signer_store *store)
 		store->commit = COMMIT_WRITING;
 }
 
+/* may_begin: whether the gathering batch may go now, to the TPM or without it. What takes power
+ * never waits for a write of the TPM: without one it goes to the store as it is, so that it needs
+ * no place in memory any more, and the next commit that has a write binds it. */
+static bool may_begin(struct signer_store *store)
+{
+	struct batch *batch = &store->gathering;
+
+	if (!batch->anchored && !store->owes)
+		return batch->len != 0 || batch->touched;
+	switch (store->hooks.may_anchor(store->hooks.context, batch->paid, batch->need,
+	                                batch->has_user ? batch->user : NULL)) {
+	case SIGNER_WRITE_NOW:
+		batch->anchored = true;
+		return true;
+	case SIGNER_WRITE_SOON:
+		return false;
+	case SIGNER_WRITE_NONE:
+		break;
+	}
+	if ((batch->len == 0 && !batch->touched) || (batch->anchored && !batch->lowers))
+		return false;
+	CHECK(!batch->paid);
+	store->owes |= batch->anchored;
+	batch->anchored = false;
+	return true;
+}
+
+/* What is owed to the TPM is asked for as it was, by whom it was. */
+static void begin_batch(struct signer_store *store)
+{
+	struct batch next = store->flying;
+
+	store->flying = store->gathering;
+	next.len = next.count = 0;
+	next.touched = next.anchored = next.lowers = next.paid = next.has_user = false;
+	next.need = SIGNER_NEED_LEASE;
+	next.number = store->flying.number + 1;
+	if (store->owes && !store->flying.anchored) {
+		next.need = store->flying.need;
+		next.has_user = store->flying.has_user;
+		memcpy(next.user, store->flying.user, sizeof(next.user));
+	}
+	store->gathering = next;
+	if (store->flying.anchored || store->flying.lowers)
+		store->hooks.begins(store->hooks.context);
+	store->staged_len = store->asked_len = 0;
+	store->commit = COMMIT_STAGING;
+}
+
 /* Starts or continues the batch in flight when nothing of it is awaited. */
 static void move_commit(struct signer_store *store)
 {
 	if (!store->begun)
 		return;
 	if (store->commit == COMMIT_IDLE) {
-		struct batch empty = store->flying;
-
-		if (store->gathering.len == 0 && !store->gathering.touched)
+		if (!may_begin(store))
 			return;
-		if (store->gathering.anchored &&
-		    !store->hooks.may_anchor(
-		        store->hooks.context, store->gathering.paid, store->gathering.need,
-		        store->gathering.has_user ? store->gathering.user : NULL))
-			return;
-		store->flying = store->gathering;
-		empty.len = empty.count = 0;
-		empty.touched = empty.anchored = empty.has_user = empty.paid = false;
-		empty.need = SIGNER_NEED_LEASE;
-		empty.number = store->flying.number + 1;
-		store->gathering = empty;
-		store->staged_len = store->asked_len = 0;
-		store->commit = COMMIT_STAGING;
+		begin_batch(store);
 	}
 	if (store->commit != COMMIT_STAGING || store->asked_len != store->staged_len)
 		return;
@@ -634,6 +686,10 @@ void signer_store_anchored(struct signer_store *store)
 {
 	CHECK(store->commit == COMMIT_ANCHORING);
 	store->committed = store->flying.number;
+	if (store->flying.anchored)
+		store->owes = false;
+	if (!store->owes)
+		store->bound = store->committed;
 	store->commit = COMMIT_IDLE;
 	for (size_t at = 0; at < store->flying.len;) {
 		struct store_op op = op_at(&store->flying, at);

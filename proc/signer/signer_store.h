@@ -4,12 +4,14 @@
  * counts only with a path to that root, "not found" only with a path that proves it. A commit goes
  * op by op from the old root to the new one over paths that are checked the same way, and is
  * durable when its answer came, and counts when it was anchored in the TPM, too, unless it is
- * light: heads of receipt chains alone. One batch is in flight; what comes meanwhile gathers in the
- * next.
+ * light: heads of receipt chains alone; or what takes power, while the TPM has no write for it.
+ * That is bound by the next one that is anchored. One batch is in flight; what comes meanwhile
+ * gathers in the next.
  *
  * Nothing here blocks: signer_store_pump moves things on when messages came. The caller asks with
- * signer_store_load and hears through `loaded`; it learns that batch N is durable and anchored when
- * signer_store_committed() >= N. */
+ * signer_store_load and hears through `loaded`; it learns that batch N is durable when
+ * signer_store_committed() >= N, and that no older store can be put in its place any more when
+ * signer_store_bound() >= N. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SIGNER_STORE_H
 #define SIGNER_STORE_H
@@ -37,10 +39,13 @@ typedef void signer_store_loaded_fn(void *context, uint32_t kind, const uint8_t 
 /* Writes the checkpoint over (seq, root); part of the same commit. */
 typedef enum status signer_store_checkpoint_fn(void *context, uint64_t seq, const uint8_t root[32],
                                                bool light, struct buffer *ret_checkpoint);
-/* Begins an anchored batch, whose write was taken (paid), or which `user` asked for (NULL:
- * nobody's); false: not now. */
-typedef bool signer_store_may_anchor_fn(void *context, bool is_paid, enum signer_need need,
-                                        const uint8_t *user);
+/* Whether there is a write of the TPM for a batch, whose write was taken before (paid), or which
+ * `user` asked for (NULL: nobody's). NOW takes it. */
+enum signer_store_write { SIGNER_WRITE_NOW, SIGNER_WRITE_SOON, SIGNER_WRITE_NONE };
+typedef enum signer_store_write
+signer_store_may_anchor_fn(void *context, bool is_paid, enum signer_need need, const uint8_t *user);
+/* Called when a batch begins that changes more than heads of chains and modules on offer. */
+typedef void signer_store_begins_fn(void *context);
 /* Called with each record of a batch that counts from now on. */
 typedef void signer_store_counts_fn(void *context, uint32_t kind, const uint8_t id[32]);
 /* Has a durable checkpoint anchored; signer_store_anchored tells when it is. */
@@ -58,6 +63,7 @@ struct signer_store_hooks {
 	signer_store_loaded_fn *loaded;
 	signer_store_checkpoint_fn *checkpoint;
 	signer_store_may_anchor_fn *may_anchor;
+	signer_store_begins_fn *begins;
 	signer_store_anchor_fn *anchor;
 	signer_store_counts_fn *counts;
 	signer_store_segment_fn *segment;
@@ -96,7 +102,13 @@ bool signer_store_holds(size_t ops, size_t bytes);
  * what must be committed together is asked for together. */
 bool signer_store_room(const struct signer_store *store, size_t ops, size_t bytes);
 uint64_t signer_store_gathering(const struct signer_store *store);
+/* signer_store_committed is the last batch that is durable and shown; signer_store_bound the last
+ * one that the TPM vouches for, or that needs no vouching: what gives power or is acknowledged
+ * waits for this one. */
 uint64_t signer_store_committed(const struct signer_store *store);
+uint64_t signer_store_bound(const struct signer_store *store);
+/* signer_store_is_at_tpm: a commit is durable and waits for its write of the TPM. */
+bool signer_store_is_at_tpm(const struct signer_store *store);
 /* signer_store_anchored: the checkpoint that the anchor hook was given is in the TPM. */
 void signer_store_anchored(struct signer_store *store);
 /* signer_store_writes: a batch that does not count yet writes this record. */
@@ -112,6 +124,9 @@ void signer_store_need(struct signer_store *store, enum signer_need need, const 
  * goes with it needs no other. */
 void signer_store_pay(struct signer_store *store);
 bool signer_store_is_paid(const struct signer_store *store);
+/* signer_store_lowers says that the gathering batch takes power: unless it is paid, it goes to the
+ * store even while the TPM has no write for it. */
+void signer_store_lowers(struct signer_store *store);
 /* signer_store_anchor marks it for the TPM even if no record does, as one of this need. */
 void signer_store_anchor(struct signer_store *store, enum signer_need need);
 /* signer_store_touch makes the gathering batch commit even if it has no operation: a checkpoint;

@@ -1,5 +1,5 @@
-/* Lists of ids (DS4): the store's word is believed in nothing but that it is a list; the test is
- * the store. */
+/* Lists of ids (DS4): the store's word is believed in nothing but that it is a list. And which
+ * commits wait for a write of the TPM (R3, A25). The test is the store. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer_store.h"
 
@@ -20,6 +20,47 @@ static struct ipc_memory memory;
 static struct ipc_channel signer_end, store_end;
 static struct signer_store *store;
 
+/* What the TPM's budget says, and what it was asked. */
+static enum signer_store_write write_now = SIGNER_WRITE_NOW;
+static struct {
+	bool is_paid;
+	enum signer_need need;
+	uint8_t user;
+	uint32_t begun, anchors;
+} seen;
+
+static enum signer_store_write may_anchor(void *context, bool is_paid, enum signer_need need,
+                                          const uint8_t *user)
+{
+	(void)context;
+	seen.is_paid = is_paid;
+	seen.need = need;
+	seen.user = user == NULL ? 0 : user[0];
+	return write_now;
+}
+
+static void begins(void *context)
+{
+	(void)context;
+	seen.begun++;
+}
+
+static void anchor(void *context, struct bytes checkpoint)
+{
+	(void)context;
+	(void)checkpoint;
+	seen.anchors++;
+}
+
+static enum status checkpoint(void *context, uint64_t seq, const uint8_t root[32], bool light,
+                              struct buffer *ret_checkpoint)
+{
+	(void)context;
+	(void)seq;
+	(void)root;
+	return buffer_put(ret_checkpoint, bytes_of_text(light ? "light" : "anchored"));
+}
+
 static void start(void)
 {
 	static const uint8_t empty_root[32];
@@ -30,7 +71,12 @@ static void start(void)
 	CHECK(ipc_channel_open(&signer_end, &shape, &fds, 0) == STATUS_OK);
 	CHECK(ipc_memory_lend(&memory, 1, &fds) == STATUS_OK);
 	CHECK(ipc_channel_open(&store_end, &shape, &fds, 1) == STATUS_OK);
-	store = signer_store_new(&signer_end, (struct signer_store_hooks){.context = NULL});
+	store = signer_store_new(&signer_end, (struct signer_store_hooks){.checkpoint = checkpoint,
+	                                                                  .may_anchor = may_anchor,
+	                                                                  .begins = begins,
+	                                                                  .anchor = anchor});
+	memset(&seen, 0, sizeof(seen));
+	write_now = SIGNER_WRITE_NOW;
 	signer_store_begin(store, 0, empty_root);
 }
 
@@ -182,6 +228,99 @@ static void test_what_is_on_its_way_is_not_loaded(void)
 	stop();
 }
 
+/* commits tells what a pump sends: a commit for the TPM, a light one, or nothing. Such a commit is
+ * then durable: `seq` of them are. */
+enum sent { NOTHING, LIGHT, FOR_THE_TPM };
+
+static enum sent commits(uint64_t seq)
+{
+	static uint8_t request_bytes[CALL_STORE_SLOT_BYTES];
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
+	struct call_store_committed done = {.seq = seq};
+	struct store_request request;
+
+	EXPECT(signer_store_pump(store) == STATUS_OK);
+	if (ipc_take(&store_end, &message) != STATUS_OK)
+		return NOTHING;
+	CHECK(message.kind == CALL_STORE_COMMIT &&
+	      store_take_request(message.kind, buffer_bytes(&message.payload), &request) ==
+	          STATUS_OK);
+	EXPECT(request.of.commit.seq == seq);
+	done.head.request = request.request;
+	CHECK(ipc_put(&store_end, CALL_STORE_COMMIT_ANSWER, bytes_of(&done, sizeof(done))) ==
+	      STATUS_OK);
+	EXPECT(signer_store_pump(store) == STATUS_OK);
+	return request.of.commit.keeps_undo == 1 ? FOR_THE_TPM : LIGHT;
+}
+
+/* Asks for a write as a freeze does: it has a record to be written, whose place is taken by a mark
+ * here. */
+static uint64_t freeze(uint8_t of)
+{
+	uint8_t user[32] = {of};
+
+	signer_store_mark(store);
+	signer_store_anchor(store, SIGNER_NEED_LEASE);
+	signer_store_need(store, SIGNER_NEED_LESS, user);
+	signer_store_lowers(store);
+	return signer_store_gathering(store);
+}
+
+static void test_what_takes_power_goes_to_the_store_without_a_write_and_is_bound_by_the_next(void)
+{
+	uint64_t frozen;
+
+	start();
+	write_now = SIGNER_WRITE_NONE;
+	frozen = freeze(7);
+	EXPECT(commits(1) == LIGHT);
+	EXPECT(signer_store_committed(store) == frozen && signer_store_bound(store) < frozen);
+	EXPECT(seen.begun == 1 && seen.anchors == 0); /* its checkpoint says what is less */
+	EXPECT(commits(2) == NOTHING);                /* and it is not written again and again */
+	/* The next write is asked for as this one was. */
+	EXPECT(seen.need == SIGNER_NEED_LESS && seen.user == 7 && !seen.is_paid);
+	/* So is a second one; heads of chains go in between. */
+	frozen = freeze(8);
+	EXPECT(commits(2) == LIGHT && signer_store_bound(store) < frozen);
+	signer_store_mark(store);
+	EXPECT(commits(3) == LIGHT && signer_store_bound(store) < frozen);
+	EXPECT(seen.user == 7);
+	write_now = SIGNER_WRITE_NOW;
+	EXPECT(commits(4) == FOR_THE_TPM && seen.anchors == 1);
+	EXPECT(signer_store_bound(store) < frozen); /* not before the TPM has it */
+	EXPECT(signer_store_is_at_tpm(store));
+	signer_store_anchored(store);
+	EXPECT(signer_store_bound(store) > frozen && !signer_store_is_at_tpm(store));
+	EXPECT(commits(5) == NOTHING); /* one write for all of them */
+	signer_store_mark(store);
+	EXPECT(commits(5) == LIGHT && signer_store_bound(store) == signer_store_committed(store));
+	stop();
+}
+
+static void test_what_gives_power_waits_for_its_write(void)
+{
+	start();
+	write_now = SIGNER_WRITE_NONE;
+	signer_store_mark(store);
+	signer_store_anchor(store, SIGNER_NEED_LEASE);
+	EXPECT(commits(1) == NOTHING);
+	/* A lease goes to the store with what takes power, and gives none before it is bound. */
+	freeze(1);
+	EXPECT(commits(1) == LIGHT && signer_store_bound(store) == 0);
+	write_now = SIGNER_WRITE_SOON;
+	freeze(1);
+	signer_store_pay(store);
+	EXPECT(commits(2) == NOTHING && seen.is_paid);
+	write_now = SIGNER_WRITE_NOW;
+	EXPECT(commits(2) == FOR_THE_TPM);
+	signer_store_anchored(store);
+	/* What comes within a tenth of a second of a write waits for the next one. */
+	write_now = SIGNER_WRITE_SOON;
+	freeze(1);
+	EXPECT(commits(3) == NOTHING);
+	stop();
+}
+
 int main(void)
 {
 	keys_open();
@@ -189,5 +328,7 @@ int main(void)
 	RUN(test_a_list_that_is_none_is_a_broken_peers);
 	RUN(test_a_store_that_cannot_list_says_so_and_nothing_hangs);
 	RUN(test_what_is_on_its_way_is_not_loaded);
+	RUN(test_what_takes_power_goes_to_the_store_without_a_write_and_is_bound_by_the_next);
+	RUN(test_what_gives_power_waits_for_its_write);
 	return test_summary();
 }

@@ -85,13 +85,14 @@ bool signer_change_turn(struct signer_change *of)
 }
 
 /* What gathers is never written here. */
-static bool may_anchor(void *context, bool is_paid, enum signer_need need, const uint8_t *user)
+static enum signer_store_write may_anchor(void *context, bool is_paid, enum signer_need need,
+                                          const uint8_t *user)
 {
 	(void)is_paid;
 	(void)user;
 	(void)context;
 	(void)need;
-	return false;
+	return SIGNER_WRITE_SOON;
 }
 
 enum status signer_keep_serial(struct signer_change *of)

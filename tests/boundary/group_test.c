@@ -514,6 +514,40 @@ static void test_a_flood_of_one_user_leaves_the_others_their_writes(void)
 	rig.hardware = false;
 }
 
+/* R3, A11: without a write of the TPM a commit that takes power goes to the store all the same; a
+ * lease that goes with it gives nothing before the TPM has it. */
+static void test_a_commit_without_a_write_takes_power_and_gives_none(void)
+{
+	uint64_t before;
+
+	start(4);
+	rig_stop(&rig);
+	rig.hardware = true;
+	rig_start(&rig, folder, false);
+	rig.patience_us = 20000;
+	for (unsigned user = 0; user < 2; user++)
+		for (unsigned i = 0; i < 60; i++)
+			(void)limit(&users[user], 1000000 - i * 9000);
+	rig.patience_us = 0;
+	(void)sign(&users[2], 1); /* leases alone have one write in ten minutes */
+	before = rig.extends;
+	EXPECT(sign(&users[3], 1) != CALL_RESULT_SIGNED);
+	EXPECT(limit(&users[0], 1000) == STATUS_REFUSED &&
+	       strstr(rig.refusal, "in the store") != NULL);
+	EXPECT(sign(&users[3], 1) != CALL_RESULT_SIGNED);
+	EXPECT(sign(&users[0], 2000) == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	EXPECT(rig.extends == before);
+	/* Whoever has a write binds it, and the lease is there. */
+	EXPECT(change_now(AUTHZ_ACTION_FREEZE, &users[2]) == STATUS_OK);
+	EXPECT(rig.extends == before + 1 && sign(&users[3], 1) == CALL_RESULT_SIGNED);
+	/* What was not bound survives a stop. */
+	EXPECT(limit(&users[0], 500) == STATUS_REFUSED && rig.extends == before + 1);
+	rig_stop(&rig);
+	EXPECT(rig_try(&rig, folder));
+	EXPECT(sign(&users[0], 600) == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	rig.hardware = false;
+}
+
 int main(void)
 {
 	char command[200];
@@ -530,6 +564,7 @@ int main(void)
 	RUN(test_requests_for_what_waits_hold_up_no_freeze);
 	RUN(test_a_client_is_frozen_with_its_new_credential);
 	RUN(test_a_flood_of_one_user_leaves_the_others_their_writes);
+	RUN(test_a_commit_without_a_write_takes_power_and_gives_none);
 	rig_stop(&rig);
 	snprintf(command, sizeof(command), "rm -rf %s", base);
 	CHECK(system(command) == 0);

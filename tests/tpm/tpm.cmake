@@ -12,6 +12,7 @@ soak_test(tpm-cuts COMMAND tests/tpm/tpm_cuts.py 1000)
 # Genesis, cut off before and after each of its commands: proc/unsealer/unsealer_test.c.
 soak_test(genesis-cuts ROUNDS 24 OF build/tests/unsealer_test COMMAND build/tests/unsealer_test $ROUND 24)
 script_test(tpm_group GROUP tpm COST 90 COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_group.py)
+script_test(tpm_budget GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_budget.py)
 script_test(tpm_recover GROUP tpm COST 25 COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_recover.py)
 script_test(tpm_people GROUP tpm COST 20 COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_people.py)
 script_test(tpm_canary GROUP tpm COMMAND ${CMAKE_SOURCE_DIR}/tests/tpm/tpm_canary.py)

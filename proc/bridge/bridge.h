@@ -47,6 +47,7 @@
 #define BRIDGE_TICK_MS       100
 #define BRIDGE_BEACON_MS     60000  /* between two quotes of the public beacon */
 #define BRIDGE_ACTIVATE_MS   2000   /* between two activations, at least */
+#define BRIDGE_FLOORS_MS     2000   /* one reading of the floors serves all for so long */
 #define BRIDGE_ACTIVATE_REST 4      /* and so many times as long as one takes the TPM is others' */
 #define BRIDGE_BATCH_MAX     16384u /* nonces under one quote */
 #define BRIDGE_LINGER_BYTES  1048576
@@ -134,6 +135,15 @@ struct bridge_evidence {
 	uint8_t *beacon_bytes; /* API_EVIDENCE_SPACE: evidence over the beacon */
 };
 
+/* Where the floors stand, as the TPM said it last. */
+struct bridge_floors {
+	bool is_reading;           /* the attestor was asked ... */
+	uint64_t number, asked_us; /* ... so, and then */
+	bool is_known;
+	uint64_t at_us; /* when `last` was asked for */
+	struct call_attest_floors last;
+};
+
 struct bridge_list {
 	uint32_t oldest, newest;
 };
@@ -185,6 +195,7 @@ struct bridge {
 	uint32_t authority_open;
 	uint32_t attestor_open;
 	struct bridge_evidence *evidence;
+	struct bridge_floors floors;
 	struct bridge_door doors[API_DOOR_COUNT];
 	uint32_t conn_high;
 	struct bridge_conn *conns;
@@ -321,6 +332,7 @@ void bridge_reply(struct bridge *bridge, struct bridge_exchange *exchange);
 void bridge_ask_evidence(struct bridge *bridge, struct bridge_exchange *exchange);
 /* bridge_ask_activate: false when it cannot be asked now. */
 bool bridge_ask_activate(struct bridge *bridge, struct bridge_exchange *exchange, uint64_t number);
+/* bridge_ask_floor: the same; a step goes to the attestor, all others share a reading. */
 bool bridge_ask_floor(struct bridge *bridge, struct bridge_exchange *exchange, uint64_t number);
 /* bridge_pump_evidence sends what waits as the next batch, when none is under way. */
 void bridge_pump_evidence(struct bridge *bridge);

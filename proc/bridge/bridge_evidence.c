@@ -49,17 +49,35 @@ bool bridge_ask_activate(struct bridge *bridge, struct bridge_exchange *exchange
 	return true;
 }
 
+/* Strangers may ask where the floors stand: one reading of the TPM serves all who ask until it is
+ * so old, so that their number is nothing to the TPM. */
 bool bridge_ask_floor(struct bridge *bridge, struct bridge_exchange *exchange, uint64_t number)
 {
+	struct bridge_floors *floors = &bridge->floors;
 	struct call_attest_head head = {.request = number};
+	bool reads = exchange->api.step_len == 0;
 	struct buffer payload;
 
+	if (reads && floors->is_known &&
+	    bridge->now_us - floors->at_us < (uint64_t)BRIDGE_FLOORS_MS * 1000) {
+		api_take_floors(&exchange->api, &bridge->api, &floors->last);
+		return true;
+	}
+	if (reads && floors->is_reading) {
+		bridge->attestor_open++;
+		return true;
+	}
 	if (ipc_reserve(bridge->attestor, &payload) != STATUS_OK)
 		return false;
 	CHECK(buffer_put(&payload, bytes_of(&head, sizeof(head))) == STATUS_OK);
 	CHECK(buffer_put(&payload, bytes_of(bridge->api.envelope_space, exchange->api.step_len)) ==
 	      STATUS_OK);
 	ipc_commit(bridge->attestor, CALL_ATTEST_FLOOR, &payload);
+	if (reads) {
+		floors->is_reading = true;
+		floors->number = number;
+		floors->asked_us = bridge->now_us;
+	}
 	bridge->attestor_open++;
 	return true;
 }
@@ -225,27 +243,55 @@ static bool hear_secret(struct bridge *bridge, struct bytes message)
 	return true;
 }
 
+static void answer_floor(struct bridge *bridge, struct bridge_exchange *exchange, uint32_t status)
+{
+	bridge->attestor_open--;
+	if (status == STATUS_OK)
+		api_take_floors(&exchange->api, &bridge->api, &bridge->floors.last);
+	else
+		api_refuse_floor(&exchange->api, &bridge->api, status);
+	bridge_reply(bridge, exchange);
+}
+
+static bool waits_for_floors(const struct bridge *bridge, const struct bridge_exchange *exchange)
+{
+	return exchange->conn != BRIDGE_NONE && exchange->api.ask == API_ASK_FLOOR &&
+	       exchange->api.step_len == 0 && bridge->conns[exchange->conn].state == BRIDGE_WAIT;
+}
+
+/* end_reading answers all who wait for it. */
+static void end_reading(struct bridge *bridge, uint32_t status)
+{
+	bridge->floors.is_reading = false;
+	for (uint32_t i = 0; i < BRIDGE_EXCHANGES_MAX; i++)
+		if (waits_for_floors(bridge, &bridge->exchanges[i]))
+			answer_floor(bridge, &bridge->exchanges[i], status);
+}
+
 static bool hear_floors(struct bridge *bridge, struct bytes message)
 {
+	struct bridge_floors *floors = &bridge->floors;
 	struct bridge_exchange *exchange;
-	struct call_attest_floors floors;
 	struct call_attest_head head;
 	struct bytes rest;
+	bool reads;
 
-	if (attest_take_answer(message, sizeof(floors), &head, &rest) != STATUS_OK ||
-	    (head.status == STATUS_OK && rest.len != sizeof(floors)))
+	if (attest_take_answer(message, sizeof(floors->last), &head, &rest) != STATUS_OK ||
+	    (head.status == STATUS_OK && rest.len != sizeof(floors->last)))
 		return false;
-	exchange = bridge_find(bridge, head.request, API_ASK_FLOOR);
-	if (exchange == NULL)
-		return true;
-	bridge->attestor_open--;
+	reads = floors->is_reading && head.request == floors->number;
 	if (head.status == STATUS_OK) {
-		memcpy(&floors, rest.data, sizeof(floors));
-		api_take_floors(&exchange->api, &bridge->api, &floors);
-	} else {
-		api_refuse_floor(&exchange->api, &bridge->api, head.status);
+		memcpy(&floors->last, rest.data, sizeof(floors->last));
+		floors->is_known = true;
+		floors->at_us = reads ? floors->asked_us : bridge->now_us;
 	}
-	bridge_reply(bridge, exchange);
+	if (reads) {
+		end_reading(bridge, head.status);
+		return true;
+	}
+	exchange = bridge_find(bridge, head.request, API_ASK_FLOOR);
+	if (exchange != NULL)
+		answer_floor(bridge, exchange, head.status);
 	return true;
 }
 
@@ -287,6 +333,7 @@ bool bridge_hear_attestor(struct bridge *bridge)
 		ipc_acknowledge(bridge->attestor);
 		bridge_lose_batch(bridge);
 		end_activation(bridge);
+		end_reading(bridge, STATUS_IO);
 		return true;
 	}
 	if (status != STATUS_OK)

@@ -246,7 +246,7 @@ def change(server, number, frozen):
     words = ("wallet", "unfreeze" if frozen else "freeze", "c%d" % number, "--key", "u%d.json" % number, "--yes")
     began = time.monotonic()
     while (done := server.attempt(*words)).returncode != 0:
-        if "share of the TPM" in done.stderr:
+        if "share of the TPM" in done.stderr or "it is in force" in done.stderr:
             return None
         if "overloaded" not in done.stderr:
             raise RuntimeError(done.stderr)

@@ -304,8 +304,8 @@ static void pump_row(struct signer_group *group, struct member *row)
 	is_durable = row->batch <= signer_store_bound(signer->store);
 	if (is_durable && !row->settled)
 		settle(group, row);
-	if (row->request != 0 && (is_durable || is_kept(group, row) ||
-	                          signer->now_ms - row->came_ms > SIGNER_CHANGE_DEADLINE_MS))
+	if (row->request != 0 &&
+	    (is_durable || signer->now_ms - row->came_ms > SIGNER_CHANGE_DEADLINE_MS))
 		answer(group, row, is_durable);
 	/* One that lowers has nothing to settle, and need not wait for nobody. */
 	if (row->request == 0 && (is_durable || row->lowers))

@@ -55,8 +55,8 @@ static enum status checkpoint(void *context, uint64_t seq, const uint8_t root[32
 	return signer_boot_checkpoint((struct signer *)context, seq, root, light, ret_checkpoint);
 }
 
-static enum signer_store_write may_anchor(void *context, bool is_paid, enum signer_need need,
-                                          const uint8_t *user)
+static enum signer_write may_anchor(void *context, bool is_paid, enum signer_need need,
+                                    const uint8_t *user)
 {
 	struct signer *signer = (struct signer *)context;
 	uint64_t now_ms = signer_time_ms();

@@ -67,8 +67,8 @@ static void counts(void *context, uint32_t kind, const uint8_t id[32])
 	(void)id;
 }
 
-static enum signer_store_write may_anchor(void *context, bool is_paid, enum signer_need need,
-                                          const uint8_t *user)
+static enum signer_write may_anchor(void *context, bool is_paid, enum signer_need need,
+                                    const uint8_t *user)
 {
 	(void)is_paid;
 	(void)user;

@@ -41,9 +41,9 @@ typedef enum status signer_store_checkpoint_fn(void *context, uint64_t seq, cons
                                                bool light, struct buffer *ret_checkpoint);
 /* Whether there is a write of the TPM for a batch, whose write was taken before (paid), or which
  * `user` asked for (NULL: nobody's). NOW takes it. */
-enum signer_store_write { SIGNER_WRITE_NOW, SIGNER_WRITE_SOON, SIGNER_WRITE_NONE };
-typedef enum signer_store_write
-signer_store_may_anchor_fn(void *context, bool is_paid, enum signer_need need, const uint8_t *user);
+enum signer_write { SIGNER_WRITE_NOW, SIGNER_WRITE_SOON, SIGNER_WRITE_NONE };
+typedef enum signer_write signer_store_may_anchor_fn(void *context, bool is_paid,
+                                                     enum signer_need need, const uint8_t *user);
 /* Called when a batch begins that changes more than heads of chains and modules on offer. */
 typedef void signer_store_begins_fn(void *context);
 /* Called with each record of a batch that counts from now on. */

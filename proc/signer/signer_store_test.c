@@ -21,7 +21,7 @@ static struct ipc_channel signer_end, store_end;
 static struct signer_store *store;
 
 /* What the TPM's budget says, and what it was asked. */
-static enum signer_store_write write_now = SIGNER_WRITE_NOW;
+static enum signer_write write_now = SIGNER_WRITE_NOW;
 static struct {
 	bool is_paid;
 	enum signer_need need;
@@ -29,8 +29,8 @@ static struct {
 	uint32_t begun, anchors;
 } seen;
 
-static enum signer_store_write may_anchor(void *context, bool is_paid, enum signer_need need,
-                                          const uint8_t *user)
+static enum signer_write may_anchor(void *context, bool is_paid, enum signer_need need,
+                                    const uint8_t *user)
 {
 	(void)context;
 	seen.is_paid = is_paid;

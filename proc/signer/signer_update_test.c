@@ -85,8 +85,8 @@ bool signer_change_turn(struct signer_change *of)
 }
 
 /* What gathers is never written here. */
-static enum signer_store_write may_anchor(void *context, bool is_paid, enum signer_need need,
-                                          const uint8_t *user)
+static enum signer_write may_anchor(void *context, bool is_paid, enum signer_need need,
+                                    const uint8_t *user)
 {
 	(void)is_paid;
 	(void)user;

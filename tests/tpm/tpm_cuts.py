@@ -497,6 +497,8 @@ def main():
     machine = Machine(base, not os.path.exists(place))
     began = time.monotonic()
     try:
+        if os.path.exists(place):  # it was interrupted anywhere in a cut
+            progress["frozen"] = settle(machine, {False, True})
         while progress["cuts"] < cuts and not tpm_system.failed:
             case = CASES[progress["cuts"] % len(CASES)]
             rng = random.Random(progress["cuts"])

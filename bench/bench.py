@@ -22,6 +22,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -301,6 +302,38 @@ def measure_changes(cpus, rounds):
         server.stop()
 
 
+def proofs(server):
+    return json.loads(server.run("attest", "bench", "--json", "--seconds", "4"))["proofs_per_s"]
+
+
+def measure_proofs(server):
+    """P13: proofs of evidence a second, all verified; and the same with a TPM that stands still nine tenths of the time."""
+    tpms = [int(entry.split(":")[1]) for entry in server.processes() if entry.startswith("swtpm:")]
+    fast, done = proofs(server), threading.Event()
+
+    def slow():
+        while not done.is_set():
+            for what, seconds in ((signal.SIGSTOP, 0.09), (signal.SIGCONT, 0.01)):
+                for pid in tpms:
+                    os.kill(pid, what)
+                time.sleep(seconds)
+
+    if not tpms:
+        fail("no software TPM is found")
+    thread = threading.Thread(target=slow)
+    thread.start()
+    try:
+        return {"fast": fast, "slow": proofs(server)}
+    finally:
+        done.set()
+        thread.join()
+
+
+def show_proofs(table, found):
+    for name, key, words in (("P13", "fast", "proofs of evidence"), ("P13_slow", "slow", "the same, the TPM ten times as slow")):
+        table.add(name, words, [found[key]], "/s", [found[key]], "/s", 10000, lambda x: x >= 10000)
+
+
 def p99_of(values):
     return sorted(values)[-(-len(values) * 99 // 100) - 1]
 
@@ -366,7 +399,7 @@ def split(results):
     return {name: middle(v) for name, v in names.items()}
 
 
-def show(rounds, checks, changes, builds, arguments):
+def show(rounds, checks, changes, found, builds, arguments):
     """The table; a phase is kept where its own base stood still."""
     kept = {key: steady([r[key] for r in rounds if key in r])
             for key in ("transfer", "swap", "echo", "idle")}
@@ -436,6 +469,7 @@ def show(rounds, checks, changes, builds, arguments):
                    middle([c["wasm_many"]["p50"] for c in these]), "us")
         table.note("P9_many_p99", "the same, p99", middle([c["wasm_many"]["p99"] for c in these]), "us")
     show_changes(table, changes)
+    show_proofs(table, found)
     slowest = max(builds, key=builds.get)
     table.add("P6_build", "module of the slowest intent (%s) built" % slowest, [builds[slowest]], "ms",
               [builds[slowest]], "ms", "50 ms", lambda x: x <= 50, min)
@@ -492,6 +526,7 @@ def main():
         plan = prepare(server, arguments.wallets, arguments.swaps)
         builds = build_times(server.folder)
         rounds, checks = measure(server, plan, arguments, cpus)
+        found = measure_proofs(server)
     finally:
         server.stop()
     changes = measure_changes(cpus, arguments.rounds)
@@ -504,7 +539,7 @@ def main():
     away = sum(p["turned_away"] for p in phases)
     if away:
         print("%d requests were answered \"overloaded\" and tried again" % away)
-    print(json.dumps(show(rounds, checks, changes, builds, arguments)))
+    print(json.dumps(show(rounds, checks, changes, found, builds, arguments)))
 
 
 if __name__ == "__main__":

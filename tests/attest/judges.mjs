@@ -38,6 +38,26 @@ export async function inC(name, evidence, rules, nonce, at = AT) {
   return said.code;
 }
 
+/** tpm2-tools 5.8 or newer; undefined: it is not to be had. */
+export const peer = await run(path.join(source, 'tools/tpm2_tools')).then((r) => r.stdout.trim(), () => undefined);
+
+/** What it says of the quote in evidence, from the parts that `claviger attest unpack` writes; undefined without it, or without parts. */
+export async function quoteByPeer(name, evidence) {
+  if (peer === undefined) return undefined;
+  const [file, parts] = [path.join(folder, `${name}.cbor`), path.join(folder, name)];
+  fs.writeFileSync(file, evidence);
+  const unpacked = await run(tool, ['attest', 'unpack', file, parts], { env: { HOME: folder, PATH: process.env.PATH } }).then(() => true, () => false);
+  const at = (part) => path.join(parts, part);
+  let said;
+  if (unpacked && ['ak.pem', 'quote.sig', 'quote.extra'].every((part) => fs.existsSync(at(part)))) {
+    const hash = { 0x0c: 'sha384', 0x0d: 'sha512' }[fs.readFileSync(at('quote.sig'))[3]] ?? 'sha256';
+    const words = ['checkquote', '-u', at('ak.pem'), '-m', at('quote.msg'), '-s', at('quote.sig'), '-f', at('quote.pcrs'), '-g', hash, '-q', fs.readFileSync(at('quote.extra'), 'utf8').trim()];
+    said = await run(peer, words).then(() => ({ accepted: true, err: '' }), (error) => ({ accepted: false, err: `${error.stderr}`.trim().split('\n').pop() }));
+  }
+  fs.rmSync(file); fs.rmSync(parts, { recursive: true, force: true });
+  return said;
+}
+
 export async function inTs(evidence, rules, nonce, at = AT) {
   const said = await verifyEvidence(new Uint8Array(evidence), nonce === null ? undefined : new Uint8Array(nonce), rules, new Date(at * 1000));
   return said.accepted ? 'accepted' : said.code;

@@ -110,12 +110,19 @@ class Machine:
 
 def upgrade(m):
     """G1, G2, G4: the next release, and no way back after the floor was raised."""
-    m.claviger("tpm", "provision", "--single-operator", "--out", m.state, "--pcrs",
-               m.pcrs("one", "bios"))
+    provision = ("tpm", "provision", "--single-operator", "--out", m.state, "--pcrs", m.pcrs("one", "bios"))
+    text = m.claviger(*provision, "--dry-run")
+    expect("a dry run says what would happen", "Nothing was written" in text and "one person" in text.lower(), text)
+    expect("and makes nothing", not os.path.exists(m.state))
+    m.claviger(*provision)
     expect("release one starts", m.boot("one", "bios", "genesis"))
     deployment = m.records()
+    text = m.claviger(*provision, wanted=1)
+    expect("a second genesis is refused: it would make what is held unreadable", "provisioned already" in text, text)
     expect("a release that nobody approved does not", not m.boot("two", "bios"))
     expect("and it is said which PCRs", "PCR 4, 9, 11, 12, 14" in m.why(), m.why())
+    m.approve("release", "release.pem", "two", "bios", 2, "--dry-run")
+    expect("a dry run of an approval approves nothing", not m.boot("two", "bios"))
     text = m.approve("release", "release.pem", "two", "bios", 2, "--name", "two")
     expect("the text says what is allowed", "at\nmost 2" in text, text)
     expect("release two starts, sealed anew by nobody", m.boot("two", "bios"))

@@ -358,7 +358,7 @@ function(_tests group files links)
 		target_compile_definitions(${stem} PRIVATE ${TEST_DEFINITIONS})
 		set_target_properties(${stem} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 		add_test(NAME ${stem} COMMAND ${stem} WORKING_DIRECTORY ${CMAKE_BINARY_DIR})
-		set_tests_properties(${stem} PROPERTIES LABELS ${group} TIMEOUT ${TEST_TIMEOUT} SKIP_RETURN_CODE 77)
+		set_tests_properties(${stem} PROPERTIES LABELS ${group} COST 5 TIMEOUT ${TEST_TIMEOUT} SKIP_RETURN_CODE 77)
 	endforeach()
 endfunction()
 

@@ -26,7 +26,7 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tests/image"))
 from dhcp import Server  # noqa: E402
-from machine import FIRMWARE, Machine, run  # noqa: E402
+from machine import FIRMWARE, PATIENCE, Machine, run  # noqa: E402
 from owner import OF_ALL, OF_USER, Owner  # noqa: E402
 
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(ROOT, "build")
@@ -342,7 +342,7 @@ def case_images_that_are_not_signed_by_db_do_not_start(world):
     shutil.copy(world.machine.path("boot0.img"), world.machine.path("boot.img"))
     with world.machine:
         world.machine.start(options=options)
-        end, refused = time.monotonic() + 240, set()
+        end, refused = time.monotonic() + PATIENCE, set()
         while time.monotonic() < end and len(refused) < 4:
             time.sleep(0.2)
             text = "\n".join(str(x) for x in world.machine.lines)

@@ -32,11 +32,11 @@ add_dependencies(hostile_test claviger-verifier hostile)
 
 # The official tests, in the engine and compiled by tools/policy_compile.c; the first run builds them (half a minute),
 # later ones find them in the cache.
-script_test(wasm_spec GROUP wasm COST 20 COMMAND ${CMAKE_SOURCE_DIR}/tests/wasm/wasm_spec)
+script_test(wasm_spec GROUP wasm COST 60 COMMAND ${CMAKE_SOURCE_DIR}/tests/wasm/wasm_spec)
 add_executable(built_suite ${CMAKE_SOURCE_DIR}/tests/wasm/built_suite.c)
 target_link_libraries(built_suite PRIVATE base wasm ${CMAKE_DL_LIBS})
 set_target_properties(built_suite PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-script_test(wasm_spec_built GROUP wasm COST 20 COMMAND ${CMAKE_SOURCE_DIR}/tests/wasm/wasm_spec built
+script_test(wasm_spec_built GROUP wasm COST 60 COMMAND ${CMAKE_SOURCE_DIR}/tests/wasm/wasm_spec built
 	$<TARGET_FILE:policy_compile> ${CMAKE_C_COMPILER} -std=c17 ${POLICY_C_OPTIONS})
 
 # The same modules on V8 (another engine, another code base).

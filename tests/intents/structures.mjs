@@ -5,6 +5,7 @@ import { base64Of, expect, summary } from '../solana/setup.mjs';
 import { message } from './cases.mjs';
 import { copy } from './lift.mjs';
 import { Opinions } from './opinions.mjs';
+import { publish } from './publish.mjs';
 import { names, valuesOf } from './reference.mjs';
 import { shapes } from './shapes.mjs';
 import { CHANGED, NARROWER } from './ways.mjs';
@@ -55,5 +56,6 @@ for (const c of shapes) {
 }
 opinions.close();
 console.log(`${allowed} shapes allowed, ${refused} bent ones refused`);
+publish('shapes', `${allowed} are allowed, ${refused.toLocaleString('en-US')} bent ones refused.\n`);
 expect(allowed >= 86 && refused >= 1900, 'enough of them', allowed, refused);
 summary();

@@ -586,7 +586,7 @@ def one_name(folder):
             ("a list called as a parameter", b"our", b"cap", ""), ("a value called as a list", b"lot", b"our", ""),
             ("an account called as a parameter", b"from", b"cap\0", ""), ("a value that reads as a number", b"lot", b"500", "no name"),
             ("a total that reads as a number", b"sum", b"500", "no name"), ("a list that reads as a number", b"our", b"500", ""),
-            ("a value in capitals", b"lot", b"ANY", "no name"), ("a total without a name", b"sum", b"\0um", ""),
+            ("a value in capitals", b"lot", b"ANY", "no name"), ("a value with capitals", b"lot", b"lOT", "no name"), ("a total without a name", b"sum", b"\0um", ""),
             ("an account that reads as a number", b"from", b"1000", ""), ("a rule that reads as a number", b"send", b"1000", "no name")):
         bent(folder, what, text, call(old, new), "refused: " if not says or "," in says else says)
     two = rule("send", "any = true") + rule("more", "any = true", data='"00000000"', fields='[["lamports", "u64"], ["space", "u64"], ["owner", "pubkey"]]')

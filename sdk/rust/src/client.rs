@@ -241,6 +241,14 @@ pub fn refusal(status: u16, problem: &Value, retry_after: Option<&str>) -> Resul
     })
 }
 
+/// Nothing else is sent as a token.
+fn one_word(token: &str) -> Result<String, Error> {
+    if token.is_empty() || !token.bytes().all(|c| c.is_ascii_graphic()) {
+        return Err(config("the token is none: one word, as `claviger client token` writes it into its file".into()));
+    }
+    Ok(token.into())
+}
+
 pub struct Client {
     pub transport: Box<dyn Transport>,
     pub token: TokenSource,
@@ -322,7 +330,7 @@ impl Client {
                         ..Error::own(Kind::Connection, "no_connection", "no answer: who answers was not known before the deadline")
                     });
                 }
-                request.token = Some((self.token)()?.trim().into());
+                request.token = Some(one_word((self.token)()?.trim())?);
             }
             let error = match self.once(&request).await {
                 Ok(answer) => return Ok(answer),
@@ -335,7 +343,7 @@ impl Client {
             let backoff = LONGEST_WAIT.min(FIRST_WAIT * 4u32.saturating_pow(attempt - 1));
             let spread = backoff.mul_f64(0.5 + f64::from(random[attempt as usize % 16]) / 512.0);
             let wait = spread.max(error.retry_after.unwrap_or_default());
-            if began.elapsed() + wait >= self.retry.deadline {
+            if wait >= self.retry.deadline.saturating_sub(began.elapsed()) {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;

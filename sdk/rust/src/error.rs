@@ -5,6 +5,7 @@ use std::time::Duration;
 
 /// Why one grant did not lead to a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GrantReason {
     /// The grant's id, 64 hex digits.
     pub grant: String,
@@ -20,6 +21,7 @@ pub struct GrantReason {
 
 /// What kind of failure it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// The configuration cannot be right.
     Config,
@@ -36,6 +38,7 @@ pub enum Kind {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Error {
     pub kind: Kind,
     /// The signer's word: `policy_denied`, `window_spent`, ...; for failures on this side

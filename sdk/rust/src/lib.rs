@@ -39,6 +39,7 @@ pub const BATCH_MAX: usize = 16;
 
 /// How to reach a wallet. `Config::new` fills in what has a default.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// `https://host:8200`.
     pub url: String,
@@ -76,6 +77,7 @@ impl Config {
 
 /// What can leave the wallet.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Facts {
     pub lamports_out: u64,
     pub fee_lamports: u64,
@@ -85,6 +87,7 @@ pub struct Facts {
 
 /// A dry run: what a signature would have met just then.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Checked {
     pub allowed: bool,
     pub code: String,
@@ -145,21 +148,29 @@ impl Inner {
     async fn batch(&self, all: &[Vec<u8>], atomic: bool) -> Result<Vec<Result<Signature, Error>>, Error> {
         let mut results = Vec::with_capacity(all.len());
         for part in all.chunks(BATCH_MAX) {
-            let requests: Vec<Value> = part.iter().map(|bytes| item(self, bytes)).collect();
-            let answer =
-                self.client.post("/api/v1/batch", json!({"requests": requests, "atomic": atomic}), true).await?;
-            let answers = json::list(&answer, "results")?;
-            if answers.len() != part.len() {
-                return Err(Error::answer("another number of results than of requests"));
-            }
-            for (bytes, one) in part.iter().zip(answers) {
-                results.push(match json::small(one, "status")? {
-                    200 => Ok(self.accept(bytes, one)?),
-                    status => Err(refusal(status as u16, one, None)?),
-                });
+            match self.part(part, atomic).await {
+                Ok(found) => results.extend(found),
+                Err(error) if atomic => return Err(error),
+                // What is wrong with this part takes nothing from the others.
+                Err(error) => results.extend(vec![Err(error); part.len()]),
             }
         }
         Ok(results)
+    }
+
+    /// At most [`BATCH_MAX`].
+    async fn part(&self, part: &[Vec<u8>], atomic: bool) -> Result<Vec<Result<Signature, Error>>, Error> {
+        let requests: Vec<Value> = part.iter().map(|bytes| item(self, bytes)).collect();
+        let answer = self.client.post("/api/v1/batch", json!({"requests": requests, "atomic": atomic}), true).await?;
+        let answers = json::list(&answer, "results")?;
+        if answers.len() != part.len() {
+            return Err(Error::answer("another number of results than of requests"));
+        }
+        let result = |(bytes, one): (&Vec<u8>, &Value)| match json::small(one, "status")? {
+            200 => self.accept(bytes, one),
+            status => Err(refusal(status as u16, one, None)?),
+        };
+        Ok(part.iter().zip(answers).map(result).collect())
     }
 
     async fn check(&self, bytes: &[u8]) -> Result<Checked, Error> {

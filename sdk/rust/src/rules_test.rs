@@ -123,9 +123,48 @@ fn nobody_waits_longer_than_the_deadline_or_tries_too_often() {
     let (signer, seen) = open(Trust::Tls, |_, _, _| Ok((429, Some("600"), problem(429, "window_spent", true))));
     let error = block_on(signer.sign_bytes(b"message")).unwrap_err();
     assert_eq!((error.reason.as_str(), error.retry_after, seen.at(SIGN).len()), ("window_spent", Some(Duration::from_secs(600)), 1));
+    let (signer, seen) = open(Trust::Tls, |_, _, _| Ok((503, Some("18446744073709551615"), problem(503, "overloaded", true))));
+    let error = block_on(signer.sign_bytes(b"message")).unwrap_err();
+    assert_eq!((error.reason.as_str(), seen.at(SIGN).len()), ("overloaded", 1), "more seconds than there are ended the thread");
     let (signer, seen) = open(Trust::Tls, |_, _, _| Err("connection reset".into()));
     let error = block_on(signer.sign_bytes(b"message")).unwrap_err();
     assert_eq!((error.kind, seen.at(SIGN).len()), (Kind::Connection, 4));
+}
+
+#[test]
+fn what_is_no_token_is_told_as_such_and_not_sent() {
+    for token in ["", " \n", "two\nlines", "two words", "t\u{f6}ken"] {
+        let (mut config, seen) = (Config::new("https://nowhere", token, Keypair::new().pubkey(), Trust::Tls), Seen::default());
+        config.wallet = Some("bot".into());
+        let transport = Bent { bend: Box::new(|_, _| Err("sent".into())), seen: seen.clone(), certificate: None };
+        let error = block_on(ClavigerSigner::with_transport(config, Box::new(transport)).unwrap().sign_bytes(b"message")).unwrap_err();
+        assert!(error.kind == Kind::Config && error.text.contains("token") && seen.at(SIGN).is_empty(), "{token:?}: {error}");
+    }
+}
+
+#[test]
+fn of_each_on_its_own_a_lost_part_or_a_wrong_signature_takes_nothing_from_the_others() {
+    let (signer, seen) = open(Trust::Tls, |key, request, count| {
+        if count > 1 {
+            return Ok((422, None, problem(422, "policy_denied", false)));
+        }
+        let of = |one: &Value| {
+            let mut one = signed(key, &Request { path: SIGN.into(), body: Some(one.clone()), idempotency_key: None, token: None, tls_key: None });
+            one["status"] = json!(200);
+            one
+        };
+        let mut results: Vec<Value> = request.body.as_ref().unwrap()["requests"].as_array().unwrap().iter().map(of).collect();
+        results[1]["signature"] = results[0]["signature"].clone();
+        Ok((200, None, json!({"results": results})))
+    });
+    let all: Vec<Vec<u8>> = (0..18).map(|number| vec![1, number]).collect();
+    let inner = signer.inner.clone();
+    let each = block_on(signer.on(|_| async move { inner.batch(&all, false).await })).unwrap();
+    assert_eq!(seen.at("/api/v1/batch").len(), 2);
+    for (number, result) in each.iter().enumerate() {
+        let reason = result.as_ref().err().map(|error| error.reason.as_str());
+        assert_eq!(reason, match number { 1 => Some("signature_wrong"), 16.. => Some("policy_denied"), _ => None }, "{number}");
+    }
 }
 
 #[test]

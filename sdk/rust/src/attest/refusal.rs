@@ -6,6 +6,7 @@ macro_rules! codes {
     ($($name:ident $code:literal $words:literal,)*) => {
         /// Why evidence is refused; spec/evidence.md says in which order they are found.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[non_exhaustive]
         pub enum Code {
             $($name,)*
         }

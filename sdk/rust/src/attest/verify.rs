@@ -20,6 +20,7 @@ pub enum Mode {
 
 /// What was proven. Digests and keys to compare are hex.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Report {
     /// A maker's certificate stands behind the quote; false: a software TPM, or the policy did not ask.
     pub hardware: bool,

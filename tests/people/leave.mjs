@@ -297,6 +297,9 @@ test('the escape copy opens with the network unplugged and everything else gone'
   const offline = await run('unshare', [...alone, 'sh', '-c', 'ip link 2>/dev/null | grep -c UP; exec "$@"', 'sh', join(build, 'bin/claviger'), 'wallet', 'recover', copy, '--key', s.key('escape'), '--out', s.signer.file('safe.json')], { env: { CLAVIGER_SERVER: '', CLAVIGER_CA: '', HOME: s.signer.folder } });
   renameSync(`${s.signer.state}-gone`, s.signer.state);
   expect(offline.code === 0, offline.code, offline.err);
+  // A key that is there is not written over, not even by itself.
+  const again = await cli(s, 'wallet', 'recover', copy, '--key', s.key('escape'), '--out', s.signer.file('safe.json'));
+  expect(again.code === 3 && again.err.includes('exists already'), again.code, again.err);
   const signer = await kit.createKeyPairSignerFromBytes(new Uint8Array(JSON.parse(readFileSync(s.signer.file('safe.json')))));
   expect(signer.address === address, signer.address, address);
 });

@@ -80,12 +80,12 @@ def judge(job):
         compile_ = re.sub(r" -MD -MT \S+ -MF \S+ -o \S+ -c \S+$", " -w -o %s -c %s" % (made, source), compile_)
         tree = os.path.join(scratch, "build")
         os.makedirs(os.path.join(tree, "bin"))
-        for name in os.listdir(BUILD):
-            if name != "bin":
-                os.symlink(os.path.join(BUILD, name), os.path.join(tree, name))
-        for name in os.listdir(os.path.join(BUILD, "bin")):
-            if name != "claviger":
-                os.symlink(os.path.join(BUILD, "bin", name), os.path.join(tree, "bin", name))
+        for entry in os.listdir(BUILD):
+            if entry != "bin":
+                os.symlink(os.path.join(BUILD, entry), os.path.join(tree, entry))
+        for entry in os.listdir(os.path.join(BUILD, "bin")):
+            if entry != "claviger":
+                os.symlink(os.path.join(BUILD, "bin", entry), os.path.join(tree, "bin", entry))
         link = link.replace(" -o bin/claviger ", " -o %s %s " % (os.path.join(tree, "bin", "claviger"), made))
         for command in (compile_, link):
             if subprocess.run(command, shell=True, cwd=BUILD, capture_output=True).returncode != 0:

@@ -20,6 +20,9 @@ struct told {
 	const uint64_t *image;
 	const struct policy_schema *schema;
 	struct policy_error *error;
+	/* What texts call a number; NULL: nothing. Anybody may have a table looked at: what is looked
+	 * for in each rule is found at once. */
+	const char *slot_names[INTENT_SLOTS_MAX];
 };
 
 static const char *words_at(const struct told *t, uint32_t off)
@@ -58,13 +61,9 @@ static const char *place_name(const struct told *t, const struct intent_rule *ru
 	return name;
 }
 
-/* What texts call a number; NULL: nothing. */
 static const char *slot_name(const struct told *t, uint32_t slot)
 {
-	for (uint32_t i = 0; i < t->head->names.count; i++)
-		if (t->names[i].slot == slot)
-			return words_at(t, t->names[i].name);
-	return NULL;
+	return slot / 8 < INTENT_SLOTS_MAX ? t->slot_names[slot / 8] : NULL;
 }
 
 /* How many parameters, totals and lists are called so. */
@@ -102,6 +101,8 @@ static bool slots_are_told(const struct told *t)
 			return wrong(t, name, "a number that is computed has no unit");
 		} else if (total && called(t, name) != 1) {
 			return wrong(t, name, "two numbers, totals or parameters have one name");
+		} else if (!total && called(t, name) != 0) {
+			return wrong(t, name, "a list, total or parameter has this name too");
 		}
 	}
 	for (uint32_t slot = h->totals; slot < h->temporaries; slot += 8)
@@ -356,14 +357,20 @@ static bool unnamed_are_told(const struct told *t, const char *name, uint32_t fi
 	return true;
 }
 
-/* Names of an instruction's accounts and numbers stand for one thing each. */
+/* Names of an instruction's accounts and numbers stand for one thing each. That a number's is no
+ * list's or total's was looked at before (slots_are_told). */
 static bool locals_are_told(const struct told *t, const struct intent_rule *rule)
 {
 	const char *names[INTENT_POSITIONS_MAX + INTENT_SLOTS_MAX];
+	const char *place = words_at(t, rule->positions);
 	uint32_t count = 0;
-	for (uint32_t i = 0; i < rule->listed; i++)
-		if (*place_name(t, rule, i) != '\0')
-			names[count++] = place_name(t, rule, i);
+	for (uint32_t i = 0; i < rule->listed; i++, place += strlen(place) + 1) {
+		if (*place == '\0')
+			continue;
+		if (called(t, place) != 0)
+			return wrong(t, place, "a list, total or parameter has this name too");
+		names[count++] = place;
+	}
 	for (uint32_t i = 0; i < rule->code_count; i++) {
 		uint32_t made = made_by(t, &t->ops[rule->code_first + i]);
 		const char *name = made == INTENT_NONE ? NULL : slot_name(t, made);
@@ -371,8 +378,8 @@ static bool locals_are_told(const struct told *t, const struct intent_rule *rule
 			names[count++] = name;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		if (!is_name(names[i]) || called(t, names[i]) != 0)
-			return wrong(t, names[i], "a list, total or parameter has this name too");
+		if (!is_name(names[i]))
+			return wrong(t, names[i], "this is no name");
 		for (uint32_t n = 0; n < i; n++)
 			if (strcmp(names[n], names[i]) == 0)
 				return wrong(t, names[i],
@@ -589,19 +596,21 @@ enum status policy_told_check(struct bytes table, const struct policy_schema *sc
                               struct policy_error *ret_error)
 {
 	const struct intent_head *h = (const void *)table.data;
-	const struct told t = {.data = table.data,
-	                       .head = h,
-	                       .ops = (const void *)(table.data + h->ops.off),
-	                       .rules = (const void *)(table.data + h->rules.off),
-	                       .groups = (const void *)(table.data + h->groups.off),
-	                       .names = (const void *)(table.data + h->names.off),
-	                       .lists = (const void *)(table.data + h->lists.off),
-	                       .params = (const void *)(table.data + h->params.off),
-	                       .fields = (const void *)(table.data + h->fields.off),
-	                       .image = (const void *)(table.data + h->image.off),
-	                       .schema = schema,
-	                       .error = ret_error};
+	struct told t = {.data = table.data,
+	                 .head = h,
+	                 .ops = (const void *)(table.data + h->ops.off),
+	                 .rules = (const void *)(table.data + h->rules.off),
+	                 .groups = (const void *)(table.data + h->groups.off),
+	                 .names = (const void *)(table.data + h->names.off),
+	                 .lists = (const void *)(table.data + h->lists.off),
+	                 .params = (const void *)(table.data + h->params.off),
+	                 .fields = (const void *)(table.data + h->fields.off),
+	                 .image = (const void *)(table.data + h->image.off),
+	                 .schema = schema,
+	                 .error = ret_error};
 	const struct intent_program *programs = (const void *)(table.data + h->programs.off);
+	for (uint32_t i = 0; i < h->names.count; i++)
+		t.slot_names[t.names[i].slot / 8] = words_at(&t, t.names[i].name);
 	if (!slots_are_told(&t) || !counts_are_told(&t) || !givens_are_told(&t) ||
 	    !permissions_are_told(&t))
 		return STATUS_REFUSED;

@@ -4,6 +4,7 @@ would hide what a grant of them allows. S15, A3, B7."""
 # SPDX-License-Identifier: Apache-2.0
 import base64
 import os
+import resource
 import struct
 import subprocess
 import sys
@@ -743,8 +744,35 @@ def data_told(folder):
         expect("and all of it is told", not good or m.text().count("lamports") > 8, m.text() if good else "")
 
 
+def slow(folder):
+    """A25: anybody may have a table looked at, by the one thread that signs. What rules share is no more work for being many names:
+    it took 30 times as long as a table without such rules, and would be a second in the fullest one."""
+    program, names = 'program = "%s"\n' % THIEF, 120
+    lets = ", ".join('"v%d = %s + 1"' % (i, "v%d" % (i - 1) if i else "x") for i in range(names))
+    adds = ", ".join('"t%d += v%d"' % (i, i % names) for i in range(2 * names))
+    text = "".join('[[total]]\nname = "t%d"\n' % i for i in range(2 * names))
+    for i in range(names + 1):
+        text += '[[instruction]]\nname = "i%d"\n%sdata = "%04x"\nfields = [["x", "u64"]]\n' % (i, program, i)
+        text += "" if i else "let = [%s]\nadds = [%s]\nmin = 1\n" % (lets, adds)
+    m = Module(folder, text)
+
+    def takes():
+        """Seconds of a processor; the least of some, since a busy machine adds to it."""
+        least = 1e9
+        for _ in range(3):
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            expect("a table of many names is a known one", *m.known())
+            least = min(least, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+        return max(least, 0.004)
+    alone = takes()
+    for i in range(1, names + 1):
+        m.data[m.rule(i) + 30:m.rule(i) + 34] = m.data[m.rule(0) + 30:m.rule(0) + 34]
+    shared = takes()
+    expect("rules that share their operations are looked at in time", shared < 14 * alone, "%.3f s, not %.3f" % (shared, alone))
+
+
 TESTS = (lines, choice, without, wraps, least, recipients, rested_on, read_only, length, given, values, data_behind, nonces, reads, leaks, floor,
-         one_name, order, places, halves, data_told)
+         one_name, order, places, halves, data_told, slow)
 
 
 def main():

@@ -14,6 +14,7 @@ import { openBrowser, openPage, skipWithoutChromium } from './browser.mjs';
 
 skipWithoutChromium();
 const { kindOf } = await import(join(build, 'web/web/src/passkey.js'));
+const { outcomeOf, reasonOf } = await import(join(build, 'web/web/src/model.js'));
 let browser;
 const shots = process.env.SHOTS;
 const shot = async (page, name, options = {}) => {
@@ -808,6 +809,13 @@ test('an export that need not wait is opened in the page, and the file is the wa
 test('an Ed25519 signature that happens to begin as DER does is one', async () => {
   const signature = (length) => Uint8Array.from({ length }, (_, i) => [0x30, length - 2][i] ?? 7);
   expect(kindOf(signature(64)) === 3 && kindOf(signature(70)) === 2 && kindOf(signature(72)) === 2, kindOf(signature(64)));
+});
+
+test('an export that was begun and not carried out is not shown as a key that was handed over', async () => { // S18
+  const said = (each) => `${outcomeOf({ text: '', ...each })}: ${reasonOf({ text: '', ...each })}`;
+  expect(said({ export: true, allowed: true }) === 'Key handed over: As allowed', said({ export: true, allowed: true }));
+  expect(said({ export: true, allowed: false }) === 'Key not handed over: It was begun and could not be carried out', said({ export: true, allowed: false }));
+  expect(said({ export: false, allowed: false, text: 'too much' }) === 'Refused: too much' && outcomeOf({ export: false, allowed: true }) === 'Signed');
 });
 
 // Chromium asks security keys for credProtect, and they answer with it.

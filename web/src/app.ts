@@ -8,7 +8,7 @@ import { authorize, closeDialog, conclude, desk, hashValue, isPasskey, openDialo
 import { factorsCard, receive } from './factors.js';
 import { grantsCard, offerLinked } from './grants.js';
 import { newEscapeKey } from './hpke.js';
-import { actionName, base58, decisionsOf, grantOf, lamportsOf, short, unbase58, walletOf, when, type Decision, type Wallet } from './model.js';
+import { actionName, base58, decisionsOf, grantOf, lamportsOf, outcomeOf, reasonOf, short, unbase58, walletOf, when, type Decision, type Wallet } from './model.js';
 import type { Passkey } from './passkey.js';
 import { Action, bytesAt, mapOf, Refused, Signer, Topic, Untrusted, type Born } from './signer.js';
 import { at, button, explain, h, say, show, whenWrong } from './ui.js';
@@ -282,9 +282,9 @@ function pendingCard(wallet: Wallet, wait: Wallet['pending'][number], again: () 
 function decisionRow(each: Decision): HTMLElement {
   return h('tr', { tabindex: '-1' },
     h('td', { class: 'time small' }, when(each.time)),
-    h('td', { class: each.allowed ? 'yes' : 'no' }, each.export ? 'Key handed over' : each.allowed ? 'Signed' : 'Refused'),
+    h('td', { class: each.allowed ? 'yes' : 'no' }, outcomeOf(each)),
     h('td', {}, h('code', {}, short(each.client))),
-    h('td', { class: 'small' }, each.text !== '' ? each.text : each.allowed ? 'As allowed' : 'No grant was asked: none was live, or the wallet was frozen',
+    h('td', { class: 'small' }, reasonOf(each),
       h('br', {}), h('span', { class: 'soft' }, `decision ${short(each.id)}`)));
 }
 

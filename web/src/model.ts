@@ -232,6 +232,17 @@ export function valueOf(field: Field, typed: string): Cbor | undefined {
 
 // ---- how things are said ----
 
+/** What came of a decision, in words. One of an export that was begun and not carried out denies it: the key did not leave. */
+export const outcomeOf = (each: Pick<Decision, 'allowed' | 'export'>): string =>
+  each.export ? (each.allowed ? 'Key handed over' : 'Key not handed over') : each.allowed ? 'Signed' : 'Refused';
+
+/** Why, in the policy's words where it has some. */
+export function reasonOf(each: Pick<Decision, 'allowed' | 'export' | 'text'>): string {
+  if (each.text !== '') return each.text;
+  if (each.allowed) return 'As allowed';
+  return each.export ? 'It was begun and could not be carried out' : 'No grant was asked: none was live, or the wallet was frozen';
+}
+
 export const short = (text: string): string => (text.length > 14 ? `${text.slice(0, 6)}…${text.slice(-6)}` : text);
 
 export function solOf(lamports: bigint): string {

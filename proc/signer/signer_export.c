@@ -632,6 +632,7 @@ static struct export *give_way(struct signer_export *exports, size_t own)
 {
 	struct export *longest = NULL;
 	size_t most = own;
+	uint64_t reached;
 
 	for (size_t i = 0; i < SIGNER_EXPORTS_MAX; i++) {
 		struct export *export = &exports->exports[i];
@@ -647,9 +648,9 @@ static struct export *give_way(struct signer_export *exports, size_t own)
 	}
 	if (longest == NULL)
 		return NULL;
-	if (longest->request.topic != CALL_EXPORT_DECISION &&
-	    longest->cursor != longest->request.cursor) {
-		longest->answer.next_cursor = longest->cursor;
+	reached = longest->piece << PIECES_AT | longest->cursor;
+	if (longest->request.topic != CALL_EXPORT_DECISION && reached != longest->request.cursor) {
+		longest->answer.next_cursor = reached;
 		longest->answer.body = buffer_bytes(&longest->out);
 		answer(longest, CALL_RESULT_DONE);
 	} else {

@@ -191,6 +191,27 @@ static void test_who_has_most_places_gives_way(void)
 	EXPECT(sign(&worlds[4]) == CALL_RESULT_SIGNED);
 }
 
+/* B3: who gives way in the middle of an item that comes in pieces goes on with the piece that he was
+ * to get, not with the first one again. */
+static void test_who_gives_way_keeps_his_piece(void)
+{
+	const uint64_t second = UINT64_C(1) << 60 | UINT64_C(1) << 16;
+	uint64_t asked;
+	unsigned all;
+
+	fresh("piece");
+	hold_store();
+	asked = ask(&worlds[0], CALL_EXPORT_INPUTS, second);
+	for (size_t i = 1; i < PLACES; i++)
+		(void)ask(&worlds[i / EACH], CALL_EXPORT_DECISION, 0);
+	usleep(300000);
+	(void)ask(&worlds[4], CALL_EXPORT_DECISION, 0);
+	EXPECT(hear(1000000) && answer.request == asked && answer.body.len == 0);
+	EXPECT(answer.result == CALL_RESULT_OVERLOADED || answer.next_cursor == second);
+	let_store();
+	EXPECT(heard(CALL_RESULT_NOT_FOUND, &all) == all && all == PLACES);
+}
+
 /* One client's long way through all that is kept does not come before another's one blob. */
 static void test_reads_take_turns(void)
 {
@@ -240,6 +261,7 @@ int main(void)
 	CHECK(mkdtemp(folder) != NULL && chmod(folder, 0755) == 0);
 	RUN(test_reading_takes_no_signatures_turn);
 	RUN(test_who_has_most_places_gives_way);
+	RUN(test_who_gives_way_keeps_his_piece);
 	RUN(test_reads_take_turns);
 	RUN(test_a_late_blob_is_of_no_other_export);
 	rig_stop(&rig);

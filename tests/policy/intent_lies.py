@@ -679,6 +679,13 @@ def places(folder):
     for what, at in (("nonce", 16), ("accept_unproven", 18)):
         bent(folder, what + " by a number", '%s = "yes"\n' % what + yes, lambda m, at=at: m.word(m.table + at, m.word(m.table + at) + 8), "no bool parameter")
     bent(folder, "nonce by what the transaction says", 'nonce = "yes"\n' + yes, lambda m: m.word(m.table + 16, 72), "no bool parameter")
+    for flag in (64, 128):
+        bent(folder, "a flag without words", rule("send", "any = true"), lambda m, flag=flag: m.data.__setitem__(m.ops()[1] + 2, m.data[m.ops()[1] + 2] | flag),
+             "a flag that says nothing")
+
+    counted = ('[[parameter]]\nname = "cap"\ntype = "u64"\ntext = "t"\n[[total]]\nname = "sum"\n' +
+               rule("send", "any = true", program='"%s"' % THIEF, fields="", pays="", adds='["sum += 1"]', check='["scale_up(sum, 2, 1) <= cap"]'))
+    bent(folder, "the first number of all, made before what it rests on", counted, lambda m: m.swap(m.ops(ADD)[0], m.ops(SCALE_UP)[0], 2), "before it was counted")
     extra = rule("send", "any = true", program='"%s"' % THIEF, pays="", extra_accounts=3)
     for flag in (16, 32):
         bent(folder, "extra accounts of the wallet's", extra, lambda m, flag=flag: m.data.__setitem__(m.rule(0) + 17, m.data[m.rule(0) + 17] | flag),
@@ -699,9 +706,19 @@ def halves(folder):
                        ("another account bound", lambda m: m.data.__setitem__(place(m, BIND) + 1, 1)),
                        ("another same account", lambda m: m.word(place(m, IS_ACCOUNT) + 4, 0)),
                        ("more of them", lambda m: m.word(m.rule(1) + 36, 9)), ("other data", lambda m: m.word(m.rule(1) + 22, m.word(m.rule(1) + 22) + 1)),
+                       ("another name", lambda m: m.word(m.rule(1) + 46, m.word(m.rule(2) + 46))),
+                       ("another's count", lambda m: m.word(m.rule(1) + 34, m.word(m.rule(2) + 34))),
                        ("another order", lambda m: m.data.__setitem__(m.rule(1) + 17, m.data[m.rule(1) + 17] | 1)),
-                       ("further accounts", lambda m: m.data.__setitem__(m.rule(1) + 19, 9))):
+                       ("further accounts", lambda m: m.data.__setitem__(m.rule(1) + 19, 9)),
+                       ("a whole that takes further accounts", lambda m: m.data.__setitem__(m.rule(0) + 19, 9))):
         bent(folder, "half a rule with " + what, text, bend, "not the rule before it without some accounts")
+    behind = Module(folder, text.replace('own = "any", token', 'own = "@mint", token').replace('{ name = "source"', '{ name = "mint" }, { name = "source"'))
+    expect("what rests on a place is the same in both halves, which have it elsewhere", behind.code == 0 and behind.known()[0], behind.said)
+    own = ", ".join('{ name = "%s", own = "any", except = "%s", token_program = "token" }' % row for row in (("kept", "native_mint"), ("held", FRIEND)))
+    for what, bend in (("another fixed token program", lambda m: m.word(place(m, OWNED, 1) + 4, m.word(place(m, OWNED, 1) + 4) ^ 1)),
+                       ("another exception", lambda m: m.word(place(m, OWNED, 1) + 6, m.word(place(m, OWNED, 2) + 6)))):
+        bent(folder, "half a rule with " + what, text.replace('"program" }]', '"program" }, %s]' % own), bend,
+             "not the rule before it without some accounts")
     params = '[[parameter]]\nname = "many"\ntype = "pubkey list"\nmax = 3\noptional = true\ntext = "keys"\n'
     m = Module(folder, params + text.replace('{ name = "more", maybe', '{ name = "more", in = "many", maybe'), "many = []")
     told = m.text()

@@ -20,8 +20,8 @@ struct told {
 	const uint64_t *image;
 	const struct policy_schema *schema;
 	struct policy_error *error;
-	/* What texts call a number; NULL: nothing. Anybody may have a table looked at: what is looked
-	 * for in each rule is found at once. */
+	/* What texts call a number; NULL: nothing. Anybody may have a table looked at: what is
+	 * looked for in each rule is found at once. */
 	const char *slot_names[INTENT_SLOTS_MAX];
 };
 

@@ -191,8 +191,8 @@ static void test_who_has_most_places_gives_way(void)
 	EXPECT(sign(&worlds[4]) == CALL_RESULT_SIGNED);
 }
 
-/* B3: who gives way in the middle of an item that comes in pieces goes on with the piece that he was
- * to get, not with the first one again. */
+/* B3: who gives way in the middle of an item that comes in pieces goes on with the piece that he
+ * was to get, not with the first one again. */
 static void test_who_gives_way_keeps_his_piece(void)
 {
 	const uint64_t second = UINT64_C(1) << 60 | UINT64_C(1) << 16;

@@ -32,6 +32,7 @@ SAME = {
     "lists.count": "the same", "groups.count": "the same", "rule->listed; i++": "the same", "place >= rule->listed": "no table has places behind the last",
     "name[len] >= ": "names are long enough without a z or a 9",
     "made_at[slot / 8] < counted_at": "no operation makes a number and counts",
+    "slot / 8 < INTENT_SLOTS_MAX": "no slot is the one behind the last",
     "table.len > UINT32_MAX": "a module is smaller", "record_bytes > schema": "the next test says the same",
 }
 

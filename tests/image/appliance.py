@@ -464,8 +464,7 @@ def count_further(by):
         else:
             kind = [n for n in range(4) if number < 1 << (8 << n)][0]
             head += bytes([0x18 + kind]) + number.to_bytes(1 << kind, "big")
-        head += b"\x0b\x58\x20"
-        return (head + hashlib.sha256(head).digest()).ljust(len(content), b"\0")
+        return (head + b"\x0b\x58\x20" + hashlib.sha256(head).digest()).ljust(len(content), b"\0")
     return change
 
 

@@ -515,7 +515,7 @@ def case_who_had_disk_or_tpm_is_found_out_with_a_number(world):
     for code, prepare, image in (
             (106, far_router, world.signed),
             (112, emptied, world.signed),
-            (115, lambda: change_item(machine.data, "share", count_further(1)), world.signed),
+            (115, lambda: change_item(machine.data, "share", count_further(1000)), world.signed),  # above where it stands
             (118, lambda: change_item(machine.data, "share", count_further(-1)), world.signed),
             (127, unowned, world.signed),
             (101, None, spoiled(world, "mount", b"sys ")),

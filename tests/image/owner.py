@@ -25,6 +25,7 @@ def transfer(payer, recipient, lamports, number):
 ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 LOST = re.compile("verifier_failed|the verifier was lost")
 LATE = re.compile("no_answer|overloaded")
+CAME = re.compile(LATE.pattern + "|exists already")  # what came too late was done all the same
 ASKED_AGAIN = 10
 
 
@@ -44,7 +45,7 @@ def address():
 USERS = 16  # eight have used up what all have
 LARGEST = 262000  # bytes of a module, with what else a request has
 OF_USER, OF_ALL = ("%s modules and lookup tables of" % who for who in ("of this user keep", "this deployment keeps"))
-KEYS, FOLDER = 16384, 256
+KEYS, FOLDER = 8192, 64
 
 
 def keypair():
@@ -221,12 +222,14 @@ class Owner:
             for name in os.listdir(folder):
                 os.unlink(os.path.join(folder, name))
             for i in range(FOLDER):
-                with open(os.path.join(folder, "m%d-%d.json" % (number, i)), "w") as f:
+                path = os.path.join(folder, "m%d-%d.json" % (number, i))
+                with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
                     json.dump(keypair(), f)
             for _ in range(ASKED_AGAIN):
                 done = self.claviger("wallet", "import", "--bulk", folder, "--key", user, "--yes", ok=False)
-                if not done.returncode or not LATE.search(done.stderr):
+                if not done.returncode or not CAME.search(done.stderr):
                     break
+                time.sleep(1)
             if done.returncode:
                 return number * FOLDER, done.stderr
             each()

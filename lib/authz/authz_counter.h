@@ -61,6 +61,10 @@ struct authz_counter {
 
 /* authz_counter_same: two rules count the same thing over the same window, whatever their caps. */
 bool authz_counter_same(const struct authz_counter_rule *a, const struct authz_counter_rule *b);
+/* authz_counter_find gives the place of the rule that counts the same as `rule`; `count`: none
+ * does. */
+size_t authz_counter_find(const struct authz_counter_rule *rules, size_t count,
+                          const struct authz_counter_rule *rule);
 
 /* authz_counter_width_s is the width of a rolling window's bucket: 59 of them cover the window. */
 uint64_t authz_counter_width_s(uint8_t window);

@@ -111,14 +111,8 @@ def main():
         expect("it serves", machine.system.wait_ready(), str(machine.system.events()[-3:]))
         nothing_left(machine)
     finally:
-        if machine:
-            if machine.system and machine.system.process.poll() is None:
-                machine.system.process.kill()
-                machine.system.process.wait()
-            machine.tpm.power_off()
-        shutil.rmtree(base, ignore_errors=True)
-    print("%d passed, %d failed" % (tpm_system.passed, tpm_system.failed))
-    return 1 if tpm_system.failed else 0
+        tpm_system.clear(machine, base)
+    return tpm_system.summary()
 
 
 if __name__ == "__main__":

@@ -445,14 +445,8 @@ def main():
         full(base)
         slow_genesis(base)
     finally:
-        if node:
-            if node.system and node.system.process.poll() is None:
-                node.system.process.kill()
-                node.system.process.wait()
-            node.tpm.power_off()
-        shutil.rmtree(base, ignore_errors=True)
-    print("%d passed, %d failed" % (tpm_system.passed, tpm_system.failed))
-    return 1 if tpm_system.failed else 0
+        tpm_system.clear(node, base)
+    return tpm_system.summary()
 
 
 if __name__ == "__main__":

@@ -315,8 +315,7 @@ def main():
                 shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
     finally:
         shutil.rmtree(base, ignore_errors=True)
-    print("%d passed, %d failed" % (tpm_system.passed, tpm_system.failed))
-    return 1 if tpm_system.failed else 0
+    return tpm_system.summary()
 
 
 if __name__ == "__main__":

@@ -240,8 +240,7 @@ def main():
             node.process.kill()
             node.process.wait()
         shutil.rmtree(base, ignore_errors=True)
-    print("%d passed, %d failed" % (tpm_system.passed, tpm_system.failed))
-    return 1 if tpm_system.failed else 0
+    return tpm_system.summary()
 
 
 if __name__ == "__main__":

@@ -55,6 +55,22 @@ def skip(why):
     sys.exit(77)
 
 
+def clear(node, base):
+    """Ends what a run left of a node (None: nothing; its `system` and `tpm`), and its folder."""
+    if node:
+        if node.system and node.system.process.poll() is None:
+            node.system.process.kill()
+            node.system.process.wait()
+        node.tpm.power_off()
+    shutil.rmtree(base, ignore_errors=True)
+
+
+def summary():
+    """Says what was counted; the exit status."""
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed else 0
+
+
 class Tpm:
     """One software TPM; `power_on` is a reset."""
 

@@ -239,13 +239,8 @@ def main():
             m.stop()
             print("%s: %.0f s" % (part.__name__, time.monotonic() - began))
     finally:
-        if m.system and m.system.process.poll() is None:
-            m.system.process.kill()
-            m.system.process.wait()
-        m.tpm.power_off()
-        shutil.rmtree(base, ignore_errors=True)
-    print("%d passed, %d failed" % (tpm_system.passed, tpm_system.failed))
-    return 1 if tpm_system.failed else 0
+        tpm_system.clear(m, base)
+    return tpm_system.summary()
 
 
 if __name__ == "__main__":

@@ -17,17 +17,6 @@ struct limits {
 	char wrong[256];                                         /* the word that is none */
 };
 
-/* The place of the limit that counts the same thing; their number when there is none. */
-static size_t find(const struct authz_counter_rule *rules, size_t count,
-                   const struct authz_counter_rule *rule)
-{
-	size_t at = 0;
-
-	while (at < count && !authz_counter_same(&rules[at], rule))
-		at++;
-	return at;
-}
-
 static void drop(struct authz_limit_body *body, size_t at)
 {
 	body->limit_count--;
@@ -64,10 +53,10 @@ static bool take_limit(void *context, const char *word)
 	snprintf(limits->wrong, sizeof(limits->wrong), "%s", word);
 	snprintf(text, sizeof(text), "%.*s%s", (int)(none ? len - 4 : len), word, none ? "1" : "");
 	if (!cli_cap_take(text, &rule) || limits->said == LIMIT_WALLET_LIMITS_MAX ||
-	    find(limits->seen, limits->said, &rule) != limits->said)
+	    authz_counter_find(limits->seen, limits->said, &rule) != limits->said)
 		return false;
 	limits->seen[limits->said++] = rule;
-	at = find(body->limits, body->limit_count, &rule);
+	at = authz_counter_find(body->limits, body->limit_count, &rule);
 	if (none && at == body->limit_count)
 		return false;
 	if (none)

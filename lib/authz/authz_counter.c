@@ -17,6 +17,16 @@ bool authz_counter_same(const struct authz_counter_rule *a, const struct authz_c
 	       (a->unit != AUTHZ_UNIT_MINT || memcmp(a->mint, b->mint, sizeof(a->mint)) == 0);
 }
 
+size_t authz_counter_find(const struct authz_counter_rule *rules, size_t count,
+                          const struct authz_counter_rule *rule)
+{
+	size_t at = 0;
+
+	while (at < count && !authz_counter_same(&rules[at], rule))
+		at++;
+	return at;
+}
+
 uint64_t authz_counter_width_s(uint8_t window)
 {
 	switch (window) {

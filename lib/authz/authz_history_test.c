@@ -824,6 +824,19 @@ static void test_lowered_limits_are_never_more_than_a_wallet_may_have(void)
 	       says("more limits"));
 }
 
+static struct act exports_at(uint64_t time_s)
+{
+	return (struct act){
+	    .action = AUTHZ_ACTION_EXPORT,
+	    .step = AUTHZ_STEP_WAITS,
+	    .body = bytes_of("\xa2\x01\x58\x20"
+	                     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x02\x01",
+	                     38),
+	    .signers = {ALICE, BOB},
+	    .time_s = time_s
+        };
+}
+
 /* An export opens late, and is void after all that was signed behind it: what those leave does not
  * push it out. */
 static void test_what_waits_gives_its_place_when_it_is_void(void)
@@ -834,15 +847,7 @@ static void test_what_waits_gives_its_place_when_it_is_void(void)
 	               .has_export_delay = true,
 	               .export_delay_s = LIMIT_DELAY_MAX_S}
         };
-	struct act export = {
-	    .action = AUTHZ_ACTION_EXPORT,
-	    .step = AUTHZ_STEP_WAITS,
-	    .body = bytes_of("\xa2\x01\x58\x20"
-	                     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x02\x01",
-	                     38),
-	    .signers = {ALICE, BOB},
-	    .time_s = 1000
-        };
+	struct act export = exports_at(1000);
 	uint8_t before[32];
 
 	begin(BOB);
@@ -940,19 +945,6 @@ static void test_a_signature_is_of_a_grant_that_lived(void)
 	EXPECT(follow() == STATUS_OK && !authz_history_allows(&history, &receipt));
 	receipt.decision = AUTHZ_DECISION_DENY;
 	EXPECT(authz_history_allows(&history, &receipt));
-}
-
-static struct act exports_at(uint64_t time_s)
-{
-	return (struct act){
-	    .action = AUTHZ_ACTION_EXPORT,
-	    .step = AUTHZ_STEP_WAITS,
-	    .body = bytes_of("\xa2\x01\x58\x20"
-	                     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\x02\x01",
-	                     38),
-	    .signers = {ALICE, BOB},
-	    .time_s = time_s
-        };
 }
 
 /* S18: who has the signer may write into a receipt that the key was handed over; that its user

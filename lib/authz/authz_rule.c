@@ -89,21 +89,10 @@ uint64_t authz_delay_of(const struct authz_change *change, size_t at, uint64_t d
 
 /* ---- limits ---- */
 
-/* The limit of the body that counts the same; its count: there is none. */
-static size_t find_limit(const struct authz_limit_body *body,
-                         const struct authz_counter_rule *limit)
-{
-	size_t at = 0;
-
-	while (at < body->limit_count && !authz_counter_same(&body->limits[at], limit))
-		at++;
-	return at;
-}
-
 const struct authz_counter_rule *authz_limit_becomes(const struct authz_limit_body *body,
                                                      const struct authz_counter_rule *limit)
 {
-	size_t at = find_limit(body, limit);
+	size_t at = authz_counter_find(body->limits, body->limit_count, limit);
 
 	return at < body->limit_count ? &body->limits[at] : NULL;
 }
@@ -126,7 +115,7 @@ enum status authz_limits_lower(const struct authz_counter_rule *limits, size_t c
 	size_t named = body->limit_count;
 
 	for (size_t i = 0; i < count; i++) {
-		size_t at = find_limit(body, &limits[i]);
+		size_t at = authz_counter_find(body->limits, body->limit_count, &limits[i]);
 
 		if (at == LIMIT_WALLET_LIMITS_MAX)
 			return STATUS_TOO_LARGE;

@@ -175,10 +175,10 @@ static void set_limits(struct authz_wallet_record *wallet, const struct authz_co
 	uint64_t since[LIMIT_WALLET_LIMITS_MAX] = {0};
 
 	for (size_t i = 0; i < count; i++) {
-		since[i] = wallet->version + 1;
-		for (size_t at = 0; at < wallet->limit_count; at++)
-			if (authz_counter_same(&limits[i], &wallet->limits[at]))
-				since[i] = wallet->limits_since[at];
+		size_t at = authz_counter_find(wallet->limits, wallet->limit_count, &limits[i]);
+
+		since[i] =
+		    at < wallet->limit_count ? wallet->limits_since[at] : wallet->version + 1;
 	}
 	wallet->limit_count = (uint8_t)count;
 	memcpy(wallet->limits, limits, sizeof(wallet->limits));

@@ -39,17 +39,6 @@ static void revoke(struct authz_wallet_record *wallet, const uint8_t grant[32])
 
 /* ---- limits ---- */
 
-/* Where a record has the limit that counts the same; its count: it has none. */
-static size_t find_limit(const struct authz_wallet_record *wallet,
-                         const struct authz_counter_rule *limit)
-{
-	size_t at = 0;
-
-	while (at < wallet->limit_count && !authz_counter_same(&wallet->limits[at], limit))
-		at++;
-	return at;
-}
-
 bool signer_lower_fits(const struct authz_limit_body *body,
                        const struct authz_wallet_record *wallet)
 {
@@ -72,14 +61,14 @@ static void lower_limits(const struct authz_limit_body *body, const struct authz
 	CHECK(authz_limits_lower(before.limits, before.limit_count, &left) == STATUS_OK);
 	wallet->limit_count = (uint8_t)left.limit_count;
 	for (size_t i = 0; i < left.limit_count; i++) {
-		size_t at = find_limit(&before, &left.limits[i]);
+		size_t at = authz_counter_find(before.limits, before.limit_count, &left.limits[i]);
 
 		wallet->limits[i] = left.limits[i];
 		wallet->limits_since[i] = before.version + 1;
 		if (at < before.limit_count) {
 			wallet->limits_since[i] = before.limits_since[at];
 		} else if (now != NULL) {
-			at = find_limit(now, &left.limits[i]);
+			at = authz_counter_find(now->limits, now->limit_count, &left.limits[i]);
 			CHECK(at < now->limit_count);
 			wallet->limits_since[i] = now->limits_since[at];
 		}

@@ -1409,27 +1409,37 @@ static bool opens(const struct person *person, const struct keys_hpke_key *recip
 	       memcmp(keys_sign_public(&key), person->world.address, 32) == 0;
 }
 
+/* Asks for a page of the receipts of a person's wallet, of those before `after` (zeros: of all).
+ * How many stand in it, newest first: `ret_reader` is at the first. */
+static size_t ask_page(const struct person *person, const uint8_t after[32],
+                       struct cbor_reader *ret_reader)
+{
+	struct authz_query query = {.topic = AUTHZ_QUERY_DECISIONS};
+	uint8_t space[AUTHZ_STATEMENT_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&person->world.user), 32);
+	memcpy(query.target, person->world.wallet, 32);
+	memcpy(query.after, after, 32);
+	CHECK(authz_query_put(&query, &person->world.user, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
+	cbor_reader_init(ret_reader, buffer_bytes(&answer));
+	cbor_take_map(ret_reader, 2);
+	cbor_take_key(ret_reader, 1);
+	return cbor_take_array(ret_reader, AUTHZ_DECISIONS_MAX);
+}
+
 /* What the newest receipts of a person's wallet say of exports, newest first: 'y' handed over, 'n'
  * not, '.' of something else; all of them of `hash`. */
 static void told_of_exports(const struct person *person, const uint8_t hash[32], char said[8])
 {
-	struct authz_query query = {.kind = AUTHZ_KEY_ED25519, .topic = AUTHZ_QUERY_DECISIONS};
+	static const uint8_t newest[32];
 	static struct authz_receipt receipt;
-	uint8_t space[512];
-	struct buffer out = BUFFER_OF_ARRAY(space);
 	struct cbor_reader r;
-	size_t rows;
+	size_t rows = ask_page(person, newest, &r);
 
 	memset(said, 0, 8);
-	memcpy(query.deployment, rig.deployment, 32);
-	memcpy(query.key, keys_sign_public(&person->world.user), 32);
-	memcpy(query.target, person->world.wallet, 32);
-	CHECK(authz_query_put(&query, &person->world.user, &out) == STATUS_OK);
-	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
-	cbor_reader_init(&r, buffer_bytes(&answer));
-	cbor_take_map(&r, 2);
-	cbor_take_key(&r, 1);
-	rows = cbor_take_array(&r, AUTHZ_DECISIONS_MAX);
 	for (size_t i = 0; i < rows && i < 7; i++) {
 		CHECK(authz_receipt_take(cbor_take_bytes(&r, AUTHZ_DECISIONS_BYTES_MAX),
 		                         &receipt) == STATUS_OK);
@@ -2059,23 +2069,10 @@ static bool read_page(const struct person *person, uint8_t after[32], uint64_t *
                       uint64_t *boots, size_t *count)
 {
 	static struct authz_receipt receipt;
-	struct authz_query query = {.topic = AUTHZ_QUERY_DECISIONS};
-	uint8_t space[AUTHZ_STATEMENT_MAX];
-	struct buffer out = BUFFER_OF_ARRAY(space);
 	struct cbor_reader r;
-	size_t rows;
+	size_t rows = ask_page(person, after, &r);
 	bool more;
 
-	memcpy(query.deployment, rig.deployment, 32);
-	memcpy(query.key, keys_sign_public(&person->world.user), 32);
-	memcpy(query.target, person->world.wallet, 32);
-	memcpy(query.after, after, 32);
-	CHECK(authz_query_put(&query, &person->world.user, &out) == STATUS_OK);
-	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
-	cbor_reader_init(&r, buffer_bytes(&answer));
-	cbor_take_map(&r, 2);
-	cbor_take_key(&r, 1);
-	rows = cbor_take_array(&r, AUTHZ_DECISIONS_MAX);
 	for (size_t i = 0; i < rows; i++) {
 		CHECK(authz_receipt_take(cbor_take_bytes(&r, AUTHZ_DECISIONS_BYTES_MAX),
 		                         &receipt) == STATUS_OK);

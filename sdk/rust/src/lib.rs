@@ -148,12 +148,16 @@ impl Inner {
     async fn batch(&self, all: &[Vec<u8>], atomic: bool) -> Result<Vec<Result<Signature, Error>>, Error> {
         let mut results = Vec::with_capacity(all.len());
         for part in all.chunks(BATCH_MAX) {
-            match self.part(part, atomic).await {
-                Ok(found) => results.extend(found),
-                Err(error) if atomic => return Err(error),
-                // What is wrong with this part takes nothing from the others.
-                Err(error) => results.extend(vec![Err(error); part.len()]),
+            let found = self.part(part, atomic).await;
+            if atomic {
+                // All or none: what stands behind an error is not asked for.
+                for one in found? {
+                    results.push(Ok(one?));
+                }
+                continue;
             }
+            // What is wrong with this part takes nothing from the others.
+            results.extend(found.unwrap_or_else(|error| vec![Err(error); part.len()]));
         }
         Ok(results)
     }

@@ -142,24 +142,38 @@ fn what_is_no_token_is_told_as_such_and_not_sent() {
     }
 }
 
-#[test]
-fn of_each_on_its_own_a_lost_part_or_a_wrong_signature_takes_nothing_from_the_others() {
-    let (signer, seen) = open(Trust::Tls, |key, request, count| {
-        if count > 1 {
-            return Ok((422, None, problem(422, "policy_denied", false)));
-        }
-        let of = |one: &Value| {
-            let mut one = signed(key, &Request { path: SIGN.into(), body: Some(one.clone()), idempotency_key: None, token: None, tls_key: None });
-            one["status"] = json!(200);
-            one
-        };
-        let mut results: Vec<Value> = request.body.as_ref().unwrap()["requests"].as_array().unwrap().iter().map(of).collect();
-        results[1]["signature"] = results[0]["signature"].clone();
-        Ok((200, None, json!({"results": results})))
-    });
+/// The second signature of the first part is another one's, and the second part is refused.
+fn bent_batch(key: &Keypair, request: &Request, count: usize) -> Result<(u16, Option<&'static str>, Value), String> {
+    if count > 1 {
+        return Ok((422, None, problem(422, "policy_denied", false)));
+    }
+    let of = |one: &Value| {
+        let mut one = signed(key, &Request { path: SIGN.into(), body: Some(one.clone()), idempotency_key: None, token: None, tls_key: None });
+        one["status"] = json!(200);
+        one
+    };
+    let mut results: Vec<Value> = request.body.as_ref().unwrap()["requests"].as_array().unwrap().iter().map(of).collect();
+    results[1]["signature"] = results[0]["signature"].clone();
+    Ok((200, None, json!({"results": results})))
+}
+
+fn batch(signer: &ClavigerSigner, atomic: bool) -> Result<Vec<Result<Signature, Error>>, Error> {
     let all: Vec<Vec<u8>> = (0..18).map(|number| vec![1, number]).collect();
     let inner = signer.inner.clone();
-    let each = block_on(signer.on(|_| async move { inner.batch(&all, false).await })).unwrap();
+    block_on(signer.on(|_| async move { inner.batch(&all, atomic).await }))
+}
+
+#[test]
+fn of_all_or_none_nothing_is_asked_for_behind_a_wrong_signature() {
+    let (signer, seen) = open(Trust::Tls, bent_batch);
+    assert_eq!(batch(&signer, true).unwrap_err().reason, "signature_wrong");
+    assert_eq!(seen.at("/api/v1/batch").len(), 1);
+}
+
+#[test]
+fn of_each_on_its_own_a_lost_part_or_a_wrong_signature_takes_nothing_from_the_others() {
+    let (signer, seen) = open(Trust::Tls, bent_batch);
+    let each = batch(&signer, false).unwrap();
     assert_eq!(seen.at("/api/v1/batch").len(), 2);
     for (number, result) in each.iter().enumerate() {
         let reason = result.as_ref().err().map(|error| error.reason.as_str());

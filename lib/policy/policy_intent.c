@@ -339,8 +339,7 @@ static const struct intent_op *place_op(const struct table *t, const struct inte
 {
 	for (uint32_t i = 0; i < rule->code_count; i++) {
 		const struct intent_op *op = &t->ops[rule->code_first + i];
-		if (op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST &&
-		    op->a == place)
+		if (intent_op_is_account(op) && op->a == place)
 			return op;
 	}
 	return NULL;
@@ -651,8 +650,7 @@ static bool number_is(const struct table *t, const struct policy_schema *schema,
 
 static bool op_reads(const struct policy_schema *schema, const struct intent_op *op)
 {
-	unsigned require = op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST
-	                       ? op->op - (unsigned)INTENT_OP_ACCOUNT
+	unsigned require = intent_op_is_account(op) ? op->op - (unsigned)INTENT_OP_ACCOUNT
 	                   : op->op == INTENT_OP_FIELD_KEY || op->op == INTENT_OP_OWNED_MORE
 	                       ? op->a >> 4
 	                       : INTENT_IS_ANY;

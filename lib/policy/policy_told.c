@@ -310,7 +310,7 @@ static unsigned order_of(const struct told *t, const struct intent_op *op)
 	case INTENT_OP_CHECK_SIDES:
 		return 8;
 	default:
-		return op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST ? 1 : 0;
+		return intent_op_is_account(op) ? 1 : 0;
 	}
 }
 
@@ -403,9 +403,8 @@ static bool operations_are_told(const struct told *t, const struct intent_rule *
 	const char *name = words_at(t, rule->name);
 	unsigned reached = 0;
 	for (uint32_t i = 0; i < rule->select_count; i++) {
-		unsigned op = t->ops[rule->select_first + i].op;
-		if (op != INTENT_OP_OWNED &&
-		    (op < INTENT_OP_ACCOUNT || op > INTENT_OP_ACCOUNT_LAST))
+		const struct intent_op *op = &t->ops[rule->select_first + i];
+		if (op->op != INTENT_OP_OWNED && !intent_op_is_account(op))
 			return wrong(t, name, "what chooses it does more than that");
 	}
 	for (uint32_t i = 0; i < rule->code_count; i++) {
@@ -421,7 +420,7 @@ static bool operations_are_told(const struct told *t, const struct intent_rule *
 		if (op->op == INTENT_OP_ACCOUNT + INTENT_IS_ACCOUNT && op->c >= op->a)
 			return wrong(t, name,
 			             "an account is the same as one that does not stand before it");
-		if (op->op < INTENT_OP_ACCOUNT || op->op > INTENT_OP_ACCOUNT_LAST)
+		if (!intent_op_is_account(op))
 			continue;
 		bool own = op->op == INTENT_OP_ACCOUNT + INTENT_OWN;
 		unsigned reason = op->b >> INTENT_MODE_REASON;
@@ -461,7 +460,7 @@ static bool same_op(const struct told *t, const struct intent_rule *one, const s
 {
 	struct intent_op bare = *a, its = *b;
 	struct reads ra = reads_of(a), rb = reads_of(b);
-	bool account = a->op >= INTENT_OP_ACCOUNT && a->op <= INTENT_OP_ACCOUNT_LAST;
+	bool account = intent_op_is_account(a);
 	for (unsigned n = 0; n < 3; n++)
 		if (!same_place(t, one, ra.places[n], other, rb.places[n]))
 			return false;
@@ -496,9 +495,7 @@ static bool same_op(const struct told *t, const struct intent_rule *one, const s
 /* The next place of a rule at or behind operation `from`; code_count: there is none. */
 static uint32_t next_place(const struct told *t, const struct intent_rule *rule, uint32_t from)
 {
-	while (from < rule->code_count &&
-	       (t->ops[rule->code_first + from].op < INTENT_OP_ACCOUNT ||
-	        t->ops[rule->code_first + from].op > INTENT_OP_ACCOUNT_LAST))
+	while (from < rule->code_count && !intent_op_is_account(&t->ops[rule->code_first + from]))
 		from++;
 	return from;
 }

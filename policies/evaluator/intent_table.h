@@ -1,7 +1,7 @@
 /* intent_table: the compiled form of an intent, version 1: what the compiler writes, the evaluator
  * reads and the host checks.
  *
- * For all three, so it includes nothing but <stdint.h> and calls nothing. In words:
+ * For all three, so it includes nothing but <stdbool.h> and <stdint.h> and calls nothing. In words:
  * spec/intent-table.md. Little-endian; offsets are bytes from the table's start, and every part but
  * layouts, words and schema starts at a multiple of 8. A *slot* is one u64 of the evaluator's
  * values, named by its byte offset, so that an operand is one load.
@@ -12,6 +12,7 @@
 #ifndef INTENT_TABLE_H
 #define INTENT_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define INTENT_MAGIC         UINT32_C(0x54495643) /* "CVIT" */
@@ -313,6 +314,12 @@ struct intent_op {
 	uint8_t a;
 	uint16_t b, c, d;
 };
+
+/* It looks at an account of the instruction. */
+static inline bool intent_op_is_account(const struct intent_op *op)
+{
+	return op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST;
+}
 
 /* Layout of data with parts of changing length: one byte, then its arguments (u16 little-endian).
  */

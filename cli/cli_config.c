@@ -407,7 +407,7 @@ const struct cli_command cli_config_check = {
         "  operator_listen = \"0.0.0.0:8201\"  # or CLAVIGER_OPERATOR_LISTEN, --operator-listen; "
         "default: none\n"
         "  store_max_mb = 65536              # or CLAVIGER_STORE_MAX_MB: how large the store "
-        "becomes;\n"
+        "becomes, from 16;\n"
         "                                    # default: as the disk lets it\n"
         "  client_signatures_second = 50     # ceilings of each client, which freeze it when\n"
         "  client_wallets_minute = 20        # passed; CLAVIGER_CLIENT_SIGNATURES_SECOND and so "

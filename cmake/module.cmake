@@ -234,12 +234,12 @@ function(intents)
 	endforeach()
 endfunction()
 
-# script_test(NAME GROUP g [COST s] [TIMEOUT s] COMMAND c...): a test that is no C program. It ends 0 (passed), 77 (this
+# script_test(NAME GROUP g [COST s] [ALONE] [TIMEOUT s] COMMAND c...): a test that is no C program. It ends 0 (passed), 77 (this
 # machine cannot run it: listed, with its last line as the reason) or anything else (failed); it may
 # close with "N passed, N failed", which is then what it counts for. Those of the highest COST begin first: about the
-# seconds that it takes, where they are many.
+# seconds that it takes, where they are many; one that measures runs ALONE, behind all others.
 function(script_test name)
-	cmake_parse_arguments(S "" "GROUP;COST;TIMEOUT" "COMMAND" ${ARGN})
+	cmake_parse_arguments(S "ALONE" "GROUP;COST;TIMEOUT" "COMMAND" ${ARGN})
 	if(CLAVIGER_SANITIZE OR CLAVIGER_FUZZ)
 		return()
 	endif()
@@ -251,7 +251,7 @@ function(script_test name)
 	endif()
 	add_test(NAME ${name} COMMAND ${S_COMMAND} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
 	set_tests_properties(${name} PROPERTIES LABELS ${S_GROUP} TIMEOUT ${S_TIMEOUT}
-		SKIP_RETURN_CODE 77 COST ${S_COST}
+		SKIP_RETURN_CODE 77 COST ${S_COST} RUN_SERIAL ${S_ALONE}
 		ENVIRONMENT "SOURCE_DIR=${CMAKE_SOURCE_DIR};BUILD_DIR=${CMAKE_BINARY_DIR}")
 endfunction()
 

@@ -460,7 +460,7 @@ static void pump(struct signer *signer)
 	signer->now_ms = signer_time_ms();
 	if (signer->unsealed)
 		signer_state_write(&signer->state); /* so that it goes with the next batch */
-	if (signer_store_pump(signer->store) == STATUS_CORRUPT) {
+	if (signer_store_pump(signer->store, signer->now_ms) == STATUS_CORRUPT) {
 		log_event(LOG_ERROR, "store.of_another_time");
 		CHECK(!"the store came back with a state that this signer does not know");
 	}

@@ -13,7 +13,7 @@
 
 enum status signer_demand_room(struct signer_change *job)
 {
-	if (signer_store_fill(job->signer->store).state < SIGNER_FULL)
+	if (!signer_store_is_full(job->signer->store))
 		return STATUS_OK;
 	return signer_refuse(job, CALL_RESULT_STORE_UNAVAILABLE,
 	                     "the signer's disk is full: what takes power away goes on, nothing "

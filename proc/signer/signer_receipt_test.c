@@ -133,10 +133,10 @@ static uint64_t clock_ms;
 static void pump(void)
 {
 	serve();
-	EXPECT(signer_store_pump(state.store) == STATUS_OK);
+	EXPECT(signer_store_pump(state.store, clock_ms) == STATUS_OK);
 	signer_receipts_pump(receipts, clock_ms, false);
 	serve();
-	EXPECT(signer_store_pump(state.store) == STATUS_OK);
+	EXPECT(signer_store_pump(state.store, clock_ms) == STATUS_OK);
 }
 
 /* A sync later. All within the first second: chain heads are for commits. */

@@ -135,23 +135,26 @@ static enum call_result check_flags(struct signer_ticket *ticket)
 	return CALL_RESULT_DONE;
 }
 
-/* One client's requests leave tickets for the others' (A25): it may have twice as many as are free,
- * so that one alone gets two thirds, two get two fifths each, and whoever comes next still finds
- * some. Whoever sends its token is it. */
+/* One client's requests leave tickets for the others' (A25): it may have twice as many at work as
+ * none works on, so that one alone gets two thirds, two get two fifths each, and whoever comes next
+ * still finds some. Whoever sends its token is it. Tickets with an answer are nobody's: a flood's
+ * refusals, which wait for the ring, take nothing from others. */
 static bool share_is_spent(const struct signer_sign *sign, const struct signer_ticket *ticket)
 {
-	size_t left = SIGNER_TICKETS_MAX - sign->in_use, count = 0;
+	size_t all = 0, same = 0;
 
-	if (sign->in_use <= TICKETS_SHARE * left)
+	if (sign->in_use <= TICKETS_SHARE * (SIGNER_TICKETS_MAX - sign->in_use))
 		return false; /* this one and fewer others */
 	for (size_t i = 0; i < SIGNER_TICKETS_MAX; i++) {
 		const struct signer_ticket *other = &sign->tickets[i];
 
-		count += other != ticket && other->step != SIGNER_STEP_FREE &&
-		         other->step != SIGNER_STEP_ANSWER &&
-		         memcmp(other->token_hash, ticket->token_hash, 32) == 0;
+		if (other == ticket || other->step == SIGNER_STEP_FREE ||
+		    other->step == SIGNER_STEP_ANSWER)
+			continue;
+		all++;
+		same += memcmp(other->token_hash, ticket->token_hash, 32) == 0;
 	}
-	return count != 0 && count >= TICKETS_SHARE * left;
+	return same != 0 && same >= TICKETS_SHARE * (SIGNER_TICKETS_MAX - 1 - all);
 }
 
 static void take_id(struct signer_sign *sign, uint8_t ret_id[32])

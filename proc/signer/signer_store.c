@@ -2,6 +2,7 @@
 #include "signer_store.h"
 
 #include "base_check.h"
+#include "log_line.h"
 
 /* What answers are awaited, in the order in which they were asked for: the store answers in order.
  */
@@ -23,6 +24,8 @@ struct awaited {
 	uint8_t id[32];
 	uint64_t tag;
 };
+
+#define NO_SPACE_MS 500 /* then it is tried again */
 
 #define AWAITED_MAX 128 /* at least LOADS_MAX + APPENDS_MAX + 3 */
 
@@ -63,8 +66,10 @@ struct signer_store {
 	struct batch flying, gathering;
 	bool owes; /* a commit that wanted the TPM is in the store without it; the next one binds */
 	enum commit_state commit;
-	size_t staged_len; /* bytes of flying.ops that were staged and checked */
-	size_t asked_len;  /* bytes that the STAGE in flight reaches to */
+	size_t staged_len;         /* bytes of flying.ops that were staged and checked */
+	size_t asked_len;          /* bytes that the STAGE in flight reaches to */
+	bool no_space;             /* the store had no space for it; said once */
+	uint64_t now_ms, again_ms; /* it begins anew then */
 	uint64_t committed, bound;
 
 	struct awaited queue[AWAITED_MAX];
@@ -594,7 +599,8 @@ static void move_commit(struct signer_store *store)
 			return;
 		begin_batch(store);
 	}
-	if (store->commit != COMMIT_STAGING || store->asked_len != store->staged_len)
+	if (store->commit != COMMIT_STAGING || store->asked_len != store->staged_len ||
+	    store->now_ms < store->again_ms)
 		return;
 	if (store->staged_len < store->flying.len)
 		ask_stage(store);
@@ -640,6 +646,19 @@ static enum status take_loaded(struct signer_store *store, const struct awaited 
 	return STATUS_OK;
 }
 
+/* stage_later: the store has no space for the batch, and dropped what was staged of it. Somebody
+ * makes room, or not: what it holds stays in force here, and all else goes on. */
+static void stage_later(struct signer_store *store)
+{
+	if (!store->no_space)
+		log_event(LOG_ERROR, "store.no_space");
+	store->no_space = true;
+	memcpy(store->staged, store->root, 32);
+	store->staged_len = store->asked_len = 0;
+	store->commit = COMMIT_STAGING;
+	store->again_ms = store->now_ms + NO_SPACE_MS;
+}
+
 /* Goes over the staged operations with their paths from root to root. */
 static enum status take_staged(struct signer_store *store, struct bytes message)
 {
@@ -649,8 +668,11 @@ static enum status take_staged(struct signer_store *store, struct bytes message)
 
 	if (status != STATUS_OK)
 		return status;
+	if (staged.head.status == STATUS_BUSY)
+		stage_later(store);
 	if (staged.head.status != STATUS_OK)
-		return (enum status)staged.head.status;
+		return staged.head.status == STATUS_BUSY ? STATUS_OK
+		                                         : (enum status)staged.head.status;
 	while (store->staged_len < store->asked_len) {
 		struct store_op op = op_at(&store->flying, store->staged_len);
 		struct store_path path;
@@ -673,6 +695,7 @@ static enum status take_staged(struct signer_store *store, struct bytes message)
  * paths lead to its root; it counts when it is anchored. */
 static void written(struct signer_store *store)
 {
+	store->no_space = false;
 	store->seq++;
 	memcpy(store->root, store->staged, 32);
 	store->commit = COMMIT_ANCHORING;
@@ -719,8 +742,11 @@ static enum status take_committed(struct signer_store *store, struct bytes messa
 
 	if (status != STATUS_OK)
 		return status;
+	if (committed.head.status == STATUS_BUSY)
+		stage_later(store);
 	if (committed.head.status != STATUS_OK)
-		return (enum status)committed.head.status;
+		return committed.head.status == STATUS_BUSY ? STATUS_OK
+		                                            : (enum status)committed.head.status;
 	if (committed.seq != store->seq + 1 || memcmp(committed.root, store->staged, 32) != 0)
 		return STATUS_MALFORMED;
 	written(store);
@@ -765,6 +791,20 @@ static enum status take_fill(struct signer_store *store, struct bytes message)
 struct call_store_fill signer_store_fill(const struct signer_store *store)
 {
 	return store->fill;
+}
+
+bool signer_store_is_full(const struct signer_store *store)
+{
+	const struct call_store_fill *fill = &store->fill;
+	uint64_t coming = store->gathering.len;
+
+	if (store->commit != COMMIT_IDLE)
+		coming += store->flying.len;
+	if (fill->state_bytes == 0)
+		return false;
+	/* Twice: the values before are kept until the next commit (spec/store.md). */
+	return fill->state >= SIGNER_FULL ||
+	       2 * coming * 100 > fill->state_bytes * (SIGNER_FULL - fill->state);
 }
 
 static uint32_t answer_kind(const struct awaited *awaited)
@@ -883,8 +923,9 @@ static enum status rejoin(struct signer_store *store)
 	return STATUS_CORRUPT;
 }
 
-enum status signer_store_pump(struct signer_store *store)
+enum status signer_store_pump(struct signer_store *store, uint64_t now_ms)
 {
+	store->now_ms = now_ms;
 	for (;;) {
 		enum status status = ipc_take(store->channel, &store->in);
 

@@ -176,10 +176,14 @@ MUST_USE enum status signer_store_put_item(struct signer_store *store, uint32_t 
 
 /* signer_store_fill is how full the store says that it is. */
 struct call_store_fill signer_store_fill(const struct signer_store *store);
+/* signer_store_is_full: nothing that gives power may come any more. What is on its way counts, so
+ * that many who come together do not take what is kept back (CALL_STORE_RESERVE). */
+bool signer_store_is_full(const struct signer_store *store);
 
-/* signer_store_pump takes answers and sends what can be sent. STATUS_OK; STATUS_IO while the store
- * is away (it is being restarted; loads in flight were answered IO); STATUS_CORRUPT when the store
- * came back with a state that the signer does not know: halt. */
-MUST_USE enum status signer_store_pump(struct signer_store *store);
+/* signer_store_pump takes answers and sends what can be sent; what the store had no space for,
+ * twice a second again. STATUS_OK; STATUS_IO while the store is away (it is being restarted; loads
+ * in flight were answered IO); STATUS_CORRUPT when the store came back with a state that the signer
+ * does not know: halt. */
+MUST_USE enum status signer_store_pump(struct signer_store *store, uint64_t now_ms);
 
 #endif

@@ -19,6 +19,7 @@ static const struct ipc_shape shape = {CALL_STORE_SLOT_BYTES, 16, 0};
 static struct ipc_memory memory;
 static struct ipc_channel signer_end, store_end;
 static struct signer_store *store;
+static uint64_t now_ms;
 
 /* What the TPM's budget says, and what it was asked. */
 static enum signer_write write_now = SIGNER_WRITE_NOW;
@@ -157,14 +158,14 @@ static void test_a_list_comes_page_by_page_and_one_at_a_time(void)
 	asked = answer("abc", STATUS_OK, true);
 	EXPECT(asked.kind == CALL_STORE_VALUE_CREDENTIAL && asked.from_start == 1 &&
 	       asked.max == 3);
-	EXPECT(signer_store_pump(store) == STATUS_OK && is_heard("abc", true));
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK && is_heard("abc", true));
 	ask('c', 3);
 	asked = answer("d", STATUS_OK, false);
 	EXPECT(asked.from_start == 0 && asked.after[31] == 'c');
-	EXPECT(signer_store_pump(store) == STATUS_OK && is_heard("d", false));
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK && is_heard("d", false));
 	ask('d', 3);
 	answer("", STATUS_OK, false);
-	EXPECT(signer_store_pump(store) == STATUS_OK && is_heard("", false));
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK && is_heard("", false));
 	stop();
 }
 
@@ -185,7 +186,7 @@ static void test_a_list_that_is_none_is_a_broken_peers(void)
 		start();
 		ask(lies[i].after, 3);
 		answer(lies[i].firsts, STATUS_OK, false);
-		EXPECT(signer_store_pump(store) == STATUS_IO);
+		EXPECT(signer_store_pump(store, now_ms) == STATUS_IO);
 		stop();
 	}
 }
@@ -197,14 +198,16 @@ static void test_a_store_that_cannot_list_says_so_and_nothing_hangs(void)
 	start();
 	ask(0, 3);
 	answer("", STATUS_CORRUPT, false);
-	EXPECT(signer_store_pump(store) == STATUS_OK && heard(STATUS_CORRUPT, &more) != NULL);
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK &&
+	       heard(STATUS_CORRUPT, &more) != NULL);
 	/* Whatever else it says is a store that is away, also what would have us wait. */
 	for (uint32_t status = STATUS_MALFORMED; status < STATUS_COUNT + 2; status++) {
 		if (status == STATUS_CORRUPT)
 			continue;
 		ask(0, 3);
 		answer("", status, false);
-		EXPECT(signer_store_pump(store) == STATUS_OK && heard(STATUS_IO, &more) != NULL);
+		EXPECT(signer_store_pump(store, now_ms) == STATUS_OK &&
+		       heard(STATUS_IO, &more) != NULL);
 	}
 	stop();
 }
@@ -221,7 +224,8 @@ static void test_what_is_on_its_way_is_not_loaded(void)
 	EXPECT(signer_store_writes(store, CALL_STORE_VALUE_CHAIN, id) &&
 	       !signer_store_writes(store, CALL_STORE_VALUE_CHAIN, other));
 	EXPECT(signer_store_load(store, CALL_STORE_VALUE_CHAIN, id) == STATUS_OK); /* as it was */
-	EXPECT(signer_store_pump(store) == STATUS_OK && signer_store_gathering(store) == batch + 1);
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK &&
+	       signer_store_gathering(store) == batch + 1);
 	EXPECT(signer_store_load(store, CALL_STORE_VALUE_CHAIN, id) == STATUS_BUSY);
 	EXPECT(signer_store_load(store, CALL_STORE_VALUE_CHAIN, other) == STATUS_OK);
 	EXPECT(signer_store_writes(store, CALL_STORE_VALUE_CHAIN, id));
@@ -232,14 +236,14 @@ static void test_what_is_on_its_way_is_not_loaded(void)
  * then durable: `seq` of them are. */
 enum sent { NOTHING, LIGHT, FOR_THE_TPM };
 
-static enum sent commits(uint64_t seq)
+static enum sent commit_answered(uint64_t seq, enum status status)
 {
 	static uint8_t request_bytes[CALL_STORE_SLOT_BYTES];
 	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
-	struct call_store_committed done = {.seq = seq};
+	struct call_store_committed done = {.head.status = status, .seq = seq};
 	struct store_request request;
 
-	EXPECT(signer_store_pump(store) == STATUS_OK);
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK);
 	if (ipc_take(&store_end, &message) != STATUS_OK)
 		return NOTHING;
 	CHECK(message.kind == CALL_STORE_COMMIT &&
@@ -249,8 +253,13 @@ static enum sent commits(uint64_t seq)
 	done.head.request = request.request;
 	CHECK(ipc_put(&store_end, CALL_STORE_COMMIT_ANSWER, bytes_of(&done, sizeof(done))) ==
 	      STATUS_OK);
-	EXPECT(signer_store_pump(store) == STATUS_OK);
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK);
 	return request.of.commit.keeps_undo == 1 ? FOR_THE_TPM : LIGHT;
+}
+
+static enum sent commits(uint64_t seq)
+{
+	return commit_answered(seq, STATUS_OK);
 }
 
 /* Asks for a write as a freeze does: it has a record to be written, whose place is taken by a mark
@@ -321,6 +330,64 @@ static void test_what_gives_power_waits_for_its_write(void)
 	stop();
 }
 
+/* stage_refused takes the STAGE that is asked for and says that there is no space; false: none was.
+ */
+static bool stage_refused(void)
+{
+	static uint8_t request_bytes[CALL_STORE_SLOT_BYTES], space[4096];
+	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct store_request request;
+
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK);
+	if (ipc_take(&store_end, &message) != STATUS_OK)
+		return false;
+	CHECK(message.kind == CALL_STORE_STAGE &&
+	      store_take_request(message.kind, buffer_bytes(&message.payload), &request) ==
+	          STATUS_OK);
+	CHECK(store_answer_failed(message.kind, request.request, STATUS_BUSY, &out) == STATUS_OK);
+	CHECK(ipc_put(&store_end, CALL_STORE_STAGE_ANSWER, buffer_bytes(&out)) == STATUS_OK);
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK);
+	return true;
+}
+
+/* R2: a full disk is no broken peer. It was ended for it without end, and loads with it. */
+static void test_a_batch_without_space_is_tried_again_and_the_store_lives(void)
+{
+	static const uint8_t id[32] = {1};
+	uint64_t frozen, batch;
+
+	start();
+	freeze(7);
+	EXPECT(commit_answered(1, STATUS_BUSY) == FOR_THE_TPM);
+	EXPECT(ipc_memory_complaint(&memory, 0) == IPC_COMPLAINT_NONE);
+	EXPECT(commits(1) == NOTHING); /* not at once */
+	EXPECT(signer_store_load(store, CALL_STORE_VALUE_CHAIN, id) == STATUS_OK);
+	{
+		static uint8_t request_bytes[CALL_STORE_SLOT_BYTES];
+		struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
+
+		EXPECT(ipc_take(&store_end, &message) == STATUS_OK &&
+		       message.kind == CALL_STORE_LOAD);
+	}
+	stop();
+
+	start();
+	frozen = freeze(7);
+	EXPECT(commit_answered(1, STATUS_BUSY) == FOR_THE_TPM);
+	now_ms += 500;
+	EXPECT(commits(1) == FOR_THE_TPM && signer_store_committed(store) < frozen);
+	signer_store_anchored(store);
+	EXPECT(signer_store_bound(store) == frozen);
+	EXPECT(signer_store_put(store, CALL_STORE_VALUE_CHAIN, id, bytes_of_text("head"), &batch) ==
+	       STATUS_OK);
+	EXPECT(stage_refused() && !stage_refused());
+	now_ms += 500;
+	EXPECT(stage_refused()); /* whole, from its beginning */
+	EXPECT(ipc_memory_complaint(&memory, 0) == IPC_COMPLAINT_NONE);
+	stop();
+}
+
 int main(void)
 {
 	keys_open();
@@ -330,5 +397,6 @@ int main(void)
 	RUN(test_what_is_on_its_way_is_not_loaded);
 	RUN(test_what_takes_power_goes_to_the_store_without_a_write_and_is_bound_by_the_next);
 	RUN(test_what_gives_power_waits_for_its_write);
+	RUN(test_a_batch_without_space_is_tried_again_and_the_store_lives);
 	return test_summary();
 }

@@ -66,7 +66,7 @@ enum status signer_refuse(struct signer_change *of, enum call_result result, con
 
 static void pump(void)
 {
-	CHECK(signer_store_pump(signer.store) != STATUS_CORRUPT);
+	CHECK(signer_store_pump(signer.store, 0) != STATUS_CORRUPT);
 	signer_update_pump(&signer);
 }
 

@@ -18,7 +18,7 @@
 
 #define FILE_BYTES_MAX (UINT64_C(1) << 42)
 #define ROOM_WAIT_US   200
-#define MAX_MIB_LEAST  8
+#define MAX_MIB_LEAST  16 /* the largest value is half of what is kept back then (DB_RESERVE) */
 #define IDLE_WAIT_US   100000
 #define EXIT_BROKEN    74
 #define FILL_EACH      64 /* requests between two looks at how full it is */
@@ -125,7 +125,7 @@ static enum status store_open_files(struct proc *proc)
 	}
 	status = proc_setting_number(proc, "store_max_mb", 0, FILE_BYTES_MAX >> 20, &max_mib);
 	if (status != STATUS_OK || (max_mib != 0 && max_mib < MAX_MIB_LEAST)) {
-		complain(LOG_ERROR, "store.malformed", "store_max_mb is a number from 8");
+		complain(LOG_ERROR, "store.malformed", "store_max_mb is a number from 16");
 		close(directory);
 		return STATUS_MALFORMED;
 	}

@@ -160,13 +160,10 @@ static enum call_result sign(uint64_t lamports)
 	return sign_bytes(buffer_bytes(&message), 0).result;
 }
 
-/* Sends requests and takes as many answers; results in the order of the requests. */
-static size_t exchange(struct call_sign_request *requests, size_t count,
-                       struct call_sign_answer *ret_answers, int64_t timeout_us)
+static void put(struct call_sign_request *requests, size_t count,
+                struct call_sign_answer *ret_answers)
 {
 	static uint8_t space[CALL_BRIDGE_SLOT_BYTES];
-	uint64_t first = rig.next_id + 1;
-	size_t got = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		struct buffer out = BUFFER_OF_ARRAY(space);
@@ -178,6 +175,15 @@ static size_t exchange(struct call_sign_request *requests, size_t count,
 		       STATUS_BUSY)
 			usleep(100);
 	}
+}
+
+/* The answers to what was put last: how many came, each within this time of the one before. */
+static size_t take(const struct call_sign_request *requests, size_t count,
+                   struct call_sign_answer *ret_answers, int64_t timeout_us)
+{
+	uint64_t first = requests[0].request;
+	size_t got = 0;
+
 	while (got < count) {
 		struct ipc_message message = {.kind = 0};
 		struct call_sign_answer answer;
@@ -193,6 +199,14 @@ static size_t exchange(struct call_sign_request *requests, size_t count,
 		got++;
 	}
 	return got;
+}
+
+/* Sends requests and takes as many answers; results in the order of the requests. */
+static size_t exchange(struct call_sign_request *requests, size_t count,
+                       struct call_sign_answer *ret_answers, int64_t timeout_us)
+{
+	put(requests, count, ret_answers);
+	return take(requests, count, ret_answers, timeout_us);
 }
 
 static uint8_t batch_space[CALL_BATCH_MAX][512];
@@ -682,29 +696,38 @@ static void test_a_users_key_is_not_imported_as_a_wallet(void)
 	EXPECT(import(other, "twice") == STATUS_REFUSED);
 }
 
-/* Sends `count` requests of one client while nothing can be decided: how many are refused. */
-static size_t flood(const struct rig_world *of, size_t count)
+/* Sends requests of one client, and behind them of another one, while nothing can be decided: how
+ * many of either are refused. If there are others', the signer finds all in its ring at once. */
+static void flood(const struct rig_world *of, size_t count, const struct rig_world *behind,
+                  size_t behind_count, size_t ret_spent[2])
 {
 	static struct call_sign_request requests[90];
 	static struct call_sign_answer answers[90];
 	static uint8_t messages[90][512];
-	size_t spent = 0, got;
+	pid_t signer = rig_child(&rig, PROC_signer)->pid;
+	size_t got;
 
+	CHECK(count + behind_count <= 90);
 	memset(answers, 0, sizeof(answers));
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count + behind_count; i++) {
+		const struct rig_world *world_of = i < count ? of : behind;
 		struct buffer message = BUFFER_OF_ARRAY(messages[i]);
 
-		rig_transfer_message(of->address, of->recipient, 10 + i, 99, &message);
-		requests[i] = rig_sign_request(of, buffer_bytes(&message));
+		rig_transfer_message(world_of->address, world_of->recipient, 10 + i, 99, &message);
+		requests[i] = rig_sign_request(world_of, buffer_bytes(&message));
 	}
-	got = exchange(requests, count, answers, 200000);
-	for (size_t i = 0; i < count; i++)
+	if (behind_count != 0)
+		kill(signer, SIGSTOP);
+	put(requests, count + behind_count, answers);
+	kill(signer, SIGCONT);
+	got = take(requests, count + behind_count, answers, 200000);
+	ret_spent[0] = ret_spent[1] = 0;
+	for (size_t i = 0; i < count + behind_count; i++)
 		if (answers[i].result == CALL_RESULT_SHARE_SPENT) {
-			spent++;
+			ret_spent[i >= count]++;
 			EXPECT(answers[i].retry_after_ms != 0);
 		}
-	EXPECT(got == spent);
-	return spent;
+	EXPECT(got == ret_spent[0] + ret_spent[1]);
 }
 
 /* A25: a client leaves room for others, two of them leave room for a third, and each is told when
@@ -715,6 +738,7 @@ static void test_a_flood_does_not_take_all_tickets(void)
 	struct call_sign_request request;
 	static uint8_t space[512];
 	uint8_t id[32];
+	size_t spent[2];
 	pid_t verifier;
 
 	fresh("quiet", 3000000, id);
@@ -727,8 +751,13 @@ static void test_a_flood_does_not_take_all_tickets(void)
 	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
 	verifier = rig_child(&rig, PROC_verifier)->pid;
 	kill(verifier, SIGSTOP); /* all wait */
-	EXPECT(flood(&world, 90) == 90 - 64);
-	EXPECT(flood(&second, 40) == 40 - 21);
+	flood(&world, 90, NULL, 0, spent);
+	EXPECT(spent[0] == 90 - 64);
+	/* What waits to be refused is no room that another one lacks. */
+	flood(&world, 28, &second, 4, spent);
+	EXPECT(spent[0] == 28 && spent[1] == 0);
+	flood(&second, 40, NULL, 0, spent);
+	EXPECT(spent[0] == 40 - (21 - 4));
 	/* Another client's request is taken and, with a verifier, signed. */
 	kill(verifier, SIGCONT);
 	{

@@ -10,7 +10,9 @@ import { pathToFileURL } from 'node:url';
 export const source = process.env.SOURCE_DIR ?? process.cwd();
 export const AT = Date.UTC(2026, 10, 26) / 1000;
 const tool = path.resolve(process.env.BUILD_DIR ?? 'build', 'bin/claviger');
-const run = promisify(execFile);
+const execute = promisify(execFile);
+/** A child that does not end is a failure of its case, not of the whole run. */
+const run = (program, words, options) => execute(program, words, { timeout: 120_000, ...options });
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'claviger-evidence-'));
 
 const tsc = path.join(source, 'node_modules/typescript/bin/tsc');

@@ -7,15 +7,20 @@
 #include <string.h>
 
 #include "base_check.h"
+#include "cli_out.h"
+
+#define COMPLAINT_MAX 8192 /* what is longer is cut */
 
 void cli_complain(const struct cli_call *call, const char *format, ...)
 {
+	char text[COMPLAINT_MAX];
 	va_list list;
 
 	fprintf(stderr, "claviger %s: ", call->command->name);
 	va_start(list, format);
-	vfprintf(stderr, format, list);
+	(void)vsnprintf(text, sizeof(text), format, list);
 	va_end(list);
+	cli_out_plain(stderr, bytes_of_text(text)); /* much of it is what a server said */
 	fputc('\n', stderr);
 }
 

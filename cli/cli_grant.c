@@ -598,9 +598,9 @@ void cli_grant_out(struct cli_out *out, const struct authz_grant_answer *answer)
 	cli_out_name(out, "live");
 	cli_out_bool(out, answer->live);
 	cli_out_name(out, "not_before");
-	cli_out_number(out, grant->not_before_s);
+	cli_out_time(out, grant->not_before_s);
 	cli_out_name(out, "expires");
-	cli_out_number(out, grant->expires_s);
+	cli_out_time(out, grant->expires_s);
 	cli_out_name(out, "counters");
 	cli_out_open(out, '[');
 	for (size_t i = 0; i < answer->left_count; i++) {
@@ -624,14 +624,6 @@ void cli_grant_out(struct cli_out *out, const struct authz_grant_answer *answer)
 	cli_out_close(out, '}');
 }
 
-static void show_grant(const struct authz_grant_answer *answer)
-{
-	struct cli_out out = {.file = stdout};
-
-	cli_grant_out(&out, answer);
-	cli_out_line(&out);
-}
-
 static int run_list(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
@@ -643,6 +635,7 @@ static int run_list(struct cli_call *call)
 	};
 	static struct authz_wallet_record wallet;
 	static struct authz_grant_answer grant;
+	struct cli_out out = {.file = stdout, .lines = !call->json};
 	struct keys_sign_key key;
 	struct cli_server server;
 	struct bytes answer;
@@ -662,8 +655,10 @@ static int run_list(struct cli_call *call)
 		                   wallet.id, &answer);
 		if (result == CLI_YES && authz_grant_answer_take(answer, &grant) != STATUS_OK)
 			result = CLI_UNSURE;
-		if (result == CLI_YES)
-			show_grant(&grant);
+		if (result != CLI_YES)
+			break;
+		cli_grant_out(&out, &grant);
+		cli_out_line(&out);
 	}
 	SECRET_WIPE(key);
 	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;

@@ -187,3 +187,56 @@ enum status cli_json_each(const struct cli_json_node *object,
 	}
 	return STATUS_OK;
 }
+
+/* ---- for people ---- */
+
+#define SHOWN_DEPTH_MAX 8 /* objects and arrays inside one another */
+
+static void put_node(struct cli_out *out, const struct cli_json_node *node, unsigned depth);
+
+struct showing {
+	struct cli_out *out;
+	unsigned depth;
+};
+
+static enum status put_member(void *context, struct bytes name, const struct cli_json_node *value)
+{
+	const struct showing *showing = context;
+
+	cli_out_name(showing->out, (const char *)name.data); /* yyjson ends it with a zero */
+	put_node(showing->out, value, showing->depth);
+	return STATUS_OK;
+}
+
+static void put_node(struct cli_out *out, const struct cli_json_node *node, unsigned depth)
+{
+	struct showing inside = {out, depth + 1};
+	struct bytes text;
+	uint64_t number;
+	size_t count;
+	bool flag;
+
+	if (cli_json_text(node, &text)) {
+		cli_out_text(out, text);
+	} else if (cli_json_u64(node, &number)) {
+		cli_out_number(out, number);
+	} else if (cli_json_bool(node, &flag)) {
+		cli_out_bool(out, flag);
+	} else if (depth < SHOWN_DEPTH_MAX && cli_json_is_object(node)) {
+		cli_out_open(out, '{');
+		(void)!cli_json_each(node, put_member, &inside);
+		cli_out_close(out, '}');
+	} else if (depth < SHOWN_DEPTH_MAX && cli_json_count(node, &count)) {
+		cli_out_open(out, '[');
+		for (size_t i = 0; i < count; i++)
+			put_node(out, cli_json_item(node, i), depth + 1);
+		cli_out_close(out, ']');
+	} else {
+		cli_out_null(out);
+	}
+}
+
+void cli_json_out(struct cli_out *out, const struct cli_json_node *node)
+{
+	put_node(out, node, 0);
+}

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base_bytes.h"
+#include "cli_out.h"
 
 #define CLI_JSON_FILE_MAX (64u * 1024 * 1024) /* bytes: lookup tables of a whole site */
 
@@ -52,5 +53,9 @@ MUST_USE enum status cli_json_each(const struct cli_json_node *object,
                                    enum status (*visit)(void *context, struct bytes name,
                                                         const struct cli_json_node *value),
                                    void *context);
+
+/* cli_json_out writes what stands in a node, which may be NULL; what nests deeper than any of our
+ * answers is left out. */
+void cli_json_out(struct cli_out *out, const struct cli_json_node *node);
 
 #endif

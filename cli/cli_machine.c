@@ -64,60 +64,11 @@ static int ask(struct door *door, const char *method, const char *path, struct b
 	return CLI_UNSURE;
 }
 
-static void put_body(const struct door *door)
-{
-	fwrite(door->server.body.data, 1, door->server.body.len, stdout);
-	putchar('\n');
-}
-
 /* put_text prints what the server says: nothing that a terminal would obey. */
 static void put_text(struct bytes text)
 {
 	for (size_t i = 0; i < text.len; i++)
 		putchar(text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i] : '?');
-}
-
-/* show prints an object's members as lines, those of an object in it below its name. */
-struct showing {
-	int depth;
-};
-
-static enum status show(void *context, struct bytes name, const struct cli_json_node *value)
-{
-	struct showing *showing = context, below = {showing->depth + 1};
-	struct bytes text = bytes_of(NULL, 0);
-	uint64_t number;
-	size_t count;
-	bool flag;
-
-	printf("%*s", 2 * showing->depth, "");
-	put_text(name);
-	printf("%*s ", name.len < 20 ? 20 - (int)name.len : 0, "");
-	if (cli_json_is_object(value)) {
-		putchar('\n');
-		return cli_json_each(value, show, &below);
-	}
-	if (cli_json_text(value, &text))
-		put_text(text);
-	else if (cli_json_u64(value, &number))
-		printf("%" PRIu64, number);
-	else if (cli_json_bool(value, &flag))
-		printf(flag ? "yes" : "no");
-	else if (cli_json_count(value, &count))
-		for (size_t i = 0; i < count; i++)
-			if (cli_json_text(cli_json_item(value, i), &text)) {
-				printf("%s", i == 0 ? "" : ", ");
-				put_text(text);
-			}
-	putchar('\n');
-	return STATUS_OK;
-}
-
-static int show_all(const struct cli_json_node *object)
-{
-	struct showing showing = {0};
-
-	return cli_json_each(object, show, &showing) == STATUS_OK ? CLI_YES : CLI_UNSURE;
 }
 
 /* ---- status, config ---- */
@@ -157,11 +108,8 @@ static int show_answer(struct cli_call *call, const char *path, const char *memb
 		result = ask(&door, "GET", path, bytes_of(NULL, 0));
 	if (result == CLI_YES && out != NULL)
 		result = keep_manifest(&door, out);
-	if (result == CLI_YES && call->json)
-		put_body(&door);
-	else if (result == CLI_YES)
-		result = show_all(member == NULL ? door.answer.root
-		                                 : cli_json_member(door.answer.root, member));
+	if (result == CLI_YES)
+		result = cli_server_show(&door.server, member);
 	return cli_finish(call, result);
 }
 

@@ -5,38 +5,30 @@
 
 #include "base_check.h"
 #include "base_encode.h"
+#include "cli_time.h"
+
+#define VALUE_COLUMN 20 /* where values stand behind short names */
+
+static bool in_array(const struct cli_out *out)
+{
+	return (out->arrays >> out->depth & 1) != 0;
+}
 
 static void begin_value(struct cli_out *out)
 {
-	if (out->comma)
-		fputc(',', out->file);
+	if (out->comma && (!out->lines || in_array(out)))
+		fputs(out->lines ? ", " : ",", out->file);
+	else if (out->lines && out->depth > 0)
+		fprintf(out->file, "%*s ", out->pad, "");
 	out->comma = true;
+	out->block = false;
 }
 
-void cli_out_name(struct cli_out *out, const char *name)
+/* end_value ends the line of what is no item of an array. */
+static void end_value(struct cli_out *out)
 {
-	begin_value(out);
-	fprintf(out->file, "\"%s\":", name);
-	out->comma = false;
-}
-
-void cli_out_open(struct cli_out *out, char bracket)
-{
-	begin_value(out);
-	fputc(bracket, out->file);
-	out->comma = false;
-}
-
-void cli_out_close(struct cli_out *out, char bracket)
-{
-	fputc(bracket, out->file);
-	out->comma = true;
-}
-
-void cli_out_line(struct cli_out *out)
-{
-	fputc('\n', out->file);
-	out->comma = false;
+	if (out->lines && !in_array(out))
+		fputc('\n', out->file);
 }
 
 /* take_character decodes one UTF-8 sequence at *at and steps over it; U+FFFD for a bad byte. */
@@ -73,9 +65,9 @@ static bool is_active(uint32_t c)
 	       (c >= 0xe0000 && c <= 0xe007f);
 }
 
-static void put_character(FILE *file, uint32_t c)
+static void put_character(FILE *file, uint32_t c, bool quoted)
 {
-	if (c == '"' || c == '\\')
+	if (quoted && (c == '"' || c == '\\'))
 		fprintf(file, "\\%c", (char)c);
 	else if (c == '\n')
 		fputs("\\n", file);
@@ -95,37 +87,161 @@ static void put_character(FILE *file, uint32_t c)
 		        (char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f)));
 }
 
-void cli_out_text(struct cli_out *out, struct bytes text)
+/* put_characters returns how many characters it wrote, escapes counted as one. */
+static int put_characters(struct cli_out *out, struct bytes text)
+{
+	int count = 0;
+
+	for (size_t at = 0; at < text.len; count++)
+		put_character(out->file, take_character(text, &at), !out->lines);
+	return count;
+}
+
+void cli_out_name(struct cli_out *out, const char *name)
+{
+	if (out->lines) {
+		int indent = 2 * (int)(out->depth - 1);
+
+		if (out->bullet)
+			fprintf(out->file, "%*s- ", indent - 2, "");
+		else
+			fprintf(out->file, "%*s", indent, "");
+		out->bullet = false;
+		out->pad = VALUE_COLUMN - put_characters(out, bytes_of_text(name));
+		if (out->pad < 0)
+			out->pad = 0;
+	} else {
+		begin_value(out);
+		fputc('"', out->file);
+		put_characters(out, bytes_of_text(name));
+		fputs("\":", out->file);
+	}
+	out->comma = false;
+}
+
+static void open_lines(struct cli_out *out, bool array)
+{
+	bool item = in_array(out);
+
+	if (out->depth == 0 && out->again)
+		fputc('\n', out->file);
+	/* What a name's line ends with: the first item of an array, or an object itself. */
+	if (!array && out->depth > 0 && (!item || !out->comma))
+		fputc('\n', out->file);
+	CHECK(out->depth < 31);
+	out->depth++;
+	out->arrays = (out->arrays & ~(1u << out->depth)) | (uint32_t)array << out->depth;
+	out->bullet = item;
+	out->again = false;
+}
+
+static void close_lines(struct cli_out *out, bool array)
+{
+	if (array && !out->comma)
+		fprintf(out->file, "%*s none\n", out->pad, "");
+	else if (array && !out->block)
+		fputc('\n', out->file);
+	CHECK(out->depth > 0);
+	out->depth--;
+	out->bullet = false;
+	out->block = true;
+}
+
+void cli_out_open(struct cli_out *out, char bracket)
+{
+	if (out->lines) {
+		open_lines(out, bracket == '[');
+	} else {
+		begin_value(out);
+		fputc(bracket, out->file);
+	}
+	out->comma = false;
+}
+
+void cli_out_close(struct cli_out *out, char bracket)
+{
+	if (out->lines)
+		close_lines(out, bracket == ']');
+	else
+		fputc(bracket, out->file);
+	out->comma = true;
+}
+
+void cli_out_line(struct cli_out *out)
+{
+	if (!out->lines)
+		fputc('\n', out->file);
+	out->again = true;
+	out->comma = false;
+}
+
+/* put_quoted writes what JSON puts into quotation marks. */
+static void put_quoted(struct cli_out *out, struct bytes text)
 {
 	begin_value(out);
-	fputc('"', out->file);
-	for (size_t at = 0; at < text.len;)
-		put_character(out->file, take_character(text, &at));
-	fputc('"', out->file);
+	if (!out->lines)
+		fputc('"', out->file);
+	put_characters(out, text);
+	if (!out->lines)
+		fputc('"', out->file);
+	end_value(out);
+}
+
+void cli_out_text(struct cli_out *out, struct bytes text)
+{
+	put_quoted(out, out->lines && text.len == 0 ? bytes_of_text("-") : text);
 }
 
 void cli_out_number(struct cli_out *out, uint64_t number)
 {
 	begin_value(out);
 	fprintf(out->file, "%" PRIu64, number);
+	end_value(out);
 }
 
 void cli_out_decimal(struct cli_out *out, uint64_t number)
 {
 	begin_value(out);
-	fprintf(out->file, "\"%" PRIu64 "\"", number);
+	fprintf(out->file, out->lines ? "%" PRIu64 : "\"%" PRIu64 "\"", number);
+	end_value(out);
+}
+
+void cli_out_time(struct cli_out *out, uint64_t time_s)
+{
+	char text[CLI_TIME_TEXT_MAX];
+
+	if (!out->lines) {
+		cli_out_number(out, time_s);
+	} else if (time_s == 0) {
+		cli_out_null(out);
+	} else {
+		cli_time_text(time_s, text);
+		cli_out_text(out, bytes_of_text(text));
+	}
+}
+
+void cli_out_seconds(struct cli_out *out, uint64_t seconds)
+{
+	begin_value(out);
+	fprintf(out->file, out->lines ? "%" PRIu64 " s" : "%" PRIu64, seconds);
+	end_value(out);
 }
 
 void cli_out_bool(struct cli_out *out, bool value)
 {
 	begin_value(out);
-	fputs(value ? "true" : "false", out->file);
+	if (out->lines)
+		fputs(value ? "yes" : "no", out->file);
+	else
+		fputs(value ? "true" : "false", out->file);
+	end_value(out);
 }
 
 void cli_out_null(struct cli_out *out)
 {
 	begin_value(out);
-	fputs("null", out->file);
+	fputs(out->lines ? "-" : "null", out->file);
+	end_value(out);
 }
 
 void cli_out_hex(struct cli_out *out, struct bytes bytes)
@@ -133,13 +249,16 @@ void cli_out_hex(struct cli_out *out, struct bytes bytes)
 	char text[HEX_LEN(64) + 1];
 
 	begin_value(out);
-	fputc('"', out->file);
+	if (!out->lines)
+		fputc('"', out->file);
 	for (size_t at = 0; at < bytes.len; at += 64) {
 		hex_encode(bytes_of(bytes.data + at, bytes.len - at < 64 ? bytes.len - at : 64),
 		           text);
 		fputs(text, out->file);
 	}
-	fputc('"', out->file);
+	if (!out->lines)
+		fputc('"', out->file);
+	end_value(out);
 }
 
 void cli_out_base58(struct cli_out *out, struct bytes bytes)
@@ -147,6 +266,17 @@ void cli_out_base58(struct cli_out *out, struct bytes bytes)
 	char text[BASE58_LEN(BASE58_BYTES_MAX) + 1];
 
 	CHECK(base58_encode(bytes, text, sizeof(text)) == STATUS_OK);
-	begin_value(out);
-	fprintf(out->file, "\"%s\"", text);
+	cli_out_text(out, bytes_of_text(text));
+}
+
+void cli_out_plain(FILE *file, struct bytes text)
+{
+	for (size_t at = 0; at < text.len;) {
+		uint32_t c = take_character(text, &at);
+
+		if (c == '\n')
+			fputc('\n', file);
+		else
+			put_character(file, c, false);
+	}
 }

@@ -99,6 +99,13 @@ static void test_active_characters_are_escaped(void)
 	EXPECT(writes_text("\xf3\xa0\x80\x81", 4, "\"\\udb40\\udc01\""));
 }
 
+static void test_what_a_server_says_keeps_its_lines_and_nothing_else(void)
+{
+	begin();
+	cli_out_plain(out.file, bytes_of("a\n\"b\"\r\x1b[2J\xe2\x80\xae", 13));
+	EXPECT(wrote("a\n\"b\"\\u000d\\u001b[2J\\u202e"));
+}
+
 static void test_what_is_not_utf_8_is_replaced(void)
 {
 	EXPECT(writes_text("a\x80\xff"
@@ -111,6 +118,79 @@ static void test_what_is_not_utf_8_is_replaced(void)
 	EXPECT(writes_text("\xed\xa0\x80", 3, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""));
 }
 
+/* For people: a member a line, an item's members behind a dash, nothing that JSON needs. */
+static void test_lines_show_the_same_values_without_json(void)
+{
+	begin();
+	out.lines = true;
+	for (unsigned i = 0; i < 2; i++) {
+		cli_out_open(&out, '{');
+		cli_out_name(&out, "name");
+		cli_out_text(&out, bytes_of_text("a \"b\" \x1b\n"));
+		cli_out_name(&out, "none_at_all");
+		cli_out_open(&out, '[');
+		cli_out_close(&out, ']');
+		cli_out_name(&out, "keys");
+		cli_out_open(&out, '[');
+		cli_out_base58(&out, bytes_of("\x00\x01", 2));
+		cli_out_hex(&out, bytes_of("\x00\xff", 2));
+		cli_out_close(&out, ']');
+		cli_out_name(&out, "rows");
+		cli_out_open(&out, '[');
+		for (unsigned j = 0; j < 2; j++) {
+			cli_out_open(&out, '{');
+			cli_out_name(&out, "left");
+			cli_out_decimal(&out, j);
+			cli_out_name(&out, "inner");
+			cli_out_open(&out, '{');
+			cli_out_name(&out, "live");
+			cli_out_bool(&out, j == 0);
+			cli_out_close(&out, '}');
+			cli_out_close(&out, '}');
+		}
+		cli_out_close(&out, ']');
+		cli_out_name(&out, "a_name_that_is_longer_than_most");
+		cli_out_null(&out);
+		cli_out_name(&out, "delay");
+		cli_out_seconds(&out, 60);
+		cli_out_name(&out, "opens");
+		cli_out_time(&out, 86400);
+		cli_out_name(&out, "expires");
+		cli_out_time(&out, 0);
+		cli_out_name(&out, "text");
+		cli_out_text(&out, bytes_of_text(""));
+		cli_out_close(&out, '}');
+		cli_out_line(&out);
+	}
+#define ONE                                                                                        \
+	"name                 a \"b\" \\u001b\\n\n"                                                \
+	"none_at_all          none\n"                                                              \
+	"keys                 12, 00ff\n"                                                          \
+	"rows\n"                                                                                   \
+	"  - left                 0\n"                                                             \
+	"    inner\n"                                                                              \
+	"      live                 yes\n"                                                         \
+	"  - left                 1\n"                                                             \
+	"    inner\n"                                                                              \
+	"      live                 no\n"                                                          \
+	"a_name_that_is_longer_than_most -\n"                                                      \
+	"delay                60 s\n"                                                              \
+	"opens                1970-01-02 00:00:00 UTC\n"                                           \
+	"expires              -\n"                                                                 \
+	"text                 -\n"
+	EXPECT(wrote(ONE "\n" ONE));
+}
+
+static void test_times_are_numbers_in_json(void)
+{
+	begin();
+	cli_out_open(&out, '[');
+	cli_out_time(&out, 86400);
+	cli_out_seconds(&out, 60);
+	cli_out_close(&out, ']');
+	EXPECT(wrote("[86400,60]"));
+}
+
 int main(void)
 {
 	RUN(test_commas_stand_between_values_only);
@@ -118,6 +198,9 @@ int main(void)
 	RUN(test_long_bytes_are_written_whole);
 	RUN(test_text_is_escaped_where_json_asks_for_it);
 	RUN(test_active_characters_are_escaped);
+	RUN(test_what_a_server_says_keeps_its_lines_and_nothing_else);
 	RUN(test_what_is_not_utf_8_is_replaced);
+	RUN(test_lines_show_the_same_values_without_json);
+	RUN(test_times_are_numbers_in_json);
 	return test_summary();
 }

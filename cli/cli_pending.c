@@ -30,11 +30,11 @@ void cli_pending_out(struct cli_out *out, const struct authz_wallet_record *wall
 		cli_out_name(out, "done");
 		cli_out_bool(out, entry->done);
 		cli_out_name(out, "asked");
-		cli_out_number(out, entry->asked_s);
+		cli_out_time(out, entry->asked_s);
 		cli_out_name(out, "opens");
-		cli_out_number(out, entry->opens_s);
+		cli_out_time(out, entry->opens_s);
 		cli_out_name(out, "void");
-		cli_out_number(out, entry->void_s);
+		cli_out_time(out, entry->void_s);
 		cli_out_close(out, '}');
 	}
 	cli_out_close(out, ']');

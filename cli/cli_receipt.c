@@ -475,9 +475,9 @@ void cli_receipt_out(struct cli_out *out, const struct authz_receipt *receipt)
 	cli_out_close(out, '}');
 }
 
-static void show_receipt(const struct authz_receipt *receipt)
+static void show_receipt(const struct cli_call *call, const struct authz_receipt *receipt)
 {
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = stdout, .lines = !call->json};
 
 	cli_receipt_out(&out, receipt);
 	cli_out_line(&out);
@@ -568,7 +568,7 @@ static int run_decision(struct cli_call *call)
 		cli_complain(call, "the answer is no receipt");
 		return CLI_UNSURE;
 	}
-	show_receipt(&receipt);
+	show_receipt(call, &receipt);
 	cli_json_close(&file);
 	if (intent != NULL)
 		result = save_test(&server, &receipt, token, intent);
@@ -591,8 +591,8 @@ static int run_status(struct cli_call *call)
 		                         &status);
 	if (result != CLI_YES)
 		return result;
-	printf("%.*s\n", (int)server.body.len, (const char *)server.body.data);
-	return cli_finish(call, CLI_YES);
+	result = cli_server_show(&server, NULL);
+	return cli_finish(call, result);
 }
 
 const struct cli_command cli_receipt_export = {

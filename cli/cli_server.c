@@ -205,6 +205,31 @@ int cli_server_http(struct cli_server *server, const char *method, const char *p
 	return try_http(server, &call, ret_status, NULL);
 }
 
+int cli_server_show(const struct cli_server *server, const char *member)
+{
+	struct cli_out out = {.file = stdout, .lines = true};
+	const struct cli_json_node *shown;
+	struct cli_json_file file;
+	char message[256];
+
+	if (server->call->json) {
+		fwrite(server->body.data, 1, server->body.len, stdout);
+		putchar('\n');
+		return CLI_YES;
+	}
+	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(server->call, "%s", message);
+		return CLI_UNSURE;
+	}
+	shown = member == NULL ? file.root : cli_json_member(file.root, member);
+	if (cli_json_is_object(shown))
+		cli_json_out(&out, shown);
+	else
+		cli_complain(server->call, "the server's answer has nothing to show");
+	return cli_json_is_object(shown) ? CLI_YES : CLI_UNSURE;
+}
+
 int cli_server_get_patient(struct cli_server *server, const char *path, unsigned *ret_status)
 {
 	struct http_call call = {.method = "GET", .path = path};

@@ -61,6 +61,10 @@ void cli_server_close(struct cli_server *server);
 int cli_server_http(struct cli_server *server, const char *method, const char *path,
                     const char *token, struct bytes body, unsigned *ret_status);
 
+/* cli_server_show prints the last answer: as it came with --json, else its members, or those of its
+ * `member` alone (NULL: all), as lines for people. */
+int cli_server_show(const struct cli_server *server, const char *member);
+
 /* cli_server_get_patient is a GET that is asked again for a while when the server has just begun.
  */
 int cli_server_get_patient(struct cli_server *server, const char *path, unsigned *ret_status);

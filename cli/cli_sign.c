@@ -8,6 +8,7 @@
 #include "cli_client.h"
 #include "cli_commands.h"
 #include "cli_file.h"
+#include "cli_out.h"
 
 #define INPUT_MAX 65536
 
@@ -31,6 +32,13 @@ static int read_input(struct cli_call *call, const char *path, struct buffer *re
 	return CLI_YES;
 }
 
+static void show_line(const char *before, struct bytes text)
+{
+	fputs(before, stdout);
+	cli_out_plain(stdout, text);
+	putchar('\n');
+}
+
 static void show_verdict(const struct cli_json_file *file, bool allowed)
 {
 	const struct cli_json_node *reasons = cli_json_member(file->root, "reasons");
@@ -42,7 +50,7 @@ static void show_verdict(const struct cli_json_file *file, bool allowed)
 	for (size_t i = 0; i < count; i++)
 		if (cli_json_text(cli_json_member(cli_json_item(reasons, i), "text"), &text) &&
 		    text.len != 0)
-			printf("  %.*s\n", (int)text.len, (const char *)text.data);
+			show_line("  ", text);
 }
 
 static int show_answer(struct cli_call *call, const struct cli_server *server)
@@ -64,7 +72,7 @@ static int show_answer(struct cli_call *call, const struct cli_server *server)
 	if (call->json)
 		printf("%.*s\n", (int)server->body.len, (const char *)server->body.data);
 	else if (cli_json_text(cli_json_member(file.root, "signature"), &signature))
-		printf("%.*s\n", (int)signature.len, (const char *)signature.data);
+		show_line("", signature);
 	else
 		show_verdict(&file, result == CLI_YES);
 	cli_json_close(&file);

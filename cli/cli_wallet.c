@@ -93,8 +93,7 @@ static int take_keys(struct cli_call *call, const char *first, struct cli_birth 
 	return CLI_YES;
 }
 
-static void show_birth(const struct cli_call *call, const struct authz_birth *birth,
-                       const char *name)
+static void show_birth(const struct authz_birth *birth, const char *name)
 {
 	struct cli_out out = {.file = stdout};
 
@@ -107,7 +106,6 @@ static void show_birth(const struct cli_call *call, const struct authz_birth *bi
 	cli_out_base58(&out, BYTES_OF_ARRAY(birth->rows[0].address));
 	cli_out_close(&out, '}');
 	cli_out_line(&out);
-	(void)call;
 }
 
 /* The file of the escape copy is made before the wallet: the signer gives the copy out once. */
@@ -230,7 +228,7 @@ static int run_create(struct cli_call *call)
 	if (copy != NULL)
 		result = write_escape(call, escape_file, copy, &answer);
 	if (call->json) {
-		show_birth(call, &answer, birth.name);
+		show_birth(&answer, birth.name);
 		return cli_finish(call, result);
 	}
 	if (base58_encode(BYTES_OF_ARRAY(answer.rows[0].address), address, sizeof(address)) !=
@@ -270,9 +268,9 @@ void cli_wallet_out(struct cli_out *out, const struct authz_wallet_record *walle
 	cli_out_name(out, "factors");
 	cli_factors_out(out, wallet);
 	cli_out_name(out, "delay");
-	cli_out_number(out, wallet->delay_s);
+	cli_out_seconds(out, wallet->delay_s);
 	cli_out_name(out, "export_delay");
-	cli_out_number(out, wallet->export_delay_s);
+	cli_out_seconds(out, wallet->export_delay_s);
 	cli_out_name(out, "exported");
 	cli_out_number(out, wallet->exported);
 	cli_out_name(out, "pending");
@@ -308,9 +306,9 @@ void cli_wallet_out(struct cli_out *out, const struct authz_wallet_record *walle
 	cli_out_close(out, '}');
 }
 
-static void show_wallet(const struct authz_wallet_record *wallet)
+static void show_wallet(const struct cli_call *call, const struct authz_wallet_record *wallet)
 {
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = stdout, .lines = !call->json};
 
 	cli_wallet_out(&out, wallet);
 	cli_out_line(&out);
@@ -339,7 +337,7 @@ static int run_show(struct cli_call *call)
 		result = cli_wallet_find(&server, &key, call->arguments[0], &wallet);
 	if (result != CLI_YES)
 		return result;
-	show_wallet(&wallet);
+	show_wallet(call, &wallet);
 	return cli_finish(call, CLI_YES);
 }
 
@@ -387,7 +385,7 @@ static int run_list(struct cli_call *call)
 			    authz_wallet_take(answer, &wallet) != STATUS_OK)
 				continue;
 			if (call->json) {
-				show_wallet(&wallet);
+				show_wallet(call, &wallet);
 				continue;
 			}
 			if (base58_encode(BYTES_OF_ARRAY(wallet.address), address,

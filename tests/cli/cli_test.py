@@ -361,7 +361,7 @@ def test_the_file_starts_a_signer_whose_certificate_has_its_names():
             names = ssl._ssl._test_decode_cert(state + "/ca.pem")["subjectAltName"]
             expect("the names", {("DNS", "signer.example"), ("DNS", "localhost"), ("IP Address", "192.0.2.7"),
                                  ("IP Address", "2001:DB8:0:0:0:0:0:7")} <= set(names), names)
-            code, out, error = claviger("status", CLAVIGER_CONFIG=file)
+            code, out, error = claviger("status", "--json", CLAVIGER_CONFIG=file)
             expect("the client finds it", code == 0 and json.loads(out), error)
         finally:
             run.send_signal(signal.SIGTERM)

@@ -52,7 +52,7 @@ def run_once(name):
     child = runc("run", "--bundle", "bundle", name, stdout=log, stderr=subprocess.STDOUT)
     status = None
     for _ in range(600):
-        asked = runc("exec", name, "/usr/bin/claviger", "status", "--ca", "/var/lib/claviger/ca.pem",
+        asked = runc("exec", name, "/usr/bin/claviger", "status", "--json", "--ca", "/var/lib/claviger/ca.pem",
                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         said = asked.communicate()[0]
         if asked.returncode == 0:

@@ -331,8 +331,19 @@ def a_bridge_that_talks_to_the_terminal(signer, folder):
             asked.append(self.path)
             said = {"lines": ["before", evil, "after"], "more": False, "first": "1", "next_cursor": "4"} if "log" in self.path \
                 else {"time_state": evil, evil: evil, "inside": {"word": evil}, "list": [evil]}
+            self.answer(200, said)
+
+        def do_POST(self):
+            asked.append(self.path)
+            self.rfile.read(int(self.headers["content-length"]))
+            if "check" in self.path:
+                self.answer(200, {"verdict": "deny", "reasons": [{"text": evil}]})
+            else:
+                self.answer(422, {"code": evil, "detail": evil})
+
+        def answer(self, status, said):
             body = json.dumps(said).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
             self.end_headers()
@@ -350,14 +361,20 @@ def a_bridge_that_talks_to_the_terminal(signer, folder):
     tls.load_cert_chain(certificate_file, key)
     server.socket = tls.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    for word in ("log", "status"):
-        done = subprocess.run([os.path.join(BUILD, "bin/claviger"), "machine", word, "--operator", signer.state + "/operator.json",
-                               "--operator-port", str(server.server_port), "--server", "https://127.0.0.1:1", "--ca", certificate_file],
-                              capture_output=True, timeout=60)
-        expect("machine %s shows it" % word, done.returncode == 0 and b"fake" in done.stdout, done.stdout + done.stderr)
-        expect("machine %s hands nothing on to the terminal" % word,
-               all(byte == 10 or 32 <= byte < 127 for byte in done.stdout), done.stdout)
-    expect("both were asked for", len(asked) == 2, asked)
+    door = ("--operator", signer.state + "/operator.json", "--operator-port", str(server.server_port), "--server", "https://127.0.0.1:1")
+    api = ("--server", "https://127.0.0.1:%d" % server.server_port)
+    token, transaction = os.path.join(folder, "evil.token"), os.path.join(folder, "evil.tx")
+    for path, text in ((token, "0" * 64), (transaction, "AAAA")):
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+    sign = ("sign", *api, "--wallet", "w", "--token-file", token, "--transaction", transaction)
+    for code, words in ((0, ("machine", "log", *door)), (0, ("machine", "status", *door)), (0, ("status", *api)), (1, (*sign, "--dry-run")),
+                        (1, sign)):
+        done = subprocess.run([os.path.join(BUILD, "bin/claviger"), *words, "--ca", certificate_file], capture_output=True, timeout=60)
+        said, which = done.stdout + done.stderr, "%s %s %s" % (*words[:2], words[-1])
+        expect(which + " shows it", done.returncode == code and b"owned" in said, said)
+        expect(which + " hands nothing on to the terminal", all(byte == 10 or 32 <= byte < 127 for byte in said), said)
+    expect("all were asked for", len(asked) == 5, asked)
     server.shutdown()
 
 

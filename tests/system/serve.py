@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -256,7 +257,7 @@ def limits(folder, state, listen):
     expect("two grants together do not sign another", code == 1 and "wallet_window_spent" in out + said and
            "limit 2 of the wallet" in out + said, out + said)
     code, out, said = run("decision", "show", "--message", hashlib.sha256(base64.b64decode(
-        open(folder + "/tx-limits").read())).hexdigest(), "--token-file", token)
+        open(folder + "/tx-limits").read())).hexdigest(), "--token-file", token, "--json")
     decision = json.loads(out)
     expect("the receipt holds them", [(l["id"], l["left"], l["amount"]) for l in decision["wallet_limits"]] ==
            [(1, str(cap - 5009), "5008"), (2, "0", "1")] and decision["result"] == "wallet_window_spent", out)
@@ -333,11 +334,27 @@ def old_receipts(folder, state, listen):
     with open(folder + "/tx") as f:
         message = base64.b64decode(f.read())
     show = ("decision", "show", "--message", hashlib.sha256(message).hexdigest(), "--token-file",
-            token)
+            token, "--json")
     code, out, said = run(*show)
     expect("a decision of an earlier start", code == 0 and
            json.loads(out)["tried"][0]["text"] != "", (code, said))
     expect("another hash", run(*show[:3], "ab" * 32, *show[4:])[0] == 1)
+    # What is shown without --json is for people: the same values, and no JSON.
+    decision = json.loads(out)
+    owner = ("--key", folder + "/user.json")
+    wallet = json.loads(run("wallet", "show", "one", *owner, "--json")[1])
+    grant = json.loads(run("grant", "list", "--wallet", "one", *owner, "--json")[1].splitlines()[0])
+    status = json.loads(run("status", "--json")[1])
+    for words, named in ((show[:-1], (("decision", decision["decision"]), ("text", decision["tried"][0]["text"]),
+                                      ("lamports_out", decision["facts"]["lamports_out"]))),
+                         (("wallet", "show", "one", *owner), (("address", wallet["address"]), ("frozen", "no"),
+                                                              ("export_delay", "86400 s"))),
+                         (("grant", "list", "--wallet", "one", *owner), (("grant", grant["grant"]), ("live", "yes"),
+                                                                         ("left", grant["counters"][0]["left"]))),
+                         (("status",), (("boot", status["boot"]), ("unsealed", "yes")))):
+        code, out, _ = run(*words)
+        expect(" ".join(words[:2]) + " for people", code == 0 and '"' not in out and
+               all(re.search(r"^[ -]*%s +%s$" % (name, re.escape(value or "-")), out, re.M) for name, value in named), out)
     code, before = exported()
     expect("they are exported", (code, before) == (0, 2), (code, before))
     with open(folder + "/tx", "w") as f:  # another decision, of this start

@@ -663,7 +663,7 @@ static int run_export(struct cli_call *call)
 /* ---- verify ---- */
 
 struct totals {
-	uint64_t receipts, allowed, unknown, changes;
+	uint64_t receipts, allowed, unknown, changes, exports, unfinished;
 	size_t whole; /* wallets whose first receipt of all is there */
 };
 
@@ -717,6 +717,8 @@ static int verify_wallet(const struct seen *seen, struct totals *totals)
 	totals->receipts += report.chain.count;
 	totals->allowed += report.allowed;
 	totals->unknown += seen->unknown_grants;
+	totals->exports += report.exports;
+	totals->unfinished += history.unfinished;
 	totals->whole += memcmp(report.chain.first_previous, none, 32) == 0;
 	return CLI_YES;
 }
@@ -761,14 +763,18 @@ static int run_verify(struct cli_call *call)
 		    call->json
 		        ? "{\"verified\":true,\"from\":%llu,\"wallets\":%zu,\"from_the_first\":%zu,"
 		          "\"changes\":%llu,\"receipts\":%llu,\"allowed\":%llu,"
-		          "\"of_grants_not_kept\":%llu}\n"
+		          "\"of_grants_not_kept\":%llu,\"exports\":%llu,"
+		          "\"exports_not_carried_out\":%llu}\n"
 		        : "verified: receipts from %llu on, %zu wallets (of %zu from their first "
 		          "decision "
 		          "on), %llu changes as their users signed them, %llu receipts, "
-		          "%llu allowed, %llu of them under grants that are not kept any more\n",
+		          "%llu allowed, %llu of them under grants that are not kept any more; "
+		          "receipts say that a key was handed over: %llu, and in %llu of these "
+		          "the signer ended before it was\n",
 		    (unsigned long long)audit.from_s, audit.wallet_count, totals.whole,
 		    (unsigned long long)totals.changes, (unsigned long long)totals.receipts,
-		    (unsigned long long)totals.allowed, (unsigned long long)totals.unknown);
+		    (unsigned long long)totals.allowed, (unsigned long long)totals.unknown,
+		    (unsigned long long)totals.exports, (unsigned long long)totals.unfinished);
 	else if (call->json)
 		printf("{\"verified\":false}\n");
 	if (result == CLI_YES && key_text == NULL && !call->json)

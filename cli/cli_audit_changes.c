@@ -168,7 +168,7 @@ const char *cli_audit_changes(struct bytes changes, struct bytes bundle,
 	if (text == NULL && history->owes_export)
 		text = "a receipt says that the wallet's key was handed over, and no change of the "
 		       "wallet says so: nobody asked for it, or the signer or this export ended "
-		       "between the two (then --append, or --from)";
+		       "between the two (then --append, once the wallet decided anew)";
 	if (text == NULL && !walk.stands)
 		text = "nothing signed says where the wallet stands, so changes may be missing";
 	return text;

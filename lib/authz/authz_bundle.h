@@ -27,7 +27,10 @@ struct authz_bundle_report {
 	struct authz_chain chain; /* count, first_previous, last sequence */
 	size_t item_count;        /* items looked at; on failure the index of the bad one */
 	size_t allowed;           /* receipts of signatures */
-	size_t exports;           /* receipts that say that the key was handed over */
+	size_t exports;           /* that the key was handed over, as receipts say, and none behind
+	                             them that it was not */
+	bool export_stands;       /* the last one counts */
+	uint8_t export[32];       /* its change */
 	struct authz_head head;
 	const char *text; /* what was found, one sentence */
 };

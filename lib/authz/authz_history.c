@@ -650,8 +650,8 @@ enum status authz_history_end(struct authz_history *history, const struct authz_
 	return STATUS_OK;
 }
 
-/* One that owes an export already is not followed by another: a wallet's next change waits until
- * the one before it is durable, and then receipts name it. */
+/* One that owes an export already is not followed by another of the same start: a wallet's next
+ * change waits until the one before it is durable, and then receipts name it. */
 static bool allows_export(struct authz_history *history, const struct authz_receipt *receipt)
 {
 	if (receipt->decision != AUTHZ_DECISION_ALLOW) {
@@ -668,6 +668,7 @@ static bool allows_export(struct authz_history *history, const struct authz_rece
 	if (history->owes_export)
 		return false;
 	history->owes_export = true;
+	history->export_boot = receipt->boot;
 	memcpy(history->export, receipt->message_hash, 32);
 	return true;
 }
@@ -676,6 +677,10 @@ bool authz_history_allows(struct authz_history *history, const struct authz_rece
 {
 	const struct authz_tried *tried;
 
+	if (history->owes_export && receipt->boot > history->export_boot) {
+		history->owes_export = false;
+		history->unfinished++;
+	}
 	if ((receipt->flags & AUTHZ_RECEIPT_EXPORT) != 0)
 		return allows_export(history, receipt);
 	if (receipt->decision != AUTHZ_DECISION_ALLOW)

@@ -1031,6 +1031,35 @@ static void test_an_export_at_once_is_owed_until_its_change_comes(void)
 	EXPECT(refuse(export) == STATUS_REFUSED && says("fewer factors"));
 }
 
+/* The signer that ended between the receipt and the change took nothing back: its next start shows
+ * that the change never came, and the user's next one is his. */
+static void test_an_export_that_a_crash_cut_off_may_be_signed_anew(void)
+{
+	static struct authz_receipt receipt;
+	struct act export = exports_at(1000);
+
+	receipt = (struct authz_receipt){.decision = AUTHZ_DECISION_ALLOW,
+	                                 .flags = AUTHZ_RECEIPT_EXPORT | AUTHZ_RECEIPT_EXPORTED,
+	                                 .boot = 4,
+	                                 .message_hash = {1}};
+	begin(BOB);
+	EXPECT(follow() == STATUS_OK);
+	history.export_delay_s = 0;
+	EXPECT(authz_history_allows(&history, &receipt) && history.owes_export);
+	receipt.message_hash[0]++;
+	EXPECT(!authz_history_allows(&history, &receipt) && history.unfinished == 0);
+	export.step = AUTHZ_STEP_DONE;
+	add(export);
+	receipt.boot++;
+	memcpy(receipt.message_hash, last_change, 32);
+	EXPECT(authz_history_allows(&history, &receipt) && history.owes_export &&
+	       history.unfinished == 1);
+	EXPECT(authz_history_next(&history, row[count - 1]) == STATUS_OK && !history.owes_export);
+	/* Of one that was carried out no later start says otherwise. */
+	receipt = (struct authz_receipt){.decision = AUTHZ_DECISION_DENY, .boot = 6};
+	EXPECT(authz_history_allows(&history, &receipt) && history.unfinished == 1);
+}
+
 static void test_where_a_wallet_stands_is_signed_and_of_that_wallet(void)
 {
 	struct authz_standing standing, back;
@@ -1118,6 +1147,7 @@ int main(void)
 	RUN(test_a_signature_is_of_a_grant_that_lived);
 	RUN(test_an_export_is_one_that_its_user_asked_for);
 	RUN(test_an_export_at_once_is_owed_until_its_change_comes);
+	RUN(test_an_export_that_a_crash_cut_off_may_be_signed_anew);
 	RUN(test_where_a_wallet_stands_is_signed_and_of_that_wallet);
 	RUN(test_no_secret_is_kept);
 	RUN(test_a_wallets_day_has_an_end_and_the_next_begins_anew);

@@ -68,6 +68,20 @@ static struct authz_receipt sample_receipt(void)
 	return receipt;
 }
 
+/* What each receipt of the chain is: 's' a signature, 'a' and 'b' an export of that change, 'A' and
+ * 'B' that it was not carried out. */
+static const char *kinds = "ssssss";
+
+static void be_of_kind(struct authz_receipt *receipt, char kind)
+{
+	const struct authz_receipt sample = sample_receipt();
+
+	receipt->flags = sample.flags | (kind == 's' ? 0 : AUTHZ_RECEIPT_EXPORT);
+	receipt->decision = kind == 'A' || kind == 'B' ? AUTHZ_DECISION_DENY : sample.decision;
+	if (kind != 's')
+		receipt->message_hash[0] = (uint8_t)(kind | 0x20);
+}
+
 /* make_chain makes four receipts in boot 1 and two in boot 2. */
 static void make_chain(void)
 {
@@ -90,6 +104,7 @@ static void make_chain(void)
 		receipt.boot = boot + 1;
 		receipt.number = boot == 0 ? i + 1 : i - 3;
 		receipt.ticket[1] = (uint8_t)i;
+		be_of_kind(&receipt, kinds[i]);
 		EXPECT(authz_receipt_put(&receipt, &out) == STATUS_OK);
 		chain_bytes[i] = buffer_bytes(&out);
 		authz_receipt_hash(chain_bytes[i], receipt.previous);
@@ -404,6 +419,39 @@ static void test_bundle_verifies_whole_and_shows_what_is_missing(void)
 	       STATUS_NOT_FOUND);
 }
 
+/* S18: that the key was handed over is said of those exports alone that nothing took back. */
+static void test_an_export_that_was_taken_back_is_not_counted(void)
+{
+	static const struct {
+		const char *kinds;
+		size_t allowed, exports;
+	} rows[] = {
+	    {"ssasss", 5, 1},
+            {"saAsss", 4, 0},
+            {"sasAss", 4, 0}, /* signatures go on in between */
+	    {"asbsss", 4, 2},
+            {"aAaass", 2, 1}, /* begun again, and again */
+	    {"abBsss", 3, 1},
+            {"aBssss", 4, 1}, /* another one's */
+	    {"aAAsss", 3, 0},
+            {"Assbss", 4, 1},
+	};
+	static struct authz_bundle_report report;
+	uint8_t wallet[32] = {2};
+	struct keys_sign_key key;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bytes bundle;
+
+		kinds = rows[i].kinds;
+		bundle = make_bundle(SIZE_MAX, true, &key);
+		EXPECT(authz_bundle_verify(bundle, keys_sign_public(&key), wallet, &report) ==
+		       STATUS_OK);
+		EXPECT(report.allowed == rows[i].allowed && report.exports == rows[i].exports);
+	}
+	kinds = "ssssss";
+}
+
 int main(void)
 {
 	RUN(test_receipts_and_boot_records_come_back_as_they_were);
@@ -413,5 +461,6 @@ int main(void)
 	RUN(test_dropped_tail_shows_against_a_signed_head);
 	RUN(test_no_receipts_at_all_shows_against_a_head_that_says_so);
 	RUN(test_bundle_verifies_whole_and_shows_what_is_missing);
+	RUN(test_an_export_that_was_taken_back_is_not_counted);
 	return test_summary();
 }

@@ -154,13 +154,13 @@ async function botSpends(s, user) {
 }
 
 // One-time codes become a second factor; resolves to their secret.
-async function addCodes(page) {
+async function addCodes(page, told = 'are a factor') {
   await click(page, 'Add one-time codes');
   const secret = await page.locator('#secret').textContent();
   await page.getByLabel('Code that the app shows').fill(codeOf(secret));
   await click(page, 'Continue');
   await click(page, 'Approve with passkey');
-  await said(page, 'are a factor');
+  await said(page, told);
   return secret;
 }
 
@@ -639,7 +639,7 @@ test('one-time codes become a second factor: power needs both, and a wrong code 
   await click(page, 'Continue');
   await page.locator('dialog pre').first().waitFor();
   await click(page, 'Approve with passkey');
-  await said(page, 'are a factor');
+  await said(page, told);
   await page.getByRole('button', { name: /^Remove One-time codes/ }).waitFor();
   const second = await clientOf(s, 'second');
   await fillGrant(page, second.id);
@@ -849,6 +849,64 @@ test('where power waits, a grant waits in sight', async (s) => {
   await page.locator('#said.bad').waitFor(); // not before its time
   await click(page, 'Cancel it');
   await said(page, 'It was cancelled');
+  await context.close();
+});
+
+// S18: what waited is told as done also where the wallet cannot be read after it, and a key that it gave comes all the same.
+test('what waited is completed, and fetched again, and told so', async (s) => {
+  const { page, context } = await openPage(browser, s.signer);
+  const soon = (id) => page.locator(`${id} option`, { hasText: 'an hour' }).evaluate((option) => { option.value = '1'; }); // a second
+  const done = async (which, words) => {
+    await until(async () => {
+      await page.getByRole('button', { name: which, exact: true }).last().click();
+      await page.locator('#said:not(:empty)').waitFor();
+      return !(await page.locator('#said').textContent()).includes('it waits for another');
+    }, which);
+    await said(page, words);
+  };
+  const unreadable = async () => {
+    let seen = 0;
+    await page.route('**/api/v1/changes', (route) => (++seen > 1 ? route.fulfill({ status: 500, json: { code: 'internal', detail: 'it broke' } }) : route.continue()));
+  };
+  const saved = async () => {
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Save later-key.json' }).click()]);
+    const pair = await kit.createKeyPairSignerFromBytes(Uint8Array.from(JSON.parse(readFileSync(await download.path(), 'utf8'))));
+    await click(page, 'Done');
+    return pair.address;
+  };
+  await page.getByText('Make a new wallet').click();
+  await soon('#delay');
+  await soon('#export-delay');
+  await page.getByText('Make a new wallet').click();
+  const address = await makeWallet(page, 'later', { powerWaits: 'an hour', exportWaits: 'an hour' });
+  const client = await clientOf(s, 'later');
+  for (const lamports of ['1000', '2000']) {
+    await fillGrant(page, client.id, { lamports });
+    await click(page, 'Approve with passkey');
+    await said(page, 'It waits until');
+  }
+  await done('Complete', 'It was completed.');
+  await page.getByRole('button', { name: /^Revoke the grant/ }).waitFor();
+  expect(await page.getByRole('button', { name: 'Complete' }).count() === 1, 'one waits');
+  await unreadable();
+  await done('Complete', 'It was completed. What is shown below is from before it: it broke');
+  await page.unroute('**/api/v1/changes');
+  await refresh(page);
+  await until(async () => await page.locator('.grant').count() === 2, 'both grants');
+  // The key: a second factor, which waits as well, then the export.
+  const secret = await addCodes(page, 'It waits until');
+  await done('Complete', 'It was completed.');
+  await click(page, 'Export the key');
+  await click(page, 'Read it');
+  await page.locator('#code').fill(codeOf(secret, Date.now() + 30_000));
+  await click(page, 'Approve with code and passkey');
+  await said(page, 'It waits until');
+  await done('Complete', 'It was completed.');
+  expect(await saved() === address, 'another key');
+  await page.getByText('Its key was handed over 1 time').waitFor();
+  await unreadable();
+  await done('Fetch it', 'It was fetched. What is shown below is from before it: it broke');
+  expect(await saved() === address, 'another key');
   await context.close();
 });
 

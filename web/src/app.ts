@@ -269,8 +269,9 @@ function pendingCard(wallet: Wallet, wait: Wallet['pending'][number], again: () 
     h('p', {}, wait.done ? `It was done; what it gave may be fetched until ${when(wait.until)}. It cannot be cancelled any more: if you did not ask for it, move the funds.` : `It can be completed from ${when(wait.opens)} on. If you did not ask for it, cancel it now.`),
     h('div', { class: 'actions' },
       button(wait.done ? 'Fetch it' : 'Complete', '', async () => {
-        await receive(wallet, wait.change, await desk.signer.complete(wait.change, wallet.id));
-        await again();
+        const answer = await desk.signer.complete(wait.change, wallet.id);
+        await conclude(again, wait.done ? 'It was fetched.' : 'It was completed.');
+        await receive(wallet, wait.change, answer);
       }),
       !wait.done && button('Cancel it', 'danger', async () => {
         const prepared = await desk.signer.prepare(Action.Cancel, async () => ({ entries: [{ wallet: wallet.id, body: fields({ 1: wait.change }) }] }));

@@ -104,25 +104,33 @@ static bool write_all(int fd, struct bytes content)
 }
 
 /* The content goes to a file of a name that nobody can know before, made by this call alone: what
- * lay there, a link or a file that others may read, would get it otherwise. */
-static bool write_beside(const char *path, struct bytes content, bool secret,
-                         char ret_temporary[CLI_PATH_MAX + 8])
+ * lay there, a link or a file that others may read, would get it otherwise. -1 without one. */
+static int open_beside(const char *path, bool secret, char ret_temporary[CLI_PATH_MAX + 8])
 {
 	mode_t mask;
-	bool written;
 	int fd;
 
 	snprintf(ret_temporary, CLI_PATH_MAX + 8, "%s.XXXXXX", path);
 	fd = mkostemp(ret_temporary, O_CLOEXEC); /* O_EXCL, mode 0600 */
 	if (fd < 0) {
 		ret_temporary[0] = '\0';
-		return false;
+		return -1;
 	}
 	mask = umask(0);
 	(void)umask(mask);
-	written =
-	    (secret || fchmod(fd, 0644 & ~mask) == 0) && write_all(fd, content) && fsync(fd) == 0;
-	return close(fd) == 0 && written;
+	if (secret || fchmod(fd, 0644 & ~mask) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static bool write_beside(const char *path, struct bytes content, bool secret,
+                         char ret_temporary[CLI_PATH_MAX + 8])
+{
+	int fd = open_beside(path, secret, ret_temporary);
+	bool written = fd >= 0 && write_all(fd, content) && fsync(fd) == 0;
+
+	return fd >= 0 && close(fd) == 0 && written;
 }
 
 /* Gives the file its name, which nothing may have had before. A stick's file system (FAT) has no
@@ -137,11 +145,11 @@ static bool rename_new(const char *temporary, const char *path)
 	return true;
 }
 
-static int write_file(const struct cli_call *call, const char *path, struct bytes content,
-                      bool secret, bool replaces)
+/* Gives what was written beside `path` its name; not `written`, or not possible: takes it away. */
+static int name_file(const struct cli_call *call, const char *path, const char *temporary,
+                     bool written, bool replaces)
 {
-	char temporary[CLI_PATH_MAX + 8];
-	bool done = write_beside(path, content, secret, temporary);
+	bool done = written;
 
 	if (done)
 		done = replaces ? rename(temporary, path) == 0 : rename_new(temporary, path);
@@ -160,6 +168,39 @@ static int write_file(const struct cli_call *call, const char *path, struct byte
 	             "%s is written, but its folder is not: it may be gone after a power cut: %s",
 	             path, strerror(errno));
 	return CLI_UNSURE;
+}
+
+static int write_file(const struct cli_call *call, const char *path, struct bytes content,
+                      bool secret, bool replaces)
+{
+	char temporary[CLI_PATH_MAX + 8];
+	bool written = write_beside(path, content, secret, temporary);
+
+	return name_file(call, path, temporary, written, replaces);
+}
+
+int cli_home_begin(const struct cli_call *call, const char *path, struct cli_home_file *ret_file)
+{
+	int fd = open_beside(path, false, ret_file->temporary);
+
+	ret_file->path = path;
+	ret_file->file = fd < 0 ? NULL : fdopen(fd, "wb");
+	if (ret_file->file != NULL)
+		return CLI_YES;
+	if (fd >= 0)
+		(void)close(fd);
+	return name_file(call, path, ret_file->temporary, false, true);
+}
+
+int cli_home_end(const struct cli_call *call, struct cli_home_file *file, int result)
+{
+	bool written = fflush(file->file) == 0 && fsync(fileno(file->file)) == 0;
+
+	written = fclose(file->file) == 0 && written;
+	if (result == CLI_YES)
+		return name_file(call, file->path, file->temporary, written, true);
+	(void)unlink(file->temporary);
+	return result;
 }
 
 int cli_home_write(const struct cli_call *call, const char *path, struct bytes content, bool secret)

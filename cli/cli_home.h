@@ -23,6 +23,19 @@ int cli_home_write(const struct cli_call *call, const char *path, struct bytes c
 int cli_home_create(const struct cli_call *call, const char *path, struct bytes content,
                     bool secret);
 
+/* A file that is too long to be held, and is written piece by piece beside what it replaces. */
+struct cli_home_file {
+	FILE *file;
+	const char *path;
+	char temporary[CLI_PATH_MAX + 8];
+};
+
+/* cli_home_begin opens one; cli_home_end closes it and gives it its name when `result`, which came
+ * of writing it, is CLI_YES and all of it is on the disk; what lay there stays otherwise. Both
+ * return an exit status, the second one `result` where that is another. */
+int cli_home_begin(const struct cli_call *call, const char *path, struct cli_home_file *ret_file);
+int cli_home_end(const struct cli_call *call, struct cli_home_file *file, int result);
+
 /* cli_name_is_good: [A-Za-z0-9_-]{1,64}, and neither 64 hex digits (an id) nor an address. */
 bool cli_name_is_good(const char *name);
 

@@ -114,7 +114,7 @@ static int run_export(struct cli_call *call)
 	char token[LIMIT_TOKEN_MAX + 1];
 	struct cli_server server;
 	uint8_t id[32];
-	FILE *file;
+	struct cli_home_file out;
 	int result;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
@@ -126,23 +126,18 @@ static int run_export(struct cli_call *call)
 		result = cli_server_open(&server, call, &options);
 	if (result == CLI_YES)
 		result = take_wallet_id(&server, wallet, token, id);
+	if (result == CLI_YES)
+		result = cli_home_begin(call, to, &out);
 	if (result != CLI_YES)
 		return result;
-	file = fopen(to, "wb");
-	if (file == NULL) {
-		cli_complain(call, "cannot write %s", to);
-		return CLI_UNSURE;
-	}
-	fwrite(FILE_MAGIC, 1, MAGIC_LEN, file);
-	fwrite(server.deployment_key, 1, 32, file);
-	fwrite(id, 1, 32, file);
+	fwrite(FILE_MAGIC, 1, MAGIC_LEN, out.file);
+	fwrite(server.deployment_key, 1, 32, out.file);
+	fwrite(id, 1, 32, out.file);
 	/* Inputs first: the receipts' head then covers everything that stands before it. */
-	result = read_pages(&server, wallet, token, true, file);
+	result = read_pages(&server, wallet, token, true, out.file);
 	if (result == CLI_YES)
-		result = read_pages(&server, wallet, token, false, file);
-	if (fclose(file) != 0 && result == CLI_YES)
-		result = CLI_UNSURE;
-	return result;
+		result = read_pages(&server, wallet, token, false, out.file);
+	return cli_home_end(call, &out, result);
 }
 
 /* ---- verify ---- */

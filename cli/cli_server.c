@@ -201,8 +201,16 @@ int cli_server_http(struct cli_server *server, const char *method, const char *p
 {
 	const struct http_call call = {
 	    .method = method, .path = path, .token = token, .body = body};
+	bool reads = strcmp(method, "GET") == 0, busy = false;
+	int result = try_http(server, &call, ret_status, reads ? &busy : NULL);
 
-	return try_http(server, &call, ret_status, NULL);
+	for (int attempt = 1; busy; attempt++) {
+		(void)poll(NULL, 0, BUSY_WAIT_MS << (attempt - 1));
+		busy = false;
+		result =
+		    try_http(server, &call, ret_status, attempt < BUSY_ATTEMPTS ? &busy : NULL);
+	}
+	return result;
 }
 
 int cli_server_show(const struct cli_server *server, const char *member)

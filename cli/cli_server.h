@@ -57,7 +57,8 @@ int cli_server_open(struct cli_server *server, const struct cli_call *call,
 void cli_server_close(struct cli_server *server);
 
 /* cli_server_http makes one HTTPS call; CLI_YES for 2xx, CLI_NO for 4xx with the problem shown,
- * CLI_UNSURE else. The body stays in server->body until the next call. */
+ * CLI_UNSURE else. What only reads is asked for again while the server has too much to do. The body
+ * stays in server->body until the next call. */
 int cli_server_http(struct cli_server *server, const char *method, const char *path,
                     const char *token, struct bytes body, unsigned *ret_status);
 

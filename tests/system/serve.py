@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -357,6 +358,15 @@ def old_receipts(folder, state, listen):
                all(re.search(r"^[ -]*%s +%s$" % (name, re.escape(value or "-")), out, re.M) for name, value in named), out)
     code, before = exported()
     expect("they are exported", (code, before) == (0, 2), (code, before))
+    # One that is cut is not there: what lies under its name is still what it was.
+    def small():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
+    with open(f"{folder}/old{count}", "rb") as f:
+        whole = f.read()
+    done = subprocess.run([PROGRAM, "receipt", "export", "--wallet", "one", "--token-file", token, "--out", f"{folder}/old{count}"],
+                          env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False, preexec_fn=small)
+    with open(f"{folder}/old{count}", "rb") as f:
+        expect("a cut export", len(whole) > 600 and done.returncode == -signal.SIGXFSZ and f.read() == whole, done)
     with open(folder + "/tx", "w") as f:  # another decision, of this start
         f.write(base64.b64encode(message[:-8] + b"\xf5" + bytes(7)).decode())
     run("sign", "--wallet", "one", "--token-file", token, "--transaction", folder + "/tx")

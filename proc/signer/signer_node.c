@@ -153,9 +153,13 @@ static enum status hear_activated(struct signer *signer, struct bytes message)
 	if (head.status == STATUS_OK && secret.len == sizeof(signer->node.secret) &&
 	    secret_equal(secret.data, signer->node.secret, secret.len)) {
 		signer->node.activated = true;
-		make_record(signer, record);
-		signer_state_put(&signer->state, CALL_STORE_VALUE_META, id, BYTES_OF_ARRAY(record));
-		signer_store_need(signer->store, SIGNER_NEED_CHANGE, NULL);
+		/* Without room for the record the next start activates the key again. */
+		if (signer_store_room(signer->store, 1, SIGNER_RECORD_ROOM(RECORD_LEN))) {
+			make_record(signer, record);
+			signer_state_put(&signer->state, CALL_STORE_VALUE_META, id,
+			                 BYTES_OF_ARRAY(record));
+			signer_store_need(signer->store, SIGNER_NEED_CHANGE, NULL);
+		}
 		log_event(LOG_INFO, "evidence.activated");
 	} else {
 		/* The statement then says so; who wants the proof activates the key himself. */

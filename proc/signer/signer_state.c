@@ -573,6 +573,10 @@ void signer_state_loaded(struct signer_state *state, uint32_t kind, const uint8_
 	head = (struct signer_cache_head *)signer_cache_find(cache, id);
 	if (head == NULL || head->state != SIGNER_CACHED_LOADING)
 		return;
+	/* BUSY below is of a record that awaits another one. No honest store answers so, and one
+	 * that does has not answered. */
+	if (status == STATUS_BUSY)
+		status = STATUS_IO;
 	state->plain.len = 0;
 	if (status == STATUS_OK &&
 	    signer_vault_unseal(state->vault, kind, id, sealed, &state->plain) != STATUS_OK)
@@ -583,7 +587,7 @@ void signer_state_loaded(struct signer_state *state, uint32_t kind, const uint8_
 		head->state = SIGNER_CACHED_READY;
 	else if (status == STATUS_NOT_FOUND)
 		head->state = SIGNER_CACHED_ABSENT;
-	else if (status == STATUS_IO) /* the store went away: asked again when it is back */
+	else if (status == STATUS_IO) /* the store went away, or cannot: asked again */
 		signer_cache_drop(cache, head);
 	else if (status != STATUS_BUSY)
 		head->state = SIGNER_CACHED_CORRUPT;

@@ -65,11 +65,22 @@ static void close_it(void)
 	is_open = false;
 }
 
-static bool is_dead; /* nothing more of it reaches the signer */
+static bool is_dead;     /* nothing more of it reaches the signer */
+static bool loads_never; /* it says of every record that it is busy */
+static unsigned unloaded;
 
 static void send_answer(void *context, uint32_t kind, struct bytes message)
 {
+	struct call_store_loaded busy;
+
 	(void)context;
+	if (kind == CALL_STORE_LOAD_ANSWER && loads_never) {
+		memcpy(&busy, message.data, sizeof(busy));
+		busy.head.status = STATUS_BUSY;
+		busy.path_len = busy.value_len = 0;
+		message = bytes_of(&busy, sizeof(busy));
+		unloaded++;
+	}
 	if (!is_dead)
 		CHECK(ipc_put(&rig.store, kind, message) == STATUS_OK);
 }
@@ -271,6 +282,19 @@ static void test_a_store_that_dies_at_any_message_loses_nothing(void)
 	EXPECT(deaths >= 2 * most && kinds == 12);
 }
 
+/* A11: what a store does not give out today is asked for again: its word that it is busy, which an
+ * honest one never gives for a record, takes no wallet away for longer than it is given. */
+static void test_a_store_that_gives_out_nothing_for_a_while_is_asked_again(void)
+{
+	dies_at = 0;
+	rig_start(&rig, folder, false);
+	loads_never = true;
+	EXPECT(sign(&rich) == CALL_RESULT_STORE_UNAVAILABLE && unloaded != 0);
+	loads_never = false;
+	look();
+	stop();
+}
+
 static void limit(void)
 {
 	static uint8_t space[128], answer_space[CALL_CHANGE_SLOT_BYTES];
@@ -302,6 +326,7 @@ int main(void)
 	rig_world_make(&rig, &limited, "limited");
 	limit();
 	stop();
+	RUN(test_a_store_that_gives_out_nothing_for_a_while_is_asked_again);
 	RUN(test_a_store_that_dies_at_any_message_loses_nothing);
 	close_it();
 	snprintf(command, sizeof(command), "rm -rf %s", folder);

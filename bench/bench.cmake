@@ -24,6 +24,7 @@ set_target_properties(bench_signer PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_B
 add_custom_target(bench DEPENDS bench_sign bench_modules bench_signer bench_wasm policy_swap_test)
 
 # Clients of many kinds at once: for tests/load, and for `make bench T=load`.
-add_executable(load ${CMAKE_SOURCE_DIR}/bench/load.c ${CMAKE_SOURCE_DIR}/bench/load_conn.c ${CMAKE_SOURCE_DIR}/bench/bench_message.c)
+add_executable(load ${CMAKE_SOURCE_DIR}/bench/load.c ${CMAKE_SOURCE_DIR}/bench/load_change.c
+	${CMAKE_SOURCE_DIR}/bench/load_conn.c ${CMAKE_SOURCE_DIR}/bench/bench_message.c)
 target_link_libraries(load PRIVATE awslc_ssl base keys solana cbor call authz)
 set_target_properties(load PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)

@@ -9,9 +9,9 @@
  *     channel=D.K.C  deployment, its key, authority's certificate: whom changes are sealed for
  *     from=ADDRESS   of this machine, to connect from
  *     strangers      a random token for each request
- *   KIND: sign, echo, changes, pipe, hello, silent, idle, headers, body or reader (load.h says what
- * they do). Groups that start at 0 are connected before the clock starts. Prints one JSON object:
- * for each group what came back before SPLIT_SECONDS ("quiet") and after it ("loaded"). */
+ *   KIND: sign, echo, changes, submits, pipe, hello, silent, idle, headers, body or reader (load.h
+ * says what they do). Groups that start at 0 are connected before the clock starts. Prints one JSON
+ * object: for each group what came back before SPLIT_SECONDS ("quiet") and after it ("loaded"). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
 #include <sys/resource.h>
@@ -115,7 +115,8 @@ static void fall_due(struct load_group *group)
 
 bool load_asks(enum load_kind kind)
 {
-	return kind == LOAD_SIGN || kind == LOAD_ECHO || kind == LOAD_CHANGES;
+	return kind == LOAD_SIGN || kind == LOAD_ECHO || kind == LOAD_CHANGES ||
+	       kind == LOAD_SUBMITS;
 }
 
 static bool has_begun(const struct load_group *group)
@@ -340,9 +341,9 @@ static void read_word(struct load_group *group, char *word)
 
 static void read_group(char *text)
 {
-	static const char *const kinds[LOAD_KIND_COUNT] = {"sign",  "echo",   "changes", "pipe",
-	                                                   "hello", "silent", "idle",    "headers",
-	                                                   "body",  "reader"};
+	static const char *const kinds[LOAD_KIND_COUNT] = {"sign",    "echo",  "changes", "submits",
+	                                                   "pipe",    "hello", "silent",  "idle",
+	                                                   "headers", "body",  "reader"};
 	struct load_group *group = &load.groups[load.group_count++];
 	char *rest = text, *name = strsep(&rest, ":"), *kind = strsep(&rest, ":"), *word;
 	size_t at = 0;

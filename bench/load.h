@@ -10,6 +10,7 @@
 #define LOAD_H
 
 #include "bench_message.h"
+#include "keys_hpke.h"
 
 #define LOAD_GROUPS_MAX 16
 #define LOAD_PLANS_MAX  64
@@ -24,6 +25,7 @@ enum load_kind {
 	LOAD_SIGN = 0, /* requests for signatures */
 	LOAD_ECHO,     /* null calls, which end in the bridge */
 	LOAD_CHANGES,  /* sealed requests that reach the signer and are refused there */
+	LOAD_SUBMITS,  /* nonces, changes to be described for them, and these with no signature */
 	LOAD_PIPE,     /* requests for nothing, sent ahead without end */
 	LOAD_HELLO,    /* the same client hello again and again: work for the server, none here */
 	LOAD_SILENT,   /* connects and says nothing */
@@ -58,6 +60,13 @@ struct load_window {
 };
 
 struct load_conn;
+
+/* What a connection says to the authority, one thing after the other. */
+struct load_talk {
+	uint32_t asks; /* enum call_change_request_kind; 0: from the beginning */
+	struct keys_hpke_answer answer;
+	uint8_t wallet[32], user[32], nonce[32], description[32];
+};
 
 struct load_group {
 	char name[32], from[16];
@@ -124,6 +133,10 @@ bool load_asks(enum load_kind kind);
 void load_note(struct load_histogram *histogram, double us);
 uint64_t load_quantile(const struct load_histogram *histogram, double part);
 double load_now_us(void);
+/* load_change_ask puts a request of a group that floods the authority, load_change_hear takes the
+ * sealed answer in base64, and says what it is: of which step, or the refusal's code. */
+size_t load_change_ask(struct load_group *group, struct load_talk *talk, char *text, size_t cap);
+struct bytes load_change_hear(struct load_talk *talk, struct bytes text);
 _Noreturn void load_give_up(const char *what, const char *why);
 
 #endif

@@ -35,6 +35,8 @@ ATTACKS = {
     # One client's own modules, more than a verifier holds: each request has them all loaded again.
     "cold": ["cold:sign:connections={N}:plan={cold}:from=127.0.0.2"],
     "changes": ["changes:changes:connections={N}:channel={channel}:from=127.0.0.2"],
+    # The whole way of a change, but for a signature: nonces, texts that are written for them, and forged signatures.
+    "submits": ["submits:submits:connections={N}:channel={channel}:from=127.0.0.2"],
     "hello": ["hello:hello:connections={N}:from=127.0.0.2"],
     "pipe": ["pipe:pipe:connections=64:from=127.0.0.2"],
     "reader": ["reader:reader:connections={N}:from=127.0.0.2"],
@@ -50,7 +52,8 @@ ATTACKS = {
 # of its own, for the attackers' clocks stand still while they are busy with themselves.
 PROBES = {name: "probe:%s:connections=16:rate=100:plan={%s}:from=127.0.0.2" % (kind, plan) for name, kind, plan in (
     ("flood", "sign", "flood"), ("refused", "sign", "refused"), ("strangers", "sign:strangers", "flood"),
-    ("two", "sign", "flood"), ("cold", "sign", "cold"), ("changes", "changes:channel={channel}", "flood"))}
+    ("two", "sign", "flood"), ("cold", "sign", "cold"), ("changes", "changes:channel={channel}", "flood"),
+    ("submits", "submits:channel={channel}", "flood"))}
 
 
 def leb(value):

@@ -10,12 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "authz_ask.h"
-#include "authz_envelope.h"
-#include "authz_statement.h"
 #include "base_check.h"
 #include "base_encode.h"
-#include "call_change.h"
 #include "keys.h"
 #include "load.h"
 
@@ -44,6 +40,7 @@ struct load_conn {
 	size_t answer_len; /* bytes that came, kept or not */
 	size_t whole_len;  /* bytes that the answer has; 0: not known yet */
 	size_t dripped;
+	struct load_talk talk;
 };
 
 static int open_socket(const struct load *load, const struct load_group *group)
@@ -121,6 +118,7 @@ static void hang_up(struct load *load, struct load_conn *conn, bool again)
 			}
 	SSL_free(conn->tls);
 	conn->tls = NULL;
+	conn->talk.asks = 0;
 	close(conn->fd);
 	conn->step = STEP_CLOSED;
 	if (again && !load->over)
@@ -185,6 +183,8 @@ static void note_answer(struct load *load, struct load_conn *conn, unsigned stat
 	struct load_window *window = load_window(load, conn->group, conn->due_us);
 	struct bytes code = status == 200 ? bytes_of_text("") : member(conn, "\"code\":\"");
 
+	if (status == 200 && conn->group->kind == LOAD_SUBMITS)
+		code = load_change_hear(&conn->talk, member(conn, "\"envelope\":\""));
 	note_code(&window->codes, status, (const char *)code.data, code.len);
 	load_note(status == 200 ? &window->done : &window->refused, load->now_us - conn->due_us);
 	if (status == 200 && conn->group->kind == LOAD_SIGN)
@@ -269,64 +269,6 @@ static bool hear(struct load *load, struct load_conn *conn)
 
 /* ---- what is sent ---- */
 
-/* What anybody may ask and the authority passes on: code to be looked at, which has to be loaded
- * for that; a change that does not wait; a secret for one-time codes; a command, which goes before
- * all else until it is known to be nobody's. */
-static uint32_t put_junk(const struct load_group *group, uint64_t number, struct buffer *out)
-{
-	static struct keys_sign_key key;
-	uint8_t module[64] = {0, 'a', 's', 'm', 1};
-	struct authz_module_add add = {.module = BYTES_OF_ARRAY(module)};
-	struct authz_command command = {
-	    .serial = number + 1, .action = AUTHZ_COMMAND_FREEZE_ALL, .expires_s = UINT32_MAX};
-	struct authz_complete complete = {.wallet = {1}};
-
-	switch (number % 4) {
-	case 0:
-		keys_random(module + 8, sizeof(module) - 8);
-		CHECK(authz_module_add_put(&add, out) == STATUS_OK);
-		return CALL_CHANGE_MODULE_ADD;
-	case 1:
-		keys_random(complete.change, sizeof(complete.change));
-		CHECK(authz_complete_put(&complete, out) == STATUS_OK);
-		return CALL_CHANGE_COMPLETE;
-	case 2:
-		if (number == 2)
-			keys_sign_random(&key);
-		memcpy(command.deployment, group->deployment, 32);
-		memcpy(command.operator_key, keys_sign_public(&key), 32);
-		CHECK(authz_command_put(&command, &key, out) == STATUS_OK);
-		return CALL_CHANGE_OPERATOR;
-	default:
-		CHECK(authz_enroll_put(group->deployment, out) == STATUS_OK);
-		return CALL_CHANGE_ENROLL;
-	}
-}
-
-/* An envelope that the authority opens, with something in it that the signer has to refuse. */
-static size_t make_change(struct load_group *group, char *text, size_t cap)
-{
-	static uint8_t payload_space[512], plain_space[1024], sealed_space[2048];
-	static char sealed_text[BASE64_LEN(sizeof(sealed_space)) + 1];
-	struct buffer payload = BUFFER_OF_ARRAY(payload_space),
-	              plain = BUFFER_OF_ARRAY(plain_space), sealed = BUFFER_OF_ARRAY(sealed_space);
-	struct authz_envelope envelope;
-	struct keys_hpke_answer unread;
-	int len;
-
-	envelope.kind = put_junk(group, group->next_number++, &payload);
-	envelope.payload = buffer_bytes(&payload);
-	CHECK(authz_envelope_seal(group->deployment, group->channel, &envelope, &plain, &sealed,
-	                          &unread) == STATUS_OK);
-	base64_encode(buffer_bytes(&sealed), sealed_text);
-	len = snprintf(text, cap,
-	               "POST /api/v1/changes HTTP/1.1\r\nHost: h\r\nContent-Type: "
-	               "application/json\r\nContent-Length: %zu\r\n\r\n{\"envelope\":\"%s\"}",
-	               strlen(sealed_text) + 15, sealed_text);
-	CHECK(len > 0 && (size_t)len < cap);
-	return (size_t)len;
-}
-
 static size_t make_request(struct load *load, struct load_conn *conn, char *text, size_t cap)
 {
 	static char body[BODY_MAX];
@@ -336,8 +278,8 @@ static size_t make_request(struct load *load, struct load_conn *conn, char *text
 	size_t len;
 	int head;
 
-	if (group->kind == LOAD_CHANGES)
-		return make_change(group, text, cap);
+	if (group->kind == LOAD_CHANGES || group->kind == LOAD_SUBMITS)
+		return load_change_ask(group, &conn->talk, text, cap);
 	conn->number = group->next_number++;
 	conn->plan = (uint32_t)(conn->number % group->plan_count);
 	plan = &group->plans[conn->plan];
@@ -429,6 +371,7 @@ static void shaken(struct load *load, struct load_conn *conn)
 	case LOAD_SIGN:
 	case LOAD_ECHO:
 	case LOAD_CHANGES:
+	case LOAD_SUBMITS:
 		set_free(load, conn);
 		return;
 	case LOAD_READER:

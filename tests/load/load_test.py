@@ -177,6 +177,34 @@ def a_flood_of_changes_leaves_freeze_and_revoke_alone(stand):  # A25
 
 
 @test
+def a_flood_of_forged_signatures_leaves_changes_alone(stand):  # A25
+    """The whole way of a change but for its signature, from a nonce to a text that the signer writes: beside it another
+    user takes power away, and gives it, which goes the same way."""
+    made = []
+
+    def change(at, quiet):
+        time.sleep(quiet + 1.5)  # into the flood
+        for words in (("wallet", "freeze", "honest2"), ("wallet", "unfreeze", "honest2"), ("wallet", "limit", "honest2", "--cap", "uses:1h:1000000")):
+            began = time.monotonic()
+            at.server.run(*words, "--key", "user.json", "--yes")
+            made.append(time.monotonic() - began)
+
+    seen = stand.attack("submits", seconds=SECONDS, quiet=QUIET, connections=CONNECTIONS, rate=150, meanwhile=change)
+    codes = seen["submits"]["loaded"]["codes"]
+    print("submits: %s; a user's changes beside it took %s s" % (
+        ", ".join("%d x %s" % (count, code) for code, count in codes.items()), " ".join("%.1f" % took for took in made)))
+    expect(len(made) == 3 and max(made) < 3, made)
+    # Each step of it reached whom it was for, and nothing came of it.
+    for code, least in (("200 nonce", 100), ("200 prepared", 50), ("200 change_refused", 30)):
+        expect(codes.get(code, 0) > least, "no flood: %s" % codes)
+    expect("200 submitted" not in codes and "200 unread" not in codes, codes)
+    codes = dict(seen["honest"]["loaded"]["codes"])
+    codes.pop("403 wallet_frozen", 0)
+    expect(set(codes) == {"200 "}, codes)
+    answers_in_time(seen, "submits")
+
+
+@test
 def handshakes_have_a_budget(stand):  # N2
     took, trust = [], ssl.create_default_context(cafile=stand.server.ca)
 

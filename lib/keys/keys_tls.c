@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys_tls.h"
 
+#include <arpa/inet.h>
 #include <openssl/bn.h>
 #include <openssl/bytestring.h>
 #include <openssl/ec.h>
@@ -103,6 +104,61 @@ void keys_tls_fingerprint(const struct keys_tls_key *key, uint8_t ret_hash[KEYS_
 	keys_sha256(&whole, 1, ret_hash);
 	OPENSSL_free(der);
 	EC_KEY_free(made);
+}
+
+static bool is_label_character(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_';
+}
+
+/* is_host: labels of 1 to 63 characters, none with a hyphen at an end. With a number at its end a
+ * name reads as an address to some, and is none. */
+static bool is_host(struct bytes text)
+{
+	size_t start = 0;
+	bool number = true;
+
+	if (text.len == 0 || text.len > KEYS_TLS_NAME_MAX)
+		return false;
+	for (size_t i = 0; i <= text.len; i++) {
+		if (i < text.len && text.data[i] != '.') {
+			if (!is_label_character(text.data[i]))
+				return false;
+			number = number && text.data[i] >= '0' && text.data[i] <= '9';
+			continue;
+		}
+		if (i == start || i - start > 63 || text.data[start] == '-' ||
+		    text.data[i - 1] == '-')
+			return false;
+		if (i < text.len) {
+			start = i + 1;
+			number = true;
+		}
+	}
+	return !number;
+}
+
+enum status keys_tls_name_take(struct bytes text, uint8_t space[16], struct keys_tls_name *ret_name)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	if (text.len < sizeof(address) && memchr(text.data, '\0', text.len) == NULL) {
+		memcpy(address, text.data, text.len);
+		address[text.len] = '\0';
+		if (inet_pton(AF_INET, address, space) == 1) {
+			*ret_name = (struct keys_tls_name){true, bytes_of(space, 4)};
+			return STATUS_OK;
+		}
+		if (inet_pton(AF_INET6, address, space) == 1) {
+			*ret_name = (struct keys_tls_name){true, bytes_of(space, 16)};
+			return STATUS_OK;
+		}
+	}
+	if (!is_host(text))
+		return STATUS_MALFORMED;
+	*ret_name = (struct keys_tls_name){false, text};
+	return STATUS_OK;
 }
 
 /* name_of turns one of our names into a subject alternative name; NULL when it is none. */

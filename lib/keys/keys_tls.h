@@ -24,6 +24,10 @@ struct keys_tls_name {
 	struct bytes name;
 };
 
+/* keys_tls_name_take reads what a person calls a host: its name (labels of letters, digits, hyphens
+ * and underscores, the last one no number), or an address, whose bytes `space` keeps. */
+MUST_USE enum status keys_tls_name_take(struct bytes text, uint8_t space[16],
+                                        struct keys_tls_name *ret_name);
 /* keys_tls_derive makes the deployment's TLS key; the same master and deployment, the same key. */
 void keys_tls_derive(const struct keys_master *master, const uint8_t deployment[32],
                      struct keys_tls_key *ret_key);

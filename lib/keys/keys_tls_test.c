@@ -68,10 +68,59 @@ static void test_what_is_no_certificate_is_refused(void)
 	EXPECT(der.len == 0);
 }
 
+/* S19: a name that no client could check is refused, and not signed into a certificate. */
+static void test_a_name_is_a_host_or_an_address(void)
+{
+	static const struct {
+		const char *text;
+		size_t address_len; /* 0: a host's name */
+	} good[] = {
+	    {"localhost",            0 },
+            {"Signer.example",       0 },
+            {"signer_1.b-c.example", 0 },
+	    {"7.example",            0 },
+            {"192.0.2.7",            4 },
+            {"2001:db8::7",          16},
+	};
+	static const char *const bad[] = {"",
+	                                  "a b",
+	                                  ".a",
+	                                  "a.",
+	                                  "a..b",
+	                                  "-a",
+	                                  "a-.b",
+	                                  "a/b",
+	                                  "a,b",
+	                                  "*.example",
+	                                  "https://signer",
+	                                  "signer:8200",
+	                                  "192.0.2.",
+	                                  "300.1.1.1",
+	                                  "1.2",
+	                                  "\xc3\xa4.example"};
+	char label[70] = "";
+	uint8_t space[16];
+	struct keys_tls_name name;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		EXPECT(keys_tls_name_take(bytes_of_text(good[i].text), space, &name) == STATUS_OK);
+		EXPECT(name.is_address == (good[i].address_len != 0));
+		EXPECT(name.name.len ==
+		       (name.is_address ? good[i].address_len : strlen(good[i].text)));
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		EXPECT(keys_tls_name_take(bytes_of_text(bad[i]), space, &name) == STATUS_MALFORMED);
+	memset(label, 'a', 63);
+	EXPECT(keys_tls_name_take(bytes_of_text(label), space, &name) == STATUS_OK);
+	label[63] = 'a';
+	EXPECT(keys_tls_name_take(bytes_of_text(label), space, &name) == STATUS_MALFORMED);
+}
+
 int main(void)
 {
 	RUN(test_key_is_the_same_at_every_start_and_differs_per_deployment);
 	RUN(test_certificate_verifies_and_names_its_hosts);
 	RUN(test_what_is_no_certificate_is_refused);
+	RUN(test_a_name_is_a_host_or_an_address);
 	return test_summary();
 }

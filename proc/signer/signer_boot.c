@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer_boot.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base_check.h"
@@ -378,22 +377,6 @@ static enum status recover_receipts(struct signer *signer)
 
 /* ---- 4. serving ---- */
 
-/* A name of the setting: a host's, or an address, for which `space` keeps the bytes. */
-static struct keys_tls_name certificate_name(const char *text, size_t len, uint8_t space[16])
-{
-	char address[INET6_ADDRSTRLEN];
-
-	if (len < sizeof(address)) {
-		memcpy(address, text, len);
-		address[len] = '\0';
-		if (inet_pton(AF_INET, address, space) == 1)
-			return (struct keys_tls_name){true, bytes_of(space, 4)};
-		if (inet_pton(AF_INET6, address, space) == 1)
-			return (struct keys_tls_name){true, bytes_of(space, 16)};
-	}
-	return (struct keys_tls_name){false, bytes_of(text, len)};
-}
-
 /* Names of the certificate: the setting's, separated by commas, and this machine's own. */
 static enum status make_certificate(struct signer *signer)
 {
@@ -411,13 +394,14 @@ static enum status make_certificate(struct signer *signer)
 	size_t count = 2;
 	enum status status;
 
-	while (*at != '\0' && count < KEYS_TLS_NAMES_MAX) {
+	while (*at != '\0') {
 		size_t len = strcspn(at, ",");
 
-		if (len > 0 && len <= KEYS_TLS_NAME_MAX) {
-			names[count] = certificate_name(at, len, addresses[count]);
-			count++;
-		}
+		if (count == KEYS_TLS_NAMES_MAX ||
+		    keys_tls_name_take(bytes_of(at, len), addresses[count], &names[count]) !=
+		        STATUS_OK)
+			return STATUS_MALFORMED;
+		count++;
 		at += len + (at[len] == ',');
 	}
 	signer_vault_tls(signer->vault, &key);
@@ -429,28 +413,38 @@ static enum status make_certificate(struct signer *signer)
 	return status;
 }
 
+/* The certificate is kept, since clients pin it, for as long as the setting names the same: its
+ * record is SHA-256 of the setting, and the certificate. */
 static enum status find_certificate(struct signer *signer)
 {
 	uint8_t id[32] = {SIGNER_META_CERTIFICATE};
+	uint8_t record[KEYS_HASH_LEN + sizeof(signer->certificate)];
+	struct bytes setting = bytes_of_text(proc_setting(signer->proc, "tls_name"));
 	struct signer_blob *known;
 	enum status status = signer_state_meta(&signer->state, id, &known);
 
 	/* A store that is just being restarted is asked again. */
 	if (status == STATUS_BUSY || status == STATUS_IO)
 		return STATUS_BUSY;
-	if (status == STATUS_OK && known->len <= sizeof(signer->certificate)) {
-		memcpy(signer->certificate, known->bytes, known->len);
-		signer->certificate_len = known->len;
-		return STATUS_OK;
-	}
-	if (status != STATUS_NOT_FOUND)
+	keys_sha256(&setting, 1, record);
+	if (status == STATUS_OK && known->len > KEYS_HASH_LEN && known->len <= sizeof(record)) {
+		if (memcmp(known->bytes, record, KEYS_HASH_LEN) == 0) {
+			signer->certificate_len = known->len - KEYS_HASH_LEN;
+			memcpy(signer->certificate, known->bytes + KEYS_HASH_LEN,
+			       signer->certificate_len);
+			return STATUS_OK;
+		}
+	} else if (status != STATUS_NOT_FOUND) {
 		return give_up("start.certificate", "the certificate's record is damaged");
+	}
 	if (make_certificate(signer) != STATUS_OK)
 		return give_up("start.certificate",
 		               "the TLS certificate could not be made: look at "
 		               "the setting tls_name");
+	log_event(LOG_INFO, "tls.certificate_made");
+	memcpy(record + KEYS_HASH_LEN, signer->certificate, signer->certificate_len);
 	signer_state_put(&signer->state, CALL_STORE_VALUE_META, id,
-	                 bytes_of(signer->certificate, signer->certificate_len));
+	                 bytes_of(record, KEYS_HASH_LEN + signer->certificate_len));
 	return STATUS_OK;
 }
 

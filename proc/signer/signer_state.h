@@ -120,7 +120,7 @@ struct signer_blob {
 
 /* Ids of the records that there is one of (CALL_STORE_VALUE_META): the first byte, then zeros. */
 enum signer_meta {
-	SIGNER_META_CERTIFICATE = 1, /* the TLS key's own certificate */
+	SIGNER_META_CERTIFICATE = 1, /* of the TLS key, behind SHA-256 of the setting tls_name */
 	SIGNER_META_MODULES = 2,     /* number and bytes of the modules that are kept */
 	SIGNER_META_LAST_BOOT = 3,   /* the last deleted boot record */
 	SIGNER_META_NODE = 4,        /* AK's name || EK's id that were activated */

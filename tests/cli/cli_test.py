@@ -345,6 +345,8 @@ def test_options_win_over_environment_over_file():
 
 
 def test_the_file_starts_a_signer_whose_certificate_has_its_names():
+    """S8, N1: the names of the setting, also when it changes later, as the way to a CA's chain has it; with the same
+    names the same certificate, since clients pin it."""
     if not shutil.which("swtpm"):
         return
     ports = free_port(), free_port()
@@ -354,18 +356,31 @@ def test_the_file_starts_a_signer_whose_certificate_has_its_names():
                      state, *ports, ports[0], state))
     env = {k: v for k, v in os.environ.items() if not k.startswith("CLAVIGER_")}
     env["CLAVIGER_CONFIG"] = file
-    with subprocess.Popen([TOOL, "serve", "--tls-name", "localhost,signer.example,192.0.2.7,2001:db8::7"], env=env, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
-        try:
-            expect("it is ready", run.stdout.readline().strip() == "ready")
-            names = ssl._ssl._test_decode_cert(state + "/ca.pem")["subjectAltName"]
-            expect("the names", {("DNS", "signer.example"), ("DNS", "localhost"), ("IP Address", "192.0.2.7"),
-                                 ("IP Address", "2001:DB8:0:0:0:0:0:7")} <= set(names), names)
-            code, out, error = claviger("status", "--json", CLAVIGER_CONFIG=file)
-            expect("the client finds it", code == 0 and json.loads(out), error)
-        finally:
-            run.send_signal(signal.SIGTERM)
-            run.wait(30)
+    first = "localhost,signer.example,192.0.2.7,2001:db8::7"
+    shown = []
+    for setting, names in (
+            (first, {("DNS", "signer.example"), ("DNS", "localhost"), ("IP Address", "192.0.2.7"),
+                     ("IP Address", "2001:DB8:0:0:0:0:0:7")}),
+            (first, {("DNS", "signer.example")}),
+            ("localhost,other.example", {("DNS", "other.example"), ("DNS", "localhost")})):
+        with subprocess.Popen([TOOL, "serve", "--tls-name", setting], env=env, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+            try:
+                expect("it is ready", run.stdout.readline().strip() == "ready")
+                has = set(ssl._ssl._test_decode_cert(state + "/ca.pem")["subjectAltName"])
+                expect("the names", names <= has, has)
+                with open(state + "/ca.pem", encoding="utf-8") as f:
+                    shown.append(f.read())
+                code, out, error = claviger("status", "--json", CLAVIGER_CONFIG=file)
+                expect("the client finds it", code == 0 and json.loads(out), error)
+                code, request, error = claviger("tls", "csr", CLAVIGER_CONFIG=file)
+                said = subprocess.run(["openssl", "req", "-noout", "-text"], input=request, capture_output=True, text=True)
+                for kind, name in names:
+                    expect("a CA is asked for " + name, kind != "DNS" or "DNS:" + name in said.stdout, said)
+            finally:
+                run.send_signal(signal.SIGTERM)
+                run.wait(30)
+    expect("a certificate for each list of names", len(shown) == 3 and shown[0] == shown[1] != shown[2], shown)
 
 
 def main():

@@ -196,16 +196,23 @@ static enum status take_key(void *context, struct bytes name, const struct cli_j
 {
 	struct reading *r = context;
 	struct bytes table = bytes_of_text(r->table);
+	const char *expected;
 	char why[128];
 
 	for (size_t i = 0; i < CLI_SETTING_COUNT; i++) {
 		if (strcmp(rows[i].table, r->table) != 0 ||
 		    !bytes_equal(name, bytes_of_text(rows[i].key)))
 			continue;
-		if (take_value(value, rows[i].kind, values[i]))
+		if (!take_value(value, rows[i].kind, values[i])) {
+			snprintf(why, sizeof(why),
+			         "must be %s that is not empty, of less than %d bytes",
+			         kind_names[rows[i].kind], VALUE_MAX);
+			return refuse(r, table, name, why);
+		}
+		expected = cli_config_expected((enum cli_setting)i, values[i]);
+		if (expected == NULL)
 			return STATUS_OK;
-		snprintf(why, sizeof(why), "must be %s that is not empty, of less than %d bytes",
-		         kind_names[rows[i].kind], VALUE_MAX);
+		snprintf(why, sizeof(why), "must be %s", expected);
 		return refuse(r, table, name, why);
 	}
 	return refuse(r, table, name,
@@ -319,6 +326,25 @@ const char *cli_config_choose(enum cli_setting setting, const char *option, cons
 	return values[setting][0] != '\0' ? values[setting] : fallback;
 }
 
+int cli_config_judge(const struct cli_call *call, enum cli_setting setting, const char *option)
+{
+	const char *value = cli_config_choose(setting, option, NULL);
+	const char *expected = value != NULL ? cli_config_expected(setting, value) : NULL;
+	char name[64];
+
+	if (expected == NULL)
+		return CLI_YES;
+	/* What the file says was refused when it was read. */
+	snprintf(name, sizeof(name), "%s", rows[setting].variable);
+	if (value == option) {
+		snprintf(name, sizeof(name), "--%s", rows[setting].key);
+		for (char *at = name; *at != '\0'; at++)
+			*at = *at == '_' ? '-' : *at;
+	}
+	cli_complain(call, "%s %s: expected %s", name, value, expected);
+	return CLI_USAGE;
+}
+
 /* ---- claviger config check ---- */
 
 static void show_settings(const struct cli_call *call)
@@ -384,6 +410,9 @@ static int run_check(struct cli_call *call)
 		if (result != CLI_YES)
 			return result == CLI_USAGE ? CLI_NO : result;
 	}
+	for (enum cli_setting i = 0; i < CLI_SETTING_COUNT; i++)
+		if (cli_config_judge(call, i, NULL) != CLI_YES)
+			return CLI_NO;
 	show_settings(call);
 	return cli_finish(call, CLI_YES);
 }

@@ -3,7 +3,8 @@
  * XDG_CONFIG_HOME (~/.config); CLAVIGER_CONFIG names another one.
  *
  * The file is optional unless it was named. What it does not know it refuses, with line and column,
- * so that a misspelt setting is no missing setting. Values live as long as the process. */
+ * so that a misspelt setting is no missing setting, and so it does values that no signer would take
+ * (cli_config_rules.c). Values live as long as the process. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_CONFIG_H
 #define CLI_CONFIG_H
@@ -43,5 +44,10 @@ int cli_config_load(const struct cli_call *call);
 /* cli_config_choose returns the option's value, else the environment's, else the file's, else
  * `fallback`; an empty one counts as none. */
 const char *cli_config_choose(enum cli_setting setting, const char *option, const char *fallback);
+/* cli_config_judge says whether the value that cli_config_choose gives is one that the setting
+ * takes; CLI_USAGE after complaining. None is good. */
+int cli_config_judge(const struct cli_call *call, enum cli_setting setting, const char *option);
+/* cli_config_expected says what a value of the setting must be; NULL: this one is. */
+const char *cli_config_expected(enum cli_setting setting, const char *value);
 
 #endif

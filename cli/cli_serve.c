@@ -113,8 +113,7 @@ static int lock_state(const struct cli_call *call, const char *state)
 	return CLI_UNSURE;
 }
 
-/* take_address reads ADDRESS:PORT, IPv6 in brackets; false when it is none. */
-static bool take_address(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_len)
+bool cli_serve_address(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_len)
 {
 	struct sockaddr_in *v4 = (struct sockaddr_in *)ret_address;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret_address;
@@ -144,8 +143,8 @@ static bool take_address(const char *text, struct sockaddr_storage *ret_address,
 	return inet_pton(AF_INET, host, &v4->sin_addr) == 1;
 }
 
-/* check_address says early and in words what the bridge would only log: an address that is none,
- * or that another program listens on. Until the bridge's own bind it may still be taken. */
+/* check_address says early and in words what the bridge would only log: an address that another
+ * program listens on. Until the bridge's own bind it may still be taken. */
 static int check_address(const struct cli_call *call, const char *option, const char *text)
 {
 	struct sockaddr_storage address;
@@ -153,9 +152,8 @@ static int check_address(const struct cli_call *call, const char *option, const 
 	int fd, yes = 1;
 	bool bound;
 
-	if (!take_address(text, &address, &len))
-		return cli_usage(call, "%s %s: expected ADDRESS:PORT, as in 127.0.0.1:8200", option,
-		                 text);
+	if (!cli_serve_address(text, &address, &len)) /* check_settings has said so */
+		return CLI_USAGE;
 	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bound = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) == 0 &&
 	        bind(fd, (const struct sockaddr *)&address, len) == 0;
@@ -301,7 +299,7 @@ static bool is_live(const char *metrics)
 	bool live;
 	int fd;
 
-	if (!take_address(metrics, &address, &len))
+	if (!cli_serve_address(metrics, &address, &len))
 		return false;
 	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	live = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
@@ -529,50 +527,21 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 	return result;
 }
 
-static int check_verifiers(const struct cli_call *call, const char *text)
+/* Everything that has a rule, before anything starts. */
+static int check_settings(const struct cli_call *call, const struct cli_serve *serve)
 {
-	char *end;
-	unsigned long count;
+	const char *const options[CLI_SETTING_COUNT] = {
+	    [CLI_SERVE_LISTEN] = serve->listen,
+	    [CLI_SERVE_METRICS] = serve->metrics,
+	    [CLI_SERVE_OPERATOR_LISTEN] = serve->operator_listen,
+	    [CLI_SERVE_VERIFIERS] = serve->verifiers,
+	    [CLI_SERVE_TLS_NAME] = serve->tls_name,
+	};
+	int result = CLI_YES;
 
-	if (text == NULL)
-		return CLI_YES;
-	errno = 0;
-	count = strtoul(text, &end, 10);
-	if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && count > 0 &&
-	    count <= PROC_VERIFIERS_MAX)
-		return CLI_YES;
-	return cli_usage(call, "--verifiers takes a number from 1 to %d, not %s",
-	                 PROC_VERIFIERS_MAX, text);
-}
-
-static int choose_ceilings(const struct cli_call *call, struct cli_serve *serve)
-{
-	for (unsigned i = 0; i < CLI_SERVE_CEILINGS; i++) {
-		const char *text = cli_config_choose(
-		    (enum cli_setting)(CLI_SERVE_CLIENT_SIGNATURES + i), NULL, NULL);
-		const char *end = text;
-		uint64_t number;
-
-		serve->ceilings[i] = text;
-		if (text == NULL)
-			continue;
-		if (!cli_take_number(&end, &number) || *end != '\0' || number == 0)
-			return cli_usage(call,
-			                 "the setting %s takes a whole number above 0, not %s",
-			                 ceiling_names[i], text);
-		if (i == 1 && number > CLI_SERVE_WALLETS_MAX)
-			return cli_usage(call, "the setting %s takes at most %d", ceiling_names[i],
-			                 CLI_SERVE_WALLETS_MAX);
-	}
-	return CLI_YES;
-}
-
-/* Lists that the supervisor takes as one word. */
-static int check_list(const struct cli_call *call, const char *name, const char *list)
-{
-	if (list == NULL || strlen(list) <= LIST_MAX)
-		return CLI_YES;
-	return cli_usage(call, "%s is longer than %d bytes", name, LIST_MAX);
+	for (enum cli_setting i = 0; i < CLI_SETTING_COUNT && result == CLI_YES; i++)
+		result = cli_config_judge(call, i, options[i]);
+	return result;
 }
 
 /* A throw-away signer takes nothing that says where the real one is. */
@@ -613,18 +582,18 @@ static int run_serve(struct cli_call *call)
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
 	result = cli_config_load(call);
+	if (result == CLI_YES)
+		result = check_settings(call, &serve);
 	if (result != CLI_YES)
 		return result;
 	serve.verifiers = cli_config_choose(CLI_SERVE_VERIFIERS, serve.verifiers, NULL);
 	serve.tls_name = cli_config_choose(CLI_SERVE_TLS_NAME, serve.tls_name, NULL);
 	serve.tls_certificate =
 	    cli_config_choose(CLI_SERVE_TLS_CERTIFICATE, serve.tls_certificate, NULL);
-	result = check_verifiers(call, serve.verifiers);
-	if (result == CLI_YES)
-		result = choose_ceilings(call, &serve);
-	if (result == CLI_YES)
-		result = check_list(call, "--tls-name", serve.tls_name);
-	if (result == CLI_YES && serve.dev && state == NULL)
+	for (unsigned i = 0; i < CLI_SERVE_CEILINGS; i++)
+		serve.ceilings[i] = cli_config_choose(
+		    (enum cli_setting)(CLI_SERVE_CLIENT_SIGNATURES + i), NULL, NULL);
+	if (serve.dev && state == NULL)
 		return run_dev(call, &serve);
 	serve.listen = cli_config_choose(CLI_SERVE_LISTEN, serve.listen, DEFAULT_LISTEN);
 	serve.metrics = cli_config_choose(CLI_SERVE_METRICS, serve.metrics, DEFAULT_METRICS);
@@ -637,16 +606,6 @@ static int run_serve(struct cli_call *call)
 	serve.policy_engine = cli_config_choose(CLI_SERVE_POLICY_ENGINE, NULL, NULL);
 	serve.inputs_keep = cli_config_choose(CLI_SERVE_INPUTS_KEEP, NULL, NULL);
 	serve.receipts_keep = cli_config_choose(CLI_SERVE_RECEIPTS_KEEP, NULL, NULL);
-	if (result == CLI_YES && serve.policy_engine != NULL &&
-	    strcmp(serve.policy_engine, "compiled") != 0 &&
-	    strcmp(serve.policy_engine, "interpreter") != 0)
-		result =
-		    cli_usage(call, "the setting policy_engine is compiled or interpreter, not %s",
-		              serve.policy_engine);
-	if (result == CLI_YES)
-		result = check_list(call, "the list of operators", serve.operators);
-	if (result == CLI_YES)
-		result = check_list(call, "the list of time keys", serve.time_keys);
 	if (result == CLI_YES && serve.accept_time && serve.time_keys != NULL)
 		result = cli_usage(call, "--accept-time is for a signer that goes by this "
 		                         "machine's clock: this one has time_keys");

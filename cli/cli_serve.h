@@ -3,6 +3,7 @@
 #ifndef CLI_SERVE_H
 #define CLI_SERVE_H
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "cli_home.h"
@@ -21,5 +22,8 @@ struct cli_serve {
 	pid_t supervisor;
 	char listen_space[64], metrics_space[64], origins_space[512];
 };
+
+/* cli_serve_address reads ADDRESS:PORT, IPv6 in brackets; false when it is none. */
+bool cli_serve_address(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_len);
 
 #endif

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import struct
 import subprocess
@@ -52,6 +53,7 @@ def write(name, text):
     return path
 
 
+KEYS = ["11111111111111111111111111111112", "11111111111111111111111111111113"]
 COMMANDS = {c["name"]: c for c in json.loads(claviger("help", "--json")[1])["commands"]}
 OPTIONS = {n: {o["name"] for o in c["options"]} for n, c in COMMANDS.items()}
 
@@ -298,16 +300,16 @@ def test_wrong_words_are_told_what_is_wrong_and_what_there_is():
 
 def test_a_configuration_is_taken_whole_or_refused_with_its_place():
     good = write("good.toml", '[serve]\nstate = "/s"\nlisten = "127.0.0.1:1"\nmetrics = "127.0.0.1:2"\n'
-                 'verifiers = 2\ntls_name = ["a", "b"]\noperators = "k"\n[client]\n'
-                 'server = "https://127.0.0.1:3"\nca = "/c"\nhome = "/h"\n')
+                 'verifiers = 2\ntls_name = ["a", "b"]\noperators = "%s"\n[client]\n'
+                 'server = "https://127.0.0.1:3"\nca = "/c"\nhome = "/h"\n' % KEYS[0])
     code, out, _ = claviger("config", "check", good, "--json", CLAVIGER_HOME=None)
     expect("every setting", code == 0 and json.loads(out)["settings"] == {
         "serve.state": "/s", "serve.listen": "127.0.0.1:1", "serve.metrics": "127.0.0.1:2",
-        "serve.verifiers": "2", "serve.tls_name": "a,b", "serve.operators": "k",
+        "serve.verifiers": "2", "serve.tls_name": "a,b", "serve.operators": KEYS[0],
         "client.server": "https://127.0.0.1:3", "client.ca": "/c", "client.home": "/h"}, out)
     for text, place in (
             ("[serve]\nstate = '/s'\n  stat = '/s'\n", "line 3, column 3: serve.stat is no setting"),
-            ("serve.listen = 'x'\nserve.lisen = 'y'\n", "line 2, column 1: serve.lisen is no setting"),
+            ("serve.listen = '127.0.0.1:1'\nserve.lisen = 'y'\n", "line 2, column 1: serve.lisen is no setting"),
             ("[client]\n[ served ]\nlisten = 'x'\n", "line 2, column 3: served is no table"),
             ("[client]\nserver = 5\n", "line 2, column 1: client.server must be a text"),
             ("[client]\nhome = ''\n", "line 2, column 1: client.home must be a text"),
@@ -331,17 +333,59 @@ def test_a_configuration_is_taken_whole_or_refused_with_its_place():
 
 
 def test_options_win_over_environment_over_file():
-    file = write("order.toml", '[client]\nserver = "file"\n[serve]\nlisten = "file"\n')
+    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    of_file, of_environment, of_option = ("127.0.0.1:%d" % s.getsockname()[1] for s in taken)
+    file = write("order.toml", '[client]\nserver = "file"\n[serve]\nlisten = "%s"\n' % of_file)
     for words, env, wins in (((), {}, "file"), ((), {"CLAVIGER_SERVER": "environment"}, "environment"),
                              (("--server", "option"), {"CLAVIGER_SERVER": "environment"}, "option"),
                              ((), {"CLAVIGER_SERVER": ""}, "file")):
         code, _, error = claviger("status", *words, CLAVIGER_CONFIG=file, **env)
         expect("the server is of the " + wins, code == 2 and error.startswith(
             "claviger status: %s is not https" % wins), error)
-    for words, env, wins in (((), {}, "file"), ((), {"CLAVIGER_LISTEN": "environment"}, "environment"),
-                             (("--listen", "option"), {"CLAVIGER_LISTEN": "environment"}, "option")):
+    for words, env, wins in (((), {}, of_file), ((), {"CLAVIGER_LISTEN": of_environment}, of_environment),
+                             (("--listen", of_option), {"CLAVIGER_LISTEN": of_environment}, of_option)):
         code, _, error = claviger("serve", "--state", FOLDER + "/state", *words, CLAVIGER_CONFIG=file, **env)
-        expect("the address is of the " + wins, code == 2 and wins in error, (code, error))
+        expect("the address is " + wins, code == 3 and "cannot listen on " + wins in error, (code, error))
+    for one in taken:
+        one.close()
+
+
+def test_a_value_that_no_signer_takes_is_refused_with_its_place():
+    """S19: from the file, the environment and the command line, before anything starts."""
+    many = ",".join("1" * 31 + digit for digit in "23456789")
+    cases = 0
+    for name, bad, good, said in (
+            ("listen", ("8200", "127.0.0.1:0", "localhost:1"), ("127.0.0.1:1", "[::1]:1"), "ADDRESS:PORT"),
+            ("metrics", ("127.0.0.1:65536",), ("127.0.0.1:1",), "ADDRESS:PORT"),
+            ("operator_listen", ("x",), ("0.0.0.0:1",), "ADDRESS:PORT"),
+            ("verifiers", (0, 17), (1, 16), "a whole number from 1 to 16"),
+            ("tls_name", ("a b", "https://a", "*.a", ",".join(["a"] * 15), "a" * 64), ("a,192.0.2.1,::1", ",".join(["a"] * 14)),
+             "names of hosts"),
+            ("operators", ("k", KEYS[0] + "," + KEYS[0], many), (",".join(KEYS), many[:many.rindex(",")]), "public keys"),
+            ("time_keys", ("abc", many), (",".join(KEYS),), "public keys"),
+            ("time_unproven_max", (0, 30 * 86400 + 1), (1, 30 * 86400), "a whole number from 1 to 2592000"),
+            ("client_signatures_second", (0,), (1, 2**63), "a whole number from 1 on"),
+            ("client_wallets_minute", (0, 257), (256,), "a whole number from 1 to 256"),
+            ("client_lamports_hour", (0,), (1,), "a whole number from 1 on"),
+            ("inputs_keep_mb", (2**30 + 1,), (0, 2**30), "a whole number from 0 to 1073741824"),
+            ("store_max_mb", (0, 15, 2**22 + 1), (16, 2**22), "a whole number from 16 to 4194304"),
+            ("receipts_keep_days", (36501,), (0, 36500), "a whole number from 0 to 36500"),
+            ("policy_engine", ("fast",), ("compiled", "interpreter"), "compiled or interpreter")):
+        for values, is_good in ((bad, False), (good, True)):
+            for value in values:
+                cases += 1
+                file = write("value.toml", "[serve]\n %s = %s\n" % (name, json.dumps(value)))
+                code, out, error = claviger("config", "check", file)
+                expect("%s = %s in the file" % (name, value), code == (0 if is_good else 1) and (is_good or (
+                    out == "" and "value.toml, line 2, column 2: serve.%s must be " % name in error and said in error)), error)
+                variable = "CLAVIGER_" + name.upper()
+                code, out, error = claviger("config", "check", **{variable: str(value)})
+                expect("%s=%s" % (variable, value), code == (0 if is_good else 1) and (
+                    is_good or "%s %s: expected " % (variable, value) in error and said in error), error)
+                if not is_good:
+                    code, out, error = claviger("serve", "--state", FOLDER + "/state", **{variable: str(value)})
+                    expect("serve with it", code == 2 and said in error and '"process"' not in error, error)
+    expect("cases", cases >= 45, cases)
 
 
 def test_the_file_starts_a_signer_whose_certificate_has_its_names():

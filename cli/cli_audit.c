@@ -812,6 +812,6 @@ const struct cli_command cli_audit_verify = {
         "sign it then, its delay, and that it leads to the next state, the last one to where\n"
         "the deployment signed that the wallet stands. Each receipt names one of these states,\n"
         "each signature a grant that lived in it. The wallet's own line, and counts in those of\n"
-        "grants, carry no signature: they are what the server said\n",
+        "grants, carry no signature: they are what the server said.\n",
     .run = run_verify,
 };

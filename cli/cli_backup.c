@@ -114,19 +114,31 @@ static int copy_database(struct backup *backup, const char *name)
 	return CLI_UNSURE;
 }
 
+/* find_store: `serve` keeps the store in a folder below its own. */
+static int find_store(const struct cli_call *call, const char *state,
+                      char ret_store[CLI_PATH_MAX + 32])
+{
+	char path[CLI_PATH_MAX + 64];
+	struct stat info;
+
+	snprintf(ret_store, CLI_PATH_MAX + 32, "%s/store", state);
+	if (stat(ret_store, &info) != 0 || !S_ISDIR(info.st_mode))
+		snprintf(ret_store, CLI_PATH_MAX + 32, "%s", state);
+	snprintf(path, sizeof(path), "%s/state.db", ret_store);
+	if (stat(path, &info) == 0)
+		return CLI_YES;
+	cli_complain(call, "%s holds no store: %s: %s", state, path, strerror(errno));
+	return CLI_UNSURE;
+}
+
 /* A running `serve` or a stopped one, from its folder. */
-static int back_up_folder(struct cli_call *call, const char *state, const char *out,
+static int back_up_folder(struct cli_call *call, const char *store, const char *out,
                           uint64_t *ret_bytes)
 {
 	static const char *const files[] = {"sealed-share", "approvals", "genesis", "escrow"};
-	struct backup backup = {.call = call, .to = out};
-	char store[CLI_PATH_MAX + 32];
-	struct stat info;
+	struct backup backup = {.call = call, .from = store, .to = out};
 	int result;
 
-	/* `serve` keeps the store in a folder below its own. */
-	snprintf(store, sizeof(store), "%s/store", state);
-	backup.from = stat(store, &info) == 0 && S_ISDIR(info.st_mode) ? store : state;
 	/* The state first: receipts may only be more than it knows of. */
 	result = copy_database(&backup, "state");
 	if (result == CLI_YES)
@@ -147,6 +159,7 @@ static int run_backup(struct cli_call *call)
 	    {"--operator", &operator_file, NULL},
 	    {"--out",      &out,           NULL},
 	};
+	char store[CLI_PATH_MAX + 32];
 	uint64_t bytes = 0;
 	int result;
 
@@ -155,12 +168,17 @@ static int run_backup(struct cli_call *call)
 	if (call->count != 0 || out == NULL || (state == NULL) == (operator_file == NULL))
 		return cli_usage(call, "needs --out FOLDER, and --state FOLDER or --operator FILE "
 		                       "(of a running signer)");
+	if (state != NULL) {
+		result = find_store(call, state, store);
+		if (result != CLI_YES)
+			return result;
+	}
 	if (mkdir(out, 0700) != 0) {
 		cli_complain(call, "cannot make %s: %s; a backup goes into a folder of its own",
 		             out, strerror(errno));
 		return CLI_UNSURE;
 	}
-	result = state != NULL ? back_up_folder(call, state, out, &bytes)
+	result = state != NULL ? back_up_folder(call, store, out, &bytes)
 	                       : cli_backup_remote(call, &options, operator_file, out, &bytes);
 	if (result != CLI_YES) {
 		cli_complain(call, "%s is no whole backup", out);
@@ -177,7 +195,7 @@ static int run_backup(struct cli_call *call)
 
 const struct cli_command cli_backup = {
     .name = "backup",
-    .arguments = "--out FOLDER --state FOLDER|--operator FILE [--server URL]",
+    .arguments = "--out FOLDER --state FOLDER|--operator FILE",
     .sentence = "copy the store consistently, also while it runs",
     .run = run_backup,
     .help =

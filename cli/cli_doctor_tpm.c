@@ -4,6 +4,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_doctor.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -82,8 +83,10 @@ static int open_tpm(const char *where)
 		where += 7;
 	if (strncmp(where, swtpm, sizeof(swtpm) - 1) != 0)
 		return open(where, O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (strlen(path) >= sizeof(address.sun_path))
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		errno = ENAMETOOLONG;
 		return -1;
+	}
 	memcpy(address.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof(address)) != 0) {
@@ -539,6 +542,7 @@ size_t cli_doctor_tpm(const char *where, const char *sealed, struct cli_finding 
 {
 	static struct approval_sealed compared;
 	struct tpm_dialog tpm = {.fd = open_tpm(where)};
+	int trouble = errno;
 	size_t count = 0;
 
 	keys_open();
@@ -557,9 +561,10 @@ size_t cli_doctor_tpm(const char *where, const char *sealed, struct cli_finding 
 		if (tpm.fd >= 0 && looks[i].look(&tpm, finding))
 			continue;
 		finding->good = false;
-		snprintf(finding->text, sizeof(finding->text), "%s",
-		         tpm.fd < 0 ? "the TPM cannot be opened" : "the TPM did not answer");
+		snprintf(finding->text, sizeof(finding->text), "the TPM did not answer");
 		if (tpm.fd < 0) {
+			snprintf(finding->text, sizeof(finding->text),
+			         "%.150s cannot be opened: %s", where, strerror(trouble));
 			finding->needed = true;
 			break;
 		}

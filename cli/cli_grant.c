@@ -718,11 +718,20 @@ const struct cli_command cli_grant_new = {
     .help =
         "Shows the text that the signer and the module wrote, asks, signs it with the user's key\n"
         "and submits it. Several wallets under one signature: all or none.\n\n"
-        "--cap    what may leave under this grant: lamports:total:10000000000,uses:1h:100,\n"
-        "         mint=ADDRESS:24h:5000000. Fees and tips count as lamports.\n"
-        "--pin    believe the first N entries of a lookup table as FILE has them\n"
-        "--keep   write the signed change to a file (claviger change submit)\n"
-        "--hold   only keep it, to submit within 120 s; whoever has the file "
+        "--client C    the client's name in the home folder, or its id\n"
+        "--params P    values of the policy's parameters (claviger policy inspect lists them), "
+        "TOML:\n"
+        "              lines of name = value\n"
+        "--uses N      so many signatures; else any number\n"
+        "--expires T, --not-before T   30s, 15m, 12h, 30d from now on, or seconds since 1970; "
+        "else\n"
+        "              from now on, and without an end\n"
+        "--cap         what may leave under this grant: lamports:total:10000000000,uses:1h:100,\n"
+        "              mint=ADDRESS:24h:5000000. Fees and tips count as lamports\n"
+        "--nonce-account A   durable nonces of this account may be used, if the policy lets them\n"
+        "--pin         believe the first N entries of a lookup table as FILE has them\n"
+        "--keep        write the signed change to a file (claviger change submit)\n"
+        "--hold        only keep it, to submit within 120 s; whoever has the file "
         "may\n\n" CLI_SECOND_HELP,
 };
 

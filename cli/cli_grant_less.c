@@ -262,8 +262,10 @@ const struct cli_command cli_grant_revoke = {
     .sentence = "end a grant at once",
     .run = run_revoke,
     .help =
-        "Lists what the grant signed on durable nonces: such signatures do not expire and can be\n"
-        "used until the nonce account moves on.\n",
+        "One user key is enough (--second, --code and --yes are taken, and not needed). Lists "
+        "what\n"
+        "the grant signed on durable nonces: such signatures do not expire and can be used until\n"
+        "the nonce account moves on.\n",
 };
 
 const struct cli_command cli_grant_limit = {

@@ -12,6 +12,7 @@ static const struct cli_command *const commands[] = {
 };
 #undef COMMAND
 
+#define USAGE_WIDTH   96
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
 
 static const char server_options[] =
@@ -20,6 +21,8 @@ static const char server_options[] =
     "                user's `claviger serve`)\n"
     "--home DIR      this side's keys, tokens and pins (else CLAVIGER_HOME, else ~/.claviger)\n"
     "All three may stand in the configuration file too (claviger config check --help).\n";
+
+static const char door_option[] = "--operator-port N   where the operators' door is (8201)\n";
 
 const struct cli_command *cli_command_at(size_t index)
 {
@@ -108,7 +111,7 @@ static void put_list(const char *prefix, FILE *to)
 {
 	for (size_t i = 0; i < COMMAND_COUNT; i++)
 		if (begins(commands[i], prefix))
-			fprintf(to, "  %-18s %s\n", commands[i]->name, commands[i]->sentence);
+			fprintf(to, "  %-19s %s\n", commands[i]->name, commands[i]->sentence);
 }
 
 static bool any_begins(const char *prefix)
@@ -163,7 +166,7 @@ static void show_others(const struct cli_command *command, const struct cli_prob
 
 		if (strstr(command->arguments, name) != NULL ||
 		    (command->help != NULL && strstr(command->help, name) != NULL) ||
-		    strstr(server_options, name) != NULL)
+		    strstr(server_options, name) != NULL || strstr(door_option, name) != NULL)
 			continue;
 		printf("%s %s%s", begun ? "," : "also:", name,
 		       probe->options[i].takes_value ? " VALUE" : "");
@@ -171,6 +174,30 @@ static void show_others(const struct cli_command *command, const struct cli_prob
 	}
 	if (begun)
 		printf("\n");
+}
+
+/* put_usage breaks the line before an option: some commands have many. */
+static void put_usage(const struct cli_command *command, bool server)
+{
+	char text[2048];
+	size_t column = 0, len;
+	int depth = 0;
+
+	snprintf(text, sizeof(text), "usage: claviger %s%s%s%s", command->name,
+	         command->arguments[0] != '\0' ? " " : "", command->arguments,
+	         server ? " [--server URL] [--ca FILE] [--home DIR]" : "");
+	for (const char *at = text; *at != '\0'; at += len) {
+		len = 1;
+		for (; at[len] != '\0' && (at[len] != ' ' || depth != 0); len++)
+			depth += (at[len] == '[') - (at[len] == ']');
+		if (column + len > USAGE_WIDTH) {
+			printf("\n   ");
+			column = 3;
+		}
+		printf("%.*s", (int)len, at);
+		column += len;
+	}
+	printf("\n\n");
 }
 
 static int show_command(const struct cli_command *command, bool json)
@@ -187,13 +214,14 @@ static int show_command(const struct cli_command *command, bool json)
 	}
 	cli_command_probe(command, &probe);
 	server = has_option(&probe, "--server");
-	printf("usage: claviger %s%s%s%s\n\n", command->name,
-	       command->arguments[0] != '\0' ? " " : "", command->arguments,
-	       server ? " [--server URL] [--ca FILE] [--home DIR]" : "");
+	put_usage(command, server);
 	printf("claviger %s: %s.\n", command->name, command->sentence);
 	if (text != NULL)
 		printf("\n%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
 	show_others(command, &probe);
+	if (has_option(&probe, "--operator-port") &&
+	    (text == NULL || strstr(text, "--operator-port") == NULL))
+		printf("\n%s", door_option);
 	if (server)
 		printf("\n%s", server_options);
 	else if (has_option(&probe, "--home"))
@@ -222,7 +250,10 @@ int cli_help_unknown(char **arguments, int count)
 {
 	const char *word = arguments[0];
 
-	if (!is_group(word))
+	if (word[0] == '-')
+		fprintf(stderr, "claviger: %s stands before the command: options follow it\n",
+		        word);
+	else if (!is_group(word))
 		fprintf(stderr, "claviger: no such command: %s; `claviger help` lists all%s\n",
 		        word, any_begins(word) ? ". Did you mean" : "");
 	else if (count == 1 || arguments[1][0] == '-')
@@ -230,7 +261,7 @@ int cli_help_unknown(char **arguments, int count)
 	else
 		fprintf(stderr, "claviger: no such command: %s %s; there are\n", word,
 		        arguments[1]);
-	put_list(word, stderr);
+	put_list(word, stderr); /* no command begins with a hyphen */
 	return CLI_USAGE;
 }
 

@@ -181,15 +181,20 @@ static int write_file(const struct cli_call *call, const char *path, struct byte
 
 int cli_home_begin(const struct cli_call *call, const char *path, struct cli_home_file *ret_file)
 {
-	int fd = open_beside(path, false, ret_file->temporary);
+	int fd;
 
+	if (access(path, F_OK) == 0) { /* told before much is fetched for nothing */
+		errno = EEXIST;
+		return name_file(call, path, "", false, false);
+	}
+	fd = open_beside(path, false, ret_file->temporary);
 	ret_file->path = path;
 	ret_file->file = fd < 0 ? NULL : fdopen(fd, "wb");
 	if (ret_file->file != NULL)
 		return CLI_YES;
 	if (fd >= 0)
 		(void)close(fd);
-	return name_file(call, path, ret_file->temporary, false, true);
+	return name_file(call, path, ret_file->temporary, false, false);
 }
 
 int cli_home_end(const struct cli_call *call, struct cli_home_file *file, int result)
@@ -198,7 +203,7 @@ int cli_home_end(const struct cli_call *call, struct cli_home_file *file, int re
 
 	written = fclose(file->file) == 0 && written;
 	if (result == CLI_YES)
-		return name_file(call, file->path, file->temporary, written, true);
+		return name_file(call, file->path, file->temporary, written, false);
 	(void)unlink(file->temporary);
 	return result;
 }

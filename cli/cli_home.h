@@ -23,7 +23,7 @@ int cli_home_write(const struct cli_call *call, const char *path, struct bytes c
 int cli_home_create(const struct cli_call *call, const char *path, struct bytes content,
                     bool secret);
 
-/* A file that is too long to be held, and is written piece by piece beside what it replaces. */
+/* A file that is too long to be held, and is written piece by piece under another name. */
 struct cli_home_file {
 	FILE *file;
 	const char *path;
@@ -31,7 +31,7 @@ struct cli_home_file {
 };
 
 /* cli_home_begin opens one; cli_home_end closes it and gives it its name when `result`, which came
- * of writing it, is CLI_YES and all of it is on the disk; what lay there stays otherwise. Both
+ * of writing it, is CLI_YES and all of it is on the disk; what lies there is never replaced. Both
  * return an exit status, the second one `result` where that is another. */
 int cli_home_begin(const struct cli_call *call, const char *path, struct cli_home_file *ret_file);
 int cli_home_end(const struct cli_call *call, struct cli_home_file *file, int result);

@@ -45,7 +45,12 @@ static int open_door(struct cli_call *call, struct door *door)
 {
 	int result = check_door(call, door);
 
-	return result == CLI_YES ? cli_server_connect(&door->server, call, &door->options) : result;
+	if (result == CLI_YES)
+		result = cli_server_connect(&door->server, call, &door->options);
+	if (result == CLI_UNSURE)
+		cli_complain(call, "the operators' door is a port of its own: `serve "
+		                   "--operator-listen`, or the site manifest, opens it");
+	return result;
 }
 
 /* ask makes one call; its answer's JSON is open in door->answer until close_answer. */

@@ -19,8 +19,8 @@ static const char help[] =
     "with this build (known), is an intent (this build's evaluator with a table), or is custom\n"
     "code, and the parameters that a grant gives it. Of an intent it says everything that its\n"
     "verdicts rest on, made from the table itself: layouts of data, flags of accounts, the order\n"
-    "of rules. With --table the table's parts follow (spec/\n"
-    "intent-table.md). With --json: hash, known, intent, and\n"
+    "of rules. With --table the table's parts follow (spec/intent-table.md).\n"
+    "With --json: hash, known, intent, and\n"
     "{\"parameters\":[{\"name\",\"type\",\"required\",\"default\",\"text\"}]}; of an intent also "
     "\"words\"\n"
     "and \"table\".\n";

@@ -1,9 +1,11 @@
 /* claviger receipt export|verify, decision show. Verify works without a server. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "authz_bundle.h"
 #include "base_encode.h"

@@ -106,8 +106,8 @@ static int run_sign(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 0 || wallet == NULL || token_file == NULL ||
 	    (transaction == NULL) == (message == NULL))
-		return cli_usage(call,
-		                 "needs --wallet, --token-file, and --transaction or --message");
+		return cli_usage(
+		    call, "needs --wallet, --token-file, and either --transaction or --message");
 	if (strchr(wallet, '"') != NULL || (grant != NULL && strchr(grant, '"') != NULL))
 		return cli_usage(call, "a name has letters, digits, '_' and '-'");
 	if (origin != NULL && base58_decode_32(bytes_of_text(origin), blockhash) != STATUS_OK)

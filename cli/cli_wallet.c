@@ -510,6 +510,10 @@ const struct cli_command cli_wallet_freeze = {
     .arguments = "WALLET --key USER.json",
     .sentence = "stop all signing for a wallet at once",
     .run = run_freeze,
+    .help =
+        "One user key is enough (--second, --code and --yes are taken, and not needed). It drops\n"
+        "every change that waits, an export too; grants stay and count again after\n"
+        "`claviger wallet unfreeze`.\n",
 };
 
 const struct cli_command cli_wallet_unfreeze = {

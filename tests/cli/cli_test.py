@@ -76,10 +76,18 @@ def test_every_help_is_whole_and_true():
         for option in OPTIONS[name]:
             expect("%s --help tells of %s" % (name, option), re.search(re.escape(option) + r"\b", out))
         # Options in the usage line, and those that begin a line of the text, are its own.
-        told = set(re.findall(r"--[a-z][a-z-]*", out.splitlines()[0]))
+        usage = out.split("\n\n")[0]
+        told = set(re.findall(r"--[a-z][a-z-]*", usage))
+        expect("%s: its usage is broken into lines, and whole" % name, command["arguments"] in usage.replace("\n    ", " ") and
+               all(len(line) <= 100 for line in usage.splitlines()), usage)
+        expect("%s names no option twice in it" % name, all(usage.count("[%s " % option) <= 1 for option in told), usage)
         told |= {m for m in re.findall(r"^\s*(--[a-z][a-z-]*)", out, re.M)}
         expect("%s takes what its help tells" % name, told <= OPTIONS[name] | EVERYWHERE,
                told - OPTIONS[name])
+    columns = {re.match(r"  \S+(?: \S+)* +(?=%s)" % re.escape(c["sentence"]), line)[0].__len__()
+               for line in claviger("help")[1].splitlines() for n, c in COMMANDS.items() if line.startswith("  %s " % n) and
+               line.endswith(" " + c["sentence"])}
+    expect("the list has two columns", len(columns) == 1, columns)
     for word, status in ((("help", "wallet"), 0), (("wallet", "--help"), 0), (("help", "nothing"), 2),
                          (("help",), 0), (("--help",), 0), ((), 2), (("nothing",), 2), (("wall",), 2)):
         expect("%s ends with %d" % (word, status), claviger(*word)[0] == status)
@@ -289,12 +297,17 @@ def test_wrong_words_are_told_what_is_wrong_and_what_there_is():
             (["policy", "new", "--from-tx", write("lines.txt", "AA==\n\nno base64\n")], 1, "line 3 is not base64"),
             (["policy", "test", types + "x"], 3, "neither an intent (a file NAME.toml) nor a policy's folder"),
             (["serve", "--listen", "127.0.0.1:99999", "--state", FOLDER + "/state"], 2, "--listen 127.0.0.1:99999: expected"),
+            (["--server", "https://127.0.0.1:1", "status"], 2, "--server stands before the command"),
+            (["backup", "--state", FOLDER + "/none", "--out", FOLDER + "/copy"], 3, "/none holds no store: "),
             (["policy", "describe", "--module", module, "--params", types], 2,
              'types.toml: parameter "recipients" must be a pubkey list; "nobody" is none: '),
             (["key", "show", others], 0, "others on this machine can reach %s: chmod 600 it" % others)):
         code, out, error = claviger(*words)
         expect("%s is told: %s" % (" ".join(words), said), code == status and said in error, (code, error))
         expect("%s says nothing of processes" % " ".join(words), '"process"' not in error, error)
+    code, out, _ = claviger("doctor", "--tpm", "/dev/none")
+    expect("doctor says which TPM, and why", code == 1 and "/dev/none cannot be opened: No such file or directory" in out, out)
+    expect("nothing was made for a backup that cannot be", not os.path.exists(FOLDER + "/copy"))
     expect("a key of one's own is no trouble", claviger("key", "show", key)[2] == "")
 
 

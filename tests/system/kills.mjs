@@ -2,7 +2,7 @@
 // kill -9 of random processes, one or all, under load (C1, C4, A11): what was acknowledged is there
 // afterwards, and no cap is ever passed. With SOAK_STATE an interrupted run goes on where it was.
 // usage: node tests/system/kills.mjs [KILLS]   (50)
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, Scene } from './cases.mjs';
 import { descendants, kill, makeFolder, remove, run, sleep } from './stage.mjs';
@@ -194,6 +194,7 @@ try {
   }
   // One chain over all these boots, for somebody who has only the file.
   const file = s.signer.file('receipts');
+  rmSync(file, { force: true }); // of a run before
   await s.signer.must('receipt', 'export', '--wallet', 'busy', '--token-file', join(s.signer.home, 'clients/busy.token'), '--out', file);
   console.log((await s.signer.must('receipt', 'verify', file)).out.trim());
   // So are its changes: of each that any of these boots took the signed bytes, and each decision in a state

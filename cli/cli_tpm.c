@@ -346,6 +346,37 @@ static int plan_two(struct plan *plan, const struct provision *options)
 	return result;
 }
 
+/* check_unused: each genesis has a number of its own, so what was signed for an earlier one counts
+ * for no other. What is there is not written over, not even on demand: it may be all that there is.
+ */
+static int check_unused(const struct cli_call *call, const char *folder)
+{
+	static const char *const names[] = {"sealed-share", "genesis", "approvals"};
+	char path[CLI_PATH_MAX + 32];
+	struct stat info;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		if (lstat(path, &info) != 0) {
+			if (errno == ENOENT)
+				continue;
+			cli_complain(call, "cannot look at %s: %s", path, strerror(errno));
+			return CLI_UNSURE;
+		}
+		cli_complain(
+		    call,
+		    i == 0 ? "%s is there: this machine was provisioned already; a second genesis "
+		             "would make what it holds unreadable"
+		           : "%s is there already and is not replaced: a machine that was started "
+		             "with it needs it, and what was approved for it counts for no other "
+		             "genesis. Name another folder; or, if no machine was started with it, "
+		             "take `genesis` and `approvals` away",
+		    path);
+		return CLI_NO;
+	}
+	return CLI_YES;
+}
+
 static int run_provision(struct cli_call *call)
 {
 	static uint8_t release_pcrs[APPROVAL_RELEASE_PCRS][32], site_pcrs[APPROVAL_SITE_PCRS][32];
@@ -363,8 +394,8 @@ static int run_provision(struct cli_call *call)
 	    {"--recover",         &options.recover,      NULL            },
 	    {"--dry-run",         NULL,                  &options.dry_run},
 	};
-	char keys[CLI_PATH_MAX], path[CLI_PATH_MAX + 32];
-	int result = CLI_YES;
+	char keys[CLI_PATH_MAX];
+	int result;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
 		return CLI_USAGE;
@@ -374,15 +405,8 @@ static int run_provision(struct cli_call *call)
 		return cli_usage(call, "--single-operator makes both keys itself");
 	keys_open();
 	plan = (struct plan){.call = call};
-	snprintf(path, sizeof(path), "%s/sealed-share", options.out);
-	if (access(path, F_OK) == 0) {
-		cli_complain(call,
-		             "%s is there: this machine was provisioned already; a second genesis "
-		             "would make what it holds unreadable",
-		             path);
-		return CLI_NO;
-	}
-	if (options.recover != NULL)
+	result = check_unused(call, options.out);
+	if (result == CLI_YES && options.recover != NULL)
 		result = take_lost(&plan, options.recover);
 	if (result == CLI_YES && options.pcrs != NULL)
 		result = cli_pcrs_read(call, options.pcrs, release_pcrs, site_pcrs);
@@ -576,7 +600,7 @@ const struct cli_command cli_tpm_provision = {
     .run = run_provision,
     .help =
         "Touches no TPM: it writes `genesis` and `approvals`, with which the unsealer is started\n"
-        "once, and says what that will do.\n\n"
+        "once, and says what that will do. It replaces neither.\n\n"
         "--out FOLDER       the unsealer's folder (its setting state_dir)\n"
         "--single-operator  make both roots and the escrow key in FOLDER: for one person who "
         "holds\n"

@@ -213,6 +213,61 @@ def test_escape_keys_are_no_other_keys():
         expect("recover by %s" % os.path.basename(key), code in (1, 3) and said in error, (code, error))
 
 
+def test_a_second_provisioning_replaces_nothing():
+    """S19, A10: what a genesis is started with and what was approved for it, by whomever, may be all that there is."""
+    escrow = claviger("key", "escape", os.path.join(FOLDER, "escrow.json"))[1].split()[-1]
+    for name in ("site", "release"):
+        claviger("tpm", "key", os.path.join(FOLDER, name))
+    pcrs = write("pcrs.json", json.dumps({str(p): "00" * 32 for p in (0, 2, 4, 7, 9, 11, 12, 14)}))
+    two = ("--site-root", "site", "--release-root", "release.pub", "--escrow", escrow)
+
+    def content(folder):
+        found = {}
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name), "rb") as f:
+                found[name] = f.read()
+        return found
+
+    for out, words in (("single", ("--single-operator", "--pcrs", pcrs)), ("two", two)):
+        provision = ("tpm", "provision", "--out", out, *words)
+        folder = os.path.join(FOLDER, out)
+        expect("%s: the first is made" % out, claviger(*provision)[0] == 0)
+        key = out + "/release.pem" if out == "single" else "release"
+        code, _, error = claviger("image", "approve", "--as", "release", "--key", key, "--pcrs", pcrs, "--level", "2",
+                                  "--approvals", out + "/approvals")
+        expect("%s: and another release is approved" % out, code == 0, error)
+        for gone in (None, "approvals", "genesis"):  # the other one alone is kept, too
+            kept = os.path.join(FOLDER, "kept")
+            if gone:
+                os.rename(os.path.join(folder, gone), kept)
+            before = content(folder)
+            for more in ((), ("--dry-run",)):
+                code, said, error = claviger(*provision, *more)
+                there = "approvals" if gone == "genesis" else "genesis"
+                expect("%s without %s %s: refused, with what is there and how to go on" % (out, gone, more), code == 1 and
+                       said == "" and "%s/%s is there" % (out, there) in error and "Name another folder" in error and
+                       "take `genesis` and `approvals` away" in error, (code, said, error))
+                expect("%s without %s %s: nothing is changed" % (out, gone, more), content(folder) == before)
+            if gone:
+                os.rename(kept, os.path.join(folder, gone))
+        before = content(folder)
+        for name in ("genesis", "approvals"):
+            os.unlink(os.path.join(folder, name))
+        expect("%s: a dry run says yes when they are gone" % out, claviger(*provision, "--dry-run")[0] == 0)
+        expect("%s: so does the run" % out, claviger(*provision)[0] == 0)
+        after = content(folder)
+        expect("%s: it is another genesis, of the same keys" % out, after["genesis"] != before["genesis"] and
+               {n: c for n, c in after.items() if n not in ("genesis", "approvals")} ==
+               {n: c for n, c in before.items() if n not in ("genesis", "approvals")})
+        for name in ("genesis", "approvals"):
+            os.unlink(os.path.join(folder, name))
+        os.symlink(FOLDER + "/nowhere", os.path.join(folder, "genesis"))
+        expect("%s: what a link leads to is not asked" % out, claviger(*provision)[0] == 1 and
+               os.path.islink(os.path.join(folder, "genesis")))
+    code, _, error = claviger("tpm", "provision", "--out", "site", *two)
+    expect("a file is no folder", code == 3 and "cannot look at site/sealed-share" in error, (code, error))
+
+
 def test_documents_name_what_exists():
     seen = 0
     for path in [path for folder in ("", "docs", "image", "intents", "policies/*", "sdk/*", "spec")

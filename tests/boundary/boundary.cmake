@@ -35,13 +35,16 @@ if(NOT CLAVIGER_SANITIZE)
 	target_link_options(skewed_signer PRIVATE -static-pie -Wl,--gc-sections)
 	set_target_properties(skewed_signer PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
-	foreach(test power_test crash_test decide_test operator_test anchor_test group_test time_test
-			export_test)
+	foreach(test power_test crash_test decide_test operator_test anchor_test group_test owed_test
+			time_test export_test)
 		_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/${test}.c
 			"rig;supervisor_parts;${RIG_USES}")
 		add_dependencies(${test} claviger-store claviger-verifier claviger-signer policy_transfer)
 	endforeach()
 	add_dependencies(time_test skewed_signer)
+	add_dependencies(owed_test skewed_signer)
+	target_include_directories(owed_test PRIVATE proc/signer)
+	set_tests_properties(owed_test PROPERTIES COST 40) # most of it is waiting
 	add_dependencies(decide_test claviger)
 	target_link_libraries(decide_test PRIVATE solana)
 	# And as the store, with the store's own code.

@@ -92,6 +92,37 @@ def test_explain(folder):
     expect("expected and actual", all(c["expected"] and c["actual"] for c in constraints), out)
 
 
+def describe(folder, text, *words, transactions=(), module=TRANSFER):
+    wallet = ["--wallet", GOOD["wallet"], "-"] if transactions else []
+    return claviger("policy", "describe", "--module", module, "--params", parameters(folder, text), *wallet, *words,
+                    stdin="\n".join(transactions))
+
+
+def test_describe(folder):
+    """S12, B7: a script that asks `describe` takes no yes for a transaction that would be refused, though it is described."""
+    intent = os.path.join(BUILD, "share", "intents", "sol-transfer.wasm")
+    dear = RIGHT.replace("1500000000", "1499999999")
+    good, bad = (next(case["transaction"] for case in CASES if case["expect"] == word) for word in ("allow", "amount-over-limit"))
+    told = 0
+    for module in (TRANSFER, intent):
+        for text, transactions in ((RIGHT, (good,)), (dear, (good,)), (RIGHT, (bad,)), (RIGHT, (good, bad)), (RIGHT, (bad, good))):
+            holds = [text == RIGHT and transaction == good for transaction in transactions]
+            code, out, error = describe(folder, text, "--json", transactions=transactions, module=module)
+            answers = [json.loads(line) for line in out.splitlines()]
+            expect("allowed: %s" % holds, [answer["allowed"] for answer in answers] == holds, out)
+            expect("exit status for %s" % holds, code == (0 if all(holds) else 1), "%d %s" % (code, error))
+            expect("each is described", all(answer["described"] and RECIPIENT in answer["text"] for answer in answers), out)
+            expect("and says so", ["would be refused" not in answer["text"] for answer in answers] == holds, out)
+            code, out, _ = describe(folder, text, transactions=transactions, module=module)
+            expect("exit status in words", code == (0 if all(holds) else 1) and out.count(RECIPIENT) >= len(holds), out)
+            told += len(answers)
+        code, out, _ = describe(folder, RIGHT, "--json", module=module)
+        expect("of a grant nothing is allowed or not", code == 0 and "allowed" not in json.loads(out), out)
+        code, out, error = describe(folder, RIGHT, "--json", transactions=("AAAA",), module=module)
+        expect("bytes that are nothing", code == 1 and out == "" and "line 1" in error, out + error)
+    expect("transactions were described", told == 14, told)
+
+
 def test_bad_input(folder):
     for text, words in (("max_lamports = 1\n", "max_fee_lamports"),
                         (RIGHT + "max_lamport = 1\n", "max_lamport"),
@@ -162,7 +193,7 @@ def test_new_folder(folder):
 
 
 with tempfile.TemporaryDirectory() as place:
-    for test in (test_json, test_counters, test_explain, test_bad_input, test_known_and_custom,
+    for test in (test_json, test_counters, test_explain, test_describe, test_bad_input, test_known_and_custom,
                  test_new_folder):
         test(place)
 print("%d passed, %d failed" % (passed, failed))

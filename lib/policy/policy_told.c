@@ -79,8 +79,9 @@ static unsigned called(const struct told *t, const char *name)
 	return count;
 }
 
-/* A number of the record is called and shown as its parameter, a total has a name, what one
- * instruction computes may have one, and nothing else has. */
+/* A number of the record is called and shown as its parameter, which is one number alone (each has
+ * a name: number_is); a total has a name, what one instruction computes may have one, and nothing
+ * else has. */
 static bool slots_are_told(const struct told *t)
 {
 	const struct intent_head *h = t->head;
@@ -96,7 +97,9 @@ static bool slots_are_told(const struct told *t)
 			for (size_t n = 0; n < t->schema->count; n++)
 				if (t->schema->fields[n].off == record &&
 				    (t->fields[n].slot != slot || t->fields[n].unit != unit))
-					return wrong(t, name, "one parameter has two units");
+					return wrong(
+					    t, name,
+					    "one parameter is two numbers, or has two units");
 		} else if (unit > (total ? INTENT_UNIT_SECONDS : INTENT_UNIT_NONE)) {
 			return wrong(t, name, "a number that is computed has no unit");
 		} else if (total && called(t, name) != 1) {
@@ -108,9 +111,6 @@ static bool slots_are_told(const struct told *t)
 	for (uint32_t slot = h->totals; slot < h->temporaries; slot += 8)
 		if (slot_name(t, slot) == NULL)
 			return wrong(t, "a total", "it has no name");
-	for (uint32_t i = 1; i < h->params.count; i++)
-		if (t->params[i].record <= t->params[i - 1].record)
-			return wrong(t, "a parameter", "two numbers are read from it");
 	for (uint32_t i = 0; i < h->lists.count; i++) {
 		const char *name = words_at(t, t->lists[i].name);
 		if (!is_name(name) || called(t, name) != 1)
@@ -160,12 +160,12 @@ static bool counts_are_told(const struct told *t)
  * the bit that says so, and only that one. */
 static bool given_is(const struct told *t, uint32_t record, uint32_t given)
 {
-	for (size_t i = 0; i < t->schema->count; i++)
-		if (t->schema->fields[i].off == record)
-			return given == (t->schema->fields[i].need == POLICY_NEED_OPTIONAL
-			                     ? i
-			                     : INTENT_NONE);
-	return false;
+	uint32_t bit = INTENT_NONE;
+	for (uint32_t i = 0; i < t->schema->count; i++)
+		if (t->schema->fields[i].off == record &&
+		    t->schema->fields[i].need == POLICY_NEED_OPTIONAL)
+			bit = i;
+	return given == bit;
 }
 
 static bool givens_are_told(const struct told *t)
@@ -194,15 +194,17 @@ static bool givens_are_told(const struct told *t)
 
 static bool is_bool(const struct told *t, uint32_t slot)
 {
-	if (slot < t->head->numbers || slot >= t->head->counts)
+	if (slot < t->head->numbers)
 		return false;
 	uint32_t record = t->params[(slot - t->head->numbers) / 8].record;
+	bool found = false;
 	for (size_t i = 0; i < t->schema->count; i++)
-		if (t->schema->fields[i].off == record)
-			return t->schema->fields[i].type == POLICY_TYPE_BOOL;
-	return false;
+		found |= t->schema->fields[i].off == record &&
+		         t->schema->fields[i].type == POLICY_TYPE_BOOL;
+	return found;
 }
 
+/* Both slots lie below those behind the parameters (intent_check). */
 static bool permissions_are_told(const struct told *t)
 {
 	uint32_t nonce = t->head->nonce, unproven = t->head->unproven;

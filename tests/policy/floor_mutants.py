@@ -18,7 +18,7 @@ BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 # A file, between which lines bugs are planted, and the questions of intent_lies.py that are about it.
 FILES = (("policy_intent.c", "enum effect", "const char *policy_intent_name",
           "lines choice wraps least recipients read_only length given values data_behind nonces reads leaks floor"),
-         ("policy_told.c", "static bool is_name", "enum status policy_told_check", "lines without one_name order places halves data_told"))
+         ("policy_told.c", "static bool is_name", "enum status policy_told_check", "lines without nonces one_name order places halves data_told"))
 TURNS = ((" == ", " != "), (" != ", " == "), (" <= ", " < "), (" >= ", " > "), (" < ", " <= "), (" > ", " >= "), (" && ", " || "),
          (" || ", " && "), (" |= ", " = "), ("return true;", "return false;"), ("return false;", "return true;"), ("if (!", "if ("))
 
@@ -27,12 +27,13 @@ SAME = {
     "i < t->head->fields.count": "one more of what is not there reads the next part: found by the sanitizers",
     "schema->count": "the same", "rules.count": "the same", "groups.count": "the same", "programs.count": "the same",
     "ops.count": "the same", "params.count": "the same", "final_count": "the same", "code_count": "the same",
-    "n < programs": "the same", "n < i": "the same", "sizeof(known_instructions)": "the same", "names.count": "the same",
+    "i < count; i++) {": "the same", "n < programs": "the same", "n < i": "the same", "sizeof(known_instructions)": "the same", "names.count": "the same",
     "POLICY_PROGRAM_JUPITER_V6": "the same", "layouts.count": "a table's layouts end with the whole",
     "lists.count": "the same", "groups.count": "the same", "rule->listed; i++": "the same", "place >= rule->listed": "no table has places behind the last",
     "name[len] >= ": "names are long enough without a z or a 9",
     "made_at[slot / 8] < counted_at": "no operation makes a number and counts",
     "slot / 8 < INTENT_SLOTS_MAX": "no slot is the one behind the last",
+    "if (depths[slot / 8] > depth)": "the same number", "order > reached": "the same", "count > UINT8_MAX": "the compiler writes 128 rules at most",
     "table.len > UINT32_MAX": "a module is smaller", "record_bytes > schema": "the next test says the same",
 }
 

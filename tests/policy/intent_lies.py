@@ -441,6 +441,14 @@ def reads(folder):
                 expect("operation %d reads %s as %s" % (op, places[other], places.get(now)), not known, out[:200])
                 bents += 1
     expect("operations were bent", bents > 100, bents)
+    for payer, kind in (("one", "pubkey"), ("many", "pubkey list")):
+        for other in (off for off, of in places.items() if of != kind):
+            def pay(m, other=other):
+                m.word(m.table + 24, other)
+                m.word(m.table + 26, NONE)
+            fits = kind != "pubkey" or other + 32 <= good.word(good.table + 20)
+            bent(folder, "who pays the fee is read from %s, not %s" % (places[other], kind), 'fee_payer = "%s"\n' % payer + text, pay,
+                 "parameters and table differ" if fits else "rules of its format")
 
 
 PAYS = 'pays = [{ lamports = "lamports", as = "transfer", by = "a" }]\n'
@@ -539,6 +547,8 @@ def floor(folder):
         m = Module(folder, floor_rule(program, data, [], [WALLET], ""))
         expect("%s %s is none" % (program, data), m.code == 1 and "no instruction that begins so" in m.said, m.code, m.said)
     expect("rules were bent", bents > 90, bents)
+    cap = '[[parameter]]\nname = "cap"\ntype = "u64"\ntext = "t"\n' + floor_rule("associated_token", "01", [], ATA, RENT % 2039280)
+    bent(folder, "rent as high as a parameter says", cap, lambda m: m.word(m.ops(PAY)[0] + 2, m.word(m.table + 32)), "must have pays")
 
 
 def leaks(folder):
@@ -608,6 +618,24 @@ def one_name(folder):
     for what, name, unit, says in (("a value in SOL", b"lot", 1, "no unit"), ("a parameter shown otherwise", b"cap", 3, "two units"),
                                    ("a total in a unit that is none", b"sum", 9, "no unit")):
         bent(folder, what, text, lambda m, name=name, unit=unit: m.word(units(m)[name] + 4, unit), says)
+    made = ('[[parameter]]\nname = "mint"\ntype = "pubkey"\nrole = "mint"\ntext = "t"\n[[parameter]]\nname = "mints"\ntype = "pubkey list"\nmax = 2\n'
+            'role = "mint"\ntext = "t"\n[[parameter]]\nname = "most"\ntype = "u64 list"\nmax = 2\ntext = "t"\n' +
+            rule("send", "any = true", let='["lots = paid - 1", "each = per(mints, most, mint)"]', check='["lots <= each"]', program='"%s"' % THIEF,
+                 fields='[["paid", "u64"]]', pays='[{ lamports = "paid", as = "transfer", by = "from" }]'))
+    for what, new in (("what is read", b"paid"), ("what is computed", b"lots"), ("what a parameter says", b"each")):
+        bent(folder, "an account called as " + what, made, call(b"from", new), "two accounts or numbers")
+    m = Module(folder, cap + rule("send", "any = true", adds='["sum += lamports", "sum += lamports"]', check='["sum <= cap", "all <= cap"]'))
+    expect("one total, twice counted, is one name", m.code == 0 and m.known()[0], m.said)
+    m.word(m.ops(PAY)[0] + 6, m.word(units(m)[b"lamports"]))
+    expect("what an operation does not look at has no name", *m.known())
+    text = cap.split("[[total]]")[0] + rule("send", "any = true", let='["lot = lamports + 1"]', check='["lot <= cap"]')
+    both = "".join('[[parameter]]\nname = "%s"\ntype = "u64"\nunit = "lamports"\ntext = "t"\n' % name for name in ("cap", "top"))
+
+    def twice(m):
+        m.word(units(m)[b"top"] + 2, m.word(units(m)[b"cap"] + 2))
+        m.word(m.part("params")[0] + 4, m.word(m.part("params")[0]))
+    bent(folder, "a parameter that is two numbers", both + rule("send", "any = true", check='["lamports <= cap", "lamports <= top"]'), twice, "is two numbers")
+    bent(folder, "a count called as a value", text, lambda m: m.word(units(m)[b"lamports"], m.word(m.table + 34)), "no name for a number")
 
 
 def order(folder):
@@ -617,6 +645,8 @@ def order(folder):
     bent(folder, "a limit before what it limits", text, lambda m: m.swap(m.ops(ADD)[-1], m.ops(CHECK)[0]), "would not be understood")
     text = cap + rule("send", "any = true", adds='["sum += lamports"]', check='["scale_up(sum, 2, 1) <= cap"]')
     bent(folder, "a number made before it was counted", text, lambda m: m.swap(m.ops(ADD)[-1], m.ops(SCALE_UP)[0], 2), "before it was counted")
+    text = cap + rule("send", "any = true", check='["scale_up(fact.lamports, 2, 1) <= cap"]')
+    bent(folder, "a number made before it was paid", text, lambda m: m.swap(m.ops(PAY)[0], m.ops(SCALE_UP)[0], 2), "before it was counted")
     text = cap + rule("send", "any = true") + '[[check]]\nthat = "fact.lamports <= cap"\n'
 
     def last(op, *fields):
@@ -628,6 +658,9 @@ def order(folder):
     for what, bend in (("lamports", last(PAY, 0, slot, NONE, 0)), ("a delegate", last(DELEGATE, 0, 1, 0, 0)),
                        ("an authority", last(DELEGATE + 1, 0, 1, 0, 0))):
         bent(folder, what + " after the last instruction", text, bend, "after the last instruction")
+    first = Module(folder, cap + rule("call", "any = true", program='"%s"' % THIEF, fields="", let='["lot = cap + 1"]',
+                                      pays='[{ lamports = "lot", as = "transfer", by = "from" }]'))
+    expect("the first number that is computed is no total", first.code == 0 and first.known()[0], first.said)
     total = Module(folder, text)
     sum_slot = total.word(total.table + 36) if total.code == 0 else 0
     bent(folder, "a total after the last instruction", text, last(ADD, 0, sum_slot, slot, sum_slot), "after the last instruction")
@@ -654,6 +687,10 @@ def places(folder):
     bent(folder, "the same as itself is any account", same, lambda m: m.word(m.ops(IS_ACCOUNT)[0] + 4, 1), "does not stand before it")
     bent(folder, "the same as one without a name", same, lambda m: m.data.__setitem__(
         slice(m.data.index(b"\0from\0") + 1, m.data.index(b"\0from\0") + 5), b"\0to\0"), "")
+    owns = rule("call", "any = true", program='"%s"' % THIEF, fields="", pays="").replace('"from", is = "wallet"', '"oo"').replace('"to", any = true', (
+        '"s", ata = { owner = "@oo", mint = "native_mint" }'))
+    bent(folder, "a token account of one without a name", owns, lambda m: m.data.__setitem__(
+        slice(m.data.index(b"\0oo\0s\0") + 1, m.data.index(b"\0oo\0s\0") + 6), b"\0s\0s\0"), "rests on an account without a name")
     m = Module(folder, '[lists]\nl = ["%s"]\n[[instruction]]\nname = "call"\nprogram = "%s"\ndata = "01"\naccounts = [{ name = "x", in = "l", '
                'maybe = true }, { name = "y", is = "@x", writable = true }, { is = "wallet", signer = true, writable = true }]\n' % (FRIEND, THIEF))
     expect("the same as one that may be left out", m.code == 1 and "may be left out (maybe)" in m.said, m.said)
@@ -673,12 +710,23 @@ def places(folder):
         bent(folder, "none given is a key: " + what, optional, lambda m, op=op, at=at, value=value: m.word(m.ops(op)[0] + at, value),
              "would be taken for a key")
     bent(folder, "one that always is, by another's bit", optional, lambda m: m.word(m.ops(IS_PARAM)[-1] + 6, 1), "would be taken for a key")
+    m = Module(folder, '[[parameter]]\nname = "more"\ntype = "pubkey"\noptional = true\ntext = "t"\n[lists]\n' +
+               "".join('l%d = ["%s"]\n' % (i, FRIEND) for i in range(9)) + '[[instruction]]\nname = "call"\nprogram = "%s"\n'
+               'fields = [["k", "pubkey", { in = "l8" }]]\naccounts = [{ is = "more" }, { ata = { owner = "l8", mint = "native_mint" } }]\n' % THIEF)
+    expect("a list is no parameter, though its number is where one lies",
+           m.code == 0 and [m.word(m.ops(op)[0] + 4) for op in (FIELD_KEY, OWNED + 1)] == [8, 8] and m.known()[0], m.said)
+    owner = optional.replace('{ is = "need" }', '{ ata = { owner = "need", mint = "native_mint" } }')
+    bent(folder, "none given is a token account's owner", owner, lambda m: m.word(m.ops(OWNED + 1)[-1] + 4, m.word(m.ops(IS_PARAM)[0] + 4)),
+         "would be taken for a key")
     payer = 'fee_payer = "more"\n' + optional
     bent(folder, "none given pays the fee", payer, lambda m: m.word(m.table + 26, NONE), "would be taken for a key")
-    yes = '[[parameter]]\nname = "yes"\ntype = "bool"\ntext = "t"\n[[parameter]]\nname = "many"\ntype = "u64"\ntext = "t"\n' + rule("send", "any = true")
+    yes, many = ('[[parameter]]\nname = "%s"\ntype = "%s"\ntext = "t"\n' % row for row in (("yes", "bool"), ("many", "u64")))
     for what, at in (("nonce", 16), ("accept_unproven", 18)):
-        bent(folder, what + " by a number", '%s = "yes"\n' % what + yes, lambda m, at=at: m.word(m.table + at, m.word(m.table + at) + 8), "no bool parameter")
-    bent(folder, "nonce by what the transaction says", 'nonce = "yes"\n' + yes, lambda m: m.word(m.table + 16, 72), "no bool parameter")
+        for rows, step in ((yes + many, 8), (many + yes, -8)):
+            bent(folder, what + " by a number", '%s = "yes"\n' % what + rows + rule("send", "any = true"),
+                 lambda m, at=at, step=step: m.word(m.table + at, m.word(m.table + at) + step), "no bool parameter")
+    bent(folder, "nonce by what the transaction says", 'nonce = "yes"\n' + yes + rule("send", "any = true"), lambda m: m.word(m.table + 16, 72),
+         "no bool parameter")
     for flag in (64, 128):
         bent(folder, "a flag without words", rule("send", "any = true"), lambda m, flag=flag: m.data.__setitem__(m.ops()[1] + 2, m.data[m.ops()[1] + 2] | flag),
              "a flag that says nothing")

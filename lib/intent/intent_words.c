@@ -567,7 +567,7 @@ static void tell_all(struct policy *p)
 		say(p, "It allows these messages and no other:\n");
 		say_messages(p);
 	}
-	say_incomplete(p);
+	policy_mark_cut(&p->text);
 }
 
 /* --- what others call */

@@ -527,6 +527,13 @@ static bool intent_is_of(const struct intent_rule *rule, enum policy_program pro
 	return policy_key_equal(intent_program_key(rule), policy_program_keys[program].bytes);
 }
 
+static bool intent_is_memo(const struct intent_rule *rule)
+{
+	return intent_is_of(rule, POLICY_PROGRAM_MEMO) ||
+	       intent_is_of(rule, POLICY_PROGRAM_MEMO_V1) ||
+	       intent_is_of(rule, POLICY_PROGRAM_MEMO_V4);
+}
+
 /* Instructions of the network's own programs in which nothing goes to an account by its place, as
  * far as policy_intent_check lets them be: advanceNonceAccount; initializeAccount, 2 and 3, which
  * make the wallet's; revoke, syncNative, and closeAccount, which pays the wallet. */
@@ -799,6 +806,26 @@ static bool intent_grant_holds(struct policy *p)
 	return true;
 }
 
+/* setAuthority has the new one in its data: tag, kind, 1, key. */
+#define INTENT_NEW_AUTHORITY 3
+
+static bool intent_sets_authority(const struct intent_rule *rule)
+{
+	return rule->prefix == 1 && rule->word == 6 &&
+	       (intent_is_of(rule, POLICY_PROGRAM_TOKEN) ||
+	        intent_is_of(rule, POLICY_PROGRAM_TOKEN_2022));
+}
+
+/* It is told as a key in the data. */
+static bool intent_names_authority(const struct intent_rule *rule, const struct intent_op *ops)
+{
+	for (uint32_t i = 0; i < rule->code_count; i++)
+		if (ops[i].op == INTENT_OP_FIELD_KEY && (ops[i].a & 15u) == 0 &&
+		    ops[i].b == INTENT_NEW_AUTHORITY)
+			return true;
+	return false;
+}
+
 /* What one operation counts, computes or demands, as a line; nothing for all others. */
 static void say_effect(struct policy *p, const struct intent_rule *rule,
                        const struct intent_op *ops, uint32_t i)
@@ -826,6 +853,8 @@ static void say_effect(struct policy *p, const struct intent_rule *rule,
 		break;
 	case INTENT_OP_AUTHORITY:
 		say(p, "  WARNING: changes who has authority over an account of the wallet");
+		if (intent_sets_authority(rule) && !intent_names_authority(rule, ops))
+			say(p, ", to ANY key");
 		break;
 	case INTENT_OP_LITERAL:
 		say(p, "  a field of the data is ");
@@ -1295,8 +1324,7 @@ static void say_pattern(struct policy *p, const struct intent_message *m)
 				if (!intent_bare) {
 					struct policy_range r = intent_range(p, op->b);
 					say(p, " = ");
-					for (uint32_t c = 0; c < r.count; c++)
-						policy_put_byte(&p->text, p->parameters[r.off + c]);
+					policy_put_quoted(&p->text, p->parameters + r.off, r.count);
 				}
 			}
 			say(p, ">");
@@ -1339,14 +1367,6 @@ static void say_mark(struct policy *p)
 	       "of the network's own programs.\n");
 }
 
-/* A text that did not fit says so where it begins. */
-static void say_incomplete(struct policy *p)
-{
-	static const char words[] = "INCOMPLETE: this text does not fit; do not sign it.\n";
-	if (p->text.len == p->text.cap)
-		__builtin_memcpy(p->text.bytes, words, sizeof(words) - 1);
-}
-
 static void say_grant(struct policy *p)
 {
 	const struct intent_head *head = INTENT_HEAD;
@@ -1367,7 +1387,7 @@ static void say_grant(struct policy *p)
 		say(p, "It allows these messages and no other:\n");
 		say_messages(p);
 	}
-	say_incomplete(p);
+	policy_mark_cut(&p->text);
 }
 
 /* --- what a transaction does */
@@ -1379,6 +1399,25 @@ static void say_said_mint(struct intent_ix *x, uint32_t kind, uint32_t arg)
 		say(x->p, "a mint that is not known");
 	else
 		say_key(x->p, mint);
+}
+
+/* Which authority goes to whom, where that is known: who owns an account has all that is in it. */
+static void say_authority(struct intent_ix *x)
+{
+	static const char *const kinds[] = {"who may mint", "who may freeze", "the owner",
+	                                    "who may close it"};
+	const uint8_t *data = intent_segments[0];
+	uint32_t len = (uint32_t)(intent_data_end - data);
+	bool known = intent_sets_authority(x->rule) && len >= 3;
+	say(x->p, ", changes ");
+	say(x->p, known && data[1] < 4 ? kinds[data[1]] : "an authority");
+	if (!known)
+		return;
+	say(x->p, " to ");
+	if (data[2] == 1 && len >= INTENT_NEW_AUTHORITY + 32)
+		say_key(x->p, data + INTENT_NEW_AUTHORITY);
+	else
+		say(x->p, "nobody");
 }
 
 /* One instruction that a rule took: its accounts of the wallet's, what leaves, and where to. */
@@ -1413,7 +1452,7 @@ static POLICY_COLD void intent_say(struct intent_ix *x)
 		} else if (op->op == INTENT_OP_DELEGATE) {
 			say(p, ", gives another power over a token account");
 		} else if (op->op == INTENT_OP_AUTHORITY) {
-			say(p, ", changes an authority");
+			say_authority(x);
 		} else if (op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST) {
 			const char *name = intent_position_name(rule, op->a);
 			bool named = !(name[0] == 'a' && name[2] == ' ');
@@ -1445,11 +1484,10 @@ static POLICY_COLD void intent_say(struct intent_ix *x)
 		say(p, " ");
 		say_number(p, V(op->d));
 	}
-	if ((rule->flags & INTENT_RULE_FIXED) == 0 && rule->prefix == 0 && rule->segments == 1 &&
-	    intent_data_end != intent_segments[0]) {
-		say(p, ": ");
-		for (const uint8_t *at = intent_segments[0]; at != intent_data_end; at++)
-			policy_put_byte(&p->text, *at);
+	if (intent_is_memo(rule)) {
+		say(p, " ");
+		policy_put_quoted(&p->text, intent_segments[0],
+		                  (uint32_t)(intent_data_end - intent_segments[0]));
 	}
 	say(p, "\n");
 }

@@ -161,6 +161,25 @@ static void policy_put(struct policy_text *text, const char *words)
 		policy_put_byte(text, (uint8_t)*words);
 }
 
+/* policy_put_quoted writes, in quotes, what somebody else chose: no byte of it ends the line or the
+ * quotes, so nothing of it passes for the policy's own words. */
+static POLICY_COLD void policy_put_quoted(struct policy_text *text, const uint8_t *bytes,
+                                          uint32_t len)
+{
+	policy_put_byte(text, '"');
+	for (uint32_t i = 0; i < len; i++)
+		policy_put_byte(text, bytes[i] == '\n' || bytes[i] == '"' ? '?' : bytes[i]);
+	policy_put_byte(text, '"');
+}
+
+/* policy_mark_cut: a text that did not fit says so where it begins. */
+static POLICY_COLD void policy_mark_cut(struct policy_text *text)
+{
+	static const char words[] = "INCOMPLETE: this text does not fit; do not sign it.\n";
+	if (text->len == text->cap)
+		__builtin_memcpy(text->bytes, words, sizeof(words) - 1);
+}
+
 static POLICY_COLD void policy_put_number(struct policy_text *text, uint64_t value)
 {
 	uint8_t digits[20];
@@ -598,6 +617,7 @@ POLICY_EXPORT(policy_describe) uint32_t policy_describe(void)
 		return POLICY_DENY;
 	}
 	p.answer->verdict = verdict;
+	policy_mark_cut(&p.text);
 	policy_end(&p);
 	return verdict;
 }

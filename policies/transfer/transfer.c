@@ -218,8 +218,7 @@ static bool rule_memo(struct policy *p, const struct policy_ix *ix)
 			return false;
 	if (p->says) {
 		policy_put(&p->text, "Write a memo: ");
-		for (uint32_t i = 0; i < ix->len; i++)
-			policy_put_byte(&p->text, ix->data[i]);
+		policy_put_quoted(&p->text, ix->data, ix->len);
 		policy_put(&p->text, "\n");
 	}
 	return true;

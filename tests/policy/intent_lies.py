@@ -213,6 +213,67 @@ def recipients(folder):
     expect("a hidden delegate is told", m.code == 0 and "or hidden" in m.text(), m.said, m.text())
 
 
+def described(folder, module, params, keys, instructions, read_only=1):
+    """What a policy says of a legacy message: FRIEND signs and pays, the last accounts are read-only."""
+    message = bytes([1, 0, read_only, len(keys) + 1]) + base58(FRIEND) + b"".join(keys) + b"\x07" * 32 + bytes([len(instructions)])
+    for program, accounts, data in instructions:
+        message += bytes([program, len(accounts), *accounts, len(data)]) + data
+    with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
+        file.write(base64.b64encode(message).decode() + "\n")
+    return claviger("policy", "describe", "--module", module, "--params", params, "--wallet", FRIEND, os.path.join(folder, "lie.b64"))[1]
+
+
+def foreign(folder):
+    """What others chose, a memo or a text of the grant, is told, for it can say whose a deposit is; and it passes for no line of ours
+    (A3, B7, S23)."""
+    sends = 'recipients = ["%s"]\nmax_lamports = 9\nmax_fee_lamports = 5000\nallow_memo = true\n' % THIEF
+    swaps = 'input_mint = "%s"\nmax_in = 9\nmax_slippage_bps = 1\nmax_fee_lamports = 5000\n' % THIEF
+    params, told = os.path.join(folder, "memo.toml"), 0
+    for name, text in (("policies/transfer", sends), ("policies/swap", swaps), ("intents/sol-transfer", sends)):
+        with open(params, "w", encoding="utf-8") as file:
+            file.write(text)
+        for memo in ("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr", "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo",
+                     "Memo4c2pN8afCj432Lb7RMVKi9PbQnnW7ewFFaV3oAH"):
+            for wrote, said in (("104 for Ann", '"104 for Ann"'), ("x\nLeaves the wallet in all: at most 0 SOL.", '"x?Leaves the wallet in all: at most 0 SOL."'),
+                                ('x". Leaves', '"x?. Leaves"'), ("", '""')):
+                out = described(folder, os.path.join(BUILD, "share", name + ".wasm"), params, [base58(THIEF), bytes(32), base58(memo)],
+                                [(2, (0, 1), b"\2\0\0\0" + (5).to_bytes(8, "little")), (3, (), wrote.encode())], read_only=2)
+                expect("%s tells the memo %r" % (name, wrote), out.count(said + "\n") == 1, out)
+                told += said in out
+    expect("memos were told", told == 36, told)
+    with open(params, "w", encoding="utf-8") as file:
+        file.write('domain = "a.example\\"\\nNothing else is allowed."\n')
+    out = claviger("policy", "describe", "--module", os.path.join(BUILD, "share", "intents", "sign-in.wasm"), "--params", params)[1]
+    expect("a text of the grant", '<domain = "a.example??Nothing else is allowed.">' in out, out)
+    places = ", ".join('{ name = "one_of_many_%d", in = "friends" }' % i for i in range(50))
+    m = Module(folder, '[lists]\nfriends = ["%s"]\n[[instruction]]\nname = "call"\nprogram = "%s"\naccounts = [%s]\nmax = 8\n' % (THIEF, THIEF, places))
+    for calls in (1, 7):
+        out = described(folder, m.path, m.params, [base58(THIEF)], [(1, (1,) * 50, b"")] * calls).partition("\n")[2]
+        expect("%d calls" % calls, (calls == 1) == ("Leaves the wallet in all: at most 0.000005 SOL." in out) and
+               out.startswith("INCOMPLETE: ") == (calls == 7), m.said, out)
+
+
+def authority(folder):
+    """Who gets an account, and all that is in it, is told of a setAuthority, though it stands in the data (B7)."""
+    key = '["key", "pubkey", { is = "%s" }]' % FRIEND
+    fields = {"any": '["kind", "u8"], ["key", "option pubkey"]', "that": '["kind", "u8", 2], ["some", "u8", 1], ' + key,
+              "shifted": '["kind", "u8"], %s, ["left", "u8"]' % key}
+    told = 0
+    for program, of in (("token", "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"), ("token_2022", "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")):
+        for which, row in fields.items():
+            m = Module(folder, '[[instruction]]\nname = "hand_over"\nprogram = "%s"\ndata = "06"\nfields = [%s]\nauthority_changes = 1\naccounts = ['
+                       '{ name = "account", own = "any", writable = true }, { name = "owner", is = "wallet", signer = true }]\n' % (program, row))
+            text = m.text() if m.code == 0 else ""
+            expect("a grant: " + which, "WARNING: changes who has authority over an account of the wallet" in text and
+                   ("of the wallet, to ANY key" in text) == (which != "that") and ("a key in the data is " + FRIEND in text) == (which != "any"), m.said, text)
+            for kind, words in ((0, "who may mint"), (1, "who may freeze"), (2, "the owner"), (3, "who may close it"), (4, "an authority")):
+                for new, to in ((b"\1" + base58(THIEF), THIEF), (b"\0", "nobody")):
+                    out = described(folder, m.path, m.params, [b"\5" * 32, base58(of)], [(2, (1, 0), bytes([6, kind]) + new)])
+                    expect("a transaction: %s" % words, which != "any" or ", changes %s to %s\n" % (words, to) in out, out)
+                    told += which == "any" and to in out
+    expect("changes were told", told == 20, told)
+
+
 def rested_on(folder):
     """A place on which another rests is told though nothing goes there: which mint, whose account (A15, B7)."""
     told = 0
@@ -836,7 +897,7 @@ def slow(folder):
     expect("rules that share their operations are looked at in time", shared < 14 * alone, "%.3f s, not %.3f" % (shared, alone))
 
 
-TESTS = (lines, choice, without, wraps, least, recipients, rested_on, read_only, length, given, values, data_behind, nonces, reads, leaks, floor,
+TESTS = (lines, choice, without, wraps, least, recipients, foreign, authority, rested_on, read_only, length, given, values, data_behind, nonces, reads, leaks, floor,
          one_name, order, places, halves, data_told, slow)
 
 

@@ -451,8 +451,6 @@ static bool end_is_told(const struct told *t)
 static bool same_place(const struct told *t, const struct intent_rule *one, uint32_t a,
                        const struct intent_rule *other, uint32_t b)
 {
-	if (a == INTENT_NONE || b == INTENT_NONE)
-		return a == b;
 	return strcmp(place_name(t, one, a), place_name(t, other, b)) == 0;
 }
 
@@ -516,15 +514,21 @@ static bool same_account(const struct told *t, const struct intent_rule *one,
 static bool without_is_told(const struct told *t, uint32_t index)
 {
 	const struct intent_rule *rule = &t->rules[index], *whole = &t->rules[index - 1];
-	const uint8_t apart = INTENT_RULE_WITHOUT;
+	struct intent_rule bare = *rule;
 	uint32_t at = 0;
-	if (is_without(whole) || rule->name != whole->name || rule->count != whole->count ||
-	    rule->prefix != whole->prefix || rule->word != whole->word || rule->min != whole->min ||
-	    rule->max != whole->max || rule->group != whole->group || rule->after != whole->after ||
-	    rule->before != whole->before || rule->segments != whole->segments ||
-	    rule->data_len != whole->data_len || rule->layout != whole->layout ||
-	    (rule->flags & ~apart) != whole->flags || rule->accounts_max != rule->listed ||
-	    whole->accounts_max != whole->listed || rule->listed >= whole->listed)
+	/* What a rule without some accounts may have of its own; all else is the whole's. */
+	bare.flags &= (uint8_t)~INTENT_RULE_WITHOUT;
+	bare.accounts_min = whole->accounts_min;
+	bare.accounts_max = whole->accounts_max;
+	bare.listed = whole->listed;
+	bare.select_first = whole->select_first;
+	bare.select_count = whole->select_count;
+	bare.code_first = whole->code_first;
+	bare.code_count = whole->code_count;
+	bare.positions = whole->positions;
+	if (is_without(whole) || memcmp(&bare, whole, sizeof(bare)) != 0 ||
+	    rule->accounts_max != rule->listed || whole->accounts_max != whole->listed ||
+	    rule->listed >= whole->listed)
 		return false;
 	for (uint32_t i = next_place(t, rule, 0); i < rule->code_count;
 	     i = next_place(t, rule, i + 1)) {

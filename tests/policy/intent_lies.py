@@ -140,6 +140,14 @@ def without(folder):
             m.data[m.rule(1) + 34:m.rule(1) + 36] = m.data[m.rule(0) + 34:m.rule(0) + 36]
         known, out = m.known()
         expect("it is another rule", not known and "refused: " in out, out)
+    m = Module(folder, '[lists]\nfriends = ["%s"]\n' % FRIEND + rule("send", 'in = "friends", select = true') + rule("send_more", 'in = "friends"'))
+    for at in (34, 46):
+        m.word(m.rule(1) + at, m.word(m.rule(0) + at))
+    for at in (36, 38):  # there is a count less
+        m.word(m.table + at, m.word(m.table + at) - 8)
+    m.data[m.rule(1) + 17] |= WITHOUT
+    known, out = m.known()
+    expect("a rule without none of the accounts", not known and "without some accounts" in out, out)
 
 
 def wraps(folder):
@@ -788,6 +796,8 @@ def places(folder):
                  lambda m, at=at, step=step: m.word(m.table + at, m.word(m.table + at) + step), "no bool parameter")
     bent(folder, "nonce by what the transaction says", 'nonce = "yes"\n' + yes + rule("send", "any = true"), lambda m: m.word(m.table + 16, 72),
          "no bool parameter")
+    m = Module(folder, '[lists]\nl = ["%s"]\n' % FRIEND + rule("send", 'in = "l", reason = "kind-not-allowed"'))
+    expect("the first reason of all", m.code == 0 and m.known()[0], m.said)
     for flag in (64, 128):
         bent(folder, "a flag without words", rule("send", "any = true"), lambda m, flag=flag: m.data.__setitem__(m.ops()[1] + 2, m.data[m.ops()[1] + 2] | flag),
              "a flag that says nothing")
@@ -823,9 +833,22 @@ def halves(folder):
         bent(folder, "half a rule with " + what, text, bend, "not the rule before it without some accounts")
     behind = Module(folder, text.replace('own = "any", token', 'own = "@mint", token').replace('{ name = "source"', '{ name = "mint" }, { name = "source"'))
     expect("what rests on a place is the same in both halves, which have it elsewhere", behind.code == 0 and behind.known()[0], behind.said)
+    places_ = ('{ name = "by", in = "others" }, { name = "held", own = "any", token_program = "@by" }, { name = "their", ata = { owner = "@by", '
+               'mint = "native_mint" } }, { name = "lent", own = "any", or = "one", token_program = "token" }')
+    ones = "".join('[[parameter]]\nname = "%s"\ntype = "pubkey"\noptional = true\ntext = "t"\n' % name for name in ("one", "two"))
+    lent = ones + text.replace('{ name = "source"', places_ + ', { name = "source"')
+    behind = Module(folder, lent)
+    expect("so is what rests on two places", behind.code == 0 and behind.known()[0], behind.said)
+
+    def lend(m):
+        at = m.ops(OWNED_OR)[-1]
+        m.word(at + 2, m.word(at + 2) + 32)
+        m.word(at + 4, m.word(at + 4) + 1)
+    bent(folder, "half a rule with another that is vouched for", lent, lend, "not the rule before it without some accounts")
     own = ", ".join('{ name = "%s", own = "any", except = "%s", token_program = "token" }' % row for row in (("kept", "native_mint"), ("held", FRIEND)))
     for what, bend in (("another fixed token program", lambda m: m.word(place(m, OWNED, 1) + 4, m.word(place(m, OWNED, 1) + 4) ^ 1)),
-                       ("another exception", lambda m: m.word(place(m, OWNED, 1) + 6, m.word(place(m, OWNED, 2) + 6)))):
+                       ("another exception", lambda m: m.word(place(m, OWNED, 1) + 6, m.word(place(m, OWNED, 2) + 6))),
+                       ("no exception", lambda m: m.word(place(m, OWNED, 1) + 6, 0))):
         bent(folder, "half a rule with " + what, text.replace('"program" }]', '"program" }, %s]' % own), bend,
              "not the rule before it without some accounts")
     params = '[[parameter]]\nname = "many"\ntype = "pubkey list"\nmax = 3\noptional = true\ntext = "keys"\n'

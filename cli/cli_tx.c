@@ -11,10 +11,9 @@
 
 static const char help[] =
     "Reads base64, one transaction (wire form), message or off-chain message a line, from FILE\n"
-    "or standard input, and shows exactly what the bytes say; with --json one object a line.\n"
-    "Bytes that are no transaction, or have a second reading, give\n"
-    "{\"error\":{code,offset,message}} and exit status 1 at the end; the other lines are decoded\n"
-    "all the same.\n"
+    "or standard input, and writes one JSON object a line: exactly what the bytes say. Bytes\n"
+    "that are no transaction, or have a second reading, give {\"error\":{code,offset,message}}\n"
+    "and exit status 1 at the end; the other lines are decoded all the same.\n"
     "\n"
     "  --tables FILE  JSON {\"TABLE\":{\"INDEX\":\"ADDRESS\"}}: show addresses of looked-up "
     "accounts\n"
@@ -333,9 +332,7 @@ static decode_fn *find_kind(const char *name)
 
 static int run_decode(struct cli_call *call)
 {
-	struct decoding d = {
-	    .out = {.file = stdout, .lines = !call->json}
-        };
+	struct decoding d = {.out = {.file = stdout}};
 	struct cli_tables tables = {0};
 	const char *path = NULL, *kind = NULL;
 	const struct cli_option options[] = {
@@ -366,7 +363,7 @@ static int run_decode(struct cli_call *call)
 const struct cli_command cli_tx_decode = {
     .name = "tx decode",
     .arguments = "[--tables FILE] [--as KIND] [--fees] [FILE]",
-    .sentence = "show exactly what transactions and messages say",
+    .sentence = "show exactly what transactions and messages say, as JSON",
     .run = run_decode,
     .help = help,
 };

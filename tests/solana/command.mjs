@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { build, expect, root, rows, summary } from './setup.mjs';
 
 const run = (args, input = '') => {
-  const done = spawnSync(join(build, 'bin/claviger'), ['tx', 'decode', '--json', ...args], { input, encoding: 'utf8' });
+  const done = spawnSync(join(build, 'bin/claviger'), ['tx', 'decode', ...args], { input, encoding: 'utf8' });
   return { ...done, lines: done.stdout.split('\n').slice(0, -1) };
 };
 const wire = rows('generated-tx.jsonl')[0].wire_base64;
@@ -41,13 +41,6 @@ expect(got.status === 3 && got.lines.length === 0, 'missing tables');
 for (const args of [['--as', 'x'], ['--what'], ['--tables'], ['--fees=1'], ['a', 'b']])
   expect(run(args).status === 2, 'usage', args);
 expect(run(['--help']).stdout.includes('--tables FILE'), 'help');
-
-// Without --json the same is written for people, an empty line between two.
-const lines = spawnSync(join(build, 'bin/claviger'), ['tx', 'decode'], { input: `${wire}\n!!!\n`, encoding: 'utf8' });
-const said = JSON.parse(run([], `${wire}\n`).lines[0]);
-expect(lines.status === 1 && lines.stdout.startsWith(`kind                 ${said.kind}\nformat               ${said.format}\n`)
-  && lines.stdout.includes(`\n  - address              ${said.accounts[0].address}\n    signer               yes\n`)
-  && lines.stdout.includes('\n\nerror\n  code                 base64\n'), 'for people', lines.stdout);
 
 // The spec's list of codes is the source's.
 const spec = readFileSync(join(root, 'spec/solana.md'), 'utf8').split('## Codes')[1].split('\n## ')[0];

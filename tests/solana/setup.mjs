@@ -28,7 +28,7 @@ export const base64Of = (bytes) => Buffer.from(bytes).toString('base64');
 // The tool kept running: ask(bytes) resolves to its line for them.
 export class Tool {
   constructor(...options) {
-    this.child = spawn(join(build, 'bin/claviger'), ['tx', 'decode', '--json', ...options], {
+    this.child = spawn(join(build, 'bin/claviger'), ['tx', 'decode', ...options], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.waiting = [];

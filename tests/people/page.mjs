@@ -639,7 +639,7 @@ test('one-time codes become a second factor: power needs both, and a wrong code 
   await click(page, 'Continue');
   await page.locator('dialog pre').first().waitFor();
   await click(page, 'Approve with passkey');
-  await said(page, told);
+  await said(page, 'are a factor');
   await page.getByRole('button', { name: /^Remove One-time codes/ }).waitFor();
   const second = await clientOf(s, 'second');
   await fillGrant(page, second.id);

@@ -382,6 +382,16 @@ INTENT_HOT uint64_t intent_number(const uint8_t *at, uint32_t width)
 	}
 }
 
+/* A u32 count within the bounds that stand in the layout. */
+INTENT_HOT bool intent_take_count(struct intent_cursor *c, const uint8_t *layout, uint32_t *ret)
+{
+	if (intent_left(c) < 4)
+		return false;
+	*ret = intent_load32(c->at);
+	c->at += 4;
+	return *ret >= intent_arg(layout, 0) && *ret <= intent_arg(layout, 1);
+}
+
 /* Where LOOP, REPEAT and a variant go back to. */
 struct intent_frame {
 	const uint8_t *layout; /* a loop's first operation, or behind an ENUM */
@@ -430,11 +440,7 @@ static uint32_t intent_decode(const uint8_t *layout, struct intent_cursor c)
 			layout += *c.at++ == 0 ? 2 + intent_arg(layout, 0) : 2;
 			break;
 		case INTENT_L_RUN:
-			if (intent_left(&c) < 4)
-				return POLICY_REASON_DATA;
-			n = intent_load32(c.at);
-			c.at += 4;
-			if (n < intent_arg(layout, 0) || n > intent_arg(layout, 1) ||
+			if (!intent_take_count(&c, layout, &n) ||
 			    !intent_skip(&c, (uint64_t)n * intent_arg(layout, 2)))
 				return POLICY_REASON_DATA;
 			layout += 6;
@@ -450,11 +456,7 @@ static uint32_t intent_decode(const uint8_t *layout, struct intent_cursor c)
 			break;
 		}
 		case INTENT_L_LOOP:
-			if (intent_left(&c) < 4)
-				return POLICY_REASON_DATA;
-			n = intent_load32(c.at);
-			c.at += 4;
-			if (n < intent_arg(layout, 0) || n > intent_arg(layout, 1))
+			if (!intent_take_count(&c, layout, &n))
 				return POLICY_REASON_DATA;
 			if (n == 0) {
 				layout += 6 + intent_arg(layout, 2);

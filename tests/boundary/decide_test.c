@@ -14,6 +14,7 @@
 #include "base_test.h"
 #include "call_export.h"
 #include "cbor_writer.h"
+#include "keys_hpke.h"
 #include "rig.h"
 #include "solana_ids.h"
 #include "solana_pda.h"
@@ -641,14 +642,12 @@ static void test_limits_are_lowered_at_once_and_raised_for_the_state_that_was_se
 	EXPECT(sign(1000) == CALL_RESULT_SIGNED);
 }
 
-/* Imports one key as a wallet of the world's user. */
-static enum status import(const uint8_t seed[32], const char *name)
+/* begin_import fills an IMPORT of one key as a wallet of the world's user, not yet prepared. */
+static void begin_import(const uint8_t seed[32], const char *name, struct authz_change *ret_change)
 {
-	static uint8_t bytes_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX];
-	struct buffer body = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space),
-	              bytes = BUFFER_OF_ARRAY(bytes_space), text = BUFFER_OF_ARRAY(text_space);
+	static uint8_t import_space[AUTHZ_GRANT_BODY_MAX];
+	struct buffer body = BUFFER_OF_ARRAY(import_space);
 	struct authz_birth_body birth = {.name = bytes_of_text(name), .user_key_count = 1};
-	static struct authz_change change;
 	struct rig_world born = world;
 	struct keys_sign_key key;
 
@@ -658,9 +657,99 @@ static enum status import(const uint8_t seed[32], const char *name)
 	memcpy(birth.address, keys_sign_public(&key), 32);
 	keys_random(born.wallet, 32);
 	CHECK(authz_birth_put(&birth, true, &body) == STATUS_OK);
-	change = change_of(&born, AUTHZ_ACTION_IMPORT, &body);
-	CHECK(rig_prepare(&rig, &change, &bytes, &text) == STATUS_OK);
+	*ret_change = change_of(&born, AUTHZ_ACTION_IMPORT, &body);
+}
+
+static enum status import(const uint8_t seed[32], const char *name)
+{
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
+	static struct authz_change change;
+
+	begin_import(seed, name, &change);
 	return rig_import(&rig, &change, &world.user, seed, &answer);
+}
+
+/* How the keys of an import come, and how whoever sits in between would have them. */
+enum seal {
+	SEAL_GOOD,
+	SEAL_NONE,       /* in clear */
+	SEAL_EMPTY,      /* none at all */
+	SEAL_CHANGE,     /* out of another change */
+	SEAL_CHANNEL,    /* to a key of his own */
+	SEAL_DEPLOYMENT, /* to the right key in another deployment's name */
+	SEAL_BENT,       /* a bit of it flipped */
+	SEAL_TWO,        /* one more than there are wallets */
+	SEAL_KEY,        /* of another address than the one that was signed for */
+	SEAL_COUNT
+};
+
+static void seal_seed(enum seal how, const uint8_t seed[32], struct bytes change,
+                      struct buffer *ret_sealed)
+{
+	uint8_t plain_space[128], info_space[128], hash[32], deployment[32];
+	struct buffer plain = BUFFER_OF_ARRAY(plain_space), info = BUFFER_OF_ARRAY(info_space);
+	unsigned count = how == SEAL_TWO ? 2 : 1;
+	struct keys_hpke_key own;
+	const uint8_t *channel = how == SEAL_CHANNEL ? own.public : rig.channel;
+	struct cbor_writer w;
+
+	keys_hpke_random(&own);
+	memcpy(deployment, rig.deployment, 32);
+	deployment[0] ^= how == SEAL_DEPLOYMENT;
+	authz_change_hash(change, hash);
+	hash[0] ^= how == SEAL_CHANGE;
+	cbor_writer_init(&w, &plain);
+	cbor_put_array(&w, count);
+	for (unsigned i = 0; i < count; i++)
+		cbor_put_bytes_n(&w, seed, 32);
+	cbor_put_end(&w);
+	CHECK(cbor_finish(&w) == STATUS_OK);
+	plain_space[plain.len - 1] ^= how == SEAL_KEY;
+	if (how == SEAL_NONE) {
+		CHECK(buffer_put(ret_sealed, buffer_bytes(&plain)) == STATUS_OK);
+		return;
+	}
+	CHECK(keys_hpke_info(deployment, channel, &info) == STATUS_OK);
+	CHECK(keys_hpke_seal(channel, buffer_bytes(&info), BYTES_OF_ARRAY(hash),
+	                     buffer_bytes(&plain), ret_sealed, NULL) == STATUS_OK);
+	ret_sealed->data[ret_sealed->len / 2] ^= how == SEAL_BENT;
+	if (how == SEAL_EMPTY)
+		ret_sealed->len = 0;
+}
+
+static enum status import_sealed(enum seal how, const uint8_t seed[32])
+{
+	static uint8_t bytes_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX];
+	uint8_t sealed_space[256];
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space), bytes = BUFFER_OF_ARRAY(bytes_space),
+	              text = BUFFER_OF_ARRAY(text_space), sealed = BUFFER_OF_ARRAY(sealed_space);
+	static struct authz_change change;
+
+	begin_import(seed, "sealed", &change);
+	CHECK(rig_prepare(&rig, &change, &bytes, &text) == STATUS_OK);
+	seal_seed(how, seed, buffer_bytes(&bytes), &sealed);
+	return rig_import_sealed(&rig, &change, buffer_bytes(&bytes), buffer_bytes(&text),
+	                         &world.user, buffer_bytes(&sealed), &answer);
+}
+
+/* S17, S18, N3, A4: the keys of an import are taken sealed to this very signer and for this very
+ * change, or not at all; what is refused leaves no wallet behind. */
+static void test_an_imports_keys_come_sealed_to_this_signer_for_this_change(void)
+{
+	uint8_t id[32], seed[32] = {21};
+	unsigned refused = 0;
+
+	fresh("seals", 3000000, id);
+	for (enum seal how = SEAL_NONE; how < SEAL_COUNT; how++) {
+		const char *why = how == SEAL_KEY   ? "another address"
+		                  : how == SEAL_TWO ? "sealed keys: one"
+		                                    : "not sealed to this signer and change";
+
+		EXPECT(import_sealed(how, seed) == STATUS_REFUSED);
+		refused += strstr(rig.refusal, why) != NULL;
+	}
+	EXPECT(refused == SEAL_COUNT - 1);
+	EXPECT(import_sealed(SEAL_GOOD, seed) == STATUS_OK);
 }
 
 /* A6, the other way round: the key of a user of an earlier wallet is no wallet, whichever of its
@@ -1696,6 +1785,7 @@ int main(void)
 	RUN(test_a_freeze_goes_before_changes_that_hang);
 	RUN(test_a_grant_is_no_power_before_it_is_durable);
 	RUN(test_limits_are_lowered_at_once_and_raised_for_the_state_that_was_seen);
+	RUN(test_an_imports_keys_come_sealed_to_this_signer_for_this_change);
 	RUN(test_a_users_key_is_not_imported_as_a_wallet);
 	RUN(test_a_dry_run_is_explained_and_what_cannot_be_given_is_refused);
 	RUN(test_a_spent_window_is_told_from_a_spent_total);

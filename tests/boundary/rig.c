@@ -582,17 +582,30 @@ enum status rig_change_of(struct rig *rig, struct authz_change *change,
 	           : status;
 }
 
+enum status rig_import_sealed(struct rig *rig, const struct authz_change *change,
+                              struct bytes prepared, struct bytes text,
+                              const struct keys_sign_key *key, struct bytes sealed,
+                              struct buffer *ret_answer)
+{
+	static uint8_t sent_space[LIMIT_CHANGE_MAX + 4096];
+	struct buffer sent = BUFFER_OF_ARRAY(sent_space);
+	struct authz_signed_change given = {
+	    .change = prepared, .signature_count = 1, .sealed_seeds = sealed};
+
+	CHECK(authz_text_sign(key, change, prepared, text, &given.signatures[0]) == STATUS_OK);
+	CHECK(authz_signed_change_put(&given, &sent) == STATUS_OK);
+	return rig_ask(rig, CALL_CHANGE_SUBMIT, buffer_bytes(&sent), ret_answer);
+}
+
 enum status rig_import(struct rig *rig, struct authz_change *change,
                        const struct keys_sign_key *key, const uint8_t seed[32],
                        struct buffer *ret_answer)
 {
-	static uint8_t change_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX],
-	    sent_space[LIMIT_CHANGE_MAX + 4096];
+	static uint8_t change_space[LIMIT_CHANGE_MAX], text_space[LIMIT_DESCRIPTION_MAX];
 	uint8_t plain_space[64], sealed_space[256], info_space[128], hash[32];
 	struct buffer bytes = BUFFER_OF_ARRAY(change_space), text = BUFFER_OF_ARRAY(text_space),
-	              sent = BUFFER_OF_ARRAY(sent_space), plain = BUFFER_OF_ARRAY(plain_space),
-	              sealed = BUFFER_OF_ARRAY(sealed_space), info = BUFFER_OF_ARRAY(info_space);
-	struct authz_signed_change given = {.signature_count = 1};
+	              plain = BUFFER_OF_ARRAY(plain_space), sealed = BUFFER_OF_ARRAY(sealed_space),
+	              info = BUFFER_OF_ARRAY(info_space);
 	struct cbor_writer w;
 	enum status status = rig_prepare(rig, change, &bytes, &text);
 
@@ -607,12 +620,8 @@ enum status rig_import(struct rig *rig, struct authz_change *change,
 	CHECK(keys_hpke_info(rig->deployment, rig->channel, &info) == STATUS_OK);
 	CHECK(keys_hpke_seal(rig->channel, buffer_bytes(&info), BYTES_OF_ARRAY(hash),
 	                     buffer_bytes(&plain), &sealed, NULL) == STATUS_OK);
-	CHECK(authz_text_sign(key, change, buffer_bytes(&bytes), buffer_bytes(&text),
-	                      &given.signatures[0]) == STATUS_OK);
-	given.change = buffer_bytes(&bytes);
-	given.sealed_seeds = buffer_bytes(&sealed);
-	CHECK(authz_signed_change_put(&given, &sent) == STATUS_OK);
-	return rig_ask(rig, CALL_CHANGE_SUBMIT, buffer_bytes(&sent), ret_answer);
+	return rig_import_sealed(rig, change, buffer_bytes(&bytes), buffer_bytes(&text), key,
+	                         buffer_bytes(&sealed), ret_answer);
 }
 
 bool rig_wallet_refresh(struct rig *rig, struct rig_world *world)

@@ -167,6 +167,12 @@ enum status rig_import(struct rig *rig, struct authz_change *change,
                        const struct keys_sign_key *key, const uint8_t seed[32],
                        struct buffer *ret_answer);
 
+/* rig_import_sealed submits an IMPORT that was prepared, with keys sealed by the caller. */
+enum status rig_import_sealed(struct rig *rig, const struct authz_change *change,
+                              struct bytes prepared, struct bytes text,
+                              const struct keys_sign_key *key, struct bytes sealed,
+                              struct buffer *ret_answer);
+
 /* rig_change_begin fills a change of one entry. */
 struct authz_change rig_change_begin(const struct rig *rig, const struct rig_world *world,
                                      enum authz_action action, struct bytes body);

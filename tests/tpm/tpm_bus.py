@@ -5,22 +5,26 @@
 usage: tpm_bus.py [TRIALS]          (BUILD_DIR names the build; needs swtpm and tpm2-tools)
 
 A proxy in the TPM's place logs everything, and in other runs flips a bit of one response, cuts the
-connection, answers late, or answers with what it heard before. Unsealer and attestor must then end
-with an error, or the start must be the right one (a late answer is no attack); never a wrong one.
+connection, answers late, not at all, or with what it heard before. Unsealer and attestor must then end
+with an error, or the start must be the right one (a late answer is no attack); never a wrong one. So
+while evidence is made: what comes out is right, or nothing does and everything ends.
 In what was logged neither node share nor authorization value is to be found.
 """
+import base64
 import hashlib
 import json
 import os
 import random
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -29,6 +33,9 @@ import tpm_site  # noqa: E402
 from tpm_system import BUILD, System, Tpm, expect, provision, skip  # noqa: E402
 
 LATE_S = 0.5
+SILENCE_S = 60  # after which a TPM that says nothing is given up (lib/tpm/tpm_tcti.c)
+UNSEALING = 20  # a response of a start that is the unsealer's
+WATCH_S = 2  # how often the attestor looks at it
 CREATE_PRIMARY, READ_PUBLIC = b"\0\0\1\x31", b"\0\0\1\x73"
 GENERATOR = bytes.fromhex(  # of P-256: a point on the curve, whose private key is 1
     "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
@@ -136,6 +143,8 @@ class Proxy:
         if self.fault == "late":
             time.sleep(LATE_S)
             return response
+        if self.fault == "silence":
+            return b""
         return None  # cut
 
 
@@ -170,6 +179,99 @@ def check_log(proxy, state, share):
     print("bus: %d bytes logged over genesis and a start" % len(proxy.log))
 
 
+def ask_evidence(system, base):
+    """None: there was none; else whether it verifies."""
+    nonce, path = os.urandom(32).hex(), os.path.join(base, "evidence.cbor")
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    try:
+        with urllib.request.urlopen("https://127.0.0.1:%d/api/v1/evidence?nonce=%s" % (system.port, nonce), timeout=30,
+                                    context=trusting) as answer:
+            evidence = base64.b64decode(json.load(answer)["evidence"])
+    except OSError:  # an error's status, too
+        return None
+    with open(path, "wb") as f:
+        f.write(evidence)
+    return subprocess.run([os.path.join(BUILD, "bin/claviger"), "attest", "verify", "--nonce", nonce, path],
+                          capture_output=True).returncode == 0
+
+
+def ends(system, limit_s):
+    """How it ended; None: it did not."""
+    try:
+        return system.process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def evidence_faults(tpm, path, state, trials):
+    """PH4: the attestor, while it makes evidence."""
+    ended = right = per_evidence = 0
+    for trial in range(trials):
+        tpm.power_on()
+        proxy = Proxy(tpm, path)
+        system = System(proxy, state, "unseal")
+        expect("a start over the bus", system.wait_ready())
+        before = proxy.count
+        expect("evidence over the bus verifies", ask_evidence(system, tpm.folder) is True)
+        per_evidence = per_evidence or proxy.count - before
+        proxy.random.seed(trial)
+        proxy.fault = ("flip", "replay", "cut")[trial % 3]
+        proxy.at = proxy.count + 1 + trial // 3 % per_evidence
+        said = ask_evidence(system, tpm.folder)
+        what = "%s at %d of %d of evidence" % (proxy.fault, 1 + trial // 3 % per_evidence, per_evidence)
+        expect(what + ": was there", proxy.done)
+        expect(what + ": no false evidence", said in (None, True))
+        status = ends(system, 2 * WATCH_S)
+        if status is None:  # it did no harm
+            expect(what + ": evidence goes on, right", said is True and ask_evidence(system, tpm.folder) is True)
+            expect(what + ": and it stops in order", system.stop() == 0)
+            right += 1
+        else:
+            expect(what + ": it ended with an error", status != 0)
+            ended += 1
+        proxy.close()
+    print("bus: %d trials over %d responses of evidence: %d ended, %d right" % (trials, per_evidence, ended, right))
+    expect("most faults while evidence is made end it", ended >= trials // 2)
+
+
+def silence(base, at, found):
+    """PH4: one answer never comes; `at`: of a start, 0: behind it. Into `found`: whether it served, how it ended, what it said."""
+    os.makedirs(os.path.join(base, "tpm"), 0o700)
+    state, tpm = os.path.join(base, "state"), Tpm(os.path.join(base, "tpm"))
+    try:
+        provision(state)
+        tpm.power_on()
+        proxy = Proxy(tpm, os.path.join(base, "bus.sock"))
+        system = System(proxy, state, "genesis")
+        if not system.wait_ready() or system.stop() != 0:
+            return
+        tpm.power_on()
+        proxy.fault, proxy.at = "silence", proxy.count + at if at else 0
+        system = System(proxy, state, "unseal")
+        ready = False
+        if at == 0:
+            ready = system.wait_ready()
+            proxy.at = proxy.count + 1
+        status = ends(system, SILENCE_S + 30)
+        if status is None:
+            system.process.kill()
+        found.append((ready, status, system.events()))
+        proxy.close()
+    finally:
+        tpm.power_off()
+
+
+def check_silence(silent):
+    for at, found in silent.items():
+        who = "unsealer" if at else "attestor"
+        expect("a start for the silent TPM of the " + who, len(found) == 1)
+        for ready, status, events in found:
+            expect("only the one after the start served", ready == (at == 0), str(ready))
+            expect("a TPM that says nothing any more ends it", status not in (None, 0), str(status))
+            expect("and the %s says so" % who, any(e["process"] == who and e["level"] == "error" for e in events), str(events[-3:]))
+
+
 def main():
     trials = int(sys.argv[1]) if len(sys.argv) > 1 else 12
     for program in ("swtpm", "tpm2_unseal"):
@@ -180,6 +282,11 @@ def main():
     os.mkdir(os.path.join(base, "tpm"), 0o700)
     tpm = Tpm(os.path.join(base, "tpm"))
     path = os.path.join(base, "bus.sock")
+    silent = {at: [] for at in (UNSEALING, 0)}
+    waiting = [threading.Thread(target=silence, args=(os.path.join(base, "silent.%d" % at), at, found))
+               for at, found in silent.items()]
+    for thread in waiting:
+        thread.start()
     try:
         provision(state)
         tpm.power_on()
@@ -215,6 +322,7 @@ def main():
             shut = any(e["event"] == "attestor.shutdown" for e in events)
             if proxy.fault == "cut" and proxy.done and not shut and proxy.code != FLUSH:
                 expect("a cut ends it", not ready or status != 0)
+        evidence_faults(tpm, path, state, trials)
         for code, at in ((CREATE_PRIMARY, 1), (CREATE_PRIMARY, 2), (READ_PUBLIC, 1)):
             tpm.power_on()
             proxy = Proxy(tpm, path)
@@ -233,8 +341,13 @@ def main():
         expect("after all of it a start without faults is right", ready and again == deployment,
                str(events[-3:]))
         proxy.close()
+        for thread in waiting:
+            thread.join()
+        check_silence(silent)
     finally:
         tpm.power_off()
+        for thread in waiting:
+            thread.join()
         shutil.rmtree(base, ignore_errors=True)
     return tpm_system.summary()
 

@@ -7,7 +7,8 @@ usage: tpm_recover.py          (BUILD_DIR names the build; needs swtpm)
 - the backup is taken while signatures are made, from the folder and as an operator from afar, and is whole;
 - it fits the appliance's disk, byte for byte as spec/disk.md lays it out;
 - disk lost: the store is put back from it; the start is refused until the site accepts it; then every
-  wallet is frozen until its user signs again; the acceptance serves once.
+  wallet is frozen until its user signs again; the acceptance serves once; what was made, revoked and
+  decided after the backup is lost, as the document says.
 """
 import hashlib
 import json
@@ -85,13 +86,14 @@ class Node:
             self.refusal = e.read().decode()
             return False
 
-    def as_user(self, *words):
-        return self.claviger(*words, "--key", self.state + "/user.json", "--server", self.server,
-                             "--ca", self.state + "/ca.pem", "--home", self.state + "/home", "--yes")
+    def reach(self):
+        return ["--server", self.server, "--ca", self.state + "/ca.pem", "--home", self.state + "/home"]
+
+    def as_user(self, *words, wanted=0):
+        return self.claviger(*words, "--key", self.state + "/user.json", *self.reach(), wanted=wanted)
 
     def as_operator(self, key):
-        return ["--operator", "%s/%s.json" % (self.state, key), "--server", self.server,
-                "--ca", self.state + "/ca.pem", "--home", self.state + "/home"]
+        return ["--operator", "%s/%s.json" % (self.state, key), *self.reach()]
 
     def put_back(self, backup):
         shutil.rmtree(self.state + "/store")
@@ -143,6 +145,36 @@ def back_up(node):
     node.claviger("backup", "--state", node.state, "--out", backups[0], wanted=3)
     node.claviger("backup", "--out", node.base + "/refused", *node.as_operator("user"), wanted=1)
     return backups
+
+
+LATE = 149  # the last transfer that is signed before the disk is lost
+
+
+def decision(node, wanted):
+    """Of that transfer, by the hash of its bytes."""
+    token = os.path.join(node.base, "token")
+    with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+        f.write(node.exports["VAULT_TOKEN"])
+    message = transfer_message(base58_decode(node.exports["CLAVIGER_ADDRESS"]), LATE % 200 + 1)
+    return node.claviger("decision", "show", "--token-file", token, "--message", hashlib.sha256(message).hexdigest(),
+                         *node.reach(), wanted=wanted)
+
+
+def go_on(node):
+    """What no backup has: a wallet, a decision, a revocation."""
+    node.as_user("wallet", "create", "late", "--yes")
+    expect("it signs", node.signs(LATE))
+    decision(node, 0)
+    grant = json.loads(node.as_user("grant", "list", "--wallet", "dev", "--json").splitlines()[0])
+    node.as_user("grant", "revoke", grant["grant"], "--wallet", "dev", "--yes")
+    expect("its grant is revoked", not node.signs(150))
+
+
+def is_lost(node):
+    """docs/recovery.md, After every recovery."""
+    expect("the wallet that was made after the backup is gone", "no wallet" in node.as_user("wallet", "show", "late", wanted=1))
+    decision(node, 1)
+    expect("the revocation, too, once the user has lifted the freeze", node.signs(151))
 
 
 def disk_row(disk, number):
@@ -204,8 +236,8 @@ def disk_lost(node, backup):
     expect("and says that it recovered", node.event("start.recovered") is not None)
     expect("every wallet is frozen", not node.signs(150))
     expect("in words", "frozen" in node.refusal, node.refusal)
-    node.as_user("wallet", "unfreeze", "dev")
-    expect("until its user signs again", node.signs(151))
+    node.as_user("wallet", "unfreeze", "dev", "--yes")
+    is_lost(node)
     node.stop()
     expect("a later start is an ordinary one", node.start())
     expect("with the wallet as its user left it", node.signs(152))
@@ -230,6 +262,7 @@ def main():
         expect("a signer starts", node.start("--dev"))
         if node.exports:
             backups = back_up(node)
+            go_on(node)
             node.stop()
             onto_a_disk(node, backups[1])
             for backup in backups[1:]:

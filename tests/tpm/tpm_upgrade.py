@@ -116,7 +116,7 @@ def upgrade(m):
     expect("and makes nothing", not os.path.exists(m.state))
     m.claviger(*provision)
     expect("release one starts", m.boot("one", "bios", "genesis"))
-    deployment = m.records()
+    deployment = m.deployment = m.records()
     text = m.claviger(*provision, wanted=1)
     expect("a second genesis is refused: it would make what is held unreadable", "provisioned already" in text, text)
     expect("a release that nobody approved does not", not m.boot("two", "bios"))
@@ -146,11 +146,12 @@ def upgrade(m):
 
 
 def firmware(m):
-    """G6"""
+    """G6: another firmware, as on another board that the TPM moved to (docs/recovery.md): nothing is lost."""
     expect("another firmware does not start", not m.boot("two", "new bios"))
     expect("and it is said which PCRs", "PCR 0, 2, 7" in m.why(), m.why())
     m.approve("site", "site.pem", "two", "new bios", 1)
     expect("it does with the site's approval", m.boot("two", "new bios"))
+    expect("and reads the records", m.records() == m.deployment)
 
 
 def unnamed(m):

@@ -316,8 +316,12 @@ static enum status read_some(struct tpm *tpm, uint32_t mask,
 		got = out->pcrSelections[0].pcrSelect[0] |
 		      (uint32_t)out->pcrSelections[0].pcrSelect[1] << 8 |
 		      (uint32_t)out->pcrSelections[0].pcrSelect[2] << 16;
-	if (got == 0 || (got & ~mask) != 0 || digests->count != (uint32_t)__builtin_popcount(got))
+	if (got == 0 || (got & ~mask) != 0 || digests->count != (uint32_t)__builtin_popcount(got)) {
+		tpm->what = got == 0 ? "reading PCRs: the TPM keeps none in SHA-256"
+		                     : "reading PCRs: others than were asked for";
+		tpm->rc = 0;
 		status = STATUS_MALFORMED;
+	}
 	for (uint32_t pcr = 0; status == STATUS_OK && pcr < TPM_PCR_COUNT; pcr++) {
 		if ((got >> pcr & 1) == 0)
 			continue;

@@ -120,7 +120,10 @@ static bool check_fresh(struct unsealer *u, bool *ret_over)
 		                         ? "the TPM has an owner"
 		                         : "the TPM has one of two authorizations: genesis was "
 		                           "cut off while it set them");
-	status = discard_leftovers(u);
+	/* Nor one that would open nothing afterwards. */
+	status = tpm_pcr_read(u->tpm, APPROVAL_RELEASE_MASK | APPROVAL_SITE_MASK, u->facts->pcrs);
+	if (status == STATUS_OK)
+		status = discard_leftovers(u);
 	if (status == STATUS_CONFLICT)
 		return unsealer_fail(u, CALL_START_NOT_FRESH, 0,
 		                     "the TPM has objects of others under our numbers");

@@ -1143,6 +1143,29 @@ static void test_genesis_on_a_disk_that_takes_no_writes_leaves_the_tpm_fresh(voi
 	EXPECT(take(true));
 }
 
+/* A TPM that keeps no PCRs in SHA-256 (a board's setup may say so) would open nothing: it is not
+ * taken over. */
+static void test_genesis_on_a_tpm_without_sha256_leaves_it_fresh(void)
+{
+	struct tpm_protections found;
+	bool there = true;
+
+	power_off();
+	make_site();
+	power_on(folder);
+	measure(RELEASE_A, FIRMWARE_1);
+	tool("tpm2_pcrallocate sha1:all+sha256:none+sha384:all+sha512:none", NULL);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(!take(true) && unsealer.failed.reason == CALL_START_OTHER);
+	EXPECT(strstr((const char *)unsealer.failed.what, "SHA-256") != NULL);
+	EXPECT(tpm_protections(&tpm, &found) == STATUS_OK && !found.owner_set &&
+	       !found.lockout_set);
+	EXPECT(tpm_primary_is_there(&tpm, NULL, &there) == STATUS_OK && !there);
+	tool("tpm2_pcrallocate sha1:none+sha256:all", NULL);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(take(true));
+}
+
 static void test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest(void)
 {
 	uint8_t share[32], raw[APPROVAL_MANIFEST_MAX];
@@ -1417,6 +1440,7 @@ static void run_all(void)
 	RUN(test_a_recovered_share_is_sealed_to_a_new_tpm);
 	RUN(test_another_share_than_the_lost_one_leaves_the_tpm_fresh);
 	RUN(test_genesis_on_a_disk_that_takes_no_writes_leaves_the_tpm_fresh);
+	RUN(test_genesis_on_a_tpm_without_sha256_leaves_it_fresh);
 	RUN(test_genesis_never_overwrites_and_wants_a_fresh_tpm_and_a_signed_manifest);
 	RUN(test_each_trouble_has_its_own_reason);
 	RUN(test_genesis_cut_off_at_any_command_is_begun_anew);

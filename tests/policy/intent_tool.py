@@ -9,12 +9,13 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 BIN = os.path.join(BUILD, "bin")
 TOOL = os.path.join(BIN, "claviger")
@@ -247,12 +248,10 @@ def plan(folder, run, module, key, sign):
 
 def thread(folder, good):
     """S12: a running signer signs what the intent allows and refuses one lamport more; what it refused becomes a test."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        listen = "127.0.0.1:%d" % s.getsockname()[1]
+    listen = "127.0.0.1:%d" % free_port()
     state, home = os.path.join(folder, "state"), os.path.join(folder, "home")
-    child = subprocess.Popen([TOOL, "serve", "--state", state, "--listen", listen], stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, text=True)
+    child = subprocess.Popen([TOOL, "serve", "--state", state, "--listen", listen, "--metrics", "127.0.0.1:%d" % free_port()],
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen, "CLAVIGER_CA": state + "/ca.pem",
                    "CLAVIGER_HOME": home}
 

@@ -330,13 +330,16 @@ static void test_what_gives_power_waits_for_its_write(void)
 	stop();
 }
 
-/* stage_refused takes the STAGE that is asked for and says that there is no space; false: none was.
- */
-static bool stage_refused(void)
+/* stage_answered takes the STAGE that is asked for and says that there is no space, or shows that
+ * nothing was there before its one record; false: none was. */
+static bool stage_answered(enum status status)
 {
 	static uint8_t request_bytes[CALL_STORE_SLOT_BYTES], space[4096];
+	static const struct store_path nothing = {
+	    .fixed.terminal = CALL_STORE_TERMINAL_EMPTY};
 	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
 	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct call_store_staged staged = {.count = 1};
 	struct store_request request;
 
 	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK);
@@ -345,7 +348,12 @@ static bool stage_refused(void)
 	CHECK(message.kind == CALL_STORE_STAGE &&
 	      store_take_request(message.kind, buffer_bytes(&message.payload), &request) ==
 	          STATUS_OK);
-	CHECK(store_answer_failed(message.kind, request.request, STATUS_BUSY, &out) == STATUS_OK);
+	staged.head.request = request.request;
+	CHECK((status == STATUS_OK
+	           ? buffer_put(&out, bytes_of(&staged, sizeof(staged)))
+	           : store_answer_failed(message.kind, request.request, status, &out)) == STATUS_OK);
+	if (status == STATUS_OK)
+		CHECK(store_answer_path(&nothing, &out) == STATUS_OK);
 	CHECK(ipc_put(&store_end, CALL_STORE_STAGE_ANSWER, buffer_bytes(&out)) == STATUS_OK);
 	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK);
 	return true;
@@ -381,9 +389,20 @@ static void test_a_batch_without_space_is_tried_again_and_the_store_lives(void)
 	EXPECT(signer_store_bound(store) == frozen);
 	EXPECT(signer_store_put(store, CALL_STORE_VALUE_CHAIN, id, bytes_of_text("head"), &batch) ==
 	       STATUS_OK);
-	EXPECT(stage_refused() && !stage_refused());
+	EXPECT(stage_answered(STATUS_BUSY) && !stage_answered(STATUS_BUSY));
 	now_ms += 500;
-	EXPECT(stage_refused()); /* whole, from its beginning */
+	EXPECT(stage_answered(STATUS_BUSY)); /* whole, from its beginning */
+	EXPECT(ipc_memory_complaint(&memory, 0) == IPC_COMPLAINT_NONE);
+	stop();
+
+	/* The store dropped what it had staged: its paths lead from the root before, again. */
+	start();
+	EXPECT(signer_store_put(store, CALL_STORE_VALUE_CHAIN, id, bytes_of_text("head"), &batch) ==
+	       STATUS_OK);
+	EXPECT(stage_answered(STATUS_OK) && commit_answered(1, STATUS_BUSY) == LIGHT);
+	now_ms += 500;
+	EXPECT(stage_answered(STATUS_OK) && commit_answered(1, STATUS_BUSY) == LIGHT);
+	EXPECT(signer_store_committed(store) < batch);
 	EXPECT(ipc_memory_complaint(&memory, 0) == IPC_COMPLAINT_NONE);
 	stop();
 }

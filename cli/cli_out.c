@@ -271,12 +271,6 @@ void cli_out_base58(struct cli_out *out, struct bytes bytes)
 
 void cli_out_plain(FILE *file, struct bytes text)
 {
-	for (size_t at = 0; at < text.len;) {
-		uint32_t c = take_character(text, &at);
-
-		if (c == '\n')
-			fputc('\n', file);
-		else
-			put_character(file, c, false);
-	}
+	for (size_t at = 0; at < text.len;)
+		put_character(file, take_character(text, &at), false);
 }

@@ -49,8 +49,8 @@ void cli_out_hex(struct cli_out *out, struct bytes bytes);
 /* cli_out_base58 writes at most BASE58_BYTES_MAX bytes. */
 void cli_out_base58(struct cli_out *out, struct bytes bytes);
 
-/* cli_out_plain writes text without anything around it, line ends as they are, and all else that a
- * terminal acts on as \u escapes: what a server says goes this way. */
+/* cli_out_plain writes text without anything around it and on one line, all that a terminal acts on
+ * as escapes: what a server says goes this way, and passes for no other line. */
 void cli_out_plain(FILE *file, struct bytes text);
 
 #endif

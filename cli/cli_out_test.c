@@ -99,11 +99,11 @@ static void test_active_characters_are_escaped(void)
 	EXPECT(writes_text("\xf3\xa0\x80\x81", 4, "\"\\udb40\\udc01\""));
 }
 
-static void test_what_a_server_says_keeps_its_lines_and_nothing_else(void)
+static void test_what_a_server_says_stays_on_its_line(void)
 {
 	begin();
 	cli_out_plain(out.file, bytes_of("a\n\"b\"\r\x1b[2J\xe2\x80\xae", 13));
-	EXPECT(wrote("a\n\"b\"\\u000d\\u001b[2J\\u202e"));
+	EXPECT(wrote("a\\n\"b\"\\u000d\\u001b[2J\\u202e"));
 }
 
 static void test_what_is_not_utf_8_is_replaced(void)
@@ -198,7 +198,7 @@ int main(void)
 	RUN(test_long_bytes_are_written_whole);
 	RUN(test_text_is_escaped_where_json_asks_for_it);
 	RUN(test_active_characters_are_escaped);
-	RUN(test_what_a_server_says_keeps_its_lines_and_nothing_else);
+	RUN(test_what_a_server_says_stays_on_its_line);
 	RUN(test_what_is_not_utf_8_is_replaced);
 	RUN(test_lines_show_the_same_values_without_json);
 	RUN(test_times_are_numbers_in_json);

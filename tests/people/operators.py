@@ -375,6 +375,7 @@ def a_bridge_that_talks_to_the_terminal(signer, folder):
         said, which = done.stdout + done.stderr, "%s %s %s" % (*words[:2], words[-1])
         expect(which + " shows it", done.returncode == code and b"owned" in said, said)
         expect(which + " hands nothing on to the terminal", all(byte == 10 or 32 <= byte < 127 for byte in said), said)
+        expect(which + " shows it as no line of its own", re.search(rb"^\\u202e", said, re.M) is None, said)
     expect("all were asked for, and again what was refused for load", len(asked) == 7, asked)
     server.shutdown()
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keys_tls.h"
 
-#include <arpa/inet.h>
 #include <openssl/bn.h>
 #include <openssl/bytestring.h>
 #include <openssl/ec.h>
@@ -13,6 +12,7 @@
 
 #include "base_check.h"
 #include "base_encode.h"
+#include "base_host.h"
 #include "keys_x509.h"
 #include "secret.h"
 
@@ -106,59 +106,22 @@ void keys_tls_fingerprint(const struct keys_tls_key *key, uint8_t ret_hash[KEYS_
 	EC_KEY_free(made);
 }
 
-static bool is_label_character(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       c == '-' || c == '_';
-}
-
-/* is_host: labels of 1 to 63 characters, none with a hyphen at an end. With a number at its end a
- * name reads as an address to some, and is none. */
-static bool is_host(struct bytes text)
-{
-	size_t start = 0;
-	bool number = true;
-
-	if (text.len == 0 || text.len > KEYS_TLS_NAME_MAX)
-		return false;
-	for (size_t i = 0; i <= text.len; i++) {
-		if (i < text.len && text.data[i] != '.') {
-			if (!is_label_character(text.data[i]))
-				return false;
-			number = number && text.data[i] >= '0' && text.data[i] <= '9';
-			continue;
-		}
-		if (i == start || i - start > 63 || text.data[start] == '-' ||
-		    text.data[i - 1] == '-')
-			return false;
-		if (i < text.len) {
-			start = i + 1;
-			number = true;
-		}
-	}
-	return !number;
-}
-
 enum status keys_tls_name_take(struct bytes text, uint8_t space[16], struct keys_tls_name *ret_name)
 {
-	char address[INET6_ADDRSTRLEN];
-
-	if (text.len < sizeof(address) && memchr(text.data, '\0', text.len) == NULL) {
-		memcpy(address, text.data, text.len);
-		address[text.len] = '\0';
-		if (inet_pton(AF_INET, address, space) == 1) {
-			*ret_name = (struct keys_tls_name){true, bytes_of(space, 4)};
-			return STATUS_OK;
-		}
-		if (inet_pton(AF_INET6, address, space) == 1) {
-			*ret_name = (struct keys_tls_name){true, bytes_of(space, 16)};
-			return STATUS_OK;
-		}
+	switch (host_take(text, space)) {
+	case HOST_NAME:
+		*ret_name = (struct keys_tls_name){false, text};
+		return STATUS_OK;
+	case HOST_IPV4:
+		*ret_name = (struct keys_tls_name){true, bytes_of(space, 4)};
+		return STATUS_OK;
+	case HOST_IPV6:
+		*ret_name = (struct keys_tls_name){true, bytes_of(space, 16)};
+		return STATUS_OK;
+	case HOST_NONE:
+		break;
 	}
-	if (!is_host(text))
-		return STATUS_MALFORMED;
-	*ret_name = (struct keys_tls_name){false, text};
-	return STATUS_OK;
+	return STATUS_MALFORMED;
 }
 
 /* name_of turns one of our names into a subject alternative name; NULL when it is none. */
@@ -167,7 +130,7 @@ static GENERAL_NAME *name_of(const struct keys_tls_name *name)
 	GENERAL_NAME *made = GENERAL_NAME_new();
 	ASN1_STRING *text = name->is_address ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
 	bool sized = name->is_address ? name->name.len == 4 || name->name.len == 16
-	                              : name->name.len - 1 < KEYS_TLS_NAME_MAX;
+	                              : name->name.len - 1 < HOST_TEXT_MAX;
 
 	if (made == NULL || text == NULL || !sized ||
 	    ASN1_STRING_set(text, name->name.data, (ossl_ssize_t)name->name.len) != 1) {

@@ -11,7 +11,6 @@
 #define KEYS_TLS_LABEL           "claviger/tls/v1"
 #define KEYS_TLS_CERTIFICATE_MAX 2048 /* bytes of DER */
 #define KEYS_TLS_NAMES_MAX       16
-#define KEYS_TLS_NAME_MAX        253 /* bytes of a DNS name */
 
 /* A P-256 private scalar, big-endian, within 1 .. n-1. */
 struct keys_tls_key {
@@ -24,8 +23,8 @@ struct keys_tls_name {
 	struct bytes name;
 };
 
-/* keys_tls_name_take reads what a person calls a host: its name (labels of letters, digits, hyphens
- * and underscores, the last one no number), or an address, whose bytes `space` keeps. */
+/* keys_tls_name_take reads what a person calls a host (base_host.h): its name, or an address, whose
+ * bytes `space` keeps. */
 MUST_USE enum status keys_tls_name_take(struct bytes text, uint8_t space[16],
                                         struct keys_tls_name *ret_name);
 /* keys_tls_derive makes the deployment's TLS key; the same master and deployment, the same key. */

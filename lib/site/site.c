@@ -6,6 +6,7 @@
 
 #include "base_check.h"
 #include "base_encode.h"
+#include "base_host.h"
 #include "cbor_reader.h"
 #include "cbor_writer.h"
 
@@ -36,7 +37,7 @@ enum {
 #define KEYS_MAX      19
 #define VERIFIERS_MAX 16
 
-/* Host names and addresses: what a certificate may carry, and no separator of ours. */
+/* A host, perhaps with a port; no separator of ours. */
 static bool is_name(struct bytes text)
 {
 	for (size_t i = 0; i < text.len; i++) {
@@ -98,14 +99,15 @@ static void take_network(struct cbor_reader *r, struct site_network *network)
 
 static void take_names(struct cbor_reader *r, struct site_manifest *m)
 {
+	uint8_t address[16];
 	size_t len = 0;
 
 	m->name_count = (uint8_t)cbor_take_array(r, SITE_NAMES_MAX);
 	for (size_t i = 0; i < m->name_count; i++) {
 		struct bytes name = cbor_take_text(r, SITE_NAME_MAX);
 
-		if (!is_name(name))
-			cbor_fail(r, STATUS_MALFORMED);
+		if (host_take(name, address) == HOST_NONE)
+			cbor_fail(r, STATUS_MALFORMED); /* no certificate carries it */
 		else
 			memcpy(m->names[i], name.data, name.len);
 		len += 1 + name.len;

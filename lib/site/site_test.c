@@ -129,6 +129,28 @@ static void test_values_that_no_site_has_are_refused(void)
 	EXPECT(refused == 16);
 }
 
+/* S19: a name that the signer could not have in its certificate is refused while there is still
+ * somebody to be told: with it the appliance would not start. */
+static void test_a_name_that_no_certificate_carries_is_refused(void)
+{
+	static const char *const bad[] = {
+	    "signer:8200", "signer.", ".signer", "a..b", "-a",
+	    "a-.b",        "1.2",     "::1::",   "*.a",  "192.0.2.300"};
+	static const char *const good[] = {"signer", "a-b.example", "2001:db8::7", "192.0.2.7"};
+	struct site_manifest m = whole();
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		memset(m.names[0], 0, sizeof(m.names[0]));
+		snprintf(m.names[0], sizeof(m.names[0]), "%s", bad[i]);
+		EXPECT(!same(&m));
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		memset(m.names[0], 0, sizeof(m.names[0]));
+		snprintf(m.names[0], sizeof(m.names[0]), "%s", good[i]);
+		EXPECT(same(&m));
+	}
+}
+
 /* A manifest comes from a hostile disk: with as much of every list as is taken, each setting is
  * whole and inside its bound; one name more is refused. */
 static void test_the_longest_lists_fit_their_settings(void)
@@ -276,6 +298,7 @@ int main(void)
 	RUN(test_what_is_put_is_taken);
 	RUN(test_a_switch_that_is_off_is_not_written);
 	RUN(test_values_that_no_site_has_are_refused);
+	RUN(test_a_name_that_no_certificate_carries_is_refused);
 	RUN(test_the_longest_lists_fit_their_settings);
 	RUN(test_what_raises_power_does_not_change_from_afar);
 	RUN(test_other_bytes_are_refused);

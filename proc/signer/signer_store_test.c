@@ -335,8 +335,7 @@ static void test_what_gives_power_waits_for_its_write(void)
 static bool stage_answered(enum status status)
 {
 	static uint8_t request_bytes[CALL_STORE_SLOT_BYTES], space[4096];
-	static const struct store_path nothing = {
-	    .fixed.terminal = CALL_STORE_TERMINAL_EMPTY};
+	static const struct store_path nothing = {.fixed.terminal = CALL_STORE_TERMINAL_EMPTY};
 	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(request_bytes)};
 	struct buffer out = BUFFER_OF_ARRAY(space);
 	struct call_store_staged staged = {.count = 1};
@@ -349,9 +348,9 @@ static bool stage_answered(enum status status)
 	      store_take_request(message.kind, buffer_bytes(&message.payload), &request) ==
 	          STATUS_OK);
 	staged.head.request = request.request;
-	CHECK((status == STATUS_OK
-	           ? buffer_put(&out, bytes_of(&staged, sizeof(staged)))
-	           : store_answer_failed(message.kind, request.request, status, &out)) == STATUS_OK);
+	CHECK((status == STATUS_OK ? buffer_put(&out, bytes_of(&staged, sizeof(staged)))
+	                           : store_answer_failed(message.kind, request.request, status,
+	                                                 &out)) == STATUS_OK);
 	if (status == STATUS_OK)
 		CHECK(store_answer_path(&nothing, &out) == STATUS_OK);
 	CHECK(ipc_put(&store_end, CALL_STORE_STAGE_ANSWER, buffer_bytes(&out)) == STATUS_OK);

@@ -13,7 +13,6 @@
 #include "keys_hpke.h"
 
 #define LOAD_GROUPS_MAX 16
-#define LOAD_PLANS_MAX  64
 #define LOAD_ANSWER_MAX 4096  /* bytes that are kept of an answer: its head and what it says */
 #define LOAD_DUE_MAX    65536 /* requests of a group that are due and have no connection yet */
 #define LOAD_BUCKETS    1152

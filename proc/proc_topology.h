@@ -17,7 +17,6 @@
 #define PROC_SETTING_NAME_MAX  32    /* with NUL */
 #define PROC_SETTING_VALUE_MAX 480   /* with NUL */
 #define PROC_UID_BASE          58200 /* first of 32 user ids; nothing else of the host may use them */
-#define PROC_UIDS              32
 
 enum proc_role {
 #define PROCESS(name, instances, end, uid, order, descriptors) PROC_##name,

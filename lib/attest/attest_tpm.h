@@ -16,8 +16,7 @@
 #define ATTEST_NAME_LEN      34   /* algorithm (SHA-256) and digest */
 #define ATTEST_STATEMENT_MAX 1024 /* bytes of a TPMS_ATTEST */
 #define ATTEST_PUBLIC_MAX    640  /* bytes of a TPMT_PUBLIC: RSA of 4096 bits */
-#define ATTEST_SIGNATURE_MAX 520
-#define ATTEST_NV_DATA_MAX   64 /* bytes of an index that we certify */
+#define ATTEST_NV_DATA_MAX   64   /* bytes of an index that we certify */
 
 #define ATTEST_MAGIC UINT32_C(0xff544347) /* TPM_GENERATED_VALUE */
 

@@ -3,11 +3,10 @@
 
 #include "approval.h"
 
-#define EK_USAGE         "2.23.133.8.1" /* tcg-kp-EKCertificate */
-#define PCR_CAP          11
-#define PCR_COMMIT       13
-#define CHANNEL_KEYS_MAX 2
-#define LEVEL_AT         7 /* a floor's level is the last of the counter's 8 bytes */
+#define EK_USAGE   "2.23.133.8.1" /* tcg-kp-EKCertificate */
+#define PCR_CAP    11
+#define PCR_COMMIT 13
+#define LEVEL_AT   7 /* a floor's level is the last of the counter's 8 bytes */
 
 /* TPMA_NV, part 2 section 13.4. */
 #define NV_OWNER_WRITE  (UINT32_C(1) << 1)

@@ -12,9 +12,6 @@
 #include "base_limits.h"
 #include "call_result.h"
 
-#define CALL_HASH_LEN        32
-#define CALL_SIGNATURE_LEN   64
-#define CALL_ADDRESS_LEN     32
 #define CALL_BATCH_MAX       16     /* requests of one batch */
 #define CALL_HINTS_MAX       64     /* table hints of one request */
 #define CALL_REASONS_MAX     16     /* grants tried for one request */

@@ -8,7 +8,6 @@
 
 #define APPLICATION_ID 0x434c5631 /* "CLV1" */
 #define META_CHANGE    100u
-#define CACHE_KIB      16384
 #define PAGE_BYTES     4096u /* as the pragma below says */
 #define FOLD_PAGES     2000  /* of the log, before it is folded */
 #define HEAP_MAX       (256ll << 20)

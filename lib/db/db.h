@@ -24,11 +24,10 @@
 
 #include "base_bytes.h"
 
-#define DB_ID_LEN      32u
-#define DB_NODE_MAX    256u /* bytes of one node row */
-#define DB_META_MAX    8192u
-#define DB_BLOB_MAX    1048576u /* SQLite's own bound on any value, against damaged lengths */
-#define DB_STREAMS_MAX 4u
+#define DB_ID_LEN   32u
+#define DB_NODE_MAX 256u /* bytes of one node row */
+#define DB_META_MAX 8192u
+#define DB_BLOB_MAX 1048576u /* SQLite's own bound on any value, against damaged lengths */
 
 enum db_role { DB_ROLE_STATE = 0, DB_ROLE_SEGMENTS = 1, DB_ROLE_COUNT };
 

@@ -20,7 +20,6 @@
 #define BUILD_ENUMS_MAX  2048
 #define BUILD_KEYS_MAX   320
 #define BUILD_DEPTH_MAX  16 /* types within types */
-#define BUILD_FIELDS_MAX 64
 
 /* What a name of the whole intent is. */
 enum build_what {
@@ -205,8 +204,5 @@ bool build_rules(struct intent_build *b);
 
 /* --- intent_pattern.c */
 bool build_messages(struct intent_build *b);
-
-/* --- intent_emit.c */
-bool build_emit(struct intent_build *b);
 
 #endif

@@ -27,14 +27,6 @@ struct intent_value intent_member(struct intent_value table, const char *key)
 	return v;
 }
 
-size_t intent_length(struct intent_value parent)
-{
-	size_t count = 0;
-	for (struct intent_value v = intent_first(parent); v.source != NULL; v = intent_next(v))
-		count++;
-	return count;
-}
-
 static void set_place(struct intent_error *error, struct intent_value at, size_t column)
 {
 	const struct intent_source *s = at.source;

@@ -70,7 +70,6 @@ struct intent_value intent_first(struct intent_value parent);
 struct intent_value intent_next(struct intent_value child);
 /* intent_member gives a table's value by key, or one without a source. */
 struct intent_value intent_member(struct intent_value table, const char *key);
-size_t intent_length(struct intent_value parent);
 
 /* intent_wrong notes an error at a value's place (or `column` bytes into its string); gives false.
  */

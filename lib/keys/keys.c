@@ -56,17 +56,6 @@ void keys_sha256(const struct bytes *parts, size_t count, uint8_t ret_hash[KEYS_
 	SHA256_Final(ret_hash, &state);
 }
 
-void keys_sha512(const struct bytes *parts, size_t count, uint8_t ret_hash[64])
-{
-	SHA512_CTX state;
-
-	CHECK(count <= KEYS_PARTS_MAX);
-	SHA512_Init(&state);
-	for (size_t i = 0; i < count; i++)
-		SHA512_Update(&state, parts[i].data, parts[i].len);
-	SHA512_Final(ret_hash, &state);
-}
-
 void keys_sha256_label(const char *label, struct bytes bytes, uint8_t ret_hash[KEYS_HASH_LEN])
 {
 	struct bytes parts[] = {bytes_of_text(label), bytes};

@@ -39,9 +39,8 @@ void keys_open(void);
 /* keys_random fills with bytes of the kernel's generator. */
 void keys_random(void *ret_bytes, size_t len);
 
-/* keys_sha256 and keys_sha512 hash the concatenation of `count` runs, at most KEYS_PARTS_MAX. */
+/* keys_sha256 hashes the concatenation of `count` runs, at most KEYS_PARTS_MAX. */
 void keys_sha256(const struct bytes *parts, size_t count, uint8_t ret_hash[KEYS_HASH_LEN]);
-void keys_sha512(const struct bytes *parts, size_t count, uint8_t ret_hash[64]);
 /* keys_sha256_label hashes label || bytes, the form of every hash of ours that has a label. */
 void keys_sha256_label(const char *label, struct bytes bytes, uint8_t ret_hash[KEYS_HASH_LEN]);
 

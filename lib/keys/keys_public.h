@@ -10,10 +10,9 @@
 
 #include "keys.h"
 
-#define KEYS_SPKI_MAX         576 /* bytes: RSA of 4096 bits has 550 */
-#define KEYS_CERTIFICATE_MAX  4096
-#define KEYS_CERTIFICATES_MAX 16 /* of a chain that somebody hands over */
-#define KEYS_SUBJECT_MAX      256
+#define KEYS_SPKI_MAX        576 /* bytes: RSA of 4096 bits has 550 */
+#define KEYS_CERTIFICATE_MAX 4096
+#define KEYS_SUBJECT_MAX     256
 
 struct keys_public {
 	uint8_t der[KEYS_SPKI_MAX];

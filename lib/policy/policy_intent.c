@@ -274,7 +274,6 @@ struct known_instruction {
 #define ATA     (1u << POLICY_PROGRAM_ATA)
 #define MEMOS                                                                                      \
 	(1u << POLICY_PROGRAM_MEMO | 1u << POLICY_PROGRAM_MEMO_V1 | 1u << POLICY_PROGRAM_MEMO_V4)
-#define BUILTIN (SYSTEM | COMPUTE | TOKENS | ATA | MEMOS)
 
 /* clang-format off */
 static const struct known_instruction known_instructions[] = {

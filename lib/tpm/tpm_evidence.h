@@ -8,7 +8,6 @@
 
 #define TPM_CERTIFICATE_MAX 4096
 #define TPM_CHAIN_MAX       8192
-#define TPM_SECRET_MAX      64
 
 /* Which endorsement key: the TCG EK Credential Profile's templates of which a certificate may lie
  * in NV. */

@@ -408,7 +408,8 @@ static enum status note_failure(struct signer_change *job, struct authz_factor_r
 	if (lock->failures > SIGNER_CODE_FAILURES_FREE) {
 		unsigned doubled = (unsigned)(lock->failures - SIGNER_CODE_FAILURES_FREE - 1);
 
-		block_s = doubled < 12 ? UINT64_C(30) << doubled : SIGNER_CODE_BLOCK_MAX_S;
+		block_s = doubled < 12 ? (uint64_t)SIGNER_CODE_BLOCK_S << doubled
+		                       : SIGNER_CODE_BLOCK_MAX_S;
 		if (block_s > SIGNER_CODE_BLOCK_MAX_S)
 			block_s = SIGNER_CODE_BLOCK_MAX_S;
 		lock->blocked_until_s = now + block_s;

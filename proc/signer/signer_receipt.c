@@ -8,7 +8,6 @@
 #define DIRTY_MAX      SIGNER_CHAINS_CACHED /* what a start may find; see signer_receipts_ready */
 #define HEADS_HELD_MAX 1024 /* chains whose heads wait for the map; more are written early */
 #define DIRTY_USUAL    2048 /* wallets of one blob */
-#define STREAM_TAGS    2    /* appends in flight of one sync: receipts, inputs */
 
 _Static_assert(CALL_BATCH_MAX *(AUTHZ_RECEIPT_MAX + ITEM_HEAD) + SIGNER_SYNC_BYTES <
                    SIGNER_BLOB_MAX,

@@ -18,8 +18,7 @@
 #include "proc_boot.h"
 
 #define STOP_US      4500000 /* drain for at most 5 s, the rest is for SIGKILL to work */
-#define QUICK_END_US 1000000 /* an end sooner after the start counts as a failure */
-#define PAUSE_FREE   5       /* quick ends in a row before pauses begin */
+#define PAUSE_FREE   5       /* ends in a row before it was ready, until pauses begin */
 #define PAUSE_US     100000  /* then so much longer each time ... */
 #define PAUSE_MAX_US 5000000 /* ... up to this */
 

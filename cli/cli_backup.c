@@ -149,6 +149,16 @@ static int back_up_folder(struct cli_call *call, const char *store, const char *
 	return result;
 }
 
+/* A workstation's TPM is a folder beside the store. */
+static bool has_software_tpm(const char *state)
+{
+	char path[CLI_PATH_MAX + 32];
+	struct stat info;
+
+	snprintf(path, sizeof(path), "%s/tpm", state);
+	return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 static int run_backup(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
@@ -184,6 +194,11 @@ static int run_backup(struct cli_call *call)
 		cli_complain(call, "%s is no whole backup", out);
 		return result;
 	}
+	if (state != NULL && !call->json && has_software_tpm(state))
+		cli_complain(call,
+		             "what opens it is the software TPM in %s/tpm, which is not in "
+		             "it: without that folder it is worth nothing (docs/recovery.md)",
+		             state);
 	printf(call->json
 	           ? "{\"folder\":\"%s\",\"bytes\":%llu}\n"
 	           : "%s: %llu bytes. It is ciphertext; what opens it is in the TPM, and in a\n"
@@ -201,7 +216,7 @@ const struct cli_command cli_backup = {
     .help =
         "Copies both databases, the sealed share, approvals and escrow. Nothing in it is in\n"
         "clear. To go on from it see docs/recovery.md: what was granted, revoked or spent since\n"
-        "then is not in it.\n\n"
+        "then is not in it, and of a workstation neither is the software TPM that opens it.\n\n"
         "--state FOLDER     of `serve` on this machine, which may be running\n"
         "--operator FILE    an operator's key: asks a running signer, an appliance among them,\n"
         "                   whose disk has no files (--server, --ca, --home). Signing goes on\n"

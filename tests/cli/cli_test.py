@@ -360,6 +360,15 @@ def test_wrong_words_are_told_what_is_wrong_and_what_there_is():
         code, out, error = claviger(*words)
         expect("%s is told: %s" % (" ".join(words), said), code == status and said in error, (code, error))
         expect("%s says nothing of processes" % " ".join(words), '"process"' not in error, error)
+    os.makedirs(FOLDER + "/kept/store")
+    for name in ("state.db", "state.db-wal", "segments.db", "segments.db-wal"):
+        write("kept/store/" + name, "")
+    for tpm, told in ((False, False), (True, True)):
+        if tpm:
+            os.mkdir(FOLDER + "/kept/tpm")
+        code, out, error = claviger("backup", "--state", FOLDER + "/kept", "--out", FOLDER + "/kept-%d" % tpm)
+        expect("a workstation's backup is told to be half of it", code == 0 and out and
+               ("the software TPM in %s/kept/tpm, which is not in it" % FOLDER in error) == told, (code, out, error))
     code, out, _ = claviger("doctor", "--tpm", "/dev/none")
     expect("doctor says which TPM, and why", code == 1 and "/dev/none cannot be opened: No such file or directory" in out, out)
     expect("nothing was made for a backup that cannot be", not os.path.exists(FOLDER + "/copy"))

@@ -812,6 +812,8 @@ const struct cli_command cli_audit_verify = {
         "sign it then, its delay, and that it leads to the next state, the last one to where\n"
         "the deployment signed that the wallet stands. Each receipt names one of these states,\n"
         "each signature a grant that lived in it. The wallet's own line, and counts in those of\n"
-        "grants, carry no signature: they are what the server said.\n",
+        "grants, carry no signature: they are what the server said.\n\n"
+        "--deployment-key HEX  the key that signs for this signer, as `claviger attest get` shows\n"
+        "                      it; without it the one in the file is believed\n",
     .run = run_verify,
 };

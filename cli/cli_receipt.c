@@ -614,6 +614,9 @@ const struct cli_command cli_receipt_verify = {
     .arguments = "FILE [--deployment-key HEX]",
     .sentence = "check the chain of exported receipts, offline",
     .run = run_verify,
+    .help = "--deployment-key HEX  the key that signs this signer's receipts, as `claviger attest "
+            "get`\n"
+            "                      shows it; without it the one in the file is believed\n",
 };
 
 const struct cli_command cli_decision_show = {

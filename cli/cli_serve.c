@@ -503,7 +503,9 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 	close(ready[1]);
 	if (serve->supervisor < 0 || !await_ready(ready[0])) {
 		if (stop_signal == 0)
-			cli_complain(call, "the signer did not start; its last lines say why");
+			cli_complain(
+			    call,
+			    "the signer did not start: the log's lines of level error say why");
 		stop_signal = SIGTERM;
 		result = CLI_UNSURE;
 	}

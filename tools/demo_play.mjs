@@ -399,7 +399,7 @@ async function showReceipts(of) {
 async function receipts() {
   heading('6. Receipts: every decision above, signed, in one chain');
   const file = signer.file('receipts');
-  await step('some of them', async () => ['done', await showReceipts(decisions.slice(-7))]);
+  await step('the latest of them are shown', async () => ['done', await showReceipts(decisions.slice(-7))]);
   await step('receipts are exported', async () => {
     await sleep(500); // they are durable 100 ms after their decision at the latest
     await signer.must('receipt', 'export', '--wallet', 'main', '--token-file', tokenFile, '--out', file);

@@ -126,8 +126,6 @@ static bool enter_sandbox(struct proc *proc)
 	    .filter_count = proc_filter_count,
 	    .descriptors = proc->descriptors,
 	    .descriptor_count = proc->descriptor_count,
-	    .paths = proc->paths,
-	    .path_count = proc->path_count,
 	    .uid = proc->start.uid,
 	    .capabilities = proc->capabilities,
 	    .descriptors_max = proc->start.descriptors_max,

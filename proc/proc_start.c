@@ -107,15 +107,6 @@ void proc_keep_descriptor(struct proc *proc, int fd)
 	proc->descriptors[proc->descriptor_count++] = fd;
 }
 
-void proc_allow_directory(struct proc *proc, const char *path, bool writable,
-                          uint64_t file_bytes_max)
-{
-	CHECK(proc->path_count < SANDBOX_PATHS_MAX);
-	proc->paths[proc->path_count++] = (struct sandbox_path){path, writable};
-	if (writable && proc->file_bytes_max < file_bytes_max)
-		proc->file_bytes_max = file_bytes_max;
-}
-
 void proc_report_phase(struct proc *proc, enum proc_phase phase)
 {
 	atomic_store(&proc->report->phase, (uint32_t)phase);

@@ -29,8 +29,6 @@ struct proc {
 	struct ipc_waiter waiter;                       /* over all channels */
 	int descriptors[SANDBOX_DESCRIPTORS_MAX];
 	size_t descriptor_count;
-	struct sandbox_path paths[SANDBOX_PATHS_MAX];
-	size_t path_count;
 	uint64_t file_bytes_max;
 	uint64_t capabilities; /* that stay, see sandbox_rules */
 	struct proc_site
@@ -73,11 +71,6 @@ struct bytes proc_site(const struct proc *proc);
 /* proc_keep_descriptor (phase 1) keeps an open descriptor over the sandbox; any other one that is
  * open then is fatal. */
 void proc_keep_descriptor(struct proc *proc, int fd);
-
-/* proc_allow_directory (phase 1) keeps a directory reachable after the sandbox; `path` must stay
- * valid until then. `file_bytes_max` bounds every file written. */
-void proc_allow_directory(struct proc *proc, const char *path, bool writable,
-                          uint64_t file_bytes_max);
 
 /* proc_stopping is true once the supervisor asked this process to end: finish what is open, put
  * what others wait for, return from serve. ipc_wait and epoll_wait return early when it comes;

@@ -182,12 +182,9 @@ static const char *enter(const struct sandbox_rules *rules, struct sandbox_repor
 		return "descriptors";
 	(void)setsid();
 	(void)umask(077);
-	landlock = sandbox_landlock_prepare(rules, &report->landlock_abi);
-	if (landlock == SANDBOX_LANDLOCK_FAILED)
-		return "landlock paths";
+	landlock = sandbox_landlock_prepare(&report->landlock_abi);
 	enter_namespaces(report);
-	if (rules->path_count == 0)
-		enter_empty_root(report);
+	enter_empty_root(report);
 	empty_bounding_set(rules->capabilities != 0);
 	if (!take_uid(rules->uid, rules->capabilities != 0, report))
 		return "uid";

@@ -5,7 +5,7 @@
  *   2. New session (no terminal), umask 077.
  *   3. Namespaces of its own for network, IPC, host name, cgroups and mounts; when not root, inside
  *      a user namespace of its own. Sockets that are already open keep working.   [where possible]
- *   4. An empty, read-only root directory, when the process needs no files.       [where possible]
+ *   4. An empty, read-only root directory.                                        [where possible]
  *   5. User and group id of its own, no supplementary groups.                     [when root]
  *   6. No capabilities: bounding, ambient, permitted, effective and inheritable sets are empty, and
  *      securebits are locked. What `capabilities` names stays permitted and effective.
@@ -13,8 +13,8 @@
  * may be one) of at most 1 TiB or `file_bytes_max`, at most `descriptors_max` descriptors.
  *   8. Not dumpable (no ptrace, no /proc/PID/mem by others of its uid); dies with the supervisor.
  *   9. No new privileges.
- *  10. Landlock at the best level of the kernel: no path except `paths`, no TCP bind or connect, no
- *      abstract sockets and no signals outside.                                   [where possible]
+ *  10. Landlock at the best level of the kernel: no path, no TCP bind or connect, no abstract
+ *      sockets and no signals outside.                                            [where possible]
  *  11. Seccomp on all threads: a system call that `filter` does not list kills the process.
  *
  * Steps marked "where possible" depend on kernel and privileges and are reported, not assumed: the
@@ -36,7 +36,6 @@
 struct sock_filter;
 
 #define SANDBOX_DESCRIPTORS_MAX 64 /* in the exact list */
-#define SANDBOX_PATHS_MAX       4  /* directories that stay reachable */
 /* Layers that depend on the host; the others are there or nothing is served. Stable: they stand in
  * evidence (spec/evidence.md). */
 #define SANDBOX_LAYERS_OF_HOST                                                                     \
@@ -44,18 +43,11 @@ struct sock_filter;
 	 SANDBOX_LAYER_LANDLOCK)
 #define SANDBOX_REPORT_TEXT_MAX 256
 
-struct sandbox_path {
-	const char *path; /* a directory; everything below it */
-	bool writable;    /* also create, rename and remove */
-};
-
 struct sandbox_rules {
 	const struct sock_filter *filter; /* from proc/NAME/NAME.seccomp, made by the build */
 	size_t filter_count;
 	const int *descriptors; /* exactly these may be open */
 	size_t descriptor_count;
-	const struct sandbox_path *paths;
-	size_t path_count;
 	uint32_t uid;             /* 0: keep; also used as group id */
 	uint64_t capabilities;    /* bits that stay in force: none, except for `setup` */
 	uint32_t descriptors_max; /* later, for a process that accepts connections */

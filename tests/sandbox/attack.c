@@ -18,9 +18,6 @@ static enum status attack_open(struct proc *proc)
 		return STATUS_IO;
 	if (strcmp(act, "missing_descriptor") == 0)
 		close(STDIN_FILENO);
-	/* The store's folder stays reachable in the real one too: the others must not be. */
-	if (proc->start.role == PROC_store)
-		proc_allow_directory(proc, proc_setting(proc, "state_dir"), true, 1 << 20);
 	return STATUS_OK;
 }
 

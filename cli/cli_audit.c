@@ -770,7 +770,8 @@ static int run_verify(struct cli_call *call)
 		          "on), %llu changes as their users signed them, %llu receipts, "
 		          "%llu allowed, %llu of them under grants that are not kept any more; "
 		          "receipts say that a key was handed over: %llu, and in %llu of these "
-		          "the signer ended before it was\n",
+		          "no user's signed change says so: the signer ended before it was, "
+		          "or nobody asked for it\n",
 		    (unsigned long long)audit.from_s, audit.wallet_count, totals.whole,
 		    (unsigned long long)totals.changes, (unsigned long long)totals.receipts,
 		    (unsigned long long)totals.allowed, (unsigned long long)totals.unknown,

@@ -199,7 +199,8 @@ int cli_home_begin(const struct cli_call *call, const char *path, struct cli_hom
 
 int cli_home_end(const struct cli_call *call, struct cli_home_file *file, int result)
 {
-	bool written = fflush(file->file) == 0 && fsync(fileno(file->file)) == 0;
+	bool written =
+	    ferror(file->file) == 0 && fflush(file->file) == 0 && fsync(fileno(file->file)) == 0;
 
 	written = fclose(file->file) == 0 && written;
 	if (result == CLI_YES)

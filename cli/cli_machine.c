@@ -45,15 +45,16 @@ static int open_door(struct cli_call *call, struct door *door)
 {
 	int result = check_door(call, door);
 
-	if (result == CLI_YES)
-		result = cli_server_connect(&door->server, call, &door->options);
+	if (result != CLI_YES)
+		return result;
+	result = cli_server_connect(&door->server, call, &door->options);
 	if (result == CLI_UNSURE)
 		cli_complain(call, "the operators' door is a port of its own: `serve "
 		                   "--operator-listen`, or the site manifest, opens it");
 	return result;
 }
 
-/* ask makes one call; its answer's JSON is open in door->answer until close_answer. */
+/* ask makes one call; its answer's JSON is in door->answer. */
 static int ask(struct door *door, const char *method, const char *path, struct bytes body)
 {
 	char message[256];

@@ -97,8 +97,10 @@ static int read_pages(struct cli_server *server, const char *wallet, const char 
 
 		if (result != CLI_YES)
 			return result;
-		if (fwrite(space, 1, part.len, to) != part.len)
+		if (fwrite(space, 1, part.len, to) != part.len) {
+			cli_complain(server->call, "cannot write what came: %s", strerror(errno));
 			return CLI_UNSURE;
+		}
 	}
 	return CLI_YES;
 }

@@ -441,7 +441,8 @@ static enum status find_certificate(struct signer *signer)
 		return give_up("start.certificate",
 		               "the TLS certificate could not be made: look at "
 		               "the setting tls_name");
-	log_event(LOG_INFO, "tls.certificate_made");
+	/* Who pinned the one before takes the new one. */
+	log_event(status == STATUS_OK ? LOG_WARN : LOG_INFO, "tls.certificate_made");
 	memcpy(record + KEYS_HASH_LEN, signer->certificate, signer->certificate_len);
 	signer_state_put(&signer->state, CALL_STORE_VALUE_META, id,
 	                 bytes_of(record, KEYS_HASH_LEN + signer->certificate_len));

@@ -406,6 +406,43 @@ static void test_a_batch_without_space_is_tried_again_and_the_store_lives(void)
 	stop();
 }
 
+static void told_fill(uint32_t state, uint64_t state_bytes)
+{
+	struct call_store_fill fill = {.state = state, .state_bytes = state_bytes};
+
+	CHECK(ipc_put(&store_end, CALL_STORE_FILL, bytes_of(&fill, sizeof(fill))) == STATUS_OK);
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK);
+}
+
+/* R2: what is on its way counts, twice: many who come together leave freezes their sixteenth. */
+static void test_a_place_that_is_taken_by_what_comes_is_full(void)
+{
+	static const uint8_t first[32] = {1}, second[32] = {2};
+	static uint8_t value[30000];
+	uint64_t batch;
+
+	start();
+	write_now = SIGNER_WRITE_SOON; /* it gathers */
+	EXPECT(signer_store_put(store, CALL_STORE_VALUE_GRANT, first, BYTES_OF_ARRAY(value),
+	                        &batch) == STATUS_OK);
+	told_fill(0, 0);
+	EXPECT(!signer_store_is_full(store)); /* without a bound */
+	told_fill(99, 100000000);
+	EXPECT(!signer_store_is_full(store));
+	told_fill(100, 100000000);
+	EXPECT(signer_store_is_full(store));
+	told_fill(90, 1000000);
+	EXPECT(!signer_store_is_full(store));
+	EXPECT(signer_store_put(store, CALL_STORE_VALUE_GRANT, second, BYTES_OF_ARRAY(value),
+	                        &batch) == STATUS_OK);
+	EXPECT(signer_store_is_full(store));
+	write_now = SIGNER_WRITE_NOW; /* also when it is on its way */
+	EXPECT(signer_store_pump(store, now_ms) == STATUS_OK &&
+	       signer_store_gathering(store) > batch);
+	EXPECT(signer_store_is_full(store));
+	stop();
+}
+
 int main(void)
 {
 	keys_open();
@@ -416,5 +453,6 @@ int main(void)
 	RUN(test_what_takes_power_goes_to_the_store_without_a_write_and_is_bound_by_the_next);
 	RUN(test_what_gives_power_waits_for_its_write);
 	RUN(test_a_batch_without_space_is_tried_again_and_the_store_lives);
+	RUN(test_a_place_that_is_taken_by_what_comes_is_full);
 	return test_summary();
 }

@@ -55,7 +55,7 @@ with tempfile.TemporaryDirectory(prefix="claviger-ceilings-") as folder:
         say("three signatures a second, then none", codes[:3] == [200] * 3 and 403 in codes and codes[-1] == 403, codes)
     finally:
         signer.stop()
-for name, value, word in (("CLAVIGER_CLIENT_SIGNATURES_SECOND", "0", "above 0"), ("CLAVIGER_CLIENT_WALLETS_MINUTE", "257", "at most 256"),
+for name, value, word in (("CLAVIGER_CLIENT_SIGNATURES_SECOND", "0", "a whole number from 1 on"), ("CLAVIGER_CLIENT_WALLETS_MINUTE", "257", "a whole number from 1 to 256"),
                           ("CLAVIGER_CLIENT_LAMPORTS_HOUR", "1e9", "whole number")):
     done = subprocess.run([TOOL, "serve", "--dev"], env={**os.environ, name: value}, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, timeout=60)

@@ -107,10 +107,12 @@ export class Signer {
       out += text;
       if (/^ready$/m.test(out)) resolve(true);
     }));
-    const won = await Promise.race([ready, this.ended.then(() => false), expire(START_MAX_MS)]);
+    let how = `not ready within ${START_MAX_MS} ms`;
+    const ended = this.ended.then((code) => { how = `ended with ${code}`; });
+    const won = await Promise.race([ready, ended, expire(START_MAX_MS)]);
     if (!won) {
       await this.stop();
-      throw new Error(`the signer does not start:\n${this.log().split('\n').slice(-12).join('\n')}`);
+      throw new Error(`the signer does not start (${how}):\n${this.log().split('\n').slice(-12).join('\n')}`);
     }
     this.#connect();
     return this;

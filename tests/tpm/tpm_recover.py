@@ -81,7 +81,7 @@ class Node:
     def signs(self, number):
         payer = base58_decode(self.exports["CLAVIGER_ADDRESS"])
         try:
-            return sign(self.exports, transfer_message(payer, number % 200 + 1)) is not None
+            return sign(self.exports, transfer_message(payer, number + 1)) is not None
         except urllib.error.HTTPError as e:
             self.refusal = e.read().decode()
             return False
@@ -119,7 +119,7 @@ def back_up(node):
         number = 0
         while not stop.is_set():
             number += 1
-            made.append(node.signs(number))
+            made.append(node.signs(number % LATE))
 
     thread = threading.Thread(target=load)
     thread.start()
@@ -147,7 +147,7 @@ def back_up(node):
     return backups
 
 
-LATE = 149  # the last transfer that is signed before the disk is lost
+LATE = 149  # the last transfer that is signed before the disk is lost; none before it is the same
 
 
 def decision(node, wanted):
@@ -155,7 +155,7 @@ def decision(node, wanted):
     token = os.path.join(node.base, "token")
     with open(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
         f.write(node.exports["VAULT_TOKEN"])
-    message = transfer_message(base58_decode(node.exports["CLAVIGER_ADDRESS"]), LATE % 200 + 1)
+    message = transfer_message(base58_decode(node.exports["CLAVIGER_ADDRESS"]), LATE + 1)
     return node.claviger("decision", "show", "--token-file", token, "--message", hashlib.sha256(message).hexdigest(),
                          *node.reach(), wanted=wanted)
 

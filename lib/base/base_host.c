@@ -40,7 +40,8 @@ enum host_kind host_take(struct bytes text, uint8_t ret_address[16])
 {
 	char address[INET6_ADDRSTRLEN];
 
-	if (text.len < sizeof(address) && memchr(text.data, '\0', text.len) == NULL) {
+	if (text.len != 0 && text.len < sizeof(address) &&
+	    memchr(text.data, '\0', text.len) == NULL) {
 		memcpy(address, text.data, text.len);
 		address[text.len] = '\0';
 		if (inet_pton(AF_INET, address, ret_address) == 1)

@@ -279,7 +279,7 @@ static void test_the_document_says_what_is_tested_here(void)
 	    wanted, sizeof(wanted),
 	    "What takes power is in force and in the store at once all the same, and is bound "
 	    "by the TPM's next write, whoever's: after %u s at most where one who took none of "
-	    "late waits for it, else when nine have come back (%u min); until then a disk that "
+	    "late waits for it, else when nine have come back (%u min). Until then a disk that "
 	    "is put back to before while the machine starts undoes it, and who sent it is told.",
 	    WRITE_S, NINE * WRITE_S / 60);
 	EXPECT(strstr(text, wanted) != NULL);

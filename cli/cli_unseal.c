@@ -45,18 +45,10 @@ static int dial(const char *where)
 	return fd;
 }
 
-static bool is_there(const char *where)
-{
-	int fd = dial(where);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0;
-}
-
-/* ask makes one call; the body of a 200 answer lies in ret_body. */
+/* ask makes one call; the body of a 200 answer lies in ret_body. With ret_gone nobody who answers
+ * is no error: it says so. */
 static int ask(const struct cli_call *call, const char *where, const char *body, char *answer,
-               struct bytes *ret_body)
+               struct bytes *ret_body, bool *ret_gone)
 {
 	char request[1024];
 	size_t len = 0;
@@ -66,8 +58,11 @@ static int ask(const struct cli_call *call, const char *where, const char *body,
 
 	if (fd == -2)
 		return cli_usage(call, "--health takes ADDRESS:PORT, as in " DEFAULT_URL);
+	if (ret_gone != NULL)
+		*ret_gone = fd < 0;
 	if (fd < 0) {
-		cli_complain(call, "cannot connect to the health listener %s", where);
+		if (ret_gone == NULL)
+			cli_complain(call, "cannot connect to the health listener %s", where);
 		return CLI_UNSURE;
 	}
 	snprintf(request, sizeof(request),
@@ -81,6 +76,10 @@ static int ask(const struct cli_call *call, const char *where, const char *body,
 			len += (size_t)got;
 	close(fd);
 	answer[len] = '\0';
+	if (ret_gone != NULL && len == 0) { /* it ended before it had answered */
+		*ret_gone = true;
+		return CLI_UNSURE;
+	}
 	end = strstr(answer, "\r\n\r\n");
 	if (end == NULL || len < 12 || memcmp(answer, "HTTP/1.1 200", 12) != 0) {
 		cli_complain(call, "%s does not answer as a machine that waits: %.60s", where,
@@ -106,13 +105,14 @@ static bool take_32(const struct cli_json_node *node, uint8_t ret_bytes[32])
 	return cli_json_text(node, &text) && hex_decode(text, &out) == STATUS_OK && out.len == 32;
 }
 
-static int ask_what(const struct cli_call *call, const char *where, struct waits *ret_waits)
+static int ask_what(const struct cli_call *call, const char *where, struct waits *ret_waits,
+                    bool *ret_gone)
 {
 	char answer[ANSWER_MAX], message[256];
 	struct cli_json_file file;
 	struct bytes body, text;
 	bool approval, good;
-	int result = ask(call, where, NULL, answer, &body);
+	int result = ask(call, where, NULL, answer, &body, ret_gone);
 
 	*ret_waits = (struct waits){.refused = 0};
 	if (result != CLI_YES)
@@ -150,17 +150,18 @@ static int give(const struct cli_call *call, const char *where, const struct wai
 
 	hex_encode(given, hex);
 	snprintf(body, sizeof(body), "{\"given\":\"%s\",\"approver\":%u}", hex, (unsigned)approver);
-	result = ask(call, where, body, answer, &ignored);
+	result = ask(call, where, body, answer, &ignored, NULL);
 	for (int i = 0; result == CLI_YES && i < WAIT_S * 4; i++) {
 		struct waits now;
+		bool gone = false;
 
 		usleep(PAUSE_US);
-		if (!is_there(where)) {
+		result = ask_what(call, where, &now, &gone);
+		if (gone) {
 			printf("given; the health listener answers no more: the machine's log says "
 			       "how it went on\n");
 			return cli_finish(call, CLI_YES);
 		}
-		result = ask_what(call, where, &now);
 		if (result != CLI_YES)
 			break;
 		if (strcmp(now.asks, "nothing") != 0) {
@@ -188,7 +189,7 @@ static int give(const struct cli_call *call, const char *where, const struct wai
 static int await_asks(const struct cli_call *call, const char *where, const char *what,
                       struct waits *ret_waits)
 {
-	int result = ask_what(call, where, ret_waits);
+	int result = ask_what(call, where, ret_waits, NULL);
 
 	if (result == CLI_YES && strcmp(ret_waits->asks, what) != 0) {
 		cli_complain(call, "the machine waits for %s, not for %s", ret_waits->asks, what);

@@ -218,7 +218,10 @@ def evidence_faults(tpm, path, state, trials):
         proxy.random.seed(trial)
         proxy.fault = ("flip", "replay", "cut")[trial % 3]
         proxy.at = proxy.count + 1 + trial // 3 % per_evidence
-        said = ask_evidence(system, tpm.folder)
+        for _ in range(4):  # what was looked up a moment ago is not asked for again: the response may be of the next one
+            said = ask_evidence(system, tpm.folder)
+            if proxy.done:
+                break
         what = "%s at %d of %d of evidence" % (proxy.fault, 1 + trial // 3 % per_evidence, per_evidence)
         expect(what + ": was there", proxy.done)
         expect(what + ": no false evidence", said in (None, True))

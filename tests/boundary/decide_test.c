@@ -323,7 +323,7 @@ static bool receipts_hold(const struct rig_world *of, unsigned same)
 {
 	unsigned replayed = 0;
 
-	for (size_t tries = 0; tries < 20 && replayed < same; tries++) {
+	for (size_t tries = 0; tries < 100 && replayed < same; tries++) {
 		if (!receipts_replay(of, &replayed))
 			return false;
 		usleep(replayed < same ? 100000 : 0);

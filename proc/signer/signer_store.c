@@ -646,10 +646,13 @@ static enum status take_loaded(struct signer_store *store, const struct awaited 
 	return STATUS_OK;
 }
 
-/* stage_later: the store has no space for the batch, and dropped what was staged of it. Somebody
- * makes room, or not: what it holds stays in force here, and all else goes on. */
-static void stage_later(struct signer_store *store)
+/* refused is what a STAGE or COMMIT that was not done means. Without space for the batch the store
+ * dropped what was staged of it. Somebody makes room, or not: what it holds stays in force here,
+ * and all else goes on. Any other status is a broken peer's. */
+static enum status refused(struct signer_store *store, uint32_t status)
 {
+	if (status != STATUS_BUSY)
+		return (enum status)status;
 	if (!store->no_space)
 		log_event(LOG_ERROR, "store.no_space");
 	store->no_space = true;
@@ -657,6 +660,7 @@ static void stage_later(struct signer_store *store)
 	store->staged_len = store->asked_len = 0;
 	store->commit = COMMIT_STAGING;
 	store->again_ms = store->now_ms + NO_SPACE_MS;
+	return STATUS_OK;
 }
 
 /* Goes over the staged operations with their paths from root to root. */
@@ -668,11 +672,8 @@ static enum status take_staged(struct signer_store *store, struct bytes message)
 
 	if (status != STATUS_OK)
 		return status;
-	if (staged.head.status == STATUS_BUSY)
-		stage_later(store);
 	if (staged.head.status != STATUS_OK)
-		return staged.head.status == STATUS_BUSY ? STATUS_OK
-		                                         : (enum status)staged.head.status;
+		return refused(store, staged.head.status);
 	while (store->staged_len < store->asked_len) {
 		struct store_op op = op_at(&store->flying, store->staged_len);
 		struct store_path path;
@@ -742,11 +743,8 @@ static enum status take_committed(struct signer_store *store, struct bytes messa
 
 	if (status != STATUS_OK)
 		return status;
-	if (committed.head.status == STATUS_BUSY)
-		stage_later(store);
 	if (committed.head.status != STATUS_OK)
-		return committed.head.status == STATUS_BUSY ? STATUS_OK
-		                                            : (enum status)committed.head.status;
+		return refused(store, committed.head.status);
 	if (committed.seq != store->seq + 1 || memcmp(committed.root, store->staged, 32) != 0)
 		return STATUS_MALFORMED;
 	written(store);

@@ -26,12 +26,10 @@ static uint8_t next_tag = 1;
 /* copy puts the state folder aside, or back, under a name. */
 static void copy(const char *name, bool back)
 {
-	char command[400], there[96];
+	char there[96];
 
 	snprintf(there, sizeof(there), "%s/%s", base, name);
-	snprintf(command, sizeof(command), "rm -rf %s && cp -a %s %s", back ? folder : there,
-	         back ? there : folder, back ? folder : there);
-	CHECK(system(command) == 0);
+	rig_copy(back ? there : folder, back ? folder : there);
 }
 
 static void erase_state(void)

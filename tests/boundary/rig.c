@@ -376,6 +376,14 @@ uint64_t rig_now_s(const struct rig *rig)
 	return (uint64_t)((int64_t)time(NULL) + ahead_s);
 }
 
+void rig_copy(const char *from, const char *to)
+{
+	char command[400];
+
+	snprintf(command, sizeof(command), "rm -rf %s && cp -a %s %s", to, from, to);
+	CHECK(system(command) == 0);
+}
+
 void rig_stop(struct rig *rig)
 {
 	for (size_t i = 0; i < rig->supervisor.child_count; i++) {

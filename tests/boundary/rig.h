@@ -89,6 +89,9 @@ uint64_t rig_now_s(const struct rig *rig);
 /* rig_stop kills all of it; rig_end has the signer end in order before that, as when the machine is
  * switched off. */
 void rig_stop(struct rig *rig);
+/* rig_copy has `to` hold what the folder `from` holds, and nothing else: a disk put aside, or back.
+ */
+void rig_copy(const char *from, const char *to);
 void rig_end(struct rig *rig);
 
 /* rig_child finds a process of it. */

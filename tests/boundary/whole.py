@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # whole: the real processes, all of them, with a software TPM: what the kernel says about each of them
 # while they serve. As root with user ids of their own, and as one unprivileged user.
-import json, os, re, select, shutil, signal, subprocess, sys, tempfile, time
+import json, os, re, shutil, signal, socket, subprocess, sys, tempfile, time
 
 BIN = os.path.join(os.environ["BUILD_DIR"], "bin")
 PLAIN_UID = 65534
@@ -31,6 +31,17 @@ def descriptors(pid):
     return {int(fd): os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)}
 
 
+def wait_for_socket(path, seconds=10):
+    """Until somebody takes connections there: the name alone is there before that."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_UNIX) as s:
+            if s.connect_ex(path) == 0:
+                return
+        time.sleep(0.01)
+    raise SystemExit(f"nobody listens at {path}")
+
+
 class System:
     """One TPM and one supervisor on a folder, as `user` (None: as we are)."""
 
@@ -41,13 +52,13 @@ class System:
         if user:
             for path in (folder, tpm):
                 os.chown(path, user, user)
+        if os.path.exists(f"{tpm}/sock"):  # of the TPM before, whom nobody answers for
+            os.unlink(f"{tpm}/sock")
         self.tpm = subprocess.Popen(
             ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={tpm}", "--server",
              f"type=unixio,path={tpm}/sock", "--flags", "startup-clear"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **as_user)
-        deadline = time.monotonic() + 10
-        while not os.path.exists(f"{tpm}/sock") and time.monotonic() < deadline:
-            select.select([], [], [], 0.01)
+        wait_for_socket(f"{tpm}/sock")
         programs = BIN
         if user:  # who may not reach the folder of the build
             programs = os.path.join(folder, "bin")

@@ -17,10 +17,7 @@
 #include "log_line.h"
 #include "proc_boot.h"
 
-#define STOP_US      4500000 /* drain for at most 5 s, the rest is for SIGKILL to work */
-#define PAUSE_FREE   5       /* ends in a row before it was ready, until pauses begin */
-#define PAUSE_US     100000  /* then so much longer each time ... */
-#define PAUSE_MAX_US 5000000 /* ... up to this */
+#define STOP_US 4500000 /* drain for at most 5 s, the rest is for SIGKILL to work */
 
 static struct supervisor this_supervisor;
 static _Atomic uint32_t signals_seen;
@@ -43,7 +40,8 @@ static void log_child(enum log_level level, const char *event, const struct supe
 	log_begin(&line, level, event);
 	log_text(&line, "name", supervisor_roles[child->role].name);
 	log_number(&line, "number", child->number);
-	log_number(&line, "pid", child->pid);
+	if (child->pid != 0)
+		log_number(&line, "pid", child->pid);
 	log_number(&line, key, value);
 	log_end(&line);
 }
@@ -106,19 +104,6 @@ static void lower_links(struct supervisor *supervisor, const struct supervisor_c
 	}
 }
 
-static void count_failure(struct supervisor_child *child)
-{
-	int64_t pause = 0;
-
-	if (child->killed || atomic_load(&child->report->phase) == PROC_PHASE_READY)
-		child->failures = 0;
-	else
-		child->failures++;
-	if (child->failures > PAUSE_FREE)
-		pause = (int64_t)(child->failures - PAUSE_FREE) * PAUSE_US;
-	child->not_before_us = child->ended_us + (pause < PAUSE_MAX_US ? pause : PAUSE_MAX_US);
-}
-
 static void begin_stop(struct supervisor *supervisor)
 {
 	log_event(LOG_INFO, "stopping");
@@ -161,7 +146,8 @@ static void note_end(struct supervisor *supervisor, struct supervisor_child *chi
 	if (!supervisor->was_ready && WIFEXITED(status))
 		halt(supervisor, role->name,
 		     supervisor->is_appliance && child->role == PROC_store ? BOOT_STORE : code);
-	count_failure(child);
+	if (!child->excused && supervisor_failed(child))
+		log_child(LOG_WARN, "process.pauses", child, "pause_us", child->pause_us);
 	child->state = CHILD_WAITS;
 }
 
@@ -195,6 +181,8 @@ static void judge_complaints(struct supervisor *supervisor)
 		log_child(why == IPC_COMPLAINT_REPLACE ? LOG_INFO : LOG_WARN, "process.complaint",
 		          about, "complaint", why);
 		about->killed = true;
+		/* What a user's code took a verifier for must not make other users wait. */
+		about->excused = about != from && why != IPC_COMPLAINT_BROKEN;
 		kill_child(about, SIGKILL);
 	}
 }

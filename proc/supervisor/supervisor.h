@@ -1,6 +1,6 @@
 /* supervisor: starts every process of topology.def with exactly its channels, watches, restarts,
  * halts. Holds nothing: it makes the shared memory and never maps a message.
- * If compromised: everything. So it stays under 1,000 lines, and parses nothing but name=value
+ * If compromised: everything. So it stays small, and parses nothing but name=value
  * and what the kernel says of the machine. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef SUPERVISOR_H
@@ -42,8 +42,11 @@ struct supervisor_child {
 	struct proc_report *report;
 	int64_t not_before_us; /* pause before the next start, when it keeps failing */
 	int64_t ended_us;
-	unsigned failures; /* in a row, before it was ready */
-	bool killed;       /* at a peer's request: not a failure of its own */
+	unsigned failures; /* in a row, of this child */
+	int64_t failed_us; /* when the last one was */
+	int64_t pause_us;  /* after it */
+	bool killed;       /* at a peer's request, or at a stop */
+	bool excused; /* that was no failure of its own: a user's code ran in it, or too long */
 };
 
 /* One channel between two children. */
@@ -126,6 +129,11 @@ MUST_USE enum status supervisor_make(struct supervisor *supervisor);
 /* supervisor_spawn starts a child with the descriptors of its channels and its settings. */
 MUST_USE enum status supervisor_spawn(struct supervisor *supervisor,
                                       struct supervisor_child *child);
+
+/* supervisor_failed counts a failure of a child that has ended, at its ended_us: not_before_us says
+ * from when on it may start again. True when it has to wait longer than after the failure before.
+ */
+bool supervisor_failed(struct supervisor_child *child);
 
 /* supervisor_now_us is CLOCK_MONOTONIC in microseconds. */
 int64_t supervisor_now_us(void);

@@ -90,7 +90,7 @@ static void run_start(const char *setting)
 	if (run.pid == 0) {
 		dup2(log[1], STDERR_FILENO);
 		dup2(ready[1], 10);
-		execl(path, path, ready_setting, "verifiers=2", setting, (char *)NULL);
+		execl(path, path, ready_setting, "verifiers=4", setting, (char *)NULL);
 		_exit(96);
 	}
 	close(log[1]);
@@ -291,7 +291,7 @@ static void test_a_killed_verifier_is_replaced_within_50_ms(void)
 	run_start("log_level=info");
 	EXPECT(run_is_ready());
 	for (int i = 0; i < 20; i++) {
-		pid_t old = pid_of("verifier", i % 2);
+		pid_t old = pid_of("verifier", i % 4);
 		char *line;
 		int64_t away_us;
 
@@ -301,7 +301,7 @@ static void test_a_killed_verifier_is_replaced_within_50_ms(void)
 		line = await("process.started", "\"verifier\"", NULL);
 		away_us = number_in(line, "away_us");
 		worst_us = away_us > worst_us ? away_us : worst_us;
-		EXPECT(away_us > 0 && pid_of("verifier", i % 2) != old);
+		EXPECT(away_us > 0 && pid_of("verifier", i % 4) != old);
 		EXPECT(await("\"pong\"", "\"signer\"", "\"up\":true") != NULL);
 	}
 	printf("worst time without the verifier: %lld us\n", (long long)worst_us);
@@ -346,6 +346,52 @@ static void test_bridge_store_and_authority_are_restarted_and_nothing_leaks(void
 	}
 	after = count_descriptors(run.pid);
 	EXPECT(before == after);
+	EXPECT(ended_with(run_end(SIGTERM), 0));
+}
+
+/* C5: a bridge that keeps failing, ready or not, by itself (odd) or on its peers' complaint, is
+ * started less often; the signer goes on, and who did not fail is not made to wait. */
+static void test_what_keeps_failing_is_started_less_often(void)
+{
+	static const int64_t least_us[] = {0, 0, 0, 0, 0, 100000, 200000, 400000};
+	pid_t signer, old;
+	char *line;
+
+	run_start("log_level=info");
+	EXPECT(run_is_ready());
+	signer = pid_of("signer", 0);
+	for (size_t i = 0; i < sizeof(least_us) / sizeof(least_us[0]); i++) {
+		mark();
+		kill(pid_of("bridge", 0), i % 2 == 1 ? SIGKILL : SIGUSR1);
+		if (least_us[i] > 0)
+			EXPECT(number_in(await("process.pauses", "\"bridge\"", NULL), "pause_us") ==
+			       least_us[i]);
+		line = await("process.started", "\"bridge\"", NULL);
+		EXPECT(number_in(line, "away_us") >= least_us[i]);
+		EXPECT(least_us[i] > 0 || strstr(run.text, "process.pauses") == NULL);
+		EXPECT(await("\"pong\"", "\"signer\"", "\"bridge\"") != NULL);
+	}
+	mark();
+	old = pid_of("authority", 0);
+	kill(old, SIGKILL);
+	EXPECT(await("process.started", "\"authority\"", NULL) != NULL);
+	EXPECT(strstr(run.text + run.mark, "process.pauses") == NULL);
+	EXPECT(pid_of("signer", 0) == signer && kill(signer, 0) == 0);
+	EXPECT(ended_with(run_end(SIGTERM), 0));
+}
+
+/* A17: custom code ran in a verifier, which is replaced each time: no failure, however often. */
+static void test_what_is_replaced_by_rule_does_not_wait(void)
+{
+	run_start("log_level=info");
+	EXPECT(run_is_ready());
+	for (int i = 0; i < 10; i++) {
+		mark();
+		kill(pid_of("signer", 0), SIGUSR2);
+		EXPECT(await("process.started", "\"verifier\"", "\"number\":0") != NULL);
+		EXPECT(await("\"pong\"", "\"signer\"", "\"verifier\"") != NULL);
+	}
+	EXPECT(strstr(run.text, "process.pauses") == NULL);
 	EXPECT(ended_with(run_end(SIGTERM), 0));
 }
 
@@ -481,6 +527,8 @@ int main(void)
 	RUN(test_every_process_is_confined_and_has_no_descriptor_of_another);
 	RUN(test_a_killed_verifier_is_replaced_within_50_ms);
 	RUN(test_bridge_store_and_authority_are_restarted_and_nothing_leaks);
+	RUN(test_what_keeps_failing_is_started_less_often);
+	RUN(test_what_is_replaced_by_rule_does_not_wait);
 	RUN(test_two_peers_that_die_at_once_both_come_back);
 	RUN(test_complaints_end_the_right_process);
 	RUN(test_the_end_of_signer_or_attestor_halts_everything);

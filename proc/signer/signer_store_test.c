@@ -3,10 +3,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "signer_store.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base_check.h"
 #include "base_test.h"
 #include "ipc_memory.h"
 #include "keys.h"
+#include "log_line.h"
 
 /* What a process allocates at its start lives as long as it does; a test makes several of them. */
 const char *__asan_default_options(void);
@@ -406,6 +410,54 @@ static void test_a_batch_without_space_is_tried_again_and_the_store_lives(void)
 	stop();
 }
 
+/* said counts the lines in the log's copy that name an event. */
+static unsigned said(int log_fd, const char *event)
+{
+	static char lines[1 << 14];
+	ssize_t len = read(log_fd, lines, sizeof(lines) - 1);
+	unsigned count = 0;
+
+	lines[len > 0 ? len : 0] = '\0';
+	for (const char *at = lines; (at = strstr(at, event)) != NULL; at++)
+		count++;
+	return count;
+}
+
+/* A disk that stays full would else fill the log, too, twice a second (R2). */
+static void test_no_space_is_said_once_until_there_was_some(void)
+{
+	static const char event[] = "\"event\":\"store.no_space\"";
+	static const uint8_t id[32] = {1};
+	uint64_t batch;
+	int log[2];
+
+	CHECK(pipe2(log, O_NONBLOCK) == 0);
+	log_copy(log[1]);
+	start();
+	for (uint64_t seq = 1; seq <= 2; seq++) {
+		freeze(7);
+		for (int i = 0; i < 5; i++) {
+			EXPECT(commit_answered(seq, STATUS_BUSY) == FOR_THE_TPM);
+			EXPECT(said(log[0], event) == (i == 0));
+			now_ms += 500;
+		}
+		EXPECT(commits(seq) == FOR_THE_TPM);
+		signer_store_anchored(store);
+		EXPECT(said(log[0], event) == 0);
+	}
+	/* Also where it is noticed before the commit, and not. */
+	EXPECT(signer_store_put(store, CALL_STORE_VALUE_CHAIN, id, bytes_of_text("head"), &batch) ==
+	       STATUS_OK);
+	EXPECT(stage_answered(STATUS_BUSY) && said(log[0], event) == 1);
+	now_ms += 500;
+	EXPECT(stage_answered(STATUS_OK) && commit_answered(3, STATUS_BUSY) == LIGHT);
+	EXPECT(said(log[0], event) == 0);
+	stop();
+	log_copy(-1);
+	close(log[0]);
+	close(log[1]);
+}
+
 static void told_fill(uint32_t state, uint64_t state_bytes)
 {
 	struct call_store_fill fill = {.state = state, .state_bytes = state_bytes};
@@ -453,6 +505,7 @@ int main(void)
 	RUN(test_what_takes_power_goes_to_the_store_without_a_write_and_is_bound_by_the_next);
 	RUN(test_what_gives_power_waits_for_its_write);
 	RUN(test_a_batch_without_space_is_tried_again_and_the_store_lives);
+	RUN(test_no_space_is_said_once_until_there_was_some);
 	RUN(test_a_place_that_is_taken_by_what_comes_is_full);
 	return test_summary();
 }

@@ -11,6 +11,7 @@ first. Prints a table, then one JSON object as the last line. A phase whose base
 than 15 % from before it to after it is left out. Ends with 0 when figures were taken; goals that were missed are named.
 """
 import argparse
+import contextlib
 import concurrent.futures
 import json
 import os
@@ -519,6 +520,7 @@ def main():
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--verifiers", type=int, default=1)
     parser.add_argument("--swaps", type=int, default=4)
+    parser.add_argument("--json", action="store_true", help="the table goes to standard error")
     arguments = parser.parse_args()
     cpus = sorted(os.sched_getaffinity(0))
     server = Server({cpus[-1]}, arguments.verifiers)
@@ -533,13 +535,15 @@ def main():
     if rounds[0]["echo"]["R"][0] == 0:
         fail("built without libsodium: install libsodium-dev and build again")
     phases = [r[k] for r in rounds for k in r if isinstance(r[k], dict)]
-    print("%d processors, %d rounds, %d signatures verified; a phase is kept when R right before and "
-          "after it agree within 15 %%" % (len(cpus), len(rounds), sum(
-              p["verified"] for p in phases)))
-    away = sum(p["turned_away"] for p in phases)
-    if away:
-        print("%d requests were answered \"overloaded\" and tried again" % away)
-    print(json.dumps(show(rounds, checks, changes, found, builds, arguments)))
+    with contextlib.redirect_stdout(sys.stderr if arguments.json else sys.stdout):
+        print("%d processors, %d rounds, %d signatures verified; a phase is kept when R right before and "
+              "after it agree within 15 %%" % (len(cpus), len(rounds), sum(
+                  p["verified"] for p in phases)))
+        away = sum(p["turned_away"] for p in phases)
+        if away:
+            print("%d requests were answered \"overloaded\" and tried again" % away)
+        answer = show(rounds, checks, changes, found, builds, arguments)
+    print(json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ static int run_version(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 0)
 		return cli_usage(call, "takes no arguments");
-	printf(call->json ? "{\"version\":\"%s\"}\n" : "claviger %s\n", CLAVIGER_VERSION);
+	cli_answer(call->json ? "{\"version\":\"%s\"}\n" : "claviger %s\n", CLAVIGER_VERSION);
 	return cli_finish(call, CLI_YES);
 }
 
@@ -63,8 +63,9 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		arguments[i - 1] = argv[i];
 	count = take_global(arguments, argc > 0 ? argc - 1 : 0, &call.json, &help);
+	cli_begin(call.json);
 	if (count == 0)
-		return cli_help_list(call.json, help ? stdout : stderr);
+		return cli_help_list(call.json, help ? cli_answer_file() : stderr);
 	if (strcmp(arguments[0], "--version") == 0)
 		arguments[0] += 2;
 	call.command = cli_help_find(arguments, count, &words);

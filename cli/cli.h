@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Exit status, the same for every subcommand. */
 #define CLI_YES    0 /* done, allowed, verified */
@@ -67,6 +68,21 @@ void cli_complain(const struct cli_call *call, const char *format, ...)
 /* cli_usage complains, shows the usage line and returns CLI_USAGE. */
 int cli_usage(const struct cli_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* cli_begin settles where this process's output goes. Without --json: both kinds to standard
+ * output. With it that has JSON alone, an answer's, and what is printed for people (printf) goes to
+ * standard error, whichever command prints it and wherever: so no command can spoil what a program
+ * reads. Called once, before the command runs. */
+void cli_begin(bool json);
+
+/* cli_answer_file is standard output itself, for cli_out; cli_answer prints on it. With --json what
+ * they write is one JSON value and a line end, or a line for each where the help says so. */
+FILE *cli_answer_file(void);
+void cli_answer(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* cli_answer_texts writes, with --json only, one object of texts, which may come from anywhere:
+ * names and values in turn up to a NULL. */
+void cli_answer_texts(const struct cli_call *call, ...) __attribute__((sentinel));
 
 /* cli_finish returns `result`, or CLI_UNSURE when standard output could not be written. */
 int cli_finish(const struct cli_call *call, int result);

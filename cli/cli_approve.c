@@ -7,6 +7,7 @@
 #include "base_encode.h"
 #include "cli_authority.h"
 #include "cli_commands.h"
+#include "cli_out.h"
 #include "cli_pcrs.h"
 #include "secret.h"
 
@@ -24,6 +25,14 @@ static void put_hex(const char *label, const uint8_t bytes[32])
 
 	hex_encode(bytes_of(bytes, 32), text);
 	printf("  %s %s\n", label, text);
+}
+
+/* put_name: a file of approvals may be somebody else's. */
+static void put_name(const struct approval_name *name)
+{
+	if (name->len != 0)
+		fputs(", ", stdout);
+	cli_out_plain(stdout, bytes_of(name->text, name->len));
 }
 
 static void show_pcrs(const uint8_t *indices, const uint8_t (*values)[32], size_t count)
@@ -99,8 +108,9 @@ static int add_release(const struct cli_call *call, struct approve *options,
 		named |= memcmp(file->sites[i].release_key, made.key, sizeof(made.key)) == 0;
 	file->releases[file->release_count++] = made;
 	cli_authority_text(made.key, text);
-	printf("Release key %s approves level %u%s%.*s:\n", text, made.level,
-	       made.name.len != 0 ? ", " : "", made.name.len, made.name.text);
+	printf("Release key %s approves level %u", text, made.level);
+	put_name(&made.name);
+	puts(":");
 	show_pcrs(approval_release_pcrs, made.pcrs, APPROVAL_RELEASE_PCRS);
 	printf("A machine that starts exactly this may unseal, as long as the release floor is at\n"
 	       "most %u.\n",
@@ -175,8 +185,9 @@ static int add_site(const struct cli_call *call, struct approve *options,
 	file->sites[file->site_count++] = made;
 	cli_authority_text(made.key, site);
 	cli_authority_text(made.release_key, release);
-	printf("Site key %s approves level %u%s%.*s:\n", site, made.level,
-	       made.name.len != 0 ? ", " : "", made.name.len, made.name.text);
+	printf("Site key %s approves level %u", site, made.level);
+	put_name(&made.name);
+	puts(":");
 	show_pcrs(approval_site_pcrs, made.pcrs, APPROVAL_SITE_PCRS);
 	printf("On exactly this firmware, what release key %s approves may unseal%s,\n"
 	       "as long as the site floor is at most %u.\n",
@@ -223,6 +234,7 @@ static int run_approve(struct cli_call *call)
 	    {"--approvals",   &options.file,        NULL            },
             {"--dry-run",     NULL,                 &options.dry_run},
 	};
+	char key[17];
 	int result;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
@@ -239,18 +251,134 @@ static int run_approve(struct cli_call *call)
 	if (result == CLI_YES)
 		result = strcmp(options.as, "release") == 0 ? add_release(call, &options, &file)
 		                                            : add_site(call, &options, &file);
+	cli_authority_text(options.signer.public, key);
 	SECRET_WIPE(options.signer);
 	if (result != CLI_YES)
 		return result;
-	if (options.dry_run) {
+	if (options.dry_run)
 		printf("Nothing was written (--dry-run).\n");
-		return cli_finish(call, CLI_YES);
-	}
-	result = cli_approvals_write(call, options.file, &file);
-	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+	else
+		result = cli_approvals_write(call, options.file, &file);
+	if (result != CLI_YES)
+		return result;
+	if (call->json)
+		cli_answer("{\"as\":\"%s\",\"key\":\"%s\",\"level\":%u,\"written\":%s}\n",
+		           options.as, key, options.level_number,
+		           options.dry_run ? "false" : "true");
+	return cli_finish(call, CLI_YES);
 }
 
 /* ---- looking ---- */
+
+static void name_text(struct cli_out *out, const char *name, const char *text)
+{
+	cli_out_name(out, name);
+	cli_out_text(out, bytes_of_text(text));
+}
+
+static void name_key(struct cli_out *out, const char *name, const uint8_t key[APPROVAL_KEY_LEN])
+{
+	char text[17];
+
+	cli_authority_text(key, text);
+	name_text(out, name, text);
+}
+
+static void name_level(struct cli_out *out, const uint8_t key[APPROVAL_KEY_LEN], const char *name,
+                       unsigned level, bool good)
+{
+	name_key(out, "key", key);
+	cli_out_name(out, name);
+	cli_out_number(out, level);
+	cli_out_name(out, "good");
+	cli_out_bool(out, good);
+}
+
+static void name_pcrs(struct cli_out *out, const uint8_t *indices, const uint8_t (*values)[32],
+                      size_t count)
+{
+	cli_out_name(out, "pcrs");
+	cli_out_open(out, '{');
+	for (size_t i = 0; i < count; i++) {
+		char index[4];
+
+		snprintf(index, sizeof(index), "%u", indices[i]);
+		cli_out_name(out, index);
+		cli_out_hex(out, bytes_of(values[i], 32));
+	}
+	cli_out_close(out, '}');
+}
+
+static void name_name(struct cli_out *out, const struct approval_name *name)
+{
+	cli_out_name(out, "name");
+	cli_out_text(out, bytes_of(name->text, name->len));
+}
+
+static void answer_approvals(const struct approval_file *file)
+{
+	struct cli_out out = {.file = cli_answer_file()};
+
+	cli_out_open(&out, '{');
+	name_key(&out, "site_root", file->scope.site_root);
+	name_key(&out, "release_root", file->scope.release_root);
+	cli_out_name(&out, "genesis");
+	cli_out_hex(&out, bytes_of(file->scope.genesis, 32));
+	cli_out_name(&out, "appointed");
+	cli_out_open(&out, '[');
+	for (size_t i = 0; i < file->appointed_count; i++) {
+		const struct approval_appointment *appointed = &file->appointed[i];
+
+		cli_out_open(&out, '{');
+		name_text(&out, "as", appointed->is_site ? "site" : "release");
+		name_level(&out, appointed->key, "until", appointed->level,
+		           approval_check_appointment(appointed, &file->scope) == STATUS_OK);
+		cli_out_close(&out, '}');
+	}
+	cli_out_close(&out, ']');
+	cli_out_name(&out, "releases");
+	cli_out_open(&out, '[');
+	for (size_t i = 0; i < file->release_count; i++) {
+		const struct approval_release *release = &file->releases[i];
+
+		cli_out_open(&out, '{');
+		name_level(&out, release->key, "level", release->level,
+		           approval_check_release(release, &file->scope) == STATUS_OK);
+		name_name(&out, &release->name);
+		name_pcrs(&out, approval_release_pcrs, release->pcrs, APPROVAL_RELEASE_PCRS);
+		cli_out_close(&out, '}');
+	}
+	cli_out_close(&out, ']');
+	cli_out_name(&out, "sites");
+	cli_out_open(&out, '[');
+	for (size_t i = 0; i < file->site_count; i++) {
+		const struct approval_site *site = &file->sites[i];
+
+		cli_out_open(&out, '{');
+		name_level(&out, site->key, "level", site->level,
+		           approval_check_site(site, &file->scope) == STATUS_OK);
+		name_key(&out, "release_key", site->release_key);
+		name_name(&out, &site->name);
+		name_pcrs(&out, approval_site_pcrs, site->pcrs, APPROVAL_SITE_PCRS);
+		cli_out_close(&out, '}');
+	}
+	cli_out_close(&out, ']');
+	cli_out_close(&out, '}');
+	cli_out_line(&out);
+}
+
+static bool all_good(const struct approval_file *file)
+{
+	bool good = true;
+
+	for (size_t i = 0; i < file->appointed_count; i++)
+		good &= approval_check_appointment(&file->appointed[i], &file->scope) == STATUS_OK;
+	for (size_t i = 0; i < file->release_count; i++)
+		good &= approval_check_release(&file->releases[i], &file->scope) == STATUS_OK;
+	for (size_t i = 0; i < file->site_count; i++)
+		good &= approval_check_site(&file->sites[i], &file->scope) == STATUS_OK;
+	return good;
+}
 
 static int run_approvals(struct cli_call *call)
 {
@@ -266,6 +394,10 @@ static int run_approvals(struct cli_call *call)
 	result = cli_approvals_read(call, call->arguments[0], &file);
 	if (result != CLI_YES)
 		return result;
+	if (call->json) {
+		answer_approvals(&file);
+		return cli_finish(call, all_good(&file) ? CLI_YES : CLI_NO);
+	}
 	cli_authority_text(file.scope.site_root, site);
 	cli_authority_text(file.scope.release_root, text);
 	printf("site root %s\nrelease root %s\n", site, text);
@@ -286,9 +418,10 @@ static int run_approvals(struct cli_call *call)
 		bool good = approval_check_release(release, &file.scope) == STATUS_OK;
 
 		cli_authority_text(release->key, text);
-		printf("release %u: level %u, key %s, signature %s%s%.*s\n", (unsigned)i + 1,
-		       release->level, text, good ? "good" : "BAD",
-		       release->name.len != 0 ? ", " : "", release->name.len, release->name.text);
+		printf("release %u: level %u, key %s, signature %s", (unsigned)i + 1,
+		       release->level, text, good ? "good" : "BAD");
+		put_name(&release->name);
+		puts("");
 		show_pcrs(approval_release_pcrs, release->pcrs, APPROVAL_RELEASE_PCRS);
 		result = good ? result : CLI_NO;
 	}
@@ -298,10 +431,10 @@ static int run_approvals(struct cli_call *call)
 
 		cli_authority_text(approval->key, site);
 		cli_authority_text(approval->release_key, text);
-		printf("site %u: level %u, key %s, for release key %s, signature %s%s%.*s\n",
-		       (unsigned)i + 1, approval->level, site, text, good ? "good" : "BAD",
-		       approval->name.len != 0 ? ", " : "", approval->name.len,
-		       approval->name.text);
+		printf("site %u: level %u, key %s, for release key %s, signature %s",
+		       (unsigned)i + 1, approval->level, site, text, good ? "good" : "BAD");
+		put_name(&approval->name);
+		puts("");
 		show_pcrs(approval_site_pcrs, approval->pcrs, APPROVAL_SITE_PCRS);
 		result = good ? result : CLI_NO;
 	}
@@ -330,15 +463,7 @@ static bool opens_something(const struct approval_file *file)
 
 const char *cli_approvals_judge(const struct approval_file *file)
 {
-	bool good = true;
-
-	for (size_t i = 0; i < file->appointed_count; i++)
-		good &= approval_check_appointment(&file->appointed[i], &file->scope) == STATUS_OK;
-	for (size_t i = 0; i < file->release_count; i++)
-		good &= approval_check_release(&file->releases[i], &file->scope) == STATUS_OK;
-	for (size_t i = 0; i < file->site_count; i++)
-		good &= approval_check_site(&file->sites[i], &file->scope) == STATUS_OK;
-	if (!good)
+	if (!all_good(file))
 		return "a signature in it is bad (claviger image approvals shows which)";
 	return opens_something(file) ? NULL
 	                             : "nothing in it opens: no release approval under a site "
@@ -396,7 +521,12 @@ static int run_drop(struct cli_call *call)
 	       (unsigned)level, kept, dry_run ? " Nothing was written (--dry-run)." : "");
 	if (!dry_run)
 		result = cli_approvals_write(call, path, &file);
-	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+	if (result != CLI_YES)
+		return result;
+	if (call->json)
+		cli_answer("{\"as\":\"%s\",\"dropped\":%zu,\"kept\":%zu,\"written\":%s}\n", as,
+		           dropped, kept, dry_run ? "false" : "true");
+	return cli_finish(call, CLI_YES);
 }
 
 /* ---- appointing ---- */
@@ -466,7 +596,12 @@ static int run_appoint(struct cli_call *call)
 	       as, text, as, as, made.level, dry_run ? " Nothing was written (--dry-run)." : "");
 	if (!dry_run)
 		result = cli_approvals_write(call, path, &file);
-	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+	if (result != CLI_YES)
+		return result;
+	if (call->json)
+		cli_answer("{\"as\":\"%s\",\"key\":\"%s\",\"until\":%u,\"written\":%s}\n", as, text,
+		           made.level, dry_run ? "false" : "true");
+	return cli_finish(call, CLI_YES);
 }
 
 const struct cli_command cli_image_appoint = {

@@ -107,8 +107,7 @@ static void line(const char *label, struct bytes bytes)
 static void clean(const char *label, struct bytes text)
 {
 	printf("%-16s", label);
-	for (size_t i = 0; i < text.len; i++)
-		putchar(text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i] : '?');
+	cli_out_plain(stdout, text);
 	putchar('\n');
 }
 
@@ -176,7 +175,7 @@ static void put_words(const struct attest_report *r)
 int cli_attest_show(const struct cli_call *call, enum attest_verdict verdict,
                     const struct attest_report *report)
 {
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	bool accepted = verdict == ATTEST_ACCEPTED;
 
 	if (call->json) {
@@ -202,15 +201,11 @@ int cli_attest_show(const struct cli_call *call, enum attest_verdict verdict,
 static int take_base64(struct cli_server *server, const char *name, struct buffer *out)
 {
 	struct cli_json_file file;
-	char message[128];
 	struct bytes text;
 	bool good;
 
-	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
-	    STATUS_OK) {
-		cli_complain(server->call, "the answer is no JSON: %s", message);
+	if (cli_server_json(server, &file) != CLI_YES)
 		return CLI_UNSURE;
-	}
 	good = cli_json_text(cli_json_member(file.root, name), &text) &&
 	       base64_decode(text, out) == STATUS_OK;
 	cli_json_close(&file);

@@ -165,7 +165,7 @@ static int run_connection(struct cli_call *call, const struct cli_server_options
 
 static int show(const struct cli_call *call, const struct tally *sum, double seconds)
 {
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	double rate = (double)sum->proofs / seconds;
 
 	if (call->json) {

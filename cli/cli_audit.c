@@ -656,7 +656,8 @@ static int run_export(struct cli_call *call)
 	if (fclose(export.file) != 0 && result == CLI_YES)
 		result = CLI_UNSURE;
 	if (result == CLI_YES)
-		printf(call->json ? "{\"wallets\":%zu}\n" : "wallets: %zu\n", audit.wallet_count);
+		cli_answer(call->json ? "{\"wallets\":%zu}\n" : "wallets: %zu\n",
+		           audit.wallet_count);
 	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
 }
 
@@ -759,7 +760,7 @@ static int run_verify(struct cli_call *call)
 	for (size_t i = 0; result == CLI_YES && i < audit.wallet_count; i++)
 		result = verify_wallet(&audit.wallets[i], &totals);
 	if (result == CLI_YES)
-		printf(
+		cli_answer(
 		    call->json
 		        ? "{\"verified\":true,\"from\":%llu,\"wallets\":%zu,\"from_the_first\":%zu,"
 		          "\"changes\":%llu,\"receipts\":%llu,\"allowed\":%llu,"
@@ -777,7 +778,7 @@ static int run_verify(struct cli_call *call)
 		    (unsigned long long)totals.allowed, (unsigned long long)totals.unknown,
 		    (unsigned long long)totals.exports, (unsigned long long)totals.unfinished);
 	else if (call->json)
-		printf("{\"verified\":false}\n");
+		cli_answer("{\"verified\":false}\n");
 	if (result == CLI_YES && key_text == NULL && !call->json)
 		puts("with the deployment key in the file; give --deployment-key to compare it "
 		     "with the one "

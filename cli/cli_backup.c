@@ -15,6 +15,7 @@
 #include "cli_backup.h"
 #include "cli_commands.h"
 #include "cli_home.h"
+#include "cli_out.h"
 
 #define LOG_HEADER_LEN 32 /* of a write-ahead log: salts among it */
 #define TRIES          20
@@ -159,6 +160,26 @@ static bool has_software_tpm(const char *state)
 	return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+static void show(const struct cli_call *call, const char *folder, uint64_t bytes)
+{
+	struct cli_out out = {.file = cli_answer_file()};
+
+	if (!call->json) {
+		printf("%s: %llu bytes. It is ciphertext; what opens it is in the TPM, and in a\n"
+		       "recovery key where there is one. A start from it needs the site's word\n"
+		       "(claviger recover accept), and suspends every grant.\n",
+		       folder, (unsigned long long)bytes);
+		return;
+	}
+	cli_out_open(&out, '{');
+	cli_out_name(&out, "folder");
+	cli_out_text(&out, bytes_of_text(folder));
+	cli_out_name(&out, "bytes");
+	cli_out_number(&out, bytes);
+	cli_out_close(&out, '}');
+	cli_out_line(&out);
+}
+
 static int run_backup(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
@@ -199,12 +220,7 @@ static int run_backup(struct cli_call *call)
 		             "what opens it is the software TPM in %s/tpm, which is not in "
 		             "it: without that folder it is worth nothing (docs/recovery.md)",
 		             state);
-	printf(call->json
-	           ? "{\"folder\":\"%s\",\"bytes\":%llu}\n"
-	           : "%s: %llu bytes. It is ciphertext; what opens it is in the TPM, and in a\n"
-	             "recovery key where there is one. A start from it needs the site's word\n"
-	             "(claviger recover accept), and suspends every grant.\n",
-	       out, (unsigned long long)bytes);
+	show(call, out, bytes);
 	return cli_finish(call, CLI_YES);
 }
 

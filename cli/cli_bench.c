@@ -11,14 +11,15 @@
 
 static int run_bench(struct cli_call *call)
 {
-	char path[CLI_PATH_MAX], rounds[] = "--rounds";
+	char path[CLI_PATH_MAX], rounds[] = "--rounds", json[] = "--json";
 	const char *count = NULL;
 	char count_space[16];
 	const struct cli_option options[] = {
 	    {"--rounds", &count, NULL},
 	};
 	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - sizeof(SCRIPT) - 1);
-	char *arguments[4] = {path};
+	char *arguments[5] = {path};
+	int count_at = 1;
 
 	if (!cli_take_options(call, options, 1))
 		return CLI_USAGE;
@@ -28,10 +29,14 @@ static int run_bench(struct cli_call *call)
 		return CLI_UNSURE;
 	path[len] = '\0';
 	memcpy(strrchr(path, '/'), SCRIPT, sizeof(SCRIPT));
+	if (call->json) {
+		arguments[count_at++] = json;
+		dup2(fileno(cli_answer_file()), STDOUT_FILENO);
+	}
 	if (count != NULL) {
 		snprintf(count_space, sizeof(count_space), "%s", count);
-		arguments[1] = rounds;
-		arguments[2] = count_space;
+		arguments[count_at++] = rounds;
+		arguments[count_at] = count_space;
 	}
 	execv(path, arguments);
 	cli_complain(call, "%s is not there: run it from a source tree, after `make bench`", path);
@@ -43,6 +48,7 @@ const struct cli_command cli_bench = {
     .arguments = "[--rounds N]",
     .sentence = "measure signatures per core, latency and checks on this machine",
     .run = run_bench,
-    .help = "Starts a signer of its own in a temporary folder. A table, then one line of JSON.\n"
+    .help = "Starts a signer of its own in a temporary folder. A table, then one line of JSON;\n"
+            "with --json the table goes to standard error.\n"
             "Needs a source tree in which `make bench` has run once.\n",
 };

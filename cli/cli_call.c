@@ -2,9 +2,10 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base_check.h"
 #include "cli_out.h"
@@ -37,9 +38,60 @@ int cli_usage(const struct cli_call *call, const char *format, ...)
 	return CLI_USAGE;
 }
 
+static FILE *answer_file; /* NULL: stdout */
+
+void cli_begin(bool json)
+{
+	int fd;
+
+	if (!json)
+		return;
+	fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	answer_file = fd < 0 ? NULL : fdopen(fd, "w");
+	/* Without it nothing can be answered, which cli_finish sees as it would a full disk. */
+	if (answer_file == NULL || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		(void)close(STDOUT_FILENO);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+FILE *cli_answer_file(void)
+{
+	return answer_file != NULL ? answer_file : stdout;
+}
+
+void cli_answer(const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	(void)vfprintf(cli_answer_file(), format, list);
+	va_end(list);
+}
+
+void cli_answer_texts(const struct cli_call *call, ...)
+{
+	struct cli_out out = {.file = cli_answer_file()};
+	const char *name;
+	va_list list;
+
+	if (!call->json)
+		return;
+	va_start(list, call);
+	cli_out_open(&out, '{');
+	while ((name = va_arg(list, const char *)) != NULL) {
+		cli_out_name(&out, name);
+		cli_out_text(&out, bytes_of_text(va_arg(list, const char *)));
+	}
+	cli_out_close(&out, '}');
+	cli_out_line(&out);
+	va_end(list);
+}
+
 int cli_finish(const struct cli_call *call, int result)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	FILE *file = cli_answer_file();
+
+	if (fflush(file) == 0 && !ferror(file))
 		return result;
 	cli_complain(call, "cannot write to standard output: %s", strerror(errno));
 	return CLI_UNSURE;

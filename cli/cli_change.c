@@ -177,8 +177,8 @@ static void tell_waiting(struct cli_change *change, const struct authz_submit_an
 	hex_encode(BYTES_OF_ARRAY(change->change.entries[0].wallet), wallet);
 	cli_time_text(answer->waits_until_s, time_text);
 	if (change->server->call->json)
-		printf("{\"waits_until\":\"%llu\",\"change\":\"%s\",\"wallet\":\"%s\"}\n",
-		       (unsigned long long)answer->waits_until_s, hash_text, wallet);
+		cli_answer("{\"waits_until\":\"%llu\",\"change\":\"%s\",\"wallet\":\"%s\"}\n",
+		           (unsigned long long)answer->waits_until_s, hash_text, wallet);
 	else
 		printf("waits until %s; any factor can cancel it. Then:\n"
 		       "claviger change complete %s --wallet %s\n",

@@ -176,7 +176,7 @@ static int judge(const struct cli_call *call, struct checking *c, enum attest_ve
 
 static int show(const struct cli_call *call, const struct checking *c, enum attest_verdict verdict)
 {
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	bool accepted = verdict == ATTEST_ACCEPTED;
 
 	if (call->json) {

@@ -168,7 +168,7 @@ static int make(struct cli_call *call, bool rotate)
 	    CLI_SERVER_OPTIONS(options), {"--show-token", NULL, &show_token}
         };
 	char path[CLI_PATH_MAX], id[HEX_LEN(32) + 1], token[LIMIT_TOKEN_MAX + 1] = "";
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	struct cli_server server;
 	uint8_t client[32];
 	int result;
@@ -302,7 +302,7 @@ static int command(struct cli_call *call, enum authz_command_action one,
 		                              (uint8_t)(everything ? all : one), client);
 	if (result != CLI_YES)
 		return result;
-	printf(call->json ? "{\"done\":true}\n" : "done\n");
+	cli_answer(call->json ? "{\"done\":true}\n" : "done\n");
 	return cli_finish(call, CLI_YES);
 }
 

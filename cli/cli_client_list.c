@@ -71,8 +71,8 @@ static int list_locals(struct cli_call *call, const char *home)
 		char id[HEX_LEN(32) + 1];
 
 		hex_encode(BYTES_OF_ARRAY(locals.rows[i].id), id);
-		printf(call->json ? "{\"name\":\"%s\",\"client\":\"%s\"}\n" : "%-20s %s\n",
-		       locals.rows[i].name, id);
+		cli_answer(call->json ? "{\"name\":\"%s\",\"client\":\"%s\"}\n" : "%-20s %s\n",
+		           locals.rows[i].name, id);
 	}
 	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
 }
@@ -291,7 +291,7 @@ static int list_all(struct cli_call *call, const struct cli_server_options *opti
 	static struct walk walk;
 	int result = cli_key_read(call, operator_file, &walk.key);
 
-	walk.out.file = stdout;
+	walk.out.file = cli_answer_file();
 	if (result == CLI_YES)
 		result = cli_server_open(&walk.server, call, options);
 	if (result == CLI_YES)
@@ -334,5 +334,6 @@ const struct cli_command cli_client_list = {
             "name if its root key is in the home folder (the signer knows no names), whether it\n"
             "is frozen and by whom (an operator, or the signer when it passed a ceiling), when\n"
             "its credential expires, and the site's ceilings. Never a token. What the store\n"
-            "lists is compared with what the signer counted; 3: some are missing.\n",
+            "lists is compared with what the signer counted; 3: some are missing.\n"
+            "Without it: whose root keys are in the home folder; with --json as JSON lines.\n",
 };

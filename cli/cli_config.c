@@ -349,7 +349,7 @@ int cli_config_judge(const struct cli_call *call, enum cli_setting setting, cons
 
 static void show_settings(const struct cli_call *call)
 {
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 
 	if (call->json) {
 		cli_out_open(&out, '{');

@@ -163,6 +163,19 @@ static void put_word(const char *word)
 	putchar('\'');
 }
 
+static void show_exports(const char *url, const char *token, const char *ca, const char *address,
+                         const char *deployment_key)
+{
+	printf("export VAULT_ADDR=%s\nexport VAULT_TOKEN=%s\nexport NODE_EXTRA_CA_CERTS=", url,
+	       token);
+	put_word(ca);
+	printf("\nexport CLAVIGER_WALLET=%s\nexport CLAVIGER_ADDRESS=%s\n", DEV_NAME, address);
+	printf("export CLAVIGER_SERVER=%s\nexport CLAVIGER_TOKEN=%s\nexport CLAVIGER_CA=", url,
+	       token);
+	put_word(ca);
+	printf("\nexport CLAVIGER_DEPLOYMENT_KEY=%s\n", deployment_key);
+}
+
 int cli_dev_prepare(const struct cli_call *call, struct cli_serve *serve)
 {
 	char url[96], ca[CLI_PATH_MAX + 16], home[CLI_PATH_MAX + 16], path[CLI_PATH_MAX + 32],
@@ -210,14 +223,10 @@ int cli_dev_prepare(const struct cli_call *call, struct cli_serve *serve)
 	if (result != CLI_YES ||
 	    base58_encode(BYTES_OF_ARRAY(wallet.address), address, sizeof(address)) != STATUS_OK)
 		return result != CLI_YES ? result : CLI_UNSURE;
-	printf("export VAULT_ADDR=%s\nexport VAULT_TOKEN=%s\nexport NODE_EXTRA_CA_CERTS=", url,
-	       token);
-	put_word(ca);
-	printf("\nexport CLAVIGER_WALLET=%s\nexport CLAVIGER_ADDRESS=%s\n", DEV_NAME, address);
-	printf("export CLAVIGER_SERVER=%s\nexport CLAVIGER_TOKEN=%s\nexport CLAVIGER_CA=", url,
-	       token);
-	put_word(ca);
-	printf("\nexport CLAVIGER_DEPLOYMENT_KEY=%s\n", hex);
+	cli_answer_texts(call, "wallet", DEV_NAME, "address", address, "server", url, "token",
+	                 token, "ca", ca, "deployment_key", hex, NULL);
+	if (!call->json)
+		show_exports(url, token, ca, address, hex);
 	SECRET_WIPE(token);
 	return CLI_YES;
 }

@@ -212,7 +212,7 @@ static void show(const struct cli_call *call, struct cli_out *out,
 static int run_doctor(struct cli_call *call)
 {
 	static struct cli_finding more[MORE_FINDINGS_MAX];
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	const char *where = NULL, *sealed = NULL, *from = NULL;
 	bool hardware = false;
 	const struct cli_option table[] = {

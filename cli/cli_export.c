@@ -198,7 +198,9 @@ static int deliver(struct cli_call *call, struct ticket *ticket, struct bytes se
 	                            : write_ticket(call, path, ticket);
 	if (result != CLI_YES)
 		return result;
-	printf(call->json ? "{\"exported\":\"%s\"}\n" : "exported to %s\n", path);
+	cli_answer_texts(call, "exported", path, NULL);
+	if (!call->json)
+		printf("exported to %s\n", path);
 	return cli_finish(call, CLI_YES);
 }
 

@@ -121,7 +121,7 @@ static int change_factors(struct cli_call *call, struct factor *factor, const st
 	SECRET_WIPE(factor->brought);
 	if (result != CLI_YES || factor->change.waits)
 		return result;
-	puts(call->json ? "{\"changed\":true}" : "changed");
+	cli_answer(call->json ? "{\"changed\":true}\n" : "changed\n");
 	return cli_finish(call, CLI_YES);
 }
 
@@ -151,7 +151,7 @@ static int run_list(struct cli_call *call)
 	const struct cli_option table[] = {
 	    CLI_SERVER_OPTIONS(factor.options), {"--key", &factor.key_file, NULL}
         };
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	int result;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
@@ -274,13 +274,13 @@ static int show_secret(struct cli_call *call, const struct factor *factor,
 	                  &uri) != STATUS_OK)
 		return CLI_UNSURE;
 	if (call->json)
-		printf("{\"otpauth\":\"%.*s\"}\n", (int)uri.len, (const char *)space);
+		cli_answer("{\"otpauth\":\"%.*s\"}\n", (int)uri.len, (const char *)space);
 	else
 		printf("%.*s\n", (int)uri.len, (const char *)space);
 	if (!call->json && (factor->qr || isatty(STDOUT_FILENO)) &&
 	    cli_qr_make(buffer_bytes(&uri), &qr) == STATUS_OK)
 		cli_qr_print(&qr, stdout);
-	fflush(stdout);
+	fflush(cli_answer_file());
 	SECRET_WIPE(space);
 	SECRET_WIPE(qr);
 	fputs("Put this into an authenticator app, then type the code that it shows: ", stderr);
@@ -422,7 +422,8 @@ const struct cli_command cli_factor_codes = {
     .run = run_codes,
     .help = "Prints the otpauth:// address that an app takes, once, on a terminal (or with --qr)\n"
             "as a QR code too, and reads the code that the app shows. Codes alone only take power\n"
-            "away; another key is the better second factor.\n\n" CLI_SECOND_HELP,
+            "away; another key is the better second factor.\n"
+            "With --json as JSON lines: the secret, then what was done.\n\n" CLI_SECOND_HELP,
 };
 
 const struct cli_command cli_factor_remove = {

@@ -24,14 +24,10 @@ static bool take_one(const struct cli_json_node *node, uint64_t *ret_floor, uint
 static int take_floors(struct cli_server *server, struct floors *ret_floors)
 {
 	struct cli_json_file file;
-	char message[256];
 	bool good;
 
-	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
-	    STATUS_OK) {
-		cli_complain(server->call, "%s", message);
+	if (cli_server_json(server, &file) != CLI_YES)
 		return CLI_UNSURE;
-	}
 	good = take_one(cli_json_member(file.root, "release"), &ret_floors->floor[0],
 	                &ret_floors->running[0]) &&
 	       take_one(cli_json_member(file.root, "site"), &ret_floors->floor[1],
@@ -70,7 +66,7 @@ static int run_show(struct cli_call *call)
 	if (result != CLI_YES)
 		return result;
 	if (call->json)
-		printf("%.*s\n", (int)server.body.len, (const char *)server.body.data);
+		cli_answer("%.*s\n", (int)server.body.len, (const char *)server.body.data);
 	else
 		printf("release floor %u, what runs is approved at level %u\n"
 		       "site floor %u, the approval of this firmware is of level %u\n",
@@ -154,6 +150,16 @@ static int explain(const struct cli_call *call, const struct raise *options,
 	return CLI_YES;
 }
 
+static int show_floor(const struct cli_call *call, const struct raise *options,
+                      const struct floors *floors)
+{
+	if (call->json)
+		cli_answer("{\"as\":\"%s\",\"floor\":%u,\"raised\":%s}\n", options->as,
+		           (unsigned)floors->floor[options->is_site],
+		           options->dry_run ? "false" : "true");
+	return cli_finish(call, CLI_YES);
+}
+
 static int run_raise(struct cli_call *call)
 {
 	static struct approval_file file;
@@ -191,7 +197,7 @@ static int run_raise(struct cli_call *call)
 		return result;
 	if (options.dry_run) {
 		printf("Nothing was sent (--dry-run).\n");
-		return cli_finish(call, CLI_YES);
+		return show_floor(call, &options, &floors);
 	}
 	result = cli_authority_read(call, options.key, &key);
 	options.scope = file.scope;
@@ -199,10 +205,10 @@ static int run_raise(struct cli_call *call)
 		result = send_step(&server, &options, &key, (uint8_t)floors.floor[options.is_site],
 		                   &floors);
 	SECRET_WIPE(key);
-	if (result == CLI_YES)
-		printf("The %s floor is %u.\n", options.as,
-		       (unsigned)floors.floor[options.is_site]);
-	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+	if (result != CLI_YES)
+		return result;
+	printf("The %s floor is %u.\n", options.as, (unsigned)floors.floor[options.is_site]);
+	return show_floor(call, &options, &floors);
 }
 
 const struct cli_command cli_tpm_floor = {

@@ -85,10 +85,10 @@ static int run_policy_add(struct cli_call *call)
 		return result;
 	hex_encode(BYTES_OF_ARRAY(answer.hash), hash);
 	if (call->json)
-		printf("{\"module\":\"%s\",\"known\":%s,\"ships\":%s,\"name\":\"%.*s\"}\n", hash,
-		       answer.module_kind != AUTHZ_MODULE_CUSTOM ? "true" : "false",
-		       answer.module_kind == AUTHZ_MODULE_SHIPPED ? "true" : "false",
-		       (int)answer.name.len, (const char *)answer.name.data);
+		cli_answer("{\"module\":\"%s\",\"known\":%s,\"ships\":%s,\"name\":\"%.*s\"}\n",
+		           hash, answer.module_kind != AUTHZ_MODULE_CUSTOM ? "true" : "false",
+		           answer.module_kind == AUTHZ_MODULE_SHIPPED ? "true" : "false",
+		           (int)answer.name.len, (const char *)answer.name.data);
 	else
 		printf("%s %s\n", hash,
 		       answer.module_kind == AUTHZ_MODULE_CUSTOM   ? "custom"
@@ -400,7 +400,7 @@ static int take_pins(struct cli_call *call, struct create *create)
 
 static void show_ids(const struct cli_call *call, const struct create *create)
 {
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	char id[HEX_LEN(32) + 1];
 
 	if (!call->json) {
@@ -492,7 +492,7 @@ static int run_create(struct cli_call *call)
 static int put_link(struct cli_call *call, const struct create *create, const char *page)
 {
 	static uint8_t encoded[AUTHZ_GRANT_BODY_MAX];
-	static char text[BASE64_LEN(AUTHZ_GRANT_BODY_MAX) + 1];
+	static char text[BASE64_LEN(AUTHZ_GRANT_BODY_MAX) + 1], link[sizeof(text) + 1024];
 	struct buffer body = BUFFER_OF_ARRAY(encoded);
 	char signer[HEX_LEN(32) + 1];
 	size_t len;
@@ -504,10 +504,12 @@ static int put_link(struct cli_call *call, const struct create *create, const ch
 		text[len] = text[len] == '+' ? '-' : text[len] == '/' ? '_' : text[len];
 	text[len] = '\0';
 	hex_encode(BYTES_OF_ARRAY(create->server.deployment_key), signer);
-	printf(call->json ? "{\"link\":\"%s/#signer=%s%s%s&grant=%s\"}\n"
-	                  : "%s/#signer=%s%s%s&grant=%s\n",
-	       page, signer, create->wallets != NULL ? "&wallet=" : "",
-	       create->wallets != NULL ? create->wallets : "", text);
+	snprintf(link, sizeof(link), "%s/#signer=%s%s%s&grant=%s", page, signer,
+	         create->wallets != NULL ? "&wallet=" : "",
+	         create->wallets != NULL ? create->wallets : "", text);
+	cli_answer_texts(call, "link", link, NULL);
+	if (!call->json)
+		puts(link);
 	return cli_finish(call, CLI_YES);
 }
 
@@ -635,7 +637,7 @@ static int run_list(struct cli_call *call)
 	};
 	static struct authz_wallet_record wallet;
 	static struct authz_grant_answer grant;
-	struct cli_out out = {.file = stdout, .lines = !call->json};
+	struct cli_out out = {.file = cli_answer_file(), .lines = !call->json};
 	struct keys_sign_key key;
 	struct cli_server server;
 	struct bytes answer;
@@ -690,7 +692,7 @@ static int run_submit(struct cli_call *call)
 		result = cli_server_ask(&server, CALL_CHANGE_SUBMIT, buffer_bytes(&file), &answer);
 	if (result != CLI_YES)
 		return result;
-	printf(call->json ? "{\"done\":true}\n" : "done\n");
+	cli_answer(call->json ? "{\"done\":true}\n" : "done\n");
 	return cli_finish(call, CLI_YES);
 }
 
@@ -761,6 +763,7 @@ const struct cli_command cli_grant_list = {
     .arguments = "--wallet W --key USER.json",
     .sentence = "list a wallet's grants and what is left of their limits",
     .run = run_list,
+    .help = "With --json as JSON lines, a grant each.\n",
 };
 
 const struct cli_command cli_change_submit = {

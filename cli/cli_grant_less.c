@@ -71,7 +71,7 @@ static void show_outstanding(const struct authz_submit_answer *answer)
 
 static void out_revoked(const struct authz_submit_answer *answer)
 {
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	bool known = true;
 	uint64_t before = 0;
 
@@ -252,7 +252,7 @@ static int run_limit(struct cli_call *call)
 	result = finish(call, &less, limits.raises, buffer_bytes(&body));
 	if (result != CLI_YES || less.change.waits)
 		return result;
-	printf(call->json ? "{\"changed\":%zu}\n" : "%zu limits changed\n", limits.body.count);
+	cli_answer(call->json ? "{\"changed\":%zu}\n" : "%zu limits changed\n", limits.body.count);
 	return cli_finish(call, CLI_YES);
 }
 

@@ -285,7 +285,7 @@ static int run(struct cli_call *call)
 	if (hex_decode(bytes_of_text(from), &out) != STATUS_OK || out.len != 32)
 		return cli_usage(call, "--from is a module's SHA-256 in hex");
 	plan.call = call;
-	plan.out.file = stdout;
+	plan.out.file = cli_answer_file();
 	int result = take_policy(&plan, to);
 	if (result == CLI_YES && mkdir(plan.dir, 0777) != 0 && errno != EEXIST) {
 		cli_complain(call, "cannot make %s: %s", plan.dir, strerror(errno));

@@ -135,7 +135,7 @@ int cli_help_list(bool json, FILE *to)
 {
 	struct cli_out out = {.file = to};
 
-	if (json && to == stdout) {
+	if (json && to != stderr) {
 		cli_out_open(&out, '{');
 		cli_out_name(&out, "commands");
 		cli_out_open(&out, '[');
@@ -153,7 +153,7 @@ int cli_help_list(bool json, FILE *to)
 	fputs("\n`claviger help COMMAND` explains one. Exit status: 0 yes, 1 a clear no, 2 wrong "
 	      "usage,\n3 could not tell.\n",
 	      to);
-	return to == stdout ? CLI_YES : CLI_USAGE;
+	return to != stderr ? CLI_YES : CLI_USAGE;
 }
 
 /* An option that neither the usage line nor the text names is told here. */
@@ -202,7 +202,7 @@ static void put_usage(const struct cli_command *command, bool server)
 
 static int show_command(const struct cli_command *command, bool json)
 {
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	struct cli_probe probe;
 	const char *text = command->help;
 	bool server;
@@ -270,7 +270,7 @@ static int run_help(struct cli_call *call)
 	if (!cli_take_options(call, NULL, 0))
 		return CLI_USAGE;
 	if (call->count == 0)
-		return cli_finish(call, cli_help_list(call->json, stdout));
+		return cli_finish(call, cli_help_list(call->json, cli_answer_file()));
 	return cli_finish(call, cli_help_show(call->arguments, call->count, call->json));
 }
 

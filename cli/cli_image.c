@@ -125,7 +125,7 @@ static int run_keys(struct cli_call *call)
 	if (result != CLI_YES)
 		return result;
 	if (call->json)
-		printf("{\"folder\":\"%s\",\"owner\":\"%s\"}\n", folder, owner);
+		cli_answer_texts(call, "folder", folder, "owner", owner, NULL);
 	else
 		printf("%s: PK, KEK, db, each as .key (secret), .pem, .cer and .esl; owner %s\n"
 		       "Keep the .key files off every machine that serves.\n",
@@ -200,15 +200,15 @@ static void print_json(const struct prediction *prediction)
 	const char *comma = "";
 
 	hex_encode(BYTES_OF_ARRAY(prediction->image), text);
-	printf("{\"image\":\"%s\",\"sha256\":{", text);
+	cli_answer("{\"image\":\"%s\",\"sha256\":{", text);
 	for (size_t i = 0; i < PREDICTED_COUNT; i++) {
 		if (predicted[i] == 7 && !prediction->has_policy)
 			continue;
 		hex_encode(BYTES_OF_ARRAY(prediction->pcrs[predicted[i]]), text);
-		printf("%s\"%u\":\"%s\"", comma, predicted[i], text);
+		cli_answer("%s\"%u\":\"%s\"", comma, predicted[i], text);
 		comma = ",";
 	}
-	printf("}}\n");
+	cli_answer("}}\n");
 }
 
 static void print_text(const struct prediction *prediction)

@@ -124,12 +124,13 @@ static int flush_batch(struct import *import)
 		if (result == CLI_YES &&
 		    base58_encode(bytes_of(keys_sign_public(&import->items[i].key), 32), address,
 		                  sizeof(address)) == STATUS_OK)
-			printf(import->server.call->json ? "{\"name\":\"%s\",\"address\":\"%s\"}\n"
-			                                 : "%s %s\n",
-			       import->items[i].name, address);
+			cli_answer(import->server.call->json
+			               ? "{\"name\":\"%s\",\"address\":\"%s\"}\n"
+			               : "%s %s\n",
+			           import->items[i].name, address);
 		SECRET_WIPE(import->items[i].key);
 	}
-	fflush(stdout);
+	fflush(cli_answer_file());
 	import->count = 0;
 	cli_change_end(&change);
 	return result;
@@ -240,9 +241,9 @@ static bool import_file(struct import *import, const char *folder, const char *f
 		return false;
 	if (last_is_known(import)) {
 		SECRET_WIPE(import->items[--import->count].key);
-		printf(import->server.call->json ? "{\"name\":\"%s\",\"skipped\":true}\n"
-		                                 : "%s is there already\n",
-		       name);
+		cli_answer(import->server.call->json ? "{\"name\":\"%s\",\"skipped\":true}\n"
+		                                     : "%s is there already\n",
+		           name);
 	}
 	return true;
 }
@@ -357,7 +358,7 @@ static int run_escape(struct cli_call *call)
 		return result;
 	if (base58_encode(BYTES_OF_ARRAY(public), text, sizeof(text)) != STATUS_OK)
 		return CLI_UNSURE;
-	printf(call->json ? "{\"escape_key\":\"%s\"}\n" : "%s\n", text);
+	cli_answer(call->json ? "{\"escape_key\":\"%s\"}\n" : "%s\n", text);
 	return cli_finish(call, CLI_YES);
 }
 
@@ -434,7 +435,8 @@ const struct cli_command cli_wallet_import = {
         "created wallet when you can.\n"
         "--bulk   every *.json of FOLDER, named like the file, 32 under one signature; run again\n"
         "         after an interruption, it goes on with what is missing\n"
-        "--limit  what all grants of a wallet together may spend (claviger wallet create)\n",
+        "--limit  what all grants of a wallet together may spend (claviger wallet create)\n"
+        "--json   JSON lines, one for each key\n",
 };
 
 const struct cli_command cli_key_escape = {

@@ -298,8 +298,8 @@ static int run_tests(struct cli_call *call, const char *path, bool quiet)
 	bool good = running.failed == 0 && running.passed != 0;
 	if (quiet)
 		return good ? CLI_YES : CLI_NO;
-	printf(call->json ? "{\"passed\":%u,\"failed\":%u}\n" : "%u passed, %u failed\n",
-	       running.passed, running.failed);
+	cli_answer(call->json ? "{\"passed\":%u,\"failed\":%u}\n" : "%u passed, %u failed\n",
+	           running.passed, running.failed);
 	return cli_finish(call, good ? CLI_YES : CLI_NO);
 }
 

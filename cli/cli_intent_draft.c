@@ -566,15 +566,21 @@ int cli_intent_draft(struct cli_call *call, const char *samples, const char *wal
 	int result = try_draft(&d);
 	if (result != CLI_YES)
 		return result;
-	FILE *out = to == NULL ? stdout : fopen(to, "wx");
+	char *text = NULL;
+	size_t text_len;
+	FILE *out = to == NULL ? open_memstream(&text, &text_len) : fopen(to, "wx");
 	if (out != NULL)
 		write_intent(&d, out);
-	if (out == NULL || (to != NULL && fclose(out) != 0)) {
-		cli_complain(call, "cannot write %s: %s", to, strerror(errno));
+	if (out == NULL || fclose(out) != 0) {
+		cli_complain(call, "cannot write %s: %s", to != NULL ? to : "it", strerror(errno));
 		return CLI_UNSURE;
 	}
-	if (to != NULL && !call->json)
+	cli_answer_texts(call, to != NULL ? "file" : "intent", to != NULL ? to : text, NULL);
+	if (!call->json && to != NULL)
 		printf("%s: next `claviger policy test %s`, then widen it and test again\n", to,
 		       to);
+	else if (!call->json)
+		fputs(text, stdout);
+	free(text);
 	return cli_finish(call, CLI_YES);
 }

@@ -15,7 +15,7 @@ static int show(const struct cli_call *call, const char *kind, const uint8_t pub
 	if (base58_encode(bytes_of(public, 32), text, sizeof(text)) != STATUS_OK)
 		return CLI_UNSURE;
 	if (call->json)
-		printf("{\"%s\":\"%s\"}\n", kind, text);
+		cli_answer("{\"%s\":\"%s\"}\n", kind, text);
 	else
 		printf("%s\n", text);
 	return cli_finish(call, CLI_YES);

@@ -57,24 +57,10 @@ static int open_door(struct cli_call *call, struct door *door)
 /* ask makes one call; its answer's JSON is in door->answer. */
 static int ask(struct door *door, const char *method, const char *path, struct bytes body)
 {
-	char message[256];
 	unsigned status;
 	int result = cli_server_http(&door->server, method, path, NULL, body, &status);
 
-	if (result != CLI_YES)
-		return result;
-	if (cli_json_parse(buffer_bytes(&door->server.body), &door->answer, message,
-	                   sizeof(message)) == STATUS_OK)
-		return CLI_YES;
-	cli_complain(door->server.call, "%s", message);
-	return CLI_UNSURE;
-}
-
-/* put_text prints what the server says: nothing that a terminal would obey. */
-static void put_text(struct bytes text)
-{
-	for (size_t i = 0; i < text.len; i++)
-		putchar(text.data[i] >= ' ' && text.data[i] <= '~' ? text.data[i] : '?');
+	return result == CLI_YES ? cli_server_json(&door->server, &door->answer) : result;
 }
 
 /* ---- status, config ---- */
@@ -115,7 +101,7 @@ static int show_answer(struct cli_call *call, const char *path, const char *memb
 	if (result == CLI_YES && out != NULL)
 		result = keep_manifest(&door, out);
 	if (result == CLI_YES)
-		result = cli_server_show(&door.server, member);
+		result = cli_server_show(&door.server, &door.answer, member);
 	return cli_finish(call, result);
 }
 
@@ -169,8 +155,8 @@ static int put_lines(struct door *door, uint64_t asked, uint64_t *ret_cursor, bo
 		             first - asked);
 	for (size_t i = 0; i < count; i++)
 		if (cli_json_text(cli_json_item(lines, i), &line)) {
-			put_text(line);
-			putchar('\n');
+			cli_out_plain(cli_answer_file(), line);
+			cli_answer("\n");
 		}
 	return CLI_YES;
 }
@@ -206,7 +192,7 @@ static int run_log(struct cli_call *call)
 			break;
 		result = put_lines(&door, asked, &cursor, &more);
 		cli_json_close(&door.answer);
-		fflush(stdout);
+		fflush(cli_answer_file());
 	}
 	if (result == CLI_YES)
 		fprintf(stderr, "next: --from %" PRIu64 "\n", cursor);
@@ -288,9 +274,9 @@ static int run_certificate(struct cli_call *call)
 		result = put_certificate(call, &door, &expires);
 	if (result != CLI_YES)
 		return result;
-	printf(call->json ? "{\"expires\":%" PRIu64 "}\n"
-	                  : "in use, and kept, until %" PRIu64 " seconds since 1970\n",
-	       expires);
+	cli_answer(call->json ? "{\"expires\":%" PRIu64 "}\n"
+	                      : "in use, and kept, until %" PRIu64 " seconds since 1970\n",
+	           expires);
 	return cli_finish(call, CLI_YES);
 }
 
@@ -317,7 +303,7 @@ static int order(struct cli_call *call, enum authz_command_action action)
 		result = cli_operator_command(&server, operator_file, (uint8_t)action, nobody);
 	if (result != CLI_YES)
 		return result;
-	printf(call->json ? "{\"done\":true}\n" : "done\n");
+	cli_answer(call->json ? "{\"done\":true}\n" : "done\n");
 	return cli_finish(call, CLI_YES);
 }
 
@@ -344,8 +330,8 @@ static int install(struct cli_call *call, struct cli_server_options *options, co
 	free(content.data);
 	if (result != CLI_YES)
 		return result;
-	printf(call->json ? "{\"done\":true}\n"
-	                  : "on the disk: it counts from the next start on\n");
+	cli_answer(call->json ? "{\"done\":true}\n"
+	                      : "on the disk: it counts from the next start on\n");
 	return cli_finish(call, CLI_YES);
 }
 
@@ -413,11 +399,11 @@ const struct cli_command cli_machine_status = {
 const struct cli_command cli_machine_log = {
     .name = "machine log",
     .arguments = "--operator FILE [--from N] [--follow]",
-    .sentence = "as operator, read the log: one line of JSON an event",
+    .sentence = "as operator, read the log: one event a line",
     .run = run_log,
     .help =
         "The latest 2048 lines of all processes are kept in memory. The serial console has the\n"
-        "same and what came before.\n",
+        "same and what came before. JSON lines, with and without --json.\n",
 };
 
 const struct cli_command cli_machine_config = {

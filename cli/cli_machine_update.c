@@ -191,10 +191,10 @@ static int show(const struct update *update)
 	bool refused = update_code_text(said->code, &what, &action);
 
 	if (update->call->json)
-		printf("{\"state\":\"%s\",\"code\":%u,\"have\":%u,\"count\":%u,\"text\":\"%s\","
-		       "\"do\":\"%s\"}\n",
-		       state_text(said->state), (unsigned)said->code, (unsigned)said->have,
-		       (unsigned)said->count, what, action);
+		cli_answer("{\"state\":\"%s\",\"code\":%u,\"have\":%u,\"count\":%u,\"text\":\"%s\","
+		           "\"do\":\"%s\"}\n",
+		           state_text(said->state), (unsigned)said->code, (unsigned)said->have,
+		           (unsigned)said->count, what, action);
 	else if (refused)
 		printf("%u: %s; %s\n", (unsigned)said->code, what, action);
 	else if (said->state == CALL_UPDATE_STAGED)

@@ -89,7 +89,7 @@ static int run_pending(struct cli_call *call)
 	    {"--wallet", &wallet_name, NULL},
 	};
 	static struct authz_wallet_record wallet;
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	struct keys_sign_key key;
 	struct cli_server server;
 	int result;
@@ -164,7 +164,7 @@ static int run_complete(struct cli_call *call)
 		result = CLI_UNSURE;
 	if (result != CLI_YES)
 		return result;
-	puts(call->json ? "{\"done\":true}" : "done");
+	cli_answer(call->json ? "{\"done\":true}\n" : "done\n");
 	return cli_finish(call, CLI_YES);
 }
 
@@ -207,7 +207,7 @@ static int run_cancel(struct cli_call *call)
 	SECRET_WIPE(key);
 	if (result != CLI_YES)
 		return result;
-	puts(call->json ? "{\"cancelled\":true}" : "cancelled");
+	cli_answer(call->json ? "{\"cancelled\":true}\n" : "cancelled\n");
 	return cli_finish(call, CLI_YES);
 }
 
@@ -250,7 +250,7 @@ static int run_sign(struct cli_call *call)
 	memcpy(answer, signature.key.key, 32);
 	memcpy(answer + 32, signature.signature, 64);
 	base64_encode(BYTES_OF_ARRAY(answer), text);
-	printf(call->json ? "{\"answer\":\"%s\"}\n" : "%s\n", text);
+	cli_answer(call->json ? "{\"answer\":\"%s\"}\n" : "%s\n", text);
 	return cli_finish(call, CLI_YES);
 }
 

@@ -281,7 +281,7 @@ static int run_check(struct cli_call *call)
 	if (result != CLI_YES)
 		return result;
 	checking.policy = &policy;
-	checking.out.file = stdout;
+	checking.out.file = cli_answer_file();
 	checking.json = call->json;
 	if (!cli_policy_each(call, call->count == 1 ? call->arguments[0] : NULL, check_one,
 	                     &checking))
@@ -370,7 +370,7 @@ static int run_describe(struct cli_call *call)
 	if (result != CLI_YES)
 		return result;
 	checking.policy = &policy;
-	checking.out.file = stdout;
+	checking.out.file = cli_answer_file();
 	checking.json = call->json;
 	if (call->count == 1) {
 		if (!cli_policy_each(call, call->arguments[0], describe_one, &checking))

@@ -315,9 +315,8 @@ static int finish(struct cli_call *call, const char *path, const uint8_t hash[32
 	char text[HEX_LEN(32) + 1];
 
 	hex_encode(bytes_of(hash, 32), text);
-	if (call->json)
-		printf("{\"hash\":\"%s\"}\n", text);
-	else
+	cli_answer_texts(call, "hash", text, NULL);
+	if (!call->json)
 		printf("%s: SHA-256 %s\n", path, text);
 	return cli_finish(call, CLI_YES);
 }

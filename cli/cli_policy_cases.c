@@ -144,8 +144,8 @@ static int run(struct cli_call *call)
 	}
 	if (!run_cases(&cases, &file))
 		return CLI_USAGE;
-	printf(call->json ? "{\"passed\":%u,\"failed\":%u}\n" : "%u passed, %u failed\n",
-	       cases.passed, cases.failed);
+	cli_answer(call->json ? "{\"passed\":%u,\"failed\":%u}\n" : "%u passed, %u failed\n",
+	           cases.passed, cases.failed);
 	return cli_finish(call, cases.failed != 0 || cases.passed == 0 ? CLI_NO : CLI_YES);
 }
 

@@ -102,7 +102,7 @@ static void tell(void *context, const struct intent_change *change)
 static int run(struct cli_call *call)
 {
 	static struct side old, new;
-	struct diff diff = {.out = {.file = stdout}, .json = call->json};
+	struct diff diff = {.out = {.file = cli_answer_file()}, .json = call->json};
 
 	if (!cli_take_options(call, NULL, 0))
 		return CLI_USAGE;

@@ -159,7 +159,7 @@ static void inspect_json(const struct cli_policy *p, struct bytes table)
 {
 	static uint8_t space[INTENT_WORDS_MAX];
 	struct buffer words = BUFFER_OF_ARRAY(space);
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 
 	cli_out_open(&out, '{');
 	cli_out_name(&out, "hash");

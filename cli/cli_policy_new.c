@@ -121,7 +121,7 @@ static int run(struct cli_call *call)
 			return result;
 	}
 	if (call->json)
-		printf("{\"name\":\"%s\"}\n", name);
+		cli_answer("{\"name\":\"%s\"}\n", name);
 	else
 		printf("%s: next `claviger policy build %s`, then `claviger policy test %s`\n",
 		       name, dir, dir);

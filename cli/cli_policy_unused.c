@@ -79,7 +79,7 @@ static int run_unused(struct cli_call *call)
 	if (result != CLI_YES)
 		return result;
 	if (call->json)
-		printf(
+		cli_answer(
 		    "{\"named\":\"%llu\",\"unused\":\"%llu\",\"bytes\":\"%llu\",\"removed\":%s}\n",
 		    (unsigned long long)said.kept, (unsigned long long)said.unused,
 		    (unsigned long long)said.bytes, removes ? "true" : "false");

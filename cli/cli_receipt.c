@@ -245,7 +245,7 @@ static int run_verify(struct cli_call *call)
 	    {"--deployment-key", &key, NULL}
         };
 	static struct authz_bundle_report report;
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 	struct cli_receipts file;
 	uint8_t key_space[32];
 	enum status status;
@@ -339,7 +339,7 @@ static int run_trim(struct cli_call *call)
 		                              target);
 	if (result != CLI_YES)
 		return result;
-	printf(call->json ? "{\"done\":true}\n" : "done\n");
+	cli_answer(call->json ? "{\"done\":true}\n" : "done\n");
 	return cli_finish(call, CLI_YES);
 }
 
@@ -476,7 +476,7 @@ void cli_receipt_out(struct cli_out *out, const struct authz_receipt *receipt)
 
 static void show_receipt(const struct cli_call *call, const struct authz_receipt *receipt)
 {
-	struct cli_out out = {.file = stdout, .lines = !call->json};
+	struct cli_out out = {.file = cli_answer_file(), .lines = !call->json};
 
 	cli_receipt_out(&out, receipt);
 	cli_out_line(&out);
@@ -579,18 +579,23 @@ static int run_status(struct cli_call *call)
 	struct cli_server_options options = {.server = NULL};
 	const struct cli_option table[] = {CLI_SERVER_OPTIONS(options)};
 	struct cli_server server;
+	struct cli_json_file answer;
 	unsigned status;
 	int result;
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
 		return CLI_USAGE;
+	if (call->count != 0)
+		return cli_usage(call, "takes no arguments");
 	result = cli_server_connect(&server, call, &options);
 	if (result == CLI_YES)
 		result = cli_server_http(&server, "GET", "/api/v1/status", NULL, bytes_of(NULL, 0),
 		                         &status);
+	if (result == CLI_YES)
+		result = cli_server_json(&server, &answer);
 	if (result != CLI_YES)
 		return result;
-	result = cli_server_show(&server, NULL);
+	result = cli_server_show(&server, &answer, NULL);
 	return cli_finish(call, result);
 }
 

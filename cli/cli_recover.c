@@ -112,12 +112,15 @@ static int run_accept(struct cli_call *call)
 	    "  - another machine that still runs on a newer copy is not stopped by this: see to "
 	    "it.\n"
 	    "It holds once: the start raises the TPM's boot counter.\n");
-	if (dry_run) {
+	if (dry_run)
 		printf("Nothing was written (--dry-run).\n");
-		return cli_finish(call, CLI_YES);
-	}
-	result = cli_approvals_write(call, path, &file);
-	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+	else
+		result = cli_approvals_write(call, path, &file);
+	if (result != CLI_YES)
+		return result;
+	if (call->json)
+		cli_answer("{\"written\":%s}\n", dry_run ? "false" : "true");
+	return cli_finish(call, CLI_YES);
 }
 
 const struct cli_command cli_recover_accept = {

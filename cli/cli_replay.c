@@ -262,7 +262,7 @@ static int run_replay(struct cli_call *call)
 		result = replay_file(call, call->arguments[i], counts);
 	if (result != CLI_YES)
 		return result;
-	printf(
+	cli_answer(
 	    call->json
 	        ? "{\"same\":%zu,\"different\":%zu,\"input_not_kept\":%zu,"
 	          "\"other_module\":%zu,\"other_engine\":%zu}\n"

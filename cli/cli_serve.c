@@ -514,8 +514,8 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 	if (stop_signal == 0 && result == CLI_YES && serve->dev)
 		result = cli_dev_prepare(call, serve);
 	if (stop_signal == 0 && result == CLI_YES) {
-		printf("ready\n");
-		fflush(stdout);
+		cli_answer(call->json ? "{\"ready\":true}\n" : "ready\n");
+		fflush(cli_answer_file());
 		cli_notify("READY=1\nSTATUS=serving");
 	}
 	if (result != CLI_YES)

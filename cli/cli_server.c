@@ -213,24 +213,28 @@ int cli_server_http(struct cli_server *server, const char *method, const char *p
 	return result;
 }
 
-int cli_server_show(const struct cli_server *server, const char *member)
+int cli_server_json(const struct cli_server *server, struct cli_json_file *ret_answer)
 {
-	struct cli_out out = {.file = stdout, .lines = true};
-	const struct cli_json_node *shown;
-	struct cli_json_file file;
 	char message[256];
 
+	if (cli_json_parse(buffer_bytes(&server->body), ret_answer, message, sizeof(message)) ==
+	    STATUS_OK)
+		return CLI_YES;
+	cli_complain(server->call, "the server's answer is no JSON: %s", message);
+	return CLI_UNSURE;
+}
+
+int cli_server_show(const struct cli_server *server, const struct cli_json_file *answer,
+                    const char *member)
+{
+	struct cli_out out = {.file = cli_answer_file(), .lines = true};
+	const struct cli_json_node *shown =
+	    member == NULL ? answer->root : cli_json_member(answer->root, member);
+
 	if (server->call->json) {
-		fwrite(server->body.data, 1, server->body.len, stdout);
-		putchar('\n');
+		cli_answer("%.*s\n", (int)server->body.len, (const char *)server->body.data);
 		return CLI_YES;
 	}
-	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
-	    STATUS_OK) {
-		cli_complain(server->call, "%s", message);
-		return CLI_UNSURE;
-	}
-	shown = member == NULL ? file.root : cli_json_member(file.root, member);
 	if (cli_json_is_object(shown))
 		cli_json_out(&out, shown);
 	else

@@ -62,9 +62,14 @@ void cli_server_close(struct cli_server *server);
 int cli_server_http(struct cli_server *server, const char *method, const char *path,
                     const char *token, struct bytes body, unsigned *ret_status);
 
-/* cli_server_show prints the last answer: as it came with --json, else its members, or those of its
- * `member` alone (NULL: all), as lines for people. */
-int cli_server_show(const struct cli_server *server, const char *member);
+/* cli_server_json parses the last answer, which the caller closes; CLI_UNSURE after complaining.
+ */
+int cli_server_json(const struct cli_server *server, struct cli_json_file *ret_answer);
+
+/* cli_server_show prints the last answer, which cli_server_json has parsed: as it came with --json,
+ * else its members, or those of its `member` alone (NULL: all), as lines for people. */
+int cli_server_show(const struct cli_server *server, const struct cli_json_file *answer,
+                    const char *member);
 
 /* cli_server_get_patient is a GET that is asked again for a while when the server has just begun.
  */

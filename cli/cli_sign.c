@@ -57,20 +57,16 @@ static int show_answer(struct cli_call *call, const struct cli_server *server)
 {
 	struct cli_json_file file;
 	struct bytes signature, verdict;
-	char message[256];
-	int result = CLI_YES;
+	int result = cli_server_json(server, &file);
 
-	if (cli_json_parse(buffer_bytes(&server->body), &file, message, sizeof(message)) !=
-	    STATUS_OK) {
-		cli_complain(call, "the answer is no JSON: %s", message);
-		return CLI_UNSURE;
-	}
+	if (result != CLI_YES)
+		return result;
 	/* A dry run that was decided is an answer, and its no is a clear no. */
 	if (cli_json_text(cli_json_member(file.root, "verdict"), &verdict) &&
 	    !bytes_equal(verdict, bytes_of_text("allow")))
 		result = CLI_NO;
 	if (call->json)
-		printf("%.*s\n", (int)server->body.len, (const char *)server->body.data);
+		cli_answer("%.*s\n", (int)server->body.len, (const char *)server->body.data);
 	else if (cli_json_text(cli_json_member(file.root, "signature"), &signature))
 		show_line("", signature);
 	else

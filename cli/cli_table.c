@@ -304,9 +304,9 @@ static void show(const struct fetch *fetch)
 		char table[BASE58_LEN(32) + 1] = "";
 
 		(void)!base58_encode(BYTES_OF_ARRAY(fetch->tables[i]), table, sizeof(table));
-		printf(fetch->call->json ? "{\"table\":\"%s\",\"entries\":%zu}\n"
-		                         : "%s %zu entries\n",
-		       table, fetch->found[i].count);
+		cli_answer(fetch->call->json ? "{\"table\":\"%s\",\"entries\":%zu}\n"
+		                             : "%s %zu entries\n",
+		           table, fetch->found[i].count);
 	}
 }
 

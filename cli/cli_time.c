@@ -41,7 +41,7 @@ static int show(const struct cli_call *call, const struct authz_time_answer *ans
 {
 	char low[CLI_TIME_TEXT_MAX], high[CLI_TIME_TEXT_MAX];
 	const char *state = call_time_word(answer->state);
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 
 	if (state == NULL ||
 	    (answer->source != AUTHZ_TIME_SYSTEM && answer->source != AUTHZ_TIME_SITE)) {

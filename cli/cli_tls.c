@@ -24,7 +24,6 @@ static int run_csr(struct cli_call *call)
 	const struct cli_option options[] = {CLI_SERVER_OPTIONS(where)};
 	struct cli_json_file file;
 	struct cli_server server;
-	char message[256];
 	unsigned status;
 	int result;
 
@@ -36,18 +35,12 @@ static int run_csr(struct cli_call *call)
 	if (result == CLI_YES)
 		result = cli_server_http(&server, "GET", "/api/v1/tls/request", NULL,
 		                         bytes_of(NULL, 0), &status);
-	if (result == CLI_YES && call->json) {
-		fwrite(server.body.data, 1, server.body.len, stdout);
-		putchar('\n');
-	} else if (result == CLI_YES) {
-		result = CLI_UNSURE;
-		if (cli_json_parse(buffer_bytes(&server.body), &file, message, sizeof(message)) !=
-		    STATUS_OK) {
-			cli_complain(call, "%s", message);
-		} else {
-			result = show_request(call, file.root);
-			cli_json_close(&file);
-		}
+	if (result == CLI_YES)
+		result = cli_server_json(&server, &file);
+	if (result == CLI_YES) {
+		result = call->json ? cli_server_show(&server, &file, NULL)
+		                    : show_request(call, file.root);
+		cli_json_close(&file);
 	}
 	cli_server_close(&server);
 	return cli_finish(call, result);

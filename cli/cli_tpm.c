@@ -34,7 +34,7 @@ static int run_key(struct cli_call *call)
 	SECRET_WIPE(key);
 	if (result != CLI_YES)
 		return result;
-	printf(call->json ? "{\"key\":\"%s\"}\n" : "%s\n", text);
+	cli_answer(call->json ? "{\"key\":\"%s\"}\n" : "%s\n", text);
 	return cli_finish(call, CLI_YES);
 }
 
@@ -191,6 +191,18 @@ static void show_plan(const struct plan *plan)
 	if (single)
 		printf("One person holds both keys (single operator): nothing stops that person "
 		       "from starting\nother software. Evidence says so.\n");
+}
+
+static void show_roots(const struct cli_call *call, const struct approval_manifest *manifest,
+                       bool written)
+{
+	char site[17], release[17];
+
+	cli_authority_text(manifest->site_root, site);
+	cli_authority_text(manifest->release_root, release);
+	if (call->json)
+		cli_answer("{\"site_root\":\"%s\",\"release_root\":\"%s\",\"written\":%s}\n", site,
+		           release, written ? "true" : "false");
 }
 
 /* ---- one person with all keys ---- */
@@ -436,12 +448,13 @@ static int run_provision(struct cli_call *call)
 	if (result != CLI_YES)
 		return result;
 	show_plan(&plan);
-	if (options.dry_run) {
+	if (!options.dry_run)
+		result = write_plan(&plan, options.out);
+	if (result != CLI_YES)
+		return result;
+	if (options.dry_run)
 		printf("Nothing was written (--dry-run).\n");
-		return cli_finish(call, CLI_YES);
-	}
-	result = write_plan(&plan, options.out);
-	if (result == CLI_YES)
+	else
 		printf(
 		    "Written: %s/genesis and %s/approvals. Start the machine on this folder once\n"
 		    "with start=genesis.%s\n",
@@ -449,7 +462,8 @@ static int run_provision(struct cli_call *call)
 		    plan.approvals.release_count == 0
 		        ? " Before that, approve image and firmware (claviger image approve)."
 		        : "");
-	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
+	show_roots(call, &plan.manifest, !options.dry_run);
+	return cli_finish(call, CLI_YES);
 }
 
 static enum status open_sealed(const struct keys_hpke_key *key, const char *label,
@@ -482,8 +496,9 @@ static int show_auths(const struct cli_call *call, const struct escrow *escrow,
 	}
 	hex_encode(bytes_of(auths, 32), owner);
 	hex_encode(bytes_of(auths + 32, 32), lockout);
-	printf(call->json ? "{\"owner\":\"%s\",\"lockout\":\"%s\"}\n" : "owner %s\nlockout %s\n",
-	       owner, lockout);
+	cli_answer(call->json ? "{\"owner\":\"%s\",\"lockout\":\"%s\"}\n"
+	                      : "owner %s\nlockout %s\n",
+	           owner, lockout);
 	SECRET_WIPE(auths);
 	SECRET_WIPE(owner);
 	SECRET_WIPE(lockout);

@@ -11,7 +11,7 @@
 
 static const char help[] =
     "Reads base64, one transaction (wire form), message or off-chain message a line, from FILE\n"
-    "or standard input, and writes one JSON object a line: exactly what the bytes say. Bytes\n"
+    "or standard input, and writes JSON lines, one object each: exactly what the bytes say. Bytes\n"
     "that are no transaction, or have a second reading, give {\"error\":{code,offset,message}}\n"
     "and exit status 1 at the end; the other lines are decoded all the same.\n"
     "\n"
@@ -288,7 +288,7 @@ static void decode_lines(struct decoding *d, FILE *input)
 		len = 0;
 		/* Someone who asks and waits gets each answer at once. */
 		if (input == stdin)
-			fflush(stdout);
+			fflush(cli_answer_file());
 	}
 	if (len > 0)
 		decode_line(d, bytes_of(line, len), len <= sizeof(line));
@@ -332,7 +332,7 @@ static decode_fn *find_kind(const char *name)
 
 static int run_decode(struct cli_call *call)
 {
-	struct decoding d = {.out = {.file = stdout}};
+	struct decoding d = {.out = {.file = cli_answer_file()}};
 	struct cli_tables tables = {0};
 	const char *path = NULL, *kind = NULL;
 	const struct cli_option options[] = {

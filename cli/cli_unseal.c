@@ -158,8 +158,11 @@ static int give(const struct cli_call *call, const char *where, const struct wai
 		usleep(PAUSE_US);
 		result = ask_what(call, where, &now, &gone);
 		if (gone) {
-			printf("given; the health listener answers no more: the machine's log says "
-			       "how it went on\n");
+			cli_answer(
+			    call->json
+			        ? "{\"given\":true,\"goes_on\":null}\n"
+			        : "given; the health listener answers no more: the machine's "
+			          "log says how it went on\n");
 			return cli_finish(call, CLI_YES);
 		}
 		if (result != CLI_YES)
@@ -178,7 +181,8 @@ static int give(const struct cli_call *call, const char *where, const struct wai
 		}
 		if (i < 4)
 			continue; /* it may be asking again just now */
-		printf("given; the machine goes on\n");
+		cli_answer(call->json ? "{\"given\":true,\"goes_on\":true}\n"
+		                      : "given; the machine goes on\n");
 		return cli_finish(call, CLI_YES);
 	}
 	if (result == CLI_YES)
@@ -224,6 +228,19 @@ static int show_waits(const struct cli_call *call, const struct waits *waits, co
 	             "between",
 	             name);
 	return CLI_NO;
+}
+
+static int show_dry_run(const struct cli_call *call, const struct waits *waits)
+{
+	char value[HEX_LEN(32) + 1], genesis[HEX_LEN(32) + 1];
+
+	hex_encode(BYTES_OF_ARRAY(waits->value), value);
+	hex_encode(BYTES_OF_ARRAY(waits->genesis), genesis);
+	cli_answer(call->json
+	               ? "{\"given\":false,\"asks\":\"%s\",\"value\":\"%s\",\"genesis\":\"%s\"}\n"
+	               : "Nothing was given (--dry-run).\n",
+	           waits->asks, value, genesis);
+	return cli_finish(call, CLI_YES);
 }
 
 /* is_expecting: only a dry run goes without --expect; it has 64 hex digits. */
@@ -280,10 +297,8 @@ static int run_approve(struct cli_call *call)
 	approval_unseal_digest(waits.value, waits.genesis, digest);
 	result = keys_p256_sign(&key, digest, signature) == STATUS_OK ? CLI_YES : CLI_UNSURE;
 	SECRET_WIPE(key);
-	if (result == CLI_YES && dry_run) {
-		printf("Nothing was given (--dry-run).\n");
-		return cli_finish(call, CLI_YES);
-	}
+	if (result == CLI_YES && dry_run)
+		return show_dry_run(call, &waits);
 	return result == CLI_YES
 	           ? give(call, where, &waits, BYTES_OF_ARRAY(signature), approver - 1)
 	           : result;
@@ -332,10 +347,8 @@ static int run_share(struct cli_call *call)
 		cli_complain(call, "the machine's key is none");
 		return CLI_NO;
 	}
-	if (dry_run) {
-		printf("Nothing was given (--dry-run).\n");
-		return cli_finish(call, CLI_YES);
-	}
+	if (dry_run)
+		return show_dry_run(call, &waits);
 	return give(call, where, &waits, buffer_bytes(&sealed), 0);
 }
 

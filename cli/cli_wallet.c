@@ -95,7 +95,7 @@ static int take_keys(struct cli_call *call, const char *first, struct cli_birth 
 
 static void show_birth(const struct authz_birth *birth, const char *name)
 {
-	struct cli_out out = {.file = stdout};
+	struct cli_out out = {.file = cli_answer_file()};
 
 	cli_out_open(&out, '{');
 	cli_out_name(&out, "name");
@@ -308,7 +308,7 @@ void cli_wallet_out(struct cli_out *out, const struct authz_wallet_record *walle
 
 static void show_wallet(const struct cli_call *call, const struct authz_wallet_record *wallet)
 {
-	struct cli_out out = {.file = stdout, .lines = !call->json};
+	struct cli_out out = {.file = cli_answer_file(), .lines = !call->json};
 
 	cli_wallet_out(&out, wallet);
 	cli_out_line(&out);
@@ -450,8 +450,8 @@ static int freeze(struct cli_call *call, bool on)
 	SECRET_WIPE(second.key);
 	if (result != CLI_YES || change.waits)
 		return result;
-	printf(call->json ? "{\"frozen\":%s}\n" : "%s\n",
-	       call->json ? (on ? "true" : "false") : (on ? "frozen" : "unfrozen"));
+	cli_answer(call->json ? "{\"frozen\":%s}\n" : "%s\n",
+	           call->json ? (on ? "true" : "false") : (on ? "frozen" : "unfrozen"));
 	return cli_finish(call, CLI_YES);
 }
 
@@ -496,6 +496,7 @@ const struct cli_command cli_wallet_list = {
     .arguments = "--key USER.json",
     .sentence = "list the wallets of a user key",
     .run = run_list,
+    .help = "With --json as JSON lines, a wallet each.\n",
 };
 
 const struct cli_command cli_wallet_show = {

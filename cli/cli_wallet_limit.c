@@ -162,8 +162,8 @@ static int run_limit(struct cli_call *call)
 	SECRET_WIPE(command.second.key);
 	if (result != CLI_YES || command.change.waits)
 		return result;
-	printf(call->json ? "{\"limits\":%zu}\n" : "the wallet's limits are set: %zu\n",
-	       body->limit_count);
+	cli_answer(call->json ? "{\"limits\":%zu}\n" : "the wallet's limits are set: %zu\n",
+	           body->limit_count);
 	return cli_finish(call, CLI_YES);
 }
 

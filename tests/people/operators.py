@@ -322,7 +322,7 @@ def what_would_not_start(signer):
 def a_bridge_that_talks_to_the_terminal(signer, folder):
     """What a taken-over bridge says is shown, and obeyed by no terminal."""
     evil = "\x1b[2J\x1b]0;owned\x07\x9b31m\r\n\u202e\x00fake"
-    asked = []
+    asked, junk = [], []
 
     class Evil(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -343,7 +343,7 @@ def a_bridge_that_talks_to_the_terminal(signer, folder):
                 self.answer(422, {"code": evil, "detail": evil})
 
         def answer(self, status, said):
-            body = json.dumps(said).encode()
+            body = junk[0] if junk else json.dumps(said).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
@@ -373,10 +373,15 @@ def a_bridge_that_talks_to_the_terminal(signer, folder):
                         (1, sign)):
         done = subprocess.run([os.path.join(BUILD, "bin/claviger"), *words, "--ca", certificate_file], capture_output=True, timeout=60)
         said, which = done.stdout + done.stderr, "%s %s %s" % (*words[:2], words[-1])
-        expect(which + " shows it", done.returncode == code and b"owned" in said, said)
+        expect(which + " shows it, as escapes", done.returncode == code and rb"\u001b[2J" in said and b"owned" in said, said)
         expect(which + " hands nothing on to the terminal", all(byte == 10 or 32 <= byte < 127 for byte in said), said)
         expect(which + " shows it as no line of its own", re.search(rb"^\\u202e", said, re.M) is None, said)
     expect("all were asked for, and again what was refused for load", len(asked) == 7, asked)
+    junk.append(evil.encode())
+    for words in (("status", *api), ("machine", "status", *door), ("tls", "csr", *api)):
+        done = subprocess.run([os.path.join(BUILD, "bin/claviger"), *words, "--json", "--ca", certificate_file], capture_output=True,
+                              timeout=60)
+        expect("%s: what is no JSON is no answer for a program" % words[0], done.returncode == 3 and done.stdout == b"", done)
     server.shutdown()
 
 

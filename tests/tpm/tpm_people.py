@@ -39,6 +39,10 @@ class Site:
                               text=True)
         expect(" ".join(words[:3]) + " gives %d" % wanted, done.returncode == wanted,
                "%d %s %s" % (done.returncode, done.stdout, done.stderr))
+        if "--json" in words:
+            said = json.loads(done.stdout or "{}")
+            expect("%s: one JSON value, or nothing" % " ".join(words[:2]), (said == {}) == (wanted != 0), done.stdout)
+            expect("and what it did", said.get("given", True) is ("--dry-run" not in words), said)
         return done.stdout + done.stderr
 
     def path(self, name):
@@ -92,7 +96,7 @@ def attended(site):
     def approve(system, key, wanted=0, nonce=None):
         if nonce is None:
             nonce = waits_value(system)
-        return site.claviger("tpm", "approve", "--key", site.path(key), "--health",
+        return site.claviger("tpm", "approve", "--json", "--key", site.path(key), "--health",
                              "127.0.0.1:%d" % system.health, "--expect", nonce, wanted=wanted)
 
     tpm.power_on()
@@ -218,7 +222,7 @@ def lost(site):
     expect("the log names the key", asks and asks["key"] == named)
 
     def share(key, *words, wanted=0, escrow=os.path.join(backup, "escrow"), health=None):
-        return site.claviger("recover", "share", "--escrow", escrow, "--key", key, "--health",
+        return site.claviger("recover", "share", "--json", "--escrow", escrow, "--key", key, "--health",
                              "127.0.0.1:%d" % (health or system.health), *words, wanted=wanted)
 
     share(os.path.join(state, "escrow.json"), "--expect", named, wanted=1)

@@ -130,10 +130,10 @@ static void put_words(const struct attest_report *r)
 	line("deployment key", BYTES_OF_ARRAY(node->deployment_key));
 	printf("%-16s%llu, %s\n", "boot", (unsigned long long)node->boot,
 	       node->mode == AUTHZ_MODE_APPLIANCE ? "appliance" : "workstation");
-	clean("says it is", node->release);
-	line("AK", BYTES_OF_ARRAY(r->ak.name));
-	line("authority", BYTES_OF_ARRAY(r->authority.key));
-	line("signer", BYTES_OF_ARRAY(r->signer.key));
+	clean("says it runs", node->release);
+	line("TPM's key (AK)", BYTES_OF_ARRAY(r->ak.name));
+	line("authority key", BYTES_OF_ARRAY(r->authority.key));
+	line("signer key", BYTES_OF_ARRAY(r->signer.key));
 	line("genesis", BYTES_OF_ARRAY(node->genesis));
 	line("share", BYTES_OF_ARRAY(node->share));
 	clean("operators",
@@ -168,7 +168,7 @@ static void put_words(const struct attest_report *r)
 		line("nonce", BYTES_OF_ARRAY(r->evidence.proof.nonce));
 	if (r->evidence.has_beacon) {
 		clean("younger than", r->evidence.beacon_value);
-		clean("of", r->evidence.beacon_source);
+		clean("of the beacon", r->evidence.beacon_source);
 	}
 }
 

@@ -366,6 +366,7 @@ int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, 
 	static const uint8_t none[32];
 	struct call_wallet wanted;
 	struct bytes answer;
+	char absent[256];
 	int result;
 
 	if (call_wallet_parse(bytes_of_text(text), &wanted) != STATUS_OK)
@@ -373,13 +374,16 @@ int cli_wallet_find(struct cli_server *server, const struct keys_sign_key *key, 
 	/* The signer finds a wallet by its id, its address, or the hash of its name. */
 	if (wanted.kind == CALL_WALLET_NAME)
 		keys_sha256_label("claviger/name/v1", wanted.name, wanted.key);
+	snprintf(absent, sizeof(absent), "this key has no wallet %s", text);
+	server->absent = absent;
 	result = cli_query(server, key, AUTHZ_QUERY_WALLET, wanted.key, none, &answer);
+	server->absent = NULL;
 	if (result == CLI_YES && authz_wallet_take(answer, ret_wallet) != STATUS_OK)
 		result = CLI_UNSURE;
 	/* An operator may look at any by its id; a name or address means one of the user's own. */
-	if (result == CLI_YES && wanted.kind != CALL_WALLET_ID && !is_own(ret_wallet, key))
-		result = CLI_NO;
-	if (result == CLI_NO)
-		cli_complain(server->call, "this key has no wallet %s", text);
+	if (result == CLI_YES && wanted.kind != CALL_WALLET_ID && !is_own(ret_wallet, key)) {
+		cli_complain(server->call, "%s", absent);
+		return CLI_NO;
+	}
 	return result;
 }

@@ -11,6 +11,8 @@
 #include "cli_home.h"
 #include "cli_json.h"
 #include "cli_out.h"
+#include "cli_serve.h"
+#include "keys.h"
 
 #define CONFIG_FILE_MAX (64u * 1024)
 #define VALUE_MAX       CLI_PATH_MAX
@@ -390,6 +392,7 @@ static void show_settings(const struct cli_call *call)
 
 static int run_check(struct cli_call *call)
 {
+	static struct cli_serve serve;
 	char message[512];
 	int result;
 
@@ -413,6 +416,9 @@ static int run_check(struct cli_call *call)
 	for (enum cli_setting i = 0; i < CLI_SETTING_COUNT; i++)
 		if (cli_config_judge(call, i, NULL) != CLI_YES)
 			return CLI_NO;
+	keys_open();
+	if (cli_serve_relying(call, &serve) != CLI_YES)
+		return CLI_NO;
 	show_settings(call);
 	return cli_finish(call, CLI_YES);
 }

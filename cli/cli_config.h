@@ -50,4 +50,8 @@ int cli_config_judge(const struct cli_call *call, enum cli_setting setting, cons
 /* cli_config_expected says what a value of the setting must be; NULL: this one is. */
 const char *cli_config_expected(enum cli_setting setting, const char *value);
 
+/* cli_config_relying judges rp_id and origins together, as the signer does at its start; NULL: they
+ * are good. */
+const char *cli_config_relying(const char *rp_id, const char *origins);
+
 #endif

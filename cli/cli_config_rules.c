@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "authz_passkey.h"
 #include "base_encode.h"
 #include "cli_config.h"
 #include "cli_serve.h"
@@ -101,6 +102,18 @@ static const struct {
 };
 
 _Static_assert(NAMES_MAX == 14 && SITE_TIME_KEYS_MAX == 7 && SITE_OPERATORS_MAX == 8, "the words");
+
+const char *cli_config_relying(const char *rp_id, const char *origins)
+{
+	struct authz_relying relying;
+
+	if (strlen(origins) <= LIST_MAX &&
+	    authz_relying_take(bytes_of_text(rp_id), bytes_of_text(origins), &relying) == STATUS_OK)
+		return NULL;
+	_Static_assert(AUTHZ_ORIGINS_MAX == 8, "the words");
+	return "a domain in lower case, and at most 8 pages https://DOMAIN[:PORT] of it or below "
+	       "it, as browsers write them";
+}
 
 const char *cli_config_expected(enum cli_setting setting, const char *value)
 {

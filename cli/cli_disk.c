@@ -12,6 +12,7 @@
 #include "base_encode.h"
 #include "cli_authority.h"
 #include "cli_commands.h"
+#include "cli_config.h"
 #include "cli_disk.h"
 #include "cli_file.h"
 #include "cli_pem.h"
@@ -92,8 +93,8 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
                       struct site_manifest *m)
 {
 	const char *names = o->names, *operators = o->operators, *machines = o->machines,
-	           *origins = o->origins, *time_keys = o->time_keys;
-	char word[192];
+	           *origins = o->origins, *time_keys = o->time_keys, *expected;
+	char word[192], origin_list[SITE_TEXT_MAX];
 	size_t names_len = 0;
 
 	while (next_word(&names, word, sizeof(word))) {
@@ -131,6 +132,14 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
 	if (o->rp_id != NULL && strlen(o->rp_id) > SITE_NAME_MAX)
 		return cli_usage(call, "--rp-id takes at most %u bytes", SITE_NAME_MAX);
 	snprintf(m->rp_id, sizeof(m->rp_id), "%.63s", o->rp_id != NULL ? o->rp_id : "");
+	/* What is not said is as in proc/topology.def. A signer that refuses them does not start.
+	 */
+	site_origins(m, origin_list);
+	expected =
+	    cli_config_relying(m->rp_id[0] != '\0' ? m->rp_id : "localhost",
+	                       m->origin_count != 0 ? origin_list : "https://localhost:8200");
+	if (expected != NULL)
+		return cli_usage(call, "--rp-id and --origins: expected %s", expected);
 	while (next_word(&machines, word, sizeof(word))) {
 		struct buffer hash = {m->machines[m->machine_count], 32, 0};
 

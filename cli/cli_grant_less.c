@@ -106,6 +106,7 @@ struct less {
 	struct cli_server server;
 	struct cli_change change;
 	struct authz_submit_answer answer;
+	char absent[512];
 };
 
 /* Reads what both commands take, and finds the wallet. */
@@ -134,6 +135,10 @@ static int begin(struct cli_call *call, struct less *less, uint8_t action)
 	if (result == CLI_YES)
 		result =
 		    cli_wallet_find(&less->server, &less->key, less->wallet_name, &less->wallet);
+	snprintf(less->absent, sizeof(less->absent),
+	         "wallet %s has no grant %s (claviger grant list shows those that it has)",
+	         less->wallet_name, call->arguments[0]);
+	less->server.absent = less->absent;
 	if (result == CLI_YES)
 		result = cli_second_take(call, &less->second);
 	if (result == CLI_YES)

@@ -540,7 +540,7 @@ static int run_decision(struct cli_call *call)
 	};
 	static struct authz_receipt receipt;
 	static uint8_t space[AUTHZ_RECEIPT_MAX];
-	struct buffer encoded = BUFFER_OF_ARRAY(space);
+	struct buffer encoded = BUFFER_OF_ARRAY(space), asked = {(uint8_t[32]){0}, 32, 0};
 	char token[LIMIT_TOKEN_MAX + 1], path[256], error[128];
 	struct cli_json_file file;
 	struct cli_server server;
@@ -552,6 +552,11 @@ static int run_decision(struct cli_call *call)
 		return CLI_USAGE;
 	if (call->count != 0 || token_file == NULL || (message == NULL) == (id == NULL))
 		return cli_usage(call, "needs --token-file, and --message HASH or --id DECISION");
+	if (hex_decode(bytes_of_text(message != NULL ? message : id), &asked) != STATUS_OK ||
+	    asked.len != 32)
+		return cli_usage(call, "%s takes 64 hex digits, not %s",
+		                 message != NULL ? "--message" : "--id",
+		                 message != NULL ? message : id);
 	snprintf(path, sizeof(path), "/api/v1/decisions/%.64s", message != NULL ? message : id);
 	result = cli_token_read(call, token_file, token);
 	if (result == CLI_YES)

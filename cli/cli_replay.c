@@ -32,6 +32,7 @@ enum replay {
 	REPLAY_SAME,
 	REPLAY_DIFFERS,
 	REPLAY_NOT_KEPT,
+	REPLAY_NO_MODULE, /* none was asked: a freeze, a hand-over of the key, no grant */
 	REPLAY_OTHER_MODULE,
 	REPLAY_OTHER_ENGINE,
 	REPLAY_KINDS
@@ -194,12 +195,25 @@ static bool same_decision(const struct authz_receipt *receipt, const struct auth
 	return tried->result != CALL_RESULT_POLICY_DENIED;
 }
 
+static bool asked_module(const struct authz_receipt *receipt)
+{
+	static const uint8_t none[32];
+
+	for (size_t i = 0; i < receipt->tried_count; i++)
+		if (memcmp(receipt->tried[i].request_hash, none, sizeof(none)) != 0)
+			return true;
+	return false;
+}
+
 static enum replay replay_one(const struct cli_call *call, const struct authz_receipt *receipt,
                               const struct cli_input *inputs, size_t input_count)
 {
 	struct bytes request;
 	const struct authz_tried *tried = cli_receipt_tried(receipt, inputs, input_count, &request);
 	enum replay replay;
+
+	if (!asked_module(receipt))
+		return request.len != 0 ? REPLAY_DIFFERS : REPLAY_NO_MODULE;
 
 	if (tried == NULL) /* what was kept is not what was asked, or nothing was */
 		return request.len != 0 ? REPLAY_DIFFERS : REPLAY_NOT_KEPT;
@@ -262,14 +276,14 @@ static int run_replay(struct cli_call *call)
 		result = replay_file(call, call->arguments[i], counts);
 	if (result != CLI_YES)
 		return result;
-	cli_answer(
-	    call->json
-	        ? "{\"same\":%zu,\"different\":%zu,\"input_not_kept\":%zu,"
-	          "\"other_module\":%zu,\"other_engine\":%zu}\n"
-	        : "%zu the same, %zu different, %zu input not kept, %zu of another module, %zu of "
-	          "another engine\n",
-	    counts[REPLAY_SAME], counts[REPLAY_DIFFERS], counts[REPLAY_NOT_KEPT],
-	    counts[REPLAY_OTHER_MODULE], counts[REPLAY_OTHER_ENGINE]);
+	cli_answer(call->json ? "{\"same\":%zu,\"different\":%zu,\"input_not_kept\":%zu,"
+	                        "\"no_module\":%zu,\"other_module\":%zu,\"other_engine\":%zu}\n"
+	                      : "%zu the same, %zu different, %zu input not kept, %zu without a "
+	                        "module, %zu of another module, %zu of "
+	                        "another engine\n",
+	           counts[REPLAY_SAME], counts[REPLAY_DIFFERS], counts[REPLAY_NOT_KEPT],
+	           counts[REPLAY_NO_MODULE], counts[REPLAY_OTHER_MODULE],
+	           counts[REPLAY_OTHER_ENGINE]);
 	if (counts[REPLAY_DIFFERS] != 0)
 		return cli_finish(call, CLI_NO);
 	return cli_finish(call, counts[REPLAY_SAME] != 0 ? CLI_YES : CLI_UNSURE);

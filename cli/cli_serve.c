@@ -426,24 +426,22 @@ static int find_genesis(const struct cli_call *call, const char *path, bool *ret
 	return CLI_YES;
 }
 
-/* Where passkeys may be used: the page that this bridge serves, unless something else is said. */
-static int choose_relying(const struct cli_call *call, struct cli_serve *serve)
+int cli_serve_relying(const struct cli_call *call, struct cli_serve *serve)
 {
-	const char *port = strrchr(serve->listen, ':');
-	struct authz_relying relying;
+	const char *port, *expected;
 
+	serve->listen = cli_config_choose(CLI_SERVE_LISTEN, serve->listen, DEFAULT_LISTEN);
+	port = strrchr(serve->listen, ':');
 	serve->rp_id = cli_config_choose(CLI_SERVE_RP_ID, serve->rp_id, "localhost");
 	snprintf(serve->origins_space, sizeof(serve->origins_space), "https://%.253s%.8s",
 	         serve->rp_id, port != NULL && strcmp(port, ":443") != 0 ? port : "");
 	serve->origins = cli_config_choose(CLI_SERVE_ORIGINS, serve->origins, serve->origins_space);
-	if (strlen(serve->origins) <= LIST_MAX &&
-	    authz_relying_take(bytes_of_text(serve->rp_id), bytes_of_text(serve->origins),
-	                       &relying) == STATUS_OK)
+	expected = cli_config_relying(serve->rp_id, serve->origins);
+	if (expected == NULL)
 		return CLI_YES;
-	return cli_usage(call,
-	                 "--rp-id %s, --origins %s: expected a domain in lower case, and at most "
-	                 "%d pages https://DOMAIN[:PORT] of it or below it, as browsers write them",
-	                 serve->rp_id, serve->origins, AUTHZ_ORIGINS_MAX);
+	cli_complain(call, "rp_id %s, origins %s: expected %s", serve->rp_id, serve->origins,
+	             expected);
+	return CLI_USAGE;
 }
 
 static int run_signer(const struct cli_call *call, struct cli_serve *serve)
@@ -464,7 +462,7 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 	if (result == CLI_YES && serve->operator_listen != NULL)
 		result = check_address(call, "--operator-listen", serve->operator_listen);
 	if (result == CLI_YES)
-		result = choose_relying(call, serve);
+		result = cli_serve_relying(call, serve);
 	if (result == CLI_YES)
 		result = find_operator(call, serve->state, operators);
 	if (result != CLI_YES)

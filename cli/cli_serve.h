@@ -23,6 +23,10 @@ struct cli_serve {
 	char listen_space[64], metrics_space[64], origins_space[512];
 };
 
+/* cli_serve_relying chooses where passkeys may be used: the page that the bridge serves at
+ * serve->listen, unless something else is said; CLI_USAGE after complaining. */
+int cli_serve_relying(const struct cli_call *call, struct cli_serve *serve);
+
 /* cli_serve_address reads ADDRESS:PORT, IPv6 in brackets; false when it is none. */
 bool cli_serve_address(const char *text, struct sockaddr_storage *ret_address, socklen_t *ret_len);
 

@@ -358,11 +358,13 @@ static void show_refusal(const struct cli_server *server, struct bytes payload)
 {
 	struct bytes code, text;
 
-	if (authz_refusal_take(payload, &code, &text) == STATUS_OK)
+	if (authz_refusal_take(payload, &code, &text) != STATUS_OK)
+		cli_complain(server->call, "refused without a reason");
+	else if (server->absent != NULL && bytes_equal(code, bytes_of_text("not_found")))
+		cli_complain(server->call, "%s", server->absent);
+	else
 		cli_complain(server->call, "%.*s: %.*s", (int)code.len, (const char *)code.data,
 		             (int)text.len, (const char *)text.data);
-	else
-		cli_complain(server->call, "refused without a reason");
 }
 
 /* ask makes one attempt; with `may_wait` a refusal for load is only told by *ret_busy. */

@@ -45,6 +45,8 @@ struct cli_server {
 	struct buffer body;  /* of the last HTTP answer */
 	struct buffer plain; /* of the last sealed answer */
 	struct buffer sealed, scratch;
+	/* Said in place of a refusal with the code not_found, which names nothing; NULL: that. */
+	const char *absent;
 };
 
 /* cli_server_connect only connects (sign, status); cli_server_open also asks for

@@ -15,6 +15,8 @@
 /* Base64 with the white space of files around it. */
 static int read_input(struct cli_call *call, const char *path, struct buffer *ret_text)
 {
+	static uint8_t space[INPUT_MAX];
+	struct buffer decoded;
 	char message[256];
 	size_t kept = 0;
 
@@ -26,10 +28,12 @@ static int read_input(struct cli_call *call, const char *path, struct buffer *re
 		if (strchr(" \t\r\n", ret_text->data[i]) == NULL)
 			ret_text->data[kept++] = ret_text->data[i];
 	ret_text->len = kept;
-	if (kept == 0 || memchr(ret_text->data, '"', kept) != NULL ||
-	    memchr(ret_text->data, '\\', kept) != NULL)
-		return cli_usage(call, "%s holds no base64 text", path);
-	return CLI_YES;
+	decoded = BUFFER_OF_ARRAY(space);
+	if (kept != 0 && base64_decode(buffer_bytes(ret_text), &decoded) == STATUS_OK)
+		return CLI_YES;
+	cli_complain(call, "%s %s", path,
+	             kept == 0 ? "is empty; base64 is expected" : "is not base64");
+	return CLI_NO;
 }
 
 static void show_line(const char *before, struct bytes text)

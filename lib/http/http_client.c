@@ -194,10 +194,18 @@ static enum status open_client(const char *host, const char *port, const char *c
 	/* A pin may be a server's own certificate that a CA signed. */
 	X509_STORE_set_flags(SSL_CTX_get_cert_store(client->context), X509_V_FLAG_PARTIAL_CHAIN);
 	if (SSL_CTX_load_verify_locations(client->context, ca_file, NULL) != 1) {
+		FILE *file = fopen(ca_file, "rb");
+		int c = file != NULL ? fgetc(file) : EOF; /* a folder opens, and cannot be read */
+		const char *why = file == NULL || (c == EOF && ferror(file))
+		                      ? strerror(errno)
+		                      : "no certificate in PEM is in it";
+
+		if (file != NULL)
+			fclose(file);
 		http_client_close(client);
 		return fail(ret_error, STATUS_IO,
-		            "cannot read the CA file %s: name the server's ca.pem with --ca",
-		            ca_file);
+		            "cannot take the CA file %s: %s; name the server's ca.pem with --ca",
+		            ca_file, why);
 	}
 	if (seed != NULL && !identify(client, seed)) {
 		http_client_close(client);

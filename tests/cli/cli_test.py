@@ -462,7 +462,23 @@ def test_a_value_that_no_signer_takes_is_refused_with_its_place():
                 if not is_good:
                     code, out, error = claviger("serve", "--state", FOLDER + "/state", **{variable: str(value)})
                     expect("serve with it", code == 2 and said in error and '"process"' not in error, error)
-    expect("cases", cases >= 45, cases)
+    for rp_id, origins, is_good in (
+            ("a.example", None, True), ("A.example", None, False), ("a..example", None, False),
+            ("a.example", "https://x.a.example,https://a.example:8443", True), ("a.example", "https://b.example", False),
+            ("a.example", "http://a.example", False), ("a.example", "https://a.example:443", False), (None, "https://a.example", False)):
+        cases += 1
+        text = "[serve]\n" + ("rp_id = %s\n" % json.dumps(rp_id) if rp_id else "") + ("origins = %s\n" % json.dumps(origins) if origins else "")
+        code, out, error = claviger("config", "check", write("value.toml", text))
+        expect("passkeys of %s at %s in the file" % (rp_id, origins), code == (0 if is_good else 1) and (is_good or (
+            out == "" and "expected a domain in lower case" in error)), error)
+        words = [word for name, value in (("--rp-id", rp_id), ("--origins", origins)) if value for word in (name, value)]
+        code, out, error = claviger("image", "disk", "--size", "1", *words, FOLDER + "/disk")
+        expect("and of an appliance, whose page is another one", code == 2 and
+               ("expected a domain in lower case" in error) == (not is_good or not origins), error)
+        if not is_good:
+            code, out, error = claviger("serve", "--state", FOLDER + "/state", *words)
+            expect("serve with it", code == 2 and "expected a domain in lower case" in error and '"process"' not in error, error)
+    expect("cases", cases >= 53, cases)
 
 
 def test_the_file_starts_a_signer_whose_certificate_has_its_names():

@@ -230,7 +230,18 @@ def change_everything(tool, operator):
     wallet = ("--wallet", "w", *token, "--out")
     tool("receipt export", *wallet, "receipts")
     tool("receipt verify", "receipts")
-    tool("receipt replay", "receipts", "--module", "transfer.wasm")
+    for command in ("wallet freeze", "wallet unfreeze"):
+        tool(command, "w", *user)
+        done = tool.run("sign", *sign)
+        expect("a frozen wallet signs nothing", (done.returncode == 0) == (command == "wallet unfreeze"), done.stderr)
+    for i in range(40):  # a receipt may take a second to be there
+        tool("receipt export", *wallet, "later%d" % i)
+        replayed = tool("receipt replay", "later%d" % i, "--module", "transfer.wasm")
+        if replayed["no_module"] + replayed["input_not_kept"] != 0 and replayed["same"] >= 2:
+            break
+        time.sleep(0.25)
+    expect("what asked no module is no input that was not kept", replayed == {
+        "same": 2, "different": 0, "input_not_kept": 0, "no_module": 1, "other_module": 0, "other_engine": 0}, replayed)
     tool("audit export", *wallet, "audit", "--key", "user.json")
     tool("audit verify", "audit")
     message = hashlib.sha256(base64.b64decode(open(tool.folder + "/tx.b64", encoding="ascii").read())[65:]).hexdigest()
@@ -245,9 +256,29 @@ def change_everything(tool, operator):
     tool("grant revoke", grant, "--wallet", "w", "--key", "user.json")
     tool("policy unused", *operator)
     tool("policy unused", *operator, "--remove")
-    for command in ("wallet freeze", "wallet unfreeze"):
-        tool(command, "w", *user)
     tool("wallet limit", "w", *user, "--cap", "lamports:24h:5000000")
+
+
+def say_what_is_wrong(tool):
+    """B12: what was named wrongly is named in the answer, once, and what there is to do."""
+    token, none = ("--token-file", tool.folder + "/home/clients/bot.token"), "ab" * 32
+    sign = ("sign", "--wallet", "w", *token, "--transaction")
+    user = ("--wallet", "w", "--key", "user.json")
+    for words, status, said in (
+            (("wallet", "show", "nope", "--key", "user.json"), 1, "this key has no wallet nope"),
+            (("grant", "revoke", none, *user), 1, "wallet w has no grant %s (claviger grant list" % none),
+            (("grant", "limit", none, *user, "--cap", "uses:total:1"), 1, "wallet w has no grant %s (claviger grant list" % none),
+            (("decision", "show", *token, "--id", "zz"), 2, "--id takes 64 hex digits, not zz"),
+            (("decision", "show", *token, "--message", none + "0"), 2, "--message takes 64 hex digits, not " + none + "0"),
+            ((*sign, tool.write("no.b64", "AAA=BBB")), 1, "no.b64 is not base64"),
+            ((*sign, tool.write("none.b64", "\n")), 1, "none.b64 is empty; base64 is expected"),
+            (("status", "--ca", "no.b64"), 3, "cannot take the CA file no.b64: no certificate in PEM is in it"),
+            (("status", "--ca", tool.folder), 3, "cannot take the CA file %s: Is a directory" % tool.folder),
+            (("status", "--ca", "none"), 3, "cannot take the CA file none: No such file or directory")):
+        done = tool.run(*words)
+        lines = [line for line in done.stderr.splitlines() if line.startswith("claviger ")]
+        expect("%s is told: %s" % (" ".join(words[:2]), said), done.returncode == status and done.stdout == "" and
+               len(lines) == 1 and said in lines[0] and "not_found" not in lines[0], (done.returncode, done.stderr))
 
 
 def change_factors(tool):
@@ -334,6 +365,7 @@ def with_signer(tool, operator, door):
     for command in ("machine status", "machine log"):
         tool(command, *door)
     change_everything(tool, operator)
+    say_what_is_wrong(tool)
     change_factors(tool)
     look_at_the_machine(tool, operator, door)
     for command in ("machine restart", "machine off"):

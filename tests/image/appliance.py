@@ -256,7 +256,8 @@ def settle(world):
             ("the same serial", owner.manifest(owner.path("m1"), "--serial", now), "serial"),
             ("an operator more", owner.manifest(owner.path("m2"), "--serial", after, operators=owner.operator + "," + another),
              "an operator more"),
-            ("passkeys elsewhere", owner.manifest(owner.path("m3"), "--serial", after, "--rp-id", "evil.example"),
+            ("passkeys elsewhere", owner.manifest(owner.path("m3"), "--serial", after, "--rp-id", "evil.example",
+                                                  "--origins", "https://evil.example"),
              "at the machine only"),
             ("another site's", owner.manifest(owner.path("m4"), "--serial", after, site="no-site"), "another site"),
             ("no manifest", owner.path("operator.json"), "malformed")):

@@ -718,7 +718,7 @@ static int verify_wallet(const struct seen *seen, struct totals *totals)
 	totals->receipts += report.chain.count;
 	totals->allowed += report.allowed;
 	totals->unknown += seen->unknown_grants;
-	totals->exports += report.exports;
+	totals->exports += history.exports.count;
 	totals->unfinished += history.unfinished;
 	totals->whole += memcmp(report.chain.first_previous, none, 32) == 0;
 	return CLI_YES;

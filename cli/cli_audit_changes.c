@@ -144,7 +144,11 @@ static const char *check_receipt(struct walk *walk, struct bytes bytes)
 	while (text == NULL && memcmp(receipt.authority, walk->history->authority, 32) != 0)
 		text = step(walk);
 	if (text == NULL && !authz_history_allows(walk->history, &receipt))
-		text = (receipt.flags & AUTHZ_RECEIPT_EXPORT) != 0
+		text = (receipt.flags & AUTHZ_RECEIPT_EXPORT) != 0 &&
+		               receipt.decision != AUTHZ_DECISION_ALLOW
+		           ? "a receipt says that the wallet's key was not handed over after all, "
+		             "and a change of its user says that it was"
+		       : (receipt.flags & AUTHZ_RECEIPT_EXPORT) != 0
 		           ? "a receipt says that the wallet's key was handed over, and in the "
 		             "state that it names no export waited whose time had come"
 		           : "a signature was made under a grant that did not live in the state "

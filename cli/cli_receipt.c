@@ -275,7 +275,7 @@ static int run_verify(struct cli_call *call)
 		cli_out_name(&out, "allowed");
 		cli_out_number(&out, report.allowed);
 		cli_out_name(&out, "exports");
-		cli_out_number(&out, report.exports);
+		cli_out_number(&out, report.exports.count);
 		cli_out_name(&out, "text");
 		cli_out_text(&out, bytes_of_text(report.text != NULL ? report.text : ""));
 		cli_out_close(&out, '}');
@@ -285,8 +285,8 @@ static int run_verify(struct cli_call *call)
 		       status == STATUS_OK ? "verified" : "NOT VERIFIED",
 		       (unsigned long long)report.chain.count, report.allowed,
 		       report.text != NULL ? ": " : "", report.text != NULL ? report.text : "");
-		if (report.exports != 0)
-			printf("the wallet's key was handed over, exports: %zu\n", report.exports);
+		if (report.exports.count != 0)
+			printf("the wallet's key was handed over, exports: %zu\n", report.exports.count);
 		if (key == NULL && status == STATUS_OK)
 			puts(
 			    "with the deployment key in the file; give --deployment-key to compare "

@@ -63,22 +63,6 @@ static enum status take_boot(struct authz_chain *chain, struct bytes item)
 	return authz_chain_boot(chain, item);
 }
 
-/* An export that was begun and not carried out leaves two receipts: the second takes back what the
- * first one says. One that waited and was begun again is of the same change, and one export. */
-static void count_export(struct authz_bundle_report *report, const struct authz_receipt *receipt)
-{
-	bool same = report->export_stands && memcmp(report->export, receipt->message_hash, 32) == 0;
-
-	if (receipt->decision != AUTHZ_DECISION_ALLOW) {
-		report->exports -= same;
-		report->export_stands &= !same;
-		return;
-	}
-	report->exports += !same;
-	report->export_stands = true;
-	memcpy(report->export, receipt->message_hash, 32);
-}
-
 static enum status take_item(struct authz_bundle_report *report, uint8_t kind, struct bytes item,
                              struct bytes *ret_head, struct store_path *ret_path)
 {
@@ -102,7 +86,7 @@ static enum status take_item(struct authz_bundle_report *report, uint8_t kind, s
 		if (status != STATUS_OK)
 			break;
 		if ((receipt.flags & AUTHZ_RECEIPT_EXPORT) != 0)
-			count_export(report, &receipt);
+			(void)authz_exports_take(&report->exports, &receipt);
 		else
 			report->allowed += receipt.decision == AUTHZ_DECISION_ALLOW;
 		break;

@@ -24,13 +24,10 @@ bool authz_item_take(struct bytes *left, uint8_t *ret_kind, struct bytes *ret_it
 MUST_USE enum status authz_item_put(uint8_t kind, struct bytes item, struct buffer *out);
 
 struct authz_bundle_report {
-	struct authz_chain chain; /* count, first_previous, last sequence */
-	size_t item_count;        /* items looked at; on failure the index of the bad one */
-	size_t allowed;           /* receipts of signatures */
-	size_t exports;           /* that the key was handed over, as receipts say, and none behind
-	                             them that it was not */
-	bool export_stands;       /* the last one counts */
-	uint8_t export[32];       /* its change */
+	struct authz_chain chain;     /* count, first_previous, last sequence */
+	size_t item_count;            /* items looked at; on failure the index of the bad one */
+	size_t allowed;               /* receipts of signatures */
+	struct authz_exports exports; /* as receipts alone say; with changes see authz_history.h */
 	struct authz_head head;
 	const char *text; /* what was found, one sentence */
 };

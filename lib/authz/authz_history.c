@@ -440,6 +440,7 @@ static enum status make(struct look *look)
 		authz_change_hash(look->given.change, id);
 		if (memcmp(id, history->export, 32) == 0)
 			history->owes_export = false;
+		authz_exports_carried(&history->exports, id);
 		return STATUS_OK;
 	case AUTHZ_ACTION_UNFREEZE:
 	case AUTHZ_ACTION_COUNT:
@@ -657,20 +658,21 @@ static bool allows_export(struct authz_history *history, const struct authz_rece
 	if (receipt->decision != AUTHZ_DECISION_ALLOW) {
 		if (memcmp(history->export, receipt->message_hash, 32) == 0)
 			history->owes_export = false;
-		return true;
+		return authz_exports_take(&history->exports, receipt);
 	}
 	for (size_t i = 0; i < history->waiting_count; i++) {
 		const struct authz_history_waiting *waiting = &history->waiting[i];
 
 		if (memcmp(waiting->change, receipt->message_hash, 32) == 0)
-			return waiting->exports && receipt->time_low_s >= waiting->opens_s;
+			return waiting->exports && receipt->time_low_s >= waiting->opens_s &&
+			       authz_exports_take(&history->exports, receipt);
 	}
 	if (history->owes_export)
 		return false;
 	history->owes_export = true;
 	history->export_boot = receipt->boot;
 	memcpy(history->export, receipt->message_hash, 32);
-	return true;
+	return authz_exports_take(&history->exports, receipt);
 }
 
 bool authz_history_allows(struct authz_history *history, const struct authz_receipt *receipt)
@@ -679,6 +681,7 @@ bool authz_history_allows(struct authz_history *history, const struct authz_rece
 
 	if (history->owes_export && receipt->boot > history->export_boot) {
 		history->owes_export = false;
+		history->exports.stands = false; /* begun again it is another one */
 		history->unfinished++;
 	}
 	if ((receipt->flags & AUTHZ_RECEIPT_EXPORT) != 0)

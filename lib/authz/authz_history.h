@@ -157,6 +157,7 @@ struct authz_history {
 	bool owes_export;
 	uint8_t export[32];
 	uint64_t export_boot; /* of that receipt */
+	struct authz_exports exports;
 	size_t unfinished; /* exports of which the signer's next start shows that it ended first */
 	const char *text;  /* what is wrong, one sentence; NULL: nothing */
 };
@@ -174,7 +175,8 @@ MUST_USE enum status authz_history_end(struct authz_history *history,
  * export names waits, and its time had come. Who exports without a delay leaves the receipt before
  * the change: the history owes it then (owes_export), and it was asked for by whom the wallet takes
  * exports from once authz_history_next took it. True for what was refused; of an export that was
- * begun and not carried out, that takes its receipt back. Where the signer ended in between, no
+ * begun and not carried out, that takes its receipt back, and of one that was carried out it is a
+ * lie. history->exports has those that stand. Where the signer ended in between, no
  * receipt can: one of a later start, in a state that this change did not lead to, says that it was
  * not carried out (unfinished), so that whoever signs it anew is believed. */
 bool authz_history_allows(struct authz_history *history, const struct authz_receipt *receipt);

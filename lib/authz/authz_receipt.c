@@ -348,3 +348,30 @@ void authz_boot_hash(struct bytes record, uint8_t ret_hash[32])
 {
 	keys_sha256_label("claviger/boot/v1", record, ret_hash);
 }
+
+bool authz_exports_take(struct authz_exports *exports, const struct authz_receipt *receipt)
+{
+	bool same = memcmp(exports->change, receipt->message_hash, 32) == 0;
+
+	if (receipt->decision != AUTHZ_DECISION_ALLOW) {
+		if (same && exports->stands && exports->boot == receipt->boot) {
+			exports->count--;
+			exports->stands = false;
+		}
+		return !same || !exports->carried;
+	}
+	exports->count += !same || !exports->stands;
+	exports->stands = true;
+	exports->carried = false;
+	exports->boot = receipt->boot;
+	memcpy(exports->change, receipt->message_hash, 32);
+	return true;
+}
+
+void authz_exports_carried(struct authz_exports *exports, const uint8_t change[32])
+{
+	if (!exports->stands || memcmp(exports->change, change, 32) != 0)
+		return;
+	exports->stands = false;
+	exports->carried = true;
+}

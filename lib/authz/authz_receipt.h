@@ -117,6 +117,23 @@ struct authz_receipt {
 	uint8_t authority[32];
 };
 
+/* What receipts, in their order, say of exports. One that was begun and not carried out leaves two:
+ * the second, of the same start of the signer, takes back what the first says. One that waited and
+ * is begun again is of the same change, and one export. Begin with zeros. */
+struct authz_exports {
+	size_t count; /* that the key was handed over, and not taken back */
+	bool stands;  /* the last one counts, and was not seen to be carried out */
+	bool carried; /* it was */
+	uint8_t change[32];
+	uint64_t boot;
+};
+
+/* authz_exports_take takes the receipt of an export. False when it takes back what was carried out:
+ * no signer that is what it says does. */
+bool authz_exports_take(struct authz_exports *exports, const struct authz_receipt *receipt);
+/* authz_exports_carried says that a change that its user signed was carried out. */
+void authz_exports_carried(struct authz_exports *exports, const uint8_t change[32]);
+
 MUST_USE enum status authz_receipt_put(const struct authz_receipt *receipt, struct buffer *out);
 MUST_USE enum status authz_receipt_take(struct bytes bytes, struct authz_receipt *ret_receipt);
 /* authz_receipt_hash is SHA-256("claviger/receipt/v1" || receipt). */

@@ -52,6 +52,11 @@ if(NOT CLAVIGER_SANITIZE)
 		"rig;supervisor_parts;store_parts;db;${RIG_USES}")
 	target_include_directories(store_kill_test PRIVATE proc/store)
 	add_dependencies(store_kill_test claviger-verifier claviger-signer policy_transfer)
+	# As the verifier, with the verifier's own code.
+	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/verdict_test.c
+		"rig;supervisor_parts;verifier_parts;wasm;${RIG_USES}")
+	target_include_directories(verdict_test PRIVATE proc/verifier abi)
+	add_dependencies(verdict_test claviger-store claviger-signer policy_transfer)
 	_tests(boundary ${CMAKE_SOURCE_DIR}/tests/boundary/module_test.c
 		"rig;supervisor_parts;store_parts;db;${RIG_USES}")
 	target_include_directories(module_test PRIVATE proc/store)

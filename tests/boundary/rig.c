@@ -93,16 +93,22 @@ void rig_renew(struct rig *rig, enum proc_channel_id id, struct ipc_channel *far
 	await_acknowledged(link, 1);
 }
 
-void rig_renew_store(struct rig *rig)
+/* The same where the signer is the near end. */
+static void renew_served(struct rig *rig, enum proc_channel_id id, struct ipc_channel *far)
 {
-	struct supervisor_link *link = rig_link(rig, PROC_CHANNEL_signer_store);
+	struct supervisor_link *link = rig_link(rig, id);
 
 	ipc_memory_raise(&link->memory);
 	await_acknowledged(link, 0);
-	ipc_channel_close(&rig->store);
+	ipc_channel_close(far);
 	CHECK(ipc_memory_reset_side(&link->memory, 1) == STATUS_OK);
 	ipc_memory_raise(&link->memory);
-	hold_side(rig, PROC_CHANNEL_signer_store, 1, &rig->store);
+	hold_side(rig, id, 1, far);
+}
+
+void rig_renew_store(struct rig *rig)
+{
+	renew_served(rig, PROC_CHANNEL_signer_store, &rig->store);
 }
 
 void rig_replace(struct rig *rig, enum proc_role role)
@@ -179,7 +185,15 @@ static void supervise(struct rig *rig)
 {
 	struct supervisor_link *link = rig_link(rig, PROC_CHANNEL_signer_verifier);
 
-	if (ipc_memory_complaint(&link->memory, 0) != IPC_COMPLAINT_NONE)
+	enum ipc_complaint complaint = ipc_memory_complaint(&link->memory, 0);
+
+	if (complaint == IPC_COMPLAINT_NONE)
+		return;
+	rig->complaint = complaint;
+	rig->replaced++;
+	if (rig->serve_verifier != NULL)
+		renew_served(rig, PROC_CHANNEL_signer_verifier, &rig->verifier);
+	else
 		rig_replace(rig, PROC_verifier);
 }
 
@@ -194,6 +208,8 @@ enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_me
 	ipc_waiter_add(&waiter, &rig->attestor);
 	if (rig->serve_store != NULL)
 		ipc_waiter_add(&waiter, &rig->store);
+	if (rig->serve_verifier != NULL)
+		ipc_waiter_add(&waiter, &rig->verifier);
 	message->payload = (struct buffer){taken, sizeof(taken), 0};
 	for (;;) {
 		int64_t left = deadline - supervisor_now_us();
@@ -202,6 +218,8 @@ enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_me
 		attest(rig);
 		if (rig->serve_store != NULL)
 			rig->serve_store(rig);
+		if (rig->serve_verifier != NULL)
+			rig->serve_verifier(rig);
 		status = ipc_take(channel, message);
 
 		if (status != STATUS_BUSY || left <= 0)
@@ -308,8 +326,17 @@ static void spawn(struct rig *rig, const char *state_dir, bool genesis)
 	hold_side(rig, PROC_CHANNEL_signer_attestor, 1, &rig->attestor);
 	if (rig->serve_store != NULL)
 		hold_side(rig, PROC_CHANNEL_signer_store, 1, &rig->store);
-	for (size_t i = rig->serve_store != NULL; i < sizeof(roles) / sizeof(roles[0]); i++)
-		CHECK(supervisor_spawn(&rig->supervisor, rig_child(rig, roles[i])) == STATUS_OK);
+	if (rig->serve_verifier != NULL)
+		hold_side(rig, PROC_CHANNEL_signer_verifier, 1, &rig->verifier);
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		bool is_held = roles[i] == PROC_store      ? rig->serve_store != NULL
+		               : roles[i] == PROC_verifier ? rig->serve_verifier != NULL
+		                                           : false;
+
+		if (!is_held)
+			CHECK(supervisor_spawn(&rig->supervisor, rig_child(rig, roles[i])) ==
+			      STATUS_OK);
+	}
 	send_facts(rig, genesis);
 }
 
@@ -400,6 +427,8 @@ void rig_stop(struct rig *rig)
 	ipc_channel_close(&rig->attestor);
 	if (rig->serve_store != NULL)
 		ipc_channel_close(&rig->store);
+	if (rig->serve_verifier != NULL)
+		ipc_channel_close(&rig->verifier);
 	for (size_t i = 0; i < rig->supervisor.link_count; i++)
 		ipc_memory_close(&rig->supervisor.links[i].memory);
 }

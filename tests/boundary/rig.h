@@ -24,6 +24,11 @@ struct rig {
 	/* The test is the store, too: this is called whenever the rig waits. NULL: the real one. */
 	void (*serve_store)(struct rig *rig);
 	struct ipc_channel store; /* its end */
+	/* The same of the verifier, and why the signer had the last one replaced. */
+	void (*serve_verifier)(struct rig *rig);
+	struct ipc_channel verifier;
+	unsigned replaced; /* how often it did */
+	enum ipc_complaint complaint;
 	uint8_t node_share[32];
 	uint8_t anchor[32];     /* what a TPM would have; kept from start to start */
 	uint8_t checkpoint[32]; /* SHA-256 of the one that it stands for */

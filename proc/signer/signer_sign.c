@@ -382,6 +382,19 @@ static void abort_ticket(struct signer_ticket *ticket)
 		signer_ticket_refuse(ticket, CALL_RESULT_BATCH_ABORTED);
 }
 
+/* What it has waited for: at commit, for a lease or for the place of its receipt. */
+static enum call_result lacks(const struct signer_sign *sign, const struct signer_ticket *ticket)
+{
+	bool is_kept = signer_receipts_are_kept(sign->parts.receipts);
+
+	if (ticket->step == SIGNER_STEP_REFUSE || (ticket->step == SIGNER_STEP_COMMIT && !is_kept))
+		return CALL_RESULT_RECEIPTS_FULL;
+	if (ticket->step == SIGNER_STEP_COMMIT)
+		return CALL_RESULT_LEASE_DRY;
+	return ticket->step == SIGNER_STEP_CHECK ? CALL_RESULT_OVERLOADED
+	                                         : CALL_RESULT_STORE_UNAVAILABLE;
+}
+
 static void late(struct signer_sign *sign, struct signer_ticket *ticket)
 {
 	/* A run in flight ends by itself; its ticket must stay until then. */
@@ -389,11 +402,7 @@ static void late(struct signer_sign *sign, struct signer_ticket *ticket)
 	    ticket->step == SIGNER_STEP_RUNNING || ticket->step == SIGNER_STEP_ANSWER)
 		return;
 	ticket->answer.retry_after_ms = 1000;
-	signer_ticket_answer(ticket,
-	                     ticket->step == SIGNER_STEP_COMMIT   ? CALL_RESULT_LEASE_DRY
-	                     : ticket->step == SIGNER_STEP_REFUSE ? CALL_RESULT_RECEIPTS_FULL
-	                     : ticket->step == SIGNER_STEP_CHECK  ? CALL_RESULT_OVERLOADED
-	                                                          : CALL_RESULT_STORE_UNAVAILABLE);
+	signer_ticket_answer(ticket, lacks(sign, ticket));
 }
 
 static void advance(struct signer_sign *sign, struct signer_ticket *ticket)

@@ -1,7 +1,7 @@
 /* A store that is killed at every single message, before it serves it and after (C1, A11, B4): the
  * test holds the store's end of the channel and serves it with the store's own code; the signer is
  * the real one. Whatever message it was: no acknowledged change is lost, no cap is passed, and the
- * next start goes on. */
+ * next start goes on. And one that has no place for receipts (R4). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
 #include <signal.h>
@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authz_ask.h"
 #include "base_check.h"
+#include "base_encode.h"
 #include "base_test.h"
 #include "rig.h"
 #include "store_core.h"
@@ -68,6 +70,8 @@ static void close_it(void)
 static bool is_dead;     /* nothing more of it reaches the signer */
 static bool loads_never; /* it says of every record that it is busy */
 static unsigned unloaded;
+static bool is_full; /* it has no place for receipts */
+static unsigned unkept;
 
 static void send_answer(void *context, uint32_t kind, struct bytes message)
 {
@@ -100,6 +104,23 @@ static void die(uint32_t kind)
 	open_it();
 }
 
+/* As the store answers when its disk is full. */
+static bool turns_away(const struct ipc_message *message)
+{
+	struct store_request request;
+	struct buffer out = BUFFER_OF_ARRAY(answer_bytes);
+
+	if (!is_full || message->kind != CALL_STORE_SEGMENT_APPEND)
+		return false;
+	CHECK(store_take_request(message->kind, buffer_bytes(&message->payload), &request) ==
+	          STATUS_OK &&
+	      store_answer_failed(request.kind, request.request, STATUS_BUSY, &out) == STATUS_OK);
+	CHECK(ipc_put(&rig.store, store_answer_kind(request.kind), buffer_bytes(&out)) ==
+	      STATUS_OK);
+	unkept++;
+	return true;
+}
+
 /* Called by the rig whenever it waits. */
 static void serve(struct rig *of)
 {
@@ -112,6 +133,10 @@ static void serve(struct rig *of)
 
 		if (status == STATUS_CONFLICT) {
 			ipc_acknowledge(&of->store);
+			continue;
+		}
+		if (turns_away(&message)) {
+			message.payload.len = 0;
 			continue;
 		}
 		message_count++;
@@ -309,6 +334,169 @@ static void limit(void)
 	CHECK(rig_change(&rig, &change, &limited.user, &answer) == STATUS_OK);
 }
 
+/* ---- no place for receipts ---- */
+
+static struct keys_sign_key operator;
+static uint64_t next_serial = 1;
+
+static void know_operator(void)
+{
+	static char setting[128];
+	char key[BASE58_LEN(32) + 1];
+
+	keys_sign_random(&operator);
+	CHECK(base58_encode(bytes_of(keys_sign_public(&operator), 32), key, sizeof(key)) ==
+	      STATUS_OK);
+	snprintf(setting, sizeof(setting), "operators=%s", key);
+	rig.setting = setting;
+}
+
+static void put_command(uint8_t action, const uint8_t *target, struct buffer *out)
+{
+	struct authz_command command = {
+	    .action = action, .serial = next_serial++, .expires_s = rig_now_s(&rig) + 600};
+
+	if (target != NULL)
+		memcpy(command.target, target, sizeof(command.target));
+	memcpy(command.deployment, rig.deployment, 32);
+	memcpy(command.operator_key, keys_sign_public(&operator), 32);
+	out->len = 0;
+	CHECK(authz_command_put(&command, &operator, out) == STATUS_OK);
+}
+
+/* What gives power, made and signed by whom it takes. */
+enum gift {
+	GIFT_WALLET,
+	GIFT_GRANT,
+	GIFT_UNFREEZE,
+	GIFT_LIMIT,
+	GIFT_UNFREEZE_CLIENT,
+	GIFT_UNFREEZE_ALL,
+	GIFT_COUNT
+};
+
+static struct authz_change change_of_gift(enum gift gift, struct rig_world *ret_world,
+                                          struct buffer *body)
+{
+	static const enum authz_action actions[] = {AUTHZ_ACTION_CREATE, AUTHZ_ACTION_GRANT,
+	                                            AUTHZ_ACTION_UNFREEZE, AUTHZ_ACTION_LIMIT};
+	const struct rig_world *worlds[] = {&rich, &rich, &poor, &limited};
+	struct authz_birth_body birth = {.name = bytes_of_text("born-full"), .user_key_count = 1};
+	struct authz_limit_body none = {.of_wallet = true};
+
+	*ret_world = *worlds[gift];
+	CHECK(rig_wallet_refresh(&rig, ret_world));
+	if (gift == GIFT_WALLET) {
+		birth.user_keys[0].kind = AUTHZ_KEY_ED25519;
+		memcpy(birth.user_keys[0].key, keys_sign_public(&ret_world->user), 32);
+		keys_random(ret_world->wallet, 32);
+		CHECK(authz_birth_put(&birth, false, body) == STATUS_OK);
+	} else if (gift == GIFT_GRANT) {
+		rig_grant_body(ret_world, ret_world->client_id, body);
+	} else if (gift == GIFT_LIMIT) {
+		CHECK(authz_limit_put(&none, body) == STATUS_OK);
+	} else {
+		CHECK(authz_empty_put(body) == STATUS_OK);
+	}
+	return rig_change_begin(&rig, ret_world, actions[gift], buffer_bytes(body));
+}
+
+/* Its request; `out` holds the payload. */
+static uint32_t make_gift(enum gift gift, struct buffer *out)
+{
+	static uint8_t body_space[AUTHZ_GRANT_BODY_MAX];
+	struct buffer body = BUFFER_OF_ARRAY(body_space);
+	static struct authz_change change;
+	struct rig_world world;
+
+	out->len = 0;
+	if (gift == GIFT_UNFREEZE_CLIENT || gift == GIFT_UNFREEZE_ALL) {
+		put_command(gift == GIFT_UNFREEZE_ALL ? AUTHZ_COMMAND_UNFREEZE_ALL
+		                                      : AUTHZ_COMMAND_UNFREEZE_CLIENT,
+		            gift == GIFT_UNFREEZE_ALL ? NULL : limited.client_id, out);
+		return CALL_CHANGE_OPERATOR;
+	}
+	change = change_of_gift(gift, &world, &body);
+	CHECK(rig_change_make(&rig, &change, &world.user, out) == STATUS_OK);
+	return CALL_CHANGE_SUBMIT;
+}
+
+/* Sends it, and a question behind it: for that it gives way, with this code. */
+static bool gives_way(uint32_t kind, struct bytes payload, const char *code)
+{
+	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
+	uint8_t query_space[1024];
+	struct buffer answer = BUFFER_OF_ARRAY(space), out = BUFFER_OF_ARRAY(query_space);
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
+	uint64_t gift, question, heard;
+	bool refused = false, answered = false;
+
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&rich.user), 32);
+	memcpy(query.target, rich.wallet, 32);
+	keys_random(query.nonce, sizeof(query.nonce));
+	CHECK(authz_query_put(&query, &rich.user, &out) == STATUS_OK);
+	gift = rig_send(&rig, kind, payload);
+	question = rig_send(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out));
+	for (unsigned i = 0; i < 2; i++) {
+		enum status status = rig_hear(&rig, 20000000, &heard, &answer);
+
+		refused |= heard == gift && status == STATUS_REFUSED &&
+		           strncmp(rig.refusal, code, strlen(code)) == 0;
+		answered |= heard == question && status == STATUS_OK;
+	}
+	return refused && answered;
+}
+
+/* R4: what gives power waits for a place, of users and operators alike, and is done when there is
+ * one; what takes power is done at once, and decisions go on for as long as memory holds them. */
+static void test_without_a_place_for_receipts_what_gives_power_stops(void)
+{
+	static uint8_t spaces[GIFT_COUNT][65536], answer_space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space), order;
+	uint8_t order_space[1024];
+	uint32_t kinds[GIFT_COUNT];
+	struct buffer gifts[GIFT_COUNT];
+	struct ipc_message none = {.kind = 0};
+	enum call_result result;
+	unsigned decided = 0;
+
+	dies_at = 0;
+	rig_start(&rig, folder, false);
+	if (!is_frozen)
+		toggle();
+	CHECK(is_frozen);
+	order = (struct buffer)BUFFER_OF_ARRAY(order_space);
+	is_full = true;
+	unkept = 0;
+	EXPECT(sign(&rich) == CALL_RESULT_SIGNED);
+	while (unkept < 3) /* so the signer has heard of it */
+		CHECK(rig_take(&rig, &rig.authority, &none, 1000) == STATUS_BUSY);
+	put_command(AUTHZ_COMMAND_FREEZE_CLIENT, limited.client_id, &order);
+	EXPECT(rig_ask(&rig, CALL_CHANGE_OPERATOR, buffer_bytes(&order), &answer) == STATUS_OK);
+	EXPECT(sign(&limited) == CALL_RESULT_CLIENT_FROZEN);
+	for (unsigned gift = 0; gift < GIFT_COUNT; gift++) {
+		gifts[gift] = (struct buffer){spaces[gift], sizeof(spaces[gift]), 0};
+		kinds[gift] = make_gift((enum gift)gift, &gifts[gift]);
+		EXPECT(gives_way(kinds[gift], buffer_bytes(&gifts[gift]), "receipts_full:"));
+	}
+	EXPECT(sign(&poor) == CALL_RESULT_WALLET_FROZEN);
+	EXPECT(sign(&limited) == CALL_RESULT_CLIENT_FROZEN);
+	while ((result = sign(&rich)) == CALL_RESULT_SIGNED && decided < 100000)
+		decided++;
+	EXPECT(result == CALL_RESULT_RECEIPTS_FULL && decided > 20);
+	printf("%u signatures until memory was full\n", decided);
+	is_full = false;
+	for (unsigned gift = 0; gift < GIFT_COUNT; gift++)
+		EXPECT(rig_ask(&rig, kinds[gift], buffer_bytes(&gifts[gift]), &answer) ==
+		       STATUS_OK);
+	is_frozen = false;
+	EXPECT(sign(&poor) == CALL_RESULT_SIGNED);
+	EXPECT(sign(&limited) == CALL_RESULT_SIGNED);
+	EXPECT(sign(&rich) == CALL_RESULT_SIGNED);
+	stop();
+}
+
 int main(void)
 {
 	char command[128];
@@ -319,6 +507,7 @@ int main(void)
 	poor.cap = SMALL_CAP;
 	limited.cap = RIG_NO_CAP;
 	rig.serve_store = serve;
+	know_operator();
 	open_it();
 	rig_start(&rig, folder, true);
 	rig_world_make(&rig, &rich, "rich");
@@ -327,6 +516,7 @@ int main(void)
 	limit();
 	stop();
 	RUN(test_a_store_that_gives_out_nothing_for_a_while_is_asked_again);
+	RUN(test_without_a_place_for_receipts_what_gives_power_stops);
 	RUN(test_a_store_that_dies_at_any_message_loses_nothing);
 	close_it();
 	snprintf(command, sizeof(command), "rm -rf %s", folder);

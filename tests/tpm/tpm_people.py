@@ -7,8 +7,9 @@ usage: tpm_people.py          (BUILD_DIR names the build; needs swtpm and tpm2-t
 - attended: each start waits; a stranger's approval and the one of the start before do nothing, the
   right one opens; a bridge that is killed meanwhile changes nothing;
 - TPM lost: a new TPM, its genesis given the old node share by the recovery key's holder, and the old
-  store accepted by the site: the same deployment goes on; the acceptance is not taken a second time
-  from who makes the anchor what it was.
+  store accepted by the site: the same deployment goes on, what was made after the backup is lost, and a
+  wallet is frozen until its user signs again (A16); the acceptance is not taken a second time from who
+  makes the anchor what it was.
 """
 import json
 import os
@@ -194,17 +195,38 @@ def put_store(backup, state):
                 shutil.copy(os.path.join(backup, name + ending), state)
 
 
+def as_user(site, system, *words, wanted=0):
+    """What the user of the wallets asks of a running system."""
+    with open(site.path("ca.pem"), "w") as f:
+        f.write(ssl.get_server_certificate(("127.0.0.1", system.port)))
+    return site.claviger(*words, "--key", site.path("user.json"), "--server", "https://127.0.0.1:%d" % system.port,
+                         "--ca", site.path("ca.pem"), "--home", site.path("home"), wanted=wanted)
+
+
+def is_frozen(site, system, wallet):
+    text = as_user(site, system, "wallet", "show", wallet, "--json")
+    return json.loads(next(line for line in text.splitlines() if line.startswith("{")))["frozen"]
+
+
 def lost(site):
     state, old = site.path("lost"), site.tpm()
+    site.claviger("key", "new", site.path("user.json"))
     escape = site.claviger("key", "escape", site.path("recovery.json")).strip()
     site.provision(state, "--recovery", escape)
     old.power_on()
     system = System(old, state, "genesis")
     expect("a machine starts", system.wait_ready())
     deployment = system.event("signer", "signer.ready")["deployment"]
+    as_user(site, system, "wallet", "create", "kept", "--yes")
     expect("it stops in order", system.stop() == 0)
     backup = site.path("lost.backup")
     site.claviger("backup", "--state", state, "--out", backup)
+    old.power_on()
+    system = System(old, state, "unseal")
+    expect("it goes on behind the backup", system.wait_ready())
+    as_user(site, system, "wallet", "create", "late", "--yes")
+    expect("nothing is frozen", not is_frozen(site, system, "kept") and not is_frozen(site, system, "late"))
+    expect("it stops in order", system.stop() == 0)
     old.power_off()
 
     new_state, new = site.path("new"), site.tpm()
@@ -272,9 +294,12 @@ def lost(site):
     expect("accepted, it starts", system.wait_ready(), str(system.events()[-3:]))
     ready = system.event("signer", "signer.ready")
     expect("the same deployment goes on", ready and ready["deployment"] == deployment)
+    expect("a wallet of the backup is frozen until its user signs again", is_frozen(site, system, "kept"))
+    as_user(site, system, "wallet", "unfreeze", "kept", "--yes")
+    expect("then it is not", not is_frozen(site, system, "kept"))
+    text = as_user(site, system, "wallet", "show", "late", wanted=1)
+    expect("what was made after the backup is lost", "no wallet" in text, text)
     # The old recovery key opens the share: evidence says so, though the new genesis names none.
-    with open(site.path("ca.pem"), "w") as f:
-        f.write(ssl.get_server_certificate(("127.0.0.1", system.port)))
     text = site.claviger("attest", "get", "--json", "--server", "https://127.0.0.1:%d" % system.port,
                          "--ca", site.path("ca.pem"), "--home", site.path("home"))
     expect("evidence says that a recovery key opens it", json.loads(text)["recovery_key"] is True, text)

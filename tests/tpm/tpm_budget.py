@@ -63,6 +63,7 @@ def use_up(machine):
         code, text = ask(machine, frozen, "freeze")
         expect("a freeze takes of the reserve", code == 0, text)
         frozen += 1
+    expect("the log warned of it, once", [e["level"] for e in machine.system.events() if e["event"] == "anchor.budget_low"] == ["warn"])
     expect("some users are left who took nothing away", USERS - frozen > LATE, str(frozen))
     return frozen
 

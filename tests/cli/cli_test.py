@@ -9,16 +9,20 @@ import ctypes
 import errno
 import glob
 import json
+import multiprocessing
 import os
+import random
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 SOURCE = os.environ.get("SOURCE_DIR") or os.getcwd()
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
@@ -373,6 +377,69 @@ def test_wrong_words_are_told_what_is_wrong_and_what_there_is():
     expect("doctor says which TPM, and why", code == 1 and "/dev/none cannot be opened: No such file or directory" in out, out)
     expect("nothing was made for a backup that cannot be", not os.path.exists(FOLDER + "/copy"))
     expect("a key of one's own is no trouble", claviger("key", "show", key)[2] == "")
+
+
+ROWS, WHOLE = 3000, 30  # of what is backed up; copies that are wanted
+
+
+def open_written(name):
+    """A database as the store has them: in write-ahead mode, its log folded and begun anew again and again."""
+    db = sqlite3.connect(name, isolation_level=None, timeout=30)
+    for pragma in ("journal_mode = WAL", "synchronous = OFF", "wal_autocheckpoint = 400"):
+        db.execute("PRAGMA " + pragma).fetchall()
+    return db
+
+
+def go_on_writing(name, commits):
+    """Each commit moves something from row to row: their sum stays."""
+    db, rng = open_written(name), random.Random(1)
+    while True:
+        db.execute("BEGIN")
+        for _ in range(40):
+            rows = rng.sample(range(ROWS), 2)
+            for row, by in zip(rows, (1, -1)):
+                db.execute("UPDATE t SET n = n + ?, pad = randomblob(700) WHERE id = ?", (by, row))
+        db.execute("COMMIT")
+        commits.value += 1
+        if commits.value % 5 == 0:  # folded, and not begun anew for a moment
+            db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            time.sleep(0.02)
+
+
+def test_a_backup_of_a_folder_is_whole_while_it_is_written():
+    """Online backup (docs/recovery.md), by somebody else's SQLite: one commit's state, or the command says that it is none."""
+    folder = os.path.join(FOLDER, "written")
+    os.mkdir(folder)
+    kept = [open_written(os.path.join(folder, name)) for name in ("state.db", "segments.db")]
+    kept[0].execute("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, pad BLOB)")
+    kept[0].executemany("INSERT INTO t VALUES (?, 1000, randomblob(700))", ((i,) for i in range(ROWS)))
+    kept[1].execute("CREATE TABLE t (id INTEGER)")
+    commits = multiprocessing.Value("Q", 0)
+    writer = multiprocessing.Process(target=go_on_writing, args=(os.path.join(folder, "state.db"), commits), daemon=True)
+    writer.start()
+    whole = tried = during = 0
+    end = time.monotonic() + 60
+    while whole < WHOLE and time.monotonic() < end:
+        out, before = os.path.join(FOLDER, "copy.%d" % tried), commits.value
+        code, _, error = claviger("backup", "--state", folder, "--out", out)
+        tried, during = tried + 1, during + commits.value - before
+        if code != 0:
+            expect("one that is none says so", code == 3 and "no whole backup" in error, (code, error))
+            continue
+        whole += 1
+        try:
+            copy = sqlite3.connect(os.path.join(out, "state.db"))
+            said = copy.execute("PRAGMA integrity_check").fetchall(), copy.execute("SELECT sum(n), count(*) FROM t").fetchall()
+            copy.close()
+        except sqlite3.Error as error:
+            said = error
+        expect("a copy is of one moment", said == ([("ok",)], [(1000 * ROWS, ROWS)]), said)
+        shutil.rmtree(out)
+    writer.terminate()
+    writer.join()
+    expect("copies were made", whole == WHOLE, "%d of %d" % (whole, tried))
+    expect("while it was written", writer.exitcode == -signal.SIGTERM and during > 3 * tried, (writer.exitcode, during, tried))
+    print("backup: %d whole ones of %d, %d commits meanwhile" % (whole, tried, during))
 
 
 def test_a_configuration_is_taken_whole_or_refused_with_its_place():

@@ -124,6 +124,20 @@ static void test_evidence_waits_for_the_signer_and_holds_what_it_said(void)
 	EXPECT(judge(nonce, &report) == ATTEST_ACCEPTED);
 }
 
+/* PH5: a count of the TPM's that is another one is enough. Sessions die with a reset, too; that is
+ * not what is relied on here. */
+static void test_another_boot_of_the_tpm_is_noticed_by_its_counts(void)
+{
+	struct attestor other = attestor;
+
+	EXPECT(attestor_watch(&attestor) == STATUS_OK);
+	other.reset_count--;
+	EXPECT(attestor_watch(&other) == STATUS_REFUSED);
+	other.reset_count++;
+	other.restart_count--;
+	EXPECT(attestor_watch(&other) == STATUS_REFUSED);
+}
+
 /* What PCR 13 holds since the first statement stays until the TPM's reset (H4). */
 static void test_another_deployment_or_channel_key_is_refused_in_the_same_boot(void)
 {
@@ -256,6 +270,7 @@ int main(void)
 	CHECK(attestor_start(&attestor, &primary) == STATUS_OK);
 	RUN(test_another_primary_than_the_pinned_one_is_not_used);
 	RUN(test_info_names_the_key_that_signs);
+	RUN(test_another_boot_of_the_tpm_is_noticed_by_its_counts);
 	RUN(test_evidence_waits_for_the_signer_and_holds_what_it_said);
 	RUN(test_another_deployment_or_channel_key_is_refused_in_the_same_boot);
 	RUN(test_a_log_is_read_whole_or_not_at_all);

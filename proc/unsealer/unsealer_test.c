@@ -970,6 +970,34 @@ static void test_attended_mode_asks_for_each_start(void)
 	EXPECT(fails(CALL_START_NO_RELEASE) && asked == 0);
 }
 
+/* G2, G8, B11: the TPM itself keeps both floors, whoever chooses among approvals and appointments.
+ */
+static void test_the_tpm_refuses_what_is_below_a_floor(void)
+{
+	uint8_t half[32];
+
+	start_fresh();
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(half_opens(APPROVAL_RELEASE_HALF, half) && half_opens(APPROVAL_SITE_HALF, half));
+	EXPECT(step(&release_key, false, 0) == STATUS_OK);
+	EXPECT(half_opens(APPROVAL_RELEASE_HALF, half) && half_opens(APPROVAL_SITE_HALF, half));
+	EXPECT(step(&release_key, false, 1) == STATUS_OK); /* A's level is 1 */
+	EXPECT(!half_opens(APPROVAL_RELEASE_HALF, half) && !half_opens(APPROVAL_SITE_HALF, half));
+	approve_release(&release_key, RELEASE_A, 2);
+	EXPECT(half_opens(APPROVAL_RELEASE_HALF, half) && half_opens(APPROVAL_SITE_HALF, half));
+	EXPECT(step(&site_key, true, 0) == STATUS_OK && half_opens(APPROVAL_SITE_HALF, half));
+	EXPECT(step(&site_key, true, 1) == STATUS_OK && !half_opens(APPROVAL_SITE_HALF, half));
+	EXPECT(half_opens(APPROVAL_RELEASE_HALF, half));
+	approve_site(&release_key, FIRMWARE_1, 2);
+	EXPECT(half_opens(APPROVAL_SITE_HALF, half));
+	for (uint8_t level = 1; level <= 2; level++) {
+		appoint(&release_key, false, &release_key, level);
+		appoint(&site_key, true, &site_key, level);
+		EXPECT(half_opens(APPROVAL_RELEASE_HALF, half) == (level == 2));
+		EXPECT(half_opens(APPROVAL_SITE_HALF, half) == (level == 2));
+	}
+}
+
 /* What comes back from genesis opens with the escrow key, and is what the TPM has. */
 static void open_escrow(uint8_t ret_auths[64], uint8_t ret_share[32])
 {
@@ -1026,6 +1054,60 @@ static void tool(const char *text, const char *auth)
 	         folder, hex, text);
 	EXPECT(system(command) == 0);
 	CHECK(tpm_open(swtpm.where, &tpm) == STATUS_OK);
+}
+
+/* redefine_floor does what the owner can: a counter that begins with 0 in its last byte, under the
+ * floor's number and policy, first raised by the manifest's signature. */
+static void redefine_floor(void)
+{
+	const struct tpm_nv scratch = {.index = 0x01500001, .kind = TPM_NV_COUNTER};
+	struct tpm_nv floor = unsealer_floor(false, scope);
+	uint8_t policy[32], reference[32];
+	uint64_t value = 0;
+
+	CHECK(open_primary() == STATUS_OK && tpm_nv_define(&tpm, &scratch) == STATUS_OK);
+	do
+		CHECK(tpm_nv_increment(&tpm, &scratch) == STATUS_OK &&
+		      tpm_nv_read_counter(&tpm, &scratch, &value) == STATUS_OK);
+	while ((value & 255) != 255);
+	CHECK(tpm_nv_undefine(&tpm, &scratch) == STATUS_OK);
+	CHECK(tpm_nv_undefine(&tpm, &floor) == STATUS_OK);
+	CHECK(tpm_nv_define(&tpm, &floor) == STATUS_OK);
+	approval_first_policy(policy);
+	approval_reference(APPROVAL_FLOOR_DELEGATE, scope->genesis, reference);
+	CHECK(tpm_policy_begin(&tpm) == STATUS_OK &&
+	      tpm_policy_nv_written(&tpm, false) == STATUS_OK &&
+	      tpm_policy_increments(&tpm) == STATUS_OK &&
+	      tpm_policy_authorize(&tpm, scope->site_root, reference, policy,
+	                           manifest.first_release) == STATUS_OK &&
+	      tpm_nv_raise(&tpm, &floor) == STATUS_OK);
+	CHECK(tpm_nv_read_counter(&tpm, &floor, &value) == STATUS_OK);
+	EXPECT((value & 255) == 0);
+}
+
+/* PH9, G2: a TPM without its owner's authorization opens nothing; nor does one whose floor the
+ * owner made anew, though it stands lower than what is approved. */
+static void test_a_floor_that_was_made_anew_opens_nothing(void)
+{
+	uint8_t auths[64] = {0}, share[32] = {0}, half[32];
+
+	start_fresh();
+	open_escrow(auths, share);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(step(&release_key, false, 0) == STATUS_OK);
+	EXPECT(step(&release_key, false, 1) == STATUS_OK);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_BELOW_FLOOR));
+	tool("tpm2_changeauth -c o -p $AUTH", (const char *)auths);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_UNPROTECTED));
+	redefine_floor();
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_UNPROTECTED));
+	tool("tpm2_changeauth -c o $AUTH", (const char *)auths);
+	boot(RELEASE_A, FIRMWARE_1);
+	EXPECT(fails(CALL_START_BAD_POLICY));
+	EXPECT(!half_opens(APPROVAL_RELEASE_HALF, half) && !half_opens(APPROVAL_SITE_HALF, half));
 }
 
 static void test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh(void)
@@ -1430,12 +1512,14 @@ static void run_all(void)
 	RUN(test_signatures_of_other_purposes_do_not_unseal);
 	RUN(test_neither_authority_alone_opens_the_share);
 	RUN(test_an_approval_for_another_genesis_opens_nothing);
+	RUN(test_the_tpm_refuses_what_is_below_a_floor);
 	RUN(test_a_manifest_that_was_changed_on_the_disk_opens_nothing);
 	RUN(test_another_first_counter_on_the_disk_opens_nothing);
 	RUN(test_a_site_key_is_replaced_by_its_root);
 	RUN(test_a_release_key_is_replaced_by_its_root_and_the_site);
 	RUN(test_an_approval_that_the_site_does_not_name_stops_nothing);
 	RUN(test_attended_mode_asks_for_each_start);
+	RUN(test_a_floor_that_was_made_anew_opens_nothing);
 	RUN(test_a_cleared_or_redefined_tpm_is_never_taken_as_fresh);
 	RUN(test_a_recovered_share_is_sealed_to_a_new_tpm);
 	RUN(test_another_share_than_the_lost_one_leaves_the_tpm_fresh);

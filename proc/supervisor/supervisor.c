@@ -119,6 +119,7 @@ static void note_end(struct supervisor *supervisor, struct supervisor_child *chi
 	bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 	bool fine = well && (supervisor->stopping || role->end == END_ONCE);
+	bool served = atomic_load(&child->report->phase) == PROC_PHASE_READY;
 
 	log_child(fine || child->killed ? LOG_INFO : LOG_WARN, "process.ended", child,
 	          WIFSIGNALED(status) ? "signal" : "status",
@@ -146,7 +147,8 @@ static void note_end(struct supervisor *supervisor, struct supervisor_child *chi
 	if (!supervisor->was_ready && WIFEXITED(status))
 		halt(supervisor, role->name,
 		     supervisor->is_appliance && child->role == PROC_store ? BOOT_STORE : code);
-	if (!child->excused && supervisor_failed(child))
+	/* Others wait for a verifier that served: it is back at once (C5), whatever ran in it. */
+	if (!(child->role == PROC_verifier && served) && supervisor_failed(child))
 		log_child(LOG_WARN, "process.pauses", child, "pause_us", child->pause_us);
 	child->state = CHILD_WAITS;
 }
@@ -181,8 +183,6 @@ static void judge_complaints(struct supervisor *supervisor)
 		log_child(why == IPC_COMPLAINT_REPLACE ? LOG_INFO : LOG_WARN, "process.complaint",
 		          about, "complaint", why);
 		about->killed = true;
-		/* What a user's code took a verifier for must not make other users wait. */
-		about->excused = about != from && why != IPC_COMPLAINT_BROKEN;
 		kill_child(about, SIGKILL);
 	}
 }

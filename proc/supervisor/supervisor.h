@@ -45,8 +45,7 @@ struct supervisor_child {
 	unsigned failures; /* in a row, of this child */
 	int64_t failed_us; /* when the last one was */
 	int64_t pause_us;  /* after it */
-	bool killed;       /* at a peer's request, or at a stop */
-	bool excused; /* that was no failure of its own: a user's code ran in it, or too long */
+	bool killed;      /* at a peer's request, or at a stop */
 };
 
 /* One channel between two children. */

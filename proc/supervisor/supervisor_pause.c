@@ -1,5 +1,5 @@
 /* How long a process that keeps failing is away. It is started less and less often, but always
- * again.
+ * again. (A verifier that served is not counted here: supervisor.c.)
  *
  * Each start is another try for who found a fault in it (new addresses, the same code), and a loop
  * takes the processor from the signer. Giving up, as systemd and Erlang do, would let that same
@@ -10,8 +10,8 @@
 
 #define FREE         5        /* failures in a row before pauses begin */
 #define PAUSE_US     100000   /* the first one; then twice as long each time ... */
-#define PAUSE_MAX_US 5000000  /* ... up to this */
-#define FORGET_US    60000000 /* who waits for it gets no more tries than the longest pause gives */
+#define PAUSE_MAX_US 1000000  /* ... up to this: who makes it fail keeps others waiting no longer */
+#define FORGET_US    60000000 /* who waits for this gets fewer tries than the longest pause gives */
 
 bool supervisor_failed(struct supervisor_child *child)
 {

@@ -268,6 +268,6 @@ enum status supervisor_spawn(struct supervisor *supervisor, struct supervisor_ch
 	if (status != STATUS_OK)
 		return status;
 	child->state = CHILD_RUNS;
-	child->killed = child->excused = false;
+	child->killed = false;
 	return STATUS_OK;
 }

@@ -286,7 +286,8 @@ static int run_verify(struct cli_call *call)
 		       (unsigned long long)report.chain.count, report.allowed,
 		       report.text != NULL ? ": " : "", report.text != NULL ? report.text : "");
 		if (report.exports.count != 0)
-			printf("the wallet's key was handed over, exports: %zu\n", report.exports.count);
+			printf("the wallet's key was handed over, exports: %zu\n",
+			       report.exports.count);
 		if (key == NULL && status == STATUS_OK)
 			puts(
 			    "with the deployment key in the file; give --deployment-key to compare "

@@ -45,7 +45,7 @@ struct supervisor_child {
 	unsigned failures; /* in a row, of this child */
 	int64_t failed_us; /* when the last one was */
 	int64_t pause_us;  /* after it */
-	bool killed;      /* at a peer's request, or at a stop */
+	bool killed;       /* at a peer's request, or at a stop */
 };
 
 /* One channel between two children. */

@@ -10,8 +10,7 @@
 
 #define FREE         5        /* failures in a row before pauses begin */
 #define PAUSE_US     100000   /* the first one; then twice as long each time ... */
-#define PAUSE_MAX_US 1000000  /* ... up to this: who makes it fail keeps others waiting no longer  \
-	                       */
+#define PAUSE_MAX_US 1000000  /* ... up to this: nobody keeps others waiting longer */
 #define FORGET_US    60000000 /* who waits for this gets fewer tries than the longest pause gives */
 
 bool supervisor_failed(struct supervisor_child *child)

@@ -176,8 +176,11 @@ static void put_page(struct cli_out *out, const uint8_t wallet[32], struct bytes
 
 static int wrong(const char *what)
 {
-	cli_complain(audit.call, "%s, line %llu: %s", audit.path, (unsigned long long)audit.line,
-	             what);
+	if (audit.line == 0)
+		cli_complain(audit.call, "%s: %s", audit.path, what);
+	else
+		cli_complain(audit.call, "%s, line %llu: %s", audit.path,
+		             (unsigned long long)audit.line, what);
 	return CLI_NO;
 }
 
@@ -408,16 +411,20 @@ static int take_line(const char *text, size_t len, long end)
  * short, and is no fault. */
 static int read_lines(FILE *file, bool open_end)
 {
-	char *text = NULL;
-	size_t cap = 0;
-	ssize_t len;
-	int result = CLI_YES;
+	char *text = malloc(LINE_MAX_BYTES + 1);
+	int result = text != NULL ? CLI_YES : CLI_UNSURE;
 
-	while (result == CLI_YES && (len = getline(&text, &cap, file)) > 0) {
+	while (result == CLI_YES && fgets(text, LINE_MAX_BYTES + 1, file) != NULL) {
+		size_t len = strlen(text); /* a NUL is no JSON: the line is cut, and refused */
+
 		audit.line++;
-		if (open_end && text[len - 1] != '\n')
+		if (open_end && feof(file) && (len == 0 || text[len - 1] != '\n'))
 			break;
-		result = take_line(text, (size_t)len, ftell(file));
+		result = take_line(text, len, ftell(file));
+	}
+	if (result == CLI_YES && ferror(file)) {
+		cli_complain(audit.call, "cannot read %s: %s", audit.path, strerror(errno));
+		result = CLI_UNSURE;
 	}
 	free(text);
 	return result;

@@ -93,7 +93,7 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
                       struct site_manifest *m)
 {
 	const char *names = o->names, *operators = o->operators, *machines = o->machines,
-	           *origins = o->origins, *time_keys = o->time_keys, *expected;
+	           *origins = o->origins, *time_keys = o->time_keys, *expected, *rp_id, *pages;
 	char word[192], origin_list[SITE_TEXT_MAX];
 	size_t names_len = 0;
 
@@ -135,11 +135,12 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
 	/* What is not said is as in proc/topology.def. A signer that refuses them does not start.
 	 */
 	site_origins(m, origin_list);
-	expected =
-	    cli_config_relying(m->rp_id[0] != '\0' ? m->rp_id : "localhost",
-	                       m->origin_count != 0 ? origin_list : "https://localhost:8200");
+	rp_id = m->rp_id[0] != '\0' ? m->rp_id : "localhost";
+	pages = m->origin_count != 0 ? origin_list : "https://localhost:8200";
+	expected = cli_config_relying(rp_id, pages);
 	if (expected != NULL)
-		return cli_usage(call, "--rp-id and --origins: expected %s", expected);
+		return cli_usage(call, "--rp-id %s, --origins %s: expected %s", rp_id, pages,
+		                 expected);
 	while (next_word(&machines, word, sizeof(word))) {
 		struct buffer hash = {m->machines[m->machine_count], 32, 0};
 

@@ -18,6 +18,7 @@
 #include "cli_file.h"
 #include "cli_out.h"
 #include "cli_parameters.h"
+#include "cli_policy.h"
 #include "cli_tables.h"
 #include "secret.h"
 
@@ -74,6 +75,8 @@ static int run_policy_add(struct cli_call *call)
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
+	if (cli_policy_is_none(call, buffer_bytes(&module), call->arguments[0]))
+		return CLI_NO;
 	result = cli_server_open(&server, call, &options);
 	if (result == CLI_YES && key_file != NULL)
 		result = cli_key_read(call, key_file, &key);
@@ -348,6 +351,8 @@ static int take_policy(struct cli_call *call, struct create *create)
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
+	if (cli_policy_is_none(call, buffer_bytes(&module), create->policy))
+		return CLI_NO;
 	result = cli_module_add(&create->server, create->key_file != NULL ? &create->key : NULL,
 	                        buffer_bytes(&module), &answer);
 	free(module.data);

@@ -150,6 +150,16 @@ static int add_key(struct import *import, const char *name, const char *path)
 	result = cli_key_read(import->server.call, path, &import->items[import->count].key);
 	if (result != CLI_YES)
 		return result;
+	/* Who signs for a wallet is no wallet: the signer refuses such a birth. */
+	if (memcmp(keys_sign_public(&import->items[import->count].key),
+	           keys_sign_public(&import->user), 32) == 0) {
+		SECRET_WIPE(import->items[import->count].key);
+		cli_complain(import->server.call,
+		             "%s is the user key itself, which cannot be a wallet: make another "
+		             "user key (claviger key new) and name it with --key",
+		             path);
+		return CLI_NO;
+	}
 	snprintf(import->items[import->count].name, LIMIT_NAME_MAX + 1, "%s", name);
 	import->count++;
 	return CLI_YES;

@@ -38,8 +38,10 @@ static enum status read_file(const char *path, char **ret_data, size_t *ret_len,
 		*ret_len = len;
 		return STATUS_OK;
 	}
-	snprintf(message, cap,
-	         len > CLI_JSON_FILE_MAX ? "%s is longer than 64 MiB" : "cannot read %s", path);
+	if (len > CLI_JSON_FILE_MAX)
+		snprintf(message, cap, "%s is longer than 64 MiB", path);
+	else
+		snprintf(message, cap, "cannot read %s: %s", path, strerror(errno));
 	fclose(file);
 	free(data);
 	return len > CLI_JSON_FILE_MAX ? STATUS_TOO_LARGE : STATUS_IO;

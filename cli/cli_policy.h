@@ -48,6 +48,10 @@ struct cli_policy_options {
 int cli_policy_open(struct cli_policy *p, const struct cli_call *call,
                     const struct cli_policy_options *options);
 
+/* cli_policy_is_none says what a file is that is no module, and what to do; false: it begins as
+ * one. */
+bool cli_policy_is_none(const struct cli_call *call, struct bytes module, const char *path);
+
 /* cli_policy_load loads only the module and its schema. */
 int cli_policy_load(struct cli_policy *p, const struct cli_call *call, const char *path);
 

@@ -7,6 +7,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -290,10 +291,12 @@ static bool take_names(struct building *b, const char *dir)
 {
 	size_t len = strlen(dir);
 	char real[4096];
+	struct stat info;
 
 	while (len > 1 && dir[len - 1] == '/')
 		len--;
-	if (len >= sizeof(b->dir) || realpath(dir, real) == NULL)
+	if (len >= sizeof(b->dir) || realpath(dir, real) == NULL || stat(real, &info) != 0 ||
+	    !S_ISDIR(info.st_mode))
 		return false;
 	memcpy(b->dir, dir, len);
 	const char *name = strrchr(real, '/') + 1;

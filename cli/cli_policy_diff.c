@@ -11,6 +11,7 @@
 #include "cli_file.h"
 #include "cli_intent.h"
 #include "cli_out.h"
+#include "cli_policy.h"
 #include "intent_diff.h"
 #include "intent_table.h"
 #include "policy_intent.h"
@@ -53,6 +54,8 @@ static int take_side(const struct cli_call *call, const char *path, struct side 
 		free(file.data);
 	}
 	bytes = buffer_bytes(&module);
+	if (cli_policy_is_none(call, bytes, path))
+		return CLI_UNSURE; /* 1: it widens */
 	if (policy_intent_name(bytes) == NULL || policy_intent_table(bytes, &table) != STATUS_OK) {
 		cli_complain(call, "%s is no intent of this build's evaluator: %s", path,
 		             AUTHZ_CUSTOM_CODE_TEXT);

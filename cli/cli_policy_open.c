@@ -27,8 +27,7 @@ int cli_policy_load(struct cli_policy *p, const struct cli_call *call, const cha
 	return cli_policy_load_module(p, call, buffer_bytes(&p->module), path);
 }
 
-/* Says what a file is that is no module, and what to do; false: it begins as one. */
-static bool is_no_module(const struct cli_call *call, struct bytes module, const char *path)
+bool cli_policy_is_none(const struct cli_call *call, struct bytes module, const char *path)
 {
 	static const uint8_t begins[] = {0x00, 0x61, 0x73, 0x6d};
 
@@ -54,7 +53,7 @@ int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, st
 	char message[512];
 
 	p->call = call;
-	if (is_no_module(call, module, path))
+	if (cli_policy_is_none(call, module, path))
 		return CLI_NO;
 	keys_sha256(&module, 1, p->hash);
 	p->known = policy_known_name(p->hash);

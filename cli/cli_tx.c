@@ -298,6 +298,7 @@ static int decode_input(struct cli_call *call, struct decoding *d)
 {
 	FILE *input = stdin;
 	bool failed;
+	int error;
 
 	if (call->count == 1 && strcmp(call->arguments[0], "-") != 0) {
 		input = fopen(call->arguments[0], "rb");
@@ -309,10 +310,13 @@ static int decode_input(struct cli_call *call, struct decoding *d)
 	}
 	decode_lines(d, input);
 	failed = ferror(input) != 0;
+	error = errno;
 	if (input != stdin)
 		fclose(input);
 	if (failed) {
-		cli_complain(call, "cannot read the input");
+		cli_complain(call, "cannot read %s: %s",
+		             input != stdin ? call->arguments[0] : "standard input",
+		             strerror(error));
 		return CLI_UNSURE;
 	}
 	return cli_finish(call, d->refused ? CLI_NO : CLI_YES);

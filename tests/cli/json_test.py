@@ -272,6 +272,10 @@ def say_what_is_wrong(tool):
             (("decision", "show", *token, "--message", none + "0"), 2, "--message takes 64 hex digits, not " + none + "0"),
             ((*sign, tool.write("no.b64", "AAA=BBB")), 1, "no.b64 is not base64"),
             ((*sign, tool.write("none.b64", "\n")), 1, "none.b64 is empty; base64 is expected"),
+            (("wallet", "import", "self", "--from", "user.json", "--key", "user.json", "--yes"), 1,
+             "user.json is the user key itself, which cannot be a wallet"),
+            (("grant", "create", "--wallet", "w", "--client", "bot", "--policy", "user.json", "--params", "params.toml", "--key",
+              "user.json", "--yes"), 1, "user.json is no WASM module (.wasm)"),
             (("status", "--ca", "no.b64"), 3, "cannot take the CA file no.b64: no certificate in PEM is in it"),
             (("status", "--ca", tool.folder), 3, "cannot take the CA file %s: Is a directory" % tool.folder),
             (("status", "--ca", "none"), 3, "cannot take the CA file none: No such file or directory")):

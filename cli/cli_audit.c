@@ -585,8 +585,14 @@ static int open_file(struct cli_call *call, const char *to, bool append, FILE **
 	audit = (struct audit){.call = call, .path = to};
 	file = append ? fopen(to, "r+b") : fopen(to, "wbx");
 	if (file == NULL) {
-		cli_complain(call, "cannot %s %s: %s", append ? "go on with" : "write", to,
-		             strerror(errno));
+		if (!append && errno == EEXIST)
+			cli_complain(call,
+			             "%s exists already and is not replaced; --append goes on "
+			             "behind what it has",
+			             to);
+		else
+			cli_complain(call, "cannot %s %s: %s", append ? "go on with" : "write", to,
+			             strerror(errno));
 		return CLI_UNSURE;
 	}
 	if (append) {

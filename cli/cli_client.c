@@ -16,21 +16,30 @@
 
 #define COMMAND_VALID_S 300
 
+#define NO_TOKEN "%s holds no client's token: it is in clients/NAME.token of the home folder"
+
 int cli_token_read(const struct cli_call *call, const char *path,
                    char ret_token[LIMIT_TOKEN_MAX + 1])
 {
 	struct buffer file;
 	char message[256];
+	enum status status;
+	bool good = true;
 
-	if (cli_file_read(path, LIMIT_TOKEN_MAX + 1, &file, message, sizeof(message)) !=
-	    STATUS_OK) {
-		cli_complain(call, "%s", message);
+	status = cli_file_read(path, LIMIT_TOKEN_MAX + 1, &file, message, sizeof(message));
+	if (status != STATUS_OK) {
+		if (status == STATUS_TOO_LARGE)
+			cli_complain(call, NO_TOKEN, path);
+		else
+			cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
 	while (file.len > 0 && file.data[file.len - 1] == '\n')
 		file.len--;
-	if (file.len == 0 || file.len > LIMIT_TOKEN_MAX) {
-		cli_complain(call, "%s holds no token", path);
+	for (size_t i = 0; i < file.len; i++)
+		good &= file.data[i] > ' ' && file.data[i] <= '~'; /* a header's value */
+	if (!good || file.len == 0 || file.len > LIMIT_TOKEN_MAX) {
+		cli_complain(call, NO_TOKEN, path);
 		return CLI_UNSURE;
 	}
 	memcpy(ret_token, file.data, file.len);

@@ -325,6 +325,9 @@ static int take_terms(struct cli_call *call, struct create *create)
 		return cli_usage(
 		    call, "--not-before %s: expected 30s, 15m, 12h, 30d, or seconds since 1970",
 		    create->not_before);
+	if (body->expires_s != 0 && body->expires_s <= body->not_before_s)
+		return cli_usage(call, "--not-before %s is not before --expires %s",
+		                 create->not_before, create->expires);
 	if (!cli_each_word(create->caps, add_cap, body))
 		return cli_usage(call,
 		                 "--cap %s: not UNIT:WINDOW:CAP[,...], with UNIT lamports, uses or "

@@ -180,6 +180,7 @@ static int run_cancel(struct cli_call *call)
 	static struct authz_wallet_record wallet;
 	static struct cli_change change;
 	static struct authz_submit_answer answer;
+	char absent[320];
 	uint8_t space[64], hash[32];
 	struct buffer body = BUFFER_OF_ARRAY(space);
 	struct keys_sign_key key;
@@ -199,6 +200,9 @@ static int run_cancel(struct cli_call *call)
 		result = cli_wallet_find(&server, &key, wallet_name, &wallet);
 	if (result != CLI_YES)
 		return result;
+	snprintf(absent, sizeof(absent),
+	         "no such change of wallet %s waits (claviger change pending)", wallet_name);
+	server.absent = absent;
 	if (authz_id_put(hash, &body) != STATUS_OK)
 		return CLI_UNSURE;
 	change = (struct cli_change){.key = &key, .yes = true, .quiet = call->json};

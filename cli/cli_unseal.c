@@ -3,6 +3,7 @@
  * sits in between can show a value of his own: what is given goes only to the one that the
  * machine's own log names, which the caller hands in. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,10 +35,14 @@ static int dial(const char *where)
 	if (colon == NULL || colon == where || (size_t)(colon - where) >= sizeof(host))
 		return -2;
 	snprintf(host, sizeof(host), "%.*s", (int)(colon - where), where);
+	errno = EADDRNOTAVAIL; /* nothing of that name */
 	if (getaddrinfo(host, colon + 1, &hints, &found) == 0) {
 		fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		if (fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) != 0) {
+			int error = errno;
+
 			close(fd);
+			errno = error;
 			fd = -1;
 		}
 		freeaddrinfo(found);
@@ -62,7 +67,10 @@ static int ask(const struct cli_call *call, const char *where, const char *body,
 		*ret_gone = fd < 0;
 	if (fd < 0) {
 		if (ret_gone == NULL)
-			cli_complain(call, "cannot connect to the health listener %s", where);
+			cli_complain(call,
+			             "cannot connect to the health listener %s: %s; --health "
+			             "ADDRESS:PORT names another",
+			             where, strerror(errno));
 		return CLI_UNSURE;
 	}
 	snprintf(request, sizeof(request),
@@ -196,7 +204,9 @@ static int await_asks(const struct cli_call *call, const char *where, const char
 	int result = ask_what(call, where, ret_waits, NULL);
 
 	if (result == CLI_YES && strcmp(ret_waits->asks, what) != 0) {
-		cli_complain(call, "the machine waits for %s, not for %s", ret_waits->asks, what);
+		cli_complain(call, "the machine waits for %s%s%s", ret_waits->asks,
+		             strcmp(ret_waits->asks, "nothing") != 0 ? ", not for " : "",
+		             strcmp(ret_waits->asks, "nothing") != 0 ? what : "");
 		return CLI_NO;
 	}
 	return result;

@@ -49,11 +49,24 @@ int cli_appoint_add(const struct cli_call *call, const struct keys_p256_key *roo
 enum status cli_manifest_sign(const struct keys_p256_key *site_root,
                               struct approval_manifest *manifest);
 
+/* cli_tpm_told puts into a manifest what the command line says of the loss of machines, each NULL
+ * when it says nothing: `recovery`, the key that gets a copy of the node share, and `recover`, the
+ * `escrow` of the machine in whose place this one is. CLI_NO for one that has no share to give. */
+int cli_tpm_told(const struct cli_call *call, const char *recovery, const char *recover,
+                 struct approval_manifest *ret_told);
+
 /* cli_tpm_single makes everything that one person needs who holds all keys: keys, a signed manifest
- * and approvals (level 1) for the PCRs given, below `folder`; files of the unsealer go to `state`.
- * What is there already is kept. `serve` runs it at its first start. */
+ * that says what was told, and approvals (level 1) for the PCRs given, below `folder`; files of the
+ * unsealer go to `state`, in the place of what is there. Keys that are there are kept. `serve` runs
+ * it at its first start. */
 int cli_tpm_single(const struct cli_call *call, const char *folder, const char *state,
+                   const struct approval_manifest *told,
                    const uint8_t release_pcrs[APPROVAL_RELEASE_PCRS][32],
                    const uint8_t site_pcrs[APPROVAL_SITE_PCRS][32]);
+
+/* cli_tpm_judge says whether the genesis with this manifest was told what is told now: CLI_NO after
+ * complaining when it was told something else, or nothing. Genesis alone fixes these. */
+int cli_tpm_judge(const struct cli_call *call, const struct approval_manifest *manifest,
+                  const struct approval_manifest *told);
 
 #endif

@@ -16,6 +16,7 @@
 #include "cli_commands.h"
 #include "cli_home.h"
 #include "cli_out.h"
+#include "cli_tpm.h"
 
 #define LOG_HEADER_LEN 32 /* of a write-ahead log: salts among it */
 #define TRIES          20
@@ -180,6 +181,33 @@ static void show(const struct cli_call *call, const char *folder, uint64_t bytes
 	cli_out_line(&out);
 }
 
+/* warn says what a backup without a recovery key is worth, by what genesis was told. `state` is
+ * NULL for one from afar. */
+static void warn(const struct cli_call *call, const char *state, const char *out)
+{
+	static struct approval_sealed sealed;
+	char path[CLI_PATH_MAX + 32], tpm[CLI_PATH_MAX + 64] = "that machine's TPM";
+
+	snprintf(path, sizeof(path), "%s/sealed-share", out);
+	if (cli_sealed_read(call, path, &sealed) == CLI_YES) {
+		if (sealed.manifest.has_recovery)
+			return;
+		if (sealed.manifest.is_recovery) {
+			cli_complain(call,
+			             "the copy of the node share for the recovery key is not in it "
+			             "but in the `escrow` of the machine before: keep that, too "
+			             "(docs/recovery.md)");
+			return;
+		}
+	}
+	if (state != NULL && has_software_tpm(state))
+		snprintf(tpm, sizeof(tpm), "the software TPM in %s/tpm", state);
+	cli_complain(call,
+	             "what opens it is %s, which is not in it, and no recovery key: without that "
+	             "TPM it is worth nothing (docs/recovery.md)",
+	             tpm);
+}
+
 static int run_backup(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
@@ -215,11 +243,8 @@ static int run_backup(struct cli_call *call)
 		cli_complain(call, "%s is no whole backup", out);
 		return result;
 	}
-	if (state != NULL && !call->json && has_software_tpm(state))
-		cli_complain(call,
-		             "what opens it is the software TPM in %s/tpm, which is not in "
-		             "it: without that folder it is worth nothing (docs/recovery.md)",
-		             state);
+	if (!call->json)
+		warn(call, state, out);
 	show(call, out, bytes);
 	return cli_finish(call, CLI_YES);
 }
@@ -232,7 +257,9 @@ const struct cli_command cli_backup = {
     .help =
         "Copies both databases, the sealed share, approvals and escrow. Nothing in it is in\n"
         "clear. To go on from it see docs/recovery.md: what was granted, revoked or spent since\n"
-        "then is not in it, and of a workstation neither is the software TPM that opens it.\n\n"
+        "then is not in it, and neither is the TPM that opens it: a recovery key, named at "
+        "genesis\n"
+        "(claviger serve --recovery, tpm provision --recovery), opens it elsewhere.\n\n"
         "--state FOLDER     of `serve` on this machine, which may be running\n"
         "--operator FILE    an operator's key: asks a running signer, an appliance among them,\n"
         "                   whose disk has no files (--server, --ca, --home). Signing goes on\n"

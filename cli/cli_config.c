@@ -36,6 +36,7 @@ static const struct {
                          NUMBER                                                                       },
     [CLI_SERVE_RP_ID] = {"serve",  "rp_id",                    "CLAVIGER_RP_ID",                TEXT  },
     [CLI_SERVE_ORIGINS] = {"serve",  "origins",                  "CLAVIGER_ORIGINS",              LIST  },
+    [CLI_SERVE_RECOVERY] = {"serve",  "recovery",                 "CLAVIGER_RECOVERY",             TEXT  },
     [CLI_SERVE_CLIENT_SIGNATURES] = {"serve",  "client_signatures_second",
                          "CLAVIGER_CLIENT_SIGNATURES_SECOND",                                   NUMBER},
     [CLI_SERVE_CLIENT_WALLETS] = {"serve",  "client_wallets_minute",
@@ -457,6 +458,8 @@ const struct cli_command cli_config_check = {
         "  operators = [\"PUBLIC KEY\"]        # or CLAVIGER_OPERATORS; beside operator.json\n"
         "  rp_id = \"signer.example\"          # or CLAVIGER_RP_ID, --rp-id\n"
         "  origins = [\"https://signer.example\"] # or CLAVIGER_ORIGINS, --origins\n"
+        "  recovery = \"KEY\"                  # or CLAVIGER_RECOVERY, --recovery: the first start "
+        "fixes it\n"
         "  policy_engine = \"compiled\"        # or CLAVIGER_POLICY_ENGINE; \"interpreter\": "
         "policies that\n"
         "                                    # ship are interpreted, too, as all others are\n"

@@ -30,6 +30,13 @@ static bool is_engine(struct bytes text)
 	       bytes_equal(text, bytes_of_text("interpreter"));
 }
 
+static bool is_key(struct bytes text)
+{
+	uint8_t key[32];
+
+	return base58_decode_32(text, key) == STATUS_OK;
+}
+
 /* take_item takes the first of a list's parts, which commas separate. */
 static struct bytes take_item(struct bytes *list)
 {
@@ -91,6 +98,7 @@ static const struct {
                           0                                                                                                 },
     [CLI_SERVE_TIME_KEYS] = {are_keys,   "at most 7 public keys (claviger key show), each once",      0,
                           0                                                                                                 },
+    [CLI_SERVE_RECOVERY] = {is_key,     "a key as `claviger key escape` prints it",                  0,  0                    },
     [CLI_SERVE_TIME_UNPROVEN] = {NULL,       NULL,                                                        1,  SITE_PROVEN_MAX_S    },
     [CLI_SERVE_CLIENT_SIGNATURES] = {NULL,       NULL,                                                        1,  UINT64_MAX           },
     [CLI_SERVE_CLIENT_WALLETS] = {NULL,       NULL,                                                        1,  CLI_SERVE_WALLETS_MAX},

@@ -19,7 +19,6 @@
 
 #include "authz_passkey.h"
 #include "base_encode.h"
-#include "cli_authority.h"
 #include "cli_certificate.h"
 #include "cli_commands.h"
 #include "cli_config.h"
@@ -27,7 +26,6 @@
 #include "cli_home.h"
 #include "cli_notify.h"
 #include "cli_serve.h"
-#include "disk.h"
 #include "proc_topology.h"
 #include "secret.h"
 #include "swtpm.h"
@@ -272,12 +270,14 @@ static _Noreturn void exec_supervisor(const struct cli_serve *serve, const char 
 	_exit(127);
 }
 
-/* Waits for the supervisor's byte on `fd`; false when it ended first or a signal came. */
-static bool await_ready(int fd)
+/* Waits for the supervisor's byte on `fd`; false when it ended first or a signal came. With
+ * `patient` as long as it takes: a person is waited for. */
+static bool await_ready(int fd, bool patient)
 {
 	char byte;
 
-	for (int waited_ms = 0; waited_ms < READY_MAX_MS && stop_signal == 0; waited_ms += 100) {
+	for (int left_ms = READY_MAX_MS; left_ms > 0 && stop_signal == 0;
+	     left_ms -= patient ? 0 : 100) {
 		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
 		if (poll(&poll_fd, 1, 100) > 0)
@@ -374,58 +374,6 @@ static int wait_for_end(const struct cli_call *call, const struct cli_serve *ser
 	return told && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_YES : CLI_UNSURE;
 }
 
-/* A software TPM is provisioned by itself, single operator, with keys beside it: nothing measures
- * this host, so all that its approvals say is zeros. A first start that was interrupted begins
- * anew, with a new TPM: nothing hangs on the old one. A TPM that was there before the first start
- * is kept: swtpm_setup made it, with a certificate. */
-static int provision(const struct cli_call *call, const struct cli_serve *serve)
-{
-	static const uint8_t nothing[APPROVAL_RELEASE_PCRS][32];
-	static const char *const left_over[] = {"store/sealed-share", "store/escrow",
-	                                        "tpm/tpm2-00.permall"};
-	char path[CLI_PATH_MAX + 32], keys[CLI_PATH_MAX + 32];
-	bool began;
-	int result;
-
-	snprintf(path, sizeof(path), "%s/genesis-began", serve->state);
-	began = access(path, F_OK) == 0;
-	result = cli_home_write(call, path, bytes_of(NULL, 0), true);
-	if (result != CLI_YES)
-		return result;
-	for (size_t i = 0; began && i < sizeof(left_over) / sizeof(left_over[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", serve->state, left_over[i]);
-		if (unlink(path) != 0 && errno != ENOENT) {
-			cli_complain(call, "cannot remove %s: %s", path, strerror(errno));
-			return CLI_UNSURE;
-		}
-	}
-	snprintf(path, sizeof(path), "%s/store", serve->state);
-	snprintf(keys, sizeof(keys), "%s/authority", serve->state);
-	return cli_tpm_single(call, keys, path, nothing, nothing);
-}
-
-/* A first start that was interrupted left no sealed share, or one that genesis did not finish. */
-static int find_genesis(const struct cli_call *call, const char *path, bool *ret_genesis)
-{
-	uint8_t raw[DISK_SHARE_LEN];
-	struct buffer share = BUFFER_OF_ARRAY(raw);
-	struct disk_file file = disk_file_of(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-	enum status status = STATUS_OK;
-
-	if (file.fd >= 0)
-		status = disk_file_read(&file, sizeof(raw), &share);
-	else if (errno != ENOENT)
-		status = STATUS_IO;
-	if (file.fd >= 0)
-		close(file.fd);
-	if (status != STATUS_OK) {
-		cli_complain(call, "cannot read %s", path);
-		return CLI_UNSURE;
-	}
-	*ret_genesis = disk_share_is_begun(buffer_bytes(&share));
-	return CLI_YES;
-}
-
 int cli_serve_relying(const struct cli_call *call, struct cli_serve *serve)
 {
 	const char *port, *expected;
@@ -467,17 +415,12 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 		result = find_operator(call, serve->state, operators);
 	if (result != CLI_YES)
 		return result;
-	snprintf(path, sizeof(path), "%s/store/" CLI_SERVE_SEALED, serve->state);
-	result = find_genesis(call, path, &serve->is_genesis);
-	if (result != CLI_YES)
-		return result;
 	snprintf(path, sizeof(path), "%s/store", serve->state);
 	result = make_folder(call, path);
-	if (result == CLI_YES && serve->is_genesis)
-		result = provision(call, serve);
-	if (result != CLI_YES)
-		return result;
-	result = cli_certificate_prepare(call, serve);
+	if (result == CLI_YES)
+		result = cli_serve_genesis(call, serve);
+	if (result == CLI_YES)
+		result = cli_certificate_prepare(call, serve);
 	if (result != CLI_YES)
 		return result;
 	snprintf(path, sizeof(path), "%s/tpm", serve->state);
@@ -499,7 +442,8 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 		exec_supervisor(serve, operators, tpm.where, ready[1], parent);
 	}
 	close(ready[1]);
-	if (serve->supervisor < 0 || !await_ready(ready[0])) {
+	if (serve->supervisor < 0 ||
+	    !await_ready(ready[0], serve->is_genesis && serve->recover != NULL)) {
 		if (stop_signal == 0)
 			cli_complain(
 			    call,
@@ -508,6 +452,8 @@ static int run_signer(const struct cli_call *call, struct cli_serve *serve)
 		result = CLI_UNSURE;
 	}
 	if (stop_signal == 0)
+		result = cli_serve_genesis_over(call, serve);
+	if (stop_signal == 0 && result == CLI_YES)
 		result = cli_certificate_pin(call, serve);
 	if (stop_signal == 0 && result == CLI_YES && serve->dev)
 		result = cli_dev_prepare(call, serve);
@@ -536,6 +482,7 @@ static int check_settings(const struct cli_call *call, const struct cli_serve *s
 	    [CLI_SERVE_OPERATOR_LISTEN] = serve->operator_listen,
 	    [CLI_SERVE_VERIFIERS] = serve->verifiers,
 	    [CLI_SERVE_TLS_NAME] = serve->tls_name,
+	    [CLI_SERVE_RECOVERY] = serve->recovery,
 	};
 	int result = CLI_YES;
 
@@ -547,8 +494,12 @@ static int check_settings(const struct cli_call *call, const struct cli_serve *s
 /* A throw-away signer takes nothing that says where the real one is. */
 static int run_dev(const struct cli_call *call, struct cli_serve *serve)
 {
-	int result = cli_dev_folder(call, serve);
+	int result;
 
+	if (serve->recovery != NULL || serve->recover != NULL)
+		return cli_usage(call, "--recovery and --recover are for a signer that stays: "
+		                       "name its folder with --state");
+	result = cli_dev_folder(call, serve);
 	if (result == CLI_YES)
 		result = run_signer(call, serve);
 	cli_dev_clean(serve);
@@ -569,6 +520,8 @@ static int run_serve(struct cli_call *call)
 	    {"--tls-certificate", &serve.tls_certificate, NULL                },
 	    {"--rp-id",           &serve.rp_id,           NULL                },
 	    {"--origins",         &serve.origins,         NULL                },
+	    {"--recovery",        &serve.recovery,        NULL                },
+	    {"--recover",         &serve.recover,         NULL                },
 	    {"--accept-time",     NULL,                   &serve.accept_time  },
 	    {"--bound-exports",   NULL,                   &serve.bound_exports},
 	    {"--echo",            NULL,                   &serve.echo         },
@@ -600,6 +553,7 @@ static int run_serve(struct cli_call *call)
 	serve.operator_listen =
 	    cli_config_choose(CLI_SERVE_OPERATOR_LISTEN, serve.operator_listen, NULL);
 	serve.operators = cli_config_choose(CLI_SERVE_OPERATORS, NULL, NULL);
+	serve.recovery = cli_config_choose(CLI_SERVE_RECOVERY, serve.recovery, NULL);
 	serve.time_keys = cli_config_choose(CLI_SERVE_TIME_KEYS, NULL, NULL);
 	serve.time_unproven = cli_config_choose(CLI_SERVE_TIME_UNPROVEN, NULL, NULL);
 	serve.store_max = cli_config_choose(CLI_SERVE_STORE_MAX, NULL, NULL);
@@ -620,7 +574,8 @@ const struct cli_command cli_serve = {
     .arguments = "[--state DIR] [--listen ADDR:PORT] [--metrics ADDR:PORT] "
                  "[--operator-listen ADDR:PORT] [--verifiers N] "
                  "[--tls-name NAME[,NAME]] [--tls-certificate FILE] [--rp-id DOMAIN] "
-                 "[--origins URL[,URL]] [--bound-exports] [--accept-time] [--dev]",
+                 "[--origins URL[,URL]] [--recovery KEY] [--recover ESCROW] [--bound-exports] "
+                 "[--accept-time] [--dev]",
     .sentence = "run the signer on this machine, with a software TPM",
     .run = run_serve,
     .help =
@@ -646,6 +601,15 @@ const struct cli_command cli_serve = {
         "                leaves the passkeys of before without effect\n"
         "--origins       pages that may ask for passkeys (default https://DOMAIN and the port of\n"
         "                --listen)\n"
+        "--recovery KEY  at the first start: seal a copy of the node share to this key (claviger\n"
+        "                key escape makes one), against the loss of this machine. Whoever has "
+        "that\n"
+        "                key and a backup has everything. The first start fixes it: a later one\n"
+        "                refuses another key, and one for a signer that was made without\n"
+        "--recover ESCROW   in the place of a lost machine: the first start waits for the node\n"
+        "                share that the backup's `escrow` names (claviger recover share), and\n"
+        "                takes no other one. The backup's two databases lie in `store` below\n"
+        "                --state already (docs/recovery.md)\n"
         "--bound-exports   passkeys that sign an export must be bound to their device\n"
         "--accept-time   believe the system clock after a jump of more than an hour\n"
         "--dev           a throw-away signer on free ports with a wallet, a client and a grant "

@@ -95,6 +95,26 @@ static int read_escrow(const struct cli_call *call, const char *path, struct buf
 	return CLI_NO;
 }
 
+int cli_sealed_read(const struct cli_call *call, const char *path,
+                    struct approval_sealed *ret_sealed)
+{
+	struct buffer file;
+	char message[256];
+	bool good;
+
+	if (cli_file_read(path, APPROVAL_SEALED_MAX, &file, message, sizeof(message)) !=
+	    STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	good = approval_sealed_take(buffer_bytes(&file), ret_sealed) == STATUS_OK;
+	free(file.data);
+	if (good)
+		return CLI_YES;
+	cli_complain(call, "%s is no sealed share of this version, or is damaged", path);
+	return CLI_NO;
+}
+
 /* ---- the plan of a provisioning ---- */
 
 struct plan {
@@ -205,6 +225,83 @@ static void show_roots(const struct cli_call *call, const struct approval_manife
 		           release, written ? "true" : "false");
 }
 
+/* ---- the loss of machines ---- */
+
+static int take_x25519(const struct cli_call *call, const char *option, const char *text,
+                       uint8_t ret_key[32])
+{
+	if (base58_decode_32(bytes_of_text(text), ret_key) == STATUS_OK)
+		return CLI_YES;
+	return cli_usage(call, "%s takes a key as `claviger key escape` prints it, not %s", option,
+	                 text);
+}
+
+/* take_lost: which share genesis will take, out of the lost machine's escrow. */
+static int take_lost(const struct cli_call *call, const char *path, uint8_t ret_share[32])
+{
+	struct escrow escrow;
+	struct buffer file;
+	int result = read_escrow(call, path, &file, &escrow);
+
+	if (result != CLI_YES)
+		return result;
+	free(file.data);
+	memcpy(ret_share, escrow.commitment, sizeof(escrow.commitment));
+	if (escrow.share.len != 0)
+		return CLI_YES;
+	cli_complain(call,
+	             "%s has no copy of the node share: its genesis named no recovery key, and "
+	             "without that machine's TPM nothing gives the share. If it was itself in the "
+	             "place of another one, name the other's escrow",
+	             path);
+	return CLI_NO;
+}
+
+int cli_tpm_told(const struct cli_call *call, const char *recovery, const char *recover,
+                 struct approval_manifest *ret_told)
+{
+	int result = CLI_YES;
+
+	ret_told->is_recovery = recover != NULL;
+	ret_told->has_recovery = recovery != NULL;
+	if (recover != NULL)
+		result = take_lost(call, recover, ret_told->share);
+	if (result == CLI_YES && recovery != NULL)
+		result = take_x25519(call, "--recovery", recovery, ret_told->recovery);
+	return result;
+}
+
+int cli_tpm_judge(const struct cli_call *call, const struct approval_manifest *manifest,
+                  const struct approval_manifest *told)
+{
+	char text[64] = "none";
+
+	if (manifest->has_recovery &&
+	    base58_encode(bytes_of(manifest->recovery, 32), text, sizeof(text)) != STATUS_OK)
+		return CLI_UNSURE;
+	if (told->has_recovery &&
+	    (!manifest->has_recovery || memcmp(told->recovery, manifest->recovery, 32) != 0)) {
+		cli_complain(
+		    call,
+		    "the recovery key that this signer was made with is %s, and another "
+		    "one would open nothing: only a first start names one. Take the "
+		    "setting away (--recovery, CLAVIGER_RECOVERY, serve.recovery), or make "
+		    "a signer with that key and move the wallets there (docs/recovery.md)",
+		    text);
+		return CLI_NO;
+	}
+	if (told->is_recovery &&
+	    (!manifest->is_recovery || memcmp(told->share, manifest->share, 32) != 0)) {
+		cli_complain(
+		    call, "--recover names another share than the one that this signer has: only "
+		          "a first start takes one. Choose a new --state, and put nothing but "
+		          "the backup's two databases into its folder `store` "
+		          "(docs/recovery.md)");
+		return CLI_NO;
+	}
+	return CLI_YES;
+}
+
 /* ---- one person with all keys ---- */
 
 static int find_authority(const struct cli_call *call, const char *folder, const char *name,
@@ -268,13 +365,14 @@ static int plan_single(struct plan *plan, const char *folder,
 }
 
 int cli_tpm_single(const struct cli_call *call, const char *folder, const char *state,
+                   const struct approval_manifest *told,
                    const uint8_t release_pcrs[APPROVAL_RELEASE_PCRS][32],
                    const uint8_t site_pcrs[APPROVAL_SITE_PCRS][32])
 {
 	static struct plan plan;
 	int result;
 
-	plan = (struct plan){.call = call};
+	plan = (struct plan){.call = call, .manifest = *told};
 	result = plan_single(&plan, folder, release_pcrs, site_pcrs);
 	return result == CLI_YES ? write_plan(&plan, state) : result;
 }
@@ -285,15 +383,6 @@ struct provision {
 	const char *out, *site_root, *release_root, *escrow, *recovery, *recover, *approvers, *pcrs;
 	bool single, dry_run;
 };
-
-static int take_x25519(const struct cli_call *call, const char *option, const char *text,
-                       uint8_t ret_key[32])
-{
-	if (base58_decode_32(bytes_of_text(text), ret_key) == STATUS_OK)
-		return CLI_YES;
-	return cli_usage(call, "%s takes a key as `claviger key escape` prints it, not %s", option,
-	                 text);
-}
 
 /* take_approvers reads files separated by commas. */
 static int take_approvers(struct plan *plan, const char *list)
@@ -315,21 +404,6 @@ static int take_approvers(struct plan *plan, const char *list)
 		list += len + (list[len] == ',');
 	}
 	return result;
-}
-
-/* take_lost: which share genesis will take, out of the lost machine's escrow. */
-static int take_lost(struct plan *plan, const char *path)
-{
-	struct escrow escrow;
-	struct buffer file;
-	int result = read_escrow(plan->call, path, &file, &escrow);
-
-	if (result != CLI_YES)
-		return result;
-	free(file.data);
-	plan->manifest.is_recovery = true;
-	memcpy(plan->manifest.share, escrow.commitment, sizeof(plan->manifest.share));
-	return CLI_YES;
 }
 
 static int plan_two(struct plan *plan, const struct provision *options)
@@ -418,16 +492,12 @@ static int run_provision(struct cli_call *call)
 	keys_open();
 	plan = (struct plan){.call = call};
 	result = check_unused(call, options.out);
-	if (result == CLI_YES && options.recover != NULL)
-		result = take_lost(&plan, options.recover);
+	if (result == CLI_YES)
+		result = cli_tpm_told(call, options.recovery, options.recover, &plan.manifest);
 	if (result == CLI_YES && options.pcrs != NULL)
 		result = cli_pcrs_read(call, options.pcrs, release_pcrs, site_pcrs);
 	if (result == CLI_YES)
 		result = take_approvers(&plan, options.approvers);
-	if (result == CLI_YES && options.recovery != NULL) {
-		plan.manifest.has_recovery = true;
-		result = take_x25519(call, "--recovery", options.recovery, plan.manifest.recovery);
-	}
 	if (result == CLI_YES && !options.dry_run)
 		result = make_folder(call, options.out);
 	snprintf(keys, sizeof(keys), "%s", options.out);

@@ -381,7 +381,8 @@ def test_wrong_words_are_told_what_is_wrong_and_what_there_is():
             os.mkdir(FOLDER + "/kept/tpm")
         code, out, error = claviger("backup", "--state", FOLDER + "/kept", "--out", FOLDER + "/kept-%d" % tpm)
         expect("a workstation's backup is told to be half of it", code == 0 and out and
-               ("the software TPM in %s/kept/tpm, which is not in it" % FOLDER in error) == told, (code, out, error))
+               ("the software TPM in %s/kept/tpm, which is not in it" % FOLDER in error) == told and
+               "no recovery key: without that TPM it is worth nothing" in error, (code, out, error))
     code, out, _ = claviger("doctor", "--tpm", "/dev/none")
     expect("doctor says which TPM, and why", code == 1 and "/dev/none cannot be opened: No such file or directory" in out, out)
     expect("nothing was made for a backup that cannot be", not os.path.exists(FOLDER + "/copy"))
@@ -515,6 +516,7 @@ def test_a_value_that_no_signer_takes_is_refused_with_its_place():
             ("tls_name", ("a b", "https://a", "*.a", ",".join(["a"] * 15), "a" * 64), ("a,192.0.2.1,::1", ",".join(["a"] * 14)),
              "names of hosts"),
             ("operators", ("k", KEYS[0] + "," + KEYS[0], many), (",".join(KEYS), many[:many.rindex(",")]), "public keys"),
+            ("recovery", ("k", "1" * 31, KEYS[0] + "," + KEYS[1]), (KEYS[0],), "claviger key escape"),
             ("time_keys", ("abc", many), (",".join(KEYS),), "public keys"),
             ("time_unproven_max", (0, 30 * 86400 + 1), (1, 30 * 86400), "a whole number from 1 to 2592000"),
             ("client_signatures_second", (0,), (1, 2**63), "a whole number from 1 on"),

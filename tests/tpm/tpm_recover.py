@@ -8,7 +8,11 @@ usage: tpm_recover.py          (BUILD_DIR names the build; needs swtpm)
 - it fits the appliance's disk, byte for byte as spec/disk.md lays it out;
 - disk lost: the store is put back from it; the start is refused until the site accepts it; then every
   wallet is frozen until its user signs again; the acceptance serves once; what was made, revoked and
-  decided after the backup is lost, as the document says.
+  decided after the backup is lost, as the document says;
+- disk and TPM lost together, as a workstation loses them: with a recovery key named at the first start the
+  backup opens beside another TPM, in another folder, by the key's holder and the site's word, with every
+  wallet frozen until its user signs; without one, with another one or another machine's share it does not,
+  and no start that cannot succeed writes over what could have.
 """
 import hashlib
 import json
@@ -36,8 +40,10 @@ LIMIT_S = 60
 
 class Node:
     """claviger serve on a folder."""
+    last = None  # to be ended with the test
 
     def __init__(self, base, state):
+        Node.last = self
         self.base, self.state, self.process, self.exports = base, state, None, None
 
     def start(self, *words):
@@ -62,13 +68,54 @@ class Node:
         self.process.wait(LIMIT_S)
         return False
 
+    def begin(self, *words):
+        """A start that may wait for people; `ended` says how it went on."""
+        def run():
+            self.served = self.start(*words)
+        self.log_path = self.served = None
+        self.starts = threading.Thread(target=run)
+        self.starts.start()
+
+    def waits(self):
+        """The key that its own log names, once it waits for a share and answers."""
+        until = time.monotonic() + LIMIT_S
+        while time.monotonic() < until and self.starts.is_alive():
+            try:
+                with urllib.request.urlopen("http://127.0.0.1:%d/unseal" % self.health, timeout=10) as f:
+                    if json.load(f)["asks"] == "share":
+                        return self.event("unsealer.waits")["value"]
+            except (OSError, AttributeError):
+                pass  # nobody listens yet, or it has not begun
+            time.sleep(0.05)
+        return None
+
+    def ended(self):
+        """True when it ended by itself and never served."""
+        self.starts.join(LIMIT_S)
+        alone = not self.starts.is_alive()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(LIMIT_S)
+        self.starts.join()
+        return alone and self.served is False
+
+    def said(self):
+        """What `serve` itself said on standard error: no line of the log."""
+        with open(self.log_path) as f:
+            return "".join(line for line in f if not line.startswith("{"))
+
+    def refused(self, what, words, *options):
+        """A start that is refused in these words before any process runs."""
+        self.begin(*options)
+        expect(what, self.ended() and words in self.said() and self.event("process.started") is None, self.said())
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         expect("serve ends in order", self.process.wait(LIMIT_S) == 0)
 
     def event(self, name):
         with open(self.log_path) as f:
-            events = [json.loads(line) for line in f if line.startswith("{")]
+            events = [json.loads(line) for line in f if line.startswith("{") and line.endswith("}\n")]
         return next((e for e in events if e["event"] == name), None)
 
     def claviger(self, *words, wanted=0):
@@ -85,6 +132,9 @@ class Node:
         except urllib.error.HTTPError as e:
             self.refusal = e.read().decode()
             return False
+
+    def evidence(self):
+        return json.loads(self.claviger("attest", "get", "--json", *self.reach()))
 
     def reach(self):
         return ["--server", self.server, "--ca", self.state + "/ca.pem", "--home", self.state + "/home"]
@@ -252,6 +302,171 @@ def disk_lost(node, backup):
     node.stop()
 
 
+DATABASES = ("state.db", "state.db-wal", "state.db-journal", "state.mark",
+             "segments.db", "segments.db-wal", "segments.db-journal", "segments.mark")
+
+
+def with_key(base):
+    """A workstation with a recovery key, its backup, and all of the machine lost."""
+    recovery = os.path.join(base, "recovery.json")
+    node = Node(base, os.path.join(base, "kept"))
+    key = node.claviger("key", "escape", recovery).strip()
+    other = node.claviger("key", "escape", os.path.join(base, "wrong.json")).strip()
+    text = node.claviger("serve", "--dev", "--recovery", key, wanted=2)
+    expect("a throw-away signer takes none", "for a signer that stays" in text, text)
+    if not node.start("--dev", "--recovery", key):
+        expect("a signer with a recovery key starts", False, node.said())
+        return None
+    evidence = node.evidence()
+    expect("evidence says that a recovery key opens a backup", evidence["recovery_key"] is True, str(evidence))
+    expect("it signs", node.signs(1))
+    folders = [os.path.join(base, "key." + name) for name in ("state", "afar")]
+    for folder, words in zip(folders, (["--state", node.state], node.as_operator("operator"))):
+        text = node.claviger("backup", "--out", folder, *words)
+        expect("a backup that a key opens is not warned of", "worth nothing" not in text, text)
+    go_on(node)
+    node.stop()
+    with open(node.state + "/tpm/tpm2-00.permall", "rb") as f:
+        tpm = f.read()
+    node.refused("another key at a later start is refused", "was made with is " + key, "--recovery", other)
+    os.environ["CLAVIGER_RECOVERY"] = other
+    node.refused("from the environment, too", "was made with is " + key)
+    del os.environ["CLAVIGER_RECOVERY"]
+    with open(node.state + "/tpm/tpm2-00.permall", "rb") as f:
+        expect("and nothing was touched", f.read() == tpm)
+    expect("the same key is taken", node.start("--recovery", key), node.said())
+    node.stop()
+    os.rename(node.state + "/user.json", base + "/user.json")  # the user's own, not the machine's
+    exports = node.exports
+    shutil.rmtree(node.state)
+    return {"key": key, "other": other, "recovery": recovery, "backup": folders[1], "ak": evidence["ak"],
+            "deployment": evidence["deployment"], "exports": exports}
+
+
+def without_key(base):
+    """A workstation without one: what is said, and the folder of its backup."""
+    node = Node(base, os.path.join(base, "plain"))
+    folder = os.path.join(base, "plain.backup")
+    expect("a signer without a recovery key starts", node.start(), node.said())
+    evidence = node.evidence()
+    expect("evidence says so", evidence["recovery_key"] is False, str(evidence))
+    for words in (["--state", node.state], node.as_operator("operator")):
+        shutil.rmtree(folder, ignore_errors=True)
+        text = node.claviger("backup", "--out", folder, *words)
+        expect("its backup is told to be half of it", "no recovery key: without that TPM it is worth nothing" in text,
+               text)
+    node.stop()
+    key = node.claviger("key", "escape", base + "/late.json").strip()
+    node.refused("a key that is named later is refused, and it is said what to do",
+                 "was made with is none", "--recovery", key)
+    # A sealed share that is gone is no first start: the TPM that opens the backups would be gone with it.
+    with open(node.state + "/tpm/tpm2-00.permall", "rb") as f:
+        tpm = f.read()
+    share = node.state + "/store/sealed-share"
+    os.rename(share, base + "/sealed-share")
+    node.refused("without its sealed share nothing is begun", "Put sealed-share back")
+    for name in ("genesis", "approvals", "escrow"):
+        os.rename("%s/store/%s" % (node.state, name), "%s/%s" % (base, name))
+    node.refused("nor over a store", "has databases, and no sealed-share")
+    with open(node.state + "/tpm/tpm2-00.permall", "rb") as f:
+        expect("and its TPM is as it was", f.read() == tpm)
+    for name in ("genesis", "approvals", "escrow", "sealed-share"):
+        os.rename("%s/%s" % (base, name), "%s/store/%s" % (node.state, name))
+    expect("put back, it starts", node.start(), node.said())
+    node.stop()
+    return folder
+
+
+def all_lost(base):
+    lost = with_key(base)
+    plain = without_key(base)
+    if not lost:
+        return
+    other = os.path.join(base, "other")  # a machine with the same recovery key
+    node = Node(base, other)
+    expect("another machine starts", node.start("--recovery", lost["key"]), node.said())
+    node.stop()
+    node = Node(base, os.path.join(base, "new"))
+    store, escrow = node.state + "/store", lost["backup"] + "/escrow"
+
+    def share(key, expect_key, wanted, of=escrow):
+        return node.claviger("recover", "share", "--escrow", of, "--key", key, "--expect", expect_key, "--health",
+                             "127.0.0.1:%d" % node.health, wanted=wanted)
+
+    shutil.copytree(lost["backup"], store)
+    expect("on another TPM a backup does not start", not node.start())
+    why = node.event("unsealer.failed")
+    expect("since what it has is sealed to the lost one", why and "this TPM is not the one" in why["reason"], str(why))
+    node.refused("whole it takes no other machine's place", "nothing but the backup's two databases", "--recover", escrow)
+    shutil.rmtree(node.state)
+    node.refused("nor without its databases", "needs the two databases", "--recover", escrow)
+    for name in os.listdir(lost["backup"]):
+        if name in DATABASES:
+            shutil.copy(os.path.join(lost["backup"], name), store)
+    node.refused("and without --recover nothing is begun over them", "has databases, and no sealed-share")
+    node.refused("an escrow without a share is refused", "named no recovery key", "--recover", plain + "/escrow")
+    shutil.copy(escrow, store)
+    node.refused("so is one that genesis would write over", "is there: in the place", "--recover", store + "/escrow")
+    os.unlink(store + "/escrow")
+    # A start that is interrupted while it waits begins anew.
+    node.begin("--recover", escrow, "--recovery", lost["key"])
+    first = node.waits()
+    expect("the first start waits for the share", first is not None, node.said())
+    node.process.send_signal(signal.SIGTERM)
+    expect("and ends when it is told to", node.ended())
+    shutil.copy(escrow, store)
+    node.refused("nor is the escrow named from there then", "keep it elsewhere", "--recover", store + "/escrow")
+    os.unlink(store + "/escrow")
+    node.begin("--recover", escrow, "--recovery", lost["key"])
+    named = node.waits()
+    expect("and waits anew, with another key", named and named != first)
+    text = share(base + "/wrong.json", named, 1)
+    expect("another key than the recovery key opens nothing", "not sealed to this key" in text, text)
+    text = share(lost["recovery"], named, 1, of=plain + "/escrow")
+    expect("nor a machine's that named none", "without a recovery key" in text, text)
+    text = share(lost["recovery"], named, 1, of=other + "/store/escrow")
+    expect("nor is another machine's share given away", "it was not given away" in text, text)
+    text = share(lost["recovery"], first, 1)
+    expect("and to a key that the log does not name nothing is given", "another than --expect" in text, text)
+    share(lost["recovery"], named, 0)
+    expect("the store is not the new TPM's: the start ends", node.ended())
+    expect("and says what would have to be accepted", node.event("start.stale") is not None)
+    text = node.claviger("backup", "--state", node.state, "--out", base + "/of.new")
+    expect("the recovery key that was named again opens its backups, too", "worth nothing" not in text and
+           "keep that" not in text, text)
+    os.rename(base + "/user.json", node.state + "/user.json")
+    node.accept()
+    expect("accepted, it starts, and --recover may stay", node.start("--recover", escrow, "--recovery", lost["key"]),
+           node.said())
+    expect("and says that it recovered", node.event("start.recovered") is not None)
+    evidence = node.evidence()
+    expect("the same deployment goes on", evidence["deployment"] == lost["deployment"])
+    expect("beside another TPM", evidence["ak"] != lost["ak"])
+    node.exports = dict(lost["exports"], VAULT_ADDR=node.server, NODE_EXTRA_CA_CERTS=node.state + "/ca.pem")
+    expect("every wallet is frozen (A16), in words", not node.signs(150) and "frozen" in node.refusal)
+    node.as_user("wallet", "unfreeze", "dev", "--yes")
+    is_lost(node)
+    node.stop()
+    node.refused("another machine's place is refused from now on", "only a first start takes one",
+                 "--recover", other + "/store/escrow")
+    expect("a later start is an ordinary one", node.start())
+    expect("with the wallet as its user left it", node.signs(152))
+    node.stop()
+    # The key is not named again: what it opens is the lost machine's escrow, which no later backup has.
+    node = Node(base, os.path.join(base, "unnamed"))
+    os.makedirs(node.state + "/store")
+    for name in os.listdir(lost["backup"]):
+        if name in DATABASES:
+            shutil.copy(os.path.join(lost["backup"], name), node.state + "/store")
+    node.begin("--recover", escrow)
+    share(lost["recovery"], node.waits() or "", 0)
+    expect("a start without the key ends the same", node.ended() and node.event("start.stale") is not None)
+    text = node.claviger("backup", "--state", node.state, "--out", base + "/unnamed.backup")
+    expect("its backup says what to keep beside it", "`escrow` of the machine before: keep that, too" in text, text)
+    Node(base, base + "/none").refused("that escrow takes no further machine's place", "name the other's escrow",
+                                       "--recover", base + "/unnamed.backup/escrow")
+
+
 def main():
     for program in ("swtpm",):
         if not shutil.which(program):
@@ -268,10 +483,13 @@ def main():
             for backup in backups[1:]:
                 disk_lost(node, backup)
                 shutil.rmtree(node.base + "/newest")
+        began = time.monotonic()
+        all_lost(base)
+        print("disk and TPM lost: %.0f s" % (time.monotonic() - began))
     finally:
-        if node.process and node.process.poll() is None:
-            node.process.kill()
-            node.process.wait()
+        if Node.last.process and Node.last.process.poll() is None:
+            Node.last.process.kill()
+            Node.last.process.wait()
         shutil.rmtree(base, ignore_errors=True)
     return tpm_system.summary()
 

@@ -12,6 +12,8 @@
 
 #include "base_check.h"
 #include "base_test.h"
+#include "call_attest.h"
+#include "call_start.h"
 #include "rig.h"
 
 #define SHORT_US 300000
@@ -216,6 +218,82 @@ static void test_nothing_is_taken_as_fresh(void)
 	EXPECT(rig_try(&rig, folder));
 }
 
+/* starts: from what the folder holds now, whatever ran before. */
+static bool starts(void)
+{
+	rig_stop(&rig);
+	return rig_try(&rig, folder);
+}
+
+/* DS1, A16: the site's word is for one store, at one value of the anchor and of the boot counter.
+ */
+static void test_an_accepted_store_is_the_one_that_was_accepted_then(void)
+{
+	uint8_t accepted[32];
+
+	start_fresh("accepted");
+	rig_stop(&rig);
+	memcpy(accepted, rig.checkpoint, sizeof(accepted));
+	copy("backup", false);
+	EXPECT(starts() && change(AUTHZ_ACTION_FREEZE) == STATUS_OK);
+	rig_stop(&rig);
+	copy("backup", true);
+	EXPECT(!starts());
+	rig.accepts = accepted;
+	rig.accepts_other_anchor = true;
+	EXPECT(!starts());
+	rig.accepts_other_anchor = false;
+	rig.accepts_other_boot = true;
+	EXPECT(!starts());
+	rig.accepts_other_boot = false;
+	accepted[0] ^= 1;
+	EXPECT(!starts());
+	accepted[0] ^= 1;
+	EXPECT(starts());
+	EXPECT(sign() == CALL_RESULT_WALLET_FROZEN);
+	rig.accepts = NULL;
+	EXPECT(change(AUTHZ_ACTION_UNFREEZE) == STATUS_OK && sign() == CALL_RESULT_SIGNED);
+}
+
+/* ends_when_told starts a signer and answers what it asks of the TPM as an attestor would; whether
+ * it ends of that in time. */
+static bool ends_when_told(struct call_attest_info info, int64_t patience_us)
+{
+	struct ipc_message none = {.kind = 0};
+	int64_t end = supervisor_now_us() + 30 * SHORT_US;
+
+	CHECK(starts());
+	while (rig.info_asked == 0 && supervisor_now_us() < end)
+		(void)!rig_take(&rig, &rig.bridge, &none, 20000);
+	CHECK(rig.info_asked != 0);
+	info.head.request = rig.info_asked;
+	CHECK(ipc_put(&rig.attestor, CALL_ATTEST_INFO_ANSWER, bytes_of(&info, sizeof(info))) ==
+	      STATUS_OK);
+	end = supervisor_now_us() + patience_us;
+	while (rig_is_alive(&rig, PROC_signer) && supervisor_now_us() < end)
+		(void)!rig_take(&rig, &rig.bridge, &none, 20000);
+	return !rig_is_alive(&rig, PROC_signer);
+}
+
+/* PH5: the attestor speaks to the TPM that gave the share, in the same boot of it, or the signer
+ * ends. */
+static void test_a_tpm_that_was_reset_or_exchanged_behind_the_unsealer_ends_the_signer(void)
+{
+	const struct call_attest_info same = {.ak_name_len = CALL_START_NAME_MAX};
+	struct call_attest_info other = same;
+
+	start_fresh("info");
+	other.reset_count = 1;
+	EXPECT(ends_when_told(other, 30 * SHORT_US));
+	other = same;
+	other.restart_count = 1;
+	EXPECT(ends_when_told(other, 30 * SHORT_US));
+	other = same;
+	other.primary_name[33] = 1;
+	EXPECT(ends_when_told(other, 30 * SHORT_US));
+	EXPECT(!ends_when_told(same, SHORT_US) && sign() == CALL_RESULT_SIGNED);
+}
+
 /* The hot path does not wait for the TPM. */
 static void test_a_tpm_that_does_not_answer_delays_no_signature(void)
 {
@@ -355,6 +433,8 @@ int main(void)
 	RUN(test_what_was_not_acknowledged_is_taken_back_and_never_comes_again);
 	RUN(test_a_kill_between_store_and_tpm_never_stops_the_next_start);
 	RUN(test_nothing_is_taken_as_fresh);
+	RUN(test_an_accepted_store_is_the_one_that_was_accepted_then);
+	RUN(test_a_tpm_that_was_reset_or_exchanged_behind_the_unsealer_ends_the_signer);
 	RUN(test_a_tpm_that_does_not_answer_delays_no_signature);
 	RUN(test_changes_take_turns_at_the_writes_of_a_hardware_tpm);
 	RUN(test_leases_are_renewed_together_on_hardware);

@@ -157,10 +157,15 @@ static void attest(struct rig *rig)
 	if (status == STATUS_CONFLICT)
 		ipc_acknowledge(&rig->attestor);
 	if (status != STATUS_OK ||
-	    (message.kind != CALL_ATTEST_NV_EXTEND && message.kind != CALL_ATTEST_JUDGE))
+	    (message.kind != CALL_ATTEST_NV_EXTEND && message.kind != CALL_ATTEST_JUDGE &&
+	     message.kind != CALL_ATTEST_INFO))
 		return; /* what else it asks has no answer here */
 	CHECK(attest_take_request(message.kind, buffer_bytes(&message.payload), &request) ==
 	      STATUS_OK);
+	if (message.kind == CALL_ATTEST_INFO) {
+		rig->info_asked = request.head.request;
+		return;
+	}
 	if (message.kind == CALL_ATTEST_JUDGE) {
 		judge(rig, &request);
 		return;
@@ -249,6 +254,8 @@ static void send_facts(struct rig *rig, bool genesis)
 		facts.recovery_boots = rig->boots;
 		memcpy(facts.recovery_checkpoint, rig->accepts, sizeof(facts.recovery_checkpoint));
 		memcpy(facts.recovery_anchor, rig->anchor, sizeof(facts.recovery_anchor));
+		facts.recovery_anchor[0] ^= rig->accepts_other_anchor;
+		facts.recovery_boots += rig->accepts_other_boot;
 	}
 	memcpy(facts.site_key, rig->site_key, sizeof(facts.site_key));
 	memcpy(facts.node_share, rig->node_share, sizeof(facts.node_share));
@@ -311,6 +318,7 @@ static void spawn(struct rig *rig, const char *state_dir, bool genesis)
 	snprintf(state, sizeof(state), "state_dir=%s", state_dir);
 	snprintf(setting, sizeof(setting), "%s", rig->setting != NULL ? rig->setting : "");
 	rig->supervisor = (struct supervisor){.child_count = 0};
+	rig->info_asked = 0;
 	snprintf(mode, sizeof(mode), "mode=%s", rig->site.len != 0 ? "appliance" : "workstation");
 	CHECK(supervisor_configure(&rig->supervisor, 5 + (rig->setting != NULL), args) ==
 	      STATUS_OK);

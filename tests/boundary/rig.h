@@ -33,12 +33,15 @@ struct rig {
 	uint8_t anchor[32];     /* what a TPM would have; kept from start to start */
 	uint8_t checkpoint[32]; /* SHA-256 of the one that it stands for */
 	const uint8_t *accepts; /* the site accepts the store of this one, whatever the anchor */
+	bool accepts_other_anchor, accepts_other_boot; /* but it said so of others */
 	uint64_t boots, extends;
 	bool holds_anchor; /* the TPM does not answer: nothing is acknowledged */
 	uint64_t holds_at; /* from this many extends on; 0: not */
 	bool loses_anchor; /* the TPM extends, and the answer never comes: the power goes there */
 	struct call_attest_judged judged; /* what it says of any approvals */
 	enum status judge_status;
+	uint64_t
+	    info_asked; /* the signer's question about the TPM, for the test to answer; 0: none */
 	size_t judged_bytes; /* of the last ones */
 	bool hardware; /* the TPM says that it is none of software: its writes have a budget */
 	uint8_t deployment[32];

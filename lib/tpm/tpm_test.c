@@ -327,6 +327,7 @@ static void test_another_tpms_share_is_refused_by_the_primarys_name(void)
 	EXPECT(tpm_primary_open(&tpm, true, NULL, &name) == STATUS_OK);
 	power_cut();
 	EXPECT(try_unseal(&blob) == STATUS_REFUSED && !tpm_is_policy(&tpm));
+	EXPECT(strstr(tpm.what, "the pinned one") != NULL); /* before a session was made with it */
 }
 
 /* PH3 */
@@ -384,6 +385,94 @@ static void test_altered_responses_never_give_another_share(void)
 	tap_stop();
 	printf("altered responses: %u refused, %u without harm\n", refused, right);
 	EXPECT(refused > 60);
+}
+
+/* What a start and the attestor's watch read. */
+struct seen {
+	uint8_t anchor[32], pcrs[TPM_PCR_COUNT][TPM_PCR_LEN];
+	uint64_t boots;
+	struct tpm_info info;
+	struct tpm_protections protections;
+};
+
+static enum status see(struct seen *ret_seen)
+{
+	enum status status = tpm_nv_read(&tpm, &tpm_nv_checkpoint, ret_seen->anchor, 32);
+
+	if (status == STATUS_OK)
+		status = tpm_nv_read_counter(&tpm, &tpm_nv_boots, &ret_seen->boots);
+	if (status == STATUS_OK)
+		status = tpm_pcr_read(&tpm, 0xffffff, ret_seen->pcrs);
+	if (status == STATUS_OK)
+		status = tpm_info(&tpm, &ret_seen->info);
+	return status == STATUS_OK ? tpm_protections(&tpm, &ret_seen->protections) : status;
+}
+
+static bool sees_the_same(const struct seen *a, const struct seen *b)
+{
+	const struct tpm_protections *p = &a->protections, *q = &b->protections;
+
+	return memcmp(a->anchor, b->anchor, sizeof(a->anchor)) == 0 &&
+	       memcmp(a->pcrs, b->pcrs, sizeof(a->pcrs)) == 0 && a->boots == b->boots &&
+	       a->info.restart_count == b->info.restart_count &&
+	       a->info.clock_safe == b->info.clock_safe &&
+	       a->info.is_software == b->info.is_software &&
+	       a->info.firmware_high == b->info.firmware_high &&
+	       a->info.firmware_low == b->info.firmware_low &&
+	       memcmp(a->info.manufacturer, b->info.manufacturer, 4) == 0 &&
+	       p->owner_set == q->owner_set && p->lockout_set == q->lockout_set &&
+	       p->clear_disabled == q->clear_disabled && p->lockout_count == q->lockout_count &&
+	       p->lockout_tries == q->lockout_tries &&
+	       p->lockout_recovery_s == q->lockout_recovery_s;
+}
+
+/* PH4: nor another value of an index, of a PCR, or of what the TPM says of itself. */
+static void test_altered_responses_never_give_another_value(void)
+{
+	static const uint8_t data[32] = {7};
+	static struct seen honest, seen;
+	unsigned refused = 0, right = 0;
+	struct tpm_name primary, name;
+	uint32_t count;
+
+	start_fresh();
+	tpm_close(&tpm);
+	tap_start();
+	connect_tpm(tap_where);
+	EXPECT(tpm_primary_open(&tpm, true, NULL, &primary) == STATUS_OK);
+	EXPECT(tpm_nv_define(&tpm, &tpm_nv_checkpoint) == STATUS_OK &&
+	       tpm_nv_extend(&tpm, &tpm_nv_checkpoint, data) == STATUS_OK);
+	EXPECT(tpm_nv_define(&tpm, &tpm_nv_boots) == STATUS_OK &&
+	       tpm_nv_increment(&tpm, &tpm_nv_boots) == STATUS_OK);
+	tap->responses = 0;
+	EXPECT(see(&honest) == STATUS_OK);
+	count = tap->responses;
+	EXPECT(count >= 13);
+	for (uint32_t i = 0; i < 6 * count; i++) {
+		enum status status;
+
+		tap->len = 0;
+		if (tpm.esys == NULL) {
+			connect_tpm(tap_where);
+			CHECK(tpm_primary_open(&tpm, false, &primary, &name) == STATUS_OK);
+		}
+		tap->responses = 0;
+		tap->flip_bit = i * 2654435761u >> 7;
+		tap->flip_response = 1 + i % count;
+		seen = (struct seen){.boots = 0};
+		status = see(&seen);
+		tap->flip_response = 0;
+		EXPECT(status != STATUS_OK || sees_the_same(&seen, &honest));
+		*(status == STATUS_OK ? &right : &refused) += 1;
+		if (status == STATUS_OK)
+			continue;
+		tpm_close(&tpm); /* sessions may be left over */
+		swtpm_stop(&swtpm);
+		power_on();
+	}
+	tap_stop();
+	printf("altered responses: %u refused, %u without harm\n", refused, right);
+	EXPECT(refused > 3 * count);
 }
 
 static void test_a_quote_binds_pcrs_and_extra_data_under_a_stable_key(void)
@@ -531,6 +620,7 @@ int main(void)
 	RUN(test_another_tpms_share_is_refused_by_the_primarys_name);
 	RUN(test_the_share_never_crosses_the_socket_in_clear);
 	RUN(test_altered_responses_never_give_another_share);
+	RUN(test_altered_responses_never_give_another_value);
 	RUN(test_a_quote_binds_pcrs_and_extra_data_under_a_stable_key);
 	RUN(test_info_tells_software_and_counts_resets);
 	RUN(test_nv_extends_and_counts);

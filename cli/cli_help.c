@@ -150,8 +150,9 @@ int cli_help_list(bool json, FILE *to)
 	      "usage: claviger COMMAND [--json] [--help] ...\n\n",
 	      to);
 	put_list("", to);
-	fputs("\n`claviger help COMMAND` explains one. Exit status: 0 yes, 1 a clear no, 2 wrong "
-	      "usage,\n3 could not tell.\n",
+	fputs("\n`claviger help COMMAND` explains one. With --json standard output is JSON alone, "
+	      "for\n"
+	      "programs. Exit status: 0 yes, 1 a clear no, 2 wrong usage, 3 could not tell.\n",
 	      to);
 	return to != stderr ? CLI_YES : CLI_USAGE;
 }

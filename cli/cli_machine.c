@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "authz_statement.h"
+#include "base_check.h"
 #include "base_encode.h"
 #include "cli_authority.h"
 #include "cli_client.h"
@@ -220,22 +221,22 @@ static int put_pem(struct cli_call *call, const char *path, struct buffer *ret_b
 		if (pem.data[i] == '\n')
 			one = bytes_of_text("\\n");
 		else if (pem.data[i] < ' ' || pem.data[i] > '~' || pem.data[i] == '"' ||
-		         pem.data[i] == '\\')
-			return cli_usage(call, "%s is no PEM", path);
-		if (buffer_put(ret_body, one) != STATUS_OK)
-			return cli_usage(call, "%s is too long", path);
+		         pem.data[i] == '\\') {
+			cli_complain(call, "%s is no chain of certificates in PEM", path);
+			return CLI_NO;
+		}
+		CHECK(buffer_put(ret_body, one) == STATUS_OK);
 	}
 	free(pem.data);
-	return buffer_put(ret_body, bytes_of_text("\"}")) == STATUS_OK
-	           ? CLI_YES
-	           : cli_usage(call, "%s is too long", path);
+	CHECK(buffer_put(ret_body, bytes_of_text("\"}")) == STATUS_OK);
+	return CLI_YES;
 }
 
 /* put_certificate: the bridge judges it and shows it at once; then an operator's signed command has
  * the signer keep it for later starts. */
 static int put_certificate(struct cli_call *call, struct door *door, uint64_t *ret_expires)
 {
-	static uint8_t space[2 * HTTP_TLS_PEM_MAX];
+	static uint8_t space[2 * HTTP_TLS_PEM_MAX + 16]; /* all line ends, and what is around */
 	struct buffer body = BUFFER_OF_ARRAY(space), pem;
 	const char *path = call->arguments[0];
 	char message[256];

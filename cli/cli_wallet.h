@@ -28,7 +28,7 @@ int cli_wallet_create(struct cli_server *server, const struct keys_sign_key *key
 /* cli_delays_take reads delays, each NULL or seconds, or a number with s, m, h or d behind it;
  * false, and a complaint is CLI_DELAY_WRONG, for anything else and above LIMIT_DELAY_MAX_S. */
 bool cli_delays_take(const char *delay, const char *export_delay, struct authz_delays *ret_delays);
-#define CLI_DELAY_WRONG "a delay is a number and s, m, h or d, at most 30d"
+#define CLI_DELAY_WRONG "a delay is seconds, or a number and s, m, h or d, at most 30d"
 
 /* cli_limits_take reads UNIT:WINDOW:CAP[,...] of --limit, the limits of a new wallet; NULL: none.
  */

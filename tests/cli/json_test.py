@@ -286,6 +286,9 @@ def say_what_is_wrong(tool):
               "user.json", "--not-before", "2d", "--expires", "1d"), 2, "--not-before 2d is not before --expires 1d"),
             (("tpm", "approve", "--key", "none", "--dry-run", "--health", "127.0.0.1:1"), 3,
              "cannot connect to the health listener 127.0.0.1:1: Connection refused; --health"),
+            (("machine", "certificate", "--operator", "state/operator.json", "--operator-port", str(tool.operators),
+              tool.write("no.pem", '"')), 1, "no.pem is no chain of certificates in PEM"),
+            (("wallet", "create", "x", "--key", "user.json", "--delay", "5y"), 2, "a delay is seconds, or a number and s, m, h or d"),
             (("status", "--ca", "no.b64"), 3, "cannot take the CA file no.b64: no certificate in PEM is in it"),
             (("status", "--ca", tool.folder), 3, "cannot take the CA file %s: Is a directory" % tool.folder),
             (("status", "--ca", "none"), 3, "cannot take the CA file none: No such file or directory")):

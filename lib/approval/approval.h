@@ -200,14 +200,10 @@ void approval_scope_of(const struct approval_manifest *manifest, struct approval
  * random bytes: SHA-256("claviger/share/v1" || share). */
 void approval_share_commitment(const uint8_t share[32], uint8_t ret_commitment[32]);
 
-/* approval_purpose_text is a purpose in words: part of the policyRef. */
-const char *approval_purpose_text(enum approval_purpose purpose);
 /* approval_reference is a policyRef: SHA-256(text || genesis). 32 bytes are what every TPM takes.
  */
 void approval_reference(enum approval_purpose purpose, const uint8_t genesis[32],
                         uint8_t ret_reference[32]);
-/* approval_key_name is the TPM's name of a public key as lib/tpm loads it (part 1, 16). */
-void approval_key_name(const uint8_t key[APPROVAL_KEY_LEN], uint8_t ret_name[34]);
 /* approval_floor_name is the name of a floor's index once it was written (part 1, 16). */
 void approval_floor_name(bool is_site, const struct approval_scope *scope, bool written,
                          uint8_t ret_name[34]);

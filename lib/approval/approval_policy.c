@@ -24,7 +24,7 @@
 const uint8_t approval_release_pcrs[APPROVAL_RELEASE_PCRS] = {4, 9, 11, 12, 14};
 const uint8_t approval_site_pcrs[APPROVAL_SITE_PCRS] = {0, 2, 7};
 
-const char *approval_purpose_text(enum approval_purpose purpose)
+static const char *purpose_text(enum approval_purpose purpose)
 {
 	switch (purpose) {
 	case APPROVAL_SEAL_RELEASE:
@@ -56,7 +56,7 @@ void approval_share_commitment(const uint8_t share[32], uint8_t ret_commitment[3
 void approval_reference(enum approval_purpose purpose, const uint8_t genesis[32],
                         uint8_t ret_reference[32])
 {
-	keys_sha256_label(approval_purpose_text(purpose), bytes_of(genesis, 32), ret_reference);
+	keys_sha256_label(purpose_text(purpose), bytes_of(genesis, 32), ret_reference);
 }
 
 struct be32 {
@@ -80,20 +80,8 @@ static void extend(uint8_t policy[32], uint32_t command, struct bytes more)
 	keys_sha256(parts, 3, policy);
 }
 
-/* update is part 3's PolicyUpdate(): name, then policyRef in a hash of its own. */
-static void update(uint8_t policy[32], uint32_t command, const uint8_t key[APPROVAL_KEY_LEN],
-                   enum approval_purpose purpose, const uint8_t genesis[32])
-{
-	uint8_t name[34], reference[32];
-	const struct bytes parts[] = {bytes_of(policy, 32), BYTES_OF_ARRAY(reference)};
-
-	approval_key_name(key, name);
-	approval_reference(purpose, genesis, reference);
-	extend(policy, command, BYTES_OF_ARRAY(name));
-	keys_sha256(parts, 2, policy);
-}
-
-void approval_key_name(const uint8_t key[APPROVAL_KEY_LEN], uint8_t ret_name[34])
+/* key_name is the TPM's name of a public key as lib/tpm loads it (part 1, 16). */
+static void key_name(const uint8_t key[APPROVAL_KEY_LEN], uint8_t ret_name[34])
 {
 	/* TPMT_PUBLIC: ECC, SHA-256, attributes sign, no policy, no symmetric cipher, any scheme,
 	 * P-256, no key derivation, then the point. */
@@ -106,6 +94,19 @@ void approval_key_name(const uint8_t key[APPROVAL_KEY_LEN], uint8_t ret_name[34]
 	ret_name[0] = 0;
 	ret_name[1] = ALG_SHA256;
 	keys_sha256(parts, 5, ret_name + 2);
+}
+
+/* update is part 3's PolicyUpdate(): name, then policyRef in a hash of its own. */
+static void update(uint8_t policy[32], uint32_t command, const uint8_t key[APPROVAL_KEY_LEN],
+                   enum approval_purpose purpose, const uint8_t genesis[32])
+{
+	uint8_t name[34], reference[32];
+	const struct bytes parts[] = {bytes_of(policy, 32), BYTES_OF_ARRAY(reference)};
+
+	key_name(key, name);
+	approval_reference(purpose, genesis, reference);
+	extend(policy, command, BYTES_OF_ARRAY(name));
+	keys_sha256(parts, 2, policy);
 }
 
 /* authorize: whatever was before, the policy is now that this key approved it. */

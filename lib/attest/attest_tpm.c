@@ -55,7 +55,7 @@ static struct bytes take_2b(struct wire_reader *r, size_t max)
 
 /* ---- selections ---- */
 
-void attest_selection_take(struct wire_reader *r, struct attest_selection *ret_selection)
+static void take_selection(struct wire_reader *r, struct attest_selection *ret_selection)
 {
 	struct attest_selection taken = {.count = wire_take_be32(r)};
 
@@ -100,7 +100,7 @@ size_t attest_pcr_count(uint32_t mask)
 
 static void take_quote(struct wire_reader *r, struct attest_statement *taken)
 {
-	attest_selection_take(r, &taken->selection);
+	take_selection(r, &taken->selection);
 	taken->pcr_digest = take_2b(r, HASH_ALGORITHM_MAX);
 }
 

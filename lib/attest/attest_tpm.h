@@ -40,9 +40,7 @@ enum attest_algorithm {
 #define ATTEST_FIXED_TPM         (UINT32_C(1) << 1)
 #define ATTEST_FIXED_PARENT      (UINT32_C(1) << 4)
 #define ATTEST_SENSITIVE_ORIGIN  (UINT32_C(1) << 5)
-#define ATTEST_USER_WITH_AUTH    (UINT32_C(1) << 6)
 #define ATTEST_ADMIN_WITH_POLICY (UINT32_C(1) << 7)
-#define ATTEST_NO_DA             (UINT32_C(1) << 10)
 #define ATTEST_RESTRICTED        (UINT32_C(1) << 16)
 #define ATTEST_DECRYPT           (UINT32_C(1) << 17)
 #define ATTEST_SIGN              (UINT32_C(1) << 18)
@@ -147,10 +145,5 @@ struct attest_nv_public {
 };
 
 MUST_USE enum status attest_nv_public_take(struct bytes bytes, struct attest_nv_public *ret_public);
-
-/* attest_selection_take takes a TPML_PCR_SELECTION from the front of `reader`'s bytes: for files
- * that hold more behind it. */
-struct wire_reader;
-void attest_selection_take(struct wire_reader *reader, struct attest_selection *ret_selection);
 
 #endif

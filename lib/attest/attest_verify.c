@@ -24,7 +24,8 @@ static void extend(uint8_t value[32], const uint8_t digest[32])
 	keys_sha256(parts, 2, value);
 }
 
-void attest_cap(const uint8_t at_unseal[32], uint8_t ret_capped[32])
+/* cap_pcr is PCR 11 after the cap: extended with SHA-256("claviger/cap/v1"). */
+static void cap_pcr(const uint8_t at_unseal[32], uint8_t ret_capped[32])
 {
 	uint8_t cap[32];
 
@@ -203,7 +204,7 @@ static bool find_values(const struct attest_report *report, const struct attest_
 				continue;
 			memcpy(value, list[i].pcrs[pcr], sizeof(value));
 			if (pcr == PCR_CAP)
-				attest_cap(value, value);
+				cap_pcr(value, value);
 			same &= memcmp(value, quoted(report, pcr), sizeof(value)) == 0;
 		}
 		if (same) {
@@ -343,7 +344,7 @@ static enum attest_verdict check_log(const struct attest_policy *policy,
 			continue;
 		memcpy(value, report->log.pcrs[pcr], sizeof(value));
 		if (pcr == PCR_CAP)
-			attest_cap(value, value);
+			cap_pcr(value, value);
 		if (memcmp(value, quoted(report, pcr), sizeof(value)) != 0)
 			return ATTEST_REFUSED_LOG_REPLAY;
 	}

@@ -80,7 +80,4 @@ MUST_USE enum attest_verdict attest_evidence_check(struct bytes evidence,
                                                    const struct attest_policy *policy,
                                                    uint64_t at_s, struct attest_report *ret_report);
 
-/* attest_cap is PCR 11 after the cap: extended with SHA-256("claviger/cap/v1"). */
-void attest_cap(const uint8_t at_unseal[32], uint8_t ret_capped[32]);
-
 #endif

@@ -190,18 +190,18 @@ void authz_counter_lease_prepare(const struct authz_counter_rule *rule,
 	counter->preparing = true;
 }
 
-void authz_counter_lease_commit(struct authz_counter *counter)
-{
-	CHECK(counter->preparing && counter->since_prepare <= counter->lease_pending);
-	counter->lease_left = counter->lease_pending - counter->since_prepare;
-	authz_counter_lease_abandon(counter);
-}
-
-void authz_counter_lease_abandon(struct authz_counter *counter)
+static void end_preparing(struct authz_counter *counter)
 {
 	counter->preparing = false;
 	counter->lease_pending = 0;
 	counter->since_prepare = 0;
+}
+
+void authz_counter_lease_commit(struct authz_counter *counter)
+{
+	CHECK(counter->preparing && counter->since_prepare <= counter->lease_pending);
+	counter->lease_left = counter->lease_pending - counter->since_prepare;
+	end_preparing(counter);
 }
 
 void authz_counter_recover(const struct authz_counter_rule *rule, struct authz_counter *counter,
@@ -209,7 +209,7 @@ void authz_counter_recover(const struct authz_counter_rule *rule, struct authz_c
 {
 	uint64_t lease = counter->lease_left;
 
-	authz_counter_lease_abandon(counter);
+	end_preparing(counter);
 	counter->lease_left = 0;
 	counter->last_interval = counter->leased = 0;
 	add_spent(rule, counter, lease, time_low_s);

@@ -107,8 +107,6 @@ void authz_counter_lease_prepare(const struct authz_counter_rule *rule,
 
 /* authz_counter_lease_commit: the prepared state is durable; its lease may be spent. */
 void authz_counter_lease_commit(struct authz_counter *counter);
-/* authz_counter_lease_abandon: the prepared state was not written; the old lease stands. */
-void authz_counter_lease_abandon(struct authz_counter *counter);
 
 /* authz_counter_recover turns a durable state read at start into a live one: its lease counts as
  * spent at `time_low_s`, since nobody knows how much of it was. */

@@ -56,9 +56,6 @@ MUST_USE enum status efi_option_put(const struct efi_partition *partition, const
 MUST_USE enum status efi_list_put(const struct efi_guid *owner, struct bytes certificate,
                                   struct buffer *ret_list);
 
-/* efi_extend is TPM2_PCR_Extend in the SHA-256 bank: pcr = SHA-256(pcr || digest). */
-void efi_extend(uint8_t pcr[EFI_HASH_LEN], const uint8_t digest[EFI_HASH_LEN]);
-
 /* efi_predict_code is PCR 4 when the firmware's first boot option starts the image of this hash and
  * nothing before it was tried. */
 void efi_predict_code(const uint8_t image_hash[EFI_HASH_LEN], uint8_t ret_pcr[EFI_HASH_LEN]);

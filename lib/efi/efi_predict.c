@@ -92,7 +92,8 @@ enum status efi_list_put(const struct efi_guid *owner, struct bytes certificate,
 	return status;
 }
 
-void efi_extend(uint8_t pcr[EFI_HASH_LEN], const uint8_t digest[EFI_HASH_LEN])
+/* extend_pcr is TPM2_PCR_Extend in the SHA-256 bank: pcr = SHA-256(pcr || digest). */
+static void extend_pcr(uint8_t pcr[EFI_HASH_LEN], const uint8_t digest[EFI_HASH_LEN])
 {
 	struct sha256 hash;
 
@@ -107,7 +108,7 @@ static void extend_bytes(uint8_t pcr[EFI_HASH_LEN], struct bytes event)
 	uint8_t digest[EFI_HASH_LEN];
 
 	sha256_of(event, digest);
-	efi_extend(pcr, digest);
+	extend_pcr(pcr, digest);
 }
 
 static void extend_separator(uint8_t pcr[EFI_HASH_LEN])
@@ -122,7 +123,7 @@ void efi_predict_code(const uint8_t image_hash[EFI_HASH_LEN], uint8_t ret_pcr[EF
 	memset(ret_pcr, 0, EFI_HASH_LEN);
 	extend_bytes(ret_pcr, bytes_of_text("Calling EFI Application from Boot Option"));
 	extend_separator(ret_pcr);
-	efi_extend(ret_pcr, image_hash);
+	extend_pcr(ret_pcr, image_hash);
 }
 
 /* UEFI_VARIABLE_DATA: {GUID, characters of the name, bytes of the data, name in UTF-16, data}. */
@@ -144,7 +145,7 @@ static void extend_variable(uint8_t pcr[EFI_HASH_LEN], const struct efi_guid *gu
 	sha256_add(&hash, first);
 	sha256_add(&hash, second);
 	sha256_done(&hash, digest);
-	efi_extend(pcr, digest);
+	extend_pcr(pcr, digest);
 }
 
 enum status efi_predict_policy(const struct efi_policy *policy, uint8_t ret_pcr[EFI_HASH_LEN])

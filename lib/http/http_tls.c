@@ -268,12 +268,6 @@ enum status http_tls_operators(const struct http_tls *tls, const struct http_tls
 	return STATUS_OK;
 }
 
-enum status http_tls_peer(const struct http_tls_session *session, uint8_t ret_key[32])
-{
-	return http_tls_is_ready(session) && take_peer(session->ssl, ret_key) ? STATUS_OK
-	                                                                      : STATUS_REFUSED;
-}
-
 /* put_names copies the certificate's names, if it has any, into the request's extensions. */
 static bool put_names(X509_REQ *request, const X509 *certificate)
 {

@@ -103,9 +103,6 @@ MUST_USE enum http_tls_progress http_tls_write(struct http_tls_session *session,
 /* http_tls_finish appends the close_notify alert, when the session is far enough for one. */
 void http_tls_finish(struct http_tls_session *session, struct buffer *out);
 
-/* http_tls_peer says whose key the client of a ready session with operators showed. */
-MUST_USE enum status http_tls_peer(const struct http_tls_session *session, uint8_t ret_key[32]);
-
 /* http_tls_is_ready is true once the handshake is complete. */
 bool http_tls_is_ready(const struct http_tls_session *session);
 

@@ -157,7 +157,6 @@ struct build_name *build_find_rule(struct intent_build *b, struct bytes name);
 struct build_name *build_find_type(struct intent_build *b, struct bytes name);
 /* build_key gives the index of a key: a defined one or an address; false: it is neither. */
 bool build_key(struct intent_build *b, struct bytes name, uint16_t *ret_index);
-bool build_add_key(struct intent_build *b, const uint8_t key[32], uint16_t *ret_index);
 bool build_is_name(struct bytes name, bool upper);
 bool build_schema(struct intent_build *b);
 /* build_words gives the place of a string in the words. */

@@ -94,7 +94,7 @@ static struct build_name *define(struct intent_build *b, enum build_what what, s
 	return n;
 }
 
-bool build_add_key(struct intent_build *b, const uint8_t key[32], uint16_t *ret_index)
+static bool add_key(struct intent_build *b, const uint8_t key[32], uint16_t *ret_index)
 {
 	size_t i = 0;
 	while (i < b->key_count && memcmp(b->keys[i], key, 32) != 0)
@@ -127,7 +127,7 @@ static bool resolve(struct intent_build *b, struct bytes name, uint8_t ret_key[3
 bool build_key(struct intent_build *b, struct bytes name, uint16_t *ret_index)
 {
 	uint8_t key[32];
-	return resolve(b, name, key) && build_add_key(b, key, ret_index);
+	return resolve(b, name, key) && add_key(b, key, ret_index);
 }
 
 static bool is_usual(struct bytes name)

@@ -44,13 +44,6 @@ void keys_tls_derive(const struct keys_master *master, const uint8_t deployment[
 	SECRET_WIPE(made);
 }
 
-void keys_tls_random(struct keys_tls_key *ret_key)
-{
-	do
-		keys_random(ret_key->bytes, sizeof(ret_key->bytes));
-	while (!is_scalar(ret_key->bytes));
-}
-
 /* key_of makes AWS-LC's object of a key; NULL when the scalar is none or memory is out. */
 static EC_KEY *key_of(const struct keys_tls_key *key)
 {

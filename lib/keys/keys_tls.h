@@ -30,8 +30,6 @@ MUST_USE enum status keys_tls_name_take(struct bytes text, uint8_t space[16],
 /* keys_tls_derive makes the deployment's TLS key; the same master and deployment, the same key. */
 void keys_tls_derive(const struct keys_master *master, const uint8_t deployment[32],
                      struct keys_tls_key *ret_key);
-/* keys_tls_random makes a key that hangs on no master: for tests. */
-void keys_tls_random(struct keys_tls_key *ret_key);
 /* keys_tls_der appends the key as RFC 5915 ECPrivateKey, what libssl takes. */
 MUST_USE enum status keys_tls_der(const struct keys_tls_key *key, struct buffer *ret_der);
 /* keys_tls_fingerprint is SHA-256 of the key's SubjectPublicKeyInfo, which every certificate of it

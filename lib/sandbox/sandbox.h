@@ -89,7 +89,4 @@ uint32_t sandbox_report_missing(const struct sandbox_report *report);
  * none is missing that a host can give. */
 void sandbox_report_cost(const struct sandbox_report *report, char text[SANDBOX_REPORT_TEXT_MAX]);
 
-/* sandbox_landlock_abi returns the level that this kernel offers, 0 for none; for `doctor`. */
-unsigned sandbox_landlock_abi(void);
-
 #endif

@@ -21,7 +21,8 @@ struct ruleset_attributes {
 
 _Static_assert(LANDLOCK_ACCESS_FS_MAKE_SYM == 1ULL << 12, "FS_ALL_V1 ends at make_sym");
 
-unsigned sandbox_landlock_abi(void)
+/* offered_abi returns the level that this kernel has, 0 for none. */
+static unsigned offered_abi(void)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
@@ -47,7 +48,7 @@ static struct ruleset_attributes handled_by(unsigned abi)
 
 int sandbox_landlock_prepare(uint32_t *ret_abi)
 {
-	unsigned abi = sandbox_landlock_abi();
+	unsigned abi = offered_abi();
 	struct ruleset_attributes attributes = handled_by(abi);
 	size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
 	int ruleset;

@@ -48,7 +48,7 @@ static bool map_locked(void *at, size_t len)
 enum status secret_page_open(size_t len, struct secret_page *ret_page)
 {
 	size_t page = page_bytes();
-	struct secret_page opened = {.writable = true};
+	struct secret_page opened = {0};
 	uint8_t *whole;
 
 	if (len == 0 || len > SIZE_MAX / 2)
@@ -76,25 +76,9 @@ void secret_page_close(struct secret_page *page)
 
 	if (page->data == NULL)
 		return;
-	if (!page->writable)
-		secret_open_write(page);
 	secret_wipe(page->data, page->len);
 	CHECK(munmap((uint8_t *)page->data - guard, page->len + 2 * guard) == 0);
 	*page = (struct secret_page){0};
-}
-
-void secret_open_write(struct secret_page *page)
-{
-	CHECK(page->data != NULL && !page->writable);
-	CHECK(mprotect(page->data, page->len, PROT_READ | PROT_WRITE) == 0);
-	page->writable = true;
-}
-
-void secret_close_write(struct secret_page *page)
-{
-	CHECK(page->data != NULL && page->writable);
-	CHECK(mprotect(page->data, page->len, PROT_READ) == 0);
-	page->writable = false;
 }
 
 void secret_wipe(void *data, size_t len)

@@ -2,9 +2,7 @@
  *
  * A secret page lies between two inaccessible pages, is locked into RAM, left out of core dumps,
  * not inherited by children, and where the kernel offers it (memfd_secret) not mapped in the
- * kernel either. It reads as zeros at first and is read-only except between
- * secret_open_write and secret_close_write. Pages are opened once at start; what is needed per
- * signature lies in a page that stays open for writing, since opening is a system call.
+ * kernel either. It reads as zeros at first. Pages are opened once at start.
  *
  * Limits: registers and spilled stack of third-party code are not ours to wipe; SENSITIVE functions
  * clear the registers that they used, with compilers that can (gcc 11, clang 15). */
@@ -35,7 +33,6 @@ struct secret_page {
 	void *data; /* page-aligned; NULL when closed */
 	size_t len; /* a multiple of the page size, at least what was asked for */
 	enum secret_guard guard;
-	bool writable;
 };
 
 /* secret_page_open maps at least `len` bytes of zeros, writable; STATUS_IO when they cannot be
@@ -43,9 +40,6 @@ struct secret_page {
 MUST_USE enum status secret_page_open(size_t len, struct secret_page *ret_page);
 /* secret_page_close wipes and unmaps; a closed (zeroed) page is fine. */
 void secret_page_close(struct secret_page *page);
-/* secret_open_write makes the page writable, secret_close_write read-only; one system call each. */
-void secret_open_write(struct secret_page *page);
-void secret_close_write(struct secret_page *page);
 
 /* secret_wipe zeroes memory in a way that the compiler does not remove. */
 void secret_wipe(void *data, size_t len);

@@ -643,12 +643,9 @@ static void test_only_signers_are_found_as_signers(void)
 	make_old(&m, false, false);
 	EXPECT(accepts(&m));
 	memset(key, 1, sizeof(key));
-	EXPECT(solana_find_signer(&view, key) == 0 && solana_find_account(&view, key) == 0);
+	EXPECT(solana_find_signer(&view, key) == 0);
 	memset(key, 2, sizeof(key));
 	EXPECT(solana_find_signer(&view, key) == SOLANA_ABSENT);
-	EXPECT(solana_find_account(&view, key) == 1);
-	memset(key, 4, sizeof(key));
-	EXPECT(solana_find_account(&view, key) == SOLANA_ABSENT);
 }
 
 static void test_every_code_has_a_text_of_its_own(void)

@@ -198,11 +198,6 @@ int solana_find_signer(const struct solana_view *view, const uint8_t key[SOLANA_
 	return find_key(view, key, view->required_signatures);
 }
 
-int solana_find_account(const struct solana_view *view, const uint8_t key[SOLANA_KEY_LEN])
-{
-	return find_key(view, key, view->static_count);
-}
-
 bool solana_uses_nonce(const struct solana_view *view)
 {
 	static const uint8_t advance[4] = {4, 0, 0, 0};

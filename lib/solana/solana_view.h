@@ -183,8 +183,6 @@ struct bytes solana_range_bytes(const struct solana_view *view, struct solana_ra
 
 /* solana_find_signer returns the index of the signer with this key, or SOLANA_ABSENT. */
 int solana_find_signer(const struct solana_view *view, const uint8_t key[SOLANA_KEY_LEN]);
-/* solana_find_account returns the index of the static account with this key, or SOLANA_ABSENT. */
-int solana_find_account(const struct solana_view *view, const uint8_t key[SOLANA_KEY_LEN]);
 
 /* solana_uses_nonce says whether the lifetime is a durable nonce: the first instruction is for the
  * System program and its data begins with 04 00 00 00, whatever else it holds (L6). A signature

@@ -168,8 +168,6 @@ MUST_USE enum status tpm_policy_signed(struct tpm *tpm, const uint8_t key[TPM_KE
                                        const uint8_t signature[64]);
 MUST_USE enum status tpm_policy_or(struct tpm *tpm, const uint8_t (*branches)[TPM_POLICY_LEN],
                                    size_t count);
-/* tpm_policy_digest gives the digest so far. */
-MUST_USE enum status tpm_policy_digest(struct tpm *tpm, uint8_t ret_policy[TPM_POLICY_LEN]);
 
 /* Genesis. tpm_take_over sets the limits of dictionary attack protection (32 tries, one forgotten
  * each 10 minutes), forbids TPM2_Clear with lockout authorization, and sets both authorizations,

@@ -82,7 +82,7 @@ enum status tpm_policy_increments(struct tpm *tpm)
 	                             "naming the command"));
 }
 
-/* load_key loads a public key, in the form that approval_key_name names. */
+/* load_key loads a public key, in the form that lib/approval names. */
 static enum status load_key(struct tpm *tpm, const uint8_t key[TPM_KEY_LEN], ESYS_TR *ret_handle)
 {
 	TPM2B_PUBLIC public = {
@@ -227,21 +227,4 @@ enum status tpm_policy_or(struct tpm *tpm, const uint8_t (*branches)[TPM_POLICY_
 	                             Esys_PolicyOR(tpm_context(tpm), tpm->policy, ESYS_TR_NONE,
 	                                           ESYS_TR_NONE, ESYS_TR_NONE, &digests),
 	                             "choosing among approvers"));
-}
-
-enum status tpm_policy_digest(struct tpm *tpm, uint8_t ret_policy[TPM_POLICY_LEN])
-{
-	TPM2B_DIGEST *digest = NULL;
-	enum status status =
-	    tpm_status(tpm,
-	               Esys_PolicyGetDigest(tpm_context(tpm), tpm->policy, ESYS_TR_NONE,
-	                                    ESYS_TR_NONE, ESYS_TR_NONE, &digest),
-	               "reading the policy's digest");
-
-	if (status == STATUS_OK && digest->size == TPM_POLICY_LEN)
-		memcpy(ret_policy, digest->buffer, TPM_POLICY_LEN);
-	else if (status == STATUS_OK)
-		status = STATUS_MALFORMED;
-	Esys_Free(digest);
-	return ended(tpm, status);
 }

@@ -335,22 +335,3 @@ enum status wasm_policy_run(struct wasm_policy *policy, enum wasm_entry entry, u
 	*ret_run = run;
 	return STATUS_OK;
 }
-
-const char *wasm_trap_text(uint32_t trap)
-{
-	/* wasmi's TrapCode (wasmi_core 2.0.0). */
-	static const char *const texts[] = {
-	    "the engine failed",
-	    "an unreachable instruction was reached",
-	    "memory was accessed out of bounds",
-	    "a table was accessed out of bounds",
-	    "an empty table entry was called",
-	    "an integer was divided by zero",
-	    "an integer overflowed",
-	    "a float could not become an integer",
-	    "calls nest too deep",
-	    "a function was called with another type",
-	};
-
-	return trap < sizeof(texts) / sizeof(texts[0]) ? texts[trap] : "an unknown trap";
-}

@@ -75,7 +75,7 @@ enum wasm_outcome {
 struct wasm_run {
 	enum wasm_outcome outcome;
 	uint32_t value; /* what the function returned; 0 unless it ran */
-	uint32_t trap;  /* the engine's number; wasm_trap_text has words */
+	uint32_t trap;  /* the engine's number (wasm_built.h) */
 	uint64_t fuel_used;
 };
 
@@ -108,8 +108,5 @@ void wasm_policy_clear(struct wasm_policy *policy, uint32_t off, uint32_t len);
  * STATUS_OK with any outcome; fuel and outcome are the same on every machine (M7). */
 MUST_USE enum status wasm_policy_run(struct wasm_policy *policy, enum wasm_entry entry,
                                      uint64_t fuel, struct wasm_run *ret_run);
-
-/* wasm_trap_text returns words for a trap's number; never NULL. */
-const char *wasm_trap_text(uint32_t trap);
 
 #endif

@@ -21,7 +21,7 @@
 #define WASM_BUILT_BLOCKS  (WASM_BUILT_BYTES / WASM_BUILT_BLOCK)
 #define WASM_BUILT_GLOBALS 4
 
-/* Why a run stopped; numbers of wasm_trap_text but the first. */
+/* Why a run stopped; all but the first are wasmi's numbers (TrapCode, wasmi_core 2.0.0). */
 #define WASM_BUILT_FUEL        0xffu
 #define WASM_BUILT_UNREACHABLE 1u
 #define WASM_BUILT_MEMORY      2u

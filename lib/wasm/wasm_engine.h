@@ -46,7 +46,7 @@ struct wasm_engine_ops {
 	/* memory gives the export "memory"; it does not move while the module cannot grow it. */
 	int (*memory)(struct wasm_instance *instance, uint8_t **ret_data, size_t *ret_len);
 	/* call runs; `fuel` goes in as allowed and comes out as used; value 0 when none is
-	 * returned; `ret_trap` is an engine's number that wasm_trap_text knows. */
+	 * returned; `ret_trap` is an engine's number (wasm_built.h). */
 	int (*call)(struct wasm_instance *instance, uint32_t func, uint64_t *fuel,
 	            uint32_t *ret_value, uint32_t *ret_trap);
 	/* snapshot keeps memory and exported mutable globals, and says how many of these there are.

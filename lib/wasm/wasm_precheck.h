@@ -11,52 +11,52 @@
 #include "base_bytes.h"
 #include "base_limits.h"
 
-/* Why a module is refused. X(NAME, "name for machines", "what the profile says") */
+/* Why a module is refused. X(NAME, "what the profile says") */
 #define WASM_REFUSALS(X)                                                                           \
-	X(NONE, "none", "")                                                                        \
-	X(SIZE, "module-size", "a module has at most 262144 bytes")                                \
-	X(MAGIC, "magic", "a module begins 00 61 73 6d 01 00 00 00")                               \
-	X(TRUNCATED, "truncated", "the bytes end in the middle of something")                      \
-	X(LEB, "number", "a number is longer or larger than its type allows")                      \
-	X(SECTION_ID, "section-unknown", "sections are those of WebAssembly 1.0 and data count")   \
-	X(SECTION_ORDER, "section-order", "sections come once each and in order")                  \
-	X(SECTION_LEN, "section-length", "a section's length must match its contents")             \
-	X(NAME, "name", "names are UTF-8 of at most 255 bytes")                                    \
-	X(IMPORT, "import", "a policy module imports nothing")                                     \
-	X(START, "start", "a policy module has no start function; use _initialize")                \
-	X(TYPE, "type", "function types have at most 32 parameters and one result")                \
-	X(VALUE_TYPE, "value-type", "values are i32 and i64: no floats, vectors or references")    \
-	X(FUNCTION_COUNT, "function-count", "at most 1000 functions and 1000 types")               \
-	X(TABLE, "table", "at most one table, of functions, with at most 1024 entries")            \
-	X(MEMORY, "memory", "exactly one memory, its minimum equal to its maximum, 1 to 32 pages") \
-	X(GLOBAL, "global", "at most 1000 globals, at most 64 of them mutable")                    \
-	X(EXPORT, "export",                                                                        \
+	X(NONE, "")                                                                                \
+	X(SIZE, "a module has at most 262144 bytes")                                               \
+	X(MAGIC, "a module begins 00 61 73 6d 01 00 00 00")                                        \
+	X(TRUNCATED, "the bytes end in the middle of something")                                   \
+	X(LEB, "a number is longer or larger than its type allows")                                \
+	X(SECTION_ID, "sections are those of WebAssembly 1.0 and data count")                      \
+	X(SECTION_ORDER, "sections come once each and in order")                                   \
+	X(SECTION_LEN, "a section's length must match its contents")                               \
+	X(NAME, "names are UTF-8 of at most 255 bytes")                                            \
+	X(IMPORT, "a policy module imports nothing")                                               \
+	X(START, "a policy module has no start function; use _initialize")                         \
+	X(TYPE, "function types have at most 32 parameters and one result")                        \
+	X(VALUE_TYPE, "values are i32 and i64: no floats, vectors or references")                  \
+	X(FUNCTION_COUNT, "at most 1000 functions and 1000 types")                                 \
+	X(TABLE, "at most one table, of functions, with at most 1024 entries")                     \
+	X(MEMORY, "exactly one memory, its minimum equal to its maximum, 1 to 32 pages")           \
+	X(GLOBAL, "at most 1000 globals, at most 64 of them mutable")                              \
+	X(EXPORT,                                                                                  \
 	  "exports are memory, policy_abi, policy_io, policy_check, policy_describe, and perhaps " \
 	  "_initialize")                                                                           \
-	X(EXPORT_TYPE, "export-type", "policy_ functions take nothing and return i32")             \
-	X(EXPORT_MISSING, "export-missing", "an export that every policy has is missing")          \
-	X(ELEMENT, "element", "element segments are active, of functions, and fit the table")      \
-	X(DATA, "data", "data segments are active and fit the memory")                             \
-	X(DATA_COUNT, "data-count", "the data count section must match the data section")          \
-	X(CONST, "constant", "initial values are constants")                                       \
-	X(INDEX, "index", "an index names something that does not exist")                          \
-	X(CODE_COUNT, "code-count", "there are as many bodies as functions")                       \
-	X(BODY_SIZE, "body-size", "a function body has at most 65536 bytes")                       \
-	X(LOCALS, "locals", "a function has at most 1000 locals")                                  \
-	X(NESTING, "nesting", "blocks nest at most 1000 deep and end where their function ends")   \
-	X(ALIGNMENT, "alignment", "an access is aligned at most to its size")                      \
-	X(FLOAT, "float", "a policy module uses no floating point")                                \
-	X(OPCODE, "opcode",                                                                        \
+	X(EXPORT_TYPE, "policy_ functions take nothing and return i32")                            \
+	X(EXPORT_MISSING, "an export that every policy has is missing")                            \
+	X(ELEMENT, "element segments are active, of functions, and fit the table")                 \
+	X(DATA, "data segments are active and fit the memory")                                     \
+	X(DATA_COUNT, "the data count section must match the data section")                        \
+	X(CONST, "initial values are constants")                                                   \
+	X(INDEX, "an index names something that does not exist")                                   \
+	X(CODE_COUNT, "there are as many bodies as functions")                                     \
+	X(BODY_SIZE, "a function body has at most 65536 bytes")                                    \
+	X(LOCALS, "a function has at most 1000 locals")                                            \
+	X(NESTING, "blocks nest at most 1000 deep and end where their function ends")              \
+	X(ALIGNMENT, "an access is aligned at most to its size")                                   \
+	X(FLOAT, "a policy module uses no floating point")                                         \
+	X(OPCODE,                                                                                  \
 	  "instructions are the integer ones of WebAssembly 1.0, sign extension, memory.copy and " \
 	  "memory.fill")                                                                           \
-	X(PARAMETERS, "parameters", "at most one claviger.parameters section, of 8192 bytes")      \
-	X(ENGINE, "not-valid", "the engine's validation refused it")                               \
-	X(START_UP, "start-up", "_initialize, policy_abi or policy_io trapped or ran too long")    \
-	X(ABI, "abi", "policy_abi must return 1")                                                  \
-	X(AREA, "area", "policy_io must name an 8-byte aligned area inside the memory")
+	X(PARAMETERS, "at most one claviger.parameters section, of 8192 bytes")                    \
+	X(ENGINE, "the engine's validation refused it")                                            \
+	X(START_UP, "_initialize, policy_abi or policy_io trapped or ran too long")                \
+	X(ABI, "policy_abi must return 1")                                                         \
+	X(AREA, "policy_io must name an 8-byte aligned area inside the memory")
 
 enum wasm_refusal {
-#define WASM_REFUSAL_ROW(name, machine, text) WASM_REFUSAL_##name,
+#define WASM_REFUSAL_ROW(name, text) WASM_REFUSAL_##name,
 	WASM_REFUSALS(WASM_REFUSAL_ROW)
 #undef WASM_REFUSAL_ROW
 	    WASM_REFUSAL_COUNT
@@ -117,9 +117,6 @@ MUST_USE enum status wasm_precheck(struct bytes module, struct wasm_summary *ret
 MUST_USE enum status wasm_precheck_known(struct bytes module, size_t known,
                                          struct wasm_summary *ret_summary,
                                          struct wasm_error *ret_error);
-
-/* wasm_refusal_name returns a refusal's name for machines, such as "import"; never NULL. */
-const char *wasm_refusal_name(enum wasm_refusal code);
 
 /* wasm_error_set fills an error with the code's text and, unless NULL, a detail. */
 void wasm_error_set(struct wasm_error *ret_error, enum wasm_refusal code, uint32_t where,

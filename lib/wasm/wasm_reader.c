@@ -3,19 +3,11 @@
 
 #include <stdio.h>
 
-static const struct {
-	const char *machine;
-	const char *text;
-} refusals[] = {
-#define WASM_REFUSAL_ROW(name, machine, text) {machine, text},
+static const char *const refusals[] = {
+#define WASM_REFUSAL_ROW(name, text) text,
     WASM_REFUSALS(WASM_REFUSAL_ROW)
 #undef WASM_REFUSAL_ROW
 };
-
-const char *wasm_refusal_name(enum wasm_refusal code)
-{
-	return (unsigned)code < WASM_REFUSAL_COUNT ? refusals[code].machine : "unknown";
-}
 
 void wasm_error_set(struct wasm_error *ret_error, enum wasm_refusal code, uint32_t where,
                     const char *detail)
@@ -24,9 +16,9 @@ void wasm_error_set(struct wasm_error *ret_error, enum wasm_refusal code, uint32
 	ret_error->where = where;
 	if (detail != NULL)
 		snprintf(ret_error->text, sizeof(ret_error->text), "%s: %s", detail,
-		         refusals[code].text);
+		         refusals[code]);
 	else
-		snprintf(ret_error->text, sizeof(ret_error->text), "%s", refusals[code].text);
+		snprintf(ret_error->text, sizeof(ret_error->text), "%s", refusals[code]);
 }
 
 void wasm_fail(struct wasm_reader *r, enum wasm_refusal code, uint32_t where, const char *detail)

@@ -109,14 +109,6 @@ struct bytes wire_take_run(struct wire_reader *reader, size_t max)
 	return bytes_of(at, at != NULL ? len : 0);
 }
 
-struct bytes wire_take_rest(struct wire_reader *reader)
-{
-	size_t len = reader->rest.len;
-	const uint8_t *at = take(reader, len);
-
-	return bytes_of(at, at != NULL ? len : 0);
-}
-
 enum status wire_done(const struct wire_reader *reader)
 {
 	if (reader->status != STATUS_OK)

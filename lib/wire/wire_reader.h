@@ -42,9 +42,6 @@ void wire_take_fixed(struct wire_reader *reader, void *ret_bytes, size_t len);
  * empty after a failure. */
 struct bytes wire_take_run(struct wire_reader *reader, size_t max);
 
-/* wire_take_rest takes all that is left; for a message whose last field is one run. */
-struct bytes wire_take_rest(struct wire_reader *reader);
-
 /* wire_fail marks the message as malformed, for a field whose value is out of its range. */
 void wire_fail(struct wire_reader *reader);
 

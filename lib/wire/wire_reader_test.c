@@ -67,7 +67,7 @@ static void test_a_run_over_its_maximum_is_refused_and_errors_stick(void)
 	EXPECT(wire_take_u8(&reader) == 0);
 	wire_take_fixed(&reader, fixed, 2);
 	EXPECT(fixed[0] == 0 && fixed[1] == 0);
-	EXPECT(wire_take_rest(&reader).len == 0);
+	EXPECT(wire_take_run(&reader, 9).len == 0);
 	EXPECT(wire_done(&reader) == STATUS_TOO_LARGE);
 }
 

@@ -14,8 +14,9 @@ static struct buffer item_space(struct api_exchange *exchange, size_t index)
 	                       0};
 }
 
-void api_count_item(struct api_context *context, const struct api_item *item,
-                    enum call_result result, uint32_t check_ns)
+/* One question is complete: counts it for the metrics. */
+static void count_item(struct api_context *context, const struct api_item *item,
+                       enum call_result result, uint32_t check_ns)
 {
 	uint64_t *counts = (item->flags & CALL_SIGN_DRY_RUN) != 0 ? context->metrics.checks
 	                                                          : context->metrics.signs;
@@ -158,7 +159,7 @@ bool api_take_sign(struct api_exchange *exchange, struct api_context *context, s
 	CHECK(!item->answered);
 	item->answered = true;
 	exchange->answered_count++;
-	api_count_item(context, item, answer->result, answer->check_ns);
+	count_item(context, item, answer->result, answer->check_ns);
 	if (!exchange->batch) {
 		take_single(exchange, context, answer, detail);
 		return true;

@@ -41,10 +41,6 @@ bool api_take_members(struct api_exchange *exchange, struct api_context *context
 bool api_take_cursor(struct api_exchange *exchange, struct api_context *context,
                      const char *const *names, size_t count);
 
-/* One question is complete: counts it for the metrics. */
-void api_count_item(struct api_context *context, const struct api_item *item,
-                    enum call_result result, uint32_t check_ns);
-
 /* api_allowed_methods is what a 405 names; of a path that there is. */
 const char *api_allowed_methods(const struct api_exchange *exchange);
 

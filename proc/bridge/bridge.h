@@ -336,7 +336,6 @@ bool bridge_ask_activate(struct bridge *bridge, struct bridge_exchange *exchange
 bool bridge_ask_floor(struct bridge *bridge, struct bridge_exchange *exchange, uint64_t number);
 /* bridge_pump_evidence sends what waits as the next batch, when none is under way. */
 void bridge_pump_evidence(struct bridge *bridge);
-void bridge_lose_batch(struct bridge *bridge);
 /* bridge_pump_unseal carries what the unsealer asks people for, and what they give. */
 void bridge_pump_unseal(struct bridge *bridge);
 /* bridge_hear_attestor takes one answer; true when there was one. */

@@ -108,6 +108,15 @@ static void gather(struct bridge *bridge)
 	}
 }
 
+/* lose_batch lets the questions of a batch that nobody answers wait for the next one. */
+static void lose_batch(struct bridge *bridge)
+{
+	bridge->evidence->asked = false;
+	for (uint32_t i = 0; i < BRIDGE_EXCHANGES_MAX; i++)
+		if (is_waiting(bridge, &bridge->exchanges[i]))
+			bridge->exchanges[i].batch_at = BATCH_NONE;
+}
+
 void bridge_pump_evidence(struct bridge *bridge)
 {
 	struct bridge_evidence *evidence = bridge->evidence;
@@ -125,7 +134,7 @@ void bridge_pump_evidence(struct bridge *bridge)
 	asked.head.request = ++evidence->request;
 	if (ipc_put(bridge->attestor, CALL_ATTEST_EVIDENCE, bytes_of(&asked, sizeof(asked))) !=
 	    STATUS_OK) {
-		bridge_lose_batch(bridge);
+		lose_batch(bridge);
 		return;
 	}
 	evidence->asked = true;
@@ -133,15 +142,6 @@ void bridge_pump_evidence(struct bridge *bridge)
 		bridge->api.beacon.is_due = false;
 		evidence->beacon_us = bridge->now_us + (uint64_t)BRIDGE_BEACON_MS * 1000;
 	}
-}
-
-/* bridge_lose_batch lets the questions of a batch that nobody answers wait for the next one. */
-void bridge_lose_batch(struct bridge *bridge)
-{
-	bridge->evidence->asked = false;
-	for (uint32_t i = 0; i < BRIDGE_EXCHANGES_MAX; i++)
-		if (is_waiting(bridge, &bridge->exchanges[i]))
-			bridge->exchanges[i].batch_at = BATCH_NONE;
 }
 
 /* ---- answers ---- */
@@ -331,7 +331,7 @@ bool bridge_hear_attestor(struct bridge *bridge)
 
 	if (status == STATUS_CONFLICT) {
 		ipc_acknowledge(bridge->attestor);
-		bridge_lose_batch(bridge);
+		lose_batch(bridge);
 		end_activation(bridge);
 		end_reading(bridge, STATUS_IO);
 		return true;

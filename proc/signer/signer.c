@@ -139,7 +139,8 @@ size_t signer_put_certificate(const struct signer *signer, uint8_t role, const u
 	return out.len;
 }
 
-void signer_tell_bridge(struct signer *signer)
+/* tell_bridge hands the bridge its TLS key, certificate and the channel certificates. */
+static void tell_bridge(struct signer *signer)
 {
 	static uint8_t space[CALL_CHANNEL_START_MAX];
 	uint8_t authority[CALL_CHANNEL_CERT_MAX], own[CALL_CHANNEL_CERT_MAX];
@@ -174,7 +175,7 @@ void signer_tell_bridge(struct signer *signer)
 	SECRET_WIPE(start);
 }
 
-void signer_tell_authority(struct signer *signer)
+static void tell_authority(struct signer *signer)
 {
 	uint8_t space[sizeof(struct call_change_channel) + AUTHZ_STATEMENT_MAX];
 	struct call_change_channel head = {.boot = signer->boot};
@@ -272,7 +273,7 @@ static void pump_bridge(struct signer *signer)
 		}
 	}
 	if (signer->ready && !signer->bridge_told && ipc_is_up(signer->bridge))
-		signer_tell_bridge(signer);
+		tell_bridge(signer);
 }
 
 static enum status take_authority(struct signer *signer, struct bytes message)
@@ -286,7 +287,7 @@ static enum status take_authority(struct signer *signer, struct bytes message)
 		memcpy(&hello, message.data, sizeof(hello));
 		memcpy(signer->authority_key, hello.key, 32);
 		signer->has_authority = true;
-		signer_tell_authority(signer);
+		tell_authority(signer);
 		signer->bridge_told = false; /* the bridge gets the new certificate */
 		return STATUS_OK;
 	case CALL_CHANGE_REQUEST:

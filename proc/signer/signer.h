@@ -123,13 +123,9 @@ struct signer {
  * nothing is there: what a change in progress calls while it waits for store or verifier. */
 void signer_turn(struct signer *signer);
 
-/* signer_tell_bridge hands the bridge its TLS key, certificate and the channel certificates. */
-void signer_tell_bridge(struct signer *signer);
 /* signer_put_certificate writes a channel certificate of this boot and returns its length; CHECKs
  * the room. */
 size_t signer_put_certificate(const struct signer *signer, uint8_t role, const uint8_t key[32],
                               uint8_t *space, size_t cap);
-/* signer_tell_authority answers an authority's hello. */
-void signer_tell_authority(struct signer *signer);
 
 #endif

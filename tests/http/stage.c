@@ -336,7 +336,7 @@ static void hand_over_keys(const char *directory)
 {
 	static uint8_t space[KEYS_TLS_CERTIFICATE_MAX];
 	struct buffer der = BUFFER_OF_ARRAY(space);
-	struct keys_tls_key key;
+	struct keys_tls_key key = {.bytes = {1}};
 	struct keys_tls_name names[] = {
 	    {false,	                bytes_of_text("localhost")},
             { true, bytes_of("\x7f\x00\x00\x01",                         4)}
@@ -344,7 +344,6 @@ static void hand_over_keys(const char *directory)
 	struct call_channel_start start = {.boot = 1, .tls_chain_count = 1};
 	struct buffer payload;
 
-	keys_tls_random(&key);
 	must(keys_tls_certify(&key, names, 2, 1700000000, 4000000000, &der) == STATUS_OK,
 	     "certificate");
 	write_pem(directory, buffer_bytes(&der));

@@ -66,11 +66,11 @@ static bool are_names(struct bytes list)
 
 static bool are_keys(struct bytes list)
 {
-	uint8_t keys[SITE_TIME_KEYS_MAX][32];
+	uint8_t keys[LIMIT_TIME_KEYS_MAX][32];
 	size_t count = 0;
 
 	while (list.len != 0) {
-		if (count == SITE_TIME_KEYS_MAX ||
+		if (count == LIMIT_TIME_KEYS_MAX ||
 		    base58_decode_32(take_item(&list), keys[count]) != STATUS_OK)
 			return false;
 		for (size_t i = 0; i < count; i++)
@@ -87,29 +87,29 @@ static const struct {
 	const char *expected;
 	uint64_t least, most;
 } rules[CLI_SETTING_COUNT] = {
-    [CLI_SERVE_LISTEN] = {is_address, "ADDRESS:PORT, as in 127.0.0.1:8200",                        0,  0                    },
-    [CLI_SERVE_METRICS] = {is_address, "ADDRESS:PORT, as in 127.0.0.1:9200",                        0,  0                    },
-    [CLI_SERVE_OPERATOR_LISTEN] = {is_address, "ADDRESS:PORT, as in 0.0.0.0:8201",                          0,  0                    },
-    [CLI_SERVE_VERIFIERS] = {NULL,       NULL,                                                        1,  PROC_VERIFIERS_MAX   },
+    [CLI_SERVE_LISTEN] = {is_address, "ADDRESS:PORT, as in 127.0.0.1:8200",                        0,  0                       },
+    [CLI_SERVE_METRICS] = {is_address, "ADDRESS:PORT, as in 127.0.0.1:9200",                        0,  0                       },
+    [CLI_SERVE_OPERATOR_LISTEN] = {is_address, "ADDRESS:PORT, as in 0.0.0.0:8201",                          0,  0                       },
+    [CLI_SERVE_VERIFIERS] = {NULL,       NULL,                                                        1,  LIMIT_VERIFIERS_MAX     },
     [CLI_SERVE_TLS_NAME] = {are_names,  "at most 14 names of hosts and addresses, 400 bytes in all",
-                          0,                                                                           0                    },
+                          0,                                                                           0                       },
  /* The bridge lets in eight, of which operator.json is one. */
     [CLI_SERVE_OPERATORS] = {are_keys,   "at most 7 public keys (claviger key show), each once",      0,
-                          0                                                                                                 },
+                          0                                                                                                    },
     [CLI_SERVE_TIME_KEYS] = {are_keys,   "at most 7 public keys (claviger key show), each once",      0,
-                          0                                                                                                 },
-    [CLI_SERVE_RECOVERY] = {is_key,     "a key as `claviger key escape` prints it",                  0,  0                    },
-    [CLI_SERVE_TIME_UNPROVEN] = {NULL,       NULL,                                                        1,  SITE_PROVEN_MAX_S    },
-    [CLI_SERVE_CLIENT_SIGNATURES] = {NULL,       NULL,                                                        1,  UINT64_MAX           },
-    [CLI_SERVE_CLIENT_WALLETS] = {NULL,       NULL,                                                        1,  CLI_SERVE_WALLETS_MAX},
-    [CLI_SERVE_CLIENT_LAMPORTS] = {NULL,       NULL,                                                        1,  UINT64_MAX           },
-    [CLI_SERVE_INPUTS_KEEP] = {NULL,       NULL,                                                        0,  1u << 30             },
-    [CLI_SERVE_STORE_MAX] = {NULL,       NULL,                                                        16, 1u << 22             },
-    [CLI_SERVE_RECEIPTS_KEEP] = {NULL,       NULL,                                                        0,  36500                },
-    [CLI_SERVE_POLICY_ENGINE] = {is_engine,  "compiled or interpreter",                                   0,  0                    },
+                          0                                                                                                    },
+    [CLI_SERVE_RECOVERY] = {is_key,     "a key as `claviger key escape` prints it",                  0,  0                       },
+    [CLI_SERVE_TIME_UNPROVEN] = {NULL,       NULL,                                                        1,  SITE_PROVEN_MAX_S       },
+    [CLI_SERVE_CLIENT_SIGNATURES] = {NULL,       NULL,                                                        1,  UINT64_MAX              },
+    [CLI_SERVE_CLIENT_WALLETS] = {NULL,       NULL,                                                        1,  LIMIT_CLIENT_WALLETS_MAX},
+    [CLI_SERVE_CLIENT_LAMPORTS] = {NULL,       NULL,                                                        1,  UINT64_MAX              },
+    [CLI_SERVE_INPUTS_KEEP] = {NULL,       NULL,                                                        0,  1u << 30                },
+    [CLI_SERVE_STORE_MAX] = {NULL,       NULL,                                                        16, 1u << 22                },
+    [CLI_SERVE_RECEIPTS_KEEP] = {NULL,       NULL,                                                        0,  36500                   },
+    [CLI_SERVE_POLICY_ENGINE] = {is_engine,  "compiled or interpreter",                                   0,  0                       },
 };
 
-_Static_assert(NAMES_MAX == 14 && SITE_TIME_KEYS_MAX == 7 && SITE_OPERATORS_MAX == 8, "the words");
+_Static_assert(NAMES_MAX == 14 && LIMIT_TIME_KEYS_MAX == 7 && SITE_OPERATORS_MAX == 8, "the words");
 
 const char *cli_config_relying(const char *rp_id, const char *origins)
 {

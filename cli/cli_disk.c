@@ -115,11 +115,11 @@ static int take_lists(const struct cli_call *call, const struct disk_options *o,
 			                 SITE_OPERATORS_MAX, word);
 	}
 	while (next_word(&time_keys, word, sizeof(word))) {
-		if (m->time_key_count == SITE_TIME_KEYS_MAX ||
+		if (m->time_key_count == LIMIT_TIME_KEYS_MAX ||
 		    base58_decode_32(bytes_of_text(word), m->time_keys[m->time_key_count++]) !=
 		        STATUS_OK)
 			return cli_usage(call, "--time-key takes at most %u public keys, not %s",
-			                 SITE_TIME_KEYS_MAX, word);
+			                 LIMIT_TIME_KEYS_MAX, word);
 	}
 	while (next_word(&origins, word, sizeof(word))) {
 		if (m->origin_count == SITE_ORIGINS_MAX || strlen(word) > SITE_ORIGIN_MAX)

@@ -11,14 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "hardware.h"
 
-#define PATH_BYTES    512
-#define FILE_BYTES    4096
-#define DATA_DISK_MIN (UINT64_C(128) << 20)
-#define SECTOR_BYTES  512u /* of /sys/class/block/X/size, whatever the disk's own are */
-#define EFI_VARS      "/sys/firmware/efi/efivars/"
-#define EFI_GLOBAL    "8be4df61-93ca-11d2-aa0d-00e098032b8c" /* UEFI 2.10, 3.3 */
+#define PATH_BYTES   512
+#define FILE_BYTES   4096
+#define SECTOR_BYTES 512u /* of /sys/class/block/X/size, whatever the disk's own are */
+#define EFI_VARS     "/sys/firmware/efi/efivars/"
+#define EFI_GLOBAL   "8be4df61-93ca-11d2-aa0d-00e098032b8c" /* UEFI 2.10, 3.3 */
 #define EFI_MOR                                                                                    \
 	"e20939be-32d4-41be-a150-897f85d49829" /* TCG platform reset attack mitigation 1.10 */
 #define EFI_ATTRIBUTES 4u                      /* bytes before a variable's value in efivarfs */
@@ -305,7 +305,7 @@ static bool is_data_disk(const char *name)
 		return false;
 	snprintf(path, sizeof(path), "/sys/class/block/%.63s/size", name);
 	return slurp(path, size, sizeof(size)) > 0 &&
-	       strtoull(size, NULL, 10) >= DATA_DISK_MIN / SECTOR_BYTES;
+	       strtoull(size, NULL, 10) >= DISK_BYTES_MIN / SECTOR_BYTES;
 }
 
 static void look_at_disks(struct cli_finding *finding)

@@ -8,8 +8,7 @@
 
 #include "cli_home.h"
 
-#define CLI_SERVE_WALLETS_MAX 256 /* the signer counts so many different ones */
-#define CLI_SERVE_CEILINGS    3   /* CLI_SERVE_CLIENT_SIGNATURES and those behind it */
+#define CLI_SERVE_CEILINGS 3 /* CLI_SERVE_CLIENT_SIGNATURES and those behind it */
 
 struct cli_serve {
 	char state[CLI_PATH_MAX];

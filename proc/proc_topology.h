@@ -6,11 +6,11 @@
 
 #include <stdatomic.h>
 
+#include "base_limits.h"
 #include "ipc_channel.h"
 
-#define PROC_VERIFIERS_MAX     16
 #define PROC_VERIFIERS_DEFAULT 3 /* one more than is busy: a started spare (A17) */
-#define PROC_VERIFIERS         PROC_VERIFIERS_MAX
+#define PROC_VERIFIERS         LIMIT_VERIFIERS_MAX
 #define PROC_APPLIANCE         0 /* instances of a process that only the appliance has: one there */
 #define PROC_CHANNELS_MAX      32    /* of one process */
 #define PROC_SETTINGS_MAX      20    /* of one process */

@@ -43,6 +43,10 @@
 #define LIMIT_MODULES_OF_USER 8     /* that eighth */
 #define LIMIT_MODULES_OFFERED 256   /* added, and named by no grant yet: who has most gives way */
 #define LIMIT_CLIENTS_MAX     65536 /* clients of one deployment */
+#define LIMIT_CLIENT_WALLETS_MAX                                                                   \
+	256                    /* different wallets of one client in a minute, where counted */
+#define LIMIT_VERIFIERS_MAX 16 /* processes that run policies */
+#define LIMIT_TIME_KEYS_MAX 7  /* of who says what time it is (spec/time.md) */
 #define LIMIT_MODULES_PER_MINUTE                                                                   \
 	60 /* modules put on offer, over all; twice that at once, half of it one party */
 #define LIMIT_CREDENTIALS_PER_MINUTE                                                               \

@@ -33,9 +33,8 @@ enum {
 	KEY_INTERPRETER = 19,
 };
 
-#define VERSION       1
-#define KEYS_MAX      19
-#define VERIFIERS_MAX 16
+#define VERSION  1
+#define KEYS_MAX 19
 
 /* A host, perhaps with a port; no separator of ours. */
 static bool is_name(struct bytes text)
@@ -133,7 +132,7 @@ static uint8_t take_list(struct cbor_reader *r, uint8_t list[][32], size_t max)
 /* Each has one voice. */
 static void take_time_keys(struct cbor_reader *r, struct site_manifest *m)
 {
-	m->time_key_count = take_list(r, m->time_keys, SITE_TIME_KEYS_MAX);
+	m->time_key_count = take_list(r, m->time_keys, LIMIT_TIME_KEYS_MAX);
 	for (size_t i = 0; i < m->time_key_count; i++)
 		for (size_t j = 0; j < i; j++)
 			if (memcmp(m->time_keys[i], m->time_keys[j], 32) == 0)
@@ -162,7 +161,7 @@ static void take_fields(struct cbor_reader *r, struct site_manifest *m)
 		if (m->metrics_port == 0 || m->metrics_port == m->port)
 			cbor_fail(r, STATUS_MALFORMED);
 	}
-	m->verifiers = (uint8_t)cbor_take_uint_if(r, KEY_VERIFIERS, VERIFIERS_MAX);
+	m->verifiers = (uint8_t)cbor_take_uint_if(r, KEY_VERIFIERS, LIMIT_VERIFIERS_MAX);
 	if (cbor_take_key_if(r, KEY_NAMES))
 		take_names(r, m);
 	if (cbor_take_key_if(r, KEY_OPERATORS))

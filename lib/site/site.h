@@ -10,6 +10,7 @@
 #define SITE_H
 
 #include "base_bytes.h"
+#include "base_limits.h"
 
 #define SITE_MANIFEST_MAX  16384u             /* of the signed form */
 #define SITE_LABEL         "claviger/site/v1" /* of the hash that is signed */
@@ -19,7 +20,6 @@
 #define SITE_OPERATORS_MAX 8u
 #define SITE_MACHINES_MAX  32u
 #define SITE_ORIGINS_MAX   3u
-#define SITE_TIME_KEYS_MAX 7u
 #define SITE_ORIGIN_MAX    127u
 #define SITE_TEXT_MAX      440u /* of a setting, with NUL */
 #define SITE_ADDRESS_MAX   15u  /* bytes of an IPv4 address in text */
@@ -59,7 +59,7 @@ struct site_manifest {
 	bool interpreter;       /* policies that ship are interpreted, too: nothing runs compiled */
 	uint8_t time_key_count; /* Ed25519 keys of who says what time it is; more than half must
 	                           agree */
-	uint8_t time_keys[SITE_TIME_KEYS_MAX][32];
+	uint8_t time_keys[LIMIT_TIME_KEYS_MAX][32];
 	uint8_t signature[64];
 };
 

@@ -163,9 +163,9 @@ static void test_the_longest_lists_fit_their_settings(void)
 	m = whole();
 	m.operator_count = SITE_OPERATORS_MAX;
 	memset(m.operators, 0xff, sizeof(m.operators));
-	m.time_key_count = SITE_TIME_KEYS_MAX;
+	m.time_key_count = LIMIT_TIME_KEYS_MAX;
 	memset(m.time_keys, 0xff, sizeof(m.time_keys));
-	for (uint8_t i = 0; i < SITE_TIME_KEYS_MAX; i++)
+	for (uint8_t i = 0; i < LIMIT_TIME_KEYS_MAX; i++)
 		m.time_keys[i][31] = i;
 	m.origin_count = SITE_ORIGINS_MAX;
 	for (size_t i = 0; i < SITE_ORIGINS_MAX; i++)

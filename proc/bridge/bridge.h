@@ -11,6 +11,7 @@
 #include "bridge_fair.h"
 #include "http_tls.h"
 #include "proc_start.h"
+#include "site.h"
 
 #define BRIDGE_NONE UINT32_MAX
 
@@ -64,8 +65,7 @@
 #define BRIDGE_SHAKES           8u   /* steps of handshakes in one pass, about 0.1 ms each */
 #define BRIDGE_SHAKE_BURST_US   10000
 #define BRIDGE_SOCKET_BYTES     65536 /* of the kernel's buffers, each way, of a connection */
-#define BRIDGE_OPERATORS_MAX    8u
-#define BRIDGE_LOG_BYTES        8192 /* read at once from the pipe of log lines */
+#define BRIDGE_LOG_BYTES        8192  /* read at once from the pipe of log lines */
 
 enum bridge_state {
 	BRIDGE_FREE = 0,
@@ -174,7 +174,7 @@ struct bridge {
 	int operator_fd; /* -1: operators have no door of their own */
 	int log_fd;      /* all log lines, to be read; 0: none */
 	struct http_tls_keys operator_keys;
-	uint8_t operators[BRIDGE_OPERATORS_MAX][32];
+	uint8_t operators[SITE_OPERATORS_MAX][32];
 	struct http_tls *operator_tls;
 	int certificate_fd; /* a CA's chain; -1: none is offered */
 	bool listening;

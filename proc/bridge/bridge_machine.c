@@ -14,7 +14,7 @@ static bool take_operator(struct bridge *bridge, struct bytes text)
 {
 	uint8_t *key = bridge->operators[bridge->operator_keys.count];
 
-	if (bridge->operator_keys.count == BRIDGE_OPERATORS_MAX ||
+	if (bridge->operator_keys.count == SITE_OPERATORS_MAX ||
 	    base58_decode_32(text, key) != STATUS_OK)
 		return false;
 	bridge->operator_keys.count++;

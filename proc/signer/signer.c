@@ -575,7 +575,7 @@ static enum status take_time(struct signer *signer)
 	struct signer_time_settings *settings = &signer->time_settings;
 	size_t count;
 	enum status status =
-	    take_keys(signer, "time_keys", settings->keys, SIGNER_TIME_KEYS_MAX, &count);
+	    take_keys(signer, "time_keys", settings->keys, LIMIT_TIME_KEYS_MAX, &count);
 
 	if (status != STATUS_OK)
 		return status;
@@ -631,7 +631,7 @@ static enum status take_ceilings(struct signer *signer)
 
 	if (status == STATUS_OK)
 		status = proc_setting_number(proc, "client_wallets_minute", 0,
-		                             SIGNER_CEILING_WALLETS_MAX, &most.wallets_minute);
+		                             LIMIT_CLIENT_WALLETS_MAX, &most.wallets_minute);
 	if (status == STATUS_OK)
 		status = proc_setting_number(proc, "client_lamports_hour", 0, UINT64_MAX,
 		                             &most.lamports_hour);
@@ -643,10 +643,10 @@ static enum status take_ceilings(struct signer *signer)
 static enum status open_parts(struct signer *signer)
 {
 	struct proc *proc = signer->proc;
-	struct ipc_channel *verifiers[SIGNER_VERIFIERS_MAX];
+	struct ipc_channel *verifiers[LIMIT_VERIFIERS_MAX];
 	unsigned verifier_count = proc_peer_count(proc, PROC_verifier);
 
-	CHECK(verifier_count <= SIGNER_VERIFIERS_MAX);
+	CHECK(verifier_count <= LIMIT_VERIFIERS_MAX);
 	if (signer_vault_new(&signer->vault) != STATUS_OK ||
 	    secret_page_open(2 * CALL_START_SLOT_BYTES, &signer->facts_page) != STATUS_OK) {
 		log_event(LOG_ERROR, "start.memory_not_lockable");

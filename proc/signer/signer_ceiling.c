@@ -14,14 +14,14 @@ struct meter {
 	uint64_t second_began_ms, signatures;
 	uint64_t minute_began_ms;
 	size_t wallets;
-	uint8_t wallet[SIGNER_CEILING_WALLETS_MAX][32];
+	uint8_t wallet[LIMIT_CLIENT_WALLETS_MAX][32];
 	uint64_t part; /* number of the newest minute in `lamports` */
 	uint64_t lamports[HOUR_PARTS + 1];
 };
 
 void signer_ceiling_open(struct signer_ceiling *ceiling, struct signer_ceilings most)
 {
-	CHECK(most.wallets_minute <= SIGNER_CEILING_WALLETS_MAX);
+	CHECK(most.wallets_minute <= LIMIT_CLIENT_WALLETS_MAX);
 	ceiling->most = most;
 	if (most.signatures_second != 0 || most.wallets_minute != 0 || most.lamports_hour != 0)
 		signer_cache_init(&ceiling->meters, SIGNER_CEILING_CLIENTS, sizeof(struct meter));
@@ -133,7 +133,7 @@ void signer_ceiling_count(struct signer_ceiling *ceiling, const struct signer_ce
 	meter = meter_of(ceiling, ask->client, now_ms);
 	if (meter->signatures++ == 0)
 		meter->second_began_ms = now_ms;
-	if (!has_wallet(meter, ask->wallet) && meter->wallets < SIGNER_CEILING_WALLETS_MAX) {
+	if (!has_wallet(meter, ask->wallet) && meter->wallets < LIMIT_CLIENT_WALLETS_MAX) {
 		if (meter->wallets == 0)
 			meter->minute_began_ms = now_ms;
 		memcpy(meter->wallet[meter->wallets++], ask->wallet, 32);

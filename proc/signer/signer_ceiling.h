@@ -10,9 +10,9 @@
 #ifndef SIGNER_CEILING_H
 #define SIGNER_CEILING_H
 
+#include "base_limits.h"
 #include "signer_cache.h"
 
-#define SIGNER_CEILING_WALLETS_MAX 256 /* the most that wallets_minute may be */
 #define SIGNER_CEILING_CLIENTS                                                                     \
 	1024 /* clients whose last hour is counted; the longest idle gives way */
 

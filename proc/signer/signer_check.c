@@ -15,7 +15,7 @@ struct verifier {
 };
 
 struct signer_check {
-	struct verifier verifiers[SIGNER_VERIFIERS_MAX];
+	struct verifier verifiers[LIMIT_VERIFIERS_MAX];
 	size_t count;
 	struct ipc_message in;
 };
@@ -25,7 +25,7 @@ struct signer_check *signer_check_new(struct ipc_channel *const *channels, size_
 	struct signer_check *pool = calloc(1, sizeof(*pool));
 	uint8_t *space = calloc(1, CALL_CHECK_SLOT_BYTES);
 
-	CHECK(pool != NULL && space != NULL && count <= SIGNER_VERIFIERS_MAX);
+	CHECK(pool != NULL && space != NULL && count <= LIMIT_VERIFIERS_MAX);
 	pool->count = count;
 	pool->in.payload = (struct buffer){space, CALL_CHECK_SLOT_BYTES, 0};
 	for (size_t i = 0; i < count; i++)

@@ -17,8 +17,8 @@
 
 #include "call_check.h"
 #include "ipc_channel.h"
+#include "proc_topology.h"
 
-#define SIGNER_VERIFIERS_MAX  16
 #define SIGNER_CHECK_DEPTH    64   /* runs given to one verifier at a time: its ring's slots */
 #define SIGNER_CHECK_LATE_MS  1000 /* wall clock backstop behind the fuel limit */
 /* After code on trial its verifier is replaced when so long none of the same request has come. */

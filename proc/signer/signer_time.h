@@ -24,10 +24,10 @@
 
 #include "authz_record.h"
 #include "authz_statement.h"
+#include "base_limits.h"
 
 #define SIGNER_TIME_JUMP_S     3600 /* of the system's clock: more is a jump */
 #define SIGNER_TIME_DRIFT      2000 /* CLOCK_BOOTTIME errs by less than one part of this */
-#define SIGNER_TIME_KEYS_MAX   7
 #define SIGNER_TIME_NONCE_S    120  /* a nonce is good for so long ... */
 #define SIGNER_TIME_NONCES     8    /* ... and the newest is given out for an eighth of that */
 #define SIGNER_TIME_FRESH_S    600  /* a statement counts beside those of other keys for so long */
@@ -44,7 +44,7 @@ struct signer_clocks {
 struct signer_time_settings {
 	bool is_site; /* the source is the site's keys, of which there may be none */
 	uint8_t key_count;
-	uint8_t keys[SIGNER_TIME_KEYS_MAX][32];
+	uint8_t keys[LIMIT_TIME_KEYS_MAX][32];
 	uint64_t unproven_max_s;
 };
 
@@ -76,7 +76,7 @@ struct signer_time {
 	uint64_t tpm_clock_ms;             /* at start_boot_ms */
 	uint8_t host[16];                  /* boot id of the kernel; zero: not known */
 	struct signer_time_nonce nonces[SIGNER_TIME_NONCES]; /* the newest first */
-	struct signer_time_said said[SIGNER_TIME_KEYS_MAX];
+	struct signer_time_said said[LIMIT_TIME_KEYS_MAX];
 	uint8_t agreeing; /* keys that made the last proof */
 	/* What was last told as marks, to see when they must be written. */
 	uint64_t told_ms, told_high_s;

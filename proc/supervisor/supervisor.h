@@ -55,9 +55,9 @@ struct supervisor_link {
 	struct ipc_memory memory;
 };
 
-#define SUPERVISOR_CHILDREN_MAX (PROC_COUNT - 1 + PROC_VERIFIERS_MAX)
+#define SUPERVISOR_CHILDREN_MAX (PROC_COUNT - 1 + LIMIT_VERIFIERS_MAX)
 #define SUPERVISOR_CORES_MAX    64
-#define SUPERVISOR_LINKS_MAX    (PROC_CHANNEL_COUNT - 1 + PROC_VERIFIERS_MAX)
+#define SUPERVISOR_LINKS_MAX    (PROC_CHANNEL_COUNT - 1 + LIMIT_VERIFIERS_MAX)
 
 struct supervisor {
 	struct supervisor_child children[SUPERVISOR_CHILDREN_MAX];

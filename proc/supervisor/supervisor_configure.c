@@ -44,7 +44,7 @@ static bool take_own(struct supervisor *supervisor, const char *name, const char
 	unsigned long taken;
 	enum log_level level;
 
-	if (strcmp(name, "verifiers") == 0 && number(value, PROC_VERIFIERS_MAX, &taken) &&
+	if (strcmp(name, "verifiers") == 0 && number(value, LIMIT_VERIFIERS_MAX, &taken) &&
 	    taken > 0) {
 		supervisor->verifiers = (unsigned)taken;
 		return true;

@@ -215,6 +215,9 @@ enum status signer_limit_grows(struct signer_change *job, bool *ret_grows);
  * force now. */
 void signer_advance(struct signer_change *job, struct authz_wallet_record *wallet);
 enum status signer_lower_wallets(struct signer_change *job);
+/* signer_set_limits gives the wallet's record its new limits; those that it had go on counting. */
+void signer_set_limits(struct authz_wallet_record *wallet, const struct authz_counter_rule *limits,
+                       size_t count);
 /* signer_count_unheld: how many places the change needs where it takes power: records that are held
  * have one. */
 size_t signer_count_unheld(struct signer_change *job);
@@ -232,7 +235,11 @@ enum status signer_pending_cancel(struct signer_change *job);
  * is known now: it moves on while no signer runs. */
 uint64_t signer_pending_opens(struct signer *signer, const struct authz_pending_entry *entry);
 enum status signer_pending_query(struct signer_change *job, const struct authz_query *query);
-/* signer_apply_factor and signer_apply_export: FACTOR and EXPORT, in their own files. */
+/* What signer_apply does for each action, in files of their own. */
+enum status signer_apply_birth(struct signer_change *job);
+enum status signer_apply_grant(struct signer_change *job);
+enum status signer_apply_unfreeze(struct signer_change *job);
+enum status signer_apply_limit(struct signer_change *job);
 enum status signer_apply_factor(struct signer_change *job);
 enum status signer_apply_export(struct signer_change *job);
 /* signer_export_again seals the key of an export that was done, for the same recipient. */
@@ -256,6 +263,8 @@ enum status signer_count_kept(struct signer_change *job, size_t records);
 /* signer_check_apply refuses a change that waits what would be refused when its time has come, as
  * far as that can be known; the job's wallets are as they would be then. */
 enum status signer_check_apply(struct signer_change *job);
+enum status signer_check_grant(struct signer_change *job);
+enum status signer_check_limit(struct signer_change *job);
 enum status signer_check_factor(struct signer_change *job);
 enum status signer_check_export(struct signer_change *job);
 /* signer_answer_time: {} asks what time it is known to be, and for a nonce; a time key's statement

@@ -51,14 +51,18 @@ bool rig_is_alive(struct rig *rig, enum proc_role role)
 	return waitpid(rig_child(rig, role)->pid, NULL, WNOHANG) == 0;
 }
 
-static void hold_side(struct rig *rig, enum proc_channel_id id, unsigned side,
-                      struct ipc_channel *end)
+static void hold_link(struct supervisor_link *link, unsigned side, struct ipc_channel *end)
 {
-	struct supervisor_link *link = rig_link(rig, id);
 	struct ipc_fds fds;
 
 	CHECK(ipc_memory_lend(&link->memory, side, &fds) == STATUS_OK);
 	CHECK(ipc_channel_open(end, &link->memory.shape, &fds, side) == STATUS_OK);
+}
+
+static void hold_side(struct rig *rig, enum proc_channel_id id, unsigned side,
+                      struct ipc_channel *end)
+{
+	hold_link(rig_link(rig, id), side, end);
 }
 
 static void hold_end(struct rig *rig, enum proc_channel_id id, struct ipc_channel *end)
@@ -94,28 +98,24 @@ void rig_renew(struct rig *rig, enum proc_channel_id id, struct ipc_channel *far
 }
 
 /* The same where the signer is the near end. */
-static void renew_served(struct rig *rig, enum proc_channel_id id, struct ipc_channel *far)
+static void renew_served(struct supervisor_link *link, struct ipc_channel *far)
 {
-	struct supervisor_link *link = rig_link(rig, id);
-
 	ipc_memory_raise(&link->memory);
 	await_acknowledged(link, 0);
 	ipc_channel_close(far);
 	CHECK(ipc_memory_reset_side(&link->memory, 1) == STATUS_OK);
 	ipc_memory_raise(&link->memory);
-	hold_side(rig, id, 1, far);
+	hold_link(link, 1, far);
 }
 
 void rig_renew_store(struct rig *rig)
 {
-	renew_served(rig, PROC_CHANNEL_signer_store, &rig->store);
+	renew_served(rig_link(rig, PROC_CHANNEL_signer_store), &rig->store);
 }
 
-void rig_replace(struct rig *rig, enum proc_role role)
+static void replace(struct rig *rig, struct supervisor_link *link)
 {
-	struct supervisor_link *link = rig_link(
-	    rig, role == PROC_store ? PROC_CHANNEL_signer_store : PROC_CHANNEL_signer_verifier);
-	struct supervisor_child *child = rig_child(rig, role);
+	struct supervisor_child *child = link->child[1];
 
 	kill(child->pid, SIGKILL);
 	CHECK(waitpid(child->pid, NULL, 0) == child->pid);
@@ -124,6 +124,12 @@ void rig_replace(struct rig *rig, enum proc_role role)
 	CHECK(ipc_memory_reset_side(&link->memory, 1) == STATUS_OK);
 	ipc_memory_raise(&link->memory);
 	CHECK(supervisor_spawn(&rig->supervisor, child) == STATUS_OK);
+}
+
+void rig_replace(struct rig *rig, enum proc_role role)
+{
+	replace(rig, rig_link(rig, role == PROC_store ? PROC_CHANNEL_signer_store
+	                                              : PROC_CHANNEL_signer_verifier));
 }
 
 /* What the attestor says of approvals. */
@@ -185,21 +191,32 @@ static void attest(struct rig *rig)
 	              bytes_of(&extended, sizeof(extended))) == STATUS_OK);
 }
 
+/* Whether the test itself is this process. */
+static bool is_held(const struct rig *rig, const struct supervisor_child *child)
+{
+	return (child->role == PROC_store && rig->serve_store != NULL) ||
+	       (child->role == PROC_verifier && rig->serve_verifier != NULL);
+}
+
 /* What the supervisor does when the signer asks for another verifier (A17). */
 static void supervise(struct rig *rig)
 {
-	struct supervisor_link *link = rig_link(rig, PROC_CHANNEL_signer_verifier);
+	for (size_t i = 0; i < rig->supervisor.link_count; i++) {
+		struct supervisor_link *link = &rig->supervisor.links[i];
+		enum ipc_complaint complaint;
 
-	enum ipc_complaint complaint = ipc_memory_complaint(&link->memory, 0);
-
-	if (complaint == IPC_COMPLAINT_NONE)
-		return;
-	rig->complaint = complaint;
-	rig->replaced++;
-	if (rig->serve_verifier != NULL)
-		renew_served(rig, PROC_CHANNEL_signer_verifier, &rig->verifier);
-	else
-		rig_replace(rig, PROC_verifier);
+		if (link->id != PROC_CHANNEL_signer_verifier)
+			continue;
+		complaint = ipc_memory_complaint(&link->memory, 0);
+		if (complaint == IPC_COMPLAINT_NONE)
+			continue;
+		rig->complaint = complaint;
+		rig->replaced++;
+		if (is_held(rig, link->child[1]))
+			renew_served(link, &rig->verifiers[link->child[1]->number]);
+		else
+			replace(rig, link);
+	}
 }
 
 enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_message *message,
@@ -213,8 +230,8 @@ enum status rig_take(struct rig *rig, struct ipc_channel *channel, struct ipc_me
 	ipc_waiter_add(&waiter, &rig->attestor);
 	if (rig->serve_store != NULL)
 		ipc_waiter_add(&waiter, &rig->store);
-	if (rig->serve_verifier != NULL)
-		ipc_waiter_add(&waiter, &rig->verifier);
+	for (size_t i = 0; rig->serve_verifier != NULL && i < rig->supervisor.verifiers; i++)
+		ipc_waiter_add(&waiter, &rig->verifiers[i]);
 	message->payload = (struct buffer){taken, sizeof(taken), 0};
 	for (;;) {
 		int64_t left = deadline - supervisor_now_us();
@@ -311,11 +328,13 @@ static int write_site(struct bytes manifest)
 static void spawn(struct rig *rig, const char *state_dir, bool genesis)
 {
 	static const enum proc_role roles[] = {PROC_store, PROC_verifier, PROC_signer};
-	char name[] = "", state[256], level[] = "log_level=error", verifiers[] = "verifiers=1",
-	     setting[512], mode[32];
+	char name[] = "", state[256], level[] = "log_level=error", verifiers[32], setting[512],
+	     mode[32];
 	char *args[] = {name, state, level, verifiers, mode, setting};
 
 	snprintf(state, sizeof(state), "state_dir=%s", state_dir);
+	snprintf(verifiers, sizeof(verifiers), "verifiers=%u",
+	         rig->verifier_count != 0 ? rig->verifier_count : 1);
 	snprintf(setting, sizeof(setting), "%s", rig->setting != NULL ? rig->setting : "");
 	rig->supervisor = (struct supervisor){.child_count = 0};
 	rig->info_asked = 0;
@@ -334,17 +353,19 @@ static void spawn(struct rig *rig, const char *state_dir, bool genesis)
 	hold_side(rig, PROC_CHANNEL_signer_attestor, 1, &rig->attestor);
 	if (rig->serve_store != NULL)
 		hold_side(rig, PROC_CHANNEL_signer_store, 1, &rig->store);
-	if (rig->serve_verifier != NULL)
-		hold_side(rig, PROC_CHANNEL_signer_verifier, 1, &rig->verifier);
-	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
-		bool is_held = roles[i] == PROC_store      ? rig->serve_store != NULL
-		               : roles[i] == PROC_verifier ? rig->serve_verifier != NULL
-		                                           : false;
+	for (size_t i = 0; rig->serve_verifier != NULL && i < rig->supervisor.link_count; i++) {
+		struct supervisor_link *link = &rig->supervisor.links[i];
 
-		if (!is_held)
-			CHECK(supervisor_spawn(&rig->supervisor, rig_child(rig, roles[i])) ==
-			      STATUS_OK);
+		if (link->id == PROC_CHANNEL_signer_verifier)
+			hold_link(link, 1, &rig->verifiers[link->child[1]->number]);
 	}
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+		for (size_t j = 0; j < rig->supervisor.child_count; j++) {
+			struct supervisor_child *child = &rig->supervisor.children[j];
+
+			if (child->role == roles[i] && !is_held(rig, child))
+				CHECK(supervisor_spawn(&rig->supervisor, child) == STATUS_OK);
+		}
 	send_facts(rig, genesis);
 }
 
@@ -435,8 +456,8 @@ void rig_stop(struct rig *rig)
 	ipc_channel_close(&rig->attestor);
 	if (rig->serve_store != NULL)
 		ipc_channel_close(&rig->store);
-	if (rig->serve_verifier != NULL)
-		ipc_channel_close(&rig->verifier);
+	for (size_t i = 0; rig->serve_verifier != NULL && i < rig->supervisor.verifiers; i++)
+		ipc_channel_close(&rig->verifiers[i]);
 	for (size_t i = 0; i < rig->supervisor.link_count; i++)
 		ipc_memory_close(&rig->supervisor.links[i].memory);
 }

@@ -15,8 +15,9 @@
 #include "skewed_clock.h"
 #include "supervisor.h"
 
-#define RIG_TOKEN_LEN 64
-#define RIG_NO_CAP    UINT64_MAX /* a grant without counter */
+#define RIG_TOKEN_LEN     64
+#define RIG_VERIFIERS_MAX 2
+#define RIG_NO_CAP        UINT64_MAX /* a grant without counter */
 
 struct rig {
 	struct supervisor supervisor;
@@ -24,10 +25,11 @@ struct rig {
 	/* The test is the store, too: this is called whenever the rig waits. NULL: the real one. */
 	void (*serve_store)(struct rig *rig);
 	struct ipc_channel store; /* its end */
-	/* The same of the verifier, and why the signer had the last one replaced. */
+	/* The same of the verifiers, and why the signer had the last one replaced. */
 	void (*serve_verifier)(struct rig *rig);
-	struct ipc_channel verifier;
-	unsigned replaced; /* how often it did */
+	struct ipc_channel verifiers[RIG_VERIFIERS_MAX];
+	unsigned verifier_count; /* 0: one */
+	unsigned replaced;       /* how often the signer asked for that */
 	enum ipc_complaint complaint;
 	uint8_t node_share[32];
 	uint8_t anchor[32];     /* what a TPM would have; kept from start to start */

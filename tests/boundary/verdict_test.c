@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "authz_answer.h"
 #include "base_check.h"
 #include "base_test.h"
 #include "policy_abi.h"
@@ -32,8 +33,9 @@ struct said {
 
 /* Runs that the verifier was given and has not answered. */
 static struct call_check_run held[HELD_MAX];
-static size_t held_count;
+static size_t held_count, held_at;      /* and the verifier that has the last one */
 static bool holds;                      /* it answers none by itself */
+static bool is_stuck;                   /* the one that has the last one does nothing more */
 static struct said last;                /* what it said last, honestly */
 static void (*bend)(struct said *said); /* what it makes of an honest verdict; NULL: nothing */
 
@@ -41,50 +43,56 @@ static void (*bend)(struct said *said); /* what it makes of an honest verdict; N
 
 static void say(const struct said *said)
 {
-	CHECK(ipc_put(&rig.verifier, CALL_CHECK_VERDICT,
+	CHECK(ipc_put(&rig.verifiers[held_at], CALL_CHECK_VERDICT,
 	              bytes_of(said, sizeof(said->head) + said->head.answer_len)) == STATUS_OK);
 }
 
-static void answer(const struct ipc_message *message)
+static void answer(size_t at, const struct ipc_message *message)
 {
 	static uint8_t space[CALL_CHECK_SLOT_BYTES];
 	struct buffer reply = BUFFER_OF_ARRAY(space);
 	uint32_t kind;
 
 	CHECK(verifier_answer(&verifier, message->kind, buffer_bytes(&message->payload),
-	                      ipc_window_read(&rig.verifier), &kind, &reply) == STATUS_OK);
+	                      ipc_window_read(&rig.verifiers[at]), &kind, &reply) == STATUS_OK);
 	if (kind != CALL_CHECK_VERDICT) {
-		CHECK(ipc_put(&rig.verifier, kind, buffer_bytes(&reply)) == STATUS_OK);
+		CHECK(ipc_put(&rig.verifiers[at], kind, buffer_bytes(&reply)) == STATUS_OK);
 		return;
 	}
 	if (holds) {
 		CHECK(held_count < HELD_MAX);
 		memcpy(&held[held_count++], message->payload.data, sizeof(held[0]));
+		held_at = at;
 		return;
 	}
 	if (bend == NULL || reply.len != sizeof(last)) {
 		memcpy(&last, reply.data, reply.len < sizeof(last) ? reply.len : sizeof(last));
-		CHECK(ipc_put(&rig.verifier, kind, buffer_bytes(&reply)) == STATUS_OK);
+		CHECK(ipc_put(&rig.verifiers[at], kind, buffer_bytes(&reply)) == STATUS_OK);
 		return;
 	}
 	memcpy(&last, reply.data, sizeof(last));
 	bend(&last);
+	held_at = at;
 	say(&last);
 }
 
 /* Called by the rig whenever it waits. */
 static void serve(struct rig *of)
 {
-	struct ipc_message message = {.payload = BUFFER_OF_ARRAY(message_space)};
-	enum status status;
+	for (size_t at = 0; at < of->supervisor.verifiers; at++) {
+		struct ipc_message message = {.payload = BUFFER_OF_ARRAY(message_space)};
+		enum status status;
 
-	while ((status = ipc_take(&of->verifier, &message)) == STATUS_OK ||
-	       status == STATUS_CONFLICT) {
-		if (status == STATUS_OK)
-			answer(&message);
-		else
-			ipc_acknowledge(&of->verifier);
-		message.payload.len = 0;
+		if (is_stuck && at == held_at)
+			continue;
+		while ((status = ipc_take(&of->verifiers[at], &message)) == STATUS_OK ||
+		       status == STATUS_CONFLICT) {
+			if (status == STATUS_OK)
+				answer(at, &message);
+			else
+				ipc_acknowledge(&of->verifiers[at]);
+			message.payload.len = 0;
+		}
 	}
 }
 
@@ -163,10 +171,10 @@ static void hold(const struct rig_world *world, uint64_t lamports)
 
 	holds = true;
 	ask(world, lamports);
-	while (held_count == before) {
+	for (unsigned turns = 0; held_count == before; turns++) {
 		struct ipc_message none = {.kind = 0};
 
-		CHECK(rig_take(&rig, &rig.authority, &none, 1000) == STATUS_BUSY);
+		CHECK(turns < 10000 && rig_take(&rig, &rig.authority, &none, 1000) == STATUS_BUSY);
 	}
 	holds = false;
 }
@@ -428,6 +436,66 @@ static void test_charges_below_the_facts_count_as_the_facts(void)
 	EXPECT(hear(&said) && said.result == CALL_RESULT_CAP_EXCEEDED);
 }
 
+/* ---- a run that does not end ---- */
+
+/* Another user's wallet, for whose grant code of his own decides. */
+static void make_custom(struct rig_world *world, const char *path)
+{
+	static uint8_t module[LIMIT_MODULE_MAX], body_space[AUTHZ_GRANT_BODY_MAX],
+	    answer_space[CALL_CHANGE_SLOT_BYTES];
+	struct buffer answer = BUFFER_OF_ARRAY(answer_space), body = BUFFER_OF_ARRAY(body_space);
+	static struct authz_grant_body grant;
+	static struct authz_change change;
+	struct authz_module_answer learned;
+	FILE *file = fopen(path, "rb");
+	size_t len;
+
+	CHECK(file != NULL);
+	len = fread(module, 1, sizeof(module), file);
+	fclose(file);
+	rig_world_make(&rig, world, "custom");
+	keys_sign_random(&world->client); /* one that has no other grant */
+	authz_client_id(keys_sign_public(&world->client), world->client_id);
+	rig_credential(&rig, &world->client, world->token);
+	CHECK(rig_module_add(&rig, NULL, bytes_of(module, len), &answer) == STATUS_OK);
+	CHECK(authz_module_answer_take(buffer_bytes(&answer), &learned) == STATUS_OK);
+	CHECK(learned.module_kind == AUTHZ_MODULE_CUSTOM);
+	grant =
+	    (struct authz_grant_body){.parameters = bytes_of("\xa0", 1), .schema = learned.schema};
+	memcpy(grant.client, world->client_id, 32);
+	memcpy(grant.module, learned.hash, 32);
+	CHECK(authz_grant_put(&grant, &body) == STATUS_OK);
+	change = rig_change_begin(&rig, world, AUTHZ_ACTION_GRANT, buffer_bytes(&body));
+	CHECK(rig_change(&rig, &change, &world->user, &answer) == STATUS_OK);
+}
+
+/* M1, A25: while a user's code runs and runs, here until the test ends it, what others have granted
+ * is decided elsewhere: none of their requests waits for it. */
+static void test_nobody_waits_for_a_module_that_does_not_end(void)
+{
+	static struct rig_world custom;
+	struct call_sign_answer said;
+	uint64_t endless;
+
+	rig_stop(&rig);
+	rig.verifier_count = 2;
+	rig_start(&rig, folder, false);
+	make_custom(&custom, BUILD_DIR "/tests/hostile/liar.wasm");
+	held_count = 0;
+	hold(&custom, 1000);
+	endless = rig.next_id;
+	is_stuck = true;
+	for (unsigned i = 0; i < 10; i++)
+		EXPECT(sign(&second, 1000) == CALL_RESULT_SIGNED);
+	is_stuck = false;
+	last = allow_of(&held[0], 1000);
+	last.head.outcome = CALL_CHECK_FUEL;
+	last.head.answer_len = 0;
+	say(&last);
+	EXPECT(hear(&said) && said.request == endless &&
+	       said.result == CALL_RESULT_POLICY_OUT_OF_FUEL);
+}
+
 int main(void)
 {
 	char command[128];
@@ -447,6 +515,7 @@ int main(void)
 	RUN(test_a_verdict_for_a_run_that_nobody_waits_for_gives_nothing);
 	RUN(test_facts_and_charges_that_the_request_contradicts_are_refused);
 	RUN(test_charges_below_the_facts_count_as_the_facts);
+	RUN(test_nobody_waits_for_a_module_that_does_not_end);
 	rig_stop(&rig);
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	CHECK(system(command) == 0);

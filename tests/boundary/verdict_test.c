@@ -436,6 +436,106 @@ static void test_charges_below_the_facts_count_as_the_facts(void)
 	EXPECT(hear(&said) && said.result == CALL_RESULT_CAP_EXCEEDED);
 }
 
+/* ---- what changes while it decides ---- */
+
+static void grant_of(const struct rig_world *world, uint8_t ret_id[32])
+{
+	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
+	static struct authz_wallet_record record;
+	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
+	struct buffer answer = BUFFER_OF_ARRAY(space);
+	uint8_t query_space[1024];
+	struct buffer out = BUFFER_OF_ARRAY(query_space);
+
+	memcpy(query.deployment, rig.deployment, 32);
+	memcpy(query.key, keys_sign_public(&world->user), 32);
+	memcpy(query.target, world->wallet, 32);
+	keys_random(query.nonce, sizeof(query.nonce));
+	CHECK(authz_query_put(&query, &world->user, &out) == STATUS_OK);
+	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
+	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
+	CHECK(record.grant_count == 1);
+	memcpy(ret_id, record.grants[0].grant, 32);
+}
+
+/* What takes power from the world's grant, signed by its user. */
+static void make_loss(const struct rig_world *world, enum authz_action action, struct buffer *out)
+{
+	struct authz_limit_body limit = {.count = 1, .caps = {{.id = 1, .cap = 1000}}};
+	uint8_t body_space[256], id[32];
+	struct buffer body = BUFFER_OF_ARRAY(body_space);
+	static struct authz_change change;
+
+	grant_of(world, id);
+	memcpy(limit.grant, id, 32);
+	if (action == AUTHZ_ACTION_FREEZE)
+		CHECK(authz_empty_put(&body) == STATUS_OK);
+	else if (action == AUTHZ_ACTION_REVOKE)
+		CHECK(authz_id_put(id, &body) == STATUS_OK);
+	else
+		CHECK(authz_limit_put(&limit, &body) == STATUS_OK);
+	change = rig_change_begin(&rig, world, action, buffer_bytes(&body));
+	CHECK(rig_change_make(&rig, &change, &world->user, out) == STATUS_OK);
+}
+
+/* A12: freeze, revocation or a lower limit was answered while a module decided: its yes is none. */
+static void test_a_verdict_does_not_outlive_what_took_power_meanwhile(void)
+{
+	static const struct {
+		const char *name;
+		enum authz_action action;
+		enum call_result result;
+	} losses[] = {
+	    {"frozen",  AUTHZ_ACTION_FREEZE, CALL_RESULT_WALLET_FROZEN},
+	    {"revoked", AUTHZ_ACTION_REVOKE, CALL_RESULT_GRANT_REVOKED},
+	    {"lowered", AUTHZ_ACTION_LIMIT,  CALL_RESULT_CAP_EXCEEDED },
+	};
+	static uint8_t spaces[2][CALL_CHANGE_SLOT_BYTES];
+
+	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+		struct buffer loss = BUFFER_OF_ARRAY(spaces[0]), done = BUFFER_OF_ARRAY(spaces[1]);
+		static struct rig_world world;
+		struct call_sign_answer said;
+		struct said yes;
+
+		world = (struct rig_world){.cap = 3000000};
+		rig_world_make(&rig, &world, losses[i].name);
+		make_loss(&world, losses[i].action, &loss);
+		held_count = 0;
+		hold(&world, 500000);
+		EXPECT(rig_ask(&rig, CALL_CHANGE_SUBMIT, buffer_bytes(&loss), &done) == STATUS_OK);
+		yes = allow_of(&held[0], 500000);
+		say(&yes);
+		EXPECT(hear(&said) && said.result == losses[i].result);
+	}
+}
+
+/* A12: two were allowed for what the cap holds once. */
+static void test_the_last_use_gives_one_signature(void)
+{
+	static struct rig_world world;
+	unsigned signatures = 0, refused = 0;
+
+	world.cap = 500000 + FEE;
+	rig_world_make(&rig, &world, "last-use");
+	held_count = 0;
+	hold(&world, 500000);
+	hold(&world, 500000);
+	for (unsigned i = 0; i < 2; i++) {
+		struct said yes = allow_of(&held[i], 500000);
+
+		say(&yes);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		struct call_sign_answer said;
+
+		CHECK(hear(&said));
+		signatures += said.result == CALL_RESULT_SIGNED;
+		refused += said.result == CALL_RESULT_CAP_EXCEEDED;
+	}
+	EXPECT(signatures == 1 && refused == 1);
+}
+
 /* ---- a run that does not end ---- */
 
 /* Another user's wallet, for whose grant code of his own decides. */
@@ -515,6 +615,8 @@ int main(void)
 	RUN(test_a_verdict_for_a_run_that_nobody_waits_for_gives_nothing);
 	RUN(test_facts_and_charges_that_the_request_contradicts_are_refused);
 	RUN(test_charges_below_the_facts_count_as_the_facts);
+	RUN(test_a_verdict_does_not_outlive_what_took_power_meanwhile);
+	RUN(test_the_last_use_gives_one_signature);
 	RUN(test_nobody_waits_for_a_module_that_does_not_end);
 	rig_stop(&rig);
 	snprintf(command, sizeof(command), "rm -rf %s", folder);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import * as kit from '@solana/kit';
 import jsQR from 'jsqr';
 import { expect, fresh, friend, play, refusedAs, signed, test } from '../system/cases.mjs';
-import { build, policy, someone, toToml, transferMessage } from '../system/stage.mjs';
+import { build, policy, someone, toToml, transferMessage, unbase58 } from '../system/stage.mjs';
 import { openBrowser, openPage, skipWithoutChromium } from './browser.mjs';
 
 skipWithoutChromium();
@@ -908,6 +908,45 @@ test('what waited is completed, and fetched again, and told so', async (s) => {
   await done('Fetch it', 'It was fetched. What is shown below is from before it: it broke');
   expect(await saved() === address, 'another key');
   await context.close();
+});
+
+// A8: what was opened is the authority's word, and the authority may lie: the deployment key signs births. In its place
+// stands what it said, changed behind the page's own decryption.
+test('an authority that answers with another birth shows no address', async (s) => {
+  const birth = async (name, lie) => {
+    const { page, context } = await openPage(browser, s.signer, { path: '/ui/icon.svg' });
+    await page.addInitScript((lie) => {
+      const decrypt = crypto.subtle.decrypt.bind(crypto.subtle);
+      globalThis.opened = [];
+      crypto.subtle.decrypt = async (...words) => {
+        const bytes = new Uint8Array(await decrypt(...words));
+        if (bytes.length < 200) return bytes; // a nonce, or "overloaded"
+        opened.push([...bytes]);
+        if (lie === null || opened.length - 1 !== lie.number) return bytes;
+        return lie.from === undefined ? Uint8Array.from(lie.bytes) : bytes.map((byte, i) => byte ^ (i === bytes.length - lie.from ? 1 : 0));
+      };
+    }, lie);
+    await page.goto(new URL('/', page.url()).href);
+    if (lie === null) return { page, context, address: await makeWallet(page, name) };
+    await page.getByText('Make a new wallet').click();
+    await page.getByLabel('Name of the wallet').fill(name);
+    await click(page, 'Make a passkey and a wallet');
+    return { page, context };
+  };
+  const first = await birth('born', null);
+  const opened = await first.page.evaluate(() => opened);
+  const number = opened.findIndex((bytes) => Buffer.from(bytes).includes(unbase58(first.address)));
+  expect(number === 1, number); // behind the text
+  await first.context.close();
+  for (const [name, lie, words] of [
+    ['another', { number, bytes: opened[number] }, 'the signer confirms another wallet'],
+    ['bent', { number, from: 10 }, 'is not signed by the deployment key'],
+  ]) {
+    const { page, context } = await birth(name, lie);
+    await said(page, words);
+    expect(await page.locator('#address').count() === 0 && !(await page.content()).includes(first.address), 'an address is shown');
+    await context.close();
+  }
 });
 
 // A8 and the hostile host, as far as a page can tell

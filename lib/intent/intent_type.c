@@ -486,8 +486,8 @@ static bool at_segment(struct build_local *local, const struct place *p)
 	return true;
 }
 
-/* Whether a field has the type `rest`, and so is the last. */
-static bool is_rest(struct intent_value field)
+/* Whether a field may stand behind one that can be missing: it can be missing itself. */
+static bool may_be_missing(struct intent_value field)
 {
 	struct intent_value name = {NULL, 0}, type = {NULL, 0};
 	if (intent_is(field, INTENT_NODE_ARRAY))
@@ -497,7 +497,8 @@ static bool is_rest(struct intent_value field)
 	if (type.source == NULL || !intent_is(type, INTENT_NODE_STRING))
 		return false;
 	struct reader r = {NULL, type, intent_string_of(type), 0};
-	return is_word(take_word(&r), "rest");
+	struct bytes word = take_word(&r);
+	return is_word(word, "tail") || is_word(word, "rest");
 }
 
 static bool take_field(struct intent_build *b, struct intent_value field, struct build_bytes *out,
@@ -522,9 +523,10 @@ static bool take_field(struct intent_build *b, struct intent_value field, struct
 	struct intent_value next = intent_next(field);
 	bool last = next.source == NULL;
 	bool tail = is_word(word, "tail"), rest = is_word(word, "rest");
-	if ((rest && !last) || (tail && !last && !is_rest(next)))
+	if ((rest && !last) || (tail && !last && !may_be_missing(next)))
 		return intent_wrong(b->error, type, 0, "%s is for the last field%s",
-		                    tail ? "tail" : "rest", tail ? ", or before a rest" : "");
+		                    tail ? "tail" : "rest",
+		                    tail ? ", or before a tail or a rest" : "");
 	if (rest) {
 		uint32_t most;
 		local->left = true;

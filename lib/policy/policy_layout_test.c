@@ -6,9 +6,10 @@
 #pragma GCC diagnostic ignored "-Wunused-function"
 #include "intent_check.h"
 
+static struct intent_checking checking;
+
 static bool fits(const uint8_t *layout, uint8_t segments)
 {
-	static struct intent_checking checking;
 	static const struct intent_head head;
 	const struct intent_rule rule = {.segments = segments};
 
@@ -16,9 +17,8 @@ static bool fits(const uint8_t *layout, uint8_t segments)
 	return intent_extents(&checking, &rule);
 }
 
-/* The evaluator notes where the one behind a tail that is missing would be, and no further one: it
- * would read there what an instruction before left. */
-static void test_one_segment_at_most_follows_a_tail(void)
+/* Fields that may be missing stand behind each other, each at the start of a segment of its own. */
+static void test_what_may_be_missing_begins_a_segment(void)
 {
 	static const uint8_t tail[] = {INTENT_L_SKIP, 8, 0, INTENT_L_SEGMENT, INTENT_L_TAIL,
 	                               INTENT_L_SKIP, 1, 0, INTENT_L_END};
@@ -35,31 +35,29 @@ static void test_one_segment_at_most_follows_a_tail(void)
 	                               4,
 	                               0,
 	                               INTENT_L_END};
-	static const uint8_t more[] = {INTENT_L_SEGMENT,
-	                               INTENT_L_TAIL,
-	                               INTENT_L_SKIP,
-	                               1,
-	                               0,
-	                               INTENT_L_SEGMENT,
-	                               INTENT_L_SKIP,
-	                               1,
-	                               0,
-	                               INTENT_L_SEGMENT,
-	                               INTENT_L_REST,
-	                               4,
-	                               0,
-	                               INTENT_L_END};
+	static const uint8_t two[] = {INTENT_L_SEGMENT, INTENT_L_TAIL, INTENT_L_SKIP, 1, 0,
+	                              INTENT_L_SEGMENT, INTENT_L_TAIL, INTENT_L_SKIP, 8, 0,
+	                              INTENT_L_END};
+	static const uint8_t inside[] = {INTENT_L_SEGMENT, INTENT_L_SKIP, 1, 0,
+	                                 INTENT_L_TAIL,    INTENT_L_SKIP, 1, 0,
+	                                 INTENT_L_END};
+	static const uint8_t first[] = {INTENT_L_TAIL, INTENT_L_SKIP, 1, 0, INTENT_L_END};
 	static const uint8_t plain[] = {INTENT_L_SEGMENT, INTENT_L_SEGMENT, INTENT_L_SEGMENT,
 	                                INTENT_L_END};
+	static const uint8_t many[] = {INTENT_L_SEGMENT, INTENT_L_SEGMENT, INTENT_L_SEGMENT,
+	                               INTENT_L_SEGMENT, INTENT_L_SEGMENT, INTENT_L_SEGMENT,
+	                               INTENT_L_SEGMENT, INTENT_L_SEGMENT, INTENT_L_END};
 
 	EXPECT(fits(tail, 2) && !fits(tail, 3));
 	EXPECT(fits(rest, 3));
-	EXPECT(!fits(more, 4));
-	EXPECT(fits(plain, 4));
+	EXPECT(fits(two, 3) && checking.tail == 1 && checking.extents[1] == 1 &&
+	       checking.extents[2] == 8);
+	EXPECT(!fits(inside, 2) && !fits(first, 1));
+	EXPECT(fits(plain, 4) && !fits(many, 9));
 }
 
 int main(void)
 {
-	RUN(test_one_segment_at_most_follows_a_tail);
+	RUN(test_what_may_be_missing_begins_a_segment);
 	return test_summary();
 }

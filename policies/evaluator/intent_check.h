@@ -30,7 +30,7 @@ struct intent_checking {
 	uint16_t
 	    extents[INTENT_SEGMENTS_MAX]; /* bytes that are there from each segment's start on */
 	uint32_t segments;
-	uint32_t tail; /* the segment that may be missing; INTENT_SEGMENTS_MAX: none */
+	uint32_t tail; /* the first segment that may be missing; INTENT_SEGMENTS_MAX: none */
 	uint8_t kinds[INTENT_POSITIONS_MAX]; /* of a rule's places: requirement + 1 */
 	uint8_t modes[INTENT_POSITIONS_MAX];
 	uint8_t made[INTENT_SLOTS_MAX / 8]; /* slots that this list of operations has computed */
@@ -288,8 +288,7 @@ static bool intent_extents(struct intent_checking *k, const struct intent_rule *
 	k->extents[0] = rule->prefix;
 	for (; *at != INTENT_L_END; at += 1 + intent_layout_args(*at)) {
 		if (*at == INTENT_L_SEGMENT) {
-			/* Behind a tail that is missing one more has a place (intent_decode). */
-			if (++segment == INTENT_SEGMENTS_MAX || segment > k->tail + 1)
+			if (++segment == INTENT_SEGMENTS_MAX)
 				return false;
 			fixed = true;
 			extent = 0;
@@ -300,9 +299,10 @@ static bool intent_extents(struct intent_checking *k, const struct intent_rule *
 		} else if (*at == INTENT_L_LITERAL) {
 			extent += 1u << at[3];
 		} else if (*at == INTENT_L_TAIL) {
-			if (k->tail != INTENT_SEGMENTS_MAX || segment == 0 || extent != 0)
+			if (segment == 0 || extent != 0)
 				return false;
-			k->tail = segment;
+			if (k->tail == INTENT_SEGMENTS_MAX)
+				k->tail = segment;
 		} else {
 			fixed = false;
 		}
@@ -460,8 +460,9 @@ static bool intent_op_fits(struct intent_checking *k, const struct intent_op *op
 		       intent_require_fits(k, kind, op->c, op->d, listed);
 	}
 	case INTENT_OP_LOAD_TAIL:
-		return op->a >> 4 <= 3 && (op->a & 15u) == k->tail && op->b == 0 &&
-		       k->tail < INTENT_SEGMENTS_MAX && width <= k->extents[k->tail] &&
+		/* Either it is not there at all, or as many bytes as its extent are. */
+		return op->a >> 4 <= 3 && (op->a & 15u) >= k->tail && op->b == 0 &&
+		       (op->a & 15u) < INTENT_SEGMENTS_MAX && width <= k->extents[op->a & 15u] &&
 		       intent_make(k, op->d);
 	case INTENT_OP_LOAD:
 		return op->a >> 4 <= 3 && intent_data_fits(k, op->a & 15u, op->b, width) &&

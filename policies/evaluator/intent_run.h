@@ -500,7 +500,9 @@ static uint32_t intent_decode(const uint8_t *layout, struct intent_cursor c)
 		case INTENT_L_TAIL:
 			if (c.at != c.end)
 				break;
-			intent_segments[segments] = c.at; /* of a rest behind it */
+			/* What stands behind it ends here, too. */
+			while (segments <= INTENT_SEGMENTS_MAX)
+				intent_segments[segments++] = c.at;
 			return POLICY_REASON_NONE;
 		case INTENT_L_REST:
 			if (intent_left(&c) > intent_arg(layout, 0))

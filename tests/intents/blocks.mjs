@@ -15,7 +15,7 @@ const MARK = '\n# --- tests: written by WRITE=1 node tests/intents/blocks.mjs\n'
 const I64 = 1n << 63n;
 const SHOWN = ['max_in less by one', 'SOL spent less by one', 'tokens sold less by one', 'SOL sent less by one', 'tokens sent less by one', 'SOL wrapped less by one',
   'tips less by one', 'a price more by one', 'limit price more by one', 'a part more by one', 'no recipients', 'another address to withdraw to'];
-const BENT = ['bought into a stranger\'s account', 'a byte behind the arguments', 'SOL to a thief'];
+const BENT = ['bought into a stranger\'s account', 'a byte behind the arguments', 'a buy that may be filled in part', 'SOL to a thief'];
 const opinions = new Opinions();
 const base64 = (tx) => Buffer.from(message(tx)).toString('base64');
 

@@ -66,28 +66,32 @@ function common(tx, wallet, costs) {
 
 // Rent that the programs themselves may take from the wallet, as their intents count it.
 const CREATES = ['181ec828051c0777', 'd6904cec5f8b31b4'];
-const PROGRAM_RENT = { create: 21052480n, trade: 3445200n, quoted: 9563040n, extend: 709920n, oldSell: 1600800n, quotedToken: 10293840n, swap: 8581680n, oldSwapSell: 4698000n };
+const PROGRAM_RENT = { create: 21052480n, trade: 3445200n, quoted: 9563040n, extend: 1440720n, oldSell: 1600800n, quotedToken: 10293840n, swap: 8581680n, oldSwapSell: 4698000n, kept: 3285120n, keptSwap: 3159840n, hops: 7607280n };
 const hexOf = (ix) => ix.data.subarray(0, 8).toString('hex');
 const QUOTED = ['b817ee6167c5d33d', 'c2ab1c46684d5b2f', '5df6823ce7e940b2'];
+// The third version on pump.fun, where fees stay on the curve, as with the second on PumpSwap.
+const KEPT = ['07051dc4f5176550', 'e1f7501ed5b38488', '1c92de7726c469d5'];
+const HOPS = '2b644913e9f66f94';
 // Of a curve that is quoted in another token than SOL.
-const isQuoted = (ix) => ix.program.key === K.PUMP && QUOTED.includes(hexOf(ix)) && resolve(ix.accounts[2] ?? {}) !== K.NATIVE;
+const isQuoted = (ix) => ix.program.key === K.PUMP && [...QUOTED, ...KEPT].includes(hexOf(ix)) && resolve(ix.accounts[2] ?? {}) !== K.NATIVE;
 const isSell = (ix) => ix.data.subarray(0, 8).toString('hex') === '33e685a4017f83ad';
 // Before the venue's fee program stood among the accounts.
 const isBefore = (ix, feePlace) => isSell(ix) && resolve(ix.accounts[feePlace] ?? {}) !== 'pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ';
 
 // Bytes behind the arguments of pump's programs, which do not look at them.
-const isUnread = (ix) => [K.PUMP, K.PUMP_SWAP].includes(ix.program.key) && !QUOTED.includes(hexOf(ix)) && ix.data.length > (isSell(ix) ? 24 : 25);
+const isUnread = (ix) => (isSell(ix) ? ix.data.length > 24 : ix.program.key === K.PUMP_SWAP && ix.data.length > 25) && [K.PUMP, K.PUMP_SWAP].includes(ix.program.key);
 
 function pumpGrant(tx, wallet, ix, s, costs) {
   const one = common(tx, wallet, costs);
-  const buys = !s.paid && hexOf(ix) !== '5df6823ce7e940b2';
+  const buys = !s.paid && !['5df6823ce7e940b2', '1c92de7726c469d5'].includes(hexOf(ix));
   const mint = mintOf(wallet, costs.seen, resolve(ix.accounts[buys ? s.destination : s.source]));
   const creates = tx.ixs.some((one) => one.program.key === K.PUMP && CREATES.includes(hexOf(one)));
   const extends_ = tx.ixs.some((one) => one.program.key === K.PUMP && hexOf(one) === 'ea66c2cb96483ee5');
-  const rent = costs.rent + (QUOTED.includes(hexOf(ix)) ? PROGRAM_RENT.quoted : isBefore(ix, 13) ? PROGRAM_RENT.oldSell : PROGRAM_RENT.trade) +
+  const rent = costs.rent + (KEPT.includes(hexOf(ix)) ? PROGRAM_RENT.kept : QUOTED.includes(hexOf(ix)) ? PROGRAM_RENT.quoted : isBefore(ix, 13) ? PROGRAM_RENT.oldSell : PROGRAM_RENT.trade) +
     (creates ? PROGRAM_RENT.create : 0n) + (extends_ ? PROGRAM_RENT.extend : 0n);
   if (creates) one.params.allow_create = true;
   if (isUnread(ix)) one.params.allow_unread_bytes = true;
+  if (s.out === 0n) one.params.accept_no_minimum = true;
   Object.assign(one.params, { mints: mint ? [mint] : [], max_rent_lamports: rent }, buys
     ? { max_buy_lamports: s.in, buy_price_tokens: s.out, buy_price_lamports: s.in }
     : { max_sell: s.in, sell_price_lamports: s.out, sell_price_tokens: s.in });
@@ -110,8 +114,8 @@ function swapGrant(tx, wallet, ix, s, costs) {
   const [source, destination] = [s.source, s.destination].map((at) => resolve(ix.accounts[at]));
   const mintIs = (address) => (costs.temporary.has(address) ? K.NATIVE : mintOf(wallet, costs.seen, address));
   const [from, to] = [mintIs(source), mintIs(destination)];
-  const rent = costs.rent + (isQuoted(ix) ? PROGRAM_RENT.quotedToken : ix.program.key !== K.PUMP_SWAP ? 0n
-    : isBefore(ix, 20) ? PROGRAM_RENT.oldSwapSell : PROGRAM_RENT.swap);
+  const rent = costs.rent + (isQuoted(ix) ? (KEPT.includes(hexOf(ix)) ? PROGRAM_RENT.kept : PROGRAM_RENT.quotedToken) : ix.program.key !== K.PUMP_SWAP ? 0n
+    : QUOTED.includes(hexOf(ix)) ? PROGRAM_RENT.keptSwap : hexOf(ix) === HOPS ? PROGRAM_RENT.hops : isBefore(ix, 20) ? PROGRAM_RENT.oldSwapSell : PROGRAM_RENT.swap);
   // Which mint a named account holds is what the user says.
   const sold = from ?? (to === K.NATIVE ? POPULAR[1] : K.NATIVE);
   const bought = to ?? (sold === K.NATIVE ? POPULAR[1] : K.NATIVE);

@@ -47,6 +47,8 @@ const limited = (d, exactIn, ...places) => {
   const s = inOut(d, exactIn);
   return exactIn || places.every((at) => le(d, at) === 0n && le(d, at + 8) === 0n) ? s : { ...s, out: 0n };
 };
+// pump.fun's leave to fill a buy in part, a byte at this place that may be left out: then nothing of what it asks for is sure.
+const inPart = (d, at, s) => (d.length > at && d[at] !== 0 ? { ...s, out: 0n } : s);
 // program -> discriminator -> what its accounts and amounts mean; `pay`: SOL is taken from the wallet itself.
 const VENUES = {
   [K.RAYDIUM_CPMM]: {
@@ -74,17 +76,24 @@ const VENUES = {
     '414b3f4ceb5b5b88': (d) => ({ authority: 8, source: 2, destination: 3, host: 11, ...inOut(d, d[24] !== 2) }),
   },
   [K.PUMP]: {
-    '66063d1201daebea': (d) => ({ authority: 6, pay: true, destination: 5, in: le(d, 16), out: le(d, 8) }),
-    '38fc74089edfcd5f': (d) => ({ authority: 6, pay: true, destination: 5, in: le(d, 8), out: le(d, 16) }),
+    '66063d1201daebea': (d) => inPart(d, 25, { authority: 6, pay: true, destination: 5, in: le(d, 16), out: le(d, 8) }),
+    '38fc74089edfcd5f': (d) => inPart(d, 25, { authority: 6, pay: true, destination: 5, in: le(d, 8), out: le(d, 16) }),
     '33e685a4017f83ad': (d) => ({ authority: 6, source: 5, paid: true, in: le(d, 8), out: le(d, 16) }),
-    b817ee6167c5d33d: (d) => ({ authority: 13, source: 15, quote: 2, destination: 14, in: le(d, 16), out: le(d, 8) }),
-    c2ab1c46684d5b2f: (d) => ({ authority: 13, source: 15, quote: 2, destination: 14, in: le(d, 8), out: le(d, 16) }),
+    b817ee6167c5d33d: (d) => inPart(d, 24, { authority: 13, source: 15, quote: 2, destination: 14, in: le(d, 16), out: le(d, 8) }),
+    c2ab1c46684d5b2f: (d) => inPart(d, 24, { authority: 13, source: 15, quote: 2, destination: 14, in: le(d, 8), out: le(d, 16) }),
     '5df6823ce7e940b2': (d) => ({ authority: 13, source: 14, quote: 2, destination: 15, in: le(d, 8), out: le(d, 16) }),
+    '07051dc4f5176550': (d) => inPart(d, 24, { authority: 8, source: 10, quote: 2, destination: 9, in: le(d, 16), out: le(d, 8) }),
+    e1f7501ed5b38488: (d) => inPart(d, 24, { authority: 8, source: 10, quote: 2, destination: 9, in: le(d, 8), out: le(d, 16) }),
+    '1c92de7726c469d5': (d) => ({ authority: 8, source: 9, quote: 2, destination: 10, in: le(d, 8), out: le(d, 16) }),
   },
   [K.PUMP_SWAP]: {
     '66063d1201daebea': (d) => ({ authority: 1, source: 6, destination: 5, in: le(d, 16), out: le(d, 8) }),
     c62e1552b4d9e870: (d) => ({ authority: 1, source: 6, destination: 5, in: le(d, 8), out: le(d, 16) }),
     '33e685a4017f83ad': (d) => ({ authority: 1, source: 5, destination: 6, in: le(d, 8), out: le(d, 16) }),
+    b817ee6167c5d33d: (d) => ({ authority: 1, source: 6, destination: 5, in: le(d, 16), out: le(d, 8) }),
+    c2ab1c46684d5b2f: (d) => ({ authority: 1, source: 6, destination: 5, in: le(d, 8), out: le(d, 16) }),
+    '5df6823ce7e940b2': (d) => ({ authority: 1, source: 5, destination: 6, in: le(d, 8), out: le(d, 16) }),
+    '2b644913e9f66f94': (d) => ({ authority: 0, source: 1, destination: 2, in: le(d, 8), out: le(d, 16) }),
   },
 };
 
@@ -106,9 +115,13 @@ export const swapPrograms = [K.JUPITER, K.RAYDIUM_V4, ...Object.keys(VENUES)];
 
 // What pump.fun's programs may take for accounts that are new or short: the accumulator of 137 bytes, the creator's vault, a curve of 49 bytes
 // made 151 long, and for the second version three token accounts of its quote; on PumpSwap three token accounts, the accumulator, a pool of 211 bytes made 300 long. `sold` accounts are those of a sell.
+// Where fees stay on the curve or in the pool, the accumulator, and a curve made 256 bytes long, a pool 400, or four of either.
 const rentOf = (bytes) => 6960n * (128n + bytes);
 const isQuoted = (hex) => ['b817ee6167c5d33d', 'c2ab1c46684d5b2f', '5df6823ce7e940b2'].includes(hex);
+const KEPT = { '07051dc4f5176550': 1n, e1f7501ed5b38488: 1n, '1c92de7726c469d5': 1n, '2b644913e9f66f94': 4n };
 function programRent(program, hex, count) {
+  if (KEPT[hex] !== undefined) return rentOf(137n) + KEPT[hex] * 6960n * (256n - 49n);
+  if (program === K.PUMP_SWAP && isQuoted(hex)) return rentOf(137n) + 6960n * (400n - 211n);
   const sold = hex === '33e685a4017f83ad' ? count : undefined;
   if (program === K.PUMP) return rentOf(0n) + 6960n * (151n - 49n) + (sold < 13 ? 0n : rentOf(137n)) + (isQuoted(hex) ? 3n * rentOf(165n) : 0n);
   if (program === K.PUMP_SWAP) return 2n * rentOf(165n) + 6960n * (300n - 211n) + (sold < 20 ? 0n : rentOf(165n) + rentOf(137n));
@@ -232,7 +245,7 @@ const handlers = {
       for (let n = 0; n < 3; n++) at += 4 + d.readUInt32LE(at);
       if (text(d.subarray(at, at + 32)) !== r.grant.wallet) never('another creator');
       // Behind create_v2's two flags: a creator fee, and a reward of holders, which makes another the creator.
-      if (hex === 'd6904cec5f8b31b4' && d.length > at + 34) never('another creator');
+      if (hex === 'd6904cec5f8b31b4' && (d.length > at + 43 || d.subarray(at + 34).some((byte) => byte !== 0))) never('another creator');
       r.created = r.key(a[0]);
       r.curve = r.key(a[2]);
       r.rent += 21052480n;
@@ -242,7 +255,7 @@ const handlers = {
     if (ix.program.key === K.PUMP && hex === 'ea66c2cb96483ee5') {
       if (r.curve === undefined || r.key(a[0]) !== r.curve || r.swaps > 0 || r.extended) never('an account made longer');
       r.extended = true;
-      r.rent += 6960n * (151n - 49n);
+      r.rent += 6960n * (256n - 49n);
       return;
     }
     const s = swapOf(ix);

@@ -24,7 +24,10 @@ const SUMS = {
   3445200: rent(0) + (rent(151) - rent(49)) + rent(137), // and the wallet's volume accumulator
   4698000: 2 * rent(165) + (rent(300) - rent(211)), // an old sell on PumpSwap: two token accounts, a pool made longer
   8581680: 3 * rent(165) + (rent(300) - rent(211)) + rent(137), // and the accumulator with its own
-  709920: rent(151) - rent(49), // a curve made longer
+  1440720: rent(256) - rent(49), // a curve made longer
+  3285120: rent(256) - rent(49) + rent(137), // a trade that leaves its fees on the curve
+  3159840: rent(400) - rent(211) + rent(137), // in the pool
+  7607280: 4 * (rent(256) - rent(49)) + rent(137), // through four of them
   9563040: rent(0) + (rent(151) - rent(49)) + rent(137) + 3 * rent(165), // a trade of the second version: three token accounts of its quote
   10293840: rent(0) + (rent(151) - rent(49)) + rent(137) + 3 * rent(200), // the same where the quote is a Token-2022 token
   21052480: rent(82) + rent(150) + rent(165) + rent(679) + 10_000_000, // a token made: mint, curve, its account, metadata, Metaplex's fee

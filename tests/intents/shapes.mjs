@@ -280,15 +280,21 @@ add('pump.fun: a sell of a cashback coin', 0, (b) => b
   .call(K.PUMP, `${CURVE} creator! p2=TOKEN_2022 event=@events program=@self fees pf=PUMP_FEES my_volume! curve_v2 back!`, cat('33e685a4017f83ad', u64(IN), u64(OUT)), pump).tip(9n), {
   bent: [['seven accounts behind', bend(K.PUMP, (ix, tx) => { for (let i = 0; i < 4; i++) ix.accounts.push(account(tx, K.stranger(`more ${i}`))); }), ['account-count']]],
 });
-add('pump.fun: a buy with track_volume in two bytes', 'legacy', (b) => b.create(COIN, K.TOKEN_2022)
+add('pump.fun: a buy that may be filled in part, without a price', 'legacy', (b) => b.create(COIN, K.TOKEN_2022)
   .call(K.PUMP, `${CURVE} p2=TOKEN_2022 creator! event=@events program=@self volume my_volume! fees pf=PUMP_FEES curve_v2 back!`, cat('66063d1201daebea', u64(OUT), u64(IN), u8(1, 1)), pump).tip(9n), {
   bent: [['three', longer(K.PUMP, u8(1)), ['instruction-data-trailing']], ['the first no bool', byte(K.PUMP, 24, 2), ['instruction-data-malformed']],
+    ['the second no bool', byte(K.PUMP, 25, 2), ['instruction-data-malformed']],
     ['the amount cut', bend(K.PUMP, (ix) => { ix.data = ix.data.subarray(0, 23); }), ['instruction-data-malformed']]],
+  narrower: [['a price', { buy_price_tokens: 1n, buy_price_lamports: IN }, ['price-below-minimum']]],
 });
-add('pump.fun: a buy before the fee program, track_volume in two bytes', 1, (b) => b.create(COIN, K.TOKEN_2022)
+add('pump.fun: a buy before the fee program that may be filled in part', 1, (b) => b.create(COIN, K.TOKEN_2022)
   .call(K.PUMP, `${CURVE} p2=TOKEN_2022 creator! event=@events program=@self volume my_volume!`, cat('66063d1201daebea', u64(OUT), u64(IN), u8(0, 1)), pump));
-add('pump.fun: a buy for an exact amount of SOL, track_volume in two bytes', 0, (b) => b.create(COIN, K.TOKEN_2022)
+add('pump.fun: a buy for an exact amount of SOL, both flags given', 0, (b) => b.create(COIN, K.TOKEN_2022)
   .call(K.PUMP, `${CURVE} p2=TOKEN_2022 creator! event=@events program=@self volume my_volume! fees pf=PUMP_FEES curve_v2 back!`, cat('38fc74089edfcd5f', u64(IN), u64(OUT), u8(1, 0)), pump));
+add('pump.fun: a sell for whatever comes', 'legacy', (b) => b
+  .call(K.PUMP, `${CURVE} creator! p2=TOKEN_2022 event=@events program=@self fees pf=PUMP_FEES curve_v2 back!`, cat('33e685a4017f83ad', u64(IN), u64(0)), pump).tip(9n), {
+  narrower: [['a price', { sell_price_lamports: 1n, sell_price_tokens: IN }, ['price-below-minimum']]],
+});
 add('pump.fun: a sell with two bytes behind', 0, (b) => b
   .call(K.PUMP, `${CURVE} creator! p2=TOKEN_2022 event=@events program=@self fees pf=PUMP_FEES curve_v2 back!`, cat('33e685a4017f83ad', u64(IN), u64(OUT), u8(1, 1)), pump), {
   bent: [['three', longer(K.PUMP, u8(1)), ['instruction-data-trailing']], ['a second tail', longer(K.PUMP, u64(1)), ['instruction-data-trailing']]],
@@ -453,6 +459,12 @@ form('an account made before', [[temporary, W]], cat('10'), [
   ['with a mint that hides', (tx) => { tx.version = 0; tx.accounts.push((beginning(tx).accounts[1] = { table: thief, index: 6, signer: false, writable: false })); }, ['account-not-allowed']],
   ['by the other program', (tx) => { beginning(tx).program = account(tx, K.TOKEN_2022); }, ['account-not-allowed']],
   ['another one', [[thief, W]], ['account-not-allowed']]], { before: begin(USDC) });
+const FULL = [cat('17'), u8(1), u64(9), u8(2), u8(7)];
+for (const parts of [1, 2, 3, 4, 5])
+  form(`${parts - 1} fields of four that may be missing`, [], Buffer.concat(FULL.slice(0, parts)), [
+    ['the first no bool', cat('17', u8(2)), BAD], ['the second cut', cat('17', u8(1), u64(9).subarray(1)), BAD], ['more behind all', Buffer.concat([...FULL, u8(1, 1)]), LONG],
+    ['more than the sum', cat('17', u8(0), u64(parts < 5 ? 15 : 14), u8(1)), ['amount-over-limit']]],
+  parts > 3 ? {} : { before: (b) => b.add(FORMS, [], Buffer.concat([cat('17'), u8(1), u64(parts === 1 ? 9 : 0), u8(1)])) });
 form('what another pays', [[thief, me], [USDC]], cat('11', u64(MOST)), [], { params: { max_fee_lamports: 25000n } });
 form('powers given away twice', [], cat('14'), [], { before: (b) => b.add(FORMS, [], cat('14')) });
 form('the wallet behind the listed ones', [[WALLET, W], [thief, W]], cat('15'), [['its own account there', [[own(USDC), W]], ['account-not-allowed']]]);

@@ -25,7 +25,7 @@ const FIXED = {
   TOKEN: K.TOKEN, TOKEN_2022: K.TOKEN_2022, SYSTEM: K.SYSTEM, ATA: K.ATA, MEMO: K.MEMO, NATIVE: K.NATIVE, USDC,
   RENT: 'SysvarRent111111111111111111111111111111111', METAPLEX: 'metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s',
   PUMP_FEES: 'pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ', PUMP_GLOBAL: '4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf',
-  PUMP_SWAP_CONFIG: 'ADyA8hdefvWN2dbGGWFotbzWxrAvLW83WG6QCVXvJKqw',
+  PUMP_SWAP_CONFIG: 'ADyA8hdefvWN2dbGGWFotbzWxrAvLW83WG6QCVXvJKqw', PUMP: K.PUMP, PUMP_EVENTS: EVENTS[K.PUMP],
 };
 
 class Builder {
@@ -170,6 +170,15 @@ venues.push(
   ['pump-swap sell', K.PUMP_SWAP, `${POOL} b=@sold q=@bought ub=@source! uq=@destination! ${REST} fees pf=PUMP_FEES my_quote! my_volume! pool_v2 back back_account!`,
     cat(hex('33e685a4017f83ad'), u64(IN), u64(OUT))],
 );
+const KEPT = 'pool_base! pool_quote! p=TOKEN p=TOKEN s=SYSTEM my_volume! fees back_account! event=@events program=@self';
+venues.push(
+  ['pump-swap buy_v2', K.PUMP_SWAP, `${POOL} b=@bought q=@sold ub=@destination! uq=@source! ${KEPT}`, cat(hex('b817ee6167c5d33d'), u64(OUT), u64(IN))],
+  ['pump-swap buy_exact_quote_in_v2', K.PUMP_SWAP, `${POOL} b=@bought q=@sold ub=@destination! uq=@source! ${KEPT}`, cat(hex('c2ab1c46684d5b2f'), u64(IN), u64(OUT))],
+  ['pump-swap sell_v2', K.PUMP_SWAP, `${POOL} b=@sold q=@bought ub=@source! uq=@destination! ${KEPT}`, cat(hex('5df6823ce7e940b2'), u64(IN), u64(OUT))],
+  ...[2, 4].map((hops) => [`pump-swap multi_hop_swap of ${hops}`, K.PUMP_SWAP, 'user=@wallet! uq=@source! ub=@destination! config=PUMP_SWAP_CONFIG fees my_volume! back_account! p=TOKEN p2=TOKEN_2022 s=SYSTEM event=@events ' +
+    `program=@self pump=PUMP g=PUMP_GLOBAL pump_fees pe=PUMP_EVENTS ${Array.from({ length: hops }, (_, n) => `base_${n} quote_${n} pool_${n}! vault_b${n}! vault_q${n}!`).join(' ')}`,
+  cat(hex('2b644913e9f66f94'), u64(IN), u64(OUT))]),
+);
 const OLD = 'pool_base! pool_quote! fee_to fee_account! p=TOKEN p=TOKEN s=SYSTEM a=ATA event=@events program=@self';
 for (const [creator, volume] of [['', ''], ['creator_account! creator', ''], ['creator_account! creator', 'volume my_volume!']]) {
   const name = `of old, ${creator ? 'creator' : 'no creator'}${volume && ', volume'}`;
@@ -182,6 +191,7 @@ const CURVE = 'g=PUMP_GLOBAL fee! mint=@coin curve! curve_tokens! tokens=@tokens
 const BUY = `${CURVE} p=TOKEN creator! event=@events program=@self volume my_volume! fees pf=PUMP_FEES`;
 const V2 = 'g=PUMP_GLOBAL m=@coin q=NATIVE p=TOKEN_2022 p2=TOKEN a=ATA fee! fee_account! back! back_account! curve! curve_base! curve_quote! user=@wallet! ' +
   'tokens=@tokens2022! quote=@wrapped! creator! creator_account! sharing';
+const V3 = 'g=PUMP_GLOBAL m=@coin q=NATIVE p=TOKEN_2022 p2=TOKEN curve! curve_base! curve_quote! user=@wallet! tokens=@tokens2022! quote=@wrapped! my_volume! fees back! s=SYSTEM event=@events program=@self';
 const pump = [
   ['buy', BUY, cat(hex('66063d1201daebea'), u64(OUT), u64(IN), u8(1))],
   ['buy without track_volume, curve behind', `${BUY} curve_v2 back!`, cat(hex('66063d1201daebea'), u64(OUT), u64(IN))],
@@ -193,13 +203,22 @@ const pump = [
   ['buy_v2', `${V2} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('b817ee6167c5d33d'), u64(OUT), u64(IN))],
   ['buy_exact_quote_in_v2', `${V2} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('c2ab1c46684d5b2f'), u64(IN), u64(OUT))],
   ['sell_v2', `${V2} my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('5df6823ce7e940b2'), u64(IN), u64(OUT))],
+  ['buy with both flags', BUY, cat(hex('66063d1201daebea'), u64(OUT), u64(IN), u8(1, 0))],
+  ['buy_v2 with its flag', `${V2} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('b817ee6167c5d33d'), u64(OUT), u64(IN), u8(0))],
+  ['buy_v3', V3, cat(hex('07051dc4f5176550'), u64(OUT), u64(IN))],
+  ['buy_exact_quote_in_v3', V3, cat(hex('e1f7501ed5b38488'), u64(IN), u64(OUT), u8(0))],
+  ['sell_v3', V3, cat(hex('1c92de7726c469d5'), u64(IN), u64(OUT))],
 ].map(([name, list, data]) => [`pump-fun ${name}`, K.PUMP, list, data]);
 // Of a curve in USDC: what pays and is paid is a token account, and no SOL of the wallet's.
 const V2_QUOTED = V2.replace('NATIVE', 'USDC').replace('@tokens2022', '@base').replace('@wrapped', '@quote');
+const V3_QUOTED = V3.replace('NATIVE', 'USDC').replace('@tokens2022', '@base').replace('@wrapped', '@quote');
 const quoted = [
   ['buy_v2', `${V2_QUOTED} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('b817ee6167c5d33d'), u64(OUT), u64(IN))],
   ['buy_exact_quote_in_v2', `${V2_QUOTED} volume my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('c2ab1c46684d5b2f'), u64(IN), u64(OUT))],
   ['sell_v2', `${V2_QUOTED} my_volume! my_volume_account! fees pf=PUMP_FEES s=SYSTEM event=@events program=@self`, cat(hex('5df6823ce7e940b2'), u64(IN), u64(OUT))],
+  ['buy_v3', V3_QUOTED, cat(hex('07051dc4f5176550'), u64(OUT), u64(IN), u8(0))],
+  ['buy_exact_quote_in_v3', V3_QUOTED, cat(hex('e1f7501ed5b38488'), u64(IN), u64(OUT))],
+  ['sell_v3', V3_QUOTED, cat(hex('1c92de7726c469d5'), u64(IN), u64(OUT))],
 ];
 const text = (words) => cat(u32(words.length), Buffer.from(words));
 const creations = {
@@ -208,6 +227,7 @@ const creations = {
     'd6904cec5f8b31b4', u8(0, 1)],
 };
 const EXTEND = 'curve! user=@wallet s=SYSTEM event=@events program=@self';
+creations['create_v2 with all arguments'] = [creations.create_v2[0], 'd6904cec5f8b31b4', cat(u8(0, 0), u64(0n), u8(0))];
 creations['create_v2 with its quote'] = [`${creations.create_v2[0]} quote=NATIVE curve_quote! p=TOKEN`, 'd6904cec5f8b31b4', u8(0, 0)];
 
 const own = (mint) => K.ata(WALLET, mint);
@@ -273,6 +293,7 @@ export function swapVariants() {
     ...pump.map((v, i) => pumpTransaction(v, [0, 'legacy', 1][i % 3])),
     pumpTransaction(pump[0], 'legacy', 'create'), pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2'),
     pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2 with its quote'),
+    pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v3')), 1, 'create_v2 with all arguments'),
     ...quoted.map((v, i) => quotedTransaction(v, ['legacy', 0, 1][i % 3])), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
     ledgerTransaction(false, 1, [K.NATIVE, COIN, K.NATIVE]), ledgerTransaction(false, 0, [USDC, K.NATIVE, COIN]),
   ];

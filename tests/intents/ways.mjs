@@ -60,6 +60,7 @@ export const NARROWER = {
   'no memos': (p, said, c) => (c.tx.ixs.some((ix) => ix.program.key.startsWith('Memo'))
     ? { params: { ...p, allow_memo: false }, reasons: ['memo-not-allowed'] } : undefined),
   'no unread bytes': set('allow_unread_bytes', false, 'instruction-data-trailing'),
+  'no trade without a minimum': set('accept_no_minimum', false, 'minimum-out-too-low'),
   'no token to be made': set('allow_create', false, 'instruction-not-allowed'),
   'no durable nonces': set('allow_nonce', false, 'lifetime-not-allowed'),
   'ownership not proven': (p, said, c) => (c.unproven && needsOwn(c) ? { params: { ...p, accept_unproven: false }, reasons: ['ownership-not-proven', 'source-not-own-account'] } : undefined),
@@ -89,6 +90,8 @@ function longer(ix, ...more) {
   for (let n = 0; n < 3; n++) at += 4 + ix.data.readUInt32LE(at);
   return Buffer.concat([ix.data.subarray(0, at + 32), Buffer.of(ix.data[at + 32], ix.data[at + 33] ?? 0), ...more]);
 }
+// pump.fun's buys, and the flags behind their two numbers with the last of them, partial_fill, set.
+const PARTIAL = { '66063d1201daebea': [0, 1], '38fc74089edfcd5f': [0, 1], b817ee6167c5d33d: [1], c2ab1c46684d5b2f: [1], '07051dc4f5176550': [1], e1f7501ed5b38488: [1] };
 // Where there is such an account already, a second one is one too many.
 const LEFT = ['wrap-not-allowed', 'instruction-not-allowed', 'program-not-allowed', 'lifetime-not-allowed', 'instruction-repeated', 'fee-payer-not-allowed'];
 const robbery = (tx, c, name) => robberies(tx, c.grant.wallet, K.NATIVE).find((one) => one.name === name);
@@ -153,13 +156,20 @@ export const CHANGED = {
     return ['instruction-data-trailing', 'instruction-data-malformed'];
   }),
   'a creator fee': onCreation((ix) => {
-    ix.data = longer(ix, u64(0));
-    return ['instruction-data-trailing'];
+    ix.data = longer(ix, u64(1));
+    return ['platform-fee-not-allowed'];
   }),
   // With it the program makes an address of its own the creator.
   'a reward of holders': onCreation((ix) => {
     ix.data = longer(ix, u64(0), Buffer.of(1));
-    return ['instruction-data-trailing'];
+    return ['instruction-not-allowed'];
+  }),
+  // Then the program looks at no minimum.
+  'a buy that may be filled in part': onSwap((ix, s, tx, c) => {
+    const flags = ix.program.key === K.PUMP ? PARTIAL[ix.data.subarray(0, 8).toString('hex')] : undefined;
+    if (flags === undefined || !(c.grant.truth.swap.price.out > 0n)) return undefined;
+    ix.data = Buffer.concat([ix.data.subarray(0, 24), Buffer.of(...flags)]);
+    return ['price-below-minimum', 'minimum-out-too-low'];
   }),
   'a byte of the arguments gone': onSwap((ix, s, tx, c) => {
     if (ix.program.key === K.PUMP || ix.program.key === K.PUMP_SWAP) return undefined; // track_volume may be left out

@@ -470,6 +470,7 @@ def cut_geneses(base):
     for name in os.listdir(os.path.join(prepared, "store")):
         if name not in ("genesis", "approvals"):
             os.unlink(os.path.join(prepared, "store", name))
+    open(os.path.join(prepared, "genesis-began"), "w").close()  # what a first start leaves until it serves
     shutil.rmtree(os.path.join(prepared, "tpm"))
     os.mkdir(os.path.join(prepared, "tpm"), 0o700)
     cuts = ((LIMITS, 1, "before", False), (AUTHORIZE, 1, "after", True), (CLEAR_CONTROL, 1, "after", True),

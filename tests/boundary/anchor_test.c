@@ -147,15 +147,20 @@ static void test_of_two_branches_only_the_anchored_one_starts(void)
 /* DS3: written, synced, and cut off before the TPM took it; nobody was told. */
 static void test_what_was_not_acknowledged_is_taken_back_and_never_comes_again(void)
 {
+	uint8_t before[32];
+
 	start_fresh("orphan");
 	rig.holds_anchor = true;
 	rig.patience_us = SHORT_US;
 	EXPECT(grant(77777) == STATUS_BUSY); /* no answer */
+	memcpy(before, world.authority, sizeof(before));
 	rig_stop(&rig);
 	copy("orphan", false);
 	rig.holds_anchor = false;
 	rig.patience_us = 0;
-	EXPECT(rig_try(&rig, folder)); /* taken back */
+	EXPECT(rig_try(&rig, folder));
+	CHECK(rig_wallet_refresh(&rig, &world));
+	EXPECT(memcmp(world.authority, before, sizeof(before)) == 0); /* taken back */
 	EXPECT(sign() == CALL_RESULT_SIGNED);
 	rig_stop(&rig);
 	copy("orphan", true);

@@ -296,6 +296,7 @@ static bool receipts_replay(const struct rig_world *of, unsigned *ret_same)
 	                              path, "--module", BUILD_DIR "/share/policies/transfer.wasm",
 	                              NULL};
 	unsigned different = 1;
+	int found;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/receipts", folder);
@@ -308,7 +309,10 @@ static bool receipts_replay(const struct rig_world *of, unsigned *ret_same)
 	export_pages(of, CALL_EXPORT_INPUTS, file);
 	export_pages(of, CALL_EXPORT_RECEIPTS, file);
 	CHECK(fclose(file) == 0);
-	if (run_cli(verify, said) != 0 || run_cli(replay, said) != 0)
+	if (run_cli(verify, said) != 0)
+		return false;
+	found = run_cli(replay, said);
+	if (found != 0 && found != 3) /* could not tell: no input is durable yet */
 		return false;
 	file = fopen(said, "r");
 	CHECK(file != NULL);

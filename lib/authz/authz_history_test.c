@@ -1066,6 +1066,29 @@ static void test_an_export_that_a_crash_cut_off_may_be_signed_anew(void)
 	/* Of one that was carried out no later start says otherwise. */
 	receipt = (struct authz_receipt){.decision = AUTHZ_DECISION_DENY, .boot = 6};
 	EXPECT(authz_history_allows(&history, &receipt) && history.unfinished == 1);
+	EXPECT(history.exports.count == 2);
+}
+
+/* The very same change, sent again: what the crash left open and what came of it are two. */
+static void test_an_export_that_a_crash_cut_off_and_its_repetition_are_two(void)
+{
+	static struct authz_receipt receipt;
+	struct act export = exports_at(1000);
+
+	receipt = (struct authz_receipt){.decision = AUTHZ_DECISION_ALLOW,
+	                                 .flags = AUTHZ_RECEIPT_EXPORT | AUTHZ_RECEIPT_EXPORTED,
+	                                 .boot = 4};
+	begin(BOB);
+	EXPECT(follow() == STATUS_OK);
+	history.export_delay_s = 0;
+	export.step = AUTHZ_STEP_DONE;
+	add(export);
+	memcpy(receipt.message_hash, last_change, 32);
+	EXPECT(authz_history_allows(&history, &receipt) && history.exports.count == 1);
+	receipt.boot++;
+	EXPECT(authz_history_allows(&history, &receipt) && history.owes_export);
+	EXPECT(authz_history_next(&history, row[count - 1]) == STATUS_OK && !history.owes_export);
+	EXPECT(history.exports.count == 2 && history.unfinished == 1);
 }
 
 static void test_where_a_wallet_stands_is_signed_and_of_that_wallet(void)
@@ -1156,6 +1179,7 @@ int main(void)
 	RUN(test_an_export_is_one_that_its_user_asked_for);
 	RUN(test_an_export_at_once_is_owed_until_its_change_comes);
 	RUN(test_an_export_that_a_crash_cut_off_may_be_signed_anew);
+	RUN(test_an_export_that_a_crash_cut_off_and_its_repetition_are_two);
 	RUN(test_where_a_wallet_stands_is_signed_and_of_that_wallet);
 	RUN(test_no_secret_is_kept);
 	RUN(test_a_wallets_day_has_an_end_and_the_next_begins_anew);

@@ -5,18 +5,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli_authority.h"
+#include "cli_file.h"
 #include "cli_serve.h"
 #include "cli_tpm.h"
 #include "disk.h"
 
-/* Lies in the state folder from before a first start does anything until the signer serves. */
-#define BEGAN  "genesis-began"
-#define SEALED "store/sealed-share" /* the unsealer's file: its absence means genesis */
+/* Lies in the state folder from before a first start does anything until the signer serves. It
+ * holds the commitment of the lost machine's share when this is one in its place, else nothing. */
+#define BEGAN     "genesis-began"
+#define SHARE_LEN 32
+#define SEALED    "store/sealed-share" /* the unsealer's file: its absence means genesis */
 
 /* A first start that was interrupted left no sealed share, or one that genesis did not finish. */
 static int find_genesis(const struct cli_call *call, const char *path, bool *ret_genesis)
@@ -108,6 +112,36 @@ static int check_store(const struct cli_call *call, const struct cli_serve *serv
 	return CLI_YES;
 }
 
+/* find_begun: was a first start interrupted, and told the same as this one? Another one would begin
+ * a node of its own over a lost machine's store, or take that one's place over a store of its own.
+ */
+static int find_begun(const struct cli_call *call, const struct cli_serve *serve, const char *path,
+                      struct bytes share, bool *ret_began)
+{
+	struct buffer file;
+	char message[CLI_PATH_MAX + 128];
+	bool same;
+
+	*ret_began = access(path, F_OK) == 0;
+	if (!*ret_began)
+		return CLI_YES;
+	if (cli_file_read(path, SHARE_LEN, &file, message, sizeof(message)) != STATUS_OK) {
+		cli_complain(call, "%s", message);
+		return CLI_UNSURE;
+	}
+	same = bytes_equal(buffer_bytes(&file), share);
+	free(file.data);
+	if (same)
+		return CLI_YES;
+	cli_complain(call,
+	             "the first start in %s was interrupted, and it was told %s: start as then, or "
+	             "choose another --state (docs/recovery.md)",
+	             serve->state,
+	             serve->recover == NULL ? "--recover, to take a lost machine's place"
+	                                    : "another --recover, or none");
+	return CLI_NO;
+}
+
 /* A first start that was interrupted begins anew, with a new TPM: nothing hangs on the old one. A
  * TPM that was there before the first start is kept: swtpm_setup made it, with a certificate. */
 static int provision(const struct cli_call *call, const struct cli_serve *serve,
@@ -115,18 +149,20 @@ static int provision(const struct cli_call *call, const struct cli_serve *serve,
 {
 	static const uint8_t nothing[APPROVAL_RELEASE_PCRS][32];
 	static const char *const left_over[] = {SEALED, "store/escrow", "tpm/tpm2-00.permall"};
+	struct bytes share = bytes_of(told->share, told->is_recovery ? sizeof(told->share) : 0);
 	char path[CLI_PATH_MAX + 32], keys[CLI_PATH_MAX + 32];
 	bool began;
 	int result;
 
 	snprintf(path, sizeof(path), "%s/" BEGAN, serve->state);
-	began = access(path, F_OK) == 0;
-	result = began ? CLI_YES : check_unused(call, serve);
+	result = find_begun(call, serve, path, share, &began);
+	if (result == CLI_YES && !began)
+		result = check_unused(call, serve);
 	if (result == CLI_YES)
 		result = check_store(call, serve, began);
 	if (result != CLI_YES)
 		return result;
-	result = cli_home_write(call, path, bytes_of(NULL, 0), true);
+	result = cli_home_write(call, path, share, true);
 	if (result != CLI_YES)
 		return result;
 	for (size_t i = 0; began && i < sizeof(left_over) / sizeof(left_over[0]); i++) {

@@ -350,11 +350,12 @@ def without_key(base):
     expect("a signer without a recovery key starts", node.start(), node.said())
     evidence = node.evidence()
     expect("evidence says so", evidence["recovery_key"] is False, str(evidence))
-    for words in (["--state", node.state], node.as_operator("operator")):
+    for words, opener in ((["--state", node.state], "the software TPM in %s/tpm" % node.state),
+                          (node.as_operator("operator"), "that machine's TPM")):
         shutil.rmtree(folder, ignore_errors=True)
         text = node.claviger("backup", "--out", folder, *words)
-        expect("its backup is told to be half of it", "no recovery key: without that TPM it is worth nothing" in text,
-               text)
+        expect("its backup is told to be half of it", "what opens it is %s, which is not in it, and no recovery key: "
+               "without that TPM it is worth nothing" % opener in text, text)
     node.stop()
     key = node.claviger("key", "escape", base + "/late.json").strip()
     node.refused("a key that is named later is refused, and it is said what to do",
@@ -414,6 +415,8 @@ def all_lost(base):
     expect("the first start waits for the share", first is not None, node.said())
     node.process.send_signal(signal.SIGTERM)
     expect("and ends when it is told to", node.ended())
+    node.refused("from then on it begins no signer of its own there", "was told --recover")
+    node.refused("and takes no other machine's place", "was told another --recover", "--recover", other + "/store/escrow")
     shutil.copy(escrow, store)
     node.refused("nor is the escrow named from there then", "keep it elsewhere", "--recover", store + "/escrow")
     os.unlink(store + "/escrow")

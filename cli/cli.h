@@ -69,10 +69,10 @@ void cli_complain(const struct cli_call *call, const char *format, ...)
 int cli_usage(const struct cli_call *call, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* cli_begin settles where this process's output goes. Without --json: both kinds to standard
- * output. With it that has JSON alone, an answer's, and what is printed for people (printf) goes to
- * standard error, whichever command prints it and wherever: so no command can spoil what a program
- * reads. Called once, before the command runs. */
+/* cli_begin settles where this process's output goes; descriptors 0 to 2 are taken after it.
+ * Without --json: both kinds to standard output. With it that has JSON alone, an answer's, and what
+ * is printed for people (printf) goes to standard error, whichever command prints it and wherever:
+ * so no command can spoil what a program reads. Called once, before the command runs. */
 void cli_begin(bool json);
 
 /* cli_answer_file is standard output itself, for cli_out; cli_answer prints on it. With --json what

@@ -189,16 +189,18 @@ static void warn(const struct cli_call *call, const char *state, const char *out
 	char path[CLI_PATH_MAX + 32], tpm[CLI_PATH_MAX + 64] = "that machine's TPM";
 
 	snprintf(path, sizeof(path), "%s/sealed-share", out);
-	if (cli_sealed_read(call, path, &sealed) == CLI_YES) {
-		if (sealed.manifest.has_recovery)
-			return;
-		if (sealed.manifest.is_recovery) {
-			cli_complain(call,
-			             "the copy of the node share for the recovery key is not in it "
-			             "but in the `escrow` of the machine before: keep that, too "
-			             "(docs/recovery.md)");
-			return;
-		}
+	if (cli_sealed_read(call, path, &sealed) != CLI_YES) {
+		cli_complain(call, "so what opens this backup cannot be said: do not rely on it "
+		                   "before it was restored once (docs/recovery.md)");
+		return;
+	}
+	if (sealed.manifest.has_recovery)
+		return;
+	if (sealed.manifest.is_recovery) {
+		cli_complain(call, "the copy of the node share for the recovery key is not in it "
+		                   "but in the `escrow` of the machine before: keep that, too "
+		                   "(docs/recovery.md)");
+		return;
 	}
 	if (state != NULL && has_software_tpm(state))
 		snprintf(tpm, sizeof(tpm), "the software TPM in %s/tpm", state);
@@ -243,8 +245,7 @@ static int run_backup(struct cli_call *call)
 		cli_complain(call, "%s is no whole backup", out);
 		return result;
 	}
-	if (!call->json)
-		warn(call, state, out);
+	warn(call, state, out);
 	show(call, out, bytes);
 	return cli_finish(call, CLI_YES);
 }

@@ -44,6 +44,13 @@ void cli_begin(bool json)
 {
 	int fd;
 
+	/* What the caller closed is no number for a file of ours; to write there fails as before.
+	 */
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
 	if (!json)
 		return;
 	fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

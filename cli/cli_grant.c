@@ -512,9 +512,11 @@ static int put_link(struct cli_call *call, const struct create *create, const ch
 		text[len] = text[len] == '+' ? '-' : text[len] == '/' ? '_' : text[len];
 	text[len] = '\0';
 	hex_encode(BYTES_OF_ARRAY(create->server.deployment_key), signer);
-	snprintf(link, sizeof(link), "%s/#signer=%s%s%s&grant=%s", page, signer,
-	         create->wallets != NULL ? "&wallet=" : "",
-	         create->wallets != NULL ? create->wallets : "", text);
+	len = (size_t)snprintf(link, sizeof(link), "%s/#signer=%s%s%s&grant=%s", page, signer,
+	                       create->wallets != NULL ? "&wallet=" : "",
+	                       create->wallets != NULL ? create->wallets : "", text);
+	if (len >= sizeof(link))
+		return cli_usage(call, "--page and --wallet are too long for a link");
 	cli_answer_texts(call, "link", link, NULL);
 	if (!call->json)
 		puts(link);

@@ -615,7 +615,7 @@ const struct cli_command cli_serve = {
         "--dev           a throw-away signer on free ports with a wallet, a client and a grant "
         "for\n"
         "                SOL transfers to anyone (1 SOL each, 10 SOL in total); prints what a bot\n"
-        "                needs as `export NAME=value`, then `ready`\n"
+        "                needs as `export NAME=value`, then `ready`; with --json as JSON lines\n"
         "--echo          offer /api/v1/echo, the null call of `make bench`\n"
         "--spare-tpm     spend the software TPM's writes as those of hardware, which wears out: "
         "to see\n"

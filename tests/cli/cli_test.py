@@ -376,13 +376,9 @@ def test_wrong_words_are_told_what_is_wrong_and_what_there_is():
     os.makedirs(FOLDER + "/kept/store")
     for name in ("state.db", "state.db-wal", "segments.db", "segments.db-wal"):
         write("kept/store/" + name, "")
-    for tpm, told in ((False, False), (True, True)):
-        if tpm:
-            os.mkdir(FOLDER + "/kept/tpm")
-        code, out, error = claviger("backup", "--state", FOLDER + "/kept", "--out", FOLDER + "/kept-%d" % tpm)
-        expect("a workstation's backup is told to be half of it", code == 0 and out and
-               ("the software TPM in %s/kept/tpm, which is not in it" % FOLDER in error) == told and
-               "no recovery key: without that TPM it is worth nothing" in error, (code, out, error))
+    code, out, error = claviger("backup", "--state", FOLDER + "/kept", "--out", FOLDER + "/kept-copy")
+    expect("a backup without a sealed share is not told to be of use, nor of none", code == 0 and out and
+           "what opens this backup cannot be said" in error and "worth nothing" not in error, (code, out, error))
     code, out, _ = claviger("doctor", "--tpm", "/dev/none")
     expect("doctor says which TPM, and why", code == 1 and "/dev/none cannot be opened: No such file or directory" in out, out)
     expect("nothing was made for a backup that cannot be", not os.path.exists(FOLDER + "/copy"))
@@ -448,7 +444,7 @@ def test_a_backup_of_a_folder_is_whole_while_it_is_written():
     writer.terminate()
     writer.join()
     expect("copies were made", whole == WHOLE, "%d of %d" % (whole, tried))
-    expect("while it was written", writer.exitcode == -signal.SIGTERM and during > 3 * tried, (writer.exitcode, during, tried))
+    expect("while it was written", writer.exitcode == -signal.SIGTERM and during >= tried, (writer.exitcode, during, tried))
     print("backup: %d whole ones of %d, %d commits meanwhile" % (whole, tried, during))
 
 

@@ -107,12 +107,14 @@ export class Signer {
       out += text;
       if (/^ready$/m.test(out)) resolve(true);
     }));
-    let how = `not ready within ${START_MAX_MS} ms`;
-    const ended = this.ended.then((code) => { how = `ended with ${code}`; });
-    const won = await Promise.race([ready, ended, expire(START_MAX_MS)]);
-    if (!won) {
+    const began = Date.now();
+    const ended = this.ended.then((code) => `ended with ${code}`);
+    const how = await Promise.race([ready, ended, expire(START_MAX_MS).then(() => 'was not ready')]);
+    if (how !== true) {
+      const took = Date.now() - began;
       await this.stop();
-      throw new Error(`the signer does not start (${how}):\n${this.log().split('\n').slice(-12).join('\n')}`);
+      await new Promise((resolve) => log.end(resolve)); // what was said last is there, too
+      throw new Error(`the signer does not start (${how} after ${took} ms):\n${this.log().split('\n').slice(-60).join('\n')}`);
     }
     this.#connect();
     return this;

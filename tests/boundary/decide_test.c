@@ -105,26 +105,6 @@ static enum status lamports_limit(struct rig_world *of, uint8_t window, uint64_t
 	return set_limits(of, &rule, 1);
 }
 
-/* What the signer tells the wallet's user of it. */
-static const struct authz_wallet_record *shown_wallet(const struct rig_world *of)
-{
-	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
-	static struct authz_wallet_record record;
-	struct buffer answer = BUFFER_OF_ARRAY(space);
-	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
-	uint8_t query_space[1024];
-	struct buffer out = BUFFER_OF_ARRAY(query_space);
-
-	memcpy(query.deployment, rig.deployment, 32);
-	memcpy(query.key, keys_sign_public(&of->user), 32);
-	memcpy(query.target, of->wallet, 32);
-	keys_random(query.nonce, sizeof(query.nonce));
-	CHECK(authz_query_put(&query, &of->user, &out) == STATUS_OK);
-	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
-	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
-	return &record;
-}
-
 /* A world of its own for each test: same user's way, another wallet. */
 static void fresh(const char *name, uint64_t cap, uint8_t ret_grant[32])
 {
@@ -132,8 +112,8 @@ static void fresh(const char *name, uint64_t cap, uint8_t ret_grant[32])
 
 	*of = (struct rig_world){.cap = cap};
 	rig_world_make(&rig, of, name);
-	CHECK(shown_wallet(of)->grant_count == 1);
-	memcpy(ret_grant, shown_wallet(of)->grants[0].grant, 32);
+	CHECK(rig_wallet(&rig, of)->grant_count == 1);
+	memcpy(ret_grant, rig_wallet(&rig, of)->grants[0].grant, 32);
 }
 
 static void message_of(uint64_t lamports, struct buffer *out)
@@ -1274,19 +1254,19 @@ static void test_what_counts_by_its_address_is_not_given_away(void)
 	EXPECT(set_authority(0) == CALL_RESULT_SIGNED);
 	CHECK(take_back(&world, id) == STATUS_OK);
 	grant_intent("module", id);
-	EXPECT(!shown_wallet(&world)->ownership_lost);
+	EXPECT(!rig_wallet(&rig, &world)->ownership_lost);
 	EXPECT(set_authority(2) == CALL_RESULT_FLOOR_REFUSED);
 	grant_intent("give", give);
-	EXPECT(shown_wallet(&world)->ownership_lost);
+	EXPECT(rig_wallet(&rig, &world)->ownership_lost);
 	/* What it takes for its own account by the address is not proven either. */
 	EXPECT(set_authority(2) == CALL_RESULT_POLICY_DENIED);
 	CHECK(take_back(&world, give) == STATUS_OK);
-	EXPECT(shown_wallet(&world)->ownership_lost);
+	EXPECT(rig_wallet(&rig, &world)->ownership_lost);
 	grant_module(BUILD_DIR "/tests/hostile/liar.wasm", AUTHZ_MODULE_CUSTOM, 1000000, id);
 	EXPECT(set_authority(2) == CALL_RESULT_SIGNED);
 	rig_stop(&rig);
 	rig_start(&rig, folder, false);
-	EXPECT(shown_wallet(&world)->ownership_lost);
+	EXPECT(rig_wallet(&rig, &world)->ownership_lost);
 }
 
 /* How often the bridge is told, until its request is answered, that the answer will take longer. */
@@ -1375,7 +1355,7 @@ static void test_grants_together_do_not_pass_a_limit_of_the_wallet(void)
 		grant(&world, 300000000, grants[i]);
 	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 4 * (900000 + FEE)) == STATUS_OK);
 	EXPECT(sign_at_once(grants, 5, 900000, CALL_BATCH_MAX) == 4);
-	EXPECT(shown_wallet(&world)->has_left && shown_wallet(&world)->left[0] == 0);
+	EXPECT(rig_wallet(&rig, &world)->has_left && rig_wallet(&rig, &world)->left[0] == 0);
 	/* The reason is the wallet's own, and says how much is left. */
 	message_of(900000, &message);
 	answer = sign_bytes(buffer_bytes(&message), 0);
@@ -1405,10 +1385,10 @@ static void test_a_limit_of_the_wallet_outlives_crashes(void)
 	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 40 * (500000 + FEE)) == STATUS_OK);
 	for (size_t round = 0; round < 6; round++) {
 		total += sign_at_once(grants, 2, 500000, 4);
-		EXPECT(shown_wallet(&world)->left[0] <= (40 - total) * (500000 + FEE));
+		EXPECT(rig_wallet(&rig, &world)->left[0] <= (40 - total) * (500000 + FEE));
 		rig_stop(&rig);
 		rig_start(&rig, folder, false);
-		EXPECT(shown_wallet(&world)->limit_count == 1);
+		EXPECT(rig_wallet(&rig, &world)->limit_count == 1);
 	}
 	for (size_t round = 0; round < 6; round++)
 		total += sign_at_once(grants, 2, 500000, CALL_BATCH_MAX);
@@ -1416,10 +1396,10 @@ static void test_a_limit_of_the_wallet_outlives_crashes(void)
 	/* An orderly stop gives the lease back: nothing is lost. */
 	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 80 * (500000 + FEE)) == STATUS_OK);
 	EXPECT(sign_at_once(grants, 2, 500000, 1) == 1);
-	uint64_t left = shown_wallet(&world)->left[0];
+	uint64_t left = rig_wallet(&rig, &world)->left[0];
 	rig_end(&rig);
 	rig_start(&rig, folder, false);
-	EXPECT(shown_wallet(&world)->left[0] == left);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == left);
 }
 
 /* B4: limits that a wallet is born with hold for its first grant, also over a start; and they are
@@ -1437,7 +1417,7 @@ static void test_a_wallet_is_born_with_its_limits(void)
 	world.limits[1] = (struct authz_counter_rule){
 	    .id = 5, .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_DAY, .cap = 3};
 	rig_world_make(&rig, &world, "born-limited");
-	shown = shown_wallet(&world);
+	shown = rig_wallet(&rig, &world);
 	EXPECT(shown->limit_count == 2 && shown->version == 2);
 	EXPECT(memcmp(shown->limits, world.limits, sizeof(shown->limits)) == 0);
 	EXPECT(shown->has_left && shown->left[0] == 1000000 && shown->left[1] == 3);
@@ -1457,7 +1437,8 @@ static void test_a_wallet_is_born_with_its_limits(void)
 	memset(change.entries[0].previous, 0, 32);
 	EXPECT(rig_change(&rig, &change, &world.user, &answer) == STATUS_REFUSED);
 	EXPECT(set_limits(&world, more.limits, 1) == STATUS_OK);
-	EXPECT(shown_wallet(&world)->limit_count == 1 && shown_wallet(&world)->left[0] < 110000);
+	EXPECT(rig_wallet(&rig, &world)->limit_count == 1 &&
+	       rig_wallet(&rig, &world)->left[0] < 110000);
 }
 
 static void test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_that_was_seen(void)
@@ -1502,22 +1483,23 @@ static void test_a_limit_of_the_wallet_falls_at_once_and_rises_for_the_state_tha
 		memset(change.entries[0].previous, 0, 32);
 		EXPECT(rig_change(&rig, &change, &world.user, &answer) == cases[i].wanted);
 	}
-	EXPECT(shown_wallet(&world)->limits[0].cap == 900000);
+	EXPECT(rig_wallet(&rig, &world)->limits[0].cap == 900000);
 	/* With it, a limit may go: the others go on counting. */
 	two[0].cap = 900000;
 	EXPECT(set_limits(&world, two, 1) == STATUS_OK);
-	EXPECT(shown_wallet(&world)->left[0] == 900000 - 200001 - 2 * FEE);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 900000 - 200001 - 2 * FEE);
 	EXPECT(sign(100003) == CALL_RESULT_SIGNED);
 	/* One that comes back begins anew, in memory and from the disk. */
-	EXPECT(set_limits(&world, two, 0) == STATUS_OK && shown_wallet(&world)->limit_count == 0);
+	EXPECT(set_limits(&world, two, 0) == STATUS_OK &&
+	       rig_wallet(&rig, &world)->limit_count == 0);
 	EXPECT(sign(800000) == CALL_RESULT_SIGNED);
 	EXPECT(set_limits(&world, two, 1) == STATUS_OK);
-	EXPECT(shown_wallet(&world)->left[0] == 900000);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 900000);
 	EXPECT(set_limits(&world, two, 0) == STATUS_OK);
 	EXPECT(set_limits(&world, two, 1) == STATUS_OK);
 	rig_stop(&rig);
 	rig_start(&rig, folder, false);
-	EXPECT(shown_wallet(&world)->left[0] == 900000);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 900000);
 	EXPECT(sign(895000) == CALL_RESULT_SIGNED);
 	EXPECT(sign(1) == CALL_RESULT_WALLET_WINDOW_SPENT);
 	EXPECT(sign(900001) == CALL_RESULT_WALLET_CAP_EXCEEDED); /* waiting will not help */
@@ -1534,10 +1516,10 @@ static void test_a_batch_above_a_limit_of_the_wallet_counts_nothing(void)
 	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 3 * (900000 + FEE)) == STATUS_OK);
 	EXPECT(batch(lamports, 4, answers) == 4);
 	EXPECT(signed_of(answers, 4) == 0);
-	EXPECT(shown_wallet(&world)->left[0] == 3 * (900000 + FEE));
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 3 * (900000 + FEE));
 	EXPECT(batch(lamports, 3, answers) == 3);
 	EXPECT(signed_of(answers, 3) == 3);
-	EXPECT(shown_wallet(&world)->left[0] == 0);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 0);
 }
 
 /* Makes one atomic batch of these requests of 900,000 lamports each. */
@@ -1588,11 +1570,11 @@ static void test_a_batch_over_grants_and_wallets_is_charged_to_each_limit(void)
 	EXPECT(receipts_hold(&world, 4));
 	EXPECT(batch_of(mixed, mixed_grants, 4, answers) == 0);
 	EXPECT(answers[3].result == CALL_RESULT_WALLET_CAP_EXCEEDED);
-	EXPECT(shown_wallet(&world)->left[0] == 3 * (900000 + FEE));
-	EXPECT(shown_wallet(&second)->left[0] == 900000 + FEE);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 3 * (900000 + FEE));
+	EXPECT(rig_wallet(&rig, &second)->left[0] == 900000 + FEE);
 	EXPECT(batch_of(mixed, mixed_grants, 3, answers) == 3);
-	EXPECT(shown_wallet(&world)->left[0] == 900000 + FEE);
-	EXPECT(shown_wallet(&second)->left[0] == 0);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 900000 + FEE);
+	EXPECT(rig_wallet(&rig, &second)->left[0] == 0);
 	EXPECT(receipts_hold(&second, 2));
 	/* Where only a window is spent waiting helps, unless they never fit it together. */
 	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_DAY, 3 * (900000 + FEE)) == STATUS_OK);
@@ -1735,12 +1717,13 @@ static void test_a_limit_of_a_mint_counts_its_units_alone(void)
 	EXPECT(grant_tokens(&world, other_mint) == STATUS_OK);
 	EXPECT(set_limits(&world, limits, 2) == STATUS_OK);
 	EXPECT(send_tokens(mint, 600, payer) == CALL_RESULT_SIGNED);
-	EXPECT(shown_wallet(&world)->left[0] == FEE && shown_wallet(&world)->left[1] == 400);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == FEE &&
+	       rig_wallet(&rig, &world)->left[1] == 400);
 	EXPECT(send_tokens(other_mint, 1000, payer) == CALL_RESULT_SIGNED);
-	EXPECT(shown_wallet(&world)->left[1] == 400);
+	EXPECT(rig_wallet(&rig, &world)->left[1] == 400);
 	EXPECT(send_tokens(mint, 401, payer) != CALL_RESULT_SIGNED);
 	EXPECT(send_tokens(mint, 400, NULL) == CALL_RESULT_SIGNED);
-	EXPECT(shown_wallet(&world)->left[0] == 0 && shown_wallet(&world)->left[1] == 0);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 0 && rig_wallet(&rig, &world)->left[1] == 0);
 	EXPECT(send_tokens(mint, 1, payer) != CALL_RESULT_SIGNED);
 	EXPECT(send_tokens(other_mint, 1, NULL) != CALL_RESULT_SIGNED); /* its fee */
 	EXPECT(send_tokens(other_mint, 1, payer) == CALL_RESULT_SIGNED);
@@ -1759,14 +1742,14 @@ static void test_limits_of_the_wallet_and_durable_nonces(void)
 	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 2000000) == STATUS_OK);
 	for (uint64_t i = 0; i < 5; i++)
 		EXPECT(sign_nonce(600000 + i, nonce, blockhash) == CALL_RESULT_SIGNED);
-	EXPECT(shown_wallet(&world)->left[0] == 2000000 - 600004 - FEE);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 2000000 - 600004 - FEE);
 	/* Other limits: what the nonce counted under the ones before is not taken for theirs. */
 	const struct authz_counter_rule other = {
 	    .id = 1, .unit = AUTHZ_UNIT_USES, .window = AUTHZ_WINDOW_TOTAL, .cap = 3};
 	EXPECT(set_limits(&world, &other, 1) == STATUS_OK);
 	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_TOTAL, 2000000) == STATUS_OK);
 	EXPECT(sign_nonce(600006, nonce, blockhash) == CALL_RESULT_SIGNED);
-	EXPECT(shown_wallet(&world)->left[0] == 2000000 - 600006 - FEE);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 2000000 - 600006 - FEE);
 	EXPECT(lamports_limit(&world, AUTHZ_WINDOW_DAY, 2000000) == STATUS_OK);
 	EXPECT(sign_nonce(600009, nonce, blockhash) == CALL_RESULT_NONCE_REFUSED);
 	EXPECT(sign_nonce(600006, nonce, blockhash) == CALL_RESULT_NONCE_REFUSED); /* remembered */

@@ -488,21 +488,12 @@ static enum status revoke_grant(struct rig_world *world, const uint8_t grant_id[
 /* The id of the last grant of the wallet that is live. */
 static void last_grant(const struct rig_world *world, uint8_t ret_id[32])
 {
-	static struct authz_wallet_record record;
-	struct buffer answer = BUFFER_OF_ARRAY(answer_space);
-	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
-	uint8_t space[AUTHZ_STATEMENT_MAX];
-	struct buffer out = BUFFER_OF_ARRAY(space);
+	const struct authz_wallet_record *record = rig_wallet(&rig, world);
+	size_t last = record->grant_count - 1;
 
-	memcpy(query.deployment, rig.deployment, 32);
-	memcpy(query.key, keys_sign_public(&world->user), 32);
-	memcpy(query.target, world->wallet, 32);
-	CHECK(authz_query_put(&query, &world->user, &out) == STATUS_OK);
-	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
-	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
-	while (record.grant_count > 1 && !record.grants[record.grant_count - 1].live)
-		record.grant_count--;
-	memcpy(ret_id, record.grants[record.grant_count - 1].grant, 32);
+	while (last > 0 && !record->grants[last].live)
+		last--;
+	memcpy(ret_id, record->grants[last].grant, 32);
 }
 
 static void hash_of(unsigned number, uint8_t ret_hash[32])

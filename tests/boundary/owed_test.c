@@ -84,20 +84,11 @@ static enum call_result sign(struct rig_world *user)
 /* A wallet that is told to be frozen signs nothing. One that is not may wait for a lease. */
 static bool is_frozen(unsigned user)
 {
-	static uint8_t asked_space[AUTHZ_STATEMENT_MAX], answer_space[CALL_CHANGE_SLOT_BYTES];
-	static struct authz_wallet_record record;
-	struct buffer asked = BUFFER_OF_ARRAY(asked_space), answer = BUFFER_OF_ARRAY(answer_space);
-	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
+	bool frozen = rig_wallet(&rig, &users[user])->frozen;
 
-	memcpy(query.deployment, rig.deployment, 32);
-	memcpy(query.key, keys_sign_public(&users[user].user), 32);
-	memcpy(query.target, users[user].wallet, 32);
-	CHECK(authz_query_put(&query, &users[user].user, &asked) == STATUS_OK);
-	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&asked), &answer) == STATUS_OK);
-	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
-	if (record.frozen)
+	if (frozen)
 		EXPECT(sign(&users[user]) == CALL_RESULT_WALLET_FROZEN);
-	return record.frozen;
+	return frozen;
 }
 
 /* Lets all that is on its way come to its end, so that the disk can be copied. */

@@ -690,10 +690,11 @@ enum status rig_import(struct rig *rig, struct authz_change *change,
 	                         buffer_bytes(&sealed), ret_answer);
 }
 
-bool rig_wallet_refresh(struct rig *rig, struct rig_world *world)
+const struct authz_wallet_record *rig_wallet(struct rig *rig, const struct rig_world *world)
 {
-	static uint8_t space[8192], answer_space[CALL_CHANGE_SLOT_BYTES];
+	static uint8_t answer_space[CALL_CHANGE_SLOT_BYTES];
 	static struct authz_wallet_record record;
+	uint8_t space[AUTHZ_STATEMENT_MAX];
 	struct buffer out = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
 	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
 
@@ -704,9 +705,18 @@ bool rig_wallet_refresh(struct rig *rig, struct rig_world *world)
 	CHECK(authz_query_put(&query, &world->user, &out) == STATUS_OK);
 	if (rig_ask(rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) != STATUS_OK ||
 	    authz_wallet_take(buffer_bytes(&answer), &record) != STATUS_OK)
+		return NULL;
+	return &record;
+}
+
+bool rig_wallet_refresh(struct rig *rig, struct rig_world *world)
+{
+	const struct authz_wallet_record *record = rig_wallet(rig, world);
+
+	if (record == NULL)
 		return false;
-	memcpy(world->authority, record.authority, 32);
-	memcpy(world->address, record.address, 32);
+	memcpy(world->authority, record->authority, 32);
+	memcpy(world->address, record->address, 32);
 	return true;
 }
 

@@ -190,6 +190,10 @@ enum status rig_import_sealed(struct rig *rig, const struct authz_change *change
 struct authz_change rig_change_begin(const struct rig *rig, const struct rig_world *world,
                                      enum authz_action action, struct bytes body);
 
+/* rig_wallet is what the signer tells the wallet's user of it, until the next call; NULL when the
+ * query is refused. */
+const struct authz_wallet_record *rig_wallet(struct rig *rig, const struct rig_world *world);
+
 /* rig_wallet_refresh asks for the wallet's authority hash; false when the query is refused. */
 bool rig_wallet_refresh(struct rig *rig, struct rig_world *world);
 

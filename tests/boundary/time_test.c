@@ -60,22 +60,6 @@ static void spend_window(void)
 	EXPECT(result == CALL_RESULT_WINDOW_SPENT);
 }
 
-static const struct authz_wallet_record *record_of(const struct rig_world *world)
-{
-	static struct authz_wallet_record record;
-	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
-	uint8_t space[AUTHZ_STATEMENT_MAX];
-	struct buffer asked = BUFFER_OF_ARRAY(space), answer = BUFFER_OF_ARRAY(answer_space);
-
-	memcpy(query.deployment, rig.deployment, 32);
-	memcpy(query.key, keys_sign_public(&world->user), 32);
-	memcpy(query.target, world->wallet, 32);
-	CHECK(authz_query_put(&query, &world->user, &asked) == STATUS_OK);
-	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&asked), &answer) == STATUS_OK);
-	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
-	return &record;
-}
-
 /* A grant beside the world's own with an end; the own one is revoked. */
 static void give_end(struct rig_world *world, uint64_t expires_s)
 {
@@ -98,7 +82,7 @@ static void give_end(struct rig_world *world, uint64_t expires_s)
 		change = rig_change_begin(&rig, world, AUTHZ_ACTION_GRANT, buffer_bytes(&again));
 		CHECK(rig_change(&rig, &change, &world->user, &answer) == STATUS_OK);
 	}
-	CHECK(authz_id_put(record_of(world)->grants[0].grant, &revoke) == STATUS_OK);
+	CHECK(authz_id_put(rig_wallet(&rig, world)->grants[0].grant, &revoke) == STATUS_OK);
 	change = rig_change_begin(&rig, world, AUTHZ_ACTION_REVOKE, buffer_bytes(&revoke));
 	CHECK(rig_change(&rig, &change, &world->user, &answer) == STATUS_OK);
 }
@@ -225,7 +209,7 @@ static enum status limit(struct rig_world *world, uint64_t cap, bool names_state
 	struct buffer out = BUFFER_OF_ARRAY(body_space), answer = BUFFER_OF_ARRAY(answer_space);
 	static struct authz_change change;
 
-	memcpy(body.grant, record_of(world)->grants[0].grant, 32);
+	memcpy(body.grant, rig_wallet(&rig, world)->grants[0].grant, 32);
 	CHECK(authz_limit_put(&body, &out) == STATUS_OK);
 	CHECK(rig_wallet_refresh(&rig, world));
 	change = rig_change_begin(&rig, world, AUTHZ_ACTION_LIMIT, buffer_bytes(&out));
@@ -426,7 +410,7 @@ static void test_a_counter_with_nothing_left_takes_no_writes_from_changes(void)
 	body.counters[body.counter_count++] = (struct authz_counter_rule){
 	    .id = 2, .unit = AUTHZ_UNIT_MINT, .window = AUTHZ_WINDOW_TOTAL, .mint = {9}};
 	CHECK(authz_grant_put(&body, &out) == STATUS_OK);
-	CHECK(authz_id_put(record_of(&lasting)->grants[0].grant, &revoke) == STATUS_OK);
+	CHECK(authz_id_put(rig_wallet(&rig, &lasting)->grants[0].grant, &revoke) == STATUS_OK);
 	CHECK(change_until(&lasting, AUTHZ_ACTION_GRANT, buffer_bytes(&out),
 	                   rig_now_s(&rig) + 600) == STATUS_OK);
 	CHECK(change_until(&lasting, AUTHZ_ACTION_REVOKE, buffer_bytes(&revoke),

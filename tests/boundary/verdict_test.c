@@ -440,22 +440,10 @@ static void test_charges_below_the_facts_count_as_the_facts(void)
 
 static void grant_of(const struct rig_world *world, uint8_t ret_id[32])
 {
-	static uint8_t space[CALL_CHANGE_SLOT_BYTES];
-	static struct authz_wallet_record record;
-	struct authz_query query = {.topic = AUTHZ_QUERY_WALLET};
-	struct buffer answer = BUFFER_OF_ARRAY(space);
-	uint8_t query_space[1024];
-	struct buffer out = BUFFER_OF_ARRAY(query_space);
+	const struct authz_wallet_record *record = rig_wallet(&rig, world);
 
-	memcpy(query.deployment, rig.deployment, 32);
-	memcpy(query.key, keys_sign_public(&world->user), 32);
-	memcpy(query.target, world->wallet, 32);
-	keys_random(query.nonce, sizeof(query.nonce));
-	CHECK(authz_query_put(&query, &world->user, &out) == STATUS_OK);
-	CHECK(rig_ask(&rig, CALL_CHANGE_QUERY, buffer_bytes(&out), &answer) == STATUS_OK);
-	CHECK(authz_wallet_take(buffer_bytes(&answer), &record) == STATUS_OK);
-	CHECK(record.grant_count == 1);
-	memcpy(ret_id, record.grants[0].grant, 32);
+	CHECK(record != NULL && record->grant_count == 1);
+	memcpy(ret_id, record->grants[0].grant, 32);
 }
 
 /* What takes power from the world's grant, signed by its user. */

@@ -24,9 +24,9 @@ import time
 SOURCE = os.environ.get("SOURCE_DIR") or os.getcwd()
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from addresses import base58, base58_decode  # noqa: E402 pylint: disable=wrong-import-position
 from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 TOOL = os.path.abspath(os.path.join(BUILD, "bin", "claviger"))
-DIGITS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 # What another test runs with --json: (file, what stands there).
 ELSEWHERE = {
@@ -52,21 +52,6 @@ def expect(what, holds, shown=""):
     passed, failed = passed + bool(holds), failed + (not holds)
     if not holds:
         print("FAIL", what, str(shown)[:900], flush=True)
-
-
-def base58(raw):
-    number, text = int.from_bytes(raw, "big"), ""
-    while number:
-        number, digit = divmod(number, 58)
-        text = DIGITS[digit] + text
-    return "1" * (len(raw) - len(raw.lstrip(b"\0"))) + text
-
-
-def base58_decode(text):
-    number = 0
-    for digit in text:
-        number = number * 58 + DIGITS.index(digit)
-    return number.to_bytes(32, "big")
 
 
 class Run:

@@ -8,12 +8,15 @@ import json
 import os
 import ssl
 import subprocess
+import sys
 import tempfile
 import threading
 
-BUILD = os.environ.get("BUILD_DIR", os.path.join(os.getcwd(), "build"))
+SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from addresses import base58  # noqa: E402 pylint: disable=wrong-import-position
+BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 PROGRAM = os.path.join(BUILD, "bin/claviger")
-DIGITS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 PROGRAM_ID = "AddressLookupTab1e1111111111111111111111111"
 passed = failed = 0
 
@@ -25,14 +28,6 @@ def expect(what, holds, shown=""):
     else:
         failed += 1
         print(f"FAIL: {what}: {shown}")
-
-
-def base58(raw):
-    number, text = int.from_bytes(raw, "big"), ""
-    while number:
-        number, digit = divmod(number, 58)
-        text = DIGITS[digit] + text
-    return "1" * (len(raw) - len(raw.lstrip(b"\0"))) + text
 
 
 def entry(i):

@@ -24,7 +24,7 @@ import time
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "tests/image"))
+sys.path[:0] = [os.path.join(ROOT, "tests/image"), os.path.join(ROOT, "tests")]
 from dhcp import Server  # noqa: E402
 from machine import FIRMWARE, PATIENCE, Machine, run  # noqa: E402
 from owner import OF_ALL, OF_USER, Owner  # noqa: E402

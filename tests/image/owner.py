@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import time
 
+from addresses import DIGITS, base58_decode
 from machine import run
 
 
@@ -22,23 +23,15 @@ def transfer(payer, recipient, lamports, number):
     return base64.b64encode(message), message
 
 
-ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 LOST = re.compile("verifier_failed|the verifier was lost")
 LATE = re.compile("no_answer|overloaded")
 CAME = re.compile(LATE.pattern + "|exists already")  # what came too late was done all the same
 ASKED_AGAIN = 10
 
 
-def base58(text):
-    number = 0
-    for c in text:
-        number = number * 58 + ALPHABET.index(c)
-    return number.to_bytes(32, "big")
-
-
 def address():
     """A random address that nobody has a key of. What begins so is below 2^256 and has no zero in front."""
-    return random.choice(ALPHABET[1:9]) + "".join(random.choices(ALPHABET, k=43))
+    return random.choice(DIGITS[1:9]) + "".join(random.choices(DIGITS, k=43))
 
 
 # What fills a store soonest (spec/store.md, lib/base/base_limits.h).
@@ -253,7 +246,7 @@ class Owner:
     def sign(self, lamports=1000, ok=True, client="bot"):
         """The bot asks for a signature; it is checked with openssl."""
         self.sent += 1
-        text, message = transfer(base58(self.address), b"\x01" * 32, lamports,
+        text, message = transfer(base58_decode(self.address), b"\x01" * 32, lamports,
                                  int(time.time() * 1e6) + self.sent)
         with open(self.path("message"), "wb") as f:
             f.write(text)
@@ -269,7 +262,7 @@ class Owner:
         return signature
 
     def check(self, signature, message):
-        raw = bytes.fromhex("302a300506032b6570032100") + base58(self.address)
+        raw = bytes.fromhex("302a300506032b6570032100") + base58_decode(self.address)
         with open(self.path("public.der"), "wb") as f:
             f.write(raw)
         with open(self.path("message.raw"), "wb") as f:

@@ -6,18 +6,14 @@ import os
 import signal
 import ssl
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests"))
+from addresses import base58_decode  # noqa: E402 pylint: disable=wrong-import-position
 TOOL = os.path.join(os.environ.get("BUILD_DIR", os.path.join(ROOT, "build")), "bin/claviger")
-
-
-def base58_decode(text):
-    number = 0
-    for letter in text:
-        number = number * 58 + "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".index(letter)
-    return number.to_bytes(32, "big")
 
 
 class DevSigner:

@@ -11,6 +11,8 @@ import sys
 import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from addresses import base58_decode  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
 FRIEND = "ErigbMVRXgm2zELSZbAtngkcizM7veFP9PqPUpPAoTpE"
@@ -186,13 +188,6 @@ def least(folder):
         expect("a %s's least that nothing demands" % what, not known, out)
 
 
-def base58(text):
-    number = 0
-    for c in text:
-        number = number * 58 + "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz".index(c)
-    return number.to_bytes(32, "big")
-
-
 def recipients(folder):
     """Where the network's own programs let something go is told: any account, a fixed one, a hidden one (B7)."""
     told = 0
@@ -204,7 +199,7 @@ def recipients(folder):
                      ("hidden = true", "to: ANY account that is not the wallet's, or hidden")):
         m = Module(folder, '[lists]\nfriends = ["%s"]\n' % FRIEND + rule("send", to))
         expect("a grant says " + said, m.code == 0 and said in m.text(), m.said, m.text())
-        transaction = bytes([1, 0, 1, 3]) + base58(FRIEND) + base58(THIEF) + bytes(32) + b"\x07" * 32 + bytes(
+        transaction = bytes([1, 0, 1, 3]) + base58_decode(FRIEND) + base58_decode(THIEF) + bytes(32) + b"\x07" * 32 + bytes(
             [1, 2, 2, 0, 1, 12, 2, 0, 0, 0]) + (5).to_bytes(8, "little")
         with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
             file.write(base64.b64encode(transaction).decode() + "\n")
@@ -223,7 +218,7 @@ def recipients(folder):
 
 def described(folder, module, params, keys, instructions, read_only=1):
     """What a policy says of a legacy message: FRIEND signs and pays, the last accounts are read-only."""
-    message = bytes([1, 0, read_only, len(keys) + 1]) + base58(FRIEND) + b"".join(keys) + b"\x07" * 32 + bytes([len(instructions)])
+    message = bytes([1, 0, read_only, len(keys) + 1]) + base58_decode(FRIEND) + b"".join(keys) + b"\x07" * 32 + bytes([len(instructions)])
     for program, accounts, data in instructions:
         message += bytes([program, len(accounts), *accounts, len(data)]) + data
     with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
@@ -244,7 +239,7 @@ def foreign(folder):
                      "Memo4c2pN8afCj432Lb7RMVKi9PbQnnW7ewFFaV3oAH"):
             for wrote, said in (("104 for Ann", '"104 for Ann"'), ("x\nLeaves the wallet in all: at most 0 SOL.", '"x?Leaves the wallet in all: at most 0 SOL."'),
                                 ('x". Leaves', '"x?. Leaves"'), ("", '""')):
-                out = described(folder, os.path.join(BUILD, "share", name + ".wasm"), params, [base58(THIEF), bytes(32), base58(memo)],
+                out = described(folder, os.path.join(BUILD, "share", name + ".wasm"), params, [base58_decode(THIEF), bytes(32), base58_decode(memo)],
                                 [(2, (0, 1), b"\2\0\0\0" + (5).to_bytes(8, "little")), (3, (), wrote.encode())], read_only=2)
                 expect("%s tells the memo %r" % (name, wrote), out.count(said + "\n") == 1, out)
                 told += said in out
@@ -256,7 +251,7 @@ def foreign(folder):
     places = ", ".join('{ name = "one_of_many_%d", in = "friends" }' % i for i in range(50))
     m = Module(folder, '[lists]\nfriends = ["%s"]\n[[instruction]]\nname = "call"\nprogram = "%s"\naccounts = [%s]\nmax = 8\n' % (THIEF, THIEF, places))
     for calls in (1, 7):
-        out = described(folder, m.path, m.params, [base58(THIEF)], [(1, (1,) * 50, b"")] * calls).partition("\n")[2]
+        out = described(folder, m.path, m.params, [base58_decode(THIEF)], [(1, (1,) * 50, b"")] * calls).partition("\n")[2]
         expect("%d calls" % calls, (calls == 1) == ("Leaves the wallet in all: at most 0.000005 SOL." in out) and
                out.startswith("INCOMPLETE: ") == (calls == 7), m.said, out)
 
@@ -275,8 +270,8 @@ def authority(folder):
             expect("a grant: " + which, "WARNING: changes who has authority over an account of the wallet" in text and
                    ("of the wallet, to ANY key" in text) == (which != "that") and ("a key in the data is " + FRIEND in text) == (which != "any"), m.said, text)
             for kind, words in ((0, "who may mint"), (1, "who may freeze"), (2, "the owner"), (3, "who may close it"), (4, "an authority")):
-                for new, to in ((b"\1" + base58(THIEF), THIEF), (b"\0", "nobody")):
-                    out = described(folder, m.path, m.params, [b"\5" * 32, base58(of)], [(2, (1, 0), bytes([6, kind]) + new)])
+                for new, to in ((b"\1" + base58_decode(THIEF), THIEF), (b"\0", "nobody")):
+                    out = described(folder, m.path, m.params, [b"\5" * 32, base58_decode(of)], [(2, (1, 0), bytes([6, kind]) + new)])
                     expect("a transaction: %s" % words, which != "any" or ", changes %s to %s\n" % (words, to) in out, out)
                     told += which == "any" and to in out
     expect("changes were told", told == 20, told)
@@ -307,7 +302,7 @@ def read_only(folder):
     for pads in (0, 5):
         for writable in (False, True):
             # Accounts: the payer and wallet, one that is writable, "kept", the program.
-            keys = base58(FRIEND) + b"\x01" * 32 + b"\x02" * 32 + base58(THIEF)
+            keys = base58_decode(FRIEND) + b"\x01" * 32 + b"\x02" * 32 + base58_decode(THIEF)
             unsigned = 1 if writable else 2
             data = bytes([pads + 1]) + bytes([3, 50] + [2 if writable else 3] * 50 + [1, 1]) * pads + bytes([3, 2, 0, 2, 1, 2])
             transaction = bytes([1, 0, unsigned, 4]) + keys + b"\x07" * 32 + data
@@ -322,8 +317,8 @@ def read_only(folder):
         m = Module(folder, '[[instruction]]\nname = "lift"\nprogram = %s\nfields = [["text", "rest 9"]]\nremaining = {}\n' %
                    lifts + rule("send", "any = true").replace("any = true, writable = true", "any = true"))
         expect("it builds", m.code == 0, m.said)
-        other = base58("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr" if "memo" in lifts else THIEF)
-        keys = base58(FRIEND) + b"\x02" * 32 + other + bytes(32)
+        other = base58_decode("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr" if "memo" in lifts else THIEF)
+        keys = base58_decode(FRIEND) + b"\x02" * 32 + other + bytes(32)
         transaction = bytes([1, 0, 2, 4]) + keys + b"\x07" * 32 + bytes([2, 2, 1, 1, 0, 3, 2, 0, 1, 12, 2, 0, 0, 0]) + bytes(8)
         with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
             file.write(base64.b64encode(transaction).decode() + "\n")
@@ -383,7 +378,7 @@ def values(folder):
     """What a text leaves out because of the grant's values is what these values refuse, or allow, by themselves."""
     head = ('[[parameter]]\nname = "yes"\ntype = "bool"\ntext = "t"\n[[parameter]]\nname = "least"\ntype = "u64"\ntext = "t"\n'
             '[[parameter]]\nname = "many"\ntype = "pubkey list"\nmax = 3\noptional = true\ntext = "t"\n')
-    message = (bytes([1, 0, 1, 3]) + base58(FRIEND) + base58(THIEF) + bytes(32) + b"\5" * 32 + bytes([1, 2, 2, 0, 1, 12, 2]) +
+    message = (bytes([1, 0, 1, 3]) + base58_decode(FRIEND) + base58_decode(THIEF) + bytes(32) + b"\5" * 32 + bytes([1, 2, 2, 0, 1, 12, 2]) +
                bytes(3) + (9).to_bytes(8, "little"))
     with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
         file.write(base64.b64encode(message).decode() + "\n")
@@ -433,7 +428,7 @@ def data_behind(folder):
             for more in ("false", "true"):
                 with open(m.params, "w", encoding="utf-8") as file:
                     file.write("more = %s\n" % more)
-                transaction = bytes([1, 0, 1, 2]) + base58(FRIEND) + base58(THIEF) + b"\x07" * 32 + bytes(
+                transaction = bytes([1, 0, 1, 2]) + base58_decode(FRIEND) + base58_decode(THIEF) + b"\x07" * 32 + bytes(
                     [1, 1, 1, 0, 1 + len(behind), 9]) + behind
                 with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
                     file.write(base64.b64encode(transaction).decode() + "\n")

@@ -15,6 +15,7 @@ import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from addresses import base58, base58_decode  # noqa: E402 pylint: disable=wrong-import-position
 from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 BIN = os.path.join(BUILD, "bin")
@@ -200,24 +201,9 @@ def modules(folder, good):
            "no other" in out, out)
 
 
-def base58(data):
-    digits, number, text = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", int.from_bytes(data, "big"), ""
-    while number:
-        number, rest = divmod(number, 58)
-        text = digits[rest] + text
-    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
-
-
-def unbase58(text):
-    digits, number = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz", 0
-    for c in text:
-        number = number * 58 + digits.index(c)
-    return number.to_bytes(32, "big")
-
-
 def payment(wallet, to, lamports):
     """A legacy message with one transfer."""
-    return bytes([1, 0, 1, 3]) + unbase58(wallet) + unbase58(to) + bytes(32) + b"\x07" * 32 + \
+    return bytes([1, 0, 1, 3]) + base58_decode(wallet) + base58_decode(to) + bytes(32) + b"\x07" * 32 + \
         bytes([1, 2, 2, 0, 1, 12, 2, 0, 0, 0]) + lamports.to_bytes(8, "little")
 
 

@@ -18,7 +18,10 @@ import tempfile
 import time
 import urllib.request
 
-BUILD = os.environ.get("BUILD_DIR", os.path.join(os.getcwd(), "build"))
+SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from addresses import base58, base58_decode  # noqa: E402 pylint: disable=wrong-import-position
+BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 PROGRAM = os.path.join(BUILD, "bin/claviger")
 checked = failed = 0
 
@@ -109,17 +112,6 @@ def misuse(folder, state, listen):
     expect("a grant", run(*grant, "--params", terms, "--uses", "1", "--expires", "1d")[0] == 0)
 
 
-DIGITS = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-
-
-def base58(raw):
-    number, text = int.from_bytes(raw, "big"), ""
-    while number:
-        number, digit = divmod(number, 58)
-        text = DIGITS[digit] + text
-    return text
-
-
 def receipts(folder, state, listen):
     """A file of receipts in which the input kept for a replay was changed is not verified (B3)."""
     environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen,
@@ -133,10 +125,7 @@ def receipts(folder, state, listen):
         return done.returncode, done.stdout
 
     address = json.loads(run("wallet", "show", "one", "--key", folder + "/user.json", "--json")[1])["address"]
-    number = 0
-    for digit in address:
-        number = number * 58 + DIGITS.index(digit)
-    message = (bytes([1, 0, 1, 3]) + number.to_bytes(32, "big") + b"\7" * 32 + bytes(32) + b"\5" * 32 +
+    message = (bytes([1, 0, 1, 3]) + base58_decode(address) + b"\7" * 32 + bytes(32) + b"\5" * 32 +
                bytes([1, 2, 2, 0, 1, 12, 2, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0]))
     with open(folder + "/tx", "wb") as f:
         f.write(base64.b64encode(message))
@@ -228,10 +217,7 @@ def limits(folder, state, listen):
         return json.loads(run("wallet", "show", "capped", "--key", key, "--json")[1])
 
     def sign(lamports):
-        address, number = shown()["address"], 0
-        for digit in address:
-            number = number * 58 + DIGITS.index(digit)
-        message = (bytes([1, 0, 1, 3]) + number.to_bytes(32, "big") + b"\7" * 32 + bytes(32) + b"\5" * 32 +
+        message = (bytes([1, 0, 1, 3]) + base58_decode(shown()["address"]) + b"\7" * 32 + bytes(32) + b"\5" * 32 +
                    bytes([1, 2, 2, 0, 1, 12, 2, 0, 0, 0]) + lamports.to_bytes(8, "little"))
         with open(folder + "/tx-limits", "wb") as f:
             f.write(base64.b64encode(message))

@@ -28,7 +28,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tpm_recover  # noqa: E402
 import tpm_system  # noqa: E402
 from tpm_bus import Proxy  # noqa: E402
-from tpm_canary import base58_decode, sign, transfer_message  # noqa: E402
+from addresses import base58_decode  # noqa: E402
+from tpm_canary import sign, transfer_message  # noqa: E402
 from tpm_system import BUILD, System, Tpm, expect, provision, skip  # noqa: E402
 
 WRITES = (b"\0\0\1\x36", b"\0\0\1\x34")  # TPM2_NV_Extend, TPM2_NV_Increment

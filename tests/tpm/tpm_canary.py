@@ -25,6 +25,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tpm_system  # noqa: E402
 import tpm_site  # noqa: E402
+from addresses import base58_decode  # noqa: E402
 from tpm_system import BUILD, Tpm, canary_scan, expect, skip  # noqa: E402
 
 SIGNATURES = 20
@@ -57,14 +58,6 @@ def transfer_message(payer, number):
     data = (2).to_bytes(4, "little") + number.to_bytes(8, "little")
     return (bytes([1, 0, 1, 3]) + payer + to + system + bytes([7]) * 32 +
             bytes([1, 2, 2, 0, 1, len(data)]) + data)
-
-
-def base58_decode(text):
-    alphabet = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-    number = 0
-    for c in text:
-        number = number * 58 + alphabet.index(c)
-    return number.to_bytes(32, "big")
 
 
 def sign(exports, message):

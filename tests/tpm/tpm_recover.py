@@ -32,7 +32,8 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import tpm_canary  # noqa: E402
 import tpm_system  # noqa: E402
-from tpm_canary import base58_decode, sign, transfer_message  # noqa: E402
+from addresses import base58_decode  # noqa: E402
+from tpm_canary import sign, transfer_message  # noqa: E402
 from tpm_system import BUILD, expect, skip  # noqa: E402
 
 LIMIT_S = 60

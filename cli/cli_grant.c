@@ -512,11 +512,10 @@ static int put_link(struct cli_call *call, const struct create *create, const ch
 		text[len] = text[len] == '+' ? '-' : text[len] == '/' ? '_' : text[len];
 	text[len] = '\0';
 	hex_encode(BYTES_OF_ARRAY(create->server.deployment_key), signer);
-	len = (size_t)snprintf(link, sizeof(link), "%s/#signer=%s%s%s&grant=%s", page, signer,
-	                       create->wallets != NULL ? "&wallet=" : "",
-	                       create->wallets != NULL ? create->wallets : "", text);
-	if (len >= sizeof(link))
-		return cli_usage(call, "--page and --wallet are too long for a link");
+	/* It fits: run_link has bounded the page, and the wallet is an address. */
+	snprintf(link, sizeof(link), "%s/#signer=%s%s%s&grant=%s", page, signer,
+	         create->wallets != NULL ? "&wallet=" : "",
+	         create->wallets != NULL ? create->wallets : "", text);
 	cli_answer_texts(call, "link", link, NULL);
 	if (!call->json)
 		puts(link);

@@ -16,11 +16,16 @@
 #include "cli_tpm.h"
 #include "disk.h"
 
-/* Lies in the state folder from before a first start does anything until the signer serves. It
- * holds the commitment of the lost machine's share when this is one in its place, else nothing. */
-#define BEGAN     "genesis-began"
-#define SHARE_LEN 32
-#define SEALED    "store/sealed-share" /* the unsealer's file: its absence means genesis */
+/* Lies in the state folder from before a first start does anything until the signer serves; holds
+ * what share_of says. */
+#define BEGAN  "genesis-began"
+#define SEALED "store/sealed-share" /* the unsealer's file: its absence means genesis */
+
+/* share_of: the commitment of the lost machine's share that this one takes the place of, or nothing. */
+static struct bytes share_of(const struct approval_manifest *told)
+{
+	return bytes_of(told->share, told->is_recovery ? sizeof(told->share) : 0);
+}
 
 /* A first start that was interrupted left no sealed share, or one that genesis did not finish. */
 static int find_genesis(const struct cli_call *call, const char *path, bool *ret_genesis)
@@ -116,7 +121,7 @@ static int check_store(const struct cli_call *call, const struct cli_serve *serv
  * a node of its own over a lost machine's store, or take that one's place over a store of its own.
  */
 static int find_begun(const struct cli_call *call, const struct cli_serve *serve, const char *path,
-                      struct bytes share, bool *ret_began)
+                      const struct approval_manifest *told, bool *ret_began)
 {
 	struct buffer file;
 	char message[CLI_PATH_MAX + 128];
@@ -125,11 +130,11 @@ static int find_begun(const struct cli_call *call, const struct cli_serve *serve
 	*ret_began = access(path, F_OK) == 0;
 	if (!*ret_began)
 		return CLI_YES;
-	if (cli_file_read(path, SHARE_LEN, &file, message, sizeof(message)) != STATUS_OK) {
+	if (cli_file_read(path, sizeof(told->share), &file, message, sizeof(message)) != STATUS_OK) {
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}
-	same = bytes_equal(buffer_bytes(&file), share);
+	same = bytes_equal(buffer_bytes(&file), share_of(told));
 	free(file.data);
 	if (same)
 		return CLI_YES;
@@ -149,20 +154,19 @@ static int provision(const struct cli_call *call, const struct cli_serve *serve,
 {
 	static const uint8_t nothing[APPROVAL_RELEASE_PCRS][32];
 	static const char *const left_over[] = {SEALED, "store/escrow", "tpm/tpm2-00.permall"};
-	struct bytes share = bytes_of(told->share, told->is_recovery ? sizeof(told->share) : 0);
 	char path[CLI_PATH_MAX + 32], keys[CLI_PATH_MAX + 32];
 	bool began;
 	int result;
 
 	snprintf(path, sizeof(path), "%s/" BEGAN, serve->state);
-	result = find_begun(call, serve, path, share, &began);
+	result = find_begun(call, serve, path, told, &began);
 	if (result == CLI_YES && !began)
 		result = check_unused(call, serve);
 	if (result == CLI_YES)
 		result = check_store(call, serve, began);
 	if (result != CLI_YES)
 		return result;
-	result = cli_home_write(call, path, share, true);
+	result = cli_home_write(call, path, share_of(told), true);
 	if (result != CLI_YES)
 		return result;
 	for (size_t i = 0; began && i < sizeof(left_over) / sizeof(left_over[0]); i++) {

@@ -213,16 +213,17 @@ static void show_plan(const struct plan *plan)
 		       "from starting\nother software. Evidence says so.\n");
 }
 
-static void show_roots(const struct cli_call *call, const struct approval_manifest *manifest,
-                       bool written)
+static void answer_roots(const struct cli_call *call, const struct approval_manifest *manifest,
+                         bool written)
 {
 	char site[17], release[17];
 
+	if (!call->json)
+		return;
 	cli_authority_text(manifest->site_root, site);
 	cli_authority_text(manifest->release_root, release);
-	if (call->json)
-		cli_answer("{\"site_root\":\"%s\",\"release_root\":\"%s\",\"written\":%s}\n", site,
-		           release, written ? "true" : "false");
+	cli_answer("{\"site_root\":\"%s\",\"release_root\":\"%s\",\"written\":%s}\n", site, release,
+	           written ? "true" : "false");
 }
 
 /* ---- the loss of machines ---- */
@@ -532,7 +533,7 @@ static int run_provision(struct cli_call *call)
 		    plan.approvals.release_count == 0
 		        ? " Before that, approve image and firmware (claviger image approve)."
 		        : "");
-	show_roots(call, &plan.manifest, !options.dry_run);
+	answer_roots(call, &plan.manifest, !options.dry_run);
 	return cli_finish(call, CLI_YES);
 }
 

@@ -141,6 +141,15 @@ def test_the_other_exit_statuses():
                code == 0 or error != "" or out != "", error)
 
 
+def test_a_closed_descriptor_is_no_number_for_a_file_of_ours():
+    """B12: what is printed for the caller, who closed it, must not land in the key file that has its number."""
+    for closed in ((1,), (2,), (0, 1, 2)):
+        key = os.path.join(FOLDER, "closed-%s.json" % "".join(map(str, closed)))
+        code, _, _ = claviger("key", "new", key, before=lambda gone=closed: [os.close(fd) for fd in gone])
+        shown, address, error = claviger("key", "show", key)
+        expect("a key is whole with %s closed" % (closed,), shown == 0 and address, (code, error))
+
+
 def test_secret_files():
     """B12: a key never goes through a file or link that somebody else made, nor over one that is there."""
     planted, target = os.path.join(FOLDER, "planted.json"), write("target", "")

@@ -573,6 +573,11 @@ static int run_link(struct cli_call *call)
 
 /* ---- grant list ---- */
 
+const char *cli_window_name(uint8_t window)
+{
+	return window == AUTHZ_WINDOW_TOTAL ? "total" : window == AUTHZ_WINDOW_HOUR ? "1h" : "24h";
+}
+
 void cli_rule_out(struct cli_out *out, const struct authz_counter_rule *rule)
 {
 	cli_out_name(out, "unit");
@@ -584,9 +589,7 @@ void cli_rule_out(struct cli_out *out, const struct authz_counter_rule *rule)
 		cli_out_base58(out, BYTES_OF_ARRAY(rule->mint));
 	}
 	cli_out_name(out, "window");
-	cli_out_text(out, bytes_of_text(rule->window == AUTHZ_WINDOW_TOTAL  ? "total"
-	                                : rule->window == AUTHZ_WINDOW_HOUR ? "1h"
-	                                                                    : "24h"));
+	cli_out_text(out, bytes_of_text(cli_window_name(rule->window)));
 	cli_out_name(out, "cap");
 	cli_out_decimal(out, rule->cap);
 }

@@ -28,6 +28,9 @@ int cli_grant_create(struct cli_server *server, const struct keys_sign_key *key,
                      struct cli_grant *grant, const struct authz_table_contents *tables,
                      size_t table_count, uint8_t (*ret_ids)[32]);
 
+/* cli_window_name is what `cli_cap_take` calls a window: total, 1h or 24h. */
+const char *cli_window_name(uint8_t window);
+
 /* cli_rule_out writes the members of a counter's rule: unit, mint, window, cap. */
 void cli_rule_out(struct cli_out *out, const struct authz_counter_rule *rule);
 

@@ -21,7 +21,8 @@
 static const char help[] =
     "For every wallet of this key, and every live grant in it of module FROM: writes a file of\n"
     "parameters for module TO into DIR, and prints the commands that make the new grant and take\n"
-    "the old one back. Caps are what is left of totals, and the same for windows. Parameters keep\n"
+    "the old one back. Caps are what is left of totals now (what is signed until the owner runs\n"
+    "them comes on top: plan anew then), and the same for windows. Parameters keep\n"
     "their names; one that TO does not have is told, as is one that it needs and that is not "
     "there.\n"
     "Old grants go on until their owners have run the commands. `policy diff` says what TO "
@@ -40,7 +41,7 @@ struct plan {
 
 /* Values that TO has under the same name and type; says the others. */
 static bool write_parameters(struct plan *plan, const struct authz_grant_record *grant,
-                             const char *path, char *notes, size_t notes_cap)
+                             const char *path, char *notes, size_t notes_cap, bool *ret_complete)
 {
 	static _Alignas(8) uint8_t space[POLICY_PARAMETERS_MAX];
 	struct buffer record = BUFFER_OF_ARRAY(space);
@@ -91,7 +92,7 @@ static bool write_parameters(struct plan *plan, const struct authz_grant_record 
 	}
 	cli_parameters_write(file, &old, buffer_bytes(&record), "\n");
 	fputc('\n', file);
-	plan->incomplete += !complete;
+	*ret_complete = complete;
 	return fclose(file) == 0;
 }
 
@@ -109,7 +110,6 @@ static void put_word(char *line, size_t cap, const char *format, ...)
 
 static void put_caps(char *line, size_t cap, const struct authz_grant_answer *answer)
 {
-	static const char *const windows[] = {"total", "1h", "24h"};
 	const struct authz_grant_record *grant = &answer->grant;
 	for (size_t i = 0; i < grant->counter_count && i < answer->left_count; i++) {
 		const struct authz_counter_rule *rule = &grant->counters[i];
@@ -121,11 +121,13 @@ static void put_caps(char *line, size_t cap, const struct authz_grant_answer *an
 		else
 			put_word(line, cap, "%s",
 			         rule->unit == AUTHZ_UNIT_USES ? "uses" : "lamports");
-		put_word(line, cap, ":%s:%" PRIu64, windows[rule->window % 3],
+		put_word(line, cap, ":%s:%" PRIu64, cli_window_name(rule->window),
 		         rule->window == AUTHZ_WINDOW_TOTAL ? answer->left[i] : rule->cap);
 	}
 	if (grant->uses_max != 0 && answer->left_count > grant->counter_count)
 		put_word(line, cap, " --uses %" PRIu64, answer->left[grant->counter_count]);
+	if (grant->not_before_s != 0)
+		put_word(line, cap, " --not-before %" PRIu64, grant->not_before_s);
 	if (grant->expires_s != 0)
 		put_word(line, cap, " --expires %" PRIu64, grant->expires_s);
 	for (size_t i = 0; i < grant->nonce_account_count; i++) {
@@ -136,10 +138,22 @@ static void put_caps(char *line, size_t cap, const struct authz_grant_answer *an
 	}
 }
 
+/* A total of which nothing is left: 0 is no cap that a grant could have. */
+static bool is_spent(const struct authz_grant_answer *answer)
+{
+	const struct authz_grant_record *grant = &answer->grant;
+	for (size_t i = 0; i < grant->counter_count && i < answer->left_count; i++)
+		if (grant->counters[i].window == AUTHZ_WINDOW_TOTAL && answer->left[i] == 0)
+			return true;
+	return grant->uses_max != 0 && answer->left_count > grant->counter_count &&
+	       answer->left[grant->counter_count] == 0;
+}
+
 static bool plan_grant(struct plan *plan, const struct authz_wallet_record *wallet,
                        const struct authz_grant_answer *answer)
 {
 	static char create[8192], revoke[512], notes[512];
+	bool complete;
 	char path[4096], id[HEX_LEN(32) + 1], client[HEX_LEN(32) + 1], name[HEX_LEN(32) + 1];
 	hex_encode(BYTES_OF_ARRAY(answer->grant.id), id);
 	hex_encode(BYTES_OF_ARRAY(answer->grant.client), client);
@@ -149,8 +163,15 @@ static bool plan_grant(struct plan *plan, const struct authz_wallet_record *wall
 		         (const char *)wallet->name);
 	snprintf(path, sizeof(path), "%s/%s-%.8s.toml", plan->dir, name, id);
 	notes[0] = create[0] = '\0';
-	if (!write_parameters(plan, &answer->grant, path, notes, sizeof(notes)))
+	if (!write_parameters(plan, &answer->grant, path, notes, sizeof(notes), &complete))
 		return false;
+	if (is_spent(answer)) {
+		put_word(
+		    notes, sizeof(notes),
+		    "nothing is left of a limit, and 0 is none: write another, or revoke alone; ");
+		complete = false;
+	}
+	plan->incomplete += !complete;
 	put_word(create, sizeof(create),
 	         "claviger grant create --wallet %s --client %s --policy %s --params %s --key %s",
 	         name, client, plan->policy, path, plan->key_file);

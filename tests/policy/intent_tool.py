@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
@@ -230,6 +231,24 @@ def plan(folder, run, module, key, sign):
     expect("nothing is left to plan", code == 1 and "0 grants" in said, code, out, said)
     expect("another module than named", run(*["grant", "plan", "--from", old, "--to", old, "--policy", other, "--key",
                                               key, "--out", folder])[0] == 1)
+    terms(folder, run, module, key, words[:-2])
+
+
+def terms(folder, run, module, key, words):
+    """The new grant has each limit of the old one, no wider: of totals what is left, windows and times the same (B4)."""
+    later = int(time.time()) + 86400
+    code, _, said = run("grant", "create", "--wallet", "one", "--client", "bot", "--policy", module, "--params",
+                        os.path.join(folder, "terms.toml"), "--key", key, "--yes", "--uses", "3", "--expires", "30d",
+                        "--cap", "lamports:total:900000,lamports:1h:500000,uses:24h:7", "--not-before", str(later))
+    expect("a grant with every kind of limit", code == 0, said)
+    code, out, said = run(*words, os.path.join(folder, "plan_terms"), "--json")
+    expect("its plan", code == 0 and len(json.loads(out)) == 1, code, out, said)
+    code, _, said = run(*json.loads(out)[0]["create"].split()[1:], "--yes")
+    expect("the planned one is made", code == 0, out, said)
+    grants = [json.loads(row) for row in run("grant", "list", "--wallet", "one", "--key", key, "--json")[1].splitlines()]
+    old, new = ({name: g[name] for name in ("not_before", "expires", "client", "counters")}
+                for g in grants if g["not_before"] == later)
+    expect("with the same limits", old == new and len(old["counters"]) == 4, old, new)
 
 
 def thread(folder, good):

@@ -296,8 +296,15 @@ static void show_description(struct checking *c, const bool *allowed)
 {
 	const struct policy_decision *d = &c->result.decision;
 	struct cli_out *out = &c->out;
+	/* No signer takes a grant of which not all is shown. */
+	bool cut = allowed == NULL && policy_answer_is_cut(d);
 
-	c->denied |= !verdict_allows(d->verdict);
+	c->denied |= !verdict_allows(d->verdict) || cut;
+	if (cut)
+		cli_complain(c->policy->call,
+		             "what it says takes more than %d bytes: no grant can have these "
+		             "parameters; name less in lists",
+		             POLICY_DESCRIPTION_MAX);
 	if (!c->json) {
 		if (c->policy->known == NULL)
 			printf("%s\n", AUTHZ_CUSTOM_CODE_TEXT);
@@ -315,7 +322,7 @@ static void show_description(struct checking *c, const bool *allowed)
 	cli_out_name(out, "ships");
 	cli_out_bool(out, c->policy->ships);
 	cli_out_name(out, "described");
-	cli_out_bool(out, verdict_allows(d->verdict));
+	cli_out_bool(out, verdict_allows(d->verdict) && !cut);
 	if (allowed != NULL) {
 		cli_out_name(out, "allowed");
 		cli_out_bool(out, *allowed);

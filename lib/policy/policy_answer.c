@@ -138,6 +138,14 @@ void policy_answer_explain(struct bytes answer, uint32_t index,
 	take_words(e.actual, sizeof(e.actual), ret_constraint->actual);
 }
 
+bool policy_answer_is_cut(const struct policy_decision *decision)
+{
+	static const char mark[] = "INCOMPLETE: ";
+
+	return decision->text_len == POLICY_DESCRIPTION_MAX ||
+	       strncmp(decision->text, mark, sizeof(mark) - 1) == 0;
+}
+
 const char *policy_reason_name(uint32_t reason, char buffer[24])
 {
 	switch (reason) {

@@ -45,6 +45,10 @@ MUST_USE enum status policy_answer_decode(struct bytes answer, struct bytes requ
 void policy_answer_explain(struct bytes answer, uint32_t index,
                            struct policy_constraint *ret_constraint);
 
+/* policy_answer_is_cut says whether a description does not fit: it fills all the room that it has,
+ * or says so itself. Nobody can sign what he was not shown (B7). */
+bool policy_answer_is_cut(const struct policy_decision *decision);
+
 /* policy_reason_name returns a code's name for machines; `buffer` holds the module's own. */
 const char *policy_reason_name(uint32_t reason, char buffer[24]);
 

@@ -544,6 +544,12 @@ static enum status describe_grant(struct signer_change *job, const struct authz_
 	if (!verdict_allows(job->decision.verdict))
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
 		                     "the module refuses these parameters: %s", job->decision.text);
+	if (policy_answer_is_cut(&job->decision))
+		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,
+		                     "what the module says of these parameters takes more than %d "
+		                     "bytes, and nobody can sign what is not shown: name less in "
+		                     "lists, or grant in parts",
+		                     POLICY_DESCRIPTION_MAX);
 	status = buffer_put(&job->texts, bytes_of(job->decision.text, job->decision.text_len));
 	if (status != STATUS_OK)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED,

@@ -191,23 +191,34 @@ static void begin_describe(struct signer_ticket *ticket)
 	ticket->step = SIGNER_STEP_CHECK;
 }
 
+/* A text that is longer than an answer's is cut behind a line, and its first line says so: cut
+ * without a word it would pass for all that leaves. */
+static size_t fit_description(const struct policy_decision *said, char text[CALL_DESCRIPTION_MAX])
+{
+	static const char cut[] = "INCOMPLETE: this text does not fit an answer; `claviger policy "
+	                          "describe` has it all.\n";
+	size_t mark = said->text_len > CALL_DESCRIPTION_MAX ? sizeof(cut) - 1 : 0;
+	size_t len = mark == 0 ? said->text_len : CALL_DESCRIPTION_MAX - mark;
+
+	while (mark != 0 && len > 0 && said->text[len - 1] != '\n')
+		len--;
+	memcpy(text, cut, mark);
+	memcpy(text + mark, said->text, len);
+	return mark + len;
+}
+
 /* Whatever became of the text, the verdict stands. */
 static void take_description(struct signer_ticket *ticket, const struct signer_check_result *result)
 {
 	static struct policy_decision said;
-	size_t len;
 
 	signer_ticket_end_describe(ticket);
 	if (result->end != SIGNER_CHECK_ANSWERED ||
 	    policy_answer_decode(result->answer, bytes_of(ticket->shown, ticket->area_len),
 	                         &said) != STATUS_OK)
 		return;
-	len = said.text_len < CALL_DESCRIPTION_MAX ? said.text_len : CALL_DESCRIPTION_MAX;
-	/* Cut between characters, never inside one. */
-	while (len < said.text_len && len > 0 && ((uint8_t)said.text[len] & 0xc0) == 0x80)
-		len--;
-	memcpy(ticket->description, said.text, len);
-	ticket->answer.description = bytes_of(ticket->description, len);
+	ticket->answer.description =
+	    bytes_of(ticket->description, fit_description(&said, ticket->description));
 }
 
 static void take_answer(struct signer_ticket *ticket, const struct signer_check_result *result)

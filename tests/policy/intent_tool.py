@@ -251,6 +251,28 @@ def terms(folder, run, module, key, words):
     expect("with the same limits", old == new and len(old["counters"]) == 4, old, new)
 
 
+def cut(folder, run, key):
+    """B7, S23: a grant whose text would not name everybody who may be paid is refused, and described as none."""
+    text = 'intent = 1\nname = "lists"\ntext = "Pay people on lists"\n'
+    for name in ("one", "two", "three", "four"):
+        text += '[[parameter]]\nname = "%s"\ntype = "pubkey list"\nmax = 64\ntext = "who may be paid"\n' % name
+    for name in ("one", "two", "three", "four"):
+        text += ('[[instruction]]\nname = "pay_%s"\nprogram = "system"\ndata = "02000000"\nfields = [["lamports", "u64"]]\n'
+                 'accounts = [{ name = "from", is = "wallet", writable = true }, { name = "to", in = "%s", writable = true, select = true }]\n'
+                 'pays = [{ lamports = "lamports", as = "transfer", by = "from" }]\n' % (name, name))
+    source, module = write(folder, "lists.toml", text), os.path.join(folder, "lists.wasm")
+    expect("an intent with long lists", claviger("policy", "build", source, "-o", module)[0] == 0)
+    for many in (40, 50):
+        people = [base58(hashlib.sha256(b"%d" % i).digest()) for i in range(many)]
+        terms = write(folder, "people.toml", "".join("%s = %s\n" % (name, json.dumps(people)) for name in ("one", "two", "three", "four")))
+        code, out, _ = claviger("policy", "describe", "--json", "--module", module, "--params", terms)
+        expect("%d in each are described" % many, (code == 0) == json.loads(out)["described"] == (many == 40), code, out[:200])
+        code, out, said = run("grant", "create", "--wallet", "one", "--client", "bot", "--policy", module, "--params", terms,
+                              "--key", key, "--yes")
+        expect("%d in each are granted" % many, code == 0 if many == 40 else code == 1 and "nobody can sign what is not shown" in said,
+               code, said)
+
+
 def thread(folder, good):
     """S12: a running signer signs what the intent allows and refuses one lamport more; what it refused becomes a test."""
     listen = "127.0.0.1:%d" % free_port()
@@ -304,6 +326,7 @@ def thread(folder, good):
             expect("a price and %d tokens" % len(mints), (code == 0) == good_mints and
                    "known module raydium-cpmm" in out + said if good_mints else
                    "the module refuses these parameters: one output token with a price" in said, code, out, said)
+        cut(folder, run, key)
         digest = hashlib.sha256(payment(wallet, base58(b"\x09" * 32), 1)).hexdigest()
         code, out, said = run("decision", "show", "--message", digest, "--token-file", token, "--save-test", good)
         expect("the refusal is saved", code == 0, out, said)

@@ -322,6 +322,90 @@ static void write_key(FILE *file, const uint8_t key[32])
 		fprintf(file, "\"%s\"", text);
 }
 
+/* What else decided, as far as there was any: the nonce account that the grant names, what was left
+ * of its limits, the contents that it vouches for, and whether token accounts are proven. */
+static void write_nonce(FILE *file, const uint8_t *at, const struct policy_request *head)
+{
+	const struct policy_account *accounts = (const void *)(at + head->accounts.off);
+	const struct policy_instruction *first = (const void *)(at + head->instructions.off);
+	const uint8_t *indexes = at + head->indexes.off;
+	if (head->nonce == 0 || head->instructions.count == 0 || first->account_count == 0 ||
+	    first->account_first >= head->indexes.count ||
+	    indexes[first->account_first] >= head->accounts.count)
+		return;
+	fprintf(file, "\nnonce = ");
+	write_key(file, accounts[indexes[first->account_first]].key);
+}
+
+static void write_proven(FILE *file, const uint8_t *at, const struct policy_request *head)
+{
+	const struct policy_derived *derived = (const void *)(at + head->derived.off);
+	bool unproven = false;
+	for (uint32_t i = 0; i < head->derived.count; i++)
+		unproven |= derived[i].owner_is_wallet && !derived[i].ownership_proven;
+	if (unproven)
+		fprintf(file, "\nunproven = true");
+}
+
+static void write_counters(FILE *file, const uint8_t *at, const struct policy_request *head)
+{
+	static const char *const units[] = {"", "lamports", "mint", "uses"};
+	static const char *const windows[] = {"total", "1h", "24h"};
+	const struct policy_counter *c = (const void *)(at + head->counters.off);
+	for (uint32_t i = 0; i < head->counters.count; i++, c++) {
+		fprintf(file, "%sc%u = { unit = \"%s\", window = \"%s\", ",
+		        i == 0 ? "\ncounters = { " : ", ", i + 1, units[c->unit & 3],
+		        windows[c->window % 3]);
+		if (c->unit == POLICY_UNIT_MINT) {
+			fprintf(file, "mint = ");
+			write_key(file, c->mint);
+			fprintf(file, ", ");
+		}
+		fprintf(file, "cap = \"%" PRIu64 "\", left = \"%" PRIu64 "\" }", c->cap, c->left);
+	}
+	if (head->counters.count != 0)
+		fprintf(file, " }");
+}
+
+/* Entries that the message does not load decide nothing, and are written as zeros. */
+static void write_pins(FILE *file, const uint8_t *at, const struct policy_request *head)
+{
+	static struct solana_view view;
+	static const uint8_t none[32];
+	const struct policy_account *accounts = (const void *)(at + head->accounts.off);
+	const struct policy_table *tables = (const void *)(at + head->tables.off);
+	struct solana_error error;
+	bool any = false;
+	if (solana_classify(bytes_of(at + head->message.off, head->message.count), &view, &error) !=
+	    STATUS_OK)
+		return;
+	for (uint32_t t = 0; t < head->tables.count; t++) {
+		if (tables[t].pinned == 0)
+			continue;
+		fprintf(file, any ? ", " : "\npins = { ");
+		any = true;
+		char table[64];
+		if (base58_encode(bytes_of(tables[t].key, 32), table, sizeof(table)) == STATUS_OK)
+			fprintf(file, "%s = [", table);
+		for (uint32_t entry = 0; entry < tables[t].known && entry < 256; entry++) {
+			const uint8_t *key = none;
+			for (unsigned i = 0; i < view.account_count && i < head->accounts.count;
+			     i++)
+				if (accounts[i].source == POLICY_SOURCE_PINNED &&
+				    view.accounts[i].lookup != SOLANA_NOT_LOOKED_UP &&
+				    view.accounts[i].index == entry &&
+				    memcmp(solana_table_key(&view, view.accounts[i].lookup),
+				           tables[t].key, 32) == 0)
+					key = accounts[i].key;
+			fprintf(file, entry == 0 ? "" : ", ");
+			write_key(file, key);
+		}
+		fprintf(file, "]");
+	}
+	if (any)
+		fprintf(file, " }");
+}
+
 static void write_test(FILE *file, const char *name, struct bytes request,
                        const struct policy_schema *schema, const char *expect)
 {
@@ -333,7 +417,18 @@ static void write_test(FILE *file, const char *name, struct bytes request,
 	write_key(file, head->wallet);
 	fprintf(file, "\ntransaction = \"%s\"\nexpect = \"%s\"\nparams = { ", encoded, expect);
 	cli_parameters_write(file, schema, record, ", ");
-	fprintf(file, " }\n");
+	fprintf(file, " }");
+	write_nonce(file, request.data, head);
+	write_proven(file, request.data, head);
+	write_counters(file, request.data, head);
+	write_pins(file, request.data, head);
+	fprintf(file, "\n");
+}
+
+static bool range_fits(struct bytes request, struct policy_range range, size_t each)
+{
+	return range.off % 8 == 0 && range.off <= request.len &&
+	       range.count <= (request.len - range.off) / each;
 }
 
 static bool request_is_good(struct bytes request, const struct policy_schema *schema)
@@ -341,6 +436,13 @@ static bool request_is_good(struct bytes request, const struct policy_schema *sc
 	const struct policy_request *head = (const void *)request.data;
 	if (request.len < sizeof(*head) || head->magic != POLICY_REQUEST_MAGIC ||
 	    head->len != request.len || head->kind == POLICY_KIND_NONE)
+		return false;
+	if (!range_fits(request, head->accounts, sizeof(struct policy_account)) ||
+	    !range_fits(request, head->instructions, sizeof(struct policy_instruction)) ||
+	    !range_fits(request, head->indexes, 1) ||
+	    !range_fits(request, head->derived, sizeof(struct policy_derived)) ||
+	    !range_fits(request, head->tables, sizeof(struct policy_table)) ||
+	    !range_fits(request, head->counters, sizeof(struct policy_counter)))
 		return false;
 	return head->message.off <= request.len &&
 	       head->message.count <= request.len - head->message.off &&

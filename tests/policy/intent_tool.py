@@ -304,9 +304,9 @@ def thread(folder, good):
                "paid at most max_lamports = 0.000000007 SOL" in out + said, code, out, said)
         token = os.path.join(home, "clients", "bot.token")
 
-        def sign(to, lamports):
+        def sign(to, lamports, *more):
             message = base64.b64encode(payment(wallet, to, lamports)).decode()
-            return run("sign", "--wallet", "one", "--token-file", token, "--transaction", "-", "--json", stdin=message + "\n")
+            return run("sign", "--wallet", "one", "--token-file", token, "--transaction", "-", "--json", *more, stdin=message + "\n")
 
         code, out, said = sign(RECIPIENT, 7)
         expect("seven lamports are signed", code == 0 and "signature" in out, out, said)
@@ -332,6 +332,19 @@ def thread(folder, good):
         expect("the refusal is saved", code == 0, out, said)
         code, out, said = claviger("policy", "test", good)
         expect("and is a test that passes", code == 0 and "4 passed" in out, out, said)
+        # What was left of the grant's limits is part of what was asked.
+        code, out, said = run("grant", "create", "--wallet", "one", "--client", "bot", "--policy", module, "--params", terms, "--key",
+                              key, "--cap", "lamports:total:5001,uses:1h:3", "--yes", "--json")
+        expect("a grant with a limit", code == 0, out, said)
+        capped = json.loads(out)["grants"][0]["grant"]
+        code, out, said = sign(RECIPIENT, 2, "--grant", capped)
+        expect("a lamport more than is left is refused", code == 1 and "expected at most 5001, found 5002" in said, out, said)
+        spent = hashlib.sha256(payment(wallet, RECIPIENT, 2)).hexdigest()
+        code, out, said = run("decision", "show", "--message", spent, "--token-file", token, "--save-test", good)
+        expect("that is saved, too", code == 0, out, said)
+        code, out, said = claviger("policy", "test", good)
+        expect("and passes", code == 0 and "5 passed" in out, out, said)
+        expect("the limited grant goes", run("grant", "revoke", capped, "--wallet", "one", "--key", key, "--yes")[0] == 0)
         # Another intent than the one that decided: its parameters would be read as others.
         wrong = os.path.join(folder, "wider.toml")
         before = open(wrong, encoding="utf-8").read()

@@ -1497,7 +1497,9 @@ static void say_summary(struct policy *p)
 	const struct policy_facts *f = p->facts;
 	say(p, "Network fee at most ");
 	policy_put_sol(&p->text, f->fee_lamports);
-	say(p, ". Leaves the wallet in all: at most ");
+	/* What an instruction that no rule takes would take nobody knows. */
+	say(p, p->failed ? ". Leaves the wallet, as far as a rule counts it: at most "
+	                 : ". Leaves the wallet in all: at most ");
 	policy_put_sol(&p->text, f->lamports_out);
 	for (uint32_t i = 0; i < f->token_count; i++) {
 		say(p, ", ");

@@ -21,6 +21,7 @@ from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 BIN = os.path.join(BUILD, "bin")
 TOOL = os.path.join(BIN, "claviger")
+OWNER = "4nBntu2d6KyfUqboBgzkHGeUrDgXpGqeomvyW27m8kZ7"
 RECIPIENT = "HWHZUvyWPXvn6XqE1YTNyYjb8jEZ3KEWf6igMspdKgbA"
 passed = failed = 0
 
@@ -194,9 +195,15 @@ def modules(folder, good):
     expect("describe says it too", code == 0 and out.startswith(heading), out[:100])
     sample = os.path.join(folder, "sample.txt")
     said = claviger("policy", "describe", "--module", one, "--params", os.path.join(folder, "p.toml"), "--wallet",
-                    "4nBntu2d6KyfUqboBgzkHGeUrDgXpGqeomvyW27m8kZ7", sample)
+                    OWNER, sample)
     expect("a refusal has a line of its own", "This would be refused: paid in all: expected at most 5, found 1500000000\n" in said[1],
            said)
+    theft = write(folder, "theft.txt", base64.b64encode(payment(OWNER, base58(b"\x09" * 32), 50000000000)).decode() + "\n")
+    terms = write(folder, "sol.toml", 'recipients = ["%s"]\nmax_lamports = 5\nmax_fee_lamports = 5000\n' % RECIPIENT)
+    said = claviger("policy", "describe", "--module", os.path.join(BUILD, "share", "intents", "sol-transfer.wasm"), "--params", terms,
+                    "--wallet", OWNER, theft)
+    expect("what no rule takes is not said to be all that leaves (B7)", "This would be refused" in said[1] and "in all" not in said[1] and
+           "Leaves the wallet, as far as a rule counts it: at most 0.000005 SOL" in said[1], said)
     code, out, _ = claviger("policy", "describe", "--module", one, "--params", os.path.join(folder, "p.toml"))
     expect("a grant's text", code == 0 and RECIPIENT in out and "0.000000005 SOL" in out and
            "no other" in out, out)

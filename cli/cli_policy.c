@@ -38,8 +38,8 @@ static const char describe_help[] =
     "when no\n"
     "grant can have these parameters.\n"
     "\n"
-    "  --module M --params P --wallet A [--pins F] [--counters F] [--unproven]  as in policy "
-    "check\n";
+    "  --module M --params P --wallet A [--pins F] [--counters F] [--nonce A] [--unproven]  as in\n"
+    "  policy check\n";
 
 struct checking {
 	struct cli_policy *policy;
@@ -364,7 +364,8 @@ static int run_describe(struct cli_call *call)
 	    {"--wallet",   &o.wallet,   NULL       },
             {"--pins",     &o.pins,     NULL       },
 	    {"--counters", &o.counters, NULL       },
-            {"--unproven", NULL,        &o.unproven},
+            {"--nonce",    &o.nonce,    NULL       },
+	    {"--unproven", NULL,        &o.unproven},
 	};
 
 	if (!cli_take_options(call, options, sizeof(options) / sizeof(options[0])))

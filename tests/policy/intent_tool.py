@@ -204,6 +204,11 @@ def modules(folder, good):
                     "--wallet", OWNER, theft)
     expect("what no rule takes is not said to be all that leaves (B7)", "This would be refused" in said[1] and "in all" not in said[1] and
            "Leaves the wallet, as far as a rule counts it: at most 0.000005 SOL" in said[1], said)
+    nonce, account = nonced(RECIPIENT, 1000), base58(b"\x08" * 32)
+    said = claviger("policy", "describe", "--module", os.path.join(BUILD, "share", "intents", "sol-transfer.wasm"), "--params",
+                    write(folder, "sol.toml", open(terms, encoding="utf-8").read().replace("= 5\n", "= 1000\n") + "allow_nonce = true\n"),
+                    "--wallet", OWNER, "--nonce", account, write(folder, "nonce.txt", base64.b64encode(nonce).decode() + "\n"))
+    expect("what is signed on a durable nonce is described", said[0] == 0 and "in all: at most 0.000006 SOL" in said[1], said)
     code, out, _ = claviger("policy", "describe", "--module", one, "--params", os.path.join(folder, "p.toml"))
     expect("a grant's text", code == 0 and RECIPIENT in out and "0.000000005 SOL" in out and
            "no other" in out, out)
@@ -213,6 +218,13 @@ def payment(wallet, to, lamports):
     """A legacy message with one transfer."""
     return bytes([1, 0, 1, 3]) + base58_decode(wallet) + base58_decode(to) + bytes(32) + b"\x07" * 32 + \
         bytes([1, 2, 2, 0, 1, 12, 2, 0, 0, 0]) + lamports.to_bytes(8, "little")
+
+
+def nonced(to, lamports):
+    """The same on a durable nonce, whose account is at 0808..."""
+    return bytes([1, 0, 2, 5]) + base58_decode(OWNER) + b"\x08" * 32 + base58_decode(to) + bytes(32) + \
+        base58_decode("SysvarRecentB1ockHashes11111111111111111111") + b"\x07" * 32 + \
+        bytes([2, 3, 3, 1, 4, 0, 4, 4, 0, 0, 0, 3, 2, 0, 2, 12, 2, 0, 0, 0]) + lamports.to_bytes(8, "little")
 
 
 def plan(folder, run, module, key, sign):

@@ -563,10 +563,21 @@ static struct signer_ticket *charge_batch(struct signer_ticket **tickets, size_t
 	return NULL;
 }
 
-/* All of an atomic batch stand at commit: all are charged and signed, or none. */
+/* The first of these that asks for the same bytes, or NULL. */
+static struct signer_ticket *twin_of(const struct signer_ticket *ticket,
+                                     struct signer_ticket **tickets, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (signer_ticket_is_twin(ticket, tickets[i]))
+			return tickets[i];
+	return NULL;
+}
+
+/* All of an atomic batch stand at commit: all are charged and signed, or none. The same bytes twice
+ * are signed and counted once, in a batch as one after the other (B4). */
 static void commit_batch(struct signer_sign *sign, struct signer_ticket **tickets, size_t count)
 {
-	struct signer_ticket *fresh[CALL_BATCH_MAX], *unfit;
+	struct signer_ticket *fresh[CALL_BATCH_MAX], *twins[CALL_BATCH_MAX], *unfit;
 	uint64_t time_low_s = signer_time_read(sign->parts.time).low_s;
 	bool is_dry = (tickets[0]->request.flags & CALL_SIGN_DRY_RUN) != 0;
 	size_t fresh_count = 0, made = 0;
@@ -574,7 +585,8 @@ static void commit_batch(struct signer_sign *sign, struct signer_ticket **ticket
 	for (size_t i = 0; i < count; i++) {
 		if (ready_to_sign(sign, tickets[i], time_low_s) != CALL_RESULT_DONE)
 			return; /* it waits, or it ended and the others are aborted by the pump */
-		if (!tickets[i]->again)
+		twins[i] = is_dry ? NULL : twin_of(tickets[i], fresh, fresh_count);
+		if (!tickets[i]->again && twins[i] == NULL)
 			fresh[fresh_count++] = tickets[i];
 	}
 	if (!is_dry && pass_ceiling(sign, fresh, fresh_count) != NULL)
@@ -596,6 +608,8 @@ static void commit_batch(struct signer_sign *sign, struct signer_ticket **ticket
 	for (size_t i = 0; i < count; i++) {
 		if (tickets[i]->again)
 			CHECK(signer_ticket_give_again(sign, tickets[i]));
+		else if (twins[i] != NULL)
+			signer_ticket_give_twin(tickets[i], twins[i]);
 		else if (is_dry)
 			signer_commit_step(sign, tickets[i]);
 		else

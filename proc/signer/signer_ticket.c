@@ -327,6 +327,25 @@ bool signer_ticket_give_again(struct signer_sign *sign, struct signer_ticket *ti
 	return true;
 }
 
+bool signer_ticket_is_twin(const struct signer_ticket *ticket, const struct signer_ticket *of)
+{
+	return memcmp(ticket->message_hash, of->message_hash, 32) == 0 &&
+	       memcmp(ticket->wallet->record.id, of->wallet->record.id, 32) == 0 &&
+	       memcmp(ticket->client->record.id, of->client->record.id, 32) == 0 &&
+	       memcmp(ticket->grant->record.id, of->grant->record.id, 32) == 0;
+}
+
+/* As signer_ticket_give_again, which may have nothing: what is remembered can be forgotten. */
+void signer_ticket_give_twin(struct signer_ticket *ticket, const struct signer_ticket *of)
+{
+	memcpy(ticket->answer.signature, of->answer.signature, 64);
+	memcpy(ticket->answer.decision, of->id, 32);
+	ticket->answer.boot = of->answer.boot;
+	ticket->answer.number = of->answer.number;
+	ticket->answer.repeated = true;
+	signer_ticket_answer(ticket, CALL_RESULT_SIGNED);
+}
+
 void signer_ticket_remember(struct signer_sign *sign, const struct signer_ticket *ticket)
 {
 	uint8_t key[32];

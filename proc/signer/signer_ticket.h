@@ -184,6 +184,11 @@ void signer_ticket_remembered_first(struct signer_sign *sign, struct signer_tick
 void signer_ticket_remember(struct signer_sign *sign, const struct signer_ticket *ticket);
 bool signer_ticket_give_again(struct signer_sign *sign, struct signer_ticket *ticket);
 
+/* The same within an atomic batch: signer_ticket_is_twin says whether a member asks what another
+ * one asked, under the same grant; signer_ticket_give_twin gives it what that one was handed. */
+bool signer_ticket_is_twin(const struct signer_ticket *ticket, const struct signer_ticket *of);
+void signer_ticket_give_twin(struct signer_ticket *ticket, const struct signer_ticket *of);
+
 /* signer_ticket_idempotency_fits: an Idempotency-Key names one request of one client; other bytes
  * under it are a mistake. */
 bool signer_ticket_idempotency_fits(struct signer_sign *sign, const struct signer_ticket *ticket);

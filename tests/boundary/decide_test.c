@@ -1553,6 +1553,40 @@ static void test_a_batch_above_a_limit_of_the_wallet_counts_nothing(void)
 	EXPECT(rig_wallet(&rig, &world)->left[0] == 0);
 }
 
+/* B4: a batch with the same bytes twice is charged for them once, and has one signature for both. */
+static void test_the_same_bytes_twice_in_a_batch_count_once(void)
+{
+	static const size_t of[4] = {0, 1, 0, 0};
+	struct call_sign_request requests[4];
+	struct call_sign_answer answers[4];
+	uint8_t id[32];
+
+	fresh("batch-twins", 2 * (900000 + FEE), id);
+	for (size_t i = 0; i < 4; i++) {
+		struct buffer message = BUFFER_OF_ARRAY(batch_space[i]);
+
+		if (of[i] == i) {
+			message_of(900000, &message);
+			requests[i] = rig_sign_request(&world, buffer_bytes(&message));
+		} else {
+			requests[i] = requests[of[i]];
+		}
+		requests[i].flags = CALL_SIGN_ATOMIC;
+		requests[i].batch_index = (uint16_t)i;
+		requests[i].batch_count = 4;
+	}
+	EXPECT(exchange(requests, 4, answers, 1000000) == 4);
+	EXPECT(signed_of(answers, 4) == 4);
+	for (size_t i = 0; i < 4; i++) {
+		EXPECT(memcmp(answers[i].signature, answers[of[i]].signature, 64) == 0);
+		EXPECT(memcmp(answers[i].decision, answers[of[i]].decision, 32) == 0);
+		EXPECT(answers[i].number == answers[of[i]].number);
+		EXPECT(answers[i].repeated == (of[i] != i));
+	}
+	EXPECT(receipts_hold(&world, 2));
+	EXPECT(sign(1000) != CALL_RESULT_SIGNED); /* the cap is spent, exactly */
+}
+
 /* Makes one atomic batch of these requests of 900,000 lamports each. */
 static size_t batch_of(const struct rig_world *const *of, const uint8_t *const *grants,
                        size_t count, struct call_sign_answer *ret_answers)
@@ -1796,6 +1830,7 @@ int main(void)
 	RUN(test_an_atomic_batch_with_one_refused_is_not_signed_at_all);
 	RUN(test_receipts_of_what_ended_at_commit_hold);
 	RUN(test_an_atomic_batch_above_the_cap_counts_nothing);
+	RUN(test_the_same_bytes_twice_in_a_batch_count_once);
 	RUN(test_the_rest_of_a_batch_alone_is_refused);
 	RUN(test_repeated_bytes_get_their_signature_and_count_once);
 	RUN(test_repeated_bytes_are_refused_after_the_grant_is_revoked);

@@ -51,11 +51,15 @@ static uint16_t given_of(const struct intent_build *b, const struct build_parame
 	return p->need == POLICY_NEED_OPTIONAL ? (uint16_t)(p - b->parameters) : INTENT_NONE;
 }
 
-/* `is = "@rule.account"`: the places are numbered over the whole intent. */
+/* `is = "@rule.account"`: the places are numbered over the whole intent. A ? behind it: that
+ * account once there is one, till then as without a requirement. */
 static bool take_bound(struct intent_build *b, struct intent_value at, struct bytes text,
-                       uint16_t *ret_arg)
+                       unsigned *ret_kind, uint16_t *ret_arg)
 {
+	bool perhaps = text.data[text.len - 1] == '?';
 	size_t dot = 1;
+	text.len -= perhaps;
+	*ret_kind = perhaps ? INTENT_IS_BOUND_OTHER : INTENT_IS_BOUND;
 	while (dot < text.len && text.data[dot] != '.')
 		dot++;
 	struct build_name *rule = build_find_rule(b, bytes_of(text.data + 1, dot - 1));
@@ -92,10 +96,8 @@ static bool take_is(struct intent_build *b, struct intent_value at, bool places,
 		return true;
 	}
 	if (places && text.len > 1 && text.data[0] == '@') {
-		if (memchr(text.data, '.', text.len) != NULL) {
-			*ret_kind = INTENT_IS_BOUND;
-			return take_bound(b, at, text, ret_arg);
-		}
+		if (memchr(text.data, '.', text.len) != NULL)
+			return take_bound(b, at, text, ret_kind, ret_arg);
 		struct build_local *local =
 		    account_of(b, at, bytes_of(text.data + 1, text.len - 1));
 		if (local == NULL)
@@ -264,7 +266,8 @@ static bool take_owner(struct intent_build *b, struct intent_value at, struct bu
 		return take_in(b, at, &e->owner, &e->owner_arg);
 	if (!take_is(b, at, true, &e->owner, &e->owner_arg, &given))
 		return false;
-	if (e->owner == INTENT_IS_BOUND || e->owner == INTENT_IS_PROGRAM || given != INTENT_NONE)
+	if (e->owner == INTENT_IS_BOUND || e->owner == INTENT_IS_BOUND_OTHER ||
+	    e->owner == INTENT_IS_PROGRAM || given != INTENT_NONE)
 		return intent_wrong(b->error, at, 0,
 		                    "an owner is a key, a required parameter, a list or @account");
 	return true;
@@ -457,10 +460,16 @@ static bool put_binds(struct intent_build *b, const struct build_local *local)
 	struct bytes rule = b->rule.name;
 	for (size_t i = 0; i < b->bind_count; i++) {
 		struct bytes name = b->bind_names[i];
-		if (name.len == rule.len + 1 + local->name.len && local->name.len != 0 &&
-		    memcmp(name.data, rule.data, rule.len) == 0 && name.data[rule.len] == '.' &&
-		    memcmp(name.data + rule.len + 1, local->name.data, local->name.len) == 0 &&
-		    !build_op(b, (struct intent_op){INTENT_OP_BIND, (uint8_t)local->position,
+		const struct build_entry *e = &b->rule.entries[local->position];
+		if (name.len != rule.len + 1 + local->name.len || local->name.len == 0 ||
+		    memcmp(name.data, rule.data, rule.len) != 0 || name.data[rule.len] != '.' ||
+		    memcmp(name.data + rule.len + 1, local->name.data, local->name.len) != 0)
+			continue;
+		if (e->maybe || (e->mode & INTENT_MODE_OPTIONAL) != 0)
+			return intent_wrong(b->error, e->at, 0,
+			                    "another instruction names this account, so it may not "
+			                    "be left out");
+		if (!build_op(b, (struct intent_op){INTENT_OP_BIND, (uint8_t)local->position,
 		                                    (uint16_t)i, 0, 0}))
 			return false;
 	}

@@ -220,7 +220,7 @@ static enum pair_relation need_relation(const struct pair *p, const struct inten
 		return PAIR_NARROWER;
 	if (a == b && (a == INTENT_OWN || a == INTENT_ATA))
 		return owned_relation(p, old, new);
-	if (a == b && a == INTENT_IS_BOUND)
+	if (a == b && (a == INTENT_IS_BOUND || a == INTENT_IS_BOUND_OTHER))
 		return same_if(same_binds(p, old->c, new->c));
 	return pair_key_relation(p, (struct pair_need){a, old->c, old->d},
 	                         (struct pair_need){b, new->c, new->d});

@@ -586,7 +586,9 @@ static bool rule_is_told(const struct told *t, uint32_t first, uint32_t index)
 			    "takes them all");
 	for (uint32_t i = 0; i < rule->code_count; i++) {
 		const struct intent_op *op = &t->ops[rule->code_first + i];
-		if (op->op == INTENT_OP_ACCOUNT + INTENT_IS_BOUND && !is_bound(t, op->c))
+		if ((op->op == INTENT_OP_ACCOUNT + INTENT_IS_BOUND ||
+		     op->op == INTENT_OP_ACCOUNT + INTENT_IS_BOUND_OTHER) &&
+		    !is_bound(t, op->c))
 			return wrong(t, name, "an account is the same as in no instruction");
 	}
 	if ((rule->flags & INTENT_REST_EXTRA) != 0 &&

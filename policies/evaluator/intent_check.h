@@ -366,6 +366,7 @@ static bool intent_require_fits(const struct intent_checking *k, uint32_t kind, 
 	case INTENT_IS_MINT_OF:
 		return intent_entry_fits(k, arg, listed);
 	case INTENT_IS_BOUND:
+	case INTENT_IS_BOUND_OTHER:
 		return arg < INTENT_BINDS_MAX;
 	case INTENT_IN_LIST:
 		return arg < k->head->lists.count;

@@ -313,6 +313,9 @@ INTENT_HOT bool intent_meets(const struct intent_ix *x, const struct intent_op *
 			return account == x->accounts[op->c];
 		break;
 	case INTENT_IS_BOUND:
+	case INTENT_IS_BOUND_OTHER:
+		if (kind == INTENT_IS_BOUND_OTHER && intent_binds[op->c] == 0)
+			return !a->wallet && !intent_is_own(account);
 		if (a->source != POLICY_SOURCE_UNKNOWN)
 			return account + 1 == intent_binds[op->c];
 		break;
@@ -601,6 +604,7 @@ static POLICY_COLD struct policy_value intent_expects(uint32_t kind, uint32_t ar
 		return v_key(intent_key(arg));
 	case INTENT_IS_ACCOUNT:
 	case INTENT_IS_BOUND:
+	case INTENT_IS_BOUND_OTHER:
 		return v_words("the same account as in another place");
 	case INTENT_OWN:
 		return v_words("the wallet's own token account of an allowed mint");
@@ -867,6 +871,7 @@ intent_operations(struct intent_ix *x, const struct intent_op *op, const struct 
 		case INTENT_OP_ACCOUNT + INTENT_IS_PARAM:
 		case INTENT_OP_ACCOUNT + INTENT_IS_ACCOUNT:
 		case INTENT_OP_ACCOUNT + INTENT_IS_BOUND:
+		case INTENT_OP_ACCOUNT + INTENT_IS_BOUND_OTHER:
 		case INTENT_OP_ACCOUNT + INTENT_IN_LIST:
 		case INTENT_OP_ACCOUNT + INTENT_IN_PARAM:
 		case INTENT_OP_ACCOUNT + INTENT_IS_MINT_OF:

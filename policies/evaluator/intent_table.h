@@ -192,15 +192,16 @@ enum intent_require {
 	INTENT_IS_ANY,
 	INTENT_IS_OTHER, /* neither the wallet nor its own token account */
 	INTENT_IS_WALLET,
-	INTENT_IS_PROGRAM, /* of this instruction */
-	INTENT_IS_KEY,     /* arg: index into keys */
-	INTENT_IS_PARAM,   /* arg: record offset; given: bit that must be set, or INTENT_NONE */
-	INTENT_IS_ACCOUNT, /* arg: position */
-	INTENT_IS_BOUND,   /* arg: bind */
-	INTENT_IN_LIST,    /* arg: index into lists */
-	INTENT_IN_PARAM,   /* arg: record offset of the list */
-	INTENT_IS_MINT_OF, /* arg: position of an own or ata account: the key is its mint */
-	INTENT_OWN,        /* with a struct intent_op INTENT_OP_OWNED behind it */
+	INTENT_IS_PROGRAM,     /* of this instruction */
+	INTENT_IS_KEY,         /* arg: index into keys */
+	INTENT_IS_PARAM,       /* arg: record offset; given: bit that must be set, or INTENT_NONE */
+	INTENT_IS_ACCOUNT,     /* arg: position */
+	INTENT_IS_BOUND,       /* arg: bind */
+	INTENT_IS_BOUND_OTHER, /* the same; OTHER while no rule has bound it */
+	INTENT_IN_LIST,        /* arg: index into lists */
+	INTENT_IN_PARAM,       /* arg: record offset of the list */
+	INTENT_IS_MINT_OF,     /* arg: position of an own or ata account: the key is its mint */
+	INTENT_OWN,            /* with a struct intent_op INTENT_OP_OWNED behind it */
 	INTENT_ATA,
 	INTENT_REQUIRE_COUNT,
 };

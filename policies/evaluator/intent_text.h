@@ -441,7 +441,8 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 		say(p, "the same as ");
 		say(p, intent_position_name(rule, op->c));
 		break;
-	case INTENT_IS_BOUND: {
+	case INTENT_IS_BOUND:
+	case INTENT_IS_BOUND_OTHER: {
 		const struct intent_rule *rules = INTENT_AT(rules);
 		say(p, "the same as in");
 		for (uint32_t i = 0; i < INTENT_HEAD->rules.count; i++) {
@@ -460,6 +461,8 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 					say(p, intent_position_name(&rules[i], at[n].a));
 				}
 		}
+		if (op->op - INTENT_OP_ACCOUNT == INTENT_IS_BOUND_OTHER)
+			say(p, ", or without that ANY account that is not the wallet's");
 		break;
 	}
 	case INTENT_IN_LIST:

@@ -132,7 +132,7 @@ group = "moves"
 name = "again"
 program = "prog"
 data = "11"
-accounts = [{ name = "pool", is = "@swap.pool" }, { name = "dst", is = "@swap.dst" }]
+accounts = [{ name = "pool", is = "@swap.pool" }, { name = "third", is = "@swap.list?" }, { name = "dst", is = "@swap.dst" }]
 max = 2
 
 [[check]]
@@ -166,7 +166,7 @@ WIDER = [
     ("a signer", '{ name = "pool", is = "friend" }', '{ name = "pool", is = "friend", signer = true }', "another account"),
     ("a writable account", '{ name = "pool", is = "friend" }', '{ name = "pool", is = "friend", writable = true }', "another account"),
     ("hidden", '{ name = "pool", is = "friend" }', '{ name = "pool", is = "friend", hidden = true }', "another account"),
-    ("left out", '{ name = "pool", is = "friend" }', '{ name = "pool", is = "friend", optional = true }', "another account"),
+    ("left out", '{ name = "other" }', '{ name = "other", optional = true }', "another account"),
     ("any token program", ', token_program = "token"', '', "another account"),
     ("another mint", 'own = "native_mint"', 'own = "any"', "another account"),
     ("no exception", ', except = "native_mint"', '', "another account"),
@@ -176,6 +176,9 @@ WIDER = [
     ("any account", '{ name = "other" }', '{ name = "other", any = true }', "another account"),
     ("an account more in a list", 'friends = ["%s", ' % KEY, 'friends = ["%s", "11111111111111111111111111111112", ' % KEY, "another account"),
     ("another place", 'is = "@swap.pool"', 'is = "@swap.other"', "another account"),
+    ("another place only once there is one", 'is = "@swap.pool"', 'is = "@swap.pool?"', "another account"),
+    ("another place once there is one", 'is = "@swap.list?"', 'is = "@swap.pool?"', "another account"),
+    ("no place once there is one", ', is = "@swap.list?"', '', "another account"),
     ("the wallet behind", "own = true, known", "own = true, wallet = true, known", "behind the listed ones"),
     ("hidden ones behind", "own = true, known = true", "own = true", "behind the listed ones"),
     ("more behind", "min = 0, max = 4", "min = 0, max = 5", "behind the listed ones"),

@@ -17,8 +17,8 @@ BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
 FRIEND = "ErigbMVRXgm2zELSZbAtngkcizM7veFP9PqPUpPAoTpE"
 THIEF = "AYckEk2t9ct69UWpugdGEMPhmLtVy4uVnzqgcbtyMtoA"
-OWNED, CHOSEN, WITHOUT, HAS_DATA, LENGTH, GIVEN, TEXT = 14, 32, 4, 30, 31, 32, 45
-IS_PARAM, IS_ACCOUNT, OWNED_OR, BIND, LITERAL, FIELD_KEY, LOAD, ADD, SCALE_UP, PAY, DELEGATE, CHECK = 6, 7, 16, 18, 20, 21, 22, 24, 27, 36, 38, 40
+OWNED, CHOSEN, WITHOUT, HAS_DATA, LENGTH, GIVEN, TEXT = 15, 32, 4, 31, 32, 33, 46
+IS_PARAM, IS_ACCOUNT, OWNED_OR, BIND, LITERAL, FIELD_KEY, LOAD, ADD, SCALE_UP, PAY, DELEGATE, CHECK = 6, 7, 17, 19, 21, 22, 23, 25, 28, 37, 39, 41
 NONE = 0xffff
 PARTS = ("hash programs rules ops layouts enums keys lists image params groups checks fields names messages words "
          "schema").split()
@@ -487,11 +487,11 @@ def reads(folder):
     for at in good.ops():
         op, a = good.data[at], good.data[at + 1]
         fields = []
-        if op in (6, 10) or (op in (15, 21) and a >> 4 in (5, 9)):
+        if op in (6, 11) or (op in (16, 22) and a >> 4 in (5, 10)):
             fields.append(4)
-        if (op in (14, 15, 33, 34) and a & 15 in (2, 4, 5)) or op in (16, LENGTH, GIVEN, 35, TEXT):
+        if (op in (15, 16, 34, 35) and a & 15 in (2, 4, 5)) or op in (17, LENGTH, GIVEN, 36, TEXT):
             fields.append(2)
-        if op == 34:
+        if op == 35:
             fields.append(4)
         for field in fields:
             now = struct.unpack_from("<H", good.data, at + field)[0]
@@ -766,6 +766,8 @@ def places(folder):
         m.swap(bind - 8, bind)
     bent(folder, "an account is bound before it is looked at", send, bind_first, "would not be understood")
     bent(folder, "an account that is bound nowhere", send, lambda m: m.word(m.ops(BIND)[0] + 2, 7), "in no instruction")
+    bent(folder, "one that is asked for once it is bound, and bound nowhere", send.replace("@again.to", "@again.to?"), lambda m: m.word(m.ops(BIND)[0] + 2, 7),
+         "in no instruction")
     optional = ('[[parameter]]\nname = "need"\ntype = "pubkey"\ntext = "t"\n[[parameter]]\nname = "more"\ntype = "pubkey"\noptional = true\n'
                 'text = "t"\n[[instruction]]\nname = "call"\nprogram = "%s"\nfields = [["k", "pubkey", { is = "more" }]]\naccounts = [{ is = "more" }, '
                 '{ own = "any", or = "more" }, { is = "need" }]\n[[message]]\nname = "m"\npattern = "a{more}"\n' % THIEF)
@@ -815,7 +817,7 @@ def halves(folder):
 
     def place(m, op, number=-1):
         return [at for at in m.ops(op) if at >= m.table + m.word(m.table + 52) + 8 * m.word(m.rule(1) + 30)][0 if number < 0 else number]
-    for what, bend in (("another recipient", lambda m: m.word(place(m, 9) + 4, 1)), ("any recipient", lambda m: m.data.__setitem__(place(m, 9), 2)),
+    for what, bend in (("another recipient", lambda m: m.word(place(m, 10) + 4, 1)), ("any recipient", lambda m: m.data.__setitem__(place(m, 10), 2)),
                        ("a writable wallet", lambda m: m.word(place(m, 3) + 2, 5)), ("another token program", lambda m: m.data.__setitem__(place(m, OWNED) + 1, 0)),
                        ("another account bound", lambda m: m.data.__setitem__(place(m, BIND) + 1, 1)),
                        ("another same account", lambda m: m.word(place(m, IS_ACCOUNT) + 4, 0)),

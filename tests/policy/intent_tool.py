@@ -71,6 +71,12 @@ def tutorial(folder):
     return os.path.join(folder, "payout.toml")
 
 
+def naming(account, flags):
+    """Two instructions more, of which the second names an account of the first."""
+    rule = '[[instruction]]\nname = "%s"\nprogram = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"\ndata = "0%d"\naccounts = [{ %s }]\n'
+    return rule % ("a", 1, 'name = "x"' + flags) + rule % ("b", 2, 'is = "@%s"' % account) + "[[check]]"
+
+
 def errors(folder, good):
     """Each mistake is refused with file, line and column."""
     text = open(good, encoding="utf-8").read()
@@ -95,6 +101,10 @@ def errors(folder, good):
             ('by = "from"', 'by = "to"', "", "transfer must have pays"),
             ('lamports = "lamports", as', 'lamports = 0, as', "", "transfer must have pays"),
             ('name = "pay"', 'name = "unit_price"', "", "is defined twice"),
+            ('[[check]]', naming("a.x", ", optional = true"), "", "may not be left out"),
+            ('[[check]]', naming("a.x?", ", maybe = true"), "", "may not be left out"),
+            ('[[check]]', naming("a.y?", ""), "", 'no account "a.y"'),
+            ('[[check]]', naming("c.x?", ""), "", 'no instruction is called "c"'),
             ('intent = 1', 'intent = 1 1', ":1:", "")):
         path = write(folder, "wrong.toml", text.replace(old, new, 1))
         expect("the mistake is in the file", old in text, old)

@@ -489,7 +489,9 @@ class Run {
   private misses(r: Requirement & { hidden?: boolean }, account: number, at: { ix: Instruction; seen: Seen } | undefined): string | undefined {
     if (r.any === true) return undefined;
     const constrained = r.is !== undefined || r.in !== undefined || r.own !== undefined || r.ata !== undefined || r.mintOf !== undefined;
-    if (!constrained) return this.isWallet(account) || this.isOwn(account) ? 'account-not-allowed' : undefined;
+    // A `?` behind the account of another rule: as long as no instruction was of that rule nothing is asked.
+    const asked = r.is?.kind !== 'ruleAccount' || !r.is.perhaps || this.latest.has(r.is.rule);
+    if (!constrained || !asked) return this.isWallet(account) || this.isOwn(account) ? 'account-not-allowed' : undefined;
     const key = this.key(account);
     if (r.own !== undefined || r.ata !== undefined) {
       if (key === undefined) return 'account-unknown';

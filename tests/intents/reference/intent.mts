@@ -43,7 +43,7 @@ export type Ref =
   | { kind: 'parameter'; name: string; anyWhenEmpty: boolean }
   | { kind: 'list'; addresses: Address[] }
   | { kind: 'account'; name: string }
-  | { kind: 'ruleAccount'; rule: string; name: string }
+  | { kind: 'ruleAccount'; rule: string; name: string; perhaps: boolean }
   | { kind: 'any' };
 
 export interface Requirement {
@@ -201,7 +201,8 @@ class Names {
     if (text === 'program') return { kind: 'program' };
     if (text.startsWith('@')) {
       const [a, b] = text.slice(1).split('.') as [string, string | undefined];
-      return b === undefined ? { kind: 'account', name: a } : { kind: 'ruleAccount', rule: a, name: b };
+      if (b === undefined) return { kind: 'account', name: a };
+      return { kind: 'ruleAccount', rule: a, name: b.replace(/\?$/, ''), perhaps: b.endsWith('?') };
     }
     const anyWhenEmpty = maybeEmpty && text.endsWith('?');
     const name = anyWhenEmpty ? text.slice(0, -1) : text;

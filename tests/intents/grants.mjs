@@ -11,6 +11,10 @@ export const INTENT_OF = {
   [K.WHIRLPOOL]: 'orca-whirlpool', [K.DLMM]: 'meteora-dlmm', [K.DAMM_V2]: 'meteora-damm-v2', [K.PUMP]: 'pump-fun', [K.PUMP_SWAP]: 'pump-swap',
 };
 
+const hexOf = (ix) => ix.data.subarray(0, 8).toString('hex');
+// extend_account of both of pump's programs.
+const EXTEND = 'ea66c2cb96483ee5';
+
 const POPULAR = [K.NATIVE, 'EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v', 'Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB'];
 
 // mintOf(owner, tx, address): for which mint this is the owner's associated account.
@@ -39,6 +43,7 @@ function sideCosts(tx, wallet) {
       costs.temporary.add(a[1]);
     }
     if (ix.program.key === K.JUPITER && ix.data.subarray(0, 8).toString('hex') === '93f17b64f484ae76') costs.rent += 2282880n;
+    if (hexOf(ix) === EXTEND && a[1] === wallet) costs.rent += ix.program.key === K.PUMP ? 1440720n : ix.program.key === K.PUMP_SWAP ? 1315440n : 0n;
     if (ix.program.key === K.ATA && a[0] === wallet) costs.rent += a[5] === K.TOKEN && ix.accounts[5].key ? 2039280n : 2282880n;
   }
   return { ...costs, seen };
@@ -66,8 +71,7 @@ function common(tx, wallet, costs) {
 
 // Rent that the programs themselves may take from the wallet, as their intents count it.
 const CREATES = ['181ec828051c0777', 'd6904cec5f8b31b4'];
-const PROGRAM_RENT = { create: 21052480n, trade: 3445200n, quoted: 9563040n, extend: 1440720n, oldSell: 1600800n, quotedToken: 10293840n, swap: 8581680n, oldSwapSell: 4698000n, kept: 3285120n, keptSwap: 3159840n, hops: 7607280n };
-const hexOf = (ix) => ix.data.subarray(0, 8).toString('hex');
+const PROGRAM_RENT = { create: 21052480n, trade: 3445200n, quoted: 9563040n, oldSell: 1600800n, quotedToken: 10293840n, swap: 8581680n, oldSwapSell: 4698000n, kept: 3285120n, keptSwap: 3159840n, hops: 7607280n };
 const QUOTED = ['b817ee6167c5d33d', 'c2ab1c46684d5b2f', '5df6823ce7e940b2'];
 // The third version on pump.fun, where fees stay on the curve, as with the second on PumpSwap.
 const KEPT = ['07051dc4f5176550', 'e1f7501ed5b38488', '1c92de7726c469d5'];
@@ -86,9 +90,8 @@ function pumpGrant(tx, wallet, ix, s, costs) {
   const buys = !s.paid && !['5df6823ce7e940b2', '1c92de7726c469d5'].includes(hexOf(ix));
   const mint = mintOf(wallet, costs.seen, resolve(ix.accounts[buys ? s.destination : s.source]));
   const creates = tx.ixs.some((one) => one.program.key === K.PUMP && CREATES.includes(hexOf(one)));
-  const extends_ = tx.ixs.some((one) => one.program.key === K.PUMP && hexOf(one) === 'ea66c2cb96483ee5');
   const rent = costs.rent + (KEPT.includes(hexOf(ix)) ? PROGRAM_RENT.kept : QUOTED.includes(hexOf(ix)) ? PROGRAM_RENT.quoted : isBefore(ix, 13) ? PROGRAM_RENT.oldSell : PROGRAM_RENT.trade) +
-    (creates ? PROGRAM_RENT.create : 0n) + (extends_ ? PROGRAM_RENT.extend : 0n);
+    (creates ? PROGRAM_RENT.create : 0n);
   if (creates) one.params.allow_create = true;
   if (isUnread(ix)) one.params.allow_unread_bytes = true;
   if (s.out === 0n) one.params.accept_no_minimum = true;

@@ -5,7 +5,7 @@
 // when there is nothing of that kind to change.
 import { createHash } from 'node:crypto';
 import { account, bytes58, copy, resolve, text58 } from './lift.mjs';
-import { ATA, ata, BUDGET, JITO, MEMO, NATIVE, stranger, SYSTEM, TOKEN, TOKEN_2022, u32, u64 } from './known.mjs';
+import { ATA, ata, BUDGET, JITO, MEMO, NATIVE, PUMP, PUMP_EVENTS, PUMP_SWAP, PUMP_SWAP_EVENTS, stranger, SYSTEM, TOKEN, TOKEN_2022, u32, u64 } from './known.mjs';
 
 const strangers = ['a', 'b', 'c', 'd'].map(stranger);
 const some = (r, list) => (list.length === 0 ? undefined : r.pick(list));
@@ -78,6 +78,8 @@ export function robberies(tx, wallet, mint) {
     ['tip-large', SYSTEM, [[wallet, owner], [JITO[3], w]], [u32(2), u64(1n << 50n)]],
     ['budget-price', BUDGET, [], [Buffer.of(3), u64(1n << 50n)]],
     ['memo-of-another', MEMO, [[a]], [Buffer.from('hello')]],
+    ['curve-made-longer', PUMP, [[a, w], [wallet, owner], [SYSTEM], [PUMP_EVENTS], [PUMP]], [Buffer.from('ea66c2cb96483ee5', 'hex')]],
+    ['pool-made-longer', PUMP_SWAP, [[a, w], [wallet, owner], [SYSTEM], [PUMP_SWAP_EVENTS], [PUMP_SWAP]], [Buffer.from('ea66c2cb96483ee5', 'hex')]],
     ['unknown-program', stranger('program'), [[wallet, owner], [from, w]], [Buffer.of(1)]],
   ].map(([name, program, accounts, data]) => ({ name, program, accounts, data: Buffer.concat(data) }));
 }

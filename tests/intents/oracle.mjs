@@ -128,6 +128,13 @@ function programRent(program, hex, count) {
   return 0n;
 }
 
+// Where the curve or the pool stands, which alone may be made longer before: not among several.
+const POOL_AT = {
+  [K.PUMP]: { '66063d1201daebea': 3, '38fc74089edfcd5f': 3, '33e685a4017f83ad': 3, b817ee6167c5d33d: 10, c2ab1c46684d5b2f: 10, '5df6823ce7e940b2': 10, '07051dc4f5176550': 5,
+    e1f7501ed5b38488: 5, '1c92de7726c469d5': 5 },
+  [K.PUMP_SWAP]: { '66063d1201daebea': 0, c62e1552b4d9e870: 0, '33e685a4017f83ad': 0, b817ee6167c5d33d: 0, c2ab1c46684d5b2f: 0, '5df6823ce7e940b2': 0 },
+};
+
 class Wrong extends Error {}
 const never = (why) => {
   throw new Wrong(why);
@@ -247,19 +254,19 @@ const handlers = {
       // Behind create_v2's two flags: a creator fee, and a reward of holders, which makes another the creator.
       if (hex === 'd6904cec5f8b31b4' && (d.length > at + 43 || d.subarray(at + 34).some((byte) => byte !== 0))) never('another creator');
       r.created = r.key(a[0]);
-      r.curve = r.key(a[2]);
       r.rent += 21052480n;
       if (hex === 'd6904cec5f8b31b4' && a.length > 16 && r.key(a[16]) !== K.NATIVE) never('a token made with another quote');
       return;
     }
-    if (ix.program.key === K.PUMP && hex === 'ea66c2cb96483ee5') {
-      if (r.curve === undefined || r.key(a[0]) !== r.curve || r.swaps > 0 || r.extended) never('an account made longer');
-      r.extended = true;
-      r.rent += 6960n * (256n - 49n);
+    if (POOL_AT[ix.program.key] !== undefined && hex === 'ea66c2cb96483ee5') {
+      if (r.key(a[0]) === undefined || r.isWallet(a[0]) || r.swaps > 0 || r.extended !== undefined) never('an account made longer');
+      r.extended = r.key(a[0]);
+      r.rent += 6960n * (ix.program.key === K.PUMP ? 256n - 49n : 400n - 211n);
       return;
     }
     const s = swapOf(ix);
     if (s === undefined) never('another instruction of a swap program');
+    if (r.extended !== undefined && r.extended !== r.key(a[POOL_AT[ix.program.key]?.[hex]])) never('another account made longer');
     if (!r.isWallet(a[s.authority])) never('a swap for another');
     const from = s.pay ? K.NATIVE : r.mintOf(a[s.source]);
     const to = s.paid ? K.NATIVE : r.mintOf(a[s.destination]);

@@ -25,6 +25,7 @@ const SUMS = {
   4698000: 2 * rent(165) + (rent(300) - rent(211)), // an old sell on PumpSwap: two token accounts, a pool made longer
   8581680: 3 * rent(165) + (rent(300) - rent(211)) + rent(137), // and the accumulator with its own
   1440720: rent(256) - rent(49), // a curve made longer
+  1315440: rent(400) - rent(211), // a pool made longer
   3285120: rent(256) - rent(49) + rent(137), // a trade that leaves its fees on the curve
   3159840: rent(400) - rent(211) + rent(137), // in the pool
   7607280: 4 * (rent(256) - rent(49)) + rent(137), // through four of them

@@ -269,6 +269,47 @@ for (const [name, list] of [['sell', `${sells} fees pf=PUMP_FEES`], ['sell befor
     .call(K.PUMP_SWAP, list, cat('33e685a4017f83ad', u64(IN), u64(OUT), u8(1, 1)), { source: own(COIN, K.TOKEN_2022), destination: own(K.NATIVE), sold: COIN, bought: K.NATIVE }).unwrap(), {
     bent: [['three', longer(K.PUMP_SWAP, u8(0)), ['instruction-data-trailing']]],
   });
+// What is made longer is what is traded on, once and before; `places` are those of the trade where it stands.
+const LONGER = 'user=@wallet! s=SYSTEM event=@events program=@self';
+const EXTEND = cat('ea66c2cb96483ee5');
+const extension = (tx) => tx.ixs.findIndex((ix) => ix.data.equals(EXTEND));
+const hidden = (tx) => {
+  tx.version = 0;
+  tx.accounts.push({ table: thief, index: 7, signer: false, writable: true });
+  return tx.accounts.at(-1);
+};
+const longerBent = (place) => {
+  const one = (change) => (tx) => change(tx.ixs[extension(tx)], tx);
+  const trade = (tx) => tx.ixs.find((ix) => ix.program.key === tx.ixs[extension(tx)].program.key && !ix.data.equals(EXTEND));
+  const put = (key, powers) => one((ix, tx) => { ix.accounts[0] = account(tx, key, powers); });
+  return [['another one', put(thief, W), ['account-not-allowed']], ['the wallet', put(WALLET, W), ['account-not-allowed']],
+    ['its own token account', put(own(COIN, K.TOKEN_2022), W), ['account-not-allowed']], ['one of the trade that is not it', one((ix, tx) => { ix.accounts[0] = trade(tx).accounts[place + 1]; }), ['account-not-allowed']],
+    ['another one traded on', (tx) => { trade(tx).accounts[place] = account(tx, thief, W); }, ['account-not-allowed']],
+    ['one that hides', (tx) => { tx.ixs[extension(tx)].accounts[0] = hidden(tx); }, ['account-not-allowed']],
+    ['the one traded on hides', (tx) => { trade(tx).accounts[place] = hidden(tx); }, ['account-unknown']],
+    ['both hide', (tx) => { trade(tx).accounts[place] = tx.ixs[extension(tx)].accounts[0] = hidden(tx); }, ['account-unknown']],
+    ['read-only', put(K.stranger('no pool'), {}), ['account-not-allowed']],
+    ['another pays', one((ix, tx) => { ix.accounts[1] = account(tx, thief, me); }), ['account-not-allowed']],
+    ['another system program', one((ix, tx) => { ix.accounts[2] = account(tx, thief); }), ['account-not-allowed']],
+    ['an account behind', one((ix, tx) => { ix.accounts.push(account(tx, thief)); }), ['account-count']],
+    ['a byte behind', one((ix) => { ix.data = Buffer.concat([ix.data, u8(0)]); }), ['instruction-data-trailing']],
+    ['twice', (tx) => { tx.ixs.splice(extension(tx), 0, tx.ixs[extension(tx)]); }, ['instruction-repeated']],
+    ['after the trade', (tx) => { tx.ixs.push(...tx.ixs.splice(extension(tx), 1)); }, ['instruction-not-allowed']],
+    ['without a trade', (tx) => { tx.ixs = tx.ixs.filter((ix) => ix !== trade(tx)); }, ['instruction-missing']]];
+};
+add('pump swap: a pool made longer, then bought from', 0, (b) => b.call(K.PUMP_SWAP, `pool! ${LONGER}`, EXTEND, coin).create(COIN, K.TOKEN_2022).wrap(IN)
+  .call(K.PUMP_SWAP, `${buys} volume my_volume! fees pf=PUMP_FEES pool_v2 back back_account!`, cat('66063d1201daebea', u64(OUT), u64(IN), u8(1)), coin), { bent: longerBent(0) });
+add('pump swap: a pool made longer, then sold into', 'legacy', (b) => b.call(K.PUMP_SWAP, `pool! ${LONGER}`, EXTEND, coin).create(K.NATIVE)
+  .call(K.PUMP_SWAP, `${sells} fees pf=PUMP_FEES pool_v2 back back_account!`, cat('33e685a4017f83ad', u64(IN), u64(OUT)),
+    { source: own(COIN, K.TOKEN_2022), destination: own(K.NATIVE), sold: COIN, bought: K.NATIVE }).unwrap(), { bent: longerBent(0) });
+add('pump swap: through two pools, neither made longer before', 1, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
+  .call(K.PUMP_SWAP, 'user=@wallet! uq=@source! ub=@destination! config=PUMP_SWAP_CONFIG fees my_volume! back_account! p=TOKEN p2=TOKEN_2022 s=SYSTEM event=@events program=@self pump=PUMP g=PUMP_GLOBAL pump_fees pe=PUMP_EVENTS ' +
+    'base_0 quote_0 pool! vault_b0! vault_q0! base_1 quote_1 pool_1! vault_b1! vault_q1!', cat('2b644913e9f66f94', u64(IN), u64(OUT)), coin), {
+  bent: [['the first of them', (tx) => {
+    const ix = swapIn(tx, K.PUMP_SWAP);
+    tx.ixs.unshift({ program: ix.program, data: EXTEND, accounts: [ix.accounts[18], ix.accounts[0], account(tx, K.SYSTEM), ix.accounts[10], ix.program] });
+  }, ['instruction-not-allowed']]],
+});
 const CURVE = 'g=PUMP_GLOBAL fee! mint=@coin curve! curve_tokens! tokens=@tokens! user=@wallet! s=SYSTEM';
 const pump = { coin: COIN, tokens: own(COIN, K.TOKEN_2022) };
 add('pump.fun: a buy of a cashback coin', 1, (b) => b.create(COIN, K.TOKEN_2022)
@@ -276,6 +317,10 @@ add('pump.fun: a buy of a cashback coin', 1, (b) => b.create(COIN, K.TOKEN_2022)
   bent: [['for another', atPlace(K.PUMP, 5, K.ata(thief, COIN, K.TOKEN_2022)), ['destination-not-own-account']],
     ['another pays, the wallet signs', bend(K.PUMP, (ix, tx) => { ix.accounts[6] = account(tx, thief, me); }), ['account-not-allowed', 'signer-not-allowed']]],
 });
+add('pump.fun: a curve made longer, then bought on', 0, (b) => b.call(K.PUMP, `curve! ${LONGER}`, EXTEND, pump).create(COIN, K.TOKEN_2022)
+  .call(K.PUMP, `${CURVE} p2=TOKEN_2022 creator! event=@events program=@self volume my_volume! fees pf=PUMP_FEES curve_v2 back!`, cat('66063d1201daebea', u64(OUT), u64(IN), u8(1)), pump).tip(9n), { bent: longerBent(3) });
+add('pump.fun: a curve made longer, then sold on', 'legacy', (b) => b.call(K.PUMP, `curve! ${LONGER}`, EXTEND, pump)
+  .call(K.PUMP, `${CURVE} creator! p2=TOKEN_2022 event=@events program=@self fees pf=PUMP_FEES curve_v2 back!`, cat('33e685a4017f83ad', u64(IN), u64(OUT)), pump), { bent: longerBent(3) });
 add('pump.fun: a sell of a cashback coin', 0, (b) => b
   .call(K.PUMP, `${CURVE} creator! p2=TOKEN_2022 event=@events program=@self fees pf=PUMP_FEES my_volume! curve_v2 back!`, cat('33e685a4017f83ad', u64(IN), u64(OUT)), pump).tip(9n), {
   bent: [['seven accounts behind', bend(K.PUMP, (ix, tx) => { for (let i = 0; i < 4; i++) ix.accounts.push(account(tx, K.stranger(`more ${i}`))); }), ['account-count']]],
@@ -337,6 +382,9 @@ add('pump.fun: sell_v2 on a curve in USDC, where wrapped SOL is allowed, too', 1
   params: { output_mints: [USDC, K.NATIVE], min_out: undefined, min_price_out: undefined, min_price_in: undefined },
   bent: [['paid in wrapped SOL, which a curve in SOL does not', bend(K.PUMP, (ix, tx) => { ix.accounts[2] = account(tx, K.NATIVE); ix.accounts[15] = account(tx, own(K.NATIVE), W); }), ['destination-not-own-account']]],
 });
+add('pump.fun: a curve in USDC made longer, then bought on', 0, (b) => b.call(K.PUMP, `curve! ${LONGER}`, EXTEND, pump).create(COIN, K.TOKEN_2022)
+  .call(K.PUMP, 'g=PUMP_GLOBAL m=@coin q=USDC p2=TOKEN_2022 p=TOKEN curve! curve_base! curve_quote! user=@wallet! tokens=@tokens! quote=@quote! my_volume! fees back! s=SYSTEM event=@events program=@self',
+    cat('07051dc4f5176550', u64(OUT), u64(IN)), usdc), { bent: longerBent(5) });
 const CREATE = 'mint=@coin authority curve! curve_tokens! g=PUMP_GLOBAL user=@wallet! s=SYSTEM p2=TOKEN_2022 a=ATA mayhem! params sol_vault! state! vault! event=@events program=@self';
 const named = Buffer.concat(['A', 'B', 'C'].map((text) => Buffer.concat([u32(1), Buffer.from(text)])));
 add('pump.fun: a token made with its quote named, its curve made longer, and bought', 1, (b) => {
@@ -347,7 +395,6 @@ add('pump.fun: a token made with its quote named, its curve made longer, and bou
 }, {
   bent: [['made with USDC as its quote', (tx) => { swapIn(tx, K.PUMP).accounts[16] = account(tx, USDC); }, ['account-not-allowed']],
     ['another account made longer', (tx) => { tx.ixs.find((ix) => ix.data.length === 8).accounts[0] = account(tx, thief, W); }, ['account-not-allowed']],
-    ['made longer before it is there', (tx) => { const at = tx.ixs.findIndex((ix) => ix.data.length === 8); [tx.ixs[at - 1], tx.ixs[at]] = [tx.ixs[at], tx.ixs[at - 1]]; }, ['account-not-allowed']],
     ['made longer twice', (tx) => { const at = tx.ixs.findIndex((ix) => ix.data.length === 8); tx.ixs.splice(at, 0, tx.ixs[at]); }, ['instruction-repeated']],
     ['made longer after it was traded on', (tx) => { const at = tx.ixs.findIndex((ix) => ix.data.length === 8); tx.ixs.push(...tx.ixs.splice(at, 1)); }, ['instruction-not-allowed']]],
 });

@@ -18,14 +18,13 @@ const cat = (...parts) => Buffer.concat(parts.flat());
 
 const EVENTS = {
   [K.JUPITER]: 'D8cy77BBepLMngZx6ZukaTff5hCt1HrWyKk3Hnd9oitf', [K.DLMM]: 'D1ZN9Wj1fRSUQfCjhvnu1hqDMT7hzjzBBpi12nVniYD6',
-  [K.DAMM_V2]: '3rmHSu74h1ZcmAisVcWerTCiRDQbUrBKmcwptYGjHfet', [K.PUMP]: 'Ce6TQqeHC9p8KetsN6JsjHK7UTZk7nasjjnr7XxXp9F1',
-  [K.PUMP_SWAP]: 'GS4CU59F31iL7aR2Q8zVS8DRrcRnXX1yjQ66TqNVQnaR',
+  [K.DAMM_V2]: '3rmHSu74h1ZcmAisVcWerTCiRDQbUrBKmcwptYGjHfet', [K.PUMP]: K.PUMP_EVENTS, [K.PUMP_SWAP]: K.PUMP_SWAP_EVENTS,
 };
 const FIXED = {
   TOKEN: K.TOKEN, TOKEN_2022: K.TOKEN_2022, SYSTEM: K.SYSTEM, ATA: K.ATA, MEMO: K.MEMO, NATIVE: K.NATIVE, USDC,
   RENT: 'SysvarRent111111111111111111111111111111111', METAPLEX: 'metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s',
   PUMP_FEES: 'pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ', PUMP_GLOBAL: '4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf',
-  PUMP_SWAP_CONFIG: 'ADyA8hdefvWN2dbGGWFotbzWxrAvLW83WG6QCVXvJKqw', PUMP: K.PUMP, PUMP_EVENTS: EVENTS[K.PUMP],
+  PUMP_SWAP_CONFIG: 'ADyA8hdefvWN2dbGGWFotbzWxrAvLW83WG6QCVXvJKqw', PUMP: K.PUMP, PUMP_EVENTS: K.PUMP_EVENTS,
 };
 
 class Builder {
@@ -226,16 +225,20 @@ const creations = {
   create_v2: ['mint=@coin authority curve! curve_tokens! g=PUMP_GLOBAL user=@wallet! s=SYSTEM p=TOKEN_2022 a=ATA mayhem! params sol_vault! state! vault! event=@events program=@self',
     'd6904cec5f8b31b4', u8(0, 1)],
 };
-const EXTEND = 'curve! user=@wallet s=SYSTEM event=@events program=@self';
+// What the SDKs put first where the curve or the pool is still short.
+const extend = (b, program) => b.call(program, `${program === K.PUMP ? 'curve!' : 'pool!'} user=@wallet! s=SYSTEM event=@events program=@self`, hex('ea66c2cb96483ee5'), {});
 creations['create_v2 with all arguments'] = [creations.create_v2[0], 'd6904cec5f8b31b4', cat(u8(0, 0), u64(0n), u8(0))];
 creations['create_v2 with its quote'] = [`${creations.create_v2[0]} quote=NATIVE curve_quote! p=TOKEN`, 'd6904cec5f8b31b4', u8(0, 0)];
 
 const own = (mint) => K.ata(WALLET, mint);
+const hexOf = (data) => data.subarray(0, 8).toString('hex');
+const HOPS = '2b644913e9f66f94';
 
 // Swaps of SOL for USDC with all that goes with them, and back without: an intent sees both directions.
-function swapTransaction([name, program, list, data], version, back) {
+function swapTransaction([name, program, list, data], version, back, longer) {
   const [sold, bought] = back ? [USDC, K.NATIVE] : [K.NATIVE, USDC];
   const b = new Builder(version);
+  if (longer) extend(b, program);
   b.create(bought);
   if (!back) b.wrap(IN);
   b.call(program, list, data, { source: own(sold), destination: own(bought), middle: own(COIN), sold, bought });
@@ -245,17 +248,20 @@ function swapTransaction([name, program, list, data], version, back) {
   // Jito's mark behind what goes with the swap.
   if (name.startsWith('meteora-damm-v2'))
     for (const ix of b.tx.ixs) if ([K.SYSTEM, K.TOKEN, K.ATA].includes(ix.program.key)) ix.accounts.push(account(b.tx, 'jitodontfront111111111111111111111111111111'));
-  return { name: `${name}${back ? ', back' : ''}`, tx: b.tx };
+  return { name: `${name}${back ? ', back' : ''}${longer ? ', the pool made longer' : ''}`, tx: b.tx };
 }
 
-function pumpTransaction([name, program, list, data], version, made) {
+function pumpTransaction([name, program, list, data], version, made, longer) {
   const b = new Builder(version);
   if (made !== undefined) {
     const [accounts, disc, more] = creations[made];
     account(b.tx, COIN, { signer: true, writable: true });
     b.call(program, accounts, cat(hex(disc), text('A coin'), text('COIN'), text('https://example.org/coin.json'), Buffer.from(bytes58(WALLET)), more), { coin: COIN });
-    if (made !== 'create') b.call(program, EXTEND, hex('ea66c2cb96483ee5'), {});
     name = `${name} after ${made}`;
+  }
+  if (longer) {
+    extend(b, program);
+    name = `${name}, the curve made longer`;
   }
   const tokens2022 = K.ata(WALLET, COIN, K.TOKEN_2022);
   if (name.includes('buy')) b.create(COIN, list.includes('@tokens2022') ? K.TOKEN_2022 : K.TOKEN);
@@ -264,13 +270,14 @@ function pumpTransaction([name, program, list, data], version, made) {
   return { name, tx: b.tx };
 }
 
-function quotedTransaction([name, list, data], version) {
+function quotedTransaction([name, list, data], version, longer) {
   const b = new Builder(version);
+  if (longer) extend(b, K.PUMP);
   const sells = name.startsWith('sell');
   b.create(sells ? USDC : COIN, sells ? K.TOKEN : K.TOKEN_2022);
   b.call(K.PUMP, list, data, { coin: COIN, base: K.ata(WALLET, COIN, K.TOKEN_2022), quote: own(USDC) });
   b.tip(5000n);
-  return { name: `pump-fun-quoted ${name}`, tx: b.tx };
+  return { name: `pump-fun-quoted ${name}${longer ? ', the curve made longer' : ''}`, tx: b.tx };
 }
 
 function ledgerTransaction(shared, version, [sold, middle, bought]) {
@@ -290,11 +297,12 @@ export function swapVariants() {
   const all = [...jupiter, ...raydium, ...venues];
   return [
     ...all.map((v, i) => swapTransaction(v, ['legacy', 0, 1][i % 3], false)), ...all.map((v, i) => swapTransaction(v, [0, 1, 'legacy'][i % 3], true)),
-    ...pump.map((v, i) => pumpTransaction(v, [0, 'legacy', 1][i % 3])),
-    pumpTransaction(pump[0], 'legacy', 'create'), pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2'),
-    pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2 with its quote'),
-    pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v3')), 1, 'create_v2 with all arguments'),
-    ...quoted.map((v, i) => quotedTransaction(v, ['legacy', 0, 1][i % 3])), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
+    ...all.filter(([, program, , data]) => program === K.PUMP_SWAP && hexOf(data) !== HOPS).map((v, i) => swapTransaction(v, ['legacy', 0, 1][i % 3], i % 2 === 1, true)),
+    ...pump.map((v, i) => pumpTransaction(v, [0, 'legacy', 1][i % 3])), ...pump.map((v, i) => pumpTransaction(v, ['legacy', 1, 0][i % 3], undefined, true)),
+    pumpTransaction(pump[0], 'legacy', 'create'), pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2', true),
+    pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2 with its quote', true),
+    pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v3')), 1, 'create_v2 with all arguments', true),
+    ...quoted.map((v, i) => quotedTransaction(v, ['legacy', 0, 1][i % 3])), ...quoted.map((v, i) => quotedTransaction(v, [1, 'legacy', 0][i % 3], true)), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
     ledgerTransaction(false, 1, [K.NATIVE, COIN, K.NATIVE]), ledgerTransaction(false, 0, [USDC, K.NATIVE, COIN]),
   ];
 }

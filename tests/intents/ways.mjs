@@ -90,6 +90,8 @@ function longer(ix, ...more) {
   for (let n = 0; n < 3; n++) at += 4 + ix.data.readUInt32LE(at);
   return Buffer.concat([ix.data.subarray(0, at + 32), Buffer.of(ix.data[at + 32], ix.data[at + 33] ?? 0), ...more]);
 }
+const extension = (program, what, wallet) => ({ program, accounts: [[what, W], [wallet, { signer: true, writable: true }], [K.SYSTEM], [program === K.PUMP ? K.PUMP_EVENTS : K.PUMP_SWAP_EVENTS], [program]],
+  data: Buffer.from('ea66c2cb96483ee5', 'hex') });
 // pump.fun's buys, and the flags behind their two numbers with the last of them, partial_fill, set.
 const PARTIAL = { '66063d1201daebea': [0, 1], '38fc74089edfcd5f': [0, 1], b817ee6167c5d33d: [1], c2ab1c46684d5b2f: [1], '07051dc4f5176550': [1], e1f7501ed5b38488: [1] };
 // Where there is such an account already, a second one is one too many.
@@ -163,6 +165,18 @@ export const CHANGED = {
   'a reward of holders': onCreation((ix) => {
     ix.data = longer(ix, u64(0), Buffer.of(1));
     return ['instruction-not-allowed'];
+  }),
+  // At the wallet's cost: the one that is traded on alone may be, which the trade itself checks.
+  'another curve or pool made longer': onSwap((ix, s, tx, c) => {
+    if (![K.PUMP, K.PUMP_SWAP].includes(ix.program.key)) return undefined;
+    insert(tx, tx.ixs.indexOf(ix), extension(ix.program.key, thief, c.grant.wallet));
+    return ['account-not-allowed', 'instruction-repeated', 'instruction-not-allowed'];
+  }),
+  'its own account made longer': onSwap((ix, s, tx, c) => {
+    if (![K.PUMP, K.PUMP_SWAP].includes(ix.program.key) || c.unproven) return undefined;
+    insert(tx, tx.ixs.indexOf(ix), extension(ix.program.key, K.ata(c.grant.wallet, K.NATIVE), c.grant.wallet));
+    account(tx, K.NATIVE);
+    return ['account-not-allowed', 'instruction-repeated'];
   }),
   // Then the program looks at no minimum.
   'a buy that may be filled in part': onSwap((ix, s, tx, c) => {

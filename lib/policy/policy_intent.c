@@ -298,6 +298,7 @@ static const struct known_instruction known_instructions[] = {
 	{TOKENS, 1, {13}, 10, 1, 1, 0, EFFECT_SENDS, "approveChecked"},
 	{TOKENS, 1, {15}, 10, 1, 0, 0, EFFECT_SENDS, "burnChecked"},
 	{TOKENS, 1, {17}, 1, 0, 0, 0, EFFECT_NONE, "syncNative"},
+	{TOKENS, 1, {45}, 255, 0, 0, 0, EFFECT_CLOSE, "unwrapLamports"},
 	{T2022, 2, {26, 1}, 19, 2, 0, 0, EFFECT_SENDS, "transferCheckedWithFee"},
 	{ATA, 0, {0}, 0, 0, 0, 0, EFFECT_RENT, "create"},
 	{ATA, 1, {0}, 1, 0, 0, 0, EFFECT_RENT, "create"},

@@ -76,6 +76,7 @@ const QUOTED = ['b817ee6167c5d33d', 'c2ab1c46684d5b2f', '5df6823ce7e940b2'];
 // The third version on pump.fun, where fees stay on the curve, as with the second on PumpSwap.
 const KEPT = ['07051dc4f5176550', 'e1f7501ed5b38488', '1c92de7726c469d5'];
 const HOPS = '2b644913e9f66f94';
+const isCreation = (tx) => tx.ixs.some((one) => one.program.key === K.PUMP && CREATES.includes(hexOf(one)));
 // Of a curve that is quoted in another token than SOL.
 const isQuoted = (ix) => ix.program.key === K.PUMP && [...QUOTED, ...KEPT].includes(hexOf(ix)) && resolve(ix.accounts[2] ?? {}) !== K.NATIVE;
 const isSell = (ix) => ix.data.subarray(0, 8).toString('hex') === '33e685a4017f83ad';
@@ -89,7 +90,7 @@ function pumpGrant(tx, wallet, ix, s, costs) {
   const one = common(tx, wallet, costs);
   const buys = !s.paid && !['5df6823ce7e940b2', '1c92de7726c469d5'].includes(hexOf(ix));
   const mint = mintOf(wallet, costs.seen, resolve(ix.accounts[buys ? s.destination : s.source]));
-  const creates = tx.ixs.some((one) => one.program.key === K.PUMP && CREATES.includes(hexOf(one)));
+  const creates = isCreation(tx);
   const rent = costs.rent + (KEPT.includes(hexOf(ix)) ? PROGRAM_RENT.kept : QUOTED.includes(hexOf(ix)) ? PROGRAM_RENT.quoted : isBefore(ix, 13) ? PROGRAM_RENT.oldSell : PROGRAM_RENT.trade) +
     (creates ? PROGRAM_RENT.create : 0n);
   if (creates) one.params.allow_create = true;
@@ -117,7 +118,8 @@ function swapGrant(tx, wallet, ix, s, costs) {
   const [source, destination] = [s.source, s.destination].map((at) => resolve(ix.accounts[at]));
   const mintIs = (address) => (costs.temporary.has(address) ? K.NATIVE : mintOf(wallet, costs.seen, address));
   const [from, to] = [mintIs(source), mintIs(destination)];
-  const rent = costs.rent + (isQuoted(ix) ? (KEPT.includes(hexOf(ix)) ? PROGRAM_RENT.kept : PROGRAM_RENT.quotedToken) : ix.program.key !== K.PUMP_SWAP ? 0n
+  const creates = isQuoted(ix) && isCreation(tx);
+  const rent = costs.rent + (creates ? PROGRAM_RENT.create : 0n) + (isQuoted(ix) ? (KEPT.includes(hexOf(ix)) ? PROGRAM_RENT.kept : PROGRAM_RENT.quotedToken) : ix.program.key !== K.PUMP_SWAP ? 0n
     : QUOTED.includes(hexOf(ix)) ? PROGRAM_RENT.keptSwap : hexOf(ix) === HOPS ? PROGRAM_RENT.hops : isBefore(ix, 20) ? PROGRAM_RENT.oldSwapSell : PROGRAM_RENT.swap);
   // Which mint a named account holds is what the user says.
   const sold = from ?? (to === K.NATIVE ? POPULAR[1] : K.NATIVE);
@@ -127,6 +129,7 @@ function swapGrant(tx, wallet, ix, s, costs) {
     ...(from === undefined && source ? { input_account: source } : {}), ...(to === undefined && destination ? { output_account: destination } : {}),
     max_rent_lamports: rent,
   });
+  if (creates) one.params.allow_create = true;
   if (s.host !== undefined && resolve(ix.accounts[s.host] ?? {}) !== ix.program.key) {
     one.params[ix.program.key === K.DLMM ? 'allow_host_fee' : 'allow_referral'] = true;
     one.truth.host = true;
@@ -137,7 +140,7 @@ function swapGrant(tx, wallet, ix, s, costs) {
   if (jupiter) Object.assign(one.params, { max_slippage_bps: s.slip, max_platform_fee_bps: s.fee, via_mints: viaMints(tx, wallet, [sold, bought]) });
   one.truth.accounts = { ...(from === undefined && source ? { [source]: sold } : {}), ...(to === undefined && destination ? { [destination]: bought } : {}) };
   Object.assign(one.truth, { mints: [sold, bought], maxRent: rent, swap: {
-    programs: new Set([ix.program.key]), sell: new Map([[sold, most(s.in, costs.wrap)]]), buy: new Set([bought]), minOut: s.out, price: { in: s.in, out: s.out }, feeBps: s.fee ?? 0n, host: one.truth.host,
+    programs: new Set([ix.program.key]), sell: new Map([[sold, most(s.in, costs.wrap)]]), buy: new Set([bought]), minOut: s.out, price: { in: s.in, out: s.out }, feeBps: s.fee ?? 0n, host: one.truth.host, create: creates, quote: sold,
   } });
   return { intent: isQuoted(ix) ? 'pump-fun-quoted' : INTENT_OF[ix.program.key], ...one };
 }

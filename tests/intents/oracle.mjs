@@ -216,7 +216,9 @@ const handlers = {
     if (d[0] === 17) r.intoLedger(a[0]);
     if (by !== undefined && a.length > by) r.intoLedger(a[by - 1]);
     if (!a.some((x) => r.isWallet(x))) return;
-    if (d[0] === 9) {
+    if (d[0] === 45) {
+      if (!r.isWallet(a[1]) && a.slice(2).some((x) => r.isWallet(x))) never('unwrapping pays another');
+    } else if (d[0] === 9) {
       if (!r.isWallet(a[1]) && r.isWallet(a[2])) never('closing pays another');
     } else if (by !== undefined && d.length >= 9) {
       if (d[0] === 26 && d[1] !== 1) never('Token-2022 fee power');
@@ -255,7 +257,7 @@ const handlers = {
       if (hex === 'd6904cec5f8b31b4' && (d.length > at + 43 || d.subarray(at + 34).some((byte) => byte !== 0))) never('another creator');
       r.created = r.key(a[0]);
       r.rent += 21052480n;
-      if (hex === 'd6904cec5f8b31b4' && a.length > 16 && r.key(a[16]) !== K.NATIVE) never('a token made with another quote');
+      if (hex === 'd6904cec5f8b31b4' && (a.length > 16 ? r.key(a[16]) : K.NATIVE) !== (g.quote ?? K.NATIVE)) never('a token made with another quote');
       return;
     }
     if (POOL_AT[ix.program.key] !== undefined && hex === 'ea66c2cb96483ee5') {
@@ -314,7 +316,7 @@ export function fee(tx) {
 
 // beyond(tx, grant): why the transaction moves value beyond the grant, or undefined.
 // grant: {wallet, mints: [mints that count], accounts: {address: mint}, pins, recipients: Set, tips: Set, nonce,
-// maxSol, maxTips, maxRent, maxFee, maxTokens: Map, swap: {programs: Set, sell: Map, buy: Set, minOut, price, legs, feeBps, host, create}}
+// maxSol, maxTips, maxRent, maxFee, maxTokens: Map, swap: {programs: Set, sell: Map, buy: Set, minOut, price, legs, feeBps, host, create, quote}}
 export function beyond(tx, grant) {
   const r = new Reading(tx, grant);
   try {

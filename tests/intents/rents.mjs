@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rent that intents count for accounts that programs make on the wallet's account, against the network's own programs in
-// a runtime: it is what they take for an account of the library's own kind, and never less than they take for any (B4).
+// a runtime: it is what they take for an account of the library's own kind, and never less than they take for any (B4). And what unwrapLamports
+// does, which intents allow of any account: it takes from one that who signs owns, and nothing but what is wrapped.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, load, root, summary } from '../solana/setup.mjs';
 
-const { Keypair, SystemProgram, Transaction } = load('@solana/web3.js');
+const { Keypair, SystemProgram, Transaction, TransactionInstruction } = load('@solana/web3.js');
 const spl = load('@solana/spl-token');
 const kit = load('@solana/kit');
 const { LiteSVM } = load('litesvm');
@@ -80,5 +81,22 @@ for (const [name, [extensions, make]] of Object.entries(KINDS)) {
   }
 }
 expect(most > 2039280, 'Token-2022 takes more than the old program', most);
+// --- wrapped SOL that comes back without closing its account
+svm.withNativeMints();
+const wrapped = spl.getAssociatedTokenAddressSync(spl.NATIVE_MINT, payer.publicKey);
+const unwrap = (owner, ...amount) => new TransactionInstruction({ programId: spl.TOKEN_PROGRAM_ID, data: Buffer.from([45, ...amount]),
+  keys: [[wrapped, false], [payer.publicKey, false], [owner, true]].map(([pubkey, isSigner]) => ({ pubkey, isSigner, isWritable: pubkey !== owner })) });
+const filled = send([spl.createAssociatedTokenAccountIdempotentInstruction(payer.publicKey, wrapped, payer.publicKey, spl.NATIVE_MINT),
+  SystemProgram.transfer({ fromPubkey: payer.publicKey, toPubkey: wrapped, lamports: 1000 }), spl.createSyncNativeInstruction(wrapped)], []);
+expect(failed(filled) === undefined, 'SOL is wrapped', failed(filled));
+const lies = () => Number(svm.getBalance(addressOf(wrapped))) - 2039280;
+const other = Keypair.generate();
+expect(failed(send([unwrap(other.publicKey, 0)], [other])) !== undefined && lies() === 1000, 'another cannot take it', lies());
+expect(failed(send([unwrap(payer.publicKey, 1, 233, 3, 0, 0, 0, 0, 0, 0)], [])) !== undefined && lies() === 1000, 'not more than lies there', lies());
+const before = svm.getBalance(addressOf(payer.publicKey));
+expect(failed(send([unwrap(payer.publicKey, 1, 44, 1, 0, 0, 0, 0, 0, 0)], [])) === undefined && lies() === 700, 'a part', lies());
+expect(svm.getBalance(addressOf(payer.publicKey)) - before === 300n - 5000n, 'which its owner gets', svm.getBalance(addressOf(payer.publicKey)) - before);
+expect(failed(send([unwrap(payer.publicKey, 0)], [])) === undefined && lies() === 0, 'all of it but the rent', lies());
+
 console.log(`${counted.length} rents, the most that was taken for one account: ${most} lamports of 2282880 counted`);
 summary();

@@ -126,6 +126,41 @@ for (const tag of [1, 16, 18])
       }, ['destination-not-own-account', 'account-not-allowed']]],
   });
 
+// As builders do who make the account with its rent alone and put the SOL there afterwards, or count it once more.
+add('raydium: a temporary account filled after it was made', 0, (b) => {
+  withTemporary(b, 18, Buffer.concat([u8(16), u64(IN), u64(OUT)]));
+  const at = b.tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN) + 1;
+  b.tx.ixs[at - 2].data.writeBigUInt64LE(2039280n, 44 + SEED.length);
+  b.add(K.SYSTEM, [[WALLET, me], [temporary, W]], Buffer.concat([u32(2), u64(IN)])).add(K.TOKEN, [[temporary, W]], u8(17));
+  b.tx.ixs.splice(at, 0, ...b.tx.ixs.splice(-2));
+}, {
+  params: { max_tip_lamports: 0n, tip_accounts: [] },
+  bent: [['filled before it is the wallet\'s', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); [tx.ixs[at], tx.ixs[at + 1]] = [tx.ixs[at + 1], tx.ixs[at]]; }, ['recipient-not-allowed']],
+    ['synced before', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); tx.ixs.splice(at, 0, ...tx.ixs.splice(at + 2, 1)); }, ['source-not-own-account']],
+    ['another one filled', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); tx.ixs[at + 1].accounts[1] = account(tx, thief, W); }, ['recipient-not-allowed']],
+    ['another one synced', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); tx.ixs[at + 2].accounts[0] = account(tx, thief, W); }, ['source-not-own-account']],
+    ['more than is sold, and its rent', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); tx.ixs[at + 1].data.writeBigUInt64LE(IN + 2039281n + 2039280n, 4); }, ['amount-over-limit']]],
+});
+
+// --- wrapped SOL back without closing its account
+const unwrap = (b, data) => b.add(K.TOKEN, [[own(K.NATIVE), W], [WALLET, W], [WALLET, { signer: true }]], data);
+const unwrapBent = [['to another', (tx) => { tx.ixs.find((ix) => ix.data[0] === 45).accounts[1] = account(tx, thief, W); }, ['close-not-allowed']],
+  ['another signs, too', (tx) => { tx.ixs.find((ix) => ix.data[0] === 45).accounts.push(account(tx, thief, { signer: true })); }, ['account-not-allowed']],
+  ['an account behind', (tx) => { const ix = tx.ixs.find((one) => one.data[0] === 45); ix.accounts.push(ix.accounts[2], account(tx, thief)); }, ['account-count']],
+  ['another is its owner', (tx) => { tx.ixs.find((ix) => ix.data[0] === 45).accounts[2] = account(tx, thief, { signer: true }); }, ['account-not-allowed']],
+  ['no choice of two', (tx) => { tx.ixs.find((ix) => ix.data[0] === 45).data[1] = 2; }, ['instruction-data-malformed']],
+  ['cut short', (tx) => { const ix = tx.ixs.find((one) => one.data[0] === 45); ix.data = ix.data.subarray(0, ix.data.length - 1); }, ['instruction-data-malformed']],
+  ['a byte behind', (tx) => { const ix = tx.ixs.find((one) => one.data[0] === 45); ix.data = Buffer.concat([ix.data, u8(0)]); }, ['instruction-data-trailing']],
+  ['of the other token program', (tx) => { tx.ixs.find((ix) => ix.data[0] === 45).program = account(tx, K.TOKEN_2022); }, ['instruction-not-allowed']]];
+for (const [name, data] of [['all', u8(45, 0)], ['a part', Buffer.concat([u8(45, 1), u64(7n)])]])
+  add(`wrap: ${name} of it unwrapped, its account left open`, 'legacy', (b) => unwrap(b, data), { bent: unwrapBent });
+const FRIEND_OUT = K.stranger('a friend');
+add('withdraw: a part of the wrapped SOL unwrapped and sent', 0, (b) => unwrap(b, Buffer.concat([u8(45, 1), u64(7n)])).add(K.SYSTEM, [[WALLET, me], [FRIEND_OUT, W]], Buffer.concat([u32(2), u64(7n)])), {
+  grant: { intent: 'withdraw', wallet: WALLET, nonces: [], params: { recipient: FRIEND_OUT, mints: [], max_lamports: 7n, max_fee_lamports: 20000n, max_rent_lamports: 0n },
+    truth: { wallet: WALLET, mints: [], tips: new Set(), nonce: false, maxFee: 20000n, maxTips: 0n, maxRent: 0n, recipients: new Set([FRIEND_OUT]), maxSol: 7n } },
+  bent: [...unwrapBent, ['more sent', (tx) => { tx.ixs.at(-1).data.writeBigUInt64LE(8n, 4); }, ['amount-over-limit']]],
+});
+
 // --- Jito's mark behind the accounts of the network's own programs
 const MARK = 'jitodontfront111111111111111111111111111111';
 const marked = (b, more = [MARK]) => {
@@ -397,6 +432,25 @@ add('pump.fun: a token made with its quote named, its curve made longer, and bou
     ['another account made longer', (tx) => { tx.ixs.find((ix) => ix.data.length === 8).accounts[0] = account(tx, thief, W); }, ['account-not-allowed']],
     ['made longer twice', (tx) => { const at = tx.ixs.findIndex((ix) => ix.data.length === 8); tx.ixs.splice(at, 0, tx.ixs[at]); }, ['instruction-repeated']],
     ['made longer after it was traded on', (tx) => { const at = tx.ixs.findIndex((ix) => ix.data.length === 8); tx.ixs.push(...tx.ixs.splice(at, 1)); }, ['instruction-not-allowed']]],
+});
+
+for (const paired of [false, true]) add(`pump.fun: a token made with ${paired ? 'another coin' : 'USDC'} as its quote, and bought`, 1, (b) => {
+  account(b.tx, COIN, me);
+  return b.call(K.PUMP, `${CREATE} quote=@other curve_quote! p2=TOKEN_2022 ${paired ? 'control=QUOTE_CONTROL other_curve other_pool other_base other_quote' : ''}`, cat('d6904cec5f8b31b4', named, Buffer.from(bytes58(WALLET)), u8(0, 0)), { ...pump, other: USDC })
+    .create(COIN, K.TOKEN_2022).call(K.PUMP, 'g=PUMP_GLOBAL m=@coin q=USDC p2=TOKEN_2022 p=TOKEN curve! curve_base! curve_quote! user=@wallet! tokens=@tokens! quote=@quote! my_volume! fees back! s=SYSTEM event=@events program=@self',
+      cat('07051dc4f5176550', u64(OUT), u64(IN)), usdc);
+}, {
+  bent: [['made with SOL as its quote', atPlace(K.PUMP, 16, K.NATIVE, {}), ['mint-not-allowed']], ['made with a stranger as its quote', atPlace(K.PUMP, 16, thief, {}), ['mint-not-allowed']],
+    ...(paired ? [['another\'s quote control', atPlace(K.PUMP, 19, thief, {}), ['account-not-allowed']], ['the wallet for the pool of the quote', atPlace(K.PUMP, 21, WALLET), ['account-not-allowed']],
+      ['its own account for that of the pool', atPlace(K.PUMP, 22, own(USDC)), ['account-not-allowed']]] : []),
+    ['its own account for the curve\'s', atPlace(K.PUMP, 17, own(USDC)), ['account-not-allowed']], ['an account less', bend(K.PUMP, (ix) => { ix.accounts.pop(); }), ['account-count']],
+    ['a fee of the creator\'s', bend(K.PUMP, (ix) => { ix.data = Buffer.concat([ix.data, u64(1)]); }), ['platform-fee-not-allowed']],
+    ['a reward of holders', bend(K.PUMP, (ix) => { ix.data = Buffer.concat([ix.data, u64(0), u8(1)]); }), ['instruction-not-allowed']],
+    ['another is its creator', bend(K.PUMP, (ix) => { Buffer.from(bytes58(thief)).copy(ix.data, 8 + named.length); }), ['account-not-allowed']],
+    ['another pays for it', atPlace(K.PUMP, 5, thief, me), ['account-not-allowed']],
+    ['twice', (tx) => { tx.ixs.splice(0, 0, swapIn(tx, K.PUMP)); }, ['instruction-repeated']],
+    ['after it was bought', (tx) => { tx.ixs.push(...tx.ixs.splice(tx.ixs.indexOf(swapIn(tx, K.PUMP)), 1)); }, ['instruction-not-allowed']]],
+  narrower: [['no token to be made', { allow_create: false }, ['instruction-not-allowed']]],
 });
 
 // --- transfers from an account that the grant vouches for

@@ -24,7 +24,7 @@ const FIXED = {
   TOKEN: K.TOKEN, TOKEN_2022: K.TOKEN_2022, SYSTEM: K.SYSTEM, ATA: K.ATA, MEMO: K.MEMO, NATIVE: K.NATIVE, USDC,
   RENT: 'SysvarRent111111111111111111111111111111111', METAPLEX: 'metaqbxxUerdq28cj1RbAWkYQm3ybzjb6a8bt518x1s',
   PUMP_FEES: 'pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ', PUMP_GLOBAL: '4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf',
-  PUMP_SWAP_CONFIG: 'ADyA8hdefvWN2dbGGWFotbzWxrAvLW83WG6QCVXvJKqw', PUMP: K.PUMP, PUMP_EVENTS: K.PUMP_EVENTS,
+  PUMP_SWAP_CONFIG: 'ADyA8hdefvWN2dbGGWFotbzWxrAvLW83WG6QCVXvJKqw', PUMP: K.PUMP, PUMP_EVENTS: K.PUMP_EVENTS, QUOTE_CONTROL: '6z6GDdfb2AjR9ZhJmAUQ5cipJCVxQvLJhB2H8mCwTFBP',
 };
 
 class Builder {
@@ -229,6 +229,9 @@ const creations = {
 const extend = (b, program) => b.call(program, `${program === K.PUMP ? 'curve!' : 'pool!'} user=@wallet! s=SYSTEM event=@events program=@self`, hex('ea66c2cb96483ee5'), {});
 creations['create_v2 with all arguments'] = [creations.create_v2[0], 'd6904cec5f8b31b4', cat(u8(0, 0), u64(0n), u8(0))];
 creations['create_v2 with its quote'] = [`${creations.create_v2[0]} quote=NATIVE curve_quote! p=TOKEN`, 'd6904cec5f8b31b4', u8(0, 0)];
+creations['create_v2 quoted in USDC'] = [`${creations.create_v2[0]} quote=USDC curve_quote! p=TOKEN`, 'd6904cec5f8b31b4', u8(0, 0)];
+creations['create_v2 quoted in a coin'] = [`${creations.create_v2[0]} quote=USDC curve_quote! p=TOKEN_2022 control=QUOTE_CONTROL other_curve`, 'd6904cec5f8b31b4', cat(u8(0, 0), u64(0n), u8(0))];
+creations['create_v2 quoted in a coin with a pool'] = [`${creations['create_v2 quoted in a coin'][0]} other_pool other_base other_quote`, 'd6904cec5f8b31b4', u8(0, 1)];
 
 const own = (mint) => K.ata(WALLET, mint);
 const hexOf = (data) => data.subarray(0, 8).toString('hex');
@@ -251,12 +254,16 @@ function swapTransaction([name, program, list, data], version, back, longer) {
   return { name: `${name}${back ? ', back' : ''}${longer ? ', the pool made longer' : ''}`, tx: b.tx };
 }
 
+function makeToken(b, made) {
+  const [accounts, disc, more] = creations[made];
+  account(b.tx, COIN, { signer: true, writable: true });
+  b.call(K.PUMP, accounts, cat(hex(disc), text('A coin'), text('COIN'), text('https://example.org/coin.json'), Buffer.from(bytes58(WALLET)), more), { coin: COIN });
+}
+
 function pumpTransaction([name, program, list, data], version, made, longer) {
   const b = new Builder(version);
   if (made !== undefined) {
-    const [accounts, disc, more] = creations[made];
-    account(b.tx, COIN, { signer: true, writable: true });
-    b.call(program, accounts, cat(hex(disc), text('A coin'), text('COIN'), text('https://example.org/coin.json'), Buffer.from(bytes58(WALLET)), more), { coin: COIN });
+    makeToken(b, made);
     name = `${name} after ${made}`;
   }
   if (longer) {
@@ -270,14 +277,15 @@ function pumpTransaction([name, program, list, data], version, made, longer) {
   return { name, tx: b.tx };
 }
 
-function quotedTransaction([name, list, data], version, longer) {
+function quotedTransaction([name, list, data], version, longer, made) {
   const b = new Builder(version);
+  if (made) makeToken(b, made);
   if (longer) extend(b, K.PUMP);
   const sells = name.startsWith('sell');
   b.create(sells ? USDC : COIN, sells ? K.TOKEN : K.TOKEN_2022);
   b.call(K.PUMP, list, data, { coin: COIN, base: K.ata(WALLET, COIN, K.TOKEN_2022), quote: own(USDC) });
   b.tip(5000n);
-  return { name: `pump-fun-quoted ${name}${longer ? ', the curve made longer' : ''}`, tx: b.tx };
+  return { name: `pump-fun-quoted ${name}${made ? ` after ${made}` : ''}${longer ? ', the curve made longer' : ''}`, tx: b.tx };
 }
 
 function ledgerTransaction(shared, version, [sold, middle, bought]) {
@@ -302,7 +310,8 @@ export function swapVariants() {
     pumpTransaction(pump[0], 'legacy', 'create'), pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2', true),
     pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2 with its quote', true),
     pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v3')), 1, 'create_v2 with all arguments', true),
-    ...quoted.map((v, i) => quotedTransaction(v, ['legacy', 0, 1][i % 3])), ...quoted.map((v, i) => quotedTransaction(v, [1, 'legacy', 0][i % 3], true)), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
+    ...quoted.map((v, i) => quotedTransaction(v, ['legacy', 0, 1][i % 3])), ...quoted.map((v, i) => quotedTransaction(v, [1, 'legacy', 0][i % 3], true)),
+    ...['quoted in USDC', 'quoted in a coin', 'quoted in a coin with a pool'].map((how, i) => quotedTransaction(quoted[[3, 4, 3][i]], 1, i < 2, `create_v2 ${how}`)), ledgerTransaction(true, 0, [K.NATIVE, COIN, K.NATIVE]),
     ledgerTransaction(false, 1, [K.NATIVE, COIN, K.NATIVE]), ledgerTransaction(false, 0, [USDC, K.NATIVE, COIN]),
   ];
 }

@@ -39,6 +39,7 @@ export function transferVariants() {
     make(`tip alone, ${version}`, version, (b) => b.tip(4321n));
     make(`wrap, ${version}`, version, (b) => b.create(K.NATIVE).wrap(10n ** 9n));
     make(`unwrap, ${version}`, version, (b) => b.unwrap());
+    make(`unwrap a part, ${version}`, version, (b) => b.add(K.TOKEN, [[K.ata(WALLET, K.NATIVE), W], [WALLET, W], [WALLET, { signer: true }]], Buffer.concat([Buffer.of(45, 1), u64(9n)])));
     make(`close another, ${version}`, version, (b) => b.add(K.TOKEN, [[K.ata(WALLET, USDC), W], [WALLET, W], [WALLET, { signer: true }]], Buffer.of(9)));
     for (const form of ['plain', 'checked'])
       make(`SPL token, ${form}, ${version}`, version, (b) => token(createFor(b, OWNERS[0], USDC, K.TOKEN, Buffer.of(1)), form, USDC, OWNERS[0], 77n));

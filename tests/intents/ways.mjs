@@ -249,6 +249,11 @@ export const CHANGED = {
     insert(tx, tx.ixs.length, { program: K.TOKEN, accounts: [[K.ata(c.grant.wallet, mint), W], [thief, W], [c.grant.wallet, { signer: true }]], data: Buffer.of(9) });
     return ['close-not-allowed', 'instruction-not-allowed', 'program-not-allowed'];
   },
+  'wrapped SOL unwrapped to a thief': (tx, c) => {
+    insert(tx, tx.ixs.length, { program: K.TOKEN, accounts: [[K.ata(c.grant.wallet, K.NATIVE), W], [thief, W], [c.grant.wallet, { signer: true }]], data: Buffer.concat([Buffer.of(45, 1), u64(1)]) });
+    account(tx, K.NATIVE);
+    return ['close-not-allowed', 'instruction-not-allowed', 'program-not-allowed'];
+  },
   'System assign of the wallet': (tx, c) => {
     insert(tx, tx.ixs.length, { program: K.SYSTEM, accounts: [[c.grant.wallet, { signer: true, writable: true }]], data: Buffer.concat([u32(1), Buffer.alloc(32, 5)]) });
     return ['never-allowed'];

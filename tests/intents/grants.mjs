@@ -189,7 +189,7 @@ function tokenTransfers(tx, wallet) {
   return tx.ixs.filter((ix) => [K.TOKEN, K.TOKEN_2022].includes(ix.program.key) && ix.data[0] in transferTags).map((ix) => {
     const [by, to] = transferTags[ix.data[0]];
     const destination = resolve(ix.accounts[to]);
-    const mint = keys.find((m) => K.owns(wallet, m, resolve(ix.accounts[0])));
+    const mint = keys.find((m) => K.owns(wallet, m, resolve(ix.accounts[0]))) ?? (ix.data[0] === 3 ? undefined : resolve(ix.accounts[1]));
     const owner = mint && keys.find((o) => K.owns(o, mint, destination));
     return { source: resolve(ix.accounts[0]), destination, program: ix.program.key, signer: resolve(ix.accounts[by]), mint, owner, amount: ix.data.readBigUInt64LE(ix.data[0] === 26 ? 2 : 1),
       decimals: ix.data[0] === 3 ? undefined : BigInt(ix.data[ix.data[0] === 26 ? 10 : 9]) };
@@ -201,6 +201,15 @@ function solTransfers(tx, wallet) {
     .map((ix) => ({ to: resolve(ix.accounts[1]), lamports: ix.data.readBigUInt64LE(4) }));
 }
 
+// Whose tokens or SOL a transaction sends: not who pays for it, nor who may advance its nonce.
+function giver(tx) {
+  const sends = (ix) => [K.TOKEN, K.TOKEN_2022].includes(ix.program.key) && ix.data[0] in transferTags;
+  const token = tx.ixs.find(sends);
+  const sol = tx.ixs.find((ix) => ix.program.key === K.SYSTEM && ix.data.length === 12 && ix.data.readUInt32LE(0) === 2);
+  const by = token ? token.accounts[transferTags[token.data[0]][0]] : sol?.accounts[0];
+  return by?.signer ? by.key : undefined;
+}
+
 const total = (list) => list.reduce((sum, n) => sum + n, 0n);
 const SIDE = [K.BUDGET, K.MEMO, K.MEMO_V1, K.MEMO_V4];
 
@@ -208,7 +217,7 @@ const SIDE = [K.BUDGET, K.MEMO, K.MEMO_V1, K.MEMO_V4];
 export function transferGrantFor(tx) {
   const programs = new Set(tx.ixs.map((ix) => ix.program.key));
   for (const side of SIDE) programs.delete(side);
-  const wallet = tx.ixs.filter((ix) => programs.has(ix.program.key)).flatMap((ix) => ix.accounts).find((a) => a.signer)?.key;
+  const wallet = giver(tx) ?? tx.ixs.filter((ix) => programs.has(ix.program.key)).flatMap((ix) => ix.accounts).find((a) => a.signer)?.key;
   if (wallet === undefined || ![...programs].every((p) => [K.SYSTEM, K.TOKEN, K.TOKEN_2022, K.ATA].includes(p))) return undefined;
   const costs = sideCosts(tx, wallet);
   const one = common(tx, wallet, costs);
@@ -224,11 +233,16 @@ export function transferGrantFor(tx) {
     const accounts = [...new Set(tokens.filter((t) => t.owner === undefined && t.destination).map((t) => t.destination))];
     const amount = total(tokens.map((t) => t.amount));
     const created = 2282880n * BigInt(tx.ixs.filter((ix) => ix.program.key === K.ATA && resolve(ix.accounts[0]) === wallet).length);
-    const source = mint === undefined ? tokens[0].source : undefined;
+    const source = mint !== undefined && K.owns(wallet, mint, tokens[0].source) ? undefined : tokens[0].source;
     grant.intent = program === K.TOKEN ? 'spl-transfer' : 'token-2022-transfer';
     Object.assign(grant.params, { mint: mint ?? POPULAR[1], mint_decimals: tokens[0].decimals ?? 6n, recipients: owners, max_amount: amount,
       recipient_accounts: accounts, max_rent_lamports: created, ...(source ? { source_account: source } : {}) });
-    Object.assign(grant.truth, { mints: [mint].filter(Boolean), recipients: new Set([...owners, ...accounts]), maxRent: created, maxTokens: new Map([[mint, amount]]) });
+    Object.assign(grant.truth, { mints: [mint].filter(Boolean), recipients: new Set([...owners, ...accounts]), maxRent: created, maxTokens: new Map([[mint, amount]]),
+      ...(source && mint ? { accounts: { [source]: mint } } : {}) });
+    // SOL that goes along, as a tip or a fee.
+    const along = { to: [...new Set(sol.map((t) => t.to).filter(Boolean))], lamports: tips + total(sol.map((t) => t.lamports)) };
+    Object.assign(grant.params, { max_tip_lamports: along.lamports, tip_accounts: along.to });
+    Object.assign(grant.truth, { maxTips: along.lamports, tips: new Set([...K.JITO, ...along.to]) });
     return grant;
   }
   if (sol.length > 0) {
@@ -250,7 +264,7 @@ export function transferGrantFor(tx) {
 export function withdrawGrantFor(tx) {
   const grant = transferGrantFor(tx);
   const recipients = grant?.params.recipients ?? [];
-  if (recipients.length !== 1 || grant.nonces.length > 0) return undefined;
+  if (recipients.length !== 1) return undefined;
   const mints = grant.params.mint ? [grant.params.mint] : [];
   return { ...grant, intent: 'withdraw', params: { ...grant.params, recipient: recipients[0], mints, max_lamports: grant.truth.maxSol ?? 0n },
     truth: { ...grant.truth, maxTips: 0n, maxTokens: new Map(mints.map((m) => [m, 1n << 64n])) } };

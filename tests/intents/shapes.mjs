@@ -57,6 +57,16 @@ add('jupiter: shared accounts with the Token-2022 program given', 'legacy', (b) 
   .call(K.JUPITER, `${SHARED} ${VENUE}`, cat('c1209b3341d69c81', u8(5), STEP, quote(IN, OUT), u8(0)), sol), {
   bent: [['a stranger where that program stands', atPlace(K.JUPITER, 10, thief, {}), ['account-not-allowed']]],
 });
+// What real routes into Token-2022 coins do: the last step pays the wallet, not Jupiter's account.
+const AT_ONCE = [['c1209b3341d69c81', SHARED, u8(5), STEP, quote(IN, OUT), u8(0)],
+  ['d19853937cfed8e9', SHARED.replace('token_program=TOKEN ', '').replace('none=@self t2=TOKEN_2022', 'p=TOKEN p2=TOKEN_2022'), u8(5), quote(IN, OUT), u16(0), u16(0), STEP_V2]];
+for (const [n, [hex, list, ...parts]] of AT_ONCE.entries())
+  add(`jupiter: shared accounts whose last step pays the wallet, ${n}`, 0, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
+    .call(K.JUPITER, `${list.replace('program_destination!', 'program_destination=@destination!')} ${VENUE}`, cat(hex, ...parts), coin), {
+    bent: [['then to a stranger\'s', atPlace(K.JUPITER, 6 - n, K.ata(thief, COIN, K.TOKEN_2022)), ['destination-not-own-account']],
+      ['to a stranger\'s in both places', bend(K.JUPITER, (ix, tx) => { for (const at of [5 - n, 6 - n]) ix.accounts[at] = account(tx, K.ata(thief, COIN, K.TOKEN_2022), W); }),
+        ['destination-not-own-account']]],
+  });
 add('jupiter: a platform fee of half a percent', 0, (b) => b.create(USDC).wrap(IN)
   .call(K.JUPITER, `${ROUTE.replace('none=@self event', 'fee! event')} ${VENUE}`, cat('e517cb977ae3ad2a', STEP, quote(IN, OUT), u8(50)), sol), {
   bent: [['one more of it', byte(K.JUPITER, 8 + STEP.length + 18, 51), ['platform-fee-not-allowed']]],
@@ -270,6 +280,11 @@ add('clmm: an exact output with the limit that Raydium\'s SDK writes, under a gr
   narrower: [['a minimum of one', { min_out: 1n }, ['minimum-out-too-low']],
     ['a minimum price', { min_price_out: 1n, min_price_in: IN }, ['price-below-minimum']]],
 });
+add('cpmm: every account writable, as some builders write them', 'legacy', (b) => b.wrap(IN)
+  .call(K.RAYDIUM_CPMM, 'payer=@wallet! authority! config! pool! source=@source! destination=@destination! in_vault! out_vault! p=TOKEN! p2=TOKEN! m=@sold! m=@bought! observation!',
+    cat('8fbe5adac41e33de', u64(IN), u64(OUT)), sol), {
+  bent: [['of another mint', atPlace(K.RAYDIUM_CPMM, 10, COIN), ['mint-not-allowed', 'account-not-allowed']]],
+});
 add('cpmm: into a Token-2022 coin', 1, (b) => b.create(COIN, K.TOKEN_2022).wrap(IN)
   .call(K.RAYDIUM_CPMM, 'payer=@wallet authority config pool! source=@source! destination=@destination! in_vault! out_vault! p=TOKEN p2=TOKEN_2022 m=@sold m=@bought observation!',
     cat('8fbe5adac41e33de', u64(IN), u64(OUT)), coin), {
@@ -471,6 +486,30 @@ add('spl-transfer: signed by its owner, who is named twice', 'legacy', (b) => {
   bent: [['another signs', (tx) => { tx.ixs.at(-1).accounts[3] = account(tx, thief, { signer: true }); }, ['account-not-allowed']],
     ['the owner another, the wallet behind', (tx) => { tx.ixs.at(-2).accounts[3] = account(tx, thief); }, ['account-not-allowed']],
     ['to a thief', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, K.ata(thief, USDC), W); }, ['recipient-not-allowed']]],
+});
+
+// A token sent with a tip and a fee in SOL beside it, and what it leaves closed, of either program.
+const away = (b, mint, program, hex) => b.add(program, [[own(mint, program), W], ...(hex === '03' ? [] : [[mint]]), [K.ata(K.stranger('a friend'), mint, program), W], [WALLET, { signer: true }]],
+  cat(hex, u64(77n), hex === '03' ? u8() : u8(6))).add(program, [[own(mint, program), W], [WALLET, W], [WALLET, { signer: true }]], u8(9));
+for (const [name, mint, program, hex] of [['spl', USDC, K.TOKEN, '03'], ['token-2022', COIN, K.TOKEN_2022, '0c']])
+  add(`${name}-transfer: sent whole, with a tip and a fee`, 0, (b) => {
+    b.tip(1000n).add(K.SYSTEM, [[WALLET, me], [K.stranger('a partner'), W]], Buffer.concat([u32(2), u64(500n)]));
+    away(b, mint, program, hex);
+    for (const key of [mint, K.stranger('a friend')]) account(b.tx, key);
+  }, {
+    bent: [['the rest to a thief', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, thief, W); }, ['close-not-allowed']],
+      ['another account closed', (tx) => { tx.ixs.at(-1).accounts[0] = account(tx, own(K.NATIVE), W); }, ['source-not-own-account']],
+      ['closed by another', (tx) => { tx.ixs.at(-1).accounts[2] = account(tx, thief, { signer: true }); }, ['account-not-allowed']],
+      ['a fee to a thief', (tx) => { tx.ixs.at(-3).accounts[1] = account(tx, thief, W); }, ['recipient-not-allowed']],
+      ['a lamport more', (tx) => { tx.ixs.at(-3).data[4]++; }, ['tip-over-limit']],
+      ['closed and nothing sent', (tx) => { tx.ixs.splice(-2, 1); }, ['instruction-missing']]],
+  });
+
+// --- an account made, and SOL withdrawn, with a durable nonce
+const withNonce = (b) => { b.add(K.SYSTEM, [[K.stranger('nonce'), W], ['SysvarRecentB1ockHashes11111111111111111111'], [WALLET, { signer: true }]], u32(4)); b.tx.ixs.unshift(b.tx.ixs.pop()); };
+add('wrap: an account made with a durable nonce', 'legacy', (b) => withNonce(b.create(USDC)), {
+  bent: [['another nonce', (tx) => { tx.ixs[0].accounts[0] = account(tx, thief, W); }, ['durable-nonce']],
+    ['advanced later', (tx) => { tx.ixs.push(tx.ixs.shift()); }, ['instruction-not-allowed', 'lifetime-not-allowed']]],
 });
 
 // --- Token-2022 transfers

@@ -37,6 +37,7 @@ static uint8_t intent_owned[POLICY_ACCOUNTS_MAX]; /* first derived entry of the 
 static uint8_t intent_entries[INTENT_POSITIONS_MAX];
 static const struct intent_op *intent_entry_ops[INTENT_POSITIONS_MAX];
 static uint8_t intent_fresh[POLICY_ACCOUNTS_MAX]; /* made as the wallet's by this instruction + 1 */
+#define INTENT_TAG_CLOSE   9   /* closeAccount, of both token programs */
 #define INTENT_ENTRY_FRESH 254 /* the mint is the one that the account was made with */
 #define INTENT_ENTRY_NAMED 255 /* `or`: the mint is the one that the requirement asks for */
 static uint16_t intent_binds[INTENT_BINDS_MAX]; /* account + 1 */
@@ -1122,6 +1123,17 @@ static POLICY_COLD bool intent_ignores_more(const uint8_t *program)
 	return false;
 }
 
+/* An account that this transaction made the wallet's and then closed is nobody's: who has its key, if
+ * it has one, has what is put there afterwards. */
+static POLICY_COLD void intent_close(const struct intent_ix *x, const uint8_t *program,
+                                     const uint8_t *data, uint32_t len)
+{
+	if (len != 0 && data[0] == INTENT_TAG_CLOSE &&
+	    (policy_key_equal(program, policy_program_keys[POLICY_PROGRAM_TOKEN].bytes) ||
+	     policy_key_equal(program, policy_program_keys[POLICY_PROGRAM_TOKEN_2022].bytes)))
+		intent_fresh[x->accounts[0]] = 0;
+}
+
 static bool intent_instruction(struct policy *p, uint32_t number)
 {
 	const struct policy_instruction *at = &p->instructions[number];
@@ -1177,6 +1189,8 @@ static bool intent_instruction(struct policy *p, uint32_t number)
 		return false;
 	if (p->says)
 		intent_say(x);
+	if (x->account_count != 0 && intent_fresh[x->accounts[0]] != 0)
+		intent_close(x, key, data, at->data_len);
 	return true;
 }
 

@@ -147,6 +147,9 @@ add('raydium: a temporary account filled after it was made', 0, (b) => {
   params: { max_tip_lamports: 0n, tip_accounts: [] },
   bent: [['filled before it is the wallet\'s', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); [tx.ixs[at], tx.ixs[at + 1]] = [tx.ixs[at + 1], tx.ixs[at]]; }, ['recipient-not-allowed']],
     ['synced before', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); tx.ixs.splice(at, 0, ...tx.ixs.splice(at + 2, 1)); }, ['source-not-own-account']],
+    // Nobody's then: who has its key, if it has one, would have the SOL.
+    ['filled after it was closed', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); tx.ixs.splice(at + 1, 0, ...tx.ixs.splice(-1)); }, ['recipient-not-allowed']],
+    ['sold from after it was closed', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); tx.ixs.splice(at + 3, 0, ...tx.ixs.splice(-1)); }, ['source-not-own-account']],
     ['another one filled', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); tx.ixs[at + 1].accounts[1] = account(tx, thief, W); }, ['recipient-not-allowed']],
     ['another one synced', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); tx.ixs[at + 2].accounts[0] = account(tx, thief, W); }, ['source-not-own-account']],
     ['more than is sold, and its rent', (tx) => { const at = tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN); tx.ixs[at + 1].data.writeBigUInt64LE(IN + 2039281n + 2039280n, 4); }, ['amount-over-limit']]],

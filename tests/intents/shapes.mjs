@@ -134,6 +134,13 @@ for (const tag of [1, 16, 18])
         if (tag === 1) ix.accounts[2] = account(tx, thief);
         else ix.data = Buffer.concat([u8(tag), Buffer.from(bytes58(thief))]);
       }, ['destination-not-own-account', 'account-not-allowed']]],
+    // Closed before, it would hold SOL from now on, while its raw units are counted as those of what is bought.
+    narrower: [['made where the grant vouches for an account', { output_account: temporary }, ['destination-not-own-account']],
+      ['made at the key of an account that the grant vouches for', { output_account: temporary, max_fee_lamports: 40000n }, ['destination-not-own-account'], (tx) => {
+        const ix = tx.ixs.find((one) => one.program.key === K.SYSTEM && one.data[0] === 3);
+        ix.data = Buffer.concat([u32(0), ix.data.subarray(44 + SEED.length)]);
+        ix.accounts[1] = account(tx, temporary, me);
+      }]],
   });
 
 // As builders do who make the account with its rent alone and put the SOL there afterwards, or count it once more.

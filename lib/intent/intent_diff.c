@@ -60,7 +60,9 @@ static const char *need_of(const struct policy_field *f)
 
 static void field_words(const struct policy_field *f, char text[256])
 {
-	static const char *const roles[] = {"", ", a mint", ", an owner"};
+	static const char *const roles[] = {[POLICY_ROLE_NONE] = "",
+	                                    [POLICY_ROLE_OWNER] = ", an owner",
+	                                    [POLICY_ROLE_MINT] = ", a mint"};
 	int n = snprintf(text, 256, "%.*s: %s", (int)f->name.len, (const char *)f->name.data,
 	                 policy_type_name(f->type));
 	if (f->entries_max != 0)

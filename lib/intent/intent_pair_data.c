@@ -156,10 +156,6 @@ static enum pair_relation step_both(struct walk *old, uint32_t a, struct walk *n
 		return !skip_both(old, a, new, b, &same) ? PAIR_UNPROVEN
 		       : same                            ? PAIR_SAME
 		                                         : PAIR_NARROWER;
-	if (a == INTENT_L_TAIL && b != INTENT_L_TAIL) {
-		step(old); /* the data may not end here any more */
-		return PAIR_NARROWER;
-	}
 	if (a != b || !same_or_narrower(old, new, a, &same))
 		return PAIR_UNPROVEN;
 	enum pair_relation r = same ? PAIR_SAME : PAIR_NARROWER;

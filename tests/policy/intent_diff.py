@@ -209,9 +209,10 @@ WIDER = [
     ("another permission", 'accept_unproven = "accept_unproven"', 'accept_unproven = "allow_nonce"', "permissions"),
     ("a limit of the whole", 'that = "paid <= most"', 'that = "paid <= 18446744073709551615"', "another bound"),
     ("a count", "count(pay_any) <= 5", "count(pay_any) <= 6", "another bound"),
-    ("another default", "default = 5", "default = 6", "another parameter"),
-    ("a longer list", "max = 8", "max = 9", "another parameter"),
-    ("a mint more", '[[total]]', '[[parameter]]\nname = "mint"\ntype = "pubkey"\nrole = "mint"\ntext = "a mint"\n[[total]]', "new"),
+    ("another default", "default = 5", "default = 6", "another parameter: most: u64, default 5  ->  most: u64, default 6"),
+    ("a longer list", "max = 8", "max = 9", "pubkey list of at most 8, required  ->  people: pubkey list of at most 9, required"),
+    ("a mint more", '[[total]]', '[[parameter]]\nname = "mint"\ntype = "pubkey"\nrole = "mint"\ntext = "a mint"\n[[total]]', "new: mint: pubkey, a mint, required"),
+    ("an owner more", '[[total]]', '[[parameter]]\nname = "owner"\ntype = "pubkey"\noptional = true\nrole = "owner"\ntext = "an owner"\n[[total]]', "new: owner: pubkey, an owner, optional"),
     ("another pattern", "{digits 1 3}", "{digits 1 4}", "allowed now"),
     ("a message more", '[[message]]', '[[message]]\nname = "bye"\npattern = "bye"\n[[message]]', "allowed now"),
 ]

@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""`policy diff`, every way to ask for a thing against every other: accounts, mints, flags, data, numbers. Of each pair it is written
+down whether the new one allows less; all others that are not the same MUST be told as wider (S23, B3)."""
+# SPDX-License-Identifier: Apache-2.0
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
+TOOL, FOUND = os.path.join(BUILD, "bin", "claviger"), os.path.join(BUILD, "tests", "intent_pairs")
+HEAD = """intent = 1
+name = "pairs"
+text = "One thing is asked for in many ways"
+%s
+[keys]
+prog = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
+a = "HWHZUvyWPXvn6XqE1YTNyYjb8jEZ3KEWf6igMspdKgbA"
+b = "4nBntu2d6KyfUqboBgzkHGeUrDgXpGqeomvyW27m8kZ7"
+[lists]
+one = ["a"]
+both = ["a", "b"]
+back = ["b", "a"]
+[types.Zero]
+variants = [{ tag = 0, name = "zero" }]
+[types.Two]
+variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one" }]
+[types.Byte]
+variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one", fields = [["n", "u8"]] }]
+[types.Bool]
+variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one", fields = [["n", "bool"]] }]
+[types.Vec]
+variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one", fields = [["n", "vec 2 u8"]] }]
+[types.Seven]
+fields = [["n", "u8", 7]]
+[types.Eight]
+fields = [["n", "u8", 8]]
+"""
+PARAMETERS = "".join('[[parameter]]\nname = "%s"\ntype = "%s"\n%stext = "t"\n' % row for row in (
+    ("p", "pubkey", ""), ("q", "pubkey", ""), ("v", "pubkey", "optional = true\n"), ("w", "pubkey", "optional = true\n"), ("ks", "pubkey list", "max = 3\n"),
+    ("ls", "pubkey list", "max = 3\n"), ("m", "u64", ""), ("n", "u64", ""), ("us", "u64 list", "max = 3\n"), ("ws", "u64 list", "max = 3\n")))
+RULE = """[[total]]
+name = "sum"
+[[total]]
+name = "more"
+[[instruction]]
+name = "before"
+program = "prog"
+data = "01"
+accounts = [{ name = "x" }, { name = "y" }]
+[[instruction]]
+name = "call"
+program = "prog"
+data = "02"
+%s
+accounts = [{ name = "first", is = "wallet", signer = true }, { name = "second" }, { name = "third", any = true },
+  { name = "src", own = "any", writable = true }, { name = "dst", own = "any", writable = true }, %s]
+%s
+"""
+passed = failed = 0
+
+
+def expect(what, holds, *shown):
+    global passed, failed
+    passed, failed = passed + bool(holds), failed + (not holds)
+    if not holds:
+        print("FAIL", what, *shown)
+
+
+def intent(place='{ name = "last", is = "a" }', fields="", more="", head="", role="", behind=""):
+    """`role` of p, q, ks and ls; else it is what they are used as."""
+    parameters = PARAMETERS if not role else re.sub(r'(name = "(p|q|ks|ls)"\n)', r'\1role = "%s"\n' % role, PARAMETERS)
+    return HEAD % head + parameters + RULE % (fields and "fields = [%s]" % fields, place, more) + behind
+
+
+def each(old, *new):
+    return {(old, one) for one in new}
+
+
+def alike(*names):
+    return {(old, new) for old in names for new in names}
+
+
+def place(spec, flags="", **more):
+    return intent(", ".join(filter(None, ('{ name = "last"', spec, flags))) + " }", **more)
+
+
+def data(row):
+    """Fields of these types, perhaps each of one value alone."""
+    rows = enumerate(one.partition(" = ") for one in row.split("; "))
+    return intent(fields=", ".join('["f%d", "%s"%s]' % (i, type_, is_ and ", " + value) for i, (type_, is_, value) in rows) if row else "")
+
+
+ASKS = {"any": "any = true", "other": "", "wallet": 'is = "wallet"', "program": 'is = "program"', "a": 'is = "a"', "b": 'is = "b"', "p": 'is = "p"',
+        "q": 'is = "q"', "v": 'is = "v"', "w": 'is = "w"', "one": 'in = "one"', "both": 'in = "both"', "back": 'in = "back"', "ks": 'in = "ks"',
+        "ls": 'in = "ls"', "@second": 'is = "@second"', "@third": 'is = "@third"', "@before.x": 'is = "@before.x"', "@before.y": 'is = "@before.y"',
+        "mint of src": 'mint_of = "@src"', "mint of dst": 'mint_of = "@dst"', "own": 'own = "a"', "ata": 'ata = { owner = "a", mint = "b" }'}
+LISTS = each("both", "a", "b", "one") | each("back", "a", "b", "one") | each("one", "a")
+MINTS = ("any", "a", "b", "p", "q", "one", "both", "back", "ks", "ls", "ks?", "@second", "@third", "@src", "@dst")
+TOKENS = {"any": "", **{name: 'token_program = "%s"' % name for name in ("program", "token", "token_2022", "@second", "@third")}}
+EXCEPT = {"none": "", **{name: 'except = "%s"' % name for name in ("a", "b", "p", "q", "one", "both", "back", "ks", "ls", "@second", "@src")}}
+MORE = {"any": 'own = "any"', "a": 'own = "a"', "any fresh": 'own = "any", fresh = true', "a fresh": 'own = "a", fresh = true',
+        "any or v": 'own = "any", or = "v"', "any or w": 'own = "any", or = "w"', "a or v": 'own = "a", or = "v"',
+        "any fresh or v": 'own = "any", fresh = true, or = "v"', "any except b": 'own = "any", except = "b"',
+        "any except b or v": 'own = "any", except = "b", or = "v"'}
+OWNERS = ("a", "b", "p", "q", "one", "both", "back", "ks", "ls", "@second", "@third")
+FLAGS = {"": "", "w": "writable = true", "e": 'writable = "either"', "s": "signer = true", "h": "hidden = true", "o": "optional = true",
+         "ho": "hidden = true, optional = true", "eh": 'writable = "either", hidden = true'}
+BEHIND = {"none": "", "0..4": "remaining = { max = 4 }", "0..3": "remaining = { max = 3 }", "1..4": "remaining = { min = 1, max = 4 }",
+          "own": "remaining = { max = 4, own = true }", "wallet": "remaining = { max = 4, wallet = true }", "known": "remaining = { max = 4, known = true }",
+          "extra": "extra_accounts = 4"}
+KEYS = ("wallet", "a", "b", "p", "q", "v", "w", "one", "both", "back", "ks", "ls")
+DATA = ("", "u8", "bool", "u8 = 7", "u8 = 8", "i8", "u16", "bytes 2", "u64", "u8; u8 = 7", "u8 = 7; u8", "option u8", "option bool", "option u16", "vec 2 u8", "vec 3 u8",
+        "vec 1..2 u8", "vec 2 u16", "vec 2 bool", "vec 1..2 bool", "string 2", "seed 2", "seed 3", "rest 2", "rest 3", "tail u8", "tail bool", "tail u8; tail u8", "u8; tail u8",
+        "u8; rest 2", "Zero", "Two", "tail Two", "vec 2 u8; tail Two", "vec 2 u8; Two", "vec 2 u8; tail bool", "vec 2 u8; bool", "vec 2 u8; tail u8", "vec 2 u8; u8", "Byte", "Bool", "Vec", "Seven", "Eight", "array 2 u8", "array 2 bool", "array 3 bool", "array 2 Two", "vec 2 Two", "vec 2 Zero",
+        "option Byte", "option Bool")
+CHECKS = ("x <= 5", "x <= 6", "x < 5", "x < 6", "x >= 5", "x >= 6", "x > 5", "x > 6", "x == 5", "x == 6", "x != 5", "x != 6", "5 <= x", "6 <= x", "5 > x", "6 > x", "x <= m", "x <= n",
+          "y <= 5", "x + y <= 5", "y + x <= 5", "x * 2 <= y * 3", "2 * x <= 3 * y", "x * 2 <= y * 4", "x * 2 < y * 3", "x * 2 + y <= y * 3",
+          "scale_up(x, 2, 3) <= 5", "scale_up(x, 2, 4) <= 5", "scale_up(x, 4, 3) <= 5", "scale_down(x, 2, 3) <= 5", "length(us) <= 2", "length(ws) <= 2", "given(v) <= 0",
+          "given(w) <= 0", "sent(a) <= 5", "sent(b) <= 5", "sent(p) <= 5", "per(ks, us, a) <= 5", "per(ks, us, b) <= 5", "per(ks, ws, a) <= 5", "per(ls, us, a) <= 5",
+          "sum <= 5", "count(before) <= 0", "count(call) <= 0", "fact.fee <= 5", "fact.tips <= 5")
+BOUNDS = {("x <= 6", "x <= 5"), ("x < 6", "x < 5"), ("x >= 5", "x >= 6"), ("x > 5", "x > 6"), ("5 <= x", "6 <= x"), ("6 > x", "5 > x")}
+EFFECTS = ('pays = [{ lamports = "x", as = "transfer", by = "first" }]', 'pays = [{ lamports = "y", as = "transfer", by = "first" }]', 'pays = [{ lamports = "x", as = "transfer" }]',
+           'pays = [{ lamports = "x", as = "tip", by = "first" }]', 'pays = [{ lamports = "x", as = "transfer", by = "second" }]', 'sends = [{ amount = "x", of = "src" }]',
+           'sends = [{ amount = "y", of = "src" }]', 'sends = [{ amount = "x", of = "dst" }]', 'sends = [{ amount = "x", mint = "a" }]', 'sends = [{ amount = "x", mint = "b" }]',
+           'sends = [{ amount = "x", of = "src", by = "first" }]', 'sends = [{ amount = "x", of = "src", by = "second" }]', "delegates = 1", "delegates = 2", "authority_changes = 1",
+           'adds = ["sum += x"]', 'adds = ["sum += y"]', 'adds = ["more += x"]', 'adds = ["sum += x", "sum += x"]', 'let = ["z = x - y"]', 'let = ["z = x + y"]')
+WHOLE = ("sum <= 5", "sum <= 6", "more <= 5", "sum <= m", "sum <= n", "sum >= 5", "sum >= 4", "count(call) <= 5", "count(before) <= 5", "count(call) >= 1", "sent(a) <= 5",
+         "sent(b) <= 5", "fact.lamports <= 5", "fact.lamports <= 4", "tx.nonce == 0", "tx.accounts <= 5", "sum + more <= 5", "length(us) <= 2", "per(ks, us, a) <= 5")
+PAYERS = ("any", "other", "wallet", "a", "b", "p", "q", "v", "w", "one", "both", "back")
+PATTERNS = ("hi", "ho", "hi {wallet}", "hi {p}", "hi {q}", "hi {v}", "hi {digits 1 3}", "hi {digits 1 4}", "hi {digits 2 3}", "hi {alnum 1 3}", "hi {[}!{]}", "hi {[}?{]}", "hi {[}?{p}{]}")
+GROUPS = '[[group]]\nname = "few"\nmax = 2\n[[group]]\nname = "many"\nmax = 5\n' + "".join(
+    '[[instruction]]\nname = "in_%s"\nprogram = "prog"\ndata = "0%d"\ngroup = "%s"\nmax = 3\n' % (name, n, name) for n, name in ((3, "few"), (4, "many")))
+OFTEN = {"once": "", "twice": "max = 2", "thrice": "max = 3", "first": "first = true", "after": 'after = "before"', "before": 'before = "before"', "after few": 'after = "few"',
+         "before few": 'before = "few"', "few": 'group = "few"', "many": 'group = "many"', "at least": "min = 1", "two at least": "max = 2\nmin = 2", "twice at most": "max = 2\nmin = 1",
+         "flags": "changed_writable = true"}
+
+
+def matrices():
+    """A name, the intents by name, which pairs narrow, and which are the same."""
+    yield ("accounts", {name: place(spec) for name, spec in ASKS.items()}, each("any", *(set(ASKS) - {"any"})) | LISTS, alike("both", "back"))
+    yield ("mints", {mint: place('own = "%s"' % mint, role="mint") for mint in MINTS}, each("any", *MINTS[1:]) | LISTS | each("ks?", "ks"), alike("both", "back"))
+    yield ("token programs", {name: place('own = "any"', spec) for name, spec in TOKENS.items()}, each("any", *(set(TOKENS) - {"any"})), ())
+    yield ("exceptions", {name: place('own = "any"', spec, role="mint") for name, spec in EXCEPT.items()}, each("none", *(set(EXCEPT) - {"none"})), alike("both", "back"))
+    yield ("what else is the wallet's", {name: place(spec) for name, spec in MORE.items()},
+           each("any", "a", "any except b") | each("any fresh", "any", "a", "any except b") | each("a fresh", "a") | each("any or v", "any", "a", "any except b") |
+           each("any or w", "any", "a", "any except b") | each("a or v", "a") | each("any fresh or v", "any", "a", "any fresh", "any except b") |
+           each("any except b or v", "any except b"), ())
+    yield ("owners", {owner: place('ata = { owner = "%s", mint = "b" }' % owner) for owner in OWNERS}, LISTS, alike("both", "back"))
+    yield ("mints of another's", {mint: place('ata = { owner = "p", mint = "%s" }' % mint) for mint in ("any", "a", "both", "@src")},
+           each("any", "a", "both", "@src") | each("both", "a"), ())
+    yield ("flags", {name: place('is = "a"', spec) for name, spec in FLAGS.items()},
+           each("e", "", "w") | each("h", "") | each("o", "") | each("ho", "h", "o", "") | each("eh", "e", "h", "", "w"), ())
+    yield ("the wallet's flags", {name: place('is = "wallet"', FLAGS[name]) for name in ("", "s", "w")}, each("", "s"), ())
+    yield ("accounts behind", {name: intent(more=spec) for name, spec in BEHIND.items()},
+           each("0..4", "none", "0..3", "1..4", "known", "extra") | each("0..3", "none") | each("1..4") | each("own", "none", "0..4", "0..3", "1..4", "known", "extra") |
+           each("wallet", "none", "0..4", "0..3", "1..4", "known", "extra") | each("known", "none") | each("extra", "none"), ())
+    key = '["k", "pubkey"%s], ["l", "pubkey"%s]'
+    field = {"none": key % ("", ""), "other place": key % ("", ', { is = "a" }'), **{name: key % (", { %s }" % ASKS[name], "") for name in KEYS}}
+    yield ("keys in data", {name: intent(fields=row) for name, row in field.items()}, each("none", *field) | LISTS, alike("both", "back"))
+    yield ("data", {row: data(row) for row in DATA},
+           each("u8", "bool", "u8 = 7", "u8 = 8") | each("i8", "bool", "u8 = 7", "u8 = 8") | each("vec 2 u8", "vec 1..2 u8") | each("string 2", "vec 1..2 u8") |
+           each("vec 3 u8", "vec 2 u8", "vec 1..2 u8", "string 2") | each("vec 2 bool", "vec 1..2 bool") | each("option u8", "option bool") | each("seed 3", "seed 2") |
+           each("rest 3", "rest 2") | each("tail u8", "tail bool") | each("vec 2 u8; tail u8", "vec 2 u8; tail bool") | each("vec 2 u8; u8", "vec 2 u8; bool") | each("Two", "Zero") | each("Byte", "Zero", "Bool") | each("Bool", "Zero") |
+           each("Vec", "Zero") | each("vec 2 Two", "vec 2 Zero") | each("option Byte", "option Bool") |
+           set().union(*(each(two, "u8; u8 = 7", "u8 = 7; u8") for two in ("u16", "bytes 2", "array 2 u8"))),
+           alike("u8", "i8") | alike("u16", "bytes 2", "array 2 u8") | alike("vec 2 u8", "string 2"))
+    numbers = {name: intent(fields='["x", "u64"], ["y", "u64"]', more=name and 'check = ["%s"]' % name, role="mint") for name in ("", *CHECKS)}
+    yield ("checks", numbers, each("", *CHECKS) | BOUNDS, alike("x * 2 <= y * 3", "2 * x <= 3 * y"))
+    # A number that has to fit now is demanded, but not told: it can only narrow.
+    yield ("effects", {line: intent(fields='["x", "u64"], ["y", "u64"]', more=line) for line in ("", *EFFECTS)}, (), each("", *EFFECTS[-2:]))
+    yield ("the whole", {line: intent(behind=line and '[[check]]\nthat = "%s"\n' % line) for line in ("", *WHOLE)},
+           each("", *WHOLE) | each("sum <= 6", "sum <= 5") | each("sum >= 4", "sum >= 5") | each("fact.lamports <= 5", "fact.lamports <= 4"), ())
+    yield ("who pays", {name: intent(head='fee_payer = "%s"\n' % name) for name in PAYERS}, each("any", *PAYERS) | LISTS, alike("both", "back"))
+    yield ("messages", {name: intent(behind='[[message]]\nname = "m"\npattern = "%s"\n' % name) for name in PATTERNS}, (), ())
+    once, least = ("first", "after", "before", "after few", "before few"), ("at least", "twice at most", "two at least")
+    yield ("how often", {name: intent(more=spec, behind=GROUPS) for name, spec in OFTEN.items()},
+           each("once", "at least", *once) | each("twice", "once", *once, *least) | each("thrice", "once", "twice", *once, *least) |
+           each("twice at most", "at least", "two at least") | each("flags", "once", "at least", *once), ())
+
+
+def main():
+    """usage: intent_pairs.py [MATRIX ...]: these alone"""
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = []
+        for number, (what, intents, narrows, same) in enumerate(matrices()):
+            if len(sys.argv) > 1 and what not in sys.argv[1:]:
+                continue
+            modules = {name: os.path.join(folder, "%d-%d.wasm" % (number, at)) for at, name in enumerate(intents)}
+            for name, text in intents.items():
+                with open(os.path.join(folder, "pair.toml"), "w", encoding="utf-8") as file:
+                    file.write(text)
+                run = subprocess.run([TOOL, "policy", "build", file.name, "-o", modules[name]], capture_output=True, text=True, timeout=60)
+                expect("%s: %s builds" % (what, name), run.returncode == 0, run.stderr)
+            expect(what + ": what narrows is there", all(a in modules and b in modules for a, b in (*narrows, *same)))
+            for old, new in ((a, b) for a in modules for b in modules):
+                wanted = "same" if old == new or (old, new) in same else "narrows" if (old, new) in narrows else "widens"
+                pairs.append(("%s: %s, then %s" % (what, old or "none", new or "none"), wanted, modules[old], modules[new]))
+        run = subprocess.run([FOUND], input="".join("%s %s\n" % pair[2:] for pair in pairs), capture_output=True, text=True, timeout=60)
+        found = run.stdout.split("\n")[:-1]
+        expect("every pair is compared", run.returncode == 0 and len(found) == len(pairs), run.stderr)
+        for (what, wanted, *_), word in zip(pairs, found):
+            expect("%s: it %s" % (what, wanted), word == wanted, word)
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed or (len(sys.argv) == 1 and passed < 8000) else 0
+
+
+sys.exit(main())

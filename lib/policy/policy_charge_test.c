@@ -6,7 +6,10 @@
 static const uint8_t native[32] = {0x06, 0x9b, 0x88, 0x57, 0xfe, 0xab, 0x81, 0x84, 0xfb, 0x68, 0x7f,
                                    0x63, 0x46, 0x18, 0xc0, 0x35, 0xda, 0xc4, 0x39, 0xdc, 0x1a, 0xeb,
                                    0x3b, 0x55, 0x98, 0xa0, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x01};
-static const uint8_t other[32] = {9};
+/* All but its last byte is the native mint's. */
+static const uint8_t other[32] = {0x06, 0x9b, 0x88, 0x57, 0xfe, 0xab, 0x81, 0x84, 0xfb, 0x68, 0x7f,
+                                  0x63, 0x46, 0x18, 0xc0, 0x35, 0xda, 0xc4, 0x39, 0xdc, 0x1a, 0xeb,
+                                  0x3b, 0x55, 0x98, 0xa0, 0xf0, 0x00, 0x00, 0x00, 0x00, 0x02};
 
 static uint64_t least(uint32_t unit, const uint8_t mint[32], const struct policy_facts *facts)
 {
@@ -52,7 +55,8 @@ static uint64_t seen(struct bytes data, const uint8_t *first, const uint8_t *sec
 {
 	static uint8_t space[512];
 	struct buffer out = BUFFER_OF_ARRAY(space);
-	static const uint8_t head[] = {1, 0, 1, 3}, wallet[32] = {1}, to[32] = {2}, system[32];
+	static const uint8_t head[] = {1, 0, 1, 3}, wallet[32] = {1}, to[32] = {1, [31] = 2},
+	                     system[32];
 	const uint8_t ix[] = {1, 2, 2, *first, *second, (uint8_t)data.len};
 	struct solana_error error;
 
@@ -86,7 +90,9 @@ static void test_what_system_instructions_take_is_seen(void)
 	data[0] = 13; /* create account that may have lamports: the payer comes second */
 	EXPECT(seen(bytes_of(data, 52), &t, &w) == (UINT64_C(1) << 56) + 77);
 	EXPECT(seen(bytes_of(data, 52), &w, &t) == 0);
+	EXPECT(seen(bytes_of(data, 52), &w, &w) == 0);
 	data[0] = 1; /* assign takes no lamports; the floor refuses it */
+	data[44] = 99;
 	EXPECT(seen(bytes_of(data, 52), &w, &t) == 0);
 	memset(data, 0, sizeof(data));
 	data[0] = 3; /* create with a seed of four bytes */
@@ -95,6 +101,10 @@ static void test_what_system_instructions_take_is_seen(void)
 	EXPECT(seen(bytes_of(data, 56 + 40), &w, &t) == 99);
 	EXPECT(seen(bytes_of(data, 56), &w, &t) == 99);
 	EXPECT(seen(bytes_of(data, 55), &w, &t) == 0);
+	data[36] = 0; /* no seed */
+	data[44] = 98;
+	EXPECT(seen(bytes_of(data, 52), &w, &t) == (UINT64_C(99) << 32) + 98);
+	EXPECT(seen(bytes_of(data, 51), &w, &t) == 0);
 	memset(data + 36, 0xff, 8); /* a seed longer than everything */
 	EXPECT(seen(bytes_of(data, 56), &w, &t) == 0);
 }
@@ -111,7 +121,8 @@ static void test_facts_below_what_is_seen_do_not_hold(void)
 	EXPECT(!policy_facts_hold(&facts, &view, wallet, 5001));
 	facts.lamports_out = 5076;
 	EXPECT(!policy_facts_hold(&facts, &view, wallet, 5000));
-	EXPECT(policy_facts_hold(&facts, NULL, wallet, 5000));
+	facts.lamports_out = 5000;
+	EXPECT(policy_facts_hold(&facts, NULL, wallet, 5000)); /* a text takes nothing */
 	facts.lamports_out = 76; /* who does not pay the fee pays the transfer */
 	EXPECT(!policy_facts_hold(&facts, &view, wallet, 0));
 	facts.lamports_out = 77;

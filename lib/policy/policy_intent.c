@@ -286,8 +286,8 @@ static const struct known_instruction known_instructions[] = {
 	{COMPUTE, 1, {3}, 9, 0, 0, 0, EFFECT_NONE, "setComputeUnitPrice"},
 	{COMPUTE, 1, {4}, 5, 0, 0, 0, EFFECT_NONE, "setLoadedAccountsDataSizeLimit"},
 	{TOKENS, 1, {1}, 1, 0, 0, 0, EFFECT_MAKE_OWNED, "initializeAccount"},
-	{TOKENS, 1, {16}, 33, 1, 0, 0, EFFECT_MAKE, "initializeAccount2"},
-	{TOKENS, 1, {18}, 33, 1, 0, 0, EFFECT_MAKE, "initializeAccount3"},
+	{TOKENS, 1, {16}, 33, 0, 0, 0, EFFECT_MAKE, "initializeAccount2"},
+	{TOKENS, 1, {18}, 33, 0, 0, 0, EFFECT_MAKE, "initializeAccount3"},
 	{TOKENS, 1, {3}, 9, 1, 0, 0, EFFECT_SENDS, "transfer"},
 	{TOKENS, 1, {4}, 9, 1, 1, 0, EFFECT_SENDS, "approve"},
 	{TOKENS, 1, {5}, 1, 0, 0, 0, EFFECT_NONE, "revoke"},
@@ -493,7 +493,7 @@ static bool has_effect(const struct table *t, const struct intent_rule *rule,
 		               "(account 0) }]";
 		return pays(t, rule, known->amount, false, 0);
 	case EFFECT_RENT:
-		program = rule->listed > 5 ? place_op(t, rule, 5) : NULL;
+		program = place_op(t, rule, 5);
 		*ret_missing =
 		    "pays = [{ lamports = 2282880, as = \"rent\", by = (account 0) }]; 2039280 "
 		    "when account 5 is = \"token\"";

@@ -2,6 +2,7 @@
  * facts. Mission S15; the C policy and the evaluator share no rule. With RUN_REQUESTS=FILE the
  * requests of Jupiter's swaps go there, for the bench. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "policy_intent.h"
 #include "policy_real.h"
 
 static const uint8_t *program_of(const struct real *real, const char *address)
@@ -83,8 +84,26 @@ static void test_an_intent_decides_as_the_policy_does(void)
 		fclose(file);
 }
 
+/* Of what is no intent of this build, and of a known one, there is nothing to say. */
+static void test_no_reason_is_given_where_there_is_none(void)
+{
+	static uint8_t module[LIMIT_MODULE_MAX];
+	struct policy_error error = {"what was said before"};
+	FILE *file = fopen(BUILD_DIR "/share/intents/wrap.wasm", "r");
+	size_t len = file == NULL ? 0 : fread(module, 1, sizeof(module), file);
+	EXPECT(len > 0 && strcmp(policy_intent_name(bytes_of(module, len)), "wrap") == 0);
+	policy_intent_why(bytes_of(module, len), &error);
+	EXPECT(error.text[0] == '\0');
+	snprintf(error.text, sizeof(error.text), "what was said before");
+	policy_intent_why(bytes_of(module, 8), &error);
+	EXPECT(error.text[0] == '\0' && policy_intent_name(bytes_of(module, 8)) == NULL);
+	if (file != NULL)
+		fclose(file);
+}
+
 int main(void)
 {
+	RUN(test_no_reason_is_given_where_there_is_none);
 	RUN(test_an_intent_decides_as_the_policy_does);
 	return test_summary();
 }

@@ -131,6 +131,12 @@ WHOLE = ("sum <= 5", "sum <= 6", "more <= 5", "sum <= m", "sum <= n", "sum >= 5"
          "sent(b) <= 5", "fact.lamports <= 5", "fact.lamports <= 4", "tx.nonce == 0", "tx.accounts <= 5", "sum + more <= 5", "length(us) <= 2", "per(ks, us, a) <= 5")
 PAYERS = ("any", "other", "wallet", "a", "b", "p", "q", "v", "w", "one", "both", "back")
 PATTERNS = ("hi", "ho", "hi {wallet}", "hi {p}", "hi {q}", "hi {v}", "hi {digits 1 3}", "hi {digits 1 4}", "hi {digits 2 3}", "hi {alnum 1 3}", "hi {[}!{]}", "hi {[}?{]}", "hi {[}?{p}{]}")
+# Two rules for the same bytes: what the first does not take any more, the second takes.
+FIRST = {"a": 'is = "a"', "b": 'is = "b"', "p": 'is = "p"', "q": 'is = "q"', "one": 'in = "one"', "both": 'in = "both"', "back": 'in = "back"', "ks": 'in = "ks"',
+         "hidden": 'is = "a", hidden = true', "optional": 'is = "a", optional = true', "own": 'own = "any"', "own a": 'own = "a"', "fresh": 'own = "any", fresh = true',
+         "@second": 'is = "@second"', "0..1": "remaining = { max = 1 }", "0..2": "remaining = { max = 2 }", "1..2": "remaining = { min = 1, max = 2 }"}
+EFFECT_FIRST = {"a total": ("sum + x", 'adds = ["sum += x"]'), "a total, scaled": ("scale_up(sum, 2, 3)", 'adds = ["sum += x"]'),
+                "a fact": ("fact.tips + x", 'pays = [{ lamports = "x", as = "tip" }]'), "a mint": ("sent(a)", 'sends = [{ amount = "x", mint = "a" }]')}
 GROUPS = '[[group]]\nname = "few"\nmax = 2\n[[group]]\nname = "many"\nmax = 5\n' + "".join(
     '[[instruction]]\nname = "in_%s"\nprogram = "prog"\ndata = "0%d"\ngroup = "%s"\nmax = 3\n' % (name, n, name) for n, name in ((3, "few"), (4, "many")))
 OFTEN = {"once": "", "twice": "max = 2", "thrice": "max = 3", "first": "first = true", "after": 'after = "before"', "before": 'before = "before"', "after few": 'after = "few"',
@@ -175,6 +181,18 @@ def matrices():
            each("", *WHOLE) | each("sum <= 6", "sum <= 5") | each("sum >= 4", "sum >= 5") | each("fact.lamports <= 5", "fact.lamports <= 4"), ())
     yield ("who pays", {name: intent(head='fee_payer = "%s"\n' % name) for name in PAYERS}, each("any", *PAYERS) | LISTS, alike("both", "back"))
     yield ("messages", {name: intent(behind='[[message]]\nname = "m"\npattern = "%s"\n' % name) for name in PATTERNS}, (), ())
+    for name, spec in ASKS.items():
+        if name not in ("any", "other"):
+            later = name in KEYS or name in ("program", "@second", "@third")  # is asked for again when the rule was chosen
+            yield ("chosen by " + name, {how: place(spec, flag) for how, flag in (("chosen", "select = true"), ("not", ""))},
+                   each("not", "chosen") | (each("chosen", "not") if later else set()), ())
+    two = '[[instruction]]\nname = "%s"\nprogram = "prog"\ndata = "05"\naccounts = [{ name = "second", any = true }, { name = "k", %s }]\n%s\n'
+    yield ("the first of two rules", {name: intent(behind=two % (("one", 'is = "a", select = true', spec) if "remaining" in spec else ("one", spec + ", select = true", "")) +
+                                                   two % ("two", "any = true", "remaining = { max = 3 }")) for name, spec in FIRST.items()}, (), alike("both", "back"))
+    yield ("optional keys", {need: place('is = "p"').replace('name = "p"\ntype = "pubkey"\n', 'name = "p"\ntype = "pubkey"\n' + need) for need in ("", "optional = true\n")}, (), ())
+    for name, (number, effect) in EFFECT_FIRST.items():
+        yield ("before and after " + name, {when: intent(fields='["x", "u64"]', more=more % effect, role="mint") for when, more in (
+            ("before", 'let = ["z = %s"]\n%%s\ncheck = ["z <= 5"]' % number), ("after", '%%s\ncheck = ["%s <= 5"]' % number))}, (), ())
     once, least = ("first", "after", "before", "after few", "before few"), ("at least", "twice at most", "two at least")
     yield ("how often", {name: intent(more=spec, behind=GROUPS) for name, spec in OFTEN.items()},
            each("once", "at least", *once) | each("twice", "once", *once, *least) | each("thrice", "once", "twice", *once, *least) |

@@ -74,8 +74,32 @@ static void test_a_denial_brings_its_reason_in_one_clean_line(void)
 	answer.head.instruction = 1;
 	EXPECT(decode() == STATUS_OK);
 	EXPECT(!verdict_allows(decision.verdict) && decision.reason == POLICY_REASON_AMOUNT);
+	EXPECT(decision.instruction == 1);
 	EXPECT(strcmp(decision.text, "no [31m evil?") == 0);
 	EXPECT(decision.text_len == strlen(decision.text));
+}
+
+/* The answer that is as large as one may be. */
+static void test_the_largest_answer_is_taken(void)
+{
+	uint8_t *text =
+	    answer.bytes + sizeof(answer.head) + POLICY_EXPLAIN_MAX * sizeof(struct policy_explain);
+	begin(POLICY_ALLOW, "");
+	request.head.flags = POLICY_FLAG_EXPLAIN;
+	answer.head.explain_count = POLICY_EXPLAIN_MAX;
+	answer.head.text_len = POLICY_DESCRIPTION_MAX;
+	memset(text, 'a', POLICY_DESCRIPTION_MAX);
+	answer.head.facts.token_count = POLICY_TOKENS_MAX;
+	for (uint8_t i = 0; i < POLICY_TOKENS_MAX; i++)
+		answer.head.facts.tokens[i].mint[31] = i;
+	EXPECT(decode() == STATUS_OK && decision.text_len == POLICY_DESCRIPTION_MAX);
+	EXPECT(decision.facts.token_count == POLICY_TOKENS_MAX);
+	for (uint8_t i = 0; i < POLICY_TOKENS_MAX; i++) {
+		uint8_t *last = &answer.head.facts.tokens[i].mint[31], was = *last;
+		*last = (uint8_t)((i + 1) % POLICY_TOKENS_MAX);
+		EXPECT(decode() == STATUS_MALFORMED); /* a mint twice */
+		*last = was;
+	}
 }
 
 #define REFUSES(change)                                                                            \
@@ -147,6 +171,18 @@ static void test_another_fee_payer_needs_no_fee_in_the_facts(void)
 	EXPECT(decode() == STATUS_OK);
 }
 
+/* The fee is counted where it is taken: not by a denial, nor by a text. */
+static void test_only_an_allow_counts_the_fee(void)
+{
+	begin(POLICY_DENY, "");
+	answer.head.facts.fee_lamports = 0;
+	EXPECT(decode() == STATUS_OK);
+	begin(POLICY_ALLOW, "what leaves");
+	request.head.mode = POLICY_MODE_DESCRIBE_TRANSACTION;
+	answer.head.facts.fee_lamports = 0;
+	EXPECT(decode() == STATUS_OK);
+}
+
 static void test_explain_records_come_only_when_asked_for(void)
 {
 	struct policy_explain *e = (void *)(answer.bytes + sizeof(answer.head));
@@ -159,10 +195,12 @@ static void test_explain_records_come_only_when_asked_for(void)
 	e->instruction = 1;
 	memset(e->name, 'n', sizeof(e->name));
 	memcpy(e->expected, "a\tb", 3);
+	memcpy(e->actual, "c", 1);
 	EXPECT(decode() == STATUS_OK && decision.explain_count == 1);
 	policy_answer_explain(bytes_of(answer.bytes, sizeof(answer.head) + sizeof(*e)), 0, &c);
 	EXPECT(!c.holds && c.reason == POLICY_REASON_MINT && strlen(c.name) == 32);
-	EXPECT(strcmp(c.expected, "ab") == 0 && c.actual[0] == 0);
+	EXPECT(strcmp(c.expected, "ab") == 0 && strcmp(c.actual, "c") == 0);
+	EXPECT(c.instruction == 1);
 	request.head.flags = 0;
 	EXPECT(decode() == STATUS_MALFORMED);
 }
@@ -198,6 +236,8 @@ int main(void)
 	RUN(test_every_rule_that_is_broken_is_malformed);
 	RUN(test_lengths_that_lie_are_malformed);
 	RUN(test_another_fee_payer_needs_no_fee_in_the_facts);
+	RUN(test_the_largest_answer_is_taken);
+	RUN(test_only_an_allow_counts_the_fee);
 	RUN(test_explain_records_come_only_when_asked_for);
 	RUN(test_text_for_people_keeps_letters_and_loses_tricks);
 	RUN(test_reasons_have_names);

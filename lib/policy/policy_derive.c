@@ -78,10 +78,10 @@ enum status policy_derive(const struct policy_schema *schema, struct bytes recor
 		if (schema->fields[f].role != POLICY_ROLE_OWNER)
 			continue;
 		size_t count = policy_record_keys(schema, f, record, &owners);
+		/* Where one is the wallet its accounts are there already. */
 		for (size_t o = 0; o < count && status == STATUS_OK; o++)
 			status =
-			    add_mints(schema, record, owners + 32 * o,
-			              memcmp(owners + 32 * o, wallet, 32) == 0, sha256, ret_atas);
+			    add_mints(schema, record, owners + 32 * o, false, sha256, ret_atas);
 	}
 	return status;
 }

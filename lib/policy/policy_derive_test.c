@@ -19,8 +19,7 @@ static void mix(const struct bytes *parts, size_t count, uint8_t ret_hash[32])
 		}
 		for (size_t i = 0; i < parts[p].len; i++)
 			for (size_t s = 0; s < 4; s++)
-				state[s] = (state[s] ^ parts[p].data[i]) *
-				               UINT64_C(0x100000001b3) +
+				state[s] = (state[s] ^ parts[p].data[i]) * UINT64_C(0x100000001b3) +
 				           state[(s + 1) % 4];
 	}
 	memcpy(ret_hash, state, 32);
@@ -76,7 +75,7 @@ static unsigned times(const struct policy_atas *atas, const uint8_t *owner, cons
 static void test_each_owner_and_mint_is_there_once(void)
 {
 	static struct policy_atas atas;
-	uint8_t (*mints)[32] = record.keys, (*owners)[32] = record.keys + KEYS_MAX;
+	uint8_t(*mints)[32] = record.keys, (*owners)[32] = record.keys + KEYS_MAX;
 	memset(&record, 0, sizeof(record));
 	mints[0][0] = mints[1][0] = mints[2][0] = 9;
 	mints[1][31] = 1; /* mints[2] is the first again */
@@ -103,11 +102,11 @@ static void test_so_many_fit_and_no_more(void)
 	}
 	EXPECT(derive(64, 3, &atas) == STATUS_OK && atas.count == POLICY_ATAS_MAX);
 	EXPECT(derive(64, 4, &atas) == STATUS_TOO_LARGE);
-	/* Where one of the two is no address, the last place may be left. */
+	/* Where one of the two is no address, the last place stays empty. */
 	no_2022 = true;
 	EXPECT(derive(64, 6, &atas) == STATUS_OK && atas.count == 64 * 7);
 	EXPECT(!atas.entries[447].token_2022);
-	EXPECT(derive(64, 8, &atas) == STATUS_TOO_LARGE && atas.count <= POLICY_ATAS_MAX);
+	EXPECT(derive(64, 7, &atas) == STATUS_TOO_LARGE && atas.count == POLICY_ATAS_MAX - 1);
 	no_2022 = false;
 }
 
@@ -128,14 +127,19 @@ static void test_the_cache_never_says_another_mints_address(void)
 		EXPECT(again == found && derivations == 2 * (i + 1));
 		EXPECT(solana_associated_token_address(wallet, mint, policy_token_program, mix,
 		                                       first) == STATUS_OK);
-		EXPECT(solana_associated_token_address(wallet, mint, policy_token_2022_program,
-		                                       mix, second) == STATUS_OK);
+		EXPECT(solana_associated_token_address(wallet, mint, policy_token_2022_program, mix,
+		                                       second) == STATUS_OK);
 		EXPECT(memcmp(found[0], first, 32) == 0 && memcmp(found[1], second, 32) == 0);
 	}
+	for (unsigned i = 0; i < POLICY_MINTS_MAX; i++) {
+		mint[31] = (uint8_t)i;
+		EXPECT(policy_mint_cached(&cache, wallet, mint, mix, &found, &derivations) ==
+		       STATUS_OK);
+	}
+	EXPECT(derivations == 2 * POLICY_MINTS_MAX); /* there is a place for each */
 	no_2022 = true;
 	mint[31] = 200;
-	EXPECT(policy_mint_cached(&cache, wallet, mint, mix, &found, &derivations) !=
-	       STATUS_OK);
+	EXPECT(policy_mint_cached(&cache, wallet, mint, mix, &found, &derivations) != STATUS_OK);
 	no_2022 = false;
 	mint[31] = 0; /* whose place that was */
 	EXPECT(policy_mint_cached(&cache, wallet, mint, mix, &found, &derivations) == STATUS_OK);

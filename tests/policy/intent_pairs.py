@@ -136,7 +136,8 @@ FIRST = {"a": 'is = "a"', "b": 'is = "b"', "p": 'is = "p"', "q": 'is = "q"', "on
          "hidden": 'is = "a", hidden = true', "optional": 'is = "a", optional = true', "own": 'own = "any"', "own a": 'own = "a"', "fresh": 'own = "any", fresh = true',
          "@second": 'is = "@second"', "0..1": "remaining = { max = 1 }", "0..2": "remaining = { max = 2 }", "1..2": "remaining = { min = 1, max = 2 }"}
 EFFECT_FIRST = {"a total": ("sum + x", 'adds = ["sum += x"]'), "a total, scaled": ("scale_up(sum, 2, 3)", 'adds = ["sum += x"]'),
-                "a fact": ("fact.tips + x", 'pays = [{ lamports = "x", as = "tip" }]'), "a mint": ("sent(a)", 'sends = [{ amount = "x", mint = "a" }]')}
+                "a sum": ("scale_up(sum + x, 2, 3)", 'adds = ["sum += x"]'), "a difference": ("scale_up(x - sum, 2, 3)", 'adds = ["sum += x"]'),
+                "a fact": ("scale_up(x + fact.tips, 2, 3)", 'pays = [{ lamports = "x", as = "tip" }]'), "a mint": ("sent(a)", 'sends = [{ amount = "x", mint = "a" }]')}
 GROUPS = '[[group]]\nname = "few"\nmax = 2\n[[group]]\nname = "many"\nmax = 5\n' + "".join(
     '[[instruction]]\nname = "in_%s"\nprogram = "prog"\ndata = "0%d"\ngroup = "%s"\nmax = 3\n' % (name, n, name) for n, name in ((3, "few"), (4, "many")))
 OFTEN = {"once": "", "twice": "max = 2", "thrice": "max = 3", "first": "first = true", "after": 'after = "before"', "before": 'before = "before"', "after few": 'after = "few"',

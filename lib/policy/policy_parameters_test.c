@@ -15,6 +15,11 @@ struct row {
 	uint64_t fallback, entries;
 };
 
+/* What a schema says beside its rows. */
+static const char *said = "what it is for";
+static unsigned version = 1;
+static bool defaults = true;
+
 static struct bytes schema_of(const struct row *rows, size_t count)
 {
 	struct buffer out = BUFFER_OF_ARRAY(schema_space);
@@ -22,12 +27,12 @@ static struct bytes schema_of(const struct row *rows, size_t count)
 	cbor_writer_init(&w, &out);
 	cbor_put_map(&w, 2);
 	cbor_put_key(&w, 1);
-	cbor_put_uint(&w, 1);
+	cbor_put_uint(&w, version);
 	cbor_put_key(&w, 2);
 	cbor_put_array(&w, count);
 	for (size_t i = 0; i < count; i++) {
 		const struct row *r = &rows[i];
-		bool has_default = r->need == POLICY_NEED_DEFAULTS;
+		bool has_default = defaults && r->need == POLICY_NEED_DEFAULTS;
 		cbor_put_map(&w, 5u + has_default + (r->entries != 0));
 		cbor_put_key(&w, 1);
 		cbor_put_text(&w, bytes_of_text(r->name));
@@ -49,7 +54,7 @@ static struct bytes schema_of(const struct row *rows, size_t count)
 			cbor_put_uint(&w, r->entries);
 		}
 		cbor_put_key(&w, 7);
-		cbor_put_text(&w, bytes_of_text("what it is for"));
+		cbor_put_text(&w, bytes_of_text(said));
 		cbor_put_end(&w);
 	}
 	cbor_put_end(&w);
@@ -118,10 +123,48 @@ static void test_wrong_schemas_are_refused_with_words(void)
 	refused((struct row){"x", POLICY_TYPE_PUBKEY, 0, POLICY_NEED_DEFAULTS, 0, 0});
 }
 
+static enum status one_field(const char *name)
+{
+	const struct row row = {name, POLICY_TYPE_U64, 0, POLICY_NEED_DEFAULTS, 5, 0};
+	return policy_schema_decode(schema_of(&row, 1), &schema, &error);
+}
+
+/* B7: what is shown to people is a name, and one line of printable letters. */
+static void test_names_and_texts_are_plain(void)
+{
+	static const char *const names[] = {"A",  "_a", "0a", "`a", "{a", "aA",       "a-",
+	                                    "a`", "a{", "a/", "a:", "a ", "a\xc3\xa9"};
+	static const char *const texts[] = {"\n", "\x1f", "\x7f", "\xc3\xa9", "a\n", "a\x7f"};
+	EXPECT(one_field("a") == STATUS_OK && one_field("z") == STATUS_OK);
+	EXPECT(one_field("az_09") == STATUS_OK);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		EXPECT(one_field(names[i]) == STATUS_MALFORMED);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		said = texts[i];
+		EXPECT(one_field("a") == STATUS_MALFORMED);
+	}
+	said = " ~";
+	EXPECT(one_field("a") == STATUS_OK);
+	said = "what it is for";
+}
+
+static void test_another_version_or_no_default_is_refused(void)
+{
+	EXPECT(one_field("a") == STATUS_OK);
+	version = 0;
+	EXPECT(one_field("a") != STATUS_OK);
+	version = 2;
+	EXPECT(one_field("a") != STATUS_OK);
+	version = 1;
+	defaults = false;
+	EXPECT(one_field("a") != STATUS_OK);
+	defaults = true;
+}
+
 /* Values of every_type; `wrong` names one to spoil. */
 static struct bytes values_of(unsigned given, unsigned list, uint64_t number, size_t words)
 {
-	static const uint8_t key[32] = {1, 2, 3};
+	static const uint8_t key[32] = {1, 2, 3, [31] = 4};
 	struct buffer out = BUFFER_OF_ARRAY(values_space);
 	struct cbor_writer w;
 	static char text[100] =
@@ -156,9 +199,12 @@ static struct bytes values_of(unsigned given, unsigned list, uint64_t number, si
 	return buffer_bytes(&out);
 }
 
+static size_t room = sizeof(record_space);
+
 static enum status encode(struct bytes values, struct buffer *record)
 {
-	*record = (struct buffer)BUFFER_OF_ARRAY(record_space);
+	memset(record_space, 0xee, sizeof(record_space)); /* of a grant before */
+	*record = (struct buffer){record_space, room, 0};
 	error.text[0] = 0;
 	return policy_record_encode(&schema, values, record, &error);
 }
@@ -183,6 +229,60 @@ static void test_all_values_stand_at_their_places(void)
 	EXPECT(keys == record.data + 104 && record.len == 168);
 	EXPECT(policy_record_keys(&schema, 2, buffer_bytes(&record), &keys) == 1);
 	EXPECT(policy_record_keys(&schema, 4, buffer_bytes(&record), &keys) == 0);
+}
+
+/* A record is hashed: between and behind its values stand zeros, and it holds each of them whole.
+ */
+static void test_a_record_holds_its_values_and_zeros(void)
+{
+	static const size_t words[] = {0, 1, 7, 8, 9, 63, 64};
+	struct buffer record;
+	take_every_type();
+	for (size_t n = 0; n < sizeof(words) / sizeof(words[0]); n++) {
+		size_t len = words[n], at = 80 + (len + 7) / 8 * 8;
+		EXPECT(encode(values_of(0x3f, 2, UINT64_MAX - 1, len), &record) == STATUS_OK);
+		EXPECT(record.len == at + 16 + 64);
+		for (size_t i = 80 + len; i < at; i++)
+			EXPECT(record.data[i] == 0);
+		EXPECT(load_le64(record.data + at) == UINT64_MAX - 1 &&
+		       load_le64(record.data + at + 8) == UINT64_MAX);
+		for (size_t k = 0; k < 2; k++)
+			EXPECT(record.data[at + 16 + 32 * k] == 1 &&
+			       record.data[at + 47 + 32 * k] == 4);
+		/* As much room as it takes, and a byte less. */
+		room = record.len;
+		EXPECT(encode(values_of(0x3f, 2, UINT64_MAX - 1, len), &record) == STATUS_OK);
+		room--;
+		EXPECT(encode(values_of(0x3f, 2, UINT64_MAX - 1, len), &record) ==
+		       STATUS_TOO_LARGE);
+		room = sizeof(record_space);
+	}
+	room = 80;
+	EXPECT(encode(values_of(0x02, 0, 7, 0), &record) == STATUS_OK && record.len == 80);
+	for (size_t i = 24; i < 80; i++)
+		EXPECT(record.data[i] == 0);
+	room = 79;
+	EXPECT(encode(values_of(0x02, 0, 7, 0), &record) == STATUS_TOO_LARGE);
+	EXPECT(record.len == 0);
+	room = sizeof(record_space);
+}
+
+static void test_a_first_parameter_may_be_left_out(void)
+{
+	static const struct row rows[] = {
+	    {"who",   POLICY_TYPE_PUBKEY,      0, POLICY_NEED_OPTIONAL, 0, 0},
+	    {"mints", POLICY_TYPE_PUBKEY_LIST, 0, POLICY_NEED_OPTIONAL, 0, 2},
+	};
+	const uint8_t *keys = NULL;
+	struct buffer record;
+	EXPECT(policy_schema_decode(schema_of(rows, 2), &schema, &error) == STATUS_OK);
+	EXPECT(encode(bytes_of("\xa0", 1), &record) == STATUS_OK);
+	EXPECT(record.len == 48 && load_le64(record.data) == 0);
+	EXPECT(policy_record_keys(&schema, 0, buffer_bytes(&record), &keys) == 0);
+	/* A record that is cut off has none. */
+	store_le64(record.data, 3);
+	EXPECT(policy_record_keys(&schema, 0, buffer_bytes(&record), &keys) == 1);
+	EXPECT(policy_record_keys(&schema, 0, bytes_of(record.data, 47), &keys) == 0);
 }
 
 static void test_what_is_left_out_is_zero_or_its_default(void)
@@ -241,6 +341,10 @@ int main(void)
 	RUN(test_a_schema_lays_the_record_out_in_its_order);
 	RUN(test_no_section_is_a_schema_without_fields);
 	RUN(test_wrong_schemas_are_refused_with_words);
+	RUN(test_names_and_texts_are_plain);
+	RUN(test_another_version_or_no_default_is_refused);
+	RUN(test_a_record_holds_its_values_and_zeros);
+	RUN(test_a_first_parameter_may_be_left_out);
 	RUN(test_all_values_stand_at_their_places);
 	RUN(test_what_is_left_out_is_zero_or_its_default);
 	RUN(test_wrong_values_are_refused_by_name);

@@ -117,7 +117,8 @@ DATA = ("", "u8", "bool", "u8 = 7", "u8 = 8", "i8", "u16", "bytes 2", "u64", "u8
         "u8; rest 2", "Zero", "Two", "tail Two", "vec 2 u8; tail Two", "vec 2 u8; Two", "vec 2 u8; tail bool", "vec 2 u8; bool", "vec 2 u8; tail u8", "vec 2 u8; u8", "Byte", "Bool", "Vec", "Seven", "Eight", "array 2 u8", "array 2 bool", "array 3 bool", "array 2 Two", "vec 2 Two", "vec 2 Zero",
         "option Byte", "option Bool")
 CHECKS = ("x <= 5", "x <= 6", "x < 5", "x < 6", "x >= 5", "x >= 6", "x > 5", "x > 6", "x == 5", "x == 6", "x != 5", "x != 6", "5 <= x", "6 <= x", "5 > x", "6 > x", "x <= m", "x <= n",
-          "y <= 5", "x + y <= 5", "y + x <= 5", "x * 2 <= y * 3", "2 * x <= 3 * y", "x * 2 <= y * 4", "x * 2 < y * 3", "x * 2 + y <= y * 3",
+          "y <= 5", "x + y <= 5", "y + x <= 5", "x * 2 <= y * 3", "2 * x <= 3 * y", "x * 2 <= y * 4", "x * 2 < y * 3", "x * 2 + y <= y * 3", "x * 2 <= y * 3 + x",
+          "x * 2 + y * 3 <= 5", "x * 2 <= y * 3 + 5",
           "scale_up(x, 2, 3) <= 5", "scale_up(x, 2, 4) <= 5", "scale_up(x, 4, 3) <= 5", "scale_down(x, 2, 3) <= 5", "length(us) <= 2", "length(ws) <= 2", "given(v) <= 0",
           "given(w) <= 0", "sent(a) <= 5", "sent(b) <= 5", "sent(p) <= 5", "per(ks, us, a) <= 5", "per(ks, us, b) <= 5", "per(ks, ws, a) <= 5", "per(ls, us, a) <= 5",
           "sum <= 5", "count(before) <= 0", "count(call) <= 0", "fact.fee <= 5", "fact.tips <= 5")

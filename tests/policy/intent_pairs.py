@@ -40,7 +40,7 @@ fields = [["n", "u8", 8]]
 """
 PARAMETERS = "".join('[[parameter]]\nname = "%s"\ntype = "%s"\n%stext = "t"\n' % row for row in (
     ("p", "pubkey", ""), ("q", "pubkey", ""), ("v", "pubkey", "optional = true\n"), ("w", "pubkey", "optional = true\n"), ("ks", "pubkey list", "max = 3\n"),
-    ("ls", "pubkey list", "max = 3\n"), ("m", "u64", ""), ("n", "u64", ""), ("us", "u64 list", "max = 3\n"), ("ws", "u64 list", "max = 3\n")))
+    ("ls", "pubkey list", "max = 3\n"), ("m", "u64", ""), ("n", "u64", ""), ("us", "u64 list", "max = 3\n"), ("yes", "bool", ""), ("no", "bool", ""), ("ws", "u64 list", "max = 3\n")))
 RULE = """[[total]]
 name = "sum"
 [[total]]
@@ -69,10 +69,10 @@ def expect(what, holds, *shown):
         print("FAIL", what, *shown)
 
 
-def intent(place='{ name = "last", is = "a" }', fields="", more="", head="", role="", behind=""):
+def intent(place='{ name = "last", is = "a" }', fields="", more="", head="", role="", behind="", first=""):
     """`role` of p, q, ks and ls; else it is what they are used as."""
     parameters = PARAMETERS if not role else re.sub(r'(name = "(p|q|ks|ls)"\n)', r'\1role = "%s"\n' % role, PARAMETERS)
-    return HEAD % head + parameters + RULE % (fields and "fields = [%s]" % fields, place, more) + behind
+    return HEAD % head + first + parameters + RULE % (fields and "fields = [%s]" % fields, place, more) + behind
 
 
 def each(old, *new):
@@ -139,6 +139,10 @@ FIRST = {"a": 'is = "a"', "b": 'is = "b"', "p": 'is = "p"', "q": 'is = "q"', "on
 EFFECT_FIRST = {"a total": ("sum + x", 'adds = ["sum += x"]'), "a total, scaled": ("scale_up(sum, 2, 3)", 'adds = ["sum += x"]'),
                 "a sum": ("scale_up(sum + x, 2, 3)", 'adds = ["sum += x"]'), "a difference": ("scale_up(x - sum, 2, 3)", 'adds = ["sum += x"]'),
                 "a fact": ("scale_up(x + fact.tips, 2, 3)", 'pays = [{ lamports = "x", as = "tip" }]'), "a mint": ("sent(a)", 'sends = [{ amount = "x", mint = "a" }]')}
+PLAIN = ("required", "optional", "default 5", "default 6", "bool", "a key", "3 keys", "4 keys")
+PARAMETER = {name: 'type = "%s"\n%s' % row for name, row in zip((*PLAIN, "a mint", "an owner"), (
+    ("u64", ""), ("u64", "optional = true"), ("u64", "default = 5"), ("u64", "default = 6"), ("bool", ""), ("pubkey", ""), ("pubkey list", "max = 3"), ("pubkey list", "max = 4"),
+    ("pubkey", 'role = "mint"'), ("pubkey", 'role = "owner"')))}
 GROUPS = '[[group]]\nname = "few"\nmax = 2\n[[group]]\nname = "many"\nmax = 5\n' + "".join(
     '[[instruction]]\nname = "in_%s"\nprogram = "prog"\ndata = "0%d"\ngroup = "%s"\nmax = 3\n' % (name, n, name) for n, name in ((3, "few"), (4, "many")))
 OFTEN = {"once": "", "twice": "max = 2", "thrice": "max = 3", "first": "first = true", "after": 'after = "before"', "before": 'before = "before"', "after few": 'after = "few"',
@@ -195,6 +199,12 @@ def matrices():
     for name, (number, effect) in EFFECT_FIRST.items():
         yield ("before and after " + name, {when: intent(fields='["x", "u64"]', more=more % effect, role="mint") for when, more in (
             ("before", 'let = ["z = %s"]\n%%s\ncheck = ["z <= 5"]' % number), ("after", '%%s\ncheck = ["%s <= 5"]' % number))}, (), ())
+    yield ("parameters", {name: intent(first=name and '[[parameter]]\nname = "z"\n%s\ntext = "t"\n' % rows) for name, rows in {"": "", **PARAMETER}.items()},
+           each("", *PLAIN) | {(name, "") for name in PLAIN} | each("optional", "required") | each("default 5", "required") | each("default 6", "required") |
+           each("4 keys", "3 keys"), ())
+    for what, always in (("nonce", ("true",)), ("accept_unproven", ())):
+        yield (what, {value: intent(head=value and "%s = %s\n" % (what, value)) for value in ("", '"yes"', '"no"', *always)},
+               {(value, "") for value in ('"yes"', '"no"', *always)} | {(value, name) for value in always for name in ('"yes"', '"no"')}, ())
     once, least = ("first", "after", "before", "after few", "before few"), ("at least", "twice at most", "two at least")
     yield ("how often", {name: intent(more=spec, behind=GROUPS) for name, spec in OFTEN.items()},
            each("once", "at least", *once) | each("twice", "once", *once, *least) | each("thrice", "once", "twice", *once, *least) |

@@ -14,9 +14,9 @@
 #define SYSTEM "11111111111111111111111111111111"
 #define TOKEN  "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
 
-static const uint8_t wallet[32] = {1, 'w'};
+static const uint8_t wallet[32] = {1, 'w', [31] = 7};
 static const uint8_t other[32] = {2, 'o'};
-static const uint8_t mint[32] = {3, 'm'};
+static const uint8_t mint[32] = {3, 'm', [31] = 7};
 static struct make_tx tx;
 static struct make_message message;
 static struct solana_view view;
@@ -97,6 +97,9 @@ static void test_the_same_input_gives_the_same_bytes_in_any_memory(void)
 	}
 	const struct policy_request *r = (const void *)space[0];
 	EXPECT(memcmp(space[0], space[1], r->len) == 0);
+	for (uint32_t at = r->message.off + r->message.count; at < r->accounts.off; at++)
+		EXPECT(space[0][at] == 0);
+	EXPECT(r->accounts.off == (r->message.off + r->message.count + 7) / 8 * 8);
 	EXPECT(r->counters.count == 2 && r->parameters.count == 40 && r->time_high == 200);
 	EXPECT(r->derived.count == 1 && derivations == 0); /* cached by the first */
 	const struct policy_derived *d = (const void *)(space[0] + r->derived.off);
@@ -249,10 +252,50 @@ static void test_pins_reach_as_far_as_the_grant_vouches(void)
 	       memcmp(a[statics + 1].key, a[statics + 1].key + 1, 31) == 0);
 	const struct policy_table *t = (const void *)(space[0] + r->tables.off);
 	EXPECT(r->tables.count == 1 && t->pinned && t->known == 1);
-	pin.table[0] = 'x';
-	r = encode(&input, &derivations);
-	a = (const void *)(space[0] + r->accounts.off);
-	EXPECT(a[statics].source == POLICY_SOURCE_UNKNOWN);
+	EXPECT(memcmp(t->key, pin.table, 32) == 0);
+	uint8_t named[32];
+	memcpy(named, pin.table, 32);
+	for (size_t i = 0; i < 32; i += 31) {
+		pin.table[i] ^= 1;
+		r = encode(&input, &derivations);
+		a = (const void *)(space[0] + r->accounts.off);
+		t = (const void *)(space[0] + r->tables.off);
+		EXPECT(a[statics].source == POLICY_SOURCE_UNKNOWN);
+		EXPECT(r->tables.count == 1 && !t->pinned && t->known == 0);
+		EXPECT(memcmp(t->key, named, 32) == 0);
+		pin.table[i] ^= 1;
+	}
+}
+
+/* One account for one owner and mint is said once; what differs in a byte is another. */
+static void test_a_mint_that_a_parameter_names_is_derived_once(void)
+{
+	uint8_t own[32], nearly[32];
+	uint32_t derivations;
+	struct make_ix *ix = begin(TOKEN);
+	own_account(false, own);
+	memcpy(nearly, wallet, 32);
+	nearly[31] ^= 1;
+	make_use(ix, own, "w");
+	make_use(ix, mint, "");
+	make_use(ix, nearly, "s");
+	atas.count = 1;
+	memcpy(atas.entries[0].address, own, 32);
+	memcpy(atas.entries[0].owner, wallet, 32);
+	memcpy(atas.entries[0].mint, mint, 32);
+	struct policy_input input = input_of();
+	const struct policy_request *r = encode(&input, &derivations);
+	const struct policy_derived *d = (const void *)(space[0] + r->derived.off);
+	EXPECT(r->derived.count == 1 && d->mint_is_parameter);
+	EXPECT(memcmp(d->owner, wallet, 32) == 0 && memcmp(d->mint, mint, 32) == 0);
+	EXPECT(memcmp(d->token_program, policy_token_program, 32) == 0);
+	const struct policy_account *a = (const void *)(space[0] + r->accounts.off);
+	EXPECT(a[0].wallet && memcmp(a[1].key, nearly, 32) == 0 && !a[1].wallet);
+	atas.entries[0].mint[31] ^= 1;
+	EXPECT(encode(&input, &derivations)->derived.count == 2);
+	atas.entries[0].mint[31] ^= 1;
+	atas.entries[0].owner[31] ^= 1;
+	EXPECT(encode(&input, &derivations)->derived.count == 2);
 }
 
 static void test_a_wallet_that_does_not_sign_gets_no_request(void)
@@ -480,6 +523,7 @@ int main(void)
 	RUN(test_eight_mints_of_a_message_are_tried);
 	RUN(test_accounts_of_parameters_are_all_there_or_refused);
 	RUN(test_a_mint_that_is_made_is_derived);
+	RUN(test_a_mint_that_a_parameter_names_is_derived_once);
 	RUN(test_pins_reach_as_far_as_the_grant_vouches);
 	RUN(test_a_wallet_that_does_not_sign_gets_no_request);
 	RUN(test_the_floor_keeps_the_wallet_an_account_of_its_own);

@@ -33,6 +33,14 @@ variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one", fields = [["n",
 variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one", fields = [["n", "bool"]] }]
 [types.Vec]
 variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one", fields = [["n", "vec 2 u8"]] }]
+[types.Word]
+variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one", fields = [["n", "u16"]] }]
+[types.Byte7]
+variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one", fields = [["n", "u8", 7]] }]
+[types.Word7]
+variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one", fields = [["n", "u16", 7]] }]
+[types.Word8]
+variants = [{ tag = 0, name = "zero" }, { tag = 1, name = "one", fields = [["n", "u16", 8]] }]
 [types.Seven]
 fields = [["n", "u8", 7]]
 [types.Eight]
@@ -114,7 +122,7 @@ BEHIND = {"none": "", "0..4": "remaining = { max = 4 }", "0..3": "remaining = { 
 KEYS = ("wallet", "a", "b", "p", "q", "v", "w", "one", "both", "back", "ks", "ls")
 DATA = ("", "u8", "bool", "u8 = 7", "u8 = 8", "i8", "u16", "bytes 2", "u64", "u8; u8 = 7", "u8 = 7; u8", "option u8", "option bool", "option u16", "vec 2 u8", "vec 3 u8",
         "vec 1..2 u8", "vec 2 u16", "vec 2 bool", "vec 1..2 bool", "string 2", "seed 2", "seed 3", "rest 2", "rest 3", "tail u8", "tail bool", "tail u8; tail u8", "u8; tail u8",
-        "u8; rest 2", "Zero", "Two", "tail Two", "vec 2 u8; tail Two", "vec 2 u8; Two", "vec 2 u8; tail bool", "vec 2 u8; bool", "vec 2 u8; tail u8", "vec 2 u8; u8", "Byte", "Bool", "Vec", "Seven", "Eight", "array 2 u8", "array 2 bool", "array 3 bool", "array 2 Two", "vec 2 Two", "vec 2 Zero",
+        "u8; rest 2", "Zero", "Two", "tail Two", "vec 2 u8; tail Two", "vec 2 u8; Two", "vec 2 u8; tail bool", "vec 2 u8; bool", "vec 2 u8; tail u8", "vec 2 u8; u8", "Byte", "Bool", "Vec", "Word", "Byte7", "Word7", "Word8", "Seven", "Eight", "array 2 u8", "array 2 bool", "array 3 bool", "array 2 Two", "vec 2 Two", "vec 2 Zero",
         "option Byte", "option Bool")
 CHECKS = ("x <= 5", "x <= 6", "x < 5", "x < 6", "x >= 5", "x >= 6", "x > 5", "x > 6", "x == 5", "x == 6", "x != 5", "x != 6", "5 <= x", "6 <= x", "5 > x", "6 > x", "x <= m", "x <= n",
           "y <= 5", "x + y <= 5", "y + x <= 5", "x * 2 <= y * 3", "2 * x <= 3 * y", "x * 2 <= y * 4", "x * 2 < y * 3", "x * 2 + y <= y * 3", "x * 2 <= y * 3 + x",
@@ -146,7 +154,7 @@ PARAMETER = {name: 'type = "%s"\n%s' % row for name, row in zip((*PLAIN, "a mint
 GROUPS = '[[group]]\nname = "few"\nmax = 2\n[[group]]\nname = "many"\nmax = 5\n' + "".join(
     '[[instruction]]\nname = "in_%s"\nprogram = "prog"\ndata = "0%d"\ngroup = "%s"\nmax = 3\n' % (name, n, name) for n, name in ((3, "few"), (4, "many")))
 OFTEN = {"once": "", "twice": "max = 2", "thrice": "max = 3", "first": "first = true", "after": 'after = "before"', "before": 'before = "before"', "after few": 'after = "few"',
-         "before few": 'before = "few"', "few": 'group = "few"', "many": 'group = "many"', "at least": "min = 1", "two at least": "max = 2\nmin = 2", "twice at most": "max = 2\nmin = 1",
+         "before few": 'before = "few"', "few": 'group = "few"', "many": 'group = "many"', "alone": 'group = "alone"\n[[group]]\nname = "alone"\nmax = 2', "at least": "min = 1", "two at least": "max = 2\nmin = 2", "twice at most": "max = 2\nmin = 1",
          "flags": "changed_writable = true"}
 
 
@@ -175,7 +183,7 @@ def matrices():
     yield ("data", {row: data(row) for row in DATA},
            each("u8", "bool", "u8 = 7", "u8 = 8") | each("i8", "bool", "u8 = 7", "u8 = 8") | each("vec 2 u8", "vec 1..2 u8") | each("string 2", "vec 1..2 u8") |
            each("vec 3 u8", "vec 2 u8", "vec 1..2 u8", "string 2") | each("vec 2 bool", "vec 1..2 bool") | each("option u8", "option bool") | each("seed 3", "seed 2") |
-           each("rest 3", "rest 2") | each("tail u8", "tail bool") | each("vec 2 u8; tail u8", "vec 2 u8; tail bool") | each("vec 2 u8; u8", "vec 2 u8; bool") | each("Two", "Zero") | each("Byte", "Zero", "Bool") | each("Bool", "Zero") |
+           each("rest 3", "rest 2") | each("tail u8", "tail bool") | each("vec 2 u8; tail u8", "vec 2 u8; tail bool") | each("vec 2 u8; u8", "vec 2 u8; bool") | each("Two", "Zero") | each("Byte", "Zero", "Bool", "Byte7") | each("Word", "Zero", "Word7", "Word8") | {(name, "Zero") for name in ("Byte7", "Word7", "Word8")} | each("Bool", "Zero") |
            each("Vec", "Zero") | each("vec 2 Two", "vec 2 Zero") | each("option Byte", "option Bool") |
            set().union(*(each(two, "u8; u8 = 7", "u8 = 7; u8") for two in ("u16", "bytes 2", "array 2 u8"))),
            alike("u8", "i8") | alike("u16", "bytes 2", "array 2 u8") | alike("vec 2 u8", "string 2"))
@@ -205,7 +213,7 @@ def matrices():
     for what, always in (("nonce", ("true",)), ("accept_unproven", ())):
         yield (what, {value: intent(head=value and "%s = %s\n" % (what, value)) for value in ("", '"yes"', '"no"', *always)},
                {(value, "") for value in ('"yes"', '"no"', *always)} | {(value, name) for value in always for name in ('"yes"', '"no"')}, ())
-    once, least = ("first", "after", "before", "after few", "before few"), ("at least", "twice at most", "two at least")
+    once, least = ("alone", "first", "after", "before", "after few", "before few"), ("at least", "twice at most", "two at least")
     yield ("how often", {name: intent(more=spec, behind=GROUPS) for name, spec in OFTEN.items()},
            each("once", "at least", *once) | each("twice", "once", *once, *least) | each("thrice", "once", "twice", *once, *least) |
            each("twice at most", "at least", "two at least") | each("flags", "once", "at least", *once), ())

@@ -212,6 +212,11 @@ static void test_a_mint_that_is_made_is_derived(void)
 	make_use(ix, mint, "s");
 	input = input_of();
 	EXPECT(encode(&input, &derivations)->derived.count == 0 && derivations == 0);
+	ix = begin("JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"); /* nor does the program */
+	memcpy(tx.payer, other, 32);
+	make_use(ix, wallet, "sw");
+	input = input_of();
+	EXPECT(encode(&input, &derivations)->derived.count == 0 && derivations == 0);
 	/* Those that are there already come first. */
 	ix = begin(TOKEN);
 	make_use(ix, own, "w");
@@ -291,6 +296,17 @@ static void test_a_mint_that_a_parameter_names_is_derived_once(void)
 	EXPECT(memcmp(d->token_program, policy_token_program, 32) == 0);
 	const struct policy_account *a = (const void *)(space[0] + r->accounts.off);
 	EXPECT(a[0].wallet && memcmp(a[1].key, nearly, 32) == 0 && !a[1].wallet);
+	/* Nearly its address, by parameter and by the message's mint. */
+	atas.entries[0].address[31] ^= 1;
+	r = encode(&input, &derivations);
+	d = (const void *)(space[0] + r->derived.off);
+	EXPECT(r->derived.count == 1 && !d->mint_is_parameter);
+	tx.ix[0].accounts[0].key[31] ^= 1;
+	atas.entries[0].address[31] ^= 1;
+	input = input_of();
+	EXPECT(encode(&input, &derivations)->derived.count == 0);
+	tx.ix[0].accounts[0].key[31] ^= 1;
+	input = input_of();
 	atas.entries[0].mint[31] ^= 1;
 	EXPECT(encode(&input, &derivations)->derived.count == 2);
 	atas.entries[0].mint[31] ^= 1;

@@ -37,7 +37,7 @@ static uint8_t intent_owned[POLICY_ACCOUNTS_MAX]; /* first derived entry of the 
 static uint8_t intent_entries[INTENT_POSITIONS_MAX];
 static const struct intent_op *intent_entry_ops[INTENT_POSITIONS_MAX];
 static uint8_t intent_fresh[POLICY_ACCOUNTS_MAX]; /* made as the wallet's by this instruction + 1 */
-#define INTENT_TAG_CLOSE   9   /* closeAccount, of both token programs */
+#define INTENT_TAG_CLOSE   9                      /* closeAccount, of both token programs */
 #define INTENT_ENTRY_FRESH 254 /* the mint is the one that the account was made with */
 #define INTENT_ENTRY_NAMED 255 /* `or`: the mint is the one that the requirement asks for */
 static uint16_t intent_binds[INTENT_BINDS_MAX]; /* account + 1 */
@@ -1123,8 +1123,8 @@ static POLICY_COLD bool intent_ignores_more(const uint8_t *program)
 	return false;
 }
 
-/* An account that this transaction made the wallet's and then closed is nobody's: who has its key, if
- * it has one, has what is put there afterwards. */
+/* An account that this transaction made the wallet's and then closed is nobody's: who has its key,
+ * if it has one, has what is put there afterwards. */
 static POLICY_COLD void intent_close(const struct intent_ix *x, const uint8_t *program,
                                      const uint8_t *data, uint32_t len)
 {

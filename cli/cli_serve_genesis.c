@@ -21,7 +21,8 @@
 #define BEGAN  "genesis-began"
 #define SEALED "store/sealed-share" /* the unsealer's file: its absence means genesis */
 
-/* share_of: the commitment of the lost machine's share that this one takes the place of, or nothing. */
+/* share_of: the commitment of the lost machine's share that this one takes the place of, or
+ * nothing. */
 static struct bytes share_of(const struct approval_manifest *told)
 {
 	return bytes_of(told->share, told->is_recovery ? sizeof(told->share) : 0);
@@ -130,7 +131,8 @@ static int find_begun(const struct cli_call *call, const struct cli_serve *serve
 	*ret_began = access(path, F_OK) == 0;
 	if (!*ret_began)
 		return CLI_YES;
-	if (cli_file_read(path, sizeof(told->share), &file, message, sizeof(message)) != STATUS_OK) {
+	if (cli_file_read(path, sizeof(told->share), &file, message, sizeof(message)) !=
+	    STATUS_OK) {
 		cli_complain(call, "%s", message);
 		return CLI_UNSURE;
 	}

@@ -1553,7 +1553,8 @@ static void test_a_batch_above_a_limit_of_the_wallet_counts_nothing(void)
 	EXPECT(rig_wallet(&rig, &world)->left[0] == 0);
 }
 
-/* B4: a batch with the same bytes twice is charged for them once, and has one signature for both. */
+/* B4: a batch with the same bytes twice is charged for them once, and has one signature for both.
+ */
 static void test_the_same_bytes_twice_in_a_batch_count_once(void)
 {
 	static const size_t of[4] = {0, 1, 0, 0};

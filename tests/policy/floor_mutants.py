@@ -17,7 +17,7 @@ SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 # A file, between which lines bugs are planted, and the questions of intent_lies.py that are about it.
 FILES = (("policy_intent.c", "enum effect", "const char *policy_intent_name",
-          "lines choice wraps least recipients read_only length given values data_behind nonces reads leaks floor"),
+          "lines choice wraps least recipients read_only length given values data_behind nonces reads given_names makes leaks floor"),
          ("policy_told.c", "static bool is_name", "enum status policy_told_check", "lines without nonces one_name order places halves data_told"))
 TURNS = ((" == ", " != "), (" != ", " == "), (" <= ", " < "), (" >= ", " > "), (" < ", " <= "), (" > ", " >= "), (" && ", " || "),
          (" || ", " && "), (" |= ", " = "), ("return true;", "return false;"), ("return false;", "return true;"), ("if (!", "if ("))

@@ -57,8 +57,10 @@ static int take_side(const struct cli_call *call, const char *path, struct side 
 	if (cli_policy_is_none(call, bytes, path))
 		return CLI_UNSURE; /* 1: it widens */
 	if (policy_intent_name(bytes) == NULL || policy_intent_table(bytes, &table) != STATUS_OK) {
-		cli_complain(call, "%s is no intent of this build's evaluator: %s", path,
-		             AUTHZ_CUSTOM_CODE_TEXT);
+		cli_complain(call,
+		             "%s is no intent of this build's evaluator: %s. Of an intent that "
+		             "another release built name the file (.toml) in its place",
+		             path, AUTHZ_CUSTOM_CODE_TEXT);
 		return CLI_UNSURE;
 	}
 	memcpy(ret->table, table.data, table.len);

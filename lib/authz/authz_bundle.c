@@ -116,7 +116,8 @@ enum status authz_bundle_verify(struct bytes bundle, const uint8_t deployment_ke
 	enum status status = STATUS_OK;
 	uint8_t kind;
 
-	*report = (struct authz_bundle_report){.text = "all receipts are there and unchanged"};
+	*report = (struct authz_bundle_report){
+	    .text = "all receipts up to the signed head are there and unchanged"};
 	memcpy(report->chain.wallet, wallet, 32);
 	while (status == STATUS_OK && authz_item_take(&left, &kind, &item)) {
 		status = take_item(report, kind, item, &head, &path);

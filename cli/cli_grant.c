@@ -512,7 +512,7 @@ static int put_link(struct cli_call *call, const struct create *create, const ch
 		text[len] = text[len] == '+' ? '-' : text[len] == '/' ? '_' : text[len];
 	text[len] = '\0';
 	hex_encode(BYTES_OF_ARRAY(create->server.deployment_key), signer);
-	/* It fits: run_link has bounded the page, and the wallet is an address. */
+	/* It fits: run_link has bounded the page and the wallet, which is a name or an address. */
 	snprintf(link, sizeof(link), "%s/#signer=%s%s%s&grant=%s", page, signer,
 	         create->wallets != NULL ? "&wallet=" : "",
 	         create->wallets != NULL ? create->wallets : "", text);

@@ -94,6 +94,9 @@ static void put_json(struct text *t, struct intent_value v, unsigned depth)
 
 /* ---- one test ---- */
 
+/* Tests say what happens, not when: a time of their own keeps them the same for ever. */
+#define TEST_TIME_S 1790000000
+
 struct running {
 	const struct cli_call *call;
 	struct cli_policy policy;
@@ -171,10 +174,13 @@ static bool take_settings(struct running *r, struct intent_value test)
 	struct intent_value params = intent_member(test, "params");
 	char nonce[64], wallet[64];
 	r->policy.unproven = false;
-	if (!intent_keys(
-	        &r->error, test,
-	        "name wallet transaction params expect facts nonce unproven pins counters") ||
+	r->policy.time_low = r->policy.time_high = TEST_TIME_S;
+	if (!intent_keys(&r->error, test,
+	                 "name wallet transaction params expect facts nonce unproven pins counters "
+	                 "time_low time_high") ||
 	    !intent_bool_of(&r->error, test, "unproven", &r->policy.unproven) ||
+	    !intent_number_of(&r->error, test, "time_low", 0, UINT64_MAX, &r->policy.time_low) ||
+	    !intent_number_of(&r->error, test, "time_high", 0, UINT64_MAX, &r->policy.time_high) ||
 	    !take_text(r, test, "nonce", false, nonce, sizeof(nonce)) ||
 	    !take_text(r, test, "wallet", true, wallet, sizeof(wallet)) ||
 	    !take_pins(r, intent_member(test, "pins")) ||
@@ -282,8 +288,6 @@ static int run_tests(struct cli_call *call, const char *path, bool quiet)
 		result = cli_policy_load_module(&running.policy, call, buffer_bytes(&module), path);
 	if (result != CLI_YES)
 		return result;
-	/* Tests say what happens, not when: a time of their own keeps them the same for ever. */
-	running.policy.time_low = running.policy.time_high = 1790000000;
 	struct intent_value tests = intent_member(intent.root, "test");
 	if (tests.source != NULL && !intent_is(tests, INTENT_NODE_ARRAY)) {
 		cli_complain(call, "%s: write [[test]]: there can be many", path);
@@ -418,6 +422,8 @@ static void write_test(FILE *file, const char *name, struct bytes request,
 	fprintf(file, "\ntransaction = \"%s\"\nexpect = \"%s\"\nparams = { ", encoded, expect);
 	cli_parameters_write(file, schema, record, ", ");
 	fprintf(file, " }");
+	fprintf(file, "\ntime_low = %" PRIu64 "\ntime_high = %" PRIu64, head->time_low,
+	        head->time_high);
 	write_nonce(file, request.data, head);
 	write_proven(file, request.data, head);
 	write_counters(file, request.data, head);

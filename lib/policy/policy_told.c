@@ -509,6 +509,24 @@ static bool same_account(const struct told *t, const struct intent_rule *one,
 	return same_op(t, one, a, other, b) && (!owned || same_op(t, one, &a[1], other, &b[1]));
 }
 
+/* Every account that `one` keeps for other rules to name `other` keeps, too. */
+static bool has_binds(const struct told *t, const struct intent_rule *one,
+                      const struct intent_rule *other)
+{
+	for (uint32_t i = 0; i < one->code_count; i++) {
+		const struct intent_op *bind = &t->ops[one->code_first + i];
+		bool found = bind->op != INTENT_OP_BIND;
+		for (uint32_t n = 0; n < other->code_count && !found; n++) {
+			const struct intent_op *its = &t->ops[other->code_first + n];
+			found = its->op == INTENT_OP_BIND && its->b == bind->b &&
+			        same_place(t, one, bind->a, other, its->a);
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
 /* A rule that is the one before it without some accounts: texts say of both what they say of that
  * one's accounts. */
 static bool without_is_told(const struct told *t, uint32_t index)
@@ -541,18 +559,7 @@ static bool without_is_told(const struct told *t, uint32_t index)
 		}
 		at++;
 	}
-	for (uint32_t i = 0; i < rule->code_count; i++) {
-		const struct intent_op *bind = &t->ops[rule->code_first + i];
-		bool found = bind->op != INTENT_OP_BIND;
-		for (uint32_t n = 0; n < whole->code_count && !found; n++) {
-			const struct intent_op *its = &t->ops[whole->code_first + n];
-			found = its->op == INTENT_OP_BIND && its->b == bind->b &&
-			        same_place(t, rule, bind->a, whole, its->a);
-		}
-		if (!found)
-			return false;
-	}
-	return true;
+	return has_binds(t, rule, whole) && has_binds(t, whole, rule);
 }
 
 /* Every instruction that the rule would take is taken by the one before it. */
@@ -564,11 +571,15 @@ static bool is_behind(const struct intent_rule *before, const struct intent_rule
 	       before->accounts_max >= rule->accounts_max;
 }
 
+/* Some rule keeps an account under this number. */
 static bool is_bound(const struct told *t, uint32_t bind)
 {
-	for (uint32_t i = 0; i < t->head->ops.count; i++)
-		if (t->ops[i].op == INTENT_OP_BIND && t->ops[i].b == bind)
-			return true;
+	for (uint32_t r = 0; r < t->head->rules.count; r++)
+		for (uint32_t i = 0; i < t->rules[r].code_count; i++) {
+			const struct intent_op *op = &t->ops[t->rules[r].code_first + i];
+			if (op->op == INTENT_OP_BIND && op->b == bind)
+				return true;
+		}
 	return false;
 }
 

@@ -37,9 +37,10 @@ static uint8_t intent_owned[POLICY_ACCOUNTS_MAX]; /* first derived entry of the 
 static uint8_t intent_entries[INTENT_POSITIONS_MAX];
 static const struct intent_op *intent_entry_ops[INTENT_POSITIONS_MAX];
 static uint8_t intent_fresh[POLICY_ACCOUNTS_MAX]; /* made as the wallet's by this instruction + 1 */
-#define INTENT_TAG_CLOSE   9                      /* closeAccount, of both token programs */
-#define INTENT_ENTRY_FRESH 254 /* the mint is the one that the account was made with */
-#define INTENT_ENTRY_NAMED 255 /* `or`: the mint is the one that the requirement asks for */
+#define INTENT_TAG_AUTHORITY 6                    /* setAuthority, of both token programs */
+#define INTENT_TAG_CLOSE     9                    /* closeAccount */
+#define INTENT_ENTRY_FRESH   254 /* the mint is the one that the account was made with */
+#define INTENT_ENTRY_NAMED   255 /* `or`: the mint is the one that the requirement asks for */
 static uint16_t intent_binds[INTENT_BINDS_MAX]; /* account + 1 */
 static const uint8_t *intent_segments[INTENT_SEGMENTS_MAX + 1];
 static const uint8_t *intent_data_end;
@@ -1124,11 +1125,12 @@ static POLICY_COLD bool intent_ignores_more(const uint8_t *program)
 }
 
 /* An account that this transaction made the wallet's and then closed is nobody's: who has its key,
- * if it has one, has what is put there afterwards. */
-static POLICY_COLD void intent_close(const struct intent_ix *x, const uint8_t *program,
-                                     const uint8_t *data, uint32_t len)
+ * if it has one, has what is put there afterwards. Of one with another authority somebody else has
+ * it. */
+static POLICY_COLD void intent_gives_up(const struct intent_ix *x, const uint8_t *program,
+                                        const uint8_t *data, uint32_t len)
 {
-	if (len != 0 && data[0] == INTENT_TAG_CLOSE &&
+	if (len != 0 && (data[0] == INTENT_TAG_CLOSE || data[0] == INTENT_TAG_AUTHORITY) &&
 	    (policy_key_equal(program, policy_program_keys[POLICY_PROGRAM_TOKEN].bytes) ||
 	     policy_key_equal(program, policy_program_keys[POLICY_PROGRAM_TOKEN_2022].bytes)))
 		intent_fresh[x->accounts[0]] = 0;
@@ -1190,7 +1192,7 @@ static bool intent_instruction(struct policy *p, uint32_t number)
 	if (p->says)
 		intent_say(x);
 	if (x->account_count != 0 && intent_fresh[x->accounts[0]] != 0)
-		intent_close(x, key, data, at->data_len);
+		intent_gives_up(x, key, data, at->data_len);
 	return true;
 }
 

@@ -462,7 +462,7 @@ static void say_requirement(struct policy *p, const struct intent_rule *rule,
 				}
 		}
 		if (op->op - INTENT_OP_ACCOUNT == INTENT_IS_BOUND_OTHER)
-			say(p, ", or without that ANY account that is not the wallet's");
+			say(p, " before it, or where none is ANY account that is not the wallet's");
 		break;
 	}
 	case INTENT_IN_LIST:

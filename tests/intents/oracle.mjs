@@ -213,7 +213,7 @@ const handlers = {
       return;
     }
     const by = { 3: 2, 12: 3, 26: 3 }[d[0]];
-    if (d[0] === 9) r.fresh.delete(r.key(a[0])); // nobody's from now on
+    if (d[0] === 6 || d[0] === 9) r.fresh.delete(r.key(a[0])); // another's, or nobody's, from now on
     if (d[0] === 17) r.intoLedger(a[0]);
     if (by !== undefined && a.length > by) r.intoLedger(a[by - 1]);
     if (!a.some((x) => r.isWallet(x))) return;

@@ -609,6 +609,10 @@ form('an account made before', [[temporary, W]], cat('10'), [
   ['with a mint that hides', (tx) => { tx.version = 0; tx.accounts.push((beginning(tx).accounts[1] = { table: thief, index: 6, signer: false, writable: false })); }, ['account-not-allowed']],
   ['by the other program', (tx) => { beginning(tx).program = account(tx, K.TOKEN_2022); }, ['account-not-allowed']],
   ['another one', [[thief, W]], ['account-not-allowed']]], { before: begin(USDC) });
+add('probe: an account made, used and given away', 'legacy', (b) => {
+  begin(USDC)(b);
+  b.add(FORMS, [[temporary, W]], cat('10')).add(K.TOKEN, [[temporary, W], [WALLET, me]], Buffer.concat([u8(6, 2, 1), Buffer.from(bytes58(thief))]));
+}, { grant: FORMS_GRANT, unproven: true, bent: [['given away before it is used', (tx) => { tx.ixs.splice(-1, 0, tx.ixs.pop()); }, ['account-not-allowed']]] });
 const FULL = [cat('17'), u8(1), u64(9), u8(2), u8(7)];
 for (const parts of [1, 2, 3, 4, 5])
   form(`${parts - 1} fields of four that may be missing`, [], Buffer.concat(FULL.slice(0, parts)), [

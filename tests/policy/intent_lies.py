@@ -905,6 +905,21 @@ def halves(folder):
                        ("further accounts", lambda m: m.data.__setitem__(m.rule(1) + 19, 9)),
                        ("a whole that takes further accounts", lambda m: m.data.__setitem__(m.rule(0) + 19, 9))):
         bent(folder, "half a rule with " + what, text, bend, "not the rule before it without some accounts")
+
+    # Kept by one half alone: who asks for the same account would find none, and may then have another.
+    ask = text.replace('[{ is = "@call.to" }]', '[{ is = "@call.to%s" }]')
+    for mark in ("", "?"):
+        for half in (0, 1):
+            bent(folder, "half a rule without what it keeps, asked for with %r" % mark, ask % mark,
+                 lambda m, half=half: m.word(m.rule(half) + 32, m.word(m.rule(half) + 32) - 1), "not the rule before it without some accounts")
+    both = Module(folder, ask % "?")
+    expect("what a rule keeps stands last", [both.data[both.ops()[both.word(both.rule(i) + 30) + both.word(both.rule(i) + 32) - 1]] for i in (0, 1)] ==
+           [BIND, BIND], both.said)
+
+    def orphan(m):
+        for i in (0, 1):
+            m.word(m.rule(i) + 32, m.word(m.rule(i) + 32) - 1)
+    bent(folder, "an account kept by no rule", ask % "?", orphan, "the same as in no instruction")
     behind = Module(folder, text.replace('own = "any", token', 'own = "@mint", token').replace('{ name = "source"', '{ name = "mint" }, { name = "source"'))
     expect("what rests on a place is the same in both halves, which have it elsewhere", behind.code == 0 and behind.known()[0], behind.said)
     places_ = ('{ name = "by", in = "others" }, { name = "held", own = "any", token_program = "@by" }, { name = "their", ata = { owner = "@by", '

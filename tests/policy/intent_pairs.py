@@ -108,7 +108,7 @@ def data(row):
 ASKS = {"any": "any = true", "other": "", "wallet": 'is = "wallet"', "program": 'is = "program"', "a": 'is = "a"', "b": 'is = "b"', "p": 'is = "p"',
         "q": 'is = "q"', "v": 'is = "v"', "w": 'is = "w"', "one": 'in = "one"', "both": 'in = "both"', "back": 'in = "back"', "ks": 'in = "ks"',
         "ls": 'in = "ls"', "@second": 'is = "@second"', "@third": 'is = "@third"', "@before.x": 'is = "@before.x"', "@before.y": 'is = "@before.y"',
-        "mint of src": 'mint_of = "@src"', "mint of dst": 'mint_of = "@dst"', "own": 'own = "a"', "ata": 'ata = { owner = "a", mint = "b" }'}
+        "@before.x?": 'is = "@before.x?"', "@before.y?": 'is = "@before.y?"', "mint of src": 'mint_of = "@src"', "mint of dst": 'mint_of = "@dst"', "own": 'own = "a"', "ata": 'ata = { owner = "a", mint = "b" }'}
 LISTS = each("both", "a", "b", "one") | each("back", "a", "b", "one") | each("one", "a")
 MINTS = ("any", "a", "b", "p", "q", "one", "both", "back", "ks", "ls", "ks?", "@second", "@third", "@src", "@dst")
 TOKENS = {"any": "", **{name: 'token_program = "%s"' % name for name in ("program", "token", "token_2022", "@second", "@third")}}

@@ -112,6 +112,13 @@ def errors(folder, good):
         expect("%r instead of %r" % (new, old), code == 1 and "wrong.toml" + where in said and words in said,
                code, said)
     expect("no module was written", not os.path.exists(os.path.join(folder, "wrong.wasm")))
+    rules, test = text.split("[[test]]")[:2]
+    for name in ("time_low", "time_high"):
+        for second in (1790000000, 1790000001):
+            timed = write(folder, "timed.toml", '%s[[check]]\nthat = "tx.%s >= 1790000001"\ntext = "not so early"\n[[test]]%s%s = %d\n' %
+                          (rules, name, test, name, second))
+            code, out, said = claviger("policy", "test", timed)
+            expect("%s %d of a test is its own" % (name, second), code == (1 if second < 1790000001 else 0), code, out, said)
     none = write(folder, "untested.toml", text.split("[[test]]")[0])
     code, out, said = claviger("policy", "test", none)
     expect("no tests: said", code == 1 and out == "0 passed, 0 failed\n" and "has no [[test]]" in said, out, said)
@@ -361,6 +368,9 @@ def thread(folder, good):
         expect("the refusal is saved", code == 0, out, said)
         code, out, said = claviger("policy", "test", good)
         expect("and is a test that passes", code == 0 and "4 passed" in out, out, said)
+        saved = open(good, encoding="utf-8").read().split("[[test]]")[-1]
+        low, high = (int(saved.split("\n%s = " % name)[1].split("\n")[0]) for name in ("time_low", "time_high"))
+        expect("at the time of the decision", low <= high and abs(time.time() - low) < 3600, saved)
         # What was left of the grant's limits is part of what was asked.
         code, out, said = run("grant", "create", "--wallet", "one", "--client", "bot", "--policy", module, "--params", terms, "--key",
                               key, "--cap", "lamports:total:5001,uses:1h:3", "--yes", "--json")

@@ -258,7 +258,7 @@ class Run {
       this.fresh.set(ix.accounts[0] as number, { mint: this.key(ix.accounts[1] as number), program: ix.program });
     this.effects(rule, ix, values, seen);
     this.behind(rule, ix);
-    if (closes(ix)) this.fresh.delete(ix.accounts[0] as number);
+    if (givesUp(ix)) this.fresh.delete(ix.accounts[0] as number);
   }
 
   // Jito's mark is left out where the network's own programs do not look at it.
@@ -822,8 +822,8 @@ function chosenBy(entries: AccountEntry[]): Set<AccountEntry> {
 const makesOwned = (rule: Rule): boolean => rule.prefix.length === 1 && [1, 16, 18].includes(rule.prefix[0] as number) &&
   [PREDEFINED.token, PREDEFINED.token_2022].includes(rule.program);
 
-// closeAccount: nobody owns account 0 afterwards.
-const closes = (ix: Instruction): boolean => ix.data[0] === 9 && [PREDEFINED.token, PREDEFINED.token_2022].includes(ix.program);
+// closeAccount, setAuthority: account 0 is not the wallet's alone afterwards.
+const givesUp = (ix: Instruction): boolean => [6, 9].includes(ix.data[0] as number) && [PREDEFINED.token, PREDEFINED.token_2022].includes(ix.program);
 
 // What an expression finds inside an instruction, or in a check of the whole transaction.
 class RunScope implements Scope {

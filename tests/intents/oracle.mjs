@@ -327,6 +327,7 @@ export function beyond(tx, grant) {
       else if (ix.accounts.some((a) => r.isWallet(a))) never('an unknown program gets the wallet\'s signature');
     }
     if ([...r.fresh.values()].includes('made')) never('a token account made that nobody owns: whoever initializes it takes it');
+    if (r.fresh.size > 0) never('a temporary account left open: another grant may vouch for it as one of another token');
     const payer = tx.accounts.find((a) => a.key !== undefined);
     if (payer?.key === grant.wallet && fee(tx) > grant.maxFee) never('network fee');
     if (r.tips > (grant.maxTips ?? 0n)) never('tips');

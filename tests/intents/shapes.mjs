@@ -129,6 +129,13 @@ for (const tag of [1, 16, 18])
   add(`raydium: through a temporary account, initialized by ${tag}`, tag === 16 ? 1 : 0, (b) => withTemporary(b, tag, Buffer.concat([u8(16), u64(IN), u64(OUT)])), {
     bent: [['left without an owner', (tx) => { tx.ixs.splice(tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN), 1); }, ['wrap-not-allowed', 'source-not-own-account']],
       ['closed to another', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, thief, W); }, ['close-not-allowed']],
+      // Another grant of this wallet may vouch for it, as an account of another token.
+      ['left open', (tx) => { tx.ixs.pop(); }, ['wrap-not-allowed']],
+      ['another one closed', (tx) => { tx.ixs.at(-1).accounts[0] = account(tx, own(USDC), W); }, ['wrap-not-allowed']],
+      ['closed before it was made', (tx) => { tx.ixs.unshift(tx.ixs.pop()); }, ['wrap-not-allowed']],
+      ['closed before it was initialized', (tx) => { tx.ixs.splice(tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN), 0, tx.ixs.pop()); }, ['instruction-not-allowed']],
+      ['closed twice', (tx) => { tx.ixs.push(tx.ixs.at(-1)); }, ['instruction-repeated']],
+      ['made anew behind', (tx) => { tx.ixs.push(...tx.ixs.filter((ix) => ix.program.key === K.SYSTEM && ix.data[0] === 3)); }, ['instruction-repeated']],
       ['owned by another', (tx) => {
         const ix = tx.ixs.find((one) => one.program.key === K.TOKEN);
         if (tag === 1) ix.accounts[2] = account(tx, thief);
@@ -142,6 +149,19 @@ for (const tag of [1, 16, 18])
         ix.accounts[1] = account(tx, temporary, me);
       }]],
   });
+
+add('raydium: through a temporary account at a key that signs', 0, (b) => {
+  withTemporary(b, 18, Buffer.concat([u8(16), u64(IN), u64(OUT)]));
+  const ix = b.tx.ixs.find((one) => one.program.key === K.SYSTEM);
+  ix.data = Buffer.concat([u32(0), ix.data.subarray(44 + SEED.length)]);
+  ix.accounts[1] = account(b.tx, temporary, me);
+  twice(b.tx);
+}, {
+  bent: [['left open', (tx) => { tx.ixs.pop(); }, ['wrap-not-allowed']],
+    ['closed to another', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, thief, W); }, ['close-not-allowed']],
+    ['closed before it was initialized', (tx) => { tx.ixs.splice(tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN), 0, tx.ixs.pop()); }, ['instruction-not-allowed']],
+    ['closed twice', (tx) => { tx.ixs.push(tx.ixs.at(-1)); }, ['instruction-repeated']]],
+});
 
 // As builders do who make the account with its rent alone and put the SOL there afterwards, or count it once more.
 add('raydium: a temporary account filled after it was made', 0, (b) => {

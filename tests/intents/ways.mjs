@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Ways to make a grant narrower by one unit, or to change a transaction in one place, each with the reasons for which an
 // intent must then refuse.
-import { account } from './lift.mjs';
+import { account, bytes58 } from './lift.mjs';
 import { insert, robberies } from './mutate.mjs';
 import { swapOf, swapPrograms } from './oracle.mjs';
 import * as K from './known.mjs';
@@ -220,6 +220,13 @@ export const CHANGED = {
     // Another pays the fee, which one more signature makes larger than the grant's.
     if (tx.accounts[0].key === c.grant.wallet) tx.accounts.unshift({ key: thief, signer: true, writable: true });
     insert(tx, tx.ixs.length, robbery(tx, c, 'token-create-at-key'));
+    return LEFT;
+  },
+  // Another grant of the wallet may vouch for its address, as an account of another token.
+  'a temporary account left open': (tx, c) => {
+    const made = robbery(tx, c, 'token-create-seed');
+    insert(tx, 0, { program: K.TOKEN, accounts: [[made.accounts[1][0], W], [K.NATIVE]], data: Buffer.concat([Buffer.of(18), Buffer.from(bytes58(c.grant.wallet))]) });
+    insert(tx, 0, made);
     return LEFT;
   },
   // What comes into the ledger's account after it was set is sold uncounted.

@@ -181,12 +181,13 @@ static void tell_entry(struct policy *p, uint32_t entry)
 		            NULL);
 }
 
-/* An enum: runs of tags that are followed by the same. */
+/* An enum: runs of tags that are followed by the same. Enums within enums can say more than there
+ * is room for, many times over: what does not fit is not looked at. */
 static void tell_tags(struct policy *p, const uint8_t *at)
 {
 	const uint16_t *tags = (const uint16_t *)INTENT_AT(enums) + intent_arg(at, 1);
 	say(p, ", tag {");
-	for (uint32_t tag = 0, next; tag < tags[0]; tag = next) {
+	for (uint32_t tag = 0, next; tag < tags[0] && p->text.len < p->text.cap; tag = next) {
 		for (next = tag + 1; next < tags[0] && tags[1 + next] == tags[1 + tag];)
 			next++;
 		if (tags[1 + tag] == INTENT_ENUM_REFUSED)
@@ -260,8 +261,9 @@ static void tell_step(struct policy *p, uint32_t op, const uint8_t *at)
 static void tell_layout(struct telling *t, const uint8_t *at, const uint8_t *end)
 {
 	struct policy *p = t->p;
-	for (; at != end && *at != INTENT_L_END && *at != INTENT_L_RETURN;
-	     at += 1 + intent_layout_args(*at)) {
+	for (const uint8_t *next; at != end && *at != INTENT_L_END && *at != INTENT_L_RETURN;
+	     at = next) {
+		next = at + 1 + intent_layout_args(*at);
 		switch (*at) {
 		case INTENT_L_SEGMENT:
 			t->segment++;
@@ -285,9 +287,9 @@ static void tell_layout(struct telling *t, const uint8_t *at, const uint8_t *end
 		case INTENT_L_OPTION: {
 			uint32_t len = intent_arg(at + 1, 0);
 			say(p, ", 0 or 1 and (");
-			tell_layout(t, at + 3, at + 3 + len);
+			tell_layout(t, next, next + len);
 			say(p, " )");
-			at += len;
+			next += len;
 			break;
 		}
 		default:

@@ -166,6 +166,23 @@ def shipped_or_not(folder):
         expect("describe tells them apart", code == 0 and out.startswith(OTHER) != ships, out, said)
 
 
+def options(folder):
+    """B7: what stands behind a field that may be missing is told, whatever that field is."""
+    for kind, words in (("u8", "1 byte"), ("u64", "8 bytes"), ("bool", "bool"), ("Side", "tag {"), ("Pair", "tag {"), ("vec 2 Side", "each (, tag {"), ("array 2 Side", "2 times ("),
+                        ("option Side", "0 or 1 and ("), ("string 7", "count"), ("Fixed", "that is 7")):
+        source = write(folder, "option.toml", 'intent = 1\nname = "option"\ntext = "x"\n[keys]\nprog = "%s"\n'
+                       '[types.Side]\nvariants = [{ tag = 0, name = "a" }, { tag = 1, name = "b", fields = [["n", "u16"]] }]\n'
+                       '[types.Pair]\nfields = [["one", "Side"], ["two", "u64", 9], ["three", "Side"]]\n[types.Fixed]\nfields = [["one", "u64", 7]]\n'
+                       '[[instruction]]\nname = "call"\nprogram = "prog"\ndata = "01"\n'
+                       'fields = [["maybe", "option %s"], ["behind", "u16"], ["last", "rest 77"]]\naccounts = [{ is = "wallet", signer = true }]\n' %
+                       (base58(b"\x07" * 32), kind))
+        module = os.path.join(folder, "option.wasm")
+        code, out, said = claviger("policy", "build", source, "-o", module)
+        expect("an option of " + kind, code == 0, out, said)
+        code, out, said = claviger("policy", "inspect", module)
+        expect("what it is, and what is behind it", code == 0 and words in out and "), 2 bytes, up to 77 bytes of any kind" in out, out, said)
+
+
 def modules(folder, good):
     """Reproducible; known by its table alone; anything else is custom code (A3)."""
     one, two = os.path.join(folder, "one.wasm"), os.path.join(folder, "two.wasm")
@@ -400,6 +417,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         good = tutorial(folder)
         errors(folder, good)
+        options(folder)
         modules(folder, good)
         thread(folder, good)
     print("%d passed, %d failed" % (passed, failed))

@@ -77,13 +77,7 @@ TURNED_AWAY = {"429 share_spent", "503 overloaded"}
 
 
 def attack(stand, name, least=0.99, **more):
-    # A machine that stands still for a moment makes the honest client's own requests a flood: a fault is one twice.
-    for last in (False, True):
-        seen = stand.attack(name, seconds=SECONDS, quiet=QUIET, connections=CONNECTIONS, rate=150, **more)
-        loaded = seen["honest"]["loaded"]
-        if last or loaded["done"]["count"] >= least * loaded["due"]:
-            break
-        print("%s: %d of %d honest requests, %s: measured again" % (name, loaded["done"]["count"], loaded["due"], loaded["codes"]))
+    seen = stand.attack(name, seconds=SECONDS, quiet=QUIET, connections=CONNECTIONS, rate=150, **more)
     is_served(seen["honest"], name, least)
     print("%s: %d of %d honest requests, p99 %d us" % (
         name, seen["honest"]["loaded"]["done"]["count"], seen["honest"]["loaded"]["due"],

@@ -353,13 +353,12 @@ static void write_proven(FILE *file, const uint8_t *at, const struct policy_requ
 
 static void write_counters(FILE *file, const uint8_t *at, const struct policy_request *head)
 {
-	static const char *const units[] = {"", "lamports", "mint", "uses"};
-	static const char *const windows[] = {"total", "1h", "24h"};
 	const struct policy_counter *c = (const void *)(at + head->counters.off);
 	for (uint32_t i = 0; i < head->counters.count; i++, c++) {
 		fprintf(file, "%sc%u = { unit = \"%s\", window = \"%s\", ",
-		        i == 0 ? "\ncounters = { " : ", ", i + 1, units[c->unit & 3],
-		        windows[c->window % 3]);
+		        i == 0 ? "\ncounters = { " : ", ", i + 1,
+		        cli_policy_units[c->unit % CLI_POLICY_UNITS],
+		        cli_policy_windows[c->window % CLI_POLICY_WINDOWS]);
 		if (c->unit == POLICY_UNIT_MINT) {
 			fprintf(file, "mint = ");
 			write_key(file, c->mint);

@@ -63,6 +63,12 @@ int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, st
 int cli_policy_values(struct cli_policy *p, const struct cli_call *call, const char *name,
                       struct bytes json, const char *wallet);
 
+/* What --counters calls POLICY_UNIT_* and POLICY_WINDOW_*, by their numbers; unit 0 is none. */
+#define CLI_POLICY_UNITS   4
+#define CLI_POLICY_WINDOWS 3
+extern const char *const cli_policy_units[CLI_POLICY_UNITS];
+extern const char *const cli_policy_windows[CLI_POLICY_WINDOWS];
+
 /* cli_policy_counters sets the counters, JSON as --counters has it. */
 int cli_policy_counters(struct cli_policy *p, const struct cli_json_node *counters,
                         const char *path);

@@ -155,10 +155,15 @@ static bool take_word(const struct cli_json_node *node, const char *const *words
 	return false;
 }
 
+const char *const cli_policy_units[CLI_POLICY_UNITS] = {[POLICY_UNIT_LAMPORTS] = "lamports",
+                                                        [POLICY_UNIT_MINT] = "mint",
+                                                        [POLICY_UNIT_USES] = "uses",
+                                                        [0] = ""};
+const char *const cli_policy_windows[CLI_POLICY_WINDOWS] = {
+    [POLICY_WINDOW_TOTAL] = "total", [POLICY_WINDOW_1H] = "1h", [POLICY_WINDOW_24H] = "24h"};
+
 static enum status take_counter(void *context, struct bytes name, const struct cli_json_node *value)
 {
-	static const char *const units[] = {"", "lamports", "mint", "uses"};
-	static const char *const windows[] = {"total", "1h", "24h"};
 	struct cli_policy *p = context;
 	struct policy_counter *c = &p->counters[p->counter_count];
 	struct bytes mint;
@@ -167,10 +172,13 @@ static enum status take_counter(void *context, struct bytes name, const struct c
 	if (p->counter_count == POLICY_COUNTERS_MAX)
 		return STATUS_TOO_LARGE;
 	*c = (struct policy_counter){0};
-	if (!take_word(cli_json_member(value, "unit"), units, 4, &c->unit) || c->unit == 0)
+	if (!take_word(cli_json_member(value, "unit"), cli_policy_units, CLI_POLICY_UNITS,
+	               &c->unit) ||
+	    c->unit == 0)
 		return STATUS_MALFORMED;
 	if (cli_json_member(value, "window") != NULL &&
-	    !take_word(cli_json_member(value, "window"), windows, 3, &c->window))
+	    !take_word(cli_json_member(value, "window"), cli_policy_windows, CLI_POLICY_WINDOWS,
+	               &c->window))
 		return STATUS_MALFORMED;
 	if (c->unit == POLICY_UNIT_MINT && (cli_json_member(value, "mint") == NULL ||
 	                                    !cli_json_text(cli_json_member(value, "mint"), &mint) ||

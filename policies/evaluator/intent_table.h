@@ -15,9 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define INTENT_MAGIC UINT32_C(0x54495643) /* "CVIT" */
-#define INTENT_VERSION                                                                             \
-	1 /* of the layout: what operations mean is the evaluator's, and its bytes say which */
+#define INTENT_MAGIC         UINT32_C(0x54495643) /* "CVIT" */
+#define INTENT_VERSION       1 /* of the layout; what operations mean the evaluator's bytes say */
 #define INTENT_TABLE_ADDRESS 0x1a000 /* in the module's memory, up to its end */
 #define INTENT_TABLE_MAX     24576
 #define INTENT_SLOTS_MAX     512

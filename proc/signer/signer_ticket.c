@@ -310,6 +310,17 @@ const struct signer_remembered *signer_ticket_remembered(struct signer_sign *sig
 	return known;
 }
 
+static void give(struct signer_ticket *ticket, const uint8_t signature[64],
+                 const uint8_t decision[32], uint64_t boot, uint64_t number)
+{
+	memcpy(ticket->answer.signature, signature, 64);
+	memcpy(ticket->answer.decision, decision, 32);
+	ticket->answer.boot = boot;
+	ticket->answer.number = number;
+	ticket->answer.repeated = true;
+	signer_ticket_answer(ticket, CALL_RESULT_SIGNED);
+}
+
 /* The same bytes for the same wallet by the same client: the same signature, counted once. Freeze,
  * revocation and expiry of the grant that gave it were just read again. */
 bool signer_ticket_give_again(struct signer_sign *sign, struct signer_ticket *ticket)
@@ -318,12 +329,7 @@ bool signer_ticket_give_again(struct signer_sign *sign, struct signer_ticket *ti
 
 	if (known == NULL)
 		return false;
-	memcpy(ticket->answer.signature, known->signature, 64);
-	memcpy(ticket->answer.decision, known->decision, 32);
-	ticket->answer.boot = known->boot;
-	ticket->answer.number = known->number;
-	ticket->answer.repeated = true;
-	signer_ticket_answer(ticket, CALL_RESULT_SIGNED);
+	give(ticket, known->signature, known->decision, known->boot, known->number);
 	return true;
 }
 
@@ -338,12 +344,7 @@ bool signer_ticket_is_twin(const struct signer_ticket *ticket, const struct sign
 /* As signer_ticket_give_again, which may have nothing: what is remembered can be forgotten. */
 void signer_ticket_give_twin(struct signer_ticket *ticket, const struct signer_ticket *of)
 {
-	memcpy(ticket->answer.signature, of->answer.signature, 64);
-	memcpy(ticket->answer.decision, of->id, 32);
-	ticket->answer.boot = of->answer.boot;
-	ticket->answer.number = of->answer.number;
-	ticket->answer.repeated = true;
-	signer_ticket_answer(ticket, CALL_RESULT_SIGNED);
+	give(ticket, of->answer.signature, of->id, of->answer.boot, of->answer.number);
 }
 
 void signer_ticket_remember(struct signer_sign *sign, const struct signer_ticket *ticket)

@@ -14,6 +14,7 @@
 #include "intent_diff.h"
 #include "policy_answer.h"
 #include "policy_intent.h"
+#include "policy_table.h"
 
 /* The evaluator once more, beside the one whose words lib/intent says. */
 #pragma GCC diagnostic ignored "-Wunused-function"
@@ -254,19 +255,6 @@ static void read_requests(const char *path)
 	fclose(file);
 }
 
-static void read_table(const char *path, struct bent *ret)
-{
-	static uint8_t module[LIMIT_MODULE_MAX];
-	struct bytes table;
-	FILE *file = fopen(path, "rb");
-	CHECK(file != NULL);
-	size_t len = fread(module, 1, sizeof(module), file);
-	fclose(file);
-	CHECK(policy_intent_table(bytes_of(module, len), &table) == STATUS_OK);
-	memcpy(ret->table, table.data, table.len);
-	ret->len = table.len;
-}
-
 static struct bent whole, one, other;
 static unsigned wider, silent, lies;
 
@@ -291,7 +279,7 @@ int main(int argc, char **argv)
 	CHECK(argc == 5);
 	unsigned rounds = (unsigned)strtoul(argv[3], NULL, 10), good = 0;
 	state = strtoull(argv[4], NULL, 10) * 2 + 1;
-	read_table(argv[1], &whole);
+	whole.len = policy_table_read(argv[1], whole.table);
 	read_requests(argv[2]);
 	run_all(&whole);
 	for (unsigned round = 0; round < rounds; round++) {

@@ -4,6 +4,7 @@ target_link_libraries(intent_judge PRIVATE policy_run policy wasm keys secret so
 set_target_properties(intent_judge PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 add_executable(intent_widen ${CMAKE_SOURCE_DIR}/tests/intents/intent_widen.c)
 target_link_libraries(intent_widen PRIVATE intent policy solana cbor base)
+target_include_directories(intent_widen PRIVATE ${CMAKE_SOURCE_DIR}/tests/policy)
 set_target_properties(intent_widen PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 # Intents of these tests alone.
 file(GLOB probes CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/intents/probes/*.toml)

@@ -10,6 +10,8 @@ import sys
 import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from counting import expect, summary  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
 TEMPLATE = os.path.join(SOURCE, "policies", "template")
@@ -17,14 +19,6 @@ EXAMPLES = os.path.join(SOURCE, "policies", "examples")
 EXPORTS = ["--export=" + name for name in ("policy_abi", "policy_io", "policy_check", "policy_describe")]
 WASM_LD = shutil.which("wasm-ld") or shutil.which("wasm-ld-14") or "wasm-ld"
 MEMORY = ["--initial-memory=131072", "--max-memory=131072"]
-passed = failed = 0
-
-
-def expect(what, holds, *shown):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAIL", what, *shown)
 
 
 def run(*words, cwd=None, environment=None):
@@ -129,8 +123,7 @@ def main():
                                    os.path.join(TEMPLATE, "parameters.toml")], capture_output=True, text=True)
             expect(language + " says what it allows", done.returncode == 0 and "1.5 SOL" in done.stdout or
                    "1500000000 lamports" in done.stdout, done.stdout, done.stderr)
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed else 0
+    return summary()
 
 
 sys.exit(main())

@@ -9,10 +9,11 @@ import sys
 import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from counting import expect, summary  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
 KEY = "HWHZUvyWPXvn6XqE1YTNyYjb8jEZ3KEWf6igMspdKgbA"
-passed = failed = 0
 
 BASE = """intent = 1
 name = "base"
@@ -243,13 +244,6 @@ NARROWER = [
 ]
 
 
-def expect(what, holds, *shown):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAIL", what, *shown)
-
-
 def claviger(*words):
     run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=60)
     return run.returncode, run.stdout, run.stderr
@@ -308,8 +302,7 @@ def main():
              "new": "needs: amount at most 99"}], "widens": False}, out)
         custom = write(folder, "custom.wasm", "\0asm\1\0\0\0")
         expect("custom code cannot be compared", claviger("policy", "diff", base, custom)[0] == 3)
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or passed < 3 * (len(WIDER) + len(NARROWER)) else 0
+    return summary(3 * (len(WIDER) + len(NARROWER)))
 
 
 sys.exit(main())

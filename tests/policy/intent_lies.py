@@ -13,6 +13,7 @@ import tempfile
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
 from addresses import base58_decode  # noqa: E402 pylint: disable=wrong-import-position
+from counting import expect, summary  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
 FRIEND = "ErigbMVRXgm2zELSZbAtngkcizM7veFP9PqPUpPAoTpE"
@@ -22,14 +23,6 @@ IS_KEY, IS_PARAM, IS_ACCOUNT, OWNED_OR, BIND, LITERAL, FIELD_KEY, LOAD, ADD, SCA
 NONE = 0xffff
 PARTS = ("hash programs rules ops layouts enums keys lists image params groups checks fields names messages words "
          "schema").split()
-passed = failed = 0
-
-
-def expect(what, holds, *shown):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAIL", what, *shown)
 
 
 def claviger(*words):
@@ -1019,8 +1012,7 @@ def main():
         for test in TESTS:
             if len(sys.argv) == 1 or test.__name__ in sys.argv[1:]:
                 test(folder)
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or (len(sys.argv) == 1 and passed < 1300) else 0
+    return summary(1300 if len(sys.argv) == 1 else 1)
 
 
 sys.exit(main())

@@ -3,28 +3,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
-#include "base_check.h"
 #include "intent_diff.h"
-#include "intent_table.h"
-#include "policy_intent.h"
+#include "policy_table.h"
 
 struct side {
 	_Alignas(8) uint8_t table[INTENT_TABLE_MAX];
 	size_t len;
 };
-
-static void read_table(const char *path, struct side *ret)
-{
-	static uint8_t module[LIMIT_MODULE_MAX];
-	struct bytes table;
-	FILE *file = fopen(path, "rb");
-	CHECK(file != NULL);
-	size_t len = fread(module, 1, sizeof(module), file);
-	fclose(file);
-	CHECK(policy_intent_table(bytes_of(module, len), &table) == STATUS_OK);
-	memcpy(ret->table, table.data, table.len);
-	ret->len = table.len;
-}
 
 static void hear(void *context, const struct intent_change *change)
 {
@@ -38,8 +23,8 @@ int main(void)
 	char paths[2][4096];
 	while (scanf("%4095s %4095s", paths[0], paths[1]) == 2) {
 		bool told = false;
-		read_table(paths[0], &old);
-		read_table(paths[1], &new);
+		old.len = policy_table_read(paths[0], old.table);
+		new.len = policy_table_read(paths[1], new.table);
 		size_t wider = intent_diff(bytes_of(old.table, old.len),
 		                           bytes_of(new.table, new.len), hear, &told);
 		puts(wider != 0 ? "widens" : told ? "narrows" : "same");

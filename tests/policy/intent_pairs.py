@@ -9,6 +9,8 @@ import sys
 import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from counting import expect, summary  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL, FOUND = os.path.join(BUILD, "bin", "claviger"), os.path.join(BUILD, "tests", "intent_pairs")
 HEAD = """intent = 1
@@ -71,14 +73,6 @@ accounts = [{ name = "first", is = "wallet", signer = true }, { name = "second" 
   { name = "src", own = "any", writable = true }, { name = "dst", own = "any", writable = true }, %s]
 %s
 """
-passed = failed = 0
-
-
-def expect(what, holds, *shown):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAIL", what, *shown)
 
 
 def intent(place='{ name = "last", is = "a" }', fields="", more="", head="", role="", behind="", first=""):
@@ -245,8 +239,7 @@ def main():
         expect("every pair is compared", run.returncode == 0 and len(found) == len(pairs), run.stderr)
         for (what, wanted, *_), word in zip(pairs, found):
             expect("%s: it %s" % (what, wanted), word == wanted, word)
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or (len(sys.argv) == 1 and passed < 8000) else 0
+    return summary(8000 if len(sys.argv) == 1 else 1)
 
 
 sys.exit(main())

@@ -17,20 +17,13 @@ import time
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
 from addresses import base58, base58_decode  # noqa: E402 pylint: disable=wrong-import-position
+from counting import expect, summary  # noqa: E402 pylint: disable=wrong-import-position
 from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 BIN = os.path.join(BUILD, "bin")
 TOOL = os.path.join(BIN, "claviger")
 OWNER = "4nBntu2d6KyfUqboBgzkHGeUrDgXpGqeomvyW27m8kZ7"
 RECIPIENT = "HWHZUvyWPXvn6XqE1YTNyYjb8jEZ3KEWf6igMspdKgbA"
-passed = failed = 0
-
-
-def expect(what, holds, *shown):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAIL", what, *shown)
 
 
 def claviger(*words, stdin="", environment=None):
@@ -420,8 +413,7 @@ def main():
         options(folder)
         modules(folder, good)
         thread(folder, good)
-    print("%d passed, %d failed" % (passed, failed))
-    return 1 if failed or passed < 64 else 0
+    return summary(64)
 
 
 sys.exit(main())

@@ -9,20 +9,14 @@ import sys
 import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from counting import expect, summary  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
 TRANSFER = os.path.join(BUILD, "share", "policies", "transfer.wasm")
 CASES = [json.loads(line) for line in open(os.path.join(SOURCE, "policies", "template", "cases.jsonl"))]
 GOOD = CASES[0]
 RECIPIENT = "HWHZUvyWPXvn6XqE1YTNyYjb8jEZ3KEWf6igMspdKgbA"
-passed = failed = 0
-
-
-def expect(what, holds, shown=""):
-    global passed, failed
-    passed, failed = passed + bool(holds), failed + (not holds)
-    if not holds:
-        print("FAIL", what, shown)
 
 
 def claviger(*words, stdin=""):
@@ -196,5 +190,4 @@ with tempfile.TemporaryDirectory() as place:
     for test in (test_json, test_counters, test_explain, test_describe, test_bad_input, test_known_and_custom,
                  test_new_folder):
         test(place)
-print("%d passed, %d failed" % (passed, failed))
-sys.exit(1 if failed or not passed else 0)
+sys.exit(summary())

@@ -142,12 +142,21 @@ def test_the_other_exit_statuses():
 
 
 def test_a_closed_descriptor_is_no_number_for_a_file_of_ours():
-    """B12: what is printed for the caller, who closed it, must not land in the key file that has its number."""
+    """B12: what is printed for the caller, who closed it, must not land in a file of ours that has its number."""
     for closed in ((1,), (2,), (0, 1, 2)):
         key = os.path.join(FOLDER, "closed-%s.json" % "".join(map(str, closed)))
         code, _, _ = claviger("key", "new", key, before=lambda gone=closed: [os.close(fd) for fd in gone])
         shown, address, error = claviger("key", "show", key)
         expect("a key is whole with %s closed" % (closed,), shown == 0 and address, (code, error))
+    pipe = os.path.join(FOLDER, "closed.pipe")
+    os.mkfifo(pipe)
+    for closed in ((0,), (1,), (2,), (0, 1, 2)):
+        with subprocess.Popen([TOOL, "policy", "inspect", pipe], preexec_fn=lambda gone=closed: [os.close(fd) for fd in gone],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+            with open(pipe, "w", encoding="utf-8"):  # opens when the tool has opened it
+                numbers = [int(fd) for fd in os.listdir("/proc/%d/fd" % run.pid) if os.path.realpath("/proc/%d/fd/%s" % (run.pid, fd)) == pipe]
+            run.wait(60)
+        expect("a file has a number of its own with %s closed" % (closed,), len(numbers) == 1 and numbers[0] > 2, numbers)
 
 
 def test_secret_files():

@@ -23,8 +23,8 @@ struct swtpm {
 };
 
 /* swtpm_start makes `folder` (an absolute path) where needed and starts a TPM on it: as after
- * power-on, PCRs zero. BUSY when another process has this folder's TPM; NOT_FOUND when the program
- * swtpm is not installed. */
+ * power-on, PCRs zero. BUSY when another process has this folder's TPM, and still has it two
+ * seconds later; NOT_FOUND when the program swtpm is not installed. */
 MUST_USE enum status swtpm_start(const char *folder, struct swtpm *ret_swtpm);
 /* swtpm_stop ends it, as a power cut does: who wants it orderly sends TPM2_Shutdown before. */
 void swtpm_stop(struct swtpm *swtpm);

@@ -1,9 +1,11 @@
 /* Against a real swtpm; skipped (77) where it is not installed. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -617,6 +619,32 @@ static void test_a_folder_has_one_tpm_and_bad_places_are_refused(void)
 	EXPECT(tpm_open("device:/dev/null/none", &other) == STATUS_IO);
 }
 
+/* R2: after a crash of its starter a TPM is killed, too, and is gone a moment later than he is. */
+static void test_a_start_waits_for_a_tpm_that_is_about_to_end(void)
+{
+	int locked[2];
+	char byte;
+	pid_t last;
+
+	start_fresh();
+	swtpm_stop(&swtpm);
+	CHECK(pipe(locked) == 0);
+	last = fork();
+	if (last == 0) {
+		int fd = open(folder, O_RDONLY | O_DIRECTORY);
+
+		if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || write(locked[1], "", 1) != 1)
+			_exit(1);
+		usleep(300000);
+		_exit(0);
+	}
+	CHECK(last > 0 && read(locked[0], &byte, 1) == 1);
+	EXPECT(swtpm_start(folder, &swtpm) == STATUS_OK);
+	EXPECT(waitpid(last, NULL, 0) == last);
+	close(locked[0]);
+	close(locked[1]);
+}
+
 int main(void)
 {
 	snprintf(folder, sizeof(folder), "/tmp/tpm_test.%d", (int)getpid());
@@ -642,6 +670,7 @@ int main(void)
 	RUN(test_an_index_of_another_kind_is_refused);
 	RUN(test_a_tpm_that_was_taken_over_lets_nobody_redefine);
 	RUN(test_a_folder_has_one_tpm_and_bad_places_are_refused);
+	RUN(test_a_start_waits_for_a_tpm_that_is_about_to_end);
 	tpm_close(&tpm);
 	swtpm_stop(&swtpm);
 	char command[160];

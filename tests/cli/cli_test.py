@@ -153,8 +153,10 @@ def test_a_closed_descriptor_is_no_number_for_a_file_of_ours():
     for closed in ((0,), (1,), (2,), (0, 1, 2)):
         with subprocess.Popen([TOOL, "policy", "inspect", pipe], preexec_fn=lambda gone=closed: [os.close(fd) for fd in gone],
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-            with open(pipe, "w", encoding="utf-8"):  # opens when the tool has opened it
-                numbers = [int(fd) for fd in os.listdir("/proc/%d/fd" % run.pid) if os.path.realpath("/proc/%d/fd/%s" % (run.pid, fd)) == pipe]
+            with open(pipe, "w", encoding="utf-8"):  # opens while the tool is opening it: its number comes a moment later
+                numbers, until = [], time.monotonic() + 30
+                while not numbers and time.monotonic() < until:
+                    numbers = [int(fd) for fd in os.listdir("/proc/%d/fd" % run.pid) if os.path.realpath("/proc/%d/fd/%s" % (run.pid, fd)) == pipe]
             run.wait(60)
         expect("a file has a number of its own with %s closed" % (closed,), len(numbers) == 1 and numbers[0] > 2, numbers)
 

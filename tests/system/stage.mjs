@@ -114,7 +114,7 @@ export class Signer {
       const took = Date.now() - began;
       await this.stop();
       await new Promise((resolve) => log.end(resolve)); // what was said last is there, too
-      throw new Error(`the signer does not start (${how} after ${took} ms):\n${this.log().split('\n').slice(-60).join('\n')}`);
+      throw new Error(`the signer's log:\n${this.log().split('\n').slice(-40).join('\n')}\nthe signer does not start: ${how} after ${took} ms`);
     }
     this.#connect();
     return this;

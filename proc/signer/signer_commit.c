@@ -396,7 +396,10 @@ static enum call_result ready_to_sign(struct signer_sign *sign, struct signer_ti
 	}
 	if ((ticket->request.flags & CALL_SIGN_DRY_RUN) != 0)
 		return CALL_RESULT_DONE;
-	receipts = signer_receipts_ready(sign->parts.receipts, ticket->wallet->record.id);
+	/* All of a batch look for room before the first of it takes its own. */
+	receipts = signer_receipts_ready(sign->parts.receipts, ticket->wallet->record.id,
+	                                 ticket->batch != NULL ? ticket->batch->expected : 1,
+	                                 &ticket->client->receipts);
 	if (receipts == STATUS_BUSY)
 		return CALL_RESULT_LEASE_DRY;
 	if (receipts != STATUS_OK) {

@@ -366,7 +366,7 @@ static uint32_t stream_of(const struct export *export)
 /* All that is kept was read: the signed head and this wallet's place in it end the export. */
 static void end_receipts(struct signer *signer, struct export *export)
 {
-	enum status status = signer_receipts_ready(signer->receipts, export->wallet);
+	enum status status = signer_receipts_ready(signer->receipts, export->wallet, 1, NULL);
 	size_t start = export->out.len;
 
 	if (status == STATUS_BUSY)

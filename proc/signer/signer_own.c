@@ -274,7 +274,7 @@ static void add_receipt(struct signer_change *job, uint8_t decision, enum call_r
 	       sizeof(receipt.authority));
 	keys_random(receipt.ticket, sizeof(receipt.ticket));
 	authz_change_hash(job->given.change, receipt.message_hash);
-	signer_receipts_add(signer->receipts, &receipt, bytes_of(NULL, 0));
+	signer_receipts_add(signer->receipts, &receipt, bytes_of(NULL, 0), NULL);
 }
 
 /* From here on others may have the key. */
@@ -284,7 +284,7 @@ static enum status leave_receipt(struct signer_change *job)
 	enum status status;
 	uint64_t blob;
 
-	while ((status = signer_receipts_ready(signer->receipts, job->wallets[0].id)) ==
+	while ((status = signer_receipts_ready(signer->receipts, job->wallets[0].id, 1, NULL)) ==
 	       STATUS_BUSY)
 		if (!signer_change_turn(job))
 			return STATUS_REFUSED;
@@ -316,7 +316,7 @@ static void tell(const struct signer_change *job)
 static enum status take_back(struct signer_change *job, enum status status)
 {
 	if (job->left_receipt &&
-	    signer_receipts_ready(job->signer->receipts, job->wallets[0].id) == STATUS_OK)
+	    signer_receipts_ready(job->signer->receipts, job->wallets[0].id, 1, NULL) == STATUS_OK)
 		add_receipt(job, AUTHZ_DECISION_DENY, job->refusal.result);
 	return status;
 }

@@ -4,7 +4,8 @@
 #include "base_check.h"
 #include "proc_start.h"
 
-#define ITEM_HEAD      5                    /* kind and length */
+#define ITEM_HEAD      5 /* kind and length */
+#define BLOB_SHARE     2 /* one client has at most so many times what is left (A25) */
 #define DIRTY_MAX      SIGNER_CHAINS_CACHED /* what a start may find; see signer_receipts_ready */
 #define HEADS_HELD_MAX 1024 /* chains whose heads wait for the map; more are written early */
 #define DIRTY_USUAL    2048 /* wallets of one blob */
@@ -51,6 +52,7 @@ struct signer_receipts {
 	uint8_t boot_record[32]; /* hash */
 	struct signer_cache chains;
 	struct blob filling, flying;
+	uint64_t blob;                       /* number of the one that fills */
 	unsigned awaited;                    /* appends of `flying` that are not durable yet */
 	bool append_receipts, append_inputs; /* still to be sent */
 	bool lost;                           /* whether it was appended is not known */
@@ -81,6 +83,7 @@ struct signer_receipts *signer_receipts_new(struct signer_state *state,
 	CHECK(receipts != NULL);
 	receipts->state = state;
 	receipts->vault = vault;
+	receipts->blob = 1;
 	signer_cache_init(&receipts->chains, SIGNER_CHAINS_CACHED, sizeof(struct chain_entry));
 	receipts->filling.receipts = proc_buffer(SIGNER_BLOB_MAX);
 	receipts->filling.inputs = proc_buffer(SIGNER_BLOB_MAX);
@@ -236,13 +239,17 @@ enum status signer_receipts_recover(struct signer_receipts *receipts, uint64_t c
 
 /* ---- adding ---- */
 
-enum status signer_receipts_ready(struct signer_receipts *receipts, const uint8_t wallet[32])
+enum status signer_receipts_ready(struct signer_receipts *receipts, const uint8_t wallet[32],
+                                  size_t count, const struct signer_receipt_share *share)
 {
 	const struct blob *blob = &receipts->filling;
+	size_t left = blob->receipts.cap - blob->receipts.len;
+	size_t needed = count * (AUTHZ_RECEIPT_MAX + ITEM_HEAD);
 
-	if (blob->receipts.cap - blob->receipts.len <
-	        CALL_BATCH_MAX * (AUTHZ_RECEIPT_MAX + ITEM_HEAD) ||
-	    blob->dirty_count > DIRTY_USUAL - CALL_BATCH_MAX)
+	if (left < needed || blob->dirty_count > DIRTY_USUAL - count)
+		return STATUS_BUSY;
+	if (share != NULL && share->blob == receipts->blob &&
+	    share->bytes > BLOB_SHARE * (left - needed))
 		return STATUS_BUSY;
 	return chain_ready(receipts, wallet);
 }
@@ -273,8 +280,16 @@ static void remember(struct signer_receipts *receipts, const struct authz_receip
 		receipts->recent_count++;
 }
 
+static void charge_share(const struct signer_receipts *receipts, struct signer_receipt_share *share,
+                         size_t bytes)
+{
+	if (share->blob != receipts->blob)
+		*share = (struct signer_receipt_share){.blob = receipts->blob};
+	share->bytes += bytes;
+}
+
 void signer_receipts_add(struct signer_receipts *receipts, struct authz_receipt *receipt,
-                         struct bytes input)
+                         struct bytes input, struct signer_receipt_share *share)
 {
 	struct chain_entry *chain = chain_of(receipts, receipt->wallet);
 	struct blob *blob = &receipts->filling;
@@ -293,6 +308,8 @@ void signer_receipts_add(struct signer_receipts *receipts, struct authz_receipt 
 	CHECK(authz_receipt_put(receipt, &encoded) == STATUS_OK);
 	CHECK(put_item(&blob->receipts, AUTHZ_ITEM_RECEIPT, buffer_bytes(&encoded),
 	               bytes_of(NULL, 0)) == STATUS_OK);
+	if (share != NULL)
+		charge_share(receipts, share, ITEM_HEAD + encoded.len);
 	blob->count++;
 	authz_receipt_hash(buffer_bytes(&encoded), chain->hash);
 	chain->boot = receipt->boot;
@@ -499,6 +516,7 @@ void signer_receipts_pump(struct signer_receipts *receipts, uint64_t now_ms, boo
 		swap = receipts->flying;
 		receipts->flying = receipts->filling;
 		receipts->filling = swap;
+		receipts->blob++;
 	}
 	/* Replay inputs are kept as far as ten blobs a second hold them. */
 	if (!now && now_ms - receipts->inputs_ms < SIGNER_SYNC_MS)

@@ -43,14 +43,19 @@ void signer_receipts_begin(struct signer_receipts *receipts, const uint8_t deplo
 MUST_USE enum status signer_receipts_recover(struct signer_receipts *receipts, uint64_t cursor,
                                              struct bytes sealed);
 
-/* signer_receipts_ready: OK when the wallet's chain is known and there is room for the receipts of
- * a whole batch; BUSY while the chain is being loaded or the last sync is still on its way. */
+/* signer_receipts_ready: OK when the wallet's chain is known and there is room for `count` more
+ * receipts, 1 to CALL_BATCH_MAX; BUSY while the chain is being loaded or the last sync is still on
+ * its way. `share` is the client's whose decisions they are, NULL for the signer's own: whoever has
+ * more than twice what is left waits, so that a slow disk and one client's flood leave others
+ * their places (A25). */
 MUST_USE enum status signer_receipts_ready(struct signer_receipts *receipts,
-                                           const uint8_t wallet[32]);
+                                           const uint8_t wallet[32], size_t count,
+                                           const struct signer_receipt_share *share);
 /* signer_receipts_add completes the receipt (deployment, boot, number, previous), chains it and
- * keeps it. `inputs` is the check request of its last grant tried; may be empty. */
+ * keeps it, charged to `share`. `inputs` is the check request of its last grant tried; may be
+ * empty. */
 void signer_receipts_add(struct signer_receipts *receipts, struct authz_receipt *receipt,
-                         struct bytes input);
+                         struct bytes input, struct signer_receipt_share *share);
 /* signer_receipts_loaded is the store's hook for a chain's head. */
 void signer_receipts_loaded(struct signer_receipts *receipts, const uint8_t wallet[32],
                             enum status status, struct bytes sealed);

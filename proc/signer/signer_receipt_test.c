@@ -192,8 +192,8 @@ static void stop(void)
 	ipc_memory_close(&memory);
 }
 
-/* A decision about a wallet; false when there is no place for its receipt. */
-static bool decide(uint16_t wallet, uint64_t number)
+/* A decision about a wallet, charged to `share`; false when there is no place for its receipt. */
+static bool decide_for(struct signer_receipt_share *share, uint16_t wallet, uint64_t number)
 {
 	static struct authz_receipt receipt;
 	enum status status = STATUS_BUSY;
@@ -205,14 +205,19 @@ static bool decide(uint16_t wallet, uint64_t number)
         };
 	store_le64(receipt.ticket, number);
 	for (int i = 0; i < 4 && status == STATUS_BUSY; i++) {
-		status = signer_receipts_ready(receipts, receipt.wallet);
+		status = signer_receipts_ready(receipts, receipt.wallet, 1, share);
 		if (status == STATUS_BUSY)
 			pump();
 	}
 	if (status != STATUS_OK)
 		return false;
-	signer_receipts_add(receipts, &receipt, bytes_of(NULL, 0));
+	signer_receipts_add(receipts, &receipt, bytes_of(NULL, 0), share);
 	return true;
+}
+
+static bool decide(uint16_t wallet, uint64_t number)
+{
+	return decide_for(NULL, wallet, number);
 }
 
 /* Reads all blobs and checks each chain; the receipts' tickets must count from 1 to `count`. */
@@ -305,6 +310,45 @@ static void test_without_a_place_for_receipts_nothing_more_is_decided_and_none_i
 	stop();
 }
 
+/* A25: while the store is slow, what one client asks for leaves others places for their receipts,
+ * and two that flood leave a third client his. Each sync begins anew. */
+static void test_one_clients_receipts_leave_places_for_others(void)
+{
+	struct signer_receipt_share flood = {0}, second = {0}, honest = {0};
+	const uint8_t wallet[32] = {0};
+	uint64_t of_flood = 0, of_second = 0, of_honest = 0, number = 0;
+
+	start();
+	EXPECT(decide_for(&flood, 0, ++number));
+	turn();
+	is_full = true;
+	while (number < 100000 && decide_for(&flood, 0, number + 1))
+		number += ++of_flood != 0;
+	EXPECT(!decide_for(&flood, 1, number + 1));
+	while (number < 100000 && decide_for(&second, 1, number + 1))
+		number += ++of_second != 0;
+	while (number < 100000 && decide_for(&honest, 2, number + 1))
+		number += ++of_honest != 0;
+	printf("%llu receipts of a flood, %llu of a second one, %llu of whoever came then\n",
+	       (unsigned long long)of_flood, (unsigned long long)of_second,
+	       (unsigned long long)of_honest);
+	EXPECT(of_honest > 30 && of_second > of_honest && of_flood > of_second);
+	/* The signer's own find places that are nobody's share; a batch looks for room for all of
+	 * it. */
+	EXPECT(decide(0, ++number));
+	EXPECT(signer_receipts_ready(receipts, wallet, 1, NULL) == STATUS_OK);
+	EXPECT(signer_receipts_ready(receipts, wallet, CALL_BATCH_MAX, NULL) == STATUS_BUSY);
+	is_full = false;
+	for (int i = 0; i < 4; i++)
+		turn();
+	EXPECT(signer_receipts_ready(receipts, wallet, CALL_BATCH_MAX, &flood) == STATUS_OK);
+	EXPECT(decide_for(&flood, 0, ++number));
+	turn();
+	turn();
+	check_chains(number);
+	stop();
+}
+
 /* A start after a crash finds as many chains as a run can have whose heads are in no commit; one
  * more receipt of them is not one chain more. */
 static void test_a_start_takes_as_many_chains_as_a_run_had(void)
@@ -340,6 +384,7 @@ int main(void)
 	signer_state_init(&state, vault);
 	RUN(test_each_wallet_has_a_chain_over_blobs_and_boots);
 	RUN(test_without_a_place_for_receipts_nothing_more_is_decided_and_none_is_lost);
+	RUN(test_one_clients_receipts_leave_places_for_others);
 	RUN(test_a_start_takes_as_many_chains_as_a_run_had);
 	return test_summary();
 }

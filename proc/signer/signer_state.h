@@ -94,9 +94,16 @@ struct signer_limits {
 	uint64_t version; /* of the wallet's record that meter.rules are from */
 };
 
+/* What of the receipts that gather is one client's; zero at first (signer_receipt.h). */
+struct signer_receipt_share {
+	uint64_t blob; /* the one that `bytes` are in */
+	size_t bytes;
+};
+
 struct signer_client {
 	struct signer_cache_head head;
 	struct authz_client_record record;
+	struct signer_receipt_share receipts;
 };
 
 /* A passkey or TOTP secret. */

@@ -174,7 +174,7 @@ void signer_ticket_receipt(struct signer_sign *sign, struct signer_ticket *ticke
 	receipt.limit_count = ticket->limit_count;
 	memcpy(receipt.limits, ticket->limit_rows, ticket->limit_count * sizeof(receipt.limits[0]));
 	signer_receipts_add(sign->parts.receipts, &receipt,
-	                    bytes_of(ticket->area, ticket->area_len));
+	                    bytes_of(ticket->area, ticket->area_len), &ticket->client->receipts);
 	memcpy(ticket->answer.decision, ticket->id, 32);
 	ticket->answer.boot = receipt.boot;
 	ticket->answer.number = receipt.number;
@@ -213,7 +213,8 @@ void signer_ticket_step_refuse(struct signer_sign *sign, struct signer_ticket *t
 	enum status ready;
 
 	if ((ticket->request.flags & CALL_SIGN_DRY_RUN) == 0) {
-		ready = signer_receipts_ready(sign->parts.receipts, ticket->wallet->record.id);
+		ready = signer_receipts_ready(sign->parts.receipts, ticket->wallet->record.id, 1,
+		                              &ticket->client->receipts);
 		if (ready == STATUS_BUSY)
 			return;
 		if (ready == STATUS_OK)

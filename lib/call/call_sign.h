@@ -17,7 +17,7 @@
 #define CALL_REASONS_MAX     16     /* grants tried for one request */
 #define CALL_REASON_TEXT_MAX 240    /* bytes of one reason's text; a receipt holds it too */
 #define CALL_FACT_TOKENS_MAX 16     /* mints in one answer's facts */
-#define CALL_DESCRIPTION_MAX 2048   /* bytes of a transaction's description in an answer */
+#define CALL_DESCRIPTION_MAX 8192   /* bytes of a description: all that a policy says */
 #define CALL_NO_INSTRUCTION  0xffff /* a reason that is about no single instruction */
 
 /* Longest encoded messages; rings between bridge and signer take at least these. */

@@ -454,6 +454,13 @@ static bool is_decided(const struct api_item *item, const struct call_sign_answe
 	       (answer->result == CALL_RESULT_ALLOWED || http == 422 || http == 429);
 }
 
+/* A text is clean (policy_text_clean): escaping doubles it at most. */
+_Static_assert(HTTP_RESPONSE_HEAD_MAX + 2 * CALL_DESCRIPTION_MAX +
+                       CALL_REASONS_MAX * (256 + 2 * CALL_REASON_TEXT_MAX) +
+                       CALL_FACT_TOKENS_MAX * 128 + 1024 <=
+                   API_OUT_MAX,
+               "the longest answer to one question, a dry run's, fits");
+
 unsigned api_put_native_item(struct api_text *text, struct api_context *context,
                              const struct api_item *item, const struct call_sign_answer *answer,
                              const char *detail, bool in_batch)

@@ -191,21 +191,7 @@ static void begin_describe(struct signer_ticket *ticket)
 	ticket->step = SIGNER_STEP_CHECK;
 }
 
-/* A text that is longer than an answer's is cut behind a line, and its first line says so: cut
- * without a word it would pass for all that leaves. */
-static size_t fit_description(const struct policy_decision *said, char text[CALL_DESCRIPTION_MAX])
-{
-	static const char cut[] = "INCOMPLETE: this text does not fit an answer; `claviger policy "
-	                          "describe` has it all.\n";
-	size_t mark = said->text_len > CALL_DESCRIPTION_MAX ? sizeof(cut) - 1 : 0;
-	size_t len = mark == 0 ? said->text_len : CALL_DESCRIPTION_MAX - mark;
-
-	while (mark != 0 && len > 0 && said->text[len - 1] != '\n')
-		len--;
-	memcpy(text, cut, mark);
-	memcpy(text + mark, said->text, len);
-	return mark + len;
-}
+_Static_assert(CALL_DESCRIPTION_MAX == POLICY_DESCRIPTION_MAX, "no description is cut (B7)");
 
 /* Whatever became of the text, the verdict stands. */
 static void take_description(struct signer_ticket *ticket, const struct signer_check_result *result)
@@ -217,8 +203,8 @@ static void take_description(struct signer_ticket *ticket, const struct signer_c
 	    policy_answer_decode(result->answer, bytes_of(ticket->shown, ticket->area_len),
 	                         &said) != STATUS_OK)
 		return;
-	ticket->answer.description =
-	    bytes_of(ticket->description, fit_description(&said, ticket->description));
+	memcpy(ticket->description, said.text, said.text_len);
+	ticket->answer.description = bytes_of(ticket->description, said.text_len);
 }
 
 static void take_answer(struct signer_ticket *ticket, const struct signer_check_result *result)

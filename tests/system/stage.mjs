@@ -275,11 +275,15 @@ const SYSTEM = Buffer.alloc(32);
 
 // A legacy message with SOL transfers; `salt` makes the blockhash, so that messages differ.
 export function transferMessage(from, to, lamports, salt = 'salt') {
-  const data = Buffer.alloc(12);
-  data.writeUInt32LE(2, 0);
-  data.writeBigUInt64LE(BigInt(lamports), 4);
+  const amounts = [lamports].flat(); // a transfer each, at most 127
+  const transfers = amounts.map((amount) => {
+    const data = Buffer.alloc(12);
+    data.writeUInt32LE(2, 0);
+    data.writeBigUInt64LE(BigInt(amount), 4);
+    return Buffer.concat([Buffer.from([2, 2, 0, 1, 12]), data]);
+  });
   return Buffer.concat([Buffer.from([1, 0, 1, 3]), unbase58(from), unbase58(to), SYSTEM, hash(String(salt)),
-    Buffer.from([1, 2, 2, 0, 1, 12]), data]);
+    Buffer.from([amounts.length]), ...transfers]);
 }
 
 export const toToml = (values) => Object.entries(values).map(([name, value]) =>

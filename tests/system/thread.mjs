@@ -258,6 +258,20 @@ test('a dry run says what sign would say, and counts nothing', async (s) => {
   signed(await s.pay(party));
 });
 
+// B7
+test('a description has all that leaves, alone and in a batch of sixteen', async (s) => {
+  const party = await s.party('long');
+  const amounts = Array.from({ length: 55 }, (_, i) => 1000 * i + 1);
+  const entry = () => ({ wallet: 'long', transaction: s.message(party, amounts).toString('base64'), describe: true });
+  const whole = ({ description }) => amounts.every((amount) => description.includes(`0.${String(amount).padStart(9, '0')} SOL`)) && description.length > 2048;
+  for (const path of ['sign', 'check']) {
+    const { status, body } = await s.signer.api('POST', `/api/v1/${path}`, { token: party.token, body: entry() });
+    expect(status === 200 && whole(body), path, status, body);
+  }
+  const { status, body } = await s.signer.api('POST', '/api/v1/batch', { token: party.token, body: { requests: Array.from({ length: 16 }, entry), atomic: true } });
+  expect(status === 200 && body.results.length === 16 && body.results.every((result) => result.status === 200 && result.signature && whole(result)), status, body);
+});
+
 test('a batch: one by one, or all or none', async (s) => {
   const party = await s.party('batch', {}, ['--cap', 'lamports:total:1000000']);
   const entry = (lamports, to) => ({ wallet: 'batch', transaction: s.message(party, lamports, to).toString('base64') });

@@ -37,6 +37,7 @@ static uint8_t intent_owned[POLICY_ACCOUNTS_MAX]; /* first derived entry of the 
 static uint8_t intent_entries[INTENT_POSITIONS_MAX];
 static const struct intent_op *intent_entry_ops[INTENT_POSITIONS_MAX];
 static uint8_t intent_fresh[POLICY_ACCOUNTS_MAX]; /* made as the wallet's by this instruction + 1 */
+static bool intent_made[POLICY_ACCOUNTS_MAX];     /* the same, whatever became of it since */
 #define INTENT_TAG_AUTHORITY 6                    /* setAuthority, of both token programs */
 #define INTENT_TAG_CLOSE     9                    /* closeAccount */
 #define INTENT_ENTRY_FRESH   254 /* the mint is the one that the account was made with */
@@ -282,7 +283,9 @@ INTENT_HOT uint32_t intent_find_entry(const struct intent_ix *x, const struct in
 		    intent_token_program_is(x, owned, p->accounts[made->program].key))
 			return INTENT_ENTRY_FRESH;
 	}
-	if (more != NULL && more->d != 0 &&
+	/* What the user vouches for is the account that he knew: not one of another token that was
+	 * made at its address. */
+	if (more != NULL && more->d != 0 && !intent_made[account] &&
 	    intent_key_is(p, p->accounts[account].key, INTENT_IS_PARAM, more[1].b, more[1].c))
 		return INTENT_ENTRY_NAMED;
 	return 0;
@@ -884,6 +887,7 @@ intent_operations(struct intent_ix *x, const struct intent_op *op, const struct 
 			break;
 		case INTENT_OP_FRESH:
 			intent_fresh[indexes[op->a]] = (uint8_t)(x->number + 1);
+			intent_made[indexes[op->a]] = true;
 			break;
 		case INTENT_OP_BIND:
 			intent_binds[op->b] = (uint16_t)(indexes[op->a] + 1u);

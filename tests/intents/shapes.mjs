@@ -141,12 +141,16 @@ for (const tag of [1, 16, 18])
         if (tag === 1) ix.accounts[2] = account(tx, thief);
         else ix.data = Buffer.concat([u8(tag), Buffer.from(bytes58(thief))]);
       }, ['destination-not-own-account', 'account-not-allowed']]],
-    // Closed before, it would hold SOL from now on, while its raw units are counted as those of what is bought.
-    narrower: [['made where the grant vouches for an account', { output_account: temporary }, ['destination-not-own-account']],
-      ['made at the key of an account that the grant vouches for', { output_account: temporary, max_fee_lamports: 40000n }, ['destination-not-own-account'], (tx) => {
-        const ix = tx.ixs.find((one) => one.program.key === K.SYSTEM && one.data[0] === 3);
-        ix.data = Buffer.concat([u32(0), ix.data.subarray(44 + SEED.length)]);
-        ix.accounts[1] = account(tx, temporary, me);
+    // What the grant vouches for as another token's was closed before and holds SOL now, whose raw units are no units of that token.
+    narrower: [['bought into, though the grant vouches for it', { output_account: temporary }, ['destination-not-own-account'], (tx) => {
+      swapIn(tx, K.RAYDIUM_V4).accounts[6] = account(tx, temporary, W);
+    }],
+    ['sold from, though the grant vouches for it', { input_account: temporary, input_mint: USDC, output_mints: [K.NATIVE], max_rent_lamports: 10000000n }, ['source-not-own-account'],
+      (tx) => { swapIn(tx, K.RAYDIUM_V4).accounts[6] = account(tx, own(K.NATIVE), W); }],
+    ['sold from after it was closed, though the grant vouches for it', { input_account: temporary, input_mint: USDC, output_mints: [K.NATIVE], max_rent_lamports: 10000000n }, ['source-not-own-account'],
+      (tx) => {
+        swapIn(tx, K.RAYDIUM_V4).accounts[6] = account(tx, own(K.NATIVE), W);
+        tx.ixs.splice(-1, 0, tx.ixs.pop());
       }]],
   });
 

@@ -150,6 +150,8 @@ class Run {
   private readonly latest = new Map<string, Seen>();
   // Accounts that this transaction made as the wallet's, with the mint and token program that they were made with.
   private readonly fresh = new Map<number, { mint: Address | undefined; program: Address }>();
+  // The same, whatever became of them since.
+  private readonly made = new Set<number>();
   private readonly allowedSigners = new Set<number>();
   private readonly readonlyAt = new Map<number, number>();
   private readonly writableOk = new Set<number>();
@@ -254,8 +256,10 @@ class Run {
     const seen: Seen = { accounts: new Map(), mints: new Map() };
     this.accounts(rule, ix, seen);
     this.latest.set(rule.name, seen);
-    if (makesOwned(rule) && ix.accounts.length > 1)
+    if (makesOwned(rule) && ix.accounts.length > 1) {
       this.fresh.set(ix.accounts[0] as number, { mint: this.key(ix.accounts[1] as number), program: ix.program });
+      this.made.add(ix.accounts[0] as number);
+    }
     this.effects(rule, ix, values, seen);
     this.behind(rule, ix);
     if (givesUp(ix)) this.fresh.delete(ix.accounts[0] as number);
@@ -471,7 +475,7 @@ class Run {
     const derived = this.derivedFor(entry, account, { ix, seen });
     if (derived !== undefined) seen.mints.set(entry.name, derived.mint);
     else if (this.isFresh(entry, account, { ix, seen })) seen.mints.set(entry.name, this.fresh.get(account)?.mint as Address);
-    else if (entry.own !== undefined && this.isNamedInstead(entry, this.key(account) ?? '')) {
+    else if (entry.own !== undefined && this.isNamedInstead(entry, account)) {
       const one = this.oneMint(entry.own, ix, seen);
       seen.mints.set(entry.name, one);
     }
@@ -496,7 +500,7 @@ class Run {
     const key = this.key(account);
     if (r.own !== undefined || r.ata !== undefined) {
       if (key === undefined) return 'account-unknown';
-      if (this.derivedFor(r, account, at) !== undefined || this.isFresh(r, account, at) || this.isNamedInstead(r, key)) return undefined;
+      if (this.derivedFor(r, account, at) !== undefined || this.isFresh(r, account, at) || this.isNamedInstead(r, account)) return undefined;
       if (r.own !== undefined && !this.proven() && this.derivedFor(r, account, at, true) !== undefined) return 'ownership-not-proven';
       return 'account-not-allowed';
     }
@@ -514,9 +518,10 @@ class Run {
       !(r.except !== undefined && this.mintMatches(r.except, made.mint, at));
   }
 
-  // `or`: a pubkey parameter whose account the grant vouches for.
-  private isNamedInstead(r: Requirement, key: Address): boolean {
-    return r.or !== undefined && this.grant.values[r.or] === key;
+  // `or`: a pubkey parameter whose account the grant vouches for, unless this transaction made it.
+  private isNamedInstead(r: Requirement, account: number): boolean {
+    const key = this.key(account);
+    return r.or !== undefined && key !== undefined && !this.made.has(account) && this.grant.values[r.or] === key;
   }
 
   private proven(): boolean {

@@ -71,7 +71,7 @@ function common(tx, wallet, costs) {
 
 // Rent that the programs themselves may take from the wallet, as their intents count it.
 const CREATES = ['181ec828051c0777', 'd6904cec5f8b31b4'];
-const PROGRAM_RENT = { create: 21052480n, trade: 3445200n, quoted: 9563040n, oldSell: 1600800n, quotedToken: 10293840n, swap: 8581680n, oldSwapSell: 4698000n, kept: 3285120n, keptSwap: 3159840n, hops: 7607280n };
+const PROGRAM_RENT = { create: 21052480n, trade: 3445200n, quoted: 9563040n, oldSell: 1600800n, quotedToken: 10293840n, swap: 9312480n, oldSwapSell: 5185200n, kept: 3285120n, keptSwap: 3159840n, hops: 7607280n };
 const QUOTED = ['b817ee6167c5d33d', 'c2ab1c46684d5b2f', '5df6823ce7e940b2'];
 // The third version on pump.fun, where fees stay on the curve, as with the second on PumpSwap.
 const KEPT = ['07051dc4f5176550', 'e1f7501ed5b38488', '1c92de7726c469d5'];

@@ -114,7 +114,7 @@ export function swapOf(ix) {
 export const swapPrograms = [K.JUPITER, K.RAYDIUM_V4, ...Object.keys(VENUES)];
 
 // What pump.fun's programs may take for accounts that are new or short: the accumulator of 137 bytes, the creator's vault, a curve of 49 bytes
-// made 151 long, and for the second version three token accounts of its quote; on PumpSwap three token accounts, the accumulator, a pool of 211 bytes made 300 long. `sold` accounts are those of a sell.
+// made 151 long, and for the second version three token accounts of its quote; on PumpSwap three token accounts of any kind, the accumulator, a pool of 211 bytes made 300 long. `sold` accounts are those of a sell.
 // Where fees stay on the curve or in the pool, the accumulator, and a curve made 256 bytes long, a pool 400, or four of either.
 const rentOf = (bytes) => 6960n * (128n + bytes);
 const isQuoted = (hex) => ['b817ee6167c5d33d', 'c2ab1c46684d5b2f', '5df6823ce7e940b2'].includes(hex);
@@ -124,7 +124,7 @@ function programRent(program, hex, count) {
   if (program === K.PUMP_SWAP && isQuoted(hex)) return rentOf(137n) + 6960n * (400n - 211n);
   const sold = hex === '33e685a4017f83ad' ? count : undefined;
   if (program === K.PUMP) return rentOf(0n) + 6960n * (151n - 49n) + (sold < 13 ? 0n : rentOf(137n)) + (isQuoted(hex) ? 3n * rentOf(165n) : 0n);
-  if (program === K.PUMP_SWAP) return 2n * rentOf(165n) + 6960n * (300n - 211n) + (sold < 20 ? 0n : rentOf(165n) + rentOf(137n));
+  if (program === K.PUMP_SWAP) return 2n * rentOf(200n) + 6960n * (300n - 211n) + (sold < 20 ? 0n : rentOf(200n) + rentOf(137n));
   return 0n;
 }
 

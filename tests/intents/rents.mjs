@@ -23,8 +23,8 @@ const SUMS = {
   2282880: rent(200), // of Token-2022, with every extension that a mint can demand: see below
   1600800: rent(0) + (rent(151) - rent(49)), // an old sell on pump.fun: the creator's vault, a curve made longer
   3445200: rent(0) + (rent(151) - rent(49)) + rent(137), // and the wallet's volume accumulator
-  4698000: 2 * rent(165) + (rent(300) - rent(211)), // an old sell on PumpSwap: two token accounts, a pool made longer
-  8581680: 3 * rent(165) + (rent(300) - rent(211)) + rent(137), // and the accumulator with its own
+  5185200: 2 * rent(200) + (rent(300) - rent(211)), // an old sell on PumpSwap: two token accounts of any quote, a pool made longer
+  9312480: 3 * rent(200) + (rent(300) - rent(211)) + rent(137), // and the accumulator with its own
   1440720: rent(256) - rent(49), // a curve made longer
   1315440: rent(400) - rent(211), // a pool made longer
   3285120: rent(256) - rent(49) + rent(137), // a trade that leaves its fees on the curve
@@ -81,6 +81,14 @@ for (const [name, [extensions, make]] of Object.entries(KINDS)) {
   }
 }
 expect(most > 2039280, 'Token-2022 takes more than the old program', most);
+// A pool is anybody's to make, of any two mints: where the program makes accounts of the quote it is for a Token-2022 mint, too.
+const pools = readFileSync(join(root, 'intents/pump-swap.toml'), 'utf8').split('# --- tests')[0].split('[[instruction]]').filter((rule) => rule.includes('"protocol_fee_recipient_account"'));
+for (const rule of pools) {
+  // The fee recipient's, the creator's; and the accumulator with its own.
+  const [accounts, more] = rule.includes('anchor = "sell"') && !rule.includes('"fee_config"') ? [2, 0] : [3, rent(137)];
+  expect(Number(rule.match(/lamports = "(\d+)", as = "rent"/)[1]) >= accounts * most + more + rent(300) - rent(211), `${rule.match(/name = "(\w+)"/)[1]}: ${accounts} token accounts of a Token-2022 quote`);
+}
+expect(pools.length === 6, 'rules of PumpSwap that make token accounts', pools.length);
 // --- wrapped SOL that comes back without closing its account
 svm.withNativeMints();
 const wrapped = spl.getAssociatedTokenAddressSync(spl.NATIVE_MINT, payer.publicKey);

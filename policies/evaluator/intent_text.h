@@ -1495,6 +1495,44 @@ static POLICY_COLD void intent_say(struct intent_ix *x)
 	say(p, "\n");
 }
 
+/* Whether an instruction up to this one hands the wallet's signature to this program, which calls
+ * others. */
+static bool hands_wallet(const struct policy *p, uint32_t end, uint32_t program)
+{
+	if (intent_is_builtin(p->accounts[program].key))
+		return false;
+	for (uint32_t i = 0; i < end; i++) {
+		const struct policy_instruction *at = &p->instructions[i];
+		for (uint32_t n = 0; at->program == program && n < at->account_count; n++)
+			if (p->accounts[p->indexes[at->account_first + n]].wallet)
+				return true;
+	}
+	return false;
+}
+
+/* What a program does with the wallet's signature stands in no instruction: that what leaves is no
+ * more than they say rests on it. */
+static void say_handed(struct policy *p)
+{
+	const struct policy_request *r = p->request;
+	bool any = false;
+	for (uint32_t i = 0; i < r->instructions.count; i++) {
+		uint32_t program = p->instructions[i].program;
+		if (!hands_wallet(p, i + 1, program) || hands_wallet(p, i, program))
+			continue;
+		say(p, any ? ", "
+		           : "Trusted to take no more than that of what this transaction hands "
+		             "them with the wallet's signature: ");
+		say_key(p, p->accounts[program].key);
+		any = true;
+	}
+	if (any)
+		say(p, p->accounts[r->wallet_account].writable
+		           ? ", and all that they call. The wallet's SOL is within their reach.\n"
+		           : ", and all that they call. The wallet is read-only: its SOL is out of "
+		             "their reach.\n");
+}
+
 static void say_summary(struct policy *p)
 {
 	const struct policy_facts *f = p->facts;
@@ -1511,6 +1549,7 @@ static void say_summary(struct policy *p)
 		say_key(p, f->tokens[i].mint);
 	}
 	say(p, ".\n");
+	say_handed(p);
 	if (f->delegations != 0 || f->authority_changes != 0)
 		say(p, "WARNING: others get power over accounts of the wallet.\n");
 }

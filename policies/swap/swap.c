@@ -361,7 +361,12 @@ static void policy_rules(struct policy *p)
 		policy_put_sol(&p->text, p->facts->fee_lamports);
 		policy_put(&p->text, ". SOL that leaves the wallet's address in all: at most ");
 		policy_put_sol(&p->text, p->facts->lamports_out);
-		policy_put(&p->text, ".\n");
+		policy_put(
+		    &p->text,
+		    p->accounts[p->request->wallet_account].writable
+		        ? ".\nTrusted to take no more of it with the wallet's signature: the "
+		          "program of the swap, and all that it calls.\n"
+		        : ".\n");
 	}
 }
 

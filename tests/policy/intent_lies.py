@@ -12,7 +12,7 @@ import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
-from addresses import base58_decode  # noqa: E402 pylint: disable=wrong-import-position
+from addresses import base58, base58_decode  # noqa: E402 pylint: disable=wrong-import-position
 from counting import expect, summary  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
@@ -223,9 +223,10 @@ def recipients(folder):
     expect("a hidden delegate is told", m.code == 0 and "or hidden" in m.text(), m.said, m.text())
 
 
-def described(folder, module, params, keys, instructions, read_only=1):
-    """What a policy says of a legacy message: FRIEND signs and pays, the last accounts are read-only."""
-    message = bytes([1, 0, read_only, len(keys) + 1]) + base58_decode(FRIEND) + b"".join(keys) + b"\x07" * 32 + bytes([len(instructions)])
+def described(folder, module, params, keys, instructions, read_only=1, payer=b""):
+    """What a policy says of a legacy message: FRIEND signs and pays, the last accounts are read-only; or signs read-only, behind who pays."""
+    first = payer + base58_decode(FRIEND)
+    message = bytes([len(first) // 32, len(payer) // 32, read_only, len(keys) + len(first) // 32]) + first + b"".join(keys) + b"\x07" * 32 + bytes([len(instructions)])
     for program, accounts, data in instructions:
         message += bytes([program, len(accounts), *accounts, len(data)]) + data
     with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
@@ -261,6 +262,25 @@ def foreign(folder):
         out = described(folder, m.path, m.params, [base58_decode(THIEF)], [(1, (1,) * 50, b"")] * calls).partition("\n")[2]
         expect("%d calls" % calls, (calls == 1) == ("Leaves the wallet in all: at most 0.000005 SOL." in out) and
                out.startswith("INCOMPLETE: ") == (calls == 7), m.said, out)
+
+
+def handed(folder):
+    """What leaves in all is not said to be all where a program that calls others has the wallet's signature: it and its reach are named (B7, A15)."""
+    other, builtin = b"\x0b" * 32, base58_decode("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")
+    text = "".join('[[instruction]]\nname = "%s"\nprogram = "%s"\nremaining = { max = 2, wallet = true }\nmax = 4\n' % row
+                   for row in (("call", THIEF), ("ask", base58(other)), ("memo", base58(builtin))))
+    text = text.replace('name = "memo"', 'name = "memo"\nfields = [["text", "rest 9"]]')
+    m = Module(folder, text)
+    keys = [base58_decode(THIEF), other, builtin]
+    begins = "Trusted to take no more than that of what this transaction hands them with the wallet's signature: "
+    open_, closed = ", and all that they call. The wallet's SOL is within their reach.\n", ", and all that they call. The wallet is read-only: its SOL is out of their reach.\n"
+    for what, calls, names in (("one", [(1, (0,), b"")], THIEF), ("one twice", [(1, (0,), b""), (1, (0,), b"")], THIEF), ("two", [(2, (0,), b""), (1, (0,), b"")], base58(other) + ", " + THIEF),
+                               ("one of two", [(2, (), b""), (1, (2, 0), b"")], THIEF), ("none", [(1, (), b""), (2, (1,), b"")], ""), ("the network's own", [(3, (0,), b"")], "")):
+        out = described(folder, m.path, m.params, keys, calls, read_only=3)
+        expect("a call of %s" % what, out.count("in all: at most 0.000005 SOL.\n" + (begins + names + open_ if names else "")) == 1 and out.count("Trusted") == (names != ""), m.said, out)
+        moved = [(program + 1, [at + 1 for at in accounts], data) for program, accounts, data in calls]
+        out = described(folder, m.path, m.params, keys, moved, read_only=3, payer=b"\x0c" * 32)
+        expect("a call of %s, the wallet read-only" % what, out.count("in all: at most 0 SOL.\n" + (begins + names + closed if names else "")) == 1 and out.count("Trusted") == (names != ""), out)
 
 
 def authority(folder):
@@ -1002,7 +1022,7 @@ def slow(folder):
     expect("rules that share their operations are looked at in time", shared < 14 * alone, "%.3f s, not %.3f" % (shared, alone))
 
 
-TESTS = (lines, choice, without, wraps, least, recipients, foreign, authority, rested_on, read_only, length, given, values, data_behind, nonces, reads, given_names, makes, leaks, floor,
+TESTS = (lines, choice, without, wraps, least, recipients, foreign, handed, authority, rested_on, read_only, length, given, values, data_behind, nonces, reads, given_names, makes, leaks, floor,
          one_name, order, places, halves, data_told, slow)
 
 

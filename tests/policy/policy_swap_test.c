@@ -955,6 +955,8 @@ static void test_no_flipped_bit_sells_more(void)
 {
 	static struct run_grant g;
 	static struct real real;
+		EXPECT(strstr(decision.text, "at most ") != NULL &&
+		       strstr(decision.text, "Trusted to take no more of it") != NULL);
 	unsigned flips = 0;
 	FILE *file = fopen(SOURCE_DIR "/tests/policy/real_swaps.txt", "r");
 	for (int row = 0; row < 6 && read_real(file, &real); row++) {

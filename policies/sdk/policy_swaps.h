@@ -160,7 +160,9 @@ static void policy_take_amounts(struct policy_cursor *c, const struct policy_jup
 		return;
 	if (form->exact_out) {
 		ret->min_out = first;
+		/* There the platform fee is taken of what is sold, perhaps on top. */
 		ret->max_in = policy_scale(quoted, 10000 + ret->slippage_bps, true);
+		ret->max_in = policy_scale(ret->max_in, 10000 + ret->fee_bps, true);
 	} else {
 		ret->max_in = first;
 		ret->min_out = policy_scale(quoted, 10000 - ret->slippage_bps, false);

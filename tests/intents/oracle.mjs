@@ -33,7 +33,8 @@ function jupiter(ix, hex) {
   if (at < 8 || d.length < at + 19) return undefined;
   const [first, quoted, slip] = [le(d, at), le(d, at + 8), BigInt(d.readUInt16LE(at + 16))];
   const fee = v2 ? BigInt(d.readUInt16LE(at + 18)) + BigInt(d.readUInt16LE(at + 20)) : BigInt(d[at + 18]);
-  const [give, get] = exactOut ? [bps(quoted, 10000n + slip, true), first] : [first, bps(quoted, 10000n - slip, false)];
+  // Of an exact output the fee is taken of what is sold.
+  const [give, get] = exactOut ? [bps(bps(quoted, 10000n + slip, true), 10000n + fee, true), first] : [first, bps(quoted, 10000n - slip, false)];
   return { ...swap, in: give, out: bps(get, 10000n - fee, false), slip, fee };
 }
 

@@ -3,7 +3,7 @@
 // built, and one of each variant; each with the grant that a user would have given for it.
 import { bytesOf, rows } from '../solana/setup.mjs';
 import { parse, write } from '../solana/wire.mjs';
-import { account, copy, lift, lower } from './lift.mjs';
+import { account, copy, fits, lift, lower } from './lift.mjs';
 import { isSwap, swapGrantFor, transferGrantFor, withdrawGrantFor } from './grants.mjs';
 import { swapVariants } from './variants.mjs';
 import { transferVariants } from './variants_more.mjs';
@@ -42,12 +42,15 @@ function pinned(c) {
   const pins = { [table]: [K.stranger('entry'), to, K.TOKEN] };
   tx.version = 0;
   Object.assign(place, { key: undefined, table, index: 1 });
+  if (!fits(message(tx))) return [];
   return [{ ...c, name: `${c.name}, pinned`, tx, pins, grant: { ...grant, truth: { ...grant.truth, pins } } }];
 }
 
+export const isTemporary = (c) => c.name.includes('a temporary account');
+
 // The swap and the account that it needs, another key paying the fee and the rent and the wallet read-only, so that its SOL is out of reach (A15).
 function sponsored(c) {
-  if (c.real || [K.PUMP, K.PUMP_SWAP].includes(c.grant?.program)) return [];
+  if (c.real || [K.PUMP, K.PUMP_SWAP].includes(c.grant?.program) || isTemporary(c)) return [];
   const tx = copy(c.tx);
   const wallet = tx.accounts.find((a) => a.key === c.grant.wallet);
   const sponsor = { key: K.stranger('sponsor'), signer: true, writable: true };
@@ -61,7 +64,7 @@ function sponsored(c) {
 
 // The same for the intents of these tests alone, which say what none of the library does.
 function probesOf(c) {
-  if (c.real || c.row !== undefined || c.grant === undefined || c.tx.version === 1) return [];
+  if (c.real || c.row !== undefined || c.grant === undefined || c.tx.version === 1 || isTemporary(c)) return [];
   if (c.grant.intent === 'spl-transfer' && c.name.includes('checked'))
     return [{ ...c, name: `${c.name}, probe`, grant: { ...c.grant, intent: 'probe-send' } }];
   return c.name.startsWith('raydium-cpmm swap_base_input') ? [[0, 0], [2, 0], [0, 2], [2, 2], [0, 0, [7n]]].map((how) => probeSwap(c, ...how)) : [];

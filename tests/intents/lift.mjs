@@ -110,3 +110,6 @@ export function lower(tx) {
     signatures: [],
   };
 }
+
+// fits(bytes): whether a message and its signatures are no longer than the network takes; v1 has room for all that is tried here.
+export const fits = (bytes) => bytes[0] === 0x81 || 1 + 64 * bytes[bytes[0] === 0x80 ? 1 : 0] + bytes.length <= 1232;

@@ -206,7 +206,7 @@ const handlers = {
     if (!r.isWallet(a[2]) && !r.grant.recipients?.has(r.key(a[2]))) never('an account for another');
     r.rent += 2039280n;
   },
-  token(r, { accounts: a, data: d }) {
+  token(r, { program, accounts: a, data: d }) {
     if (d[0] === 1 || d[0] === 16 || d[0] === 18) {
       // Fails on an account that is there already; who is named owns it from then on.
       const owner = d[0] === 1 ? r.key(a[2]) : text(d.subarray(1, 33));
@@ -214,7 +214,8 @@ const handlers = {
       return;
     }
     const by = { 3: 2, 12: 3, 26: 3 }[d[0]];
-    if (d[0] === 6 || d[0] === 9) r.fresh.delete(r.key(a[0])); // another's, or nobody's, from now on
+    // Another's, or nobody's, from now on: an account for wrapped SOL is of the older program.
+    if (program.key === K.TOKEN && (d[0] === 6 || d[0] === 9)) r.fresh.delete(r.key(a[0]));
     if (d[0] === 17) r.intoLedger(a[0]);
     if (by !== undefined && a.length > by) r.intoLedger(a[by - 1]);
     if (!a.some((x) => r.isWallet(x))) return;

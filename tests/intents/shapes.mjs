@@ -7,7 +7,7 @@ import { swapGrantFor, transferGrantFor } from './grants.mjs';
 import { account, bytes58, copy, text58 } from './lift.mjs';
 import * as K from './known.mjs';
 import { u32, u64 } from './known.mjs';
-import { Builder, COIN, USDC, WALLET } from './variants.mjs';
+import { Builder, COIN, SEED, USDC, WALLET } from './variants.mjs';
 
 const [IN, OUT] = [1000000n, 2000000n];
 const u8 = (...n) => Buffer.of(...n);
@@ -117,14 +117,10 @@ add('raydium: an account closed by its owner and signer', 0, (b) => {
 });
 
 // --- temporary wrapped SOL
-const SEED = Buffer.from('temp7');
 const temporary = K.stranger('temporary');
-const withTemporary = (b, tag, data) => b
-  .add(K.SYSTEM, [[WALLET, me], [temporary, W]], Buffer.concat([u32(3), Buffer.from(bytes58(WALLET)), u64(SEED.length), SEED, u64(IN + 2039280n), u64(165n), Buffer.from(bytes58(K.TOKEN))]))
-  .add(K.TOKEN, tag === 1 ? [[temporary, W], [K.NATIVE], [WALLET], [K.RENT]] : tag === 16 ? [[temporary, W], [K.NATIVE], [K.RENT]] : [[temporary, W], [K.NATIVE]],
-    tag === 1 ? u8(1) : Buffer.concat([u8(tag), Buffer.from(bytes58(WALLET))]))
+const withTemporary = (b, tag, data, seed = SEED) => b.begin({ at: temporary, seed, lamports: IN, tag })
   .create(USDC).call(K.RAYDIUM_V4, 't=TOKEN amm! authority coin_vault! pc_vault! source=@source! destination=@destination! owner=@wallet', data, { ...sol, source: temporary })
-  .add(K.TOKEN, [[temporary, W], [WALLET, W], [WALLET, { signer: true }]], u8(9));
+  .end(temporary);
 for (const tag of [1, 16, 18])
   add(`raydium: through a temporary account, initialized by ${tag}`, tag === 16 ? 1 : 0, (b) => withTemporary(b, tag, Buffer.concat([u8(16), u64(IN), u64(OUT)])), {
     bent: [['left without an owner', (tx) => { tx.ixs.splice(tx.ixs.findIndex((ix) => ix.program.key === K.TOKEN), 1); }, ['wrap-not-allowed', 'source-not-own-account']],
@@ -155,10 +151,7 @@ for (const tag of [1, 16, 18])
   });
 
 add('raydium: through a temporary account at a key that signs', 0, (b) => {
-  withTemporary(b, 18, Buffer.concat([u8(16), u64(IN), u64(OUT)]));
-  const ix = b.tx.ixs.find((one) => one.program.key === K.SYSTEM);
-  ix.data = Buffer.concat([u32(0), ix.data.subarray(44 + SEED.length)]);
-  ix.accounts[1] = account(b.tx, temporary, me);
+  withTemporary(b, 18, Buffer.concat([u8(16), u64(IN), u64(OUT)]), null);
   twice(b.tx);
 }, {
   bent: [['left open', (tx) => { tx.ixs.pop(); }, ['wrap-not-allowed']],
@@ -602,6 +595,9 @@ const steps = (...list) => cat('03', u32(list.length), ...list);
 for (const taken of [[], [u8(0)], [u8(1, 5), u8(0)]])
   form(`a loop of ${taken.length}`, [], steps(...taken), [['three', steps(u8(0), u8(0), u8(0)), BAD], ['one that is none', steps(u8(2)), BAD], ['its count cut', cat('03', u8(0, 0, 0)), BAD]]);
 form('a loop of one at least', [], cat('0c', u32(1), u8(0)), [['none', cat('0c', u32(0)), BAD], ['three', cat('0c', u32(3), u8(0, 0, 0)), BAD]]);
+for (const [tag, what] of [['18', 'runs'], ['19', 'loops']])
+  form(`two ${what} behind what may be missing`, [], cat(tag, u8(1), u64(9), u32(0), u32(0)),
+    [3, 2, 1, 0].map((left) => [`${left} bytes of the last count`, cat(tag, u8(1), u64(9), u32(0), Buffer.alloc(left)), BAD]));
 for (const pair of [u8(0, 0), u8(1, 8, 1, 9), u8(0, 1, 9)])
   form(`two choices in ${pair.length} bytes`, [], cat('04', pair, u8(3)), [['one of them', cat('04', u8(0)), BAD], ['a third kind', cat('04', u8(0, 2, 3)), ['route-step-not-allowed']], ['what is behind them gone', cat('04', pair), BAD],
     ['more behind', cat('04', pair, u8(3, 3)), LONG]]);

@@ -3,14 +3,13 @@
 // three opinions agree (S12, S15, A1, A14).
 import { base64Of, expect, summary } from '../solana/setup.mjs';
 import { message } from './cases.mjs';
-import { copy } from './lift.mjs';
+import { copy, fits } from './lift.mjs';
 import { Opinions } from './opinions.mjs';
 import { publish } from './publish.mjs';
 import { names, valuesOf } from './reference.mjs';
 import { shapes } from './shapes.mjs';
 import { CHANGED, NARROWER } from './ways.mjs';
 
-const fits = (bytes) => bytes[0] === 0x81 || 1 + 64 * bytes[bytes[0] === 0x80 ? 1 : 0] + bytes.length <= 1232;
 const opinions = new Opinions();
 let [allowed, refused] = [0, 0];
 

@@ -3,7 +3,9 @@
 // arguments in the programs' published IDLs: real data does not hold every variant. A word per account:
 // name=WHO, WHO being @wallet, @source, @destination (the wallet's own associated accounts), @self (the
 // program), a constant of `known.mjs`, or absent: some account of the pool; ! is writable.
-import { account, bytes58, text58 } from './lift.mjs';
+import { createHash } from 'node:crypto';
+import { write } from '../solana/wire.mjs';
+import { account, bytes58, fits, lower, text58 } from './lift.mjs';
 import * as K from './known.mjs';
 import { u32, u64 } from './known.mjs';
 
@@ -26,6 +28,10 @@ const FIXED = {
   PUMP_FEES: 'pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ', PUMP_GLOBAL: '4wTV1YmiEkRvAtNtsSGPtUrqRYQMe5SKy2uB4Jjaxnjf',
   PUMP_SWAP_CONFIG: 'ADyA8hdefvWN2dbGGWFotbzWxrAvLW83WG6QCVXvJKqw', PUMP: K.PUMP, PUMP_EVENTS: K.PUMP_EVENTS, QUOTE_CONTROL: '6z6GDdfb2AjR9ZhJmAUQ5cipJCVxQvLJhB2H8mCwTFBP',
 };
+
+// Where System puts what it makes of the wallet's, this seed and the token program.
+const SEED = Buffer.from('temp7');
+const SEEDED = text58(createHash('sha256').update(bytes58(WALLET)).update(SEED).update(bytes58(K.TOKEN)).digest());
 
 class Builder {
   constructor(version) {
@@ -52,7 +58,18 @@ class Builder {
       .add(K.TOKEN, [[K.ata(WALLET, K.NATIVE), { writable: true }]], u8(17));
   }
   unwrap() {
-    return this.add(K.TOKEN, [[K.ata(WALLET, K.NATIVE), { writable: true }], [WALLET, { writable: true }], [WALLET, { signer: true }]], u8(9));
+    return this.end(K.ata(WALLET, K.NATIVE));
+  }
+  // A wrapped-SOL account for this transaction: made at a seed of the wallet's, or (no seed) at a key that signs, with so much more than its
+  // rent in it, and initialized by one of the three instructions that do.
+  begin({ at, seed, lamports, tag }) {
+    const powers = { signer: !seed, writable: true };
+    const [base, rest] = [Buffer.from(bytes58(WALLET)), cat(u64(lamports + 2039280n), u64(165), Buffer.from(bytes58(K.TOKEN)))];
+    this.add(K.SYSTEM, [[WALLET, { signer: true, writable: true }], [at, powers]], seed ? cat(u32(3), base, u64(seed.length), seed, rest) : cat(u32(0), rest));
+    return this.add(K.TOKEN, [[at, { writable: true }], [K.NATIVE], ...(tag === 1 ? [[WALLET]] : []), ...(tag === 18 ? [] : [[K.RENT]])], tag === 1 ? u8(1) : cat(u8(tag), base));
+  }
+  end(at) {
+    return this.add(K.TOKEN, [[at, { writable: true }], [WALLET, { writable: true }], [WALLET, { signer: true }]], u8(9));
   }
   tip(lamports) {
     return this.add(K.SYSTEM, [[WALLET, { signer: true, writable: true }], [K.JITO[1], { writable: true }]], cat(u32(2), u64(lamports)));
@@ -236,6 +253,13 @@ creations['create_v2 quoted in a coin with a pool'] = [`${creations['create_v2 q
 const own = (mint) => K.ata(WALLET, mint);
 const hexOf = (data) => data.subarray(0, 8).toString('hex');
 const HOPS = '2b644913e9f66f94';
+const MARK = 'jitodontfront111111111111111111111111111111';
+
+// What has no room in its format stands in the newest one.
+function roomy(make, v, version, ...more) {
+  const made = make(v, version, ...more);
+  return fits(write(lower(made.tx), false).bytes) ? made : make(v, 1, ...more);
+}
 
 // Swaps of SOL for USDC with all that goes with them, and back without: an intent sees both directions.
 function swapTransaction([name, program, list, data], version, back, longer) {
@@ -250,8 +274,28 @@ function swapTransaction([name, program, list, data], version, back, longer) {
   if (list.includes('@middle')) account(b.tx, COIN);
   // Jito's mark behind what goes with the swap.
   if (name.startsWith('meteora-damm-v2'))
-    for (const ix of b.tx.ixs) if ([K.SYSTEM, K.TOKEN, K.ATA].includes(ix.program.key)) ix.accounts.push(account(b.tx, 'jitodontfront111111111111111111111111111111'));
+    for (const ix of b.tx.ixs) if ([K.SYSTEM, K.TOKEN, K.ATA].includes(ix.program.key)) ix.accounts.push(account(b.tx, MARK));
   return { name: `${name}${back ? ', back' : ''}${longer ? ', the pool made longer' : ''}`, tx: b.tx };
+}
+
+// The same through a temporary account: of what is sold, of what is bought, or between two hops; in each form in which builders make it, the
+// owner named once more where it is closed, and Jito's mark behind.
+const WHERE = { sold: [K.NATIVE, USDC], bought: [USDC, K.NATIVE], between: [USDC, COIN] };
+function temporaryTransaction([name, program, list, data], version, n) {
+  const hops = list.includes('@middle');
+  const where = hops ? ['sold', 'between', 'bought'][n % 3] : n % 4 < 2 ? 'sold' : 'bought';
+  const [sold, bought] = WHERE[where];
+  const b = new Builder(version);
+  const seed = n % 2 ? undefined : SEED;
+  const at = seed === undefined ? K.stranger('temporary') : SEEDED;
+  b.begin({ at, seed, lamports: where === 'sold' ? IN : 0n, tag: [1, 16, 18][n % 3] });
+  if (where !== 'bought') b.create(bought);
+  b.call(program, list, data, { source: where === 'sold' ? at : own(sold), destination: where === 'bought' ? at : own(bought), middle: where === 'between' ? at : own(COIN), sold, bought });
+  b.end(at);
+  if (hops && where !== 'between') account(b.tx, COIN);
+  if (n % 7 < 4) b.tx.ixs.at(-1).accounts.push(account(b.tx, WALLET));
+  if (n % 5 < 3) for (const ix of b.tx.ixs) if ([K.SYSTEM, K.TOKEN].includes(ix.program.key)) ix.accounts.push(account(b.tx, MARK));
+  return { name: `${name}, a temporary account ${seed ? '' : 'at a key '}${where === 'between' ? where : `of what is ${where}`}`, tx: b.tx };
 }
 
 function makeToken(b, made) {
@@ -304,7 +348,8 @@ function ledgerTransaction(shared, version, [sold, middle, bought]) {
 export function swapVariants() {
   const all = [...jupiter, ...raydium, ...venues];
   return [
-    ...all.map((v, i) => swapTransaction(v, ['legacy', 0, 1][i % 3], false)), ...all.map((v, i) => swapTransaction(v, [0, 1, 'legacy'][i % 3], true)),
+    ...all.map((v, i) => roomy(swapTransaction, v, ['legacy', 0, 1][i % 3], false)), ...all.map((v, i) => roomy(swapTransaction, v, [0, 1, 'legacy'][i % 3], true)),
+    ...all.map((v, i) => roomy(temporaryTransaction, v, ['legacy', 0, 1][Math.floor(i / 3) % 3], i)),
     ...all.filter(([, program, , data]) => program === K.PUMP_SWAP && hexOf(data) !== HOPS).map((v, i) => swapTransaction(v, ['legacy', 0, 1][i % 3], i % 2 === 1, true)),
     ...pump.map((v, i) => pumpTransaction(v, [0, 'legacy', 1][i % 3])), ...pump.map((v, i) => pumpTransaction(v, ['legacy', 1, 0][i % 3], undefined, true)),
     pumpTransaction(pump[0], 'legacy', 'create'), pumpTransaction(pump.find(([name]) => name.endsWith(' buy_v2')), 1, 'create_v2', true),
@@ -316,4 +361,4 @@ export function swapVariants() {
   ];
 }
 
-export { Builder, COIN, USDC, WALLET, text58 };
+export { Builder, COIN, SEED, USDC, WALLET, text58 };

@@ -97,6 +97,13 @@ const extension = (program, what, wallet) => ({ program, accounts: [[what, W], [
 const PARTIAL = { '66063d1201daebea': [0, 1], '38fc74089edfcd5f': [0, 1], b817ee6167c5d33d: [1], c2ab1c46684d5b2f: [1], '07051dc4f5176550': [1], e1f7501ed5b38488: [1] };
 // Where there is such an account already, a second one is one too many.
 const LEFT = ['wrap-not-allowed', 'instruction-not-allowed', 'program-not-allowed', 'lifetime-not-allowed', 'instruction-repeated', 'fee-payer-not-allowed'];
+// Where the wallet makes a temporary account and closes it: change(its creation, its initialization, its closing, tx).
+const onTemporary = (change) => (tx, c) => {
+  const made = tx.ixs.find((ix) => ix.program.key === K.SYSTEM && [0, 3].includes(ix.data.readUInt32LE(0)) && ix.accounts[0].key === c.grant.wallet);
+  const of = (...tags) => tx.ixs.find((ix) => ix.program.key === K.TOKEN && tags.includes(ix.data[0]) && ix.accounts[0] === made?.accounts[1]);
+  const [begun, closed] = [of(1, 16, 18), of(9)];
+  return made && begun && closed && change(made, begun, closed, tx);
+};
 const robbery = (tx, c, name) => robberies(tx, c.grant.wallet, K.NATIVE).find((one) => one.name === name);
 const stranger = (tx) => account(tx, K.ata(thief, K.NATIVE), W);
 
@@ -200,7 +207,7 @@ export const CHANGED = {
     return ['account-count'];
   }),
   'the swap twice': onSwap((ix, s, tx) => {
-    tx.ixs.push({ ...ix, accounts: [...ix.accounts] });
+    tx.ixs.splice(tx.ixs.indexOf(ix), 0, { ...ix, accounts: [...ix.accounts] });
     return ['instruction-repeated'];
   }),
   'the swap missing': onSwap((ix, s, tx) => {
@@ -229,6 +236,30 @@ export const CHANGED = {
     insert(tx, 0, made);
     return LEFT;
   },
+  'its temporary account left open': onTemporary((made, begun, closed, tx) => {
+    tx.ixs.splice(tx.ixs.indexOf(closed), 1);
+    return ['wrap-not-allowed'];
+  }),
+  // Which fails, and were a close of it if it counted as one.
+  'its temporary account closed by the other token program': onTemporary((made, begun, closed, tx) => {
+    closed.program = account(tx, K.TOKEN_2022);
+    return ['wrap-not-allowed'];
+  }),
+  'its temporary account closed to a thief': onTemporary((made, begun, closed, tx) => {
+    closed.accounts[1] = account(tx, thief, W);
+    return ['close-not-allowed'];
+  }),
+  'its temporary account another\'s': onTemporary((made, begun, closed, tx) => {
+    if (begun.data[0] === 1) begun.accounts[2] = account(tx, thief);
+    else begun.data = Buffer.concat([begun.data.subarray(0, 1), bytes58(thief)]);
+    return ['destination-not-own-account', 'account-not-allowed'];
+  }),
+  'a second temporary account, closed like the first': onTemporary((made, begun, closed, tx) => {
+    const second = account(tx, thief, { signer: made.data[0] === 0, writable: true });
+    const twin = (ix, at) => ({ ...ix, accounts: ix.accounts.with(at, second) });
+    tx.ixs.push(twin(made, 1), twin(begun, 0), twin(closed, 0));
+    return ['instruction-repeated'];
+  }),
   // What comes into the ledger's account after it was set is sold uncounted.
   'SOL wrapped after the ledger was set': onLedger((tx, c, at) => {
     insert(tx, at + 1, robbery(tx, c, 'wrap'));
@@ -279,4 +310,16 @@ export const CHANGED = {
     account(tx, thief, { signer: true });
     return ['signer-not-allowed'];
   },
+};
+
+// What the third reading (oracle.mjs) says of such a transaction, too, whatever the grant.
+const OPEN = 'a temporary account left open: another grant may vouch for it as one of another token';
+const NOBODYS = 'a token account made that nobody owns: whoever initializes it takes it';
+export const BEYOND = {
+  'a token account made and left to anybody': NOBODYS,
+  'a token account made at a key and left to anybody': NOBODYS,
+  'a temporary account left open': OPEN,
+  'its temporary account left open': OPEN,
+  'its temporary account closed by the other token program': OPEN,
+  'its temporary account closed to a thief': 'closing pays another',
 };

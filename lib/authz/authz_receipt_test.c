@@ -391,7 +391,12 @@ static struct bytes make_bundle(size_t without, bool with_head, struct keys_sign
 	return buffer_bytes(&out);
 }
 
-/* B2, B3, A24: one file and one public key are enough. */
+static bool says(const struct authz_bundle_report *report, const char *text)
+{
+	return strcmp(report->text, text) == 0;
+}
+
+/* B2, B3, A24: one file and one public key are enough; and no more is said than they prove. */
 static void test_bundle_verifies_whole_and_shows_what_is_missing(void)
 {
 	static struct authz_bundle_report report;
@@ -402,6 +407,7 @@ static void test_bundle_verifies_whole_and_shows_what_is_missing(void)
 	EXPECT(authz_bundle_verify(bundle, keys_sign_public(&key), wallet, &report) == STATUS_OK);
 	EXPECT(report.chain.count == RECEIPTS && report.allowed == RECEIPTS &&
 	       report.item_count == RECEIPTS + 4 && report.head.boot == 2);
+	EXPECT(says(&report, "all receipts up to the signed head are there and unchanged"));
 	EXPECT(authz_bundle_verify(bundle, keys_sign_public(&key), other, &report) ==
 	       STATUS_REFUSED);
 	EXPECT(report.item_count == 1);
@@ -413,10 +419,15 @@ static void test_bundle_verifies_whole_and_shows_what_is_missing(void)
 		bundle = make_bundle(without, true, &key);
 		EXPECT(authz_bundle_verify(bundle, keys_sign_public(&key), wallet, &report) ==
 		       STATUS_CORRUPT);
+		EXPECT(says(&report, without == RECEIPTS - 1
+		                         ? "the receipts do not end where the signed head says"
+		                         : "a receipt is malformed, of another wallet or boot, or "
+		                           "does not follow the one before it"));
 	}
 	bundle = make_bundle(SIZE_MAX, false, &key);
 	EXPECT(authz_bundle_verify(bundle, keys_sign_public(&key), wallet, &report) ==
 	       STATUS_NOT_FOUND);
+	EXPECT(says(&report, "no signed head: nothing proves that these are all"));
 }
 
 /* S18: that the key was handed over is said of those exports alone that nothing took back. */

@@ -95,7 +95,7 @@ static void put_json(struct text *t, struct intent_value v, unsigned depth)
 /* ---- one test ---- */
 
 /* Tests say what happens, not when: a time of their own keeps them the same for ever. */
-#define TEST_TIME_S 1790000000
+#define TEST_TIME_S UINT64_C(1790000000)
 
 struct running {
 	const struct cli_call *call;
@@ -167,6 +167,28 @@ static bool take_counters(struct running *r, struct intent_value counters)
 	return result == CLI_YES;
 }
 
+/* Nothing is asked at a time that ends before it begins. */
+static bool take_time(struct running *r, struct intent_value test)
+{
+	uint64_t low = TEST_TIME_S, high = TEST_TIME_S;
+	if (!intent_number_of(&r->error, test, "time_low", 0, UINT64_MAX, &low) ||
+	    !intent_number_of(&r->error, test, "time_high", 0, UINT64_MAX, &high))
+		return false;
+	if (low > high) {
+		struct intent_value said = intent_member(test, "time_low");
+		if (said.source == NULL)
+			said = intent_member(test, "time_high");
+		return intent_wrong(&r->error, said, 0,
+		                    "time_low, %" PRIu64 ", is later than time_high, %" PRIu64
+		                    ": write an earlier time_low or a later time_high (one "
+		                    "that is not written is %" PRIu64 ")",
+		                    low, high, TEST_TIME_S);
+	}
+	r->policy.time_low = low;
+	r->policy.time_high = high;
+	return true;
+}
+
 static bool take_settings(struct running *r, struct intent_value test)
 {
 	static char space[JSON_MAX];
@@ -174,14 +196,11 @@ static bool take_settings(struct running *r, struct intent_value test)
 	struct intent_value params = intent_member(test, "params");
 	char nonce[64], wallet[64];
 	r->policy.unproven = false;
-	r->policy.time_low = r->policy.time_high = TEST_TIME_S;
 	if (!intent_keys(&r->error, test,
 	                 "name wallet transaction params expect facts nonce unproven pins counters "
 	                 "time_low time_high") ||
 	    !intent_bool_of(&r->error, test, "unproven", &r->policy.unproven) ||
-	    !intent_number_of(&r->error, test, "time_low", 0, UINT64_MAX, &r->policy.time_low) ||
-	    !intent_number_of(&r->error, test, "time_high", 0, UINT64_MAX, &r->policy.time_high) ||
-	    !take_text(r, test, "nonce", false, nonce, sizeof(nonce)) ||
+	    !take_time(r, test) || !take_text(r, test, "nonce", false, nonce, sizeof(nonce)) ||
 	    !take_text(r, test, "wallet", true, wallet, sizeof(wallet)) ||
 	    !take_pins(r, intent_member(test, "pins")) ||
 	    !take_counters(r, intent_member(test, "counters")))

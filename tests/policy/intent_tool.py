@@ -106,12 +106,19 @@ def errors(folder, good):
                code, said)
     expect("no module was written", not os.path.exists(os.path.join(folder, "wrong.wasm")))
     rules, test = text.split("[[test]]")[:2]
-    for name in ("time_low", "time_high"):
+    for name, late in (("time_low", "time_high = 1790000002\n"), ("time_high", "")):
         for second in (1790000000, 1790000001):
-            timed = write(folder, "timed.toml", '%s[[check]]\nthat = "tx.%s >= 1790000001"\ntext = "not so early"\n[[test]]%s%s = %d\n' %
-                          (rules, name, test, name, second))
+            timed = write(folder, "timed.toml", '%s[[check]]\nthat = "tx.%s >= 1790000001"\ntext = "not so early"\n[[test]]%s%s = %d\n%s' %
+                          (rules, name, test, name, second, late))
             code, out, said = claviger("policy", "test", timed)
             expect("%s %d of a test is its own" % (name, second), code == (1 if second < 1790000001 else 0), code, out, said)
+    for first, last, said_first, said_last in ((1790000001, None, 1790000001, 1790000000), (None, 1789999999, 1790000000, 1789999999), (8, 7, 8, 7)):
+        lines = "".join("%s = %d\n" % row for row in (("time_low", first), ("time_high", last)) if row[1] is not None)
+        timed = write(folder, "timed.toml", rules + "[[test]]" + test + lines)
+        code, out, said = claviger("policy", "test", timed)
+        line = (rules + "[[test]]" + test).count("\n") + 1
+        words = "timed.toml:%d: time_low, %d, is later than time_high, %d: write an earlier time_low or a later time_high (one that is not written is 1790000000)" % (line, said_first, said_last)
+        expect("a time that ends before it begins", code == 1 and out == "0 passed, 1 failed\n" and words in said, code, out, said)
     none = write(folder, "untested.toml", text.split("[[test]]")[0])
     code, out, said = claviger("policy", "test", none)
     expect("no tests: said", code == 1 and out == "0 passed, 0 failed\n" and "has no [[test]]" in said, out, said)

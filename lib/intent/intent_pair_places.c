@@ -166,13 +166,10 @@ static enum pair_relation owned_relation(const struct pair *p, const struct inte
 
 /* --- accounts that other rules name */
 
-/* The nth operation that gives a bind its account, and how many places come before it. */
-static bool nth_bind(const struct pair_list *l, uint32_t bind, uint32_t n, uint32_t *ret_place,
-                     uint32_t *ret_before)
+/* The nth operation that gives a bind its account: all of them stand behind the places. */
+static bool nth_bind(const struct pair_list *l, uint32_t bind, uint32_t n, uint32_t *ret_place)
 {
-	*ret_before = 0;
 	for (uint32_t i = 0; i < l->count; i++) {
-		*ret_before += pair_is_account(&l->ops[i]);
 		if (l->ops[i].op != INTENT_OP_BIND || l->ops[i].b != bind || n-- != 0)
 			continue;
 		*ret_place = l->ops[i].a;
@@ -185,12 +182,11 @@ static bool same_binds_of(const struct pair_list *old, uint32_t a, const struct 
                           uint32_t b)
 {
 	for (uint32_t n = 0;; n++) {
-		uint32_t place[2] = {0, 0}, before[2];
-		bool x = nth_bind(old, a, n, &place[0], &before[0]);
-		bool y = nth_bind(new, b, n, &place[1], &before[1]);
+		uint32_t place[2] = {0, 0};
+		bool x = nth_bind(old, a, n, &place[0]), y = nth_bind(new, b, n, &place[1]);
 		if (!x && !y)
 			return true;
-		if (x != y || place[0] != place[1] || before[0] != before[1])
+		if (x != y || place[0] != place[1])
 			return false;
 	}
 }
@@ -337,27 +333,12 @@ static void compare_rest(struct pair *p, const struct intent_rule *old,
 		          &(struct pair_part){INTENT_WORDS_FLAGS, index_of(&p->new, new), 0});
 }
 
-/* How many accounts the rule makes the wallet's, and where among its places. */
-static uint32_t freshness(const struct pair_list *l)
-{
-	uint32_t places = 0, sum = 0;
-	for (uint32_t i = 0; i < l->count; i++) {
-		places += pair_is_account(&l->ops[i]);
-		if (l->ops[i].op == INTENT_OP_FRESH)
-			sum = sum * 128 + places + 1;
-	}
-	return sum;
-}
-
+/* Which rules make an account the wallet's, program and tag say, which pairs have in common; and
+ * they do it behind all places. */
 void pair_compare_places(struct pair *p, const struct intent_rule *old,
                          const struct intent_rule *new)
 {
-	struct pair_list from = pair_list_of(&p->old, old), to = pair_list_of(&p->new, new);
 	for (uint32_t i = 0; i < new->listed; i++)
 		compare_place(p, old, new, i);
 	compare_rest(p, old, new);
-	if (freshness(&from) != freshness(&to))
-		pair_tell(p, true, "makes accounts of the wallet otherwise",
-		          &(struct pair_part){INTENT_WORDS_RULE, index_of(&p->old, old), 0},
-		          &(struct pair_part){INTENT_WORDS_RULE, index_of(&p->new, new), 0});
 }

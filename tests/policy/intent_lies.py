@@ -18,7 +18,7 @@ BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 TOOL = os.path.join(BUILD, "bin", "claviger")
 FRIEND = "ErigbMVRXgm2zELSZbAtngkcizM7veFP9PqPUpPAoTpE"
 THIEF = "AYckEk2t9ct69UWpugdGEMPhmLtVy4uVnzqgcbtyMtoA"
-OWNED, CHOSEN, WITHOUT, HAS_DATA, LENGTH, GIVEN, TEXT = 15, 32, 4, 31, 32, 33, 46
+FRESH, OWNED, CHOSEN, WITHOUT, HAS_DATA, LENGTH, GIVEN, TEXT = 18, 15, 32, 4, 31, 32, 33, 46
 IS_KEY, IS_PARAM, IS_ACCOUNT, OWNED_OR, BIND, LITERAL, FIELD_KEY, LOAD, ADD, SCALE_UP, PAY, DELEGATE, CHECK = 5, 6, 7, 17, 19, 21, 22, 23, 25, 28, 37, 39, 41
 NONE = 0xffff
 PARTS = ("hash programs rules ops layouts enums keys lists image params groups checks fields names messages words "
@@ -855,6 +855,11 @@ def places(folder):
         bind = m.ops(BIND)[0]
         m.swap(bind - 8, bind)
     bent(folder, "an account is bound before it is looked at", send, bind_first, "would not be understood")
+    # `policy diff` rests on it: of two rules for one instruction both make an account, and behind their places, or none does.
+    begin = ('[[instruction]]\nname = "begin"\nprogram = "token"\ndata = "12"\nfields = [["owner", "pubkey", { is = "wallet" }]]\naccounts = ['
+             '{ name = "made", writable = true }, { name = "mint" }, { any = true }]\n')
+    bent(folder, "an account is made before all are looked at", begin, lambda m: m.swap(m.ops(FRESH)[0] - 8, m.ops(FRESH)[0]), "would not be understood")
+    bent(folder, "an account is made nowhere", begin, lambda m: m.word(m.rule(0) + 32, m.word(m.rule(0) + 32) - 1), "initializeAccount3 must have")
     bent(folder, "an account that is bound nowhere", send, lambda m: m.word(m.ops(BIND)[0] + 2, 7), "in no instruction")
     bent(folder, "one that is asked for once it is bound, and bound nowhere", send.replace("@again.to", "@again.to?"), lambda m: m.word(m.ops(BIND)[0] + 2, 7),
          "in no instruction")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`policy diff`, every way to ask for a thing against every other: accounts, mints, flags, data, numbers. Of each pair it is written
-down whether the new one allows less; all others that are not the same MUST be told as wider (S23, B3)."""
+down whether the new one allows less; all others that are not the same MUST be told as wider. Each is compared once more with an old one
+that allows something else, too, so that nothing stands in the tables where it stands in the new one's (S23, B3)."""
 # SPDX-License-Identifier: Apache-2.0
 import os
 import re
@@ -81,6 +82,36 @@ def intent(place='{ name = "last", is = "a" }', fields="", more="", head="", rol
     return HEAD % head + first + parameters + RULE % (fields and "fields = [%s]" % fields, place, more) + behind
 
 
+# What stands before all else in a table: parameters, keys, lists, totals, rules, layouts, accounts that are kept.
+ELSE = """[[parameter]]
+name = "else_most"
+type = "u64"
+text = "t"
+[[total]]
+name = "else_sum"
+[[instruction]]
+name = "else"
+program = "SysvarC1ock11111111111111111111111111111111"
+data = "77"
+fields = [["else_n", "u64", 77], ["else_v", "vec 3 u8"], ["else_e", "Bool"]]
+accounts = [{ name = "else_x", in = "else_list" }, { name = "else_y", own = "rent", except = "else_list", select = true }]
+let = ["else_z = else_n + else_most"]
+adds = ["else_sum += else_z"]
+max = 7
+[[instruction]]
+name = "else_again"
+program = "SysvarC1ock11111111111111111111111111111111"
+data = "78"
+accounts = [{ is = "@else.else_y" }, { is = "@else.else_x" }]
+"""
+
+
+def shifted(text):
+    text = text.replace("[lists]\n", '[lists]\nelse_list = ["rent", "a", "clock"]\n', 1)
+    at = text.index("\n[[") + 1
+    return text[:at] + ELSE + text[at:]
+
+
 def each(old, *new):
     return {(old, one) for one in new}
 
@@ -102,7 +133,7 @@ def data(row):
 ASKS = {"any": "any = true", "other": "", "wallet": 'is = "wallet"', "program": 'is = "program"', "a": 'is = "a"', "b": 'is = "b"', "p": 'is = "p"',
         "q": 'is = "q"', "v": 'is = "v"', "w": 'is = "w"', "one": 'in = "one"', "both": 'in = "both"', "back": 'in = "back"', "ks": 'in = "ks"',
         "ls": 'in = "ls"', "@second": 'is = "@second"', "@third": 'is = "@third"', "@before.x": 'is = "@before.x"', "@before.y": 'is = "@before.y"',
-        "@before.x?": 'is = "@before.x?"', "@before.y?": 'is = "@before.y?"', "mint of src": 'mint_of = "@src"', "mint of dst": 'mint_of = "@dst"', "own": 'own = "a"', "ata": 'ata = { owner = "a", mint = "b" }'}
+        "@before.x?": 'is = "@before.x?"', "@before.y?": 'is = "@before.y?"', "@call.second?": 'is = "@call.second?"', "mint of src": 'mint_of = "@src"', "mint of dst": 'mint_of = "@dst"', "own": 'own = "a"', "ata": 'ata = { owner = "a", mint = "b" }'}
 LISTS = each("both", "a", "b", "one") | each("back", "a", "b", "one") | each("one", "a")
 MINTS = ("any", "a", "b", "p", "q", "one", "both", "back", "ks", "ls", "ks?", "@second", "@third", "@src", "@dst")
 TOKENS = {"any": "", **{name: 'token_program = "%s"' % name for name in ("program", "token", "token_2022", "@second", "@third")}}
@@ -171,7 +202,7 @@ def matrices():
            each("any", "a", "both", "@src") | each("both", "a"), ())
     yield ("flags", {name: place('is = "a"', spec) for name, spec in FLAGS.items()},
            each("e", "", "w") | each("h", "") | each("o", "") | each("ho", "h", "o", "") | each("eh", "e", "h", "", "w"), ())
-    yield ("the wallet's flags", {name: place('is = "wallet"', FLAGS[name]) for name in ("", "s", "w")}, each("", "s"), ())
+    yield ("the wallet's flags", {"any": place("any = true"), **{name: place('is = "wallet"', FLAGS[name]) for name in ("", "s", "w")}}, each("any", "", "s") | each("", "s"), ())
     yield ("accounts behind", {name: intent(more=spec) for name, spec in BEHIND.items()},
            each("0..4", "none", "0..3", "1..4", "known", "extra") | each("0..3", "none") | each("1..4") | each("own", "none", "0..4", "0..3", "1..4", "known", "extra") |
            each("wallet", "none", "0..4", "0..3", "1..4", "known", "extra") | each("known", "none") | each("extra", "none"), ())
@@ -201,6 +232,10 @@ def matrices():
     two = '[[instruction]]\nname = "%s"\nprogram = "prog"\ndata = "05"\naccounts = [{ name = "second", any = true }, { name = "k", %s }]\n%s\n'
     yield ("the first of two rules", {name: intent(behind=two % (("one", 'is = "a", select = true', spec) if "remaining" in spec else ("one", spec + ", select = true", "")) +
                                                    two % ("two", "any = true", "remaining = { max = 3 }")) for name, spec in FIRST.items()}, (), alike("both", "back"))
+    third = ', { name = "l", is = "b", select = true }'
+    yield ("what chooses the first of two rules", {how: intent(behind=(two % ("one", 'is = "a", select = true', "")).replace(" }]", " }%s]" % more) +
+                                                               (two % ("two", "any = true", "")).replace(" }]", ' }, { name = "l", any = true }]'))
+                                                   for how, more in (("a", third.replace('is = "b", select', "any")), ("a and b", third))}, (), ())
     yield ("optional keys", {need: place('is = "p"').replace('name = "p"\ntype = "pubkey"\n', 'name = "p"\ntype = "pubkey"\n' + need) for need in ("", "optional = true\n")}, (), ())
     for name, (number, effect) in EFFECT_FIRST.items():
         yield ("before and after " + name, {when: intent(fields='["x", "u64"]', more=more % effect, role="mint") for when, more in (
@@ -226,20 +261,23 @@ def main():
                 continue
             modules = {name: os.path.join(folder, "%d-%d.wasm" % (number, at)) for at, name in enumerate(intents)}
             for name, text in intents.items():
-                with open(os.path.join(folder, "pair.toml"), "w", encoding="utf-8") as file:
-                    file.write(text)
-                run = subprocess.run([TOOL, "policy", "build", file.name, "-o", modules[name]], capture_output=True, text=True, timeout=60)
-                expect("%s: %s builds" % (what, name), run.returncode == 0, run.stderr)
+                for more, module in ((text, modules[name]), (shifted(text), modules[name] + ".else")):
+                    with open(os.path.join(folder, "pair.toml"), "w", encoding="utf-8") as file:
+                        file.write(more)
+                    run = subprocess.run([TOOL, "policy", "build", file.name, "-o", module], capture_output=True, text=True, timeout=60)
+                    expect("%s: %s builds" % (what, name), run.returncode == 0, run.stderr)
             expect(what + ": what narrows is there", all(a in modules and b in modules for a, b in (*narrows, *same)))
             for old, new in ((a, b) for a in modules for b in modules):
                 wanted = "same" if old == new or (old, new) in same else "narrows" if (old, new) in narrows else "widens"
                 pairs.append(("%s: %s, then %s" % (what, old or "none", new or "none"), wanted, modules[old], modules[new]))
+                # What it allows besides is gone in the new one.
+                pairs.append((pairs[-1][0] + ", of one more", "widens" if wanted == "widens" else "narrows", modules[old] + ".else", modules[new]))
         run = subprocess.run([FOUND], input="".join("%s %s\n" % pair[2:] for pair in pairs), capture_output=True, text=True, timeout=60)
         found = run.stdout.split("\n")[:-1]
         expect("every pair is compared", run.returncode == 0 and len(found) == len(pairs), run.stderr)
         for (what, wanted, *_), word in zip(pairs, found):
             expect("%s: it %s" % (what, wanted), word == wanted, word)
-    return summary(8000 if len(sys.argv) == 1 else 1)
+    return summary(19000 if len(sys.argv) == 1 else 1)
 
 
 sys.exit(main())

@@ -1275,6 +1275,35 @@ static bool intent_payer(struct policy *p)
 	                    expected, v_account(p, 0));
 }
 
+/* Whether a rule takes the Compute Budget instruction that sets a price. */
+static POLICY_COLD bool intent_names_price(void)
+{
+	const struct intent_program *programs = INTENT_AT(programs);
+	const struct intent_rule *rules = INTENT_AT(rules);
+	for (uint32_t i = 0; i < INTENT_HEAD->programs.count; i++) {
+		const struct intent_program *program = &programs[i];
+		if (!policy_key_equal(intent_key(program->key),
+		                      policy_program_keys[POLICY_PROGRAM_COMPUTE_BUDGET].bytes))
+			continue;
+		for (uint32_t n = 0; n < program->count; n++)
+			if (rules[program->first + n].prefix != 0 &&
+			    (rules[program->first + n].word & 0xff) == 3)
+				return true;
+	}
+	return false;
+}
+
+/* The header of a v1 message sets what takes an instruction in the others: an intent that names no
+ * price means none there, too. */
+static bool intent_priority(struct policy *p)
+{
+	const struct policy_request *r = p->request;
+	if (r->format != 2 || r->fee.priority_lamports == 0)
+		return true;
+	return POLICY_LIMIT(p, intent_names_price(), POLICY_REASON_FEE, POLICY_NO_INSTRUCTION,
+	                    "priority fee", v_at_most(0), v_number(r->fee.priority_lamports));
+}
+
 /* Values that are known before the first instruction. */
 static void intent_begin(struct policy *p)
 {
@@ -1339,7 +1368,7 @@ static bool intent_frame(struct policy *p)
 	       POLICY_LIMIT(p, nonce, POLICY_REASON_LIFETIME, POLICY_NO_INSTRUCTION,
 	                    "durable nonce", v_words("a blockhash: signatures that expire"),
 	                    v_words(nonce ? "that" : "a durable nonce")) &&
-	       intent_payer(p);
+	       intent_payer(p) && intent_priority(p);
 }
 
 static bool intent_transaction(struct policy *p)

@@ -193,6 +193,9 @@ class Run {
     if (!intent.formats.has(message.format)) deny('format-not-allowed');
     if (usesNonce(message) && !this.nonceAllowed()) deny('lifetime-not-allowed');
     this.feePayer();
+    // v1's header sets what takes an instruction in the others.
+    const price = intent.rules.some((r) => r.program === PREDEFINED.compute_budget && r.prefix[0] === 3);
+    if (message.format === 'v1' && (this.fee as Fee).priority !== 0n && !price) deny('fee-over-limit');
     if (this.isWallet(0)) this.facts.fee = this.facts.lamports = (this.fee as Fee).worst;
     for (const [i, ix] of message.instructions.entries()) {
       this.at = i;

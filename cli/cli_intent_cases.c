@@ -241,7 +241,8 @@ static bool facts_are(struct running *r, struct intent_value facts, const struct
 			return false;
 		if (expected != all[i].value)
 			return intent_wrong(&r->error, intent_member(facts, all[i].name), 0,
-			                    "%s is %" PRIu64, all[i].name, all[i].value);
+			                    "%s is %" PRIu64 ", not %" PRIu64, all[i].name,
+			                    all[i].value, expected);
 	}
 	return true;
 }
@@ -277,7 +278,8 @@ static void run_one(struct running *r, struct intent_value test)
 		got = ask(r, transaction, &result);
 		good = strcmp(got, expect) == 0;
 		if (!good)
-			intent_wrong(&r->error, test, 0, "expected %s, got %s: %s", expect, got,
+			intent_wrong(&r->error, test, 0, "expected %s, got %s%s%s", expect, got,
+			             result.decision.text[0] != '\0' ? ": " : "",
 			             result.decision.text);
 		good = good && facts_are(r, intent_member(test, "facts"), &result.decision.facts);
 	}

@@ -1,8 +1,10 @@
 /* cli_intent_draft: see the header.
  *
- * Exact means: the same programs, the same accounts, the same data but for amounts, which become
- * parameters whose default is what the samples had. The person then widens by hand what should be
- * free; every sample stands behind the rules as a test. */
+ * Exact means: the same programs, the same accounts, who pays the fee, the same data but for
+ * amounts, which become parameters whose default is the most that a sample had, of all instructions
+ * of a rule together. What the bytes do not say (order, an account that a table hides, a memo) is
+ * free, and the draft says so. The person then widens by hand what should be free; every sample
+ * stands behind the rules as a test. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli_intent_draft.h"
 
@@ -21,23 +23,35 @@
 #define RULES_MAX   32
 #define SAMPLES_MAX 32
 
-/* The most that a rule's amount was. */
+/* A rule's amount. */
 struct limit {
 	const char *field, *unit; /* NULL: it has none */
 	uint64_t value;
 };
 
 struct rule {
-	char *body; /* without its name; "@" stands for its number */
+	char *body; /* without its name and limit */
 	char name[33];
 	unsigned here, least, most; /* in this sample, and in any */
-	struct limit limit;
+	struct limit limit;         /* of all its instructions in this sample together ... */
+	uint64_t limit_most;        /* ... and the most of any */
+};
+
+/* Who paid the samples' fees. */
+enum payer {
+	PAYER_NONE,
+	PAYER_WALLET,
+	PAYER_OTHER, /* always the same one */
+	PAYER_OTHERS,
+	PAYER_ANY,
 };
 
 struct draft {
 	struct cli_call *call;
 	uint8_t wallet[32];
-	bool has_wallet, nonce, bad;
+	bool has_wallet, nonce, bad, hides, memo, header_price;
+	enum payer payer;
+	uint8_t payer_key[32];
 	struct rule rules[RULES_MAX];
 	size_t rule_count;
 	char *tests;
@@ -108,6 +122,7 @@ static void put_account(const struct part *p, uint32_t place, const char *name)
 		fprintf(p->out, "is = ");
 		put_key(p->out, a->key);
 	} else {
+		p->d->hides = true;
 		fprintf(p->out,
 		        "writable = %s }, # hidden in a lookup table: any that is none of the "
 		        "wallet's\n",
@@ -157,7 +172,6 @@ static uint64_t number_at(const uint8_t *at, uint32_t bytes)
 /* The amount of a field becomes a parameter, named for the rule by its number. */
 static void put_limit(const struct part *p, const char *field, uint64_t value, const char *unit)
 {
-	fprintf(p->out, "check = [\"%s <= max_%s_@\"]\n", field, field);
 	p->d->limit = (struct limit){field, unit, value};
 }
 
@@ -244,8 +258,8 @@ static const char *draft_token(const struct part *p)
 			return known[i].name;
 		if (p->at->account_count == 0 || own_entry(p, p->indexes[0]) == NULL)
 			complain(p, "its source is not an associated token account of the wallet "
-			            "for a mint "
-			            "that stands in the transaction");
+			            "for a mint that stands in the transaction (transferChecked "
+			            "names its mint; in a rule by hand own = MINT says it)");
 		fprintf(p->out, "sends = [{ amount = \"amount\", of = \"source\" }]\n%s",
 		        known[i].tag == 4 || known[i].tag == 13 ? "delegates = 1\n" : "");
 		put_limit(p, "amount", number_at(p->data + 1, 8), "raw");
@@ -318,6 +332,7 @@ static const char *draft_instruction(const struct part *p, const uint8_t *progra
 	case POLICY_PROGRAM_MEMO:
 	case POLICY_PROGRAM_MEMO_V1:
 	case POLICY_PROGRAM_MEMO_V4:
+		p->d->memo = true;
 		fprintf(p->out, "fields = [[\"text\", \"rest 566\"]]\nremaining = { max = 1, "
 		                "wallet = true }\n");
 		return "memo";
@@ -342,6 +357,11 @@ static void name_rule(struct draft *d, struct rule *rule, const char *kind)
 		snprintf(rule->name, sizeof(rule->name), "%s_%u", kind, same);
 }
 
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
 /* A rule that is there already counts once more. */
 static void add_rule(struct part *p, const uint8_t *program)
 {
@@ -361,8 +381,7 @@ static void add_rule(struct part *p, const uint8_t *program)
 		if (strcmp(d->rules[i].body, body) != 0)
 			continue;
 		d->rules[i].here++;
-		if (d->limit.value > d->rules[i].limit.value)
-			d->rules[i].limit.value = d->limit.value;
+		d->rules[i].limit.value = sum(d->rules[i].limit.value, d->limit.value);
 		free(body);
 		return;
 	}
@@ -374,6 +393,23 @@ static void add_rule(struct part *p, const uint8_t *program)
 	*rule = (struct rule){
 	    .body = body, .here = 1, .least = d->samples == 1 ? 64 : 0, .limit = d->limit};
 	name_rule(d, rule, kind);
+}
+
+/* Who pays is as exact as the samples are, and what the wallet never pays needs no limit. */
+static void take_payer(struct draft *d, const struct solana_view *view, uint64_t fee)
+{
+	const uint8_t *key = solana_account_key(view, 0);
+	bool wallet = memcmp(key, d->wallet, 32) == 0;
+	if (wallet && fee > d->fee)
+		d->fee = fee;
+	if (d->payer == PAYER_NONE)
+		d->payer = wallet ? PAYER_WALLET : PAYER_OTHER;
+	else if (wallet != (d->payer == PAYER_WALLET))
+		d->payer = PAYER_ANY;
+	else if (d->payer == PAYER_OTHER && memcmp(key, d->payer_key, 32) != 0)
+		d->payer = PAYER_OTHERS;
+	if (!wallet)
+		memcpy(d->payer_key, key, 32);
 }
 
 static void draft_sample(struct draft *d, const struct solana_view *view)
@@ -409,8 +445,8 @@ static void draft_sample(struct draft *d, const struct solana_view *view)
 		d->bad = true;
 		return;
 	}
-	if (fee.worst_fee_lamports > d->fee)
-		d->fee = fee.worst_fee_lamports;
+	take_payer(d, view, fee.worst_fee_lamports);
+	d->header_price |= view->format == SOLANA_FORMAT_V1 && fee.priority_fee_lamports != 0;
 	const struct policy_request *head = (const void *)area;
 	for (uint32_t i = 0; i < head->instructions.count; i++) {
 		const struct policy_instruction *at =
@@ -435,6 +471,9 @@ static void draft_sample(struct draft *d, const struct solana_view *view)
 		if (d->rules[i].here < d->rules[i].least)
 			d->rules[i].least = d->rules[i].here;
 		d->rules[i].here = 0;
+		if (d->rules[i].limit.value > d->rules[i].limit_most)
+			d->rules[i].limit_most = d->rules[i].limit.value;
+		d->rules[i].limit.value = 0;
 	}
 	base64_encode(view->message, encoded);
 	fprintf(d->tests_file, "\n[[test]]\nname = \"sample %u\"\nwallet = ", d->samples);
@@ -485,44 +524,100 @@ static void write_rule(const struct draft *d, size_t index, FILE *out)
 	fprintf(out, "\n[[instruction]]\nname = \"%s\"\n", rule->name);
 	for (const char *at = rule->body; *at != '\0'; at++) {
 		bool ends = choose && strncmp(at, " },\n", 4) == 0;
-		if (*at == '@')
-			fprintf(out, "%zu", index + 1);
-		else
-			fprintf(out, ends ? ", select = true%c" : "%c", *at);
+		fprintf(out, ends ? ", select = true%c" : "%c", *at);
 	}
+	const char *field = rule->limit.field;
+	if (field != NULL && rule->most == 1)
+		fprintf(out, "check = [\"%s <= max_%s_%zu\"]\n", field, field, index + 1);
+	else if (field != NULL)
+		fprintf(out, "adds = [\"sum_%zu += %s\"]\n", index + 1, field);
 	fprintf(out, "min = %u\nmax = %u\n", rule->least, rule->most);
+}
+
+static void write_head(const struct draft *d, FILE *out)
+{
+	fprintf(
+	    out,
+	    "# Drafted by `claviger policy new --from-tx`: allows what the samples have, in any "
+	    "order and\n# mixture: their instructions, accounts and data, amounts up to theirs.\n");
+	if (d->memo)
+		fprintf(out, "# A memo's text is free.\n");
+	if (d->hides)
+		fprintf(
+		    out,
+		    "# LOOK AT the accounts marked as hidden: the bot is free to put any in their "
+		    "place. Name what is\n# of value, and pin its table in the grant.\n");
+	fprintf(out,
+	        "# Widen what should be free (spec/intent.md), then run `claviger policy test` on "
+	        "this file.\n"
+	        "intent = 1\nname = \"draft\"\ntext = \"Drafted from sample transactions\"\n");
+	if (d->payer == PAYER_OTHER) {
+		fprintf(out, "fee_payer = ");
+		put_key(out, d->payer_key);
+		fprintf(out, "\n");
+	} else if (d->payer != PAYER_ANY) {
+		fprintf(out, "fee_payer = \"%s\"\n", d->payer == PAYER_WALLET ? "wallet" : "other");
+	}
+	if (d->nonce)
+		fprintf(out, "nonce = true\n");
+}
+
+/* A price in the header of v1 takes a rule for the instruction that sets it elsewhere. */
+static void write_header_price(const struct draft *d, FILE *out)
+{
+	bool there = !d->header_price;
+	for (size_t i = 0; i < d->rule_count; i++)
+		there |= strncmp(d->rules[i].name, "unit_price", 10) == 0;
+	if (!there)
+		fprintf(out, "\n# A v1 header's priority fee takes this rule.\n[[instruction]]\n"
+		             "name = \"unit_price\"\nprogram = \"compute_budget\"\ndata = \"03\"\n"
+		             "fields = [[\"value\", \"u64\"]]\n");
+}
+
+static void write_parameter(FILE *out, const char *name, size_t number, const struct limit *limit)
+{
+	fprintf(out, "\n[[parameter]]\nname = \"max_%s", limit->field);
+	if (number != 0)
+		fprintf(out, "_%zu", number);
+	fprintf(out, "\"\ntype = \"u64\"\nunit = \"%s\"\ndefault = %" PRIu64 "\ntext = \"%s\"\n",
+	        limit->unit, limit->value, name);
 }
 
 static void write_intent(const struct draft *d, FILE *out)
 {
-	fprintf(out, "# Drafted by `claviger policy new --from-tx`: allows what the samples do, "
-	             "and no more. Widen\n"
-	             "# what should be free (spec/intent.md), then run `claviger policy test` on "
-	             "this file.\n"
-	             "intent = 1\nname = \"draft\"\ntext = \"Drafted from sample transactions\"\n");
-	if (d->nonce)
-		fprintf(out, "nonce = true\n");
-	fprintf(
-	    out,
-	    "\n[[parameter]]\nname = \"max_fee_lamports\"\ntype = \"u64\"\nunit = \"lamports\"\n"
-	    "default = %" PRIu64
-	    "\ntext = \"network fee of one transaction at most, base and priority\"\n",
-	    d->fee);
-	for (size_t i = 0; i < d->rule_count; i++)
-		if (d->rules[i].limit.field != NULL)
-			fprintf(out,
-			        "\n[[parameter]]\nname = \"max_%s_%zu\"\ntype = \"u64\"\nunit = "
-			        "\"%s\"\n"
-			        "default = %" PRIu64 "\ntext = \"%s of %s, at most\"\n",
-			        d->rules[i].limit.field, i + 1, d->rules[i].limit.unit,
-			        d->rules[i].limit.value, d->rules[i].limit.field, d->rules[i].name);
+	bool fee = d->payer == PAYER_WALLET || d->payer == PAYER_ANY;
+	write_head(d, out);
+	if (fee)
+		write_parameter(out, "network fee of one transaction at most, base and priority", 0,
+		                &(struct limit){"fee_lamports", "lamports", d->fee});
+	for (size_t i = 0; i < d->rule_count; i++) {
+		const struct rule *rule = &d->rules[i];
+		char text[96];
+		if (rule->limit.field == NULL)
+			continue;
+		snprintf(text, sizeof(text), "%s of %s, at most%s", rule->limit.field, rule->name,
+		         rule->most == 1 ? "" : ", in one transaction together");
+		write_parameter(
+		    out, text, i + 1,
+		    &(struct limit){rule->limit.field, rule->limit.unit, rule->limit_most});
+		if (rule->most != 1)
+			fprintf(out, "\n[[total]]\nname = \"sum_%zu\"\nunit = \"%s\"\n", i + 1,
+			        rule->limit.unit);
+	}
 	for (size_t i = 0; i < d->rule_count; i++)
 		write_rule(d, i, out);
-	fprintf(
-	    out,
-	    "\n[[check]]\nthat = \"fact.fee <= max_fee_lamports\"\nreason = \"fee-over-limit\"\n"
-	    "text = \"network fee\"\n%s",
-	    d->tests);
+	write_header_price(d, out);
+	for (size_t i = 0; i < d->rule_count; i++)
+		if (d->rules[i].limit.field != NULL && d->rules[i].most != 1)
+			fprintf(out,
+			        "\n[[check]]\nthat = \"sum_%zu <= max_%s_%zu\"\n"
+			        "text = \"%s of %s in all\"\n",
+			        i + 1, d->rules[i].limit.field, i + 1, d->rules[i].limit.field,
+			        d->rules[i].name);
+	if (fee)
+		fprintf(out, "\n[[check]]\nthat = \"fact.fee <= max_fee_lamports\"\n"
+		             "reason = \"fee-over-limit\"\ntext = \"network fee\"\n");
+	fprintf(out, "%s", d->tests);
 }
 
 /* A draft is written only when it builds and allows its samples: it is tried in a file that goes
@@ -561,8 +656,12 @@ int cli_intent_draft(struct cli_call *call, const char *samples, const char *wal
 	if (!cli_policy_each(call, samples, visit, &d))
 		return CLI_UNSURE;
 	fclose(d.tests_file);
-	if (d.bad)
+	if (d.bad) {
+		cli_complain(call,
+		             "nothing is written: leave such samples out, or write the intent by "
+		             "hand (spec/intent.md; intents/ has many)");
 		return CLI_NO;
+	}
 	int result = try_draft(&d);
 	if (result != CLI_YES)
 		return result;

@@ -393,7 +393,7 @@ static int run_describe(struct cli_call *call)
 const struct cli_command cli_policy_check = {
     .name = "policy check",
     .arguments = "--module M --params P.toml --wallet A [--tables F] [--pins F] [--counters F] "
-                 "[--now T] [--explain] [FILE]",
+                 "[--nonce A] [--now T] [--unproven] [--explain] [FILE]",
     .sentence = "run a policy on transactions, without a server",
     .run = run_check,
     .help = check_help,
@@ -401,7 +401,8 @@ const struct cli_command cli_policy_check = {
 
 const struct cli_command cli_policy_describe = {
     .name = "policy describe",
-    .arguments = "--module M --params P.toml [--wallet A] [FILE]",
+    .arguments = "--module M --params P.toml [--wallet A] [--pins F] [--counters F] "
+                 "[--nonce A] [--unproven] [FILE]",
     .sentence = "say in words what a policy allows, or what a transaction does",
     .run = run_describe,
     .help = describe_help,

@@ -18,6 +18,7 @@
 #include "cli_grant.h"
 #include "cli_intent_cases.h"
 #include "cli_out.h"
+#include "cli_policy.h"
 #include "cli_receipt.h"
 #include "policy_answer.h"
 #include "policy_trust.h"
@@ -528,21 +529,58 @@ static int save_test(struct cli_server *server, const struct authz_receipt *rece
 	return result;
 }
 
+/* The hash of the one transaction or message of a file. */
+struct hashed {
+	struct cli_call *call;
+	uint8_t hash[32];
+	size_t count;
+	bool bad;
+};
+
+static void take_hash(void *context, size_t line, const struct solana_view *view,
+                      const struct solana_error *error)
+{
+	struct hashed *h = context;
+
+	h->count++;
+	h->bad |= view == NULL;
+	if (view == NULL)
+		cli_policy_refused(h->call, line, error);
+	else
+		keys_sha256(&view->message, 1, h->hash);
+}
+
+static int hash_file(struct cli_call *call, const char *path, char ret_hex[HEX_LEN(32) + 1])
+{
+	struct hashed h = {.call = call};
+
+	keys_open();
+	if (!cli_policy_each(call, path, take_hash, &h))
+		return CLI_UNSURE;
+	if (h.count != 1)
+		cli_complain(call, "%s holds %zu transactions; name one", path, h.count);
+	if (h.bad || h.count != 1)
+		return CLI_NO;
+	hex_encode(BYTES_OF_ARRAY(h.hash), ret_hex);
+	return CLI_YES;
+}
+
 static int run_decision(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
-	const char *message = NULL, *id = NULL, *token_file = NULL, *intent = NULL;
+	const char *message = NULL, *id = NULL, *token_file = NULL, *intent = NULL,
+	           *transaction = NULL;
 	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(options),
-	    {"--message",    &message,    NULL},
-	    {"--id",         &id,         NULL},
-	    {"--token-file", &token_file, NULL},
-	    {"--save-test",  &intent,     NULL},
+	    CLI_SERVER_OPTIONS(options),         {"--transaction", &transaction, NULL},
+	    {"--message",     &message,     NULL},
+                     {"--id",          &id,          NULL},
+	    {"--token-file",  &token_file,  NULL},
+                     {"--save-test",   &intent,      NULL},
 	};
 	static struct authz_receipt receipt;
 	static uint8_t space[AUTHZ_RECEIPT_MAX];
 	struct buffer encoded = BUFFER_OF_ARRAY(space), asked = {(uint8_t[32]){0}, 32, 0};
-	char token[LIMIT_TOKEN_MAX + 1], path[256], error[128];
+	char token[LIMIT_TOKEN_MAX + 1], path[256], error[128], hash[HEX_LEN(32) + 1];
 	struct cli_json_file file;
 	struct cli_server server;
 	struct bytes text;
@@ -551,8 +589,16 @@ static int run_decision(struct cli_call *call)
 
 	if (!cli_take_options(call, table, sizeof(table) / sizeof(table[0])))
 		return CLI_USAGE;
-	if (call->count != 0 || token_file == NULL || (message == NULL) == (id == NULL))
-		return cli_usage(call, "needs --token-file, and --message HASH or --id DECISION");
+	if (call->count != 0 || token_file == NULL ||
+	    (message != NULL) + (id != NULL) + (transaction != NULL) != 1)
+		return cli_usage(call, "needs --token-file, and one of --transaction FILE, "
+		                       "--message HASH and --id DECISION");
+	if (transaction != NULL) {
+		result = hash_file(call, transaction, hash);
+		if (result != CLI_YES)
+			return result;
+		message = hash;
+	}
 	if (hex_decode(bytes_of_text(message != NULL ? message : id), &asked) != STATUS_OK ||
 	    asked.len != 32)
 		return cli_usage(call, "%s takes 64 hex digits, not %s",
@@ -577,6 +623,8 @@ static int run_decision(struct cli_call *call)
 	cli_json_close(&file);
 	if (intent != NULL)
 		result = save_test(&server, &receipt, token, intent);
+	if (intent != NULL && result == CLI_YES && !call->json)
+		printf("saved as a test in %s: `claviger policy test %s`\n", intent, intent);
 	return result == CLI_YES ? cli_finish(call, CLI_YES) : result;
 }
 
@@ -634,10 +682,13 @@ const struct cli_command cli_receipt_verify = {
 
 const struct cli_command cli_decision_show = {
     .name = "decision show",
-    .arguments = "--token-file F (--message HASH|--id DECISION) [--save-test INTENT.toml]",
+    .arguments = "--token-file F (--transaction FILE|--message HASH|--id DECISION) "
+                 "[--save-test INTENT.toml]",
     .sentence = "show why a transaction was signed or refused",
     .run = run_decision,
-    .help = "--save-test   append what the signer was asked, with what it said, to an intent as a\n"
+    .help = "--transaction FILE  what was asked, base64, as for `claviger sign`\n"
+            "--message HASH      its SHA-256 (of the message, without signatures)\n"
+            "--save-test   append what the signer was asked, with what it said, to an intent as a\n"
             "              [[test]]: the grant's parameters, the wallet and the message, so that\n"
             "              `claviger policy test INTENT.toml` asks the same again\n",
 };

@@ -223,6 +223,16 @@ static enum replay replay_one(const struct cli_call *call, const struct authz_re
 	return same_decision(receipt, tried, request) ? REPLAY_SAME : REPLAY_DIFFERS;
 }
 
+/* What was left out of a file must not pass for what replays. */
+static int damaged(const struct cli_call *call, const char *path, ptrdiff_t at)
+{
+	cli_complain(call,
+	             "%s is damaged or cut short, %td bytes behind its head: export it again, "
+	             "or ask `claviger receipt verify` what is there",
+	             path, at);
+	return CLI_NO;
+}
+
 static int replay_file(struct cli_call *call, const char *path, size_t counts[REPLAY_KINDS])
 {
 	static struct authz_receipt receipt;
@@ -238,23 +248,31 @@ static int replay_file(struct cli_call *call, const char *path, size_t counts[RE
 	inputs = cli_receipts_inputs(file.bundle, &input_count);
 	CHECK(inputs != NULL);
 	left = file.bundle;
-	while (authz_item_take(&left, &kind, &item))
-		if (kind == AUTHZ_ITEM_RECEIPT && authz_receipt_take(item, &receipt) == STATUS_OK) {
-			enum replay replay = replay_one(call, &receipt, inputs, input_count);
-			char ticket[HEX_LEN(32) + 1];
+	while (result == CLI_YES && authz_item_take(&left, &kind, &item)) {
+		enum replay replay;
+		char ticket[HEX_LEN(32) + 1];
 
-			counts[replay]++;
-			if (replay != REPLAY_DIFFERS)
-				continue;
-			hex_encode(BYTES_OF_ARRAY(receipt.ticket), ticket);
-			cli_complain(call,
-			             "decision %s does not replay: another input, verdict, reason, "
-			             "text, fuel, facts or limits",
-			             ticket);
+		if (kind != AUTHZ_ITEM_RECEIPT)
+			continue;
+		if (authz_receipt_take(item, &receipt) != STATUS_OK) {
+			result = damaged(call, path, item.data - file.bundle.data);
+			continue;
 		}
+		replay = replay_one(call, &receipt, inputs, input_count);
+		counts[replay]++;
+		if (replay != REPLAY_DIFFERS)
+			continue;
+		hex_encode(BYTES_OF_ARRAY(receipt.ticket), ticket);
+		cli_complain(call,
+		             "decision %s does not replay: another input, verdict, reason, "
+		             "text, fuel, facts or limits",
+		             ticket);
+	}
+	if (result == CLI_YES && left.len != 0)
+		result = damaged(call, path, left.data - file.bundle.data);
 	free(inputs);
 	free(file.file.data);
-	return CLI_YES;
+	return result;
 }
 
 static int run_replay(struct cli_call *call)

@@ -1301,7 +1301,8 @@ static bool intent_priority(struct policy *p)
 	if (r->format != 2 || r->fee.priority_lamports == 0)
 		return true;
 	return POLICY_LIMIT(p, intent_names_price(), POLICY_REASON_FEE, POLICY_NO_INSTRUCTION,
-	                    "priority fee", v_at_most(0), v_number(r->fee.priority_lamports));
+	                    "priority fee", v_words("none: no rule is for a price (03)"),
+	                    v_number(r->fee.priority_lamports));
 }
 
 /* Values that are known before the first instruction. */

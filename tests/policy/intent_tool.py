@@ -60,8 +60,24 @@ def tutorial(folder):
                 if "diff" in line:
                     expect("the diff says what widens", "widens" in run.stdout and "at most 20" in run.stdout,
                            run.stdout)
-    expect("the tutorial has its commands", commands >= 6, commands)
+    expect("the tutorial has its commands", commands >= 8, commands)
     return os.path.join(folder, "payout.toml")
+
+
+def tutorial_live(folder, server):
+    """Its last part, with a signer: the wallet it makes, and a refusal that becomes a test."""
+    done, run = [], None
+    environment = {**os.environ, **server, "HOME": folder, "PATH": BIN + ":" + os.environ["PATH"]}
+    environment.pop("CLAVIGER_HOME", None)
+    for kind, _, text in blocks(os.path.join(SOURCE, "spec", "intent-tutorial.md")):
+        for line in text.splitlines() if kind == "bash" else ():
+            run = subprocess.run(["bash", "-c", line], cwd=folder, capture_output=True, text=True, env=environment)
+            word = " ".join(line.split()[1:3])
+            done.append(word)
+            expect("tutorial: " + line, run.returncode == (word == "sign --wallet"), run.stdout, run.stderr)
+            if word == "wallet create":
+                write(folder, "tx.txt", base64.b64encode(payment(run.stdout.split()[0], RECIPIENT, 1500000001)).decode() + "\n")
+    expect("a refusal was saved, and passes", done[-2:] == ["decision show", "policy test"] and run.stdout.endswith("4 passed, 0 failed\n"), done, run.stdout)
 
 
 def naming(account, flags):
@@ -326,6 +342,48 @@ def cut(folder, run, key):
                code, said)
 
 
+def drafts(folder):
+    """A draft is no wider than its samples: amounts to one recipient together, who pays, a v1 header's price."""
+    def draft(*messages):
+        """Its text, and what it says of messages."""
+        samples = write(folder, "drafted.txt", "".join(base64.b64encode(m).decode() + "\n" for m in messages))
+        code, out, said = claviger("policy", "new", "--from-tx", samples, "--wallet", OWNER)
+        expect("it is drafted", code == 0, said)
+        path = write(folder, "drafted.toml", out)
+        module = os.path.join(folder, "drafted.wasm")
+        expect("it builds", claviger("policy", "build", path, "-o", module)[0] == 0)
+
+        def verdict(message):
+            file = write(folder, "asked.txt", base64.b64encode(message).decode() + "\n")
+            return claviger("policy", "check", "--module", module, "--params", write(folder, "none.toml", ""), "--wallet", OWNER, file)[1]
+        return out, verdict
+
+    def paying(*amounts, payer=None, header=None):
+        """A message that pays RECIPIENT these amounts; `payer`: who else pays the fee; `header`: v1, with this priority fee."""
+        keys = [*([payer] if payer else []), base58_decode(OWNER), base58_decode(RECIPIENT), bytes(32)]
+        of = len(keys) - 3
+        head, data = bytes([of + 1, 0, 1]), [b"\2\0\0\0" + n.to_bytes(8, "little") for n in amounts]
+        if header is None:
+            return head + bytes([len(keys)]) + b"".join(keys) + b"\x07" * 32 + bytes([len(data)]) + b"".join(
+                bytes([of + 2, 2, of, of + 1, 12]) + d for d in data)
+        return b"\x81" + head + (3).to_bytes(4, "little") + b"\x07" * 32 + bytes([len(data), len(keys)]) + b"".join(keys) + \
+            header.to_bytes(8, "little") + bytes([of + 2, 2, 12, 0]) * len(data) + b"".join(bytes([of, of + 1]) + d for d in data)
+    text, verdict = draft(paying(1000, 5), paying(3, 4))
+    expect("both together are the limit", verdict(paying(1000, 5)).startswith("allow") and verdict(paying(3, 1002)).startswith("allow") and
+           verdict(paying(1000, 6)).startswith("deny (amount-over-limit)"), text)
+    other = b"\x05" * 32
+    expect("another payer than the samples' is refused", verdict(paying(1000, 5, payer=other)).startswith("deny (fee-payer-not-allowed)"), text)
+    text, verdict = draft(paying(7, payer=other))
+    expect("nor the wallet, or a third, in another's place", verdict(paying(7, payer=other)).startswith("allow") and "fee_lamports" not in text and
+           all(verdict(m).startswith("deny (fee-payer-not-allowed)") for m in (paying(7), paying(7, payer=b"\x06" * 32))), text)
+    text, verdict = draft(paying(7, payer=other), paying(7, payer=b"\x06" * 32))
+    expect("several others", 'fee_payer = "other"' in text and verdict(paying(7)).startswith("deny (fee-payer-not-allowed)"), text)
+    text, verdict = draft(paying(7, payer=other), paying(6))
+    expect("both", "fee_payer" not in text and "default = 5000\n" in text and verdict(paying(7)).startswith("allow"), text)
+    text, verdict = draft(paying(7, header=11))
+    expect("a header's price", verdict(paying(7, header=11)).startswith("allow") and verdict(paying(7, header=12)).startswith("deny (fee-over-limit)"), text)
+
+
 def thread(folder, good):
     """S12: a running signer signs what the intent allows and refuses one lamport more; what it refused becomes a test."""
     listen = "127.0.0.1:%d" % free_port()
@@ -340,6 +398,11 @@ def thread(folder, good):
 
     try:
         expect("the signer starts", any(line.strip() == "ready" for line in iter(child.stdout.readline, "")))
+        lesson = os.path.join(folder, "lesson")
+        os.mkdir(lesson)
+        for name in ("payout.toml", "payout.wasm", "terms.toml"):
+            shutil.copy(os.path.join(folder, name), lesson)
+        tutorial_live(lesson, {name: environment[name] for name in ("CLAVIGER_SERVER", "CLAVIGER_CA")})
         key, module = os.path.join(folder, "user.json"), os.path.join(folder, "one.wasm")
         expect("a key", run("key", "new", key)[0] == 0)
         code, out, said = run("wallet", "create", "one", "--key", key, "--yes", "--json")
@@ -381,8 +444,17 @@ def thread(folder, good):
                    "the module refuses these parameters: one output token with a price" in said, code, out, said)
         cut(folder, run, key)
         digest = hashlib.sha256(payment(wallet, base58(b"\x09" * 32), 1)).hexdigest()
+        asked = write(folder, "asked.txt", base64.b64encode(payment(wallet, base58(b"\x09" * 32), 1)).decode() + "\n")
+        shown = run("decision", "show", "--message", digest, "--token-file", token, "--json")
+        expect("a decision is found by its hash and by its transaction", shown[0] == 0 and
+               run("decision", "show", "--transaction", asked, "--token-file", token, "--json")[1] == shown[1], shown)
+        for words, text in ((("--transaction", asked, "--message", digest), "one of --transaction"),
+                            (("--transaction", write(folder, "twice.txt", 2 * open(asked, encoding="utf-8").read())), "2 transactions; name one"),
+                            (("--transaction", write(folder, "bad.txt", "x\n")), "line 1 is not base64")):
+            code, out, said = run("decision", "show", "--token-file", token, *words)
+            expect("one transaction is named", code in (1, 2) and text in said, code, out, said)
         code, out, said = run("decision", "show", "--message", digest, "--token-file", token, "--save-test", good)
-        expect("the refusal is saved", code == 0, out, said)
+        expect("the refusal is saved", code == 0 and "saved as a test in " + good in out, out, said)
         code, out, said = claviger("policy", "test", good)
         expect("and is a test that passes", code == 0 and "4 passed" in out, out, said)
         saved = open(good, encoding="utf-8").read().split("[[test]]")[-1]
@@ -419,6 +491,7 @@ def main():
         errors(folder, good)
         options(folder)
         modules(folder, good)
+        drafts(folder)
         thread(folder, good)
     return summary(64)
 

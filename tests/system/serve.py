@@ -156,6 +156,16 @@ def receipts(folder, state, listen):
         expect(f"byte {place} changed", code == 1 and "NOT VERIFIED" in out, out)
     code, _ = run("receipt", "replay", bent, "--module", module)
     expect("a changed input does not replay", code == 1, code)
+    # What is missing, or no receipt any more, is not passed over in silence.
+    first = len("claviger-receipts-1\n") + 64
+    while content[first] != 2:
+        first += 5 + int.from_bytes(content[first + 1:first + 5], "little")
+    for what, data in (("its last byte gone", content[:-1]), ("cut in the input", content[:at]),
+                       ("a receipt that is none", content[:first + 5] + b"\0" + content[first + 6:])):
+        with open(folder + "/parts", "wb") as f:
+            f.write(data)
+        done = subprocess.run([PROGRAM, "receipt", "replay", folder + "/parts", "--module", module], capture_output=True, text=True, timeout=60)
+        expect(f"{what}: told", done.returncode == 1 and "damaged or cut short" in done.stderr, done)
 
     # The same for a decision by an intent: its module is the evaluator with that intent's table.
     intent, terms = os.path.join(BUILD, "share/intents/sol-transfer.wasm"), folder + "/intent.toml"

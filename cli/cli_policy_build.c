@@ -380,6 +380,16 @@ static int run(struct cli_call *call)
 		             call->arguments[0]);
 		return CLI_UNSURE;
 	}
+	const char *missing = access(b.source, R_OK) != 0   ? b.source
+	                      : access(b.header, R_OK) != 0 ? b.header
+	                                                    : NULL;
+	if (missing != NULL) {
+		cli_complain(call,
+		             "cannot read %s: %s; `claviger policy new DIR` makes a folder that "
+		             "builds",
+		             missing, strerror(errno));
+		return CLI_UNSURE;
+	}
 	if (!read_rows(&b, &rows))
 		return CLI_NO;
 	if (!put_schema(&b, &rows, &schema) || !compile(&b) ||

@@ -163,8 +163,8 @@ static void policy_put(struct policy_text *text, const char *words)
 
 /* policy_put_quoted writes, in quotes, what somebody else chose: no byte of it ends the line or the
  * quotes, so nothing of it passes for the policy's own words. */
-static POLICY_COLD void policy_put_quoted(struct policy_text *text, const uint8_t *bytes,
-                                          uint32_t len)
+static POLICY_MAYBE POLICY_COLD void policy_put_quoted(struct policy_text *text,
+                                                       const uint8_t *bytes, uint32_t len)
 {
 	policy_put_byte(text, '"');
 	for (uint32_t i = 0; i < len; i++)

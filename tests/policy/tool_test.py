@@ -173,7 +173,7 @@ def test_new_folder(folder):
         print("policy build is not tested: no clang or wasm-ld")
         return
     code, out, error = claviger("policy", "build", mine)
-    expect("policy build", code == 0, error)
+    expect("policy build, without a word of the compiler's", code == 0 and error == "", error)
     first = out
     expect("the same hash again", claviger("policy", "build", mine)[1] == first)
     code, out, error = claviger("policy", "test", mine)
@@ -184,6 +184,10 @@ def test_new_folder(folder):
     with open(os.path.join(mine, "mine.c"), "a", encoding="utf-8") as file:
         file.write("\nint x = ;\n")
     expect("C that is none", claviger("policy", "build", mine)[0] == 1)
+    empty = os.path.join(folder, "empty")
+    os.mkdir(empty)
+    code, out, error = claviger("policy", "build", empty)
+    expect("a folder that is none", code == 3 and "empty/empty.c" in error and "policy new" in error and "clang" not in error, error)
 
 
 with tempfile.TemporaryDirectory() as place:

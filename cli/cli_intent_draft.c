@@ -29,8 +29,16 @@ struct limit {
 	uint64_t value;
 };
 
+/* Data behind the bytes that choose the rule, and between what it was in all samples. */
+#define FIELDS_MAX (LIMIT_TX_V1_MAX / 8 + 3)
+struct fields {
+	uint32_t bytes, count;
+	uint64_t low[FIELDS_MAX], high[FIELDS_MAX];
+};
+
 struct rule {
-	char *body; /* without its name and limit */
+	char *body; /* without its name, fields of that kind, and limit */
+	struct fields fields;
 	char name[33];
 	unsigned here, least, most; /* in this sample, and in any */
 	struct limit limit;         /* of all its instructions in this sample together ... */
@@ -59,6 +67,7 @@ struct draft {
 	FILE *tests_file;
 	unsigned samples;
 	struct limit limit; /* of the instruction that is looked at */
+	struct fields fields;
 	uint64_t fee;
 	struct policy_mint_cache mints;
 };
@@ -289,26 +298,25 @@ static const char *draft_ata(const struct part *p)
 	return "create_account";
 }
 
+static uint32_t field_bytes(uint32_t left)
+{
+	return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
 /* Another program's data stays as it is: eight bytes choose the rule, the rest are fields with one
- * value. */
+ * value, or as far apart as the samples are. */
 static const char *draft_call(const struct part *p)
 {
-	uint32_t at = p->at->data_len < 8 ? p->at->data_len : 8, n = 0;
+	uint32_t at = p->at->data_len < 8 ? p->at->data_len : 8;
+	struct fields *fields = &p->d->fields;
 	put_hex(p->out, p->data, at);
-	if (at < p->at->data_len)
-		fprintf(
-		    p->out,
-		    "fields = [ # the sample's bytes; give what may change a name and a limit\n");
-	bool more = at < p->at->data_len;
-	while (at < p->at->data_len) {
-		uint32_t left = p->at->data_len - at;
-		uint32_t bytes = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-		fprintf(p->out, "  [\"field_%u\", \"u%u\", %" PRIu64 "],\n", ++n, 8 * bytes,
-		        number_at(p->data + at, bytes));
-		at += bytes;
+	fields->bytes = p->at->data_len - at;
+	for (uint32_t bytes; at < p->at->data_len; at += bytes) {
+		bytes = field_bytes(p->at->data_len - at);
+		fields->low[fields->count] = fields->high[fields->count] =
+		    number_at(p->data + at, bytes);
+		fields->count++;
 	}
-	if (more)
-		fprintf(p->out, "]\n");
 	put_accounts(p, NULL, 0);
 	return "call";
 }
@@ -362,6 +370,16 @@ static uint64_t sum(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
+static void take_fields(struct fields *all, const struct fields *more)
+{
+	for (uint32_t i = 0; i < more->count; i++) {
+		if (more->low[i] < all->low[i])
+			all->low[i] = more->low[i];
+		if (more->high[i] > all->high[i])
+			all->high[i] = more->high[i];
+	}
+}
+
 /* A rule that is there already counts once more. */
 static void add_rule(struct part *p, const uint8_t *program)
 {
@@ -369,6 +387,7 @@ static void add_rule(struct part *p, const uint8_t *program)
 	char *body = NULL;
 	size_t len = 0;
 	d->limit = (struct limit){NULL, NULL, 0};
+	d->fields.bytes = d->fields.count = 0;
 	p->out = open_memstream(&body, &len);
 	if (p->out == NULL)
 		exit(CLI_UNSURE);
@@ -378,8 +397,10 @@ static void add_rule(struct part *p, const uint8_t *program)
 	const char *kind = draft_instruction(p, program);
 	fclose(p->out);
 	for (size_t i = 0; i < d->rule_count; i++) {
-		if (strcmp(d->rules[i].body, body) != 0)
+		if (strcmp(d->rules[i].body, body) != 0 ||
+		    d->rules[i].fields.bytes != d->fields.bytes)
 			continue;
+		take_fields(&d->rules[i].fields, &d->fields);
 		d->rules[i].here++;
 		d->rules[i].limit.value = sum(d->rules[i].limit.value, d->limit.value);
 		free(body);
@@ -392,6 +413,7 @@ static void add_rule(struct part *p, const uint8_t *program)
 	struct rule *rule = &d->rules[d->rule_count++];
 	*rule = (struct rule){
 	    .body = body, .here = 1, .least = d->samples == 1 ? 64 : 0, .limit = d->limit};
+	rule->fields = d->fields;
 	name_rule(d, rule, kind);
 }
 
@@ -515,6 +537,35 @@ static bool alike(const char *a, const char *b)
 	return true;
 }
 
+static void write_fields(const struct fields *f, FILE *out)
+{
+	uint32_t left = f->bytes;
+	bool apart = false;
+	if (f->count == 0)
+		return;
+	fprintf(out, "fields = [ # the samples' bytes; give what may change a name and a limit\n");
+	for (uint32_t i = 0; i < f->count; i++) {
+		uint32_t bytes = field_bytes(left);
+		left -= bytes;
+		apart |= f->low[i] != f->high[i];
+		fprintf(out, "  [\"field_%u\", \"u%u\"", i + 1, 8 * bytes);
+		if (f->low[i] == f->high[i])
+			fprintf(out, ", %" PRIu64 "],\n", f->low[i]);
+		else
+			fprintf(out, "], # the samples differ\n");
+	}
+	fprintf(out, "]\n");
+	if (!apart)
+		return;
+	fprintf(out, "check = [\n");
+	for (uint32_t i = 0; i < f->count; i++)
+		if (f->low[i] != f->high[i])
+			fprintf(out,
+			        "  \"field_%u >= %" PRIu64 "\", \"field_%u <= %" PRIu64 "\",\n",
+			        i + 1, f->low[i], i + 1, f->high[i]);
+	fprintf(out, "]\n");
+}
+
 static void write_rule(const struct draft *d, size_t index, FILE *out)
 {
 	const struct rule *rule = &d->rules[index];
@@ -526,6 +577,7 @@ static void write_rule(const struct draft *d, size_t index, FILE *out)
 		bool ends = choose && strncmp(at, " },\n", 4) == 0;
 		fprintf(out, ends ? ", select = true%c" : "%c", *at);
 	}
+	write_fields(&rule->fields, out);
 	const char *field = rule->limit.field;
 	if (field != NULL && rule->most == 1)
 		fprintf(out, "check = [\"%s <= max_%s_%zu\"]\n", field, field, index + 1);
@@ -539,7 +591,9 @@ static void write_head(const struct draft *d, FILE *out)
 	fprintf(
 	    out,
 	    "# Drafted by `claviger policy new --from-tx`: allows what the samples have, in any "
-	    "order and\n# mixture: their instructions, accounts and data, amounts up to theirs.\n");
+	    "order and\n# mixture: their instructions, accounts and data, amounts up to theirs. "
+	    "Where data of another\n# program differs, each number is free between the "
+	    "samples'.\n");
 	if (d->memo)
 		fprintf(out, "# A memo's text is free.\n");
 	if (d->hides)

@@ -192,10 +192,50 @@ static void complain(const struct part *p, const char *why)
 
 /* ---- programs that the compiler knows ---- */
 
+static void put_field_key(const struct part *p, const char *name, const uint8_t *key)
+{
+	fprintf(p->out, "  [\"%s\", \"pubkey\", { is = ", name);
+	if (memcmp(key, p->d->wallet, 32) == 0)
+		fprintf(p->out, "\"wallet\"");
+	else
+		put_key(p->out, key);
+	fprintf(p->out, " }],\n");
+}
+
+/* createAccount, or createAccountWithSeed: what it is made with leaves the wallet. */
+static bool draft_make(const struct part *p, bool seeded)
+{
+	static const char *const names[] = {"from", "account"};
+	uint64_t seed = 0;
+	uint32_t at = 4;
+	if (seeded && p->at->data_len >= 44)
+		seed = number_at(p->data + 36, 8);
+	if (seeded)
+		at = seed > 32 ? 0 : 44 + (uint32_t)seed;
+	if (at == 0 || p->at->data_len != at + 48 || p->at->account_count < 2)
+		return false;
+	put_hex(p->out, p->data, 4);
+	fprintf(p->out, "fields = [\n");
+	if (seeded) {
+		put_field_key(p, "base", p->data + 4);
+		fprintf(p->out, "  [\"seed\", \"seed 32\"],\n");
+	}
+	fprintf(p->out, "  [\"lamports\", \"u64\"],\n  [\"space\", \"u64\", %" PRIu64 "],\n",
+	        number_at(p->data + at + 8, 8));
+	put_field_key(p, "owner", p->data + at + 16);
+	fprintf(p->out, "]\n");
+	put_accounts(p, names, 2);
+	fprintf(p->out, "pays = [{ lamports = \"lamports\", as = \"transfer\", by = \"from\" }]\n");
+	put_limit(p, "lamports", number_at(p->data + at, 8), "lamports");
+	return true;
+}
+
 static const char *draft_system(const struct part *p)
 {
 	static const char *const names[] = {"from", "to"};
 	uint64_t tag = p->at->data_len < 4 ? 99 : number_at(p->data, 4);
+	if ((tag == 0 || tag == 3) && draft_make(p, tag == 3))
+		return "make";
 	if (tag == 4 && p->at->data_len == 4) {
 		p->d->nonce = true;
 		if (p->at->account_count != 3 || !p->accounts[p->indexes[2]].wallet)
@@ -206,7 +246,7 @@ static const char *draft_system(const struct part *p)
 		return "advance_nonce";
 	}
 	if (tag != 2 || p->at->data_len != 12 || p->at->account_count != 2) {
-		complain(p, "of System a draft has transfers and nonces alone");
+		complain(p, "of System a draft has transfers, nonces and new accounts alone");
 		return "unknown";
 	}
 	const struct policy_derived *own = own_entry(p, p->indexes[1]);
@@ -236,6 +276,20 @@ static const char *draft_compute(const struct part *p)
 	return names[tag];
 }
 
+/* initializeAccount and its two later forms, for the wallet. */
+static const char *draft_initialize(const struct part *p)
+{
+	bool first = p->data[0] == 1;
+	put_hex(p->out, p->data, 1);
+	if (!first)
+		fprintf(p->out, "fields = [[\"owner\", \"pubkey\", { is = \"wallet\" }]]\n");
+	put_accounts(p, NULL, 0);
+	if (first ? p->at->account_count < 3 || !p->accounts[p->indexes[2]].wallet
+	          : memcmp(p->data + 1, p->d->wallet, 32) != 0)
+		complain(p, "it makes a token account for another than the wallet");
+	return "initialize";
+}
+
 static const char *draft_token(const struct part *p)
 {
 	static const char *const names[] = {"source"};
@@ -253,6 +307,9 @@ static const char *draft_token(const struct part *p)
 	    {9,  1,  "close",          NULL	                                   },
 	    {17, 1,  "sync",           NULL	                                   },
 	};
+	if ((p->at->data_len == 1 && p->data[0] == 1) ||
+	    (p->at->data_len == 33 && (p->data[0] == 16 || p->data[0] == 18)))
+		return draft_initialize(p);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (p->at->data_len != known[i].len || p->data[0] != known[i].tag)
 			continue;

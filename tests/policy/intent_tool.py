@@ -380,6 +380,22 @@ def drafts(folder):
     expect("several others", 'fee_payer = "other"' in text and verdict(paying(7)).startswith("deny (fee-payer-not-allowed)"), text)
     text, verdict = draft(paying(7, payer=other), paying(6))
     expect("both", "fee_payer" not in text and "default = 5000\n" in text and verdict(paying(7)).startswith("allow"), text)
+    def calling(number):
+        return bytes([1, 0, 1, 2]) + base58_decode(OWNER) + b"\x0a" * 32 + b"\x07" * 32 + bytes([1, 1, 1, 0, 16]) + b"\x01" * 8 + number.to_bytes(8, "little")
+    text, verdict = draft(calling(100), calling(200))
+    expect("data that differs is free between", [verdict(calling(n))[:5].strip() for n in (99, 100, 150, 200, 201)] == ["deny", "allow", "allow", "allow", "deny"], text)
+
+    def making(account, owner=bytes(32), seed=None, lamports=9):
+        """A new account that the wallet pays for; with `seed` at an address that is made of it."""
+        signs = 2 if seed is None else 1
+        data = (bytes(4) if seed is None else b"\3\0\0\0" + base58_decode(OWNER) + len(seed).to_bytes(8, "little") + seed) + \
+            lamports.to_bytes(8, "little") + (165).to_bytes(8, "little") + owner
+        return bytes([signs, 0, 1, 3]) + base58_decode(OWNER) + account + bytes(32) + b"\x07" * 32 + bytes([1, 2, 2, 0, 1, len(data)]) + data
+    new, token = b"\x0b" * 32, base58_decode("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
+    for seed in (None, b"a seed"):
+        text, verdict = draft(making(new, token, seed))
+        expect("a new account", verdict(making(new, token, seed)).startswith("allow: at most %d lamports" % (10009 if seed is None else 5009)) and all(
+            verdict(m).startswith("deny") for m in (making(new, token, seed, 10), making(new, bytes(32), seed), making(other, token, seed))), text)
     text, verdict = draft(paying(7, header=11))
     expect("a header's price", verdict(paying(7, header=11)).startswith("allow") and verdict(paying(7, header=12)).startswith("deny (fee-over-limit)"), text)
 

@@ -1247,21 +1247,41 @@ static void say_whole(struct policy *p)
 	}
 }
 
+/* Whether what is asked of the whole transaction reads the fee, or what holds it. */
+static bool say_is_fee_read(void)
+{
+	static const uint8_t fees[] = {INTENT_LAMPORTS, INTENT_FEE, INTENT_PRIORITY};
+	const struct intent_op *op =
+	    (const struct intent_op *)INTENT_AT(ops) + INTENT_HEAD->final_first;
+	for (uint32_t i = 0; i < INTENT_HEAD->final_count; i++, op++) {
+		bool two = op->op == INTENT_OP_ADD || op->op == INTENT_OP_SUB ||
+		           op->op == INTENT_OP_SCALE_DOWN || op->op == INTENT_OP_SCALE_UP ||
+		           op->op == INTENT_OP_CHECK || op->op == INTENT_OP_SIDE;
+		for (uint32_t n = 0; two && n < sizeof(fees); n++)
+			if (op->b == fees[n] || op->c == fees[n])
+				return true;
+	}
+	return false;
+}
+
 static void say_payer(struct policy *p)
 {
 	const struct intent_head *head = INTENT_HEAD;
 	struct intent_op op = {.op = (uint8_t)(INTENT_OP_ACCOUNT + head->payer_kind),
 	                       .c = head->payer_arg};
 	if (head->payer_kind == INTENT_IS_ANY) {
-		say(p, "The wallet pays the network fee, or another signer does.\n");
-		return;
+		say(p, "The wallet pays the network fee, or another signer does.");
+	} else {
+		say(p, "The network fee is paid by ");
+		if (head->payer_kind == INTENT_PAYER_OTHER)
+			say(p, "another than the wallet");
+		else
+			say_requirement(p, NULL, &op);
+		say(p, ".");
 	}
-	say(p, "The network fee is paid by ");
-	if (head->payer_kind == INTENT_PAYER_OTHER)
-		say(p, "another than the wallet");
-	else
-		say_requirement(p, NULL, &op);
-	say(p, ".\n");
+	if (head->payer_kind != INTENT_PAYER_OTHER && intent_names_price() && !say_is_fee_read())
+		say(p, " WARNING: no limit of the transaction bounds it.");
+	say(p, "\n");
 }
 
 static void say_warnings(struct policy *p)

@@ -283,6 +283,18 @@ def handed(folder):
         expect("a call of %s, the wallet read-only" % what, out.count("in all: at most 0 SOL.\n" + (begins + names + closed if names else "")) == 1 and out.count("Trusted") == (names != ""), out)
 
 
+def fees(folder):
+    """B7: a grant that lets a price be set, and bounds no fee, says so; without a price there is no more than the base fee."""
+    price = '[[instruction]]\nname = "price"\nprogram = "compute_budget"\ndata = "03"\nfields = [["price", "u64"]]\ncheck = ["price <= 9"]\n'
+    limit = '[[check]]\nthat = "%s"\ntext = "bounded"\n[[parameter]]\nname = "most"\ntype = "u64"\ndefault = 9\ntext = "most"\n[[total]]\nname = "sum"\n'
+    for text, warned in ((price, True), ("", False), ('fee_payer = "other"\n' + price, False), ('fee_payer = "wallet"\n' + price, True),
+                         (price + limit % "fact.fee <= most", False), (price + limit % "fact.lamports <= 2 * most", False), (price + limit % "tx.priority + 4 <= most", False),
+                         (price + limit % "sum + fact.fee <= most", False), (price + limit % "sum <= most", True), (price + limit % "tx.compute_price <= most", True),
+                         (price.replace("03", "02").replace("u64", "u32"), False)):
+        m = Module(folder, text + rule("send", 'is = "%s"' % FRIEND))
+        expect("a fee without a bound is told", m.code == 0 and ("WARNING: no limit of the transaction bounds it." in m.text()) == warned, text, m.said, m.text())
+
+
 def authority(folder):
     """Who gets an account, and all that is in it, is told of a setAuthority, though it stands in the data (B7)."""
     key = '["key", "pubkey", { is = "%s" }]' % FRIEND
@@ -1027,7 +1039,7 @@ def slow(folder):
     expect("rules that share their operations are looked at in time", shared < 14 * alone, "%.3f s, not %.3f" % (shared, alone))
 
 
-TESTS = (lines, choice, without, wraps, least, recipients, foreign, handed, authority, rested_on, read_only, length, given, values, data_behind, nonces, reads, given_names, makes, leaks, floor,
+TESTS = (lines, choice, without, wraps, least, recipients, foreign, handed, fees, authority, rested_on, read_only, length, given, values, data_behind, nonces, reads, given_names, makes, leaks, floor,
          one_name, order, places, halves, data_told, slow)
 
 

@@ -333,7 +333,11 @@ enum status intent_compile(struct intent_build *b, const struct intent_source *s
 	CHECK(b->constant_count == b->constants_before);
 	struct bytes table = bytes_of(b->table, b->head.len);
 	if (policy_intent_check(table, &why) != STATUS_OK) {
-		intent_wrong(ret_error, b->root, 0, "%s", why.text);
+		const struct build_name *rule = NULL; /* the one that the words begin with */
+		const char *colon = strchr(why.text, ':');
+		if (colon != NULL)
+			rule = build_find_rule(b, bytes_of(why.text, (size_t)(colon - why.text)));
+		intent_wrong(ret_error, rule != NULL ? rule->at : b->root, 0, "%s", why.text);
 		return STATUS_REFUSED;
 	}
 	return buffer_put(ret_table, table);

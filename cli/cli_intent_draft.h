@@ -1,4 +1,5 @@
-/* cli_intent_draft: `policy new --from-tx`: an intent that allows exactly what samples do. */
+/* cli_intent_draft: `policy new --from-tx`: an intent that allows what samples do, as exactly as
+ * their bytes say it. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef CLI_INTENT_DRAFT_H
 #define CLI_INTENT_DRAFT_H

@@ -11,11 +11,11 @@
 
 static const char help[] =
     "--from-tx FILE: writes an intent (to standard output, or to -o) that allows what the sample\n"
-    "transactions in FILE do, base64, one a line: the same programs, accounts and data, amounts "
-    "up\n"
-    "to theirs. Each sample stands in it as a test, and it is written only when it builds and\n"
-    "they pass. --wallet says whose they are; default: the\n"
-    "first one's fee payer.\n"
+    "transactions in FILE do, base64, one a line: the same programs and accounts, who pays the\n"
+    "fee, the same data, amounts up to theirs; numbers in which samples of one instruction differ\n"
+    "lie between them. Its first lines say what else is free. Each sample stands in it as a test,\n"
+    "and it is written only when it builds and they pass. --wallet says whose they are; default:\n"
+    "the first one's fee payer.\n"
     "\n"
     "DIR: writes a folder with a small policy in C that works: the policy, its parameters, cases, "
     "and\n"

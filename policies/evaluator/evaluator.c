@@ -126,7 +126,7 @@ static void policy_message(struct policy *p)
 	    p->says) {
 		say(p, "Sign the off-chain message ");
 		say(p, intent_words(m[i - 1].name));
-		say(p, ". Nothing leaves the wallet.\n");
+		say(p, ". It is no transaction: by itself it moves nothing.\n");
 	}
 }
 

@@ -4,6 +4,7 @@ however it is written, differs in nothing. S23, B3, issue of what a new version 
 # SPDX-License-Identifier: Apache-2.0
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -270,15 +271,23 @@ def changed(what, old, new):
 
 
 def words_differ(folder, base, other, what):
-    """Two tables that decide otherwise never read the same (M5)."""
+    """Two tables that decide otherwise never read the same, and what the report quotes of each is what `policy inspect` says there (M5)."""
     said = []
     for path in (base, other):
         module = os.path.join(folder, "words.wasm")
         code, _, err = claviger("policy", "build", path, "-o", module)
         expect(what + ": it builds", code == 0, err)
         code, out, _ = claviger("policy", "inspect", module)
-        said.append([line for line in out.splitlines() if not line.startswith("SHA-256")])
+        said.append("\n".join(line for line in out.splitlines() if not line.startswith("SHA-256")))
     expect(what + ": the words of `policy inspect` say it", said[0] != said[1])
+    for change in json.loads(claviger("policy", "diff", "--json", base, other)[1])["changes"]:
+        for side, text in zip(("old", "new"), said):
+            if change["rule"] == "parameters" or change.get(side) in (None, "writable flags are compared"):
+                continue
+            quoted = re.sub(r"^data \d+: | = .*", "", change[side])  # a demand on data stands within all of it; lists are told at the end
+            one = change["rule"] and not change["what"].startswith("takes now")  # which is another rule's
+            of = change["rule"] + ": " + text.split("\n- %s: " % change["rule"])[1].split("\n- ")[0] if one else text
+            expect("%s: it is quoted of the %s one" % (what, side), quoted != "" and quoted in of, quoted, of)
 
 
 def main():

@@ -57,7 +57,7 @@ enum payer {
 struct draft {
 	struct cli_call *call;
 	uint8_t wallet[32];
-	bool has_wallet, nonce, bad, hides, memo, header_price;
+	bool has_wallet, nonce, bad, hides, memo, behind, apart, header_price;
 	enum payer payer;
 	uint8_t payer_key[32];
 	struct rule rules[RULES_MAX];
@@ -158,9 +158,11 @@ static void put_accounts(const struct part *p, const char *const *names, size_t 
 	for (uint32_t i = 0; i < listed; i++)
 		put_account(p, i, i < name_count ? names[i] : NULL);
 	fprintf(p->out, "]\n");
-	if (listed < p->at->account_count)
-		fprintf(p->out, "remaining = { min = %u, max = %u, wallet = true, own = true }\n",
-		        p->at->account_count - listed, p->at->account_count - listed);
+	if (listed == p->at->account_count)
+		return;
+	p->d->behind = true;
+	fprintf(p->out, "remaining = { min = %u, max = %u, wallet = true, own = true }\n",
+	        p->at->account_count - listed, p->at->account_count - listed);
 }
 
 static void put_hex(FILE *out, const uint8_t *bytes, uint32_t len)
@@ -427,14 +429,18 @@ static uint64_t sum(uint64_t a, uint64_t b)
 	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
 }
 
-static void take_fields(struct fields *all, const struct fields *more)
+/* False: they are the same. */
+static bool take_fields(struct fields *all, const struct fields *more)
 {
+	bool apart = false;
 	for (uint32_t i = 0; i < more->count; i++) {
 		if (more->low[i] < all->low[i])
 			all->low[i] = more->low[i];
 		if (more->high[i] > all->high[i])
 			all->high[i] = more->high[i];
+		apart |= all->low[i] != all->high[i];
 	}
+	return apart;
 }
 
 /* A rule that is there already counts once more. */
@@ -457,7 +463,7 @@ static void add_rule(struct part *p, const uint8_t *program)
 		if (strcmp(d->rules[i].body, body) != 0 ||
 		    d->rules[i].fields.bytes != d->fields.bytes)
 			continue;
-		take_fields(&d->rules[i].fields, &d->fields);
+		d->apart |= take_fields(&d->rules[i].fields, &d->fields);
 		d->rules[i].here++;
 		d->rules[i].limit.value = sum(d->rules[i].limit.value, d->limit.value);
 		free(body);
@@ -658,6 +664,13 @@ static void write_head(const struct draft *d, FILE *out)
 		    out,
 		    "# LOOK AT the accounts marked as hidden: the bot is free to put any in their "
 		    "place. Name what is\n# of value, and pin its table in the grant.\n");
+	if (d->behind)
+		fprintf(out, "# LOOK AT `remaining`: what stands behind the 64th account of an "
+		             "instruction is free, the\n# wallet's own accounts included.\n");
+	if (d->apart)
+		fprintf(out,
+		        "# LOOK AT the fields where the samples differ: an address among them is "
+		        "anybody's.\n");
 	fprintf(out,
 	        "# Widen what should be free (spec/intent.md), then run `claviger policy test` on "
 	        "this file.\n"

@@ -380,10 +380,16 @@ def drafts(folder):
     expect("several others", 'fee_payer = "other"' in text and verdict(paying(7)).startswith("deny (fee-payer-not-allowed)"), text)
     text, verdict = draft(paying(7, payer=other), paying(6))
     expect("both", "fee_payer" not in text and "default = 5000\n" in text and verdict(paying(7)).startswith("allow"), text)
-    def calling(number):
-        return bytes([1, 0, 1, 2]) + base58_decode(OWNER) + b"\x0a" * 32 + b"\x07" * 32 + bytes([1, 1, 1, 0, 16]) + b"\x01" * 8 + number.to_bytes(8, "little")
+    def calling(number, accounts=b"\0"):
+        return bytes([1, 0, 1, 2]) + base58_decode(OWNER) + b"\x0a" * 32 + b"\x07" * 32 + bytes([1, 1, len(accounts)]) + accounts + bytes([16]) + b"\x01" * 8 + number.to_bytes(8, "little")
     text, verdict = draft(calling(100), calling(200))
+    apart, behind = "# LOOK AT the fields where the samples differ", "# LOOK AT `remaining`"
     expect("data that differs is free between", [verdict(calling(n))[:5].strip() for n in (99, 100, 150, 200, 201)] == ["deny", "allow", "allow", "allow", "deny"], text)
+    expect("which the draft says", apart in text and behind not in text, text)
+    text, verdict = draft(calling(7, bytes([1] * 64)), calling(7, bytes([1] * 64)))
+    expect("nothing is free", apart not in text and behind not in text and verdict(calling(7, bytes([1] * 63 + [0]))).startswith("deny"), text)
+    text, verdict = draft(calling(7, bytes([1] * 65)))
+    expect("what is behind the last account that a rule lists is free, and told", behind in text and verdict(calling(7, bytes([1] * 64 + [0]))).startswith("allow"), text)
 
     def making(account, owner=bytes(32), seed=None, lamports=9):
         """A new account that the wallet pays for; with `seed` at an address that is made of it."""

@@ -1247,19 +1247,42 @@ static void say_whole(struct policy *p)
 	}
 }
 
-/* Whether what is asked of the whole transaction reads the fee, or what holds it. */
-static bool say_is_fee_read(void)
+static bool say_holds_fee(uint32_t slot, uint32_t derived)
 {
-	static const uint8_t fees[] = {INTENT_LAMPORTS, INTENT_FEE, INTENT_PRIORITY};
+	return slot == INTENT_LAMPORTS || slot == INTENT_FEE || slot == INTENT_PRIORITY ||
+	       slot == derived;
+}
+
+/* Whether what is asked of the whole transaction is an upper bound of the fee, or of what holds it:
+ * that it is at least 1 bounds nothing. */
+static bool say_is_fee_bounded(void)
+{
 	const struct intent_op *op =
 	    (const struct intent_op *)INTENT_AT(ops) + INTENT_HEAD->final_first;
+	uint32_t derived = INTENT_FEE; /* what was calculated from it last */
+	bool sides[2] = {false, false};
 	for (uint32_t i = 0; i < INTENT_HEAD->final_count; i++, op++) {
-		bool two = op->op == INTENT_OP_ADD || op->op == INTENT_OP_SUB ||
-		           op->op == INTENT_OP_SCALE_DOWN || op->op == INTENT_OP_SCALE_UP ||
-		           op->op == INTENT_OP_CHECK || op->op == INTENT_OP_SIDE;
-		for (uint32_t n = 0; two && n < sizeof(fees); n++)
-			if (op->b == fees[n] || op->c == fees[n])
+		bool left = say_holds_fee(op->b, derived), right = say_holds_fee(op->c, derived);
+		if (op->op == INTENT_OP_ADD || op->op == INTENT_OP_SUB ||
+		    op->op == INTENT_OP_SCALE_DOWN || op->op == INTENT_OP_SCALE_UP) {
+			if (left || right)
+				derived = op->d;
+			else if (derived == op->d)
+				derived = INTENT_FEE;
+		} else if (op->op == INTENT_OP_SIDE) {
+			sides[op->a != 0] |= left || right;
+		} else if (op->op == INTENT_OP_CHECK || op->op == INTENT_OP_CHECK_SIDES) {
+			if (op->op == INTENT_OP_CHECK) {
+				sides[0] = left;
+				sides[1] = right;
+			}
+			bool equal = op->a == INTENT_CMP_EQ;
+			if (sides[0] && (equal || op->a == INTENT_CMP_LE || op->a == INTENT_CMP_LT))
 				return true;
+			if (sides[1] && (equal || op->a == INTENT_CMP_GE || op->a == INTENT_CMP_GT))
+				return true;
+			sides[0] = sides[1] = false;
+		}
 	}
 	return false;
 }
@@ -1279,7 +1302,7 @@ static void say_payer(struct policy *p)
 			say_requirement(p, NULL, &op);
 		say(p, ".");
 	}
-	if (head->payer_kind != INTENT_PAYER_OTHER && intent_names_price() && !say_is_fee_read())
+	if (head->payer_kind != INTENT_PAYER_OTHER && intent_names_price() && !say_is_fee_bounded())
 		say(p, " WARNING: no limit of the transaction bounds it.");
 	say(p, "\n");
 }

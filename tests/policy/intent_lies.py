@@ -290,6 +290,9 @@ def fees(folder):
     for text, warned in ((price, True), ("", False), ('fee_payer = "other"\n' + price, False), ('fee_payer = "wallet"\n' + price, True),
                          (price + limit % "fact.fee <= most", False), (price + limit % "fact.lamports <= 2 * most", False), (price + limit % "tx.priority + 4 <= most", False),
                          (price + limit % "sum + fact.fee <= most", False), (price + limit % "sum <= most", True), (price + limit % "tx.compute_price <= most", True),
+                         (price + limit % "fact.fee >= 1", True), (price + limit % "fact.fee != most", True), (price + limit % "fact.fee + 4 >= most", True), (price + limit % "4 <= fact.lamports", True),
+                         (price + limit % "scale_up(fact.fee, 3, 2) > most", True), (price + limit % "fact.fee == most", False), (price + limit % "most >= fact.fee", False),
+                         (price + limit % "2 * most > sum + fact.fee", False), (price + limit % "scale_up(fact.fee, 3, 2) < most", False), (price + limit % "scale_up(fact.fee + sum, 3, 2) < most", False),
                          (price.replace("03", "02").replace("u64", "u32"), False)):
         m = Module(folder, text + rule("send", 'is = "%s"' % FRIEND))
         expect("a fee without a bound is told", m.code == 0 and ("WARNING: no limit of the transaction bounds it." in m.text()) == warned, text, m.said, m.text())

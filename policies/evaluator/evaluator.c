@@ -17,8 +17,10 @@ static void policy_rules(struct policy *p)
 	intent_begin(p);
 	bool whole = intent_transaction(p);
 	intent_facts(p);
-	if (whole && p->says)
+	if (whole && p->says) {
+		policy_say_last(p);
 		say_summary(p);
+	}
 }
 
 static void policy_grant(struct policy *p)

@@ -49,6 +49,8 @@ static union {
 /* Text is written here and moved behind the explain records at the end. */
 static uint8_t policy_text_bytes[POLICY_DESCRIPTION_MAX];
 
+#define POLICY_LAST_ROOM 1536 /* bytes of a transaction's text for policy_say_last */
+
 struct policy_text {
 	uint8_t *bytes;
 	uint32_t cap;
@@ -522,11 +524,26 @@ static void policy_begin(struct policy *p)
 	    .answer = (void *)(policy_area.bytes + POLICY_ANSWER_OFFSET),
 	    .text = {policy_text_bytes, sizeof(policy_text_bytes), 0},
 	};
+	if (r->mode == POLICY_MODE_DESCRIBE_TRANSACTION)
+		p->text.cap -= POLICY_LAST_ROOM;
 	p->facts = &p->answer->facts;
 	p->explain = (r->flags & POLICY_FLAG_EXPLAIN) != 0;
 	/* The host has zeroed the fixed part of the answer. */
 	p->answer->magic = POLICY_ANSWER_MAGIC;
 	p->answer->instruction = POLICY_NO_INSTRUCTION;
+}
+
+/* policy_say_last: what a transaction's text says from here on, what leaves in all, has room of its
+ * own. What stands in front is cut for it, behind a line, and then says so where it begins. */
+static POLICY_MAYBE POLICY_COLD void policy_say_last(struct policy *p)
+{
+	struct policy_text *text = &p->text;
+	if (text->len == text->cap) {
+		policy_mark_cut(text);
+		while (text->bytes[text->len - 1] != '\n')
+			text->len--;
+	}
+	text->cap = sizeof(policy_text_bytes);
 }
 
 /* policy_end moves the text behind the explain records. */

@@ -357,6 +357,7 @@ static void policy_rules(struct policy *p)
 	                  v_words("exactly one"), v_words(state.done ? "one" : "none")))
 		return;
 	if (p->says) {
+		policy_say_last(p);
 		policy_put(&p->text, "Network fee at most ");
 		policy_put_sol(&p->text, p->facts->fee_lamports);
 		policy_put(&p->text, ". SOL that leaves the wallet's address in all: at most ");

@@ -260,8 +260,10 @@ def foreign(folder):
     m = Module(folder, '[lists]\nfriends = ["%s"]\n[[instruction]]\nname = "call"\nprogram = "%s"\naccounts = [%s]\nmax = 8\n' % (THIEF, THIEF, places))
     for calls in (1, 7):
         out = described(folder, m.path, m.params, [base58_decode(THIEF)], [(1, (1,) * 50, b"")] * calls).partition("\n")[2]
-        expect("%d calls" % calls, (calls == 1) == ("Leaves the wallet in all: at most 0.000005 SOL." in out) and
-               out.startswith("INCOMPLETE: ") == (calls == 7), m.said, out)
+        lines = out.strip().splitlines()
+        expect("%d calls: what leaves in all is told, however long the text is" % calls, lines[-1] == "Network fee at most 0.000005 SOL. Leaves the wallet in all: at most 0.000005 SOL.", m.said, out)
+        expect("%d calls: a text that is cut says so, and ends a line with each call" % calls, out.startswith("INCOMPLETE: ") == (calls == 7) and
+               all("one_of_many_49 " in line for line in lines[calls == 7:-1]) and len(lines) == (2 if calls == 1 else len(lines)), m.said, out)
 
 
 def handed(folder):

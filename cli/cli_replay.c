@@ -318,5 +318,6 @@ const struct cli_command cli_receipt_replay = {
         "files named .wasm are looked through for those modules. FILE is of `claviger receipt\n"
         "export`; one of `claviger audit export` holds no inputs. Modules are kept by who grants\n"
         "them: no server gives them back.\n\n"
-        "Exit status 1 when one is different, 3 when none could be decided again.\n",
+        "Exit status 1 when one is different or a file is damaged, 3 when none could be decided "
+        "again.\n",
 };

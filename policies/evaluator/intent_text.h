@@ -1267,8 +1267,6 @@ static bool say_is_fee_bounded(void)
 		    op->op == INTENT_OP_SCALE_DOWN || op->op == INTENT_OP_SCALE_UP) {
 			if (left || right)
 				derived = op->d;
-			else if (derived == op->d)
-				derived = INTENT_FEE;
 		} else if (op->op == INTENT_OP_SIDE) {
 			sides[op->a != 0] |= left || right;
 		} else if (op->op == INTENT_OP_CHECK || op->op == INTENT_OP_CHECK_SIDES) {

@@ -295,6 +295,8 @@ def fees(folder):
                          (price + limit % "fact.fee >= 1", True), (price + limit % "fact.fee != most", True), (price + limit % "fact.fee + 4 >= most", True), (price + limit % "4 <= fact.lamports", True),
                          (price + limit % "scale_up(fact.fee, 3, 2) > most", True), (price + limit % "fact.fee == most", False), (price + limit % "most >= fact.fee", False),
                          (price + limit % "2 * most > sum + fact.fee", False), (price + limit % "scale_up(fact.fee, 3, 2) < most", False), (price + limit % "scale_up(fact.fee + sum, 3, 2) < most", False),
+                         *((price + '[[check]]\nthat = "%s"\ntext = "no bound"\n' % first + limit % second, True) for first, second in (
+                             ("fact.fee + sum >= 2 * most", "sum + sum <= 2 * most"), ("scale_up(fact.fee, 3, 2) >= most", "scale_up(sum, 3, 2) <= most"))),
                          (price.replace("03", "02").replace("u64", "u32"), False)):
         m = Module(folder, text + rule("send", 'is = "%s"' % FRIEND))
         expect("a fee without a bound is told", m.code == 0 and ("WARNING: no limit of the transaction bounds it." in m.text()) == warned, text, m.said, m.text())

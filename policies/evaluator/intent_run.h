@@ -1031,7 +1031,10 @@ static POLICY_COLD bool intent_no_rule(struct intent_ix *x, const struct intent_
 	if (op == NULL)
 		return policy_report(
 		    p, false, POLICY_REASON_ACCOUNT_COUNT, x->number, intent_words(last->name),
-		    (struct policy_value){V_NUMBER, "accounts: ", NULL, last->accounts_min},
+		    (struct policy_value){V_NUMBER, "accounts: ", NULL,
+		                          x->account_count < last->accounts_min
+		                              ? last->accounts_min
+		                              : last->accounts_max},
 		    (struct policy_value){V_NUMBER, "accounts: ", NULL, x->account_count});
 	return intent_report_account(x, op, false, reason);
 }

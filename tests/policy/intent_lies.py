@@ -256,14 +256,22 @@ def foreign(folder):
         file.write('domain = "a.example\\"\\nNothing else is allowed."\n')
     out = claviger("policy", "describe", "--module", os.path.join(BUILD, "share", "intents", "sign-in.wasm"), "--params", params)[1]
     expect("a text of the grant", '<domain = "a.example??Nothing else is allowed.">' in out, out)
-    places = ", ".join('{ name = "one_of_many_%d", in = "friends" }' % i for i in range(50))
-    m = Module(folder, '[lists]\nfriends = ["%s"]\n[[instruction]]\nname = "call"\nprogram = "%s"\naccounts = [%s]\nmax = 8\n' % (THIEF, THIEF, places))
-    for calls in (1, 7):
-        out = described(folder, m.path, m.params, [base58_decode(THIEF)], [(1, (1,) * 50, b"")] * calls).partition("\n")[2]
+    for places, calls, cut in ((50, 1, False), (50, 7, True), (1, 50, False), (1, 62, True), (1, 63, True), (1, 64, True)):
+        named = ", ".join('{ name = "one_of_many_%d", in = "friends" }' % i for i in range(places))
+        m = Module(folder, '[lists]\nfriends = ["%s"]\n[[instruction]]\nname = "call"\nprogram = "%s"\naccounts = [%s]\nmax = 64\n' % (THIEF, THIEF, named))
+        out = described(folder, m.path, m.params, [base58_decode(THIEF)], [(1, (1,) * places, b"")] * calls).partition("\n")[2]
         lines = out.strip().splitlines()
         expect("%d calls: what leaves in all is told, however long the text is" % calls, lines[-1] == "Network fee at most 0.000005 SOL. Leaves the wallet in all: at most 0.000005 SOL.", m.said, out)
-        expect("%d calls: a text that is cut says so, and ends a line with each call" % calls, out.startswith("INCOMPLETE: ") == (calls == 7) and
-               all("one_of_many_49 " in line for line in lines[calls == 7:-1]) and len(lines) == (2 if calls == 1 else len(lines)), m.said, out)
+        expect("%d calls: a text that is cut says so, and is cut behind a call" % calls, out.startswith("INCOMPLETE: ") == cut and
+               all("one_of_many_%d " % (places - 1) in line for line in lines[1 + cut:-1]) and (len(lines) == calls + 1) != cut, m.said, out)
+
+
+def how_many(folder):
+    """An instruction with too few accounts, or too many, is refused with the number that it may have."""
+    m = Module(folder, '[[instruction]]\nname = "call"\nprogram = "%s"\nremaining = { min = 2, max = 5 }\n' % THIEF)
+    for has, may in ((1, 2), (6, 5)):
+        out = described(folder, m.path, m.params, [base58_decode(THIEF)], [(1, (1,) * has, b"")])
+        expect("%d accounts" % has, "expected accounts: %d, found accounts: %d" % (may, has) in out, m.said, out)
 
 
 def handed(folder):
@@ -1046,7 +1054,7 @@ def slow(folder):
     expect("rules that share their operations are looked at in time", shared < 14 * alone, "%.3f s, not %.3f" % (shared, alone))
 
 
-TESTS = (lines, choice, without, wraps, least, recipients, foreign, handed, fees, authority, rested_on, read_only, length, given, values, data_behind, nonces, reads, given_names, makes, leaks, floor,
+TESTS = (lines, choice, without, wraps, least, recipients, foreign, how_many, handed, fees, authority, rested_on, read_only, length, given, values, data_behind, nonces, reads, given_names, makes, leaks, floor,
          one_name, order, places, halves, data_told, slow)
 
 

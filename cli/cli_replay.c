@@ -223,7 +223,8 @@ static enum replay replay_one(const struct cli_call *call, const struct authz_re
 	return same_decision(receipt, tried, request) ? REPLAY_SAME : REPLAY_DIFFERS;
 }
 
-/* What was left out of a file must not pass for what replays. */
+/* An item that was cut must not pass for the end of a file. That no item is missing `receipt
+ * verify` proves. */
 static int damaged(const struct cli_call *call, const char *path, ptrdiff_t at)
 {
 	cli_complain(call,

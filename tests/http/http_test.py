@@ -586,10 +586,11 @@ def a_dry_run_is_a_verdict_and_not_an_error(stage):
 @test
 def the_largest_answer_fits(stage):
     status, _, body = sign(stage, "largest", path="/api/v1/check", describe=True)
-    expect(status == 200 and len(body["reasons"]) == 16 and len(body["description"]) == 2048, status)
     with open(os.path.join(SOURCE, "lib", "call", "call_sign.h")) as f:
-        longest = int(re.search(r"CALL_REASON_TEXT_MAX +([0-9]+)", f.read()).group(1))
-    expect(len(body["facts"]["tokens"]) == 16 and body["reasons"][15]["text"] == '"' * longest)
+        bounds = f.read()
+    description, reason = (int(re.search(r"CALL_%s_MAX +([0-9]+)" % name, bounds).group(1)) for name in ("DESCRIPTION", "REASON_TEXT"))
+    expect(status == 200 and len(body["reasons"]) == 16 and len(body["description"]) == description, status)
+    expect(len(body["facts"]["tokens"]) == 16 and body["reasons"][15]["text"] == '"' * reason)
     requests = [{"wallet": "largest", "message": MESSAGE}] * 16
     status, _, body = call(stage, "POST", "/api/v1/batch", {"requests": requests})
     expect(status == 200 and [r["status"] for r in body["results"]] == [422] * 16, status)

@@ -57,7 +57,8 @@ enum payer {
 struct draft {
 	struct cli_call *call;
 	uint8_t wallet[32];
-	bool has_wallet, nonce, bad, hides, memo, behind, apart, header_price;
+	bool has_wallet, nonce, bad, hides, memo, behind, apart;
+	uint32_t header; /* bits of the masks of v1 samples */
 	enum payer payer;
 	uint8_t payer_key[32];
 	struct rule rules[RULES_MAX];
@@ -262,20 +263,26 @@ static const char *draft_system(const struct part *p)
 	return wrap ? "wrap" : "transfer";
 }
 
+static const char *const budget_names[] = {"", "heap", "unit_limit", "unit_price", "data_limit"};
+
+static void put_budget(FILE *out, uint32_t tag)
+{
+	fprintf(out, "data = \"%02x\"\nfields = [[\"value\", \"%s\"]]\n", tag,
+	        tag == 3 ? "u64" : "u32");
+}
+
 static const char *draft_compute(const struct part *p)
 {
-	static const char *const names[] = {"", "heap", "unit_limit", "unit_price", "data_limit"};
 	uint32_t tag = p->at->data_len == 0 ? 0 : p->data[0];
 	if (tag < 1 || tag > 4) {
 		complain(p, "this Compute Budget instruction is not one an intent may allow");
 		return "unknown";
 	}
-	put_hex(p->out, p->data, 1);
-	fprintf(p->out, "fields = [[\"value\", \"%s\"]]\n", tag == 3 ? "u64" : "u32");
+	put_budget(p->out, tag);
 	if (p->at->account_count != 0)
 		fprintf(p->out, "remaining = { max = %u, wallet = true, own = true }\n",
 		        p->at->account_count);
-	return names[tag];
+	return budget_names[tag];
 }
 
 /* initializeAccount and its two later forms, for the wallet. */
@@ -531,7 +538,7 @@ static void draft_sample(struct draft *d, const struct solana_view *view)
 		return;
 	}
 	take_payer(d, view, fee.worst_fee_lamports);
-	d->header_price |= view->format == SOLANA_FORMAT_V1 && fee.priority_fee_lamports != 0;
+	d->header |= view->format == SOLANA_FORMAT_V1 ? view->config.mask : 0;
 	const struct policy_request *head = (const void *)area;
 	for (uint32_t i = 0; i < head->instructions.count; i++) {
 		const struct policy_instruction *at =
@@ -686,16 +693,25 @@ static void write_head(const struct draft *d, FILE *out)
 		fprintf(out, "nonce = true\n");
 }
 
-/* A price in the header of v1 takes a rule for the instruction that sets it elsewhere. */
-static void write_header_price(const struct draft *d, FILE *out)
+/* What v1 samples set in their header takes the rules of the instructions that set it elsewhere. */
+static void write_header(const struct draft *d, FILE *out)
 {
-	bool there = !d->header_price;
-	for (size_t i = 0; i < d->rule_count; i++)
-		there |= strncmp(d->rules[i].name, "unit_price", 10) == 0;
-	if (!there)
-		fprintf(out, "\n# A v1 header's priority fee takes this rule.\n[[instruction]]\n"
-		             "name = \"unit_price\"\nprogram = \"compute_budget\"\ndata = \"03\"\n"
-		             "fields = [[\"value\", \"u64\"]]\n");
+	static const uint32_t bits[] = {0, SOLANA_CONFIG_HEAP, SOLANA_CONFIG_COMPUTE_UNITS,
+	                                SOLANA_CONFIG_PRIORITY_FEE, SOLANA_CONFIG_LOADED_DATA};
+
+	for (uint32_t tag = 1; tag < sizeof(bits) / sizeof(bits[0]); tag++) {
+		bool there = (d->header & bits[tag]) == 0;
+		for (size_t i = 0; i < d->rule_count; i++)
+			there |= strncmp(d->rules[i].name, budget_names[tag],
+			                 strlen(budget_names[tag])) == 0;
+		if (there)
+			continue;
+		fprintf(out,
+		        "\n# A v1 header takes this rule.\n[[instruction]]\nname = \"%s\"\n"
+		        "program = \"compute_budget\"\n",
+		        budget_names[tag]);
+		put_budget(out, tag);
+	}
 }
 
 static void write_parameter(FILE *out, const char *name, size_t number, const struct limit *limit)
@@ -730,7 +746,7 @@ static void write_intent(const struct draft *d, FILE *out)
 	}
 	for (size_t i = 0; i < d->rule_count; i++)
 		write_rule(d, i, out);
-	write_header_price(d, out);
+	write_header(d, out);
 	for (size_t i = 0; i < d->rule_count; i++)
 		if (d->rules[i].limit.field != NULL && d->rules[i].most != 1)
 			fprintf(out,

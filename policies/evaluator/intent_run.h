@@ -1278,8 +1278,10 @@ static bool intent_payer(struct policy *p)
 	                    expected, v_account(p, 0));
 }
 
-/* Whether a rule takes the Compute Budget instruction that sets a price. */
-static POLICY_COLD bool intent_names_price(void)
+#define INTENT_BUDGET_PRICE 3
+
+/* Whether a rule takes the Compute Budget instruction with this tag. */
+static POLICY_COLD bool intent_names_budget(uint32_t tag)
 {
 	const struct intent_program *programs = INTENT_AT(programs);
 	const struct intent_rule *rules = INTENT_AT(rules);
@@ -1290,22 +1292,31 @@ static POLICY_COLD bool intent_names_price(void)
 			continue;
 		for (uint32_t n = 0; n < program->count; n++)
 			if (rules[program->first + n].prefix != 0 &&
-			    (rules[program->first + n].word & 0xff) == 3)
+			    (rules[program->first + n].word & 0xff) == tag)
 				return true;
 	}
 	return false;
 }
 
-/* The header of a v1 message sets what takes an instruction in the others: an intent that names no
- * price means none there, too. */
-static bool intent_priority(struct policy *p)
+/* The header of a v1 message sets what takes instructions in the others (SIMD-0385): what an intent
+ * does not name there it does not take here. */
+static bool intent_config(struct policy *p)
 {
+	/* Of each bit of the mask, which stands behind the version and three counts. */
+	static const uint8_t tags[] = {INTENT_BUDGET_PRICE, INTENT_BUDGET_PRICE, 2, 4, 1};
 	const struct policy_request *r = p->request;
-	if (r->format != 2 || r->fee.priority_lamports == 0)
+	if (r->format != 2)
 		return true;
-	return POLICY_LIMIT(p, intent_names_price(), POLICY_REASON_FEE, POLICY_NO_INSTRUCTION,
-	                    "priority fee", v_words("none: no rule is for a price (03)"),
-	                    v_number(r->fee.priority_lamports));
+	uint32_t mask = policy_area.bytes[r->message.off + 4];
+	for (uint32_t bit = 0; bit < sizeof(tags); bit++) {
+		struct policy_value found = {V_NUMBER, "a value of its tag ", NULL, tags[bit]};
+		if ((mask >> bit & 1) != 0 &&
+		    !POLICY_LIMIT(p, intent_names_budget(tags[bit]), POLICY_REASON_INSTRUCTION,
+		                  POLICY_NO_INSTRUCTION, "v1 header",
+		                  v_words("what a rule of compute_budget names"), found))
+			return false;
+	}
+	return true;
 }
 
 /* Values that are known before the first instruction. */
@@ -1371,7 +1382,7 @@ static bool intent_frame(struct policy *p)
 	       POLICY_LIMIT(p, nonce, POLICY_REASON_LIFETIME, POLICY_NO_INSTRUCTION,
 	                    "durable nonce", v_words("a blockhash: signatures that expire"),
 	                    v_words(nonce ? "that" : "a durable nonce")) &&
-	       intent_payer(p) && intent_priority(p);
+	       intent_payer(p) && intent_config(p);
 }
 
 static bool intent_transaction(struct policy *p)

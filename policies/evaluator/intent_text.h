@@ -1300,7 +1300,8 @@ static void say_payer(struct policy *p)
 			say_requirement(p, NULL, &op);
 		say(p, ".");
 	}
-	if (head->payer_kind != INTENT_PAYER_OTHER && intent_names_price() && !say_is_fee_bounded())
+	if (head->payer_kind != INTENT_PAYER_OTHER && intent_names_budget(INTENT_BUDGET_PRICE) &&
+	    !say_is_fee_bounded())
 		say(p, " WARNING: no limit of the transaction bounds it.");
 	say(p, "\n");
 }

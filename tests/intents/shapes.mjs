@@ -644,11 +644,15 @@ form('powers given away twice', [], cat('14'), [], { before: (b) => b.add(FORMS,
 form('the wallet behind the listed ones', [[WALLET, W], [thief, W]], cat('15'), [['its own account there', [[own(USDC), W]], ['account-not-allowed']]]);
 form('its own account behind the listed ones', [[own(USDC), W], [thief, W]], cat('16'), [['the wallet there', [[WALLET, W]], ['account-not-allowed']]]);
 form('an account of any mint', [[own(COIN), W]], cat('13'), [['a friend\'s', [[K.ata(FRIEND, COIN), W]], ['account-not-allowed']]], { params: { any_mints: [] } });
-// v1's header sets what takes an instruction in the others: an intent that names no price allows none there either.
-const header = (lamports) => ({ mask: 7, values: Uint8Array.from(Buffer.concat([u64(lamports), u32(200000)])) });
-add('probe: a header without a priority fee', 1, (b) => b.add(K.SYSTEM, [[WALLET, me], [FRIEND, W]], cat('02000000', u64(5))), {
-  grant: { ...FORMS_GRANT, intent: 'probe-plain', params: { recipient: FRIEND } }, build: (tx) => { tx.config = header(0); },
-  bent: [['with one', (tx) => { tx.config = header(1); }, ['fee-over-limit']]],
+// v1's header sets what takes an instruction in the others: an intent that names none of them takes none of it either.
+const HEADER = [[3, u64(0)], [4, u32(200_000)], [8, u32(1 << 20)], [16, u32(65_536)]];
+const headed = (...bits) => (tx) => {
+  const set = HEADER.filter(([bit]) => bits.includes(bit));
+  tx.config = { mask: set.reduce((mask, [bit]) => mask | bit, 0), values: Uint8Array.from(Buffer.concat(set.map(([, value]) => value))) };
+};
+add('probe: an empty header', 1, (b) => b.add(K.SYSTEM, [[WALLET, me], [FRIEND, W]], cat('02000000', u64(5))), {
+  grant: { ...FORMS_GRANT, intent: 'probe-plain', params: { recipient: FRIEND } }, build: headed(),
+  bent: HEADER.map(([bit]) => [`bits ${bit} of the mask`, headed(bit), ['instruction-not-allowed']]),
 });
 
 export const shapes = list.map(({ build, params, grant, ...c }) => {

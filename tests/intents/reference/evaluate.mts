@@ -194,8 +194,9 @@ class Run {
     if (usesNonce(message) && !this.nonceAllowed()) deny('lifetime-not-allowed');
     this.feePayer();
     // v1's header sets what takes an instruction in the others.
-    const price = intent.rules.some((r) => r.program === PREDEFINED.compute_budget && r.prefix[0] === 3);
-    if (message.format === 'v1' && (this.fee as Fee).priority !== 0n && !price) deny('fee-over-limit');
+    const budget = intent.rules.filter((r) => r.program === PREDEFINED.compute_budget).map((r) => r.prefix[0]);
+    const { mask } = message.config ?? { mask: 0 };
+    for (const [bits, tag] of [[0b11, 3], [0b100, 2], [0b1000, 4], [0b10000, 1]] as const) if ((mask & bits) !== 0 && !budget.includes(tag)) deny('instruction-not-allowed');
     if (this.isWallet(0)) this.facts.fee = this.facts.lamports = (this.fee as Fee).worst;
     for (const [i, ix] of message.instructions.entries()) {
       this.at = i;

@@ -25,7 +25,7 @@ export interface Message {
   instructions: Instruction[];
   signatures: number;
   text: Uint8Array;
-  config?: { priority: bigint; limit?: bigint };
+  config?: { mask: number; priority: bigint; limit?: bigint };
 }
 
 // Why bytes are refused before any policy runs; the words are codes of spec/solana.md or policy-abi.md.
@@ -71,7 +71,7 @@ function configOf(message: any): Message['config'] {
   next(8);
   const heap = next(16);
   demand(heap === undefined || (heap % 1024n === 0n && heap >= HEAP_MIN && heap <= HEAP_MAX), 'config-heap');
-  return { priority, limit };
+  return { mask, priority, limit };
 }
 
 function instructionsOf(message: any): { program: number; accounts: number[]; data: Uint8Array }[] {

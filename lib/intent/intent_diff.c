@@ -170,7 +170,7 @@ static bool same_part(const struct pair *p, const struct intent_op *a, const str
 		return true;
 	case INTENT_OP_TEXT:
 		return a->a == b->a && pair_same_record(p, a->b, b->b) &&
-		       pair_given(p, a->d, b->d) != PAIR_UNPROVEN;
+		       pair_same_given(p, a->d, b->d);
 	case INTENT_OP_PERHAPS:
 		return a->c == b->c;
 	default:

@@ -80,7 +80,7 @@ struct pair_list pair_list_of(const struct pair_side *side, const struct intent_
 
 /* --- intent_pair_numbers.c */
 bool pair_same_record(const struct pair *p, uint32_t old, uint32_t new);
-enum pair_relation pair_given(const struct pair *p, uint32_t old, uint32_t new);
+bool pair_same_given(const struct pair *p, uint32_t old, uint32_t new);
 bool pair_same_number(const struct pair *p, const struct pair_list *old, uint32_t a,
                       const struct pair_list *new, uint32_t b, uint32_t depth);
 void pair_compare_operations(struct pair *p, const struct pair_list *old,

@@ -12,23 +12,29 @@ static const struct policy_field *field_at(const struct pair_side *s, uint32_t r
 	return NULL;
 }
 
-/* One parameter: values are given by name. */
-bool pair_same_record(const struct pair *p, uint32_t old, uint32_t new)
+/* Values are given by name; another type of it is told where parameters are compared. */
+static bool same_field(const struct policy_field *a, const struct policy_field *b)
 {
-	const struct policy_field *a = field_at(&p->old, old), *b = field_at(&p->new, new);
-	return a != NULL && b != NULL && a->type == b->type && bytes_equal(a->name, b->name);
+	return a != NULL && b != NULL && bytes_equal(a->name, b->name);
 }
 
-/* That a parameter was given, as a bit of the record. */
-enum pair_relation pair_given(const struct pair *p, uint32_t old, uint32_t new)
+/* One parameter. */
+bool pair_same_record(const struct pair *p, uint32_t old, uint32_t new)
 {
-	if (old == INTENT_NONE)
-		return new == INTENT_NONE ? PAIR_SAME : PAIR_NARROWER;
-	if (new == INTENT_NONE || old >= p->old.schema.count || new >= p->new.schema.count)
-		return PAIR_UNPROVEN;
-	return bytes_equal(p->old.schema.fields[old].name, p->new.schema.fields[new].name)
-	           ? PAIR_SAME
-	           : PAIR_UNPROVEN;
+	return same_field(field_at(&p->old, old), field_at(&p->new, new));
+}
+
+static const struct policy_field *field_of_bit(const struct pair_side *s, uint32_t bit)
+{
+	return bit < s->schema.count ? &s->schema.fields[bit] : NULL;
+}
+
+/* That a parameter must be given, as a bit of the record; INTENT_NONE: it always is. */
+bool pair_same_given(const struct pair *p, uint32_t old, uint32_t new)
+{
+	if (old == INTENT_NONE || new == INTENT_NONE)
+		return old == new;
+	return same_field(field_of_bit(&p->old, old), field_of_bit(&p->new, new));
 }
 
 /* --- numbers */
@@ -43,10 +49,10 @@ static bool is_constant(const struct pair_side *s, uint32_t slot)
 	return slot >= INTENT_FIRST_SLOT && slot < s->head->numbers;
 }
 
+/* Nothing else is made before the temporaries. */
 static bool grows_total(const struct pair_side *s, const struct intent_op *op)
 {
-	return op->op == INTENT_OP_ADD && op->d == op->b && op->d >= s->head->totals &&
-	       op->d < s->head->temporaries;
+	return op->op == INTENT_OP_ADD && op->d < s->head->temporaries;
 }
 
 /* What changes facts or totals: what numbers are worth depends on how many of these came before. A
@@ -68,32 +74,32 @@ static uint32_t moment_of(const struct pair *p, const struct pair_list *l,
 	return moment;
 }
 
-/* A fact, count or total: its number depends on the moment; all others are made once. */
+/* A fact or total: its number depends on the moment; all others are the same for all of a list. */
 static bool changes(const struct pair_side *s, uint32_t slot)
 {
 	return slot <= INTENT_AUTHORITIES ||
-	       (slot >= s->head->counts && slot < s->head->temporaries);
-}
-
-static bool reads_changing(const struct pair_side *s, const struct intent_op *op)
-{
-	bool numbers = op->op == INTENT_OP_ADD || op->op == INTENT_OP_SUB ||
-	               op->op == INTENT_OP_SCALE_DOWN || op->op == INTENT_OP_SCALE_UP ||
-	               op->op == INTENT_OP_CHECK || op->op == INTENT_OP_SIDE;
-	return op->op == INTENT_OP_SENT || (numbers && (changes(s, op->b) || changes(s, op->c)));
+	       (slot >= s->head->totals && slot < s->head->temporaries);
 }
 
 static bool same_moment(const struct pair *p, const struct pair_list *old,
                         const struct intent_op *a, const struct pair_list *new,
                         const struct intent_op *b)
 {
-	return !p->timed || !reads_changing(old->side, a) ||
-	       moment_of(p, old, a) == moment_of(p, new, b);
+	return !p->timed || moment_of(p, old, a) == moment_of(p, new, b);
+}
+
+/* What two operations read is one number, and where it changes, of one moment. */
+static bool same_read(const struct pair *p, const struct pair_list *old, const struct intent_op *a,
+                      uint32_t x, const struct pair_list *new, const struct intent_op *b,
+                      uint32_t y, uint32_t depth)
+{
+	return pair_same_number(p, old, x, new, y, depth) &&
+	       (!changes(old->side, x) || same_moment(p, old, a, new, b));
 }
 
 static bool makes(const struct intent_op *op)
 {
-	return op->op >= INTENT_OP_LOAD && op->op <= INTENT_OP_PER && op->op != INTENT_OP_DIVISOR;
+	return op->op >= INTENT_OP_LOAD && op->op <= INTENT_OP_PER;
 }
 
 static const struct intent_op *maker_of(const struct pair_list *l, uint32_t slot)
@@ -107,7 +113,7 @@ static const struct intent_op *maker_of(const struct pair_list *l, uint32_t slot
 static bool same_maker(const struct pair *p, const struct pair_list *old, const struct intent_op *a,
                        const struct pair_list *new, const struct intent_op *b, uint32_t depth)
 {
-	if (a->op != b->op || !same_moment(p, old, a, new, b))
+	if (a->op != b->op)
 		return false;
 	switch (a->op) {
 	case INTENT_OP_LOAD:
@@ -117,18 +123,19 @@ static bool same_maker(const struct pair *p, const struct pair_list *old, const 
 		return a->a == b->a && a->b == b->b;
 	case INTENT_OP_ADD:
 	case INTENT_OP_SUB:
-		return pair_same_number(p, old, a->b, new, b->b, depth) &&
-		       pair_same_number(p, old, a->c, new, b->c, depth);
+		return same_read(p, old, a, a->b, new, b, b->b, depth) &&
+		       same_read(p, old, a, a->c, new, b, b->c, depth);
 	case INTENT_OP_SCALE_DOWN:
 	case INTENT_OP_SCALE_UP:
-		return pair_same_number(p, old, a->b, new, b->b, depth) &&
-		       pair_same_number(p, old, a->c, new, b->c, depth) &&
-		       pair_same_number(p, old, a[1].b, new, b[1].b, depth);
+		return same_read(p, old, a, a->b, new, b, b->b, depth) &&
+		       same_read(p, old, a, a->c, new, b, b->c, depth) &&
+		       constant(&p->old, a[1].b) == constant(&p->new, b[1].b);
 	case INTENT_OP_LENGTH:
 	case INTENT_OP_GIVEN:
 		return pair_same_record(p, a->b, b->b);
 	case INTENT_OP_SENT:
-		return a->a == b->a && pair_same_mint(p, a->a, a->b, b->b);
+		return a->a == b->a && pair_same_mint(p, a->a, a->b, b->b) &&
+		       same_moment(p, old, a, new, b);
 	case INTENT_OP_PER:
 		return a->a == b->a && pair_same_mint(p, a->a, a->b, b->b) &&
 		       pair_same_record(p, a->c, b->c) && pair_same_record(p, a[1].b, b[1].b);
@@ -146,16 +153,15 @@ bool pair_same_number(const struct pair *p, const struct pair_list *old, uint32_
 	if (is_constant(&p->old, a) || is_constant(&p->new, b))
 		return is_constant(&p->old, a) && is_constant(&p->new, b) &&
 		       constant(&p->old, a) == constant(&p->new, b);
-	if (a < ho->counts || b < hn->counts) {
+	if (a < ho->counts && b < hn->counts) {
 		const struct intent_param *from =
 		    (const void *)(p->old.table.data + ho->params.off);
 		const struct intent_param *to = (const void *)(p->new.table.data + hn->params.off);
-		return a < ho->counts && b < hn->counts &&
-		       pair_same_record(p, from[(a - ho->numbers) / 8].record,
+		return pair_same_record(p, from[(a - ho->numbers) / 8].record,
 		                        to[(b - hn->numbers) / 8].record);
 	}
 	if (a < ho->temporaries || b < hn->temporaries)
-		return a < ho->temporaries && b < hn->temporaries && p->new_slot[a / 8] == b;
+		return p->new_slot[a / 8] == b; /* of counts and totals; all others have none */
 	const struct intent_op *x = maker_of(old, a), *y = maker_of(new, b);
 	return depth < PAIR_DEPTH_MAX && x != NULL && y != NULL &&
 	       same_maker(p, old, x, new, y, depth + 1);
@@ -243,9 +249,9 @@ static enum pair_relation check_relation(const struct pair *p, const struct pair
                                          const struct intent_op *a, const struct pair_list *new,
                                          const struct intent_op *b)
 {
-	bool left = pair_same_number(p, old, a->b, new, b->b, 0);
-	bool right = pair_same_number(p, old, a->c, new, b->c, 0);
-	if (a->a != b->a || !same_moment(p, old, a, new, b) || (!left && !right))
+	bool left = same_read(p, old, a, a->b, new, b, b->b, 0);
+	bool right = same_read(p, old, a, a->c, new, b, b->c, 0);
+	if (a->a != b->a || (!left && !right))
 		return PAIR_UNPROVEN;
 	if (left && right)
 		return PAIR_SAME;
@@ -276,12 +282,10 @@ static bool same_product(const struct pair *p, const struct pair_list *old,
                          const struct intent_op *a, const struct pair_list *new,
                          const struct intent_op *b)
 {
-	if (a->a != b->a || !same_moment(p, old, a, new, b))
-		return false;
-	return (pair_same_number(p, old, a->b, new, b->b, 0) &&
-	        pair_same_number(p, old, a->c, new, b->c, 0)) ||
-	       (pair_same_number(p, old, a->b, new, b->c, 0) &&
-	        pair_same_number(p, old, a->c, new, b->b, 0));
+	return a->a == b->a && ((same_read(p, old, a, a->b, new, b, b->b, 0) &&
+	                         same_read(p, old, a, a->c, new, b, b->c, 0)) ||
+	                        (same_read(p, old, a, a->b, new, b, b->c, 0) &&
+	                         same_read(p, old, a, a->c, new, b, b->b, 0)));
 }
 
 /* Sums of products in the order of the file. */
@@ -318,7 +322,7 @@ static enum pair_relation demand_relation(const struct pair *p, const struct pai
 		       : a->c == b->c                              ? PAIR_SAME
 		                                                   : PAIR_NARROWER;
 	case INTENT_OP_LITERAL:
-		return a->a == b->a && a->b == b->b && pair_same_number(p, old, a->c, new, b->c, 0)
+		return a->a == b->a && a->b == b->b && same_read(p, old, a, a->c, new, b, b->c, 0)
 		           ? PAIR_SAME
 		           : PAIR_UNPROVEN;
 	case INTENT_OP_FIELD_KEY:

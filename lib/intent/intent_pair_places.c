@@ -65,8 +65,8 @@ enum pair_relation pair_key_relation(const struct pair *p, struct pair_need old,
 	case INTENT_IS_KEY:
 		return same_if(same_key(p, old.arg, new.arg));
 	case INTENT_IS_PARAM:
-		return pair_both(same_if(pair_same_record(p, old.arg, new.arg)),
-		                 pair_given(p, old.given, new.given));
+		return same_if(pair_same_record(p, old.arg, new.arg) &&
+		               pair_same_given(p, old.given, new.given));
 	case INTENT_IS_ACCOUNT:
 	case INTENT_IS_MINT_OF:
 		return same_if(old.arg == new.arg);
@@ -160,8 +160,8 @@ static enum pair_relation owned_relation(const struct pair *p, const struct inte
 		return pair_both(r, a->d == b->d ? PAIR_SAME
 		                    : b->d == 0  ? PAIR_NARROWER
 		                                 : PAIR_UNPROVEN);
-	return pair_both(r, pair_both(same_if(pair_same_record(p, a[1].b, b[1].b)),
-	                              pair_given(p, a[1].c, b[1].c)));
+	return pair_both(
+	    r, same_if(pair_same_record(p, a[1].b, b[1].b) && pair_same_given(p, a[1].c, b[1].c)));
 }
 
 /* --- accounts that other rules name */

@@ -150,9 +150,8 @@ static void compare_head(struct pair *p)
 		pair_tell(p, r == PAIR_UNPROVEN, "permissions", &warnings, &warnings);
 	r = a->payer_kind == INTENT_IS_ANY && b->payer_kind != INTENT_IS_ANY
 	        ? PAIR_NARROWER
-	        : pair_key_relation(
-	              p, (struct pair_need){a->payer_kind, a->payer_arg, a->payer_given},
-	              (struct pair_need){b->payer_kind, b->payer_arg, b->payer_given});
+	        : pair_key_relation(p, (struct pair_need){a->payer_kind, a->payer_arg},
+	                            (struct pair_need){b->payer_kind, b->payer_arg});
 	if (r != PAIR_SAME)
 		pair_tell(p, r == PAIR_UNPROVEN, "who pays the fee", &payer, &payer);
 }
@@ -169,8 +168,7 @@ static bool same_part(const struct pair *p, const struct intent_op *a, const str
 	case INTENT_OP_ADDRESS:
 		return true;
 	case INTENT_OP_TEXT:
-		return a->a == b->a && pair_same_record(p, a->b, b->b) &&
-		       pair_same_given(p, a->d, b->d);
+		return a->a == b->a && pair_same_record(p, a->b, b->b);
 	case INTENT_OP_PERHAPS:
 		return a->c == b->c;
 	default:

@@ -80,7 +80,6 @@ struct pair_list pair_list_of(const struct pair_side *side, const struct intent_
 
 /* --- intent_pair_numbers.c */
 bool pair_same_record(const struct pair *p, uint32_t old, uint32_t new);
-bool pair_same_given(const struct pair *p, uint32_t old, uint32_t new);
 bool pair_same_number(const struct pair *p, const struct pair_list *old, uint32_t a,
                       const struct pair_list *new, uint32_t b, uint32_t depth);
 void pair_compare_operations(struct pair *p, const struct pair_list *old,
@@ -89,7 +88,7 @@ void pair_compare_operations(struct pair *p, const struct pair_list *old,
 /* --- intent_pair_places.c */
 /* What a key must be: enum intent_require with its argument. */
 struct pair_need {
-	uint32_t kind, arg, given;
+	uint32_t kind, arg;
 };
 enum pair_relation pair_key_relation(const struct pair *p, struct pair_need old,
                                      struct pair_need new);

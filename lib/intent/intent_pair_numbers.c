@@ -12,29 +12,12 @@ static const struct policy_field *field_at(const struct pair_side *s, uint32_t r
 	return NULL;
 }
 
-/* Values are given by name; another type of it is told where parameters are compared. */
-static bool same_field(const struct policy_field *a, const struct policy_field *b)
-{
-	return a != NULL && b != NULL && bytes_equal(a->name, b->name);
-}
-
-/* One parameter. */
+/* One parameter: values are given by name. Another type of it, or that it need not be given, is
+ * told where parameters are compared. */
 bool pair_same_record(const struct pair *p, uint32_t old, uint32_t new)
 {
-	return same_field(field_at(&p->old, old), field_at(&p->new, new));
-}
-
-static const struct policy_field *field_of_bit(const struct pair_side *s, uint32_t bit)
-{
-	return bit < s->schema.count ? &s->schema.fields[bit] : NULL;
-}
-
-/* That a parameter must be given, as a bit of the record; INTENT_NONE: it always is. */
-bool pair_same_given(const struct pair *p, uint32_t old, uint32_t new)
-{
-	if (old == INTENT_NONE || new == INTENT_NONE)
-		return old == new;
-	return same_field(field_of_bit(&p->old, old), field_of_bit(&p->new, new));
+	const struct policy_field *a = field_at(&p->old, old), *b = field_at(&p->new, new);
+	return a != NULL && b != NULL && bytes_equal(a->name, b->name);
 }
 
 /* --- numbers */
@@ -88,7 +71,7 @@ static bool same_moment(const struct pair *p, const struct pair_list *old,
 	return !p->timed || moment_of(p, old, a) == moment_of(p, new, b);
 }
 
-/* What two operations read is one number, and where it changes, of one moment. */
+/* What two operations make numbers of is one number, and where it changes, of one moment. */
 static bool same_read(const struct pair *p, const struct pair_list *old, const struct intent_op *a,
                       uint32_t x, const struct pair_list *new, const struct intent_op *b,
                       uint32_t y, uint32_t depth)
@@ -244,13 +227,14 @@ static bool implies(uint32_t how, uint64_t old, uint64_t new, bool right)
 	return ((right ? less : more) && new < old) || ((right ? more : less) && new > old);
 }
 
-/* Whether what the new check demands is at least what the old one does. */
+/* Whether what the new check demands is at least what the old one does. Their moment is the same:
+ * checks stand behind all that is counted (policy_told). */
 static enum pair_relation check_relation(const struct pair *p, const struct pair_list *old,
                                          const struct intent_op *a, const struct pair_list *new,
                                          const struct intent_op *b)
 {
-	bool left = same_read(p, old, a, a->b, new, b, b->b, 0);
-	bool right = same_read(p, old, a, a->c, new, b, b->c, 0);
+	bool left = pair_same_number(p, old, a->b, new, b->b, 0);
+	bool right = pair_same_number(p, old, a->c, new, b->c, 0);
 	if (a->a != b->a || (!left && !right))
 		return PAIR_UNPROVEN;
 	if (left && right)
@@ -282,10 +266,10 @@ static bool same_product(const struct pair *p, const struct pair_list *old,
                          const struct intent_op *a, const struct pair_list *new,
                          const struct intent_op *b)
 {
-	return a->a == b->a && ((same_read(p, old, a, a->b, new, b, b->b, 0) &&
-	                         same_read(p, old, a, a->c, new, b, b->c, 0)) ||
-	                        (same_read(p, old, a, a->b, new, b, b->c, 0) &&
-	                         same_read(p, old, a, a->c, new, b, b->b, 0)));
+	return a->a == b->a && ((pair_same_number(p, old, a->b, new, b->b, 0) &&
+	                         pair_same_number(p, old, a->c, new, b->c, 0)) ||
+	                        (pair_same_number(p, old, a->b, new, b->c, 0) &&
+	                         pair_same_number(p, old, a->c, new, b->b, 0)));
 }
 
 /* Sums of products in the order of the file. */
@@ -322,14 +306,14 @@ static enum pair_relation demand_relation(const struct pair *p, const struct pai
 		       : a->c == b->c                              ? PAIR_SAME
 		                                                   : PAIR_NARROWER;
 	case INTENT_OP_LITERAL:
-		return a->a == b->a && a->b == b->b && same_read(p, old, a, a->c, new, b, b->c, 0)
+		return a->a == b->a && a->b == b->b && pair_same_number(p, old, a->c, new, b->c, 0)
 		           ? PAIR_SAME
 		           : PAIR_UNPROVEN;
 	case INTENT_OP_FIELD_KEY:
 		if ((a->a & 15u) != (b->a & 15u) || a->b != b->b)
 			return PAIR_UNPROVEN;
-		return pair_key_relation(p, (struct pair_need){a->a >> 4, a->c, a->d},
-		                         (struct pair_need){b->a >> 4, b->c, b->d});
+		return pair_key_relation(p, (struct pair_need){a->a >> 4, a->c},
+		                         (struct pair_need){b->a >> 4, b->c});
 	default: /* a number that must fit, or refuses */
 		return same_maker(p, old, a, new, b, 0) ? PAIR_SAME : PAIR_UNPROVEN;
 	}

@@ -64,14 +64,12 @@ enum pair_relation pair_key_relation(const struct pair *p, struct pair_need old,
 		return PAIR_SAME;
 	case INTENT_IS_KEY:
 		return same_if(same_key(p, old.arg, new.arg));
-	case INTENT_IS_PARAM:
-		return same_if(pair_same_record(p, old.arg, new.arg) &&
-		               pair_same_given(p, old.given, new.given));
 	case INTENT_IS_ACCOUNT:
 	case INTENT_IS_MINT_OF:
 		return same_if(old.arg == new.arg);
 	case INTENT_IN_LIST:
 		return list_relation(p, old.arg, new.arg);
+	case INTENT_IS_PARAM:
 	case INTENT_IN_PARAM:
 		return same_if(pair_same_record(p, old.arg, new.arg));
 	default:
@@ -148,9 +146,8 @@ static enum pair_relation owned_relation(const struct pair *p, const struct inte
 	if (!except)
 		r = pair_both(r, (a->a & 15u) == INTENT_MINT_ANY ? PAIR_NARROWER : PAIR_UNPROVEN);
 	if (old->op == INTENT_OP_ACCOUNT + INTENT_ATA)
-		r = pair_both(r,
-		              pair_key_relation(p, (struct pair_need){a->a >> 4, a->c, INTENT_NONE},
-		                                (struct pair_need){b->a >> 4, b->c, INTENT_NONE}));
+		r = pair_both(r, pair_key_relation(p, (struct pair_need){a->a >> 4, a->c},
+		                                   (struct pair_need){b->a >> 4, b->c}));
 	bool more = (new->b &INTENT_MODE_FRESH) != 0 || b->d != 0;
 	if (r == PAIR_NARROWER && more)
 		return PAIR_UNPROVEN;
@@ -160,8 +157,7 @@ static enum pair_relation owned_relation(const struct pair *p, const struct inte
 		return pair_both(r, a->d == b->d ? PAIR_SAME
 		                    : b->d == 0  ? PAIR_NARROWER
 		                                 : PAIR_UNPROVEN);
-	return pair_both(
-	    r, same_if(pair_same_record(p, a[1].b, b[1].b) && pair_same_given(p, a[1].c, b[1].c)));
+	return pair_both(r, same_if(pair_same_record(p, a[1].b, b[1].b)));
 }
 
 /* --- accounts that other rules name */
@@ -218,8 +214,7 @@ static enum pair_relation need_relation(const struct pair *p, const struct inten
 		return owned_relation(p, old, new);
 	if (a == b && (a == INTENT_IS_BOUND || a == INTENT_IS_BOUND_OTHER))
 		return same_if(same_binds(p, old->c, new->c));
-	return pair_key_relation(p, (struct pair_need){a, old->c, old->d},
-	                         (struct pair_need){b, new->c, new->d});
+	return pair_key_relation(p, (struct pair_need){a, old->c}, (struct pair_need){b, new->c});
 }
 
 static uint32_t writable(const struct intent_op *op)

@@ -243,7 +243,8 @@ def matrices():
     yield ("what chooses the first of two rules", {how: intent(behind=(two % ("one", 'is = "a", select = true', "")).replace(" }]", " }%s]" % more) +
                                                                (two % ("two", "any = true", "")).replace(" }]", ' }, { name = "l", any = true }]'))
                                                    for how, more in (("a", third.replace('is = "b", select', "any")), ("a and b", third))}, (), ())
-    yield ("optional keys", {need: place('is = "p"').replace('name = "p"\ntype = "pubkey"\n', 'name = "p"\ntype = "pubkey"\n' + need) for need in ("", "optional = true\n")}, (), ())
+    yield ("optional keys", {need: place('is = "p"').replace('name = "p"\ntype = "pubkey"\n', 'name = "p"\ntype = "pubkey"\n' + need) for need in ("", "optional = true\n")},
+           each("optional = true\n", ""), ())
     for name, (number, effect) in EFFECT_FIRST.items():
         yield ("before and after " + name, {when: intent(fields='["x", "u64"]', more=more % effect, role="mint") for when, more in (
             ("before", 'let = ["z = %s"]\n%%s\ncheck = ["z <= 5"]' % number), ("after", '%%s\ncheck = ["%s <= 5"]' % number))}, (), ())

@@ -381,6 +381,23 @@ def read_only(folder):
         expect("read-only, and handed to " + lifts, code == (1 if "memo" in lifts else 0), code, out, err)
 
 
+def options(folder):
+    """What stands behind an option in a type is read there, whether the option is there or not (A1)."""
+    decided, fields = 0, 'fields = [["may", "option u8"], ["is", "u16"]]'
+    for type_, before in (("Part", b""), ("Kind", b"\3"), ("vec 1 Part", b"\1\0\0\0"), ("array 1 Part", b""), ("option Part", b"\1"), ("Around", b"")):
+        m = Module(folder, '[types.Part]\n%s\n[types.Kind]\nvariants = [{ tag = 3, name = "k", %s }]\n[types.Around]\nfields = [["part", "Part"]]\n'
+                   '[[instruction]]\nname = "call"\nprogram = "%s"\nfields = [["x", "%s"], ["end", "u8", 9]]\nmax = 1\n' % (fields, fields, THIEF, type_))
+        expect("it builds", m.code == 0, m.said)
+        for data, good in ((b"\0\7\7\x09", True), (b"\1\7\7\7\x09", True), (b"\0\x09", False), (b"\0\7\x09", False), (b"\1\7\7\x09", False)):
+            with open(os.path.join(folder, "lie.b64"), "w", encoding="utf-8") as file:
+                file.write(base64.b64encode(b"\1\0\1\2" + base58_decode(FRIEND) + base58_decode(THIEF) + b"\7" * 32 + b"\1\1\0" +
+                                            bytes([len(before + data)]) + before + data).decode() + "\n")
+            code, out, err = claviger("policy", "check", "--module", m.path, "--params", m.params, "--wallet", FRIEND, os.path.join(folder, "lie.b64"))
+            expect("%s in %s" % (data, type_), code == (0 if good else 1), out, err)
+            decided += code < 2
+    expect("transactions were decided", decided == 30, decided)
+
+
 def length(folder):
     """How many entries a list has is read from a list, and what rests on parameters alone refuses the grant."""
     text = ('[[parameter]]\nname = "many"\ntype = "pubkey list"\nmax = 3\ntext = "keys"\n'
@@ -1054,7 +1071,7 @@ def slow(folder):
     expect("rules that share their operations are looked at in time", shared < 14 * alone, "%.3f s, not %.3f" % (shared, alone))
 
 
-TESTS = (lines, choice, without, wraps, least, recipients, foreign, how_many, handed, fees, authority, rested_on, read_only, length, given, values, data_behind, nonces, reads, given_names, makes, leaks, floor,
+TESTS = (lines, choice, without, wraps, least, recipients, foreign, how_many, handed, fees, authority, rested_on, read_only, options, length, given, values, data_behind, nonces, reads, given_names, makes, leaks, floor,
          one_name, order, places, halves, data_told, slow)
 
 

@@ -127,23 +127,19 @@ static enum pair_relation options(struct walk *old, struct walk *new, struct bou
 	return r;
 }
 
-/* Both stand at runs of bytes, or one does and the other asks more of some of them. */
+/* The old one stands at a run of bytes, of which the new one has as many or asks more of some. */
 static bool skip_both(struct walk *old, uint32_t a, struct walk *new, uint32_t b, bool *ret_same)
 {
-	uint32_t bytes;
-	if (a != INTENT_L_SKIP)
+	uint32_t bytes = b == INTENT_L_SKIP ? new->skip : width_of(new, b);
+	if (a != INTENT_L_SKIP || bytes == 0 || bytes > old->skip)
 		return false;
+	old->skip -= bytes;
 	if (b == INTENT_L_SKIP) {
-		bytes = old->skip < new->skip ? old->skip : new->skip;
-		new->skip -= bytes;
+		new->skip = 0;
 	} else {
-		bytes = width_of(new, b);
-		if (bytes == 0 || bytes > old->skip)
-			return false;
 		step(new);
 		*ret_same = false;
 	}
-	old->skip -= bytes;
 	return true;
 }
 

@@ -21,8 +21,9 @@
 #define TOLD_S   5                            /* more than who waits to be told does */
 #define QUIET_US 200000
 #define SOON_US  5000000
-#define CAP      300000 /* of each grant, in total */
-#define SPENT    6000   /* of it by one signature: lamports and fee */
+#define DISK_US  1500000 /* more than a slow disk takes */
+#define CAP      300000  /* of each grant, in total */
+#define SPENT    6000    /* of it by one signature: lamports and fee */
 
 static char base[] = "/tmp/owed_test_XXXXXX";
 static char folder[64];
@@ -132,7 +133,7 @@ static enum status change_to(struct rig_world *user, enum authz_action action, s
 	changed = rig_change_begin(&rig, user, action, body);
 	CHECK(rig_change_make(&rig, &changed, &user->user, &out) == STATUS_OK);
 	id = rig_send(&rig, CALL_CHANGE_SUBMIT, buffer_bytes(&out));
-	status = rig_hear(&rig, QUIET_US, &heard, &answer);
+	status = rig_hear(&rig, DISK_US, &heard, &answer);
 	if (status == STATUS_BUSY) {
 		rig_pass(&rig, TOLD_S);
 		status = rig_hear(&rig, SOON_US, &heard, &answer);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base_encode.h"
+#include "base_math.h"
 #include "cli_intent_cases.h"
 #include "cli_policy.h"
 #include "keys.h"
@@ -57,7 +58,7 @@ enum payer {
 struct draft {
 	struct cli_call *call;
 	uint8_t wallet[32];
-	bool has_wallet, nonce, bad, hides, memo, behind, apart;
+	bool has_wallet, nonce, bad, hides, memo, behind;
 	uint32_t header; /* bits of the masks of v1 samples */
 	enum payer payer;
 	uint8_t payer_key[32];
@@ -431,23 +432,20 @@ static void name_rule(struct draft *d, struct rule *rule, const char *kind)
 		snprintf(rule->name, sizeof(rule->name), "%s_%u", kind, same);
 }
 
-static uint64_t sum(uint64_t a, uint64_t b)
+static void take_fields(struct fields *all, const struct fields *more)
 {
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
-}
-
-/* False: they are the same. */
-static bool take_fields(struct fields *all, const struct fields *more)
-{
-	bool apart = false;
 	for (uint32_t i = 0; i < more->count; i++) {
 		if (more->low[i] < all->low[i])
 			all->low[i] = more->low[i];
 		if (more->high[i] > all->high[i])
 			all->high[i] = more->high[i];
-		apart |= all->low[i] != all->high[i];
 	}
-	return apart;
+}
+
+/* Whether samples differ in them. */
+static bool are_apart(const struct fields *f)
+{
+	return memcmp(f->low, f->high, f->count * sizeof(f->low[0])) != 0;
 }
 
 /* A rule that is there already counts once more. */
@@ -470,9 +468,9 @@ static void add_rule(struct part *p, const uint8_t *program)
 		if (strcmp(d->rules[i].body, body) != 0 ||
 		    d->rules[i].fields.bytes != d->fields.bytes)
 			continue;
-		d->apart |= take_fields(&d->rules[i].fields, &d->fields);
+		take_fields(&d->rules[i].fields, &d->fields);
 		d->rules[i].here++;
-		d->rules[i].limit.value = sum(d->rules[i].limit.value, d->limit.value);
+		d->rules[i].limit.value = add_saturating(d->rules[i].limit.value, d->limit.value);
 		free(body);
 		return;
 	}
@@ -610,14 +608,12 @@ static bool alike(const char *a, const char *b)
 static void write_fields(const struct fields *f, FILE *out)
 {
 	uint32_t left = f->bytes;
-	bool apart = false;
 	if (f->count == 0)
 		return;
 	fprintf(out, "fields = [ # the samples' bytes; give what may change a name and a limit\n");
 	for (uint32_t i = 0; i < f->count; i++) {
 		uint32_t bytes = field_bytes(left);
 		left -= bytes;
-		apart |= f->low[i] != f->high[i];
 		fprintf(out, "  [\"field_%u\", \"u%u\"", i + 1, 8 * bytes);
 		if (f->low[i] == f->high[i])
 			fprintf(out, ", %" PRIu64 "],\n", f->low[i]);
@@ -625,7 +621,7 @@ static void write_fields(const struct fields *f, FILE *out)
 			fprintf(out, "], # the samples differ\n");
 	}
 	fprintf(out, "]\n");
-	if (!apart)
+	if (!are_apart(f))
 		return;
 	fprintf(out, "check = [\n");
 	for (uint32_t i = 0; i < f->count; i++)
@@ -658,6 +654,9 @@ static void write_rule(const struct draft *d, size_t index, FILE *out)
 
 static void write_head(const struct draft *d, FILE *out)
 {
+	bool apart = false;
+	for (size_t i = 0; i < d->rule_count; i++)
+		apart |= are_apart(&d->rules[i].fields);
 	fprintf(
 	    out,
 	    "# Drafted by `claviger policy new --from-tx`: allows what the samples have, in any "
@@ -674,7 +673,7 @@ static void write_head(const struct draft *d, FILE *out)
 	if (d->behind)
 		fprintf(out, "# LOOK AT `remaining`: what stands behind the 64th account of an "
 		             "instruction is free, the\n# wallet's own accounts included.\n");
-	if (d->apart)
+	if (apart)
 		fprintf(out,
 		        "# LOOK AT the fields where the samples differ: an address among them is "
 		        "anybody's.\n");

@@ -568,14 +568,15 @@ static int hash_file(struct cli_call *call, const char *path, char ret_hex[HEX_L
 static int run_decision(struct cli_call *call)
 {
 	struct cli_server_options options = {.server = NULL};
-	const char *message = NULL, *id = NULL, *token_file = NULL, *intent = NULL,
-	           *transaction = NULL;
+	const char *message = NULL, *id = NULL, *transaction = NULL;
+	const char *token_file = NULL, *intent = NULL;
 	const struct cli_option table[] = {
-	    CLI_SERVER_OPTIONS(options),         {"--transaction", &transaction, NULL},
+	    CLI_SERVER_OPTIONS(options),
 	    {"--message",     &message,     NULL},
-                     {"--id",          &id,          NULL},
+	    {"--id",          &id,          NULL},
+	    {"--transaction", &transaction, NULL},
 	    {"--token-file",  &token_file,  NULL},
-                     {"--save-test",   &intent,      NULL},
+	    {"--save-test",   &intent,      NULL},
 	};
 	static struct authz_receipt receipt;
 	static uint8_t space[AUTHZ_RECEIPT_MAX];

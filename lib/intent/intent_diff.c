@@ -114,13 +114,12 @@ static void compare_parameters(struct pair *p)
 
 static void compare_formats(struct pair *p)
 {
-	static const char *const names[] = {"legacy", "v0", "v1"};
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < INTENT_FORMATS; i++) {
 		bool a = (p->old.head->formats >> i & 1) != 0;
 		bool b = (p->new.head->formats >> i & 1) != 0;
 		if (a != b)
-			tell(p, b, "", "transaction format", a ? names[i] : NULL,
-			     b ? names[i] : NULL);
+			tell(p, b, "", "transaction format", a ? intent_format_name(i) : NULL,
+			     b ? intent_format_name(i) : NULL);
 	}
 }
 

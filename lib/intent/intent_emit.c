@@ -14,7 +14,6 @@ size_t intent_build_bytes(void)
 
 static bool take_formats(struct intent_build *b)
 {
-	static const char *const names[] = {"legacy", "v0", "v1"};
 	struct intent_value v = intent_member(b->root, "formats");
 	b->head.formats = b->rule_count != 0 ? 7 : 0;
 	if (v.source == NULL)
@@ -27,10 +26,11 @@ static bool take_formats(struct intent_build *b)
 	b->head.formats = 0;
 	for (struct intent_value f = intent_first(v); f.source != NULL; f = intent_next(f)) {
 		unsigned i = 0;
-		while (i < 3 && !(intent_is(f, INTENT_NODE_STRING) &&
-		                  bytes_equal(intent_string_of(f), bytes_of_text(names[i]))))
+		while (i < INTENT_FORMATS &&
+		       !(intent_is(f, INTENT_NODE_STRING) &&
+		         bytes_equal(intent_string_of(f), bytes_of_text(intent_format_name(i)))))
 			i++;
-		if (i == 3)
+		if (i == INTENT_FORMATS)
 			return intent_wrong(b->error, f, 0, "a format is legacy, v0 or v1");
 		b->head.formats |= (uint8_t)(1u << i);
 	}

@@ -39,8 +39,7 @@ static bool put_skip(struct intent_build *b, struct build_bytes *out, uint32_t f
 	if (out->len >= from + 3 && out->data[out->len - 3] == INTENT_L_SKIP) {
 		/* Only when the three bytes are an operation, and no option's, which are there when
 		 * it is: the last one begins at `from` or later. */
-		uint32_t before =
-		    (uint32_t)out->data[out->len - 2] | (uint32_t)out->data[out->len - 1] << 8;
+		uint32_t before = load_le16(out->data + out->len - 2);
 		uint32_t at = from;
 		while (at < out->len - 3)
 			at += 1 + intent_layout_args(out->data[at]) +

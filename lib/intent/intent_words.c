@@ -523,12 +523,11 @@ static void tell_final(struct policy *p, uint32_t i)
 
 static void tell_formats(struct policy *p)
 {
-	static const char *const formats[] = {"legacy", "v0", "v1"};
 	say(p, "Transaction formats:");
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < INTENT_FORMATS; i++)
 		if ((INTENT_HEAD->formats >> i & 1) != 0) {
 			say(p, " ");
-			say(p, formats[i]);
+			say(p, intent_format_name(i));
 		}
 	say(p, "\n");
 }

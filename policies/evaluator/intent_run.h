@@ -1372,13 +1372,12 @@ static bool intent_frame(struct policy *p)
 {
 	const struct intent_head *head = INTENT_HEAD;
 	const struct policy_request *r = p->request;
-	static const char *const formats[] = {"legacy", "v0", "v1"};
 	bool nonce = r->nonce == 0 || (head->nonce != INTENT_NONE && V(head->nonce) != 0);
 	return POLICY_NEED(p, head->formats != 0, POLICY_REASON_KIND, POLICY_NO_INSTRUCTION, "kind",
 	                   v_words("one that the intent allows"), v_words("a transaction")) &&
 	       POLICY_LIMIT(p, (head->formats >> r->format & 1) != 0, POLICY_REASON_FORMAT,
 	                    POLICY_NO_INSTRUCTION, "format", v_words("one that the intent names"),
-	                    v_words(formats[r->format])) &&
+	                    v_words(intent_format_name(r->format))) &&
 	       POLICY_LIMIT(p, nonce, POLICY_REASON_LIFETIME, POLICY_NO_INSTRUCTION,
 	                    "durable nonce", v_words("a blockhash: signatures that expire"),
 	                    v_words(nonce ? "that" : "a durable nonce")) &&

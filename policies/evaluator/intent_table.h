@@ -20,6 +20,7 @@
 #define INTENT_TABLE_ADDRESS 0x1a000 /* in the module's memory, up to its end */
 #define INTENT_TABLE_MAX     24576
 #define INTENT_SLOTS_MAX     512
+#define INTENT_FORMATS       3   /* of transactions: legacy, v0, v1 */
 #define INTENT_POSITIONS_MAX 64  /* accounts that a rule lists */
 #define INTENT_BINDS_MAX     32  /* accounts that other rules name */
 #define INTENT_SEGMENTS_MAX  8   /* runs of fields whose places are fixed */
@@ -343,6 +344,14 @@ enum intent_layout {
 	INTENT_L_REST,   /* max */
 	INTENT_L_COUNT,
 };
+
+/* intent_format_name is what intent files and texts call a format: policy_request.format, and the
+ * bits of intent_head.formats. */
+static inline const char *intent_format_name(unsigned format)
+{
+	static const char *const names[INTENT_FORMATS] = {"legacy", "v0", "v1"};
+	return names[format];
+}
 
 /* intent_layout_args gives how many bytes of arguments follow an operation of a layout. */
 static inline uint32_t intent_layout_args(uint32_t op)

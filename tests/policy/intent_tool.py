@@ -343,7 +343,7 @@ def cut(folder, run, key):
 
 
 def drafts(folder):
-    """A draft is no wider than its samples: amounts to one recipient together, who pays, a v1 header's price."""
+    """A draft is no wider than its samples: amounts to one recipient together, who pays, what a v1 header sets."""
     def draft(*messages):
         """Its text, and what it says of messages."""
         samples = write(folder, "drafted.txt", "".join(base64.b64encode(m).decode() + "\n" for m in messages))
@@ -358,16 +358,16 @@ def drafts(folder):
             return claviger("policy", "check", "--module", module, "--params", write(folder, "none.toml", ""), "--wallet", OWNER, file)[1]
         return out, verdict
 
-    def paying(*amounts, payer=None, header=None):
-        """A message that pays RECIPIENT these amounts; `payer`: who else pays the fee; `header`: v1, with this priority fee."""
+    def paying(*amounts, payer=None, header=None, limits=()):
+        """A message that pays RECIPIENT these amounts; `payer`: who else pays the fee; `header`: v1, with this priority fee and `limits`."""
         keys = [*([payer] if payer else []), base58_decode(OWNER), base58_decode(RECIPIENT), bytes(32)]
         of = len(keys) - 3
         head, data = bytes([of + 1, 0, 1]), [b"\2\0\0\0" + n.to_bytes(8, "little") for n in amounts]
         if header is None:
             return head + bytes([len(keys)]) + b"".join(keys) + b"\x07" * 32 + bytes([len(data)]) + b"".join(
                 bytes([of + 2, 2, of, of + 1, 12]) + d for d in data)
-        return b"\x81" + head + (3).to_bytes(4, "little") + b"\x07" * 32 + bytes([len(data), len(keys)]) + b"".join(keys) + \
-            header.to_bytes(8, "little") + bytes([of + 2, 2, 12, 0]) * len(data) + b"".join(bytes([of, of + 1]) + d for d in data)
+        return b"\x81" + head + sum((3, *limits)).to_bytes(4, "little") + b"\x07" * 32 + bytes([len(data), len(keys)]) + b"".join(keys) + \
+            header.to_bytes(8, "little") + b"".join((65536).to_bytes(4, "little") for _ in limits) + bytes([of + 2, 2, 12, 0]) * len(data) + b"".join(bytes([of, of + 1]) + d for d in data)
     text, verdict = draft(paying(1000, 5), paying(3, 4))
     expect("both together are the limit", verdict(paying(1000, 5)).startswith("allow") and verdict(paying(3, 1002)).startswith("allow") and
            verdict(paying(1000, 6)).startswith("deny (amount-over-limit)"), text)
@@ -404,6 +404,11 @@ def drafts(folder):
             verdict(m).startswith("deny") for m in (making(new, token, seed, 10), making(new, bytes(32), seed), making(other, token, seed))), text)
     text, verdict = draft(paying(7, header=11))
     expect("a header's price", verdict(paying(7, header=11)).startswith("allow") and verdict(paying(7, header=12)).startswith("deny (fee-over-limit)"), text)
+    others = {bit: paying(7, header=11, limits=(bit,)) for bit in (4, 8, 16)}  # units, loaded data, heap
+    expect("and none of its limits", all(verdict(m).startswith("deny (instruction-not-allowed)") for m in others.values()), text)
+    for bit, message in others.items():
+        text, verdict = draft(message)
+        expect("a header's limit %d, and none else" % bit, [other for other, m in others.items() if verdict(m).startswith("allow")] == [bit], text)
 
 
 def thread(folder, good):

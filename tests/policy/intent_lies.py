@@ -266,6 +266,17 @@ def foreign(folder):
                all("one_of_many_%d " % (places - 1) in line for line in lines[1 + cut:-1]) and (len(lines) == calls + 1) != cut, m.said, out)
 
 
+def message(folder):
+    """Of an off-chain message the text says which one it is, and no more than can be known: what its reader does with it is his (B7)."""
+    m = Module(folder, '[[message]]\nname = "hello"\npattern = "hello {digits 1 3}"\n')
+    for said, wanted in (("hello 7", "Sign the off-chain message hello. It is no transaction: by itself it moves nothing."), ("hello you", "This would be refused")):
+        asked = os.path.join(folder, "lie.b64")
+        with open(asked, "w", encoding="utf-8") as file:
+            file.write(base64.b64encode(b"\xffsolana offchain\1\1" + base58_decode(FRIEND) + said.encode()).decode() + "\n")
+        out = claviger("policy", "describe", "--module", m.path, "--params", m.params, "--wallet", FRIEND, asked)[1]
+        expect("of the message %r" % said, wanted in out and (said == "hello 7") == ("by itself it moves nothing" in out), m.said, out)
+
+
 def how_many(folder):
     """An instruction with too few accounts, or too many, is refused with the number that it may have."""
     m = Module(folder, '[[instruction]]\nname = "call"\nprogram = "%s"\nremaining = { min = 2, max = 5 }\n' % THIEF)
@@ -1071,7 +1082,7 @@ def slow(folder):
     expect("rules that share their operations are looked at in time", shared < 14 * alone, "%.3f s, not %.3f" % (shared, alone))
 
 
-TESTS = (lines, choice, without, wraps, least, recipients, foreign, how_many, handed, fees, authority, rested_on, read_only, options, length, given, values, data_behind, nonces, reads, given_names, makes, leaks, floor,
+TESTS = (lines, choice, without, wraps, least, recipients, foreign, message, how_many, handed, fees, authority, rested_on, read_only, options, length, given, values, data_behind, nonces, reads, given_names, makes, leaks, floor,
          one_name, order, places, halves, data_told, slow)
 
 

@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/socket.h>
@@ -66,6 +67,26 @@ static void set_timeout(struct http_client *client, unsigned timeout_ms)
 	setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+/* connected waits on for a connection when the call that began it was interrupted. */
+static bool connected(int fd, const struct addrinfo *at)
+{
+	struct pollfd made = {.fd = fd, .events = POLLOUT};
+	int code = 0, ready;
+	socklen_t len = sizeof(code);
+
+	if (connect(fd, at->ai_addr, at->ai_addrlen) == 0)
+		return true;
+	if (errno != EINTR)
+		return false;
+	do {
+		ready = poll(&made, 1, (int)TIMEOUT_DEFAULT_MS);
+	} while (ready < 0 && errno == EINTR);
+	if (ready == 1)
+		(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &len);
+	errno = ready == 1 ? code : ETIMEDOUT;
+	return errno == 0;
+}
+
 static enum status connect_tcp(struct http_client *client, char *ret_error)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM}, *found;
@@ -81,7 +102,7 @@ static enum status connect_tcp(struct http_client *client, char *ret_error)
 			continue;
 		client->timeout_ms = 0;
 		set_timeout(client, TIMEOUT_DEFAULT_MS);
-		if (connect(client->fd, at->ai_addr, at->ai_addrlen) != 0) {
+		if (!connected(client->fd, at)) {
 			last = errno;
 			close(client->fd);
 			client->fd = -1;
@@ -108,6 +129,27 @@ static enum status tls_failed(const struct http_client *client, char *ret_error)
 	            code != 0 ? ERR_reason_error_string(code) : "the connection was closed");
 }
 
+/* A process that was stopped for a moment (Ctrl-Z, a paused container, a suspended machine) finds
+ * its call interrupted: nothing came late and nobody hung up. */
+static bool is_interrupted(const struct http_client *client, int result)
+{
+	int why = errno, code = SSL_get_error(client->tls, result);
+
+	return result <= 0 && why == EINTR &&
+	       (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE);
+}
+
+static int shake_hands(const struct http_client *client)
+{
+	int result;
+
+	do {
+		errno = 0;
+		result = SSL_connect(client->tls);
+	} while (is_interrupted(client, result));
+	return result;
+}
+
 static enum status dial(struct http_client *client, char *ret_error)
 {
 	struct in6_addr address;
@@ -129,7 +171,7 @@ static enum status dial(struct http_client *client, char *ret_error)
 		return fail(ret_error, STATUS_CRYPTO, "bad host name %s", client->host);
 	}
 	ERR_clear_error();
-	if (SSL_connect(client->tls) != 1) {
+	if (shake_hands(client) != 1) {
 		status = tls_failed(client, ret_error);
 		hang_up(client);
 	}
@@ -263,11 +305,26 @@ enum status http_client_certificate(const char *host, const char *port, struct b
 	return status;
 }
 
+static int read_some(const struct http_client *client, char *space, int len)
+{
+	int got;
+
+	do {
+		errno = 0;
+		got = SSL_read(client->tls, space, len);
+	} while (is_interrupted(client, got));
+	return got;
+}
+
 static bool send_all(const struct http_client *client, const char *data, size_t len)
 {
 	while (len > 0) {
-		int sent = SSL_write(client->tls, data, len > 65536 ? 65536 : (int)len);
+		int sent;
 
+		do {
+			errno = 0;
+			sent = SSL_write(client->tls, data, len > 65536 ? 65536 : (int)len);
+		} while (is_interrupted(client, sent));
 		if (sent <= 0)
 			return false;
 		data += sent;
@@ -341,7 +398,7 @@ static enum status read_answer(const struct http_client *client, unsigned *ret_s
 	llhttp_init(&parser, HTTP_RESPONSE, &settings);
 	parser.data = &answer;
 	while (!answer.complete) {
-		int got = SSL_read(client->tls, space, sizeof(space));
+		int got = read_some(client, space, sizeof(space));
 		llhttp_errno_t code;
 
 		/* TLS 1.3: whether our certificate was taken shows only here. */

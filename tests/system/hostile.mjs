@@ -6,12 +6,13 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import https from 'node:https';
 import { expect, fresh, play, test } from './cases.mjs';
-import { build, run } from './stage.mjs';
+import { build, kill, run, sleep } from './stage.mjs';
 
 const honest = { request: (body) => body, answer: (body) => body, evidence: (body) => body };
 let way = honest; // what the bridge does now
 const seen = [];
 let proxy;
+let command; // the last one that went through it
 
 async function openProxy(s) {
   const [key, cert] = [s.signer.file('proxy.key'), s.signer.file('proxy.pem')];
@@ -26,13 +27,13 @@ async function openProxy(s) {
     const answer = await s.signer.api(request.method, request.url, parts.length === 0 ? {}
       : { body: bend(JSON.parse(Buffer.concat(parts))) });
     const change = request.url.includes('/evidence') ? way.evidence : sealed ? way.answer : (body) => body;
-    const text = Buffer.from(JSON.stringify(answer.status === 200 ? change(answer.body) : answer.body));
+    const text = Buffer.from(JSON.stringify(answer.status === 200 ? await change(answer.body) : answer.body));
     response.writeHead(answer.status, { 'content-type': answer.headers['content-type'], 'content-length': text.length });
     response.end(text);
   });
   await new Promise((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   proxy.unref();
-  s.through = (home, ...words) => run(`${build}/bin/claviger`, words, { env: { CLAVIGER_SERVER: `https://127.0.0.1:${proxy.address().port}`, CLAVIGER_CA: cert, CLAVIGER_HOME: home } });
+  s.through = (home, ...words) => run(`${build}/bin/claviger`, words, { begun: (child) => { command = child; }, env: { CLAVIGER_SERVER: `https://127.0.0.1:${proxy.address().port}`, CLAVIGER_CA: cert, CLAVIGER_HOME: home } });
 }
 
 const bent = (text, at) => {
@@ -59,6 +60,32 @@ test('an honest bridge in the middle is no trouble', async (s) => {
   const { code, out, err } = await birth(s, 'honest', { answer: (body) => { seen.push(body); return body; } });
   expect(code === 0 && out.trim().length >= 32, code, err);
   expect((await wallets(s)).includes(out.trim()), 'the wallet is not there');
+});
+
+// Until the command is in that state, or has ended.
+async function becomes(wanted) {
+  for (const end = Date.now() + 30_000; Date.now() < end && command.exitCode === null; await sleep(10)) {
+    if (readFileSync(`/proc/${command.pid}/stat`, 'utf8').replace(/.*\) /s, '')[0] === wanted) return;
+  }
+}
+
+// Ctrl-Z and fg, a paused container, a machine that slept: nothing came late, and what was asked is not asked again.
+test('a command that was stopped while it waited for its answer goes on', async (s) => {
+  let calls = 0;
+  const pause = async (body) => {
+    calls++;
+    for (let times = 0; times < 3; times++) {
+      await becomes('S');
+      kill(command.pid, 'SIGSTOP');
+      await becomes('T');
+      kill(command.pid, 'SIGCONT');
+    }
+    await becomes('S');
+    return body;
+  };
+  const { code, out, err } = await birth(s, 'paused', { answer: pause });
+  expect(code === 0 && out.trim().length >= 32, code, err);
+  expect(calls === 3, `${calls} calls`); // a nonce, the text, the change
 });
 
 // A8

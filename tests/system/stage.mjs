@@ -64,12 +64,13 @@ export function descendants(pid) {
   return found;
 }
 
-// run(command, arguments, options) resolves to {code, out, err} and never throws for an exit status.
-export function run(command, words, { env = {}, input = '' } = {}) {
+// run(command, arguments, options) resolves to {code, out, err} and never throws for an exit status; `begun` gets the process.
+export function run(command, words, { env = {}, input = '', begun = () => {} } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, words, { env: { ...process.env, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
     let out = '';
     let err = '';
+    begun(child);
     child.stdout.setEncoding('utf8').on('data', (text) => { out += text; });
     child.stderr.setEncoding('utf8').on('data', (text) => { err += text; });
     child.stdin.on('error', () => {}); // it may end without reading

@@ -19,7 +19,7 @@
 #include "keys.h"
 #include "supervisor.h"
 
-#define PATIENCE_US 10000000
+#define PATIENCE_US 60000000
 #define PAUSE_US    1000
 
 static struct supervisor supervisor;

@@ -20,8 +20,8 @@
 
 #define KINDS         20
 #define SENTINEL_KIND 0xdead0001u
-#define PATIENCE_US   5000000 /* for a process to judge what lies in its ring */
-#define IGNORED_US    300000  /* for one that does not look at it in this state */
+#define PATIENCE_US   30000000 /* for a process to judge what lies in its ring */
+#define IGNORED_US    300000   /* for one that does not look at it in this state */
 
 enum outcome { OUTCOME_COMPLAINED, OUTCOME_NOT_READ, OUTCOME_DIED, OUTCOME_COUNT };
 

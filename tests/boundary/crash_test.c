@@ -17,7 +17,7 @@
 #define IN_FLIGHT   24
 #define SMALL_CAP   3000000
 #define LAMPORTS    20000
-#define PATIENCE_US 3000000
+#define PATIENCE_US 20000000
 
 static char folder[] = "/tmp/crash_test_XXXXXX";
 static struct rig rig;
@@ -175,7 +175,7 @@ static enum call_result sign_in_time(struct rig_world *world)
 {
 	enum call_result result = CALL_RESULT_COUNT;
 
-	for (int i = 0; i < 50; i++) {
+	for (int i = 0; i < 1000; i++) {
 		struct timespec pause = {0, 20000000};
 
 		result = sign_one(world);

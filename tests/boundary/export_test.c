@@ -2,6 +2,7 @@
  * the test stops where the disk is to be slow. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,10 @@
 #define PLACES  32 /* that wait for the store at once, */
 #define EACH    8  /* and of one client */
 #define CLIENTS 5
+
+#define LONG_US    20000000 /* for what comes in any case */
+#define AT_ONCE_US 200000   /* less than SIGNER_EXPORT_GIVES_WAY_MS */
+#define QUIET_US   300000   /* without an answer: none comes any more */
 
 static char folder[] = "/tmp/export_test_XXXXXX";
 static struct rig rig;
@@ -68,12 +73,12 @@ static bool hear(int64_t timeout_us)
 	return true;
 }
 
-/* How many answers come at once; of these, those with this result. */
-static unsigned heard(enum call_result result, unsigned *ret_all)
+/* How many answers come, where so many are expected; of these, those with this result. */
+static unsigned heard(enum call_result result, unsigned expected, unsigned *ret_all)
 {
 	unsigned count = 0;
 
-	for (*ret_all = 0; hear(300000); ++*ret_all)
+	for (*ret_all = 0; hear(*ret_all < expected ? LONG_US : QUIET_US); ++*ret_all)
 		count += answer.result == result;
 	return count;
 }
@@ -105,6 +110,28 @@ static void let_store(void)
 	kill(rig_child(&rig, PROC_store)->pid, SIGCONT);
 }
 
+/* Bytes of a wallet's receipts in the store. */
+static size_t kept_of(const struct rig_world *of)
+{
+	static uint8_t space[CALL_EXPORT_BODY_MAX];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	uint64_t asked = ask(of, CALL_EXPORT_RECEIPTS, 0);
+
+	CHECK(hear(LONG_US) && answer.request == asked && answer.result == CALL_RESULT_DONE);
+	return receipts_of(&out).len;
+}
+
+/* sign_apart: what is signed next stands in another blob. */
+static void sign_apart(const struct rig_world *of)
+{
+	int64_t end = supervisor_now_us() + LONG_US;
+	size_t before = kept_of(of);
+
+	EXPECT(sign(of) == CALL_RESULT_SIGNED);
+	while (kept_of(of) == before && supervisor_now_us() < end)
+		usleep(10000);
+}
+
 /* Each of the wallets' receipts stand in blobs of their own. */
 static void fresh(const char *name)
 {
@@ -123,37 +150,32 @@ static void fresh(const char *name)
 		worlds[i] = (struct rig_world){.cap = 0};
 		rig_world_make(&rig, &worlds[i], wallet);
 	}
-	for (size_t i = 0; i < BLOBS; i++) {
-		EXPECT(sign(&worlds[i % CLIENTS]) == CALL_RESULT_SIGNED);
-		usleep(250000);
-	}
+	for (size_t i = 0; i < BLOBS; i++)
+		sign_apart(&worlds[i % CLIENTS]);
 }
 
 /* Whoever reads what is slow to come takes places of his own, and no signature waits for one. */
 static void test_reading_takes_no_signatures_turn(void)
 {
-	struct timespec from, to;
 	unsigned all;
 
 	fresh("places");
 	hold_store();
 	for (size_t i = 0; i < 20; i++)
 		(void)ask(&worlds[0], CALL_EXPORT_DECISION, 0);
-	EXPECT(heard(CALL_RESULT_SHARE_SPENT, &all) == 20 - EACH && all == 20 - EACH);
+	EXPECT(heard(CALL_RESULT_SHARE_SPENT, 20 - EACH, &all) == 20 - EACH && all == 20 - EACH);
 	for (size_t client = 1; client < PLACES / EACH; client++)
 		for (size_t i = 0; i < EACH; i++)
 			(void)ask(&worlds[client], CALL_EXPORT_DECISION, 0);
 	(void)ask(&worlds[4], CALL_EXPORT_DECISION, 0);
-	EXPECT(heard(CALL_RESULT_OVERLOADED, &all) == 1 && all == 1);
+	EXPECT(heard(CALL_RESULT_OVERLOADED, 1, &all) == 1 && all == 1);
 	/* What waits for nothing is answered all the same. */
 	(void)ask(NULL, CALL_EXPORT_STATUS, 0);
-	EXPECT(heard(CALL_RESULT_DONE, &all) == 1 && all == 1);
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	EXPECT(heard(CALL_RESULT_DONE, 1, &all) == 1 && all == 1);
+	/* Before any of those that wait is given up: their answers are all there below. */
 	EXPECT(sign(&worlds[4]) == CALL_RESULT_SIGNED);
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	EXPECT(to.tv_sec - from.tv_sec <= 1);
 	let_store();
-	EXPECT(heard(CALL_RESULT_NOT_FOUND, &all) == all && all == PLACES);
+	EXPECT(heard(CALL_RESULT_NOT_FOUND, PLACES, &all) == all && all == PLACES);
 	EXPECT(sign(&worlds[0]) == CALL_RESULT_SIGNED);
 }
 
@@ -164,30 +186,41 @@ static void test_who_has_most_places_gives_way(void)
 	unsigned all;
 	uint64_t asked;
 
-	fresh("way");
-	hold_store();
-	for (size_t client = 0; client < PLACES / EACH; client++)
-		for (size_t i = 0; i < EACH; i++)
-			(void)ask(&worlds[client], CALL_EXPORT_DECISION, 0);
-	/* They have had them for a moment only. */
-	asked = ask(&worlds[4], CALL_EXPORT_DECISION, 0);
-	EXPECT(hear(1000000) && answer.request == asked && answer.result == CALL_RESULT_OVERLOADED);
+	/* They have had them for a moment only, unless the machine was late; then once more. */
+	for (unsigned tries = 0;; tries++) {
+		char name[16];
+		int64_t began;
+
+		snprintf(name, sizeof(name), "way%u", tries);
+		fresh(name);
+		hold_store();
+		began = supervisor_now_us();
+		for (size_t client = 0; client < PLACES / EACH; client++)
+			for (size_t i = 0; i < EACH; i++)
+				(void)ask(&worlds[client], CALL_EXPORT_DECISION, 0);
+		asked = ask(&worlds[4], CALL_EXPORT_DECISION, 0);
+		CHECK(hear(LONG_US));
+		if (supervisor_now_us() - began < AT_ONCE_US || tries == 10)
+			break;
+		let_store();
+	}
+	EXPECT(answer.request == asked && answer.result == CALL_RESULT_OVERLOADED);
 	usleep(300000);
 	/* One more of a client that has as many as any is refused itself. */
 	asked = ask(&worlds[0], CALL_EXPORT_DECISION, 0);
-	EXPECT(hear(1000000) && answer.request == asked &&
+	EXPECT(hear(LONG_US) && answer.request == asked &&
 	       answer.result == CALL_RESULT_SHARE_SPENT);
 	/* One that has none, or fewer, gets the place of one that was there. */
 	for (size_t i = 0; i < EACH - 1; i++) {
 		asked = ask(&worlds[4], CALL_EXPORT_DECISION, 0);
-		EXPECT(hear(1000000) && answer.request < asked &&
+		EXPECT(hear(LONG_US) && answer.request < asked &&
 		       answer.result == CALL_RESULT_OVERLOADED);
 	}
 	/* Now nobody has more than he. */
 	asked = ask(&worlds[4], CALL_EXPORT_DECISION, 0);
-	EXPECT(hear(1000000) && answer.request == asked && answer.result == CALL_RESULT_OVERLOADED);
+	EXPECT(hear(LONG_US) && answer.request == asked && answer.result == CALL_RESULT_OVERLOADED);
 	let_store();
-	EXPECT(heard(CALL_RESULT_NOT_FOUND, &all) == all && all == PLACES);
+	EXPECT(heard(CALL_RESULT_NOT_FOUND, PLACES, &all) == all && all == PLACES);
 	EXPECT(sign(&worlds[4]) == CALL_RESULT_SIGNED);
 }
 
@@ -206,10 +239,10 @@ static void test_who_gives_way_keeps_his_piece(void)
 		(void)ask(&worlds[i / EACH], CALL_EXPORT_DECISION, 0);
 	usleep(300000);
 	(void)ask(&worlds[4], CALL_EXPORT_DECISION, 0);
-	EXPECT(hear(1000000) && answer.request == asked && answer.body.len == 0);
+	EXPECT(hear(LONG_US) && answer.request == asked && answer.body.len == 0);
 	EXPECT(answer.result == CALL_RESULT_OVERLOADED || answer.next_cursor == second);
 	let_store();
-	EXPECT(heard(CALL_RESULT_NOT_FOUND, &all) == all && all == PLACES);
+	EXPECT(heard(CALL_RESULT_NOT_FOUND, PLACES, &all) == all && all == PLACES);
 }
 
 /* One client's long way through all that is kept does not come before another's one blob. */
@@ -224,12 +257,12 @@ static void test_reads_take_turns(void)
 		(void)ask(&worlds[0], CALL_EXPORT_DECISION, 0);
 	short_one = ask(&worlds[1], CALL_EXPORT_RECEIPTS, (uint64_t)BLOBS << 16);
 	let_store();
-	while (hear(5000000) && answer.request != short_one)
+	while (hear(LONG_US) && answer.request != short_one)
 		before++;
 	EXPECT(answer.request == short_one && answer.result == CALL_RESULT_DONE);
 	EXPECT(before <= EACH / 2);
 	for (; before < EACH; before++)
-		EXPECT(hear(5000000));
+		EXPECT(hear(LONG_US));
 }
 
 /* A24: what comes for an export that was given up is no other's, in the same place or not. */
@@ -242,16 +275,16 @@ static void test_a_late_blob_is_of_no_other_export(void)
 
 	fresh("late");
 	(void)ask(&worlds[0], CALL_EXPORT_RECEIPTS, 0);
-	CHECK(hear(5000000) && answer.result == CALL_RESULT_DONE && answer.next_cursor == 0);
+	CHECK(hear(LONG_US) && answer.result == CALL_RESULT_DONE && answer.next_cursor == 0);
 	kept = receipts_of(&space);
 	EXPECT(kept.len != 0);
 	hold_store();
 	(void)ask(&worlds[1], CALL_EXPORT_RECEIPTS, (uint64_t)(BLOBS - 2) << 16);
-	EXPECT(hear(7000000) && answer.result == CALL_RESULT_STORE_UNAVAILABLE);
+	EXPECT(hear(LONG_US) && answer.result == CALL_RESULT_STORE_UNAVAILABLE);
 	late = ask(&worlds[0], CALL_EXPORT_RECEIPTS, 0);
-	EXPECT(!hear(300000));
+	EXPECT(!hear(QUIET_US));
 	let_store();
-	EXPECT(hear(5000000) && answer.request == late && answer.result == CALL_RESULT_DONE);
+	EXPECT(hear(LONG_US) && answer.request == late && answer.result == CALL_RESULT_DONE);
 	found = receipts_of(&other);
 	EXPECT(found.len == kept.len && memcmp(found.data, kept.data, kept.len) == 0);
 }

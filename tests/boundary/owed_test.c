@@ -20,7 +20,7 @@
 #define NINE     (SIGNER_ANCHOR_RESERVE + 1)  /* where leases may have one */
 #define TOLD_S   5                            /* more than who waits to be told does */
 #define QUIET_US 200000
-#define SOON_US  5000000
+#define SOON_US  30000000
 #define DISK_US  1500000 /* more than a slow disk takes */
 #define CAP      300000  /* of each grant, in total */
 #define SPENT    6000    /* of it by one signature: lamports and fee */
@@ -105,7 +105,7 @@ static void settle(int64_t for_us)
 /* The store has it, and the TPM, which is held, is asked. */
 static bool tpm_is_asked(void)
 {
-	for (unsigned i = 0; i < 500 && !ipc_ready(&rig.attestor); i++)
+	for (unsigned i = 0; i < 6000 && !ipc_ready(&rig.attestor); i++)
 		usleep(10000);
 	return ipc_ready(&rig.attestor);
 }

@@ -403,7 +403,7 @@ static void test_a_verifier_killed_mid_check_means_refusal_and_a_new_one(void)
 		begin = supervisor_now_us();
 		rig_replace(&rig, PROC_verifier);
 		do
-			CHECK(rig_take(&rig, &rig.bridge, &message, 5000000) == STATUS_OK);
+			CHECK(rig_take(&rig, &rig.bridge, &message, 20000000) == STATUS_OK);
 		while (message.kind != CALL_BRIDGE_SIGN_ANSWER);
 		CHECK(call_sign_take_answer(buffer_bytes(&message.payload), &answer) == STATUS_OK);
 		EXPECT(answer.request == request.request && answer.result != CALL_RESULT_SIGNED);

@@ -23,7 +23,7 @@
 #include "ipc_wait.h"
 #include "proc_site.h"
 
-#define PATIENCE_US 20000000
+#define PATIENCE_US 60000000
 #define TURN_US     1000
 
 static uint8_t taken[IPC_SLOT_BYTES_MAX];
@@ -536,11 +536,13 @@ enum status rig_hear(struct rig *rig, int64_t timeout_us, uint64_t *ret_id,
 enum status rig_ask(struct rig *rig, uint32_t kind, struct bytes payload, struct buffer *ret_answer)
 {
 	uint64_t id = rig_send(rig, kind, payload), heard = 0;
+	/* What changes something may be left without an answer; who only asks has one. */
+	bool brief =
+	    rig->patience_us != 0 && kind != CALL_CHANGE_PREPARE && kind != CALL_CHANGE_QUERY;
 	enum status status;
 
 	do { /* an answer to one that was not waited for may come first */
-		status = rig_hear(rig, rig->patience_us != 0 ? rig->patience_us : PATIENCE_US,
-		                  &heard, ret_answer);
+		status = rig_hear(rig, brief ? rig->patience_us : PATIENCE_US, &heard, ret_answer);
 		CHECK(heard <= id);
 	} while (heard != id && status != STATUS_BUSY && status != STATUS_IO);
 	return status;

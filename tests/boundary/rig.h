@@ -59,7 +59,7 @@ struct rig {
 	size_t kept_chain_len;
 	struct bytes site; /* its manifest: the signer runs as the appliance's; empty: as another */
 	uint8_t site_key[64];
-	int64_t patience_us; /* that rig_ask has; 0: the usual one */
+	int64_t patience_us; /* that rig_ask has for a change; 0: the usual one */
 	/* Contents of the lookup tables that the next changes' grants pin. */
 	size_t table_count;
 	struct authz_table_contents tables[LIMIT_TABLE_PINS_MAX];

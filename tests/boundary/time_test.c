@@ -176,7 +176,7 @@ static struct authz_time_answer now(void)
 /* A step that moved a bound is anchored before anything more happens. */
 static void await_extends(uint64_t more_than)
 {
-	for (unsigned i = 0; i < 500 && rig.extends <= more_than; i++) {
+	for (unsigned i = 0; i < 6000 && rig.extends <= more_than; i++) {
 		(void)now();
 		usleep(10000);
 	}

@@ -140,7 +140,7 @@ static bool hear(struct call_sign_answer *ret_answer)
 	struct ipc_message message = {.kind = 0};
 
 	do
-		if (rig_take(&rig, &rig.bridge, &message, 5000000) != STATUS_OK)
+		if (rig_take(&rig, &rig.bridge, &message, 20000000) != STATUS_OK)
 			return false;
 	while (message.kind != CALL_BRIDGE_SIGN_ANSWER);
 	CHECK(call_sign_take_answer(buffer_bytes(&message.payload), ret_answer) == STATUS_OK);

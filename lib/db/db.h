@@ -78,7 +78,7 @@ struct db {
 
 /* db_files_open creates or opens the four files "NAME.db", "NAME.db-wal", ... below a directory,
  * mode 0600, never through a symbolic link, and locks the first: STATUS_BUSY when another process
- * has it. The descriptors stay open until db_files_close. */
+ * has it, and still has it five seconds later. The descriptors stay open until db_files_close. */
 MUST_USE enum status db_files_open(int directory_fd, const char *name, struct db_files *ret_files);
 void db_files_close(struct db_files *files);
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base_test.h"
@@ -396,6 +397,36 @@ static void test_real_files_are_private_locked_and_not_links(void)
 	EXPECT(rmdir(folder) == 0);
 }
 
+/* R2: after a crash of the whole its store is killed, too, and is gone a moment later than the
+ * rest. */
+static void test_files_are_waited_for_when_their_process_is_about_to_end(void)
+{
+	char folder[] = "/tmp/db_test.XXXXXX", command[64];
+	struct db_files mine;
+	int opened[2], dir;
+	pid_t last;
+	char byte;
+
+	CHECK(mkdtemp(folder) != NULL && pipe(opened) == 0);
+	dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	last = fork();
+	if (last == 0) {
+		if (db_files_open(dir, "state", &mine) != STATUS_OK || write(opened[1], "", 1) != 1)
+			_exit(1);
+		usleep(300000);
+		_exit(0);
+	}
+	CHECK(last > 0 && read(opened[0], &byte, 1) == 1);
+	EXPECT(db_files_open(dir, "state", &mine) == STATUS_OK);
+	db_files_close(&mine);
+	EXPECT(waitpid(last, NULL, 0) == last);
+	close(opened[0]);
+	close(opened[1]);
+	close(dir);
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	EXPECT(system(command) == 0);
+}
+
 int main(void)
 {
 	RUN(test_values_are_put_replaced_listed_and_deleted);
@@ -411,5 +442,6 @@ int main(void)
 	RUN(test_an_emptied_database_is_refused_by_its_mark);
 	RUN(test_a_file_that_is_no_store_of_ours_is_refused);
 	RUN(test_real_files_are_private_locked_and_not_links);
+	RUN(test_files_are_waited_for_when_their_process_is_about_to_end);
 	return test_summary();
 }

@@ -16,9 +16,9 @@
 #include "base_check.h"
 
 #define SOCKET_NAME    "tpm.sock"
-#define START_TRIES    500
+#define START_TRIES    3000 /* a machine with other work takes its time */
 #define START_PAUSE_US 10000
-#define LOCK_TRIES     200
+#define LOCK_TRIES     500
 #define ARGUMENT_MAX   (SWTPM_PATH_MAX + 64)
 #define EXIT_NO_SWTPM  127
 

@@ -23,7 +23,7 @@ struct swtpm {
 };
 
 /* swtpm_start makes `folder` (an absolute path) where needed and starts a TPM on it: as after
- * power-on, PCRs zero. BUSY when another process has this folder's TPM, and still has it two
+ * power-on, PCRs zero. BUSY when another process has this folder's TPM, and still has it five
  * seconds later; NOT_FOUND when the program swtpm is not installed. */
 MUST_USE enum status swtpm_start(const char *folder, struct swtpm *ret_swtpm);
 /* swtpm_stop ends it, as a power cut does: who wants it orderly sends TPM2_Shutdown before. */

@@ -7,11 +7,13 @@ import { descendants, kill, sleep } from './stage.mjs';
 const NEW_VERIFIER_MAX_US = 50_000;
 let party;
 
-async function until(what, act, max_ms = 20_000) {
-  const end = Date.now() + max_ms;
+const PATIENCE_MS = 60_000; // for what comes in any case
+
+async function until(what, act) {
+  const end = Date.now() + PATIENCE_MS;
   for (;;) {
     if (await act().catch(() => false)) return;
-    expect(Date.now() < end, `${what}: not within ${max_ms} ms`);
+    expect(Date.now() < end, `${what}: not within ${PATIENCE_MS} ms`);
     await sleep(20);
   }
 }
@@ -21,7 +23,8 @@ const events = (s, name) => s.signer.log().split('\n').filter((line) => line.inc
 // C2
 test('a verifier killed in the middle of a check: a refusal, and a new verifier at once', async (s) => {
   const away = [];
-  for (let round = 0; round < 5; round++) {
+  let refused = 0;
+  for (let round = 0; round < 15 && refused < 5; round++) {
     const begun = () => events(s, 'process.started').filter((e) => e.name === 'verifier');
     const before = begun().length;
     const verifiers = s.signer.processes('verifier');
@@ -30,13 +33,16 @@ test('a verifier killed in the middle of a check: a refusal, and a new verifier 
     const waiting = verifiers.map(() => s.pay(party));
     await sleep(150);
     for (const { pid } of verifiers) kill(pid, 'SIGKILL');
-    for (const { status, body } of await Promise.all(waiting))
-      expect(status === 503 && body.signature === undefined && body.retryable, status, body);
+    const answers = await Promise.all(waiting);
+    for (const { status, body } of answers) // of a late machine some were in nobody's hands yet
+      expect(status === 200 || (status === 503 && body.signature === undefined && body.retryable), status, body);
+    refused += answers.every(({ status }) => status === 503);
     await until('a signature after that', signs(s));
     await until('as many verifiers as before', async () => s.signer.processes('verifier').length === verifiers.length);
-    await until('the log of them', async () => begun().length === before + verifiers.length);
+    await until('the log of them', async () => begun().length >= before + verifiers.length);
     away.push(...begun().slice(before).map((e) => e.away_us));
   }
+  expect(refused === 5, `all were in the middle of a check and refused in ${refused} rounds`);
   // A machine with other work can make any one of them late, never all of them early.
   expect(Math.min(...away) < NEW_VERIFIER_MAX_US, `the verifiers were away for ${away.join(', ')} us`);
 });
@@ -82,9 +88,9 @@ for (const name of ['signer', 'attestor']) {
     signed(await s.pay(kept));
     const all = descendants(s.signer.child.pid);
     kill(s.signer.processes(name)[0].pid, 'SIGKILL');
-    const status = await Promise.race([s.signer.ended, sleep(15_000).then(() => 'nothing')]);
+    const status = await Promise.race([s.signer.ended, sleep(PATIENCE_MS).then(() => 'nothing')]);
     expect(status !== 0 && status !== 'nothing', `the end's status: ${status}`);
-    await until('no process is left', async () => all.every(({ pid }) => !kill(pid, 0)), 5000);
+    await until('no process is left', async () => all.every(({ pid }) => !kill(pid, 0)));
     await s.signer.start();
     signed(await s.pay(kept));
     signed(await s.pay(party));
@@ -96,7 +102,7 @@ test('the command killed outright: no process stays behind', async (s) => {
   expect(all.length >= 6, all);
   kill(s.signer.child.pid, 'SIGKILL');
   await s.signer.ended;
-  await until('no process is left', async () => all.every(({ pid }) => !kill(pid, 0)), 8000);
+  await until('no process is left', async () => all.every(({ pid }) => !kill(pid, 0)));
   await s.signer.start();
   signed(await s.pay(party));
 });
@@ -104,8 +110,8 @@ test('the command killed outright: no process stays behind', async (s) => {
 test('the supervisor killed outright: no process stays behind', async (s) => {
   const all = descendants(s.signer.child.pid).filter((p) => p.name.startsWith('claviger-'));
   kill(s.signer.processes('supervisor')[0].pid, 'SIGKILL');
-  await Promise.race([s.signer.ended, sleep(10_000)]);
-  await until('no process is left', async () => all.every(({ pid }) => !kill(pid, 0)), 8000);
+  await Promise.race([s.signer.ended, sleep(PATIENCE_MS)]);
+  await until('no process is left', async () => all.every(({ pid }) => !kill(pid, 0)));
   await s.signer.start();
   signed(await s.pay(party));
 });

@@ -13,6 +13,8 @@ import subprocess
 import threading
 import time
 
+from ports import free_port
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TOOL = os.path.join(os.environ.get("BUILD_DIR") or os.path.join(ROOT, "build"), "bin/claviger")
 FIRMWARE = "/usr/share/OVMF"
@@ -20,13 +22,6 @@ GLOBAL_VARIABLE = bytes.fromhex("61dfe48bca93d211aa0d00e098032b8c")
 PATIENCE = float(os.environ.get("MACHINE_PATIENCE_S", "300"))  # for any one event; a loaded machine is slow
 # The kernel counts ticks for a while before any of our code runs, and stops where a busy host lets none through.
 STARVED = "IO-APIC + timer doesn't work"
-
-
-def port():
-    """A free port of this host."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def run(*command, **more):
@@ -182,7 +177,7 @@ class Machine:
 
     def start(self, services=(8200, 8201), **more):
         """Power on. `services`: ports of the machine that this host reaches at self.ports[port]; more: of _start."""
-        self.ports = {p: port() for p in services}
+        self.ports = {p: free_port() for p in services}
         self.how = more
         self._start(**more)
 

@@ -11,21 +11,20 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 
 SOURCE = os.environ.get("SOURCE_DIR") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("BUILD_DIR") or os.path.join(SOURCE, "build")
+sys.path.insert(0, os.path.join(SOURCE, "tests"))
+from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 CASES_LEAST = {False: 400, True: 40}
 
 
 def serve(folder):
     """A running signer with a wallet, a client and a grant: (process, what it printed to export)."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        door = "127.0.0.1:%d" % s.getsockname()[1]
+    door = "127.0.0.1:%d" % free_port()
     process = subprocess.Popen([os.path.join(BUILD, "bin/claviger"), "serve", "--dev", "--operator-listen", door],
                                cwd=folder, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

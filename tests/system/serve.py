@@ -21,6 +21,7 @@ import urllib.request
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
 from addresses import base58, base58_decode  # noqa: E402 pylint: disable=wrong-import-position
+from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 PROGRAM = os.path.join(BUILD, "bin/claviger")
 checked = failed = 0
@@ -61,9 +62,7 @@ def end(child):
 
 
 def free_address():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return "127.0.0.1:%d" % s.getsockname()[1]
+    return "127.0.0.1:%d" % free_port()
 
 
 def misuse(folder, state, listen):
@@ -131,7 +130,7 @@ def receipts(folder, state, listen):
         f.write(base64.b64encode(message))
     code, _ = run("sign", "--wallet", "one", "--token-file", token, "--transaction", folder + "/tx")
     expect("nine lamports are denied", code == 1, code)
-    for _ in range(50):  # a receipt is durable a moment later
+    for _ in range(300):  # a receipt is durable a moment later
         code, _ = run("receipt", "export", "--wallet", "one", "--token-file", token, "--out", file)
         content = open(file, "rb").read() if code == 0 else b""
         if message in content:
@@ -177,7 +176,7 @@ def receipts(folder, state, listen):
     code, _ = run("sign", "--wallet", "one", "--token-file", token, "--transaction", folder + "/tx")
     expect("nine lamports are signed", code == 0, code)
     said = {"same": 0}
-    for _ in range(50):
+    for _ in range(300):
         os.remove(file)
         run("receipt", "export", "--wallet", "one", "--token-file", token, "--out", file)
         code, out = run("receipt", "replay", file, "--module", intent, "--json")
@@ -270,7 +269,7 @@ def limits(folder, state, listen):
         code, out, _ = run("receipt", "replay", path, "--module", module, "--json")
         return code, json.loads(out)
 
-    for _ in range(50):
+    for _ in range(300):
         os.path.exists(file) and os.remove(file)
         run("receipt", "export", "--wallet", "capped", "--token-file", token, "--out", file)
         code, said = replay(file)
@@ -371,7 +370,7 @@ def old_receipts(folder, state, listen):
     with open(folder + "/tx", "w") as f:  # another decision, of this start
         f.write(base64.b64encode(message[:-8] + b"\xf5" + bytes(7)).decode())
     run("sign", "--wallet", "one", "--token-file", token, "--transaction", folder + "/tx")
-    for _ in range(50):
+    for _ in range(300):
         if exported() == (0, 3):
             break
         time.sleep(0.1)
@@ -394,7 +393,7 @@ def old_receipts(folder, state, listen):
     code, _, said = run("receipt", "trim", "--older-than", "1d", "--operator", folder + "/user.json")
     expect("a user is no operator", code == 1, (code, said))
     # What the next start would read stays until heads are in the map, about a second.
-    for _ in range(50):
+    for _ in range(300):
         code, _, said = run("receipt", "trim", "--older-than", "1s", "--operator", operator)
         expect("receipts are deleted", code == 0, (code, said))
         if exported()[1] == 1:

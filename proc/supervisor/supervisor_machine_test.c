@@ -10,7 +10,7 @@
 #include "base_test.h"
 #include "supervisor.h"
 
-#define PATIENCE_MS 2000
+#define PATIENCE_MS 30000
 #define LINE        "{\"event\":\"ready\"}\r\n" /* as a terminal shows it */
 
 /* The line's two ends, with the settings that a kernel gives a terminal. */
@@ -35,7 +35,7 @@ static size_t shown(int person, int console, char *space, size_t cap)
 	CHECK(fcntl(console, F_SETFL, O_NONBLOCK) == 0);
 	(void)!write(console, LINE, sizeof(LINE) - 3);
 	(void)!write(console, "\n", 1);
-	while (len < sizeof(LINE) - 1 && poll(&wait, 1, len == 0 ? PATIENCE_MS : 100) == 1) {
+	while (len < sizeof(LINE) - 1 && poll(&wait, 1, PATIENCE_MS) == 1) {
 		ssize_t got = read(person, space + len, cap - len);
 
 		CHECK(got > 0);

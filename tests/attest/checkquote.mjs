@@ -39,7 +39,7 @@ async function tpm(...words) {
     await flush();
     const r = await run(words[0], words.slice(1), { env });
     if (r.code === 0) return r;
-    if (i === 40) throw new Error(`${words.join(' ')}: ${r.err}`);
+    if (i === 1200) throw new Error(`${words.join(' ')}: ${r.err}`);
     await sleep(50);
   }
 }

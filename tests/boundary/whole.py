@@ -31,7 +31,7 @@ def descriptors(pid):
     return {int(fd): os.readlink(os.path.join(folder, fd)) for fd in os.listdir(folder)}
 
 
-def wait_for_socket(path, seconds=10):
+def wait_for_socket(path, seconds=60):
     """Until somebody takes connections there: the name alone is there before that."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -82,7 +82,7 @@ class System:
         self.lines = []
         self.pids = {}
 
-    def wait_for(self, event, seconds=30):
+    def wait_for(self, event, seconds=60):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             line = self.process.stderr.readline()
@@ -101,7 +101,7 @@ class System:
         try:
             for line in self.process.stderr:
                 self.lines.append(json.loads(line))
-            status = self.process.wait(8)
+            status = self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             status = None

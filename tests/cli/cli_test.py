@@ -610,7 +610,7 @@ def test_the_file_starts_a_signer_whose_certificate_has_its_names():
                     expect("a CA is asked for " + name, kind != "DNS" or "DNS:" + name in said.stdout, said)
             finally:
                 run.send_signal(signal.SIGTERM)
-                run.wait(30)
+                run.wait(60)
     expect("a certificate for each list of names", len(shown) == 3 and shown[0] == shown[1] != shown[2], shown)
 
 

@@ -30,7 +30,7 @@ def say(what, holds, shown=""):
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=20) as answer:
         return answer.read().decode()
 
 
@@ -92,8 +92,8 @@ with tempfile.TemporaryDirectory(prefix="claviger-prometheus-") as folder:
         say("the dashboard has expressions", len(expressions) >= 20, len(expressions))
         for expression in expressions:
             asked = expression.replace("$__rate_interval", "30s").replace("$instance", ".*")
-            say("has an answer: " + expression, until(lambda: query(asked), 5), "no series")
-        signed = query('sum(increase(claviger_sign_requests_total{result="signed"}[1m]))')
+            say("has an answer: " + expression, until(lambda: query(asked), 30), "no series")
+        signed = query('sum(increase(claviger_sign_requests_total{result="signed"}[10m]))')
         say("the count is the traffic's", signed and 3 <= float(signed[0]["value"][1]) <= 12, signed)
 
         # What rules and dashboard name is what there is.
@@ -105,7 +105,7 @@ with tempfile.TemporaryDirectory(prefix="claviger-prometheus-") as folder:
         say("no metric is made up", len(named) >= 12 and named <= have | hardware, named - have)
 
         signer.stop()
-        pending = until(lambda: [r for r in query('ALERTS{alertname="ClavigerDown"}')], 20)
+        pending = until(lambda: [r for r in query('ALERTS{alertname="ClavigerDown"}')])
         say("a signer that is gone is noticed", pending, pending)
     finally:
         signer.stop()

@@ -36,7 +36,7 @@ export async function openPage(browser, signer, { device = true, path = '/', ...
       options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true, ...(device === true ? {} : device) },
     }));
   }
-  page.setDefaultTimeout(30_000); // a busy machine is no failure
+  page.setDefaultTimeout(90_000); // a busy machine is no failure
   await page.goto(signer.url.replace('127.0.0.1', 'localhost') + path);
   return { page, context: opened, errors, cdp, authenticator };
 }

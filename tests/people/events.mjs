@@ -20,7 +20,7 @@ const clientOf = (s, token) => new ClavigerClient({ url: s.signer.url, token, ca
 // Follows a wallet; next(kind) resolves to the next event of that kind.
 function follow(s, token, wallet, options = {}) {
   const stop = new AbortController();
-  const events = clientOf(s, token).events(wallet, { ...options, abortSignal: AbortSignal.any([stop.signal, AbortSignal.timeout(30_000)]) });
+  const events = clientOf(s, token).events(wallet, { ...options, abortSignal: AbortSignal.any([stop.signal, AbortSignal.timeout(120_000)]) });
   const seen = [];
   return {
     seen,
@@ -165,7 +165,7 @@ function source(s, token, path) {
     close: () => es.close(),
     async until(what) {
       for (let i = 0; !what(this); i++) {
-        expect(i < 600, 'it never came:', all.map(({ kind, id }) => [kind, id]), asked);
+        expect(i < 2400, 'it never came:', all.map(({ kind, id }) => [kind, id]), asked);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
@@ -211,7 +211,8 @@ test('one token holds four streams, and each that ends makes room', async (s) =>
     const again = await raw(s, '/api/v1/wallets/two/events', bearer(s.two.token), (text) => text.includes('event: wallet'));
     again.close();
     if (again.status === 200) break;
-    expect(i < 50, 'no room was made');
+    expect(i < 600, 'no room was made');
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 });
 

@@ -31,7 +31,7 @@ const refused = async (s, text, ...words) => {
 const show = (s, name, user = 'alice') => json(s, 'wallet', 'show', name, '--key', s.key(user));
 
 async function finish(s, request, out) {
-  for (let tries = 0; tries < 100; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     const done = await cli(s, 'wallet', 'export', '--finish', request, '--out', out);
     if (!done.err.includes('it waits for')) return done;
     await sleep(100);

@@ -138,7 +138,7 @@ def who_comes_in(signer):
         status, told = ask(signer.port, context(signer, operator), "GET", path)
         expect("clients' port has no " + path, status == 404 and told["code"] == "path_unknown", told)
     asked = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % signer.port], input="",
-                           capture_output=True, text=True, timeout=30).stdout
+                           capture_output=True, text=True, timeout=60).stdout
     expect("clients' port asks for no certificate", "Requested Signature Algorithms" not in asked, asked)
 
 
@@ -174,7 +174,7 @@ def the_log(signer):
     expect("the same as on standard error", done.stdout.splitlines()[-1] in shown)
     (bridge,) = signer.pids("claviger-bridge")
     os.kill(bridge, signal.SIGKILL)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while time.monotonic() < end:  # the new bridge has read what came while none was there
         done = signer.machine("log")
         if "process.ended" in done.stdout:
@@ -290,7 +290,7 @@ def a_site_certificate(folder):
         open(signer.state + "/tls.pem", "w").close()  # only the running bridge has it now
         (authority,) = signer.pids("claviger-authority")
         os.kill(authority, signal.SIGKILL)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             status, told = ask(signer.port, site, "GET", "/api/v1/channel")
             if status != 200 or told["certificates"]["authority"] != was["certificates"]["authority"]:

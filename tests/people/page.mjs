@@ -33,7 +33,7 @@ const said = (page, text) => page.locator('#said', { hasText: text }).waitFor().
   throw new Error(`${text} was not said, but: ${await page.locator('#said').textContent()}\n${error.message}`);
 });
 const until = async (truth, what) => {
-  const end = Date.now() + 30_000;
+  const end = Date.now() + 90_000;
   while (!await truth()) {
     if (Date.now() > end) throw new Error(`it did not come: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));

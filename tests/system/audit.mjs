@@ -20,7 +20,7 @@ const lines = (path) => readFileSync(path, 'utf8').trimEnd().split('\n');
 const parsed = (path) => lines(path).map((line) => JSON.parse(line));
 // Receipts are durable a moment after the answer: goes on until so many are in the file.
 async function exportUntil(s, path, wanted, ...more) {
-  for (let tries = 0; tries < 40; tries++) {
+  for (let tries = 0; tries < 400; tries++) {
     const done = await exporting(s, path, ...(tries === 0 ? more : ['--append']));
     expect(done.code === 0, done.code, done.out, done.err);
     if (count(path, 'receipt') >= wanted) return;
@@ -119,7 +119,7 @@ test('a wallet without any decision verifies, and one whose decisions were all t
   const swapped = await verify(s, bent);
   expect(swapped.code === 1 && swapped.err.includes('taken away'), swapped);
   signed(await s.pay(party, 1000));
-  for (let tries = 0; count(path, 'receipt') === 0 && tries < 40; tries++) {
+  for (let tries = 0; count(path, 'receipt') === 0 && tries < 400; tries++) {
     await sleep(100);
     const more = await exportIdle('--append');
     expect(more.code === 0, more.err);
@@ -144,7 +144,7 @@ for (const [delay, steps] of [['0s', ['export done']], ['1s', ['export waits', '
   const before = file(s, `${name}-before.jsonl`);
   await auditTo(before);
   await s.signer.must('wallet', 'export', name, '--key', s.key('user'), '--second', s.key(third), '--out', out, '--yes');
-  for (let tries = 0; delay !== '0s' && tries < 40; tries++) {
+  for (let tries = 0; delay !== '0s' && tries < 200; tries++) {
     if ((await s.signer.cli('wallet', 'export', '--finish', `${out}.request`, '--out', out)).code === 0) break;
     await sleep(200);
   }
@@ -206,7 +206,7 @@ test('for each state of a wallet the change that led to it, as it was signed', a
   await oneLife(s);
   const path = file(s, 'life.jsonl');
   expect((await lifeExport(s, path)).code === 0, 'export');
-  for (let tries = 0; count(path, 'receipt') < 4 && tries < 40; tries++) {
+  for (let tries = 0; count(path, 'receipt') < 4 && tries < 400; tries++) {
     await sleep(100);
     expect((await lifeExport(s, path, '--append')).code === 0, 'export');
   }

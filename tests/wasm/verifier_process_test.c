@@ -97,7 +97,7 @@ static void test_a_forbidden_message_is_complained_about(void)
 {
 	EXPECT(opens());
 	EXPECT(ipc_put(&verifier.channel, 99, bytes_of_text("x")) == STATUS_OK);
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 60000; i++) {
 		if (ipc_memory_complaint(&verifier.memory, 1) != IPC_COMPLAINT_NONE)
 			break;
 		usleep(1000);

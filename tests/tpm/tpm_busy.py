@@ -170,7 +170,7 @@ class Node:
             return False
 
     def metric(self, name):
-        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.system.health, timeout=10) as f:
+        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % self.system.health, timeout=20) as f:
             return next((int(line.rsplit(" ", 1)[1]) for line in f.read().decode().splitlines()
                          if line.startswith(name + " ")), None)
 

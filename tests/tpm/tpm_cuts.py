@@ -142,7 +142,7 @@ class Machine(tpm_busy.Node):
         self.system.process.wait()
         self.system.log.close()
         self.proxy.disarm()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while any(os.path.exists("/proc/%d" % p) for p in pids.values()) and time.monotonic() < end:
             time.sleep(0.01)
         os.unlink(self.system.log_path) if not tpm_system.failed else None
@@ -171,7 +171,7 @@ class Machine(tpm_busy.Node):
 
     def quiet(self):
         """Until nothing has been said to the TPM for a while but the attestor's watch."""
-        until_at = time.monotonic() + 5
+        until_at = time.monotonic() + 30
         while time.monotonic() < until_at and time.monotonic() - self.proxy.last < 0.3:
             time.sleep(0.02)
 

@@ -65,12 +65,12 @@ class Site:
 
 
 def unseal_asks(system):
-    with urllib.request.urlopen("http://127.0.0.1:%d/unseal" % system.health, timeout=10) as f:
+    with urllib.request.urlopen("http://127.0.0.1:%d/unseal" % system.health, timeout=20) as f:
         return json.load(f)
 
 
 def wait_asks(system, what):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while time.monotonic() < until and system.process.poll() is None:
         try:
             asks = unseal_asks(system)
@@ -127,7 +127,7 @@ def attended(site):
     expect("it still waits", wait_asks(system, "approval") is not None)
     bridge = system.pids()["bridge.0"]
     os.kill(bridge, signal.SIGKILL)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while system.pids().get("bridge.0") in (bridge, None) and time.monotonic() < until:
         time.sleep(0.05)
     expect("a new bridge asks the same", (wait_asks(system, "approval") or {}).get("nonce") ==

@@ -88,7 +88,7 @@ class Tpm:
              "--server", "type=unixio,path=" + self.socket,
              "--ctrl", "type=unixio,path=%s.ctrl" % self.socket, "--flags", "startup-clear",
              "--log", "file=%s/swtpm.log" % self.folder], stdin=subprocess.DEVNULL)
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
                 with socket.socket(socket.AF_UNIX) as s:

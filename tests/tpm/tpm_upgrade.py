@@ -220,7 +220,7 @@ def reset(m):
     expect("it starts", m.boot("three", "newer bios"))
     subprocess.run(["swtpm_ioctl", "--unix", m.tpm.socket + ".ctrl", "-i"], check=True,
                    capture_output=True)
-    until = time.monotonic() + 30
+    until = time.monotonic() + 60
     while m.system.process.poll() is None and time.monotonic() < until:
         time.sleep(0.1)
     expect("a reset is noticed and everything halts", m.system.process.poll() not in (None, 0))

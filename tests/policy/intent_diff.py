@@ -244,6 +244,61 @@ NARROWER = [
     ("a message less", '[[message]]\nname = "hello"\npattern = "hello {digits 1 3} {note}"\n', '', "not allowed any more"),
 ]
 
+# Two rules in which numbers are made of a total while it grows; what the first takes for it is counted otherwise or not, and what the
+# second looks at is the total before or behind its own.
+GROWS = """intent = 1
+name = "grows"
+text = "Two rules that a total counts"
+[keys]
+prog = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
+[[total]]
+name = "sum"
+[[instruction]]
+name = "one"
+program = "prog"
+data = "01"
+fields = [["x", "u64"], ["y", "u64"]]
+let = ["z = sum + x"]
+adds = ["sum += %s"]
+check = ["z <= 5"]
+[[instruction]]
+name = "two"
+program = "prog"
+data = "02"
+fields = [["x", "u64"]]
+%s
+"""
+BEFORE, BEHIND = 'let = ["z = sum + x"]\nadds = ["sum += x"]\ncheck = ["z <= 5"]', 'adds = ["sum += x"]\ncheck = ["sum + x <= 5"]'
+# Numbers made of numbers, each of the one before twice: as many as may be compared, and one more.
+CHAIN = """intent = 1
+name = "chain"
+text = "Numbers made of numbers"
+[keys]
+prog = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
+[[instruction]]
+name = "one"
+program = "prog"
+data = "01"
+fields = [["n0", "u64"]]
+let = [%s]
+check = ["n%d <= 5"]
+"""
+
+
+def chain(count):
+    return CHAIN % (", ".join('"n%d = n%d + n%d"' % (i + 1, i, i) for i in range(count)), count)
+
+
+COUNTED = "widens  one: counted otherwise: counts x as sum  ->  counts y as sum"
+# The whole report. What reads a total that is counted otherwise is told by that alone, in the rule that it is about.
+EXACT = [
+    ("counted otherwise", GROWS % ("x", BEFORE), GROWS % ("y", BEFORE), [COUNTED]),
+    ("counted otherwise, and another moment", GROWS % ("x", BEFORE), GROWS % ("y", BEHIND), [COUNTED, "widens  two: not demanded any more: needs: z at most 5", "narrows two: demanded now: needs: sum + x at most 5"]),
+    ("the same chain", chain(11), chain(11), ["nothing widens"]),
+    *(("a chain of %d is too long to be compared" % n, chain(n), chain(n), ["widens  one: not demanded any more: needs: n%d at most 5" % n, "narrows one: demanded now: needs: n%d at most 5" % n])
+      for n in (12, 40)),
+]
+
 
 def claviger(*words):
     run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=60)
@@ -304,6 +359,9 @@ def main():
                 expect(what + ": in words", words is None or any(words in line for line in lines), out)
                 if words is not None:
                     words_differ(folder, base, other, what)
+        for what, old, new, report in EXACT:
+            code, out, err = claviger("policy", "diff", write(folder, "one.toml", old), write(folder, "two.toml", new))
+            expect(what, (code, out.splitlines()) == (0 if report == ["nothing widens"] else 1, report), code, out, err)
         other = write(folder, "other.toml", BASE.replace("amount <= 100", "amount <= 99"))
         code, out, _ = claviger("policy", "diff", "--json", base, other)
         expect("as JSON", code == 0 and json.loads(out) == {"changes": [

@@ -231,6 +231,10 @@ def matrices():
            alike("u8", "i8") | alike("u16", "bytes 2", "array 2 u8") | alike("vec 2 u8", "string 2") | alike("Word", "Split") | alike("vec 2 u8; u16", "vec 2 u8; u8; u8"))
     numbers = {name: intent(fields='["x", "u64"], ["y", "u64"]', more=name and 'check = ["%s"]' % name, role="mint") for name in ("", *CHECKS)}
     yield ("checks", numbers, each("", *CHECKS) | BOUNDS, alike("x * 2 <= y * 3", "2 * x <= 3 * y"))
+    # Where the second comparison of two sides begins.
+    sides = {", ".join(two): intent(fields='["x", "u64"], ["y", "u64"]', more="check = [%s]" % ", ".join('"%s"' % one for one in two))
+             for two in (("x * 2 <= y * 3",), *(("x * 2 <= y * 3", one) for one in ("x * 4 <= y * 5", "x * 6 <= y * 5", "x * 4 <= y * 7", "y * 4 <= y * 5", "x * 4 + y <= y * 5")))}
+    yield ("two comparisons of two sides", sides, each("x * 2 <= y * 3", *sides), ())
     # A number that has to fit now is demanded, but not told: it can only narrow.
     yield ("effects", {line: intent(fields='["x", "u64"], ["y", "u64"]', more=line) for line in ("", *EFFECTS)}, (), each("", *EFFECTS[-3:]))
     yield ("the whole", {line: intent(behind=line and '[[check]]\nthat = "%s"\n' % line) for line in ("", *WHOLE)},

@@ -35,6 +35,8 @@ static void test_lamports_and_the_native_mint_are_one(void)
 	EXPECT(least(POLICY_UNIT_MINT, native, &facts) == 650);
 	EXPECT(least(POLICY_UNIT_MINT, other, &facts) == 77);
 	EXPECT(least(POLICY_UNIT_USES, NULL, &facts) == 1);
+	facts.token_count = 1; /* what stands behind them is none of them */
+	EXPECT(least(POLICY_UNIT_MINT, native, &facts) == 0);
 }
 
 static void test_what_is_too_much_stays_the_most(void)
@@ -109,6 +111,55 @@ static void test_what_system_instructions_take_is_seen(void)
 	EXPECT(seen(bytes_of(data, 56), &w, &t) == 0);
 }
 
+/* A message of two versions with these instructions, over the accounts {wallet, to, third, system,
+ * another program}, and one that is looked up. */
+static uint64_t seen_of(bool looks_up, struct bytes instructions, uint8_t count)
+{
+	static uint8_t space[512];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	static const uint8_t wallet[32] = {1}, version = 0x80, head[] = {2, 0, 2, 5},
+	                     looked_up[] = {1, 0}, none = 0;
+	static const uint8_t keys[5][32] = {{1}, {2}, {3}, {0}, {5}}, rest[32] = {6};
+	struct solana_error error;
+	bool whole = !looks_up || buffer_put(&out, bytes_of(&version, 1)) == STATUS_OK;
+
+	whole = whole && buffer_put(&out, BYTES_OF_ARRAY(head)) == STATUS_OK;
+	for (size_t i = 0; i < 5; i++)
+		whole = whole && buffer_put(&out, BYTES_OF_ARRAY(keys[i])) == STATUS_OK;
+	whole = whole && buffer_put(&out, BYTES_OF_ARRAY(rest)) == STATUS_OK &&
+	        buffer_put(&out, bytes_of(&count, 1)) == STATUS_OK &&
+	        buffer_put(&out, instructions) == STATUS_OK;
+	if (looks_up) /* one table, of which one writable account is taken */
+		whole = whole && buffer_put(&out, bytes_of(&looked_up[0], 1)) == STATUS_OK &&
+		        buffer_put(&out, BYTES_OF_ARRAY(rest)) == STATUS_OK &&
+		        buffer_put(&out, BYTES_OF_ARRAY(looked_up)) == STATUS_OK &&
+		        buffer_put(&out, bytes_of(&none, 1)) == STATUS_OK;
+	EXPECT(whole && solana_decode_message(buffer_bytes(&out), &view, &error) == STATUS_OK);
+	return policy_lamports_seen(&view, wallet);
+}
+
+#define TRANSFER(program, count, amount, ...)                                                      \
+	program, count, __VA_ARGS__, 12, 2, 0, 0, 0, amount, 0, 0, 0, 0, 0, 0, 0
+
+/* A19: all that the wallet pays is seen, of every instruction, and nothing else: who saw more would
+ * refuse what the grant allows. */
+static void test_what_others_take_is_not_seen(void)
+{
+	static const uint8_t paid[] = {TRANSFER(3, 2, 5, 0, 1), TRANSFER(3, 2, 7, 0, 2)},
+	                     listed[] = {TRANSFER(3, 3, 9, 0, 1, 2)},
+	                     alone[] = {TRANSFER(3, 1, 9, 0)}, others[] = {TRANSFER(3, 2, 9, 1, 2)},
+	                     another[] = {TRANSFER(4, 2, 9, 0, 1)},
+	                     hidden[] = {TRANSFER(3, 2, 9, 0, 5), TRANSFER(3, 2, 3, 5, 0)};
+
+	EXPECT(seen_of(false, BYTES_OF_ARRAY(paid), 2) == 12);
+	EXPECT(seen_of(false, BYTES_OF_ARRAY(listed), 1) == 9); /* one account more than it needs */
+	EXPECT(seen_of(false, BYTES_OF_ARRAY(alone), 1) == 0);  /* it fails */
+	EXPECT(seen_of(false, BYTES_OF_ARRAY(others), 1) == 0);
+	EXPECT(seen_of(false, BYTES_OF_ARRAY(another), 1) ==
+	       0); /* no transfer, whatever it looks like */
+	EXPECT(seen_of(true, BYTES_OF_ARRAY(hidden), 2) == 9); /* to somebody, and from somebody */
+}
+
 /* A19, 4: facts below what is seen are none, whoever says them: no kind of module is asked. */
 static void test_facts_below_what_is_seen_do_not_hold(void)
 {
@@ -135,6 +186,7 @@ int main(void)
 {
 	RUN(test_facts_below_what_is_seen_do_not_hold);
 	RUN(test_what_system_instructions_take_is_seen);
+	RUN(test_what_others_take_is_not_seen);
 	RUN(test_lamports_and_the_native_mint_are_one);
 	RUN(test_what_is_too_much_stays_the_most);
 	return test_summary();

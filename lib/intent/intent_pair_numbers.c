@@ -302,9 +302,7 @@ static enum pair_relation demand_relation(const struct pair *p, const struct pai
 	case INTENT_OP_CHECK_SIDES:
 		return same_sides(p, old, a, new, b) ? PAIR_SAME : PAIR_UNPROVEN;
 	case INTENT_OP_LESS:
-		return a->a != b->a || a->b != b->b || b->c > a->c ? PAIR_UNPROVEN
-		       : a->c == b->c                              ? PAIR_SAME
-		                                                   : PAIR_NARROWER;
+		return a->a == b->a && a->b == b->b && a->c == b->c ? PAIR_SAME : PAIR_UNPROVEN;
 	case INTENT_OP_LITERAL:
 		return a->a == b->a && a->b == b->b && pair_same_number(p, old, a->c, new, b->c, 0)
 		           ? PAIR_SAME

@@ -253,14 +253,16 @@ text = "Two rules that a total counts"
 prog = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"
 [[total]]
 name = "sum"
+[[total]]
+name = "more"
 [[instruction]]
 name = "one"
 program = "prog"
 data = "01"
 fields = [["x", "u64"], ["y", "u64"]]
 let = ["z = sum + x"]
-adds = ["sum += %s"]
-check = ["z <= 5"]
+adds = [%s]
+check = ["z <= 5", "sum + x <= 6"]
 [[instruction]]
 name = "two"
 program = "prog"
@@ -269,6 +271,7 @@ fields = [["x", "u64"]]
 %s
 """
 BEFORE, BEHIND = 'let = ["z = sum + x"]\nadds = ["sum += x"]\ncheck = ["z <= 5"]', 'adds = ["sum += x"]\ncheck = ["sum + x <= 5"]'
+ADDED = 'let = ["z = sum + x"]\nadds = ["sum += x", "more += %s"]'
 # Numbers made of numbers, each of the one before twice: as many as may be compared, and one more.
 CHAIN = """intent = 1
 name = "chain"
@@ -292,8 +295,11 @@ def chain(count):
 COUNTED = "widens  one: counted otherwise: counts x as sum  ->  counts y as sum"
 # The whole report. What reads a total that is counted otherwise is told by that alone, in the rule that it is about.
 EXACT = [
-    ("counted otherwise", GROWS % ("x", BEFORE), GROWS % ("y", BEFORE), [COUNTED]),
-    ("counted otherwise, and another moment", GROWS % ("x", BEFORE), GROWS % ("y", BEHIND), [COUNTED, "widens  two: not demanded any more: needs: z at most 5", "narrows two: demanded now: needs: sum + x at most 5"]),
+    ("counted otherwise", GROWS % ('"sum += x"', BEFORE), GROWS % ('"sum += y"', BEFORE), [COUNTED]),
+    ("counted otherwise, and another moment", GROWS % ('"sum += x"', BEFORE), GROWS % ('"sum += y"', BEHIND), [COUNTED, "widens  two: not demanded any more: needs: z at most 5", "narrows two: demanded now: needs: sum + x at most 5"]),
+    ("counted twice", GROWS % ('"sum += x"', BEFORE), GROWS % ('"sum += x", "sum += x"', BEFORE), ["widens  one: counted otherwise: counts x as sum"]),
+    ("both counted otherwise", GROWS % ('"sum += x"', ADDED % "z"), GROWS % ('"sum += y"', ADDED % "sum + x"),
+     [COUNTED, "widens  two: counted otherwise: counts z as more  ->  counts sum + x as more"]),
     ("the same chain", chain(11), chain(11), ["nothing widens"]),
     *(("a chain of %d is too long to be compared" % n, chain(n), chain(n), ["widens  one: not demanded any more: needs: n%d at most 5" % n, "narrows one: demanded now: needs: n%d at most 5" % n])
       for n in (12, 40)),

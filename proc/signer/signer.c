@@ -528,6 +528,9 @@ static int serve(struct proc *proc)
 {
 	struct signer *signer = &the_signer;
 
+	/* Its hello waits in the ring until there is a certificate to give: nothing to stay awake
+	 * for. */
+	ipc_waiter_remove(&proc->waiter, signer->authority);
 	for (;;) {
 		bool worked;
 
@@ -537,8 +540,10 @@ static int serve(struct proc *proc)
 
 			if (status != STATUS_OK && status != STATUS_BUSY)
 				return signer->boot_code != 0 ? signer->boot_code : BOOT_SIGNER;
-			if (signer->ready)
+			if (signer->ready) {
+				ipc_waiter_add(&proc->waiter, signer->authority);
 				proc_report_ready(proc);
+			}
 		}
 		worked = work(signer);
 		signer->stopping =

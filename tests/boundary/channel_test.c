@@ -9,10 +9,12 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base_check.h"
 #include "base_test.h"
+#include "call_change.h"
 #include "call_store.h"
 #include "ipc_layout.h"
 #include "ipc_wait.h"
@@ -377,6 +379,30 @@ static int remove_one(const char *path, const struct stat *stat, int kind, struc
 	return remove(path);
 }
 
+/* A sealed signer leaves the authority's hello in the ring, and sleeps all the same: a machine that
+ * starts, on a slow disk or with a slow TPM, has other work for its processor. */
+static void test_what_waits_for_a_sealed_signer_does_not_keep_it_awake(void)
+{
+	const struct timespec second = {1, 0};
+	struct timespec before, after;
+	clockid_t clock;
+
+	CHECK(select_channel(PROC_signer, PROC_CHANNEL_authority_signer));
+	start_subject();
+	await_acknowledged();
+	CHECK(ipc_put(&subject.far, CALL_CHANGE_AUTHORITY_HELLO, bytes_of_text("hello")) ==
+	      STATUS_OK);
+	CHECK(clock_getcpuclockid(subject.child->pid, &clock) == 0);
+	nanosleep(&second, NULL); /* it has begun */
+	CHECK(clock_gettime(clock, &before) == 0);
+	nanosleep(&second, NULL);
+	CHECK(clock_gettime(clock, &after) == 0);
+	EXPECT((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 <
+	       100);
+	EXPECT(ipc_pending(&subject.far) == 1);
+	end_subject();
+}
+
 int main(void)
 {
 	CHECK(mkdtemp(state_dir) != NULL);
@@ -386,6 +412,7 @@ int main(void)
 	RUN(test_unknown_kinds_are_complained_about);
 	RUN(test_lengths_and_cursors_that_cannot_be_are_complained_about);
 	RUN(test_a_backup_has_what_genesis_wrote_after_the_store_came);
+	RUN(test_what_waits_for_a_sealed_signer_does_not_keep_it_awake);
 	printf("%u messages tried\n", tried);
 	(void)nftw(state_dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return test_summary();

@@ -10,7 +10,7 @@ add_custom_target(programs) # what `make build` makes: all that ships, no tests
 add_dependencies(programs licenses)
 set(TEST_DEFINITIONS SOURCE_DIR="${CMAKE_SOURCE_DIR}" BUILD_DIR="${CMAKE_BINARY_DIR}")
 # A test that takes longer hangs: several times what the longest one takes on a slow and busy machine.
-set(TEST_TIMEOUT 900)
+set(TEST_TIMEOUT 1800)
 
 # module(NAME USES a b THIRD x [SHARES d e]): lib/NAME, a static library. NAME/*_test.c become tests of the
 # group NAME, NAME/*_fuzz.c fuzzers. SHARES: folders whose headers belong to its own.

@@ -45,7 +45,7 @@ def claviger(*words, stdin="", before=None, **env):
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("CLAVIGER_", "XDG_CONFIG"))}
     clean.update({"HOME": FOLDER, "CLAVIGER_HOME": os.path.join(FOLDER, "home"), **env})
     clean = {k: v for k, v in clean.items() if v is not None}
-    run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=60,
+    run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=300,
                          env=clean, cwd=FOLDER, preexec_fn=before)
     return run.returncode, run.stdout, run.stderr
 

@@ -103,7 +103,7 @@ class Run:
 
     def stop(self):
         self.signer.send_signal(signal.SIGTERM)
-        rest = self.signer.communicate(timeout=60)[0]
+        rest = self.signer.communicate(timeout=300)[0]
         expect("serve --json says nothing more, and ends in order", self.signer.returncode == 0 and rest == "", rest)
 
     def write(self, name, text):
@@ -302,7 +302,7 @@ def change_factors(tool):
         told = hmac.new(secret, struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
         at = told[-1] & 15
         code = (struct.unpack(">I", told[at:at + 4])[0] & 0x7fffffff) % 10**6
-        out, error = run.communicate("%06d\n" % code, timeout=60)
+        out, error = run.communicate("%06d\n" % code, timeout=300)
     tool.judge("factor codes", run.returncode, first + out, 0, error)
     waits = tool("wallet export", "f", *second, "--out", "f.json")
     expect("an export waits", "waits_until" in waits, waits)

@@ -93,7 +93,7 @@ def main(folder):
     home = folder + "/home"
 
     def run(*words):
-        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=300,
                               stdin=subprocess.DEVNULL, env={**os.environ, "CLAVIGER_HOME": home})
         return done.returncode, done.stdout, done.stderr
 

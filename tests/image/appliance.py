@@ -1098,7 +1098,7 @@ def case_a_full_disk_takes_no_power_and_freezes(world):
         expect(what, done.returncode == 0, done.stderr)
 
     def filled():
-        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % machine.ports[9201], timeout=60) as answer:
+        with urllib.request.urlopen("http://127.0.0.1:%d/metrics" % machine.ports[9201], timeout=300) as answer:
             shown = re.search(r'^claviger_store_fill_percent{part="state"} (\d+)$', answer.read().decode(), re.M)
         percents.append(int(shown[1]) if shown else 0)
 

@@ -64,7 +64,7 @@ def run_once(name):
     if child.poll() is None:
         runc("kill", name, "TERM", stdout=log, stderr=subprocess.STDOUT).wait()
         try:
-            code = child.wait(timeout=60)
+            code = child.wait(timeout=300)
         except subprocess.TimeoutExpired:
             child.send_signal(signal.SIGKILL)
             code = "it did not stop"

@@ -58,4 +58,4 @@ class DevSigner:
     def stop(self):
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGINT)
-        return self.child.wait(timeout=60)
+        return self.child.wait(timeout=300)

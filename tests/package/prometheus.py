@@ -110,6 +110,6 @@ with tempfile.TemporaryDirectory(prefix="claviger-prometheus-") as folder:
     finally:
         signer.stop()
         prometheus.terminate()
-        prometheus.wait(timeout=60)
+        prometheus.wait(timeout=300)
 print("%d passed, %d failed" % (passed, failed))
 sys.exit(1 if failed or passed < 30 else 0)

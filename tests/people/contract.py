@@ -91,7 +91,7 @@ def curl(env):
     passed = failed = 0
     for block in blocks:
         done = subprocess.run(["bash", "-euo", "pipefail", "-c", block], env=dict(os.environ, **env), text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300)
         wanted = re.findall(r"^# says (.*)$", block, re.M)
         if done.returncode or not wanted or not all(words in done.stdout for words in wanted):
             print("FAIL %s\nstatus %d: %s" % (block, done.returncode, done.stdout))

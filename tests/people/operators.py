@@ -60,7 +60,7 @@ class Signer:
 
     def claviger(self, *words):
         return subprocess.run([BUILD + "/bin/claviger", *words], env=self.environment, stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=60)
+                              capture_output=True, text=True, timeout=300)
 
     def machine(self, word, *words, key=None):
         return self.claviger("machine", word, "--operator", key or self.state + "/operator.json", "--operator-port",
@@ -138,7 +138,7 @@ def who_comes_in(signer):
         status, told = ask(signer.port, context(signer, operator), "GET", path)
         expect("clients' port has no " + path, status == 404 and told["code"] == "path_unknown", told)
     asked = subprocess.run(["openssl", "s_client", "-connect", "127.0.0.1:%d" % signer.port], input="",
-                           capture_output=True, text=True, timeout=60).stdout
+                           capture_output=True, text=True, timeout=300).stdout
     expect("clients' port asks for no certificate", "Requested Signature Algorithms" not in asked, asked)
 
 
@@ -371,7 +371,7 @@ def a_bridge_that_talks_to_the_terminal(signer, folder):
     sign = ("sign", *api, "--wallet", "w", "--token-file", token, "--transaction", transaction)
     for code, words in ((0, ("machine", "log", *door)), (0, ("machine", "status", *door)), (0, ("status", *api)), (1, (*sign, "--dry-run")),
                         (1, sign)):
-        done = subprocess.run([os.path.join(BUILD, "bin/claviger"), *words, "--ca", certificate_file], capture_output=True, timeout=60)
+        done = subprocess.run([os.path.join(BUILD, "bin/claviger"), *words, "--ca", certificate_file], capture_output=True, timeout=300)
         said, which = done.stdout + done.stderr, "%s %s %s" % (*words[:2], words[-1])
         expect(which + " shows it, as escapes", done.returncode == code and rb"\u001b[2J" in said and b"owned" in said, said)
         expect(which + " hands nothing on to the terminal", all(byte == 10 or 32 <= byte < 127 for byte in said), said)
@@ -380,7 +380,7 @@ def a_bridge_that_talks_to_the_terminal(signer, folder):
     junk.append(evil.encode())
     for words in (("status", *api), ("machine", "status", *door), ("tls", "csr", *api)):
         done = subprocess.run([os.path.join(BUILD, "bin/claviger"), *words, "--json", "--ca", certificate_file], capture_output=True,
-                              timeout=60)
+                              timeout=300)
         expect("%s: what is no JSON is no answer for a program" % words[0], done.returncode == 3 and done.stdout == b"", done)
     server.shutdown()
 

@@ -14,7 +14,7 @@ TOOL = os.path.join(BUILD, "bin", "claviger")
 
 
 def claviger(*words):
-    run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=300)
     return run.returncode, run.stdout, run.stderr
 
 

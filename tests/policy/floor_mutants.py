@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
@@ -72,7 +73,7 @@ def commands(name):
     return next(line for line in lines if " -c " in line and line.endswith("/" + name)), lines[-1]
 
 
-def judge(job):
+def judge(job, limit_s=None):
     where, text, name = job
     compile_, link = COMMANDS[name]
     with tempfile.TemporaryDirectory() as scratch:
@@ -95,13 +96,13 @@ def judge(job):
                 return "no C", where
         try:
             run = subprocess.run([sys.executable, os.path.join(SOURCE, "tests", "policy", "intent_lies.py"), *ASKED[name].split()], capture_output=True,
-                                 env={**os.environ, "BUILD_DIR": tree, "SOURCE_DIR": SOURCE}, timeout=120)
+                                 env={**os.environ, "BUILD_DIR": tree, "SOURCE_DIR": SOURCE}, timeout=limit_s)
         except subprocess.TimeoutExpired:
             return "noticed", where
     return "survived" if run.returncode == 0 else "noticed", where
 
 
-def judge_all(planted):
+def judge_all(planted, limit_s):
     """What became of each. A soak that was interrupted goes on, as long as tool and questions are the same."""
     state = os.environ.get("SOAK_STATE")
     state = os.path.join(state, "floor.json") if state else None
@@ -118,7 +119,7 @@ def judge_all(planted):
     def one(job):
         name = hashlib.sha256(job[1].encode()).hexdigest()
         if name not in kept["found"]:
-            kept["found"][name] = judge(job)[0]
+            kept["found"][name] = judge(job, limit_s)[0]
             if state:
                 with LOCK, open(state, "w", encoding="utf-8") as file:
                     json.dump(dict(kept), file)
@@ -133,10 +134,12 @@ def judge_all(planted):
 def main():
     every = int(sys.argv[1]) if len(sys.argv) > 1 else 16
     planted = [job for file in FILES for job in mutants(*file)][::every]
+    began = time.monotonic()
     if any(judge(("as it is", open(source(file[0]), encoding="utf-8").read(), file[0]))[0] != "survived" for file in FILES):
         print("intent_lies.py fails on the floor as it is\n0 passed, 1 failed")
         return 1
-    results = judge_all(planted)
+    # Whoever takes much longer than all of them as they are has no end: that is noticed, too.
+    results = judge_all(planted, 120 + 3 * (time.monotonic() - began))
     survivors = [where for what, where in results if what == "survived"]
     for where in survivors:
         print("not noticed:", where)

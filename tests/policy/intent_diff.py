@@ -307,7 +307,7 @@ EXACT = [
 
 
 def claviger(*words):
-    run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=300)
     return run.returncode, run.stdout, run.stderr
 
 

@@ -26,7 +26,7 @@ PARTS = ("hash programs rules ops layouts enums keys lists image params groups c
 
 
 def claviger(*words):
-    run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([TOOL, *words], capture_output=True, text=True, timeout=300)
     return run.returncode, run.stdout, run.stderr
 
 

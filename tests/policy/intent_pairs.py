@@ -294,7 +294,7 @@ def main():
                 for more, module in ((text, modules[name]), (shifted(text), modules[name] + ".else")):
                     with open(os.path.join(folder, "pair.toml"), "w", encoding="utf-8") as file:
                         file.write(more)
-                    run = subprocess.run([TOOL, "policy", "build", file.name, "-o", module], capture_output=True, text=True, timeout=60)
+                    run = subprocess.run([TOOL, "policy", "build", file.name, "-o", module], capture_output=True, text=True, timeout=300)
                     expect("%s: %s builds" % (what, name), run.returncode == 0, run.stderr)
             expect(what + ": what narrows is there", all(a in modules and b in modules for a, b in (*narrows, *same)))
             for old, new in ((a, b) for a in modules for b in modules):
@@ -302,7 +302,7 @@ def main():
                 pairs.append(("%s: %s, then %s" % (what, old or "none", new or "none"), wanted, modules[old], modules[new]))
                 # What it allows besides is gone in the new one.
                 pairs.append((pairs[-1][0] + ", of one more", "widens" if wanted == "widens" else "narrows", modules[old] + ".else", modules[new]))
-        run = subprocess.run([FOUND], input="".join("%s %s\n" % pair[2:] for pair in pairs), capture_output=True, text=True, timeout=60)
+        run = subprocess.run([FOUND], input="".join("%s %s\n" % pair[2:] for pair in pairs), capture_output=True, text=True, timeout=300)
         found = run.stdout.split("\n")[:-1]
         expect("every pair is compared", run.returncode == 0 and len(found) == len(pairs), run.stderr)
         for (what, wanted, *_), word in zip(pairs, found):

@@ -27,7 +27,7 @@ RECIPIENT = "HWHZUvyWPXvn6XqE1YTNyYjb8jEZ3KEWf6igMspdKgbA"
 
 
 def claviger(*words, stdin="", environment=None):
-    run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=60,
+    run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=300,
                          env=environment)
     return run.returncode, run.stdout, run.stderr
 
@@ -509,7 +509,7 @@ def thread(folder, good):
         plan(folder, run, module, key, sign)
     finally:
         child.send_signal(signal.SIGINT)
-        child.wait(timeout=60)
+        child.wait(timeout=300)
 
 
 def main():

@@ -20,7 +20,7 @@ RECIPIENT = "HWHZUvyWPXvn6XqE1YTNyYjb8jEZ3KEWf6igMspdKgbA"
 
 
 def claviger(*words, stdin=""):
-    run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=60)
+    run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=300)
     return run.returncode, run.stdout, run.stderr
 
 

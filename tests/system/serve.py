@@ -37,7 +37,7 @@ def expect(what, holds, shown=""):
 
 def refuse(what, status, word, *words):
     """A start that must fail at once, with that exit status and a sentence that has `word`."""
-    done = subprocess.run([PROGRAM, "serve", *words], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([PROGRAM, "serve", *words], capture_output=True, text=True, timeout=300)
     said = done.stderr.strip().splitlines()
     first = said[0] if said else ""
     expect(what, done.returncode == status and word in first and done.stdout == "",
@@ -58,7 +58,7 @@ def start(*words):
 
 def end(child):
     child.send_signal(signal.SIGINT)
-    return child.wait(timeout=60)
+    return child.wait(timeout=300)
 
 
 def free_address():
@@ -72,7 +72,7 @@ def misuse(folder, state, listen):
     key, other, terms = (os.path.join(folder, n) for n in ("user.json", "other.json", "terms.toml"))
 
     def run(*words):
-        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=300,
                               env=environment, stdin=subprocess.DEVNULL)
         said = [line for line in done.stderr.splitlines() if line.startswith("claviger ")]
         return done.returncode, done.stdout.strip(), said[0] if said else ""
@@ -119,7 +119,7 @@ def receipts(folder, state, listen):
     module = os.path.join(BUILD, "share/policies/transfer.wasm")
 
     def run(*words):
-        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=300,
                               env=environment, stdin=subprocess.DEVNULL)
         return done.returncode, done.stdout
 
@@ -142,7 +142,7 @@ def receipts(folder, state, listen):
     expect("an earlier export is not replaced", code == 3 and open(file, "rb").read() == content, code)
     full = subprocess.run(["sh", "-c", "trap '' XFSZ; ulimit -f 0; exec \"$@\"", "sh", PROGRAM, "receipt", "export",
                            "--wallet", "one", "--token-file", token, "--out", bent], capture_output=True, text=True,
-                          timeout=60, env=environment, stdin=subprocess.DEVNULL)
+                          timeout=300, env=environment, stdin=subprocess.DEVNULL)
     expect("one that finds no space leaves no file", full.returncode == 3 and "cannot write" in full.stderr and
            not os.path.exists(bent), full)
     expect("verified", run("receipt", "verify", file)[0] == 0)
@@ -163,7 +163,7 @@ def receipts(folder, state, listen):
                        ("a receipt that is none", content[:first + 5] + b"\0" + content[first + 6:])):
         with open(folder + "/parts", "wb") as f:
             f.write(data)
-        done = subprocess.run([PROGRAM, "receipt", "replay", folder + "/parts", "--module", module], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([PROGRAM, "receipt", "replay", folder + "/parts", "--module", module], capture_output=True, text=True, timeout=300)
         expect(f"{what}: told", done.returncode == 1 and "damaged or cut short" in done.stderr, done)
 
     # The same for a decision by an intent: its module is the evaluator with that intent's table.
@@ -214,7 +214,7 @@ def limits(folder, state, listen):
     cap = 0x1122334455667788  # a number that is found again in a file of receipts
 
     def run(*words):
-        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=300,
                               env=environment, stdin=subprocess.DEVNULL)
         return done.returncode, done.stdout, done.stderr
 
@@ -302,7 +302,7 @@ def told_engine(folder, state, listen):
     with open(folder + "/home/clients/bot.token") as f:
         fields = {"Authorization": "Bearer " + f.read().strip()}
     request = urllib.request.Request(f"https://{listen}/api/v1/status", headers=fields)
-    with urllib.request.urlopen(request, context=context, timeout=60) as answer:
+    with urllib.request.urlopen(request, context=context, timeout=300) as answer:
         said = json.load(answer)
     expect("its status says which engine", said["policy_engine"] == "interpreter", said)
     words = [PROGRAM, "attest", "get", "--out", folder + "/evidence.cbor"]
@@ -322,7 +322,7 @@ def old_receipts(folder, state, listen):
     count = 0
 
     def run(*words):
-        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([PROGRAM, *words], capture_output=True, text=True, timeout=300,
                               env=environment, stdin=subprocess.DEVNULL)
         return done.returncode, done.stdout, done.stderr
 
@@ -364,7 +364,7 @@ def old_receipts(folder, state, listen):
     def small():
         resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
     done = subprocess.run([PROGRAM, "receipt", "export", "--wallet", "one", "--token-file", token, "--out", folder + "/cut"],
-                          env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False, preexec_fn=small)
+                          env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False, preexec_fn=small)
     expect("a cut export", os.path.getsize(f"{folder}/old{count}") > 600 and done.returncode == -signal.SIGXFSZ and
            not os.path.exists(folder + "/cut"), done)
     with open(folder + "/tx", "w") as f:  # another decision, of this start

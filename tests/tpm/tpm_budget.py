@@ -36,7 +36,7 @@ def written(machine):
 def ask(machine, number, *words):
     """What user `number` asks of his wallet; its status and what it said."""
     process = machine.ask("wallet", words[0], "u%d" % number, *words[1:], key="u%d.json" % number)
-    text, _ = process.communicate(timeout=60)
+    text, _ = process.communicate(timeout=300)
     return process.returncode, text
 
 

@@ -143,7 +143,7 @@ class Node:
 
     def shows_frozen(self, number):
         while True:
-            text, _ = self.as_key("m%d.json" % number, "wallet", "show", "m%d" % number, "--json").communicate(timeout=60)
+            text, _ = self.as_key("m%d.json" % number, "wallet", "show", "m%d" % number, "--json").communicate(timeout=300)
             if "overloaded" not in text:
                 return json.loads(text[text.index("{"):])["frozen"]
 
@@ -153,11 +153,11 @@ class Node:
     @staticmethod
     def ended(what, process, waits):
         """It was acknowledged, or its client was told, in these words, that it waits."""
-        text, _ = process.communicate(timeout=60)
+        text, _ = process.communicate(timeout=300)
         expect(what, process.returncode == 0 or waits in text, text)
 
     def done(self, what, process):
-        text, _ = process.communicate(timeout=60)
+        text, _ = process.communicate(timeout=300)
         expect(what, process.returncode == 0, text)
 
     def signs(self):
@@ -237,18 +237,18 @@ def together(node):
     until("the first one's write is under way", lambda: node.proxy.refused > refused)
     changes += [node.of_member(i, "freeze") for i in range(1, MEMBERS)]
     stranger = node.as_key("m1.json", "wallet", "freeze", "m2")
-    stranger.communicate(timeout=60)
+    stranger.communicate(timeout=300)
     expect("a stranger is refused meanwhile", stranger.returncode not in (0, None))
     time.sleep(2)
     expect("nobody is told before it is in the TPM", all(c.poll() != 0 for c in changes) and node.proxy.written == written)
     node.proxy.busy = False
     again = 0
     for i, change in enumerate(changes):
-        text, _ = change.communicate(timeout=60)
+        text, _ = change.communicate(timeout=300)
         while change.returncode != 0 and "overloaded" in text:  # a loaded machine: nothing was changed
             again += 1
             change = node.of_member(i, "freeze")
-            text, _ = change.communicate(timeout=60)
+            text, _ = change.communicate(timeout=300)
         expect("a change of one of %d" % MEMBERS, change.returncode == 0 or "it is in force" in text, text)
     for i in range(MEMBERS):  # what is frozen is frozen again when that is durable, and costs no write
         until("it is durable", lambda i=i: node.of_member(i, "freeze").wait(60) == 0)

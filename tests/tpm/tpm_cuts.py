@@ -161,7 +161,7 @@ class Machine(tpm_busy.Node):
         return self.as_user("wallet", "unfreeze" if frozen else "freeze", "dev")
 
     def floor(self):
-        text, _ = self.as_user("tpm", "floor", "--json").communicate(timeout=60)
+        text, _ = self.as_user("tpm", "floor", "--json").communicate(timeout=300)
         return json.loads(text)["release"]["floor"]
 
     def raise_floor(self, to):

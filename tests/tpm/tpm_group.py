@@ -49,7 +49,7 @@ class Group(Machine):
     def joined(self, *processes):
         """Each waits for the write: the signer says so before its client gives up."""
         for process in processes:
-            text, _ = process.communicate(timeout=60)
+            text, _ = process.communicate(timeout=300)
             expect("it is told that it waits", process.returncode != 0 and "has not confirmed" in text, text)
 
     def went_on(self, process):
@@ -113,7 +113,7 @@ class Group(Machine):
     def is_on_its_way(self, wallet, key):
         """What gives power to a wallet is told to come again while another change of it is on its way. Nobody says yes to this one."""
         process = self.ask("wallet", "unfreeze", wallet, key=key, yes=False)
-        text, _ = process.communicate(timeout=60)
+        text, _ = process.communicate(timeout=300)
         return "on its way" in text
 
 
@@ -225,7 +225,7 @@ def everything(machine, number):
 
     def is_born():
         process = machine.ask("wallet", "show", "b" + name, "--json", key="b%s.json" % name)
-        process.communicate(timeout=60)
+        process.communicate(timeout=300)
         return process.returncode == 0
 
     seen = {

@@ -3,6 +3,7 @@
 // own, on free ports, driven through the command line and the API as a user does it. No packages.
 import { spawn } from 'node:child_process';
 import { createHash, createPrivateKey, createPublicKey, sign, verify } from 'node:crypto';
+import dgram from 'node:dgram';
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import https from 'node:https';
 import net from 'node:net';
@@ -23,16 +24,31 @@ export function makeFolder(prefix) {
   return mkdtempSync(join(base, `claviger-${prefix}-`));
 }
 
-// Below those that connections of other tests are given: a signer that starts anew finds its own free.
+const PORTS_KEPT = 128; // marks of those that were given last
+const given = [];
+
+// Below those that connections of other tests are given: a signer that starts anew finds its own free. And marked, by a bound
+// socket of UDP for as long as this process lives, so that no other test gives it to its signer meanwhile (tests/ports.py).
 export async function freePort() {
   for (;;) {
     const port = 15000 + Math.floor(Math.random() * 17000);
-    const free = await new Promise((resolve) => {
+    const mark = dgram.createSocket('udp4');
+    const marked = await new Promise((resolve) => {
+      mark.on('error', () => resolve(false));
+      mark.bind({ port, address: '127.0.0.1', exclusive: true }, () => resolve(true));
+    });
+    const free = marked && await new Promise((resolve) => {
       const server = net.createServer();
       server.on('error', () => resolve(false));
       server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
     });
-    if (free) return port;
+    if (free) {
+      mark.unref();
+      given.push(mark);
+      if (given.length > PORTS_KEPT) given.shift().close();
+      return port;
+    }
+    if (marked) mark.close();
   }
 }
 

@@ -56,6 +56,10 @@ variants = [{ tag = 1, name = "one" }, { tag = 5, name = "five" }]
 variants = [{ tag = 0, name = "zero" }, { tag = 255, name = "last" }]
 [types.Seven]
 fields = [["n", "u8", 7]]
+[types.Big]
+fields = [["n", "u64", 72057594037927936]]
+[types.Bigger]
+fields = [["n", "u64", 144115188075855872]]
 [types.Eight]
 fields = [["n", "u8", 8]]
 """
@@ -155,7 +159,7 @@ BEHIND = {"none": "", "0..4": "remaining = { max = 4 }", "0..3": "remaining = { 
           "own": "remaining = { max = 4, own = true }", "wallet": "remaining = { max = 4, wallet = true }", "known": "remaining = { max = 4, known = true }",
           "extra": "extra_accounts = 4"}
 KEYS = ("wallet", "a", "b", "p", "q", "v", "w", "one", "both", "back", "ks", "ls")
-DATA = ("", "u8", "bool", "bool; u8", "u8; bool", "bool; bool", "u8 = 7", "u8 = 8", "i8", "u16", "bytes 2", "u64", "u8; u8 = 7", "u8 = 7; u8", "option u8", "option bool", "option u16", "vec 2 u8", "vec 3 u8",
+DATA = ("", "u8", "bool", "bool; u8", "u8; bool", "bool; bool", "u8 = 7", "u8 = 8", "i8", "u16", "bytes 2", "u64", "u8; u8 = 7", "u8 = 7; u8", "option u8", "option bool", "option u16", "vec 2 u8", "vec 3 u8", "vec 200 u8", "vec 300 u8", "Big", "Bigger",
         "vec 1..2 u8", "vec 2 u16", "vec 2 bool", "vec 1..2 bool", "string 2", "seed 2", "seed 3", "rest 2", "rest 3", "tail u8", "tail bool", "tail u8; tail u8", "u8; tail u8",
         "u8; rest 2", "Zero", "Two", "Shift", "High", "tail Two", "vec 2 u8; tail Two", "vec 2 u8; Two", "vec 2 u8; tail bool", "vec 2 u8; bool", "vec 2 u8; tail u8", "vec 2 u8; u8", "Byte", "Bool", "Vec", "Word", "Byte7", "Word7", "Word8", "Seven", "Eight", "array 2 u8", "array 2 bool", "array 3 bool", "array 2 Two", "vec 2 Two", "vec 2 Zero",
         "option Byte", "option Bool", "option array 2 bool", "vec 2 u8; u16", "vec 2 u8; u8; u8", "vec 2 u8; u8; bool", "vec 2 u8; bool; u8", "vec 2 u8; option u8; u8", "option Seven", "option Seven; u8", "option u8; u8", "May", "Must", "array 2 May", "array 2 Must", "Split")
@@ -223,7 +227,7 @@ def matrices():
     yield ("keys in data", {name: intent(fields=row) for name, row in field.items()}, each("none", *field) | LISTS, alike("both", "back"))
     yield ("data", {row: data(row) for row in DATA},
            each("u8", "bool", "u8 = 7", "u8 = 8") | each("i8", "bool", "u8 = 7", "u8 = 8") | each("vec 2 u8", "vec 1..2 u8") | each("string 2", "vec 1..2 u8") |
-           each("vec 3 u8", "vec 2 u8", "vec 1..2 u8", "string 2") | each("vec 2 bool", "vec 1..2 bool") | each("option u8", "option bool", "option Seven") | each("option u8; u8", "option Seven; u8") | each("May", "Must") | each("array 2 May", "array 2 Must") | each("seed 3", "seed 2") |
+           each("vec 3 u8", "vec 2 u8", "vec 1..2 u8", "string 2") | each("vec 200 u8", "vec 3 u8", "vec 2 u8", "vec 1..2 u8", "string 2") | each("vec 300 u8", "vec 200 u8", "vec 3 u8", "vec 2 u8", "vec 1..2 u8", "string 2") | each("vec 2 bool", "vec 1..2 bool") | each("option u8", "option bool", "option Seven") | each("option u8; u8", "option Seven; u8") | each("May", "Must") | each("array 2 May", "array 2 Must") | each("seed 3", "seed 2") |
            each("vec 2 u8; u16", "vec 2 u8; u8; bool", "vec 2 u8; bool; u8") | each("vec 2 u8; u8; u8", "vec 2 u8; u8; bool", "vec 2 u8; bool; u8") |
            each("rest 3", "rest 2") | each("tail u8", "tail bool") | each("vec 2 u8; tail u8", "vec 2 u8; tail bool") | each("vec 2 u8; u8", "vec 2 u8; bool") | each("Two", "Zero") | each("Byte", "Zero", "Bool", "Byte7") | each("Word", "Zero", "Word7", "Word8") | each("Split", "Zero", "Word7", "Word8") | {(name, "Zero") for name in ("Byte7", "Word7", "Word8", "High")} | each("Bool", "Zero") |
            each("Vec", "Zero") | each("vec 2 Two", "vec 2 Zero") | each("option Byte", "option Bool") |

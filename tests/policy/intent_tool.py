@@ -277,49 +277,6 @@ def nonced(to, lamports):
         bytes([2, 3, 3, 1, 4, 0, 4, 4, 0, 0, 0, 3, 2, 0, 2, 12, 2, 0, 0, 0]) + lamports.to_bytes(8, "little")
 
 
-def plan(folder, run, module, key, sign):
-    """grant plan: the old grant works until its owner has run what was prepared, and then the new one."""
-    text = open(os.path.join(folder, "payout.toml"), encoding="utf-8").read().split("[[test]]")[0]
-    narrow = write(folder, "narrow.toml", text.replace("max = 10", "max = 1"))
-    other = os.path.join(folder, "narrow.wasm")
-    expect("another version", claviger("policy", "build", narrow, "-o", other)[0] == 0)
-    old, new = (hashlib.sha256(open(m, "rb").read()).hexdigest() for m in (module, other))
-    words = ["grant", "plan", "--from", old, "--to", new, "--policy", other, "--key", key, "--out",
-             os.path.join(folder, "plan"), "--json"]
-    code, out, said = run(*words)
-    expect("a plan", code == 0 and len(json.loads(out)) == 1, code, out, said)
-    row = json.loads(out)[0]
-    expect("its parameters", RECIPIENT in open(row["params"]).read() and "max_lamports = 7" in open(row["params"]).read())
-    expect("until then the old grant works", sign(RECIPIENT, 6)[0] == 0)
-    code, _, said = run(*row["create"].split()[1:], "--yes")
-    expect("the new grant", code == 0, said)
-    code, _, said = run(*row["revoke"].split()[1:], "--yes")
-    expect("the old one goes", code == 0, said)
-    expect("the new one signs", sign(RECIPIENT, 5)[0] == 0)
-    code, out, said = run(*words)
-    expect("nothing is left to plan", code == 1 and "0 grants" in said, code, out, said)
-    expect("another module than named", run(*["grant", "plan", "--from", old, "--to", old, "--policy", other, "--key",
-                                              key, "--out", folder])[0] == 1)
-    terms(folder, run, module, key, words[:-2])
-
-
-def terms(folder, run, module, key, words):
-    """The new grant has each limit of the old one, no wider: of totals what is left, windows and times the same (B4)."""
-    later = int(time.time()) + 86400
-    code, _, said = run("grant", "create", "--wallet", "one", "--client", "bot", "--policy", module, "--params",
-                        os.path.join(folder, "terms.toml"), "--key", key, "--yes", "--uses", "3", "--expires", "30d",
-                        "--cap", "lamports:total:900000,lamports:1h:500000,uses:24h:7", "--not-before", str(later))
-    expect("a grant with every kind of limit", code == 0, said)
-    code, out, said = run(*words, os.path.join(folder, "plan_terms"), "--json")
-    expect("its plan", code == 0 and len(json.loads(out)) == 1, code, out, said)
-    code, _, said = run(*json.loads(out)[0]["create"].split()[1:], "--yes")
-    expect("the planned one is made", code == 0, out, said)
-    grants = [json.loads(row) for row in run("grant", "list", "--wallet", "one", "--key", key, "--json")[1].splitlines()]
-    old, new = ({name: g[name] for name in ("not_before", "expires", "client", "counters")}
-                for g in grants if g["not_before"] == later)
-    expect("with the same limits", old == new and len(old["counters"]) == 4, old, new)
-
-
 def cut(folder, run, key):
     """B7, S23: a grant whose text would not name everybody who may be paid is refused, and described as none."""
     text = 'intent = 1\nname = "lists"\ntext = "Pay people on lists"\n'
@@ -506,7 +463,6 @@ def thread(folder, good):
         code, _, said = run("decision", "show", "--message", digest, "--token-file", token, "--save-test", wrong)
         expect("not into another intent", code == 1 and "that decision was made by module" in said and
                open(wrong, encoding="utf-8").read() == before, code, said)
-        plan(folder, run, module, key, sign)
     finally:
         child.send_signal(signal.SIGINT)
         child.wait(timeout=300)

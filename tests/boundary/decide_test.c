@@ -1057,6 +1057,7 @@ static void test_those_on_one_proven_nonce_count_as_the_largest(void)
 		EXPECT(sign_nonce(900000 + i, first_nonce, first) == CALL_RESULT_SIGNED);
 	/* Once it is known to be a nonce, nobody has to say it again. */
 	EXPECT(sign_nonce(899999, first_nonce, NULL) == CALL_RESULT_SIGNED);
+	EXPECT(sign_nonce(899998, first_nonce, NULL) == CALL_RESULT_SIGNED);
 	/* 905,007 are spent: another nonce is another transaction. */
 	EXPECT(sign_nonce(600000, second_nonce, second) != CALL_RESULT_SIGNED);
 	EXPECT(sign_nonce(500000, second_nonce, second) == CALL_RESULT_SIGNED);
@@ -1068,6 +1069,32 @@ static void test_those_on_one_proven_nonce_count_as_the_largest(void)
 	EXPECT(memcmp(listed[0].value, first_nonce, 32) == 0);
 	EXPECT(memcmp(listed[1].value, second_nonce, 32) == 0);
 	EXPECT(sign_nonce(1, first_nonce, first) == CALL_RESULT_GRANT_REVOKED);
+}
+
+/* Each of the wallet's limits, too, but for how often it signs. */
+static void test_a_nonce_counts_as_its_largest_in_each_limit_of_the_wallet(void)
+{
+	static const struct authz_counter_rule limits[2] = {
+	    {.id = 1, .unit = AUTHZ_UNIT_USES,     .window = AUTHZ_WINDOW_TOTAL, .cap = 4      },
+	    {.id = 2, .unit = AUTHZ_UNIT_LAMPORTS, .window = AUTHZ_WINDOW_TOTAL, .cap = 1000000}
+        };
+	uint8_t id[32], first[32], second[32], first_nonce[32], second_nonce[32];
+
+	fresh_nonce("nonce-limits", 90000000, id);
+	EXPECT(set_limits(&world, limits, 2) == STATUS_OK);
+	keys_random(first, 32);
+	keys_random(second, 32);
+	nonce_of(first, first_nonce);
+	nonce_of(second, second_nonce);
+	EXPECT(sign_nonce(600000, first_nonce, first) == CALL_RESULT_SIGNED);
+	EXPECT(sign_nonce(700000, first_nonce, first) == CALL_RESULT_SIGNED);
+	EXPECT(sign_nonce(990000, first_nonce, first) == CALL_RESULT_SIGNED);
+	/* 995,000 are spent. */
+	EXPECT(sign_nonce(995001, first_nonce, first) == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	EXPECT(sign_nonce(1, second_nonce, second) == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	EXPECT(sign_nonce(650000, first_nonce, first) == CALL_RESULT_SIGNED);
+	EXPECT(sign_nonce(650001, first_nonce, first) == CALL_RESULT_WALLET_CAP_EXCEEDED);
+	EXPECT(rig_wallet(&rig, &world)->left[0] == 0 && rig_wallet(&rig, &world)->left[1] == 5000);
 }
 
 /* A lifetime that is a blockhash makes transactions that are all carried out, AdvanceNonce in front
@@ -1878,6 +1905,7 @@ int main(void)
 	RUN(test_a_long_description_is_whole);
 	RUN(test_a_spent_window_is_told_from_a_spent_total);
 	RUN(test_those_on_one_proven_nonce_count_as_the_largest);
+	RUN(test_a_nonce_counts_as_its_largest_in_each_limit_of_the_wallet);
 	RUN(test_a_lifetime_that_may_be_a_blockhash_counts_each);
 	RUN(test_a_batch_on_one_nonce_counts_as_its_largest);
 	RUN(test_what_is_outstanding_outlives_a_crash);

@@ -127,6 +127,7 @@ function isTold(lines, at) {
 // Changes after which nothing is decided otherwise, or that no table reaches: part of the line and the two before it, " -> ", the changed line.
 const NO_DIFFERENCE = [
   ['n > UINT32_MAX', 'the library multiplies by basis points and by 0 or 1'],
+  ['segments <= INTENT_SEGMENTS_MAX', 'no operation reads the entry behind the last'],
   ['INTENT_REST_UNKNOWN', 'a short cut: what follows says the same'],
   ['op->op >= INTENT_OP_ACCOUNT', 'what is asked of any account holds for all'],
   ['INTENT_INSTRUCTIONS_MAX', 'the host takes no more than 64'],

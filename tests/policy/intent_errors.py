@@ -166,6 +166,9 @@ WRONG = [
     ('fields = [["n", "u64"],', "fields = [%s," % ", ".join(["[\"f%d\", \"u8\"]" % i for i in range(130)] + ['["n", "u64"]']), "too many fields and accounts in one instruction"),
     ('accounts = [{ name = "again", is = "@one.w" }, { name = "named", any = true }]', 'accounts = 3', "accounts = [{ ... }, ...] is expected"), (LAST, '3', "a table { ... } is expected here"),
     ('{ name = "b", is = "wallet" }', '{ name = "b", is = "@may" }', "this account is always there, and one that it names may be left out (maybe)"),
+    ('[[check]]\nthat', "".join('[[instruction]]\nname = "%s"\nprogram = "prog"\ndata = "0%d"\naccounts = [%s]\n' % (
+        name, 5 + n, ", ".join(('{ name = "x%d" }' if n == 0 else '{ is = "@far.x%d" }') % i for i in range(33))) for n, name in enumerate(("far", "near"))) + "[[check]]\nthat",
+     "too many accounts of other instructions"),
     # instructions
     ('program = "prog"\ndata = "01"', 'program = "nope"\ndata = "01"', '"nope" is no key and no address'), ('let = ["z = n + 1"]', 'let = 3', "let = [ ... ] is expected"), ('by = "w"', 'by = "nope"', 'no account of this instruction is called "nope"'),
     ('by = "w"', 'by = "n"', "no account of this instruction"), ('amount = "n"', 'amount = true', 'amount = "..." is expected'), ('amount = "n", ', '', 'amount = "..." is expected'), (', of = "src"', '', "one of of ="), (', of = "src"', ', of = "src", mint = "a"', "one of of ="),

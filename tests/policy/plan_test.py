@@ -45,7 +45,7 @@ OLD = (("flag", "bool", "optional = true"), ("to", "pubkey", ""), ("goes", "u64"
        ("said", "text", "optional = true"), ("unsaid", "text", "optional = true"), ("list", "pubkey list", "max = 3\noptional = true"))
 NEW = (("most", "u64", "default = 9"), ("asked", "u64", ""), ("flag", "u64", ""), ("unsaid", "text", ""), ("to", "pubkey", ""),
        ("said", "text", "optional = true"), ("more", "u64", "default = 1"), ("list", "pubkey list", "max = 3\noptional = true"))
-MANY = NEW + tuple(("a_name_of_many_small_letters_%d" % i, "u64", "") for i in range(20))
+MANY = (NEW[1], NEW[0], *NEW[2:]) + tuple(("a_name_of_many_small_letters_%d" % i, "u64", "") for i in range(20))
 
 
 class Signer:
@@ -117,7 +117,8 @@ def replaced(signer, old, new, address):
     grant = signer.grant("one", old[0])
     row = signer.planned("one plan", old, new, "plan", 1, 0)[grant]
     expect("until then the old grant works", signer.sign("one", address, grant, 6) == 0)
-    expect("the folder is there, and so is the file", signer.plan(old, new, "plan")[0] == 3)
+    code, _, said = signer.plan(old, new, "plan")
+    expect("the folder is there, and so is the file", code == 3 and "cannot write %s: " % row["params"] in said, code, said)
     code, out, said = signer.plan(old, new, "plan_text")
     expect("the same as text", code == 0 and "need a hand" not in said and out == row["create"].replace("/plan/", "/plan_text/") + " &&\n  " + row["revoke"] + "\n", out)
     made = json.loads(signer.good(*row["create"].split()[1:], "--yes", "--json"))["grants"][0]["grant"]
@@ -147,6 +148,11 @@ def parameters(signer, old, wide, many):
            "# %s\nclaviger grant create --wallet two " % rows[two]["notes"] in out, out)
     signer.revoke("one", one)
     signer.revoke("two", two)
+    few = signer.module("few", OLD[1:2] + OLD[3:4])
+    grant = signer.grant("one", few[0])
+    row = signer.planned("what is the first of the old ones", few, old, "plan_few", 1, 0)[grant]
+    expect("is kept", open(row["params"], encoding="utf-8").read() == 'to = "%s"\nmost = 7\n' % RECIPIENT, row)
+    signer.revoke("one", grant)
 
 
 def limits(signer, old, new, address):
@@ -156,22 +162,23 @@ def limits(signer, old, new, address):
     grants = {name: signer.grant("one", old[0], *more) for name, more in {
         "caps": ("--cap", "lamports:total:900000,lamports:1h:500000,%s:24h:8,uses:total:7,%s:total:6" % (mint, mint), "--uses", "3"),
         "times": ("--not-before", str(later), "--expires", str(later + 5)), "nonces": ("--nonce-account", nonces, "--cap", "lamports:total:9000"),
-        "a total spent": ("--cap", "lamports:1h:900000,lamports:total:%d" % (FEE + 2)), "uses spent": ("--uses", "1"),
+        "a total spent": ("--cap", "lamports:1h:900000,lamports:total:%d" % (FEE + 2)), "the first spent": ("--cap", "lamports:total:%d,lamports:1h:900000" % (FEE + 2)),
+        "uses spent": ("--uses", "1"),
         "a window spent": ("--cap", "lamports:24h:%d" % (FEE + 2))}.items()}
-    for name in ("caps", "a total spent", "uses spent", "a window spent"):
+    for name in ("caps", "a total spent", "the first spent", "uses spent", "a window spent"):
         expect("of %s something is spent" % name, signer.sign("one", address, grants[name], 2) == 0)
-    rows = signer.planned("limits", old, new, "plan_limits", len(grants), 2)
+    rows = signer.planned("limits", old, new, "plan_limits", len(grants), 3)
     spent = "nothing is left of a limit, and 0 is none: write another, or revoke alone; "
     more = {"caps": " --cap lamports:total:%d,lamports:1h:500000,%s:24h:8,uses:total:6,%s:total:6 --uses 2" % (900000 - FEE - 2, mint, mint),
             "times": " --not-before %d --expires %d" % (later, later + 5), "nonces": " --cap lamports:total:9000 --nonce-account " + nonces,
-            "a total spent": " --cap lamports:1h:900000,lamports:total:0", "uses spent": " --uses 0", "a window spent": " --cap lamports:24h:%d" % (FEE + 2)}
+            "a total spent": " --cap lamports:1h:900000,lamports:total:0", "the first spent": " --cap lamports:total:0,lamports:1h:900000", "uses spent": " --uses 0", "a window spent": " --cap lamports:24h:%d" % (FEE + 2)}
     client = json.loads(signer.run("grant", "list", "--wallet", "one", "--key", signer.keys["user"], "--json")[1].splitlines()[0])["client"]
     for name, grant in grants.items():
         row = rows[grant]
         expect("%s: what makes it" % name, row["create"] == "claviger grant create --wallet one --client %s --policy %s --params %s --key %s%s" % (
             client, new[0], row["params"], signer.keys["user"], more[name]), row)
         expect("%s: what takes the old one back" % name, row["revoke"] == "claviger grant revoke %s --wallet one --key %s" % (grant, signer.keys["user"]), row)
-        expect("%s: what is told" % name, row["notes"] == (spent if name in ("a total spent", "uses spent") else ""), row)
+        expect("%s: what is told" % name, row["notes"] == (spent if name in ("a total spent", "the first spent", "uses spent") else ""), row)
         expect("%s: it is made" % name, (signer.run(*row["create"].split()[1:], "--yes")[0] == 0) == (row["notes"] == ""))
     # Both are of one description now.
     shown = [json.loads(line) for line in signer.good("grant", "list", "--wallet", "one", "--key", signer.keys["user"], "--json").splitlines()]
@@ -180,12 +187,14 @@ def limits(signer, old, new, address):
     signer.revoke("one", *(g["grant"] for g in shown if g["live"]))
 
 
-def pins(signer, old, new):
+def pins(signer, old, new, wide):
     """What was pinned is not carried over: entries come from the owner's own file (B5)."""
     tables = signer.write("tables.json", json.dumps({TABLE: {"0": OTHER, "1": RECIPIENT}}))
     grant = signer.grant("one", old[0], "--tables", tables, "--pin", TABLE + ":2")
     row = signer.planned("pins", old, new, "plan_pins", 1, 1)[grant]
     expect("pins are told", row["notes"] == "its lookup tables must be pinned again; ", row)
+    row = signer.planned("pins and parameters", old, wide, "plan_pins_wide", 1, 1)[grant]
+    expect("pins are told last", row["notes"] == "asked must be added; flag must be added; unsaid must be added; its lookup tables must be pinned again; ", row)
     signer.revoke("one", grant)
 
 
@@ -227,7 +236,7 @@ def main():
             replaced(signer, old, new, address)
             parameters(signer, old, wide, many)
             limits(signer, old, new, address)
-            pins(signer, old, new)
+            pins(signer, old, new, wide)
             refused(signer, old, new)
         finally:
             signer.child.send_signal(signal.SIGINT)

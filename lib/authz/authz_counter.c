@@ -56,7 +56,7 @@ static uint64_t steps_since(const struct authz_counter_rule *rule,
 uint64_t authz_counter_spent(const struct authz_counter_rule *rule,
                              const struct authz_counter *counter, uint64_t time_low_s)
 {
-	uint64_t sum = 0, steps;
+	uint64_t sum = counter->adrift, steps;
 
 	if (!is_rolling(rule))
 		return counter->spent[0];
@@ -113,11 +113,13 @@ static void advance(const struct authz_counter_rule *rule, struct authz_counter 
 
 /* Adds to the window, leases aside. */
 static void add_spent(const struct authz_counter_rule *rule, struct authz_counter *counter,
-                      uint64_t amount, uint64_t time_low_s)
+                      uint64_t amount, uint64_t time_low_s, bool proven)
 {
 	uint64_t *cell = &counter->spent[0];
 
-	if (is_rolling(rule)) {
+	if (is_rolling(rule) && !proven) {
+		cell = &counter->adrift;
+	} else if (is_rolling(rule)) {
 		advance(rule, counter, time_low_s);
 		cell = &counter->spent[counter->bucket % AUTHZ_COUNTER_BUCKETS];
 	}
@@ -125,14 +127,24 @@ static void add_spent(const struct authz_counter_rule *rule, struct authz_counte
 }
 
 void authz_counter_charge(const struct authz_counter_rule *rule, struct authz_counter *counter,
-                          uint64_t amount, uint64_t time_low_s)
+                          uint64_t amount, uint64_t time_low_s, bool proven)
 {
 	CHECK(amount <= counter->lease_left);
-	add_spent(rule, counter, amount, time_low_s);
+	add_spent(rule, counter, amount, time_low_s, proven);
 	counter->lease_left -= amount;
 	if (counter->preparing)
 		counter->since_prepare += amount;
 	counter->last_interval = add_saturating(counter->last_interval, amount);
+}
+
+void authz_counter_settle(const struct authz_counter_rule *rule, struct authz_counter *counter,
+                          uint64_t time_low_s)
+{
+	uint64_t amount = counter->adrift;
+
+	counter->adrift = 0;
+	if (amount != 0)
+		add_spent(rule, counter, amount, time_low_s, true);
 }
 
 bool authz_counter_lease_due(const struct authz_counter_rule *rule,
@@ -166,7 +178,8 @@ static uint64_t lease_of_last(const struct authz_counter_rule *rule,
 
 void authz_counter_lease_prepare(const struct authz_counter_rule *rule,
                                  struct authz_counter *counter, uint64_t wanted,
-                                 uint64_t time_low_s, struct authz_counter *ret_durable)
+                                 uint64_t time_low_s, bool proven,
+                                 struct authz_counter *ret_durable)
 {
 	uint64_t left, lease;
 
@@ -185,8 +198,12 @@ void authz_counter_lease_prepare(const struct authz_counter_rule *rule,
 	counter->since_prepare = 0;
 	counter->last_interval = 0;
 	*ret_durable = *counter;
-	ret_durable->lease_left = lease;
+	ret_durable->lease_left = 0;
 	ret_durable->lease_pending = 0;
+	if (is_rolling(rule) && !proven)
+		ret_durable->adrift = add_saturating(counter->adrift, lease);
+	else
+		ret_durable->lease_left = lease;
 	counter->preparing = true;
 }
 
@@ -205,12 +222,14 @@ void authz_counter_lease_commit(struct authz_counter *counter)
 }
 
 void authz_counter_recover(const struct authz_counter_rule *rule, struct authz_counter *counter,
-                           uint64_t time_low_s)
+                           uint64_t time_low_s, bool proven)
 {
 	uint64_t lease = counter->lease_left;
 
 	end_preparing(counter);
 	counter->lease_left = 0;
 	counter->last_interval = counter->leased = 0;
-	add_spent(rule, counter, lease, time_low_s);
+	if (proven)
+		authz_counter_settle(rule, counter, time_low_s);
+	add_spent(rule, counter, lease, time_low_s, true); /* before this start, and no later */
 }

@@ -2,7 +2,9 @@
  *
  * A counter adds up one unit (lamports, one mint's raw amount, or uses) over one window: all time,
  * or the last hour or day. Rolling windows are 60 buckets; a bucket leaves only when it lies wholly
- * in the past, so a window is never shorter than it says (T1).
+ * in the past, so a window is never shorter than it says (T1). What is spent while nobody has
+ * proven what time it is has no bucket yet: it is adrift, and counts from the proof on, for that
+ * may say that it is much later than it was taken for (A13).
  *
  * Leases keep the disk out of the signing path. Durable state says: "spent so far, and at most
  * `lease` more". The signer spends inside the lease without a write; a crash counts the whole lease
@@ -50,6 +52,7 @@ struct authz_counter_rule {
 struct authz_counter {
 	uint64_t spent[AUTHZ_COUNTER_BUCKETS];
 	uint64_t bucket;
+	uint64_t adrift;        /* of a rolling window: spent at a time that is not proven */
 	uint64_t lease_left;    /* may be spent before the next durable state */
 	uint64_t lease_pending; /* of a prepared state that is not yet durable */
 	uint64_t since_prepare; /* spent since that state was prepared */
@@ -85,7 +88,11 @@ MUST_USE enum status authz_counter_covers(const struct authz_counter_rule *rule,
 
 /* authz_counter_charge adds `amount`; the caller has just seen authz_counter_covers say OK. */
 void authz_counter_charge(const struct authz_counter_rule *rule, struct authz_counter *counter,
-                          uint64_t amount, uint64_t time_low_s);
+                          uint64_t amount, uint64_t time_low_s, bool proven);
+
+/* authz_counter_settle gives what is adrift its place in the window, now that time is proven. */
+void authz_counter_settle(const struct authz_counter_rule *rule, struct authz_counter *counter,
+                          uint64_t time_low_s);
 
 /* authz_counter_lease_due: the lease should be renewed before it runs dry. */
 bool authz_counter_lease_due(const struct authz_counter_rule *rule,
@@ -100,17 +107,19 @@ bool authz_counter_lease_used(const struct authz_counter_rule *rule,
  * interval's spend, or four times `wanted`, whichever is most; twice the last one when that did not
  * last AUTHZ_LEASE_S, and not less than it before that time is over; never above what the cap
  * leaves) and returns in `ret_durable` the state to write. Only one state is in flight at a time.
+ * A lease of a time that is not proven is written as adrift: so would be what is spent of it.
  */
 void authz_counter_lease_prepare(const struct authz_counter_rule *rule,
                                  struct authz_counter *counter, uint64_t wanted,
-                                 uint64_t time_low_s, struct authz_counter *ret_durable);
+                                 uint64_t time_low_s, bool proven,
+                                 struct authz_counter *ret_durable);
 
 /* authz_counter_lease_commit: the prepared state is durable; its lease may be spent. */
 void authz_counter_lease_commit(struct authz_counter *counter);
 
 /* authz_counter_recover turns a durable state read at start into a live one: its lease counts as
- * spent at `time_low_s`, since nobody knows how much of it was. */
+ * spent at `time_low_s`, since nobody knows how much of it was; `proven` settles what is adrift. */
 void authz_counter_recover(const struct authz_counter_rule *rule, struct authz_counter *counter,
-                           uint64_t time_low_s);
+                           uint64_t time_low_s, bool proven);
 
 #endif

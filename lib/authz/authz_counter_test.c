@@ -22,7 +22,7 @@ static void grant_lease(const struct authz_counter_rule *rule, struct authz_coun
 {
 	struct authz_counter durable;
 
-	authz_counter_lease_prepare(rule, counter, wanted, now, &durable);
+	authz_counter_lease_prepare(rule, counter, wanted, now, true, &durable);
 	authz_counter_lease_commit(counter);
 }
 
@@ -32,7 +32,7 @@ static void test_nothing_is_spent_before_its_lease_is_durable(void)
 	struct authz_counter counter = {0}, durable;
 
 	EXPECT(authz_counter_covers(&rule, &counter, 1, 0) == STATUS_BUSY);
-	authz_counter_lease_prepare(&rule, &counter, 1, 0, &durable);
+	authz_counter_lease_prepare(&rule, &counter, 1, 0, true, &durable);
 	EXPECT(authz_counter_covers(&rule, &counter, 1, 0) == STATUS_BUSY);
 	authz_counter_lease_commit(&counter);
 	EXPECT(authz_counter_covers(&rule, &counter, 1, 0) == STATUS_OK);
@@ -47,7 +47,7 @@ static void test_one_above_the_cap_is_refused_whatever_the_lease(void)
 	grant_lease(&rule, &counter, 100, 0);
 	EXPECT(authz_counter_covers(&rule, &counter, 101, 0) == STATUS_REFUSED);
 	EXPECT(authz_counter_covers(&rule, &counter, 100, 0) == STATUS_OK);
-	authz_counter_charge(&rule, &counter, 100, 0);
+	authz_counter_charge(&rule, &counter, 100, 0, true);
 	EXPECT(authz_counter_left(&rule, &counter, 0) == 0);
 	EXPECT(authz_counter_covers(&rule, &counter, 1, 0) == STATUS_REFUSED);
 	EXPECT(authz_counter_covers(&rule, &counter, 0, 0) == STATUS_OK);
@@ -59,7 +59,7 @@ static void test_amounts_near_the_top_do_not_wrap(void)
 	struct authz_counter counter = {0};
 
 	grant_lease(&rule, &counter, UINT64_MAX, 0);
-	authz_counter_charge(&rule, &counter, UINT64_MAX, 0);
+	authz_counter_charge(&rule, &counter, UINT64_MAX, 0, true);
 	EXPECT(authz_counter_spent(&rule, &counter, 0) == UINT64_MAX);
 	EXPECT(authz_counter_covers(&rule, &counter, 1, 0) == STATUS_REFUSED);
 }
@@ -75,7 +75,7 @@ static void lives_as_long_as_it_says(uint8_t window, uint64_t window_s)
 		struct authz_counter counter = {0};
 
 		grant_lease(&rule, &counter, 100, start);
-		authz_counter_charge(&rule, &counter, 100, start);
+		authz_counter_charge(&rule, &counter, 100, start, true);
 		EXPECT(authz_counter_spent(&rule, &counter, start + window_s - 1) == 100);
 		EXPECT(authz_counter_spent(&rule, &counter, start + window_s + 2 * bucket_s) == 0);
 	}
@@ -85,6 +85,40 @@ static void test_a_rolling_window_is_never_shorter_than_it_says(void)
 {
 	lives_as_long_as_it_says(AUTHZ_WINDOW_HOUR, HOUR);
 	lives_as_long_as_it_says(AUTHZ_WINDOW_DAY, 24 * HOUR);
+}
+
+/* T1, A13: what is spent before anybody has proven what time it is counts from the proof on,
+ * however much later than it was taken for that says it is; over a crash, too. */
+static void test_what_is_spent_at_an_unproven_time_counts_from_the_proof_on(void)
+{
+	struct authz_counter_rule rule = {.window = AUTHZ_WINDOW_HOUR, .cap = 100};
+	struct authz_counter_rule total = {.window = AUTHZ_WINDOW_TOTAL, .cap = 100};
+	uint64_t start = 1000000, proof = start + 30 * HOUR;
+	struct authz_counter counter = {0}, other = {0}, durable;
+
+	grant_lease(&rule, &counter, 100, start);
+	authz_counter_charge(&rule, &counter, 10, start, true);
+	authz_counter_charge(&rule, &counter, 50, start, false);
+	EXPECT(authz_counter_spent(&rule, &counter, start) == 60);
+	EXPECT(authz_counter_spent(&rule, &counter, proof) == 50);
+	authz_counter_lease_prepare(&rule, &counter, 0, start, false, &durable);
+	EXPECT(counter.lease_pending == 40 && durable.lease_left == 0);
+	counter = durable; /* a crash: its lease is spent */
+	authz_counter_recover(&rule, &counter, start, false);
+	EXPECT(authz_counter_spent(&rule, &counter, start) == 100);
+	EXPECT(authz_counter_spent(&rule, &counter, proof) == 90);
+	authz_counter_settle(&rule, &counter, proof);
+	EXPECT(authz_counter_spent(&rule, &counter, proof + HOUR - 1) == 90);
+	EXPECT(authz_counter_spent(&rule, &counter, proof + HOUR + 124) == 0);
+	counter.adrift = 7; /* of a boot before, read in one that has its proof */
+	authz_counter_recover(&rule, &counter, proof + 2 * HOUR, true);
+	EXPECT(counter.adrift == 0 &&
+	       authz_counter_spent(&rule, &counter, proof + 3 * HOUR - 1) == 7);
+
+	grant_lease(&total, &other, 100, start);
+	authz_counter_charge(&total, &other, 60, start, false);
+	authz_counter_settle(&total, &other, proof);
+	EXPECT(other.adrift == 0 && authz_counter_spent(&total, &other, proof + 24 * HOUR) == 60);
 }
 
 /* A history of what was really signed, to judge the counter from outside. */
@@ -117,7 +151,7 @@ static unsigned live_randomly(struct authz_counter_rule rule, uint64_t window_s)
 		switch (random_below(8)) {
 		case 0:
 			if (!counter.preparing)
-				authz_counter_lease_prepare(&rule, &counter, amount, now,
+				authz_counter_lease_prepare(&rule, &counter, amount, now, true,
 				                            &prepared);
 			break;
 		case 1:
@@ -133,7 +167,7 @@ static unsigned live_randomly(struct authz_counter_rule rule, uint64_t window_s)
 			if (counter.preparing && random_below(2) == 0)
 				durable = prepared;
 			counter = durable;
-			authz_counter_recover(&rule, &counter, now);
+			authz_counter_recover(&rule, &counter, now, true);
 			durable = counter;
 			crashes++;
 			break;
@@ -143,7 +177,7 @@ static unsigned live_randomly(struct authz_counter_rule rule, uint64_t window_s)
 		default:
 			if (authz_counter_covers(&rule, &counter, amount, now) != STATUS_OK)
 				break;
-			authz_counter_charge(&rule, &counter, amount, now);
+			authz_counter_charge(&rule, &counter, amount, now, true);
 			history.at[history.count] = now;
 			history.amount[history.count++] = amount;
 		}
@@ -181,10 +215,10 @@ static void test_a_lease_is_due_before_it_is_dry_and_not_at_the_cap(void)
 	EXPECT(authz_counter_lease_due(&rule, &counter, 0));
 	grant_lease(&rule, &counter, 0, 0);
 	EXPECT(!authz_counter_lease_due(&rule, &counter, 0));
-	authz_counter_charge(&rule, &counter, 45, 0);
+	authz_counter_charge(&rule, &counter, 45, 0, true);
 	EXPECT(authz_counter_lease_due(&rule, &counter, 0));
 	grant_lease(&rule, &counter, 1000, 0);
-	authz_counter_charge(&rule, &counter, 955, 0);
+	authz_counter_charge(&rule, &counter, 955, 0, true);
 	EXPECT(!authz_counter_lease_due(&rule, &counter, 0));
 }
 
@@ -195,7 +229,7 @@ static uint64_t spend_until_due(const struct authz_counter_rule *rule,
 	uint64_t spent = 0;
 
 	while (!authz_counter_lease_due(rule, counter, now)) {
-		authz_counter_charge(rule, counter, 100, now);
+		authz_counter_charge(rule, counter, 100, now, true);
 		spent += 100;
 	}
 	return spent;
@@ -218,12 +252,12 @@ static void test_a_lease_that_did_not_last_doubles_and_one_that_did_fits_what_wa
 		EXPECT(counter.lease_left == wanted);
 	}
 	/* Renewed with another's: no more and no less. */
-	authz_counter_charge(&rule, &counter, 100, now);
+	authz_counter_charge(&rule, &counter, 100, now, true);
 	EXPECT(authz_counter_lease_used(&rule, &counter, now) &&
 	       !authz_counter_lease_due(&rule, &counter, now));
 	grant_lease(&rule, &counter, 0, now + 5);
 	EXPECT(counter.lease_left == wanted);
-	authz_counter_charge(&rule, &counter, 4000000, now);
+	authz_counter_charge(&rule, &counter, 4000000, now, true);
 	now += 5 + AUTHZ_LEASE_S;
 	grant_lease(&rule, &counter, 0, now);
 	EXPECT(counter.lease_left == 8000000); /* twice what these ten minutes took */
@@ -244,6 +278,7 @@ int main(void)
 	RUN(test_one_above_the_cap_is_refused_whatever_the_lease);
 	RUN(test_amounts_near_the_top_do_not_wrap);
 	RUN(test_a_rolling_window_is_never_shorter_than_it_says);
+	RUN(test_what_is_spent_at_an_unproven_time_counts_from_the_proof_on);
 	RUN(test_no_history_of_crashes_passes_the_cap);
 	RUN(test_a_lease_is_due_before_it_is_dry_and_not_at_the_cap);
 	RUN(test_a_lease_that_did_not_last_doubles_and_one_that_did_fits_what_was_spent);

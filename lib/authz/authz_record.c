@@ -499,7 +499,7 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 
 		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
 			used += counter->spent[j] != 0;
-		cbor_put_map(&w, 3);
+		cbor_put_map(&w, (size_t)3 + (counter->adrift != 0));
 		cbor_put_uint_at(&w, 1, counter->bucket);
 		cbor_put_uint_at(&w, 2, counter->lease_left);
 		cbor_put_key(&w, 3);
@@ -507,6 +507,7 @@ enum status authz_lease_put(const struct authz_lease_record *lease, struct buffe
 		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
 			cbor_put_uint_if(&w, j, counter->spent[j]);
 		cbor_put_end(&w);
+		cbor_put_uint_if(&w, 4, counter->adrift);
 		cbor_put_end(&w);
 	}
 	cbor_put_end(&w);
@@ -556,7 +557,7 @@ enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_
 	for (size_t i = 0; i < lease.count; i++) {
 		struct authz_counter *counter = &lease.counters[i];
 
-		cbor_take_map(&r, 3);
+		cbor_take_map(&r, 4);
 		counter->bucket = cbor_take_uint_at(&r, 1, UINT64_MAX);
 		counter->lease_left = cbor_take_uint_at(&r, 2, UINT64_MAX);
 		cbor_take_key(&r, 3);
@@ -564,6 +565,7 @@ enum status authz_lease_take(struct bytes bytes, struct authz_lease_record *ret_
 		for (size_t j = 0; j < AUTHZ_COUNTER_BUCKETS; j++)
 			counter->spent[j] = cbor_take_uint_if(&r, j, UINT64_MAX);
 		cbor_take_end(&r);
+		counter->adrift = cbor_take_uint_if(&r, 4, UINT64_MAX);
 		cbor_take_end(&r);
 	}
 	cbor_take_end(&r);

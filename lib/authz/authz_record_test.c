@@ -82,6 +82,7 @@ static struct authz_lease_record some_lease(void)
 	lease.counters[0].bucket = 12345678;
 	lease.counters[0].spent[0] = 1;
 	lease.counters[0].spent[59] = UINT64_MAX;
+	lease.counters[0].adrift = 300;
 	lease.counters[1].lease_left = 77;
 	return lease;
 }

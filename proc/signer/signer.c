@@ -119,6 +119,11 @@ static uint64_t time_low_s(void *context)
 	return signer_time_read(&((struct signer *)context)->time).low_s;
 }
 
+static bool time_is_proven(void *context)
+{
+	return signer_time_is_proven(&((struct signer *)context)->time);
+}
+
 static uint64_t ran_s(void *context)
 {
 	return signer_time_ran(&((struct signer *)context)->time);
@@ -659,6 +664,7 @@ static enum status open_parts(struct signer *signer)
 	}
 	signer_state_init(&signer->state, signer->vault);
 	signer->state.time_low_s = time_low_s;
+	signer->state.time_is_proven = time_is_proven;
 	signer->state.ran_s = ran_s;
 	signer->state.context = signer;
 	signer->store = signer_store_new(signer->store_channel,

@@ -147,6 +147,8 @@ static enum call_result counters_cover(struct signer_ticket *ticket, uint64_t ti
 
 static void charge(struct signer_ticket *ticket, uint64_t time_low_s)
 {
+	bool proven = signer_time_is_proven(ticket->sign->parts.time);
+
 	note_limits(ticket, time_low_s);
 	for (size_t t = 0; t < ticket->tally_count; t++)
 		for (size_t i = 0; i < ticket->tallies[t].meter->lease.count; i++)
@@ -157,7 +159,7 @@ static void charge(struct signer_ticket *ticket, uint64_t time_low_s)
 
 		for (size_t i = 0; i < meter->lease.count; i++)
 			authz_counter_charge(&meter->rules[i], &meter->lease.counters[i],
-			                     ticket->tallies[t].charged[i], time_low_s);
+			                     ticket->tallies[t].charged[i], time_low_s, proven);
 	}
 }
 
@@ -464,6 +466,7 @@ static void undo_charge(struct authz_counter *now, const struct authz_counter *t
 {
 	memcpy(now->spent, then->spent, sizeof(now->spent));
 	now->bucket = then->bucket;
+	now->adrift = then->adrift;
 	now->lease_left = then->lease_left;
 	now->since_prepare = then->since_prepare;
 	now->last_interval = then->last_interval;

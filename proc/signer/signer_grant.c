@@ -115,7 +115,8 @@ static void first_leases(struct signer_change *job)
 	for (size_t i = 0; i < job->lease.count; i++) {
 		struct authz_counter live = {.bucket = 0};
 
-		authz_counter_lease_prepare(&rules[i], &live, 0, now, &job->lease.counters[i]);
+		authz_counter_lease_prepare(&rules[i], &live, 0, now, true,
+		                            &job->lease.counters[i]);
 		job->lease.counters[i].lease_left = 0;
 	}
 }

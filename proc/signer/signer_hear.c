@@ -24,6 +24,8 @@ static enum status hear(struct signer_change *job, struct bytes payload)
 	if (fault != NULL)
 		return signer_refuse(job, CALL_RESULT_CHANGE_REFUSED, "%s", fault);
 	after = signer_time_read(&signer->time);
+	if (!was_proven && signer->time.proven)
+		signer_meter_settle_all(&signer->state);
 	/* Codes up to a start that followed a crash are not taken: only now is it known when that
 	 * was.
 	 */

@@ -41,6 +41,7 @@ void signer_meter_renew(struct signer_state *state, struct signer_meter *meter,
 {
 	static struct authz_lease_record durable;
 	uint64_t now = state->time_low_s(state->context);
+	bool proven = state->time_is_proven(state->context);
 	bool is_first = !meter->leased_once;
 
 	if (!may_write(state, meter))
@@ -48,7 +49,7 @@ void signer_meter_renew(struct signer_state *state, struct signer_meter *meter,
 	durable = meter->lease;
 	for (size_t i = 0; i < durable.count; i++)
 		authz_counter_lease_prepare(&meter->rules[i], &meter->lease.counters[i],
-		                            wanted != NULL ? wanted[i] : 0, now,
+		                            wanted != NULL ? wanted[i] : 0, now, proven,
 		                            &durable.counters[i]);
 	put_lease(state, meter, &durable);
 	meter->leased_once = true;
@@ -198,7 +199,7 @@ void signer_meter_pump(struct signer_state *state)
 
 static bool was_leased(const struct authz_counter *counter)
 {
-	bool was = counter->lease_left != 0;
+	bool was = counter->lease_left != 0 || counter->adrift != 0;
 
 	for (size_t i = 0; i < AUTHZ_COUNTER_BUCKETS; i++)
 		was |= counter->spent[i] != 0;
@@ -206,12 +207,38 @@ static bool was_leased(const struct authz_counter *counter)
 }
 
 /* What was drawn on has had its first lease: only that one is a user's change (store.md). */
-void signer_meter_recover(struct signer_meter *meter, uint64_t time_low_s)
+void signer_meter_recover(const struct signer_state *state, struct signer_meter *meter)
 {
+	uint64_t now = state->time_low_s(state->context);
+	bool proven = state->time_is_proven(state->context);
+
 	for (size_t i = 0; i < meter->lease.count; i++)
 		meter->leased_once |= was_leased(&meter->lease.counters[i]);
 	for (size_t i = 0; i < meter->lease.count; i++)
-		authz_counter_recover(&meter->rules[i], &meter->lease.counters[i], time_low_s);
+		authz_counter_recover(&meter->rules[i], &meter->lease.counters[i], now, proven);
+}
+
+/* What was written of it is adrift: after a crash it would count from the next proof on. */
+static bool settle(struct signer_state *state, struct signer_meter *meter)
+{
+	uint64_t now = state->time_low_s(state->context);
+	bool written = false;
+
+	for (size_t i = 0; i < meter->lease.count; i++) {
+		struct authz_counter *counter = &meter->lease.counters[i];
+
+		written |= meter->rules[i].window != AUTHZ_WINDOW_TOTAL &&
+		           (counter->adrift != 0 || counter->lease_left != 0);
+		authz_counter_settle(&meter->rules[i], counter, now);
+	}
+	if (written && state->leasing_count < LEASING_TOGETHER)
+		signer_meter_renew(state, meter, NULL);
+	return true;
+}
+
+void signer_meter_settle_all(struct signer_state *state)
+{
+	(void)for_each(state, settle);
 }
 
 /* ---- limits that change ---- */

@@ -393,7 +393,7 @@ static enum status load_grant(struct signer_state *state, uint32_t kind, const u
 	meter->head = &grant->head;
 	meter->kind = CALL_STORE_VALUE_LEASE;
 	meter->nonces = grant->nonces;
-	signer_meter_recover(meter, state->time_low_s(state->context));
+	signer_meter_recover(state, meter);
 	for (size_t i = 0; i < meter->lease.nonce_count; i++)
 		grant->nonces[i] = (struct signer_nonce){.state = SIGNER_NONCE_DURABLE};
 	status = prepare_grant(state, grant);
@@ -419,7 +419,7 @@ static enum status load_limits(struct signer_state *state, const uint8_t id[32],
 	    meter->lease.nonce_count != 0)
 		return STATUS_CORRUPT;
 	memcpy(meter->rules, meter->lease.rules, sizeof(meter->lease.rules));
-	signer_meter_recover(meter, state->time_low_s(state->context));
+	signer_meter_recover(state, meter);
 	return STATUS_OK;
 }
 

@@ -149,6 +149,7 @@ struct signer_state {
 	bool renewed;                     /* one was renewed since the others were looked at */
 	size_t leasing_count;
 	uint64_t (*time_low_s)(void *context);
+	bool (*time_is_proven)(void *context);
 	uint64_t (*ran_s)(void *context); /* running time (signer_time.h) */
 	void *context;
 	uint64_t loads;     /* grows when something came: those who wait look again */
@@ -309,7 +310,10 @@ bool signer_meter_may_go(struct signer_state *state, struct signer_meter *meter)
 void signer_meter_pump(struct signer_state *state);
 /* signer_meter_recover: the state just read is older than this process, or was dropped from the
  * cache with its lease: either way nobody knows how much of the lease was spent. */
-void signer_meter_recover(struct signer_meter *meter, uint64_t time_low_s);
+void signer_meter_recover(const struct signer_state *state, struct signer_meter *meter);
+/* signer_meter_settle_all: time is proven, so what all cached meters spent before has its place in
+ * their windows (authz_counter.h). */
+void signer_meter_settle_all(struct signer_state *state);
 /* signer_meter_follow gives the meter of a wallet the rules that its user signed last; what counts
  * the same thing goes on counting. */
 void signer_meter_follow(struct signer_limits *limits, const struct authz_wallet_record *wallet);

@@ -210,7 +210,7 @@ void signer_time_marks_at(struct signer_time *time, struct signer_clocks clocks,
 	    .high_s = now.high_s,
 	    .ran_s = signer_time_ran_at(time, clocks),
 	    .unproven_s = unproven_s(time, clocks),
-	    .is_proven = !time->settings.is_site || time->proven,
+	    .is_proven = signer_time_is_proven(time),
 	    .tpm_clock_ms = time->tpm_clock_ms + since_ms(time->start_boot_ms, clocks.boot_ms),
 	    .host_ms = clocks.boot_ms};
 	memcpy(ret_marks->host, time->host, sizeof(ret_marks->host));
@@ -352,6 +352,11 @@ bool signer_time_is_known(const struct signer_time *time)
 {
 	return !time->settings.is_site || time->proven ||
 	       signer_time_is_known_at(time, clocks_now());
+}
+
+bool signer_time_is_proven(const struct signer_time *time)
+{
+	return !time->settings.is_site || time->proven;
 }
 
 void signer_time_marks(struct signer_time *time, struct authz_time_marks *ret_marks)

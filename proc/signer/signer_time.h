@@ -124,6 +124,9 @@ struct signer_time_now signer_time_read(struct signer_time *time);
 uint64_t signer_time_ran(const struct signer_time *time);
 /* signer_time_is_known: false when there was no proof for too long (T4). */
 bool signer_time_is_known(const struct signer_time *time);
+/* signer_time_is_proven: false until the first proof of this boot, which may say that it is much
+ * later than time_low. */
+bool signer_time_is_proven(const struct signer_time *time);
 void signer_time_marks(struct signer_time *time, struct authz_time_marks *ret_marks);
 void signer_time_nonce(struct signer_time *time, uint8_t ret_nonce[32]);
 const char *signer_time_hear(struct signer_time *time, const struct authz_time *statement);

@@ -617,6 +617,44 @@ static void test_cutting_the_power_brings_nothing_back(void)
 	rig_stop(&rig);
 }
 
+/* The site's keys say what time it is. */
+static void prove(void)
+{
+	uint64_t extends;
+
+	rig.tpm_clock_ms += 60000;
+	EXPECT(tell(&time_keys[0], truth_s()).state == CALL_TIME_UNPROVEN);
+	extends = rig.extends;
+	EXPECT(tell(&time_keys[1], truth_s()).state == CALL_TIME_PROVEN);
+	await_extends(extends); /* and the leases that were adrift go with it */
+}
+
+/* T1, A13: after a start nobody knows how long the power was off, and for an hour windows go on by
+ * what was known before. A proof then says that it is much later: what was spent shortly before it
+ * was not spent long ago, in the boot of the proof or in the one before. So a restart brings no
+ * window twice, of grants or of wallets. */
+static void test_a_proof_refills_nothing_that_was_spent_before_it(void)
+{
+	for (unsigned cut = 0; cut < 2; cut++) {
+		begin(cut == 0 ? "adrift" : "adrift_and_cut", site_setting());
+		make_worlds();
+		spend_window();
+		EXPECT(sign_lamports(&limited, 900000) == CALL_RESULT_SIGNED);
+		if (cut != 0)
+			cut_power(0);
+		EXPECT(spend(&windowed) == CALL_RESULT_WINDOW_SPENT);
+		prove();
+		EXPECT(spend(&windowed) == CALL_RESULT_WINDOW_SPENT);
+		/* The cut took the lease of its grant, which has a cap in total. */
+		EXPECT(cut != 0 ||
+		       sign_lamports(&limited, 900000) == CALL_RESULT_WALLET_WINDOW_SPENT);
+		pass(DAY + HOUR); /* from the proof on they are windows as any */
+		EXPECT(spend(&windowed) == CALL_RESULT_SIGNED);
+		EXPECT(cut != 0 || sign_lamports(&limited, 900000) == CALL_RESULT_SIGNED);
+		rig_stop(&rig);
+	}
+}
+
 static int drop(const char *path, const struct stat *stat, int kind, struct FTW *walk)
 {
 	(void)stat, (void)kind, (void)walk;
@@ -637,6 +675,7 @@ int main(void)
 	RUN(test_a_counter_with_nothing_left_takes_no_writes_from_changes);
 	RUN(test_without_proof_what_has_a_time_in_it_is_refused);
 	RUN(test_cutting_the_power_brings_nothing_back);
+	RUN(test_a_proof_refills_nothing_that_was_spent_before_it);
 	(void)nftw(folder, drop, 16, FTW_DEPTH | FTW_PHYS);
 	return test_summary();
 }

@@ -19,7 +19,8 @@
 
 #define SMALL_CAP 3000000
 #define FEE       5000
-#define PAID      1001 /* lamports of one transfer; the fee counts, too */
+#define PAID      1001    /* lamports of one transfer; the fee counts, too */
+#define TOO_MUCH  1000001 /* more than a grant of the rig lets one transfer be */
 
 static char folder[] = "/tmp/store_kill_test_XXXXXX";
 static struct rig rig;
@@ -162,14 +163,14 @@ static void serve(struct rig *of)
 
 /* ---- what a user and a bot do ---- */
 
-static enum call_result sign(struct rig_world *world)
+static enum call_result ask(struct rig_world *world, uint64_t lamports)
 {
 	uint8_t space[256];
 	struct buffer message = BUFFER_OF_ARRAY(space);
 	struct call_sign_answer answer = {.result = CALL_RESULT_COUNT};
 	struct call_sign_request request;
 
-	rig_transfer_message(world->address, world->recipient, PAID, 7, &message);
+	rig_transfer_message(world->address, world->recipient, lamports, 7, &message);
 	next_tag++;
 	memcpy(space + 100, &next_tag, sizeof(next_tag)); /* another blockhash each time */
 	request = rig_sign_request(world, buffer_bytes(&message));
@@ -178,10 +179,15 @@ static enum call_result sign(struct rig_world *world)
 	if (answer.result == CALL_RESULT_SIGNED) {
 		EXPECT(keys_verify(world->address, buffer_bytes(&message), answer.signature) ==
 		       STATUS_OK);
-		spent_poor += world == &poor ? PAID : 0;
-		spent_limited += world == &limited ? PAID + FEE : 0;
+		spent_poor += world == &poor ? lamports : 0;
+		spent_limited += world == &limited ? lamports + FEE : 0;
 	}
 	return answer.result;
+}
+
+static enum call_result sign(struct rig_world *world)
+{
+	return ask(world, PAID);
 }
 
 static enum call_result sign_in_time(struct rig_world *world)
@@ -497,6 +503,28 @@ static void test_without_a_place_for_receipts_what_gives_power_stops(void)
 	stop();
 }
 
+/* A25: what one client is refused takes its share of the places for receipts; what it would be
+ * signed waits for that share, too, and another client is signed and refused as before. */
+static void test_a_client_without_a_place_for_its_receipts_leaves_others_theirs(void)
+{
+	enum call_result result;
+	unsigned decided = 0;
+
+	dies_at = 0;
+	rig_start(&rig, folder, false);
+	EXPECT(sign(&rich) == CALL_RESULT_SIGNED && sign(&limited) == CALL_RESULT_SIGNED);
+	is_full = true;
+	while ((result = ask(&rich, TOO_MUCH)) == CALL_RESULT_POLICY_DENIED && decided < 100000)
+		decided++;
+	EXPECT(result == CALL_RESULT_RECEIPTS_FULL && decided > 20);
+	EXPECT(sign(&rich) == CALL_RESULT_RECEIPTS_FULL);
+	EXPECT(sign(&limited) == CALL_RESULT_SIGNED);
+	EXPECT(ask(&limited, TOO_MUCH) == CALL_RESULT_POLICY_DENIED);
+	is_full = false;
+	EXPECT(sign_in_time(&rich) == CALL_RESULT_SIGNED);
+	stop();
+}
+
 int main(void)
 {
 	char command[128];
@@ -517,6 +545,7 @@ int main(void)
 	stop();
 	RUN(test_a_store_that_gives_out_nothing_for_a_while_is_asked_again);
 	RUN(test_without_a_place_for_receipts_what_gives_power_stops);
+	RUN(test_a_client_without_a_place_for_its_receipts_leaves_others_theirs);
 	RUN(test_a_store_that_dies_at_any_message_loses_nothing);
 	close_it();
 	snprintf(command, sizeof(command), "rm -rf %s", folder);

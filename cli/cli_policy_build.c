@@ -168,7 +168,7 @@ static bool put_schema(struct building *b, struct buffer *rows, struct buffer *o
 {
 	struct cbor_writer w;
 	struct policy_schema schema;
-	struct policy_error error = {""};
+	struct policy_error error = {.text = ""};
 	size_t count = 0;
 
 	rows->data[rows->len] = '\0';

@@ -49,7 +49,7 @@ bool cli_policy_is_none(const struct cli_call *call, struct bytes module, const 
 int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, struct bytes module,
                            const char *path)
 {
-	struct policy_error error = {""};
+	struct policy_error error = {.text = ""};
 	char message[512];
 
 	p->call = call;
@@ -80,7 +80,7 @@ int cli_policy_load_module(struct cli_policy *p, const struct cli_call *call, st
 static int take_record(struct cli_policy *p, struct bytes values, const char *path)
 {
 	struct buffer record = BUFFER_OF_ARRAY(record_space);
-	struct policy_error error = {""};
+	struct policy_error error = {.text = ""};
 
 	/* Wrong parameters are no denial: nothing was looked at. */
 	if (policy_record_encode(&p->schema, values, &record, &error) != STATUS_OK) {

@@ -119,7 +119,7 @@ struct intent_build {
 	struct intent_program programs[64];
 	size_t program_count;
 	struct intent_rule rules[BUILD_RULES_MAX];
-	uint16_t rule_programs[BUILD_RULES_MAX]; /* key */
+	struct intent_value rule_ats[BUILD_RULES_MAX];
 	size_t rule_count;
 	struct intent_op ops[BUILD_OPS_MAX];
 	size_t op_count;

@@ -306,7 +306,7 @@ enum status intent_compile(struct intent_build *b, const struct intent_source *s
                            size_t source_count, solana_sha256_fn *sha256, struct buffer *ret_table,
                            struct intent_error *ret_error)
 {
-	struct policy_error why = {""};
+	struct policy_error why;
 	CHECK(source_count != 0);
 	memset(b, 0, sizeof(*b));
 	*ret_error = (struct intent_error){.path = sources[source_count - 1].path};
@@ -333,11 +333,8 @@ enum status intent_compile(struct intent_build *b, const struct intent_source *s
 	CHECK(b->constant_count == b->constants_before);
 	struct bytes table = bytes_of(b->table, b->head.len);
 	if (policy_intent_check(table, &why) != STATUS_OK) {
-		const struct build_name *rule = NULL; /* the one that the words begin with */
-		const char *colon = strchr(why.text, ':');
-		if (colon != NULL)
-			rule = build_find_rule(b, bytes_of(why.text, (size_t)(colon - why.text)));
-		intent_wrong(ret_error, rule != NULL ? rule->at : b->root, 0, "%s", why.text);
+		intent_wrong(ret_error, why.rule != 0 ? b->rule_ats[why.rule - 1] : b->root, 0,
+		             "%s", why.text);
 		return STATUS_REFUSED;
 	}
 	return buffer_put(ret_table, table);

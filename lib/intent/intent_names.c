@@ -325,7 +325,7 @@ bool build_schema(struct intent_build *b)
 {
 	struct buffer out = BUFFER_OF_ARRAY(b->schema);
 	struct policy_schema schema;
-	struct policy_error error = {""};
+	struct policy_error error = {.text = ""};
 	struct cbor_writer w;
 	cbor_writer_init(&w, &out);
 	cbor_put_map(&w, 2);

@@ -266,7 +266,7 @@ static bool take_rule(struct intent_build *b, struct intent_value at, bool witho
 	if (b->rule_count == BUILD_RULES_MAX)
 		return intent_wrong(b->error, at, 0, "too many instructions");
 	*rule = (struct intent_rule){.flags = without_maybe ? INTENT_RULE_WITHOUT : 0};
-	b->rule.at = at;
+	b->rule_ats[b->rule_count] = b->rule.at = at;
 	b->rule.local_count = 0;
 	if (!intent_keys(b->error, at, RULE_KEYS) ||
 	    !intent_text_of(b->error, at, "name", true, &name))

@@ -744,8 +744,7 @@ enum status policy_intent_check(struct bytes table, struct policy_error *ret_err
 	static struct intent_checking space;
 	struct table t = {.data = table.data, .head = (const void *)table.data};
 	CHECK((uintptr_t)table.data % 8 == 0);
-	snprintf(ret_error->text, sizeof(ret_error->text),
-	         "the table breaks the rules of its format");
+	*ret_error = (struct policy_error){.text = "the table breaks the rules of its format"};
 	if (table.len > UINT32_MAX || !intent_table_check(table.data, (uint32_t)table.len, &space))
 		return STATUS_REFUSED;
 	t.ops = (const void *)(table.data + t.head->ops.off);
@@ -754,10 +753,13 @@ enum status policy_intent_check(struct bytes table, struct policy_error *ret_err
 	const struct intent_rule *rules = (const void *)(table.data + t.head->rules.off);
 	for (uint32_t i = 0; i < t.head->programs.count; i++) {
 		for (uint32_t n = 0; n < programs[i].count; n++) {
-			enum status status = check_rule(&t, &rules[programs[i].first + n],
-			                                key_at(&t, programs[i].key), ret_error);
-			if (status != STATUS_OK)
+			uint32_t rule = programs[i].first + n;
+			enum status status =
+			    check_rule(&t, &rules[rule], key_at(&t, programs[i].key), ret_error);
+			if (status != STATUS_OK) {
+				ret_error->rule = rule + 1;
 				return status;
+			}
 		}
 	}
 	struct policy_schema schema;

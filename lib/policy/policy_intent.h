@@ -23,7 +23,7 @@ MUST_USE enum status policy_intent_module(struct bytes table, struct buffer *ret
 /* policy_intent_check says whether a table can be run and tells the truth: its structure
  * (intent_check.h), what the compiler knows about the network's own programs (spec/intent.md, 5),
  * and the names and places of its parameters. `table` is 8-byte aligned. STATUS_REFUSED:
- * `ret_error` says why. */
+ * `ret_error` says why, and of which rule. */
 MUST_USE enum status policy_intent_check(struct bytes table, struct policy_error *ret_error);
 
 /* An intent's module without what all intents of one evaluator have: how the signer stores it.

@@ -38,9 +38,10 @@ struct policy_schema {
 	struct policy_field fields[POLICY_FIELDS_MAX];
 };
 
-/* Why a schema or values were refused, for people. */
+/* Why a schema, values or an intent's table were refused, for people. */
 struct policy_error {
 	char text[160];
+	unsigned rule; /* of the table: the one that is wrong, from 1; 0: none of them alone */
 };
 
 /* policy_module_schema finds the contents of the section claviger.parameters in a module that has

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	static _Alignas(8) uint8_t space[POLICY_PARAMETERS_MAX];
 	struct buffer record = BUFFER_OF_ARRAY(space);
 	static struct policy_schema schema;
-	struct policy_error error = {""};
+	struct policy_error error = {.text = ""};
 	size_t cut = len < 2 ? len : (size_t)load_le16(data) % len;
 	struct bytes section;
 	if (policy_module_schema((struct bytes){data, len}, &section) == STATUS_OK)

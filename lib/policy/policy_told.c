@@ -632,7 +632,9 @@ enum status policy_told_check(struct bytes table, const struct policy_schema *sc
 		return STATUS_REFUSED;
 	for (uint32_t i = 0; i < h->programs.count; i++)
 		for (uint32_t n = 0; n < programs[i].count; n++)
-			if (!rule_is_told(&t, programs[i].first, programs[i].first + n))
+			if (!rule_is_told(&t, programs[i].first, programs[i].first + n)) {
+				ret_error->rule = programs[i].first + n + 1;
 				return STATUS_REFUSED;
+			}
 	return end_is_told(&t) ? STATUS_OK : STATUS_REFUSED;
 }

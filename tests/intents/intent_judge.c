@@ -83,7 +83,7 @@ static void take_pins(struct frame *f, struct run_grant *grant)
 static void open_grant(struct frame *f)
 {
 	struct run_grant *grant = calloc(1, sizeof(*grant));
-	struct policy_error error = {""};
+	struct policy_error error = {.text = ""};
 	uint8_t wallet[32];
 	uint32_t number = 0;
 	while (number < GRANTS_MAX && grants[number] != NULL)

@@ -86,6 +86,10 @@ def naming(account, flags):
     return rule % ("a", 1, 'name = "x"' + flags) + rule % ("b", 2, 'is = "@%s"' % account) + "[[check]]"
 
 
+# A rule that is two in the table, of a program whose rules lie behind those of the others.
+AWAY = '[[instruction]]\nname = "away"\nprogram = "JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4"\ndata = "01"\naccounts = [{ name = "x" }, { name = "y", maybe = true }]\n'
+
+
 def errors(folder, good):
     """Each mistake is refused with file, line and column."""
     text = open(good, encoding="utf-8").read()
@@ -114,9 +118,12 @@ def errors(folder, good):
             ('[[check]]', naming("a.x?", ", maybe = true"), "", "may not be left out"),
             ('[[check]]', naming("a.y?", ""), "", 'no account "a.y"'),
             ('[[check]]', naming("c.x?", ""), "", 'no instruction is called "c"'),
+            ('[[check]]', AWAY + AWAY.replace("away", "behind") + "[[check]]", ":@behind:1:", "behind: no instruction reaches it"),
             ('intent = 1', 'intent = 1 1', ":1:", "")):
         path = write(folder, "wrong.toml", text.replace(old, new, 1))
         expect("the mistake is in the file", old in text, old)
+        if "@" in where:  # of the rule of this name
+            where = re.sub(r"@\w+", lambda name: str(text.replace(old, new, 1).partition('name = "%s"' % name[0][1:])[0].count("\n")), where)
         code, _, said = claviger("policy", "build", path, "-o", os.path.join(folder, "wrong.wasm"))
         expect("%r instead of %r" % (new, old), code == 1 and "wrong.toml" + where in said and words in said,
                code, said)

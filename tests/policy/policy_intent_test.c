@@ -101,7 +101,7 @@ static struct bytes read_module(void)
 static void test_no_reason_is_given_where_there_is_none(void)
 {
 	struct bytes module = read_module();
-	struct policy_error error = {"what was said before"};
+	struct policy_error error = {.text = "what was said before"};
 	EXPECT(strcmp(policy_intent_name(module), "wrap") == 0);
 	policy_intent_why(module, &error);
 	EXPECT(error.text[0] == '\0');

@@ -66,7 +66,7 @@ static void put_value(struct cbor_writer *w, unsigned type, const struct run_val
 
 static void open_schema(struct run_grant *grant, int module)
 {
-	struct policy_error error = {""};
+	struct policy_error error = {.text = ""};
 	struct bytes section;
 	grant->module = module;
 	CHECK(policy_module_schema(bytes_of(modules[module], module_lens[module]), &section) ==
@@ -98,7 +98,7 @@ void run_grant(struct run_grant *grant, int module, const uint8_t wallet[32],
 {
 	static uint8_t space[LIMIT_PARAMETERS_MAX];
 	struct buffer cbor = BUFFER_OF_ARRAY(space);
-	struct policy_error error = {""};
+	struct policy_error error = {.text = ""};
 	struct cbor_writer w;
 	open_schema(grant, module);
 	cbor_writer_init(&w, &cbor);

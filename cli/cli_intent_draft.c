@@ -37,13 +37,26 @@ struct fields {
 	uint64_t low[FIELDS_MAX], high[FIELDS_MAX];
 };
 
+/* A token account that is made, and what becomes of it. */
+enum step { STEP_NONE, STEP_MAKE, STEP_INITIALIZE, STEP_CLOSE, STEPS };
+
+static const char *const step_groups[STEPS] = {"", "made", "initialized", "closed"};
+
+struct life {
+	enum step step;
+	uint8_t account[32];
+};
+
 struct rule {
 	char *body; /* without its name, fields of that kind, and limit */
+	struct life life;
 	struct fields fields;
 	char name[33];
 	unsigned here, least, most; /* in this sample, and in any */
 	struct limit limit;         /* of all its instructions in this sample together ... */
 	uint64_t limit_most;        /* ... and the most of any */
+	bool
+	    lasts; /* some sample did not initialize and close its account as often as it made it */
 };
 
 /* Who paid the samples' fees. */
@@ -69,6 +82,7 @@ struct draft {
 	FILE *tests_file;
 	unsigned samples;
 	struct limit limit; /* of the instruction that is looked at */
+	struct life life;
 	struct fields fields;
 	uint64_t fee;
 	struct policy_mint_cache mints;
@@ -188,6 +202,15 @@ static void put_limit(const struct part *p, const char *field, uint64_t value, c
 	p->d->limit = (struct limit){field, unit, value};
 }
 
+/* What the instruction does to a token account that is made; it stands at `place`. */
+static void put_step(const struct part *p, enum step step, uint32_t place)
+{
+	if (p->at->account_count <= place)
+		return;
+	p->d->life.step = step;
+	memcpy(p->d->life.account, p->accounts[p->indexes[place]].key, 32);
+}
+
 static void complain(const struct part *p, const char *why)
 {
 	cli_complain(p->d->call, "instruction %u of sample %u: %s", p->number, p->d->samples, why);
@@ -231,6 +254,7 @@ static bool draft_make(const struct part *p, bool seeded)
 	put_accounts(p, names, 2);
 	fprintf(p->out, "pays = [{ lamports = \"lamports\", as = \"transfer\", by = \"from\" }]\n");
 	put_limit(p, "lamports", number_at(p->data + at, 8), "lamports");
+	put_step(p, STEP_MAKE, 1);
 	return true;
 }
 
@@ -297,6 +321,7 @@ static const char *draft_initialize(const struct part *p)
 	if (first ? p->at->account_count < 3 || !p->accounts[p->indexes[2]].wallet
 	          : memcmp(p->data + 1, p->d->wallet, 32) != 0)
 		complain(p, "it makes a token account for another than the wallet");
+	put_step(p, STEP_INITIALIZE, 0);
 	return "initialize";
 }
 
@@ -330,6 +355,8 @@ static const char *draft_token(const struct part *p)
 		if (known[i].tag == 9 &&
 		    (p->at->account_count < 2 || !p->accounts[p->indexes[1]].wallet))
 			complain(p, "it closes an account to another than the wallet");
+		if (known[i].tag == 9)
+			put_step(p, STEP_CLOSE, 0);
 		if (known[i].fields == NULL)
 			return known[i].name;
 		if (p->at->account_count == 0 || own_entry(p, p->indexes[0]) == NULL)
@@ -408,8 +435,8 @@ static const char *draft_instruction(const struct part *p, const uint8_t *progra
 	case POLICY_PROGRAM_MEMO_V1:
 	case POLICY_PROGRAM_MEMO_V4:
 		p->d->memo = true;
-		fprintf(p->out, "fields = [[\"text\", \"rest 566\"]]\nremaining = { max = 1, "
-		                "wallet = true }\n");
+		fprintf(p->out, "fields = [[\"text\", \"rest 566\"]]\n");
+		put_accounts(p, NULL, 0);
 		return "memo";
 	default:
 		return draft_call(p);
@@ -455,6 +482,7 @@ static void add_rule(struct part *p, const uint8_t *program)
 	char *body = NULL;
 	size_t len = 0;
 	d->limit = (struct limit){NULL, NULL, 0};
+	d->life.step = STEP_NONE;
 	d->fields.bytes = d->fields.count = 0;
 	p->out = open_memstream(&body, &len);
 	if (p->out == NULL)
@@ -482,7 +510,50 @@ static void add_rule(struct part *p, const uint8_t *program)
 	*rule = (struct rule){
 	    .body = body, .here = 1, .least = d->samples == 1 ? 64 : 0, .limit = d->limit};
 	rule->fields = d->fields;
+	rule->life = d->life;
 	name_rule(d, rule, kind);
+}
+
+/* How often this sample does this to an account. */
+static unsigned steps_here(const struct draft *d, enum step step, const uint8_t account[32])
+{
+	unsigned here = 0;
+	for (size_t i = 0; i < d->rule_count; i++)
+		if (d->rules[i].life.step == step &&
+		    memcmp(d->rules[i].life.account, account, 32) == 0)
+			here += d->rules[i].here;
+	return here;
+}
+
+/* One that is made and left would be whose who initializes it, or be taken for another token's by
+ * its address later (intents/common/temporary.toml). */
+static void take_lives(struct draft *d)
+{
+	for (size_t i = 0; i < d->rule_count; i++) {
+		const uint8_t *account = d->rules[i].life.account;
+		unsigned made = steps_here(d, STEP_MAKE, account);
+		d->rules[i].lasts |= made != steps_here(d, STEP_INITIALIZE, account) ||
+		                     made != steps_here(d, STEP_CLOSE, account);
+	}
+}
+
+/* The number of the temporary account that the rule makes, initializes or closes; 0: it does not.
+ */
+static size_t temporary_of(const struct draft *d, size_t index)
+{
+	size_t number = 0;
+	if (d->rules[index].life.step == STEP_NONE)
+		return 0;
+	for (size_t i = d->rule_count; i-- > 0;) {
+		const struct rule *rule = &d->rules[i];
+		if (rule->life.step == STEP_NONE ||
+		    memcmp(rule->life.account, d->rules[index].life.account, 32) != 0)
+			continue;
+		if (rule->lasts)
+			return 0;
+		number = i + 1;
+	}
+	return number;
 }
 
 /* Who pays is as exact as the samples are, and what the wallet never pays needs no limit. */
@@ -555,6 +626,7 @@ static void draft_sample(struct draft *d, const struct solana_view *view)
 		};
 		add_rule(&part, part.accounts[at->program].key);
 	}
+	take_lives(d);
 	for (size_t i = 0; i < d->rule_count; i++) {
 		if (d->rules[i].here > d->rules[i].most)
 			d->rules[i].most = d->rules[i].here;
@@ -650,6 +722,24 @@ static void write_rule(const struct draft *d, size_t index, FILE *out)
 	else if (field != NULL)
 		fprintf(out, "adds = [\"sum_%zu += %s\"]\n", index + 1, field);
 	fprintf(out, "min = %u\nmax = %u\n", rule->least, rule->most);
+	size_t temporary = temporary_of(d, index);
+	if (temporary != 0)
+		fprintf(out, "group = \"%s_%zu\"\n", step_groups[rule->life.step], temporary);
+	if (temporary != 0 && rule->life.step != STEP_MAKE)
+		fprintf(out, "after = \"%s_%zu\"\n", step_groups[rule->life.step - 1], temporary);
+}
+
+/* What of a temporary account stands beside its rules: as often as it is made it is initialized
+ * and closed. */
+static void write_temporary(size_t number, FILE *out)
+{
+	for (enum step step = STEP_MAKE; step < STEPS; step++)
+		fprintf(out, "\n[[group]]\nname = \"%s_%zu\"\n", step_groups[step], number);
+	for (enum step step = STEP_INITIALIZE; step < STEPS; step++)
+		fprintf(out,
+		        "\n[[check]]\nthat = \"count(made_%zu) == count(%s_%zu)\"\n"
+		        "reason = \"instruction-missing\"\ntext = \"what was made is %s\"\n",
+		        number, step_groups[step], number, step_groups[step]);
 }
 
 static void write_head(const struct draft *d, FILE *out)
@@ -665,6 +755,10 @@ static void write_head(const struct draft *d, FILE *out)
 	    "samples'.\n");
 	if (d->memo)
 		fprintf(out, "# A memo's text is free.\n");
+	for (size_t i = 0; i < d->rule_count; i++)
+		if (d->rules[i].life.step == STEP_MAKE && temporary_of(d, i) != 0)
+			fprintf(out, "# What `%s` makes is closed again, as in the samples.\n",
+			        d->rules[i].name);
 	if (d->hides)
 		fprintf(
 		    out,
@@ -746,6 +840,9 @@ static void write_intent(const struct draft *d, FILE *out)
 	for (size_t i = 0; i < d->rule_count; i++)
 		write_rule(d, i, out);
 	write_header(d, out);
+	for (size_t i = 0; i < d->rule_count; i++)
+		if (temporary_of(d, i) == i + 1)
+			write_temporary(i + 1, out);
 	for (size_t i = 0; i < d->rule_count; i++)
 		if (d->rules[i].limit.field != NULL && d->rules[i].most != 1)
 			fprintf(out,

@@ -366,6 +366,45 @@ def drafts(folder):
         text, verdict = draft(making(new, token, seed))
         expect("a new account", verdict(making(new, token, seed)).startswith("allow: at most %d lamports" % (10009 if seed is None else 5009)) and all(
             verdict(m).startswith("deny") for m in (making(new, token, seed, 10), making(new, bytes(32), seed), making(other, token, seed))), text)
+
+    def living(*steps, keyed=False):
+        """A message that does these steps to token accounts: each a word and which of two; or pays RECIPIENT."""
+        signing = sorted({which for word, which in steps if keyed and word == "make"})
+        at = {which: place for place, which in enumerate([0, *signing, *({1, 2} - set(signing))])}
+        keys = [base58_decode(OWNER), *(bytes([10 + which]) * 32 for which in list(at)[1:]), base58_decode(RECIPIENT), base58_decode("So11111111111111111111111111111111111111112"),
+                base58_decode("SysvarRent111111111111111111111111111111111"), token, bytes(32)]
+        made = (bytes(4) if keyed else b"\3\0\0\0" + base58_decode(OWNER) + (1).to_bytes(8, "little") + b"s") + (2039280).to_bytes(8, "little") + \
+            (165).to_bytes(8, "little") + token
+        message = bytes([1 + len(signing), 0, 4, 8]) + b"".join(keys) + b"\x07" * 32 + bytes([len(steps)])
+        for word, which in steps:
+            program, accounts, data = {"make": (7, (0, at[which]), made), "init": (6, (at[which], 4, 0, 5), b"\1"), "init3": (6, (at[which], 4), b"\x12" + keys[0]),
+                                       "close": (6, (at[which], 0, 0), b"\x09"), "pay": (7, (0, 3), b"\2\0\0\0" + (5).to_bytes(8, "little"))}[word]
+            message += bytes([program, len(accounts), *accounts, len(data)]) + data
+        return message
+    again = "is closed again, as in the samples."
+    for keyed in (False, True):
+        life, pay = (("make", 1), ("init", 1), ("close", 1)), ("pay", 0)
+        text, verdict = draft(living(*life, keyed=keyed), living(pay, keyed=keyed), living(pay, *((word, 2) for word in ("make", "init3", "close")), keyed=keyed))
+        for steps, allowed in ((life, True), ((pay,), True), ((life[0], life[1], pay, life[2]), True), ((pay, ("make", 2), ("init3", 2), ("close", 2)), True),
+                               ((*life, ("make", 2), ("init3", 2), ("close", 2)), not keyed), (life[:1], False), (life[:2], False), (life[1:], False), (life[1:2], False),
+                               (life[2:], False), ((life[0], life[2]), False), ((life[2], life[0], life[1]), False), ((life[1], life[0], life[2]), False),
+                               ((life[0], life[1], ("close", 2)), False), ((life[0], ("init3", 2), life[2]), False)):
+            expect("an account that samples make and close is not left: %r" % (steps,), verdict(living(*steps, keyed=keyed)).startswith("allow" if allowed else "deny"), text)
+        expect("and the draft says so", text.count(again) == 2, text)
+        text, verdict = draft(living(*life, keyed=keyed), living(*life[:2], keyed=keyed))
+        expect("one that a sample leaves", again not in text and verdict(living(*life[:2], keyed=keyed)).startswith("allow"), text)
+
+    def noting(*signers, text=b"hello"):
+        """A memo that these sign; the wallet pays."""
+        keys = [base58_decode(OWNER), *(key for key in signers if key != base58_decode(OWNER)), base58_decode("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr")]
+        at = bytes(keys.index(key) for key in signers)
+        return bytes([len(keys) - 1, len(keys) - 2, 1, len(keys)]) + b"".join(keys) + b"\x07" * 32 + bytes([1, len(keys) - 1, len(at)]) + at + bytes([len(text)]) + text
+    mine = base58_decode(OWNER)
+    text, verdict = draft(noting(mine, other))
+    expect("a memo with two signers", verdict(noting(mine, other, text=b"bye")).startswith("allow") and all(
+        verdict(noting(*signers)).startswith("deny") for signers in ((mine, b"\6" * 32), (mine,), (other,), (), (mine, other, b"\6" * 32))), text)
+    text, verdict = draft(noting(), noting(mine))
+    expect("memos with one and with none", all(verdict(noting(*signers)).startswith("allow" if len(signers) < 2 else "deny") for signers in ((), (mine,), (mine, other))), text)
     text, verdict = draft(paying(7, header=11))
     expect("a header's price", verdict(paying(7, header=11)).startswith("allow") and verdict(paying(7, header=12)).startswith("deny (fee-over-limit)"), text)
     others = {bit: paying(7, header=11, limits=(bit,)) for bit in (4, 8, 16)}  # units, loaded data, heap

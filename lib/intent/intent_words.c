@@ -405,7 +405,7 @@ static void tell_trust(struct policy *p, const struct intent_rule *rule)
 {
 	const struct intent_op *ops = (const struct intent_op *)INTENT_AT(ops) + rule->code_first;
 	bool wallet = (rule->flags & INTENT_REST_WALLET) != 0;
-	if (intent_is_builtin(intent_program_key(rule)))
+	if (policy_key_is_builtin(intent_program_key(rule)))
 		return;
 	for (uint32_t i = 0; i < rule->code_count; i++)
 		wallet |= ops[i].op == INTENT_OP_ACCOUNT + INTENT_IS_WALLET;

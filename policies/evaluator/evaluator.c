@@ -9,6 +9,7 @@
 #define POLICY_TAKES_MESSAGES
 #include "intent_run.h"
 #include "intent_text.h"
+#include "policy_summary.h"
 
 static void policy_rules(struct policy *p)
 {
@@ -17,10 +18,8 @@ static void policy_rules(struct policy *p)
 	intent_begin(p);
 	bool whole = intent_transaction(p);
 	intent_facts(p);
-	if (whole && p->says) {
-		policy_say_last(p);
-		say_summary(p);
-	}
+	if (whole && p->says)
+		policy_say_summary(p, put_key);
 }
 
 static void policy_grant(struct policy *p)

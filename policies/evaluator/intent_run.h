@@ -1205,14 +1205,6 @@ static bool intent_instruction(struct policy *p, uint32_t number)
 
 /* --- the whole message */
 
-static POLICY_COLD bool intent_is_builtin(const uint8_t *key)
-{
-	for (uint32_t i = 0; i < POLICY_PROGRAM_JUPITER_V6; i++)
-		if (policy_key_equal(key, policy_program_keys[i].bytes))
-			return true;
-	return false;
-}
-
 /* intent_place says whether some instruction gave an account a place with one of these modes, or,
  * with `rest`, a place behind the listed ones of a program that can have a use for it: those of the
  * network that take any (memo, compute budget) change none. Cold: asked only for accounts that need
@@ -1236,7 +1228,7 @@ static POLICY_COLD bool intent_place(const struct policy *p, uint32_t account, u
 				return true;
 		for (uint32_t n = rule->listed; rest && n < at->account_count; n++)
 			if (indexes[n] == account &&
-			    !intent_is_builtin(p->accounts[at->program].key))
+			    !policy_key_is_builtin(p->accounts[at->program].key))
 				return true;
 	}
 	return false;

@@ -565,7 +565,7 @@ static bool intent_is_scenery(const struct intent_rule *rule, const struct inten
 	    (op->b & (INTENT_MODE_WRITABLE | INTENT_MODE_EITHER | INTENT_MODE_HIDDEN)) != 0)
 		return false;
 	const uint8_t *key = intent_key(op->c);
-	return intent_is_builtin(key) || policy_key_equal(key, policy_key_rent.bytes) ||
+	return policy_key_is_builtin(key) || policy_key_equal(key, policy_key_rent.bytes) ||
 	       policy_key_equal(key, policy_key_recent_blockhashes.bytes);
 }
 
@@ -601,7 +601,7 @@ static bool intent_goes_unsaid(const struct intent_rule *rule, const struct inte
 	    kind == INTENT_IS_WALLET || kind == INTENT_IS_ACCOUNT || kind == INTENT_IS_MINT_OF;
 	if ((rested_on >> op->a & 1) != 0)
 		return false;
-	if (intent_is_builtin(intent_program_key(rule)))
+	if (policy_key_is_builtin(intent_program_key(rule)))
 		return intent_is_scenery(rule, op) || (same && (op->b & INTENT_MODE_HIDDEN) == 0);
 	return kind == INTENT_IS_OTHER || kind == INTENT_IS_ANY || kind == INTENT_IS_PROGRAM ||
 	       same || kind == INTENT_IS_KEY || (op->b & INTENT_MODE_HIDDEN) != 0;
@@ -610,7 +610,7 @@ static bool intent_goes_unsaid(const struct intent_rule *rule, const struct inte
 static void say_accounts(struct policy *p, const struct intent_rule *rule,
                          const struct intent_op *ops)
 {
-	bool builtin = intent_is_builtin(intent_program_key(rule));
+	bool builtin = policy_key_is_builtin(intent_program_key(rule));
 	bool any = false;
 	uint64_t rested_on = intent_rested_on(rule);
 	for (uint32_t i = 0; i < rule->code_count; i++) {
@@ -929,7 +929,7 @@ static void say_trusted(struct policy *p)
 	const struct intent_program *programs = INTENT_AT(programs);
 	bool any = false;
 	for (uint32_t i = 0; i < INTENT_HEAD->programs.count; i++) {
-		if (intent_is_builtin(intent_key(programs[i].key)))
+		if (policy_key_is_builtin(intent_key(programs[i].key)))
 			continue;
 		say(p, any ? ", " : "Trusted programs: ");
 		say_key(p, intent_key(programs[i].key));
@@ -1501,7 +1501,7 @@ static POLICY_COLD void intent_say(struct intent_ix *x)
 		} else if (op->op >= INTENT_OP_ACCOUNT && op->op <= INTENT_OP_ACCOUNT_LAST) {
 			const char *name = intent_position_name(rule, op->a);
 			bool named = !(name[0] == 'a' && name[2] == ' ');
-			if (!intent_is_builtin(intent_program_key(rule)) && !named)
+			if (!policy_key_is_builtin(intent_program_key(rule)) && !named)
 				continue;
 			if (intent_goes_unsaid(rule, op, rested_on) &&
 			    !(named && (op->op == INTENT_OP_ACCOUNT + INTENT_IS_ACCOUNT ||
@@ -1535,65 +1535,6 @@ static POLICY_COLD void intent_say(struct intent_ix *x)
 		                  (uint32_t)(intent_data_end - intent_segments[0]));
 	}
 	say(p, "\n");
-}
-
-/* Whether an instruction up to this one hands the wallet's signature to this program, which calls
- * others. */
-static bool hands_wallet(const struct policy *p, uint32_t end, uint32_t program)
-{
-	if (intent_is_builtin(p->accounts[program].key))
-		return false;
-	for (uint32_t i = 0; i < end; i++) {
-		const struct policy_instruction *at = &p->instructions[i];
-		for (uint32_t n = 0; at->program == program && n < at->account_count; n++)
-			if (p->accounts[p->indexes[at->account_first + n]].wallet)
-				return true;
-	}
-	return false;
-}
-
-/* What a program does with the wallet's signature stands in no instruction: that what leaves is no
- * more than they say rests on it. */
-static void say_handed(struct policy *p)
-{
-	const struct policy_request *r = p->request;
-	bool any = false;
-	for (uint32_t i = 0; i < r->instructions.count; i++) {
-		uint32_t program = p->instructions[i].program;
-		if (!hands_wallet(p, i + 1, program) || hands_wallet(p, i, program))
-			continue;
-		say(p, any ? ", "
-		           : "Trusted to take no more than that of what this transaction hands "
-		             "them with the wallet's signature: ");
-		say_key(p, p->accounts[program].key);
-		any = true;
-	}
-	if (any)
-		say(p, p->accounts[r->wallet_account].writable
-		           ? ", and all that they call. The wallet's SOL is within their reach.\n"
-		           : ", and all that they call. The wallet is read-only: its SOL is out of "
-		             "their reach.\n");
-}
-
-static void say_summary(struct policy *p)
-{
-	const struct policy_facts *f = p->facts;
-	say(p, "Network fee at most ");
-	policy_put_sol(&p->text, f->fee_lamports);
-	/* What an instruction that no rule takes would take nobody knows. */
-	say(p, p->failed ? ". Leaves the wallet, as far as a rule counts it: at most "
-	                 : ". Leaves the wallet in all: at most ");
-	policy_put_sol(&p->text, f->lamports_out);
-	for (uint32_t i = 0; i < f->token_count; i++) {
-		say(p, ", ");
-		say_number(p, f->tokens[i].amount);
-		say(p, " raw units of ");
-		say_key(p, f->tokens[i].mint);
-	}
-	say(p, ".\n");
-	say_handed(p);
-	if (f->delegations != 0 || f->authority_changes != 0)
-		say(p, "WARNING: others get power over accounts of the wallet.\n");
 }
 
 #ifdef __clang__

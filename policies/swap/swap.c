@@ -8,6 +8,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "swap_parameters.h"
 
+#include "policy_summary.h"
 #include "policy_swaps.h"
 
 struct swap {
@@ -356,19 +357,8 @@ static void policy_rules(struct policy *p)
 	if (!POLICY_LIMIT(p, state.done, POLICY_REASON_MISSING, POLICY_NO_INSTRUCTION, "swaps",
 	                  v_words("exactly one"), v_words(state.done ? "one" : "none")))
 		return;
-	if (p->says) {
-		policy_say_last(p);
-		policy_put(&p->text, "Network fee at most ");
-		policy_put_sol(&p->text, p->facts->fee_lamports);
-		policy_put(&p->text, ". SOL that leaves the wallet's address in all: at most ");
-		policy_put_sol(&p->text, p->facts->lamports_out);
-		policy_put(
-		    &p->text,
-		    p->accounts[p->request->wallet_account].writable
-		        ? ".\nTrusted to take no more of it with the wallet's signature: the "
-		          "program of the swap, and all that it calls.\n"
-		        : ".\n");
-	}
+	if (p->says)
+		policy_say_summary(p, policy_put_key);
 }
 
 /* --- what the grant says */

@@ -7,6 +7,7 @@
 #include "transfer_parameters.h"
 
 #include "policy_decode.h"
+#include "policy_summary.h"
 
 struct transfer {
 	uint64_t sent; /* lamports so far, tips not counted */
@@ -250,23 +251,6 @@ static bool rule_instruction(struct policy *p, struct transfer *t, const struct 
 	                    v_account(p, p->instructions[ix->number].program));
 }
 
-static void say_summary(struct policy *p)
-{
-	const struct policy_facts *f = p->facts;
-	policy_say_last(p);
-	policy_put(&p->text, "Network fee at most ");
-	policy_put_sol(&p->text, f->fee_lamports);
-	policy_put(&p->text, ". Leaves the wallet in all: at most ");
-	policy_put_sol(&p->text, f->lamports_out);
-	for (uint32_t i = 0; i < f->token_count; i++) {
-		policy_put(&p->text, ", ");
-		policy_put_number(&p->text, f->tokens[i].amount);
-		policy_put(&p->text, " raw units of ");
-		policy_put_key(&p->text, f->tokens[i].mint);
-	}
-	policy_put(&p->text, ".\n");
-}
-
 static void policy_rules(struct policy *p)
 {
 	const struct policy_record *r = policy_record(p);
@@ -285,7 +269,7 @@ static void policy_rules(struct policy *p)
 	                  v_words("at least one transfer"), v_words(t.moved ? "one" : "none")))
 		return;
 	if (p->says)
-		say_summary(p);
+		policy_say_summary(p, policy_put_key);
 }
 
 static void say_keys(struct policy *p, struct policy_range list, const char *before)

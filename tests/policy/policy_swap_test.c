@@ -864,7 +864,7 @@ static const struct attack attacks[] = {
 
 static struct run_grant grants[GRANTS];
 
-static void run_attack(const struct attack *a, uint32_t flags)
+static void run_mode(const struct attack *a, uint32_t mode, uint32_t flags)
 {
 	static struct make_tx tx;
 	static struct make_message message;
@@ -875,8 +875,13 @@ static void run_attack(const struct attack *a, uint32_t flags)
 	budget(&tx, 3, 1000);
 	a->build(&tx);
 	make_transaction_message(&tx, &message);
-	run_message(&grants[a->grant], bytes_of(message.bytes, message.len), POLICY_MODE_CHECK,
-	            flags, &decision);
+	run_message(&grants[a->grant], bytes_of(message.bytes, message.len), mode, flags,
+	            &decision);
+}
+
+static void run_attack(const struct attack *a, uint32_t flags)
+{
+	run_mode(a, POLICY_MODE_CHECK, flags);
 }
 
 static void test_each_case_gets_its_verdict_and_its_own_reason(void)
@@ -956,7 +961,7 @@ static void test_real_swaps_are_allowed_up_to_the_last_unit(void)
 		EXPECT(strstr(decision.text, "Swap through") != NULL);
 		EXPECT(strstr(decision.text, "refused") == NULL);
 		EXPECT(strstr(decision.text, "at most ") != NULL &&
-		       strstr(decision.text, "Trusted to take no more of it") != NULL);
+		       strstr(decision.text, "Trusted to take no more than that") != NULL);
 		count++;
 	}
 	EXPECT(count >= 16);
@@ -1019,6 +1024,28 @@ static void test_the_grant_warns(void)
 	EXPECT(says("ANY token"));
 }
 
+/* A15, B7: a transaction's text names who has the wallet's signature in it, also where its SOL is
+ * out of reach, for its tokens are not; and of what no rule took it claims no sum. */
+static void test_the_transaction_says_what_leaves_and_who_is_trusted(void)
+{
+	const struct attack pays = {"", SELL_SOL, r_ok, R(NONE), 0};
+	const struct attack sponsored = {"", READONLY, r_sponsored, R(NONE), 0};
+	const struct attack stranger_called = {"", SELL_SOL, r_other_program, R(PROGRAM), 0};
+	run_mode(&pays, POLICY_MODE_DESCRIBE_TRANSACTION, 0);
+	EXPECT(says("Leaves the wallet in all: at most 0.0000052 SOL, 1000000 raw units of " NATIVE
+	            ".\nTrusted to take no more than that of what this transaction hands them with "
+	            "the wallet's signature: " JUPITER
+	            ", and all that they call. The wallet's SOL is within their reach.\n"));
+	run_mode(&sponsored, POLICY_MODE_DESCRIBE_TRANSACTION, 0);
+	EXPECT(says("Leaves the wallet in all: at most 0 SOL, 1000000 raw units of " NATIVE
+	            ".\nTrusted to take no more than that of what this transaction hands them with "
+	            "the wallet's signature: " JUPITER
+	            ", and all that they call. The wallet is read-only: its SOL is out of their "
+	            "reach.\n"));
+	run_mode(&stranger_called, POLICY_MODE_DESCRIBE_TRANSACTION, 0);
+	EXPECT(says("would be refused") && says("as far as a rule counts it") && !says("in all"));
+}
+
 /* A14: of several mints, or of any, a bot would buy the one that it printed: such a grant is not
  * made. */
 static void test_a_price_of_no_single_mint_is_refused_when_it_is_described(void)
@@ -1045,6 +1072,7 @@ int main(int argc, char **argv)
 	RUN(test_real_swaps_are_allowed_up_to_the_last_unit);
 	RUN(test_no_flipped_bit_sells_more);
 	RUN(test_the_grant_warns);
+	RUN(test_the_transaction_says_what_leaves_and_who_is_trusted);
 	RUN(test_a_price_of_no_single_mint_is_refused_when_it_is_described);
 	return test_summary();
 }

@@ -819,11 +819,13 @@ static void test_the_transaction_says_what_leaves(void)
 	run_message(&grants[GENEROUS], bytes_of(message.bytes, message.len),
 	            POLICY_MODE_DESCRIBE_TRANSACTION, 0, &decision);
 	EXPECT(says("Send 0.00006 tokens") && says("(60 raw units)") && says("rent"));
-	EXPECT(says("0.00204448 SOL") && !says("refused"));
+	EXPECT(says("Leaves the wallet in all: at most 0.00204448 SOL, 60 raw units of ") &&
+	       !says("refused") && !says("Trusted"));
 	run_attack(&bad, &message);
 	run_message(&grants[STRICT], bytes_of(message.bytes, message.len),
 	            POLICY_MODE_DESCRIBE_TRANSACTION, 0, &decision);
 	EXPECT(says("would be refused") && says("Send 0.000001 SOL"));
+	EXPECT(says("as far as a rule counts it: at most ") && !says("in all"));
 }
 
 int main(int argc, char **argv)

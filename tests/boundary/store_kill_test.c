@@ -47,10 +47,19 @@ static void open_it(void)
 {
 	static const char *const names[DB_ROLE_COUNT] = {"state", "segments"};
 	int directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int64_t end = supervisor_now_us() + 5000000;
 
 	CHECK(directory >= 0);
-	for (int role = 0; role < DB_ROLE_COUNT; role++)
-		CHECK(db_files_open(directory, names[role], &files[role]) == STATUS_OK);
+	for (int role = 0; role < DB_ROLE_COUNT; role++) {
+		enum status status;
+
+		/* A process that is being started has what was open here, and so its lock, until it
+		 * runs its own program. */
+		do
+			status = db_files_open(directory, names[role], &files[role]);
+		while (status == STATUS_BUSY && supervisor_now_us() < end);
+		CHECK(status == STATUS_OK);
+	}
 	close(directory);
 	store_open(&store, &files[DB_ROLE_STATE], &files[DB_ROLE_SEGMENTS]);
 	CHECK(store.opened == STATUS_OK);

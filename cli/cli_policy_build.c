@@ -15,6 +15,7 @@
 #include "cbor_writer.h"
 #include "cli_commands.h"
 #include "cli_file.h"
+#include "cli_home.h"
 #include "cli_intent.h"
 #include "keys.h"
 #include "policy_parameters.h"
@@ -324,6 +325,44 @@ static int finish(struct cli_call *call, const char *path, const uint8_t hash[32
 	return cli_finish(call, CLI_YES);
 }
 
+/* Whether the module may be put there: in the place of an older one, but of no other file, which a
+ * slip of the name would lose (the intent itself). */
+static bool may_replace(const struct cli_call *call, const char *path, const struct stat *there)
+{
+	char head[4] = {0};
+	FILE *file = there->st_size == 0 ? NULL : fopen(path, "rb");
+
+	if (there->st_size == 0)
+		return true;
+	if (file != NULL) {
+		(void)!fread(head, 1, sizeof(head), file);
+		fclose(file);
+	}
+	if (memcmp(head, "\0asm", sizeof(head)) == 0)
+		return true;
+	cli_complain(call, "%s is there and is no module (.wasm): name another file with -o", path);
+	return false;
+}
+
+/* A file is whole or as it was; a link, or what is no file (a pipe), takes the bytes as they come.
+ */
+static int put_module(const struct cli_call *call, const char *path, struct bytes module)
+{
+	struct stat there, name;
+	bool is = lstat(path, &name) == 0, written;
+
+	if (stat(path, &there) == 0 && S_ISREG(there.st_mode) && !may_replace(call, path, &there))
+		return CLI_UNSURE;
+	if (!is || S_ISREG(name.st_mode))
+		return cli_home_write(call, path, module, false);
+	FILE *file = fopen(path, "wb");
+	written = file != NULL && fwrite(module.data, 1, module.len, file) == module.len;
+	if (file != NULL && fclose(file) == 0 && written)
+		return CLI_YES;
+	cli_complain(call, "cannot write %s: %s", path, strerror(errno));
+	return CLI_UNSURE;
+}
+
 static int build_intent(struct cli_call *call, const char *path, const char *to)
 {
 	static uint8_t space[LIMIT_MODULE_MAX];
@@ -341,13 +380,10 @@ static int build_intent(struct cli_call *call, const char *path, const char *to)
 		snprintf(beside, sizeof(beside), "%.*s.wasm", (int)strlen(path) - 5, path);
 		to = beside;
 	}
-	FILE *file = fopen(to, "wb");
-	bool written = file != NULL && fwrite(module.data, 1, module.len, file) == module.len;
-	if (file == NULL || fclose(file) != 0 || !written) {
-		cli_complain(call, "cannot write %s: %s", to, strerror(errno));
-		return CLI_UNSURE;
-	}
 	struct bytes bytes = buffer_bytes(&module);
+	result = put_module(call, to, bytes);
+	if (result != CLI_YES)
+		return result;
 	keys_sha256(&bytes, 1, hash);
 	return finish(call, to, hash);
 }

@@ -150,6 +150,26 @@ def errors(folder, good):
     expect("wrong parameters: said once, no line 0", code == 1 and "max_lamport" in said and ":0:" not in said, said)
     code, _, said = claviger("policy", "build", os.path.join(folder, "none.toml"))
     expect("no file", code == 3 and "none.toml" in said, code, said)
+    overwriting(folder, text)
+
+
+def overwriting(folder, text):
+    """A module takes an older module's place, whole, and no other file's."""
+    own, module = write(folder, "slip.toml", text), os.path.join(folder, "slip.wasm")
+    code, _, said = claviger("policy", "build", own, "-o", own)
+    expect("an intent is not lost to its module", code == 3 and "slip.toml is there and is no module" in said and open(own, encoding="utf-8").read() == text, code, said)
+    for before in ("", "\0asm of old"):
+        write(folder, "slip.wasm", before)
+        code, _, said = claviger("policy", "build", own, "-o", module)
+        expect("its place is an older module's", code == 0 and len(open(module, "rb").read()) > 10000, code, said)
+    limited = subprocess.run(["bash", "-c", 'ulimit -f 8; exec "$0" policy build "$1" -o "$2"', TOOL, own, module], capture_output=True, text=True, timeout=60)
+    expect("a module that cannot be written whole leaves the old one", limited.returncode != 0 and len(open(module, "rb").read()) > 10000, limited)
+    link = os.path.join(folder, "link.wasm")
+    os.symlink(write(folder, "far.wasm", ""), link)
+    code, _, said = claviger("policy", "build", own, "-o", link)
+    expect("a link stays one", code == 0 and os.path.islink(link) and os.path.getsize(link) > 10000, code, said)
+    piped = subprocess.run([TOOL, "policy", "build", own, "-o", "/dev/stdout"], capture_output=True, timeout=60)
+    expect("what is no file takes it, too", piped.returncode == 0 and piped.stdout.startswith(b"\0asm") and os.path.exists("/dev/stdout"), piped.returncode, piped.stderr)
 
 
 def leb(data, at):

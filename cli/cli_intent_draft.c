@@ -16,8 +16,10 @@
 
 #include "base_encode.h"
 #include "base_math.h"
+#include "cli_home.h"
 #include "cli_intent_cases.h"
 #include "cli_policy.h"
+#include "intent_mark.h"
 #include "keys.h"
 #include "policy_keys.h"
 
@@ -50,6 +52,7 @@ struct life {
 struct rule {
 	char *body; /* without its name, fields of that kind, and limit */
 	struct life life;
+	bool hides; /* an account of it is free */
 	struct fields fields;
 	char name[33];
 	unsigned here, least, most; /* in this sample, and in any */
@@ -71,7 +74,8 @@ enum payer {
 struct draft {
 	struct cli_call *call;
 	uint8_t wallet[32];
-	bool has_wallet, nonce, bad, hides, memo, behind;
+	bool has_wallet, nonce, bad, hides, memo, behind, stranger;
+	bool rule_hides; /* of the instruction that is looked at */
 	uint32_t header; /* bits of the masks of v1 samples */
 	enum payer payer;
 	uint8_t payer_key[32];
@@ -147,7 +151,7 @@ static void put_account(const struct part *p, uint32_t place, const char *name)
 		fprintf(p->out, "is = ");
 		put_key(p->out, a->key);
 	} else {
-		p->d->hides = true;
+		p->d->hides = p->d->rule_hides = true;
 		fprintf(p->out,
 		        "writable = %s }, # hidden in a lookup table: any that is none of the "
 		        "wallet's\n",
@@ -266,8 +270,10 @@ static const char *draft_system(const struct part *p)
 		return "make";
 	if (tag == 4 && p->at->data_len == 4) {
 		p->d->nonce = true;
-		if (p->at->account_count != 3 || !p->accounts[p->indexes[2]].wallet)
-			complain(p, "its nonce account is another's");
+		if (p->at->account_count != 3)
+			complain(p, "advancing a nonce takes three accounts");
+		else if (!p->accounts[p->indexes[2]].wallet)
+			p->d->stranger = true;
 		put_hex(p->out, p->data, 4);
 		put_accounts(p, NULL, 0);
 		fprintf(p->out, "first = true\n");
@@ -331,24 +337,29 @@ static const char *draft_token(const struct part *p)
 	static const struct {
 		uint8_t tag, len;
 		const char *name, *fields;
+		bool extended; /* a second byte, 01, belongs to the tag */
 	} known[] = {
-	    {3,  9,  "token_transfer", "[\"amount\", \"u64\"]"                        },
-	    {4,  9,  "approve",        "[\"amount\", \"u64\"]"                        },
-	    {8,  9,  "burn",           "[\"amount\", \"u64\"]"                        },
-	    {12, 10, "token_transfer", "[\"amount\", \"u64\"], [\"decimals\", \"u8\"]"},
-	    {13, 10, "approve",        "[\"amount\", \"u64\"], [\"decimals\", \"u8\"]"},
-	    {15, 10, "burn",           "[\"amount\", \"u64\"], [\"decimals\", \"u8\"]"},
-	    {5,  1,  "revoke",         NULL	                                   },
-	    {9,  1,  "close",          NULL	                                   },
-	    {17, 1,  "sync",           NULL	                                   },
+	    {3,  9,  "token_transfer", "[\"amount\", \"u64\"]",                         false},
+	    {4,  9,  "approve",        "[\"amount\", \"u64\"]",                         false},
+	    {8,  9,  "burn",           "[\"amount\", \"u64\"]",                         false},
+	    {12, 10, "token_transfer", "[\"amount\", \"u64\"], [\"decimals\", \"u8\"]", false},
+	    {13, 10, "approve",        "[\"amount\", \"u64\"], [\"decimals\", \"u8\"]", false},
+	    {15, 10, "burn",           "[\"amount\", \"u64\"], [\"decimals\", \"u8\"]", false},
+	    {26, 19, "token_transfer",
+	     "[\"amount\", \"u64\"], [\"decimals\", \"u8\"], [\"fee\", \"u64\"]",       true },
+	    {5,  1,  "revoke",         NULL,	                                    false},
+	    {9,  1,  "close",          NULL,	                                    false},
+	    {17, 1,  "sync",           NULL,	                                    false},
 	};
 	if ((p->at->data_len == 1 && p->data[0] == 1) ||
 	    (p->at->data_len == 33 && (p->data[0] == 16 || p->data[0] == 18)))
 		return draft_initialize(p);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (p->at->data_len != known[i].len || p->data[0] != known[i].tag)
+		uint32_t tag = known[i].extended ? 2 : 1;
+		if (p->at->data_len != known[i].len || p->data[0] != known[i].tag ||
+		    (tag == 2 && p->data[1] != 1))
 			continue;
-		put_hex(p->out, p->data, 1);
+		put_hex(p->out, p->data, tag);
 		if (known[i].fields != NULL)
 			fprintf(p->out, "fields = [%s]\n", known[i].fields);
 		put_accounts(p, names, 1);
@@ -365,7 +376,7 @@ static const char *draft_token(const struct part *p)
 			            "names its mint; in a rule by hand own = MINT says it)");
 		fprintf(p->out, "sends = [{ amount = \"amount\", of = \"source\" }]\n%s",
 		        known[i].tag == 4 || known[i].tag == 13 ? "delegates = 1\n" : "");
-		put_limit(p, "amount", number_at(p->data + 1, 8), "raw");
+		put_limit(p, "amount", number_at(p->data + tag, 8), "raw");
 		return known[i].name;
 	}
 	complain(p, "this token instruction is not one that a draft has");
@@ -484,6 +495,7 @@ static void add_rule(struct part *p, const uint8_t *program)
 	d->limit = (struct limit){NULL, NULL, 0};
 	d->life.step = STEP_NONE;
 	d->fields.bytes = d->fields.count = 0;
+	d->rule_hides = false;
 	p->out = open_memstream(&body, &len);
 	if (p->out == NULL)
 		exit(CLI_UNSURE);
@@ -511,6 +523,7 @@ static void add_rule(struct part *p, const uint8_t *program)
 	    .body = body, .here = 1, .least = d->samples == 1 ? 64 : 0, .limit = d->limit};
 	rule->fields = d->fields;
 	rule->life = d->life;
+	rule->hides = d->rule_hides;
 	name_rule(d, rule, kind);
 }
 
@@ -573,7 +586,25 @@ static void take_payer(struct draft *d, const struct solana_view *view, uint64_t
 		memcpy(d->payer_key, key, 32);
 }
 
-static void draft_sample(struct draft *d, const struct solana_view *view)
+/* Jito's mark belongs to no rule: an intent's module looks past it (spec/intent.md), and so it is
+ * not drafted. */
+static uint32_t without_mark(const struct policy_account *accounts,
+                             const struct policy_instruction *at, const uint8_t *indexes)
+{
+	static const uint8_t programs[] = {POLICY_PROGRAM_SYSTEM, POLICY_PROGRAM_TOKEN,
+	                                   POLICY_PROGRAM_TOKEN_2022, POLICY_PROGRAM_ATA};
+	if (at->account_count == 0)
+		return 0;
+	const struct policy_account *last = &accounts[indexes[at->account_count - 1]];
+	for (size_t i = 0; i < sizeof(programs); i++)
+		if (memcmp(accounts[at->program].key, policy_program_keys[programs[i]].bytes, 32) ==
+		        0 &&
+		    !last->signer && !last->writable && intent_mark_is(last->key))
+			return at->account_count - 1;
+	return at->account_count;
+}
+
+static void draft_sample(struct draft *d, const struct solana_view *view, size_t line)
 {
 	static _Alignas(8) uint8_t area[POLICY_REQUEST_MAX], record[8];
 	static char encoded[BASE64_LEN(LIMIT_TX_V1_MAX) + 1];
@@ -600,8 +631,12 @@ static void draft_sample(struct draft *d, const struct solana_view *view)
 	                             .ownership_proven = true,
 	                             .mints = &d->mints,
 	                             .sha256 = keys_sha256};
-	if (solana_fee_facts(view, &fee, &error) != STATUS_OK ||
-	    policy_request_encode(&input, &request, &derivations) != STATUS_OK) {
+	if (solana_fee_facts(view, &fee, &error) != STATUS_OK) {
+		cli_policy_refused(d->call, line, &error);
+		d->bad = true;
+		return;
+	}
+	if (policy_request_encode(&input, &request, &derivations) != STATUS_OK) {
 		cli_complain(d->call, "sample %u: the wallet does not sign it", d->samples);
 		d->bad = true;
 		return;
@@ -610,21 +645,21 @@ static void draft_sample(struct draft *d, const struct solana_view *view)
 	d->header |= view->format == SOLANA_FORMAT_V1 ? view->config.mask : 0;
 	const struct policy_request *head = (const void *)area;
 	for (uint32_t i = 0; i < head->instructions.count; i++) {
-		const struct policy_instruction *at =
-		    (const struct policy_instruction *)(const void *)(area +
-		                                                      head->instructions.off) +
-		    i;
+		struct policy_instruction at =
+		    ((const struct policy_instruction *)(const void *)(area +
+		                                                       head->instructions.off))[i];
 		struct part part = {
 		    .d = d,
 		    .head = head,
 		    .accounts = (const void *)(area + head->accounts.off),
 		    .derived = (const void *)(area + head->derived.off),
-		    .at = at,
-		    .indexes = area + head->indexes.off + at->account_first,
-		    .data = area + at->data_off,
+		    .at = &at,
+		    .indexes = area + head->indexes.off + at.account_first,
+		    .data = area + at.data_off,
 		    .number = i,
 		};
-		add_rule(&part, part.accounts[at->program].key);
+		at.account_count = without_mark(part.accounts, &at, part.indexes);
+		add_rule(&part, part.accounts[at.program].key);
 	}
 	take_lives(d);
 	for (size_t i = 0; i < d->rule_count; i++) {
@@ -656,13 +691,13 @@ static void visit(void *context, size_t line, const struct solana_view *view,
 {
 	struct draft *d = context;
 	if (view != NULL && d->samples < SAMPLES_MAX) {
-		draft_sample(d, view);
+		draft_sample(d, view, line);
 		return;
 	}
 	d->bad = true;
 	if (view == NULL)
 		cli_policy_refused(d->call, line, error);
-	else
+	else if (d->samples++ == SAMPLES_MAX) /* said once */
 		cli_complain(d->call, "more than %d samples", SAMPLES_MAX);
 }
 
@@ -764,6 +799,11 @@ static void write_head(const struct draft *d, FILE *out)
 		    out,
 		    "# LOOK AT the accounts marked as hidden: the bot is free to put any in their "
 		    "place. Name what is\n# of value, and pin its table in the grant.\n");
+	if (d->stranger)
+		fprintf(
+		    out,
+		    "# LOOK AT the nonce: another key than the wallet's advances it, and it alone "
+		    "can end\n# signatures that are outstanding.\n");
 	if (d->behind)
 		fprintf(out, "# LOOK AT `remaining`: what stands behind the 64th account of an "
 		             "instruction is free, the\n# wallet's own accounts included.\n");
@@ -837,8 +877,11 @@ static void write_intent(const struct draft *d, FILE *out)
 			fprintf(out, "\n[[total]]\nname = \"sum_%zu\"\nunit = \"%s\"\n", i + 1,
 			        rule->limit.unit);
 	}
-	for (size_t i = 0; i < d->rule_count; i++)
-		write_rule(d, i, out);
+	/* One that takes any account would take the others' instructions, so it comes behind. */
+	for (unsigned hides = 0; hides < 2; hides++)
+		for (size_t i = 0; i < d->rule_count; i++)
+			if (d->rules[i].hides == (hides == 1))
+				write_rule(d, i, out);
 	write_header(d, out);
 	for (size_t i = 0; i < d->rule_count; i++)
 		if (temporary_of(d, i) == i + 1)
@@ -903,13 +946,15 @@ int cli_intent_draft(struct cli_call *call, const char *samples, const char *wal
 		return result;
 	char *text = NULL;
 	size_t text_len;
-	FILE *out = to == NULL ? open_memstream(&text, &text_len) : fopen(to, "wx");
-	if (out != NULL)
-		write_intent(&d, out);
-	if (out == NULL || fclose(out) != 0) {
-		cli_complain(call, "cannot write %s: %s", to != NULL ? to : "it", strerror(errno));
+	FILE *out = open_memstream(&text, &text_len);
+	if (out == NULL)
 		return CLI_UNSURE;
-	}
+	write_intent(&d, out);
+	if (fclose(out) != 0)
+		return CLI_UNSURE;
+	result = to == NULL ? CLI_YES : cli_home_create(call, to, bytes_of(text, text_len), false);
+	if (result != CLI_YES)
+		return result;
 	cli_answer_texts(call, to != NULL ? "file" : "intent", to != NULL ? to : text, NULL);
 	if (!call->json && to != NULL)
 		printf("%s: next `claviger policy test %s`, then widen it and test again\n", to,

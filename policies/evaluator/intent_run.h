@@ -12,6 +12,7 @@
 #ifndef INTENT_RUN_H
 #define INTENT_RUN_H
 
+#include "intent_mark.h"
 #include "intent_table.h"
 #include "policy_sdk.h"
 
@@ -1109,14 +1110,9 @@ INTENT_HOT bool intent_order(struct intent_ix *x)
 
 static void intent_say(struct intent_ix *x);
 
-/* Jito's block engine lets nobody in front of a transaction in which a read-only account stands
- * whose address begins with jitodontfront; bots put it behind the accounts of any instruction.
- * Nobody can have the key of such an address, nor make an account there. */
 static bool intent_is_mark(const struct policy_account *a)
 {
-	uint64_t second = __builtin_bswap64(policy_load64(a->key + 8));
-	return policy_load64(a->key) == UINT64_C(0x3aca882143c3f10a) && /* 0af1c3432188ca3a */
-	       second >= UINT64_C(0x635135a13a18951a) && second <= UINT64_C(0x63520b53ecbaf31b) &&
+	return intent_mark_is(a->key) &&
 	       (intent_flags(a) & (INTENT_W_SIGNER | INTENT_W_WRITABLE)) == 0;
 }
 

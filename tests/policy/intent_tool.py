@@ -434,6 +434,53 @@ def drafts(folder):
         expect("a header's limit %d, and none else" % bit, [other for other, m in others.items() if verdict(m).startswith("allow")] == [bit], text)
 
 
+    said_of_drafts(folder, draft)
+
+
+def called(keys, signs, rest, *calls, hidden=0):
+    """A message of the wallet: `keys` behind it, of which so many sign; calls of (program, accounts, data); `hidden`: v0, so many writable
+    accounts in a table, numbered behind the others."""
+    keys = [base58_decode(OWNER), *keys]
+    body = bytes([1 + signs, 0, rest, len(keys)]) + b"".join(keys) + b"\x07" * 32 + bytes([len(calls)]) + b"".join(
+        bytes([program, len(accounts), *accounts, len(data)]) + data for program, accounts, data in calls)
+    return body if not hidden else b"\x80" + body + bytes([1]) + b"\x0d" * 32 + bytes([hidden, *range(hidden), 0])
+
+
+def said_of_drafts(folder, draft):
+    """What real bots add, and words that are so."""
+    def move(n):
+        return b"\2\0\0\0" + n.to_bytes(8, "little")
+    system, to, mark = bytes(32), base58_decode(RECIPIENT), base58_decode("jitodontfront111111111111111111111111111111")
+
+    def marked(last, *more):
+        return called([to, system, last], 0, 2, (2, [0, 1, 3, *more], move(7)))
+    text, verdict = draft(marked(mark))
+    plain = called([to, system], 0, 1, (2, [0, 1], move(7)))
+    expect("Jito's mark is no account of a rule", verdict(marked(mark)).startswith("allow") and verdict(plain).startswith("allow") and "jito" not in text and
+           all(verdict(m).startswith("deny (account-count)") for m in (marked(b"\x0c" * 32), marked(mark, 3))), text)
+    hides = called([to, system], 0, 1, (2, [0, 3], move(9)), (2, [0, 1], move(7)), hidden=1)
+    text, verdict = draft(hides)
+    expect("a rule with an account that hides takes none of the others' instructions", verdict(hides).startswith("allow") and
+           verdict(called([to, system], 0, 1, (2, [0, 3], move(9)), (2, [0, 1], move(8)), hidden=1)).startswith("deny (amount-over-limit)"), text)
+    nonces = base58_decode("SysvarRecentB1ockHashes11111111111111111111")
+
+    def nonce(authority):
+        return called([authority, b"\x08" * 32, to, system, nonces], 1, 2, (4, [2, 5, 1], b"\4\0\0\0"), (4, [0, 3], move(7)))
+    text, _ = draft(nonce(b"\x0e" * 32))
+    expect("a nonce that another key advances, and what that means", "# LOOK AT the nonce" in text and 'nonce = true' in text and base58(b"\x0e" * 32) in text, text)
+    text, _ = draft(nonced(RECIPIENT, 7))
+    expect("the wallet's own needs no such word", "LOOK AT" not in text, text)
+    odd = write(folder, "odd.txt", base64.b64encode(called([base58_decode("ComputeBudget111111111111111111111111111111")], 0, 1, (1, [], b"\3\1"))).decode() + "\n")
+    code, _, said = claviger("policy", "new", "--from-tx", odd)
+    expect("what is wrong with a sample is said", code == 1 and "line 1 is refused at byte" in said and "ComputeBudget" in said and "does not sign" not in said, code, said)
+    many = write(folder, "many.txt", 40 * (base64.b64encode(plain).decode() + "\n"))
+    code, _, said = claviger("policy", "new", "--from-tx", many)
+    expect("too many samples, once", code == 1 and said.count("more than 32 samples") == 1, code, said)
+    path = write(folder, "there.toml", "mine")
+    code, _, said = claviger("policy", "new", "--from-tx", os.path.join(folder, "sample.txt"), "-o", path)
+    expect("no file is replaced", code == 3 and "there.toml exists already" in said and open(path, encoding="utf-8").read() == "mine", code, said)
+
+
 def thread(folder, good):
     """S12: a running signer signs what the intent allows and refuses one lamport more; what it refused becomes a test."""
     listen = "127.0.0.1:%d" % free_port()
@@ -522,6 +569,13 @@ def thread(folder, good):
         expect("that is saved, too", code == 0, out, said)
         code, out, said = claviger("policy", "test", good)
         expect("and passes", code == 0 and "5 passed" in out, out, said)
+        # A disk that fills up within the test: nothing of it stays, or the file were no intent any more. A limit of files stands for it.
+        before = open(good, encoding="utf-8").read()
+        full = write(folder, "full.toml", before + "#" + "x" * (-len(before) % 1024 + 798) + "\n")
+        size = os.path.getsize(full)
+        limited = subprocess.run(["bash", "-c", 'trap "" XFSZ; ulimit -f %d; exec "$0" "$@"' % (size // 1024 + 1), TOOL, "decision", "show", "--message", spent, "--token-file", token,
+                                  "--save-test", full], capture_output=True, text=True, timeout=60, env=environment)
+        expect("no part of a test is left", limited.returncode == 3 and "cannot write" in limited.stderr and os.path.getsize(full) == size, limited, size)
         expect("the limited grant goes", run("grant", "revoke", capped, "--wallet", "one", "--key", key, "--yes")[0] == 0)
         # Another intent than the one that decided: its parameters would be read as others.
         wrong = os.path.join(folder, "wider.toml")

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base_encode.h"
 #include "cli_intent.h"
@@ -520,10 +521,15 @@ int cli_intent_save(const struct cli_call *call, const char *path, const char *n
 		return CLI_NO;
 	}
 	FILE *file = fopen(path, "a");
-	if (file != NULL)
+	long whole = file == NULL || fseek(file, 0, SEEK_END) != 0 ? -1 : ftell(file);
+	if (whole >= 0)
 		write_test(file, name, bytes_of(aligned, request.len), &schema, expect);
-	if (file == NULL || fclose(file) != 0) {
+	bool written = whole >= 0 && ferror(file) == 0;
+	if ((file != NULL && fclose(file) != 0) || !written) {
 		cli_complain(call, "cannot write %s: %s", path, strerror(errno));
+		/* A part of a test would make no intent of the file. */
+		if (whole >= 0 && truncate(path, whole) != 0)
+			cli_complain(call, "a part of the test may stand at its end");
 		return CLI_UNSURE;
 	}
 	return CLI_YES;

@@ -22,6 +22,7 @@ script_test(intent_blocks GROUP intents COST 15 COMMAND node tests/intents/block
 script_test(intent_coverage GROUP intents COST 40 COMMAND node tests/intents/coverage.mjs)
 script_test(intent_fullest GROUP intents COMMAND node tests/intents/fullest.mjs)
 script_test(intent_deviations GROUP intents COMMAND node tests/intents/deviations.mjs)
+script_test(intent_defaults GROUP intents COST 10 COMMAND node tests/intents/defaults.mjs)
 script_test(intent_rents GROUP intents COMMAND node tests/intents/rents.mjs)
 script_test(intent_structures GROUP intents COMMAND node tests/intents/structures.mjs)
 script_test(intent_messages GROUP intents COMMAND node tests/intents/messages.mjs)

@@ -75,6 +75,7 @@ struct draft {
 	struct cli_call *call;
 	uint8_t wallet[32];
 	bool has_wallet, nonce, bad, hides, memo, behind, stranger;
+	bool guessed;    /* whose they are, among several signers */
 	bool rule_hides; /* of the instruction that is looked at */
 	uint32_t header; /* bits of the masks of v1 samples */
 	enum payer payer;
@@ -620,8 +621,10 @@ static void draft_sample(struct draft *d, const struct solana_view *view, size_t
 		d->bad = true;
 		return;
 	}
-	if (!d->has_wallet)
+	if (!d->has_wallet) {
 		memcpy(d->wallet, solana_account_key(view, 0), 32);
+		d->guessed = view->required_signatures > 1;
+	}
 	d->has_wallet = true;
 	struct policy_input input = {.mode = POLICY_MODE_CHECK,
 	                             .wallet = d->wallet,
@@ -799,6 +802,11 @@ static void write_head(const struct draft *d, FILE *out)
 		    out,
 		    "# LOOK AT the accounts marked as hidden: the bot is free to put any in their "
 		    "place. Name what is\n# of value, and pin its table in the grant.\n");
+	if (d->guessed)
+		fprintf(
+		    out,
+		    "# LOOK AT whose they are: the first one's fee payer is taken for the wallet, "
+		    "and others sign,\n# too; --wallet names another.\n");
 	if (d->stranger)
 		fprintf(
 		    out,
@@ -935,13 +943,17 @@ int cli_intent_draft(struct cli_call *call, const char *samples, const char *wal
 	if (!cli_policy_each(call, samples, visit, &d))
 		return CLI_UNSURE;
 	fclose(d.tests_file);
+	int result = d.bad ? CLI_NO : try_draft(&d);
+	if (d.guessed && result == CLI_NO)
+		cli_complain(call,
+		             "the first sample's fee payer was taken for the wallet, and others "
+		             "sign, too: --wallet names another");
 	if (d.bad) {
 		cli_complain(call,
 		             "nothing is written: leave such samples out, or write the intent by "
 		             "hand (spec/intent.md; intents/ has many)");
 		return CLI_NO;
 	}
-	int result = try_draft(&d);
 	if (result != CLI_YES)
 		return result;
 	char *text = NULL;

@@ -470,6 +470,14 @@ def said_of_drafts(folder, draft):
     expect("a nonce that another key advances, and what that means", "# LOOK AT the nonce" in text and 'nonce = true' in text and base58(b"\x0e" * 32) in text, text)
     text, _ = draft(nonced(RECIPIENT, 7))
     expect("the wallet's own needs no such word", "LOOK AT" not in text, text)
+    sponsored = write(folder, "sponsored.txt", base64.b64encode(bytes([2, 0, 1, 4]) + b"\x0e" * 32 + base58_decode(OWNER) + to + system + b"\x07" * 32 +
+                                                                bytes([1, 3, 2, 1, 2, 12]) + move(7)).decode() + "\n")
+    guess, own = claviger("policy", "new", "--from-tx", sponsored), claviger("policy", "new", "--from-tx", sponsored, "--wallet", OWNER)
+    expect("whose a sample is with several signers is told where it is guessed", guess[0] == own[0] == 0 and "# LOOK AT whose they are" in guess[1] and
+           "LOOK AT" not in own[1] and 'is = "wallet"' in own[1], guess, own)
+    foreign = write(folder, "foreign.txt", base64.b64encode(bytes([2, 0, 1, 4]) + b"\x0e" * 32 + base58_decode(OWNER) + to + system + b"\x07" * 32 + bytes([1, 3, 1, 1, 4]) + b"\1\0\0\0").decode() + "\n")
+    code, _, said = claviger("policy", "new", "--from-tx", foreign)
+    expect("and where nothing is drafted of it", code == 1 and "--wallet names another" in said, code, said)
     odd = write(folder, "odd.txt", base64.b64encode(called([base58_decode("ComputeBudget111111111111111111111111111111")], 0, 1, (1, [], b"\3\1"))).decode() + "\n")
     code, _, said = claviger("policy", "new", "--from-tx", odd)
     expect("what is wrong with a sample is said", code == 1 and "line 1 is refused at byte" in said and "ComputeBudget" in said and "does not sign" not in said, code, said)

@@ -30,6 +30,8 @@ const good = [signIn(), signIn({ statement: 'Click Sign or Approve only means yo
   signIn({ statement: 'Grüße', expires: '2026-11-26T11:00:00.000+01:00', nonce: 'a'.repeat(128) }),
   signIn(OFF), signIn({ ...OFF, nonce: 'abcdefgh' }), signIn({ ...OFF, statement: 'Hello', nonce: 'abcdefgh', issued: '2026-11-26T10:00:00Z' }),
   signIn({ uri: null, statement: 'As Phantom writes it', resources: [params.resource, params.resource_2] }), signIn({ version: null, chain: null }),
+  signIn({ ...OFF, chain: params.chain }), signIn({ ...OFF, issued: '2026-11-26T10:00:00Z', resources: [params.resource] }),
+  signIn({ ...OFF, statement: 'Hello', chain: params.chain, issued: '2026-11-26T10:00:00Z' }), signIn({ ...OFF, statement: 'Hello', issued: '2026-11-26T10:00:00Z', request: '7' }),
   signIn({ notBefore: '2026-11-26T10:00:00Z', request: 'a request/7', resources: [params.resource] }),
   signIn({ expires: '2026-11-26T11:00:00Z', notBefore: '2026-11-26T10:00:00Z', request: '1', issued: null, resources: [params.resource, params.resource_2] })];
 for (const text of good) {
@@ -59,6 +61,8 @@ const bad = {
   'a field twice': `${signIn()}\nNonce: oBbLoEldZs98aX`,
   'an empty request': `${signIn()}\nRequest ID: `,
   'a field of no sign-in': `${signIn()}\nAmount: 5 SOL`,
+  'another chain first': signIn({ ...OFF, chain: 'devnet', issued: '2026-11-26T10:00:00Z' }),
+  'no time where one is first': signIn({ ...OFF, issued: 'yesterday at about noon' }),
   'a statement alone': signIn({ ...OFF, statement: 'URI: https://evil.example' }),
   'a block of fields without one': `${signIn(OFF)}\n\n`,
   'something in front': `\n${signIn()}`,

@@ -54,18 +54,33 @@ async function prepare() {
   save();
 }
 
+// What is asked right after a kill may find nobody there, or come too late: it is asked again. What changes something may have
+// been done all the same.
+async function asked(act) {
+  for (const end = Date.now() + 60_000; ;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (Date.now() > end || !/no_answer|store_unavailable|overloaded|hung up|hang up|did not answer|cannot connect|closed the connection|ECONN/.test(error.message)) throw error;
+      await sleep(100);
+    }
+  }
+}
+
 // A crash counts a lease as spent, so that a grant is used up after a while: then comes another.
 async function refresh() {
   const rows = await rowsOf();
   const row = rows.get(grant);
   if (row && row.left > CAP / 4n) return;
-  if (grant) await s.signer.must('grant', 'revoke', grant, '--wallet', 'busy', '--key', s.key('user'), '--yes');
-  grant = await s.grant('busy', 'busy', {}, ['--cap', `lamports:total:${CAP}`]);
+  if (grant) await asked(async () => {
+    if ((await rowsOf()).get(grant)?.live) await s.signer.must('grant', 'revoke', grant, '--wallet', 'busy', '--key', s.key('user'), '--yes');
+  });
+  grant = await asked(() => s.grant('busy', 'busy', {}, ['--cap', `lamports:total:${CAP}`]));
   progress.grants[grant] = 0;
 }
 
 async function rowsOf() {
-  const { out } = await s.signer.must('grant', 'list', '--wallet', 'busy', '--key', s.key('user'), '--json');
+  const { out } = await asked(() => s.signer.must('grant', 'list', '--wallet', 'busy', '--key', s.key('user'), '--json'));
   return new Map(out.trim().split('\n').filter((l) => l).map((l) => JSON.parse(l)).map((r) => [r.grant, { live: r.live, left: BigInt(r.counters[0].left) }]));
 }
 
@@ -112,7 +127,7 @@ async function check(before) {
     if (row) expect(row.left <= CAP - spent, `${count} signatures, and ${row.left} left`);
     if (row) expect(id === grant || !row.live, `the revoked grant ${id} lives`);
   }
-  const still = await s.signer.json('wallet', 'show', 'still', '--key', s.key('user'));
+  const still = await asked(() => s.signer.json('wallet', 'show', 'still', '--key', s.key('user')));
   if (progress.sure) expect(still.frozen === progress.frozen, `frozen: ${still.frozen}, acknowledged ${progress.frozen}`);
   progress.frozen = still.frozen;
   await receipts(before);
@@ -123,8 +138,11 @@ async function receipts(before) {
   const found = new Set();
   for (;;) {
     const from = progress.cursor ? `&cursor=${progress.cursor}` : '';
-    const { status, body } = await s.signer.api('GET', `/api/v1/receipts?wallet=busy${from}`, { token: party.token });
-    expect(status === 200, status, body);
+    const body = await asked(async () => {
+      const { status, body } = await s.signer.api('GET', `/api/v1/receipts?wallet=busy${from}`, { token: party.token });
+      expect(status === 200, status, body);
+      return body;
+    });
     addTickets(Buffer.from(body.bundle, 'base64'), found);
     if (body.next_cursor === null) break;
     progress.cursor = body.next_cursor;

@@ -21,6 +21,7 @@
 
 #define LONG_US  20000000 /* for what comes in any case */
 #define LATE_US  950000   /* less than SIGNER_CHECK_LATE_MS */
+#define DISK_US  3000000  /* for a change that hung to be durable, on a slow disk */
 #define QUIET_US 200000   /* without an answer: none comes before a verifier is given up */
 
 static char folder[] = "/tmp/decide_test_XXXXXX";
@@ -468,7 +469,7 @@ static void drain_authority(void)
 {
 	struct ipc_message message = {.kind = 0};
 
-	while (rig_take(&rig, &rig.authority, &message, 300000) == STATUS_OK)
+	while (rig_take(&rig, &rig.authority, &message, DISK_US) == STATUS_OK)
 		;
 }
 

@@ -54,14 +54,14 @@ async function prepare() {
   save();
 }
 
-// What is asked right after a kill may find nobody there, or come too late: it is asked again. What changes something may have
+// What is asked right after a kill may find nobody there, come too late, or be sealed to an authority that is gone: it is asked again. What changes something may have
 // been done all the same.
 async function asked(act) {
   for (const end = Date.now() + 60_000; ;) {
     try {
       return await act();
     } catch (error) {
-      if (Date.now() > end || !/no_answer|store_unavailable|overloaded|hung up|hang up|did not answer|cannot connect|closed the connection|ECONN/.test(error.message)) throw error;
+      if (Date.now() > end || !/no_answer|request_malformed|store_unavailable|overloaded|hung up|hang up|did not answer|cannot connect|closed the connection|ECONN/.test(error.message)) throw error;
       await sleep(100);
     }
   }

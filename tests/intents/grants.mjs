@@ -267,5 +267,5 @@ export function withdrawGrantFor(tx) {
   if (recipients.length !== 1) return undefined;
   const mints = grant.params.mint ? [grant.params.mint] : [];
   return { ...grant, intent: 'withdraw', params: { ...grant.params, recipient: recipients[0], mints, max_lamports: grant.truth.maxSol ?? 0n },
-    truth: { ...grant.truth, maxTips: 0n, maxTokens: new Map(mints.map((m) => [m, 1n << 64n])) } };
+    truth: { ...grant.truth, maxTokens: new Map(mints.map((m) => [m, 1n << 64n])) } };
 }

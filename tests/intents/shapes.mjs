@@ -539,6 +539,37 @@ add('wrap: an account made with a durable nonce', 'legacy', (b) => withNonce(b.c
     ['advanced later', (tx) => { tx.ixs.push(tx.ixs.shift()); }, ['instruction-not-allowed', 'lifetime-not-allowed']]],
 });
 
+// --- many at once, as who empties a wallet or pays many does; and what goes with a tip and a withdrawal
+add('wrap: twenty empty accounts closed', 'legacy', (b) => { for (let i = 0; i < 20; i++) b.end(K.stranger(`empty ${i}`)); }, {
+  bent: [['one to a thief', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, thief, W); }, ['close-not-allowed']],
+    ['one by another', (tx) => { tx.ixs.at(-2).accounts[2] = account(tx, thief, { signer: true }); }, ['account-not-allowed']]],
+});
+add('sol-transfer: sixty in one transaction', 1, (b) => { for (let i = 0; i < 60; i++) b.add(K.SYSTEM, [[WALLET, me], [K.stranger(`paid ${i % 30}`), W]], Buffer.concat([u32(2), u64(BigInt(i + 1))])); }, {
+  bent: [['one to a thief', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, thief, W); }, ['recipient-not-allowed']],
+    ['a lamport more', (tx) => { tx.ixs.at(-1).data[4]++; }, ['amount-over-limit']]],
+});
+const noted = (b) => b.tip(1000n).add(K.MEMO, [[WALLET, { signer: true }]], Buffer.from('bundle 7'));
+add('jito-tip: a tip, and a memo that names its bundle', 'legacy', noted, {
+  bent: [['a memo signed by another', (tx) => { tx.ixs.at(-1).accounts.push(account(tx, thief, { signer: true })); }, ['account-count', 'account-not-allowed']],
+    ['a memo alone', (tx) => { tx.ixs.splice(-2, 1); }, ['instruction-missing']]],
+  narrower: [['no memos', { allow_memo: false }, ['memo-not-allowed']]],
+});
+add('jito-tip: a tip on a durable nonce', 0, (b) => withNonce(b.tip(1000n)), {
+  bent: [['another nonce', (tx) => { tx.ixs[0].accounts[0] = account(tx, thief, W); }, ['durable-nonce']]],
+  narrower: [['no nonces', { allow_nonce: false }, ['lifetime-not-allowed']]],
+});
+add('withdraw: to an account that another pays for, with a tip', 'legacy', (b) => {
+  b.add(K.ATA, [[K.stranger('a sponsor'), me], [K.ata(FRIEND_OUT, USDC), W], [FRIEND_OUT], [USDC], [K.SYSTEM], [K.TOKEN]], u8(1))
+    .add(K.TOKEN, [[own(USDC), W], [USDC], [K.ata(FRIEND_OUT, USDC), W], [WALLET, { signer: true }]], Buffer.concat([u8(12), u64(77n), u8(6)])).tip(1000n);
+}, {
+  grant: { intent: 'withdraw', wallet: WALLET, nonces: [], params: { recipient: FRIEND_OUT, mints: [USDC], max_lamports: 0n, max_fee_lamports: 25000n, max_rent_lamports: 0n, max_tip_lamports: 1000n },
+    truth: { wallet: WALLET, mints: [USDC], tips: new Set(K.JITO), nonce: false, maxFee: 25000n, maxTips: 1000n, maxRent: 0n, recipients: new Set([FRIEND_OUT]), maxSol: 0n } },
+  bent: [['the tip to a thief', (tx) => { tx.ixs.at(-1).accounts[1] = account(tx, thief, W); }, ['recipient-not-allowed']],
+    ['a lamport more', (tx) => { tx.ixs.at(-1).data[4]++; }, ['tip-over-limit']],
+    ['the wallet pays for it', (tx) => { tx.ixs.find((ix) => ix.program.key === K.ATA).accounts[0] = account(tx, WALLET, me); Object.assign(account(tx, K.stranger('a sponsor')), { signer: false, writable: false }); }, ['rent-over-limit']],
+    ['a thief\'s account made', (tx) => { const ix = tx.ixs.find((one) => one.program.key === K.ATA); ix.accounts[1] = account(tx, K.ata(thief, USDC), W); ix.accounts[2] = account(tx, thief); }, ['recipient-not-allowed']]],
+});
+
 // --- Token-2022 transfers
 const owner = K.stranger('a friend');
 const to = K.ata(owner, COIN, K.TOKEN_2022);

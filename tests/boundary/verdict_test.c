@@ -436,6 +436,32 @@ static void test_charges_below_the_facts_count_as_the_facts(void)
 	EXPECT(hear(&said) && said.result == CALL_RESULT_CAP_EXCEEDED);
 }
 
+static void send_two_mints(struct said *said)
+{
+	said->answer.facts.token_count = 2;
+	for (size_t i = 0; i < 2; i++) {
+		memset(said->answer.facts.tokens[i].mint, 7 + (int)i, 32);
+		said->answer.facts.tokens[i].amount = 70 + i;
+	}
+}
+
+/* B4: who asked is told what leaves, mint by mint. */
+static void test_the_answer_says_what_leaves(void)
+{
+	static struct rig_world world;
+	struct call_sign_answer said;
+
+	rig_world_make(&rig, &world, "told");
+	bend = send_two_mints;
+	said = sign_answer(&world, 1000);
+	bend = NULL;
+	EXPECT(said.result == CALL_RESULT_SIGNED && said.lamports_out == 1000 + FEE &&
+	       said.fee_lamports == FEE && said.token_count == 2);
+	for (size_t i = 0; i < 2; i++)
+		EXPECT(said.tokens[i].mint[0] == 7 + i && said.tokens[i].mint[31] == 7 + i &&
+		       said.tokens[i].amount == 70 + i);
+}
+
 /* ---- what changes while it decides ---- */
 
 static void grant_of(const struct rig_world *world, uint8_t ret_id[32])
@@ -603,6 +629,7 @@ int main(void)
 	RUN(test_a_verdict_for_a_run_that_nobody_waits_for_gives_nothing);
 	RUN(test_facts_and_charges_that_the_request_contradicts_are_refused);
 	RUN(test_charges_below_the_facts_count_as_the_facts);
+	RUN(test_the_answer_says_what_leaves);
 	RUN(test_a_verdict_does_not_outlive_what_took_power_meanwhile);
 	RUN(test_the_last_use_gives_one_signature);
 	RUN(test_nobody_waits_for_a_module_that_does_not_end);

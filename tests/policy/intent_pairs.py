@@ -178,7 +178,7 @@ EFFECTS = ('pays = [{ lamports = "x", as = "transfer", by = "first" }]', 'pays =
 WHOLE = ("sum <= 5", "sum <= 6", "more <= 5", "sum <= m", "sum <= n", "sum >= 5", "sum >= 4", "count(call) <= 5", "count(before) <= 5", "count(call) >= 1", "sent(a) <= 5",
          "sent(b) <= 5", "fact.lamports <= 5", "fact.lamports <= 4", "tx.nonce == 0", "tx.accounts <= 5", "sum + more <= 5", "length(us) <= 2", "per(ks, us, a) <= 5")
 PAYERS = ("any", "other", "wallet", "a", "b", "p", "q", "v", "w", "one", "both", "back")
-PATTERNS = ("hi", "ho", "hi {wallet}", "hi {p}", "hi {q}", "hi {v}", "hi {digits 1 3}", "hi {digits 1 4}", "hi {digits 2 3}", "hi {alnum 1 3}", "hi {[}!{]}", "hi {[}?{]}", "hi {[}?{p}{]}")
+PATTERNS = ("hi", "ho", "hi ", "hi {p}!", "hi {wallet}", "hi {p}", "hi {q}", "hi {v}", "hi {digits 1 3}", "hi {digits 1 4}", "hi {digits 2 3}", "hi {alnum 1 3}", "hi {[}!{]}", "hi {[}?{]}", "hi {[}?{p}{]}")
 # Two rules for the same bytes: what the first does not take any more, the second takes.
 FIRST = {"a": 'is = "a"', "b": 'is = "b"', "p": 'is = "p"', "q": 'is = "q"', "one": 'in = "one"', "both": 'in = "both"', "back": 'in = "back"', "ks": 'in = "ks"',
          "hidden": 'is = "a", hidden = true', "optional": 'is = "a", optional = true', "own": 'own = "any"', "own a": 'own = "a"', "fresh": 'own = "any", fresh = true',

@@ -292,6 +292,10 @@ def chain(count):
     return CHAIN % (", ".join('"n%d = n%d + n%d"' % (i + 1, i, i) for i in range(count)), count)
 
 
+def saying(*words):
+    return chain(1) + "".join('[[message]]\nname = "say_%s"\npattern = "%s"\n' % (word, word) for word in words)
+
+
 COUNTED = "widens  one: counted otherwise: counts x as sum  ->  counts y as sum"
 # The whole report. What reads a total that is counted otherwise is told by that alone, in the rule that it is about.
 EXACT = [
@@ -303,6 +307,9 @@ EXACT = [
     ("parameters that nothing names", *(chain(1) + '[[parameter]]\nname = "%s"\ntext = "t"\n%s\n' % row for row in (
         ("old_one", 'type = "u64"\ndefault = 5'), ("new_one", 'type = "pubkey list"\nmax = 3'))),
      ["narrows parameters: gone: old_one: u64, default 5", "narrows parameters: new: new_one: pubkey list of at most 3, required", "nothing widens"]),
+    ("one message less", saying("hi", "ho"), saying("ho"), ["narrows not allowed any more: - off-chain message say_hi:", '"hi"', "nothing widens"]),
+    ("one message more", saying("ho"), saying("hi", "ho"), ["widens  allowed now: - off-chain message say_hi:", '"hi"']),
+    ("the same messages", saying("hi", "ho", "ha"), saying("ha", "hi", "ho"), ["nothing widens"]),
     ("the same chain", chain(11), chain(11), ["nothing widens"]),
     *(("a chain of %d is too long to be compared" % n, chain(n), chain(n), ["widens  one: not demanded any more: needs: n%d at most 5" % n, "narrows one: demanded now: needs: n%d at most 5" % n])
       for n in (12, 40)),

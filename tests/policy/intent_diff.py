@@ -309,6 +309,7 @@ EXACT = [
      ["narrows parameters: gone: old_one: u64, default 5", "narrows parameters: new: new_one: pubkey list of at most 3, required", "nothing widens"]),
     ("one message less", saying("hi", "ho"), saying("ho"), ["narrows not allowed any more: - off-chain message say_hi:", '"hi"', "nothing widens"]),
     ("one message more", saying("ho"), saying("hi", "ho"), ["widens  allowed now: - off-chain message say_hi:", '"hi"']),
+    ("one more behind it", saying("hi"), saying("hi", "ho"), ["widens  allowed now: - off-chain message say_ho:", '"ho"']),
     ("the same messages", saying("hi", "ho", "ha"), saying("ha", "hi", "ho"), ["nothing widens"]),
     ("the same chain", chain(11), chain(11), ["nothing widens"]),
     *(("a chain of %d is too long to be compared" % n, chain(n), chain(n), ["widens  one: not demanded any more: needs: n%d at most 5" % n, "narrows one: demanded now: needs: n%d at most 5" % n])

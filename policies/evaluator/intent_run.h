@@ -139,15 +139,17 @@ static const uint8_t *intent_fresh_mint(const struct policy *p, uint32_t account
 	return intent_known_key(p, p->indexes[made->account_first + 1]);
 }
 
+/* The address of a program stands for an account that was left out, and is no mint. */
 INTENT_HOT const uint8_t *intent_one_mint(const struct intent_ix *x, uint32_t kind, uint32_t arg)
 {
 	switch (kind) {
 	case INTENT_MINT_KEY:
 		return intent_key(arg);
-	case INTENT_MINT_PARAM:
-		return x->p->parameters + arg;
+	case INTENT_MINT_PARAM: /* zeros: it was not given */
+		return policy_key_zero(x->p->parameters + arg) ? NULL : x->p->parameters + arg;
 	case INTENT_MINT_ACCOUNT:
-		return intent_known_key(x->p, x->accounts[arg]);
+		return x->accounts[arg] == x->program ? NULL
+		                                      : intent_known_key(x->p, x->accounts[arg]);
 	default:
 		return NULL;
 	}
@@ -1088,6 +1090,10 @@ INTENT_HOT bool intent_order(struct intent_ix *x)
 {
 	const struct intent_rule *rule = x->rule;
 	struct policy *p = x->p;
+	/* Earlier ones: before this one is counted, which may be of what it follows. */
+	bool placed = ((rule->flags & INTENT_RULE_FIRST) == 0 || x->number == 0) &&
+	              (rule->after == INTENT_NONE || V(rule->after) != 0) &&
+	              (rule->before == INTENT_NONE || V(rule->before) == 0);
 	uint64_t most = rule->max, count = ++V(rule->count);
 	bool over = count > most;
 	if (rule->group != INTENT_NONE) {
@@ -1099,9 +1105,7 @@ INTENT_HOT bool intent_order(struct intent_ix *x)
 		INTENT_FAIL(policy_report(p, false, POLICY_REASON_REPEATED, x->number,
 		                          intent_words(rule->name), v_at_most(most),
 		                          v_words("one more, of it or of its group")));
-	if (((rule->flags & INTENT_RULE_FIRST) != 0 && x->number != 0) ||
-	    (rule->after != INTENT_NONE && V(rule->after) == 0) ||
-	    (rule->before != INTENT_NONE && V(rule->before) != 0))
+	if (!placed)
 		INTENT_FAIL(policy_report(
 		    p, false, POLICY_REASON_INSTRUCTION, x->number, intent_words(rule->name),
 		    v_words("in its place in the order"), v_words("in another")));

@@ -675,6 +675,16 @@ form('powers given away twice', [], cat('14'), [], { before: (b) => b.add(FORMS,
 form('the wallet behind the listed ones', [[WALLET, W], [thief, W]], cat('15'), [['its own account there', [[own(USDC), W]], ['account-not-allowed']]]);
 form('its own account behind the listed ones', [[own(USDC), W], [thief, W]], cat('16'), [['the wallet there', [[WALLET, W]], ['account-not-allowed']]]);
 form('an account of any mint', [[own(COIN), W]], cat('13'), [['a friend\'s', [[K.ata(FRIEND, COIN), W]], ['account-not-allowed']]], { params: { any_mints: [] } });
+// Seen earlier, by a rule that names its own group: this one is not among them.
+const order = (...numbers) => (tx) => { const own = tx.ixs.filter((ix) => ix.program.key === FORMS); tx.ixs = [...tx.ixs.filter((ix) => !own.includes(ix)), ...numbers.map((n) => own[n])]; };
+const MISPLACED = ['instruction-not-allowed'];
+form('a step that only follows one of its group', [], cat('1b'), [['as the first', order(1), MISPLACED], ['and then the one that must be first', order(1, 0), MISPLACED]], { before: (b) => b.add(FORMS, [], cat('1a')) });
+form('two that follow', [], cat('1b'), [['and none in front', order(1, 2), MISPLACED]], { before: (b) => b.add(FORMS, [], cat('1a')).add(FORMS, [], cat('1b')) });
+// What leaves has a mint that is known, or no limit of a mint counts it.
+const NO_MINT = ['account-unknown'];
+form('what is sent of an account\'s mint', [[USDC]], cat('1c', u64(5)), [['the account left out', [[FORMS]], NO_MINT], ['hidden', hide(0), NO_MINT]]);
+form('what is sent of a parameter\'s mint', [], cat('1d', u64(5)), [], { params: { other_mint: COIN }, narrower: [['not given', { other_mint: undefined }, NO_MINT]] });
+form('what is sent from a vouched account', [[temporary, W]], cat('1e', u64(5)), [], { params: { other_mint: COIN, vouched: temporary }, narrower: [['of a mint that is not given', { other_mint: undefined }, NO_MINT]] });
 // v1's header sets what takes an instruction in the others: an intent that names none of them takes none of it either.
 const HEADER = [[3, u64(0)], [4, u32(200_000)], [8, u32(1 << 20)], [16, u32(65_536)]];
 const headed = (...bits) => (tx) => {

@@ -36,14 +36,14 @@ for (const c of shapes) {
     change(tx);
     await refuses(opened, tx, reasons, `${c.name}: ${name}`);
   }
-  if (!names.includes(c.intent)) continue; // a probe
-  for (const [name, change] of Object.entries(CHANGED)) {
+  const ships = names.includes(c.intent); // else a probe, which only its own ways are for
+  for (const [name, change] of ships ? Object.entries(CHANGED) : []) {
     const tx = copy(c.tx);
     const reasons = change(tx, c);
     if (reasons !== undefined && fits(message(tx))) await refuses(opened, tx, reasons, `${c.name}: ${name}`);
   }
   const values = valuesOf(c.intent, c.grant.params);
-  const narrowed = Object.entries(NARROWER).map(([name, narrow]) => [name, narrow(values, said, c)]).filter(([, made]) => made !== undefined)
+  const narrowed = (ships ? Object.entries(NARROWER) : []).map(([name, narrow]) => [name, narrow(values, said, c)]).filter(([, made]) => made !== undefined)
     .map(([name, made]) => [name, made.params, made.reasons]);
   for (const [name, params, reasons, change] of [...narrowed, ...(c.narrower ?? []).map(([name, some, reasons, change]) => [name, { ...c.grant.params, ...some }, reasons, change])]) {
     const narrower = await opinions.open(c, params);

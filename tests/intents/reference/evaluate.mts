@@ -101,6 +101,7 @@ interface Taken {
 
 // What is remembered of an instruction that a rule took.
 interface Seen {
+  program: Address;
   accounts: Map<string, number>;
   // Of accounts with own or ata: their own mint, undefined where none is known.
   mints: Map<string, Address | undefined>;
@@ -257,7 +258,7 @@ class Run {
     if (rule.after !== undefined && this.earlier(rule.after, names) === 0) deny('instruction-not-allowed');
     if (rule.before !== undefined && this.earlier(rule.before, names) !== 0) deny('instruction-not-allowed');
     const values = this.fields(rule, ix);
-    const seen: Seen = { accounts: new Map(), mints: new Map() };
+    const seen: Seen = { program: ix.program, accounts: new Map(), mints: new Map() };
     this.accounts(rule, ix, seen);
     this.latest.set(rule.name, seen);
     if (makesOwned(rule) && ix.accounts.length > 1) {
@@ -305,7 +306,7 @@ class Run {
   // With `select` an account may name others of the instruction before it.
   private missedSelect(ix: Instruction, entries: AccountEntry[]): string | undefined {
     if (!entries.some((e) => e.select)) return undefined;
-    const seen: Seen = { accounts: new Map(), mints: new Map() };
+    const seen: Seen = { program: ix.program, accounts: new Map(), mints: new Map() };
     const asked = chosenBy(entries);
     for (const [i, entry] of entries.entries()) {
       const account = ix.accounts[i] as number;
@@ -559,7 +560,8 @@ class Run {
   private mintAt(name: string, seen: Seen): Address | undefined {
     if (seen.mints.has(name)) return seen.mints.get(name);
     const account = seen.accounts.get(name);
-    return account === undefined || account < 0 ? undefined : this.key(account);
+    const key = account === undefined ? undefined : this.key(account);
+    return key === seen.program ? undefined : key;
   }
 
   private tokenProgramMatches(r: Requirement, program: Address, at: { ix: Instruction; seen: Seen } | undefined): boolean {
@@ -624,7 +626,7 @@ class Run {
   private mintSent(s: Rule['sends'][number], ix: Instruction, seen: Seen): Address {
     if (s.of === undefined) {
       const keys = this.keysOf(s.mint as Ref, ix, seen);
-      return keys === 'any' || keys[0] === undefined ? deny('mint-not-allowed') : keys[0];
+      return keys === 'any' || keys[0] === undefined ? deny('account-unknown') : keys[0];
     }
     return this.mintAt(s.of, seen) ?? deny('account-unknown');
   }

@@ -602,6 +602,10 @@ bool build_fields(struct intent_build *b, struct intent_rule *rule, struct inten
 	for (; f.source != NULL; f = intent_next(f)) {
 		if (!take_field(b, f, out, &p, &from))
 			return false;
+		/* Places have 16 bits: more would be read as less. */
+		if (p.offset > prefix + SIZE_MAX_BYTES)
+			return intent_wrong(b->error, f, 0,
+			                    "the data up to here is longer than any transaction's");
 		if (p.segment == 0)
 			rule->data_len = (uint16_t)p.offset;
 	}

@@ -99,6 +99,7 @@ def errors(folder, good):
             ('type = "u64"', 'type = "u63"', ":13:8:", "type must be"),
             ('text = "who may be paid"', 'texts = "who"', ":9:9:", '"texts" is no key'),
             ('["lamports", "u64"]', '["lamports", "u65"]', "", "is no type"),
+            ('["lamports", "u64"]', '["lamports", "u64"]' + ', ["_", "bytes 4096"]' * 16, "", "longer than any transaction's"),
             ('in = "recipients"', 'in = "friends"', "", "is no list"),
             ('"paid += lamports"', '"paid += lamport"', "", "is no field"),
             ('"paid <= max_lamports"', '"paid < = max_lamports"', "", "expected"),

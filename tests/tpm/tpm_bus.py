@@ -57,9 +57,14 @@ class Proxy:
         self.count, self.fault, self.at, self.done, self.code = 0, None, 0, False, None
         self.swapped, self.at_key, self.keys = None, 0, 0
         self.random = random.Random(0)
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def close(self):
+        """Its thread accepts no more before the descriptor is free: the next proxy's listener gets the same number, and a call that
+        goes on after a stop of the process would take that one's clients."""
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join(1)
         self.listener.close()
 
     @staticmethod

@@ -1127,6 +1127,38 @@ static void test_a_lifetime_that_may_be_a_blockhash_counts_each(void)
 	EXPECT(sign_nonce(700002, blockhash, NULL) != CALL_RESULT_SIGNED);
 }
 
+/* B5, B8: a nonce account that a lookup table names is none that the grant could mean. */
+static void test_a_nonce_account_in_a_lookup_table_is_refused(void)
+{
+	static const uint8_t head[] = {0x80, 1, 0, 2, 4}, system[32], value[32] = {7},
+	                     recent[32] = {0x06, 0xa7, 0xd5, 0x17, 0x19, 0x2c, 0x56, 0x8e,
+	                                   0xe0, 0x8a, 0x84, 0x5f, 0x73, 0xd2, 0x97, 0x88,
+	                                   0xcf, 0x03, 0x5c, 0x31, 0x45, 0xb2, 0x1a, 0xb3,
+	                                   0x44, 0xd8, 0x06, 0x2e, 0xa9, 0x40, 0x00, 0x00};
+	/* AdvanceNonce of what is looked up, and a transfer of 9. */
+	static const uint8_t instructions[] = {2, 2,  3, 4, 3, 0, 4, 4, 0, 0, 0, 2, 2, 0,
+	                                       1, 12, 2, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0};
+	static const uint8_t looked_up[] = {1, 0, 0}, one = 1;
+	uint8_t space[512], id[32];
+	struct buffer out = BUFFER_OF_ARRAY(space);
+	struct call_sign_request request;
+	struct call_sign_answer answer = {.result = CALL_RESULT_COUNT};
+
+	fresh_nonce("nonce-hidden", 1500000, id);
+	CHECK(buffer_put(&out, BYTES_OF_ARRAY(head)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(world.address)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(world.recipient)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(system)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(recent)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(value)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(instructions)) == STATUS_OK &&
+	      buffer_put(&out, bytes_of(&one, 1)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(value)) == STATUS_OK &&
+	      buffer_put(&out, BYTES_OF_ARRAY(looked_up)) == STATUS_OK);
+	request = rig_sign_request(&world, buffer_bytes(&out));
+	EXPECT(rig_sign(&rig, &request, &answer) && answer.result == CALL_RESULT_NONCE_REFUSED);
+}
+
 /* In one atomic batch, too; and a batch that does not fit takes nothing. */
 static void test_a_batch_on_one_nonce_counts_as_its_largest(void)
 {
@@ -1921,6 +1953,7 @@ int main(void)
 	RUN(test_those_on_one_proven_nonce_count_as_the_largest);
 	RUN(test_a_nonce_counts_as_its_largest_in_each_limit_of_the_wallet);
 	RUN(test_a_lifetime_that_may_be_a_blockhash_counts_each);
+	RUN(test_a_nonce_account_in_a_lookup_table_is_refused);
 	RUN(test_a_batch_on_one_nonce_counts_as_its_largest);
 	RUN(test_what_is_outstanding_outlives_a_crash);
 	RUN(test_grants_together_do_not_pass_a_limit_of_the_wallet);

@@ -308,6 +308,7 @@ EXACT = [
         ("old_one", 'type = "u64"\ndefault = 5'), ("new_one", 'type = "pubkey list"\nmax = 3'))),
      ["narrows parameters: gone: old_one: u64, default 5", "narrows parameters: new: new_one: pubkey list of at most 3, required", "nothing widens"]),
     ("one message less", saying("hi", "ho"), saying("ho"), ["narrows not allowed any more: - off-chain message say_hi:", '"hi"', "nothing widens"]),
+    ("the second message less", saying("hi", "ho"), saying("hi"), ["narrows not allowed any more: - off-chain message say_ho:", '"ho"', "nothing widens"]),
     ("one message more", saying("ho"), saying("hi", "ho"), ["widens  allowed now: - off-chain message say_hi:", '"hi"']),
     ("one more behind it", saying("hi"), saying("hi", "ho"), ["widens  allowed now: - off-chain message say_ho:", '"ho"']),
     ("the same messages", saying("hi", "ho", "ha"), saying("ha", "hi", "ho"), ["nothing widens"]),

@@ -56,6 +56,8 @@ variants = [{ tag = 1, name = "one" }, { tag = 5, name = "five" }]
 variants = [{ tag = 0, name = "zero" }, { tag = 255, name = "last" }]
 [types.Seven]
 fields = [["n", "u8", 7]]
+[types.Whole]
+fields = [["n", "option bytes 3"]]
 [types.Big]
 fields = [["n", "u64", 72057594037927936]]
 [types.Bigger]
@@ -159,7 +161,7 @@ BEHIND = {"none": "", "0..4": "remaining = { max = 4 }", "0..3": "remaining = { 
           "own": "remaining = { max = 4, own = true }", "wallet": "remaining = { max = 4, wallet = true }", "known": "remaining = { max = 4, known = true }",
           "extra": "extra_accounts = 4"}
 KEYS = ("wallet", "a", "b", "p", "q", "v", "w", "one", "both", "back", "ks", "ls")
-DATA = ("", "u8", "bool", "bool; u8", "u8; bool", "bool; bool", "u8 = 7", "u8 = 8", "i8", "u16", "bytes 2", "u64", "u8; u8 = 7", "u8 = 7; u8", "option u8", "option bool", "option u16", "vec 2 u8", "vec 3 u8", "vec 200 u8", "vec 300 u8", "Big", "Bigger",
+DATA = ("", "u8", "bool", "bool; u8", "u8; bool", "bool; bool", "u8 = 7", "u8 = 8", "i8", "u16", "bytes 2", "u64", "u8; u8 = 7", "u8 = 7; u8", "option u8", "option bool", "option u16", "vec 2 u8", "vec 3 u8", "vec 200 u8", "vec 300 u8", "Big", "Bigger", "Whole",
         "vec 1..2 u8", "vec 2 u16", "vec 2 bool", "vec 1..2 bool", "string 2", "seed 2", "seed 3", "rest 2", "rest 3", "tail u8", "tail bool", "tail u8; tail u8", "u8; tail u8",
         "u8; rest 2", "Zero", "Two", "Shift", "High", "tail Two", "vec 2 u8; tail Two", "vec 2 u8; Two", "vec 2 u8; tail bool", "vec 2 u8; bool", "vec 2 u8; tail u8", "vec 2 u8; u8", "Byte", "Bool", "Vec", "Word", "Byte7", "Word7", "Word8", "Seven", "Eight", "array 2 u8", "array 2 bool", "array 3 bool", "array 2 Two", "vec 2 Two", "vec 2 Zero",
         "option Byte", "option Bool", "option array 2 bool", "vec 2 u8; u16", "vec 2 u8; u8; u8", "vec 2 u8; u8; bool", "vec 2 u8; bool; u8", "vec 2 u8; option u8; u8", "option Seven", "option Seven; u8", "option u8; u8", "May", "Must", "array 2 May", "array 2 Must", "Split")

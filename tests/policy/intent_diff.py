@@ -262,7 +262,7 @@ data = "01"
 fields = [["x", "u64"], ["y", "u64"]]
 let = ["z = sum + x"]
 adds = [%s]
-check = ["z <= 5", "sum + x <= 6"]
+check = ["z <= 5", "scale_up(sum + x, 2, 3) <= 6"]
 [[instruction]]
 name = "two"
 program = "prog"

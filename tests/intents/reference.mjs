@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The reference evaluator, compiled from its TypeScript by the checking compiler, and the library's intents.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, load, root } from '../solana/setup.mjs';
 
 load('smol-toml');
 process.env.SOURCE_DIR = root;
-// A folder for each run: tests run side by side.
+// Compiled once for all tests, which run side by side: into a folder named for the source, by the first that has the lock.
+const source = join(root, 'tests/intents/reference');
+const of = readdirSync(source).sort().reduce((hash, file) => hash.update(file).update(readFileSync(join(source, file))), createHash('sha256'));
+const out = join(build, 'tests', `intent-reference-${of.digest('hex').slice(0, 16)}`);
 mkdirSync(join(build, 'tests'), { recursive: true });
-const out = mkdtempSync(join(build, 'tests/intent-reference-'));
-process.on('exit', () => rmSync(out, { recursive: true, force: true }));
-execFileSync('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tests/intents/reference'), '--outDir', out], { stdio: 'inherit' });
-symlinkSync(join(root, 'node_modules'), join(out, 'node_modules')); // for a build folder outside the tree
+const compile = '[ -e "$0/node_modules" ] || { "$1" "$2/node_modules/typescript/bin/tsc" -p "$3" --outDir "$0" && ln -s "$2/node_modules" "$0/node_modules"; }';
+execFileSync('flock', [`${out}.lock`, 'sh', '-c', compile, out, process.execPath, root, source], { stdio: 'inherit' }); // the link: for a build folder outside the tree
 
 export const { readIntent } = await import(join(out, 'intent.mjs'));
 export const { Evaluator } = await import(join(out, 'evaluate.mjs'));

@@ -14,11 +14,17 @@ const CHANGE_NOTHING = ['memo', 'memo_v1', 'memo_v4', 'compute_budget'].map((nam
 // Programs that do not look at an account more unless it signs.
 const IGNORE_MORE = ['system', 'token', 'token_2022', 'associated_token'].map((name) => PREDEFINED[name]);
 
-// Addresses that begin with jitodontfront.
+// Addresses that begin with jitodontfront; the same few are asked about again and again.
+const marks = new Map<Address, boolean>();
 function isMark(key: Address): boolean {
-  const bytes = Buffer.from(getBase58Encoder().encode(key));
-  const second = bytes.readBigUInt64BE(8);
-  return bytes.readBigUInt64BE(0) === 0x0af1c3432188ca3an && second >= 0x635135a13a18951an && second <= 0x63520b53ecbaf31bn;
+  let mark = marks.get(key);
+  if (mark === undefined) {
+    const bytes = Buffer.from(getBase58Encoder().encode(key));
+    const second = bytes.readBigUInt64BE(8);
+    mark = bytes.readBigUInt64BE(0) === 0x0af1c3432188ca3an && second >= 0x635135a13a18951an && second <= 0x63520b53ecbaf31bn;
+    marks.set(key, mark);
+  }
+  return mark;
 }
 
 export interface Counter {

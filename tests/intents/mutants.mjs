@@ -16,7 +16,8 @@ const SECONDS = 30; // of the processor, which a mutant that ends does not take,
 
 // --- one mutant, in a thread of its own, since it may not end
 
-function isNoticed({ evaluator, questions }) {
+function isNoticed({ evaluator, questions, shared }) {
+  const bytes = new Uint8Array(shared);
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(evaluator)), {});
   const memory = new Uint8Array(exports.memory.buffer);
   const bare = memory.slice();
@@ -24,9 +25,10 @@ function isNoticed({ evaluator, questions }) {
   for (const { table, asked } of questions) {
     const fresh = bare.slice();
     fresh.set(table, TABLE_ADDRESS);
-    for (const { request, answer, value } of asked) {
+    for (const { at, len, value } of asked) {
+      const answer = bytes.subarray(at, at + TOLD);
       memory.set(fresh);
-      memory.set(request, io);
+      memory.set(bytes.subarray(at + TOLD, at + TOLD + len), io);
       try {
         if (exports.policy_check() >>> 0 !== value) return true;
       } catch {
@@ -58,6 +60,18 @@ const every = Number(process.argv[2] ?? 16);
 const only = process.argv[3]; // a pattern: bugs in lines that match it
 const folder = mkdtempSync(join(tmpdir(), 'claviger-mutants-'));
 
+// What was asked and answered, once for all threads: an answer's fixed part with the request behind it.
+let kept = Buffer.alloc(1 << 28);
+let keptLen = 0;
+function keep(answer, request) {
+  const at = keptLen;
+  keptLen += answer.length + request.length;
+  if (keptLen > kept.length) kept = Buffer.concat([kept, Buffer.alloc(kept.length)]);
+  kept.set(answer, at);
+  kept.set(request, at + answer.length);
+  return at;
+}
+
 // --- the questions: cases and shapes as they stand, each in every way that it must refuse, and some mutations
 
 function tableOf(intent) {
@@ -74,7 +88,7 @@ async function questionsOf(intent, mine) {
     if (said.request.length === 0 || said.answer.length < TOLD) return said;
     const answer = Buffer.from(said.answer.subarray(0, TOLD));
     answer.writeUInt32LE(0, 24);
-    asked.push({ request: Uint8Array.from(said.request), answer: Uint8Array.from(answer), value: said.allow ? 1 : 0 });
+    asked.push({ at: keep(answer, said.request), len: said.request.length, value: said.allow ? 1 : 0 });
     return said;
   };
   const askChanged = async (opened, c, change) => {
@@ -162,10 +176,10 @@ function* bugsOf(file) {
   }
 }
 
-// The evaluator's own build commands, with one file of its folder replaced.
+// The evaluator's own build commands, with one file of its folder replaced; and less optimized, which takes less time.
 function commands(scratch) {
   const all = execFileSync('ninja', ['-C', build, '-t', 'commands', 'policies/evaluator/evaluator.wasm'], { encoding: 'utf8' }).trim().split('\n').slice(-2);
-  return all.map((line) => line.replaceAll(join(root, 'policies/evaluator'), scratch).replaceAll(join(build, 'policies/evaluator'), scratch).replace('-Werror', '-w'));
+  return all.map((line) => line.replaceAll(join(root, 'policies/evaluator'), scratch).replaceAll(join(build, 'policies/evaluator'), scratch).replace('-Werror', '-w').replace(' -O2 ', ' -O0 '));
 }
 
 function compile(bug, name) {
@@ -183,7 +197,7 @@ function compile(bug, name) {
 
 function judge(evaluator, questions) {
   return new Promise((resolve) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: { evaluator, questions } });
+    const worker = new Worker(new URL(import.meta.url), { workerData: { evaluator, questions, shared } });
     const began = process.cpuUsage();
     const timer = setInterval(() => {
       const { user, system } = process.cpuUsage(began);
@@ -201,30 +215,34 @@ function judge(evaluator, questions) {
 const byIntent = [...cases, ...shapes].reduce((map, c) => map.set(c.intent, [...(map.get(c.intent) ?? []), c]), new Map());
 const questions = [];
 for (const [intent, mine] of byIntent) questions.push(await questionsOf(intent, mine));
+const shared = new SharedArrayBuffer(keptLen);
+new Uint8Array(shared).set(kept.subarray(0, keptLen));
+kept = undefined;
 const number = questions.reduce((sum, q) => sum + q.asked.length, 0);
-expect(!(await judge(join(build, 'policies/evaluator/evaluator.wasm'), questions)), 'the evaluator as it is gives the same answers');
+const asItIs = { file: 'intent_run.h', text: readFileSync(join(root, 'policies/evaluator/intent_run.h'), 'utf8') };
+expect(!(await judge(compile(asItIs, 'as-it-is'), questions)), 'the evaluator as it is gives the same answers');
 
 const bugs = [...bugsOf('intent_run.h')].filter(({ where }, i) => (only === undefined ? i % every === 0 : new RegExp(only).test(where)));
 // A soak that was interrupted goes on, as long as evaluator and questions are the same.
 const state = process.env.SOAK_STATE && join(process.env.SOAK_STATE, 'bugs.json');
 const of = createHash('sha256').update(readFileSync(join(build, 'policies/evaluator/evaluator.wasm')));
-for (const { table, asked } of questions) for (const { request, answer } of [{ request: table, answer: table }, ...asked]) of.update(request).update(answer);
-let kept = { of: of.digest('hex'), found: {} };
-const before = state && existsSync(state) ? JSON.parse(readFileSync(state, 'utf8')) : kept;
-if (before.of === kept.of) kept = before;
+for (const { table } of questions) of.update(table);
+let verdicts = { of: of.update(Buffer.from(shared)).digest('hex'), found: {} };
+const before = state && existsSync(state) ? JSON.parse(readFileSync(state, 'utf8')) : verdicts;
+if (before.of === verdicts.of) verdicts = before;
 let [noticed, odd] = [0, 0];
 const survivors = [];
 for (const [i, bug] of bugs.entries()) {
   const name = createHash('sha256').update(bug.text).digest('hex');
-  if (kept.found[name] === undefined) {
+  if (verdicts.found[name] === undefined) {
     const evaluator = compile(bug, `m${i}`);
-    kept.found[name] = evaluator === undefined ? 'no C' : (await judge(evaluator, questions)) ? 'noticed' : 'survived';
+    verdicts.found[name] = evaluator === undefined ? 'no C' : (await judge(evaluator, questions)) ? 'noticed' : 'survived';
     rmSync(join(folder, `m${i}`), { recursive: true });
-    if (state) writeFileSync(state, JSON.stringify(kept));
-    if (state && kept.found[name] === 'survived') console.log(`${i} of ${bugs.length}: not noticed: ${bug.where}`);
+    if (state) writeFileSync(state, JSON.stringify(verdicts));
+    if (state && verdicts.found[name] === 'survived') console.log(`${i} of ${bugs.length}: not noticed: ${bug.where}`);
   }
-  if (kept.found[name] === 'no C') odd++;
-  else if (kept.found[name] === 'noticed') noticed++;
+  if (verdicts.found[name] === 'no C') odd++;
+  else if (verdicts.found[name] === 'noticed') noticed++;
   else survivors.push(bug.where);
 }
 rmSync(folder, { recursive: true });

@@ -529,7 +529,7 @@ int cli_intent_save(const struct cli_call *call, const char *path, const char *n
 		cli_complain(call, "cannot write %s: %s", path, strerror(errno));
 		/* A part of a test would make no intent of the file. */
 		if (whole >= 0 && truncate(path, whole) != 0)
-			cli_complain(call, "a part of the test may stand at its end");
+			cli_complain(call, "a part of the test may stand at the end of %s", path);
 		return CLI_UNSURE;
 	}
 	return CLI_YES;

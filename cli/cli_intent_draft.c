@@ -58,8 +58,8 @@ struct rule {
 	unsigned here, least, most; /* in this sample, and in any */
 	struct limit limit;         /* of all its instructions in this sample together ... */
 	uint64_t limit_most;        /* ... and the most of any */
-	bool
-	    lasts; /* some sample did not initialize and close its account as often as it made it */
+	/* Some sample did not initialize and close its account as often as it made it. */
+	bool lasts;
 };
 
 /* Who paid the samples' fees. */

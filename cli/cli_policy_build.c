@@ -24,7 +24,8 @@ extern char **environ;
 
 static const char help[] =
     "INTENT.toml: compiles it (spec/intent.md) to the module that -o names, or INTENT.wasm beside\n"
-    "it. The same file gives the same module, on every machine, without a compiler.\n"
+    "it, in the place of an older module and of no other file. The same file gives the same\n"
+    "module, on every machine, without a compiler.\n"
     "\n"
     "DIR: builds DIR/NAME.c, NAME being the last part of DIR, with the headers in DIR and DIR/sdk "
     "to\n"
@@ -330,14 +331,17 @@ static int finish(struct cli_call *call, const char *path, const uint8_t hash[32
 static bool may_replace(const struct cli_call *call, const char *path, const struct stat *there)
 {
 	char head[4] = {0};
-	FILE *file = there->st_size == 0 ? NULL : fopen(path, "rb");
+	FILE *file;
 
 	if (there->st_size == 0)
 		return true;
-	if (file != NULL) {
-		(void)!fread(head, 1, sizeof(head), file);
-		fclose(file);
+	file = fopen(path, "rb");
+	if (file == NULL) {
+		cli_complain(call, "%s is there and cannot be read: %s", path, strerror(errno));
+		return false;
 	}
+	(void)!fread(head, 1, sizeof(head), file);
+	fclose(file);
 	if (memcmp(head, "\0asm", sizeof(head)) == 0)
 		return true;
 	cli_complain(call, "%s is there and is no module (.wasm): name another file with -o", path);
@@ -349,11 +353,11 @@ static bool may_replace(const struct cli_call *call, const char *path, const str
 static int put_module(const struct cli_call *call, const char *path, struct bytes module)
 {
 	struct stat there, name;
-	bool is = lstat(path, &name) == 0, written;
+	bool exists = lstat(path, &name) == 0, written;
 
 	if (stat(path, &there) == 0 && S_ISREG(there.st_mode) && !may_replace(call, path, &there))
 		return CLI_UNSURE;
-	if (!is || S_ISREG(name.st_mode))
+	if (!exists || S_ISREG(name.st_mode))
 		return cli_home_write(call, path, module, false);
 	FILE *file = fopen(path, "wb");
 	written = file != NULL && fwrite(module.data, 1, module.len, file) == module.len;

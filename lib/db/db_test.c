@@ -397,7 +397,7 @@ static void test_real_files_are_private_locked_and_not_links(void)
 	EXPECT(rmdir(folder) == 0);
 }
 
-/* R2: after a crash of the whole its store is killed, too, and is gone a moment later than the
+/* C1: after a crash of the whole its store is killed, too, and is gone a moment later than the
  * rest. */
 static void test_files_are_waited_for_when_their_process_is_about_to_end(void)
 {

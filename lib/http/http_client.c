@@ -130,7 +130,7 @@ static enum status tls_failed(const struct http_client *client, char *ret_error)
 }
 
 /* A process that was stopped for a moment (Ctrl-Z, a paused container, a suspended machine) finds
- * its call interrupted: nothing came late and nobody hung up. */
+ * its call interrupted: nothing came late and nobody hung up. The time limit begins anew. */
 static bool is_interrupted(const struct http_client *client, int result)
 {
 	int why = errno, code = SSL_get_error(client->tls, result);

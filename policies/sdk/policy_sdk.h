@@ -109,7 +109,7 @@ static inline bool policy_key_equal(const void *a, const void *b)
 	       policy_load64(x + 24) == policy_load64(y + 24);
 }
 
-/* policy_key_is_builtin: the network's own programs, which call none that others wrote. */
+/* policy_key_is_builtin: the network's own programs: to others' they hand no signature on. */
 static POLICY_MAYBE POLICY_COLD bool policy_key_is_builtin(const uint8_t *key)
 {
 	for (uint32_t i = 0; i < POLICY_PROGRAM_JUPITER_V6; i++)

@@ -124,8 +124,8 @@ struct signer_time_now signer_time_read(struct signer_time *time);
 uint64_t signer_time_ran(const struct signer_time *time);
 /* signer_time_is_known: false when there was no proof for too long (T4). */
 bool signer_time_is_known(const struct signer_time *time);
-/* signer_time_is_proven: false until the first proof of this boot, which may say that it is much
- * later than time_low. */
+/* signer_time_is_proven: by time keys false until the first proof of this boot, which may say that
+ * it is much later than time_low; the system's clock is its own proof. */
 bool signer_time_is_proven(const struct signer_time *time);
 void signer_time_marks(struct signer_time *time, struct authz_time_marks *ret_marks);
 void signer_time_nonce(struct signer_time *time, uint8_t ret_nonce[32]);

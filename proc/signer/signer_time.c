@@ -189,14 +189,14 @@ uint64_t signer_time_ran_at(const struct signer_time *time, struct signer_clocks
 /* Running time without a proof, this boot's and that of those before. */
 static uint64_t unproven_s(const struct signer_time *time, struct signer_clocks clocks)
 {
-	if (!time->settings.is_site || time->proven)
+	if (signer_time_is_proven(time))
 		return 0;
 	return time->unproven_s + at_most_s(time->start_boot_ms, clocks.boot_ms);
 }
 
 bool signer_time_is_known_at(const struct signer_time *time, struct signer_clocks clocks)
 {
-	return !time->settings.is_site || time->proven ||
+	return signer_time_is_proven(time) ||
 	       unproven_s(time, clocks) < time->settings.unproven_max_s;
 }
 
@@ -350,8 +350,7 @@ uint64_t signer_time_ran(const struct signer_time *time)
 
 bool signer_time_is_known(const struct signer_time *time)
 {
-	return !time->settings.is_site || time->proven ||
-	       signer_time_is_known_at(time, clocks_now());
+	return signer_time_is_proven(time) || signer_time_is_known_at(time, clocks_now());
 }
 
 bool signer_time_is_proven(const struct signer_time *time)

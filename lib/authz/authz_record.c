@@ -478,8 +478,8 @@ enum status authz_grant_record_take(struct bytes bytes, struct authz_grant_recor
 
 /* ---- counters ---- */
 
-/* Only a durable state is written: lease_left, and the window. Buckets go out oldest first, so that
- * an idle counter costs few bytes: runs of zeros are left out by storing {age: amount}. */
+/* Only a durable state is written: lease_left, the window, and what is adrift. Buckets with nothing
+ * in them are left out, so that an idle counter costs few bytes. */
 enum status authz_lease_put(const struct authz_lease_record *lease, struct buffer *out)
 {
 	struct cbor_writer w;

@@ -231,5 +231,7 @@ void authz_counter_recover(const struct authz_counter_rule *rule, struct authz_c
 	counter->last_interval = counter->leased = 0;
 	if (proven)
 		authz_counter_settle(rule, counter, time_low_s);
-	add_spent(rule, counter, lease, time_low_s, true); /* before this start, and no later */
+	/* Spent before this start; but how long before only a proof says: marks of the time may be
+	 * older than what was spent after them. */
+	add_spent(rule, counter, lease, time_low_s, proven);
 }

@@ -118,7 +118,8 @@ void authz_counter_lease_prepare(const struct authz_counter_rule *rule,
 void authz_counter_lease_commit(struct authz_counter *counter);
 
 /* authz_counter_recover turns a durable state read at start into a live one: its lease counts as
- * spent at `time_low_s`, since nobody knows how much of it was; `proven` settles what is adrift. */
+ * spent, since nobody knows how much of it was: at `time_low_s`, where that is `proven`, which
+ * settles what is adrift, too; else from the proof on. */
 void authz_counter_recover(const struct authz_counter_rule *rule, struct authz_counter *counter,
                            uint64_t time_low_s, bool proven);
 

@@ -115,6 +115,14 @@ static void test_what_is_spent_at_an_unproven_time_counts_from_the_proof_on(void
 	EXPECT(counter.adrift == 0 &&
 	       authz_counter_spent(&rule, &counter, proof + 3 * HOUR - 1) == 7);
 
+	/* A lease of the boot before: its marks may be older than what was spent of it. */
+	counter = (struct authz_counter){.lease_left = 30};
+	authz_counter_recover(&rule, &counter, start, false);
+	EXPECT(authz_counter_spent(&rule, &counter, start) == 30);
+	authz_counter_settle(&rule, &counter, proof);
+	EXPECT(authz_counter_spent(&rule, &counter, proof + HOUR - 1) == 30);
+	EXPECT(authz_counter_spent(&rule, &counter, proof + HOUR + 124) == 0);
+
 	grant_lease(&total, &other, 100, start);
 	authz_counter_charge(&total, &other, 60, start, false);
 	authz_counter_settle(&total, &other, proof);

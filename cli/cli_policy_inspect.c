@@ -247,7 +247,7 @@ static void inspect_text(const struct cli_policy *p, struct bytes table, bool wi
 	if (p->intent && p->ships)
 		printf("known module: intents/%s of this build\n", p->known);
 	else if (p->intent)
-		printf("known module: intent %s, this build's evaluator with a table\n%s\n",
+		printf("intent %s: a table of its author's in this build's evaluator\n%s\n",
 		       p->known, AUTHZ_OTHER_INTENT_TEXT);
 	else if (p->known != NULL)
 		printf("known module: policies/%s of this build\n", p->known);

@@ -486,7 +486,7 @@ static void tell_rule(struct policy *p, const struct intent_rule *rule)
 	intent_said = rule;
 	say(p, "- ");
 	tell_head(p, rule);
-	say(p, ",");
+	say(p, "\n");
 	say_counts(p, rule);
 	say(p, "  ");
 	tell_data(p, rule);

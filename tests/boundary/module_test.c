@@ -557,11 +557,11 @@ static void test_a_sweep_takes_nothing_that_is_named_meanwhile(void)
 	}
 	(void)sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_DONE);
 	CHECK(add(700, again) == STATUS_OK &&
-	      grant_to(&third, first.client_id, again) == STATUS_OK);
+	      grant_to(&third, third.client_id, again) == STATUS_OK);
 	last_grant(&third, id);
 	EXPECT(revoke_grant(&third, id) == STATUS_OK);
 	said = sweep(AUTHZ_SWEEP_ASK_REMOVE, AUTHZ_SWEEP_MODULES);
-	EXPECT(grant_to(&third, first.client_id, again) == STATUS_OK);
+	EXPECT(grant_to(&third, third.client_id, again) == STATUS_OK);
 	while (said.step != AUTHZ_SWEEP_DONE &&
 	       sweep_as(&operator, AUTHZ_SWEEP_ASK_ON, &said) == STATUS_OK)
 		;

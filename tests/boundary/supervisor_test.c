@@ -284,11 +284,12 @@ static void test_every_process_is_confined_and_has_no_descriptor_of_another(void
 	EXPECT(ended_with(run_end(SIGTERM), 0));
 }
 
-/* C5: the signer is told, and a new verifier answers it, within 50 ms: the best of twenty, for a
- * machine with other work makes any of them late. */
+/* C5: the signer is told, and a new verifier answers it, within 50 ms. A machine with other work
+ * makes some of them late, not nearly all. */
 static void test_a_killed_verifier_is_replaced_within_50_ms(void)
 {
 	int64_t best_us = INT64_MAX;
+	int in_time = 0;
 
 	run_start("log_level=info");
 	EXPECT(run_is_ready());
@@ -303,11 +304,12 @@ static void test_a_killed_verifier_is_replaced_within_50_ms(void)
 		line = await("process.started", "\"verifier\"", NULL);
 		away_us = number_in(line, "away_us");
 		best_us = away_us < best_us ? away_us : best_us;
+		in_time += away_us < 50000;
 		EXPECT(away_us > 0 && pid_of("verifier", i % 2) != old);
 		EXPECT(await("\"pong\"", "\"signer\"", "\"up\":true") != NULL);
 	}
 	printf("shortest time without the verifier: %lld us\n", (long long)best_us);
-	EXPECT(best_us < 50000);
+	EXPECT(in_time >= 5);
 	EXPECT(ended_with(run_end(SIGTERM), 0));
 }
 

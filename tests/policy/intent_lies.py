@@ -73,7 +73,7 @@ class Module:
         with open(self.path, "wb") as file:
             file.write(self.data)
         code, out, said = claviger("policy", "inspect", self.path)
-        return code == 0 and out.startswith("known module: intent lie"), out + said
+        return code == 0 and out.startswith("intent lie: "), out + said
 
     def text(self):
         code, out, said = claviger("policy", "describe", "--module", self.path, "--params", self.params)

@@ -236,7 +236,7 @@ def modules(folder, good):
     data = open(one, "rb").read()
     expect("the same bytes", data == open(two, "rb").read())
     code, out, _ = claviger("policy", "inspect", one)
-    expect("known", code == 0 and out.startswith("known module: intent payout"), out[:200])
+    expect("known", code == 0 and out.startswith("intent payout: "), out[:200])
     expect("and whose word it is", OTHER in out, out)
     shipped_or_not(folder)
     for words in ("from: the wallet", "to: one of recipients", "at most 10, at least 1",

@@ -318,7 +318,9 @@ const struct cli_command cli_receipt_replay = {
         "that it names, and compares verdict, reason, text, fuel and facts. With a folder, its\n"
         "files named .wasm are looked through for those modules. FILE is of `claviger receipt\n"
         "export`; one of `claviger audit export` holds no inputs. Modules are kept by who grants\n"
-        "them: no server gives them back.\n\n"
+        "them: no server gives them back. That the receipts are genuine, and that none is "
+        "missing,\n"
+        "`claviger receipt verify` proves.\n\n"
         "Exit status 1 when one is different or a file is damaged, 3 when none could be decided "
         "again.\n",
 };

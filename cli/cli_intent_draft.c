@@ -592,14 +592,12 @@ static void take_payer(struct draft *d, const struct solana_view *view, uint64_t
 static uint32_t without_mark(const struct policy_account *accounts,
                              const struct policy_instruction *at, const uint8_t *indexes)
 {
-	static const uint8_t programs[] = {POLICY_PROGRAM_SYSTEM, POLICY_PROGRAM_TOKEN,
-	                                   POLICY_PROGRAM_TOKEN_2022, POLICY_PROGRAM_ATA};
 	if (at->account_count == 0)
 		return 0;
 	const struct policy_account *last = &accounts[indexes[at->account_count - 1]];
-	for (size_t i = 0; i < sizeof(programs); i++)
-		if (memcmp(accounts[at->program].key, policy_program_keys[programs[i]].bytes, 32) ==
-		        0 &&
+	for (size_t i = 0; i < sizeof(intent_mark_programs); i++)
+		if (memcmp(accounts[at->program].key,
+		           policy_program_keys[intent_mark_programs[i]].bytes, 32) == 0 &&
 		    !last->signer && !last->writable && intent_mark_is(last->key))
 			return at->account_count - 1;
 	return at->account_count;

@@ -5,16 +5,14 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base_check.h"
+#include "base_lock.h"
 
-#define PATH_MAX_LEN  64
-#define LOCK_TRIES    500
-#define LOCK_PAUSE_US 10000
+#define PATH_MAX_LEN 64
 
 struct vfs_file {
 	sqlite3_file base;
@@ -83,20 +81,6 @@ enum status db_file_write(struct db_files *files, enum db_file file, const void 
 	return STATUS_OK;
 }
 
-/* await_lock waits for a process that is about to end: after a crash of the whole the one that had
- * the files is killed, too, and has them a moment longer than the next start takes to come here. */
-static enum status await_lock(int fd)
-{
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return STATUS_OK;
-		if (errno != EWOULDBLOCK)
-			return STATUS_IO;
-		usleep(LOCK_PAUSE_US);
-	}
-	return STATUS_BUSY;
-}
-
 enum status db_files_open(int directory_fd, const char *name, struct db_files *ret_files)
 {
 	struct db_files files = {
@@ -122,7 +106,7 @@ enum status db_files_open(int directory_fd, const char *name, struct db_files *r
 		db_files_close(&files);
 		return STATUS_IO;
 	}
-	status = await_lock(files.fds[DB_FILE_MAIN]);
+	status = lock_await(files.fds[DB_FILE_MAIN]);
 	if (status != STATUS_OK) {
 		db_files_close(&files);
 		return status;

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,28 +13,16 @@
 #include <unistd.h>
 
 #include "base_check.h"
+#include "base_lock.h"
 
 #define SOCKET_NAME    "tpm.sock"
 #define START_TRIES    3000 /* a machine with other work takes its time */
 #define START_PAUSE_US 10000
-#define LOCK_TRIES     500
 #define ARGUMENT_MAX   (SWTPM_PATH_MAX + 64)
 #define EXIT_NO_SWTPM  127
 
 /* Not looked for in PATH: what is started here answers for keys. */
 static const char *const programs[] = {"/usr/local/bin/swtpm", "/usr/bin/swtpm"};
-
-/* await_lock waits for one that is about to end: after a crash of its starter swtpm is killed by
- * the kernel, and has the folder a moment longer than the starter has its own. */
-static bool await_lock(int lock)
-{
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		if (flock(lock, LOCK_EX | LOCK_NB) == 0)
-			return true;
-		usleep(START_PAUSE_US);
-	}
-	return false;
-}
 
 /* take_folder locks the folder; the descriptor is inherited by swtpm, so the lock lives as long. */
 static enum status take_folder(struct swtpm *swtpm, int *ret_lock)
@@ -55,7 +42,7 @@ static enum status take_folder(struct swtpm *swtpm, int *ret_lock)
 			close(lock);
 		return STATUS_IO;
 	}
-	if (!await_lock(lock)) {
+	if (lock_await(lock) != STATUS_OK) {
 		swtpm->trouble = "another process uses this software TPM";
 		close(lock);
 		return STATUS_BUSY;

@@ -8,6 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy_keys.h"
+
+/* The network's programs that do not look at an account more unless it signs: behind theirs the
+ * mark belongs to no rule. */
+static const uint8_t intent_mark_programs[] = {POLICY_PROGRAM_SYSTEM, POLICY_PROGRAM_TOKEN,
+                                               POLICY_PROGRAM_TOKEN_2022, POLICY_PROGRAM_ATA};
+
 static inline bool intent_mark_is(const uint8_t *key)
 {
 	uint64_t first, second;

@@ -1120,13 +1120,10 @@ static bool intent_is_mark(const struct policy_account *a)
 	       (intent_flags(a) & (INTENT_W_SIGNER | INTENT_W_WRITABLE)) == 0;
 }
 
-/* The network's programs that do not look at an account more unless it signs. */
 static POLICY_COLD bool intent_ignores_more(const uint8_t *program)
 {
-	static const uint8_t programs[] = {POLICY_PROGRAM_SYSTEM, POLICY_PROGRAM_TOKEN,
-	                                   POLICY_PROGRAM_TOKEN_2022, POLICY_PROGRAM_ATA};
-	for (uint32_t i = 0; i < sizeof(programs); i++)
-		if (policy_key_equal(program, policy_program_keys[programs[i]].bytes))
+	for (uint32_t i = 0; i < sizeof(intent_mark_programs); i++)
+		if (policy_key_equal(program, policy_program_keys[intent_mark_programs[i]].bytes))
 			return true;
 	return false;
 }

@@ -8,7 +8,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,18 +17,11 @@ SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
 from addresses import base58, base58_decode  # noqa: E402 pylint: disable=wrong-import-position
 from counting import expect, summary  # noqa: E402 pylint: disable=wrong-import-position
-from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
+from live_signer import TOOL, LiveSigner, claviger  # noqa: E402 pylint: disable=wrong-import-position
 BUILD = os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build"))
 BIN = os.path.join(BUILD, "bin")
-TOOL = os.path.join(BIN, "claviger")
 OWNER = "4nBntu2d6KyfUqboBgzkHGeUrDgXpGqeomvyW27m8kZ7"
 RECIPIENT = "HWHZUvyWPXvn6XqE1YTNyYjb8jEZ3KEWf6igMspdKgbA"
-
-
-def claviger(*words, stdin="", environment=None):
-    run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=300,
-                         env=environment)
-    return run.returncode, run.stdout, run.stderr
 
 
 def blocks(path):
@@ -492,18 +484,8 @@ def said_of_drafts(folder, draft):
 
 def thread(folder, good):
     """S12: a running signer signs what the intent allows and refuses one lamport more; what it refused becomes a test."""
-    listen = "127.0.0.1:%d" % free_port()
-    state, home = os.path.join(folder, "state"), os.path.join(folder, "home")
-    child = subprocess.Popen([TOOL, "serve", "--state", state, "--listen", listen, "--metrics", "127.0.0.1:%d" % free_port()],
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen, "CLAVIGER_CA": state + "/ca.pem",
-                   "CLAVIGER_HOME": home}
-
-    def run(*words, stdin=""):
-        return claviger(*words, stdin=stdin, environment=environment)
-
-    try:
-        expect("the signer starts", any(line.strip() == "ready" for line in iter(child.stdout.readline, "")))
+    with LiveSigner(folder) as signer:
+        run, home, environment = signer.run, signer.home, signer.environment
         lesson = os.path.join(folder, "lesson")
         os.mkdir(lesson)
         for name in ("payout.toml", "payout.wasm", "terms.toml"):
@@ -592,9 +574,6 @@ def thread(folder, good):
         code, _, said = run("decision", "show", "--message", digest, "--token-file", token, "--save-test", wrong)
         expect("not into another intent", code == 1 and "that decision was made by module" in said and
                open(wrong, encoding="utf-8").read() == before, code, said)
-    finally:
-        child.send_signal(signal.SIGINT)
-        child.wait(timeout=300)
 
 
 def main():

@@ -6,8 +6,6 @@ import base64
 import hashlib
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,8 +14,7 @@ SOURCE = os.environ.get("SOURCE_DIR", os.getcwd())
 sys.path.insert(0, os.path.join(SOURCE, "tests"))
 from addresses import base58, base58_decode  # noqa: E402 pylint: disable=wrong-import-position
 from counting import expect, summary  # noqa: E402 pylint: disable=wrong-import-position
-from ports import free_port  # noqa: E402 pylint: disable=wrong-import-position
-TOOL = os.path.join(os.environ.get("BUILD_DIR", os.path.join(SOURCE, "build")), "bin", "claviger")
+from live_signer import LiveSigner  # noqa: E402 pylint: disable=wrong-import-position
 RECIPIENT, OTHER, TABLE = (base58(bytes([byte]) * 32) for byte in (9, 8, 7))
 FEE = 5000
 INTENT = """intent = 1
@@ -48,15 +45,11 @@ NEW = (("most", "u64", "default = 9"), ("asked", "u64", ""), ("flag", "u64", "")
 MANY = (NEW[1], NEW[0], *NEW[2:]) + tuple(("a_name_of_many_small_letters_%d" % i, "u64", "") for i in range(20))
 
 
-class Signer:
+class Signer(LiveSigner):
     """A running one, and this side's folder."""
 
     def __init__(self, folder):
-        self.folder, listen, state = folder, "127.0.0.1:%d" % free_port(), os.path.join(folder, "state")
-        self.child = subprocess.Popen([TOOL, "serve", "--state", state, "--listen", listen, "--metrics", "127.0.0.1:%d" % free_port()],
-                                      stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        self.environment = {**os.environ, "CLAVIGER_SERVER": "https://" + listen, "CLAVIGER_CA": state + "/ca.pem",
-                            "CLAVIGER_HOME": os.path.join(folder, "home")}
+        super().__init__(folder)
         self.keys = {name: self.path(name + ".json") for name in ("user", "stranger")}
 
     def path(self, name):
@@ -66,10 +59,6 @@ class Signer:
         with open(self.path(name), "w", encoding="utf-8") as file:
             file.write(text)
         return file.name
-
-    def run(self, *words, stdin=""):
-        run = subprocess.run([TOOL, *words], input=stdin, capture_output=True, text=True, timeout=60, env=self.environment)
-        return run.returncode, run.stdout, run.stderr
 
     def good(self, *words, stdin=""):
         code, out, said = self.run(*words, stdin=stdin)
@@ -95,7 +84,7 @@ class Signer:
         """A legacy message with one transfer."""
         message = bytes([1, 0, 1, 3]) + base58_decode(address) + base58_decode(RECIPIENT) + bytes(32) + b"\x07" * 32 + \
             bytes([1, 2, 2, 0, 1, 12, 2, 0, 0, 0]) + lamports.to_bytes(8, "little")
-        return self.run("sign", "--wallet", wallet, "--token-file", self.path("home/clients/bot.token"), "--transaction", "-", "--json",
+        return self.run("sign", "--wallet", wallet, "--token-file", os.path.join(self.home, "clients", "bot.token"), "--transaction", "-", "--json",
                         "--grant", grant, stdin=base64.b64encode(message).decode() + "\n")[0]
 
     def plan(self, old, new, out, *more, key="user"):
@@ -222,9 +211,7 @@ def refused(signer, old, new):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        signer = Signer(folder)
-        try:
-            expect("the signer starts", any(line.strip() == "ready" for line in iter(signer.child.stdout.readline, "")))
+        with Signer(folder) as signer:
             for key in signer.keys.values():
                 signer.good("key", "new", key)
             address = json.loads(signer.good("wallet", "create", "one", "--key", signer.keys["user"], "--yes", "--json"))["address"]
@@ -238,9 +225,6 @@ def main():
             limits(signer, old, new, address)
             pins(signer, old, new, wide)
             refused(signer, old, new)
-        finally:
-            signer.child.send_signal(signal.SIGINT)
-            signer.child.wait(timeout=60)
     return summary(60)
 
 
